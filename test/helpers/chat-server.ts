@@ -1,0 +1,29 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Child, startChild } from './child.ts';
+
+export interface ChatServer extends Child {
+  readonly port: number;
+  readonly url: string;
+}
+
+const root = new URL('../../', import.meta.url).pathname;
+
+/** A folder for a history that outlives restarts of the server; removed by `remove()`. */
+export function historyFolder(): { url: string; path: string; remove(): void } {
+  const folder = mkdtempSync(join(tmpdir(), 'chat-history-'));
+  const path = join(folder, 'chat.db');
+  return { url: `sqlite:${path}`, path, remove: () => rmSync(folder, { recursive: true, force: true }) };
+}
+
+/** The chat server as a process of its own, ready when its log says `listening`. */
+export async function startChatServer(env: NodeJS.ProcessEnv): Promise<ChatServer> {
+  const child = startChild(process.execPath, ['server/main.ts'], {
+    cwd: root,
+    env: { PATH: process.env['PATH'], CHAT_HOST: '127.0.0.1', CHAT_PORT: '0', ...env },
+  });
+  const match = await child.until(/^\{.*"msg":"listening".*\}$/m);
+  const { port } = JSON.parse(match[0]) as { port: number };
+  return Object.assign(child, { port, url: `http://127.0.0.1:${port}` });
+}

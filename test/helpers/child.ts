@@ -1,0 +1,99 @@
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+
+/** A port that was free a moment ago. */
+export async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const address = probe.address();
+  await new Promise((resolve) => probe.close(resolve));
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  return address.port;
+}
+
+export interface Child {
+  readonly process: ChildProcess;
+  readonly pid: number;
+  /** Everything written to standard output and standard error so far. */
+  output(): string;
+  /** Resolves with the first match in the output; rejects when the process ends without one. */
+  until(pattern: RegExp): Promise<RegExpExecArray>;
+  /** Sends a signal to the whole process group. */
+  signal(name: NodeJS.Signals): void;
+  /** Sends the signal and waits for the end; the exit code, or the signal's name. */
+  stop(name?: NodeJS.Signals): Promise<number | NodeJS.Signals | null>;
+}
+
+const running = new Set<Child>();
+process.on('exit', () => {
+  for (const child of running) child.signal('SIGKILL');
+});
+
+/** Starts a real process in a group of its own, so that children it forks (php -S workers) end with it. */
+export function startChild(command: string, args: readonly string[], options: SpawnOptions = {}): Child {
+  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], detached: true, ...options });
+  let text = '';
+  const waiting = new Set<() => void>();
+  let failure: Error | undefined;
+  let ended = false;
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.setEncoding('utf8').on('data', (chunk: string) => {
+      text += chunk;
+      for (const check of waiting) check();
+    });
+  }
+  child.on('error', (error) => {
+    failure = new Error(`${command} could not be started: is its Debian package installed?`, {
+      cause: error,
+    });
+    for (const check of waiting) check();
+  });
+  child.on('close', () => {
+    ended = true;
+    running.delete(self);
+    for (const check of waiting) check();
+  });
+
+  const self: Child = {
+    process: child,
+    get pid() {
+      if (child.pid === undefined) throw failure ?? new Error(`${command} has no pid`);
+      return child.pid;
+    },
+    output: () => text,
+    until(pattern) {
+      return new Promise((resolve, reject) => {
+        const check = () => {
+          const match = pattern.exec(text);
+          if (match === null && !ended && failure === undefined) return;
+          waiting.delete(check);
+          if (match !== null) resolve(match);
+          else reject(failure ?? new Error(`${command} ended before ${pattern}:\n${text}`));
+        };
+        waiting.add(check);
+        check();
+      });
+    },
+    signal(name) {
+      if (child.pid === undefined || ended) return;
+      try {
+        process.kill(-child.pid, name);
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+      }
+    },
+    async stop(name = 'SIGTERM') {
+      if (!ended && child.pid !== undefined) {
+        const closed = once(child, 'close');
+        self.signal(name);
+        // A stopped process gets its signals only once it goes on.
+        if (name !== 'SIGSTOP') self.signal('SIGCONT');
+        await closed;
+      }
+      return child.exitCode ?? child.signalCode;
+    },
+  };
+  running.add(self);
+  return self;
+}

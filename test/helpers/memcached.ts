@@ -1,0 +1,63 @@
+import { connect } from 'node:net';
+import { type Child, freePort, startChild } from './child.ts';
+
+export interface Memcached extends Child {
+  readonly port: number;
+  /** Sends one text-protocol command and returns the whole answer up to its last line. */
+  ask(command: string | Buffer, end?: RegExp): Promise<string>;
+  set(key: string, value: string | Buffer, lifetime?: number): Promise<void>;
+  delete(key: string): Promise<void>;
+}
+
+/** A real memcached of this test's own, on a free loopback port (or the given one, to start it again). */
+export async function startMemcached(given?: number, args: readonly string[] = []): Promise<Memcached> {
+  const port = given ?? (await freePort());
+  const user = process.getuid?.() === 0 ? ['-u', 'nobody'] : [];
+  const child = startChild('memcached', ['-l', '127.0.0.1', '-p', String(port), '-U', '0', ...user, ...args]);
+  await reachable(port, child);
+  const ask = (command: string | Buffer, end = /(END|STORED|DELETED|NOT_FOUND|OK|ERROR.*)\r\n$/) =>
+    new Promise<string>((resolve, reject) => {
+      const socket = connect(port, '127.0.0.1');
+      let answer = '';
+      socket.setEncoding('latin1').on('data', (chunk: string) => {
+        answer += chunk;
+        if (end.test(answer)) socket.end(() => resolve(answer));
+      });
+      socket.on('error', reject);
+      socket.write(command);
+    });
+  return Object.assign(child, {
+    port,
+    ask,
+    async set(key: string, value: string | Buffer, lifetime = 0) {
+      const bytes = Buffer.from(value);
+      const answer = await ask(
+        Buffer.concat([
+          Buffer.from(`set ${key} 0 ${lifetime} ${bytes.length}\r\n`),
+          bytes,
+          Buffer.from('\r\n'),
+        ]),
+      );
+      if (answer !== 'STORED\r\n') throw new Error(`memcached did not store: ${answer}`);
+    },
+    async delete(key: string) {
+      await ask(`delete ${key}\r\n`);
+    },
+  });
+}
+
+/** Waits until something accepts connections on the port, trying again as soon as one is refused. */
+export async function reachable(port: number, child: Child): Promise<void> {
+  for (;;) {
+    const open = await new Promise<boolean>((resolve) => {
+      const socket = connect(port, '127.0.0.1', () => {
+        socket.destroy();
+        resolve(true);
+      });
+      socket.on('error', () => resolve(false));
+    });
+    if (open) return;
+    if (child.process.exitCode !== null) throw new Error(`ended at once:\n${child.output()}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}

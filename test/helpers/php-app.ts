@@ -1,0 +1,87 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Child, freePort, startChild } from './child.ts';
+import { reachable } from './memcached.ts';
+
+export interface PhpApp extends Child {
+  readonly url: string;
+  /** Logs a user in over HTTP, as the form does; the session cookie, `PHPSESSID=…`. */
+  login(username: string, password?: string): Promise<string>;
+  /** Logs out over HTTP with that cookie; resolves when PHP has answered. */
+  logout(cookie: string): Promise<void>;
+}
+
+const root = new URL('../../', import.meta.url).pathname;
+
+/** The sample application under PHP's own web server, with a user database of its own. */
+export async function startPhpApp(options: {
+  memcachedPort: number;
+  chatUrl?: string;
+  port?: number;
+  env?: NodeJS.ProcessEnv;
+}): Promise<PhpApp> {
+  const port = options.port ?? (await freePort());
+  const data = mkdtempSync(join(tmpdir(), 'chat-php-'));
+  const child = startChild(
+    'php',
+    ['-S', `127.0.0.1:${port}`, '-t', 'php-app/public', 'php-app/public/index.php'],
+    {
+      cwd: root,
+      env: {
+        ...process.env,
+        APP_DATA: data,
+        SESSION_STORE: `memcached://127.0.0.1:${options.memcachedPort}?prefix=sessions/&format=json`,
+        ...(options.chatUrl === undefined ? {} : { CHAT_URL: options.chatUrl }),
+        PHP_CLI_SERVER_WORKERS: '4',
+        ...options.env,
+      },
+    },
+  );
+  await reachable(port, child);
+  child.process.on('close', () => rmSync(data, { recursive: true, force: true }));
+  const url = `http://127.0.0.1:${port}`;
+  return Object.assign(child, {
+    url,
+    async login(username: string, password = username) {
+      const form = await fetch(`${url}/`);
+      const before = sessionCookie(form);
+      const answer = await post(`${url}/login`, before, {
+        username,
+        password,
+        csrf: csrfToken(await form.text()),
+      });
+      if (answer.status !== 303) throw new Error(`login of ${username}: HTTP ${answer.status}`);
+      return sessionCookie(answer);
+    },
+    async logout(cookie: string) {
+      const page = await (await fetch(`${url}/`, { headers: { cookie } })).text();
+      const answer = await post(`${url}/logout`, cookie, { csrf: csrfToken(page) });
+      if (answer.status !== 303) throw new Error(`logout: HTTP ${answer.status}`);
+    },
+  });
+}
+
+export function post(url: string, cookie: string, fields: Record<string, string>): Promise<Response> {
+  return fetch(url, {
+    method: 'POST',
+    redirect: 'manual',
+    headers: { cookie },
+    body: new URLSearchParams(fields),
+  });
+}
+
+export function csrfToken(page: string): string {
+  const match = /name="csrf" value="([^"]+)"/.exec(page);
+  if (match?.[1] === undefined) throw new Error('the page has no CSRF token');
+  return match[1];
+}
+
+export function sessionCookie(answer: Response): string {
+  const cookie = answer.headers
+    .getSetCookie()
+    .findLast((line) => line.startsWith('PHPSESSID='))
+    ?.split(';')[0];
+  if (cookie === undefined) throw new Error(`HTTP ${answer.status} sets no session cookie`);
+  return cookie;
+}
