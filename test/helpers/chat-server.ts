@@ -21,7 +21,7 @@ export function historyFolder(): { url: string; path: string; remove(): void } {
 export async function startChatServer(env: NodeJS.ProcessEnv): Promise<ChatServer> {
   const child = startChild(process.execPath, ['server/main.ts'], {
     cwd: root,
-    env: { PATH: process.env['PATH'], CHAT_HOST: '127.0.0.1', CHAT_PORT: '0', ...env },
+    env: { PATH: process.env.PATH, CHAT_HOST: '127.0.0.1', CHAT_PORT: '0', ...env },
   });
   const match = await child.until(/^\{.*"msg":"listening".*\}$/m);
   const { port } = JSON.parse(match[0]) as { port: number };

@@ -1,0 +1,110 @@
+import { io, type ManagerOptions, type Socket, type SocketOptions } from 'socket.io-client';
+import type {
+  Answer,
+  Answers,
+  ClientToServer,
+  ConnectFailure,
+  EndReason,
+  Message,
+  RequestName,
+  ServerToClient,
+} from '../../server/events.ts';
+
+export type ChatSocket = Socket<ServerToClient, ClientToServer>;
+type Ready = Parameters<ServerToClient['session:ready']>[0];
+type Payload<E extends RequestName> = Parameters<ClientToServer[E]>[0];
+
+export interface ChatClient {
+  readonly socket: ChatSocket;
+  readonly ready: Ready;
+  /** Every event that came, in order, with its payload. */
+  readonly events: { name: string; payload: unknown }[];
+  /** Sends a request and returns its data; a refusal throws an Error whose message is the code. */
+  request<E extends RequestName>(event: E, payload: Payload<E>): Promise<Answers[E]>;
+  /** The same for anything at all, with the answer as it came. */
+  raw(event: string, ...args: unknown[]): Promise<Answer<unknown>>;
+  /** The messages of `message:new`, in the order of their arrival. */
+  messages(): Message[];
+  ended: Promise<{ reason: EndReason; at: number }>;
+  disconnected: Promise<string>;
+  close(): void;
+}
+
+export type ClientOptions = Partial<ManagerOptions & SocketOptions>;
+
+/** A socket that has not connected yet; WebSocket only, no reconnection, unless the options say otherwise. */
+export function chatSocket(url: string, cookie: string | null, options: ClientOptions = {}): ChatSocket {
+  return io(url, {
+    transports: ['websocket'],
+    forceNew: true,
+    reconnection: false,
+    autoConnect: false,
+    ...(cookie === null ? {} : { extraHeaders: { cookie } }),
+    ...options,
+  });
+}
+
+/** Connects and waits for `session:ready`; a refusal rejects with a ConnectRefused. */
+export async function connectChat(
+  url: string,
+  cookie: string | null,
+  options?: ClientOptions,
+): Promise<ChatClient> {
+  const socket = chatSocket(url, cookie, options);
+  const events: ChatClient['events'] = [];
+  socket.onAny((name: string, payload: unknown) => events.push({ name, payload }));
+  const ended = new Promise<{ reason: EndReason; at: number }>((resolve) => {
+    socket.on('session:ended', ({ reason }) => resolve({ reason, at: performance.now() }));
+  });
+  const disconnected = new Promise<string>((resolve) => socket.once('disconnect', resolve));
+  const ready = await new Promise<Ready>((resolve, reject) => {
+    socket.once('session:ready', resolve);
+    socket.once('connect_error', (error) => {
+      socket.close();
+      reject(new ConnectRefused(error.message, (error as { data?: ConnectFailure }).data));
+    });
+    socket.connect();
+  });
+  const raw = (event: string, ...args: unknown[]): Promise<Answer<unknown>> =>
+    (socket as unknown as Socket).timeout(20_000).emitWithAck(event, ...args);
+  return {
+    socket,
+    ready,
+    events,
+    raw,
+    async request(event, payload) {
+      const answer = await raw(event, payload);
+      if (!answer.ok) throw Object.assign(new Error(answer.error.code), { error: answer.error });
+      return answer.data as Answers[typeof event];
+    },
+    messages: () =>
+      events.filter(({ name }) => name === 'message:new').map(({ payload }) => payload as Message),
+    ended,
+    disconnected,
+    close: () => void socket.close(),
+  };
+}
+
+export class ConnectRefused extends Error {
+  readonly data: ConnectFailure | undefined;
+
+  constructor(message: string, data: ConnectFailure | undefined) {
+    super(message);
+    this.data = data;
+  }
+}
+
+/** The refusal of a connection that must not succeed. */
+export async function refusalOf(connecting: Promise<ChatClient>): Promise<ConnectRefused> {
+  try {
+    (await connecting).close();
+  } catch (error) {
+    if (error instanceof ConnectRefused) return error;
+    throw error;
+  }
+  throw new Error('the connection was accepted');
+}
+
+let counter = 0;
+/** A clientId that no other test has used. */
+export const newClientId = () => `t-${process.pid}-${counter++}`;

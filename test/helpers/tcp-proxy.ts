@@ -1,0 +1,51 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+
+export interface TcpProxy {
+  readonly port: number;
+  /** Connections that have been made so far. */
+  readonly accepted: number;
+  close(): Promise<void>;
+}
+
+/**
+ * A proxy between a client and a real server that can spoil what the server says: `reply` is handed each piece
+ * and sends on what it likes, or ends the connection.
+ */
+export async function startTcpProxy(
+  target: number,
+  reply: (piece: Buffer, client: Socket, nth: number) => void,
+): Promise<TcpProxy> {
+  let accepted = 0;
+  const open = new Set<Socket>();
+  const server = createServer((client) => {
+    const nth = accepted++;
+    const upstream = connect(target, '127.0.0.1');
+    for (const socket of [client, upstream]) {
+      open.add(socket);
+      socket.setNoDelay(true);
+      socket.on('error', () => {});
+      socket.on('close', () => {
+        open.delete(socket);
+        client.destroy();
+        upstream.destroy();
+      });
+    }
+    client.on('data', (piece: Buffer) => upstream.write(piece));
+    upstream.on('data', (piece: Buffer) => {
+      if (!client.destroyed) reply(piece, client, nth);
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    port: (server.address() as AddressInfo).port,
+    get accepted() {
+      return accepted;
+    },
+    async close() {
+      for (const socket of open) socket.destroy();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
