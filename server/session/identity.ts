@@ -1,0 +1,71 @@
+import type { PhpValue } from './formats/value.ts';
+import { PhpFloat } from './formats/value.ts';
+
+/** Who a session says is logged in. `id`: 1 to 64 characters; `name`: at most 64, no control characters. */
+export interface SessionUser {
+  id: string;
+  name: string;
+}
+
+export type Identity = { user: SessionUser } | { nobody: string } | { invalid: string };
+
+const maxCharacters = 64;
+
+/** The user in a decoded session, by the paths of keys to the id and to the name. */
+export function identify(
+  session: PhpValue,
+  idPath: readonly string[],
+  namePath: readonly string[],
+): Identity {
+  const found = follow(session, idPath);
+  if ('hidden' in found) return { invalid: `the user field lies under a __proto__ key` };
+  const { value } = found;
+  if (isEmpty(value)) return { nobody: `nobody is logged in: ${idPath.join('.')} is absent or empty` };
+  const id = userId(value);
+  if (id === null) return { invalid: `${idPath.join('.')} is no user id but ${kindOf(value)}` };
+  const name = follow(session, namePath).value;
+  return { user: { id, name: displayName(name) || id } };
+}
+
+/** Own properties only: what an attacker put under `__proto__` is nobody's user. */
+function follow(session: PhpValue, path: readonly string[]): { value: PhpValue | undefined; hidden?: true } {
+  let value: PhpValue | undefined = session;
+  for (const key of path) {
+    if (typeof value !== 'object' || value === null || value instanceof PhpFloat) return { value: undefined };
+    if (!Object.hasOwn(value, key)) {
+      return Object.hasOwn(value, '__proto__') ? { value: undefined, hidden: true } : { value: undefined };
+    }
+    value = (value as Record<string, PhpValue>)[key];
+  }
+  return { value };
+}
+
+/** As PHP's `empty()` has it. */
+function isEmpty(value: PhpValue | undefined): boolean {
+  if (value === undefined || value === null || value === false || value === '' || value === '0') return true;
+  if (value instanceof PhpFloat) return value.value === 0;
+  if (typeof value === 'object') return Object.keys(value).length === 0;
+  return value === 0 || value === 0n;
+}
+
+function userId(value: PhpValue | undefined): string | null {
+  if (typeof value === 'number' || typeof value === 'bigint') return value > 0 ? String(value) : null;
+  if (typeof value !== 'string' || !value.isWellFormed() || /\p{Cc}/u.test(value)) return null;
+  return [...value].length <= maxCharacters ? value : null;
+}
+
+function displayName(value: PhpValue | undefined): string {
+  if (typeof value === 'number' || typeof value === 'bigint') return String(value);
+  if (typeof value !== 'string') return '';
+  return [...value.toWellFormed().replace(/\p{Cc}/gu, '')].slice(0, maxCharacters).join('');
+}
+
+function kindOf(value: PhpValue | undefined): string {
+  if (Array.isArray(value)) return 'a list';
+  if (value instanceof PhpFloat) return 'a float';
+  if (typeof value === 'object') return 'an array or an object';
+  if (typeof value === 'boolean') return 'true';
+  return typeof value === 'string'
+    ? 'a string that is too long or has control characters'
+    : 'a negative number';
+}

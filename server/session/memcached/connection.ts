@@ -1,0 +1,126 @@
+import { connect, type Socket } from 'node:net';
+import memjs from 'memjs';
+import { StoreError } from '../store.ts';
+
+/** The largest item memcached can be configured to hold (`-I`), and some room for the header. */
+const maxReplyBytes = 128 * 1024 * 1024 + 1024;
+const headerBytes = 24;
+const responseMagic = 0x81;
+const getOpcode = 0;
+
+/**
+ * memjs's `Server` with its faults mended (each was reproduced with memjs 1.3.2):
+ * - the bytes of a reply that was cut off stayed in the parser's buffer and shifted every later reply, so
+ *   that calls hung or got another key's value: here each TCP connection has a buffer of its own;
+ * - calls in flight when the connection closed never settled: here they all fail at once;
+ * - the events of an old socket touched the state of its successor: here a socket that is no longer the
+ *   current one is ignored;
+ * - a reply with an unknown number, or that is no reply at all, was passed over: here it ends the connection;
+ * - steady traffic kept its time-out from firing: deadlines are the caller's, see MemcachedConnection.
+ */
+class HardenedServer extends memjs.Server {
+  #socket: Socket | undefined;
+
+  constructor(host: string, port: number) {
+    super(host, port);
+    // The constructor takes them from the environment (MEMCACHIER_USERNAME …), where nobody expects it.
+    this.username = undefined;
+    this.password = undefined;
+  }
+
+  override sock(_sasl: boolean, go: (socket: Socket) => void): void {
+    go(this.#socket ?? this.#open());
+  }
+
+  override write(request: Buffer): void {
+    this.sock(false, (socket) => socket.write(request));
+  }
+
+  #open(): Socket {
+    const socket = connect({ host: this.host, port: this.port, noDelay: true });
+    this.#socket = socket;
+    let chunks: Buffer[] = [];
+    let received = 0;
+    let wanted = headerBytes;
+    socket.on('data', (chunk: Buffer) => {
+      chunks.push(chunk);
+      received += chunk.length;
+      if (received < wanted) return;
+      let rest = chunks.length === 1 ? chunk : Buffer.concat(chunks, received);
+      while (this.#socket === socket && rest.length >= headerBytes) {
+        const bodyBytes = rest.readUInt32BE(8);
+        if (rest[0] !== responseMagic || bodyBytes > maxReplyBytes) {
+          return this.fail(new StoreError('memcached sent something that is no reply'));
+        }
+        if (rest.length < headerBytes + bodyBytes) break;
+        const reply = memjs.Utils.parseMessage(rest);
+        if (
+          reply === false ||
+          reply.header.opcode !== getOpcode ||
+          !this.responseCallbacks[reply.header.opaque]
+        ) {
+          return this.fail(new StoreError('memcached answered something that was not asked'));
+        }
+        this.respond(reply);
+        rest = rest.subarray(headerBytes + bodyBytes);
+      }
+      wanted = rest.length < headerBytes ? headerBytes : headerBytes + rest.readUInt32BE(8);
+      // A copy, so that the few bytes left over do not keep a large reply in memory.
+      chunks = rest.length === 0 ? [] : [Buffer.from(rest)];
+      received = rest.length;
+    });
+    socket.on('error', (error) => {
+      if (this.#socket === socket) this.fail(new StoreError('memcached cannot be reached', { cause: error }));
+    });
+    socket.on('close', () => {
+      if (this.#socket === socket) this.fail(new StoreError('memcached closed the connection'));
+    });
+    return socket;
+  }
+
+  /** Drops the connection and fails every call in flight; the next call opens a new one. */
+  fail(error: Error): void {
+    this.#socket?.destroy();
+    this.#socket = undefined;
+    this.error(error);
+  }
+}
+
+/** Keys longer or shorter, and whatever else memjs does not survive, must not come here: see the store. */
+export class MemcachedConnection {
+  readonly #server: HardenedServer;
+  readonly #client: InstanceType<typeof memjs.Client>;
+  readonly #timeout: number;
+
+  constructor(host: string, port: number, timeout: number) {
+    this.#server = new HardenedServer(host, port);
+    this.#client = new memjs.Client([this.#server], { retries: 0, failover: false, logger: { log() {} } });
+    // memjs counts into the negative numbers, and fails for good after 2^31 calls.
+    this.#client.incrSeq = function () {
+      this.seq = (this.seq + 1) >>> 0;
+    };
+    this.#timeout = timeout;
+  }
+
+  /** @throws StoreError after `timeout` ms at the latest */
+  async get(key: string): Promise<Buffer | null> {
+    const timer = setTimeout(
+      // Replies come in the order of the questions: if this one is late, so are all behind it.
+      () => this.#server.fail(new StoreError(`memcached did not answer within ${this.#timeout} ms`)),
+      this.#timeout,
+    );
+    try {
+      const { value } = await this.#client.get(key);
+      return value === null ? null : Buffer.from(value);
+    } catch (error) {
+      if (error instanceof StoreError) throw error;
+      throw new StoreError('memcached refused the look-up', { cause: error });
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  close(): void {
+    this.#server.fail(new StoreError('the store was closed'));
+  }
+}

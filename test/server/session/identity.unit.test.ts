@@ -1,0 +1,85 @@
+import { describe, expect, test } from 'vitest';
+import { decodeJson } from '../../../server/session/formats/json.ts';
+import { FormatError } from '../../../server/session/formats/value.ts';
+import { identify } from '../../../server/session/identity.ts';
+
+const who = (json: string | Buffer) => identify(decodeJson(Buffer.from(json)), ['user_id'], ['firstname']);
+
+describe('who a JSON session belongs to', () => {
+  test.each([
+    ['an integer', '{"user_id":42,"firstname":"Ann"}', { id: '42', name: 'Ann' }],
+    ['a string', '{"user_id":"ann","firstname":"Ann"}', { id: 'ann', name: 'Ann' }],
+    ['no name: the id', '{"user_id":42}', { id: '42', name: '42' }],
+    ['a name that is no text: the id', '{"user_id":42,"firstname":["x"]}', { id: '42', name: '42' }],
+    [
+      '2^63-1 exactly',
+      '{"user_id":9223372036854775807}',
+      { id: '9223372036854775807', name: '9223372036854775807' },
+    ],
+    ['2^53+1 exactly', '{"user_id":9007199254740993}', { id: '9007199254740993', name: '9007199254740993' }],
+    ['the last of equal keys', '{"user_id":1,"user_id":2}', { id: '2', name: '2' }],
+    ['Chinese', '{"user_id":7,"firstname":"\\u5f20\\u4f1f"}', { id: '7', name: '张伟' }],
+    ['a name with control characters', '{"user_id":7,"firstname":"A\\u0000\\nB"}', { id: '7', name: 'AB' }],
+    ['64 emoji', `{"user_id":"${'😀'.repeat(64)}"}`, { id: '😀'.repeat(64), name: '😀'.repeat(64) }],
+    ['| and ; elsewhere', '{"bio":"user_id|i:1;\\"}","user_id":7}', { id: '7', name: '7' }],
+    [
+      'a long name is cut',
+      `{"user_id":1,"firstname":"${'x'.repeat(65)}"}`,
+      { id: '1', name: 'x'.repeat(64) },
+    ],
+  ])('%s', (_, json, user) => {
+    expect(who(json)).toEqual({ user });
+  });
+
+  test.each([
+    ['no field', '{}'],
+    ['PHP’s empty session', '[]'],
+    ['null', '{"user_id":null}'],
+    ['false', '{"user_id":false}'],
+    ['0', '{"user_id":0}'],
+    ['"0"', '{"user_id":"0"}'],
+    ['""', '{"user_id":""}'],
+    ['[]', '{"user_id":[]}'],
+    ['0.0, which is empty in PHP too', '{"user_id":0.0}'],
+    ['a list of nothing of the kind', '[1,2]'],
+  ])('nobody: %s', (_, json) => {
+    expect(who(json)).toHaveProperty('nobody');
+  });
+
+  test.each([
+    ['true', '{"user_id":true}'],
+    ['a list', '{"user_id":[1]}'],
+    ['an object', '{"user_id":{"a":1}}'],
+    ['a float', '{"user_id":1.0}'],
+    ['a float with an exponent', '{"user_id":1e3}'],
+    ['a negative number', '{"user_id":-1}'],
+    ['more than 64 bits, a float in PHP', '{"user_id":92233720368547758080}'],
+    ['65 characters', `{"user_id":"${'a'.repeat(65)}"}`],
+    ['a control character', '{"user_id":"a\\u0007"}'],
+    ['half a surrogate pair', '{"user_id":"\\ud800"}'],
+    ['only under __proto__', '{"__proto__":{"user_id":1}}'],
+  ])('invalid: %s', (_, json) => {
+    expect(who(json)).toHaveProperty('invalid');
+  });
+
+  test('a path through objects and lists', () => {
+    const session = decodeJson(Buffer.from('{"app":{"users":[{"id":5,"n":"Eve"}]}}'));
+    expect(identify(session, ['app', 'users', '0', 'id'], ['app', 'users', '0', 'n'])).toEqual({
+      user: { id: '5', name: 'Eve' },
+    });
+  });
+
+  test.each([
+    ['truncated', '{"user_id":4'],
+    ['php format', 'user_id|i:7;'],
+    ['not UTF-8', Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x7d])],
+    ['200,000 levels', `{"user_id":1,"a":${'['.repeat(200_000)}${']'.repeat(200_000)}}`],
+    ['a byte order mark', '\ufeff{}'],
+  ])('no JSON of PHP: %s', (_, json) => {
+    expect(() => who(json)).toThrow(FormatError);
+  });
+
+  test('an error says nothing of the content', () => {
+    expect(() => who('{"user_id":1,"password":secret}')).toThrow(/^not JSON( at character \d+)?$/);
+  });
+});
