@@ -1,0 +1,53 @@
+/**
+ * Every code a client can get, with the sentence that goes with it. Clients decide by the code alone;
+ * the sentence is for the person who reads a log or a console.
+ */
+export const requestErrors = {
+  bad_request: 'The request breaks a rule of the protocol.',
+  too_long: 'The text is longer than this server allows.',
+  unknown_event: 'This server does not know the event.',
+  unknown_room: 'There is no such room.',
+  unknown_message: 'There is no such message in this room.',
+  not_joined: 'Join the room on this connection first.',
+  conflict: 'This clientId was already used for another text in this room.',
+  storage_unavailable: 'Messages cannot be stored at the moment. Try again.',
+  storage_full: 'There is no room left to store messages. Try again later.',
+  server_draining: 'This server is going away. Connect again.',
+  internal: 'The server failed. The operator finds the cause in its log.',
+} as const;
+
+export const connectErrors = {
+  unauthorized: 'Nobody is logged in with this session.',
+  session_invalid: 'The session cannot be read as this server is configured.',
+  session_store_unavailable: 'The session store does not answer. Try again.',
+  server_draining: 'This server is going away. Connect again.',
+  internal: 'The server failed. The operator finds the cause in its log.',
+} as const;
+
+export const httpErrors = {
+  bad_request: 'The request is malformed.',
+  unauthorized: 'A valid API key is needed.',
+  origin_not_allowed: 'This page may not use the chat: CHAT_ORIGINS does not list its origin.',
+  session_changed: 'The request does not carry the session that this connection began with. Connect again.',
+  not_found: 'There is nothing at this address.',
+  method_not_allowed: 'This address does not take that method.',
+  request_timeout: 'The request took too long to arrive.',
+  header_too_large: 'The request headers are too large.',
+  client_not_built: 'The browser client is not built. Run npm run build and start the server again.',
+  server_draining: 'This server is going away. Connect again.',
+} as const;
+
+export type RequestErrorCode = keyof typeof requestErrors;
+export type ConnectErrorCode = keyof typeof connectErrors;
+export type HttpErrorCode = keyof typeof httpErrors;
+
+/** A refusal that the asking client gets to see: its code, and nothing of its cause. */
+export class RequestError extends Error {
+  readonly code: RequestErrorCode;
+
+  constructor(code: RequestErrorCode, detail?: string, options?: ErrorOptions) {
+    super(detail ?? requestErrors[code], options);
+    this.name = 'RequestError';
+    this.code = code;
+  }
+}

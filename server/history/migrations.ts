@@ -1,0 +1,33 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import type { DatabaseSync } from 'node:sqlite';
+
+const folder = new URL('./migrations/', import.meta.url);
+
+/**
+ * Brings the file to the newest form, one numbered migration after the other, each in a transaction of its
+ * own. `user_version` holds the number of the last one.
+ * @throws Error when the file was written by a newer version of this server
+ */
+export function migrate(db: DatabaseSync): void {
+  const steps = readdirSync(folder)
+    .filter((name) => /^\d{3}-.*\.sql$/.test(name))
+    .sort();
+  const done = db.prepare('PRAGMA user_version').get()?.user_version as number;
+  if (done > steps.length) {
+    throw new Error(
+      `the history was written by a newer version (format ${done}, this version knows ${steps.length})`,
+    );
+  }
+  for (const [index, name] of steps.entries()) {
+    if (index < done) continue;
+    db.exec('BEGIN IMMEDIATE');
+    try {
+      db.exec(readFileSync(new URL(name, folder), 'utf8'));
+      db.exec(`PRAGMA user_version = ${index + 1}`);
+      db.exec('COMMIT');
+    } catch (error) {
+      if (db.isTransaction) db.exec('ROLLBACK');
+      throw error;
+    }
+  }
+}
