@@ -1,0 +1,152 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { Messages } from './chat/messages.ts';
+import { Presence } from './chat/presence.ts';
+import { Rooms } from './chat/rooms.ts';
+import type { Config } from './config.ts';
+import { openSqliteHistory } from './history/sqlite.ts';
+import { answerError, answerErrorRaw } from './http/answer.ts';
+import { readClientFiles } from './http/client-files.ts';
+import { Metrics } from './http/metrics.ts';
+import { createRoutes } from './http/routes.ts';
+import { type Log, QuietLog } from './log.ts';
+import { sessionIdFrom } from './session/cookie.ts';
+import { createSessionReader } from './session/read-session.ts';
+import { openStore } from './session/store.ts';
+import { Admission } from './transport/admission.ts';
+import { Lifetimes } from './transport/lifetime.ts';
+import { SocketTransport } from './transport/socket.ts';
+
+export interface App {
+  host: string;
+  port: number;
+  /** Drains: takes nothing new, finishes what is under way, tells the clients, closes everything. */
+  close(): Promise<void>;
+}
+
+const socketPath = '/socket.io/';
+const clientFolder = new URL('../client/dist/', import.meta.url);
+/** Headers that are slower than this are an attack, or hopeless. */
+const headersTimeout = 10_000;
+
+/** Wires the parts and opens the port. `onFailure`: a part has died that nothing works without. */
+export async function startApp(config: Config, log: Log, onFailure: (error: Error) => void): Promise<App> {
+  const metrics = new Metrics(() => transport.connections);
+  const quiet = new QuietLog(log);
+  let draining = false;
+
+  const history = await openSqliteHistory({
+    path: config.history,
+    onFailure,
+    onBatch: ({ messages, commitMs }) => {
+      metrics.messages.inc(messages);
+      metrics.commits.observe(commitMs / 1000);
+    },
+  });
+  const reader = createSessionReader({
+    store: openStore(config.sessionStore),
+    cookieName: config.sessionName,
+    userId: config.userId,
+    userName: config.userName,
+  });
+  const admission = new Admission(config, (header) => sessionIdFrom(header, config.sessionName));
+  const transport = new SocketTransport({ admission, onRefusal: (code) => metrics.refusals.inc({ code }) });
+  const presence = new Presence((change) => transport.publish(change.room, 'presence:changed', change));
+  const rooms = await Rooms.open(
+    history,
+    presence,
+    (room, event, payload) => transport.publish(room, event, payload),
+    config.rooms,
+  );
+  const messages = new Messages(history, rooms, config.limitText);
+  const lifetimes = new Lifetimes(reader, {
+    interval: config.sessionCheck,
+    grace: config.sessionGrace,
+    onLook: () => metrics.lookups.inc(),
+    onEnd: (reason) => metrics.ended.inc({ reason }),
+    onStore: (silent) => {
+      if (silent === null) log.info('the session store answers again');
+      else
+        log.error(
+          { reason: silent.message },
+          'the session store is silent: open connections live on for a while',
+        );
+    },
+  });
+  const services = {
+    rooms,
+    messages,
+    log,
+    quiet,
+    draining: () => draining,
+    onRequest: (event: string, code: string) => metrics.requests.inc({ event, code }),
+  };
+  transport.open({ reader, lifetimes, services, maxText: config.limitText });
+  lifetimes.start();
+
+  const routes = createRoutes({
+    files: readClientFiles(clientFolder, config.loginUrl),
+    metrics,
+    apiKey: config.apiKey,
+    missing: async () => {
+      const missing: string[] = [];
+      if (draining) missing.push('draining');
+      if (!(await reader.answers())) missing.push('session store');
+      return missing;
+    },
+  });
+
+  const server = createServer(
+    { headersTimeout, requestTimeout: 30_000, connectionsCheckingInterval: 1000 },
+    (req, res) => {
+      const url = requestUrl(req);
+      if (url === null) return answerError(res, 'bad_request');
+      if (url.pathname === socketPath) return transport.request(req, res, url);
+      Promise.resolve(routes(req, res, url)).catch((error: unknown) => {
+        log.error({ err: error }, 'an HTTP request failed in a way that was not foreseen');
+        res.destroy();
+      });
+    },
+  );
+  server.on('upgrade', (req: IncomingMessage, socket: Duplex, head: Buffer) => {
+    const url = requestUrl(req);
+    if (url?.pathname === socketPath) transport.upgrade(req, socket, head, url);
+    else answerErrorRaw(socket, url === null ? 'bad_request' : 'not_found');
+  });
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
+    if (error.code === 'HPE_HEADER_OVERFLOW') answerErrorRaw(socket, 'header_too_large');
+    else if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') answerErrorRaw(socket, 'request_timeout');
+    else answerErrorRaw(socket, 'bad_request');
+  });
+  server.listen(config.port, config.host);
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+
+  return {
+    host: config.host,
+    port,
+    async close() {
+      draining = true;
+      admission.draining = true;
+      const closed = new Promise((resolve) => server.close(resolve));
+      lifetimes.stop();
+      // What was accepted is stored, published and acknowledged before any transport closes.
+      await messages.settled();
+      await transport.close();
+      presence.close();
+      server.closeAllConnections();
+      await closed;
+      reader.close();
+      await history.close();
+    },
+  };
+}
+
+/** Null for a target that is no path: `*`, `//`, or a host where a path should be. */
+function requestUrl(req: IncomingMessage): URL | null {
+  const target = req.url ?? '';
+  if (!target.startsWith('/') || target.startsWith('//')) return null;
+  return URL.canParse(target, 'http://localhost') ? new URL(target, 'http://localhost') : null;
+}

@@ -1,0 +1,70 @@
+import { RequestError } from '../errors.ts';
+import type { Answers, RequestPayload } from '../events.ts';
+import type { History } from '../history/history.ts';
+import type { Member } from './member.ts';
+import type { Rooms } from './rooms.ts';
+
+/** Sending and reading messages. */
+export class Messages {
+  readonly #history: History;
+  readonly #rooms: Rooms;
+  readonly #maxText: number;
+  readonly #underWay = new Set<Promise<unknown>>();
+
+  /** @param maxText the longest text, in Unicode code points */
+  constructor(history: History, rooms: Rooms, maxText: number) {
+    this.#history = history;
+    this.#rooms = rooms;
+    this.#maxText = maxText;
+  }
+
+  /** Resolves when the message is durable; it has been published by then. */
+  async send(member: Member, payload: RequestPayload<'message:send'>): Promise<Answers['message:send']> {
+    const { room, text, clientId, replyTo } = payload;
+    checkText(text, this.#maxText);
+    this.#rooms.readable(room);
+    if (!member.joined.has(room)) throw new RequestError('not_joined');
+    const stored = this.#history.append({
+      room,
+      clientId,
+      user: member.user,
+      text,
+      ...(replyTo === undefined ? {} : { replyTo }),
+      sentAt: Date.now(),
+    });
+    this.#underWay.add(stored);
+    try {
+      return { message: await stored };
+    } finally {
+      this.#underWay.delete(stored);
+    }
+  }
+
+  /** Resolves when all that has been sent so far is stored or refused. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#underWay);
+  }
+
+  async history({
+    room,
+    before,
+    limit,
+  }: RequestPayload<'message:history'>): Promise<Answers['message:history']> {
+    const { lastSeq } = this.#rooms.readable(room);
+    const upTo = before === undefined ? lastSeq : Math.min(before - 1, lastSeq);
+    return this.#history.newest(room, upTo, limit);
+  }
+}
+
+/** @throws RequestError `bad_request` or `too_long` */
+function checkText(text: string, maxText: number): void {
+  // Half of a surrogate pair cannot be stored as UTF-8: it would come back as another text than was sent.
+  if (!text.isWellFormed()) throw new RequestError('bad_request', 'text holds half of a surrogate pair');
+  // C0, but for tab and line feed: the first thirty-two of what Unicode calls Cc.
+  if (/(?![\t\n\x7f-\x9f])\p{Cc}/u.test(text)) {
+    throw new RequestError('bad_request', 'text holds a control character');
+  }
+  if (/^[\p{White_Space}\p{Cf}]*$/u.test(text)) throw new RequestError('bad_request', 'text is blank');
+  // A text has at least half as many code points as UTF-16 units, so most need no counting.
+  if (text.length > maxText && [...text].length > maxText) throw new RequestError('too_long');
+}

@@ -1,0 +1,190 @@
+import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
+import { z } from 'zod';
+import { parseStoreUrl } from './session/store.ts';
+
+/** A setting that cannot be used, told so that the operator can mend it. Ends the process with code 78. */
+export class ConfigError extends Error {
+  constructor(problems: readonly string[]) {
+    super(`Settings that cannot be used:\n${problems.map((problem) => `  ${problem}`).join('\n')}`);
+    this.name = 'ConfigError';
+  }
+}
+
+const milliseconds = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+
+/** `250ms`, `1s`, `5m`: a duration above nothing and up to a day, in milliseconds. */
+const duration = z
+  .string()
+  .regex(/^\d{1,9}(ms|s|m|h)$/)
+  .transform((value) => {
+    const unit = /[a-z]+$/.exec(value)?.[0] as keyof typeof milliseconds;
+    return Number.parseInt(value, 10) * milliseconds[unit];
+  })
+  .pipe(z.int().min(10).max(86_400_000));
+
+const origin = z.string().refine((value) => {
+  if (!URL.canParse(value)) return false;
+  const url = new URL(value);
+  return /^https?:$/.test(url.protocol) && url.origin === value;
+});
+
+const list = z.string().transform((value) =>
+  value
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== ''),
+);
+
+/** `app.user.id`, a dot inside a key written `\.`: the keys from the outermost to the innermost. */
+const path = z
+  .string()
+  .min(1)
+  .transform((value) => value.split(/(?<!\\)\./).map((key) => key.replaceAll('\\.', '.')))
+  .refine((keys) => keys.every((key) => key !== ''));
+
+const webAddress = z
+  .string()
+  .refine(
+    (value) => value.startsWith('/') || /^https?:$/.test(URL.canParse(value) ? new URL(value).protocol : ''),
+  );
+
+/** Every setting of this version: its default, its form, and what is accepted in words. */
+const settings = {
+  CHAT_HOST: [
+    '0.0.0.0',
+    z.string().refine((v) => isIP(v) !== 0 || /^[A-Za-z0-9.-]+$/.test(v)),
+    'an address or a host name',
+  ],
+  CHAT_PORT: [
+    '7070',
+    z
+      .string()
+      .regex(/^\d{1,5}$/)
+      .transform(Number)
+      .pipe(z.int().max(65_535)),
+    'a port, 0 to 65535',
+  ],
+  CHAT_ORIGINS: [
+    'http://localhost:8080,http://127.0.0.1:8080',
+    list.pipe(z.array(origin)),
+    'origins such as https://example.org, without a path, separated by commas',
+  ],
+  CHAT_NATIVE_CLIENTS: ['true', z.enum(['true', 'false']).transform((v) => v === 'true'), 'true or false'],
+  CHAT_SESSION_STORE: [
+    'memcached://127.0.0.1:11211?prefix=sessions/&format=json',
+    z.string().transform((value, context) => {
+      try {
+        return parseStoreUrl(value);
+      } catch (error) {
+        context.addIssue({ code: 'custom', message: (error as Error).message });
+        return z.NEVER;
+      }
+    }),
+    'a store URL such as memcached://127.0.0.1:11211?prefix=sessions/&format=json',
+  ],
+  CHAT_SESSION_NAME: ['PHPSESSID', z.string().regex(/^[A-Za-z0-9_-]{1,128}$/), 'the name of the cookie'],
+  CHAT_USER_ID: ['user_id', path, 'a path of keys separated by dots, such as app.user.id'],
+  CHAT_USER_NAME: ['firstname', path, 'a path of keys separated by dots, such as app.user.name'],
+  CHAT_SESSION_CHECK: ['1s', duration, 'a duration such as 1s, 10ms to 24h'],
+  CHAT_SESSION_GRACE: ['5m', duration, 'a duration such as 5m, 10ms to 24h'],
+  CHAT_HISTORY: [
+    'sqlite:./data/chat.db',
+    z
+      .string()
+      .regex(/^sqlite:.+$/)
+      .transform((value) => value.slice('sqlite:'.length)),
+    'sqlite:PATH',
+  ],
+  CHAT_LOGIN_URL: ['http://localhost:8080/', webAddress, 'a web address, or a path beginning with /'],
+  CHAT_ROOMS: [
+    'lobby',
+    list.pipe(z.array(z.string().regex(/^[A-Za-z0-9_-]{1,64}$/)).min(1)),
+    'room names of A-Z a-z 0-9 _ -, up to 64 characters, separated by commas',
+  ],
+  CHAT_API_KEY: [
+    '',
+    z.string().regex(/^([\x21-\x7e]{16,})?$/),
+    'a key of 16 characters or more, without blanks',
+  ],
+  CHAT_API_KEY_FILE: ['', z.string(), 'the path of a file that holds the key'],
+  CHAT_LIMIT_TEXT: [
+    '4000',
+    z
+      .string()
+      .regex(/^\d{1,5}$/)
+      .transform(Number)
+      .pipe(z.int().min(1).max(10_000)),
+    '1 to 10000',
+  ],
+  CHAT_LOG_LEVEL: [
+    'info',
+    z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']),
+    'fatal, error, warn, info, debug, trace or silent',
+  ],
+} as const;
+
+/** These may hold a password: what was given is never repeated. */
+const secrets = new Set(['CHAT_API_KEY', 'CHAT_SESSION_STORE']);
+
+type Settings = typeof settings;
+type Value<K extends keyof Settings> = z.output<Settings[K][1]>;
+type Parsed = { [K in keyof Settings]: Value<K> };
+
+/** The settings of one run, frozen. Durations are in milliseconds. */
+export type Config = ReturnType<typeof readConfig>;
+
+/**
+ * Reads the settings from the environment, all at once.
+ * @throws ConfigError naming every setting that cannot be used
+ */
+export function readConfig(env: NodeJS.ProcessEnv) {
+  const problems: string[] = [];
+  const parsed: Record<string, unknown> = {};
+  for (const [name, [fallback, schema, accepted]] of Object.entries(settings)) {
+    const given = env[name] === undefined || env[name] === '' ? fallback : env[name];
+    const result = schema.safeParse(given);
+    if (result.success) parsed[name] = result.data;
+    else if (secrets.has(name)) problems.push(`${name}: not ${accepted}: ${result.error.issues[0]?.message}`);
+    else problems.push(`${name}: ${JSON.stringify(given)} is not ${accepted}`);
+  }
+  const value = parsed as Parsed;
+  const apiKey = problems.length > 0 ? undefined : readKey(value, problems);
+  if (problems.length > 0) throw new ConfigError(problems);
+  return Object.freeze({
+    host: value.CHAT_HOST,
+    port: value.CHAT_PORT,
+    origins: value.CHAT_ORIGINS,
+    nativeClients: value.CHAT_NATIVE_CLIENTS,
+    sessionStore: value.CHAT_SESSION_STORE,
+    sessionName: value.CHAT_SESSION_NAME,
+    userId: value.CHAT_USER_ID,
+    userName: value.CHAT_USER_NAME,
+    sessionCheck: value.CHAT_SESSION_CHECK,
+    sessionGrace: value.CHAT_SESSION_GRACE,
+    history: value.CHAT_HISTORY,
+    loginUrl: value.CHAT_LOGIN_URL,
+    rooms: value.CHAT_ROOMS,
+    apiKey,
+    limitText: value.CHAT_LIMIT_TEXT,
+    logLevel: value.CHAT_LOG_LEVEL,
+  });
+}
+
+function readKey(value: Parsed, problems: string[]): string | undefined {
+  if (value.CHAT_API_KEY_FILE === '') return value.CHAT_API_KEY || undefined;
+  if (value.CHAT_API_KEY !== '') {
+    problems.push('CHAT_API_KEY and CHAT_API_KEY_FILE: give one of them, not both');
+    return undefined;
+  }
+  try {
+    const key = readFileSync(value.CHAT_API_KEY_FILE, 'utf8').trim();
+    if (settings.CHAT_API_KEY[1].safeParse(key).success && key !== '') return key;
+    problems.push(`CHAT_API_KEY_FILE: ${value.CHAT_API_KEY_FILE} does not hold ${settings.CHAT_API_KEY[2]}`);
+  } catch (error) {
+    problems.push(
+      `CHAT_API_KEY_FILE: ${value.CHAT_API_KEY_FILE} cannot be read (${(error as Error).message})`,
+    );
+  }
+  return undefined;
+}

@@ -1,0 +1,62 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+
+/** What the server counts, in Prometheus' terms. Labels come from fixed sets, never from a client's input. */
+export class Metrics {
+  readonly #registry = new Registry();
+  readonly refusals = new Counter({
+    name: 'chat_refusals_total',
+    help: 'Connections and HTTP requests that were refused',
+    labelNames: ['code'],
+    registers: [this.#registry],
+  });
+  readonly requests = new Counter({
+    name: 'chat_requests_total',
+    help: 'Requests of connected clients, by event and outcome',
+    labelNames: ['event', 'code'],
+    registers: [this.#registry],
+  });
+  readonly messages = new Counter({
+    name: 'chat_messages_total',
+    help: 'Messages stored',
+    registers: [this.#registry],
+  });
+  readonly commits = new Histogram({
+    name: 'chat_commit_seconds',
+    help: 'Time of one transaction of the history, its sync to the disk included',
+    buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.5],
+    registers: [this.#registry],
+  });
+  readonly lookups = new Counter({
+    name: 'chat_session_lookups_total',
+    help: 'Look-ups of the sessions of open connections',
+    registers: [this.#registry],
+  });
+  readonly ended = new Counter({
+    name: 'chat_sessions_ended_total',
+    help: 'Connections closed because their session ended',
+    labelNames: ['reason'],
+    registers: [this.#registry],
+  });
+
+  /** @param connections how many clients are connected now */
+  constructor(connections: () => number) {
+    // With Node's own: among them nodejs_eventloop_lag_seconds, the delay of the loop.
+    collectDefaultMetrics({ register: this.#registry });
+    new Gauge({
+      name: 'chat_connections',
+      help: 'Connected clients',
+      registers: [this.#registry],
+      collect() {
+        this.set(connections());
+      },
+    });
+  }
+
+  get contentType(): string {
+    return this.#registry.contentType;
+  }
+
+  text(): Promise<string> {
+    return this.#registry.metrics();
+  }
+}

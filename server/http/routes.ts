@@ -1,0 +1,114 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { answerError } from './answer.ts';
+import type { ClientFile } from './client-files.ts';
+import type { Metrics } from './metrics.ts';
+
+/** Nothing but the client's own files and the way back to this server; no text ever becomes code. */
+const contentSecurityPolicy = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "connect-src 'self'",
+  "img-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'self'",
+  "require-trusted-types-for 'script'",
+  "trusted-types 'none'",
+].join('; ');
+
+const securityHeaders = {
+  'X-Content-Type-Options': 'nosniff',
+  'Referrer-Policy': 'no-referrer',
+};
+
+type Handler = (req: IncomingMessage, res: ServerResponse) => void | Promise<void>;
+
+/** All that is served besides Socket.IO: the chat page, the client's files, health and metrics. */
+export function createRoutes(options: {
+  files: ReadonlyMap<string, ClientFile>;
+  metrics: Metrics;
+  apiKey: string | undefined;
+  /** What is missing for this server to do its work; empty when nothing is. */
+  missing: () => Promise<string[]>;
+}): (req: IncomingMessage, res: ServerResponse, url: URL) => void | Promise<void> {
+  const routes: Record<string, Handler> = {
+    // Whether the process answers, whatever state its stores are in.
+    '/healthz': (req, res) => answerJson(req, res, 200, { status: 'ok' }),
+    '/readyz': async (req, res) => {
+      const missing = await options.missing();
+      if (missing.length === 0) answerJson(req, res, 200, { status: 'ready' });
+      else answerJson(req, res, 503, { status: 'not ready', missing });
+    },
+    '/metrics': async (req, res) => {
+      if (!mayReadMetrics(req, options.apiKey))
+        return answerError(res, 'unauthorized', { 'WWW-Authenticate': 'Bearer' });
+      answerText(req, res, options.metrics.contentType, await options.metrics.text());
+    },
+  };
+  return (req, res, { pathname }) => {
+    const file = options.files.get(pathname);
+    const handler =
+      file !== undefined ? serve(file) : Object.hasOwn(routes, pathname) ? routes[pathname] : undefined;
+    const known = handler !== undefined || pathname === '/' || pathname === '/php-chat.js';
+    if (req.method === 'TRACE' || (known && req.method !== 'GET' && req.method !== 'HEAD')) {
+      return answerError(res, 'method_not_allowed', { Allow: 'GET, HEAD' });
+    }
+    if (handler === undefined) return answerError(res, known ? 'client_not_built' : 'not_found');
+    return handler(req, res);
+  };
+}
+
+function serve(file: ClientFile): Handler {
+  const headers = {
+    ...securityHeaders,
+    'Content-Type': file.type,
+    'Cache-Control': file.cacheControl,
+    ETag: file.etag,
+    ...(file.type.startsWith('text/html')
+      ? { 'Content-Security-Policy': contentSecurityPolicy }
+      : // Sites on other origins include the element by its script.
+        { 'Access-Control-Allow-Origin': '*', 'Cross-Origin-Resource-Policy': 'cross-origin' }),
+  };
+  return (req, res) => {
+    if (req.headers['if-none-match']?.split(/, */).includes(file.etag)) {
+      res.writeHead(304, headers).end();
+      return;
+    }
+    res.writeHead(200, { ...headers, 'Content-Length': file.body.length });
+    res.end(req.method === 'HEAD' ? undefined : file.body);
+  };
+}
+
+function answerJson(req: IncomingMessage, res: ServerResponse, status: number, value: unknown): void {
+  send(req, res, status, 'application/json', JSON.stringify(value));
+}
+
+function answerText(req: IncomingMessage, res: ServerResponse, type: string, body: string): void {
+  send(req, res, 200, type, body);
+}
+
+function send(req: IncomingMessage, res: ServerResponse, status: number, type: string, body: string): void {
+  res.writeHead(status, {
+    ...securityHeaders,
+    'Content-Type': type,
+    'Content-Length': Buffer.byteLength(body),
+    'Cache-Control': 'no-store',
+  });
+  res.end(req.method === 'HEAD' ? undefined : body);
+}
+
+/** From this machine itself, not through a proxy on it; or with the key. */
+function mayReadMetrics(req: IncomingMessage, apiKey: string | undefined): boolean {
+  const address = req.socket.remoteAddress?.replace(/^::ffff:/, '') ?? '';
+  const forwarded = Object.keys(req.headers).some(
+    (name) => name === 'forwarded' || name.startsWith('x-forwarded-'),
+  );
+  if (!forwarded && (address === '::1' || address.startsWith('127.'))) return true;
+  const given = /^Bearer (.+)$/.exec(req.headers.authorization ?? '')?.[1];
+  if (apiKey === undefined || given === undefined) return false;
+  // Digests of one length, so that the comparison tells nothing about the key.
+  const digest = (text: string) => createHash('sha256').update(text).digest();
+  return timingSafeEqual(digest(given), digest(apiKey));
+}

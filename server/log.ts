@@ -1,0 +1,59 @@
+import pino from 'pino';
+
+export type Log = pino.Logger;
+
+/**
+ * JSON lines on standard output. What must never be in a log (session ids, cookies, keys, message texts) is
+ * not handed to it in the first place; the redaction is the second fence, for objects logged as a whole.
+ */
+export function createLog(level: string): Log {
+  return pino({
+    level,
+    base: null,
+    redact: {
+      paths: [
+        'cookie',
+        'session',
+        'sessionId',
+        'text',
+        'authorization',
+        'headers',
+        'req',
+        'url',
+        '*.cookie',
+        '*.session',
+        '*.sessionId',
+        '*.text',
+        '*.authorization',
+        '*.headers',
+        '*.url',
+      ],
+      remove: true,
+    },
+  });
+}
+
+const quietFor = 60_000;
+
+/** Says the same thing at most once a minute, and then how often it happened: a flood must not fill the disk. */
+export class QuietLog {
+  readonly #log: Log;
+  readonly #seen = new Map<string, { since: number; suppressed: number }>();
+
+  constructor(log: Log) {
+    this.#log = log;
+  }
+
+  /** @param key what counts as the same thing; from a small set, never from a client's input */
+  warn(key: string, fields: Record<string, unknown>, message: string): void {
+    const now = performance.now();
+    const seen = this.#seen.get(key);
+    if (seen !== undefined && now - seen.since < quietFor) {
+      seen.suppressed++;
+      return;
+    }
+    const count = 1 + (seen?.suppressed ?? 0);
+    this.#seen.set(key, { since: now, suppressed: 0 });
+    this.#log.warn({ ...fields, count }, message);
+  }
+}

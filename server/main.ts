@@ -1,0 +1,55 @@
+import { startApp } from './app.ts';
+import { ConfigError, readConfig } from './config.ts';
+import { createLog } from './log.ts';
+
+/** EX_CONFIG of sysexits.h: a service manager need not try again. */
+const badConfiguration = 78;
+/** EX_IOERR: the history or the port cannot be opened, or a part has died. */
+const failed = 74;
+/** Clients and operators are promised that a drain ends within 10 s. */
+const drainLimit = 9000;
+
+// The history is private: files that are made from here on are for this user alone.
+process.umask(0o077);
+
+async function main(): Promise<void> {
+  const config = readConfig(process.env);
+  const log = createLog(config.logLevel);
+  const die = (error: unknown, message: string) => {
+    log.fatal({ err: error }, message);
+    process.exit(failed);
+  };
+  process.on('uncaughtException', (error) => die(error, 'an error that was not foreseen'));
+
+  const app = await startApp(config, log, (error) => die(error, 'the history has failed')).catch(
+    (error: unknown) => die(error, 'the server cannot start'),
+  );
+  if (app === undefined) return;
+  log.info({ host: app.host, port: app.port, pid: process.pid }, 'listening');
+
+  let stopping = false;
+  const stop = (signal: NodeJS.Signals) => {
+    if (stopping) return;
+    stopping = true;
+    log.info({ signal }, 'draining');
+    setTimeout(
+      () => die(new Error(`not done after ${drainLimit} ms`), 'the drain was cut short'),
+      drainLimit,
+    ).unref();
+    app.close().then(
+      () => {
+        log.info('stopped');
+        process.exit(0);
+      },
+      (error: unknown) => die(error, 'the drain failed'),
+    );
+  };
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+}
+
+main().catch((error: unknown) => {
+  if (!(error instanceof ConfigError)) throw error;
+  process.stderr.write(`${error.message}\n`);
+  process.exit(badConfiguration);
+});

@@ -1,0 +1,109 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { HttpErrorCode } from '../errors.ts';
+
+/** What the later requests of a connection are held to, since they are not authenticated again. */
+interface Binding {
+  session: string | null;
+  origin: string | undefined;
+}
+
+const loopback = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
+
+/**
+ * Who may open a connection, and whose the later requests of a connection are. It is asked ahead of Engine.IO,
+ * for every request and upgrade: Engine.IO's own hook runs once a connection, and its `cors` does not stop a
+ * WebSocket from a foreign page.
+ */
+export class Admission {
+  readonly #origins: ReadonlySet<string>;
+  /** Scheme and host, without the port, of each listed origin. */
+  readonly #hosts: ReadonlySet<string>;
+  readonly #nativeClients: boolean;
+  readonly #sessionId: (cookieHeader: string | undefined) => string | null;
+  readonly #bindings = new Map<string, Binding>();
+  /** From now on no new connections; what is open goes on. */
+  draining = false;
+
+  /** @param sessionId the session id in a `Cookie` header, or null */
+  constructor(
+    options: { origins: readonly string[]; nativeClients: boolean },
+    sessionId: (cookieHeader: string | undefined) => string | null,
+  ) {
+    this.#origins = new Set(options.origins);
+    this.#hosts = new Set(options.origins.map(schemeAndHost));
+    this.#nativeClients = options.nativeClients;
+    this.#sessionId = sessionId;
+  }
+
+  /** Why a request or upgrade for Engine.IO is refused, or null when it may go on. */
+  refusal(req: IncomingMessage, url: URL, upgrade: boolean): HttpErrorCode | null {
+    const { origin } = req.headers;
+    if (origin !== undefined && !this.#allows(origin, req)) return 'origin_not_allowed';
+    // A browser leaves out `Origin` on a GET to its own site only: whatever else lacks it is no browser.
+    const needsOrigin = upgrade || req.method === 'POST';
+    if (origin === undefined && needsOrigin && !this.#nativeClients) return 'origin_not_allowed';
+    if (req.method === 'OPTIONS') return null;
+
+    const query = url.searchParams;
+    const transport = query.get('transport');
+    if (query.get('EIO') !== '4' || transport !== (upgrade ? 'websocket' : 'polling')) return 'bad_request';
+    const sid = query.get('sid');
+    if (sid === null || sid === '') {
+      if (req.method !== 'GET') return 'bad_request';
+      return this.draining ? 'server_draining' : null;
+    }
+    // The id in the URL is all that Engine.IO asks for; whoever has seen it could go on with the connection.
+    const binding = this.#bindings.get(sid);
+    if (binding === undefined || (req.method !== 'GET' && req.method !== 'POST')) return 'bad_request';
+    if (binding.session !== this.#sessionId(req.headers.cookie)) return 'session_changed';
+    if (
+      origin === undefined
+        ? needsOrigin && binding.origin !== undefined
+        : origin !== (binding.origin ?? origin)
+    ) {
+      return 'origin_not_allowed';
+    }
+    binding.origin ??= origin;
+    return null;
+  }
+
+  /** Holds the later requests of a connection to its first one. */
+  bind(sid: string, first: IncomingMessage): void {
+    this.#bindings.set(sid, { session: this.#sessionId(first.headers.cookie), origin: first.headers.origin });
+  }
+
+  release(sid: string): void {
+    this.#bindings.delete(sid);
+  }
+
+  /** Lets the page that has been allowed read the answers to its polling. */
+  allowReading(req: IncomingMessage, res: ServerResponse): void {
+    res.setHeader('Vary', 'Origin');
+    if (req.headers.origin === undefined) return;
+    res.setHeader('Access-Control-Allow-Origin', req.headers.origin);
+    res.setHeader('Access-Control-Allow-Credentials', 'true');
+    if (req.method === 'OPTIONS') {
+      res.setHeader('Access-Control-Allow-Methods', 'GET, POST');
+      res.setHeader('Access-Control-Allow-Headers', 'Content-Type');
+      res.setHeader('Access-Control-Max-Age', '600');
+    }
+  }
+
+  #allows(origin: string, req: IncomingMessage): boolean {
+    if (this.#origins.has(origin)) return true;
+    // The server's own page: the origin is the address that the request itself was sent to. A name counts only
+    // when it is known to be ours, or else a page could make its own name point here (DNS rebinding).
+    if (!URL.canParse(origin)) return false;
+    const url = new URL(origin);
+    if (url.origin !== origin || url.host !== req.headers.host || !/^https?:$/.test(url.protocol))
+      return false;
+    const bound = req.socket.localAddress?.replace(/^::ffff:/, '');
+    const name = url.hostname.replace(/^\[|\]$/g, '');
+    return loopback.test(url.hostname) || name === bound || this.#hosts.has(schemeAndHost(origin));
+  }
+}
+
+function schemeAndHost(origin: string): string {
+  const { protocol, hostname } = new URL(origin);
+  return `${protocol}//${hostname}`;
+}

@@ -1,0 +1,166 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { EndReason, User } from '../events.ts';
+import type { LiveSession, Look, SessionReader } from '../session/read-session.ts';
+import { StoreError } from '../session/store.ts';
+
+/** Looks are spread over the interval by a timer of this many milliseconds: ten thousand at once would stall. */
+const tick = 10;
+/** PHP empties a record before it writes it anew: what cannot be read is looked at once more. */
+const secondLookAfter = 100;
+
+/** What is done to a connection from here. */
+export interface Lease {
+  /** `session:ended` with the reason, then disconnected. */
+  end(reason: EndReason): void;
+  /** The session could not be confirmed for too long: the transport is closed, without a verdict. */
+  giveUp(): void;
+  rename(user: User): void;
+}
+
+interface Entry extends LiveSession {
+  leases: Set<Lease>;
+  /** When the store last confirmed this session, by the monotonic clock. */
+  confirmed: number;
+  looking: boolean;
+}
+
+/**
+ * Holds every connection to its session: as long as it is open, the session is looked up again and again, once
+ * for all connections that share it. A logout, another user or an unreadable record ends them; a silent store
+ * does not, for the time of grace.
+ */
+export class Lifetimes {
+  readonly #reader: SessionReader;
+  readonly #options: {
+    interval: number;
+    grace: number;
+    onLook: () => void;
+    onEnd: (reason: EndReason) => void;
+    onStore: (silent: StoreError | null) => void;
+  };
+  /** In the order in which they are due: who has been looked at goes to the end. */
+  readonly #entries = new Map<string, Entry>();
+  #timer: NodeJS.Timeout | undefined;
+  #ticked = 0;
+  /** How many looks are due, with the fraction of one that a tick leaves over. */
+  #due = 0;
+  #silent = false;
+
+  constructor(
+    reader: SessionReader,
+    options: {
+      /** Each session is looked at once in this many milliseconds. */
+      interval: number;
+      /** For so many milliseconds a silent store ends nothing. */
+      grace: number;
+      onLook: () => void;
+      onEnd: (reason: EndReason) => void;
+      /** The store fell silent, or answers again (null): told once for each change. */
+      onStore: (silent: StoreError | null) => void;
+    },
+  ) {
+    this.#reader = reader;
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#ticked = performance.now();
+    this.#timer = setInterval(() => this.#tick(), tick);
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  /** Binds a connection to its session; the returned function releases it. */
+  hold(session: LiveSession, lease: Lease): () => void {
+    let entry = this.#entries.get(session.id);
+    if (entry === undefined || entry.user.id !== session.user.id) {
+      // Another user by now: those who came before him need not wait for the next look.
+      if (entry !== undefined) this.#end(entry, 'user_changed');
+      entry = { ...session, leases: new Set(), confirmed: performance.now(), looking: false };
+      this.#entries.set(session.id, entry);
+    }
+    entry.leases.add(lease);
+    const held = entry;
+    return () => {
+      held.leases.delete(lease);
+      if (held.leases.size === 0 && this.#entries.get(session.id) === held) this.#entries.delete(session.id);
+    };
+  }
+
+  #tick(): void {
+    const now = performance.now();
+    this.#due += (this.#entries.size * (now - this.#ticked)) / this.#options.interval;
+    this.#ticked = now;
+    // After a stall nobody is looked at twice.
+    let count = Math.min(Math.floor(this.#due), this.#entries.size);
+    this.#due -= Math.floor(this.#due);
+    for (const [id, entry] of this.#entries) {
+      if (count-- <= 0) break;
+      this.#entries.delete(id);
+      this.#entries.set(id, entry);
+      // The rejections that can come are dealt with inside.
+      if (!entry.looking) void this.#look(entry);
+    }
+  }
+
+  async #look(entry: Entry): Promise<void> {
+    entry.looking = true;
+    try {
+      let look = await this.#lookOnce(entry);
+      if (look.state === 'invalid' || look.state === 'empty') {
+        await pause(secondLookAfter);
+        look = await this.#lookOnce(entry);
+      }
+      this.#apply(entry, look);
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      this.#tellStore(error);
+      if (performance.now() - entry.confirmed >= this.#options.grace) {
+        for (const lease of [...entry.leases]) lease.giveUp();
+      }
+    } finally {
+      entry.looking = false;
+    }
+  }
+
+  async #lookOnce(entry: Entry): Promise<Look> {
+    this.#options.onLook();
+    const look = await this.#reader.look(entry.id, entry.bytes);
+    this.#tellStore(null);
+    return look;
+  }
+
+  #apply(entry: Entry, look: Look): void {
+    switch (look.state) {
+      case 'unchanged':
+        entry.confirmed = performance.now();
+        return;
+      case 'user':
+        if (look.user.id !== entry.user.id) return this.#end(entry, 'user_changed');
+        entry.confirmed = performance.now();
+        entry.bytes = look.bytes;
+        if (look.user.name !== entry.user.name) for (const lease of entry.leases) lease.rename(look.user);
+        entry.user = look.user;
+        return;
+      case 'nobody':
+        return this.#end(entry, 'logout');
+      default:
+        return this.#end(entry, 'invalid');
+    }
+  }
+
+  #end(entry: Entry, reason: EndReason): void {
+    for (const lease of [...entry.leases]) {
+      this.#options.onEnd(reason);
+      lease.end(reason);
+    }
+  }
+
+  #tellStore(error: StoreError | null): void {
+    if (this.#silent === (error !== null)) return;
+    this.#silent = error !== null;
+    this.#options.onStore(error);
+  }
+}

@@ -1,0 +1,210 @@
+import { createHash } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { Server as EngineServer, type Socket as EngineSocket } from 'engine.io';
+import { type DefaultEventsMap, Server, type Socket } from 'socket.io';
+import type { Member } from '../chat/member.ts';
+import { type ConnectErrorCode, connectErrors } from '../errors.ts';
+import type { ClientToServer, ConnectFailure, RoomSummary, ServerToClient } from '../events.ts';
+import { answerError, answerErrorRaw } from '../http/answer.ts';
+import type { LiveSession, SessionReader } from '../session/read-session.ts';
+import type { Admission } from './admission.ts';
+import { requestListener, type Services } from './handlers.ts';
+import type { Lifetimes } from './lifetime.ts';
+
+interface SocketData {
+  session: LiveSession;
+  member: Member;
+  rooms: RoomSummary[];
+}
+
+type ChatServer = Server<ClientToServer, ServerToClient, DefaultEventsMap, SocketData>;
+type ChatSocket = Socket<ClientToServer, ServerToClient, DefaultEventsMap, SocketData>;
+
+/** The largest packet, announced as `maxPayload`. */
+const maxPacketBytes = 65_536;
+/** A connection that has not said CONNECT by then is closed. */
+const connectTimeout = 5000;
+/** How long a draining server waits for clients to take their last packets. */
+const closingTime = 3000;
+
+const retryable: ReadonlySet<string> = new Set(['session_store_unavailable', 'server_draining', 'internal']);
+
+/** Socket.IO bound to sessions: who may connect, what a connection may do, how all of them end. */
+export class SocketTransport {
+  readonly #engine: EngineServer;
+  readonly #io: ChatServer;
+  readonly #admission: Admission;
+  readonly #onRefusal: (code: string) => void;
+  readonly #connected = new WeakSet<object>();
+
+  constructor(options: { admission: Admission; onRefusal: (code: string) => void }) {
+    this.#admission = options.admission;
+    this.#onRefusal = options.onRefusal;
+    this.#engine = new EngineServer({
+      maxHttpBufferSize: maxPacketBytes,
+      perMessageDeflate: false,
+      httpCompression: false,
+    });
+    this.#io = new Server({ connectTimeout, serveClient: false });
+    this.#io.bind(this.#engine);
+    this.#engine.on('connection', (conn: EngineSocket) => {
+      const { id } = conn as EngineSocket & { id: string };
+      this.#admission.bind(id, conn.request);
+      conn.on('close', () => this.#admission.release(id));
+    });
+  }
+
+  get connections(): number {
+    return this.#io.of('/').sockets.size;
+  }
+
+  /** Hands an event to everybody who has joined the room. */
+  publish<E extends keyof ServerToClient>(
+    room: string,
+    event: E,
+    ...payload: Parameters<ServerToClient[E]>
+  ): void {
+    this.#io.to(`room:${room}`).emit(event, ...payload);
+  }
+
+  /** Takes connections from now on. */
+  open(parts: { reader: SessionReader; lifetimes: Lifetimes; services: Services; maxText: number }): void {
+    this.#io.use((socket, next) => {
+      this.#authenticate(socket, parts).then(
+        (refused) => next(refused === null ? undefined : connectError(refused)),
+        // Socket.IO does not await a middleware: a rejection that is not caught leaves the client waiting.
+        (error: unknown) => {
+          parts.services.log.error({ err: error }, 'a connection failed in a way that was not foreseen');
+          this.#onRefusal('internal');
+          next(connectError({ code: 'internal' }));
+        },
+      );
+    });
+    this.#io.on('connection', (socket) => this.#welcome(socket, parts));
+  }
+
+  request(req: IncomingMessage, res: ServerResponse, url: URL): void {
+    const refusal = this.#admission.refusal(req, url, false);
+    if (refusal !== null) {
+      this.#onRefusal(refusal);
+      return answerError(res, refusal);
+    }
+    this.#admission.allowReading(req, res);
+    if (req.method === 'OPTIONS') {
+      res.writeHead(204).end();
+      return;
+    }
+    this.#engine.handleRequest(req as Parameters<EngineServer['handleRequest']>[0], res);
+  }
+
+  upgrade(req: IncomingMessage, socket: Duplex, head: Buffer, url: URL): void {
+    const refusal = this.#admission.refusal(req, url, true);
+    if (refusal !== null) {
+      this.#onRefusal(refusal);
+      return answerErrorRaw(socket, refusal);
+    }
+    this.#engine.handleUpgrade(req as Parameters<EngineServer['handleUpgrade']>[0], socket, head);
+  }
+
+  /** Closes every transport, after what is queued for it: clients connect again by themselves. */
+  async close(): Promise<void> {
+    const open = Object.values(
+      (this.#engine as unknown as { clients: Record<string, EngineSocket> }).clients,
+    );
+    const closed = open.map((conn) => new Promise((resolve) => conn.once('close', resolve)));
+    for (const conn of open) conn.close();
+    const late = setTimeout(() => {
+      for (const conn of open) conn.close(true);
+    }, closingTime);
+    await Promise.all(closed);
+    clearTimeout(late);
+    await this.#io.close();
+  }
+
+  /** Sets `socket.data` and returns null, or returns why the connection is refused. */
+  async #authenticate(
+    socket: ChatSocket,
+    { reader, services }: { reader: SessionReader; services: Services },
+  ): Promise<Refused | null> {
+    const { conn } = socket;
+    const refuse = (refused: Refused, reason: string): Refused => {
+      this.#onRefusal(refused.code);
+      services.quiet.warn(
+        `connect ${refused.code}`,
+        { code: refused.code, reason },
+        'a connection was refused',
+      );
+      return refused;
+    };
+    // Each CONNECT costs a look-up in the store, so a connection gets one.
+    if (this.#connected.has(conn)) {
+      conn.close(true);
+      return refuse({ code: 'unauthorized' }, 'a second CONNECT');
+    }
+    this.#connected.add(conn);
+    if (services.draining()) return refuse({ code: 'server_draining' }, 'draining');
+    const { session: given } = socket.handshake.auth;
+    if (given !== undefined && conn.transport.name !== 'websocket') {
+      // Over polling nothing would bind the requests that follow to this session.
+      return refuse(
+        { code: 'unauthorized', message: 'auth.session needs WebSocket' },
+        'auth.session over polling',
+      );
+    }
+    const session =
+      given === undefined
+        ? await reader.fromCookie(socket.handshake.headers.cookie)
+        : await reader.fromId(given);
+    if ('code' in session) return refuse({ code: session.code }, session.reason);
+    const member: Member = { user: session.user, joined: new Set(), gone: false };
+    socket.data = { session, member, rooms: (await services.rooms.list(member)).rooms };
+    return null;
+  }
+
+  #welcome(
+    socket: ChatSocket,
+    { lifetimes, services, maxText }: { lifetimes: Lifetimes; services: Services; maxText: number },
+  ): void {
+    const { session, member, rooms } = socket.data;
+    // Before it is in any room, so that nothing can come before it.
+    socket.emit('session:ready', { protocol: 1, user: member.user, rooms, limits: { text: maxText } });
+    // By hash: room names travel to other servers and into dumps, session ids must not.
+    const sessionKey = createHash('sha256').update(session.id).digest('hex');
+    socket.join([`user:${member.user.id}`, `session:${sessionKey}`]);
+
+    const release = lifetimes.hold(session, {
+      end: (reason) => {
+        for (const room of socket.rooms) socket.leave(room);
+        socket.emit('session:ended', { reason });
+        socket.disconnect(true);
+      },
+      giveUp: () => socket.conn.close(),
+      rename: (user) => {
+        member.user = user;
+      },
+    });
+    socket.on('disconnect', () => {
+      release();
+      services.rooms.disconnect(member);
+    });
+    socket.onAny(
+      requestListener(services, {
+        member,
+        subscribe: (room) => void socket.join(`room:${room}`),
+        unsubscribe: (room) => void socket.leave(`room:${room}`),
+      }),
+    );
+  }
+}
+
+interface Refused {
+  code: ConnectErrorCode;
+  message?: string;
+}
+
+/** What Socket.IO sends as `connect_error`. */
+function connectError({ code, message = connectErrors[code] }: Refused): Error {
+  const data: ConnectFailure = { code, message, retryable: retryable.has(code) };
+  return Object.assign(new Error(code), { data });
+}

@@ -1,0 +1,74 @@
+import { expect, test } from 'vitest';
+import { ConfigError, readConfig } from '../../server/config.ts';
+
+test('nothing set: the defaults of the documentation', () => {
+  expect(readConfig({})).toMatchObject({
+    host: '0.0.0.0',
+    port: 7070,
+    origins: ['http://localhost:8080', 'http://127.0.0.1:8080'],
+    nativeClients: true,
+    sessionStore: { host: '127.0.0.1', port: 11211, prefix: 'sessions/', format: 'json', timeout: 250 },
+    sessionName: 'PHPSESSID',
+    userId: ['user_id'],
+    userName: ['firstname'],
+    sessionCheck: 1000,
+    sessionGrace: 300_000,
+    history: './data/chat.db',
+    rooms: ['lobby'],
+    limitText: 4000,
+  });
+});
+
+test('an empty variable counts as not set', () => {
+  expect(readConfig({ CHAT_PORT: '', CHAT_API_KEY: '' })).toMatchObject({ port: 7070, apiKey: undefined });
+});
+
+test('the settings are frozen', () => {
+  expect(Object.isFrozen(readConfig({}))).toBe(true);
+});
+
+test('paths, with a dot inside a key', () => {
+  expect(readConfig({ CHAT_USER_ID: 'app.user\\.v2.id' }).userId).toEqual(['app', 'user.v2', 'id']);
+});
+
+test('everything that is wrong is listed together, with what is accepted', () => {
+  const wrong = {
+    CHAT_PORT: '70000',
+    CHAT_ORIGINS: 'https://a.example/path',
+    CHAT_SESSION_CHECK: 'often',
+    CHAT_ROOMS: 'a room',
+    CHAT_LIMIT_TEXT: '10001',
+    CHAT_HISTORY: 'postgres://x',
+  };
+  const error = problemsOf(wrong);
+  for (const [name, value] of Object.entries(wrong)) {
+    expect(error).toMatch(new RegExp(`^ {2}${name}: ${JSON.stringify(value)} is not `, 'm'));
+  }
+});
+
+test.each([
+  ['CHAT_API_KEY', 'kurz geheim'],
+  ['CHAT_SESSION_STORE', 'redis://user:geheim@host/0'],
+  ['CHAT_SESSION_STORE', 'memcached://user:geheim@host?format=json'],
+  ['CHAT_SESSION_STORE', 'memcached://host?format=json&geheim=1%'],
+])('%s: what was given is never repeated', (name, value) => {
+  expect(problemsOf({ [name]: value }).replace('geheim= is not an option', '')).not.toContain('geheim');
+});
+
+test.each([
+  ['memcached://h?prefix=a/', /format=json/],
+  ['memcached://h?format=json&weight=1', /weight=/],
+  ['memcached://h?format=json&timeout=2s', /timeout=/],
+  ['memcached://?format=json', /host/],
+])('a store URL that this version cannot use: %s', (url, reason) => {
+  expect(problemsOf({ CHAT_SESSION_STORE: url })).toMatch(reason);
+});
+
+function problemsOf(env: NodeJS.ProcessEnv): string {
+  try {
+    readConfig(env);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.message;
+  }
+  throw new Error('accepted');
+}
