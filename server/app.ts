@@ -120,6 +120,11 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
     else if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') answerErrorRaw(socket, 'request_timeout');
     else answerErrorRaw(socket, 'bad_request');
   });
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.on('close', () => sockets.delete(socket));
+  });
   server.listen(config.port, config.host);
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
@@ -130,13 +135,14 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
     async close() {
       draining = true;
       admission.draining = true;
-      const closed = new Promise((resolve) => server.close(resolve));
       lifetimes.stop();
       // What was accepted is stored, published and acknowledged before any transport closes.
       await messages.settled();
       await transport.close();
       presence.close();
-      server.closeAllConnections();
+      // Only now: a polling client needs the port once more to be told that its connection is closed.
+      const closed = new Promise((resolve) => server.close(resolve));
+      for (const socket of sockets) socket.destroy();
       await closed;
       reader.close();
       await history.close();

@@ -92,9 +92,10 @@ const settings = {
     'sqlite:./data/chat.db',
     z
       .string()
-      .regex(/^sqlite:.+$/)
+      // Two threads share the file, so it cannot be one in memory.
+      .regex(/^sqlite:(?!:memory:).+$/)
       .transform((value) => value.slice('sqlite:'.length)),
-    'sqlite:PATH',
+    'sqlite:PATH, a file',
   ],
   CHAT_LOGIN_URL: ['http://localhost:8080/', webAddress, 'a web address, or a path beginning with /'],
   CHAT_ROOMS: [

@@ -25,7 +25,8 @@ async function main(): Promise<void> {
     (error: unknown) => die(error, 'the server cannot start'),
   );
   if (app === undefined) return;
-  log.info({ host: app.host, port: app.port, pid: process.pid }, 'listening');
+  // Whatever the level: who starts this server waits for the line, and learns the port from it.
+  log.child({}, { level: 'info' }).info({ host: app.host, port: app.port, pid: process.pid }, 'listening');
 
   let stopping = false;
   const stop = (signal: NodeJS.Signals) => {

@@ -3,8 +3,10 @@ import type { EndReason, User } from '../events.ts';
 import type { LiveSession, Look, SessionReader } from '../session/read-session.ts';
 import { StoreError } from '../session/store.ts';
 
-/** Looks are spread over the interval by a timer of this many milliseconds: ten thousand at once would stall. */
-const tick = 10;
+/** The interval is divided into slots of this many milliseconds at least, and each session is looked up in its
+ * own: ten thousand look-ups at once would stall the event loop. */
+const shortestSlot = 10;
+const mostSlots = 1000;
 /** PHP empties a record before it writes it anew: what cannot be read is looked at once more. */
 const secondLookAfter = 100;
 
@@ -19,6 +21,7 @@ export interface Lease {
 
 interface Entry extends LiveSession {
   leases: Set<Lease>;
+  slot: Set<Entry>;
   /** When the store last confirmed this session, by the monotonic clock. */
   confirmed: number;
   looking: boolean;
@@ -38,12 +41,13 @@ export class Lifetimes {
     onEnd: (reason: EndReason) => void;
     onStore: (silent: StoreError | null) => void;
   };
-  /** In the order in which they are due: who has been looked at goes to the end. */
   readonly #entries = new Map<string, Entry>();
+  readonly #slots: Set<Entry>[];
+  readonly #slotTime: number;
   #timer: NodeJS.Timeout | undefined;
-  #ticked = 0;
-  /** How many looks are due, with the fraction of one that a tick leaves over. */
-  #due = 0;
+  #began = 0;
+  /** How many slots have been gone through since the start. */
+  #passed = 0;
   #silent = false;
 
   constructor(
@@ -61,11 +65,14 @@ export class Lifetimes {
   ) {
     this.#reader = reader;
     this.#options = options;
+    const slots = Math.min(mostSlots, Math.max(1, Math.floor(options.interval / shortestSlot)));
+    this.#slots = Array.from({ length: slots }, () => new Set());
+    this.#slotTime = options.interval / slots;
   }
 
   start(): void {
-    this.#ticked = performance.now();
-    this.#timer = setInterval(() => this.#tick(), tick);
+    this.#began = performance.now();
+    this.#timer = setInterval(() => this.#tick(), this.#slotTime);
   }
 
   stop(): void {
@@ -78,30 +85,30 @@ export class Lifetimes {
     if (entry === undefined || entry.user.id !== session.user.id) {
       // Another user by now: those who came before him need not wait for the next look.
       if (entry !== undefined) this.#end(entry, 'user_changed');
-      entry = { ...session, leases: new Set(), confirmed: performance.now(), looking: false };
+      const slot = this.#slots[Math.floor(Math.random() * this.#slots.length)] as Set<Entry>;
+      entry = { ...session, leases: new Set(), slot, confirmed: performance.now(), looking: false };
       this.#entries.set(session.id, entry);
+      slot.add(entry);
     }
     entry.leases.add(lease);
     const held = entry;
     return () => {
       held.leases.delete(lease);
-      if (held.leases.size === 0 && this.#entries.get(session.id) === held) this.#entries.delete(session.id);
+      if (held.leases.size > 0) return;
+      held.slot.delete(held);
+      if (this.#entries.get(session.id) === held) this.#entries.delete(session.id);
     };
   }
 
   #tick(): void {
-    const now = performance.now();
-    this.#due += (this.#entries.size * (now - this.#ticked)) / this.#options.interval;
-    this.#ticked = now;
+    const due = Math.floor((performance.now() - this.#began) / this.#slotTime);
     // After a stall nobody is looked at twice.
-    let count = Math.min(Math.floor(this.#due), this.#entries.size);
-    this.#due -= Math.floor(this.#due);
-    for (const [id, entry] of this.#entries) {
-      if (count-- <= 0) break;
-      this.#entries.delete(id);
-      this.#entries.set(id, entry);
-      // The rejections that can come are dealt with inside.
-      if (!entry.looking) void this.#look(entry);
+    this.#passed = Math.max(this.#passed, due - this.#slots.length);
+    for (; this.#passed < due; this.#passed++) {
+      for (const entry of this.#slots[this.#passed % this.#slots.length] as Set<Entry>) {
+        // The rejections that can come are dealt with inside.
+        if (!entry.looking) void this.#look(entry);
+      }
     }
   }
 

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { setTimeout as pause } from 'node:timers/promises';
 import { Server as EngineServer, type Socket as EngineSocket } from 'engine.io';
 import { type DefaultEventsMap, Server, type Socket } from 'socket.io';
 import type { Member } from '../chat/member.ts';
@@ -112,13 +113,10 @@ export class SocketTransport {
     const open = Object.values(
       (this.#engine as unknown as { clients: Record<string, EngineSocket> }).clients,
     );
-    const closed = open.map((conn) => new Promise((resolve) => conn.once('close', resolve)));
+    const closed = Promise.all(open.map((conn) => new Promise((resolve) => conn.once('close', resolve))));
     for (const conn of open) conn.close();
-    const late = setTimeout(() => {
-      for (const conn of open) conn.close(true);
-    }, closingTime);
-    await Promise.all(closed);
-    clearTimeout(late);
+    // Who does not take what is queued for him within this time is not waited for.
+    await Promise.race([closed, pause(closingTime)]);
     await this.#io.close();
   }
 

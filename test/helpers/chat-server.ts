@@ -17,12 +17,20 @@ export function historyFolder(): { url: string; path: string; remove(): void } {
   return { url: `sqlite:${path}`, path, remove: () => rmSync(folder, { recursive: true, force: true }) };
 }
 
-/** The chat server as a process of its own, ready when its log says `listening`. */
-export async function startChatServer(env: NodeJS.ProcessEnv): Promise<ChatServer> {
+/** The chat server as a process of its own, ready when its log says `listening`; its history ends with it. */
+export async function startChatServer(env: NodeJS.ProcessEnv, cwd = root): Promise<ChatServer> {
+  const history = historyFolder();
   const child = startChild(process.execPath, ['server/main.ts'], {
-    cwd: root,
-    env: { PATH: process.env.PATH, CHAT_HOST: '127.0.0.1', CHAT_PORT: '0', ...env },
+    cwd,
+    env: {
+      PATH: process.env.PATH,
+      CHAT_HOST: '127.0.0.1',
+      CHAT_PORT: '0',
+      CHAT_HISTORY: history.url,
+      ...env,
+    },
   });
+  child.process.on('close', () => history.remove());
   const match = await child.until(/^\{.*"msg":"listening".*\}$/m);
   const { port } = JSON.parse(match[0]) as { port: number };
   return Object.assign(child, { port, url: `http://127.0.0.1:${port}` });

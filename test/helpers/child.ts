@@ -29,6 +29,8 @@ const running = new Set<Child>();
 process.on('exit', () => {
   for (const child of running) child.signal('SIGKILL');
 });
+// Vitest ends its workers so, and the default action would skip the line above.
+process.on('SIGTERM', () => process.exit(143));
 
 /** Starts a real process in a group of its own, so that children it forks (php -S workers) end with it. */
 export function startChild(command: string, args: readonly string[], options: SpawnOptions = {}): Child {

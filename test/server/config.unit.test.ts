@@ -38,7 +38,7 @@ test('everything that is wrong is listed together, with what is accepted', () =>
     CHAT_SESSION_CHECK: 'often',
     CHAT_ROOMS: 'a room',
     CHAT_LIMIT_TEXT: '10001',
-    CHAT_HISTORY: 'postgres://x',
+    CHAT_HISTORY: 'sqlite::memory:',
   };
   const error = problemsOf(wrong);
   for (const [name, value] of Object.entries(wrong)) {

@@ -1,0 +1,46 @@
+import { randomBytes } from 'node:crypto';
+import { type ChatServer, historyFolder, startChatServer } from './chat-server.ts';
+import { type Memcached, startMemcached } from './memcached.ts';
+
+export interface ChatSite {
+  memcached: Memcached;
+  chat: ChatServer;
+  /** Writes a session as the sample application does; its cookie. */
+  session(user: number | string, name?: string): Promise<string>;
+  /** Writes any bytes as a session; its cookie. */
+  rawSession(bytes: string | Buffer): Promise<string>;
+  /** The memcached key of a cookie's session. */
+  key(cookie: string): string;
+  close(): Promise<void>;
+}
+
+/** A memcached and a chat server for one test file, with sessions written as PHP would write them. */
+export async function startChatSite(env: NodeJS.ProcessEnv = {}): Promise<ChatSite> {
+  const memcached = await startMemcached(undefined, ['-I', '8m']);
+  const history = historyFolder();
+  const chat = await startChatServer({
+    CHAT_SESSION_STORE: `memcached://127.0.0.1:${memcached.port}?prefix=sessions/&format=json`,
+    CHAT_HISTORY: history.url,
+    ...env,
+  });
+  const rawSession = async (bytes: string | Buffer) => {
+    const id = randomBytes(16).toString('hex');
+    await memcached.set(`sessions/${id}`, bytes);
+    return `PHPSESSID=${id}`;
+  };
+  return {
+    memcached,
+    chat,
+    rawSession,
+    session: (user, name) =>
+      rawSession(
+        JSON.stringify({ user_id: user, firstname: name ?? `User ${user}`, csrf: 'not-for-the-log' }),
+      ),
+    key: (cookie) => `sessions/${cookie.split('=')[1]}`,
+    async close() {
+      await chat.stop();
+      await memcached.stop();
+      history.remove();
+    },
+  };
+}

@@ -1,0 +1,214 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type ChatClient, connectChat, newClientId } from '../../helpers/chat-client.ts';
+import { type ChatSite, startChatSite } from '../../helpers/chat-site.ts';
+
+const rooms = Array.from({ length: 12 }, (_, i) => `room-${i}`);
+let site: ChatSite;
+let next = 0;
+/** A room that no other test has used. */
+const newRoom = () => rooms[next++] as string;
+const open: ChatClient[] = [];
+
+beforeAll(async () => {
+  site = await startChatSite({ CHAT_ROOMS: rooms.join(',') });
+});
+afterAll(async () => {
+  for (const client of open) client.close();
+  await site.close();
+});
+
+async function connect(user: number): Promise<ChatClient> {
+  const client = await connectChat(site.chat.url, await site.session(user));
+  open.push(client);
+  return client;
+}
+const send = (client: ChatClient, room: string, text = 'hello', over = {}) =>
+  client.request('message:send', { room, text, clientId: newClientId(), ...over });
+const seqs = (messages: { seq: number }[]) => messages.map(({ seq }) => seq);
+const upTo = (n: number, from = 1) => Array.from({ length: n - from + 1 }, (_, i) => from + i);
+/** Resolves when the client has got the event with this rev. */
+const heard = (client: ChatClient, rev: number) =>
+  expect.poll(() => client.messages().some((message) => message.rev === rev)).toBe(true);
+
+test('who has joined gets each message once, the sender included; who has not, or has left, gets none', async () => {
+  const room = newRoom();
+  const [ann, ben, eve] = [await connect(1), await connect(2), await connect(3)];
+  for (const client of [ann, ben, eve]) await client.request('room:join', { room });
+  await eve.request('room:leave', { room });
+  const { message } = await send(ann, room, '你好 <b>👋</b>');
+  await heard(ben, 1);
+  expect(ann.messages()).toEqual([message]);
+  expect(ben.messages()).toEqual([message]);
+  await send(ben, room);
+  await heard(ann, 2);
+  expect(eve.messages()).toEqual([]);
+});
+
+test('two connections of one user both get it, and a join belongs to one of them', async () => {
+  const room = newRoom();
+  const [here, there] = [await connect(1), await connect(1)];
+  await here.request('room:join', { room });
+  await expect(send(there, room)).rejects.toThrow('not_joined');
+  await there.request('room:join', { room });
+  await send(here, room);
+  await heard(there, 1);
+});
+
+test('joining makes a member, who has read what was there; others are counted as unread', async () => {
+  const room = newRoom();
+  const [ann, ben] = [await connect(1), await connect(2)];
+  await ann.request('room:join', { room });
+  await send(ann, room);
+  expect((await ben.request('room:join', { room })).room).toEqual({
+    id: room,
+    name: room,
+    kind: 'public',
+    member: true,
+    head: 1,
+    lastSeq: 1,
+    readSeq: 1,
+    unread: 0,
+  });
+  await ben.request('room:leave', { room });
+  for (let i = 0; i < 3; i++) await send(ann, room);
+  const mine = (list: { rooms: { id: string }[] }) => list.rooms.find(({ id }) => id === room);
+  expect(mine(await ben.request('room:list', {}))).toMatchObject({
+    member: true,
+    readSeq: 1,
+    unread: 3,
+    lastSeq: 4,
+  });
+  expect(mine(await ann.request('room:list', {}))).toMatchObject({ member: true, readSeq: 4, unread: 0 });
+  expect(mine((await connect(9)).ready)).toMatchObject({ member: false, unread: 0 });
+});
+
+test('a join brings the newest 50; older ones come by pages of history', async () => {
+  const room = newRoom();
+  const ann = await connect(1);
+  await ann.request('room:join', { room });
+  await Promise.all(upTo(120).map(() => send(ann, room)));
+  const joined = await (await connect(2)).request('room:join', { room });
+  expect(seqs(joined.messages)).toEqual(upTo(120, 71));
+  expect(joined.complete).toBe(false);
+  const older = await ann.request('message:history', { room, before: 71, limit: 60 });
+  expect(seqs(older.messages)).toEqual(upTo(70, 11));
+  expect(older.complete).toBe(false);
+  const oldest = await ann.request('message:history', { room, before: 11 });
+  expect(seqs(oldest.messages)).toEqual(upTo(10));
+  expect(oldest.complete).toBe(true);
+  expect(await ann.request('message:history', { room, before: 1 })).toEqual({ messages: [], complete: true });
+});
+
+test('a join with since, and sync, bring what changed after it', async () => {
+  const room = newRoom();
+  const ann = await connect(1);
+  await ann.request('room:join', { room });
+  await Promise.all(upTo(250).map(() => send(ann, room)));
+  const joined = await ann.request('room:join', { room, since: 40 });
+  expect(seqs(joined.messages)).toEqual(upTo(240, 41));
+  expect(joined).toMatchObject({ complete: false, room: { head: 250 } });
+  expect(await ann.request('room:sync', { room, since: 240 })).toMatchObject({
+    head: 250,
+    complete: true,
+    messages: { length: 10 },
+  });
+  expect(await ann.request('room:sync', { room, since: 0, limit: 7 })).toMatchObject({
+    head: 250,
+    complete: false,
+    messages: { length: 7 },
+  });
+  expect(await ann.request('room:sync', { room, since: 250 })).toEqual({
+    head: 250,
+    complete: true,
+    messages: [],
+  });
+});
+
+test('a since above the head, as after a restored backup, starts anew', async () => {
+  const room = newRoom();
+  const ann = await connect(1);
+  await ann.request('room:join', { room });
+  await send(ann, room);
+  expect(await ann.request('room:join', { room, since: 5 })).toMatchObject({
+    reset: true,
+    messages: [{ seq: 1 }],
+  });
+  expect(await ann.request('room:sync', { room, since: 5 })).toMatchObject({
+    head: 1,
+    reset: true,
+    messages: [{ seq: 1 }],
+  });
+  expect(await ann.request('room:join', { room, since: 1 })).not.toHaveProperty('reset');
+});
+
+test('an answer ends at 256 KiB, however many messages were asked for', async () => {
+  const room = newRoom();
+  const ann = await connect(1);
+  await ann.request('room:join', { room });
+  await Promise.all(upTo(40).map(() => send(ann, room, '好'.repeat(4000))));
+  const page = await ann.request('room:sync', { room, since: 0, limit: 500 });
+  expect(Buffer.byteLength(JSON.stringify(page))).toBeLessThan(257 * 1024);
+  expect(page.complete).toBe(false);
+  expect(page.messages.length).toBeGreaterThan(15);
+});
+
+test('a repeat is the same message; nobody sees it twice; other text is a conflict', async () => {
+  const room = newRoom();
+  const [ann, ben] = [await connect(1), await connect(2)];
+  for (const client of [ann, ben]) await client.request('room:join', { room });
+  const once = { room, text: 'once', clientId: newClientId() };
+  const answers = await Promise.all([1, 2, 3].map(() => ann.request('message:send', once)));
+  for (const answer of answers) expect(answer).toEqual(answers[0]);
+  await expect(ann.request('message:send', { ...once, text: 'twice' })).rejects.toThrow('conflict');
+  await send(ann, room, 'last');
+  await heard(ben, 2);
+  expect(seqs(ben.messages())).toEqual([1, 2]);
+});
+
+test('presence: by user, gathered, with a count', async () => {
+  const room = newRoom();
+  const ann = await connect(1);
+  expect(await ann.request('room:join', { room })).toMatchObject({ present: [{ id: '1' }], presentCount: 1 });
+  const [ben, benToo] = [await connect(2), await connect(2)];
+  const joined = await ben.request('room:join', { room });
+  expect(joined.present.map(({ id }) => id)).toEqual(['2', '1']);
+  expect((await benToo.request('room:join', { room })).presentCount).toBe(2);
+  const changes = () =>
+    ann.events.filter(({ name }) => name === 'presence:changed').map(({ payload }) => payload);
+  await expect
+    .poll(() => changes().at(-1))
+    .toMatchObject({ room, joined: expect.arrayContaining([{ id: '2', name: 'User 2' }]), count: 2 });
+  ben.close();
+  await benToo.request('room:leave', { room });
+  await expect.poll(() => changes().at(-1)).toEqual({ room, joined: [], left: ['2'], count: 1 });
+});
+
+test('joining under load: no gap and no double, whatever is sent meanwhile', async () => {
+  const room = newRoom();
+  const writers = await Promise.all(upTo(5).map((user) => connect(user)));
+  for (const writer of writers) await writer.request('room:join', { room });
+  const total = 1000;
+  const writing = Promise.all(
+    writers.map(async (writer) => {
+      for (let i = 0; i < total / writers.length; i += 10)
+        await Promise.all(upTo(10).map(() => send(writer, room)));
+    }),
+  );
+  const readers = await Promise.all(
+    upTo(20).map(async (user) => {
+      const reader = await connect(100 + user);
+      const joined = await reader.request('room:join', { room });
+      return { reader, joined };
+    }),
+  );
+  await writing;
+  for (const { reader, joined } of readers) {
+    await heard(reader, total);
+    const live = reader.messages().map(({ rev }) => rev);
+    expect(live).toEqual(upTo(total, joined.room.head + 1));
+    expect(joined.messages.at(-1)?.rev ?? 0).toBe(joined.room.head);
+    expect(seqs(joined.messages)).toEqual(
+      upTo(joined.room.head, joined.room.head - joined.messages.length + 1),
+    );
+  }
+});

@@ -1,0 +1,194 @@
+import { connect } from 'node:net';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type ChatServer, historyFolder, startChatServer } from '../helpers/chat-server.ts';
+import { type ChatSite, startChatSite } from '../helpers/chat-site.ts';
+import { startChild } from '../helpers/child.ts';
+
+const key = 'a-key-of-more-than-16-characters';
+let site: ChatSite;
+beforeAll(async () => {
+  site = await startChatSite({ CHAT_API_KEY: key, CHAT_LOGIN_URL: 'https://site.example/login?a=1&b="2"' });
+});
+afterAll(() => site.close());
+
+const get = (path: string, init?: RequestInit) => fetch(site.chat.url + path, init);
+
+describe('the chat page and the client', () => {
+  test('the page: a strict policy, and the way to the login', async () => {
+    const page = await get('/');
+    expect(page.status).toBe(200);
+    expect(page.headers.get('content-type')).toBe('text/html; charset=utf-8');
+    const policy = page.headers.get('content-security-policy') ?? '';
+    expect(policy).toContain("default-src 'none'");
+    expect(policy).toContain("require-trusted-types-for 'script'");
+    expect(policy).not.toContain('unsafe');
+    expect(page.headers.get('x-content-type-options')).toBe('nosniff');
+    const html = await page.text();
+    expect(html).toContain('login-url="https://site.example/login?a=1&#38;b=&#34;2&#34;"');
+    expect(html).toContain('href="https://site.example/login?a=1&#38;b=&#34;2&#34;"');
+    expect(html).not.toMatch(/<script>|style=/);
+  });
+
+  test('the element’s script: for every origin, checked again each time', async () => {
+    const script = await get('/php-chat.js');
+    expect(script.headers.get('content-type')).toBe('text/javascript; charset=utf-8');
+    expect(script.headers.get('access-control-allow-origin')).toBe('*');
+    expect(script.headers.get('cache-control')).toBe('no-cache');
+    const etag = script.headers.get('etag') ?? '';
+    expect((await get('/php-chat.js', { headers: { 'If-None-Match': etag } })).status).toBe(304);
+    expect((await get('/php-chat.js', { headers: { 'If-None-Match': '"other"' } })).status).toBe(200);
+  });
+
+  test('files named by their content are kept for ever', async () => {
+    const html = await (await get('/')).text();
+    const asset = /["(]\.?(\/assets\/[^"]+)"/.exec(html)?.[1] ?? '';
+    const file = await get(asset);
+    expect(file.status).toBe(200);
+    expect(file.headers.get('cache-control')).toContain('immutable');
+  });
+
+  test('HEAD is GET without a body', async () => {
+    const head = await get('/', { method: 'HEAD' });
+    expect([head.status, await head.text()]).toEqual([200, '']);
+  });
+});
+
+describe('everything else is a JSON error', () => {
+  test.each([
+    ['GET', '/nothing', 404, 'not_found'],
+    ['GET', '/..%2f', 404, 'not_found'],
+    ['GET', '/assets/..%2f..%2fpackage.json', 404, 'not_found'],
+    ['GET', '/%00', 404, 'not_found'],
+    ['GET', '/assets/', 404, 'not_found'],
+    ['GET', '/index.html', 404, 'not_found'],
+    ['GET', '/api/rooms/lobby/messages', 404, 'not_found'],
+    ['GET', '/constructor', 404, 'not_found'],
+    ['POST', '/', 405, 'method_not_allowed'],
+    ['DELETE', '/healthz', 405, 'method_not_allowed'],
+    ['PUT', '/php-chat.js', 405, 'method_not_allowed'],
+  ])('%s %s: %d', async (method, path, status, code) => {
+    const answer = await get(path, { method });
+    expect(answer.status).toBe(status);
+    expect(answer.headers.get('content-type')).toBe('application/json');
+    expect(await answer.json()).toEqual({ error: { code, message: expect.any(String) } });
+  });
+
+  test.each([
+    ['TRACE', 'TRACE / HTTP/1.1\r\nHost: a\r\n\r\n', 405],
+    ['an absolute path out of the folder', 'GET /../../etc/passwd HTTP/1.1\r\nHost: a\r\n\r\n', 404],
+    ['a target with two slashes', 'GET //evil.example/ HTTP/1.1\r\nHost: a\r\n\r\n', 400],
+    ['headers of 20 KB', `GET / HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`, 431],
+    ['no HTTP', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc', 400],
+    ['headers that never end: after 10 s', 'GET / HTTP/1.1\r\nHost: a\r\nX-Slow: ', 408],
+  ])('%s', async (_, request, status) => {
+    const answer = await new Promise<string>((resolve, reject) => {
+      let text = '';
+      const socket = connect(site.chat.port, '127.0.0.1', () => socket.write(request, 'latin1'));
+      socket.setEncoding('utf8').on('data', (chunk: string) => {
+        text += chunk;
+        if (text.includes('}}')) socket.destroy();
+      });
+      socket.on('close', () => resolve(text));
+      socket.on('error', reject);
+    });
+    expect(answer).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+    expect(answer).toContain('{"error":{"code":');
+  });
+});
+
+describe('/metrics', () => {
+  test('from this machine: connections, refusals, messages, commits, look-ups, loop delay', async () => {
+    const text = await (await get('/metrics')).text();
+    for (const name of [
+      'chat_connections',
+      'chat_refusals_total',
+      'chat_messages_total',
+      'chat_commit_seconds',
+      'chat_session_lookups_total',
+      'nodejs_eventloop_lag_p99_seconds',
+    ]) {
+      expect(text).toContain(`# TYPE ${name} `);
+    }
+  });
+
+  test('through a proxy, even one on this machine: with the key only', async () => {
+    const forwarded = { 'X-Forwarded-For': '127.0.0.1' };
+    expect((await get('/metrics', { headers: forwarded })).status).toBe(401);
+    expect((await get('/metrics', { headers: { ...forwarded, Authorization: 'Bearer wrong' } })).status).toBe(
+      401,
+    );
+    expect(
+      (await get('/metrics', { headers: { ...forwarded, Authorization: `Bearer ${key}` } })).status,
+    ).toBe(200);
+  });
+});
+
+describe('a start that cannot succeed says why', () => {
+  const history = historyFolder();
+  afterAll(() => history.remove());
+  const start = (env: NodeJS.ProcessEnv) =>
+    startChild(process.execPath, ['server/main.ts'], {
+      cwd: new URL('../../', import.meta.url).pathname,
+      env: {
+        PATH: process.env.PATH,
+        CHAT_HOST: '127.0.0.1',
+        CHAT_PORT: '0',
+        ...env,
+      },
+    });
+  const end = async (env: NodeJS.ProcessEnv) => {
+    const child = start(env);
+    await new Promise((resolve) => child.process.on('close', resolve));
+    return { code: child.process.exitCode, output: child.output() };
+  };
+
+  test('bad settings, all of them at once: 78', async () => {
+    const { code, output } = await end({
+      CHAT_PORT: 'x',
+      CHAT_ROOMS: '!',
+      CHAT_SESSION_STORE: 'redis://:secret@h',
+    });
+    expect(code).toBe(78);
+    expect(output).toMatch(
+      /CHAT_PORT: "x" is not[\s\S]*CHAT_SESSION_STORE: not[\s\S]*CHAT_ROOMS: "!" is not/,
+    );
+    expect(output).not.toContain('secret');
+  });
+
+  test('a port in use', async () => {
+    const { code, output } = await end({ CHAT_PORT: String(site.chat.port) });
+    expect(code).toBe(74);
+    expect(output).toContain(`EADDRINUSE`);
+  });
+
+  test('a history that cannot be opened', async () => {
+    const { code, output } = await end({ CHAT_HISTORY: 'sqlite:/dev/null/chat.db' });
+    expect(code).toBe(74);
+    expect(output).toContain('the server cannot start');
+  });
+});
+
+test('without a built client the page is 503 and the rest works', async () => {
+  let server: ChatServer | undefined;
+  try {
+    // The client is found beside the server: a copy without it has none.
+    const { cpSync, mkdtempSync, rmSync, symlinkSync } = await import('node:fs');
+    const folder = mkdtempSync('/tmp/chat-bare-');
+    const root = new URL('../../', import.meta.url).pathname;
+    cpSync(`${root}server`, `${folder}/server`, { recursive: true });
+    cpSync(`${root}package.json`, `${folder}/package.json`);
+    symlinkSync(`${root}node_modules`, `${folder}/node_modules`);
+    server = await startChatServer({}, folder);
+    for (const path of ['/', '/php-chat.js']) {
+      const answer = await fetch(server.url + path);
+      expect([answer.status, await answer.json()]).toMatchObject([
+        503,
+        { error: { code: 'client_not_built' } },
+      ]);
+    }
+    expect((await fetch(`${server.url}/healthz`)).status).toBe(200);
+    rmSync(folder, { recursive: true });
+  } finally {
+    await server?.stop();
+  }
+});

@@ -1,0 +1,199 @@
+import { connect } from 'node:net';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type ChatServer, startChatServer } from '../../helpers/chat-server.ts';
+import { type ChatSite, startChatSite } from '../../helpers/chat-site.ts';
+
+let site: ChatSite;
+let strict: ChatServer;
+beforeAll(async () => {
+  site = await startChatSite({ CHAT_ORIGINS: 'https://good.example,http://shop.example:8080' });
+  strict = await startChatServer({
+    CHAT_ORIGINS: 'https://good.example',
+    CHAT_NATIVE_CLIENTS: 'false',
+    CHAT_SESSION_STORE: `memcached://127.0.0.1:${site.memcached.port}?prefix=sessions/&format=json`,
+  });
+});
+afterAll(async () => {
+  await strict.stop();
+  await site.close();
+});
+
+const handshake = '/socket.io/?EIO=4&transport=polling';
+
+/** One HTTP request, byte by byte as given, so that Host and Origin can be anything. */
+function raw(
+  server: { port: number },
+  request: string,
+): Promise<{ status: number; head: string; body: string }> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(server.port, '127.0.0.1', () => socket.write(request));
+    let answer = '';
+    const done = () => {
+      socket.destroy();
+      const [head = '', body = ''] = answer.split('\r\n\r\n');
+      resolve({ status: Number(/^HTTP\/1\.1 (\d+)/.exec(head)?.[1]), head, body });
+    };
+    socket.setEncoding('utf8').on('data', (chunk: string) => {
+      answer += chunk;
+      const [head, body] = answer.split('\r\n\r\n');
+      const length = Number(/content-length: (\d+)/i.exec(head ?? '')?.[1] ?? Number.NaN);
+      if (/^HTTP\/1\.1 (101|204) /.test(answer) || (body !== undefined && Buffer.byteLength(body) >= length))
+        done();
+    });
+    socket.on('end', done);
+    socket.on('error', reject);
+  });
+}
+
+function get(path: string, headers: Record<string, string | undefined>, method = 'GET', body = ''): string {
+  const lines = Object.entries({
+    Host: 'chat.example',
+    ...headers,
+    ...(body && { 'Content-Length': String(body.length) }),
+  })
+    .filter(([, value]) => value !== undefined)
+    .map(([name, value]) => `${name}: ${value}\r\n`);
+  return `${method} ${path} HTTP/1.1\r\n${lines.join('')}\r\n${body}`;
+}
+
+const upgrade = (
+  headers: Record<string, string | undefined>,
+  path = '/socket.io/?EIO=4&transport=websocket',
+) =>
+  get(path, {
+    Connection: 'Upgrade',
+    Upgrade: 'websocket',
+    'Sec-WebSocket-Version': '13',
+    'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==',
+    ...headers,
+  });
+
+describe('Origin', () => {
+  const foreign: [string, string, string?][] = [
+    ['evil', 'https://evil.example'],
+    ['null', 'null'],
+    ['a name that begins like an allowed one', 'https://good.example.evil'],
+    ['http for https', 'http://good.example'],
+    ['a wrong port', 'https://good.example:444'],
+    ['a path', 'https://good.example/'],
+    ['the own address under a foreign name', 'http://rebound.example:7070', 'rebound.example:7070'],
+    ['http for https on the own host', 'http://good.example:7070', 'good.example:7070'],
+    ['nothing of the kind', 'good.example'],
+  ];
+  test.each(foreign)('refused on both transports: %s', async (_, Origin, Host) => {
+    for (const request of [
+      get(handshake, { Origin, Host: Host ?? 'chat.example' }),
+      upgrade({ Origin, Host: Host ?? 'chat.example' }),
+    ]) {
+      const answer = await raw(site.chat, request);
+      expect(answer.status).toBe(403);
+      expect(JSON.parse(answer.body)).toEqual({
+        error: { code: 'origin_not_allowed', message: expect.any(String) },
+      });
+      expect(answer.head).not.toMatch(/access-control-allow-origin/i);
+    }
+  });
+
+  test.each([
+    ['as listed', 'https://good.example', 'chat.example'],
+    ['as listed, with a port', 'http://shop.example:8080', 'chat.example'],
+    ['the own page on loopback', 'http://localhost:7070', 'localhost:7070'],
+    ['the own page on 127.0.0.1', 'http://127.0.0.1:7070', '127.0.0.1:7070'],
+    ['the own page on a listed host and scheme', 'https://good.example:7070', 'good.example:7070'],
+    ['a native client', undefined, 'chat.example'],
+  ])('allowed: %s', async (_, Origin, Host) => {
+    const polling = await raw(site.chat, get(handshake, { Origin, Host }));
+    expect(polling.status).toBe(200);
+    expect(polling.head).toMatch(/^vary: origin$/im);
+    if (Origin !== undefined) {
+      expect(polling.head).toContain(`Access-Control-Allow-Origin: ${Origin}`);
+      expect(polling.head).toContain('Access-Control-Allow-Credentials: true');
+    }
+    expect((await raw(site.chat, upgrade({ Origin, Host }))).status).toBe(101);
+  });
+
+  test('without native clients an upgrade needs an Origin; a GET of the own page may lack it', async () => {
+    expect((await raw(strict, upgrade({}))).status).toBe(403);
+    expect((await raw(strict, upgrade({ Origin: 'https://good.example' }))).status).toBe(101);
+    const first = await raw(strict, get(handshake, {}));
+    expect(first.status).toBe(200);
+    const { sid } = JSON.parse(first.body.slice(1)) as { sid: string };
+    expect((await raw(strict, get(`${handshake}&sid=${sid}`, {}, 'POST', '40'))).status).toBe(403);
+    const own = { Origin: 'https://good.example' };
+    expect((await raw(strict, get(`${handshake}&sid=${sid}`, own, 'POST', '40'))).status).toBe(200);
+  });
+
+  test('a preflight is answered for allowed origins only', async () => {
+    const allowed = await raw(site.chat, get(handshake, { Origin: 'https://good.example' }, 'OPTIONS'));
+    expect(allowed.status).toBe(204);
+    expect((await raw(site.chat, get(handshake, { Origin: 'https://evil.example' }, 'OPTIONS'))).status).toBe(
+      403,
+    );
+  });
+});
+
+describe('a request that Engine.IO could not use: 400', () => {
+  test.each([
+    ['no EIO', get('/socket.io/?transport=polling', {})],
+    ['EIO=3', get('/socket.io/?EIO=3&transport=polling', {})],
+    ['EIO=3, upgrade', upgrade({}, '/socket.io/?EIO=3&transport=websocket')],
+    ['transport=__proto__', get('/socket.io/?EIO=4&transport=__proto__', {})],
+    ['transport=websocket without an upgrade', get('/socket.io/?EIO=4&transport=websocket', {})],
+    ['an unknown sid', get(`${handshake}&sid=AAAAAAAAAAAAAAAAAAAA`, {})],
+    ['sid=__proto__', get(`${handshake}&sid=__proto__`, {})],
+    ['PUT', get(handshake, {}, 'PUT')],
+    ['POST without a sid', get(handshake, {}, 'POST', '40')],
+    ['a target that is no path', get('//socket.io/?EIO=4', {})],
+    ['a raw control character in a cookie', get(handshake, { Cookie: 'PHPSESSID=a\x01b' })],
+    ['no HTTP at all', 'hello\r\n\r\n'],
+  ])('%s', async (_, request) => {
+    const answer = await raw(site.chat, request);
+    expect(answer.status).toBe(400);
+    expect(JSON.parse(answer.body)).toMatchObject({ error: { code: 'bad_request' } });
+  });
+
+  test('a cookie of 20 KB: 431', async () => {
+    const answer = await raw(site.chat, get(handshake, { Cookie: `PHPSESSID=${'a'.repeat(20_000)}` }));
+    expect(answer.status).toBe(431);
+  });
+});
+
+describe('the sid of a connection is no key to it', () => {
+  async function begin(headers: Record<string, string | undefined>) {
+    const answer = await raw(site.chat, get(handshake, headers));
+    const { sid } = JSON.parse(answer.body.slice(1)) as { sid: string };
+    return `${handshake}&sid=${sid}`;
+  }
+
+  test('no cookie, another cookie, another origin: 403 on a poll, a post and an upgrade', async () => {
+    const Cookie = await site.session(1);
+    const own = { Cookie, Origin: 'https://good.example' };
+    const path = await begin(own);
+    const stolen = [
+      { Origin: 'https://good.example' },
+      { Origin: 'https://good.example', Cookie: await site.session(2) },
+      { Cookie, Origin: 'http://shop.example:8080' },
+      { Cookie },
+    ];
+    for (const headers of stolen) {
+      expect((await raw(site.chat, get(path, headers, 'POST', '40'))).status).toBe(403);
+      expect((await raw(site.chat, upgrade(headers, path.replace('polling', 'websocket')))).status).toBe(403);
+    }
+    for (const headers of stolen.slice(0, 3))
+      expect((await raw(site.chat, get(path, headers))).status).toBe(403);
+    expect((await raw(site.chat, get(path, own, 'POST', '40'))).status).toBe(200);
+    expect((await raw(site.chat, get(path, own))).body).toMatch(/^40\{"sid"/);
+  });
+
+  test('other cookies may change, and the origin of a GET may be missing', async () => {
+    const Cookie = await site.session(1);
+    const path = await begin({ Cookie });
+    const later = { Cookie: `theme=dark; ${Cookie}`, Origin: 'https://good.example' };
+    expect((await raw(site.chat, get(path, later, 'POST', '40'))).status).toBe(200);
+    expect((await raw(site.chat, get(path, { Cookie }))).status).toBe(200);
+  });
+});
+
+test('after all that the next client is served', async () => {
+  expect((await fetch(`${site.chat.url}/healthz`)).status).toBe(200);
+});

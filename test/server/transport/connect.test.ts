@@ -1,0 +1,171 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { chatSocket, connectChat, refusalOf } from '../../helpers/chat-client.ts';
+import { type ChatSite, startChatSite } from '../../helpers/chat-site.ts';
+
+let site: ChatSite;
+beforeAll(async () => {
+  site = await startChatSite({ CHAT_ROOMS: 'lobby,garden' });
+});
+afterAll(() => site.close());
+
+const connect = (cookie: string | null, options = {}) => connectChat(site.chat.url, cookie, options);
+
+describe('a session with a user', () => {
+  test('session:ready comes first and says who and where', async () => {
+    const client = await connect(await site.session(1, 'Alice'));
+    expect(client.events[0]).toEqual({
+      name: 'session:ready',
+      payload: {
+        protocol: 1,
+        user: { id: '1', name: 'Alice' },
+        rooms: ['garden', 'lobby'].map((id) => ({
+          id,
+          name: id,
+          kind: 'public',
+          member: false,
+          head: 0,
+          lastSeq: 0,
+          readSeq: 0,
+          unread: 0,
+        })),
+        limits: { text: 4000 },
+      },
+    });
+    client.close();
+  });
+
+  test.each([
+    ['polling', ['polling']],
+    ['polling, then WebSocket', ['polling', 'websocket']],
+  ])('over %s', async (_, transports) => {
+    const client = await connect(await site.session(1), { transports });
+    expect(await client.request('room:list', {})).toMatchObject({ rooms: { length: 2 } });
+    client.close();
+  });
+
+  test('an id with a comma, percent-encoded as PHP sends it', async () => {
+    await site.memcached.set('sessions/with,comma', '{"user_id":5}');
+    (await connect('PHPSESSID=with%2Ccomma')).close();
+  });
+
+  test('auth.session instead of a cookie, which is then not looked at', async () => {
+    const [, id] = (await site.session(7)).split('=');
+    const client = await connect(await site.session(8), { auth: { session: id } });
+    expect(client.ready.user.id).toBe('7');
+    client.close();
+  });
+
+  test('written only after PHP has sent its answer: the second look finds it', async () => {
+    const cookie = `PHPSESSID=late${Date.now()}`;
+    const connecting = connect(cookie);
+    // The first look is over when memcached has counted a miss.
+    await expect.poll(async () => /get_misses [1-9]/.test(await site.memcached.ask('stats\r\n'))).toBe(true);
+    await site.memcached.set(site.key(cookie), '{"user_id":9}');
+    expect((await connecting).ready.user.id).toBe('9');
+  });
+});
+
+describe('nobody: unauthorized', () => {
+  test.each([
+    ['no cookie', null],
+    ['an unknown id', 'PHPSESSID=abcdefghijklmnopqrstuvwxyz'],
+    ['an id that PHP would not make', 'PHPSESSID=A_B'],
+    ['an attempt at memcached', 'PHPSESSID=a%0d%0aflush_all'],
+    ['an id that makes the key too long', `PHPSESSID=${'a'.repeat(250)}`],
+  ])('%s', async (_, cookie) => {
+    expect((await refusalOf(connect(cookie))).data).toEqual({
+      code: 'unauthorized',
+      message: expect.any(String),
+      retryable: false,
+    });
+  });
+
+  test.each([['{"user_id":0}'], ['{"user_id":null,"firstname":"x"}'], ['[]'], ['']])(
+    'a session of %j',
+    async (json) => {
+      expect((await refusalOf(connect(await site.rawSession(json)))).message).toBe('unauthorized');
+    },
+  );
+
+  test('an id in the query', async () => {
+    const [, id] = (await site.session(1)).split('=');
+    expect((await refusalOf(connect(null, { query: { PHPSESSID: id, session: id } }))).message).toBe(
+      'unauthorized',
+    );
+  });
+
+  test('two cookies that differ', async () => {
+    const cookies = `${await site.session(1)}; ${await site.session(2)}`;
+    expect((await refusalOf(connect(cookies))).message).toBe('unauthorized');
+  });
+
+  test('auth.session over polling', async () => {
+    const [, id] = (await site.session(1)).split('=');
+    const refusal = await refusalOf(connect(null, { auth: { session: id }, transports: ['polling'] }));
+    expect(refusal.data).toMatchObject({ code: 'unauthorized', message: 'auth.session needs WebSocket' });
+  });
+
+  test.each([[7], [null], [{}], ['']])('auth.session %j, whatever the cookie', async (session) => {
+    const refusal = await refusalOf(connect(await site.session(1), { auth: { session } }));
+    expect(refusal.message).toBe('unauthorized');
+  });
+});
+
+describe('a session that cannot be read: session_invalid', () => {
+  test.each([
+    ['{"user_id":true}'],
+    ['{"user_id":[1]}'],
+    ['{"user_id":1.5}'],
+    ['{"user_id":-4}'],
+    ['{"__proto__":{"user_id":1}}'],
+    ['{"user_id":4'],
+    ['user_id|i:7;'],
+    ['a:1:{s:7:"user_id";i:7;}'],
+  ])('%s', async (bytes) => {
+    expect((await refusalOf(connect(await site.rawSession(bytes)))).data).toMatchObject({
+      code: 'session_invalid',
+      retryable: false,
+    });
+  });
+
+  test('2 MB', async () => {
+    const cookie = await site.rawSession(JSON.stringify({ user_id: 1, x: 'x'.repeat(2 * 1024 * 1024) }));
+    expect((await refusalOf(connect(cookie))).message).toBe('session_invalid');
+  });
+
+  test('200,000 levels', async () => {
+    const cookie = await site.rawSession(`{"user_id":1,"a":${'['.repeat(200_000)}${']'.repeat(200_000)}}`);
+    expect((await refusalOf(connect(cookie))).message).toBe('session_invalid');
+  });
+
+  test('the log names the format that it looks like', async () => {
+    await site.chat.until(/"code":"session_invalid"/);
+    expect(site.chat.output()).not.toContain('user_id|i:7');
+  });
+});
+
+test('reading leaves the stored bytes and their lifetime as they are', async () => {
+  const cookie = await site.session(1);
+  const meta = () => site.memcached.ask(`mg ${site.key(cookie)} t s c h v\r\n`, /\r\n[^\r]*\r\n$/);
+  const before = (await meta()).replace(/ h\d/, '');
+  for (let i = 0; i < 20; i++) (await connect(cookie)).close();
+  expect((await meta()).replace(/ h\d/, '')).toBe(before);
+});
+
+test('a second CONNECT closes the connection', async () => {
+  const socket = chatSocket(site.chat.url, await site.session(1));
+  const closed = new Promise((resolve) => socket.io.on('close', resolve));
+  socket.io.on('open', () => {
+    socket.io.engine.write('0');
+    socket.io.engine.write('0');
+  });
+  socket.connect();
+  expect(await closed).toBe('transport close');
+});
+
+test('a connection that sends no CONNECT is closed after 5 s', async () => {
+  const socket = new WebSocket(`${site.chat.url.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket`);
+  const began = performance.now();
+  await new Promise((resolve) => socket.addEventListener('close', resolve));
+  expect(performance.now() - began).toBeLessThan(7000);
+});

@@ -1,0 +1,141 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type ChatClient, connectChat, newClientId, refusalOf } from '../../helpers/chat-client.ts';
+import { type ChatServer, startChatServer } from '../../helpers/chat-server.ts';
+import { type ChatSite, startChatSite } from '../../helpers/chat-site.ts';
+
+let site: ChatSite;
+/** A second server on the same store, with little patience for its silence. */
+let hasty: ChatServer;
+beforeAll(async () => {
+  site = await startChatSite({ CHAT_SESSION_CHECK: '200ms' });
+  hasty = await startChatServer({
+    CHAT_SESSION_STORE: `memcached://127.0.0.1:${site.memcached.port}?prefix=sessions/&format=json`,
+    CHAT_SESSION_CHECK: '100ms',
+    CHAT_SESSION_GRACE: '1s',
+  });
+});
+afterAll(async () => {
+  await hasty.stop();
+  await site.close();
+});
+
+async function joined(cookie: string, transports = ['websocket']): Promise<ChatClient> {
+  const client = await connectChat(site.chat.url, cookie, { transports });
+  await client.request('room:join', { room: 'lobby' });
+  return client;
+}
+const send = (client: ChatClient, text = 'hello') =>
+  client.request('message:send', { room: 'lobby', text, clientId: newClientId() });
+
+describe('session:ended, then the connection is closed, and nothing after it', () => {
+  const ends: [string, string, (cookie: string) => Promise<unknown>][] = [
+    ['the record is gone', 'logout', (cookie) => site.memcached.delete(site.key(cookie))],
+    [
+      'nobody is logged in any more',
+      'logout',
+      (cookie) => site.memcached.set(site.key(cookie), '{"lang":"de"}'),
+    ],
+    [
+      'the record has expired',
+      'logout',
+      (cookie) => site.memcached.set(site.key(cookie), '{"user_id":1}', -1),
+    ],
+    ['another user', 'user_changed', (cookie) => site.memcached.set(site.key(cookie), '{"user_id":99}')],
+    [
+      'a record that cannot be read',
+      'invalid',
+      (cookie) => site.memcached.set(site.key(cookie), 'user_id|i:1;'),
+    ],
+    ['an empty record', 'invalid', (cookie) => site.memcached.set(site.key(cookie), '')],
+  ];
+  test.each(ends)('%s: %s, in all tabs', async (_, reason, change) => {
+    const cookie = await site.session(1);
+    const tabs = await Promise.all([joined(cookie), joined(cookie), joined(cookie, ['polling'])]);
+    const witness = await joined(await site.session(2));
+    const writing = setInterval(() => send(witness).catch(() => {}), 5);
+    await change(cookie);
+    for (const tab of tabs) {
+      expect((await tab.ended).reason).toBe(reason);
+      expect(await tab.disconnected).toBe('io server disconnect');
+    }
+    clearInterval(writing);
+    // Whatever was sent after that has been delivered when this one has.
+    const { message } = await send(witness, 'after the end');
+    await expect.poll(() => witness.messages().some(({ id }) => id === message.id)).toBe(true);
+    for (const tab of tabs) expect(tab.events.at(-1)?.name).toBe('session:ended');
+    witness.close();
+  });
+
+  test('the session of somebody else goes on', async () => {
+    const [mine, other] = [await site.session(1), await site.session(1)];
+    const [tab, stays] = [await joined(mine), await joined(other)];
+    await site.memcached.delete(site.key(mine));
+    await tab.ended;
+    await send(stays);
+    stays.close();
+  });
+});
+
+test('a record that cannot be read for a moment ends nothing', async () => {
+  const cookie = await site.session(1);
+  const tab = await joined(cookie);
+  const misses = async () => Number(/get_hits (\d+)/.exec(await site.memcached.ask('stats\r\n'))?.[1]);
+  const before = await misses();
+  await site.memcached.set(site.key(cookie), '');
+  // As soon as it has been seen to be empty once, PHP goes on writing.
+  await expect.poll(misses, { interval: 1 }).toBeGreaterThan(before);
+  await site.memcached.set(site.key(cookie), '{"user_id":1,"firstname":"User 1"}');
+  const seen = await misses();
+  await expect.poll(misses).toBeGreaterThan(seen + 2);
+  await send(tab);
+  expect(tab.events.some(({ name }) => name === 'session:ended')).toBe(false);
+  tab.close();
+});
+
+test('a name that changes is the sender’s from then on', async () => {
+  const cookie = await site.session(1, 'Ann');
+  const tab = await joined(cookie);
+  await site.memcached.set(site.key(cookie), '{"user_id":1,"firstname":"Anna","more":1}');
+  await expect.poll(async () => (await send(tab)).message.user).toEqual({ id: '1', name: 'Anna' });
+  tab.close();
+});
+
+test('the store silent: open connections live on, new ones are told so in under a second; then all is well', async () => {
+  const cookie = await site.session(1);
+  const [tab, ben] = [await joined(cookie), await joined(await site.session(2))];
+  site.memcached.signal('SIGSTOP');
+  try {
+    await site.chat.until(/the session store is silent/);
+    const began = performance.now();
+    const refusal = await refusalOf(connectChat(site.chat.url, cookie));
+    expect(performance.now() - began).toBeLessThan(1000);
+    expect(refusal.data).toMatchObject({ code: 'session_store_unavailable', retryable: true });
+    const { message } = await send(tab);
+    await expect.poll(() => ben.messages().map(({ id }) => id)).toContain(message.id);
+    const ready = await fetch(`${site.chat.url}/readyz`);
+    expect([ready.status, await ready.json()]).toEqual([
+      503,
+      { status: 'not ready', missing: ['session store'] },
+    ]);
+    expect((await fetch(`${site.chat.url}/healthz`)).status).toBe(200);
+  } finally {
+    site.memcached.signal('SIGCONT');
+  }
+  await site.chat.until(/the session store answers again/);
+  await send(tab);
+  expect((await fetch(`${site.chat.url}/readyz`)).status).toBe(200);
+  tab.close();
+  ben.close();
+  expect(site.chat.output().match(/the session store is silent/g)).toHaveLength(1);
+});
+
+test('silent for longer than the grace: the transport is closed, without a verdict', async () => {
+  const tab = await connectChat(hasty.url, await site.session(1));
+  site.memcached.signal('SIGSTOP');
+  try {
+    expect(await tab.disconnected).toBe('transport close');
+    expect(tab.events.some(({ name }) => name === 'session:ended')).toBe(false);
+  } finally {
+    site.memcached.signal('SIGCONT');
+  }
+});

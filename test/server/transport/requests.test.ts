@@ -1,0 +1,169 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { type ChatClient, connectChat, newClientId } from '../../helpers/chat-client.ts';
+import { type ChatSite, startChatSite } from '../../helpers/chat-site.ts';
+
+let site: ChatSite;
+let client: ChatClient;
+beforeAll(async () => {
+  site = await startChatSite({ CHAT_LIMIT_TEXT: '10' });
+});
+afterAll(() => site.close());
+beforeEach(async () => {
+  client = await connectChat(site.chat.url, await site.session(1));
+  await client.request('room:join', { room: 'lobby' });
+});
+afterEach(() => client.close());
+
+const code = async (event: string, ...args: unknown[]) => {
+  const answer = await client.raw(event, ...args);
+  return answer.ok ? 'ok' : answer.error.code;
+};
+const send = (over: object = {}) => ({ room: 'lobby', text: 'hello', clientId: newClientId(), ...over });
+
+describe('bad_request', () => {
+  test.each<[string, string, ...unknown[]]>([
+    ['no payload', 'room:list'],
+    ['null', 'room:list', null],
+    ['a number', 'message:send', 7],
+    ['a list', 'room:join', ['lobby']],
+    ['a string', 'room:join', 'lobby'],
+    ['extra arguments', 'room:join', { room: 'lobby' }, {}],
+    ['no room', 'room:join', {}],
+    ['a room that is no id', 'room:join', { room: 'a b' }],
+    ['a room of 65 characters', 'room:join', { room: 'a'.repeat(65) }],
+    ['null for an optional field', 'room:join', { room: 'lobby', since: null }],
+    ['a negative cursor', 'room:join', { room: 'lobby', since: -1 }],
+    ['a cursor with a fraction', 'room:sync', { room: 'lobby', since: 1.5 }],
+    ['a cursor that is no number', 'room:sync', { room: 'lobby', since: '1' }],
+    ['a cursor beyond exact numbers', 'room:sync', { room: 'lobby', since: 2 ** 53 }],
+    ['no cursor', 'room:sync', { room: 'lobby' }],
+    ['limit 1e9', 'room:sync', { room: 'lobby', since: 0, limit: 1e9 }],
+    ['limit 0', 'message:history', { room: 'lobby', limit: 0 }],
+    ['limit 101 of history', 'message:history', { room: 'lobby', limit: 101 }],
+    ['a negative before', 'message:history', { room: 'lobby', before: -1 }],
+    ['no text', 'message:send', { room: 'lobby', clientId: 'a' }],
+    ['a text that is none', 'message:send', { room: 'lobby', text: {}, clientId: 'a' }],
+    ['an empty text', 'message:send', send({ text: '' })],
+    ['a blank text', 'message:send', send({ text: ' \n\t\u3000' })],
+    ['a text of invisible characters', 'message:send', send({ text: '\u200b\u200d\u2060\u00ad' })],
+    ['a NUL', 'message:send', send({ text: 'a\0b' })],
+    ['another control character', 'message:send', send({ text: 'a\u001bb' })],
+    ['a carriage return', 'message:send', send({ text: 'a\rb' })],
+    ['a lone surrogate', 'message:send', send({ text: 'a\ud800b' })],
+    ['no clientId', 'message:send', { room: 'lobby', text: 'a' }],
+    ['an empty clientId', 'message:send', send({ clientId: '' })],
+    ['a clientId with a blank', 'message:send', send({ clientId: 'a b' })],
+    ['a clientId of 65 characters', 'message:send', send({ clientId: 'a'.repeat(65) })],
+    ['replyTo 0', 'message:send', send({ replyTo: 0 })],
+    ['bytes for a text', 'message:send', send({ text: Buffer.from('a') })],
+    [
+      '__proto__ in the payload',
+      'message:send',
+      JSON.parse('{"room":"lobby","text":"a","clientId":"p","__proto__":{}}'),
+    ],
+    ['__proto__ deeper down', 'room:list', JSON.parse('{"a":[{"__proto__":1}]}')],
+  ])('%s', async (_, event, ...args) => {
+    expect(await code(event, ...args)).toBe('bad_request');
+  });
+});
+
+test('20,000 levels, as a packet that no client library would make', async () => {
+  const answered = new Promise<string>((resolve) => {
+    client.socket.io.engine.on('data', (data) => {
+      if (String(data).startsWith('39999')) resolve(String(data));
+    });
+  });
+  client.socket.io.engine.write(`29999["room:list",{"a":${'['.repeat(20_000)}${']'.repeat(20_000)}}]`);
+  expect(await answered).toContain('"code":"bad_request"');
+});
+
+test.each<[string, string, ...unknown[]]>([
+  ['unknown_event', 'room:explode', {}],
+  ['unknown_event', '__proto__', {}],
+  ['unknown_event', 'constructor', {}],
+  ['unknown_event', 'read:mark', { room: 'lobby', seq: 1 }],
+  ['unknown_room', 'room:join', { room: 'cellar' }],
+  ['unknown_room', 'room:sync', { room: 'cellar', since: 0 }],
+  ['unknown_room', 'room:leave', { room: 'cellar' }],
+  ['unknown_room', 'message:history', { room: 'cellar' }],
+  ['unknown_room', 'message:send', send({ room: 'cellar' })],
+  ['unknown_room', 'room:join', { room: 'constructor' }],
+  ['unknown_message', 'message:send', send({ replyTo: 1_000_000 })],
+  ['too_long', 'message:send', send({ text: 'x'.repeat(11) })],
+  ['ok', 'message:send', send({ text: '😀'.repeat(10) })],
+  ['too_long', 'message:send', send({ text: '😀'.repeat(11) })],
+  ['ok', 'message:send', send({ text: '\t a\n' })],
+  ['ok', 'room:list', { unknown: ['fields', { are: 'ignored' }] }],
+])('%s: %s %j', async (expected, ...request) => {
+  expect(await code(...request)).toBe(expected);
+});
+
+test('not_joined: a room that this connection has not joined, or has left', async () => {
+  await client.request('room:leave', { room: 'lobby' });
+  expect(await code('message:send', send())).toBe('not_joined');
+  expect(await code('room:leave', { room: 'lobby' })).toBe('ok');
+});
+
+test('a sender is who the session says, whatever the payload claims', async () => {
+  const { message } = await client.request(
+    'message:send',
+    send({ user: { id: '2', name: 'Bob' }, userId: 2, name: 'Bob', seq: 99, id: 'x', sentAt: 1 }) as never,
+  );
+  expect(message).toMatchObject({ user: { id: '1', name: 'User 1' } });
+  expect(message.sentAt).toBeGreaterThan(1_600_000_000_000);
+});
+
+test('a request without an ack is not carried out, but counted', async () => {
+  client.socket.emit('message:send', send({ text: 'unasked' }) as never, undefined as never);
+  (client.socket as unknown as { emit(...args: unknown[]): void }).emit(
+    'message:send',
+    send({ text: 'unasked' }),
+  );
+  await client.request('message:send', send({ text: 'asked' }));
+  const { messages } = await client.request('message:history', { room: 'lobby' });
+  expect(messages.map(({ text }) => text)).not.toContain('unasked');
+  expect(await (await fetch(`${site.chat.url}/metrics`)).text()).toContain(
+    'chat_requests_total{event="message:send",code="no_ack"}',
+  );
+});
+
+test('requests of one connection take effect in the order in which they were sent', async () => {
+  const other = await connectChat(site.chat.url, await site.session(2));
+  const answers = await Promise.all([
+    other.raw('message:send', send()),
+    other.raw('room:join', { room: 'lobby' }),
+    other.raw('message:send', send({ text: 'one' })),
+    other.raw('message:send', send({ text: 'two' })),
+    other.raw('message:history', { room: 'lobby', limit: 2 }),
+    other.raw('room:leave', { room: 'lobby' }),
+    other.raw('message:send', send()),
+    other.raw('room:join', { room: 'lobby' }),
+    other.raw('message:send', send({ text: 'three' })),
+  ]);
+  expect(answers.map((answer) => (answer.ok ? 'ok' : answer.error.code))).toEqual([
+    'not_joined',
+    'ok',
+    'ok',
+    'ok',
+    'ok',
+    'ok',
+    'not_joined',
+    'ok',
+    'ok',
+  ]);
+  expect(answers[4]).toMatchObject({ data: { messages: [{ text: 'one' }, { text: 'two' }] } });
+  other.close();
+});
+
+test.each([
+  ['an event without a name', '2[]'],
+  ['a reserved event', '2["disconnecting"]'],
+  ['broken JSON', '2["room:list",'],
+  ['too many attachments', '511-["a",{"_placeholder":true,"num":0}]'],
+  ['70 KB', `2["room:list",{"a":"${'x'.repeat(70_000)}"}]`],
+])('a packet that breaks Socket.IO closes that connection alone: %s', async (_, packet) => {
+  const other = await connectChat(site.chat.url, await site.session(3));
+  other.socket.io.engine.write(packet);
+  await other.disconnected;
+  expect(await code('room:list', {})).toBe('ok');
+});
