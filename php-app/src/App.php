@@ -1,0 +1,126 @@
+<?php
+
+declare(strict_types=1);
+
+namespace PhpSessionChat;
+
+/** The pages: which address does what. */
+final class App
+{
+    private const ROUTES = [
+        '/' => ['GET' => 'home'],
+        '/login' => ['POST' => 'logIn'],
+        '/logout' => ['POST' => 'logOut'],
+        '/session' => ['GET' => 'sessionPage'],
+    ];
+
+    private readonly SiteSession $session;
+
+    public function __construct(
+        private readonly Config $config,
+        private readonly Request $request,
+        private readonly View $view,
+        private readonly Texts $texts,
+    ) {
+        $this->session = new SiteSession($config->sessionHandler, $config->cookieDomain, $request->https);
+    }
+
+    /** @throws HttpError and whatever fails; nothing has been sent then */
+    public function answer(): Response
+    {
+        $route = self::ROUTES[$this->request->path] ?? throw new HttpError(404, 'error.path');
+        // PHP itself leaves out the body of an answer to HEAD.
+        $method = $this->request->method === 'HEAD' ? 'GET' : $this->request->method;
+        $action = $route[$method] ?? throw new HttpError(405, 'error.method', [
+            'Allow' => isset($route['GET']) ? 'GET, HEAD' : 'POST',
+        ]);
+        $response = $this->$action();
+        $this->session->commit();
+        return $response;
+    }
+
+    private function home(): Response
+    {
+        $this->session->start();
+        $user = $this->session->user();
+        if ($user === null) {
+            // Before the form is shown, so that a folder that cannot be used is found out at once.
+            Database::open($this->config->dataFolder);
+            return $this->loginForm(200);
+        }
+        $chat = $this->config->chat ?? ChatAddress::beside($this->request);
+        return new Response(200, $this->view->page('chat', [
+            'name' => $user->firstname,
+            'csrf' => $this->session->csrfToken(),
+            'chat' => $chat->url,
+        ]), chat: $chat);
+    }
+
+    private function logIn(): Response
+    {
+        $name = $this->request->field('username');
+        $password = $this->request->field('password');
+        $this->session->start();
+        if (!$this->csrfMatches()) {
+            return $this->loginForm(403, $this->texts->get('page.stale'), $name);
+        }
+        $database = Database::open($this->config->dataFolder);
+        $limit = new LoginLimit($database);
+        $wait = $limit->wait($name, $this->request->address);
+        if ($wait === null) {
+            $user = (new Users($database))->verify($name, $password);
+            $wait = $limit->settle($name, $this->request->address, $user !== null);
+        }
+        if ($wait !== null) {
+            $minutes = (string) (int) ceil($wait / 60);
+            $text = strtr($this->texts->get('page.limited'), ['{m}' => $minutes]);
+            return $this->loginForm(429, $text, $name, ['Retry-After' => (string) $wait]);
+        }
+        if ($user === null) {
+            return $this->loginForm(401, $this->texts->get('page.wrong'), $name);
+        }
+        $this->session->logIn($user);
+        return Response::seeHome();
+    }
+
+    private function logOut(): Response
+    {
+        $this->session->start();
+        if (!$this->csrfMatches()) {
+            $text = $this->texts->get('page.stale');
+            return $this->session->user() === null ? $this->loginForm(403, $text) : new Response(
+                403,
+                $this->view->page('notice', ['text' => $text, 'csrf' => $this->session->csrfToken()]),
+            );
+        }
+        $this->session->logOut();
+        return Response::seeHome();
+    }
+
+    private function sessionPage(): Response
+    {
+        $this->session->start();
+        return new Response(200, $this->view->page('session', [
+            'id' => substr(session_id(), 0, 4) . '…',
+            'started' => gmdate(DATE_ATOM, $this->session->startedAt()),
+            'now' => gmdate(DATE_ATOM),
+            'server' => gethostname() . ':' . $_SERVER['SERVER_PORT'],
+        ]));
+    }
+
+    /** @param array<string, string> $headers */
+    private function loginForm(int $status, string $error = '', string $name = '', array $headers = []): Response
+    {
+        return new Response($status, $this->view->page('login', [
+            'csrf' => $this->session->csrfToken(),
+            'error' => $error,
+            'wrong' => $status === 401,
+            'name' => $name,
+        ]), $headers);
+    }
+
+    private function csrfMatches(): bool
+    {
+        return hash_equals($this->session->csrfToken(), $this->request->field('csrf'));
+    }
+}

@@ -1,0 +1,63 @@
+<?php
+
+declare(strict_types=1);
+
+namespace PhpSessionChat;
+
+use PhpSessionChat\Session\StoreUrl;
+use PhpSessionChat\Session\StrictIdHandler;
+
+/** The settings, read from the environment and checked. */
+final class Config
+{
+    private const SESSION_STORE = 'memcached://127.0.0.1:11211?prefix=sessions/&format=json';
+
+    private function __construct(
+        /** Folder of the SQLite file, absolute. */
+        public readonly string $dataFolder,
+        public readonly StrictIdHandler $sessionHandler,
+        /** '' for the page's own host only. */
+        public readonly string $cookieDomain,
+        /** null: beside the page, see ChatAddress::beside(). */
+        public readonly ?ChatAddress $chat,
+    ) {
+    }
+
+    /** @throws ConfigurationError listing all that is wrong */
+    public static function fromEnvironment(): self
+    {
+        $wrong = [];
+        $folder = self::setting('APP_DATA', 'data/');
+        if (!str_starts_with($folder, '/')) {
+            // Against the project, not the current folder, which every web server sets as it likes.
+            $folder = dirname(__DIR__, 2) . '/' . $folder;
+        }
+        $handler = $chat = null;
+        try {
+            $handler = StoreUrl::handler(self::setting('SESSION_STORE', self::SESSION_STORE));
+        } catch (ConfigurationError $error) {
+            $wrong[] = 'SESSION_STORE: ' . $error->getMessage();
+        }
+        $domain = self::setting('SESSION_COOKIE_DOMAIN', '');
+        if (preg_match('/^(\.?[a-z0-9]([a-z0-9.-]*[a-z0-9])?)?\z/i', $domain) !== 1) {
+            $wrong[] = 'SESSION_COOKIE_DOMAIN must be a host name such as example.org';
+        }
+        try {
+            $url = self::setting('CHAT_URL', '');
+            $chat = $url === '' ? null : ChatAddress::configured($url);
+        } catch (ConfigurationError $error) {
+            $wrong[] = $error->getMessage();
+        }
+        if ($handler === null || $wrong !== []) {
+            throw new ConfigurationError(implode('; ', $wrong));
+        }
+        return new self(rtrim($folder, '/'), $handler, $domain, $chat);
+    }
+
+    /** An empty variable counts as one that is not set, as in a compose file's `NAME=`. */
+    private static function setting(string $name, string $default): string
+    {
+        $value = getenv($name);
+        return $value === false || $value === '' ? $default : $value;
+    }
+}

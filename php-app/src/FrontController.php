@@ -1,0 +1,63 @@
+<?php
+
+declare(strict_types=1);
+
+namespace PhpSessionChat;
+
+use PhpSessionChat\Session\SessionUnavailable;
+
+/** Answers one request, whatever happens. Details of a failure go to PHP's error log, not to the visitor. */
+final class FrontController
+{
+    /** Seconds after which a browser or crawler may try again while the store is down. */
+    private const RETRY_AFTER = '5';
+
+    public static function run(): void
+    {
+        ini_set('display_errors', '0');
+        // A warning means that something did not work: it must not pass as success.
+        set_error_handler(static function (int $level, string $message, string $file, int $line): bool {
+            if ((error_reporting() & $level) === 0) {
+                return false;
+            }
+            throw new \ErrorException($message, 0, $level, $file, $line);
+        }, E_ALL & ~E_DEPRECATED & ~E_USER_DEPRECATED);
+        $request = Request::fromGlobals();
+        $texts = new Texts($request->languages);
+        $view = new View($texts);
+        try {
+            $response = (new App(Config::fromEnvironment(), $request, $view, $texts))->answer();
+        } catch (\Throwable $error) {
+            SiteSession::abandon();
+            [$status, $text, $headers] = self::explain($error);
+            $response = new Response($status, $view->page('notice', [
+                'text' => $texts->get($text),
+                'csrf' => null,
+            ]), $headers);
+        }
+        $response->send($request->https);
+    }
+
+    /** @return array{int, string, array<string, string>} status, key of the text, headers */
+    private static function explain(\Throwable $error): array
+    {
+        if ($error instanceof HttpError) {
+            return [$error->status, $error->text, $error->headers];
+        }
+        // PHP's own warning about a failed session call wraps the handler's exception.
+        for ($cause = $error; $cause !== null; $cause = $cause->getPrevious()) {
+            if ($cause instanceof SessionUnavailable) {
+                error_log("Session store unavailable: {$cause->getMessage()}");
+                return [503, 'page.down', ['Retry-After' => self::RETRY_AFTER]];
+            }
+            if ($cause instanceof ConfigurationError) {
+                error_log("Misconfigured: {$cause->getMessage()}");
+                return [500, 'error.configuration', []];
+            }
+        }
+        // Without the stack trace, whose arguments could be a session ID or a password.
+        $place = $error->getFile() . ':' . $error->getLine();
+        error_log($error::class . ": {$error->getMessage()} in $place");
+        return [500, 'error.internal', []];
+    }
+}

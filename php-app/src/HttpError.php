@@ -1,0 +1,21 @@
+<?php
+
+declare(strict_types=1);
+
+namespace PhpSessionChat;
+
+/** Ends a request with an error page. */
+final class HttpError extends \RuntimeException
+{
+    /**
+     * @param string $text key of the text shown
+     * @param array<string, string> $headers
+     */
+    public function __construct(
+        public readonly int $status,
+        public readonly string $text,
+        public readonly array $headers = [],
+    ) {
+        parent::__construct("HTTP $status");
+    }
+}

@@ -1,0 +1,65 @@
+<?php
+
+declare(strict_types=1);
+
+namespace PhpSessionChat;
+
+/** What the pages need to know of an HTTP request. */
+final class Request
+{
+    /** A host name, IPv4 address or bracketed IPv6 address: nothing that could leave a header or attribute. */
+    public const HOST = '[a-z0-9](?:[a-z0-9._-]{0,252}[a-z0-9])?|\[[0-9a-f:.]{2,45}\]';
+
+    /** @param array<mixed> $fields the form, as PHP parsed it */
+    private function __construct(
+        public readonly string $method,
+        public readonly string $path,
+        public readonly bool $https,
+        public readonly string $address,
+        public readonly string $languages,
+        private readonly string $hostHeader,
+        private readonly array $fields,
+    ) {
+    }
+
+    /**
+     * Proxy headers (X-Forwarded-…) are not read, since any visitor can send them. Behind a proxy the web
+     * server has to set REMOTE_ADDR and HTTPS, as Apache's mod_remoteip and SetEnvIf do.
+     */
+    public static function fromGlobals(): self
+    {
+        return new self(
+            $_SERVER['REQUEST_METHOD'],
+            explode('?', $_SERVER['REQUEST_URI'], 2)[0],
+            !in_array(strtolower($_SERVER['HTTPS'] ?? ''), ['', 'off'], true),
+            $_SERVER['REMOTE_ADDR'] ?? '',
+            $_SERVER['HTTP_ACCEPT_LANGUAGE'] ?? '',
+            $_SERVER['HTTP_HOST'] ?? '',
+            $_POST,
+        );
+    }
+
+    /**
+     * A form field as sent; '' when it is missing.
+     *
+     * @throws HttpError 400 for `name[]=`, which PHP turns into an array
+     */
+    public function field(string $name): string
+    {
+        $value = $this->fields[$name] ?? '';
+        return is_string($value) ? $value : throw new HttpError(400, 'error.request');
+    }
+
+    /**
+     * The host that the visitor's browser asked for, without the port.
+     *
+     * @throws HttpError 400 when the Host header is missing or could not be one
+     */
+    public function host(): string
+    {
+        if (preg_match('/^(' . self::HOST . ')(?::\d{1,5})?\z/i', $this->hostHeader, $part) !== 1) {
+            throw new HttpError(400, 'error.request');
+        }
+        return strtolower($part[1]);
+    }
+}

@@ -1,0 +1,107 @@
+<?php
+
+declare(strict_types=1);
+
+namespace PhpSessionChat;
+
+use PhpSessionChat\Session\StrictIdHandler;
+
+/**
+ * The visitor's session: who is logged in, and the CSRF token of the forms.
+ *
+ * `user_id` (integer) and `firstname` (string) are what the chat server reads; the other keys are ours.
+ */
+final class SiteSession
+{
+    private const NAME = 'PHPSESSID';
+
+    /** @var array<string, scalar> */
+    private readonly array $options;
+
+    public function __construct(StrictIdHandler $handler, string $cookieDomain, bool $https)
+    {
+        session_set_save_handler($handler, false);
+        $this->options = [
+            'name' => self::NAME,
+            'serialize_handler' => 'php_serialize',
+            'use_strict_mode' => true,
+            'use_cookies' => true,
+            'use_only_cookies' => true,
+            'use_trans_sid' => false,
+            'lazy_write' => true,
+            'gc_probability' => 0,
+            'cache_limiter' => '',
+            'cookie_lifetime' => 0,
+            'cookie_path' => '/',
+            'cookie_domain' => $cookieDomain,
+            'cookie_secure' => $https,
+            'cookie_httponly' => true,
+            'cookie_samesite' => 'Lax',
+        ];
+    }
+
+    public function start(): void
+    {
+        session_start($this->options);
+        $_SESSION += self::beginning();
+    }
+
+    public function user(): ?User
+    {
+        $id = $_SESSION['user_id'] ?? null;
+        $firstname = $_SESSION['firstname'] ?? null;
+        return is_int($id) && is_string($firstname) ? new User($id, $firstname) : null;
+    }
+
+    /** @return int Unix time */
+    public function startedAt(): int
+    {
+        return $_SESSION['started'];
+    }
+
+    public function csrfToken(): string
+    {
+        return $_SESSION['csrf'];
+    }
+
+    public function logIn(User $user): void
+    {
+        // A new ID, and nothing kept: whoever planted or saw the ID from before the login has nothing.
+        session_regenerate_id(true);
+        $_SESSION = ['user_id' => $user->id, 'firstname' => $user->firstname] + self::beginning();
+    }
+
+    public function logOut(): void
+    {
+        session_destroy();
+        $cookie = session_get_cookie_params();
+        unset($cookie['lifetime']);
+        setcookie(self::NAME, '', ['expires' => 1] + $cookie);
+    }
+
+    /** Writes the session. To be called before any output, since it can fail. */
+    public function commit(): void
+    {
+        if (session_status() === PHP_SESSION_ACTIVE) {
+            session_write_close();
+        }
+    }
+
+    /**
+     * After a failure: writes nothing and takes back the cookie. PHP has perhaps made a new ID, and with
+     * that the browser would lose a login that is still good.
+     */
+    public static function abandon(): void
+    {
+        if (session_status() === PHP_SESSION_ACTIVE) {
+            session_abort();
+        }
+        header_remove('Set-Cookie');
+    }
+
+    /** @return array<string, int|string> what every session has */
+    private static function beginning(): array
+    {
+        return ['started' => time(), 'csrf' => bin2hex(random_bytes(32))];
+    }
+}

@@ -1,0 +1,13 @@
+<?php
+
+declare(strict_types=1);
+
+namespace PhpSessionChat;
+
+/** Somebody who is logged in. */
+final class User
+{
+    public function __construct(public readonly int $id, public readonly string $firstname)
+    {
+    }
+}

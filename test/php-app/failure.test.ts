@@ -1,0 +1,179 @@
+import { statSync, writeFileSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { freePort } from '../helpers/child.ts';
+import { type Memcached, startMemcached } from '../helpers/memcached.ts';
+import { type PhpApp, post, startPhpApp } from '../helpers/php-app.ts';
+import { type Answer, raw } from './http.ts';
+import { temporaryFolder } from './temporary-folder.ts';
+import { idOf, loggedInAs, openForm } from './visitor.ts';
+
+let memcached: Memcached;
+let app: PhpApp;
+
+beforeEach(async () => {
+  memcached = await startMemcached();
+  app = await startPhpApp({ memcachedPort: memcached.port });
+});
+afterEach(async () => {
+  await app.stop();
+  await memcached.stop('SIGKILL');
+});
+
+function expectUnavailable(answer: Answer): void {
+  expect(answer.status).toBe(503);
+  expect(answer.headers).not.toHaveProperty('set-cookie');
+  expect(answer.headers['retry-after']).toBe('5');
+  expect(answer.headers['cache-control']).toBe('no-store');
+  expect(answer.body).toContain('Login is not possible right now. Please try again soon.');
+}
+
+describe.each([
+  ['stopped', 'SIGSTOP'],
+  ['down', 'SIGKILL'],
+] as const)('memcached %s', (_, signal) => {
+  test('every page that needs the session is 503 and sets no cookie', async () => {
+    const cookie = await app.login('alice');
+    const { csrf } = await openForm(app, cookie);
+    if (signal === 'SIGKILL') await memcached.stop(signal);
+    else memcached.signal(signal);
+    const form = `username=alice&password=alice&csrf=${csrf}`;
+    const answers = await Promise.all([
+      raw(app.url),
+      raw(app.url, { headers: { cookie } }),
+      raw(app.url, { headers: { cookie: `PHPSESSID=${'a'.repeat(26)}` } }),
+      raw(app.url, { headers: { cookie: 'PHPSESSID=../../etc/passwd' } }),
+      raw(app.url, { path: '/session', headers: { cookie } }),
+      raw(app.url, { path: '/login', method: 'POST', headers: { cookie }, body: form }),
+      raw(app.url, { path: '/logout', method: 'POST', headers: { cookie }, body: `csrf=${csrf}` }),
+    ]);
+    for (const answer of answers) expectUnavailable(answer);
+    expect(app.output()).toContain('Session store unavailable: memcached: ');
+    expect(app.output()).not.toContain(idOf(cookie));
+    if (signal === 'SIGSTOP') {
+      memcached.signal('SIGCONT');
+      expect(await loggedInAs(app, cookie)).toBe('Alice');
+    }
+  });
+});
+
+/** Passes everything to memcached until a command comes up, and then cuts the line. */
+async function cutAt(command: RegExp, target: number): Promise<number> {
+  const server = createServer((client) => {
+    const upstream = connect(target, '127.0.0.1');
+    client.on('error', () => {}).on('close', () => upstream.destroy());
+    upstream.on('error', () => {}).pipe(client);
+    client.on('data', (bytes) => {
+      if (command.test(bytes.toString('latin1'))) client.destroy();
+      else upstream.write(bytes);
+    });
+  });
+  const port = await freePort();
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
+  onTestFinished(() => void server.close());
+  return port;
+}
+
+test.each([
+  ['a new session', /^set /, '/', undefined],
+  ['a touch', /^touch /, '/', 'csrf='],
+  ['the login', /^set /, '/login', 'username=alice&password=alice&csrf='],
+  ['the change of ID', /^delete /, '/login', 'username=alice&password=alice&csrf='],
+  ['the logout', /^delete /, '/logout', 'csrf='],
+])(
+  'a store that fails at the end, writing %s, is 503 and no silent logout',
+  async (_, command, path, form) => {
+    const { cookie, csrf } = await openForm(app);
+    const port = await cutAt(command, memcached.port);
+    const cut = await startPhpApp({ memcachedPort: port });
+    onTestFinished(async () => {
+      await cut.stop();
+    });
+    const withForm = form !== undefined && path !== '/';
+    const answer = await raw(cut.url, {
+      path,
+      headers: form === undefined ? {} : { cookie },
+      ...(withForm ? { method: 'POST', body: form + csrf } : {}),
+    });
+    expectUnavailable(answer);
+    await cut.stop();
+  },
+);
+
+test('a session over the item limit is 500 and no silent logout', async () => {
+  const cookie = `PHPSESSID=${'b'.repeat(26)}`;
+  const record = JSON.stringify({ user_id: 1, firstname: 'A'.repeat(1_048_400) });
+  await memcached.set(`sessions/${idOf(cookie)}`, record);
+  const answer = await raw(app.url, { headers: { cookie } });
+  expect(answer.status).toBe(500);
+  expect(answer.headers).not.toHaveProperty('set-cookie');
+  expect(app.output()).toContain("over memcached's item limit");
+});
+
+test('a record that is not JSON is 500, and stays as it is', async () => {
+  const cookie = `PHPSESSID=${'c'.repeat(26)}`;
+  await memcached.set(`sessions/${idOf(cookie)}`, 'user_id|i:1;');
+  const answer = await raw(app.url, { headers: { cookie } });
+  expect(answer.status).toBe(500);
+  expect(answer.headers).not.toHaveProperty('set-cookie');
+  expect(await memcached.ask(`get sessions/${idOf(cookie)}\r\n`)).toContain('user_id|i:1;');
+});
+
+describe('misconfigured', () => {
+  test.each([
+    [
+      { SESSION_STORE: 'redis://user:secret@127.0.0.1:6379' },
+      /SESSION_STORE: redis sessions are not supported/,
+    ],
+    [{ SESSION_STORE: 'memcached://127.0.0.1:1?handler=memcached' }, /SESSION_STORE: option handler/],
+    [{ CHAT_URL: 'javascript:secret' }, /CHAT_URL must be a URL/],
+    [{ CHAT_URL: "https://a;script-src 'unsafe-inline'" }, /CHAT_URL must be a URL/],
+    [{ SESSION_COOKIE_DOMAIN: 'a;b' }, /SESSION_COOKIE_DOMAIN must be/],
+    [{ CHAT_URL: 'x', SESSION_COOKIE_DOMAIN: ';' }, /SESSION_COOKIE_DOMAIN must be.*; CHAT_URL must be/],
+  ])('%o: the visitor learns only that, the log what', async (env, message) => {
+    const wrong = await startPhpApp({ memcachedPort: memcached.port, env });
+    onTestFinished(async () => {
+      await wrong.stop();
+    });
+    const answer = await raw(wrong.url);
+    expect(answer.status).toBe(500);
+    expect(answer.body).toContain('This site is misconfigured. Please tell its owner.');
+    expect(answer.body).not.toMatch(/SESSION_|CHAT_URL|secret/);
+    expect(answer.headers).not.toHaveProperty('set-cookie');
+    expect(wrong.output()).toMatch(message);
+    expect(wrong.output()).not.toContain('secret');
+  });
+
+  test('a data folder that cannot be made', async () => {
+    const folder = temporaryFolder();
+    writeFileSync(join(folder, 'file'), '');
+    const wrong = await startPhpApp({
+      memcachedPort: memcached.port,
+      env: { APP_DATA: join(folder, 'file', 'data') },
+    });
+    onTestFinished(async () => {
+      await wrong.stop();
+    });
+    const answer = await raw(wrong.url);
+    expect(answer.status).toBe(500);
+    expect(answer.headers).not.toHaveProperty('set-cookie');
+    expect(wrong.output()).toContain('Misconfigured: APP_DATA: the folder');
+  });
+});
+
+test('many first requests at once make one database, which only its owner can read', async () => {
+  const folder = temporaryFolder();
+  const data = join(folder, 'data');
+  const fresh = await startPhpApp({ memcachedPort: memcached.port, env: { APP_DATA: data } });
+  onTestFinished(async () => {
+    await fresh.stop();
+  });
+  const answers = await Promise.all(Array.from({ length: 16 }, () => raw(fresh.url)));
+  expect(answers.map((answer) => answer.status)).toEqual(Array(16).fill(200));
+  expect(statSync(data).mode & 0o777).toBe(0o700);
+  expect(statSync(join(data, 'site.db')).mode & 0o777).toBe(0o600);
+  const { cookie, csrf } = await openForm(fresh);
+  const answer = await post(`${fresh.url}/login`, cookie, { username: 'carol', password: 'carol', csrf });
+  expect(answer.status).toBe(303);
+});

@@ -1,0 +1,46 @@
+import { type IncomingHttpHeaders, request } from 'node:http';
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: string;
+}
+
+/** One request as written: `fetch` allows neither a foreign Host header nor another source address. */
+export function raw(
+  url: string,
+  options: {
+    method?: string;
+    path?: string;
+    headers?: Record<string, string>;
+    /** Source address, such as 127.0.0.2. */
+    from?: string;
+    body?: string;
+  } = {},
+): Promise<Answer> {
+  const { hostname, port } = new URL(url);
+  return new Promise((resolve, reject) => {
+    const outgoing = request({
+      hostname,
+      port,
+      method: options.method ?? 'GET',
+      path: options.path ?? '/',
+      headers: {
+        ...(options.body === undefined ? {} : { 'content-type': 'application/x-www-form-urlencoded' }),
+        ...options.headers,
+      },
+      ...(options.from === undefined ? {} : { localAddress: options.from }),
+    });
+    outgoing.on('error', reject).on('response', (incoming) => {
+      let body = '';
+      incoming
+        .setEncoding('utf8')
+        .on('data', (chunk: string) => {
+          body += chunk;
+        })
+        .on('error', reject)
+        .on('end', () => resolve({ status: incoming.statusCode ?? 0, headers: incoming.headers, body }));
+    });
+    outgoing.end(options.body);
+  });
+}

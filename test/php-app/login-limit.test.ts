@@ -1,0 +1,96 @@
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { type Memcached, startMemcached } from '../helpers/memcached.ts';
+import { csrfToken, type PhpApp, startPhpApp } from '../helpers/php-app.ts';
+import { type Answer, raw } from './http.ts';
+
+let memcached: Memcached;
+let app: PhpApp;
+
+beforeAll(async () => {
+  memcached = await startMemcached();
+});
+afterAll(() => memcached?.stop());
+beforeEach(async () => {
+  app = await startPhpApp({ memcachedPort: memcached.port });
+});
+afterEach(() => app.stop());
+
+async function login(
+  username: string,
+  password: string,
+  from = '127.0.0.1',
+  more: Record<string, string> = {},
+): Promise<Answer> {
+  const page = await raw(app.url, { from });
+  const [cookie = ''] = page.headers['set-cookie']?.[0]?.split(';') ?? [];
+  const body = new URLSearchParams({ username, password, csrf: csrfToken(page.body) }).toString();
+  return raw(app.url, { method: 'POST', path: '/login', from, body, headers: { cookie, ...more } });
+}
+
+test('the sixth failed login from one address is 429, whatever the names', async () => {
+  for (let n = 1; n <= 5; n++) expect((await login(`nobody${n}`, 'x')).status).toBe(401);
+  const sixth = await login('nobody6', 'x');
+  expect(sixth.status).toBe(429);
+  const seconds = Number(sixth.headers['retry-after']);
+  expect(seconds).toBeGreaterThan(880);
+  expect(seconds).toBeLessThanOrEqual(900);
+  expect(sixth.body).toContain('Too many attempts. Try again in 15 min.');
+  expect(sixth.body).toContain('role="alert"');
+  expect((await login('alice', 'alice')).status).toBe(429);
+  expect((await login('alice', 'alice', '127.0.0.2')).status).toBe(303);
+});
+
+test('the sixth failed login of one name is 429, whatever the addresses', async () => {
+  for (let n = 2; n <= 6; n++) expect((await login('alice', 'x', `127.0.0.${n}`)).status).toBe(401);
+  expect((await login('alice', 'x', '127.0.0.7')).status).toBe(429);
+  // Else guessing would go on: the right password must not be told from a wrong one.
+  expect((await login('alice', 'alice', '127.0.0.7')).status).toBe(429);
+  expect((await login('bob', 'bob', '127.0.0.7')).status).toBe(303);
+});
+
+test('a name is not locked out where it has logged in before', async () => {
+  expect((await login('alice', 'alice', '127.0.0.9')).status).toBe(303);
+  for (let n = 2; n <= 6; n++) await login('alice', 'x', `127.0.0.${n}`);
+  expect((await login('alice', 'alice', '127.0.0.7')).status).toBe(429);
+  expect((await login('alice', 'alice', '127.0.0.9')).status).toBe(303);
+});
+
+test('an own login in between buys no more guesses at others', async () => {
+  for (let n = 1; n <= 5; n++) {
+    expect((await login('alice', `guess${n}`)).status).toBe(401);
+    expect((await login('bob', 'bob')).status).toBe(n < 5 ? 303 : 429);
+  }
+  expect((await login('alice', 'guess6')).status).toBe(429);
+});
+
+test('a login after a few slips forgets them', async () => {
+  for (let round = 0; round < 3; round++) {
+    for (let n = 1; n <= 4; n++) expect((await login('alice', 'slip')).status).toBe(401);
+    expect((await login('alice', 'alice')).status).toBe(303);
+  }
+});
+
+test('guesses sent at once are counted one by one', async () => {
+  const answers = await Promise.all(Array.from({ length: 24 }, (_, n) => login('alice', `guess${n}`)));
+  expect(answers.filter((answer) => answer.status === 401)).toHaveLength(5);
+  expect(answers.filter((answer) => answer.status === 429)).toHaveLength(19);
+});
+
+test('many good logins at once are no failures', async () => {
+  const answers = await Promise.all(Array.from({ length: 24 }, () => login('alice', 'alice')));
+  expect(answers.map((answer) => answer.status)).toEqual(Array(24).fill(303));
+});
+
+test('a forged X-Forwarded-For changes nothing', async () => {
+  const forged = (n: number) => ({ 'x-forwarded-for': `10.0.0.${n}`, forwarded: `for=10.0.0.${n}` });
+  for (let n = 1; n <= 5; n++) await login(`nobody${n}`, 'x', '127.0.0.1', forged(n));
+  expect((await login('nobody6', 'x', '127.0.0.1', forged(6))).status).toBe(429);
+});
+
+test('a stale form is no failed login', async () => {
+  for (let n = 1; n <= 7; n++) {
+    const body = 'username=alice&password=alice&csrf=stale';
+    expect((await raw(app.url, { method: 'POST', path: '/login', body })).status).toBe(403);
+  }
+  expect((await login('alice', 'alice')).status).toBe(303);
+});

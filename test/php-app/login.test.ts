@@ -1,0 +1,240 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { type Memcached, startMemcached } from '../helpers/memcached.ts';
+import { csrfToken, type PhpApp, post, sessionCookie, startPhpApp } from '../helpers/php-app.ts';
+import { raw } from './http.ts';
+import { idOf, loggedInAs, openForm, tryLogin } from './visitor.ts';
+
+const root = new URL('../../', import.meta.url).pathname;
+let memcached: Memcached;
+let app: PhpApp;
+let data: string;
+
+beforeAll(async () => {
+  memcached = await startMemcached();
+});
+afterAll(() => memcached?.stop());
+// Each with a database of its own: failed logins of one test must not limit the next.
+beforeEach(async () => {
+  data = mkdtempSync(join(tmpdir(), 'chat-login-'));
+  app = await startPhpApp({ memcachedPort: memcached.port, env: { APP_DATA: data } });
+});
+afterEach(async () => {
+  await app.stop();
+  rmSync(data, { recursive: true, force: true });
+});
+
+async function stored(cookie: string): Promise<string> {
+  const [, ...lines] = (await memcached.ask(`get sessions/${idOf(cookie)}\r\n`)).split('\r\n');
+  return lines[0] ?? '';
+}
+
+function addUser(name: string, password: string): void {
+  const code = `require 'php-app/src/autoload.php';
+    (new PhpSessionChat\\Users(PhpSessionChat\\Database::open($argv[1])))->add($argv[2], $argv[2], $argv[3]);`;
+  execFileSync('php', ['-r', code, '--', data, name, password], { cwd: root });
+}
+
+describe('login', () => {
+  test.each([
+    ['alice', 1, 'Alice'],
+    ['bob', 2, 'Bob'],
+    ['carol', 3, 'Carol'],
+  ])('%s is user %i, %s', async (username, id, firstname) => {
+    const answer = await tryLogin(app, username, username);
+    expect(answer.status).toBe(303);
+    expect(answer.headers.get('location')).toBe('/');
+    const cookie = sessionCookie(answer);
+    expect(await loggedInAs(app, cookie)).toBe(firstname);
+    expect(await stored(cookie)).toMatch(
+      new RegExp(`^\\{"user_id":${id},"firstname":"${firstname}","started":\\d+,"csrf":"[0-9a-f]{64}"\\}$`),
+    );
+  });
+
+  test('the cookie is HttpOnly, SameSite=Lax, for this host and this browser session', async () => {
+    const [cookie] = (await fetch(app.url)).headers.getSetCookie();
+    expect(cookie).toMatch(/^PHPSESSID=[a-z0-9,-]{26,}; path=\/; HttpOnly; SameSite=Lax$/i);
+  });
+
+  test('the session ID changes and the old one is worth nothing', async () => {
+    const before = await openForm(app);
+    const answer = await post(`${app.url}/login`, before.cookie, {
+      username: 'alice',
+      password: 'alice',
+      csrf: before.csrf,
+    });
+    expect(answer.headers.getSetCookie()).toHaveLength(1);
+    const after = sessionCookie(answer);
+    expect(after).not.toBe(before.cookie);
+    expect(await loggedInAs(app, before.cookie)).toBeUndefined();
+    expect(await stored(before.cookie)).toBe('');
+    expect((await openForm(app, after)).csrf).not.toBe(before.csrf);
+  });
+
+  test('an ID set by an attacker before the login is replaced', async () => {
+    const planted = `PHPSESSID=${'a'.repeat(26)}`;
+    const page = await fetch(app.url, { headers: { cookie: planted } });
+    const cookie = sessionCookie(page);
+    expect(cookie).not.toBe(planted);
+    expect(await stored(planted)).toBe('');
+  });
+
+  test('two tabs with the same form: the second to log in is told to try again', async () => {
+    const { cookie, csrf } = await openForm(app);
+    const fields = { username: 'alice', password: 'alice', csrf };
+    const first = await post(`${app.url}/login`, cookie, fields);
+    expect(first.status).toBe(303);
+    expect((await post(`${app.url}/login`, sessionCookie(first), fields)).status).toBe(403);
+  });
+});
+
+describe('refused', () => {
+  test('a wrong password and an unknown user look alike', async () => {
+    const answers = [await tryLogin(app, 'alice', 'wrong'), await tryLogin(app, 'nobody', 'wrong')];
+    const pages = await Promise.all(answers.map((answer) => answer.text()));
+    expect(answers.map((answer) => answer.status)).toEqual([401, 401]);
+    const [one, two] = pages.map((page) =>
+      page.replace(csrfToken(page), '').replace(/value="(alice|nobody)"/, ''),
+    );
+    expect(one).toBe(two);
+    expect(one).toContain('role="alert" id="err"');
+    expect(one).toContain('aria-invalid="true" aria-describedby="err"');
+    expect(one).toContain('Wrong user name or password.');
+  });
+
+  test('an unknown user takes as long', async () => {
+    const time = async (name: string) => {
+      const { cookie, csrf } = await openForm(app);
+      const start = performance.now();
+      await post(`${app.url}/login`, cookie, { username: name, password: 'wrong', csrf });
+      return performance.now() - start;
+    };
+    await app.login('bob');
+    const [known, unknown] = [
+      Math.min(await time('alice'), await time('alice')),
+      Math.min(await time('nobody'), await time('nobody')),
+    ];
+    // Without bcrypt an answer takes a few milliseconds, with it about fifty.
+    expect(unknown).toBeGreaterThan(known / 2);
+    expect(unknown).toBeLessThan(known * 2);
+  });
+
+  test.each([
+    ['none', undefined],
+    ['a foreign one', '0'.repeat(64)],
+    ['an empty one', ''],
+  ])('CSRF token: %s is 403, with a form that works', async (_, csrf) => {
+    const { cookie } = await openForm(app);
+    const fields = { username: 'alice', password: 'alice', ...(csrf === undefined ? {} : { csrf }) };
+    const answer = await post(`${app.url}/login`, cookie, fields);
+    const page = await answer.text();
+    expect(answer.status).toBe(403);
+    expect(page).toContain('This page was open too long. Please try again.');
+    const again = await post(`${app.url}/login`, cookie, { ...fields, csrf: csrfToken(page) });
+    expect(again.status).toBe(303);
+  });
+
+  test("another visitor's CSRF token is 403", async () => {
+    const [mine, theirs] = [await openForm(app), await openForm(app)];
+    const fields = { username: 'alice', password: 'alice', csrf: theirs.csrf };
+    expect((await post(`${app.url}/login`, mine.cookie, fields)).status).toBe(403);
+  });
+
+  test('a form from before the session expired is 403, with a new session', async () => {
+    const { cookie, csrf } = await openForm(app);
+    await memcached.delete(`sessions/${idOf(cookie)}`);
+    const answer = await post(`${app.url}/login`, cookie, { username: 'alice', password: 'alice', csrf });
+    expect(answer.status).toBe(403);
+    expect(sessionCookie(answer)).not.toBe(cookie);
+  });
+
+  test.each(['username[]=alice&password=alice', 'username=alice&password[]=alice', 'username[a][b]=1'])(
+    '%s is 400',
+    async (fields) => {
+      const { cookie, csrf } = await openForm(app);
+      const body = `${fields}&csrf=${csrf}`;
+      const answer = await raw(app.url, { method: 'POST', path: '/login', headers: { cookie }, body });
+      expect(answer.status).toBe(400);
+      expect(answer.headers).not.toHaveProperty('set-cookie');
+    },
+  );
+
+  test('the name that was typed comes back escaped', async () => {
+    const name = '"><script>alert(1)</script>';
+    const page = await (await tryLogin(app, name, 'x')).text();
+    expect(page).toContain('value="&quot;&gt;&lt;script&gt;alert(1)&lt;/script&gt;"');
+    expect(page).not.toContain('<script');
+  });
+
+  test('bytes that are not UTF-8, NULs and long input are a wrong name', async () => {
+    for (const username of ['%FF%FE', 'alice%00', 'a'.repeat(100_000)]) {
+      const { cookie, csrf } = await openForm(app);
+      const body = `username=${username}&password=alice&csrf=${csrf}`;
+      const answer = await raw(app.url, { method: 'POST', path: '/login', headers: { cookie }, body });
+      expect(answer.status).toBe(401);
+    }
+  });
+
+  test('a password over 72 bytes counts to its last byte', async () => {
+    await openForm(app);
+    const start = 'x'.repeat(72);
+    addUser('dora', `${start}a`);
+    expect((await tryLogin(app, 'dora', `${start}b`)).status).toBe(401);
+    expect((await tryLogin(app, 'dora', start)).status).toBe(401);
+    expect((await tryLogin(app, 'dora', `${start}a`)).status).toBe(303);
+  });
+
+  test('a redirect target is never taken from the request', async () => {
+    const { cookie, csrf } = await openForm(app);
+    const target = 'https://evil.example/';
+    const answer = await raw(app.url, {
+      method: 'POST',
+      path: `/login?next=${target}&redirect=${target}`,
+      headers: { cookie, referer: target, host: 'evil.example' },
+      body: `username=alice&password=alice&csrf=${csrf}&next=${target}&return=${target}`,
+    });
+    expect(answer.status).toBe(303);
+    expect(answer.headers.location).toBe('/');
+  });
+});
+
+describe('logout', () => {
+  test('destroys the session and expires the cookie', async () => {
+    const cookie = await app.login('alice');
+    const { csrf } = await openForm(app, cookie);
+    const answer = await post(`${app.url}/logout`, cookie, { csrf });
+    expect(answer.status).toBe(303);
+    expect(answer.headers.get('location')).toBe('/');
+    expect(answer.headers.getSetCookie()).toEqual([
+      expect.stringMatching(/^PHPSESSID=deleted; expires=Thu, 01.Jan.1970.*; HttpOnly; SameSite=Lax$/),
+    ]);
+    expect(await stored(cookie)).toBe('');
+    expect(await loggedInAs(app, cookie)).toBeUndefined();
+  });
+
+  test('needs POST and the CSRF token', async () => {
+    const cookie = await app.login('alice');
+    expect((await fetch(`${app.url}/logout`, { headers: { cookie } })).status).toBe(405);
+    const answer = await post(`${app.url}/logout`, cookie, { csrf: '0'.repeat(64) });
+    const page = await answer.text();
+    expect(answer.status).toBe(403);
+    expect(await loggedInAs(app, cookie)).toBe('Alice');
+    expect((await post(`${app.url}/logout`, cookie, { csrf: csrfToken(page) })).status).toBe(303);
+  });
+
+  test('without a login and a token it shows the login form', async () => {
+    const answer = await post(`${app.url}/logout`, '', {});
+    expect(answer.status).toBe(403);
+    expect(await answer.text()).toContain('action="/login"');
+  });
+});
+
+test('neither session IDs nor passwords are in the log', async () => {
+  const cookie = await app.login('alice');
+  await tryLogin(app, 'alice', 'a-wrong-password');
+  expect(app.output()).not.toContain(idOf(cookie));
+  expect(app.output()).not.toContain('a-wrong-password');
+});

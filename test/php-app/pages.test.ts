@@ -1,0 +1,219 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { freePort, startChild } from '../helpers/child.ts';
+import { type Memcached, reachable, startMemcached } from '../helpers/memcached.ts';
+import { type PhpApp, startPhpApp } from '../helpers/php-app.ts';
+import { raw } from './http.ts';
+import { temporaryFolder } from './temporary-folder.ts';
+import { openForm } from './visitor.ts';
+
+const root = new URL('../../', import.meta.url).pathname;
+let memcached: Memcached;
+let app: PhpApp;
+
+beforeAll(async () => {
+  memcached = await startMemcached();
+  app = await startPhpApp({ memcachedPort: memcached.port });
+});
+afterAll(async () => {
+  await app?.stop();
+  await memcached?.stop();
+});
+
+/** A session as another part of the site could have stored it; its cookie. */
+async function sessionOf(firstname: string): Promise<string> {
+  const id = crypto.randomUUID();
+  await memcached.set(`sessions/${id}`, JSON.stringify({ user_id: 7, firstname }), 600);
+  return `PHPSESSID=${id}`;
+}
+
+/** The directives of a Content-Security-Policy by name. */
+function directives(policy: unknown): Map<string, string> {
+  return new Map(
+    String(policy)
+      .split('; ')
+      .map((directive) => {
+        const [name = '', ...sources] = directive.split(' ');
+        return [name, sources.join(' ')];
+      }),
+  );
+}
+
+describe('chat page', () => {
+  test('has the chat as one tag and its script, beside the page by default', async () => {
+    const cookie = await app.login('alice');
+    const { body, headers } = await raw(app.url, { headers: { cookie } });
+    expect(body).toContain('<php-chat server="http://127.0.0.1:7070" login-url="/"></php-chat>');
+    expect(body).toContain('<script type="module" src="http://127.0.0.1:7070/php-chat.js"></script>');
+    const policy = directives(headers['content-security-policy']);
+    expect(Object.fromEntries(policy)).toEqual({
+      'default-src': "'none'",
+      'style-src': "'self'",
+      'img-src': "'self'",
+      'base-uri': "'none'",
+      'form-action': "'self'",
+      'frame-ancestors': "'none'",
+      'require-trusted-types-for': "'script'",
+      'script-src': 'http://127.0.0.1:7070',
+      'connect-src': 'http://127.0.0.1:7070 ws://127.0.0.1:7070',
+    });
+  });
+
+  test.each([
+    ['Shop.Example:8080', 'http://shop.example:7070'],
+    ['[::1]:8080', 'http://[::1]:7070'],
+    ['localhost', 'http://localhost:7070'],
+  ])('Host %s puts the chat at %s', async (host, chat) => {
+    const cookie = await app.login('alice');
+    const { body } = await raw(app.url, { headers: { cookie, host } });
+    expect(body).toContain(`server="${chat}"`);
+  });
+
+  test.each(['a"b', 'a b', "a';script-src *", 'a/b', 'user@host', '<svg>', 'a:b:c', '-', 'a,b', '[x]', 'é'])(
+    'Host "%s" is 400',
+    async (host) => {
+      const cookie = await app.login('alice');
+      const bytes = Buffer.from(host).toString('latin1');
+      const answer = await raw(app.url, { headers: { cookie, host: bytes } });
+      expect(answer.status).toBe(400);
+      expect(answer.headers['content-security-policy']).not.toContain('script-src');
+    },
+  );
+
+  test("the user's name is escaped", async () => {
+    const cookie = await sessionOf('<script>alert(1)</script>"\'&');
+    const { body } = await raw(app.url, { headers: { cookie } });
+    expect(body).toContain('<bdi>&lt;script&gt;alert(1)&lt;/script&gt;&quot;&apos;&amp;</bdi>');
+    expect(body).not.toContain('<script>');
+  });
+
+  test('a placeholder in a name stays a name', async () => {
+    const { body } = await raw(app.url, { headers: { cookie: await sessionOf('{name}') } });
+    expect(body).toContain('<bdi>{name}</bdi>');
+  });
+});
+
+describe('other settings', () => {
+  test('CHAT_URL and SESSION_COOKIE_DOMAIN', async () => {
+    const other = await startPhpApp({
+      memcachedPort: memcached.port,
+      chatUrl: 'https://chat.example.org/live/',
+      env: { SESSION_COOKIE_DOMAIN: 'example.org' },
+    });
+    onTestFinished(async () => {
+      await other.stop();
+    });
+    const first = await raw(other.url);
+    expect(first.headers['set-cookie']?.[0]).toContain('; domain=example.org;');
+    const cookie = await sessionOf('Alice');
+    const { body, headers } = await raw(other.url, { headers: { cookie, host: 'a"b' } });
+    expect(body).toContain('src="https://chat.example.org/live/php-chat.js"');
+    const policy = directives(headers['content-security-policy']);
+    expect(policy.get('script-src')).toBe('https://chat.example.org');
+    expect(policy.get('connect-src')).toBe('https://chat.example.org wss://chat.example.org');
+  });
+
+  test('https: Secure cookie, HSTS, chat over https', async () => {
+    // PHP's own server speaks no TLS: the variable is set as a web server in front of PHP sets it.
+    const folder = temporaryFolder();
+    const index = join(root, 'php-app/public/index.php');
+    writeFileSync(join(folder, 'https.php'), `<?php $_SERVER['HTTPS'] = 'on'; return require '${index}';`);
+    const port = await freePort();
+    const secure = startChild('php', ['-S', `127.0.0.1:${port}`, join(folder, 'https.php')], {
+      env: {
+        ...process.env,
+        APP_DATA: folder,
+        SESSION_STORE: `memcached://127.0.0.1:${memcached.port}?prefix=sessions/&format=json`,
+      },
+    });
+    onTestFinished(async () => {
+      await secure.stop();
+    });
+    await reachable(port, secure);
+    const url = `http://127.0.0.1:${port}`;
+    const first = await raw(url);
+    expect(first.headers['set-cookie']?.[0]).toMatch(/; secure;/i);
+    expect(first.headers['strict-transport-security']).toBe('max-age=31536000');
+    const { body } = await raw(url, { headers: { cookie: await sessionOf('Alice') } });
+    expect(body).toContain('server="https://127.0.0.1:7070"');
+  });
+});
+
+describe('every page', () => {
+  test.each([
+    ['GET', '/', 200],
+    ['GET', '/?a=b', 200],
+    ['GET', '/session', 200],
+    ['GET', '/nothing', 404],
+    ['GET', '/index.php', 404],
+    ['GET', '/..%2f', 404],
+    ['GET', '/../src/App.php', 404],
+    ['GET', '//evil.example/', 404],
+    ['GET', '/login', 405],
+    ['GET', '/logout', 405],
+    ['POST', '/', 405],
+    ['PUT', '/login', 405],
+    ['DELETE', '/session', 405],
+    ['OPTIONS', '/', 405],
+  ])('%s %s is %i with the security headers', async (method, path, status) => {
+    const answer = await raw(app.url, { method, path });
+    expect(answer.status).toBe(status);
+    expect(answer.headers).toMatchObject({
+      'content-type': 'text/html; charset=utf-8',
+      'x-content-type-options': 'nosniff',
+      'referrer-policy': 'same-origin',
+      'cross-origin-opener-policy': 'same-origin',
+      'cache-control': 'no-store',
+    });
+    expect(answer.headers['content-security-policy']).toMatch(/^default-src 'none'; style-src 'self'; /);
+    expect(answer.headers).not.toHaveProperty('x-powered-by');
+    expect(answer.headers).not.toHaveProperty('strict-transport-security');
+  });
+
+  test('405 names what is allowed', async () => {
+    expect((await raw(app.url, { path: '/logout' })).headers.allow).toBe('POST');
+    expect((await raw(app.url, { path: '/', method: 'POST' })).headers.allow).toBe('GET, HEAD');
+  });
+
+  test('HEAD is GET without the body', async () => {
+    const answer = await raw(app.url, { method: 'HEAD' });
+    expect(answer.status).toBe(200);
+    expect(answer.body).toBe('');
+    expect(answer.headers).toHaveProperty('content-security-policy');
+    expect((await raw(app.url, { method: 'HEAD', path: '/logout' })).status).toBe(405);
+  });
+
+  test('stylesheet and icon are served', async () => {
+    expect((await raw(app.url, { path: '/site.css' })).headers['content-type']).toContain('text/css');
+    expect((await raw(app.url, { path: '/icon.svg?1' })).headers['content-type']).toContain('image/svg+xml');
+    expect((await raw(app.url, { path: '/none.css' })).status).toBe(404);
+  });
+
+  test.each([
+    [undefined, 'en', 'Log in to chat'],
+    ['fr-CH, fr;q=0.9, en;q=0.8', 'fr', 'Connexion à la discussion'],
+    ['zh-CN,zh;q=0.9', 'zh-Hans', '登录聊天'],
+    ['de, en;q=0.1, fr;q=0.5', 'fr', 'Connexion à la discussion'],
+    ['fr;q=0, de', 'en', 'Log in to chat'],
+    ['"><script>', 'en', 'Log in to chat'],
+  ])('Accept-Language %s: %s', async (languages, language, heading) => {
+    const { body } = await raw(app.url, {
+      headers: languages === undefined ? {} : { 'accept-language': languages },
+    });
+    expect(body).toContain(`<html lang="${language}">`);
+    expect(body).toContain(`<h1>${heading}</h1>`);
+  });
+});
+
+test('the session page tells four characters of the ID and no more', async () => {
+  const { cookie } = await openForm(app);
+  const id = cookie.slice('PHPSESSID='.length);
+  const { body } = await raw(app.url, { path: '/session', headers: { cookie } });
+  expect(body).toContain(`<code>${id.slice(0, 4)}…</code>`);
+  expect(body).not.toContain(id.slice(0, 5));
+  const times = [...body.matchAll(/datetime="([^"]+)"/g)].map((match) => Date.parse(match[1] ?? ''));
+  expect(times).toHaveLength(2);
+  for (const time of times) expect(Math.abs(Date.now() - time)).toBeLessThan(10_000);
+  expect(body).toMatch(/id="session-server"><code>[^<]+:\d+</);
+});

@@ -1,0 +1,29 @@
+import { csrfToken, type PhpApp, post, sessionCookie } from '../helpers/php-app.ts';
+
+export interface Form {
+  readonly cookie: string;
+  readonly csrf: string;
+}
+
+/** Opens the login page as a new visitor. */
+export async function openForm(app: PhpApp, cookie?: string): Promise<Form> {
+  const page = await fetch(`${app.url}/`, cookie === undefined ? {} : { headers: { cookie } });
+  return { cookie: cookie ?? sessionCookie(page), csrf: csrfToken(await page.text()) };
+}
+
+/** Sends the login form of a new visitor. */
+export async function tryLogin(app: PhpApp, username: string, password: string): Promise<Response> {
+  const { cookie, csrf } = await openForm(app);
+  return post(`${app.url}/login`, cookie, { username, password, csrf });
+}
+
+/** Whether somebody is logged in with that cookie. */
+export async function loggedInAs(app: PhpApp, cookie: string): Promise<string | undefined> {
+  const page = await (await fetch(`${app.url}/`, { headers: { cookie } })).text();
+  return /Logged in as <b><bdi>(.*?)<\/bdi>/.exec(page)?.[1];
+}
+
+/** The session ID in `PHPSESSID=…`. */
+export function idOf(cookie: string): string {
+  return cookie.slice('PHPSESSID='.length);
+}

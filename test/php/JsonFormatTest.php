@@ -1,0 +1,103 @@
+<?php
+
+declare(strict_types=1);
+
+namespace PhpSessionChat\Tests;
+
+use PhpSessionChat\Session\JsonFormat;
+use PhpSessionChat\Session\SessionDataError;
+use PHPUnit\Framework\TestCase;
+
+final class JsonFormatTest extends TestCase
+{
+    /** @dataProvider kept */
+    public function testDataComeBackAsTheyWere(array $data): void
+    {
+        $json = JsonFormat::fromPhp(serialize($data));
+        self::assertSame($data === [] ? '{}' : json_encode($data), $json);
+        self::assertSame($data, unserialize(JsonFormat::toPhp($json)));
+    }
+
+    public function kept(): iterable
+    {
+        yield 'nothing' => [[]];
+        yield 'a login' => [['user_id' => 1, 'firstname' => 'Alice']];
+        yield 'scalars' => [['n' => null, 'yes' => true, 'no' => false, 'f' => 1.5, 'tiny' => 1e-320, 's' => '']];
+        yield 'the ends of integers' => [['max' => PHP_INT_MAX, 'min' => PHP_INT_MIN]];
+        yield 'UTF-8 and separators' => [['a|b' => "张 ; } \" \\ / \u{1F44D} \u{2028}"]];
+        yield 'odd keys' => [['' => 'empty', '__proto__' => 'x']];
+        yield 'control characters and NUL' => [["\0*\0key" => "\0\x01\x7f\r\n"]];
+        yield 'numeric keys and lists' => [[3 => 'three', 'list' => [1, [2, []]], 'map' => [1 => 'one']]];
+        yield 'a list at the top' => [['a', 'b']];
+        yield '512 levels' => [self::nested(512)];
+    }
+
+    public function testAFloatWithoutAFractionComesBackAsAnInteger(): void
+    {
+        self::assertSame('a:1:{s:1:"f";i:1;}', JsonFormat::toPhp(JsonFormat::fromPhp(serialize(['f' => 1.0]))));
+    }
+
+    public function testReferencesComeBackAsCopies(): void
+    {
+        $one = ['x' => 1];
+        self::assertSame('{"a":{"x":1},"b":{"x":1}}', JsonFormat::fromPhp(serialize(['a' => &$one, 'b' => &$one])));
+    }
+
+    /** @dataProvider refused */
+    public function testWhatJsonCannotHoldIsRefusedByName(array $data, string $message): void
+    {
+        $this->expectException(SessionDataError::class);
+        $this->expectExceptionMessage($message);
+        JsonFormat::fromPhp(serialize($data));
+    }
+
+    public function refused(): iterable
+    {
+        yield 'bytes that are not UTF-8' => [['ok' => 1, 'bio' => "caf\xe9"], 'key "bio": Malformed UTF-8'];
+        yield 'a key that is not UTF-8' => [["caf\xe9" => 1], 'key "caf\ufffd": Malformed UTF-8'];
+        yield 'an object' => [['cart' => new \stdClass()], 'key "cart": an object'];
+        yield 'an object further in' => [['cart' => ['items' => [new \ArrayObject()]]], 'key "cart": an object'];
+        yield 'INF' => [['f' => INF], 'key "f": Inf and NaN'];
+        yield '513 levels' => [self::nested(513), 'Maximum stack depth exceeded'];
+        $loop = ['x' => 1];
+        $loop['self'] = &$loop;
+        yield 'an array inside itself' => [['loop' => &$loop], 'key "loop": '];
+    }
+
+    public function testTheMessageDoesNotTellTheValue(): void
+    {
+        try {
+            JsonFormat::fromPhp(serialize(['token' => "secret\xff"]));
+            self::fail('not refused');
+        } catch (SessionDataError $error) {
+            self::assertStringNotContainsString('secret', $error->getMessage());
+        }
+    }
+
+    /** @dataProvider unreadable */
+    public function testARecordThatIsNotOursIsAnError(string $record): void
+    {
+        $this->expectException(SessionDataError::class);
+        JsonFormat::toPhp($record);
+    }
+
+    public function unreadable(): iterable
+    {
+        yield 'PHP\'s own format' => ['user_id|i:1;'];
+        yield 'php_serialize' => ['a:1:{s:7:"user_id";i:1;}'];
+        yield 'cut short' => ['{"user_id":1'];
+        yield 'a scalar' => ['1'];
+        yield 'null' => ['null'];
+        yield 'not UTF-8' => ["{\"a\":\"\xff\"}"];
+        yield '600 levels' => [str_repeat('[', 600) . str_repeat(']', 600)];
+    }
+
+    private static function nested(int $levels): array
+    {
+        $data = ['x' => 1];
+        for ($level = 1; $level < $levels; $level++) {
+            $data = [$data];
+        }
+        return $data;
+    }
+}

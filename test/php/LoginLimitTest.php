@@ -1,0 +1,115 @@
+<?php
+
+declare(strict_types=1);
+
+namespace PhpSessionChat\Tests;
+
+use PhpSessionChat\Database;
+use PhpSessionChat\LoginLimit;
+use PHPUnit\Framework\TestCase;
+
+/** What the pages' own tests cannot show without waiting: time, and addresses that the loopback lacks. */
+final class LoginLimitTest extends TestCase
+{
+    private string $folder;
+    private Database $database;
+    private LoginLimit $limit;
+
+    protected function setUp(): void
+    {
+        $this->folder = sys_get_temp_dir() . '/chat-limit-' . bin2hex(random_bytes(8));
+        $this->database = Database::open($this->folder);
+        $this->limit = new LoginLimit($this->database);
+    }
+
+    protected function tearDown(): void
+    {
+        unlink("$this->folder/site.db");
+        rmdir($this->folder);
+    }
+
+    public function testTheLimitEndsFifteenMinutesAfterTheOldestOfFiveFailures(): void
+    {
+        $this->failFiveTimes('alice', '192.0.2.1');
+        $this->age(600);
+        self::assertEqualsWithDelta(300, $this->limit->wait('alice', '192.0.2.1'), 1);
+        $this->age(300);
+        self::assertNull($this->limit->wait('alice', '192.0.2.1'));
+    }
+
+    public function testAttemptsWhileLimitedDoNotProlongIt(): void
+    {
+        $this->failFiveTimes('alice', '192.0.2.1');
+        $this->age(600);
+        self::assertNotNull($this->limit->settle('alice', '192.0.2.1', false));
+        self::assertEqualsWithDelta(300, $this->limit->wait('alice', '192.0.2.1'), 1);
+    }
+
+    public function testOldFailuresAreForgotten(): void
+    {
+        $this->failFiveTimes('alice', '192.0.2.1');
+        $this->age(901);
+        $this->limit->settle('bob', '192.0.2.1', false);
+        self::assertSame(1, $this->rows('failed_logins'));
+    }
+
+    public function testAKnownAddressIsForgottenAfterThirtyDays(): void
+    {
+        $this->limit->settle('alice', '192.0.2.9', true);
+        $this->age(30 * 24 * 3600);
+        $this->limit->settle('bob', '192.0.2.9', true);
+        self::assertSame(1, $this->rows('known_addresses'));
+    }
+
+    public function testTheClockMayBeSetBack(): void
+    {
+        $this->failFiveTimes('alice', '192.0.2.1');
+        $this->age(-3600);
+        self::assertNull($this->limit->wait('alice', '192.0.2.1'), 'not an hour and a quarter');
+    }
+
+    public function testAnIpv6NetworkCountsAsOneAddress(): void
+    {
+        foreach (['::1', '::2', ':3::', ':ffff::1', ':4:5:6:7'] as $n => $rest) {
+            $this->limit->settle("nobody$n", "2001:db8:1:2$rest", false);
+        }
+        self::assertNotNull($this->limit->wait('alice', '2001:db8:1:2:abcd::'));
+        self::assertNull($this->limit->wait('alice', '2001:db8:1:3::1'));
+    }
+
+    public function testAMappedIpv4AddressIsThatAddressAndNotANetworkOfAll(): void
+    {
+        $addresses = ['192.0.2.1', '::ffff:192.0.2.1', '192.0.2.1', '::ffff:192.0.2.1', '192.0.2.1'];
+        foreach ($addresses as $n => $address) {
+            $this->limit->settle("nobody$n", $address, false);
+        }
+        self::assertNotNull($this->limit->wait('alice', '::ffff:192.0.2.1'));
+        self::assertNull($this->limit->wait('alice', '::ffff:192.0.2.2'));
+    }
+
+    public function testNamesAreNotStoredAsTyped(): void
+    {
+        $this->limit->settle('my-password-by-mistake', '192.0.2.1', false);
+        self::assertStringNotContainsString('by-mistake', file_get_contents("$this->folder/site.db"));
+    }
+
+    private function failFiveTimes(string $name, string $address): void
+    {
+        for ($n = 1; $n <= 5; $n++) {
+            self::assertNull($this->limit->settle($name, $address, false));
+        }
+    }
+
+    /** Makes all that is noted that many seconds older. */
+    private function age(int $seconds): void
+    {
+        foreach (['failed_logins', 'known_addresses'] as $table) {
+            $this->database->query("UPDATE $table SET time = time - ?", [$seconds]);
+        }
+    }
+
+    private function rows(string $table): int
+    {
+        return (int) $this->database->query("SELECT COUNT(*) FROM $table")->fetchColumn();
+    }
+}
