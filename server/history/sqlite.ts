@@ -75,7 +75,9 @@ class Thread {
   ): Promise<Thread> {
     const worker = new Worker(new URL(file, import.meta.url), { workerData: { path } });
     const thread = new Thread(worker);
-    await once(worker, 'message');
+    await once(worker, 'message').catch((cause: Error) => {
+      throw new Error(`the history ${path} cannot be opened: ${cause.message}`, { cause });
+    });
     worker.on('message', (batch: Batch) => {
       onBatch?.(batch);
       thread.#settle(batch);

@@ -1,0 +1,203 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Message } from '../../server/events.ts';
+import { type ChatClient, chatSocket, connectChat, newClientId } from '../helpers/chat-client.ts';
+import { type ChatServer, historyFolder, startChatServer } from '../helpers/chat-server.ts';
+import { startFrameProxy } from '../helpers/frame-proxy.ts';
+import { type Memcached, startMemcached } from '../helpers/memcached.ts';
+import { size } from './size.ts';
+
+let memcached: Memcached;
+const history = historyFolder();
+let server: ChatServer;
+const start = () =>
+  startChatServer({
+    CHAT_HISTORY: history.url,
+    CHAT_ROOMS: 'repeats,order,resume,joins',
+    CHAT_SESSION_STORE: `memcached://127.0.0.1:${memcached.port}?prefix=sessions/&format=json`,
+  });
+beforeAll(async () => {
+  memcached = await startMemcached();
+  for (let user = 1; user <= 300; user++) await memcached.set(`sessions/u${user}`, `{"user_id":${user}}`);
+  server = await start();
+});
+afterAll(async () => {
+  await server.stop();
+  await memcached.stop();
+  history.remove();
+});
+
+const upTo = (n: number, from = 1) => Array.from({ length: n - from + 1 }, (_, i) => from + i);
+
+async function joined(user: number, room: string): Promise<ChatClient> {
+  const client = await connectChat(server.url, `PHPSESSID=u${user}`);
+  await client.request('room:join', { room });
+  return client;
+}
+const send = (client: ChatClient, room: string) =>
+  client.request('message:send', { room, text: `from ${client.ready.user.id}`, clientId: newClientId() });
+
+/** Everything after `since`, page by page, as a client comes up to date. */
+async function changesSince(
+  client: ChatClient,
+  room: string,
+  since: number,
+  limit?: number,
+): Promise<Message[]> {
+  const messages: Message[] = [];
+  for (;;) {
+    const page = await client.request('room:sync', {
+      room,
+      since,
+      ...(limit === undefined ? {} : { limit }),
+    });
+    messages.push(...page.messages);
+    if (page.complete) return messages;
+    since = page.messages.at(-1)?.rev as number;
+  }
+}
+
+const sends = size(2000, 400);
+test(`${sends} sends of which 30 % lose their ack, with a restart among them: each is one message`, async () => {
+  const random = sequence(7);
+  let dropping = true;
+  const ofAcks = (text: string) =>
+    dropping && text.startsWith('43') && text.includes('"message"') && random() < 0.3;
+  let proxy = await startFrameProxy(server.port, ofAcks);
+  const connect = async () => {
+    const socket = chatSocket(`http://127.0.0.1:${proxy.port}`, 'PHPSESSID=u1');
+    socket.connect();
+    await socket.timeout(5000).emitWithAck('room:join', { room: 'repeats' });
+    return socket;
+  };
+  const results = new Map<string, Message>();
+  let tries = 0;
+  const work = upTo(sends).map((n) => `r-${n}`);
+  let socket = await connect();
+  const worker = async () => {
+    for (let clientId = work.shift(); clientId !== undefined; clientId = work.shift()) {
+      while (!results.has(clientId)) {
+        tries++;
+        const answer = await socket
+          .timeout(300)
+          .emitWithAck('message:send', { room: 'repeats', text: clientId, clientId })
+          .catch(() => null);
+        if (answer?.ok) results.set(clientId, answer.data.message);
+        else if (answer !== null) throw new Error(answer.error.code);
+        else if (!socket.connected) await reconnected;
+      }
+    }
+  };
+  let resume: () => void = () => {};
+  let reconnected: Promise<void> = Promise.resolve();
+  const working = Promise.all(Array.from({ length: 40 }, worker));
+  await expect.poll(() => results.size, { timeout: 60_000, interval: 5 }).toBeGreaterThan(sends / 2);
+  reconnected = new Promise((resolve) => {
+    resume = resolve;
+  });
+  await server.stop('SIGKILL');
+  await proxy.close();
+  server = await start();
+  proxy = await startFrameProxy(server.port, ofAcks);
+  socket = await connect();
+  resume();
+  await working;
+  dropping = false;
+  expect(tries).toBeGreaterThan(sends * 1.2);
+  const reader = await joined(2, 'repeats');
+  const stored = await changesSince(reader, 'repeats', 0);
+  expect(stored.map(({ seq }) => seq)).toEqual(upTo(sends));
+  expect(new Set(stored.map(({ clientId }) => clientId)).size).toBe(sends);
+  for (const message of stored) expect(results.get(message.clientId)).toEqual(message);
+  socket.close();
+  reader.close();
+  await proxy.close();
+});
+
+const writers = size(50, 20);
+const each = size(200, 50);
+test(`${writers} writers × ${each}, 20 readers: every reader has one order without a gap`, async () => {
+  const readers = await Promise.all(upTo(20).map((n) => joined(100 + n, 'order')));
+  const clients = await Promise.all(upTo(writers).map((n) => joined(n, 'order')));
+  await Promise.all(
+    clients.map(async (client) => {
+      for (let n = 0; n < each; n++) await send(client, 'order');
+    }),
+  );
+  const total = writers * each;
+  for (const reader of readers) {
+    await expect.poll(() => reader.messages().length, { timeout: 10_000 }).toBe(total);
+    expect(reader.messages().map(({ seq }) => seq)).toEqual(upTo(total));
+    expect(reader.messages()).toEqual(readers[0]?.messages());
+  }
+  for (const client of [...readers, ...clients]) client.close();
+});
+
+const missed = size(5000, 1200);
+test(`a reader who was away for ${missed} messages and a restart gets exactly those, by pages`, async () => {
+  let reader = await joined(50, 'resume');
+  let writer = await joined(51, 'resume');
+  await send(writer, 'resume');
+  await expect.poll(() => reader.messages().length).toBe(1);
+  reader.close();
+  for (let n = 0; n < missed; n += 100) await Promise.all(upTo(100).map(() => send(writer, 'resume')));
+  await server.stop('SIGKILL');
+  server = await start();
+  writer = await joined(51, 'resume');
+  reader = await connectChat(server.url, 'PHPSESSID=u50');
+  const back = await reader.request('room:join', { room: 'resume', since: 1 });
+  expect(back.complete).toBe(false);
+  const rest = await changesSince(reader, 'resume', back.messages.at(-1)?.rev as number, 500);
+  expect([...back.messages, ...rest].map(({ rev }) => rev)).toEqual(upTo(missed + 1, 2));
+  await send(writer, 'resume');
+  await expect.poll(() => reader.messages().map(({ rev }) => rev)).toEqual([missed + 2]);
+  writer.close();
+  reader.close();
+});
+
+const joins = size(200, 50);
+test(`${joins} joins while 500 messages a second arrive: no gap and no double`, async () => {
+  const writer = await joined(60, 'joins');
+  let written = 0;
+  const under = new Set<Promise<unknown>>();
+  const writing = setInterval(() => {
+    for (let n = 0; n < 5; n++) {
+      written++;
+      const one = send(writer, 'joins').finally(() => under.delete(one));
+      under.add(one);
+    }
+  }, 10);
+  const readers: { reader: ChatClient; first: number }[] = [];
+  for (let n = 0; n < joins; n += 10) {
+    readers.push(
+      ...(await Promise.all(
+        upTo(10).map(async (k) => {
+          const reader = await connectChat(server.url, `PHPSESSID=u${61 + ((n + k) % 200)}`);
+          const answer = await reader.request('room:join', { room: 'joins' });
+          expect(answer.messages.map(({ seq }) => seq)).toEqual(
+            upTo(answer.room.lastSeq, answer.room.lastSeq - answer.messages.length + 1),
+          );
+          return { reader, first: answer.room.head + 1 };
+        }),
+      )),
+    );
+  }
+  clearInterval(writing);
+  await Promise.all(under);
+  for (const { reader, first } of readers) {
+    await expect.poll(() => reader.messages().at(-1)?.rev ?? first - 1).toBe(written);
+    expect(reader.messages().map(({ rev }) => rev)).toEqual(upTo(written, first));
+    reader.close();
+  }
+  writer.close();
+});
+
+/** Numbers from 0 to 1, the same in every run (mulberry32). */
+function sequence(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}

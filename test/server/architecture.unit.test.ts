@@ -1,0 +1,69 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import { expect, test } from 'vitest';
+
+const root = resolve(import.meta.dirname, '../..');
+const filesIn = (folder: string, ending: RegExp) =>
+  readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+    .map((name) => join(folder, name))
+    .filter((name) => ending.test(name) && !/node_modules|client\/dist/.test(name));
+const read = (file: string) => readFileSync(join(root, file), 'utf8');
+const readme = read('server/README.md');
+
+/** What a file imports: packages by name, files by their path from the root. */
+function importsOf(file: string): { from: string; typeOnly: boolean }[] {
+  return [...read(file).matchAll(/^(?:import|export) (type )?[^;]*?from '([^']+)'/gm)].map(
+    ([, type, from = '']) => ({
+      from: from.startsWith('.') ? relative(root, resolve(root, dirname(file), from)) : from,
+      typeOnly: type !== undefined,
+    }),
+  );
+}
+
+test.each<[string, RegExp]>([
+  ['server/session', /^server\/(?!session\/)/],
+  ['server/session', /^(socket\.io|engine\.io|zod|pino)/],
+  ['server/chat', /^server\/(?!chat\/|history\/history\.ts|errors\.ts|events\.ts)/],
+  ['server/chat', /^(socket\.io|engine\.io|node:)/],
+  ['server/history', /^server\/(?!history\/|errors\.ts|events\.ts)/],
+  ['server/http', /^server\/(?!http\/|errors\.ts)/],
+  ['server/transport', /^server\/(history\/|session\/(stores|memcached|formats)\/)/],
+])('%s imports nothing that matches %s', (folder, forbidden) => {
+  const found = filesIn(folder, /\.ts$/).flatMap((file) =>
+    importsOf(file)
+      .filter(({ from }) => forbidden.test(from))
+      .map(({ from }) => `${file} → ${from}`),
+  );
+  expect(found).toEqual([]);
+});
+
+test('the browser client takes nothing but types from the server', () => {
+  const found = filesIn('client/src', /\.ts$/).flatMap((file) =>
+    importsOf(file)
+      .filter(
+        ({ from, typeOnly }) => from.startsWith('server/') && !(typeOnly && from === 'server/events.ts'),
+      )
+      .map(({ from }) => `${file} → ${from}`),
+  );
+  expect(found).toEqual([]);
+});
+
+test('every function that server/README.md names exists in the file that it names', () => {
+  const named = [...readme.matchAll(/`(\w+)`\s+in\s+`([\w/.-]+\.ts)`/g)];
+  expect(named.length).toBeGreaterThan(20);
+  const missing = named.filter(([, name, file]) => {
+    const declared = new RegExp(
+      `(function|class|const) ${name}\\b|^ +(static |async )*#?${name}(<|\\(|: )`,
+      'm',
+    );
+    return !declared.test(read(`server/${file}`));
+  });
+  expect(missing.map(([text]) => text)).toEqual([]);
+});
+
+test('files of more than 250 lines are listed in server/README.md', () => {
+  const long = ['server', 'client/src', 'php-app', 'scripts', 'test']
+    .flatMap((folder) => filesIn(folder, /\.(ts|mjs|php)$/))
+    .filter((file) => read(file).split('\n').length - 1 > 250);
+  expect(long.filter((file) => !readme.includes(file))).toEqual([]);
+});
