@@ -1,0 +1,40 @@
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Problem } from './command.mjs';
+import { root, runtime } from './npm-packages.mjs';
+import { runQuietly } from './quiet.mjs';
+
+const client = join(root, 'client');
+/** Inside the build, so that whoever empties or replaces the build takes the mark along. */
+const mark = join(client, 'dist', '.built-from');
+
+/** Builds the client unless the build there is already comes from the same sources. */
+export async function buildClient() {
+  const hash = sourceHash();
+  if (existsSync(mark) && readFileSync(mark, 'utf8') === hash) return;
+  console.log('building the client');
+  const { node, env } = runtime();
+  const vite = join(root, 'node_modules', 'vite', 'bin', 'vite.js');
+  const result = await runQuietly(node, [vite, 'build', 'client'], { cwd: root, env });
+  if (!result.ok) throw new Problem(`The client could not be built:\n\n${result.output}`);
+  writeFileSync(mark, hash);
+}
+
+/** By content and not by time: a copy or a checkout changes times in any order. */
+function sourceHash() {
+  const hash = createHash('sha256');
+  const files = readdirSync(client, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath ?? entry.path, entry.name))
+    .filter((path) => !path.startsWith(join(client, 'dist')));
+  // The client shares the event schemas with the server; the lock file stands for vite and the libraries.
+  files.push(join(root, 'server', 'events.ts'), join(root, 'package-lock.json'));
+  for (const path of files.sort()) {
+    hash
+      .update(`${path.slice(root.length)}\0`)
+      .update(readFileSync(path))
+      .update('\0');
+  }
+  return hash.digest('hex');
+}

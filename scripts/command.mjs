@@ -1,0 +1,58 @@
+import { endAll, isEnding } from './processes.mjs';
+
+/** Something the reader can put right: printed without a stack; the process ends with `code`. */
+export class Problem extends Error {
+  /** @param {string} message @param {number} [code] */
+  constructor(message, code = 1) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/** Exit codes by the convention of sysexits.h. */
+export const USAGE = 64;
+export const UNAVAILABLE = 69;
+export const CONFIG = 78;
+
+const signals = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 };
+
+/**
+ * Runs a command to its end and takes care that nothing it started outlives it.
+ * @param {() => Promise<number>} work resolves with the exit code
+ * @param {{ stoppedByUser?: number }} [options] the exit code after a signal, when that is the usual end
+ */
+export async function runCommand(work, { stoppedByUser } = {}) {
+  // Ctrl-C reaches us twice under npm, from the terminal and from npm: the second one must not cut short
+  // what the first one began.
+  for (const [signal, code] of Object.entries(signals)) {
+    process.on(signal, () => void leave(stoppedByUser ?? code));
+  }
+  // Whoever read our output is gone (a closed terminal, `npm start | head`).
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => void leave(1));
+  leaveWithParent();
+
+  try {
+    await leave(await work());
+  } catch (error) {
+    if (isEnding()) return;
+    await endAll();
+    console.error(error instanceof Problem ? `\n${error.message}` : error);
+    process.exit(error instanceof Problem ? error.code : 1);
+  }
+}
+
+/** @param {number} code */
+async function leave(code) {
+  if (isEnding()) return;
+  await endAll();
+  process.exit(code);
+}
+
+/** npm killed hard (a test harness, an editor) tells nobody; without it nobody is left to end us. */
+function leaveWithParent() {
+  if (process.env.npm_lifecycle_event === undefined) return;
+  const parent = process.ppid;
+  setInterval(() => {
+    if (process.ppid !== parent) void leave(1);
+  }, 1000).unref();
+}

@@ -1,0 +1,90 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { Problem, UNAVAILABLE } from './command.mjs';
+import { runQuietly } from './quiet.mjs';
+
+export const root = new URL('..', import.meta.url).pathname;
+const modules = join(root, 'node_modules');
+const bin = join(modules, '.bin');
+
+/** Installs the npm packages when they are missing or no longer those of package-lock.json. */
+export async function installNpmPackages() {
+  if (!installed()) await installAnew();
+  const problem = linkPinnedNode(); // npm may be set to run no scripts
+  if (problem !== undefined) throw new Problem(`The packaged Node 26 cannot run: ${problem}`, UNAVAILABLE);
+}
+
+async function installAnew() {
+  console.log('installing npm packages');
+  const outside = (process.env.PATH ?? '')
+    .split(delimiter)
+    .filter((folder) => !folder.endsWith(join('node_modules', '.bin')));
+  // npm shall run on the machine's own Node, not on the one that it is about to replace; and whatever
+  // NODE_ENV or npm's settings say, the tools and the pinned Node are wanted.
+  const result = await runQuietly('npm', ['ci', '--include=dev', '--include=optional'], {
+    cwd: root,
+    env: { ...process.env, PATH: outside.join(delimiter) },
+  });
+  if (!result.ok) throw new Problem(`npm could not install the packages:\n\n${result.output}`);
+}
+
+/** npm writes what it has installed to node_modules/.package-lock.json, last of all. */
+function installed() {
+  const wanted = packagesOf(join(root, 'package-lock.json'));
+  const present = packagesOf(join(modules, '.package-lock.json'));
+  if (wanted === undefined || present === undefined) return false;
+  for (const [path, entry] of Object.entries(wanted)) {
+    if (path === '') continue;
+    const found = present[path];
+    // Optional ones are there or not as the platform has it; their parents are compared.
+    if (found === undefined && entry.optional) continue;
+    if (found?.version !== entry.version || found?.integrity !== entry.integrity) return false;
+  }
+  return true;
+}
+
+/** @param {string} path @returns {Record<string, any> | undefined} */
+function packagesOf(path) {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8')).packages;
+  } catch (error) {
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Several packages bring a program called `node`, one for each platform. When npm 10 (that of Node 20) leaves
+ * out those of other platforms it removes their link, which is also that of the one it has installed.
+ * @returns {string | undefined} why the pinned Node cannot run, when it is there and cannot
+ */
+export function linkPinnedNode() {
+  const link = join(bin, 'node');
+  if (existsSync(link)) return undefined;
+  const platform = `${process.platform}-${process.arch}`;
+  const name = [`node-${platform}`, `node-bin-${platform}`].find((each) => existsSync(join(modules, each)));
+  if (name === undefined) return undefined;
+  const { status, stderr, error } = spawnSync(join(modules, name, 'bin', 'node'), ['-v'], {
+    encoding: 'utf8',
+  });
+  // First in npm's PATH, one that cannot run would keep every npm script from starting.
+  if (status !== 0) return error?.message ?? stderr.trim();
+  mkdirSync(bin, { recursive: true });
+  symlinkSync(join('..', name, 'bin', 'node'), link);
+  return undefined;
+}
+
+/**
+ * What programs of the project run with: the pinned Node by its path, since on the first run `node` in
+ * PATH is still the machine's own.
+ */
+export function runtime() {
+  const env = { ...process.env, PATH: `${bin}${delimiter}${process.env.PATH}` };
+  const pinned = join(bin, 'node');
+  if (existsSync(pinned)) return { node: pinned, env };
+  if (Number(process.versions.node.split('.')[0]) >= 26) return { node: process.execPath, env };
+  throw new Problem(
+    `There is no packaged Node 26 for ${process.platform}-${process.arch}. Install Node 26 and run again.`,
+  );
+}

@@ -1,0 +1,50 @@
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { CONFIG, Problem } from './command.mjs';
+
+/** @param {string} variable @param {number} fallback */
+export function portFrom(variable, fallback) {
+  const given = process.env[variable];
+  if (given === undefined || given === '') return fallback;
+  const port = Number(given);
+  if (/^\d+$/.test(given) && port >= 1 && port <= 65_535) return port;
+  throw new Problem(`${variable}: ${JSON.stringify(given)} is not a port, 1 to 65535`, CONFIG);
+}
+
+/**
+ * Fails unless the port is free on both loopback addresses: another server on ::1 would get what a browser
+ * sends to `localhost`.
+ * @param {string} variable @param {number} port @param {string} what
+ */
+export async function requireFree(variable, port, what) {
+  for (const address of ['127.0.0.1', '::1']) {
+    const code = await tryPort(port, address);
+    if (code === undefined || code === 'EADDRNOTAVAIL' || code === 'EAFNOSUPPORT') continue;
+    const why = code === 'EADDRINUSE' ? 'is in use by another program' : `cannot be used (${code})`;
+    throw new Problem(
+      `Port ${port}, for ${what}, ${why}.\n` +
+        `End that program, or choose another port: ${variable}=${port + 1} npm start`,
+    );
+  }
+}
+
+/** @param {number} port @param {string} address @returns {Promise<string | undefined>} the error's code */
+async function tryPort(port, address) {
+  const probe = createServer();
+  try {
+    await once(probe.listen(port, address), 'listening');
+    await new Promise((resolve) => probe.close(resolve));
+    return undefined;
+  } catch (error) {
+    return error.code;
+  }
+}
+
+/** A loopback port that was free a moment ago. */
+export async function freePort() {
+  const probe = createServer();
+  await once(probe.listen(0, '127.0.0.1'), 'listening');
+  const { port } = probe.address();
+  await new Promise((resolve) => probe.close(resolve));
+  return port;
+}

@@ -1,0 +1,102 @@
+import { spawnSync } from 'node:child_process';
+import { accessSync, constants, existsSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { Problem, UNAVAILABLE } from './command.mjs';
+import { installDebianPackages, installLine } from './debian.mjs';
+import { installNpmPackages } from './npm-packages.mjs';
+
+/**
+ * What the commands need beside Node and npm: the Debian package, who needs it, and how to see that it is
+ * there. Looked for by what it brings and not by its name, so that PHP from elsewhere will do as well.
+ * @type {{ name: string, only?: 'test', present: () => boolean }[]}
+ */
+const needs = [
+  { name: 'libatomic1', present: () => process.platform !== 'linux' || hasLibrary('libatomic.so.1') }, // Node 26
+  { name: 'php-cli', present: () => onPath('php') },
+  { name: 'php-memcached', present: () => phpHas('memcached') },
+  { name: 'php-sqlite3', present: () => phpHas('pdo_sqlite') },
+  { name: 'memcached', present: () => onPath('memcached') },
+  { name: 'phpunit', only: 'test', present: () => onPath('phpunit') },
+  { name: 'php-xml', only: 'test', present: () => phpHas('dom', 'xmlwriter') },
+  { name: 'php-mbstring', only: 'test', present: () => phpHas('mbstring') },
+  { name: 'chromium', only: 'test', present: () => existsSync('/usr/bin/chromium') },
+  // Pages are compared and read with Chinese and emoji in them.
+  { name: 'fonts-wqy-microhei', only: 'test', present: () => hasFont('wqy/wqy-microhei.ttc') },
+  { name: 'fonts-noto-color-emoji', only: 'test', present: () => hasFont('noto/NotoColorEmoji.ttf') },
+];
+
+/**
+ * Makes sure that everything is there, the quick question first: who has to install Debian packages by
+ * hand hears of it before npm has worked for a minute.
+ * @param {'start' | 'test'} command
+ */
+export async function prepare(command) {
+  const missing = missingFor(command);
+  if (missing.length > 0) {
+    if (!onPath('apt-get') || process.getuid?.() !== 0) throw notInstalled(missing, command);
+    console.log(`installing Debian packages, which may take minutes: ${missing.join(' ')}`);
+    await installDebianPackages(missing);
+    const still = missingFor(command);
+    if (still.length > 0) throw notUsable(still);
+  }
+  await installNpmPackages();
+}
+
+/** @param {'start' | 'test'} command */
+function missingFor(command) {
+  phpModules = undefined;
+  return needs
+    .filter(({ only, present }) => (only === undefined || only === command) && !present())
+    .map(({ name }) => name);
+}
+
+/** @param {string[]} missing @param {string} command */
+function notInstalled(missing, command) {
+  const how = onPath('apt-get')
+    ? 'Install them with this line, then run the command again:'
+    : 'This system has no apt-get; install what corresponds to them. On Debian the line is:';
+  return new Problem(
+    `npm ${command} needs what these Debian packages bring: ${missing.join(', ')}.\n${how}\n\n${installLine(missing)}\n`,
+    UNAVAILABLE,
+  );
+}
+
+/** @param {string[]} names */
+function notUsable(names) {
+  return new Problem(
+    `Installed, but still not to be found: what ${names.join(', ')} should bring.\n` +
+      'Is another php first in PATH, or an extension switched off? See: command -v php; php -m',
+    UNAVAILABLE,
+  );
+}
+
+/** @type {Set<string> | undefined} */
+let phpModules;
+
+/** @param {string[]} modules */
+function phpHas(...modules) {
+  phpModules ??= new Set(
+    (spawnSync('php', ['-m'], { encoding: 'utf8' }).stdout ?? '').toLowerCase().split('\n'),
+  );
+  return modules.every((module) => phpModules.has(module));
+}
+
+/** @param {string} program */
+function onPath(program) {
+  return (process.env.PATH ?? '').split(delimiter).some((folder) => {
+    try {
+      accessSync(join(folder, program), constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+/** @param {string} name */
+const hasLibrary = (name) =>
+  // By its path: only root has /sbin in PATH.
+  (spawnSync('/sbin/ldconfig', ['-p'], { encoding: 'utf8' }).stdout ?? '').includes(`${name} `);
+
+/** @param {string} path */
+const hasFont = (path) => existsSync(join('/usr/share/fonts/truetype', path));

@@ -1,0 +1,123 @@
+import { spawn } from 'node:child_process';
+import { setTimeout as delay } from 'node:timers/promises';
+import { livingFamily } from './process-table.mjs';
+
+/** All that we start ends within this time, so that the whole is over within ten seconds. */
+const GRACE_MS = 8000;
+
+/**
+ * @typedef {object} Running
+ * @property {number} pid
+ * @property {Promise<string>} ended how it ended: `code 0`, `signal SIGKILL`, or why it did not start
+ */
+
+/** @type {Running[]} */
+const running = [];
+let ending = false;
+/** @type {import('node:child_process').ChildProcess | undefined} */
+let watchdog;
+
+/** Whether everything is being ended: what fails from then on fails because of it. */
+export const isEnding = () => ending;
+
+/**
+ * Starts a program in a process group of its own: the workers of `php -S` outlive a signal that only their
+ * parent gets.
+ * @param {string} program
+ * @param {string[]} args
+ * @param {import('node:child_process').SpawnOptions} options
+ * @returns {Running}
+ */
+export function launch(program, args, options) {
+  if (ending) return { pid: 0, ended: new Promise(() => {}) };
+  const child = spawn(program, args, { ...options, detached: true });
+  const { pid } = child;
+  const ended = new Promise((resolve) => {
+    child.once('error', (error) => resolve(error.message));
+    child.once('exit', (code, signal) => resolve(signal === null ? `code ${code}` : `signal ${signal}`));
+  });
+  if (pid === undefined) return { pid: 0, ended };
+  const self = { pid, ended };
+  running.push(self);
+  tellWatchdog();
+  ended.then(() => {
+    // The workers of a dead `php -S` live on and are found through the group that it led.
+    if (ending || livingFamily(new Set([pid])).length > 0) return;
+    running.splice(running.indexOf(self), 1);
+    tellWatchdog();
+  });
+  return self;
+}
+
+/**
+ * Runs a program to its end.
+ * @param {string} program
+ * @param {string[]} args
+ * @param {import('node:child_process').SpawnOptions} options
+ * @returns {Promise<boolean>} whether it ended with code 0
+ */
+export async function run(program, args, options) {
+  const how = await launch(program, args, options).ended;
+  if (ending) await new Promise(() => {}); // whoever waits shall not go on while everything is being ended
+  return how === 'code 0';
+}
+
+/** Ends all that was started and all that those started, the latest first. */
+export async function endAll() {
+  ending = true;
+  const deadline = Date.now() + GRACE_MS;
+  for (const { pid } of running.reverse()) await endFamily(pid, deadline);
+  // It ignores every milder signal, and now there is nothing left to watch.
+  watchdog?.kill('SIGKILL');
+}
+
+/** @param {number} root @param {number} deadline */
+async function endFamily(root, deadline) {
+  const ids = new Set([root]);
+  const told = new Set();
+  for (;;) {
+    const living = livingFamily(ids);
+    if (living.length === 0) return;
+    const late = Date.now() > deadline;
+    if (Date.now() > deadline + 1000) return; // it hangs in the kernel; nothing more can be done
+    for (const pid of living) {
+      if (told.has(pid) && !late) continue;
+      send(pid, late ? 'SIGKILL' : 'SIGTERM');
+      told.add(pid);
+    }
+    await delay(30);
+  }
+}
+
+/** @param {number} pid @param {NodeJS.Signals} signal */
+function send(pid, signal) {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    if (error.code !== 'ESRCH') throw error;
+  }
+}
+
+/**
+ * Hands the list of living groups to a small shell that outlives us: when its input ends while the list is
+ * not empty we were killed hard, and it ends them in our place.
+ */
+function tellWatchdog() {
+  watchdog ??= startWatchdog();
+  watchdog.stdin?.write(`${running.map(({ pid }) => `-${pid}`).join(' ')}\n`);
+}
+
+function startWatchdog() {
+  const script = `
+    trap '' INT TERM HUP
+    while read -r line; do groups=$line; done
+    [ -n "$groups" ] || exit 0
+    kill -s TERM -- $groups
+    sleep 3
+    kill -s KILL -- $groups`;
+  const child = spawn('sh', ['-c', script], { stdio: ['pipe', 'ignore', 'ignore'], detached: true });
+  child.unref();
+  child.stdin.unref?.();
+  child.stdin.on('error', () => {});
+  return child;
+}

@@ -1,0 +1,74 @@
+import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Problem } from './command.mjs';
+import { root } from './npm-packages.mjs';
+import { launch } from './processes.mjs';
+import { lastLines } from './quiet.mjs';
+
+const READY_MS = 30_000;
+const logs = join('data', 'log');
+
+/**
+ * Starts one of the demonstration's programs, which writes to a file of its own in data/log.
+ * @param {string} name what the reader knows it as
+ * @param {string} program
+ * @param {string[]} args
+ * @param {NodeJS.ProcessEnv} env
+ */
+export function startService(name, program, args, env) {
+  mkdirSync(join(root, logs), { recursive: true });
+  const log = join(logs, `${name.toLowerCase().replaceAll(' ', '-')}.log`);
+  const file = openSync(join(root, log), 'w');
+  const { ended } = launch(program, args, { cwd: root, env, stdio: ['ignore', file, file] });
+  closeSync(file);
+  const tail = () => {
+    const lines = lastLines(join(root, log), 20);
+    return lines === '' ? 'It wrote nothing.' : `Its last lines (all of them: ${log}):\n\n${lines}`;
+  };
+
+  /** Rejects when the program ends, which it should not do by itself. */
+  const failed = ended.then((how) => {
+    throw new Problem(`The ${name} ended unexpectedly (${how}). ${tail()}`);
+  });
+  failed.catch(() => {}); // told to whoever waits, now or later
+
+  return {
+    failed,
+    /** @param {() => Promise<boolean>} check */
+    async ready(check) {
+      const late = delay(READY_MS, undefined, { ref: false }).then(() => {
+        throw new Problem(`The ${name} is not ready after ${READY_MS / 1000} s. ${tail()}`);
+      });
+      await Promise.race([failed, late, repeat(check)]);
+    },
+  };
+}
+
+/** @param {() => Promise<boolean>} check */
+async function repeat(check) {
+  while (!(await check())) await delay(50);
+}
+
+/** @param {number} port @returns {Promise<boolean>} */
+export function accepts(port) {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.on('error', () => resolve(false));
+  });
+}
+
+/** @param {string} url whether a GET is answered with 200 */
+export async function answers(url) {
+  try {
+    const response = await fetch(url, { redirect: 'manual', signal: AbortSignal.timeout(5000) });
+    await response.body?.cancel();
+    return response.status === 200;
+  } catch {
+    return false;
+  }
+}
