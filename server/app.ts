@@ -16,6 +16,7 @@ import { sessionIdFrom } from './session/cookie.ts';
 import { createSessionReader } from './session/read-session.ts';
 import { openStore } from './session/store.ts';
 import { Admission } from './transport/admission.ts';
+import { Drain } from './transport/drain.ts';
 import { Lifetimes } from './transport/lifetime.ts';
 import { SocketTransport } from './transport/socket.ts';
 
@@ -35,7 +36,7 @@ const headersTimeout = 10_000;
 export async function startApp(config: Config, log: Log, onFailure: (error: Error) => void): Promise<App> {
   const metrics = new Metrics(() => transport.connections);
   const quiet = new QuietLog(log);
-  let draining = false;
+  const drain = new Drain();
 
   const history = await openSqliteHistory({
     path: config.history,
@@ -51,7 +52,7 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
     userId: config.userId,
     userName: config.userName,
   });
-  const admission = new Admission(config, (header) => sessionIdFrom(header, config.sessionName));
+  const admission = new Admission(config, (header) => sessionIdFrom(header, config.sessionName), drain);
   const transport = new SocketTransport({ admission, onRefusal: (code) => metrics.refusals.inc({ code }) });
   const presence = new Presence((change) => transport.publish(change.room, 'presence:changed', change));
   const rooms = await Rooms.open(
@@ -80,7 +81,7 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
     messages,
     log,
     quiet,
-    draining: () => draining,
+    drain,
     onRequest: (event: string, code: string) => metrics.requests.inc({ event, code }),
   };
   transport.open({ reader, lifetimes, services, maxText: config.limitText });
@@ -92,7 +93,7 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
     apiKey: config.apiKey,
     missing: async () => {
       const missing: string[] = [];
-      if (draining) missing.push('draining');
+      if (drain.started) missing.push('draining');
       if (!(await reader.answers())) missing.push('session store');
       return missing;
     },
@@ -133,13 +134,10 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
     host: config.host,
     port,
     async close() {
-      draining = true;
-      admission.draining = true;
       lifetimes.stop();
       // What was accepted is stored, published and acknowledged before any transport closes.
-      await messages.settled();
+      await drain.start();
       await transport.close();
-      presence.close();
       // Only now: a polling client needs the port once more to be told that its connection is closed.
       const closed = new Promise((resolve) => server.close(resolve));
       for (const socket of sockets) socket.destroy();

@@ -49,6 +49,8 @@ const webAddress = z
     (value) => value.startsWith('/') || /^https?:$/.test(URL.canParse(value) ? new URL(value).protocol : ''),
   );
 
+const apiKey = z.string().regex(/^[\x21-\x7e]{16,}$/);
+
 /** Every setting of this version: its default, its form, and what is accepted in words. */
 const settings = {
   CHAT_HOST: [
@@ -103,12 +105,20 @@ const settings = {
     list.pipe(z.array(z.string().regex(/^[A-Za-z0-9_-]{1,64}$/)).min(1)),
     'room names of A-Z a-z 0-9 _ -, up to 64 characters, separated by commas',
   ],
-  CHAT_API_KEY: [
+  CHAT_API_KEY: ['', z.literal('').or(apiKey), 'a key of 16 characters or more, without blanks'],
+  CHAT_API_KEY_FILE: [
     '',
-    z.string().regex(/^([\x21-\x7e]{16,})?$/),
-    'a key of 16 characters or more, without blanks',
+    z.string().transform((file, context) => {
+      if (file === '') return '';
+      try {
+        return apiKey.parse(readFileSync(file, 'utf8').trim());
+      } catch {
+        context.addIssue('the key cannot be read from it');
+        return z.NEVER;
+      }
+    }),
+    'the path of a file that holds a key of 16 characters or more, without blanks',
   ],
-  CHAT_API_KEY_FILE: ['', z.string(), 'the path of a file that holds the key'],
   CHAT_LIMIT_TEXT: [
     '4000',
     z
@@ -149,9 +159,11 @@ export function readConfig(env: NodeJS.ProcessEnv) {
     else if (secrets.has(name)) problems.push(`${name}: not ${accepted}: ${result.error.issues[0]?.message}`);
     else problems.push(`${name}: ${JSON.stringify(given)} is not ${accepted}`);
   }
-  const value = parsed as Parsed;
-  const apiKey = problems.length > 0 ? undefined : readKey(value, problems);
+  if (env.CHAT_API_KEY && env.CHAT_API_KEY_FILE) {
+    problems.push('CHAT_API_KEY and CHAT_API_KEY_FILE: give one of them, not both');
+  }
   if (problems.length > 0) throw new ConfigError(problems);
+  const value = parsed as Parsed;
   return Object.freeze({
     host: value.CHAT_HOST,
     port: value.CHAT_PORT,
@@ -166,26 +178,8 @@ export function readConfig(env: NodeJS.ProcessEnv) {
     history: value.CHAT_HISTORY,
     loginUrl: value.CHAT_LOGIN_URL,
     rooms: value.CHAT_ROOMS,
-    apiKey,
+    apiKey: value.CHAT_API_KEY || value.CHAT_API_KEY_FILE || undefined,
     limitText: value.CHAT_LIMIT_TEXT,
     logLevel: value.CHAT_LOG_LEVEL,
   });
-}
-
-function readKey(value: Parsed, problems: string[]): string | undefined {
-  if (value.CHAT_API_KEY_FILE === '') return value.CHAT_API_KEY || undefined;
-  if (value.CHAT_API_KEY !== '') {
-    problems.push('CHAT_API_KEY and CHAT_API_KEY_FILE: give one of them, not both');
-    return undefined;
-  }
-  try {
-    const key = readFileSync(value.CHAT_API_KEY_FILE, 'utf8').trim();
-    if (settings.CHAT_API_KEY[1].safeParse(key).success && key !== '') return key;
-    problems.push(`CHAT_API_KEY_FILE: ${value.CHAT_API_KEY_FILE} does not hold ${settings.CHAT_API_KEY[2]}`);
-  } catch (error) {
-    problems.push(
-      `CHAT_API_KEY_FILE: ${value.CHAT_API_KEY_FILE} cannot be read (${(error as Error).message})`,
-    );
-  }
-  return undefined;
 }

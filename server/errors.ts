@@ -1,6 +1,6 @@
 /**
- * Every code a client can get, with the sentence that goes with it. Clients decide by the code alone;
- * the sentence is for the person who reads a log or a console.
+ * Every code a client can get, with all that belongs to it. Clients decide by the code alone; the sentence is
+ * for the person who reads a log or a console.
  */
 export const requestErrors = {
   bad_request: 'The request breaks a rule of the protocol.',
@@ -16,25 +16,35 @@ export const requestErrors = {
   internal: 'The server failed. The operator finds the cause in its log.',
 } as const;
 
+/** `retryable`: the same client may succeed later with the same session. */
 export const connectErrors = {
-  unauthorized: 'Nobody is logged in with this session.',
-  session_invalid: 'The session cannot be read as this server is configured.',
-  session_store_unavailable: 'The session store does not answer. Try again.',
-  server_draining: 'This server is going away. Connect again.',
-  internal: 'The server failed. The operator finds the cause in its log.',
+  unauthorized: { retryable: false, message: 'Nobody is logged in with this session.' },
+  session_invalid: { retryable: false, message: 'The session cannot be read as this server is configured.' },
+  session_store_unavailable: { retryable: true, message: 'The session store does not answer. Try again.' },
+  server_draining: { retryable: true, message: 'This server is going away. Connect again.' },
+  internal: { retryable: true, message: 'The server failed. The operator finds the cause in its log.' },
 } as const;
 
 export const httpErrors = {
-  bad_request: 'The request is malformed.',
-  unauthorized: 'A valid API key is needed.',
-  origin_not_allowed: 'This page may not use the chat: CHAT_ORIGINS does not list its origin.',
-  session_changed: 'The request does not carry the session that this connection began with. Connect again.',
-  not_found: 'There is nothing at this address.',
-  method_not_allowed: 'This address does not take that method.',
-  request_timeout: 'The request took too long to arrive.',
-  header_too_large: 'The request headers are too large.',
-  client_not_built: 'The browser client is not built. Run npm run build and start the server again.',
-  server_draining: 'This server is going away. Connect again.',
+  bad_request: { status: 400, message: 'The request is malformed.' },
+  unauthorized: { status: 401, message: 'A valid API key is needed.' },
+  origin_not_allowed: {
+    status: 403,
+    message: 'This page may not use the chat: CHAT_ORIGINS does not list its origin.',
+  },
+  session_changed: {
+    status: 403,
+    message: 'The request does not carry the session that this connection began with. Connect again.',
+  },
+  not_found: { status: 404, message: 'There is nothing at this address.' },
+  method_not_allowed: { status: 405, message: 'This address does not take that method.' },
+  request_timeout: { status: 408, message: 'The request took too long to arrive.' },
+  header_too_large: { status: 431, message: 'The request headers are too large.' },
+  client_not_built: {
+    status: 503,
+    message: 'The browser client is not built. Run npm run build and start the server again.',
+  },
+  server_draining: { status: 503, message: 'This server is going away. Connect again.' },
 } as const;
 
 export type RequestErrorCode = keyof typeof requestErrors;

@@ -15,7 +15,7 @@ process.umask(0o077);
 async function main(): Promise<void> {
   const config = readConfig(process.env);
   const log = createLog(config.logLevel);
-  const die = (error: unknown, message: string) => {
+  const die = (error: unknown, message: string): never => {
     log.fatal({ err: error }, message);
     process.exit(failed);
   };
@@ -24,7 +24,6 @@ async function main(): Promise<void> {
   const app = await startApp(config, log, (error) => die(error, 'the history has failed')).catch(
     (error: unknown) => die(error, 'the server cannot start'),
   );
-  if (app === undefined) return;
   // Whatever the level: who starts this server waits for the line, and learns the port from it.
   log.child({}, { level: 'info' }).info({ host: app.host, port: app.port, pid: process.pid }, 'listening');
 

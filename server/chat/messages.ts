@@ -9,7 +9,6 @@ export class Messages {
   readonly #history: History;
   readonly #rooms: Rooms;
   readonly #maxText: number;
-  readonly #underWay = new Set<Promise<unknown>>();
 
   /** @param maxText the longest text, in Unicode code points */
   constructor(history: History, rooms: Rooms, maxText: number) {
@@ -24,7 +23,7 @@ export class Messages {
     checkText(text, this.#maxText);
     this.#rooms.readable(room);
     if (!member.joined.has(room)) throw new RequestError('not_joined');
-    const stored = this.#history.append({
+    const message = await this.#history.append({
       room,
       clientId,
       user: member.user,
@@ -32,17 +31,7 @@ export class Messages {
       ...(replyTo === undefined ? {} : { replyTo }),
       sentAt: Date.now(),
     });
-    this.#underWay.add(stored);
-    try {
-      return { message: await stored };
-    } finally {
-      this.#underWay.delete(stored);
-    }
-  }
-
-  /** Resolves when all that has been sent so far is stored or refused. */
-  async settled(): Promise<void> {
-    await Promise.allSettled(this.#underWay);
+    return { message };
   }
 
   async history({

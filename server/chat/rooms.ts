@@ -1,6 +1,6 @@
 import { RequestError } from '../errors.ts';
 import type { Answers, Message, RequestPayload, RoomSummary } from '../events.ts';
-import type { History, Page, RoomRecord } from '../history/history.ts';
+import { type History, maxPageBytes, type Page, type RoomRecord } from '../history/history.ts';
 import type { Member } from './member.ts';
 import type { Presence } from './presence.ts';
 
@@ -19,17 +19,9 @@ export class Rooms {
   /** What is published in a room while somebody's join is being read from the history. */
   readonly #joining = new Map<string, Set<Message[]>>();
 
-  private constructor(history: History, presence: Presence, publish: Publish) {
+  private constructor(history: History, presence: Presence) {
     this.#history = history;
     this.#presence = presence;
-    history.onCommit((message) => {
-      const record = this.#records.get(message.room);
-      if (record === undefined) return;
-      record.head = message.rev;
-      record.lastSeq = message.seq;
-      for (const missed of this.#joining.get(message.room) ?? []) missed.push(message);
-      publish(message.room, 'message:new', message);
-    });
   }
 
   /** @param publicRooms exist from the start */
@@ -39,10 +31,23 @@ export class Rooms {
     publish: Publish,
     publicRooms: readonly string[],
   ): Promise<Rooms> {
-    const rooms = new Rooms(history, presence, publish);
+    const rooms = new Rooms(history, presence);
     await history.createRooms(publicRooms);
     for (const record of await history.rooms()) rooms.#records.set(record.id, record);
+    history.onCommit((message) => {
+      rooms.#committed(message);
+      publish(message.room, 'message:new', message);
+    });
     return rooms;
+  }
+
+  /** The message is on disk, and nobody has been told yet. */
+  #committed(message: Message): void {
+    const record = this.#records.get(message.room);
+    if (record === undefined) return;
+    record.head = message.rev;
+    record.lastSeq = message.seq;
+    for (const missed of this.#joining.get(message.room) ?? []) missed.push(message);
   }
 
   /**
@@ -91,14 +96,13 @@ export class Rooms {
     }
     // The connection went away while its answer was read: nobody is left to be present or to be told.
     if (member.gone) throw new RequestError('not_joined');
-    // After an answer that breaks off, what was published meanwhile comes with the rest by room:sync.
-    if (resume === undefined || page.complete) page.messages.push(...missed);
+    const answer = resume === undefined ? newestOf(page, missed) : changesOf(page, missed);
     join();
     member.joined.add(room);
     this.#presence.join(room, member);
     return {
       room: summarize(record, readSeq),
-      ...page,
+      ...answer,
       ...(since !== undefined && resume === undefined ? { reset: true } : {}),
       ...this.#presence.of(room, member),
     };
@@ -125,6 +129,30 @@ export class Rooms {
     for (const room of member.joined) this.#presence.leave(room, member);
     member.joined.clear();
   }
+}
+
+/** What was published meanwhile belongs to the newest, and older ones give way to it. */
+function newestOf(page: Page, missed: readonly Message[]): Page {
+  const messages = [...page.messages, ...missed];
+  let { complete } = page;
+  while (messages.length > joinPage || (missed.length > 0 && isTooLarge(messages))) {
+    messages.shift();
+    complete = false;
+  }
+  return { messages, complete };
+}
+
+/** What was published meanwhile comes after all changes, or with the rest of them by room:sync. */
+function changesOf(page: Page, missed: readonly Message[]): Page {
+  if (!page.complete || missed.length === 0) return page;
+  const messages = [...page.messages, ...missed];
+  if (messages.length > joinChanges || isTooLarge(messages))
+    return { messages: page.messages, complete: false };
+  return { messages, complete: true };
+}
+
+function isTooLarge(messages: readonly Message[]): boolean {
+  return Buffer.byteLength(JSON.stringify(messages)) > maxPageBytes;
 }
 
 /** @param readSeq null for who is not a member */

@@ -20,7 +20,13 @@ export type Outcome =
   | { id: number; value: unknown; stored?: Message }
   | {
       id: number;
-      code: 'conflict' | 'unknown_room' | 'unknown_message' | 'storage_full' | 'storage_unavailable';
+      code:
+        | 'conflict'
+        | 'unknown_room'
+        | 'unknown_message'
+        | 'storage_full'
+        | 'storage_unavailable'
+        | 'internal';
       detail: string;
     };
 
@@ -29,14 +35,17 @@ export type Reply = { ready: true } | { outcomes: Outcome[]; commitMs?: number }
 
 const sqliteFull = 13;
 
-/** SQLite's primary result code tells a full disk from everything else that can be wrong with it. */
-export function storageFailure(error: unknown): {
-  code: 'storage_full' | 'storage_unavailable';
-  detail: string;
-} {
-  const result = (error as { errcode?: number }).errcode ?? 0;
+/**
+ * SQLite's primary result code tells a full disk from everything else that can be wrong with it. What comes
+ * without a code is no failure of the storage but a mistake in this program.
+ */
+export function storageFailure(error: unknown): { code: FailureCode; detail: string } {
+  const { errcode, message, stack } = error as Error & { errcode?: number };
+  if (errcode === undefined) return { code: 'internal', detail: stack ?? message };
   return {
-    code: (result & 0xff) === sqliteFull ? 'storage_full' : 'storage_unavailable',
-    detail: `SQLite: ${(error as Error).message} (code ${result})`,
+    code: (errcode & 0xff) === sqliteFull ? 'storage_full' : 'storage_unavailable',
+    detail: `SQLite: ${message} (code ${errcode})`,
   };
 }
+
+type FailureCode = 'storage_full' | 'storage_unavailable' | 'internal';

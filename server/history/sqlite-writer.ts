@@ -38,25 +38,28 @@ const insertMessage = db.prepare(
 );
 const markRead = db.prepare('UPDATE members SET read_seq = max(read_seq, ?) WHERE room = ? AND user_id = ?');
 const insertMember = db.prepare(
-  `INSERT INTO members (user_id, room, read_seq) SELECT ?, id, last_seq FROM rooms WHERE id = ?
-   ON CONFLICT DO NOTHING`,
+  'INSERT INTO members (user_id, room, read_seq) VALUES (?, ?, ?) ON CONFLICT DO NOTHING',
 );
 const selectReadSeq = db.prepare('SELECT read_seq FROM members WHERE room = ? AND user_id = ?');
 
+type Numbers = Pick<RoomRecord, 'id' | 'head' | 'lastSeq'> & { changed: boolean };
+
 /** What one transaction changes, written once at its end however many messages it holds. */
 class Batch {
-  readonly rooms = new Map<string, Pick<RoomRecord, 'id' | 'head' | 'lastSeq'> | undefined>();
+  readonly rooms = new Map<string, Numbers>();
   readonly reads = new Map<string, { room: string; userId: string; seq: number }>();
 
-  room(id: string) {
-    if (!this.rooms.has(id)) {
-      this.rooms.set(id, selectRoom.get(id) as Pick<RoomRecord, 'id' | 'head' | 'lastSeq'> | undefined);
-    }
+  room(id: string): Numbers | undefined {
+    const known = this.rooms.get(id);
+    if (known !== undefined) return known;
+    const room = selectRoom.get(id) as Numbers | undefined;
+    if (room !== undefined) this.rooms.set(id, { ...room, changed: false });
     return this.rooms.get(id);
   }
 
   finish() {
-    for (const room of this.rooms.values()) if (room) updateRoom.run(room.head, room.lastSeq, room.id);
+    for (const room of this.rooms.values())
+      if (room.changed) updateRoom.run(room.head, room.lastSeq, room.id);
     for (const { room, userId, seq } of this.reads.values()) markRead.run(seq, room, userId);
   }
 }
@@ -77,11 +80,18 @@ port.on('message', (first: Request) => {
 });
 port.postMessage({ ready: true } satisfies Reply);
 
-function commit(requests: { id: number; call: unknown }[]): Reply {
+type Call = { id: number; call: unknown };
+
+function commit(requests: Call[]): { outcomes: Outcome[]; commitMs?: number } {
   const began = performance.now();
   const outcomes: Outcome[] = [];
   try {
     db.exec('BEGIN IMMEDIATE');
+  } catch (error) {
+    const failure = storageFailure(error);
+    return { outcomes: requests.map(({ id }) => ({ id, ...failure })) };
+  }
+  try {
     const batch = new Batch();
     for (const { id, call } of requests) outcomes.push({ id, ...perform(call as WriteCall, batch) });
     batch.finish();
@@ -89,6 +99,8 @@ function commit(requests: { id: number; call: unknown }[]): Reply {
     return { outcomes, commitMs: performance.now() - began };
   } catch (error) {
     if (db.isTransaction) db.exec('ROLLBACK');
+    // One by one, so that what needs no room on the disk (a repeat) does not fail with what does.
+    if (requests.length > 1) return { outcomes: requests.flatMap((request) => commit([request]).outcomes) };
     const failure = storageFailure(error);
     return { outcomes: requests.map(({ id }) => ({ id, ...failure })) };
   }
@@ -102,10 +114,11 @@ function perform(call: WriteCall, batch: Batch): Result<Outcome> {
     for (const id of call.ids) insertRoom.run(id);
     return { value: undefined };
   }
-  insertMember.run(call.userId, call.room);
-  const row = selectReadSeq.get(call.room, call.userId);
-  if (row === undefined) return { code: 'unknown_room', detail: 'there is no such room' };
-  return { value: row.read_seq };
+  // By the numbers of this batch: those in the table are written at its end.
+  const room = batch.room(call.room);
+  if (room === undefined) return { code: 'unknown_room', detail: 'there is no such room' };
+  insertMember.run(call.userId, call.room, room.lastSeq);
+  return { value: selectReadSeq.get(call.room, call.userId)?.read_seq };
 }
 
 function append(message: NewMessage, batch: Batch): Result<Outcome> {
@@ -163,6 +176,7 @@ function append(message: NewMessage, batch: Batch): Result<Outcome> {
   );
   room.lastSeq = stored.seq;
   room.head = stored.rev;
+  room.changed = true;
   batch.reads.set(JSON.stringify([roomId, user.id]), { room: roomId, userId: user.id, seq: stored.seq });
   return { value: stored, stored };
 }

@@ -116,8 +116,9 @@ class Thread {
     for (const outcome of batch.outcomes) {
       const pending = this.#pending.get(outcome.id);
       this.#pending.delete(outcome.id);
-      if ('code' in outcome) pending?.reject(new RequestError(outcome.code, outcome.detail));
-      else pending?.resolve(outcome.value as never);
+      if (!('code' in outcome)) pending?.resolve(outcome.value as never);
+      else if (outcome.code === 'internal') pending?.reject(new Error(outcome.detail));
+      else pending?.reject(new RequestError(outcome.code, outcome.detail));
     }
   }
 

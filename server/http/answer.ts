@@ -2,21 +2,8 @@ import { type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type HttpErrorCode, httpErrors } from '../errors.ts';
 
-const statuses = {
-  bad_request: 400,
-  unauthorized: 401,
-  origin_not_allowed: 403,
-  session_changed: 403,
-  not_found: 404,
-  method_not_allowed: 405,
-  request_timeout: 408,
-  header_too_large: 431,
-  client_not_built: 503,
-  server_draining: 503,
-} as const satisfies Record<HttpErrorCode, number>;
-
 function errorBody(code: HttpErrorCode): string {
-  return JSON.stringify({ error: { code, message: httpErrors[code] } });
+  return JSON.stringify({ error: { code, message: httpErrors[code].message } });
 }
 
 /** Answers `{"error":{"code","message"}}` with the status that belongs to the code. */
@@ -26,7 +13,7 @@ export function answerError(
   headers: Record<string, string> = {},
 ): void {
   const body = errorBody(code);
-  res.writeHead(statuses[code], {
+  res.writeHead(httpErrors[code].status, {
     'Content-Type': 'application/json',
     'Content-Length': Buffer.byteLength(body),
     'Cache-Control': 'no-store',
@@ -42,8 +29,9 @@ export function answerErrorRaw(socket: Duplex, code: HttpErrorCode): void {
   socket.on('error', () => {});
   if (!socket.writable) return void socket.destroy();
   const body = errorBody(code);
+  const { status } = httpErrors[code];
   socket.end(
-    `HTTP/1.1 ${statuses[code]} ${STATUS_CODES[statuses[code]]}\r\nContent-Type: application/json\r\n` +
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: application/json\r\n` +
       `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
     () => socket.destroy(),
   );

@@ -44,7 +44,7 @@ export function createRoutes(options: {
     '/metrics': async (req, res) => {
       if (!mayReadMetrics(req, options.apiKey))
         return answerError(res, 'unauthorized', { 'WWW-Authenticate': 'Bearer' });
-      answerText(req, res, options.metrics.contentType, await options.metrics.text());
+      send(req, res, 200, options.metrics.contentType, await options.metrics.text());
     },
   };
   return (req, res, { pathname }) => {
@@ -83,10 +83,6 @@ function serve(file: ClientFile): Handler {
 
 function answerJson(req: IncomingMessage, res: ServerResponse, status: number, value: unknown): void {
   send(req, res, status, 'application/json', JSON.stringify(value));
-}
-
-function answerText(req: IncomingMessage, res: ServerResponse, type: string, body: string): void {
-  send(req, res, 200, type, body);
 }
 
 function send(req: IncomingMessage, res: ServerResponse, status: number, type: string, body: string): void {

@@ -17,10 +17,14 @@ const retryPause = 50;
 
 export type RefusalCode = 'unauthorized' | 'session_invalid' | 'session_store_unavailable';
 
-/** `reason` is for the log: it says what was missing or wrong, never a value. */
+/**
+ * Both are for the log and hold no value of the session. `reason` says what was missing or wrong; `kind` is the
+ * same without what differs from case to case, from a small set.
+ */
 export interface Refusal {
   code: RefusalCode;
   reason: string;
+  kind: string;
 }
 
 /** A session with somebody logged in. `bytes` are as PHP wrote them, to see a change without decoding. */
@@ -32,9 +36,8 @@ export interface LiveSession {
 
 /** What one look at a session showed. `empty`: there is a record, but PHP has (for now) nothing in it. */
 export type Look =
-  | { state: 'unchanged' }
   | { state: 'user'; user: SessionUser; bytes: Buffer }
-  | { state: 'nobody' | 'empty' | 'invalid'; reason: string };
+  | { state: 'nobody' | 'empty' | 'invalid'; reason: string; kind: string };
 
 export interface SessionReader {
   /** The chain in one call: `Cookie` header → session id → store → decode → user, or why not. Never throws. */
@@ -42,10 +45,10 @@ export interface SessionReader {
   /** The same for an id that did not come in a cookie. */
   fromId(id: unknown): Promise<LiveSession | Refusal>;
   /**
-   * One look at one session; `known` are the bytes of the last look, to skip what has not changed.
+   * One more look at a session; null when its bytes are still the `known` ones, which saves decoding them.
    * @throws StoreError when the store gives no usable answer
    */
-  look(id: string, known?: Buffer): Promise<Look>;
+  changed(id: string, known: Buffer): Promise<Look | null>;
   /** Whether the store answers at all. */
   answers(): Promise<boolean>;
   close(): void;
@@ -57,47 +60,52 @@ export function createSessionReader(options: {
   userId: readonly string[];
   userName: readonly string[];
 }): SessionReader {
-  async function look(id: string, known?: Buffer): Promise<Look> {
-    const bytes = await options.store.get(id);
-    if (bytes === null) return { state: 'nobody', reason: 'there is no such session' };
-    if (known?.equals(bytes)) return { state: 'unchanged' };
-    if (bytes.length === 0) return { state: 'empty', reason: 'the session is empty' };
-    if (bytes.length > maxSessionBytes)
-      return { state: 'invalid', reason: `larger than ${maxSessionBytes} bytes` };
+  function decode(bytes: Buffer | null): Look {
+    const none = (state: 'nobody' | 'empty' | 'invalid', kind: string, reason = kind): Look => ({
+      state,
+      kind,
+      reason,
+    });
+    if (bytes === null) return none('nobody', 'there is no such session');
+    if (bytes.length === 0) return none('empty', 'the session is empty');
+    if (bytes.length > maxSessionBytes) return none('invalid', `larger than ${maxSessionBytes} bytes`);
     try {
       const found = identify(decodeJson(bytes), options.userId, options.userName);
       if ('user' in found) return { state: 'user', user: found.user, bytes };
-      if ('nobody' in found) return { state: 'nobody', reason: found.nobody };
-      return { state: 'invalid', reason: found.invalid };
+      if ('nobody' in found) return none('nobody', found.nobody);
+      return none('invalid', found.invalid);
     } catch (error) {
       if (!(error instanceof FormatError)) throw error;
-      return { state: 'invalid', reason: `${error.message}; the bytes look like ${guessFormat(bytes)}` };
+      const looks = `the bytes look like ${guessFormat(bytes)}`;
+      return none('invalid', looks, `${error.message}; ${looks}`);
     }
   }
 
   async function fromId(given: unknown): Promise<LiveSession | Refusal> {
     const id = checkedId(given);
-    if (id === null) return { code: 'unauthorized', reason: 'no id, or none that PHP would make' };
+    if (id === null) return refusal('unauthorized', 'no id, or none that PHP would make');
     const deadline = performance.now() + totalBudget;
-    let seen = await lookUntil(id, deadline);
-    if (!(seen instanceof StoreError) && (seen.state === 'nobody' || seen.state === 'empty')) {
-      await pause(secondLookAfter);
-      seen = await lookUntil(id, deadline);
+    try {
+      let look = decode(await getWithRetries(id, deadline));
+      if (look.state === 'nobody' || look.state === 'empty') {
+        await pause(secondLookAfter);
+        look = decode(await getWithRetries(id, deadline));
+      }
+      if (look.state === 'user') return { id, user: look.user, bytes: look.bytes };
+      return refusal(look.state === 'invalid' ? 'session_invalid' : 'unauthorized', look.kind, look.reason);
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      return refusal('session_store_unavailable', error.message);
     }
-    if (seen instanceof StoreError) return { code: 'session_store_unavailable', reason: seen.message };
-    if (seen.state === 'user') return { id, user: seen.user, bytes: seen.bytes };
-    if (seen.state === 'invalid') return { code: 'session_invalid', reason: seen.reason };
-    return { code: 'unauthorized', reason: 'reason' in seen ? seen.reason : '' };
   }
 
   /** A store that was restarted or cut a connection answers at the next try; one that is silent does not. */
-  async function lookUntil(id: string, deadline: number): Promise<Look | StoreError> {
+  async function getWithRetries(id: string, deadline: number): Promise<Buffer | null> {
     for (;;) {
       try {
-        return await withDeadline(look(id), deadline);
+        return await withDeadline(options.store.get(id), deadline);
       } catch (error) {
-        if (!(error instanceof StoreError)) throw error;
-        if (performance.now() + retryPause >= deadline) return error;
+        if (!(error instanceof StoreError) || performance.now() + retryPause >= deadline) throw error;
         await pause(retryPause);
       }
     }
@@ -106,7 +114,10 @@ export function createSessionReader(options: {
   return {
     fromCookie: (header) => fromId(sessionIdFrom(header, options.cookieName)),
     fromId,
-    look,
+    async changed(id, known) {
+      const bytes = await options.store.get(id);
+      return bytes?.equals(known) ? null : decode(bytes);
+    },
     answers: () =>
       options.store.get('readiness-probe').then(
         () => true,
@@ -114,6 +125,10 @@ export function createSessionReader(options: {
       ),
     close: () => options.store.close(),
   };
+}
+
+function refusal(code: RefusalCode, kind: string, reason = kind): Refusal {
+  return { code, kind, reason };
 }
 
 async function withDeadline<T>(work: Promise<T>, deadline: number): Promise<T> {

@@ -24,7 +24,6 @@ export interface StoreSettings {
   host: string;
   port: number;
   prefix: string;
-  format: 'json';
   timeout: number;
 }
 
@@ -33,6 +32,7 @@ export interface StoreSettings {
  * @throws TypeError saying what is wrong with it; never with the URL itself, which may hold a password
  */
 export function parseStoreUrl(text: string): StoreSettings {
+  if (/^[^?]*,/.test(text)) throw new TypeError('this version reads one server, not several');
   if (!URL.canParse(text)) throw new TypeError('the store URL is malformed');
   const url = new URL(text);
   if (url.protocol !== 'memcached:')
@@ -59,7 +59,6 @@ export function parseStoreUrl(text: string): StoreSettings {
     host: url.hostname.replace(/^\[|\]$/g, ''),
     port: url.port === '' ? 11_211 : Number(url.port),
     prefix,
-    format,
     timeout: Number(timeout),
   };
 }

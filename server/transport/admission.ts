@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { HttpErrorCode } from '../errors.ts';
+import type { Drain } from './drain.ts';
 
 /** What the later requests of a connection are held to, since they are not authenticated again. */
 interface Binding {
@@ -21,14 +22,15 @@ export class Admission {
   readonly #nativeClients: boolean;
   readonly #sessionId: (cookieHeader: string | undefined) => string | null;
   readonly #bindings = new Map<string, Binding>();
-  /** From now on no new connections; what is open goes on. */
-  draining = false;
+  readonly #drain: Drain;
 
   /** @param sessionId the session id in a `Cookie` header, or null */
   constructor(
     options: { origins: readonly string[]; nativeClients: boolean },
     sessionId: (cookieHeader: string | undefined) => string | null,
+    drain: Drain,
   ) {
+    this.#drain = drain;
     this.#origins = new Set(options.origins);
     this.#hosts = new Set(options.origins.map(schemeAndHost));
     this.#nativeClients = options.nativeClients;
@@ -50,7 +52,7 @@ export class Admission {
     const sid = query.get('sid');
     if (sid === null || sid === '') {
       if (req.method !== 'GET') return 'bad_request';
-      return this.draining ? 'server_draining' : null;
+      return this.#drain.started ? 'server_draining' : null;
     }
     // The id in the URL is all that Engine.IO asks for; whoever has seen it could go on with the connection.
     const binding = this.#bindings.get(sid);

@@ -4,6 +4,7 @@ import type { Rooms } from '../chat/rooms.ts';
 import { RequestError, requestErrors } from '../errors.ts';
 import { type Answer, type Answers, type RequestName, type RequestPayload, requests } from '../events.ts';
 import type { Log, QuietLog } from '../log.ts';
+import type { Drain } from './drain.ts';
 import { RequestOrder } from './request-order.ts';
 
 export interface Services {
@@ -11,8 +12,7 @@ export interface Services {
   messages: Messages;
   log: Log;
   quiet: QuietLog;
-  /** True when nothing new is taken on any more. */
-  draining(): boolean;
+  drain: Drain;
   onRequest(event: RequestName | 'unknown', code: string): void;
 }
 
@@ -72,16 +72,18 @@ export function requestListener(services: Services, connection: Connection) {
       ack(result);
     };
     try {
-      if (services.draining()) throw new RequestError('server_draining');
+      if (services.drain.started) throw new RequestError('server_draining');
       if (name === 'unknown') throw new RequestError('unknown_event');
       const { order: kind, run } = handlers[name];
       const payload = parse(name, args);
       // The table pairs each name with the payload that its schema makes; TypeScript cannot follow that.
       const task = () =>
         (run as (s: Services, c: Connection, p: unknown) => Promise<unknown>)(services, connection, payload);
-      order[kind](task).then(
-        (data) => answer({ ok: true, data }),
-        (error: unknown) => answer({ ok: false, error: failure(services, name, error) }),
+      services.drain.track(
+        order[kind](task).then(
+          (data) => answer({ ok: true, data }),
+          (error: unknown) => answer({ ok: false, error: failure(services, name, error) }),
+        ),
       );
     } catch (error) {
       answer({ ok: false, error: failure(services, name, error) });

@@ -19,6 +19,17 @@ export interface Lease {
   rename(user: User): void;
 }
 
+interface Options {
+  /** Each session is looked at once in this many milliseconds. */
+  interval: number;
+  /** For so many milliseconds a silent store ends nothing. */
+  grace: number;
+  onLook: () => void;
+  onEnd: (reason: EndReason) => void;
+  /** The store fell silent, or answers again (null): told once for each change. */
+  onStore: (silent: StoreError | null) => void;
+}
+
 interface Entry extends LiveSession {
   leases: Set<Lease>;
   slot: Set<Entry>;
@@ -34,13 +45,7 @@ interface Entry extends LiveSession {
  */
 export class Lifetimes {
   readonly #reader: SessionReader;
-  readonly #options: {
-    interval: number;
-    grace: number;
-    onLook: () => void;
-    onEnd: (reason: EndReason) => void;
-    onStore: (silent: StoreError | null) => void;
-  };
+  readonly #options: Options;
   readonly #entries = new Map<string, Entry>();
   readonly #slots: Set<Entry>[];
   readonly #slotTime: number;
@@ -50,19 +55,7 @@ export class Lifetimes {
   #passed = 0;
   #silent = false;
 
-  constructor(
-    reader: SessionReader,
-    options: {
-      /** Each session is looked at once in this many milliseconds. */
-      interval: number;
-      /** For so many milliseconds a silent store ends nothing. */
-      grace: number;
-      onLook: () => void;
-      onEnd: (reason: EndReason) => void;
-      /** The store fell silent, or answers again (null): told once for each change. */
-      onStore: (silent: StoreError | null) => void;
-    },
-  ) {
+  constructor(reader: SessionReader, options: Options) {
     this.#reader = reader;
     this.#options = options;
     const slots = Math.min(mostSlots, Math.max(1, Math.floor(options.interval / shortestSlot)));
@@ -116,7 +109,7 @@ export class Lifetimes {
     entry.looking = true;
     try {
       let look = await this.#lookOnce(entry);
-      if (look.state === 'invalid' || look.state === 'empty') {
+      if (look?.state === 'invalid' || look?.state === 'empty') {
         await pause(secondLookAfter);
         look = await this.#lookOnce(entry);
       }
@@ -132,16 +125,17 @@ export class Lifetimes {
     }
   }
 
-  async #lookOnce(entry: Entry): Promise<Look> {
+  async #lookOnce(entry: Entry): Promise<Look | null> {
     this.#options.onLook();
-    const look = await this.#reader.look(entry.id, entry.bytes);
+    const look = await this.#reader.changed(entry.id, entry.bytes);
     this.#tellStore(null);
     return look;
   }
 
-  #apply(entry: Entry, look: Look): void {
-    switch (look.state) {
-      case 'unchanged':
+  /** @param look null when nothing has changed */
+  #apply(entry: Entry, look: Look | null): void {
+    switch (look?.state) {
+      case undefined:
         entry.confirmed = performance.now();
         return;
       case 'user':

@@ -29,8 +29,6 @@ const connectTimeout = 5000;
 /** How long a draining server waits for clients to take their last packets. */
 const closingTime = 3000;
 
-const retryable: ReadonlySet<string> = new Set(['session_store_unavailable', 'server_draining', 'internal']);
-
 /** Socket.IO bound to sessions: who may connect, what a connection may do, how all of them end. */
 export class SocketTransport {
   readonly #engine: EngineServer;
@@ -126,13 +124,9 @@ export class SocketTransport {
     { reader, services }: { reader: SessionReader; services: Services },
   ): Promise<Refused | null> {
     const { conn } = socket;
-    const refuse = (refused: Refused, reason: string): Refused => {
+    const refuse = (refused: Refused, reason: string, kind = reason): Refused => {
       this.#onRefusal(refused.code);
-      services.quiet.warn(
-        `connect ${refused.code}`,
-        { code: refused.code, reason },
-        'a connection was refused',
-      );
+      services.quiet.warn(kind, { code: refused.code, reason }, 'a connection was refused');
       return refused;
     };
     // Each CONNECT costs a look-up in the store, so a connection gets one.
@@ -141,7 +135,7 @@ export class SocketTransport {
       return refuse({ code: 'unauthorized' }, 'a second CONNECT');
     }
     this.#connected.add(conn);
-    if (services.draining()) return refuse({ code: 'server_draining' }, 'draining');
+    if (services.drain.started) return refuse({ code: 'server_draining' }, 'draining');
     const { session: given } = socket.handshake.auth;
     if (given !== undefined && conn.transport.name !== 'websocket') {
       // Over polling nothing would bind the requests that follow to this session.
@@ -154,7 +148,7 @@ export class SocketTransport {
       given === undefined
         ? await reader.fromCookie(socket.handshake.headers.cookie)
         : await reader.fromId(given);
-    if ('code' in session) return refuse({ code: session.code }, session.reason);
+    if ('code' in session) return refuse({ code: session.code }, session.reason, session.kind);
     const member: Member = { user: session.user, joined: new Set(), gone: false };
     socket.data = { session, member, rooms: (await services.rooms.list(member)).rooms };
     return null;
@@ -202,7 +196,8 @@ interface Refused {
 }
 
 /** What Socket.IO sends as `connect_error`. */
-function connectError({ code, message = connectErrors[code] }: Refused): Error {
-  const data: ConnectFailure = { code, message, retryable: retryable.has(code) };
+function connectError({ code, message }: Refused): Error {
+  const known = connectErrors[code];
+  const data: ConnectFailure = { code, message: message ?? known.message, retryable: known.retryable };
   return Object.assign(new Error(code), { data });
 }

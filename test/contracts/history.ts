@@ -159,6 +159,13 @@ export function historyContract(
       await history.append(message({ user: ann }));
       expect(await history.readSeq('lobby', ann.id)).toBe(3);
       expect(await history.memberships(ben.id)).toEqual([]);
+      const [, , , read] = await Promise.all([
+        history.append(message({ user: ben })),
+        history.append(message({ user: ben })),
+        history.append(message({ user: ben })),
+        history.addMember('lobby', '3'),
+      ]);
+      expect(read).toBe(6);
       await expect(history.addMember('cellar', ann.id)).rejects.toMatchObject({ code: 'unknown_room' });
     });
 

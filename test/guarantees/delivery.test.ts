@@ -13,7 +13,7 @@ const start = () =>
   startChatServer({
     CHAT_HISTORY: history.url,
     CHAT_ROOMS: 'repeats,order,resume,joins',
-    CHAT_SESSION_STORE: `memcached://127.0.0.1:${memcached.port}?prefix=sessions/&format=json`,
+    CHAT_SESSION_STORE: memcached.url,
   });
 beforeAll(async () => {
   memcached = await startMemcached();

@@ -29,7 +29,7 @@ const start = () =>
     CHAT_PORT: String(port),
     CHAT_HISTORY: history.url,
     CHAT_ROOMS: rooms.join(','),
-    CHAT_SESSION_STORE: `memcached://127.0.0.1:${memcached.port}?prefix=sessions/&format=json`,
+    CHAT_SESSION_STORE: memcached.url,
   });
 
 /** A client that does what the protocol asks of one: it repeats until it is told, and never twice otherwise. */

@@ -15,7 +15,7 @@ beforeAll(async () => {
   memcached = await startMemcached();
   php = await startPhpApp({ memcachedPort: memcached.port });
   chat = await startChatServer({
-    CHAT_SESSION_STORE: `memcached://127.0.0.1:${memcached.port}?prefix=sessions/&format=json`,
+    CHAT_SESSION_STORE: memcached.url,
     CHAT_HISTORY: history.url,
   });
 });

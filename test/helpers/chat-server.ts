@@ -19,18 +19,18 @@ export function historyFolder(): { url: string; path: string; remove(): void } {
 
 /** The chat server as a process of its own, ready when its log says `listening`; its history ends with it. */
 export async function startChatServer(env: NodeJS.ProcessEnv, cwd = root): Promise<ChatServer> {
-  const history = historyFolder();
+  const history = env.CHAT_HISTORY === undefined ? historyFolder() : undefined;
   const child = startChild(process.execPath, ['server/main.ts'], {
     cwd,
     env: {
       PATH: process.env.PATH,
       CHAT_HOST: '127.0.0.1',
       CHAT_PORT: '0',
-      CHAT_HISTORY: history.url,
+      CHAT_HISTORY: history?.url,
       ...env,
     },
   });
-  child.process.on('close', () => history.remove());
+  child.process.on('close', () => history?.remove());
   const match = await child.until(/^\{.*"msg":"listening".*\}$/m);
   const { port } = JSON.parse(match[0]) as { port: number };
   return Object.assign(child, { port, url: `http://127.0.0.1:${port}` });

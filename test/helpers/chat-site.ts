@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { type ChatServer, historyFolder, startChatServer } from './chat-server.ts';
+import { type ChatServer, startChatServer } from './chat-server.ts';
 import { type Memcached, startMemcached } from './memcached.ts';
 
 export interface ChatSite {
@@ -17,10 +17,8 @@ export interface ChatSite {
 /** A memcached and a chat server for one test file, with sessions written as PHP would write them. */
 export async function startChatSite(env: NodeJS.ProcessEnv = {}): Promise<ChatSite> {
   const memcached = await startMemcached(undefined, ['-I', '8m']);
-  const history = historyFolder();
   const chat = await startChatServer({
-    CHAT_SESSION_STORE: `memcached://127.0.0.1:${memcached.port}?prefix=sessions/&format=json`,
-    CHAT_HISTORY: history.url,
+    CHAT_SESSION_STORE: memcached.url,
     ...env,
   });
   const rawSession = async (bytes: string | Buffer) => {
@@ -40,7 +38,6 @@ export async function startChatSite(env: NodeJS.ProcessEnv = {}): Promise<ChatSi
     async close() {
       await chat.stop();
       await memcached.stop();
-      history.remove();
     },
   };
 }

@@ -3,6 +3,8 @@ import { type Child, freePort, startChild } from './child.ts';
 
 export interface Memcached extends Child {
   readonly port: number;
+  /** For CHAT_SESSION_STORE and SESSION_STORE. */
+  readonly url: string;
   /** Sends one text-protocol command and returns the whole answer up to its last line. */
   ask(command: string | Buffer, end?: RegExp): Promise<string>;
   set(key: string, value: string | Buffer, lifetime?: number): Promise<void>;
@@ -28,6 +30,7 @@ export async function startMemcached(given?: number, args: readonly string[] = [
     });
   return Object.assign(child, {
     port,
+    url: `memcached://127.0.0.1:${port}?prefix=sessions/&format=json`,
     ask,
     async set(key: string, value: string | Buffer, lifetime = 0) {
       const bytes = Buffer.from(value);

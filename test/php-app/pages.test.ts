@@ -124,7 +124,7 @@ describe('other settings', () => {
       env: {
         ...process.env,
         APP_DATA: folder,
-        SESSION_STORE: `memcached://127.0.0.1:${memcached.port}?prefix=sessions/&format=json`,
+        SESSION_STORE: memcached.url,
       },
     });
     onTestFinished(async () => {

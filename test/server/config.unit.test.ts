@@ -7,7 +7,7 @@ test('nothing set: the defaults of the documentation', () => {
     port: 7070,
     origins: ['http://localhost:8080', 'http://127.0.0.1:8080'],
     nativeClients: true,
-    sessionStore: { host: '127.0.0.1', port: 11211, prefix: 'sessions/', format: 'json', timeout: 250 },
+    sessionStore: { host: '127.0.0.1', port: 11211, prefix: 'sessions/', timeout: 250 },
     sessionName: 'PHPSESSID',
     userId: ['user_id'],
     userName: ['firstname'],
@@ -46,6 +46,15 @@ test('everything that is wrong is listed together, with what is accepted', () =>
   }
 });
 
+test('what is wrong with files is listed with the rest', () => {
+  const error = problemsOf({
+    CHAT_ROOMS: '!',
+    CHAT_API_KEY_FILE: '/nonexistent',
+    CHAT_API_KEY: 'x'.repeat(20),
+  });
+  expect(error).toMatch(/CHAT_ROOMS: [\s\S]*CHAT_API_KEY_FILE: "\/nonexistent" is not [\s\S]*not both/);
+});
+
 test.each([
   ['CHAT_API_KEY', 'kurz geheim'],
   ['CHAT_SESSION_STORE', 'redis://user:geheim@host/0'],
@@ -60,6 +69,7 @@ test.each([
   ['memcached://h?format=json&weight=1', /weight=/],
   ['memcached://h?format=json&timeout=2s', /timeout=/],
   ['memcached://?format=json', /host/],
+  ['memcached://a,b:1?format=json', /one server/],
 ])('a store URL that this version cannot use: %s', (url, reason) => {
   expect(problemsOf({ CHAT_SESSION_STORE: url })).toMatch(reason);
 });

@@ -1,4 +1,7 @@
+import { cpSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type ChatServer, historyFolder, startChatServer } from '../helpers/chat-server.ts';
 import { type ChatSite, startChatSite } from '../helpers/chat-site.ts';
@@ -133,6 +136,7 @@ describe('a start that cannot succeed says why', () => {
         PATH: process.env.PATH,
         CHAT_HOST: '127.0.0.1',
         CHAT_PORT: '0',
+        CHAT_HISTORY: history.url,
         ...env,
       },
     });
@@ -169,15 +173,14 @@ describe('a start that cannot succeed says why', () => {
 });
 
 test('without a built client the page is 503 and the rest works', async () => {
+  // The client is found beside the server: a copy of the server alone has none.
+  const root = new URL('../../', import.meta.url).pathname;
+  const folder = mkdtempSync(join(tmpdir(), 'chat-bare-'));
+  cpSync(join(root, 'server'), join(folder, 'server'), { recursive: true });
+  cpSync(join(root, 'package.json'), join(folder, 'package.json'));
+  symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
   let server: ChatServer | undefined;
   try {
-    // The client is found beside the server: a copy without it has none.
-    const { cpSync, mkdtempSync, rmSync, symlinkSync } = await import('node:fs');
-    const folder = mkdtempSync('/tmp/chat-bare-');
-    const root = new URL('../../', import.meta.url).pathname;
-    cpSync(`${root}server`, `${folder}/server`, { recursive: true });
-    cpSync(`${root}package.json`, `${folder}/package.json`);
-    symlinkSync(`${root}node_modules`, `${folder}/node_modules`);
     server = await startChatServer({}, folder);
     for (const path of ['/', '/php-chat.js']) {
       const answer = await fetch(server.url + path);
@@ -187,8 +190,8 @@ test('without a built client the page is 503 and the rest works', async () => {
       ]);
     }
     expect((await fetch(`${server.url}/healthz`)).status).toBe(200);
-    rmSync(folder, { recursive: true });
   } finally {
     await server?.stop();
+    rmSync(folder, { recursive: true });
   }
 });

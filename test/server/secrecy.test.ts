@@ -41,6 +41,9 @@ test('no session id, cookie, key, session content or text in any output, whateve
   ]) {
     await refusalOf(connectChat(site.chat.url, await remember(site.rawSession(bytes))));
   }
+  for (const reason of ['user_id is no user id', 'the bytes look like json', 'the bytes look like php"']) {
+    await site.chat.until(new RegExp(reason));
+  }
   await refusalOf(connectChat(site.chat.url, await remember('PHPSESSID=unknownunknownunknown')));
   await refusalOf(connectChat(site.chat.url, await remember('PHPSESSID=not%20an%20id')));
   await refusalOf(connectChat(site.chat.url, good, { extraHeaders: { cookie: good, origin } }));

@@ -183,6 +183,21 @@ test('presence: by user, gathered, with a count', async () => {
   await expect.poll(() => changes().at(-1)).toEqual({ room, joined: [], left: ['2'], count: 1 });
 });
 
+test('presence: a name that changed is the new one for who joins later', async () => {
+  const room = newRoom();
+  const cookie = await site.session(5, 'Ann');
+  const ann = await connectChat(site.chat.url, cookie);
+  open.push(ann);
+  await ann.request('room:join', { room });
+  await site.memcached.set(site.key(cookie), '{"user_id":5,"firstname":"Anna"}');
+  const later = await connect(6);
+  await expect
+    .poll(async () => (await later.request('room:join', { room })).present.map(({ name }) => name), {
+      interval: 100,
+    })
+    .toContain('Anna');
+});
+
 test('joining under load: no gap and no double, whatever is sent meanwhile', async () => {
   const room = newRoom();
   const writers = await Promise.all(upTo(5).map((user) => connect(user)));

@@ -10,7 +10,7 @@ beforeAll(async () => {
   strict = await startChatServer({
     CHAT_ORIGINS: 'https://good.example',
     CHAT_NATIVE_CLIENTS: 'false',
-    CHAT_SESSION_STORE: `memcached://127.0.0.1:${site.memcached.port}?prefix=sessions/&format=json`,
+    CHAT_SESSION_STORE: site.memcached.url,
   });
 });
 afterAll(async () => {

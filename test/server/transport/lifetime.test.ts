@@ -9,7 +9,7 @@ let hasty: ChatServer;
 beforeAll(async () => {
   site = await startChatSite({ CHAT_SESSION_CHECK: '200ms' });
   hasty = await startChatServer({
-    CHAT_SESSION_STORE: `memcached://127.0.0.1:${site.memcached.port}?prefix=sessions/&format=json`,
+    CHAT_SESSION_STORE: site.memcached.url,
     CHAT_SESSION_CHECK: '100ms',
     CHAT_SESSION_GRACE: '1s',
   });
@@ -79,14 +79,14 @@ describe('session:ended, then the connection is closed, and nothing after it', (
 test('a record that cannot be read for a moment ends nothing', async () => {
   const cookie = await site.session(1);
   const tab = await joined(cookie);
-  const misses = async () => Number(/get_hits (\d+)/.exec(await site.memcached.ask('stats\r\n'))?.[1]);
-  const before = await misses();
+  const looks = async () => Number(/get_hits (\d+)/.exec(await site.memcached.ask('stats\r\n'))?.[1]);
+  const before = await looks();
   await site.memcached.set(site.key(cookie), '');
   // As soon as it has been seen to be empty once, PHP goes on writing.
-  await expect.poll(misses, { interval: 1 }).toBeGreaterThan(before);
+  await expect.poll(looks, { interval: 1 }).toBeGreaterThan(before);
   await site.memcached.set(site.key(cookie), '{"user_id":1,"firstname":"User 1"}');
-  const seen = await misses();
-  await expect.poll(misses).toBeGreaterThan(seen + 2);
+  const seen = await looks();
+  await expect.poll(looks).toBeGreaterThan(seen + 2);
   await send(tab);
   expect(tab.events.some(({ name }) => name === 'session:ended')).toBe(false);
   tab.close();
