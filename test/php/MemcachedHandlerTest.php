@@ -19,7 +19,7 @@ final class MemcachedHandlerTest extends TestCase
     protected function setUp(): void
     {
         $this->port = (int) getenv('MEMCACHED_PORT');
-        $this->handler = new MemcachedHandler([['127.0.0.1', $this->port]], 'sessions/');
+        $this->handler = new MemcachedHandler('127.0.0.1', $this->port, 'sessions/');
         $this->handler->open('', 'PHPSESSID');
         $this->id = $this->handler->create_sid();
     }

@@ -20,7 +20,7 @@ final class StoreFailureTest extends TestCase
     protected function setUp(): void
     {
         $this->memcached = new MemcachedProcess();
-        $this->handler = new MemcachedHandler([['127.0.0.1', $this->memcached->port]], 'sessions/');
+        $this->handler = new MemcachedHandler('127.0.0.1', $this->memcached->port, 'sessions/');
         $this->handler->open('', 'PHPSESSID');
         $this->handler->write(self::ID, serialize(['user_id' => 1]));
     }
@@ -71,7 +71,7 @@ final class StoreFailureTest extends TestCase
             $this->memcached->resume();
         }
         // As the next request does: a new object and a new connection.
-        $next = new MemcachedHandler([['127.0.0.1', $this->memcached->port]], 'sessions/');
+        $next = new MemcachedHandler('127.0.0.1', $this->memcached->port, 'sessions/');
         $next->open('', 'PHPSESSID');
         self::assertSame(serialize(['user_id' => 1]), $next->read(self::ID));
     }

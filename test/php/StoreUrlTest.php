@@ -21,7 +21,7 @@ final class StoreUrlTest extends TestCase
     {
         yield ['memcached://127.0.0.1:11211?prefix=sessions/&format=json'];
         yield ['memcached://cache.example.org?format=json'];
-        yield ['memcached://a:11211,b:11212/?format=json&prefix=x%2Fy:'];
+        yield ['memcached://a:11211/?format=json&prefix=x%2Fy:&timeout=250ms'];
         yield ['memcached://[::1]:11211?format=json'];
     }
 
@@ -44,12 +44,14 @@ final class StoreUrlTest extends TestCase
         yield ["memcached://h:1?format=json\n", 'format must be json'];
         yield ['redis://user:secret@h:6379?prefix=x', 'redis sessions are not supported'];
         yield ['file:///var/lib/php/secret', 'file sessions are not supported'];
-        yield ['memcached://h:1?handler=memcached', 'option handler is not supported'];
+        yield ['memcached://h:1?handler=memcached', 'option handler is not'];
         yield ['memcached://h:1?format=json&prefix[]=x', 'option prefix'];
         yield ['memcached://h:1', 'format must be json'];
         yield ['memcached://h:1?format=php', 'format must be json'];
         yield ['memcached://h:1/0?format=json', 'has no path'];
         yield ['memcached://h:0?format=json', 'HOST:PORT'];
+        yield ['memcached://a:1,b:2?format=json', 'takes one'];
+        yield ['memcached://h:1?format=json&timeout=2s', 'timeout must be'];
         yield ['memcached://h:65536?format=json', 'HOST:PORT'];
         yield ['memcached://user:secret@h:1?format=json', 'HOST:PORT'];
         yield ['memcached://?format=json', 'HOST:PORT'];

@@ -18,29 +18,31 @@ final class MemcachedHandler extends StrictIdHandler
 
     /** A server next door connects at once; a page should not hang on one that is gone. */
     private const CONNECT_MS = 250;
-    private const ANSWER_MS = 1000;
 
     private readonly \Memcached $memcached;
 
     /**
      * Connects at the first use, not here.
      *
-     * @param non-empty-list<array{string, int}> $servers host and port; with several, the extension's
-     *        default choice (hash of the whole key modulo their number)
      * @param string $prefix put before the session ID
+     * @param int $timeout milliseconds for one answer
      */
-    public function __construct(array $servers, private readonly string $prefix)
-    {
+    public function __construct(
+        string $host,
+        int $port,
+        private readonly string $prefix,
+        int $timeout = 1000,
+    ) {
         $this->memcached = new \Memcached();
         $this->memcached->setOptions([
             \Memcached::OPT_COMPRESSION => false,
             \Memcached::OPT_TCP_NODELAY => true,
             \Memcached::OPT_CONNECT_TIMEOUT => self::CONNECT_MS,
-            \Memcached::OPT_POLL_TIMEOUT => self::ANSWER_MS,
-            \Memcached::OPT_SEND_TIMEOUT => self::ANSWER_MS * 1000,
-            \Memcached::OPT_RECV_TIMEOUT => self::ANSWER_MS * 1000,
+            \Memcached::OPT_POLL_TIMEOUT => $timeout,
+            \Memcached::OPT_SEND_TIMEOUT => $timeout * 1000,
+            \Memcached::OPT_RECV_TIMEOUT => $timeout * 1000,
         ]);
-        $this->memcached->addServers($servers);
+        $this->memcached->addServer($host, $port);
     }
 
     protected function load(string $id): ?string

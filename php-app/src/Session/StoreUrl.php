@@ -10,7 +10,8 @@ use PhpSessionChat\ConfigurationError;
 final class StoreUrl
 {
     /**
-     * @param string $url `memcached://HOST:PORT[,HOST:PORT…]?prefix=sessions/&format=json`
+     * @param string $url `memcached://HOST:PORT?prefix=sessions/&format=json&timeout=250ms`, as the chat server
+     *        takes it
      * @throws ConfigurationError quoting only the wrong part: a URL may hold a password
      */
     public static function handler(string $url): StrictIdHandler
@@ -26,8 +27,8 @@ final class StoreUrl
         }
         parse_str($part[4] ?? '', $options);
         foreach ($options as $name => $value) {
-            if (!in_array($name, ['prefix', 'format'], true) || !is_string($value)) {
-                throw new ConfigurationError("option $name is not supported by this version; prefix and format are");
+            if (!in_array($name, ['prefix', 'format', 'timeout'], true) || !is_string($value)) {
+                throw new ConfigurationError("option $name is not one of prefix, format and timeout");
             }
         }
         if (($options['format'] ?? null) !== 'json') {
@@ -38,7 +39,11 @@ final class StoreUrl
         if (preg_match('/^[\x21-\x7e]{0,200}\z/', $prefix) !== 1) {
             throw new ConfigurationError('prefix must be at most 200 visible ASCII characters');
         }
-        return new MemcachedHandler(array_map(self::server(...), explode(',', $part[2])), $prefix);
+        if (preg_match('/^(\d{2,4})ms\z/', $options['timeout'] ?? '1000ms', $timeout) !== 1) {
+            throw new ConfigurationError('timeout must be 10ms to 9999ms');
+        }
+        [$host, $port] = self::server($part[2]);
+        return new MemcachedHandler($host, $port, $prefix, (int) $timeout[1]);
     }
 
     /** @return array{string, int} */
@@ -48,7 +53,7 @@ final class StoreUrl
             preg_match('/^([a-z0-9._-]+|\[[0-9a-f:]+\])(?::(\d{1,5}))?\z/i', $text, $part) !== 1
             || ($port = (int) ($part[2] ?? 11211)) < 1 || $port > 65535
         ) {
-            throw new ConfigurationError('each server must be HOST:PORT');
+            throw new ConfigurationError('the server must be HOST:PORT; this version takes one');
         }
         return [trim($part[1], '[]'), $port];
     }
