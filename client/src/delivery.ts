@@ -1,0 +1,55 @@
+import type { Message } from '../../server/events.ts';
+import type { Connection } from './connection.ts';
+import { RequestError } from './connection-state.ts';
+import { type Alone, Outbox } from './outbox.ts';
+import type { RoomSync } from './room-sync.ts';
+import type { Store } from './storage.ts';
+import type { Pending } from './store/entries.ts';
+import type { Room } from './store/room.ts';
+
+export interface Pause {
+  /** Why the last attempt failed. */
+  readonly code: string;
+  readonly until: number;
+}
+
+interface Surroundings {
+  readonly connection: Connection;
+  readonly sync: RoomSync;
+  readonly rooms: ReadonlyMap<string, Room>;
+  stored(room: Room, message: Message): void;
+  failed(item: Pending): void;
+  paused(pause: Pause | undefined): void;
+  changed(): void;
+}
+
+/** The outbox of one user, sending over the connection into the rooms that are joined. */
+export function openOutbox(store: Store, alone: Alone, around: Surroundings): Outbox {
+  const { connection, sync, rooms } = around;
+  const send = async ({ room, text, clientId, replyTo }: Pending): Promise<Message> => {
+    try {
+      const payload = { room, text, clientId, ...(replyTo === undefined ? {} : { replyTo }) };
+      return (await connection.request('message:send', payload)).message;
+    } catch (error) {
+      const state = rooms.get(room);
+      if (state !== undefined && error instanceof RequestError && error.code === 'not_joined') {
+        state.joined = false;
+        void sync.join(state);
+      }
+      throw error;
+    }
+  };
+  const port = {
+    canSend: (room: string) => rooms.get(room)?.joined === true,
+    send,
+    sent: (message: Message) => {
+      around.paused(undefined);
+      const room = rooms.get(message.room);
+      if (room !== undefined) around.stored(room, message);
+    },
+    failed: (item: Pending) => around.failed(item),
+    changed: () => around.changed(),
+    waiting: (code: string, ms: number) => around.paused({ code, until: Date.now() + ms }),
+  };
+  return new Outbox(store, port, alone);
+}

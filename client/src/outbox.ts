@@ -1,0 +1,201 @@
+import type { Message } from '../../server/events.ts';
+import type { Store } from './storage.ts';
+import type { Pending } from './store/entries.ts';
+
+/** The same message again would be refused again: only the user can decide. */
+const FINAL = new Set([
+  'forbidden',
+  'too_long',
+  'unknown_room',
+  'unknown_message',
+  'bad_request',
+  'unknown_event',
+  'conflict',
+]);
+
+export interface OutboxPort {
+  /** Connected, and the room joined. */
+  canSend(room: string): boolean;
+  send(item: Pending): Promise<Message>;
+  sent(message: Message): void;
+  failed(item: Pending): void;
+  changed(): void;
+  /** Sending goes on after a pause; `code` tells why. */
+  waiting(code: string, ms: number): void;
+}
+
+/** Runs `task` alone among all tabs of this browser, where it can: without, a repeat is harmless. */
+export type Alone = (name: string, task: () => Promise<void>) => Promise<void>;
+
+/**
+ * Messages on their way: kept until the server has acknowledged them, sent in order, a room at a time.
+ * Every tab sees the same outbox, and whichever can sends it.
+ */
+export class Outbox {
+  readonly #store: Store;
+  readonly #port: OutboxPort;
+  readonly #alone: Alone;
+  readonly #draining = new Set<string>();
+  readonly #again = new Set<string>();
+  readonly #pauses = new Set<() => void>();
+  #items: Pending[] | undefined;
+  #closed = false;
+
+  constructor(store: Store, port: OutboxPort, alone: Alone) {
+    this.#store = store;
+    this.#port = port;
+    this.#alone = alone;
+  }
+
+  /** Oldest first. */
+  list(room?: string): Pending[] {
+    this.#items ??= this.#store
+      .keys('out/')
+      .map((key) => this.#store.get<Pending>(key))
+      .filter((item) => item !== undefined)
+      .sort((a, b) => a.sentAt - b.sentAt || (a.clientId < b.clientId ? -1 : 1));
+    return room === undefined ? this.#items : this.#items.filter((item) => item.room === room);
+  }
+
+  get(clientId: string): Pending | undefined {
+    return this.list().find((item) => item.clientId === clientId);
+  }
+
+  /** False when the browser's storage is full: nothing was taken over then. */
+  add(room: string, text: string, replyTo?: number): boolean {
+    // Two messages of the same millisecond, or a clock set back, keep their order.
+    const sentAt = Math.max(Date.now(), (this.list(room).at(-1)?.sentAt ?? 0) + 1);
+    const item = { clientId: newId(), room, text, sentAt, ...(replyTo === undefined ? {} : { replyTo }) };
+    return this.#put(item);
+  }
+
+  /** A refused message again, as it is or, where its id was already used for another text, as a new one. */
+  retry(item: Pending): void {
+    const { failed, ...again } = item;
+    if (failed !== 'conflict') {
+      this.#put(again);
+    } else if (this.#put({ ...again, clientId: newId() })) {
+      this.discard(item.clientId);
+    }
+  }
+
+  discard(clientId: string): void {
+    const item = this.get(clientId);
+    if (item === undefined) return;
+    this.#store.delete(keyOf(item));
+    this.#changed();
+  }
+
+  /** A message of one's own was seen stored: its acknowledgement may have been lost. */
+  confirm(message: Message): void {
+    const item = this.get(message.clientId);
+    const changed = message.editedAt !== undefined || message.deletedAt !== undefined;
+    // Other words under the same id: sending them will tell of the conflict, and nothing is lost silently.
+    if (item !== undefined && (changed || item.text === message.text)) this.discard(item.clientId);
+  }
+
+  /** Another tab has changed something. */
+  reread(): void {
+    this.#changed();
+    this.flush();
+  }
+
+  /** Sends what can be sent. */
+  flush(): void {
+    for (const room of new Set(this.list().map((item) => item.room))) void this.#drain(room);
+  }
+
+  async #drain(room: string): Promise<void> {
+    if (this.#draining.has(room)) {
+      this.#again.add(room);
+      return;
+    }
+    this.#draining.add(room);
+    do {
+      this.#again.delete(room);
+      if (this.#next(room) !== undefined) await this.#alone(room, () => this.#sendAll(room));
+    } while (this.#again.has(room));
+    this.#draining.delete(room);
+  }
+
+  async #sendAll(room: string): Promise<void> {
+    // While this tab waited for its turn, another one may have sent everything.
+    this.#items = undefined;
+    for (let item = this.#next(room), tries = 0; item !== undefined; item = this.#next(room)) {
+      try {
+        const message = await this.#port.send(item);
+        tries = 0;
+        this.#store.delete(keyOf(item));
+        this.#port.sent(message);
+        this.#changed();
+      } catch (error) {
+        const { code = 'internal', retryAfterMs } = error as { code?: string; retryAfterMs?: number };
+        if (FINAL.has(code)) {
+          this.#refuse(item, code);
+        } else {
+          const pause = retryAfterMs ?? Math.min(30_000, 1000 * 2 ** tries++);
+          if (!this.#port.canSend(room)) return;
+          this.#port.waiting(code, pause);
+          await this.#pause(pause);
+        }
+      }
+    }
+  }
+
+  #refuse(item: Pending, code: string): void {
+    // Discarded meanwhile, or deleted because the session ended.
+    if (this.#store.get(keyOf(item)) === undefined) return this.#changed();
+    const failed = { ...item, failed: code };
+    this.#store.set(keyOf(item), failed);
+    this.#changed();
+    this.#port.failed(failed);
+  }
+
+  /** Sends no more: the session may be over, and another outbox goes on with what is kept. */
+  close(): void {
+    this.#closed = true;
+    this.wake();
+  }
+
+  /** Ends all pauses. */
+  wake(): void {
+    for (const end of this.#pauses) end();
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const end = () => {
+        clearTimeout(timer);
+        this.#pauses.delete(end);
+        resolve();
+      };
+      const timer = setTimeout(end, ms);
+      this.#pauses.add(end);
+    });
+  }
+
+  #next(room: string): Pending | undefined {
+    if (this.#closed || !this.#port.canSend(room)) return undefined;
+    return this.list(room).find((item) => item.failed === undefined);
+  }
+
+  #put(item: Pending): boolean {
+    if (!this.#store.set(keyOf(item), item)) return false;
+    this.#changed();
+    void this.#drain(item.room);
+    return true;
+  }
+
+  #changed(): void {
+    this.#items = undefined;
+    this.#port.changed();
+  }
+}
+
+const keyOf = (item: Pending) => `out/${item.clientId}`;
+
+/** `crypto.randomUUID` is missing on pages without TLS. */
+export function newId(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}

@@ -1,0 +1,40 @@
+import { startOfDay } from '../strings.ts';
+import type { Entry } from './entries.ts';
+
+/** What the timeline shows, from top to bottom. */
+export type Block =
+  | { readonly kind: 'day'; readonly at: number; readonly key: string }
+  | { readonly kind: 'new' }
+  | { readonly kind: 'group'; readonly own: boolean; readonly entries: Entry[] };
+
+const GAP_MS = 5 * 60_000;
+
+/** Groups of one author's messages, with lines where the day changes and where the unseen ones begin. */
+export function blocks(entries: readonly Entry[], me: string, newFrom: number | undefined): Block[] {
+  const list: Block[] = [];
+  let last: Entry | undefined;
+  let open: Entry[] | undefined;
+  let marked = false;
+  for (const entry of entries) {
+    if (last === undefined || startOfDay(last.sentAt) !== startOfDay(entry.sentAt)) {
+      list.push({ kind: 'day', at: entry.sentAt, key: entry.key });
+      open = undefined;
+    }
+    const seq = entry.message?.seq ?? 0;
+    if (!marked && newFrom !== undefined && seq >= newFrom && entry.user.id !== me) {
+      list.push({ kind: 'new' });
+      marked = true;
+      open = undefined;
+    }
+    const follows =
+      last?.user.id === entry.user.id && Math.abs(entry.sentAt - last.sentAt) <= GAP_MS ? open : undefined;
+    if (follows !== undefined) {
+      follows.push(entry);
+    } else {
+      open = [entry];
+      list.push({ kind: 'group', own: entry.user.id === me, entries: open });
+    }
+    last = entry;
+  }
+  return list;
+}

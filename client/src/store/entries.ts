@@ -1,0 +1,49 @@
+import type { Message, User } from '../../../server/events.ts';
+
+/** A message of one's own that is not known to be stored. */
+export interface Pending {
+  readonly clientId: string;
+  readonly room: string;
+  readonly text: string;
+  readonly sentAt: number;
+  readonly replyTo?: number;
+  /** Absent: to be sent. The code of the refusal otherwise. */
+  readonly failed?: string;
+}
+
+/** One line of the timeline: the same, by `key`, from pending to stored. */
+export interface Entry {
+  readonly key: string;
+  readonly user: User;
+  readonly text: string;
+  readonly sentAt: number;
+  readonly replyTo?: number | undefined;
+  readonly message?: Message;
+  readonly pending?: Pending;
+}
+
+/** The stored messages in their order, then what is on its way, each once. */
+export function entries(
+  stored: readonly Message[],
+  pending: readonly Pending[],
+  me: User | undefined,
+): Entry[] {
+  const list: Entry[] = stored.map((message) => ({
+    key: `${message.user.id}/${message.clientId}`,
+    user: message.user,
+    text: message.text,
+    sentAt: message.sentAt,
+    replyTo: message.replyTo,
+    message,
+  }));
+  if (me === undefined || pending.length === 0) return list;
+  const known = new Set(list.map((entry) => entry.key));
+  for (const item of pending) {
+    const key = `${me.id}/${item.clientId}`;
+    // Refused as `conflict`: the stored message of that id is another one, and both are shown.
+    const other = item.failed === 'conflict';
+    if (!other && known.has(key)) continue;
+    list.push({ ...item, key: other ? `${key}/conflict` : key, user: me, pending: item });
+  }
+  return list;
+}

@@ -1,0 +1,19 @@
+/** Pasted text as the server takes it: line feeds only, no control characters, no half surrogates. */
+export function cleaned(text: string): string {
+  return text
+    .replace(/\r\n?/g, '\n')
+    .replace(/[^\P{Cc}\t\n]/gu, '')
+    .toWellFormed();
+}
+
+/** What the server counts: code points. */
+export function codePoints(text: string): number {
+  let count = 0;
+  for (const _ of text) count++;
+  return count;
+}
+
+/** The server's rule for "not blank". */
+export function blank(text: string): boolean {
+  return /^[\p{White_Space}\p{Cf}]*$/u.test(text);
+}

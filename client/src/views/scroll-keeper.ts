@@ -1,0 +1,104 @@
+/** Counts as the end. */
+const END = 48;
+
+/**
+ * Where the reader is in a scrolled column. At the end it stays there through everything that grows;
+ * elsewhere the first message in sight stays where it is, whatever comes or goes above.
+ */
+export class ScrollKeeper {
+  readonly #scroller: HTMLElement;
+  readonly #column: HTMLElement;
+  #atEnd = true;
+
+  constructor(scroller: HTMLElement, column: HTMLElement, scrolled: () => void) {
+    this.#scroller = scroller;
+    this.#column = column;
+    scroller.addEventListener(
+      'scroll',
+      () => {
+        this.#atEnd = this.below <= END;
+        scrolled();
+      },
+      { passive: true },
+    );
+    // The composer grows, the window changes, a text wraps anew: none of these scrolls.
+    const resized = new ResizeObserver(() => {
+      if (this.#atEnd) this.#bottom();
+    });
+    resized.observe(scroller);
+    resized.observe(column);
+  }
+
+  get atEnd(): boolean {
+    return this.#atEnd;
+  }
+
+  get above(): number {
+    return this.#scroller.scrollTop;
+  }
+
+  get below(): number {
+    const { scrollHeight, scrollTop, clientHeight } = this.#scroller;
+    return scrollHeight - scrollTop - clientHeight;
+  }
+
+  toEnd(): void {
+    this.#atEnd = true;
+    this.#bottom();
+  }
+
+  /** Changes the column without moving what is read. `follow`: the column reaches to the newest message. */
+  keep(follow: boolean, change: () => void): void {
+    const stay = this.#atEnd && follow;
+    const anchor = stay ? undefined : this.#firstVisible();
+    const top = anchor?.getBoundingClientRect().top ?? 0;
+    const focused = (this.#column.getRootNode() as ShadowRoot).activeElement;
+    change();
+    // An element that was moved has lost the focus.
+    if (focused instanceof HTMLElement && this.#column.contains(focused))
+      focused.focus({ preventScroll: true });
+    if (stay) this.#bottom();
+    else if (anchor?.isConnected === true)
+      this.#scroller.scrollTop += anchor.getBoundingClientRect().top - top;
+    if (!follow) this.#atEnd = false;
+  }
+
+  /** Scrolls so that the element stands at this part of the height. */
+  show(element: HTMLElement, part: number): void {
+    const room = Math.max(0, this.#scroller.clientHeight - element.offsetHeight);
+    this.restore(element, room * part);
+  }
+
+  restore(element: HTMLElement, offset: number): void {
+    const top = element.getBoundingClientRect().top - this.#scroller.getBoundingClientRect().top;
+    this.#scroller.scrollTop += top - offset;
+    this.#atEnd = this.below <= END;
+  }
+
+  /** The first message in sight, and how far it is from the top. */
+  position(): { from: string | undefined; offset: number } {
+    const first = this.#firstVisible();
+    const offset =
+      first === undefined
+        ? 0
+        : first.getBoundingClientRect().top - this.#scroller.getBoundingClientRect().top;
+    return { from: first?.dataset.key, offset };
+  }
+
+  #bottom(): void {
+    this.#scroller.scrollTop = this.#scroller.scrollHeight;
+  }
+
+  #firstVisible(): HTMLElement | undefined {
+    const { top } = this.#scroller.getBoundingClientRect();
+    const all = [...this.#column.querySelectorAll<HTMLElement>('.msg')];
+    // They stand in order: half of them can be left out with each look.
+    let [low, high] = [0, all.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((all[middle]?.getBoundingClientRect().bottom ?? 0) > top) high = middle;
+      else low = middle + 1;
+    }
+    return all[low];
+  }
+}

@@ -1,0 +1,86 @@
+import type { ConnectionState } from '../connection-state.ts';
+import type { Strings } from '../strings.ts';
+import { h } from './h.ts';
+
+const BURST_MS = 2000;
+const OTHER_ROOM_MS = 10_000;
+const LOST_MS = 2000;
+const LONGEST = 140;
+
+/** What a screen reader says without being asked: two hidden live regions, used sparingly. */
+export class Speaker {
+  readonly elements: readonly HTMLElement[];
+  readonly #polite = h('div', { class: 'vh', role: 'status', 'aria-live': 'polite' });
+  readonly #assertive = h('div', { class: 'vh', role: 'alert', 'aria-live': 'assertive' });
+  readonly #strings: Strings;
+  #recent: number[] = [];
+  #burst: ReturnType<typeof setTimeout> | undefined;
+  #unspoken = 0;
+  #other = 0;
+  #lost: ReturnType<typeof setTimeout> | undefined;
+  #lostSaid = false;
+
+  constructor(strings: Strings) {
+    this.#strings = strings;
+    this.elements = [this.#polite, this.#assertive];
+  }
+
+  /** A message in the room that is open: read out, or only counted when many come at once. */
+  message(name: string, text: string): void {
+    const now = Date.now();
+    this.#recent = [...this.#recent.filter((at) => now - at < BURST_MS), now];
+    if (this.#recent.length <= 3 && this.#burst === undefined) {
+      const short = text.length > LONGEST ? `${text.slice(0, LONGEST).toWellFormed()}…` : text;
+      this.say(this.#strings.text('say.message', { name, text: short }));
+      return;
+    }
+    this.#unspoken++;
+    this.#burst ??= setTimeout(() => {
+      this.say(this.#strings.text('say.many', { n: this.#unspoken }));
+      this.#unspoken = 0;
+      this.#burst = undefined;
+    }, BURST_MS);
+  }
+
+  elsewhere(room: string): void {
+    const now = Date.now();
+    if (now - this.#other < OTHER_ROOM_MS) return;
+    this.#other = now;
+    this.say(this.#strings.text('say.room', { room }));
+  }
+
+  /** That the connection is lost, once it is for a while, and that it is back. */
+  connection(state: ConnectionState): void {
+    if (state.kind === 'lost') {
+      this.#lost ??= setTimeout(() => {
+        const seconds = Math.max(1, Math.round((state.retryAt - Date.now()) / 1000));
+        this.say(this.#strings.text('conn.retry', { s: seconds }));
+        this.#lostSaid = true;
+      }, LOST_MS);
+    } else if (state.kind !== 'connecting') {
+      clearTimeout(this.#lost);
+      this.#lost = undefined;
+      if (this.#lostSaid && state.kind === 'ready') this.say(this.#strings.text('conn.restored'));
+      this.#lostSaid = false;
+    }
+  }
+
+  say(text: string): void {
+    // A paragraph of its own: the same words twice are otherwise no change, and are not spoken.
+    this.#polite.replaceChildren(h('p', {}, text));
+  }
+
+  alert(text: string): void {
+    this.#assertive.replaceChildren(h('p', {}, text));
+  }
+
+  /** Nothing that was said may stay in the page. */
+  clear(): void {
+    clearTimeout(this.#burst);
+    this.#burst = undefined;
+    this.#recent = [];
+    this.#unspoken = 0;
+    this.#polite.replaceChildren();
+    this.#assertive.replaceChildren();
+  }
+}

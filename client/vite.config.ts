@@ -1,0 +1,21 @@
+import { defineConfig } from 'vite';
+
+export default defineConfig({
+  base: './',
+  // `npm run dev`: the chat server beside it, with this page's origin in CHAT_ORIGINS.
+  server: { proxy: { '/socket.io': { target: 'http://127.0.0.1:7070', ws: true } } },
+  build: {
+    target: ['chrome123', 'firefox128', 'safari18'],
+    modulePreload: false,
+    // The chat page's policy allows no data: addresses.
+    assetsInlineLimit: 0,
+    rolldownOptions: {
+      output: {
+        // Sites include this address: it stays the same over all versions.
+        entryFileNames: 'php-chat.js',
+        chunkFileNames: 'assets/[name]-[hash].js',
+        assetFileNames: 'assets/[name]-[hash][extname]',
+      },
+    },
+  },
+});

@@ -1,0 +1,48 @@
+import { expect, test } from 'vitest';
+import { blocks } from '../../client/src/store/blocks.ts';
+import { entries } from '../../client/src/store/entries.ts';
+import type { Message } from '../../server/events.ts';
+
+const noon = new Date(2026, 2, 3, 12).getTime();
+const minute = 60_000;
+let seq = 0;
+const message = (user: string, sentAt: number): Message => {
+  seq++;
+  return {
+    id: `${seq}`,
+    room: 'r',
+    seq,
+    rev: seq,
+    clientId: `${seq}`,
+    user: { id: user, name: user },
+    text: '',
+    sentAt,
+  };
+};
+
+function shape(messages: Message[], newFrom?: number): string[] {
+  return blocks(entries(messages, [], undefined), 'me', newFrom).map((block) =>
+    block.kind === 'group' ? `${block.own ? 'own ' : ''}${block.entries.length}` : block.kind,
+  );
+}
+
+test('one author within five minutes is a group; seq orders, whatever the clocks say', () => {
+  expect(
+    shape([message('a', noon), message('a', noon + 5 * minute), message('a', noon + 11 * minute)]),
+  ).toEqual(['day', '2', '1']);
+  expect(
+    shape([message('a', noon), message('a', noon - minute), message('me', noon), message('a', noon)]),
+  ).toEqual(['day', '2', 'own 1', '1']);
+});
+
+test('a day line wherever the local day changes', () => {
+  const night = new Date(2026, 2, 3, 23, 59).getTime();
+  expect(shape([message('a', night), message('a', night + 2 * minute)])).toEqual(['day', '1', 'day', '1']);
+});
+
+test('the New line stands before the first unseen message of others, and parts a group', () => {
+  const list = [message('a', noon), message('me', noon), message('a', noon), message('a', noon)];
+  expect(shape(list, list[1]?.seq)).toEqual(['day', '1', 'own 1', 'new', '2']);
+  expect(shape(list, list[3]?.seq)).toEqual(['day', '1', 'own 1', '1', 'new', '1']);
+  expect(shape(list, 10_000)).toEqual(['day', '1', 'own 1', '2']);
+});

@@ -1,0 +1,202 @@
+import { describe, expect, test, vi } from 'vitest';
+import { type Alone, newId, Outbox, type OutboxPort } from '../../client/src/outbox.ts';
+import { memoryStorage, Store } from '../../client/src/storage.ts';
+import type { Pending } from '../../client/src/store/entries.ts';
+import type { Message } from '../../server/events.ts';
+
+const stored = (item: Pending): Message => ({
+  ...item,
+  id: item.clientId,
+  seq: 1,
+  rev: 1,
+  user: { id: '1', name: 'Alice' },
+});
+
+class Fake implements OutboxPort {
+  online = true;
+  /** Codes to fail with, one a request. */
+  refuse: string[] = [];
+  readonly requests: string[] = [];
+  readonly failures: string[] = [];
+  readonly texts: string[];
+
+  constructor(texts: string[] = []) {
+    this.texts = texts;
+  }
+  canSend = () => this.online;
+  async send(item: Pending): Promise<Message> {
+    this.requests.push(item.clientId);
+    await Promise.resolve();
+    const code = this.refuse.shift();
+    if (code !== undefined) throw Object.assign(new Error(code), { code, retryAfterMs: 5 });
+    this.texts.push(item.text);
+    return stored(item);
+  }
+  sent = () => {};
+  failed = (item: Pending) => this.failures.push(item.failed ?? '');
+  changed = () => {};
+  waiting = () => {};
+}
+
+/** Web Locks, for tabs of one process. */
+function locks(): Alone {
+  const last = new Map<string, Promise<void>>();
+  return (name, task) => {
+    const turn = (last.get(name) ?? Promise.resolve()).then(task);
+    last.set(name, turn);
+    return turn;
+  };
+}
+
+const direct: Alone = (_name, task) => task();
+const open = (port: OutboxPort, storage = memoryStorage(), alone = direct, user = '1') =>
+  new Outbox(new Store(storage, 'https://chat.example', user), port, alone);
+
+describe('the outbox', () => {
+  test('sends in order and keeps nothing that was acknowledged', async () => {
+    const port = new Fake();
+    const outbox = open(port);
+    for (const text of ['a', 'b', 'c']) outbox.add('lobby', text);
+    await vi.waitFor(() => expect(outbox.list()).toEqual([]));
+    expect(port.texts).toEqual(['a', 'b', 'c']);
+  });
+
+  test('survives a reload, with the same clientId and in the same order', async () => {
+    const storage = memoryStorage();
+    const before = new Fake();
+    before.online = false;
+    const first = open(before, storage);
+    for (let i = 0; i < 20; i++) first.add('lobby', `t${i}`);
+    const ids = first.list().map(({ clientId }) => clientId);
+
+    const after = new Fake();
+    open(after, storage).flush();
+    await vi.waitFor(() => expect(after.requests).toEqual(ids));
+    expect(after.texts).toEqual(Array.from({ length: 20 }, (_, i) => `t${i}`));
+  });
+
+  test('a lost acknowledgement, a limit, a store that is down: the same message again, before the next', async () => {
+    const port = new Fake();
+    port.refuse = ['timeout', 'rate_limited', 'storage_unavailable', 'server_draining', 'internal'];
+    const outbox = open(port);
+    outbox.add('lobby', 'a');
+    outbox.add('lobby', 'b');
+    await vi.waitFor(() => expect(port.texts).toEqual(['a', 'b']));
+    expect(new Set(port.requests.slice(0, 6)).size).toBe(1);
+    expect(port.requests).toHaveLength(7);
+  });
+
+  test.each(['forbidden', 'too_long', 'unknown_room', 'bad_request'])(
+    '%s waits for the user, the next is sent',
+    async (code) => {
+      const port = new Fake();
+      port.refuse = [code];
+      const outbox = open(port);
+      outbox.add('lobby', 'a');
+      outbox.add('lobby', 'b');
+      await vi.waitFor(() => expect(port.texts).toEqual(['b']));
+      expect(port.failures).toEqual([code]);
+      const [item] = outbox.list();
+      expect(item).toMatchObject({ text: 'a', failed: code });
+      if (item !== undefined) outbox.retry(item);
+      await vi.waitFor(() => expect(port.texts).toEqual(['b', 'a']));
+      expect(port.requests.at(-1)).toBe(item?.clientId);
+    },
+  );
+
+  test('a conflict is sent as a new message, and only when the user says so', async () => {
+    const port = new Fake();
+    port.refuse = ['conflict'];
+    const outbox = open(port);
+    outbox.add('lobby', 'a', 7);
+    await vi.waitFor(() => expect(port.failures).toEqual(['conflict']));
+    const [item] = outbox.list();
+    if (item !== undefined) outbox.confirm({ ...stored(item), text: 'what was sent first' });
+    expect(outbox.list()).toHaveLength(1);
+    if (item !== undefined) outbox.retry(item);
+    await vi.waitFor(() => expect(outbox.list()).toEqual([]));
+    expect(new Set(port.requests).size).toBe(2);
+  });
+
+  test('a message that is seen stored is not sent again', () => {
+    const port = new Fake();
+    port.online = false;
+    const outbox = open(port);
+    outbox.add('lobby', 'a');
+    outbox.add('lobby', 'b');
+    const [a, b] = outbox.list();
+    if (a !== undefined) outbox.confirm(stored(a));
+    if (b !== undefined) outbox.confirm({ ...stored(b), text: 'edited since', editedAt: 1 });
+    expect(outbox.list()).toEqual([]);
+  });
+
+  test('two tabs with a lock send each message once; without one, twice at most and in order', async () => {
+    for (const [alone, requests] of [
+      [locks(), 3],
+      [direct, 6],
+    ] as const) {
+      const storage = memoryStorage();
+      const port = new Fake();
+      port.online = false;
+      const [one, two] = [open(port, storage, alone), open(port, storage, alone)];
+      for (const text of ['a', 'b', 'c']) one.add('lobby', text);
+      two.reread();
+      port.online = true;
+      one.flush();
+      two.flush();
+      await vi.waitFor(() => expect(one.list()).toEqual([]));
+      expect(port.requests.length).toBeLessThanOrEqual(requests);
+      expect([...new Set(port.texts)]).toEqual(['a', 'b', 'c']);
+    }
+  });
+
+  test('a message deleted while it is under way does not come back', async () => {
+    const storage = memoryStorage();
+    const store = new Store(storage, 'https://chat.example', '1');
+    const port = new Fake();
+    port.refuse = ['forbidden'];
+    const outbox = open(port, storage);
+    outbox.add('lobby', 'a');
+    store.clear();
+    await vi.waitFor(() => expect(port.requests).toHaveLength(1));
+    await Promise.resolve();
+    expect(storage.length).toBe(0);
+  });
+
+  test('a closed outbox sends no more, and what it kept is for the next', async () => {
+    const storage = memoryStorage();
+    const port = new Fake();
+    port.refuse = ['timeout'];
+    const outbox = open(port, storage);
+    outbox.add('lobby', 'a');
+    await vi.waitFor(() => expect(port.requests).toHaveLength(1));
+    outbox.close();
+    outbox.add('lobby', 'b');
+    outbox.flush();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(port.requests).toHaveLength(1);
+    open(port, storage).flush();
+    await vi.waitFor(() => expect(port.texts).toEqual(['a', 'b']));
+  });
+
+  test('users, and ids that look like paths, do not see each other', () => {
+    const storage = memoryStorage();
+    const port = new Fake();
+    port.online = false;
+    open(port, storage, direct, '1').add('lobby', 'secret');
+    for (const user of ['', '1/out', '2', '%31'])
+      expect(open(port, storage, direct, user).list()).toEqual([]);
+  });
+
+  test('a full storage is told, and nothing is half taken over', () => {
+    const storage = memoryStorage();
+    storage.setItem = () => {
+      throw new Error('QuotaExceededError');
+    };
+    const outbox = open(new Fake(), storage);
+    expect(outbox.add('lobby', 'a')).toBe(false);
+    expect(outbox.list()).toEqual([]);
+  });
+
+  test('ids fit the wire', () => expect(newId()).toMatch(/^[A-Za-z0-9_-]{1,64}$/));
+});

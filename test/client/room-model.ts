@@ -1,0 +1,163 @@
+import type { Pending } from '../../client/src/store/entries.ts';
+import { Timeline } from '../../client/src/store/timeline.ts';
+import type { Message, User } from '../../server/events.ts';
+
+export const me: User = { id: '1', name: 'Alice' };
+export const others: User[] = [
+  { id: '2', name: 'Bob' },
+  { id: '3', name: '李伟' },
+];
+
+/** The server's side of one room, by the rules of PROTOCOL.md. */
+export class Log {
+  readonly messages: Message[] = [];
+  head = 0;
+
+  write(user: User, clientId: string): Message {
+    const seq = this.messages.length + 1;
+    const message = {
+      id: `m${seq}`,
+      room: 'r',
+      seq,
+      rev: ++this.head,
+      clientId,
+      user,
+      text: `t${seq}`,
+      sentAt: seq,
+    };
+    this.messages.push(message);
+    return message;
+  }
+
+  change(at: number, remove: boolean): Message | undefined {
+    const old = this.messages[at % Math.max(1, this.messages.length)];
+    if (old === undefined || old.deletedAt !== undefined) return undefined;
+    const rev = ++this.head;
+    const message = remove
+      ? { ...old, rev, text: '', deletedAt: rev }
+      : { ...old, rev, text: `${old.text}*`, editedAt: rev };
+    this.messages[old.seq - 1] = message;
+    return message;
+  }
+
+  /** `limit` stands for the page size and for the 256 KiB after which an answer ends. */
+  since(since: number, limit: number) {
+    const changed = this.messages.filter(({ rev }) => rev > since).sort((a, b) => a.rev - b.rev);
+    return { head: this.head, messages: changed.slice(0, limit), complete: changed.length <= limit };
+  }
+
+  before(before: number, limit: number) {
+    const older = this.messages.filter(({ seq }) => seq < before);
+    return { messages: older.slice(-limit), complete: older.length <= limit };
+  }
+
+  join(since: number | undefined, limit: number) {
+    const room = { head: this.head, lastSeq: this.messages.length };
+    if (since !== undefined && since <= this.head) return { room, ...this.since(since, limit) };
+    const newest = this.before(Number.POSITIVE_INFINITY, limit);
+    return { room, ...newest, ...(since === undefined ? {} : { reset: true }) };
+  }
+}
+
+type Answering = () => void;
+
+/** One client of that room: its requests are answered at once by the server, and arrive when the run says so. */
+export class Client {
+  readonly timeline = new Timeline();
+  pending: Pending[] = [];
+  #answers: Answering[] = [];
+  #events: Message[] = [];
+  #syncing = false;
+  #connected = false;
+  #count = 0;
+
+  readonly log: Log;
+
+  constructor(log: Log) {
+    this.log = log;
+  }
+
+  get idle(): boolean {
+    return this.#connected && this.#answers.length === 0 && this.#events.length === 0;
+  }
+
+  connect(limit: number): void {
+    this.disconnect();
+    this.#connected = true;
+    const since = this.timeline.join();
+    const answer = this.log.join(since, limit);
+    this.#answers.push(() => this.timeline.joined(answer, since));
+  }
+
+  disconnect(): void {
+    this.#connected = false;
+    this.#syncing = false;
+    this.#answers = [];
+    this.#events = [];
+  }
+
+  hear(message: Message | undefined): void {
+    if (message !== undefined && this.#connected) this.#events.push(message);
+  }
+
+  send(): void {
+    const clientId = `c${this.#count++}`;
+    this.pending.push({ clientId, room: 'r', text: 'x', sentAt: 0 });
+    if (this.#connected && this.timeline.head !== undefined) this.#deliver(clientId);
+  }
+
+  resend(): void {
+    for (const { clientId } of this.pending) this.#deliver(clientId);
+  }
+
+  #deliver(clientId: string): void {
+    const known = this.log.messages.find((m) => m.clientId === clientId && m.user.id === me.id);
+    const message = known ?? this.log.write(me, clientId);
+    if (known === undefined) this.hear(message);
+    this.#answers.push(() => {
+      this.timeline.stored(message);
+      this.pending = this.pending.filter((item) => item.clientId !== clientId);
+    });
+  }
+
+  page(limit: number): void {
+    const { first, epoch } = this.timeline;
+    if (!this.#connected || !Number.isFinite(first)) return;
+    const answer = this.log.before(first, limit);
+    this.#answers.push(() => this.timeline.page(answer, first, epoch));
+  }
+
+  quote(at: number): void {
+    if (!this.#connected || this.timeline.head === undefined) return;
+    const { epoch } = this.timeline;
+    const before = (at % Math.max(1, this.log.messages.length)) + 2;
+    const answer = this.log.before(before, 1);
+    this.#answers.push(() => this.timeline.page(answer, before < this.timeline.first ? before : 0, epoch));
+  }
+
+  sync(limit: number): void {
+    const since = this.timeline.syncFrom;
+    if (!this.#connected || this.#syncing || since === undefined) return;
+    const answer = this.log.since(since, limit);
+    this.#syncing = true;
+    this.#answers.push(() => {
+      this.timeline.synced(answer, since);
+      this.#syncing = false;
+    });
+  }
+
+  /** Something arrives: an answer or an event, not in the order in which they were sent. */
+  arrive(pick: number, event: boolean, how: 'deliver' | 'drop' | 'double'): void {
+    const queue: unknown[] = event ? this.#events : this.#answers;
+    if (queue.length === 0) return;
+    const at = pick % queue.length;
+    if (event) {
+      const [message] = this.#events.splice(at, 1);
+      if (message === undefined || how === 'drop') return;
+      this.timeline.live(message);
+      if (how === 'double') this.#events.push(message);
+    } else {
+      this.#answers.splice(at, 1)[0]?.();
+    }
+  }
+}

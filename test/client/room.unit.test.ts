@@ -1,0 +1,78 @@
+import { describe, expect, test } from 'vitest';
+import { byName, Room } from '../../client/src/store/room.ts';
+import type { Message, RoomSummary } from '../../server/events.ts';
+
+const me = { id: '1', name: 'Alice' };
+const bob = { id: '2', name: 'Bob' };
+const summary = (more: Partial<RoomSummary> = {}): RoomSummary => ({
+  id: 'lobby',
+  name: 'lobby',
+  kind: 'public',
+  member: true,
+  head: 10,
+  lastSeq: 10,
+  readSeq: 10,
+  unread: 0,
+  ...more,
+});
+const message = (seq: number, user = bob): Message => ({
+  id: `${seq}`,
+  room: 'lobby',
+  seq,
+  rev: seq,
+  clientId: `${seq}`,
+  user,
+  text: '',
+  sentAt: 0,
+});
+
+describe('unread', () => {
+  test('messages of others count, one’s own mark as read', () => {
+    const room = new Room(summary());
+    room.note(message(11), me);
+    room.note(message(12), me);
+    expect(room.unread).toBe(2);
+    room.note(message(13, me), me);
+    expect(room.unread).toBe(0);
+    room.note(message(14), me);
+    room.note(message(12), me);
+    expect(room.unread).toBe(1);
+    expect(room.markRead()).toBe(true);
+    expect(room.markRead()).toBe(false);
+    expect(room.unread).toBe(0);
+  });
+
+  test('what was read here stays read when the server has not been told', () => {
+    const room = new Room(summary());
+    room.note(message(12), me);
+    room.markRead();
+    room.update(summary({ lastSeq: 13, readSeq: 10, unread: 3 }));
+    expect(room.unread).toBe(1);
+    room.update(summary({ lastSeq: 5, readSeq: 5 }));
+    expect(room.unread).toBe(0);
+  });
+
+  test('nothing is unread for who is not a member', () => {
+    expect(new Room(summary({ member: false, readSeq: 0 })).unread).toBe(0);
+  });
+});
+
+test('who is present: by user, once, however the changes overlap', () => {
+  const room = new Room(summary());
+  room.present = [me];
+  room.presence({ joined: [bob], left: [], count: 2 });
+  room.presence({ joined: [{ ...bob, name: 'Robert' }], left: [], count: 2 });
+  expect(room.present).toEqual([me, { id: '2', name: 'Robert' }]);
+  room.presence({ joined: [], left: ['2', '3'], count: 1 });
+  expect(room.present).toEqual([me]);
+});
+
+test('rooms first, then direct ones, each by name', () => {
+  const rooms = [
+    summary({ id: 'd', name: 'Anna', kind: 'direct' }),
+    summary({ id: 'a', name: 'room 10' }),
+    summary({ id: 'b', name: 'Room 9' }),
+    summary({ id: 'c', name: 'äpfel', kind: 'private' }),
+  ].map((item) => new Room(item));
+  expect(byName(rooms, 'en').map(({ id }) => id)).toEqual(['c', 'b', 'a', 'd']);
+});

@@ -1,0 +1,60 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import type { Entry } from '../../client/src/store/entries.ts';
+import { Slice } from '../../client/src/store/slice.ts';
+
+const user = { id: '1', name: 'A' };
+const list = (from: number, to: number): Entry[] =>
+  Array.from({ length: to - from }, (_, i) => ({ key: `k${from + i}`, user, text: '', sentAt: 0 }));
+
+const step = fc.record({
+  do: fc.constantFrom('older', 'newer', 'around', 'end', 'page', 'message', 'draw'),
+  n: fc.nat({ max: 120 }),
+  reading: fc.boolean(),
+});
+
+test('the part is one piece, never above 200, and reaches both ends', () => {
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 80, size: 'max' }), (steps) => {
+      let [from, to] = [5000, 5050];
+      const slice = new Slice();
+      for (const { do: what, n, reading } of steps) {
+        if (what === 'page') from -= n;
+        if (what === 'message') to += n;
+        const all = list(from, to);
+        if (what === 'older') slice.older(all);
+        if (what === 'newer') slice.newer(all);
+        if (what === 'around') slice.around(all, n % all.length);
+        if (what === 'end') slice.toEnd();
+        const part = slice.of(all, reading);
+        expect(part.length).toBeLessThanOrEqual(200);
+        expect(part.length).toBeGreaterThan(0);
+        const start = all.indexOf(part[0] as Entry);
+        expect(part).toEqual(all.slice(start, start + part.length));
+        if (slice.follows) expect(part.at(-1)).toBe(all.at(-1));
+      }
+      const all = list(from, to);
+      while (slice.newer(all)) slice.of(all, true);
+      expect(slice.follows).toBe(true);
+      while (slice.older(all)) slice.of(all, true);
+      expect(slice.of(all, true)[0]).toBe(all[0]);
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test('while one reads back, what arrives moves nothing', () => {
+  const slice = new Slice();
+  slice.around(list(0, 1000), 500);
+  const before = slice.of(list(0, 1000), true);
+  expect(slice.of(list(-50, 1300), true)).toEqual(before);
+});
+
+test('at the end, the oldest make room for what arrives', () => {
+  const slice = new Slice();
+  for (let to = 100; to <= 10_000; to += 37) {
+    const part = slice.of(list(0, to), false);
+    expect(part.length).toBeLessThanOrEqual(200);
+    expect(part.at(-1)?.key).toBe(`k${to - 1}`);
+  }
+});

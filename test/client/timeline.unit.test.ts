@@ -1,0 +1,234 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { entries } from '../../client/src/store/entries.ts';
+import { Timeline } from '../../client/src/store/timeline.ts';
+import type { Message, User } from '../../server/events.ts';
+import { Client, Log, me, others } from './room-model.ts';
+
+const small = fc.nat({ max: 1000 });
+const limit = fc.integer({ min: 1, max: 7 });
+const step = fc.oneof(
+  { weight: 4, arbitrary: fc.record({ do: fc.constant('other' as const), n: small }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant('send' as const) }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('change' as const), n: small, remove: fc.boolean() }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('connect' as const), limit }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('disconnect' as const) }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('page' as const), limit }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('quote' as const), n: small }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('sync' as const), limit }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('trim' as const), n: limit }) },
+  {
+    weight: 8,
+    arbitrary: fc.record({
+      do: fc.constant('arrive' as const),
+      n: small,
+      event: fc.boolean(),
+      how: fc.constantFrom('deliver' as const, 'deliver' as const, 'drop' as const, 'double' as const),
+    }),
+  },
+);
+type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
+
+function perform(log: Log, client: Client, step: Step, count: { n: number }): void {
+  switch (step.do) {
+    case 'other': {
+      // The same clientId from somebody else is another message.
+      const user = others[step.n % 2];
+      if (user !== undefined) client.hear(log.write(user, `c${count.n++}`));
+      return;
+    }
+    case 'send':
+      return client.send();
+    case 'change':
+      return client.hear(log.change(step.n, step.remove));
+    case 'connect':
+      return client.connect(step.limit);
+    case 'disconnect':
+      return client.disconnect();
+    case 'page':
+      return client.page(step.limit);
+    case 'quote':
+      return client.quote(step.n);
+    case 'sync':
+      return client.sync(step.limit);
+    case 'trim':
+      return client.timeline.trim(step.n);
+    case 'arrive':
+      return client.arrive(step.n, step.event, step.how);
+  }
+}
+
+/** Lets everything arrive, and asks for what is missing, until nothing more is under way. */
+function settle(client: Client): void {
+  for (let turn = 0; turn < 10_000; turn++) {
+    if (client.timeline.syncFrom !== undefined) client.sync(3);
+    else if (client.idle) return;
+    client.arrive(0, true, 'deliver');
+    client.arrive(0, false, 'deliver');
+  }
+  throw new Error('never at rest');
+}
+
+function expectContiguous(list: readonly Message[]): void {
+  expect(list.map(({ seq }) => seq)).toEqual(list.map((_, index) => (list[0]?.seq ?? 0) + index));
+}
+
+describe('the timeline', () => {
+  test('any interleaving of events, answers, pages and reconnections ends in the same list', () => {
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 120, size: 'max' }), (steps) => {
+        const log = new Log();
+        const client = new Client(log);
+        const count = { n: 0 };
+        for (const step of steps) {
+          perform(log, client, step, count);
+          const keys = entries(client.timeline.list(), client.pending, me).map(({ key }) => key);
+          expect(new Set(keys).size).toBe(keys.length);
+        }
+        // At the end: online, what waited is sent, and everything older is fetched.
+        client.connect(4);
+        settle(client);
+        client.resend();
+        settle(client);
+        while (!client.timeline.complete) {
+          client.page(5);
+          settle(client);
+        }
+        expect(client.pending).toEqual([]);
+        expect(client.timeline.list()).toEqual(log.messages);
+        expect(client.timeline.head).toBe(log.head);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test('a list without the older pages has no gap and ends with the newest', () => {
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 80, size: 'max' }), limit, (steps, limit) => {
+        const log = new Log();
+        const client = new Client(log);
+        const count = { n: 0 };
+        for (const step of steps) perform(log, client, step, count);
+        client.connect(limit);
+        settle(client);
+        const list = client.timeline.list();
+        expectContiguous(list);
+        expect(list).toEqual(log.messages.slice(log.messages.length - list.length));
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test('a history restored from a backup replaces the list, whatever arrived before the answer', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 2, max: 30 }),
+        fc.nat({ max: 29 }),
+        limit,
+        fc.boolean(),
+        (n, kept, limit, early) => {
+          const before = new Log();
+          for (let i = 0; i < n; i++) before.write(me, `a${i}`);
+          const timeline = new Timeline();
+          timeline.joined(before.join(timeline.join(), 50), undefined);
+          // Held back for a gap, and of a future that the restored history never had.
+          before.write(me, 'missed');
+          timeline.live(before.write(me, 'lost'));
+          const page = { answer: before.before(timeline.first + 1, 5), epoch: timeline.epoch };
+
+          const after = new Log();
+          for (let i = 0; i < Math.min(kept, n - 1); i++) after.write(me, `a${i}`);
+          const since = timeline.join();
+          const answer = after.join(since, limit);
+          const next = after.write(me, 'later');
+          if (early) timeline.live(next);
+          timeline.joined(answer, since);
+          if (!early) timeline.live(next);
+          for (let i = 0; i < 40; i++) timeline.live(after.write(me, `later${i}`));
+          timeline.page(page.answer, timeline.first, page.epoch);
+
+          const list = timeline.list();
+          expectContiguous(list);
+          expect(list).toEqual(after.messages.slice(-list.length));
+          expect(timeline.head).toBe(after.head);
+          expect(timeline.syncFrom).toBeUndefined();
+        },
+      ),
+    );
+  });
+
+  test('a sync that tells of a reset asks for a new join', () => {
+    const log = new Log();
+    log.write(me, 'a');
+    const timeline = new Timeline();
+    timeline.joined(log.join(timeline.join(), 50), undefined);
+    timeline.synced({ head: 0, messages: [], complete: true, reset: true }, 1);
+    expect(timeline.head).toBeUndefined();
+    expect(timeline.list()).toEqual([]);
+  });
+
+  test('an ack shows the message at once and leaves the head where it is', () => {
+    const log = new Log();
+    const timeline = new Timeline();
+    timeline.joined(log.join(timeline.join(), 50), undefined);
+    const missed = log.write(others[0] as User, 'x');
+    const mine = log.write(me, 'y');
+    timeline.stored(mine);
+    expect(timeline.list()).toEqual([mine]);
+    expect(timeline.head).toBe(0);
+    timeline.live(missed);
+    timeline.live(mine);
+    expect(timeline.list()).toEqual([missed, mine]);
+    expect(timeline.head).toBe(2);
+  });
+
+  test('more events than are held come with the sync', () => {
+    const log = new Log();
+    const timeline = new Timeline();
+    timeline.joined(log.join(timeline.join(), 50), undefined);
+    for (let i = 0; i < 1500; i++) {
+      const message = log.write(me, `c${i}`);
+      if (i > 0) timeline.live(message);
+    }
+    for (let since = timeline.syncFrom; since !== undefined; since = timeline.syncFrom) {
+      timeline.synced(log.since(since, 500), since);
+    }
+    expect(timeline.list()).toEqual(log.messages);
+  });
+
+  test('trimming keeps the newest and lets the rest be fetched again', () => {
+    const log = new Log();
+    for (let i = 0; i < 20; i++) log.write(me, `c${i}`);
+    const timeline = new Timeline();
+    timeline.joined(log.join(timeline.join(), 50), undefined);
+    expect(timeline.complete).toBe(true);
+    timeline.trim(5);
+    expect(timeline.list()).toEqual(log.messages.slice(-5));
+    timeline.page(log.before(timeline.first, 50), timeline.first, timeline.epoch);
+    expect(timeline.list()).toEqual(log.messages);
+  });
+});
+
+describe('pending messages', () => {
+  const stored = { id: 'm', room: 'r', seq: 1, rev: 1, clientId: 'a', user: me, text: 'x', sentAt: 0 };
+  const pending = { clientId: 'a', room: 'r', text: 'x', sentAt: 0 };
+
+  test('the stored message takes the place, and the key, of the pending one', () => {
+    const before = entries([], [pending], me);
+    const after = entries([stored], [pending], me);
+    expect(after.map(({ key }) => key)).toEqual(before.map(({ key }) => key));
+    expect(after[0]?.message).toBe(stored);
+  });
+
+  test('the same clientId of somebody else takes nobody’s place', () => {
+    const foreign = { ...stored, user: { id: '2', name: 'Bob' } };
+    expect(entries([foreign], [pending], me)).toHaveLength(2);
+  });
+
+  test('a conflict stands beside the message that was stored', () => {
+    expect(entries([stored], [{ ...pending, failed: 'conflict' }], me).map(({ key }) => key)).toEqual([
+      '1/a',
+      '1/a/conflict',
+    ]);
+  });
+});

@@ -1,0 +1,170 @@
+import { expect, Person, test } from './fixtures.ts';
+import { numbered, seed } from './seed.ts';
+
+/** Lets nothing of Socket.IO through while it is blocked; everything else works, a reload too. */
+async function control(person: Person): Promise<{ block(blocked: boolean): Promise<void> }> {
+  const context = person.page.context();
+  let blocked = false;
+  await context.route(/socket\.io|php-chat\.js/, (route, request) => {
+    const needed = request.resourceType() === 'script';
+    return blocked && !needed ? route.abort() : route.fallback();
+  });
+  await context.addInitScript(() => {
+    const Real = WebSocket;
+    globalThis.WebSocket = class extends Real {
+      constructor(url: string | URL, protocols?: string | string[]) {
+        // Nothing listens on port 9.
+        super(sessionStorage.getItem('blocked') === null ? url : 'ws://127.0.0.1:9/', protocols);
+      }
+    };
+  });
+  return {
+    async block(value) {
+      blocked = value;
+      await person.page.evaluate(
+        (on) => (on ? sessionStorage.setItem('blocked', '') : sessionStorage.removeItem('blocked')),
+        value,
+      );
+    },
+  };
+}
+
+test('offline, three written, reload, online: each once and in order', async ({ visitor, bob, site }) => {
+  const network = await control(visitor);
+  await visitor.login(site.php.url, 'alice');
+  await visitor.open('offline');
+  await bob.open('offline');
+  await visitor.write('before');
+  await expect(bob.message('before')).toBeVisible();
+
+  await network.block(true);
+  await visitor.page.context().setOffline(true);
+  await expect(visitor.page.getByText('You are offline. You can go on writing.')).toBeVisible();
+  for (const text of ['one', 'two', 'three']) await visitor.write(text);
+  await expect(visitor.page.getByText('3 messages wait and will be sent.')).toBeVisible();
+  await expect(visitor.page.getByText('Waiting for connection').first()).toBeVisible();
+  await visitor.shot('offline-1-waiting');
+  await bob.write('meanwhile');
+  await expect(bob.message('meanwhile')).toBeVisible();
+
+  await visitor.page.context().setOffline(false);
+  await visitor.page.reload();
+  await expect(visitor.page.getByText(/Connection lost/)).toBeVisible();
+  await expect(visitor.page.getByRole('button', { name: 'Try now' })).toBeVisible();
+  await visitor.shot('offline-2-reloaded');
+  await network.block(false);
+
+  const all = ['before', 'meanwhile', 'one', 'two', 'three'];
+  await expect(visitor.texts).toHaveText(all);
+  await expect(bob.texts).toHaveText(all);
+  await expect(visitor.page.getByText('Sent', { exact: true })).toBeVisible();
+  await expect(visitor.page.getByText('Waiting for connection')).toHaveCount(0);
+  await visitor.shot('offline-3-sent');
+  expect(
+    await visitor.page.evaluate(() => Object.keys(localStorage).filter((key) => key.includes('/out/'))),
+  ).toEqual([]);
+});
+
+test('what others wrote while one was away is all there, by pages', async ({ visitor, site }) => {
+  const network = await control(visitor);
+  await visitor.login(site.php.url, 'alice');
+  await visitor.open('announcements');
+  await seed(site, 'bob', 'announcements', numbered(3, 'early'));
+  await expect(visitor.texts).toHaveText(numbered(3, 'early'));
+  await network.block(true);
+  await visitor.page.context().setOffline(true);
+  await expect(visitor.page.getByText(/You are offline/)).toBeVisible();
+  await seed(site, 'carol', 'announcements', numbered(60, 'away'));
+  await network.block(false);
+  await visitor.page.context().setOffline(false);
+  await expect(visitor.texts).toHaveText([...numbered(3, 'early'), ...numbered(60, 'away')]);
+});
+
+test('a network that blocks WebSocket', async ({ visitor, bob, site }) => {
+  await visitor.page.addInitScript(() => {
+    const Real = WebSocket;
+    globalThis.WebSocket = class extends Real {
+      constructor() {
+        super('ws://127.0.0.1:9/');
+      }
+    };
+  });
+  await visitor.login(site.php.url, 'alice');
+  await visitor.open('polling');
+  await bob.open('polling');
+  await visitor.write('by polling');
+  await bob.write('by WebSocket');
+  await expect(bob.message('by polling')).toBeVisible();
+  await expect(visitor.message('by WebSocket')).toBeVisible();
+});
+
+test('what is written in a tab without a connection is sent by another, even after it was closed', async ({
+  visitor,
+  bob,
+  site,
+}) => {
+  const network = await control(visitor);
+  await visitor.login(site.php.url, 'alice');
+  await visitor.open('closed');
+  await bob.open('closed');
+  await network.block(true);
+  // Engine.IO takes the browser's word for it.
+  await visitor.page.evaluate(() => dispatchEvent(new Event('offline')));
+  await expect(visitor.page.getByText(/Connection lost/)).toBeVisible();
+  await visitor.write('first, and closed');
+  await expect(visitor.page.getByText('Waiting for connection')).toBeVisible();
+  const context = visitor.page.context();
+  await visitor.page.close();
+
+  const second = new Person(await context.newPage());
+  await second.page.goto(site.php.url);
+  await expect(bob.texts).toHaveText(['first, and closed']);
+  await expect(second.texts).toHaveText(['first, and closed']);
+
+  // And at once, when the other tab is there already.
+  const third = new Person(await context.newPage());
+  await third.page.goto(site.php.url);
+  await expect(third.texts).toHaveText(['first, and closed']);
+  await third.page.evaluate(() => {
+    sessionStorage.setItem('blocked', '');
+    dispatchEvent(new Event('offline'));
+  });
+  await expect(third.page.getByText(/Connection lost/)).toBeVisible();
+  await third.write('second, at once');
+  await expect(bob.texts).toHaveText(['first, and closed', 'second, at once']);
+  await expect(second.page.getByText('Sent', { exact: true })).toBeVisible();
+});
+
+test('the server is killed and starts again: nothing is lost, nothing doubled', async ({
+  alice,
+  bob,
+  site,
+}) => {
+  await alice.open('restart');
+  await bob.open('restart');
+  await alice.write('before');
+  await expect(bob.message('before')).toBeVisible();
+  await site.restart('SIGKILL', async () => {
+    await expect(alice.page.getByText(/Connection lost/)).toBeVisible();
+    await alice.write('while it is down');
+    await bob.write('me too');
+    await expect(alice.message('while it is down').getByText('Waiting for connection')).toBeVisible();
+    await alice.shot('restart-1-down');
+  });
+  for (const person of [alice, bob]) {
+    await expect(person.messages).toHaveCount(3);
+    await expect(person.message('while it is down')).toHaveCount(1);
+    await expect(person.message('me too')).toHaveCount(1);
+    await expect(person.page.getByText('Sent', { exact: true })).toBeVisible();
+  }
+  expect(await alice.texts.allTextContents()).toEqual(await bob.texts.allTextContents());
+  await alice.shot('restart-2-back');
+});
+
+test('a page of a foreign origin is told so', async ({ visitor, site }) => {
+  const url = site.host(`<!doctype html><title>x</title>
+    <script type="module" src="${site.chat.url}/php-chat.js"></script><php-chat></php-chat>`);
+  await visitor.page.goto(url.replace('127.0.0.1', 'localhost'));
+  await expect(visitor.page.getByText('This page may not use the chat.')).toBeVisible();
+  await visitor.shot('origin-refused');
+});

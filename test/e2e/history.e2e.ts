@@ -1,0 +1,78 @@
+import { expect, test } from './fixtures.ts';
+import { numbered, seed } from './seed.ts';
+
+test('a reload shows the history, in order and once', async ({ alice, bob }) => {
+  await alice.open('reload');
+  await bob.open('reload');
+  await alice.write('first');
+  await expect(bob.message('first')).toBeVisible();
+  await bob.write('second');
+  await expect(alice.message('second')).toBeVisible();
+  await alice.write('third');
+  await expect(alice.page.getByText('Sent', { exact: true })).toBeVisible();
+
+  await alice.page.reload();
+  await expect(alice.texts).toHaveText(['first', 'second', 'third']);
+  await expect(alice.page.getByText('Sent', { exact: true })).toHaveCount(1);
+  await alice.shot('reload');
+});
+
+test('older messages come when scrolling up, and the place stays', async ({ alice, site }) => {
+  const texts = numbered(420);
+  await seed(site, 'carol', 'history', texts);
+  await alice.open('history');
+  await expect(alice.texts).toHaveText(texts.slice(-50));
+  await expect(alice.messages.last()).toBeInViewport();
+
+  // A page at a time, up to the start; never more than 200 elements.
+  const first = alice.message('message 1');
+  await expect(async () => {
+    await alice.timeline.evaluate((log) => {
+      log.scrollTop = 0;
+    });
+    expect(await alice.messages.count()).toBeLessThanOrEqual(200);
+    await expect(first).toBeInViewport({ timeout: 50 });
+  }).toPass({ intervals: [20] });
+  await expect(alice.page.getByText('This is the start of history.')).toBeVisible();
+  await alice.shot('history-1-start');
+
+  // What arrives meanwhile moves nothing and is counted by the pill.
+  const before = await first.boundingBox();
+  await seed(site, 'bob', 'history', ['while reading', 'and again']);
+  const pill = alice.page.getByRole('button', { name: '2 new messages' });
+  await expect(pill).toBeVisible();
+  expect(await first.boundingBox()).toEqual(before);
+  await alice.shot('history-2-pill');
+  await pill.click();
+  await expect(alice.message('and again')).toBeInViewport();
+  await expect(pill).toBeHidden();
+  expect(await alice.messages.count()).toBeLessThanOrEqual(200);
+});
+
+test('reading back keeps the place while pages come in above', async ({ alice, site }) => {
+  await seed(site, 'carol', 'garden', numbered(200, 'line'));
+  await alice.open('garden');
+  const anchor = alice.message('line 160');
+  await anchor.evaluate((element) => element.scrollIntoView({ block: 'start' }));
+  const before = await anchor.boundingBox();
+  await expect(alice.message('line 101')).toBeAttached();
+  expect((await anchor.boundingBox())?.y).toBeCloseTo(before?.y ?? 0, 0);
+});
+
+test('a reply shows what it answers, and leads there', async ({ alice, site }) => {
+  await seed(site, 'carol', 'replies', numbered(120, 'point'));
+  await seed(site, 'bob', 'replies', [{ text: 'an answer', replyTo: 7 }]);
+  await alice.open('replies');
+  const quote = alice.messages.last().getByRole('button', { name: 'Reply to Carol' });
+  await expect(quote).toHaveText(/point 7$/);
+  // Not `message()`: the quote says the same words.
+  const original = alice.messages.filter({ has: alice.page.locator('.text', { hasText: /^point 7$/ }) });
+  await expect(original).toHaveCount(0);
+  await alice.shot('reply-1-quote');
+  await quote.click();
+  await expect(original).toBeInViewport();
+  await expect(original).toBeFocused();
+  await alice.shot('reply-2-jumped');
+  await alice.page.getByRole('button', { name: 'Jump to latest' }).click();
+  await expect(alice.message('an answer')).toBeInViewport();
+});

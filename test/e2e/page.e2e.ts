@@ -1,0 +1,181 @@
+import { expect, type Person, type Site, test } from './fixtures.ts';
+import { differingPixels } from './pixels.ts';
+import { seed } from './seed.ts';
+
+test('everything by keyboard: rooms, writing, the menu of a message, a reply', async ({ alice }) => {
+  const { page } = alice;
+  const keys = async (...names: string[]) => {
+    for (const name of names) await page.keyboard.press(name);
+  };
+  await page.getByRole('button', { name: 'Log out' }).focus();
+  await keys('Tab', 'k', 'Enter');
+  await expect(page.getByRole('region', { name: 'keyboard' })).toBeVisible();
+  await expect(alice.field).toBeFocused();
+  await page.keyboard.type('from the keyboard');
+  await keys('Shift+Enter');
+  await page.keyboard.type('second line');
+  await keys('Enter');
+  await expect(alice.texts).toHaveText(['from the keyboard\nsecond line']);
+  await expect(page.getByText('Sent', { exact: true })).toBeVisible();
+
+  await keys('Shift+Tab');
+  await expect(alice.messages.first()).toBeFocused();
+  await keys('Enter');
+  await expect(page.getByRole('menuitem', { name: 'Reply' })).toBeFocused();
+  await alice.shot('keyboard-1-menu');
+  await keys('Escape');
+  await expect(alice.messages.first()).toBeFocused();
+  await keys('r');
+  await expect(alice.field).toBeFocused();
+  await page.keyboard.type('a reply');
+  await alice.shot('keyboard-2-reply');
+  await keys('Enter');
+  await expect(alice.messages.last().getByRole('button', { name: 'Reply to Alice' })).toBeVisible();
+  await expect(alice.texts.last()).toHaveText('a reply');
+  await alice.shot('keyboard-3-replied');
+
+  await keys('Alt+ArrowDown');
+  await expect(page.getByRole('region', { name: 'lobby' })).toBeVisible();
+});
+
+test('Enter during a composition sends nothing', async ({ alice }) => {
+  await alice.open('keyboard');
+  const before = await alice.messages.count();
+  await alice.field.focus();
+  const devtools = await alice.page.context().newCDPSession(alice.page);
+  await devtools.send('Input.imeSetComposition', { text: 'ni', selectionStart: 2, selectionEnd: 2 });
+  await alice.field.dispatchEvent('keydown', {
+    key: 'Enter',
+    keyCode: 229,
+    isComposing: true,
+    bubbles: true,
+  });
+  await devtools.send('Input.insertText', { text: '你' });
+  await expect(alice.field).toHaveValue('你');
+  expect(await alice.messages.count()).toBe(before);
+});
+
+test('a draft survives a reload; what is too long is counted, not cut', async ({ alice }) => {
+  await alice.open('lobby');
+  await alice.field.fill('a draft');
+  await alice.page.reload();
+  await expect(alice.field).toHaveValue('a draft');
+  await alice.field.fill('x'.repeat(4010));
+  await expect(alice.page.getByText('10 too many')).toBeVisible();
+  await expect(alice.page.getByRole('button', { name: 'Send' })).toHaveAttribute('aria-disabled', 'true');
+  await alice.field.press('Enter');
+  await expect(alice.field).toHaveValue('x'.repeat(4010));
+  await alice.field.fill('👍'.repeat(3900));
+  await expect(alice.page.getByText('100 left')).toBeVisible();
+  await alice.shot('composer-left');
+  await alice.field.fill('');
+});
+
+test('another room’s messages raise its badge, the title and the event', async ({ alice, site }) => {
+  await alice.open('garden');
+  await alice.open('board');
+  await alice.page.evaluate(() => {
+    const counts: number[] = [];
+    Object.assign(globalThis, { counts });
+    document.addEventListener('php-chat:unread', (event) => counts.push((event as CustomEvent).detail.count));
+  });
+  // What other tests wrote in other rooms is unread too.
+  const before = Number(/^\((\d+)\)/.exec(await alice.page.title())?.[1] ?? 0);
+  await seed(site, 'carol', 'garden', ['news', 'more news']);
+  await expect(alice.page.getByRole('button', { name: /garden.* 2 unread/ })).toBeVisible();
+  await expect(alice.page).toHaveTitle(new RegExp(`^\\(${before + 2}\\) Chat`));
+  await alice.shot('badge');
+  await alice.open('garden');
+  await expect(alice.page.getByRole('separator', { name: 'New' })).toBeInViewport();
+  await alice.shot('new-line');
+  await expect(alice.page).toHaveTitle(before === 0 ? /^Chat/ : new RegExp(`^\\(${before}\\) Chat`));
+  const counts = await alice.page.evaluate(() => (globalThis as unknown as { counts: number[] }).counts);
+  expect(counts.at(-1)).toBe(before);
+  expect(Math.max(...counts)).toBe(before + 2);
+});
+
+/** Another page of the site, that holds nothing but the element and has styles of its own. */
+async function host(person: Person, site: Site, css: string, attributes = ''): Promise<void> {
+  const url = site.host(`<!doctype html><html lang="en"><title>Host</title><style>${css}</style>
+    <script type="module" src="${site.chat.url}/php-chat.js"></script>
+    <php-chat room="lobby" ${attributes}></php-chat>`);
+  await person.page.goto(url);
+  await expect(person.messages.last()).toBeVisible();
+  await expect(person.timeline).not.toHaveAttribute('aria-busy', 'true');
+}
+
+test('the page’s styles end at the element', async ({ alice, visitor, site }) => {
+  await seed(site, 'bob', 'lobby', ['hello', 'https://a.example/x 👍']);
+  const hostile = `* { font: 9px serif !important; display: inline; letter-spacing: 3px; text-transform: uppercase;
+    color: red; line-height: 3; text-align: center; cursor: wait; visibility: visible; white-space: pre }
+    html { font-size: 62.5% } button, article, ul { background: lime; margin: 20px; border: 5px solid }`;
+  const frame = 'php-chat { position: absolute; left: 0; top: 0; width: 900px; height: 600px }';
+  const picture = async (css: string) => {
+    await host(alice, site, css);
+    // Nothing is pointed at, and all is read.
+    await alice.page.mouse.move(1000, 700);
+    await expect(alice.page.getByRole('button', { name: 'lobby', exact: true })).toBeVisible();
+    return alice.page.locator('php-chat').screenshot({ animations: 'disabled' });
+  };
+  const plain = await picture(frame);
+  const changed = await picture(hostile + frame);
+  await alice.shot('hostile-css');
+  expect(await differingPixels(visitor.page, plain, changed)).toBe(0);
+});
+
+test('people above the timeline, where there is no room beside it', async ({ alice }) => {
+  await alice.page.setViewportSize({ width: 800, height: 600 });
+  const people = alice.page.getByRole('complementary', { name: 'Here now' });
+  await expect(people).toBeHidden();
+  await alice.page.getByRole('button', { name: /^Here now/ }).click();
+  await expect(people).toBeVisible();
+  await expect(people.getByRole('button', { name: 'Close' })).toBeFocused();
+  await alice.shot('people-overlay');
+  await alice.page.keyboard.press('Escape');
+  await expect(people).toBeHidden();
+  await expect(alice.page.getByRole('button', { name: /^Here now/ })).toBeFocused();
+});
+
+for (const scheme of ['light', 'dark'] as const) {
+  for (const [width, height] of [
+    [1280, 800],
+    [800, 600],
+    [390, 844],
+    [280, 320],
+  ] as const) {
+    test(`no sideways scrolling: ${width} × ${height}, ${scheme}`, async ({ alice, site }) => {
+      await seed(site, 'bob', 'lobby', [
+        `W${'i'.repeat(200)}`,
+        'https://files.example/plans/2026/spring-market-layout-final-version-revised.pdf',
+      ]);
+      await alice.page.setViewportSize({ width, height });
+      await alice.page.emulateMedia({ colorScheme: scheme });
+      await host(alice, site, 'body { margin: 0 } php-chat { height: 100dvh }');
+      await alice.shot(`size-${width}-${scheme}`);
+      const wide = await alice.page.evaluate(() => {
+        const shadow = document.querySelector('php-chat')?.shadowRoot;
+        return [document.documentElement, ...(shadow?.querySelectorAll('.app, .scroll, .main') ?? [])]
+          .filter((element) => element.scrollWidth > element.clientWidth)
+          .map((element) => element.className);
+      });
+      expect(wide).toEqual([]);
+      if (width < 640) {
+        await alice.page.getByRole('button', { name: /^Back to rooms/ }).click();
+        await expect(alice.page.getByRole('navigation', { name: 'Rooms' })).toBeVisible();
+        await alice.shot(`size-${width}-${scheme}-rooms`);
+      }
+    });
+  }
+}
+
+test('right to left, and French', async ({ alice, site }) => {
+  await seed(site, 'bob', 'lobby', ['سأكون هناك الساعة 4 مع Bob.', 'Bonjour !']);
+  await alice.page.setViewportSize({ width: 800, height: 600 });
+  const css = 'body { margin: 0 } php-chat { height: 100dvh }';
+  await host(alice, site, css, 'dir="rtl" lang="fr" theme="dark"');
+  await expect(alice.page.getByRole('navigation', { name: 'Salons' })).toBeVisible();
+  await alice.page.getByRole('textbox', { name: 'Message pour lobby' }).fill('D’accord');
+  await alice.page.keyboard.press('Enter');
+  await expect(alice.page.getByText('Envoyé', { exact: true })).toBeVisible();
+  await alice.shot('rtl-french-dark');
+});

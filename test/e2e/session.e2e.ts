@@ -1,0 +1,95 @@
+import { expect, Person, test } from './fixtures.ts';
+
+/** All that the page and its storage hold of text. */
+const everything = (person: Person) =>
+  person.page.evaluate(() => {
+    const shadow = document.querySelector('php-chat')?.shadowRoot;
+    const values = [...(shadow?.querySelectorAll('textarea') ?? [])].map((field) => field.value);
+    return [shadow?.textContent ?? '', ...values, JSON.stringify(localStorage), document.title].join('\n');
+  });
+
+test('a logout in one tab ends every tab, and nothing of it stays', async ({ alice, site }) => {
+  await alice.open('logout');
+  await alice.write('a secret');
+  await expect(alice.page.getByText('Sent', { exact: true })).toBeVisible();
+  const context = alice.page.context();
+  const tabs = [new Person(await context.newPage()), new Person(await context.newPage())];
+  for (const tab of tabs) {
+    await tab.page.goto(site.php.url);
+    await tab.open('logout');
+    await expect(tab.message('a secret')).toBeVisible();
+    await tab.field.fill('an unfinished secret');
+  }
+  await alice.page.getByRole('button', { name: 'Log out' }).click();
+  for (const [index, tab] of tabs.entries()) {
+    // At once: while it is still being looked whether the session was only renewed.
+    await expect(tab.message('a secret')).toHaveCount(0);
+    await expect(tab.page.getByRole('heading', { name: 'You are logged out' })).toBeVisible();
+    expect(await everything(tab)).not.toContain('secret');
+    expect(await everything(tab)).not.toContain('Alice');
+    await tab.shot(`logout-tab-${index + 1}`);
+  }
+  const [tab] = tabs;
+  await tab?.page.getByRole('button', { name: 'Log in again' }).click();
+  await expect(tab?.page.getByLabel('User name') ?? alice.page.locator('none')).toBeVisible();
+});
+
+test('a renewed session id goes on without a card', async ({ alice, site }) => {
+  await alice.open('tabs');
+  await alice.write('before the renewal');
+  await expect(alice.page.getByText('Sent', { exact: true })).toBeVisible();
+  await alice.field.fill('half a sentence');
+  const context = alice.page.context();
+  const cookie = (await context.cookies()).find(({ name }) => name === 'PHPSESSID');
+  if (cookie === undefined) throw new Error('no session cookie');
+  const record = await site.memcached.ask(`get sessions/${cookie.value}\r\n`);
+  const bytes = record.split('\r\n')[1] ?? '';
+  await site.memcached.set('sessions/renewed-by-php', Buffer.from(bytes, 'latin1'));
+  await context.addCookies([{ ...cookie, value: 'renewed-by-php' }]);
+  const again = alice.page.waitForEvent('websocket');
+  await site.memcached.delete(`sessions/${cookie.value}`);
+
+  await again;
+  await expect(alice.message('before the renewal')).toBeVisible();
+  await expect(alice.field).toHaveValue('half a sentence');
+  await alice.write('and after it');
+  await expect(alice.texts).toHaveText(['before the renewal', 'and after it']);
+});
+
+test('another user in the same session takes over nothing', async ({ alice, site }) => {
+  await alice.open('board');
+  await alice.write('for Alice’s eyes');
+  await expect(alice.page.getByText('Sent', { exact: true })).toBeVisible();
+  await alice.field.fill('unfinished');
+  const cookie = (await alice.page.context().cookies()).find(({ name }) => name === 'PHPSESSID');
+  await site.memcached.set(
+    `sessions/${cookie?.value}`,
+    JSON.stringify({ user_id: 99, firstname: 'Mallory' }),
+  );
+  await expect(alice.page.getByRole('heading', { name: 'Somebody else is logged in' })).toBeVisible();
+  expect(await everything(alice)).not.toMatch(/eyes|unfinished/);
+  await alice.shot('user-changed');
+});
+
+test('who is not logged in is asked to, with a way there', async ({ visitor, site }) => {
+  await visitor.page.goto(site.chat.url);
+  await expect(visitor.page.getByText('Connecting…')).toBeVisible();
+  await visitor.shot('not-logged-in-1-connecting');
+  await expect(visitor.page.getByRole('heading', { name: 'Please log in' })).toBeVisible();
+  await visitor.shot('not-logged-in-2-card');
+  await visitor.page.getByRole('button', { name: 'Log in again' }).click();
+  await expect(visitor.page.getByLabel('User name')).toBeVisible();
+});
+
+test('a session store that is silent is no logout', async ({ alice, site }) => {
+  await alice.open('lobby');
+  site.memcached.signal('SIGSTOP');
+  try {
+    await alice.page.goto(site.chat.url);
+    await expect(alice.page.getByText(/The login service does not answer/)).toBeVisible();
+    await alice.shot('store-silent');
+  } finally {
+    site.memcached.signal('SIGCONT');
+  }
+  await expect(alice.page.getByText('Connected', { exact: true })).toBeVisible();
+});

@@ -1,0 +1,23 @@
+import { expect, test } from './fixtures.ts';
+
+test('two people log in with PHP and talk both ways', async ({ alice, bob }) => {
+  await alice.open('talk');
+  await bob.open('talk');
+  await alice.shot('talk-1-empty');
+  const texts = [
+    '我十点到，带两箱育苗盆。',
+    '👍',
+    '<script>alert(1)</script><img src=x onerror=alert(2)>',
+    `long ${'word '.repeat(799)}`,
+    'See https://weather.example/orchard-lane, not javascript:alert(3)',
+    'two\nlines',
+  ];
+  for (const [index, text] of texts.entries()) {
+    const [from, to] = index % 2 === 0 ? [alice, bob] : [bob, alice];
+    await from.write(text);
+    await expect(to.texts.nth(index)).toHaveJSProperty('textContent', text);
+    await expect(from.texts.nth(index)).toHaveJSProperty('textContent', text);
+  }
+  await alice.shot('talk-2-alice');
+  await bob.shot('talk-3-bob');
+});
