@@ -1,16 +1,12 @@
-import { once } from 'node:events';
-import { createServer, type IncomingMessage } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
 import { Messages } from './chat/messages.ts';
 import { Presence } from './chat/presence.ts';
 import { Rooms } from './chat/rooms.ts';
 import type { Config } from './config.ts';
 import { openSqliteHistory } from './history/sqlite.ts';
-import { answerError, answerErrorRaw } from './http/answer.ts';
 import { readClientFiles } from './http/client-files.ts';
 import { Metrics } from './http/metrics.ts';
 import { createRoutes } from './http/routes.ts';
+import { openHttpServer } from './http/server.ts';
 import { type Log, QuietLog } from './log.ts';
 import { sessionIdFrom } from './session/cookie.ts';
 import { createSessionReader } from './session/read-session.ts';
@@ -27,10 +23,7 @@ export interface App {
   close(): Promise<void>;
 }
 
-const socketPath = '/socket.io/';
 const clientFolder = new URL('../client/dist/', import.meta.url);
-/** Headers that are slower than this are an attack, or hopeless. */
-const headersTimeout = 10_000;
 
 /** Wires the parts and opens the port. `onFailure`: a part has died that nothing works without. */
 export async function startApp(config: Config, log: Log, onFailure: (error: Error) => void): Promise<App> {
@@ -99,58 +92,20 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
     },
   });
 
-  const server = createServer(
-    { headersTimeout, requestTimeout: 30_000, connectionsCheckingInterval: 1000 },
-    (req, res) => {
-      const url = requestUrl(req);
-      if (url === null) return answerError(res, 'bad_request');
-      if (url.pathname === socketPath) return transport.request(req, res, url);
-      Promise.resolve(routes(req, res, url)).catch((error: unknown) => {
-        log.error({ err: error }, 'an HTTP request failed in a way that was not foreseen');
-        res.destroy();
-      });
-    },
-  );
-  server.on('upgrade', (req: IncomingMessage, socket: Duplex, head: Buffer) => {
-    const url = requestUrl(req);
-    if (url?.pathname === socketPath) transport.upgrade(req, socket, head, url);
-    else answerErrorRaw(socket, url === null ? 'bad_request' : 'not_found');
-  });
-  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
-    if (error.code === 'HPE_HEADER_OVERFLOW') answerErrorRaw(socket, 'header_too_large');
-    else if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') answerErrorRaw(socket, 'request_timeout');
-    else answerErrorRaw(socket, 'bad_request');
-  });
-  const sockets = new Set<Socket>();
-  server.on('connection', (socket: Socket) => {
-    sockets.add(socket);
-    socket.on('close', () => sockets.delete(socket));
-  });
-  server.listen(config.port, config.host);
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
+  const server = await openHttpServer({ ...config, endpoint: transport, routes, log });
 
   return {
     host: config.host,
-    port,
+    port: server.port,
     async close() {
       lifetimes.stop();
       // What was accepted is stored, published and acknowledged before any transport closes.
       await drain.start();
+      // While the port is open: a polling client needs it once more to be told that its connection is closed.
       await transport.close();
-      // Only now: a polling client needs the port once more to be told that its connection is closed.
-      const closed = new Promise((resolve) => server.close(resolve));
-      for (const socket of sockets) socket.destroy();
-      await closed;
+      await server.close();
       reader.close();
       await history.close();
     },
   };
-}
-
-/** Null for a target that is no path: `*`, `//`, or a host where a path should be. */
-function requestUrl(req: IncomingMessage): URL | null {
-  const target = req.url ?? '';
-  if (!target.startsWith('/') || target.startsWith('//')) return null;
-  return URL.canParse(target, 'http://localhost') ? new URL(target, 'http://localhost') : null;
 }

@@ -98,10 +98,12 @@ function send(req: IncomingMessage, res: ServerResponse, status: number, type: s
 /** From this machine itself, not through a proxy on it; or with the key. */
 function mayReadMetrics(req: IncomingMessage, apiKey: string | undefined): boolean {
   const address = req.socket.remoteAddress?.replace(/^::ffff:/, '') ?? '';
-  const forwarded = Object.keys(req.headers).some(
-    (name) => name === 'forwarded' || name.startsWith('x-forwarded-'),
+  // A page could point a name of its own here and read the answer; it cannot choose the name `localhost`.
+  const named = /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?$/i.test(req.headers.host ?? '');
+  const forwarded = Object.keys(req.headers).some((name) =>
+    /^(forwarded|via|x-(forwarded-.*|real-ip))$/.test(name),
   );
-  if (!forwarded && (address === '::1' || address.startsWith('127.'))) return true;
+  if (!forwarded && named && (address === '::1' || address.startsWith('127.'))) return true;
   const given = /^Bearer (.+)$/.exec(req.headers.authorization ?? '')?.[1];
   if (apiKey === undefined || given === undefined) return false;
   // Digests of one length, so that the comparison tells nothing about the key.

@@ -6,6 +6,7 @@ import type { Drain } from './drain.ts';
 interface Binding {
   session: string | null;
   origin: string | undefined;
+  webSocket: boolean;
 }
 
 const loopback = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
@@ -47,16 +48,22 @@ export class Admission {
     if (req.method === 'OPTIONS') return null;
 
     const query = url.searchParams;
+    // Of two equal keys Engine.IO takes the last, others the first: what is checked must be what is used.
+    if (new Set(query.keys()).size !== query.size) return 'bad_request';
+    // JSONP is a script that any page can include, and no client of today needs it.
+    if (query.has('j')) return 'bad_request';
     const transport = query.get('transport');
     if (query.get('EIO') !== '4' || transport !== (upgrade ? 'websocket' : 'polling')) return 'bad_request';
     const sid = query.get('sid');
-    if (sid === null || sid === '') {
+    if (sid === null) {
       if (req.method !== 'GET') return 'bad_request';
       return this.#drain.started ? 'server_draining' : null;
     }
     // The id in the URL is all that Engine.IO asks for; whoever has seen it could go on with the connection.
     const binding = this.#bindings.get(sid);
     if (binding === undefined || (req.method !== 'GET' && req.method !== 'POST')) return 'bad_request';
+    // What began as a WebSocket is one TCP connection for ever: nobody has a reason to come back to it.
+    if (binding.webSocket) return 'bad_request';
     if (binding.session !== this.#sessionId(req.headers.cookie)) return 'session_changed';
     if (
       origin === undefined
@@ -70,8 +77,9 @@ export class Admission {
   }
 
   /** Holds the later requests of a connection to its first one. */
-  bind(sid: string, first: IncomingMessage): void {
-    this.#bindings.set(sid, { session: this.#sessionId(first.headers.cookie), origin: first.headers.origin });
+  bind(sid: string, first: IncomingMessage, webSocket: boolean): void {
+    const { cookie, origin } = first.headers;
+    this.#bindings.set(sid, { session: this.#sessionId(cookie), origin, webSocket });
   }
 
   release(sid: string): void {
@@ -81,6 +89,7 @@ export class Admission {
   /** Lets the page that has been allowed read the answers to its polling. */
   allowReading(req: IncomingMessage, res: ServerResponse): void {
     res.setHeader('Vary', 'Origin');
+    res.setHeader('X-Content-Type-Options', 'nosniff');
     if (req.headers.origin === undefined) return;
     res.setHeader('Access-Control-Allow-Origin', req.headers.origin);
     res.setHeader('Access-Control-Allow-Credentials', 'true');

@@ -49,7 +49,7 @@ export class SocketTransport {
     this.#io.bind(this.#engine);
     this.#engine.on('connection', (conn: EngineSocket) => {
       const { id } = conn as EngineSocket & { id: string };
-      this.#admission.bind(id, conn.request);
+      this.#admission.bind(id, conn.request, conn.transport.name === 'websocket');
       conn.on('close', () => this.#admission.release(id));
     });
   }
@@ -179,6 +179,8 @@ export class SocketTransport {
     socket.on('disconnect', () => {
       release();
       services.rooms.disconnect(member);
+      // A client that only left the namespace would stay connected without a session.
+      socket.conn.close();
     });
     socket.onAny(
       requestListener(services, {

@@ -56,7 +56,9 @@ test('reading back keeps the place while pages come in above', async ({ alice, s
   await anchor.evaluate((element) => element.scrollIntoView({ block: 'start' }));
   const before = await anchor.boundingBox();
   await expect(alice.message('line 101')).toBeAttached();
-  expect((await anchor.boundingBox())?.y).toBeCloseTo(before?.y ?? 0, 0);
+  // Within the pixel to which a browser may round a scroll position.
+  const moved = Number((await anchor.boundingBox())?.y) - Number(before?.y);
+  expect(Math.abs(moved)).toBeLessThanOrEqual(1);
 });
 
 test('a reply shows what it answers, and leads there', async ({ alice, site }) => {

@@ -56,14 +56,21 @@ final class SessionTest extends TestCase
         self::assertEqualsWithDelta(5000, $this->remaining($first->id), 1);
     }
 
-    public function testASessionDestroyedMeanwhileIsNotRevivedByARequestThatOnlyReads(): void
+    /** @dataProvider slowPages */
+    public function testASessionDestroyedMeanwhileIsNotRevived(string $rest): void
     {
         $first = SessionScript::run(null, '$_SESSION["user_id"] = 1');
         $destroy = '$other = new Memcached(); $other->addServer("127.0.0.1", (int) getenv("MEMCACHED_PORT"));'
             . '$other->delete("sessions/" . session_id())';
-        $request = SessionScript::run($first->id, $destroy);
+        $request = SessionScript::run($first->id, "$destroy; $rest");
         self::assertSame('', $request->error);
         self::assertNull($this->stored($first->id));
+    }
+
+    public function slowPages(): iterable
+    {
+        yield 'by a page that only reads' => [''];
+        yield 'by a page that changes something' => ['$_SESSION["cart"] = 3'];
     }
 
     public function testRegenerateAndDeleteMovesTheDataToANewId(): void

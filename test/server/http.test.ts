@@ -14,6 +14,22 @@ beforeAll(async () => {
 });
 afterAll(() => site.close());
 
+/** Sends these bytes and returns the answer, up to the end of its JSON or to the close. */
+function exchange(request: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let text = '';
+    const socket = connect(site.chat.port, '127.0.0.1', () => socket.write(request, 'latin1'));
+    socket.setEncoding('utf8').on('data', (chunk: string) => {
+      text += chunk;
+      const [head = '', body] = text.split('\r\n\r\n');
+      const length = Number(/content-length: (\d+)/i.exec(head)?.[1]);
+      if (body !== undefined && Buffer.byteLength(body) >= length) socket.destroy();
+    });
+    socket.on('close', () => resolve(text));
+    socket.on('error', reject);
+  });
+}
+
 const get = (path: string, init?: RequestInit) => fetch(site.chat.url + path, init);
 
 describe('the chat page and the client', () => {
@@ -84,19 +100,20 @@ describe('everything else is a JSON error', () => {
     ['no HTTP', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc', 400],
     ['headers that never end: after 10 s', 'GET / HTTP/1.1\r\nHost: a\r\nX-Slow: ', 408],
   ])('%s', async (_, request, status) => {
-    const answer = await new Promise<string>((resolve, reject) => {
-      let text = '';
-      const socket = connect(site.chat.port, '127.0.0.1', () => socket.write(request, 'latin1'));
-      socket.setEncoding('utf8').on('data', (chunk: string) => {
-        text += chunk;
-        if (text.includes('}}')) socket.destroy();
-      });
-      socket.on('close', () => resolve(text));
-      socket.on('error', reject);
-    });
+    const answer = await exchange(request);
     expect(answer).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
     expect(answer).toContain('{"error":{"code":');
   });
+});
+
+test.each([
+  ['an absolute address', 'GET http://chat.example/healthz HTTP/1.1\r\nHost: chat.example\r\n\r\n'],
+  [
+    'an offer of HTTP/2, which is passed over',
+    'GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n\r\n',
+  ],
+])('served all the same: %s', async (_, request) => {
+  expect(await exchange(request)).toMatch(/^HTTP\/1\.1 200 [\s\S]*"status":"ok"/);
 });
 
 describe('/metrics', () => {
@@ -113,6 +130,16 @@ describe('/metrics', () => {
       expect(text).toContain(`# TYPE ${name} `);
     }
   });
+
+  test.each([['X-Real-IP: 203.0.113.1'], ['Via: 1.1 proxy'], ['Forwarded: for=203.0.113.1']])(
+    'a proxy is known by %s, and a page by the name that it gave this server',
+    async (header) => {
+      const head = (host: string, more = '') => `GET /metrics HTTP/1.1\r\nHost: ${host}\r\n${more}\r\n`;
+      expect(await exchange(head('127.0.0.1:7070'))).toMatch(/^HTTP\/1\.1 200 /);
+      expect(await exchange(head('127.0.0.1:7070', `${header}\r\n`))).toMatch(/^HTTP\/1\.1 401 /);
+      expect(await exchange(head('rebound.example:7070'))).toMatch(/^HTTP\/1\.1 401 /);
+    },
+  );
 
   test('through a proxy, even one on this machine: with the key only', async () => {
     const forwarded = { 'X-Forwarded-For': '127.0.0.1' };

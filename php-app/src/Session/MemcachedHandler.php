@@ -65,12 +65,15 @@ final class MemcachedHandler extends StrictIdHandler
     protected function store(string $id, string $record, int $lifetime): void
     {
         $this->memcached->set($this->prefix . $id, $record, self::expiry($lifetime));
-        if ($this->memcached->getResultCode() === \Memcached::RES_E2BIG) {
-            // memcached has dropped the old record too: the session is lost, and somebody must hear of it.
-            $bytes = strlen($record);
-            throw new SessionDataError("A session of $bytes bytes is over memcached's item limit (-I).");
+        $this->stored('set', $record);
+    }
+
+    protected function replace(string $id, string $record, int $lifetime): void
+    {
+        $this->memcached->replace($this->prefix . $id, $record, self::expiry($lifetime));
+        if ($this->memcached->getResultCode() !== \Memcached::RES_NOTSTORED) {
+            $this->stored('replace', $record);
         }
-        $this->succeeded('set');
     }
 
     protected function renew(string $id, int $lifetime): void
@@ -87,6 +90,20 @@ final class MemcachedHandler extends StrictIdHandler
         if ($this->memcached->getResultCode() !== \Memcached::RES_NOTFOUND) {
             $this->succeeded('delete');
         }
+    }
+
+    /**
+     * @throws SessionDataError
+     * @throws SessionUnavailable
+     */
+    private function stored(string $command, string $record): void
+    {
+        if ($this->memcached->getResultCode() === \Memcached::RES_E2BIG) {
+            // memcached has dropped the old record too: the session is lost, and somebody must hear of it.
+            $bytes = strlen($record);
+            throw new SessionDataError("A session of $bytes bytes is over memcached's item limit (-I).");
+        }
+        $this->succeeded($command);
     }
 
     private static function expiry(int $lifetime): int

@@ -14,8 +14,8 @@ use PhpSessionChat\ConfigurationError;
  * failed read for an empty session would make PHP hand out a new ID and log the user out for good.
  *
  * The handler takes no lock. Two requests of one session at the same time do not wait for each other, and
- * whichever writes last wins, even over a logout in between. PHP's lazy writes keep that rare: a request
- * that changes nothing only touches its record.
+ * whichever writes last wins. Only a logout is final: a record that was there when a request began and is
+ * gone when it ends is not written again, or the slower page would log its visitor in once more.
  *
  * Call session_write_close() before sending output: an exception at the end of the request comes too late
  * for an error page.
@@ -31,6 +31,9 @@ abstract class StrictIdHandler implements
     /** @var array{string, string}|null ID and record found by validateId(), for the read() that follows */
     private ?array $found = null;
 
+    /** The ID whose record was there when this request read it. */
+    private ?string $existing = null;
+
     private int $lifetime;
 
     /** @return string|null the record, or null when there is none */
@@ -38,6 +41,9 @@ abstract class StrictIdHandler implements
 
     /** @param int $lifetime seconds, at least 1 */
     abstract protected function store(string $id, string $record, int $lifetime): void;
+
+    /** As store(), for a record that was there. One that is gone stays gone, without an error: the session has ended. */
+    abstract protected function replace(string $id, string $record, int $lifetime): void;
 
     /** Renews the lifetime. A record that is gone stays gone, without an error: the session has ended. */
     abstract protected function renew(string $id, int $lifetime): void;
@@ -64,6 +70,7 @@ abstract class StrictIdHandler implements
     final public function close(): bool
     {
         $this->found = null;
+        $this->existing = null;
         return true;
     }
 
@@ -93,12 +100,18 @@ abstract class StrictIdHandler implements
         if ($known !== $id) {
             $record = $this->load($id);
         }
+        $this->existing = $record === null ? null : $id;
         return $record === null || $record === '' ? '' : JsonFormat::toPhp($record);
     }
 
     final public function write(string $id, string $data): bool
     {
-        $this->store($id, JsonFormat::fromPhp($data), $this->lifetime);
+        $record = JsonFormat::fromPhp($data);
+        if ($this->existing === $id) {
+            $this->replace($id, $record, $this->lifetime);
+        } else {
+            $this->store($id, $record, $this->lifetime);
+        }
         return true;
     }
 

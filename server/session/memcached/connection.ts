@@ -15,11 +15,14 @@ const getOpcode = 0;
  * - calls in flight when the connection closed never settled: here they all fail at once;
  * - the events of an old socket touched the state of its successor: here a socket that is no longer the
  *   current one is ignored;
- * - a reply with an unknown number, or that is no reply at all, was passed over: here it ends the connection;
+ * - replies were matched by number alone, and one with an unknown number was passed over: here each must answer
+ *   the oldest question, as memcached does, or the connection ends;
  * - steady traffic kept its time-out from firing: deadlines are the caller's, see MemcachedConnection.
  */
 class HardenedServer extends memjs.Server {
   #socket: Socket | undefined;
+  /** The numbers of the questions that wait for an answer, in their order. */
+  #asked: number[] = [];
 
   constructor(host: string, port: number) {
     super(host, port);
@@ -33,6 +36,7 @@ class HardenedServer extends memjs.Server {
   }
 
   override write(request: Buffer): void {
+    this.#asked.push(request.readUInt32BE(12));
     this.sock(false, (socket) => socket.write(request));
   }
 
@@ -57,7 +61,7 @@ class HardenedServer extends memjs.Server {
         if (
           reply === false ||
           reply.header.opcode !== getOpcode ||
-          !this.responseCallbacks[reply.header.opaque]
+          reply.header.opaque !== this.#asked.shift()
         ) {
           return this.fail(new StoreError('memcached answered something that was not asked'));
         }
@@ -82,6 +86,7 @@ class HardenedServer extends memjs.Server {
   fail(error: Error): void {
     this.#socket?.destroy();
     this.#socket = undefined;
+    this.#asked = [];
     this.error(error);
   }
 }

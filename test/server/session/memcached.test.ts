@@ -123,6 +123,10 @@ describe('a memcached that is not', () => {
   test.each([
     ['something else altogether', Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n')],
     ['an answer to another question', Buffer.from(`8100${'00'.repeat(10)}ffffffff${'00'.repeat(8)}`, 'hex')],
+    [
+      'the answer to the question after it',
+      Buffer.from(`8100${'00'.repeat(10)}00000002${'00'.repeat(8)}`, 'hex'),
+    ],
     ['an answer of 4 GB', Buffer.from(`8100${'00'.repeat(6)}ffffffff${'00'.repeat(12)}`, 'hex')],
     [
       'an answer whose lengths do not add up',

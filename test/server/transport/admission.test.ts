@@ -1,5 +1,6 @@
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { connectChat } from '../../helpers/chat-client.ts';
 import { type ChatServer, startChatServer } from '../../helpers/chat-server.ts';
 import { type ChatSite, startChatSite } from '../../helpers/chat-site.ts';
 
@@ -141,6 +142,11 @@ describe('a request that Engine.IO could not use: 400', () => {
     ['transport=websocket without an upgrade', get('/socket.io/?EIO=4&transport=websocket', {})],
     ['an unknown sid', get(`${handshake}&sid=AAAAAAAAAAAAAAAAAAAA`, {})],
     ['sid=__proto__', get(`${handshake}&sid=__proto__`, {})],
+    ['an empty sid', get(`${handshake}&sid=`, {})],
+    ['two sids, one of them empty', get(`${handshake}&sid=&sid=AAAAAAAAAAAAAAAAAAAA`, {})],
+    ['two transports', get('/socket.io/?EIO=4&transport=polling&transport=websocket', {})],
+    ['two versions', get('/socket.io/?EIO=4&EIO=3&transport=polling', {})],
+    ['JSONP', get(`${handshake}&j=1`, {})],
     ['PUT', get(handshake, {}, 'PUT')],
     ['POST without a sid', get(handshake, {}, 'POST', '40')],
     ['a target that is no path', get('//socket.io/?EIO=4', {})],
@@ -183,6 +189,30 @@ describe('the sid of a connection is no key to it', () => {
       expect((await raw(site.chat, get(path, headers))).status).toBe(403);
     expect((await raw(site.chat, get(path, own, 'POST', '40'))).status).toBe(200);
     expect((await raw(site.chat, get(path, own))).body).toMatch(/^40\{"sid"/);
+  });
+
+  test('nor is it when it stands twice in the address, beside an own one or none', async () => {
+    const Cookie = await site.session(1);
+    const sid = (await begin({ Cookie })).split('&sid=')[1];
+    const own = (await begin({})).split('&sid=')[1];
+    for (const twice of [`sid=&sid=${sid}`, `sid=${own}&sid=${sid}`, `sid=${sid}&sid=${own}`]) {
+      expect((await raw(site.chat, get(`${handshake}&${twice}`, {}))).status).toBe(400);
+      expect((await raw(site.chat, get(`${handshake}&${twice}`, {}, 'POST', '40'))).status).toBe(400);
+      const path = `/socket.io/?EIO=4&transport=websocket&${twice}`;
+      expect((await raw(site.chat, upgrade({}, path))).status).toBe(400);
+    }
+  });
+
+  test('what began as a WebSocket is not to be taken over by another one', async () => {
+    const [, session] = (await site.session(1)).split('=');
+    const native = await connectChat(site.chat.url, null, { auth: { session } });
+    const sid = native.socket.io.engine.id;
+    expect(
+      (await raw(site.chat, upgrade({}, `/socket.io/?EIO=4&transport=websocket&sid=${sid}`))).status,
+    ).toBe(400);
+    expect((await raw(site.chat, get(`${handshake}&sid=${sid}`, {}))).status).toBe(400);
+    expect(native.socket.connected).toBe(true);
+    native.close();
   });
 
   test('other cookies may change, and the origin of a GET may be missing', async () => {

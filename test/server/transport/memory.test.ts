@@ -1,0 +1,22 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { connectChat, newClientId } from '../../helpers/chat-client.ts';
+import { type ChatSite, startChatSite } from '../../helpers/chat-site.ts';
+
+let site: ChatSite;
+beforeAll(async () => {
+  // With less than the answers of this test would take, were they kept.
+  site = await startChatSite({ NODE_OPTIONS: '--max-old-space-size=64' });
+});
+afterAll(() => site.close());
+
+test('a connection that sends for hours keeps nothing of what it has sent', async () => {
+  const client = await connectChat(site.chat.url, await site.session(1));
+  await client.request('room:join', { room: 'lobby' });
+  const message = { room: 'lobby', text: 'x'.repeat(4000), clientId: newClientId() };
+  // A repeat each, so that neither the disk nor this test's own memory grows.
+  for (let n = 0; n < 300; n++) {
+    await Promise.all(Array.from({ length: 100 }, () => client.request('message:send', message)));
+  }
+  expect((await fetch(`${site.chat.url}/healthz`)).status).toBe(200);
+  client.close();
+});
