@@ -26,7 +26,7 @@ test.each<[string, RegExp]>([
   ['server/chat', /^server\/(?!chat\/|history\/history\.ts|errors\.ts|events\.ts)/],
   ['server/chat', /^(socket\.io|engine\.io|node:)/],
   ['server/history', /^server\/(?!history\/|errors\.ts|events\.ts)/],
-  ['server/http', /^server\/(?!http\/|errors\.ts)/],
+  ['server/http', /^server\/(?!http\/|errors\.ts|log\.ts)/],
   ['server/transport', /^server\/(history\/|session\/(stores|memcached|formats)\/)/],
 ])('%s imports nothing that matches %s', (folder, forbidden) => {
   const found = filesIn(folder, /\.ts$/).flatMap((file) =>
