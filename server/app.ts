@@ -14,6 +14,7 @@ import { openStore } from './session/store.ts';
 import { Admission } from './transport/admission.ts';
 import { Drain } from './transport/drain.ts';
 import { Lifetimes } from './transport/lifetime.ts';
+import { RateLimit } from './transport/limits.ts';
 import { SocketTransport } from './transport/socket.ts';
 
 export interface App {
@@ -46,7 +47,15 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
     userName: config.userName,
   });
   const admission = new Admission(config, (header) => sessionIdFrom(header, config.sessionName), drain);
-  const transport = new SocketTransport({ admission, onRefusal: (code) => metrics.refusals.inc({ code }) });
+  const transport = new SocketTransport({
+    ...config,
+    admission,
+    onRefusal: (code) => metrics.refusals.inc({ code }),
+    onBreach: (reason) => {
+      metrics.closed.inc({ reason });
+      quiet.warn(`closed ${reason}`, { reason }, 'a connection was closed by force');
+    },
+  });
   const presence = new Presence((change) => transport.publish(change.room, 'presence:changed', change));
   const rooms = await Rooms.open(
     history,
@@ -72,6 +81,7 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
   const services = {
     rooms,
     messages,
+    limits: { requests: new RateLimit(config.limitRequests), sends: new RateLimit(config.limitSend) },
     log,
     quiet,
     drain,

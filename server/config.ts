@@ -23,6 +23,43 @@ const duration = z
   })
   .pipe(z.int().min(10).max(86_400_000));
 
+/** `20/10s`: so many in so much time; `0` for no limit. */
+const rate = z.union([
+  z.literal('0').transform(() => ({ count: 0, ms: 0 })),
+  z
+    .string()
+    .regex(/^[1-9]\d{0,6}\/[^/]+$/)
+    .refine((value) => duration.safeParse(value.split('/')[1]).success)
+    .transform((value) => {
+      const [count, time = ''] = value.split('/');
+      return { count: Number(count), ms: duration.parse(time) };
+    }),
+]);
+
+const count = z
+  .string()
+  .regex(/^\d{1,7}$/)
+  .transform(Number);
+
+const bytes = { KB: 1024, MB: 1024 * 1024 };
+
+/** `512KB`, `1MB`; `0` for no limit. */
+const size = z
+  .string()
+  .regex(/^(0|\d{1,5}(KB|MB))$/)
+  .transform((value) => Number.parseInt(value, 10) * (bytes[value.slice(-2) as keyof typeof bytes] ?? 0));
+
+/** An address, or a range of them as CIDR. */
+const network = z.string().refine((value) => {
+  const [address = '', bits, ...rest] = value.split('/');
+  const family = isIP(address);
+  return (
+    family !== 0 &&
+    rest.length === 0 &&
+    (bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128)))
+  );
+});
+
 const origin = z.string().refine((value) => {
   if (!URL.canParse(value)) return false;
   const url = new URL(value);
@@ -119,6 +156,17 @@ const settings = {
     }),
     'the path of a file that holds a key of 16 characters or more, without blanks',
   ],
+  CHAT_TRUSTED_PROXIES: [
+    '',
+    list.pipe(z.array(network)),
+    'addresses or ranges such as 10.0.0.0/8, separated by commas',
+  ],
+  CHAT_LIMIT_SEND: ['20/10s', rate, 'a rate such as 20/10s, or 0'],
+  CHAT_LIMIT_REQUESTS: ['200/10s', rate, 'a rate such as 200/10s, or 0'],
+  CHAT_LIMIT_CONNECT_ADDRESS: ['300/10s', rate, 'a rate such as 300/10s, or 0'],
+  CHAT_LIMIT_CONNECTIONS_ADDRESS: ['200', count, 'a number, or 0'],
+  CHAT_LIMIT_CONNECTIONS_USER: ['20', count, 'a number, or 0'],
+  CHAT_LIMIT_QUEUE: ['1MB', size, 'a size such as 512KB or 1MB, or 0'],
   CHAT_LIMIT_TEXT: [
     '4000',
     z
@@ -179,6 +227,13 @@ export function readConfig(env: NodeJS.ProcessEnv) {
     loginUrl: value.CHAT_LOGIN_URL,
     rooms: value.CHAT_ROOMS,
     apiKey: value.CHAT_API_KEY || value.CHAT_API_KEY_FILE || undefined,
+    trustedProxies: value.CHAT_TRUSTED_PROXIES,
+    limitSend: value.CHAT_LIMIT_SEND,
+    limitRequests: value.CHAT_LIMIT_REQUESTS,
+    limitConnectAddress: value.CHAT_LIMIT_CONNECT_ADDRESS,
+    limitConnectionsAddress: value.CHAT_LIMIT_CONNECTIONS_ADDRESS,
+    limitConnectionsUser: value.CHAT_LIMIT_CONNECTIONS_USER,
+    limitQueue: value.CHAT_LIMIT_QUEUE,
     limitText: value.CHAT_LIMIT_TEXT,
     logLevel: value.CHAT_LOG_LEVEL,
   });

@@ -10,6 +10,7 @@ export const requestErrors = {
   unknown_message: 'There is no such message in this room.',
   not_joined: 'Join the room on this connection first.',
   conflict: 'This clientId was already used for another text in this room.',
+  rate_limited: 'This is more than one user may do. Try again after retryAfterMs.',
   storage_unavailable: 'Messages cannot be stored at the moment. Try again.',
   storage_full: 'There is no room left to store messages. Try again later.',
   server_draining: 'This server is going away. Connect again.',
@@ -20,6 +21,10 @@ export const requestErrors = {
 export const connectErrors = {
   unauthorized: { retryable: false, message: 'Nobody is logged in with this session.' },
   session_invalid: { retryable: false, message: 'The session cannot be read as this server is configured.' },
+  rate_limited: {
+    retryable: true,
+    message: 'This user has too many connections open. Close one, or try again later.',
+  },
   session_store_unavailable: { retryable: true, message: 'The session store does not answer. Try again.' },
   server_draining: { retryable: true, message: 'This server is going away. Connect again.' },
   internal: { retryable: true, message: 'The server failed. The operator finds the cause in its log.' },
@@ -39,6 +44,11 @@ export const httpErrors = {
   not_found: { status: 404, message: 'There is nothing at this address.' },
   method_not_allowed: { status: 405, message: 'This address does not take that method.' },
   request_timeout: { status: 408, message: 'The request took too long to arrive.' },
+  rate_limited: {
+    status: 429,
+    message: 'There are too many connections from this address. Try again later.',
+  },
+  too_large: { status: 413, message: 'The body of the request is too large.' },
   header_too_large: { status: 431, message: 'The request headers are too large.' },
   client_not_built: {
     status: 503,
@@ -54,10 +64,13 @@ export type HttpErrorCode = keyof typeof httpErrors;
 /** A refusal that the asking client gets to see: its code, and nothing of its cause. */
 export class RequestError extends Error {
   readonly code: RequestErrorCode;
+  /** With `rate_limited`: milliseconds after which the same request would not be refused for it. */
+  readonly retryAfterMs: number | undefined;
 
-  constructor(code: RequestErrorCode, detail?: string, options?: ErrorOptions) {
+  constructor(code: RequestErrorCode, detail?: string, options?: ErrorOptions & { retryAfterMs?: number }) {
     super(detail ?? requestErrors[code], options);
     this.name = 'RequestError';
     this.code = code;
+    this.retryAfterMs = options?.retryAfterMs;
   }
 }

@@ -1,6 +1,6 @@
 import { RequestError } from '../errors.ts';
-import type { Answers, RequestPayload } from '../events.ts';
-import type { History } from '../history/history.ts';
+import type { Answers, Message, RequestPayload } from '../events.ts';
+import type { History, NewMessage } from '../history/history.ts';
 import type { Member } from './member.ts';
 import type { Rooms } from './rooms.ts';
 
@@ -17,21 +17,24 @@ export class Messages {
     this.#maxText = maxText;
   }
 
-  /** Resolves when the message is durable; it has been published by then. */
-  async send(member: Member, payload: RequestPayload<'message:send'>): Promise<Answers['message:send']> {
-    const { room, text, clientId, replyTo } = payload;
+  /** @throws RequestError when this member may not send this, whatever the limits and the storage say */
+  check(member: Member, { room, text }: RequestPayload<'message:send'>): void {
     checkText(text, this.#maxText);
     this.#rooms.readable(room);
     if (!member.joined.has(room)) throw new RequestError('not_joined');
-    const message = await this.#history.append({
-      room,
-      clientId,
-      user: member.user,
-      text,
-      ...(replyTo === undefined ? {} : { replyTo }),
-      sentAt: Date.now(),
-    });
-    return { message };
+  }
+
+  /** Resolves when the message is durable; it has been published by then. */
+  send(
+    member: Member,
+    payload: RequestPayload<'message:send'>,
+  ): Promise<Answers['message:send'] & { repeated: boolean }> {
+    return this.#history.append(newMessage(member, payload));
+  }
+
+  /** The stored message when this is a repeat, else null; a repeat is answered even to who is limited. */
+  repeatOf(member: Member, payload: RequestPayload<'message:send'>): Promise<Message | null> {
+    return this.#history.repeatOf(newMessage(member, payload));
   }
 
   async history({
@@ -43,6 +46,18 @@ export class Messages {
     const upTo = before === undefined ? lastSeq : Math.min(before - 1, lastSeq);
     return this.#history.newest(room, upTo, limit);
   }
+}
+
+function newMessage(member: Member, payload: RequestPayload<'message:send'>): NewMessage {
+  const { room, text, clientId, replyTo } = payload;
+  return {
+    room,
+    clientId,
+    user: member.user,
+    text,
+    ...(replyTo === undefined ? {} : { replyTo }),
+    sentAt: Date.now(),
+  };
 }
 
 /** @throws RequestError `bad_request` or `too_long` */

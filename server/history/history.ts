@@ -49,7 +49,12 @@ export interface History {
    * Codes: `conflict` (same clientId, other text or replyTo), `unknown_room`, `unknown_message` (replyTo names
    * none).
    */
-  append(message: NewMessage): Promise<Message>;
+  append(message: NewMessage): Promise<{ message: Message; repeated: boolean }>;
+  /**
+   * What `append` would give if this is a repeat, or null: stores nothing in any case.
+   * Codes: `conflict`.
+   */
+  repeatOf(message: NewMessage): Promise<Message | null>;
   /**
    * Called once for each stored message, when it is durable and before its `append` resolves, in each room
    * in the order of `rev`.

@@ -4,6 +4,7 @@ import type { NewMessage } from './history.ts';
 /** What the main thread asks the two threads of the SQLite history, and what they answer. */
 export type WriteCall =
   | { op: 'append'; message: NewMessage }
+  | { op: 'repeatOf'; message: NewMessage }
   | { op: 'createRooms'; ids: readonly string[] }
   | { op: 'addMember'; room: string; userId: string };
 

@@ -110,6 +110,7 @@ type Result<T> = T extends unknown ? Omit<T, 'id'> : never;
 
 function perform(call: WriteCall, batch: Batch): Result<Outcome> {
   if (call.op === 'append') return append(call.message, batch);
+  if (call.op === 'repeatOf') return repeatOf(call.message, digestOf(call.message)) ?? { value: null };
   if (call.op === 'createRooms') {
     for (const id of call.ids) insertRoom.run(id);
     return { value: undefined };
@@ -121,31 +122,41 @@ function perform(call: WriteCall, batch: Batch): Result<Outcome> {
   return { value: selectReadSeq.get(call.room, call.userId)?.read_seq };
 }
 
+function digestOf({ text, replyTo }: NewMessage): Buffer {
+  return createHmac('sha256', digestKey)
+    .update(`${replyTo ?? ''}\n${text}`)
+    .digest();
+}
+
+/** The stored message of the same clientId, or a conflict with it; undefined when this is no repeat. */
+function repeatOf({ room, user, clientId }: NewMessage, digest: Buffer) {
+  const earlier = selectRepeat.get(room, user.id, clientId);
+  if (earlier === undefined) return undefined;
+  if (!digest.equals(earlier.digest as Uint8Array)) {
+    return { code: 'conflict', detail: 'this clientId was used for another text' } as const;
+  }
+  const value: Message = {
+    id: earlier.id as string,
+    room,
+    seq: earlier.seq as number,
+    rev: earlier.rev as number,
+    clientId,
+    user: { id: user.id, name: earlier.user_name as string },
+    text: earlier.text as string,
+    sentAt: earlier.sent_at as number,
+    ...(earlier.reply_to === null ? {} : { replyTo: earlier.reply_to as number }),
+  };
+  return { value };
+}
+
 function append(message: NewMessage, batch: Batch): Result<Outcome> {
   const { room: roomId, user, clientId, text, replyTo, sentAt } = message;
   const room = batch.room(roomId);
   if (room === undefined) return { code: 'unknown_room', detail: 'there is no such room' };
-  const digest = createHmac('sha256', digestKey)
-    .update(`${replyTo ?? ''}\n${text}`)
-    .digest();
-  const earlier = selectRepeat.get(roomId, user.id, clientId);
-  if (earlier !== undefined) {
-    if (!digest.equals(earlier.digest as Uint8Array)) {
-      return { code: 'conflict', detail: 'this clientId was used for another text' };
-    }
-    return {
-      value: {
-        id: earlier.id as string,
-        room: roomId,
-        seq: earlier.seq as number,
-        rev: earlier.rev as number,
-        clientId,
-        user: { id: user.id, name: earlier.user_name as string },
-        text: earlier.text as string,
-        sentAt: earlier.sent_at as number,
-        ...(earlier.reply_to === null ? {} : { replyTo: earlier.reply_to as number }),
-      } satisfies Message,
-    };
+  const digest = digestOf(message);
+  const repeat = repeatOf(message, digest);
+  if (repeat !== undefined) {
+    return 'code' in repeat ? repeat : { value: { message: repeat.value, repeated: true } };
   }
   if (replyTo !== undefined && replyTo > room.lastSeq) {
     return { code: 'unknown_message', detail: 'replyTo names no message of this room' };
@@ -178,5 +189,5 @@ function append(message: NewMessage, batch: Batch): Result<Outcome> {
   room.head = stored.rev;
   room.changed = true;
   batch.reads.set(JSON.stringify([roomId, user.id]), { room: roomId, userId: user.id, seq: stored.seq });
-  return { value: stored, stored };
+  return { value: { message: stored, repeated: false }, stored };
 }

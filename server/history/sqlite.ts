@@ -38,6 +38,8 @@ export async function openSqliteHistory(options: {
     rooms: () => reader.call({ op: 'rooms' }),
     createRooms: (ids) => writer.call({ op: 'createRooms', ids }),
     append: (message) => writer.call({ op: 'append', message }),
+    // Asked of the writer, since the first one may still be on its way to the disk.
+    repeatOf: (message) => writer.call({ op: 'repeatOf', message }),
     onCommit: (listener) => {
       listeners.push(listener);
     },

@@ -10,6 +10,7 @@ function errorBody(code: HttpErrorCode): string {
 export function answerError(
   res: ServerResponse,
   code: HttpErrorCode,
+  retryAfterMs?: number,
   headers: Record<string, string> = {},
 ): void {
   const body = errorBody(code);
@@ -18,13 +19,14 @@ export function answerError(
     'Content-Length': Buffer.byteLength(body),
     'Cache-Control': 'no-store',
     'X-Content-Type-Options': 'nosniff',
+    ...(retryAfterMs === undefined ? {} : { 'Retry-After': Math.ceil(retryAfterMs / 1000) }),
     ...headers,
   });
   res.end(body);
 }
 
 /** The same answer on a bare connection: a refused upgrade, or a request that could not be parsed. */
-export function answerErrorRaw(socket: Duplex, code: HttpErrorCode): void {
+export function answerErrorRaw(socket: Duplex, code: HttpErrorCode, retryAfterMs?: number): void {
   // The other side may be gone already, which is no concern of anybody's.
   socket.on('error', () => {});
   if (!socket.writable) return void socket.destroy();
@@ -32,6 +34,7 @@ export function answerErrorRaw(socket: Duplex, code: HttpErrorCode): void {
   const { status } = httpErrors[code];
   socket.end(
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: application/json\r\n` +
+      (retryAfterMs === undefined ? '' : `Retry-After: ${Math.ceil(retryAfterMs / 1000)}\r\n`) +
       `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
     () => socket.destroy(),
   );

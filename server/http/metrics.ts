@@ -9,6 +9,12 @@ export class Metrics {
     labelNames: ['code'],
     registers: [this.#registry],
   });
+  readonly closed = new Counter({
+    name: 'chat_closed_total',
+    help: 'Connections closed by force, by what the client did',
+    labelNames: ['reason'],
+    registers: [this.#registry],
+  });
   readonly requests = new Counter({
     name: 'chat_requests_total',
     help: 'Requests of connected clients, by event and outcome',

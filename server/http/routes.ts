@@ -32,7 +32,7 @@ export function createRoutes(options: {
   apiKey: string | undefined;
   /** What is missing for this server to do its work; empty when nothing is. */
   missing: () => Promise<string[]>;
-}): (req: IncomingMessage, res: ServerResponse, url: URL) => void | Promise<void> {
+}): (req: IncomingMessage, res: ServerResponse, url: URL) => Promise<void> {
   const routes: Record<string, Handler> = {
     // Whether the process answers, whatever state its stores are in.
     '/healthz': (req, res) => answerJson(req, res, 200, { status: 'ok' }),
@@ -43,20 +43,20 @@ export function createRoutes(options: {
     },
     '/metrics': async (req, res) => {
       if (!mayReadMetrics(req, options.apiKey))
-        return answerError(res, 'unauthorized', { 'WWW-Authenticate': 'Bearer' });
+        return answerError(res, 'unauthorized', undefined, { 'WWW-Authenticate': 'Bearer' });
       send(req, res, 200, options.metrics.contentType, await options.metrics.text());
     },
   };
-  return (req, res, { pathname }) => {
+  return async (req, res, { pathname }) => {
     const file = options.files.get(pathname);
     const handler =
       file !== undefined ? serve(file) : Object.hasOwn(routes, pathname) ? routes[pathname] : undefined;
     const known = handler !== undefined || pathname === '/' || pathname === '/php-chat.js';
     if (req.method === 'TRACE' || (known && req.method !== 'GET' && req.method !== 'HEAD')) {
-      return answerError(res, 'method_not_allowed', { Allow: 'GET, HEAD' });
+      return answerError(res, 'method_not_allowed', undefined, { Allow: 'GET, HEAD' });
     }
     if (handler === undefined) return answerError(res, known ? 'client_not_built' : 'not_found');
-    return handler(req, res);
+    await handler(req, res);
   };
 }
 

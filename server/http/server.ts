@@ -15,8 +15,8 @@ const socketPath = '/socket.io/';
 
 /** What is asked for under `/socket.io/`. */
 export interface SocketEndpoint {
-  request(req: IncomingMessage, res: ServerResponse, url: URL): void;
-  upgrade(req: IncomingMessage, socket: Duplex, head: Buffer, url: URL): void;
+  request(req: IncomingMessage, res: ServerResponse, url: URL): Promise<void>;
+  upgrade(req: IncomingMessage, socket: Duplex, head: Buffer, url: URL): Promise<void>;
 }
 
 export interface HttpServer {
@@ -29,7 +29,7 @@ export async function openHttpServer(options: {
   host: string;
   port: number;
   endpoint: SocketEndpoint;
-  routes: (req: IncomingMessage, res: ServerResponse, url: URL) => void | Promise<void>;
+  routes: (req: IncomingMessage, res: ServerResponse, url: URL) => Promise<void>;
   log: Log;
 }): Promise<HttpServer> {
   const { endpoint, routes, log } = options;
@@ -43,16 +43,20 @@ export async function openHttpServer(options: {
   server.on('request', (req, res) => {
     const url = requestUrl(req);
     if (url === null) return answerError(res, 'bad_request');
-    if (url.pathname === socketPath) return endpoint.request(req, res, url);
-    Promise.resolve(routes(req, res, url)).catch((error: unknown) => {
+    const answering = url.pathname === socketPath ? endpoint.request(req, res, url) : routes(req, res, url);
+    answering.catch((error: unknown) => {
       log.error({ err: error }, 'an HTTP request failed in a way that was not foreseen');
       res.destroy();
     });
   });
   server.on('upgrade', (req, socket, head) => {
     const url = requestUrl(req);
-    if (url?.pathname === socketPath) endpoint.upgrade(req, socket, head, url);
-    else answerErrorRaw(socket, url === null ? 'bad_request' : 'not_found');
+    if (url?.pathname !== socketPath)
+      return answerErrorRaw(socket, url === null ? 'bad_request' : 'not_found');
+    endpoint.upgrade(req, socket, head, url).catch((error: unknown) => {
+      log.error({ err: error }, 'an upgrade failed in a way that was not foreseen');
+      socket.destroy();
+    });
   });
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     if (error.code === 'HPE_HEADER_OVERFLOW') answerErrorRaw(socket, 'header_too_large');

@@ -1,6 +1,18 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { BlockList } from 'node:net';
 import type { HttpErrorCode } from '../errors.ts';
+import { limitKey, trustedProxies } from './address.ts';
 import type { Drain } from './drain.ts';
+import { OpenLimit, type Rate, RateLimit } from './limits.ts';
+
+/** `retryAfterMs` goes with `rate_limited`. */
+export interface Refusal {
+  code: HttpErrorCode;
+  retryAfterMs?: number;
+}
+
+/** For who has too many connections open: one may be closed any time, so this is a guess. */
+const tryAgainAfter = 5000;
 
 /** What the later requests of a connection are held to, since they are not authenticated again. */
 interface Binding {
@@ -23,11 +35,22 @@ export class Admission {
   readonly #nativeClients: boolean;
   readonly #sessionId: (cookieHeader: string | undefined) => string | null;
   readonly #bindings = new Map<string, Binding>();
+  readonly #proxies: BlockList;
+  readonly #connects: RateLimit;
+  readonly #open: OpenLimit;
+  /** What gives the place of a connection back, from its first request until it is bound. */
+  readonly #places = new WeakMap<IncomingMessage, () => void>();
   readonly #drain: Drain;
 
   /** @param sessionId the session id in a `Cookie` header, or null */
   constructor(
-    options: { origins: readonly string[]; nativeClients: boolean },
+    options: {
+      origins: readonly string[];
+      nativeClients: boolean;
+      trustedProxies: readonly string[];
+      limitConnectAddress: Rate;
+      limitConnectionsAddress: number;
+    },
     sessionId: (cookieHeader: string | undefined) => string | null,
     drain: Drain,
   ) {
@@ -36,10 +59,27 @@ export class Admission {
     this.#hosts = new Set(options.origins.map(schemeAndHost));
     this.#nativeClients = options.nativeClients;
     this.#sessionId = sessionId;
+    this.#proxies = trustedProxies(options.trustedProxies);
+    this.#connects = new RateLimit(options.limitConnectAddress);
+    this.#open = new OpenLimit(options.limitConnectionsAddress);
   }
 
   /** Why a request or upgrade for Engine.IO is refused, or null when it may go on. */
-  refusal(req: IncomingMessage, url: URL, upgrade: boolean): HttpErrorCode | null {
+  async refusal(req: IncomingMessage, url: URL, upgrade: boolean): Promise<Refusal | null> {
+    const code = this.#refusedFor(req, url, upgrade);
+    if (code !== null) return { code };
+    // A connection counts once: with its first request, not with its polls and not with its upgrade.
+    if (req.method === 'OPTIONS' || url.searchParams.get('sid')) return null;
+    const key = limitKey(req, this.#proxies);
+    const retryAfterMs = await this.#connects.take(key);
+    if (retryAfterMs !== null) return { code: 'rate_limited', retryAfterMs };
+    const release = this.#open.take(key);
+    if (release === null) return { code: 'rate_limited', retryAfterMs: tryAgainAfter };
+    this.#places.set(req, release);
+    return null;
+  }
+
+  #refusedFor(req: IncomingMessage, url: URL, upgrade: boolean): HttpErrorCode | null {
     const { origin } = req.headers;
     if (origin !== undefined && !this.#allows(origin, req)) return 'origin_not_allowed';
     // A browser leaves out `Origin` on a GET to its own site only: whatever else lacks it is no browser.
@@ -76,14 +116,25 @@ export class Admission {
     return null;
   }
 
-  /** Holds the later requests of a connection to its first one. */
-  bind(sid: string, first: IncomingMessage, webSocket: boolean): void {
+  /**
+   * Holds the later requests of a connection to its first one, whose place it has.
+   * @returns what is to be called when the connection is closed
+   */
+  bind(sid: string, first: IncomingMessage, webSocket: boolean): () => void {
     const { cookie, origin } = first.headers;
     this.#bindings.set(sid, { session: this.#sessionId(cookie), origin, webSocket });
+    const release = this.#places.get(first);
+    this.#places.delete(first);
+    return () => {
+      this.#bindings.delete(sid);
+      release?.();
+    };
   }
 
-  release(sid: string): void {
-    this.#bindings.delete(sid);
+  /** The first request is over: when no connection has come of it, its place is free again. */
+  over(first: IncomingMessage): void {
+    this.#places.get(first)?.();
+    this.#places.delete(first);
   }
 
   /** Lets the page that has been allowed read the answers to its polling. */

@@ -5,11 +5,14 @@ import { RequestError, requestErrors } from '../errors.ts';
 import { type Answer, type Answers, type RequestName, type RequestPayload, requests } from '../events.ts';
 import type { Log, QuietLog } from '../log.ts';
 import type { Drain } from './drain.ts';
+import type { RateLimit } from './limits.ts';
 import { RequestOrder } from './request-order.ts';
 
 export interface Services {
   rooms: Rooms;
   messages: Messages;
+  /** Of one user, over all of his connections and whatever he does with them. */
+  limits: { requests: RateLimit; sends: RateLimit };
   log: Log;
   quiet: QuietLog;
   drain: Drain;
@@ -24,34 +27,70 @@ export interface Connection {
   unsubscribe(room: string): void;
 }
 
-/** What each request does. `order`: see RequestOrder. */
+/**
+ * What each request does. `order`: see RequestOrder. `check` throws what holds whatever the limits say: a room
+ * that is not there, a room that is not joined.
+ */
 const handlers: {
   [E in RequestName]: {
     order: 'send' | 'join' | 'read';
+    check?(services: Services, connection: Connection, payload: RequestPayload<E>): void;
     run(services: Services, connection: Connection, payload: RequestPayload<E>): Promise<Answers[E]>;
+    /** The answer that is due even to who is over the limit, or null. */
+    runLimited?(
+      services: Services,
+      connection: Connection,
+      payload: RequestPayload<E>,
+    ): Promise<Answers[E] | null>;
   };
 } = {
   'room:list': { order: 'read', run: ({ rooms }, { member }) => rooms.list(member) },
   'room:join': {
     order: 'join',
+    check: readable,
     run: ({ rooms }, connection, payload) =>
       rooms.join(connection.member, payload, () => connection.subscribe(payload.room)),
   },
-  'room:sync': { order: 'read', run: ({ rooms }, _connection, payload) => rooms.sync(payload) },
+  'room:sync': {
+    order: 'read',
+    check: readable,
+    run: ({ rooms }, _connection, payload) => rooms.sync(payload),
+  },
   'room:leave': {
     order: 'join',
+    check: readable,
     run: async ({ rooms }, connection, payload) =>
       rooms.leave(connection.member, payload, () => connection.unsubscribe(payload.room)),
   },
   'message:send': {
     order: 'send',
-    run: ({ messages }, { member }, payload) => messages.send(member, payload),
+    check: ({ messages }, { member }, payload) => messages.check(member, payload),
+    async run({ messages, limits }, { member }, payload) {
+      const retryAfterMs = await limits.sends.take(member.user.id);
+      if (retryAfterMs !== null) {
+        const message = await messages.repeatOf(member, payload);
+        if (message === null) throw new RequestError('rate_limited', undefined, { retryAfterMs });
+        return { message };
+      }
+      const { message, repeated } = await messages.send(member, payload);
+      if (repeated) await limits.sends.giveBack(member.user.id);
+      return { message };
+    },
+    async runLimited({ messages }, { member }, payload) {
+      const message = await messages.repeatOf(member, payload);
+      return message === null ? null : { message };
+    },
   },
   'message:history': {
     order: 'read',
+    check: readable,
     run: ({ messages }, _connection, payload) => messages.history(payload),
   },
 };
+
+function readable({ rooms }: Services, _connection: Connection, { room }: { room: string }): void {
+  rooms.readable(room);
+}
 
 /**
  * The one place through which every event of a connection goes: shape, order, errors. Returns the listener
@@ -74,13 +113,11 @@ export function requestListener(services: Services, connection: Connection) {
     try {
       if (services.drain.started) throw new RequestError('server_draining');
       if (name === 'unknown') throw new RequestError('unknown_event');
-      const { order: kind, run } = handlers[name];
-      const payload = parse(name, args);
       // The table pairs each name with the payload that its schema makes; TypeScript cannot follow that.
-      const task = () =>
-        (run as (s: Services, c: Connection, p: unknown) => Promise<unknown>)(services, connection, payload);
+      const handler = handlers[name] as (typeof handlers)['room:list'];
+      const payload = parse(name, args) as RequestPayload<'room:list'>;
       services.drain.track(
-        order[kind](task).then(
+        order[handler.order](() => carryOut(services, connection, handler, payload)).then(
           (data) => answer({ ok: true, data }),
           (error: unknown) => answer({ ok: false, error: failure(services, name, error) }),
         ),
@@ -89,6 +126,21 @@ export function requestListener(services: Services, connection: Connection) {
       answer({ ok: false, error: failure(services, name, error) });
     }
   };
+}
+
+/** Checks, counts and runs, in the order in which the protocol promises its errors. */
+async function carryOut(
+  services: Services,
+  connection: Connection,
+  handler: (typeof handlers)['room:list'],
+  payload: RequestPayload<'room:list'>,
+): Promise<unknown> {
+  const retryAfterMs = await services.limits.requests.take(connection.member.user.id);
+  handler.check?.(services, connection, payload);
+  if (retryAfterMs === null) return handler.run(services, connection, payload);
+  const due = await handler.runLimited?.(services, connection, payload);
+  if (due) return due;
+  throw new RequestError('rate_limited', undefined, { retryAfterMs });
 }
 
 function parse(name: RequestName, args: unknown[]): unknown {
@@ -126,7 +178,8 @@ function failure(services: Services, event: string, error: unknown) {
       services.quiet.warn(error.code, { code: error.code, event, reason: error.message }, 'a request failed');
       return { code: error.code, message: requestErrors[error.code] };
     }
-    return { code: error.code, message: error.message };
+    const { code, message, retryAfterMs } = error;
+    return { code, message, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
   }
   services.log.error({ err: error, event }, 'a request failed in a way that was not foreseen');
   return { code: 'internal' as const, message: requestErrors.internal };

@@ -10,8 +10,10 @@ import type { ClientToServer, ConnectFailure, RoomSummary, ServerToClient } from
 import { answerError, answerErrorRaw } from '../http/answer.ts';
 import type { LiveSession, SessionReader } from '../session/read-session.ts';
 import type { Admission } from './admission.ts';
+import { type Breach, guard } from './guard.ts';
 import { requestListener, type Services } from './handlers.ts';
 import type { Lifetimes } from './lifetime.ts';
+import { OpenLimit } from './limits.ts';
 
 interface SocketData {
   session: LiveSession;
@@ -35,11 +37,22 @@ export class SocketTransport {
   readonly #io: ChatServer;
   readonly #admission: Admission;
   readonly #onRefusal: (code: string) => void;
-  readonly #connected = new WeakSet<object>();
+  readonly #users: OpenLimit;
+  /** Closes a connection for a breach, by its sid. */
+  readonly #guards = new Map<string, (breach: Breach) => void>();
 
-  constructor(options: { admission: Admission; onRefusal: (code: string) => void }) {
+  constructor(options: {
+    admission: Admission;
+    /** Connections of one user at once. */
+    limitConnectionsUser: number;
+    /** Bytes that may wait for one connection. */
+    limitQueue: number;
+    onRefusal: (code: string) => void;
+    onBreach: (breach: Breach) => void;
+  }) {
     this.#admission = options.admission;
     this.#onRefusal = options.onRefusal;
+    this.#users = new OpenLimit(options.limitConnectionsUser);
     this.#engine = new EngineServer({
       maxHttpBufferSize: maxPacketBytes,
       perMessageDeflate: false,
@@ -47,10 +60,12 @@ export class SocketTransport {
     });
     this.#io = new Server({ connectTimeout, serveClient: false });
     this.#io.bind(this.#engine);
-    this.#engine.on('connection', (conn: EngineSocket) => {
+    // Before Socket.IO's own listener, so that what breaks the rules never reaches it.
+    this.#engine.prependListener('connection', (conn: EngineSocket) => {
       const { id } = conn as EngineSocket & { id: string };
-      this.#admission.bind(id, conn.request, conn.transport.name === 'websocket');
-      conn.on('close', () => this.#admission.release(id));
+      conn.on('close', this.#admission.bind(id, conn.request, conn.transport.name === 'websocket'));
+      this.#guards.set(id, guard(conn, options.limitQueue, options.onBreach));
+      conn.on('close', () => this.#guards.delete(id));
     });
   }
 
@@ -83,13 +98,23 @@ export class SocketTransport {
     this.#io.on('connection', (socket) => this.#welcome(socket, parts));
   }
 
-  request(req: IncomingMessage, res: ServerResponse, url: URL): void {
-    const refusal = this.#admission.refusal(req, url, false);
+  async request(req: IncomingMessage, res: ServerResponse, url: URL): Promise<void> {
+    const refusal = await this.#admission.refusal(req, url, false);
     if (refusal !== null) {
-      this.#onRefusal(refusal);
-      return answerError(res, refusal);
+      this.#onRefusal(refusal.code);
+      return answerError(res, refusal.code, refusal.retryAfterMs);
     }
+    res.on('close', () => this.#admission.over(req));
     this.#admission.allowReading(req, res);
+    const close = this.#guards.get(url.searchParams.get('sid') ?? '');
+    if (Number(req.headers['content-length']) > maxPacketBytes) {
+      close?.('too_large');
+      return answerError(res, 'too_large', undefined, { Connection: 'close' });
+    }
+    // A body that does not tell its length is measured by Engine.IO, which goes on with the connection.
+    res.on('finish', () => {
+      if (res.statusCode === 413) close?.('too_large');
+    });
     if (req.method === 'OPTIONS') {
       res.writeHead(204).end();
       return;
@@ -97,12 +122,13 @@ export class SocketTransport {
     this.#engine.handleRequest(req as Parameters<EngineServer['handleRequest']>[0], res);
   }
 
-  upgrade(req: IncomingMessage, socket: Duplex, head: Buffer, url: URL): void {
-    const refusal = this.#admission.refusal(req, url, true);
+  async upgrade(req: IncomingMessage, socket: Duplex, head: Buffer, url: URL): Promise<void> {
+    const refusal = await this.#admission.refusal(req, url, true);
     if (refusal !== null) {
-      this.#onRefusal(refusal);
-      return answerErrorRaw(socket, refusal);
+      this.#onRefusal(refusal.code);
+      return answerErrorRaw(socket, refusal.code, refusal.retryAfterMs);
     }
+    socket.on('close', () => this.#admission.over(req));
     this.#engine.handleUpgrade(req as Parameters<EngineServer['handleUpgrade']>[0], socket, head);
   }
 
@@ -129,12 +155,6 @@ export class SocketTransport {
       services.quiet.warn(kind, { code: refused.code, reason }, 'a connection was refused');
       return refused;
     };
-    // Each CONNECT costs a look-up in the store, so a connection gets one.
-    if (this.#connected.has(conn)) {
-      conn.close(true);
-      return refuse({ code: 'unauthorized' }, 'a second CONNECT');
-    }
-    this.#connected.add(conn);
     if (services.drain.started) return refuse({ code: 'server_draining' }, 'draining');
     const { session: given } = socket.handshake.auth;
     if (given !== undefined && conn.transport.name !== 'websocket') {
@@ -149,6 +169,10 @@ export class SocketTransport {
         ? await reader.fromCookie(socket.handshake.headers.cookie)
         : await reader.fromId(given);
     if ('code' in session) return refuse({ code: session.code }, session.reason, session.kind);
+    const release = this.#users.take(session.user.id);
+    if (release === null) return refuse({ code: 'rate_limited' }, 'too many connections of one user');
+    if (conn.readyState === 'open') conn.once('close', release);
+    else release();
     const member: Member = { user: session.user, joined: new Set(), gone: false };
     socket.data = { session, member, rooms: (await services.rooms.list(member)).rooms };
     return null;

@@ -17,12 +17,22 @@ export function historyFolder(): { url: string; path: string; remove(): void } {
   return { url: `sqlite:${path}`, path, remove: () => rmSync(folder, { recursive: true, force: true }) };
 }
 
+/** All tests come from one address and send as fast as they can: those that are about limits set their own. */
+const noLimits = {
+  CHAT_LIMIT_SEND: '0',
+  CHAT_LIMIT_REQUESTS: '0',
+  CHAT_LIMIT_CONNECT_ADDRESS: '0',
+  CHAT_LIMIT_CONNECTIONS_ADDRESS: '0',
+  CHAT_LIMIT_CONNECTIONS_USER: '0',
+};
+
 /** The chat server as a process of its own, ready when its log says `listening`; its history ends with it. */
 export async function startChatServer(env: NodeJS.ProcessEnv, cwd = root): Promise<ChatServer> {
   const history = env.CHAT_HISTORY === undefined ? historyFolder() : undefined;
   const child = startChild(process.execPath, ['server/main.ts'], {
     cwd,
     env: {
+      ...noLimits,
       PATH: process.env.PATH,
       CHAT_HOST: '127.0.0.1',
       CHAT_PORT: '0',

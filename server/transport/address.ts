@@ -1,0 +1,54 @@
+import type { IncomingMessage } from 'node:http';
+import { BlockList, isIP, isIPv6 } from 'node:net';
+
+/** The addresses whose `X-Forwarded-For` counts. */
+export function trustedProxies(ranges: readonly string[]): BlockList {
+  const list = new BlockList();
+  for (const range of ranges) {
+    const [address = '', bits] = range.split('/');
+    const family = isIPv6(address) ? 'ipv6' : 'ipv4';
+    if (bits === undefined) list.addAddress(address, family);
+    else list.addSubnet(address, Number(bits), family);
+  }
+  return list;
+}
+
+/**
+ * What limits by address count by: the client's address, of IPv6 its /64, since that is what one customer gets.
+ *
+ * `X-Forwarded-For` is read from its end: each proxy that is trusted says whom it got the request from, and
+ * what stands before the first that is not trusted anybody can have written.
+ */
+export function limitKey(req: IncomingMessage, proxies: BlockList): string {
+  let address = plain(req.socket.remoteAddress ?? '');
+  const header = req.headers['x-forwarded-for'];
+  const hops = (Array.isArray(header) ? header.join(',') : (header ?? '')).split(',');
+  while (isTrusted(address, proxies)) {
+    const hop = plain(hops.pop()?.trim() ?? '');
+    if (isIP(hop) === 0) break;
+    address = hop;
+  }
+  return isIPv6(address) ? network64(address) : address;
+}
+
+function isTrusted(address: string, proxies: BlockList): boolean {
+  return isIP(address) !== 0 && proxies.check(address, isIPv6(address) ? 'ipv6' : 'ipv4');
+}
+
+/** An IPv4 address that arrived on an IPv6 socket is the same client. */
+function plain(address: string): string {
+  return address.replace(/^::ffff:(?=\d+\.)/i, '').replace(/^\[(.*)\]$/, '$1');
+}
+
+/** The first four groups of an IPv6 address, written in full. */
+function network64(address: string): string {
+  const [before = '', after] = address.split('%')[0]?.split('::') ?? [];
+  const head = before === '' ? [] : before.split(':');
+  const tail = after === undefined || after === '' ? [] : after.split(':');
+  const missing = after === undefined ? 0 : Math.max(0, 8 - head.length - tail.length);
+  const groups = [...head, ...Array<string>(missing).fill('0'), ...tail];
+  return `${groups
+    .slice(0, 4)
+    .map((group) => Number.parseInt(group, 16).toString(16))
+    .join(':')}::/64`;
+}

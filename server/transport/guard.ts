@@ -1,0 +1,121 @@
+import type { Socket } from 'node:net';
+import type { Socket as EngineSocket } from 'engine.io';
+
+/** Why a connection was closed by force; a label of the metrics. */
+export type Breach = 'second_connect' | 'malformed' | 'too_large' | 'slow_reader' | 'ping_flood';
+
+/** Control packets (pongs, probes, WebSocket pings) of one connection in one ping interval: two are usual. */
+const mostControlPackets = 100;
+const pingInterval = 25_000;
+
+/** The parts of Engine.IO's transports that its types leave out. */
+interface Wire {
+  /** ws's WebSocket. `bufferedAmount`: bytes that it and the TCP socket have not handed to the kernel. */
+  socket?: {
+    bufferedAmount: number;
+    on(event: 'ping', listener: () => void): void;
+    on(event: 'error', listener: (error: { code?: string }) => void): void;
+    terminate(): void;
+  };
+  /** The answer to the pending poll. */
+  res?: { socket: Socket | null } | null;
+}
+
+/**
+ * Holds one Engine.IO connection to what a client may do to it: one CONNECT, packets as they should be, few
+ * control packets, and not more waiting for it than `maxQueue` bytes (0: any). To be called before Socket.IO
+ * gets hold of the connection.
+ * @param onBreach told once a connection, when it is closed for that
+ * @returns closes the connection for a breach that was seen elsewhere
+ */
+export function guard(
+  conn: EngineSocket,
+  maxQueue: number,
+  onBreach: (breach: Breach) => void,
+): (breach: Breach) => void {
+  let told = false;
+  let connects = 0;
+  let control = 0;
+  let windowEnds = performance.now() + pingInterval;
+  /** Set while Socket.IO handles a packet: what makes it close the connection then is that packet. */
+  let handling = false;
+  /** Bytes in Engine.IO's own buffer, which it empties whole into the transport. */
+  let buffered = 0;
+  let measuring = false;
+  /** The connection that took the last answer to a poll: a client may ask and not read. */
+  let polled: Socket | null | undefined;
+
+  const wire = (): Wire => conn.transport as unknown as Wire;
+  const waiting = (): number => buffered + (wire().socket?.bufferedAmount ?? polled?.writableLength ?? 0);
+  const tell = (breach: Breach): void => {
+    if (told) return;
+    told = true;
+    onBreach(breach);
+  };
+  const close = (breach: Breach): void => {
+    tell(breach);
+    const { socket } = wire();
+    // close() alone stays "closing" until the other side has taken everything, and keeps all of it until then.
+    conn.close(true);
+    socket?.terminate();
+    polled?.destroy();
+  };
+  const countControl = (): void => {
+    const now = performance.now();
+    if (now > windowEnds) {
+      control = 0;
+      windowEnds = now + pingInterval;
+    }
+    if (++control > mostControlPackets) close('ping_flood');
+  };
+  const watchWire = (): void => {
+    const { socket } = wire();
+    socket?.on('ping', countControl);
+    socket?.on('error', ({ code }) => {
+      if (code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH') tell('too_large');
+      else if (code?.startsWith('WS_ERR_')) tell('malformed');
+    });
+  };
+
+  conn.on('packet', ({ type, data }: { type: string; data?: unknown }) => {
+    if (type === 'message') {
+      handling = true;
+      // Each CONNECT costs a look-up in the store, whichever namespace it names.
+      if (typeof data === 'string' && data.startsWith('0') && ++connects > 1) close('second_connect');
+    } else if (type === 'error') close('malformed');
+    else countControl();
+  });
+  // After Socket.IO's own listener, which it adds in this turn.
+  queueMicrotask(() => {
+    conn.on('data', () => {
+      handling = false;
+      if (conn.readyState !== 'open') close('malformed');
+    });
+  });
+  conn.on('close', (reason: string) => {
+    if (handling) tell('malformed');
+    // Nobody is there to take what is still queued: a stopped client, a cut cable.
+    if (reason === 'ping timeout') wire().socket?.terminate();
+  });
+  conn.on('packetCreate', ({ data }: { data?: unknown }) => {
+    buffered += typeof data === 'string' ? Buffer.byteLength(data) : data instanceof Buffer ? data.length : 0;
+    if (maxQueue === 0 || measuring || waiting() <= maxQueue) return;
+    // A batch of messages is handed over in one turn, before anything of it can be written. In the next turn the
+    // kernel has taken the first of it, and Engine.IO hands it the rest; what then waits, waits for the reader.
+    measuring = true;
+    setImmediate(() =>
+      setImmediate(() => {
+        measuring = false;
+        if (waiting() > maxQueue) close('slow_reader');
+      }),
+    );
+  });
+  conn.on('flush', () => {
+    buffered = 0;
+    polled = wire().res?.socket;
+  });
+  conn.on('upgrade', watchWire);
+  // Before ws's errors reach Engine.IO, which does not tell them from a cut cable.
+  watchWire();
+  return close;
+}

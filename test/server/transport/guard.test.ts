@@ -1,0 +1,132 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type ChatClient, connectChat, newClientId } from '../../helpers/chat-client.ts';
+import { type ChatSite, startChatSite } from '../../helpers/chat-site.ts';
+
+let site: ChatSite;
+beforeAll(async () => {
+  site = await startChatSite({ CHAT_LIMIT_QUEUE: '256KB' });
+});
+afterAll(() => site.close());
+
+/** How many connections have been closed for this reason so far. */
+async function closedFor(reason: string): Promise<number> {
+  const text = await (await fetch(`${site.chat.url}/metrics`)).text();
+  return Number(new RegExp(`^chat_closed_total\\{reason="${reason}"\\} (\\d+)`, 'm').exec(text)?.[1] ?? 0);
+}
+
+/** The next client is served, and quickly. */
+async function nextIsServed(): Promise<void> {
+  const began = performance.now();
+  const next = await connectChat(site.chat.url, await site.session(2));
+  await next.request('room:list', {});
+  expect(performance.now() - began).toBeLessThan(1000);
+  next.close();
+}
+
+const engine = (client: ChatClient) =>
+  client.socket.io.engine as unknown as {
+    write(data: string | Buffer): void;
+    transport: { ws: { ping(): void; send(data: string): void } };
+  };
+
+describe('a packet that should not be closes that connection, counted by its reason', () => {
+  test.each<[string, string, string | Buffer]>([
+    ['an event without a name', 'malformed', '2[]'],
+    ['a reserved event', 'malformed', '2["disconnecting"]'],
+    ['broken JSON', 'malformed', '2["room:list",'],
+    ['an unknown type', 'malformed', '9'],
+    ['11 attachments', 'malformed', '511-["a",{"_placeholder":true,"num":0}]'],
+    ['bytes that belong to nothing', 'malformed', Buffer.from([1, 2, 3])],
+    ['a CONNECT_ERROR', 'malformed', '4{"message":"x"}'],
+    ['a second CONNECT', 'second_connect', '0'],
+    ['a CONNECT to another namespace', 'second_connect', '0/admin,'],
+    ['70 KB', 'too_large', `2["room:list",{"a":"${'x'.repeat(70_000)}"}]`],
+  ])('%s: %s', async (_, reason, packet) => {
+    const before = await closedFor(reason);
+    const client = await connectChat(site.chat.url, await site.session(1));
+    engine(client).write(packet);
+    await client.disconnected;
+    await expect.poll(() => closedFor(reason)).toBe(before + 1);
+    await nextIsServed();
+  });
+
+  test('an event before CONNECT, Engine.IO of no kind, bytes that are not UTF-8', async () => {
+    for (const packet of ['42["room:list",{}]', '9', Buffer.from('8184000000004c28fffe', 'hex')]) {
+      const before = await closedFor('malformed');
+      const socket = new WebSocket(
+        `${site.chat.url.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket`,
+      );
+      await new Promise((resolve) => socket.addEventListener('open', resolve));
+      if (typeof packet === 'string') socket.send(packet);
+      else (socket as unknown as { send(data: unknown): void }).send(packet);
+      await new Promise((resolve) => socket.addEventListener('close', resolve));
+      await expect.poll(() => closedFor('malformed')).toBe(before + 1);
+    }
+    await nextIsServed();
+  });
+
+  test('a POST of 70 KB, with and without its length: 413, and the connection is closed', async () => {
+    const cookie = await site.session(1);
+    for (const body of ['x'.repeat(70_000), new Blob(['x'.repeat(70_000)]).stream()]) {
+      const before = await closedFor('too_large');
+      const client = await connectChat(site.chat.url, cookie, { transports: ['polling'] });
+      const { id } = client.socket.io.engine as unknown as { id: string };
+      const answer = await fetch(`${site.chat.url}/socket.io/?EIO=4&transport=polling&sid=${id}`, {
+        method: 'POST',
+        headers: { cookie },
+        body,
+        duplex: 'half',
+      } as RequestInit);
+      expect(answer.status).toBe(413);
+      await client.disconnected;
+      expect(await closedFor('too_large')).toBe(before + 1);
+    }
+    await nextIsServed();
+  });
+});
+
+test('a flood of pings, of WebSocket’s or of Engine.IO’s own, closes that connection', async () => {
+  for (const flood of [
+    (client: ChatClient) => engine(client).transport.ws.ping(),
+    (client: ChatClient) => engine(client).transport.ws.send('3'),
+  ]) {
+    const before = await closedFor('ping_flood');
+    const client = await connectChat(site.chat.url, await site.session(1));
+    for (let n = 0; n < 200; n++) flood(client);
+    await client.disconnected;
+    await expect.poll(() => closedFor('ping_flood')).toBe(before + 1);
+  }
+  await nextIsServed();
+});
+
+describe('a reader that does not read is closed when too much waits for it; the others get everything', () => {
+  test.each([['websocket'], ['polling']])('%s', async (transport) => {
+    const before = await closedFor('slow_reader');
+    const writer = await connectChat(site.chat.url, await site.session(1));
+    const live = await connectChat(site.chat.url, await site.session(2));
+    const slow = await connectChat(site.chat.url, await site.session(3), { transports: [transport] });
+    for (const client of [writer, live, slow]) await client.request('room:join', { room: 'lobby' });
+    if (transport === 'websocket') {
+      (engine(slow).transport.ws as unknown as { _socket: { pause(): void } })._socket.pause();
+    } else {
+      // A polling client that asks no more.
+      (slow.socket.io.engine as unknown as { transport: { _poll(): void } }).transport._poll = () => {};
+    }
+    // More than the cap and whatever the kernel holds for a connection.
+    const total = 2500;
+    let last = 0;
+    for (let sent = 0; sent < total && (await closedFor('slow_reader')) === before; sent += 100) {
+      const answers = await Promise.all(
+        Array.from({ length: 100 }, () =>
+          writer.request('message:send', { room: 'lobby', text: 'x'.repeat(4000), clientId: newClientId() }),
+        ),
+      );
+      last = answers.at(-1)?.message.seq as number;
+    }
+    expect(await closedFor('slow_reader')).toBe(before + 1);
+    await expect.poll(() => live.messages().at(-1)?.seq).toBe(last);
+    const seqs = live.messages().map(({ seq }) => seq);
+    expect(seqs).toEqual(seqs.map((_, i) => (seqs[0] as number) + i));
+    for (const client of [writer, live, slow]) client.close();
+  });
+});

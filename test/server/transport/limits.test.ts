@@ -1,0 +1,213 @@
+import { connect as tcpConnect } from 'node:net';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { type ChatClient, connectChat, newClientId, refusalOf } from '../../helpers/chat-client.ts';
+import { type ChatServer, startChatServer } from '../../helpers/chat-server.ts';
+import { type Memcached, startMemcached } from '../../helpers/memcached.ts';
+
+let memcached: Memcached;
+beforeAll(async () => {
+  memcached = await startMemcached();
+  for (let user = 1; user <= 9; user++) await memcached.set(`sessions/u${user}`, `{"user_id":${user}}`);
+});
+afterAll(() => memcached.stop());
+
+const closing: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close();
+});
+
+async function start(env: NodeJS.ProcessEnv): Promise<ChatServer> {
+  const server = await startChatServer({ CHAT_SESSION_STORE: memcached.url, ...env });
+  closing.push(() => server.stop());
+  return server;
+}
+
+async function connect(server: ChatServer, user: number, options = {}): Promise<ChatClient> {
+  const client = await connectChat(server.url, `PHPSESSID=u${user}`, options);
+  closing.push(() => client.close());
+  return client;
+}
+
+/** The status line, headers and body of one handshake from an address of this machine. */
+function handshake(
+  server: ChatServer,
+  options: { from?: string; headers?: string; upgrade?: boolean; path?: string } = {},
+): Promise<{ status: number; text: string }> {
+  return new Promise((resolve, reject) => {
+    const socket = tcpConnect({
+      port: server.port,
+      host: '127.0.0.1',
+      localAddress: options.from ?? '127.0.0.1',
+    });
+    const transport = options.upgrade ? 'websocket' : 'polling';
+    const upgrade =
+      'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n';
+    socket.write(
+      `GET ${options.path ?? `/socket.io/?EIO=4&transport=${transport}`} HTTP/1.1\r\nHost: chat.example\r\n` +
+        `${options.headers ?? ''}${options.upgrade ? upgrade : ''}\r\n`,
+    );
+    let text = '';
+    const done = () => {
+      socket.destroy();
+      resolve({ status: Number(/^HTTP\/1\.1 (\d+)/.exec(text)?.[1]), text });
+    };
+    socket.setEncoding('utf8').on('data', (piece: string) => {
+      text += piece;
+      if (/\r\n\r\n[\s\S]*\}/.test(text)) done();
+    });
+    socket.on('end', done);
+    socket.on('error', reject);
+    closing.push(() => socket.destroy());
+  });
+}
+
+describe('by address', () => {
+  test('new connections in time: 429 with Retry-After on both transports, other addresses unharmed', async () => {
+    const server = await start({ CHAT_LIMIT_CONNECT_ADDRESS: '5/10s' });
+    for (let n = 0; n < 5; n++) expect((await handshake(server)).status).toBe(200);
+    for (const upgrade of [false, true]) {
+      const refused = await handshake(server, { upgrade });
+      expect(refused.status).toBe(429);
+      expect(refused.text).toMatch(/^Retry-After: ([1-9]|10)\r$/m);
+      expect(refused.text).toContain('{"error":{"code":"rate_limited"');
+    }
+    expect((await handshake(server, { from: '127.0.0.2' })).status).toBe(200);
+    const metrics = await (await fetch(`${server.url}/metrics`)).text();
+    expect(metrics).toContain('chat_refusals_total{code="rate_limited"} 2');
+  });
+
+  test('open at once: a place is free again when a connection closes', async () => {
+    const server = await start({ CHAT_LIMIT_CONNECTIONS_ADDRESS: '3' });
+    const clients = [await connect(server, 1), await connect(server, 2), await connect(server, 3)];
+    expect((await handshake(server)).status).toBe(429);
+    clients[0]?.close();
+    await expect.poll(async () => (await handshake(server)).status).toBe(200);
+  });
+
+  test('a connection counts once: its polls, posts and its upgrade do not', async () => {
+    const server = await start({ CHAT_LIMIT_CONNECT_ADDRESS: '1/1h', CHAT_LIMIT_CONNECTIONS_ADDRESS: '1' });
+    const client = await connect(server, 1, { transports: ['polling', 'websocket'] });
+    if (client.socket.io.engine.transport.name === 'polling') {
+      await new Promise((resolve) => client.socket.io.engine.once('upgrade', resolve));
+    }
+    for (let n = 0; n < 5; n++) await client.request('room:list', {});
+    expect((await handshake(server)).status).toBe(429);
+  });
+
+  test('a handshake that comes to nothing keeps no place', async () => {
+    const server = await start({ CHAT_LIMIT_CONNECTIONS_ADDRESS: '1' });
+    for (let n = 0; n < 5; n++) {
+      expect((await handshake(server, { path: '/socket.io/?EIO=3&transport=polling' })).status).toBe(400);
+      expect(
+        (await handshake(server, { upgrade: true, headers: 'Sec-WebSocket-Version: 99\r\n' })).status,
+      ).toBe(400);
+    }
+    await connect(server, 1);
+  });
+
+  test('a forwarded address counts from a trusted proxy only, and only what that one has written', async () => {
+    const env = { CHAT_LIMIT_CONNECT_ADDRESS: '1/1h' };
+    const forged = (address: string) => ({ headers: `X-Forwarded-For: ${address}\r\n` });
+    const direct = await start(env);
+    expect((await handshake(direct, forged('203.0.113.1'))).status).toBe(200);
+    expect((await handshake(direct, forged('203.0.113.2'))).status).toBe(429);
+
+    const proxied = await start({ ...env, CHAT_TRUSTED_PROXIES: '127.0.0.1,10.0.0.0/8' });
+    expect((await handshake(proxied, forged('203.0.113.1'))).status).toBe(200);
+    expect((await handshake(proxied, forged('203.0.113.2'))).status).toBe(200);
+    expect((await handshake(proxied, forged('203.0.113.2'))).status).toBe(429);
+    // What stands before it the client has written itself; a proxy of ours in between is passed over.
+    expect((await handshake(proxied, forged('198.51.100.7, 203.0.113.2'))).status).toBe(429);
+    expect((await handshake(proxied, forged('203.0.113.2, 10.1.2.3'))).status).toBe(429);
+    expect((await handshake(proxied, forged('::ffff:203.0.113.2'))).status).toBe(429);
+    // IPv6 by /64.
+    expect((await handshake(proxied, forged('2001:db8:1:2::1'))).status).toBe(200);
+    expect((await handshake(proxied, forged('2001:db8:1:2:ffff::9'))).status).toBe(429);
+    expect((await handshake(proxied, forged('2001:db8:1:3::1'))).status).toBe(200);
+    // From elsewhere the header says nothing.
+    expect((await handshake(proxied, { from: '127.0.0.9', ...forged('203.0.113.77') })).status).toBe(200);
+    expect((await handshake(proxied, { from: '127.0.0.9', ...forged('203.0.113.78') })).status).toBe(429);
+  });
+});
+
+describe('by user', () => {
+  test('connections: the newest is refused, the old ones stay', async () => {
+    const server = await start({ CHAT_LIMIT_CONNECTIONS_USER: '2' });
+    const [first, second] = [await connect(server, 1), await connect(server, 1)];
+    const refusal = await refusalOf(connectChat(server.url, 'PHPSESSID=u1'));
+    expect(refusal.data).toMatchObject({ code: 'rate_limited', retryable: true });
+    await connect(server, 2);
+    for (const client of [first, second]) expect(client.socket.connected).toBe(true);
+    first.close();
+    await expect
+      .poll(() =>
+        connect(server, 1).then(
+          () => 'in',
+          () => 'out',
+        ),
+      )
+      .toBe('in');
+  });
+
+  test('connections opened at the same moment: not one too many', async () => {
+    const server = await start({ CHAT_LIMIT_CONNECTIONS_USER: '3' });
+    const outcomes = await Promise.allSettled(Array.from({ length: 20 }, () => connect(server, 1)));
+    expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(3);
+  });
+
+  const message = (clientId = newClientId()) => ({ room: 'lobby', text: `text ${clientId}`, clientId });
+
+  test('sends: rate_limited with the time to wait, over all connections and reconnects; others go on', async () => {
+    const server = await start({ CHAT_LIMIT_SEND: '5/2s' });
+    const [tab, other, ben] = [await connect(server, 1), await connect(server, 1), await connect(server, 2)];
+    for (const client of [tab, other, ben]) await client.request('room:join', { room: 'lobby' });
+    for (let n = 0; n < 5; n++) await (n % 2 ? tab : other).request('message:send', message());
+    const began = performance.now();
+    const refused = await tab.raw('message:send', message());
+    expect(refused).toMatchObject({ ok: false, error: { code: 'rate_limited' } });
+    const retryAfterMs = (refused as { error: { retryAfterMs: number } }).error.retryAfterMs;
+    expect(retryAfterMs).toBeGreaterThan(0);
+    expect(retryAfterMs).toBeLessThanOrEqual(2000);
+    await ben.request('message:send', message());
+    tab.close();
+    const again = await connect(server, 1);
+    await again.request('room:join', { room: 'lobby' });
+    await expect(again.request('message:send', message())).rejects.toThrow('rate_limited');
+    await new Promise((resolve) => setTimeout(resolve, retryAfterMs - (performance.now() - began) + 20));
+    await again.request('message:send', message());
+  });
+
+  test('a repeat is answered even to who is limited, and does not count', async () => {
+    const server = await start({ CHAT_LIMIT_SEND: '3/1h' });
+    const client = await connect(server, 1);
+    await client.request('room:join', { room: 'lobby' });
+    const first = message();
+    const stored = await client.request('message:send', first);
+    for (let n = 0; n < 10; n++) expect(await client.request('message:send', first)).toEqual(stored);
+    for (let n = 0; n < 2; n++) await client.request('message:send', message());
+    await expect(client.request('message:send', message())).rejects.toThrow('rate_limited');
+    expect(await client.request('message:send', first)).toEqual(stored);
+    await expect(client.request('message:send', { ...first, text: 'other' })).rejects.toThrow('conflict');
+  });
+
+  test('requests of all kinds; what would be refused anyway says why', async () => {
+    const server = await start({ CHAT_LIMIT_REQUESTS: '4/1h' });
+    const client = await connect(server, 1);
+    await client.request('room:join', { room: 'lobby' });
+    const first = message();
+    const stored = await client.request('message:send', first);
+    await client.request('room:list', {});
+    await client.request('message:history', { room: 'lobby' });
+    const code = async (event: string, payload: unknown) => {
+      const answer = await client.raw(event, payload);
+      return answer.ok ? 'ok' : answer.error.code;
+    };
+    expect(await code('room:list', {})).toBe('rate_limited');
+    expect(await code('room:sync', { room: 'lobby', since: 0 })).toBe('rate_limited');
+    expect(await code('message:send', message())).toBe('rate_limited');
+    expect(await code('room:join', { room: 'cellar' })).toBe('unknown_room');
+    expect(await code('room:join', {})).toBe('bad_request');
+    expect(await code('room:explode', {})).toBe('unknown_event');
+    expect(await client.request('message:send', first)).toEqual(stored);
+  });
+});
