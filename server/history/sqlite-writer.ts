@@ -17,7 +17,10 @@ const port = parentPort;
 /** Bounds the time one transaction takes, and so how long the first of its senders waits. */
 const maxBatch = 1000;
 
-const db = new DatabaseSync(path, { enableForeignKeyConstraints: true });
+/** Another program may hold the file for a moment, a backup for instance. */
+const lockTimeout = 1000;
+
+const db = new DatabaseSync(path, { enableForeignKeyConstraints: true, timeout: lockTimeout });
 db.exec('PRAGMA journal_mode = WAL');
 // FULL, not NORMAL: an acknowledged message survives the loss of power.
 db.exec('PRAGMA synchronous = FULL');
