@@ -50,7 +50,10 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
   const transport = new SocketTransport({
     ...config,
     admission,
-    onRefusal: (code) => metrics.refusals.inc({ code }),
+    onRefusal: ({ code, reason, kind = code }) => {
+      metrics.refusals.inc({ code });
+      quiet.warn(kind, { code, reason }, 'a connection was refused');
+    },
     onBreach: (reason) => {
       metrics.closed.inc({ reason });
       quiet.warn(`closed ${reason}`, { reason }, 'a connection was closed by force');

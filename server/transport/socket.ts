@@ -36,7 +36,7 @@ export class SocketTransport {
   readonly #engine: EngineServer;
   readonly #io: ChatServer;
   readonly #admission: Admission;
-  readonly #onRefusal: (code: string) => void;
+  readonly #onRefusal: OnRefusal;
   readonly #users: OpenLimit;
   /** Closes a connection for a breach, by its sid. */
   readonly #guards = new Map<string, (breach: Breach) => void>();
@@ -47,7 +47,7 @@ export class SocketTransport {
     limitConnectionsUser: number;
     /** Bytes that may wait for one connection. */
     limitQueue: number;
-    onRefusal: (code: string) => void;
+    onRefusal: OnRefusal;
     onBreach: (breach: Breach) => void;
   }) {
     this.#admission = options.admission;
@@ -90,7 +90,7 @@ export class SocketTransport {
         // Socket.IO does not await a middleware: a rejection that is not caught leaves the client waiting.
         (error: unknown) => {
           parts.services.log.error({ err: error }, 'a connection failed in a way that was not foreseen');
-          this.#onRefusal('internal');
+          this.#onRefusal({ code: 'internal' });
           next(connectError({ code: 'internal' }));
         },
       );
@@ -101,7 +101,7 @@ export class SocketTransport {
   async request(req: IncomingMessage, res: ServerResponse, url: URL): Promise<void> {
     const refusal = await this.#admission.refusal(req, url, false);
     if (refusal !== null) {
-      this.#onRefusal(refusal.code);
+      this.#onRefusal(reasonOf(refusal.code, req));
       return answerError(res, refusal.code, refusal.retryAfterMs);
     }
     res.on('close', () => this.#admission.over(req));
@@ -125,7 +125,7 @@ export class SocketTransport {
   async upgrade(req: IncomingMessage, socket: Duplex, head: Buffer, url: URL): Promise<void> {
     const refusal = await this.#admission.refusal(req, url, true);
     if (refusal !== null) {
-      this.#onRefusal(refusal.code);
+      this.#onRefusal(reasonOf(refusal.code, req));
       return answerErrorRaw(socket, refusal.code, refusal.retryAfterMs);
     }
     socket.on('close', () => this.#admission.over(req));
@@ -151,8 +151,7 @@ export class SocketTransport {
   ): Promise<Refused | null> {
     const { conn } = socket;
     const refuse = (refused: Refused, reason: string, kind = reason): Refused => {
-      this.#onRefusal(refused.code);
-      services.quiet.warn(kind, { code: refused.code, reason }, 'a connection was refused');
+      this.#onRefusal({ code: refused.code, reason, kind });
       return refused;
     };
     if (services.drain.started) return refuse({ code: 'server_draining' }, 'draining');
@@ -214,6 +213,22 @@ export class SocketTransport {
       }),
     );
   }
+}
+
+/**
+ * Told of each refusal, for log and metrics. `reason` says why, without a secret; `kind` is the same without what
+ * differs from case to case.
+ */
+type OnRefusal = (refusal: { code: string; reason?: string; kind?: string }) => void;
+
+/** An origin is no secret, and the one thing that the operator has to know to allow it. */
+function reasonOf(code: string, req: IncomingMessage): { code: string; reason?: string; kind: string } {
+  if (code !== 'origin_not_allowed') return { code, kind: code };
+  return {
+    code,
+    reason: `CHAT_ORIGINS does not list ${req.headers.origin?.slice(0, 100) ?? '(none)'}`,
+    kind: code,
+  };
 }
 
 interface Refused {

@@ -133,6 +133,11 @@ describe('Origin', () => {
   });
 });
 
+test('the log names the origin that was refused, once', async () => {
+  await site.chat.until(/CHAT_ORIGINS does not list https:\/\/evil\.example"/);
+  expect(site.chat.output().match(/CHAT_ORIGINS does not list/g)).toHaveLength(1);
+});
+
 describe('a request that Engine.IO could not use: 400', () => {
   test.each([
     ['no EIO', get('/socket.io/?transport=polling', {})],
