@@ -12,6 +12,8 @@ const maxSessionBytes = 1024 * 1024;
 const secondLookAfter = 250;
 /** All look-ups of one connection together, in milliseconds. */
 const totalBudget = 900;
+/** How long the answer to whether the store answers is good for. */
+const askAgainAfter = 250;
 /** Between two tries of a store that gave no answer. */
 const retryPause = 50;
 
@@ -60,6 +62,9 @@ export function createSessionReader(options: {
   userId: readonly string[];
   userName: readonly string[];
 }): SessionReader {
+  let asked = Number.NEGATIVE_INFINITY;
+  let answered: Promise<boolean> = Promise.resolve(false);
+
   function decode(bytes: Buffer | null): Look {
     const none = (state: 'nobody' | 'empty' | 'invalid', kind: string, reason = kind): Look => ({
       state,
@@ -118,11 +123,17 @@ export function createSessionReader(options: {
       const bytes = await options.store.get(id);
       return bytes?.equals(known) ? null : decode(bytes);
     },
-    answers: () =>
-      options.store.get('readiness-probe').then(
-        () => true,
-        () => false,
-      ),
+    answers() {
+      // However often this is asked, the store is asked seldom.
+      if (performance.now() - asked > askAgainAfter) {
+        asked = performance.now();
+        answered = options.store.get('readiness-probe').then(
+          () => true,
+          () => false,
+        );
+      }
+      return answered;
+    },
     close: () => options.store.close(),
   };
 }

@@ -5,6 +5,7 @@ import { RequestError, requestErrors } from '../errors.ts';
 import { type Answer, type Answers, type RequestName, type RequestPayload, requests } from '../events.ts';
 import type { Log, QuietLog } from '../log.ts';
 import type { Drain } from './drain.ts';
+import { Intake, type Source } from './intake.ts';
 import type { RateLimit } from './limits.ts';
 import { RequestOrder } from './request-order.ts';
 
@@ -25,6 +26,8 @@ export interface Connection {
   /** Makes the room's events come, or stop coming, from now on. */
   subscribe(room: string): void;
   unsubscribe(room: string): void;
+  /** Where its packets come from. */
+  source: Source;
 }
 
 /**
@@ -98,9 +101,13 @@ function readable({ rooms }: Services, _connection: Connection, { room }: { room
  */
 export function requestListener(services: Services, connection: Connection) {
   const order = new RequestOrder();
+  const intake = new Intake(connection.source);
   return (event: string, ...args: unknown[]): void => {
     const ack = args.pop();
     const name = Object.hasOwn(requests, event) ? (event as RequestName) : 'unknown';
+    // Everything counts, also what is no request: it was read all the same.
+    const limited = services.limits.requests.take(connection.member.user.id);
+    void limited.then((retryAfterMs) => retryAfterMs !== null && intake.slowDown());
     if (typeof ack !== 'function') {
       // Without an ack nobody learns whether it worked: it is not carried out.
       services.onRequest(name, 'no_ack');
@@ -116,12 +123,12 @@ export function requestListener(services: Services, connection: Connection) {
       // The table pairs each name with the payload that its schema makes; TypeScript cannot follow that.
       const handler = handlers[name] as (typeof handlers)['room:list'];
       const payload = parse(name, args) as RequestPayload<'room:list'>;
-      services.drain.track(
-        order[handler.order](() => carryOut(services, connection, handler, payload)).then(
-          (data) => answer({ ok: true, data }),
-          (error: unknown) => answer({ ok: false, error: failure(services, name, error) }),
-        ),
+      intake.begin();
+      const done = order[handler.order](() => carryOut(services, connection, handler, payload, limited)).then(
+        (data) => answer({ ok: true, data }),
+        (error: unknown) => answer({ ok: false, error: failure(services, name, error) }),
       );
+      services.drain.track(done.finally(() => intake.end()));
     } catch (error) {
       answer({ ok: false, error: failure(services, name, error) });
     }
@@ -134,8 +141,9 @@ async function carryOut(
   connection: Connection,
   handler: (typeof handlers)['room:list'],
   payload: RequestPayload<'room:list'>,
+  limited: Promise<number | null>,
 ): Promise<unknown> {
-  const retryAfterMs = await services.limits.requests.take(connection.member.user.id);
+  const retryAfterMs = await limited;
   handler.check?.(services, connection, payload);
   if (retryAfterMs === null) return handler.run(services, connection, payload);
   const due = await handler.runLimited?.(services, connection, payload);

@@ -12,6 +12,7 @@ import type { LiveSession, SessionReader } from '../session/read-session.ts';
 import type { Admission } from './admission.ts';
 import { type Breach, guard } from './guard.ts';
 import { requestListener, type Services } from './handlers.ts';
+import { sourceOf } from './intake.ts';
 import type { Lifetimes } from './lifetime.ts';
 import { OpenLimit } from './limits.ts';
 
@@ -210,6 +211,7 @@ export class SocketTransport {
         member,
         subscribe: (room) => void socket.join(`room:${room}`),
         unsubscribe: (room) => void socket.leave(`room:${room}`),
+        source: sourceOf(socket.conn),
       }),
     );
   }
@@ -222,13 +224,14 @@ export class SocketTransport {
 type OnRefusal = (refusal: { code: string; reason?: string; kind?: string }) => void;
 
 /** An origin is no secret, and the one thing that the operator has to know to allow it. */
-function reasonOf(code: string, req: IncomingMessage): { code: string; reason?: string; kind: string } {
-  if (code !== 'origin_not_allowed') return { code, kind: code };
-  return {
-    code,
-    reason: `CHAT_ORIGINS does not list ${req.headers.origin?.slice(0, 100) ?? '(none)'}`,
-    kind: code,
-  };
+function reasonOf(code: string, req: IncomingMessage): { code: string; reason?: string } {
+  if (code === 'origin_not_allowed') {
+    return { code, reason: `CHAT_ORIGINS does not list ${req.headers.origin?.slice(0, 100) ?? '(none)'}` };
+  }
+  if (code === 'rate_limited' && req.headers['x-forwarded-for'] !== undefined) {
+    return { code, reason: 'through a proxy: if it is yours, name it in CHAT_TRUSTED_PROXIES' };
+  }
+  return { code };
 }
 
 interface Refused {

@@ -123,7 +123,7 @@ test('the store silent: open connections live on, new ones are told so in under 
   }
   await site.chat.until(/the session store answers again/);
   await send(tab);
-  expect((await fetch(`${site.chat.url}/readyz`)).status).toBe(200);
+  await expect.poll(async () => (await fetch(`${site.chat.url}/readyz`)).status).toBe(200);
   tab.close();
   ben.close();
   expect(site.chat.output().match(/the session store is silent/g)).toHaveLength(1);

@@ -120,9 +120,10 @@ describe('by address', () => {
     expect((await handshake(proxied, forged('198.51.100.7, 203.0.113.2'))).status).toBe(429);
     expect((await handshake(proxied, forged('203.0.113.2, 10.1.2.3'))).status).toBe(429);
     expect((await handshake(proxied, forged('::ffff:203.0.113.2'))).status).toBe(429);
+    expect((await handshake(proxied, forged('203.0.113.2:4711'))).status).toBe(429);
     // IPv6 by /64.
     expect((await handshake(proxied, forged('2001:db8:1:2::1'))).status).toBe(200);
-    expect((await handshake(proxied, forged('2001:db8:1:2:ffff::9'))).status).toBe(429);
+    expect((await handshake(proxied, forged('[2001:db8:1:2:ffff::9]:4711'))).status).toBe(429);
     expect((await handshake(proxied, forged('2001:db8:1:3::1'))).status).toBe(200);
     // From elsewhere the header says nothing.
     expect((await handshake(proxied, { from: '127.0.0.9', ...forged('203.0.113.77') })).status).toBe(200);
@@ -188,6 +189,24 @@ describe('by user', () => {
     await expect(client.request('message:send', message())).rejects.toThrow('rate_limited');
     expect(await client.request('message:send', first)).toEqual(stored);
     await expect(client.request('message:send', { ...first, text: 'other' })).rejects.toThrow('conflict');
+  });
+
+  test('a flood beyond the limit is answered, but no faster than is good for the others', async () => {
+    const server = await start({ CHAT_LIMIT_REQUESTS: '20/1h' });
+    const [flooder, ben] = [await connect(server, 1), await connect(server, 2)];
+    const began = performance.now();
+    const events = ['room:list', 'room:explode', 'message:send'];
+    const answers = await Promise.all(
+      Array.from({ length: 500 }, (_, n) => flooder.raw(events[n % 3] as string, {})),
+    );
+    expect(new Set(answers.map((answer) => (answer.ok ? 'ok' : answer.error.code)))).toEqual(
+      new Set(['ok', 'rate_limited', 'unknown_event', 'bad_request']),
+    );
+    // 480 too many: what had not arrived yet when the first of them were counted is read one by one.
+    expect(performance.now() - began).toBeGreaterThan(100);
+    const asked = performance.now();
+    await ben.request('room:list', {});
+    expect(performance.now() - asked).toBeLessThan(1000);
   });
 
   test('requests of all kinds; what would be refused anyway says why', async () => {
