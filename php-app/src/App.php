@@ -94,7 +94,8 @@ final class App
             );
         }
         $this->session->logOut();
-        return Response::seeHome();
+        // The page that logs out goes away before the chat on it hears of the logout: its draft would stay.
+        return Response::seeHome(['Clear-Site-Data' => '"storage"']);
     }
 
     private function sessionPage(): Response

@@ -19,10 +19,14 @@ final class Response
     ) {
     }
 
-    /** 303: the browser fetches the page with GET, so that a reload does not send the form again. */
-    public static function seeHome(): self
+    /**
+     * 303: the browser fetches the page with GET, so that a reload does not send the form again.
+     *
+     * @param array<string, string> $headers
+     */
+    public static function seeHome(array $headers = []): self
     {
-        return new self(303, '', ['Location' => '/']);
+        return new self(303, '', ['Location' => '/'] + $headers);
     }
 
     public function send(bool $https): void

@@ -34,6 +34,15 @@ test('a logout in one tab ends every tab, and nothing of it stays', async ({ ali
   await expect(tab?.page.getByLabel('User name') ?? alice.page.locator('none')).toBeVisible();
 });
 
+test('a draft does not outlive the logout of the only tab', async ({ alice }) => {
+  await alice.open('logout');
+  await alice.field.fill('an unfinished secret');
+  await expect.poll(() => alice.page.evaluate(() => JSON.stringify(localStorage))).toContain('unfinished');
+  await alice.page.getByRole('button', { name: 'Log out' }).click();
+  await expect(alice.page.getByLabel('User name')).toBeVisible();
+  expect(await alice.page.evaluate(() => localStorage.length)).toBe(0);
+});
+
 test('a renewed session id goes on without a card', async ({ alice, site }) => {
   await alice.open('tabs');
   await alice.write('before the renewal');
