@@ -109,11 +109,18 @@ export class MemcachedConnection {
 
   /** @throws StoreError after `timeout` ms at the latest */
   async get(key: string): Promise<Buffer | null> {
-    const timer = setTimeout(
-      // Replies come in the order of the questions: if this one is late, so are all behind it.
-      () => this.#server.fail(new StoreError(`memcached did not answer within ${this.#timeout} ms`)),
-      this.#timeout,
-    );
+    let waiting = true;
+    const timer = setTimeout(() => {
+      // When this process was held up, the timer fires before the reply is read that lies there already: first
+      // everything is read.
+      setImmediate(() =>
+        setImmediate(() => {
+          // Replies come in the order of the questions: if this one is late, so are all behind it.
+          if (waiting)
+            this.#server.fail(new StoreError(`memcached did not answer within ${this.#timeout} ms`));
+        }),
+      );
+    }, this.#timeout);
     try {
       const { value } = await this.#client.get(key);
       return value === null ? null : Buffer.from(value);
@@ -121,6 +128,7 @@ export class MemcachedConnection {
       if (error instanceof StoreError) throw error;
       throw new StoreError('memcached refused the look-up', { cause: error });
     } finally {
+      waiting = false;
       clearTimeout(timer);
     }
   }

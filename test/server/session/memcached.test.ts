@@ -90,6 +90,18 @@ describe('a memcached that is not', () => {
     expect(String(await sessions.get('patient'))).toBe('here');
   });
 
+  test('this process held up for longer than the time-out: the reply that lies there is taken', async () => {
+    const sessions = store();
+    await memcached.set('sessions/held', 'here');
+    await sessions.get('held');
+    const reply = sessions.get('held');
+    // Once the question is out, nothing is read for twice as long as may pass.
+    await new Promise((resolve) => setImmediate(resolve));
+    const until = performance.now() + 500;
+    while (performance.now() < until);
+    expect(String(await reply)).toBe('here');
+  });
+
   test('silent under steady traffic: the time-out fires all the same', async () => {
     const [sessions] = await spoiled((piece, client, nth) => {
       if (nth > 0) client.write(piece);
