@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants, existsSync } from 'node:fs';
+import { accessSync, constants, existsSync, readdirSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { Problem, UNAVAILABLE } from './command.mjs';
 import { installDebianPackages, installLine } from './debian.mjs';
@@ -19,6 +19,7 @@ const needs = [
   { name: 'phpunit', only: 'test', present: () => onPath('phpunit') },
   { name: 'php-xml', only: 'test', present: () => phpHas('dom', 'xmlwriter') },
   { name: 'php-mbstring', only: 'test', present: () => phpHas('mbstring') },
+  { name: 'libfaketime', only: 'test', present: hasFaketime },
   { name: 'chromium', only: 'test', present: () => existsSync('/usr/bin/chromium') },
   // Pages are compared and read with Chinese and emoji in them.
   { name: 'fonts-wqy-microhei', only: 'test', present: () => hasFont('wqy/wqy-microhei.ttc') },
@@ -100,3 +101,8 @@ const hasLibrary = (name) =>
 
 /** @param {string} path */
 const hasFont = (path) => existsSync(join('/usr/share/fonts/truetype', path));
+
+/** In a folder that is named after the machine's architecture. */
+function hasFaketime() {
+  return readdirSync('/usr/lib').some((arch) => existsSync(`/usr/lib/${arch}/faketime/libfaketime.so.1`));
+}

@@ -1,3 +1,4 @@
+import { setFlagsFromString } from 'node:v8';
 import { startApp } from './app.ts';
 import { ConfigError, readConfig } from './config.ts';
 import { createLog } from './log.ts';
@@ -11,6 +12,9 @@ const drainLimit = 9000;
 
 // The history is private: files that are made from here on are for this user alone.
 process.umask(0o077);
+
+// A flood must not leave the process large for ever: without this the young generation grows with it, and stays.
+setFlagsFromString('--semi-space-growth-factor=1');
 
 async function main(): Promise<void> {
   const config = readConfig(process.env);

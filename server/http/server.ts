@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -9,14 +9,17 @@ import { answerError, answerErrorRaw } from './answer.ts';
 /** Headers that are slower than this are an attack, or hopeless. */
 const headersTimeout = 10_000;
 const requestTimeout = 30_000;
+/** So many connections may have sent no headers yet, and a new one has at least so many milliseconds. */
+const mostSilent = 1000;
+const silentAtLeast = 250;
 /** How long a client has to take the last bytes that are on their way to it. */
 const lastBytes = 2000;
 const socketPath = '/socket.io/';
 
 /** What is asked for under `/socket.io/`. */
 export interface SocketEndpoint {
-  request(req: IncomingMessage, res: ServerResponse, url: URL): Promise<void>;
-  upgrade(req: IncomingMessage, socket: Duplex, head: Buffer, url: URL): Promise<void>;
+  request(req: IncomingMessage, res: ServerResponse, url: URL): void;
+  upgrade(req: IncomingMessage, socket: Duplex, head: Buffer, url: URL): void;
 }
 
 export interface HttpServer {
@@ -43,8 +46,8 @@ export async function openHttpServer(options: {
   server.on('request', (req, res) => {
     const url = requestUrl(req);
     if (url === null) return answerError(res, 'bad_request');
-    const answering = url.pathname === socketPath ? endpoint.request(req, res, url) : routes(req, res, url);
-    answering.catch((error: unknown) => {
+    if (url.pathname === socketPath) return endpoint.request(req, res, url);
+    routes(req, res, url).catch((error: unknown) => {
       log.error({ err: error }, 'an HTTP request failed in a way that was not foreseen');
       res.destroy();
     });
@@ -53,10 +56,7 @@ export async function openHttpServer(options: {
     const url = requestUrl(req);
     if (url?.pathname !== socketPath)
       return answerErrorRaw(socket, url === null ? 'bad_request' : 'not_found');
-    endpoint.upgrade(req, socket, head, url).catch((error: unknown) => {
-      log.error({ err: error }, 'an upgrade failed in a way that was not foreseen');
-      socket.destroy();
-    });
+    endpoint.upgrade(req, socket, head, url);
   });
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     if (error.code === 'HPE_HEADER_OVERFLOW') answerErrorRaw(socket, 'header_too_large');
@@ -69,6 +69,7 @@ export async function openHttpServer(options: {
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
   });
+  keepFewSilent(server);
   server.listen(options.port, options.host);
   await once(server, 'listening');
 
@@ -82,6 +83,27 @@ export async function openHttpServer(options: {
       await closed;
     },
   };
+}
+
+/**
+ * A connection costs memory before it has said anything, and no limit by address knows it yet. Whoever means it
+ * sends his headers at once: when many have not, the oldest of those goes.
+ */
+function keepFewSilent(server: Server): void {
+  const silent = new Map<Socket, number>();
+  server.on('connection', (socket) => {
+    const now = performance.now();
+    silent.set(socket, now);
+    socket.on('close', () => silent.delete(socket));
+    for (const [oldest, since] of silent) {
+      if (silent.size <= mostSilent || now - since < silentAtLeast) break;
+      silent.delete(oldest);
+      oldest.destroy();
+    }
+  });
+  const spoke = (req: IncomingMessage) => silent.delete(req.socket);
+  server.prependListener('request', spoke);
+  server.prependListener('upgrade', spoke);
 }
 
 /** Null for a target that is neither a path nor an absolute address (RFC 9112, section 3.2). */

@@ -65,13 +65,13 @@ export class Admission {
   }
 
   /** Why a request or upgrade for Engine.IO is refused, or null when it may go on. */
-  async refusal(req: IncomingMessage, url: URL, upgrade: boolean): Promise<Refusal | null> {
+  refusal(req: IncomingMessage, url: URL, upgrade: boolean): Refusal | null {
     const code = this.#refusedFor(req, url, upgrade);
     if (code !== null) return { code };
     // A connection counts once: with its first request, not with its polls and not with its upgrade.
     if (req.method === 'OPTIONS' || url.searchParams.get('sid')) return null;
     const key = limitKey(req, this.#proxies);
-    const retryAfterMs = await this.#connects.take(key);
+    const retryAfterMs = this.#connects.take(key);
     if (retryAfterMs !== null) return { code: 'rate_limited', retryAfterMs };
     const release = this.#open.take(key);
     if (release === null) return { code: 'rate_limited', retryAfterMs: tryAgainAfter };

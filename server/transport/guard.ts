@@ -1,9 +1,18 @@
+import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Socket as EngineSocket } from 'engine.io';
 
 /** Why a connection was closed by force; a label of the metrics. */
-export type Breach = 'second_connect' | 'malformed' | 'too_large' | 'slow_reader' | 'ping_flood';
+export type Breach =
+  | 'no_connect'
+  | 'second_connect'
+  | 'malformed'
+  | 'too_large'
+  | 'slow_reader'
+  | 'ping_flood';
 
+/** A connection whose CONNECT has not come, or was refused, by then is closed. */
+const connectTimeout = 5000;
 /** Control packets (pongs, probes, WebSocket pings) of one connection in one ping interval: two are usual. */
 const mostControlPackets = 100;
 const pingInterval = 25_000;
@@ -17,8 +26,17 @@ interface Wire {
     on(event: 'error', listener: (error: { code?: string }) => void): void;
     terminate(): void;
   };
-  /** The answer to the pending poll. */
-  res?: { socket: Socket | null } | null;
+  /** The pending poll and its answer. */
+  req?: { socket: Socket } | null;
+  res?: ServerResponse | null;
+}
+
+/** What the rest of the transport does with a guarded connection. */
+export interface Guard {
+  /** Closes it for a breach that was seen elsewhere. */
+  close(breach: Breach): void;
+  /** Its CONNECT was accepted. */
+  accept(): void;
 }
 
 /**
@@ -26,13 +44,8 @@ interface Wire {
  * control packets, and not more waiting for it than `maxQueue` bytes (0: any). To be called before Socket.IO
  * gets hold of the connection.
  * @param onBreach told once a connection, when it is closed for that
- * @returns closes the connection for a breach that was seen elsewhere
  */
-export function guard(
-  conn: EngineSocket,
-  maxQueue: number,
-  onBreach: (breach: Breach) => void,
-): (breach: Breach) => void {
+export function guard(conn: EngineSocket, maxQueue: number, onBreach: (breach: Breach) => void): Guard {
   let told = false;
   let connects = 0;
   let control = 0;
@@ -42,11 +55,16 @@ export function guard(
   /** Bytes in Engine.IO's own buffer, which it empties whole into the transport. */
   let buffered = 0;
   let measuring = false;
-  /** The connection that took the last answer to a poll: a client may ask and not read. */
-  let polled: Socket | null | undefined;
+  /** Answers to polls that are not out yet, all on one connection: a client may ask again and not read. */
+  const answers = new Set<ServerResponse>();
+  let polled: Socket | undefined;
 
   const wire = (): Wire => conn.transport as unknown as Wire;
-  const waiting = (): number => buffered + (wire().socket?.bufferedAmount ?? polled?.writableLength ?? 0);
+  const waiting = (): number => {
+    let bytes = buffered + (wire().socket?.bufferedAmount ?? polled?.writableLength ?? 0);
+    for (const answer of answers) bytes += answer.writableLength;
+    return bytes;
+  };
   const tell = (breach: Breach): void => {
     if (told) return;
     told = true;
@@ -92,7 +110,10 @@ export function guard(
       if (conn.readyState !== 'open') close('malformed');
     });
   });
+  // Not left to Socket.IO, whose way of closing waits half a minute for a poll that may never come.
+  const unconnected = setTimeout(() => close('no_connect'), connectTimeout);
   conn.on('close', (reason: string) => {
+    clearTimeout(unconnected);
     if (handling) tell('malformed');
     // Nobody is there to take what is still queued: a stopped client, a cut cable.
     if (reason === 'ping timeout') wire().socket?.terminate();
@@ -112,10 +133,14 @@ export function guard(
   });
   conn.on('flush', () => {
     buffered = 0;
-    polled = wire().res?.socket;
+    const { req, res } = wire();
+    if (!req || !res) return;
+    polled = req.socket;
+    answers.add(res);
+    res.on('close', () => answers.delete(res));
   });
   conn.on('upgrade', watchWire);
   // Before ws's errors reach Engine.IO, which does not tell them from a cut cable.
   watchWire();
-  return close;
+  return { close, accept: () => clearTimeout(unconnected) };
 }

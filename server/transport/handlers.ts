@@ -69,14 +69,14 @@ const handlers: {
     order: 'send',
     check: ({ messages }, { member }, payload) => messages.check(member, payload),
     async run({ messages, limits }, { member }, payload) {
-      const retryAfterMs = await limits.sends.take(member.user.id);
+      const retryAfterMs = limits.sends.take(member.user.id);
       if (retryAfterMs !== null) {
         const message = await messages.repeatOf(member, payload);
         if (message === null) throw new RequestError('rate_limited', undefined, { retryAfterMs });
         return { message };
       }
       const { message, repeated } = await messages.send(member, payload);
-      if (repeated) await limits.sends.giveBack(member.user.id);
+      if (repeated) limits.sends.giveBack(member.user.id);
       return { message };
     },
     async runLimited({ messages }, { member }, payload) {
@@ -107,7 +107,7 @@ export function requestListener(services: Services, connection: Connection) {
     const name = Object.hasOwn(requests, event) ? (event as RequestName) : 'unknown';
     // Everything counts, also what is no request: it was read all the same.
     const limited = services.limits.requests.take(connection.member.user.id);
-    void limited.then((retryAfterMs) => retryAfterMs !== null && intake.slowDown());
+    if (limited !== null) intake.slowDown();
     if (typeof ack !== 'function') {
       // Without an ack nobody learns whether it worked: it is not carried out.
       services.onRequest(name, 'no_ack');
@@ -141,9 +141,8 @@ async function carryOut(
   connection: Connection,
   handler: (typeof handlers)['room:list'],
   payload: RequestPayload<'room:list'>,
-  limited: Promise<number | null>,
+  retryAfterMs: number | null,
 ): Promise<unknown> {
-  const retryAfterMs = await limited;
   handler.check?.(services, connection, payload);
   if (retryAfterMs === null) return handler.run(services, connection, payload);
   const due = await handler.runLimited?.(services, connection, payload);

@@ -1,36 +1,57 @@
-import { RateLimiterMemory, type RateLimiterRes } from 'rate-limiter-flexible';
-
 /** So many in so many milliseconds; `count` 0 lifts the limit. */
 export interface Rate {
   count: number;
   ms: number;
 }
 
-/** Counts events by key in time. What is counted outlives the connections that caused it. */
+/**
+ * Counts events by key in windows that begin with the first event of each. By the monotonic clock, which packages
+ * for this do not use: when the wall clock is set, nobody is locked out and nobody let in. What is counted outlives
+ * the connections that caused it.
+ */
 export class RateLimit {
-  readonly #limiter: RateLimiterMemory | null;
-  readonly #ms: number;
+  readonly #rate: Rate;
+  readonly #windows = new Map<string, { count: number; ends: number }>();
+  #swept = 0;
 
-  constructor({ count, ms }: Rate) {
-    this.#limiter = count === 0 ? null : new RateLimiterMemory({ points: count, duration: ms / 1000 });
-    this.#ms = ms;
+  constructor(rate: Rate) {
+    this.#rate = rate;
   }
 
   /** Null when this one is within the limit, else the milliseconds after which the next will be. */
-  async take(key: string): Promise<number | null> {
-    try {
-      await this.#limiter?.consume(key);
+  take(key: string): number | null {
+    const { count, ms } = this.#rate;
+    if (count === 0) return null;
+    const now = performance.now();
+    const window = this.#window(key, now);
+    if (window === undefined) {
+      this.#sweep(now);
+      this.#windows.set(key, { count: 1, ends: now + ms });
       return null;
-    } catch (refused) {
-      // The limiter forgets by the monotonic clock, but tells the rest of the time by the wall clock, which may
-      // have been set back meanwhile.
-      return Math.min(Math.max(1, Math.ceil((refused as RateLimiterRes).msBeforeNext)), this.#ms);
     }
+    if (window.count < count) {
+      window.count++;
+      return null;
+    }
+    return Math.ceil(window.ends - now);
   }
 
   /** The event was none that counts. */
-  async giveBack(key: string): Promise<void> {
-    await this.#limiter?.reward(key);
+  giveBack(key: string): void {
+    const window = this.#window(key, performance.now());
+    if (window !== undefined) window.count--;
+  }
+
+  #window(key: string, now: number) {
+    const window = this.#windows.get(key);
+    return window !== undefined && window.ends > now ? window : undefined;
+  }
+
+  /** Once a window's length, forgets those that are over: keys come from anybody. */
+  #sweep(now: number): void {
+    if (now - this.#swept < this.#rate.ms) return;
+    this.#swept = now;
+    for (const [key, { ends }] of this.#windows) if (ends <= now) this.#windows.delete(key);
   }
 }
 

@@ -10,7 +10,7 @@ import type { ClientToServer, ConnectFailure, RoomSummary, ServerToClient } from
 import { answerError, answerErrorRaw } from '../http/answer.ts';
 import type { LiveSession, SessionReader } from '../session/read-session.ts';
 import type { Admission } from './admission.ts';
-import { type Breach, guard } from './guard.ts';
+import { type Breach, type Guard, guard } from './guard.ts';
 import { requestListener, type Services } from './handlers.ts';
 import { sourceOf } from './intake.ts';
 import type { Lifetimes } from './lifetime.ts';
@@ -27,8 +27,6 @@ type ChatSocket = Socket<ClientToServer, ServerToClient, DefaultEventsMap, Socke
 
 /** The largest packet, announced as `maxPayload`. */
 const maxPacketBytes = 65_536;
-/** A connection that has not said CONNECT by then is closed. */
-const connectTimeout = 5000;
 /** How long a draining server waits for clients to take their last packets. */
 const closingTime = 3000;
 
@@ -39,8 +37,8 @@ export class SocketTransport {
   readonly #admission: Admission;
   readonly #onRefusal: OnRefusal;
   readonly #users: OpenLimit;
-  /** Closes a connection for a breach, by its sid. */
-  readonly #guards = new Map<string, (breach: Breach) => void>();
+  /** By sid. */
+  readonly #guards = new Map<string, Guard>();
 
   constructor(options: {
     admission: Admission;
@@ -59,7 +57,7 @@ export class SocketTransport {
       perMessageDeflate: false,
       httpCompression: false,
     });
-    this.#io = new Server({ connectTimeout, serveClient: false });
+    this.#io = new Server({ serveClient: false });
     this.#io.bind(this.#engine);
     // Before Socket.IO's own listener, so that what breaks the rules never reaches it.
     this.#engine.prependListener('connection', (conn: EngineSocket) => {
@@ -99,22 +97,22 @@ export class SocketTransport {
     this.#io.on('connection', (socket) => this.#welcome(socket, parts));
   }
 
-  async request(req: IncomingMessage, res: ServerResponse, url: URL): Promise<void> {
-    const refusal = await this.#admission.refusal(req, url, false);
+  request(req: IncomingMessage, res: ServerResponse, url: URL): void {
+    const refusal = this.#admission.refusal(req, url, false);
     if (refusal !== null) {
       this.#onRefusal(reasonOf(refusal.code, req));
       return answerError(res, refusal.code, refusal.retryAfterMs);
     }
     res.on('close', () => this.#admission.over(req));
     this.#admission.allowReading(req, res);
-    const close = this.#guards.get(url.searchParams.get('sid') ?? '');
+    const guarded = this.#guards.get(url.searchParams.get('sid') ?? '');
     if (Number(req.headers['content-length']) > maxPacketBytes) {
-      close?.('too_large');
+      guarded?.close('too_large');
       return answerError(res, 'too_large', undefined, { Connection: 'close' });
     }
     // A body that does not tell its length is measured by Engine.IO, which goes on with the connection.
     res.on('finish', () => {
-      if (res.statusCode === 413) close?.('too_large');
+      if (res.statusCode === 413) guarded?.close('too_large');
     });
     if (req.method === 'OPTIONS') {
       res.writeHead(204).end();
@@ -123,8 +121,8 @@ export class SocketTransport {
     this.#engine.handleRequest(req as Parameters<EngineServer['handleRequest']>[0], res);
   }
 
-  async upgrade(req: IncomingMessage, socket: Duplex, head: Buffer, url: URL): Promise<void> {
-    const refusal = await this.#admission.refusal(req, url, true);
+  upgrade(req: IncomingMessage, socket: Duplex, head: Buffer, url: URL): void {
+    const refusal = this.#admission.refusal(req, url, true);
     if (refusal !== null) {
       this.#onRefusal(reasonOf(refusal.code, req));
       return answerErrorRaw(socket, refusal.code, refusal.retryAfterMs);
@@ -183,6 +181,7 @@ export class SocketTransport {
     { lifetimes, services, maxText }: { lifetimes: Lifetimes; services: Services; maxText: number },
   ): void {
     const { session, member, rooms } = socket.data;
+    this.#guards.get((socket.conn as unknown as { id: string }).id)?.accept();
     // Before it is in any room, so that nothing can come before it.
     socket.emit('session:ready', { protocol: 1, user: member.user, rooms, limits: { text: maxText } });
     // By hash: room names travel to other servers and into dumps, session ids must not.

@@ -1,0 +1,156 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, test } from 'vitest';
+import { type ChatClient, connectChat, newClientId } from '../helpers/chat-client.ts';
+import { startChatServer } from '../helpers/chat-server.ts';
+import { startChild } from '../helpers/child.ts';
+import { fakeClock, fastClock } from '../helpers/fake-clock.ts';
+import { type Memcached, startMemcached } from '../helpers/memcached.ts';
+import { connections } from '../helpers/server-figures.ts';
+import { size } from './size.ts';
+
+const room = 'lobby';
+const hour = 3600;
+/** CHAT_LIMIT_SEND: so many in so many milliseconds. */
+const allowed = 20;
+const window = 2000;
+/** A clock cannot be seen more exactly than this from another process on a busy machine. */
+const blur = 250;
+
+let memcached: Memcached;
+beforeAll(async () => {
+  memcached = await startMemcached();
+  for (let user = 1; user <= 10; user++) await memcached.set(`sessions/u${user}`, `{"user_id":${user}}`);
+});
+afterAll(() => memcached.stop());
+
+const send = async (client: ChatClient) => {
+  const answer = await client.raw('message:send', { room, text: 'text', clientId: newClientId() });
+  if (answer.ok) return { ok: true, ...(answer.data as { message: { sentAt: number } }) } as const;
+  return answer;
+};
+
+/** One user's messages, all the time and within the limit. */
+function startTalking(client: ChatClient): () => Promise<string[]> {
+  let going = true;
+  const talking = (async () => {
+    const outcomes: string[] = [];
+    while (going) {
+      const answer = await send(client);
+      outcomes.push(answer.ok ? 'ok' : answer.error.code);
+      await pause(150);
+    }
+    return outcomes;
+  })();
+  return () => {
+    going = false;
+    return talking;
+  };
+}
+
+// Each with a server of its own, and mostly waiting.
+describe.concurrent('time', () => {
+  test.for([
+    ['forward', hour, 'u1,u2,u3,u4'],
+    ['back', -hour, 'u5,u6,u7,u8'],
+  ] as const)(
+    'the wall clock jumps an hour %s: order, limits, sessions and timers go on as if it had not',
+    async ([direction, jump, users], { expect, onTestFinished }) => {
+      const clock = fakeClock();
+      const server = await startChatServer({
+        ...clock.env,
+        CHAT_SESSION_STORE: memcached.url,
+        CHAT_LIMIT_SEND: `${allowed}/${window}ms`,
+      });
+      onTestFinished(async () => {
+        await server.stop();
+        clock.remove();
+      });
+      const clients: ChatClient[] = [];
+      for (const user of users.split(',')) {
+        const client = await connectChat(server.url, `PHPSESSID=${user}`);
+        await client.request('room:join', { room });
+        clients.push(client);
+      }
+      const [talker, reader, greedy, leaver] = clients as [ChatClient, ChatClient, ChatClient, ChatClient];
+      const stopTalking = startTalking(talker);
+      await expect.poll(() => reader.messages().length).toBeGreaterThan(2);
+
+      /** The wait that a refused send is told, and how much of the window was left by the real clock. */
+      const refusal = async () => {
+        const answer = await send(greedy);
+        const left = window - (performance.now() - began);
+        return {
+          code: answer.ok ? 'ok' : answer.error.code,
+          told: answer.ok ? 0 : answer.error.retryAfterMs,
+          left,
+        };
+      };
+      const began = performance.now();
+      for (let n = 0; n < allowed; n++) expect(await send(greedy)).toMatchObject({ ok: true });
+      const before = await refusal();
+      expect(before.code).toBe('rate_limited');
+      expect(Math.abs((before.told as number) - before.left)).toBeLessThan(blur);
+      await pause(window / 2 - (performance.now() - began));
+
+      clock.jump(jump);
+      const after = await refusal();
+      // The jump has come: what is for show is told by the new clock.
+      const offBy = () => (reader.messages().at(-1)?.sentAt ?? 0) - Date.now();
+      await expect.poll(() => Math.abs(offBy() - jump * 1000), { interval: 20 }).toBeLessThan(10_000);
+      console.log(
+        `clock ${direction}: sentAt off by ${Math.round(offBy() / 1000)} s; in the middle of a window ` +
+          `of ${window} ms: ${after.code}, told to wait ${after.told} ms, ${Math.round(after.left)} ms were left`,
+      );
+      expect.soft(after.code).toBe('rate_limited');
+      expect.soft(Math.abs((after.told as number) - after.left)).toBeLessThan(blur);
+      await pause(window - (performance.now() - began) + blur);
+      expect.soft(await send(greedy)).toMatchObject({ ok: true });
+
+      // Sessions are looked at in their interval, and new connections are taken.
+      const loggedOut = performance.now();
+      await memcached.delete(`sessions/u${leaver.ready.user.id}`);
+      expect((await leaver.ended).reason).toBe('logout');
+      expect(performance.now() - loggedOut).toBeLessThan(2000);
+      (await connectChat(server.url, 'PHPSESSID=u9')).close();
+
+      const outcomes = await stopTalking();
+      expect.soft(new Set(outcomes)).toEqual(new Set(['ok']));
+      const { messages } = await reader.request('room:sync', { room, since: 0, limit: 500 });
+      expect(messages.map(({ seq }) => seq)).toEqual(messages.map((_, n) => n + 1));
+      expect(messages.map(({ rev }) => rev)).toEqual(messages.map((_, n) => n + 1));
+      await expect.poll(() => reader.messages()).toEqual(messages);
+      for (const client of [talker, reader, greedy]) {
+        expect(client.socket.connected).toBe(true);
+        client.close();
+      }
+    },
+  );
+
+  // In full by the real clock; else the server's own goes faster, and all its timers with it.
+  const speed = size(1, 5);
+  test(`a client under SIGSTOP is gone within 50 s${speed > 1 ? ` of a clock ${speed} times as fast` : ''}`, async ({
+    expect,
+    onTestFinished,
+  }) => {
+    const server = await startChatServer({
+      ...(speed > 1 ? fastClock(speed) : {}),
+      CHAT_SESSION_STORE: memcached.url,
+    });
+    const program = new URL('../helpers/stopped-client.ts', import.meta.url).pathname;
+    const client = startChild(process.execPath, [program, String(server.port), 'PHPSESSID=u10']);
+    onTestFinished(async () => {
+      await client.stop('SIGKILL');
+      await server.stop();
+    });
+    await client.until(/joined/);
+    client.signal('SIGSTOP');
+    const began = performance.now();
+    expect(await connections(server.url)).toBe(1);
+    await expect.poll(() => connections(server.url), { timeout: 60_000 / speed, interval: 100 }).toBe(0);
+    const seconds = ((performance.now() - began) / 1000) * speed;
+    console.log(`half-open: gone after ${seconds.toFixed(1)} s${speed > 1 ? ' of the fast clock' : ''}`);
+    expect(seconds).toBeLessThan(50);
+    // Not for another reason: nothing but a ping can tell, and an answer to it may take 20 s.
+    expect(seconds).toBeGreaterThan(20);
+  });
+});

@@ -1,0 +1,184 @@
+import fc from 'fast-check';
+import { requestErrors } from '../../server/errors.ts';
+import { type RequestName, requests } from '../../server/events.ts';
+
+/** Text of JSON, put together by hand: so it can hold equal keys, `__proto__` and numbers no JavaScript would write. */
+type Json = fc.Arbitrary<string>;
+
+const json = (...values: unknown[]): Json => fc.constantFrom(...values.map((value) => JSON.stringify(value)));
+const room: Json = fc.oneof(
+  { weight: 5, arbitrary: json('lobby') },
+  { weight: 1, arbitrary: json('garden', 'cellar', 'constructor', '__proto__', 'a b', '', 'x'.repeat(65)) },
+);
+const number: Json = fc.oneof(
+  { weight: 4, arbitrary: fc.nat({ max: 60 }).map(String) },
+  { weight: 1, arbitrary: fc.integer().map(String) },
+  { weight: 1, arbitrary: fc.double({ noNaN: true, noDefaultInfinity: true }).map(String) },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom('-0', '1e400', '1e9', '9007199254740991', '9007199254740992', '1E2', '5e-324'),
+  },
+  { weight: 1, arbitrary: fc.constant('9'.repeat(400)) },
+);
+const string: Json = fc
+  .oneof(
+    fc.string({ maxLength: 30 }),
+    fc.string({ unit: 'grapheme', maxLength: 30 }),
+    fc.string({ unit: 'binary', maxLength: 30 }),
+  )
+  .map((text) => JSON.stringify(text));
+const odd: Json = fc.oneof(
+  fc.constantFrom(
+    '"\\ud800"',
+    '"\\udc00\\ud800"',
+    '"a\\ud83d"',
+    '"\\u0000"',
+    '" \\n\\t\\u3000"',
+    '"\\u200b\\u2060"',
+    '{"__proto__":{"room":"lobby"}}',
+    '{"constructor":{"prototype":{"ok":1}}}',
+    '{"toString":1,"valueOf":2,"then":3}',
+    '{"_placeholder":true,"num":0}',
+    '{"toJSON":"x"}',
+    '[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]',
+    'null',
+    'true',
+    '{}',
+    '[]',
+  ),
+  fc.constantFrom(20, 500, 20_000).map((depth) => '['.repeat(depth) + ']'.repeat(depth)),
+  fc.constantFrom(20, 500, 8000).map((depth) => `${'{"a":'.repeat(depth)}0${'}'.repeat(depth)}`),
+  fc.constantFrom(4000, 4001, 60_000).map((size) => `"${'x'.repeat(size)}"`),
+);
+const any: Json = fc.oneof(
+  { weight: 3, arbitrary: fc.json({ maxDepth: 4 }) },
+  { weight: 3, arbitrary: odd },
+  { weight: 2, arbitrary: number },
+  { weight: 2, arbitrary: string },
+);
+const text: Json = fc.oneof({ weight: 5, arbitrary: string }, { weight: 1, arbitrary: odd });
+const clientId: Json = fc.oneof(
+  { weight: 5, arbitrary: fc.stringMatching(/^[A-Za-z0-9_-]{1,64}$/).map((id) => `"${id}"`) },
+  { weight: 1, arbitrary: json('same', 'same', '', 'a b', 'ü', 'x'.repeat(65)) },
+);
+
+/** The fields that requests have, each with values that may be right. */
+const fields: Record<string, Json> = {
+  room,
+  text,
+  clientId,
+  since: number,
+  limit: number,
+  before: number,
+  replyTo: number,
+};
+const otherKey = fc.oneof(
+  fc.constantFrom(
+    '__proto__',
+    'constructor',
+    'user',
+    'id',
+    'seq',
+    'rev',
+    'toString',
+    '_placeholder',
+    'ok',
+    '',
+  ),
+  fc.string({ maxLength: 10 }),
+);
+
+function payloadOf(name: RequestName): Json {
+  const own = Object.keys(requests[name].shape);
+  // Each is mostly there and mostly of the right kind: with all of them wrong only the first would be looked at.
+  const known = own.map((key) => {
+    const optional = ['since', 'limit', 'before', 'replyTo'].includes(key);
+    return fc
+      .oneof(
+        { weight: 12, arbitrary: fields[key] as Json },
+        { weight: 1, arbitrary: any },
+        { weight: optional ? 12 : 1, arbitrary: fc.constant(null) },
+      )
+      .map((value) => (value === null ? null : `${JSON.stringify(key)}:${value}`));
+  });
+  const more = fc.oneof(
+    { weight: 4, arbitrary: fc.constant<string[]>([]) },
+    {
+      weight: 1,
+      arbitrary: fc.array(
+        fc
+          .tuple(fc.oneof(otherKey, fc.constantFrom(...Object.keys(fields))), any)
+          .map(([key, value]) => `${JSON.stringify(key)}:${value}`),
+        { maxLength: 4 },
+      ),
+    },
+  );
+  return fc
+    .tuple(fc.tuple(...known), more)
+    .map(([values, others]) => `{${[...values.filter((value) => value !== null), ...others].join(',')}}`);
+}
+
+/** What the protocol's parser itself refuses to take for an event's name, and closes the connection for. */
+const reserved = ['connect', 'connect_error', 'disconnect', 'disconnecting', 'newListener', 'removeListener'];
+const known = Object.keys(requests) as RequestName[];
+const unknownName: Json = fc
+  .oneof(
+    json('room:explode', 'error', '__proto__', 'constructor', 'message:edit', 'message', 'ping', 'close', ''),
+    number.filter((value) => Number.isFinite(Number(value))),
+    string,
+  )
+  .filter((name) => !reserved.includes(JSON.parse(name) as string));
+
+export interface EventCase {
+  /** The JSON of an event's name, and of its payloads. */
+  name: string;
+  payloads: string[];
+}
+
+export const eventCase: fc.Arbitrary<EventCase> = fc.oneof(
+  {
+    weight: 10,
+    arbitrary: fc.constantFrom(...known).chain((name) =>
+      fc.record({
+        name: fc.constant(JSON.stringify(name)),
+        payloads: payloadOf(name).map((payload) => [payload]),
+      }),
+    ),
+  },
+  { weight: 2, arbitrary: fc.record({ name: json(...known), payloads: fc.array(any, { maxLength: 3 }) }) },
+  { weight: 1, arbitrary: fc.record({ name: unknownName, payloads: fc.array(any, { maxLength: 2 }) }) },
+);
+
+/** The largest packet is 64 KiB: what is larger is another test's. */
+export const fits = ({ name, payloads }: EventCase): boolean =>
+  Buffer.byteLength(name + payloads.join()) < 65_000;
+
+const dataKeys: Record<RequestName, string> = {
+  'room:list': 'rooms',
+  'room:join': 'complete,messages,present,presentCount,room',
+  'room:sync': 'complete,head,messages',
+  'room:leave': '',
+  'message:send': 'message',
+  'message:history': 'complete,messages',
+};
+
+/** Throws when this is no answer of the protocol's to the request. */
+export function checkAnswer({ name }: EventCase, answer: string): void {
+  const [result, ...more] = JSON.parse(answer) as Record<string, unknown>[];
+  const wrong = () => new Error(`no answer of the protocol: ${answer.slice(0, 1000)}`);
+  if (result === undefined || more.length > 0) throw wrong();
+  const event = JSON.parse(name) as RequestName;
+  if (result.ok === true) {
+    const keys = Object.keys(result.data as object)
+      .filter((key) => key !== 'reset')
+      .sort()
+      .join();
+    if (keys !== dataKeys[event]) throw wrong();
+    return;
+  }
+  const { code, message, ...rest } = result.error as Record<string, unknown>;
+  // A code of the protocol, too, but one that says: the server has failed.
+  if (code === 'internal' || !Object.hasOwn(requestErrors, code as string)) throw wrong();
+  if (result.ok !== false || typeof message !== 'string' || Object.keys(rest).length > 0) throw wrong();
+  if ((code === 'unknown_event') !== !Object.hasOwn(requests, event)) throw wrong();
+}

@@ -1,0 +1,30 @@
+import type { Child } from './child.ts';
+import { metrics } from './server-figures.ts';
+
+/** For the environment of a server whose live heap is to be measured: Node's inspector on a free loopback port. */
+export const inspected = { NODE_OPTIONS: '--inspect=127.0.0.1:0' };
+
+/**
+ * The bytes that a server holds on to, heap and buffers: what is left after a collection. Without one, V8 lets
+ * garbage lie for as long as it likes, and a measurement shows that and no leak.
+ */
+export async function liveHeap(server: Child & { readonly url: string }): Promise<number> {
+  const [, address = ''] = await server.until(/^Debugger listening on (ws:\S+)$/m);
+  const inspector = new WebSocket(address);
+  await new Promise((resolve, reject) => {
+    inspector.onopen = resolve;
+    inspector.onerror = reject;
+  });
+  // Twice: buffers that are freed by finalizers of the first go with the second.
+  for (const id of [1, 2]) {
+    const collected = new Promise((resolve) => {
+      inspector.onmessage = resolve;
+    });
+    inspector.send(JSON.stringify({ id, method: 'HeapProfiler.collectGarbage' }));
+    await collected;
+  }
+  inspector.close();
+  const samples = await metrics(server.url);
+  const of = (name: string) => samples.get(`nodejs_${name}_bytes`) ?? Number.NaN;
+  return of('heap_size_used') + of('external_memory');
+}

@@ -1,0 +1,133 @@
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+
+/**
+ * A chat client in so few lines that a test can have hundreds of it, stop it from reading, and let it say what a
+ * well-behaved library does not: Engine.IO packets over a WebSocket made by hand.
+ */
+export interface RawClient {
+  readonly socket: Socket;
+  /** Bytes that have come so far. */
+  readonly received: number;
+  /** Hears every Engine.IO packet from now on. */
+  onPacket(listener: (packet: string) => void): void;
+  /** The first packet from now on for which it is true. */
+  packet(matches: (packet: string) => boolean): Promise<string>;
+  /** Writes one Engine.IO packet. */
+  send(packet: string): void;
+  /** Sends a request of the protocol; the text of its ack. */
+  request(event: string, payload: unknown): Promise<string>;
+  /** Whether the connection has been closed. */
+  readonly closed: boolean;
+}
+
+export interface RawOptions {
+  cookie?: string;
+  localAddress?: string;
+}
+
+export const opcode = { text: 1, ping: 9, pong: 10 };
+
+/** A client's frame (RFC 6455, section 5.2). Masked with zeros, which leave the payload as it is. */
+export function frame(payload: string, op = opcode.text): Buffer {
+  const bytes = Buffer.from(payload);
+  const head =
+    bytes.length < 126
+      ? Buffer.from([0x80 | op, 0x80 | bytes.length])
+      : bytes.length < 65_536
+        ? Buffer.from([0x80 | op, 0x80 | 126, bytes.length >> 8, bytes.length & 0xff])
+        : Buffer.from([0x80 | op, 0x80 | 127, 0, 0, 0, 0, ...uint32(bytes.length)]);
+  return Buffer.concat([head, Buffer.alloc(4), bytes]);
+}
+
+const uint32 = (n: number) => [n >>> 24, (n >> 16) & 0xff, (n >> 8) & 0xff, n & 0xff];
+
+/** The request that opens a WebSocket. */
+export const upgradeRequest = (cookie?: string): string =>
+  `GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\n` +
+  `Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n` +
+  `${cookie === undefined ? '' : `Cookie: ${cookie}\r\n`}\r\n`;
+
+/** Opens a WebSocket and waits for Engine.IO's first packet, before any CONNECT. */
+export async function openRaw(port: number, options: RawOptions = {}): Promise<RawClient> {
+  const { cookie, localAddress = '127.0.0.1' } = options;
+  const socket = connect({ port, host: '127.0.0.1', localAddress, noDelay: true });
+  const listeners = new Set<(packet: string) => void>();
+  let rest: Buffer = Buffer.alloc(0);
+  let upgraded = false;
+  let received = 0;
+  let closed = false;
+  let acks = 0;
+  let failed: (error: Error) => void = () => {};
+  socket.on('error', () => {});
+  socket.on('close', () => {
+    closed = true;
+    failed(new Error('the server has closed the connection'));
+  });
+  socket.on('data', (piece: Buffer) => {
+    received += piece.length;
+    rest = rest.length === 0 ? piece : Buffer.concat([rest, piece]);
+    if (!upgraded) {
+      const end = rest.indexOf('\r\n\r\n');
+      if (end === -1) return;
+      if (!rest.toString('latin1', 0, 12).endsWith('101')) return socket.destroy();
+      upgraded = true;
+      rest = rest.subarray(end + 4);
+    }
+    for (;;) {
+      if (rest.length < 2) return;
+      const short = (rest[1] as number) & 0x7f;
+      const head = short < 126 ? 2 : short === 126 ? 4 : 10;
+      if (rest.length < head) return;
+      const size = short < 126 ? short : short === 126 ? rest.readUInt16BE(2) : rest.readUInt32BE(6);
+      if (rest.length < head + size) return;
+      const packet = rest.toString('utf8', head, head + size);
+      const isText = ((rest[0] as number) & 0x0f) === opcode.text;
+      rest = rest.subarray(head + size);
+      if (!isText) continue;
+      if (packet === '2') socket.write(frame('3'));
+      else for (const listener of listeners) listener(packet);
+    }
+  });
+  const self: RawClient = {
+    socket,
+    get received() {
+      return received;
+    },
+    get closed() {
+      return closed;
+    },
+    onPacket: (listener) => void listeners.add(listener),
+    packet: (matches) =>
+      new Promise((resolve, reject) => {
+        failed = reject;
+        const listener = (packet: string) => {
+          if (!matches(packet)) return;
+          listeners.delete(listener);
+          resolve(packet);
+        };
+        listeners.add(listener);
+      }),
+    send: (packet) => void socket.write(frame(packet)),
+    request(event, payload) {
+      const id = acks++;
+      const answer = self.packet((packet) => packet.startsWith(`43${id}[`));
+      self.send(`42${id}${JSON.stringify([event, payload])}`);
+      return answer;
+    },
+  };
+  const opened = self.packet((packet) => packet.startsWith('0{'));
+  socket.write(upgradeRequest(cookie));
+  await Promise.all([once(socket, 'connect'), opened]);
+  return self;
+}
+
+/** The same, connected as a user and, where a room is named, joined. */
+export async function connectRaw(port: number, cookie: string, room?: string): Promise<RawClient> {
+  const client = await openRaw(port, { cookie });
+  const ready = client.packet((packet) => packet.startsWith('42["session:ready"'));
+  client.send('40');
+  await ready;
+  if (room !== undefined) await client.request('room:join', { room });
+  return client;
+}
