@@ -169,3 +169,14 @@ function schemeAndHost(origin: string): string {
   const { protocol, hostname } = new URL(origin);
   return `${protocol}//${hostname}`;
 }
+
+/** An origin is no secret, and the one thing that the operator has to know to allow it. */
+export function reasonOf(code: string, req: IncomingMessage): { code: string; reason?: string } {
+  if (code === 'origin_not_allowed') {
+    return { code, reason: `CHAT_ORIGINS does not list ${req.headers.origin?.slice(0, 100) ?? '(none)'}` };
+  }
+  if (code === 'rate_limited' && req.headers['x-forwarded-for'] !== undefined) {
+    return { code, reason: 'through a proxy: if it is yours, name it in CHAT_TRUSTED_PROXIES' };
+  }
+  return { code };
+}

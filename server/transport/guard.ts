@@ -1,5 +1,4 @@
 import type { ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
 import type { Socket as EngineSocket } from 'engine.io';
 
 /** Why a connection was closed by force; a label of the metrics. */
@@ -16,6 +15,10 @@ const connectTimeout = 5000;
 /** Control packets (pongs, probes, WebSocket pings) of one connection in one ping interval: two are usual. */
 const mostControlPackets = 100;
 const pingInterval = 25_000;
+/** A client that upgrades probes once; some lines lose one. */
+const mostProbes = 3;
+/** So long may a closed WebSocket take to say goodbye, and hold its memory. */
+const goodbye = 3000;
 
 /** The parts of Engine.IO's transports that its types leave out. */
 interface Wire {
@@ -26,8 +29,7 @@ interface Wire {
     on(event: 'error', listener: (error: { code?: string }) => void): void;
     terminate(): void;
   };
-  /** The pending poll and its answer. */
-  req?: { socket: Socket } | null;
+  /** The answer to the pending poll. */
   res?: ServerResponse | null;
 }
 
@@ -55,13 +57,13 @@ export function guard(conn: EngineSocket, maxQueue: number, onBreach: (breach: B
   /** Bytes in Engine.IO's own buffer, which it empties whole into the transport. */
   let buffered = 0;
   let measuring = false;
-  /** Answers to polls that are not out yet, all on one connection: a client may ask again and not read. */
+  /** Answers to polls that are not out yet: a client may ask again and not read. */
   const answers = new Set<ServerResponse>();
-  let polled: Socket | undefined;
+  let probes = 0;
 
   const wire = (): Wire => conn.transport as unknown as Wire;
   const waiting = (): number => {
-    let bytes = buffered + (wire().socket?.bufferedAmount ?? polled?.writableLength ?? 0);
+    let bytes = buffered + (wire().socket?.bufferedAmount ?? 0);
     for (const answer of answers) bytes += answer.writableLength;
     return bytes;
   };
@@ -76,7 +78,8 @@ export function guard(conn: EngineSocket, maxQueue: number, onBreach: (breach: B
     // close() alone stays "closing" until the other side has taken everything, and keeps all of it until then.
     conn.close(true);
     socket?.terminate();
-    polled?.destroy();
+    // Only what still carries an answer to this client: a proxy may have given the TCP connection to another by now.
+    for (const answer of answers) answer.destroy();
   };
   const countControl = (): void => {
     const now = performance.now();
@@ -100,6 +103,8 @@ export function guard(conn: EngineSocket, maxQueue: number, onBreach: (breach: B
       handling = true;
       // Each CONNECT costs a look-up in the store, whichever namespace it names.
       if (typeof data === 'string' && data.startsWith('0') && ++connects > 1) close('second_connect');
+      // Acks, plain and binary: this server asks for none, and nothing else would ever count them.
+      if (typeof data === 'string' && /^[36]/.test(data)) close('malformed');
     } else if (type === 'error') close('malformed');
     else countControl();
   });
@@ -116,7 +121,9 @@ export function guard(conn: EngineSocket, maxQueue: number, onBreach: (breach: B
     clearTimeout(unconnected);
     if (handling) tell('malformed');
     // Nobody is there to take what is still queued: a stopped client, a cut cable.
-    if (reason === 'ping timeout') wire().socket?.terminate();
+    const { socket } = wire();
+    if (reason === 'ping timeout') socket?.terminate();
+    else if (socket) setTimeout(() => socket.terminate(), goodbye).unref();
   });
   conn.on('packetCreate', ({ data }: { data?: unknown }) => {
     buffered += typeof data === 'string' ? Buffer.byteLength(data) : data instanceof Buffer ? data.length : 0;
@@ -133,13 +140,16 @@ export function guard(conn: EngineSocket, maxQueue: number, onBreach: (breach: B
   });
   conn.on('flush', () => {
     buffered = 0;
-    const { req, res } = wire();
-    if (!req || !res) return;
-    polled = req.socket;
+    const { res } = wire();
+    if (!res) return;
     answers.add(res);
     res.on('close', () => answers.delete(res));
   });
   conn.on('upgrade', watchWire);
+  // Until the upgrade, nothing above sees the new transport; each probe is answered on it.
+  conn.on('upgrading', (transport: Wire) => {
+    if (++probes > mostProbes) transport.socket?.terminate();
+  });
   // Before ws's errors reach Engine.IO, which does not tell them from a cut cable.
   watchWire();
   return { close, accept: () => clearTimeout(unconnected) };

@@ -70,13 +70,14 @@ const handlers: {
     check: ({ messages }, { member }, payload) => messages.check(member, payload),
     async run({ messages, limits }, { member }, payload) {
       const retryAfterMs = limits.sends.take(member.user.id);
+      const taken = performance.now();
       if (retryAfterMs !== null) {
         const message = await messages.repeatOf(member, payload);
         if (message === null) throw new RequestError('rate_limited', undefined, { retryAfterMs });
         return { message };
       }
       const { message, repeated } = await messages.send(member, payload);
-      if (repeated) limits.sends.giveBack(member.user.id);
+      if (repeated) limits.sends.giveBack(member.user.id, taken);
       return { message };
     },
     async runLimited({ messages }, { member }, payload) {

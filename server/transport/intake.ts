@@ -4,10 +4,50 @@ const mostUnderWay = 200;
 const penalty = 10;
 const longestPenalty = 1000;
 
-/** Where a connection's packets come from. */
-export interface Source {
-  pause(): void;
-  resume(): void;
+/** The parts of Engine.IO's connection that are needed here. */
+interface Connection {
+  transport: unknown;
+  on(event: 'upgrade', listener: () => void): unknown;
+}
+
+/** Where a connection's packets come from, whichever transport it has. */
+export class Source {
+  readonly #conn: Connection;
+  readonly #waiting: (() => void)[] = [];
+  #paused = false;
+
+  constructor(conn: Connection) {
+    this.#conn = conn;
+    conn.on('upgrade', () => {
+      if (this.#paused) this.#webSocket()?.pause();
+      this.#go();
+    });
+  }
+
+  pause(): void {
+    this.#paused = true;
+    this.#webSocket()?.pause();
+  }
+
+  resume(): void {
+    this.#paused = false;
+    this.#webSocket()?.resume();
+    this.#go();
+  }
+
+  /** A POST of a polling client is handed on when it may be read; until then its body stays where it is. */
+  whenReading(handOn: () => void): void {
+    if (this.#paused) this.#waiting.push(handOn);
+    else handOn();
+  }
+
+  #go(): void {
+    for (const handOn of this.#waiting.splice(0)) handOn();
+  }
+
+  #webSocket(): { pause(): void; resume(): void } | undefined {
+    return (this.#conn.transport as { socket?: { pause(): void; resume(): void } }).socket;
+  }
 }
 
 /**
@@ -57,10 +97,4 @@ export class Intake {
     if (paused) this.#source.pause();
     else this.#source.resume();
   }
-}
-
-/** ws can be told to stop reading; a polling client waits for the answer to its POST anyway. */
-export function sourceOf(conn: { transport: unknown }): Source {
-  const wire = () => (conn.transport as { socket?: Source }).socket;
-  return { pause: () => wire()?.pause(), resume: () => wire()?.resume() };
 }

@@ -36,10 +36,10 @@ export class RateLimit {
     return Math.ceil(window.ends - now);
   }
 
-  /** The event was none that counts. */
-  giveBack(key: string): void {
+  /** The event that was taken at that time (of the monotonic clock) was none that counts. */
+  giveBack(key: string, taken: number): void {
     const window = this.#window(key, performance.now());
-    if (window !== undefined) window.count--;
+    if (window !== undefined && window.ends - this.#rate.ms <= taken) window.count--;
   }
 
   #window(key: string, now: number) {

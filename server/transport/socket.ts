@@ -9,10 +9,10 @@ import { type ConnectErrorCode, connectErrors } from '../errors.ts';
 import type { ClientToServer, ConnectFailure, RoomSummary, ServerToClient } from '../events.ts';
 import { answerError, answerErrorRaw } from '../http/answer.ts';
 import type { LiveSession, SessionReader } from '../session/read-session.ts';
-import type { Admission } from './admission.ts';
+import { type Admission, reasonOf } from './admission.ts';
 import { type Breach, type Guard, guard } from './guard.ts';
 import { requestListener, type Services } from './handlers.ts';
-import { sourceOf } from './intake.ts';
+import { Source } from './intake.ts';
 import type { Lifetimes } from './lifetime.ts';
 import { OpenLimit } from './limits.ts';
 
@@ -38,7 +38,7 @@ export class SocketTransport {
   readonly #onRefusal: OnRefusal;
   readonly #users: OpenLimit;
   /** By sid. */
-  readonly #guards = new Map<string, Guard>();
+  readonly #connections = new Map<string, { guard: Guard; source: Source }>();
 
   constructor(options: {
     admission: Admission;
@@ -63,8 +63,13 @@ export class SocketTransport {
     this.#engine.prependListener('connection', (conn: EngineSocket) => {
       const { id } = conn as EngineSocket & { id: string };
       conn.on('close', this.#admission.bind(id, conn.request, conn.transport.name === 'websocket'));
-      this.#guards.set(id, guard(conn, options.limitQueue, options.onBreach));
-      conn.on('close', () => this.#guards.delete(id));
+      const guarded = guard(conn, options.limitQueue, options.onBreach);
+      const source = new Source(conn);
+      this.#connections.set(id, { guard: guarded, source });
+      conn.on('close', () => {
+        this.#connections.delete(id);
+        source.resume();
+      });
     });
   }
 
@@ -103,22 +108,24 @@ export class SocketTransport {
       this.#onRefusal(reasonOf(refusal.code, req));
       return answerError(res, refusal.code, refusal.retryAfterMs);
     }
-    res.on('close', () => this.#admission.over(req));
     this.#admission.allowReading(req, res);
-    const guarded = this.#guards.get(url.searchParams.get('sid') ?? '');
-    if (Number(req.headers['content-length']) > maxPacketBytes) {
-      guarded?.close('too_large');
-      return answerError(res, 'too_large', undefined, { Connection: 'close' });
-    }
-    // A body that does not tell its length is measured by Engine.IO, which goes on with the connection.
-    res.on('finish', () => {
-      if (res.statusCode === 413) guarded?.close('too_large');
-    });
     if (req.method === 'OPTIONS') {
       res.writeHead(204).end();
       return;
     }
-    this.#engine.handleRequest(req as Parameters<EngineServer['handleRequest']>[0], res);
+    res.on('close', () => this.#admission.over(req));
+    const handOn = () => this.#engine.handleRequest(req as Parameters<EngineServer['handleRequest']>[0], res);
+    const connection = this.#connections.get(url.searchParams.get('sid') ?? '');
+    if (req.method !== 'POST' || connection === undefined) return handOn();
+    if (Number(req.headers['content-length']) > maxPacketBytes) {
+      connection.guard.close('too_large');
+      return answerError(res, 'too_large', undefined, { Connection: 'close' });
+    }
+    // A body that does not tell its length is measured by Engine.IO, which goes on with the connection.
+    res.on('finish', () => {
+      if (res.statusCode === 413) connection.guard.close('too_large');
+    });
+    connection.source.whenReading(handOn);
   }
 
   upgrade(req: IncomingMessage, socket: Duplex, head: Buffer, url: URL): void {
@@ -181,7 +188,10 @@ export class SocketTransport {
     { lifetimes, services, maxText }: { lifetimes: Lifetimes; services: Services; maxText: number },
   ): void {
     const { session, member, rooms } = socket.data;
-    this.#guards.get((socket.conn as unknown as { id: string }).id)?.accept();
+    const connection = this.#connections.get((socket.conn as unknown as { id: string }).id);
+    // Closed in this very turn.
+    if (connection === undefined) return;
+    connection.guard.accept();
     // Before it is in any room, so that nothing can come before it.
     socket.emit('session:ready', { protocol: 1, user: member.user, rooms, limits: { text: maxText } });
     // By hash: room names travel to other servers and into dumps, session ids must not.
@@ -210,7 +220,7 @@ export class SocketTransport {
         member,
         subscribe: (room) => void socket.join(`room:${room}`),
         unsubscribe: (room) => void socket.leave(`room:${room}`),
-        source: sourceOf(socket.conn),
+        source: connection.source,
       }),
     );
   }
@@ -221,17 +231,6 @@ export class SocketTransport {
  * differs from case to case.
  */
 type OnRefusal = (refusal: { code: string; reason?: string; kind?: string }) => void;
-
-/** An origin is no secret, and the one thing that the operator has to know to allow it. */
-function reasonOf(code: string, req: IncomingMessage): { code: string; reason?: string } {
-  if (code === 'origin_not_allowed') {
-    return { code, reason: `CHAT_ORIGINS does not list ${req.headers.origin?.slice(0, 100) ?? '(none)'}` };
-  }
-  if (code === 'rate_limited' && req.headers['x-forwarded-for'] !== undefined) {
-    return { code, reason: 'through a proxy: if it is yours, name it in CHAT_TRUSTED_PROXIES' };
-  }
-  return { code };
-}
 
 interface Refused {
   code: ConnectErrorCode;

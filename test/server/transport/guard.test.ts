@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type ChatClient, connectChat, newClientId } from '../../helpers/chat-client.ts';
 import { type ChatSite, startChatSite } from '../../helpers/chat-site.ts';
+import { RawClient } from '../../helpers/raw-http.ts';
 
 let site: ChatSite;
 beforeAll(async () => {
@@ -38,6 +39,7 @@ describe('a packet that should not be closes that connection, counted by its rea
     ['11 attachments', 'malformed', '511-["a",{"_placeholder":true,"num":0}]'],
     ['bytes that belong to nothing', 'malformed', Buffer.from([1, 2, 3])],
     ['a CONNECT_ERROR', 'malformed', '4{"message":"x"}'],
+    ['an ack, which nobody asked for', 'malformed', '39[]'],
     ['a second CONNECT', 'second_connect', '0'],
     ['a CONNECT to another namespace', 'second_connect', '0/admin,'],
     ['70 KB', 'too_large', `2["room:list",{"a":"${'x'.repeat(70_000)}"}]`],
@@ -83,6 +85,41 @@ describe('a packet that should not be closes that connection, counted by its rea
     }
     await nextIsServed();
   });
+});
+
+test('whoever knows a sid cannot close its connection: not without the cookie, whatever the method', async () => {
+  const client = await connectChat(site.chat.url, await site.session(1), { transports: ['polling'] });
+  const { id } = client.socket.io.engine as unknown as { id: string };
+  for (const method of ['OPTIONS', 'POST', 'PUT']) {
+    await fetch(`${site.chat.url}/socket.io/?EIO=4&transport=polling&sid=${id}`, {
+      method,
+      headers: { 'Content-Type': 'text/plain' },
+      body: 'x'.repeat(70_000),
+    });
+  }
+  await client.request('room:list', {});
+  client.close();
+});
+
+test('a TCP connection that a proxy gives to one client after another is closed for none of the earlier', async () => {
+  const cookie = await site.session(1);
+  const line = await RawClient.connect(site.chat.port);
+  const { sid } = JSON.parse((await line.get('/socket.io/?EIO=4&transport=polling')).slice(1)) as {
+    sid: string;
+  };
+  await line.post(`/socket.io/?EIO=4&transport=polling&sid=${sid}`, '40');
+  expect(await line.get(`/socket.io/?EIO=4&transport=polling&sid=${sid}`)).toContain('unauthorized');
+  const { sid: mine } = JSON.parse(
+    (await line.get('/socket.io/?EIO=4&transport=polling', { Cookie: cookie })).slice(1),
+  ) as { sid: string };
+  const path = `/socket.io/?EIO=4&transport=polling&sid=${mine}`;
+  await line.post(path, '40', { Cookie: cookie });
+  expect(await line.get(path, { Cookie: cookie })).toContain('40{"sid"');
+  const before = await closedFor('no_connect');
+  // The stranger is closed after his five seconds.
+  await expect.poll(() => closedFor('no_connect'), { timeout: 8000 }).toBe(before + 1);
+  await line.post(path, '421["room:list",{}]', { Cookie: cookie });
+  line.close();
 });
 
 test('a flood of pings, of WebSocket’s or of Engine.IO’s own, closes that connection', async () => {

@@ -209,6 +209,15 @@ describe('by user', () => {
     expect(performance.now() - asked).toBeLessThan(1000);
   });
 
+  test.each([['polling'], ['websocket']])('a flood over %s makes its sender wait', async (transport) => {
+    const server = await start({ CHAT_LIMIT_REQUESTS: '20/1h' });
+    const flooder = await connect(server, 1, { transports: [transport] });
+    await Promise.all(Array.from({ length: 300 }, () => flooder.raw('room:list', {})));
+    const began = performance.now();
+    await flooder.raw('room:list', {});
+    expect(performance.now() - began).toBeGreaterThan(300);
+  });
+
   test('requests of all kinds; what would be refused anyway says why', async () => {
     const server = await start({ CHAT_LIMIT_REQUESTS: '4/1h' });
     const client = await connect(server, 1);
