@@ -10,7 +10,7 @@ import { openHttpServer } from './http/server.ts';
 import { type Log, QuietLog } from './log.ts';
 import { sessionIdFrom } from './session/cookie.ts';
 import { createSessionReader } from './session/read-session.ts';
-import { openStore } from './session/store.ts';
+import { openStore } from './session/store-url.ts';
 import { Admission } from './transport/admission.ts';
 import { Drain } from './transport/drain.ts';
 import { Lifetimes } from './transport/lifetime.ts';
@@ -42,6 +42,7 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
   });
   const reader = createSessionReader({
     store: openStore(config.sessionStore),
+    format: config.sessionStore.format,
     cookieName: config.sessionName,
     userId: config.userId,
     userName: config.userName,

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { z } from 'zod';
-import { parseStoreUrl } from './session/store.ts';
+import { parseStoreUrl } from './session/store-url.ts';
 
 /** A setting that cannot be used, told so that the operator can mend it. Ends the process with code 78. */
 export class ConfigError extends Error {

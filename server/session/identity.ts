@@ -1,5 +1,4 @@
-import type { PhpValue } from './formats/value.ts';
-import { PhpFloat } from './formats/value.ts';
+import { PhpBytes, PhpFloat, PhpObject, type PhpValue } from './formats/value.ts';
 
 /** Who a session says is logged in. `id`: 1 to 64 characters; `name`: at most 64, no control characters. */
 export interface SessionUser {
@@ -31,19 +30,29 @@ export function identify(
 function follow(session: PhpValue, path: readonly string[]): { value: PhpValue | undefined; hidden?: true } {
   let value: PhpValue | undefined = session;
   for (const key of path) {
-    if (typeof value !== 'object' || value === null || value instanceof PhpFloat) return { value: undefined };
-    if (!Object.hasOwn(value, key)) {
-      return Object.hasOwn(value, '__proto__') ? { value: undefined, hidden: true } : { value: undefined };
+    const container: PhpValue | undefined = value instanceof PhpObject ? value.properties : value;
+    if (typeof container !== 'object' || container === null || isScalar(container))
+      return { value: undefined };
+    if (!Object.hasOwn(container, key)) {
+      return Object.hasOwn(container, '__proto__')
+        ? { value: undefined, hidden: true }
+        : { value: undefined };
     }
-    value = (value as Record<string, PhpValue>)[key];
+    value = (container as Record<string, PhpValue>)[key];
   }
   return { value };
+}
+
+function isScalar(value: object): value is PhpFloat | PhpBytes {
+  return value instanceof PhpFloat || value instanceof PhpBytes;
 }
 
 /** As PHP's `empty()` has it. */
 function isEmpty(value: PhpValue | undefined): boolean {
   if (value === undefined || value === null || value === false || value === '' || value === '0') return true;
   if (value instanceof PhpFloat) return value.value === 0;
+  // An object is never empty, whatever is in it; bytes that are not UTF-8 are at least one.
+  if (value instanceof PhpObject || value instanceof PhpBytes) return false;
   if (typeof value === 'object') return Object.keys(value).length === 0;
   return value === 0 || value === 0n;
 }
@@ -51,7 +60,9 @@ function isEmpty(value: PhpValue | undefined): boolean {
 function userId(value: PhpValue | undefined): string | null {
   if (typeof value === 'number' || typeof value === 'bigint') return value > 0 ? String(value) : null;
   if (typeof value !== 'string' || !value.isWellFormed() || /\p{Cc}/u.test(value)) return null;
-  return [...value].length <= maxCharacters ? value : null;
+  const characters = [...value];
+  // Put together anew: a piece of the session's text would keep all of it in memory, as long as the user stays.
+  return characters.length <= maxCharacters ? characters.join('') : null;
 }
 
 function displayName(value: PhpValue | undefined): string {
@@ -63,6 +74,7 @@ function displayName(value: PhpValue | undefined): string {
 function kindOf(value: PhpValue | undefined): string {
   if (Array.isArray(value)) return 'a list';
   if (value instanceof PhpFloat) return 'a float';
+  if (value instanceof PhpBytes) return 'a string that is not UTF-8';
   if (typeof value === 'object') return 'an array or an object';
   if (typeof value === 'boolean') return 'true';
   return typeof value === 'string'

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { checkedId, sessionIdFrom } from './cookie.ts';
+import { type FormatName, formats } from './formats/formats.ts';
 import { guessFormat } from './formats/guess.ts';
-import { decodeJson } from './formats/json.ts';
 import { FormatError } from './formats/value.ts';
 import { identify, type SessionUser } from './identity.ts';
 import { type SessionStore, StoreError } from './store.ts';
@@ -58,6 +58,7 @@ export interface SessionReader {
 
 export function createSessionReader(options: {
   store: SessionStore;
+  format: FormatName;
   cookieName: string;
   userId: readonly string[];
   userName: readonly string[];
@@ -75,7 +76,7 @@ export function createSessionReader(options: {
     if (bytes.length === 0) return none('empty', 'the session is empty');
     if (bytes.length > maxSessionBytes) return none('invalid', `larger than ${maxSessionBytes} bytes`);
     try {
-      const found = identify(decodeJson(bytes), options.userId, options.userName);
+      const found = identify(formats[options.format](bytes), options.userId, options.userName);
       if ('user' in found) return { state: 'user', user: found.user, bytes };
       if ('nobody' in found) return none('nobody', found.nobody);
       return none('invalid', found.invalid);

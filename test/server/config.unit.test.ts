@@ -7,7 +7,7 @@ test('nothing set: the defaults of the documentation', () => {
     port: 7070,
     origins: ['http://localhost:8080', 'http://127.0.0.1:8080'],
     nativeClients: true,
-    sessionStore: { host: '127.0.0.1', port: 11211, prefix: 'sessions/', timeout: 250 },
+    sessionStore: { host: '127.0.0.1', port: 11211, prefix: 'sessions/', format: 'json', timeout: 250 },
     sessionName: 'PHPSESSID',
     userId: ['user_id'],
     userName: ['firstname'],
@@ -65,7 +65,16 @@ test.each([
 });
 
 test.each([
-  ['memcached://h?prefix=a/', /format=json/],
+  ['memcached://h?handler=memcached', { prefix: 'memc.sess.key.', format: 'php' }],
+  ['memcached://h?handler=memcached&format=igbinary&prefix=x.', { prefix: 'x.', format: 'igbinary' }],
+  ['memcached://h:1?prefix=a/', { host: 'h', port: 1, prefix: 'a/', format: 'php_serialize' }],
+])('a store URL: %s', (url, settings) => {
+  expect(readConfig({ CHAT_SESSION_STORE: url }).sessionStore).toMatchObject(settings);
+});
+
+test.each([
+  ['memcached://h?format=yaml', /format=yaml/],
+  ['memcached://h?handler=memcache', /handler=memcache/],
   ['memcached://h?format=json&weight=1', /weight=/],
   ['memcached://h?format=json&timeout=2s', /timeout=/],
   ['memcached://?format=json', /host/],

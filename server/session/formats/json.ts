@@ -18,7 +18,10 @@ export function decodeJson(bytes: Uint8Array): PhpValue {
     throw new FormatError('not valid UTF-8', { cause: error });
   }
   checkDepth(text);
+  // Without a float and without a number of 16 digits everything is what plain JSON makes of it, and sooner.
+  const plain = !/\d[.eE]|\d{16}/.test(text);
   try {
+    if (plain) return JSON.parse(text) as PhpValue;
     return JSON.parse(text, (_key, value: PhpValue, context?: { source?: string }) => {
       if (typeof value !== 'number' || context?.source === undefined) return value;
       if (/[.eE]/.test(context.source)) return new PhpFloat(value);

@@ -17,7 +17,7 @@ afterEach(async () => {
 });
 
 function store(port = memcached.port, timeout = 250): SessionStore {
-  const made = createMemcachedStore({ host: '127.0.0.1', port, prefix: 'sessions/', timeout });
+  const made = createMemcachedStore({ host: '127.0.0.1', port, prefix: 'sessions/', timeout, native: false });
   closing.push(() => made.close());
   return made;
 }

@@ -1,0 +1,40 @@
+/**
+ * How many typical sessions a second one core decodes, beside what a user would otherwise take.
+ * Run: node bench/session-formats.ts
+ */
+import { execFileSync } from 'node:child_process';
+import { type FormatName, formats } from '../server/session/formats/formats.ts';
+
+/** What a shop or a forum keeps: a user, a token, flashes, a small cart; about 500 bytes. */
+const typical = `["user_id" => 4711, "firstname" => "Zoë", "csrf" => str_repeat("a1b2c3d4", 8), "started" => 1795160000,
+  "locale" => "fr_FR", "flash" => [], "cart" => [["id" => 17, "n" => 2, "price" => 9.95], ["id" => 8, "n" => 1, "price" => 120.0]],
+  "recent" => [101, 102, 103, 104], "admin" => false, "last" => null, "agent" => "Mozilla/5.0 (X11; Linux x86_64)"]`;
+
+function written(format: FormatName): Buffer {
+  const encode = format === 'json' ? 'json_encode($_SESSION)' : 'session_encode()';
+  const handler = format === 'json' ? 'php' : format;
+  const code = `ini_set("session.serialize_handler", "${handler}"); session_start(); $_SESSION = ${typical}; echo ${encode};`;
+  return execFileSync('php', ['-d', 'session.use_cookies=0', '-r', code]);
+}
+
+function perSecond(decode: () => unknown): number {
+  let best = 0;
+  for (let round = 0; round < 5; round++) {
+    const began = performance.now();
+    let count = 0;
+    while (performance.now() - began < 300) for (let n = 0; n < 500; n++, count++) decode();
+    best = Math.max(best, count / ((performance.now() - began) / 1000));
+  }
+  return Math.round(best);
+}
+
+for (const format of Object.keys(formats) as FormatName[]) {
+  const bytes = written(format);
+  console.log(
+    `${format.padEnd(14)} ${String(bytes.length).padStart(4)} bytes ${perSecond(() => formats[format](bytes))}/s`,
+  );
+}
+const json = written('json');
+console.log(
+  `JSON.parse     ${String(json.length).padStart(4)} bytes ${perSecond(() => JSON.parse(json.toString()))}/s`,
+);

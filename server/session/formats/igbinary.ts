@@ -1,0 +1,167 @@
+import { propertyName, Reader } from './reader.ts';
+import { FormatError, newRecord, PhpFloat, PhpObject, type PhpRecord, type PhpValue } from './value.ts';
+
+/**
+ * Decodes igbinary, version 2 (igbinary.c: a tag, then what it announces, big-endian). Strings that come again
+ * are numbers into one table of all strings; arrays, objects and what is wrapped as a reference are numbered too.
+ */
+class IgbinaryDecoder {
+  readonly #in: Reader;
+  readonly #strings: { text: PhpValue; name: string }[] = [];
+  readonly #slots: PhpValue[] = [];
+
+  constructor(reader: Reader) {
+    this.#in = reader;
+  }
+
+  value(): PhpValue {
+    const start = this.#in.offset;
+    const tag = this.#in.byte('a value');
+    switch (tag) {
+      case 0x00:
+        return null;
+      case 0x01:
+      case 0x02:
+      case 0x03:
+        return this.#slot(this.#unsigned(tag - 0x01), start);
+      case 0x04:
+        return false;
+      case 0x05:
+        return true;
+      case 0x0c:
+        return new PhpFloat(this.#in.take(8).readDoubleBE());
+      case 0x0d:
+      case 0x0e:
+      case 0x0f:
+      case 0x10:
+      case 0x11:
+      case 0x12:
+      case 0x13:
+        return this.#string(tag, start).text;
+      case 0x14:
+      case 0x15:
+      case 0x16:
+        return this.#array(this.#unsigned(tag - 0x14));
+      case 0x17:
+      case 0x18:
+      case 0x19:
+      case 0x1a:
+      case 0x1b:
+      case 0x1c:
+        return this.#object(this.#className(tag, start));
+      case 0x22:
+      case 0x23:
+      case 0x24:
+        return this.#slot(this.#unsigned(tag - 0x22), start);
+      case 0x25:
+        return this.#reference();
+      default:
+        return this.#integer(tag, start);
+    }
+  }
+
+  /** A number of 1, 2 or 4 bytes, for `size` 0, 1 or 2. */
+  #unsigned(size: number): number {
+    const bytes = this.#in.take(1 << size);
+    return bytes.readUIntBE(0, bytes.length);
+  }
+
+  #integer(tag: number, start: number): number | bigint {
+    if (tag === 0x20 || tag === 0x21) {
+      const value = this.#in.take(8).readBigUInt64BE();
+      const exact = tag === 0x20 ? value : -value;
+      return Number.isSafeInteger(Number(exact)) ? Number(exact) : exact;
+    }
+    if (tag < 0x06 || tag > 0x0b) return this.#in.fail('a value', start);
+    const value = this.#unsigned((tag - 0x06) >> 1);
+    return tag % 2 === 0 ? value : -value;
+  }
+
+  #string(tag: number, start: number): { text: PhpValue; name: string } {
+    if (tag < 0x0d || tag > 0x13) this.#in.fail('a string', start);
+    if (tag === 0x0d) return { text: '', name: '' };
+    if (tag <= 0x10) {
+      const known = this.#strings[this.#unsigned(tag - 0x0e)];
+      return known ?? this.#in.fail('a string that came before', start);
+    }
+    return this.#newString(tag - 0x11);
+  }
+
+  #newString(size: number): { text: PhpValue; name: string } {
+    const text = this.#in.string(this.#unsigned(size));
+    const string = { text, name: typeof text === 'string' ? text : text.bytes.toString('latin1') };
+    this.#strings.push(string);
+    return string;
+  }
+
+  #className(tag: number, start: number): string {
+    if (tag <= 0x19) return this.#newString(tag - 0x17).name;
+    return this.#string(tag - 0x1a + 0x0e, start).name;
+  }
+
+  #array(count: number): PhpValue {
+    const record = newRecord();
+    this.#slots.push(record);
+    this.#entries(count, record, (key) => key);
+    return record;
+  }
+
+  #object(className: string): PhpValue {
+    const object = new PhpObject(className);
+    this.#slots.push(object);
+    const start = this.#in.offset;
+    const tag = this.#in.byte('properties');
+    if (tag >= 0x14 && tag <= 0x16) {
+      this.#entries(this.#unsigned(tag - 0x14), object.properties, propertyName);
+    } else if (tag >= 0x1d && tag <= 0x1f) {
+      // A class that serializes itself: its content is its own affair.
+      this.#in.take(this.#unsigned(tag - 0x1d));
+    } else if (tag === 0x27) {
+      // The case of an enum, by its name.
+      object.properties.name = this.#string(this.#in.byte('the name of a case'), start).text;
+    } else this.#in.fail('properties', start);
+    return object;
+  }
+
+  /** A PHP reference round a value: what is no container takes a number because of it. */
+  #reference(): PhpValue {
+    const tag = this.#in.bytes[this.#in.offset] ?? 0;
+    const again = (tag >= 0x01 && tag <= 0x03) || (tag >= 0x22 && tag <= 0x24);
+    const slot = this.#slots.length;
+    this.#in.enter();
+    const value = this.value();
+    this.#in.leave();
+    if (!again && this.#slots.length === slot) this.#slots.push(value);
+    return value;
+  }
+
+  #slot(number: number, start: number): PhpValue {
+    const value = this.#slots[number];
+    return value === undefined ? this.#in.fail('a reference to an earlier value', start) : value;
+  }
+
+  #entries(count: number, record: PhpRecord, nameOf: (key: string) => string): void {
+    // The shortest entry: a string by its number, and null.
+    this.#in.checkCount(count, 2);
+    this.#in.enter();
+    for (let n = 0; n < count; n++) record[nameOf(this.#key())] = this.value();
+    this.#in.leave();
+  }
+
+  #key(): string {
+    const start = this.#in.offset;
+    const tag = this.#in.byte('a key');
+    if (tag >= 0x0d && tag <= 0x13) return this.#string(tag, start).name;
+    return String(this.#integer(tag, start));
+  }
+}
+
+export function decodeIgbinary(bytes: Buffer): PhpValue {
+  const reader = new Reader(bytes);
+  if (bytes.length < 4 || bytes.readUInt32BE() !== 2)
+    throw new FormatError('expected igbinary version 2 at byte 0');
+  reader.offset = 4;
+  const value = new IgbinaryDecoder(reader).value();
+  if (reader.left > 0) reader.fail('the end');
+  return value;
+}

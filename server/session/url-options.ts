@@ -1,0 +1,45 @@
+const seconds = { s: 1, m: 60, h: 3600, d: 86_400 };
+
+/** The options behind the `?` of a store URL. Each is taken once; what is left over is a mistake. */
+export class UrlOptions {
+  readonly #left: Map<string, string>;
+  readonly #protocol: string;
+
+  constructor(url: URL) {
+    this.#left = new Map(url.searchParams);
+    this.#protocol = url.protocol;
+  }
+
+  take(name: string): string | undefined {
+    const value = this.#left.get(name);
+    this.#left.delete(name);
+    return value;
+  }
+
+  /** Put before the session id. */
+  prefix(fallback: string): string {
+    const prefix = this.take('prefix') ?? fallback;
+    if (!/^[\x21-\x7e]{0,200}$/.test(prefix))
+      throw new TypeError('prefix= is up to 200 printable characters');
+    return prefix;
+  }
+
+  /** `timeout=` of one call, in milliseconds. */
+  timeout(): number {
+    const timeout = /^(\d{2,4})ms$/.exec(this.take('timeout') ?? '250ms')?.[1];
+    if (timeout === undefined) throw new TypeError('timeout= is 10ms to 9999ms');
+    return Number(timeout);
+  }
+
+  /** A number of seconds, or with a unit such as `30m`. */
+  seconds(name: string, fallback: string): number {
+    const [, count, unit = 's'] = /^(\d{1,9})([smhd]?)$/.exec(this.take(name) ?? fallback) ?? [];
+    if (count === undefined) throw new TypeError(`${name}= is a number of seconds, or a time such as 30m`);
+    return Number(count) * seconds[(unit || 's') as keyof typeof seconds];
+  }
+
+  finish(): void {
+    const [unknown] = this.#left.keys();
+    if (unknown !== undefined) throw new TypeError(`${unknown}= is not an option of ${this.#protocol}`);
+  }
+}

@@ -1,0 +1,149 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { StoreError } from '../../../server/session/store.ts';
+import { openStore, parseStoreUrl } from '../../../server/session/store-url.ts';
+import { connectChat, refusalOf } from '../../helpers/chat-client.ts';
+import { type ChatServer, startChatServer } from '../../helpers/chat-server.ts';
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'php-sessions-'));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const store = (options = '') => openStore(parseStoreUrl(`file://${folder}${options}`));
+
+/** One request of a site that keeps its sessions in PHP's own files; its session id. */
+function request(code: string, id?: string, settings: Record<string, string> = {}): string {
+  const all = {
+    'session.save_handler': 'files',
+    'session.save_path': folder,
+    'session.use_cookies': '0',
+    ...settings,
+  };
+  const options = Object.entries(all).flatMap(([name, value]) => ['-d', `${name}="${value}"`]);
+  const resume = id === undefined ? '' : `session_id('${id}');`;
+  return execFileSync('php', [...options, '-r', `${resume} session_start(); ${code}; echo session_id();`], {
+    encoding: 'utf8',
+  });
+}
+
+describe('PHP’s files', () => {
+  test('the bytes as PHP wrote them, and null for what is not there', async () => {
+    const id = request('$_SESSION["user_id"] = 7');
+    expect(String(await store().get(id))).toBe('user_id|i:7;');
+    expect(await store().get('nobody')).toBeNull();
+  });
+
+  test('in folders by the first characters of the id, and under another prefix', async () => {
+    const id = request('$_SESSION["user_id"] = 7');
+    const [a = '', b = ''] = id;
+    mkdirSync(join(folder, a, b), { recursive: true });
+    const deep = request('$_SESSION["user_id"] = 8', id, { 'session.save_path': `2;0600;${folder}` });
+    expect(String(await store('?depth=2').get(deep))).toBe('user_id|i:8;');
+    writeFileSync(join(folder, `ci_session${id}`), 'user_id|i:9;');
+    expect(String(await store('?prefix=ci_session').get(id))).toBe('user_id|i:9;');
+  });
+
+  test('expired, though PHP has not collected it yet', async () => {
+    const id = request('$_SESSION["user_id"] = 7');
+    const path = join(folder, `sess_${id}`);
+    const ago = (seconds: number) =>
+      utimesSync(path, Date.now() / 1000 - seconds, Date.now() / 1000 - seconds);
+    ago(1430);
+    expect(await store().get(id)).not.toBeNull();
+    ago(1450);
+    expect(await store().get(id)).toBeNull();
+    expect(await store('?lifetime=30m').get(id)).not.toBeNull();
+    expect(await store('?lifetime=0').get(id)).not.toBeNull();
+  });
+
+  test('while PHP holds the lock, and without changing a byte or a time', async () => {
+    const id = request('$_SESSION["user_id"] = 7');
+    const path = join(folder, `sess_${id}`);
+    const holding = spawn('php', [
+      ...['-d', `session.save_path=${folder}`, '-d', 'session.use_cookies=0', '-r'],
+      `session_id('${id}'); session_start(); echo 'locked'; fgets(STDIN);`,
+    ]);
+    await once(holding.stdout, 'data');
+    const { mtimeMs } = statSync(path);
+    const began = performance.now();
+    expect(String(await store().get(id))).toBe('user_id|i:7;');
+    expect(performance.now() - began).toBeLessThan(100);
+    expect([readFileSync(path, 'utf8'), statSync(path).mtimeMs]).toEqual(['user_id|i:7;', mtimeMs]);
+    holding.stdin.end('\n');
+    await once(holding, 'close');
+  });
+
+  test('a folder that is not there, or that is none: a failure that says so, not a missing session', async () => {
+    const gone = openStore(parseStoreUrl(`file://${folder}/gone`));
+    await expect(gone.get('abc')).rejects.toThrow(/gone cannot be read \(ENOENT\): there is no such folder/);
+    writeFileSync(join(folder, 'file'), '');
+    const none = openStore(parseStoreUrl(`file://${folder}/file`));
+    await expect(none.get('abc')).rejects.toThrow(StoreError);
+  });
+
+  test('what PHP writes while it is read is never taken half', async () => {
+    const id = request('$_SESSION["user_id"] = 7; $_SESSION["pad"] = str_repeat("x", 50000)');
+    const writing = spawn('php', [
+      ...['-d', `session.save_path=${folder}`, '-d', 'session.use_cookies=0', '-r'],
+      `for ($i = 0; $i < 60; $i++) { session_id('${id}'); session_start(); $_SESSION["pad"] = str_repeat("y", $i % 2 ? 50000 : 10); session_write_close(); usleep(random_int(0, 40000)); }`,
+    ]);
+    const ended = once(writing, 'close');
+    let open = true;
+    void ended.then(() => {
+      open = false;
+    });
+    const sessions = store();
+    const seen = new Set<string>();
+    while (open) {
+      const bytes = String(await sessions.get(id).catch(() => ''));
+      seen.add(
+        bytes === '' || /^user_id\|i:7;pad\|s:\d+:"[xy]*";$/.test(bytes) ? 'whole' : `torn: ${bytes.length}`,
+      );
+    }
+    expect([...seen]).toEqual(['whole']);
+  });
+});
+
+test.each([
+  ['file://host/var/lib', /three slashes/],
+  ['file:///var/lib?depth=10', /depth=/],
+  ['file:///var/lib?lifetime=soon', /lifetime=/],
+  ['file:///var/lib?timeout=250ms', /timeout= is not an option of file:/],
+])('a store URL that is refused: %s', (url, reason) => {
+  expect(() => parseStoreUrl(url)).toThrow(reason);
+});
+
+test('the chat knows who is logged in to a site with PHP’s own files, and notices the logout', async () => {
+  let chat: ChatServer | undefined;
+  try {
+    chat = await startChatServer({ CHAT_SESSION_STORE: `file://${folder}` });
+    const id = request('$_SESSION["user_id"] = 7; $_SESSION["firstname"] = "Zoë"');
+    const client = await connectChat(chat.url, `PHPSESSID=${id}`);
+    expect(client.ready.user).toEqual({ id: '7', name: 'Zoë' });
+    request('session_destroy()', id);
+    expect((await client.ended).reason).toBe('logout');
+    chmodSync(folder, 0o700);
+    rmSync(folder, { recursive: true });
+    const refused = await refusalOf(connectChat(chat.url, `PHPSESSID=${id}`));
+    expect(refused.message).toBe('session_store_unavailable');
+    await chat.until(/there is no such folder/);
+    expect(chat.output()).not.toContain(id);
+  } finally {
+    await chat?.stop();
+  }
+});

@@ -1,0 +1,81 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { type FormatName, formats } from '../../../server/session/formats/formats.ts';
+import { FormatError } from '../../../server/session/formats/value.ts';
+
+const runs = process.env.SOAK === '1' ? 50_000 : 2000;
+
+/** Decodes or refuses: nothing else may happen, whatever the bytes are. */
+function decodeOrRefuse(format: FormatName, bytes: Buffer): void {
+  try {
+    formats[format](bytes);
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error;
+  }
+}
+
+const hex = (text: string) => Buffer.from(text.replaceAll(' ', ''), 'hex');
+const seeds: Record<FormatName, Buffer> = {
+  php: Buffer.from(
+    'user_id|i:7;o|O:4:"Cart":2:{s:5:"items";i:1;s:7:"\0Cart\0x";a:1:{i:0;d:0.5;}}r|R:2;e|E:6:"S:Hear";n|N;b|b:1;',
+  ),
+  php_binary: Buffer.from('\x07user_idi:7;\x01aa:2:{i:0;s:1:"x";i:1;R:3;}', 'latin1'),
+  php_serialize: Buffer.from('a:2:{s:7:"user_id";i:7;s:1:"c";C:3:"Old":4:{a;}x}}'),
+  json: Buffer.from('{"user_id":7,"list":[1,2.5,{"a":null}],"t":"\\u5f20"}'),
+  igbinary: hex('00000002 1403 1107757365725f6964 0607 110161 25 110376616c 110162 25 0101'),
+  msgpack: hex('83 c001 a7757365725f6964 07 a16f 83 c0 a143 a178 9201 02 a179 c0'),
+};
+
+describe.each(Object.keys(formats) as FormatName[])('%s', (format) => {
+  test('random bytes are decoded or refused', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => decodeOrRefuse(format, Buffer.from(bytes))),
+      { numRuns: runs },
+    );
+  });
+
+  test('a session that was tampered with is decoded or refused', () => {
+    const change = fc.record({ at: fc.nat(200), drop: fc.nat(3), put: fc.uint8Array({ maxLength: 4 }) });
+    fc.assert(
+      fc.property(fc.array(change, { minLength: 1, maxLength: 4 }), (changes) => {
+        let bytes = seeds[format];
+        for (const { at, drop, put } of changes) {
+          const from = at % (bytes.length + 1);
+          bytes = Buffer.concat([bytes.subarray(0, from), put, bytes.subarray(from + drop)]);
+        }
+        decodeOrRefuse(format, bytes);
+      }),
+      { numRuns: runs },
+    );
+  });
+
+  test('the untouched one is decoded', () => {
+    expect(formats[format](seeds[format])).toMatchObject({ user_id: 7 });
+  });
+});
+
+test.each<[FormatName, string, Buffer]>([
+  ['php', 'a count that promises too much', Buffer.from('a|a:2000000000:{}')],
+  ['php', 'a length beyond the end', Buffer.from('a|s:99:"x";')],
+  ['php', 'a length that is one too short', Buffer.from('a|s:2:"xyz";')],
+  ['php', 'a negative length', Buffer.from('a|s:-1:"";')],
+  ['php', '200,000 levels', Buffer.from(`a|${'a:1:{i:0;'.repeat(200_000)}`)],
+  ['php', 'a reference to what is not there', Buffer.from('a|R:9;')],
+  ['php', 'more than 64 bits', Buffer.from('a|i:9223372036854775808;')],
+  ['php', 'a name without a value', Buffer.from('abc')],
+  ['php_serialize', 'something behind the end', Buffer.from('a:0:{}x')],
+  ['php_serialize', 'cut off', Buffer.from('a:1:{s:7:"user_id";i:')],
+  ['igbinary', 'another version', hex('00000003 1400')],
+  ['igbinary', 'a count that promises too much', hex('00000002 16ffffffff')],
+  ['igbinary', 'wrappers without end', Buffer.concat([hex('00000002'), Buffer.alloc(100_000, 0x25)])],
+  ['igbinary', 'an unknown string', hex('00000002 1401 0e09 00')],
+  ['msgpack', 'a count that promises too much', hex('dfffffffff')],
+  ['msgpack', 'a map as the key of a map, without end', Buffer.alloc(100_000, 0x81)],
+  ['msgpack', 'markers without end', Buffer.from('81c0'.repeat(50_000), 'hex')],
+  ['json', 'php format', Buffer.from('user_id|i:7;')],
+])('%s refuses %s, and says where', (format, _, bytes) => {
+  const began = performance.now();
+  expect(() => formats[format](bytes)).toThrow(FormatError);
+  expect(() => formats[format](bytes)).toThrow(/at (byte|character) \d+|not JSON/);
+  expect(performance.now() - began).toBeLessThan(200);
+});
