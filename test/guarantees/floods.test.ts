@@ -73,7 +73,8 @@ describe(`${lasting / 1000} s of it from elsewhere: a chat of others goes on, me
     expect.soft(outcome).toMatch(proof);
     expect.soft(gone).toBe(0);
     expect.soft(p99).toBeLessThan(250);
-    expect.soft(megabytes(most)).toBeLessThan(100);
+    // What is held is looked at below. In a few seconds V8 does not get to collect what is over.
+    expect.soft(megabytes(most)).toBeLessThan(size(100, 160));
     // And what it took is given back, when those who never said CONNECT have had their 5 s.
     await expect
       .poll(async () => megabytes((await liveHeap(server)) - heapBefore), {

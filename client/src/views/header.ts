@@ -31,7 +31,7 @@ export class HeaderView {
     });
     if (elsewhere > 0) {
       this.#badge.textContent = elsewhere > 99 ? '99+' : String(elsewhere);
-      this.#back.append(this.#badge);
+      if (!this.#badge.isConnected) this.#back.append(this.#badge);
     } else {
       this.#badge.remove();
     }
