@@ -65,8 +65,12 @@ export async function connectChat(
     });
     socket.connect();
   });
-  const raw = (event: string, ...args: unknown[]): Promise<Answer<unknown>> =>
-    (socket as unknown as Socket).timeout(20_000).emitWithAck(event, ...args);
+  const raw = (event: string, ...args: unknown[]): Promise<Answer<unknown>> => {
+    const answer = (socket as unknown as Socket).timeout(20_000).emitWithAck(event, ...args);
+    // A test that closes its client no longer asks for what was under way.
+    answer.catch(() => {});
+    return answer;
+  };
   return {
     socket,
     ready,
