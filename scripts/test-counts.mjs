@@ -31,7 +31,7 @@ export function countPlaywright(report) {
   const { stats } = JSON.parse(report);
   return {
     passed: stats.expected + stats.flaky,
-    // One that passed only at a second attempt has failed once.
+    // What fails twice has failed; once may be the shared machine.
     failed: stats.unexpected,
     skipped: stats.skipped,
   };
