@@ -7,8 +7,6 @@ export default defineConfig({
   globalSetup: './build-client.ts',
   fullyParallel: true,
   forbidOnly: true,
-  // A browser on two shared cores: what fails twice is a fault.
-  retries: 1,
   workers: 2,
   timeout: 30_000,
   expect: { timeout: 10_000 },
