@@ -39,9 +39,9 @@ test('offline, three written, reload, online: each once and in order', async ({ 
 
   await network.block(true);
   await visitor.page.context().setOffline(true);
-  await expect(visitor.page.getByText('You are offline. You can go on writing.')).toBeVisible();
+  await expect(visitor.banner).toContainText('You are offline. You can go on writing.');
   for (const text of ['one', 'two', 'three']) await visitor.write(text);
-  await expect(visitor.page.getByText('3 messages wait and will be sent.')).toBeVisible();
+  await expect(visitor.banner).toContainText('3 messages wait and will be sent.');
   await expect(visitor.page.getByText('Waiting for connection').first()).toBeVisible();
   await visitor.shot('offline-1-waiting');
   await bob.write('meanwhile');
@@ -49,7 +49,7 @@ test('offline, three written, reload, online: each once and in order', async ({ 
 
   await visitor.page.context().setOffline(false);
   await visitor.page.reload();
-  await expect(visitor.page.getByText(/Connection lost/)).toBeVisible();
+  await expect(visitor.banner).toContainText(/Connection lost/);
   await expect(visitor.page.getByRole('button', { name: 'Try now' })).toBeVisible();
   await visitor.shot('offline-2-reloaded');
   await network.block(false);
@@ -73,7 +73,7 @@ test('what others wrote while one was away is all there, by pages', async ({ vis
   await expect(visitor.texts).toHaveText(numbered(3, 'early'));
   await network.block(true);
   await visitor.page.context().setOffline(true);
-  await expect(visitor.page.getByText(/You are offline/)).toBeVisible();
+  await expect(visitor.banner).toContainText(/You are offline/);
   await seed(site, 'carol', 'announcements', numbered(60, 'away'));
   await network.block(false);
   await visitor.page.context().setOffline(false);
@@ -110,7 +110,7 @@ test('what is written in a tab without a connection is sent by another, even aft
   await network.block(true);
   // Engine.IO takes the browser's word for it.
   await visitor.page.evaluate(() => dispatchEvent(new Event('offline')));
-  await expect(visitor.page.getByText(/Connection lost/)).toBeVisible();
+  await expect(visitor.banner).toContainText(/Connection lost/);
   await visitor.write('first, and closed');
   await expect(visitor.page.getByText('Waiting for connection')).toBeVisible();
   const context = visitor.page.context();
@@ -129,7 +129,7 @@ test('what is written in a tab without a connection is sent by another, even aft
     sessionStorage.setItem('blocked', '');
     dispatchEvent(new Event('offline'));
   });
-  await expect(third.page.getByText(/Connection lost/)).toBeVisible();
+  await expect(third.banner).toContainText(/Connection lost/);
   await third.write('second, at once');
   await expect(bob.texts).toHaveText(['first, and closed', 'second, at once']);
   await expect(second.page.getByText('Sent', { exact: true })).toBeVisible();
@@ -145,7 +145,7 @@ test('the server is killed and starts again: nothing is lost, nothing doubled', 
   await alice.write('before');
   await expect(bob.message('before')).toBeVisible();
   await site.restart('SIGKILL', async () => {
-    await expect(alice.page.getByText(/Connection lost/)).toBeVisible();
+    await expect(alice.banner).toContainText(/Connection lost/);
     await alice.write('while it is down');
     await bob.write('me too');
     await expect(alice.message('while it is down').getByText('Waiting for connection')).toBeVisible();
@@ -165,6 +165,6 @@ test('a page of a foreign origin is told so', async ({ visitor, site }) => {
   const url = site.host(`<!doctype html><title>x</title>
     <script type="module" src="${site.chat.url}/php-chat.js"></script><php-chat></php-chat>`);
   await visitor.page.goto(url.replace('127.0.0.1', 'localhost'));
-  await expect(visitor.page.getByText('This page may not use the chat.')).toBeVisible();
+  await expect(visitor.banner).toContainText('This page may not use the chat.');
   await visitor.shot('origin-refused');
 });

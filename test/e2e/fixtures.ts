@@ -53,6 +53,11 @@ export class Person {
     return this.timeline.getByRole('article');
   }
 
+  /** What is wrong with the connection; the same words are spoken too, in a region that nobody sees. */
+  get banner(): Locator {
+    return this.page.locator('php-chat .banner:visible');
+  }
+
   get texts(): Locator {
     return this.timeline.locator('article .text');
   }

@@ -95,7 +95,7 @@ test('a session store that is silent is no logout', async ({ alice, site }) => {
   site.memcached.signal('SIGSTOP');
   try {
     await alice.page.goto(site.chat.url);
-    await expect(alice.page.getByText(/The login service does not answer/)).toBeVisible();
+    await expect(alice.banner).toContainText(/The login service does not answer/);
     await alice.shot('store-silent');
   } finally {
     site.memcached.signal('SIGCONT');

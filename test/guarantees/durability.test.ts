@@ -43,13 +43,16 @@ async function sender(n: number, acknowledged: Map<string, Message>): Promise<vo
   const room = rooms[n % rooms.length] as string;
   let joined: Promise<unknown> = new Promise(() => {});
   const ready = () =>
-    new Promise<void>((resolve) => {
-      const check = () => joined.then(() => resolve());
+    new Promise<unknown>((resolve) => {
+      // A join that was cut off is made again at the next session:ready.
+      const check = () => joined.then(resolve, () => socket.once('session:ready', check));
       if (socket.connected) check();
       else socket.once('session:ready', check);
     });
   socket.on('session:ready', () => {
     joined = socket.timeout(5000).emitWithAck('room:join', { room });
+    // Cut off while nobody waits for it.
+    joined.catch(() => {});
   });
   socket.on('disconnect', () => {
     joined = new Promise(() => {});
