@@ -43,7 +43,7 @@ export interface Guard {
 
 /**
  * Holds one Engine.IO connection to what a client may do to it: one CONNECT, packets as they should be, few
- * control packets, and not more waiting for it than `maxQueue` bytes (0: any). To be called before Socket.IO
+ * control packets, and not more waiting for it than `maxQueue` bytes (0 lifts the limit). To be called before Socket.IO
  * gets hold of the connection.
  * @param onBreach told once a connection, when it is closed for that
  */
