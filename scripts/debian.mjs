@@ -16,6 +16,17 @@ export const installLine = (names) =>
   `sudo apt-get update && sudo apt-get ${install.join(' ')} ${names.join(' ')}`;
 
 /**
+ * What Debian starts because a package was installed.
+ * @type {Record<string, string>}
+ */
+const serviceOf = {
+  memcached: 'memcached.service',
+  'redis-server': 'redis-server.service',
+  'mariadb-server': 'mariadb.service',
+  postgresql: 'postgresql.service',
+};
+
+/**
  * Installs as root, and leaves no service running: the memcached package would start its own.
  * @param {string[]} names
  */
@@ -39,9 +50,10 @@ export async function installDebianPackages(names) {
     const output = `${update.ok ? '' : update.output}${result.output}`;
     throw new Problem(`apt-get could not install ${names.join(' ')}:\n\n${output}`, UNAVAILABLE);
   }
-  // Nor shall it start with the machine.
-  if (names.includes('memcached') && existsSync('/run/systemd/system')) {
-    await run('systemctl', ['disable', 'memcached.service'], { stdio: 'ignore' });
+  // Nor shall they start with the machine.
+  const services = names.map((name) => serviceOf[name]).filter((service) => service !== undefined);
+  if (services.length > 0 && existsSync('/run/systemd/system')) {
+    await run('systemctl', ['disable', ...services], { stdio: 'ignore' });
   }
 }
 

@@ -10,7 +10,6 @@ import { openHttpServer } from './http/server.ts';
 import { type Log, QuietLog } from './log.ts';
 import { sessionIdFrom } from './session/cookie.ts';
 import { createSessionReader } from './session/read-session.ts';
-import { openStore } from './session/store-url.ts';
 import { Admission } from './transport/admission.ts';
 import { Drain } from './transport/drain.ts';
 import { Lifetimes } from './transport/lifetime.ts';
@@ -40,14 +39,8 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
       metrics.commits.observe(commitMs / 1000);
     },
   });
-  const reader = createSessionReader({
-    store: openStore(config.sessionStore),
-    format: config.sessionStore.format,
-    cookieName: config.sessionName,
-    userId: config.userId,
-    userName: config.userName,
-  });
-  const admission = new Admission(config, (header) => sessionIdFrom(header, config.sessionName), drain);
+  const reader = createSessionReader(config.session);
+  const admission = new Admission(config, (header) => sessionIdFrom(header, config.session.cookie), drain);
   const transport = new SocketTransport({
     ...config,
     admission,

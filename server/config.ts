@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { z } from 'zod';
+import { parseCookieForm } from './session/cookie.ts';
+import { parsePath } from './session/identity.ts';
 import { parseStoreUrl } from './session/store-url.ts';
 
 /** A setting that cannot be used, told so that the operator can mend it. Ends the process with code 78. */
@@ -73,12 +75,19 @@ const list = z.string().transform((value) =>
     .filter((item) => item !== ''),
 );
 
-/** `app.user.id`, a dot inside a key written `\.`: the keys from the outermost to the innermost. */
-const path = z
-  .string()
-  .min(1)
-  .transform((value) => value.split(/(?<!\\)\./).map((key) => key.replaceAll('\\.', '.')))
-  .refine((keys) => keys.every((key) => key !== ''));
+/** What a parser of the folder session/ makes of it; its TypeError says what is wrong. */
+const parsedBy = <T>(parse: (value: string) => T) =>
+  z.string().transform((value, context) => {
+    try {
+      return parse(value);
+    } catch (error) {
+      if (!(error instanceof TypeError)) throw error;
+      context.addIssue(error.message);
+      return z.NEVER;
+    }
+  });
+
+const path = parsedBy(parsePath);
 
 const webAddress = z
   .string()
@@ -112,14 +121,7 @@ const settings = {
   CHAT_NATIVE_CLIENTS: ['true', z.enum(['true', 'false']).transform((v) => v === 'true'), 'true or false'],
   CHAT_SESSION_STORE: [
     'memcached://127.0.0.1:11211?prefix=sessions/&format=json',
-    z.string().transform((value, context) => {
-      try {
-        return parseStoreUrl(value);
-      } catch (error) {
-        context.addIssue({ code: 'custom', message: (error as Error).message });
-        return z.NEVER;
-      }
-    }),
+    parsedBy(parseStoreUrl),
     'a store URL such as memcached://127.0.0.1:11211?prefix=sessions/&format=json',
   ],
   CHAT_SESSION_NAME: ['PHPSESSID', z.string().regex(/^[A-Za-z0-9_-]{1,128}$/), 'the name of the cookie'],
@@ -217,10 +219,11 @@ export function readConfig(env: NodeJS.ProcessEnv) {
     port: value.CHAT_PORT,
     origins: value.CHAT_ORIGINS,
     nativeClients: value.CHAT_NATIVE_CLIENTS,
-    sessionStore: value.CHAT_SESSION_STORE,
-    sessionName: value.CHAT_SESSION_NAME,
-    userId: value.CHAT_USER_ID,
-    userName: value.CHAT_USER_NAME,
+    session: {
+      source: value.CHAT_SESSION_STORE,
+      cookie: parseCookieForm('plain', value.CHAT_SESSION_NAME),
+      user: { id: value.CHAT_USER_ID, name: value.CHAT_USER_NAME },
+    },
     sessionCheck: value.CHAT_SESSION_CHECK,
     sessionGrace: value.CHAT_SESSION_GRACE,
     history: value.CHAT_HISTORY,

@@ -10,24 +10,39 @@ export type Identity = { user: SessionUser } | { nobody: string } | { invalid: s
 
 const maxCharacters = 64;
 
-/** The user in a decoded session, by the paths of keys to the id and to the name. */
-export function identify(
-  session: PhpValue,
-  idPath: readonly string[],
-  namePath: readonly string[],
-): Identity {
-  const found = follow(session, idPath);
+/** Where in a session its user lies. */
+export interface UserPaths {
+  id: Path;
+  name: Path;
+}
+
+/** The keys from the outermost to the innermost. */
+export type Path = readonly string[];
+
+/**
+ * `app.user.id`; a dot inside a key is written `\.`.
+ * @throws TypeError for a path that leads nowhere
+ */
+export function parsePath(text: string): Path {
+  const keys = text.split(/(?<!\\)\./).map((key) => key.replaceAll('\\.', '.'));
+  if (keys.includes('')) throw new TypeError('a key of the path is empty');
+  return keys;
+}
+
+/** The user in a decoded session. */
+export function identify(session: PhpValue, paths: UserPaths): Identity {
+  const found = follow(session, paths.id);
   if ('hidden' in found) return { invalid: `the user field lies under a __proto__ key` };
   const { value } = found;
-  if (isEmpty(value)) return { nobody: `nobody is logged in: ${idPath.join('.')} is absent or empty` };
+  if (isEmpty(value)) return { nobody: `nobody is logged in: ${paths.id.join('.')} is absent or empty` };
   const id = userId(value);
-  if (id === null) return { invalid: `${idPath.join('.')} is no user id but ${kindOf(value)}` };
-  const name = follow(session, namePath).value;
+  if (id === null) return { invalid: `${paths.id.join('.')} is no user id but ${kindOf(value)}` };
+  const name = follow(session, paths.name).value;
   return { user: { id, name: displayName(name) || id } };
 }
 
 /** Own properties only: what an attacker put under `__proto__` is nobody's user. */
-function follow(session: PhpValue, path: readonly string[]): { value: PhpValue | undefined; hidden?: true } {
+function follow(session: PhpValue, path: Path): { value: PhpValue | undefined; hidden?: true } {
   let value: PhpValue | undefined = session;
   for (const key of path) {
     const container: PhpValue | undefined = value instanceof PhpObject ? value.properties : value;

@@ -1,10 +1,11 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { checkedId, sessionIdFrom } from './cookie.ts';
-import { type FormatName, formats } from './formats/formats.ts';
+import { type SessionCookie, sessionIdFrom } from './cookie.ts';
+import { formats } from './formats/formats.ts';
 import { guessFormat } from './formats/guess.ts';
 import { FormatError } from './formats/value.ts';
-import { identify, type SessionUser } from './identity.ts';
-import { type SessionStore, StoreError } from './store.ts';
+import { identify, type SessionUser, type UserPaths } from './identity.ts';
+import { StoreError } from './store.ts';
+import type { SessionSource } from './store-url.ts';
 
 /** Above memcached's default item size; no session is that large, but a store may be made to hold one. */
 const maxSessionBytes = 1024 * 1024;
@@ -44,8 +45,8 @@ export type Look =
 export interface SessionReader {
   /** The chain in one call: `Cookie` header → session id → store → decode → user, or why not. Never throws. */
   fromCookie(header: string | undefined): Promise<LiveSession | Refusal>;
-  /** The same for an id that did not come in a cookie. */
-  fromId(id: unknown): Promise<LiveSession | Refusal>;
+  /** The same for the value of the cookie that came in another way. */
+  fromValue(value: unknown): Promise<LiveSession | Refusal>;
   /**
    * One more look at a session; null when its bytes are still the `known` ones, which saves decoding them.
    * @throws StoreError when the store gives no usable answer
@@ -56,17 +57,20 @@ export interface SessionReader {
   close(): void;
 }
 
-export function createSessionReader(options: {
-  store: SessionStore;
-  format: FormatName;
-  cookieName: string;
-  userId: readonly string[];
-  userName: readonly string[];
-}): SessionReader {
+/** Where the sessions are, which cookie names one, and who is in it. */
+export interface SessionSettings {
+  source: SessionSource;
+  cookie: SessionCookie;
+  user: UserPaths;
+}
+
+export function createSessionReader({ source, cookie, user }: SessionSettings): SessionReader {
+  const store = source.open();
+  const format = formats[source.format];
   let asked = Number.NEGATIVE_INFINITY;
   let answered: Promise<boolean> = Promise.resolve(false);
 
-  function decode(bytes: Buffer | null): Look {
+  function decode(id: string, bytes: Buffer | null): Look {
     const none = (state: 'nobody' | 'empty' | 'invalid', kind: string, reason = kind): Look => ({
       state,
       kind,
@@ -76,7 +80,8 @@ export function createSessionReader(options: {
     if (bytes.length === 0) return none('empty', 'the session is empty');
     if (bytes.length > maxSessionBytes) return none('invalid', `larger than ${maxSessionBytes} bytes`);
     try {
-      const found = identify(formats[options.format](bytes), options.userId, options.userName);
+      const inner = source.layers.reduce((wrapped, layer) => layer.unwrap(wrapped, id), bytes);
+      const found = identify(format(inner), user);
       if ('user' in found) return { state: 'user', user: found.user, bytes };
       if ('nobody' in found) return none('nobody', found.nobody);
       return none('invalid', found.invalid);
@@ -87,15 +92,14 @@ export function createSessionReader(options: {
     }
   }
 
-  async function fromId(given: unknown): Promise<LiveSession | Refusal> {
-    const id = checkedId(given);
+  async function fromId(id: string | null): Promise<LiveSession | Refusal> {
     if (id === null) return refusal('unauthorized', 'no id, or none that PHP would make');
     const deadline = performance.now() + totalBudget;
     try {
-      let look = decode(await getWithRetries(id, deadline));
+      let look = decode(id, await getWithRetries(id, deadline));
       if (look.state === 'nobody' || look.state === 'empty') {
         await pause(secondLookAfter);
-        look = decode(await getWithRetries(id, deadline));
+        look = decode(id, await getWithRetries(id, deadline));
       }
       if (look.state === 'user') return { id, user: look.user, bytes: look.bytes };
       return refusal(look.state === 'invalid' ? 'session_invalid' : 'unauthorized', look.kind, look.reason);
@@ -109,7 +113,7 @@ export function createSessionReader(options: {
   async function getWithRetries(id: string, deadline: number): Promise<Buffer | null> {
     for (;;) {
       try {
-        return await withDeadline(options.store.get(id), deadline);
+        return await withDeadline(store.get(id), deadline);
       } catch (error) {
         if (!(error instanceof StoreError) || performance.now() + retryPause >= deadline) throw error;
         await pause(retryPause);
@@ -118,24 +122,24 @@ export function createSessionReader(options: {
   }
 
   return {
-    fromCookie: (header) => fromId(sessionIdFrom(header, options.cookieName)),
-    fromId,
+    fromCookie: (header) => fromId(sessionIdFrom(header, cookie)),
+    fromValue: (value) => fromId(cookie.idIn(value)),
     async changed(id, known) {
-      const bytes = await options.store.get(id);
-      return bytes?.equals(known) ? null : decode(bytes);
+      const bytes = await store.get(id);
+      return bytes?.equals(known) ? null : decode(id, bytes);
     },
     answers() {
       // However often this is asked, the store is asked seldom.
       if (performance.now() - asked > askAgainAfter) {
         asked = performance.now();
-        answered = options.store.get('readiness-probe').then(
+        answered = store.get('readiness-probe').then(
           () => true,
           () => false,
         );
       }
       return answered;
     },
-    close: () => options.store.close(),
+    close: () => store.close(),
   };
 }
 

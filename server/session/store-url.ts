@@ -1,47 +1,85 @@
 import { type FormatName, isFormatName } from './formats/formats.ts';
+import { type Layer, parseLayers } from './layers.ts';
 import type { SessionStore } from './store.ts';
-import { createFilesStore, type FilesSettings, filesSettings } from './stores/files.ts';
-import { createMemcachedStore, type MemcachedSettings, memcachedSettings } from './stores/memcached.ts';
+import { filesStore } from './stores/files.ts';
+import { memcachedStore } from './stores/memcached.ts';
 import { UrlOptions } from './url-options.ts';
 
-/** What a store URL says. */
-export type StoreSettings = { format: FormatName } & (
-  | ({ kind: 'memcached' } & MemcachedSettings)
-  | ({ kind: 'file' } & FilesSettings)
-);
+/** The parts of a store URL. A port is absent where the URL names none. */
+export interface StoreUrl {
+  protocol: string;
+  user: string;
+  password: string;
+  hosts: readonly { host: string; port?: number }[];
+  /** With its first slash when there are hosts: `/3`, `/var/lib/php/sessions`. */
+  path: string;
+  options: UrlOptions;
+}
+
+/**
+ * Reads its own part of a store URL. `format` is what PHP writes there without being told otherwise; nothing is
+ * connected before `open`.
+ * @throws TypeError saying what is wrong with it, without a password
+ */
+export type StoreKind = (url: StoreUrl) => { format: FormatName; open(): SessionStore };
+
+/** Where the sessions are, and how they are wrapped and written there. */
+export interface SessionSource {
+  format: FormatName;
+  /** The outermost first. */
+  layers: readonly Layer[];
+  open(): SessionStore;
+}
+
+/** A new store is named here, and nowhere else. */
+const stores: Record<string, StoreKind> = {
+  memcached: memcachedStore,
+  file: filesStore,
+};
 
 /**
  * Reads a store URL, such as `memcached://127.0.0.1:11211?handler=memcached` or `file:///var/lib/php/sessions`.
- * What each store takes is said in its own file; all take `format=`.
+ * What each store takes is said in its own file; all take `format=` and `layers=`.
  * @throws TypeError saying what is wrong with it; never with the URL itself, which may hold a password
  */
-export function parseStoreUrl(text: string): StoreSettings {
-  if (/^[^?]*,/.test(text)) throw new TypeError('this version reads one server, not several');
-  if (!URL.canParse(text)) throw new TypeError('the store URL is malformed');
-  const url = new URL(text);
-  if (url.username !== '' || url.password !== '')
-    throw new TypeError('this store takes no user and no password');
-  const options = new UrlOptions(url);
-  const settings = settingsOf(url, options);
-  // What PHP writes without being told otherwise: its native handlers do, one's own is free.
-  const format =
-    options.take('format') ?? ('native' in settings && !settings.native ? 'php_serialize' : 'php');
+export function parseStoreUrl(text: string): SessionSource {
+  const parts = /^([a-z-]+):(?:\/\/(?:([^@/?]*)@)?([^/?]*))?([^?]*)(?:\?(.*))?$/s.exec(text);
+  if (parts === null) throw new TypeError('the store URL is malformed');
+  const [, protocol = '', login = '', hosts = '', path = '', query = ''] = parts;
+  const kind = Object.hasOwn(stores, protocol) ? stores[protocol] : undefined;
+  if (kind === undefined) {
+    throw new TypeError(`this version reads ${Object.keys(stores).join(': ')}:, not ${protocol}:`);
+  }
+  const [user = '', ...password] = login.split(':').map(decoded);
+  const options = new UrlOptions(protocol, query);
+  const store = kind({
+    protocol,
+    user,
+    password: password.join(':'),
+    hosts: hosts === '' ? [] : hosts.split(',').map(hostAndPort),
+    path: decoded(path),
+    options,
+  });
+  const format = options.take('format') ?? store.format;
   if (!isFormatName(format)) throw new TypeError(`format=${format} is none that PHP writes`);
+  const layers = parseLayers(options.take('layers') ?? '');
   options.finish();
-  return { ...settings, format };
+  return { format, layers, open: store.open };
 }
 
-function settingsOf(url: URL, options: UrlOptions) {
-  switch (url.protocol) {
-    case 'memcached:':
-      return { kind: 'memcached' as const, ...memcachedSettings(url, options) };
-    case 'file:':
-      return { kind: 'file' as const, ...filesSettings(url, options) };
-    default:
-      throw new TypeError(`this version reads memcached: and file:, not ${url.protocol}`);
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    throw new TypeError('the store URL is malformed: a % that two hexadecimal digits do not follow is %25');
   }
 }
 
-export function openStore(settings: StoreSettings): SessionStore {
-  return settings.kind === 'memcached' ? createMemcachedStore(settings) : createFilesStore(settings);
+function hostAndPort(text: string): { host: string; port?: number } {
+  const [, address, name, port] = /^(?:\[([0-9A-Fa-f:.]+)\]|([^:[\]\s]+))(?::(\d{1,5}))?$/.exec(text) ?? [];
+  const host = address ?? name;
+  if (host === undefined || Number(port ?? 1) > 65_535 || Number(port ?? 1) === 0) {
+    throw new TypeError('the store URL is malformed: hosts are HOST:PORT, separated by commas');
+  }
+  return port === undefined ? { host } : { host, port: Number(port) };
 }

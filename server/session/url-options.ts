@@ -5,9 +5,10 @@ export class UrlOptions {
   readonly #left: Map<string, string>;
   readonly #protocol: string;
 
-  constructor(url: URL) {
-    this.#left = new Map(url.searchParams);
-    this.#protocol = url.protocol;
+  constructor(protocol: string, query: string) {
+    // As PHP's save_path is read: a plus sign is one, since prefixes and passwords may hold it.
+    this.#left = new Map(new URLSearchParams(query.replaceAll('+', '%2B')));
+    this.#protocol = protocol;
   }
 
   take(name: string): string | undefined {
@@ -40,6 +41,6 @@ export class UrlOptions {
 
   finish(): void {
     const [unknown] = this.#left.keys();
-    if (unknown !== undefined) throw new TypeError(`${unknown}= is not an option of ${this.#protocol}`);
+    if (unknown !== undefined) throw new TypeError(`${unknown}= is not an option of ${this.#protocol}:`);
   }
 }

@@ -172,7 +172,7 @@ export class SocketTransport {
     const session =
       given === undefined
         ? await reader.fromCookie(socket.handshake.headers.cookie)
-        : await reader.fromId(given);
+        : await reader.fromValue(given);
     if ('code' in session) return refuse({ code: session.code }, session.reason, session.kind);
     const release = this.#users.take(session.user.id);
     if (release === null) return refuse({ code: 'rate_limited' }, 'too many connections of one user');

@@ -9,6 +9,8 @@ export interface Memcached extends Child {
   ask(command: string | Buffer, end?: RegExp): Promise<string>;
   set(key: string, value: string | Buffer, lifetime?: number): Promise<void>;
   delete(key: string): Promise<void>;
+  /** What it holds under these keys, without being asked as a client would ask, and when the first is over. */
+  traces(...keys: string[]): Promise<{ held: string[]; expires: number }>;
 }
 
 /** A real memcached of this test's own, on a free loopback port (or the given one, to start it again). */
@@ -45,6 +47,12 @@ export async function startMemcached(given?: number, args: readonly string[] = [
     },
     async delete(key: string) {
       await ask(`delete ${key}\r\n`);
+    },
+    async traces(...keys: string[]) {
+      const lines = await Promise.all(keys.map((key) => ask(`mg ${key} t f v\r\nmn\r\n`, /MN\r\n$/)));
+      const lives = Number(/^VA \d+ t(-?\d+)/.exec(lines[0] ?? '')?.[1]);
+      const held = lines.map((line) => line.replace(/ t-?\d+/, ''));
+      return { held, expires: lives === -1 ? 0 : Date.now() / 1000 + lives };
     },
   });
 }

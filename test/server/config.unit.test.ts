@@ -7,10 +7,11 @@ test('nothing set: the defaults of the documentation', () => {
     port: 7070,
     origins: ['http://localhost:8080', 'http://127.0.0.1:8080'],
     nativeClients: true,
-    sessionStore: { host: '127.0.0.1', port: 11211, prefix: 'sessions/', format: 'json', timeout: 250 },
-    sessionName: 'PHPSESSID',
-    userId: ['user_id'],
-    userName: ['firstname'],
+    session: {
+      source: { format: 'json' },
+      cookie: { name: 'PHPSESSID' },
+      user: { id: ['user_id'], name: ['firstname'] },
+    },
     sessionCheck: 1000,
     sessionGrace: 300_000,
     history: './data/chat.db',
@@ -28,7 +29,7 @@ test('the settings are frozen', () => {
 });
 
 test('paths, with a dot inside a key', () => {
-  expect(readConfig({ CHAT_USER_ID: 'app.user\\.v2.id' }).userId).toEqual(['app', 'user.v2', 'id']);
+  expect(readConfig({ CHAT_USER_ID: 'app.user\\.v2.id' }).session.user.id).toEqual(['app', 'user.v2', 'id']);
 });
 
 test('everything that is wrong is listed together, with what is accepted', () => {
@@ -65,11 +66,12 @@ test.each([
 });
 
 test.each([
-  ['memcached://h?handler=memcached', { prefix: 'memc.sess.key.', format: 'php' }],
-  ['memcached://h?handler=memcached&format=igbinary&prefix=x.', { prefix: 'x.', format: 'igbinary' }],
-  ['memcached://h:1?prefix=a/', { host: 'h', port: 1, prefix: 'a/', format: 'php_serialize' }],
-])('a store URL: %s', (url, settings) => {
-  expect(readConfig({ CHAT_SESSION_STORE: url }).sessionStore).toMatchObject(settings);
+  ['memcached://h?handler=memcached', 'php'],
+  ['memcached://h?handler=memcached&format=igbinary&prefix=x.', 'igbinary'],
+  ['memcached://h:1?prefix=a/', 'php_serialize'],
+  ['file:///var/lib/php/sessions', 'php'],
+])('the format of a store: %s, %s', (url, format) => {
+  expect(readConfig({ CHAT_SESSION_STORE: url }).session.source.format).toBe(format);
 });
 
 test.each([
@@ -78,6 +80,7 @@ test.each([
   ['memcached://h?format=json&weight=1', /weight=/],
   ['memcached://h?format=json&timeout=2s', /timeout=/],
   ['memcached://?format=json', /host/],
+  ['memcached://h:0', /HOST:PORT/],
   ['memcached://a,b:1?format=json', /one server/],
 ])('a store URL that this version cannot use: %s', (url, reason) => {
   expect(problemsOf({ CHAT_SESSION_STORE: url })).toMatch(reason);

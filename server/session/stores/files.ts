@@ -1,9 +1,8 @@
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { type SessionStore, StoreError } from '../store.ts';
-import type { UrlOptions } from '../url-options.ts';
+import type { StoreKind } from '../store-url.ts';
 
 /** More is read of no file: what is larger is no session, and the decoder says so. */
 const maxBytes = 1024 * 1024 + 1;
@@ -13,34 +12,32 @@ const settled = 50;
 const tries = 8;
 const betweenReadings = 10;
 
-/** `lifetime` in seconds, 0 for no end. */
-export interface FilesSettings {
-  folder: string;
-  depth: number;
-  prefix: string;
-  lifetime: number;
-}
-
 /**
  * `file:///var/lib/php/sessions` for PHP's own `files` handler. Options: `depth=` as in `session.save_path`
  * (`N;/path`), `prefix=` of the file names (default `sess_`), `lifetime=` as `session.gc_maxlifetime` (default
  * 1440 s; 0: never over).
  */
-export function filesSettings(url: URL, options: UrlOptions): FilesSettings {
-  if (url.hostname !== '')
+export const filesStore: StoreKind = ({ user, password, hosts, path, options }) => {
+  if (user !== '' || password !== '') throw new TypeError('file: takes no user and no password');
+  if (hosts.length > 0 || !path.startsWith('/'))
     throw new TypeError('file: needs three slashes, as in file:///var/lib/php/sessions');
   const depth = options.take('depth') ?? '0';
   if (!/^\d$/.test(depth)) throw new TypeError('depth= is 0 to 9');
+  const prefix = options.prefix('sess_');
+  const lifetime = options.seconds('lifetime', '1440');
   return {
-    folder: fileURLToPath(new URL(url.pathname, 'file:')),
-    depth: Number(depth),
-    prefix: options.prefix('sess_'),
-    lifetime: options.seconds('lifetime', '1440'),
+    format: 'php',
+    open: () => openFiles({ folder: path, depth: Number(depth), prefix, lifetime }),
   };
-}
+};
 
-/** Sessions in the files of PHP's own handler (`mod_files.c`), read without its lock. */
-export function createFilesStore(settings: FilesSettings): SessionStore {
+/** Sessions in the files of PHP's own handler (`mod_files.c`), read without its lock. `lifetime` in seconds, 0 for no end. */
+function openFiles(settings: {
+  folder: string;
+  depth: number;
+  prefix: string;
+  lifetime: number;
+}): SessionStore {
   const { folder, depth, prefix, lifetime } = settings;
   return {
     async get(id) {

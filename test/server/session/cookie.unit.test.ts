@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { sessionIdFrom } from '../../../server/session/cookie.ts';
+import { parseCookieForm, sessionIdFrom } from '../../../server/session/cookie.ts';
 
-const read = (header: string | undefined) => sessionIdFrom(header, 'PHPSESSID');
+const read = (header: string | undefined) => sessionIdFrom(header, parseCookieForm('plain', 'PHPSESSID'));
 const id = 'fjq2r1mkv0p5t8h3b7n4c6a9de';
 
 describe('the session id in a Cookie header, as PHP reads it', () => {

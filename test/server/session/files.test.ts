@@ -1,10 +1,11 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
   chmodSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   utimesSync,
@@ -14,9 +15,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { StoreError } from '../../../server/session/store.ts';
-import { openStore, parseStoreUrl } from '../../../server/session/store-url.ts';
+import { parseStoreUrl } from '../../../server/session/store-url.ts';
+import { sessionStoreContract } from '../../contracts/session-store.ts';
 import { connectChat, refusalOf } from '../../helpers/chat-client.ts';
 import { type ChatServer, startChatServer } from '../../helpers/chat-server.ts';
+import { type PhpSettings, phpRequest } from '../../helpers/php-request.ts';
 
 let folder: string;
 beforeEach(() => {
@@ -24,30 +27,41 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-const store = (options = '') => openStore(parseStoreUrl(`file://${folder}${options}`));
+const store = (options = '') => parseStoreUrl(`file://${folder}${options}`).open();
 
 /** One request of a site that keeps its sessions in PHP's own files; its session id. */
-function request(code: string, id?: string, settings: Record<string, string> = {}): string {
-  const all = {
-    'session.save_handler': 'files',
-    'session.save_path': folder,
-    'session.use_cookies': '0',
-    ...settings,
-  };
-  const options = Object.entries(all).flatMap(([name, value]) => ['-d', `${name}="${value}"`]);
-  const resume = id === undefined ? '' : `session_id('${id}');`;
-  return execFileSync('php', [...options, '-r', `${resume} session_start(); ${code}; echo session_id();`], {
-    encoding: 'utf8',
-  });
-}
+const request = (code: string, id?: string, settings: PhpSettings = {}) =>
+  phpRequest({ 'session.save_handler': 'files', 'session.save_path': folder, ...settings }, code, id);
+
+sessionStoreContract(
+  'PHP’s files, by the contract',
+  ['php', 'php_binary', 'php_serialize', 'igbinary', 'msgpack'],
+  async () => {
+    const own = mkdtempSync(join(tmpdir(), 'php-sessions-'));
+    const away = `${own}-away`;
+    return {
+      url: (format) => `file://${own}?format=${format}`,
+      request: (format, code, id) =>
+        phpRequest(
+          {
+            'session.save_handler': 'files',
+            'session.save_path': own,
+            'session.serialize_handler': format,
+          },
+          code,
+          id,
+        ),
+      async traces(id) {
+        const path = join(own, `sess_${id}`);
+        return { held: readFileSync(path, 'latin1'), expires: statSync(path).mtimeMs / 1000 + 1440 };
+      },
+      outage: { begin: async () => renameSync(own, away), end: async () => renameSync(away, own) },
+      close: async () => rmSync(own, { recursive: true, force: true }),
+    };
+  },
+);
 
 describe('PHP’s files', () => {
-  test('the bytes as PHP wrote them, and null for what is not there', async () => {
-    const id = request('$_SESSION["user_id"] = 7');
-    expect(String(await store().get(id))).toBe('user_id|i:7;');
-    expect(await store().get('nobody')).toBeNull();
-  });
-
   test('in folders by the first characters of the id, and under another prefix', async () => {
     const id = request('$_SESSION["user_id"] = 7');
     const [a = '', b = ''] = id;
@@ -89,10 +103,10 @@ describe('PHP’s files', () => {
   });
 
   test('a folder that is not there, or that is none: a failure that says so, not a missing session', async () => {
-    const gone = openStore(parseStoreUrl(`file://${folder}/gone`));
+    const gone = parseStoreUrl(`file://${folder}/gone`).open();
     await expect(gone.get('abc')).rejects.toThrow(/gone cannot be read \(ENOENT\): there is no such folder/);
     writeFileSync(join(folder, 'file'), '');
-    const none = openStore(parseStoreUrl(`file://${folder}/file`));
+    const none = parseStoreUrl(`file://${folder}/file`).open();
     await expect(none.get('abc')).rejects.toThrow(StoreError);
   });
 

@@ -57,7 +57,7 @@ describe.each(native)('%s, as PHP writes it', (format) => {
 
   test('whoever can write into a session does not become another user', () => {
     const { bytes } = sessions.find(({ name }) => name.startsWith('what looks')) as Written;
-    expect(identify(formats[format](bytes), ['user_id'], ['firstname'])).toEqual({
+    expect(identify(formats[format](bytes), { id: ['user_id'], name: ['firstname'] })).toEqual({
       user: { id: '7', name: '7' },
     });
   });
@@ -65,7 +65,7 @@ describe.each(native)('%s, as PHP writes it', (format) => {
   test('a path leads through objects, and nothing is found in a prototype', () => {
     const of = (name: string, path: string[]) => {
       const { bytes } = sessions.find((session) => session.name === name) as Written;
-      return identify(formats[format](bytes), path, []);
+      return identify(formats[format](bytes), { id: path, name: [] });
     };
     expect(of('objects', ['cart', 'secret'])).toMatchObject({ user: { id: 'x|;' } });
     expect(of('objects', ['cart', 'list', '1'])).toMatchObject({ user: { id: '2' } });

@@ -3,7 +3,8 @@ import { decodeJson } from '../../../server/session/formats/json.ts';
 import { FormatError } from '../../../server/session/formats/value.ts';
 import { identify } from '../../../server/session/identity.ts';
 
-const who = (json: string | Buffer) => identify(decodeJson(Buffer.from(json)), ['user_id'], ['firstname']);
+const who = (json: string | Buffer) =>
+  identify(decodeJson(Buffer.from(json)), { id: ['user_id'], name: ['firstname'] });
 
 describe('who a JSON session belongs to', () => {
   test.each([
@@ -64,7 +65,7 @@ describe('who a JSON session belongs to', () => {
 
   test('a path through objects and lists', () => {
     const session = decodeJson(Buffer.from('{"app":{"users":[{"id":5,"n":"Eve"}]}}'));
-    expect(identify(session, ['app', 'users', '0', 'id'], ['app', 'users', '0', 'n'])).toEqual({
+    expect(identify(session, { id: ['app', 'users', '0', 'id'], name: ['app', 'users', '0', 'n'] })).toEqual({
       user: { id: '5', name: 'Eve' },
     });
   });

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type SessionStore, StoreError } from '../../../server/session/store.ts';
-import { createMemcachedStore } from '../../../server/session/stores/memcached.ts';
+import { parseStoreUrl } from '../../../server/session/store-url.ts';
 import { type Memcached, startMemcached } from '../../helpers/memcached.ts';
 import { startTcpProxy, type TcpProxy } from '../../helpers/tcp-proxy.ts';
 
@@ -17,7 +17,7 @@ afterEach(async () => {
 });
 
 function store(port = memcached.port, timeout = 250): SessionStore {
-  const made = createMemcachedStore({ host: '127.0.0.1', port, prefix: 'sessions/', timeout, native: false });
+  const made = parseStoreUrl(`memcached://127.0.0.1:${port}?prefix=sessions/&timeout=${timeout}ms`).open();
   closing.push(() => made.close());
   return made;
 }

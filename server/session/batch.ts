@@ -1,0 +1,38 @@
+/** So many questions go into one round trip at most. */
+const mostTogether = 500;
+
+/**
+ * Gathers what is asked for in one turn of the event loop, and asks the store once. Everybody gets his own answer,
+ * or the failure of the whole question.
+ * @param load the values of the ids that exist, by id
+ */
+export function batched(
+  load: (ids: readonly string[]) => Promise<ReadonlyMap<string, Buffer>>,
+): (id: string) => Promise<Buffer | null> {
+  let gathered = new Map<string, PromiseWithResolvers<Buffer | null>>();
+
+  async function flush(): Promise<void> {
+    const asked = [...gathered];
+    gathered = new Map();
+    try {
+      const found = await load(asked.map(([id]) => id));
+      for (const [id, { resolve }] of asked) resolve(found.get(id) ?? null);
+    } catch (error) {
+      for (const [, { reject }] of asked) reject(error);
+    }
+  }
+
+  return (id) => {
+    const known = gathered.get(id);
+    if (known !== undefined) return known.promise;
+    const answer = Promise.withResolvers<Buffer | null>();
+    gathered.set(id, answer);
+    if (gathered.size === 1) setImmediate(flushIfAny);
+    else if (gathered.size === mostTogether) void flush();
+    return answer.promise;
+  };
+
+  function flushIfAny(): void {
+    if (gathered.size > 0) void flush();
+  }
+}

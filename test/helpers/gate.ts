@@ -1,0 +1,68 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+
+/** A way to a real server that can be shut, or fall silent, while what the server holds stays. */
+export interface Gate {
+  readonly port: number;
+  /** Takes connections and passes nothing on, until it ends; what was said meanwhile is passed on then. */
+  readonly silence: { begin(): void; end(): void };
+  /** Takes no connections, and those that were open are cut. */
+  readonly outage: { begin(): Promise<void>; end(): Promise<void> };
+  close(): Promise<void>;
+}
+
+/** @param target a port of this machine, or the path of a unix socket */
+export async function startGate(target: number | string): Promise<Gate> {
+  const open = new Set<Socket>();
+  let silent = false;
+  const server = createServer((client) => {
+    const upstream = typeof target === 'number' ? connect(target, '127.0.0.1') : connect(target);
+    for (const [socket, other] of [
+      [client, upstream],
+      [upstream, client],
+    ] as const) {
+      open.add(socket);
+      socket.setNoDelay(true);
+      if (silent) socket.pause();
+      socket.on('data', (piece) => other.write(piece));
+      if (silent) socket.pause();
+      socket.on('error', () => {});
+      socket.on('close', () => {
+        open.delete(socket);
+        other.destroy();
+      });
+    }
+  });
+  const shut = async () => {
+    const closed = once(server, 'close');
+    server.close();
+    for (const socket of open) socket.destroy();
+    await closed;
+  };
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  return {
+    port,
+    silence: {
+      begin() {
+        silent = true;
+        for (const socket of open) socket.pause();
+      },
+      end() {
+        silent = false;
+        for (const socket of open) socket.resume();
+      },
+    },
+    outage: {
+      begin: shut,
+      async end() {
+        server.listen(port, '127.0.0.1');
+        await once(server, 'listening');
+      },
+    },
+    async close() {
+      if (server.listening) await shut();
+    },
+  };
+}

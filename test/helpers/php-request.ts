@@ -1,0 +1,24 @@
+import { execFileSync } from 'node:child_process';
+
+/** What php.ini says of a site's sessions, such as `'session.save_handler': 'files'`. */
+export type PhpSettings = Record<string, string>;
+
+/**
+ * One request of a real PHP site: its session is started, the code run in it, and written at the end.
+ * @param code PHP statements, between session_start() and the end of the request
+ * @param id the session to go on with; without one PHP makes a new one
+ * @param before PHP statements ahead of session_start(), such as those that set a handler of one's own
+ * @returns the id of the session
+ */
+export function phpRequest(settings: PhpSettings, code: string, id?: string, before = ''): string {
+  const options = Object.entries({ 'session.use_cookies': '0', ...settings }).flatMap(([name, value]) => [
+    '-d',
+    `${name}="${value}"`,
+  ]);
+  const resume = id === undefined ? '' : `session_id('${id}');`;
+  const script = `${before} ${resume} session_start() || exit(1); ${code}; echo session_id();`;
+  return execFileSync('php', [...options, '-r', script], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+}
