@@ -25,7 +25,7 @@ interface Wire {
   /** ws's WebSocket. `bufferedAmount`: bytes that it and the TCP socket have not handed to the kernel. */
   socket?: {
     bufferedAmount: number;
-    on(event: 'ping', listener: () => void): void;
+    on(event: 'ping' | 'close', listener: () => void): void;
     on(event: 'error', listener: (error: { code?: string }) => void): void;
     terminate(): void;
   };
@@ -123,7 +123,11 @@ export function guard(conn: EngineSocket, maxQueue: number, onBreach: (breach: B
     // Nobody is there to take what is still queued: a stopped client, a cut cable.
     const { socket } = wire();
     if (reason === 'ping timeout') socket?.terminate();
-    else if (socket) setTimeout(() => socket.terminate(), goodbye).unref();
+    else if (socket) {
+      const lingering = setTimeout(() => socket.terminate(), goodbye).unref();
+      // Or the timer would hold all that the connection has read until then.
+      socket.on('close', () => clearTimeout(lingering));
+    }
   });
   conn.on('packetCreate', ({ data }: { data?: unknown }) => {
     buffered += typeof data === 'string' ? Buffer.byteLength(data) : data instanceof Buffer ? data.length : 0;

@@ -26,7 +26,7 @@ export interface RawOptions {
   localAddress?: string;
 }
 
-export const opcode = { text: 1, ping: 9, pong: 10 };
+export const opcode = { text: 1, close: 8, ping: 9, pong: 10 };
 
 /** A client's frame (RFC 6455, section 5.2). Masked with zeros, which leave the payload as it is. */
 export function frame(payload: string, op = opcode.text): Buffer {
@@ -82,9 +82,11 @@ export async function openRaw(port: number, options: RawOptions = {}): Promise<R
       const size = short < 126 ? short : short === 126 ? rest.readUInt16BE(2) : rest.readUInt32BE(6);
       if (rest.length < head + size) return;
       const packet = rest.toString('utf8', head, head + size);
-      const isText = ((rest[0] as number) & 0x0f) === opcode.text;
+      const kind = (rest[0] as number) & 0x0f;
       rest = rest.subarray(head + size);
-      if (!isText) continue;
+      // The server's goodbye: it waits for nothing but this.
+      if (kind === opcode.close) socket.destroy();
+      if (kind !== opcode.text) continue;
       if (packet === '2') socket.write(frame('3'));
       else for (const listener of listeners) listener(packet);
     }
