@@ -1,5 +1,13 @@
 import { propertyName, Reader } from './reader.ts';
-import { newRecord, PhpBytes, PhpFloat, PhpObject, type PhpRecord, type PhpValue } from './value.ts';
+import {
+  isRecord,
+  newRecord,
+  PhpBytes,
+  PhpFloat,
+  PhpObject,
+  type PhpRecord,
+  type PhpValue,
+} from './value.ts';
 
 /** What stands under the key nil at the beginning of a map (`MSGPACK_SERIALIZE_TYPE_…` in msgpack_pack.h). */
 const markers = { reference: 1, recursive: 2, custom: 3, object: 4, objectReference: 5 };
@@ -75,10 +83,11 @@ class MsgpackDecoder {
 
   #list(count: number): PhpValue {
     this.#in.checkCount(count, 1);
-    const list: PhpValue[] = [];
+    // At its full length: one that grows is copied, and gets room that it does not need.
+    const list = new Array<PhpValue>(count);
     this.#slots.push(list);
     this.#in.enter();
-    for (let n = 0; n < count; n++) list.push(this.value());
+    for (let n = 0; n < count; n++) list[n] = this.value();
     this.#in.leave();
     return list;
   }
@@ -156,10 +165,6 @@ class MsgpackDecoder {
     if (key instanceof PhpBytes) return key.bytes.toString('latin1');
     return this.#in.fail('a key', start);
   }
-}
-
-function isRecord(value: PhpValue): value is PhpRecord {
-  return typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === null;
 }
 
 function recordOf(list: PhpValue[]): PhpRecord {

@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { FormatError, PhpBytes } from './value.ts';
 
 /** Deeper than any session seen in real applications; each level costs the decoder a frame of its stack. */
-const maxDepth = 64;
+export const maxDepth = 64;
 
 /** A place in the bytes of one session. What is read is checked against what is there before it is used. */
 export class Reader {
@@ -50,7 +50,7 @@ export class Reader {
     const text = this.#ascii(length);
     if (text !== null) return text;
     const bytes = this.bytes.subarray(start, this.offset);
-    return isUtf8(bytes) ? bytes.toString() : new PhpBytes(Buffer.from(bytes));
+    return isUtf8(bytes) ? bytes.toString() : new PhpBytes(bytes);
   }
 
   /** A key or a class name: bytes that are not UTF-8 are no reason to refuse the rest. */

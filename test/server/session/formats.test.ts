@@ -1,27 +1,10 @@
-import { execFileSync } from 'node:child_process';
 import { describe, expect, test } from 'vitest';
-import { type FormatName, formats } from '../../../server/session/formats/formats.ts';
+import { formats } from '../../../server/session/formats/formats.ts';
 import { PhpBytes, PhpFloat, PhpObject, type PhpValue } from '../../../server/session/formats/value.ts';
 import { identify } from '../../../server/session/identity.ts';
+import { phpSessions, type Written } from '../../helpers/php-sessions.ts';
 
-interface Written {
-  name: string;
-  bytes: Buffer;
-  holds: unknown;
-}
-
-const script = new URL('../../fixtures/sessions.php', import.meta.url).pathname;
-const native: FormatName[] = ['php', 'php_binary', 'php_serialize', 'igbinary', 'msgpack'];
-
-/** Sessions as this machine's PHP writes them now. */
-function written(format: FormatName): Written[] {
-  const lines = execFileSync('php', [script, format], { encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 });
-  return lines
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line) as { name: string; bytes: string; holds: unknown })
-    .map((one) => ({ ...one, bytes: Buffer.from(one.bytes, 'base64') }));
-}
+const native = ['php', 'php_binary', 'php_serialize', 'igbinary', 'msgpack'] as const;
 
 /** The same words for the same values as the script has. */
 function inWords(value: PhpValue, depth = 0): unknown {
@@ -50,7 +33,7 @@ const asRecords = (words: unknown): unknown =>
       : words;
 
 describe.each(native)('%s, as PHP writes it', (format) => {
-  const sessions = written(format);
+  const sessions = phpSessions(format);
   test.each(sessions.map((session) => [session.name, session] as const))('%s', (_, { bytes, holds }) => {
     expect(asRecords(inWords(formats[format](bytes)))).toEqual(asRecords(holds));
   });

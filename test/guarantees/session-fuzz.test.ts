@@ -1,0 +1,139 @@
+import { getHeapStatistics } from 'node:v8';
+import { describe, expect, test } from 'vitest';
+import { type FormatName, formats } from '../../server/session/formats/formats.ts';
+import { FormatError } from '../../server/session/formats/value.ts';
+import { phpSessions } from '../helpers/php-sessions.ts';
+import { size } from './size.ts';
+
+/** A million cases in all; the reduced ones are always the same. FUZZ_SEED repeats a run. */
+const cases = size(170_000, 4000);
+const seed = Number(process.env.FUZZ_SEED ?? size(Date.now() & 0x7fffffff, 20_240_229));
+const maxBytes = 64 * 1024;
+
+/** mulberry32: numbers from 0 up to `below`, always the same for a seed. */
+function dice(start: number): (below: number) => number {
+  let state = start;
+  return (below) => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return Math.floor((((t ^ (t >>> 14)) >>> 0) / 4_294_967_296) * below);
+  };
+}
+
+/** One change as storage, networks and attackers make it. */
+function changed(bytes: Buffer, others: readonly Buffer[], roll: (below: number) => number): Buffer {
+  const at = roll(bytes.length + 1);
+  const [head, tail] = [bytes.subarray(0, at), bytes.subarray(at)];
+  switch (roll(8)) {
+    case 0:
+      return head;
+    case 1:
+      return Buffer.concat([head, tail.subarray(1 + roll(8))]);
+    case 2:
+      return Buffer.concat([head, Buffer.of(roll(256)), tail.subarray(1)]);
+    case 3:
+      return Buffer.concat([
+        head,
+        Buffer.from(['9', '00', '2000000000', '-1', '{', '}', '"', '|'][roll(8)] as string),
+        tail,
+      ]);
+    case 4: {
+      const other = others[roll(others.length)] as Buffer;
+      return Buffer.concat([head, other.subarray(roll(other.length + 1))]);
+    }
+    case 5:
+      return Buffer.concat([head, bytes.subarray(roll(at + 1), at), tail]);
+    case 6:
+      return Buffer.concat([
+        head,
+        Buffer.from([0xff, 0x81, 0x91, 0x14, 0xdf, 0xc0, 0x25, 0x61]).subarray(0, 1 + roll(8)),
+        tail,
+      ]);
+    default: {
+      // The same again and again, up to the largest that is tried.
+      const piece = bytes.subarray(roll(at + 1), at);
+      const times = piece.length === 0 ? 0 : roll(Math.floor(maxBytes / piece.length) + 1);
+      return Buffer.concat([
+        head,
+        ...Array.from({ length: Math.min(times, 4000) }, () => piece),
+        tail,
+      ]).subarray(0, maxBytes);
+    }
+  }
+}
+
+function random(roll: (below: number) => number): Buffer {
+  const bytes = Buffer.alloc(roll(roll(10) === 0 ? 4096 : 64));
+  for (let n = 0; n < bytes.length; n++) bytes[n] = roll(256);
+  return bytes;
+}
+
+/** What one decoding took: milliseconds, and bytes of memory, those that are free again with it. */
+function cost(format: FormatName, bytes: Buffer): { ms: number; allocated: number } {
+  const before = getHeapStatistics();
+  const began = performance.now();
+  try {
+    formats[format](bytes);
+  } catch (error) {
+    // Anything else would end the connection of somebody else.
+    if (!(error instanceof FormatError)) throw error;
+  }
+  const ms = performance.now() - began;
+  const after = getHeapStatistics() as typeof before & { total_allocated_bytes: number };
+  const allocated =
+    after.total_allocated_bytes -
+    (before as typeof after).total_allocated_bytes +
+    after.external_memory -
+    before.external_memory;
+  return { ms, allocated };
+}
+
+describe(`${cases} damaged sessions of each format, seed ${seed}: decoded or refused, in 10 ms and 10 MB`, () => {
+  test.each(Object.keys(formats) as FormatName[])('%s', (format) => {
+    const roll = dice(seed);
+    const real =
+      format === 'json'
+        ? phpSessions('php').map(({ holds }) => Buffer.from(JSON.stringify(holds)))
+        : phpSessions(format).map(({ bytes }) => bytes);
+    const seeds = real.map((bytes) => bytes.subarray(0, maxBytes));
+    for (let n = 0; n < cases; n++) {
+      let bytes = seeds[roll(seeds.length)] as Buffer;
+      if (n % 10 === 0) bytes = random(roll);
+      else for (let changes = 1 + roll(4); changes > 0; changes--) bytes = changed(bytes, seeds, roll);
+      bytes = bytes.subarray(0, maxBytes);
+      try {
+        let { ms, allocated } = cost(format, bytes);
+        // A busy machine, a collection or a compilation is not the decoder's: it is slow if it is so each time.
+        for (let again = 0; again < 8 && (ms > 10 || allocated > 10e6); again++) {
+          const next = cost(format, bytes);
+          ms = Math.min(ms, next.ms);
+          allocated = Math.min(allocated, next.allocated);
+        }
+        expect(ms).toBeLessThan(10);
+        expect(allocated).toBeLessThan(10e6);
+      } catch (error) {
+        throw new Error(`case ${n}: ${bytes.toString('base64').slice(0, 2000)}`, { cause: error });
+      }
+    }
+  });
+
+  test.each<[string, FormatName, string, string, number]>([
+    ['empty maps', 'msgpack', '82c001a161dd0000f000', '80', 61_440],
+    ['lists in lists', 'msgpack', '82c001a161dd00007800', '9190', 30_720],
+    ['maps in maps', 'msgpack', '82c001a161dd00005000', '810080', 20_480],
+    ['strings that are not UTF-8', 'msgpack', '82c001a161dd00007800', 'a1ff', 30_720],
+    ['floats', 'msgpack', '82c001a161dd00003000', 'ca00000000', 12_288],
+    ['integers', 'json', '7b2261223a5b30', '2c31', 30_720],
+    ['floats', 'json', '7b2261223a5b30', '2c312e35', 15_360],
+    ['objects', 'json', '7b2261223a5b30', '2c7b7d', 20_480],
+  ])('64 KB of nothing but %s in %s', (_, format, head, unit, count) => {
+    const end = format === 'json' ? '5d7d' : '';
+    const bytes = Buffer.from(head + unit.repeat(count) + end, 'hex');
+    // A whole session, not one that is refused at its first bytes.
+    expect(() => formats[format](bytes)).not.toThrow();
+    const runs = Array.from({ length: 9 }, () => cost(format, bytes));
+    expect(Math.min(...runs.map(({ ms }) => ms))).toBeLessThan(10);
+    expect(Math.min(...runs.map(({ allocated }) => allocated))).toBeLessThan(10e6);
+  });
+});
