@@ -25,6 +25,7 @@ interface Wire {
   /** ws's WebSocket. `bufferedAmount`: bytes that it and the TCP socket have not handed to the kernel. */
   socket?: {
     bufferedAmount: number;
+    readyState: number;
     on(event: 'ping' | 'close', listener: () => void): void;
     on(event: 'error', listener: (error: { code?: string }) => void): void;
     terminate(): void;
@@ -91,7 +92,11 @@ export function guard(conn: EngineSocket, maxQueue: number, onBreach: (breach: B
   };
   const watchWire = (): void => {
     const { socket } = wire();
-    socket?.on('ping', countControl);
+    socket?.on('ping', () => {
+      // ws ends the connection by itself when too many pongs wait to be sent, and hands on this ping afterwards.
+      if (socket.readyState !== WebSocket.OPEN) close('ping_flood');
+      else countControl();
+    });
     socket?.on('error', ({ code }) => {
       if (code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH') tell('too_large');
       else if (code?.startsWith('WS_ERR_')) tell('malformed');
