@@ -1,10 +1,19 @@
+import { createHmac, timingSafeEqual } from 'node:crypto';
 import { parseCookie } from 'cookie';
+import { FormatError } from './formats/value.ts';
+import { decryptLaravel, readAppKeys } from './laravel.ts';
 
 /**
  * The ids PHP itself makes and accepts: `php_session_valid_key()` in ext/session/session.c, up to
  * `PS_MAX_SID_LENGTH`. Checked before anything else is done with an id.
  */
 const validId = /^[A-Za-z0-9,-]{1,256}$/;
+
+/** Laravel's own ids: `Store::isValidId()` in Illuminate/Session/Store.php. */
+const validLaravelId = /^[A-Za-z0-9]{40}$/;
+
+/** Browsers keep no cookie of more than 4 KB, and Laravel's session cookie has about 450 characters. */
+const maxLaravelCookie = 8192;
 
 /** The id when PHP could have made it, else null. */
 export function checkedId(id: unknown): string | null {
@@ -19,12 +28,42 @@ export interface SessionCookie {
 }
 
 /**
- * `plain`: the value is the id itself.
- * @throws TypeError for a form that is none
+ * - `plain`: the value is the id itself
+ * - `laravel:KEYFILE`: the value is encrypted by Laravel's middleware `EncryptCookies`. The key file is read here.
+ * @throws TypeError for a form that is none, and for a key file that cannot be used
  */
 export function parseCookieForm(form: string, name: string): SessionCookie {
   if (form === 'plain') return { name, idIn: checkedId };
-  throw new TypeError('this version knows plain');
+  const keyFile = /^laravel:(.+)$/.exec(form)?.[1];
+  if (keyFile === undefined) throw new TypeError('the cookie is plain or laravel:KEYFILE');
+  return laravelCookie(name, readAppKeys(keyFile));
+}
+
+/**
+ * Before the id stands what ties the value to this cookie (Illuminate/Cookie/CookieValuePrefix.php): an application
+ * encrypts other cookies with the same key, and may let visitors choose what is in them.
+ */
+function laravelCookie(name: string, keys: readonly Buffer[]): SessionCookie {
+  const prefixOf = (key: Buffer) => `${createHmac('sha1', key).update(`${name}v2`).digest('hex')}|`;
+  const prefixes = new Map(keys.map((key) => [key, Buffer.from(prefixOf(key))]));
+  return {
+    name,
+    idIn(value) {
+      if (typeof value !== 'string' || value.length > maxLaravelCookie) return null;
+      try {
+        // A client that hands the value over by itself may do so as the browser keeps it: with `%3D` at the end.
+        const { plaintext, key } = decryptLaravel(rawUrlDecode(value), keys);
+        const prefix = prefixes.get(key) as Buffer;
+        const start = plaintext.subarray(0, prefix.length);
+        if (start.length !== prefix.length || !timingSafeEqual(start, prefix)) return null;
+        const id = plaintext.toString('latin1', prefix.length);
+        return validLaravelId.test(id) ? id : null;
+      } catch (error) {
+        if (!(error instanceof FormatError)) throw error;
+        return null;
+      }
+    },
+  };
 }
 
 /**

@@ -1,0 +1,130 @@
+import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { parseCookieForm } from '../../../server/session/cookie.ts';
+import { createSessionReader } from '../../../server/session/read-session.ts';
+import { parseStoreUrl } from '../../../server/session/store-url.ts';
+import { connectChat, refusalOf } from '../../helpers/chat-client.ts';
+import { startChatServer } from '../../helpers/chat-server.ts';
+
+const name = 'laravel_session';
+const userId = 'login_web_59ba36addc2b2f9401580f014c7f58ea4e30989d';
+
+/** One site each, by its `cipher`, its key and its `session.encrypt`. */
+const sites = [
+  { title: 'AES-256-CBC', cipher: 'aes-256-cbc', key: 'newest', encrypt: false },
+  { title: 'AES-256-GCM', cipher: 'aes-256-gcm', key: 'newest', encrypt: false },
+  { title: 'AES-128-CBC', cipher: 'aes-128-cbc', key: 'short', encrypt: false },
+  { title: 'AES-256-CBC, encrypted sessions', cipher: 'aes-256-cbc', key: 'newest', encrypt: true },
+  { title: 'AES-256-GCM, encrypted sessions', cipher: 'aes-256-gcm', key: 'newest', encrypt: true },
+  { title: 'AES-128-GCM, encrypted sessions', cipher: 'aes-128-gcm', key: 'short', encrypt: true },
+  { title: 'AES-256-CBC with a key of earlier', cipher: 'aes-256-cbc', key: 'previous', encrypt: true },
+  { title: 'AES-256-GCM with a key of earlier', cipher: 'aes-256-gcm', key: 'previous', encrypt: true },
+] as const;
+
+const appKeys = {
+  newest: randomBytes(32).toString('base64'),
+  previous: randomBytes(32).toString('base64'),
+  short: randomBytes(16).toString('base64'),
+};
+let folder: string;
+let keyFile: string;
+/** What each site answered to a login; the cookies as the browser keeps them. */
+let answers: { id: string; cookie: string; chosen: string }[];
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'laravel-sessions-'));
+  keyFile = join(folder, 'app-keys');
+  writeFileSync(
+    keyFile,
+    Object.values(appKeys)
+      .map((key) => `base64:${key}\n`)
+      .join(''),
+  );
+  const script = new URL('../../fixtures/laravel.php', import.meta.url).pathname;
+  const jobs = sites.map((site) => ({ ...site, key: appKeys[site.key] }));
+  answers = JSON.parse(
+    execFileSync('php', [script, folder, JSON.stringify(jobs)], { encoding: 'utf8' }),
+  ) as typeof answers;
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const answerOf = (n: number) => answers[n] as (typeof answers)[number];
+
+function storeUrl(encrypt: boolean, keys = keyFile): string {
+  const layers = encrypt ? `&layers=laravel:${keys},unserialize` : '';
+  return `file://${folder}?prefix=&lifetime=120m&format=php_serialize${layers}`;
+}
+
+const reader = (encrypt: boolean, keys = keyFile) =>
+  createSessionReader({
+    source: parseStoreUrl(storeUrl(encrypt, keys)),
+    cookie: parseCookieForm(`laravel:${keyFile}`, name),
+    user: { id: [userId], name: ['name'] },
+  });
+
+describe.each(sites.map((site, n) => [site.title, site, n] as const))('a Laravel site, %s', (_, site, n) => {
+  test('the user by the cookie, as the browser sends it', async () => {
+    const { id, cookie } = answerOf(n);
+    expect(await reader(site.encrypt).fromCookie(`XSRF-TOKEN=x; ${name}=${cookie}`)).toMatchObject({
+      id,
+      user: { id: '7', name: 'Zoë 张伟' },
+    });
+    expect(await reader(site.encrypt).fromValue(decodeURIComponent(cookie))).toMatchObject({ id });
+  });
+
+  test('nobody by the id itself, nor by another cookie in which somebody wrote it', async () => {
+    const { id, chosen } = answerOf(n);
+    for (const value of [id, chosen]) {
+      expect(await reader(site.encrypt).fromCookie(`${name}=${value}`)).toMatchObject({
+        code: 'unauthorized',
+        reason: expect.stringMatching(/^no id/),
+      });
+    }
+  });
+});
+
+test('sessions encrypted with a key that is not in the file: session_invalid, and why', async () => {
+  const only = join(folder, 'only');
+  writeFileSync(only, appKeys.newest);
+  const refused = await reader(true, only).fromCookie(`${name}=${answerOf(6).cookie}`);
+  expect(refused).toMatchObject({
+    code: 'session_invalid',
+    reason: expect.stringMatching(/^layers=laravel: encrypted with none of the keys in the key file; /),
+  });
+});
+
+test('the chat lets in whom Laravel knows, by the cookie and by auth.session', async () => {
+  const chat = await startChatServer({
+    CHAT_SESSION_STORE: storeUrl(true),
+    CHAT_SESSION_NAME: name,
+    CHAT_SESSION_COOKIE: `laravel:${keyFile}`,
+    CHAT_USER_ID: userId,
+    CHAT_USER_NAME: 'name',
+  });
+  try {
+    const { id, cookie, chosen } = answerOf(3);
+    const user = { id: '7', name: 'Zoë 张伟' };
+    const clients = [
+      await connectChat(chat.url, `${name}=${cookie}`),
+      await connectChat(chat.url, `${name}=${cookie}`, { transports: ['polling', 'websocket'] }),
+      await connectChat(chat.url, null, { auth: { session: cookie } }),
+      await connectChat(chat.url, null, { auth: { session: decodeURIComponent(cookie) } }),
+    ];
+    for (const client of clients) expect(client.ready.user).toEqual(user);
+    for (const session of [id, chosen]) {
+      const refused = await refusalOf(connectChat(chat.url, null, { auth: { session } }));
+      expect(refused.message).toBe('unauthorized');
+    }
+    rmSync(join(folder, id));
+    for (const client of clients) expect((await client.ended).reason).toBe('logout');
+    for (const secret of [id, cookie, decodeURIComponent(cookie), appKeys.newest]) {
+      expect(chat.output()).not.toContain(secret);
+    }
+  } finally {
+    await chat.stop();
+  }
+});
