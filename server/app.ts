@@ -44,9 +44,9 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
   const transport = new SocketTransport({
     ...config,
     admission,
-    onRefusal: ({ code, reason, kind = code }) => {
+    onRefusal: ({ code, reason, kind = code, hint }) => {
       metrics.refusals.inc({ code });
-      quiet.warn(kind, { code, reason }, 'a connection was refused');
+      quiet.warn(kind, { code, reason, hint }, 'a connection was refused');
     },
     onBreach: (reason) => {
       metrics.closed.inc({ reason });

@@ -2,8 +2,21 @@ import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { parseCookieForm } from './session/cookie.ts';
-import { parsePath } from './session/identity.ts';
+import { presetOf, presets } from './session/presets.ts';
 import { parseStoreUrl } from './session/store-url.ts';
+import {
+  apiKey,
+  count,
+  duration,
+  list,
+  network,
+  origin,
+  parsedBy,
+  path,
+  rate,
+  size,
+  webAddress,
+} from './setting-forms.ts';
 
 /** A setting that cannot be used, told so that the operator can mend it. Ends the process with code 78. */
 export class ConfigError extends Error {
@@ -12,90 +25,6 @@ export class ConfigError extends Error {
     this.name = 'ConfigError';
   }
 }
-
-const milliseconds = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
-
-/** `250ms`, `1s`, `5m`: a duration above nothing and up to a day, in milliseconds. */
-const duration = z
-  .string()
-  .regex(/^\d{1,9}(ms|s|m|h)$/)
-  .transform((value) => {
-    const unit = /[a-z]+$/.exec(value)?.[0] as keyof typeof milliseconds;
-    return Number.parseInt(value, 10) * milliseconds[unit];
-  })
-  .pipe(z.int().min(10).max(86_400_000));
-
-/** `20/10s`: so many in so much time; `0` for no limit. */
-const rate = z.union([
-  z.literal('0').transform(() => ({ count: 0, ms: 0 })),
-  z
-    .string()
-    .regex(/^[1-9]\d{0,6}\/[^/]+$/)
-    .refine((value) => duration.safeParse(value.split('/')[1]).success)
-    .transform((value) => {
-      const [count, time = ''] = value.split('/');
-      return { count: Number(count), ms: duration.parse(time) };
-    }),
-]);
-
-const count = z
-  .string()
-  .regex(/^\d{1,7}$/)
-  .transform(Number);
-
-const bytes = { KB: 1024, MB: 1024 * 1024 };
-
-/** `512KB`, `1MB`; `0` for no limit. */
-const size = z
-  .string()
-  .regex(/^(0|\d{1,5}(KB|MB))$/)
-  .transform((value) => Number.parseInt(value, 10) * (bytes[value.slice(-2) as keyof typeof bytes] ?? 0));
-
-/** An address, or a range of them as CIDR. */
-const network = z.string().refine((value) => {
-  const [address = '', bits, ...rest] = value.split('/');
-  const family = isIP(address);
-  return (
-    family !== 0 &&
-    rest.length === 0 &&
-    (bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128)))
-  );
-});
-
-const origin = z.string().refine((value) => {
-  if (!URL.canParse(value)) return false;
-  const url = new URL(value);
-  return /^https?:$/.test(url.protocol) && url.origin === value;
-});
-
-const list = z.string().transform((value) =>
-  value
-    .split(',')
-    .map((item) => item.trim())
-    .filter((item) => item !== ''),
-);
-
-/** What a parser of the folder session/ makes of it; its TypeError says what is wrong. */
-const parsedBy = <T>(parse: (value: string) => T) =>
-  z.string().transform((value, context) => {
-    try {
-      return parse(value);
-    } catch (error) {
-      if (!(error instanceof TypeError)) throw error;
-      context.addIssue(error.message);
-      return z.NEVER;
-    }
-  });
-
-const path = parsedBy(parsePath);
-
-const webAddress = z
-  .string()
-  .refine(
-    (value) => value.startsWith('/') || /^https?:$/.test(URL.canParse(value) ? new URL(value).protocol : ''),
-  );
-
-const apiKey = z.string().regex(/^[\x21-\x7e]{16,}$/);
 
 /** Every setting of this version: its default, its form, and what is accepted in words. */
 const settings = {
@@ -127,6 +56,16 @@ const settings = {
   CHAT_SESSION_NAME: ['PHPSESSID', z.string().regex(/^[A-Za-z0-9_-]{1,128}$/), 'the name of the cookie'],
   CHAT_USER_ID: ['user_id', path, 'a path of keys separated by dots, such as app.user.id'],
   CHAT_USER_NAME: ['firstname', path, 'a path of keys separated by dots, such as app.user.name'],
+  CHAT_USER_REQUIRE: [
+    '',
+    z
+      .literal('')
+      .transform(() => undefined)
+      .or(path),
+    'a path of keys separated by dots, such as app.loggedIn',
+  ],
+  CHAT_USER_NOBODY: ['', list, 'user ids, separated by commas'],
+  CHAT_PRESET: ['', z.enum(['', ...Object.keys(presets)]), `one of ${Object.keys(presets).join(', ')}`],
   CHAT_SESSION_CHECK: ['1s', duration, 'a duration such as 1s, 10ms to 24h'],
   CHAT_SESSION_GRACE: ['5m', duration, 'a duration such as 5m, 10ms to 24h'],
   CHAT_HISTORY: [
@@ -202,8 +141,14 @@ export type Config = ReturnType<typeof readConfig>;
 export function readConfig(env: NodeJS.ProcessEnv) {
   const problems: string[] = [];
   const parsed: Record<string, unknown> = {};
+  const preset: Record<string, string | null> = presetOf(env.CHAT_PRESET ?? '');
+  for (const [name, value] of Object.entries(preset)) {
+    if (value === null && !env[name]) {
+      problems.push(`${name}: every site has its own, so CHAT_PRESET=${env.CHAT_PRESET} needs it`);
+    }
+  }
   for (const [name, [fallback, schema, accepted]] of Object.entries(settings)) {
-    const given = env[name] === undefined || env[name] === '' ? fallback : env[name];
+    const given = env[name] || preset[name] || fallback;
     const result = schema.safeParse(given);
     if (result.success) parsed[name] = result.data;
     else if (secrets.has(name)) problems.push(`${name}: not ${accepted}: ${result.error.issues[0]?.message}`);
@@ -212,7 +157,12 @@ export function readConfig(env: NodeJS.ProcessEnv) {
   if (env.CHAT_API_KEY && env.CHAT_API_KEY_FILE) {
     problems.push('CHAT_API_KEY and CHAT_API_KEY_FILE: give one of them, not both');
   }
-  if (problems.length > 0) throw new ConfigError(problems);
+  // Not in the table, since it takes another setting too.
+  const cookie = parsedBy((form) => parseCookieForm(form, String(parsed.CHAT_SESSION_NAME))).safeParse(
+    env.CHAT_SESSION_COOKIE || 'plain',
+  );
+  if (!cookie.success) problems.push(`CHAT_SESSION_COOKIE: ${cookie.error.issues[0]?.message}`);
+  if (!cookie.success || problems.length > 0) throw new ConfigError(problems);
   const value = parsed as Parsed;
   return Object.freeze({
     host: value.CHAT_HOST,
@@ -221,8 +171,13 @@ export function readConfig(env: NodeJS.ProcessEnv) {
     nativeClients: value.CHAT_NATIVE_CLIENTS,
     session: {
       source: value.CHAT_SESSION_STORE,
-      cookie: parseCookieForm('plain', value.CHAT_SESSION_NAME),
-      user: { id: value.CHAT_USER_ID, name: value.CHAT_USER_NAME },
+      cookie: cookie.data,
+      user: {
+        id: value.CHAT_USER_ID,
+        name: value.CHAT_USER_NAME,
+        require: value.CHAT_USER_REQUIRE,
+        nobody: value.CHAT_USER_NOBODY,
+      },
     },
     sessionCheck: value.CHAT_SESSION_CHECK,
     sessionGrace: value.CHAT_SESSION_GRACE,

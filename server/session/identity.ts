@@ -1,4 +1,5 @@
-import { PhpBytes, PhpFloat, PhpObject, type PhpValue } from './formats/value.ts';
+import { PhpBytes, PhpFloat, type PhpValue } from './formats/value.ts';
+import { type Found, follow, isEmpty, type Path, pathText } from './path.ts';
 
 /** Who a session says is logged in. `id`: 1 to 64 characters; `name`: at most 64, no control characters. */
 export interface SessionUser {
@@ -14,65 +15,36 @@ const maxCharacters = 64;
 export interface UserPaths {
   id: Path;
   name: Path;
-}
-
-/** The keys from the outermost to the innermost. */
-export type Path = readonly string[];
-
-/**
- * `app.user.id`; a dot inside a key is written `\.`.
- * @throws TypeError for a path that leads nowhere
- */
-export function parsePath(text: string): Path {
-  const keys = text.split(/(?<!\\)\./).map((key) => key.replaceAll('\\.', '.'));
-  if (keys.includes('')) throw new TypeError('a key of the path is empty');
-  return keys;
+  /** What lies here must not be empty, or nobody is logged in: for sites that keep the id after a logout. */
+  require?: Path | undefined;
+  /** The ids of nobody, such as that of a guest account. */
+  nobody?: readonly string[];
 }
 
 /** The user in a decoded session. */
 export function identify(session: PhpValue, paths: UserPaths): Identity {
-  const found = follow(session, paths.id);
-  if ('hidden' in found) return { invalid: `the user field lies under a __proto__ key` };
-  const { value } = found;
-  if (isEmpty(value)) return { nobody: `nobody is logged in: ${paths.id.join('.')} is absent or empty` };
-  const id = userId(value);
-  if (id === null) return { invalid: `${paths.id.join('.')} is no user id but ${kindOf(value)}` };
-  const name = follow(session, paths.name).value;
-  return { user: { id, name: displayName(name) || id } };
+  const found = present(session, paths.id);
+  if (!('value' in found)) return noUser(found);
+  const required = paths.require === undefined ? found : present(session, paths.require);
+  if (!('value' in required)) return noUser(required);
+  const id = userId(found.value);
+  if (id === null) return { invalid: `${pathText(paths.id)} is no user id but ${kindOf(found.value)}` };
+  if (paths.nobody?.includes(id)) return noUser({ absent: `${pathText(paths.id)} is that of a guest` });
+  const name = follow(session, paths.name);
+  return { user: { id, name: ('value' in name && displayName(name.value)) || id } };
 }
 
-/** Own properties only: what an attacker put under `__proto__` is nobody's user. */
-function follow(session: PhpValue, path: Path): { value: PhpValue | undefined; hidden?: true } {
-  let value: PhpValue | undefined = session;
-  for (const key of path) {
-    const container: PhpValue | undefined = value instanceof PhpObject ? value.properties : value;
-    if (typeof container !== 'object' || container === null || isScalar(container))
-      return { value: undefined };
-    if (!Object.hasOwn(container, key)) {
-      return Object.hasOwn(container, '__proto__')
-        ? { value: undefined, hidden: true }
-        : { value: undefined };
-    }
-    value = (container as Record<string, PhpValue>)[key];
-  }
-  return { value };
+/** What PHP's `empty()` calls empty is nobody's. */
+function present(session: PhpValue, path: Path): Found {
+  const found = follow(session, path);
+  return 'value' in found && isEmpty(found.value) ? { absent: `${pathText(path)} is empty` } : found;
 }
 
-function isScalar(value: object): value is PhpFloat | PhpBytes {
-  return value instanceof PhpFloat || value instanceof PhpBytes;
+function noUser(found: Exclude<Found, { value: PhpValue }>): Identity {
+  return 'wrong' in found ? { invalid: found.wrong } : { nobody: `nobody is logged in: ${found.absent}` };
 }
 
-/** As PHP's `empty()` has it. */
-function isEmpty(value: PhpValue | undefined): boolean {
-  if (value === undefined || value === null || value === false || value === '' || value === '0') return true;
-  if (value instanceof PhpFloat) return value.value === 0;
-  // An object is never empty, whatever is in it; bytes that are not UTF-8 are at least one.
-  if (value instanceof PhpObject || value instanceof PhpBytes) return false;
-  if (typeof value === 'object') return Object.keys(value).length === 0;
-  return value === 0 || value === 0n;
-}
-
-function userId(value: PhpValue | undefined): string | null {
+function userId(value: PhpValue): string | null {
   if (typeof value === 'number' || typeof value === 'bigint') return value > 0 ? String(value) : null;
   if (typeof value !== 'string' || !value.isWellFormed() || /\p{Cc}/u.test(value)) return null;
   const characters = [...value];
@@ -80,13 +52,13 @@ function userId(value: PhpValue | undefined): string | null {
   return characters.length <= maxCharacters ? characters.join('') : null;
 }
 
-function displayName(value: PhpValue | undefined): string {
+function displayName(value: PhpValue): string {
   if (typeof value === 'number' || typeof value === 'bigint') return String(value);
   if (typeof value !== 'string') return '';
   return [...value.toWellFormed().replace(/\p{Cc}/gu, '')].slice(0, maxCharacters).join('');
 }
 
-function kindOf(value: PhpValue | undefined): string {
+function kindOf(value: PhpValue): string {
   if (Array.isArray(value)) return 'a list';
   if (value instanceof PhpFloat) return 'a float';
   if (value instanceof PhpBytes) return 'a string that is not UTF-8';

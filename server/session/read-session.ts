@@ -1,14 +1,12 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { type SessionCookie, sessionIdFrom } from './cookie.ts';
-import { formats } from './formats/formats.ts';
-import { guessFormat } from './formats/guess.ts';
+import { decodeSession, UnreadableError } from './decode.ts';
+import { deferred } from './deferred.ts';
 import { FormatError } from './formats/value.ts';
 import { identify, type SessionUser, type UserPaths } from './identity.ts';
-import { StoreError } from './store.ts';
+import { maxSessionBytes, StoreError } from './store.ts';
 import type { SessionSource } from './store-url.ts';
 
-/** Above memcached's default item size; no session is that large, but a store may be made to hold one. */
-const maxSessionBytes = 1024 * 1024;
 /** PHP may send its answer before it has written the session, so nobody is refused at the first look. */
 const secondLookAfter = 250;
 /** All look-ups of one connection together, in milliseconds. */
@@ -18,16 +16,30 @@ const askAgainAfter = 250;
 /** Between two tries of a store that gave no answer. */
 const retryPause = 50;
 
+/** Most visitors without a session are just that, so most of these are for the case that nobody gets in. */
+const hints = {
+  cookie:
+    'if every visitor gets this: is that the site’s session.name, does the browser send the cookie to this host and path (session.cookie_domain, session.cookie_path), and is the id in it encrypted, as Laravel does?',
+  gone: 'if every visitor gets this: the store URL names another place or prefix than PHP writes to',
+  nobody: 'if every visitor gets this: the user lies elsewhere in this site’s sessions than the path says',
+  invalid:
+    'the path has to lead to one user id, an integer or a string, and to decode (!) only what is serialized',
+};
+
 export type RefusalCode = 'unauthorized' | 'session_invalid' | 'session_store_unavailable';
 
 /**
- * Both are for the log and hold no value of the session. `reason` says what was missing or wrong; `kind` is the
- * same without what differs from case to case, from a small set.
+ * For the log, without any value of the session. `reason` says what was missing or wrong; `kind` is the same without
+ * what differs from case to case, from a small set; `hint` is what would mend it, where it is the settings' fault.
  */
-export interface Refusal {
-  code: RefusalCode;
+interface Why {
   reason: string;
   kind: string;
+  hint?: string | undefined;
+}
+
+export interface Refusal extends Why {
+  code: RefusalCode;
 }
 
 /** A session with somebody logged in. `bytes` are as PHP wrote them, to see a change without decoding. */
@@ -40,7 +52,7 @@ export interface LiveSession {
 /** What one look at a session showed. `empty`: there is a record, but PHP has (for now) nothing in it. */
 export type Look =
   | { state: 'user'; user: SessionUser; bytes: Buffer }
-  | { state: 'nobody' | 'empty' | 'invalid'; reason: string; kind: string };
+  | ({ state: 'nobody' | 'empty' | 'invalid' } & Why);
 
 export interface SessionReader {
   /** The chain in one call: `Cookie` header → session id → store → decode → user, or why not. Never throws. */
@@ -66,46 +78,51 @@ export interface SessionSettings {
 
 export function createSessionReader({ source, cookie, user }: SessionSettings): SessionReader {
   const store = source.open();
-  const format = formats[source.format];
   let asked = Number.NEGATIVE_INFINITY;
   let answered: Promise<boolean> = Promise.resolve(false);
 
   function decode(id: string, bytes: Buffer | null): Look {
-    const none = (state: 'nobody' | 'empty' | 'invalid', kind: string, reason = kind): Look => ({
+    const none = (
+      state: 'nobody' | 'empty' | 'invalid',
+      kind: string,
+      hint?: string,
+      reason = kind,
+    ): Look => ({
       state,
       kind,
       reason,
+      hint,
     });
-    if (bytes === null) return none('nobody', 'there is no such session');
-    if (bytes.length === 0) return none('empty', 'the session is empty');
+    if (bytes === null) return none('nobody', 'there is no such session', hints.gone);
     if (bytes.length > maxSessionBytes) return none('invalid', `larger than ${maxSessionBytes} bytes`);
     try {
-      const inner = source.layers.reduce((wrapped, layer) => layer.unwrap(wrapped, id), bytes);
-      const found = identify(format(inner), user);
+      const session = decodeSession(source, id, bytes);
+      if (session === undefined) return none('empty', 'the session is empty');
+      const found = identify(session, user);
       if ('user' in found) return { state: 'user', user: found.user, bytes };
-      if ('nobody' in found) return none('nobody', found.nobody);
-      return none('invalid', found.invalid);
+      if ('nobody' in found) return none('nobody', found.nobody, hints.nobody);
+      return none('invalid', found.invalid, hints.invalid);
     } catch (error) {
-      if (!(error instanceof FormatError)) throw error;
-      const looks = `the bytes look like ${guessFormat(bytes)}`;
-      return none('invalid', looks, `${error.message}; ${looks}`);
+      if (!(error instanceof UnreadableError)) throw error;
+      return none('invalid', error.looks, error.hint, error.message);
     }
   }
 
-  async function fromId(id: string | null): Promise<LiveSession | Refusal> {
-    if (id === null) return refusal('unauthorized', 'no id, or none that PHP would make');
+  async function fromId(id: string): Promise<LiveSession | Refusal> {
     const deadline = performance.now() + totalBudget;
     try {
-      let look = decode(id, await getWithRetries(id, deadline));
+      const lookNow = () => getWithRetries(id, deadline).then((bytes) => decode(id, bytes), damaged);
+      let look = await lookNow();
       if (look.state === 'nobody' || look.state === 'empty') {
         await pause(secondLookAfter);
-        look = decode(id, await getWithRetries(id, deadline));
+        look = await lookNow();
       }
       if (look.state === 'user') return { id, user: look.user, bytes: look.bytes };
-      return refusal(look.state === 'invalid' ? 'session_invalid' : 'unauthorized', look.kind, look.reason);
+      const { state, ...why } = look;
+      return { code: state === 'invalid' ? 'session_invalid' : 'unauthorized', ...why };
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
-      return refusal('session_store_unavailable', error.message);
+      return { code: 'session_store_unavailable', reason: error.message, kind: error.message };
     }
   }
 
@@ -122,12 +139,16 @@ export function createSessionReader({ source, cookie, user }: SessionSettings): 
   }
 
   return {
-    fromCookie: (header) => fromId(sessionIdFrom(header, cookie)),
-    fromValue: (value) => fromId(cookie.idIn(value)),
-    async changed(id, known) {
-      const bytes = await store.get(id);
-      return bytes?.equals(known) ? null : decode(id, bytes);
+    async fromCookie(header) {
+      const id = sessionIdFrom(header, cookie);
+      return id === null ? noId(`the cookie ${cookie.name}`, hints.cookie) : fromId(id);
     },
+    async fromValue(value) {
+      const id = cookie.idIn(value);
+      return id === null ? noId('what was handed over') : fromId(id);
+    },
+    changed: (id, known) =>
+      store.get(id).then((bytes) => (bytes?.equals(known) ? null : decode(id, bytes)), damaged),
     answers() {
       // However often this is asked, the store is asked seldom.
       if (performance.now() - asked > askAgainAfter) {
@@ -143,12 +164,19 @@ export function createSessionReader({ source, cookie, user }: SessionSettings): 
   };
 }
 
-function refusal(code: RefusalCode, kind: string, reason = kind): Refusal {
-  return { code, kind, reason };
+/** The store has something under the id, and it is no session. */
+function damaged(error: unknown): Look {
+  if (!(error instanceof FormatError)) throw error;
+  return { state: 'invalid', kind: 'what the store holds is damaged', reason: error.message };
+}
+
+function noId(where: string, hint?: string): Refusal {
+  const reason = `no id in ${where}, or none that PHP would make`;
+  return { code: 'unauthorized', reason, kind: reason, hint };
 }
 
 async function withDeadline<T>(work: Promise<T>, deadline: number): Promise<T> {
-  const { promise, reject } = Promise.withResolvers<never>();
+  const { promise, reject } = deferred<never>();
   const timer = setTimeout(
     () => reject(new StoreError('the store did not answer in time')),
     Math.max(0, deadline - performance.now()),

@@ -8,7 +8,7 @@ import type { Member } from '../chat/member.ts';
 import { type ConnectErrorCode, connectErrors } from '../errors.ts';
 import type { ClientToServer, ConnectFailure, RoomSummary, ServerToClient } from '../events.ts';
 import { answerError, answerErrorRaw } from '../http/answer.ts';
-import type { LiveSession, SessionReader } from '../session/read-session.ts';
+import type { LiveSession, Refusal, SessionReader } from '../session/read-session.ts';
 import { type Admission, reasonOf } from './admission.ts';
 import { type Breach, type Guard, guard } from './guard.ts';
 import { requestListener, type Services } from './handlers.ts';
@@ -156,8 +156,8 @@ export class SocketTransport {
     { reader, services }: { reader: SessionReader; services: Services },
   ): Promise<Refused | null> {
     const { conn } = socket;
-    const refuse = (refused: Refused, reason: string, kind = reason): Refused => {
-      this.#onRefusal({ code: refused.code, reason, kind });
+    const refuse = (refused: Refused, reason: string): Refused => {
+      this.#onRefusal({ code: refused.code, reason, kind: reason });
       return refused;
     };
     if (services.drain.started) return refuse({ code: 'server_draining' }, 'draining');
@@ -173,7 +173,10 @@ export class SocketTransport {
       given === undefined
         ? await reader.fromCookie(socket.handshake.headers.cookie)
         : await reader.fromValue(given);
-    if ('code' in session) return refuse({ code: session.code }, session.reason, session.kind);
+    if ('code' in session) {
+      this.#onRefusal(session);
+      return { code: session.code };
+    }
     const release = this.#users.take(session.user.id);
     if (release === null) return refuse({ code: 'rate_limited' }, 'too many connections of one user');
     if (conn.readyState === 'open') conn.once('close', release);
@@ -228,9 +231,9 @@ export class SocketTransport {
 
 /**
  * Told of each refusal, for log and metrics. `reason` says why, without a secret; `kind` is the same without what
- * differs from case to case.
+ * differs from case to case; `hint` is what would mend it.
  */
-type OnRefusal = (refusal: { code: string; reason?: string; kind?: string }) => void;
+type OnRefusal = (refusal: Partial<Omit<Refusal, 'code'>> & { code: string }) => void;
 
 interface Refused {
   code: ConnectErrorCode;

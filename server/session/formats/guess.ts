@@ -1,12 +1,36 @@
-/** Which of the formats PHP writes the bytes look like: for the log, so that the operator can set it right. */
-export function guessFormat(bytes: Buffer): string {
-  const start = bytes.subarray(0, 64).toString('latin1');
-  if (/^[[{]/.test(start)) return 'json';
-  if (/^a:\d+:\{/.test(start)) return 'php_serialize';
-  if (/^[^|]*\|([abCdEOirRs]:|N;)/.test(start)) return 'php';
-  if (bytes.length >= 5 && bytes.readUInt32BE(0) <= 2 && bytes[3] !== 0) return 'igbinary';
-  if (bytes.readUInt8(0) < 128 && /^.[\w.]+([abCdEOirs]:|N;)/s.test(start)) return 'php_binary';
-  if (bytes[0] === 0x78 || /^.{4}\x78/s.test(start)) return 'zlib compressed data';
-  if (/^[\x80-\x8f\xde\xdf]/.test(start)) return 'msgpack';
-  return 'no known format';
+interface Guess {
+  /** In words, or the name of a format. */
+  looks: string;
+  /** What a store URL would have to say to read it. */
+  option?: string;
+}
+
+/** By the beginning of the bytes, as text or in hexadecimal, the surest first. */
+const signs: readonly (Guess & ({ text: RegExp } | { hex: RegExp }))[] = [
+  { looks: 'igbinary', option: 'format=igbinary', hex: /^0000000[12]/ },
+  { looks: 'php_serialize', option: 'format=php_serialize', text: /^a:\d+:\{/ },
+  { looks: 'a serialized string', option: 'layers=unserialize', text: /^s:\d+:"/ },
+  { looks: 'json', option: 'format=json', text: /^(\{["}]|\[)/ },
+  { looks: 'msgpack', option: 'format=msgpack', hex: /^(8|90|de|df)/ },
+  // A name, and a value as serialize() writes it.
+  { looks: 'php', option: 'format=php', text: /^[^|]*\|([abCdEOirRs]:|N;)/ },
+  { looks: 'zlib compressed data', option: 'layers=zlib', hex: /^78(01|5e|9c|da)/ },
+  // Behind the length of what was compressed, as a Memcached object writes it.
+  { looks: 'zlib compressed data', hex: /^.{8}78(01|5e|9c|da)/ },
+  // {"iv":
+  { looks: 'data that Laravel has encrypted', option: 'layers=laravel:KEYFILE', text: /^eyJpdiI6/ },
+  { looks: 'base64', option: 'layers=base64', text: /^[A-Za-z0-9+/\s]{16,}={0,2}$/ },
+  { looks: 'URL-encoded data', option: 'layers=urldecode', text: /^[\w.~+*-]+%[0-9A-F]{2}[\w.~+*%-]*$/i },
+];
+
+/** What the bytes look like: for the log, so that the operator can set it right. */
+export function guessFormat(bytes: Buffer): Guess {
+  const text = bytes.toString('latin1', 0, 64);
+  const hex = bytes.toString('hex', 0, 8);
+  // The length of the first name, the name, a value.
+  if (/^([abCdEOirRs]:|N;)/.test(text.slice(1 + (bytes[0] ?? 0)))) {
+    return { looks: 'php_binary', option: 'format=php_binary' };
+  }
+  const fits = signs.find((sign) => ('text' in sign ? sign.text.test(text) : sign.hex.test(hex)));
+  return fits ?? { looks: 'no known format' };
 }

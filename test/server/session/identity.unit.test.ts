@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { decodeJson } from '../../../server/session/formats/json.ts';
 import { FormatError } from '../../../server/session/formats/value.ts';
 import { identify } from '../../../server/session/identity.ts';
+import { parsePath } from '../../../server/session/path.ts';
 
 const who = (json: string | Buffer) =>
   identify(decodeJson(Buffer.from(json)), { id: ['user_id'], name: ['firstname'] });
@@ -61,6 +62,70 @@ describe('who a JSON session belongs to', () => {
     ['only under __proto__', '{"__proto__":{"user_id":1}}'],
   ])('invalid: %s', (_, json) => {
     expect(who(json)).toHaveProperty('invalid');
+  });
+
+  test.each([
+    ['{}', 'app is not in the session'],
+    ['{"app":[]}', 'app is there, app.user is not'],
+    ['{"app":{"user":{"geheim":"geheim"}}}', 'app.user is there, app.user.id is not'],
+    ['{"app":{"user":{"id":""}}}', 'app.user.id is empty'],
+    ['{"app":{"user":"geheim"}}', 'app.user is there, app.user.id is not'],
+  ])('the reason names the part of the path that is missing: %s', (json, reason) => {
+    const paths = { id: parsePath('app.user.id'), name: parsePath('app.name') };
+    expect(identify(decodeJson(Buffer.from(json)), paths)).toEqual({
+      nobody: `nobody is logged in: ${reason}`,
+    });
+  });
+
+  describe('with a second path that must not be empty', () => {
+    const paths = { id: parsePath('user_id'), name: parsePath('firstname'), require: parsePath('app!.in') };
+    const loggedIn = (json: string) => identify(decodeJson(Buffer.from(json)), paths);
+
+    test.each([
+      ['"x"', 's:1:"x";'],
+      ['true', 'b:1;'],
+      ['an array', 'a:1:{i:0;i:1;}'],
+    ])('there: %s', (_, value) => {
+      expect(loggedIn(JSON.stringify({ user_id: 7, app: `in|${value}` }))).toEqual({
+        user: { id: '7', name: '7' },
+      });
+    });
+
+    test.each([
+      ['absent', { user_id: 7 }, 'app is not in the session'],
+      ['empty on the way', { user_id: 7, app: '' }, 'app is empty'],
+      ['absent further in', { user_id: 7, app: 'x|i:1;' }, 'app! is there, app!.in is not'],
+      ['false', { user_id: 7, app: 'in|b:0;' }, 'app!.in is empty'],
+      ['there, but no user', { app: 'in|b:1;' }, 'user_id is not in the session'],
+    ])('nobody: %s', (_, session, reason) => {
+      expect(loggedIn(JSON.stringify(session))).toEqual({ nobody: `nobody is logged in: ${reason}` });
+    });
+
+    test('a path that does not fit is no logout', () => {
+      expect(loggedIn('{"user_id":7,"app":"geheim"}')).toEqual({
+        invalid: 'app is a string, but not a serialized one',
+      });
+    });
+  });
+
+  test.each([
+    ['{"user_id":3}', 'nobody'],
+    ['{"user_id":"3"}', 'nobody'],
+    ['{"user_id":"guest"}', 'nobody'],
+    ['{"user_id":33}', 'user'],
+    ['{"user_id":"Guest"}', 'user'],
+  ])('ids of guests: %s is %s', (json, outcome) => {
+    const paths = { id: ['user_id'], name: ['firstname'], nobody: ['3', 'guest'] };
+    expect(identify(decodeJson(Buffer.from(json)), paths)).toHaveProperty(outcome);
+  });
+
+  test('a name that cannot be reached is the id', () => {
+    const session = decodeJson(Buffer.from('{"user_id":7,"token":"not serialized","DW1":1,"DW2":2}'));
+    for (const name of ['token!.name', 'DW*.name', 'token.name']) {
+      expect(identify(session, { id: ['user_id'], name: parsePath(name) })).toEqual({
+        user: { id: '7', name: '7' },
+      });
+    }
   });
 
   test('a path through objects and lists', () => {

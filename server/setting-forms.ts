@@ -1,0 +1,87 @@
+import { isIP } from 'node:net';
+import { z } from 'zod';
+import { parsePath } from './session/path.ts';
+
+const milliseconds = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+
+/** `250ms`, `1s`, `5m`: a duration above nothing and up to a day, in milliseconds. */
+export const duration = z
+  .string()
+  .regex(/^\d{1,9}(ms|s|m|h)$/)
+  .transform((value) => {
+    const unit = /[a-z]+$/.exec(value)?.[0] as keyof typeof milliseconds;
+    return Number.parseInt(value, 10) * milliseconds[unit];
+  })
+  .pipe(z.int().min(10).max(86_400_000));
+
+/** `20/10s`: so many in so much time; `0` for no limit. */
+export const rate = z.union([
+  z.literal('0').transform(() => ({ count: 0, ms: 0 })),
+  z
+    .string()
+    .regex(/^[1-9]\d{0,6}\/[^/]+$/)
+    .refine((value) => duration.safeParse(value.split('/')[1]).success)
+    .transform((value) => {
+      const [count, time = ''] = value.split('/');
+      return { count: Number(count), ms: duration.parse(time) };
+    }),
+]);
+
+export const count = z
+  .string()
+  .regex(/^\d{1,7}$/)
+  .transform(Number);
+
+const bytes = { KB: 1024, MB: 1024 * 1024 };
+
+/** `512KB`, `1MB`; `0` for no limit. */
+export const size = z
+  .string()
+  .regex(/^(0|\d{1,5}(KB|MB))$/)
+  .transform((value) => Number.parseInt(value, 10) * (bytes[value.slice(-2) as keyof typeof bytes] ?? 0));
+
+/** An address, or a range of them as CIDR. */
+export const network = z.string().refine((value) => {
+  const [address = '', bits, ...rest] = value.split('/');
+  const family = isIP(address);
+  return (
+    family !== 0 &&
+    rest.length === 0 &&
+    (bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128)))
+  );
+});
+
+export const origin = z.string().refine((value) => {
+  if (!URL.canParse(value)) return false;
+  const url = new URL(value);
+  return /^https?:$/.test(url.protocol) && url.origin === value;
+});
+
+export const list = z.string().transform((value) =>
+  value
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== ''),
+);
+
+/** What a parser of the folder session/ makes of it; its TypeError says what is wrong. */
+export const parsedBy = <T>(parse: (value: string) => T) =>
+  z.string().transform((value, context) => {
+    try {
+      return parse(value);
+    } catch (error) {
+      if (!(error instanceof TypeError)) throw error;
+      context.addIssue(error.message);
+      return z.NEVER;
+    }
+  });
+
+export const path = parsedBy(parsePath);
+
+export const webAddress = z
+  .string()
+  .refine(
+    (value) => value.startsWith('/') || /^https?:$/.test(URL.canParse(value) ? new URL(value).protocol : ''),
+  );
+
+export const apiKey = z.string().regex(/^[\x21-\x7e]{16,}$/);

@@ -1,0 +1,56 @@
+import { execFileSync } from 'node:child_process';
+import { deflateSync } from 'node:zlib';
+import { expect, test } from 'vitest';
+import { guessFormat } from '../../../server/session/formats/guess.ts';
+
+const script = new URL('../../fixtures/sessions.php', import.meta.url).pathname;
+
+/** Sessions as PHP writes them. */
+function written(format: string): { name: string; bytes: Buffer }[] {
+  const lines = execFileSync('php', [script, format], { encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 });
+  return lines
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { name: string; bytes: string })
+    .map(({ name, bytes }) => ({ name, bytes: Buffer.from(bytes, 'base64') }))
+    .filter(({ bytes }) => bytes.length > 0);
+}
+
+test.each(['php', 'php_binary', 'php_serialize', 'igbinary', 'msgpack'])(
+  '%s looks like itself, whatever the session holds',
+  (format) => {
+    const sessions = written(format);
+    expect(sessions.length).toBeGreaterThan(8);
+    for (const { name, bytes } of sessions) {
+      expect([name, guessFormat(bytes).looks]).toEqual([name, format]);
+      expect(guessFormat(bytes).option).toBe(`format=${format}`);
+    }
+  },
+);
+
+const session = 'user_id|i:7;bio|s:40:"a text that is long enough for 64 bytes.";';
+test.each([
+  ['json', '{"user_id":7}', 'format=json'],
+  ['json, empty', '[]', 'format=json'],
+  ['json, empty', '{}', 'format=json'],
+  ['zlib', deflateSync(session), 'layers=zlib'],
+  ['zlib at its fastest', deflateSync(session, { level: 1 }), 'layers=zlib'],
+  ['base64', Buffer.from(session).toString('base64'), 'layers=base64'],
+  ['base64 of a little', Buffer.from('user_id|i:7;').toString('base64'), 'layers=base64'],
+  ['URL-encoded', encodeURIComponent('a:1:{s:7:"user_id";i:7;}'), 'layers=urldecode'],
+  ['serialized again', 's:24:"a:1:{s:7:"user_id";i:7;}";', 'layers=unserialize'],
+  [
+    'of Laravel',
+    Buffer.from('{"iv":"…","value":"…","mac":"…"}').toString('base64'),
+    'layers=laravel:KEYFILE',
+  ],
+  ['plain text', 'hello', undefined],
+  ['nothing', '', undefined],
+])('what would read it: %s', (_, bytes, option) => {
+  expect(guessFormat(Buffer.from(bytes)).option).toBe(option);
+});
+
+test('compressed by a Memcached object', () => {
+  const bytes = Buffer.concat([Buffer.from([session.length, 0, 0, 0]), deflateSync(session)]);
+  expect(guessFormat(bytes)).toMatchObject({ looks: 'zlib compressed data' });
+});
