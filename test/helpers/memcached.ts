@@ -2,26 +2,31 @@ import { connect } from 'node:net';
 import { type Child, freePort, startChild } from './child.ts';
 
 export interface Memcached extends Child {
+  readonly host: string;
   readonly port: number;
   /** For CHAT_SESSION_STORE and SESSION_STORE. */
   readonly url: string;
   /** Sends one text-protocol command and returns the whole answer up to its last line. */
   ask(command: string | Buffer, end?: RegExp): Promise<string>;
-  set(key: string, value: string | Buffer, lifetime?: number): Promise<void>;
+  set(key: string, value: string | Buffer, lifetime?: number, flags?: number): Promise<void>;
   delete(key: string): Promise<void>;
   /** What it holds under these keys, without being asked as a client would ask, and when the first is over. */
   traces(...keys: string[]): Promise<{ held: string[]; expires: number }>;
 }
 
 /** A real memcached of this test's own, on a free loopback port (or the given one, to start it again). */
-export async function startMemcached(given?: number, args: readonly string[] = []): Promise<Memcached> {
+export async function startMemcached(
+  given?: number,
+  args: readonly string[] = [],
+  host = '127.0.0.1',
+): Promise<Memcached> {
   const port = given ?? (await freePort());
   const user = process.getuid?.() === 0 ? ['-u', 'nobody'] : [];
-  const child = startChild('memcached', ['-l', '127.0.0.1', '-p', String(port), '-U', '0', ...user, ...args]);
-  await reachable(port, child);
+  const child = startChild('memcached', ['-l', host, '-p', String(port), '-U', '0', ...user, ...args]);
+  await reachable(port, child, host);
   const ask = (command: string | Buffer, end = /(END|STORED|DELETED|NOT_FOUND|OK|ERROR.*)\r\n$/) =>
     new Promise<string>((resolve, reject) => {
-      const socket = connect(port, '127.0.0.1');
+      const socket = connect(port, host);
       let answer = '';
       socket.setEncoding('latin1').on('data', (chunk: string) => {
         answer += chunk;
@@ -31,14 +36,15 @@ export async function startMemcached(given?: number, args: readonly string[] = [
       socket.write(command);
     });
   return Object.assign(child, {
+    host,
     port,
-    url: `memcached://127.0.0.1:${port}?prefix=sessions/&format=json`,
+    url: `memcached://${host}:${port}?prefix=sessions/&format=json`,
     ask,
-    async set(key: string, value: string | Buffer, lifetime = 0) {
+    async set(key: string, value: string | Buffer, lifetime = 0, flags = 0) {
       const bytes = Buffer.from(value);
       const answer = await ask(
         Buffer.concat([
-          Buffer.from(`set ${key} 0 ${lifetime} ${bytes.length}\r\n`),
+          Buffer.from(`set ${key} ${flags} ${lifetime} ${bytes.length}\r\n`),
           bytes,
           Buffer.from('\r\n'),
         ]),
@@ -58,10 +64,10 @@ export async function startMemcached(given?: number, args: readonly string[] = [
 }
 
 /** Waits until something accepts connections on the port, trying again as soon as one is refused. */
-export async function reachable(port: number, child: Child): Promise<void> {
+export async function reachable(port: number, child: Child, host = '127.0.0.1'): Promise<void> {
   for (;;) {
     const open = await new Promise<boolean>((resolve) => {
-      const socket = connect(port, '127.0.0.1', () => {
+      const socket = connect(port, host, () => {
         socket.destroy();
         resolve(true);
       });

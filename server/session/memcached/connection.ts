@@ -1,6 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import memjs from 'memjs';
 import { StoreError } from '../store.ts';
+import type { Item } from './item.ts';
 
 /** The largest item memcached can be configured to hold (`-I`), and some room for the header. */
 const maxReplyBytes = 128 * 1024 * 1024 + 1024;
@@ -20,12 +21,15 @@ const getOpcode = 0;
  * - steady traffic kept its time-out from firing: deadlines are the caller's, see MemcachedConnection.
  */
 class HardenedServer extends memjs.Server {
+  /** For the log: one of several may be the one that fails. */
+  readonly name: string;
   #socket: Socket | undefined;
   /** The numbers of the questions that wait for an answer, in their order. */
   #asked: number[] = [];
 
   constructor(host: string, port: number) {
     super(host, port);
+    this.name = `memcached at ${host}:${port}`;
     // The constructor takes them from the environment (MEMCACHIER_USERNAME …), where nobody expects it.
     this.username = undefined;
     this.password = undefined;
@@ -54,7 +58,7 @@ class HardenedServer extends memjs.Server {
       while (this.#socket === socket && rest.length >= headerBytes) {
         const bodyBytes = rest.readUInt32BE(8);
         if (rest[0] !== responseMagic || bodyBytes > maxReplyBytes) {
-          return this.fail(new StoreError('memcached sent something that is no reply'));
+          return this.fail(new StoreError(`${this.name} sent something that is no reply`));
         }
         if (rest.length < headerBytes + bodyBytes) break;
         const reply = memjs.Utils.parseMessage(rest);
@@ -63,7 +67,7 @@ class HardenedServer extends memjs.Server {
           reply.header.opcode !== getOpcode ||
           reply.header.opaque !== this.#asked.shift()
         ) {
-          return this.fail(new StoreError('memcached answered something that was not asked'));
+          return this.fail(new StoreError(`${this.name} answered something that was not asked`));
         }
         this.respond(reply);
         rest = rest.subarray(headerBytes + bodyBytes);
@@ -74,10 +78,11 @@ class HardenedServer extends memjs.Server {
       received = rest.length;
     });
     socket.on('error', (error) => {
-      if (this.#socket === socket) this.fail(new StoreError('memcached cannot be reached', { cause: error }));
+      if (this.#socket === socket)
+        this.fail(new StoreError(`${this.name} cannot be reached`, { cause: error }));
     });
     socket.on('close', () => {
-      if (this.#socket === socket) this.fail(new StoreError('memcached closed the connection'));
+      if (this.#socket === socket) this.fail(new StoreError(`${this.name} closed the connection`));
     });
     return socket;
   }
@@ -96,6 +101,7 @@ export class MemcachedConnection {
   readonly #server: HardenedServer;
   readonly #client: InstanceType<typeof memjs.Client>;
   readonly #timeout: number;
+  #closed = false;
 
   constructor(host: string, port: number, timeout: number) {
     this.#server = new HardenedServer(host, port);
@@ -108,7 +114,8 @@ export class MemcachedConnection {
   }
 
   /** @throws StoreError after `timeout` ms at the latest */
-  async get(key: string): Promise<Buffer | null> {
+  async get(key: string): Promise<Item | null> {
+    if (this.#closed) throw new StoreError('the store was closed');
     let waiting = true;
     const timer = setTimeout(() => {
       // When this process was held up, the timer fires before the reply is read that lies there already: first
@@ -117,16 +124,21 @@ export class MemcachedConnection {
         setImmediate(() => {
           // Replies come in the order of the questions: if this one is late, so are all behind it.
           if (waiting)
-            this.#server.fail(new StoreError(`memcached did not answer within ${this.#timeout} ms`));
+            this.#server.fail(
+              new StoreError(`${this.#server.name} did not answer within ${this.#timeout} ms`),
+            );
         }),
       );
     }, this.#timeout);
     try {
-      const { value } = await this.#client.get(key);
-      return value === null ? null : Buffer.from(value);
+      const { value, flags } = await this.#client.get(key);
+      if (value === null) return null;
+      if (flags?.length !== 4)
+        throw new StoreError(`${this.#server.name} answered without the flags of the item`);
+      return { bytes: Buffer.from(value), flags: flags.readUInt32BE(0) };
     } catch (error) {
       if (error instanceof StoreError) throw error;
-      throw new StoreError('memcached refused the look-up', { cause: error });
+      throw new StoreError(`${this.#server.name} refused the look-up`, { cause: error });
     } finally {
       waiting = false;
       clearTimeout(timer);
@@ -134,6 +146,7 @@ export class MemcachedConnection {
   }
 
   close(): void {
+    this.#closed = true;
     this.#server.fail(new StoreError('the store was closed'));
   }
 }
