@@ -1,3 +1,5 @@
+import { type Deferred, deferred } from './deferred.ts';
+
 /** So many questions go into one round trip at most. */
 const mostTogether = 500;
 
@@ -9,7 +11,7 @@ const mostTogether = 500;
 export function batched(
   load: (ids: readonly string[]) => Promise<ReadonlyMap<string, Buffer>>,
 ): (id: string) => Promise<Buffer | null> {
-  let gathered = new Map<string, PromiseWithResolvers<Buffer | null>>();
+  let gathered = new Map<string, Deferred<Buffer | null>>();
 
   async function flush(): Promise<void> {
     const asked = [...gathered];
@@ -25,7 +27,7 @@ export function batched(
   return (id) => {
     const known = gathered.get(id);
     if (known !== undefined) return known.promise;
-    const answer = Promise.withResolvers<Buffer | null>();
+    const answer = deferred<Buffer | null>();
     gathered.set(id, answer);
     if (gathered.size === 1) setImmediate(flushIfAny);
     else if (gathered.size === mostTogether) void flush();

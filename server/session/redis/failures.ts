@@ -1,0 +1,40 @@
+import { StoreError } from '../store.ts';
+
+/** What the replies of `server.c`, `acl.c` and `cluster.c` in Redis's source mean to whoever runs the site. */
+const refusals: readonly [RegExp, string][] = [
+  [/^NOAUTH/, 'it wants a password: the store URL is redis://:PASSWORD@HOST or redis://USER:PASSWORD@HOST'],
+  [/^(WRONGPASS|ERR invalid password)/, 'the password in the store URL is refused, or its user is unknown'],
+  [/^ERR (AUTH <password> called|Client sent AUTH)/, 'the store URL has a password, but Redis has none'],
+  [/^NOPERM/, 'its user may not read the sessions: let it use mget on these keys, and select for a database'],
+  [/^ERR (DB index|invalid DB)/, 'it has no database of that number'],
+  [
+    /^(MOVED|CROSSSLOT|CLUSTERDOWN|ERR SELECT is not allowed in cluster)/,
+    'this is a node of a cluster, which this version does not read',
+  ],
+  [/^LOADING/, 'it has just started and is still loading its data'],
+  [/^MASTERDOWN/, 'this is a replica that has lost its master'],
+  [/^ERR max number of clients/, 'it has as many clients as maxclients allows'],
+  [/^DENIED/, 'it is in protected mode: it needs a password to be asked from another machine'],
+];
+
+/** For an error reply. Its text is not told: it may hold the command, and so the password or a key. */
+export function refusal(reply: string): StoreError {
+  const code = /^[A-Z]{1,20}\b/.exec(reply)?.[0] ?? 'an unknown error';
+  const [, meaning] = refusals.find(([pattern]) => pattern.test(reply)) ?? [];
+  return new StoreError(`Redis refuses (${code})${meaning === undefined ? '' : `: ${meaning}`}`);
+}
+
+/** For everything else that ends a connection. */
+export function unreachable(error: unknown): StoreError {
+  const { code } = error as NodeJS.ErrnoException;
+  if (code === undefined)
+    return new StoreError('Redis closed the connection, or said something that is no reply', {
+      cause: error,
+    });
+  const advice = /SELF_SIGNED|UNABLE_TO/.test(code)
+    ? ': its certificate is not trusted; ca= names the file with that of its authority'
+    : code === 'ERR_TLS_CERT_ALTNAME_INVALID'
+      ? ': its certificate is for another host'
+      : '';
+  return new StoreError(`Redis cannot be reached (${code})${advice}`, { cause: error });
+}

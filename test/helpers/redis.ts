@@ -1,0 +1,78 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createClient, RESP_TYPES } from 'redis';
+import { StoreError } from '../../server/session/store.ts';
+import { type Child, freePort, startChild } from './child.ts';
+
+export interface Redis extends Child {
+  readonly port: number;
+  /** Its folder, with `redis.sock` in it, and `dump.rdb` after a SAVE. */
+  readonly folder: string;
+  /** Sends one command as its administrator, over the unix socket; strings in the answer are Buffers. */
+  ask(...command: (string | Buffer)[]): Promise<unknown>;
+  /** What it holds under these keys, and when the first is over. */
+  traces(...keys: string[]): Promise<{ held: string[]; expires: number }>;
+  /** Ends it and removes its folder. */
+  remove(): Promise<void>;
+}
+
+/**
+ * A real Redis of this test's own, on a free loopback port. It is ready when its log says so.
+ * @param args further options of redis-server
+ * @param again an ended one, whose port and folder it takes over
+ */
+export async function startRedis(
+  args: readonly string[] = [],
+  again?: { port: number; folder: string },
+): Promise<Redis> {
+  const port = again?.port ?? (await freePort());
+  const folder = again?.folder ?? mkdtempSync(join(tmpdir(), 'redis-'));
+  const path = join(folder, 'redis.sock');
+  const child = startChild('redis-server', [
+    ...['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--dir', folder, '--unixsocket', path],
+    ...args,
+  ]);
+  await child.until(/Ready to accept connections/);
+  const password = args[args.indexOf('--requirepass') + 1] ?? '';
+  const ask = async (...command: (string | Buffer)[]) => {
+    const client = createClient({
+      RESP: 2,
+      socket: { path, reconnectStrategy: false },
+      ...(args.includes('--requirepass') ? { password } : {}),
+      commandOptions: { typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer } },
+    });
+    client.on('error', () => {});
+    await client.connect();
+    try {
+      return await client.sendCommand<unknown>(command);
+    } finally {
+      client.destroy();
+    }
+  };
+  return Object.assign(child, {
+    port,
+    folder,
+    ask,
+    async traces(...keys: string[]) {
+      const held = (await Promise.all(keys.map((key) => ask('GET', key)))) as (Buffer | null)[];
+      const expires = Number(await ask('EXPIRETIME', String(keys[0])));
+      return { held: held.map((value) => value?.toString('latin1') ?? 'nothing'), expires };
+    },
+    async remove() {
+      await child.stop();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  });
+}
+
+/** All that a log could show of the failure in which a question to a store has to end. */
+export async function failureOf(question: Promise<unknown>): Promise<string> {
+  try {
+    await question;
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error;
+    return error.cause === undefined ? error.message : `${error.message} (${error.cause})`;
+  }
+  throw new Error('there was an answer');
+}
