@@ -1,8 +1,13 @@
 import { type FormatName, isFormatName } from './formats/formats.ts';
 import { type Layer, parseLayers } from './layers.ts';
+import { mysql } from './sql/mysql.ts';
+import { postgres } from './sql/postgres.ts';
+import { sqlite } from './sql/sqlite.ts';
 import type { SessionStore } from './store.ts';
 import { filesStore } from './stores/files.ts';
 import { memcachedStore } from './stores/memcached.ts';
+import { redisStore } from './stores/redis.ts';
+import { sqlStore } from './stores/sql.ts';
 import { UrlOptions } from './url-options.ts';
 
 /** The parts of a store URL. A port is absent where the URL names none. */
@@ -25,16 +30,26 @@ export type StoreKind = (url: StoreUrl) => { format: FormatName; open(): Session
 
 /** Where the sessions are, and how they are wrapped and written there. */
 export interface SessionSource {
+  protocol: string;
   format: FormatName;
   /** The outermost first. */
   layers: readonly Layer[];
   open(): SessionStore;
+  /** The same place, with something else before the id. */
+  openBehind(prefix: string): SessionStore;
 }
 
 /** A new store is named here, and nowhere else. */
 const stores: Record<string, StoreKind> = {
   memcached: memcachedStore,
   file: filesStore,
+  redis: redisStore,
+  rediss: redisStore,
+  mysql: sqlStore(mysql),
+  mariadb: sqlStore(mysql),
+  postgres: sqlStore(postgres),
+  postgresql: sqlStore(postgres),
+  sqlite: sqlStore(sqlite),
 };
 
 /**
@@ -64,7 +79,19 @@ export function parseStoreUrl(text: string): SessionSource {
   if (!isFormatName(format)) throw new TypeError(`format=${format} is none that PHP writes`);
   const layers = parseLayers(options.take('layers') ?? '');
   options.finish();
-  return { format, layers, open: store.open };
+  return {
+    protocol,
+    format,
+    layers,
+    open: store.open,
+    openBehind(prefix) {
+      const others = new URLSearchParams(query.replaceAll('+', '%2B'));
+      others.set('prefix', prefix);
+      return parseStoreUrl(
+        `${text.slice(0, text.length - query.length).replace(/\?$/, '')}?${others}`,
+      ).open();
+    },
+  };
 }
 
 function decoded(part: string): string {
@@ -76,7 +103,7 @@ function decoded(part: string): string {
 }
 
 function hostAndPort(text: string): { host: string; port?: number } {
-  const [, address, name, port] = /^(?:\[([0-9A-Fa-f:.]+)\]|([^:[\]\s]+))(?::(\d{1,5}))?$/.exec(text) ?? [];
+  const [, address, name, port] = /^(?:\[([0-9A-Fa-f:.]+)\]|([^:@[\]\s]+))(?::(\d{1,5}))?$/.exec(text) ?? [];
   const host = address ?? name;
   if (host === undefined || Number(port ?? 1) > 65_535 || Number(port ?? 1) === 0) {
     throw new TypeError('the store URL is malformed: hosts are HOST:PORT, separated by commas');

@@ -1,0 +1,46 @@
+import type { StoreUrl } from '../store-url.ts';
+
+/**
+ * How a column tells a moment: `unix` in seconds, `datetime` in the time zone of the database, `utc` as a datetime
+ * in UTC, `digits` as the 14 of `YYYYMMDDHHMMSS` in UTC.
+ */
+export const units = ['unix', 'datetime', 'utc', 'digits'] as const;
+export type Unit = (typeof units)[number];
+
+export interface Row {
+  id: string;
+  /** As PHP reads it; null for NULL. */
+  data: Buffer | null;
+  /** What the third column of the SELECT says. */
+  state: string | null;
+  /** False when `data` is text that PHP may read as other bytes, since nobody said in which character set it does. */
+  exact: boolean;
+}
+
+/** A database that is only read. */
+export interface Database {
+  /**
+   * @param select a SELECT of three columns (id, data, state), up to the name of the column that has the ids
+   * @param ids at least one
+   * @throws StoreError within the time-out
+   */
+  rows(select: string, ids: readonly string[]): Promise<Row[]>;
+  close(): void;
+}
+
+/** What is one kind of database's own. Names of columns are given quoted. */
+export interface SqlDriver {
+  /** What a name is quoted with. */
+  quote: '"' | '`';
+  /** The first `length` bytes of a column, or characters if it is text. */
+  start(column: string, length: number): string;
+  /** The moment so many seconds ago, by the database's own clock, to be compared with `value`. */
+  moment(unit: Unit, secondsAgo: number): string;
+  /** A column that tells a moment. */
+  value(unit: Unit, column: string): string;
+  /**
+   * Reads where the database is from its URL and the options that only it has.
+   * @throws TypeError saying what is wrong with it
+   */
+  locate(url: StoreUrl): () => Database;
+}

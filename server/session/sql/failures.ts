@@ -1,0 +1,43 @@
+import { StoreError } from '../store.ts';
+
+/** What a database's refusal means to whoever runs the site. */
+const meanings = {
+  login: 'the database refuses the user or the password of the store URL',
+  plugin:
+    'the user of the store URL has a way to log in that is not known here: give him a password as is usual',
+  origin: 'the database lets this user not in from this machine, or not without TLS',
+  database: 'there is no such database as the store URL names, or its user may not use it',
+  table: 'the database has no such table as table= names',
+  column: 'the table lacks a column that id=, data=, expires= or last= names',
+  permission: 'the user of the store URL may not read the table: GRANT SELECT on it',
+  type: 'a column is of a type that does not fit: id= and data= are text or bytes, expires_unit= or last_unit= says how a time is told',
+  full: 'the database takes no more connections',
+  starting: 'the database is starting or shutting down',
+  late: 'the database needed too long for the answer',
+  plain: 'the database does not speak TLS, which tls=on demands',
+  certificate:
+    'the certificate of the database is not trusted: ca= names the file with that of its authority, and the host has to be in it',
+} as const;
+
+export type Problem = keyof typeof meanings;
+
+/**
+ * The failure for what a driver threw. Nothing of its message is told: it names the user, and may quote ids.
+ * @param problems by the driver's error codes
+ */
+export function failure(error: unknown, problems: Readonly<Record<string, Problem>>): StoreError {
+  if (error instanceof StoreError) return error;
+  const { code } = error as { code?: unknown };
+  const known = typeof code === 'string' && /^\w{1,60}$/.test(code) ? code : 'no code';
+  const problem = Object.hasOwn(problems, known)
+    ? problems[known]
+    : /CERT|SIGNATURE|ISSUER/.test(known)
+      ? 'certificate'
+      : undefined;
+  if (problem !== undefined) return new StoreError(`${meanings[problem]} (${known})`);
+  return new StoreError(
+    /^E[A-Z]+$/.test(known)
+      ? `the database cannot be reached (${known})`
+      : `the database ended the connection, or failed (${known})`,
+  );
+}

@@ -1,0 +1,60 @@
+import { isIP } from 'node:net';
+import { Connections } from './connections.ts';
+import type { SqlDriver } from './driver.ts';
+import type { Problem } from './failures.ts';
+import { readServer } from './server-url.ts';
+
+/** MySQL's and MariaDB's (mysqld_error.h, mariadb's errmsg-utf8.txt), and those of mysql2. */
+const problems: Readonly<Record<string, Problem>> = {
+  ER_ACCESS_DENIED_ERROR: 'login',
+  ER_ACCESS_DENIED_NO_PASSWORD_ERROR: 'login',
+  ER_ACCOUNT_HAS_BEEN_LOCKED: 'login',
+  ER_MUST_CHANGE_PASSWORD: 'login',
+  ER_MUST_CHANGE_PASSWORD_LOGIN: 'login',
+  AUTH_SWITCH_PLUGIN_ERROR: 'plugin',
+  ER_HOST_NOT_PRIVILEGED: 'origin',
+  ER_HOST_IS_BLOCKED: 'origin',
+  ER_BAD_DB_ERROR: 'database',
+  ER_DBACCESS_DENIED_ERROR: 'database',
+  ER_NO_SUCH_TABLE: 'table',
+  ER_BAD_FIELD_ERROR: 'column',
+  ER_TABLEACCESS_DENIED_ERROR: 'permission',
+  ER_COLUMNACCESS_DENIED_ERROR: 'permission',
+  ER_CON_COUNT_ERROR: 'full',
+  ER_TOO_MANY_USER_CONNECTIONS: 'full',
+  ER_USER_LIMIT_REACHED: 'full',
+  ER_SERVER_SHUTDOWN: 'starting',
+  ER_QUERY_TIMEOUT: 'late',
+  ER_STATEMENT_TIMEOUT: 'late',
+  ER_LOCK_WAIT_TIMEOUT: 'late',
+  HANDSHAKE_NO_SSL_SUPPORT: 'plain',
+  HANDSHAKE_SSL_ERROR: 'certificate',
+};
+
+/** The seconds since 1970 know no summer time; FROM_UNIXTIME() tells them in the connection's time zone. */
+const seconds = (ago: number) => `UNIX_TIMESTAMP() - ${ago}`;
+const utc = (ago: number) => `UTC_TIMESTAMP() - INTERVAL ${ago} SECOND`;
+
+/** `mysql:` and `mariadb:`. The default port is 3306. */
+export const mysql: SqlDriver = {
+  quote: '`',
+  start: (column, length) => `LEFT(${column}, ${length})`,
+  // What is no datetime becomes NULL, and not one that is long over.
+  value: (unit, column) => (unit === 'datetime' || unit === 'utc' ? `CAST(${column} AS DATETIME)` : column),
+  moment: (unit, ago) =>
+    ({
+      unix: seconds(ago),
+      datetime: `FROM_UNIXTIME(${seconds(ago)})`,
+      utc: utc(ago),
+      digits: `DATE_FORMAT(${utc(ago)}, '%Y%m%d%H%i%s')`,
+    })[unit],
+  locate(url) {
+    const server = readServer(url, 3306);
+    // mysql2 would look for `localhost` in the certificate.
+    if (server.tls !== undefined && url.hosts.some(({ host }) => isIP(host) !== 0)) {
+      throw new TypeError('tls=on needs the name of the host, as it is in its certificate, not the address');
+    }
+    const load = async () => (await import('./mysql-connection.ts')).mysqlConnect(server);
+    return () => new Connections({ ...server, load, problems });
+  },
+};

@@ -1,0 +1,130 @@
+import { isAscii } from 'node:buffer';
+import { connect as connectSocket, type Socket } from 'node:net';
+import { Client, type ClientConfig, Connection as Protocol } from 'pg';
+import type { Address, Connect, Connection } from './connections.ts';
+import type { SqlServer } from './server-url.ts';
+
+/** So long a server may take to hear that its answer is no longer wanted, in milliseconds. */
+const cancelWithin = 1000;
+
+/** Of the messages `ParameterStatus` and `BackendKeyData`, which come before the first query. */
+interface Facts {
+  serverEncoding?: string;
+  key?: { processID: number; secretKey: number };
+}
+
+/** Text comes as a string, bytes come as bytes. */
+type RawRow = [id: string | Buffer, data: string | Buffer | null, state: string | null];
+
+/** Connections by pg. */
+export function postgresConnect(server: SqlServer): Connect {
+  return async (socket, address) => {
+    const { user, password, database, tls } = server;
+    // Without `rejectUnauthorized`, NODE_TLS_REJECT_UNAUTHORIZED could switch it off.
+    const ssl = tls === undefined ? false : { ...tls, rejectUnauthorized: true };
+    const protocol = new GuardedProtocol({ stream: () => socket, ssl });
+    const facts = heard(protocol);
+    const config: ClientConfig & { connection: Protocol } = {
+      connection: protocol,
+      ...hostOf(address),
+      user,
+      // Were it an empty string, pg would look for one in the environment and in ~/.pgpass.
+      password: () => password,
+      database,
+      ssl,
+    };
+    const client = new Client(config);
+    client.on('error', () => socket.destroy());
+    await client.connect().catch((error: Error & { code?: string }) => {
+      if (error.message.startsWith('SASL')) error.code = 'NO_PASSWORD';
+      if (error.message.includes('not support SSL')) error.code = 'NO_TLS';
+      throw error;
+    });
+    return connection(client, socket, address, facts, server.charset);
+  };
+}
+
+function connection(
+  client: Client,
+  socket: Socket,
+  address: Address,
+  { serverEncoding, key }: Facts,
+  charset: SqlServer['charset'],
+): Connection {
+  // The connection of a PHP site that does not name an encoding has the database's.
+  const sure = charset !== undefined || serverEncoding === 'UTF8';
+  let asking = false;
+  return {
+    async rows(select, ids) {
+      asking = true;
+      const query = { text: `${select} = ANY ($1)`, values: [ids], rowMode: 'array' } as const;
+      const { rows } = await client.query<RawRow>(query).finally(() => {
+        asking = false;
+      });
+      return rows.map(([id, data, state]) => ({
+        id: String(id),
+        data: typeof data === 'string' ? Buffer.from(data, charset ?? 'utf8') : data,
+        state,
+        exact: sure || typeof data !== 'string' || isAscii(Buffer.from(data)),
+      }));
+    },
+    destroy() {
+      if (asking && key !== undefined) cancel(address, key);
+      socket.destroy();
+    },
+  };
+}
+
+/** pg's parser throws at what it does not know, where nobody could catch it: here that is the connection's end. */
+class GuardedProtocol extends Protocol {
+  attachListeners(stream: Socket): void {
+    const guarded = {
+      on: (event: string, listener: (...args: unknown[]) => void) =>
+        stream.on(event, (...args) => {
+          try {
+            listener(...args);
+          } catch (error) {
+            stream.destroy(error as Error);
+          }
+        }),
+    };
+    // Its types leave this method out.
+    (Protocol.prototype as unknown as GuardedProtocol).attachListeners.call(
+      this,
+      guarded as unknown as Socket,
+    );
+  }
+}
+
+function heard(protocol: Protocol): Facts {
+  const facts: Facts = {};
+  protocol.on('backendKeyData', (key: NonNullable<Facts['key']>) => {
+    facts.key = key;
+  });
+  protocol.on('parameterStatus', (status: { parameterName: string; parameterValue: string }) => {
+    if (status.parameterName === 'server_encoding') facts.serverEncoding = status.parameterValue;
+  });
+  return facts;
+}
+
+/** pg makes the path of a unix socket from its folder and the port. */
+function hostOf(address: Address): { host: string; port: number } {
+  if ('host' in address) return address;
+  const [, host = '', port] = /^(.*)\/\.s\.PGSQL\.(\d+)$/.exec(address.path) ?? [];
+  return { host, port: Number(port) };
+}
+
+/**
+ * A server notices only when it answers that nobody waits any more. Until then, behind an ALTER TABLE say, it would
+ * keep each connection that was given up, until it has none left for the site.
+ */
+function cancel(address: Address, { processID, secretKey }: NonNullable<Facts['key']>): void {
+  // `CancelRequest`: its length, its code, and whom it is for.
+  const request = Buffer.alloc(16);
+  for (const [n, value] of [16, 80_877_102, processID, secretKey].entries())
+    request.writeInt32BE(value, 4 * n);
+  const socket = connectSocket(address);
+  socket.on('error', () => {});
+  socket.setTimeout(cancelWithin, () => socket.destroy());
+  socket.end(request);
+}

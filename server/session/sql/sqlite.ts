@@ -1,0 +1,132 @@
+import { stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import type { DatabaseSync } from 'node:sqlite';
+import { setTimeout as pause } from 'node:timers/promises';
+import { StoreError } from '../store.ts';
+import type { Database, Row, SqlDriver } from './driver.ts';
+import { failure } from './failures.ts';
+
+/** While a writer has the file to itself, it is asked again after so many milliseconds. */
+const betweenTries = 5;
+
+/** Primary result codes: sqlite3.h. */
+const codes = { error: 1, busy: 5, corrupt: 11, notADatabase: 26 };
+
+/**
+ * `sqlite:PATH`, relative or absolute. Option: `timeout=`. SQLite knows no time zone, so `datetime` is in that of this
+ * process (TZ); what its own functions write (CURRENT_TIMESTAMP) is `utc`.
+ */
+export const sqlite: SqlDriver = {
+  quote: '"',
+  // A text may hold any bytes, and anything but the BLOB of it ends at the first NUL.
+  start: (column, length) => `substr(CAST(${column} AS BLOB), 1, ${length})`,
+  // What is none of its kind becomes NULL; a text may hold a number.
+  value: (unit, column) =>
+    ({
+      unix: `CASE WHEN CAST(${column} AS TEXT) NOT GLOB '*[^0-9.]*' THEN CAST(${column} AS NUMERIC) END`,
+      datetime: `datetime(${column})`,
+      utc: `datetime(${column})`,
+      digits: `CAST(${column} AS TEXT)`,
+    })[unit],
+  moment: (unit, ago) =>
+    ({
+      unix: `unixepoch('now', '-${ago} seconds')`,
+      datetime: `datetime('now', '-${ago} seconds', 'localtime')`,
+      utc: `datetime('now', '-${ago} seconds')`,
+      digits: `strftime('%Y%m%d%H%M%S', 'now', '-${ago} seconds')`,
+    })[unit],
+  locate({ user, password, hosts, path, options }) {
+    if (user !== '' || password !== '' || hosts.length > 0 || path === '') {
+      throw new TypeError('sqlite: is followed by the path of the file, as in sqlite:/var/lib/site/site.db');
+    }
+    const timeout = options.timeout();
+    return () => new SqliteFile(resolve(path), timeout);
+  },
+};
+
+/**
+ * The file is opened for reading only. SQLite's own waiting for a lock would stop this whole process, so here it does
+ * not wait, and is asked again.
+ */
+class SqliteFile implements Database {
+  readonly #path: string;
+  readonly #timeout: number;
+  #open: { db: DatabaseSync; file: string } | undefined;
+  #closed = false;
+
+  constructor(path: string, timeout: number) {
+    this.#path = path;
+    this.#timeout = timeout;
+  }
+
+  async rows(select: string, ids: readonly string[]): Promise<Row[]> {
+    const deadline = performance.now() + this.#timeout;
+    for (;;) {
+      try {
+        return this.#read(await this.#current(), select, ids);
+      } catch (error) {
+        const code = resultCode(error);
+        if (code !== codes.busy) throw this.#failure(error, code);
+        if (performance.now() + betweenTries > deadline) {
+          throw new StoreError(
+            `the SQLite file ${this.#path} was locked for ${this.#timeout} ms by who writes`,
+          );
+        }
+      }
+      await pause(betweenTries);
+    }
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#open?.db.close();
+    this.#open = undefined;
+  }
+
+  /** Whoever puts another file in its place leaves the old one to those who have it open. */
+  async #current(): Promise<DatabaseSync> {
+    const { DatabaseSync } = await import('node:sqlite');
+    const { dev, ino } = await stat(this.#path);
+    if (this.#closed) throw new StoreError('the store was closed');
+    const file = `${dev}:${ino}`;
+    if (this.#open?.file !== file) {
+      this.#open?.db.close();
+      this.#open = undefined;
+      this.#open = { db: new DatabaseSync(this.#path, { readOnly: true, timeout: 0 }), file };
+    }
+    return this.#open.db;
+  }
+
+  #read(db: DatabaseSync, select: string, ids: readonly string[]): Row[] {
+    // To SQLite a text and a BLOB of the same bytes are two things; PHP writes either.
+    // By a name, since Node 22 and 24.0 do not bind ?1 by its number.
+    const both =
+      'SELECT value FROM json_each(:ids) UNION ALL SELECT CAST(value AS BLOB) FROM json_each(:ids)';
+    const rows = db.prepare(`${select} IN (${both})`).all({ ids: JSON.stringify(ids) });
+    return rows.map((row) => {
+      const [id, data, state] = Object.values(row) as [Uint8Array, Uint8Array | null, string | null];
+      return { id: String(Buffer.from(id)), data: data && Buffer.from(data), state, exact: true };
+    });
+  }
+
+  #failure(error: unknown, code: number | undefined): StoreError {
+    if (error instanceof StoreError) return error;
+    const { code: name, message } = error as NodeJS.ErrnoException;
+    if (code === codes.error) {
+      // Of its two messages that matter it gives the code of neither.
+      const missing = /^no such (table|column)\b/.exec(message)?.[1] ?? 'none';
+      return failure({ code: missing }, { table: 'table', column: 'column' });
+    }
+    if (name === 'ENOENT') return new StoreError(`there is no SQLite file ${this.#path}`);
+    if (code === codes.corrupt || code === codes.notADatabase)
+      return new StoreError(`${this.#path} is no SQLite database, or a damaged one (${code})`);
+    return new StoreError(
+      `the SQLite file ${this.#path} cannot be read (${code ?? name}): run this server as the user of the PHP site`,
+    );
+  }
+}
+
+function resultCode(error: unknown): number | undefined {
+  const { errcode } = error as { errcode?: number };
+  return errcode === undefined ? undefined : errcode & 0xff;
+}

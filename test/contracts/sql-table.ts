@@ -1,0 +1,213 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { type SessionStore, StoreError } from '../../server/session/store.ts';
+import { parseStoreUrl } from '../../server/session/store-url.ts';
+
+/** A database that is not in the zone of UTC, but this many minutes east of it. */
+export const minutesEast = 330;
+
+export interface SqlSite {
+  /** The store's URL before its options. */
+  url: string;
+  /** One statement as the administrator. */
+  query(sql: string): unknown;
+  /** The types for bytes and for a datetime without a zone, and how bytes are written in SQL. */
+  types: { bytes: string; datetime: string };
+  literal(bytes: Buffer): string;
+  /** What follows the type of an id that is compared without regard to case, where there is such a thing. */
+  caseless: string;
+  /** What PHP's `new PDO` takes. */
+  pdo: string;
+}
+
+/** As each unit has the moment so many seconds from now. */
+function moment(seconds: number): { unix: number; local: string; utc: string; digits: string } {
+  const text = (ms: number) => new Date(ms).toISOString().slice(0, 19).replace('T', ' ');
+  const then = Date.now() + seconds * 1000;
+  const utc = text(then);
+  return {
+    unix: Math.floor(then / 1000),
+    local: text(then + minutesEast * 60_000),
+    utc,
+    digits: utc.replace(/\D/g, ''),
+  };
+}
+
+/** What a table of sessions may be like, in each kind of database. */
+export function sqlTableContract(name: string, start: () => Promise<SqlSite>) {
+  describe(name, () => {
+    let site: SqlSite;
+    const closing: (() => void)[] = [];
+    beforeAll(async () => {
+      site = await start();
+    });
+    afterEach(() => {
+      for (const close of closing.splice(0)) close();
+    });
+
+    const store = (options: string): SessionStore => {
+      // Time enough for a machine that is busy.
+      const opened = parseStoreUrl(`${site.url}?${options}&timeout=3000ms`).open();
+      closing.push(() => opened.close());
+      return opened;
+    };
+
+    describe('when a session is over', () => {
+      beforeAll(async () => {
+        const { bytes, datetime } = site.types;
+        await site.query(
+          `CREATE TABLE ends (id VARCHAR(64), data ${bytes}, a_unix BIGINT, a_local ${datetime}, a_utc ${datetime}, a_digits CHAR(14))`,
+        );
+        for (const [id, seconds] of Object.entries({ live: 600, over: -100 })) {
+          const { unix, local, utc, digits } = moment(seconds);
+          await site.query(
+            `INSERT INTO ends VALUES ('${id}', 'x', ${unix}, '${local}', '${utc}', '${digits}')`,
+          );
+        }
+        await site.query("INSERT INTO ends VALUES ('ever', 'x', NULL, NULL, NULL, NULL)");
+      });
+
+      const found = async (options: string) => {
+        const sessions = store(`table=ends&id=id&data=data${options}`);
+        const ids = ['live', 'over', 'ever', 'none'];
+        const answers = await Promise.all(ids.map((id) => sessions.get(id)));
+        return ids.filter((_, n) => answers[n] !== null);
+      };
+
+      test.each([
+        ['a_unix', ''],
+        ['a_unix', 'unix'],
+        ['a_local', 'datetime'],
+        ['a_utc', 'utc'],
+        ['a_digits', 'digits'],
+      ])('its end in %s, expires_unit=%s', async (column, unit) => {
+        expect(await found(`&expires=${column}${unit && `&expires_unit=${unit}`}`)).toEqual(['live', 'ever']);
+      });
+
+      test.each([
+        ['a_unix', 'unix'],
+        ['a_local', 'datetime'],
+        ['a_utc', 'utc'],
+        ['a_digits', 'digits'],
+      ])('its last use in %s, last_unit=%s, and a lifetime', async (column, unit) => {
+        const last = `&last=${column}&last_unit=${unit}`;
+        expect(await found(`${last}&lifetime=90`)).toEqual(['live', 'ever']);
+        expect(await found(`${last}&lifetime=2m`)).toEqual(['live', 'over', 'ever']);
+        expect(await found(`${last}&lifetime=0`)).toEqual(['live', 'over', 'ever']);
+        expect(await found(last)).toEqual(['live', 'over', 'ever']);
+      });
+
+      test('without a column for it: as long as the row', async () => {
+        expect(await found('')).toEqual(['live', 'over', 'ever']);
+      });
+
+      test.each([
+        ['a_local', 'unix'],
+        ['a_unix', 'datetime'],
+        ['a_unix', 'utc'],
+      ])('%s is no %s: a failure that says so, and no logout', async (column, unit) => {
+        const answer = store(`table=ends&id=id&data=data&expires=${column}&expires_unit=${unit}`).get('live');
+        await expect(answer).rejects.toThrow(/expires_unit= or last_unit=/);
+      });
+    });
+
+    test('the bytes as they are: any in a column of bytes, UTF-8 in one of text, none for NULL', async () => {
+      const all = Buffer.from(Array.from({ length: 256 }, (_, n) => n));
+      await site.query(`CREATE TABLE kinds (id VARCHAR(64), text TEXT, bytes ${site.types.bytes})`);
+      await site.query(`INSERT INTO kinds VALUES ('one', 'name|s:15:"Zoë 张伟 €";', ${site.literal(all)})`);
+      await site.query(`INSERT INTO kinds VALUES ('empty', '', ${site.literal(Buffer.alloc(0))})`);
+      await site.query("INSERT INTO kinds VALUES ('null', NULL, NULL)");
+      const bytes = store('table=kinds&id=id&data=bytes');
+      const text = store('table=kinds&id=id&data=text');
+      expect(await bytes.get('one')).toEqual(all);
+      expect(String(await text.get('one'))).toBe('name|s:15:"Zoë 张伟 €";');
+      for (const id of ['empty', 'null']) {
+        expect(await bytes.get(id)).toEqual(Buffer.alloc(0));
+        expect(await text.get(id)).toEqual(Buffer.alloc(0));
+      }
+    });
+
+    test('what is no session because of its size is not read to its end', async () => {
+      await site.query(`CREATE TABLE large (id VARCHAR(64), data ${site.types.bytes})`);
+      await site.query(`INSERT INTO large VALUES ('one', ${site.literal(Buffer.alloc(2_000_000, 'x'))})`);
+      const bytes = await store('table=large&id=id&data=data').get('one');
+      expect(bytes).toHaveLength(1024 * 1024 + 1);
+    });
+
+    test('ids of a fixed length, and as bytes', async () => {
+      await site.query(`CREATE TABLE padded (id CHAR(64), data ${site.types.bytes})`);
+      await site.query("INSERT INTO padded VALUES ('abc', 'x')");
+      expect(String(await store('table=padded&id=id&data=data').get('abc'))).toBe('x');
+      const type = site.types.bytes === 'MEDIUMBLOB' ? 'VARBINARY(64)' : site.types.bytes;
+      await site.query(`CREATE TABLE binary_ids (id ${type}, data ${site.types.bytes})`);
+      await site.query(`INSERT INTO binary_ids VALUES (${site.literal(Buffer.from('abc'))}, 'x')`);
+      expect(String(await store('table=binary_ids&id=id&data=data').get('abc'))).toBe('x');
+      expect(await store('table=binary_ids&id=id&data=data').get('abcd')).toBeNull();
+    });
+
+    test('an id is another one in other letters, with a blank behind it, and with another prefix', async () => {
+      await site.query(`CREATE TABLE caseless (id VARCHAR(64) ${site.caseless}, data ${site.types.bytes})`);
+      await site.query("INSERT INTO caseless VALUES ('AbC', 'x'), ('blank ', 'x'), ('ci_session:abc', 'y')");
+      const sessions = store('table=caseless&id=id&data=data');
+      const answers = await Promise.all(['AbC', 'abc', 'ABC', 'blank'].map((id) => sessions.get(id)));
+      expect(answers.map(String)).toEqual(['x', 'null', 'null', 'null']);
+      expect(String(await store('table=caseless&id=id&data=data&prefix=ci_session:').get('abc'))).toBe('y');
+      expect(await store('table=caseless&id=id&data=data&prefix=CI_session:').get('abc')).toBeNull();
+    });
+
+    test('an id is never SQL', async () => {
+      await site.query(`CREATE TABLE hostile (id VARCHAR(64), data ${site.types.bytes})`);
+      await site.query("INSERT INTO hostile VALUES ('victim', 'x')");
+      const sessions = store('table=hostile&id=id&data=data');
+      const attempts = [
+        `' OR '1'='1`,
+        `") OR 1=1; DROP TABLE hostile; --`,
+        '\\',
+        `\\' OR 1=1 -- `,
+        '?',
+        '$1',
+        '{}',
+      ];
+      const answers = await Promise.all([...attempts, 'victim'].map((id) => sessions.get(id)));
+      expect(answers.map(String)).toEqual([...attempts.map(() => 'null'), 'x']);
+    });
+
+    test('Symfony’s handler: while PHP has the session locked, and without a change', async () => {
+      const php = spawn('php', [
+        ...['-d', 'session.use_cookies=0', '-r'],
+        `require 'Symfony/Component/HttpFoundation/autoload.php';
+        $pdo = new PDO(${site.pdo});
+        $pdo->setAttribute(PDO::ATTR_ERRMODE, PDO::ERRMODE_EXCEPTION);
+        $handler = new Symfony\\Component\\HttpFoundation\\Session\\Storage\\Handler\\PdoSessionHandler(
+          $pdo, ['db_table' => 'symfony']);
+        $handler->createTable();
+        session_set_save_handler($handler, false);
+        session_id('locked'); session_start(); $_SESSION['user_id'] = 7; session_write_close();
+        session_start(); $_SESSION['user_id'] = 8; echo "locked\\n"; fgets(STDIN); session_write_close();`,
+      ]);
+      await once(php.stdout, 'data');
+      const sessions = store('table=symfony&id=sess_id&data=sess_data&expires=sess_lifetime');
+      expect(String(await sessions.get('locked'))).toBe('user_id|i:7;');
+      expect(php.exitCode).toBeNull();
+      php.stdin.end('\n');
+      await once(php, 'close');
+      expect(String(await sessions.get('locked'))).toBe('user_id|i:8;');
+    });
+
+    test('a table or a column that is not there: a failure that says so', async () => {
+      await site.query('CREATE TABLE lacking (id VARCHAR(64), data VARCHAR(64))');
+      const reasons = [
+        ['table=gone&id=id&data=data', /no such table as table= names/],
+        ['table=lacking&id=gone&data=data', /lacks a column/],
+        ['table=lacking&id=id&data=gone', /lacks a column/],
+        ['table=lacking&id=id&data=data&expires=gone', /lacks a column/],
+      ] as const;
+      for (const [options, reason] of reasons) {
+        const answer = store(options).get('any');
+        await expect(answer).rejects.toThrow(StoreError);
+        await expect(answer).rejects.toThrow(reason);
+      }
+    });
+  });
+}

@@ -1,0 +1,87 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createConnection, type QueryValues, type RowDataPacket } from 'mysql2/promise';
+import { makeCertificate } from './certificate.ts';
+import { type Child, freePort, startChild } from './child.ts';
+
+export interface Mariadb extends Child {
+  readonly port: number;
+  /** Its folder, with `socket` in it, and the certificate of `localhost`: see `makeCertificate`. */
+  readonly folder: string;
+  /** `site:PASSWORD` as a URL has it: who may do everything in the database `site`. */
+  readonly login: string;
+  /** What PHP's `new PDO` takes to be its administrator in that database. */
+  readonly pdo: string;
+  /** One statement as its administrator, in that database. */
+  query(sql: string, values?: QueryValues): Promise<RowDataPacket[]>;
+  /** Ends it and removes its folder. */
+  remove(): Promise<void>;
+}
+
+/** With all that a URL must not hold as it is. */
+const password = 'se@same:/?#%12';
+
+/**
+ * A real MariaDB of this test's own, on a free loopback port. Root runs it as the user of its Debian package.
+ * @param args further options of mariadbd
+ */
+export async function startMariadb(args: readonly string[] = []): Promise<Mariadb> {
+  const port = await freePort();
+  const folder = mkdtempSync(join(tmpdir(), 'mariadb-'));
+  const user: string[] = [];
+  if (process.getuid?.() === 0) {
+    execFileSync('chown', ['mysql', folder]);
+    user.push('--user=mysql');
+  }
+  const { certificate, key } = makeCertificate(folder, 'localhost');
+  const socket = join(folder, 'socket');
+  const common = [
+    '--no-defaults',
+    ...user,
+    `--datadir=${join(folder, 'data')}`,
+    '--innodb-buffer-pool-size=16M',
+  ];
+  execFileSync(
+    'mariadb-install-db',
+    [...common, '--auth-root-authentication-method=normal', '--skip-test-db'],
+    { stdio: 'ignore' },
+  );
+  const child = startChild('/usr/sbin/mariadbd', [
+    ...[...common, '--innodb-flush-log-at-trx-commit=0', '--skip-log-bin'],
+    ...[
+      `--socket=${socket}`,
+      `--pid-file=${join(folder, 'pid')}`,
+      `--port=${port}`,
+      '--bind-address=127.0.0.1',
+    ],
+    ...[`--ssl-cert=${certificate}`, `--ssl-key=${key}`, '--character-set-server=utf8mb4', ...args],
+  ]);
+  await child.until(/ready for connections/);
+  const admin = await createConnection({ socketPath: socket, user: 'root' });
+  for (const sql of [
+    'SET autocommit = 1',
+    'CREATE DATABASE site',
+    `CREATE USER site@'%' IDENTIFIED BY '${password}'`,
+    "GRANT ALL ON site.* TO site@'%'",
+    'USE site',
+  ]) {
+    await admin.query(sql);
+  }
+  return Object.assign(child, {
+    port,
+    folder,
+    login: `site:${encodeURIComponent(password)}`,
+    pdo: `'mysql:unix_socket=${socket};dbname=site;charset=utf8mb4', 'root', '', [PDO::MYSQL_ATTR_INIT_COMMAND => 'SET autocommit = 1']`,
+    async query(sql: string, values?: QueryValues) {
+      const [rows] = await admin.query<RowDataPacket[]>(sql, values);
+      return rows;
+    },
+    async remove() {
+      admin.destroy();
+      await child.stop('SIGKILL');
+      rmSync(folder, { recursive: true, force: true });
+    },
+  });
+}

@@ -1,0 +1,85 @@
+import { execFileSync } from 'node:child_process';
+import { chownSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Pool } from 'pg';
+import { makeCertificate } from './certificate.ts';
+import { type Child, freePort, startChild } from './child.ts';
+
+export interface Postgres extends Child {
+  readonly port: number;
+  /** Its folder, with the unix socket in it, and the certificate of `localhost`: see `makeCertificate`. */
+  readonly folder: string;
+  /** `site:PASSWORD` as a URL has it: who may read the database `site`. */
+  readonly login: string;
+  /** What PHP's `new PDO` takes to be its administrator in that database. */
+  readonly pdo: string;
+  /** One statement as its administrator, in that database. */
+  query(sql: string, values?: unknown[]): Promise<Record<string, unknown>[]>;
+  /** Ends it and removes its folder. */
+  remove(): Promise<void>;
+}
+
+const programs = '/usr/lib/postgresql/15/bin';
+/** With all that a URL must not hold as it is. */
+const password = 'se@same:/?#%12';
+
+/**
+ * A real PostgreSQL of this test's own, on a free loopback port. It refuses to be run by root, who runs it as the user
+ * of its Debian package.
+ * @param settings as in postgresql.conf
+ */
+export async function startPostgres(settings: readonly string[] = []): Promise<Postgres> {
+  const port = await freePort();
+  const folder = mkdtempSync(join(tmpdir(), 'postgres-'));
+  const owner = process.getuid?.() === 0 ? userIds('postgres') : undefined;
+  if (owner !== undefined) chownSync(folder, owner.uid, owner.gid);
+  const { certificate, key } = makeCertificate(folder, 'localhost');
+  const options = { cwd: folder, env: { PATH: process.env.PATH }, ...owner };
+  const data = join(folder, 'data');
+  execFileSync(
+    join(programs, 'initdb'),
+    [
+      ...['-D', data, '-U', 'postgres', '-E', 'UTF8', '--locale=C', '--no-sync'],
+      ...['--auth-local=trust', '--auth-host=scram-sha-256'],
+    ],
+    { ...options, stdio: 'ignore' },
+  );
+  const given = [
+    ...['listen_addresses=127.0.0.1', `port=${port}`, `unix_socket_directories=${folder}`, 'fsync=off'],
+    ...['shared_buffers=8MB', 'ssl=on', `ssl_cert_file=${certificate}`, `ssl_key_file=${key}`, ...settings],
+  ];
+  const args = ['-D', data, ...given.flatMap((one) => ['-c', one])];
+  const child = startChild(join(programs, 'postgres'), args, options);
+  await child.until(/ready to accept connections/);
+  const administrator = (database: string) => {
+    const pool = new Pool({ host: folder, port, user: 'postgres', database });
+    pool.on('error', () => {});
+    return pool;
+  };
+  const first = administrator('postgres');
+  await first.query('CREATE DATABASE site');
+  await first.query(`CREATE ROLE site LOGIN PASSWORD '${password}'`);
+  await first.end();
+  const admin = administrator('site');
+  await admin.query('ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO site');
+  return Object.assign(child, {
+    port,
+    folder,
+    login: `site:${encodeURIComponent(password)}`,
+    pdo: `'pgsql:host=${folder};port=${port};dbname=site', 'postgres'`,
+    async query(sql: string, values: unknown[] = []) {
+      return (await admin.query<Record<string, unknown>>(sql, values)).rows;
+    },
+    async remove() {
+      // Without waiting for those who are connected.
+      await child.stop('SIGQUIT');
+      rmSync(folder, { recursive: true, force: true });
+    },
+  });
+}
+
+function userIds(name: string): { uid: number; gid: number } {
+  const id = (flag: string) => Number(execFileSync('id', [flag, name], { encoding: 'utf8' }));
+  return { uid: id('-u'), gid: id('-g') };
+}

@@ -1,0 +1,124 @@
+import { Client } from 'pg';
+import { afterAll, afterEach, describe, expect, test } from 'vitest';
+import { StoreError } from '../../../server/session/store.ts';
+import { parseStoreUrl } from '../../../server/session/store-url.ts';
+import { sessionStoreContract } from '../../contracts/session-store.ts';
+import { sqlServerContract } from '../../contracts/sql-server.ts';
+import { sqlTableContract } from '../../contracts/sql-table.ts';
+import { startGate } from '../../helpers/gate.ts';
+import { pdoRequest } from '../../helpers/pdo-request.ts';
+import { startPostgres } from '../../helpers/postgres.ts';
+import { startTcpProxy } from '../../helpers/tcp-proxy.ts';
+
+const db = await startPostgres(['timezone=Asia/Kolkata', 'log_statement=all']);
+afterAll(() => db.remove());
+
+const at = (port = db.port, database = 'site') => `postgres://${db.login}@127.0.0.1:${port}/${database}`;
+const closing: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const close of closing.splice(0)) await close();
+});
+/** Time enough for a machine that is busy. */
+function open(url: string, timeout = '3000ms') {
+  const opened = parseStoreUrl(`${url}&timeout=${timeout}`).open();
+  closing.push(() => opened.close());
+  return opened;
+}
+
+sessionStoreContract(
+  'a table in PostgreSQL, by the contract',
+  ['php', 'php_binary', 'php_serialize', 'json', 'igbinary', 'msgpack'],
+  async () => {
+    await db.query('CREATE TABLE sessions (id VARCHAR(128) PRIMARY KEY, data BYTEA, expires INTEGER)');
+    const gate = await startGate(db.port);
+    return {
+      ...gate,
+      url: (format) =>
+        `${at(gate.port)}?table=public.sessions&id=id&data=data&expires=expires&format=${format}`,
+      request: (format, code, id) => pdoRequest(db.pdo, format, code, id),
+      async traces(id) {
+        const [row] = await db.query('SELECT data::text AS held, expires FROM sessions WHERE id = $1', [id]);
+        return { held: row?.held, expires: Number(row?.expires) };
+      },
+    };
+  },
+);
+
+sqlTableContract('tables in PostgreSQL', async () => ({
+  url: at(),
+  query: (sql) => db.query(sql),
+  types: { bytes: 'BYTEA', datetime: 'TIMESTAMP' },
+  literal: (bytes) => `'\\x${bytes.toString('hex')}'`,
+  caseless: '',
+  pdo: db.pdo,
+}));
+
+sqlServerContract('PostgreSQL', async () => {
+  const where = "FROM pg_stat_activity WHERE usename = 'site'";
+  return {
+    ...db,
+    protocol: 'postgresql',
+    socket: `${db.folder}/.s.PGSQL.${db.port}`,
+    selects: async () => db.output().match(/execute <unnamed>: SELECT substring/g)?.length ?? 0,
+    connections: async () => (await db.query(`SELECT ${where}`)).length,
+    disconnect: () => db.query(`SELECT pg_terminate_backend(pid) ${where}`),
+    async lock(table) {
+      const holder = new Client({ host: db.folder, port: db.port, user: 'postgres', database: 'site' });
+      await holder.connect();
+      await holder.query(`BEGIN; LOCK TABLE ${table} IN ACCESS EXCLUSIVE MODE`);
+      return async () => holder.end();
+    },
+    slow: 'pg_sleep(60)',
+    reloadCertificate: () => db.query('SELECT pg_reload_conf()'),
+  };
+});
+
+describe('PostgreSQL', () => {
+  test('a datetime with its zone', async () => {
+    await db.query('CREATE TABLE zoned (id TEXT, data TEXT, ends TIMESTAMPTZ)');
+    await db.query(
+      "INSERT INTO zoned VALUES ('live', 'x', now() + interval '9 seconds'), ('over', 'x', now() - interval '1 second')",
+    );
+    const sessions = open(`${at()}?table=zoned&id=id&data=data&expires=ends&expires_unit=datetime`);
+    expect(String(await sessions.get('live'))).toBe('x');
+    expect(await sessions.get('over')).toBeNull();
+  });
+
+  test('a user who may not read the table, and columns of other types: failures that say so', async () => {
+    await db.query('CREATE TABLE numbers (id INTEGER, data TEXT)');
+    await db.query('CREATE TABLE forbidden (id TEXT, data TEXT)');
+    await db.query('REVOKE ALL ON forbidden FROM site');
+    const failure = (table: string) =>
+      expect(open(`${at()}?table=${table}&id=id&data=data`).get('one')).rejects;
+    await failure('forbidden').toThrow(/GRANT SELECT/);
+    await failure('numbers').toThrow(/of a type that does not fit/);
+  });
+
+  test('a database in LATIN1: text beyond ASCII only in the character set that is said', async () => {
+    await db.query("CREATE DATABASE old ENCODING 'LATIN1' TEMPLATE template0");
+    const admin = new Client({ host: db.folder, port: db.port, user: 'postgres', database: 'old' });
+    await admin.connect();
+    closing.push(() => admin.end());
+    await admin.query('CREATE TABLE texts (id TEXT, data TEXT); GRANT SELECT ON texts TO site');
+    await admin.query("INSERT INTO texts VALUES ('plain', 'Zoe'), ('named', 'Zoë')");
+    const of = (charset: string) => open(`${at(undefined, 'old')}?table=texts&id=id&data=data${charset}`);
+    expect(String(await of('').get('plain'))).toBe('Zoe');
+    const answers = await Promise.allSettled(['plain', 'named'].map((id) => of('').get(id)));
+    expect(answers.map(({ status }) => status)).toEqual(['fulfilled', 'rejected']);
+    await expect(of('').get('named')).rejects.toThrow(/say charset=/);
+    expect(await of('&charset=latin1').get('named')).toEqual(Buffer.from('Zoë', 'latin1'));
+    expect(await of('&charset=utf8').get('named')).toEqual(Buffer.from('Zoë'));
+  });
+
+  test.each([
+    ['asks for a way to log in that pg does not know', Buffer.from('520000000800000007', 'hex')],
+    ['is something else altogether', Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n')],
+    ['says less than it announces', Buffer.from('440000000600ff', 'hex')],
+  ])('a server that %s: a failure, and no more than that', async (_, nonsense) => {
+    const proxy = await startTcpProxy(db.port, (_piece, client) => client.write(nonsense));
+    closing.push(() => proxy.close());
+    await expect(open(`${at(proxy.port)}?table=t&id=id&data=data`, '250ms').get('one')).rejects.toThrow(
+      StoreError,
+    );
+  });
+});

@@ -1,0 +1,132 @@
+import { copyFileSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { afterAll, afterEach, describe, expect, test } from 'vitest';
+import { StoreError } from '../../../server/session/store.ts';
+import { parseStoreUrl } from '../../../server/session/store-url.ts';
+import { sessionStoreContract } from '../../contracts/session-store.ts';
+import { sqlTableContract } from '../../contracts/sql-table.ts';
+import { pdoRequest } from '../../helpers/pdo-request.ts';
+
+// SQLite's local time is that of the process.
+process.env.TZ = 'Asia/Kolkata';
+
+const folder = mkdtempSync(join(tmpdir(), 'sqlite-'));
+const path = join(folder, 'site.db');
+const away = `${path}-away`;
+const site = new DatabaseSync(path);
+afterAll(() => {
+  site.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const closing: (() => void)[] = [];
+afterEach(() => {
+  for (const close of closing.splice(0)) close();
+});
+function store(options: string, file = path) {
+  const opened = parseStoreUrl(`sqlite:${file}?${options}`).open();
+  closing.push(() => opened.close());
+  return opened;
+}
+
+sessionStoreContract(
+  'a table in SQLite, by the contract',
+  ['php', 'php_binary', 'php_serialize', 'json', 'igbinary', 'msgpack'],
+  async () => {
+    site.exec('CREATE TABLE sessions (id TEXT PRIMARY KEY, data BLOB, expires INTEGER)');
+    return {
+      url: (format) => `sqlite:${path}?table=sessions&id=id&data=data&expires=expires&format=${format}`,
+      request: (format, code, id) => pdoRequest(`'sqlite:${path}'`, format, code, id),
+      async traces(id) {
+        const row = site.prepare('SELECT hex(data) AS held, expires FROM sessions WHERE id = ?').get(id);
+        return { held: row?.held, expires: Number(row?.expires) };
+      },
+      outage: { begin: async () => renameSync(path, away), end: async () => renameSync(away, path) },
+      close: async () => {},
+    };
+  },
+);
+
+sqlTableContract('tables in SQLite', async () => ({
+  url: `sqlite:${path}`,
+  query: (sql) => site.exec(sql),
+  types: { bytes: 'BLOB', datetime: 'DATETIME' },
+  literal: (bytes) => `X'${bytes.toString('hex')}'`,
+  caseless: 'COLLATE NOCASE',
+  pdo: `'sqlite:${path}'`,
+}));
+
+describe('SQLite', () => {
+  const columns = 'table=one&id=id&data=data';
+  const database = (file: string, data: string) => {
+    const made = new DatabaseSync(file);
+    made.exec(`CREATE TABLE one (id TEXT, data); INSERT INTO one VALUES ('a', ${data})`);
+    return made;
+  };
+
+  test('what PHP binds as text, with any byte in it', async () => {
+    const file = join(folder, 'text.db');
+    database(file, `CAST(X'610062ff7c' AS TEXT)`).close();
+    expect(await store(columns, file).get('a')).toEqual(Buffer.from('610062ff7c', 'hex'));
+  });
+
+  test('while a writer has the file to itself: the loop goes on, then a failure, or the answer as soon as it can be', async () => {
+    const file = join(folder, 'locked.db');
+    const writer = database(file, `'x'`);
+    const sessions = store(`${columns}&timeout=200ms`, file);
+    expect(String(await sessions.get('a'))).toBe('x');
+    writer.exec('BEGIN EXCLUSIVE');
+    let turns = 0;
+    const timer = setInterval(() => turns++, 5);
+    await expect(sessions.get('a')).rejects.toThrow(/locked\.db was locked for 200 ms/);
+    clearInterval(timer);
+    expect(turns).toBeGreaterThan(5);
+    setTimeout(() => writer.exec('COMMIT'), 20);
+    expect(String(await sessions.get('a'))).toBe('x');
+    writer.close();
+  });
+
+  test('in WAL mode a writer is not waited for', async () => {
+    const file = join(folder, 'wal.db');
+    const writer = database(file, `'x'`);
+    writer.exec('PRAGMA journal_mode = WAL; BEGIN EXCLUSIVE; UPDATE one SET data = NULL');
+    const sessions = store(columns, file);
+    expect(String(await sessions.get('a'))).toBe('x');
+    writer.exec('COMMIT');
+    expect(await sessions.get('a')).toEqual(Buffer.alloc(0));
+    writer.close();
+  });
+
+  test('what a writer left behind half done is left to the next one: a failure, and nothing is changed', async () => {
+    const [file, left] = [join(folder, 'writing.db'), join(folder, 'left.db')];
+    const writer = database(file, `'x'`);
+    writer.exec('PRAGMA cache_size = 2; CREATE TABLE more (data); BEGIN');
+    for (let n = 0; n < 500; n++) writer.exec('INSERT INTO more VALUES (zeroblob(1000))');
+    for (const part of ['', '-journal']) copyFileSync(`${file}${part}`, `${left}${part}`);
+    const before = readFileSync(`${left}-journal`);
+    await expect(store(columns, left).get('a')).rejects.toThrow(/left\.db cannot be read/);
+    expect(readFileSync(`${left}-journal`)).toEqual(before);
+    writer.close();
+  });
+
+  test('another file in its place is the one that is read', async () => {
+    const [file, next] = [join(folder, 'first.db'), join(folder, 'next.db')];
+    database(file, `'old'`).close();
+    database(next, `'new'`).close();
+    const sessions = store(columns, file);
+    expect(String(await sessions.get('a'))).toBe('old');
+    renameSync(next, file);
+    expect(String(await sessions.get('a'))).toBe('new');
+  });
+
+  test('no file, and one that is no database: failures that say so, and no file is made', async () => {
+    const file = join(folder, 'none.db');
+    await expect(store(columns, file).get('a')).rejects.toThrow(/there is no SQLite file .*none\.db/);
+    await expect(store(columns, file).get('a')).rejects.toThrow(StoreError);
+    writeFileSync(file, 'x'.repeat(4096));
+    await expect(store(columns, file).get('a')).rejects.toThrow(/none\.db is no SQLite database/);
+    await expect(store(columns, folder).get('a')).rejects.toThrow(/cannot be read/);
+  });
+});
