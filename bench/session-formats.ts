@@ -3,6 +3,7 @@
  * Run: node bench/session-formats.ts
  */
 import { execFileSync } from 'node:child_process';
+import phpSerialize from 'php-serialize';
 import { type FormatName, formats } from '../server/session/formats/formats.ts';
 
 /** What a shop or a forum keeps: a user, a token, flashes, a small cart; about 500 bytes. */
@@ -28,13 +29,17 @@ function perSecond(decode: () => unknown): number {
   return Math.round(best);
 }
 
-for (const format of Object.keys(formats) as FormatName[]) {
-  const bytes = written(format);
-  console.log(
-    `${format.padEnd(14)} ${String(bytes.length).padStart(4)} bytes ${perSecond(() => formats[format](bytes))}/s`,
-  );
+const php = written('php_serialize').toString();
+const json = written('json').toString();
+const rows: [string, number, () => unknown][] = [
+  ...(Object.keys(formats) as FormatName[]).map((format): (typeof rows)[number] => {
+    const bytes = written(format);
+    return [format, bytes.length, () => formats[format](bytes)];
+  }),
+  ['php-serialize', php.length, () => phpSerialize.unserialize(php)],
+  // It tells no float from an integer, and rounds large ones.
+  ['JSON.parse', json.length, () => JSON.parse(json)],
+];
+for (const [name, length, decode] of rows) {
+  console.log(`${name.padEnd(14)} ${String(length).padStart(4)} bytes ${perSecond(decode)}/s`);
 }
-const json = written('json');
-console.log(
-  `JSON.parse     ${String(json.length).padStart(4)} bytes ${perSecond(() => JSON.parse(json.toString()))}/s`,
-);

@@ -1,0 +1,89 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startChild } from '../helpers/child.ts';
+import { type Memcached, startMemcached } from '../helpers/memcached.ts';
+import { phpRequest } from '../helpers/php-request.ts';
+
+const root = new URL('../..', import.meta.url).pathname;
+let folder: string;
+let id: string;
+let memcached: Memcached;
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'php-sessions-'));
+  id = phpRequest(
+    { 'session.save_path': folder },
+    '$_SESSION["app"] = ["user" => ["id" => 7, "name" => "Zoë"], "n" => 1]; $_SESSION["csrf"] = "s3cret"',
+  );
+  memcached = await startMemcached();
+  await memcached.set(`memc.sess.key.${id}`, 'user_id|i:7;');
+});
+afterAll(async () => {
+  rmSync(folder, { recursive: true, force: true });
+  await memcached.stop();
+});
+
+/** `npm run doctor` with these settings: its exit code, and what it says without what is the same each time. */
+async function doctor(env: Record<string, string>, ...args: string[]): Promise<[number, string]> {
+  const child = startChild(process.execPath, ['server/doctor.ts', ...args], {
+    cwd: root,
+    env: { PATH: process.env.PATH, ...env },
+  });
+  const code = await new Promise<number>((resolve) => child.process.on('close', resolve));
+  return [code, child.output()];
+}
+
+test('all is well: from the cookie to the user, and no value of the session', async () => {
+  const [code, said] = await doctor(
+    {
+      CHAT_SESSION_STORE: `file://${folder}`,
+      CHAT_USER_ID: 'app.user.id',
+      CHAT_USER_NAME: 'app.user.name',
+    },
+    '--cookie',
+    `PHPSESSID=${id}`,
+  );
+  expect(said).toMatch(/answers[\s\S]*Its keys: app\.user, app\.n, csrf\.[\s\S]*the user 7, called Zoë/);
+  expect(said).not.toMatch(/✗|s3cret/);
+  expect(code).toBe(0);
+});
+
+test.each<[string, RegExp, Record<string, string>]>([
+  ['a path that leads nowhere', /user_id is not in the session[\s\S]*→ CHAT_USER_ID is the path/, {}],
+  ['another format', /look like php\.\n {2}→ the store URL has to say format=php /, { format: 'igbinary' }],
+  ['another prefix', /behind the prefix "sess_"/, { prefix: 'ci_session' }],
+  ['another folder', /no such folder/, { folder: '/nowhere' }],
+])('%s: what is wrong, and what to change', async (_, expected, { folder: at = folder, ...options }) => {
+  const [code, said] = await doctor(
+    { CHAT_SESSION_STORE: `file://${at}?${new URLSearchParams(options)}` },
+    '--cookie',
+    id,
+  );
+  expect(said).toMatch(expected);
+  expect(said).not.toContain('s3cret');
+  expect(code).toBe(1);
+});
+
+test('a session of ext-memcached’s own handler, looked for where one’s own would be', async () => {
+  const [code, said] = await doctor({ CHAT_SESSION_STORE: memcached.url }, '--cookie', id);
+  expect(said).toContain('→ Put prefix=memc.sess.key. into CHAT_SESSION_STORE.');
+  expect(code).toBe(1);
+});
+
+test('without a cookie: whether the store answers, and how to go on', async () => {
+  const [code, said] = await doctor({ CHAT_SESSION_STORE: memcached.url });
+  expect(said).toMatch(/✓ The session store answers\.\n[\s\S]*npm run doctor -- \[--cookie VALUE\]/);
+  expect(code).toBe(0);
+});
+
+test('nobody’s cookie, a wrong option, settings that cannot be used', async () => {
+  const nobody = await doctor({ CHAT_SESSION_STORE: memcached.url }, '--cookie', 'n'.repeat(26));
+  expect(nobody).toEqual([1, expect.stringContaining('Is the visitor still logged in?')]);
+  const noId = await doctor({ CHAT_SESSION_STORE: memcached.url }, '--cookie', '../../etc/passwd');
+  expect(noId).toEqual([1, expect.stringContaining('no value of the cookie PHPSESSID')]);
+  expect(await doctor({}, '--cake')).toEqual([64, expect.stringContaining("Unknown option '--cake'")]);
+  const settings = await doctor({ CHAT_SESSION_STORE: 'redis://user:geheim@host:x' });
+  expect(settings).toEqual([78, expect.stringContaining('CHAT_SESSION_STORE')]);
+  expect(settings[1]).not.toContain('geheim');
+});
