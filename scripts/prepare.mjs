@@ -25,6 +25,10 @@ const needs = [
   { name: 'php-redis', only: 'test', present: () => phpHas('redis') },
   { name: 'php-mysql', only: 'test', present: () => phpHas('pdo_mysql') },
   { name: 'php-pgsql', only: 'test', present: () => phpHas('pdo_pgsql') },
+  // Laravel's own classes.
+  { name: 'php-illuminate-session', only: 'test', present: () => hasPhpClasses('Illuminate/Session') },
+  { name: 'php-illuminate-encryption', only: 'test', present: () => hasPhpClasses('Illuminate/Encryption') },
+  { name: 'php-illuminate-cookie', only: 'test', present: () => hasPhpClasses('Illuminate/Cookie') },
   { name: 'redis-server', only: 'test', present: () => onPath('redis-server') },
   {
     name: 'mariadb-server',
@@ -32,6 +36,7 @@ const needs = [
     present: () => onPath('mariadbd') || existsSync('/usr/sbin/mariadbd'),
   },
   { name: 'postgresql', only: 'test', present: () => existsSync('/usr/lib/postgresql') },
+  { name: 'dokuwiki', only: 'test', present: () => existsSync('/usr/share/dokuwiki/doku.php') },
   { name: 'libfaketime', only: 'test', present: hasFaketime },
   { name: 'chromium', only: 'test', present: () => existsSync('/usr/bin/chromium') },
   // Pages are compared and read with Chinese and emoji in them.
@@ -106,6 +111,9 @@ function onPath(program) {
     }
   });
 }
+
+/** @param {string} folder */
+const hasPhpClasses = (folder) => existsSync(join('/usr/share/php', folder));
 
 /** @param {string} name */
 const hasLibrary = (name) =>

@@ -13,8 +13,8 @@ import { countPhpUnit, countPlaywright, countVitest } from './test-counts.mjs';
  */
 
 /**
- * What CI runs, in order. One after the other: on two cores, side by side, tests that measure time would
- * measure each other.
+ * What CI runs, in order. One after the other: on two cores, side by side, tests that measure time or memory would
+ * measure each other. Those of the integration do not, and wait more than they work.
  * @param {string} reports the folder for the reports
  * @returns {Step[]}
  */
@@ -28,7 +28,8 @@ export function testSteps(reports) {
     { name: 'lint', command: scripts.lint },
     vitestStep('unit', reports),
     { name: 'build', command: scripts.build },
-    vitestStep('integration', reports),
+    vitestStep('integration', reports, '--maxWorkers=3'),
+    vitestStep('guarantees', reports),
     {
       name: 'phpunit',
       command: `exec phpunit -c test/php/phpunit.xml ${strict} --log-junit ${junit}`,
@@ -51,13 +52,13 @@ export function soakSteps(reports) {
   return [{ name: 'build', command: scripts.build }, vitestStep('soak', reports)];
 }
 
-/** @param {string} project @param {string} reports @returns {Step} */
-function vitestStep(project, reports) {
+/** @param {string} project @param {string} reports @param {string[]} more @returns {Step} */
+function vitestStep(project, reports, ...more) {
   const report = join(reports, `${project}.json`);
   return {
     name: project,
     command:
-      `exec vitest run -c test/vitest.config.ts --project ${project} ` +
+      `exec vitest run -c test/vitest.config.ts --project ${project} ${more.join(' ')} ` +
       `--reporter=default --reporter=json --outputFile.json=${report}`,
     report,
     count: countVitest,

@@ -58,7 +58,9 @@ test('what is wrong with files is listed with the rest', () => {
 
 test.each([
   ['CHAT_API_KEY', 'kurz geheim'],
-  ['CHAT_SESSION_STORE', 'redis://user:geheim@host/0'],
+  ['CHAT_SESSION_STORE', 'redis://user:geheim@host/zero'],
+  ['CHAT_SESSION_STORE', 'redis://user:ge@geheim@host/0'],
+  ['CHAT_SESSION_STORE', 'mysql://user:geheim%@host/site?table=sessions'],
   ['CHAT_SESSION_STORE', 'memcached://user:geheim@host?format=json'],
   ['CHAT_SESSION_STORE', 'memcached://host?format=json&geheim=1%'],
 ])('%s: what was given is never repeated', (name, value) => {
@@ -76,12 +78,12 @@ test.each([
 
 test.each([
   ['memcached://h?format=yaml', /format=yaml/],
-  ['memcached://h?handler=memcache', /handler=memcache/],
-  ['memcached://h?format=json&weight=1', /weight=/],
+  ['memcached://h?format=json&depth=1', /depth= is not an option of memcached:/],
   ['memcached://h?format=json&timeout=2s', /timeout=/],
   ['memcached://?format=json', /host/],
   ['memcached://h:0', /HOST:PORT/],
-  ['memcached://a,b:1?format=json', /one server/],
+  ['memcached://a,b:0?format=json', /HOST:PORT/],
+  ['foo://h', /reads memcached:/],
 ])('a store URL that this version cannot use: %s', (url, reason) => {
   expect(problemsOf({ CHAT_SESSION_STORE: url })).toMatch(reason);
 });

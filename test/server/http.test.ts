@@ -177,7 +177,7 @@ describe('a start that cannot succeed says why', () => {
     const { code, output } = await end({
       CHAT_PORT: 'x',
       CHAT_ROOMS: '!',
-      CHAT_SESSION_STORE: 'redis://:secret@h',
+      CHAT_SESSION_STORE: 'redis://:secret@h:0',
     });
     expect(code).toBe(78);
     expect(output).toMatch(

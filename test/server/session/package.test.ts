@@ -1,0 +1,149 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { phpRequest } from '../../helpers/php-request.ts';
+
+const root = resolve(import.meta.dirname, '../../..');
+const folder = mkdtempSync(join(tmpdir(), 'php-session-package-'));
+/** Somebody else's project, with the package installed. */
+const project = join(folder, 'project');
+const installed = join(project, 'node_modules/php-session-chat');
+
+beforeAll(() => {
+  npm(root, 'pack', '--pack-destination', folder);
+  const tarball = readdirSync(folder).filter((name) => name.endsWith('.tgz'));
+  mkdirSync(project);
+  writeFileSync(join(project, 'package.json'), '{ "type": "module" }');
+  npm(project, 'install', '--prefer-offline', '--no-audit', '--no-fund', join(folder, ...tarball));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+function npm(cwd: string, ...args: string[]): void {
+  const { status, stdout, stderr } = spawnSync('npm', args, { cwd, encoding: 'utf8' });
+  // What the compiler says of the sources is on standard output.
+  if (status !== 0) throw new Error(`npm ${args.join(' ')}:\n${stdout}${stderr}`);
+}
+
+/** Runs a file of the project as a program of its own. */
+function node(...args: string[]): string {
+  return execFileSync(process.execPath, args, { cwd: project, encoding: 'utf8' });
+}
+
+const filesIn = (path: string) =>
+  readdirSync(path, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name).slice(path.length + 1));
+
+test('holds every file of the folder, built and with its types, its README and the licence, and no more', () => {
+  const sources = filesIn(join(root, 'server/session')).filter((name) => /(?<!\.d)\.ts$/.test(name));
+  const built = sources.flatMap((name) => [name.replace(/ts$/, 'js'), name.replace(/ts$/, 'd.ts')]);
+  expect(filesIn(installed).sort()).toEqual(
+    [
+      ...built.map((name) => join('dist/session', name)),
+      ...['LICENSE', 'README.md', 'package.json', 'server/session/README.md'],
+    ].sort(),
+  );
+});
+
+test('brings what its files import, and nothing of the chat', () => {
+  const imported = filesIn(join(installed, 'dist'))
+    .filter((name) => name.endsWith('.js'))
+    .flatMap((name) => [
+      ...readFileSync(join(installed, 'dist', name), 'utf8').matchAll(
+        /(?:\bfrom |\bimport\()'(?!\.|node:)((?:@[^/']+\/)?[^/']+)/g,
+      ),
+    ])
+    .map(([, name = '']) => name);
+  const manifest = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8'));
+  expect(Object.keys(manifest.dependencies).sort()).toEqual([...new Set(imported)].sort());
+
+  const chat = JSON.parse(readFileSync(join(root, 'server/package.json'), 'utf8'));
+  const ofTheChat = Object.keys({ ...chat.dependencies, ...chat.optionalDependencies });
+  expect(ofTheChat).toContain('socket.io');
+  expect(ofTheChat.filter((name) => existsSync(join(project, 'node_modules', name)))).toEqual([]);
+});
+
+test('runs nothing when it is installed', () => {
+  const { scripts } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8'));
+  expect(Object.keys(scripts).filter((name) => /^(pre|post)?(install|prepare)$/.test(name))).toEqual([]);
+});
+
+test('who is logged in, from the sessions of a real PHP', () => {
+  const settings = { 'session.save_handler': 'files', 'session.save_path': folder };
+  const ann = phpRequest(settings, '$_SESSION["user_id"] = 42; $_SESSION["firstname"] = "Ann 张"');
+  const mail = phpRequest(
+    settings,
+    '$_SESSION["user_id"] = 7; $_SESSION["username"] = "Bob"; $_SESSION["auth_secret"] = "x"',
+  );
+  const left = phpRequest(settings, '$_SESSION["user_id"] = 7; $_SESSION["username"] = "Bob"');
+  writeFileSync(
+    join(project, 'read.js'),
+    `import { formats, openSessions, StoreError } from 'php-session-chat/session';
+    const store = 'file://${folder}';
+    const sessions = openSessions({ store });
+    const known = await sessions.readSession('a=b; PHPSESSID=${ann}');
+    const paths = { store, userId: 'user_id', userName: 'username', userRequire: 'auth_secret' };
+    const roundcube = openSessions({ store, preset: 'roundcube', cookieName: 'mail' });
+    const gone = openSessions({ store: 'file://${folder}/gone' });
+    console.log(JSON.stringify(await Promise.all([
+      known.user,
+      sessions.changed(known.id, known.bytes),
+      sessions.readSession('PHPSESSID=${'n'.repeat(26)}').then(({ code }) => code),
+      sessions.readSession(undefined).then(({ code }) => code),
+      openSessions(paths).readSession('PHPSESSID=${mail}').then(({ user }) => user),
+      openSessions({ store, userNobody: '41, 42' }).readSession('PHPSESSID=${ann}').then(({ code }) => code),
+      roundcube.readSession('mail=${mail}').then(({ user }) => user),
+      roundcube.readSession('mail=${left}').then(({ code }) => code),
+      gone.readSession('PHPSESSID=${ann}').then(({ code }) => code),
+      gone.changed(known.id, known.bytes).catch((error) => error instanceof StoreError),
+      formats.php(known.bytes).user_id,
+    ])));
+    for (const one of [sessions, roundcube, gone]) one.close();`,
+  );
+  expect(JSON.parse(node('read.js'))).toEqual([
+    { id: '42', name: 'Ann 张' },
+    null,
+    'unauthorized',
+    'unauthorized',
+    { id: '7', name: 'Bob' },
+    'unauthorized',
+    { id: '7', name: 'Bob' },
+    'unauthorized',
+    'session_store_unavailable',
+    true,
+    42,
+  ]);
+});
+
+test('its types say what is there and what is not, to whoever checks libraries too', () => {
+  writeFileSync(
+    join(project, 'read.ts'),
+    `import { type FormatName, formats, openSessions, type PhpValue, type RefusalCode, type SessionUser } from 'php-session-chat/session';
+    const sessions = openSessions({ store: 'redis://localhost', cookieName: 'sid', preset: 'laravel' });
+    const answer = await sessions.readSession('sid=x');
+    export const who: SessionUser | RefusalCode = 'code' in answer ? answer.code : answer.user;
+    export const value: PhpValue = formats['igbinary' satisfies FormatName](Buffer.from(''));
+    // @ts-expect-error
+    openSessions({ cookieName: 'sid' });
+    // @ts-expect-error
+    sessions.readSession(42);
+    // @ts-expect-error
+    answer.user;
+    // @ts-expect-error
+    import('php-session-chat/dist/session/store-url.js');`,
+  );
+  const options =
+    '{ "module": "nodenext", "strict": true, "exactOptionalPropertyTypes": true, "noEmit": true }';
+  writeFileSync(join(project, 'tsconfig.json'), `{ "compilerOptions": ${options}, "files": ["read.ts"] }`);
+  expect(node(join(root, 'node_modules/typescript/bin/tsc'), '-p', '.')).toBe('');
+});
