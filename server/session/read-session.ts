@@ -128,11 +128,14 @@ export function createSessionReader({ source, cookie, user }: SessionSettings): 
 
   /** A store that was restarted or cut a connection answers at the next try; one that is silent does not. */
   async function getWithRetries(id: string, deadline: number): Promise<Buffer | null> {
+    let failure = new StoreError('the store did not answer in time');
     for (;;) {
       try {
-        return await withDeadline(store.get(id), deadline);
+        return await withDeadline(store.get(id), deadline, failure);
       } catch (error) {
         if (!(error instanceof StoreError) || performance.now() + retryPause >= deadline) throw error;
+        // What it said at an earlier try tells the operator more than that the last one took too long.
+        failure = error;
         await pause(retryPause);
       }
     }
@@ -175,12 +178,9 @@ function noId(where: string, hint?: string): Refusal {
   return { code: 'unauthorized', reason, kind: reason, hint };
 }
 
-async function withDeadline<T>(work: Promise<T>, deadline: number): Promise<T> {
+async function withDeadline<T>(work: Promise<T>, deadline: number, late: StoreError): Promise<T> {
   const { promise, reject } = deferred<never>();
-  const timer = setTimeout(
-    () => reject(new StoreError('the store did not answer in time')),
-    Math.max(0, deadline - performance.now()),
-  );
+  const timer = setTimeout(() => reject(late), Math.max(0, deadline - performance.now()));
   try {
     return await Promise.race([work, promise]);
   } finally {

@@ -1,3 +1,6 @@
+import { X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+
 const seconds = { s: 1, m: 60, h: 3600, d: 86_400 };
 
 /** The options behind the `?` of a store URL. Each is taken once; what is left over is a mistake. */
@@ -37,6 +40,19 @@ export class UrlOptions {
     const [, count, unit = 's'] = /^(\d{1,9})([smhd]?)$/.exec(this.take(name) ?? fallback) ?? [];
     if (count === undefined) throw new TypeError(`${name}= is a number of seconds, or a time such as 30m`);
     return Number(count) * seconds[(unit || 's') as keyof typeof seconds];
+  }
+
+  /** The content of a PEM file. */
+  certificates(name: string): string | undefined {
+    const file = this.take(name);
+    if (file === undefined) return undefined;
+    try {
+      const pem = readFileSync(file, 'utf8');
+      new X509Certificate(pem);
+      return pem;
+    } catch (cause) {
+      throw new TypeError(`${name}=${file} is no file with a certificate`, { cause });
+    }
   }
 
   finish(): void {

@@ -24,18 +24,24 @@ interface Open {
   connection: Connection;
 }
 
+interface Settings {
+  /** Of one database, tried in their order. */
+  addresses: readonly Address[];
+  /** Of one question, in milliseconds. */
+  timeout: number;
+  /** Imports the driver. */
+  load: () => Promise<Connect>;
+  /** See `failure`. */
+  problems: Readonly<Record<string, Problem>>;
+}
+
 /**
  * The connections to one database. The drivers' own pools and time-outs leave a connection in use whose answer is
  * late, or a question without any: here each question has a deadline, with the connecting in it, and a connection
  * that missed one is never asked again.
  */
 export class Connections implements Database {
-  readonly #settings: {
-    addresses: readonly Address[];
-    timeout: number;
-    load: () => Promise<Connect>;
-    problems: Readonly<Record<string, Problem>>;
-  };
+  readonly #settings: Settings;
   /** The address that is tried first: the one that answered last. */
   #preferred = 0;
   #idle: Open[] = [];
@@ -45,18 +51,7 @@ export class Connections implements Database {
   readonly #ends = new Set<(error: StoreError) => void>();
   #closed = false;
 
-  /**
-   * @param settings.addresses of one database, tried in their order
-   * @param settings.timeout of one question, in milliseconds
-   * @param settings.load imports the driver
-   * @param settings.problems see `failure`
-   */
-  constructor(settings: {
-    addresses: readonly Address[];
-    timeout: number;
-    load: () => Promise<Connect>;
-    problems: Readonly<Record<string, Problem>>;
-  }) {
+  constructor(settings: Settings) {
     this.#settings = settings;
   }
 

@@ -39,8 +39,14 @@ const utc = (ago: number) => `UTC_TIMESTAMP() - INTERVAL ${ago} SECOND`;
 export const mysql: SqlDriver = {
   quote: '`',
   start: (column, length) => `LEFT(${column}, ${length})`,
-  // What is no datetime becomes NULL, and not one that is long over.
-  value: (unit, column) => (unit === 'datetime' || unit === 'utc' ? `CAST(${column} AS DATETIME)` : column),
+  // As a number a datetime is a large one; what is no datetime becomes NULL, and not one that is long over.
+  value: (unit, column) =>
+    ({
+      unix: `(${column} + 0)`,
+      datetime: `CAST(${column} AS DATETIME)`,
+      utc: `CAST(${column} AS DATETIME)`,
+      digits: column,
+    })[unit],
   moment: (unit, ago) =>
     ({
       unix: seconds(ago),

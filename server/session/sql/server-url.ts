@@ -1,5 +1,3 @@
-import { X509Certificate } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import type { StoreUrl } from '../store-url.ts';
 import type { Address } from './connections.ts';
 
@@ -33,7 +31,7 @@ export function readServer(url: StoreUrl, defaultPort: number): SqlServer {
   }
   if (path !== undefined && !path.startsWith('/')) throw new TypeError('socket= is an absolute path');
   const tls = options.take('tls') ?? 'off';
-  const ca = options.take('ca');
+  const ca = options.certificates('ca');
   if (tls !== 'on' && tls !== 'off') throw new TypeError('tls= is on or off');
   if (tls === 'off' && ca !== undefined) throw new TypeError('ca= is for tls=on');
   if (tls === 'on' && path !== undefined) throw new TypeError('tls=on is not for a socket=');
@@ -44,7 +42,7 @@ export function readServer(url: StoreUrl, defaultPort: number): SqlServer {
     password,
     database,
     charset: charset(options.take('charset')),
-    tls: tls === 'off' ? undefined : ca === undefined ? {} : { ca: certificates(ca) },
+    tls: tls === 'off' ? undefined : ca === undefined ? {} : { ca },
     timeout: options.timeout(),
   };
 }
@@ -54,14 +52,4 @@ function charset(name: string | undefined): SqlServer['charset'] {
   if (/^utf-?8(mb[34])?$/i.test(name)) return 'utf8';
   if (/^latin-?1$/i.test(name)) return 'latin1';
   throw new TypeError('charset= is utf8mb4 or latin1: that of PHP’s own connection');
-}
-
-function certificates(file: string): string {
-  try {
-    const pem = readFileSync(file, 'utf8');
-    new X509Certificate(pem);
-    return pem;
-  } catch (cause) {
-    throw new TypeError(`ca=${file} is no file with a certificate`, { cause });
-  }
 }

@@ -1,5 +1,3 @@
-import { X509Certificate } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { batched } from '../batch.ts';
 import { RedisConnection, type RedisServer } from '../redis/connection.ts';
 import type { SessionStore } from '../store.ts';
@@ -31,22 +29,12 @@ function address({ protocol, hosts, path, options }: StoreUrl): RedisServer['at'
   if (hosts.length > 1) throw new TypeError('this version reads one Redis, not several');
   if (protocol === 'rediss') {
     if (host === '') throw new TypeError('the store URL names no host');
-    const file = options.take('ca');
-    return { host, port, tls: file === undefined ? {} : { ca: certificates(file) } };
+    const ca = options.certificates('ca');
+    return { host, port, tls: ca === undefined ? {} : { ca } };
   }
   if (host !== '') return { host, port };
   if (path === '') throw new TypeError('the store URL names no host, and no socket');
   return { path };
-}
-
-function certificates(file: string): string {
-  try {
-    const pem = readFileSync(file, 'utf8');
-    new X509Certificate(pem);
-    return pem;
-  } catch (cause) {
-    throw new TypeError(`ca=${file} is no file with a certificate`, { cause });
-  }
 }
 
 function database({ hosts, path, options }: StoreUrl): number {
