@@ -29,9 +29,6 @@ async function main(): Promise<void> {
   const app = await startApp(config, log, (error) => die(error, 'the history has failed')).catch(
     (error: unknown) => die(error, 'the server cannot start'),
   );
-  // Whatever the level: who starts this server waits for the line, and learns the port from it.
-  log.child({}, { level: 'info' }).info({ host: app.host, port: app.port, pid: process.pid }, 'listening');
-
   let stopping = false;
   const stop = (signal: NodeJS.Signals) => {
     if (stopping) return;
@@ -51,6 +48,8 @@ async function main(): Promise<void> {
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
+  // Whatever the level: who starts this server waits for the line, and learns the port from it.
+  log.child({}, { level: 'info' }).info({ host: app.host, port: app.port, pid: process.pid }, 'listening');
 }
 
 main().catch((error: unknown) => {
