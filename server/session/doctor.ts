@@ -1,8 +1,9 @@
 import { sessionIdFrom } from './cookie.ts';
 import { decodeSession, UnreadableError } from './decode.ts';
 import { FormatError, PhpObject, type PhpValue } from './formats/value.ts';
-import { createSessionReader, type SessionSettings } from './read-session.ts';
-import { StoreError } from './store.ts';
+import { identify } from './identity.ts';
+import type { SessionSettings } from './read-session.ts';
+import { type SessionStore, StoreError } from './store.ts';
 import type { SessionSource } from './store-url.ts';
 
 /** One thing that was looked at. `advice` says what to change. */
@@ -12,29 +13,59 @@ export interface Finding {
   advice?: string | undefined;
 }
 
-/** What known handlers and applications put before the id. */
-const prefixes: Record<string, readonly string[]> = {
+type Options = Readonly<Record<string, string | null>>;
+
+const prefixes = (...names: string[]) => names.map((prefix): Options => ({ prefix }));
+const memcached = (handler: string, ...distributions: string[]) =>
+  distributions.map(
+    (distribution, n): Options => ({
+      handler,
+      distribution: n === 0 ? null : distribution,
+      prefix: null,
+      redundancy: null,
+      format: null,
+    }),
+  );
+const own = { handler: null, redundancy: null, distribution: null };
+const noEnd: Options = { expires: null, expires_unit: null, last: null, last_unit: null, lifetime: null };
+
+/** What the store URL may have to say instead, by what known handlers and applications do. */
+const otherOptions: Record<string, readonly Options[]> = {
   memcached: [
-    '',
-    'memc.sess.key.',
-    'sessions/',
-    'sf2s',
-    'laravel_cache:',
-    'laravel_cache_',
-    'ci_session:ci_session:',
+    ...memcached('memcached', 'ketama', 'modula', 'ketama_weighted'),
+    ...memcached('memcache', 'memcache', 'memcache_fnv', 'memcache_standard', 'memcache_standard_fnv'),
+    ...prefixes('sessions/', '', 'sf2s', 'laravel_cache:', 'laravel_cache_', 'ci_session:ci_session:').map(
+      (options) => ({ ...own, ...options }),
+    ),
   ],
-  redis: [
-    '',
+  redis: prefixes(
     'PHPREDIS_SESSION:',
     'sessions/',
+    '',
     'sf_s',
     'laravel_database_laravel_cache:',
     'laravel_database_laravel_cache_',
     'laravel_cache:',
     'ci_session:ci_session:',
+  ),
+  file: [
+    ...prefixes('sess_', '', 'ci_session'),
+    { depth: null },
+    { depth: '1' },
+    { depth: '2' },
+    { depth: '3' },
   ],
-  file: ['sess_', '', 'ci_session'],
+  sql: prefixes('', 'ci_session:'),
 };
+const kinds: Record<string, string> = {
+  rediss: 'redis',
+  mysql: 'sql',
+  mariadb: 'sql',
+  postgres: 'sql',
+  postgresql: 'sql',
+  sqlite: 'sql',
+};
+const endless: Record<string, Options> = { file: { lifetime: '0' }, sql: noEnd };
 const mostKeys = 40;
 
 /**
@@ -48,65 +79,96 @@ export async function* examine(
 ): AsyncGenerator<Finding> {
   const store = settings.source.open();
   try {
-    try {
-      await store.get('doctor');
-      yield { well: true, text: 'The session store answers.' };
-    } catch (error) {
-      if (!(error instanceof StoreError) && !(error instanceof FormatError)) throw error;
-      return yield { well: false, text: `The session store: ${error.message}.` };
-    }
-    if (cookie === undefined) return;
-    const id = sessionIdFrom(cookie, settings.cookie);
-    if (id === null) {
-      return yield {
+    await store.get('doctor');
+    yield { well: true, text: 'The session store answers.' };
+    if (cookie !== undefined) yield* follow(settings, store, cookie);
+  } catch (error) {
+    if (error instanceof StoreError) yield { well: false, text: `The session store: ${error.message}.` };
+    else if (error instanceof FormatError) {
+      yield {
         well: false,
-        text: `That is no value of the cookie ${settings.cookie.name}: there is no id in it that PHP would take.`,
-        advice: cookie.includes('=eyJ')
-          ? 'It looks encrypted by Laravel: CHAT_SESSION_COOKIE=laravel:KEYFILE, with the key of this site.'
-          : 'Log in to the site, and copy the value from the browser: developer tools, storage, cookies.',
+        text: `What the store holds is not what was expected: ${error.message}.`,
+        advice: 'Is handler= right, and distribution=?',
       };
-    }
-    const bytes = await store.get(id);
-    if (bytes === null) {
-      yield { well: false, text: 'The store has no session of this id where the store URL says.' };
-      return yield* nearby(settings.source, id);
-    }
-    yield { well: true, text: `The store has a session of this id: ${bytes.length} bytes.` };
-    yield* inside(settings, id, bytes, cookie);
+    } else throw error;
   } finally {
     store.close();
   }
 }
 
-/** Where the same id is, under what other handlers put before it. */
-async function* nearby(source: SessionSource, id: string): AsyncGenerator<Finding> {
-  for (const prefix of prefixes[source.protocol.replace('rediss', 'redis')] ?? []) {
-    const store = source.openBehind(prefix);
-    try {
-      if ((await store.get(id).catch(() => null)) === null) continue;
-      return yield {
-        well: false,
-        text: `But there is one behind the prefix "${prefix}".`,
-        advice: `Put prefix=${prefix} into CHAT_SESSION_STORE.`,
-      };
-    } finally {
-      store.close();
-    }
+async function* follow(
+  settings: SessionSettings,
+  store: SessionStore,
+  cookie: string,
+): AsyncGenerator<Finding> {
+  const id = sessionIdFrom(cookie, settings.cookie);
+  if (id === null) {
+    return yield {
+      well: false,
+      text: `That is no value of the cookie ${settings.cookie.name}: there is no id in it that PHP would take.`,
+      advice: cookie.includes('=eyJ')
+        ? 'It looks encrypted by Laravel: CHAT_SESSION_COOKIE=laravel:KEYFILE, with the key of this site.'
+        : 'Log in to the site, and copy the value from the browser: developer tools, storage, cookies.',
+    };
   }
-  yield {
+  const bytes = await store.get(id);
+  if (bytes === null) {
+    yield { well: false, text: 'The store has no session of this id where the store URL says.' };
+    return yield await nearby(settings.source, id);
+  }
+  yield { well: true, text: `The store has a session of this id: ${bytes.length} bytes.` };
+  yield* inside(settings, id, bytes);
+}
+
+/** Where the same id is, if the store URL said something else. */
+async function nearby(source: SessionSource, id: string): Promise<Finding> {
+  const kind = kinds[source.protocol] ?? source.protocol;
+  const over = endless[kind];
+  if (over !== undefined && (await has(source, over, id))) {
+    return {
+      well: false,
+      text: 'But there is one that is over, by what the store URL says of its end.',
+      advice:
+        'Is lifetime= the session.gc_maxlifetime of the site? Does expires= or last= name the right column, in the right unit?',
+    };
+  }
+  for (const options of otherOptions[kind] ?? []) {
+    if (!(await has(source, { ...over, ...options }, id))) continue;
+    return {
+      well: false,
+      text: 'But there is one elsewhere.',
+      advice: `Behind the ? of CHAT_SESSION_STORE has to stand ${source.with(options).options}`,
+    };
+  }
+  return {
     well: false,
-    text: 'Nor is there one behind the prefixes that are usual.',
+    text: 'Nor is there one where other handlers would put it.',
     advice:
-      'Does PHP write to this store (session.save_handler and session.save_path in phpinfo() of the site), to this database or folder? Is the visitor still logged in?',
+      'Does PHP write to this store (session.save_handler and session.save_path in phpinfo() of the site), to this database, table or folder? Is the visitor still logged in?',
   };
 }
 
-async function* inside(
-  settings: SessionSettings,
-  id: string,
-  bytes: Buffer,
-  cookie: string,
-): AsyncGenerator<Finding> {
+async function has(source: SessionSource, options: Options, id: string): Promise<boolean> {
+  let store: SessionStore;
+  try {
+    store = source.with(options).open();
+  } catch (error) {
+    // These options do not go with the others.
+    if (error instanceof TypeError) return false;
+    throw error;
+  }
+  try {
+    return (await store.get(id)) !== null;
+  } catch (error) {
+    if (error instanceof FormatError) return true;
+    if (error instanceof StoreError) return false;
+    throw error;
+  } finally {
+    store.close();
+  }
+}
+
+function* inside(settings: SessionSettings, id: string, bytes: Buffer): Generator<Finding> {
   const { format } = settings.source;
   let session: PhpValue | undefined;
   try {
@@ -119,25 +181,27 @@ async function* inside(
       advice: error.hint && `${error.hint} (CHAT_SESSION_STORE)`,
     };
   }
-  yield { well: true, text: `It can be read as ${format}. Its keys: ${keysOf(session ?? null)}.` };
-  const reader = createSessionReader(settings);
-  try {
-    const found = await reader.fromCookie(cookie);
-    if ('user' in found) {
-      return yield {
-        well: true,
-        text: `It belongs to the user ${found.user.id}, called ${found.user.name}.`,
-      };
-    }
-    yield {
+  if (session === undefined) {
+    return yield {
       well: false,
-      text: `No user in it: ${found.reason}.`,
-      advice:
-        'CHAT_USER_ID is the path to the user’s id, by keys such as those above: app.user.id. See docs/sessions.md, "Paths".',
+      text: 'It is empty: nobody is logged in.',
+      advice: 'Log in to the site first.',
     };
-  } finally {
-    reader.close();
   }
+  yield { well: true, text: `It can be read as ${format}. Its keys: ${keysOf(session)}.` };
+  const found = identify(session, settings.user);
+  if ('user' in found) {
+    return yield { well: true, text: `It belongs to the user ${found.user.id}, called ${found.user.name}.` };
+  }
+  const { id: path, name } = settings.user;
+  yield {
+    well: false,
+    text: `No user in it: ${'nobody' in found ? found.nobody : found.invalid}.`,
+    advice:
+      'user' in identify(session, { id: path, name })
+        ? 'A user is there, whom CHAT_USER_REQUIRE or CHAT_USER_NOBODY keeps out.'
+        : 'CHAT_USER_ID is the path to the user’s id, by keys such as those above: app.user.id. See docs/sessions.md, "Paths".',
+  };
 }
 
 /** Two levels of names, as a path would have them. */

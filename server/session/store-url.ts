@@ -8,7 +8,7 @@ import { filesStore } from './stores/files.ts';
 import { memcachedStore } from './stores/memcached.ts';
 import { redisStore } from './stores/redis.ts';
 import { sqlStore } from './stores/sql.ts';
-import { UrlOptions } from './url-options.ts';
+import { readQuery, UrlOptions } from './url-options.ts';
 
 /** The parts of a store URL. A port is absent where the URL names none. */
 export interface StoreUrl {
@@ -31,12 +31,17 @@ export type StoreKind = (url: StoreUrl) => { format: FormatName; open(): Session
 /** Where the sessions are, and how they are wrapped and written there. */
 export interface SessionSource {
   protocol: string;
+  /** What stands behind the `?`. */
+  options: string;
   format: FormatName;
   /** The outermost first. */
   layers: readonly Layer[];
   open(): SessionStore;
-  /** The same place, with something else before the id. */
-  openBehind(prefix: string): SessionStore;
+  /**
+   * The same place with other options; null takes one out.
+   * @throws TypeError as `parseStoreUrl`
+   */
+  with(changes: Readonly<Record<string, string | null>>): SessionSource;
 }
 
 /** A new store is named here, and nowhere else. */
@@ -59,7 +64,9 @@ const stores: Record<string, StoreKind> = {
  */
 export function parseStoreUrl(text: string): SessionSource {
   const parts = /^([a-z-]+):(?:\/\/(?:([^@/?]*)@)?([^/?]*))?([^?]*)(?:\?(.*))?$/s.exec(text);
-  if (parts === null) throw new TypeError('the store URL is malformed');
+  if (parts === null) {
+    throw new TypeError('the store URL begins with the kind of store, as in file:///var/lib/php/sessions');
+  }
   const [, protocol = '', login = '', hosts = '', path = '', query = ''] = parts;
   const kind = Object.hasOwn(stores, protocol) ? stores[protocol] : undefined;
   if (kind === undefined) {
@@ -81,15 +88,19 @@ export function parseStoreUrl(text: string): SessionSource {
   options.finish();
   return {
     protocol,
+    options: query,
     format,
     layers,
     open: store.open,
-    openBehind(prefix) {
-      const others = new URLSearchParams(query.replaceAll('+', '%2B'));
-      others.set('prefix', prefix);
-      return parseStoreUrl(
-        `${text.slice(0, text.length - query.length).replace(/\?$/, '')}?${others}`,
-      ).open();
+    with(changes) {
+      const others = readQuery(query);
+      for (const [name, value] of Object.entries(changes)) {
+        if (value === null) others.delete(name);
+        else others.set(name, value);
+      }
+      const place = text.slice(0, text.length - query.length).replace(/\?$/, '');
+      // As a person would write it: neither of these ends a value.
+      return parseStoreUrl(`${place}?${others}`.replaceAll('%2F', '/').replaceAll('%3A', ':'));
     },
   };
 }
@@ -106,7 +117,9 @@ function hostAndPort(text: string): { host: string; port?: number } {
   const [, address, name, port] = /^(?:\[([0-9A-Fa-f:.]+)\]|([^:@[\]\s]+))(?::(\d{1,5}))?$/.exec(text) ?? [];
   const host = address ?? name;
   if (host === undefined || Number(port ?? 1) > 65_535 || Number(port ?? 1) === 0) {
-    throw new TypeError('the store URL is malformed: hosts are HOST:PORT, separated by commas');
+    throw new TypeError(
+      'the store URL is malformed: hosts are HOST:PORT, separated by commas, and in a password @ : / are %40 %3A %2F',
+    );
   }
   return port === undefined ? { host } : { host, port: Number(port) };
 }

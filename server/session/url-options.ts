@@ -3,14 +3,18 @@ import { readFileSync } from 'node:fs';
 
 const seconds = { s: 1, m: 60, h: 3600, d: 86_400 };
 
+/** As PHP's save_path is read: a plus sign is one, since prefixes may hold it. */
+export function readQuery(query: string): URLSearchParams {
+  return new URLSearchParams(query.replaceAll('+', '%2B'));
+}
+
 /** The options behind the `?` of a store URL. Each is taken once; what is left over is a mistake. */
 export class UrlOptions {
   readonly #left: Map<string, string>;
   readonly #protocol: string;
 
   constructor(protocol: string, query: string) {
-    // As PHP's save_path is read: a plus sign is one, since prefixes and passwords may hold it.
-    this.#left = new Map(new URLSearchParams(query.replaceAll('+', '%2B')));
+    this.#left = new Map(readQuery(query));
     this.#protocol = protocol;
   }
 
@@ -57,6 +61,8 @@ export class UrlOptions {
 
   finish(): void {
     const [unknown] = this.#left.keys();
-    if (unknown !== undefined) throw new TypeError(`${unknown}= is not an option of ${this.#protocol}:`);
+    if (unknown !== undefined) {
+      throw new TypeError(`${unknown}= is not an option of ${this.#protocol}:, or not beside the others`);
+    }
   }
 }

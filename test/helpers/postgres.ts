@@ -45,9 +45,17 @@ export async function startPostgres(settings: readonly string[] = []): Promise<P
     ],
     { ...options, stdio: 'ignore' },
   );
+  // What a test's statements hold would fill the pipe of the log while the test waits for PHP.
   const given = [
     ...['listen_addresses=127.0.0.1', `port=${port}`, `unix_socket_directories=${folder}`, 'fsync=off'],
-    ...['shared_buffers=8MB', 'ssl=on', `ssl_cert_file=${certificate}`, `ssl_key_file=${key}`, ...settings],
+    ...[
+      'shared_buffers=8MB',
+      'log_parameter_max_length=0',
+      'ssl=on',
+      `ssl_cert_file=${certificate}`,
+      `ssl_key_file=${key}`,
+      ...settings,
+    ],
   ];
   const args = ['-D', data, ...given.flatMap((one) => ['-c', one])];
   const child = startChild(join(programs, 'postgres'), args, options);

@@ -1,4 +1,5 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, utimesSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -52,7 +53,8 @@ test('all is well: from the cookie to the user, and no value of the session', as
 test.each<[string, RegExp, Record<string, string>]>([
   ['a path that leads nowhere', /user_id is not in the session[\s\S]*→ CHAT_USER_ID is the path/, {}],
   ['another format', /look like php\.\n {2}→ the store URL has to say format=php /, { format: 'igbinary' }],
-  ['another prefix', /behind the prefix "sess_"/, { prefix: 'ci_session' }],
+  ['another prefix', /has to stand prefix=sess_$/m, { prefix: 'ci_session' }],
+  ['other folders', /has to stand format=php$/m, { depth: '1', format: 'php' }],
   ['another folder', /no such folder/, { folder: '/nowhere' }],
 ])('%s: what is wrong, and what to change', async (_, expected, { folder: at = folder, ...options }) => {
   const [code, said] = await doctor(
@@ -67,7 +69,52 @@ test.each<[string, RegExp, Record<string, string>]>([
 
 test('a session of ext-memcached’s own handler, looked for where one’s own would be', async () => {
   const [code, said] = await doctor({ CHAT_SESSION_STORE: memcached.url }, '--cookie', id);
-  expect(said).toContain('→ Put prefix=memc.sess.key. into CHAT_SESSION_STORE.');
+  expect(said).toContain('→ Behind the ? of CHAT_SESSION_STORE has to stand handler=memcached\n');
+  expect(code).toBe(1);
+  // As ext-memcache packs it.
+  await memcached.set(id, Buffer.from('not packed'), 0, 2);
+  const packed = await doctor({ CHAT_SESSION_STORE: memcached.url }, '--cookie', id);
+  await memcached.delete(id);
+  expect(packed).toEqual([1, expect.stringContaining('has to stand handler=memcached')]);
+  await memcached.delete(`memc.sess.key.${id}`);
+  await memcached.set(id, Buffer.from('not packed'), 0, 2);
+  const other = await doctor({ CHAT_SESSION_STORE: memcached.url }, '--cookie', id);
+  expect(other).toEqual([1, expect.stringContaining('has to stand handler=memcache\n')]);
+});
+
+test('a session that is over, by what the store URL says of it', async () => {
+  const path = join(folder, `sess_${id}`);
+  const ago = Date.now() / 1000 - 1800;
+  utimesSync(path, ago, ago);
+  const env = { CHAT_SESSION_STORE: `file://${folder}` };
+  expect(await doctor(env, '--cookie', id)).toEqual([1, expect.stringMatching(/is over[\s\S]*lifetime=/)]);
+  const now = new Date();
+  utimesSync(path, now, now);
+});
+
+test('a store that fails in the middle: what it says, and no stack', async () => {
+  const db = join(folder, 'site.db');
+  execFileSync('php', [
+    '-r',
+    `$db = new PDO('sqlite:${db}'); $db->exec('CREATE TABLE s (id, data, ends)'); $db->exec("INSERT INTO s VALUES ('${id}', 'user_id|i:7;', 'soon')");`,
+  ]);
+  const [code, said] = await doctor(
+    { CHAT_SESSION_STORE: `sqlite:${db}?table=s&id=id&data=data&expires=ends` },
+    '--cookie',
+    id,
+  );
+  expect(said).toMatch(/✗ The session store: the column that expires=/);
+  expect(said).not.toMatch(/^ +at /m);
+  expect(code).toBe(1);
+});
+
+test('a user whom the settings keep out', async () => {
+  const [code, said] = await doctor(
+    { CHAT_SESSION_STORE: `file://${folder}`, CHAT_USER_ID: 'app.user.id', CHAT_USER_REQUIRE: 'auth_secret' },
+    '--cookie',
+    id,
+  );
+  expect(said).toMatch(/auth_secret is not in the session[\s\S]*CHAT_USER_REQUIRE or CHAT_USER_NOBODY/);
   expect(code).toBe(1);
 });
 

@@ -124,9 +124,11 @@ describe('PHP’s files', () => {
     const sessions = store();
     const seen = new Set<string>();
     while (open) {
-      const bytes = String(await sessions.get(id).catch(() => ''));
+      const bytes = await sessions.get(id).catch((error: Error) => error.message);
+      // It may be written too often to be read at all; what is read is whole.
+      if (bytes === 'a session file is being written again and again') continue;
       seen.add(
-        bytes === '' || /^user_id\|i:7;pad\|s:\d+:"[xy]*";$/.test(bytes) ? 'whole' : `torn: ${bytes.length}`,
+        /^user_id\|i:7;pad\|s:\d+:"[xy]*";$/.test(String(bytes)) ? 'whole' : `torn: ${String(bytes).length}`,
       );
     }
     expect([...seen]).toEqual(['whole']);
