@@ -79,7 +79,7 @@ export async function* examine(
 ): AsyncGenerator<Finding> {
   const store = settings.source.open();
   try {
-    await store.get('doctor');
+    await store.get('doctor_probe');
     yield { well: true, text: 'The session store answers.' };
     if (cookie !== undefined) yield* follow(settings, store, cookie);
   } catch (error) {
@@ -216,6 +216,7 @@ function keysOf(session: PhpValue): string {
     return inner.length === 0 ? [key] : inner.map((name) => `${key}.${name}`);
   });
   if (all.length === 0) return 'none';
-  const shown = all.slice(0, mostKeys).map((key) => JSON.stringify(key).slice(1, -1));
+  // Nothing that would move the terminal's cursor, turn its line round or fill it.
+  const shown = all.slice(0, mostKeys).map((key) => key.slice(0, 60).replace(/\p{C}/gu, '�'));
   return all.length > mostKeys ? `${shown.join(', ')} and ${all.length - mostKeys} more` : shown.join(', ');
 }

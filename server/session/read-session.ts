@@ -1,10 +1,11 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { type SessionCookie, sessionIdFrom } from './cookie.ts';
-import { decodeSession, UnreadableError } from './decode.ts';
 import { deferred } from './deferred.ts';
 import { FormatError } from './formats/value.ts';
-import { identify, type SessionUser, type UserPaths } from './identity.ts';
-import { maxSessionBytes, StoreError } from './store.ts';
+import type { SessionUser, UserPaths } from './identity.ts';
+import { createLook, damaged, type Look, type Why } from './look.ts';
+import { sharedReads } from './shared-reads.ts';
+import { StoreError } from './store.ts';
 import type { SessionSource } from './store-url.ts';
 
 /** PHP may send its answer before it has written the session, so nobody is refused at the first look. */
@@ -16,27 +17,10 @@ const askAgainAfter = 250;
 /** Between two tries of a store that gave no answer. */
 const retryPause = 50;
 
-/** Most visitors without a session are just that, so most of these are for the case that nobody gets in. */
-const hints = {
-  cookie:
-    'if every visitor gets this: is that the site’s session.name, does the browser send the cookie to this host and path (session.cookie_domain, session.cookie_path), and is the id in it encrypted, as Laravel does?',
-  gone: 'if every visitor gets this: the store URL names another place or prefix than PHP writes to',
-  nobody: 'if every visitor gets this: the user lies elsewhere in this site’s sessions than the path says',
-  invalid:
-    'the path has to lead to one user id, an integer or a string, and to decode (!) only what is serialized',
-};
+const noCookie =
+  'if every visitor gets this: is that the site’s session.name, does the browser send the cookie to this host and path (session.cookie_domain, session.cookie_path), and is the id in it encrypted, as Laravel does?';
 
 export type RefusalCode = 'unauthorized' | 'session_invalid' | 'session_store_unavailable';
-
-/**
- * For the log, without any value of the session. `reason` says what was missing or wrong; `kind` is the same without
- * what differs from case to case, from a small set; `hint` is what would mend it, where it is the settings' fault.
- */
-interface Why {
-  reason: string;
-  kind: string;
-  hint?: string | undefined;
-}
 
 export interface Refusal extends Why {
   code: RefusalCode;
@@ -48,11 +32,6 @@ export interface LiveSession {
   user: SessionUser;
   bytes: Buffer;
 }
-
-/** What one look at a session showed. `empty`: there is a record, but PHP has (for now) nothing in it. */
-export type Look =
-  | { state: 'user'; user: SessionUser; bytes: Buffer }
-  | ({ state: 'nobody' | 'empty' | 'invalid' } & Why);
 
 export interface SessionReader {
   /** The chain in one call: `Cookie` header → session id → store → decode → user, or why not. Never throws. */
@@ -77,48 +56,22 @@ export interface SessionSettings {
 }
 
 export function createSessionReader({ source, cookie, user }: SessionSettings): SessionReader {
-  const store = source.open();
+  const store = sharedReads(source.open());
+  const look = createLook(source, user);
   let asked = Number.NEGATIVE_INFINITY;
   let answered: Promise<boolean> = Promise.resolve(false);
-
-  function decode(id: string, bytes: Buffer | null): Look {
-    const none = (
-      state: 'nobody' | 'empty' | 'invalid',
-      kind: string,
-      hint?: string,
-      reason = kind,
-    ): Look => ({
-      state,
-      kind,
-      reason,
-      hint,
-    });
-    if (bytes === null) return none('nobody', 'there is no such session', hints.gone);
-    if (bytes.length > maxSessionBytes) return none('invalid', `larger than ${maxSessionBytes} bytes`);
-    try {
-      const session = decodeSession(source, id, bytes);
-      if (session === undefined) return none('empty', 'the session is empty');
-      const found = identify(session, user);
-      if ('user' in found) return { state: 'user', user: found.user, bytes };
-      if ('nobody' in found) return none('nobody', found.nobody, hints.nobody);
-      return none('invalid', found.invalid, hints.invalid);
-    } catch (error) {
-      if (!(error instanceof UnreadableError)) throw error;
-      return none('invalid', error.looks, error.hint, error.message);
-    }
-  }
 
   async function fromId(id: string): Promise<LiveSession | Refusal> {
     const deadline = performance.now() + totalBudget;
     try {
-      const lookNow = () => getWithRetries(id, deadline).then((bytes) => decode(id, bytes), damaged);
-      let look = await lookNow();
-      if (look.state === 'nobody' || look.state === 'empty') {
+      const lookNow = () => getWithRetries(id, deadline).then((bytes) => look(id, bytes), damaged);
+      let shown = await lookNow();
+      if (shown.state === 'nobody' || shown.state === 'empty') {
         await pause(secondLookAfter);
-        look = await lookNow();
+        shown = await lookNow();
       }
-      if (look.state === 'user') return { id, user: look.user, bytes: look.bytes };
-      const { state, ...why } = look;
+      if (shown.state === 'user') return { id, user: shown.user, bytes: shown.bytes };
+      const { state, ...why } = shown;
       return { code: state === 'invalid' ? 'session_invalid' : 'unauthorized', ...why };
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
@@ -144,33 +97,28 @@ export function createSessionReader({ source, cookie, user }: SessionSettings): 
   return {
     async fromCookie(header) {
       const id = sessionIdFrom(header, cookie);
-      return id === null ? noId(`the cookie ${cookie.name}`, hints.cookie) : fromId(id);
+      return id === null ? noId(`the cookie ${cookie.name}`, noCookie) : fromId(id);
     },
     async fromValue(value) {
       const id = cookie.idIn(value);
       return id === null ? noId('what was handed over') : fromId(id);
     },
     changed: (id, known) =>
-      store.get(id).then((bytes) => (bytes?.equals(known) ? null : decode(id, bytes)), damaged),
+      store.get(id).then((bytes) => (bytes?.equals(known) ? null : look(id, bytes)), damaged),
     answers() {
       // However often this is asked, the store is asked seldom.
       if (performance.now() - asked > askAgainAfter) {
         asked = performance.now();
-        answered = store.get('readiness-probe').then(
+        // No cookie can name it, so no visitor can put something there.
+        answered = store.get('readiness_probe').then(
           () => true,
-          () => false,
+          (error: unknown) => error instanceof FormatError,
         );
       }
       return answered;
     },
     close: () => store.close(),
   };
-}
-
-/** The store has something under the id, and it is no session. */
-function damaged(error: unknown): Look {
-  if (!(error instanceof FormatError)) throw error;
-  return { state: 'invalid', kind: 'what the store holds is damaged', reason: error.message };
 }
 
 function noId(where: string, hint?: string): Refusal {

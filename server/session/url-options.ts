@@ -62,6 +62,9 @@ export class UrlOptions {
   finish(): void {
     const [unknown] = this.#left.keys();
     if (unknown !== undefined) {
+      // A password with a ? in it ends up here.
+      if (!/^\w{1,32}$/.test(unknown))
+        throw new TypeError('the store URL is malformed behind its first ? (in a password it is %3F)');
       throw new TypeError(`${unknown}= is not an option of ${this.#protocol}:, or not beside the others`);
     }
   }

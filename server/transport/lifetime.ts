@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { EndReason, User } from '../events.ts';
-import type { LiveSession, Look, SessionReader } from '../session/read-session.ts';
+import type { Look } from '../session/look.ts';
+import type { LiveSession, SessionReader } from '../session/read-session.ts';
 import { StoreError } from '../session/store.ts';
 
 /** The interval is divided into slots of this many milliseconds at least, and each session is looked up in its
@@ -53,7 +54,8 @@ export class Lifetimes {
   #began = 0;
   /** How many slots have been gone through since the start. */
   #passed = 0;
-  #silent = false;
+  /** Sessions whose last look got no answer: of several servers, one may be silent. */
+  readonly #silent = new Set<Entry>();
 
   constructor(reader: SessionReader, options: Options) {
     this.#reader = reader;
@@ -89,6 +91,7 @@ export class Lifetimes {
       held.leases.delete(lease);
       if (held.leases.size > 0) return;
       held.slot.delete(held);
+      this.#silent.delete(held);
       if (this.#entries.get(session.id) === held) this.#entries.delete(session.id);
     };
   }
@@ -116,7 +119,8 @@ export class Lifetimes {
       this.#apply(entry, look);
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
-      this.#tellStore(error);
+      if (this.#silent.size === 0) this.#options.onStore(error);
+      if (entry.leases.size > 0) this.#silent.add(entry);
       if (performance.now() - entry.confirmed >= this.#options.grace) {
         for (const lease of [...entry.leases]) lease.giveUp();
       }
@@ -128,7 +132,7 @@ export class Lifetimes {
   async #lookOnce(entry: Entry): Promise<Look | null> {
     this.#options.onLook();
     const look = await this.#reader.changed(entry.id, entry.bytes);
-    this.#tellStore(null);
+    this.#answered(entry);
     return look;
   }
 
@@ -159,9 +163,7 @@ export class Lifetimes {
     }
   }
 
-  #tellStore(error: StoreError | null): void {
-    if (this.#silent === (error !== null)) return;
-    this.#silent = error !== null;
-    this.#options.onStore(error);
+  #answered(entry: Entry): void {
+    if (this.#silent.delete(entry) && this.#silent.size === 0) this.#options.onStore(null);
   }
 }

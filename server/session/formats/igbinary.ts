@@ -9,6 +9,7 @@ class IgbinaryDecoder {
   readonly #in: Reader;
   readonly #strings: { text: PhpValue; name: string }[] = [];
   readonly #slots: PhpValue[] = [];
+  readonly #properties = new Map<string, string>();
 
   constructor(reader: Reader) {
     this.#in = reader;
@@ -112,7 +113,7 @@ class IgbinaryDecoder {
     const start = this.#in.offset;
     const tag = this.#in.byte('properties');
     if (tag >= 0x14 && tag <= 0x16) {
-      this.#entries(this.#unsigned(tag - 0x14), object.properties, propertyName);
+      this.#entries(this.#unsigned(tag - 0x14), object.properties, (name) => this.#property(name));
     } else if (tag >= 0x1d && tag <= 0x1f) {
       // A class that serializes itself: its content is its own affair.
       this.#in.take(this.#unsigned(tag - 0x1d));
@@ -142,10 +143,18 @@ class IgbinaryDecoder {
 
   #entries(count: number, record: PhpRecord, nameOf: (key: string) => string): void {
     // The shortest entry: a string by its number, and null.
-    this.#in.checkCount(count, 2);
+    this.#in.checkElements(count, 2);
     this.#in.enter();
     for (let n = 0; n < count; n++) record[nameOf(this.#key())] = this.value();
     this.#in.leave();
+  }
+
+  /** One string each, however often it comes: of a new one the hash would be computed again for each object. */
+  #property(name: string): string {
+    if (name.charCodeAt(0) !== 0) return name;
+    const known = this.#properties.get(name) ?? propertyName(name);
+    this.#properties.set(name, known);
+    return known;
   }
 
   #key(): string {

@@ -82,7 +82,7 @@ class MsgpackDecoder {
   }
 
   #list(count: number): PhpValue {
-    this.#in.checkCount(count, 1);
+    this.#in.checkElements(count, 1);
     // At its full length: one that grows is copied, and gets room that it does not need.
     const list = new Array<PhpValue>(count);
     this.#slots.push(list);
@@ -100,7 +100,7 @@ class MsgpackDecoder {
   }
 
   #mapped(count: number): PhpValue {
-    this.#in.checkCount(count, 2);
+    this.#in.checkElements(count, 2);
     if (count === 0 || this.#in.bytes[this.#in.offset] !== 0xc0) {
       const record = newRecord();
       this.#slots.push(record);

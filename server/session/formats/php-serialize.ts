@@ -104,7 +104,7 @@ export class SerializeDecoder {
     const count = this.#count(colon);
     this.#expect(open);
     // The shortest entry is `i:0;N;`.
-    this.#in.checkCount(count, 6);
+    this.#in.checkElements(count, 6);
     this.#in.enter();
     return count;
   }

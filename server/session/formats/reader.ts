@@ -9,6 +9,7 @@ export class Reader {
   readonly bytes: Buffer;
   offset = 0;
   #depth = 0;
+  #announced = 0;
   #whole: string | undefined;
 
   constructor(bytes: Buffer) {
@@ -34,6 +35,16 @@ export class Reader {
   /** A length or a count, which must not promise more than `each` bytes apiece of what is left. */
   checkCount(count: number, each: number): number {
     if (count * each > this.left) this.fail(`no more than ${this.left} bytes of content`);
+    return count;
+  }
+
+  /**
+   * The elements that a container announces, of `each` bytes at least. None shares a byte with another, in whatever
+   * container: lists in lists cannot all promise what is left.
+   */
+  checkElements(count: number, each: number): number {
+    this.#announced += this.checkCount(count, each) * each;
+    if (this.#announced > this.bytes.length) this.fail('fewer elements than bytes');
     return count;
   }
 

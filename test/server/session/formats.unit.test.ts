@@ -106,6 +106,11 @@ test.each<[FormatName, string, Buffer]>([
   ['igbinary', 'wrappers without end', Buffer.concat([hex('00000002'), Buffer.alloc(100_000, 0x25)])],
   ['igbinary', 'an unknown string', hex('00000002 1401 0e09 00')],
   ['msgpack', 'a count that promises too much', hex('dfffffffff')],
+  [
+    'msgpack',
+    'lists in lists that each announce all that is left',
+    Buffer.concat([Buffer.from('dd000f0000'.repeat(60), 'hex'), Buffer.alloc(1_000_000, 0xc0)]),
+  ],
   ['msgpack', 'a map as the key of a map, without end', Buffer.alloc(100_000, 0x81)],
   ['msgpack', 'markers without end', Buffer.from('81c0'.repeat(50_000), 'hex')],
   ['json', 'php format', Buffer.from('user_id|i:7;')],

@@ -1,5 +1,7 @@
 import type { Socket } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { parseCookieForm } from '../../../server/session/cookie.ts';
+import { createSessionReader } from '../../../server/session/read-session.ts';
 import { type SessionStore, StoreError } from '../../../server/session/store.ts';
 import { parseStoreUrl } from '../../../server/session/store-url.ts';
 import { type Memcached, startMemcached } from '../../helpers/memcached.ts';
@@ -65,6 +67,48 @@ describe('a memcached that is well', () => {
       sessions.get('after'),
     ]);
     expect([long, empty, String(after)]).toEqual([null, null, 'here']);
+  });
+});
+
+describe('a reader of sessions', () => {
+  const reader = () => {
+    const made = createSessionReader({
+      source: parseStoreUrl(memcached.url),
+      cookie: parseCookieForm('plain', 'PHPSESSID'),
+      user: { id: ['user_id'], name: ['firstname'] },
+    });
+    closing.push(() => made.close());
+    return made;
+  };
+  const reads = async () => Number(/STAT cmd_get (\d+)/.exec(await memcached.ask('stats\r\n'))?.[1]);
+
+  test('many connections of one visitor at once cost the store one read', async () => {
+    await memcached.set('sessions/many', '{"user_id":7}');
+    const sessions = reader();
+    const before = await reads();
+    const found = await Promise.all(Array.from({ length: 100 }, () => sessions.fromCookie('PHPSESSID=many')));
+    expect(found.every((one) => 'user' in one && one.user.id === '7')).toBe(true);
+    expect((await reads()) - before).toBe(1);
+  });
+
+  test('a large session is remembered by its bytes, and only as long as they are the same', async () => {
+    const sessions = reader();
+    for (const user of [7, 8, 7]) {
+      await memcached.set('sessions/large-one', `{"pad":"${'x'.repeat(100_000)}","user_id":${user}}`);
+      for (let n = 0; n < 2; n++) {
+        const found = await sessions.fromCookie('PHPSESSID=large-one');
+        expect(found).toMatchObject({ user: { id: String(user) } });
+        expect('bytes' in found && found.bytes.length).toBeGreaterThan(100_000);
+      }
+    }
+  });
+
+  test('whether the store answers is not for visitors to decide', async () => {
+    // What a visitor’s cookie could name, packed in a way that cannot be unpacked; and what none can.
+    for (const id of ['readiness-probe', 'readiness_probe']) {
+      await memcached.set(`sessions/${id}`, 'not packed', 0, 0x50);
+    }
+    expect(await reader().answers()).toBe(true);
   });
 });
 

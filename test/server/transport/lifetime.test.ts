@@ -2,6 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type ChatClient, connectChat, newClientId, refusalOf } from '../../helpers/chat-client.ts';
 import { type ChatServer, startChatServer } from '../../helpers/chat-server.ts';
 import { type ChatSite, startChatSite } from '../../helpers/chat-site.ts';
+import { startMemcached } from '../../helpers/memcached.ts';
+import { metrics } from '../../helpers/server-figures.ts';
 
 let site: ChatSite;
 /** A second server on the same store, with little patience for its silence. */
@@ -138,4 +140,31 @@ test('silent for longer than the grace: the transport is closed, without a verdi
   } finally {
     site.memcached.signal('SIGCONT');
   }
+});
+
+test('one of two memcached servers is gone: said once, however many sessions are on either, and once when it is back', async () => {
+  const [one, two] = [await startMemcached(), await startMemcached()];
+  const lost = two.port;
+  const chat = await startChatServer({
+    CHAT_SESSION_STORE: `memcached://127.0.0.1:${one.port},127.0.0.1:${lost}?prefix=sessions/&format=json`,
+    CHAT_SESSION_CHECK: '50ms',
+  });
+  for (const server of [one, two]) {
+    for (let n = 0; n < 20; n++) await server.set(`sessions/s${n}`, `{"user_id":${n + 1}}`);
+  }
+  const clients = await Promise.all(
+    Array.from({ length: 20 }, (_, n) => connectChat(chat.url, `PHPSESSID=s${n}`)),
+  );
+  await two.stop('SIGKILL');
+  await chat.until(/the session store is silent/);
+  const looks = async () => (await metrics(chat.url)).get('chat_session_lookups_total') ?? 0;
+  const before = await looks();
+  await expect.poll(looks).toBeGreaterThan(before + 200);
+  // Empty, so that its sessions end: the others live on.
+  const again = await startMemcached(lost);
+  await chat.until(/the session store answers again/);
+  expect(chat.output().match(/the session store/g)).toHaveLength(2);
+  for (const client of clients) client.close();
+  await chat.stop();
+  for (const server of [one, again]) await server.stop();
 });

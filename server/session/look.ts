@@ -1,0 +1,80 @@
+import { createHash } from 'node:crypto';
+import { decodeSession, UnreadableError } from './decode.ts';
+import { FormatError } from './formats/value.ts';
+import { identify, type SessionUser, type UserPaths } from './identity.ts';
+import { maxSessionBytes } from './store.ts';
+import type { SessionSource } from './store-url.ts';
+
+/** From this size on, in bytes, what a session showed is remembered: to decode it again costs more than to compare. */
+const large = 16 * 1024;
+const mostRemembered = 100;
+
+/** Most visitors without a session are just that, so most of these are for the case that nobody gets in. */
+const hints = {
+  gone: 'if every visitor gets this: the store URL names another place or prefix than PHP writes to',
+  nobody: 'if every visitor gets this: the user lies elsewhere in this site’s sessions than the path says',
+  invalid:
+    'the path has to lead to one user id, an integer or a string, and to decode (!) only what is serialized',
+};
+
+/**
+ * For the log, without any value of the session. `reason` says what was missing or wrong; `kind` is the same without
+ * what differs from case to case, from a small set; `hint` is what would mend it, where it is the settings' fault.
+ */
+export interface Why {
+  reason: string;
+  kind: string;
+  hint?: string | undefined;
+}
+
+/** What one look at a session showed. `empty`: there is a record, but PHP has (for now) nothing in it. */
+export type Look =
+  | { state: 'user'; user: SessionUser; bytes: Buffer }
+  | ({ state: 'nobody' | 'empty' | 'invalid' } & Why);
+
+/** What the bytes of a session show, by its format and by the paths to its user. */
+export function createLook(
+  source: SessionSource,
+  user: UserPaths,
+): (id: string, bytes: Buffer | null) => Look {
+  const remembered = new Map<string, { digest: string; look: Look }>();
+
+  function lookNow(id: string, bytes: Buffer): Look {
+    if (bytes.length > maxSessionBytes) return none('invalid', `larger than ${maxSessionBytes} bytes`);
+    try {
+      const session = decodeSession(source, id, bytes);
+      if (session === undefined) return none('empty', 'the session is empty');
+      const found = identify(session, user);
+      if ('user' in found) return { state: 'user', user: found.user, bytes };
+      if ('nobody' in found) return none('nobody', found.nobody, hints.nobody);
+      return none('invalid', found.invalid, hints.invalid);
+    } catch (error) {
+      if (!(error instanceof UnreadableError)) throw error;
+      return none('invalid', error.looks, error.hint, error.message);
+    }
+  }
+
+  return (id, bytes) => {
+    if (bytes === null) return none('nobody', 'there is no such session', hints.gone);
+    if (bytes.length < large || bytes.length > maxSessionBytes) return lookNow(id, bytes);
+    // Whoever connects again and again with a large session takes no more of this process's time than others.
+    const digest = createHash('sha256').update(bytes).digest('base64');
+    const known = remembered.get(id);
+    remembered.delete(id);
+    const { look } = known?.digest === digest ? known : { look: lookNow(id, bytes) };
+    // Not the bytes, which the caller has.
+    remembered.set(id, { digest, look: look.state === 'user' ? { ...look, bytes: Buffer.alloc(0) } : look });
+    if (remembered.size > mostRemembered) remembered.delete(remembered.keys().next().value as string);
+    return look.state === 'user' ? { ...look, bytes } : look;
+  };
+}
+
+/** The store has something under the id, and it is no session. */
+export function damaged(error: unknown): Look {
+  if (!(error instanceof FormatError)) throw error;
+  return { state: 'invalid', kind: 'what the store holds is damaged', reason: error.message };
+}
+
+function none(state: 'nobody' | 'empty' | 'invalid', kind: string, hint?: string, reason = kind): Look {
+  return { state, kind, reason, hint };
+}
