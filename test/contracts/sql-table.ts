@@ -17,6 +17,8 @@ export interface SqlSite {
   literal(bytes: Buffer): string;
   /** What follows the type of an id that is compared without regard to case, where there is such a thing. */
   caseless: string;
+  /** What the store URL has to say of PHP's connection, for a column of text. */
+  charset: '' | '&charset=utf8mb4';
   /** What PHP's `new PDO` takes. */
   pdo: string;
 }
@@ -119,7 +121,7 @@ export function sqlTableContract(name: string, start: () => Promise<SqlSite>) {
       await site.query(`INSERT INTO kinds VALUES ('empty', '', ${site.literal(Buffer.alloc(0))})`);
       await site.query("INSERT INTO kinds VALUES ('null', NULL, NULL)");
       const bytes = store('table=kinds&id=id&data=bytes');
-      const text = store('table=kinds&id=id&data=text');
+      const text = store(`table=kinds&id=id&data=text${site.charset}`);
       expect(await bytes.get('one')).toEqual(all);
       expect(String(await text.get('one'))).toBe('name|s:15:"Zoë 张伟 €";');
       for (const id of ['empty', 'null']) {

@@ -1,5 +1,6 @@
 import { connect, type Socket } from 'node:net';
 import memjs from 'memjs';
+import { deadline } from '../deadline.ts';
 import { StoreError } from '../store.ts';
 import type { Item } from './item.ts';
 
@@ -77,9 +78,9 @@ class HardenedServer extends memjs.Server {
       chunks = rest.length === 0 ? [] : [Buffer.from(rest)];
       received = rest.length;
     });
-    socket.on('error', (error) => {
+    socket.on('error', (error: NodeJS.ErrnoException) => {
       if (this.#socket === socket)
-        this.fail(new StoreError(`${this.name} cannot be reached`, { cause: error }));
+        this.fail(new StoreError(`${this.name} cannot be reached (${error.code})`, { cause: error }));
     });
     socket.on('close', () => {
       if (this.#socket === socket) this.fail(new StoreError(`${this.name} closed the connection`));
@@ -116,20 +117,10 @@ export class MemcachedConnection {
   /** @throws StoreError after `timeout` ms at the latest */
   async get(key: string): Promise<Item | null> {
     if (this.#closed) throw new StoreError('the store was closed');
-    let waiting = true;
-    const timer = setTimeout(() => {
-      // When this process was held up, the timer fires before the reply is read that lies there already: first
-      // everything is read.
-      setImmediate(() =>
-        setImmediate(() => {
-          // Replies come in the order of the questions: if this one is late, so are all behind it.
-          if (waiting)
-            this.#server.fail(
-              new StoreError(`${this.#server.name} did not answer within ${this.#timeout} ms`),
-            );
-        }),
-      );
-    }, this.#timeout);
+    // Replies come in the order of the questions: if this one is late, so are all behind it.
+    const answered = deadline(this.#timeout, () =>
+      this.#server.fail(new StoreError(`${this.#server.name} did not answer within ${this.#timeout} ms`)),
+    );
     try {
       const { value, flags } = await this.#client.get(key);
       if (value === null) return null;
@@ -140,8 +131,7 @@ export class MemcachedConnection {
       if (error instanceof StoreError) throw error;
       throw new StoreError(`${this.#server.name} refused the look-up`, { cause: error });
     } finally {
-      waiting = false;
-      clearTimeout(timer);
+      answered();
     }
   }
 

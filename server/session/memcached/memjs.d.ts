@@ -4,29 +4,23 @@ declare module 'memjs' {
   import type { Socket } from 'node:net';
 
   interface Response {
-    header: { magic: number; opcode: number; status: number; totalBodyLength: number; opaque: number };
-    key: Buffer;
-    extras: Buffer;
-    val: Buffer;
+    header: { opcode: number; opaque: number };
   }
 
   export class Server extends EventEmitter {
-    constructor(host: string, port: number, username?: string, password?: string, options?: object);
+    constructor(host: string, port: number);
     host: string;
     port: number;
     username: string | undefined;
     password: string | undefined;
-    responseCallbacks: Record<string, ((response: Response) => void) | undefined>;
-    errorCallbacks: Record<string, ((error: Error) => void) | undefined>;
     sock(sasl: boolean, go: (socket: Socket) => void): void;
     write(blob: Buffer): void;
     respond(response: Response): void;
     error(error: Error): void;
-    close(): void;
   }
 
   export class Client {
-    constructor(servers: Server[], options?: object);
+    constructor(servers: Server[], options: object);
     seq: number;
     incrSeq(): void;
     get(key: string): Promise<{ value: Buffer | null; flags: Buffer | null }>;

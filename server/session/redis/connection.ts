@@ -1,3 +1,4 @@
+import { deadline } from '../deadline.ts';
 import { deferred } from '../deferred.ts';
 import { StoreError } from '../store.ts';
 import { refusal, unreachable } from './failures.ts';
@@ -41,30 +42,35 @@ export class RedisConnection {
   }
 
   /**
+   * How many bytes the values of these keys have, in their order; 0 where there is none, or none that is a string.
+   * Asked in one round trip.
+   * @throws StoreError after `timeout` ms at the latest
+   */
+  lengths(keys: readonly string[]): Promise<number[]> {
+    return this.#ask((link) => link.lengths(keys));
+  }
+
+  /**
    * The values of these keys, in their order; null where there is none, or none that is a string.
    * @throws StoreError after `timeout` ms at the latest
    */
-  async mget(keys: readonly string[]): Promise<(Buffer | null)[]> {
+  mget(keys: readonly string[]): Promise<(Buffer | null)[]> {
+    return this.#ask((link) => link.mget(keys));
+  }
+
+  async #ask<T>(question: (link: Link) => Promise<T>): Promise<T> {
     const library = await this.#library;
     if (this.#closed) throw new StoreError('the store was closed');
     this.#link ??= this.#open(library);
     const link = this.#link;
-    let waiting = true;
-    const timer = setTimeout(() => {
-      // When this process was held up, the timer fires before the reply is read that lies there already: first
-      // everything is read.
-      setImmediate(() =>
-        setImmediate(() => {
-          // Replies come in the order of the questions: if this one is late, so are all behind it.
-          if (waiting) link.fail(new StoreError(`Redis did not answer within ${this.#timeout} ms`));
-        }),
-      );
-    }, this.#timeout);
+    // Replies come in the order of the questions: if this one is late, so are all behind it.
+    const answered = deadline(this.#timeout, () =>
+      link.fail(new StoreError(`Redis did not answer within ${this.#timeout} ms`)),
+    );
     try {
-      return await link.mget(keys);
+      return await question(link);
     } finally {
-      waiting = false;
-      clearTimeout(timer);
+      answered();
     }
   }
 
@@ -104,15 +110,37 @@ class Link {
     this.#ready.catch((error) => this.#failWith(error));
   }
 
-  async mget(keys: readonly string[]): Promise<(Buffer | null)[]> {
-    try {
-      await this.#ready;
-      const values: unknown = await this.#client.mGet([...keys]);
-      if (!Array.isArray(values) || values.length !== keys.length || !values.every(isValue)) {
-        throw new StoreError('Redis answered something that was not asked');
-      }
+  lengths(keys: readonly string[]): Promise<number[]> {
+    return this.#ask(async (client) => {
+      const lengths: unknown[] = await Promise.all(keys.map((key) => this.#lengthOf(client, key)));
+      if (!lengths.every(isLength)) throw notAsked();
+      return lengths;
+    });
+  }
+
+  mget(keys: readonly string[]): Promise<(Buffer | null)[]> {
+    return this.#ask(async (client) => {
+      const values: unknown = await client.mGet([...keys]);
+      if (!Array.isArray(values) || values.length !== keys.length || !values.every(isValue)) throw notAsked();
       // Copies: a session that is remembered would keep all in memory that was read beside it.
       return values.map((value) => value && Buffer.from(value));
+    });
+  }
+
+  /** MGET has null for a key of another type, where STRLEN has an error. */
+  async #lengthOf(client: Client, key: string): Promise<unknown> {
+    try {
+      return await client.strLen(key);
+    } catch (error) {
+      if (error instanceof this.#library.ErrorReply && error.message.startsWith('WRONGTYPE')) return 0;
+      throw error;
+    }
+  }
+
+  async #ask<T>(question: (client: Client) => Promise<T>): Promise<T> {
+    try {
+      await this.#ready;
+      return await question(this.#client);
     } catch (error) {
       this.#failWith(error);
       throw this.#failure;
@@ -133,6 +161,14 @@ class Link {
     else if (error instanceof this.#library.ErrorReply) this.fail(refusal(error.message));
     else this.fail(unreachable(error));
   }
+}
+
+function notAsked(): StoreError {
+  return new StoreError('Redis answered something that was not asked');
+}
+
+function isLength(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
 function isValue(value: unknown): value is Buffer | null {

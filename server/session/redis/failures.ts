@@ -5,7 +5,10 @@ const refusals: readonly [RegExp, string][] = [
   [/^NOAUTH/, 'it wants a password: the store URL is redis://:PASSWORD@HOST or redis://USER:PASSWORD@HOST'],
   [/^(WRONGPASS|ERR invalid password)/, 'the password in the store URL is refused, or its user is unknown'],
   [/^ERR (AUTH <password> called|Client sent AUTH)/, 'the store URL has a password, but Redis has none'],
-  [/^NOPERM/, 'its user may not read the sessions: let it use mget on these keys, and select for a database'],
+  [
+    /^NOPERM/,
+    'its user may not read the sessions: let it use mget and strlen on these keys, and select for a database',
+  ],
   [/^ERR (DB index|invalid DB)/, 'it has no database of that number'],
   [
     /^(MOVED|CROSSSLOT|CLUSTERDOWN|ERR SELECT is not allowed in cluster)/,

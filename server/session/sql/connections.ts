@@ -1,8 +1,9 @@
 import { Socket } from 'node:net';
+import { deadline } from '../deadline.ts';
 import { deferred } from '../deferred.ts';
 import { StoreError } from '../store.ts';
 import type { Database, Row } from './driver.ts';
-import { failure, type Problem } from './failures.ts';
+import { failure, type Problems } from './failures.ts';
 
 /** Look-ups of one moment go together, so one connection does the work; a second one helps when that is slow. */
 const most = 2;
@@ -10,8 +11,7 @@ const most = 2;
 export type Address = { host: string; port: number } | { path: string };
 
 /** A connection to a database server. It is asked one thing at a time. */
-export interface Connection {
-  rows(select: string, ids: readonly string[]): Promise<Row[]>;
+export interface Connection extends Pick<Database, 'rows'> {
   /** Ends it at once, and what it is being asked. */
   destroy(): void;
 }
@@ -31,8 +31,7 @@ interface Settings {
   timeout: number;
   /** Imports the driver. */
   load: () => Promise<Connect>;
-  /** See `failure`. */
-  problems: Readonly<Record<string, Problem>>;
+  problems: Problems;
 }
 
 /**
@@ -61,9 +60,9 @@ export class Connections implements Database {
     if (this.#closed) throw new StoreError('the store was closed');
     const end = deferred<never>();
     const within: Within = (work) => Promise.race([work, end.promise]);
-    const late = new StoreError(`the database did not answer within ${timeout} ms`);
-    // When this process was held up, the timer fires before the answer is read that lies there already.
-    const timer = setTimeout(() => setImmediate(() => setImmediate(() => end.reject(late))), timeout);
+    const answered = deadline(timeout, () =>
+      end.reject(new StoreError(`the database did not answer within ${timeout} ms`)),
+    );
     end.promise.catch(() => {});
     this.#ends.add(end.reject);
     try {
@@ -79,7 +78,7 @@ export class Connections implements Database {
     } catch (error) {
       throw failure(error, problems);
     } finally {
-      clearTimeout(timer);
+      answered();
       this.#ends.delete(end.reject);
     }
   }

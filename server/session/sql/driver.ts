@@ -13,7 +13,7 @@ export interface Row {
   data: Buffer | null;
   /** What the third column of the SELECT says. */
   state: string | null;
-  /** False when `data` is text that PHP may read as other bytes, since nobody said in which character set it does. */
+  /** False when `data` is text that PHP may read as other bytes: more than ASCII, in a character set that nobody said. */
   exact: boolean;
 }
 

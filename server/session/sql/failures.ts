@@ -19,13 +19,11 @@ const meanings = {
     'the certificate of the database is not trusted: ca= names the file with that of its authority, and the host has to be in it',
 } as const;
 
-export type Problem = keyof typeof meanings;
+/** By the driver's error codes. */
+export type Problems = Readonly<Record<string, keyof typeof meanings>>;
 
-/**
- * The failure for what a driver threw. Nothing of its message is told: it names the user, and may quote ids.
- * @param problems by the driver's error codes
- */
-export function failure(error: unknown, problems: Readonly<Record<string, Problem>>): StoreError {
+/** The failure for what a driver threw. Nothing of its message is told: it names the user, and may quote ids. */
+export function failure(error: unknown, problems: Problems): StoreError {
   if (error instanceof StoreError) return error;
   const { code } = error as { code?: unknown };
   const known = typeof code === 'string' && /^\w{1,60}$/.test(code) ? code : 'no code';

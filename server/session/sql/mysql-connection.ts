@@ -1,6 +1,7 @@
 import { isAscii } from 'node:buffer';
 import type { Socket } from 'node:net';
 import { type Connection as Client, createConnection, type FieldPacket, type RowDataPacket } from 'mysql2';
+import { StoreError } from '../store.ts';
 import type { Connect, Connection } from './connections.ts';
 import type { SqlServer } from './server-url.ts';
 
@@ -44,14 +45,12 @@ async function prepared(
   { charset, timeout }: SqlServer,
 ): Promise<Connection> {
   // A server may be set up without autocommit, and then each SELECT would see what the first one saw; or with an SQL
-  // mode that pads ids with blanks. The limit makes the server give up too: the comments are MariaDB's and MySQL's.
+  // mode that pads ids with blanks, or with a limit that leaves out rows. The time makes the server give up too: the
+  // comments are MariaDB's and MySQL's.
   await execute(
     client,
-    `SET autocommit = 1, sql_mode = '' /*M!100101 , max_statement_time = ${timeout / 1000} */ /*!50708 , max_execution_time = ${timeout} */`,
+    `SET autocommit = 1, sql_mode = '', sql_select_limit = 18446744073709551615 /*M!100101 , max_statement_time = ${timeout / 1000} */ /*!50708 , max_execution_time = ${timeout} */`,
   );
-  const [[[name] = []]] = await execute(client, 'SELECT @@character_set_server');
-  // The connection of a PHP site that does not name a character set has the server's.
-  const sure = charset !== undefined || /^utf8/.test(String(name));
   return {
     async rows(select, ids) {
       // Few sizes, so that there are few statements to prepare.
@@ -59,7 +58,8 @@ async function prepared(
       const values = [...ids, ...Array<string>(size - ids.length).fill(ids[0] as string)];
       const sql = `${select} IN (${values.map(() => '?').join(', ')})`;
       const [rows, fields] = await execute(client, sql, values);
-      const exact = sure || fields[1]?.characterSet === binary;
+      if (!isRows(rows)) throw new StoreError('the database answered something that was not asked');
+      const exact = charset !== undefined || fields[1]?.characterSet === binary;
       return rows.map(([id = null, data = null, state = null]) => ({
         id: String(id),
         // A copy, so that a session does not keep the whole reply in memory.
@@ -72,17 +72,22 @@ async function prepared(
   };
 }
 
-/** A prepared statement, and what it finds as the bytes that the server sent. */
+/** As the server sent them. What is not to be read for rows is answered with something else. */
+function isRows(found: unknown): found is (Buffer | null)[][] {
+  return Array.isArray(found);
+}
+
+/** A prepared statement, and what it finds. */
 function execute(
   client: Client,
   sql: string,
   values: string[] = [],
-): Promise<[rows: (Buffer | null)[][], fields: FieldPacket[]]> {
+): Promise<[found: unknown, fields: FieldPacket[]]> {
   return new Promise((resolve, reject) =>
     client.execute<RowDataPacket[]>(
       { sql, values, typeCast: false, rowsAsArray: true },
-      (error, rows, fields) => {
-        if (error === null) resolve([Array.isArray(rows) ? (rows as unknown as Buffer[][]) : [], fields]);
+      (error, found, fields) => {
+        if (error === null) resolve([found, fields]);
         else reject(error);
       },
     ),

@@ -1,11 +1,11 @@
 import { isIP } from 'node:net';
 import { Connections } from './connections.ts';
 import type { SqlDriver } from './driver.ts';
-import type { Problem } from './failures.ts';
+import type { Problems } from './failures.ts';
 import { readServer } from './server-url.ts';
 
 /** MySQL's and MariaDB's (mysqld_error.h, mariadb's errmsg-utf8.txt), and those of mysql2. */
-const problems: Readonly<Record<string, Problem>> = {
+const problems: Problems = {
   ER_ACCESS_DENIED_ERROR: 'login',
   ER_ACCESS_DENIED_NO_PASSWORD_ERROR: 'login',
   ER_ACCOUNT_HAS_BEEN_LOCKED: 'login',

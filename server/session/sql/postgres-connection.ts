@@ -49,10 +49,10 @@ function connection(
   socket: Socket,
   address: Address,
   { serverEncoding, key }: Facts,
-  charset: SqlServer['charset'],
+  said: SqlServer['charset'],
 ): Connection {
-  // The connection of a PHP site that does not name an encoding has the database's.
-  const sure = charset !== undefined || serverEncoding === 'UTF8';
+  // A database without an encoding hands everybody the same bytes; those that are no UTF-8 do not get through pg.
+  const charset = serverEncoding === 'SQL_ASCII' ? 'utf8' : said;
   let asking = false;
   return {
     async rows(select, ids) {
@@ -65,7 +65,10 @@ function connection(
         id: String(id),
         data: typeof data === 'string' ? Buffer.from(data, charset ?? 'utf8') : data,
         state,
-        exact: sure || typeof data !== 'string' || isAscii(Buffer.from(data)),
+        exact:
+          typeof data !== 'string' ||
+          isAscii(Buffer.from(data)) ||
+          (charset !== undefined && !data.includes('\ufffd')),
       }));
     },
     destroy() {

@@ -1,10 +1,10 @@
 import { Connections } from './connections.ts';
 import type { SqlDriver } from './driver.ts';
-import type { Problem } from './failures.ts';
+import type { Problems } from './failures.ts';
 import { readServer } from './server-url.ts';
 
 /** SQLSTATEs: PostgreSQL's errcodes.txt. */
-const problems: Readonly<Record<string, Problem>> = {
+const problems: Problems = {
   '28P01': 'login',
   '28000': 'origin',
   '3D000': 'database',

@@ -7,7 +7,7 @@ export interface SqlServer {
   user: string;
   password: string;
   database: string;
-  /** Undefined: what the server takes without being told. */
+  /** That of PHP's connection; undefined when nobody said. */
   charset: 'utf8' | 'latin1' | undefined;
   /** With the certificates of `ca=`, or else the authorities that everybody trusts. */
   tls: { ca?: string } | undefined;
@@ -17,7 +17,7 @@ export interface SqlServer {
 /**
  * `//[USER[:PASSWORD]@]HOST[:PORT][,HOST…]/DATABASE`. Options: `socket=PATH` of a unix socket in place of a host,
  * `tls=on`, with `ca=FILE` for an authority of one's own, `charset=utf8mb4` or `latin1`, that of PHP's connection,
- * `timeout=` of one look-up (default 250ms).
+ * without which text with more than ASCII in it is not read, `timeout=` of one look-up (default 250ms).
  * @throws TypeError saying what is wrong with it
  */
 export function readServer(url: StoreUrl, defaultPort: number): SqlServer {
@@ -31,9 +31,9 @@ export function readServer(url: StoreUrl, defaultPort: number): SqlServer {
   }
   if (path !== undefined && !path.startsWith('/')) throw new TypeError('socket= is an absolute path');
   const tls = options.take('tls') ?? 'off';
-  const ca = options.certificates('ca');
   if (tls !== 'on' && tls !== 'off') throw new TypeError('tls= is on or off');
-  if (tls === 'off' && ca !== undefined) throw new TypeError('ca= is for tls=on');
+  if (tls === 'off' && options.take('ca') !== undefined) throw new TypeError('ca= is for tls=on');
+  const ca = options.certificates('ca');
   if (tls === 'on' && path !== undefined) throw new TypeError('tls=on is not for a socket=');
   return {
     addresses:

@@ -1,13 +1,17 @@
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
-import { setTimeout as pause } from 'node:timers/promises';
+import { setTimeout as pause, setImmediate as turnOfTheLoop } from 'node:timers/promises';
 import { StoreError } from '../store.ts';
+import { turns } from '../turns.ts';
 import type { Database, Row, SqlDriver } from './driver.ts';
 import { failure } from './failures.ts';
 
 /** While a writer has the file to itself, it is asked again after so many milliseconds. */
 const betweenTries = 5;
+
+/** A statement stops this process until it is done: of the largest sessions so many take some hundredths of a second. */
+const mostAtOnce = 16;
 
 /** Primary result codes: sqlite3.h. */
 const codes = { error: 1, busy: 5, corrupt: 11, notADatabase: 26 };
@@ -51,16 +55,28 @@ export const sqlite: SqlDriver = {
 class SqliteFile implements Database {
   readonly #path: string;
   readonly #timeout: number;
+  readonly #inTurn: ReturnType<typeof turns>;
   #open: { db: DatabaseSync; file: string } | undefined;
   #closed = false;
 
   constructor(path: string, timeout: number) {
     this.#path = path;
     this.#timeout = timeout;
+    this.#inTurn = turns(timeout, `the SQLite file ${path}`);
   }
 
   async rows(select: string, ids: readonly string[]): Promise<Row[]> {
     const deadline = performance.now() + this.#timeout;
+    const rows: Row[] = [];
+    for (let n = 0; n < ids.length; n += mostAtOnce) {
+      if (n > 0) await turnOfTheLoop();
+      rows.push(...(await this.#rows(select, ids.slice(n, n + mostAtOnce), deadline)));
+    }
+    return rows;
+  }
+
+  /** @param deadline until when it is waited for who writes, by `performance.now()` */
+  async #rows(select: string, ids: readonly string[], deadline: number): Promise<Row[]> {
     for (;;) {
       try {
         return this.#read(await this.#current(), select, ids);
@@ -86,7 +102,7 @@ class SqliteFile implements Database {
   /** Whoever puts another file in its place leaves the old one to those who have it open. */
   async #current(): Promise<DatabaseSync> {
     const { DatabaseSync } = await import('node:sqlite');
-    const { dev, ino } = await stat(this.#path);
+    const { dev, ino } = await this.#inTurn(() => stat(this.#path));
     if (this.#closed) throw new StoreError('the store was closed');
     const file = `${dev}:${ino}`;
     if (this.#open?.file !== file) {
@@ -117,6 +133,8 @@ class SqliteFile implements Database {
       const missing = /^no such (table|column)\b/.exec(message)?.[1] ?? 'none';
       return failure({ code: missing }, { table: 'table', column: 'column' });
     }
+    if (name === 'ERR_UNKNOWN_BUILTIN_MODULE')
+      return new StoreError(`sqlite: needs Node 22.13 or later, and this is ${process.version}`);
     if (name === 'ENOENT') return new StoreError(`there is no SQLite file ${this.#path}`);
     if (code === codes.corrupt || code === codes.notADatabase)
       return new StoreError(`${this.#path} is no SQLite database, or a damaged one (${code})`);

@@ -1,16 +1,22 @@
 import { batched } from '../batch.ts';
+import { FormatError } from '../formats/value.ts';
 import { RedisConnection, type RedisServer } from '../redis/connection.ts';
-import type { SessionStore } from '../store.ts';
+import { maxSessionBytes, type SessionStore, StoreError } from '../store.ts';
 import type { StoreKind, StoreUrl } from '../store-url.ts';
 
 /** phpredis's own, without `prefix=` in its `session.save_path` (redis_session.c). */
 const phpredisPrefix = 'PHPREDIS_SESSION:';
+/** Values of up to so many bytes are read together. */
+const maxSmallBytes = 16 * 1024;
+
+/** For a session that is there, but is not read together with others, or not at all. */
+const unread = { large: Buffer.alloc(0), tooLarge: Buffer.alloc(0) };
 
 /**
  * `redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE]` for phpredis's own handler and those of one's own; with a path and
  * no host over a unix socket: `redis:///run/redis/redis.sock`; `rediss://` with TLS. Options: `prefix=` before the id
- * (default that of phpredis), `database=` in place of the path, `timeout=` (default 250ms), for TLS `ca=FILE` with the
- * certificate of an authority of one's own.
+ * (default that of phpredis), `database=` in place of the path, `timeout=` of one answer (default 250ms; a
+ * look-up takes two), for TLS `ca=FILE` with the certificate of an authority of one's own.
  */
 export const redisStore: StoreKind = (url) => {
   const server: RedisServer = {
@@ -47,14 +53,58 @@ function database({ hosts, path, options }: StoreUrl): number {
   return Number(number);
 }
 
-/** Sessions in one Redis, under `prefix` + id. */
+/**
+ * Sessions in one Redis, under `prefix` + id. How large a session is, a visitor decides: what he typed may lie in it.
+ * So nothing is fetched before its size is known, and what is large goes over a connection of its own, one after
+ * another: whoever has a small session waits for none of it.
+ */
 function openRedis(server: RedisServer, prefix: string, timeout: number): SessionStore {
-  const connection = new RedisConnection(server, timeout);
+  const small = new RedisConnection(server, timeout);
+  const large = new RedisConnection(server, timeout);
+  let lastLarge = Promise.resolve();
+
+  const ask = batched(async (ids) => {
+    const lengths = await small.lengths(ids.map((id) => prefix + id));
+    const found = new Map<string, Buffer>();
+    const together: string[] = [];
+    for (const [n, id] of ids.entries()) {
+      const length = lengths[n] as number;
+      if (length > maxSessionBytes) found.set(id, unread.tooLarge);
+      else if (length > maxSmallBytes) found.set(id, unread.large);
+      else together.push(id);
+    }
+    if (together.length === 0) return found;
+    const values = await small.mget(together.map((id) => prefix + id));
+    for (const [n, id] of together.entries()) {
+      const value = values[n];
+      if (value) found.set(id, value);
+    }
+    return found;
+  });
+
+  function inTurn(id: string): Promise<Buffer | null> {
+    const asked = performance.now();
+    const answer = lastLarge.then(async () => {
+      // So the queue is never longer than what was asked for in this time.
+      if (performance.now() - asked > timeout)
+        throw new StoreError(`Redis has more large sessions to send than it can in ${timeout} ms`);
+      const [value = null] = await large.mget([prefix + id]);
+      return value;
+    });
+    const over = () => {};
+    lastLarge = answer.then(over, over);
+    return answer;
+  }
+
   return {
-    get: batched(async (ids) => {
-      const values = await connection.mget(ids.map((id) => prefix + id));
-      return new Map(ids.flatMap((id, n) => (values[n] ? [[id, values[n]]] : [])));
-    }),
-    close: () => connection.close(),
+    async get(id) {
+      const bytes = await ask(id);
+      if (bytes === unread.tooLarge) throw new FormatError(`larger than ${maxSessionBytes} bytes`);
+      return bytes === unread.large ? inTurn(id) : bytes;
+    },
+    close() {
+      small.close();
+      large.close();
+    },
   };
 }

@@ -115,7 +115,7 @@ function openSql(database: Database, select: string, prefix: string): SessionSto
       }
       if (bytes === unclear.text) {
         throw new StoreError(
-          'data= is text with more than ASCII in it, and the database’s own character set is not UTF-8: say charset=utf8mb4 or charset=latin1, as PHP’s own connection has it',
+          'data= is text with more than ASCII in it: say charset=utf8mb4 or charset=latin1, as PHP’s own connection has it',
         );
       }
       return bytes;

@@ -19,6 +19,7 @@ import { parseStoreUrl } from '../../../server/session/store-url.ts';
 import { sessionStoreContract } from '../../contracts/session-store.ts';
 import { connectChat, refusalOf } from '../../helpers/chat-client.ts';
 import { type ChatServer, startChatServer } from '../../helpers/chat-server.ts';
+import { hangDisks } from '../../helpers/hung-disks.ts';
 import { type PhpSettings, phpRequest } from '../../helpers/php-request.ts';
 
 let folder: string;
@@ -135,11 +136,32 @@ describe('PHP’s files', () => {
   });
 });
 
+test('a disk that does not answer: failures in time, then at once, and well again afterwards', async () => {
+  const id = request('$_SESSION["user_id"] = 7');
+  const sessions = store('?timeout=100ms');
+  const message = `the disk with the session folder ${folder} did not answer within 100 ms`;
+  const answer = hangDisks(folder);
+  try {
+    const asked = [id, 'one', 'two', 'three'].map((one) =>
+      sessions.get(one).catch((error: unknown) => error),
+    );
+    for (const error of await Promise.all(asked)) expect(error).toEqual(new StoreError(message));
+    const atOnce = new Promise((resolve) => setImmediate(resolve, 'it waits'));
+    expect(await Promise.race([sessions.get(id).catch(String), atOnce])).toContain(message);
+  } finally {
+    await answer();
+  }
+  await expect.poll(() => sessions.get(id).then(String, () => null)).toBe('user_id|i:7;');
+});
+
 test.each([
   ['file://host/var/lib', /three slashes/],
   ['file:///var/lib?depth=10', /depth=/],
   ['file:///var/lib?lifetime=soon', /lifetime=/],
-  ['file:///var/lib?timeout=250ms', /timeout= is not an option of file:/],
+  ['file:///var/lib?timeout=1s', /timeout=/],
+  ['file:///var/lib?prefix=php/sess_', /prefix= of file: has no slash/],
+  ['file:///var/lib?owner=no-such-user', /owner= is a user of \/etc\/passwd/],
+  ['file:///var/lib?owner=', /owner= is a user of \/etc\/passwd/],
 ])('a store URL that is refused: %s', (url, reason) => {
   expect(() => parseStoreUrl(url)).toThrow(reason);
 });

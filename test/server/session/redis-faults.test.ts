@@ -33,6 +33,9 @@ async function spoiled(
   return [opened, proxy];
 }
 
+/** The answer to how large a session is, which is asked before the session itself. */
+const isLength = (piece: Buffer) => piece[0] === 0x3a;
+
 const put = (id: string, value: string | Buffer) => redis.ask('SET', `PHPREDIS_SESSION:${id}`, value);
 
 test('stopped: a failure in time; and well again when it goes on, each question with its own answer', async () => {
@@ -56,7 +59,7 @@ test('stopped: a failure in time; and well again when it goes on, each question 
 test('an answer that comes too late is nobody’s', async () => {
   await Promise.all([put('one', 'user_id|i:1;'), put('two', 'user_id|i:2;')]);
   const [sessions] = await spoiled((piece, client, nth) => {
-    if (nth > 0) client.write(piece);
+    if (nth > 0 || isLength(piece)) client.write(piece);
     else setTimeout(() => client.write(piece), 270);
   });
   expect(await failureOf(sessions.get('one'))).toMatch(/250 ms/);
@@ -106,20 +109,30 @@ test.each([
   ['no list', '$1\r\na\r\n', /not asked/],
   ['a list of no strings', '*1\r\n:1\r\n', /not asked/],
   ['a list that is too long for any memory', '*99999999999999\r\n', /no reply/],
+  ['a number below zero', ':-1\r\n', /not asked/],
+  ['a number that is too large', ':9007199254740993\r\n', /not asked/],
   ['lists in lists', '*1\r\n'.repeat(100_000), /no reply/],
   ['half a value', '*1\r\n$100\r\nuser_id', /250 ms/],
   ['an error of a megabyte', `-${'A'.repeat(1_000_000)}\r\n`, /^Redis refuses \(an unknown error\)$/],
 ])('%s: a failure, and the next questions get their answers', async (_, nonsense, reason) => {
   await put('sane', 'here');
-  const [sessions] = await spoiled((piece, client, nth) => client.write(nth === 0 ? nonsense : piece));
-  expect(await failureOf(sessions.get('sane'))).toMatch(reason);
-  await expect.poll(() => sessions.get('sane').then(String, () => null)).toBe('here');
+  for (const inPlaceOfLength of [true, false]) {
+    const [sessions] = await spoiled((piece, client, nth) =>
+      client.write(nth === 0 && isLength(piece) === inPlaceOfLength ? nonsense : piece),
+    );
+    expect(await failureOf(sessions.get('sane'))).toMatch(reason);
+    await expect.poll(() => sessions.get('sane').then(String, () => null)).toBe('here');
+  }
 });
 
 test('more than was asked for: nothing of it answers a later question', async () => {
   await put('two', 'user_id|i:2;');
   const [sessions] = await spoiled((piece, client, nth) => {
-    client.write(nth === 0 ? Buffer.concat([piece, Buffer.from('*1\r\n$12\r\nuser_id|i:1;\r\n')]) : piece);
+    client.write(
+      nth === 0 && !isLength(piece)
+        ? Buffer.concat([piece, Buffer.from('*1\r\n$12\r\nuser_id|i:1;\r\n')])
+        : piece,
+    );
   });
   await sessions.get('two');
   for (let n = 0; n < 20; n++) {
@@ -131,13 +144,51 @@ test('more than was asked for: nothing of it answers a later question', async ()
 test('cut in the middle of a reply: the rest never reaches the next question', async () => {
   await Promise.all([put('one', 'user_id|i:1;'), put('two', 'user_id|i:2;')]);
   const [sessions, proxy] = await spoiled((piece, client, nth) => {
-    if (nth > 0) return client.write(piece);
+    if (nth > 0 || isLength(piece)) return client.write(piece);
     client.write(piece.subarray(0, piece.length - 5));
     client.end();
   });
   await failureOf(sessions.get('one'));
   await expect.poll(() => sessions.get('two').then(String, () => null)).toBe('user_id|i:2;');
   expect(proxy.accepted).toBe(2);
+});
+
+test.each([
+  ['30 of 8 MB', 30, 8_000_000],
+  ['200 of 0.9 MB', 200, 900_000],
+])('large sessions asked for again and again delay nobody: %s', async (_, count, bytes) => {
+  const large = Array.from({ length: count }, (_, n) => `large${n}-${bytes}`);
+  for (const id of large) await redis.ask('SETRANGE', `PHPREDIS_SESSION:${id}`, String(bytes - 1), 'x');
+  await put('honest', 'user_id|i:7;');
+  const sessions = store();
+  let attacking = true;
+  const attack = async () => {
+    while (attacking) await Promise.allSettled(large.map(sessions.get));
+  };
+  const attacked = attack();
+  try {
+    for (let n = 0; n < 50; n++) expect(String(await sessions.get('honest'))).toBe('user_id|i:7;');
+  } finally {
+    attacking = false;
+    await attacked;
+    await redis.ask('FLUSHALL');
+  }
+});
+
+test('large ones that never come: they fail in time, all of them, and nobody else', async () => {
+  await put('large', Buffer.alloc(100_000, 'x'));
+  await put('small', 'here');
+  const [sessions] = await spoiled((piece, client, nth) => nth === 0 && client.write(piece));
+  const began = performance.now();
+  let waiting = true;
+  const large = Promise.all(Array.from({ length: 20 }, () => failureOf(sessions.get('large')))).finally(
+    () => {
+      waiting = false;
+    },
+  );
+  while (waiting) expect(String(await sessions.get('small'))).toBe('here');
+  for (const failure of await large) expect(failure).toMatch(/250 ms/);
+  expect(performance.now() - began).toBeLessThan(1500);
 });
 
 test('replies in single bytes', async () => {

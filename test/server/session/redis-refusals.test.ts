@@ -14,7 +14,7 @@ const closing: (() => unknown)[] = [];
 
 beforeAll(async () => {
   [redis, locked] = await Promise.all([startRedis(), startRedis(['--requirepass', password])]);
-  await locked.ask('ACL', 'SETUSER', 'chat', 'on', `>${password}`, '~siam_*', '+mget');
+  await locked.ask('ACL', 'SETUSER', 'chat', 'on', `>${password}`, '~siam_*', '+mget', '+strlen');
 });
 afterAll(() => Promise.all([redis.remove(), locked.remove()]));
 afterEach(async () => {
@@ -40,7 +40,11 @@ test.each([
   ['a wrong password', () => `:wrong${inUrl}@127.0.0.1:${locked.port}`, /WRONGPASS.*password.*refused/],
   ['an unknown user', () => `nobody:${inUrl}@127.0.0.1:${locked.port}`, /WRONGPASS.*user is unknown/],
   ['a password where there is none', () => `:${inUrl}@127.0.0.1:${redis.port}`, /Redis has none/],
-  ['keys that are not this user’s', () => `chat:${inUrl}@127.0.0.1:${locked.port}`, /NOPERM.*mget/],
+  [
+    'keys that are not this user’s',
+    () => `chat:${inUrl}@127.0.0.1:${locked.port}`,
+    /NOPERM.*mget and strlen/,
+  ],
   ['a database that is not there', () => `127.0.0.1:${redis.port}/99`, /no database of that number/],
 ])('%s: said, and neither the password nor the session', async (_, place, reason) => {
   const failure = await failureOf(store(place()).get('an-id'));

@@ -9,6 +9,7 @@ import { connectChat, newClientId, refusalOf } from '../../helpers/chat-client.t
 import { type ChatServer, startChatServer } from '../../helpers/chat-server.ts';
 import { phpRequest } from '../../helpers/php-request.ts';
 import { type Redis, startRedis } from '../../helpers/redis.ts';
+import { startTcpProxy } from '../../helpers/tcp-proxy.ts';
 
 const password = 'p@ss/w:rd+%';
 const inUrl = encodeURIComponent(password);
@@ -20,7 +21,7 @@ const closing: (() => unknown)[] = [];
 
 beforeAll(async () => {
   [redis, locked] = await Promise.all([startRedis(), startRedis(['--requirepass', password])]);
-  await locked.ask('ACL', 'SETUSER', 'chat', 'on', `>${password}`, '~siam_*', '+mget');
+  await locked.ask('ACL', 'SETUSER', 'chat', 'on', `>${password}`, '~siam_*', '+mget', '+strlen');
 });
 afterAll(() => Promise.all([redis.remove(), locked.remove()]));
 afterEach(async () => {
@@ -118,7 +119,13 @@ describe('a Redis that is well', () => {
 
   test('a thousand questions in a few round trips, and nothing asked but these', async () => {
     await Promise.all(Array.from({ length: 10 }, (_, n) => put(`n${n}`, `value ${n}`)));
-    const sessions = store();
+    let pieces = 0;
+    const proxy = await startTcpProxy(redis.port, (piece, client) => {
+      pieces++;
+      client.write(piece);
+    });
+    closing.push(() => proxy.close());
+    const sessions = store(`redis://127.0.0.1:${proxy.port}`);
     await redis.ask('CONFIG', 'RESETSTAT');
     const answers = await Promise.all(Array.from({ length: 1000 }, (_, n) => sessions.get(`n${n}`)));
     expect(answers.map(String)).toEqual(
@@ -129,7 +136,9 @@ describe('a Redis that is well', () => {
       name,
       count,
     ]);
-    expect(Object.fromEntries(calls)).toEqual({ 'config|resetstat': '1', mget: '2' });
+    expect(Object.fromEntries(calls)).toEqual({ 'config|resetstat': '1', strlen: '1000', mget: '2' });
+    // Two round trips for each five hundred: one for all sizes, one for all values. Some arrive in pieces.
+    expect(pieces).toBeLessThan(50);
   });
 
   test('a session of 2 MB is refused, and whoever asks beside it is let in', async () => {
@@ -142,7 +151,7 @@ describe('a Redis that is well', () => {
     });
     closing.push(() => sessions.close());
     const [large, small] = await Promise.all(['large', 'small'].map(sessions.fromValue));
-    expect(large).toMatchObject({ code: 'session_invalid' });
+    expect(large).toMatchObject({ code: 'session_invalid', reason: 'larger than 1048576 bytes' });
     expect(small).toMatchObject({ user: { id: '7' } });
   });
 

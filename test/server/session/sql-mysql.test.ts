@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import { deflateRawSync } from 'node:zlib';
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
 import { openSessions, type SessionOptions } from '../../../server/session/open-sessions.ts';
@@ -54,6 +53,7 @@ sqlTableContract('tables in MariaDB', async () => ({
   query: (sql) => db.query(sql),
   types: { bytes: 'MEDIUMBLOB', datetime: 'DATETIME' },
   literal: (bytes) => `X'${bytes.toString('hex')}'`,
+  charset: '&charset=utf8mb4',
   caseless: 'CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci',
   pdo: db.pdo,
 }));
@@ -146,43 +146,6 @@ describe('the tables of applications', () => {
     const store = 'table=site.logged_in&id=id&data=data&last=lastaccess&lifetime=15m&format=json';
     const cookies = ['PHPSESSID=live', 'PHPSESSID=out', 'PHPSESSID=over'];
     expect(await users(store, cookies, {})).toEqual([{ id: '7', name: '7' }, 'unauthorized', 'unauthorized']);
-  });
-});
-
-describe('text in the character set of PHP’s connection', () => {
-  test('UTF-8 over a connection that says so, and over one in latin1', async () => {
-    await db.query(
-      'CREATE TABLE texts (id VARCHAR(64), old TEXT CHARACTER SET latin1, new TEXT CHARACTER SET utf8mb4)',
-    );
-    const written = 'name|s:4:"Zoë";';
-    execFileSync('php', [
-      '-r',
-      `foreach (['utf8mb4', 'latin1'] as $charset) {
-        $pdo = new PDO('mysql:unix_socket=${db.folder}/socket;dbname=site;charset=' . $charset, 'root', '');
-        $insert = $pdo->prepare('INSERT INTO texts VALUES (?, ?, ?)');
-        $insert->execute([$charset, '${written}', '${written}']) && $pdo->exec('COMMIT');
-      }`,
-    ]);
-    for (const charset of ['utf8mb4', 'latin1']) {
-      for (const column of ['old', 'new']) {
-        const sessions = store(`table=texts&id=id&data=${column}&charset=${charset}`);
-        expect(String(await sessions.get(charset))).toBe(written);
-      }
-    }
-    expect(String(await store('table=texts&id=id&data=new').get('utf8mb4'))).toBe(written);
-  });
-
-  test('where PHP’s connection may be another than UTF-8, text beyond ASCII only if it is said', async () => {
-    await db.query('CREATE TABLE doubts (id VARCHAR(64), text TEXT CHARACTER SET utf8mb4, bytes BLOB)');
-    await db.query("INSERT INTO doubts VALUES ('plain', 'Zoe', 'Zoe'), ('named', 'Zoë', 'Zoë')");
-    await db.query('SET GLOBAL character_set_server = latin1');
-    closing.push(() => db.query('SET GLOBAL character_set_server = utf8mb4'));
-    const text = store('table=doubts&id=id&data=text');
-    const answers = await Promise.allSettled(['plain', 'named'].map((id) => text.get(id)));
-    expect(answers.map(({ status }) => status)).toEqual(['fulfilled', 'rejected']);
-    await expect(text.get('named')).rejects.toThrow(/say charset=utf8mb4 or charset=latin1/);
-    expect(String(await store('table=doubts&id=id&data=text&charset=utf8mb4').get('named'))).toBe('Zoë');
-    expect(String(await store('table=doubts&id=id&data=bytes').get('named'))).toBe('Zoë');
   });
 });
 

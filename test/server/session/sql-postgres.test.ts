@@ -49,6 +49,7 @@ sqlTableContract('tables in PostgreSQL', async () => ({
   query: (sql) => db.query(sql),
   types: { bytes: 'BYTEA', datetime: 'TIMESTAMP' },
   literal: (bytes) => `'\\x${bytes.toString('hex')}'`,
+  charset: '&charset=utf8mb4',
   caseless: '',
   pdo: db.pdo,
 }));
@@ -94,20 +95,40 @@ describe('PostgreSQL', () => {
     await failure('numbers').toThrow(/of a type that does not fit/);
   });
 
-  test('a database in LATIN1: text beyond ASCII only in the character set that is said', async () => {
-    await db.query("CREATE DATABASE old ENCODING 'LATIN1' TEMPLATE template0");
-    const admin = new Client({ host: db.folder, port: db.port, user: 'postgres', database: 'old' });
+  /** A new database with an empty table `texts`. */
+  async function textsIn(database: string, encoding: string): Promise<Client> {
+    await db.query(`CREATE DATABASE ${database} ENCODING '${encoding}' TEMPLATE template0`);
+    const admin = new Client({ host: db.folder, port: db.port, user: 'postgres', database });
     await admin.connect();
     closing.push(() => admin.end());
     await admin.query('CREATE TABLE texts (id TEXT, data TEXT); GRANT SELECT ON texts TO site');
-    await admin.query("INSERT INTO texts VALUES ('plain', 'Zoe'), ('named', 'Zoë')");
-    const of = (charset: string) => open(`${at(undefined, 'old')}?table=texts&id=id&data=data${charset}`);
-    expect(String(await of('').get('plain'))).toBe('Zoe');
-    const answers = await Promise.allSettled(['plain', 'named'].map((id) => of('').get(id)));
-    expect(answers.map(({ status }) => status)).toEqual(['fulfilled', 'rejected']);
-    await expect(of('').get('named')).rejects.toThrow(/say charset=/);
-    expect(await of('&charset=latin1').get('named')).toEqual(Buffer.from('Zoë', 'latin1'));
-    expect(await of('&charset=utf8').get('named')).toEqual(Buffer.from('Zoë'));
+    return admin;
+  }
+
+  test.each(['LATIN1', 'UTF8'])(
+    'a database in %s: text beyond ASCII only in the character set that is said',
+    async (encoding) => {
+      const admin = await textsIn(`in_${encoding.toLowerCase()}`, encoding);
+      await admin.query("INSERT INTO texts VALUES ('plain', 'Zoe'), ('named', 'Zoë')");
+      const of = (charset: string) =>
+        open(`${at(undefined, `in_${encoding.toLowerCase()}`)}?table=texts&id=id&data=data${charset}`);
+      expect(String(await of('').get('plain'))).toBe('Zoe');
+      const answers = await Promise.allSettled(['plain', 'named'].map((id) => of('').get(id)));
+      expect(answers.map(({ status }) => status)).toEqual(['fulfilled', 'rejected']);
+      await expect(of('').get('named')).rejects.toThrow(/say charset=/);
+      expect(await of('&charset=latin1').get('named')).toEqual(Buffer.from('Zoë', 'latin1'));
+      expect(await of('&charset=utf8').get('named')).toEqual(Buffer.from('Zoë'));
+    },
+  );
+
+  test('a database without an encoding: the bytes that lie there, whatever is said, or a failure', async () => {
+    const admin = await textsIn('raw', 'SQL_ASCII');
+    await admin.query(`INSERT INTO texts VALUES ('utf8', 'Zoë'), ('latin1', E'Zo\\xeb')`);
+    for (const charset of ['', '&charset=utf8', '&charset=latin1']) {
+      const sessions = open(`${at(undefined, 'raw')}?table=texts&id=id&data=data${charset}`);
+      expect(await sessions.get('utf8')).toEqual(Buffer.from('Zoë'));
+      await expect(sessions.get('latin1')).rejects.toThrow(StoreError);
+    }
   });
 
   test.each([

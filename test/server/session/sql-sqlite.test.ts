@@ -1,12 +1,14 @@
+import { execFileSync } from 'node:child_process';
 import { copyFileSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
 import { StoreError } from '../../../server/session/store.ts';
 import { parseStoreUrl } from '../../../server/session/store-url.ts';
 import { sessionStoreContract } from '../../contracts/session-store.ts';
 import { sqlTableContract } from '../../contracts/sql-table.ts';
+import { hangDisks } from '../../helpers/hung-disks.ts';
 import { pdoRequest } from '../../helpers/pdo-request.ts';
 
 // SQLite's local time is that of the process.
@@ -54,6 +56,7 @@ sqlTableContract('tables in SQLite', async () => ({
   query: (sql) => site.exec(sql),
   types: { bytes: 'BLOB', datetime: 'DATETIME' },
   literal: (bytes) => `X'${bytes.toString('hex')}'`,
+  charset: '',
   caseless: 'COLLATE NOCASE',
   pdo: `'sqlite:${path}'`,
 }));
@@ -128,5 +131,52 @@ describe('SQLite', () => {
     writeFileSync(file, 'x'.repeat(4096));
     await expect(store(columns, file).get('a')).rejects.toThrow(/none\.db is no SQLite database/);
     await expect(store(columns, folder).get('a')).rejects.toThrow(/cannot be read/);
+  });
+
+  test('many large sessions at once: the loop goes on in between', async () => {
+    const file = join(folder, 'large.db');
+    const made = new DatabaseSync(file);
+    made.exec(`CREATE VIEW one AS WITH RECURSIVE n(i) AS (VALUES (0) UNION ALL SELECT i + 1 FROM n WHERE i < 95)
+      SELECT 'id' || i AS id, zeroblob(500000) AS data FROM n`);
+    made.close();
+    const sessions = store(columns, file);
+    await sessions.get('id0');
+    let turns = 0;
+    const timer = setInterval(() => turns++, 1);
+    const ids = Array.from({ length: 96 }, (_, n) => `id${n}`);
+    const answers = await Promise.all(ids.map((id) => sessions.get(id)));
+    clearInterval(timer);
+    expect(answers.every((bytes) => bytes?.length === 500_000)).toBe(true);
+    expect(turns).toBeGreaterThan(4);
+  });
+
+  test('a disk that does not answer: failures in time, then at once, and well again afterwards', async () => {
+    const file = join(folder, 'hung.db');
+    database(file, `'x'`).close();
+    const sessions = store(`${columns}&timeout=100ms`, file);
+    expect(String(await sessions.get('a'))).toBe('x');
+    const answer = hangDisks(folder);
+    try {
+      for (let n = 0; n < 2; n++) {
+        await expect(sessions.get('a')).rejects.toThrow(/hung\.db did not answer within 100 ms/);
+      }
+      const atOnce = new Promise((resolve) => setTimeout(resolve, 50, 'it waits'));
+      expect(await Promise.race([sessions.get('a').catch(String), atOnce])).toMatch(/did not answer/);
+    } finally {
+      await answer();
+    }
+    await expect.poll(() => sessions.get('a').then(String, () => null)).toBe('x');
+  });
+
+  test('a Node without SQLite: a failure that says which one has it', () => {
+    const module = resolve(import.meta.dirname, '../../../server/session/store-url.ts');
+    const program = `import { parseStoreUrl } from '${module}';
+      await parseStoreUrl('sqlite:${path}?${columns}').open().get('a').catch(({ name, message }) => console.log(name, message));`;
+    const said = execFileSync(
+      process.execPath,
+      ['--no-experimental-sqlite', '--input-type=module', '-e', program],
+      { encoding: 'utf8' },
+    );
+    expect(said).toMatch(/^StoreError sqlite: needs Node 22\.13 or later, and this is v\d/);
   });
 });
