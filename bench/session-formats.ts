@@ -1,6 +1,6 @@
 /**
  * How many typical sessions a second one core decodes, beside what a user would otherwise take.
- * Run: node bench/session-formats.ts
+ * Run: npm run bench
  */
 import { execFileSync } from 'node:child_process';
 import phpSerialize from 'php-serialize';
@@ -40,6 +40,10 @@ const rows: [string, number, () => unknown][] = [
   // It tells no float from an integer, and rounds large ones.
   ['JSON.parse', json.length, () => JSON.parse(json)],
 ];
-for (const [name, length, decode] of rows) {
-  console.log(`${name.padEnd(14)} ${String(length).padStart(4)} bytes ${perSecond(decode)}/s`);
+const results = rows.map(([name, length, decode]) => ({ name, length, rate: perSecond(decode) }));
+const common = results.find(({ name }) => name === 'php-serialize')?.rate ?? Number.NaN;
+console.log('format          bytes   a second  beside php-serialize');
+for (const { name, length, rate } of results) {
+  const ratio = (rate / common).toPrecision(2);
+  console.log(`${name.padEnd(14)} ${String(length).padStart(6)} ${String(rate).padStart(10)}  ${ratio}`);
 }

@@ -1,22 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { z } from 'zod';
-import { parseCookieForm } from './session/cookie.ts';
-import { presetOf, presets } from './session/presets.ts';
-import { parseStoreUrl } from './session/store-url.ts';
-import {
-  apiKey,
-  count,
-  duration,
-  list,
-  network,
-  origin,
-  parsedBy,
-  path,
-  rate,
-  size,
-  webAddress,
-} from './setting-forms.ts';
+import { type OptionName, readOptions } from './session/options.ts';
+import { apiKey, count, duration, list, network, origin, rate, size, webAddress } from './setting-forms.ts';
 
 /** A setting that cannot be used, told so that the operator can mend it. Ends the process with code 78. */
 export class ConfigError extends Error {
@@ -26,7 +12,22 @@ export class ConfigError extends Error {
   }
 }
 
-/** Every setting of this version: its default, its form, and what is accepted in words. */
+/** What the options of `session/` are called here: their defaults and forms are said there. */
+const sessionSettings = {
+  store: 'CHAT_SESSION_STORE',
+  cookieName: 'CHAT_SESSION_NAME',
+  cookie: 'CHAT_SESSION_COOKIE',
+  userId: 'CHAT_USER_ID',
+  userName: 'CHAT_USER_NAME',
+  userRequire: 'CHAT_USER_REQUIRE',
+  userNobody: 'CHAT_USER_NOBODY',
+  preset: 'CHAT_PRESET',
+} as const satisfies Record<OptionName, string>;
+
+/** That of the demonstration. */
+const defaultStore = 'memcached://127.0.0.1:11211?prefix=sessions/&format=json';
+
+/** Every other setting of this version: its default, its form, and what is accepted in words. */
 const settings = {
   CHAT_HOST: [
     '0.0.0.0',
@@ -48,24 +49,6 @@ const settings = {
     'origins such as https://example.org, without a path, separated by commas',
   ],
   CHAT_NATIVE_CLIENTS: ['true', z.enum(['true', 'false']).transform((v) => v === 'true'), 'true or false'],
-  CHAT_SESSION_STORE: [
-    'memcached://127.0.0.1:11211?prefix=sessions/&format=json',
-    parsedBy(parseStoreUrl),
-    'a store URL such as memcached://127.0.0.1:11211?prefix=sessions/&format=json',
-  ],
-  CHAT_SESSION_NAME: ['PHPSESSID', z.string().regex(/^[A-Za-z0-9_-]{1,128}$/), 'the name of the cookie'],
-  CHAT_USER_ID: ['user_id', path, 'a path of keys separated by dots, such as app.user.id'],
-  CHAT_USER_NAME: ['firstname', path, 'a path of keys separated by dots, such as app.user.name'],
-  CHAT_USER_REQUIRE: [
-    '',
-    z
-      .literal('')
-      .transform(() => undefined)
-      .or(path),
-    'a path of keys separated by dots, such as app.loggedIn',
-  ],
-  CHAT_USER_NOBODY: ['', list, 'user ids, separated by commas'],
-  CHAT_PRESET: ['', z.enum(['', ...Object.keys(presets)]), `one of ${Object.keys(presets).join(', ')}`],
   CHAT_SESSION_CHECK: ['1s', duration, 'a duration such as 1s, 10ms to 24h'],
   CHAT_SESSION_GRACE: ['5m', duration, 'a duration such as 5m, 10ms to 24h'],
   CHAT_HISTORY: [
@@ -124,9 +107,6 @@ const settings = {
   ],
 } as const;
 
-/** These may hold a password: what was given is never repeated. */
-const secrets = new Set(['CHAT_API_KEY', 'CHAT_SESSION_STORE']);
-
 type Settings = typeof settings;
 type Value<K extends keyof Settings> = z.output<Settings[K][1]>;
 type Parsed = { [K in keyof Settings]: Value<K> };
@@ -141,44 +121,31 @@ export type Config = ReturnType<typeof readConfig>;
 export function readConfig(env: NodeJS.ProcessEnv) {
   const problems: string[] = [];
   const parsed: Record<string, unknown> = {};
-  const preset: Record<string, string | null> = presetOf(env.CHAT_PRESET ?? '');
-  for (const [name, value] of Object.entries(preset)) {
-    if (value === null && !env[name]) {
-      problems.push(`${name}: every site has its own, so CHAT_PRESET=${env.CHAT_PRESET} needs it`);
-    }
-  }
   for (const [name, [fallback, schema, accepted]] of Object.entries(settings)) {
-    const given = env[name] || preset[name] || fallback;
+    const given = env[name] || fallback;
     const result = schema.safeParse(given);
     if (result.success) parsed[name] = result.data;
-    else if (secrets.has(name)) problems.push(`${name}: not ${accepted}: ${result.error.issues[0]?.message}`);
+    // What was given is never repeated.
+    else if (name === 'CHAT_API_KEY') problems.push(`${name}: not ${accepted}`);
     else problems.push(`${name}: ${JSON.stringify(given)} is not ${accepted}`);
   }
   if (env.CHAT_API_KEY && env.CHAT_API_KEY_FILE) {
     problems.push('CHAT_API_KEY and CHAT_API_KEY_FILE: give one of them, not both');
   }
-  // Not in the table, since it takes another setting too.
-  const cookie = parsedBy((form) => parseCookieForm(form, String(parsed.CHAT_SESSION_NAME))).safeParse(
-    env.CHAT_SESSION_COOKIE || 'plain',
+  const options = Object.entries(sessionSettings).map(([option, name]) => [option, env[name]]);
+  const session = readOptions(
+    { ...Object.fromEntries(options), store: env.CHAT_SESSION_STORE || defaultStore },
+    (option) => sessionSettings[option],
   );
-  if (!cookie.success) problems.push(`CHAT_SESSION_COOKIE: ${cookie.error.issues[0]?.message}`);
-  if (!cookie.success || problems.length > 0) throw new ConfigError(problems);
+  if ('problems' in session) problems.push(...session.problems);
+  if ('problems' in session || problems.length > 0) throw new ConfigError(problems);
   const value = parsed as Parsed;
   return Object.freeze({
     host: value.CHAT_HOST,
     port: value.CHAT_PORT,
     origins: value.CHAT_ORIGINS,
     nativeClients: value.CHAT_NATIVE_CLIENTS,
-    session: {
-      source: value.CHAT_SESSION_STORE,
-      cookie: cookie.data,
-      user: {
-        id: value.CHAT_USER_ID,
-        name: value.CHAT_USER_NAME,
-        require: value.CHAT_USER_REQUIRE,
-        nobody: value.CHAT_USER_NOBODY,
-      },
-    },
+    session,
     sessionCheck: value.CHAT_SESSION_CHECK,
     sessionGrace: value.CHAT_SESSION_GRACE,
     history: value.CHAT_HISTORY,

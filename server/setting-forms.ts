@@ -1,6 +1,5 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
-import { parsePath } from './session/path.ts';
 
 const milliseconds = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 
@@ -63,20 +62,6 @@ export const list = z.string().transform((value) =>
     .map((item) => item.trim())
     .filter((item) => item !== ''),
 );
-
-/** What a parser of the folder session/ makes of it; its TypeError says what is wrong. */
-export const parsedBy = <T>(parse: (value: string) => T) =>
-  z.string().transform((value, context) => {
-    try {
-      return parse(value);
-    } catch (error) {
-      if (!(error instanceof TypeError)) throw error;
-      context.addIssue(error.message);
-      return z.NEVER;
-    }
-  });
-
-export const path = parsedBy(parsePath);
 
 export const webAddress = z
   .string()

@@ -1,7 +1,9 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { parseCookie } from 'cookie';
 import { FormatError } from './formats/value.ts';
+import { readKeyFile } from './key-file.ts';
 import { decryptLaravel, readAppKeys } from './laravel.ts';
+import { signedCookie } from './signed-cookie.ts';
 
 /**
  * The ids PHP itself makes and accepts: `php_session_valid_key()` in ext/session/session.c, up to
@@ -16,7 +18,7 @@ const validLaravelId = /^[A-Za-z0-9]{40}$/;
 const maxLaravelCookie = 8192;
 
 /** The id when PHP could have made it, else null. */
-export function checkedId(id: unknown): string | null {
+function checkedId(id: unknown): string | null {
   return typeof id === 'string' && validId.test(id) ? id : null;
 }
 
@@ -29,14 +31,19 @@ export interface SessionCookie {
 
 /**
  * - `plain`: the value is the id itself
- * - `laravel:KEYFILE`: the value is encrypted by Laravel's middleware `EncryptCookies`. The key file is read here.
+ * - `signed:KEYFILE`: the value is `ID.SIGNATURE`, of a session that is kept without PHP's own; keys of 32 bytes
+ * - `laravel:KEYFILE`: the value is encrypted by Laravel's middleware `EncryptCookies`
+ *
+ * Key files are read here.
  * @throws TypeError for a form that is none, and for a key file that cannot be used
  */
 export function parseCookieForm(form: string, name: string): SessionCookie {
   if (form === 'plain') return { name, idIn: checkedId };
-  const keyFile = /^laravel:(.+)$/.exec(form)?.[1];
-  if (keyFile === undefined) throw new TypeError('the cookie is plain or laravel:KEYFILE');
-  return laravelCookie(name, readAppKeys(keyFile));
+  const [, kind, keyFile] = /^(signed|laravel):(.+)$/.exec(form) ?? [];
+  if (keyFile === undefined) throw new TypeError('the cookie is plain, signed:KEYFILE or laravel:KEYFILE');
+  return kind === 'signed'
+    ? signedCookie(name, readKeyFile(keyFile, [32]))
+    : laravelCookie(name, readAppKeys(keyFile));
 }
 
 /**

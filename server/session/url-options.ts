@@ -3,6 +3,9 @@ import { readFileSync } from 'node:fs';
 
 const seconds = { s: 1, m: 60, h: 3600, d: 86_400 };
 
+/** What only PHP's side needs, where one URL serves both: docs/php.md. */
+const forPhp = new Set(['persistent', 'retry_interval', 'lock', 'lease', 'lifetime']);
+
 /** As PHP's save_path is read: a plus sign is one, since prefixes may hold it. */
 export function readQuery(query: string): URLSearchParams {
   return new URLSearchParams(query.replaceAll('+', '%2B'));
@@ -32,9 +35,10 @@ export class UrlOptions {
     return prefix;
   }
 
-  /** `timeout=` of one call, in milliseconds. */
+  /** `timeout=` of one call, in milliseconds. A number alone is PHP's own, in seconds, which is not for a server. */
   timeout(): number {
-    const timeout = /^(\d{2,4})ms$/.exec(this.take('timeout') ?? '250ms')?.[1];
+    const given = this.take('timeout') ?? '';
+    const timeout = /^(\d{2,4})ms$/.exec(/^\d*$/.test(given) ? '250ms' : given)?.[1];
     if (timeout === undefined) throw new TypeError('timeout= is 10ms to 9999ms');
     return Number(timeout);
   }
@@ -60,7 +64,7 @@ export class UrlOptions {
   }
 
   finish(): void {
-    const [unknown] = this.#left.keys();
+    const unknown = [...this.#left.keys()].find((name) => !forPhp.has(name));
     if (unknown !== undefined) {
       // A password with a ? in it ends up here.
       if (!/^\w{1,32}$/.test(unknown))

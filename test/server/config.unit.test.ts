@@ -72,6 +72,8 @@ test.each([
   ['memcached://h?handler=memcached&format=igbinary&prefix=x.', 'igbinary'],
   ['memcached://h:1?prefix=a/', 'php_serialize'],
   ['file:///var/lib/php/sessions', 'php'],
+  ['memcached://h?handler=memcache&persistent=1&weight=1&timeout=1&retry_interval=15', 'php'],
+  ['redis://h?prefix=siam_&lifetime=1440&lock=5&lease=30', 'php'],
 ])('the format of a store: %s, %s', (url, format) => {
   expect(readConfig({ CHAT_SESSION_STORE: url }).session.source.format).toBe(format);
 });

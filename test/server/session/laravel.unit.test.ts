@@ -195,7 +195,7 @@ describe('CHAT_SESSION_COOKIE', () => {
 
   test('that cannot be used is listed with the rest', () => {
     expect(problem({ CHAT_SESSION_COOKIE: 'laravel', CHAT_PORT: 'x' })).toMatch(
-      /CHAT_PORT: .*\n {2}CHAT_SESSION_COOKIE: the cookie is plain or laravel:KEYFILE$/,
+      /CHAT_PORT: .*\n {2}CHAT_SESSION_COOKIE: the cookie is plain, signed:KEYFILE or laravel:KEYFILE$/,
     );
     const none = join(folder, 'none');
     expect(problem({ CHAT_SESSION_COOKIE: `laravel:${none}`, CHAT_SESSION_NAME: '!' })).toMatch(

@@ -23,7 +23,7 @@ describe('options', () => {
       cookieName: 'a=b',
       cookie: 'sealed',
       userId: 'app..id',
-      userName: '',
+      userName: 'a!!!!!',
       userRequire: 'a..b',
       userNobody: ['3'],
       preset: 'wordpres',
@@ -44,7 +44,10 @@ describe('options', () => {
   });
 
   test('no store, or one that is none', () => {
-    expect(problemsOf({})).toEqual(['store: a string is needed']);
+    for (const options of [{}, { store: '' }, { store: undefined }]) {
+      expect(problemsOf(options)).toEqual([expect.stringMatching(/^store: .*file:\/\/\/var\/lib/)]);
+    }
+    expect(problemsOf({ store: 7 })).toEqual(['store: a string is needed']);
     expect(problemsOf({ store: 'gopher://x' })).toEqual([
       expect.stringMatching(/^store: this version reads/),
     ]);
@@ -56,22 +59,43 @@ describe('options', () => {
       'redis://a:hunter2@host:port',
       'memcached://u:hunter2@localhost',
     ]) {
-      expect(problemsOf({ store: url, userId: '' }).join()).toMatch(/^store: (?!.*hunter2).*userId: /);
+      expect(problemsOf({ store: url, userId: '.' }).join()).toMatch(/^store: (?!.*hunter2).*userId: /);
     }
   });
 
-  test('what is undefined was not given', () => {
-    expect(problemsOf({ store, userId: undefined, preset: undefined, cookie: undefined })).toEqual([]);
+  test('nor is a key that somebody gives in place of its file', () => {
+    const key = Buffer.alloc(32, 7).toString('base64');
+    const given = { store: `${store}?layers=decrypt:${key}`, cookie: `laravel:base64:${key}` };
+    const problems = problemsOf(given);
+    expect(problems).toHaveLength(2);
+    expect(problems.join()).not.toContain(key);
+  });
+
+  test('what is undefined or empty was not given', () => {
+    for (const none of [undefined, '']) {
+      const names = ['cookieName', 'cookie', 'userId', 'userName', 'userRequire', 'userNobody', 'preset'];
+      const options = Object.fromEntries(names.map((name) => [name, none]));
+      expect(problemsOf({ ...options, store })).toEqual([]);
+      expect(problemsOf({ ...options, store, preset: 'roundcube' })).toEqual([]);
+      expect(problemsOf({ ...options, store, preset: 'mediawiki' })).toHaveLength(1);
+    }
+  });
+
+  test('what was given is repeated where it is no secret', () => {
+    expect(problemsOf({ store, cookieName: 'a=b', userRequire: 'a..b' })).toEqual([
+      expect.stringMatching(/^cookieName: "a=b" is not /),
+      expect.stringMatching(/^userRequire: "a..b" is not a path .*: a key of the path is empty$/),
+    ]);
   });
 
   test('a preset, and what every site of it has for itself', () => {
     expect(problemsOf({ store, preset: 'roundcube' })).toEqual([]);
     expect(problemsOf({ store, preset: 'mediawiki' })).toEqual([
-      expect.stringMatching(/^cookieName: every site has its own/),
+      'cookieName: every site has its own, so preset=mediawiki needs it',
     ]);
     expect(problemsOf({ store, preset: 'mediawiki', cookieName: 'wiki_session' })).toEqual([]);
     expect(problemsOf({ store, preset: '__proto__' })).toEqual([
-      expect.stringMatching(/^preset: one of .*roundcube/),
+      expect.stringMatching(/^preset: "__proto__" is not one of .*roundcube/),
     ]);
   });
 });

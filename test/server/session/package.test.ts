@@ -9,7 +9,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { delimiter, join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { phpRequest } from '../../helpers/php-request.ts';
 
@@ -35,9 +35,25 @@ function npm(cwd: string, ...args: string[]): void {
 }
 
 /** Runs a file of the project as a program of its own. */
-function node(...args: string[]): string {
-  return execFileSync(process.execPath, args, { cwd: project, encoding: 'utf8' });
+function node(args: string[], program = process.execPath): string {
+  return execFileSync(program, args, { cwd: project, encoding: 'utf8' });
 }
+
+/** The Node of these tests, and the machine's own where that is another major version, from 20.19 on. */
+const ownNodes = (process.env.PATH ?? '')
+  .split(delimiter)
+  .filter((at) => !at.includes('node_modules') && existsSync(join(at, 'node')))
+  .map((at) => join(at, 'node'));
+const runtimes = [process.execPath, ...ownNodes.slice(0, 1)]
+  .map((program) => {
+    const [major = 0, minor = 0] = execFileSync(program, ['-p', 'process.versions.node'], {
+      encoding: 'utf8',
+    })
+      .split('.')
+      .map(Number);
+    return { program, major, version: major + minor / 100 };
+  })
+  .filter(({ major, version }, n, [first]) => n === 0 || (major !== first?.major && version >= 20.19));
 
 const filesIn = (path: string) =>
   readdirSync(path, { recursive: true, withFileTypes: true })
@@ -50,7 +66,7 @@ test('holds every file of the folder, built and with its types, its README and t
   expect(filesIn(installed).sort()).toEqual(
     [
       ...built.map((name) => join('dist/session', name)),
-      ...['LICENSE', 'README.md', 'package.json', 'server/session/README.md'],
+      ...['LICENSE', 'README.md', 'docs/sessions.md', 'package.json', 'server/session/README.md'],
     ].sort(),
   );
 });
@@ -78,23 +94,33 @@ test('runs nothing when it is installed', () => {
   expect(Object.keys(scripts).filter((name) => /^(pre|post)?(install|prepare)$/.test(name))).toEqual([]);
 });
 
-test('who is logged in, from the sessions of a real PHP', () => {
-  const settings = { 'session.save_handler': 'files', 'session.save_path': folder };
-  const ann = phpRequest(settings, '$_SESSION["user_id"] = 42; $_SESSION["firstname"] = "Ann 张"');
-  const mail = phpRequest(
-    settings,
-    '$_SESSION["user_id"] = 7; $_SESSION["username"] = "Bob"; $_SESSION["auth_secret"] = "x"',
-  );
-  const left = phpRequest(settings, '$_SESSION["user_id"] = 7; $_SESSION["username"] = "Bob"');
-  writeFileSync(
-    join(project, 'read.js'),
-    `import { formats, openSessions, StoreError } from 'php-session-chat/session';
+test('its README links to what it holds', () => {
+  const readme = join(installed, 'server/session/README.md');
+  const links = [...readFileSync(readme, 'utf8').matchAll(/\]\((?!https?:)([^)#]+)/g)];
+  expect(links.length).toBeGreaterThan(0);
+  expect(links.map(([, to = '']) => to).filter((to) => !existsSync(resolve(readme, '..', to)))).toEqual([]);
+});
+
+test.each(runtimes)(
+  'who is logged in, from the sessions of a real PHP, on Node $major',
+  ({ program, version }) => {
+    const settings = { 'session.save_handler': 'files', 'session.save_path': folder };
+    const ann = phpRequest(settings, '$_SESSION["user_id"] = 42; $_SESSION["firstname"] = "Ann 张"');
+    const mail = phpRequest(
+      settings,
+      '$_SESSION["user_id"] = 7; $_SESSION["username"] = "Bob"; $_SESSION["auth_secret"] = "x"',
+    );
+    const left = phpRequest(settings, '$_SESSION["user_id"] = 7; $_SESSION["username"] = "Bob"');
+    writeFileSync(
+      join(project, 'read.js'),
+      `import { formats, openSessions, StoreError } from 'php-session-chat/session';
     const store = 'file://${folder}';
     const sessions = openSessions({ store });
     const known = await sessions.readSession('a=b; PHPSESSID=${ann}');
     const paths = { store, userId: 'user_id', userName: 'username', userRequire: 'auth_secret' };
     const roundcube = openSessions({ store, preset: 'roundcube', cookieName: 'mail' });
     const gone = openSessions({ store: 'file://${folder}/gone' });
+    const table = openSessions({ store: 'sqlite:${folder}/none.db?table=sessions&id=id&data=data' });
     console.log(JSON.stringify(await Promise.all([
       known.user,
       sessions.changed(known.id, known.bytes),
@@ -107,23 +133,26 @@ test('who is logged in, from the sessions of a real PHP', () => {
       gone.readSession('PHPSESSID=${ann}').then(({ code }) => code),
       gone.changed(known.id, known.bytes).catch((error) => error instanceof StoreError),
       formats.php(known.bytes).user_id,
+      table.readSession('PHPSESSID=${ann}').then(({ reason }) => reason),
     ])));
-    for (const one of [sessions, roundcube, gone]) one.close();`,
-  );
-  expect(JSON.parse(node('read.js'))).toEqual([
-    { id: '42', name: 'Ann 张' },
-    null,
-    'unauthorized',
-    'unauthorized',
-    { id: '7', name: 'Bob' },
-    'unauthorized',
-    { id: '7', name: 'Bob' },
-    'unauthorized',
-    'session_store_unavailable',
-    true,
-    42,
-  ]);
-});
+    for (const one of [sessions, roundcube, gone, table]) one.close();`,
+    );
+    expect(JSON.parse(node(['read.js'], program))).toEqual([
+      { id: '42', name: 'Ann 张' },
+      null,
+      'unauthorized',
+      'unauthorized',
+      { id: '7', name: 'Bob' },
+      'unauthorized',
+      { id: '7', name: 'Bob' },
+      'unauthorized',
+      'session_store_unavailable',
+      true,
+      42,
+      expect.stringContaining(version >= 22.13 ? 'no SQLite file' : 'sqlite: needs Node 22.13'),
+    ]);
+  },
+);
 
 test('its types say what is there and what is not, to whoever checks libraries too', () => {
   writeFileSync(
@@ -145,5 +174,5 @@ test('its types say what is there and what is not, to whoever checks libraries t
   const options =
     '{ "module": "nodenext", "strict": true, "exactOptionalPropertyTypes": true, "noEmit": true }';
   writeFileSync(join(project, 'tsconfig.json'), `{ "compilerOptions": ${options}, "files": ["read.ts"] }`);
-  expect(node(join(root, 'node_modules/typescript/bin/tsc'), '-p', '.')).toBe('');
+  expect(node([join(root, 'node_modules/typescript/bin/tsc'), '-p', '.'])).toBe('');
 });

@@ -1,0 +1,79 @@
+import { parseCookieForm } from './cookie.ts';
+import { parsePath } from './path.ts';
+import { presetOf } from './presets.ts';
+import type { SessionSettings } from './read-session.ts';
+import { parseStoreUrl } from './store-url.ts';
+
+/** Every option: what it is when it is not given, and what reads it. One that others need stands before them. */
+const table = {
+  preset: ['', (name) => (name === '' ? {} : presetOf(name))],
+  store: ['', parseStoreUrl],
+  cookieName: ['PHPSESSID', parseCookieName],
+  cookie: ['plain', parseCookieForm],
+  userId: ['user_id', parseUserPath],
+  userName: ['firstname', parseUserPath],
+  userRequire: ['', (path) => (path === '' ? undefined : parseUserPath(path))],
+  userNobody: ['', (ids) => ids.split(',').flatMap((id) => id.trim() || [])],
+} as const satisfies Record<string, [fallback: string, parse: (text: string, cookieName: string) => unknown]>;
+
+export type OptionName = keyof typeof table;
+
+type Parsed = { [Name in OptionName]: ReturnType<(typeof table)[Name][1]> };
+
+/**
+ * What was said of one site's sessions, by the names of the options. What is undefined or empty was not given.
+ * @param nameOf what an option is called where it was given
+ * @returns the settings, or all that is wrong with the options, without what may be a password or a key
+ */
+export function readOptions(
+  given: Readonly<Record<string, unknown>>,
+  nameOf: (option: OptionName) => string,
+): SessionSettings | { problems: string[] } {
+  const problems = Object.keys(given)
+    .filter((name) => given[name] !== undefined && !Object.hasOwn(table, name))
+    .map((name) => `${name}: there is no such option`);
+  const parsed: Record<string, unknown> = {};
+  for (const [name, [fallback, parse]] of Object.entries(table)) {
+    try {
+      const preset = (parsed.preset ?? {}) as Readonly<Record<string, string | null>>;
+      const text = textOf(given[name]) ?? preset[name];
+      if (text === null) {
+        throw new TypeError(`every site has its own, so ${nameOf('preset')}=${given.preset} needs it`);
+      }
+      parsed[name] = parse(text ?? fallback, String(parsed.cookieName));
+    } catch (error) {
+      if (!(error instanceof TypeError)) throw error;
+      problems.push(`${nameOf(name as OptionName)}: ${error.message}`);
+    }
+  }
+  if (problems.length > 0) return { problems };
+  const { store, cookie, userId, userName, userRequire, userNobody } = parsed as Parsed;
+  return {
+    source: store,
+    cookie,
+    user: { id: userId, name: userName, require: userRequire, nobody: userNobody },
+  };
+}
+
+function textOf(value: unknown): string | undefined {
+  if (value === undefined || value === '') return undefined;
+  if (typeof value !== 'string') throw new TypeError('a string is needed');
+  return value;
+}
+
+/** A token, as RFC 6265 wants it, of the characters that PHP reads back unchanged. */
+function parseCookieName(name: string): string {
+  if (/^[A-Za-z0-9_-]{1,128}$/.test(name)) return name;
+  throw new TypeError(`${JSON.stringify(name)} is not the name of a cookie, 1 to 128 of A-Z a-z 0-9 _ -`);
+}
+
+function parseUserPath(text: string): ReturnType<typeof parsePath> {
+  try {
+    return parsePath(text);
+  } catch (error) {
+    const { message } = error as TypeError;
+    throw new TypeError(
+      `${JSON.stringify(text)} is not a path of keys separated by dots, such as app.user.id: ${message}`,
+    );
+  }
+}
