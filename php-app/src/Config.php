@@ -4,8 +4,9 @@ declare(strict_types=1);
 
 namespace PhpSessionChat;
 
-use PhpSessionChat\Session\StoreUrl;
-use PhpSessionChat\Session\StrictIdHandler;
+use PhpSessionChat\Session\HandlerFactory;
+use PhpSessionChat\Session\InvalidSettings;
+use PhpSessionChat\Session\NativeHandler;
 
 /** The settings, read from the environment and checked. */
 final class Config
@@ -15,7 +16,7 @@ final class Config
     private function __construct(
         /** Folder of the SQLite file, absolute. */
         public readonly string $dataFolder,
-        public readonly StrictIdHandler $sessionHandler,
+        public readonly NativeHandler|\SessionHandlerInterface $sessionHandler,
         /** '' for the page's own host only. */
         public readonly string $cookieDomain,
         /** null: beside the page, see ChatAddress::beside(). */
@@ -34,8 +35,9 @@ final class Config
         }
         $handler = $chat = null;
         try {
-            $handler = StoreUrl::handler(self::setting('SESSION_STORE', self::SESSION_STORE));
-        } catch (ConfigurationError $error) {
+            $store = self::setting('SESSION_STORE', self::SESSION_STORE);
+            $handler = NativeHandler::fromUrl($store) ?? HandlerFactory::fromUrl($store);
+        } catch (InvalidSettings $error) {
             $wrong[] = 'SESSION_STORE: ' . $error->getMessage();
         }
         $domain = self::setting('SESSION_COOKIE_DOMAIN', '');

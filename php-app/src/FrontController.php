@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace PhpSessionChat;
 
+use PhpSessionChat\Session\InvalidSettings;
 use PhpSessionChat\Session\SessionUnavailable;
 
 /** Answers one request, whatever happens. Details of a failure go to PHP's error log, not to the visitor. */
@@ -50,7 +51,7 @@ final class FrontController
                 error_log("Session store unavailable: {$cause->getMessage()}");
                 return [503, 'page.down', ['Retry-After' => self::RETRY_AFTER]];
             }
-            if ($cause instanceof ConfigurationError) {
+            if ($cause instanceof ConfigurationError || $cause instanceof InvalidSettings) {
                 error_log("Misconfigured: {$cause->getMessage()}");
                 return [500, 'error.configuration', []];
             }

@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 namespace PhpSessionChat;
 
-use PhpSessionChat\Session\StrictIdHandler;
+use PhpSessionChat\Session\NativeHandler;
 
 /**
  * The visitor's session: who is logged in, and the CSRF token of the forms.
@@ -15,21 +15,28 @@ final class SiteSession
 {
     private const NAME = 'PHPSESSID';
 
+    /** null: the handler is an object that PHP calls. */
+    private readonly ?NativeHandler $native;
+
     /** @var array<string, scalar> */
     private readonly array $options;
 
-    public function __construct(StrictIdHandler $handler, string $cookieDomain, bool $https)
+    public function __construct(NativeHandler|\SessionHandlerInterface $handler, string $cookieDomain, bool $https)
     {
-        session_set_save_handler($handler, false);
+        $this->native = $handler instanceof NativeHandler ? $handler : null;
+        if ($this->native === null) {
+            session_set_save_handler($handler, false);
+        }
         $this->options = [
             'name' => self::NAME,
-            'serialize_handler' => 'php_serialize',
             'use_strict_mode' => true,
             'use_cookies' => true,
             'use_only_cookies' => true,
             'use_trans_sid' => false,
             'lazy_write' => true,
-            'gc_probability' => 0,
+            // Not Debian's 0: nobody else collects the files of a folder of our own.
+            'gc_probability' => 1,
+            'gc_divisor' => 1000,
             'cache_limiter' => '',
             'cookie_lifetime' => 0,
             'cookie_path' => '/',
@@ -42,7 +49,7 @@ final class SiteSession
 
     public function start(): void
     {
-        session_start($this->options);
+        $this->native?->start($this->options) ?? session_start($this->options);
         $_SESSION += self::beginning();
     }
 
@@ -67,13 +74,13 @@ final class SiteSession
     public function logIn(User $user): void
     {
         // A new ID, and nothing kept: whoever planted or saw the ID from before the login has nothing.
-        session_regenerate_id(true);
+        $this->native?->regenerate() ?? session_regenerate_id(true);
         $_SESSION = ['user_id' => $user->id, 'firstname' => $user->firstname] + self::beginning();
     }
 
     public function logOut(): void
     {
-        session_destroy();
+        $this->native?->destroy() ?? session_destroy();
         $cookie = session_get_cookie_params();
         unset($cookie['lifetime']);
         setcookie(self::NAME, '', ['expires' => 1] + $cookie);
@@ -83,7 +90,7 @@ final class SiteSession
     public function commit(): void
     {
         if (session_status() === PHP_SESSION_ACTIVE) {
-            session_write_close();
+            $this->native?->close() ?? session_write_close();
         }
     }
 

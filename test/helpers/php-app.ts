@@ -16,7 +16,8 @@ const root = new URL('../../', import.meta.url).pathname;
 
 /** The sample application under PHP's own web server, with a user database of its own. */
 export async function startPhpApp(options: {
-  memcachedPort: number;
+  /** Of a memcached for its sessions, if there is no SESSION_STORE in `env`. */
+  memcachedPort?: number;
   chatUrl?: string;
   port?: number;
   env?: NodeJS.ProcessEnv;

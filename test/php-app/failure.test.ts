@@ -1,11 +1,10 @@
 import { statSync, writeFileSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
-import { freePort } from '../helpers/child.ts';
 import { type Memcached, startMemcached } from '../helpers/memcached.ts';
 import { type PhpApp, post, startPhpApp } from '../helpers/php-app.ts';
-import { type Answer, raw } from './http.ts';
+import { cutAt } from './cut-at.ts';
+import { expectUnavailable, raw } from './http.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 import { idOf, loggedInAs, openForm } from './visitor.ts';
 
@@ -20,14 +19,6 @@ afterEach(async () => {
   await app.stop();
   await memcached.stop('SIGKILL');
 });
-
-function expectUnavailable(answer: Answer): void {
-  expect(answer.status).toBe(503);
-  expect(answer.headers).not.toHaveProperty('set-cookie');
-  expect(answer.headers['retry-after']).toBe('5');
-  expect(answer.headers['cache-control']).toBe('no-store');
-  expect(answer.body).toContain('Login is not possible right now. Please try again soon.');
-}
 
 describe.each([
   ['stopped', 'SIGSTOP'],
@@ -57,23 +48,6 @@ describe.each([
     }
   });
 });
-
-/** Passes everything to memcached until a command comes up, and then cuts the line. */
-async function cutAt(command: RegExp, target: number): Promise<number> {
-  const server = createServer((client) => {
-    const upstream = connect(target, '127.0.0.1');
-    client.on('error', () => {}).on('close', () => upstream.destroy());
-    upstream.on('error', () => {}).pipe(client);
-    client.on('data', (bytes) => {
-      if (command.test(bytes.toString('latin1'))) client.destroy();
-      else upstream.write(bytes);
-    });
-  });
-  const port = await freePort();
-  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
-  onTestFinished(() => void server.close());
-  return port;
-}
 
 test.each([
   ['a new session', /^set /, '/', undefined],
@@ -123,10 +97,13 @@ test('a record that is not JSON is 500, and stays as it is', async () => {
 describe('misconfigured', () => {
   test.each([
     [
-      { SESSION_STORE: 'redis://user:secret@127.0.0.1:6379' },
-      /SESSION_STORE: redis sessions are not supported/,
+      { SESSION_STORE: 'redis://user:secret@127.0.0.1:6379/three' },
+      /SESSION_STORE: the database of a Redis is a number/,
     ],
-    [{ SESSION_STORE: 'memcached://127.0.0.1:1?handler=memcached' }, /SESSION_STORE: option handler/],
+    [
+      { SESSION_STORE: 'memcached://127.0.0.1:1?handler=memcached&layer=secret' },
+      /SESSION_STORE: layer= is not an option/,
+    ],
     [{ CHAT_URL: 'javascript:secret' }, /CHAT_URL must be a URL/],
     [{ CHAT_URL: "https://a;script-src 'unsafe-inline'" }, /CHAT_URL must be a URL/],
     [{ SESSION_COOKIE_DOMAIN: 'a;b' }, /SESSION_COOKIE_DOMAIN must be/],

@@ -1,4 +1,5 @@
 import { type IncomingHttpHeaders, request } from 'node:http';
+import { expect } from 'vitest';
 
 export interface Answer {
   readonly status: number;
@@ -43,4 +44,13 @@ export function raw(
     });
     outgoing.end(options.body);
   });
+}
+
+/** The store failed: that says nothing about the session, so the browser keeps its cookie. */
+export function expectUnavailable(answer: Answer): void {
+  expect(answer.status).toBe(503);
+  expect(answer.headers).not.toHaveProperty('set-cookie');
+  expect(answer.headers['retry-after']).toBe('5');
+  expect(answer.headers['cache-control']).toBe('no-store');
+  expect(answer.body).toContain('Login is not possible right now. Please try again soon.');
 }

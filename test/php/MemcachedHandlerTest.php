@@ -4,22 +4,27 @@ declare(strict_types=1);
 
 namespace PhpSessionChat\Tests;
 
+use PhpSessionChat\Session\HandlerFactory;
+use PhpSessionChat\Session\JsonHandler;
 use PhpSessionChat\Session\MemcachedHandler;
 use PhpSessionChat\Session\SessionDataError;
+use PhpSessionChat\Session\SessionUnavailable;
 use PhpSessionChat\Tests\Support\MemcachedProcess;
+use PhpSessionChat\Tests\Support\Site;
+use PhpSessionChat\Tests\Support\Store;
 use PHPUnit\Framework\TestCase;
 
-/** The handler's methods as PHP calls them. What PHP makes of them: SessionTest. */
+/** The handler's methods as PHP calls them, with JSON. What PHP makes of them: HandlerContractTest, SessionTest. */
 final class MemcachedHandlerTest extends TestCase
 {
-    private MemcachedHandler $handler;
+    private JsonHandler $handler;
     private int $port;
     private string $id;
 
     protected function setUp(): void
     {
         $this->port = (int) getenv('MEMCACHED_PORT');
-        $this->handler = new MemcachedHandler('127.0.0.1', $this->port, 'sessions/');
+        $this->handler = new JsonHandler(new MemcachedHandler([['127.0.0.1', $this->port]], 'sessions/'));
         $this->handler->open('', 'PHPSESSID');
         $this->id = $this->handler->create_sid();
     }
@@ -43,6 +48,13 @@ final class MemcachedHandlerTest extends TestCase
     {
         self::assertSame('', $this->handler->read($this->id));
         self::assertFalse($this->handler->validateId($this->id));
+    }
+
+    public function testAnEmptyRecordIsAnEmptySession(): void
+    {
+        MemcachedProcess::ask($this->port, "set sessions/$this->id 0 60 0\r\n");
+        self::assertTrue($this->handler->validateId($this->id));
+        self::assertSame('', $this->handler->read($this->id));
     }
 
     public function testABigValueIsNotCompressed(): void
@@ -109,6 +121,53 @@ final class MemcachedHandlerTest extends TestCase
         self::assertTrue($this->handler->destroy($this->id), 'gone already is no error');
     }
 
+    public function testTheEndOfASessionLeavesAMark(): void
+    {
+        $store = Store::named('memcached');
+        $begin = static fn (): string => Site::request($store, null, '', '&format=json')->id;
+        [$destroyed, $replaced, $kept] = [$begin(), $begin(), $begin()];
+        Site::request($store, $destroyed, 'session_destroy();', '&format=json');
+        $new = Site::request($store, $replaced, 'session_regenerate_id(true);', '&format=json')->id;
+        Site::request($store, $kept, 'session_regenerate_id(false);', '&format=json');
+        foreach ([$destroyed, $replaced] as $id) {
+            [$line] = MemcachedProcess::ask($this->port, 'mg ' . self::mark($id) . ' t f v');
+            self::assertMatchesRegularExpression('/^VA 0 t(30|29) f0\z/', $line);
+        }
+        foreach ([$new, $kept] as $id) {
+            self::assertSame(['EN'], MemcachedProcess::ask($this->port, 'mg ' . self::mark($id) . ' v'));
+        }
+    }
+
+    public function testOfSeveralServersEachHasItsOwnSessions(): void
+    {
+        $second = new MemcachedProcess();
+        $url = "memcached://127.0.0.1:$this->port,127.0.0.1:$second->port?prefix=sessions/&lock=1";
+        foreach (['modula', 'ketama', 'ketama_weighted&weight=1,2'] as $distribution) {
+            $where = [];
+            for ($n = 0; $n < 12; $n++) {
+                $handler = self::opened("$url&distribution=$distribution");
+                $id = $handler->create_sid();
+                $handler->write($id, 'something');
+                self::assertTrue($handler->validateId($id));
+                foreach ([$this->port, $second->port] as $port) {
+                    if (MemcachedProcess::ask($port, "get sessions/$id") !== ['END']) {
+                        $where[$port][] = $id;
+                        $lock = MemcachedProcess::ask($port, "get sessions/lock.$id");
+                        self::assertNotSame(['END'], $lock, 'beside it');
+                    }
+                }
+                $handler->close();
+            }
+            self::assertCount(2, $where, $distribution);
+            self::assertCount(12, array_merge(...$where), $distribution);
+        }
+        // While one is down, its sessions are unavailable and no others.
+        $second->end();
+        self::assertTrue(self::opened("$url&distribution=$distribution")->validateId($where[$this->port][0]));
+        $this->expectException(SessionUnavailable::class);
+        self::opened("$url&distribution=$distribution")->validateId($where[$second->port][0]);
+    }
+
     public function testReadAfterValidateAsksTheServerOnce(): void
     {
         $this->write(['user_id' => 1]);
@@ -160,6 +219,18 @@ final class MemcachedHandlerTest extends TestCase
         self::assertTrue($this->handler->close());
     }
 
+    private static function opened(string $url): \SessionHandlerInterface
+    {
+        $handler = HandlerFactory::fromUrl($url);
+        $handler->open('', 'PHPSESSID');
+        return $handler;
+    }
+
+    private static function mark(string $id): string
+    {
+        return 'chat.ended.' . substr(hash('sha256', $id), 0, 32);
+    }
+
     private function write(array $data): bool
     {
         return $this->handler->write($this->id, serialize($data));
@@ -168,8 +239,7 @@ final class MemcachedHandlerTest extends TestCase
     /** Seconds that the record has to live. */
     private function remaining(): int
     {
-        [$line] = MemcachedProcess::ask($this->port, "mg sessions/$this->id t");
-        return (int) substr($line, strlen('HD t'));
+        return (int) substr(MemcachedProcess::ask($this->port, "mg sessions/$this->id t")[0], strlen('HD t'));
     }
 
     private function gets(): int

@@ -4,75 +4,98 @@ declare(strict_types=1);
 
 namespace PhpSessionChat\Tests;
 
-use PhpSessionChat\Session\MemcachedHandler;
+use PhpSessionChat\Session\HandlerFactory;
 use PhpSessionChat\Session\SessionUnavailable;
+use PhpSessionChat\Tests\Support\Folder;
 use PhpSessionChat\Tests\Support\MemcachedProcess;
+use PhpSessionChat\Tests\Support\RedisProcess;
 use PHPUnit\Framework\TestCase;
 
-/** A store that does not answer is never taken for a session that is not there. */
+/** A store that does not answer is never taken for a session that is not there. For tables: PdoHandlerTest. */
 final class StoreFailureTest extends TestCase
 {
     private const ID = 'abcdefghijklmnopqrstuvwxyz';
 
-    private MemcachedProcess $memcached;
-    private MemcachedHandler $handler;
+    private const OPTIONS = '?prefix=sessions/&format=php_serialize&timeout=50ms';
 
-    protected function setUp(): void
+    /** @return iterable<string, array{string, string}> */
+    public static function failures(): iterable
     {
-        $this->memcached = new MemcachedProcess();
-        $this->handler = new MemcachedHandler('127.0.0.1', $this->memcached->port, 'sessions/');
-        $this->handler->open('', 'PHPSESSID');
-        $this->handler->write(self::ID, serialize(['user_id' => 1]));
+        foreach (['memcached', 'redis'] as $store) {
+            yield "$store stopped" => [$store, 'pause'];
+            yield "$store down" => [$store, 'end'];
+        }
     }
 
-    protected function tearDown(): void
+    /** @dataProvider failures */
+    public function testAServerThatFailsIsUnavailableAndSoon(string $store, string $failure): void
     {
-        $this->memcached->end();
+        $server = $store === 'redis' ? new RedisProcess() : new MemcachedProcess();
+        $url = "$store://127.0.0.1:$server->port" . self::OPTIONS;
+        $connected = $this->handler($url);
+        $connected->write(self::ID, 'a:0:{}');
+        $connected->write(strrev(self::ID), 'something');
+        $server->$failure();
+        try {
+            // A connection from before, and a new one for each of the others.
+            foreach ([$connected, null] as $handler) {
+                foreach (self::calls() as $name => $call) {
+                    $this->assertUnavailable($name, fn () => $call($handler ?? $this->handler($url)));
+                }
+            }
+            if ($failure === 'pause') {
+                $server->resume();
+                self::assertSame('something', $this->handler($url)->read(strrev(self::ID)));
+            }
+        } finally {
+            $server->end();
+        }
     }
 
-    /** @dataProvider calls */
-    public function testStoppedIsUnavailableAndSoon(\Closure $call): void
+    public function testAFolderThatIsGoneIsUnavailable(): void
     {
-        $this->memcached->pause();
+        $folder = Folder::temporary();
+        $handler = $this->handler("file://$folder?format=php_serialize");
+        $handler->write(self::ID, serialize(['user_id' => 1]));
+        rename($folder, "$folder.unmounted");
+        try {
+            foreach (self::calls() as $name => $call) {
+                $this->assertUnavailable($name, fn () => $call($handler));
+            }
+        } finally {
+            rename("$folder.unmounted", $folder);
+        }
+        self::assertSame(serialize(['user_id' => 1]), $handler->read(self::ID));
+    }
+
+    /** @return array<string, \Closure> */
+    private static function calls(): array
+    {
+        return [
+            'validateId' => static fn ($handler) => $handler->validateId(self::ID),
+            'read' => static fn ($handler) => $handler->read(self::ID),
+            'write' => static fn ($handler) => $handler->write(self::ID, 'a:0:{}'),
+            'updateTimestamp' => static fn ($handler) => $handler->updateTimestamp(self::ID, ''),
+            'destroy' => static fn ($handler) => $handler->destroy(self::ID),
+        ];
+    }
+
+    private function assertUnavailable(string $name, \Closure $call): void
+    {
         $start = microtime(true);
         try {
-            $call($this->handler);
-            self::fail('no error');
+            $call();
+            self::fail("$name: no error");
         } catch (SessionUnavailable $error) {
-            self::assertLessThan(2.0, microtime(true) - $start);
+            self::assertLessThan(1.0, microtime(true) - $start, $name);
             self::assertStringNotContainsString(self::ID, $error->getMessage());
         }
     }
 
-    /** @dataProvider calls */
-    public function testDownIsUnavailable(\Closure $call): void
+    private function handler(string $url): \SessionHandlerInterface
     {
-        $this->memcached->end();
-        $this->expectException(SessionUnavailable::class);
-        $call($this->handler);
-    }
-
-    public function calls(): iterable
-    {
-        yield 'validateId' => [static fn (MemcachedHandler $handler) => $handler->validateId(self::ID)];
-        yield 'read' => [static fn (MemcachedHandler $handler) => $handler->read(self::ID)];
-        yield 'write' => [static fn (MemcachedHandler $handler) => $handler->write(self::ID, 'a:0:{}')];
-        yield 'updateTimestamp' => [static fn (MemcachedHandler $handler) => $handler->updateTimestamp(self::ID, '')];
-        yield 'destroy' => [static fn (MemcachedHandler $handler) => $handler->destroy(self::ID)];
-    }
-
-    public function testWhatWasStoredIsThereAgainAfterwards(): void
-    {
-        $this->memcached->pause();
-        try {
-            $this->handler->read(self::ID);
-            self::fail('no error');
-        } catch (SessionUnavailable) {
-            $this->memcached->resume();
-        }
-        // As the next request does: a new object and a new connection.
-        $next = new MemcachedHandler('127.0.0.1', $this->memcached->port, 'sessions/');
-        $next->open('', 'PHPSESSID');
-        self::assertSame(serialize(['user_id' => 1]), $next->read(self::ID));
+        $handler = HandlerFactory::fromUrl($url);
+        $handler->open('', 'PHPSESSID');
+        return $handler;
     }
 }

@@ -5,10 +5,23 @@ declare(strict_types=1);
 use PhpSessionChat\Tests\Support\MemcachedProcess;
 
 require __DIR__ . '/../../php-app/src/autoload.php';
-require __DIR__ . '/Support/MemcachedProcess.php';
-require __DIR__ . '/Support/SessionScript.php';
+spl_autoload_register(static function (string $class): void {
+    $name = str_replace('PhpSessionChat\\Tests\\', '', $class);
+    if ($name !== $class) {
+        require __DIR__ . '/' . strtr($name, '\\', '/') . '.php';
+    }
+});
 
-foreach (['memcached' => 'php-memcached', 'pdo_sqlite' => 'php-sqlite3'] as $extension => $package) {
+$extensions = [
+    'igbinary' => 'php-igbinary',
+    'memcached' => 'php-memcached',
+    'msgpack' => 'php-msgpack',
+    'pdo_mysql' => 'php-mysql',
+    'pdo_pgsql' => 'php-pgsql',
+    'pdo_sqlite' => 'php-sqlite3',
+    'redis' => 'php-redis',
+];
+foreach ($extensions as $extension => $package) {
     if (!extension_loaded($extension)) {
         fwrite(STDERR, "The PHP extension $extension is missing: install the Debian package $package.\n");
         exit(69);
@@ -19,5 +32,4 @@ foreach (['memcached' => 'php-memcached', 'pdo_sqlite' => 'php-sqlite3'] as $ext
 if (getenv('MEMCACHED_PORT') === false) {
     $memcached = new MemcachedProcess();
     putenv("MEMCACHED_PORT=$memcached->port");
-    register_shutdown_function($memcached->end(...));
 }

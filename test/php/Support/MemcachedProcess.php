@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 namespace PhpSessionChat\Tests\Support;
 
-/** A real memcached of the tests' own, on a free port of the loopback. */
+/** A real memcached of the tests' own, on a free port of the loopback; ended with the test run at the latest. */
 final class MemcachedProcess
 {
     public readonly int $port;
@@ -25,6 +25,7 @@ final class MemcachedProcess
             throw new \RuntimeException('memcached cannot be started: install the Debian package memcached.');
         }
         $this->process = $process;
+        register_shutdown_function($this->end(...));
         for ($until = microtime(true) + 5; microtime(true) < $until; usleep(5000)) {
             if (@fsockopen('127.0.0.1', $this->port) !== false) {
                 return;

@@ -1,0 +1,66 @@
+<?php
+
+declare(strict_types=1);
+
+namespace PhpSessionChat\Session;
+
+/** What the refusals of a database mean to whoever runs the site. */
+final class DatabaseFailure
+{
+    private const LOGIN = 'it refuses the user or the password';
+    private const DATABASE = 'there is no such database, or this user may not use it';
+    private const TABLE = 'there is no such table';
+    private const COLUMN = 'the table lacks a column';
+    private const PERMISSION = 'this user may not do that';
+    private const FULL = 'it takes no more connections';
+    private const LATE = 'it needed too long for the answer';
+    private const UNREACHABLE = 'it cannot be reached';
+    private const READ_ONLY = 'it takes no writes';
+    private const TLS = 'it does not speak TLS, or its certificate is not trusted: ca= names the file of its authority';
+
+    /** By MySQL's error number, PostgreSQL's SQLSTATE, SQLite's result code. */
+    private const BY_CODE = [
+        'mysql' => [
+            1044 => self::DATABASE, 1045 => self::LOGIN, 1698 => self::LOGIN, 1049 => self::DATABASE, 1146 => self::TABLE,
+            1054 => self::COLUMN, 1142 => self::PERMISSION, 1143 => self::PERMISSION, 1040 => self::FULL, 1203 => self::FULL,
+            1226 => self::FULL, 1205 => self::LATE, 1969 => self::LATE, 2002 => self::UNREACHABLE,
+            2006 => 'it ended the connection, or did not answer in time', 1047 => 'it is cut off from its cluster',
+            1290 => self::READ_ONLY,
+        ],
+        'pgsql' => [
+            '42P01' => self::TABLE, '3F000' => self::TABLE, '42703' => self::COLUMN, '42501' => self::PERMISSION,
+            '57014' => self::LATE, '55P03' => self::LATE, '25006' => self::READ_ONLY,
+        ],
+        'sqlite' => [
+            5 => 'it was locked for too long by somebody who writes', 8 => self::READ_ONLY, 13 => 'the disk is full',
+            11 => 'the file is damaged', 14 => 'the file cannot be opened', 26 => 'the file is no SQLite database',
+        ],
+    ];
+
+    /** To PostgreSQL's library all failures to connect are one, and to PHP's own for MySQL many, but for the message. */
+    private const CONNECTING = [
+        'authentication failed' => self::LOGIN,
+        'does not exist' => self::DATABASE,
+        'too many' => self::FULL,
+        'read-only' => self::READ_ONLY,
+        'certificate' => self::TLS,
+        'SSL' => self::TLS,
+        'refused' => self::UNREACHABLE,
+        'translate host name' => self::UNREACHABLE,
+        'timeout expired' => self::UNREACHABLE,
+    ];
+
+    /** Nothing of its own message is told: that names the user, and may quote an ID. */
+    public static function meaning(SqlDialect $driver, \PDOException $error): string
+    {
+        [$state, $number] = ($error->errorInfo ?? []) + [(string) $error->getCode(), 0];
+        $meaning = null;
+        if ($state === '08006' || $number === 2002) {
+            foreach (self::CONNECTING as $said => $means) {
+                $meaning ??= str_contains($error->getMessage(), $said) ? $means : null;
+            }
+        }
+        $meaning ??= self::BY_CODE[$driver->value][$driver === SqlDialect::PostgreSql ? $state : $number] ?? null;
+        return ($meaning === null ? '' : "$meaning, ") . "SQLSTATE $state ($number)";
+    }
+}

@@ -1,0 +1,71 @@
+<?php
+
+declare(strict_types=1);
+
+namespace PhpSessionChat\Session;
+
+/**
+ * Encrypts sessions before another handler stores them: whoever reads the store learns nothing, and whoever writes
+ * there can end a session, but not make one up, nor give one session's data to another.
+ *
+ *     $handler = new EncryptedHandler(new RedisHandler('127.0.0.1'), KeyFile::read('/etc/site/session-keys'));
+ *     session_set_save_handler($handler, false);
+ *     session_start(['use_strict_mode' => true]);
+ *
+ * A record is 24 random bytes of nonce and what libsodium's XChaCha20-Poly1305 (IETF) makes of the data with the
+ * session ID as additional data. The newest key encrypts, all of them decrypt. Each request of a session moves it to
+ * the newest key, so an old one can be removed from the file when the sessions of its time are over.
+ */
+final class EncryptedHandler extends WrappingHandler
+{
+    private const NONCE_BYTES = SODIUM_CRYPTO_AEAD_XCHACHA20POLY1305_IETF_NPUBBYTES;
+
+    /** The ID whose record is under an older key. */
+    private ?string $outdated = null;
+
+    /**
+     * @param list<string> $keys of 32 bytes, the newest first: see KeyFile
+     * @throws InvalidSettings
+     */
+    public function __construct(
+        \SessionHandlerInterface&\SessionIdInterface&\SessionUpdateTimestampHandlerInterface $inner,
+        #[\SensitiveParameter] private readonly array $keys,
+    ) {
+        parent::__construct($inner);
+        foreach ($keys ?: [''] as $key) {
+            if (strlen($key) !== SODIUM_CRYPTO_AEAD_XCHACHA20POLY1305_IETF_KEYBYTES) {
+                throw new InvalidSettings('sessions are encrypted with keys of 32 bytes');
+            }
+        }
+    }
+
+    public function updateTimestamp(string $id, string $data): bool
+    {
+        return $this->outdated === $id ? $this->write($id, $data) : parent::updateTimestamp($id, $data);
+    }
+
+    protected function wrap(string $id, string $data): string
+    {
+        $nonce = random_bytes(self::NONCE_BYTES);
+        return $nonce . sodium_crypto_aead_xchacha20poly1305_ietf_encrypt($data, $id, $nonce, $this->keys[0]);
+    }
+
+    protected function unwrap(string $id, string $record): string
+    {
+        $this->outdated = null;
+        $nonce = substr($record, 0, self::NONCE_BYTES);
+        if (strlen($nonce) === self::NONCE_BYTES) {
+            $box = substr($record, self::NONCE_BYTES);
+            foreach ($this->keys as $n => $key) {
+                $data = sodium_crypto_aead_xchacha20poly1305_ietf_decrypt($box, $id, $nonce, $key);
+                if ($data !== false) {
+                    $this->outdated = $n === 0 ? null : $id;
+                    return $data;
+                }
+            }
+        }
+        throw new SessionDataError(
+            'The stored session is encrypted with none of the keys, or for another session ID, or not at all.',
+        );
+    }
+}

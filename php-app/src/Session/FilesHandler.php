@@ -1,0 +1,193 @@
+<?php
+
+declare(strict_types=1);
+
+namespace PhpSessionChat\Session;
+
+/**
+ * PHP sessions in files, for a folder that several web servers share. They are where PHP's own handler has them, in
+ * `sess_` + session ID with mode 0600, and the time of modification is that of the last use; but what is there is
+ * always whole, since no file is written in place. For locking and errors see StrictIdHandler.
+ *
+ *     session_set_save_handler(new FilesHandler('/mnt/shared/sessions'), false);
+ *     session_start(['use_strict_mode' => true]);
+ *
+ * The folder has to be there, with mode 0700 for the user of the web server. The lock is a flock() of the session's
+ * file, which NFS knows too. It has no lease: it ends with its process at the latest, so nobody can write too late.
+ */
+final class FilesHandler extends StrictIdHandler
+{
+    /** Seconds that a write waits for another one, or for who collects garbage. */
+    private const WRITE_WAIT = 5;
+
+    /** What tempnam() puts behind the prefix. Nothing of it is in an ID, so that no session has such a name. */
+    private const TEMPORARY = '/^\.[A-Za-z0-9]{6}\z/';
+
+    /** @var array<string, resource> the open file, by session ID, whose lock this request holds */
+    private array $locked = [];
+
+    /** @param string $prefix of the files' names, before the session ID */
+    public function __construct(
+        private readonly string $folder,
+        private readonly string $prefix = 'sess_',
+        HandlerSettings $settings = new HandlerSettings(),
+    ) {
+        parent::__construct($settings);
+        if (str_contains($prefix, '/')) {
+            throw new InvalidSettings('the prefix of session files is part of their names, without a /');
+        }
+    }
+
+    protected function load(string $id): ?string
+    {
+        $file = $this->openFile($id, 'r');
+        if ($file === null || $this->isOver($file)) {
+            return null;
+        }
+        $record = stream_get_contents($file);
+        return $record === false ? throw $this->failed('read') : $record;
+    }
+
+    protected function store(string $id, string $record): void
+    {
+        // Nobody else can open it.
+        $temporary = @tempnam($this->folder, "$this->prefix.");
+        if ($temporary === false) {
+            throw $this->failed('written');
+        }
+        // PHP takes another folder if this one cannot be written.
+        if (
+            dirname($temporary) !== realpath($this->folder)
+            || @file_put_contents($temporary, $record) !== strlen($record)
+            || !@rename($temporary, $this->path($id))
+        ) {
+            @unlink($temporary);
+            throw $this->failed('written');
+        }
+    }
+
+    protected function replace(string $id, string $record, ?string $token): void
+    {
+        $this->exclusively($id, fn () => $this->store($id, $record));
+    }
+
+    protected function renew(string $id): void
+    {
+        $this->exclusively($id, fn () => @touch($this->path($id)) || throw $this->failed('written'));
+    }
+
+    protected function remove(string $id): void
+    {
+        $this->exclusively($id, fn () => @unlink($this->path($id)) || throw $this->failed('written'));
+    }
+
+    protected function acquire(string $id, string $token, int $lease): bool
+    {
+        $file = $this->lockFile($id);
+        if ($file !== null) {
+            $this->locked[$id] = $file;
+        }
+        return $file !== null || $this->openFile($id, 'r') === null;
+    }
+
+    protected function release(string $id, string $token): void
+    {
+        unset($this->locked[$id]);
+    }
+
+    protected function collect(): int
+    {
+        $count = 0;
+        foreach (@scandir($this->folder, SCANDIR_SORT_NONE) ?: [] as $name) {
+            $id = substr($name, strlen($this->prefix));
+            if ($name !== $this->prefix . $id || !$this->seemsOver($id)) {
+                continue;
+            }
+            // Perhaps it is being used again just now.
+            $file = $this->lockFile($id);
+            if ($file !== null && $this->isOver($file) && @unlink($this->path($id))) {
+                $count++;
+            }
+        }
+        return $count;
+    }
+
+    /** Does what must not happen to a file that was replaced or removed meanwhile; nothing if there is none. */
+    private function exclusively(string $id, \Closure $work): void
+    {
+        $end = hrtime(true) + self::WRITE_WAIT * 1_000_000_000;
+        $file = $this->locked[$id] ?? null;
+        while ($file === null) {
+            if ($this->openFile($id, 'r') === null) {
+                return;
+            }
+            $file = $this->lockFile($id);
+            if ($file === null) {
+                hrtime(true) < $end || throw $this->failed('written, since somebody has kept it locked');
+                usleep(1000);
+            }
+        }
+        if ($this->isCurrent($file, $id)) {
+            $work();
+        }
+    }
+
+    /** @return resource|null null when somebody else has locked it, or it is gone */
+    private function lockFile(string $id)
+    {
+        // NFS wants a file that is locked to be open for writing.
+        $file = $this->openFile($id, 'r+');
+        return $file !== null && flock($file, LOCK_EX | LOCK_NB) && $this->isCurrent($file, $id) ? $file : null;
+    }
+
+    /**
+     * Whether that is still the session's file, and not one that another request has replaced or removed.
+     *
+     * @param resource $file
+     */
+    private function isCurrent($file, string $id): bool
+    {
+        // Opened and not asked by its name: NFS may know the name's file from before.
+        $now = $this->openFile($id, 'r');
+        return $now !== null && fstat($now)['ino'] === fstat($file)['ino'];
+    }
+
+    /** @param resource $file */
+    private function isOver($file): bool
+    {
+        return time() - fstat($file)['mtime'] > $this->lifetime;
+    }
+
+    private function seemsOver(string $id): bool
+    {
+        $path = $this->path($id);
+        return (preg_match(self::ID, $id) === 1 || preg_match(self::TEMPORARY, $id) === 1)
+            && is_file($path)
+            && time() - (int) @filemtime($path) > $this->lifetime;
+    }
+
+    /** @return resource|null null when there is none */
+    private function openFile(string $id, string $mode)
+    {
+        $file = @fopen($this->path($id), $mode);
+        if ($file !== false) {
+            return $file;
+        }
+        clearstatcache();
+        if (is_dir($this->folder) && is_executable($this->folder) && !file_exists($this->path($id))) {
+            return null;
+        }
+        throw $this->failed('read');
+    }
+
+    private function path(string $id): string
+    {
+        return "$this->folder/$this->prefix$id";
+    }
+
+    /** The file's name is the session ID: it is not told. */
+    private function failed(string $what): SessionUnavailable
+    {
+        return new SessionUnavailable("files: in $this->folder a session cannot be $what");
+    }
+}

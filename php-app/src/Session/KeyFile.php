@@ -1,0 +1,46 @@
+<?php
+
+declare(strict_types=1);
+
+namespace PhpSessionChat\Session;
+
+/**
+ * A file with the keys that sessions are encrypted with, or cookies signed: one a line in base64, the newest first.
+ * Blank lines and lines that begin with `#` do not count. A new key, for the first line:
+ *
+ *     head -c 32 /dev/urandom | base64
+ */
+final class KeyFile
+{
+    public const KEY_BYTES = 32;
+
+    /**
+     * @return non-empty-list<string> keys of 32 bytes
+     * @throws InvalidSettings naming the file, and never what is in it
+     */
+    public static function read(string $path): array
+    {
+        $text = @file_get_contents($path);
+        if ($text === false) {
+            // Whoever gives a key in place of the file's path shall not find it in the log.
+            $named = self::decode($path) === null ? $path : 'given';
+            throw new InvalidSettings("the key file $named cannot be read");
+        }
+        $keys = [];
+        foreach (explode("\n", $text) as $n => $line) {
+            if (preg_match('/^\s*(#|\z)/', $line) === 1) {
+                continue;
+            }
+            $keys[] = self::decode($line) ?? throw new InvalidSettings(
+                "the key file $path has on line " . ($n + 1) . ' no key of ' . self::KEY_BYTES . ' bytes in base64',
+            );
+        }
+        return $keys === [] ? throw new InvalidSettings("the key file $path holds no key") : $keys;
+    }
+
+    private static function decode(#[\SensitiveParameter] string $text): ?string
+    {
+        $key = base64_decode(preg_replace('/^base64:/', '', trim($text)), true);
+        return $key !== false && strlen($key) === self::KEY_BYTES ? $key : null;
+    }
+}

@@ -1,0 +1,102 @@
+<?php
+
+declare(strict_types=1);
+
+namespace PhpSessionChat\Session;
+
+/**
+ * ext-memcache's session handler. Each session is on two of the servers, or as many as `redundancy=` says. While one is
+ * gone the others have it; once that one is back, empty, the sessions that are asked for there first are lost.
+ *
+ * Options: `weight=`, `distribution=`, `redundancy=`, `timeout=` of one answer, `retry_interval=` in seconds,
+ * `persistent=1`; and `prefix=`, for the chat server: PHP has it from `memcache.session_prefix_static_key` in php.ini.
+ */
+final class NativeMemcache extends NativeHandler
+{
+    protected const NAME = 'memcache';
+    protected const STRICT = false;
+
+    /** memcache.hash_strategy and memcache.hash_function */
+    private const DISTRIBUTIONS = [
+        'memcache' => ['consistent', 'crc32'],
+        'memcache_fnv' => ['consistent', 'fnv'],
+        'memcache_standard' => ['standard', 'crc32'],
+        'memcache_standard_fnv' => ['standard', 'fnv'],
+    ];
+
+    /** @var list<array{string, int, int}> host, port and weight */
+    private array $servers;
+    private string $distribution;
+    private int $redundancy;
+    private string $prefix;
+    private int $timeout;
+    private string $retryInterval;
+    private string $persistent;
+
+    protected function configure(UrlParts $url): void
+    {
+        $this->servers = $url->servers(11211);
+        $known = array_keys(self::DISTRIBUTIONS);
+        $this->distribution = $url->take('distribution', implode('|', $known), 'here one of ' . implode(', ', $known))
+            ?? 'memcache';
+        $this->redundancy = (int) ($url->take('redundancy', '[1-9]', '1 to 9') ?? 2);
+        $this->prefix = $url->prefix('');
+        if ($this->prefix !== (string) ini_get('memcache.session_prefix_static_key')) {
+            // ini_set() changes it, but not the keys.
+            throw new InvalidSettings('prefix= is what memcache.session_prefix_static_key is in php.ini');
+        }
+        $this->timeout = $url->milliseconds('timeout', 1000);
+        // With 0 a server that has failed to read a session is written to a moment later: an empty session.
+        $this->retryInterval = $url->take('retry_interval', '[1-9]\d{0,3}', '1 to 9999 seconds') ?? '15';
+        $this->persistent = $url->take('persistent', '[01]', '0 or 1') ?? '0';
+    }
+
+    protected function settings(): array
+    {
+        $servers = array_map(fn (array $server): string => self::address($server) . '?' . http_build_query([
+            'persistent' => $this->persistent,
+            'weight' => $server[2],
+            'timeout' => $this->timeout / 1000,
+            'retry_interval' => $this->retryInterval,
+        ]), $this->servers);
+        [$strategy, $function] = self::DISTRIBUTIONS[$this->distribution];
+        return [
+            'session.save_path' => implode(',', $servers),
+            'memcache.session_redundancy' => (string) $this->redundancy,
+            'memcache.hash_strategy' => $strategy,
+            'memcache.hash_function' => $function,
+        ];
+    }
+
+    protected function copies(string $id): array
+    {
+        $copies = [];
+        $silent = 0;
+        foreach ($this->servers as $server) {
+            $connection = @stream_socket_client(self::address($server), $code, $reason, $this->timeout / 1000);
+            $answer = '';
+            if ($connection !== false) {
+                stream_set_timeout($connection, 0, $this->timeout * 1000);
+                fwrite($connection, "get {$this->prefix}$id\r\n");
+                $answer = (string) fgets($connection);
+            }
+            if (preg_match('/^VALUE \S+ \d+ (\d+)\r\n\z/', $answer, $found) === 1) {
+                $copies[] = (string) stream_get_contents($connection, (int) $found[1]);
+            } elseif ($answer !== "END\r\n") {
+                $silent++;
+            }
+        }
+        return $silent < $this->redundancy() ? $copies : $this->fail('get', "$silent servers do not answer");
+    }
+
+    protected function redundancy(): int
+    {
+        return min($this->redundancy, count($this->servers));
+    }
+
+    /** @param array{string, int, int} $server */
+    private static function address(array $server): string
+    {
+        return 'tcp://' . (str_contains($server[0], ':') ? "[$server[0]]" : $server[0]) . ":$server[1]";
+    }
+}

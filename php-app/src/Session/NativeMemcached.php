@@ -1,0 +1,75 @@
+<?php
+
+declare(strict_types=1);
+
+namespace PhpSessionChat\Session;
+
+/**
+ * ext-memcached's session handler. Each session is on one of the servers.
+ *
+ * Options: `weight=`, `distribution=`, `prefix=` (`memcached.sess_prefix`), `timeout=` for a connection,
+ * `persistent=1`.
+ */
+final class NativeMemcached extends NativeHandler
+{
+    protected const NAME = 'memcached';
+
+    /** Seconds: on the command line, where requests have no end by themselves, locks would have none either. */
+    private const LOCK_LEASE = 30;
+
+    /** @var list<array{string, int, int}> host, port and weight */
+    private array $servers;
+    private string $distribution;
+    private string $prefix;
+    private int $timeout;
+    private string $persistent;
+
+    protected function configure(UrlParts $url): void
+    {
+        $this->servers = $url->servers(11211);
+        $known = array_keys(MemcachedHandler::DISTRIBUTIONS);
+        $this->distribution = $url->take('distribution', implode('|', $known), 'here one of ' . implode(', ', $known))
+            ?? 'ketama';
+        $this->prefix = $url->prefix('memc.sess.key.');
+        $this->timeout = $url->milliseconds('timeout', 1000);
+        $this->persistent = $url->take('persistent', '[01]', '0 or 1') ?? '0';
+    }
+
+    protected function settings(): array
+    {
+        $servers = array_map(
+            static fn (array $server): string => (str_contains($server[0], ':') ? "[$server[0]]" : $server[0])
+                . ":$server[1]:$server[2]",
+            $this->servers,
+        );
+        $modula = $this->distribution === 'modula';
+        return [
+            'session.save_path' => implode(',', $servers),
+            'memcached.sess_prefix' => $this->prefix,
+            'memcached.sess_consistent_hash' => $modula ? '0' : '1',
+            'memcached.sess_consistent_hash_type' => $modula ? 'ketama' : $this->distribution,
+            'memcached.sess_connect_timeout' => (string) $this->timeout,
+            'memcached.sess_persistent' => $this->persistent,
+        ] + (ini_get('memcached.sess_lock_expire') . ini_get('max_execution_time') === '00'
+            ? ['memcached.sess_lock_expire' => (string) self::LOCK_LEASE]
+            : []);
+    }
+
+    protected function copies(string $id): array
+    {
+        $memcached = new \Memcached();
+        $memcached->setOptions([
+            // The ID without it chooses the server, as in a session.
+            \Memcached::OPT_PREFIX_KEY => $this->prefix,
+            \Memcached::OPT_CONNECT_TIMEOUT => $this->timeout,
+            \Memcached::OPT_POLL_TIMEOUT => $this->timeout,
+        ] + MemcachedHandler::DISTRIBUTIONS[$this->distribution]);
+        $memcached->addServers($this->servers);
+        $stored = $memcached->get($id);
+        return match ($memcached->getResultCode()) {
+            \Memcached::RES_SUCCESS => [(string) $stored],
+            \Memcached::RES_NOTFOUND => [],
+            default => $this->fail('get', $memcached->getResultMessage()),
+        };
+    }
+}

@@ -1,0 +1,87 @@
+<?php
+
+declare(strict_types=1);
+
+namespace PhpSessionChat\Session;
+
+/**
+ * phpredis's session handler, for one Redis.
+ *
+ * Options: `prefix=`, `database=` in place of the path, `timeout=` of one answer, `persistent=1`.
+ */
+final class NativeRedis extends NativeHandler
+{
+    protected const NAME = 'redis';
+
+    /** As phpredis names it: `tcp://…`, `tls://…` or `unix://…`. */
+    private string $address;
+    private string $host;
+    private int $port;
+    /** @var list<string> user and password, or the password alone, or nothing */
+    private array $login;
+    private string $prefix;
+    private int $database;
+    private int $timeout;
+    private string $persistent;
+
+    /** Whether phpredis's handler can reach the server of that URL. */
+    public static function reaches(UrlParts $url): bool
+    {
+        return !$url->has('ca') && !str_contains($url->hosts[0][0] ?? '', ':');
+    }
+
+    protected function configure(UrlParts $url): void
+    {
+        if (count($url->hosts) > 1) {
+            throw new InvalidSettings('one Redis has the sessions, not several');
+        }
+        [[$host, $port]] = $url->hosts ?: [[null, null]];
+        $tls = $url->scheme === 'rediss' ? 'tls://' : '';
+        if ($host === null && ($tls !== '' || $url->path === '')) {
+            throw new InvalidSettings('the URL of a Redis names a host, or the path of a socket');
+        }
+        $this->host = $host === null ? $url->path : $tls . $host;
+        $this->port = $host === null ? 0 : $port ?? 6379;
+        $this->address = $host === null ? "unix://$url->path" : ($tls ?: 'tcp://') . "$host:$this->port";
+        $this->login = array_slice([$url->user, $url->password], $url->user === '' ? 1 : 0);
+        $this->login = $url->password === '' ? [] : $this->login;
+        $inPath = $host === null ? '' : ltrim($url->path, '/');
+        $database = $url->take('database', '\d{1,5}', 'a number') ?? $inPath ?: '0';
+        if (preg_match('/^\d{1,5}\z/', $database) !== 1) {
+            throw new InvalidSettings('the database of a Redis is a number, as in redis://HOST:PORT/3');
+        }
+        $this->database = (int) $database;
+        $this->prefix = $url->prefix(RedisHandler::PREFIX);
+        $this->timeout = $url->milliseconds('timeout', 1000);
+        $this->persistent = $url->take('persistent', '[01]', '0 or 1') ?? '0';
+    }
+
+    protected function settings(): array
+    {
+        return ['session.save_path' => "$this->address?" . http_build_query([
+            'auth' => $this->login,
+            'database' => $this->database,
+            'prefix' => $this->prefix,
+            // Without these two phpredis waits for ever.
+            'timeout' => $this->timeout / 1000,
+            'read_timeout' => $this->timeout / 1000,
+            'persistent' => $this->persistent,
+        ])];
+    }
+
+    protected function copies(string $id): array
+    {
+        try {
+            $redis = new \Redis();
+            $redis->connect($this->host, $this->port, $this->timeout / 1000, null, 0, $this->timeout / 1000);
+            if ($this->login !== []) {
+                $redis->auth($this->login);
+            }
+            $redis->select($this->database);
+            $stored = $redis->get($this->prefix . $id);
+            return $stored === false ? [] : [$stored];
+        } catch (\RedisException $error) {
+            $this->fail('get', $error->getMessage());
+        }
+    }
+}

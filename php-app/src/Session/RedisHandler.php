@@ -1,0 +1,175 @@
+<?php
+
+declare(strict_types=1);
+
+namespace PhpSessionChat\Session;
+
+/**
+ * PHP sessions in Redis, as PHP writes them: key = prefix + session ID. For locking and errors see StrictIdHandler.
+ *
+ *     $settings = new HandlerSettings(lifetime: 3600);
+ *     session_set_save_handler(new RedisHandler('127.0.0.1', prefix: 'siam_', settings: $settings), false);
+ *     session_start(['use_strict_mode' => true]);
+ *
+ * Redis itself tells a chat server of deletions, with `notify-keyspace-events Egx`.
+ */
+final class RedisHandler extends StrictIdHandler
+{
+    /** phpredis's own, without `prefix=` in its `session.save_path`. */
+    public const PREFIX = 'PHPREDIS_SESSION:';
+
+    private const CONNECT_SECONDS = 0.25;
+
+    /** Writes under the lock, and where there still is a record. Keys: record, lock. */
+    private const REPLACE = <<<'LUA'
+        if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
+        redis.call('SET', KEYS[1], ARGV[2], 'XX', 'EX', ARGV[3])
+        return 1
+        LUA;
+
+    private const RELEASE = <<<'LUA'
+        return redis.call('GET', KEYS[1]) == ARGV[1] and redis.call('DEL', KEYS[1]) or 0
+        LUA;
+
+    private ?\Redis $redis = null;
+
+    /**
+     * Connects at the first use, not here.
+     *
+     * @param string $host a name, an address, or the path of a unix socket
+     * @param string $prefix put before the session ID
+     * @param string|null $user of an ACL; null with a password alone
+     * @param array<string, mixed>|null $tls null: none; else PHP's SSL context options, such as `cafile`
+     * @param int $timeout milliseconds for one answer
+     */
+    public function __construct(
+        private readonly string $host,
+        private readonly int $port = 6379,
+        private readonly string $prefix = self::PREFIX,
+        private readonly ?string $user = null,
+        #[\SensitiveParameter] private readonly ?string $password = null,
+        private readonly int $database = 0,
+        private readonly ?array $tls = null,
+        private readonly int $timeout = 1000,
+        HandlerSettings $settings = new HandlerSettings(),
+    ) {
+        parent::__construct($settings);
+    }
+
+    protected function load(string $id): ?string
+    {
+        $record = $this->ask('GET', fn (\Redis $redis) => $redis->get($this->prefix . $id));
+        return $record === false ? null : $record;
+    }
+
+    protected function store(string $id, string $record): void
+    {
+        $this->ask('SET', fn (\Redis $redis) => $redis->setex($this->prefix . $id, $this->lifetime, $record));
+    }
+
+    protected function replace(string $id, string $record, ?string $token): void
+    {
+        $key = $this->prefix . $id;
+        if ($token === null) {
+            $this->ask('SET', fn (\Redis $redis) => $redis->set($key, $record, ['xx', 'ex' => $this->lifetime]));
+            return;
+        }
+        $values = [$key, $this->lockKey($id), $token, $record, $this->lifetime];
+        if ($this->ask('EVAL', static fn (\Redis $redis) => $redis->eval(self::REPLACE, $values, 2)) !== 1) {
+            throw self::lockLost();
+        }
+    }
+
+    protected function renew(string $id): void
+    {
+        $this->ask('EXPIRE', fn (\Redis $redis) => $redis->expire($this->prefix . $id, $this->lifetime));
+    }
+
+    protected function remove(string $id): void
+    {
+        $this->ask('DEL', fn (\Redis $redis) => $redis->del($this->prefix . $id));
+    }
+
+    protected function acquire(string $id, string $token, int $lease): bool
+    {
+        $key = $this->lockKey($id);
+        return $this->ask('SET', static fn (\Redis $redis) => $redis->set($key, $token, ['nx', 'px' => $lease * 1000]));
+    }
+
+    protected function release(string $id, string $token): void
+    {
+        $values = [$this->lockKey($id), $token];
+        $this->ask('EVAL', static fn (\Redis $redis) => $redis->eval(self::RELEASE, $values, 1));
+    }
+
+    /** The one that phpredis's own session handler uses. */
+    private function lockKey(string $id): string
+    {
+        return "$this->prefix{$id}_LOCK";
+    }
+
+    /**
+     * phpredis answers false for an error too, and throws only some of them.
+     *
+     * @param \Closure(\Redis): mixed $question
+     * @throws SessionUnavailable
+     */
+    private function ask(string $command, \Closure $question): mixed
+    {
+        try {
+            $this->redis ??= $this->connect();
+            $this->redis->clearLastError();
+            $answer = $question($this->redis);
+            $error = $this->redis->getLastError();
+        } catch (\RedisException $exception) {
+            // What else comes on this connection could be the answer to this question.
+            $this->redis = null;
+            $error = $exception->getMessage();
+        }
+        if ($error !== null) {
+            // Of an error that Redis itself answers with, its code: the text may quote what it was asked.
+            $code = preg_match('/^[A-Z]+\b/', $error, $match) === 1 ? $match[0] : $error;
+            throw new SessionUnavailable("redis: $command: $code");
+        }
+        return $answer;
+    }
+
+    /** @throws \RedisException */
+    private function connect(): \Redis
+    {
+        $login = $this->user === null ? [$this->password] : [$this->user, $this->password];
+        $redis = new \Redis();
+        $warning = null;
+        // What is wrong with a certificate is in a warning only.
+        set_error_handler(static function (int $level, string $message) use (&$warning): bool {
+            $warning ??= $message;
+            return true;
+        });
+        try {
+            $connected = $redis->connect(
+                $this->tls === null ? $this->host : "tls://$this->host",
+                str_starts_with($this->host, '/') ? 0 : $this->port,
+                self::CONNECT_SECONDS,
+                null,
+                0,
+                $this->timeout / 1000,
+                $this->tls === null ? [] : ['stream' => $this->tls],
+            );
+        } finally {
+            restore_error_handler();
+        }
+        if (!$connected) {
+            throw new \RedisException(strtr($warning ?? 'no connection', "\n", ' '));
+        }
+        if ($this->password !== null) {
+            $redis->auth($this->user === null ? $this->password : [$this->user, $this->password]);
+        }
+        if ($this->database !== 0) {
+            $redis->select($this->database);
+        }
+        if ($redis->getLastError() !== null) {
+            throw new \RedisException($redis->getLastError());
+        }
+        return $redis;
+    }
+}

@@ -1,0 +1,73 @@
+<?php
+
+declare(strict_types=1);
+
+namespace PhpSessionChat\Session;
+
+/** What the databases say differently. */
+enum SqlDialect: string
+{
+    case MySql = 'mysql';
+    case PostgreSql = 'pgsql';
+    case Sqlite = 'sqlite';
+
+    /** @throws InvalidSettings */
+    public static function of(\PDO $pdo): self
+    {
+        $driver = $pdo->getAttribute(\PDO::ATTR_DRIVER_NAME);
+        return self::tryFrom($driver) ?? throw new InvalidSettings(
+            "sessions in tables are for MySQL, MariaDB, PostgreSQL and SQLite, not for PDO's $driver",
+        );
+    }
+
+    /** A table or a column; `schema.table` too. */
+    public function quoted(string $name): string
+    {
+        $mark = $this === self::MySql ? '`' : '"';
+        return $mark . str_replace('.', "$mark.$mark", $name) . $mark;
+    }
+
+    /** The time now in Unix seconds, by the database's clock: those of several web servers differ. */
+    public function now(): string
+    {
+        return match ($this) {
+            self::MySql => 'UNIX_TIMESTAMP()',
+            self::PostgreSql => 'floor(extract(epoch FROM clock_timestamp()))::bigint',
+            self::Sqlite => "CAST(strftime('%s', 'now') AS INTEGER)",
+        };
+    }
+
+    /**
+     * What makes an INSERT overwrite the row with that key.
+     *
+     * @param string $key quoted, as the others
+     * @param string ...$columns to take over
+     */
+    public function orUpdate(string $key, string ...$columns): string
+    {
+        [$head, $new] = $this === self::MySql
+            ? ['ON DUPLICATE KEY UPDATE', 'VALUES(%s)']
+            : ["ON CONFLICT ($key) DO UPDATE SET", 'excluded.%s'];
+        $assign = static fn (string $column): string => "$column = " . sprintf($new, $column);
+        return "$head " . implode(', ', array_map($assign, $columns));
+    }
+
+    /**
+     * The statements that make the table of PdoHandler. Without locking it does without `lock_token` and `lock_until`.
+     *
+     * @return list<string>
+     */
+    public function createTable(string $table = 'sessions'): array
+    {
+        $columns = match ($this) {
+            // Compared byte by byte: to other collations `A` and `a` are the same.
+            self::MySql => 'id VARCHAR(255) CHARACTER SET ascii COLLATE ascii_bin PRIMARY KEY, data MEDIUMBLOB',
+            self::PostgreSql => 'id VARCHAR(255) PRIMARY KEY, data BYTEA',
+            self::Sqlite => 'id TEXT NOT NULL PRIMARY KEY, data BLOB',
+        };
+        return [
+            "CREATE TABLE $table ($columns NOT NULL, expires BIGINT NOT NULL, lock_token CHAR(32), lock_until BIGINT)",
+            'CREATE INDEX ' . str_replace('.', '_', $table) . "_expires ON $table (expires)",
+        ];
+    }
+}

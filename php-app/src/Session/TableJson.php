@@ -1,0 +1,71 @@
+<?php
+
+declare(strict_types=1);
+
+namespace PhpSessionChat\Session;
+
+/**
+ * The JSON in a session's row: one object, with a value for each key.
+ *
+ * It is ASCII, so that no character set of a table or of a connection can change it. A value is stored only if it
+ * comes back as the same: null, booleans, integers, floats, UTF-8 strings, and arrays of them.
+ */
+final class TableJson
+{
+    /** MariaDB's functions know 32 levels in all, and make NULL of what is deeper. */
+    private const DEPTH = 30;
+
+    /** @throws SessionDataError */
+    public static function ofKey(string $key): string
+    {
+        $json = self::encode($key);
+        if ($json === null || str_contains($key, "\0")) {
+            throw new SessionDataError('A key of a session must be UTF-8 without NUL.');
+        }
+        return $json;
+    }
+
+    /** @throws SessionDataError naming the key */
+    public static function ofValue(string $key, #[\SensitiveParameter] mixed $value): string
+    {
+        $name = self::ofKey($key);
+        $json = self::encode($value);
+        if ($json === null) {
+            throw new SessionDataError("The session cannot store $name as JSON: " . json_last_error_msg() . '.');
+        }
+        if (json_decode($json, true) !== $value) {
+            throw new SessionDataError("The session cannot store $name: it would come back changed, as objects do.");
+        }
+        return $json;
+    }
+
+    /** @param array<string, string> $entries the JSON of each key's value */
+    public static function object(array $entries): string
+    {
+        $members = [];
+        foreach ($entries as $key => $json) {
+            $members[] = self::ofKey((string) $key) . ":$json";
+        }
+        return '{' . implode(',', $members) . '}';
+    }
+
+    /**
+     * @return array<mixed>
+     * @throws SessionDataError
+     */
+    public static function decode(#[\SensitiveParameter] string $json): array
+    {
+        $values = json_decode($json, true);
+        if (!is_array($values) || ltrim($json)[0] !== '{') {
+            throw new SessionDataError('The stored session is not a JSON object. Who else writes here?');
+        }
+        return $values;
+    }
+
+    /** With `\u005c` for a backslash, so that what looks like the escape of a character is one: see TableMerge. */
+    private static function encode(mixed $value): ?string
+    {
+        $json = json_encode($value, JSON_UNESCAPED_SLASHES | JSON_PRESERVE_ZERO_FRACTION, self::DEPTH);
+        return $json === false ? null : strtr($json, ['\\\\' => '\u005c']);
+    }
+}

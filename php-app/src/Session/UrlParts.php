@@ -1,0 +1,141 @@
+<?php
+
+declare(strict_types=1);
+
+namespace PhpSessionChat\Session;
+
+/** A store's URL taken apart as the chat server does it, so that one URL serves both. */
+final class UrlParts
+{
+    private const SECONDS = ['s' => 1, 'm' => 60, 'h' => 3600, 'd' => 86400];
+
+    /**
+     * @param list<array{string, int|null}> $hosts names or addresses, and ports where the URL has them
+     * @param string $path with its first slash when there are hosts: `/3`, `/var/lib/php/sessions`
+     * @param array<string, string> $options
+     */
+    private function __construct(
+        public readonly string $scheme,
+        public readonly string $user,
+        #[\SensitiveParameter] public readonly string $password,
+        public readonly array $hosts,
+        public readonly string $path,
+        private array $options,
+    ) {
+    }
+
+    /** @throws InvalidSettings */
+    public static function parse(#[\SensitiveParameter] string $url): self
+    {
+        if (preg_match('~^([a-z-]+):(?://(?:([^@/?]*)@)?([^/?]*))?([^?]*)(?:\?(.*))?\z~s', $url, $part) !== 1) {
+            throw new InvalidSettings('not a URL such as memcached://127.0.0.1:11211?handler=memcached');
+        }
+        [, $scheme, $login, $hosts, $path, $query] = $part + [5 => ''];
+        [$user, $password] = explode(':', $login, 2) + [1 => ''];
+        $options = [];
+        foreach ($query === '' ? [] : explode('&', $query) as $option) {
+            // A plus sign is one, since prefixes and passwords may hold it.
+            [$name, $value] = array_map('rawurldecode', explode('=', $option, 2)) + [1 => ''];
+            $options[$name] = $value;
+        }
+        return new self(
+            $scheme,
+            rawurldecode($user),
+            rawurldecode($password),
+            $hosts === '' ? [] : array_map(self::host(...), explode(',', $hosts)),
+            rawurldecode($path),
+            $options,
+        );
+    }
+
+    /**
+     * @return non-empty-list<array{string, int, int}> host, port and weight; `weight=` has one for each server, or
+     *         one for all
+     * @throws InvalidSettings
+     */
+    public function servers(int $port): array
+    {
+        $weights = explode(',', $this->take('weight', '[1-9]\d{0,3}(,[1-9]\d{0,3})*', 'numbers from 1 to 9999') ?? '1');
+        if (count($weights) !== 1 && count($weights) !== count($this->hosts)) {
+            throw new InvalidSettings('weight= is one number for all servers, or one for each');
+        }
+        if ($this->hosts === [] || $this->user . $this->password !== '' || !in_array($this->path, ['', '/'], true)) {
+            throw new InvalidSettings("$this->scheme: takes servers as //HOST:PORT,HOST:PORT, and no user and no path");
+        }
+        $servers = [];
+        foreach ($this->hosts as $n => [$host, $given]) {
+            $servers[] = [$host, $given ?? $port, (int) ($weights[$n] ?? $weights[0])];
+        }
+        return $servers;
+    }
+
+    public function get(string $option): ?string
+    {
+        return $this->options[$option] ?? null;
+    }
+
+    public function has(string $option): bool
+    {
+        return isset($this->options[$option]);
+    }
+
+    /**
+     * The value of an option that has not been taken yet.
+     *
+     * @param string $pattern what it may be
+     * @throws InvalidSettings
+     */
+    public function take(string $option, string $pattern, string $what): ?string
+    {
+        $value = $this->options[$option] ?? null;
+        unset($this->options[$option]);
+        if ($value !== null && preg_match("~^(?:$pattern)\z~", $value) !== 1) {
+            throw new InvalidSettings("$option= is $what");
+        }
+        return $value;
+    }
+
+    /** `prefix=`, put before the session ID. @throws InvalidSettings */
+    public function prefix(string $default): string
+    {
+        return $this->take('prefix', '[\x21-\x7e]{0,200}', 'up to 200 printable characters') ?? $default;
+    }
+
+    /** A time such as `250ms`, or in seconds as PHP's own save paths have it. @throws InvalidSettings */
+    public function milliseconds(string $option, int $default): int
+    {
+        $time = $this->take($option, '\d{2,4}ms|[1-9]\d?', '10ms to 9999ms, or seconds from 1 to 99');
+        return match (true) {
+            $time === null => $default,
+            str_ends_with($time, 'ms') => (int) $time,
+            default => 1000 * (int) $time,
+        };
+    }
+
+    /** A number of seconds, or a time such as `30m`. @throws InvalidSettings */
+    public function seconds(string $option): ?int
+    {
+        $time = $this->take($option, '[1-9]\d{0,8}[smhd]?', 'a number of seconds, or a time such as 30m');
+        return $time === null ? null : (int) $time * (self::SECONDS[substr($time, -1)] ?? 1);
+    }
+
+    /** @throws InvalidSettings when there are options that nobody has taken */
+    public function finish(): void
+    {
+        foreach ($this->options as $name => $_) {
+            throw new InvalidSettings("$name= is not an option of this session store");
+        }
+    }
+
+    /** @return array{string, int|null} */
+    private static function host(string $text): array
+    {
+        if (
+            preg_match('~^(?:\[([0-9a-f:.]+)\]|([^:@\[\]\s]+))(?::(\d{1,5}))?\z~i', $text, $part) !== 1
+            || (isset($part[3]) && ((int) $part[3] < 1 || (int) $part[3] > 65535))
+        ) {
+            throw new InvalidSettings('hosts are HOST:PORT, separated by commas');
+        }
+        return [$part[1] . $part[2], isset($part[3]) ? (int) $part[3] : null];
+    }
+}

@@ -1,0 +1,89 @@
+<?php
+
+declare(strict_types=1);
+
+namespace PhpSessionChat\Session;
+
+/** Turns the data of sessions into something else before another handler stores them, and back. */
+abstract class WrappingHandler implements
+    \SessionHandlerInterface,
+    \SessionIdInterface,
+    \SessionUpdateTimestampHandlerInterface
+{
+    /** The ID that is in the store. */
+    private ?string $existing = null;
+
+    public function __construct(
+        private readonly \SessionHandlerInterface&\SessionIdInterface&\SessionUpdateTimestampHandlerInterface $inner,
+    ) {
+    }
+
+    /** @throws SessionDataError when the data cannot be stored so */
+    abstract protected function wrap(string $id, string $data): string;
+
+    /** @throws SessionDataError when this did not come from wrap() */
+    abstract protected function unwrap(string $id, string $record): string;
+
+    public function open(string $path, string $name): bool
+    {
+        return $this->inner->open($path, $name);
+    }
+
+    final public function close(): bool
+    {
+        $this->existing = null;
+        return $this->inner->close();
+    }
+
+    final public function create_sid(): string
+    {
+        return $this->inner->create_sid();
+    }
+
+    final public function validateId(string $id): bool
+    {
+        $known = $this->inner->validateId($id);
+        $this->existing = $known ? $id : null;
+        return $known;
+    }
+
+    final public function read(string $id): string|false
+    {
+        $record = $this->inner->read($id);
+        if ($record === false || ($record === '' && $this->existing !== $id)) {
+            return $record;
+        }
+        return $this->orClose(fn (): string => $this->unwrap($id, $record));
+    }
+
+    final public function write(string $id, string $data): bool
+    {
+        return $this->inner->write($id, $this->orClose(fn (): string => $this->wrap($id, $data)));
+    }
+
+    public function updateTimestamp(string $id, string $data): bool
+    {
+        return $this->inner->updateTimestamp($id, $data);
+    }
+
+    final public function destroy(string $id): bool
+    {
+        return $this->inner->destroy($id);
+    }
+
+    final public function gc(int $max_lifetime): int|false
+    {
+        return $this->inner->gc($max_lifetime);
+    }
+
+    /** After an exception PHP does not close the handler, and a lock would stay. */
+    private function orClose(\Closure $work): string
+    {
+        try {
+            return $work();
+        } catch (SessionDataError $error) {
+            $this->close();
+            throw $error;
+        }
+    }
+}

@@ -1,0 +1,12 @@
+import { execFileSync } from 'node:child_process';
+
+/** Makes the table of PdoHandler, as its documentation says. @param url as `DatabaseUrl` takes it */
+export function makeSessionTable(url: string, table = 'sessions'): void {
+  const code = `
+    require 'php-app/src/Session/autoload.php';
+    $pdo = PhpSessionChat\\Session\\DatabaseUrl::parse($argv[1])->connect();
+    foreach (PhpSessionChat\\Session\\SqlDialect::of($pdo)->createTable($argv[2]) as $statement) {
+        $pdo->exec($statement);
+    }`;
+  execFileSync('php', ['-r', code, '--', url, table], { cwd: new URL('../..', import.meta.url) });
+}

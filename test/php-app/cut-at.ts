@@ -1,0 +1,30 @@
+import { connect, createServer } from 'node:net';
+import { onTestFinished } from 'vitest';
+import { freePort } from '../helpers/child.ts';
+
+/**
+ * Passes everything to a store until a command comes up, and then cuts the line.
+ * @param times so often; after that all is passed
+ */
+export async function cutAt(
+  command: RegExp,
+  target: number,
+  times = Number.POSITIVE_INFINITY,
+): Promise<number> {
+  let left = times;
+  const server = createServer((client) => {
+    const upstream = connect(target, '127.0.0.1');
+    client.on('error', () => {}).on('close', () => upstream.destroy());
+    upstream.on('error', () => {}).pipe(client);
+    client.on('data', (bytes) => {
+      if (left > 0 && command.test(bytes.toString('latin1'))) {
+        left--;
+        client.destroy();
+      } else upstream.write(bytes);
+    });
+  });
+  const port = await freePort();
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
+  onTestFinished(() => void server.close());
+  return port;
+}

@@ -1,0 +1,211 @@
+import { chmodSync, chownSync, mkdirSync, renameSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { type Memcached, startMemcached } from '../helpers/memcached.ts';
+import type { PhpApp } from '../helpers/php-app.ts';
+import { type Redis, startRedis } from '../helpers/redis.ts';
+import { cutAt } from './cut-at.ts';
+import { expectUnavailable, raw } from './http.ts';
+import { another, memcachedUrl, native, site } from './native.ts';
+import { temporaryFolder } from './temporary-folder.ts';
+import { idOf, loggedInAs, openForm } from './visitor.ts';
+
+const password = 'p@ss)w(rd:/?#%';
+let memcached: Memcached;
+let redis: Redis;
+
+beforeAll(async () => {
+  [memcached, redis] = await Promise.all([startMemcached(), startRedis(['--requirepass', password])]);
+});
+afterAll(() => Promise.all([memcached?.stop(), redis?.remove()]));
+
+const redisUrl = (port: number) => `redis://:${encodeURIComponent(password)}@127.0.0.1:${port}?timeout=200ms`;
+describe('a store that is gone is 503 on every page, and no cookie is lost', () => {
+  async function expectNothingLost(app: PhpApp, begin: () => unknown, end?: () => unknown): Promise<void> {
+    const cookie = await app.login('alice');
+    const { csrf } = await openForm(app, cookie);
+    await begin();
+    const form = `username=alice&password=alice&csrf=${csrf}`;
+    const answers = await Promise.all([
+      raw(app.url),
+      raw(app.url, { headers: { cookie } }),
+      raw(app.url, { headers: { cookie: `PHPSESSID=${'a'.repeat(26)}` } }),
+      raw(app.url, { headers: { cookie: 'PHPSESSID=../../etc/passwd' } }),
+      raw(app.url, { path: '/session', headers: { cookie } }),
+      raw(app.url, { path: '/login', method: 'POST', headers: { cookie }, body: form }),
+      raw(app.url, { path: '/logout', method: 'POST', headers: { cookie }, body: `csrf=${csrf}` }),
+    ]);
+    for (const answer of answers) expectUnavailable(answer);
+    expect(app.output()).toMatch(
+      /Session store unavailable: (memcached|memcache|redis|files): session_\w+: /,
+    );
+    for (const secret of ['sess_', idOf(cookie), 'p@ss', encodeURIComponent('p@ss')])
+      expect(app.output()).not.toContain(secret);
+    if (end === undefined) return;
+    await end();
+    expect(await loggedInAs(app, cookie)).toBe('Alice');
+  }
+
+  test.each(['memcached', 'memcache'])('ext-%s’s handler, memcached down', async (handler) => {
+    const own = await another();
+    await expectNothingLost(await site(memcachedUrl(handler, own.port)), () => own.stop('SIGKILL'));
+  });
+
+  test('ext-memcache’s handler, memcached silent', async () => {
+    const own = await another();
+    await expectNothingLost(await site(memcachedUrl('memcache', own.port)), () => own.signal('SIGSTOP'));
+  });
+
+  test('phpredis’s handler, Redis down', async () => {
+    const own = await startRedis(['--requirepass', password]);
+    onTestFinished(() => own.remove());
+    await expectNothingLost(await site(redisUrl(own.port)), () => own.stop('SIGKILL'));
+  });
+
+  test('phpredis’s handler, Redis silent', async () => {
+    await expectNothingLost(
+      await site(redisUrl(redis.port)),
+      () => redis.signal('SIGSTOP'),
+      () => redis.signal('SIGCONT'),
+    );
+  });
+
+  test('PHP’s files, without their folder', async () => {
+    const folder = join(temporaryFolder(), 'sessions');
+    mkdirSync(folder);
+    await expectNothingLost(
+      await site(`file://${folder}`),
+      () => renameSync(folder, `${folder}-away`),
+      () => renameSync(`${folder}-away`, folder),
+    );
+  });
+});
+
+/** A command of memcached’s binary protocol about a session, not about its lock. */
+const binary = (opcode: number) => new RegExp(`^\\x80${String.fromCharCode(opcode)}.*key\\.(?!lock)`, 's');
+const [writing, adding, deleting] = [1, 2, 4].map(binary) as [RegExp, RegExp, RegExp];
+
+test.each([
+  ['memcached', 'one look whether the ID is known', adding, '/'],
+  ['memcached', 'the change of ID', deleting, '/login'],
+  ['memcached', 'the login', writing, '/login'],
+  ['memcached', 'the logout', deleting, '/logout'],
+  ['memcache', 'the logout', /^delete /, '/logout'],
+  ['redis', 'one look whether the ID is known', /EXISTS/, '/'],
+  ['redis', 'one reading', /\$3\r\nGET/, '/'],
+  ['redis', 'the change of ID', /\$3\r\nDEL/, '/login'],
+  ['redis', 'the logout', /\$3\r\nDEL/, '/logout'],
+])('%s: %s fails: 503, and the login is kept', async (handler, _, command, path) => {
+  const [target, url] =
+    handler === 'redis'
+      ? [redis.port, redisUrl]
+      : [memcached.port, (port: number) => memcachedUrl(handler, port)];
+  const app = await site(url(target));
+  const cookie = await app.login('alice');
+  const { csrf } = await openForm(app, cookie);
+  // ext-memcache sends a command once more.
+  const cut = await site(url(await cutAt(command, target, handler === 'memcache' ? 2 : 1)));
+  const body = `username=bob&password=bob&csrf=${csrf}`;
+  expectUnavailable(
+    await raw(cut.url, { path, headers: { cookie }, ...(path === '/' ? {} : { method: 'POST', body }) }),
+  );
+  if (path === '/') expect(await loggedInAs(cut, cookie)).toBe('Alice');
+});
+
+describe('a session that another request has locked for too long is 503', () => {
+  test('ext-memcached’s handler', async () => {
+    const app = await site(memcachedUrl('memcached', memcached.port));
+    const cookie = await app.login('alice');
+    await memcached.set(`memc.sess.key.lock.${idOf(cookie)}`, '1');
+    expectUnavailable(await raw(app.url, { headers: { cookie } }));
+    await memcached.delete(`memc.sess.key.lock.${idOf(cookie)}`);
+    expect(await loggedInAs(app, cookie)).toBe('Alice');
+  });
+
+  test('phpredis’s handler', async () => {
+    const code = `
+      $session->start();
+      $_SESSION['user_id'] = 7;
+      $session->close();
+      $redis = new Redis();
+      $redis->connect('127.0.0.1', ${redis.port});
+      $redis->auth('${password}');
+      $redis->set('PHPREDIS_SESSION:' . session_id() . '_LOCK', 'somebody');
+      try {
+          $session->start();
+      } catch (PhpSessionChat\\Session\\SessionUnavailable $error) {
+          echo $error->getMessage(), ' ', session_status() === PHP_SESSION_NONE ? 'closed' : 'open';
+      }`;
+    const settings = { 'redis.session.locking_enabled': '1', 'redis.session.lock_wait_time': '2000' };
+    expect(native(redisUrl(redis.port), code, settings)).toBe(
+      'redis: session_start: Acquire of session lock was not successful closed',
+    );
+  });
+});
+
+test('a folder of sessions that nobody may list, as Debian’s: its garbage is left alone', () => {
+  const folder = temporaryFolder();
+  if (process.getuid?.() === 0) chownSync(folder, 65_534, 65_534);
+  chmodSync(folder, 0o300);
+  onTestFinished(() => chmodSync(folder, 0o700));
+  const code = `
+    if (posix_getuid() === 0) {
+        posix_setuid(65534);
+    }
+    echo @opendir('${folder}') === false ? 'hidden ' : '';
+    ob_start();
+    $session->start(['gc_probability' => 1, 'gc_divisor' => 1]);
+    $session->close();
+    ob_end_flush();
+    echo 'written';`;
+  expect(native(`file://${folder}`, `ob_start(); ${code}`)).toBe('hidden written');
+});
+
+test('URLs that are refused, each with its reason, and those of handlers that are not PHP’s own', () => {
+  const urls = {
+    'memcached://?handler=memcached': 'memcached: takes servers as',
+    'memcached://user:secret@h?handler=memcache': 'memcached: takes servers as',
+    'memcached://h/secret?handler=memcached': 'memcached: takes servers as',
+    'memcached://h?handler=secret': 'handler= is memcached or memcache',
+    'memcached://h:70000?handler=memcached': 'hosts are HOST:PORT',
+    'memcached://h?handler=memcached&weight=1,2': 'weight= is one number for all servers',
+    'memcached://h?handler=memcached&distribution=memcache': 'distribution= is here one of modula, ketama',
+    'memcached://h?handler=memcached&retry_interval=15': 'retry_interval= is not an option',
+    'memcached://h?handler=memcached&timeout=secret': 'timeout= is 10ms to 9999ms, or seconds',
+    'memcached://h?handler=memcache&retry_interval=0': 'retry_interval= is 1 to 9999',
+    'memcached://h?handler=memcache&prefix=secret': 'session_prefix_static_key',
+    'memcached://h?handler=memcache&format=secret': 'format= is one of php php_binary',
+    'redis://': 'names a host',
+    'rediss:///run/redis.sock': 'names a host',
+    'redis://a,b': 'one Redis',
+    'redis://:secret@h/secret': 'is a number',
+    'file://host/folder': 'three slashes',
+    'file:///folder;/etc': 'without ;',
+    'file:///folder?lifetime=0': 'lifetime= is a number of seconds',
+    'sessions in memcached': 'not a URL',
+    'memcached://h?prefix=sessions/': 'ours',
+    'memcached://h?handler=memcached&format=json': 'ours',
+    'redis://h?lock=10': 'ours',
+    'redis://[::1]': 'ours',
+    'rediss://h?ca=/etc/ca.pem': 'ours',
+    'file:///folder?layers=decrypt:/etc/keys': 'ours',
+    'file:///folder?prefix=app_': 'ours',
+    'mysql://u@h/d?table=t&id=i&data=d&expires=e': 'ours',
+    'redis://h?prefix=siam_': 'native',
+    'rediss://h': 'native',
+    'file:///folder?owner=33&timeout=250ms&prefix=sess_': 'native',
+  };
+  const code = `
+    foreach (json_decode($argv[2]) as $url) {
+        try {
+            $handler = PhpSessionChat\\Session\\NativeHandler::fromUrl($url);
+            $told[] = $handler === null ? 'ours' : 'native';
+        } catch (PhpSessionChat\\Session\\InvalidSettings $error) {
+            $told[] = $error->getMessage();
+        }
+    }
+    echo json_encode($told);`;
+  const told = JSON.parse(native('file:///folder', code, {}, JSON.stringify(Object.keys(urls)))) as string[];
+  expect(told).toEqual(Object.values(urls).map((reason) => expect.stringContaining(reason)));
+  expect(told.join()).not.toContain('secret');
+});

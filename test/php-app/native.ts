@@ -1,0 +1,43 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, onTestFinished } from 'vitest';
+import { type Memcached, startMemcached } from '../helpers/memcached.ts';
+import { type PhpApp, startPhpApp } from '../helpers/php-app.ts';
+
+/** One database of users for all sites of a test file. */
+const data = mkdtempSync(join(tmpdir(), 'native-handlers-'));
+afterAll(() => rmSync(data, { recursive: true, force: true }));
+
+export const memcachedUrl = (handler: string, ...ports: number[]) =>
+  `memcached://${ports.map((port) => `127.0.0.1:${port}`).join(',')}?handler=${handler}&timeout=200ms`;
+
+/** A site for one test. */
+export async function site(SESSION_STORE: string): Promise<PhpApp> {
+  const app = await startPhpApp({ env: { SESSION_STORE, APP_DATA: data } });
+  onTestFinished(async () => {
+    await app.stop();
+  });
+  return app;
+}
+
+/** A memcached for one test. */
+export async function another(): Promise<Memcached> {
+  const one = await startMemcached();
+  onTestFinished(async () => {
+    await one.stop('SIGKILL');
+  });
+  return one;
+}
+
+/** Runs PHP with `$session`, the native handler of that URL; what it prints. */
+export function native(url: string, code: string, settings = {}, ...given: string[]): string {
+  const options = Object.entries(settings).flatMap(([name, value]) => ['-d', `${name}=${value}`]);
+  const script = `require 'php-app/src/Session/autoload.php';
+    $session = PhpSessionChat\\Session\\NativeHandler::fromUrl($argv[1]); ${code}`;
+  return execFileSync('php', [...options, '-r', script, '--', url, ...given], {
+    cwd: new URL('../../', import.meta.url),
+    encoding: 'utf8',
+  });
+}

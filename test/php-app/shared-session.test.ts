@@ -1,0 +1,171 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { type Memcached, startMemcached } from '../helpers/memcached.ts';
+import { type PhpApp, startPhpApp } from '../helpers/php-app.ts';
+import { type Redis, startRedis } from '../helpers/redis.ts';
+import { makeSessionTable } from '../helpers/session-table.ts';
+import { raw } from './http.ts';
+import { idOf, loggedInAs } from './visitor.ts';
+
+let memcached: Memcached[];
+let redis: Redis;
+let folder: string;
+let keyFile: string;
+/** The SQLite file with the table `sessions`. */
+let table: string;
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'shared-session-'));
+  keyFile = join(folder, 'keys');
+  writeFileSync(keyFile, `${randomBytes(32).toString('base64')}\n`);
+  table = join(folder, 'site.db');
+  makeSessionTable(`sqlite:${table}`);
+  [redis, ...memcached] = await Promise.all([startRedis(), startMemcached(), startMemcached()]);
+});
+afterAll(async () => {
+  await Promise.all([redis?.remove(), ...(memcached ?? []).map((one) => one.stop())]);
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const servers = () => memcached.map(({ port }) => `127.0.0.1:${port}`).join(',');
+/** What any of the two has under a key. */
+const inMemcached = async (key: string) =>
+  (await Promise.all(memcached.map((one) => one.ask(`get ${key}\r\n`)))).join('');
+
+const inTable = (id: string) => {
+  const database = new DatabaseSync(table, { readOnly: true });
+  const row = database.prepare('SELECT data FROM sessions WHERE id = ?').get(id);
+  database.close();
+  return Buffer.from(row?.data as Uint8Array).toString('latin1');
+};
+
+/** `as` is how a session of Alice lies there: whose handler wrote it, and in which format. */
+const stores: {
+  name: string;
+  url: () => string;
+  stored: (id: string) => Promise<string> | string;
+  as: RegExp;
+}[] = [
+  {
+    name: 'ext-memcached’s handler',
+    url: () => `memcached://${servers()}?handler=memcached`,
+    stored: (id) => inMemcached(`memc.sess.key.${id}`),
+    as: /\r\nuser_id\|i:1;firstname\|s:5:"Alice";/,
+  },
+  {
+    name: 'ext-memcached’s handler, with options',
+    url: () =>
+      `memcached://${servers()}?handler=memcached&distribution=ketama_weighted&weight=3,1&prefix=site.&persistent=1&timeout=1&format=php_serialize`,
+    stored: (id) => inMemcached(`site.${id}`),
+    as: /\r\na:4:\{s:7:"user_id";i:1;/,
+  },
+  {
+    name: 'ext-memcache’s handler',
+    url: () => `memcached://${servers()}?handler=memcache&persistent=1&weight=1&timeout=1&retry_interval=15`,
+    stored: (id) => inMemcached(id),
+    // On both.
+    as: /\r\nuser_id\|i:1;.*\r\nuser_id\|i:1;/s,
+  },
+  {
+    name: 'phpredis’s handler',
+    url: () => `redis://127.0.0.1:${redis.port}`,
+    stored: async (id) => String(await redis.ask('GET', `PHPREDIS_SESSION:${id}`)),
+    as: /^user_id\|i:1;/,
+  },
+  {
+    name: 'phpredis’s handler, with options, over a unix socket',
+    url: () => `redis://${redis.folder}/redis.sock?database=3&prefix=siam_&format=igbinary&lifetime=1h`,
+    stored: async (id) => {
+      const script = `redis.call('SELECT', 3) return redis.call('GET', 'siam_${id}')`;
+      return String(await redis.ask('EVAL', script, '0'));
+    },
+    as: /user_id(?!\|).*Alice/s,
+  },
+  {
+    name: 'PHP’s files',
+    url: () => `file://${folder}?lifetime=30m`,
+    stored: (id) => readFileSync(join(folder, `sess_${id}`), 'latin1'),
+    as: /^user_id\|i:1;/,
+  },
+  {
+    name: 'ours in memcached: JSON',
+    url: () => `${memcached[0]?.url}`,
+    stored: (id) => inMemcached(`sessions/${id}`),
+    as: /\r\n\{"user_id":1,"firstname":"Alice",/,
+  },
+  {
+    name: 'ours in memcached, encrypted, on two servers',
+    url: () => `memcached://${servers()}?prefix=own/&distribution=ketama&layers=decrypt:${keyFile}`,
+    stored: (id) => inMemcached(`own/${id}`),
+    as: /VALUE own\/(?!.*Alice)/s,
+  },
+  {
+    name: 'ours in Redis, with locks',
+    url: () => `redis://127.0.0.1:${redis.port}?prefix=own_&lock=10&lifetime=1h`,
+    stored: async (id) => String(await redis.ask('GET', `own_${id}`)),
+    as: /^user_id\|i:1;/,
+  },
+  {
+    name: 'ours in Redis: JSON, encrypted',
+    url: () => `redis://127.0.0.1:${redis.port}?prefix=secret_&format=json&layers=decrypt:${keyFile}`,
+    stored: async (id) => String(await redis.ask('STRLEN', `secret_${id}`)),
+    as: /^1\d\d$/,
+  },
+  {
+    name: 'ours in files, encrypted, with locks',
+    url: () => `file://${folder}?prefix=own_&lock=10&layers=decrypt:${keyFile}`,
+    stored: (id) => readFileSync(join(folder, `own_${id}`), 'latin1'),
+    as: /^(?!.*Alice)/s,
+  },
+  {
+    name: 'ours in a table of SQLite, with locks',
+    url: () => `sqlite:${table}?table=sessions&id=id&data=data&expires=expires&lock=10`,
+    stored: (id) => inTable(id),
+    as: /^user_id\|i:1;/,
+  },
+  {
+    name: 'ours in a table of SQLite: JSON, encrypted',
+    url: () =>
+      `sqlite:${table}?table=sessions&id=id&data=data&expires=expires&format=json&layers=decrypt:${keyFile}`,
+    stored: (id) => inTable(id),
+    as: /^(?!.*Alice)/s,
+  },
+];
+
+/** What the page tells by which a site's owner sees that two servers share a session. */
+async function sessionPage(app: PhpApp, cookie: string) {
+  const { body } = await raw(app.url, { path: '/session', headers: { cookie } });
+  const told = (id: string) => new RegExp(`id="session-${id}"><[^>]+>([^<]*)<`).exec(body)?.[1] ?? '';
+  return { id: told('id'), started: told('started'), now: told('now'), server: told('server') };
+}
+
+test.each(stores)('two servers, one cookie, one session: $name', async ({ url, stored, as }) => {
+  // One database of users for all.
+  const env = { SESSION_STORE: url(), APP_DATA: join(folder, 'users') };
+  const apps = (await Promise.all([startPhpApp({ env }), startPhpApp({ env })])) as [PhpApp, PhpApp];
+  onTestFinished(async () => {
+    await Promise.all(apps.map((app) => app.stop()));
+  });
+  const cookie = await apps[0].login('alice');
+  expect(await stored(idOf(cookie))).toMatch(as);
+
+  const pages = [await sessionPage(apps[0], cookie), await sessionPage(apps[1], cookie)] as const;
+  for (const [n, page] of pages.entries()) {
+    expect(page.id).toBe(`${idOf(cookie).slice(0, 4)}…`);
+    expect(page.started).toBe(pages[0].started);
+    expect(Date.parse(page.now)).toBeGreaterThanOrEqual(Date.parse(page.started));
+    expect(page.server).toMatch(new RegExp(`:${new URL(apps[n]?.url ?? '').port}$`));
+  }
+
+  const invented = `PHPSESSID=${'a'.repeat(26)}`;
+  const answer = await raw(apps[1].url, { headers: { cookie: invented } });
+  expect(answer.headers['set-cookie']?.[0]).toMatch(/^PHPSESSID=(?!aaaa)[A-Za-z0-9,-]{22,};/);
+
+  await apps[1].logout(cookie);
+  expect(await loggedInAs(apps[0], cookie)).toBeUndefined();
+  for (const app of apps) expect(app.output()).not.toContain(idOf(cookie));
+});

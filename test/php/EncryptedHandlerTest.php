@@ -1,0 +1,140 @@
+<?php
+
+declare(strict_types=1);
+
+namespace PhpSessionChat\Tests;
+
+use PhpSessionChat\Session\EncryptedHandler;
+use PhpSessionChat\Session\InvalidSettings;
+use PhpSessionChat\Session\MemcachedHandler;
+use PhpSessionChat\Session\SessionDataError;
+use PhpSessionChat\Tests\Support\Keys;
+use PhpSessionChat\Tests\Support\Site;
+use PhpSessionChat\Tests\Support\SiteAnswer;
+use PhpSessionChat\Tests\Support\Store;
+use PHPUnit\Framework\TestCase;
+
+/** What the encryption of sessions is for. That they work with it at all: HandlerContractTest. */
+final class EncryptedHandlerTest extends TestCase
+{
+    private const OPENS_NOT = SessionDataError::class . ': The stored session is encrypted with none of the keys';
+
+    private string $old;
+    private string $new;
+
+    protected function setUp(): void
+    {
+        [$this->old, $this->new] = [random_bytes(32), random_bytes(32)];
+    }
+
+    /** @return iterable<string, array{string}> */
+    public static function stores(): iterable
+    {
+        foreach (['memcached', 'redis', 'mariadb', 'postgres', 'sqlite', 'files'] as $store) {
+            yield $store => [$store];
+        }
+    }
+
+    /** @dataProvider stores */
+    public function testTheStoreDoesNotLearnWhatIsInASession(string $name): void
+    {
+        $store = Store::named($name);
+        $first = $this->request($store, null, [$this->new], '$_SESSION["secret"] = "mushroom"');
+        $record = $store->get($first->id);
+        self::assertStringNotContainsString('mushroom', $record);
+        // As docs/sessions.md has it.
+        [$nonce, $box] = [substr($record, 0, 24), substr($record, 24)];
+        self::assertSame(
+            serialize(['secret' => 'mushroom']),
+            sodium_crypto_aead_xchacha20poly1305_ietf_decrypt($box, $first->id, $nonce, $this->new),
+        );
+        $this->request($store, $first->id, [$this->new], '$_SESSION["secret"] = "toadstool"');
+        self::assertNotSame($nonce, substr($store->get($first->id), 0, 24), 'each time another');
+    }
+
+    /** @dataProvider stores */
+    public function testARecordThatWasCopiedOrChangedIsRefused(string $name): void
+    {
+        $store = Store::named($name);
+        $alice = $this->request($store, null, [$this->new], '$_SESSION["user_id"] = 1')->id;
+        $mallory = $this->request($store, null, [$this->new], '$_SESSION["user_id"] = 6')->id;
+        $record = $store->get($alice);
+        $changed = [
+            'that of another session' => $store->get($mallory),
+            'a bit of it' => $record ^ str_pad('', strlen($record) - 1, "\0") . "\1",
+            'a bit of the nonce' => $record ^ "\1" . str_repeat("\0", strlen($record) - 1),
+            'cut off' => substr($record, 0, -1),
+            'the nonce alone' => substr($record, 0, 24),
+            'less' => substr($record, 0, 23),
+            'nothing' => '',
+            'not encrypted' => serialize(['user_id' => 1]),
+        ];
+        foreach ($changed as $what => $instead) {
+            $store->put($alice, $instead);
+            $request = $this->request($store, $alice, [$this->new], '$_SESSION["user_id"] = 6');
+            self::assertStringStartsWith(self::OPENS_NOT, $request->error, $what);
+            self::assertSame($instead, $store->get($alice), "$what: and it is left as it was");
+        }
+        $store->put($alice, $record);
+        self::assertSame(['user_id' => 1], $this->request($store, $alice, [$this->new])->session);
+    }
+
+    /** @dataProvider stores */
+    public function testKeysAreReplaced(string $name): void
+    {
+        $store = Store::named($name);
+        $active = $this->request($store, null, [$this->old], '$_SESSION["user_id"] = 1')->id;
+        $asleep = $this->request($store, null, [$this->old], '$_SESSION["user_id"] = 2')->id;
+        // With both keys in the file, a request that changes nothing is enough to move its session to the new one …
+        self::assertSame(['user_id' => 1], $this->request($store, $active, [$this->new, $this->old])->session);
+        $record = $store->get($active);
+        self::assertSame(['user_id' => 1], $this->request($store, $active, [$this->new])->session);
+        // … and after that it is only touched.
+        $this->request($store, $active, [$this->new, $this->old]);
+        self::assertSame($record, $store->get($active));
+        $error = $this->request($store, $asleep, [$this->new])->error;
+        self::assertStringStartsWith(self::OPENS_NOT, $error, 'the old key was removed');
+    }
+
+    public function testJsonCanBeEncryptedToo(): void
+    {
+        $store = Store::named('redis');
+        $options = '&format=json&layers=decrypt:' . Keys::fileOf($this->new);
+        $id = Site::request($store, null, '$_SESSION["user_id"] = 1;', $options)->id;
+        $record = $store->get($id);
+        [$nonce, $box] = [substr($record, 0, 24), substr($record, 24)];
+        self::assertSame(
+            '{"user_id":1}',
+            sodium_crypto_aead_xchacha20poly1305_ietf_decrypt($box, $id, $nonce, $this->new),
+        );
+        self::assertSame(['user_id' => 1], Site::request($store, $id, '', $options)->session);
+        self::assertSame($record, $store->get($id), 'only touched');
+    }
+
+    public function testARefusalKeepsNobodyOut(): void
+    {
+        $store = Store::named('redis');
+        $id = $this->request($store, null, [$this->old], '$_SESSION["user_id"] = 1')->id;
+        self::assertStringStartsWith(self::OPENS_NOT, $this->request($store, $id, [$this->new], '', '&lock=1')->error);
+        self::assertNull($store->lockRemaining($id));
+    }
+
+    public function testKeysOfAnotherLengthAreRefused(): void
+    {
+        foreach ([[], ['short'], [$this->new, str_repeat('k', 33)]] as $keys) {
+            try {
+                new EncryptedHandler(new MemcachedHandler([['127.0.0.1', 1]]), $keys);
+                self::fail('not refused');
+            } catch (InvalidSettings $error) {
+                self::assertSame('sessions are encrypted with keys of 32 bytes', $error->getMessage());
+            }
+        }
+    }
+
+    /** @param list<string> $keys */
+    private function request(Store $store, ?string $id, array $keys, string $code = '', string $lock = ''): SiteAnswer
+    {
+        $options = '&format=php_serialize&layers=decrypt:' . Keys::fileOf(...$keys) . $lock;
+        return Site::request($store, $id, "$code;", $options);
+    }
+}

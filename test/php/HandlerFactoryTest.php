@@ -1,0 +1,112 @@
+<?php
+
+declare(strict_types=1);
+
+namespace PhpSessionChat\Tests;
+
+use PhpSessionChat\Session\EncryptedHandler;
+use PhpSessionChat\Session\FilesHandler;
+use PhpSessionChat\Session\HandlerFactory;
+use PhpSessionChat\Session\InvalidSettings;
+use PhpSessionChat\Session\JsonHandler;
+use PhpSessionChat\Session\MemcachedHandler;
+use PhpSessionChat\Session\PdoHandler;
+use PhpSessionChat\Session\RedisHandler;
+use PhpSessionChat\Tests\Support\Keys;
+use PHPUnit\Framework\TestCase;
+
+final class HandlerFactoryTest extends TestCase
+{
+    private const COLUMNS = 'table=sessions&id=id&data=data&expires=expires&format=php_serialize';
+
+    /** @dataProvider accepted */
+    public function testMakesAHandler(string $url, string $class): void
+    {
+        self::assertInstanceOf($class, HandlerFactory::fromUrl($url));
+    }
+
+    /** @return iterable<array{string, class-string}> */
+    public static function accepted(): iterable
+    {
+        $raw = 'format=php_serialize';
+        yield ['memcached://127.0.0.1:11211?prefix=sessions/&format=json', JsonHandler::class];
+        yield ['memcached://cache.example.org', MemcachedHandler::class];
+        yield ['memcached://a:11211/?prefix=x%2Fy+z:&timeout=250ms&lifetime=2h&lock=10&lease=2m', MemcachedHandler::class];
+        yield ['memcached://a,b:11212,[::1]:11213?distribution=ketama&weight=1,2,3', MemcachedHandler::class];
+        yield ["redis://h:6379/3?prefix=siam_&lifetime=3600&$raw&lock=none", RedisHandler::class];
+        yield ["redis://user:p%40ss@h?database=3&timeout=250ms&$raw", RedisHandler::class];
+        yield ["rediss://:p@[::1]:6380?$raw", RedisHandler::class];
+        yield ["redis:///run/redis/redis.sock?$raw", RedisHandler::class];
+        yield ["file:///var/lib/php/sessions?depth=0&lifetime=30m&lock=5&$raw", FilesHandler::class];
+        yield ['file:///srv/sessions?prefix=&format=json', JsonHandler::class];
+        yield ['mysql://u:p@h/site?expires_unit=unix&prefix=app:&' . self::COLUMNS, PdoHandler::class];
+        yield ['mariadb://u:p@h1,h2:3307/site?timeout=500ms&' . self::COLUMNS, PdoHandler::class];
+        yield ['postgres://u:p@h/site?' . strtr(self::COLUMNS, ['=sessions' => '=site.sessions']), PdoHandler::class];
+        yield ['postgresql://u:p@h/site?' . self::COLUMNS, PdoHandler::class];
+        yield ['sqlite:/srv/site.db?' . self::COLUMNS, PdoHandler::class];
+        yield ["memcached://h?layers=decrypt:" . Keys::file(), EncryptedHandler::class];
+        yield ['redis://h?format=json&layers=decrypt:' . Keys::file(), JsonHandler::class];
+    }
+
+    /** @dataProvider refused */
+    public function testRefusesWhatItCannotDo(string $url, string $message): void
+    {
+        try {
+            HandlerFactory::fromUrl($url);
+            self::fail('not refused');
+        } catch (InvalidSettings $error) {
+            self::assertStringContainsString($message, $error->getMessage());
+            self::assertStringNotContainsString('secret', $error->getMessage());
+        }
+    }
+
+    /** @return iterable<array{string, string}> */
+    public static function refused(): iterable
+    {
+        yield ['', 'not a URL'];
+        yield ['127.0.0.1:11211', 'not a URL'];
+        yield ['http://h?format=json', 'not written to http:'];
+        yield ['session-server://h:9090', 'not written to session-server:'];
+        yield ["memcached://h:1?format=json\n", 'format= is one of'];
+        yield ['memcached://h:1?handler=memcached', 'NativeHandler'];
+        yield ['memcached://h:1?format=json&prefix[]=x', 'prefix[]= is not an option'];
+        yield ['memcached://h:1?format=wddx', 'format= is one of json php'];
+        yield ['memcached://h:1/0?format=json', 'no path'];
+        yield ['memcached://h:0?format=json', 'HOST:PORT'];
+        yield ['memcached://h:65536?format=json', 'HOST:PORT'];
+        yield ['memcached://user:secret@h:1?format=json', 'no user'];
+        yield ['memcached://:secret@h:1?format=json', 'no user'];
+        yield ['memcached://?format=json', 'takes servers'];
+        yield ['memcached://h?timeout=9s', 'timeout= is'];
+        yield ['memcached://h?distribution=memcache', 'distribution= is here one of modula, ketama, ketama_weighted'];
+        yield ['memcached://h,g?weight=1,2,3', 'weight= is'];
+        yield ['memcached://h?redundancy=2', 'redundancy= is not an option'];
+        yield ['memcached://h?prefix=a%20b', 'prefix= is'];
+        yield ['memcached://h?prefix=a%0d%0aflush_all', 'prefix= is'];
+        yield ['memcached://h?lock=yes', 'lock= is'];
+        yield ['memcached://h?lock=0', 'lock= is'];
+        yield ['memcached://h?lock=601', 'lock'];
+        yield ['memcached://h?lock=5&lease=2d', 'lease'];
+        yield ['memcached://h?lifetime=0', 'lifetime'];
+        yield ['memcached://h?lifetime=999d', 'lifetime'];
+        yield ['memcached://h?layers=base64', 'layers= is decrypt:KEYFILE'];
+        yield ['memcached://h?layers=base64,decrypt:/keys', 'layers= is decrypt:KEYFILE'];
+        yield ['memcached://h?layers=decrypt:/nowhere/keys', 'the key file /nowhere/keys cannot be read'];
+        yield ['redis://:secret@h,g', 'one server'];
+        yield ['redis://', 'one server'];
+        yield ['redis://secret@h', 'has a password'];
+        yield ['redis://h/site', 'database'];
+        yield ['redis://h/3?database=4', 'database'];
+        yield ['redis://h?ca=/etc/ca.pem&format=json', 'ca= is not an option'];
+        yield ['rediss://h?ca=/nowhere/ca.pem', 'ca=/nowhere/ca.pem is no file with a certificate'];
+        yield ['file://var/lib/php/sessions', 'three slashes'];
+        yield ['file:///srv/sessions?depth=2', 'depth= is 0'];
+        yield ['file:///srv/sessions?prefix=../sess_&format=json', 'without a /'];
+        yield ['file:///srv/sessions?lock=5&lease=60&format=json', 'lease= is not an option'];
+        yield ['mysql://u:secret@h/site?table=sessions&id=id&data=data&last=last', 'expires= is missing'];
+        yield ['mysql://u:secret@h/site?table=sessions;&id=id&data=data&expires=expires', 'table= is a name'];
+        yield ['mysql://u:secret@h/site?expires_unit=datetime&' . self::COLUMNS, 'expires_unit= is unix'];
+        yield ['postgres://u:secret@h/site?last_unit=unix&' . self::COLUMNS, 'last_unit= is not an option'];
+        yield ['postgres://:secret@h/site?' . self::COLUMNS, 'user'];
+    }
+}

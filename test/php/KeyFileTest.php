@@ -1,0 +1,68 @@
+<?php
+
+declare(strict_types=1);
+
+namespace PhpSessionChat\Tests;
+
+use PhpSessionChat\Session\InvalidSettings;
+use PhpSessionChat\Session\KeyFile;
+use PhpSessionChat\Tests\Support\Folder;
+use PHPUnit\Framework\TestCase;
+
+final class KeyFileTest extends TestCase
+{
+    private string $file;
+
+    protected function setUp(): void
+    {
+        $this->file = Folder::temporary() . '/keys';
+    }
+
+    public function testReadsTheKeysInTheirOrder(): void
+    {
+        [$new, $old, $oldest] = [random_bytes(32), random_bytes(32), random_bytes(32)];
+        $lines = [
+            '# made in May', '', base64_encode($new), "  \t", ' ' . rtrim(base64_encode($old), '=') . "\r",
+            'base64:' . base64_encode($oldest), '  # the end',
+        ];
+        file_put_contents($this->file, implode("\n", $lines));
+        self::assertSame([$new, $old, $oldest], KeyFile::read($this->file));
+    }
+
+    /** @dataProvider wrong */
+    public function testRefusesWhatIsNoKeyFile(string $text, string $message): void
+    {
+        file_put_contents($this->file, $text);
+        try {
+            KeyFile::read($this->file);
+            self::fail('not refused');
+        } catch (InvalidSettings $error) {
+            self::assertSame(str_replace('FILE', $this->file, $message), $error->getMessage());
+        }
+    }
+
+    /** @return iterable<string, array{string, string}> */
+    public static function wrong(): iterable
+    {
+        $key = base64_encode(str_repeat('k', 32));
+        yield 'empty' => ['', 'the key file FILE holds no key'];
+        yield 'comments only' => ["# none\n\n", 'the key file FILE holds no key'];
+        $message = 'the key file FILE has on line 2 no key of 32 bytes in base64';
+        yield 'too short' => ["$key\n" . base64_encode(str_repeat('k', 31)), $message];
+        yield 'too long' => ["$key\n" . base64_encode(str_repeat('k', 33)), $message];
+        yield 'not base64' => ["$key\n" . str_repeat('?', 44), $message];
+        yield 'hexadecimal' => ["$key\n" . bin2hex(str_repeat('k', 32)), $message];
+    }
+
+    public function testNamesTheFileThatCannotBeReadButNoKeyInItsPlace(): void
+    {
+        foreach ([$this->file => $this->file, base64_encode(random_bytes(32)) => 'given'] as $path => $named) {
+            try {
+                KeyFile::read($path);
+                self::fail('not refused');
+            } catch (InvalidSettings $error) {
+                self::assertSame("the key file $named cannot be read", $error->getMessage());
+            }
+        }
+    }
+}

@@ -1,0 +1,198 @@
+<?php
+
+declare(strict_types=1);
+
+namespace PhpSessionChat\Tests;
+
+use PhpSessionChat\Session\HandlerFactory;
+use PhpSessionChat\Session\SessionUnavailable;
+use PhpSessionChat\Tests\Support\Parallel;
+use PhpSessionChat\Tests\Support\Site;
+use PhpSessionChat\Tests\Support\Store;
+use PHPUnit\Framework\TestCase;
+
+/** Requests of one session at the same time. */
+final class LockTest extends TestCase
+{
+    private const FORMAT = '&format=php_serialize';
+
+    private const WITH_LEASE = ['memcached', 'redis', 'mariadb', 'postgres', 'sqlite'];
+
+    /** @return iterable<string, array{string}> */
+    public static function stores(): iterable
+    {
+        foreach ([...self::WITH_LEASE, 'files'] as $store) {
+            yield $store => [$store];
+        }
+    }
+
+    /** @return iterable<string, array{string}> */
+    public static function leased(): iterable
+    {
+        foreach (self::WITH_LEASE as $store) {
+            yield $store => [$store];
+        }
+    }
+
+    /** @dataProvider stores */
+    public function testAHundredRequestsCountToAHundred(string $name): void
+    {
+        $store = Store::named($name);
+        $id = $this->begin($store);
+        $url = $store->url() . self::FORMAT . '&lock=30';
+        $errors = Parallel::requests(array_fill(0, 100, [$url, $id, '$_SESSION["n"]++;']));
+        self::assertSame(['' => 100], array_count_values($errors));
+        self::assertSame(['n' => 100], $this->stored($store, $id));
+    }
+
+    /** @dataProvider stores */
+    public function testWithoutALockTheLastToWriteWins(string $name): void
+    {
+        $store = Store::named($name);
+        $id = $this->begin($store);
+        [$first, $firstData] = $this->open($store, $id, '&lock=none');
+        [$second, $secondData] = $this->open($store, $id);
+        $this->countUp($first, $id, $firstData);
+        $this->countUp($second, $id, $secondData);
+        self::assertSame(['n' => 1], $this->stored($store, $id));
+    }
+
+    public function testWhoWaitsForTooLongFailsLoudly(): void
+    {
+        $requests = $holders = [];
+        foreach (self::stores() as [$name]) {
+            $store = Store::named($name);
+            $id = $this->begin($store);
+            $requests[] = [$store->url() . self::FORMAT . '&lock=1', $id, '$_SESSION["n"]++;'];
+            [$holders[]] = $this->open($store, $id, '&lock=1');
+        }
+        $start = microtime(true);
+        $errors = Parallel::requests($requests);
+        self::assertGreaterThan(1, microtime(true) - $start);
+        self::assertLessThan(5, microtime(true) - $start);
+        $error = SessionUnavailable::class . ': Other requests of this session have kept it locked for 1 s.';
+        self::assertSame(array_fill(0, count($requests), $error), $errors);
+        foreach ($holders as $n => $holder) {
+            $this->countUp($holder, $requests[$n][1], serialize(['n' => 7]));
+        }
+        self::assertSame(array_fill(0, count($requests), ''), Parallel::requests($requests), 'afterwards');
+        self::assertSame(['n' => 9], $this->stored(Store::named('redis'), $requests[1][1]));
+    }
+
+    /** @dataProvider leased */
+    public function testWhoIsLateDoesNotOverwriteWhatTheNextHasWritten(string $name): void
+    {
+        $store = Store::named($name);
+        $id = $this->begin($store);
+        [$late, $lateData] = $this->open($store, $id, '&lock=1');
+        $store->endLock($id);
+        [$next, $nextData] = $this->open($store, $id, '&lock=1');
+        $this->countUp($next, $id, $nextData);
+        $this->assertRefused(fn () => $this->countUp($late, $id, $lateData));
+        self::assertSame(['n' => 1], $this->stored($store, $id));
+        self::assertNull($store->lockRemaining($id));
+    }
+
+    /** @dataProvider leased */
+    public function testWhoIsLateDoesNotDisturbTheNext(string $name): void
+    {
+        $store = Store::named($name);
+        $id = $this->begin($store);
+        [$late] = $this->open($store, $id, '&lock=1');
+        $store->endLock($id);
+        [$next, $nextData] = $this->open($store, $id, '&lock=1');
+        $this->assertRefused(fn () => $this->countUp($late, $id, serialize(['n' => 99])));
+        self::assertNotNull($store->lockRemaining($id), 'still locked by the next');
+        $this->countUp($next, $id, $nextData);
+        self::assertSame(['n' => 1], $this->stored($store, $id));
+    }
+
+    /** @dataProvider leased */
+    public function testALeaseEndsByItself(string $name): void
+    {
+        $store = Store::named($name);
+        $id = $this->begin($store);
+        foreach (['' => 60, '&lease=5m' => 300] as $lease => $seconds) {
+            [$handler] = $this->open($store, $id, "&lock=1$lease");
+            self::assertEqualsWithDelta($seconds, $store->lockRemaining($id), 1);
+            $handler->close();
+            self::assertNull($store->lockRemaining($id));
+        }
+    }
+
+    public function testAWriteThatFailsKeepsNobodyOut(): void
+    {
+        $store = Store::named('memcached');
+        $id = $this->begin($store);
+        $tooMuch = '$_SESSION["text"] = str_repeat("a", 2_000_000);';
+        $request = Site::request($store, $id, $tooMuch, self::FORMAT . '&lock=1');
+        self::assertStringContainsString('over memcached\'s item limit', $request->error);
+        self::assertNull($store->lockRemaining($id));
+    }
+
+    /** @dataProvider stores */
+    public function testWhoWaitedForASessionThatHasEndedHasNone(string $name): void
+    {
+        $store = Store::named($name);
+        $id = $this->begin($store);
+        $logout = [$store->url() . self::FORMAT . '&lock=30', $id, 'session_destroy();'];
+        self::assertSame(array_fill(0, 5, ''), Parallel::requests(array_fill(0, 5, $logout)));
+        self::assertNull($store->get($id));
+    }
+
+    /** @dataProvider leased */
+    public function testAnInventedIdIsNotLocked(string $name): void
+    {
+        $store = Store::named($name);
+        $id = bin2hex(random_bytes(16));
+        $handler = $this->handler($store, '&lock=1');
+        self::assertFalse($handler->validateId($id));
+        self::assertNull($store->lockRemaining($id));
+    }
+
+    private function begin(Store $store): string
+    {
+        $handler = $this->handler($store);
+        $id = $handler->create_sid();
+        $handler->read($id);
+        $this->countUp($handler, $id, serialize(['n' => -1]));
+        return $id;
+    }
+
+    /** @return array{\SessionHandlerInterface, string} a request that has read its session, and what is in it */
+    private function open(Store $store, string $id, string $options = ''): array
+    {
+        $handler = $this->handler($store, $options);
+        self::assertTrue($handler->validateId($id));
+        return [$handler, $handler->read($id)];
+    }
+
+    private function handler(Store $store, string $options = ''): \SessionHandlerInterface
+    {
+        $handler = HandlerFactory::fromUrl($store->url() . self::FORMAT . $options);
+        $handler->open('', 'PHPSESSID');
+        return $handler;
+    }
+
+    /** Counts up, and ends the request. */
+    private function countUp(\SessionHandlerInterface $handler, string $id, string $data): void
+    {
+        $handler->write($id, serialize(['n' => unserialize($data)['n'] + 1]));
+        $handler->close();
+    }
+
+    private function stored(Store $store, string $id): array
+    {
+        return unserialize($store->get($id));
+    }
+
+    private function assertRefused(\Closure $write): void
+    {
+        try {
+            $write();
+            self::fail('not refused');
+        } catch (SessionUnavailable $error) {
+            self::assertStringContainsString('longer than its lock', $error->getMessage());
+        }
+    }
+}

@@ -1,0 +1,18 @@
+<?php
+
+declare(strict_types=1);
+
+namespace PhpSessionChat\Tests\Support;
+
+/** Remembers what was executed. */
+final class CountedStatement extends \PDOStatement
+{
+    /** @var list<string> the first word of each */
+    public static array $executed = [];
+
+    public function execute(?array $params = null): bool
+    {
+        self::$executed[] = strtok($this->queryString, ' ');
+        return parent::execute($params);
+    }
+}

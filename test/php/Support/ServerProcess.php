@@ -1,0 +1,123 @@
+<?php
+
+declare(strict_types=1);
+
+namespace PhpSessionChat\Tests\Support;
+
+/**
+ * A server that logs to a file in a folder of its own; ended, and its folder removed, with the test run at the latest. It
+ * ends with a test run that is killed, too.
+ */
+final class ServerProcess
+{
+    /** @var resource */
+    private $process;
+
+    /**
+     * Starts it, and waits until it says that it is ready.
+     *
+     * @param list<string> $command a list, not a string: no shell in between, so the process id is the server's own
+     * @param string|null $user whom root runs it as
+     */
+    public function __construct(array $command, private readonly string $folder, string $ready, ?string $user = null)
+    {
+        $log = "$folder/log";
+        $out = ['file', $log, 'a'];
+        $as = $user !== null && posix_getuid() === 0 ? ["--reuid=$user", "--regid=$user", '--clear-groups'] : [];
+        // setpriv ends up as the server itself.
+        $wrapped = ['setpriv', ...$as, '--pdeathsig=SIGQUIT', '--', ...$command];
+        $process = @proc_open($wrapped, [0 => ['file', '/dev/null', 'r'], 1 => $out, 2 => $out], $pipes, $folder);
+        if ($process === false) {
+            throw new \RuntimeException("$command[0] cannot be started.");
+        }
+        $this->process = $process;
+        $owner = getmypid();
+        // A forked child that ends has not started it.
+        register_shutdown_function(fn () => getmypid() === $owner && $this->end());
+        for ($until = microtime(true) + 30; microtime(true) < $until; usleep(5000)) {
+            if (str_contains((string) file_get_contents($log), $ready)) {
+                return;
+            }
+            if (!proc_get_status($process)['running']) {
+                break;
+            }
+        }
+        throw new \RuntimeException("$command[0] is not ready:\n" . file_get_contents($log));
+    }
+
+    /** Stops the server itself, without ending it. PostgreSQL's children, the open connections, go on. */
+    public function pause(): void
+    {
+        proc_terminate($this->process, SIGSTOP);
+        // Its threads stop a moment after the signal is sent, and could still answer until then.
+        while (!proc_get_status($this->process)['stopped']) {
+            usleep(1000);
+        }
+    }
+
+    public function resume(): void
+    {
+        proc_terminate($this->process, SIGCONT);
+    }
+
+    public function end(): void
+    {
+        if (!is_resource($this->process)) {
+            return;
+        }
+        // PostgreSQL's own children end by this, and by SIGKILL they would not; MariaDB has none.
+        proc_terminate($this->process, SIGQUIT);
+        proc_terminate($this->process, SIGCONT);
+        for ($until = microtime(true) + 3; microtime(true) < $until; usleep(2000)) {
+            if (!proc_get_status($this->process)['running']) {
+                break;
+            }
+        }
+        proc_terminate($this->process, SIGKILL);
+        proc_close($this->process);
+        self::run(['rm', '-rf', $this->folder], 'coreutils');
+    }
+
+    /** A port that was free a moment ago. */
+    public static function freePort(): int
+    {
+        $probe = stream_socket_server('tcp://127.0.0.1:0');
+        $port = (int) substr(strrchr(stream_socket_get_name($probe, false), ':'), 1);
+        fclose($probe);
+        return $port;
+    }
+
+    /** A new folder. Root gives it to the user of the server's Debian package. */
+    public static function folder(string $name, string $user): string
+    {
+        $folder = sys_get_temp_dir() . "/$name-" . bin2hex(random_bytes(6));
+        mkdir($folder, 0700);
+        if (posix_getuid() === 0) {
+            chown($folder, $user);
+        }
+        return $folder;
+    }
+
+    /** A certificate for 127.0.0.1, its own authority, in the folder: `tls.pem` and `tls.key`, for the folder's owner. */
+    public static function certificate(string $folder): void
+    {
+        $files = ['-keyout', "$folder/tls.key", '-out', "$folder/tls.pem"];
+        $name = ['-subj', '/CN=127.0.0.1', '-addext', 'subjectAltName=IP:127.0.0.1'];
+        $kind = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'];
+        self::run(['openssl', 'req', '-x509', ...$kind, ...$name, ...$files], 'openssl');
+        chmod("$folder/tls.key", 0600);
+        if (posix_getuid() === 0) {
+            chown("$folder/tls.key", fileowner($folder));
+        }
+    }
+
+    /** @param list<string> $command */
+    public static function run(array $command, string $package, ?string $folder = null): void
+    {
+        $process = @proc_open($command, [1 => ['file', '/dev/null', 'w'], 2 => ['pipe', 'w']], $pipes, $folder);
+        $errors = $process === false ? '' : stream_get_contents($pipes[2]);
+        if ($process === false || proc_close($process) !== 0) {
+            throw new \RuntimeException("$command[0] failed: is the Debian package $package installed?\n$errors");
+        }
+    }
+}

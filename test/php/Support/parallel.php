@@ -1,0 +1,50 @@
+<?php
+
+/**
+ * Many requests at the same moment, each in a process of its own. Reads a serialized list of [store URL, session ID,
+ * code] and prints the serialized list of errors, '' where there was none.
+ */
+
+declare(strict_types=1);
+
+use PhpSessionChat\Session\HandlerFactory;
+use PhpSessionChat\Tests\Support\Site;
+
+require __DIR__ . '/../../../php-app/src/Session/autoload.php';
+require __DIR__ . '/Site.php';
+
+[$wait, $go] = stream_socket_pair(STREAM_PF_UNIX, STREAM_SOCK_STREAM, 0);
+$answers = [];
+foreach (unserialize(stream_get_contents(STDIN)) as [$url, $id, $code]) {
+    [$answer, $end] = stream_socket_pair(STREAM_PF_UNIX, STREAM_SOCK_STREAM, 0);
+    if (pcntl_fork() === 0) {
+        fclose($go);
+        // Until nobody has the other end any more, which is when all have been started.
+        fread($wait, 1);
+        $error = '';
+        try {
+            foreach (Site::SETTINGS as $name => $value) {
+                ini_set($name, $value);
+            }
+            session_set_save_handler(HandlerFactory::fromUrl($url), false);
+            session_id($id);
+            session_start(['use_cookies' => false, 'cache_limiter' => '']);
+            eval($code);
+            session_write_close();
+        } catch (Throwable $thrown) {
+            for ($cause = $thrown; $cause->getPrevious() !== null;) {
+                $cause = $cause->getPrevious();
+            }
+            $error = $cause::class . ": {$cause->getMessage()}";
+        }
+        fwrite($end, $error);
+        exit;
+    }
+    fclose($end);
+    $answers[] = $answer;
+}
+fclose($wait);
+fclose($go);
+echo serialize(array_map('stream_get_contents', $answers));
+while (pcntl_wait($status) > 0) {
+}

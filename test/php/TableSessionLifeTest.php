@@ -1,0 +1,215 @@
+<?php
+
+declare(strict_types=1);
+
+namespace PhpSessionChat\Tests;
+
+use PhpSessionChat\Tests\Support\TableAnswer;
+use PhpSessionChat\Tests\Support\TableSite;
+use PHPUnit\Framework\TestCase;
+
+/** How a session without PHP sessions begins, lives on, moves and ends. */
+final class TableSessionLifeTest extends TestCase
+{
+    private const OPEN = '$other = PhpSessionChat\Session\TableSession::open(...$open);';
+
+    private TableSite $site;
+
+    /** @return iterable<string, array{string}> */
+    public static function databases(): iterable
+    {
+        return TableSessionTest::databases();
+    }
+
+    /** @dataProvider databases */
+    public function testNothingIsWrittenForVisitorsForWhomNothingIsStored(string $database): void
+    {
+        $this->site = TableSite::on($database);
+        foreach ([
+            '$session->save();',
+            '$session->getValue("user_id"); $session->remove("user_id"); $session->regenerate(); $session->save();',
+            '$session->storeValue("a", 1); $session->remove("a"); $session->save();',
+        ] as $code) {
+            self::assertSame([], $this->page(null, $code)->cookies);
+        }
+        self::assertSame(0, $this->site->count());
+    }
+
+    /** @dataProvider databases */
+    public function testRegenerateMovesTheSessionToANewId(string $database): void
+    {
+        $this->site = TableSite::on($database);
+        $old = $this->site->visitor(['csrf' => 'x', 'cart' => 1]);
+        $login = '$session->storeValue("user_id", 7); $session->remove("csrf"); $moved = $session->regenerate(); return $moved;';
+        $answer = $this->page($old, $login);
+        self::assertTrue($answer->value);
+        $new = $answer->cookie();
+        self::assertNotSame(TableSite::id($old), TableSite::id($new));
+        self::assertSame(1, $this->site->count());
+        self::assertEquals(['cart' => 1, 'user_id' => 7], $this->site->values($new));
+        self::assertSame([null, null], $this->page($old, 'return [$session->getValue("user_id"), $session->getValue("cart")];')->value);
+        self::assertSame(7, $this->page($new, 'return $session->getValue("user_id");')->value);
+    }
+
+    /** @dataProvider databases */
+    public function testRegenerateIsAtOnceAndThePageGoesOn(string $database): void
+    {
+        $this->site = TableSite::on($database);
+        $old = $this->site->visitor(['a' => 1]);
+        $code = '$session->regenerate();' . self::OPEN . '$session->storeValue("b", 2); $session->save(); return $other->getValue("a");';
+        $answer = $this->page($old, $code);
+        self::assertNull($answer->value, 'the old ID is dead');
+        self::assertEquals(['a' => 1, 'b' => 2], $this->site->values($answer->cookie()));
+    }
+
+    /** @dataProvider databases */
+    public function testANewSessionNeverHasAnIdThatTheVisitorBrought(string $database): void
+    {
+        $this->site = TableSite::on($database);
+        $cookie = $this->site->visitor(['a' => 1]);
+        $this->page($cookie, '$session->destroy();');
+        $answer = $this->page($cookie, '$session->storeValue("a", 2); $session->save();');
+        self::assertMatchesRegularExpression('/^[0-9a-f]{32}\.[0-9a-f]{64}$/', $answer->cookie());
+        self::assertNotSame(TableSite::id($cookie), TableSite::id($answer->cookie()));
+    }
+
+    /** @dataProvider databases */
+    public function testDestroyRemovesTheRowAndTheCookie(string $database): void
+    {
+        $this->site = TableSite::on($database);
+        $cookie = $this->site->visitor(['user_id' => 7]);
+        $answer = $this->page($cookie, '$session->storeValue("b", 1); $session->destroy(); return $session->getValue("user_id", "gone");');
+        self::assertSame(['gone', ''], [$answer->value, $answer->cookie()]);
+        self::assertStringContainsString('Max-Age=0', $answer->cookies[0]);
+        self::assertSame(0, $this->site->count());
+        self::assertNull($this->page($cookie, 'return $session->getValue("user_id");')->value);
+    }
+
+    /** @dataProvider databases */
+    public function testWhatIsStoredAfterDestroyBeginsAnotherSession(string $database): void
+    {
+        $this->site = TableSite::on($database);
+        $cookie = $this->site->visitor(['user_id' => 7]);
+        $answer = $this->page($cookie, '$session->destroy(); $session->storeValue("notice", "Goodbye"); $session->save();');
+        self::assertNotSame(TableSite::id($cookie), TableSite::id($answer->cookie()));
+        self::assertSame(['notice' => 'Goodbye'], $this->site->values($answer->cookie()));
+        self::assertSame(1, $this->site->count());
+    }
+
+    /** @dataProvider databases */
+    public function testALogoutIsFinal(string $database): void
+    {
+        $this->site = TableSite::on($database);
+        foreach (['save', 'regenerate'] as $write) {
+            $cookie = $this->site->visitor(['user_id' => 7]);
+            $answer = $this->page($cookie, self::OPEN . "\$other->destroy(); header_remove('Set-Cookie');
+                \$session->storeValue('page', 1); return [\$session->$write(), \$session->getValue('user_id')];");
+            self::assertSame([false, null], $answer->value);
+            self::assertSame([], $answer->cookies);
+            self::assertSame(0, $this->site->count());
+        }
+    }
+
+    /** @dataProvider databases */
+    public function testWhatIsOverIsNotRead(string $database): void
+    {
+        $this->site = TableSite::on($database);
+        $cookie = $this->site->visitor(['user_id' => 7]);
+        $this->setRemaining($cookie, 0);
+        $answer = $this->page($cookie, '$found = $session->getValue("user_id"); $session->storeValue("n", 1); $session->save(); return $found;');
+        self::assertNull($answer->value);
+        self::assertSame(['n' => 1], $this->site->values($answer->cookie()));
+        self::assertNotSame(TableSite::id($cookie), TableSite::id($answer->cookie()));
+    }
+
+    /** @dataProvider databases */
+    public function testWhatEndsWhileAPageRunsIsNotRevived(string $database): void
+    {
+        $this->site = TableSite::on($database);
+        $cookie = $this->site->visitor(['user_id' => 7]);
+        $end = 'UPDATE ' . $this->site->table . ' SET expires = expires - 1440';
+        $answer = $this->page($cookie, "\$open['database']->exec('$end'); \$session->storeValue('n', 1); return \$session->save();", 'PDO');
+        self::assertFalse($answer->value);
+        self::assertSame(['user_id' => 7], $this->site->values($cookie));
+    }
+
+    /** @dataProvider databases */
+    public function testTheLifeIsRenewedByUseButNotByEveryPage(string $database): void
+    {
+        $this->site = TableSite::on($database);
+        $cookie = $this->site->visitor(['user_id' => 7]);
+        self::assertEqualsWithDelta(1440, $this->remaining($cookie), 2);
+        $this->setRemaining($cookie, 1440 - 50);
+        $this->page($cookie);
+        self::assertEqualsWithDelta(1440 - 50, $this->remaining($cookie), 2);
+        $this->page($cookie, '$session->storeValue("n", 1); $session->save();');
+        self::assertEqualsWithDelta(1440, $this->remaining($cookie), 2);
+        $this->setRemaining($cookie, 1440 - 70);
+        $this->page($cookie);
+        self::assertEqualsWithDelta(1440, $this->remaining($cookie), 2);
+        $this->page($cookie, '$session->save();', lifetime: 7 * 86400);
+        self::assertEqualsWithDelta(7 * 86400, $this->remaining($cookie), 2);
+        $this->setRemaining($cookie, 85);
+        $this->page($cookie, '$session->save();', lifetime: 100);
+        self::assertEqualsWithDelta(100, $this->remaining($cookie), 2);
+    }
+
+    public function testTheDatabasesClockCountsAndNotPhps(): void
+    {
+        $this->site = TableSite::on('mariadb');
+        $cookie = $this->site->visitor(['user_id' => 7]);
+        foreach ([1450 => null, 1430 => 7] as $later => $user) {
+            $clock = '$open["database"]->exec("SET timestamp = " . (time() + ' . $later . '));';
+            self::assertSame($user, $this->page($cookie, 'return $session->getValue("user_id");', 'PDO', $clock)->value);
+        }
+    }
+
+    /** @dataProvider databases */
+    public function testGarbageIsWhatIsOver(string $database): void
+    {
+        $this->site = TableSite::on($database);
+        $over = [$this->site->visitor(['a' => 1]), $this->site->visitor(['a' => 2])];
+        $live = $this->site->visitor(['a' => 3]);
+        foreach ($over as $cookie) {
+            $this->setRemaining($cookie, -1);
+        }
+        self::assertSame(2, $this->page(null, 'return $session->gc();')->value);
+        self::assertSame(['a' => 3], $this->site->values($live));
+        $this->setRemaining($this->site->visitor(['a' => 4]), -1);
+        foreach ([0 => 2, 1 => 1] as $collect => $left) {
+            self::assertSame('', $this->site->page($live, '', compact('collect'))->error);
+            self::assertSame($left, $this->site->count());
+        }
+    }
+
+    /** @dataProvider databases */
+    public function testWhatHasNotBeenSavedIsAtTheEndOfThePage(string $database): void
+    {
+        $this->site = TableSite::on($database);
+        $cookie = $this->page(null, '$session->storeValue("a", 1);')->cookie();
+        self::assertSame(['a' => 1], $this->site->values($cookie));
+        $this->page($cookie, '$session->save(); $session->storeValue("b", 2); $session->save(); $session->storeValue("b", 3);');
+        self::assertEquals(['a' => 1, 'b' => 3], $this->site->values($cookie));
+        $this->page($cookie, '$session->destroy();');
+        self::assertSame(0, $this->site->count());
+    }
+
+    private function page(?string $cookie, string $code = '', string $as = 'URL', string $before = '', int $lifetime = 1440): TableAnswer
+    {
+        $answer = $this->site->page($cookie, $code, compact('lifetime'), $as, $before);
+        self::assertSame('', $answer->error);
+        return $answer;
+    }
+
+    private function remaining(string $cookie): int
+    {
+        $sql = "SELECT expires FROM {$this->site->table} WHERE id = ?";
+        return (int) $this->site->query($sql, TableSite::id($cookie))->fetchColumn() - time();
+    }
+
+    private function setRemaining(string $cookie, int $seconds): void
+    {
+        $end = time() + $seconds;
+        $this->site->query("UPDATE {$this->site->table} SET expires = $end WHERE id = ?", TableSite::id($cookie));
+    }
+}

@@ -1,0 +1,240 @@
+<?php
+
+declare(strict_types=1);
+
+namespace PhpSessionChat\Tests;
+
+use PhpSessionChat\Tests\Support\TableSite;
+use PHPUnit\Framework\TestCase;
+
+/** The values of a session without PHP sessions: from page to page, and in the row. */
+final class TableSessionTest extends TestCase
+{
+    private const OPEN = '$other = PhpSessionChat\Session\TableSession::open(...$open);';
+
+    private TableSite $site;
+
+    /** @return iterable<string, array{string}> */
+    public static function databases(): iterable
+    {
+        foreach (['mariadb', 'postgres', 'sqlite'] as $database) {
+            yield $database => [$database];
+        }
+    }
+
+    /** @dataProvider databases */
+    public function testValuesLastFromPageToPage(string $database): void
+    {
+        $this->site = TableSite::on($database);
+        $cookie = $this->site->visitor(['user_id' => 7, 'firstname' => '张']);
+        self::assertSame(['user_id' => 7, 'firstname' => '张'], $this->site->values($cookie));
+        self::assertSame([7, '张', null, 'none'], $this->value($cookie, 'return [
+            $session->getValue("user_id"), $session->getValue("firstname"),
+            $session->getValue("other"), $session->getValue("other", "none"),
+        ];'));
+        self::assertSame([null, 0], $this->value(null, 'return [$session->getValue("user_id"), $session->getValue("n", 0)];'));
+    }
+
+    /** @dataProvider databases */
+    public function testEveryValueComesBackAsItWas(string $database): void
+    {
+        $this->site = TableSite::on($database);
+        $deep = 1.0;
+        for ($level = 0; $level < 30; $level++) {
+            $deep = [$deep];
+        }
+        $values = [
+            null, true, false, 0, -1, PHP_INT_MAX, PHP_INT_MIN, 1.0, -0.0, 0.1 + 0.2, 1e18, 1e25, 5e-324, PHP_FLOAT_MAX, '',
+            '0', "x\"y\\z/\n\0\u{7f}é张😀\u{2028}", '\u0000', '\uFDd0', "\u{fdd0}", [], [1, null, 2.0],
+            ['b' => 1, 'a' => null, 'c' => ['z' => 1.0, "\0*\0p" => "\0", '' => []]], [3 => 'x', 1 => 'y'], $deep,
+        ];
+        $cookie = $this->site->visitor(['first' => 1]);
+        $this->value($cookie, TableSite::storing($values) . '$session->save();');
+        // Each change of another key has to leave them as they are.
+        $this->value($cookie, '$session->storeValue("other", 1); $session->save();');
+        $this->value($cookie, '$session->remove("other"); $session->save();');
+        $read = $this->value($cookie, 'return array_map(fn ($key) => $session->getValue("$key"), range(0, 24));');
+        self::assertSame(serialize($values), serialize($read));
+        self::assertSame(1, $this->value($cookie, 'return $session->getValue("first");'));
+    }
+
+    /** @dataProvider databases */
+    public function testAKeyIsAnyText(string $database): void
+    {
+        $this->site = TableSite::on($database);
+        $keys = [
+            'a', 'A', 'a ', ' a', '', '0', '12', '01', '-1', '-', '.', 'a.b', '$', '$.a', '$[0]', '*', '**', '[0]', 'last',
+            '"', '\\', '\\"', 'a"b', 'a\\b', 'a\\\\b', "a'b", "';--", '"}', '{', '}', ':', ',', '":1,"x', '`', '?', ':id', '%s',
+            '{data}', "a\nb", "\u{1}", "\u{7f}", '/', 'é', "e\u{301}", '张', '😀', "\u{2028}", "\u{fdd0}", '\\u0041', '\\u0000',
+            '\\uFDd0', '__proto__', 'NULL', str_repeat('k', 500),
+        ];
+        $cookie = $this->site->visitor(['first' => 1]);
+        foreach ([1, ['n' => null]] as $value) {
+            $this->value($cookie, TableSite::storing(array_fill_keys($keys, $value)) . '$session->save();');
+            self::assertEquals(['first' => 1] + array_fill_keys($keys, $value), $this->site->values($cookie));
+        }
+        [$removed, $kept] = array_chunk($keys, intdiv(count($keys), 2));
+        $this->value($cookie, 'foreach (' . TableSite::literal($removed) . ' as $key) { $session->remove($key); } $session->save();');
+        self::assertEquals(['first' => 1] + array_fill_keys($kept, ['n' => null]), $this->site->values($cookie));
+    }
+
+    /** @dataProvider databases */
+    public function testManyChangesAddUpAsInAnArray(string $database): void
+    {
+        $this->site = TableSite::on($database);
+        $seed = random_int(0, PHP_INT_MAX);
+        mt_srand($seed);
+        $pieces = [...array_map('chr', range(1, 127)), 'é', '张', '😀', '\\', '\\', '"', '"', '\\u0000', 'u0000', 'FDd0', '$', '.', '-'];
+        $text = static fn (string ...$more): string => implode('', array_map(
+            static fn () => [...$pieces, ...$more][mt_rand(0, count($pieces) + count($more) - 1)],
+            array_fill(0, mt_rand(1, 5), null),
+        ));
+        $expected = $steps = [];
+        for ($step = 0; $step < 60; $step++) {
+            $key = mt_rand(0, 1) === 0 && $expected !== [] ? (string) array_rand($expected) : $text();
+            $value = [$text("\0"), [$text() => [mt_rand(), 1.0 * mt_rand(0, 9), lcg_value(), null]], null][mt_rand(0, 2)];
+            $remove = mt_rand(0, 2) === 0;
+            $steps[] = [$key, $remove, $value];
+            unset($expected[$key]);
+            $expected += $remove ? [] : [$key => $value];
+        }
+        $cookie = $this->site->visitor(['' => 0]);
+        $this->value($cookie, 'foreach (' . TableSite::literal($steps) . ' as [$key, $remove, $value]) {
+            $session = PhpSessionChat\Session\TableSession::open(...$open);
+            $remove ? $session->remove($key) : $session->storeValue($key, $value);
+            $session->save();
+        }');
+        self::assertEquals(['' => 0] + $expected, $this->site->values($cookie), "seed $seed");
+    }
+
+    /** @dataProvider databases */
+    public function testKeysAreSetToNullAndRemoved(string $database): void
+    {
+        $this->site = TableSite::on($database);
+        $cookie = $this->site->visitor(['a' => 1, 'b' => ['x' => 1, 'y' => 2], 'c' => 3]);
+        $this->value($cookie, '$session->storeValue("a", null); $session->storeValue("b", ["x" => 1]);
+            $session->remove("c"); $session->remove("none"); $session->save();');
+        self::assertEquals(['a' => null, 'b' => ['x' => 1]], $this->site->values($cookie));
+        $read = 'return [$session->getValue("a", 5), $session->getValue("c", "gone")];';
+        self::assertSame([null, 'gone'], $this->value($cookie, $read));
+        $this->value($cookie, '$session->remove("a"); $session->remove("b"); $session->save();');
+        self::assertSame([], $this->site->values($cookie));
+        $this->value($cookie, '$session->storeValue("d", 1); $session->save();');
+        self::assertSame(['d' => 1], $this->site->values($cookie));
+    }
+
+    /** @dataProvider databases */
+    public function testAPageReadsWhatItHasChanged(string $database): void
+    {
+        $this->site = TableSite::on($database);
+        $cookie = $this->site->visitor(['a' => 1]);
+        $code = '$list = [1]; $list[1] = &$list[0];
+            $session->storeValue("b", 2); $session->remove("b"); $session->remove("a"); $session->storeValue("a", 9);
+            $session->storeValue("c", 1); $session->storeValue("c", $list); $list[0] = 5;
+            $session->save();
+            return [$session->getValue("a"), $session->getValue("b"), $session->getValue("c")];';
+        self::assertSame([9, null, [1, 1]], $this->value($cookie, $code));
+        self::assertEquals(['a' => 9, 'c' => [1, 1]], $this->site->values($cookie));
+    }
+
+    /** @dataProvider databases */
+    public function testAMegabyte(string $database): void
+    {
+        $this->site = TableSite::on($database);
+        $large = str_repeat("0123456789abcde\n", 65536);
+        $cookie = $this->site->visitor(['large' => $large, 'user_id' => 1]);
+        $this->value($cookie, '$session->storeValue("user_id", 2); $session->save();');
+        self::assertEquals(['large' => $large, 'user_id' => 2], $this->site->values($cookie));
+        self::assertSame(md5($large), $this->value($cookie, 'return md5($session->getValue("large"));'));
+    }
+
+    /** @dataProvider databases */
+    public function testRequestsAtTheSameTimeKeepEachOthersKeys(string $database): void
+    {
+        $this->site = TableSite::on($database);
+        $cookie = $this->site->visitor(['a' => 1, 'b' => 1, 'c' => ['x' => 1], 'd' => 1]);
+        $code = self::OPEN . '
+            $other->storeValue("a", 2); $other->remove("b"); $other->storeValue("new", 1); $other->storeValue("d", 2); $other->save();
+            $session->storeValue("c", ["y" => 1]); $session->storeValue("more", 1); $session->storeValue("d", 1); $session->save();
+            return $session->getValue("a");';
+        self::assertSame(1, $this->value($cookie, $code), 'loaded once');
+        self::assertEquals(['a' => 2, 'c' => ['y' => 1], 'd' => 2, 'new' => 1, 'more' => 1], $this->site->values($cookie));
+    }
+
+    /** @dataProvider databases */
+    public function testFortyProcessesAtTheSameMomentLoseNothing(string $database): void
+    {
+        $this->site = TableSite::on($database);
+        $cookie = $this->site->visitor(['first' => 1]);
+        $arguments = [$this->site->url, $this->site->keyFile, $this->site->table, $cookie];
+        $process = proc_open(
+            [PHP_BINARY, __DIR__ . '/Support/table-parallel.php', ...$arguments],
+            [1 => ['pipe', 'w'], 2 => ['redirect', 1]],
+            $pipes,
+        );
+        self::assertSame('', stream_get_contents($pipes[1]));
+        self::assertSame(0, proc_close($process));
+        $expected = ['first' => 1];
+        for ($n = 0; $n < 40; $n++) {
+            $expected["key $n"] = $n;
+        }
+        self::assertEquals($expected, $this->site->values($cookie));
+    }
+
+    /** @dataProvider databases */
+    public function testLoadingIsOneStatementAndSavingIsOne(string $database): void
+    {
+        $this->site = TableSite::on($database);
+        $executed = 'return PhpSessionChat\Tests\Support\CountedStatement::$executed;';
+        $change = '$session->storeValue("a", 3); $session->remove("b"); $session->storeValue("c", 4);';
+        $cookie = $this->site->visitor(['a' => 1, 'b' => 2]);
+        foreach ([
+            'save()' => [$cookie, "$change \$session->save(); \$session->save(); $executed", ['SELECT', 'UPDATE']],
+            'nothing changed' => [$cookie, "\$session->storeValue('a', 3); \$session->save(); $executed", ['SELECT']],
+            'regenerate()' => [$cookie, "$change \$session->regenerate(); \$session->save(); $executed", ['SELECT', 'UPDATE']],
+            'a new visitor' => [null, "$change \$session->save(); \$session->save(); $executed", ['INSERT']],
+            'nobody' => [null, "\$session->getValue('a'); \$session->save(); $executed", []],
+        ] as $case => [$visitor, $code, $statements]) {
+            self::assertSame($statements, $this->site->page($visitor, $code, as: 'PDO')->value, $case);
+        }
+    }
+
+    /** @dataProvider databases */
+    public function testAnApplicationsOwnConnection(string $database): void
+    {
+        $this->site = TableSite::on($database);
+        $cookie = $this->site->visitor(['a' => 1]);
+        $defaults = ['database' => $this->site->dsn];
+        foreach (['DatabaseUrl' => [], 'PDO' => [], 'PDO by default' => $defaults] as $as => $open) {
+            $change = TableSite::storing(["\\'$as\"" => ["\\'\"\0"]]) . 'return $session->save();';
+            self::assertTrue($this->site->page($cookie, $change, $open, $as)->value);
+            self::assertSame(["\\'\"\0"], $this->site->values($cookie)["\\'$as\""]);
+            // Twice the same within a second, which MySQL does not count as a change.
+            $same = self::OPEN . '$session->storeValue("n", "' . $as . '"); $other->storeValue("n", "' . $as . '");
+                return [$session->save(), $other->save(), $other->getValue("a")];';
+            self::assertSame([true, true, 1], $this->site->page($cookie, $same, $open, $as)->value);
+        }
+        $silent = $this->site->page($cookie, '', as: 'PDO', before: '$open["database"]->setAttribute(PDO::ATTR_ERRMODE, PDO::ERRMODE_SILENT);');
+        self::assertStringContainsString('ERRMODE_EXCEPTION', $silent->error);
+    }
+
+    /** @dataProvider databases */
+    public function testOneUrlNamesTheTableAndItsColumnsAsForTheChatServer(string $database): void
+    {
+        $this->site = TableSite::on($database);
+        $table = $this->site->table . 'b';
+        $url = $this->site->url . "?table=$table&id=sid&data=payload&expires=until&expires_unit=unix&format=json";
+        $create = 'PhpSessionChat\Session\TableSession::createTable($open["database"]);';
+        $answer = $this->site->page(null, '$session->storeValue("a", 1); $session->save();', ['database' => $url], before: "$create$create");
+        self::assertSame('', $answer->error);
+        $row = $this->site->query("SELECT payload, until FROM $table WHERE sid = ?", TableSite::id($answer->cookie()))->fetch();
+        self::assertSame(['{"a":1}', true], [$row[0], $row[1] > time() + 1400]);
+    }
+
+    private function value(?string $cookie, string $code): mixed
+    {
+        $answer = $this->site->page($cookie, $code);
+        self::assertSame('', $answer->error);
+        return $answer->value;
+    }
+}
