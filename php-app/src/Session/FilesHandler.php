@@ -169,15 +169,30 @@ final class FilesHandler extends StrictIdHandler
     /** @return resource|null null when there is none */
     private function openFile(string $id, string $mode)
     {
-        $file = @fopen($this->path($id), $mode);
+        // A link or a FIFO is none of ours, and one would wait here for its writer.
+        $isFile = @filetype($this->path($id)) === 'file';
+        $file = $isFile ? @fopen($this->path($id), $mode) : false;
         if ($file !== false) {
-            return $file;
+            return $this->isOurs($file) ? $file : throw $this->failed('trusted: its file is another user\'s');
         }
         clearstatcache();
         if (is_dir($this->folder) && is_executable($this->folder) && !file_exists($this->path($id))) {
             return null;
         }
         throw $this->failed('read');
+    }
+
+    /**
+     * Where everybody may write, as into Debian's folder, anybody could put a session of his own making: only those of
+     * this user and of root count, as with PHP's own handler (mod_files.c).
+     *
+     * @param resource $file
+     */
+    private function isOurs($file): bool
+    {
+        $everybodyWrites = ((int) @fileperms($this->folder) & 0002) !== 0;
+        return !$everybodyWrites
+            || (function_exists('posix_geteuid') && in_array(fstat($file)['uid'], [0, posix_geteuid()], true));
     }
 
     private function path(string $id): string

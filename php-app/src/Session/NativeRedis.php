@@ -79,6 +79,10 @@ final class NativeRedis extends NativeHandler
             }
             $redis->select($this->database);
             $stored = $redis->get($this->prefix . $id);
+            // phpredis answers false to an error, too, which says nothing about the session.
+            if ($redis->getLastError() !== null) {
+                $this->fail('get', 'Redis refuses');
+            }
             return $stored === false ? [] : [$stored];
         } catch (\RedisException $error) {
             $this->fail('get', $error->getMessage());
