@@ -34,12 +34,15 @@ final class DatabaseConnectionTest extends TestCase
         $server = self::server($name);
         $pdo = DatabaseUrl::parse($server->url)->connect();
         self::assertSame('86400', ini_get('mysqlnd.net_read_timeout'), 'for others it is as it was');
-        self::assertSame('張😀', $pdo->query("SELECT '張😀'")->fetchColumn());
+        self::assertSame(['張😀', '2'], array_map(strval(...), $pdo->query("SELECT '張😀', CHAR_LENGTH('張😀')")->fetch(\PDO::FETCH_NUM)));
         $both = $pdo->prepare('SELECT ?');
         $both->execute(["\\' OR 1"]);
         self::assertSame("\\' OR 1", $both->fetchColumn());
         $this->expectException(\PDOException::class);
-        $pdo->query('SELECT nothing');
+        $wrong = $pdo->prepare('SELECT nothing');
+        // PostgreSQL is asked for both in one round trip.
+        self::assertSame('postgres', $name, 'prepared by the database');
+        $wrong->execute();
     }
 
     /** @dataProvider servers */

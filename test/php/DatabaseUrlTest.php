@@ -30,18 +30,17 @@ final class DatabaseUrlTest extends TestCase
         self::assertSame(0640, fileperms($file) & 0777, 'a file that was there is left as it is');
     }
 
-    public function testManyFirstConnectionsToAnSqliteFile(): void
+    public function testAFileThatOthersUseIsTakenAsItIs(): void
     {
-        $url = 'sqlite:' . Folder::temporary() . '/new.db';
-        $code = 'require ' . var_export(dirname(__DIR__, 2) . '/php-app/src/Session/autoload.php', true) . ';
-            for ($n = 0; $n < 8 && pcntl_fork() > 0; $n++);
-            try { PhpSessionChat\Session\DatabaseUrl::parse(' . var_export($url, true) . ')->connect()->exec("CREATE TABLE IF NOT EXISTS one (n)"); }
-            catch (Throwable $error) { echo $error->getMessage(); }
-            while (pcntl_wait($status) > 0);';
-        $process = proc_open([PHP_BINARY, '-r', $code], [1 => ['pipe', 'w'], 2 => ['redirect', 1]], $pipes);
-        self::assertSame('', stream_get_contents($pipes[1]));
-        proc_close($process);
-        self::assertSame('wal', DatabaseUrl::parse($url)->connect()->query('PRAGMA journal_mode')->fetchColumn());
+        $file = Folder::temporary() . '/site.db';
+        $other = new \PDO("sqlite:$file");
+        $other->exec('CREATE TABLE one (n)');
+        $other->exec('BEGIN IMMEDIATE');
+        $journal = static fn (): string => DatabaseUrl::parse("sqlite:$file?timeout=10ms")->connect()
+            ->query('PRAGMA journal_mode')->fetchColumn();
+        self::assertSame('delete', $journal());
+        $other->exec('COMMIT');
+        self::assertSame('wal', $journal());
     }
 
     public function testNoSqliteFile(): void
@@ -61,6 +60,22 @@ final class DatabaseUrlTest extends TestCase
                 self::assertStringContainsString($meaning, $error->getMessage());
             }
         }
+    }
+
+    public function testWithoutTheExtension(): void
+    {
+        $load = 'require ' . var_export(dirname(__DIR__, 2) . '/php-app/src/Session/autoload.php', true) . ';';
+        $code = $load . 'try { PhpSessionChat\Session\DatabaseUrl::parse($argv[1]); }
+            catch (PhpSessionChat\Session\InvalidSettings $error) { echo $error->getMessage(), "\n"; }';
+        $said = '';
+        foreach (['mysql://site@h/site', 'postgres://site@h/site', 'sqlite:/srv/site.db'] as $url) {
+            // Without php.ini there is none but what is built in.
+            $process = proc_open([PHP_BINARY, '-n', '-r', $code, '--', $url], [1 => ['pipe', 'w']], $pipes);
+            $said .= stream_get_contents($pipes[1]);
+            proc_close($process);
+        }
+        $missing = static fn (string $name): string => "PHP has no extension pdo_$name\n";
+        self::assertSame(implode('', array_map($missing, ['mysql', 'pgsql', 'sqlite'])), $said);
     }
 
     /** @dataProvider refused */

@@ -46,6 +46,15 @@ final class TableSessionCookieTest extends TestCase
         self::assertStringEndsWith('; path=/; domain=example.org; secure; HttpOnly; SameSite=Lax', $taken);
     }
 
+    public function testADumpOfASessionShowsNoKeyAndNoPassword(): void
+    {
+        $url = ['database' => 'mysql://site:secret@127.0.0.1:1/site'];
+        $dump = $this->site->page(null, 'return print_r($session, true);', $url)->value;
+        self::assertStringContainsString('127.0.0.1:1', $dump);
+        self::assertStringNotContainsString('secret', $dump);
+        self::assertStringNotContainsString(base64_decode(file_get_contents($this->site->keyFile)), $dump);
+    }
+
     /** Nobody gets as far as the database with a cookie that we have not made: it is one that does not answer. */
     public function testAnyOtherValueIsNoSession(): void
     {
@@ -115,6 +124,8 @@ final class TableSessionCookieTest extends TestCase
         self::assertMatchesRegularExpression($tooLate, $store);
         self::assertMatchesRegularExpression($tooLate, $destroy);
         self::assertSame('done', $regenerate, 'there is nothing to do');
+        $begun = $this->site->page(null, '$session->storeValue("b", 1);' . sprintf($late, '$session->save()'))->value;
+        self::assertMatchesRegularExpression($tooLate, $begun[0]);
         $change = '[$session->storeValue("b", 2), $session->save()]';
         [$store, $destroy, $regenerate] = $this->site->page($cookie, sprintf($late, $change))->value;
         self::assertSame('done', $store, 'the browser has the cookie already');

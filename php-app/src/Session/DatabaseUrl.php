@@ -34,17 +34,9 @@ final class DatabaseUrl
 
     /**
      * @param array<string, string> $sources PDO's data source names, each under what the place is called in messages
-     * @param int $timeout seconds
-     * @param string $ca file with the certificates of authorities; '' for no TLS
      */
-    private function __construct(
-        private readonly SqlDialect $driver,
-        private readonly array $sources,
-        private readonly string $user,
-        #[\SensitiveParameter] private readonly string $password,
-        private readonly int $timeout,
-        private readonly string $ca,
-    ) {
+    private function __construct(private readonly array $sources, private readonly DatabaseConnector $connector)
+    {
     }
 
     /** @throws InvalidSettings saying what is wrong with it, without a password */
@@ -65,13 +57,17 @@ final class DatabaseUrl
     {
         $driver = self::DRIVERS[$parts->scheme]
             ?? throw new InvalidSettings('a database is mysql:, mariadb:, postgres:, postgresql: or sqlite:');
+        if (!extension_loaded("pdo_$driver->value")) {
+            throw new InvalidSettings("PHP has no extension pdo_$driver->value");
+        }
         $timeout = (int) ceil($parts->milliseconds('timeout', 3000) / 1000);
         if ($driver === SqlDialect::Sqlite) {
             // A name that begins with a colon is none of a file: the sessions would be in memory, and soon gone.
             if ($parts->hosts !== [] || $parts->user !== '' || preg_match('~^[^:\0][^\0]*\z~', $parts->path) !== 1) {
                 throw new InvalidSettings('sqlite: is followed by the path of the file, as in sqlite:/srv/site/site.db');
             }
-            return new self($driver, ["the file $parts->path" => "sqlite:$parts->path"], '', '', $timeout, '');
+            $connector = new DatabaseConnector($driver, '', '', $timeout);
+            return new self(["the file $parts->path" => "sqlite:$parts->path"], $connector);
         }
         if ($parts->user === '') {
             throw new InvalidSettings('the URL of a database has a user: //USER:PASSWORD@HOST/DATABASE');
@@ -103,7 +99,11 @@ final class DatabaseUrl
         foreach (self::places($driver, $parts, $tls) as $place => $source) {
             $sources[$place] = $source . $settings;
         }
-        return new self($driver, $sources, $parts->user, $parts->password, $timeout, $authorities);
+        $several = count($sources) > 1;
+        return new self(
+            $sources,
+            new DatabaseConnector($driver, $parts->user, $parts->password, $timeout, $authorities, $several),
+        );
     }
 
     /**
@@ -119,14 +119,7 @@ final class DatabaseUrl
         $problems = [];
         foreach ($this->sources as $place => $source) {
             try {
-                return match ($this->driver) {
-                    SqlDialect::MySql => $this->mysql($source),
-                    SqlDialect::PostgreSql => $this->postgres($source),
-                    SqlDialect::Sqlite => $this->sqlite($source),
-                };
-            } catch (\PDOException $error) {
-                // Not the exception itself: an old PHP puts the password in its trace.
-                $problems[] = "$place: " . DatabaseFailure::meaning($this->driver, $error);
+                return $this->connector->connect($source);
             } catch (SessionUnavailable $error) {
                 $problems[] = "$place: {$error->getMessage()}";
             }
@@ -179,72 +172,5 @@ final class DatabaseUrl
             }
         }
         return $places;
-    }
-
-    private function mysql(string $source): \PDO
-    {
-        $options = $this->ca === '' ? [] : [
-            \PDO::MYSQL_ATTR_SSL_CA => $this->ca,
-            \PDO::MYSQL_ATTR_SSL_VERIFY_SERVER_CERT => true,
-        ];
-        // PDO has no option for it; the connection keeps what is set while it is made.
-        $before = ini_set('mysqlnd.net_read_timeout', (string) $this->timeout);
-        try {
-            $pdo = $this->pdo($source, $options);
-        } finally {
-            ini_set('mysqlnd.net_read_timeout', (string) $before);
-        }
-        // A server may be set up without autocommit, and what is too long must not be cut off in silence.
-        $pdo->exec("SET autocommit = 1, sql_mode = 'STRICT_ALL_TABLES'");
-        if (count($this->sources) > 1) {
-            $read = static fn (string $sql): array => $pdo->query($sql)->fetchAll(\PDO::FETCH_KEY_PAIR);
-            $state = $read("SHOW VARIABLES WHERE Variable_name IN ('read_only', 'wsrep_on')");
-            if (($state['read_only'] ?? '') !== 'OFF') {
-                throw new SessionUnavailable('it takes no writes (read_only)');
-            }
-            if (($state['wsrep_on'] ?? '') === 'ON' && $read("SHOW STATUS LIKE 'wsrep_ready'") !== ['wsrep_ready' => 'ON']) {
-                throw new SessionUnavailable('it is cut off from its cluster (wsrep_ready)');
-            }
-        }
-        return $pdo;
-    }
-
-    private function postgres(string $source): \PDO
-    {
-        // One round trip for a statement in place of three.
-        $pdo = $this->pdo($source, [\PDO::PGSQL_ATTR_DISABLE_PREPARES => true]);
-        $pdo->exec("SET statement_timeout = '{$this->timeout}s'; SET default_transaction_isolation = 'read committed'");
-        return $pdo;
-    }
-
-    private function sqlite(string $source): \PDO
-    {
-        // The sessions in a new file are for nobody else.
-        $file = substr($source, strlen('sqlite:'));
-        if (($new = @fopen($file, 'x')) !== false) {
-            chmod($file, 0600);
-            fclose($new);
-        }
-        $pdo = $this->pdo($source, []);
-        try {
-            // So that those who read and those who write do not wait for each other. The file remembers it.
-            $pdo->exec('PRAGMA journal_mode = WAL');
-        } catch (\PDOException $error) {
-            // While others use a new file this cannot be done, and one of them has done it.
-            if (($error->errorInfo[1] ?? 0) !== 5) {
-                throw $error;
-            }
-        }
-        return $pdo;
-    }
-
-    /** @param array<int, mixed> $options */
-    private function pdo(string $source, array $options): \PDO
-    {
-        return new \PDO($source, $this->user, $this->password, $options + [
-            \PDO::ATTR_ERRMODE => \PDO::ERRMODE_EXCEPTION,
-            \PDO::ATTR_EMULATE_PREPARES => false,
-            \PDO::ATTR_TIMEOUT => $this->timeout,
-        ]);
     }
 }
