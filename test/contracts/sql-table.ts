@@ -114,7 +114,7 @@ export function sqlTableContract(name: string, start: () => Promise<SqlSite>) {
       });
     });
 
-    test('the bytes as they are: any in a column of bytes, UTF-8 in one of text, none for NULL', async () => {
+    test('the bytes as they are, all kinds in a column of bytes, UTF-8 in one of text, none for NULL', async () => {
       const all = Buffer.from(Array.from({ length: 256 }, (_, n) => n));
       await site.query(`CREATE TABLE kinds (id VARCHAR(64), text TEXT, bytes ${site.types.bytes})`);
       await site.query(`INSERT INTO kinds VALUES ('one', 'name|s:15:"Zoë 张伟 €";', ${site.literal(all)})`);

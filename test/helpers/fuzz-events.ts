@@ -50,7 +50,7 @@ const odd: Json = fc.oneof(
   fc.constantFrom(20, 500, 8000).map((depth) => `${'{"a":'.repeat(depth)}0${'}'.repeat(depth)}`),
   fc.constantFrom(4000, 4001, 60_000).map((size) => `"${'x'.repeat(size)}"`),
 );
-const anything: Json = fc.oneof(
+const whatever: Json = fc.oneof(
   { weight: 3, arbitrary: fc.json({ maxDepth: 4 }) },
   { weight: 3, arbitrary: odd },
   { weight: 2, arbitrary: number },
@@ -96,7 +96,7 @@ function payloadOf(name: RequestName): Json {
     return fc
       .oneof(
         { weight: 12, arbitrary: fields[key] as Json },
-        { weight: 1, arbitrary: anything },
+        { weight: 1, arbitrary: whatever },
         { weight: optional ? 12 : 1, arbitrary: fc.constant(null) },
       )
       .map((value) => (value === null ? null : `${JSON.stringify(key)}:${value}`));
@@ -107,7 +107,7 @@ function payloadOf(name: RequestName): Json {
       weight: 1,
       arbitrary: fc.array(
         fc
-          .tuple(fc.oneof(otherKey, fc.constantFrom(...Object.keys(fields))), anything)
+          .tuple(fc.oneof(otherKey, fc.constantFrom(...Object.keys(fields))), whatever)
           .map(([key, value]) => `${JSON.stringify(key)}:${value}`),
         { maxLength: 4 },
       ),
@@ -147,9 +147,9 @@ export const eventCase: fc.Arbitrary<EventCase> = fc.oneof(
   },
   {
     weight: 2,
-    arbitrary: fc.record({ name: json(...known), payloads: fc.array(anything, { maxLength: 3 }) }),
+    arbitrary: fc.record({ name: json(...known), payloads: fc.array(whatever, { maxLength: 3 }) }),
   },
-  { weight: 1, arbitrary: fc.record({ name: unknownName, payloads: fc.array(anything, { maxLength: 2 }) }) },
+  { weight: 1, arbitrary: fc.record({ name: unknownName, payloads: fc.array(whatever, { maxLength: 2 }) }) },
 );
 
 /** The largest packet is 64 KiB: what is larger is another test's. */

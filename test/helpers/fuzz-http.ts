@@ -5,7 +5,7 @@ import { within } from './fuzz-wire.ts';
 
 /** Every character stands for one byte. */
 const bytes = (maxLength: number) => fc.string({ unit: 'binary-ascii', maxLength });
-const anyBytes = fc
+const someBytes = fc
   .array(fc.nat({ max: 255 }), { maxLength: 60 })
   .map((list) => Buffer.from(list).toString('latin1'));
 const pieces = (...list: string[]) =>
@@ -61,11 +61,11 @@ const target = fc.oneof(
     '%ff',
     '@',
   ).map((path) => `/${path}`),
-  anyBytes,
+  someBytes,
 );
 const value = fc.oneof(
   bytes(30),
-  anyBytes,
+  someBytes,
   fc.constantFrom('', ' ', '\t', 'x'.repeat(9000), 'x'.repeat(20_000)),
 );
 const cookie = pieces(
@@ -149,7 +149,7 @@ const requests = [
 ].map((request) => Buffer.from(request));
 
 export const httpCase: fc.Arbitrary<HttpCase> = fc.oneof(
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant('bytes'), bytes: anyBytes }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('bytes'), bytes: someBytes }) },
   {
     weight: 6,
     arbitrary: fc.record({
@@ -162,7 +162,7 @@ export const httpCase: fc.Arbitrary<HttpCase> = fc.oneof(
       version: mostly('HTTP/1.1', fc.oneof(fc.constantFrom('HTTP/1.0', 'HTTP/2.0', 'HTTP/1.'), bytes(5))),
       host: mostly('127.0.0.1', value),
       headers: fc.array(header, { maxLength: 5 }),
-      body: fc.oneof(fc.constantFrom('', '40', '2\r\n40\r\n0\r\n\r\n', 'ffffffffff\r\n'), anyBytes),
+      body: fc.oneof(fc.constantFrom('', '40', '2\r\n40\r\n0\r\n\r\n', 'ffffffffff\r\n'), someBytes),
       end: mostly('\r\n', fc.constantFrom('\n', '')),
     }),
   },

@@ -19,7 +19,7 @@ final class HandlerSettings
      *        null: it does not wait, and the last to write wins
      * @param int $lockLease seconds after which a lock ends though its request has not
      * @param string|null $serializer what `session.serialize_handler` has to be, for whoever else reads the sessions;
-     *        null: anything
+     *        null where it does not matter
      * @throws InvalidSettings
      */
     public function __construct(

@@ -204,7 +204,7 @@ abstract class StrictIdHandler implements
         }
     }
 
-    /** The record, under the lock. IDs that nobody knows take none: anybody can invent them. */
+    /** The record, under the lock. IDs that nobody knows take none, since anybody can invent them. */
     private function loadLocked(string $id): ?string
     {
         $record = $this->load($id);

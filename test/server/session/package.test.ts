@@ -162,13 +162,13 @@ test('its types say what is there and what is not, to whoever checks libraries t
     const answer = await sessions.readSession('sid=x');
     export const who: SessionUser | RefusalCode = 'code' in answer ? answer.code : answer.user;
     export const value: PhpValue = formats['igbinary' satisfies FormatName](Buffer.from(''));
-    // @ts-expect-error
+    // @ts-expect-error: a store is needed
     openSessions({ cookieName: 'sid' });
-    // @ts-expect-error
+    // @ts-expect-error: a header is a string
     sessions.readSession(42);
-    // @ts-expect-error
+    // @ts-expect-error: it may be a refusal
     answer.user;
-    // @ts-expect-error
+    // @ts-expect-error: not exported
     import('php-session-chat/dist/session/store-url.js');`,
   );
   const options =
