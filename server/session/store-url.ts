@@ -44,7 +44,7 @@ export interface SessionSource {
   with(changes: Readonly<Record<string, string | null>>): SessionSource;
 }
 
-/** A new store is named here, and nowhere else. */
+/** A new store is named here; what the doctor tries in it is in doctor.ts. */
 const stores: Record<string, StoreKind> = {
   memcached: memcachedStore,
   file: filesStore,
