@@ -66,6 +66,13 @@ export async function startRedis(
   });
 }
 
+/** One with a password, and a user `chat` with the same one, who may do what the store does to keys of `siam_`. */
+export async function startLockedRedis(password: string): Promise<Redis> {
+  const redis = await startRedis(['--requirepass', password]);
+  await redis.ask('ACL', 'SETUSER', 'chat', 'on', `>${password}`, '~siam_*', '+mget', '+strlen');
+  return redis;
+}
+
 /** All that a log could show of the failure in which a question to a store has to end. */
 export async function failureOf(question: Promise<unknown>): Promise<string> {
   try {

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'v
 import { type Memcached, startMemcached } from '../helpers/memcached.ts';
 import { type PhpApp, post, startPhpApp } from '../helpers/php-app.ts';
 import { cutAt } from './cut-at.ts';
-import { expectUnavailable, raw } from './http.ts';
+import { expectEveryPageUnavailable, expectUnavailable, raw } from './http.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 import { idOf, loggedInAs, openForm } from './visitor.ts';
 
@@ -29,17 +29,7 @@ describe.each([
     const { csrf } = await openForm(app, cookie);
     if (signal === 'SIGKILL') await memcached.stop(signal);
     else memcached.signal(signal);
-    const form = `username=alice&password=alice&csrf=${csrf}`;
-    const answers = await Promise.all([
-      raw(app.url),
-      raw(app.url, { headers: { cookie } }),
-      raw(app.url, { headers: { cookie: `PHPSESSID=${'a'.repeat(26)}` } }),
-      raw(app.url, { headers: { cookie: 'PHPSESSID=../../etc/passwd' } }),
-      raw(app.url, { path: '/session', headers: { cookie } }),
-      raw(app.url, { path: '/login', method: 'POST', headers: { cookie }, body: form }),
-      raw(app.url, { path: '/logout', method: 'POST', headers: { cookie }, body: `csrf=${csrf}` }),
-    ]);
-    for (const answer of answers) expectUnavailable(answer);
+    await expectEveryPageUnavailable(app.url, cookie, csrf);
     expect(app.output()).toContain('Session store unavailable: memcached: ');
     expect(app.output()).not.toContain(idOf(cookie));
     if (signal === 'SIGSTOP') {

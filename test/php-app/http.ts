@@ -54,3 +54,18 @@ export function expectUnavailable(answer: Answer): void {
   expect(answer.headers['cache-control']).toBe('no-store');
   expect(answer.body).toContain('Login is not possible right now. Please try again soon.');
 }
+
+/** Every page that needs the session, with this cookie, with none, and with such as nobody was given. */
+export async function expectEveryPageUnavailable(url: string, cookie: string, csrf: string): Promise<void> {
+  const form = `username=alice&password=alice&csrf=${csrf}`;
+  const answers = await Promise.all([
+    raw(url),
+    raw(url, { headers: { cookie } }),
+    raw(url, { headers: { cookie: `PHPSESSID=${'a'.repeat(26)}` } }),
+    raw(url, { headers: { cookie: 'PHPSESSID=../../etc/passwd' } }),
+    raw(url, { path: '/session', headers: { cookie } }),
+    raw(url, { path: '/login', method: 'POST', headers: { cookie }, body: form }),
+    raw(url, { path: '/logout', method: 'POST', headers: { cookie }, body: `csrf=${csrf}` }),
+  ]);
+  for (const answer of answers) expectUnavailable(answer);
+}

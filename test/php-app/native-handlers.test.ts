@@ -5,7 +5,7 @@ import { type Memcached, startMemcached } from '../helpers/memcached.ts';
 import type { PhpApp } from '../helpers/php-app.ts';
 import { type Redis, startRedis } from '../helpers/redis.ts';
 import { cutAt } from './cut-at.ts';
-import { expectUnavailable, raw } from './http.ts';
+import { expectEveryPageUnavailable, expectUnavailable, raw } from './http.ts';
 import { another, memcachedUrl, native, site } from './native.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 import { idOf, loggedInAs, openForm } from './visitor.ts';
@@ -25,17 +25,7 @@ describe('a store that is gone is 503 on every page, and no cookie is lost', () 
     const cookie = await app.login('alice');
     const { csrf } = await openForm(app, cookie);
     await begin();
-    const form = `username=alice&password=alice&csrf=${csrf}`;
-    const answers = await Promise.all([
-      raw(app.url),
-      raw(app.url, { headers: { cookie } }),
-      raw(app.url, { headers: { cookie: `PHPSESSID=${'a'.repeat(26)}` } }),
-      raw(app.url, { headers: { cookie: 'PHPSESSID=../../etc/passwd' } }),
-      raw(app.url, { path: '/session', headers: { cookie } }),
-      raw(app.url, { path: '/login', method: 'POST', headers: { cookie }, body: form }),
-      raw(app.url, { path: '/logout', method: 'POST', headers: { cookie }, body: `csrf=${csrf}` }),
-    ]);
-    for (const answer of answers) expectUnavailable(answer);
+    await expectEveryPageUnavailable(app.url, cookie, csrf);
     expect(app.output()).toMatch(
       /Session store unavailable: (memcached|memcache|redis|files): session_\w+: /,
     );

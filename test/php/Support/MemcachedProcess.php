@@ -14,9 +14,7 @@ final class MemcachedProcess
 
     public function __construct()
     {
-        $probe = stream_socket_server('tcp://127.0.0.1:0');
-        $this->port = (int) substr(strrchr(stream_socket_get_name($probe, false), ':'), 1);
-        fclose($probe);
+        $this->port = ServerProcess::freePort();
         $user = posix_getuid() === 0 ? ['-u', 'nobody'] : [];
         $command = ['memcached', '-l', '127.0.0.1', '-p', (string) $this->port, '-U', '0', ...$user];
         // A list, not a string: no shell in between, so the process id is memcached's own.

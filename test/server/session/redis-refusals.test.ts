@@ -2,19 +2,17 @@ import { randomBytes } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import type { SessionStore } from '../../../server/session/store.ts';
 import { parseStoreUrl } from '../../../server/session/store-url.ts';
-import { failureOf, type Redis, startRedis } from '../../helpers/redis.ts';
+import { failureOf, type Redis, startLockedRedis, startRedis } from '../../helpers/redis.ts';
 
 const password = 'p@ss/w:rd+%';
 const inUrl = encodeURIComponent(password);
 
 let redis: Redis;
-/** With a password, and a user `chat` with the same one. */
 let locked: Redis;
 const closing: (() => unknown)[] = [];
 
 beforeAll(async () => {
-  [redis, locked] = await Promise.all([startRedis(), startRedis(['--requirepass', password])]);
-  await locked.ask('ACL', 'SETUSER', 'chat', 'on', `>${password}`, '~siam_*', '+mget', '+strlen');
+  [redis, locked] = await Promise.all([startRedis(), startLockedRedis(password)]);
 });
 afterAll(() => Promise.all([redis.remove(), locked.remove()]));
 afterEach(async () => {

@@ -8,20 +8,18 @@ import { parseStoreUrl } from '../../../server/session/store-url.ts';
 import { connectChat, newClientId, refusalOf } from '../../helpers/chat-client.ts';
 import { type ChatServer, startChatServer } from '../../helpers/chat-server.ts';
 import { phpRequest } from '../../helpers/php-request.ts';
-import { type Redis, startRedis } from '../../helpers/redis.ts';
+import { type Redis, startLockedRedis, startRedis } from '../../helpers/redis.ts';
 import { startTcpProxy } from '../../helpers/tcp-proxy.ts';
 
 const password = 'p@ss/w:rd+%';
 const inUrl = encodeURIComponent(password);
 
 let redis: Redis;
-/** With a password, and a user `chat` with the same one. */
 let locked: Redis;
 const closing: (() => unknown)[] = [];
 
 beforeAll(async () => {
-  [redis, locked] = await Promise.all([startRedis(), startRedis(['--requirepass', password])]);
-  await locked.ask('ACL', 'SETUSER', 'chat', 'on', `>${password}`, '~siam_*', '+mget', '+strlen');
+  [redis, locked] = await Promise.all([startRedis(), startLockedRedis(password)]);
 });
 afterAll(() => Promise.all([redis.remove(), locked.remove()]));
 afterEach(async () => {
