@@ -45,16 +45,13 @@ final class FrontController
         if ($error instanceof HttpError) {
             return [$error->status, $error->text, $error->headers];
         }
-        // PHP's own warning about a failed session call wraps the handler's exception.
-        for ($cause = $error; $cause !== null; $cause = $cause->getPrevious()) {
-            if ($cause instanceof SessionUnavailable) {
-                error_log("Session store unavailable: {$cause->getMessage()}");
-                return [503, 'page.down', ['Retry-After' => self::RETRY_AFTER]];
-            }
-            if ($cause instanceof ConfigurationError || $cause instanceof InvalidSettings) {
-                error_log("Misconfigured: {$cause->getMessage()}");
-                return [500, 'error.configuration', []];
-            }
+        if ($error instanceof SessionUnavailable) {
+            error_log("Session store unavailable: {$error->getMessage()}");
+            return [503, 'page.down', ['Retry-After' => self::RETRY_AFTER]];
+        }
+        if ($error instanceof ConfigurationError || $error instanceof InvalidSettings) {
+            error_log("Misconfigured: {$error->getMessage()}");
+            return [500, 'error.configuration', []];
         }
         // Without the stack trace, whose arguments could be a session ID or a password.
         $place = $error->getFile() . ':' . $error->getLine();

@@ -95,8 +95,7 @@ final class SiteSession
     }
 
     /**
-     * After a failure: writes nothing and takes back the cookie. PHP has perhaps made a new ID, and with
-     * that the browser would lose a login that is still good.
+     * After a failure: writes nothing, and takes back the cookie of an ID that PHP has made and nobody has stored.
      */
     public static function abandon(): void
     {

@@ -133,6 +133,24 @@ describe('a session that another request has locked for too long is 503', () => 
   });
 });
 
+test('phpredis’s handler, and a Redis that answers with errors, which phpredis takes for "there is none"', async () => {
+  const own = await startRedis(['--rename-command', 'EXISTS', '']);
+  onTestFinished(() => own.remove());
+  const id = 'abcdefghijklmnopqrstuvwxyz';
+  await own.ask('LPUSH', `PHPREDIS_SESSION:${id}`, 'not a string');
+  const code = `
+    $_COOKIE['PHPSESSID'] = '${id}';
+    try {
+        $session->start();
+        echo 'a new session';
+    } catch (PhpSessionChat\\Session\\SessionUnavailable $error) {
+        echo $error->getMessage();
+    }`;
+  const noSuchDatabase = 99;
+  for (const database of [0, noSuchDatabase])
+    expect(native(`redis://127.0.0.1:${own.port}/${database}`, code)).toBe('redis: get: Redis refuses');
+});
+
 test('a folder of sessions that nobody may list, as Debian’s: its garbage is left alone', () => {
   const folder = temporaryFolder();
   if (process.getuid?.() === 0) chownSync(folder, 65_534, 65_534);

@@ -7,6 +7,7 @@ namespace PhpSessionChat\Tests;
 use PhpSessionChat\Session\FilesHandler;
 use PhpSessionChat\Session\HandlerSettings;
 use PhpSessionChat\Session\InvalidSettings;
+use PhpSessionChat\Session\SessionUnavailable;
 use PhpSessionChat\Tests\Support\Folder;
 use PHPUnit\Framework\TestCase;
 
@@ -14,6 +15,9 @@ use PHPUnit\Framework\TestCase;
 final class FilesHandlerTest extends TestCase
 {
     private const ID = 'abcdefghijklmnopqrstuvwxyz';
+
+    private const NOBODY = 65534;
+    private const STRANGER = 65533;
 
     private string $folder;
     private string $file;
@@ -94,6 +98,66 @@ final class FilesHandlerTest extends TestCase
         self::assertSame(1, $this->handler->gc(1));
     }
 
+    public function testGarbageThatIsNotOursKeepsNothingElseFromBeingCollected(): void
+    {
+        $ids = array_map(fn (): string => $this->handler->create_sid(), range(1, 20));
+        file_put_contents("$this->folder/other", 'some');
+        foreach ($ids as $n => $id) {
+            // Whatever the order is in which the folder is read, one that cannot be opened comes before another one.
+            $n % 2 === 0 ? $this->handler->write($id, 'over') : symlink("$this->folder/other", "$this->folder/sess_$id");
+            touch("$this->folder/sess_$id", time() - 1442);
+        }
+        self::assertSame(10, $this->handler->gc(1));
+        self::assertCount(10, glob("$this->folder/sess_*"));
+    }
+
+    public function testWhatWasNeverFinishedIsCollectedWithTheLongestPrefix(): void
+    {
+        $prefix = str_repeat('p', 62);
+        $handler = $this->opened(new FilesHandler($this->folder, $prefix));
+        $handler->write(self::ID, 'live');
+        $left = tempnam($this->folder, "$prefix.");
+        touch($left, time() - 1442);
+        self::assertSame(1, $handler->gc(1));
+        self::assertSame(['.', '..', $prefix . self::ID], scandir($this->folder));
+        $this->expectException(InvalidSettings::class);
+        new FilesHandler($this->folder, "p$prefix");
+    }
+
+    public function testWhereEverybodyMayWriteOnlyOnesOwnFilesAndThoseOfRootCount(): void
+    {
+        chmod($this->folder, 01777);
+        $this->handler->write(self::ID, 'something');
+        self::assertSame(['something'], $this->readBy(posix_geteuid(), self::ID));
+        if (posix_geteuid() !== 0) {
+            // Nobody else can give files to others.
+            return;
+        }
+        $ids = [];
+        foreach ([self::NOBODY, self::STRANGER, 0] as $owner) {
+            $ids[] = $id = $this->handler->create_sid();
+            $this->handler->write($id, "of $owner");
+            chmod("$this->folder/sess_$id", 0666);
+            chown("$this->folder/sess_$id", $owner);
+        }
+        $refused = SessionUnavailable::class;
+        self::assertSame(['of ' . self::NOBODY, $refused, 'of 0'], $this->readBy(self::NOBODY, ...$ids));
+        self::assertSame([$refused, $refused, 'of 0'], $this->readBy(0, ...$ids));
+        chmod($this->folder, 0755);
+        self::assertSame('of ' . self::STRANGER, $this->readBy(self::NOBODY, ...$ids)[1]);
+    }
+
+    /** As docs/php.md has it for a file system that is not mounted. */
+    public function testAFolderThatNobodyMayEnterIsNotOneWithoutSessions(): void
+    {
+        $user = posix_geteuid() === 0 ? self::NOBODY : posix_geteuid();
+        chmod($this->folder, 0755);
+        self::assertSame([''], $this->readBy($user, self::ID));
+        chmod($this->folder, 0);
+        self::assertSame([SessionUnavailable::class], $this->readBy($user, self::ID));
+        chmod($this->folder, 0700);
+    }
+
     public function testAWriteWaitsForWhoHasLockedTheFileButNotForEver(): void
     {
         $this->handler->write(self::ID, 'something');
@@ -107,6 +171,35 @@ final class FilesHandlerTest extends TestCase
         self::assertGreaterThan(0.1, microtime(true) - $start);
         self::assertSame('else', $this->handler->read(self::ID));
         pclose($other);
+    }
+
+    /**
+     * What a process of that user, whom root alone can choose, reads under these IDs: the data, or the error's class.
+     *
+     * @return list<string>
+     */
+    private function readBy(int $user, string ...$ids): array
+    {
+        $code = 'require $argv[1]; ini_set("session.use_strict_mode", "1"); $read = [];
+            $handler = new PhpSessionChat\Session\FilesHandler($argv[3]);
+            $handler->open("", "PHPSESSID");
+            // While the project can still be read.
+            class_exists(PhpSessionChat\Session\SessionUnavailable::class);
+            posix_geteuid() === 0 && posix_setuid((int) $argv[2]);
+            foreach (array_slice($argv, 4) as $id) {
+                try {
+                    $read[] = $handler->read($id);
+                } catch (Exception $error) {
+                    $read[] = $error::class;
+                }
+            }
+            echo serialize($read);';
+        $library = dirname(__DIR__, 2) . '/php-app/src/Session/autoload.php';
+        $command = [PHP_BINARY, '-r', $code, '--', $library, (string) $user, $this->folder, ...$ids];
+        $process = proc_open($command, [1 => ['pipe', 'w']], $pipes);
+        $output = stream_get_contents($pipes[1]);
+        proc_close($process);
+        return unserialize($output);
     }
 
     private function opened(FilesHandler $handler): FilesHandler

@@ -69,7 +69,11 @@ final class HandlerFactoryTest extends TestCase
         yield ['session-server://h:9090', 'not written to session-server:'];
         yield ["memcached://h:1?format=json\n", 'format= is one of'];
         yield ['memcached://h:1?handler=memcached', 'NativeHandler'];
-        yield ['memcached://h:1?format=json&prefix[]=x', 'prefix[]= is not an option'];
+        yield ['memcached://h:1?format=json&prefix[]=x', 'none of this session store'];
+        yield ['redis://user:123?secret@h', 'in a password ? is %3F'];
+        yield ['redis://user:123?secret&4@h', 'in a password ? is %3F'];
+        yield ['redis://user:123?a&secret=4@h&format=json', 'in a password ? is %3F'];
+        yield ['redis://h?secret-4', 'none of this session store'];
         yield ['memcached://h:1?format=wddx', 'format= is one of json php'];
         yield ['memcached://h:1/0?format=json', 'no path'];
         yield ['memcached://h:0?format=json', 'HOST:PORT'];

@@ -56,7 +56,15 @@ final class KeyFileTest extends TestCase
 
     public function testNamesTheFileThatCannotBeReadButNoKeyInItsPlace(): void
     {
-        foreach ([$this->file => $this->file, base64_encode(random_bytes(32)) => 'given'] as $path => $named) {
+        $key = random_bytes(32);
+        $keys = [
+            base64_encode($key), 'base64:' . base64_encode($key), bin2hex($key), base64_encode(str_repeat('k', 16)),
+            sodium_bin2base64($key, SODIUM_BASE64_VARIANT_URLSAFE),
+            // As a path does, it begins with a slash.
+            rtrim(base64_encode("\xff" . substr($key, 1)), '='),
+        ];
+        $paths = [$this->file => $this->file] + array_fill_keys($keys, 'given');
+        foreach ($paths as $path => $named) {
             try {
                 KeyFile::read($path);
                 self::fail('not refused');

@@ -165,7 +165,7 @@ final class MemcachedHandlerTest extends TestCase
         $second->end();
         self::assertTrue(self::opened("$url&distribution=$distribution")->validateId($where[$this->port][0]));
         $this->expectException(SessionUnavailable::class);
-        self::opened("$url&distribution=$distribution")->validateId($where[$second->port][0]);
+        self::opened("$url&distribution=$distribution")->read($where[$second->port][0]);
     }
 
     public function testReadAfterValidateAsksTheServerOnce(): void

@@ -4,12 +4,14 @@ declare(strict_types=1);
 
 namespace PhpSessionChat\Tests;
 
+use PhpSessionChat\Session\DatabaseUrl;
 use PhpSessionChat\Session\HandlerSettings;
 use PhpSessionChat\Session\InvalidSettings;
 use PhpSessionChat\Session\PdoHandler;
 use PhpSessionChat\Session\SessionDataError;
 use PhpSessionChat\Session\SessionUnavailable;
 use PhpSessionChat\Session\SqlDialect;
+use PhpSessionChat\Tests\Support\Folder;
 use PhpSessionChat\Tests\Support\Store;
 use PhpSessionChat\Tests\Support\TableStore;
 use PHPUnit\Framework\TestCase;
@@ -125,7 +127,7 @@ final class PdoHandlerTest extends TestCase
         $handler = $this->opened(new PdoHandler($pdo));
         $handler->write(self::ID, 'something');
         $calls = [
-            fn () => $handler->validateId(self::ID),
+            fn () => $handler->validateId(self::ID) && $handler->read(self::ID),
             fn () => $handler->read(self::ID),
             fn () => $handler->write(self::ID, 'else'),
             fn () => $handler->updateTimestamp(self::ID, ''),
@@ -163,8 +165,50 @@ final class PdoHandlerTest extends TestCase
 
     public function testNamesAreNames(): void
     {
-        $this->expectException(InvalidSettings::class);
-        new PdoHandler(new \PDO('sqlite::memory:'), 'sessions; DROP TABLE users');
+        $no = ['sessions; DROP TABLE users', 'a b', 'a"b', 'a`b', "a'b", 'a.b.c', '.a', 'a.', '', "a\n"];
+        foreach ($no as $name) {
+            $uses = [
+                static fn () => new PdoHandler(new \PDO('sqlite::memory:'), $name),
+                static fn () => SqlDialect::PostgreSql->createTable($name),
+                static fn () => SqlDialect::MySql->quoted($name),
+            ];
+            foreach ($uses as $use) {
+                try {
+                    $use();
+                    self::fail("$name: not refused");
+                } catch (InvalidSettings $error) {
+                    self::assertStringContainsString('have names of letters', $error->getMessage());
+                }
+            }
+        }
+    }
+
+    /** @dataProvider databases */
+    public function testATableCanHaveTheNameOfAKeywordOrCapitals(string $database): void
+    {
+        $pdo = $this->client($database);
+        $dialect = SqlDialect::of($pdo);
+        foreach (['order', 'Site#Sessions'] as $name) {
+            $pdo->exec('DROP TABLE IF EXISTS ' . $dialect->quoted($name));
+            array_map($pdo->exec(...), $dialect->createTable($name));
+            $handler = $this->opened(new PdoHandler($pdo, $name));
+            $handler->write(self::ID, $name);
+            self::assertSame($name, $handler->read(self::ID));
+        }
+    }
+
+    public function testANewSqliteFileIsForItsOwnerAlone(): void
+    {
+        $file = Folder::temporary() . '/sessions.db';
+        // As in the comment of the handler.
+        $database = DatabaseUrl::parse("sqlite:$file");
+        array_map($database->connect()->exec(...), SqlDialect::Sqlite->createTable());
+        $handler = $this->opened(new PdoHandler($database->connect(...)));
+        $handler->write(self::ID, 'something');
+        foreach (glob("$file*") as $one) {
+            self::assertSame(0600, fileperms($one) & 0777, $one);
+        }
+        self::assertSame('something', $handler->read(self::ID));
     }
 
     public function testTheLifetimeCanBeTheSitesOwn(): void

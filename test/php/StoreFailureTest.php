@@ -72,7 +72,7 @@ final class StoreFailureTest extends TestCase
     private static function calls(): array
     {
         return [
-            'validateId' => static fn ($handler) => $handler->validateId(self::ID),
+            'validateId' => static fn ($handler) => $handler->validateId(self::ID) && $handler->read(self::ID),
             'read' => static fn ($handler) => $handler->read(self::ID),
             'write' => static fn ($handler) => $handler->write(self::ID, 'a:0:{}'),
             'updateTimestamp' => static fn ($handler) => $handler->updateTimestamp(self::ID, ''),

@@ -80,6 +80,18 @@ final class TableSessionFailureTest extends TestCase
         self::assertEquals($values, json_decode($stored, true));
     }
 
+    public function testNoPageFailsBecauseItWasToCollect(): void
+    {
+        $this->site = TableSite::on('sqlite');
+        [$over, $cookie] = [$this->site->visitor(['user_id' => 1]), $this->site->visitor(['user_id' => 7])];
+        $table = $this->site->table;
+        $this->site->query("UPDATE $table SET expires = 1 WHERE id = ?", TableSite::id($over));
+        $this->site->query("CREATE TRIGGER stays BEFORE DELETE ON $table BEGIN SELECT RAISE(FAIL, 'no'); END");
+        $answer = $this->site->page($cookie, 'return $session->getValue("user_id");', ['collect' => 1]);
+        self::assertSame(['', 7], [$answer->error, $answer->value]);
+        self::assertSame(2, $this->site->count());
+    }
+
     /** @dataProvider databases */
     public function testWithoutItsTable(string $database): void
     {

@@ -97,6 +97,20 @@ final class TableSessionLifeTest extends TestCase
     }
 
     /** @dataProvider databases */
+    public function testALogoutIsToldThatItEndedNothing(string $database): void
+    {
+        $this->site = TableSite::on($database);
+        foreach (['regenerate' => 1, 'destroy' => 0] as $meanwhile => $left) {
+            $cookie = $this->site->visitor(['user_id' => 7]);
+            $code = self::OPEN . "\$other->$meanwhile(); return [\$session->destroy(), \$session->destroy()];";
+            self::assertSame([false, true], $this->page($cookie, $code)->value);
+            self::assertSame($left, $this->site->count());
+            $this->site->query("DELETE FROM {$this->site->table}");
+        }
+        self::assertTrue($this->page($this->site->visitor(['user_id' => 7]), 'return $session->destroy();')->value);
+    }
+
+    /** @dataProvider databases */
     public function testALogoutIsFinal(string $database): void
     {
         $this->site = TableSite::on($database);

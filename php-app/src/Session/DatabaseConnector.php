@@ -40,6 +40,12 @@ final class DatabaseConnector
         }
     }
 
+    /** What a dump of it shows. */
+    public function __debugInfo(): array
+    {
+        return ['driver' => $this->driver->value];
+    }
+
     private function mysql(string $source): \PDO
     {
         $options = $this->ca === '' ? [] : [

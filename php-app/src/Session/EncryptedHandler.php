@@ -6,7 +6,8 @@ namespace PhpSessionChat\Session;
 
 /**
  * Encrypts sessions before another handler stores them: whoever reads the store learns nothing, and whoever writes
- * there can end a session, but not make one up, nor give one session's data to another.
+ * there can end a session, but not make one up, nor give one session's data to another. An older record of the same
+ * session can be put back, also after its end.
  *
  *     $handler = new EncryptedHandler(new RedisHandler('127.0.0.1'), KeyFile::read('/etc/site/session-keys'));
  *     session_set_save_handler($handler, false);
@@ -28,6 +29,7 @@ final class EncryptedHandler extends WrappingHandler
      * @throws InvalidSettings
      */
     public function __construct(
+        #[\SensitiveParameter]
         \SessionHandlerInterface&\SessionIdInterface&\SessionUpdateTimestampHandlerInterface $inner,
         #[\SensitiveParameter] private readonly array $keys,
     ) {
@@ -39,18 +41,18 @@ final class EncryptedHandler extends WrappingHandler
         }
     }
 
-    public function updateTimestamp(string $id, string $data): bool
+    public function updateTimestamp(#[\SensitiveParameter] string $id, #[\SensitiveParameter] string $data): bool
     {
         return $this->outdated === $id ? $this->write($id, $data) : parent::updateTimestamp($id, $data);
     }
 
-    protected function wrap(string $id, string $data): string
+    protected function wrap(#[\SensitiveParameter] string $id, #[\SensitiveParameter] string $data): string
     {
         $nonce = random_bytes(self::NONCE_BYTES);
         return $nonce . sodium_crypto_aead_xchacha20poly1305_ietf_encrypt($data, $id, $nonce, $this->keys[0]);
     }
 
-    protected function unwrap(string $id, string $record): string
+    protected function unwrap(#[\SensitiveParameter] string $id, #[\SensitiveParameter] string $record): string
     {
         $this->outdated = null;
         $nonce = substr($record, 0, self::NONCE_BYTES);

@@ -23,6 +23,9 @@ final class FilesHandler extends StrictIdHandler
     /** What tempnam() puts behind the prefix. Nothing of it is in an ID, so that no session has such a name. */
     private const TEMPORARY = '/^\.[A-Za-z0-9]{6}\z/';
 
+    /** tempnam() cuts off the rest of its prefix, and with it the point that tells these files from sessions. */
+    private const PREFIX_BYTES = 62;
+
     /** @var array<string, resource> the open file, by session ID, whose lock this request holds */
     private array $locked = [];
 
@@ -36,9 +39,18 @@ final class FilesHandler extends StrictIdHandler
         if (str_contains($prefix, '/')) {
             throw new InvalidSettings('the prefix of session files is part of their names, without a /');
         }
+        if (strlen($prefix) > self::PREFIX_BYTES) {
+            throw new InvalidSettings('the prefix of session files is up to ' . self::PREFIX_BYTES . ' bytes');
+        }
     }
 
-    protected function load(string $id): ?string
+    /** What a dump of it shows. */
+    public function __debugInfo(): array
+    {
+        return ['folder' => $this->folder, 'prefix' => $this->prefix];
+    }
+
+    protected function load(#[\SensitiveParameter] string $id): ?string
     {
         $file = $this->openFile($id, 'r');
         if ($file === null || $this->isOver($file)) {
@@ -48,7 +60,7 @@ final class FilesHandler extends StrictIdHandler
         return $record === false ? throw $this->failed('read') : $record;
     }
 
-    protected function store(string $id, string $record): void
+    protected function store(#[\SensitiveParameter] string $id, #[\SensitiveParameter] string $record): void
     {
         // Nobody else can open it.
         $temporary = @tempnam($this->folder, "$this->prefix.");
@@ -66,22 +78,25 @@ final class FilesHandler extends StrictIdHandler
         }
     }
 
-    protected function replace(string $id, string $record, ?string $token): void
-    {
-        $this->exclusively($id, fn () => $this->store($id, $record));
+    protected function replace(
+        #[\SensitiveParameter] string $id,
+        #[\SensitiveParameter] string $record,
+        ?string $token,
+    ): bool {
+        return $this->exclusively($id, fn () => $this->store($id, $record));
     }
 
-    protected function renew(string $id): void
+    protected function renew(#[\SensitiveParameter] string $id): void
     {
         $this->exclusively($id, fn () => @touch($this->path($id)) || throw $this->failed('written'));
     }
 
-    protected function remove(string $id): void
+    protected function remove(#[\SensitiveParameter] string $id): bool
     {
-        $this->exclusively($id, fn () => @unlink($this->path($id)) || throw $this->failed('written'));
+        return $this->exclusively($id, fn () => @unlink($this->path($id)) || throw $this->failed('written'));
     }
 
-    protected function acquire(string $id, string $token, int $lease): bool
+    protected function acquire(#[\SensitiveParameter] string $id, string $token, int $lease): bool
     {
         $file = $this->lockFile($id);
         if ($file !== null) {
@@ -90,7 +105,7 @@ final class FilesHandler extends StrictIdHandler
         return $file !== null || $this->openFile($id, 'r') === null;
     }
 
-    protected function release(string $id, string $token): void
+    protected function release(#[\SensitiveParameter] string $id, string $token): void
     {
         unset($this->locked[$id]);
     }
@@ -103,8 +118,13 @@ final class FilesHandler extends StrictIdHandler
             if ($name !== $this->prefix . $id || !$this->seemsOver($id)) {
                 continue;
             }
-            // Perhaps it is being used again just now.
-            $file = $this->lockFile($id);
+            try {
+                // Perhaps it is being used again just now.
+                $file = $this->lockFile($id);
+            } catch (SessionUnavailable) {
+                // Somebody else's, or a link: the others are still to be collected.
+                continue;
+            }
             if ($file !== null && $this->isOver($file) && @unlink($this->path($id))) {
                 $count++;
             }
@@ -112,14 +132,14 @@ final class FilesHandler extends StrictIdHandler
         return $count;
     }
 
-    /** Does what must not happen to a file that was replaced or removed meanwhile; nothing if there is none. */
-    private function exclusively(string $id, \Closure $work): void
+    /** Does what must not happen to a file that was replaced or removed meanwhile; nothing if there is none, and false. */
+    private function exclusively(#[\SensitiveParameter] string $id, #[\SensitiveParameter] \Closure $work): bool
     {
         $end = hrtime(true) + self::WRITE_WAIT * 1_000_000_000;
         $file = $this->locked[$id] ?? null;
         while ($file === null) {
             if ($this->openFile($id, 'r') === null) {
-                return;
+                return false;
             }
             $file = $this->lockFile($id);
             if ($file === null) {
@@ -127,13 +147,15 @@ final class FilesHandler extends StrictIdHandler
                 usleep(1000);
             }
         }
-        if ($this->isCurrent($file, $id)) {
-            $work();
+        if (!$this->isCurrent($file, $id)) {
+            return false;
         }
+        $work();
+        return true;
     }
 
     /** @return resource|null null when somebody else has locked it, or it is gone */
-    private function lockFile(string $id)
+    private function lockFile(#[\SensitiveParameter] string $id)
     {
         // NFS wants a file that is locked to be open for writing.
         $file = $this->openFile($id, 'r+');
@@ -145,7 +167,7 @@ final class FilesHandler extends StrictIdHandler
      *
      * @param resource $file
      */
-    private function isCurrent($file, string $id): bool
+    private function isCurrent($file, #[\SensitiveParameter] string $id): bool
     {
         // Opened and not asked by its name: NFS may know the name's file from before.
         $now = $this->openFile($id, 'r');
@@ -167,7 +189,7 @@ final class FilesHandler extends StrictIdHandler
     }
 
     /** @return resource|null null when there is none */
-    private function openFile(string $id, string $mode)
+    private function openFile(#[\SensitiveParameter] string $id, string $mode)
     {
         // A link or a FIFO is none of ours, and one would wait here for its writer.
         $isFile = @filetype($this->path($id)) === 'file';

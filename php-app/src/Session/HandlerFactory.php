@@ -67,8 +67,10 @@ final class HandlerFactory
         return $format === 'json' ? new JsonHandler($handler) : $handler;
     }
 
-    private static function memcached(UrlParts $parts, HandlerSettings $settings): MemcachedHandler
-    {
+    private static function memcached(
+        #[\SensitiveParameter] UrlParts $parts,
+        HandlerSettings $settings,
+    ): MemcachedHandler {
         self::need('memcached');
         if ($parts->has('handler')) {
             throw new InvalidSettings('handler= is for one of PHP\'s own session handlers: see NativeHandler');
@@ -83,7 +85,7 @@ final class HandlerFactory
         );
     }
 
-    private static function redis(UrlParts $parts, HandlerSettings $settings): RedisHandler
+    private static function redis(#[\SensitiveParameter] UrlParts $parts, HandlerSettings $settings): RedisHandler
     {
         self::need('redis');
         if (count($parts->hosts) > 1 || ($parts->hosts === [] && $parts->path === '')) {
@@ -111,7 +113,7 @@ final class HandlerFactory
         );
     }
 
-    private static function files(UrlParts $parts, HandlerSettings $settings): FilesHandler
+    private static function files(#[\SensitiveParameter] UrlParts $parts, HandlerSettings $settings): FilesHandler
     {
         if ($parts->hosts !== [] || !str_starts_with($parts->path, '/')) {
             throw new InvalidSettings('file: needs three slashes, as in file:///var/lib/php/sessions');
@@ -123,7 +125,7 @@ final class HandlerFactory
         return new FilesHandler($parts->path, $parts->prefix('sess_'), $settings);
     }
 
-    private static function table(UrlParts $parts, HandlerSettings $settings): PdoHandler
+    private static function table(#[\SensitiveParameter] UrlParts $parts, HandlerSettings $settings): PdoHandler
     {
         $name = static fn (string $option): string => $parts->take($option, '[\w$#.]+', 'a name')
             ?? throw new InvalidSettings("$option= is missing: the store URL names table=, id=, data= and expires=");
@@ -140,7 +142,7 @@ final class HandlerFactory
     }
 
     /** @return array<string, mixed> */
-    private static function tls(UrlParts $parts): array
+    private static function tls(#[\SensitiveParameter] UrlParts $parts): array
     {
         self::need('openssl');
         $file = $parts->take('ca', '.+', 'a file with certificates');

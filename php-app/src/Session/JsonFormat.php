@@ -26,7 +26,7 @@ final class JsonFormat
      * @return string what `json_encode($_SESSION)` gives; `{}` for an empty session, since it is a map
      * @throws SessionDataError naming the top-level key that cannot be stored
      */
-    public static function fromPhp(string $serialized): string
+    public static function fromPhp(#[\SensitiveParameter] string $serialized): string
     {
         // allowed_classes: nothing may run or be built here just to be refused below.
         $data = @unserialize($serialized, ['allowed_classes' => false]);
@@ -58,7 +58,7 @@ final class JsonFormat
      * @return string `serialize()` of the stored array; only arrays and scalars can be in it
      * @throws SessionDataError when the record is not a JSON object or list
      */
-    public static function toPhp(string $json): string
+    public static function toPhp(#[\SensitiveParameter] string $json): string
     {
         $data = json_decode($json, true, self::DEPTH + 1);
         if (!is_array($data)) {

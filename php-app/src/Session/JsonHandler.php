@@ -21,12 +21,12 @@ final class JsonHandler extends WrappingHandler
         return parent::open($path, $name);
     }
 
-    protected function wrap(string $id, string $data): string
+    protected function wrap(#[\SensitiveParameter] string $id, #[\SensitiveParameter] string $data): string
     {
         return JsonFormat::fromPhp($data);
     }
 
-    protected function unwrap(string $id, string $record): string
+    protected function unwrap(#[\SensitiveParameter] string $id, #[\SensitiveParameter] string $record): string
     {
         return $record === '' ? '' : JsonFormat::toPhp($record);
     }

@@ -16,14 +16,14 @@ final class KeyFile
 
     /**
      * @return non-empty-list<string> keys of 32 bytes
-     * @throws InvalidSettings naming the file, and never what is in it
+     * @throws InvalidSettings naming the file, if its path is absolute, and never what is in it
      */
-    public static function read(string $path): array
+    public static function read(#[\SensitiveParameter] string $path): array
     {
         $text = @file_get_contents($path);
         if ($text === false) {
-            // Whoever gives a key in place of the file's path shall not find it in the log.
-            $named = self::decode($path) === null ? $path : 'given';
+            // Whoever gives a key in place of the file's path, in whatever form, shall not find it in the log.
+            $named = str_starts_with($path, '/') && self::decode($path) === null ? $path : 'given';
             throw new InvalidSettings("the key file $named cannot be read");
         }
         $keys = [];

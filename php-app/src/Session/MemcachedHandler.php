@@ -71,7 +71,13 @@ final class MemcachedHandler extends StrictIdHandler
         $this->memcached->addServers($servers);
     }
 
-    protected function load(string $id): ?string
+    /** What a dump of it shows. */
+    public function __debugInfo(): array
+    {
+        return ['servers' => $this->memcached->getServerList(), 'prefix' => $this->prefix];
+    }
+
+    protected function load(#[\SensitiveParameter] string $id): ?string
     {
         $key = $this->prefix . $id;
         if (strlen($key) > self::KEY_BYTES) {
@@ -88,18 +94,20 @@ final class MemcachedHandler extends StrictIdHandler
         return $item['value'];
     }
 
-    protected function store(string $id, string $record): void
+    protected function store(#[\SensitiveParameter] string $id, #[\SensitiveParameter] string $record): void
     {
         $this->memcached->set($this->prefix . $id, $record, self::expiry($this->lifetime));
         $this->stored('set', $record);
     }
 
-    protected function replace(string $id, string $record, ?string $token): void
-    {
+    protected function replace(
+        #[\SensitiveParameter] string $id,
+        #[\SensitiveParameter] string $record,
+        ?string $token,
+    ): bool {
         if ($token === null) {
             $this->memcached->replace($this->prefix . $id, $record, self::expiry($this->lifetime));
-            $this->stored('replace', $record, \Memcached::RES_NOTSTORED);
-            return;
+            return $this->stored('replace', $record, \Memcached::RES_NOTSTORED);
         }
         if ($this->lockOf($id)['value'] !== $token) {
             throw self::lockLost();
@@ -109,31 +117,32 @@ final class MemcachedHandler extends StrictIdHandler
         if ($this->memcached->getResultCode() === \Memcached::RES_DATA_EXISTS) {
             throw self::lockLost();
         }
-        $this->stored('cas', $record, \Memcached::RES_NOTFOUND);
+        return $this->stored('cas', $record, \Memcached::RES_NOTFOUND);
     }
 
-    protected function renew(string $id): void
+    protected function renew(#[\SensitiveParameter] string $id): void
     {
         $this->memcached->touch($this->prefix . $id, self::expiry($this->lifetime));
         $this->succeeded('touch', \Memcached::RES_NOTFOUND);
     }
 
-    protected function remove(string $id): void
+    protected function remove(#[\SensitiveParameter] string $id): bool
     {
         $this->memcached->delete($this->prefix . $id);
-        $this->succeeded('delete', \Memcached::RES_NOTFOUND);
+        $existed = $this->succeeded('delete', \Memcached::RES_NOTFOUND);
         // Afterwards, since it makes the chat server look; without it that only happens a little later.
         $this->memcached->set('chat.ended.' . substr(hash('sha256', $id), 0, 32), '', self::MARK_SECONDS);
+        return $existed;
     }
 
     /** Locks lie on the session's own server: while another is down, nothing else fails than its own sessions. */
-    protected function acquire(string $id, string $token, int $lease): bool
+    protected function acquire(#[\SensitiveParameter] string $id, string $token, int $lease): bool
     {
         $this->memcached->addByKey($this->prefix . $id, $this->lockKey($id), $token, self::expiry($lease));
         return $this->succeeded('add', \Memcached::RES_NOTSTORED);
     }
 
-    protected function release(string $id, string $token): void
+    protected function release(#[\SensitiveParameter] string $id, string $token): void
     {
         $lock = $this->lockOf($id);
         if ($lock['value'] === $token) {
@@ -143,7 +152,7 @@ final class MemcachedHandler extends StrictIdHandler
     }
 
     /** @return array{value: mixed, cas: int|float|string} */
-    private function lockOf(string $id): array
+    private function lockOf(#[\SensitiveParameter] string $id): array
     {
         $key = $this->prefix . $id;
         $lock = $this->memcached->getByKey($key, $this->lockKey($id), null, \Memcached::GET_EXTENDED);
@@ -158,17 +167,18 @@ final class MemcachedHandler extends StrictIdHandler
 
     /**
      * @param int|null $gone the result that says that there was no record any more
+     * @return bool false for that answer
      * @throws SessionDataError
      * @throws SessionUnavailable
      */
-    private function stored(string $command, string $record, ?int $gone = null): void
+    private function stored(string $command, #[\SensitiveParameter] string $record, ?int $gone = null): bool
     {
         if ($this->memcached->getResultCode() === \Memcached::RES_E2BIG) {
             // memcached has dropped the old record too: the session is lost, and somebody must hear of it.
             $bytes = strlen($record);
             throw new SessionDataError("A session of $bytes bytes is over memcached's item limit (-I).");
         }
-        $this->succeeded($command, $gone);
+        return $this->succeeded($command, $gone);
     }
 
     private static function expiry(int $lifetime): int

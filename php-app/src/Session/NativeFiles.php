@@ -16,7 +16,7 @@ final class NativeFiles extends NativeHandler
     private string $folder;
     private string $depth;
 
-    protected function configure(UrlParts $url): void
+    protected function configure(#[\SensitiveParameter] UrlParts $url): void
     {
         // PHP reads what is before a semicolon as something else, and its warnings show what is after a bracket.
         if ($url->hosts !== [] || $url->user !== '' || preg_match('~^/[^;()\0]*\z~', $url->path) !== 1) {

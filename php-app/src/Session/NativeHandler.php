@@ -33,7 +33,7 @@ abstract class NativeHandler
     private readonly ?int $lifetime;
 
     /** @throws InvalidSettings */
-    final protected function __construct(UrlParts $url)
+    final protected function __construct(#[\SensitiveParameter] UrlParts $url)
     {
         if (static::NAME !== 'files' && !extension_loaded(static::NAME)) {
             throw new InvalidSettings('PHP has no extension ' . static::NAME);
@@ -149,7 +149,7 @@ abstract class NativeHandler
     }
 
     /** Nothing more is written: what is in $_SESSION may not be what was stored. */
-    protected function fail(string $function, string $reason): never
+    protected function fail(string $function, #[\SensitiveParameter] string $reason): never
     {
         if (session_status() === PHP_SESSION_ACTIVE) {
             @session_abort();

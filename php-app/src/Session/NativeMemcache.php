@@ -6,10 +6,11 @@ namespace PhpSessionChat\Session;
 
 /**
  * ext-memcache's session handler. Each session is on two of the servers, or as many as `redundancy=` says. While one is
- * gone the others have it; once that one is back, empty, the sessions that are asked for there first are lost.
+ * gone the others have it; once that one is back, empty, the sessions that are asked for there first are lost, or found
+ * on another from ext-memcache 8.2 on.
  *
  * Options: `weight=`, `distribution=`, `redundancy=`, `timeout=` of one answer, `retry_interval=` in seconds,
- * `persistent=1`; and `prefix=`, for the chat server: PHP has it from `memcache.session_prefix_static_key` in php.ini.
+ * `persistent=1`; and for the chat server `past_misses=`, and `prefix=`, which PHP has from `memcache.session_prefix_static_key` in php.ini.
  */
 final class NativeMemcache extends NativeHandler
 {
@@ -33,13 +34,14 @@ final class NativeMemcache extends NativeHandler
     private string $retryInterval;
     private string $persistent;
 
-    protected function configure(UrlParts $url): void
+    protected function configure(#[\SensitiveParameter] UrlParts $url): void
     {
         $this->servers = $url->servers(11211);
         $known = array_keys(self::DISTRIBUTIONS);
         $this->distribution = $url->take('distribution', implode('|', $known), 'here one of ' . implode(', ', $known))
             ?? 'memcache';
         $this->redundancy = (int) ($url->take('redundancy', '[1-9]', '1 to 9') ?? 2);
+        $url->take('past_misses', '[01]', '0 or 1');
         $this->prefix = $url->prefix('');
         if ($this->prefix !== (string) ini_get('memcache.session_prefix_static_key')) {
             // ini_set() changes it, but not the keys.
@@ -68,7 +70,7 @@ final class NativeMemcache extends NativeHandler
         ];
     }
 
-    protected function copies(string $id): array
+    protected function copies(#[\SensitiveParameter] string $id): array
     {
         $copies = [];
         $silent = 0;

@@ -24,7 +24,7 @@ final class NativeMemcached extends NativeHandler
     private int $timeout;
     private string $persistent;
 
-    protected function configure(UrlParts $url): void
+    protected function configure(#[\SensitiveParameter] UrlParts $url): void
     {
         $this->servers = $url->servers(11211);
         $known = array_keys(MemcachedHandler::DISTRIBUTIONS);
@@ -55,7 +55,7 @@ final class NativeMemcached extends NativeHandler
             : []);
     }
 
-    protected function copies(string $id): array
+    protected function copies(#[\SensitiveParameter] string $id): array
     {
         $memcached = new \Memcached();
         $memcached->setOptions([

@@ -24,13 +24,19 @@ final class NativeRedis extends NativeHandler
     private int $timeout;
     private string $persistent;
 
+    /** What a dump of it shows. */
+    public function __debugInfo(): array
+    {
+        return ['address' => $this->address, 'prefix' => $this->prefix];
+    }
+
     /** Whether phpredis's handler can reach the server of that URL. */
-    public static function reaches(UrlParts $url): bool
+    public static function reaches(#[\SensitiveParameter] UrlParts $url): bool
     {
         return !$url->has('ca') && !str_contains($url->hosts[0][0] ?? '', ':');
     }
 
-    protected function configure(UrlParts $url): void
+    protected function configure(#[\SensitiveParameter] UrlParts $url): void
     {
         if (count($url->hosts) > 1) {
             throw new InvalidSettings('one Redis has the sessions, not several');
@@ -69,7 +75,7 @@ final class NativeRedis extends NativeHandler
         ])];
     }
 
-    protected function copies(string $id): array
+    protected function copies(#[\SensitiveParameter] string $id): array
     {
         try {
             $redis = new \Redis();

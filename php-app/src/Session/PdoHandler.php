@@ -8,8 +8,11 @@ namespace PhpSessionChat\Session;
  * PHP sessions in a table of MySQL, MariaDB, PostgreSQL or SQLite, as PHP writes them. For locking and errors see
  * StrictIdHandler.
  *
- *     session_set_save_handler(new PdoHandler(fn () => new PDO('sqlite:/srv/site/sessions.db')), false);
+ *     $database = DatabaseUrl::parse('sqlite:/srv/site/sessions.db');
+ *     session_set_save_handler(new PdoHandler($database->connect(...)), false);
  *     session_start(['use_strict_mode' => true, 'gc_probability' => 1]);
+ *
+ * DatabaseUrl makes a new SQLite file for its owner alone; by `new PDO` every user of the machine could read it.
  *
  * The table is not made by the handler: SqlDialect::createTable() has the statements. Give it a connection of its own,
  * since what it writes would otherwise be part of the site's transactions, and undone with them. In MySQL that has
@@ -39,7 +42,7 @@ final class PdoHandler extends StrictIdHandler
      * @param string $prefix put before the session ID
      */
     public function __construct(
-        private readonly \PDO|\Closure $connection,
+        #[\SensitiveParameter] private readonly \PDO|\Closure $connection,
         string $table = 'sessions',
         string $id = 'id',
         string $data = 'data',
@@ -49,14 +52,16 @@ final class PdoHandler extends StrictIdHandler
     ) {
         parent::__construct($settings);
         $this->words = ['{table}' => $table, '{id}' => $id, '{data}' => $data, '{expires}' => $expires];
-        foreach ($this->words as $name) {
-            if (preg_match('/^[\w$#]+(\.[\w$#]+)?\z/', $name) !== 1) {
-                throw new InvalidSettings('tables and columns have names of letters, digits, _, $ and #');
-            }
-        }
+        array_map(SqlDialect::checkName(...), $this->words);
     }
 
-    protected function load(string $id): ?string
+    /** What a dump of it shows. */
+    public function __debugInfo(): array
+    {
+        return ['table' => $this->words['{table}'], 'prefix' => $this->prefix];
+    }
+
+    protected function load(#[\SensitiveParameter] string $id): ?string
     {
         $live = $this->run('SELECT {id}, {data} FROM {table} WHERE {id} = :id AND {expires} > {now}', [
             'id' => $this->prefix . $id,
@@ -70,7 +75,7 @@ final class PdoHandler extends StrictIdHandler
         return null;
     }
 
-    protected function store(string $id, string $record): void
+    protected function store(#[\SensitiveParameter] string $id, #[\SensitiveParameter] string $record): void
     {
         $this->run(
             'INSERT INTO {table} ({id}, {data}, {expires}) VALUES (:id, :record, {now} + :lifetime) {or update}',
@@ -78,23 +83,31 @@ final class PdoHandler extends StrictIdHandler
         );
     }
 
-    protected function replace(string $id, string $record, ?string $token): void
-    {
+    protected function replace(
+        #[\SensitiveParameter] string $id,
+        #[\SensitiveParameter] string $record,
+        ?string $token,
+    ): bool {
         $update = 'UPDATE {table} SET {data} = :record, {expires} = {now} + :lifetime'
             . ' WHERE {id} = :id AND {expires} > {now}';
         $values = ['id' => $this->prefix . $id, 'record' => $record, 'lifetime' => $this->lifetime];
-        if ($token === null) {
-            $this->run($update, $values);
-        } elseif ($this->run("$update AND lock_token = :token", $values + ['token' => $token])->rowCount() === 0) {
-            // The row is gone, or somebody else's; or it is as it was, which MySQL does not count.
-            $lock = $this->run('SELECT lock_token FROM {table} WHERE {id} = :id', ['id' => $this->prefix . $id]);
-            if (!in_array($lock->fetchColumn(), [false, $token], true)) {
-                throw self::lockLost();
-            }
+        $written = $token === null
+            ? $this->run($update, $values)
+            : $this->run("$update AND lock_token = :token", $values + ['token' => $token]);
+        if ($written->rowCount() > 0) {
+            return true;
         }
+        // Gone, or somebody else's; or as it was, which MySQL does not count.
+        if ($token === null) {
+            return $this->load($id) !== null;
+        }
+        $lock = $this->run('SELECT lock_token FROM {table} WHERE {id} = :id AND {expires} > {now}', [
+            'id' => $this->prefix . $id,
+        ])->fetchColumn();
+        return in_array($lock, [false, $token], true) ? $lock === $token : throw self::lockLost();
     }
 
-    protected function renew(string $id): void
+    protected function renew(#[\SensitiveParameter] string $id): void
     {
         $this->run('UPDATE {table} SET {expires} = {now} + :lifetime WHERE {id} = :id AND {expires} > {now}', [
             'id' => $this->prefix . $id,
@@ -102,18 +115,19 @@ final class PdoHandler extends StrictIdHandler
         ]);
     }
 
-    protected function remove(string $id): void
+    protected function remove(#[\SensitiveParameter] string $id): bool
     {
-        $this->run('DELETE FROM {table} WHERE {id} = :id', ['id' => $this->prefix . $id]);
+        $existed = $this->run('DELETE FROM {table} WHERE {id} = :id', ['id' => $this->prefix . $id])->rowCount() > 0;
         if ($this->dialect === SqlDialect::PostgreSql) {
             $this->run('SELECT pg_notify(:channel, :mark)', [
                 'channel' => 'chat_ended',
                 'mark' => substr(hash('sha256', $id), 0, 32),
             ]);
         }
+        return $existed;
     }
 
-    protected function acquire(string $id, string $token, int $lease): bool
+    protected function acquire(#[\SensitiveParameter] string $id, string $token, int $lease): bool
     {
         $free = '(lock_until IS NULL OR lock_until <= {now})';
         // First without writing, so that those who wait do not stand in each other's way.
@@ -126,7 +140,7 @@ final class PdoHandler extends StrictIdHandler
         )->rowCount() === 1);
     }
 
-    protected function release(string $id, string $token): void
+    protected function release(#[\SensitiveParameter] string $id, string $token): void
     {
         $this->run(
             'UPDATE {table} SET lock_token = NULL, lock_until = NULL WHERE {id} = :id AND lock_token = :token',
@@ -144,7 +158,7 @@ final class PdoHandler extends StrictIdHandler
      * @throws SessionDataError
      * @throws SessionUnavailable
      */
-    private function run(string $sql, array $values): \PDOStatement
+    private function run(string $sql, #[\SensitiveParameter] array $values): \PDOStatement
     {
         try {
             $pdo = $this->pdo ??= $this->connect();

@@ -22,9 +22,8 @@ final class RedisHandler extends StrictIdHandler
 
     /** Writes under the lock, and where there still is a record. Keys: record, lock. */
     private const REPLACE = <<<'LUA'
-        if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
-        redis.call('SET', KEYS[1], ARGV[2], 'XX', 'EX', ARGV[3])
-        return 1
+        if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 'lost' end
+        return redis.call('SET', KEYS[1], ARGV[2], 'XX', 'EX', ARGV[3]) and 'written' or 'gone'
         LUA;
 
     private const RELEASE = <<<'LUA'
@@ -56,47 +55,54 @@ final class RedisHandler extends StrictIdHandler
         parent::__construct($settings);
     }
 
-    protected function load(string $id): ?string
+    /** What a dump of it shows. */
+    public function __debugInfo(): array
+    {
+        return ['host' => $this->host, 'port' => $this->port, 'prefix' => $this->prefix];
+    }
+
+    protected function load(#[\SensitiveParameter] string $id): ?string
     {
         $record = $this->ask('GET', fn (\Redis $redis) => $redis->get($this->prefix . $id));
         return $record === false ? null : $record;
     }
 
-    protected function store(string $id, string $record): void
+    protected function store(#[\SensitiveParameter] string $id, #[\SensitiveParameter] string $record): void
     {
         $this->ask('SET', fn (\Redis $redis) => $redis->setex($this->prefix . $id, $this->lifetime, $record));
     }
 
-    protected function replace(string $id, string $record, ?string $token): void
-    {
+    protected function replace(
+        #[\SensitiveParameter] string $id,
+        #[\SensitiveParameter] string $record,
+        ?string $token,
+    ): bool {
         $key = $this->prefix . $id;
         if ($token === null) {
-            $this->ask('SET', fn (\Redis $redis) => $redis->set($key, $record, ['xx', 'ex' => $this->lifetime]));
-            return;
+            return $this->ask('SET', fn (\Redis $redis) => $redis->set($key, $record, ['xx', 'ex' => $this->lifetime]));
         }
         $values = [$key, $this->lockKey($id), $token, $record, $this->lifetime];
-        if ($this->ask('EVAL', static fn (\Redis $redis) => $redis->eval(self::REPLACE, $values, 2)) !== 1) {
-            throw self::lockLost();
-        }
+        $done = $this->ask('EVAL', static fn (\Redis $redis) => $redis->eval(self::REPLACE, $values, 2));
+        return $done === 'lost' ? throw self::lockLost() : $done === 'written';
     }
 
-    protected function renew(string $id): void
+    protected function renew(#[\SensitiveParameter] string $id): void
     {
         $this->ask('EXPIRE', fn (\Redis $redis) => $redis->expire($this->prefix . $id, $this->lifetime));
     }
 
-    protected function remove(string $id): void
+    protected function remove(#[\SensitiveParameter] string $id): bool
     {
-        $this->ask('DEL', fn (\Redis $redis) => $redis->del($this->prefix . $id));
+        return $this->ask('DEL', fn (\Redis $redis) => $redis->del($this->prefix . $id)) === 1;
     }
 
-    protected function acquire(string $id, string $token, int $lease): bool
+    protected function acquire(#[\SensitiveParameter] string $id, string $token, int $lease): bool
     {
         $key = $this->lockKey($id);
         return $this->ask('SET', static fn (\Redis $redis) => $redis->set($key, $token, ['nx', 'px' => $lease * 1000]));
     }
 
-    protected function release(string $id, string $token): void
+    protected function release(#[\SensitiveParameter] string $id, string $token): void
     {
         $values = [$this->lockKey($id), $token];
         $this->ask('EVAL', static fn (\Redis $redis) => $redis->eval(self::RELEASE, $values, 1));
@@ -114,7 +120,7 @@ final class RedisHandler extends StrictIdHandler
      * @param \Closure(\Redis): mixed $question
      * @throws SessionUnavailable
      */
-    private function ask(string $command, \Closure $question): mixed
+    private function ask(string $command, #[\SensitiveParameter] \Closure $question): mixed
     {
         try {
             $this->redis ??= $this->connect();

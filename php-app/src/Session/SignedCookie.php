@@ -40,13 +40,13 @@ final class SignedCookie
     }
 
     /** The value for an ID, signed by the newest key. */
-    public function value(string $id): string
+    public function value(#[\SensitiveParameter] string $id): string
     {
         return $id . '.' . $this->signature($id, $this->keys[0]);
     }
 
     /** @return string|null the ID, or null when none of the keys has signed it for this cookie */
-    public function idIn(mixed $value): ?string
+    public function idIn(#[\SensitiveParameter] mixed $value): ?string
     {
         if (!is_string($value) || preg_match(self::VALUE, $value, $part) !== 1) {
             return null;
@@ -72,7 +72,7 @@ final class SignedCookie
         }
     }
 
-    public function send(string $id): void
+    public function send(#[\SensitiveParameter] string $id): void
     {
         setcookie($this->name, $this->value($id), $this->attributes());
     }
@@ -89,7 +89,7 @@ final class SignedCookie
         return ['name' => $this->name];
     }
 
-    private function signature(string $id, #[\SensitiveParameter] string $key): string
+    private function signature(#[\SensitiveParameter] string $id, #[\SensitiveParameter] string $key): string
     {
         return hash_hmac('sha256', "$this->name.$id", $key);
     }

@@ -20,9 +20,25 @@ enum SqlDialect: string
         );
     }
 
-    /** A table or a column; `schema.table` too. */
+    /**
+     * @param string $name of a table or a column; `schema.table` too
+     * @throws InvalidSettings for what would not be one name any more in SQL
+     */
+    public static function checkName(string $name): void
+    {
+        if (preg_match('/^[\w$#]+(\.[\w$#]+)?\z/', $name) !== 1) {
+            throw new InvalidSettings('tables and columns have names of letters, digits, _, $ and #');
+        }
+    }
+
+    /**
+     * A table or a column; `schema.table` too.
+     *
+     * @throws InvalidSettings
+     */
     public function quoted(string $name): string
     {
+        self::checkName($name);
         $mark = $this === self::MySql ? '`' : '"';
         return $mark . str_replace('.', "$mark.$mark", $name) . $mark;
     }
@@ -56,9 +72,12 @@ enum SqlDialect: string
      * The statements that make the table of PdoHandler. Without locking it does without `lock_token` and `lock_until`.
      *
      * @return list<string>
+     * @throws InvalidSettings
      */
     public function createTable(string $table = 'sessions'): array
     {
+        $name = $this->quoted($table);
+        $index = $this->quoted(strtr($table, '.', '_') . '_expires');
         $columns = match ($this) {
             // Compared byte by byte: to other collations `A` and `a` are the same.
             self::MySql => 'id VARCHAR(255) CHARACTER SET ascii COLLATE ascii_bin PRIMARY KEY, data MEDIUMBLOB',
@@ -66,8 +85,8 @@ enum SqlDialect: string
             self::Sqlite => 'id TEXT NOT NULL PRIMARY KEY, data BLOB',
         };
         return [
-            "CREATE TABLE $table ($columns NOT NULL, expires BIGINT NOT NULL, lock_token CHAR(32), lock_until BIGINT)",
-            'CREATE INDEX ' . str_replace('.', '_', $table) . "_expires ON $table (expires)",
+            "CREATE TABLE $name ($columns NOT NULL, expires BIGINT NOT NULL, lock_token CHAR(32), lock_until BIGINT)",
+            "CREATE INDEX $index ON $name (expires)",
         ];
     }
 }

@@ -13,7 +13,7 @@ namespace PhpSessionChat\Session;
  *
  * Without a lock two requests of one session at the same time do not wait for each other, and whichever writes last
  * wins. Only a logout is final: a record that was there when a request began and is gone when it ends is not written
- * again, or the slower page would log its visitor in once more.
+ * again, nor carried over to a new ID, or the slower page would log its visitor in once more.
  *
  * With a lock each request has the session to itself. One that waits for too long fails with SessionUnavailable; so
  * does one that took longer than its lease, when it writes: somebody else may have the session by then.
@@ -36,11 +36,15 @@ abstract class StrictIdHandler implements
     /** The ID that PHP has made or checked, and may read therefore. */
     private ?string $proven = null;
 
-    /** @var array{string, string}|null ID and record found by validateId(), for the read() that follows */
+    /** @var array{string, string|\Throwable}|null ID, and what validateId() found, for the read() that follows */
     private ?array $found = null;
 
     /** The ID whose record was there when this request read it. */
     private ?string $existing = null;
+
+    /** Whether that record was gone when this request wrote or destroyed it; and the new ID that then replaced it. */
+    private bool $ended = false;
+    private ?string $refused = null;
 
     /** @var array{string, string}|null ID and token of the lock that this request holds */
     private ?array $lock = null;
@@ -59,18 +63,19 @@ abstract class StrictIdHandler implements
     abstract protected function store(string $id, string $record): void;
 
     /**
-     * As store(), for a record that was there. One that is gone stays gone, without an error: the session has ended.
+     * As store(), for a record that was there. One that is gone stays gone: the session has ended.
      *
      * @param string|null $token of the lock, if there is one
+     * @return bool false when it is gone
      * @throws SessionUnavailable lockLost(), and nothing is written, when the lock is not held by that token any more
      */
-    abstract protected function replace(string $id, string $record, ?string $token): void;
+    abstract protected function replace(string $id, string $record, ?string $token): bool;
 
     /** Renews the lifetime. A record that is gone stays gone, without an error: the session has ended. */
     abstract protected function renew(string $id): void;
 
-    /** Removes the record; one that is gone already is no error. */
-    abstract protected function remove(string $id): void;
+    /** Removes the record. @return bool false when it was gone already */
+    abstract protected function remove(string $id): bool;
 
     /**
      * Takes the lock of a record if nobody has it, without waiting.
@@ -83,11 +88,7 @@ abstract class StrictIdHandler implements
     /** Gives the lock back if it is still held by that token. */
     abstract protected function release(string $id, string $token): void;
 
-    /**
-     * Removes what is over, where the store does not do so by itself.
-     *
-     * @return int how many
-     */
+    /** Removes what is over, where the store does not do so by itself. @return int how many */
     protected function collect(): int
     {
         return 0;
@@ -136,19 +137,26 @@ abstract class StrictIdHandler implements
         return $this->proven = session_create_id();
     }
 
-    final public function validateId(string $id): bool
+    final public function validateId(#[\SensitiveParameter] string $id): bool
     {
+        // PHP asks about its own new IDs only where one replaces another.
+        $this->refused = $this->ended && $id === $this->proven ? $id : null;
         $this->found = null;
-        $record = preg_match(self::ID, $id) === 1 ? $this->loadLocked($id) : null;
-        if ($record === null) {
+        try {
+            $found = preg_match(self::ID, $id) === 1 ? $this->loadLocked($id) : null;
+        } catch (SessionUnavailable | SessionDataError $error) {
+            // Thrown here PHP would make a new ID all the same, and its cookie would log the visitor out.
+            $found = $error;
+        }
+        if ($found === null) {
             return false;
         }
         $this->proven = $id;
-        $this->found = [$id, $record];
+        $this->found = [$id, $found];
         return true;
     }
 
-    final public function read(string $id): string
+    final public function read(#[\SensitiveParameter] string $id): string
     {
         if ($this->proven !== $id && session_status() === PHP_SESSION_ACTIVE) {
             throw new InvalidSettings(
@@ -157,24 +165,27 @@ abstract class StrictIdHandler implements
         }
         [$known, $record] = $this->found ?? [null, null];
         $this->found = null;
-        if ($known !== $id) {
-            $record = $this->loadLocked($id);
+        $this->ended = false;
+        if ($record instanceof \Throwable && $known === $id) {
+            // PHP does not, after an exception.
+            $this->close();
+            throw $record;
         }
+        $record = $known === $id ? $record : $this->loadLocked($id);
         $this->existing = $record === null ? null : $id;
         return $record ?? '';
     }
 
-    final public function write(string $id, string $data): bool
+    final public function write(#[\SensitiveParameter] string $id, #[\SensitiveParameter] string $data): bool
     {
         try {
             if ($this->existing === $id) {
                 [, $token] = $this->lock ?? [null, null];
-                $this->replace($id, $data, $token);
-            } else {
+                $this->ended = !$this->replace($id, $data, $token);
+            } elseif ($this->refused !== $id) {
                 $this->store($id, $data);
             }
         } catch (\Throwable $error) {
-            // PHP does not, after an exception.
             $this->close();
             throw $error;
         }
@@ -182,15 +193,15 @@ abstract class StrictIdHandler implements
     }
 
     /** PHP calls this instead of write() when nothing has changed (session.lazy_write). */
-    final public function updateTimestamp(string $id, string $data): bool
+    final public function updateTimestamp(#[\SensitiveParameter] string $id, #[\SensitiveParameter] string $data): bool
     {
         $this->renew($id);
         return true;
     }
 
-    final public function destroy(string $id): bool
+    final public function destroy(#[\SensitiveParameter] string $id): bool
     {
-        $this->remove($id);
+        $this->ended = !$this->remove($id) && $this->existing === $id;
         return true;
     }
 
@@ -205,25 +216,22 @@ abstract class StrictIdHandler implements
     }
 
     /** The record, under the lock. IDs that nobody knows take none, since anybody can invent them. */
-    private function loadLocked(string $id): ?string
+    private function loadLocked(#[\SensitiveParameter] string $id): ?string
     {
         $record = $this->load($id);
         if ($record === null || $this->settings->lockWait === null || $id === ($this->lock[0] ?? null)) {
             return $record;
         }
         $this->lock($id, $this->settings->lockWait);
-        $record = null;
         try {
             return $record = $this->load($id);
         } finally {
-            if ($record === null) {
-                $this->close();
-            }
+            isset($record) || $this->close();
         }
     }
 
     /** @param int $wait seconds */
-    private function lock(string $id, int $wait): void
+    private function lock(#[\SensitiveParameter] string $id, int $wait): void
     {
         $token = bin2hex(random_bytes(16));
         $end = hrtime(true) + $wait * 1_000_000_000;

@@ -127,15 +127,26 @@ final class TableRows
         return $changed->rowCount() > 0 || ($this->dialect === SqlDialect::MySql && $this->find($to) !== null);
     }
 
-    public function delete(#[\SensitiveParameter] string $id): void
+    /** @return bool false when it was gone */
+    public function delete(#[\SensitiveParameter] string $id): bool
     {
-        $this->run('DELETE FROM {table} WHERE {id} = ?', [$id]);
+        return $this->run('DELETE FROM {table} WHERE {id} = ?', [$id])->rowCount() > 0;
     }
 
     /** Removes the sessions that are over. @return int how many */
     public function collect(): int
     {
         return $this->run('DELETE FROM {table} WHERE {expires} <= {now}')->rowCount();
+    }
+
+    /** For a page that happens to be chosen for it: it is not the one to fail. */
+    public function tryToCollect(): void
+    {
+        try {
+            $this->collect();
+        } catch (SessionUnavailable) {
+            // The next one tries again.
+        }
     }
 
     /**

@@ -7,7 +7,7 @@ namespace PhpSessionChat\Session;
 /**
  * A session without PHP sessions: an application's own cookie over its own database row.
  *
- *     $session = TableSession::open('mariadb://site:secret@127.0.0.1/site?table=sessions', '/etc/site/session-keys');
+ *     $session = TableSession::open('mariadb://site:secret@127.0.0.1/site?table=sessions', '/etc/site/cookie-keys');
  *     $session->storeValue('user_id', 7);
  *     $session->save();
  *
@@ -70,7 +70,7 @@ final class TableSession
      */
     public static function open(
         #[\SensitiveParameter] \PDO|DatabaseUrl|string $database,
-        string $keyFile,
+        #[\SensitiveParameter] string $keyFile,
         string $name = 'SESSION',
         int $lifetime = 1440,
         string $domain = '',
@@ -88,7 +88,7 @@ final class TableSession
         $id = $cookie->idIn($value);
         if ($id !== null && $session->load($id)) {
             if ($collect > 0 && random_int(1, $collect) === 1) {
-                $session->gc();
+                $session->rows->tryToCollect();
             }
             // Signed by an older key: the session is to outlive it.
             if ($value !== $cookie->value($id) && !headers_sent()) {
@@ -161,17 +161,17 @@ final class TableSession
     /**
      * Ends the session, and takes back its cookie. What is stored afterwards begins a new one.
      *
+     * @return bool false when it was there and is gone: another request has ended it, or given it an ID that lives on
      * @throws \LogicException when it is too late for the cookie
      */
-    public function destroy(): void
+    public function destroy(): bool
     {
         $this->cookie->mustBeInTime();
         $this->unsaved = false;
-        if ($this->id !== null) {
-            $this->rows->delete($this->id);
-        }
+        $ended = $this->id === null || $this->rows->delete($this->id);
         $this->empty();
         $this->cookie->clear();
+        return $ended;
     }
 
     /**
@@ -198,11 +198,7 @@ final class TableSession
         return true;
     }
 
-    /**
-     * Removes the sessions that are over, of all visitors.
-     *
-     * @return int how many
-     */
+    /** Removes the sessions that are over, of all visitors. @return int how many */
     public function gc(): int
     {
         return $this->rows->collect();

@@ -13,6 +13,7 @@ final class UrlParts
      * @param list<array{string, int|null}> $hosts names or addresses, and ports where the URL has them
      * @param string $path with its first slash when there are hosts: `/3`, `/var/lib/php/sessions`
      * @param array<string, string> $options
+     * @param bool $ambiguous whether what stands behind the `?` may be the end of a password
      */
     private function __construct(
         public readonly string $scheme,
@@ -21,7 +22,14 @@ final class UrlParts
         public readonly array $hosts,
         public readonly string $path,
         private array $options,
+        private readonly bool $ambiguous,
     ) {
+    }
+
+    /** What a dump of it shows. */
+    public function __debugInfo(): array
+    {
+        return ['scheme' => $this->scheme];
     }
 
     /** @throws InvalidSettings */
@@ -38,13 +46,19 @@ final class UrlParts
             [$name, $value] = array_map('rawurldecode', explode('=', $option, 2)) + [1 => ''];
             $options[$name] = $value;
         }
+        $places = [];
+        // Not by array_map(), which would be in the trace with what may be the end of a password.
+        foreach ($hosts === '' ? [] : explode(',', $hosts) as $host) {
+            $places[] = self::host($host);
+        }
         return new self(
             $scheme,
             rawurldecode($user),
             rawurldecode($password),
-            $hosts === '' ? [] : array_map(self::host(...), explode(',', $hosts)),
+            $places,
             rawurldecode($path),
             $options,
+            str_contains($query, '@'),
         );
     }
 
@@ -123,12 +137,15 @@ final class UrlParts
     public function finish(): void
     {
         foreach ($this->options as $name => $_) {
-            throw new InvalidSettings("$name= is not an option of this session store");
+            // A password with a ? in it ends up here.
+            throw new InvalidSettings(!$this->ambiguous && preg_match('/^[a-z_]{1,32}\z/', (string) $name) === 1
+                ? "$name= is not an option of this session store"
+                : 'the URL has options that are none of this session store (in a password ? is %3F, and @ is %40)');
         }
     }
 
     /** @return array{string, int|null} */
-    private static function host(string $text): array
+    private static function host(#[\SensitiveParameter] string $text): array
     {
         if (
             preg_match('~^(?:\[([0-9a-f:.]+)\]|([^:@\[\]\s]+))(?::(\d{1,5}))?\z~i', $text, $part) !== 1

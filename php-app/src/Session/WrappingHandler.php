@@ -24,6 +24,12 @@ abstract class WrappingHandler implements
     /** @throws SessionDataError when this did not come from wrap() */
     abstract protected function unwrap(string $id, string $record): string;
 
+    /** What a dump of it shows. */
+    public function __debugInfo(): array
+    {
+        return ['inner' => $this->inner];
+    }
+
     public function open(string $path, string $name): bool
     {
         return $this->inner->open($path, $name);
@@ -40,14 +46,14 @@ abstract class WrappingHandler implements
         return $this->inner->create_sid();
     }
 
-    final public function validateId(string $id): bool
+    final public function validateId(#[\SensitiveParameter] string $id): bool
     {
         $known = $this->inner->validateId($id);
         $this->existing = $known ? $id : null;
         return $known;
     }
 
-    final public function read(string $id): string|false
+    final public function read(#[\SensitiveParameter] string $id): string|false
     {
         $record = $this->inner->read($id);
         if ($record === false || ($record === '' && $this->existing !== $id)) {
@@ -56,17 +62,17 @@ abstract class WrappingHandler implements
         return $this->orClose(fn (): string => $this->unwrap($id, $record));
     }
 
-    final public function write(string $id, string $data): bool
+    final public function write(#[\SensitiveParameter] string $id, #[\SensitiveParameter] string $data): bool
     {
         return $this->inner->write($id, $this->orClose(fn (): string => $this->wrap($id, $data)));
     }
 
-    public function updateTimestamp(string $id, string $data): bool
+    public function updateTimestamp(#[\SensitiveParameter] string $id, #[\SensitiveParameter] string $data): bool
     {
         return $this->inner->updateTimestamp($id, $data);
     }
 
-    final public function destroy(string $id): bool
+    final public function destroy(#[\SensitiveParameter] string $id): bool
     {
         return $this->inner->destroy($id);
     }
@@ -77,7 +83,7 @@ abstract class WrappingHandler implements
     }
 
     /** After an exception PHP does not close the handler, and a lock would stay. */
-    private function orClose(\Closure $work): string
+    private function orClose(#[\SensitiveParameter] \Closure $work): string
     {
         try {
             return $work();

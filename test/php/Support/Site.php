@@ -60,6 +60,6 @@ final class Site
         if ($result === false) {
             throw new \RuntimeException("The page failed:\n$answer");
         }
-        return new SiteAnswer($result['id'], $result['session'], $result['error']);
+        return new SiteAnswer(...$result);
     }
 }

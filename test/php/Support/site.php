@@ -42,10 +42,7 @@ try {
     session_write_close();
     $session = $_SESSION;
 } catch (Throwable $thrown) {
-    // PHP's own error about a failed session call wraps the handler's exception.
-    for ($cause = $thrown; $cause->getPrevious() !== null;) {
-        $cause = $cause->getPrevious();
-    }
-    $error = $cause::class . ": {$cause->getMessage()}";
+    $error = $thrown::class . ": {$thrown->getMessage()}";
 }
-echo serialize(['id' => session_id(), 'session' => $session, 'error' => $error]);
+$cookies = array_values(preg_grep('/^Set-Cookie:/i', headers_list()));
+echo serialize(['id' => session_id(), 'session' => $session, 'error' => $error, 'cookies' => $cookies]);

@@ -1,0 +1,80 @@
+<?php
+
+declare(strict_types=1);
+
+namespace PhpSessionChat\Tests;
+
+use PhpSessionChat\Tests\Support\HandlerTestCase;
+
+/** How sessions end and change their IDs with every handler: a logout is final, whatever else is going on. */
+final class HandlerLogoutTest extends HandlerTestCase
+{
+    /** @dataProvider handlers */
+    public function testDestroyEndsTheSession(string ...$handler): void
+    {
+        $this->use(...$handler);
+        $id = $this->begin();
+        self::assertSame('', $this->request($id, 'session_destroy()')->error);
+        self::assertNull($this->store->get($id));
+        self::assertNotSame($id, $this->request($id)->id);
+    }
+
+    /** @dataProvider handlers */
+    public function testRegenerateAndDeleteMovesTheDataToANewId(string ...$handler): void
+    {
+        $this->use(...$handler);
+        $id = $this->begin();
+        $second = $this->request($id, 'session_regenerate_id(true)');
+        self::assertNotSame($id, $second->id);
+        self::assertNull($this->store->get($id));
+        self::assertSame(self::DATA, $this->request($second->id)->session);
+    }
+
+    /** @dataProvider handlers */
+    public function testRegenerateAndKeepLeavesTheOldRecord(string ...$handler): void
+    {
+        $this->use(...$handler);
+        $id = $this->begin();
+        $second = $this->request($id, 'session_regenerate_id(false); $_SESSION["user_id"] = 2');
+        self::assertNotSame($id, $second->id);
+        self::assertSame(self::DATA, $this->request($id)->session);
+        self::assertSame(2, $this->request($second->id)->session['user_id']);
+    }
+
+    /** @dataProvider handlers */
+    public function testASessionThatEndedMeanwhileIsNotRevived(string ...$handler): void
+    {
+        $this->use(...$handler);
+        foreach (['', '&lock=1'] as $lock) {
+            $this->options .= $lock;
+            foreach (['', '$_SESSION["cart"] = 3'] as $rest) {
+                $id = $this->begin();
+                $request = $this->request($id, "\$store->remove(session_id()); $rest");
+                self::assertSame('', $request->error);
+                self::assertNull($this->store->get($id));
+            }
+        }
+    }
+
+    /** @dataProvider handlers */
+    public function testASessionThatEndedMeanwhileGetsNoNewId(string ...$handler): void
+    {
+        $this->use(...$handler);
+        foreach (['session_regenerate_id(true)', 'session_regenerate_id()'] as $regenerate) {
+            $id = $this->begin();
+            $request = $this->request($id, "\$store->remove(session_id()); $regenerate; \$_SESSION['cart'] = 3");
+            self::assertSame('', $request->error);
+            self::assertNotSame($id, $request->id);
+            self::assertNull($this->store->get($id));
+            self::assertNull($this->store->get($request->id));
+            // What the same page begins afterwards is a session of its own.
+            $id = $this->begin();
+            $new = "\$store->remove(session_id()); session_destroy(); %ssession_start(); \$_SESSION = ['n' => 1]";
+            foreach (['', 'unset($_COOKIE["PHPSESSID"]); '] as $withoutCookie) {
+                $request = $this->request($id, sprintf($new, $withoutCookie));
+                self::assertSame(['n' => 1], $this->request($request->id)->session);
+                $id = $request->id;
+            }
+        }
+    }
+}

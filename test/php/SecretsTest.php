@@ -1,0 +1,173 @@
+<?php
+
+declare(strict_types=1);
+
+namespace PhpSessionChat\Tests;
+
+use PhpSessionChat\Tests\Support\Folder;
+use PhpSessionChat\Tests\Support\Keys;
+use PhpSessionChat\Tests\Support\Store;
+use PHPUnit\Framework\TestCase;
+
+/** No ID and no data of a session, no key and no password is in what exceptions and dumps show. */
+final class SecretsTest extends TestCase
+{
+    private const ID = 'abcdefghijklmnopqrstuvwxyz';
+    private const DATA = 'a:1:{s:4:"word";s:8:"mushroom";}';
+    private const KEY = 'thirty-two characters are a key.';
+    private const PASSWORD = 'sesame';
+
+    private const OPEN = '$handler = HandlerFactory::fromUrl("%s"); $handler->open("", "PHPSESSID"); ';
+    private const READ = '$handler->validateId($id); $handler->read($id);';
+    private const CALLS = [
+        self::READ,
+        '$handler->read($id);',
+        '$handler->write($id, $data);',
+        '$handler->updateTimestamp($id, $data);',
+        '$handler->destroy($id);',
+        'session_set_save_handler($handler, false); session_start();',
+    ];
+
+    /** @return iterable<string, array{string}> */
+    public static function stores(): iterable
+    {
+        foreach (['memcached', 'redis', 'mariadb', 'postgres', 'sqlite', 'files'] as $store) {
+            yield $store => [$store];
+        }
+    }
+
+    /** @dataProvider stores */
+    public function testAStoreThatFails(string $store): void
+    {
+        $password = ['site:secret@' => 'u:sesame@', 'redis://' => 'redis://:sesame@'];
+        $url = strtr(Store::named($store)->deadUrl(), $password);
+        $codes = [];
+        foreach (['', '&format=json', '&layers=decrypt:' . Keys::fileOf(self::KEY)] as $options) {
+            foreach (self::CALLS as $call) {
+                $codes[] = sprintf(self::OPEN, $url . $options) . $call;
+            }
+        }
+        $this->assertNoSecretIn($codes);
+    }
+
+    /** @dataProvider stores */
+    public function testDataThatCannotBeReadOrWritten(string $store): void
+    {
+        $url = Store::named($store)->url();
+        $json = sprintf(self::OPEN, "$url&format=json");
+        $encrypted = sprintf(self::OPEN, "$url&layers=decrypt:" . Keys::fileOf(self::KEY));
+        $put = sprintf(self::OPEN, "$url&format=php_serialize") . '$handler->write($id, $data);';
+        $codes = [
+            $put . $json . self::READ,
+            $put . $encrypted . self::READ,
+            $json . '$handler->write($id, serialize(["word" => "mushroom", "object" => new stdClass()]));',
+        ];
+        if ($store === 'memcached') {
+            $codes[] = sprintf(self::OPEN, $url) . '$handler->write($id, str_repeat($data, 50_000));';
+        }
+        $this->assertNoSecretIn($codes);
+    }
+
+    /** @dataProvider stores */
+    public function testALockThatIsLost(string $store): void
+    {
+        $open = sprintf(self::OPEN, Store::named($store)->url() . '&lock=1');
+        $locked = $open . '$handler->write($id, $data);' . self::READ . '$first = $handler;';
+        $this->assertNoSecretIn([$store === 'files'
+            ? $locked . $open . self::READ
+            : $locked . '$store->endLock($id);' . $open . self::READ . '$first->write($id, $data);',
+        ], Store::named($store));
+    }
+
+    public function testPhpsOwnHandlers(): void
+    {
+        // Without the sessions of the other tests.
+        $redis = strtr(Store::named('redis')->url(), ['siam_' => 'none_']);
+        $folder = Folder::temporary();
+        mkdir("$folder/sess_" . self::ID);
+        $urls = [
+            'memcached://127.0.0.1:1?handler=memcached', 'memcached://127.0.0.1:1?handler=memcache',
+            'redis://:sesame@127.0.0.1:1', strtr($redis, ['redis://' => 'redis://:sesame@']), "$redis&database=99",
+            "file://$folder", "file://$folder/unmounted",
+        ];
+        foreach ($urls as $url) {
+            $this->assertNoSecretIn(["NativeHandler::fromUrl('$url')->start();"]);
+        }
+    }
+
+    public function testSettingsThatCannotBeUsed(): void
+    {
+        $key = base64_encode(self::KEY);
+        $this->assertNoSecretIn([
+            'HandlerFactory::fromUrl("redis://:sesame@h?none=1");',
+            'HandlerFactory::fromUrl("redis://:sesame@h/none");',
+            'HandlerFactory::fromUrl("redis://user:1?sesame@h");',
+            'HandlerFactory::fromUrl("redis://user:a@sesame@h");',
+            'HandlerFactory::fromUrl("file://user:sesame@h/folder");',
+            'HandlerFactory::fromUrl("memcached://user:sesame@h");',
+            'HandlerFactory::fromUrl("rediss://:sesame@h?ca=/none");',
+            'HandlerFactory::fromUrl("mysql://u:sesame@h/site?table=sessions");',
+            "HandlerFactory::fromUrl('memcached://h?layers=decrypt:$key');",
+            'NativeHandler::fromUrl("redis://:sesame@h/none");',
+            'NativeHandler::fromUrl("file://user:sesame@h/folder");',
+            'NativeHandler::fromUrl("memcached://user:sesame@h?handler=memcached");',
+            'NativeHandler::fromUrl("memcached://user:sesame@h?handler=memcache");',
+            'DatabaseUrl::parse("mysql://u:sesame@h?tls=on");',
+            'DatabaseUrl::parse("mysql://u:sesame@127.0.0.1:1/site")->connect();',
+            'new PdoHandler(static fn () => new PDO("mysql:", "u", $password), "no name");',
+            'new EncryptedHandler(new RedisHandler("h", password: $password), [$key, "$key$key"]);',
+            'new SignedCookie("no name", [$key], "", true);',
+            'KeyFile::read($key);',
+            'KeyFile::read(bin2hex($key));',
+        ]);
+    }
+
+    /** @dataProvider stores */
+    public function testADumpOfAHandlerInUse(string $store): void
+    {
+        $open = sprintf(self::OPEN, Store::named($store)->url() . '&layers=decrypt:' . Keys::fileOf(self::KEY));
+        $used = "$open \$handler->write(\$id, \$data); \$handler->read(\$id); \$handler->validateId(\$id);";
+        $dump = 'ob_start(); var_dump($handler); throw new Exception(ob_get_clean() . print_r($handler, true));';
+        $this->assertNoSecretIn([$used . $dump]);
+    }
+
+    public function testADumpOfWhatHasKeysAndPasswords(): void
+    {
+        $dump = '; ob_start(); var_dump($made); throw new Exception(ob_get_clean() . print_r($made, true));';
+        $this->assertNoSecretIn(array_map(static fn (string $code): string => "\$made = $code$dump", [
+            'new RedisHandler("h", password: $password)',
+            'new JsonHandler(new EncryptedHandler(new RedisHandler("h"), [$key]))',
+            'new PdoHandler(DatabaseUrl::parse("mysql://u:sesame@h/site")->connect(...))',
+            'new DatabaseConnector(SqlDialect::MySql, "u", $password, 1)',
+            'UrlParts::parse("redis://:sesame@h?x=sesame")',
+            'NativeHandler::fromUrl("redis://:sesame@h")',
+            'new SignedCookie("SESSION", [$key], "", true)',
+        ]));
+    }
+
+    /** @param list<string> $codes each of which ends with an exception */
+    private function assertNoSecretIn(array $codes, ?Store $store = null): void
+    {
+        $input = tmpfile();
+        $variables = [
+            'id' => self::ID, 'data' => self::DATA, 'key' => self::KEY, 'password' => self::PASSWORD, 'store' => $store,
+        ];
+        fwrite($input, serialize(compact('codes', 'variables')));
+        rewind($input);
+        $command = [PHP_BINARY, __DIR__ . '/Support/failures.php'];
+        $process = proc_open($command, [0 => $input, 1 => ['pipe', 'w'], 2 => ['redirect', 1]], $pipes);
+        $output = stream_get_contents($pipes[1]);
+        proc_close($process);
+        $shown = @unserialize($output);
+        self::assertIsArray($shown, $output);
+        $secrets = [
+            self::ID, 'mushroom', self::PASSWORD, self::KEY, base64_encode(self::KEY), bin2hex(self::KEY),
+        ];
+        foreach ($codes as $n => $code) {
+            self::assertNotSame('', $shown[$n], "$code\nends without an exception");
+            foreach ($secrets as $secret) {
+                self::assertStringNotContainsString($secret, $shown[$n], $code);
+            }
+        }
+    }
+}
