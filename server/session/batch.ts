@@ -8,10 +8,10 @@ const mostTogether = 500;
  * or the failure of the whole question.
  * @param load the values of the ids that exist, by id
  */
-export function batched(
-  load: (ids: readonly string[]) => Promise<ReadonlyMap<string, Buffer>>,
-): (id: string) => Promise<Buffer | null> {
-  let gathered = new Map<string, Deferred<Buffer | null>>();
+export function batched<T>(
+  load: (ids: readonly string[]) => Promise<ReadonlyMap<string, T>>,
+): (id: string) => Promise<T | null> {
+  let gathered = new Map<string, Deferred<T | null>>();
 
   async function flush(): Promise<void> {
     const asked = [...gathered];
@@ -27,7 +27,7 @@ export function batched(
   return (id) => {
     const known = gathered.get(id);
     if (known !== undefined) return known.promise;
-    const answer = deferred<Buffer | null>();
+    const answer = deferred<T | null>();
     gathered.set(id, answer);
     if (gathered.size === 1) setImmediate(flushIfAny);
     else if (gathered.size === mostTogether) void flush();

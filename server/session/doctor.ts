@@ -23,10 +23,11 @@ const memcached = (handler: string, ...distributions: string[]) =>
       distribution: n === 0 ? null : distribution,
       prefix: null,
       redundancy: null,
+      past_misses: null,
       format: null,
     }),
   );
-const own = { handler: null, redundancy: null, distribution: null };
+const own = { handler: null, redundancy: null, past_misses: null, distribution: null };
 const noEnd: Options = { expires: null, expires_unit: null, last: null, last_unit: null, lifetime: null };
 
 /** What the store URL may have to say instead, by what known handlers and applications do. */
@@ -65,8 +66,15 @@ const kinds: Record<string, string> = {
   postgresql: 'sql',
   sqlite: 'sql',
 };
+/** What to look at when the store holds something else than sessions. */
+const notExpected: Record<string, string> = {
+  memcached: 'Is handler= right, and distribution=?',
+  redis: 'The chat server reads no session of that size: the site has to keep less in it.',
+  file: 'Whose is the file (ls -ln)? If that is the user whom PHP runs as, owner= has to name him. Anything else in its place, such as a link or a folder, is to be removed.',
+};
 const endless: Record<string, Options> = { file: { lifetime: '0' }, sql: noEnd };
 const mostKeys = 40;
+const kindOf = ({ protocol }: SessionSource) => kinds[protocol] ?? protocol;
 
 /**
  * Follows one cookie through the settings, from the store to the user, and says at each step what was found. Nothing
@@ -81,6 +89,8 @@ export async function* examine(
   try {
     await store.get('doctor_probe');
     yield { well: true, text: 'The session store answers.' };
+    // Without it a logout is noticed all the same, a little later.
+    if (store.tells !== undefined) yield { well: true, ...(await store.tells()) };
     if (cookie !== undefined) yield* follow(settings, store, cookie);
   } catch (error) {
     if (error instanceof StoreError) yield { well: false, text: `The session store: ${error.message}.` };
@@ -88,13 +98,23 @@ export async function* examine(
       yield {
         well: false,
         text: `What the store holds is not what was expected: ${error.message}.`,
-        advice: 'Is handler= right, and distribution=?',
+        advice: notExpected[kindOf(settings.source)],
       };
     } else throw error;
   } finally {
     store.close();
   }
 }
+
+/** What a cookie that holds no id may be instead. */
+const forms: readonly [RegExp, string][] = [
+  [/=eyJ/, 'It looks encrypted by Laravel: CHAT_SESSION_COOKIE=laravel:KEYFILE, with the key of this site.'],
+  [
+    /=[A-Za-z0-9,-]+\.[0-9a-f]{64}\s*(;|$)/,
+    'It looks signed by TableSession: CHAT_SESSION_COOKIE=signed:KEYFILE, with the key file of this site. If it says so already, no key of that file has signed this value for a cookie of this name.',
+  ],
+  [/(?:)/, 'Log in to the site, and copy the value from the browser: developer tools, storage, cookies.'],
+];
 
 async function* follow(
   settings: SessionSettings,
@@ -106,9 +126,7 @@ async function* follow(
     return yield {
       well: false,
       text: `That is no value of the cookie ${settings.cookie.name}: there is no id in it that PHP would take.`,
-      advice: cookie.includes('=eyJ')
-        ? 'It looks encrypted by Laravel: CHAT_SESSION_COOKIE=laravel:KEYFILE, with the key of this site.'
-        : 'Log in to the site, and copy the value from the browser: developer tools, storage, cookies.',
+      advice: forms.find(([form]) => form.test(cookie))?.[1],
     };
   }
   const bytes = await store.get(id);
@@ -122,7 +140,7 @@ async function* follow(
 
 /** Where the same id is, if the store URL said something else. */
 async function nearby(source: SessionSource, id: string): Promise<Finding> {
-  const kind = kinds[source.protocol] ?? source.protocol;
+  const kind = kindOf(source);
   const over = endless[kind];
   if (over !== undefined && (await has(source, over, id))) {
     return {

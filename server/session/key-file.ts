@@ -14,7 +14,7 @@ export function readKeyFile(path: string, lengths: readonly number[]): Buffer[] 
     text = readFileSync(path, 'utf8');
   } catch (error) {
     // Whoever gives a key in place of the file's path shall not find it in the log.
-    const named = path.startsWith('base64:') || decodeKey(path, lengths) !== null ? 'given' : path;
+    const named = /^\.{0,2}\//.test(path) && decodeKey(path, lengths) === null ? path : 'given';
     throw new TypeError(`the key file ${named} cannot be read (${(error as NodeJS.ErrnoException).code})`);
   }
   const keys: Buffer[] = [];

@@ -5,7 +5,7 @@ import { FormatError } from './formats/value.ts';
 import type { SessionUser, UserPaths } from './identity.ts';
 import { createLook, damaged, type Look, type Why } from './look.ts';
 import { sharedReads } from './shared-reads.ts';
-import { StoreError } from './store.ts';
+import { type SessionStore, StoreError, type Watcher } from './store.ts';
 import type { SessionSource } from './store-url.ts';
 
 /** PHP may send its answer before it has written the session, so nobody is refused at the first look. */
@@ -33,7 +33,9 @@ export interface LiveSession {
   bytes: Buffer;
 }
 
-export interface SessionReader {
+export interface SessionReader extends Pick<SessionStore, 'remaining' | 'touch'> {
+  /** How long PHP lets a session live after its last use, in milliseconds, where the store URL says so. */
+  lifetime: number | undefined;
   /** The chain in one call: `Cookie` header → session id → store → decode → user, or why not. Never throws. */
   fromCookie(header: string | undefined): Promise<LiveSession | Refusal>;
   /** The same for the value of the cookie that came in another way. */
@@ -43,6 +45,8 @@ export interface SessionReader {
    * @throws StoreError when the store gives no usable answer
    */
   changed(id: string, known: Buffer): Promise<Look | null>;
+  /** Has the store tell of changes by itself, if it can. The returned function ends that. */
+  watch(watcher: Watcher): () => void;
   /** Whether the store answers at all. */
   answers(): Promise<boolean>;
   close(): void;
@@ -56,7 +60,8 @@ export interface SessionSettings {
 }
 
 export function createSessionReader({ source, cookie, user }: SessionSettings): SessionReader {
-  const store = sharedReads(source.open());
+  const store = source.open();
+  const read = sharedReads(store);
   const look = createLook(source, user);
   let asked = Number.NEGATIVE_INFINITY;
   let answered: Promise<boolean> = Promise.resolve(false);
@@ -84,7 +89,7 @@ export function createSessionReader({ source, cookie, user }: SessionSettings): 
     let failure = new StoreError('the store did not answer in time');
     for (;;) {
       try {
-        return await withDeadline(store.get(id), deadline, failure);
+        return await withDeadline(read(id), deadline, failure);
       } catch (error) {
         if (!(error instanceof StoreError) || performance.now() + retryPause >= deadline) throw error;
         // What it said at an earlier try tells the operator more than that the last one took too long.
@@ -95,6 +100,10 @@ export function createSessionReader({ source, cookie, user }: SessionSettings): 
   }
 
   return {
+    lifetime: source.lifetime,
+    remaining: (id) => store.remaining(id),
+    touch: (id, seconds) => store.touch(id, seconds),
+    watch: (watcher) => store.watch?.(watcher) ?? (() => {}),
     async fromCookie(header) {
       const id = sessionIdFrom(header, cookie);
       return id === null ? noId(`the cookie ${cookie.name}`, noCookie) : fromId(id);
@@ -104,6 +113,7 @@ export function createSessionReader({ source, cookie, user }: SessionSettings): 
       return id === null ? noId('what was handed over') : fromId(id);
     },
     changed: (id, known) =>
+      // Not shared with a read that may have begun before the change that this one is to see.
       store.get(id).then((bytes) => (bytes?.equals(known) ? null : look(id, bytes)), damaged),
     answers() {
       // However often this is asked, the store is asked seldom.

@@ -22,11 +22,11 @@ export interface StoreUrl {
 }
 
 /**
- * Reads its own part of a store URL. `format` is what PHP writes there without being told otherwise; nothing is
- * connected before `open`.
+ * Reads its own part of a store URL. `format` is what PHP writes there without being told otherwise; `lifetime` is
+ * given, in seconds, where the store itself counts with it. Nothing is connected before `open`.
  * @throws TypeError saying what is wrong with it, without a password
  */
-export type StoreKind = (url: StoreUrl) => { format: FormatName; open(): SessionStore };
+export type StoreKind = (url: StoreUrl) => { format: FormatName; lifetime?: number; open(): SessionStore };
 
 /** Where the sessions are, and how they are wrapped and written there. */
 export interface SessionSource {
@@ -34,6 +34,8 @@ export interface SessionSource {
   /** What stands behind the `?`. */
   options: string;
   format: FormatName;
+  /** How long PHP lets a session live after its last use, in milliseconds, where the URL says so. */
+  lifetime: number | undefined;
   /** The outermost first. */
   layers: readonly Layer[];
   open(): SessionStore;
@@ -84,12 +86,14 @@ export function parseStoreUrl(text: string): SessionSource {
   });
   const format = options.take('format') ?? store.format;
   if (!isFormatName(format)) throw new TypeError(`format=${format} is none that PHP writes`);
+  const lifetime = store.lifetime ?? options.seconds('lifetime', '0');
   const layers = parseLayers(options.take('layers') ?? '');
   options.finish();
   return {
     protocol,
     options: query,
     format,
+    lifetime: lifetime === 0 ? undefined : lifetime * 1000,
     layers,
     open: store.open,
     with(changes) {

@@ -1,18 +1,47 @@
 /** Above memcached's default item size; no session is that large, but a store may be made to hold one. */
 export const maxSessionBytes = 1024 * 1024;
 
-/** Where PHP keeps its sessions, for reading only. */
+/**
+ * Where PHP keeps its sessions. They are read, and at most their lives are renewed: nothing is written, and no lock of
+ * PHP's is waited for or taken. Each method but `close` throws StoreError when the store gives no answer, or one that
+ * does not belong to the question: that says nothing about the session.
+ */
 export interface SessionStore {
   /**
    * The bytes of one session as PHP wrote them, or null when the store says that there is none, or that its time
    * is over.
    * @throws FormatError when what is stored there cannot be unpacked
-   * @throws StoreError when the store gives no answer, or one that does not belong to the question: that
-   * says nothing about the session
    */
   get(id: string): Promise<Buffer | null>;
+  /**
+   * How many milliseconds the session has to live: `Infinity` without an end, 0 when it is over, null when it is not
+   * there or the store does not tell.
+   */
+  remaining(id: string): Promise<number | null>;
+  /**
+   * Renews the life of a session, as a page view would. One that is gone stays gone, and nothing is told of that.
+   * @param seconds that it has to live from now on
+   */
+  touch(id: string, seconds: number): Promise<void>;
+  /** Absent where the store tells nothing by itself. The returned function ends the watch. */
+  watch?(watcher: Watcher): () => void;
+  /** For the doctor, where a watch may be quiet because of how the store is set up: whether it tells of logouts. */
+  tells?(): Promise<{ text: string; advice?: string }>;
   close(): void;
 }
+
+/** What a store tells by itself. What it says may be missing, late or wrong: a reason to look, and nothing else. */
+export interface Watcher {
+  /** This session has changed, or ended. */
+  changed(session: SessionName): void;
+  /** PHP begins to use it: soon after that it may have changed. */
+  opened(session: SessionName): void;
+  /** The store tells nothing any more (the watch connects again by itself), or does so now (null). */
+  lost(reason: StoreError | null): void;
+}
+
+/** By its id, or by the mark that PHP leaves at a logout: see `markOf`. */
+export type SessionName = { id: string } | { mark: string };
 
 /** The store gave no usable answer. Never to be taken for a session that does not exist. */
 export class StoreError extends Error {

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 const seconds = { s: 1, m: 60, h: 3600, d: 86_400 };
 
 /** What only PHP's side needs, where one URL serves both: docs/php.md. */
-const forPhp = new Set(['persistent', 'retry_interval', 'lock', 'lease', 'lifetime']);
+const forPhp = new Set(['persistent', 'retry_interval', 'lock', 'lease']);
 
 /** As PHP's save_path is read: a plus sign is one, since prefixes may hold it. */
 export function readQuery(query: string): URLSearchParams {
@@ -15,9 +15,12 @@ export function readQuery(query: string): URLSearchParams {
 export class UrlOptions {
   readonly #left: Map<string, string>;
   readonly #protocol: string;
+  readonly #cut: boolean;
 
   constructor(protocol: string, query: string) {
     this.#left = new Map(readQuery(query));
+    // A password with a ? in it ends up here.
+    this.#cut = query.includes('@');
     this.#protocol = protocol;
   }
 
@@ -66,8 +69,7 @@ export class UrlOptions {
   finish(): void {
     const unknown = [...this.#left.keys()].find((name) => !forPhp.has(name));
     if (unknown !== undefined) {
-      // A password with a ? in it ends up here.
-      if (!/^\w{1,32}$/.test(unknown))
+      if (this.#cut || !/^[a-z_]{1,32}$/.test(unknown))
         throw new TypeError('the store URL is malformed behind its first ? (in a password it is %3F)');
       throw new TypeError(`${unknown}= is not an option of ${this.#protocol}:, or not beside the others`);
     }

@@ -4,6 +4,8 @@ import type { FormatName } from '../../server/session/formats/formats.ts';
 import { createSessionReader, type SessionReader } from '../../server/session/read-session.ts';
 import { type SessionStore, StoreError } from '../../server/session/store.ts';
 import { parseStoreUrl } from '../../server/session/store-url.ts';
+import { everything } from '../helpers/whole-error.ts';
+import { sessionLifeContract } from './session-life.ts';
 
 /** A store with a PHP site that keeps its sessions there. */
 export interface StoreSite {
@@ -13,6 +15,10 @@ export interface StoreSite {
   request(format: FormatName, code: string, id?: string): string | Promise<string>;
   /** All that the store holds for a session, its lock too, and when it is over, in Unix seconds. */
   traces(id: string): Promise<{ held: unknown; expires: number }>;
+  /** Gives a session so many seconds to live from now on, past the store; below 0 it is over. */
+  live(id: string, seconds: number): unknown;
+  /** Takes its end away. Not where each session has one. */
+  liveForEver?(id: string): unknown;
   /** The store takes connections and answers nothing, until `goOn`. Not for stores that are no server. */
   silence?: { begin(): void; end(): void };
   /** The store is gone, until it is brought back with what was in it. */
@@ -136,6 +142,12 @@ export function sessionStoreContract(
       }
     });
 
+    sessionLifeContract(
+      format,
+      () => site,
+      (options) => store(format, options),
+    );
+
     test('silent: a failure in time that names no session, and well again afterwards', async () => {
       // Files are no server; the contract has nothing to say of them here.
       if (site.silence === undefined) return;
@@ -195,9 +207,4 @@ export function sessionStoreContract(
 function withOptions(url: string, options: string): string {
   if (options === '') return url;
   return `${url}${url.includes('?') ? '&' : '?'}${options}`;
-}
-
-/** An error with its causes, as a log would show it. */
-function everything(error: unknown): string {
-  return error instanceof Error ? `${error.message} ${everything(error.cause)}` : String(error);
 }

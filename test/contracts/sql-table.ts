@@ -3,9 +3,7 @@ import { once } from 'node:events';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type SessionStore, StoreError } from '../../server/session/store.ts';
 import { parseStoreUrl } from '../../server/session/store-url.ts';
-
-/** A database that is not in the zone of UTC, but this many minutes east of it. */
-export const minutesEast = 330;
+import { sqlEndsContract } from './sql-ends.ts';
 
 export interface SqlSite {
   /** The store's URL before its options. */
@@ -21,19 +19,10 @@ export interface SqlSite {
   charset: '' | '&charset=utf8mb4';
   /** What PHP's `new PDO` takes. */
   pdo: string;
-}
-
-/** As each unit has the moment so many seconds from now. */
-function moment(seconds: number): { unix: number; local: string; utc: string; digits: string } {
-  const text = (ms: number) => new Date(ms).toISOString().slice(0, 19).replace('T', ' ');
-  const then = Date.now() + seconds * 1000;
-  const utc = text(then);
-  return {
-    unix: Math.floor(then / 1000),
-    local: text(then + minutesEast * 60_000),
-    utc,
-    digits: utc.replace(/\D/g, ''),
-  };
+  /** Lets the store's user renew the sessions in this table. */
+  letRenew(table: string): unknown;
+  /** What PHP locks for as long as it works on a session. */
+  locks: 'row' | 'file';
 }
 
 /** What a table of sessions may be like, in each kind of database. */
@@ -55,64 +44,7 @@ export function sqlTableContract(name: string, start: () => Promise<SqlSite>) {
       return opened;
     };
 
-    describe('when a session is over', () => {
-      beforeAll(async () => {
-        const { bytes, datetime } = site.types;
-        await site.query(
-          `CREATE TABLE ends (id VARCHAR(64), data ${bytes}, a_unix BIGINT, a_local ${datetime}, a_utc ${datetime}, a_digits CHAR(14))`,
-        );
-        for (const [id, seconds] of Object.entries({ live: 600, over: -100 })) {
-          const { unix, local, utc, digits } = moment(seconds);
-          await site.query(
-            `INSERT INTO ends VALUES ('${id}', 'x', ${unix}, '${local}', '${utc}', '${digits}')`,
-          );
-        }
-        await site.query("INSERT INTO ends VALUES ('ever', 'x', NULL, NULL, NULL, NULL)");
-      });
-
-      const found = async (options: string) => {
-        const sessions = store(`table=ends&id=id&data=data${options}`);
-        const ids = ['live', 'over', 'ever', 'none'];
-        const answers = await Promise.all(ids.map((id) => sessions.get(id)));
-        return ids.filter((_, n) => answers[n] !== null);
-      };
-
-      test.each([
-        ['a_unix', ''],
-        ['a_unix', 'unix'],
-        ['a_local', 'datetime'],
-        ['a_utc', 'utc'],
-        ['a_digits', 'digits'],
-      ])('its end in %s, expires_unit=%s', async (column, unit) => {
-        expect(await found(`&expires=${column}${unit && `&expires_unit=${unit}`}`)).toEqual(['live', 'ever']);
-      });
-
-      test.each([
-        ['a_unix', 'unix'],
-        ['a_local', 'datetime'],
-        ['a_utc', 'utc'],
-        ['a_digits', 'digits'],
-      ])('its last use in %s, last_unit=%s, and a lifetime', async (column, unit) => {
-        const last = `&last=${column}&last_unit=${unit}`;
-        expect(await found(`${last}&lifetime=90`)).toEqual(['live', 'ever']);
-        expect(await found(`${last}&lifetime=2m`)).toEqual(['live', 'over', 'ever']);
-        expect(await found(`${last}&lifetime=0`)).toEqual(['live', 'over', 'ever']);
-        expect(await found(last)).toEqual(['live', 'over', 'ever']);
-      });
-
-      test('without a column for it: as long as the row', async () => {
-        expect(await found('')).toEqual(['live', 'over', 'ever']);
-      });
-
-      test.each([
-        ['a_local', 'unix'],
-        ['a_unix', 'datetime'],
-        ['a_unix', 'utc'],
-      ])('%s is no %s: a failure that says so, and no logout', async (column, unit) => {
-        const answer = store(`table=ends&id=id&data=data&expires=${column}&expires_unit=${unit}`).get('live');
-        await expect(answer).rejects.toThrow(/expires_unit= or last_unit=/);
-      });
-    });
+    sqlEndsContract(() => site, store);
 
     test('the bytes as they are, all kinds in a column of bytes, UTF-8 in one of text, none for NULL', async () => {
       const all = Buffer.from(Array.from({ length: 256 }, (_, n) => n));
@@ -189,8 +121,14 @@ export function sqlTableContract(name: string, start: () => Promise<SqlSite>) {
         session_start(); $_SESSION['user_id'] = 8; echo "locked\\n"; fgets(STDIN); session_write_close();`,
       ]);
       await once(php.stdout, 'data');
+      await site.letRenew('symfony');
       const sessions = store('table=symfony&id=sess_id&data=sess_data&expires=sess_lifetime');
       expect(String(await sessions.get('locked'))).toBe('user_id|i:7;');
+      const before = await sessions.remaining('locked');
+      // PHP renews it when it is done.
+      if (site.locks === 'row') await sessions.touch('locked', 9999);
+      else await expect(sessions.touch('locked', 9999)).rejects.toThrow(/was locked for 3000 ms/);
+      expect(await sessions.remaining('locked')).toBeLessThanOrEqual(Number(before));
       expect(php.exitCode).toBeNull();
       php.stdin.end('\n');
       await once(php, 'close');

@@ -27,7 +27,7 @@ test.each<[string, RegExp]>([
   ['server/chat', /^(socket\.io|engine\.io|node:)/],
   ['server/history', /^server\/(?!history\/|errors\.ts|events\.ts)/],
   ['server/http', /^server\/(?!http\/|errors\.ts|log\.ts)/],
-  ['server/transport', /^server\/(history\/|session\/(stores|memcached|redis|sql|formats|layers\.ts))/],
+  ['server/transport', /^server\/(history\/|session\/(stores|files|memcached|redis|sql|formats|layers\.ts))/],
 ])('%s imports nothing that matches %s', (folder, forbidden) => {
   const found = filesIn(folder, /\.ts$/).flatMap((file) =>
     importsOf(file)

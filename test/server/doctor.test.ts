@@ -1,11 +1,13 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, utimesSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startChild } from '../helpers/child.ts';
 import { type Memcached, startMemcached } from '../helpers/memcached.ts';
 import { phpRequest } from '../helpers/php-request.ts';
+import { startLockedRedis } from '../helpers/redis.ts';
 
 const root = new URL('../..', import.meta.url).pathname;
 let folder: string;
@@ -82,6 +84,28 @@ test('a session of ext-memcached’s own handler, looked for where one’s own w
   expect(other).toEqual([1, expect.stringContaining('has to stand handler=memcache\n')]);
 });
 
+test('a signed cookie, without the setting for it and with another key', async () => {
+  const keyFile = join(folder, 'cookie-keys');
+  writeFileSync(keyFile, `${randomBytes(32).toString('base64')}\n`);
+  const signed = `0123456789abcdef0123456789abcdef.${'0a'.repeat(32)}`;
+  for (const form of ['plain', `signed:${keyFile}`]) {
+    const env = { CHAT_SESSION_STORE: `file://${folder}`, CHAT_SESSION_COOKIE: form };
+    const [code, said] = await doctor(env, '--cookie', signed);
+    expect(said).toMatch(/no value of the cookie[\s\S]*→ .*TableSession: CHAT_SESSION_COOKIE=signed:KEYFILE/);
+    expect(said).not.toContain(signed.slice(0, 32));
+    expect(code).toBe(1);
+  }
+});
+
+test('what is in the folder under that id is no file of PHP’s', async () => {
+  const other = 'f'.repeat(26);
+  mkdirSync(join(folder, `sess_${other}`));
+  const [code, said] = await doctor({ CHAT_SESSION_STORE: `file://${folder}` }, '--cookie', other);
+  expect(said).toMatch(/no regular file[\s\S]*→ Whose is the file/);
+  expect(said).not.toMatch(/handler=|distribution=/);
+  expect(code).toBe(1);
+});
+
 test('a session that is over, by what the store URL says of it', async () => {
   const path = join(folder, `sess_${id}`);
   const ago = Date.now() / 1000 - 1800;
@@ -118,6 +142,34 @@ test('a user whom the settings keep out', async () => {
   expect(code).toBe(1);
 });
 
+test('a Redis that does not tell of logouts, one that does, and one that says nothing of it: no failure', async () => {
+  const redis = await startLockedRedis('secret');
+  try {
+    const said = async (user = '') => {
+      const url = `redis://${user}:secret@127.0.0.1:${redis.port}?prefix=`;
+      const [code, text] = await doctor({ CHAT_SESSION_STORE: url });
+      expect(text).toMatch(/✓ The session store answers\.\n✓ /);
+      expect(code).toBe(0);
+      return text;
+    };
+    const set = (flags: string) => redis.ask('CONFIG', 'SET', 'notify-keyspace-events', flags);
+    expect(await said()).toMatch(
+      /does not tell of logouts.*\n {2}→ .*CONFIG SET notify-keyspace-events 'Egx', and in redis\.conf the line notify-keyspace-events Egx$/m,
+    );
+    await set('Kx$');
+    // What others want of it stays.
+    expect(await said()).toMatch(/CONFIG SET notify-keyspace-events '\$xKEg',/);
+    for (const flags of ['Egx', 'KEA', 'AE$']) {
+      await set(flags);
+      expect(await said()).toMatch(/✓ Redis tells of logouts at once\.\n[^ ]/);
+    }
+    await redis.ask('ACL', 'SETUSER', 'chat', '~*');
+    expect(await said('chat')).toMatch(/cannot be known.*\n {2}→ .*notify-keyspace-events Egx/);
+  } finally {
+    await redis.remove();
+  }
+});
+
 test('without a cookie: whether the store answers, and how to go on', async () => {
   const [code, said] = await doctor({ CHAT_SESSION_STORE: memcached.url });
   expect(said).toMatch(/✓ The session store answers\.\n[\s\S]*npm run doctor -- \[--cookie VALUE\]/);
@@ -128,7 +180,17 @@ test('nobody’s cookie, a wrong option, settings that cannot be used', async ()
   const nobody = await doctor({ CHAT_SESSION_STORE: memcached.url }, '--cookie', 'n'.repeat(26));
   expect(nobody).toEqual([1, expect.stringContaining('Is the visitor still logged in?')]);
   const noId = await doctor({ CHAT_SESSION_STORE: memcached.url }, '--cookie', '../../etc/passwd');
-  expect(noId).toEqual([1, expect.stringContaining('no value of the cookie PHPSESSID')]);
+  expect(noId).toEqual([
+    1,
+    expect.stringMatching(/no value of the cookie PHPSESSID[\s\S]*→ Log in to the site/),
+  ]);
+  const packed = 'p'.repeat(26);
+  await memcached.set(packed, Buffer.from('not packed'), 0, 2);
+  const { hostname, port } = new URL(memcached.url);
+  const store = `memcached://${hostname}:${port}?handler=memcache&prefix=`;
+  const [, said] = await doctor({ CHAT_SESSION_STORE: store }, '--cookie', packed);
+  await memcached.delete(packed);
+  expect(said).toContain('→ Is handler= right, and distribution=?');
   expect(await doctor({}, '--cake')).toEqual([64, expect.stringContaining("Unknown option '--cake'")]);
   const settings = await doctor({ CHAT_SESSION_STORE: 'redis://user:geheim@host:x' });
   expect(settings).toEqual([78, expect.stringContaining('CHAT_SESSION_STORE')]);

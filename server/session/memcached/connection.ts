@@ -27,6 +27,8 @@ class HardenedServer extends memjs.Server {
   #socket: Socket | undefined;
   /** The numbers of the questions that wait for an answer, in their order. */
   #asked: number[] = [];
+  /** What is asked in one turn goes out together: a write for each would cost more than all else. */
+  #outgoing: Buffer[] = [];
 
   constructor(host: string, port: number) {
     super(host, port);
@@ -42,7 +44,15 @@ class HardenedServer extends memjs.Server {
 
   override write(request: Buffer): void {
     this.#asked.push(request.readUInt32BE(12));
-    this.sock(false, (socket) => socket.write(request));
+    this.#outgoing.push(request);
+    if (this.#outgoing.length === 1) process.nextTick(() => this.#send());
+  }
+
+  #send(): void {
+    const requests = Buffer.concat(this.#outgoing);
+    this.#outgoing = [];
+    // Empty: what was asked has failed in the same turn.
+    if (requests.length > 0) this.sock(false, (socket) => socket.write(requests));
   }
 
   #open(): Socket {
@@ -93,6 +103,7 @@ class HardenedServer extends memjs.Server {
     this.#socket?.destroy();
     this.#socket = undefined;
     this.#asked = [];
+    this.#outgoing = [];
     this.error(error);
   }
 }

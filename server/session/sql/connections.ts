@@ -11,7 +11,7 @@ const most = 2;
 export type Address = { host: string; port: number } | { path: string };
 
 /** A connection to a database server. It is asked one thing at a time. */
-export interface Connection extends Pick<Database, 'rows'> {
+export interface Connection extends Pick<Database, 'rows' | 'change'> {
   /** Ends it at once, and what it is being asked. */
   destroy(): void;
 }
@@ -54,7 +54,15 @@ export class Connections implements Database {
     this.#settings = settings;
   }
 
-  async rows(select: string, ids: readonly string[]): Promise<Row[]> {
+  rows(select: string, ids: readonly string[]): Promise<Row[]> {
+    return this.#inTime('read', (connection) => connection.rows(select, ids));
+  }
+
+  change(update: string, id: string): Promise<void> {
+    return this.#inTime('renew', (connection) => connection.change(update, id));
+  }
+
+  async #inTime<T>(wanted: 'read' | 'renew', question: Question<T>): Promise<T> {
     const { timeout, load, problems } = this.#settings;
     const connect = await load();
     if (this.#closed) throw new StoreError('the store was closed');
@@ -69,14 +77,14 @@ export class Connections implements Database {
       while (this.#busy === most) await within(this.#freed.promise);
       this.#busy++;
       try {
-        return await this.#ask(connect, within, select, ids);
+        return await this.#ask(connect, within, question);
       } finally {
         this.#busy--;
         this.#freed.resolve();
         this.#freed = deferred();
       }
     } catch (error) {
-      throw failure(error, problems);
+      throw failure(error, problems, wanted);
     } finally {
       answered();
       this.#ends.delete(end.reject);
@@ -90,14 +98,14 @@ export class Connections implements Database {
     this.#idle = [];
   }
 
-  async #ask(connect: Connect, within: Within, select: string, ids: readonly string[]): Promise<Row[]> {
+  async #ask<T>(connect: Connect, within: Within, question: Question<T>): Promise<T> {
     this.#idle = this.#idle.filter(({ socket }) => !socket.destroyed);
     const open = this.#idle.pop() ?? (await this.#open(connect, within));
     try {
-      const rows = await within(open.connection.rows(select, ids));
+      const answer = await within(question(open.connection));
       if (this.#closed) open.connection.destroy();
       else this.#idle.push(open);
-      return rows;
+      return answer;
     } catch (error) {
       open.connection.destroy();
       throw error;
@@ -122,6 +130,8 @@ export class Connections implements Database {
     }
   }
 }
+
+type Question<T> = (connection: Connection) => Promise<T>;
 
 /** Bounds a piece of work by the deadline of the question. */
 type Within = <T>(work: Promise<T>) => Promise<T>;

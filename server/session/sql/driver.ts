@@ -1,3 +1,4 @@
+import type { Watcher } from '../store.ts';
 import type { StoreUrl } from '../store-url.ts';
 
 /**
@@ -17,7 +18,7 @@ export interface Row {
   exact: boolean;
 }
 
-/** A database that is only read. */
+/** A database of which nothing is known but the statements that are put to it. */
 export interface Database {
   /**
    * @param select a SELECT of three columns (id, data, state), up to the name of the column that has the ids
@@ -25,6 +26,13 @@ export interface Database {
    * @throws StoreError within the time-out
    */
   rows(select: string, ids: readonly string[]): Promise<Row[]>;
+  /**
+   * @param update an UPDATE with what `exactly` says of the id
+   * @throws StoreError within the time-out
+   */
+  change(update: string, id: string): Promise<void>;
+  /** Only where the database tells of logouts by itself. See SessionStore. */
+  watch?(watcher: Watcher): () => void;
   close(): void;
 }
 
@@ -34,10 +42,19 @@ export interface SqlDriver {
   quote: '"' | '`';
   /** The first `length` bytes of a column, or characters if it is text. */
   start(column: string, length: number): string;
-  /** The moment so many seconds ago, by the database's own clock, to be compared with `value`. */
+  /**
+   * The moment so many seconds ago, by the database's own clock, to be compared with `value` or put into the column.
+   * Less than 0 is in the future.
+   */
   moment(unit: Unit, secondsAgo: number): string;
   /** A column that tells a moment. */
   value(unit: Unit, column: string): string;
+  /** How many seconds there are until the moment that a column tells, which is not over: as a text. */
+  until(unit: Unit, column: string): string;
+  /** True in the row of the id that `change` is given, and in no other, whatever else is the same to the database. */
+  exactly(column: string): string;
+  /** What else an UPDATE says, so that it does not wait for who has the row locked, as far as that can be said. */
+  update(table: string, assignment: string, condition: string): string;
   /**
    * Reads where the database is from its URL and the options that only it has.
    * @throws TypeError saying what is wrong with it

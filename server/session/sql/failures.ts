@@ -10,6 +10,10 @@ const meanings = {
   table: 'the database has no such table as table= names',
   column: 'the table lacks a column that id=, data=, expires= or last= names',
   permission: 'the user of the store URL may not read the table: GRANT SELECT on it',
+  renewal:
+    'the user of the store URL may not keep sessions alive: GRANT UPDATE on the column that expires= or last= names',
+  unwritable:
+    'the database keeps no session alive here, since it is a replica or read-only, or the table a view that cannot be written to',
   type: 'a column is of a type that does not fit: id= and data= are text or bytes, expires_unit= or last_unit= says how a time is told',
   full: 'the database takes no more connections',
   starting: 'the database is starting or shutting down',
@@ -22,8 +26,11 @@ const meanings = {
 /** By the driver's error codes. */
 export type Problems = Readonly<Record<string, keyof typeof meanings>>;
 
-/** The failure for what a driver threw. Nothing of its message is told: it names the user, and may quote ids. */
-export function failure(error: unknown, problems: Problems): StoreError {
+/**
+ * The failure for what a driver threw. Nothing of its message is told: it names the user, and may quote ids.
+ * @param wanted what was to be done
+ */
+export function failure(error: unknown, problems: Problems, wanted: 'read' | 'renew' = 'read'): StoreError {
   if (error instanceof StoreError) return error;
   const { code } = error as { code?: unknown };
   const known = typeof code === 'string' && /^\w{1,60}$/.test(code) ? code : 'no code';
@@ -32,7 +39,10 @@ export function failure(error: unknown, problems: Problems): StoreError {
     : /CERT|SIGNATURE|ISSUER/.test(known)
       ? 'certificate'
       : undefined;
-  if (problem !== undefined) return new StoreError(`${meanings[problem]} (${known})`);
+  if (problem !== undefined) {
+    const meaning = problem === 'permission' && wanted === 'renew' ? meanings.renewal : meanings[problem];
+    return new StoreError(`${meaning} (${known})`);
+  }
   return new StoreError(
     /^E[A-Z]+$/.test(known)
       ? `the database cannot be reached (${known})`

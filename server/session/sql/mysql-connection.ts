@@ -68,6 +68,14 @@ async function prepared(
         exact: exact || data === null || isAscii(data),
       }));
     },
+    async change(update, id) {
+      try {
+        await execute(client, update, [id, id]);
+      } catch (error) {
+        // A page has the row, and renews it when it is done.
+        if ((error as { code?: unknown }).code !== 'ER_LOCK_WAIT_TIMEOUT') throw error;
+      }
+    },
     destroy: () => socket.destroy(),
   };
 }

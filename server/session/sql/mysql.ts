@@ -27,6 +27,10 @@ const problems: Problems = {
   ER_QUERY_TIMEOUT: 'late',
   ER_STATEMENT_TIMEOUT: 'late',
   ER_LOCK_WAIT_TIMEOUT: 'late',
+  ER_NON_UPDATABLE_TABLE: 'unwritable',
+  ER_OPTION_PREVENTS_STATEMENT: 'unwritable',
+  ER_READ_ONLY_MODE: 'unwritable',
+  ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION: 'unwritable',
   HANDSHAKE_NO_SSL_SUPPORT: 'plain',
   HANDSHAKE_SSL_ERROR: 'certificate',
 };
@@ -34,6 +38,9 @@ const problems: Problems = {
 /** The seconds since 1970 know no summer time; FROM_UNIXTIME() tells them in the connection's time zone. */
 const seconds = (ago: number) => `UNIX_TIMESTAMP() - ${ago}`;
 const utc = (ago: number) => `UTC_TIMESTAMP() - INTERVAL ${ago} SECOND`;
+
+/** Compared so, nothing is the same but what is. */
+const bytes = (text: string) => `CAST(CONVERT(${text} USING utf8mb4) AS BINARY)`;
 
 /** `mysql:` and `mariadb:`. The default port is 3306. */
 export const mysql: SqlDriver = {
@@ -54,6 +61,21 @@ export const mysql: SqlDriver = {
       utc: utc(ago),
       digits: `DATE_FORMAT(${utc(ago)}, '%Y%m%d%H%i%s')`,
     })[unit],
+  until: (unit, column) =>
+    `CAST(${
+      {
+        // Not in whole numbers, of which those without a sign have none below 0.
+        unix: `${column} + 0.0 - UNIX_TIMESTAMP()`,
+        // It knows no later time in seconds.
+        datetime: `UNIX_TIMESTAMP(LEAST(CAST(${column} AS DATETIME), TIMESTAMP'2038-01-01 00:00:00')) - UNIX_TIMESTAMP()`,
+        utc: `TIMESTAMPDIFF(SECOND, UTC_TIMESTAMP(), CAST(${column} AS DATETIME))`,
+        digits: `TIMESTAMPDIFF(SECOND, UTC_TIMESTAMP(), STR_TO_DATE(${column}, '%Y%m%d%H%i%s'))`,
+      }[unit]
+    } AS CHAR)`,
+  exactly: (column) => `${column} = ? AND ${bytes(column)} = ${bytes('?')}`,
+  // MariaDB can be told not to wait.
+  update: (table, assignment, condition) =>
+    `/*M!100300 SET STATEMENT innodb_lock_wait_timeout = 0 FOR */ UPDATE ${table} SET ${assignment} WHERE ${condition}`,
   locate(url) {
     const server = readServer(url, 3306);
     // mysql2 would look for `localhost` in the certificate.

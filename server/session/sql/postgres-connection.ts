@@ -19,29 +19,41 @@ type RawRow = [id: string | Buffer, data: string | Buffer | null, state: string 
 /** Connections by pg. */
 export function postgresConnect(server: SqlServer): Connect {
   return async (socket, address) => {
-    const { user, password, database, tls } = server;
-    // Without `rejectUnauthorized`, NODE_TLS_REJECT_UNAUTHORIZED could switch it off.
-    const ssl = tls === undefined ? false : { ...tls, rejectUnauthorized: true };
-    const protocol = new GuardedProtocol({ stream: () => socket, ssl });
-    const facts = heard(protocol);
-    const config: ClientConfig & { connection: Protocol } = {
-      connection: protocol,
-      ...hostOf(address),
-      user,
-      // Were it an empty string, pg would look for one in the environment and in ~/.pgpass.
-      password: () => password,
-      database,
-      ssl,
-    };
-    const client = new Client(config);
-    client.on('error', () => socket.destroy());
-    await client.connect().catch((error: Error & { code?: string }) => {
-      if (error.message.startsWith('SASL')) error.code = 'NO_PASSWORD';
-      if (error.message.includes('not support SSL')) error.code = 'NO_TLS';
-      throw error;
-    });
+    const { client, facts } = await logIn(server, socket, address);
     return connection(client, socket, address, facts, server.charset);
   };
+}
+
+/**
+ * When the socket is destroyed meanwhile, nothing needs to settle.
+ * @throws what pg throws, with a code
+ */
+export async function logIn(
+  { user, password, database, tls }: SqlServer,
+  socket: Socket,
+  address: Address,
+): Promise<{ client: Client; facts: Facts }> {
+  // Without `rejectUnauthorized`, NODE_TLS_REJECT_UNAUTHORIZED could switch it off.
+  const ssl = tls === undefined ? false : { ...tls, rejectUnauthorized: true };
+  const protocol = new GuardedProtocol({ stream: () => socket, ssl });
+  const facts = heard(protocol);
+  const config: ClientConfig & { connection: Protocol } = {
+    connection: protocol,
+    ...hostOf(address),
+    user,
+    // Were it an empty string, pg would look for one in the environment and in ~/.pgpass.
+    password: () => password,
+    database,
+    ssl,
+  };
+  const client = new Client(config);
+  client.on('error', () => socket.destroy());
+  await client.connect().catch((error: Error & { code?: string }) => {
+    if (error.message.startsWith('SASL')) error.code = 'NO_PASSWORD';
+    if (error.message.includes('not support SSL')) error.code = 'NO_TLS';
+    throw error;
+  });
+  return { client, facts };
 }
 
 function connection(
@@ -54,13 +66,16 @@ function connection(
   // A database without an encoding hands everybody the same bytes; those that are no UTF-8 do not get through pg.
   const charset = serverEncoding === 'SQL_ASCII' ? 'utf8' : said;
   let asking = false;
+  async function ask(text: string, values: unknown[]): Promise<RawRow[]> {
+    asking = true;
+    const { rows } = await client.query<RawRow>({ text, values, rowMode: 'array' }).finally(() => {
+      asking = false;
+    });
+    return rows;
+  }
   return {
     async rows(select, ids) {
-      asking = true;
-      const query = { text: `${select} = ANY ($1)`, values: [ids], rowMode: 'array' } as const;
-      const { rows } = await client.query<RawRow>(query).finally(() => {
-        asking = false;
-      });
+      const rows = await ask(`${select} = ANY ($1)`, [ids]);
       return rows.map(([id, data, state]) => ({
         id: String(id),
         data: typeof data === 'string' ? Buffer.from(data, charset ?? 'utf8') : data,
@@ -70,6 +85,9 @@ function connection(
           isAscii(Buffer.from(data)) ||
           (charset !== undefined && !data.includes('\ufffd')),
       }));
+    },
+    async change(update, id) {
+      await ask(update, [id, [id, `\\x${Buffer.from(id).toString('hex')}`]]);
     },
     destroy() {
       if (asking && key !== undefined) cancel(address, key);

@@ -1,3 +1,5 @@
+import type { Watcher } from '../store.ts';
+import { keepWatching } from '../watching.ts';
 import { Connections } from './connections.ts';
 import type { SqlDriver } from './driver.ts';
 import type { Problems } from './failures.ts';
@@ -15,6 +17,8 @@ const problems: Problems = {
   '22P02': 'type',
   '42804': 'type',
   '42883': 'type',
+  '25006': 'unwritable',
+  '55000': 'unwritable',
   '53300': 'full',
   '57P01': 'starting',
   '57P02': 'starting',
@@ -27,6 +31,14 @@ const problems: Problems = {
 };
 
 const utc = (ago: number) => `((now() AT TIME ZONE 'UTC') - interval '${ago} seconds')`;
+
+/** Unlike to_timestamp(), this takes the 43rd of a month, too, and fails at nothing. */
+const fromDigits = (column: string) => {
+  const part = (at: number, length: number) => `substr(${column}, ${at}, ${length})::int`;
+  const [month, day] = [`${part(5, 2)} - 1`, `${part(7, 2)} - 1`];
+  const time = [part(9, 2), part(11, 2), part(13, 2)].join(', ');
+  return `(timestamp '0001-01-01' + make_interval(${part(1, 4)} - 1, ${month}, 0, ${day}, ${time}))`;
+};
 
 /** `postgres:` and `postgresql:`. The default port is 5432; `socket=` ends in `/.s.PGSQL.PORT`. */
 export const postgres: SqlDriver = {
@@ -42,6 +54,19 @@ export const postgres: SqlDriver = {
       utc: utc(ago),
       digits: `to_char(${utc(ago)}, 'YYYYMMDDHH24MISS')`,
     })[unit],
+  until: (unit, column) =>
+    `(${
+      {
+        unix: `${column} - extract(epoch from now())`,
+        datetime: `extract(epoch from (${column} - now()))`,
+        utc: `extract(epoch from (${column} - ${utc(0)}))`,
+        digits: `CASE WHEN ${column} ~ '^[0-9]{14}$' THEN extract(epoch from (${fromDigits(column)} - ${utc(0)})) END`,
+      }[unit]
+    })::text`,
+  // The first is for its index; by the second, bytes are compared, as they are told in hexadecimal digits or as text.
+  exactly: (column) => `${column} = $1 AND ${column}::text COLLATE "C" = ANY ($2)`,
+  update: (table, assignment, condition) =>
+    `UPDATE ${table} SET ${assignment} WHERE ${condition} AND EXISTS (SELECT 1 FROM ${table} WHERE ${condition} FOR NO KEY UPDATE SKIP LOCKED)`,
   locate(url) {
     const server = readServer(url, 5432);
     if (server.addresses.some((address) => 'path' in address && !/\/\.s\.PGSQL\.\d+$/.test(address.path))) {
@@ -50,6 +75,10 @@ export const postgres: SqlDriver = {
       );
     }
     const load = async () => (await import('./postgres-connection.ts')).postgresConnect(server);
-    return () => new Connections({ ...server, load, problems });
+    const watch = (watcher: Watcher) => {
+      const listening = import('./postgres-watch.ts').then((its) => its.postgresListen(server, problems));
+      return keepWatching(async (line) => (await listening)(line), watcher);
+    };
+    return () => Object.assign(new Connections({ ...server, load, problems }), { watch });
   },
 };

@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { setTimeout as pause, setImmediate as turnOfTheLoop } from 'node:timers/promises';
+import { pathToFileURL } from 'node:url';
 import { StoreError } from '../store.ts';
 import { turns } from '../turns.ts';
 import type { Database, Row, SqlDriver } from './driver.ts';
@@ -14,7 +15,16 @@ const betweenTries = 5;
 const mostAtOnce = 16;
 
 /** Primary result codes: sqlite3.h. */
-const codes = { error: 1, busy: 5, corrupt: 11, notADatabase: 26 };
+const codes = { error: 1, busy: 5, readOnly: 8, corrupt: 11, notADatabase: 26 };
+
+const fromDigits = (column: string) => {
+  const part = (at: number, length: number) => `substr(${column}, ${at}, ${length})`;
+  const [date, time] = [
+    [part(1, 4), part(5, 2), part(7, 2)],
+    [part(9, 2), part(11, 2), part(13, 2)],
+  ];
+  return `${date.join(` || '-' || `)} || ' ' || ${time.join(` || ':' || `)}`;
+};
 
 /**
  * `sqlite:PATH`, relative or absolute. Option: `timeout=`. SQLite knows no time zone, so `datetime` is in that of this
@@ -34,11 +44,24 @@ export const sqlite: SqlDriver = {
     })[unit],
   moment: (unit, ago) =>
     ({
-      unix: `unixepoch('now', '-${ago} seconds')`,
-      datetime: `datetime('now', '-${ago} seconds', 'localtime')`,
-      utc: `datetime('now', '-${ago} seconds')`,
-      digits: `strftime('%Y%m%d%H%M%S', 'now', '-${ago} seconds')`,
+      unix: `unixepoch('now', '${-ago} seconds')`,
+      datetime: `datetime('now', '${-ago} seconds', 'localtime')`,
+      utc: `datetime('now', '${-ago} seconds')`,
+      digits: `strftime('%Y%m%d%H%M%S', 'now', '${-ago} seconds')`,
     })[unit],
+  until: (unit, column) =>
+    `CAST(${
+      {
+        unix: column,
+        datetime: `unixepoch(${column}, 'utc')`,
+        utc: `unixepoch(${column})`,
+        digits: `unixepoch(${fromDigits(column)})`,
+      }[unit]
+    } - unixepoch() AS TEXT)`,
+  // The first is for its index.
+  exactly: (column) =>
+    `${column} IN (:id, CAST(:id AS BLOB)) AND CAST(${column} AS BLOB) = CAST(:id AS BLOB)`,
+  update: (table, assignment, condition) => `UPDATE ${table} SET ${assignment} WHERE ${condition}`,
   locate({ user, password, hosts, path, options }) {
     if (user !== '' || password !== '' || hosts.length > 0 || path === '') {
       throw new TypeError('sqlite: is followed by the path of the file, as in sqlite:/var/lib/site/site.db');
@@ -48,15 +71,18 @@ export const sqlite: SqlDriver = {
   },
 };
 
+/** For reading only, as long as nothing else is wanted. */
+type Mode = 'ro' | 'rw';
+
 /**
- * The file is opened for reading only. SQLite's own waiting for a lock would stop this whole process, so here it does
+ * The file is opened for reading only, and once more for writing when a session is renewed. SQLite's own waiting for a lock would stop this whole process, so here it does
  * not wait, and is asked again.
  */
 class SqliteFile implements Database {
   readonly #path: string;
   readonly #timeout: number;
   readonly #inTurn: ReturnType<typeof turns>;
-  #open: { db: DatabaseSync; file: string } | undefined;
+  readonly #open = new Map<Mode, { db: DatabaseSync; file: string }>();
   #closed = false;
 
   constructor(path: string, timeout: number) {
@@ -70,19 +96,25 @@ class SqliteFile implements Database {
     const rows: Row[] = [];
     for (let n = 0; n < ids.length; n += mostAtOnce) {
       if (n > 0) await turnOfTheLoop();
-      rows.push(...(await this.#rows(select, ids.slice(n, n + mostAtOnce), deadline)));
+      const some = ids.slice(n, n + mostAtOnce);
+      rows.push(...(await this.#whenFree('ro', deadline, (db) => this.#read(db, select, some))));
     }
     return rows;
   }
 
+  async change(update: string, id: string): Promise<void> {
+    const deadline = performance.now() + this.#timeout;
+    await this.#whenFree('rw', deadline, (db) => db.prepare(update).run({ id }));
+  }
+
   /** @param deadline until when it is waited for who writes, by `performance.now()` */
-  async #rows(select: string, ids: readonly string[], deadline: number): Promise<Row[]> {
+  async #whenFree<T>(mode: Mode, deadline: number, work: (db: DatabaseSync) => T): Promise<T> {
     for (;;) {
       try {
-        return this.#read(await this.#current(), select, ids);
+        return work(await this.#current(mode));
       } catch (error) {
         const code = resultCode(error);
-        if (code !== codes.busy) throw this.#failure(error, code);
+        if (code !== codes.busy) throw this.#failure(error, code, mode);
         if (performance.now() + betweenTries > deadline) {
           throw new StoreError(
             `the SQLite file ${this.#path} was locked for ${this.#timeout} ms by who writes`,
@@ -95,22 +127,25 @@ class SqliteFile implements Database {
 
   close(): void {
     this.#closed = true;
-    this.#open?.db.close();
-    this.#open = undefined;
+    for (const { db } of this.#open.values()) db.close();
+    this.#open.clear();
   }
 
   /** Whoever puts another file in its place leaves the old one to those who have it open. */
-  async #current(): Promise<DatabaseSync> {
+  async #current(mode: Mode): Promise<DatabaseSync> {
     const { DatabaseSync } = await import('node:sqlite');
     const { dev, ino } = await this.#inTurn(() => stat(this.#path));
     if (this.#closed) throw new StoreError('the store was closed');
     const file = `${dev}:${ino}`;
-    if (this.#open?.file !== file) {
-      this.#open?.db.close();
-      this.#open = undefined;
-      this.#open = { db: new DatabaseSync(this.#path, { readOnly: true, timeout: 0 }), file };
-    }
-    return this.#open.db;
+    const open = this.#open.get(mode);
+    if (open?.file === file) return open.db;
+    this.#open.delete(mode);
+    open?.db.close();
+    // A file that was there a moment ago would be made anew without the mode.
+    const location = `${pathToFileURL(this.#path)}?mode=${mode}`;
+    const db = new DatabaseSync(location, { readOnly: mode === 'ro', timeout: 0 });
+    this.#open.set(mode, { db, file });
+    return db;
   }
 
   #read(db: DatabaseSync, select: string, ids: readonly string[]): Row[] {
@@ -125,7 +160,7 @@ class SqliteFile implements Database {
     });
   }
 
-  #failure(error: unknown, code: number | undefined): StoreError {
+  #failure(error: unknown, code: number | undefined, mode: Mode): StoreError {
     if (error instanceof StoreError) return error;
     const { code: name, message } = error as NodeJS.ErrnoException;
     if (code === codes.error) {
@@ -136,6 +171,11 @@ class SqliteFile implements Database {
     if (name === 'ERR_UNKNOWN_BUILTIN_MODULE')
       return new StoreError(`sqlite: needs Node 22.13 or later, and this is ${process.version}`);
     if (name === 'ENOENT') return new StoreError(`there is no SQLite file ${this.#path}`);
+    if (code === codes.readOnly && mode === 'rw') {
+      return new StoreError(
+        `the SQLite file ${this.#path} cannot be written to, so no session is kept alive: let this server write to it and its folder`,
+      );
+    }
     if (code === codes.corrupt || code === codes.notADatabase)
       return new StoreError(`${this.#path} is no SQLite database, or a damaged one (${code})`);
     return new StoreError(

@@ -3,11 +3,21 @@ import { MemcachedConnection } from '../memcached/connection.ts';
 import { type Item, itemDecoders } from '../memcached/item.ts';
 import { type Distribution, distributions, type Server } from '../memcached/server-choice.ts';
 import { isMemcache, type ServerOrder, serverOrder } from '../memcached/server-order.ts';
+import { TextConnection } from '../memcached/text-connection.ts';
+import { watchMemcached } from '../memcached/watch.ts';
 import { type SessionStore, StoreError } from '../store.ts';
 import type { StoreKind, StoreUrl } from '../store-url.ts';
 
-/** A longer key is refused by memcached (`KEY_MAX_LENGTH` in its source), so no such session can exist. */
-const maxKeyBytes = 250;
+/**
+ * A longer key is refused by memcached (`KEY_MAX_LENGTH` in its source), so no such session can exist. Other characters
+ * would be more than a key in its text protocol.
+ */
+const possibleKey = /^[\x21-\x7e]{1,250}$/;
+/** A longer life is told as a date (`REALTIME_MAXDELTA`); one in seconds would be a date in 1970. */
+const maxRelativeSeconds = 30 * 24 * 60 * 60;
+/** To `mg KEY t`: how many seconds are left, -1 for no end; there is none; 1.5 and older do not know the question. */
+const metaAnswer = /^(?:HD t(?<left>-1|\d+)(?: .*)?|EN|(?<unknown>ERROR))$/;
+const touchAnswer = /^(?:TOUCHED|NOT_FOUND)$/;
 
 /** By `handler=`. The first distribution is the default. */
 const handlers: Record<
@@ -35,6 +45,8 @@ const handlers: Record<
  * - `distribution=` says which server has a session, see below
  * - `weight=` of the servers, separated by commas, or one for all (default 1)
  * - `redundancy=` is `memcache.session_redundancy`, with `handler=memcache` only (default 2, as there)
+ * - `past_misses=1` with `handler=memcache` only: ext-memcache 8.2 and later looks for a copy where a server has
+ *   nothing; before (default) that is the end of the session. Without it nobody is let in whom the site would not know
  * - `prefix=` before the id: `memcached.sess_prefix` (default `memc.sess.key.`),
  *   `memcache.session_prefix_static_key` or one's own (default none)
  * - `timeout=` of one server's answer (default 250ms)
@@ -72,13 +84,22 @@ export const memcachedStore: StoreKind = ({ user, password, hosts, options }) =>
     throw new TypeError(`distribution= is here one of ${defaults.distributions.join(', ')}`);
   const redundancy = handler === 'memcache' ? (options.take('redundancy') ?? '2') : '1';
   if (!/^[1-9]$/.test(redundancy)) throw new TypeError('redundancy= is 1 to 9');
+  const pastMisses = handler === 'memcache' ? (options.take('past_misses') ?? '0') : '0';
+  if (!/^[01]$/.test(pastMisses)) throw new TypeError('past_misses= is 0 or 1');
   const prefix = options.prefix(defaults.prefix);
   const timeout = options.timeout();
   const servers = withWeights(hosts, options.take('weight') ?? '1');
   return {
     format: defaults.format,
     open() {
-      const order = serverOrder({ handler, distribution, servers, prefix, redundancy: Number(redundancy) });
+      const order = serverOrder({
+        handler,
+        distribution,
+        servers,
+        prefix,
+        redundancy: Number(redundancy),
+        pastMisses: pastMisses === '1',
+      });
       const decode = itemDecoders[isMemcache(distribution) ? 'memcache' : 'memcached'];
       return openMemcached({ servers, order, decode, prefix, timeout });
     },
@@ -108,29 +129,74 @@ function openMemcached(settings: {
   const { servers, order, decode, prefix, timeout } = settings;
   // One connection each: a server that is silent holds up nobody's sessions but its own.
   const connections = servers.map(({ host, port }) => new MemcachedConnection(host, port, timeout));
+  const texts = servers.map(({ host, port }) => new TextConnection(host, port, timeout));
+  /** Those that do not tell how long an item is going to live. */
+  const untold = new Set<number>();
+
+  /** An empty key never gets an answer, and one that is too long spoils the connection for the next call. */
+  function keyOf(id: string): string | null {
+    const key = prefix + id;
+    return id !== '' && possibleKey.test(key) ? key : null;
+  }
+
+  /** Asks the servers that may have the session until one has it. */
+  async function ask<T>(id: string, question: (n: number, key: string) => Promise<T | null>) {
+    const key = keyOf(id);
+    if (key === null) return null;
+    let missing = false;
+    let failure: StoreError | undefined;
+    for (const n of order.of(id)) {
+      try {
+        const answer = await question(n, key);
+        if (answer !== null) return answer;
+        // Another server that a session went to meanwhile knows nothing of what the first one had.
+        missing ||= order.copies || failure === undefined;
+        if (!order.pastMisses) break;
+      } catch (error) {
+        if (!(error instanceof StoreError)) throw error;
+        failure ??= error;
+      }
+    }
+    if (failure !== undefined && !missing) throw failure;
+    return null;
+  }
+
   return {
     async get(id) {
-      const key = prefix + id;
-      // An empty key never gets an answer, and one that is too long spoils the connection for the next call.
-      if (id === '' || Buffer.byteLength(key) > maxKeyBytes) return null;
-      // The first server decides whether there is a session; the others, as PHP asks them, may only have it.
-      let first: 'missing' | StoreError | undefined;
+      const item = await ask(id, (n, key) => (connections[n] as MemcachedConnection).get(key));
+      return item && decode(item);
+    },
+    remaining: (id) =>
+      ask(id, async (n, key) => {
+        if (untold.has(n)) return null;
+        const { groups } = await (texts[n] as TextConnection).ask(`mg ${key} t`, metaAnswer);
+        if (groups?.unknown !== undefined) untold.add(n);
+        if (groups?.left === undefined) return null;
+        return groups.left === '-1' ? Number.POSITIVE_INFINITY : Number(groups.left) * 1000;
+      }),
+    async touch(id, seconds) {
+      const key = keyOf(id);
+      if (key === null) return;
+      // 0 would be a life without an end.
+      const lasting = Math.max(1, Math.ceil(seconds));
+      const end = lasting > maxRelativeSeconds ? Math.floor(Date.now() / 1000) + lasting : lasting;
+      let failure: unknown;
+      let done = false;
       for (const n of order.of(id)) {
         try {
-          const item = await (connections[n] as MemcachedConnection).get(key);
-          if (item !== null) return decode(item);
-          first ??= 'missing';
-          if (!order.pastMisses) break;
+          await (texts[n] as TextConnection).ask(`touch ${key} ${end}`, touchAnswer);
+          done = true;
+          // What lies elsewhere is no copy then, but what was left there when this server gave no answer.
+          if (!order.copies) break;
         } catch (error) {
-          if (!(error instanceof StoreError)) throw error;
-          first ??= error;
+          failure = error;
         }
       }
-      if (first instanceof StoreError) throw first;
-      return null;
+      if (!done) throw failure;
     },
+    watch: (watcher) => watchMemcached(servers, prefix, watcher),
     close() {
-      for (const connection of connections) connection.close();
+      for (const connection of [...connections, ...texts]) connection.close();
     },
   };
 }

@@ -1,6 +1,8 @@
 import { batched } from '../batch.ts';
 import { FormatError } from '../formats/value.ts';
-import { RedisConnection, type RedisServer } from '../redis/connection.ts';
+import { RedisConnection } from '../redis/connection.ts';
+import type { RedisServer } from '../redis/link.ts';
+import { eventsSetting, keyspaceEvents, watchKeys } from '../redis/watch.ts';
 import { maxSessionBytes, type SessionStore, StoreError } from '../store.ts';
 import type { StoreKind, StoreUrl } from '../store-url.ts';
 
@@ -102,6 +104,17 @@ function openRedis(server: RedisServer, prefix: string, timeout: number): Sessio
       if (bytes === unread.tooLarge) throw new FormatError(`larger than ${maxSessionBytes} bytes`);
       return bytes === unread.large ? inTurn(id) : bytes;
     },
+    remaining: batched(async (ids) => {
+      const lives = await small.lives(ids.map((id) => prefix + id));
+      const known = ids.flatMap((id, n): [string, number][] => {
+        const life = lives[n] as number;
+        return life === -2 ? [] : [[id, life === -1 ? Number.POSITIVE_INFINITY : life]];
+      });
+      return new Map(known);
+    }),
+    touch: (id, seconds) => small.expire(prefix + id, seconds),
+    watch: (watcher) => watchKeys(server, prefix, watcher),
+    tells: async () => keyspaceEvents(await small.setting(eventsSetting)),
     close() {
       small.close();
       large.close();

@@ -1,13 +1,11 @@
 import { batched } from '../batch.ts';
-import { type Database, type SqlDriver, type Unit, units } from '../sql/driver.ts';
+import type { Database, Row, SqlDriver } from '../sql/driver.ts';
+import { endSql, identifier, readEnd } from '../sql/end.ts';
 import { maxSessionBytes, type SessionStore, StoreError } from '../store.ts';
 import type { StoreKind } from '../store-url.ts';
-import type { UrlOptions } from '../url-options.ts';
 
 /** No prefix and id are longer together. */
 const maxIdBytes = 512;
-/** Unix seconds stay below that for three thousand years; a datetime that is read as a number is above. */
-const maxUnixSeconds = 99_999_999_999;
 
 /** For a session that is there, but nobody can say what PHP reads in it, or whether it is over. */
 const unclear = { text: Buffer.alloc(0), end: Buffer.alloc(0) };
@@ -38,81 +36,79 @@ export function sqlStore(driver: SqlDriver): StoreKind {
     const id = quoted(identifier('id', options.take('id')));
     const data = quoted(identifier('data', options.take('data')));
     const end = readEnd(options);
-    const state = end === undefined ? `'live'` : stateOf(driver, quoted(end.column), end);
-    const columns = [driver.start(id, maxIdBytes), driver.start(data, maxSessionBytes + 1), state];
-    const select = `SELECT ${columns.join(', ')} FROM ${table} WHERE ${id}`;
+    const ending = end && endSql(driver, quoted(end.column), end);
+    const select = (bytes: string, state = `'live'`) =>
+      `SELECT ${driver.start(id, maxIdBytes)}, ${bytes}, ${state} FROM ${table} WHERE ${id}`;
+    const statements: Statements = {
+      read: select(driver.start(data, maxSessionBytes + 1), ending?.state),
+      remaining: select('NULL', ending?.remaining),
+      after: end?.after ?? 0,
+      renew:
+        ending &&
+        ((seconds) =>
+          driver.update(table, ending.renewed(seconds), `${driver.exactly(id)} AND ${ending.live}`)),
+    };
     const prefix = options.prefix('');
     const locate = driver.locate(url);
-    return { format: 'php', open: () => openSql(locate(), select, prefix) };
+    return {
+      format: 'php',
+      ...(end !== undefined && end.after > 0 ? { lifetime: end.after } : {}),
+      open: () => openSql(locate(), statements, prefix),
+    };
   };
 }
 
-function identifier(option: string, name: string | undefined, form = /^[\w$#]+$/): string {
-  if (name === undefined)
-    throw new TypeError(`${option}= is missing: the store URL names table=, id= and data=`);
-  if (!form.test(name)) throw new TypeError(`${option}= is a name of letters, digits, _, $ and #`);
-  return name;
-}
-
-/** When a session is over: so many seconds after what the column says. */
-interface End {
-  column: string;
-  unit: Unit;
+/** What is put to the database: see `Database`. */
+interface Statements {
+  read: string;
+  /** As third column it has seconds, to which come those of `after`, or a state in words. */
+  remaining: string;
   after: number;
+  /** Undefined where a session lives as long as its row. */
+  renew: ((seconds: number) => string) | undefined;
 }
 
-function readEnd(options: UrlOptions): End | undefined {
-  const [expires, last] = [options.take('expires'), options.take('last')];
-  if (expires !== undefined && last !== undefined)
-    throw new TypeError('expires= and last= exclude each other');
-  if (expires !== undefined) {
-    return { column: identifier('expires', expires), unit: readUnit(options.take('expires_unit')), after: 0 };
-  }
-  if (last === undefined) return undefined;
-  const after = options.seconds('lifetime', '1440');
-  const unit = readUnit(options.take('last_unit') ?? options.take('expires_unit'));
-  return after === 0 ? undefined : { column: identifier('last', last), unit, after };
-}
-
-function readUnit(name = 'unix'): Unit {
-  const unit = units.find((one) => one === name);
-  if (unit === undefined) throw new TypeError(`expires_unit= or last_unit= is one of ${units.join(', ')}`);
-  return unit;
-}
-
-/** SQL for `live`, `over`, or NULL when the column does not hold what its unit says. The database compares. */
-function stateOf(driver: SqlDriver, column: string, { unit, after }: End): string {
-  const value = driver.value(unit, column);
-  const wrong = `${value} IS NULL${unit === 'unix' ? ` OR ${value} > ${maxUnixSeconds}` : ''}`;
-  const live = `${value} > ${driver.moment(unit, after)}`;
-  return `CASE WHEN ${column} IS NULL THEN 'live' WHEN ${wrong} THEN NULL WHEN ${live} THEN 'live' ELSE 'over' END`;
-}
-
-function openSql(database: Database, select: string, prefix: string): SessionStore {
-  const ask = batched(async (ids) => {
+function openSql(database: Database, statements: Statements, prefix: string): SessionStore {
+  async function rowsOf(select: string, ids: readonly string[]): Promise<[id: string, row: Row][]> {
     const rows = await database.rows(
       select,
       ids.map((id) => prefix + id),
     );
     // Compared here once more: to a database `A` and `a` may be the same, and so may `a` and `a `.
     const found = new Map(rows.map((row) => [row.id, row]));
+    return ids.flatMap((id): [string, Row][] => {
+      const row = found.get(prefix + id);
+      return row === undefined ? [] : [[id, row]];
+    });
+  }
+
+  const read = batched(async (ids) => {
+    const rows = await rowsOf(statements.read, ids);
     return new Map(
-      ids.flatMap((id): [string, Buffer][] => {
-        const row = found.get(prefix + id);
-        if (row === undefined || row.state === 'over') return [];
-        if (row.state === null) return [[id, unclear.end]];
-        return [[id, row.exact ? (row.data ?? Buffer.alloc(0)) : unclear.text]];
+      rows.flatMap(([id, { state, exact, data }]): [string, Buffer][] => {
+        if (state === 'over') return [];
+        if (state === null) return [[id, unclear.end]];
+        return [[id, exact ? (data ?? Buffer.alloc(0)) : unclear.text]];
       }),
     );
   });
+
+  const seconds = batched(async (ids) => {
+    const rows = await rowsOf(statements.remaining, ids);
+    return new Map(
+      rows.map(([id, { state }]): [string, number] => {
+        if (state === 'live') return [id, Number.POSITIVE_INFINITY];
+        if (state === 'over') return [id, 0];
+        return [id, state === null ? Number.NaN : Math.max(0, Number(state) + statements.after)];
+      }),
+    );
+  });
+
+  const { renew } = statements;
   return {
     async get(id) {
-      const bytes = await ask(id);
-      if (bytes === unclear.end) {
-        throw new StoreError(
-          'the column that expires= or last= names tells no time in expires_unit= or last_unit=',
-        );
-      }
+      const bytes = await read(id);
+      if (bytes === unclear.end) throw noTime();
       if (bytes === unclear.text) {
         throw new StoreError(
           'data= is text with more than ASCII in it: say charset=utf8mb4 or charset=latin1, as PHP’s own connection has it',
@@ -120,6 +116,21 @@ function openSql(database: Database, select: string, prefix: string): SessionSto
       }
       return bytes;
     },
+    async remaining(id) {
+      const left = await seconds(id);
+      if (Number.isNaN(left)) throw noTime();
+      return left && left * 1000;
+    },
+    async touch(id, life) {
+      if (renew !== undefined) await database.change(renew(life), prefix + id);
+    },
+    ...(database.watch && { watch: database.watch.bind(database) }),
     close: () => database.close(),
   };
+}
+
+function noTime(): StoreError {
+  return new StoreError(
+    'the column that expires= or last= names tells no time in expires_unit= or last_unit=',
+  );
 }

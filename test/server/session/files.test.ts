@@ -58,6 +58,10 @@ sessionStoreContract(
         const path = join(own, `sess_${id}`);
         return { held: readFileSync(path, 'latin1'), expires: statSync(path).mtimeMs / 1000 + 1440 };
       },
+      live(id, seconds) {
+        const used = Date.now() / 1000 - 1440 + seconds;
+        utimesSync(join(own, `sess_${id}`), used, used);
+      },
       outage: { begin: async () => renameSync(own, away), end: async () => renameSync(away, own) },
       close: async () => rmSync(own, { recursive: true, force: true }),
     };

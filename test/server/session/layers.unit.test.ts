@@ -208,6 +208,7 @@ describe('key files', () => {
       `laravel:base64:${long}`,
       `laravel:base64:${long}x`,
       `laravel:${short}`,
+      `decrypt:${Buffer.from(long, 'base64').toString('hex')}`,
     ]) {
       expect(problem(given)).toMatch(/^the key file given cannot be read/);
     }

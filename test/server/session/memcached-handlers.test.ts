@@ -26,6 +26,9 @@ async function site(
     url: (format) => `memcached://127.0.0.1:${gate.port}?${options}&format=${format}`,
     request: (...how) => request(memcached.port, ...how),
     traces: (id) => memcached.traces(...keys(id)),
+    // By the same command a life of 0 seconds is one without an end.
+    live: (id, seconds) => memcached.ask(`touch ${keys(id)[0]} ${seconds}\r\n`, /TOUCHED\r\n$/),
+    liveForEver: (id) => memcached.ask(`touch ${keys(id)[0]} 0\r\n`, /TOUCHED\r\n$/),
     async close() {
       await gate.close();
       await memcached.stop('SIGKILL');

@@ -96,28 +96,20 @@ test('dead, with ext-memcache’s copies: no session is lost, old or new', async
   const alone = store('handler=memcache&redundancy=1');
   await mortal.stop('SIGKILL');
   expect(new Set(await outcomes(sessions, ids))).toEqual(new Set(['found']));
-  // PHP reads the copy of what was there first. Who logs out meanwhile is out, though one copy cannot be asked for.
+  // PHP reads the copy of what was there first. Who logs out meanwhile is out, whichever copy cannot be asked for.
   const copies: Record<string, string> = {};
   for (const id of there) copies[String(await outcomes(alone, [id]))] = id;
   const { unavailable, found: out = '' } = copies;
   const path = on.map(({ port }) => `tcp://127.0.0.1:${port}`).join(',');
   const settings = { 'session.save_handler': 'memcache', 'session.save_path': path };
   phpRequest(settings, 'isset($_SESSION["n"]) || exit(1)', unavailable);
-  phpRequest(settings, 'session_destroy()', out);
-  expect(await outcomes(sessions, [out])).toEqual(['missing']);
+  for (const id of [out, unavailable ?? '']) {
+    phpRequest(settings, 'session_destroy()', id);
+    expect(await outcomes(sessions, [id])).toEqual(['missing']);
+  }
   const meanwhile = newIds(50);
   expect(writeSessions(site, meanwhile, on)).toBe('done');
   expect(new Set(await outcomes(sessions, meanwhile))).toEqual(new Set(['found']));
-  // Of what is nowhere, only the first server can say that it never was.
-  const never = newIds(100);
-  expect(new Set(await outcomes(sessions, never))).toEqual(new Set(['missing', 'unavailable']));
-  for (const id of never) expect(await outcomes(sessions, [id])).toEqual(await outcomes(alone, [id]));
-  // Back, and empty.
-  const again = await startMemcached(mortal.port);
-  closing.push(() => again.stop('SIGKILL'));
-  const kept = [...ids, ...meanwhile].filter((id) => id !== out);
-  expect(new Set(await outcomes(sessions, kept))).toEqual(new Set(['found']));
-  expect(new Set(await outcomes(sessions, never))).toEqual(new Set(['missing']));
 });
 
 test('dead: where a Memcache object writes instead is read, and what it had is unavailable', async () => {

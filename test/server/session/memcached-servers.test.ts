@@ -181,6 +181,8 @@ test.each([
   ['a,b?weight=', /weight= is numbers from 1/],
   ['a,b?redundancy=2', /redundancy= is not an option/],
   ['a,b?handler=memcache&redundancy=0', /redundancy= is 1 to 9/],
+  ['a,b?handler=memcache&past_misses=yes', /past_misses= is 0 or 1/],
+  ['a,b?handler=memcached&past_misses=1', /past_misses= is not an option/],
 ])('a store URL that is refused: memcached://%s', (url, reason) => {
   expect(() => parseStoreUrl(`memcached://${url}`)).toThrow(reason);
 });

@@ -58,6 +58,8 @@ describe('options', () => {
       'redis://:hunter2@',
       'redis://a:hunter2@host:port',
       'memcached://u:hunter2@localhost',
+      'redis://user:12?hunter2&x@host',
+      'redis://user:12?Hunter=hunter2@host',
     ]) {
       expect(problemsOf({ store: url, userId: '.' }).join()).toMatch(/^store: (?!.*hunter2).*userId: /);
     }

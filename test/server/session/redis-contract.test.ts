@@ -24,6 +24,8 @@ sessionStoreContract(
           id,
         ),
       traces: (id) => redis.traces(`PHPREDIS_SESSION:${id}`, `PHPREDIS_SESSION:${id}_LOCK`),
+      live: (id, seconds) => redis.ask('EXPIRE', `PHPREDIS_SESSION:${id}`, String(seconds)),
+      liveForEver: (id) => redis.ask('PERSIST', `PHPREDIS_SESSION:${id}`),
       async close() {
         await gate.close();
         await redis.remove();
@@ -66,6 +68,8 @@ sessionStoreContract(
           handler(format),
         ),
       traces: (id) => redis.traces(`siam_${id}`),
+      live: (id, seconds) => redis.ask('EXPIRE', `siam_${id}`, String(seconds)),
+      liveForEver: (id) => redis.ask('PERSIST', `siam_${id}`),
       async close() {
         await gate.close();
         await redis.remove();

@@ -50,6 +50,31 @@ test.each([
   for (const secret of [password, inUrl, 'an-id']) expect(failure).not.toContain(secret);
 });
 
+test('a user who may only read: told so when he asks for more, and what is read beside it goes on', async () => {
+  await locked.ask('SET', 'siam_one', 'user_id|i:7;', 'EX', '100');
+  const sessions = store(`chat:${inUrl}@127.0.0.1:${locked.port}?prefix=siam_`);
+  for (let n = 0; n < 3; n++) {
+    const [bytes, remaining, touch] = await Promise.all([
+      sessions.get('one'),
+      failureOf(sessions.remaining('one')),
+      failureOf(sessions.touch('one', 1000)),
+    ]);
+    expect(String(bytes)).toBe('user_id|i:7;');
+    expect(remaining).toMatch(/^Redis refuses \(NOPERM\): .*\+pttl/);
+    expect(touch).toMatch(/^Redis refuses \(NOPERM\): .*\+expire/);
+    expect(remaining + touch).not.toContain('siam_');
+  }
+});
+
+test('a replica: it tells how long a session lives, and says why it renews none', async () => {
+  await redis.ask('CONFIG', 'SET', 'repl-diskless-sync-delay', '0');
+  const replica = await another(['--replicaof', '127.0.0.1', String(redis.port)]);
+  await redis.ask('SET', 'PHPREDIS_SESSION:one', 'user_id|i:7;', 'EX', '100');
+  const sessions = store(`127.0.0.1:${replica.port}`);
+  await expect.poll(() => sessions.remaining('one').catch(() => null)).toBeGreaterThan(90_000);
+  expect(await failureOf(sessions.touch('one', 1000))).toMatch(/READONLY.*has to name the primary/);
+});
+
 test('a command that is unknown there, which Redis repeats with all that belongs to it', async () => {
   const renamed = await another(['--rename-command', 'AUTH', '', '--rename-command', 'MGET', '']);
   const repeated = String(await renamed.ask('AUTH', password).catch((error: unknown) => error));
@@ -70,6 +95,7 @@ test('a node of a cluster', async () => {
 });
 
 test('a replica that has lost its master', async () => {
+  await redis.ask('CONFIG', 'SET', 'repl-diskless-sync-delay', '0');
   const replica = await another(['--replicaof', '127.0.0.1 1', '--replica-serve-stale-data', 'no']);
   expect(await failureOf(store(`127.0.0.1:${replica.port}`).get('one'))).toMatch(/MASTERDOWN.*replica/);
 });

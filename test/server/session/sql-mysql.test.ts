@@ -44,6 +44,9 @@ sessionStoreContract(
         const [row] = await db.query('SELECT HEX(data) AS held, expires FROM sessions WHERE id = ?', [id]);
         return { held: row?.held, expires: row?.expires };
       },
+      live: (id, seconds) =>
+        db.query(`UPDATE sessions SET expires = UNIX_TIMESTAMP() + ${seconds} WHERE id = ?`, [id]),
+      liveForEver: (id) => db.query('UPDATE sessions SET expires = NULL WHERE id = ?', [id]),
     };
   },
 );
@@ -56,6 +59,8 @@ sqlTableContract('tables in MariaDB', async () => ({
   charset: '&charset=utf8mb4',
   caseless: 'CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci',
   pdo: db.pdo,
+  letRenew() {},
+  locks: 'row',
 }));
 
 sqlServerContract('MariaDB', async () => {
@@ -159,6 +164,27 @@ test('a user who may not read the table, and one who logs in by other means: fai
   const other = parseStoreUrl(url).open();
   closing.push(() => other.close());
   await expect(other.get('one')).rejects.toThrow(/a way to log in that is not known here/);
+});
+
+test('a user who may only read: told so when a session is to be renewed; one who may change its end is enough', async () => {
+  await db.query('CREATE TABLE read_only (id VARCHAR(64), data BLOB, ends BIGINT)');
+  await db.query("INSERT INTO read_only VALUES ('one', 'x', UNIX_TIMESTAMP() + 100)");
+  await db.query("CREATE USER reader@'%' IDENTIFIED BY 'secret'");
+  await db.query("GRANT SELECT ON site.read_only TO reader@'%'");
+  const url = `mysql://reader:secret@127.0.0.1:${db.port}/site?table=read_only&id=id&data=data&expires=ends`;
+  const sessions = parseStoreUrl(`${url}&timeout=3000ms`).open();
+  closing.push(() => sessions.close());
+  await expect(sessions.touch('one', 1000)).rejects.toThrow(/^the user .* GRANT UPDATE on the column/);
+  expect(String(await sessions.get('one'))).toBe('x');
+  await db.query("GRANT UPDATE (ends) ON site.read_only TO reader@'%'");
+  await sessions.touch('one', 1000);
+  expect(await sessions.remaining('one')).toBeGreaterThan(900_000);
+  await db.query(
+    'CREATE VIEW counted AS SELECT id, data, MAX(ends) AS ends FROM read_only GROUP BY id, data',
+  );
+  await expect(store('table=counted&id=id&data=data&expires=ends').touch('one', 1000)).rejects.toThrow(
+    /a view that cannot be written to/,
+  );
 });
 
 test('the chat knows who is logged in to a site with a table, and notices the logout', async () => {

@@ -30,6 +30,7 @@ sessionStoreContract(
   ['php', 'php_binary', 'php_serialize', 'json', 'igbinary', 'msgpack'],
   async () => {
     await db.query('CREATE TABLE sessions (id VARCHAR(128) PRIMARY KEY, data BYTEA, expires INTEGER)');
+    await db.query('GRANT UPDATE (expires) ON sessions TO site');
     const gate = await startGate(db.port);
     return {
       ...gate,
@@ -40,18 +41,26 @@ sessionStoreContract(
         const [row] = await db.query('SELECT data::text AS held, expires FROM sessions WHERE id = $1', [id]);
         return { held: row?.held, expires: Number(row?.expires) };
       },
+      live: (id, seconds) =>
+        db.query(`UPDATE sessions SET expires = extract(epoch from now()) + ${seconds} WHERE id = $1`, [id]),
+      liveForEver: (id) => db.query('UPDATE sessions SET expires = NULL WHERE id = $1', [id]),
     };
   },
 );
 
+await db.query(
+  "CREATE COLLATION caseless (provider = icu, locale = 'und-u-ks-level2', deterministic = false)",
+);
 sqlTableContract('tables in PostgreSQL', async () => ({
   url: at(),
   query: (sql) => db.query(sql),
   types: { bytes: 'BYTEA', datetime: 'TIMESTAMP' },
   literal: (bytes) => `'\\x${bytes.toString('hex')}'`,
   charset: '&charset=utf8mb4',
-  caseless: '',
+  caseless: 'COLLATE caseless',
   pdo: db.pdo,
+  letRenew: (table) => db.query(`GRANT UPDATE ON ${table} TO site`),
+  locks: 'row',
 }));
 
 sqlServerContract('PostgreSQL', async () => {
@@ -93,6 +102,32 @@ describe('PostgreSQL', () => {
       expect(open(`${at()}?table=${table}&id=id&data=data`).get('one')).rejects;
     await failure('forbidden').toThrow(/GRANT SELECT/);
     await failure('numbers').toThrow(/of a type that does not fit/);
+  });
+
+  test('a user who may only read: told so when a session is to be renewed; one who may change its end is enough', async () => {
+    await db.query('CREATE TABLE read_only (id TEXT, data TEXT, ends BIGINT)');
+    await db.query("INSERT INTO read_only VALUES ('one', 'x', extract(epoch from now()) + 100)");
+    const sessions = open(`${at()}?table=read_only&id=id&data=data&expires=ends`);
+    await expect(sessions.touch('one', 1000)).rejects.toThrow(/^the user .* GRANT UPDATE on the column/);
+    expect(String(await sessions.get('one'))).toBe('x');
+    await db.query('GRANT UPDATE (ends) ON read_only TO site');
+    await sessions.touch('one', 1000);
+    expect(await sessions.remaining('one')).toBeGreaterThan(900_000);
+    await db.query(
+      'CREATE VIEW counted AS SELECT id, data, max(ends) AS ends FROM read_only GROUP BY id, data',
+    );
+    const counted = open(`${at()}?table=counted&id=id&data=data&expires=ends`);
+    await expect(counted.touch('one', 1000)).rejects.toThrow(/a view that cannot be written to/);
+  });
+
+  test('digits that are no date: said, and whoever asks beside it gets his answer', async () => {
+    await db.query('CREATE TABLE odd (id TEXT, data TEXT, ends TEXT)');
+    await db.query(
+      "INSERT INTO odd VALUES ('feb', 'x', '99990231000000'), ('no', 'x', '9999'), ('one', 'x', '99991231235959')",
+    );
+    const sessions = open(`${at()}?table=odd&id=id&data=data&expires=ends&expires_unit=digits`);
+    const answers = await Promise.allSettled(['feb', 'no', 'one'].map((id) => sessions.remaining(id)));
+    expect(answers.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
   });
 
   /** A new database with an empty table `texts`. */

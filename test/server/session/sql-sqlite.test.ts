@@ -1,5 +1,14 @@
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -45,6 +54,9 @@ sessionStoreContract(
         const row = site.prepare('SELECT hex(data) AS held, expires FROM sessions WHERE id = ?').get(id);
         return { held: row?.held, expires: Number(row?.expires) };
       },
+      live: (id, seconds) =>
+        site.prepare('UPDATE sessions SET expires = unixepoch() + ? WHERE id = ?').run(seconds, id),
+      liveForEver: (id) => site.prepare('UPDATE sessions SET expires = NULL WHERE id = ?').run(id),
       outage: { begin: async () => renameSync(path, away), end: async () => renameSync(away, path) },
       close: async () => {},
     };
@@ -59,6 +71,8 @@ sqlTableContract('tables in SQLite', async () => ({
   charset: '',
   caseless: 'COLLATE NOCASE',
   pdo: `'sqlite:${path}'`,
+  letRenew() {},
+  locks: 'file',
 }));
 
 describe('SQLite', () => {
@@ -131,6 +145,34 @@ describe('SQLite', () => {
     writeFileSync(file, 'x'.repeat(4096));
     await expect(store(columns, file).get('a')).rejects.toThrow(/none\.db is no SQLite database/);
     await expect(store(columns, folder).get('a')).rejects.toThrow(/cannot be read/);
+  });
+
+  test('a session that is renewed: no file is made, and one that nobody may write to says so', async () => {
+    const file = join(folder, 'renewed.db');
+    const ends = `${columns}&expires=ends`;
+    await expect(store(ends, file).touch('a', 60)).rejects.toThrow(/there is no SQLite file .*renewed\.db/);
+    expect(existsSync(file)).toBe(false);
+    const made = database(file, `'x'`);
+    made.exec('ALTER TABLE one ADD ends INTEGER; UPDATE one SET ends = unixepoch() + 60');
+    made.close();
+    chmodSync(folder, 0o755);
+    chmodSync(file, 0o444);
+    const module = resolve(import.meta.dirname, '../../../server/session/store-url.ts');
+    const program = `import { parseStoreUrl } from '${module}';
+      const store = parseStoreUrl('sqlite:${file}?${ends}').open();
+      await store.touch('a', 900).catch(({ name, message }) => console.log(name, message));
+      console.log(String(await store.get('a')));`;
+    // To root every file is writable.
+    const nobody = process.getuid?.() === 0 ? { uid: 65_534 } : {};
+    const said = execFileSync(process.execPath, ['--input-type=module', '-e', program], {
+      encoding: 'utf8',
+      ...nobody,
+    });
+    expect(said).toMatch(/^StoreError the SQLite file .*renewed\.db cannot be written to.*\nx\n$/);
+    chmodSync(file, 0o644);
+    const sessions = store(ends, file);
+    await sessions.touch('a', 900);
+    expect(await sessions.remaining('a')).toBeGreaterThan(800_000);
   });
 
   test('many large sessions at once: the loop goes on in between', async () => {

@@ -1,0 +1,97 @@
+import { connect, type Socket } from 'node:net';
+import { deadline } from '../deadline.ts';
+import { StoreError } from '../store.ts';
+
+/** The answers that are asked for here have less than a hundred. */
+const maxReplyBytes = 2048;
+const lineEnd = 0x0a;
+
+interface Question {
+  fits: RegExp;
+  settle(answer: RegExpExecArray | StoreError): void;
+}
+
+/**
+ * What the binary protocol cannot ask: memcached's text protocol, for answers of one line. Questions are pipelined; an
+ * answer that is late or makes no sense ends the connection, and with it all questions that wait.
+ */
+export class TextConnection {
+  readonly #host: string;
+  readonly #port: number;
+  readonly #timeout: number;
+  readonly #name: string;
+  #socket: Socket | undefined;
+  #asked: Question[] = [];
+  #closed = false;
+
+  constructor(host: string, port: number, timeout: number) {
+    this.#host = host;
+    this.#port = port;
+    this.#timeout = timeout;
+    this.#name = `memcached at ${host}:${port}`;
+  }
+
+  /**
+   * @param command of one line, without its end; a key in it has at least one byte, at most 250, and no blanks
+   * @param fits all of an answer to it
+   * @throws StoreError after `timeout` ms at the latest
+   */
+  async ask(command: string, fits: RegExp): Promise<RegExpExecArray> {
+    if (this.#closed) throw new StoreError('the store was closed');
+    // Answers come in the order of the questions: if this one is late, so are all behind it.
+    const answered = deadline(this.#timeout, () =>
+      this.#fail(new StoreError(`${this.#name} did not answer within ${this.#timeout} ms`)),
+    );
+    try {
+      const answer = await new Promise<RegExpExecArray | StoreError>((settle) => {
+        this.#asked.push({ fits, settle });
+        this.#socket ??= this.#open();
+        this.#socket.write(`${command}\r\n`);
+      });
+      if (answer instanceof StoreError) throw answer;
+      return answer;
+    } finally {
+      answered();
+    }
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#fail(new StoreError('the store was closed'));
+  }
+
+  #open(): Socket {
+    const socket = connect({ host: this.#host, port: this.#port, noDelay: true });
+    let rest: Buffer = Buffer.alloc(0);
+    socket.on('data', (chunk: Buffer) => {
+      rest = Buffer.concat([rest, chunk]);
+      for (;;) {
+        const end = rest.indexOf(lineEnd);
+        if (end === -1 || this.#socket !== socket) break;
+        // What it says may contain the key, so it is never told.
+        const answer = this.#asked[0]?.fits.exec(rest.toString('latin1', 0, end).trimEnd());
+        if (answer == null) {
+          this.#fail(new StoreError(`${this.#name} answered something that was not asked`));
+          return;
+        }
+        this.#asked.shift()?.settle(answer);
+        rest = rest.subarray(end + 1);
+      }
+      if (rest.length > maxReplyBytes)
+        this.#fail(new StoreError(`${this.#name} sent something that is no reply`), socket);
+    });
+    socket.on('error', (error: NodeJS.ErrnoException) =>
+      this.#fail(new StoreError(`${this.#name} cannot be reached (${error.code})`, { cause: error }), socket),
+    );
+    socket.on('close', () => this.#fail(new StoreError(`${this.#name} closed the connection`), socket));
+    return socket;
+  }
+
+  /** The next question opens a new connection. An old one, when it is said which, has no say any more. */
+  #fail(error: StoreError, socket = this.#socket): void {
+    if (socket !== this.#socket) return;
+    socket?.destroy();
+    this.#socket = undefined;
+    for (const { settle } of this.#asked.splice(0)) settle(error);
+  }
+}

@@ -1,0 +1,145 @@
+import { execFileSync } from 'node:child_process';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { StoreError } from '../../../server/session/store.ts';
+import { askedOf, newIds, openStore, writeSessions } from '../../helpers/many-sessions.ts';
+import { type Memcached, startMemcached } from '../../helpers/memcached.ts';
+
+type Outcome = 'found' | 'missing' | 'unavailable';
+
+let others: Memcached[];
+let pastMisses: boolean;
+const closing: (() => unknown)[] = [];
+beforeAll(async () => {
+  others = await Promise.all([startMemcached(), startMemcached()]);
+  // Debian's 8.0 gives its version as 4.0.5.2.
+  pastMisses = Number.parseFloat(php("echo phpversion('memcache');")) >= 8.2;
+});
+afterEach(async () => {
+  for (const close of closing.splice(0)) await close();
+});
+afterAll(() => Promise.all(others.map((server) => server.stop('SIGKILL'))));
+
+async function mortal(port?: number): Promise<Memcached> {
+  const server = await startMemcached(port);
+  closing.push(() => server.stop('SIGKILL'));
+  return server;
+}
+
+function php(code: string, ...args: string[]): string {
+  return execFileSync('php', ['-d', 'display_errors=stderr', '-r', code, ...args], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+}
+
+/** A page of the site for each id: is its session there, is it new, or can nothing be kept of it? */
+function seenByPhp(
+  ids: readonly string[],
+  on: readonly Memcached[],
+  weights: readonly number[],
+  redundancy: number,
+): Outcome[] {
+  const code = `['path' => $path, 'redundancy' => $redundancy, 'ids' => $ids] = json_decode($argv[1], true);
+    ini_set('session.use_cookies', '0');
+    ini_set('session.save_handler', 'memcache');
+    ini_set('session.save_path', $path);
+    ini_set('memcache.session_redundancy', $redundancy);
+    ini_set('memcache.allow_failover', '1');
+    foreach ($ids as $id) {
+      error_clear_last();
+      session_id($id);
+      session_start();
+      $found = isset($_SESSION['n']);
+      // It returns true, whether the session was written or not.
+      session_write_close();
+      $seen[] = error_get_last() ? 'unavailable' : ($found ? 'found' : 'missing'); }
+    echo json_encode($seen);`;
+  const path = on.map(({ port }, n) => `tcp://127.0.0.1:${port}?weight=${weights[n]}`).join(',');
+  return JSON.parse(php(code, JSON.stringify({ path, redundancy: String(redundancy), ids })));
+}
+
+async function seenByChat(ids: readonly string[], on: readonly Memcached[], options: string) {
+  const sessions = openStore(`handler=memcache&timeout=5000ms&${options}`, on);
+  closing.push(() => sessions.close());
+  const outcome = (id: string): Promise<Outcome> =>
+    sessions.get(id).then(
+      (bytes) => (bytes === null ? 'missing' : 'found'),
+      (error) => {
+        if (error instanceof StoreError) return 'unavailable';
+        throw error;
+      },
+    );
+  return Promise.all(ids.map(outcome));
+}
+
+/** What comes of it, and how many hits and misses each server had by it. */
+async function counted(on: readonly Memcached[], see: () => Outcome[] | Promise<Outcome[]>) {
+  const up = on.filter(({ process }) => process.exitCode === null && process.signalCode === null);
+  const before = await Promise.all(up.map(askedOf));
+  const seen = await see();
+  const after = await Promise.all(up.map(askedOf));
+  const asked = after.map(({ hits, misses }, n) => [
+    hits - (before[n]?.hits ?? 0),
+    misses - (before[n]?.misses ?? 0),
+  ]);
+  return { seen, asked };
+}
+
+test.for<[redundancy: number, weights: number[]]>([
+  [1, [1, 1, 1]],
+  [2, [1, 1, 1]],
+  [3, [1, 1, 1]],
+  // The next server has to be looked for, and is found.
+  [2, [20, 1, 1]],
+])(
+  'the chat asks whom PHP asks, and sees what PHP sees: redundancy=%d&weight=%s',
+  async ([redundancy, weights], { skip }) => {
+    // Where it tries 20 times in vain, it asks a server again, whose lock is its own.
+    skip(pastMisses && (redundancy > 2 || weights[0] !== 1), '8.2 may wait 30 s for its own lock');
+    const first = await mortal();
+    const on = [first, ...others];
+    const options = `redundancy=${redundancy}&weight=${weights}${pastMisses ? '&past_misses=1' : ''}`;
+    const ini = { 'memcache.session_redundancy': redundancy };
+    const written = () => {
+      const ids = newIds(200);
+      expect(writeSessions({ writer: 'memcache', weights, ini }, ids, on)).toBe('done');
+      return ids;
+    };
+    /** The chat first, since a page writes what it has seen. */
+    const outcomes = async (ids: readonly string[], servers = on) => {
+      const chat = await counted(servers, () => seenByChat(ids, servers, options));
+      const page = await counted(servers, () => seenByPhp(ids, servers, weights, redundancy));
+      expect(chat).toEqual(page);
+      return new Set(page.seen);
+    };
+
+    expect(await outcomes(written())).toEqual(new Set(['found']));
+    expect(await outcomes(newIds(200))).toEqual(new Set(['missing']));
+
+    const before = written();
+    await first.stop('SIGKILL');
+    const empty = await mortal(first.port);
+    const again = [empty, ...others];
+    const all = pastMisses && redundancy > 1;
+    expect(await outcomes(before, again)).toEqual(new Set(all ? ['found'] : ['found', 'missing']));
+
+    const kept = written();
+    await empty.stop('SIGKILL');
+    const silent = redundancy === 1 ? ['unavailable'] : [];
+    expect(await outcomes(kept, again)).toEqual(new Set(['found', ...silent]));
+    // As after a logout: the next server speaks for the one that is down.
+    expect(await outcomes(newIds(200), again)).toEqual(new Set(['missing', ...silent]));
+  },
+);
+
+test('a copy is looked for where a server has nothing with past_misses=1 only', async () => {
+  const first = await mortal();
+  const on = [first, ...others];
+  const ids = newIds(100);
+  expect(writeSessions({ writer: 'memcache' }, ids, on)).toBe('done');
+  await first.stop('SIGKILL');
+  const again = [await mortal(first.port), ...others];
+  expect(new Set(await seenByChat(ids, again, 'past_misses=1'))).toEqual(new Set(['found']));
+  for (const options of ['', 'past_misses=0'])
+    expect(new Set(await seenByChat(ids, again, options))).toEqual(new Set(['found', 'missing']));
+});
