@@ -10,8 +10,10 @@ import { openHttpServer } from './http/server.ts';
 import { type Log, QuietLog } from './log.ts';
 import { sessionIdFrom } from './session/cookie.ts';
 import { createSessionReader } from './session/read-session.ts';
+import type { StoreError } from './session/store.ts';
 import { Admission } from './transport/admission.ts';
 import { Drain } from './transport/drain.ts';
+import { Keepalive } from './transport/life.ts';
 import { Lifetimes } from './transport/lifetime.ts';
 import { RateLimit } from './transport/limits.ts';
 import { SocketTransport } from './transport/socket.ts';
@@ -61,9 +63,12 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
     config.rooms,
   );
   const messages = new Messages(history, rooms, config.limitText);
+  const onKeepaliveFailure = ({ message: reason }: StoreError) =>
+    quiet.warn(reason, { reason }, 'a session in use could not be kept alive');
   const lifetimes = new Lifetimes(reader, {
     interval: config.sessionCheck,
     grace: config.sessionGrace,
+    keepalive: config.sessionKeepalive ? new Keepalive(reader, onKeepaliveFailure) : undefined,
     onLook: () => metrics.lookups.inc(),
     onEnd: (reason) => metrics.ended.inc({ reason }),
     onStore: (silent) => {
@@ -72,6 +77,14 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
         log.error(
           { reason: silent.message },
           'the session store is silent: open connections live on for a while',
+        );
+    },
+    onWatch: (lost) => {
+      if (lost === null) log.info('ended sessions are told by their store, at once');
+      else
+        log.warn(
+          { reason: lost.message },
+          'ended sessions are not told by their store now: the regular look finds them',
         );
     },
   });
@@ -91,6 +104,7 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
     files: readClientFiles(clientFolder, config.loginUrl),
     metrics,
     apiKey: config.apiKey,
+    api: { kick: (user) => lifetimes.kick(user) },
     missing: async () => {
       const missing: string[] = [];
       if (drain.started) missing.push('draining');

@@ -51,6 +51,7 @@ const settings = {
   CHAT_NATIVE_CLIENTS: ['true', z.enum(['true', 'false']).transform((v) => v === 'true'), 'true or false'],
   CHAT_SESSION_CHECK: ['1s', duration, 'a duration such as 1s, 10ms to 24h'],
   CHAT_SESSION_GRACE: ['5m', duration, 'a duration such as 5m, 10ms to 24h'],
+  CHAT_SESSION_KEEPALIVE: ['off', z.enum(['on', 'off']).transform((v) => v === 'on'), 'on or off'],
   CHAT_HISTORY: [
     'sqlite:./data/chat.db',
     z
@@ -148,6 +149,7 @@ export function readConfig(env: NodeJS.ProcessEnv) {
     session,
     sessionCheck: value.CHAT_SESSION_CHECK,
     sessionGrace: value.CHAT_SESSION_GRACE,
+    sessionKeepalive: value.CHAT_SESSION_KEEPALIVE,
     history: value.CHAT_HISTORY,
     loginUrl: value.CHAT_LOGIN_URL,
     rooms: value.CHAT_ROOMS,

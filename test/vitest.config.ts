@@ -26,6 +26,8 @@ export default defineConfig({
         test: {
           name: 'guarantees',
           include: ['test/guarantees/*.test.ts'],
+          // Of one file, where they mostly wait.
+          maxConcurrency: 6,
           testTimeout: 60_000,
           expect: { poll: { timeout: 10_000 } },
           hookTimeout: 60_000,

@@ -167,6 +167,8 @@ export class Chat implements ConnectionListener {
 
   presence(change: PresenceChange): void {
     this.rooms.get(change.room)?.presence(change);
+    // Perhaps the own name has changed.
+    this.me = change.joined.find(({ id }) => id === this.me?.id) ?? this.me;
     this.#listener.changed();
   }
 

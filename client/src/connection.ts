@@ -20,6 +20,8 @@ import { originRefused } from './origin-probe.ts';
 
 /** PHP's answer with a renewed cookie may still be on its way: so long is `unauthorized` tried again. */
 const RESUME_MS = 5000;
+/** The store tells of the old id's end before PHP has answered: so long most pages take from the one to the other. */
+const FIRST_RESUME_MS = 50;
 const REQUEST_MS = 10_000;
 
 /**
@@ -152,7 +154,7 @@ export class Connection {
       const since = this.#state.kind === 'connecting' ? this.#state.since : Date.now();
       this.#enter({ kind: 'connecting', since });
       this.#socket.disconnect();
-      this.#schedule(0);
+      this.#schedule(FIRST_RESUME_MS);
     } else if (!this.#again()) {
       this.#end(this.#reason);
     }

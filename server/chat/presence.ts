@@ -9,8 +9,8 @@ const listed = 100;
 interface Room {
   /** The connections that have joined, by user id; a user is present as long as he has one. */
   readonly users: Map<string, Set<Member>>;
-  /** Who was present when the last change was told; kept while a change waits. */
-  before?: Set<string>;
+  /** Who was present when the last change was told, and under which name; kept while a change waits. */
+  before?: Map<string, string>;
 }
 
 /** Who has joined which room, by user and not by connection. */
@@ -34,9 +34,16 @@ export class Presence {
   leave(roomId: string, member: Member): void {
     const room = this.#rooms.get(roomId);
     const members = room?.users.get(member.user.id);
-    if (room === undefined || !members?.delete(member) || members.size > 0) return;
+    if (room === undefined || !members?.has(member)) return;
+    if (members.size > 1) return void members.delete(member);
     this.#changes(roomId, room);
     room.users.delete(member.user.id);
+  }
+
+  /** A user is about to be called something else: those who list him are told, as of one who has joined. */
+  renames(roomId: string): void {
+    const room = this.#rooms.get(roomId);
+    if (room !== undefined) this.#changes(roomId, room);
   }
 
   /** For the answer to a join: at most 100 users, the joiner among them. */
@@ -53,16 +60,15 @@ export class Presence {
 
   #changes(roomId: string, room: Room): void {
     if (room.before !== undefined) return;
-    room.before = new Set(room.users.keys());
+    room.before = new Map([...room.users].map(([id, members]) => [id, userOf(members).name]));
     setTimeout(() => this.#tellChange(roomId, room), gatherFor);
   }
 
   #tellChange(roomId: string, room: Room): void {
-    const before = room.before ?? new Set();
+    const before = room.before ?? new Map<string, string>();
     delete room.before;
-    const joined: User[] = [];
-    for (const [id, members] of room.users) if (!before.has(id)) joined.push(userOf(members));
-    const left = [...before].filter((id) => !room.users.has(id));
+    const joined = [...room.users.values()].map(userOf).filter(({ id, name }) => before.get(id) !== name);
+    const left = [...before.keys()].filter((id) => !room.users.has(id));
     if (room.users.size === 0) this.#rooms.delete(roomId);
     if (joined.length > 0 || left.length > 0) {
       this.#tell({ room: roomId, joined, left, count: room.users.size });

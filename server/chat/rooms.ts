@@ -1,5 +1,5 @@
 import { RequestError } from '../errors.ts';
-import type { Answers, Message, RequestPayload, RoomSummary } from '../events.ts';
+import type { Answers, Message, RequestPayload, RoomSummary, User } from '../events.ts';
 import { type History, maxPageBytes, type Page, type RoomRecord } from '../history/history.ts';
 import type { Member } from './member.ts';
 import type { Presence } from './presence.ts';
@@ -121,6 +121,12 @@ export class Rooms {
     leave();
     if (member.joined.delete(room)) this.#presence.leave(room, member);
     return {};
+  }
+
+  /** The user has another name from now on. */
+  rename(member: Member, user: User): void {
+    for (const room of member.joined) this.#presence.renames(room);
+    member.user = user;
   }
 
   /** The connection is gone. */

@@ -1,6 +1,6 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { answerError } from './answer.ts';
+import { answerError, answerJson, securityHeaders, send } from './answer.ts';
+import { type Api, answerUnauthorized, createApi, hasKey } from './api.ts';
 import type { ClientFile } from './client-files.ts';
 import type { Metrics } from './metrics.ts';
 
@@ -18,18 +18,14 @@ const contentSecurityPolicy = [
   "trusted-types 'none'",
 ].join('; ');
 
-const securityHeaders = {
-  'X-Content-Type-Options': 'nosniff',
-  'Referrer-Policy': 'no-referrer',
-};
-
 type Handler = (req: IncomingMessage, res: ServerResponse) => void | Promise<void>;
 
-/** All that is served besides Socket.IO: the chat page, the client's files, health and metrics. */
+/** All that is served besides Socket.IO: the chat page, the client's files, health, metrics, the API. */
 export function createRoutes(options: {
   files: ReadonlyMap<string, ClientFile>;
   metrics: Metrics;
   apiKey: string | undefined;
+  api: Api;
   /** What is missing for this server to do its work; empty when nothing is. */
   missing: () => Promise<string[]>;
 }): (req: IncomingMessage, res: ServerResponse, url: URL) => Promise<void> {
@@ -42,12 +38,13 @@ export function createRoutes(options: {
       else answerJson(req, res, 503, { status: 'not ready', missing });
     },
     '/metrics': async (req, res) => {
-      if (!mayReadMetrics(req, options.apiKey))
-        return answerError(res, 'unauthorized', undefined, { 'WWW-Authenticate': 'Bearer' });
+      if (!mayReadMetrics(req, options.apiKey)) return answerUnauthorized(res);
       send(req, res, 200, options.metrics.contentType, await options.metrics.text());
     },
   };
+  const answerApi = createApi(options.api, options.apiKey);
   return async (req, res, { pathname }) => {
+    if (pathname.startsWith('/api/') && req.method !== 'TRACE') return answerApi(req, res, pathname);
     const file = options.files.get(pathname);
     const handler =
       file !== undefined ? serve(file) : Object.hasOwn(routes, pathname) ? routes[pathname] : undefined;
@@ -81,20 +78,6 @@ function serve(file: ClientFile): Handler {
   };
 }
 
-function answerJson(req: IncomingMessage, res: ServerResponse, status: number, value: unknown): void {
-  send(req, res, status, 'application/json', JSON.stringify(value));
-}
-
-function send(req: IncomingMessage, res: ServerResponse, status: number, type: string, body: string): void {
-  res.writeHead(status, {
-    ...securityHeaders,
-    'Content-Type': type,
-    'Content-Length': Buffer.byteLength(body),
-    'Cache-Control': 'no-store',
-  });
-  res.end(req.method === 'HEAD' ? undefined : body);
-}
-
 /** From this machine itself, not through a proxy on it; or with the key. */
 function mayReadMetrics(req: IncomingMessage, apiKey: string | undefined): boolean {
   const address = req.socket.remoteAddress?.replace(/^::ffff:/, '') ?? '';
@@ -103,10 +86,5 @@ function mayReadMetrics(req: IncomingMessage, apiKey: string | undefined): boole
   const forwarded = Object.keys(req.headers).some((name) =>
     /^(forwarded|via|x-(forwarded-.*|real-ip))$/.test(name),
   );
-  if (!forwarded && named && (address === '::1' || address.startsWith('127.'))) return true;
-  const given = /^Bearer (.+)$/.exec(req.headers.authorization ?? '')?.[1];
-  if (apiKey === undefined || given === undefined) return false;
-  // Digests of one length, so that the comparison tells nothing about the key.
-  const digest = (text: string) => createHash('sha256').update(text).digest();
-  return timingSafeEqual(digest(given), digest(apiKey));
+  return (!forwarded && named && (address === '::1' || address.startsWith('127.'))) || hasKey(req, apiKey);
 }

@@ -28,6 +28,8 @@ export interface Connection {
   unsubscribe(room: string): void;
   /** Where its packets come from. */
   source: Source;
+  /** Its user is there, and does something. */
+  active(): void;
 }
 
 /**
@@ -37,6 +39,8 @@ export interface Connection {
 const handlers: {
   [E in RequestName]: {
     order: 'send' | 'join' | 'read';
+    /** A person does this, and no client by itself: it keeps the session alive. */
+    byHand?: true;
     check?(services: Services, connection: Connection, payload: RequestPayload<E>): void;
     run(services: Services, connection: Connection, payload: RequestPayload<E>): Promise<Answers[E]>;
     /** The answer that is due even to who is over the limit, or null. */
@@ -67,6 +71,7 @@ const handlers: {
   },
   'message:send': {
     order: 'send',
+    byHand: true,
     check: ({ messages }, { member }, payload) => messages.check(member, payload),
     async run({ messages, limits }, { member }, payload) {
       const retryAfterMs = limits.sends.take(member.user.id);
@@ -124,6 +129,7 @@ export function requestListener(services: Services, connection: Connection) {
       // The table pairs each name with the payload that its schema makes; TypeScript cannot follow that.
       const handler = handlers[name] as (typeof handlers)['room:list'];
       const payload = parse(name, args) as RequestPayload<'room:list'>;
+      if (handler.byHand) connection.active();
       intake.begin();
       const done = order[handler.order](() => carryOut(services, connection, handler, payload, limited)).then(
         (data) => answer({ ok: true, data }),

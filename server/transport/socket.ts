@@ -201,19 +201,17 @@ export class SocketTransport {
     const sessionKey = createHash('sha256').update(session.id).digest('hex');
     socket.join([`user:${member.user.id}`, `session:${sessionKey}`]);
 
-    const release = lifetimes.hold(session, {
+    const hold = lifetimes.hold(session, {
       end: (reason) => {
         for (const room of socket.rooms) socket.leave(room);
         socket.emit('session:ended', { reason });
         socket.disconnect(true);
       },
       giveUp: () => socket.conn.close(),
-      rename: (user) => {
-        member.user = user;
-      },
+      rename: (user) => services.rooms.rename(member, user),
     });
     socket.on('disconnect', () => {
-      release();
+      hold.release();
       services.rooms.disconnect(member);
       // A client that only left the namespace would stay connected without a session.
       socket.conn.close();
@@ -224,6 +222,7 @@ export class SocketTransport {
         subscribe: (room) => void socket.join(`room:${room}`),
         unsubscribe: (room) => void socket.leave(`room:${room}`),
         source: connection.source,
+        active: () => hold.active(),
       }),
     );
   }

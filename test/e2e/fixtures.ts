@@ -20,6 +20,8 @@ export const rooms = [
   'offline',
   'polling',
   'reload',
+  'renewal',
+  'kept',
   'replies',
   'restart',
   'states',

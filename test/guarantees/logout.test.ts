@@ -1,76 +1,82 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { type ChatClient, connectChat, newClientId } from '../helpers/chat-client.ts';
-import { type ChatServer, historyFolder, startChatServer } from '../helpers/chat-server.ts';
-import { type Memcached, startMemcached } from '../helpers/memcached.ts';
-import { type PhpApp, startPhpApp } from '../helpers/php-app.ts';
+import { startChatServer } from '../helpers/chat-server.ts';
+import { startChatSite } from '../helpers/chat-site.ts';
+import { logOutAll, manyVisitors, median } from '../helpers/logouts.ts';
+import { startPhpApp } from '../helpers/php-app.ts';
+import { sessionPlaces } from '../helpers/session-places.ts';
 import { size } from './size.ts';
 
-const sessions = size(50, 12);
+const sessions = size(50, 5);
 const tabs = 3;
-let memcached: Memcached;
-let php: PhpApp;
-let chat: ChatServer;
-const history = historyFolder();
-beforeAll(async () => {
-  memcached = await startMemcached();
-  php = await startPhpApp({ memcachedPort: memcached.port });
-  chat = await startChatServer({
-    CHAT_SESSION_STORE: memcached.url,
-    CHAT_HISTORY: history.url,
-  });
-});
-afterAll(async () => {
-  await chat?.stop();
-  await php?.stop();
-  await memcached?.stop();
-  history.remove();
-});
 
-test(`${sessions} sessions × ${tabs} sockets, logged out by PHP: all closed within 2 s, and nothing after`, async () => {
-  const names = ['alice', 'bob', 'carol'];
-  const cookies: string[] = [];
-  for (let n = 0; n < sessions; n++) cookies.push(await php.login(names[n % 3] as string));
-  const clients = await Promise.all(
-    cookies.map((cookie) =>
-      Promise.all(
-        Array.from({ length: tabs }, async () => {
-          const client = await connectChat(chat.url, cookie);
-          await client.request('room:join', { room: 'lobby' });
-          return client;
-        }),
-      ),
-    ),
-  );
-  const talker = await connectChat(chat.url, await php.login('alice'));
-  await talker.request('room:join', { room: 'lobby' });
+test.each(sessionPlaces)(
+  `${sessions} sessions × ${tabs} sockets, logged out by PHP: all closed within 2 s: $name`,
+  async ({ open, tells }) => {
+    const place = await open();
+    onTestFinished(() => place.close());
+    const php = await startPhpApp({ env: { SESSION_STORE: place.url } });
+    onTestFinished(async () => void (await php.stop()));
+    const chat = await startChatServer({ CHAT_SESSION_STORE: place.url });
+    onTestFinished(async () => void (await chat.stop()));
+    if (tells) await chat.until(/ended sessions are told by their store/);
+
+    const visitors = await manyVisitors(php, chat, sessions, tabs);
+    expect(visitors.tabs[1]?.[0]?.ready.user).toEqual({ id: '2', name: 'Bob' });
+    const ended = await logOutAll(php, visitors);
+    expect(ended.map(({ reason }) => reason)).toEqual(Array(sessions * tabs).fill('logout'));
+    const took = ended.map((one) => one.took);
+    expect(Math.max(...took)).toBeLessThan(2000);
+    if (tells) expect(median(took)).toBeLessThan(100);
+    for (const tab of visitors.tabs.flat()) {
+      expect(await tab.disconnected).toBe('io server disconnect');
+      expect(tab.events.at(-1)?.name).toBe('session:ended');
+    }
+  },
+);
+
+const logouts = size(1000, 150);
+test(`${logouts} logouts at random moments under 200 messages a second: no event after session:ended`, async () => {
+  const site = await startChatSite();
+  onTestFinished(() => site.close());
+  const join = async (cookie: string) => {
+    const client = await connectChat(site.chat.url, cookie);
+    await client.request('room:join', { room: 'lobby' });
+    return client;
+  };
+  const talkers = await Promise.all([1, 2, 3, 4].map(async (n) => join(await site.session(n))));
+  let sent = 0;
   const talking = setInterval(() => {
+    const talker = talkers[sent++ % talkers.length] as ChatClient;
     talker.raw('message:send', { room: 'lobby', text: 'x', clientId: newClientId() }).catch(() => {});
-  }, 10);
+  }, 5);
+  onTestFinished(() => clearInterval(talking));
 
-  const took: number[] = [];
-  await Promise.all(
-    cookies.map(async (cookie, n) => {
-      await php.logout(cookie);
-      const answered = performance.now();
-      for (const tab of clients[n] as ChatClient[]) {
-        const { reason, at } = await tab.ended;
-        expect(reason).toBe('logout');
-        took.push(at - answered);
-        expect(await tab.disconnected).toBe('io server disconnect');
-      }
-    }),
-  );
+  const left: ChatClient[] = [];
+  const atOnce = 50;
+  for (let begun = 0; begun < logouts; begun += atOnce) {
+    const cookies = await Promise.all(
+      Array.from({ length: atOnce }, (_, n) => site.session(100 + begun + n)),
+    );
+    const clients = await Promise.all(cookies.map(join));
+    await Promise.all(
+      clients.map(async (client, n) => {
+        await new Promise((resolve) => setTimeout(resolve, Math.random() * 500));
+        // As MemcachedHandler.php does it.
+        await site.memcached.delete(site.key(cookies[n] as string));
+        expect((await client.ended).reason).toBe('logout');
+        await client.disconnected;
+      }),
+    );
+    left.push(...clients);
+  }
   clearInterval(talking);
+  const [talker] = talkers as [ChatClient];
   const last = await talker.request('message:send', { room: 'lobby', text: 'last', clientId: newClientId() });
   await expect.poll(() => talker.messages().some(({ id }) => id === last.message.id)).toBe(true);
-  for (const tab of clients.flat()) expect(tab.events.at(-1)?.name).toBe('session:ended');
-  expect(took).toHaveLength(sessions * tabs);
-  expect(Math.max(...took)).toBeLessThan(2000);
-  talker.close();
-});
-
-test('PHP gives out the session that the chat then knows, by id and by name', async () => {
-  const client = await connectChat(chat.url, await php.login('bob'));
-  expect(client.ready.user).toEqual({ id: '2', name: 'Bob' });
-  client.close();
+  for (const client of left) {
+    expect(client.messages().length).toBeGreaterThan(0);
+    expect(client.events.at(-1)?.name).toBe('session:ended');
+  }
+  for (const one of talkers) one.close();
 });

@@ -80,7 +80,7 @@ describe('everything else is a JSON error', () => {
     ['GET', '/%00', 404, 'not_found'],
     ['GET', '/assets/', 404, 'not_found'],
     ['GET', '/index.html', 404, 'not_found'],
-    ['GET', '/api/rooms/lobby/messages', 404, 'not_found'],
+    ['GET', '/api/rooms/lobby/messages', 401, 'unauthorized'],
     ['GET', '/constructor', 404, 'not_found'],
     ['POST', '/', 405, 'method_not_allowed'],
     ['DELETE', '/healthz', 405, 'method_not_allowed'],

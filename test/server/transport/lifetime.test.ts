@@ -94,12 +94,21 @@ test('a record that cannot be read for a moment ends nothing', async () => {
   tab.close();
 });
 
-test('a name that changes is the sender’s from then on', async () => {
+test('a name that changes is the sender’s from then on, and told to who lists him', async () => {
   const cookie = await site.session(1, 'Ann');
   const tab = await joined(cookie);
+  const ben = await joined(await site.session(2));
+  const changes = (client: ChatClient) => client.events.filter(({ name }) => name === 'presence:changed');
+  // That both have come is told before.
+  for (const one of [tab, ben]) await expect.poll(() => changes(one)).not.toEqual([]);
   await site.memcached.set(site.key(cookie), '{"user_id":1,"firstname":"Anna","more":1}');
   await expect.poll(async () => (await send(tab)).message.user).toEqual({ id: '1', name: 'Anna' });
-  tab.close();
+  const renamed = { room: 'lobby', joined: [{ id: '1', name: 'Anna' }], left: [], count: 2 };
+  for (const one of [tab, ben]) {
+    await expect.poll(() => changes(one).at(-1)).toEqual({ name: 'presence:changed', payload: renamed });
+    expect(one.socket.connected).toBe(true);
+    one.close();
+  }
 });
 
 test('the store silent: open connections live on, new ones are told so in under a second; then all is well', async () => {

@@ -1,0 +1,78 @@
+import { connectChat, newClientId } from '../helpers/chat-client.ts';
+import { freePort, startChild } from '../helpers/child.ts';
+import { reachable } from '../helpers/memcached.ts';
+import { expect, test } from './fixtures.ts';
+
+const seconds = process.env.SOAK === '1' ? 30 : 8;
+
+declare global {
+  interface Window {
+    /** What a visitor must not get to see, and has. */
+    seen: string[];
+  }
+}
+
+for (const [way, query] of [
+  ['session_regenerate_id(true)', ''],
+  ['session_regenerate_id(false)', '?keep'],
+] as const) {
+  test(`${way} every 300 ms for ${seconds} s: nothing lost, nothing doubled, never shown as logged out`, async ({
+    alice,
+    site,
+  }) => {
+    test.setTimeout((seconds + 30) * 1000);
+    const room = query === '' ? 'renewal' : 'kept';
+    const port = await freePort();
+    const rotating = startChild('php', ['-S', `127.0.0.1:${port}`, 'test/fixtures/rotating-site.php'], {
+      env: { ...process.env, SESSION_STORE: site.memcached.url },
+    });
+    await reachable(port, rotating);
+    const bob = await connectChat(site.chat.url, await site.php.login('bob'));
+    await bob.request('room:join', { room });
+    await alice.open(room);
+    await alice.page.evaluate(() => {
+      window.seen = [];
+      const root = document.querySelector('php-chat')?.shadowRoot as ShadowRoot;
+      new MutationObserver(() => {
+        const text = root.textContent ?? '';
+        for (const wrong of ['logged out', 'Please log in', 'Log in again', 'Not delivered', 'No connection'])
+          if (text.includes(wrong)) window.seen.push(wrong);
+      }).observe(root, { childList: true, subtree: true, characterData: true });
+    });
+
+    const page = await alice.page.context().newPage();
+    await page.goto(`http://127.0.0.1:${port}/${query}`);
+    await alice.page.bringToFront();
+    const expected: string[] = [];
+    for (let n = 0; n < seconds * 5; n++) {
+      const text = `number ${n}`;
+      expected.push(text);
+      if (n % 10 === 0) {
+        await alice.write(text);
+        // Nothing is sent in the moment in which the chat is hidden: then it stands there still.
+        await expect(async () => {
+          if ((await alice.field.inputValue()) === text) await alice.field.press('Enter');
+          await expect(alice.field).toHaveValue('', { timeout: 200 });
+        }).toPass();
+      } else await bob.request('message:send', { room, text, clientId: newClientId() });
+      await alice.page.waitForTimeout(200);
+    }
+    expect(Number(await page.title())).toBeGreaterThan(seconds * 2);
+    await page.close();
+    await rotating.stop();
+
+    const last = await bob.request('message:send', { room, text: 'the last', clientId: newClientId() });
+    await expect(alice.message(last.message.text)).toBeVisible();
+    // What the browser wrote may have waited for its connection: nothing is missing, whatever its place.
+    const inHistory = bob.messages().map(({ text }) => text);
+    expect(inHistory.toSorted()).toEqual([...expected, 'the last'].toSorted());
+    // A last renewal may just have hidden all once more.
+    await expect
+      .poll(async () => (await alice.texts.allTextContents()).slice(-20))
+      .toEqual(inHistory.slice(-20));
+    const shown = await alice.texts.allTextContents();
+    expect(new Set(shown).size).toBe(shown.length);
+    expect(await alice.page.evaluate(() => window.seen)).toEqual([]);
+    bob.close();
+  });
+}

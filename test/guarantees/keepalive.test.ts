@@ -1,0 +1,71 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { type TestContext, test } from 'vitest';
+import { type ChatClient, connectChat, newClientId } from '../helpers/chat-client.ts';
+import { startChatServer } from '../helpers/chat-server.ts';
+import { startPhpApp } from '../helpers/php-app.ts';
+import { sessionPlaces } from '../helpers/session-places.ts';
+import { size } from './size.ts';
+
+const lifetime = size(5, 4);
+const seconds = size(30, 9);
+
+/** One visitor who writes each second, and one who only reads; both for longer than their sessions would live. */
+async function activeAndIdle(
+  open: (typeof sessionPlaces)[number]['open'],
+  chatKnowsLifetime: boolean,
+  { expect, onTestFinished }: TestContext,
+): Promise<void> {
+  const place = await open(`lifetime=${lifetime}`);
+  onTestFinished(() => place.close());
+  const php = await startPhpApp({ env: { SESSION_STORE: place.url } });
+  onTestFinished(async () => void (await php.stop()));
+  const url = chatKnowsLifetime ? place.url : place.url.replace(/[?&]lifetime=\d+/, '');
+  const chat = await startChatServer({
+    CHAT_SESSION_STORE: url,
+    CHAT_SESSION_KEEPALIVE: 'on',
+    CHAT_SESSION_CHECK: '200ms',
+  });
+  onTestFinished(async () => void (await chat.stop()));
+  const join = async (name: string) => {
+    const cookie = await php.login(name);
+    const client = await connectChat(chat.url, cookie);
+    await client.request('room:join', { room: 'lobby' });
+    return { client, cookie };
+  };
+  const active = await join('alice');
+  const idle = await join('bob');
+  let idleEnded: string | undefined;
+  void idle.client.ended.then(({ reason }) => {
+    idleEnded = reason;
+  });
+  const send = (client: ChatClient) =>
+    client.request('message:send', { room: 'lobby', text: 'x', clientId: newClientId() });
+  for (let n = 0; n < seconds; n++) {
+    await send(active.client);
+    await pause(1000);
+  }
+  expect(idleEnded).toBe('expired');
+  expect(active.client.socket.connected).toBe(true);
+  // PHP takes it for alive too, and what PHP ends, the chat does not bring back.
+  await php.logout(active.cookie);
+  expect((await active.client.ended).reason).toBe('logout');
+  const form = await (await fetch(`${php.url}/`, { headers: { cookie: active.cookie } })).text();
+  expect(form).toContain('name="password"');
+  expect(chat.output()).not.toContain('could not be kept alive');
+}
+
+const told = sessionPlaces.map(({ name, open }) => ({ name, open, chatKnowsLifetime: true }));
+// PHP’s files do not say how long they live, so there the chat has to be told.
+const untold = sessionPlaces
+  .filter(({ name }) => /ext-memcached|phpredis|MariaDB/.test(name))
+  .map(({ name, open }) => ({ name: `${name}, lifetime= not said`, open, chatKnowsLifetime: false }));
+
+const all = [...told, ...untold];
+const few = all.filter(({ name }) =>
+  /^(memcached, our|Redis, phpredis, |files, PHP|PostgreSQL|MariaDB, )/.test(name),
+);
+
+test.concurrent.for(size(all, few))(
+  `a chat in use outlives a session of ${lifetime} s for ${seconds} s, an idle one expires: $name`,
+  ({ open, chatKnowsLifetime }, context) => activeAndIdle(open, chatKnowsLifetime, context),
+);

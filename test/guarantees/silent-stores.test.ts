@@ -1,0 +1,61 @@
+import { test } from 'vitest';
+import { type ChatClient, connectChat, newClientId, refusalOf } from '../helpers/chat-client.ts';
+import { startChatServer } from '../helpers/chat-server.ts';
+import { startPhpApp } from '../helpers/php-app.ts';
+import { sessionPlaces } from '../helpers/session-places.ts';
+import { size } from './size.ts';
+
+const silence = size(20_000, 1500);
+
+test.concurrent.for(sessionPlaces.filter(({ name }) => name !== 'SQLite'))(
+  `silent for ${silence / 1000} s, then emptied: nobody is wrongly told that he is logged out: $name`,
+  async ({ open }, { expect, onTestFinished }) => {
+    const place = await open();
+    onTestFinished(() => place.close());
+    const php = await startPhpApp({ env: { SESSION_STORE: place.url } });
+    onTestFinished(async () => void (await php.stop()));
+    const chat = await startChatServer({ CHAT_SESSION_STORE: place.url });
+    onTestFinished(async () => void (await chat.stop()));
+    const cookies: string[] = [];
+    for (const name of ['alice', 'bob', 'carol']) cookies.push(await php.login(name));
+    const enter = async (cookie: string) => {
+      const client = await connectChat(chat.url, cookie);
+      await client.request('room:join', { room: 'lobby' });
+      return client;
+    };
+    const clients = await Promise.all(cookies.map(enter));
+    const send = (client: ChatClient) =>
+      client.request('message:send', { room: 'lobby', text: 'x', clientId: newClientId() });
+    const ready = async () => (await fetch(`${chat.url}/readyz`)).status;
+
+    place.silence?.begin();
+    const refusals: { code: string; took: number }[] = [];
+    for (const until = performance.now() + silence; performance.now() < until; ) {
+      const began = performance.now();
+      const refused = await Promise.all(cookies.map((cookie) => refusalOf(connectChat(chat.url, cookie))));
+      for (const { message } of refused) refusals.push({ code: message, took: performance.now() - began });
+    }
+    expect(await ready()).toBe(503);
+    for (const client of clients) await send(client);
+    place.silence?.end();
+
+    expect(new Set(refusals.map(({ code }) => code))).toEqual(new Set(['session_store_unavailable']));
+    expect(Math.max(...refusals.map(({ took }) => took))).toBeLessThan(1000);
+    await expect.poll(ready).toBe(200);
+    await chat.until(/the session store answers again/);
+    for (const word of ['is silent', 'answers again']) {
+      expect(chat.output().match(new RegExp(`the session store ${word}`, 'g'))).toHaveLength(1);
+    }
+    for (const client of clients) {
+      expect(client.socket.connected).toBe(true);
+      await send(client);
+    }
+    for (const cookie of cookies) (await enter(cookie)).close();
+
+    await place.empty();
+    for (const client of clients) expect((await client.ended).reason).toBe('logout');
+    for (const cookie of cookies) {
+      expect((await refusalOf(connectChat(chat.url, cookie))).message).toBe('unauthorized');
+    }
+  },
+);

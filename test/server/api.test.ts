@@ -1,0 +1,65 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { connectChat } from '../helpers/chat-client.ts';
+import { type ChatSite, startChatSite } from '../helpers/chat-site.ts';
+import { metrics } from '../helpers/server-figures.ts';
+
+const key = 'a-key-of-more-than-16-characters';
+let site: ChatSite;
+beforeAll(async () => {
+  site = await startChatSite({ CHAT_API_KEY: key });
+});
+afterAll(() => site.close());
+
+const ask = (path: string, init: RequestInit = {}) =>
+  fetch(site.chat.url + path, { headers: { Authorization: `Bearer ${key}` }, ...init });
+const kick = async (id: string) => {
+  const answer = await ask(`/api/users/${encodeURIComponent(id)}/connections`, { method: 'DELETE' });
+  return { status: answer.status, body: await answer.json() };
+};
+
+describe('DELETE /api/users/{id}/connections', () => {
+  test('closes all connections of that user, of whatever session, and nobody else’s', async () => {
+    const [first, second] = [await site.session('jo/é ?#'), await site.session('jo/é ?#')];
+    const kicked = await Promise.all([
+      connectChat(site.chat.url, first),
+      connectChat(site.chat.url, first, { transports: ['polling'] }),
+      connectChat(site.chat.url, second),
+    ]);
+    const other = await connectChat(site.chat.url, await site.session('jo'));
+    expect(await kick('jo/é ?#')).toEqual({ status: 200, body: { closed: 3 } });
+    for (const client of kicked) {
+      expect((await client.ended).reason).toBe('kicked');
+      expect(await client.disconnected).toBe('io server disconnect');
+      expect(client.events.at(-1)?.name).toBe('session:ended');
+    }
+    expect(await kick('jo/é ?#')).toEqual({ status: 200, body: { closed: 0 } });
+    expect(other.socket.connected).toBe(true);
+    expect((await metrics(site.chat.url)).get('chat_sessions_ended_total{reason="kicked"}')).toBe(3);
+    // The session itself is PHP's to end: he may come back.
+    (await connectChat(site.chat.url, first)).close();
+    other.close();
+  });
+
+  test('an id that is none', async () => {
+    const refused = { status: 400, body: { error: { code: 'bad_request', message: expect.any(String) } } };
+    for (const id of ['a'.repeat(65), 'a\n', '\0']) expect(await kick(id)).toEqual(refused);
+    const answer = await ask('/api/users/%ff/connections', { method: 'DELETE' });
+    expect([answer.status, await answer.json()]).toEqual([refused.status, refused.body]);
+  });
+});
+
+test.each([
+  ['no key', '/api/users/1/connections', 'DELETE', undefined, 401, 'unauthorized'],
+  ['a wrong key', '/api/users/1/connections', 'DELETE', `${key}x`, 401, 'unauthorized'],
+  ['no key, for what is not there', '/api/nothing', 'GET', undefined, 401, 'unauthorized'],
+  ['another method', '/api/users/1/connections', 'GET', key, 405, 'method_not_allowed'],
+  ['what is not there', '/api/nothing', 'GET', key, 404, 'not_found'],
+  ['no id', '/api/users//connections', 'DELETE', key, 404, 'not_found'],
+])('%s', async (_, path, method, given, status, code) => {
+  const headers: Record<string, string> = given === undefined ? {} : { Authorization: `Bearer ${given}` };
+  const answer = await ask(path, { method, headers });
+  const { error } = (await answer.json()) as { error: { code: string } };
+  expect([answer.status, error.code]).toEqual([status, code]);
+  if (status === 401) expect(answer.headers.get('www-authenticate')).toBe('Bearer');
+  if (status === 405) expect(answer.headers.get('allow')).toBe('DELETE');
+});
