@@ -1,0 +1,167 @@
+/**
+ * What it costs to look 10,000 sessions up again each second, as the server does for open connections, beside the
+ * plain way with memjs: all of them at once, each second.
+ * Run: npm run bench:lookups
+ */
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createConnection } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { setTimeout as pause } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import memjs from 'memjs';
+import { readOptions } from '../server/session/options.ts';
+import { createSessionReader, type LiveSession } from '../server/session/read-session.ts';
+import { Lifetimes } from '../server/transport/lifetime.ts';
+import { startMemcached } from '../test/helpers/memcached.ts';
+import { startRedis } from '../test/helpers/redis.ts';
+
+const sessions = 10_000;
+const warmUp = 5000;
+const measured = 10_000;
+
+const ids = Array.from({ length: sessions }, (_, n) => createHash('md5').update(String(n)).digest('hex'));
+/** About 500 bytes, as a shop or a forum keeps. */
+const record = (n: number) =>
+  `user_id|i:${n + 1};firstname|s:5:"Alice";csrf|s:64:"${'a1b2c3d4'.repeat(8)}";cart|s:380:"${'x'.repeat(380)}";`;
+
+interface Figures {
+  /** Of one core. */
+  cpu: number;
+  looked: number;
+  p99: number;
+  longest: number;
+}
+
+/** Runs in a process of its own. */
+async function measure(begin: () => { stop(): void }, looked: () => number): Promise<Figures> {
+  const running = begin();
+  await pause(warmUp);
+  const [before, cpu, began] = [looked(), process.cpuUsage(), performance.now()];
+  await pause(measured);
+  const { user, system } = process.cpuUsage(cpu);
+  const seconds = (performance.now() - began) / 1000;
+  const looks = looked() - before;
+  // Apart, since to measure it wakes the loop each millisecond.
+  const delay = monitorEventLoopDelay({ resolution: 1 });
+  delay.enable();
+  await pause(measured);
+  delay.disable();
+  running.stop();
+  return {
+    cpu: (user + system) / 1e6 / seconds,
+    looked: looks / seconds,
+    p99: delay.percentile(99) / 1e6,
+    longest: delay.max / 1e6,
+  };
+}
+
+async function held(store: string): Promise<Figures> {
+  const settings = readOptions({ store }, (name) => name);
+  if ('problems' in settings) throw new Error(settings.problems.join());
+  const reader = createSessionReader(settings);
+  let looks = 0;
+  const lifetimes = new Lifetimes(reader, {
+    interval: 1000,
+    grace: 1000,
+    onLook: () => looks++,
+    onEnd: (reason) => console.error('ended', reason),
+    onStore: (silent) => console.error('silent', silent?.message),
+    onWatch: () => {},
+  });
+  for (const [n, id] of ids.entries()) {
+    const session: LiveSession = {
+      id,
+      user: { id: String(n + 1), name: 'Alice' },
+      bytes: Buffer.from(record(n)),
+    };
+    lifetimes.hold(session, { end() {}, giveUp() {}, rename() {} });
+  }
+  const start = () => {
+    lifetimes.start();
+    return lifetimes;
+  };
+  return measure(start, () => looks);
+}
+
+async function plainly(server: string): Promise<Figures> {
+  const [host = '', port] = server.split(':');
+  const client = new memjs.Client([new memjs.Server(host, Number(port))], { retries: 0 });
+  let looks = 0;
+  const all = () => {
+    for (const [n, id] of ids.entries()) {
+      client.get(id).then(({ value }: { value: Buffer | null }) => {
+        looks++;
+        if (value?.toString() !== record(n)) throw new Error('another session');
+      });
+    }
+  };
+  const start = () => {
+    const timer = setInterval(all, 1000);
+    return { stop: () => clearInterval(timer) };
+  };
+  return measure(start, () => looks);
+}
+
+/** Sends all of it, and reads as many lines of answer. */
+function write(port: number, commands: string[], lines: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const socket = createConnection(port, '127.0.0.1', () => socket.write(commands.join('')));
+    let seen = 0;
+    socket.on('error', reject).on('data', (chunk) => {
+      for (const byte of chunk) if (byte === 10) seen++;
+      if (seen < lines) return;
+      socket.destroy();
+      resolve();
+    });
+  });
+}
+
+const [, , way, place = ''] = process.argv;
+if (way !== undefined) {
+  console.log(JSON.stringify(await (way === 'memjs' ? plainly(place) : held(place))));
+  process.exit();
+}
+
+const [memcached, redis] = await Promise.all([startMemcached(), startRedis()]);
+const folder = mkdtempSync(join(tmpdir(), 'lookups-'));
+try {
+  const length = (n: number) => record(n).length;
+  const set = ids.map((id, n) => `set ${id} 0 0 ${length(n)}\r\n${record(n)}\r\n`);
+  await write(memcached.port, set, sessions);
+  await write(
+    redis.port,
+    ids.map((id, n) => `*3\r\n$3\r\nSET\r\n$32\r\n${id}\r\n$${length(n)}\r\n${record(n)}\r\n`),
+    sessions,
+  );
+  mkdirSync(folder, { recursive: true });
+  for (const [n, id] of ids.entries()) writeFileSync(join(folder, `sess_${id}`), record(n));
+
+  const ways: [string, string, string][] = [
+    ['memjs, all at once', 'memjs', `127.0.0.1:${memcached.port}`],
+    ['memcached', 'held', `memcached://127.0.0.1:${memcached.port}?format=php`],
+    ['Redis', 'held', `redis://127.0.0.1:${redis.port}?prefix=`],
+    ['files', 'held', `file://${folder}`],
+  ];
+  console.log('                     a second   of a core   beside memjs   p99 of the loop   longest');
+  let first: number | undefined;
+  for (const [name, how, where] of ways) {
+    const { stdout } = await promisify(execFile)(process.execPath, [import.meta.filename, how, where]);
+    const { cpu, looked, p99, longest } = JSON.parse(stdout) as Figures;
+    first ??= cpu;
+    const cells = [
+      looked.toFixed(0).padStart(8),
+      `${(100 * cpu).toFixed(1)} %`.padStart(11),
+      (cpu / first).toFixed(2).padStart(14),
+      `${p99.toFixed(1)} ms`.padStart(17),
+      `${longest.toFixed(1)} ms`.padStart(9),
+    ];
+    console.log(name.padEnd(20), cells.join(' '));
+  }
+} finally {
+  await Promise.all([memcached.stop(), redis.remove()]);
+  rmSync(folder, { recursive: true, force: true });
+}
