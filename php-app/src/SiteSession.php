@@ -74,8 +74,16 @@ final class SiteSession
     public function logIn(User $user): void
     {
         // A new ID, and nothing kept: whoever planted or saw the ID from before the login has nothing.
-        $this->native?->regenerate() ?? session_regenerate_id(true);
+        $this->native?->regenerate() ?? $this->beginAnew();
         $_SESSION = ['user_id' => $user->id, 'firstname' => $user->firstname] + self::beginning();
+    }
+
+    /** Not session_regenerate_id(), which is refused where somebody clicks twice: the first click has ended the session. */
+    private function beginAnew(): bool
+    {
+        session_destroy();
+        unset($_COOKIE[self::NAME]);
+        return session_start($this->options);
     }
 
     public function logOut(): void

@@ -108,6 +108,27 @@ final class LockTest extends TestCase
     }
 
     /** @dataProvider leased */
+    public function testWhoIsLateTakesNothingToANewId(string $name): void
+    {
+        $store = Store::named($name);
+        $id = $this->begin($store);
+        foreach (['session_regenerate_id(true)', 'session_regenerate_id()'] as $late) {
+            $page = "\$store->endLock(session_id()); \$other = PhpSessionChat\Session\HandlerFactory::fromUrl(\$store->url() . \$options);
+                \$other->open('', ''); \$other->validateId(session_id()); \$other->read(session_id());
+                \$other->write(session_id(), serialize(['n' => 5])); $late";
+            $request = Site::request($store, $id, "$page;", self::FORMAT . '&lock=5&lease=60');
+            self::assertStringContainsString('took longer than its lock', $request->error);
+            self::assertNull($store->get($request->id === $id ? 'none' : $request->id));
+            self::assertSame([], $request->cookies);
+            $id = $this->begin($store);
+        }
+        // Who logs out is not held up by that.
+        $page = str_replace($late, 'session_destroy()', $page) . ';';
+        self::assertSame('', Site::request($store, $id, $page, self::FORMAT . '&lock=5')->error);
+        self::assertNull($store->get($id));
+    }
+
+    /** @dataProvider leased */
     public function testALeaseEndsByItself(string $name): void
     {
         $store = Store::named($name);

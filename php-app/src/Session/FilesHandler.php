@@ -105,6 +105,11 @@ final class FilesHandler extends StrictIdHandler
         return $file !== null || $this->openFile($id, 'r') === null;
     }
 
+    protected function holds(#[\SensitiveParameter] string $id, string $token): bool
+    {
+        return isset($this->locked[$id]);
+    }
+
     protected function release(#[\SensitiveParameter] string $id, string $token): void
     {
         unset($this->locked[$id]);

@@ -109,7 +109,7 @@ final class MemcachedHandler extends StrictIdHandler
             $this->memcached->replace($this->prefix . $id, $record, self::expiry($this->lifetime));
             return $this->stored('replace', $record, \Memcached::RES_NOTSTORED);
         }
-        if ($this->lockOf($id)['value'] !== $token) {
+        if (!$this->holds($id, $token)) {
             throw self::lockLost();
         }
         // Were the lock to end just now, the next one could have written already.
@@ -140,6 +140,11 @@ final class MemcachedHandler extends StrictIdHandler
     {
         $this->memcached->addByKey($this->prefix . $id, $this->lockKey($id), $token, self::expiry($lease));
         return $this->succeeded('add', \Memcached::RES_NOTSTORED);
+    }
+
+    protected function holds(#[\SensitiveParameter] string $id, string $token): bool
+    {
+        return $this->lockOf($id)['value'] === $token;
     }
 
     protected function release(#[\SensitiveParameter] string $id, string $token): void

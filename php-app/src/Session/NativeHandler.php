@@ -154,9 +154,25 @@ abstract class NativeHandler
         if (session_status() === PHP_SESSION_ACTIVE) {
             @session_abort();
         }
+        self::takeBackCookie();
         // PHP quotes the file with the session ID, or the save path with its password: both in brackets.
         $told = preg_replace('/\s*\((?:[^()]|(?R))*\)/', '', preg_replace('/^session_\w+\(\): /', '', $reason));
         throw new SessionUnavailable(static::NAME . ": $function: $told");
+    }
+
+    /** PHP has perhaps made a new ID, with which the browser would lose a login that is still good. */
+    private static function takeBackCookie(): void
+    {
+        $cookies = preg_grep('/^Set-Cookie:/i', headers_list());
+        if ($cookies === [] || headers_sent()) {
+            return;
+        }
+        header_remove('Set-Cookie');
+        foreach ($cookies as $cookie) {
+            if (!str_starts_with(substr($cookie, strlen('Set-Cookie: ')), session_name() . '=')) {
+                header($cookie, false);
+            }
+        }
     }
 
     private function apply(): void

@@ -30,6 +30,9 @@ final class PdoHandler extends StrictIdHandler
     private ?\PDO $pdo = null;
     private ?SqlDialect $dialect = null;
 
+    /** @var array<string, string> of the table and its columns, as given */
+    private readonly array $names;
+
     /** @var array<string, string> what stands in braces in the statements below */
     private array $words;
 
@@ -51,14 +54,14 @@ final class PdoHandler extends StrictIdHandler
         HandlerSettings $settings = new HandlerSettings(),
     ) {
         parent::__construct($settings);
-        $this->words = ['{table}' => $table, '{id}' => $id, '{data}' => $data, '{expires}' => $expires];
-        array_map(SqlDialect::checkName(...), $this->words);
+        $this->names = ['{table}' => $table, '{id}' => $id, '{data}' => $data, '{expires}' => $expires];
+        array_map(SqlDialect::checkName(...), $this->names);
     }
 
     /** What a dump of it shows. */
     public function __debugInfo(): array
     {
-        return ['table' => $this->words['{table}'], 'prefix' => $this->prefix];
+        return ['table' => $this->names['{table}'], 'prefix' => $this->prefix];
     }
 
     protected function load(#[\SensitiveParameter] string $id): ?string
@@ -140,6 +143,12 @@ final class PdoHandler extends StrictIdHandler
         )->rowCount() === 1);
     }
 
+    protected function holds(#[\SensitiveParameter] string $id, string $token): bool
+    {
+        $lock = $this->run('SELECT lock_token FROM {table} WHERE {id} = :id', ['id' => $this->prefix . $id]);
+        return $lock->fetchColumn() === $token;
+    }
+
     protected function release(#[\SensitiveParameter] string $id, string $token): void
     {
         $this->run(
@@ -174,6 +183,10 @@ final class PdoHandler extends StrictIdHandler
             if (array_intersect([$state, $number], self::TOO_LONG) !== []) {
                 throw new SessionDataError('The session is too long for its column, or for the database.');
             }
+            if ($this->connection instanceof \Closure) {
+                // Perhaps it was cut: one of a long-running process connects again.
+                $this->pdo = null;
+            }
             // Not its message, nor itself: a database quotes what it was asked, as "duplicate entry ID".
             throw new SessionUnavailable($this->dialect === null
                 ? "PDO: SQLSTATE $state ($number)"
@@ -188,7 +201,7 @@ final class PdoHandler extends StrictIdHandler
             throw new InvalidSettings('a connection for sessions has PDO::ERRMODE_EXCEPTION');
         }
         $this->dialect = SqlDialect::of($pdo);
-        $names = array_map($this->dialect->quoted(...), $this->words);
+        $names = array_map($this->dialect->quoted(...), $this->names);
         $this->words = $names + [
             '{now}' => $this->dialect->now(),
             '{or update}' => $this->dialect->orUpdate($names['{id}'], $names['{data}'], $names['{expires}']),

@@ -102,6 +102,11 @@ final class RedisHandler extends StrictIdHandler
         return $this->ask('SET', static fn (\Redis $redis) => $redis->set($key, $token, ['nx', 'px' => $lease * 1000]));
     }
 
+    protected function holds(#[\SensitiveParameter] string $id, string $token): bool
+    {
+        return $this->ask('GET', fn (\Redis $redis) => $redis->get($this->lockKey($id))) === $token;
+    }
+
     protected function release(#[\SensitiveParameter] string $id, string $token): void
     {
         $values = [$this->lockKey($id), $token];

@@ -21,17 +21,13 @@ namespace PhpSessionChat\Session;
  * Call session_write_close() before sending output: an exception at the end of the request comes too late
  * for an error page, and until then nobody knows the ID of a new session.
  */
-abstract class StrictIdHandler implements
+abstract class StrictIdHandler extends RecordStore implements
     \SessionHandlerInterface,
     \SessionIdInterface,
     \SessionUpdateTimestampHandlerInterface
 {
     /** What PHP itself makes: session.sid_length is 22 to 256. Anything else never came from PHP. */
     protected const ID = '/^[A-Za-z0-9,-]{22,256}\z/';
-
-    /** Milliseconds between two tries for a lock: soon at first, then rarely enough for a hundred to wait. */
-    private const FIRST_PAUSE = 2;
-    private const LONGEST_PAUSE = 50;
 
     /** The ID that PHP has made or checked, and may read therefore. */
     private ?string $proven = null;
@@ -42,61 +38,12 @@ abstract class StrictIdHandler implements
     /** The ID whose record was there when this request read it. */
     private ?string $existing = null;
 
-    /** Whether that record was gone when this request wrote or destroyed it; and the new ID that then replaced it. */
-    private bool $ended = false;
-    private ?string $refused = null;
-
-    /** @var array{string, string}|null ID and token of the lock that this request holds */
-    private ?array $lock = null;
-
-    /** Seconds that a record lives on, at least 1. Known once PHP has opened the handler. */
-    protected int $lifetime;
+    /** Why the session is not this request's any more; and why it therefore gets none of the new ID that PHP has made. */
+    private ?SessionUnavailable $ended = null;
+    private ?SessionUnavailable $refusal = null;
 
     public function __construct(private readonly HandlerSettings $settings = new HandlerSettings())
     {
-    }
-
-    /** @return string|null the record, or null when there is none */
-    abstract protected function load(string $id): ?string;
-
-    /** Writes the record, whether there is one or not, for its lifetime. */
-    abstract protected function store(string $id, string $record): void;
-
-    /**
-     * As store(), for a record that was there. One that is gone stays gone: the session has ended.
-     *
-     * @param string|null $token of the lock, if there is one
-     * @return bool false when it is gone
-     * @throws SessionUnavailable lockLost(), and nothing is written, when the lock is not held by that token any more
-     */
-    abstract protected function replace(string $id, string $record, ?string $token): bool;
-
-    /** Renews the lifetime. A record that is gone stays gone, without an error: the session has ended. */
-    abstract protected function renew(string $id): void;
-
-    /** Removes the record. @return bool false when it was gone already */
-    abstract protected function remove(string $id): bool;
-
-    /**
-     * Takes the lock of a record if nobody has it, without waiting.
-     *
-     * @param int $lease seconds after which it ends by itself
-     * @return bool false when somebody else has it; true, too, when the record is gone meanwhile
-     */
-    abstract protected function acquire(string $id, string $token, int $lease): bool;
-
-    /** Gives the lock back if it is still held by that token. */
-    abstract protected function release(string $id, string $token): void;
-
-    /** Removes what is over, where the store does not do so by itself. @return int how many */
-    protected function collect(): int
-    {
-        return 0;
-    }
-
-    final protected static function lockLost(): SessionUnavailable
-    {
-        return new SessionUnavailable('The page took longer than its lock on the session lasts: nothing is written.');
     }
 
     final public function open(string $path, string $name): bool
@@ -121,14 +68,7 @@ abstract class StrictIdHandler implements
     final public function close(): bool
     {
         $this->proven = $this->found = $this->existing = null;
-        if ($this->lock !== null) {
-            [[$id, $token], $this->lock] = [$this->lock, null];
-            try {
-                $this->release($id, $token);
-            } catch (SessionUnavailable) {
-                // What this request had to store is stored, and the lock ends by itself.
-            }
-        }
+        $this->unlock();
         return true;
     }
 
@@ -139,12 +79,12 @@ abstract class StrictIdHandler implements
 
     final public function validateId(#[\SensitiveParameter] string $id): bool
     {
-        // PHP asks about its own new IDs only where one replaces another.
-        $this->refused = $this->ended && $id === $this->proven ? $id : null;
+        // PHP asks about an ID of its own only where that replaces another.
+        $this->refusal = $id === $this->proven ? $this->ended : null;
         $this->found = null;
         try {
-            $found = preg_match(self::ID, $id) === 1 ? $this->loadLocked($id) : null;
-        } catch (SessionUnavailable | SessionDataError $error) {
+            $found = preg_match(self::ID, $id) === 1 ? $this->locked($id) : null;
+        } catch (\Throwable $error) {
             // Thrown here PHP would make a new ID all the same, and its cookie would log the visitor out.
             $found = $error;
         }
@@ -164,44 +104,51 @@ abstract class StrictIdHandler implements
             );
         }
         [$known, $record] = $this->found ?? [null, null];
-        $this->found = null;
-        $this->ended = false;
-        if ($record instanceof \Throwable && $known === $id) {
-            // PHP does not, after an exception.
-            $this->close();
-            throw $record;
-        }
-        $record = $known === $id ? $record : $this->loadLocked($id);
-        $this->existing = $record === null ? null : $id;
-        return $record ?? '';
+        $failure = $this->refusal ?? ($known === $id && $record instanceof \Throwable ? $record : null);
+        $this->found = $this->ended = $this->refusal = null;
+        return $this->orClose(function () use ($id, $known, $record, $failure): string {
+            if ($failure !== null) {
+                throw $failure;
+            }
+            $record = $known === $id ? $record : $this->locked($id);
+            $this->existing = $record === null ? null : $id;
+            return $record ?? '';
+        });
     }
 
     final public function write(#[\SensitiveParameter] string $id, #[\SensitiveParameter] string $data): bool
     {
-        try {
-            if ($this->existing === $id) {
-                [, $token] = $this->lock ?? [null, null];
-                $this->ended = !$this->replace($id, $data, $token);
-            } elseif ($this->refused !== $id) {
+        $this->orClose(function () use ($id, $data): void {
+            if ($this->existing !== $id) {
                 $this->store($id, $data);
+            } elseif (!$this->replace($id, $data, $this->token($id))) {
+                $this->ended = self::sessionEnded();
             }
-        } catch (\Throwable $error) {
-            $this->close();
-            throw $error;
-        }
+        });
         return true;
     }
 
     /** PHP calls this instead of write() when nothing has changed (session.lazy_write). */
     final public function updateTimestamp(#[\SensitiveParameter] string $id, #[\SensitiveParameter] string $data): bool
     {
-        $this->renew($id);
+        $this->orClose(fn () => $this->renew($id));
         return true;
     }
 
     final public function destroy(#[\SensitiveParameter] string $id): bool
     {
-        $this->ended = !$this->remove($id) && $this->existing === $id;
+        $this->orClose(function () use ($id): void {
+            // The logout itself is not refused: this only concerns a new ID, for what may be old data by now.
+            $token = $this->token($id);
+            $lost = $token !== null && !$this->holds($id, $token);
+            $existed = $this->remove($id);
+            $this->ended = match (true) {
+                $this->existing !== $id => null,
+                !$existed => self::sessionEnded(),
+                $lost => self::lockLost(),
+                default => null,
+            };
+        });
         return true;
     }
 
@@ -215,35 +162,24 @@ abstract class StrictIdHandler implements
         }
     }
 
-    /** The record, under the lock. IDs that nobody knows take none, since anybody can invent them. */
-    private function loadLocked(#[\SensitiveParameter] string $id): ?string
+    private static function sessionEnded(): SessionUnavailable
     {
-        $record = $this->load($id);
-        if ($record === null || $this->settings->lockWait === null || $id === ($this->lock[0] ?? null)) {
-            return $record;
-        }
-        $this->lock($id, $this->settings->lockWait);
-        try {
-            return $record = $this->load($id);
-        } finally {
-            isset($record) || $this->close();
-        }
+        return new SessionUnavailable('The session has ended or got another ID since the page began: it gets none here.');
     }
 
-    /** @param int $wait seconds */
-    private function lock(#[\SensitiveParameter] string $id, int $wait): void
+    private function locked(#[\SensitiveParameter] string $id): ?string
     {
-        $token = bin2hex(random_bytes(16));
-        $end = hrtime(true) + $wait * 1_000_000_000;
-        $pause = self::FIRST_PAUSE;
-        while (!$this->acquire($id, $token, $this->settings->lockLease)) {
-            if (hrtime(true) > $end) {
-                throw new SessionUnavailable("Other requests of this session have kept it locked for $wait s.");
-            }
-            // By chance, so that those who wait do not all ask at once.
-            usleep(random_int($pause * 500, $pause * 1000));
-            $pause = min(2 * $pause, self::LONGEST_PAUSE);
+        return $this->loadLocked($id, $this->settings->lockWait, $this->settings->lockLease);
+    }
+
+    /** PHP does not close the handler after an exception, and a lock would stay. */
+    private function orClose(#[\SensitiveParameter] \Closure $work): mixed
+    {
+        try {
+            return $work();
+        } catch (\Throwable $error) {
+            $this->close();
+            throw $error;
         }
-        $this->lock = [$id, $token];
     }
 }

@@ -40,7 +40,7 @@ final class TableJson
     }
 
     /** @param array<string, string> $entries the JSON of each key's value */
-    public static function object(array $entries): string
+    public static function object(#[\SensitiveParameter] array $entries): string
     {
         $members = [];
         foreach ($entries as $key => $json) {
@@ -63,7 +63,7 @@ final class TableJson
     }
 
     /** With `\u005c` for a backslash, so that what looks like the escape of a character is one: see TableMerge. */
-    private static function encode(mixed $value): ?string
+    private static function encode(#[\SensitiveParameter] mixed $value): ?string
     {
         $json = json_encode($value, JSON_UNESCAPED_SLASHES | JSON_PRESERVE_ZERO_FRACTION, self::DEPTH);
         return $json === false ? null : strtr($json, ['\\\\' => '\u005c']);

@@ -82,7 +82,7 @@ final class TableMerge
      */
     private static function byPhp(\PDO $pdo, string $column, array $changes): array
     {
-        $merge = static function (string $json) use ($changes): string {
+        $merge = static function (#[\SensitiveParameter] string $json) use ($changes): string {
             $kept = array_diff_key(TableJson::decode($json), $changes);
             foreach ($kept as $key => $value) {
                 $kept[$key] = TableJson::ofValue((string) $key, $value);

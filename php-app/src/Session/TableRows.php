@@ -161,6 +161,9 @@ final class TableRows
             $statement = $pdo->prepare(strtr($sql, $this->words));
             $statement->execute($values);
             return $statement;
+        } catch (SessionDataError $error) {
+            // Of TableMerge, through PDO: not itself, since its trace has the values.
+            throw new SessionDataError($error->getMessage());
         } catch (\PDOException $error) {
             // Not the exception itself: its trace has the values.
             if (array_intersect($error->errorInfo ?? [], self::TOO_LONG) !== []) {

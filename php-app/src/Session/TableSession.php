@@ -226,7 +226,7 @@ final class TableSession
         return true;
     }
 
-    private function written(string $id): void
+    private function written(#[\SensitiveParameter] string $id): void
     {
         if ($id !== $this->id) {
             $this->cookie->send($id);
@@ -234,6 +234,12 @@ final class TableSession
         $this->id = $id;
         $this->changes = [];
         $this->remaining = $this->lifetime;
+    }
+
+    /** A dump of it ends in a log or on a page. @return array<string, mixed> */
+    public function __debugInfo(): array
+    {
+        return ['rows' => $this->rows, 'cookie' => $this->cookie, 'values' => count($this->values)];
     }
 
     private function empty(): void
