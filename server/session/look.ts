@@ -45,7 +45,8 @@ export function createLook(
       const session = decodeSession(source, id, bytes);
       if (session === undefined) return none('empty', 'the session is empty');
       const found = identify(session, user);
-      if ('user' in found) return { state: 'user', user: found.user, bytes };
+      // A copy: a store's answer may be a small part of a large piece of memory.
+      if ('user' in found) return { state: 'user', user: found.user, bytes: Buffer.from(bytes) };
       if ('nobody' in found) return none('nobody', found.nobody, hints.nobody);
       return none('invalid', found.invalid, hints.invalid);
     } catch (error) {

@@ -14,6 +14,11 @@ export interface SessionStore {
    */
   get(id: string): Promise<Buffer | null>;
   /**
+   * What changes whenever the session does, and is cheaper to ask for than the session; null when it is not there, or
+   * cannot be told so. What was asked for before `get` belongs to what that brings, or to something older.
+   */
+  version?(id: string): Promise<string | null>;
+  /**
    * How many milliseconds the session has to live: `Infinity` without an end, 0 when it is over, null when it is not
    * there or the store does not tell.
    */

@@ -7,6 +7,9 @@ const activeFor = 60_000;
 const renewEvery = 60_000;
 const partOfLife = 1 / 3;
 
+/** What ends within so many milliseconds is over: some stores count in whole seconds, and answers take their time. */
+const precision = 1500;
+
 /** How long a session is going to live. Times are those of the monotonic clock, in milliseconds. */
 export interface Life {
   id: string;
@@ -18,6 +21,20 @@ export interface Life {
   active: number;
   renewed: number;
 }
+
+/** Of a session that nobody has asked about yet. */
+export const newLife: Omit<Life, 'id'> = {
+  longest: 0,
+  active: Number.NEGATIVE_INFINITY,
+  renewed: Number.NEGATIVE_INFINITY,
+};
+
+/** Whether a session that is gone has come to the end of its life. */
+export const isOver = ({ ends }: Life): boolean => ends !== undefined && performance.now() > ends - precision;
+
+/** Whether it is time to ask: never asked, or it may have been renewed since. @param interval between two looks */
+export const nearsEnd = ({ ends }: Life, interval: number): boolean =>
+  ends === undefined || performance.now() > ends - precision - 2 * interval;
 
 /** Asks the store. What it does not tell is no failure: the end of such a session is told as a logout. */
 export async function learnLife(reader: SessionReader, life: Life): Promise<number | null> {
@@ -43,12 +60,20 @@ export class Keepalive {
     this.#onFailure = onFailure;
   }
 
-  async renew(life: Life): Promise<void> {
-    const lifetime = this.#reader.lifetime ?? life.longest;
+  /** Whether its user is active, and it has not been renewed for long enough. */
+  isDue(life: Life): boolean {
+    const lifetime = this.#lifetime(life);
     const now = performance.now();
-    if (lifetime === 0 || now - life.active > activeFor) return;
-    if (now - life.renewed < Math.min(renewEvery, lifetime * partOfLife)) return;
-    life.renewed = now;
+    return (
+      lifetime > 0 &&
+      now - life.active <= activeFor &&
+      now - life.renewed >= Math.min(renewEvery, lifetime * partOfLife)
+    );
+  }
+
+  async renew(life: Life): Promise<void> {
+    const lifetime = this.#lifetime(life);
+    life.renewed = performance.now();
     const left = await learnLife(this.#reader, life);
     if (left !== null && left > lifetime * (1 - partOfLife)) return;
     try {
@@ -58,5 +83,9 @@ export class Keepalive {
       if (!(error instanceof StoreError)) throw error;
       this.#onFailure(error);
     }
+  }
+
+  #lifetime(life: Life): number {
+    return this.#reader.lifetime ?? life.longest;
   }
 }

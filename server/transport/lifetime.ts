@@ -1,18 +1,16 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { EndReason, User } from '../events.ts';
 import type { Look } from '../session/look.ts';
-import { markOf } from '../session/mark.ts';
 import type { LiveSession, SessionReader } from '../session/read-session.ts';
-import { type SessionName, StoreError, type Watcher } from '../session/store.ts';
-import { type Keepalive, type Life, learnLife } from './life.ts';
+import { StoreError } from '../session/store.ts';
+import { isOver, type Keepalive, type Life, learnLife, nearsEnd, newLife } from './life.ts';
 import { Rounds } from './rounds.ts';
+import { SessionIndex } from './session-index.ts';
 
 /** PHP empties a record before it writes it anew: what cannot be read is looked at once more. */
 const secondLookAfter = 100;
 /** A page that has just opened its session may end it a little later; slower ones are seen by the regular look. */
 const looksAfterOpening = [50, 250];
-/** What ends within so many milliseconds is over: some stores count in whole seconds, and answers take their time. */
-const precision = 1500;
 
 /** What is done to a connection from here. */
 export interface Lease {
@@ -23,9 +21,8 @@ export interface Lease {
   rename(user: User): void;
 }
 
-/** A connection's hold on its session. */
+/** A connection's hold on its session. `active`: its user does something, which can keep the session alive. */
 export interface Hold {
-  /** The user does something: keeps the session alive, if the site wants that. */
   active(): void;
   release(): void;
 }
@@ -47,8 +44,8 @@ interface Options {
 
 interface Entry extends LiveSession, Life {
   leases: Set<Lease>;
+  /** Takes it out of the rounds. */
   leave: () => void;
-  mark: string;
   /** When the store last confirmed this session, by the monotonic clock. */
   confirmed: number;
   looking: boolean;
@@ -65,8 +62,7 @@ export class Lifetimes {
   readonly #reader: SessionReader;
   readonly #options: Options;
   readonly #rounds: Rounds<Entry>;
-  readonly #byId = new Map<string, Entry>();
-  readonly #byMark = new Map<string, Entry>();
+  readonly #entries = new SessionIndex<Entry>();
   /** Sessions whose last look got no answer: of several servers, one may be silent. */
   readonly #silent = new Set<Entry>();
   #endWatch: (() => void) | undefined;
@@ -75,23 +71,21 @@ export class Lifetimes {
     this.#reader = reader;
     this.#options = options;
     this.#rounds = new Rounds(options.interval, (entry) => {
-      // The rejections that can come are dealt with inside.
-      if (!entry.looking) void this.#look(entry);
+      if (!entry.looking) this.#look(entry);
     });
   }
 
   start(): void {
     this.#rounds.start();
-    const watcher: Watcher = {
-      changed: (session) => this.#lookSoon(this.#held(session)),
+    this.#endWatch = this.#reader.watch({
+      changed: (session) => this.#lookSoon(this.#entries.get(session)),
       opened: (session) => {
-        const entry = this.#held(session);
+        const entry = this.#entries.get(session);
         if (entry === undefined) return;
         for (const after of looksAfterOpening) setTimeout(() => this.#lookSoon(entry), after).unref();
       },
       lost: this.#options.onWatch,
-    };
-    this.#endWatch = this.#reader.watch(watcher);
+    });
   }
 
   stop(): void {
@@ -101,16 +95,16 @@ export class Lifetimes {
 
   /** Binds a connection to its session, until that is released. */
   hold(session: LiveSession, lease: Lease): Hold {
-    let entry = this.#byId.get(session.id);
+    let entry = this.#entries.get(session);
     if (entry === undefined || entry.user.id !== session.user.id) {
       // Another user by now: those who came before him need not wait for the next look.
       if (entry !== undefined) this.#end(entry, 'user_changed');
       entry = this.#enter(session);
     }
-    entry.leases.add(lease);
     const held = entry;
+    held.leases.add(lease);
     return {
-      active: () => {
+      active() {
         held.active = performance.now();
       },
       release: () => {
@@ -123,7 +117,7 @@ export class Lifetimes {
   /** Ends all sessions of a user; how many connections they had. */
   kick(user: string): number {
     let connections = 0;
-    for (const entry of [...this.#byId.values()].filter((one) => one.user.id === user)) {
+    for (const entry of [...this.#entries].filter((one) => one.user.id === user)) {
       connections += entry.leases.size;
       this.#end(entry, 'kicked');
     }
@@ -135,69 +129,82 @@ export class Lifetimes {
       ...session,
       leases: new Set(),
       leave: () => {},
-      mark: markOf(session.id),
       confirmed: performance.now(),
       looking: false,
       again: false,
-      active: Number.NEGATIVE_INFINITY,
-      renewed: Number.NEGATIVE_INFINITY,
-      longest: 0,
+      ...newLife,
     };
     entry.leave = this.#rounds.add(entry);
-    this.#byId.set(entry.id, entry);
-    this.#byMark.set(entry.mark, entry);
+    this.#entries.add(entry);
     return entry;
   }
 
   #forget(entry: Entry): void {
     entry.leave();
     this.#silent.delete(entry);
-    if (this.#byId.get(entry.id) !== entry) return;
-    this.#byId.delete(entry.id);
-    this.#byMark.delete(entry.mark);
-  }
-
-  #held(session: SessionName): Entry | undefined {
-    return 'id' in session ? this.#byId.get(session.id) : this.#byMark.get(session.mark);
+    this.#entries.delete(entry);
   }
 
   #lookSoon(entry: Entry | undefined): void {
     if (entry === undefined || entry.leases.size === 0) return;
     // What is being read just now may have been read before the change.
     if (entry.looking) entry.again = true;
-    else void this.#look(entry);
+    else this.#look(entry);
   }
 
-  async #look(entry: Entry): Promise<void> {
+  #look(entry: Entry): void {
     entry.looking = true;
+    entry.again = false;
+    this.#ask(entry).then(
+      (look) => {
+        // Nearly all looks find nothing new, and cost no more than this.
+        if (look === null && !entry.again && !this.#isDue(entry)) this.#confirm(entry);
+        else void this.#act(entry, look);
+      },
+      (error: unknown) => this.#unanswered(entry, error),
+    );
+  }
+
+  #ask(entry: Entry): Promise<Look | null> {
+    this.#options.onLook();
+    return this.#reader.changed(entry.id, entry.bytes);
+  }
+
+  #confirm(entry: Entry): void {
+    this.#answered(entry);
+    entry.confirmed = performance.now();
+    entry.looking = false;
+  }
+
+  async #act(entry: Entry, first: Look | null): Promise<void> {
     try {
-      do {
-        entry.again = false;
-        let look = await this.#lookOnce(entry);
+      let look = first;
+      for (;;) {
+        this.#answered(entry);
         if (look?.state === 'invalid' || look?.state === 'empty') {
           await pause(secondLookAfter);
-          look = await this.#lookOnce(entry);
+          look = await this.#ask(entry);
         }
         this.#apply(entry, look);
-      } while (entry.again && entry.leases.size > 0);
-      if (entry.leases.size > 0) await this.#follow(entry);
-    } catch (error) {
-      if (!(error instanceof StoreError)) throw error;
-      if (this.#silent.size === 0) this.#options.onStore(error);
-      if (entry.leases.size > 0) this.#silent.add(entry);
-      if (performance.now() - entry.confirmed >= this.#options.grace) {
-        for (const lease of [...entry.leases]) lease.giveUp();
+        if (!entry.again || entry.leases.size === 0) break;
+        entry.again = false;
+        look = await this.#ask(entry);
       }
-    } finally {
+      if (entry.leases.size > 0) await this.#follow(entry);
       entry.looking = false;
+    } catch (error) {
+      this.#unanswered(entry, error);
     }
   }
 
-  async #lookOnce(entry: Entry): Promise<Look | null> {
-    this.#options.onLook();
-    const look = await this.#reader.changed(entry.id, entry.bytes);
-    this.#answered(entry);
-    return look;
+  #unanswered(entry: Entry, error: unknown): void {
+    entry.looking = false;
+    if (!(error instanceof StoreError)) throw error;
+    if (this.#silent.size === 0) this.#options.onStore(error);
+    if (entry.leases.size > 0) this.#silent.add(entry);
+    if (performance.now() - entry.confirmed >= this.#options.grace) {
+      for (const lease of [...entry.leases]) lease.giveUp();
+    }
   }
 
   /** @param look null when nothing has changed */
@@ -213,22 +220,21 @@ export class Lifetimes {
         if (look.user.name !== entry.user.name) for (const lease of entry.leases) lease.rename(look.user);
         entry.user = look.user;
         return;
-      case 'nobody': {
-        const over = entry.ends !== undefined && performance.now() > entry.ends - precision;
-        return this.#end(entry, over ? 'expired' : 'logout');
-      }
+      case 'nobody':
+        return this.#end(entry, isOver(entry) ? 'expired' : 'logout');
       default:
         return this.#end(entry, 'invalid');
     }
   }
 
-  /** How long the session is going to live is asked when it is new here, and again when it nears its end. */
+  /** Whether there is more to do for a session than to see that it is unchanged. */
+  #isDue(entry: Entry): boolean {
+    return nearsEnd(entry, this.#options.interval) || this.#options.keepalive?.isDue(entry) === true;
+  }
+
   async #follow(entry: Entry): Promise<void> {
-    const { interval, keepalive } = this.#options;
-    if (entry.ends === undefined || performance.now() > entry.ends - precision - 2 * interval) {
-      await learnLife(this.#reader, entry);
-    }
-    await keepalive?.renew(entry);
+    if (nearsEnd(entry, this.#options.interval)) await learnLife(this.#reader, entry);
+    if (this.#options.keepalive?.isDue(entry)) await this.#options.keepalive.renew(entry);
   }
 
   #end(entry: Entry, reason: EndReason): void {

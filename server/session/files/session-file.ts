@@ -1,5 +1,5 @@
 import { constants, type Stats } from 'node:fs';
-import { type FileHandle, open, stat } from 'node:fs/promises';
+import { type FileHandle, lstat, open, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FormatError } from '../formats/value.ts';
 import { StoreError } from '../store.ts';
@@ -10,6 +10,8 @@ const readOnly = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOC
 const missing = new Set(['ENOENT', 'ENAMETOOLONG']);
 /** A link, a socket. */
 const unusual = new Set(['ELOOP', 'ENXIO']);
+/** What was written to longer ago than this many milliseconds is whole, and a later write changes its time. */
+export const settled = 50;
 /** The number of the user root. */
 const root = 0;
 
@@ -62,6 +64,20 @@ export async function withFile<T>(
     if (error instanceof StoreError || error instanceof FormatError) throw error;
     throw unreadable(folder, error);
   }
+}
+
+/**
+ * What is written into the file changes this, and so does whoever puts another one in its place.
+ * @returns null when there is no such file, or it was written to a moment ago
+ */
+export async function versionOf(id: string, settings: FilesSettings): Promise<string | null> {
+  const path = join(settings.folder, ...id.slice(0, settings.depth), settings.prefix + id);
+  const stats = await lstat(path).catch(() => null);
+  if (stats === null) return null;
+  const { dev, ino, size, mtimeMs, ctimeMs } = stats;
+  const age = Date.now() - mtimeMs;
+  if (age <= settled || (settings.lifetime > 0 && age > settings.lifetime * 1000)) return null;
+  return `${dev}/${ino}/${size}/${mtimeMs}/${ctimeMs}`;
 }
 
 async function openIfThere(path: string): Promise<FileHandle | null> {

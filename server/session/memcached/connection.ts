@@ -1,6 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import memjs from 'memjs';
 import { deadline } from '../deadline.ts';
+import { deferred } from '../deferred.ts';
 import { StoreError } from '../store.ts';
 import type { Item } from './item.ts';
 
@@ -25,13 +26,18 @@ class HardenedServer extends memjs.Server {
   /** For the log: one of several may be the one that fails. */
   readonly name: string;
   #socket: Socket | undefined;
-  /** The numbers of the questions that wait for an answer, in their order. */
-  #asked: number[] = [];
+  readonly #timeout: number;
+  /** The questions that wait for an answer, in their order, by their number and time. */
+  #asked: { opaque: number; at: number }[] = [];
+  /** Ends the watch over the oldest of them. */
+  #answered: (() => void) | undefined;
   /** What is asked in one turn goes out together: a write for each would cost more than all else. */
   #outgoing: Buffer[] = [];
 
-  constructor(host: string, port: number) {
+  /** @param timeout of an answer, in milliseconds */
+  constructor(host: string, port: number, timeout: number) {
     super(host, port);
+    this.#timeout = timeout;
     this.name = `memcached at ${host}:${port}`;
     // The constructor takes them from the environment (MEMCACHIER_USERNAME …), where nobody expects it.
     this.username = undefined;
@@ -43,7 +49,8 @@ class HardenedServer extends memjs.Server {
   }
 
   override write(request: Buffer): void {
-    this.#asked.push(request.readUInt32BE(12));
+    this.#asked.push({ opaque: request.readUInt32BE(12), at: performance.now() });
+    if (this.#answered === undefined) this.#expectAnswer();
     this.#outgoing.push(request);
     if (this.#outgoing.length === 1) process.nextTick(() => this.#send());
   }
@@ -53,6 +60,17 @@ class HardenedServer extends memjs.Server {
     this.#outgoing = [];
     // Empty: what was asked has failed in the same turn.
     if (requests.length > 0) this.sock(false, (socket) => socket.write(requests));
+  }
+
+  /** Answers come in the order of the questions: if the oldest one's is late, so are all behind it. */
+  #expectAnswer(): void {
+    const [oldest] = this.#asked;
+    this.#answered = undefined;
+    if (oldest === undefined) return;
+    this.#answered = deadline(Math.max(0, oldest.at + this.#timeout - performance.now()), () => {
+      if (this.#asked[0] !== oldest) return this.#expectAnswer();
+      this.fail(new StoreError(`${this.name} did not answer within ${this.#timeout} ms`));
+    });
   }
 
   #open(): Socket {
@@ -76,7 +94,7 @@ class HardenedServer extends memjs.Server {
         if (
           reply === false ||
           reply.header.opcode !== getOpcode ||
-          reply.header.opaque !== this.#asked.shift()
+          reply.header.opaque !== this.#asked.shift()?.opaque
         ) {
           return this.fail(new StoreError(`${this.name} answered something that was not asked`));
         }
@@ -102,6 +120,8 @@ class HardenedServer extends memjs.Server {
   fail(error: Error): void {
     this.#socket?.destroy();
     this.#socket = undefined;
+    this.#answered?.();
+    this.#answered = undefined;
     this.#asked = [];
     this.#outgoing = [];
     this.error(error);
@@ -112,38 +132,35 @@ class HardenedServer extends memjs.Server {
 export class MemcachedConnection {
   readonly #server: HardenedServer;
   readonly #client: InstanceType<typeof memjs.Client>;
-  readonly #timeout: number;
   #closed = false;
 
   constructor(host: string, port: number, timeout: number) {
-    this.#server = new HardenedServer(host, port);
+    this.#server = new HardenedServer(host, port, timeout);
     this.#client = new memjs.Client([this.#server], { retries: 0, failover: false, logger: { log() {} } });
     // memjs counts into the negative numbers, and fails for good after 2^31 calls.
     this.#client.incrSeq = function () {
       this.seq = (this.seq + 1) >>> 0;
     };
-    this.#timeout = timeout;
   }
 
-  /** @throws StoreError after `timeout` ms at the latest */
-  async get(key: string): Promise<Item | null> {
-    if (this.#closed) throw new StoreError('the store was closed');
-    // Replies come in the order of the questions: if this one is late, so are all behind it.
-    const answered = deadline(this.#timeout, () =>
-      this.#server.fail(new StoreError(`${this.#server.name} did not answer within ${this.#timeout} ms`)),
-    );
-    try {
-      const { value, flags } = await this.#client.get(key);
-      if (value === null) return null;
-      if (flags?.length !== 4)
-        throw new StoreError(`${this.#server.name} answered without the flags of the item`);
-      return { bytes: Buffer.from(value), flags: flags.readUInt32BE(0) };
-    } catch (error) {
-      if (error instanceof StoreError) throw error;
-      throw new StoreError(`${this.#server.name} refused the look-up`, { cause: error });
-    } finally {
-      answered();
+  /**
+   * The value is a part of what was received: who keeps it, copies it.
+   * @throws StoreError after `timeout` ms at the latest
+   */
+  get(key: string): Promise<Item | null> {
+    const { promise, resolve, reject } = deferred<Item | null>();
+    if (this.#closed) reject(new StoreError('the store was closed'));
+    else {
+      // Without the promise of its own that memjs would make: sessions are looked up by the thousand.
+      this.#client.get(key, (error, value, flags) => {
+        if (error instanceof StoreError) reject(error);
+        else if (error) reject(new StoreError(`${this.#server.name} refused the look-up`, { cause: error }));
+        else if (value === null) resolve(null);
+        else if (flags?.length === 4) resolve({ bytes: value, flags: flags.readUInt32BE(0) });
+        else reject(new StoreError(`${this.#server.name} answered without the flags of the item`));
+      });
     }
+    return promise;
   }
 
   close(): void {

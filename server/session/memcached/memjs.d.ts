@@ -23,6 +23,10 @@ declare module 'memjs' {
     constructor(servers: Server[], options: object);
     seq: number;
     incrSeq(): void;
+    get(
+      key: string,
+      callback: (error: Error | null, value: Buffer | null, flags: Buffer | null) => void,
+    ): void;
     get(key: string): Promise<{ value: Buffer | null; flags: Buffer | null }>;
   }
 

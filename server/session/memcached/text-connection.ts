@@ -8,7 +8,9 @@ const lineEnd = 0x0a;
 
 interface Question {
   fits: RegExp;
-  settle(answer: RegExpExecArray | StoreError): void;
+  missing: number;
+  answers: RegExpExecArray[];
+  settle(answer: RegExpExecArray[] | StoreError): void;
 }
 
 /**
@@ -22,6 +24,7 @@ export class TextConnection {
   readonly #name: string;
   #socket: Socket | undefined;
   #asked: Question[] = [];
+  #connections = 0;
   #closed = false;
 
   constructor(host: string, port: number, timeout: number) {
@@ -37,22 +40,36 @@ export class TextConnection {
    * @throws StoreError after `timeout` ms at the latest
    */
   async ask(command: string, fits: RegExp): Promise<RegExpExecArray> {
+    const [answer] = await this.askAll([command], fits);
+    return answer as RegExpExecArray;
+  }
+
+  /**
+   * The same for several commands of one kind, at least one, in one round trip.
+   * @returns as many answers, in their order
+   */
+  async askAll(commands: readonly string[], fits: RegExp): Promise<RegExpExecArray[]> {
     if (this.#closed) throw new StoreError('the store was closed');
     // Answers come in the order of the questions: if this one is late, so are all behind it.
     const answered = deadline(this.#timeout, () =>
       this.#fail(new StoreError(`${this.#name} did not answer within ${this.#timeout} ms`)),
     );
     try {
-      const answer = await new Promise<RegExpExecArray | StoreError>((settle) => {
-        this.#asked.push({ fits, settle });
+      const answers = await new Promise<RegExpExecArray[] | StoreError>((settle) => {
+        this.#asked.push({ fits, missing: commands.length, answers: [], settle });
         this.#socket ??= this.#open();
-        this.#socket.write(`${command}\r\n`);
+        this.#socket.write(commands.map((command) => `${command}\r\n`).join(''));
       });
-      if (answer instanceof StoreError) throw answer;
-      return answer;
+      if (answers instanceof StoreError) throw answers;
+      return answers;
     } finally {
       answered();
     }
+  }
+
+  /** How many connections there were: with a new one it may be another memcached. */
+  get connections(): number {
+    return this.#connections;
   }
 
   close(): void {
@@ -61,22 +78,27 @@ export class TextConnection {
   }
 
   #open(): Socket {
+    this.#connections++;
     const socket = connect({ host: this.#host, port: this.#port, noDelay: true });
     let rest: Buffer = Buffer.alloc(0);
     socket.on('data', (chunk: Buffer) => {
-      rest = Buffer.concat([rest, chunk]);
+      const received = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
+      let from = 0;
       for (;;) {
-        const end = rest.indexOf(lineEnd);
+        const end = received.indexOf(lineEnd, from);
         if (end === -1 || this.#socket !== socket) break;
         // What it says may contain the key, so it is never told.
-        const answer = this.#asked[0]?.fits.exec(rest.toString('latin1', 0, end).trimEnd());
-        if (answer == null) {
+        const question = this.#asked[0];
+        const answer = question?.fits.exec(received.toString('latin1', from, end).trimEnd());
+        if (question === undefined || answer == null) {
           this.#fail(new StoreError(`${this.#name} answered something that was not asked`));
           return;
         }
-        this.#asked.shift()?.settle(answer);
-        rest = rest.subarray(end + 1);
+        question.answers.push(answer);
+        if (--question.missing === 0) this.#asked.shift()?.settle(question.answers);
+        from = end + 1;
       }
+      rest = received.subarray(from);
       if (rest.length > maxReplyBytes)
         this.#fail(new StoreError(`${this.#name} sent something that is no reply`), socket);
     });

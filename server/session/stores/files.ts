@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
-import { type FilesSettings, type SessionFile, withFile } from '../files/session-file.ts';
+import { batched } from '../batch.ts';
+import { type FilesSettings, type SessionFile, settled, versionOf, withFile } from '../files/session-file.ts';
 import { watchFiles } from '../files/watch.ts';
 import { FormatError } from '../formats/value.ts';
 import { maxSessionBytes, type SessionStore, StoreError } from '../store.ts';
@@ -9,8 +10,8 @@ import { turns } from '../turns.ts';
 
 /** More is read of no file: what is larger is no session, and the decoder says so. */
 const maxBytes = maxSessionBytes + 1;
-/** What was written to longer ago than this many milliseconds is whole. */
-const settled = 50;
+/** So many files are asked for theirs in one turn: a disk that takes milliseconds for each is no disk that hangs. */
+const versionsInTurn = 25;
 /** A fresh file is read so often, with so many milliseconds in between. */
 const tries = 8;
 const betweenReadings = 10;
@@ -63,6 +64,18 @@ function openFiles(settings: FilesSettings): SessionStore {
       throw error;
     });
   return {
+    version: batched(async (ids) => {
+      const found = new Map<string, string>();
+      for (let n = 0; n < ids.length; n += versionsInTurn) {
+        await inTurn(async () => {
+          for (const id of ids.slice(n, n + versionsInTurn)) {
+            const version = await versionOf(id, settings);
+            if (version !== null) found.set(id, version);
+          }
+        });
+      }
+      return found;
+    }),
     /**
      * PHP cuts a file off and then writes it, so what was written to a moment ago may be half of a session, and half
      * of one may look like a logout. It is read until two readings agree.

@@ -1,3 +1,4 @@
+import { batched } from '../batch.ts';
 import type { FormatName } from '../formats/formats.ts';
 import { MemcachedConnection } from '../memcached/connection.ts';
 import { type Item, itemDecoders } from '../memcached/item.ts';
@@ -17,6 +18,10 @@ const possibleKey = /^[\x21-\x7e]{1,250}$/;
 const maxRelativeSeconds = 30 * 24 * 60 * 60;
 /** To `mg KEY t`: how many seconds are left, -1 for no end; there is none; 1.5 and older do not know the question. */
 const metaAnswer = /^(?:HD t(?<left>-1|\d+)(?: .*)?|EN|(?<unknown>ERROR))$/;
+/** To `mg KEY c`: a number that each write changes, 0 where memcached was told not to keep it (`-C`). */
+const versionAnswer = /^(?:HD c(\d+)|EN|(ERROR))$/;
+/** Where asking for it has failed, that is not tried again for so many milliseconds. */
+const versionsAgainAfter = 10_000;
 const touchAnswer = /^(?:TOUCHED|NOT_FOUND)$/;
 
 /** By `handler=`. The first distribution is the default. */
@@ -161,7 +166,33 @@ function openMemcached(settings: {
     return null;
   }
 
+  /** By server. Not asked for a while where that has failed: it may be a proxy that does not know the question. */
+  const versions = texts.map((text, n) => {
+    let again = 0;
+    const ask = batched(async (keys) => {
+      const questions = keys.map((key) => `mg ${key} c`);
+      const answers = await text.askAll(questions, versionAnswer).catch((error: unknown) => {
+        again = performance.now() + versionsAgainAfter;
+        throw error;
+      });
+      const found = new Map<string, string>();
+      for (const [k, [, count, unknown]] of answers.entries()) {
+        if (unknown !== undefined) untold.add(n);
+        // memcached counts anew when it is started again.
+        if (count !== undefined && count !== '0')
+          found.set(keys[k] as string, `${text.connections}/${count}`);
+      }
+      return found;
+    });
+    return (key: string) => (untold.has(n) || performance.now() < again ? Promise.resolve(null) : ask(key));
+  });
+
   return {
+    version(id) {
+      const key = keyOf(id);
+      const [first] = order.of(id);
+      return (key !== null && first !== undefined && versions[first]?.(key)) || Promise.resolve(null);
+    },
     async get(id) {
       const item = await ask(id, (n, key) => (connections[n] as MemcachedConnection).get(key));
       return item && decode(item);
