@@ -179,19 +179,17 @@ export class Lifetimes {
   async #act(entry: Entry, first: Look | null): Promise<void> {
     try {
       let look = first;
-      for (;;) {
-        this.#answered(entry);
-        if (look?.state === 'invalid' || look?.state === 'empty') {
-          await pause(secondLookAfter);
-          look = await this.#ask(entry);
-        }
-        this.#apply(entry, look);
-        if (!entry.again || entry.leases.size === 0) break;
-        entry.again = false;
+      this.#answered(entry);
+      if (look?.state === 'invalid' || look?.state === 'empty') {
+        await pause(secondLookAfter);
         look = await this.#ask(entry);
+        this.#answered(entry);
       }
+      this.#apply(entry, look);
       if (entry.leases.size > 0) await this.#follow(entry);
       entry.looking = false;
+      // What was told meanwhile may have happened after what was seen here.
+      if (entry.again) this.#lookSoon(entry);
     } catch (error) {
       this.#unanswered(entry, error);
     }

@@ -54,21 +54,14 @@ describe('login', () => {
     );
   });
 
-  test('a second click does no harm: whichever answer comes last, it is one of a login', async () => {
-    for (let n = 0; n < 5; n++) {
-      const form = await openForm(app);
-      const answers = await Promise.all(
-        [1, 2].map(() =>
-          post(`${app.url}/login`, form.cookie, { username: 'bob', password: 'bob', csrf: form.csrf }),
-        ),
-      );
-      for (const answer of answers) {
-        // Who came too late to be let in by the first form's session is shown the form, and no error.
-        expect([303, 403]).toContain(answer.status);
-        if (answer.status === 303) expect(await loggedInAs(app, sessionCookie(answer))).toBe('Bob');
-      }
-      expect(answers.some(({ status }) => status === 303)).toBe(true);
-    }
+  test('a second click does no harm: each answer is a login, or the form once more', async () => {
+    const { cookie, csrf } = await openForm(app);
+    const click = () => post(`${app.url}/login`, cookie, { username: 'bob', password: 'bob', csrf });
+    const answers = await Promise.all([click(), click()]);
+    const logins = answers.filter(({ status }) => status === 303);
+    for (const login of logins) expect(await loggedInAs(app, sessionCookie(login))).toBe('Bob');
+    expect(answers.map(({ status }) => status).toSorted()[0]).toBe(303);
+    for (const { status } of answers) expect([303, 403]).toContain(status);
   });
 
   test('the cookie is HttpOnly, SameSite=Lax, for this host and this browser session', async () => {
