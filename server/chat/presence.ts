@@ -35,9 +35,10 @@ export class Presence {
     const room = this.#rooms.get(roomId);
     const members = room?.users.get(member.user.id);
     if (room === undefined || !members?.has(member)) return;
-    if (members.size > 1) return void members.delete(member);
+    // Another connection of his may have another name for him.
     this.#changes(roomId, room);
-    room.users.delete(member.user.id);
+    members.delete(member);
+    if (members.size === 0) room.users.delete(member.user.id);
   }
 
   /** A user is about to be called something else: those who list him are told, as of one who has joined. */

@@ -55,3 +55,6 @@ export class StoreError extends Error {
     this.name = 'StoreError';
   }
 }
+
+/** This one session cannot be read just now; the store answers. */
+export class SessionBusyError extends StoreError {}

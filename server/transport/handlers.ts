@@ -28,7 +28,7 @@ export interface Connection {
   unsubscribe(room: string): void;
   /** Where its packets come from. */
   source: Source;
-  /** Its user is there, and does something. */
+  /** Its user is there, and has done something: that keeps the session alive, if the site wants it. */
   active(): void;
 }
 
@@ -39,8 +39,6 @@ export interface Connection {
 const handlers: {
   [E in RequestName]: {
     order: 'send' | 'join' | 'read';
-    /** A person does this, and no client by itself: it keeps the session alive. */
-    byHand?: true;
     check?(services: Services, connection: Connection, payload: RequestPayload<E>): void;
     run(services: Services, connection: Connection, payload: RequestPayload<E>): Promise<Answers[E]>;
     /** The answer that is due even to who is over the limit, or null. */
@@ -71,9 +69,8 @@ const handlers: {
   },
   'message:send': {
     order: 'send',
-    byHand: true,
     check: ({ messages }, { member }, payload) => messages.check(member, payload),
-    async run({ messages, limits }, { member }, payload) {
+    async run({ messages, limits }, { member, active }, payload) {
       const retryAfterMs = limits.sends.take(member.user.id);
       const taken = performance.now();
       if (retryAfterMs !== null) {
@@ -83,6 +80,8 @@ const handlers: {
       }
       const { message, repeated } = await messages.send(member, payload);
       if (repeated) limits.sends.giveBack(member.user.id, taken);
+      // Not what a client sends by itself, again and again.
+      else active();
       return { message };
     },
     async runLimited({ messages }, { member }, payload) {
@@ -129,7 +128,6 @@ export function requestListener(services: Services, connection: Connection) {
       // The table pairs each name with the payload that its schema makes; TypeScript cannot follow that.
       const handler = handlers[name] as (typeof handlers)['room:list'];
       const payload = parse(name, args) as RequestPayload<'room:list'>;
-      if (handler.byHand) connection.active();
       intake.begin();
       const done = order[handler.order](() => carryOut(services, connection, handler, payload, limited)).then(
         (data) => answer({ ok: true, data }),

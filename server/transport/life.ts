@@ -10,12 +10,17 @@ const partOfLife = 1 / 3;
 /** What ends within so many milliseconds is over: some stores count in whole seconds, and answers take their time. */
 const precision = 1500;
 
+/** Where the store gave no answer to that, it is not asked again for so many milliseconds. */
+const askAgainAfter = 60_000;
+
 /** How long a session is going to live. Times are those of the monotonic clock, in milliseconds. */
 export interface Life {
   id: string;
-  /** Absent until the store was asked; `Infinity` when it has no end, or none that the store tells. */
+  /** Absent while that is not known; `Infinity` when it has no end, or none that the store tells. */
   ends?: number;
-  /** The longest that it was ever seen to have before it: about what PHP gives it with each page. */
+  /** When the store was last asked. */
+  asked: number;
+  /** The longest that it was seen to have before it: about what PHP gives it with each page. */
   longest: number;
   /** When its user last did something in the chat. */
   active: number;
@@ -24,6 +29,7 @@ export interface Life {
 
 /** Of a session that nobody has asked about yet. */
 export const newLife: Omit<Life, 'id'> = {
+  asked: Number.NEGATIVE_INFINITY,
   longest: 0,
   active: Number.NEGATIVE_INFINITY,
   renewed: Number.NEGATIVE_INFINITY,
@@ -32,18 +38,29 @@ export const newLife: Omit<Life, 'id'> = {
 /** Whether a session that is gone has come to the end of its life. */
 export const isOver = ({ ends }: Life): boolean => ends !== undefined && performance.now() > ends - precision;
 
-/** Whether it is time to ask: never asked, or it may have been renewed since. @param interval between two looks */
-export const nearsEnd = ({ ends }: Life, interval: number): boolean =>
-  ends === undefined || performance.now() > ends - precision - 2 * interval;
+/** Whether it is time to ask: it may have been renewed since. @param interval between two looks */
+export function nearsEnd({ ends, asked }: Life, interval: number): boolean {
+  const now = performance.now();
+  return ends === undefined ? now - asked > askAgainAfter : now > ends - precision - 2 * interval;
+}
 
-/** Asks the store. What it does not tell is no failure: the end of such a session is told as a logout. */
+/**
+ * Asks the store how long the session has to live.
+ * @throws StoreError when it gives no answer: then the end of the session is told as a logout
+ */
 export async function learnLife(reader: SessionReader, life: Life): Promise<number | null> {
-  const left = await reader.remaining(life.id).catch((error: unknown) => {
-    if (error instanceof StoreError) return null;
-    throw error;
-  });
-  life.ends = performance.now() + (left ?? Number.POSITIVE_INFINITY);
-  if (left !== null && left !== Number.POSITIVE_INFINITY) life.longest = Math.max(life.longest, left);
+  const before = life.ends;
+  delete life.ends;
+  life.asked = performance.now();
+  const left = await reader.remaining(life.id);
+  const now = performance.now();
+  life.ends = now + (left ?? Number.POSITIVE_INFINITY);
+  if (left !== null && left !== Number.POSITIVE_INFINITY) {
+    // Somebody has shortened it, and will have had a reason.
+    const shortened =
+      before !== undefined && before !== Number.POSITIVE_INFINITY && life.ends < before - precision;
+    life.longest = shortened ? left : Math.max(life.longest, left);
+  }
   return left;
 }
 
@@ -62,24 +79,22 @@ export class Keepalive {
 
   /** Whether its user is active, and it has not been renewed for long enough. */
   isDue(life: Life): boolean {
-    const lifetime = this.#lifetime(life);
     const now = performance.now();
-    return (
-      lifetime > 0 &&
-      now - life.active <= activeFor &&
-      now - life.renewed >= Math.min(renewEvery, lifetime * partOfLife)
-    );
+    const lifetime = this.#lifetime(life);
+    const pause = lifetime === 0 ? renewEvery : Math.min(renewEvery, lifetime * partOfLife);
+    return now - life.active <= activeFor && now - life.renewed >= pause;
   }
 
   async renew(life: Life): Promise<void> {
-    const lifetime = this.#lifetime(life);
     life.renewed = performance.now();
-    const left = await learnLife(this.#reader, life);
-    if (left !== null && left > lifetime * (1 - partOfLife)) return;
     try {
+      const left = await learnLife(this.#reader, life);
+      const lifetime = this.#lifetime(life);
+      if (lifetime === 0 || (left !== null && left > lifetime * (1 - partOfLife))) return;
       await this.#reader.touch(life.id, Math.ceil(lifetime / 1000));
       life.ends = performance.now() + lifetime;
     } catch (error) {
+      // Not knowing how long it lives, one could shorten it.
       if (!(error instanceof StoreError)) throw error;
       this.#onFailure(error);
     }

@@ -1,31 +1,21 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { EndReason, User } from '../events.ts';
+import type { EndReason } from '../events.ts';
 import type { Look } from '../session/look.ts';
 import type { LiveSession, SessionReader } from '../session/read-session.ts';
-import { StoreError } from '../session/store.ts';
-import { isOver, type Keepalive, type Life, learnLife, nearsEnd, newLife } from './life.ts';
+import { SessionBusyError, StoreError } from '../session/store.ts';
+import { type HeldSession, type Hold, heldSession, type Lease } from './held-session.ts';
+import { isOver, type Keepalive, learnLife, nearsEnd } from './life.ts';
 import { Rounds } from './rounds.ts';
 import { SessionIndex } from './session-index.ts';
+import { StoreState } from './store-state.ts';
 
 /** PHP empties a record before it writes it anew: what cannot be read is looked at once more. */
 const secondLookAfter = 100;
 /** A page that has just opened its session may end it a little later; slower ones are seen by the regular look. */
 const looksAfterOpening = [50, 250];
 
-/** What is done to a connection from here. */
-export interface Lease {
-  /** `session:ended` with the reason, then disconnected. */
-  end(reason: EndReason): void;
-  /** The session could not be confirmed for too long: the transport is closed, without a verdict. */
-  giveUp(): void;
-  rename(user: User): void;
-}
-
-/** A connection's hold on its session. `active`: its user does something, which can keep the session alive. */
-export interface Hold {
-  active(): void;
-  release(): void;
-}
+/** Between two looks at one session, in milliseconds. */
+const shortestPause = 5;
 
 interface Options {
   /** Each session is looked at once in this many milliseconds. */
@@ -42,17 +32,6 @@ interface Options {
   onWatch: (lost: StoreError | null) => void;
 }
 
-interface Entry extends LiveSession, Life {
-  leases: Set<Lease>;
-  /** Takes it out of the rounds. */
-  leave: () => void;
-  /** When the store last confirmed this session, by the monotonic clock. */
-  confirmed: number;
-  looking: boolean;
-  /** Something was told while it was being looked at. */
-  again: boolean;
-}
-
 /**
  * Holds every connection to its session: as long as it is open, the session is looked up again and again, once
  * for all connections that share it, and at once when the store tells of a change. A logout, the end of its life,
@@ -61,15 +40,15 @@ interface Entry extends LiveSession, Life {
 export class Lifetimes {
   readonly #reader: SessionReader;
   readonly #options: Options;
-  readonly #rounds: Rounds<Entry>;
-  readonly #entries = new SessionIndex<Entry>();
-  /** Sessions whose last look got no answer: of several servers, one may be silent. */
-  readonly #silent = new Set<Entry>();
+  readonly #rounds: Rounds<HeldSession>;
+  readonly #entries = new SessionIndex<HeldSession>();
+  readonly #store: StoreState;
   #endWatch: (() => void) | undefined;
 
   constructor(reader: SessionReader, options: Options) {
     this.#reader = reader;
     this.#options = options;
+    this.#store = new StoreState(options.onStore);
     this.#rounds = new Rounds(options.interval, (entry) => {
       if (!entry.looking) this.#look(entry);
     });
@@ -103,6 +82,11 @@ export class Lifetimes {
     }
     const held = entry;
     held.leases.add(lease);
+    if (!held.bytes.equals(session.bytes)) {
+      // One of the two was read before a change.
+      lease.rename(held.user);
+      this.#lookSoon(held);
+    }
     return {
       active() {
         held.active = performance.now();
@@ -124,37 +108,40 @@ export class Lifetimes {
     return connections;
   }
 
-  #enter(session: LiveSession): Entry {
-    const entry: Entry = {
-      ...session,
-      leases: new Set(),
-      leave: () => {},
-      confirmed: performance.now(),
-      looking: false,
-      again: false,
-      ...newLife,
-    };
+  #enter(session: LiveSession): HeldSession {
+    const entry = heldSession(session);
     entry.leave = this.#rounds.add(entry);
     this.#entries.add(entry);
     return entry;
   }
 
-  #forget(entry: Entry): void {
+  #forget(entry: HeldSession): void {
     entry.leave();
-    this.#silent.delete(entry);
+    this.#store.forget(entry);
     this.#entries.delete(entry);
   }
 
-  #lookSoon(entry: Entry | undefined): void {
+  #lookSoon(entry: HeldSession | undefined): void {
     if (entry === undefined || entry.leases.size === 0) return;
     // What is being read just now may have been read before the change.
     if (entry.looking) entry.again = true;
-    else this.#look(entry);
+    // A store that tells much of one session does not have it read all the time.
+    else if (performance.now() - entry.looked >= shortestPause) this.#look(entry);
+    else if (!entry.again) {
+      entry.again = true;
+      setTimeout(() => this.#lookOnceMore(entry), shortestPause).unref();
+    }
   }
 
-  #look(entry: Entry): void {
+  #lookOnceMore(entry: HeldSession): void {
+    entry.again = false;
+    this.#lookSoon(entry);
+  }
+
+  #look(entry: HeldSession): void {
     entry.looking = true;
     entry.again = false;
+    entry.looked = performance.now();
     this.#ask(entry).then(
       (look) => {
         // Nearly all looks find nothing new, and cost no more than this.
@@ -165,48 +152,48 @@ export class Lifetimes {
     );
   }
 
-  #ask(entry: Entry): Promise<Look | null> {
+  #ask(entry: HeldSession): Promise<Look | null> {
     this.#options.onLook();
     return this.#reader.changed(entry.id, entry.bytes);
   }
 
-  #confirm(entry: Entry): void {
-    this.#answered(entry);
+  #confirm(entry: HeldSession): void {
+    this.#store.answered(entry);
     entry.confirmed = performance.now();
     entry.looking = false;
   }
 
-  async #act(entry: Entry, first: Look | null): Promise<void> {
+  async #act(entry: HeldSession, first: Look | null): Promise<void> {
     try {
       let look = first;
-      this.#answered(entry);
+      this.#store.answered(entry);
       if (look?.state === 'invalid' || look?.state === 'empty') {
         await pause(secondLookAfter);
         look = await this.#ask(entry);
-        this.#answered(entry);
+        this.#store.answered(entry);
       }
       this.#apply(entry, look);
       if (entry.leases.size > 0) await this.#follow(entry);
       entry.looking = false;
       // What was told meanwhile may have happened after what was seen here.
-      if (entry.again) this.#lookSoon(entry);
+      if (entry.again) this.#lookOnceMore(entry);
     } catch (error) {
       this.#unanswered(entry, error);
     }
   }
 
-  #unanswered(entry: Entry, error: unknown): void {
+  #unanswered(entry: HeldSession, error: unknown): void {
     entry.looking = false;
     if (!(error instanceof StoreError)) throw error;
-    if (this.#silent.size === 0) this.#options.onStore(error);
-    if (entry.leases.size > 0) this.#silent.add(entry);
     if (performance.now() - entry.confirmed >= this.#options.grace) {
       for (const lease of [...entry.leases]) lease.giveUp();
     }
+    // One session that cannot be read says nothing about the store.
+    if (entry.leases.size > 0 && !(error instanceof SessionBusyError)) this.#store.unanswered(entry, error);
   }
 
   /** @param look null when nothing has changed */
-  #apply(entry: Entry, look: Look | null): void {
+  #apply(entry: HeldSession, look: Look | null): void {
     switch (look?.state) {
       case undefined:
         entry.confirmed = performance.now();
@@ -226,23 +213,24 @@ export class Lifetimes {
   }
 
   /** Whether there is more to do for a session than to see that it is unchanged. */
-  #isDue(entry: Entry): boolean {
+  #isDue(entry: HeldSession): boolean {
     return nearsEnd(entry, this.#options.interval) || this.#options.keepalive?.isDue(entry) === true;
   }
 
-  async #follow(entry: Entry): Promise<void> {
-    if (nearsEnd(entry, this.#options.interval)) await learnLife(this.#reader, entry);
+  async #follow(entry: HeldSession): Promise<void> {
+    if (nearsEnd(entry, this.#options.interval)) await learnLife(this.#reader, entry).catch(unknown);
     if (this.#options.keepalive?.isDue(entry)) await this.#options.keepalive.renew(entry);
   }
 
-  #end(entry: Entry, reason: EndReason): void {
+  #end(entry: HeldSession, reason: EndReason): void {
     for (const lease of [...entry.leases]) {
       this.#options.onEnd(reason);
       lease.end(reason);
     }
   }
+}
 
-  #answered(entry: Entry): void {
-    if (this.#silent.delete(entry) && this.#silent.size === 0) this.#options.onStore(null);
-  }
+/** How long a session lives is not told: its end is a logout then. */
+function unknown(error: unknown): void {
+  if (!(error instanceof StoreError)) throw error;
 }

@@ -21,7 +21,7 @@ export const rooms = [
   'polling',
   'reload',
   'renewal',
-  'kept',
+  'old-ids',
   'replies',
   'restart',
   'states',

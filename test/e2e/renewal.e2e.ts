@@ -21,7 +21,7 @@ for (const [way, query] of [
     site,
   }) => {
     test.setTimeout((seconds + 30) * 1000);
-    const room = query === '' ? 'renewal' : 'kept';
+    const room = query === '' ? 'renewal' : 'old-ids';
     const port = await freePort();
     const rotating = startChild('php', ['-S', `127.0.0.1:${port}`, 'test/fixtures/rotating-site.php'], {
       env: { ...process.env, SESSION_STORE: site.memcached.url },
@@ -57,7 +57,7 @@ for (const [way, query] of [
       } else await bob.request('message:send', { room, text, clientId: newClientId() });
       await alice.page.waitForTimeout(200);
     }
-    expect(Number(await page.title())).toBeGreaterThan(seconds * 2);
+    expect(Number(await page.title())).toBeGreaterThan(seconds);
     await page.close();
     await rotating.stop();
 
@@ -67,11 +67,11 @@ for (const [way, query] of [
     const inHistory = bob.messages().map(({ text }) => text);
     expect(inHistory.toSorted()).toEqual([...expected, 'the last'].toSorted());
     // A last renewal may just have hidden all once more.
-    await expect
-      .poll(async () => (await alice.texts.allTextContents()).slice(-20))
-      .toEqual(inHistory.slice(-20));
-    const shown = await alice.texts.allTextContents();
-    expect(new Set(shown).size).toBe(shown.length);
+    await expect(async () => {
+      const shown = await alice.texts.allTextContents();
+      expect(shown.slice(-20)).toEqual(inHistory.slice(-20));
+      expect(new Set(shown).size).toBe(shown.length);
+    }).toPass();
     expect(await alice.page.evaluate(() => window.seen)).toEqual([]);
     bob.close();
   });

@@ -4,8 +4,10 @@ declare(strict_types=1);
 
 namespace PhpSessionChat\Tests;
 
+use PhpSessionChat\Session\HandlerFactory;
 use PhpSessionChat\Session\SessionUnavailable;
 use PhpSessionChat\Tests\Support\HandlerTestCase;
+use PhpSessionChat\Tests\Support\MemcachedProcess;
 
 /** How sessions end and change their IDs with every handler: a logout is final, whatever else is going on. */
 final class HandlerLogoutTest extends HandlerTestCase
@@ -85,6 +87,26 @@ final class HandlerLogoutTest extends HandlerTestCase
                 self::assertSame(['n' => 1], $this->request($request->id)->session);
                 $id = $request->id;
             }
+        }
+    }
+
+    /** A server that is gone holds up nobody's logout but that of its own sessions. */
+    public function testTheMarkOfALogoutLiesWhereTheSessionLay(): void
+    {
+        $servers = [new MemcachedProcess(), new MemcachedProcess()];
+        $hosts = implode(',', array_map(static fn ($server) => "127.0.0.1:$server->port", $servers));
+        $handler = HandlerFactory::fromUrl("memcached://$hosts?prefix=s/&format=php_serialize");
+        $handler->open('', '');
+        for ($n = 0; $n < 20; $n++) {
+            $id = $handler->create_sid();
+            $handler->write($id, 'a:0:{}');
+            $has = static fn (MemcachedProcess $server, string $key): bool =>
+                MemcachedProcess::ask($server->port, "get $key") !== ['END'];
+            $own = $has($servers[0], "s/$id") ? 0 : 1;
+            self::assertTrue($has($servers[$own], "s/$id"));
+            $handler->destroy($id);
+            $mark = 'chat.ended.' . substr(hash('sha256', $id), 0, 32);
+            self::assertSame([true, false], [$has($servers[$own], $mark), $has($servers[1 - $own], $mark)]);
         }
     }
 }

@@ -131,7 +131,8 @@ final class MemcachedHandler extends StrictIdHandler
         $this->memcached->delete($this->prefix . $id);
         $existed = $this->succeeded('delete', \Memcached::RES_NOTFOUND);
         // Afterwards, since it makes the chat server look; without it that only happens a little later.
-        $this->memcached->set('chat.ended.' . substr(hash('sha256', $id), 0, 32), '', self::MARK_SECONDS);
+        $mark = 'chat.ended.' . substr(hash('sha256', $id), 0, 32);
+        $this->memcached->setByKey($this->prefix . $id, $mark, '', self::MARK_SECONDS);
         return $existed;
     }
 

@@ -30,6 +30,9 @@ const problems: Problems = {
   NO_TLS: 'plain',
 };
 
+/** Of a moment that may be `infinity`. */
+const finite = (column: string, seconds: string) =>
+  `CASE WHEN isfinite(${column}) THEN ${seconds} ELSE 'Infinity' END`;
 const utc = (ago: number) => `((now() AT TIME ZONE 'UTC') - interval '${ago} seconds')`;
 
 /** Unlike to_timestamp(), this takes the 43rd of a month, too, and fails at nothing. */
@@ -58,8 +61,8 @@ export const postgres: SqlDriver = {
     `(${
       {
         unix: `${column} - extract(epoch from now())`,
-        datetime: `extract(epoch from (${column} - now()))`,
-        utc: `extract(epoch from (${column} - ${utc(0)}))`,
+        datetime: finite(column, `extract(epoch from (${column} - now()))`),
+        utc: finite(column, `extract(epoch from (${column} - ${utc(0)}))`),
         digits: `CASE WHEN ${column} ~ '^[0-9]{14}$' THEN extract(epoch from (${fromDigits(column)} - ${utc(0)})) END`,
       }[unit]
     })::text`,

@@ -4,7 +4,7 @@ import { batched } from '../batch.ts';
 import { type FilesSettings, type SessionFile, settled, versionOf, withFile } from '../files/session-file.ts';
 import { watchFiles } from '../files/watch.ts';
 import { FormatError } from '../formats/value.ts';
-import { maxSessionBytes, type SessionStore, StoreError } from '../store.ts';
+import { maxSessionBytes, SessionBusyError, type SessionStore, StoreError } from '../store.ts';
 import type { StoreKind } from '../store-url.ts';
 import { turns } from '../turns.ts';
 
@@ -91,7 +91,7 @@ function openFiles(settings: FilesSettings): SessionStore {
         earlier = reading.bytes;
         await pause(betweenReadings);
       }
-      throw new StoreError('a session file is being written again and again');
+      throw new SessionBusyError('a session file is being written again and again');
     },
     remaining: (id) => ofPhps(id, async (file) => Math.max(0, left(file))),
     async touch(id) {

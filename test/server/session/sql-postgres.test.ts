@@ -94,6 +94,14 @@ describe('PostgreSQL', () => {
     expect(await sessions.get('over')).toBeNull();
   });
 
+  test('an end that never comes', async () => {
+    await db.query('CREATE TABLE endless (id TEXT, data BYTEA, ends TIMESTAMPTZ)');
+    await db.query("INSERT INTO endless VALUES ('ever', 'x', 'infinity'), ('never', 'x', '-infinity')");
+    const sessions = open(`${at()}?table=endless&id=id&data=data&expires=ends&expires_unit=datetime`);
+    const left = ['ever', 'never'].map((id) => sessions.remaining(id));
+    expect(await Promise.all(left)).toEqual([Number.POSITIVE_INFINITY, 0]);
+  });
+
   test('a user who may not read the table, and columns of other types: failures that say so', async () => {
     await db.query('CREATE TABLE numbers (id INTEGER, data TEXT)');
     await db.query('CREATE TABLE forbidden (id TEXT, data TEXT)');
