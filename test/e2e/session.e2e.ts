@@ -61,6 +61,9 @@ test('a renewed session id goes on without a card', async ({ alice, site }) => {
   await again;
   await expect(alice.message('before the renewal')).toBeVisible();
   await expect(alice.field).toHaveValue('half a sentence');
+  await expect(alice.field).toBeFocused();
+  await alice.page.keyboard.type(', and the other');
+  await expect(alice.field).toHaveValue('half a sentence, and the other');
   await alice.write('and after it');
   await expect(alice.texts).toHaveText(['before the renewal', 'and after it']);
 });

@@ -40,7 +40,8 @@ test.concurrent.for(sessionPlaces.filter(({ name }) => name !== 'SQLite'))(
     place.silence?.end();
 
     expect(new Set(refusals.map(({ code }) => code))).toEqual(new Set(['session_store_unavailable']));
-    expect(Math.max(...refusals.map(({ took }) => took))).toBeLessThan(1000);
+    // Measured in full only: here several of these run at once. See silent-store.test.ts.
+    expect(Math.max(...refusals.map(({ took }) => took))).toBeLessThan(size(1000, 10_000));
     await expect.poll(ready).toBe(200);
     await chat.until(/the session store answers again/);
     for (const word of ['is silent', 'answers again']) {

@@ -29,6 +29,8 @@ export class ComposerView {
   #room: string | undefined;
   #reply: Pick<Draft, 'replyTo' | 'about'> = {};
   #timer: ReturnType<typeof setTimeout> | undefined;
+  /** Where somebody was writing when everything was hidden. */
+  #caret: [start: number, end: number] | undefined;
 
   constructor(context: Context, sent: () => void, jump: () => void) {
     const { strings } = context;
@@ -56,8 +58,8 @@ export class ComposerView {
   render(pill: { shown: boolean; below: number }): void {
     const { chat, strings } = this.#context;
     const room = chat.current;
-    if (room?.id !== this.#room) this.#change(room?.id);
     this.element.hidden = room === undefined;
+    if (room?.id !== this.#room) this.#change(room?.id);
     const name = room?.summary.name ?? '';
     set(this.#text, {
       'aria-label': strings.text('composer.label', { room: name }),
@@ -111,6 +113,10 @@ export class ComposerView {
   /** Keeps the draft, and leaves nothing of it in the page. */
   clear(): void {
     this.keepNow();
+    const { activeElement } = this.element.getRootNode() as ShadowRoot;
+    if (activeElement === this.#text) {
+      this.#caret = [this.#text.selectionStart, this.#text.selectionEnd];
+    }
     this.#room = undefined;
     this.#text.value = '';
     this.#setReply({});
@@ -123,6 +129,17 @@ export class ComposerView {
     this.#text.value = draft?.text ?? '';
     this.#setReply(draft ?? {});
     this.#grow();
+    if (room !== undefined) this.#resume();
+  }
+
+  /** Who was writing when the session got a new id goes on writing. */
+  #resume(): void {
+    const caret = this.#caret;
+    this.#caret = undefined;
+    const { activeElement } = this.element.getRootNode() as ShadowRoot;
+    if (caret === undefined || activeElement !== null || document.activeElement !== document.body) return;
+    this.#text.focus();
+    this.#text.setSelectionRange(...caret);
   }
 
   #setReply({ replyTo, about }: Pick<Draft, 'replyTo' | 'about'>): void {
