@@ -27,6 +27,8 @@ test.each<[string, RegExp]>([
   ['server/chat', /^(socket\.io|engine\.io|node:)/],
   ['server/history', /^server\/(?!history\/|errors\.ts|events\.ts)/],
   ['server/http', /^server\/(?!http\/|errors\.ts|log\.ts)/],
+  ['server/session-server', /^server\/(?!session-server\/|session\/formats\/|log\.ts|setting-forms\.ts)/],
+  ['server/session-server', /^(socket\.io|engine\.io)/],
   ['server/transport', /^server\/(history\/|session\/(stores|files|memcached|redis|sql|formats|layers\.ts))/],
 ])('%s imports nothing that matches %s', (folder, forbidden) => {
   const found = filesIn(folder, /\.ts$/).flatMap((file) =>

@@ -1,0 +1,210 @@
+import type { Socket } from 'node:net';
+import { setImmediate as othersTurn } from 'node:timers/promises';
+import type { Budget } from './budget.ts';
+import { Client, type Daemon } from './client.ts';
+import { execute } from './execute.ts';
+import { LineReader, LineTooLong } from './line-reader.ts';
+import { Outlet } from './outlet.ts';
+
+export interface ConnectionLimits {
+  /** Bytes of one line. */
+  line: number;
+  /** Milliseconds until the first command (with auth: until the token) is there. */
+  firstCommand: number;
+  /** Milliseconds that a line may take from its first byte to its last. */
+  lineTime: number;
+}
+
+/** What a connection needs of its server. */
+export interface Host {
+  daemon: Daemon;
+  limits: ConnectionLimits;
+  budget: Budget;
+  helpPhp: boolean;
+  /** It has nothing open and asks for nothing: if room is needed, it can go. */
+  idle(connection: Connection, idle: boolean): void;
+  failed(error: unknown): void;
+}
+
+/** Before the token nobody needs long lines. */
+const lineBeforeAuth = 1024;
+/** What may lie ready while a command is at work; then reading stops. */
+const readAhead = 65_536;
+/** Milliseconds that one client may keep all others waiting: ten bytes can ask for a session of a megabyte. */
+const turn = 20;
+/** Long enough for a reply to arrive before the connection is cut, which may overtake it. */
+const linger = 1000;
+/** What each connection has for itself, whatever the others use. */
+const freeBytes = 16_384;
+
+/** One client: its lines are done one after the other, and answered in that order. */
+export class Connection {
+  readonly #socket: Socket;
+  readonly #host: Host;
+  readonly #client: Client;
+  readonly #outlet: Outlet;
+  readonly #reader = new LineReader();
+  readonly #gone = new AbortController();
+  readonly #closed = Promise.withResolvers<void>();
+  #running = false;
+  /** The client has said its last word, and waits for what is still to be answered. */
+  #halfClosed = false;
+  /** Nothing more is taken. */
+  #ending = false;
+  #deadline: NodeJS.Timeout | undefined;
+  #waitsForFirst = true;
+  #accounted = 0;
+
+  constructor(socket: Socket, host: Host) {
+    this.#socket = socket;
+    this.#host = host;
+    this.#outlet = new Outlet(socket, () => this.#account());
+    this.#client = new Client(host.daemon, host.helpPhp, this.#gone.signal, (event) =>
+      this.#outlet.push(event),
+    );
+    // A host that vanishes does not say so.
+    socket.setKeepAlive(true, 30_000).setNoDelay(true);
+    socket.on('data', (chunk: Buffer) => this.#arrived(chunk));
+    socket.on('end', () => {
+      this.#halfClosed = true;
+      this.#run();
+    });
+    // `close` follows.
+    socket.on('error', () => {});
+    socket.on('close', () => this.#over());
+    this.#arm(host.limits.firstCommand);
+    host.idle(this, true);
+  }
+
+  /** Resolves when it is over, and nothing of it is under way any more. */
+  get closed(): Promise<void> {
+    return this.#closed.promise;
+  }
+
+  /** Takes nothing more, finishes the command that is under way, and closes. A waiter is told no. */
+  end(reply?: string): void {
+    if (this.#ending) return;
+    this.#ending = true;
+    this.#gone.abort();
+    if (this.#running) return;
+    if (reply !== undefined) this.#outlet.send(reply);
+    this.#finish();
+  }
+
+  /** Makes room for another, at once. To be called when it is idle: there is nothing to be lost. */
+  drop(): void {
+    this.#ending = true;
+    this.#socket.destroy();
+  }
+
+  #arrived(chunk: Buffer): void {
+    if (this.#ending) return;
+    this.#reader.push(chunk);
+    if (this.#running && this.#reader.pending > readAhead) this.#socket.pause();
+    if (this.#account()) this.#run();
+  }
+
+  async #run(): Promise<void> {
+    if (this.#running || this.#ending) return;
+    this.#running = true;
+    this.#host.idle(this, false);
+    const done = await this.#lines().catch((error: unknown) => {
+      if (error instanceof LineTooLong) this.#outlet.send('err Line too long.');
+      else this.#host.failed(error);
+      this.#ending = true;
+      return 0;
+    });
+    this.#running = false;
+    if (this.#socket.destroyed) return this.#over();
+    if (this.#ending || this.#halfClosed) return this.#finish();
+    this.#reader.rest();
+    this.#account();
+    this.#wait(done > 0);
+    this.#socket.resume();
+  }
+
+  /** Does the lines that are there. @returns how many */
+  async #lines(): Promise<number> {
+    const { limits, failed } = this.#host;
+    let began = performance.now();
+    for (let done = 0; ; done++) {
+      if (performance.now() - began > turn) {
+        await othersTurn();
+        began = performance.now();
+      }
+      const most = this.#client.authorized ? limits.line : lineBeforeAuth;
+      const line = this.#reader.next(most, this.#client.guarded);
+      if (line === null) return done;
+      // From here on it is not the client that is waited for.
+      if (this.#client.authorized) this.#arm(undefined);
+      if (this.#client.isCutOff(line)) {
+        this.#outlet.send('err Could not store value');
+        this.#ending = true;
+        return done;
+      }
+      const reply = await execute(this.#client, line, failed);
+      if (this.#socket.destroyed) return done;
+      this.#outlet.send(reply);
+      this.#client.watching.replied();
+      if (this.#client.quit) this.#ending = true;
+      if (this.#ending || !this.#account()) return done;
+      await this.#outlet.room();
+    }
+  }
+
+  /** Sets how long the client may now be silent: as long as it likes when it owes nothing. */
+  #wait(someDone: boolean): void {
+    const { session, watching, authorized } = this.#client;
+    this.#host.idle(this, session === null && !watching.any);
+    if (someDone && authorized) this.#waitsForFirst = false;
+    if (this.#waitsForFirst) return;
+    if (this.#reader.pending === 0) this.#arm(undefined);
+    else if (this.#deadline === undefined) this.#arm(this.#host.limits.lineTime);
+  }
+
+  #arm(ms: number | undefined): void {
+    clearTimeout(this.#deadline);
+    this.#deadline = ms === undefined ? undefined : setTimeout(() => this.end('err Timed out.'), ms).unref();
+  }
+
+  /** Counts what it makes the daemon hold. @returns false when that is too much, and it is closed */
+  #account(): boolean {
+    const session = 2 * (this.#client.session?.values.size ?? 0);
+    const bytes = this.#reader.capacity + this.#outlet.pending + session;
+    const more = Math.max(0, bytes - freeBytes) - this.#accounted;
+    if (this.#host.budget.take(more)) {
+      this.#accounted += more;
+      return true;
+    }
+    this.#outlet.send('err Out of memory.');
+    this.end();
+    return false;
+  }
+
+  #finish(): void {
+    this.#ending = true;
+    this.#arm(undefined);
+    this.#client.watching.end();
+    this.#client.endSession();
+    // Until the other side has closed too, which may take its time.
+    this.#host.idle(this, true);
+    this.#socket.end();
+    // What still comes is thrown away: to close with something unread would cut off the reply.
+    this.#socket.resume();
+    setTimeout(() => this.#socket.destroy(), linger).unref();
+  }
+
+  #over(): void {
+    this.#gone.abort();
+    this.#outlet.stop();
+    // The command that is under way ends first, and comes back here.
+    if (this.#running) return;
+    this.#ending = true;
+    this.#arm(undefined);
+    this.#client.watching.end();
+    this.#client.endSession();
+    this.#host.budget.give(this.#accounted);
+    this.#accounted = 0;
+    this.#closed.resolve();
+  }
+}

@@ -1,0 +1,146 @@
+import { randomBytes } from 'node:crypto';
+import {
+  access,
+  chmod,
+  mkdir,
+  open,
+  opendir,
+  readdir,
+  rename,
+  rm,
+  stat,
+  unlink,
+  utimes,
+} from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Container, ContainerOptions, Saved } from './container.ts';
+
+/** `ID.txt`, as the daemon's predecessor called them. */
+const sessionFile = /^([A-Za-z0-9,_-]{1,128})\.txt$/;
+/** What a commit that was cut off has left. */
+const temporaryFile = /^[A-Za-z0-9,_-]{1,128}\.[0-9a-f]{16}\.tmp$/;
+/** No commit takes so long. */
+const temporaryFor = 3_600_000;
+/** What follows the values: revision and lifetime. unserialize() takes no notice of it. */
+const trailer = /\n#(\d{1,16}) (\d{1,10})\n$/;
+const trailerBytes = 40;
+/** The year 2100, for sessions without an end. */
+const never = 4_102_444_800_000;
+/** More than any session may have. */
+const maxBytes = 256 * 1024 * 1024;
+
+/**
+ * One file a session, written whole beside the old one and renamed over it: who reads, and a crash at any moment,
+ * finds one of the two. The time of a file is when its session is over.
+ */
+export async function filesContainer(folder: string, { lifetime }: ContainerOptions): Promise<Container> {
+  await makePrivate(folder);
+  const directory = await open(folder, 'r');
+  let count = 0;
+  for (const name of await readdir(folder)) {
+    if (temporaryFile.test(name)) await rm(join(folder, name), { force: true });
+    else if (sessionFile.test(name)) count++;
+  }
+  const pathOf = (id: string) => join(folder, `${id}.txt`);
+
+  return {
+    get count() {
+      return count;
+    },
+    async open(id) {
+      const file = await open(pathOf(id), 'r').catch(missing);
+      if (file === null) return null;
+      try {
+        const { mtimeMs, size } = await file.stat();
+        if (size > maxBytes) throw new Error('the file of a session is too large');
+        return savedOf(await file.readFile(), mtimeMs, lifetime);
+      } finally {
+        await file.close();
+      }
+    },
+    async commit(id, { data, revision, lifetime, expiresAt }) {
+      const path = pathOf(id);
+      const isNew = (await access(path).catch(missing)) === null;
+      const temporary = join(folder, `${id}.${randomBytes(8).toString('hex')}.tmp`);
+      try {
+        const file = await open(temporary, 'wx', 0o600);
+        try {
+          await file.writeFile(Buffer.concat([data, Buffer.from(`\n#${revision} ${lifetime}\n`)]));
+          const end = timeOf(expiresAt);
+          await file.utimes(end, end);
+          await file.sync();
+        } finally {
+          await file.close();
+        }
+        await rename(temporary, path);
+      } catch (error) {
+        await rm(temporary, { force: true });
+        throw error;
+      }
+      if (isNew) count++;
+      // Until then the new name may be lost with the power.
+      await directory.sync();
+    },
+    async touch(id, expiresAt) {
+      const end = timeOf(expiresAt);
+      await utimes(pathOf(id), end, end).catch(missing);
+    },
+    async destroy(id) {
+      if ((await unlink(pathOf(id)).catch(missing)) === null) return false;
+      count--;
+      // A session that has ended must not be back after a loss of power.
+      await directory.sync();
+      return true;
+    },
+    async *expire(now) {
+      for await (const { name } of await opendir(folder)) {
+        const id = sessionFile.exec(name)?.[1];
+        if (id === undefined && !temporaryFile.test(name)) continue;
+        const path = join(folder, name);
+        const mtime = (await stat(path).catch(missing))?.mtimeMs ?? Number.POSITIVE_INFINITY;
+        if (id !== undefined && mtime <= now) yield id;
+        if (id === undefined && mtime + temporaryFor <= now) await rm(path, { force: true });
+      }
+    },
+    close: () => directory.close(),
+  };
+}
+
+/** The names of the files are the IDs, and who knows one has the session. */
+async function makePrivate(folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const { mode } = await stat(folder);
+  if ((mode & 0o022) !== 0)
+    throw new Error(`${folder} can be written by others than its owner: use a folder of mode 700`);
+  if ((mode & 0o077) !== 0) await chmod(folder, 0o700);
+}
+
+function savedOf(bytes: Buffer, mtime: number, byDefault: number): Saved {
+  const end = trailer.exec(bytes.toString('latin1', Math.max(0, bytes.length - trailerBytes)));
+  if (end === null) {
+    // Of the daemon's predecessor: its time is that of the last save, and rubbish may follow the values.
+    return {
+      data: bytes,
+      revision: Math.round(mtime),
+      lifetime: byDefault,
+      expiresAt: byDefault === 0 ? Number.POSITIVE_INFINITY : mtime + byDefault * 1000,
+    };
+  }
+  const lifetime = Number(end[2]);
+  return {
+    data: bytes.subarray(0, bytes.length - end[0].length),
+    revision: Number(end[1]),
+    lifetime,
+    expiresAt: lifetime === 0 ? Number.POSITIVE_INFINITY : mtime,
+  };
+}
+
+/** In seconds, as the system takes it. */
+function timeOf(expiresAt: number): number {
+  return Math.min(expiresAt, never) / 1000;
+}
+
+function missing(error: NodeJS.ErrnoException): null {
+  if (error.code !== 'ENOENT') throw error;
+  return null;
+}

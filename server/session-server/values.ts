@@ -1,0 +1,195 @@
+import { type Reference, SerializedReader, unescaped } from './serialized.ts';
+
+/** No session of a real application has more; each key costs more than its bytes. */
+const maxKeys = 10_000;
+const maxKeyBytes = 1024;
+
+/** A reference to a value of another entry, or of its own, or (null) to the session as a whole. */
+interface Link {
+  from: number;
+  to: number;
+  entry: Entry | null;
+  /** How many values into that entry. */
+  offset: number;
+}
+
+/** One value of a session, in the very bytes in which it came. */
+interface Entry {
+  text: string;
+  slots: number;
+  links: Link[];
+}
+
+interface Start {
+  slot: number;
+  entry: Entry | null;
+}
+
+/**
+ * The values of one session in the order in which they came. Keys, values and texts are byte strings: one character
+ * a byte.
+ */
+export class Values {
+  readonly #entries = new Map<string, Entry>();
+  #anyLinks = false;
+  /** Bytes that `toString` takes, within a few: its beginning and end are taken for the longest. */
+  size = 'a:10000:{}'.length;
+
+  get keys(): string[] {
+    return [...this.#entries.keys()];
+  }
+
+  /** @returns undefined when there is none, or it is null; null when it is no scalar */
+  get(key: string): string | null | undefined {
+    return textOf(this.#entries.get(key));
+  }
+
+  /** @returns false, and changes nothing, when it cannot be put there */
+  put(key: string, value: string): boolean {
+    const before = this.#entries.get(key);
+    if (before === undefined && (this.#entries.size >= maxKeys || key.length > maxKeyBytes)) return false;
+    if (before !== undefined && this.#isLinked(before)) return false;
+    const entry = { text: `s:${value.length}:"${value}";`, slots: 1, links: [] };
+    this.size += entry.text.length - (before?.text.length ?? -keyText(key).length);
+    // A key that is there keeps its place, as in an array of PHP.
+    this.#entries.set(key, entry);
+    return true;
+  }
+
+  /** @returns false, and changes nothing, when another value refers to this one */
+  remove(key: string): boolean {
+    const entry = this.#entries.get(key);
+    if (entry === undefined) return true;
+    if (this.#isLinked(entry)) return false;
+    this.size -= entry.text.length + keyText(key).length;
+    return this.#entries.delete(key);
+  }
+
+  has(key: string): boolean {
+    return this.#entries.has(key);
+  }
+
+  /** As serialize() would write the array. References are numbered anew, since values before them may have gone. */
+  toString(): string {
+    const first = new Map<Entry, number>();
+    // The array itself is the first.
+    let slot = 2;
+    const parts: string[] = [];
+    for (const [key, entry] of this.#entries) {
+      first.set(entry, slot);
+      slot += entry.slots;
+      parts.push(keyText(key), relinked(entry, first));
+    }
+    return `a:${this.#entries.size}:{${parts.join('')}}`;
+  }
+
+  /**
+   * Reads what serialize() wrote of an array.
+   * @param rest whether something may follow: the daemon's predecessor left rubbish at the end of its files
+   * @throws SerializedError for anything else
+   */
+  static parse(text: string, rest: 'rest' | 'whole' = 'whole'): Values {
+    const values = new Values();
+    const reader = new SerializedReader(text);
+    reader.expect('a:');
+    const count = reader.open();
+    if (count > maxKeys) reader.fail(`at most ${maxKeys} keys`);
+    reader.slots = 1;
+    const starts: Start[] = [{ slot: 1, entry: null }];
+    for (let n = 0; n < count; n++) {
+      const key = reader.key();
+      // serialize() writes none twice, and what refers to the first of two refers to nothing.
+      if (key.length > maxKeyBytes || values.has(key)) reader.fail('a key of its own');
+      const from = reader.at;
+      const slot = reader.slots + 1;
+      const seen = reader.references.length;
+      reader.value();
+      const entry: Entry = { text: text.slice(from, reader.at), slots: reader.slots - slot + 1, links: [] };
+      starts.push({ slot, entry });
+      entry.links = reader.references.slice(seen).map((found) => linkOf(found, from, starts));
+      if (entry.links.length > 0) values.#anyLinks = true;
+      values.#entries.set(key, entry);
+    }
+    reader.close();
+    if (rest === 'whole' && reader.at !== text.length) reader.fail('the end');
+    values.size += reader.at;
+    return values;
+  }
+
+  /** What a container has kept. Of no bytes are, in files of old, sessions that were opened and never saved. */
+  static read(data: Buffer): Values {
+    if (data.length === 0) return new Values();
+    try {
+      return Values.parse(data.toString('latin1'), 'rest');
+    } catch (error) {
+      throw new Error('what is kept of a session cannot be read', { cause: error });
+    }
+  }
+
+  #isLinked(entry: Entry): boolean {
+    if (!this.#anyLinks) return false;
+    for (const other of this.#entries.values()) {
+      if (other !== entry && other.links.some((link) => link.entry === entry)) return true;
+    }
+    return false;
+  }
+}
+
+/** @param starts the values that lie in the array itself, and the first slot of each, rising */
+function linkOf({ from, to, slot }: Reference, base: number, starts: readonly Start[]): Link {
+  let [low, high] = [0, starts.length - 1];
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if ((starts[middle] as Start).slot <= slot) low = middle;
+    else high = middle - 1;
+  }
+  const start = starts[low] as Start;
+  return { from: from - base, to: to - base, entry: start.entry, offset: slot - start.slot };
+}
+
+function relinked(entry: Entry, first: Map<Entry, number>): string {
+  let text = '';
+  let at = 0;
+  for (const { from, to, entry: target, offset } of entry.links) {
+    text += `${entry.text.slice(at, from)}${(target === null ? 1 : (first.get(target) ?? 1)) + offset}`;
+    at = to;
+  }
+  return text + entry.text.slice(at);
+}
+
+function textOf(entry: Entry | undefined): string | null | undefined {
+  if (entry === undefined) return undefined;
+  const { text } = entry;
+  const open = text.indexOf('"') + 1;
+  switch (text[0]) {
+    case 'N':
+      return undefined;
+    case 's':
+      return text.slice(open, -2);
+    case 'S':
+      return unescaped(text.slice(open, -2));
+    case 'i':
+    case 'd':
+      return text.slice(2, -1);
+    case 'b':
+      // As PHP turns them into strings.
+      return text[2] === '1' ? '1' : '';
+    case 'R': {
+      const [link] = entry.links;
+      return link?.offset === 0 && link.entry !== null ? textOf(link.entry) : null;
+    }
+    default:
+      return null;
+  }
+}
+
+function keyText(key: string): string {
+  return isInteger(key) ? `i:${key};` : `s:${key.length}:"${key}";`;
+}
+
+/** Whether PHP takes this key of an array for an integer. */
+function isInteger(key: string): boolean {
+  if (!/^(0|-?[1-9]\d{0,18})$/.test(key)) return false;
+  const number = BigInt(key);
+  return BigInt.asIntN(64, number) === number;
+}

@@ -1,0 +1,83 @@
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+
+/** A client of the session daemon that does nothing by itself: lines out, lines in, each byte as one character. */
+export interface SessionClient {
+  readonly socket: Socket;
+  /** Sends a line and waits for the next one. */
+  ask(line: string): Promise<string>;
+  /** Writes just these bytes, one for each character. */
+  send(bytes: string): void;
+  /** The next line, without its CRLF; rejects when the connection ends before. */
+  line(): Promise<string>;
+  /** Everything from now on up to the end of the connection. */
+  rest(): Promise<string>;
+  readonly closed: Promise<unknown>;
+}
+
+/** Connects to a daemon by its port or its socket's path, or takes a socket that is connected. */
+export async function sessionClient(
+  where: { port: number } | { path: string } | Socket,
+): Promise<SessionClient> {
+  const socket = connected(where);
+  if (socket.connecting) await once(socket, 'connect');
+  let text = '';
+  let ended = false;
+  const waiting: (() => void)[] = [];
+  const wake = () => {
+    for (const check of waiting.splice(0)) check();
+  };
+  const closed = new Promise((resolve) => socket.once('close', resolve));
+  const end = () => {
+    ended = true;
+    wake();
+  };
+  socket.setEncoding('latin1').on('data', (chunk: string) => {
+    text += chunk;
+    wake();
+  });
+  // A reset is an end like another.
+  socket
+    .on('error', () => {})
+    .on('end', end)
+    .on('close', end);
+  const more = () => new Promise<void>((resolve) => waiting.push(resolve));
+
+  const line = async () => {
+    for (;;) {
+      const end = text.indexOf('\r\n');
+      if (end !== -1) {
+        const line = text.slice(0, end);
+        text = text.slice(end + 2);
+        return line;
+      }
+      if (ended) throw new Error('the connection has ended');
+      await more();
+    }
+  };
+  const send = (bytes: string) => void socket.write(bytes, 'latin1');
+  return {
+    socket,
+    closed,
+    send,
+    line,
+    ask(request) {
+      send(`${request}\r\n`);
+      return line();
+    },
+    async rest() {
+      while (!ended) await more();
+      const all = text;
+      text = '';
+      return all;
+    },
+  };
+}
+
+function connected(where: { port: number } | { path: string } | Socket): Socket {
+  if ('write' in where) return where;
+  const options = { allowHalfOpen: true, noDelay: true };
+  return 'path' in where
+    ? connect({ ...options, path: where.path })
+    : connect({ ...options, host: '127.0.0.1', port: where.port });
+}

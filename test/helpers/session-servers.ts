@@ -1,0 +1,46 @@
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach } from 'vitest';
+import { type Child, startChild } from './child.ts';
+import { type SessionServer, startSessionServer } from './session-server.ts';
+
+export interface SessionServers {
+  /** Of this test alone. */
+  readonly folder: string;
+  start(env: NodeJS.ProcessEnv): Promise<SessionServer>;
+  /** One that is not expected to run. */
+  refused(env: NodeJS.ProcessEnv): Promise<{ code: unknown; output: string }>;
+}
+
+/** Daemons that end with their test, and a folder for what they keep. */
+export function sessionServers(): SessionServers {
+  let folder = '';
+  const started: Child[] = [];
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'session-server-'));
+  });
+  afterEach(async () => {
+    await Promise.all(started.splice(0).map((child) => child.stop('SIGKILL')));
+    await rm(folder, { recursive: true });
+  });
+  return {
+    get folder() {
+      return folder;
+    },
+    async start(env) {
+      const server = await startSessionServer(env);
+      started.push(server);
+      return server;
+    },
+    async refused(env) {
+      const child = startChild(process.execPath, ['server/session-server/main.ts'], {
+        env: { PATH: process.env.PATH, SESSION_SERVER_PORT: '0', ...env },
+      });
+      started.push(child);
+      const [code] = await once(child.process, 'close');
+      return { code, output: child.output() };
+    },
+  };
+}
