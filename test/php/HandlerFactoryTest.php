@@ -12,6 +12,7 @@ use PhpSessionChat\Session\JsonHandler;
 use PhpSessionChat\Session\MemcachedHandler;
 use PhpSessionChat\Session\PdoHandler;
 use PhpSessionChat\Session\RedisHandler;
+use PhpSessionChat\Session\SessionServerHandler;
 use PhpSessionChat\Tests\Support\Keys;
 use PHPUnit\Framework\TestCase;
 
@@ -37,6 +38,9 @@ final class HandlerFactoryTest extends TestCase
         yield ["redis://user:p%40ss@h?database=3&timeout=250ms&$raw", RedisHandler::class];
         yield ["rediss://:p@[::1]:6380?$raw", RedisHandler::class];
         yield ["redis:///run/redis/redis.sock?$raw", RedisHandler::class];
+        yield ["session-server://h?$raw", SessionServerHandler::class];
+        yield ["session-server://[::1]:9091/?timeout=250ms&tls=on&lock=10&lifetime=1h&$raw", SessionServerHandler::class];
+        yield ["session-server:///run/sessions.sock?$raw", SessionServerHandler::class];
         yield ["file:///var/lib/php/sessions?depth=0&lifetime=30m&lock=5&$raw", FilesHandler::class];
         yield ['file:///srv/sessions?prefix=&format=json', JsonHandler::class];
         yield ['mysql://u:p@h/site?expires_unit=unix&prefix=app:&' . self::COLUMNS, PdoHandler::class];
@@ -66,7 +70,19 @@ final class HandlerFactoryTest extends TestCase
         yield ['', 'not a URL'];
         yield ['127.0.0.1:11211', 'not a URL'];
         yield ['http://h?format=json', 'not written to http:'];
-        yield ['session-server://h:9090', 'not written to session-server:'];
+        yield ['session-server://', 'one server'];
+        yield ['session-server:///', 'one server'];
+        yield ['session-server://h,g', 'one server'];
+        yield ['session-server://h/3', 'one server'];
+        yield ['session-server://:secret@h', 'no user'];
+        yield ['session-server://h?lock=5&lease=60', 'lease= is not an option'];
+        yield ['session-server://h?prefix=x', 'prefix= is not an option'];
+        yield ['session-server://h?ca=/etc/ca.pem', 'ca= is not an option'];
+        yield ['session-server://h?tls=on&ca=/nowhere/ca.pem', 'ca=/nowhere/ca.pem is no file with a certificate'];
+        yield ['session-server:///run/sessions.sock?tls=on', 'has no TLS'];
+        yield ['session-server://h?auth_file=/nowhere/secret', 'it cannot be read'];
+        yield ['session-server://h?auth_file=/etc', 'it cannot be read'];
+        yield ['session-server://h?auth_file=' . __FILE__, 'no blanks'];
         yield ["memcached://h:1?format=json\n", 'format= is one of'];
         yield ['memcached://h:1?handler=memcached', 'NativeHandler'];
         yield ['memcached://h:1?format=json&prefix[]=x', 'none of this session store'];

@@ -21,7 +21,7 @@ final class LockTest extends TestCase
     /** @return iterable<string, array{string}> */
     public static function stores(): iterable
     {
-        foreach ([...self::WITH_LEASE, 'files'] as $store) {
+        foreach ([...self::WITH_LEASE, 'files', 'session-server'] as $store) {
             yield $store => [$store];
         }
     }
@@ -32,6 +32,13 @@ final class LockTest extends TestCase
         foreach (self::WITH_LEASE as $store) {
             yield $store => [$store];
         }
+    }
+
+    /** @return iterable<string, array{string}> */
+    public static function endable(): iterable
+    {
+        yield from self::leased();
+        yield 'session-server' => ['session-server with short locks'];
     }
 
     /** @dataProvider stores */
@@ -79,7 +86,7 @@ final class LockTest extends TestCase
         self::assertSame(['n' => 9], $this->stored(Store::named('redis'), $requests[1][1]));
     }
 
-    /** @dataProvider leased */
+    /** @dataProvider endable */
     public function testWhoIsLateDoesNotOverwriteWhatTheNextHasWritten(string $name): void
     {
         $store = Store::named($name);
@@ -93,7 +100,7 @@ final class LockTest extends TestCase
         self::assertNull($store->lockRemaining($id));
     }
 
-    /** @dataProvider leased */
+    /** @dataProvider endable */
     public function testWhoIsLateDoesNotDisturbTheNext(string $name): void
     {
         $store = Store::named($name);
@@ -107,7 +114,7 @@ final class LockTest extends TestCase
         self::assertSame(['n' => 1], $this->stored($store, $id));
     }
 
-    /** @dataProvider leased */
+    /** @dataProvider endable */
     public function testWhoIsLateTakesNothingToANewId(string $name): void
     {
         $store = Store::named($name);
@@ -116,7 +123,7 @@ final class LockTest extends TestCase
             $page = "\$store->endLock(session_id()); \$other = PhpSessionChat\Session\HandlerFactory::fromUrl(\$store->url() . \$options);
                 \$other->open('', ''); \$other->validateId(session_id()); \$other->read(session_id());
                 \$other->write(session_id(), serialize(['n' => 5])); $late";
-            $request = Site::request($store, $id, "$page;", self::FORMAT . '&lock=5&lease=60');
+            $request = Site::request($store, $id, "$page;", self::FORMAT . '&lock=5');
             self::assertStringContainsString('took longer than its lock', $request->error);
             self::assertNull($store->get($request->id === $id ? 'none' : $request->id));
             self::assertSame([], $request->cookies);
@@ -161,7 +168,7 @@ final class LockTest extends TestCase
         self::assertNull($store->get($id));
     }
 
-    /** @dataProvider leased */
+    /** @dataProvider endable */
     public function testAnInventedIdIsNotLocked(string $name): void
     {
         $store = Store::named($name);

@@ -31,7 +31,9 @@ final class SecretsTest extends TestCase
     /** @return iterable<string, array{string}> */
     public static function stores(): iterable
     {
-        foreach (['memcached', 'redis', 'mariadb', 'postgres', 'sqlite', 'files'] as $store) {
+        foreach ([
+            'memcached', 'redis', 'mariadb', 'postgres', 'sqlite', 'files', 'session-server with short locks',
+        ] as $store) {
             yield $store => [$store];
         }
     }
@@ -62,7 +64,7 @@ final class SecretsTest extends TestCase
             $put . $encrypted . self::READ,
             $json . '$handler->write($id, serialize(["word" => "mushroom", "object" => new stdClass()]));',
         ];
-        if ($store === 'memcached') {
+        if ($store === 'memcached' || str_starts_with($store, 'session-server')) {
             $codes[] = sprintf(self::OPEN, $url) . '$handler->write($id, str_repeat($data, 50_000));';
         }
         $this->assertNoSecretIn($codes);
@@ -77,6 +79,34 @@ final class SecretsTest extends TestCase
             ? $locked . $open . self::READ
             : $locked . '$store->endLock($id);' . $open . self::READ . '$first->write($id, $data);',
         ], Store::named($store));
+    }
+
+    public function testAClientOfTheSessionServer(): void
+    {
+        $store = Store::named('session-server');
+        $client = '$client = new SessionServerClient("127.0.0.1", %d, $password); ';
+        $codes = [];
+        foreach (['open($id)', 'peek($id)', 'auth($password)', 'create()'] as $call) {
+            $codes[] = sprintf($client, 1) . "\$client->$call;";
+        }
+        foreach ([
+            'open("$id\n")',
+            'get($id)',
+            'put($id, $data)',
+            'putAll([$id => $data])',
+            'open($id); $client->auth("$password\n")',
+            'open($id); $client->put($id, str_repeat($data, 50_000))',
+            'open($id); $client->putAll([$id => fn () => $data])',
+            'open($id); $client->putAll([$id => str_repeat($data, 50_000)])',
+            'open($id); $client->disconnect(); $client->close()',
+            'open($id); $client->commit(); $client->put($id, $data)',
+            'open($id); $client->commit(); $client->putAll([$id => $data])',
+            'open($id); $client->put($id, $data); ob_start(); var_dump($client);
+                throw new Exception(ob_get_clean() . print_r($client, true))',
+        ] as $call) {
+            $codes[] = sprintf($client, parse_url($store->url(), PHP_URL_PORT)) . "\$client->$call;";
+        }
+        $this->assertNoSecretIn($codes);
     }
 
     public function testPhpsOwnHandlers(): void
@@ -108,6 +138,9 @@ final class SecretsTest extends TestCase
             'HandlerFactory::fromUrl("rediss://:sesame@h?ca=/none");',
             'HandlerFactory::fromUrl("mysql://u:sesame@h/site?table=sessions");',
             "HandlerFactory::fromUrl('memcached://h?layers=decrypt:$key');",
+            'HandlerFactory::fromUrl("session-server://:sesame@h");',
+            'HandlerFactory::fromUrl("session-server://h?auth_file=sesame");',
+            'new SessionServerClient("h", 9090, "sesame and more");',
             'NativeHandler::fromUrl("redis://:sesame@h/none");',
             'NativeHandler::fromUrl("file://user:sesame@h/folder");',
             'NativeHandler::fromUrl("memcached://user:sesame@h?handler=memcached");',
@@ -142,6 +175,7 @@ final class SecretsTest extends TestCase
             'UrlParts::parse("redis://:sesame@h?x=sesame")',
             'NativeHandler::fromUrl("redis://:sesame@h")',
             'new SignedCookie("SESSION", [$key], "", true)',
+            'new SessionServerHandler(new SessionServerClient("h", 9090, $password))',
         ]));
     }
 

@@ -9,6 +9,7 @@ use PhpSessionChat\Session\SessionUnavailable;
 use PhpSessionChat\Tests\Support\Folder;
 use PhpSessionChat\Tests\Support\MemcachedProcess;
 use PhpSessionChat\Tests\Support\RedisProcess;
+use PhpSessionChat\Tests\Support\SessionServerProcess;
 use PHPUnit\Framework\TestCase;
 
 /** A store that does not answer is never taken for a session that is not there. For tables: PdoHandlerTest. */
@@ -16,12 +17,12 @@ final class StoreFailureTest extends TestCase
 {
     private const ID = 'abcdefghijklmnopqrstuvwxyz';
 
-    private const OPTIONS = '?prefix=sessions/&format=php_serialize&timeout=50ms';
+    private const OPTIONS = 'format=php_serialize&timeout=50ms';
 
     /** @return iterable<string, array{string, string}> */
     public static function failures(): iterable
     {
-        foreach (['memcached', 'redis'] as $store) {
+        foreach (['memcached', 'redis', 'session-server'] as $store) {
             yield "$store stopped" => [$store, 'pause'];
             yield "$store down" => [$store, 'end'];
         }
@@ -30,8 +31,13 @@ final class StoreFailureTest extends TestCase
     /** @dataProvider failures */
     public function testAServerThatFailsIsUnavailableAndSoon(string $store, string $failure): void
     {
-        $server = $store === 'redis' ? new RedisProcess() : new MemcachedProcess();
-        $url = "$store://127.0.0.1:$server->port" . self::OPTIONS;
+        $server = match ($store) {
+            'memcached' => new MemcachedProcess(),
+            'redis' => new RedisProcess(),
+            'session-server' => new SessionServerProcess(),
+        };
+        $prefix = $store === 'session-server' ? '' : 'prefix=sessions/&';
+        $url = "$store://127.0.0.1:$server->port?$prefix" . self::OPTIONS;
         $connected = $this->handler($url);
         $connected->write(self::ID, 'a:0:{}');
         $connected->write(strrev(self::ID), 'something');

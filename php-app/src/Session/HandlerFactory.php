@@ -18,12 +18,14 @@ namespace PhpSessionChat\Session;
  * | `redis://[[USER]:PASSWORD@]HOST:PORT[/DATABASE]?prefix=&database=&timeout=`, `redis:///SOCKET` | RedisHandler |
  * | `rediss://…?ca=FILE` | the same with TLS |
  * | `file:///FOLDER?prefix=` | FilesHandler |
+ * | `session-server://HOST:PORT?timeout=&auth_file=&tls=on&ca=FILE`, `session-server:///SOCKET` | SessionServerHandler |
  * | `mysql://…`, `mariadb://…`, `postgres://…`, `sqlite:PATH`, each `?table=&id=&data=&expires=&prefix=` | PdoHandler, see DatabaseUrl |
  *
  * All of them take `format=`, which is `json` or what `session.serialize_handler` becomes by it (default `php_serialize`
  * in memcached, else `php`), `layers=decrypt:KEYFILE`, `lifetime=` (default `session.gc_maxlifetime`), and `lock=` with
  * the seconds that a request waits for its lock (default `none`: the last to write wins). With `lease=` a lock ends
- * after so many seconds though its page has not (default `60`; not for files).
+ * after so many seconds though its page has not (default `60`; not for files, nor for a session server, which has a
+ * setting for that).
  */
 final class HandlerFactory
 {
@@ -37,7 +39,7 @@ final class HandlerFactory
             ?? ($parts->scheme === 'memcached' ? 'php_serialize' : 'php');
         $layers = $parts->take('layers', 'decrypt:[^,]+', 'decrypt:KEYFILE, the only layer that PHP writes');
         $lock = $parts->take('lock', 'none|[1-9]\d{0,2}', 'none or the seconds to wait');
-        $lease = $parts->scheme === 'file' ? null : $parts->seconds('lease');
+        $lease = in_array($parts->scheme, ['file', 'session-server'], true) ? null : $parts->seconds('lease');
         $settings = new HandlerSettings(
             $parts->seconds('lifetime'),
             $lock === null || $lock === 'none' ? null : (int) $lock,
@@ -48,6 +50,7 @@ final class HandlerFactory
             'memcached' => self::memcached($parts, $settings),
             'redis', 'rediss' => self::redis($parts, $settings),
             'file' => self::files($parts, $settings),
+            'session-server' => self::sessionServer($parts, $settings),
             'mysql', 'mariadb', 'postgres', 'postgresql', 'sqlite' => self::table($parts, $settings),
             default => throw new InvalidSettings("sessions are not written to $parts->scheme:"),
         };
@@ -110,6 +113,36 @@ final class HandlerFactory
             $parts->scheme === 'rediss' ? self::tls($parts) : null,
             $parts->milliseconds('timeout', 1000),
             $settings,
+        );
+    }
+
+    private static function sessionServer(
+        #[\SensitiveParameter] UrlParts $parts,
+        HandlerSettings $settings,
+    ): SessionServerHandler {
+        $socket = $parts->hosts === [] && str_starts_with($parts->path, '/') && $parts->path !== '/';
+        $host = count($parts->hosts) === 1 && in_array($parts->path, ['', '/'], true);
+        if ((!$socket && !$host) || $parts->user . $parts->password !== '') {
+            throw new InvalidSettings('session-server: takes one server, //HOST:PORT, or the path of a socket, no user');
+        }
+        [$host, $port] = $parts->hosts[0] ?? [$parts->path, null];
+        $token = $parts->take('auth_file', '.+', 'a file with the token of the session server');
+        $tls = $parts->take('tls', 'on|off', 'on or off') === 'on';
+        return new SessionServerHandler(new SessionServerClient(
+            $host,
+            $port ?? SessionServerClient::PORT,
+            $token === null ? null : self::token($token),
+            $tls ? self::tls($parts) : null,
+            $parts->milliseconds('timeout', 1000),
+        ), $settings);
+    }
+
+    /** @param string $file is not named in the error: by mistake it may be the token itself */
+    private static function token(#[\SensitiveParameter] string $file): string
+    {
+        $token = is_file($file) ? trim((string) @file_get_contents($file)) : '';
+        return $token !== '' ? $token : throw new InvalidSettings(
+            'auth_file= is a file that holds the token of the session server: it cannot be read, or it is empty',
         );
     }
 

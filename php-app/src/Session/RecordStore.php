@@ -102,19 +102,37 @@ abstract class RecordStore
         }
     }
 
-    private function lock(#[\SensitiveParameter] string $id, int $wait, int $lease): void
+    /**
+     * Takes the lock of a record, and waits for it.
+     *
+     * @param int $lease seconds
+     * @param int $wait seconds
+     * @return bool false when somebody else has had it all the time
+     */
+    protected function acquireWithin(#[\SensitiveParameter] string $id, string $token, int $lease, int $wait): bool
     {
-        $token = bin2hex(random_bytes(16));
         $end = hrtime(true) + $wait * 1_000_000_000;
         $pause = self::FIRST_PAUSE;
         while (!$this->acquire($id, $token, $lease)) {
             if (hrtime(true) > $end) {
-                throw new SessionUnavailable("Other requests of this session have kept it locked for $wait s.");
+                return false;
             }
             // By chance, so that those who wait do not all ask at once.
             usleep(random_int($pause * 500, $pause * 1000));
             $pause = min(2 * $pause, self::LONGEST_PAUSE);
         }
+        return true;
+    }
+
+    final protected static function lockedFor(int $seconds): SessionUnavailable
+    {
+        return new SessionUnavailable("Other requests of this session have kept it locked for $seconds s.");
+    }
+
+    private function lock(#[\SensitiveParameter] string $id, int $wait, int $lease): void
+    {
+        $token = bin2hex(random_bytes(16));
+        $this->acquireWithin($id, $token, $lease, $wait) || throw self::lockedFor($wait);
         $this->lock = [$id, $token];
     }
 }

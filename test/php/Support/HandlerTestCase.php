@@ -9,7 +9,9 @@ use PHPUnit\Framework\TestCase;
 /** Tests that every handler is put through, plain and encrypted, registered as an object and by callbacks. */
 abstract class HandlerTestCase extends TestCase
 {
-    private const STORES = ['memcached', 'redis', 'mariadb', 'postgres', 'sqlite', 'files'];
+    private const STORES = [
+        'memcached', 'redis', 'mariadb', 'postgres', 'sqlite', 'files', 'session-server with short locks',
+    ];
 
     protected const LOGIN = '$_SESSION = ["user_id" => 1, "firstname" => "张", "list" => [1.5, null]];';
 

@@ -22,6 +22,9 @@ abstract class Store
             'mariadb' => TableStore::mariadb(MariadbProcess::shared()),
             'postgres' => TableStore::postgres(PostgresProcess::shared()),
             'sqlite' => TableStore::sqlite(Folder::temporary() . '/sessions.db'),
+            'session-server' => new SessionServerStore('60s'),
+            // Whose locks a test can end.
+            'session-server with short locks' => new SessionServerStore('500ms'),
             'files' => new FolderStore(Folder::temporary()),
         };
     }

@@ -28,7 +28,8 @@ foreach ($codes as $code) {
     try {
         // Not in a function, which would be in the traces, too.
         eval('use PhpSessionChat\Session\{DatabaseConnector, DatabaseUrl, EncryptedHandler, HandlerFactory, JsonHandler,
-            KeyFile, NativeHandler, PdoHandler, RedisHandler, SignedCookie, SqlDialect, UrlParts}; ' . $code);
+            KeyFile, NativeHandler, PdoHandler, RedisHandler, SessionServerClient, SessionServerHandler, SignedCookie,
+            SqlDialect, UrlParts}; ' . $code);
     } catch (Throwable $error) {
         for ($cause = $error; $cause !== null; $cause = $cause->getPrevious()) {
             $told .= "$cause\n" . var_export($cause->getTrace(), true) . print_r($cause->getTrace(), true);

@@ -1,0 +1,213 @@
+<?php
+
+declare(strict_types=1);
+
+namespace PhpSessionChat\Tests;
+
+use PhpSessionChat\Session\SessionDataError;
+use PhpSessionChat\Session\SessionServerClient;
+use PhpSessionChat\Session\SessionUnavailable;
+use PhpSessionChat\Tests\Support\SessionServerProcess;
+use PHPUnit\Framework\TestCase;
+
+/** Each command of the protocol. What goes through it: SessionServerBytesTest; failures: SessionServerConnectionTest. */
+final class SessionServerClientTest extends TestCase
+{
+    private static SessionServerProcess $server;
+
+    public static function setUpBeforeClass(): void
+    {
+        self::$server = new SessionServerProcess();
+    }
+
+    public static function tearDownAfterClass(): void
+    {
+        self::$server->end();
+    }
+
+    public function testValuesOfASession(): void
+    {
+        $client = $this->client();
+        $id = $client->create();
+        self::assertMatchesRegularExpression('/^[0-9a-f]{32}\z/', $id);
+        self::assertSame([[], [], null], [$client->keys(), $client->getAll(), $client->get('a')]);
+        $client->put('', 'of PHP');
+        self::assertSame([''], $client->keys());
+        $client->put('a', '');
+        $client->put('5', 'five');
+        $client->put('a', ' A ');
+        self::assertSame(['', 'a', '5'], $client->keys());
+        self::assertSame(['of PHP', ' A ', null], [$client->get(''), $client->get('a'), $client->get('b')]);
+        self::assertSame([true, false], [$client->exists('a'), $client->exists('b')]);
+        self::assertSame(['' => 'of PHP', 'a' => ' A ', 5 => 'five'], $client->getAll());
+        self::assertSame([true, false], [$client->remove('a'), $client->remove('a')]);
+        $client->close();
+        self::assertNull($client->id());
+        $client->open($id, 'r');
+        self::assertSame(['' => 'of PHP', 5 => 'five'], $client->getAll());
+    }
+
+    public function testPutAllReplacesAll(): void
+    {
+        $client = $this->client();
+        $client->create();
+        $client->put('old', '1');
+        $values = ['list' => [1, 2.5, true, null, ['deep' => "a\0b\r\n"]], 7 => 'seven', '' => 'of PHP', '05' => "\xff"];
+        $client->putAll($values);
+        self::assertSame($values, $client->getAll());
+        self::assertSame(['list', '7', '', '05'], $client->keys());
+        $this->assertThrows(SessionDataError::class, fn () => $client->get('list'));
+        $this->assertThrows(SessionDataError::class, fn () => $client->putAll(['f' => fn () => 'mushroom']));
+        self::assertSame($values, $client->getAll());
+        // Of what a class others have stored nothing is made here, and nothing is lost.
+        $client->putAll(['date' => new \DateTimeImmutable('2026-01-02')]);
+        self::assertInstanceOf(\__PHP_Incomplete_Class::class, $client->getAll()['date']);
+        $client->putAll($client->getAll());
+        self::assertStringContainsString('DateTimeImmutable', serialize($client->getAll()));
+    }
+
+    public function testWhatOthersReferToIsNotReplaced(): void
+    {
+        $client = $this->client();
+        $client->create();
+        $values = ['a' => 'x'];
+        $values['b'] = &$values['a'];
+        $client->putAll($values);
+        $this->assertThrows(SessionDataError::class, fn () => $client->put('a', 'y'));
+        $this->assertThrows(SessionDataError::class, fn () => $client->remove('a'));
+        self::assertSame(['x', 'x'], [$client->get('a'), $client->get('b')]);
+    }
+
+    public function testOnlyWhatIsKeptIsKept(): void
+    {
+        $client = $this->client();
+        $id = $client->create();
+        $client->put('n', '1');
+        $client->commit();
+        self::assertSame(['n' => '1'], $this->client()->peek($id));
+        // From here on it is read only, and others may write.
+        $this->assertThrows(\LogicException::class, fn () => $client->put('n', '2'));
+        $this->assertThrows(\LogicException::class, fn () => $client->destroy());
+        self::assertTrue($this->impatient()->open($id));
+        self::assertSame('1', $client->get('n'));
+        $client->open($id);
+        $client->put('n', '3');
+        $client->disconnect();
+        self::assertSame(['n' => '1'], $client->peek($id));
+        $client->open($id);
+        $client->put('n', '4');
+        $client->open('other');
+        $client->close();
+        self::assertSame(['n' => '1'], $client->peek($id), 'another was opened');
+    }
+
+    public function testOneWritesAndTheOthersReadOrWait(): void
+    {
+        $client = $this->client();
+        $id = $client->create();
+        $client->put('n', '1');
+        $client->close();
+        $client->open($id);
+        $client->put('n', '2');
+        $other = $this->impatient();
+        self::assertFalse($other->open($id, 'w'));
+        self::assertTrue($other->open($id, 'r'));
+        self::assertSame('1', $other->get('n'));
+        $client->close();
+        $other->lockTimeout(5000);
+        self::assertTrue($other->open($id, 'w'));
+        self::assertSame('2', $other->get('n'));
+        self::assertFalse($other->open('0123456789abcdef', 'r'), 'there is none');
+        self::assertNull($other->id());
+    }
+
+    public function testALockThatWentToSomebodyElse(): void
+    {
+        $server = new SessionServerProcess(['LOCK_HOLD' => '200ms']);
+        $late = new SessionServerClient('127.0.0.1', $server->port, timeout: 5000);
+        $id = $late->create();
+        $late->put('n', '1');
+        $late->close();
+        $late->open($id);
+        self::assertTrue($late->hasLock());
+        $next = new SessionServerClient('127.0.0.1', $server->port, timeout: 5000);
+        self::assertTrue($next->open($id), 'after 200 ms');
+        self::assertFalse($late->hasLock());
+        foreach (['put' => ['n', '2'], 'putAll' => [[]], 'commit' => [], 'destroy' => [], 'touch' => []] as $name => $with) {
+            $this->assertThrows(SessionUnavailable::class, fn () => $late->$name(...$with));
+        }
+        $this->assertThrows(SessionUnavailable::class, fn () => $late->close());
+        $next->put('n', '3');
+        $next->close();
+        self::assertSame(['n' => '3'], $late->peek($id));
+        $server->end();
+    }
+
+    public function testDestroyAndRegenerate(): void
+    {
+        $client = $this->client();
+        $id = $client->create();
+        $client->put('n', '1');
+        $client->close();
+        $client->open($id);
+        $client->put('m', '2');
+        $new = $client->regenerateId();
+        self::assertNotSame($id, $new);
+        self::assertSame($new, $client->id());
+        self::assertNull($client->peek($id));
+        $client->close();
+        self::assertSame(['n' => '1', 'm' => '2'], $client->peek($new));
+        $client->open($new);
+        $client->destroy();
+        self::assertNull($client->peek($new));
+        $this->assertThrows(SessionUnavailable::class, fn () => $client->get('n'));
+    }
+
+    public function testTimes(): void
+    {
+        $client = $this->client();
+        $id = $client->create();
+        self::assertSame(1440, $client->lifetime());
+        self::assertSame(100, $client->lifetime(100));
+        self::assertTrue($client->touch());
+        $client->close();
+        $client->open($id, 'r');
+        self::assertSame([100, 100], [$client->lifetime(), $client->ttl()]);
+        $this->assertThrows(\LogicException::class, fn () => $client->lifetime(5));
+        $other = $this->client();
+        $other->open($id);
+        $other->destroy();
+        self::assertFalse($client->touch());
+        self::assertNull($client->peek($id));
+    }
+
+    public function testHelloAndPing(): void
+    {
+        $client = $this->client();
+        $client->ping();
+        self::assertContains('peek', $client->hello());
+    }
+
+    private function client(): SessionServerClient
+    {
+        return new SessionServerClient('127.0.0.1', self::$server->port, timeout: 5000);
+    }
+
+    private function impatient(): SessionServerClient
+    {
+        $client = $this->client();
+        $client->lockTimeout(0);
+        return $client;
+    }
+
+    private function assertThrows(string $class, \Closure $call): void
+    {
+        try {
+            $call();
+            self::fail("no $class");
+        } catch (SessionDataError | SessionUnavailable | \LogicException $error) {
+            self::assertInstanceOf($class, $error, $error->getMessage());
+            self::assertStringNotContainsString('mushroom', $error->getMessage());
+        }
+    }
+}

@@ -1,0 +1,248 @@
+<?php
+
+declare(strict_types=1);
+
+namespace PhpSessionChat\Tests;
+
+use PhpSessionChat\Session\HandlerSettings;
+use PhpSessionChat\Session\SessionDataError;
+use PhpSessionChat\Session\SessionServerClient;
+use PhpSessionChat\Session\SessionServerHandler;
+use PhpSessionChat\Session\SessionUnavailable;
+use PhpSessionChat\Tests\Support\Parallel;
+use PhpSessionChat\Tests\Support\SessionServerProcess;
+use PhpSessionChat\Tests\Support\Site;
+use PhpSessionChat\Tests\Support\Store;
+use PHPUnit\Framework\TestCase;
+
+/** What is peculiar to the session server. What all handlers do: HandlerContractTest, HandlerLogoutTest, LockTest. */
+final class SessionServerHandlerTest extends TestCase
+{
+    private const ID = 'abcdefghijklmnopqrstuvwxyz';
+
+    private static SessionServerProcess $server;
+    private SessionServerClient $admin;
+
+    public static function setUpBeforeClass(): void
+    {
+        self::$server = new SessionServerProcess();
+    }
+
+    public static function tearDownAfterClass(): void
+    {
+        self::$server->end();
+    }
+
+    protected function setUp(): void
+    {
+        $this->admin = $this->client();
+        $this->admin->lockTimeout(0);
+        $this->admin->open(self::ID);
+        $this->admin->destroy();
+    }
+
+    protected function tearDown(): void
+    {
+        $this->admin->disconnect();
+    }
+
+    public function testTheSavePathIsTheServer(): void
+    {
+        [$port, $socket] = [self::$server->port, self::$server->folder . '/socket'];
+        $paths = ["localhost:$port" => true, "127.0.0.1:$port" => true, "unix:$socket" => true];
+        $paths += ['' => false, '/var/lib/php/sessions' => false, '5;/tmp' => false, "user@localhost:$port" => false];
+        foreach ($paths as $path => $works) {
+            $code = 'session_write_close(); session_save_path("' . $path . '");
+                session_set_save_handler(new PhpSessionChat\Session\SessionServerHandler(), false);
+                unset($_COOKIE["PHPSESSID"]); header_remove("Set-Cookie");
+                session_start(); $_SESSION = ["n" => 1];';
+            $answer = Site::request(Store::named('files'), null, $code, '&format=php_serialize');
+            self::assertSame($works, $answer->error === '', "$path: $answer->error");
+            if ($works) {
+                self::assertSame(['' => serialize(['n' => 1])], $this->admin->peek($answer->id));
+            } else {
+                self::assertStringContainsString('InvalidSettings: session.save_path is', $answer->error);
+            }
+        }
+    }
+
+    public function testALifetimeIsTheSessions(): void
+    {
+        foreach ([[null, 1440], [100, 100], [50, 50]] as [$lifetime, $seconds]) {
+            $this->write($this->handler(new HandlerSettings($lifetime)), 'something');
+            $this->admin->open(self::ID, 'r');
+            self::assertSame([$seconds, $seconds], [$this->admin->lifetime(), $this->admin->ttl()]);
+        }
+        // Where nothing is written, too.
+        foreach (['' => null, 'under the lock' => 5] as $lock) {
+            foreach ([100, 200] as $seconds) {
+                $handler = $this->handler(new HandlerSettings($seconds, $lock));
+                self::assertSame('something', $handler->read(self::ID));
+                $handler->updateTimestamp(self::ID, 'something');
+                $handler->close();
+                $this->admin->open(self::ID, 'r');
+                self::assertSame($seconds, $this->admin->ttl());
+            }
+        }
+    }
+
+    public function testOnlyAChangeIsTold(): void
+    {
+        $this->write($this->handler(), 'something');
+        $watcher = stream_socket_client('tcp://127.0.0.1:' . self::$server->port);
+        $ask = static function (string $line) use ($watcher): string {
+            fwrite($watcher, "$line\r\n");
+            return rtrim(fgets($watcher), "\r\n");
+        };
+        self::assertStringStartsWith('ok live ', $ask('watch ' . self::ID));
+        foreach ([null, 5] as $lock) {
+            $handler = $this->handler(new HandlerSettings(lockWait: $lock));
+            $handler->read(self::ID);
+            $handler->updateTimestamp(self::ID, 'something');
+            $handler->close();
+            $handler->read(self::ID);
+            $handler->write(self::ID, 'something');
+            $handler->close();
+            self::assertSame('ok', $ask('ping'), 'no event before it');
+        }
+        $this->write($this->handler(), 'something else');
+        self::assertStringStartsWith('event changed ' . self::ID, fgets($watcher));
+        $this->handler()->destroy(self::ID);
+        self::assertSame('event destroyed ' . self::ID . "\r\n", fgets($watcher));
+    }
+
+    public function testWithALockTheSessionIsHeldFromReadingToWriting(): void
+    {
+        $this->write($this->handler(), 'something');
+        $handler = $this->handler(new HandlerSettings(lockWait: 5));
+        foreach (['write', 'updateTimestamp', null] as $end) {
+            $handler->read(self::ID);
+            self::assertFalse($this->admin->open(self::ID));
+            $end === null || $handler->$end(self::ID, 'something');
+            $handler->close();
+            self::assertTrue($this->admin->open(self::ID), (string) $end);
+            $this->admin->close();
+        }
+        // Without one only while it is written.
+        $handler = $this->handler();
+        $handler->read(self::ID);
+        self::assertTrue($this->admin->open(self::ID));
+        $this->admin->close();
+        $handler->write(self::ID, 'something else');
+        self::assertTrue($this->admin->open(self::ID), 'though the page has not ended');
+    }
+
+    public function testWhoeverHoldsTheSessionIsWaitedFor(): void
+    {
+        $this->write($this->handler(), 'something');
+        $this->admin->open(self::ID);
+        $handler = $this->handler(new HandlerSettings(lockWait: 1));
+        foreach (['write' => [self::ID, 'other'], 'destroy' => [self::ID], 'validateId' => [self::ID]] as $name => $with) {
+            $start = hrtime(true);
+            try {
+                $handler->$name(...$with) && $handler->read(self::ID);
+                self::fail($name);
+            } catch (SessionUnavailable $error) {
+                self::assertStringEndsWith('have kept it locked for 1 s.', $error->getMessage());
+                self::assertEqualsWithDelta(1, (hrtime(true) - $start) / 1e9, 0.5);
+            }
+        }
+        self::assertSame(['' => 'something'], $this->admin->peek(self::ID));
+    }
+
+    public function testValuesOfOtherProgramsStay(): void
+    {
+        $this->admin->open(self::ID);
+        $this->admin->putAll(['cart' => [1, 2]]);
+        $this->admin->commit();
+        self::assertFalse($this->handler()->validateId(self::ID), 'none of PHP');
+        self::assertSame('', $this->handler()->read(self::ID));
+        $this->write($this->handler(), "a\r\nb\0");
+        self::assertSame(['cart' => [1, 2], '' => "a\r\nb\0"], $this->admin->peek(self::ID));
+        $this->handler()->destroy(self::ID);
+        self::assertNull($this->admin->peek(self::ID));
+    }
+
+    public function testNoSessionIsMadeOfOneThatIsNotThere(): void
+    {
+        foreach ([null, 1] as $lock) {
+            $handler = $this->handler(new HandlerSettings(lockWait: $lock));
+            $this->write($handler, 'something');
+            $handler->read(self::ID);
+            $handler->close();
+            $handler->read(self::ID);
+            $handler->destroy(self::ID);
+            $handler->destroy(self::ID);
+            $handler->write(self::ID, 'what the page had');
+            $handler->updateTimestamp(self::ID, 'something');
+            $handler->read(self::ID);
+            $handler->close();
+            self::assertNull($this->admin->peek(self::ID));
+            self::assertTrue($this->admin->open(self::ID));
+            $this->admin->disconnect();
+        }
+    }
+
+    public function testNoneIsMadeByWhoWaitedForOneThatHasEnded(): void
+    {
+        $this->write($this->handler(), 'a:0:{}');
+        $url = 'session-server://127.0.0.1:' . self::$server->port . '?format=php_serialize&lock=30&timeout=5';
+        $logout = [$url, self::ID, 'session_destroy();'];
+        self::assertSame(array_fill(0, 5, ''), Parallel::requests(array_fill(0, 5, $logout)));
+        self::assertNull($this->admin->peek(self::ID));
+    }
+
+    public function testAServerWithNoRoomForWhoWaits(): void
+    {
+        $server = new SessionServerProcess(['WAITERS_SESSION' => '0']);
+        $holder = new SessionServerClient('127.0.0.1', $server->port);
+        $holder->open(self::ID);
+        $handler = new SessionServerHandler(new SessionServerClient('127.0.0.1', $server->port));
+        $handler->open('', '');
+        $this->expectExceptionObject(new SessionUnavailable('The session server cannot open the session, or too many wait for it.'));
+        try {
+            $handler->write(self::ID, 'something');
+        } finally {
+            $server->end();
+        }
+    }
+
+    public function testWhatIsTooMuchIsRefusedLoudlyAndNothingIsLost(): void
+    {
+        foreach ([null, 1] as $lock) {
+            $handler = $this->handler(new HandlerSettings(lockWait: $lock));
+            foreach ([1_100_000, 9_000_000] as $bytes) {
+                foreach ([null, ['' => 'something']] as $before) {
+                    $before === null || $this->write($handler, 'something');
+                    try {
+                        $handler->read(self::ID);
+                        $handler->write(self::ID, str_repeat('a', $bytes));
+                        self::fail('no error');
+                    } catch (SessionDataError) {
+                        self::assertSame($before, $this->admin->peek(self::ID));
+                        self::assertTrue($this->admin->open(self::ID), 'nobody is kept out');
+                        $this->admin->destroy();
+                    }
+                }
+            }
+        }
+    }
+
+    private function handler(HandlerSettings $settings = new HandlerSettings()): SessionServerHandler
+    {
+        $handler = new SessionServerHandler($this->client(), $settings);
+        $handler->open('', 'PHPSESSID');
+        return $handler;
+    }
+
+    private function write(SessionServerHandler $handler, string $data): void
+    {
+        $handler->write(self::ID, $data);
+        $handler->close();
+    }
+
+    private function client(): SessionServerClient
+    {
+        return new SessionServerClient('127.0.0.1', self::$server->port, timeout: 5000);
+    }
+}
