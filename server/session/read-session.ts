@@ -5,7 +5,7 @@ import { FormatError } from './formats/value.ts';
 import type { SessionUser, UserPaths } from './identity.ts';
 import { createLook, damaged, type Look, type Why } from './look.ts';
 import { sharedReads } from './shared-reads.ts';
-import { type SessionStore, StoreError, type Watcher } from './store.ts';
+import { type SessionStore, StoreError, type Watch, type Watcher } from './store.ts';
 import type { SessionSource } from './store-url.ts';
 
 /** PHP may send its answer before it has written the session, so nobody is refused at the first look. */
@@ -45,8 +45,8 @@ export interface SessionReader extends Pick<SessionStore, 'remaining' | 'touch'>
    * @throws StoreError when the store gives no usable answer
    */
   changed(id: string, known: Buffer): Promise<Look | null>;
-  /** Has the store tell of changes by itself, if it can. The returned function ends that. */
-  watch(watcher: Watcher): () => void;
+  /** Has the store tell of changes by itself, if it can. */
+  watch(watcher: Watcher): Watch;
   /** Whether the store answers at all. */
   answers(): Promise<boolean>;
   close(): void;

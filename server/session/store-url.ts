@@ -7,6 +7,7 @@ import type { SessionStore } from './store.ts';
 import { filesStore } from './stores/files.ts';
 import { memcachedStore } from './stores/memcached.ts';
 import { redisStore } from './stores/redis.ts';
+import { sessionServerStore } from './stores/session-server.ts';
 import { sqlStore } from './stores/sql.ts';
 import { readQuery, UrlOptions } from './url-options.ts';
 
@@ -57,6 +58,7 @@ const stores: Record<string, StoreKind> = {
   postgres: sqlStore(postgres),
   postgresql: sqlStore(postgres),
   sqlite: sqlStore(sqlite),
+  'session-server': sessionServerStore,
 };
 
 /**

@@ -28,11 +28,28 @@ export interface SessionStore {
    * @param seconds that it has to live from now on
    */
   touch(id: string, seconds: number): Promise<void>;
-  /** Absent where the store tells nothing by itself. The returned function ends the watch. */
-  watch?(watcher: Watcher): () => void;
+  /** Absent where the store tells nothing by itself. */
+  watch?(watcher: Watcher): Watch;
   /** For the doctor, where a watch may be quiet because of how the store is set up: whether it tells of logouts. */
   tells?(): Promise<{ text: string; advice?: string }>;
   close(): void;
+}
+
+/** Ends the watch when it is called. */
+export interface Watch {
+  (): void;
+  /** Where a store tells of those sessions only that it was told to follow. IDs that none can have are taken too. */
+  follow?(id: string): Followed;
+}
+
+/** A session that a store was told to follow. */
+export interface Followed {
+  /**
+   * From when on each change of it is told, by the monotonic clock; undefined as long as that is not certain. Who has
+   * looked at the session since then need not look again before he is told to.
+   */
+  readonly since: number | undefined;
+  end(): void;
 }
 
 /** What a store tells by itself. What it says may be missing, late or wrong: a reason to look, and nothing else. */

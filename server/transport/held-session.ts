@@ -1,6 +1,10 @@
 import type { EndReason, User } from '../events.ts';
 import type { LiveSession } from '../session/read-session.ts';
+import type { Followed } from '../session/store.ts';
 import { type Life, newLife } from './life.ts';
+
+/** A store that tells each change may be wrong: so often a session is looked at in any case, in milliseconds. */
+const lookAnyway = 60_000;
 
 /** What is done to a connection when its session changes. */
 export interface Lease {
@@ -26,9 +30,13 @@ export interface HeldSession extends LiveSession, Life {
   confirmed: number;
   /** When it was last looked at. */
   looked: number;
+  /** When the last look began, if it got an answer. */
+  seen: number;
   looking: boolean;
   /** Something was told meanwhile: it is looked at once more. */
   again: boolean;
+  /** Where the store tells of those sessions only that it was told to follow. */
+  followed: Followed | undefined;
 }
 
 export function heldSession(session: LiveSession): HeldSession {
@@ -38,8 +46,16 @@ export function heldSession(session: LiveSession): HeldSession {
     leave: () => {},
     confirmed: performance.now(),
     looked: Number.NEGATIVE_INFINITY,
+    seen: Number.NEGATIVE_INFINITY,
     looking: false,
     again: false,
+    followed: undefined,
     ...newLife,
   };
+}
+
+/** Whether the store would have told if there were anything new. */
+export function isUnchanged({ followed, seen }: HeldSession): boolean {
+  const since = followed?.since;
+  return since !== undefined && since < seen && performance.now() - seen < lookAnyway;
 }

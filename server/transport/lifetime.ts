@@ -2,8 +2,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { EndReason } from '../events.ts';
 import type { Look } from '../session/look.ts';
 import type { LiveSession, SessionReader } from '../session/read-session.ts';
-import { SessionBusyError, StoreError } from '../session/store.ts';
-import { type HeldSession, type Hold, heldSession, type Lease } from './held-session.ts';
+import { SessionBusyError, StoreError, type Watch } from '../session/store.ts';
+import { type HeldSession, type Hold, heldSession, isUnchanged, type Lease } from './held-session.ts';
 import { isOver, type Keepalive, learnLife, nearsEnd } from './life.ts';
 import { Rounds } from './rounds.ts';
 import { SessionIndex } from './session-index.ts';
@@ -43,20 +43,22 @@ export class Lifetimes {
   readonly #rounds: Rounds<HeldSession>;
   readonly #entries = new SessionIndex<HeldSession>();
   readonly #store: StoreState;
-  #endWatch: (() => void) | undefined;
+  #watch: Watch | undefined;
 
   constructor(reader: SessionReader, options: Options) {
     this.#reader = reader;
     this.#options = options;
     this.#store = new StoreState(options.onStore);
     this.#rounds = new Rounds(options.interval, (entry) => {
-      if (!entry.looking) this.#look(entry);
+      if (entry.looking) return;
+      if (isUnchanged(entry) && !this.#isDue(entry)) entry.confirmed = performance.now();
+      else this.#look(entry);
     });
   }
 
   start(): void {
     this.#rounds.start();
-    this.#endWatch = this.#reader.watch({
+    this.#watch = this.#reader.watch({
       changed: (session) => this.#lookSoon(this.#entries.get(session)),
       opened: (session) => {
         const entry = this.#entries.get(session);
@@ -68,7 +70,7 @@ export class Lifetimes {
   }
 
   stop(): void {
-    this.#endWatch?.();
+    this.#watch?.();
     this.#rounds.stop();
   }
 
@@ -110,6 +112,7 @@ export class Lifetimes {
 
   #enter(session: LiveSession): HeldSession {
     const entry = heldSession(session);
+    entry.followed = this.#watch?.follow?.(entry.id);
     entry.leave = this.#rounds.add(entry);
     this.#entries.add(entry);
     return entry;
@@ -117,6 +120,7 @@ export class Lifetimes {
 
   #forget(entry: HeldSession): void {
     entry.leave();
+    entry.followed?.end();
     this.#store.forget(entry);
     this.#entries.delete(entry);
   }
@@ -160,6 +164,7 @@ export class Lifetimes {
   #confirm(entry: HeldSession): void {
     this.#store.answered(entry);
     entry.confirmed = performance.now();
+    entry.seen = entry.looked;
     entry.looking = false;
   }
 
@@ -173,6 +178,7 @@ export class Lifetimes {
         this.#store.answered(entry);
       }
       this.#apply(entry, look);
+      entry.seen = entry.looked;
       if (entry.leases.size > 0) await this.#follow(entry);
       entry.looking = false;
       // What was told meanwhile may have happened after what was seen here.
@@ -184,6 +190,7 @@ export class Lifetimes {
 
   #unanswered(entry: HeldSession, error: unknown): void {
     entry.looking = false;
+    entry.seen = Number.NEGATIVE_INFINITY;
     if (!(error instanceof StoreError)) throw error;
     if (performance.now() - entry.confirmed >= this.#options.grace) {
       for (const lease of [...entry.leases]) lease.giveUp();

@@ -19,6 +19,8 @@ export interface StoreSite {
   live(id: string, seconds: number): unknown;
   /** Takes its end away. Not where each session has one. */
   liveForEver?(id: string): unknown;
+  /** The store does not tell how long a session lives. */
+  untold?: boolean;
   /** The store takes connections and answers nothing, until `goOn`. Not for stores that are no server. */
   silence?: { begin(): void; end(): void };
   /** The store is gone, until it is brought back with what was in it. */

@@ -8,6 +8,7 @@ import { startMariadb } from './mariadb.ts';
 import { startMemcached } from './memcached.ts';
 import { startPostgres } from './postgres.ts';
 import { startRedis } from './redis.ts';
+import { startSessionServer } from './session-server.ts';
 import { makeSessionTable } from './session-table.ts';
 
 /** Where a site keeps its sessions, with a store of its own. */
@@ -56,6 +57,20 @@ async function inRedis(options: string): Promise<SessionPlace> {
     async close() {
       await server.remove();
     },
+  };
+}
+
+async function inSessionServer(options: string): Promise<SessionPlace> {
+  let server = await startSessionServer();
+  const { port, url } = server;
+  return {
+    url: `${url}?${options}`,
+    silence: stopped(() => server),
+    async empty() {
+      await server.stop('SIGKILL');
+      server = await startSessionServer({ SESSION_SERVER_PORT: String(port) });
+    },
+    close: async () => void (await server.stop()),
   };
 }
 
@@ -150,6 +165,7 @@ export const sessionPlaces: readonly {
     open: (more = '') => inRedis(query('prefix=siam_&lock=10', more)),
   },
   { name: 'Redis, phpredis', tells: true, open: (more = '') => inRedis(more) },
+  { name: 'session server', tells: true, open: (more = '') => inSessionServer(query('lock=10', more)) },
   { name: 'files, our handler', tells: true, open: (more = '') => inFiles(query('format=json', more)) },
   { name: 'files, PHP’s own', tells: true, open: (more = '') => inFiles(more) },
   { name: 'PostgreSQL', tells: true, open: (more = '') => inPostgres(more) },

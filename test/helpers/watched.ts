@@ -1,5 +1,5 @@
 import { onTestFinished } from 'vitest';
-import type { SessionStore, StoreError } from '../../server/session/store.ts';
+import type { Followed, SessionStore, StoreError } from '../../server/session/store.ts';
 
 export type Told =
   | { kind: 'changed' | 'opened'; id?: string; mark?: string }
@@ -12,6 +12,8 @@ export interface Watched {
   until(wanted: object, since?: number): Promise<Told>;
   /** The store says that it tells everything. */
   readonly works: Promise<Told>;
+  /** Where the store has to be told of which session it is to tell. */
+  follow(id: string): Followed;
   end(): void;
 }
 
@@ -46,7 +48,12 @@ export function watched(store: SessionStore): Watched {
       waiting.add(check);
       check();
     });
-  return { told, until, end, works: until({ kind: 'lost', reason: null }, 0) };
+  const follow = (id: string) => {
+    const followed = end.follow?.(id);
+    if (followed === undefined) throw new Error('the store follows no sessions');
+    return followed;
+  };
+  return { told, until, follow, end, works: until({ kind: 'lost', reason: null }, 0) };
 }
 
 /**

@@ -1,0 +1,37 @@
+import { type SessionClient, sessionClient } from './session-client.ts';
+
+/** Changes sessions in a session server as PHP's session handler would, over one connection. */
+export interface KeptSessions {
+  put(id: string, data: string | Buffer): Promise<void>;
+  destroy(id: string): Promise<void>;
+  /** Gives it another ID. */
+  regenerate(id: string): Promise<void>;
+  /** Any commands, each of which has to succeed. */
+  do(...commands: string[]): Promise<void>;
+  close(): void;
+}
+
+export async function keptSessions(port: number): Promise<KeptSessions> {
+  const client: SessionClient = await sessionClient({ port });
+  const run = async (...commands: string[]) => {
+    for (const command of commands) {
+      const reply = await client.ask(command);
+      if (!reply.startsWith('ok')) throw new Error(`${command.split(' ')[0]}: ${reply}`);
+    }
+  };
+  await run('encoding percent');
+  return {
+    put: (id, data) => run(`open ${id} rw`, `put  ${percent(data)}`, 'close'),
+    destroy: (id) => run(`open ${id} rw`, 'destroy'),
+    regenerate: (id) => run(`open ${id} rw`, 'regenerate_id', 'close'),
+    do: run,
+    close: () => client.socket.destroy(),
+  };
+}
+
+function percent(data: string | Buffer): string {
+  const encoded = (byte: string) => `%${byte.charCodeAt(0).toString(16).padStart(2, '0')}`;
+  return Buffer.from(data)
+    .toString('latin1')
+    .replace(/[^!-$&-~]/g, encoded);
+}
