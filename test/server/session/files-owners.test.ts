@@ -16,7 +16,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-const store = (options = '') => parseStoreUrl(`file://${folder}${options}`).open();
+const store = (options = '?') => parseStoreUrl(`file://${folder}${options}&timeout=5000ms`).open();
 const request = (code: string) => phpRequest({ 'session.save_path': folder }, code);
 
 const [nobody, stranger] = [65_534, 65_533];

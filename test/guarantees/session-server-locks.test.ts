@@ -1,0 +1,70 @@
+import { randomInt } from 'node:crypto';
+import { setTimeout as after } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { type SessionClient, sessionClient } from '../helpers/session-client.ts';
+import { type SessionServer, startSessionServer } from '../helpers/session-server.ts';
+import { size } from './size.ts';
+
+let server: SessionServer;
+beforeAll(async () => {
+  server = await startSessionServer({});
+});
+afterAll(() => server.stop());
+
+const clients: SessionClient[] = [];
+const connect = async () => {
+  const client = await sessionClient(server);
+  clients.push(client);
+  return client;
+};
+afterEach(() => {
+  for (const { socket } of clients.splice(0)) socket.destroy();
+});
+
+const counters = 100;
+const each = size(100, 20);
+
+/** Counts one further. @returns what it counted to, when that was acknowledged */
+async function countUp(client: SessionClient, id: string): Promise<number | null> {
+  if ((await client.ask(`open ${id}`)) !== 'ok') return null;
+  const before = Number(/^ok (\d+)$/.exec(await client.ask('get n'))?.[1] ?? 0);
+  expect(await client.ask(`put n ${before + 1}`)).toBe('ok');
+  return (await client.ask('close')) === 'ok' ? before + 1 : null;
+}
+
+test('a hundred clients count up, and not one step is lost', async () => {
+  const all = await Promise.all(Array.from({ length: counters }, connect));
+  await Promise.all(
+    all.map(async (client) => {
+      for (let n = 0; n < each; n++) expect(await countUp(client, 'counter')).not.toBeNull();
+    }),
+  );
+  const total = String(counters * each);
+  expect(await (await connect()).ask('peek counter')).toBe(`ok a:1:{s:1:"n";s:${total.length}:"${total}";}`);
+});
+
+test('nor when clients die at any moment: what was acknowledged is there, and each step once', async () => {
+  const acknowledged: number[] = [];
+  await Promise.all(
+    Array.from({ length: counters }, async () => {
+      let client = await connect();
+      for (let n = 0; n < each; n++) {
+        const { socket } = client;
+        if (randomInt(3) === 0) after(randomInt(30)).then(() => socket.destroy());
+        try {
+          const step = await countUp(client, 'mortal');
+          if (step !== null) acknowledged.push(step);
+        } catch (error) {
+          if (!/ended/.test(String(error))) throw error;
+        }
+        if (socket.destroyed) client = await connect();
+      }
+    }),
+  );
+  const last = /"n";s:\d+:"(\d+)"/.exec(await (await connect()).ask('peek mortal'))?.[1];
+  expect(acknowledged.length).toBeGreaterThan(each);
+  expect(new Set(acknowledged).size).toBe(acknowledged.length);
+  expect(Number(last)).toBeGreaterThanOrEqual(Math.max(...acknowledged));
+  // What was saved without being acknowledged: at most the one step of each that died.
+  expect(Number(last)).toBeLessThanOrEqual(counters * each);
+});
