@@ -16,6 +16,8 @@ export interface Daemon {
   lockTimeout: number;
 }
 
+/** What the end of a line loses, as by PHP's trim(). */
+const trimmed = new Set(Buffer.from(' \t\r\0\v'));
 const lineFeed = /\n/;
 const lineFeedOrHigh = /[\n\x80-\xff]/;
 
@@ -50,12 +52,17 @@ export class Client {
   }
 
   /**
-   * Whether this is what PHP's session handler puts, cut off by a line feed in one of its strings. What follows is
-   * what a visitor wrote into a form, and not to be taken for commands.
+   * Whether this is what PHP's session handler puts, cut off by a line feed in one of its strings; or, where PHP is
+   * helped, anything under its key that is no session as PHP writes it. What follows is what a visitor wrote into a
+   * form, and not to be taken for commands.
    */
   isCutOff(line: Buffer): boolean {
-    if (this.php || this.encoding !== plain || !/^put {2}/i.test(line.toString('latin1', 0, 5))) return false;
-    return new LineFeedGuard().isInside(line);
+    if (this.encoding !== plain) return false;
+    let end = line.length;
+    while (end > 0 && trimmed.has(line[end - 1] as number)) end--;
+    const guard = new LineFeedGuard();
+    const inside = guard.isInside(line.subarray(0, end));
+    return guard.ofSession && (inside || (this.php && !guard.isComplete));
   }
 
   /** A value in a reply. @throws Undecodable when the encoding cannot carry it */

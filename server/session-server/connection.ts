@@ -86,6 +86,8 @@ export class Connection {
     if (this.#ending) return;
     this.#ending = true;
     this.#gone.abort();
+    // Nor is a reader waited for.
+    this.#outlet.stop();
     if (this.#running) return;
     if (reply !== undefined) this.#outlet.send(reply);
     this.#finish();
@@ -130,6 +132,7 @@ export class Connection {
     for (let done = 0; ; done++) {
       if (performance.now() - began > turn) {
         await othersTurn();
+        if (this.#ending) return done;
         began = performance.now();
       }
       const most = this.#client.authorized ? limits.line : lineBeforeAuth;
@@ -143,12 +146,14 @@ export class Connection {
         return done;
       }
       const reply = await execute(this.#client, line, failed);
-      if (this.#socket.destroyed) return done;
+      // A session that there is no memory for is not said to be open.
+      if (this.#socket.destroyed || !this.#account()) return done;
       this.#outlet.send(reply);
       this.#client.watching.replied();
       if (this.#client.quit) this.#ending = true;
       if (this.#ending || !this.#account()) return done;
       await this.#outlet.room();
+      if (this.#ending) return done;
     }
   }
 
@@ -169,7 +174,7 @@ export class Connection {
 
   /** Counts what it makes the daemon hold. @returns false when that is too much, and it is closed */
   #account(): boolean {
-    const session = 2 * (this.#client.session?.values.size ?? 0);
+    const session = this.#client.session?.values.memory ?? 0;
     const bytes = this.#reader.capacity + this.#outlet.pending + session;
     const more = Math.max(0, bytes - freeBytes) - this.#accounted;
     if (this.#host.budget.take(more)) {

@@ -10,13 +10,25 @@ const guardedCommand = /^[ \t\r\0\v]*(?:put {2}|put_all )[ \t]*/i;
 export class LineFeedGuard {
   #walk: SerializedWalk | null | undefined;
   #walked = 0;
+  /** Whether it is what a session handler of PHP stores. */
+  #ofSession = false;
+
+  /** Whether this puts what a session handler of PHP stores. */
+  get ofSession(): boolean {
+    return this.#ofSession;
+  }
+
+  /** Whether what has come is all that PHP would write, and nothing is left open. */
+  get isComplete(): boolean {
+    return this.#walk?.complete === true;
+  }
 
   /** Whether the line goes on after what has come of it so far, which ends before a line feed. */
   isInside(line: Buffer): boolean {
     if (this.#walk === undefined) {
       const command = guardedCommand.exec(line.toString('latin1', 0, 64))?.[0];
-      this.#walk =
-        command === undefined ? null : new SerializedWalk(/_all/i.test(command) ? 'value' : 'session');
+      this.#ofSession = command !== undefined && !/_all/i.test(command);
+      this.#walk = command === undefined ? null : new SerializedWalk(this.#ofSession ? 'session' : 'value');
       this.#walked = command?.length ?? 0;
     }
     if (this.#walk === null) return false;

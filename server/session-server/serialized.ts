@@ -101,6 +101,8 @@ export class SerializedReader {
   escaped(): { from: number; to: number } {
     const length = this.#count(':');
     this.expect('"');
+    // Each takes a byte at least: without this a few would keep the daemon counting for minutes.
+    if (length > this.text.length - this.at) this.fail('so many bytes');
     const from = this.at;
     for (let n = 0; n < length; n++) {
       if (this.text[this.at] !== '\\') this.at++;

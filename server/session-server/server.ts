@@ -30,12 +30,18 @@ export async function startSessionServer(settings: Settings, log: Log): Promise<
   const container = await settings.container.open(settings.container.path, settings);
   const locks = new Locks({ ...settings, hold: settings.lockHold });
   const watches = new Watches(maxWatches);
-  const sessions = new Sessions(container, locks, watches, { ...settings, size: settings.sessionSize });
   const connections = new Set<Connection>();
   const idle = new Set<Connection>();
   const failed = (error: unknown) =>
     // The whole error would tell the name of a file, which is an ID.
     quiet.warn(reasonOf(error), { reason: reasonOf(error) }, 'a command could not be done');
+  const sessions = new Sessions(
+    container,
+    locks,
+    watches,
+    { ...settings, size: settings.sessionSize },
+    failed,
+  );
   const host: Host = {
     daemon: { sessions, watches, isToken: settings.isToken, lockTimeout: settings.lockTimeout },
     limits: { ...settings, line: lineBytes(settings.sessionSize) },
@@ -71,6 +77,7 @@ export async function startSessionServer(settings: Settings, log: Log): Promise<
   };
 
   const servers: Server[] = [];
+  const sockets = new Set<Socket>();
   const listen = async (server: Server, options: { host: string; port: number } | { path: string }) => {
     // Beyond that the kernel's answer is enough; handshakes that are under way count.
     server.maxConnections = settings.connections + 100;
@@ -78,6 +85,11 @@ export async function startSessionServer(settings: Settings, log: Log): Promise<
       server.once('error', reject).listen({ backlog: 1024, ...options }, resolve);
     });
     server.on('error', failed);
+    // With TLS also those that have not shaken hands yet, of which nobody else knows.
+    server.on('connection', (socket) => {
+      sockets.add(socket);
+      socket.on('close', () => sockets.delete(socket));
+    });
     servers.push(server);
     return server;
   };
@@ -107,6 +119,7 @@ export async function startSessionServer(settings: Settings, log: Log): Promise<
       const closed = servers.map((server) => new Promise((resolve) => server.close(resolve)));
       for (const connection of connections) connection.end();
       await Promise.all([...connections].map((connection) => connection.closed));
+      for (const socket of sockets) socket.destroy();
       await Promise.all(timers.map((timer) => timer.stop()));
       await Promise.all(closed);
       await container.close();

@@ -18,9 +18,18 @@ export class Sessions {
   readonly #container: Container;
   readonly #locks: Locks;
   readonly #watches: Watches;
+  readonly #failed: (error: unknown) => void;
   #revision = 0;
 
-  constructor(container: Container, locks: Locks, watches: Watches, limits: SessionLimits) {
+  /** @param failed hears of what could not be done, and need not have been */
+  constructor(
+    container: Container,
+    locks: Locks,
+    watches: Watches,
+    limits: SessionLimits,
+    failed: (error: unknown) => void,
+  ) {
+    this.#failed = failed;
     this.#container = container;
     this.#locks = locks;
     this.#watches = watches;
@@ -49,7 +58,7 @@ export class Sessions {
           await this.#end(lock.id, 'expired');
           return this.#opened(lock.id, lock, null);
         }
-        await this.#touch(lock.id, saved);
+        await this.#used(lock.id, saved);
         return this.#opened(lock.id, lock, saved);
       });
     } catch (error) {
@@ -63,7 +72,7 @@ export class Sessions {
     const saved = await this.read(id);
     // Somebody has just made it and has not saved it yet.
     if (saved === null) return this.#locks.isHeld(id) ? this.#opened(id, null, null) : null;
-    await this.#touch(id, saved);
+    await this.#used(id, saved);
     return this.#opened(id, null, saved);
   }
 
@@ -97,8 +106,13 @@ export class Sessions {
 
   async #touch(id: string, { lifetime }: Saved): Promise<void> {
     const expiresAt = endOf(lifetime);
-    this.#watches.endsAt(id, expiresAt);
     await this.#container.touch(id, expiresAt);
+    this.#watches.endsAt(id, expiresAt);
+  }
+
+  /** To open a session is to use it, and to read it though that cannot be kept: on a full disk, say. */
+  async #used(id: string, saved: Saved): Promise<void> {
+    await this.#touch(id, saved).catch(this.#failed);
   }
 
   /** Keeps what was done to it. What is unchanged is only used anew. */
@@ -111,13 +125,14 @@ export class Sessions {
       if (saved === null && this.#container.count >= this.limits.sessions) {
         throw new Error('there are too many sessions (SESSION_SERVER_SESSIONS)');
       }
-      session.saved = await this.#commit(id, data, lifetime);
+      session.saved = await this.#commit(id, data, lifetime, saved?.revision);
     });
   }
 
-  async #commit(id: string, data: Buffer, lifetime: number): Promise<Saved> {
-    // By the clock, so that they rise from one run to the next, and are not those of a session that had the ID before.
-    this.#revision = Math.max(this.#revision + 1, Date.now() * 1000);
+  async #commit(id: string, data: Buffer, lifetime: number, before = 0): Promise<Saved> {
+    // By the clock, so that they rise from one run to the next, and are not those of a session that had the ID before;
+    // and above what is kept, though the clock was set back.
+    this.#revision = Math.max(this.#revision + 1, before + 1, Date.now() * 1000);
     const saved = { data, lifetime, revision: this.#revision, expiresAt: endOf(lifetime) };
     await this.#container.commit(id, saved);
     this.#watches.endsAt(id, saved.expiresAt);
@@ -142,7 +157,8 @@ export class Sessions {
       await old.during(() =>
         lock.during(async () => {
           // The new one first: a crash leaves one of them, or both.
-          if (saved !== null) session.saved = await this.#commit(id, saved.data, saved.lifetime);
+          if (saved !== null)
+            session.saved = await this.#commit(id, saved.data, saved.lifetime, saved.revision);
           await this.#end(session.id, 'regenerated');
         }),
       );
@@ -163,12 +179,23 @@ export class Sessions {
 
   /** Ends the sessions whose time is over. */
   async collect(): Promise<void> {
-    for await (const id of this.#container.expire(Date.now())) await this.#collectOne(id);
+    await this.#collectAll(this.#container.expire(Date.now()));
   }
 
   /** Ends those that somebody watches; to be called more often than `collect`. */
   async collectWatched(): Promise<void> {
-    for (const id of this.#watches.over(Date.now())) await this.#collectOne(id);
+    await this.#collectAll(this.#watches.over(Date.now()));
+  }
+
+  /** One that cannot be read, as a file of somebody else's, is told at the end, and keeps no other. */
+  async #collectAll(ids: Iterable<string> | AsyncIterable<string>): Promise<void> {
+    let failure: unknown;
+    for await (const id of ids) {
+      await this.#collectOne(id).catch((error: unknown) => {
+        failure ??= error;
+      });
+    }
+    if (failure !== undefined) throw failure;
   }
 
   async #collectOne(id: string): Promise<void> {

@@ -47,6 +47,36 @@ test('sessions that are open and not saved are bounded, one and all together', a
   });
 });
 
+test('many small values count for what they take in memory, and who is refused was not told that all is well', async () => {
+  await withServer({ SESSION_SERVER_BUFFER: '16MB' }, async (server, grown) => {
+    const maker = await sessionClient(server);
+    let values = 'i:0;N;';
+    for (let n = 1; n < 10_000; n++) values += `i:${n};R:2;`;
+    for (const line of ['open big', `put_all a:10000:{${values}}`, 'close'])
+      expect(await maker.ask(line)).toBe('ok');
+    const clients = await Promise.all(Array.from({ length: 60 }, () => sessionClient(server)));
+    const replies = await Promise.all(clients.map((client) => client.ask('open big r')));
+    expect(replies.filter((reply) => reply === 'err Out of memory.').length).toBeGreaterThan(40);
+    expect(replies.filter((reply) => reply === 'ok').length).toBeGreaterThan(1);
+    await serves(server);
+    expect(grown()).toBeLessThan(300 * megabyte);
+    for (const { socket } of [maker, ...clients]) socket.destroy();
+  });
+});
+
+test.each(['put_all a:1:{i:0;S:999999999:"a";}', 'put_all a:1:{S:9999999999:"a";N;}'])(
+  '%s: answered at once, and nobody waits',
+  async (line) => {
+    await withServer({}, async (server) => {
+      const client = await sessionClient(server);
+      await client.ask('new');
+      expect(await client.ask(line)).toBe('err Could not store session data.');
+      await serves(server);
+      client.socket.destroy();
+    });
+  },
+);
+
 test('a session has so many keys and bytes, and no more', async () => {
   await withServer({ SESSION_SERVER_SESSION_SIZE: '512KB' }, async (server) => {
     const client = await sessionClient(server);

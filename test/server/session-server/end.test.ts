@@ -1,5 +1,9 @@
+import { once } from 'node:events';
+import { mkdirSync, readdirSync, utimesSync } from 'node:fs';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { makeCertificate } from '../../helpers/certificate.ts';
 import { sessionClient } from '../../helpers/session-client.ts';
 import { sessionServers } from '../../helpers/session-servers.ts';
 
@@ -44,6 +48,26 @@ describe('the end', () => {
   );
 });
 
+test('waits neither for who reads nothing, nor for who has connected and does not shake hands', async () => {
+  const { certificate, key } = makeCertificate(servers.folder, 'localhost');
+  const tls = await servers.start({ SESSION_SERVER_TLS_CERT: certificate, SESSION_SERVER_TLS_KEY: key });
+  const silent = connect(tls.port, '127.0.0.1');
+  silent.on('error', () => {});
+  await once(silent, 'connect');
+  const plain = await servers.start({});
+  const reader = await sessionClient(plain);
+  for (const line of ['open a', `put k ${'x'.repeat(900_000)}`]) expect(await reader.ask(line)).toBe('ok');
+  reader.socket.pause();
+  reader.send('get k\r\n'.repeat(40));
+  // One process reads all in turn: by then it is at work on that.
+  const other = await sessionClient(plain);
+  for (let n = 0; n < 3; n++) expect(await other.ask('ping')).toBe('ok');
+  const began = performance.now();
+  expect(await Promise.all([tls.stop('SIGTERM'), plain.stop('SIGTERM')])).toEqual([0, 0]);
+  expect(performance.now() - began).toBeLessThan(5000);
+  for (const socket of [silent, reader.socket, other.socket]) socket.destroy();
+});
+
 describe('the time of a session', () => {
   test('is over after so many seconds without use, and whoever uses it sets it back', async () => {
     const server = await servers.start({ SESSION_SERVER_LIFETIME: '2', SESSION_SERVER_COLLECT: '100ms' });
@@ -76,4 +100,18 @@ describe('the time of a session', () => {
     expect(await client.ask('keys')).toBe('ok ');
     client.socket.destroy();
   });
+});
+
+test('what cannot be read keeps no other session that is over', async () => {
+  const folder = join(servers.folder, 'sessions');
+  const env = { SESSION_SERVER_CONTAINER: `file:${folder}`, SESSION_SERVER_LIFETIME: '1' };
+  const server = await servers.start({ ...env, SESSION_SERVER_COLLECT: '100ms' });
+  mkdirSync(join(folder, 'aaa.txt'));
+  utimesSync(join(folder, 'aaa.txt'), 1, 1);
+  const client = await sessionClient(server);
+  for (const id of ['b', 'c', 'd']) {
+    for (const line of [`open ${id}`, 'put k v', 'close']) expect(await client.ask(line)).toBe('ok');
+  }
+  await expect.poll(() => readdirSync(folder)).toEqual(['aaa.txt']);
+  client.socket.destroy();
 });

@@ -122,9 +122,10 @@ test('a form field never becomes a command', async () => {
   expect(await owner.ask('peek victim')).toBe('ok a:1:{s:0:"";s:16:"user|s:4:"Anna";";}');
 });
 
-test('what is no session ends at its line feed', async () => {
-  const client = await hello();
-  await client.ask('new');
+test('what is no session as PHP writes it is refused, and what follows it is read by nobody', async () => {
+  const owner = await connect();
+  for (const line of ['open victim', 'put  user|s:4:"Anna";', 'close'])
+    expect(await owner.ask(line)).toBe('ok');
   for (const text of [
     'nothing of the kind',
     'name|x:5:"ab',
@@ -132,11 +133,26 @@ test('what is no session ends at its line feed', async () => {
     'a|s:2:"ab";b|i:5',
     'a:1:{i:0;N',
     '|',
+    // A name that a visitor has chosen; what php_binary and igbinary write; a variable of old that is not set.
+    `item_${attack}|i:1;`,
+    `a|i:1;item_${attack}|i:1;`,
+    `\x04form${attack}`,
+    `\0\0\0\x02\x14\x01${attack}`,
+    `!gone|${attack}`,
   ]) {
-    expect(await client.ask(`put  ${text}`)).toBe('ok');
-    expect(await client.ask('get ')).toBe(`ok ${text}`);
+    const client = await hello();
+    await client.ask('new');
+    client.send(`put  ${text}\r\n`);
+    expect(await client.rest()).toBe('err Could not store value\r\n');
   }
-  // Another key is nobody's session.
+  expect(await owner.ask('peek victim')).toBe('ok a:1:{s:0:"";s:16:"user|s:4:"Anna";";}');
+  // Another key is nobody's session; and an empty one is one.
+  const client = await hello();
+  await client.ask('new');
   expect(await client.ask('put k a|s:99:"ab')).toBe('ok');
   expect(await client.ask('get k')).toBe('ok a|s:99:"ab');
+  for (const whole of ['', 'a|i:5;b|s:2:"ab";', 'a:1:{i:0;N;}']) {
+    expect(await client.ask(`put  ${whole}`)).toBe('ok');
+    expect(await client.ask('get ')).toBe(`ok ${whole}`);
+  }
 });
