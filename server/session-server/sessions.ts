@@ -201,7 +201,8 @@ export class Sessions {
   async #collectOne(id: string): Promise<void> {
     const isOver = async () => {
       const saved = await this.#container.open(id);
-      if (saved !== null) this.#watches.endsAt(id, saved.expiresAt);
+      if (saved === null) this.#watches.missing(id);
+      else this.#watches.endsAt(id, saved.expiresAt);
       return saved !== null && saved.expiresAt <= Date.now();
     };
     if (this.#locks.isHeld(id) || !(await isOver())) return;

@@ -55,6 +55,12 @@ export class Watches {
     if (watched !== undefined) watched.expiresAt = expiresAt;
   }
 
+  /** It is not there, though nobody has told its end: somebody has taken away what was kept of it. */
+  missing(id: string): void {
+    const expiresAt = this.#watched.get(id)?.expiresAt ?? Number.POSITIVE_INFINITY;
+    if (expiresAt !== Number.POSITIVE_INFINITY) this.publish(id, { kind: 'expired' });
+  }
+
   over(now: number): string[] {
     const over: string[] = [];
     for (const [id, { expiresAt }] of this.#watched) if (expiresAt <= now) over.push(id);

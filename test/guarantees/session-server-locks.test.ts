@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { setTimeout as after } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { type SessionClient, sessionClient } from '../helpers/session-client.ts';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type SessionClient, sessionClients } from '../helpers/session-client.ts';
 import { type SessionServer, startSessionServer } from '../helpers/session-server.ts';
 import { size } from './size.ts';
 
@@ -11,15 +11,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.stop());
 
-const clients: SessionClient[] = [];
-const connect = async () => {
-  const client = await sessionClient(server);
-  clients.push(client);
-  return client;
-};
-afterEach(() => {
-  for (const { socket } of clients.splice(0)) socket.destroy();
-});
+const connect = sessionClients(() => server);
 
 const counters = 100;
 const each = size(100, 20);

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import { afterEach } from 'vitest';
 
 /** A client of the session daemon that does nothing by itself: lines out, lines in, each byte as one character. */
 export interface SessionClient {
@@ -80,4 +81,17 @@ function connected(where: { port: number } | { path: string } | Socket): Socket 
   return 'path' in where
     ? connect({ ...options, path: where.path })
     : connect({ ...options, host: '127.0.0.1', port: where.port });
+}
+
+/** Connects to the daemon of a test file; what was connected ends with its test. */
+export function sessionClients(server: () => { port: number }): () => Promise<SessionClient> {
+  const clients: SessionClient[] = [];
+  afterEach(() => {
+    for (const { socket } of clients.splice(0)) socket.destroy();
+  });
+  return async () => {
+    const client = await sessionClient(server());
+    clients.push(client);
+    return client;
+  };
 }

@@ -1,5 +1,5 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { type SessionClient, sessionClient } from '../../helpers/session-client.ts';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { sessionClients } from '../../helpers/session-client.ts';
 import { type SessionServer, startSessionServer } from '../../helpers/session-server.ts';
 import { type Conversations, conversations } from './conversations.ts';
 import { extensionConversations } from './extension-conversations.ts';
@@ -10,15 +10,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.stop());
 
-const clients: SessionClient[] = [];
-const connect = async () => {
-  const client = await sessionClient(server);
-  clients.push(client);
-  return client;
-};
-afterEach(() => {
-  for (const { socket } of clients.splice(0)) socket.destroy();
-});
+const connect = sessionClients(() => server);
 
 const all: Conversations = { ...conversations, ...extensionConversations };
 let ids = 0;

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdirSync, readdirSync, utimesSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, utimesSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -114,4 +114,18 @@ test('what cannot be read keeps no other session that is over', async () => {
   }
   await expect.poll(() => readdirSync(folder)).toEqual(['aaa.txt']);
   client.socket.destroy();
+});
+
+test('who watches a session whose file somebody has taken away is told when its time is over', async () => {
+  const folder = join(servers.folder, 'sessions');
+  const server = await servers.start({
+    SESSION_SERVER_CONTAINER: `file:${folder}`,
+    SESSION_SERVER_LIFETIME: '1',
+  });
+  const [client, watcher] = [await sessionClient(server), await sessionClient(server)];
+  for (const line of ['open a', 'put k v', 'close']) expect(await client.ask(line)).toBe('ok');
+  expect(await watcher.ask('watch a')).toMatch(/^ok live/);
+  rmSync(join(folder, 'a.txt'));
+  expect(await watcher.line()).toBe('event expired a');
+  for (const { socket } of [client, watcher]) socket.destroy();
 });

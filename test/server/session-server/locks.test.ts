@@ -1,6 +1,6 @@
 import { setTimeout as after } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { type SessionClient, sessionClient } from '../../helpers/session-client.ts';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type SessionClient, sessionClients } from '../../helpers/session-client.ts';
 import { type SessionServer, startSessionServer } from '../../helpers/session-server.ts';
 
 /** Long enough to do something in, short enough to wait for. */
@@ -16,15 +16,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.stop());
 
-const clients: SessionClient[] = [];
-const connect = async () => {
-  const client = await sessionClient(server);
-  clients.push(client);
-  return client;
-};
-afterEach(() => {
-  for (const { socket } of clients.splice(0)) socket.destroy();
-});
+const connect = sessionClients(() => server);
 
 /** Says all of it, of which each must be answered `ok`. */
 async function say(client: SessionClient, ...lines: string[]): Promise<void> {

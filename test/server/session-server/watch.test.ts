@@ -1,8 +1,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { type SessionClient, sessionClient } from '../../helpers/session-client.ts';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type SessionClient, sessionClient, sessionClients } from '../../helpers/session-client.ts';
 import { type SessionServer, startSessionServer } from '../../helpers/session-server.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'session-watch-'));
@@ -15,15 +15,7 @@ describe.each(['memory:', `file:${folder}/sessions`, `sqlite:${folder}/sessions.
     server = await startSessionServer({ SESSION_SERVER_CONTAINER: container });
   });
   afterAll(() => server.stop());
-  const clients: SessionClient[] = [];
-  const connect = async () => {
-    const client = await sessionClient(server);
-    clients.push(client);
-    return client;
-  };
-  afterEach(() => {
-    for (const { socket } of clients.splice(0)) socket.destroy();
-  });
+  const connect = sessionClients(() => server);
   async function say(client: SessionClient, ...lines: string[]): Promise<void> {
     for (const line of lines) expect(`${line} → ${await client.ask(line)}`).toMatch(/ → ok/);
   }
