@@ -2,7 +2,18 @@ import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { type OptionName, readOptions } from './session/options.ts';
-import { apiKey, count, duration, list, network, origin, rate, size, webAddress } from './setting-forms.ts';
+import {
+  apiKey,
+  count,
+  duration,
+  list,
+  network,
+  origin,
+  rate,
+  readEach,
+  size,
+  webAddress,
+} from './setting-forms.ts';
 
 /** A setting that cannot be used, told so that the operator can mend it. Ends the process with code 78. */
 export class ConfigError extends Error {
@@ -120,16 +131,7 @@ export type Config = ReturnType<typeof readConfig>;
  * @throws ConfigError naming every setting that cannot be used
  */
 export function readConfig(env: NodeJS.ProcessEnv) {
-  const problems: string[] = [];
-  const parsed: Record<string, unknown> = {};
-  for (const [name, [fallback, schema, accepted]] of Object.entries(settings)) {
-    const given = env[name] || fallback;
-    const result = schema.safeParse(given);
-    if (result.success) parsed[name] = result.data;
-    // What was given is never repeated.
-    else if (name === 'CHAT_API_KEY') problems.push(`${name}: not ${accepted}`);
-    else problems.push(`${name}: ${JSON.stringify(given)} is not ${accepted}`);
-  }
+  const { parsed, problems } = readEach(settings, env, 'CHAT_API_KEY');
   if (env.CHAT_API_KEY && env.CHAT_API_KEY_FILE) {
     problems.push('CHAT_API_KEY and CHAT_API_KEY_FILE: give one of them, not both');
   }

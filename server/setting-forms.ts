@@ -70,3 +70,26 @@ export const webAddress = z
   );
 
 export const apiKey = z.string().regex(/^[\x21-\x7e]{16,}$/);
+
+/** What a setting is when it is not given, its form, and what is accepted in words. */
+type Setting = readonly [fallback: string, form: z.ZodType, accepted: string];
+
+/**
+ * Reads all settings of a table from the environment, and says all that is wrong with them.
+ * @param secret the one of which it is never repeated what was given
+ */
+export function readEach(
+  settings: Readonly<Record<string, Setting>>,
+  env: NodeJS.ProcessEnv,
+  secret?: string,
+): { parsed: Record<string, unknown>; problems: string[] } {
+  const problems: string[] = [];
+  const parsed: Record<string, unknown> = {};
+  for (const [name, [fallback, form, accepted]] of Object.entries(settings)) {
+    const given = env[name] || fallback;
+    const result = form.safeParse(given);
+    if (result.success) parsed[name] = result.data;
+    else problems.push(`${name}: ${name === secret ? '' : `${JSON.stringify(given)} is `}not ${accepted}`);
+  }
+  return { parsed, problems };
+}

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { createSecureContext } from 'node:tls';
 import { z } from 'zod';
-import { apiKey, count, duration, size } from '../setting-forms.ts';
+import { apiKey, count, duration, readEach, size } from '../setting-forms.ts';
 import { containerOf, containers } from './containers/containers.ts';
 
 /** A setting that cannot be used, told so that the operator can mend it. Ends the process with code 78. */
@@ -101,14 +101,7 @@ export type Settings = ReturnType<typeof readSettings>;
  * @throws SettingsError naming every setting that cannot be used
  */
 export function readSettings(env: NodeJS.ProcessEnv) {
-  const problems: string[] = [];
-  const parsed: Record<string, unknown> = {};
-  for (const [name, [fallback, schema, accepted]] of Object.entries(settings)) {
-    const given = env[name] || fallback;
-    const result = schema.safeParse(given);
-    if (result.success) parsed[name] = result.data;
-    else problems.push(`${name}: ${JSON.stringify(given)} is not ${accepted}`);
-  }
+  const { parsed, problems } = readEach(settings, env);
   const value = parsed as Partial<Parsed>;
   const { SESSION_SERVER_AUTH_FILE: token, SESSION_SERVER_HOST: host = '' } = value;
   const onlySocket = Boolean(env.SESSION_SERVER_SOCKET && !env.SESSION_SERVER_PORT);
