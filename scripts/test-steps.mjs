@@ -1,15 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from './npm-packages.mjs';
-import { countPhpUnit, countPlaywright, countVitest } from './test-counts.mjs';
 
 /**
  * @typedef {object} Step
  * @property {string} name
  * @property {string} command as typed in the project's folder with the npm packages' programs in PATH
  * @property {NodeJS.ProcessEnv} [env]
- * @property {(report: string) => import('./test-counts.mjs').Counts} [count] reads the step's report
- * @property {string} [report] the file that the command writes its report to
+ * @property {string} [report] the file that the command writes its report to, in JUnit's format
  */
 
 /**
@@ -21,7 +19,7 @@ import { countPhpUnit, countPlaywright, countVitest } from './test-counts.mjs';
 export function testSteps(reports) {
   const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   const junit = join(reports, 'phpunit.xml');
-  const e2e = join(reports, 'e2e.json');
+  const e2e = join(reports, 'e2e.xml');
   const strict = '--fail-on-skipped --fail-on-incomplete --fail-on-risky --fail-on-warning';
   return [
     { name: 'types', command: scripts.types },
@@ -34,14 +32,12 @@ export function testSteps(reports) {
       name: 'phpunit',
       command: `exec phpunit -c test/php/phpunit.xml ${strict} --log-junit ${junit}`,
       report: junit,
-      count: countPhpUnit,
     },
     {
       name: 'e2e',
-      command: `${scripts['test:e2e']} --reporter=list,json`,
-      env: { PLAYWRIGHT_JSON_OUTPUT_FILE: e2e },
+      command: `${scripts['test:e2e']} --reporter=list,junit`,
+      env: { PLAYWRIGHT_JUNIT_OUTPUT_FILE: e2e },
       report: e2e,
-      count: countPlaywright,
     },
   ];
 }
@@ -54,13 +50,12 @@ export function soakSteps(reports) {
 
 /** @param {string} project @param {string} reports @param {string[]} more @returns {Step} */
 function vitestStep(project, reports, ...more) {
-  const report = join(reports, `${project}.json`);
+  const report = join(reports, `${project}.xml`);
   return {
     name: project,
     command:
       `exec vitest run -c test/vitest.config.ts --project ${project} ${more.join(' ')} ` +
-      `--reporter=default --reporter=json --outputFile.json=${report}`,
+      `--reporter=default --reporter=junit --outputFile.junit=${report}`,
     report,
-    count: countVitest,
   };
 }

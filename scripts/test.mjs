@@ -5,6 +5,7 @@ import { Problem, runCommand, USAGE } from './command.mjs';
 import { root, runtime } from './npm-packages.mjs';
 import { prepare } from './prepare.mjs';
 import { run } from './processes.mjs';
+import { readReport } from './test-report.mjs';
 import { soakSteps, testSteps } from './test-steps.mjs';
 
 /** Everything that CI runs; goes on after a failing step, so that one run tells all there is to mend. */
@@ -34,29 +35,35 @@ async function runStep(step) {
     stdio: ['ignore', 'inherit', 'inherit'],
   });
   const seconds = ((performance.now() - start) / 1000).toFixed(1);
-  const counts = { passed: 0, failed: 0, skipped: 0, ...readCounts(step) };
+  const written = step.report !== undefined && existsSync(step.report);
+  const report = readReport(written ? readFileSync(step.report, 'utf8') : '');
+  const { failures } = report;
   // A failure that no single test stands for (types, a crash, a missing report) is one all the same.
-  const complete = step.count === undefined || counts.passed + counts.failed + counts.skipped > 0;
-  if ((!ok || !complete) && counts.failed + counts.skipped === 0) counts.failed = 1;
-  const passed = ok && counts.failed + counts.skipped === 0;
-  console.log(`=== ${step.name}: ${passed ? 'ok' : 'FAILED'} in ${seconds} s`);
-  return { name: step.name, passed, counts };
+  const complete = step.report === undefined || report.passed + report.skipped + failures.length > 0;
+  if ((!ok || !complete) && failures.length + report.skipped === 0) {
+    failures.push({ test: step.name, message: 'no single test failed: see what it printed' });
+  }
+  console.log(
+    `=== ${step.name}: ${failures.length + report.skipped === 0 ? 'ok' : 'FAILED'} in ${seconds} s`,
+  );
+  return { name: step.name, ...report };
 }
 
-/** @param {import('./test-steps.mjs').Step} step */
-function readCounts({ report, count }) {
-  if (report === undefined || count === undefined || !existsSync(report)) return undefined;
-  return count(readFileSync(report, 'utf8'));
-}
-
-/** @param {Awaited<ReturnType<typeof runStep>>[]} results @returns {number} the exit code */
+/**
+ * Last of all what failed and how: who looks at the end of a long run is to see it there.
+ * @param {Awaited<ReturnType<typeof runStep>>[]} results @returns {number} the exit code
+ */
 function summarize(results) {
-  const sum = (kind) => results.reduce((total, { counts }) => total + counts[kind], 0);
-  const bad = results.filter(({ passed }) => !passed).map(({ name }) => name);
-  const skipped = sum('skipped');
+  const passed = results.reduce((total, step) => total + step.passed, 0);
+  const skipped = results.reduce((total, step) => total + step.skipped, 0);
+  const failures = results.flatMap((step) => step.failures);
+  const bad = results.filter((step) => step.failures.length + step.skipped > 0).map(({ name }) => name);
+  for (const { test, message } of failures) {
+    console.log(`\nFAILED ${test}\n${message.replace(/^/gm, '    ')}`);
+  }
   console.log(bad.length === 0 ? '\nall steps passed' : `\nfailed: ${bad.join(', ')}`);
   if (skipped > 0) console.log(`${skipped} skipped: a skipped test counts as failed`);
-  console.log(`${sum('passed')} passed, ${sum('failed') + skipped} failed`);
+  console.log(`${passed} passed, ${failures.length + skipped} failed`);
   return bad.length === 0 ? 0 : 1;
 }
 

@@ -1,0 +1,47 @@
+/**
+ * What a test runner reports.
+ * @typedef {{ passed: number, skipped: number, failures: Failure[] }} Report
+ * @typedef {{ test: string, message: string }} Failure a test's file and name, and how what it says begins
+ */
+
+const attribute = String.raw`[\w:]+="[^"]*"\s*`;
+const testcase = new RegExp(String.raw`<testcase\s+((?:${attribute})*)(?:/>|>(.*?)</testcase>)`, 'gs');
+
+/** @param {string} xml JUnit's format, which Vitest, PHPUnit and Playwright all write. @returns {Report} */
+export function readReport(xml) {
+  const report = { passed: 0, skipped: 0, failures: [] };
+  for (const [, attributes, body = ''] of xml.matchAll(testcase)) {
+    const failure = /<(?:failure|error)\b[^>]*>(.*?)<\/(?:failure|error)>/s.exec(body);
+    if (failure !== null) report.failures.push({ test: nameOf(attributes), message: beginning(failure[1]) });
+    else if (/<skipped\b/.test(body)) report.skipped++;
+    else report.passed++;
+  }
+  return report;
+}
+
+/** @param {string} attributes of a testcase */
+function nameOf(attributes) {
+  const [place, name] = ['classname', 'name'].map(
+    (key) => new RegExp(`(?:^|\\s)${key}="([^"]*)"`).exec(attributes)?.[1] ?? '',
+  );
+  return unescaped(`${place} › ${name}`);
+}
+
+/** @param {string} text of a failure, with where it happened and all that belongs to it */
+function beginning(text) {
+  const lines = unescaped(text.replace(/<!\[CDATA\[|\]\]>/g, '')).split('\n');
+  return lines
+    .filter((line) => line.trim() !== '')
+    .slice(0, 6)
+    .join('\n');
+}
+
+/** @param {string} text */
+function unescaped(text) {
+  const characters = { lt: '<', gt: '>', quot: '"', apos: "'", amp: '&' };
+  return text.replace(/&(?:#(\d+)|#x([0-9a-f]+)|(lt|gt|quot|apos|amp));/gi, (_, decimal, hex, name) =>
+    name === undefined
+      ? String.fromCodePoint(Number.parseInt(decimal ?? hex, decimal === undefined ? 16 : 10))
+      : characters[name],
+  );
+}
