@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { type SessionCookie, sessionIdFrom } from './cookie.ts';
+import { deadline } from './deadline.ts';
 import { deferred } from './deferred.ts';
 import { FormatError } from './formats/value.ts';
 import type { SessionUser, UserPaths } from './identity.ts';
@@ -10,8 +11,9 @@ import type { SessionSource } from './store-url.ts';
 
 /** PHP may send its answer before it has written the session, so nobody is refused at the first look. */
 const secondLookAfter = 250;
-/** All look-ups of one connection together, in milliseconds. */
-const totalBudget = 900;
+/** For the look-ups of one connection with all their tries, in milliseconds. */
+const firstBudget = 900;
+const secondBudget = 500;
 /** How long the answer to whether the store answers is good for. */
 const askAgainAfter = 250;
 /** Between two tries of a store that gave no answer. */
@@ -69,13 +71,13 @@ export function createSessionReader({ source, cookie, user }: SessionSettings): 
   let answered: Promise<boolean> = Promise.resolve(false);
 
   async function fromId(id: string): Promise<LiveSession | Refusal> {
-    const deadline = performance.now() + totalBudget;
     try {
-      const lookNow = () => getWithRetries(id, deadline).then((bytes) => look(id, bytes), damaged);
-      let shown = await lookNow();
+      const lookNow = (budget: number) =>
+        getWithRetries(id, budget).then((bytes) => look(id, bytes), damaged);
+      let shown = await lookNow(firstBudget);
       if (shown.state === 'nobody' || shown.state === 'empty') {
         await pause(secondLookAfter);
-        shown = await lookNow();
+        shown = await lookNow(secondBudget);
       }
       if (shown.state === 'user') return { id, user: shown.user, bytes: shown.bytes };
       const { state, ...why } = shown;
@@ -87,13 +89,14 @@ export function createSessionReader({ source, cookie, user }: SessionSettings): 
   }
 
   /** A store that was restarted or cut a connection answers at the next try; one that is silent does not. */
-  async function getWithRetries(id: string, deadline: number): Promise<Buffer | null> {
+  async function getWithRetries(id: string, budget: number): Promise<Buffer | null> {
+    const end = performance.now() + budget;
     let failure = new StoreError('the store did not answer in time');
     for (;;) {
       try {
-        return await withDeadline(read(id), deadline, failure);
+        return await within(end - performance.now(), read(id), failure);
       } catch (error) {
-        if (!(error instanceof StoreError) || performance.now() + retryPause >= deadline) throw error;
+        if (!(error instanceof StoreError) || performance.now() + retryPause >= end) throw error;
         // What it said at an earlier try tells the operator more than that the last one took too long.
         failure = error;
         await pause(retryPause);
@@ -161,12 +164,8 @@ function noId(where: string, hint?: string): Refusal {
   return { code: 'unauthorized', reason, kind: reason, hint };
 }
 
-async function withDeadline<T>(work: Promise<T>, deadline: number, late: StoreError): Promise<T> {
+async function within<T>(milliseconds: number, work: Promise<T>, late: StoreError): Promise<T> {
   const { promise, reject } = deferred<never>();
-  const timer = setTimeout(() => reject(late), Math.max(0, deadline - performance.now()));
-  try {
-    return await Promise.race([work, promise]);
-  } finally {
-    clearTimeout(timer);
-  }
+  const answered = deadline(milliseconds, () => reject(late));
+  return Promise.race([work, promise]).finally(answered);
 }

@@ -1,8 +1,8 @@
 import { connect, type Socket } from 'node:net';
 import memjs from 'memjs';
-import { deadline } from '../deadline.ts';
 import { deferred } from '../deferred.ts';
 import { StoreError } from '../store.ts';
+import { Unanswered } from '../unanswered.ts';
 import type { Item } from './item.ts';
 
 /** The largest item memcached can be configured to hold (`-I`), and some room for the header. */
@@ -26,19 +26,18 @@ class HardenedServer extends memjs.Server {
   /** For the log: one of several may be the one that fails. */
   readonly name: string;
   #socket: Socket | undefined;
-  readonly #timeout: number;
-  /** The questions that wait for an answer, in their order, by their number and time. */
-  #asked: { opaque: number; at: number }[] = [];
-  /** Ends the watch over the oldest of them. */
-  #answered: (() => void) | undefined;
+  /** By their numbers. */
+  readonly #asked: Unanswered<number>;
   /** What is asked in one turn goes out together: a write for each would cost more than all else. */
   #outgoing: Buffer[] = [];
 
   /** @param timeout of an answer, in milliseconds */
   constructor(host: string, port: number, timeout: number) {
     super(host, port);
-    this.#timeout = timeout;
     this.name = `memcached at ${host}:${port}`;
+    this.#asked = new Unanswered(timeout, () =>
+      this.fail(new StoreError(`${this.name} did not answer within ${timeout} ms`)),
+    );
     // The constructor takes them from the environment (MEMCACHIER_USERNAME …), where nobody expects it.
     this.username = undefined;
     this.password = undefined;
@@ -49,8 +48,7 @@ class HardenedServer extends memjs.Server {
   }
 
   override write(request: Buffer): void {
-    this.#asked.push({ opaque: request.readUInt32BE(12), at: performance.now() });
-    if (this.#answered === undefined) this.#expectAnswer();
+    this.#asked.add(request.readUInt32BE(12));
     this.#outgoing.push(request);
     if (this.#outgoing.length === 1) process.nextTick(() => this.#send());
   }
@@ -60,17 +58,6 @@ class HardenedServer extends memjs.Server {
     this.#outgoing = [];
     // Empty: what was asked has failed in the same turn.
     if (requests.length > 0) this.sock(false, (socket) => socket.write(requests));
-  }
-
-  /** Answers come in the order of the questions: if the oldest one's is late, so are all behind it. */
-  #expectAnswer(): void {
-    const [oldest] = this.#asked;
-    this.#answered = undefined;
-    if (oldest === undefined) return;
-    this.#answered = deadline(Math.max(0, oldest.at + this.#timeout - performance.now()), () => {
-      if (this.#asked[0] !== oldest) return this.#expectAnswer();
-      this.fail(new StoreError(`${this.name} did not answer within ${this.#timeout} ms`));
-    });
   }
 
   #open(): Socket {
@@ -94,7 +81,7 @@ class HardenedServer extends memjs.Server {
         if (
           reply === false ||
           reply.header.opcode !== getOpcode ||
-          reply.header.opaque !== this.#asked.shift()?.opaque
+          reply.header.opaque !== this.#asked.shift()
         ) {
           return this.fail(new StoreError(`${this.name} answered something that was not asked`));
         }
@@ -120,9 +107,7 @@ class HardenedServer extends memjs.Server {
   fail(error: Error): void {
     this.#socket?.destroy();
     this.#socket = undefined;
-    this.#answered?.();
-    this.#answered = undefined;
-    this.#asked = [];
+    this.#asked.clear();
     this.#outgoing = [];
     this.error(error);
   }

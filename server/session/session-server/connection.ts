@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
-import { deadline } from '../deadline.ts';
 import { deferred } from '../deferred.ts';
 import { StoreError } from '../store.ts';
+import { Unanswered } from '../unanswered.ts';
 import { openSocket, type SessionServer, unreachable } from './address.ts';
 import { greeting, type ReadReply } from './greeting.ts';
 import { Lines } from './lines.ts';
@@ -10,7 +10,6 @@ import { Lines } from './lines.ts';
 const reconnectAfter = 50;
 
 interface Question {
-  at: number;
   /** @returns false when the reply does not fit */
   answer(line: Buffer | null): boolean;
   fail(error: StoreError): void;
@@ -23,14 +22,11 @@ interface Question {
  */
 export class SessionServerConnection {
   readonly #server: SessionServer;
-  readonly #timeout: number;
   readonly #mostBytes: number;
   #socket: Socket | undefined;
-  #asked: Question[] = [];
+  readonly #asked: Unanswered<Question>;
   /** What is asked in one turn goes out together. */
   #outgoing = '';
-  /** Ends the watch over the oldest question. */
-  #answered: (() => void) | undefined;
   #failure: StoreError | undefined;
   #closed = false;
 
@@ -40,8 +36,10 @@ export class SessionServerConnection {
    */
   constructor(server: SessionServer, timeout: number, mostBytes: number) {
     this.#server = server;
-    this.#timeout = timeout;
     this.#mostBytes = mostBytes;
+    this.#asked = new Unanswered(timeout, () =>
+      this.#fail(new StoreError(`${server.name} did not answer within ${timeout} ms`)),
+    );
   }
 
   /**
@@ -69,8 +67,7 @@ export class SessionServerConnection {
     question: { read: ReadReply<T>; resolve(answer: T): void; reject(error: unknown): void },
   ): void {
     const { read, resolve, reject } = question;
-    this.#asked.push({
-      at: performance.now(),
+    this.#asked.add({
       answer(line) {
         try {
           const answer = read(line);
@@ -83,7 +80,6 @@ export class SessionServerConnection {
       },
       fail: reject,
     });
-    if (this.#answered === undefined) this.#expectAnswer();
     if (this.#outgoing === '') process.nextTick(() => this.#send());
     this.#outgoing += `${command}\r\n`;
   }
@@ -95,17 +91,6 @@ export class SessionServerConnection {
     if (commands !== '') this.#socket?.write(commands);
   }
 
-  /** Answers come in the order of the questions: if the oldest one's is late, so are all behind it. */
-  #expectAnswer(): void {
-    const [oldest] = this.#asked;
-    this.#answered = undefined;
-    if (oldest === undefined) return;
-    this.#answered = deadline(Math.max(0, oldest.at + this.#timeout - performance.now()), () => {
-      if (this.#asked[0] !== oldest) return this.#expectAnswer();
-      this.#fail(new StoreError(`${this.#server.name} did not answer within ${this.#timeout} ms`));
-    });
-  }
-
   #open(): Socket {
     const { name } = this.#server;
     const socket = openSocket(this.#server);
@@ -114,8 +99,7 @@ export class SessionServerConnection {
       for (const line of lines.push(chunk)) {
         if (this.#socket !== socket) return;
         // What it says may be anything, so it is never told.
-        const [question] = this.#asked;
-        if (!question?.answer(line))
+        if (!this.#asked.oldest?.answer(line))
           return this.#fail(new StoreError(`${name} answered something that was not asked`));
         this.#asked.shift();
       }
@@ -136,8 +120,6 @@ export class SessionServerConnection {
     if (socket !== this.#socket) return;
     socket?.destroy();
     this.#socket = undefined;
-    this.#answered?.();
-    this.#answered = undefined;
     this.#outgoing = '';
     if (!this.#closed) {
       this.#failure = error;
@@ -145,6 +127,6 @@ export class SessionServerConnection {
         this.#failure = undefined;
       }, reconnectAfter).unref();
     }
-    for (const { fail } of this.#asked.splice(0)) fail(error);
+    for (const { fail } of this.#asked.clear()) fail(error);
   }
 }
