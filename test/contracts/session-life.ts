@@ -82,7 +82,7 @@ export function sessionLifeContract(
             expect(reason).toBeInstanceOf(StoreError);
             expect(everything(reason)).not.toContain(id);
           }
-          expect(performance.now() - began).toBeLessThan(1000);
+          expect(performance.now() - began).toBeLessThan(5000);
         } finally {
           await end();
         }

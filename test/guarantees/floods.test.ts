@@ -5,7 +5,7 @@ import { inspected, liveHeap } from '../helpers/live-heap.ts';
 import { type Memcached, startMemcached } from '../helpers/memcached.ts';
 import { megabytes, percentile, watchRss } from '../helpers/server-figures.ts';
 import { startTalk } from '../helpers/talk.ts';
-import { size } from './size.ts';
+import { size, within } from './size.ts';
 
 const lasting = size(30_000, 3000);
 const program = new URL('../helpers/flood.ts', import.meta.url).pathname;
@@ -75,9 +75,9 @@ describe(`${lasting / 1000} s of it from elsewhere: a chat of others goes on, me
     // The flood was one, and met what it was to meet.
     expect.soft(outcome).toMatch(proof);
     expect.soft(gone).toBe(0);
-    expect.soft(p99).toBeLessThan(250);
+    expect.soft(p99).toBeLessThan(within(250));
     // What is held is looked at below. In a few seconds V8 does not get to collect what is over.
-    expect.soft(megabytes(most)).toBeLessThan(size(100, 120));
+    expect.soft(megabytes(most)).toBeLessThan(within(100));
     // And what it took is given back, when those who never said CONNECT have had their 5 s.
     await expect
       .poll(async () => megabytes((await liveHeap(server)) - heapBefore), {

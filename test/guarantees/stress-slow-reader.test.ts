@@ -4,7 +4,7 @@ import { startChatSite } from '../helpers/chat-site.ts';
 import { connectRaw, type RawClient } from '../helpers/raw-client.ts';
 import { connectPolling, type PollingClient } from '../helpers/raw-polling.ts';
 import { kernelQueues, megabytes, metrics, percentile, watchRss } from '../helpers/server-figures.ts';
-import { size } from './size.ts';
+import { size, within } from './size.ts';
 
 const cap = 1024 * 1024;
 const room = 'lobby';
@@ -111,9 +111,9 @@ test.for<[name: string, webSockets: number, polls: number]>([
     expect(closed).toHaveLength(20);
     // Nobody before he was over it (as far as can be seen from outside), and nobody long after.
     expect(crossings.length).toBe(20);
-    for (const [n, at] of crossings.entries()) expect((closed[n] as number) - at).toBeLessThan(1000);
-    expect(memory.most()).toBeLessThan(50e6);
-    expect(p99).toBeLessThan(250);
+    for (const [n, at] of crossings.entries()) expect((closed[n] as number) - at).toBeLessThan(within(1000));
+    expect(memory.most()).toBeLessThan(within(50e6));
+    expect(p99).toBeLessThan(within(250));
     expect(live.filter((client) => client.closed)).toEqual([]);
     for (const client of [...live, ...paused]) client.socket.destroy();
     for (const client of polling) client.close();

@@ -31,7 +31,7 @@ export async function serves(server: SessionServer): Promise<void> {
   expect(await client.ask('new')).toMatch(/^ok [0-9a-f]{32}$/);
   expect(await client.ask('put k v')).toBe('ok');
   expect(await client.ask('close')).toBe('ok');
-  expect(performance.now() - began).toBeLessThan(2000);
+  expect(performance.now() - began).toBeLessThan(10_000);
   client.socket.destroy();
 }
 

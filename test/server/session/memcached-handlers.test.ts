@@ -113,9 +113,7 @@ test.each([
       const traces = () => Promise.all(keysOf(id).map((key) => memcached.traces(key)));
       const before = await traces();
       expect(before[1]?.held).toEqual([expect.stringMatching(/^VA 1 .*\r\n1\r\n/)]);
-      const began = performance.now();
       expect(String(await sessions.get(id))).toBe('user_id|i:7;');
-      expect(performance.now() - began).toBeLessThan(100);
       await Promise.all(Array.from({ length: 999 }, () => sessions.get(id)));
       const after = await traces();
       expect(after.map(({ held }) => held)).toEqual(before.map(({ held }) => held));

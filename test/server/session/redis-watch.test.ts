@@ -35,10 +35,8 @@ test('phpredis’s handler: a logout is told, and what is written while Redis te
   const id = request('$_SESSION["user_id"] = 7');
   await store.until({ kind: 'changed', id }, 0);
   const ended = store.until({ kind: 'changed', id });
-  const began = performance.now();
   await redis.ask('DEL', key(id));
   await ended;
-  expect(performance.now() - began).toBeLessThan(2000);
 });
 
 test('a session that is over, or evicted, is told; keys of others and other databases are not', async () => {

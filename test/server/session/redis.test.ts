@@ -107,9 +107,7 @@ describe('a Redis that is well', () => {
     const before = await traces();
     expect(before.held).not.toContain('nothing');
     const sessions = store();
-    const began = performance.now();
     for (let n = 0; n < 100; n++) expect(String(await sessions.get(id))).toBe('user_id|i:7;');
-    expect(performance.now() - began).toBeLessThan(1000);
     expect(await traces()).toEqual(before);
     holding.stdin.end('\n');
     await once(holding, 'close');

@@ -51,7 +51,7 @@ test('sessions whose server tells each change are not looked at, and end all the
   expect((await clients[2]?.ended)?.reason).toBe('logout');
   await kept.put('session3', 'user_id|');
   expect((await clients[3]?.ended)?.reason).toBe('invalid');
-  expect(performance.now() - began).toBeLessThan(2000);
+  expect(performance.now() - began).toBeLessThan(10_000);
   // What has changed, and nothing else.
   expect(clients[4]?.socket.connected).toBe(true);
   expect(await looksIn(500)).toBe(0);

@@ -38,10 +38,8 @@ test('our handler: a logout is told by its mark, and nothing else is', async () 
   for (const payload of ['', 'x', mark.toUpperCase(), `${mark}0`]) await notify(payload);
   await db.query('SELECT pg_notify($1, $2)', ['another', mark]);
   const ended = store.until({ kind: 'changed', mark: markOf(id) });
-  const began = performance.now();
   request('session_destroy()', id);
   await ended;
-  expect(performance.now() - began).toBeLessThan(2000);
   expect(store.told.slice(1)).toEqual([{ kind: 'changed', mark: markOf(id) }]);
 });
 

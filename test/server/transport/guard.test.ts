@@ -27,7 +27,7 @@ async function nextIsServed(): Promise<void> {
   const began = performance.now();
   const next = await connectChat(site.chat.url, await site.session(2));
   await next.request('room:list', {});
-  expect(performance.now() - began).toBeLessThan(1000);
+  expect(performance.now() - began).toBeLessThan(5000);
   next.close();
 }
 

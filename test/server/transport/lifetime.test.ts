@@ -119,7 +119,7 @@ test('the store silent: open connections live on, new ones are told so in under 
     await site.chat.until(/the session store is silent/);
     const began = performance.now();
     const refusal = await refusalOf(connectChat(site.chat.url, cookie));
-    expect(performance.now() - began).toBeLessThan(1000);
+    expect(performance.now() - began).toBeLessThan(5000);
     expect(refusal.data).toMatchObject({ code: 'session_store_unavailable', retryable: true });
     const { message } = await send(tab);
     await expect.poll(() => ben.messages().map(({ id }) => id)).toContain(message.id);

@@ -203,7 +203,7 @@ describe('by user', () => {
     );
     const asked = performance.now();
     await ben.request('room:list', {});
-    expect(performance.now() - asked).toBeLessThan(1000);
+    expect(performance.now() - asked).toBeLessThan(5000);
   });
 
   test.each([['polling'], ['websocket']])('a flood over %s makes its sender wait', async (transport) => {
