@@ -98,6 +98,8 @@ final class SecretsTest extends TestCase
             'open($id); $client->put($id, str_repeat($data, 50_000))',
             'open($id); $client->putAll([$id => fn () => $data])',
             'open($id); $client->putAll([$id => str_repeat($data, 50_000)])',
+            'closeWith($id, $data, 5)',
+            'open($id); $client->closeWith($id, str_repeat($data, 50_000), 5)',
             'open($id); $client->disconnect(); $client->close()',
             'open($id); $client->commit(); $client->put($id, $data)',
             'open($id); $client->commit(); $client->putAll([$id => $data])',

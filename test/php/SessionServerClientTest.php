@@ -140,7 +140,39 @@ final class SessionServerClientTest extends TestCase
         $next->put('n', '3');
         $next->close();
         self::assertSame(['n' => '3'], $late->peek($id));
+        foreach (['2', null] as $value) {
+            $late->open($id);
+            $next->open($id);
+            self::assertFalse($late->closeWith('n', $value, 100));
+            self::assertNull($late->id());
+            $next->close();
+        }
+        self::assertTrue($late->open($id, 'r'));
+        self::assertSame([['n' => '3'], 1440], [$late->getAll(), $late->lifetime()]);
         $server->end();
+    }
+
+    public function testClosingWithAValue(): void
+    {
+        $client = $this->client();
+        $id = $client->create();
+        self::assertTrue($client->closeWith("a\n", "%\xff\r\n", 100));
+        self::assertNull($client->id());
+        self::assertSame(["a\n" => "%\xff\r\n"], $client->peek($id));
+        $client->open($id);
+        self::assertTrue($client->closeWith('', null, 200), 'with nothing but another lifetime');
+        self::assertTrue($client->open($id, 'r'));
+        self::assertSame([["a\n" => "%\xff\r\n"], 200], [$client->getAll(), $client->lifetime()]);
+        $this->assertThrows(\LogicException::class, fn () => $client->closeWith('a', 'mushroom', 100));
+        $client->close();
+        $this->assertThrows(\LogicException::class, fn () => $client->closeWith('a', 'mushroom', 100));
+        // More than a session may hold, and more than a line may.
+        foreach ([1_100_000, 4_000_000] as $bytes) {
+            $client->open($id);
+            $this->assertThrows(SessionDataError::class, fn () => $client->closeWith("a\n", str_repeat('mushroom', $bytes / 8), 300));
+            self::assertNull($client->id());
+            self::assertSame(["a\n" => "%\xff\r\n"], $client->peek($id));
+        }
     }
 
     public function testDestroyAndRegenerate(): void

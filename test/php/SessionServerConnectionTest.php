@@ -92,7 +92,7 @@ final class SessionServerConnectionTest extends TestCase
         $this->assertUnavailable('none of a session server\'s', fn () => $memcached->ping());
         $port = ServerProcess::freePort();
         $old = sprintf('$s = stream_socket_server("tcp://127.0.0.1:%d"); echo "ready"; while ($c = @stream_socket_accept($s, 60))
-            { fgets($c); fwrite($c, "err unknown command\r\n"); }', $port);
+            { while (fgets($c) !== false) fwrite($c, "err unknown command\r\n"); }', $port);
         $folder = ServerProcess::folder('old-session-server', 'root');
         $this->servers[] = new ServerProcess([PHP_BINARY, '-r', $old], $folder, 'ready');
         $this->assertInvalid('an old one', fn () => (new SessionServerClient('127.0.0.1', $port))->ping());

@@ -121,6 +121,23 @@ final class SessionServerClient extends SessionServerLink
         }
     }
 
+    /**
+     * Puts a value, sets the lifetime and closes, in one journey. When the value is refused, what was there stays.
+     *
+     * @param string|null $value null: no other than it has
+     * @param int $lifetime as lifetime()
+     * @return bool false when others have got the session's lock meanwhile: nothing is kept then
+     * @throws SessionDataError when the value is too much, or other values refer to the one that is there
+     */
+    public function closeWith(
+        #[\SensitiveParameter] string $key,
+        #[\SensitiveParameter] ?string $value,
+        int $lifetime,
+    ): bool {
+        $put = $value === null ? [] : ['put ' . rawurlencode($key) . ' ' . rawurlencode($value)];
+        return $this->closeAfter(["lifetime $lifetime", ...$put]);
+    }
+
     public function destroy(): void
     {
         $this->change('destroy');

@@ -66,29 +66,26 @@ final class SessionServerConnection
     }
 
     /**
-     * Sends a line, and others before it, all at once.
+     * Sends lines, all at once.
      *
+     * @param list<string> $lines
      * @param int $wait milliseconds that the last answer may take in addition
-     * @param list<string> $before what has to be done first; the server says `ok` to each of these at once
-     * @param bool $again whether it does no harm to send it twice. Then a connection that was cut since its last use,
+     * @param bool $again whether it does no harm to send them twice. Then a connection that was cut since its last use,
      *        as by a server that was restarted, is made anew
-     * @return string the answer to the line
+     * @return non-empty-list<string> the answers, one for each line; none after one with which the server has closed
+     *         the connection
      * @throws SessionUnavailable
      */
-    public function ask(
-        #[\SensitiveParameter] string $line,
-        int $wait = 0,
-        #[\SensitiveParameter] array $before = [],
-        bool $again = false,
-    ): string {
+    public function ask(#[\SensitiveParameter] array $lines, int $wait = 0, bool $again = false): array
+    {
         $used = $this->socket !== null;
         $used || $this->connect();
-        $answer = $this->exchange($line, $wait, $before);
-        if ($answer === null && $again && $used) {
+        $answers = $this->exchange($lines, $wait);
+        if ($answers === null && $again && $used) {
             $this->connect();
-            $answer = $this->exchange($line, $wait, $before);
+            $answers = $this->exchange($lines, $wait);
         }
-        return $answer ?? throw $this->failed('the connection was lost');
+        return $answers ?? throw $this->failed('the connection was lost');
     }
 
     public function disconnect(): void
@@ -119,32 +116,32 @@ final class SessionServerConnection
     }
 
     /**
-     * @param list<string> $before
-     * @return string|null the answer to the line; null when the connection was lost
+     * @param list<string> $lines
+     * @return non-empty-list<string>|null as ask(); null when the connection was lost
      * @throws SessionUnavailable
      */
-    private function exchange(
-        #[\SensitiveParameter] string $line,
-        int $wait = 0,
-        #[\SensitiveParameter] array $before = [],
-    ): ?string {
-        $text = implode("\r\n", [...$before, $line]) . "\r\n";
+    private function exchange(#[\SensitiveParameter] array $lines, int $wait = 0): ?array
+    {
+        $text = implode("\r\n", $lines) . "\r\n";
         stream_set_timeout($this->socket, intdiv($this->timeout, 1000), $this->timeout % 1000 * 1000);
         // What is not taken at once may have been refused for its length: then the answer says so.
         $sent = @fwrite($this->socket, $text) === strlen($text);
-        foreach ($before as $_) {
-            $answer = $this->line($this->timeout);
-            if ($answer === null || !str_starts_with($answer, 'ok')) {
+        $answers = [];
+        foreach (array_keys($lines) as $n) {
+            $isLast = $n === count($lines) - 1;
+            $answer = $this->line($this->timeout + ($isLast ? $wait : 0));
+            if ($answer === null || ($isLast && !$sent && !str_starts_with($answer, 'err '))) {
                 $this->disconnect();
-                return $answer === null ? null : throw $this->failed(self::told($answer));
+                return null;
+            }
+            $answers[] = $answer;
+            if (preg_match(self::LAST_WORDS, $answer) === 1) {
+                $this->disconnect();
+                return $answers;
             }
         }
-        $answer = $this->line($this->timeout + $wait);
-        $complete = $answer !== null && ($sent || str_starts_with($answer, 'err '));
-        if (!$complete || $this->arrived !== '' || preg_match(self::LAST_WORDS, $answer) === 1) {
-            $this->disconnect();
-        }
-        return $complete ? $answer : null;
+        $this->arrived === '' || $this->disconnect();
+        return $answers;
     }
 
     /** @return string|null null when the connection was lost */
@@ -201,18 +198,22 @@ final class SessionServerConnection
     /** Without the encoding a line feed in a value would begin a command of whoever has typed it. */
     private function greet(): void
     {
-        $hello = $this->exchange('hello 1');
+        $encoding = 'encoding percent';
+        $answers = $this->exchange($this->token === null ? ['hello 1', $encoding] : ['hello 1']) ?? [];
+        $hello = array_shift($answers);
         if ($hello === 'err unknown command') {
             $this->disconnect();
             throw new InvalidSettings("the session server {$this->name()} is an old one, which not all bytes survive");
         }
-        // Not before it has said that it is one: it may be anybody who listens there.
         $isOne = $hello !== null && preg_match('/^ok 1 [a-z_,]*\bencoding\b/', $hello) === 1;
-        $login = $this->token === null ? [] : ["auth $this->token"];
-        $answer = $isOne ? $this->exchange('encoding percent', before: $login) : $hello;
-        if (!$isOne || $answer !== 'ok') {
+        if ($isOne && $this->token !== null) {
+            // Not before it has said that it is one: it may be anybody who listens there.
+            $answers = $this->exchange(["auth $this->token", $encoding]) ?? [];
+        }
+        $wrong = array_values(array_diff($isOne ? $answers : [$hello], ['ok']));
+        if ($answers === [] || $wrong !== []) {
             $this->disconnect();
-            throw $this->failed($answer === null ? 'the connection was lost' : self::told($answer));
+            throw $this->failed(isset($wrong[0]) ? self::told($wrong[0]) : 'the connection was lost');
         }
     }
 

@@ -55,7 +55,15 @@ final class SessionServerHandler extends StrictIdHandler
     protected function store(#[\SensitiveParameter] string $id, #[\SensitiveParameter] string $record): void
     {
         $this->openToWrite($id);
-        $this->keep($record);
+        $client = $this->client();
+        try {
+            $client->lifetime($this->lifetime);
+            $client->put(self::KEY, $record);
+            $client->close();
+        } finally {
+            // To close what could not be written would be to make a session of it.
+            $client->isWritable() && $client->disconnect();
+        }
     }
 
     protected function replace(
@@ -65,27 +73,30 @@ final class SessionServerHandler extends StrictIdHandler
     ): bool {
         if ($token === null) {
             $this->openToWrite($id);
-        } elseif (!$this->holds($id, $token)) {
-            return $this->peek($id) === null ? false : throw self::lockLost();
+            return $this->keepIfThere($record);
         }
-        return $this->keep($record, onlyIfThere: true);
+        if ($this->isOpen($id) && $this->client()->closeWith(self::KEY, $record, $this->lifetime)) {
+            return true;
+        }
+        return $this->peek($id) === null ? false : throw self::lockLost();
     }
 
     protected function renew(#[\SensitiveParameter] string $id): void
     {
         $client = $this->client();
-        if (!$this->isOpen($id) || !$client->hasLock()) {
-            // To open it is to use it. To read it needs no lock, and waits for nobody.
-            if (!$client->open($id, 'r') || !$client->exists(self::KEY)) {
-                return;
-            }
-            if ($client->lifetime() === $this->lifetime) {
-                $client->close();
-                return;
-            }
-            $this->openToWrite($id);
+        if ($this->isOpen($id) && $client->closeWith(self::KEY, null, $this->lifetime)) {
+            return;
         }
-        $this->keep(null, onlyIfThere: true);
+        // To open it is to use it. To read it needs no lock, and waits for nobody.
+        if (!$client->open($id, 'r') || !$client->exists(self::KEY)) {
+            return;
+        }
+        if ($client->lifetime() === $this->lifetime) {
+            $client->close();
+            return;
+        }
+        $this->openToWrite($id);
+        $this->keepIfThere(null);
     }
 
     protected function remove(#[\SensitiveParameter] string $id): bool
@@ -158,21 +169,16 @@ final class SessionServerHandler extends StrictIdHandler
      * @param string|null $record null: only its lifetime begins anew
      * @return bool false when it is not there
      */
-    private function keep(#[\SensitiveParameter] ?string $record, bool $onlyIfThere = false): bool
+    private function keepIfThere(#[\SensitiveParameter] ?string $record): bool
     {
         $client = $this->client();
-        try {
-            if ($onlyIfThere && !$client->exists(self::KEY)) {
-                return false;
-            }
-            $client->lifetime($this->lifetime);
-            $record === null || $client->put(self::KEY, $record);
-            $client->close();
-            return true;
-        } finally {
-            // To close what could not be written, or is not there, would be to make a session of it.
-            $client->isWritable() && $client->disconnect();
+        if (!$client->exists(self::KEY)) {
+            // To close what is not there would be to make a session of it.
+            $client->disconnect();
+            return false;
         }
+        return $client->closeWith(self::KEY, $record, $this->lifetime)
+            || throw new SessionUnavailable('Others have got the session\'s lock while it was being written.');
     }
 
     private function client(): SessionServerClient

@@ -89,8 +89,11 @@ abstract class SessionServerLink
         $wait = $mode === 'r' ? 0 : $this->lockTimeout;
         // With an answer of its own, so that a server that is gone is not waited for as long as a lock.
         $before = $mode === 'r' ? [] : ["lock_timeout $wait"];
-        $answer = $this->connection->ask("open $id $mode", $wait, $before, again: true);
-        if ($this->read('open', $answer, 'Could not open session.') === null) {
+        $answers = $this->connection->ask([...$before, "open $id $mode"], $wait, again: true);
+        foreach (array_slice($answers, 0, -1) as $answer) {
+            $this->read('lock_timeout', $answer);
+        }
+        if ($this->read('open', end($answers), 'Could not open session.') === null) {
             return false;
         }
         $this->opened($id, $mode !== 'r');
@@ -153,7 +156,7 @@ abstract class SessionServerLink
     ): ?string {
         try {
             // Without an open session nothing is kept by a command: it can be sent again.
-            $answer = $this->connection->ask(rtrim("$command $arguments"), again: $this->id === null);
+            [$answer] = $this->connection->ask([rtrim("$command $arguments")], again: $this->id === null);
         } finally {
             $this->connection->isConnected() || $this->id = null;
         }
@@ -194,6 +197,32 @@ abstract class SessionServerLink
             throw $this->failed($command, 'others have got the session\'s lock meanwhile');
         }
         throw new SessionDataError("The session server refuses to $command: too much, or what others refer to?");
+    }
+
+    /**
+     * @param list<string> $changes commands
+     * @return bool whether the session was still this client's, and is kept
+     * @throws SessionDataError when one of them was refused for what it holds
+     */
+    final protected function closeAfter(#[\SensitiveParameter] array $changes): bool
+    {
+        $this->isWritable() || throw new \LogicException('close: no session is open to be written');
+        try {
+            $answers = $this->connection->ask([...$changes, 'close']);
+        } finally {
+            $this->id = null;
+        }
+        $closed = count($answers) > count($changes) ? array_pop($answers) : null;
+        if ($closed === 'err Could not close session') {
+            return false;
+        }
+        foreach ($answers as $answer) {
+            str_starts_with($answer, 'ok') || throw new SessionDataError(
+                'The session server refuses a value: ' . SessionServerConnection::told($answer),
+            );
+        }
+        $this->read('close', $closed ?? '');
+        return true;
     }
 
     private function failed(string $command, string $what): SessionUnavailable
