@@ -32,8 +32,10 @@ export type Problems = Readonly<Record<string, keyof typeof meanings>>;
  */
 export function failure(error: unknown, problems: Problems, wanted: 'read' | 'renew' = 'read'): StoreError {
   if (error instanceof StoreError) return error;
-  const { code } = error as { code?: unknown };
-  const known = typeof code === 'string' && /^\w{1,60}$/.test(code) ? code : 'no code';
+  const { code, errno } = error as { code?: unknown; errno?: unknown };
+  // mysql2 has no names for what MariaDB alone says.
+  const said = typeof code === 'string' ? code : typeof errno === 'number' ? String(errno) : '';
+  const known = /^\w{1,60}$/.test(said) ? said : 'no code';
   const problem = Object.hasOwn(problems, known)
     ? problems[known]
     : /CERT|SIGNATURE|ISSUER/.test(known)

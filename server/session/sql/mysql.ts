@@ -25,7 +25,8 @@ const problems: Problems = {
   ER_USER_LIMIT_REACHED: 'full',
   ER_SERVER_SHUTDOWN: 'starting',
   ER_QUERY_TIMEOUT: 'late',
-  ER_STATEMENT_TIMEOUT: 'late',
+  // MariaDB's ER_STATEMENT_TIMEOUT.
+  1969: 'late',
   ER_LOCK_WAIT_TIMEOUT: 'late',
   ER_NON_UPDATABLE_TABLE: 'unwritable',
   ER_OPTION_PREVENTS_STATEMENT: 'unwritable',
