@@ -3,20 +3,21 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type SessionClient, sessionClients } from '../../helpers/session-client.ts';
 import { type SessionServer, startSessionServer } from '../../helpers/session-server.ts';
 
-/** Long enough to do something in, short enough to wait for. */
-const hold = 400;
+/** Long enough to do something in, also where the machine stands still for a second, and short enough to wait for. */
+const hold = 1500;
 
 let server: SessionServer;
+/** Takes the lock from a holder that does nothing for so long. */
+let holding: SessionServer;
 beforeAll(async () => {
-  server = await startSessionServer({
-    SESSION_SERVER_LOCK_HOLD: `${hold}ms`,
-    SESSION_SERVER_LOCK_TIMEOUT: '20s',
-    SESSION_SERVER_WAITERS_SESSION: '150',
-  });
+  const settings = { SESSION_SERVER_LOCK_TIMEOUT: '20s', SESSION_SERVER_WAITERS_SESSION: '150' };
+  server = await startSessionServer(settings);
+  holding = await startSessionServer({ ...settings, SESSION_SERVER_LOCK_HOLD: `${hold}ms` });
 });
-afterAll(() => server.stop());
+afterAll(() => Promise.all([server.stop(), holding.stop()]));
 
 const connect = sessionClients(() => server);
+const connectToHolding = sessionClients(() => holding);
 
 /** Says all of it, of which each must be answered `ok`. */
 async function say(client: SessionClient, ...lines: string[]): Promise<void> {
@@ -27,10 +28,13 @@ async function say(client: SessionClient, ...lines: string[]): Promise<void> {
  * A client that waits for the lock. The reply to the ping of another tells that the daemon has read what was sent
  * before it, since one process reads them all in turn; twice, for a line that lay in the kernel behind another.
  */
-async function waiter(id: string): Promise<SessionClient & { granted: Promise<string> }> {
-  const client = await connect();
+async function waiter(
+  id: string,
+  connectIt = connect,
+): Promise<SessionClient & { granted: Promise<string> }> {
+  const client = await connectIt();
   client.send(`open ${id}\r\n`);
-  const other = await connect();
+  const other = await connectIt();
   await say(other, 'ping', 'ping');
   other.socket.destroy();
   return Object.assign(client, { granted: client.line() });
@@ -103,7 +107,7 @@ test('an open gives up after its time, and the others wait on', async () => {
 });
 
 test('a holder that does nothing loses the lock to who waits, and cannot overwrite', async () => {
-  const [late, next] = [await connect(), await connect()];
+  const [late, next] = [await connectToHolding(), await connectToHolding()];
   await say(late, 'open idle', 'put k late');
   const began = performance.now();
   await say(next, 'open idle');
@@ -120,16 +124,17 @@ test('a holder that does nothing loses the lock to who waits, and cannot overwri
 });
 
 test('a holder that works keeps the lock, and one that nobody waits for too', async () => {
-  const holder = await connect();
+  const holder = await connectToHolding();
   await say(holder, 'open busy');
-  const next = await waiter('busy');
+  const next = await waiter('busy', connectToHolding);
   let granted = false;
   next.granted.then(() => {
     granted = true;
   });
-  for (let n = 0; n < 6; n++) {
-    await after(hold / 4);
-    await say(holder, `put k ${n}`);
+  const began = performance.now();
+  while (performance.now() - began < hold * 1.5) {
+    await after(50);
+    await say(holder, 'put k at work');
   }
   expect(granted).toBe(false);
   await say(holder, 'close');
@@ -140,7 +145,7 @@ test('a holder that works keeps the lock, and one that nobody waits for too', as
 });
 
 test('who comes when the holder has long been idle need not wait', async () => {
-  const [late, next] = [await connect(), await connect()];
+  const [late, next] = [await connectToHolding(), await connectToHolding()];
   await say(late, 'open long', 'put k late');
   await after(hold * 1.2);
   await say(next, 'lock_timeout 0', 'open long', 'put k next', 'close');
