@@ -6,8 +6,9 @@ import { startPhpApp } from '../helpers/php-app.ts';
 import { sessionPlaces } from '../helpers/session-places.ts';
 import { size } from './size.ts';
 
-const lifetime = size(5, 4);
-const seconds = size(30, 9);
+// Long enough for a machine that stands still for a second or two between a message and what it keeps alive.
+const lifetime = size(5, 8);
+const seconds = size(30, 14);
 
 /** One visitor who writes each second, and one who only reads; both for longer than their sessions would live. */
 async function activeAndIdle(
