@@ -6,6 +6,7 @@ namespace PhpSessionChat\Tests;
 
 use PhpSessionChat\Session\HandlerFactory;
 use PhpSessionChat\Session\SessionUnavailable;
+use PhpSessionChat\Tests\Support\Keys;
 use PhpSessionChat\Tests\Support\Parallel;
 use PhpSessionChat\Tests\Support\Site;
 use PhpSessionChat\Tests\Support\Store;
@@ -58,7 +59,7 @@ final class LockTest extends TestCase
         $store = Store::named($name);
         $id = $this->begin($store);
         [$first, $firstData] = $this->open($store, $id, '&lock=none');
-        [$second, $secondData] = $this->open($store, $id);
+        [$second, $secondData] = $this->open($store, $id, '&lock=none');
         $this->countUp($first, $id, $firstData);
         $this->countUp($second, $id, $secondData);
         self::assertSame(['n' => 1], $this->stored($store, $id));
@@ -166,6 +167,37 @@ final class LockTest extends TestCase
         $logout = [$store->url() . self::FORMAT . '&lock=30', $id, 'session_destroy();'];
         self::assertSame(array_fill(0, 5, ''), Parallel::requests(array_fill(0, 5, $logout)));
         self::assertNull($store->get($id));
+    }
+
+    /**
+     * Of a new ID the cookie could replace that of the page that was waited for.
+     *
+     * @dataProvider leased
+     */
+    public function testWhoWaitedForASessionThatGotAnotherIdKeepsItsIdAndStoresNothing(string $name): void
+    {
+        $store = Store::named($name);
+        foreach (['', ...($name === 'redis' ? ['&layers=decrypt:' . Keys::file()] : [])] as $layers) {
+            [$old, $new] = [session_create_id(), session_create_id()];
+            $handler = $this->handler($store, $layers);
+            $handler->write($old, serialize(['n' => 1]));
+            $handler->close();
+            [$page, $data] = $this->open($store, $old, "&lock=30$layers");
+            pcntl_async_signals(true);
+            pcntl_signal(SIGALRM, static function () use ($page, $data, $old, $new): void {
+                $page->write($new, $data);
+                $page->destroy($old);
+                $page->close();
+            });
+            pcntl_alarm(1);
+            [$waiting, $found] = $this->open($store, $old, "&lock=30$layers");
+            self::assertSame('', $found);
+            $waiting->write($old, serialize(['csrf' => 'abc']));
+            $waiting->updateTimestamp($old, '');
+            $waiting->close();
+            self::assertNull($store->get($old));
+            self::assertNotNull($store->get($new));
+        }
     }
 
     /** @dataProvider endable */

@@ -183,6 +183,19 @@ final class SessionServerHandlerTest extends TestCase
         }
     }
 
+    public function testRequestsWaitForEachOtherUnlessToldOtherwise(): void
+    {
+        $this->write($this->handler(), serialize(['n' => 0]));
+        $url = 'session-server://127.0.0.1:' . self::$server->port . '?format=php_serialize&timeout=5';
+        self::assertSame(array_fill(0, 50, ''), Parallel::requests(array_fill(0, 50, [$url, self::ID, '$_SESSION["n"]++;'])));
+        self::assertSame(['' => serialize(['n' => 50])], $this->admin->peek(self::ID));
+        $first = new SessionServerHandler($this->client());
+        $first->open('', 'PHPSESSID');
+        self::assertTrue($first->validateId(self::ID));
+        self::assertFalse($this->admin->open(self::ID), 'it has it for itself');
+        $first->close();
+    }
+
     public function testNoneIsMadeByWhoWaitedForOneThatHasEnded(): void
     {
         $this->write($this->handler(), 'a:0:{}');

@@ -23,9 +23,9 @@ namespace PhpSessionChat\Session;
  *
  * All of them take `format=`, which is `json` or what `session.serialize_handler` becomes by it (default `php_serialize`
  * in memcached, else `php`), `layers=decrypt:KEYFILE`, `lifetime=` (default `session.gc_maxlifetime`), and `lock=` with
- * the seconds that a request waits for its lock (default `none`: the last to write wins). With `lease=` a lock ends
- * after so many seconds though its page has not (default `60`; not for files, nor for a session server, which has a
- * setting for that).
+ * the seconds that a request waits for its lock (default `none`: the last to write wins; for a session server `20`).
+ * With `lease=` a lock ends after so many seconds though its page has not (default `60`; not for files, nor for a
+ * session server, which has a setting for that).
  */
 final class HandlerFactory
 {
@@ -39,10 +39,11 @@ final class HandlerFactory
             ?? ($parts->scheme === 'memcached' ? 'php_serialize' : 'php');
         $layers = $parts->take('layers', 'decrypt:[^,]+', 'decrypt:KEYFILE, the only layer that PHP writes');
         $lock = $parts->take('lock', 'none|[1-9]\d{0,2}', 'none or the seconds to wait');
+        $lock ??= $parts->scheme === 'session-server' ? (string) SessionServerHandler::LOCK_WAIT : 'none';
         $lease = in_array($parts->scheme, ['file', 'session-server'], true) ? null : $parts->seconds('lease');
         $settings = new HandlerSettings(
             $parts->seconds('lifetime'),
-            $lock === null || $lock === 'none' ? null : (int) $lock,
+            $lock === 'none' ? null : (int) $lock,
             $lease ?? HandlerSettings::LEASE,
             $format === 'json' ? null : $format,
         );

@@ -64,7 +64,8 @@ abstract class RecordStore
     }
 
     /**
-     * The record, under the lock. IDs that nobody knows take none, since anybody can invent them.
+     * The record, under the lock; empty when it was there before the wait for that, and is gone. IDs that nobody knows
+     * take none, since anybody can invent them.
      *
      * @param int|null $wait seconds; null: without a lock
      * @param int $lease seconds
@@ -77,10 +78,13 @@ abstract class RecordStore
         }
         $this->lock($id, $wait, $lease);
         try {
-            return $record = $this->load($id);
+            $record = $this->load($id);
         } finally {
             isset($record) || $this->unlock();
         }
+        // It has ended or got another ID meanwhile, and this request has an empty one that is not stored: of "not there"
+        // PHP would make a new ID, whose cookie might replace that of the page that was waited for.
+        return $record ?? '';
     }
 
     /** Of the lock on that record, if this request has taken it. */

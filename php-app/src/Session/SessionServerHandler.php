@@ -12,16 +12,19 @@ namespace PhpSessionChat\Session;
  *     session_set_save_handler(new SessionServerHandler(), false);
  *     session_start(['use_strict_mode' => true]);
  *
- * The server itself has the locks, and whoever writes needs one. A request that is to have its session to itself holds
- * it from reading to writing; any other for the moment of writing. The server tells a chat server of each change. What
- * is over it removes by itself.
+ * The server itself has the locks, and whoever writes needs one. So each request has its session to itself, from reading
+ * to writing, unless the settings say that it does not wait: then it holds the lock for the moment of writing. The
+ * server tells a chat server of each change. What is over it removes by itself.
  *
  * In place of a lease the server has its `SESSION_SERVER_LOCK_HOLD`: to who waits, it gives the lock of a page that has
  * not asked it for anything for so long.
  */
 final class SessionServerHandler extends StrictIdHandler
 {
-    /** Seconds that a write waits for who has the session, where no other wait is set. */
+    /** Seconds that a request waits for the requests of its session before it, where nothing else is set. */
+    public const LOCK_WAIT = 20;
+
+    /** Seconds that a write waits for who has the session, where requests do not wait for each other. */
     private const WRITE_WAIT = 5;
 
     /** What PHP's handlers store. */
@@ -35,7 +38,7 @@ final class SessionServerHandler extends StrictIdHandler
      */
     public function __construct(
         private ?SessionServerClient $client = null,
-        HandlerSettings $settings = new HandlerSettings(),
+        HandlerSettings $settings = new HandlerSettings(lockWait: self::LOCK_WAIT),
     ) {
         parent::__construct($settings);
         $this->wait = $settings->lockWait ?? self::WRITE_WAIT;

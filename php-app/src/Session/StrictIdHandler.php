@@ -16,7 +16,8 @@ namespace PhpSessionChat\Session;
  * again, nor carried over to a new ID, or the slower page would log its visitor in once more.
  *
  * With a lock each request has the session to itself. One that waits for too long fails with SessionUnavailable; so
- * does one that took longer than its lease, when it writes: somebody else may have the session by then.
+ * does one that took longer than its lease, when it writes: somebody else may have the session by then. One whose
+ * session has ended or got another ID when its turn comes has an empty one, and nothing that it writes is kept.
  *
  * Call session_write_close() before sending output: an exception at the end of the request comes too late
  * for an error page, and until then nobody knows the ID of a new session.

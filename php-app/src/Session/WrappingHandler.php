@@ -56,7 +56,8 @@ abstract class WrappingHandler implements
     final public function read(#[\SensitiveParameter] string $id): string|false
     {
         $record = $this->inner->read($id);
-        if ($record === false || ($record === '' && $this->existing !== $id)) {
+        // Also of one that has ended while its lock was waited for.
+        if ($record === false || ($record === '' && ($this->existing !== $id || !$this->inner->validateId($id)))) {
             return $record;
         }
         return $this->orClose(fn (): string => $this->unwrap($id, $record));
