@@ -109,6 +109,13 @@ final class EncryptedHandlerTest extends TestCase
         );
         self::assertSame(['user_id' => 1], Site::request($store, $id, '', $options)->session);
         self::assertSame($record, $store->get($id), 'only touched');
+        // A page that changes nothing moves it to the newest key, and it is JSON still.
+        $newer = random_bytes(32);
+        $options = '&format=json&layers=decrypt:' . Keys::fileOf($newer, $this->new);
+        self::assertSame(['user_id' => 1], Site::request($store, $id, '', $options)->session);
+        $options = '&format=json&layers=decrypt:' . Keys::fileOf($newer);
+        $again = Site::request($store, $id, '', $options);
+        self::assertSame(['', ['user_id' => 1]], [$again->error, $again->session]);
     }
 
     public function testARefusalKeepsNobodyOut(): void

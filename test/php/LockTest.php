@@ -128,6 +128,7 @@ final class LockTest extends TestCase
             self::assertStringContainsString('took longer than its lock', $request->error);
             self::assertNull($store->get($request->id === $id ? 'none' : $request->id));
             self::assertSame([], $request->cookies);
+            self::assertSame(['n' => 5], $this->stored($store, $id), 'what the next has written stays');
             $id = $this->begin($store);
         }
         // Who logs out is not held up by that.

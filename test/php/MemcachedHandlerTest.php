@@ -9,6 +9,7 @@ use PhpSessionChat\Session\JsonHandler;
 use PhpSessionChat\Session\MemcachedHandler;
 use PhpSessionChat\Session\SessionDataError;
 use PhpSessionChat\Session\SessionUnavailable;
+use PhpSessionChat\Tests\Support\Folder;
 use PhpSessionChat\Tests\Support\MemcachedProcess;
 use PhpSessionChat\Tests\Support\Site;
 use PhpSessionChat\Tests\Support\Store;
@@ -136,6 +137,20 @@ final class MemcachedHandlerTest extends TestCase
         foreach ([$new, $kept] as $id) {
             self::assertSame(['EN'], MemcachedProcess::ask($this->port, 'mg ' . self::mark($id) . ' v'));
         }
+    }
+
+    /** To reading ext-memcached says that there is no such session. */
+    public function testAServerThatRefusesIsNoLogout(): void
+    {
+        $logins = Folder::temporary() . '/logins';
+        file_put_contents($logins, "site:secret\n");
+        chmod(dirname($logins), 0755);
+        chmod($logins, 0644);
+        $server = new MemcachedProcess('-Y', $logins);
+        $answer = Site::request("memcached://127.0.0.1:$server->port", $this->id, '', '?format=json');
+        self::assertStringContainsString('SessionUnavailable: memcached: touch: ', $answer->error);
+        self::assertSame([], $answer->cookies);
+        $server->end();
     }
 
     public function testOfSeveralServersEachHasItsOwnSessions(): void

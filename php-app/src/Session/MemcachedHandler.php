@@ -85,6 +85,11 @@ final class MemcachedHandler extends StrictIdHandler
         }
         $item = $this->memcached->get($key, null, \Memcached::GET_EXTENDED);
         if (!$this->succeeded('get', \Memcached::RES_NOTFOUND)) {
+            // ext-memcached says so of the server's errors as well, which would log the visitor out; not so here.
+            $this->memcached->touch($key, self::expiry($this->lifetime));
+            if ($this->succeeded('touch', \Memcached::RES_NOTFOUND)) {
+                throw new SessionUnavailable('memcached: it did not hand out a session that it has.');
+            }
             return null;
         }
         if (!is_string($item['value'])) {

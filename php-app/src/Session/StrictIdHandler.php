@@ -139,9 +139,12 @@ abstract class StrictIdHandler extends RecordStore implements
     final public function destroy(#[\SensitiveParameter] string $id): bool
     {
         $this->orClose(function () use ($id): void {
-            // The logout itself is not refused: this only concerns a new ID, for what may be old data by now.
             $token = $this->token($id);
             $lost = $token !== null && !$this->holds($id, $token);
+            if ($lost && self::isRegenerating()) {
+                throw self::lockLost();
+            }
+            // A logout is not refused; but who goes on with a new ID has what may be old data by now.
             $existed = $this->remove($id);
             $this->ended = match (true) {
                 $this->existing !== $id => null,
@@ -161,6 +164,13 @@ abstract class StrictIdHandler extends RecordStore implements
             // The page that PHP happened to choose for this is not the one to fail for it.
             return false;
         }
+    }
+
+    /** PHP does not say why it destroys a session: at its end, or since it has got a new ID. */
+    private static function isRegenerating(): bool
+    {
+        $functions = array_column(debug_backtrace(DEBUG_BACKTRACE_IGNORE_ARGS), 'function');
+        return in_array('session_regenerate_id', $functions, true);
     }
 
     private static function sessionEnded(): SessionUnavailable

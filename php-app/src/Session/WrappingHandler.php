@@ -70,7 +70,8 @@ abstract class WrappingHandler implements
 
     public function updateTimestamp(#[\SensitiveParameter] string $id, #[\SensitiveParameter] string $data): bool
     {
-        return $this->inner->updateTimestamp($id, $data);
+        // Whoever has to write it after all writes this.
+        return $this->inner->updateTimestamp($id, $this->orClose(fn (): string => $this->wrap($id, $data)));
     }
 
     final public function destroy(#[\SensitiveParameter] string $id): bool

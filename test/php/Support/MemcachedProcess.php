@@ -12,11 +12,11 @@ final class MemcachedProcess
     /** @var resource */
     private $process;
 
-    public function __construct()
+    public function __construct(string ...$options)
     {
         $this->port = ServerProcess::freePort();
         $user = posix_getuid() === 0 ? ['-u', 'nobody'] : [];
-        $command = ['memcached', '-l', '127.0.0.1', '-p', (string) $this->port, '-U', '0', ...$user];
+        $command = ['memcached', '-l', '127.0.0.1', '-p', (string) $this->port, '-U', '0', ...$user, ...$options];
         // A list, not a string: no shell in between, so the process id is memcached's own.
         $process = @proc_open($command, [], $pipes);
         if ($process === false) {
