@@ -63,7 +63,8 @@ final class KeyFileTest extends TestCase
             // As a path does, it begins with a slash.
             rtrim(base64_encode("\xff" . substr($key, 1)), '='),
         ];
-        $paths = [$this->file => $this->file] + array_fill_keys($keys, 'given');
+        $folder = dirname($this->file);
+        $paths = [$this->file => $this->file, $folder => $folder] + array_fill_keys(['', ...$keys], 'given');
         foreach ($paths as $path => $named) {
             try {
                 KeyFile::read($path);

@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace PhpSessionChat\Tests;
 
 use PhpSessionChat\Session\HandlerFactory;
+use PhpSessionChat\Session\InvalidSettings;
 use PhpSessionChat\Session\JsonHandler;
 use PhpSessionChat\Session\MemcachedHandler;
 use PhpSessionChat\Session\SessionDataError;
@@ -151,6 +152,17 @@ final class MemcachedHandlerTest extends TestCase
         self::assertStringContainsString('SessionUnavailable: memcached: touch: ', $answer->error);
         self::assertSame([], $answer->cookies);
         $server->end();
+    }
+
+    public function testAnIdTooLongForTheKeyOfALock(): void
+    {
+        $handler = self::opened("memcached://127.0.0.1:$this->port?prefix=sessions/&lock=1");
+        $id = str_repeat('a', 240);
+        $handler->write($id, 'something');
+        self::assertTrue($handler->validateId($id));
+        $this->expectException(InvalidSettings::class);
+        $this->expectExceptionMessage('session.sid_length');
+        $handler->read($id);
     }
 
     public function testOfSeveralServersEachHasItsOwnSessions(): void

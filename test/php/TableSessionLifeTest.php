@@ -35,6 +35,17 @@ final class TableSessionLifeTest extends TestCase
         self::assertSame(0, $this->site->count());
     }
 
+    public function testAProcessThatOpensManyKeepsNoneOfThem(): void
+    {
+        $this->site = TableSite::on('sqlite');
+        $count = 'count(array_filter(glob("/proc/self/fd/*"), fn ($file) => str_contains((string) @readlink($file), ".db")))';
+        $code = '$store = function ($n) use ($open) { ' . self::OPEN . ' $other->storeValue("n", $n); $n % 2 && $other->save(); };
+            for ($n = 0; $n < 20; $n++) { $store($n); $files[] = ' . $count . '; } return [min($files), max($files)];';
+        [$least, $most] = $this->page(null, $code)->value;
+        self::assertSame($least, $most);
+        self::assertSame(20, $this->site->count(), 'each is saved when it goes');
+    }
+
     /** @dataProvider databases */
     public function testRegenerateMovesTheSessionToANewId(string $database): void
     {

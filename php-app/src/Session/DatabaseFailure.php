@@ -37,17 +37,23 @@ final class DatabaseFailure
         ],
     ];
 
-    /** To PostgreSQL's library all failures to connect are one, and to PHP's own for MySQL many, but for the message. */
-    private const CONNECTING = [
+    /**
+     * To PostgreSQL's library all failures to connect are one, to PHP's own for MySQL many, and to SQLite all that is
+     * wrong with a statement, but for the message.
+     */
+    private const SAID = [
         'authentication failed' => self::LOGIN,
         'does not exist' => self::DATABASE,
         'too many' => self::FULL,
+        'remaining connection slots' => self::FULL,
         'read-only' => self::READ_ONLY,
         'certificate' => self::TLS,
         'SSL' => self::TLS,
         'refused' => self::UNREACHABLE,
         'translate host name' => self::UNREACHABLE,
         'timeout expired' => self::UNREACHABLE,
+        'no such table' => self::TABLE,
+        'no such column' => self::COLUMN,
     ];
 
     /** Nothing of its own message is told: that names the user, and may quote an ID. */
@@ -55,8 +61,8 @@ final class DatabaseFailure
     {
         [$state, $number] = ($error->errorInfo ?? []) + [(string) $error->getCode(), 0];
         $meaning = null;
-        if ($state === '08006' || $number === 2002) {
-            foreach (self::CONNECTING as $said => $means) {
+        if ($state === '08006' || $number === 2002 || ($driver === SqlDialect::Sqlite && $number === 1)) {
+            foreach (self::SAID as $said => $means) {
                 $meaning ??= str_contains($error->getMessage(), $said) ? $means : null;
             }
         }

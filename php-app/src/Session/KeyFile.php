@@ -20,7 +20,7 @@ final class KeyFile
      */
     public static function read(#[\SensitiveParameter] string $path): array
     {
-        $text = @file_get_contents($path);
+        $text = is_readable($path) && !is_dir($path) ? @file_get_contents($path) : false;
         if ($text === false) {
             // Whoever gives a key in place of the file's path, in whatever form, shall not find it in the log.
             $named = str_starts_with($path, '/') && self::decode($path) === null ? $path : 'given';

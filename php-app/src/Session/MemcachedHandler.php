@@ -144,6 +144,9 @@ final class MemcachedHandler extends StrictIdHandler
     /** Locks lie on the session's own server: while another is down, nothing else fails than its own sessions. */
     protected function acquire(#[\SensitiveParameter] string $id, string $token, int $lease): bool
     {
+        if (strlen($this->lockKey($id)) > self::KEY_BYTES) {
+            throw new InvalidSettings('session.sid_length and prefix= leave no room for the key of a lock in memcached.');
+        }
         $this->memcached->addByKey($this->prefix . $id, $this->lockKey($id), $token, self::expiry($lease));
         return $this->succeeded('add', \Memcached::RES_NOTSTORED);
     }

@@ -79,9 +79,9 @@ enum SqlDialect: string
         $name = $this->quoted($table);
         $index = $this->quoted(strtr($table, '.', '_') . '_expires');
         $columns = match ($this) {
-            // Compared byte by byte: to other collations `A` and `a` are the same.
-            self::MySql => 'id VARCHAR(255) CHARACTER SET ascii COLLATE ascii_bin PRIMARY KEY, data MEDIUMBLOB',
-            self::PostgreSql => 'id VARCHAR(255) PRIMARY KEY, data BYTEA',
+            // Compared byte by byte: to other collations `A` and `a` are the same. A prefix, and PHP's longest ID.
+            self::MySql => 'id VARCHAR(456) CHARACTER SET ascii COLLATE ascii_bin PRIMARY KEY, data MEDIUMBLOB',
+            self::PostgreSql => 'id VARCHAR(456) PRIMARY KEY, data BYTEA',
             self::Sqlite => 'id TEXT NOT NULL PRIMARY KEY, data BLOB',
         };
         return [

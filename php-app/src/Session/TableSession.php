@@ -47,6 +47,9 @@ final class TableSession
     /** Whether the end of the request has to save; not when saving has failed. */
     private bool $unsaved = true;
 
+    /** @var \WeakMap<self, true>|null of this process */
+    private static ?\WeakMap $opened = null;
+
     private function __construct(
         private readonly TableRows $rows,
         private readonly SignedCookie $cookie,
@@ -95,8 +98,28 @@ final class TableSession
                 $cookie->send($id);
             }
         }
-        register_shutdown_function(static fn () => $session->unsaved && $session->save());
+        self::saveAtTheEnd($session);
         return $session;
+    }
+
+    /** What nobody has saved. At the end of a request that is early enough for the cookie. */
+    public function __destruct()
+    {
+        $this->unsaved && $this->save();
+    }
+
+    private static function saveAtTheEnd(self $session): void
+    {
+        if (self::$opened === null) {
+            self::$opened = new \WeakMap();
+            // An object that is still there then would be destroyed too late, and not at all after a fatal error.
+            register_shutdown_function(static function (): void {
+                foreach (self::$opened as $session => $_) {
+                    $session->unsaved && $session->save();
+                }
+            });
+        }
+        self::$opened[$session] = true;
     }
 
     /** Makes the table, unless it is there: to be called when the site is set up. */
