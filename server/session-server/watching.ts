@@ -34,12 +34,19 @@ export class Watching implements Watcher {
     read: () => Promise<{ revision: number } | null>,
   ): Promise<number | null | undefined> {
     if (!this.#watches.add(id, this)) return undefined;
+    const before = this.#byId.get(id);
     const watch: Watch = { told: null, held: [] };
     this.#byId.set(id, watch);
     try {
       watch.told = (await read())?.revision ?? null;
     } catch (error) {
-      this.unwatch(id);
+      if (before === undefined) this.unwatch(id);
+      else {
+        // It goes on, after this reply.
+        before.held = watch.held;
+        this.#byId.set(id, before);
+        this.#unanswered = { id, watch: before };
+      }
       throw error;
     }
     this.#unanswered = { id, watch };

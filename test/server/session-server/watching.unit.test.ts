@@ -49,6 +49,22 @@ test('a state that cannot be read leaves no watch behind', async () => {
   expect(pushed).toEqual([]);
 });
 
+test('to watch once more what cannot be read leaves the first watch as it was', async () => {
+  const { watches, watching, pushed, read, reply } = begin();
+  read.resolve({ revision: 5 });
+  await reply;
+  watching.replied();
+  const again = watching.watch('id', async () => {
+    watches.publish('id', { kind: 'changed', revision: 6 });
+    throw new Error('the container fails');
+  });
+  await expect(again).rejects.toThrow(/fails/);
+  expect(pushed).toEqual([]);
+  watching.replied();
+  watches.publish('id', { kind: 'destroyed' });
+  expect(pushed).toEqual(['event changed id 6', 'event destroyed id']);
+});
+
 test('there are so many watches in all', async () => {
   const watches = new Watches(2);
   const [one, two] = [new Watching(watches, () => {}), new Watching(watches, () => {})];
