@@ -89,6 +89,9 @@ final class SecretsTest extends TestCase
         foreach (['open($id)', 'peek($id)', 'auth($password)', 'create()'] as $call) {
             $codes[] = sprintf($client, 1) . "\$client->$call;";
         }
+        foreach (['watch($id)', 'watch("$id\n")', 'unwatch($id)'] as $call) {
+            $codes[] = sprintf(strtr($client, ['Client' => 'Watcher']), 1) . "\$client->$call;";
+        }
         foreach ([
             'open("$id\n")',
             'get($id)',

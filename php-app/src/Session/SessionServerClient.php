@@ -5,7 +5,8 @@ declare(strict_types=1);
 namespace PhpSessionChat\Session;
 
 /**
- * A client of the session server, with all that its protocol can do. It has one session open at a time.
+ * A client of the session server, with all that its protocol can do, but for watching: see SessionServerWatcher. It has
+ * one session open at a time.
  *
  *     $client = new SessionServerClient('localhost', 9090);
  *     $id = $client->create();
@@ -168,6 +169,13 @@ final class SessionServerClient extends SessionServerLink
     public function ttl(): int
     {
         return (int) $this->askInSession('ttl');
+    }
+
+    /** The same of any session, which is neither opened nor used. @return int|null null when there is none */
+    public function ttlOf(#[\SensitiveParameter] string $id): ?int
+    {
+        $seconds = preg_match(self::ID, $id) === 1 ? $this->ask('ttl', $id, 'No such session.') : null;
+        return $seconds === null ? null : (int) $seconds;
     }
 
     /** Begins the session's lifetime anew. @return bool false when there is none any more */

@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 namespace PhpSessionChat\Session;
 
-/** The connection of a SessionServerClient: lines there, and one line back for each of them. */
+/** The connection of a client of the session server: lines there, one line back for each of them, and events. */
 final class SessionServerConnection
 {
     /** Printable, since a blank or an end of line would make something else of its line. */
@@ -15,11 +15,16 @@ final class SessionServerConnection
 
     private const READ_BYTES = 65536;
 
+    private const EVENT = 'event ';
+
     /** @var resource|null */
     private $socket = null;
 
     /** What has arrived of the answers that nobody has read yet. */
     private string $arrived = '';
+
+    /** @var list<string> that have come with answers, and that nobody has asked for yet */
+    private array $events = [];
 
     /**
      * Connects at the first use, not here.
@@ -88,6 +93,29 @@ final class SessionServerConnection
         return $answers ?? throw $this->failed('the connection was lost');
     }
 
+    /**
+     * The next event of what is watched on this connection.
+     *
+     * @param int $wait milliseconds
+     * @return string|null null when none comes
+     * @throws SessionUnavailable when the connection is lost, and with it everything that was watched
+     */
+    public function event(int $wait): ?string
+    {
+        if ($this->events !== []) {
+            return array_shift($this->events);
+        }
+        $line = $this->socket === null ? null : $this->line($wait, mustCome: false);
+        if ($line === '') {
+            return null;
+        }
+        if ($line === null || !str_starts_with($line, self::EVENT)) {
+            $this->disconnect();
+            throw $this->failed($line === null ? 'the connection was lost' : self::told($line));
+        }
+        return substr($line, strlen(self::EVENT));
+    }
+
     public function disconnect(): void
     {
         if ($this->socket !== null) {
@@ -95,6 +123,7 @@ final class SessionServerConnection
         }
         $this->socket = null;
         $this->arrived = '';
+        $this->events = [];
     }
 
     public function failed(string $what): SessionUnavailable
@@ -129,7 +158,12 @@ final class SessionServerConnection
         $answers = [];
         foreach (array_keys($lines) as $n) {
             $isLast = $n === count($lines) - 1;
-            $answer = $this->line($this->timeout + ($isLast ? $wait : 0));
+            while (($answer = $this->line($this->timeout + ($isLast ? $wait : 0))) !== null) {
+                if (!str_starts_with($answer, self::EVENT)) {
+                    break;
+                }
+                $this->events[] = substr($answer, strlen(self::EVENT));
+            }
             if ($answer === null || ($isLast && !$sent && !str_starts_with($answer, 'err '))) {
                 $this->disconnect();
                 return null;
@@ -140,12 +174,13 @@ final class SessionServerConnection
                 return $answers;
             }
         }
-        $this->arrived === '' || $this->disconnect();
+        // Nothing else comes unasked.
+        str_starts_with($this->arrived, substr(self::EVENT, 0, strlen($this->arrived))) || $this->disconnect();
         return $answers;
     }
 
-    /** @return string|null null when the connection was lost */
-    private function line(int $milliseconds): ?string
+    /** @return string|null null when the connection was lost; '' when none has come that need not come */
+    private function line(int $milliseconds, bool $mustCome = true): ?string
     {
         $end = hrtime(true) + $milliseconds * 1_000_000;
         for ($searched = 0; ($at = strpos($this->arrived, "\n", $searched)) === false;) {
@@ -155,6 +190,10 @@ final class SessionServerConnection
             $more = @fread($this->socket, self::READ_BYTES);
             // Not by feof() alone, which waits once more.
             if (hrtime(true) > $end || stream_get_meta_data($this->socket)['timed_out']) {
+                if (!$mustCome) {
+                    $this->arrived .= $more;
+                    return '';
+                }
                 // The answer may still come, and would be taken for that to another line.
                 $this->disconnect();
                 throw $this->failed("no answer in $milliseconds ms");
