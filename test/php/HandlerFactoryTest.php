@@ -37,6 +37,7 @@ final class HandlerFactoryTest extends TestCase
         yield ["redis://h:6379/3?prefix=siam_&lifetime=3600&$raw&lock=none", RedisHandler::class];
         yield ["redis://user:p%40ss@h?database=3&timeout=250ms&$raw", RedisHandler::class];
         yield ["rediss://:p@[::1]:6380?$raw", RedisHandler::class];
+        yield ["redis://[::1]?$raw", RedisHandler::class];
         yield ["redis:///run/redis/redis.sock?$raw", RedisHandler::class];
         yield ["session-server://h?$raw", SessionServerHandler::class];
         yield ["session-server://[::1]:9091/?timeout=250ms&tls=on&lock=10&lifetime=1h&$raw", SessionServerHandler::class];

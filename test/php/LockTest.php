@@ -4,44 +4,16 @@ declare(strict_types=1);
 
 namespace PhpSessionChat\Tests;
 
-use PhpSessionChat\Session\HandlerFactory;
 use PhpSessionChat\Session\SessionUnavailable;
 use PhpSessionChat\Tests\Support\Keys;
+use PhpSessionChat\Tests\Support\LockTestCase;
 use PhpSessionChat\Tests\Support\Parallel;
 use PhpSessionChat\Tests\Support\Site;
 use PhpSessionChat\Tests\Support\Store;
-use PHPUnit\Framework\TestCase;
 
 /** Requests of one session at the same time. */
-final class LockTest extends TestCase
+final class LockTest extends LockTestCase
 {
-    private const FORMAT = '&format=php_serialize';
-
-    private const WITH_LEASE = ['memcached', 'redis', 'mariadb', 'postgres', 'sqlite'];
-
-    /** @return iterable<string, array{string}> */
-    public static function stores(): iterable
-    {
-        foreach ([...self::WITH_LEASE, 'files', 'session-server'] as $store) {
-            yield $store => [$store];
-        }
-    }
-
-    /** @return iterable<string, array{string}> */
-    public static function leased(): iterable
-    {
-        foreach (self::WITH_LEASE as $store) {
-            yield $store => [$store];
-        }
-    }
-
-    /** @return iterable<string, array{string}> */
-    public static function endable(): iterable
-    {
-        yield from self::leased();
-        yield 'session-server' => ['session-server with short locks'];
-    }
-
     /** @dataProvider stores */
     public function testAHundredRequestsCountToAHundred(string $name): void
     {
@@ -85,56 +57,6 @@ final class LockTest extends TestCase
         }
         self::assertSame(array_fill(0, count($requests), ''), Parallel::requests($requests), 'afterwards');
         self::assertSame(['n' => 9], $this->stored(Store::named('redis'), $requests[1][1]));
-    }
-
-    /** @dataProvider endable */
-    public function testWhoIsLateDoesNotOverwriteWhatTheNextHasWritten(string $name): void
-    {
-        $store = Store::named($name);
-        $id = $this->begin($store);
-        [$late, $lateData] = $this->open($store, $id, '&lock=1');
-        $store->endLock($id);
-        [$next, $nextData] = $this->open($store, $id, '&lock=1');
-        $this->countUp($next, $id, $nextData);
-        $this->assertRefused(fn () => $this->countUp($late, $id, $lateData));
-        self::assertSame(['n' => 1], $this->stored($store, $id));
-        self::assertNull($store->lockRemaining($id));
-    }
-
-    /** @dataProvider endable */
-    public function testWhoIsLateDoesNotDisturbTheNext(string $name): void
-    {
-        $store = Store::named($name);
-        $id = $this->begin($store);
-        [$late] = $this->open($store, $id, '&lock=1');
-        $store->endLock($id);
-        [$next, $nextData] = $this->open($store, $id, '&lock=1');
-        $this->assertRefused(fn () => $this->countUp($late, $id, serialize(['n' => 99])));
-        self::assertNotNull($store->lockRemaining($id), 'still locked by the next');
-        $this->countUp($next, $id, $nextData);
-        self::assertSame(['n' => 1], $this->stored($store, $id));
-    }
-
-    /** @dataProvider endable */
-    public function testWhoIsLateTakesNothingToANewId(string $name): void
-    {
-        $store = Store::named($name);
-        $id = $this->begin($store);
-        foreach (['session_regenerate_id(true)', 'session_regenerate_id()'] as $late) {
-            $page = "\$store->endLock(session_id()); \$other = PhpSessionChat\Session\HandlerFactory::fromUrl(\$store->url() . \$options);
-                \$other->open('', ''); \$other->validateId(session_id()); \$other->read(session_id());
-                \$other->write(session_id(), serialize(['n' => 5])); $late";
-            $request = Site::request($store, $id, "$page;", self::FORMAT . '&lock=5');
-            self::assertStringContainsString('took longer than its lock', $request->error);
-            self::assertNull($store->get($request->id === $id ? 'none' : $request->id));
-            self::assertSame([], $request->cookies);
-            self::assertSame(['n' => 5], $this->stored($store, $id), 'what the next has written stays');
-            $id = $this->begin($store);
-        }
-        // Who logs out is not held up by that.
-        $page = str_replace($late, 'session_destroy()', $page) . ';';
-        self::assertSame('', Site::request($store, $id, $page, self::FORMAT . '&lock=5')->error);
-        self::assertNull($store->get($id));
     }
 
     /** @dataProvider leased */
@@ -209,51 +131,5 @@ final class LockTest extends TestCase
         $handler = $this->handler($store, '&lock=1');
         self::assertFalse($handler->validateId($id));
         self::assertNull($store->lockRemaining($id));
-    }
-
-    private function begin(Store $store): string
-    {
-        $handler = $this->handler($store);
-        $id = $handler->create_sid();
-        $handler->read($id);
-        $this->countUp($handler, $id, serialize(['n' => -1]));
-        return $id;
-    }
-
-    /** @return array{\SessionHandlerInterface, string} a request that has read its session, and what is in it */
-    private function open(Store $store, string $id, string $options = ''): array
-    {
-        $handler = $this->handler($store, $options);
-        self::assertTrue($handler->validateId($id));
-        return [$handler, $handler->read($id)];
-    }
-
-    private function handler(Store $store, string $options = ''): \SessionHandlerInterface
-    {
-        $handler = HandlerFactory::fromUrl($store->url() . self::FORMAT . $options);
-        $handler->open('', 'PHPSESSID');
-        return $handler;
-    }
-
-    /** Counts up, and ends the request. */
-    private function countUp(\SessionHandlerInterface $handler, string $id, string $data): void
-    {
-        $handler->write($id, serialize(['n' => unserialize($data)['n'] + 1]));
-        $handler->close();
-    }
-
-    private function stored(Store $store, string $id): array
-    {
-        return unserialize($store->get($id));
-    }
-
-    private function assertRefused(\Closure $write): void
-    {
-        try {
-            $write();
-            self::fail('not refused');
-        } catch (SessionUnavailable $error) {
-            self::assertStringContainsString('longer than its lock', $error->getMessage());
-        }
     }
 }

@@ -9,7 +9,6 @@ use PhpSessionChat\Session\SessionDataError;
 use PhpSessionChat\Session\SessionServerClient;
 use PhpSessionChat\Session\SessionServerHandler;
 use PhpSessionChat\Session\SessionUnavailable;
-use PhpSessionChat\Tests\Support\Parallel;
 use PhpSessionChat\Tests\Support\SessionServerProcess;
 use PhpSessionChat\Tests\Support\Site;
 use PhpSessionChat\Tests\Support\Store;
@@ -180,43 +179,6 @@ final class SessionServerHandlerTest extends TestCase
             self::assertNull($this->admin->peek(self::ID));
             self::assertTrue($this->admin->open(self::ID));
             $this->admin->disconnect();
-        }
-    }
-
-    public function testRequestsWaitForEachOtherUnlessToldOtherwise(): void
-    {
-        $this->write($this->handler(), serialize(['n' => 0]));
-        $url = 'session-server://127.0.0.1:' . self::$server->port . '?format=php_serialize&timeout=5';
-        self::assertSame(array_fill(0, 50, ''), Parallel::requests(array_fill(0, 50, [$url, self::ID, '$_SESSION["n"]++;'])));
-        self::assertSame(['' => serialize(['n' => 50])], $this->admin->peek(self::ID));
-        $first = new SessionServerHandler($this->client());
-        $first->open('', 'PHPSESSID');
-        self::assertTrue($first->validateId(self::ID));
-        self::assertFalse($this->admin->open(self::ID), 'it has it for itself');
-        $first->close();
-    }
-
-    public function testNoneIsMadeByWhoWaitedForOneThatHasEnded(): void
-    {
-        $this->write($this->handler(), 'a:0:{}');
-        $url = 'session-server://127.0.0.1:' . self::$server->port . '?format=php_serialize&lock=30&timeout=5';
-        $logout = [$url, self::ID, 'session_destroy();'];
-        self::assertSame(array_fill(0, 5, ''), Parallel::requests(array_fill(0, 5, $logout)));
-        self::assertNull($this->admin->peek(self::ID));
-    }
-
-    public function testAServerWithNoRoomForWhoWaits(): void
-    {
-        $server = new SessionServerProcess(['WAITERS_SESSION' => '0']);
-        $holder = new SessionServerClient('127.0.0.1', $server->port);
-        $holder->open(self::ID);
-        $handler = new SessionServerHandler(new SessionServerClient('127.0.0.1', $server->port));
-        $handler->open('', '');
-        $this->expectExceptionObject(new SessionUnavailable('The session server cannot open the session, or too many wait for it.'));
-        try {
-            $handler->write(self::ID, 'something');
-        } finally {
-            $server->end();
         }
     }
 

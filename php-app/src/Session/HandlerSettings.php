@@ -28,14 +28,20 @@ final class HandlerSettings
         public readonly int $lockLease = self::LEASE,
         public readonly ?string $serializer = null,
     ) {
-        if ($lifetime !== null && ($lifetime < 1 || $lifetime > self::MAX_LIFETIME)) {
-            throw new InvalidSettings('the lifetime must be a second to a year');
-        }
+        $lifetime === null || self::checkLifetime($lifetime);
         if ($lockWait !== null && ($lockWait < 1 || $lockWait > 600)) {
             throw new InvalidSettings('the wait for a lock must be 1 to 600 seconds');
         }
         if ($lockLease < 1 || $lockLease > 86400) {
             throw new InvalidSettings('the lease of a lock must be a second to a day');
+        }
+    }
+
+    /** @throws InvalidSettings */
+    public static function checkLifetime(int $seconds): void
+    {
+        if ($seconds < 1 || $seconds > self::MAX_LIFETIME) {
+            throw new InvalidSettings('the lifetime must be a second to a year');
         }
     }
 }

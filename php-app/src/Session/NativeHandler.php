@@ -18,8 +18,8 @@ namespace PhpSessionChat\Session;
  */
 abstract class NativeHandler
 {
-    /** What PHP itself makes: session.sid_length is 22 to 256. Nothing else is asked for. */
-    private const ID = '/^[A-Za-z0-9,-]{22,256}\z/';
+    /** What PHP itself makes, up to that length. */
+    private const ID = '/^[A-Za-z0-9,-]{22,%d}\z/';
 
     private const FORMATS = 'php|php_binary|php_serialize|igbinary|msgpack';
 
@@ -85,6 +85,18 @@ abstract class NativeHandler
      */
     abstract protected function copies(string $id): array;
 
+    /** Whether a session that has been ended may still be there. */
+    protected function remains(#[\SensitiveParameter] string $id): bool
+    {
+        return $this->copies($id) !== [];
+    }
+
+    /** How many characters an ID may have for the store to take it, and its lock. session.sid_length is 22 to 256. */
+    protected function longestId(): int
+    {
+        return 256;
+    }
+
     /** On how many servers a session is. One that is on fewer has been lost by the others. */
     protected function redundancy(): int
     {
@@ -101,19 +113,25 @@ abstract class NativeHandler
     final public function start(array $options = []): bool
     {
         $this->apply();
+        $name = (string) ($options['name'] ?? session_name());
+        $given = $_COOKIE[$name] ?? null;
+        if (!is_string($given) || preg_match(sprintf(self::ID, $this->longestId()), $given) !== 1) {
+            // It has no session. Some stores would call it an error, and so at each visit until the cookie is deleted.
+            unset($_COOKIE[$name]);
+            $given = null;
+        }
         $this->call('session_start', $options);
-        $given = $_COOKIE[session_name()] ?? null;
         if ($given === null || (session_id() === $given && (static::STRICT || $_SESSION !== []))) {
             return true;
         }
-        $copies = is_string($given) && preg_match(self::ID, $given) === 1 ? $this->copies($given) : [];
+        $copies = $this->copies($given);
         $known = count($copies) >= $this->redundancy();
         if (session_id() !== $given) {
             return !$known ?: $this->fail('session_start', 'a session that is in the store was not found');
         }
         if (!$known) {
-            // Perhaps the visitor's own invention.
-            return $this->call('session_regenerate_id', true);
+            // Perhaps the visitor's own invention. With read_and_close nothing is stored under it.
+            return session_status() !== PHP_SESSION_ACTIVE || $this->call('session_regenerate_id', true);
         }
         return $copies[0] === (string) session_encode() ?: $this->fail('session_start', 'a session was not read');
     }
@@ -196,7 +214,7 @@ abstract class NativeHandler
     {
         $id = session_id();
         $this->call($function, ...$arguments);
-        return $this->copies($id) === [] ?: $this->fail($function, 'the session is still in the store');
+        return !$this->remains($id) ?: $this->fail($function, 'the session may still be in the store');
     }
 
     /** Calls a function of PHP that warns of what has failed, in one case with the result true. */

@@ -25,6 +25,12 @@ final class NativeMemcache extends NativeHandler
         'memcache_standard_fnv' => ['standard', 'fnv'],
     ];
 
+    /** A longer key is refused by memcached. */
+    private const KEY_BYTES = 250;
+
+    /** ECONNREFUSED of Linux, by which nobody listens any more. */
+    private const REFUSED = 111;
+
     /** @var list<array{string, int, int}> host, port and weight */
     private array $servers;
     private string $distribution;
@@ -72,8 +78,33 @@ final class NativeMemcache extends NativeHandler
 
     protected function copies(#[\SensitiveParameter] string $id): array
     {
+        [$copies, $silent, $down] = $this->ask($id);
+        $silent += $down;
+        return $silent < $this->redundancy() ? $copies : $this->fail('get', "$silent servers do not answer");
+    }
+
+    /** A server that is silent has perhaps not heard of the end. One that is down has forgotten its sessions anyway. */
+    protected function remains(#[\SensitiveParameter] string $id): bool
+    {
+        [$copies, $silent] = $this->ask($id);
+        return $copies !== [] || $silent > 0;
+    }
+
+    protected function longestId(): int
+    {
+        return self::KEY_BYTES - strlen("$this->prefix.lock");
+    }
+
+    protected function redundancy(): int
+    {
+        return min($this->redundancy, count($this->servers));
+    }
+
+    /** @return array{list<string>, int, int} copies, and how many servers are silent, or down */
+    private function ask(#[\SensitiveParameter] string $id): array
+    {
         $copies = [];
-        $silent = 0;
+        $silent = $down = 0;
         foreach ($this->servers as $server) {
             $connection = @stream_socket_client(self::address($server), $code, $reason, $this->timeout / 1000);
             $answer = '';
@@ -84,16 +115,13 @@ final class NativeMemcache extends NativeHandler
             }
             if (preg_match('/^VALUE \S+ \d+ (\d+)\r\n\z/', $answer, $found) === 1) {
                 $copies[] = (string) stream_get_contents($connection, (int) $found[1]);
+            } elseif ($code === self::REFUSED) {
+                $down++;
             } elseif ($answer !== "END\r\n") {
                 $silent++;
             }
         }
-        return $silent < $this->redundancy() ? $copies : $this->fail('get', "$silent servers do not answer");
-    }
-
-    protected function redundancy(): int
-    {
-        return min($this->redundancy, count($this->servers));
+        return [$copies, $silent, $down];
     }
 
     /** @param array{string, int, int} $server */

@@ -17,6 +17,9 @@ final class NativeMemcached extends NativeHandler
     /** Seconds: on the command line, where requests have no end by themselves, locks would have none either. */
     private const LOCK_LEASE = 30;
 
+    /** A longer key is refused by memcached. */
+    private const KEY_BYTES = 250;
+
     /** @var list<array{string, int, int}> host, port and weight */
     private array $servers;
     private string $distribution;
@@ -66,10 +69,19 @@ final class NativeMemcached extends NativeHandler
         ] + MemcachedHandler::DISTRIBUTIONS[$this->distribution]);
         $memcached->addServers($this->servers);
         $stored = $memcached->get($id);
+        if ($memcached->getResultCode() === \Memcached::RES_NOTFOUND) {
+            // ext-memcached says so of a server that answers with an error, too, but not of a touch.
+            $memcached->touch($id, time() + (int) ini_get('session.gc_maxlifetime'));
+        }
         return match ($memcached->getResultCode()) {
             \Memcached::RES_SUCCESS => [(string) $stored],
             \Memcached::RES_NOTFOUND => [],
             default => $this->fail('get', $memcached->getResultMessage()),
         };
+    }
+
+    protected function longestId(): int
+    {
+        return self::KEY_BYTES - strlen("{$this->prefix}lock.");
     }
 }

@@ -13,15 +13,9 @@ final class SessionServerConnection
     /** After these the server takes nothing more. */
     private const LAST_WORDS = '/^err (Line too long|Out of memory|Timed out|Too many connections)\.\z/';
 
-    private const READ_BYTES = 65536;
-
     private const EVENT = 'event ';
 
-    /** @var resource|null */
-    private $socket = null;
-
-    /** What has arrived of the answers that nobody has read yet. */
-    private string $arrived = '';
+    private ?LineSocket $socket = null;
 
     /** @var list<string> that have come with answers, and that nobody has asked for yet */
     private array $events = [];
@@ -105,7 +99,7 @@ final class SessionServerConnection
         if ($this->events !== []) {
             return array_shift($this->events);
         }
-        $line = $this->socket === null ? null : $this->line($wait, mustCome: false);
+        $line = $this->socket === null ? null : $this->socket->line($wait);
         if ($line === '') {
             return null;
         }
@@ -118,11 +112,8 @@ final class SessionServerConnection
 
     public function disconnect(): void
     {
-        if ($this->socket !== null) {
-            @fclose($this->socket);
-        }
+        $this->socket?->close();
         $this->socket = null;
-        $this->arrived = '';
         $this->events = [];
     }
 
@@ -151,14 +142,12 @@ final class SessionServerConnection
      */
     private function exchange(#[\SensitiveParameter] array $lines, int $wait = 0): ?array
     {
-        $text = implode("\r\n", $lines) . "\r\n";
-        stream_set_timeout($this->socket, intdiv($this->timeout, 1000), $this->timeout % 1000 * 1000);
-        // What is not taken at once may have been refused for its length: then the answer says so.
-        $sent = @fwrite($this->socket, $text) === strlen($text);
+        // What is not taken may have been refused for its length: then the answer says so.
+        $sent = $this->socket->send($lines, $this->timeout);
         $answers = [];
         foreach (array_keys($lines) as $n) {
             $isLast = $n === count($lines) - 1;
-            while (($answer = $this->line($this->timeout + ($isLast ? $wait : 0))) !== null) {
+            while (($answer = $this->answer($this->timeout + ($isLast ? $wait : 0))) !== null) {
                 if (!str_starts_with($answer, self::EVENT)) {
                     break;
                 }
@@ -175,62 +164,34 @@ final class SessionServerConnection
             }
         }
         // Nothing else comes unasked.
-        str_starts_with($this->arrived, substr(self::EVENT, 0, strlen($this->arrived))) || $this->disconnect();
+        $more = $this->socket->arrived();
+        str_starts_with($more, substr(self::EVENT, 0, strlen($more))) || $this->disconnect();
         return $answers;
     }
 
-    /** @return string|null null when the connection was lost; '' when none has come that need not come */
-    private function line(int $milliseconds, bool $mustCome = true): ?string
+    /** @return string|null null when the connection was lost */
+    private function answer(int $milliseconds): ?string
     {
-        $end = hrtime(true) + $milliseconds * 1_000_000;
-        for ($searched = 0; ($at = strpos($this->arrived, "\n", $searched)) === false;) {
-            $searched = strlen($this->arrived);
-            $left = max(1, intdiv($end - hrtime(true), 1000));
-            stream_set_timeout($this->socket, intdiv($left, 1_000_000), $left % 1_000_000);
-            $more = @fread($this->socket, self::READ_BYTES);
-            // Not by feof() alone, which waits once more.
-            if (hrtime(true) > $end || stream_get_meta_data($this->socket)['timed_out']) {
-                if (!$mustCome) {
-                    $this->arrived .= $more;
-                    return '';
-                }
-                // The answer may still come, and would be taken for that to another line.
-                $this->disconnect();
-                throw $this->failed("no answer in $milliseconds ms");
-            }
-            if (($more === '' || $more === false) && feof($this->socket)) {
-                return null;
-            }
-            $this->arrived .= $more;
+        $line = $this->socket->line($milliseconds);
+        if ($line === '') {
+            // It may still come, and would be taken for the answer to another line.
+            $this->disconnect();
+            throw $this->failed("no answer in $milliseconds ms");
         }
-        $line = rtrim(substr($this->arrived, 0, $at), "\r");
-        $this->arrived = substr($this->arrived, $at + 1);
         return $line;
     }
 
     private function connect(): void
     {
         $this->disconnect();
-        $context = stream_context_create(['socket' => ['tcp_nodelay' => true], 'ssl' => $this->tls ?? []]);
         $place = str_starts_with($this->host, '/')
             ? "unix://$this->host"
             : ($this->tls === null ? 'tcp://' : 'tls://') . $this->name();
-        $warning = null;
-        // What is wrong with a certificate is in a warning only.
-        set_error_handler(static function (int $level, string $message) use (&$warning): bool {
-            $warning ??= preg_replace('/^stream_socket_client\(\): /', '', $message);
-            return true;
-        });
         try {
-            $seconds = $this->timeout / 1000;
-            $socket = stream_socket_client($place, $code, $error, $seconds, STREAM_CLIENT_CONNECT, $context);
-        } finally {
-            restore_error_handler();
+            $this->socket = LineSocket::open($place, $this->tls ?? [], $this->timeout);
+        } catch (\RuntimeException $error) {
+            throw $this->failed($error->getMessage());
         }
-        if ($socket === false) {
-            throw $this->failed(strtr($error ?: $warning ?? 'no connection', "\r\n", '  '));
-        }
-        $this->socket = $socket;
         $this->greet();
     }
 

@@ -142,7 +142,9 @@ abstract class StrictIdHandler extends RecordStore implements
             $token = $this->token($id);
             $lost = $token !== null && !$this->holds($id, $token);
             if ($lost && self::isRegenerating()) {
-                throw self::lockLost();
+                // What is in the store now, and not what this request has of it.
+                $this->unlock();
+                throw $this->load($id) === null ? self::sessionEnded() : self::lockLost();
             }
             // A logout is not refused; but who goes on with a new ID has what may be old data by now.
             $existed = $this->remove($id);

@@ -26,9 +26,6 @@ namespace PhpSessionChat\Session;
  */
 final class TableSession
 {
-    /** A year: what is longer is a slip of the pen. */
-    private const MAX_LIFETIME = 366 * 24 * 60 * 60;
-
     /** For so many seconds a session that nobody changes is not written again just to renew its life. */
     private const RENEW_AFTER = 60;
 
@@ -46,9 +43,6 @@ final class TableSession
 
     /** Whether the end of the request has to save; not when saving has failed. */
     private bool $unsaved = true;
-
-    /** @var \WeakMap<self, true>|null of this process */
-    private static ?\WeakMap $opened = null;
 
     private function __construct(
         private readonly TableRows $rows,
@@ -81,15 +75,12 @@ final class TableSession
         string $table = 'sessions',
         int $collect = 1000,
     ): self {
-        if ($lifetime < 1 || $lifetime > self::MAX_LIFETIME) {
-            throw new InvalidSettings('the lifetime must be a second to a year');
-        }
+        HandlerSettings::checkLifetime($lifetime);
         $secure ??= !in_array($_SERVER['HTTPS'] ?? '', ['', 'off'], true);
         $cookie = new SignedCookie($name, KeyFile::read($keyFile), $domain, $secure);
         $session = new self(TableRows::in($database, $table), $cookie, $lifetime);
         $value = $_COOKIE[$name] ?? null;
-        $id = $cookie->idIn($value);
-        if ($id !== null && $session->load($id)) {
+        if (($id = $cookie->idIn($value)) !== null && $session->load($id)) {
             if ($collect > 0 && random_int(1, $collect) === 1) {
                 $session->rows->tryToCollect();
             }
@@ -98,28 +89,14 @@ final class TableSession
                 $cookie->send($id);
             }
         }
-        self::saveAtTheEnd($session);
+        AtTheEnd::save($session);
         return $session;
     }
 
-    /** What nobody has saved. At the end of a request that is early enough for the cookie. */
+    /** Saves what nobody has saved, unless that has failed. */
     public function __destruct()
     {
         $this->unsaved && $this->save();
-    }
-
-    private static function saveAtTheEnd(self $session): void
-    {
-        if (self::$opened === null) {
-            self::$opened = new \WeakMap();
-            // An object that is still there then would be destroyed too late, and not at all after a fatal error.
-            register_shutdown_function(static function (): void {
-                foreach (self::$opened as $session => $_) {
-                    $session->unsaved && $session->save();
-                }
-            });
-        }
-        self::$opened[$session] = true;
     }
 
     /** Makes the table, unless it is there: to be called when the site is set up. */
@@ -259,7 +236,7 @@ final class TableSession
         $this->remaining = $this->lifetime;
     }
 
-    /** A dump of it ends in a log or on a page. @return array<string, mixed> */
+    /** A dump of it ends in a log or on a page. */
     public function __debugInfo(): array
     {
         return ['rows' => $this->rows, 'cookie' => $this->cookie, 'values' => count($this->values)];

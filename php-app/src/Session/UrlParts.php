@@ -153,6 +153,6 @@ final class UrlParts
         ) {
             throw new InvalidSettings('hosts are HOST:PORT, separated by commas');
         }
-        return [$part[1] . $part[2], isset($part[3]) ? (int) $part[3] : null];
+        return [$part[1] . ($part[2] ?? ''), isset($part[3]) ? (int) $part[3] : null];
     }
 }
