@@ -52,17 +52,19 @@ export class Client {
   }
 
   /**
-   * Whether this is what PHP's session handler puts, cut off by a line feed in one of its strings; or, where PHP is
-   * helped, anything under its key that is no session as PHP writes it. What follows is what a visitor wrote into a
-   * form, and not to be taken for commands.
+   * Whether this is what PHP puts, cut off by a line feed in one of its strings; or, where PHP is helped, anything in
+   * its place that is nothing PHP writes. What follows is what a visitor wrote into a form, and not to be taken for
+   * commands.
+   * @returns the last reply on this connection; null when it is not
    */
-  isCutOff(line: Buffer): boolean {
-    if (this.encoding !== plain) return false;
+  cutOff(line: Buffer): string | null {
+    if (this.encoding !== plain) return null;
     let end = line.length;
     while (end > 0 && trimmed.has(line[end - 1] as number)) end--;
     const guard = new LineFeedGuard();
     const inside = guard.isInside(line.subarray(0, end));
-    return guard.ofSession && (inside || (this.php && !guard.isComplete));
+    if (guard.puts === null || !(inside || (this.php && !guard.isComplete))) return null;
+    return guard.puts === 'session' ? 'err Could not store value' : 'err Could not store session data.';
   }
 
   /** A value in a reply. @throws Undecodable when the encoding cannot carry it */

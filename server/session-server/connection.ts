@@ -1,10 +1,10 @@
 import type { Socket } from 'node:net';
-import { setImmediate as othersTurn } from 'node:timers/promises';
 import type { Budget } from './budget.ts';
 import { Client, type Daemon } from './client.ts';
 import { execute } from './execute.ts';
 import { LineReader, LineTooLong } from './line-reader.ts';
 import { Outlet } from './outlet.ts';
+import type { Turns } from './turns.ts';
 
 export interface ConnectionLimits {
   /** Bytes of one line. */
@@ -20,6 +20,7 @@ export interface Host {
   daemon: Daemon;
   limits: ConnectionLimits;
   budget: Budget;
+  turns: Turns;
   helpPhp: boolean;
   /** It has nothing open and asks for nothing: if room is needed, it can go. */
   idle(connection: Connection, idle: boolean): void;
@@ -30,8 +31,6 @@ export interface Host {
 const lineBeforeAuth = 1024;
 /** What may lie ready while a command is at work; then reading stops. */
 const readAhead = 65_536;
-/** Milliseconds that one client may keep all others waiting: ten bytes can ask for a session of a megabyte. */
-const turn = 20;
 /** Long enough for a reply to arrive before the connection is cut, which may overtake it. */
 const linger = 1000;
 /** What each connection has for itself, whatever the others use. */
@@ -43,7 +42,7 @@ export class Connection {
   readonly #host: Host;
   readonly #client: Client;
   readonly #outlet: Outlet;
-  readonly #reader = new LineReader();
+  #reader = new LineReader();
   readonly #gone = new AbortController();
   readonly #closed = Promise.withResolvers<void>();
   #running = false;
@@ -58,7 +57,11 @@ export class Connection {
   constructor(socket: Socket, host: Host) {
     this.#socket = socket;
     this.#host = host;
-    this.#outlet = new Outlet(socket, () => this.#account());
+    this.#outlet = new Outlet(
+      socket,
+      (bytes) => this.#account(bytes),
+      () => this.#take(0),
+    );
     this.#client = new Client(host.daemon, host.helpPhp, this.#gone.signal, (event) =>
       this.#outlet.push(event),
     );
@@ -89,7 +92,7 @@ export class Connection {
     // Nor is a reader waited for.
     this.#outlet.stop();
     if (this.#running) return;
-    if (reply !== undefined) this.#outlet.send(reply);
+    if (reply !== undefined) this.#outlet.sendLast(reply);
     this.#finish();
   }
 
@@ -111,7 +114,7 @@ export class Connection {
     this.#running = true;
     this.#host.idle(this, false);
     const done = await this.#lines().catch((error: unknown) => {
-      if (error instanceof LineTooLong) this.#outlet.send('err Line too long.');
+      if (error instanceof LineTooLong) this.#outlet.sendLast('err Line too long.');
       else this.#host.failed(error);
       this.#ending = true;
       return 0;
@@ -127,34 +130,48 @@ export class Connection {
 
   /** Does the lines that are there. @returns how many */
   async #lines(): Promise<number> {
-    const { limits, failed } = this.#host;
-    let began = performance.now();
-    for (let done = 0; ; done++) {
-      if (performance.now() - began > turn) {
-        await othersTurn();
-        if (this.#ending) return done;
-        began = performance.now();
-      }
-      const most = this.#client.authorized ? limits.line : lineBeforeAuth;
-      const line = this.#reader.next(most, this.#client.guarded);
-      if (line === null) return done;
-      // From here on it is not the client that is waited for.
-      if (this.#client.authorized) this.#arm(undefined);
-      if (this.#client.isCutOff(line)) {
-        this.#outlet.send('err Could not store value');
-        this.#ending = true;
-        return done;
-      }
-      const reply = await execute(this.#client, line, failed);
-      // A session that there is no memory for is not said to be open.
-      if (this.#socket.destroyed || !this.#account()) return done;
-      this.#outlet.send(reply);
-      this.#client.watching.replied();
-      if (this.#client.quit) this.#ending = true;
-      if (this.#ending || !this.#account()) return done;
-      await this.#outlet.room();
-      if (this.#ending) return done;
+    let done = 0;
+    while (await this.#line()) {
+      done++;
+      // Nothing of that line is held any more, neither here nor by what waits for the next.
+      await this.#outlet.drained();
+      if (this.#ending) break;
     }
+    return done;
+  }
+
+  /** Does the next line. @returns false when there is none, or none may follow */
+  async #line(): Promise<boolean> {
+    const { limits, failed } = this.#host;
+    const most = this.#client.authorized ? limits.line : lineBeforeAuth;
+    const line = this.#reader.next(most, this.#client.guarded);
+    if (line === null) return false;
+    // From here on it is not the client that is waited for.
+    if (this.#client.authorized) this.#arm(undefined);
+    // It is under way: what is to be saved is saved, though the daemon is about to end.
+    await this.#turn(line);
+    const lastReply = this.#client.cutOff(line);
+    if (lastReply !== null) {
+      this.#outlet.sendLast(lastReply);
+      this.#ending = true;
+      return false;
+    }
+    const reply = await execute(this.#client, line, failed);
+    // A session that there is no memory for is not said to be open.
+    if (this.#socket.destroyed || !this.#outlet.send(reply)) return false;
+    this.#client.watching.replied();
+    if (this.#client.quit) this.#ending = true;
+    return !this.#ending;
+  }
+
+  /** Waits until the line may be done. */
+  async #turn(line: Buffer): Promise<void> {
+    const turn = this.#host.turns.take(line.length + (this.#client.session?.values.size ?? 0));
+    if (turn === undefined) return;
+    // What arrives could take the place of the line.
+    this.#socket.pause();
+    await turn;
+    if (this.#reader.pending <= readAhead) this.#socket.resume();
   }
 
   /** Sets how long the client may now be silent: as long as it likes when it owes nothing. */
@@ -172,18 +189,25 @@ export class Connection {
     this.#deadline = ms === undefined ? undefined : setTimeout(() => this.end('err Timed out.'), ms).unref();
   }
 
-  /** Counts what it makes the daemon hold. @returns false when that is too much, and it is closed */
-  #account(): boolean {
-    const session = this.#client.session?.values.memory ?? 0;
-    const bytes = this.#reader.capacity + this.#outlet.pending + session;
-    const more = Math.max(0, bytes - freeBytes) - this.#accounted;
-    if (this.#host.budget.take(more)) {
-      this.#accounted += more;
-      return true;
-    }
-    this.#outlet.send('err Out of memory.');
+  /**
+   * Counts what it makes the daemon hold.
+   * @param more bytes that are about to be added to that
+   * @returns false when that is too much, and it is closed
+   */
+  #account(more = 0): boolean {
+    if (this.#take(more)) return true;
+    this.#outlet.sendLast('err Out of memory.');
     this.end();
     return false;
+  }
+
+  #take(more: number): boolean {
+    const session = this.#client.session?.values.memory ?? 0;
+    const bytes = this.#reader.capacity + this.#outlet.pending + session + more;
+    const counted = Math.max(0, bytes - freeBytes);
+    if (!this.#host.budget.take(counted - this.#accounted)) return false;
+    this.#accounted = counted;
+    return true;
   }
 
   #finish(): void {
@@ -191,6 +215,9 @@ export class Connection {
     this.#arm(undefined);
     this.#client.watching.end();
     this.#client.endSession();
+    this.#reader = new LineReader();
+    // Others need not wait for it until this one has closed.
+    this.#take(0);
     // Until the other side has closed too, which may take its time.
     this.#host.idle(this, true);
     this.#socket.end();

@@ -10,12 +10,11 @@ const guardedCommand = /^[ \t\r\0\v]*(?:put {2}|put_all )[ \t]*/i;
 export class LineFeedGuard {
   #walk: SerializedWalk | null | undefined;
   #walked = 0;
-  /** Whether it is what a session handler of PHP stores. */
-  #ofSession = false;
+  #puts: 'session' | 'value' | null = null;
 
-  /** Whether this puts what a session handler of PHP stores. */
-  get ofSession(): boolean {
-    return this.#ofSession;
+  /** What this line puts: a session as a handler of PHP stores it, what serialize() made; null: neither. */
+  get puts(): 'session' | 'value' | null {
+    return this.#puts;
   }
 
   /** Whether what has come is all that PHP would write, and nothing is left open. */
@@ -27,8 +26,8 @@ export class LineFeedGuard {
   isInside(line: Buffer): boolean {
     if (this.#walk === undefined) {
       const command = guardedCommand.exec(line.toString('latin1', 0, 64))?.[0];
-      this.#ofSession = command !== undefined && !/_all/i.test(command);
-      this.#walk = command === undefined ? null : new SerializedWalk(this.#ofSession ? 'session' : 'value');
+      this.#puts = command === undefined ? null : /_all/i.test(command) ? 'value' : 'session';
+      this.#walk = this.#puts === null ? null : new SerializedWalk(this.#puts);
       this.#walked = command?.length ?? 0;
     }
     if (this.#walk === null) return false;

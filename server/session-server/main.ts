@@ -1,3 +1,4 @@
+import { dirname } from 'node:path';
 import { createLog } from '../log.ts';
 import { startSessionServer } from './server.ts';
 import { readSettings, SettingsError } from './settings.ts';
@@ -16,7 +17,7 @@ async function main(): Promise<void> {
   const settings = readSettings(process.env);
   const log = createLog(settings.logLevel);
   const die = (error: unknown, message: string): never => {
-    log.fatal({ err: error }, message);
+    log.fatal(withoutFile(error), message);
     process.exit(failed);
   };
   process.on('uncaughtException', (error) => die(error, 'an error that was not foreseen'));
@@ -46,6 +47,12 @@ async function main(): Promise<void> {
   // Whatever the level: who starts this server waits for the line, and learns the port from it.
   const where = { ...server.listening, ...(settings.socket && { socket: settings.socket }) };
   log.child({}, { level: 'info' }).info({ ...where, pid: process.pid }, 'listening');
+}
+
+/** What of an error may be in the log: the name of a session's file is an ID. */
+function withoutFile(error: unknown): object {
+  const { syscall, code, path } = error as NodeJS.ErrnoException;
+  return path === undefined ? { err: error } : { reason: `${syscall}: ${code}`, folder: dirname(path) };
 }
 
 main().catch((error: unknown) => {

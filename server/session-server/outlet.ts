@@ -8,6 +8,7 @@ const stalled = 60_000;
 /** What goes out on one connection, to a reader who may be slow. */
 export class Outlet {
   readonly #socket: Socket;
+  readonly #room: (bytes: number) => boolean;
   #corked = false;
   #stall: NodeJS.Timeout | undefined;
   /** Goes on with the commands. */
@@ -15,9 +16,13 @@ export class Outlet {
   /** An event was dropped, and the client has not been told yet. */
   #lost = false;
 
-  /** @param drained hears that everything has gone out */
-  constructor(socket: Socket, drained: () => void) {
+  /**
+   * @param room whether so many more bytes may wait here
+   * @param drained hears that everything has gone out
+   */
+  constructor(socket: Socket, room: (bytes: number) => boolean, drained: () => void) {
     this.#socket = socket;
+    this.#room = room;
     socket.on('drain', () => {
       this.stop();
       if (this.#lost) {
@@ -33,8 +38,24 @@ export class Outlet {
     return this.#socket.writableLength;
   }
 
-  /** @param line one character a byte; each travels as the UTF-8 form of its number */
-  send(line: string): void {
+  /**
+   * Asks for room first: replies that are not read are what takes most.
+   * @param line one character a byte; each travels as the UTF-8 form of its number
+   * @returns false when there is no room, and it was not sent
+   */
+  send(line: string): boolean {
+    const bytes = bytesOf(line);
+    if (!this.#room(bytes.length)) return false;
+    this.#write(bytes);
+    return true;
+  }
+
+  /** Sends the few bytes that say why nothing else follows, room or not. */
+  sendLast(line: string): void {
+    this.#write(bytesOf(line));
+  }
+
+  #write(bytes: Buffer): void {
     if (this.#socket.writableEnded || this.#socket.destroyed) return;
     // Replies to what came together leave together.
     if (!this.#corked) {
@@ -45,19 +66,22 @@ export class Outlet {
         this.#socket.uncork();
       });
     }
-    this.#socket.write(`${line}\r\n`, 'utf8');
+    this.#socket.write(bytes);
   }
 
   /** Sends an event, or, when too much waits already, later that some were dropped. */
   push(event: string): void {
     if (this.#lost) return;
-    if (this.pending <= unread) return this.send(event);
+    if (this.pending <= unread) {
+      this.send(event);
+      return;
+    }
     this.#lost = true;
     this.#startStall();
   }
 
   /** Resolves when there is room for the reply to the next command, or the connection has gone. */
-  async room(): Promise<void> {
+  async drained(): Promise<void> {
     if (this.pending <= unread) return;
     this.#startStall();
     await new Promise<void>((resolve) => {
@@ -76,3 +100,6 @@ export class Outlet {
     this.#stall ??= setTimeout(() => this.#socket.destroy(), stalled).unref();
   }
 }
+
+/** Not left to the socket, which would count the characters, and keep them beside the bytes. */
+const bytesOf = (line: string): Buffer => Buffer.from(`${line}\r\n`, 'utf8');

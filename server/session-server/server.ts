@@ -1,5 +1,5 @@
 import { chmodSync, lstatSync, rmSync } from 'node:fs';
-import { createServer, type Server, type Socket } from 'node:net';
+import { connect, createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import { type Log, QuietLog } from '../log.ts';
 import { Budget } from './budget.ts';
@@ -7,6 +7,8 @@ import { Connection, type Host } from './connection.ts';
 import { Locks } from './locks.ts';
 import { Sessions } from './sessions.ts';
 import type { Settings } from './settings.ts';
+import { readInTurns } from './turn-reads.ts';
+import { Turns } from './turns.ts';
 import { Watches } from './watches.ts';
 
 /** As many as one chat server may have open sessions, several times. */
@@ -27,14 +29,18 @@ export interface SessionServer {
 /** Makes the parts, and opens the port. */
 export async function startSessionServer(settings: Settings, log: Log): Promise<SessionServer> {
   const quiet = new QuietLog(log);
-  const container = await settings.container.open(settings.container.path, settings);
+  const failed = (error: unknown) =>
+    // The whole error would tell the name of a file, which is an ID.
+    quiet.warn(reasonOf(error), { reason: reasonOf(error) }, 'a command could not be done');
+  const turns = new Turns();
+  const container = readInTurns(
+    await settings.container.open(settings.container.path, { ...settings, failed }),
+    turns,
+  );
   const locks = new Locks({ ...settings, hold: settings.lockHold });
   const watches = new Watches(maxWatches);
   const connections = new Set<Connection>();
   const idle = new Set<Connection>();
-  const failed = (error: unknown) =>
-    // The whole error would tell the name of a file, which is an ID.
-    quiet.warn(reasonOf(error), { reason: reasonOf(error) }, 'a command could not be done');
   const sessions = new Sessions(
     container,
     locks,
@@ -46,6 +52,7 @@ export async function startSessionServer(settings: Settings, log: Log): Promise<
     daemon: { sessions, watches, isToken: settings.isToken, lockTimeout: settings.lockTimeout },
     limits: { ...settings, line: lineBytes(settings.sessionSize) },
     budget: new Budget(settings.buffer),
+    turns,
     helpPhp: settings.helpPhp,
     idle(connection, isIdle) {
       // The one that has been so for longest comes first.
@@ -138,11 +145,22 @@ async function listenOnSocket(
   accept: (socket: Socket) => void,
   listen: (server: Server, options: { path: string }) => Promise<Server>,
 ): Promise<void> {
-  // What a daemon that was killed has left. Anything that is no socket stays where it is, and is an error.
-  if (lstatSync(path, { throwIfNoEntry: false })?.isSocket()) rmSync(path);
+  // What a daemon that was killed has left. Anything else stays where it is, and is an error.
+  if (lstatSync(path, { throwIfNoEntry: false })?.isSocket() && (await isDead(path))) rmSync(path);
   await listen(createServer({ allowHalfOpen: true }, accept), { path });
   // For the web server's group too.
   chmodSync(path, 0o660);
+}
+
+/** Whether nobody listens there any more. */
+function isDead(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ path }, () => {
+      socket.destroy();
+      resolve(false);
+    });
+    socket.on('error', (error: NodeJS.ErrnoException) => resolve(error.code === 'ECONNREFUSED'));
+  });
 }
 
 /** Again and again, but never twice at a time. */

@@ -58,8 +58,7 @@ export class Sessions {
           await this.#end(lock.id, 'expired');
           return this.#opened(lock.id, lock, null);
         }
-        await this.#used(lock.id, saved);
-        return this.#opened(lock.id, lock, saved);
+        return this.#use(lock.id, lock, saved);
       });
     } catch (error) {
       lock.release();
@@ -72,8 +71,7 @@ export class Sessions {
     const saved = await this.read(id);
     // Somebody has just made it and has not saved it yet.
     if (saved === null) return this.#locks.isHeld(id) ? this.#opened(id, null, null) : null;
-    await this.#used(id, saved);
-    return this.#opened(id, null, saved);
+    return this.#use(id, null, saved);
   }
 
   #opened(id: string, lock: Lock | null, saved: Saved | null): OpenSession {
@@ -104,15 +102,19 @@ export class Sessions {
     return true;
   }
 
-  async #touch(id: string, { lifetime }: Saved): Promise<void> {
-    const expiresAt = endOf(lifetime);
-    await this.#container.touch(id, expiresAt);
-    this.#watches.endsAt(id, expiresAt);
+  /**
+   * Who watches is not told: a save may have set another end meanwhile, and at the old one, which is sooner, what is
+   * kept is looked at.
+   */
+  async #touch(id: string, { revision, lifetime }: Saved): Promise<void> {
+    await this.#container.touch(id, revision, endOf(lifetime));
   }
 
-  /** To open a session is to use it, and to read it though that cannot be kept: on a full disk, say. */
-  async #used(id: string, saved: Saved): Promise<void> {
+  /** To open a session is to use it: not if it cannot be read, but also if that cannot be kept, on a full disk, say. */
+  async #use(id: string, lock: Lock | null, saved: Saved): Promise<OpenSession> {
+    const session = this.#opened(id, lock, saved);
     await this.#touch(id, saved).catch(this.#failed);
+    return session;
   }
 
   /** Keeps what was done to it. What is unchanged is only used anew. */
@@ -163,7 +165,9 @@ export class Sessions {
         }),
       );
     } catch (error) {
-      if (saved !== null) await this.#container.destroy(id).catch(() => {});
+      // Rather two copies than none.
+      const old = await this.#container.open(session.id).catch(() => null);
+      if (old !== null) await this.#container.destroy(id).catch(() => {});
       session.saved = saved;
       lock.release();
       throw error;

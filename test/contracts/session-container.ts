@@ -85,13 +85,34 @@ export function sessionContainerContract(
     test('a touch sets the end, and makes nothing', async () => {
       await container.commit('a', session('x', { revision: 5 }));
       const end = Date.now() + 5000;
-      await container.touch('a', end);
-      await container.touch('b', end);
+      await container.touch('a', 5, end);
+      await container.touch('b', 5, end);
       const found = await container.open('a');
       expect(found).toMatchObject({ revision: 5, lifetime: 100 });
       expect(found?.data.toString()).toBe('x');
       expect(Math.abs((found?.expiresAt ?? 0) - end)).toBeLessThan(2);
       expect(await container.open('b')).toBeNull();
+    });
+
+    test('a touch of what was there before a commit leaves what is there now', async () => {
+      const end = Date.now() + 100_000;
+      await container.commit('a', session('x', { revision: 1 }));
+      await container.commit('a', session('x', { revision: 2, expiresAt: end }));
+      await container.touch('a', 1, end - 50_000);
+      expect(Math.abs(((await container.open('a'))?.expiresAt ?? 0) - end)).toBeLessThan(2);
+      // Also where it comes in the middle of the commit.
+      for (let revision = 3; revision < 100; revision++) {
+        let done = false;
+        const touches = Array.from({ length: 4 }, async () => {
+          while (!done) await container.touch('a', revision - 1, end - 50_000);
+        });
+        await container.commit('a', session('x', { revision, expiresAt: end + revision }));
+        done = true;
+        await Promise.all(touches);
+        const found = await container.open('a');
+        expect(found?.revision).toBe(revision);
+        expect(Math.abs((found?.expiresAt ?? 0) - end - revision)).toBeLessThan(2);
+      }
     });
 
     test('tells what is over, and nothing else', async () => {
@@ -108,7 +129,7 @@ export function sessionContainerContract(
       for await (const id of container.expire(now)) await container.destroy(id);
       expect(await over(now)).toEqual([]);
       expect(container.count).toBe(2);
-      await container.touch('young', now - 5);
+      await container.touch('young', 1, now - 5);
       expect(await over(now)).toEqual(['young']);
     });
 

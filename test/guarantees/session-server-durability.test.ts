@@ -67,9 +67,8 @@ test.concurrent.for([
         }
         expect(await survivor.stop()).toBe(0);
         if (scheme === 'file') {
-          expect(readdirSync(join(folder, path)).sort()).toEqual(
-            Array.from({ length: writers }, (_, writer) => `writer${writer}.txt`),
-          );
+          const files = Array.from({ length: writers }, (_, writer) => `writer${writer}.txt`);
+          expect(readdirSync(join(folder, path)).sort()).toEqual(['.lock', ...files]);
         }
       }
     } finally {

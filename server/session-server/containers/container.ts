@@ -24,8 +24,11 @@ export interface Container {
   open(id: string): Promise<Saved | null>;
   /** Keeps the session; when this resolves, it outlives a crash as far as the container can make it. */
   commit(id: string, session: Saved): Promise<void>;
-  /** Sets the end of a session anew. One that is not there stays so. Need not outlive a crash. */
-  touch(id: string, expiresAt: number): Promise<void>;
+  /**
+   * Sets the end of a session anew, and only of that revision: another one was given its own by its commit. One that
+   * is not there stays so. Need not outlive a crash.
+   */
+  touch(id: string, revision: number, expiresAt: number): Promise<void>;
   /** Whether there was one. */
   destroy(id: string): Promise<boolean>;
   /** The IDs of sessions that may be over at that time; who asks looks at each again, under its lock. */
@@ -39,6 +42,8 @@ export interface ContainerOptions {
   memory: number;
   /** Seconds that a session lives which does not say itself. */
   lifetime: number;
+  /** Hears of what went wrong after a change was made, when it is too late to throw: it may not outlive a crash. */
+  failed: (error: unknown) => void;
 }
 
 export type OpenContainer = (path: string, options: ContainerOptions) => Container | Promise<Container>;

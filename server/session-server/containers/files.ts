@@ -1,7 +1,8 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import {
   access,
   chmod,
+  type FileHandle,
   mkdir,
   open,
   opendir,
@@ -10,9 +11,9 @@ import {
   rm,
   stat,
   unlink,
-  utimes,
 } from 'node:fs/promises';
 import { join } from 'node:path';
+import { claim } from './claim.ts';
 import type { Container, ContainerOptions, Saved } from './container.ts';
 
 /** `ID.txt`, as the daemon's predecessor called them. */
@@ -33,8 +34,12 @@ const maxBytes = 256 * 1024 * 1024;
  * One file a session, written whole beside the old one and renamed over it: who reads, and a crash at any moment,
  * finds one of the two. The time of a file is when its session is over.
  */
-export async function filesContainer(folder: string, { lifetime }: ContainerOptions): Promise<Container> {
+export async function filesContainer(
+  folder: string,
+  { lifetime, failed }: ContainerOptions,
+): Promise<Container> {
   await makePrivate(folder);
+  const claimed = claim(join(folder, '.lock'), folder);
   const directory = await open(folder, 'r');
   let count = 0;
   for (const name of await readdir(folder)) {
@@ -42,21 +47,28 @@ export async function filesContainer(folder: string, { lifetime }: ContainerOpti
     else if (sessionFile.test(name)) count++;
   }
   const pathOf = (id: string) => join(folder, `${id}.txt`);
+  const withFile = async <T>(id: string, work: (file: FileHandle) => Promise<T>): Promise<T | null> => {
+    const file = await open(pathOf(id), 'r').catch(missing);
+    if (file === null) return null;
+    try {
+      return await work(file);
+    } finally {
+      await file.close();
+    }
+  };
+  /** A name that came or went may be lost with the power until then. By then nothing can be taken back. */
+  const syncNames = () => directory.sync().catch(failed);
 
   return {
     get count() {
       return count;
     },
     async open(id) {
-      const file = await open(pathOf(id), 'r').catch(missing);
-      if (file === null) return null;
-      try {
+      return withFile(id, async (file) => {
         const { mtimeMs, size } = await file.stat();
         if (size > maxBytes) throw new Error('the file of a session is too large');
         return savedOf(await file.readFile(), mtimeMs, lifetime);
-      } finally {
-        await file.close();
-      }
+      });
     },
     async commit(id, { data, revision, lifetime, expiresAt }) {
       const path = pathOf(id);
@@ -78,18 +90,22 @@ export async function filesContainer(folder: string, { lifetime }: ContainerOpti
         throw error;
       }
       if (isNew) count++;
-      // Until then the new name may be lost with the power.
-      await directory.sync();
+      await syncNames();
     },
-    async touch(id, expiresAt) {
-      const end = timeOf(expiresAt);
-      await utimes(pathOf(id), end, end).catch(missing);
+    async touch(id, revision, expiresAt) {
+      await withFile(id, async (file) => {
+        const tail = trailerIn(await tailOf(file));
+        // One that its predecessor has left has never been committed, and is as it was when it was opened.
+        if (tail !== null && tail.revision !== revision) return;
+        const time = timeOf(tail === null ? expiresAt - lifetime * 1000 : expiresAt);
+        // Of this very file: a commit may have put another one in its place meanwhile.
+        await file.utimes(time, time);
+      });
     },
     async destroy(id) {
       if ((await unlink(pathOf(id)).catch(missing)) === null) return false;
       count--;
-      // A session that has ended must not be back after a loss of power.
-      await directory.sync();
+      await syncNames();
       return true;
     },
     async *expire(now) {
@@ -102,7 +118,10 @@ export async function filesContainer(folder: string, { lifetime }: ContainerOpti
         if (id === undefined && mtime + temporaryFor <= now) await rm(path, { force: true });
       }
     },
-    close: () => directory.close(),
+    async close() {
+      await directory.close();
+      claimed.close();
+    },
   };
 }
 
@@ -115,23 +134,43 @@ async function makePrivate(folder: string): Promise<void> {
   if ((mode & 0o077) !== 0) await chmod(folder, 0o700);
 }
 
+interface Trailer {
+  revision: number;
+  lifetime: number;
+  bytes: number;
+}
+
+/** @returns null when the file was written by the daemon's predecessor */
+function trailerIn(bytes: Buffer): Trailer | null {
+  const found = trailer.exec(bytes.toString('latin1', Math.max(0, bytes.length - trailerBytes)));
+  return found && { revision: Number(found[1]), lifetime: Number(found[2]), bytes: found[0].length };
+}
+
+/** What a trailer is in. */
+async function tailOf(file: FileHandle): Promise<Buffer> {
+  const { size } = await file.stat();
+  const position = Math.max(0, size - trailerBytes);
+  const { buffer, bytesRead } = await file.read({ buffer: Buffer.alloc(trailerBytes), position });
+  return buffer.subarray(0, bytesRead);
+}
+
 function savedOf(bytes: Buffer, mtime: number, byDefault: number): Saved {
-  const end = trailer.exec(bytes.toString('latin1', Math.max(0, bytes.length - trailerBytes)));
+  const end = trailerIn(bytes);
   if (end === null) {
-    // Of the daemon's predecessor: its time is that of the last save, and rubbish may follow the values.
+    // Of the daemon's predecessor: its time is that of the last use, and rubbish may follow the values.
     return {
       data: bytes,
-      revision: Math.round(mtime),
+      // Another one for other values, and below all that come of the clock.
+      revision: createHash('sha256').update(bytes).digest().readUIntBE(0, 6),
       lifetime: byDefault,
       expiresAt: byDefault === 0 ? Number.POSITIVE_INFINITY : mtime + byDefault * 1000,
     };
   }
-  const lifetime = Number(end[2]);
   return {
-    data: bytes.subarray(0, bytes.length - end[0].length),
-    revision: Number(end[1]),
-    lifetime,
-    expiresAt: lifetime === 0 ? Number.POSITIVE_INFINITY : mtime,
+    data: bytes.subarray(0, bytes.length - end.bytes),
+    revision: end.revision,
+    lifetime: end.lifetime,
+    expiresAt: end.lifetime === 0 ? Number.POSITIVE_INFINITY : mtime,
   };
 }
 

@@ -23,9 +23,9 @@ export function memoryContainer(_path: string, { memory }: ContainerOptions): Co
       used = after;
       sessions.set(id, { ...session });
     },
-    async touch(id, expiresAt) {
+    async touch(id, revision, expiresAt) {
       const session = sessions.get(id);
-      if (session !== undefined) session.expiresAt = expiresAt;
+      if (session?.revision === revision) session.expiresAt = expiresAt;
     },
     async destroy(id) {
       used -= sizeOf(sessions.get(id));

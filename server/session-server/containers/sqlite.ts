@@ -1,6 +1,7 @@
-import { chmodSync, closeSync, mkdirSync, openSync } from 'node:fs';
+import { chmodSync, closeSync, mkdirSync, openSync, realpathSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { claim } from './claim.ts';
 import type { Container, Saved } from './container.ts';
 
 /** Another program may hold the file for a moment, a backup for instance. */
@@ -22,6 +23,8 @@ export function sqliteContainer(path: string): Container {
   // Made before SQLite does, so that nobody else can read it at any moment; its other files take the mode of this one.
   closeSync(openSync(path, 'a', 0o600));
   chmodSync(path, 0o600);
+  // Not a lock on the database itself, which others may read: a backup, for instance.
+  const claimed = claim(`${realpathSync(path)}-lock`, path);
   const db = new DatabaseSync(path, { timeout: lockTimeout });
   db.exec('PRAGMA journal_mode = WAL');
   // What was removed from a session is not to be found in the file.
@@ -37,7 +40,7 @@ export function sqliteContainer(path: string): Container {
   const update = db.prepare(
     'UPDATE sessions SET data = ?2, revision = ?3, lifetime = ?4, expires = ?5 WHERE id = ?1',
   );
-  const touch = db.prepare('UPDATE sessions SET expires = ? WHERE id = ?');
+  const touch = db.prepare('UPDATE sessions SET expires = ? WHERE id = ? AND revision = ?');
   const remove = db.prepare('DELETE FROM sessions WHERE id = ?');
   const over = db.prepare(
     `SELECT id, expires FROM sessions WHERE (expires, id) > (?1, ?2) AND expires <= ?3 ORDER BY expires, id LIMIT ${page}`,
@@ -62,19 +65,16 @@ export function sqliteContainer(path: string): Container {
       } satisfies Saved;
     },
     async commit(id, { data, revision, lifetime, expiresAt }) {
-      durably(db, () => {
+      count += durably(db, () => {
         const values = [id, data, revision, lifetime, timeOf(expiresAt)] as const;
-        if (Number(update.run(...values).changes) === 0) count += Number(insert.run(...values).changes);
+        return Number(update.run(...values).changes) > 0 ? 0 : Number(insert.run(...values).changes);
       });
     },
-    async touch(id, expiresAt) {
-      touch.run(timeOf(expiresAt), id);
+    async touch(id, revision, expiresAt) {
+      touch.run(timeOf(expiresAt), id, revision);
     },
     async destroy(id) {
-      let removed = 0;
-      durably(db, () => {
-        removed = Number(remove.run(id).changes);
-      });
+      const removed = durably(db, () => Number(remove.run(id).changes));
       count -= removed;
       return removed > 0;
     },
@@ -90,6 +90,7 @@ export function sqliteContainer(path: string): Container {
     },
     async close() {
       db.close();
+      claimed.close();
     },
   };
 }
@@ -98,12 +99,13 @@ export function sqliteContainer(path: string): Container {
  * With FULL a transaction survives the loss of power. Where a session is only used anew it need not, and NORMAL spares
  * the sync to the disk that each page view would cost.
  */
-function durably(db: DatabaseSync, work: () => void): void {
+function durably<T>(db: DatabaseSync, work: () => T): T {
   db.exec('PRAGMA synchronous = FULL');
   try {
     db.exec('BEGIN IMMEDIATE');
-    work();
+    const done = work();
     db.exec('COMMIT');
+    return done;
   } finally {
     if (db.isTransaction) db.exec('ROLLBACK');
     db.exec('PRAGMA synchronous = NORMAL');

@@ -159,6 +159,40 @@ test('replies that nobody reads stop the commands behind them', async () => {
   });
 });
 
+test('replies that nobody reads share what all connections may take', async () => {
+  const limits = { SESSION_SERVER_SESSION_SIZE: '8MB', SESSION_SERVER_BUFFER: '64MB' };
+  await withServer(limits, async (server, grown) => {
+    const maker = await sessionClient(server);
+    for (const line of ['open big', `put k ${'\x01'.repeat(6_000_000)}`, 'close'])
+      expect(await maker.ask(line)).toBe('ok');
+    const clients = await Promise.all(Array.from({ length: 20 }, () => sessionClient(server)));
+    for (const client of clients) {
+      client.socket.pause();
+      // 18 MB, of which the kernel takes some.
+      client.send('encoding percent\r\npeek big\r\n');
+    }
+    // In order of arrival: when this one has its answer, whatever it is, the others have had theirs.
+    await maker.ask('peek big');
+    // Each one that was made and not sent stays until it is collected.
+    expect(grown()).toBeLessThan(600 * megabyte);
+    for (const { socket } of [maker, ...clients]) socket.destroy();
+  });
+});
+
+test('a reply that there is no memory for is not sent, and what its connection held is free for others', async () => {
+  await withServer({ SESSION_SERVER_BUFFER: '4MB' }, async (server) => {
+    const [first, second] = [await sessionClient(server), await sessionClient(server)];
+    for (const client of [first, second]) {
+      await client.ask('new');
+      expect(await client.ask(`put k ${'\x01'.repeat(900_000)}`)).toBe('ok');
+      expect(await client.ask('encoding percent')).toBe('ok');
+      // The session is there twice, and the reply takes three bytes for each of its own. Nobody has closed yet.
+      expect((await client.ask('get k')).slice(0, 20)).toBe('err Out of memory.');
+    }
+    for (const client of [first, second]) expect(await client.rest()).toBe('');
+  });
+});
+
 test('ten bytes that each make work of a megabyte do not hold up the others', async () => {
   await withServer({}, async (server) => {
     const client = await sessionClient(server);

@@ -10,8 +10,10 @@ import { sqliteContainer } from '../../../server/session-server/containers/sqlit
 import { sessionContainerContract } from '../../contracts/session-container.ts';
 import { sessionClient } from '../../helpers/session-client.ts';
 import { startSessionServer } from '../../helpers/session-server.ts';
+import { sessionServers } from '../../helpers/session-servers.ts';
 
-const options = { memory: 1e9, lifetime: 1440 };
+const servers = sessionServers();
+const options = { memory: 1e9, lifetime: 1440, failed: () => {} };
 const newFolder = () => mkdtemp(join(tmpdir(), 'session-server-'));
 const paths: Record<string, string> = {
   'memory:': '',
@@ -35,6 +37,31 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true }));
 const session = { data: Buffer.from('a:0:{}'), revision: 1, lifetime: 60, expiresAt: Date.now() + 60_000 };
 const modeOf = async (path: string) => (await stat(path)).mode & 0o777;
+
+test('a folder that cannot be opened is told, and no ID that a file in it is named after', async () => {
+  await mkdir(join(folder, `${'a'.repeat(26)}.0123456789abcdef.tmp`));
+  const { code, output } = await servers.refused({ SESSION_SERVER_CONTAINER: `file:${folder}` });
+  expect(code).toBe(74);
+  expect(output).toContain(`"folder":"${folder}"`);
+  expect(output).not.toContain('aaaaa');
+});
+
+test.each(['file', 'sqlite'])('%s: belongs to one daemon, until it ends, by kill -9 too', async (kind) => {
+  const env = { SESSION_SERVER_CONTAINER: `${kind}:${join(servers.folder, 'sessions')}` };
+  const first = await servers.start(env);
+  const client = await sessionClient(first);
+  for (const line of ['open a', 'put k v', 'commit']) expect(await client.ask(line)).toBe('ok');
+  const { code, output } = await servers.refused(env);
+  expect(code).toBe(74);
+  expect(output).toMatch(/in use by another session daemon/);
+  // The first one has noticed nothing, and is none the worse.
+  expect(await client.ask('peek a')).toBe('ok a:1:{s:1:"k";s:1:"v";}');
+  await first.stop('SIGKILL');
+  const next = await sessionClient(await servers.start(env));
+  expect(await next.ask('peek a')).toBe('ok a:1:{s:1:"k";s:1:"v";}');
+  next.socket.destroy();
+  client.socket.destroy();
+});
 
 describe('memory', () => {
   test('holds so many bytes and no more, and has room again', async () => {
@@ -81,12 +108,12 @@ describe('files', () => {
     await writeFile(leftover, 'torn');
     await writeFile(join(folder, 'of somebody.else'), 'kept');
     const container = await filesContainer(folder, options);
-    expect((await readdir(folder)).sort()).toEqual(['of somebody.else']);
+    expect((await readdir(folder)).sort()).toEqual(['.lock', 'of somebody.else']);
     await writeFile(leftover, 'torn');
     const longAgo = new Date(Date.now() - 2 * 3_600_000);
     await utimes(leftover, longAgo, longAgo);
     await Array.fromAsync(container.expire(Date.now()));
-    expect((await readdir(folder)).sort()).toEqual(['of somebody.else']);
+    expect((await readdir(folder)).sort()).toEqual(['.lock', 'of somebody.else']);
     await container.close();
   });
 
@@ -108,6 +135,50 @@ describe('files', () => {
     await server.stop();
     expect(server.output()).toMatch(/cannot be read/);
     expect(server.output()).not.toMatch(/torn/);
+  });
+
+  test('what its predecessor has left lives as long after a use as any session, and a use is no change', async () => {
+    const server = await startSessionServer({
+      SESSION_SERVER_CONTAINER: `file:${folder}`,
+      SESSION_SERVER_LIFETIME: '1000',
+    });
+    const [client, watcher] = [await sessionClient(server), await sessionClient(server)];
+    const old = join(folder, 'old.txt');
+    await writeFile(old, 'a:1:{s:1:"k";s:1:"v";}');
+    const before = Date.now() / 1000 - 500;
+    await utimes(old, before, before);
+    const ttl = async () => Number((await client.ask('ttl old')).slice('ok '.length));
+    const watch = async () => {
+      expect(await watcher.ask('unwatch old')).toBe('ok');
+      return watcher.ask('watch old');
+    };
+    const reply = await watch();
+    expect(reply).toMatch(/^ok live \d+$/);
+    expect(await ttl()).toBeGreaterThan(400);
+    expect(await ttl()).toBeLessThanOrEqual(500);
+    for (const lines of [['open old r', 'touch', 'close'], ['open old', 'close'], ['open old r']]) {
+      for (const line of lines) expect(await client.ask(line)).toBe('ok');
+      expect(await ttl()).toBeGreaterThan(900);
+      expect(await ttl()).toBeLessThanOrEqual(1000);
+      expect(await watch()).toBe(reply);
+    }
+    for (const line of ['open old', 'put k new', 'close']) expect(await client.ask(line)).toBe('ok');
+    const changed = Number(/^event changed old (\d+)$/.exec(await watcher.line())?.[1]);
+    expect(changed).toBeGreaterThan(Number(reply.slice('ok live '.length)));
+    await server.stop();
+  });
+
+  test('a session that cannot be read is not kept alive by who tries', async () => {
+    await writeFile(join(folder, 'torn.txt'), 'a:1:{s:1:"k";s:9:"v\n#5 1440\n');
+    const end = Date.now() / 1000 + 100;
+    await utimes(join(folder, 'torn.txt'), end, end);
+    const server = await startSessionServer({ SESSION_SERVER_CONTAINER: `file:${folder}` });
+    const client = await sessionClient(server);
+    for (const line of ['open torn', 'open torn r']) {
+      expect(await client.ask(line)).toBe('err Could not open session.');
+      expect(Number((await client.ask('ttl torn')).slice('ok '.length))).toBeLessThanOrEqual(100);
+    }
+    await server.stop();
   });
 });
 

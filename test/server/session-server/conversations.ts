@@ -181,7 +181,6 @@ export const conversations: Conversations = {
       's:1:"a";',
       'O:1:"A":0:{}',
       'a:1:{s:1:"k";s:5:"ab";}',
-      'a:1:{s:1:"k";s:9:"ab',
       'a:1:{s:1:"k";s:2:"ab";',
       'a:1:{s:1:"k";s:2:"ab";}x',
       'a:2:{s:1:"k";i:1;}',

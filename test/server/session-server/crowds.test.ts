@@ -1,9 +1,12 @@
 import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { connect as tcp } from 'node:net';
+import { tmpdir } from 'node:os';
 import { setTimeout as after } from 'node:timers/promises';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { megabyte, serves, withServer } from '../../helpers/session-abuse.ts';
 import { sessionClient } from '../../helpers/session-client.ts';
+import { startSessionServer } from '../../helpers/session-server.ts';
 
 test('a thousand connections that say nothing, or one byte a second, hurt nobody', async () => {
   await withServer(
@@ -90,4 +93,51 @@ test('ten thousand that wait for one session: bounded, and others are served', a
     holder.socket.destroy();
     expect(failed).toBeLessThan(10_000);
   });
+});
+
+test.each(['memory:', 'file:'])(
+  '%s who asks for little does not wait until hundreds have got much',
+  async (container) => {
+    const folder = mkdtempSync(`${tmpdir()}/crowds-`);
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const env = {
+      SESSION_SERVER_CONTAINER: container === 'memory:' ? container : container + folder,
+      SESSION_SERVER_BUFFER: '1024MB',
+    };
+    await withServer(env, async (server) => {
+      const maker = await sessionClient(server);
+      const list = Array.from({ length: 25_000 }, (_, n) => `i:${n};i:1;`).join('');
+      for (const line of ['open big', `put_all a:1:{s:1:"k";a:25000:{${list}}}`, 'close'])
+        expect(await maker.ask(line)).toBe('ok');
+      const many = await Promise.all(Array.from({ length: 200 }, () => sessionClient(server)));
+      let served = 0;
+      const all = many.map(async (client) => {
+        expect(await client.ask('open big r')).toBe('ok');
+        served++;
+      });
+      expect(await maker.ask('ping')).toBe('ok');
+      await serves(server);
+      expect(served).toBeLessThan(many.length);
+      await Promise.all(all);
+      for (const { socket } of [maker, ...many]) socket.destroy();
+    });
+  },
+);
+
+test('what waits for its turn when the daemon is to end is done first', async () => {
+  const server = await startSessionServer();
+  onTestFinished(() => server.stop('SIGKILL').then(() => {}));
+  const [saver, other] = [await sessionClient(server), await sessionClient(server)];
+  const put = `put k ${'x'.repeat(900_000)}`;
+  for (const line of ['open big', put, 'close', 'open saved', put]) expect(await saver.ask(line)).toBe('ok');
+  const many = await Promise.all(Array.from({ length: 20 }, () => sessionClient(server)));
+  for (const client of many) expect(await client.ask('ping')).toBe('ok');
+  // Long work, and before that of the saver.
+  for (const client of many) client.send('peek big\r\n');
+  saver.send('commit\r\n');
+  expect(await other.ask('ping')).toBe('ok');
+  const stopped = server.stop('SIGTERM');
+  expect(await saver.rest()).toBe('ok\r\n');
+  expect(await stopped).toBe(0);
+  for (const { socket } of [saver, other, ...many]) socket.destroy();
 });

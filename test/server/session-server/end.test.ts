@@ -71,7 +71,7 @@ test('waits neither for who reads nothing, nor for who has connected and does no
 describe('the time of a session', () => {
   test('is over after so many seconds without use, and whoever uses it sets it back', async () => {
     const server = await servers.start({ SESSION_SERVER_LIFETIME: '2', SESSION_SERVER_COLLECT: '100ms' });
-    const client = await sessionClient(server);
+    const [client, watcher] = [await sessionClient(server), await sessionClient(server)];
     const ids = ['peeked', 'touched', 'read', 'saved', 'own', 'never'];
     for (const id of ids) for (const line of [`open ${id}`, 'put k v', 'close']) await client.ask(line);
     for (const line of ['open own', 'lifetime 100', 'close', 'open never', 'lifetime 0', 'close']) {
@@ -82,6 +82,7 @@ describe('the time of a session', () => {
       for (const id of ids) if ((await client.ask(`peek ${id}`)) !== 'err No such session.') found.push(id);
       return found;
     };
+    for (const id of ['peeked', 'touched']) expect(await watcher.ask(`watch ${id}`)).toMatch(/^ok live/);
     const began = performance.now();
     let gone: number | undefined;
     while (performance.now() - began < 3500) {
@@ -98,7 +99,12 @@ describe('the time of a session', () => {
     expect(await client.ask('open peeked r')).toBe('err Could not open session.');
     expect(await client.ask('open peeked')).toBe('ok');
     expect(await client.ask('keys')).toBe('ok ');
-    client.socket.destroy();
+    // Who watches is told of the end that the last use has set, and of none before.
+    expect(await watcher.line()).toBe('event expired peeked');
+    expect(await watcher.ask('ping')).toBe('ok');
+    expect(await watcher.line()).toBe('event expired touched');
+    expect(performance.now() - began).toBeGreaterThan(3500 + 1500);
+    for (const { socket } of [client, watcher]) socket.destroy();
   });
 });
 
@@ -112,7 +118,7 @@ test('what cannot be read keeps no other session that is over', async () => {
   for (const id of ['b', 'c', 'd']) {
     for (const line of [`open ${id}`, 'put k v', 'close']) expect(await client.ask(line)).toBe('ok');
   }
-  await expect.poll(() => readdirSync(folder)).toEqual(['aaa.txt']);
+  await expect.poll(() => readdirSync(folder)).toEqual(['.lock', 'aaa.txt']);
   client.socket.destroy();
 });
 

@@ -113,6 +113,18 @@ describe('a socket of its own', () => {
     expect((await stat(path)).size).toBeGreaterThan(0);
   });
 
+  test('not in place of a daemon that still listens there', async () => {
+    const path = join(servers.folder, 'daemon.sock');
+    const env = { SESSION_SERVER_SOCKET: path, SESSION_SERVER_PORT: '' };
+    await servers.start(env);
+    const second = await servers.refused(env);
+    expect(second.code).toBe(74);
+    expect(second.output).toMatch(/EADDRINUSE/);
+    const client = await sessionClient({ path });
+    expect(await client.ask('ping')).toBe('ok');
+    client.socket.destroy();
+  });
+
   test('beside the port', async () => {
     const path = join(servers.folder, 'daemon.sock');
     const server = await servers.start({ SESSION_SERVER_SOCKET: path });

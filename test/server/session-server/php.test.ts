@@ -107,18 +107,28 @@ test('a form field never becomes a command', async () => {
   const owner = await connect();
   for (const line of ['open victim', 'put  user|s:4:"Anna";', 'close'])
     expect(await owner.ask(line)).toBe('ok');
-  const put = `put  form|s:${attack.length}:"${attack}";\r\n`;
-  for (const piece of [1, 30, Number.POSITIVE_INFINITY]) {
-    const [helped, plain] = [await hello(), await connect()];
-    for (const client of [helped, plain]) {
-      await client.ask('new');
-      for (let at = 0; at < put.length; at += piece) client.send(put.slice(at, at + piece));
-      client.socket.end();
+  const field = `s:${attack.length}:"${attack}";`;
+  for (const [put, refusal] of [
+    [`put  form|${field}\r\n`, 'err Could not store value\r\n'],
+    [`put_all a:1:{s:4:"form";${field}}\r\n`, 'err Could not store session data.\r\n'],
+  ] as const) {
+    for (const piece of [1, 30, Number.POSITIVE_INFINITY]) {
+      const [helped, plain] = [await hello(), await connect()];
+      for (const client of [helped, plain]) {
+        await client.ask('new');
+        for (let at = 0; at < put.length; at += piece) client.send(put.slice(at, at + piece));
+        client.socket.end();
+      }
+      expect(await helped.rest()).toBe('ok\r\n');
+      // Without the help it is refused, and what follows it is read by nobody.
+      expect(await plain.rest()).toBe(refusal);
     }
-    expect(await helped.rest()).toBe('ok\r\n');
-    // Without the help it is refused, and what follows it is read by nobody.
-    expect(await plain.rest()).toBe('err Could not store value\r\n');
   }
+  // Of a string that was not written as it travels, nobody knows where it ends.
+  const client = await hello();
+  await client.ask('new');
+  client.send(`put_all a:2:{s:1:"a";s:2:"\xe9";s:4:"form";${field}}\r\n`);
+  expect(await client.rest()).toBe('err Could not store session data.\r\n');
   expect(await owner.ask('peek victim')).toBe('ok a:1:{s:0:"";s:16:"user|s:4:"Anna";";}');
 });
 
