@@ -4,10 +4,11 @@ import { deadline } from './deadline.ts';
 import { deferred } from './deferred.ts';
 import { FormatError } from './formats/value.ts';
 import type { SessionUser, UserPaths } from './identity.ts';
-import { createLook, damaged, type Look, type Why } from './look.ts';
+import { createLook, type Look, type Why } from './look.ts';
 import { sharedReads } from './shared-reads.ts';
-import { type SessionStore, StoreError, type Watch, type Watcher } from './store.ts';
+import { SessionBusyError, type SessionStore, StoreError, type Watch, type Watcher } from './store.ts';
 import type { SessionSource } from './store-url.ts';
+import { unread } from './unsettled.ts';
 
 /** PHP may send its answer before it has written the session, so nobody is refused at the first look. */
 const secondLookAfter = 250;
@@ -65,6 +66,7 @@ export function createSessionReader({ source, cookie, user }: SessionSettings): 
   const store = source.open();
   const read = sharedReads(store);
   const look = createLook(source, user);
+  const unsure = (id: string) => unread((bytes) => look(id, bytes));
   /** Of the sessions that were given out, by their bytes. */
   const versions = new WeakMap<Buffer, string>();
   let asked = Number.NEGATIVE_INFINITY;
@@ -73,7 +75,7 @@ export function createSessionReader({ source, cookie, user }: SessionSettings): 
   async function fromId(id: string): Promise<LiveSession | Refusal> {
     try {
       const lookNow = (budget: number) =>
-        getWithRetries(id, budget).then((bytes) => look(id, bytes), damaged);
+        getWithRetries(id, budget).then((bytes) => look(id, bytes), unsure(id));
       let shown = await lookNow(firstBudget);
       if (shown.state === 'nobody' || shown.state === 'empty') {
         await pause(secondLookAfter);
@@ -108,7 +110,7 @@ export function createSessionReader({ source, cookie, user }: SessionSettings): 
   async function lookAgain(id: string, known: Buffer, version: string | null): Promise<Look | null> {
     const seen = await store
       .get(id)
-      .then((bytes) => (bytes?.equals(known) ? null : look(id, bytes)), damaged);
+      .then((bytes) => (bytes?.equals(known) ? null : look(id, bytes)), unsure(id));
     const bytes = seen === null ? known : seen.state === 'user' ? seen.bytes : undefined;
     if (version !== null && bytes !== undefined) versions.set(bytes, version);
     return seen;
@@ -153,9 +155,9 @@ export function createSessionReader({ source, cookie, user }: SessionSettings): 
   };
 }
 
-/** Without one the session itself is read, and that tells what is wrong. */
+/** Without one the session itself is read, and that tells what is wrong; where that is too much already, nothing more. */
 function noVersion(error: unknown): null {
-  if (error instanceof StoreError) return null;
+  if (error instanceof StoreError && !(error instanceof SessionBusyError)) return null;
   throw error;
 }
 

@@ -35,8 +35,18 @@ export const newLife: Omit<Life, 'id'> = {
   renewed: Number.NEGATIVE_INFINITY,
 };
 
-/** Whether a session that is gone has come to the end of its life. */
-export const isOver = ({ ends }: Life): boolean => ends !== undefined && performance.now() > ends - precision;
+/**
+ * Whether a session in which nobody is any more has come to the end of its life. A store that still has the record
+ * knows it, whatever was known before; where it is gone, it was expected to end about now.
+ */
+export async function isOver(reader: SessionReader, { id, ends }: Life): Promise<boolean> {
+  const expected = ends !== undefined && performance.now() > ends - precision;
+  const left = await reader.remaining(id).catch((error: unknown) => {
+    if (!(error instanceof StoreError)) throw error;
+    return null;
+  });
+  return left === null ? expected : left === 0;
+}
 
 /** Whether it is time to ask: it may have been renewed since. @param interval between two looks */
 export function nearsEnd({ ends, asked }: Life, interval: number): boolean {

@@ -3,6 +3,7 @@ import type { EndReason } from '../events.ts';
 import type { Look } from '../session/look.ts';
 import type { LiveSession, SessionReader } from '../session/read-session.ts';
 import { SessionBusyError, StoreError, type Watch } from '../session/store.ts';
+import { UnsettledError } from '../session/unsettled.ts';
 import { type HeldSession, type Hold, heldSession, isUnchanged, type Lease } from './held-session.ts';
 import { isOver, type Keepalive, learnLife, nearsEnd } from './life.ts';
 import { Rounds } from './rounds.ts';
@@ -13,6 +14,8 @@ import { StoreState } from './store-state.ts';
 const secondLookAfter = 100;
 /** A page that has just opened its session may end it a little later; slower ones are seen by the regular look. */
 const looksAfterOpening = [50, 250];
+/** What cannot be read, for all that is written to it, is not left unseen for a whole round. */
+const lookAfterUnsettled = 250;
 
 /** Between two looks at one session, in milliseconds. */
 const shortestPause = 5;
@@ -177,7 +180,8 @@ export class Lifetimes {
         look = await this.#ask(entry);
         this.#store.answered(entry);
       }
-      this.#apply(entry, look);
+      const over = look?.state === 'nobody' && (await isOver(this.#reader, entry));
+      this.#apply(entry, look, over);
       entry.seen = entry.looked;
       if (entry.leases.size > 0) await this.#follow(entry);
       entry.looking = false;
@@ -192,6 +196,7 @@ export class Lifetimes {
     entry.looking = false;
     entry.seen = Number.NEGATIVE_INFINITY;
     if (!(error instanceof StoreError)) throw error;
+    if (error instanceof UnsettledError) setTimeout(() => this.#lookSoon(entry), lookAfterUnsettled).unref();
     if (performance.now() - entry.confirmed >= this.#options.grace) {
       for (const lease of [...entry.leases]) lease.giveUp();
     }
@@ -199,8 +204,8 @@ export class Lifetimes {
     if (entry.leases.size > 0 && !(error instanceof SessionBusyError)) this.#store.unanswered(entry, error);
   }
 
-  /** @param look null when nothing has changed */
-  #apply(entry: HeldSession, look: Look | null): void {
+  /** @param look null when nothing has changed @param over where nobody is there: because its life is over */
+  #apply(entry: HeldSession, look: Look | null, over: boolean): void {
     switch (look?.state) {
       case undefined:
         entry.confirmed = performance.now();
@@ -213,7 +218,7 @@ export class Lifetimes {
         entry.user = look.user;
         return;
       case 'nobody':
-        return this.#end(entry, isOver(entry) ? 'expired' : 'logout');
+        return this.#end(entry, over ? 'expired' : 'logout');
       default:
         return this.#end(entry, 'invalid');
     }

@@ -4,9 +4,10 @@ import { batched } from '../batch.ts';
 import { type FilesSettings, type SessionFile, settled, versionOf, withFile } from '../files/session-file.ts';
 import { watchFiles } from '../files/watch.ts';
 import { FormatError } from '../formats/value.ts';
-import { maxSessionBytes, SessionBusyError, type SessionStore, StoreError } from '../store.ts';
+import { maxSessionBytes, type SessionStore, StoreError } from '../store.ts';
 import type { StoreKind } from '../store-url.ts';
 import { turns } from '../turns.ts';
+import { UnsettledError } from '../unsettled.ts';
 
 /** More is read of no file: what is larger is no session, and the decoder says so. */
 const maxBytes = maxSessionBytes + 1;
@@ -78,9 +79,12 @@ function openFiles(settings: FilesSettings): SessionStore {
     }),
     /**
      * PHP cuts a file off and then writes it, so what was written to a moment ago may be half of a session, and half
-     * of one may look like a logout. It is read until two readings agree.
+     * of one may look like a logout. It is read until two readings agree. Where they never do, PHP's lock would tell no
+     * more: somebody has it all the time, and hardly ever writes. So what was read is handed over as it is.
      */
     async get(id) {
+      const readings: Buffer[] = [];
+      let empty = true;
       let earlier: Buffer | undefined;
       for (let n = 0; n < tries; n++) {
         const reading = await inTurn(() =>
@@ -88,10 +92,14 @@ function openFiles(settings: FilesSettings): SessionStore {
         );
         if (reading === null) return null;
         if (reading.whole) return reading.bytes;
+        if (reading.bytes.length > 0) readings.push(reading.bytes);
+        empty &&= reading.empty;
         earlier = reading.bytes;
         await pause(betweenReadings);
       }
-      throw new SessionBusyError('a session file is being written again and again');
+      // PHP renews the time of an empty one with each page, too.
+      if (empty) return Buffer.alloc(0);
+      throw new UnsettledError('a session file is being written again and again', readings);
     },
     remaining: (id) => ofPhps(id, async (file) => Math.max(0, left(file))),
     async touch(id) {
@@ -114,6 +122,8 @@ function openFiles(settings: FilesSettings): SessionStore {
 interface Reading {
   bytes: Buffer;
   whole: boolean;
+  /** Afterwards too. */
+  empty: boolean;
 }
 
 async function read(file: SessionFile, earlier: Buffer | undefined): Promise<Reading> {
@@ -123,5 +133,11 @@ async function read(file: SessionFile, earlier: Buffer | undefined): Promise<Rea
   const bytes = buffer.subarray(0, bytesRead);
   const after = await handle.stat();
   const untouched = after.mtimeMs === stats.mtimeMs && after.size === stats.size;
-  return { bytes, whole: untouched && (age > settled || earlier?.equals(bytes) === true) };
+  // Between cutting it off and writing it, PHP may wait for the disk, and each time it is as empty as the last.
+  const again = bytes.length > 0 && earlier?.equals(bytes) === true;
+  return {
+    bytes,
+    whole: untouched && (age > settled || again),
+    empty: bytes.length === 0 && after.size === 0,
+  };
 }

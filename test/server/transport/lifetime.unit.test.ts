@@ -2,6 +2,7 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { Look } from '../../../server/session/look.ts';
 import type { LiveSession, SessionReader } from '../../../server/session/read-session.ts';
 import { SessionBusyError, StoreError, type Watcher } from '../../../server/session/store.ts';
+import { UnsettledError } from '../../../server/session/unsettled.ts';
 import { Keepalive } from '../../../server/transport/life.ts';
 import { Lifetimes } from '../../../server/transport/lifetime.ts';
 
@@ -83,6 +84,7 @@ describe('what the store tells leads to a look at once', () => {
     await vi.waitFor(() => expect(calls.looks).toBe(1));
     await new Promise((resolve) => setImmediate(resolve));
     answers.look = async () => gone;
+    answers.remaining = async () => null;
     hint();
     answer(1_440_000);
     await vi.waitFor(() => expect(told.ended).toEqual(['logout']));
@@ -149,6 +151,36 @@ describe('the silence of the store', () => {
     answers.look = () => Promise.reject(new SessionBusyError('busy'));
     await look();
     expect(told).toMatchObject({ store: [], ended: [], gaveUp: 0 });
+  });
+
+  test('nor does one wait for the next round that is being written: it is looked at again soon', async () => {
+    const { answers, told, hold, look } = site();
+    hold();
+    answers.look = () => Promise.reject(new UnsettledError('being written', []));
+    await look();
+    answers.look = async () => gone;
+    await vi.waitFor(() => expect(told.ended).toEqual(['logout']), 4000);
+  });
+});
+
+describe('the reason why nobody is there any more', () => {
+  const silent = () => Promise.reject(new StoreError('silent'));
+  const cases: [string, number, number | null | typeof silent, string][] = [
+    ['the store has the record and says that it is over', 1_440_000, 0, 'expired'],
+    ['the store has the record, and its user was taken out shortly before its end', 900, 600, 'logout'],
+    ['it is gone when its end had come', 900, null, 'expired'],
+    ['it is gone before its time', 1_440_000, null, 'logout'],
+    ['it is gone when its end had come, and the store has fallen silent', 900, silent, 'expired'],
+  ];
+  test.each(cases)('%s', async (_, known, now, reason) => {
+    const { answers, told, hold, look } = site();
+    hold();
+    answers.remaining = async () => known;
+    await look();
+    answers.look = async () => gone;
+    answers.remaining = typeof now === 'function' ? now : async () => now;
+    await look();
+    await vi.waitFor(() => expect(told.ended).toEqual([reason]));
   });
 });
 

@@ -1,0 +1,66 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { type ChatClient, connectChat } from '../../helpers/chat-client.ts';
+import { type ChatServer, startChatServer } from '../../helpers/chat-server.ts';
+import { phpRequest } from '../../helpers/php-request.ts';
+
+let folder: string;
+let chat: ChatServer;
+beforeAll(async () => {
+  // In memory: a disk that is waited for makes pauses, in which there is time to read.
+  folder = mkdtempSync(join('/dev/shm', 'php-sessions-'));
+  chat = await startChatServer({ CHAT_SESSION_STORE: `file://${folder}` });
+});
+afterAll(async () => {
+  await chat.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const request = (code: string, id?: string) =>
+  phpRequest({ 'session.save_handler': 'files', 'session.save_path': folder }, code, id);
+
+/** Requests of one visitor, four at a time and without an end: each runs the code in his session. */
+async function busy(id: string, code: string): Promise<void> {
+  const program = `while (true) { session_id('${id}'); session_start(); ${code}; session_write_close(); fwrite(STDOUT, '.'); usleep(2000); }`;
+  const options = ['-d', `session.save_path=${folder}`, '-d', 'session.use_cookies=0', '-r', program];
+  const pages = Array.from({ length: 4 }, () => spawn('php', options));
+  onTestFinished(() => {
+    for (const page of pages) page.kill();
+  });
+  await Promise.all(pages.map((page) => once(page.stdout, 'data')));
+  for (const page of pages) page.stdout.resume();
+}
+
+const sizes = '$_SESSION["pad"] = str_repeat("x", random_int(0, 50000))';
+
+test.each([
+  ['counts', '$_SESSION["n"] = ($_SESSION["n"] ?? 0) + 1', 'unset($_SESSION["user_id"])', 'logout'],
+  ['makes it longer and shorter', sizes, 'unset($_SESSION["user_id"])', 'logout'],
+  ['counts', '$_SESSION["n"] = ($_SESSION["n"] ?? 0) + 1', '$_SESSION["user_id"] = 8', 'user_changed'],
+  ['only reads', '', '$_SESSION = []', 'invalid'],
+])('who all the while %s in his session (%s): %s is noticed', async (_, code, change, reason) => {
+  const id = request('$_SESSION["user_id"] = 7');
+  const client = await connectChat(chat.url, `PHPSESSID=${id}`);
+  await busy(id, code);
+  request(change, id);
+  const changed = performance.now();
+  const { at, ...ended } = await client.ended;
+  expect(ended.reason).toBe(reason);
+  expect(at - changed).toBeLessThan(5000);
+});
+
+test('who makes his session longer and shorter all the while stays, and gets in', async () => {
+  const id = request('$_SESSION["user_id"] = 7');
+  const clients: ChatClient[] = [await connectChat(chat.url, `PHPSESSID=${id}`)];
+  await busy(id, sizes);
+  const looked = performance.now() + 5000;
+  while (performance.now() < looked) clients.push(await connectChat(chat.url, `PHPSESSID=${id}`));
+  for (const client of clients) {
+    expect(client.ready.user.id).toBe('7');
+    expect(client.socket.connected).toBe(true);
+    client.close();
+  }
+});
