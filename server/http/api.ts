@@ -5,6 +5,12 @@ import { answerError, answerJson } from './answer.ts';
 /** As in a session: 1 to 64 characters, none of them a control character. */
 const userId = /^\P{Cc}{1,64}$/u;
 
+/**
+ * In the target as it was sent. In that of a URL `..` and `%2e%2e` have already led one folder up, and a user may be
+ * called so.
+ */
+const connections = /^(?:[^/]+\/\/[^/?#]*)?\/api\/users\/([^/?#]+)\/connections(?:[?#]|$)/;
+
 /** What the PHP application may do with its key. */
 export interface Api {
   /** Closes all connections of a user; how many there were. */
@@ -15,11 +21,11 @@ export interface Api {
 export function createApi(
   api: Api,
   key: string | undefined,
-): (req: IncomingMessage, res: ServerResponse, pathname: string) => void {
-  return (req, res, pathname) => {
+): (req: IncomingMessage, res: ServerResponse) => void {
+  return (req, res) => {
     if (key === undefined) return answerError(res, 'not_found');
     if (!hasKey(req, key)) return answerUnauthorized(res);
-    const [, user] = /^\/api\/users\/([^/]+)\/connections$/.exec(pathname) ?? [];
+    const [, user] = connections.exec(req.url ?? '') ?? [];
     if (user === undefined) return answerError(res, 'not_found');
     if (req.method !== 'DELETE') {
       return answerError(res, 'method_not_allowed', undefined, { Allow: 'DELETE' });

@@ -44,7 +44,7 @@ export function createRoutes(options: {
   };
   const answerApi = createApi(options.api, options.apiKey);
   return async (req, res, { pathname }) => {
-    if (pathname.startsWith('/api/') && req.method !== 'TRACE') return answerApi(req, res, pathname);
+    if (pathname.startsWith('/api/') && req.method !== 'TRACE') return answerApi(req, res);
     const file = options.files.get(pathname);
     const handler =
       file !== undefined ? serve(file) : Object.hasOwn(routes, pathname) ? routes[pathname] : undefined;

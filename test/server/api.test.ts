@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { type IncomingMessage, request } from 'node:http';
+import { json } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { connectChat } from '../helpers/chat-client.ts';
 import { type ChatSite, startChatSite } from '../helpers/chat-site.ts';
@@ -38,6 +41,35 @@ describe('DELETE /api/users/{id}/connections', () => {
     // The session itself is PHP's to end: he may come back.
     (await connectChat(site.chat.url, first)).close();
     other.close();
+  });
+
+  /** The target as it is: fetch would lead `..` one folder up before it is sent. */
+  const kickAt = async (path: string) => {
+    const headers = { Authorization: `Bearer ${key}` };
+    const sent = request(site.chat.url, { method: 'DELETE', path, headers }).end();
+    const [answer] = (await once(sent, 'response')) as [IncomingMessage];
+    return { status: answer.statusCode, body: await json(answer) };
+  };
+
+  test.each([
+    ['..', '/api/users/../connections'],
+    ['..', '/api/users/%2e%2E/connections?why=spam'],
+    ['.', '/api/users/./connections'],
+    ['.', 'http://chat.test/api/users/%2e/connections'],
+    ['a/..', '/api/users/a%2f../connections'],
+  ])('no user is called so that nobody can close his connections: %s at %s', async (id, path) => {
+    const client = await connectChat(site.chat.url, await site.session(id));
+    expect(await kickAt(path)).toEqual({ status: 200, body: { closed: 1 } });
+    expect((await client.ended).reason).toBe('kicked');
+  });
+
+  test('what leads to the API by way of dots is not there', async () => {
+    const client = await connectChat(site.chat.url, await site.session('dots'));
+    for (const path of ['/api/users/x/../dots/connections', '/x/../api/users/dots/connections']) {
+      expect(await kickAt(path)).toMatchObject({ status: 404, body: { error: { code: 'not_found' } } });
+    }
+    expect(client.socket.connected).toBe(true);
+    client.close();
   });
 
   test('an id that is none', async () => {
