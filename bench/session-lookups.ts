@@ -70,6 +70,7 @@ async function held(store: string): Promise<Figures> {
     onLook: () => looks++,
     onEnd: (reason) => console.error('ended', reason),
     onStore: (silent) => console.error('silent', silent?.message),
+    onUnreadable: () => {},
     onWatch: () => {},
   });
   for (const [n, id] of ids.entries()) {

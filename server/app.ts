@@ -79,8 +79,11 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
           'the session store is silent: open connections live on for a while',
         );
     },
+    onUnreadable: ({ message: reason }) =>
+      quiet.warn(`unreadable ${reason}`, { reason }, 'a session in use cannot be read now'),
     onWatch: (lost) => {
-      if (lost === null) log.info('ended sessions are told by their store, at once');
+      if (lost === null)
+        log.info('listening: ended sessions are told by their store, where PHP’s handler has it tell them');
       else
         log.warn(
           { reason: lost.message },

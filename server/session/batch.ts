@@ -1,15 +1,16 @@
 import { type Deferred, deferred } from './deferred.ts';
 
-/** So many questions go into one round trip at most. */
 const mostTogether = 500;
 
 /**
  * Gathers what is asked for in one turn of the event loop, and asks the store once. Everybody gets his own answer,
  * or the failure of the whole question.
  * @param load the values of the ids that exist, by id
+ * @param most of the questions that go into one round trip
  */
 export function batched<T>(
   load: (ids: readonly string[]) => Promise<ReadonlyMap<string, T>>,
+  most = mostTogether,
 ): (id: string) => Promise<T | null> {
   let gathered = new Map<string, Deferred<T | null>>();
 
@@ -30,7 +31,7 @@ export function batched<T>(
     const answer = deferred<T | null>();
     gathered.set(id, answer);
     if (gathered.size === 1) setImmediate(flushIfAny);
-    else if (gathered.size === mostTogether) void flush();
+    else if (gathered.size === most) void flush();
     return answer.promise;
   };
 

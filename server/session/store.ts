@@ -73,5 +73,5 @@ export class StoreError extends Error {
   }
 }
 
-/** This one session cannot be read just now; the store answers. */
+/** This one session cannot be read, just now or as it is; the store answers. */
 export class SessionBusyError extends StoreError {}

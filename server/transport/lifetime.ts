@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { EndReason } from '../events.ts';
 import type { Look } from '../session/look.ts';
 import type { LiveSession, SessionReader } from '../session/read-session.ts';
-import { SessionBusyError, StoreError, type Watch } from '../session/store.ts';
+import { type SessionBusyError, StoreError, type Watch } from '../session/store.ts';
 import { UnsettledError } from '../session/unsettled.ts';
 import { type HeldSession, type Hold, heldSession, isUnchanged, type Lease } from './held-session.ts';
 import { isOver, type Keepalive, learnLife, nearsEnd } from './life.ts';
@@ -31,6 +31,8 @@ interface Options {
   onEnd: (reason: EndReason) => void;
   /** The store fell silent, or answers again (null): told once for each change. */
   onStore: (silent: StoreError | null) => void;
+  /** A session cannot be read, just now or as it is: told at each look. */
+  onUnreadable: (error: SessionBusyError) => void;
   /** The store stopped telling of changes by itself, or tells them (null): told once for each change. */
   onWatch: (lost: StoreError | null) => void;
 }
@@ -51,7 +53,7 @@ export class Lifetimes {
   constructor(reader: SessionReader, options: Options) {
     this.#reader = reader;
     this.#options = options;
-    this.#store = new StoreState(options.onStore);
+    this.#store = new StoreState(options);
     this.#rounds = new Rounds(options.interval, (entry) => {
       if (entry.looking) return;
       if (isUnchanged(entry) && !this.#isDue(entry)) entry.confirmed = performance.now();
@@ -200,8 +202,7 @@ export class Lifetimes {
     if (performance.now() - entry.confirmed >= this.#options.grace) {
       for (const lease of [...entry.leases]) lease.giveUp();
     }
-    // One session that cannot be read says nothing about the store.
-    if (entry.leases.size > 0 && !(error instanceof SessionBusyError)) this.#store.unanswered(entry, error);
+    if (entry.leases.size > 0) this.#store.unanswered(entry, error);
   }
 
   /** @param look null when nothing has changed @param over where nobody is there: because its life is over */

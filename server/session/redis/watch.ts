@@ -14,19 +14,48 @@ const events = ['del', 'expired', 'evicted', 'set', 'expire'];
 const timeout = 10_000;
 
 /**
- * Tells of the keys with that prefix what Redis tells of them, over a connection of its own. If it is told to tell
- * nothing (`notify-keyspace-events`), nobody can see that here.
+ * Tells of the keys with that prefix what Redis tells of them, over a connection of its own. Where Redis is set up to
+ * tell nothing of logouts, or not of all, it says that the watch is lost, and tells what it hears all the same.
+ * @param setting asks for `eventsSetting`, which the connection of a watch may not
  */
-export function watchKeys(server: RedisServer, prefix: string, watcher: Watcher): () => void {
+export function watchKeys(
+  server: RedisServer,
+  prefix: string,
+  setting: () => Promise<string | null>,
+  watcher: Watcher,
+): () => void {
   const start = Buffer.from(prefix);
-  return keepWatching(async (line) => {
-    const library = await import('redis');
-    if (line.signal.aborted) throw new StoreError('the watch has ended');
-    return subscribe(library, server, line, (key) => {
-      if (!key.subarray(0, start.length).equals(start)) return;
-      line.changed({ id: key.toString('utf8', start.length) });
-    });
-  }, watcher);
+  let lacking: StoreError | null = null;
+
+  async function learnLacking(): Promise<void> {
+    try {
+      const flags = await setting();
+      const { text, advice } = keyspaceEvents(flags);
+      lacking = flags === null || lacks(flags).length === 0 ? null : new StoreError(`${text} ${advice}`);
+    } catch (error) {
+      // Whether the watch is well, its own connection knows.
+      if (!(error instanceof StoreError)) throw error;
+    }
+  }
+
+  return keepWatching(
+    async (line) => {
+      const library = await import('redis');
+      if (line.signal.aborted) throw new StoreError('the watch has ended');
+      const check = await subscribe(library, server, line, (key) => {
+        if (!key.subarray(0, start.length).equals(start)) return;
+        line.changed({ id: key.toString('utf8', start.length) });
+      });
+      await learnLacking();
+      return async () => {
+        await check();
+        const before = lacking?.message;
+        await learnLacking();
+        if (!line.signal.aborted && lacking?.message !== before) watcher.lost(lacking);
+      };
+    },
+    { ...watcher, lost: (reason) => watcher.lost(reason ?? lacking) },
+  );
 }
 
 /**
@@ -40,16 +69,18 @@ export function keyspaceEvents(flags: string | null): { text: string; advice?: s
       advice: `It does with ${eventsSetting} Egx, or more (redis-cli CONFIG GET ${eventsSetting}).`,
     };
   }
-  // `A` is all of them but E, which is where they are told.
-  const missing = [...'Egx'].filter(
-    (flag) => !flags.includes(flag) && (flag === 'E' || !flags.includes('A')),
-  );
+  const missing = lacks(flags);
   if (missing.length === 0) return { text: 'Redis tells of logouts at once.' };
   const all = flags + missing.join('');
   return {
     text: 'Redis does not tell of logouts: the chat notices each of them when it looks the next time.',
     advice: `To notice them at once: redis-cli CONFIG SET ${eventsSetting} '${all}', and in redis.conf the line ${eventsSetting} ${all}`,
   };
+}
+
+/** What it takes to be told of logouts, and is not there. `A` is all of it but E, which is where it is told. */
+function lacks(flags: string): string[] {
+  return [...'Egx'].filter((flag) => !flags.includes(flag) && (flag === 'E' || !flags.includes('A')));
 }
 
 async function subscribe(

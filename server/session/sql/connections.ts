@@ -5,8 +5,11 @@ import { StoreError } from '../store.ts';
 import type { Database, Row } from './driver.ts';
 import { failure, type Problems } from './failures.ts';
 
-/** Look-ups of one moment go together, so one connection does the work; a second one helps when that is slow. */
-const most = 2;
+/**
+ * Look-ups of one moment go together, so one connection does the work; a second one helps when that is slow. What is
+ * large is asked for apart from them, on a third.
+ */
+const most = 3;
 
 export type Address = { host: string; port: number } | { path: string };
 
@@ -40,6 +43,7 @@ interface Settings {
  * that missed one is never asked again.
  */
 export class Connections implements Database {
+  readonly timeout: number;
   readonly #settings: Settings;
   /** The address that is tried first: the one that answered last. */
   #preferred = 0;
@@ -51,6 +55,7 @@ export class Connections implements Database {
   #closed = false;
 
   constructor(settings: Settings) {
+    this.timeout = settings.timeout;
     this.#settings = settings;
   }
 

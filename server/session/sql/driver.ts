@@ -10,7 +10,7 @@ export type Unit = (typeof units)[number];
 
 export interface Row {
   id: string;
-  /** As PHP reads it; null for NULL. */
+  /** What the second column of the SELECT has, as PHP reads it; null for NULL. */
   data: Buffer | null;
   /** What the third column of the SELECT says. */
   state: string | null;
@@ -20,6 +20,8 @@ export interface Row {
 
 /** A database of which nothing is known but the statements that are put to it. */
 export interface Database {
+  /** Of one question, in milliseconds. */
+  readonly timeout: number;
   /**
    * @param select a SELECT of three columns (id, data, state), up to the name of the column that has the ids
    * @param ids at least one
@@ -42,6 +44,13 @@ export interface SqlDriver {
   quote: '"' | '`';
   /** The first `length` bytes of a column, or characters if it is text. */
   start(column: string, length: number): string;
+  /** How many bytes a column holds, of text in the character set in which it lies there. */
+  bytes(column: string): string;
+  /**
+   * A digest of the bytes of a column, as they lie there: what is the same to a collation is not the same to it. Absent
+   * where it would take longer than to read them.
+   */
+  digest?(column: string): string;
   /**
    * The moment so many seconds ago, by the database's own clock, to be compared with `value` or put into the column.
    * Less than 0 is in the future.

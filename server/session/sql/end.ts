@@ -45,9 +45,9 @@ export function identifier(option: string, name: string | undefined, form = /^[\
 
 /** SQL about the end of a session. The database compares, by its own clock. */
 export interface EndSql {
-  /** `live`, `over`, or NULL when the column does not hold what its unit says. */
-  state: string;
-  /** The same, but of a session with an end the seconds until what the column says, in place of `live`. */
+  /** `over`, NULL when the column does not hold what its unit says, and else what the expression says. */
+  state(live: string): string;
+  /** The same with `live`, and of a session with an end the seconds until what the column says. */
   remaining: string;
   /** True while a session with an end is not over. */
   live: string;
@@ -60,11 +60,11 @@ export function endSql(driver: SqlDriver, column: string, { unit, after }: End):
   const value = driver.value(unit, column);
   const wrong = `${value} IS NULL${unit === 'unix' ? ` OR ${value} > ${maxUnixSeconds}` : ''}`;
   const live = `${value} > ${driver.moment(unit, after)}`;
-  const told = (alive: string) =>
-    `CASE WHEN ${column} IS NULL THEN 'live' WHEN ${wrong} THEN NULL WHEN ${live} THEN ${alive} ELSE 'over' END`;
+  const told = (endless: string, alive: string) =>
+    `CASE WHEN ${column} IS NULL THEN ${endless} WHEN ${wrong} THEN NULL WHEN ${live} THEN ${alive} ELSE 'over' END`;
   return {
-    state: told(`'live'`),
-    remaining: told(driver.until(unit, column)),
+    state: (expression) => told(expression, expression),
+    remaining: told(`'live'`, driver.until(unit, column)),
     live: unit === 'unix' ? `${live} AND ${value} <= ${maxUnixSeconds}` : live,
     renewed: (seconds) => `${column} = ${driver.moment(unit, after === 0 ? -Math.ceil(seconds) : 0)}`,
   };

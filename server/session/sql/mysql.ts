@@ -41,12 +41,14 @@ const seconds = (ago: number) => `UNIX_TIMESTAMP() - ${ago}`;
 const utc = (ago: number) => `UTC_TIMESTAMP() - INTERVAL ${ago} SECOND`;
 
 /** Compared so, nothing is the same but what is. */
-const bytes = (text: string) => `CAST(CONVERT(${text} USING utf8mb4) AS BINARY)`;
+const exactly = (text: string) => `CAST(CONVERT(${text} USING utf8mb4) AS BINARY)`;
 
 /** `mysql:` and `mariadb:`. The default port is 3306. */
 export const mysql: SqlDriver = {
   quote: '`',
   start: (column, length) => `LEFT(${column}, ${length})`,
+  bytes: (column) => `LENGTH(${column})`,
+  digest: (column) => `MD5(${column})`,
   // As a number a datetime is a large one; what is no datetime becomes NULL, and not one that is long over.
   value: (unit, column) =>
     ({
@@ -73,7 +75,7 @@ export const mysql: SqlDriver = {
         digits: `TIMESTAMPDIFF(SECOND, UTC_TIMESTAMP(), STR_TO_DATE(${column}, '%Y%m%d%H%i%s'))`,
       }[unit]
     } AS CHAR)`,
-  exactly: (column) => `${column} = ? AND ${bytes(column)} = ${bytes('?')}`,
+  exactly: (column) => `${column} = ? AND ${exactly(column)} = ${exactly('?')}`,
   // MariaDB can be told not to wait.
   update: (table, assignment, condition) =>
     `/*M!100300 SET STATEMENT innodb_lock_wait_timeout = 0 FOR */ UPDATE ${table} SET ${assignment} WHERE ${condition}`,

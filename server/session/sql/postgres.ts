@@ -48,6 +48,9 @@ export const postgres: SqlDriver = {
   quote: '"',
   // This makes a text without the blanks of a CHAR, too.
   start: (column, length) => `substring(${column} from 1 for ${length})`,
+  bytes: (column) => `octet_length(${column})`,
+  // Unlike sha256(), it takes text, too.
+  digest: (column) => `md5(${column})`,
   value: (_, column) => column,
   moment: (unit, ago) =>
     ({

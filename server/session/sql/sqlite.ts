@@ -11,8 +11,8 @@ import { failure } from './failures.ts';
 /** While a writer has the file to itself, it is asked again after so many milliseconds. */
 const betweenTries = 5;
 
-/** A statement stops this process until it is done: of the largest sessions so many take some hundredths of a second. */
-const mostAtOnce = 16;
+/** A statement stops this process until it is done: of small sessions so many take a millisecond or two. */
+const mostAtOnce = 100;
 
 /** Primary result codes: sqlite3.h. */
 const codes = { error: 1, busy: 5, readOnly: 8, corrupt: 11, notADatabase: 26 };
@@ -34,6 +34,8 @@ export const sqlite: SqlDriver = {
   quote: '"',
   // A text may hold any bytes, and anything but the BLOB of it ends at the first NUL.
   start: (column, length) => `substr(CAST(${column} AS BLOB), 1, ${length})`,
+  // Of all there is for this, the one that does not read the column.
+  bytes: (column) => `octet_length(${column})`,
   // What is none of its kind becomes NULL; a text may hold a number.
   value: (unit, column) =>
     ({
@@ -79,20 +81,20 @@ type Mode = 'ro' | 'rw';
  * not wait, and is asked again.
  */
 class SqliteFile implements Database {
+  readonly timeout: number;
   readonly #path: string;
-  readonly #timeout: number;
   readonly #inTurn: ReturnType<typeof turns>;
   readonly #open = new Map<Mode, { db: DatabaseSync; file: string }>();
   #closed = false;
 
   constructor(path: string, timeout: number) {
     this.#path = path;
-    this.#timeout = timeout;
+    this.timeout = timeout;
     this.#inTurn = turns(timeout, `the SQLite file ${path}`);
   }
 
   async rows(select: string, ids: readonly string[]): Promise<Row[]> {
-    const deadline = performance.now() + this.#timeout;
+    const deadline = performance.now() + this.timeout;
     const rows: Row[] = [];
     for (let n = 0; n < ids.length; n += mostAtOnce) {
       if (n > 0) await turnOfTheLoop();
@@ -103,7 +105,7 @@ class SqliteFile implements Database {
   }
 
   async change(update: string, id: string): Promise<void> {
-    const deadline = performance.now() + this.#timeout;
+    const deadline = performance.now() + this.timeout;
     await this.#whenFree('rw', deadline, (db) => db.prepare(update).run({ id }));
   }
 
@@ -117,7 +119,7 @@ class SqliteFile implements Database {
         if (code !== codes.busy) throw this.#failure(error, code, mode);
         if (performance.now() + betweenTries > deadline) {
           throw new StoreError(
-            `the SQLite file ${this.#path} was locked for ${this.#timeout} ms by who writes`,
+            `the SQLite file ${this.#path} was locked for ${this.timeout} ms by who writes`,
           );
         }
       }

@@ -1,9 +1,10 @@
 import { batched } from '../batch.ts';
 import { FormatError } from '../formats/value.ts';
+import { LargeSessions } from '../large-sessions.ts';
 import { RedisConnection } from '../redis/connection.ts';
 import type { RedisServer } from '../redis/link.ts';
 import { eventsSetting, keyspaceEvents, watchKeys } from '../redis/watch.ts';
-import { maxSessionBytes, type SessionStore, StoreError } from '../store.ts';
+import { maxSessionBytes, type SessionStore } from '../store.ts';
 import type { StoreKind, StoreUrl } from '../store-url.ts';
 
 /** phpredis's own, without `prefix=` in its `session.save_path` (redis_session.c). */
@@ -46,24 +47,22 @@ function address({ protocol, hosts, path, options }: StoreUrl): RedisServer['at'
 }
 
 function database({ hosts, path, options }: StoreUrl): number {
-  const option = options.take('database');
-  const inPath = hosts.length > 0 && path.length > 1 ? path.slice(1) : undefined;
-  if (option !== undefined && inPath !== undefined)
-    throw new TypeError('database= is in the path of the store URL already');
-  const number = option ?? inPath ?? '0';
-  if (!/^\d{1,5}$/.test(number)) throw new TypeError('the database is a number, as in redis://HOST:PORT/3');
+  const inPath = hosts.length > 0 ? path.slice(1) : '';
+  const number = options.take('database') ?? (inPath || '0');
+  // PHP takes both, too, if they agree.
+  if (!/^\d{1,5}$/.test(number) || (inPath !== '' && inPath !== number))
+    throw new TypeError('the database is a number, and only one, as in redis://HOST:PORT/3');
   return Number(number);
 }
 
 /**
- * Sessions in one Redis, under `prefix` + id. How large a session is, a visitor decides: what he typed may lie in it.
- * So nothing is fetched before its size is known, and what is large goes over a connection of its own, one after
- * another: whoever has a small session waits for none of it.
+ * Sessions in one Redis, under `prefix` + id. Nothing is fetched before its size is known, and what is large goes over
+ * a connection of its own.
  */
 function openRedis(server: RedisServer, prefix: string, timeout: number): SessionStore {
   const small = new RedisConnection(server, timeout);
-  const large = new RedisConnection(server, timeout);
-  let lastLarge = Promise.resolve();
+  const forLarge = new RedisConnection(server, timeout);
+  const large = new LargeSessions(timeout, 'Redis');
 
   const ask = batched(async (ids) => {
     const lengths = await small.lengths(ids.map((id) => prefix + id));
@@ -84,25 +83,14 @@ function openRedis(server: RedisServer, prefix: string, timeout: number): Sessio
     return found;
   });
 
-  function inTurn(id: string): Promise<Buffer | null> {
-    const asked = performance.now();
-    const answer = lastLarge.then(async () => {
-      // So the queue is never longer than what was asked for in this time.
-      if (performance.now() - asked > timeout)
-        throw new StoreError(`Redis has more large sessions to send than it can in ${timeout} ms`);
-      const [value = null] = await large.mget([prefix + id]);
-      return value;
-    });
-    const over = () => {};
-    lastLarge = answer.then(over, over);
-    return answer;
-  }
-
+  const setting = () => small.setting(eventsSetting);
   return {
     async get(id) {
       const bytes = await ask(id);
       if (bytes === unread.tooLarge) throw new FormatError(`larger than ${maxSessionBytes} bytes`);
-      return bytes === unread.large ? inTurn(id) : bytes;
+      if (bytes !== unread.large) return bytes;
+      const [value = null] = await large.inTurn(() => forLarge.mget([prefix + id]));
+      return value;
     },
     remaining: batched(async (ids) => {
       const lives = await small.lives(ids.map((id) => prefix + id));
@@ -113,11 +101,11 @@ function openRedis(server: RedisServer, prefix: string, timeout: number): Sessio
       return new Map(known);
     }),
     touch: (id, seconds) => small.expire(prefix + id, seconds),
-    watch: (watcher) => watchKeys(server, prefix, watcher),
-    tells: async () => keyspaceEvents(await small.setting(eventsSetting)),
+    watch: (watcher) => watchKeys(server, prefix, setting, watcher),
+    tells: async () => keyspaceEvents(await setting()),
     close() {
       small.close();
-      large.close();
+      forLarge.close();
     },
   };
 }

@@ -1,10 +1,11 @@
 import { FormatError } from '../formats/value.ts';
+import { LargeSessions } from '../large-sessions.ts';
 import { readAddress, type SessionServer } from '../session-server/address.ts';
 import { SessionServerConnection } from '../session-server/connection.ts';
 import type { ReadReply } from '../session-server/greeting.ts';
 import { decodePercent, valueOfPhp } from '../session-server/value.ts';
 import { watchSessionServer } from '../session-server/watch.ts';
-import { maxSessionBytes, SessionBusyError, type SessionStore, StoreError } from '../store.ts';
+import { maxSessionBytes, SessionBusyError, type SessionStore } from '../store.ts';
 import type { StoreKind } from '../store-url.ts';
 
 /** What a session server takes; others could be more than an ID on its line. No such session can exist. */
@@ -12,8 +13,7 @@ const possibleId = /^[A-Za-z0-9,_-]{1,128}$/;
 /** A byte of a session takes up to three in a line (`%0A`); and something for the other keys. */
 const maxReplyBytes = 3 * maxSessionBytes + 4096;
 /** In bytes. A session of more than that is asked for over a connection for those alone from then on. */
-const large = 64 * 1024;
-const mostRemembered = 10_000;
+const maxSmallBytes = 64 * 1024;
 
 /** To `ttl ID`: seconds, 0 for no end; there is none; or this server tells it only of a session that is open. */
 const lifeReply = /^(?:ok (\d{1,12})|err (?:No such session|No session opened)\.|(err Could not get .*))$/;
@@ -29,47 +29,24 @@ export const sessionServerStore: StoreKind = (url) => {
   return { format: 'php', open: () => openSessionServer(server, timeout) };
 };
 
-/**
- * Sessions in a session server. They are peeked at, which neither waits for a lock nor lets them live on. How large one
- * is, a visitor decides: who has a large one is asked for apart from the others, one after another.
- */
+/** Sessions in a session server. They are peeked at, which neither waits for a lock nor lets them live on. */
 function openSessionServer(server: SessionServer, timeout: number): SessionStore {
   const open = () => new SessionServerConnection(server, timeout, maxReplyBytes);
   const [connection, forLarge] = [open(), open()];
-  const known = new Set<string>();
-  let lastLarge: Promise<unknown> = Promise.resolve();
+  const large = new LargeSessions(timeout, server.name);
 
   async function peek(id: string, on: SessionServerConnection): Promise<Buffer | null> {
     const text = await on.ask(
       `peek ${id}`,
-      readPeek(server, (length) => remember(id, length)),
+      readPeek(server, (length) => large.note(id, length > maxSmallBytes)),
     );
     return text && valueOfPhp(text);
-  }
-
-  function remember(id: string, length: number): void {
-    known.delete(id);
-    if (length <= large) return;
-    known.add(id);
-    if (known.size > mostRemembered) known.delete(known.values().next().value as string);
-  }
-
-  function inTurn(id: string): Promise<Buffer | null> {
-    const asked = performance.now();
-    const answer = lastLarge.then(() => {
-      // So the queue is never longer than what was asked for in this time.
-      if (performance.now() - asked > timeout)
-        throw new StoreError(`${server.name} has more large sessions to send than it can in ${timeout} ms`);
-      return peek(id, forLarge);
-    });
-    lastLarge = answer.catch(() => {});
-    return answer;
   }
 
   return {
     async get(id) {
       if (!possibleId.test(id)) return null;
-      return known.has(id) ? inTurn(id) : peek(id, connection);
+      return large.has(id) ? large.inTurn(() => peek(id, forLarge)) : peek(id, connection);
     },
     async remaining(id) {
       if (!possibleId.test(id)) return null;

@@ -1,14 +1,16 @@
 import { batched } from '../batch.ts';
+import { LargeSessions } from '../large-sessions.ts';
 import type { Database, Row, SqlDriver } from '../sql/driver.ts';
 import { endSql, identifier, readEnd } from '../sql/end.ts';
-import { maxSessionBytes, type SessionStore, StoreError } from '../store.ts';
+import { maxSessionBytes, SessionBusyError, type SessionStore } from '../store.ts';
 import type { StoreKind } from '../store-url.ts';
 
 /** No prefix and id are longer together. */
 const maxIdBytes = 512;
-
-/** For a session that is there, but nobody can say what PHP reads in it, or whether it is over. */
-const unclear = { text: Buffer.alloc(0), end: Buffer.alloc(0) };
+/** Sessions of up to so many bytes are asked for together. */
+const maxSmallBytes = 16 * 1024;
+/** Of the others so many. */
+const largeTogether = 4;
 
 /**
  * `mysql://USER:PASSWORD@HOST/DATABASE` (or `mariadb:`), `postgres://USER:PASSWORD@HOST/DATABASE` (or `postgresql:`),
@@ -37,11 +39,19 @@ export function sqlStore(driver: SqlDriver): StoreKind {
     const data = quoted(identifier('data', options.take('data')));
     const end = readEnd(options);
     const ending = end && endSql(driver, quoted(end.column), end);
-    const select = (bytes: string, state = `'live'`) =>
+    const select = (bytes: string, state: string) =>
       `SELECT ${driver.start(id, maxIdBytes)}, ${bytes}, ${state} FROM ${table} WHERE ${id}`;
+    const large = `${driver.bytes(data)} > ${maxSmallBytes}`;
+    const size = `CASE WHEN ${large} THEN 'large' ELSE 'live' END`;
+    const state = ending?.state(size) ?? size;
+    const bySize = (bytes: string) => ({
+      together: select(`CASE WHEN ${large} THEN NULL ELSE ${bytes} END`, state),
+      apart: select(bytes, state),
+    });
     const statements: Statements = {
-      read: select(driver.start(data, maxSessionBytes + 1), ending?.state),
-      remaining: select('NULL', ending?.remaining),
+      read: bySize(driver.start(data, maxSessionBytes + 1)),
+      version: driver.digest && bySize(driver.digest(data)),
+      remaining: select('NULL', ending?.remaining ?? `'live'`),
       after: end?.after ?? 0,
       renew:
         ending &&
@@ -58,9 +68,17 @@ export function sqlStore(driver: SqlDriver): StoreKind {
   };
 }
 
+/** `together` has no bytes of what is large, which is asked for by `apart`. State: `live`, `large`, or as in `EndSql`. */
+interface BySize {
+  together: string;
+  apart: string;
+}
+
 /** What is put to the database: see `Database`. */
 interface Statements {
-  read: string;
+  read: BySize;
+  /** Undefined where it is read as fast. */
+  version: BySize | undefined;
   /** As third column it has seconds, to which come those of `after`, or a state in words. */
   remaining: string;
   after: number;
@@ -69,57 +87,76 @@ interface Statements {
 }
 
 function openSql(database: Database, statements: Statements, prefix: string): SessionStore {
-  async function rowsOf(select: string, ids: readonly string[]): Promise<[id: string, row: Row][]> {
+  const { version, renew } = statements;
+  const large = new LargeSessions(database.timeout, 'the database');
+
+  async function rowsOf(select: string, ids: readonly string[]): Promise<Map<string, Row>> {
     const rows = await database.rows(
       select,
       ids.map((id) => prefix + id),
     );
     // Compared here once more: to a database `A` and `a` may be the same, and so may `a` and `a `.
     const found = new Map(rows.map((row) => [row.id, row]));
-    return ids.flatMap((id): [string, Row][] => {
-      const row = found.get(prefix + id);
-      return row === undefined ? [] : [[id, row]];
-    });
+    return new Map(
+      ids.flatMap((id): [string, Row][] => {
+        const row = found.get(prefix + id);
+        return row === undefined ? [] : [[id, row]];
+      }),
+    );
   }
 
-  const read = batched(async (ids) => {
-    const rows = await rowsOf(statements.read, ids);
-    return new Map(
-      rows.flatMap(([id, { state, exact, data }]): [string, Buffer][] => {
-        if (state === 'over') return [];
-        if (state === null) return [[id, unclear.end]];
-        return [[id, exact ? (data ?? Buffer.alloc(0)) : unclear.text]];
-      }),
-    );
-  });
+  function askedBySize(select: BySize): (id: string) => Promise<Row | null> {
+    const together = batched((ids) => rowsOf(select.together, ids));
+    const apart = batched((ids) => large.inTurn(() => rowsOf(select.apart, ids)), largeTogether);
+    const asked = async (id: string, question: typeof together) => {
+      const row = await question(id);
+      large.note(id, row?.state === 'large');
+      return row;
+    };
+    return async (id) => {
+      // To some databases the length alone is as much work as all of it.
+      const row = large.has(id) ? null : await asked(id, together);
+      return large.has(id) ? asked(id, apart) : row;
+    };
+  }
 
-  const seconds = batched(async (ids) => {
-    const rows = await rowsOf(statements.remaining, ids);
-    return new Map(
-      rows.map(([id, { state }]): [string, number] => {
-        if (state === 'live') return [id, Number.POSITIVE_INFINITY];
-        if (state === 'over') return [id, 0];
-        return [id, state === null ? Number.NaN : Math.max(0, Number(state) + statements.after)];
-      }),
-    );
-  });
-
-  const { renew } = statements;
+  const read = askedBySize(statements.read);
+  const versionOf = version && askedBySize(version);
+  const life = batched((ids) => rowsOf(statements.remaining, ids));
   return {
     async get(id) {
-      const bytes = await read(id);
-      if (bytes === unclear.end) throw noTime();
-      if (bytes === unclear.text) {
-        throw new StoreError(
+      const row = await read(id);
+      if (row === null || row.state === 'over') return null;
+      if (row.state === null) throw noTime();
+      if (!row.exact) {
+        throw new SessionBusyError(
           'data= is text with more than ASCII in it: say charset=utf8mb4 or charset=latin1, as PHP’s own connection has it',
         );
       }
-      return bytes;
+      return row.data ?? Buffer.alloc(0);
     },
+    ...(versionOf && {
+      async version(id) {
+        const row = await versionOf(id);
+        // What is over has not changed.
+        const there = row?.state === 'live' || row?.state === 'large';
+        return there && row.data !== null ? String(row.data) : null;
+      },
+    }),
     async remaining(id) {
-      const left = await seconds(id);
-      if (Number.isNaN(left)) throw noTime();
-      return left && left * 1000;
+      const state = (await life(id))?.state;
+      switch (state) {
+        case undefined:
+          return null;
+        case null:
+          throw noTime();
+        case 'live':
+          return Number.POSITIVE_INFINITY;
+        case 'over':
+          return 0;
+        default:
+          return Math.max(0, Number(state) + statements.after) * 1000;
+      }
     },
     async touch(id, life) {
       if (renew !== undefined) await database.change(renew(life), prefix + id);
@@ -129,8 +166,8 @@ function openSql(database: Database, statements: Statements, prefix: string): Se
   };
 }
 
-function noTime(): StoreError {
-  return new StoreError(
+function noTime(): SessionBusyError {
+  return new SessionBusyError(
     'the column that expires= or last= names tells no time in expires_unit= or last_unit=',
   );
 }

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import type { SessionStore } from '../../../server/session/store.ts';
+import { SessionBusyError, type SessionStore } from '../../../server/session/store.ts';
 import { parseStoreUrl } from '../../../server/session/store-url.ts';
 import { failureOf, type Redis, startRedis } from '../../helpers/redis.ts';
 import { startTcpProxy, type TcpProxy } from '../../helpers/tcp-proxy.ts';
@@ -177,6 +177,17 @@ test('large ones that never come: they fail in time, all of them, and nobody els
   while (waiting) expect(String(await sessions.get('small'))).toBe('here');
   for (const failure of await large) expect(failure).toMatch(/250 ms/);
   expect(performance.now() - began).toBeLessThan(5000);
+});
+
+test('more large ones than can be sent in time: that is about them, and says nothing of Redis', async () => {
+  await put('large', Buffer.alloc(100_000, 'x'));
+  const [sessions] = await spoiled((piece, client) => isLength(piece) && client.write(piece));
+  const [first, ...others] = await Promise.allSettled(
+    Array.from({ length: 20 }, () => sessions.get('large').catch((error: unknown) => error)),
+  ).then((all) => all.map((one) => (one as PromiseFulfilledResult<unknown>).value));
+  expect(first).not.toBeInstanceOf(SessionBusyError);
+  for (const error of others) expect(error).toBeInstanceOf(SessionBusyError);
+  expect(String(others[0])).toMatch(/Redis has more large sessions/);
 });
 
 test('replies in single bytes', async () => {

@@ -117,6 +117,50 @@ test('a user who may not listen: told once, with what he needs; as soon as he ma
   expect(store.told).toHaveLength(3);
 });
 
+test.each(['', 'Eg', 'Ex$', 'KA', 'gx'])(
+  'set up to tell with %j: lost, with what would mend it, and what is heard is told; mended: well',
+  async (flags) => {
+    const own = await startRedis(['--notify-keyspace-events', flags]);
+    onTestFinished(() => own.remove());
+    const store = watched(open(own.port));
+    await store.until({ kind: 'lost' }, 0);
+    expect(store.told).toEqual([
+      lost(
+        expect.objectContaining({ message: expect.stringMatching(/CONFIG SET notify-keyspace-events '/) }),
+      ),
+    ]);
+    await own.ask('CONFIG', 'SET', 'notify-keyspace-events', 'Egx');
+    const ended = store.until({ kind: 'changed', id: 'one' });
+    await own.ask('SET', key('one'), 'x');
+    await own.ask('DEL', key('one'));
+    await ended;
+    // A watch that begins anew asks anew.
+    await own.ask('CLIENT', 'KILL', 'TYPE', 'pubsub');
+    await store.works;
+  },
+);
+
+test('set up anew while it is watched: told, too', async () => {
+  const own = await startRedis(['--notify-keyspace-events', 'Egx']);
+  const module = new URL('../../../server/session/store-url.ts', import.meta.url).pathname;
+  const program = `import { parseStoreUrl } from '${module}';
+    parseStoreUrl('redis://127.0.0.1:${own.port}?timeout=9999ms').open().watch({
+      lost: (reason) => console.log(reason === null ? 'works' : 'lost'),
+    });`;
+  const child = startChild(process.execPath, ['--input-type=module', '-e', program], {
+    env: { ...process.env, ...fastClock(10) },
+  });
+  onTestFinished(async () => {
+    await child.stop('SIGKILL');
+    await own.remove();
+  });
+  await child.until(/^works\n/);
+  await own.ask('CONFIG', 'SET', 'notify-keyspace-events', 'Ex');
+  await child.until(/^works\nlost\n/);
+  await own.ask('CONFIG', 'SET', 'notify-keyspace-events', 'AE');
+  await child.until(/^works\nlost\nworks\n$/);
+});
+
 test.each([
   '$5\r\nnever asked',
   '-ERR never asked\r\n',

@@ -56,6 +56,10 @@ describe('a Redis that is well', () => {
     ],
     ['a database', () => [`127.0.0.1:${redis.port}/3`, `tcp://127.0.0.1:${redis.port}?database=3`]],
     [
+      'a database that is named twice',
+      () => [`127.0.0.1:${redis.port}/3?database=3`, `tcp://127.0.0.1:${redis.port}?database=3`],
+    ],
+    [
       'a unix socket, with a database and a prefix',
       () => [
         `${redis.folder}/redis.sock?database=5&prefix=app:`,
@@ -175,7 +179,9 @@ test.each([
   ['rediss:///run/redis.sock', /no host/],
   ['redis://one:6379,two:6379', /one Redis/],
   ['redis://host/three', /the database is a number/],
-  ['redis://host/3?database=3', /in the path.*already/],
+  ['redis://host/3?database=4', /the database is a number, and only one/],
+  ['redis://host/3?database=03', /the database is a number, and only one/],
+  ['redis://host/3?database=', /the database is a number/],
   ['redis://host?database=-1', /the database is a number/],
   ['redis://host?ca=/etc/hosts', /ca= is not an option of redis:/],
   ['rediss://host?ca=/etc/hosts', /ca=\/etc\/hosts is no file with a certificate/],

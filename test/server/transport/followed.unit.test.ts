@@ -43,6 +43,7 @@ function site() {
     onLook: () => {},
     onEnd: () => {},
     onStore: (silent) => told.store.push(silent === null),
+    onUnreadable: () => {},
     onWatch: () => {},
   });
   lifetimes.start();

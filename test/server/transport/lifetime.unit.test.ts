@@ -45,6 +45,7 @@ function site(options: { lifetime?: number; interval?: number; grace?: number; k
     onLook: () => {},
     onEnd: () => {},
     onStore: (silent) => told.store.push(silent?.message ?? null),
+    onUnreadable: () => {},
     onWatch: () => {},
   });
   lifetimes.start();

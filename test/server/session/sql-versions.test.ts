@@ -1,0 +1,160 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { parseCookieForm } from '../../../server/session/cookie.ts';
+import { createSessionReader, type LiveSession } from '../../../server/session/read-session.ts';
+import { parseStoreUrl } from '../../../server/session/store-url.ts';
+import { type Mariadb, startMariadb } from '../../helpers/mariadb.ts';
+import { type Postgres, startPostgres } from '../../helpers/postgres.ts';
+import { startTcpProxy } from '../../helpers/tcp-proxy.ts';
+
+const closing: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const close of closing.splice(0)) await close();
+});
+
+const databases = [
+  {
+    name: 'MariaDB',
+    protocol: 'mysql',
+    start: startMariadb,
+    bytes: 'MEDIUMBLOB',
+    text: 'MEDIUMTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci',
+    now: 'UNIX_TIMESTAMP()',
+    literal: (bytes: Buffer) => `X'${bytes.toString('hex')}'`,
+  },
+  {
+    name: 'PostgreSQL',
+    protocol: 'postgres',
+    start: startPostgres,
+    bytes: 'BYTEA',
+    text: 'TEXT COLLATE caseless',
+    now: 'extract(epoch from now())',
+    literal: (bytes: Buffer) => `'\\x${bytes.toString('hex')}'`,
+  },
+] as const;
+
+describe.each(databases)('looks at sessions in $name', ({ protocol, start, bytes, text, now, literal }) => {
+  let db: Mariadb | Postgres;
+  beforeAll(async () => {
+    db = await start();
+    if (protocol === 'postgres') {
+      await db.query(
+        "CREATE COLLATION caseless (provider = icu, locale = 'und-u-ks-level1', deterministic = false)",
+      );
+    }
+  });
+  afterAll(() => db.remove());
+
+  const source = (table: string, options = '', port = db.port) =>
+    parseStoreUrl(
+      `${protocol}://${db.login}@127.0.0.1:${port}/site?table=${table}&id=id&data=data${options}&charset=utf8mb4`,
+    );
+  const open = (...where: Parameters<typeof source>) => {
+    const store = source(...where).open();
+    closing.push(() => store.close());
+    const version = store.version?.bind(store);
+    if (version === undefined) throw new Error('the store has no versions');
+    return { ...store, version };
+  };
+  const slow = '&timeout=3000ms';
+  const large = (first: string) => Buffer.from(first.padEnd(700_000, 'x'));
+
+  test.each([
+    ['bytes', bytes],
+    ['text', text],
+  ])('the version of a session in %s is another as soon as one byte is', async (kind, type) => {
+    const table = `versions_${kind}`;
+    await db.query(`CREATE TABLE ${table} (id VARCHAR(64), data ${type})`);
+    const { version } = open(table, slow);
+    const written = ['a', 'A', 'a ', 'e', 'é', '', large('a'), large('A'), 'a'];
+    const versions: (string | null)[] = [];
+    for (const data of written) {
+      await db.query(`DELETE FROM ${table}`);
+      const value = kind === 'bytes' ? literal(Buffer.from(data)) : `'${data}'`;
+      await db.query(`INSERT INTO ${table} VALUES ('one', ${value})`);
+      const now = await version('one');
+      expect(await version('one')).toBe(now);
+      versions.push(now);
+    }
+    expect(versions).not.toContain(null);
+    expect(new Set(versions).size).toBe(written.length - 1);
+    expect(versions.at(-1)).toBe(versions[0]);
+  });
+
+  test('what is over, or gone, has none, though its bytes are what they were', async () => {
+    await db.query(`CREATE TABLE ending (id VARCHAR(64), data ${bytes}, ends BIGINT)`);
+    for (const [id, data] of Object.entries({ small: Buffer.from('x'), large: large('x') })) {
+      await db.query(`INSERT INTO ending VALUES ('${id}', ${literal(data)}, ${now} + 100)`);
+    }
+    const store = open('ending', `&expires=ends${slow}`);
+    for (const id of ['small', 'large']) {
+      expect(await store.version(id)).not.toBeNull();
+      await db.query(`UPDATE ending SET ends = ${now} - 1 WHERE id = '${id}'`);
+      expect(await store.version(id)).toBeNull();
+      expect(await store.get(id)).toBeNull();
+      await db.query(`UPDATE ending SET ends = NULL WHERE id = '${id}'`);
+      expect(await store.version(id)).not.toBeNull();
+      await db.query(`DELETE FROM ending WHERE id = '${id}'`);
+      expect(await store.version(id)).toBeNull();
+      expect(await store.get(id)).toBeNull();
+    }
+  });
+
+  test('a large session is sent when it has changed, and not at each look; small and large change places', async () => {
+    await db.query(`CREATE TABLE sent (id VARCHAR(64), data ${bytes})`);
+    const session = (user: number, pad: number) =>
+      Buffer.from(`user_id|i:${user};pad|s:${pad}:"${'x'.repeat(pad)}";`);
+    const put = (data: Buffer) => db.query(`UPDATE sent SET data = ${literal(data)}`);
+    await db.query(`INSERT INTO sent VALUES ('one', ${literal(session(7, 700_000))})`);
+    let sent = 0;
+    const proxy = await startTcpProxy(db.port, (piece, client) => {
+      sent += piece.length;
+      client.write(piece);
+    });
+    closing.push(() => proxy.close());
+    const reader = createSessionReader({
+      source: source('sent', slow, proxy.port),
+      cookie: parseCookieForm('plain', 'PHPSESSID'),
+      user: { id: ['user_id'], name: ['user_id'] },
+    });
+    closing.push(() => reader.close());
+
+    const { bytes: first } = (await reader.fromCookie('PHPSESSID=one')) as LiveSession;
+    // From this look on it is known of which version they are.
+    expect(await reader.changed('one', first)).toBeNull();
+    sent = 0;
+    for (let n = 0; n < 20; n++) expect(await reader.changed('one', first)).toBeNull();
+    expect(sent).toBeLessThan(100_000);
+    for (const [user, pad] of [
+      [8, 700_000],
+      [9, 10],
+      [10, 700_000],
+    ] as const) {
+      await put(session(user, pad));
+      expect(await reader.changed('one', first)).toMatchObject({ user: { id: String(user) } });
+    }
+    expect(sent).toBeGreaterThan(1_400_000);
+  });
+
+  test('large ones that never come: they fail in time, and small ones do not', async () => {
+    await db.query(`CREATE TABLE stuck (id VARCHAR(64) PRIMARY KEY, data ${bytes})`);
+    for (let n = 0; n < 10; n++) {
+      await db.query(`INSERT INTO stuck VALUES ('large${n}', ${literal(large('x'))})`);
+    }
+    await db.query("INSERT INTO stuck VALUES ('small', 'here')");
+    const stuck = new Set<number>();
+    const proxy = await startTcpProxy(db.port, (piece, client, nth) => {
+      if (piece.length > 8000) stuck.add(nth);
+      if (!stuck.has(nth)) client.write(piece);
+    });
+    closing.push(() => proxy.close());
+    const store = open('stuck', '&timeout=1000ms', proxy.port);
+    await expect.poll(() => store.get('small').then(String, () => null)).toBe('here');
+    let waiting = true;
+    const all = Promise.allSettled(Array.from({ length: 10 }, (_, n) => store.get(`large${n}`)));
+    void all.then(() => {
+      waiting = false;
+    });
+    while (waiting) expect(String(await store.get('small'))).toBe('here');
+    expect(new Set((await all).map(({ status }) => status))).toEqual(new Set(['rejected']));
+  });
+});
