@@ -59,7 +59,7 @@ function startPhp(appPort, chatPort, store) {
 /** @param {number} appPort @param {number} chatPort @param {string} store */
 function startChat(appPort, chatPort, store) {
   const { node, env } = runtime();
-  return startService('chat server', node, ['server/main.ts'], {
+  return startService('chat server', node, ['--optimize-for-size', 'server/main.ts'], {
     CHAT_ORIGINS: `http://localhost:${appPort},http://127.0.0.1:${appPort}`,
     CHAT_LOGIN_URL: `http://localhost:${appPort}/`,
     ...env,

@@ -26,10 +26,13 @@ const noLimits = {
   CHAT_LIMIT_CONNECTIONS_USER: '0',
 };
 
+/** What Node is told to run, as package.json has it. */
+export const chatProgram = ['--optimize-for-size', 'server/main.ts'];
+
 /** The chat server as a process of its own, ready when its log says `listening`; its history ends with it. */
 export async function startChatServer(env: NodeJS.ProcessEnv, cwd = root): Promise<ChatServer> {
   const history = env.CHAT_HISTORY === undefined ? historyFolder() : undefined;
-  const child = startChild(process.execPath, ['server/main.ts'], {
+  const child = startChild(process.execPath, chatProgram, {
     cwd,
     env: {
       ...noLimits,

@@ -1,5 +1,5 @@
 import { readdirSync, rmSync, writeFileSync } from 'node:fs';
-import type { ChatServer } from './chat-server.ts';
+import { type ChatServer, chatProgram } from './chat-server.ts';
 import { startChild } from './child.ts';
 
 export interface SmallDiskServer extends ChatServer {
@@ -19,8 +19,8 @@ export async function startOnSmallDisk(bytes: number, env: NodeJS.ProcessEnv): P
   const namespaces = process.getuid?.() === 0 ? ['--mount'] : ['--mount', '--user', '--map-root-user'];
   // An empty folder that every system has; the mount is not seen outside.
   const folder = '/mnt';
-  const script = `mount -t tmpfs -o size=${bytes} tmpfs ${folder} && exec "$0" server/main.ts`;
-  const child = startChild('unshare', [...namespaces, 'sh', '-c', script, process.execPath], {
+  const script = `mount -t tmpfs -o size=${bytes} tmpfs ${folder} && exec "$0" "$@"`;
+  const child = startChild('unshare', [...namespaces, 'sh', '-c', script, process.execPath, ...chatProgram], {
     cwd: root,
     env: {
       PATH: process.env.PATH,

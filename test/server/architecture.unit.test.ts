@@ -61,6 +61,23 @@ test('every function that server/README.md names exists in the file that it name
   expect(missing.map(([text]) => text)).toEqual([]);
 });
 
+test('the chat server is told how to use its memory when Node is started, wherever that is done', () => {
+  for (const file of [
+    'package.json',
+    'server/Dockerfile',
+    'scripts/start.mjs',
+    'test/helpers/chat-server.ts',
+  ]) {
+    const started = read(file)
+      .match(/.*\bserver\/main\.ts\b.*/g)
+      ?.filter((line) => !line.includes('session-server'));
+    expect(started).toEqual([expect.stringContaining('--optimize-for-size')]);
+  }
+  // Done later, it makes V8 hang at the end, seldom.
+  const later = filesIn('server', /\.ts$/).filter((file) => /^(?! \*).*setFlagsFromString/m.test(read(file)));
+  expect(later).toEqual([]);
+});
+
 test('files of more than 250 lines are listed in server/README.md', () => {
   const long = ['server', 'client/src', 'php-app', 'scripts', 'test']
     .flatMap((folder) => filesIn(folder, /\.(ts|mjs|php)$/))

@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type ChatServer, historyFolder, startChatServer } from '../helpers/chat-server.ts';
+import { type ChatServer, chatProgram, historyFolder, startChatServer } from '../helpers/chat-server.ts';
 import { type ChatSite, startChatSite } from '../helpers/chat-site.ts';
 import { startChild } from '../helpers/child.ts';
 
@@ -157,7 +157,7 @@ describe('a start that cannot succeed says why', () => {
   const history = historyFolder();
   afterAll(() => history.remove());
   const start = (env: NodeJS.ProcessEnv) =>
-    startChild(process.execPath, ['server/main.ts'], {
+    startChild(process.execPath, chatProgram, {
       cwd: new URL('../../', import.meta.url).pathname,
       env: {
         PATH: process.env.PATH,

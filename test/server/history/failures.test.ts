@@ -2,7 +2,7 @@ import { closeSync, openSync, statSync, writeSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, expect, test } from 'vitest';
 import { connectChat, newClientId } from '../../helpers/chat-client.ts';
-import { historyFolder, startChatServer } from '../../helpers/chat-server.ts';
+import { chatProgram, historyFolder, startChatServer } from '../../helpers/chat-server.ts';
 import { startChild } from '../../helpers/child.ts';
 import { startMemcached } from '../../helpers/memcached.ts';
 
@@ -70,7 +70,7 @@ test('a corrupt file is told at the start, by its name', async () => {
   const file = openSync(path, 'r+');
   writeSync(file, Buffer.alloc(statSync(path).size - 100, 0xa5), 0, undefined, 100);
   closeSync(file);
-  const child = startChild(process.execPath, ['server/main.ts'], {
+  const child = startChild(process.execPath, chatProgram, {
     cwd: new URL('../../../', import.meta.url).pathname,
     env: { PATH: process.env.PATH, CHAT_HOST: '127.0.0.1', CHAT_PORT: '0', ...env },
   });
