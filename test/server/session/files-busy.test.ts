@@ -49,7 +49,7 @@ test.each([
   const changed = performance.now();
   const { at, ...ended } = await client.ended;
   expect(ended.reason).toBe(reason);
-  expect(at - changed).toBeLessThan(5000);
+  expect(at - changed).toBeLessThan(30_000);
 });
 
 test('who makes his session longer and shorter all the while stays, and gets in', async () => {
@@ -57,7 +57,13 @@ test('who makes his session longer and shorter all the while stays, and gets in'
   const clients: ChatClient[] = [await connectChat(chat.url, `PHPSESSID=${id}`)];
   await busy(id, sizes);
   const looked = performance.now() + 5000;
-  while (performance.now() < looked) clients.push(await connectChat(chat.url, `PHPSESSID=${id}`));
+  while (performance.now() < looked) {
+    const tried = await connectChat(chat.url, `PHPSESSID=${id}`).catch((error: unknown) => error);
+    // Where it cannot be told, another try is worth it, and that is all that a visitor is told.
+    if (tried instanceof Error) expect(tried.message).toBe('session_store_unavailable');
+    else clients.push(tried as ChatClient);
+  }
+  expect(clients.length).toBeGreaterThan(1);
   for (const client of clients) {
     expect(client.ready.user.id).toBe('7');
     expect(client.socket.connected).toBe(true);
