@@ -4,6 +4,7 @@ import type { FormatName } from '../../server/session/formats/formats.ts';
 import { createSessionReader, type SessionReader } from '../../server/session/read-session.ts';
 import { type SessionStore, StoreError } from '../../server/session/store.ts';
 import { parseStoreUrl } from '../../server/session/store-url.ts';
+import { holdUp } from '../helpers/hold-up.ts';
 import { everything } from '../helpers/whole-error.ts';
 import { sessionLifeContract } from './session-life.ts';
 
@@ -206,7 +207,7 @@ export function sessionStoreContract(
       await new Promise((resolve) => setTimeout(resolve, 150));
       const somebody = sessions.fromCookie(`PHPSESSID=${id}`);
       await new Promise((resolve) => setImmediate(resolve));
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1200);
+      holdUp(1200);
       expect(await somebody).toMatchObject({ user: { id: '7' } });
       expect(await nobody).toMatchObject({ code: 'unauthorized' });
     });

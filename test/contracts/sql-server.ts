@@ -6,6 +6,7 @@ import { parseStoreUrl } from '../../server/session/store-url.ts';
 import { makeCertificate } from '../helpers/certificate.ts';
 import { freePort } from '../helpers/child.ts';
 import { startGate } from '../helpers/gate.ts';
+import { holdUp } from '../helpers/hold-up.ts';
 
 export interface SqlServerSite {
   protocol: string;
@@ -136,7 +137,7 @@ export function sqlServerContract(name: string, start: () => Promise<SqlServerSi
       const answer = failureOf(sessions);
       // With this process held up, what the server says when it gives up may be there first.
       await new Promise((resolve) => setTimeout(resolve, 150));
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 400);
+      holdUp(400);
       expect(await answer).toMatch(late);
       await expect.poll(() => site.connections()).toBe(0);
     });

@@ -18,6 +18,9 @@ namespace PhpSessionChat\Session;
  */
 abstract class NativeHandler
 {
+    /** A longer key is refused by memcached, for both of its extensions. */
+    protected const MEMCACHED_KEY_BYTES = 250;
+
     /** What PHP itself makes, up to that length. */
     private const ID = '/^[A-Za-z0-9,-]{22,%d}\z/';
 

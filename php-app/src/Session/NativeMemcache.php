@@ -25,9 +25,6 @@ final class NativeMemcache extends NativeHandler
         'memcache_standard_fnv' => ['standard', 'fnv'],
     ];
 
-    /** A longer key is refused by memcached. */
-    private const KEY_BYTES = 250;
-
     /** ECONNREFUSED of Linux, by which nobody listens any more. */
     private const REFUSED = 111;
 
@@ -92,7 +89,7 @@ final class NativeMemcache extends NativeHandler
 
     protected function longestId(): int
     {
-        return self::KEY_BYTES - strlen("$this->prefix.lock");
+        return self::MEMCACHED_KEY_BYTES - strlen("$this->prefix.lock");
     }
 
     protected function redundancy(): int

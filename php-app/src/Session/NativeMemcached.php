@@ -17,9 +17,6 @@ final class NativeMemcached extends NativeHandler
     /** Seconds: on the command line, where requests have no end by themselves, locks would have none either. */
     private const LOCK_LEASE = 30;
 
-    /** A longer key is refused by memcached. */
-    private const KEY_BYTES = 250;
-
     /** @var list<array{string, int, int}> host, port and weight */
     private array $servers;
     private string $distribution;
@@ -82,6 +79,6 @@ final class NativeMemcached extends NativeHandler
 
     protected function longestId(): int
     {
-        return self::KEY_BYTES - strlen("{$this->prefix}lock.");
+        return self::MEMCACHED_KEY_BYTES - strlen("{$this->prefix}lock.");
     }
 }
