@@ -1,5 +1,4 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import { parseCookie } from 'cookie';
 import { FormatError } from './formats/value.ts';
 import { readKeyFile } from './key-file.ts';
 import { decryptLaravel, readAppKeys } from './laravel.ts';
@@ -73,21 +72,46 @@ function laravelCookie(name: string, keys: readonly Buffer[]): SessionCookie {
   };
 }
 
+/** PHP's `max_input_vars`: it reads no more cookies than that. */
+const mostCookies = 1000;
+
+/** C's `isspace()`. */
+const leadingBlanks = /^[ \t\n\v\f\r]+/;
+
 /**
- * The session id in a `Cookie` header, read as PHP reads it; null when there is none that PHP would take.
- *
- * Two cookies of that name (for the host and for its parent domain, say) with different values are none:
- * PHP takes the first, other software the last, so an attacker who can set one would choose who is who.
+ * The session id in a `Cookie` header, read as `php_default_treat_data()` in PHP's main/php_variables.c reads it; null
+ * if there is none that PHP would take. Null too if others could take another one, or an attacker who can set one of
+ * the cookies (from a sibling subdomain, say) would choose the session:
+ * - Two cookies of that name have different values. PHP takes the first, other software the last.
+ * - PHP keeps a cookie of another name under this one, see `nameInPhp`. A browser lets a page set `..Host-ID` where
+ *   `__Host-ID` is protected.
  */
 export function sessionIdFrom(header: string | undefined, cookie: SessionCookie): string | null {
-  const values = new Set<string>();
-  // One pair at a time, since the parser keeps only the first of two equal names.
+  let found: string | undefined;
+  let count = 0;
   for (const pair of header?.split(';') ?? []) {
-    const value = parseCookie(pair, { decode: rawUrlDecode })[cookie.name];
-    if (value !== undefined) values.add(value);
+    const equals = pair.indexOf('=');
+    const name = (equals === -1 ? pair : pair.slice(0, equals)).replace(leadingBlanks, '');
+    if (name === '') continue;
+    if (++count > mostCookies) return null;
+    if (nameInPhp(name) !== cookie.name) continue;
+    // Without `=` the value is empty. Blanks around a value are part of it.
+    const value = equals === -1 ? '' : rawUrlDecode(pair.slice(equals + 1));
+    if (name !== cookie.name || (found !== undefined && value !== found)) return null;
+    found = value;
   }
-  const [value] = values;
-  return values.size === 1 ? cookie.idIn(value) : null;
+  return cookie.idIn(found);
+}
+
+/**
+ * The key in `$_COOKIE` under which PHP keeps a cookie: `php_register_variable_ex()`. Blanks and dots become `_`;
+ * `NAME[KEY]` is an array NAME, and a `[` without a `]` becomes `_`. PHP since 8.1.11 drops names that begin with
+ * `__Host-` or `__Secure-` only after that; they are kept here, as in older versions.
+ */
+function nameInPhp(name: string): string {
+  const bracket = name.indexOf('[');
+  const isArray = bracket !== -1 && name.includes(']', bracket);
+  return (isArray ? name.slice(0, bracket) : name).replace(/[ .[]/g, '_');
 }
 
 /** PHP's `php_raw_url_decode()`: a `%` that two hexadecimal digits do not follow stays, and so does `+`. */

@@ -2,6 +2,7 @@ import { getHeapStatistics } from 'node:v8';
 import { describe, expect, test } from 'vitest';
 import { type FormatName, formats } from '../../server/session/formats/formats.ts';
 import { FormatError } from '../../server/session/formats/value.ts';
+import { dice } from '../helpers/dice.ts';
 import { phpSessions } from '../helpers/php-sessions.ts';
 import { size } from './size.ts';
 
@@ -9,17 +10,6 @@ import { size } from './size.ts';
 const cases = size(170_000, 4000);
 const seed = Number(process.env.FUZZ_SEED ?? size(Date.now() & 0x7fffffff, 20_240_229));
 const maxBytes = 64 * 1024;
-
-/** mulberry32: numbers from 0 up to `below`, always the same for a seed. */
-function dice(start: number): (below: number) => number {
-  let state = start;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return Math.floor((((t ^ (t >>> 14)) >>> 0) / 4_294_967_296) * below);
-  };
-}
 
 /** One change as storage, networks and attackers make it. */
 function changed(bytes: Buffer, others: readonly Buffer[], roll: (below: number) => number): Buffer {

@@ -1,0 +1,49 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { parseCookieForm, sessionIdFrom } from '../../server/session/cookie.ts';
+import { dice } from '../helpers/dice.ts';
+import { type PhpCookies, startPhpCookies } from '../helpers/php-cookies.ts';
+import { size } from './size.ts';
+
+/** The reduced ones are always the same. FUZZ_SEED repeats a run. */
+const cases = size(20_000, 400);
+const seed = Number(process.env.FUZZ_SEED ?? size(Date.now() & 0x7fffffff, 20_240_229));
+
+let php: PhpCookies;
+beforeAll(async () => {
+  php = await startPhpCookies();
+});
+afterAll(() => php.stop());
+
+/** So short that random cookies are often of this name, or nearly. */
+const name = 'A_B';
+function randomHeader(roll: (below: number) => number): string {
+  const text = (of: string, most: number) =>
+    Array.from({ length: roll(most + 1) }, () => of[roll(of.length)]).join('');
+  const cookies = Array.from({ length: 1 + roll(3) }, () => {
+    const itsName = roll(2) === 0 ? name : text('AB_. []', 5);
+    return `${text(' \t', 1)}${itsName}${roll(8) === 0 ? text(' =[', 2) : '='}${text('xyz,%41', 4)}${text(' \t"+=&', 1)}`;
+  });
+  // What a web server takes off.
+  return cookies.join(';').replace(/^[ \t]+|[ \t]+$/g, '');
+}
+
+/** A cookie that PHP might take for this one. */
+const nearly = /(?:^|;)[ \t]*A[ ._[]B[ \t]*(?=[=[;]|$)/g;
+
+test(`${cases} Cookie headers, seed ${seed}: no other session than the one that PHP takes, and this one if there is no doubt`, async () => {
+  const roll = dice(seed);
+  const ours = parseCookieForm('plain', name);
+  let sessions = 0;
+  for (let n = 0; n < cases; n++) {
+    const header = randomHeader(roll);
+    const [theirs, own] = [await php.sessionOf(name, header), sessionIdFrom(header, ours)];
+    if (own !== null) {
+      sessions++;
+      expect(own, JSON.stringify(header)).toBe(theirs);
+    } else if (theirs !== null) {
+      const doubtful = (header.match(nearly) ?? []).length > 1 || !/(?:^|;)[ \t]*A_B=/.test(header);
+      expect(doubtful, `${JSON.stringify(header)} is ${theirs} to PHP`).toBe(true);
+    }
+  }
+  expect(sessions).toBeGreaterThan(cases / 10);
+});

@@ -1,0 +1,34 @@
+import { Agent, request } from 'node:http';
+import { type Child, freePort, startChild } from './child.ts';
+import { reachable } from './memcached.ts';
+
+export interface PhpCookies extends Child {
+  /** The ID of the session that PHP takes a Cookie header for; null when it begins one of its own. */
+  sessionOf(cookieName: string, header: string): Promise<string | null>;
+}
+
+const script = new URL('../fixtures/cookie-session.php', import.meta.url).pathname;
+
+/** PHP's own web server, to be asked how it reads cookies. */
+export async function startPhpCookies(): Promise<PhpCookies> {
+  const port = await freePort();
+  const php = startChild('php', ['-S', `127.0.0.1:${port}`, script]);
+  await reachable(port, php);
+  const agent = new Agent({ maxSockets: 4 });
+  return Object.assign(php, {
+    sessionOf(cookieName: string, header: string) {
+      return new Promise<string | null>((resolve, reject) => {
+        const headers = { Cookie: header, 'X-Session-Name': cookieName };
+        request({ port, agent, headers }, (answer) => {
+          let id = '';
+          answer.setEncoding('latin1').on('data', (text: string) => {
+            id += text;
+          });
+          answer.on('end', () => resolve(id === '' ? null : id));
+        })
+          .on('error', reject)
+          .end();
+      });
+    },
+  });
+}
