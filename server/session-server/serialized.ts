@@ -30,8 +30,15 @@ const float = /([+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,5})?|-?INF|NAN);/y;
 export class SerializedReader {
   readonly text: string;
   at: number;
-  /** How many of the values so far `R:` and `r:` can refer to. Keys are none. */
+  /** How many of the values so far `R:` and `r:` can refer to. Keys are none, and what a `C:` holds is not counted. */
   slots = 0;
+  /**
+   * Up to here the numbers are those of PHP: after the first `C:` they are not. PHP counts what the class has
+   * serialized inside, and only the class knows what that is. In there are references too, to any slot.
+   */
+  certainSlots = Number.POSITIVE_INFINITY;
+  /** How many `C:` there were. */
+  payloads = 0;
   readonly references: Reference[] = [];
   #depth = 0;
 
@@ -80,6 +87,8 @@ export class SerializedReader {
       case 'C':
         this.#className();
         this.expect(':');
+        this.certainSlots = Math.min(this.certainSlots, this.slots);
+        this.payloads++;
         return this.#payload();
       case 'E':
         this.#className();
@@ -164,7 +173,7 @@ export class SerializedReader {
   #reference(type: 'R' | 'r'): void {
     const from = this.at;
     const slot = this.#count(';');
-    if (slot < 1 || slot > this.slots) this.fail('a reference to an earlier value');
+    if (slot < 1 || (slot > this.slots && this.payloads === 0)) this.fail('a reference to an earlier value');
     if (this.references.length === maxReferences) this.fail(`at most ${maxReferences} references`);
     this.references.push({ from, to: this.at - 1, slot });
     // The same value again, or an object again as a value of its own.

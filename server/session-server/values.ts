@@ -18,6 +18,11 @@ interface Entry {
   text: string;
   slots: number;
   links: Link[];
+  /**
+   * It refers to values that are not known, or may do so: it holds a `C:`, or has a reference to a slot behind one.
+   * Its references cannot be numbered anew.
+   */
+  isUncertain: boolean;
 }
 
 interface Start {
@@ -32,6 +37,7 @@ interface Start {
 export class Values {
   readonly #entries = new Map<string, Entry>();
   #links = 0;
+  #hasUncertain = false;
   /** Bytes that `toString` takes, within a few: its beginning and end are taken for the longest. */
   size = 'a:10000:{}'.length;
 
@@ -54,14 +60,14 @@ export class Values {
     const before = this.#entries.get(key);
     if (before === undefined && (this.#entries.size >= maxKeys || key.length > maxKeyBytes)) return false;
     if (before !== undefined && this.#isLinked(before)) return false;
-    const entry = { text: `s:${value.length}:"${value}";`, slots: 1, links: [] };
+    const entry = { text: `s:${value.length}:"${value}";`, slots: 1, links: [], isUncertain: false };
     this.size += entry.text.length - (before?.text.length ?? -keyText(key).length);
     // A key that is there keeps its place, as in an array of PHP.
     this.#entries.set(key, entry);
     return true;
   }
 
-  /** @returns false, and changes nothing, when another value refers to this one */
+  /** @returns false, and changes nothing, when another value refers to this one, or may do so */
   remove(key: string): boolean {
     const entry = this.#entries.get(key);
     if (entry === undefined) return true;
@@ -107,12 +113,20 @@ export class Values {
       if (key.length > maxKeyBytes || values.has(key)) reader.fail('a key of its own');
       const from = reader.at;
       const slot = reader.slots + 1;
-      const seen = reader.references.length;
+      const [seen, payloads] = [reader.references.length, reader.payloads];
       reader.value();
-      const entry: Entry = { text: text.slice(from, reader.at), slots: reader.slots - slot + 1, links: [] };
+      const references = reader.references.slice(seen);
+      const certain = references.filter((found) => found.slot <= reader.certainSlots);
+      const entry: Entry = {
+        text: text.slice(from, reader.at),
+        slots: reader.slots - slot + 1,
+        links: [],
+        isUncertain: reader.payloads > payloads || certain.length < references.length,
+      };
       starts.push({ slot, entry });
-      entry.links = reader.references.slice(seen).map((found) => linkOf(found, from, starts));
+      entry.links = certain.map((found) => linkOf(found, from, starts));
       values.#links += entry.links.length;
+      values.#hasUncertain ||= entry.isUncertain;
       values.#entries.set(key, entry);
     }
     reader.close();
@@ -131,10 +145,14 @@ export class Values {
     }
   }
 
+  /** Whether another value refers to this one, or one behind it could no longer be written if this one changed. */
   #isLinked(entry: Entry): boolean {
-    if (this.#links === 0) return false;
+    if (this.#links === 0 && !this.#hasUncertain) return false;
+    let isBehind = false;
     for (const other of this.#entries.values()) {
-      if (other !== entry && other.links.some((link) => link.entry === entry)) return true;
+      if (other === entry) isBehind = true;
+      else if (isBehind && other.isUncertain) return true;
+      else if (other.links.some((link) => link.entry === entry)) return true;
     }
     return false;
   }

@@ -222,6 +222,39 @@ export const conversations: Conversations = {
     ['remove a', 'ok'],
     ['get_all', 'ok a:1:{s:1:"w";R:1;}'],
   ],
+  'references and a class that serializes itself': [
+    ['new', anId],
+    // PHP counts the two values in the payload: what is 4 here is 6 to it, and `again` is the same object as `user`.
+    [
+      'put_all a:5:{s:1:"n";i:1;s:3:"old";C:3:"Old":14:{a:1:{i:0;i:9;}}s:6:"basket";i:7;s:4:"user";O:1:"A":0:{}s:5:"again";r:7;}',
+      'ok',
+    ],
+    ['remove basket', 'err Could not remove value'],
+    ['put basket x', 'err Could not store value'],
+    ['remove old', 'err Could not remove value'],
+    // The payload may refer to it.
+    ['remove n', 'err Could not remove value'],
+    ['put n 2', 'err Could not store value'],
+    [
+      'get_all',
+      'ok a:5:{s:1:"n";i:1;s:3:"old";C:3:"Old":14:{a:1:{i:0;i:9;}}s:6:"basket";i:7;s:4:"user";O:1:"A":0:{}s:5:"again";r:7;}',
+    ],
+    // Nothing stands behind it that could refer to it.
+    ['put last v', 'ok'],
+    ['remove again', 'ok'],
+    ['remove basket', 'ok'],
+    ['put user x', 'ok'],
+    ['remove n', 'err Could not remove value'],
+    ['remove old', 'ok'],
+    ['remove n', 'ok'],
+    ['get_all', 'ok a:2:{s:4:"user";s:1:"x";s:4:"last";s:1:"v";}'],
+    // Before the first of them all is certain.
+    ['put_all a:4:{s:1:"x";O:1:"A":0:{}s:3:"old";C:3:"Old":0:{}s:1:"n";N;s:1:"y";r:2;}', 'ok'],
+    ['put n 1', 'ok'],
+    ['remove old', 'ok'],
+    ['remove x', 'err Could not remove value'],
+    ['get_all', 'ok a:3:{s:1:"x";O:1:"A":0:{}s:1:"n";s:1:"1";s:1:"y";r:2;}'],
+  ],
   'read-only is read-only': [
     ['open @', 'ok'],
     ['put k v', 'ok'],

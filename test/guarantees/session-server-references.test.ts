@@ -1,0 +1,33 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type SessionServer, startSessionServer } from '../helpers/session-server.ts';
+import { size } from './size.ts';
+
+/** The reduced ones are always the same. FUZZ_SEED repeats a run. */
+const cases = size(200_000, 2000);
+const seed = Number(process.env.FUZZ_SEED ?? size(Date.now() & 0x7fffffff, 20_240_229));
+const script = new URL('../fixtures/session-references.php', import.meta.url).pathname;
+
+let server: SessionServer;
+beforeAll(async () => {
+  server = await startSessionServer();
+});
+afterAll(() => server.stop());
+
+test(`${cases} random sessions of PHP, seed ${seed}: after a put or a remove PHP reads the other keys as they were`, async () => {
+  const { stdout } = await promisify(execFile)('php', [
+    script,
+    String(server.port),
+    String(cases),
+    String(seed),
+  ]);
+  const { counts, wrong } = JSON.parse(stdout) as { counts: Record<string, number>; wrong: unknown[] };
+  expect(wrong).toEqual([]);
+  const { skipped = 0, 'refused for nothing': forNothing = 0, ...other } = counts;
+  expect(forNothing).toBe(0);
+  expect(skipped).toBeLessThan(cases / 10);
+  // Refused are at most a quarter of the changes without an object of the old interface, and two thirds with one.
+  expect(other['refused without C:']).toBeLessThan((other['done without C:'] ?? 0) / 3);
+  expect(other['refused with C:']).toBeLessThan((other['done with C:'] ?? 0) * 2);
+});
