@@ -4,9 +4,11 @@ import { parseLine, Undecodable } from './command-line.ts';
 import { extensionCommands } from './commands/extension-commands.ts';
 import { sessionCommands } from './commands/session-commands.ts';
 import { valueCommands } from './commands/value-commands.ts';
+import { isOtherProtocol } from './other-protocol.ts';
 import { SerializedError } from './serialized.ts';
 
 const commands: Commands = { ...sessionCommands, ...valueCommands, ...extensionCommands };
+const unknownCommand = 'err unknown command';
 
 /**
  * Does what a line says.
@@ -20,7 +22,12 @@ export async function execute(
 ): Promise<string> {
   const line = parseLine(bytes);
   const command = Object.hasOwn(commands, line.verb) ? commands[line.verb] : undefined;
-  if (command === undefined) return 'err unknown command';
+  if (client.session === null && isOtherProtocol(line, command)) {
+    failed(new Error('a client spoke another protocol, such as HTTP, and its connection was closed'));
+    client.quit = true;
+    return unknownCommand;
+  }
+  if (command === undefined) return unknownCommand;
   if (!client.authorized && !command.beforeAuth) return 'err Not authorized.';
   if (client.watching.any && !command.watching) return 'err Connection is watching.';
   client.session?.lock?.renew();

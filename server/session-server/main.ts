@@ -47,6 +47,11 @@ async function main(): Promise<void> {
   // Whatever the level: who starts this server waits for the line, and learns the port from it.
   const where = { ...server.listening, ...(settings.socket && { socket: settings.socket }) };
   log.child({}, { level: 'info' }).info({ ...where, pid: process.pid }, 'listening');
+  if (settings.listen !== null && settings.isToken === null) {
+    log.warn(
+      'every program on this machine can read and change all sessions through the port: set SESSION_SERVER_AUTH_FILE, or unset SESSION_SERVER_PORT for a socket',
+    );
+  }
 }
 
 /** What of an error may be in the log: the name of a session's file is an ID. */

@@ -1,12 +1,13 @@
-import { chmodSync, lstatSync, rmSync } from 'node:fs';
+import { chmodSync, lstatSync, mkdirSync, rmSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import { dirname, resolve } from 'node:path';
 import { createServer as createTlsServer } from 'node:tls';
 import { type Log, QuietLog } from '../log.ts';
 import { Budget } from './budget.ts';
 import { Connection, type Host } from './connection.ts';
 import { Locks } from './locks.ts';
 import { Sessions } from './sessions.ts';
-import type { Settings } from './settings.ts';
+import { defaultSocket, type Settings } from './settings.ts';
 import { readInTurns } from './turn-reads.ts';
 import { Turns } from './turns.ts';
 import { Watches } from './watches.ts';
@@ -145,6 +146,8 @@ async function listenOnSocket(
   accept: (socket: Socket) => void,
   listen: (server: Server, options: { path: string }) => Promise<Server>,
 ): Promise<void> {
+  // Other folders are for others too, and made by who knows for whom.
+  if (path === resolve(defaultSocket)) mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   // What a daemon that was killed has left. Anything else stays where it is, and is an error.
   if (lstatSync(path, { throwIfNoEntry: false })?.isSocket() && (await isDead(path))) rmSync(path);
   await listen(createServer({ allowHalfOpen: true }, accept), { path });

@@ -1,6 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
+import { resolve } from 'node:path';
 import { createSecureContext } from 'node:tls';
 import { z } from 'zod';
 import { apiKey, count, duration, readEach, size } from '../setting-forms.ts';
@@ -31,6 +32,11 @@ const file = <T>(read: (content: string) => T) =>
     }
   });
 
+/** Where it listens if nothing else is said: no page in a browser reaches it, and no other account without the group. */
+export const defaultSocket = 'data/session-server.sock';
+/** What Linux has room for. */
+const longestSocket = 107;
+
 /** Every setting: its default, its form, and what is accepted in words. */
 const settings = {
   SESSION_SERVER_HOST: [
@@ -39,8 +45,14 @@ const settings = {
     'an address or a host name',
   ],
   SESSION_SERVER_PORT: ['9090', number(0, 65_535), 'a port, 0 to 65535'],
-  // 107 bytes: what Linux has room for.
-  SESSION_SERVER_SOCKET: ['', z.string().max(107), 'a path of 107 characters or less'],
+  SESSION_SERVER_SOCKET: [
+    defaultSocket,
+    z
+      .string()
+      .transform((path) => resolve(path))
+      .refine((path) => Buffer.byteLength(path) <= longestSocket),
+    `a path that has ${longestSocket} bytes or less with its folders`,
+  ],
   SESSION_SERVER_CONTAINER: [
     'memory:',
     z.string().transform((url, context) => {
@@ -104,9 +116,9 @@ export function readSettings(env: NodeJS.ProcessEnv) {
   const { parsed, problems } = readEach(settings, env);
   const value = parsed as Partial<Parsed>;
   const { SESSION_SERVER_AUTH_FILE: token, SESSION_SERVER_HOST: host = '' } = value;
-  const onlySocket = Boolean(env.SESSION_SERVER_SOCKET && !env.SESSION_SERVER_PORT);
+  const port = opensPort(env);
   // Whoever reaches the port may read and change every session.
-  if (!env.SESSION_SERVER_AUTH_FILE && !onlySocket && host !== '' && !isLoopback(host)) {
+  if (!env.SESSION_SERVER_AUTH_FILE && port && host !== '' && !isLoopback(host)) {
     problems.push(
       `SESSION_SERVER_HOST: ${JSON.stringify(host)} can be reached from elsewhere; set SESSION_SERVER_AUTH_FILE, or use 127.0.0.1, ::1 or localhost`,
     );
@@ -118,19 +130,27 @@ export function readSettings(env: NodeJS.ProcessEnv) {
   if (tls === null)
     problems.push('SESSION_SERVER_TLS_CERT and SESSION_SERVER_TLS_KEY: they do not belong together');
   if (problems.length > 0) throw new SettingsError(problems);
-  return Object.freeze(settingsOf(parsed as Parsed, onlySocket, tls ?? undefined, token));
+  const socket = Boolean(env.SESSION_SERVER_SOCKET) || !port;
+  return Object.freeze(settingsOf(parsed as Parsed, { port, socket }, tls ?? undefined, token));
+}
+
+/** A port is opened only for those who ask for it, by its number or by what is said of ports alone. */
+function opensPort(env: NodeJS.ProcessEnv): boolean {
+  if (env.SESSION_SERVER_PORT) return true;
+  return !env.SESSION_SERVER_SOCKET && Boolean(env.SESSION_SERVER_HOST || env.SESSION_SERVER_TLS_CERT);
 }
 
 function settingsOf(
   value: Parsed,
-  onlySocket: boolean,
+  open: { port: boolean; socket: boolean },
   tls: { cert: string; key: string } | undefined,
   token: Buffer | undefined,
 ) {
   return {
     /** Null: only on the socket. */
-    listen: onlySocket ? null : { host: value.SESSION_SERVER_HOST, port: value.SESSION_SERVER_PORT },
-    socket: value.SESSION_SERVER_SOCKET || undefined,
+    listen: open.port ? { host: value.SESSION_SERVER_HOST, port: value.SESSION_SERVER_PORT } : null,
+    /** Undefined: only on the port. */
+    socket: open.socket ? value.SESSION_SERVER_SOCKET : undefined,
     tls,
     container: value.SESSION_SERVER_CONTAINER,
     lifetime: value.SESSION_SERVER_LIFETIME,

@@ -2,15 +2,17 @@ import { type Child, startChild } from './child.ts';
 
 export interface SessionServer extends Child {
   readonly port: number;
+  /** The path of its socket; undefined when it listens on the port alone. */
+  readonly socket: string | undefined;
   readonly url: string;
 }
 
 const root = new URL('../../', import.meta.url).pathname;
 
-/** The session daemon as a process of its own, ready when its log says `listening`. */
-export async function startSessionServer(env: NodeJS.ProcessEnv = {}): Promise<SessionServer> {
-  const child = startChild(process.execPath, ['server/session-server/main.ts'], {
-    cwd: root,
+/** The session server as a process of its own, ready when its log says `listening`. */
+export async function startSessionServer(env: NodeJS.ProcessEnv = {}, cwd = root): Promise<SessionServer> {
+  const child = startChild(process.execPath, [`${root}server/session-server/main.ts`], {
+    cwd,
     env: {
       PATH: process.env.PATH,
       SESSION_SERVER_HOST: '127.0.0.1',
@@ -19,6 +21,7 @@ export async function startSessionServer(env: NodeJS.ProcessEnv = {}): Promise<S
     },
   });
   const match = await child.until(/^\{.*"msg":"listening".*\}$/m);
-  const { port } = JSON.parse(match[0]) as { port: number };
-  return Object.assign(child, { port, url: `session-server://127.0.0.1:${port}` });
+  const { port, socket } = JSON.parse(match[0]) as { port: number; socket: string | undefined };
+  const url = port === undefined ? `session-server://${socket}` : `session-server://127.0.0.1:${port}`;
+  return Object.assign(child, { port, socket, url });
 }

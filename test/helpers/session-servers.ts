@@ -9,7 +9,8 @@ import { type SessionServer, startSessionServer } from './session-server.ts';
 export interface SessionServers {
   /** Of this test alone. */
   readonly folder: string;
-  start(env: NodeJS.ProcessEnv): Promise<SessionServer>;
+  /** @param cwd the folder that it is started in, if not the project's */
+  start(env: NodeJS.ProcessEnv, cwd?: string): Promise<SessionServer>;
   /** One that is not expected to run. */
   refused(env: NodeJS.ProcessEnv): Promise<{ code: unknown; output: string }>;
 }
@@ -29,8 +30,8 @@ export function sessionServers(): SessionServers {
     get folder() {
       return folder;
     },
-    async start(env) {
-      const server = await startSessionServer(env);
+    async start(env, cwd) {
+      const server = await startSessionServer(env, cwd);
       started.push(server);
       return server;
     },

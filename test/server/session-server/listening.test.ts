@@ -5,12 +5,59 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect as tlsConnect } from 'node:tls';
 import { describe, expect, test } from 'vitest';
+import { parseStoreUrl } from '../../../server/session/store-url.ts';
 import { makeCertificate } from '../../helpers/certificate.ts';
+import { phpRequest } from '../../helpers/php-request.ts';
 import { sessionClient } from '../../helpers/session-client.ts';
 import { sessionServers } from '../../helpers/session-servers.ts';
 
 const servers = sessionServers();
 const token = 'a-token-of-some-length';
+
+describe('where it listens', () => {
+  const warning = /"level":40.*SESSION_SERVER_AUTH_FILE/;
+
+  test('without a setting: on the socket data/session-server.sock alone, which PHP and the chat reach by its path', async () => {
+    // As at the first start, when there is no folder either.
+    const server = await servers.start({ SESSION_SERVER_HOST: '', SESSION_SERVER_PORT: '' }, servers.folder);
+    const path = join(servers.folder, 'data/session-server.sock');
+    expect(server.socket).toBe(path);
+    expect(server.port).toBeUndefined();
+    expect((await stat(path)).mode & 0o777).toBe(0o660);
+    expect((await stat(join(servers.folder, 'data'))).mode & 0o777).toBe(0o700);
+    expect(server.output()).not.toMatch(warning);
+
+    const id = phpRequest(
+      { 'session.use_strict_mode': '1' },
+      `$_SESSION['user_id'] = 7`,
+      undefined,
+      `require 'php-app/src/Session/autoload.php';
+       session_save_path('unix:${path}');
+       session_set_save_handler(new PhpSessionChat\\Session\\SessionServerHandler(), false);`,
+    );
+    const store = parseStoreUrl(server.url).open();
+    expect(String(await store.get(id))).toBe('user_id|i:7;');
+    store.close();
+  });
+
+  test.each([
+    ['a port', { SESSION_SERVER_HOST: '', SESSION_SERVER_PORT: '0' }],
+    ['a host and a port', { SESSION_SERVER_HOST: '127.0.0.1', SESSION_SERVER_PORT: '0' }],
+  ])('with %s: there alone, without a token, and the log warns of it', async (_, env) => {
+    const server = await servers.start(env, servers.folder);
+    expect(server.socket).toBeUndefined();
+    const client = await sessionClient(server);
+    expect(await client.ask('new')).toMatch(/^ok/);
+    await server.until(warning);
+    client.socket.destroy();
+  });
+
+  test('a path that is too long for a socket is refused', async () => {
+    const { code, output } = await servers.refused({ SESSION_SERVER_SOCKET: `/tmp/${'x'.repeat(103)}` });
+    expect(code).toBe(78);
+    expect(output).toContain('SESSION_SERVER_SOCKET');
+  });
+});
 
 describe('auth', () => {
   test('nothing is done before the token', async () => {
