@@ -48,7 +48,7 @@ export const mysql: SqlDriver = {
   quote: '`',
   start: (column, length) => `LEFT(${column}, ${length})`,
   bytes: (column) => `LENGTH(${column})`,
-  digest: (column) => `MD5(${column})`,
+  digest: (column) => `SHA2(${column}, 256)`,
   // As a number a datetime is a large one; what is no datetime becomes NULL, and not one that is long over.
   value: (unit, column) =>
     ({

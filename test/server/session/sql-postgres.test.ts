@@ -171,6 +171,8 @@ describe('PostgreSQL', () => {
       const sessions = open(`${at(undefined, 'raw')}?table=texts&id=id&data=data${charset}`);
       expect(await sessions.get('utf8')).toEqual(Buffer.from('Zoë'));
       await expect(sessions.get('latin1')).rejects.toThrow(StoreError);
+      // Their versions are told all the same: one session that cannot be read would make the others fail with it.
+      for (const id of ['utf8', 'latin1']) expect(await sessions.version?.(id)).toMatch(/^[0-9a-f]{64}$/);
     }
   });
 
