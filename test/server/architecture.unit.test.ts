@@ -77,10 +77,3 @@ test('the chat server is told how to use its memory when Node is started, wherev
   const later = filesIn('server', /\.ts$/).filter((file) => /^(?! \*).*setFlagsFromString/m.test(read(file)));
   expect(later).toEqual([]);
 });
-
-test('files of more than 250 lines are listed in server/README.md', () => {
-  const long = ['server', 'client/src', 'php-app', 'scripts', 'test']
-    .flatMap((folder) => filesIn(folder, /\.(ts|mjs|php)$/))
-    .filter((file) => read(file).split('\n').length - 1 > 250);
-  expect(long.filter((file) => !readme.includes(file))).toEqual([]);
-});
