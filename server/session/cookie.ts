@@ -1,4 +1,5 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
+import { parseCookie } from 'cookie';
 import { FormatError } from './formats/value.ts';
 import { readKeyFile } from './key-file.ts';
 import { decryptLaravel, readAppKeys } from './laravel.ts';
@@ -85,6 +86,7 @@ const leadingBlanks = /^[ \t\n\v\f\r]+/;
  * - Two cookies of that name have different values. PHP takes the first, other software the last.
  * - PHP keeps a cookie of another name under this one, see `nameInPhp`. A browser lets a page set `..Host-ID` where
  *   `__Host-ID` is protected.
+ * - Other software reads another value, as the package `cookie` does, by which most of it on Node reads cookies.
  */
 export function sessionIdFrom(header: string | undefined, cookie: SessionCookie): string | null {
   let found: string | undefined;
@@ -100,6 +102,8 @@ export function sessionIdFrom(header: string | undefined, cookie: SessionCookie)
     if (name !== cookie.name || (found !== undefined && value !== found)) return null;
     found = value;
   }
+  if (found === undefined || parseCookie(header ?? '', { decode: rawUrlDecode })[cookie.name] !== found)
+    return null;
   return cookie.idIn(found);
 }
 
