@@ -13,9 +13,9 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import memjs from 'memjs';
+import { Lifetimes } from '../server/liveness/liveness.ts';
 import { readOptions } from '../server/session/options.ts';
 import { createSessionReader, type LiveSession } from '../server/session/read-session.ts';
-import { Lifetimes } from '../server/transport/lifetime.ts';
 import { startMemcached } from '../test/helpers/memcached.ts';
 import { startRedis } from '../test/helpers/redis.ts';
 

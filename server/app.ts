@@ -2,21 +2,21 @@ import { Messages } from './chat/messages.ts';
 import { Presence } from './chat/presence.ts';
 import { Rooms } from './chat/rooms.ts';
 import type { Config } from './config.ts';
-import { openSqliteHistory } from './history/sqlite.ts';
+import { SocketTransport } from './connections/accept.ts';
+import { Admission } from './connections/admission.ts';
+import { Drain } from './connections/drain.ts';
+import { RateLimit } from './connections/limits.ts';
+import { openSqliteHistory } from './history/sqlite/sqlite.ts';
 import { readClientFiles } from './http/client-files.ts';
 import { Metrics } from './http/metrics.ts';
 import { createRoutes } from './http/routes.ts';
 import { openHttpServer } from './http/server.ts';
+import { Lifetimes } from './liveness/liveness.ts';
+import { Keepalive } from './liveness/ttl.ts';
 import { type Log, QuietLog } from './log.ts';
 import { sessionIdFrom } from './session/cookie.ts';
 import { createSessionReader } from './session/read-session.ts';
 import type { StoreError } from './session/store.ts';
-import { Admission } from './transport/admission.ts';
-import { Drain } from './transport/drain.ts';
-import { Keepalive } from './transport/life.ts';
-import { Lifetimes } from './transport/lifetime.ts';
-import { RateLimit } from './transport/limits.ts';
-import { SocketTransport } from './transport/socket.ts';
 
 export interface App {
   host: string;

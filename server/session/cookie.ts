@@ -1,8 +1,8 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { parseCookie } from 'cookie';
 import { FormatError } from './formats/value.ts';
-import { readKeyFile } from './key-file.ts';
-import { decryptLaravel, readAppKeys } from './laravel.ts';
+import { readKeyFile } from './layers/key-file.ts';
+import { decryptLaravel, readAppKeys } from './layers/laravel.ts';
 import { signedCookie } from './signed-cookie.ts';
 
 /**

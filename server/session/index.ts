@@ -10,7 +10,7 @@ export {
   type PhpValue,
 } from './formats/value.ts';
 export type { SessionUser } from './identity.ts';
-export type { Look } from './look.ts';
 export { openSessions, type SessionOptions, type Sessions } from './open-sessions.ts';
 export type { LiveSession, Refusal, RefusalCode } from './read-session.ts';
 export { StoreError } from './store.ts';
+export type { Look } from './verdict.ts';

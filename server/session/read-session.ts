@@ -1,14 +1,14 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { type SessionCookie, sessionIdFrom } from './cookie.ts';
-import { deadline } from './deadline.ts';
 import { deferred } from './deferred.ts';
 import { FormatError } from './formats/value.ts';
 import type { SessionUser, UserPaths } from './identity.ts';
-import { createLook, type Look, type Why } from './look.ts';
 import { sharedReads } from './shared-reads.ts';
 import { SessionBusyError, type SessionStore, StoreError, type Watch, type Watcher } from './store.ts';
 import type { SessionSource } from './store-url.ts';
+import { deadline } from './stores/deadline.ts';
 import { unread } from './unsettled.ts';
+import { createLook, type Look, type Why } from './verdict.ts';
 
 /** PHP may send its answer before it has written the session, so nobody is refused at the first look. */
 const secondLookAfter = 250;

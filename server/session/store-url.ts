@@ -1,14 +1,14 @@
 import { type FormatName, isFormatName } from './formats/formats.ts';
-import { type Layer, parseLayers } from './layers.ts';
-import { mysql } from './sql/mysql.ts';
-import { postgres } from './sql/postgres.ts';
-import { sqlite } from './sql/sqlite.ts';
+import { type Layer, parseLayers } from './layers/layers.ts';
 import type { SessionStore } from './store.ts';
-import { filesStore } from './stores/files.ts';
-import { memcachedStore } from './stores/memcached.ts';
-import { redisStore } from './stores/redis.ts';
-import { sessionServerStore } from './stores/session-server.ts';
-import { sqlStore } from './stores/sql.ts';
+import { filesStore } from './stores/files/store.ts';
+import { memcachedStore } from './stores/memcached/store.ts';
+import { redisStore } from './stores/redis/store.ts';
+import { sessionServerStore } from './stores/session-server/store.ts';
+import { mysql } from './stores/sql/mysql.ts';
+import { postgres } from './stores/sql/postgres.ts';
+import { sqlite } from './stores/sql/sqlite.ts';
+import { sqlStore } from './stores/sql/store.ts';
 import { readQuery, UrlOptions } from './url-options.ts';
 
 /** The parts of a store URL. A port is absent where the URL names none. */

@@ -1,5 +1,5 @@
-import { damaged, type Look } from './look.ts';
 import { SessionBusyError } from './store.ts';
+import { damaged, type Look } from './verdict.ts';
 
 /** So many readings have to show the same, the last ones that can be read. */
 const enough = 4;

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { Container, Saved } from '../../server/session-server/containers/container.ts';
+import type { Container, Saved } from '../../session-server/containers/container.ts';
 
 /** What a container is tested with. */
 export interface ContainerUnderTest {

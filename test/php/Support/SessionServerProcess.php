@@ -29,7 +29,7 @@ final class SessionServerProcess
             $environment[] = "SESSION_SERVER_$name=$value";
         }
         $this->server = new ServerProcess(
-            ['env', ...$environment, self::ROOT . '/node_modules/.bin/node', self::ROOT . '/server/session-server/main.ts'],
+            ['env', ...$environment, self::ROOT . '/node_modules/.bin/node', self::ROOT . '/session-server/main.ts'],
             $this->folder,
             '"msg":"listening"',
         );

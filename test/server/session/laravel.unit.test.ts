@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ConfigError, readConfig } from '../../../server/config.ts';
 import { parseCookieForm, type SessionCookie, sessionIdFrom } from '../../../server/session/cookie.ts';
 import { FormatError } from '../../../server/session/formats/value.ts';
-import { decryptLaravel } from '../../../server/session/laravel.ts';
+import { decryptLaravel } from '../../../server/session/layers/laravel.ts';
 
 const runs = process.env.SOAK === '1' ? 50_000 : 2000;
 const [key, oldKey, strangeKey] = [randomBytes(32), randomBytes(32), randomBytes(32)];

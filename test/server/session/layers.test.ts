@@ -7,7 +7,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseCookieForm } from '../../../server/session/cookie.ts';
 import { FormatError } from '../../../server/session/formats/value.ts';
-import { parseLayers } from '../../../server/session/layers.ts';
+import { parseLayers } from '../../../server/session/layers/layers.ts';
 import { createSessionReader } from '../../../server/session/read-session.ts';
 import { parseStoreUrl } from '../../../server/session/store-url.ts';
 

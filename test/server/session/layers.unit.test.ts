@@ -7,7 +7,7 @@ import { xchacha20poly1305 } from '@noble/ciphers/chacha.js';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { FormatError } from '../../../server/session/formats/value.ts';
-import { parseLayers } from '../../../server/session/layers.ts';
+import { parseLayers } from '../../../server/session/layers/layers.ts';
 
 const runs = process.env.SOAK === '1' ? 20_000 : 1000;
 const most = 1024 * 1024;

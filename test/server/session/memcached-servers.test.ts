@@ -2,8 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { crc32 } from 'node:zlib';
 import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { distributions } from '../../../server/session/memcached/server-choice.ts';
 import { parseStoreUrl } from '../../../server/session/store-url.ts';
+import { distributions } from '../../../server/session/stores/memcached/server-choice.ts';
 import {
   askedOf,
   type ManySessionsSite,

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
-import { markOf } from '../../../server/session/mark.ts';
+import { markOf } from '../../../server/session/logout-marker.ts';
 import { parseStoreUrl } from '../../../server/session/store-url.ts';
 import { startChild } from '../../helpers/child.ts';
 import { type Memcached, startMemcached } from '../../helpers/memcached.ts';

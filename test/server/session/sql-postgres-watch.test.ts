@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { afterAll, expect, onTestFinished, test } from 'vitest';
-import { markOf } from '../../../server/session/mark.ts';
+import { markOf } from '../../../server/session/logout-marker.ts';
 import { parseStoreUrl } from '../../../server/session/store-url.ts';
 import { freePort } from '../../helpers/child.ts';
 import { phpRequest } from '../../helpers/php-request.ts';

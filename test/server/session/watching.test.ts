@@ -1,10 +1,10 @@
 import { execFileSync } from 'node:child_process';
 import { expect, test } from 'vitest';
 import { StoreError, type Watcher } from '../../../server/session/store.ts';
-import { keepWatching, type Line } from '../../../server/session/watching.ts';
+import { keepWatching, type Line } from '../../../server/session/stores/subscription.ts';
 import { fastClock } from '../../helpers/fake-clock.ts';
 
-const watching = new URL('../../../server/session/watching.ts', import.meta.url).pathname;
+const watching = new URL('../../../server/session/stores/subscription.ts', import.meta.url).pathname;
 
 /** What is told, and each connection as it is made. */
 function watch(subscribe: (line: Line, nth: number) => Promise<() => Promise<unknown>>) {

@@ -1,0 +1,247 @@
+import { createHash } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { setTimeout as pause } from 'node:timers/promises';
+import { Server as EngineServer, type Socket as EngineSocket } from 'engine.io';
+import { type DefaultEventsMap, Server, type Socket } from 'socket.io';
+import type { Member } from '../chat/member.ts';
+import { type ConnectErrorCode, connectErrors } from '../errors.ts';
+import type { ClientToServer, ConnectFailure, RoomSummary, ServerToClient } from '../events.ts';
+import { answerError, answerErrorRaw } from '../http/answer.ts';
+import type { Lifetimes } from '../liveness/liveness.ts';
+import { requestListener, type Services } from '../requests/dispatch.ts';
+import type { LiveSession, Refusal, SessionReader } from '../session/read-session.ts';
+import { type Admission, reasonOf } from './admission.ts';
+import { type Breach, type Guard, guard } from './guard.ts';
+import { Source } from './intake.ts';
+import { OpenLimit } from './limits.ts';
+
+interface SocketData {
+  session: LiveSession;
+  member: Member;
+  rooms: RoomSummary[];
+}
+
+type ChatServer = Server<ClientToServer, ServerToClient, DefaultEventsMap, SocketData>;
+type ChatSocket = Socket<ClientToServer, ServerToClient, DefaultEventsMap, SocketData>;
+
+/** The largest packet, announced as `maxPayload`. */
+const maxPacketBytes = 65_536;
+/** How long a draining server waits for clients to take their last packets. */
+const closingTime = 3000;
+
+/** Socket.IO bound to sessions: who may connect, what a connection may do, how all of them end. */
+export class SocketTransport {
+  readonly #engine: EngineServer;
+  readonly #io: ChatServer;
+  readonly #admission: Admission;
+  readonly #onRefusal: OnRefusal;
+  readonly #users: OpenLimit;
+  /** By sid. */
+  readonly #connections = new Map<string, { guard: Guard; source: Source }>();
+
+  constructor(options: {
+    admission: Admission;
+    /** Connections of one user at once. */
+    limitConnectionsUser: number;
+    /** Bytes that may wait for one connection. */
+    limitQueue: number;
+    onRefusal: OnRefusal;
+    onBreach: (breach: Breach) => void;
+  }) {
+    this.#admission = options.admission;
+    this.#onRefusal = options.onRefusal;
+    this.#users = new OpenLimit(options.limitConnectionsUser);
+    this.#engine = new EngineServer({
+      maxHttpBufferSize: maxPacketBytes,
+      perMessageDeflate: false,
+      httpCompression: false,
+    });
+    this.#io = new Server({ serveClient: false });
+    this.#io.bind(this.#engine);
+    // Before Socket.IO's own listener, so that what breaks the rules never reaches it.
+    this.#engine.prependListener('connection', (conn: EngineSocket) => {
+      const { id } = conn as EngineSocket & { id: string };
+      conn.on('close', this.#admission.bind(id, conn.request, conn.transport.name === 'websocket'));
+      const guarded = guard(conn, options.limitQueue, options.onBreach);
+      const source = new Source(conn);
+      this.#connections.set(id, { guard: guarded, source });
+      conn.on('close', () => {
+        this.#connections.delete(id);
+        source.resume();
+      });
+    });
+  }
+
+  get connections(): number {
+    return this.#io.of('/').sockets.size;
+  }
+
+  /** Hands an event to everybody who has joined the room. */
+  publish<E extends keyof ServerToClient>(
+    room: string,
+    event: E,
+    ...payload: Parameters<ServerToClient[E]>
+  ): void {
+    this.#io.to(`room:${room}`).emit(event, ...payload);
+  }
+
+  /** Takes connections from now on. */
+  open(parts: { reader: SessionReader; lifetimes: Lifetimes; services: Services; maxText: number }): void {
+    this.#io.use((socket, next) => {
+      this.#authenticate(socket, parts).then(
+        (refused) => next(refused === null ? undefined : connectError(refused)),
+        // Socket.IO does not await a middleware: a rejection that is not caught leaves the client waiting.
+        (error: unknown) => {
+          parts.services.log.error({ err: error }, 'a connection failed in a way that was not foreseen');
+          this.#onRefusal({ code: 'internal' });
+          next(connectError({ code: 'internal' }));
+        },
+      );
+    });
+    this.#io.on('connection', (socket) => this.#welcome(socket, parts));
+  }
+
+  request(req: IncomingMessage, res: ServerResponse, url: URL): void {
+    const refusal = this.#admission.refusal(req, url, false);
+    if (refusal !== null) {
+      this.#onRefusal(reasonOf(refusal.code, req));
+      return answerError(res, refusal.code, refusal.retryAfterMs);
+    }
+    this.#admission.allowReading(req, res);
+    if (req.method === 'OPTIONS') {
+      res.writeHead(204).end();
+      return;
+    }
+    res.on('close', () => this.#admission.over(req));
+    const handOn = () => this.#engine.handleRequest(req as Parameters<EngineServer['handleRequest']>[0], res);
+    const connection = this.#connections.get(url.searchParams.get('sid') ?? '');
+    if (req.method !== 'POST' || connection === undefined) return handOn();
+    if (Number(req.headers['content-length']) > maxPacketBytes) {
+      connection.guard.close('too_large');
+      return answerError(res, 'too_large', undefined, { Connection: 'close' });
+    }
+    // A body that does not tell its length is measured by Engine.IO, which goes on with the connection.
+    res.on('finish', () => {
+      if (res.statusCode === 413) connection.guard.close('too_large');
+    });
+    connection.source.whenReading(handOn);
+  }
+
+  upgrade(req: IncomingMessage, socket: Duplex, head: Buffer, url: URL): void {
+    const refusal = this.#admission.refusal(req, url, true);
+    if (refusal !== null) {
+      this.#onRefusal(reasonOf(refusal.code, req));
+      return answerErrorRaw(socket, refusal.code, refusal.retryAfterMs);
+    }
+    socket.on('close', () => this.#admission.over(req));
+    this.#engine.handleUpgrade(req as Parameters<EngineServer['handleUpgrade']>[0], socket, head);
+  }
+
+  /** Closes every transport, after what is queued for it: clients connect again by themselves. */
+  async close(): Promise<void> {
+    const open = Object.values(
+      (this.#engine as unknown as { clients: Record<string, EngineSocket> }).clients,
+    );
+    const closed = Promise.all(open.map((conn) => new Promise((resolve) => conn.once('close', resolve))));
+    for (const conn of open) conn.close();
+    // Who does not take what is queued for him within this time is not waited for.
+    await Promise.race([closed, pause(closingTime)]);
+    await this.#io.close();
+  }
+
+  /** Sets `socket.data` and returns null, or returns why the connection is refused. */
+  async #authenticate(
+    socket: ChatSocket,
+    { reader, services }: { reader: SessionReader; services: Services },
+  ): Promise<Refused | null> {
+    const { conn } = socket;
+    const refuse = (refused: Refused, reason: string): Refused => {
+      this.#onRefusal({ code: refused.code, reason, kind: reason });
+      return refused;
+    };
+    if (services.drain.started) return refuse({ code: 'server_draining' }, 'draining');
+    const { session: given } = socket.handshake.auth;
+    if (given !== undefined && conn.transport.name !== 'websocket') {
+      // Over polling nothing would bind the requests that follow to this session.
+      return refuse(
+        { code: 'unauthorized', message: 'auth.session needs WebSocket' },
+        'auth.session over polling',
+      );
+    }
+    const session =
+      given === undefined
+        ? await reader.fromCookie(socket.handshake.headers.cookie)
+        : await reader.fromValue(given);
+    if ('code' in session) {
+      this.#onRefusal(session);
+      return { code: session.code };
+    }
+    const release = this.#users.take(session.user.id);
+    if (release === null) return refuse({ code: 'rate_limited' }, 'too many connections of one user');
+    if (conn.readyState === 'open') conn.once('close', release);
+    else release();
+    const member: Member = { user: session.user, joined: new Set(), gone: false };
+    socket.data = { session, member, rooms: (await services.rooms.list(member)).rooms };
+    return null;
+  }
+
+  #welcome(
+    socket: ChatSocket,
+    { lifetimes, services, maxText }: { lifetimes: Lifetimes; services: Services; maxText: number },
+  ): void {
+    const { session, member, rooms } = socket.data;
+    const connection = this.#connections.get((socket.conn as unknown as { id: string }).id);
+    // Closed in this very turn.
+    if (connection === undefined) return;
+    connection.guard.accept();
+    // Before it is in any room, so that nothing can come before it.
+    socket.emit('session:ready', { protocol: 1, user: member.user, rooms, limits: { text: maxText } });
+    // By hash: room names travel to other servers and into dumps, session ids must not.
+    const sessionKey = createHash('sha256').update(session.id).digest('hex');
+    socket.join([`user:${member.user.id}`, `session:${sessionKey}`]);
+
+    const hold = lifetimes.hold(session, {
+      end: (reason) => {
+        for (const room of socket.rooms) socket.leave(room);
+        socket.emit('session:ended', { reason });
+        socket.disconnect(true);
+      },
+      giveUp: () => socket.conn.close(),
+      rename: (user) => services.rooms.rename(member, user),
+    });
+    socket.on('disconnect', () => {
+      hold.release();
+      services.rooms.disconnect(member);
+      // A client that only left the namespace would stay connected without a session.
+      socket.conn.close();
+    });
+    socket.onAny(
+      requestListener(services, {
+        member,
+        subscribe: (room) => void socket.join(`room:${room}`),
+        unsubscribe: (room) => void socket.leave(`room:${room}`),
+        source: connection.source,
+        active: () => hold.active(),
+      }),
+    );
+  }
+}
+
+/**
+ * Told of each refusal, for log and metrics. `reason` says why, without a secret; `kind` is the same without what
+ * differs from case to case; `hint` is what would mend it.
+ */
+type OnRefusal = (refusal: Partial<Omit<Refusal, 'code'>> & { code: string }) => void;
+
+interface Refused {
+  code: ConnectErrorCode;
+  message?: string;
+}
+
+/** What Socket.IO sends as `connect_error`. */
+function connectError({ code, message }: Refused): Error {
+  const known = connectErrors[code];
+  const data: ConnectFailure = { code, message: message ?? known.message, retryable: known.retryable };
+  return Object.assign(new Error(code), { data });
+}

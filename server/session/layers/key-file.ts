@@ -1,0 +1,43 @@
+import { readFileSync } from 'node:fs';
+import { FormatError } from '../formats/value.ts';
+import { decodeBase64 } from './base64.ts';
+
+/**
+ * The keys in a file, one a line in base64, the newest first; `base64:` may stand before a key, as Laravel writes it.
+ * Blank lines and lines that begin with `#` do not count.
+ * @param lengths of a key, in bytes
+ * @throws TypeError naming the file, and never what is in it
+ */
+export function readKeyFile(path: string, lengths: readonly number[]): Buffer[] {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    // Whoever gives a key in place of the file's path shall not find it in the log.
+    const named = /^\.{0,2}\//.test(path) && decodeKey(path, lengths) === null ? path : 'given';
+    throw new TypeError(`the key file ${named} cannot be read (${(error as NodeJS.ErrnoException).code})`);
+  }
+  const keys: Buffer[] = [];
+  for (const [n, line] of text.split('\n').entries()) {
+    if (/^\s*(#|$)/.test(line)) continue;
+    const key = decodeKey(line, lengths);
+    if (key === null) {
+      throw new TypeError(
+        `the key file ${path} has on line ${n + 1} no key of ${lengths.join(' or ')} bytes in base64`,
+      );
+    }
+    keys.push(key);
+  }
+  if (keys.length === 0) throw new TypeError(`the key file ${path} holds no key`);
+  return keys;
+}
+
+function decodeKey(text: string, lengths: readonly number[]): Buffer | null {
+  try {
+    const key = decodeBase64(text.trim().replace(/^base64:/, ''));
+    return lengths.includes(key.length) ? key : null;
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error;
+    return null;
+  }
+}

@@ -1,0 +1,114 @@
+import { inflateRawSync, inflateSync } from 'node:zlib';
+import { xchacha20poly1305 } from '@noble/ciphers/chacha.js';
+import { FormatError } from '../formats/value.ts';
+import { maxSessionBytes } from '../store.ts';
+import { decodeBase64 } from './base64.ts';
+import { readKeyFile } from './key-file.ts';
+import { decryptLaravel, readAppKeys } from './laravel.ts';
+import { urlDecode } from './url-decode.ts';
+
+/** Something that lies round the bytes of a session and is taken off before they are decoded. */
+export interface Layer {
+  name: string;
+  /** @throws FormatError naming the layer, when the bytes are not wrapped so */
+  unwrap(bytes: Buffer, id: string): Buffer;
+}
+
+/** Named after what PHP calls the way in or out. */
+const plain: Record<string, Layer['unwrap']> = {
+  base64: (bytes) => decodeBase64(bytes.toString('latin1')),
+  inflate: (bytes) => inflated(inflateRawSync, bytes),
+  zlib: (bytes) => inflated(inflateSync, bytes),
+  urldecode: urlDecode,
+  unserialize: unserialized,
+};
+
+/** Those that take a key file. */
+const encrypted: Record<string, (keyFile: string) => Layer['unwrap']> = {
+  decrypt(keyFile) {
+    const keys = readKeyFile(keyFile, [32]);
+    return (bytes, id) => decrypted(bytes, Buffer.from(id), keys);
+  },
+  laravel(keyFile) {
+    const keys = readAppKeys(keyFile);
+    return (bytes) => decryptLaravel(bytes.toString('latin1'), keys).plaintext;
+  },
+};
+
+/**
+ * `layers=` of a store URL: names separated by commas, the outermost first. Key files are read here.
+ *
+ * - `base64`
+ * - `inflate`: raw deflate, PHP's `gzdeflate()`
+ * - `zlib`: PHP's `gzcompress()`
+ * - `urldecode`
+ * - `unserialize`: a string in PHP's `serialize()`
+ * - `decrypt:KEYFILE`: 24 bytes of nonce, then libsodium's `crypto_aead_xchacha20poly1305_ietf_encrypt` with the
+ *   session id as additional data; keys of 32 bytes
+ * - `laravel:KEYFILE`: what Laravel's `Encrypter` makes; with `session.encrypt` it encrypts a serialized string, so
+ *   that `laravel:KEYFILE,unserialize` takes it off
+ * @throws TypeError for a name that is none, and for a key file that cannot be used
+ */
+export function parseLayers(text: string): Layer[] {
+  return text === '' ? [] : text.split(',').map(parseLayer);
+}
+
+function parseLayer(text: string): Layer {
+  const [, name = text, keyFile = ''] = /^([^:]*):(.+)$/.exec(text) ?? [];
+  const unwrap = Object.hasOwn(plain, text)
+    ? plain[text]
+    : keyFile !== '' && Object.hasOwn(encrypted, name)
+      ? encrypted[name]?.(keyFile)
+      : undefined;
+  if (unwrap === undefined) {
+    const known = [...Object.keys(plain), ...Object.keys(encrypted).map((one) => `${one}:KEYFILE`)];
+    throw new TypeError(`layers= takes ${known.join(', ')}`);
+  }
+  return {
+    name,
+    unwrap(bytes, id) {
+      try {
+        return unwrap(bytes, id);
+      } catch (error) {
+        if (!(error instanceof FormatError)) throw error;
+        throw new FormatError(`layers=${name}: ${error.message}`);
+      }
+    },
+  };
+}
+
+/** A few bytes can inflate to gigabytes: it is given up as soon as there is more than a session may have. */
+function inflated(inflate: typeof inflateSync, bytes: Buffer): Buffer {
+  try {
+    return inflate(bytes, { maxOutputLength: maxSessionBytes });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ERR_BUFFER_TOO_LARGE') throw new FormatError(`more than ${maxSessionBytes} bytes`);
+    throw new FormatError('not compressed so, or cut off');
+  }
+}
+
+/** `s:5:"bytes";` */
+function unserialized(bytes: Buffer): Buffer {
+  const [start = '', length] = /^s:(\d{1,7}):"/.exec(bytes.toString('latin1', 0, 11)) ?? [];
+  const end = start.length + Number(length);
+  if (bytes.length !== end + 2 || bytes.toString('latin1', end) !== '";') {
+    throw new FormatError('not a serialized string');
+  }
+  return bytes.subarray(start.length, end);
+}
+
+function decrypted(bytes: Buffer, id: Buffer, keys: readonly Buffer[]): Buffer {
+  const nonce = bytes.subarray(0, 24);
+  const box = bytes.subarray(24);
+  // The tag alone has 16 bytes.
+  if (box.length < 16) throw new FormatError('too short for a nonce and a tag');
+  for (const key of keys) {
+    try {
+      return Buffer.from(xchacha20poly1305(key, nonce, id).decrypt(box));
+    } catch {
+      // Made with another key, or for another session id.
+    }
+  }
+  throw new FormatError('encrypted with none of the keys in the key file, or for another session id');
+}

@@ -1,0 +1,143 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
+import { FormatError } from '../../formats/value.ts';
+import { maxSessionBytes, type SessionStore, StoreError } from '../../store.ts';
+import type { StoreKind } from '../../store-url.ts';
+import { UnsettledError } from '../../unsettled.ts';
+import { batched } from '../batch.ts';
+import { watchFiles } from './notifications.ts';
+import { turns } from './semaphore.ts';
+import { type FilesSettings, type SessionFile, settled, versionOf, withFile } from './session-file.ts';
+
+/** More is read of no file: what is larger is no session, and the decoder says so. */
+const maxBytes = maxSessionBytes + 1;
+/** So many files are asked for theirs in one turn: a disk that takes milliseconds for each is no disk that hangs. */
+const versionsInTurn = 25;
+/** A fresh file is read so often, with so many milliseconds in between. */
+const tries = 8;
+const betweenReadings = 10;
+
+/**
+ * `file:///var/lib/php/sessions` for PHP's own `files` handler. Options: `depth=` as in `session.save_path`
+ * (`N;/path`), `prefix=` of the file names (default `sess_`), `lifetime=` as `session.gc_maxlifetime` (default
+ * 1440 s; 0: never over), `owner=` PHP's user by name or number, where this process runs as another, `timeout=`
+ * (default 250ms).
+ */
+export const filesStore: StoreKind = ({ user, password, hosts, path, options }) => {
+  if (user !== '' || password !== '') throw new TypeError('file: takes no user and no password');
+  if (hosts.length > 0 || !path.startsWith('/'))
+    throw new TypeError('file: needs three slashes, as in file:///var/lib/php/sessions');
+  const depth = options.take('depth') ?? '0';
+  if (!/^\d$/.test(depth)) throw new TypeError('depth= is 0 to 9');
+  const prefix = options.prefix('sess_');
+  if (prefix.includes('/')) throw new TypeError('prefix= of file: has no slash: the folder is in the path');
+  const settings = {
+    folder: path,
+    depth: Number(depth),
+    prefix,
+    lifetime: options.seconds('lifetime', '1440'),
+    owner: userNumber(options.take('owner')),
+    timeout: options.timeout(),
+  };
+  return { format: 'php', lifetime: settings.lifetime, open: () => openFiles(settings) };
+};
+
+function userNumber(name: string | undefined): number | undefined {
+  if (name === undefined) return undefined;
+  if (/^\d{1,10}$/.test(name)) return Number(name);
+  const passwd = existsSync('/etc/passwd') ? readFileSync('/etc/passwd', 'latin1') : '';
+  const users = passwd.split('\n').map((line) => line.split(':'));
+  const [, , number] = users.find(([known]) => known === name && name !== '') ?? [];
+  if (number === undefined) throw new TypeError('owner= is a user of /etc/passwd, or the number of any');
+  return Number(number);
+}
+
+/** Sessions in the files of PHP's own handler (`mod_files.c`), read without its lock. */
+function openFiles(settings: FilesSettings): SessionStore {
+  const { folder, lifetime, timeout } = settings;
+  const inTurn = turns(timeout, `the session folder ${folder}`);
+  // PHP leaves an expired file until it happens to collect it.
+  const left = ({ age }: SessionFile) => (lifetime === 0 ? Number.POSITIVE_INFINITY : lifetime * 1000 - age);
+  /** With what is no file of PHP's nothing is done: it is no session. */
+  const ofPhps = <T>(id: string, work: (file: SessionFile) => Promise<T>) =>
+    inTurn(() => withFile(id, settings, work)).catch((error: unknown) => {
+      if (error instanceof FormatError) return null;
+      throw error;
+    });
+  return {
+    version: batched(async (ids) => {
+      const found = new Map<string, string>();
+      for (let n = 0; n < ids.length; n += versionsInTurn) {
+        await inTurn(async () => {
+          for (const id of ids.slice(n, n + versionsInTurn)) {
+            const version = await versionOf(id, settings);
+            if (version !== null) found.set(id, version);
+          }
+        });
+      }
+      return found;
+    }),
+    /**
+     * PHP cuts a file off and then writes it, so what was written to a moment ago may be half of a session, and half
+     * of one may look like a logout. It is read until two readings agree. Where they never do, PHP's lock would tell no
+     * more: somebody has it all the time, and hardly ever writes. So what was read is handed over as it is.
+     */
+    async get(id) {
+      const readings: Buffer[] = [];
+      let empty = true;
+      let earlier: Buffer | undefined;
+      for (let n = 0; n < tries; n++) {
+        const reading = await inTurn(() =>
+          withFile(id, settings, async (file) => (left(file) < 0 ? null : read(file, earlier))),
+        );
+        if (reading === null) return null;
+        if (reading.whole) return reading.bytes;
+        if (reading.bytes.length > 0) readings.push(reading.bytes);
+        empty &&= reading.empty;
+        earlier = reading.bytes;
+        await pause(betweenReadings);
+      }
+      // PHP renews the time of an empty one with each page, too.
+      if (empty) return Buffer.alloc(0);
+      throw new UnsettledError('a session file is being written again and again', readings);
+    },
+    remaining: (id) => ofPhps(id, async (file) => Math.max(0, left(file))),
+    async touch(id) {
+      await ofPhps(id, async (file) => {
+        if (left(file) < 0) return;
+        const now = Date.now() / 1000;
+        // By the open file: one that is removed meanwhile does not come back, as it would by its name.
+        await file.handle.utimes(now, now).catch((error: NodeJS.ErrnoException) => {
+          throw new StoreError(
+            `no life can be renewed in the session folder ${folder} (${error.code}): only the user of the PHP site may do that`,
+          );
+        });
+      });
+    },
+    watch: (watcher) => watchFiles(settings, inTurn, watcher),
+    close() {},
+  };
+}
+
+interface Reading {
+  bytes: Buffer;
+  whole: boolean;
+  /** Afterwards too. */
+  empty: boolean;
+}
+
+async function read(file: SessionFile, earlier: Buffer | undefined): Promise<Reading> {
+  const { handle, stats, age } = file;
+  const buffer = Buffer.alloc(Math.min(stats.size, maxBytes));
+  const { bytesRead } = await handle.read(buffer, 0, buffer.length, 0);
+  const bytes = buffer.subarray(0, bytesRead);
+  const after = await handle.stat();
+  const untouched = after.mtimeMs === stats.mtimeMs && after.size === stats.size;
+  // Between cutting it off and writing it, PHP may wait for the disk, and each time it is as empty as the last.
+  const again = bytes.length > 0 && earlier?.equals(bytes) === true;
+  return {
+    bytes,
+    whole: untouched && (age > settled || again),
+    empty: bytes.length === 0 && after.size === 0,
+  };
+}

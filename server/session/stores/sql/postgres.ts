@@ -1,0 +1,98 @@
+import type { Watcher } from '../../store.ts';
+import { keepWatching } from '../subscription.ts';
+import { Connections } from './connections.ts';
+import type { SqlDriver } from './driver.ts';
+import type { Problems } from './failures.ts';
+import { readServer } from './server-url.ts';
+
+/** SQLSTATEs: PostgreSQL's errcodes.txt. */
+const problems: Problems = {
+  '28P01': 'login',
+  '28000': 'origin',
+  '3D000': 'database',
+  '42501': 'permission',
+  '42P01': 'table',
+  '3F000': 'table',
+  '42703': 'column',
+  '22P02': 'type',
+  '42804': 'type',
+  '42883': 'type',
+  '25006': 'unwritable',
+  '55000': 'unwritable',
+  '53300': 'full',
+  '57P01': 'starting',
+  '57P02': 'starting',
+  '57P03': 'starting',
+  '57014': 'late',
+  '55P03': 'late',
+  // Of postgres-connection.ts, for what pg gives no code.
+  NO_PASSWORD: 'login',
+  NO_TLS: 'plain',
+};
+
+/** Of a moment that may be `infinity`. */
+const finite = (column: string, seconds: string) =>
+  `CASE WHEN isfinite(${column}) THEN ${seconds} ELSE 'Infinity' END`;
+const utc = (ago: number) => `((now() AT TIME ZONE 'UTC') - interval '${ago} seconds')`;
+
+/** Unlike to_timestamp(), this takes the 43rd of a month, too, and fails at nothing. */
+const fromDigits = (column: string) => {
+  const part = (at: number, length: number) => `substr(${column}, ${at}, ${length})::int`;
+  const [month, day] = [`${part(5, 2)} - 1`, `${part(7, 2)} - 1`];
+  const time = [part(9, 2), part(11, 2), part(13, 2)].join(', ');
+  return `(timestamp '0001-01-01' + make_interval(${part(1, 4)} - 1, ${month}, 0, ${day}, ${time}))`;
+};
+
+/**
+ * sha256() takes bytes alone, and of what type the column is, only the database knows. As `bytea` it is sent like a row,
+ * which costs no more than to copy it; as anything else it is text, which is not converted.
+ */
+const storedBytes = (column: string) =>
+  `CASE pg_typeof(${column}) WHEN 'bytea'::regtype THEN record_send(ROW(${column})) ELSE convert_to(${column}::text, getdatabaseencoding()) END`;
+
+/** `postgres:` and `postgresql:`. The default port is 5432; `socket=` ends in `/.s.PGSQL.PORT`. */
+export const postgres: SqlDriver = {
+  quote: '"',
+  // This makes a text without the blanks of a CHAR, too.
+  start: (column, length) => `substring(${column} from 1 for ${length})`,
+  bytes: (column) => `octet_length(${column})`,
+  digest: (column) => `encode(sha256(${storedBytes(column)}), 'hex')`,
+  value: (_, column) => column,
+  moment: (unit, ago) =>
+    ({
+      unix: `(extract(epoch from now()) - ${ago})`,
+      // Compared with a TIMESTAMP without time zone, it is taken to that of the connection.
+      datetime: `(now() - interval '${ago} seconds')`,
+      utc: utc(ago),
+      digits: `to_char(${utc(ago)}, 'YYYYMMDDHH24MISS')`,
+    })[unit],
+  until: (unit, column) =>
+    `(${
+      {
+        unix: `${column} - extract(epoch from now())`,
+        datetime: finite(column, `extract(epoch from (${column} - now()))`),
+        utc: finite(column, `extract(epoch from (${column} - ${utc(0)}))`),
+        digits: `CASE WHEN ${column} ~ '^[0-9]{14}$' THEN extract(epoch from (${fromDigits(column)} - ${utc(0)})) END`,
+      }[unit]
+    })::text`,
+  // The first is for its index; by the second, bytes are compared, as they are told in hexadecimal digits or as text.
+  exactly: (column) => `${column} = $1 AND ${column}::text COLLATE "C" = ANY ($2)`,
+  update: (table, assignment, condition) =>
+    `UPDATE ${table} SET ${assignment} WHERE ${condition} AND EXISTS (SELECT 1 FROM ${table} WHERE ${condition} FOR NO KEY UPDATE SKIP LOCKED)`,
+  locate(url) {
+    const server = readServer(url, 5432);
+    if (server.addresses.some((address) => 'path' in address && !/\/\.s\.PGSQL\.\d+$/.test(address.path))) {
+      throw new TypeError(
+        'socket= of PostgreSQL is the path of the socket itself, which ends in /.s.PGSQL.5432',
+      );
+    }
+    const load = async () => (await import('./postgres-connection.ts')).postgresConnect(server);
+    const watch = (watcher: Watcher) => {
+      const listening = import('./postgres-notifications.ts').then((its) =>
+        its.postgresListen(server, problems),
+      );
+      return keepWatching(async (line) => (await listening)(line), watcher);
+    };
+    return () => Object.assign(new Connections({ ...server, load, problems }), { watch });
+  },
+};

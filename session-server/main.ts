@@ -1,0 +1,67 @@
+import { dirname } from 'node:path';
+import { createLog } from '../server/log.ts';
+import { startSessionServer } from './server.ts';
+import { readSettings, SettingsError } from './settings.ts';
+
+/** EX_CONFIG of sysexits.h: a service manager need not try again. */
+const badConfiguration = 78;
+/** EX_IOERR: the container or the port cannot be opened, or something has died. */
+const failed = 74;
+/** Operators are promised that it ends within 10 s. */
+const closeLimit = 9000;
+
+// Sessions are private: files that are made from here on are for this user alone.
+process.umask(0o077);
+
+async function main(): Promise<void> {
+  const settings = readSettings(process.env);
+  const log = createLog(settings.logLevel);
+  const die = (error: unknown, message: string): never => {
+    log.fatal(withoutFile(error), message);
+    process.exit(failed);
+  };
+  process.on('uncaughtException', (error) => die(error, 'an error that was not foreseen'));
+
+  const server = await startSessionServer(settings, log).catch((error: unknown) =>
+    die(error, 'the session server cannot start'),
+  );
+  let stopping = false;
+  const stop = (signal: NodeJS.Signals) => {
+    if (stopping) return;
+    stopping = true;
+    log.info({ signal }, 'stopping');
+    setTimeout(
+      () => die(new Error(`not done after ${closeLimit} ms`), 'the end was cut short'),
+      closeLimit,
+    ).unref();
+    server.close().then(
+      () => {
+        log.info('stopped');
+        process.exit(0);
+      },
+      (error: unknown) => die(error, 'the session server could not be closed'),
+    );
+  };
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+  // Whatever the level: who starts this server waits for the line, and learns the port from it.
+  const where = { ...server.listening, ...(settings.socket && { socket: settings.socket }) };
+  log.child({}, { level: 'info' }).info({ ...where, pid: process.pid }, 'listening');
+  if (settings.listen !== null && settings.isToken === null) {
+    log.warn(
+      'every program on this machine can read and change all sessions through the port: set SESSION_SERVER_AUTH_FILE, or unset SESSION_SERVER_PORT for a socket',
+    );
+  }
+}
+
+/** What of an error may be in the log: the name of a session's file is an ID. */
+function withoutFile(error: unknown): object {
+  const { syscall, code, path } = error as NodeJS.ErrnoException;
+  return path === undefined ? { err: error } : { reason: `${syscall}: ${code}`, folder: dirname(path) };
+}
+
+main().catch((error: unknown) => {
+  if (!(error instanceof SettingsError)) throw error;
+  process.stderr.write(`${error.message}\n`);
+  process.exit(badConfiguration);
+});

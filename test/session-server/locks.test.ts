@@ -1,0 +1,180 @@
+import { setTimeout as after } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type SessionClient, sessionClients } from '../helpers/session-client.ts';
+import { type SessionServer, startSessionServer } from '../helpers/session-server.ts';
+
+/** Long enough to do something in, also where the machine stands still for a second, and short enough to wait for. */
+const hold = 1500;
+
+let server: SessionServer;
+/** Takes the lock from a holder that does nothing for so long. */
+let holding: SessionServer;
+beforeAll(async () => {
+  const settings = { SESSION_SERVER_LOCK_TIMEOUT: '20s', SESSION_SERVER_WAITERS_SESSION: '150' };
+  server = await startSessionServer(settings);
+  holding = await startSessionServer({ ...settings, SESSION_SERVER_LOCK_HOLD: `${hold}ms` });
+});
+afterAll(() => Promise.all([server.stop(), holding.stop()]));
+
+const connect = sessionClients(() => server);
+const connectToHolding = sessionClients(() => holding);
+
+/** Says all of it, of which each must be answered `ok`. */
+async function say(client: SessionClient, ...lines: string[]): Promise<void> {
+  for (const line of lines) expect(`${line} → ${await client.ask(line)}`).toBe(`${line} → ok`);
+}
+
+/**
+ * A client that waits for the lock. The reply to the ping of another tells that the daemon has read what was sent
+ * before it, since one process reads them all in turn; twice, for a line that lay in the kernel behind another.
+ */
+async function waiter(
+  id: string,
+  connectIt = connect,
+): Promise<SessionClient & { granted: Promise<string> }> {
+  const client = await connectIt();
+  client.send(`open ${id}\r\n`);
+  const other = await connectIt();
+  await say(other, 'ping', 'ping');
+  other.socket.destroy();
+  return Object.assign(client, { granted: client.line() });
+}
+
+test('who waits gets the lock in order of arrival, whatever frees it', async () => {
+  const ways = [
+    'close',
+    'commit',
+    'destroy',
+    'regenerate_id',
+    'open elsewhere',
+    'open order r',
+    'new',
+    'quit',
+    '',
+  ];
+  const holder = await connect();
+  await say(holder, 'open order');
+  const waiters = [];
+  for (const way of ways) waiters.push({ way, client: await waiter('order') });
+  const order: number[] = [];
+  for (const [n, { client }] of waiters.entries()) client.granted.then(() => order.push(n));
+  await say(holder, 'close');
+  for (const [n, { way, client }] of waiters.entries()) {
+    expect(await client.granted).toBe('ok');
+    expect(order).toEqual(Array.from({ length: n + 1 }, (_, i) => i));
+    // The one that just goes: the next has it all the same.
+    if (way === '') client.socket.destroy();
+    else expect(await client.ask(way)).toMatch(/^ok/);
+  }
+  await say(holder, 'lock_timeout 1000', 'open order');
+});
+
+test('reading waits for nobody and sees what was saved last', async () => {
+  const [writer, reader] = [await connect(), await connect()];
+  await say(writer, 'open read', 'put k old', 'commit', 'open read', 'put k new');
+  await say(reader, 'open read r');
+  expect(await reader.ask('get k')).toBe('ok old');
+  await say(writer, 'close');
+  // As it was when it was opened.
+  expect(await reader.ask('get k')).toBe('ok old');
+  await say(reader, 'open read r');
+  expect(await reader.ask('get k')).toBe('ok new');
+});
+
+test('opening what one has open does not wait, and drops what was not saved', async () => {
+  const [client, other] = [await connect(), await connect()];
+  await say(client, 'lock_timeout 0', 'open own', 'put k 1', 'commit', 'open own', 'put k 2', 'open own');
+  expect(await client.ask('get k')).toBe('ok 1');
+  await say(other, 'lock_timeout 0');
+  expect(await other.ask('open own')).toBe('err Could not open session.');
+  await say(client, 'destroy');
+  await say(other, 'open own');
+});
+
+test('an open gives up after its time, and the others wait on', async () => {
+  const [holder, short, none] = [await connect(), await connect(), await connect()];
+  await say(holder, 'open patience');
+  const long = await waiter('patience');
+  await say(none, 'lock_timeout 0');
+  expect(await none.ask('open patience')).toBe('err Could not open session.');
+  await say(short, 'lock_timeout 50');
+  const began = performance.now();
+  expect(await short.ask('open patience')).toBe('err Could not open session.');
+  expect(performance.now() - began).toBeGreaterThan(45);
+  expect(await short.ask('get k')).toBe('err No session opened.');
+  await say(holder, 'close');
+  expect(await long.granted).toBe('ok');
+});
+
+test('a holder that does nothing loses the lock to who waits, and cannot overwrite', async () => {
+  const [late, next] = [await connectToHolding(), await connectToHolding()];
+  await say(late, 'open idle', 'put k late');
+  const began = performance.now();
+  await say(next, 'open idle');
+  expect(performance.now() - began).toBeGreaterThan(hold - 100);
+  expect(await late.ask('put k later')).toBe('err Could not store value');
+  expect(await late.ask('put_all a:0:{}')).toBe('err Could not store session data.');
+  expect(await late.ask('commit')).toBe('err Could not commit session.');
+  expect(await late.ask('regenerate_id')).toBe('err Could not regenerate session id.');
+  expect(await late.ask('destroy')).toBe('err Could not destroy session.');
+  expect(await late.ask('close')).toBe('err Could not close session');
+  expect(await late.ask('close')).toBe('err No session opened.');
+  await say(next, 'put k next', 'close');
+  expect(await next.ask('peek idle')).toBe('ok a:1:{s:1:"k";s:4:"next";}');
+});
+
+test('a holder that works keeps the lock, and one that nobody waits for too', async () => {
+  const holder = await connectToHolding();
+  await say(holder, 'open busy');
+  const next = await waiter('busy', connectToHolding);
+  let granted = false;
+  next.granted.then(() => {
+    granted = true;
+  });
+  const began = performance.now();
+  while (performance.now() - began < hold * 1.5) {
+    await after(50);
+    await say(holder, 'put k at work');
+  }
+  expect(granted).toBe(false);
+  await say(holder, 'close');
+  expect(await next.granted).toBe('ok');
+  await after(hold * 1.5);
+  await say(next, 'put k kept', 'close');
+  expect(await next.ask('peek busy')).toBe('ok a:1:{s:1:"k";s:4:"kept";}');
+});
+
+test('who comes when the holder has long been idle need not wait', async () => {
+  const [late, next] = [await connectToHolding(), await connectToHolding()];
+  await say(late, 'open long', 'put k late');
+  await after(hold * 1.2);
+  await say(next, 'lock_timeout 0', 'open long', 'put k next', 'close');
+  expect(await late.ask('close')).toBe('err Could not close session');
+  expect(await next.ask('peek long')).toBe('ok a:1:{s:1:"k";s:4:"next";}');
+});
+
+test('who waited for a session that was destroyed has one whose writes are kept', async () => {
+  const holder = await connect();
+  await say(holder, 'open doomed', 'put k old', 'commit', 'open doomed');
+  const next = await waiter('doomed');
+  await say(holder, 'destroy');
+  expect(await next.granted).toBe('ok');
+  expect(await next.ask('keys')).toBe('ok ');
+  await say(next, 'put k new', 'close');
+  expect(await holder.ask('peek doomed')).toBe('ok a:1:{s:1:"k";s:3:"new";}');
+});
+
+test('so many wait for one session and no more', async () => {
+  const holder = await connect();
+  await say(holder, 'open crowd');
+  const waiting = [];
+  for (let n = 0; n < 160; n++) {
+    const client = await connect();
+    waiting.push(client.ask('open crowd'));
+  }
+  expect(await Promise.all(waiting.slice(150))).toEqual(Array(10).fill('err Could not open session.'));
+  await say(holder, 'close');
+  expect(await waiting[0]).toBe('ok');
+  // The others are still waiting when their connections are closed.
+  Promise.allSettled(waiting);
+});

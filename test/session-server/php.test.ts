@@ -1,0 +1,168 @@
+import { execFileSync } from 'node:child_process';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { type SessionClient, sessionClient } from '../helpers/session-client.ts';
+import { type SessionServer, startSessionServer } from '../helpers/session-server.ts';
+
+/** What PHP makes of a program and its input, each byte as one character. */
+const php = (code: string, input = '') =>
+  execFileSync('php', ['-d', 'display_errors=stderr', '-r', code], {
+    input: Buffer.from(input, 'latin1'),
+  }).toString('latin1');
+/** As PHP's utf8_encode, which its client sends through. */
+const onTheWire = (bytes: string) => Buffer.from(bytes, 'utf8').toString('latin1');
+const fromTheWire = (text: string) => Buffer.from(text, 'latin1').toString('utf8');
+
+let server: SessionServer;
+let helping: SessionServer;
+beforeAll(async () => {
+  [server, helping] = await Promise.all([
+    startSessionServer(),
+    startSessionServer({ SESSION_SERVER_HELP_PHP: 'on' }),
+  ]);
+});
+afterAll(() => Promise.all([server.stop(), helping.stop()]));
+const clients: SessionClient[] = [];
+const connect = async (to = server) => {
+  const client = await sessionClient(to);
+  clients.push(client);
+  return client;
+};
+afterEach(() => {
+  for (const { socket } of clients.splice(0)) socket.destroy();
+});
+const hello = async () => {
+  const client = await connect();
+  expect(await client.ask('hello 1 php')).toMatch(/^ok 1 /);
+  return client;
+};
+
+const attack = 'x\r\nclose\r\nopen victim\r\nput  user|s:3:"bad";\r\nclose\r\n';
+/** What a site may hold: line feeds, commands, what looks like the end, bytes of all kinds, objects. */
+const sessions = {
+  'a form field with commands': `form|s:${attack.length}:"${attack}";n|i:5;`,
+  'line feeds everywhere': 'a|a:2:{s:2:"\n\n";s:1:"\n";i:0;s:5:"a";}\n";}n|N;b|b:1;',
+  'text that is not ASCII': php(
+    'session_id("x"); ini_set("session.save_path", sys_get_temp_dir()); @session_start(); $_SESSION = ["name" => "Zoë\\\\0a 👍\n", "list" => ["é" => "ü"]]; echo session_encode(); session_destroy();',
+  ),
+  'as php_serialize writes it': php(
+    'echo serialize(["a" => "x\ny\\0a\\\\", "é|s:9:" => [1, "\r\n" => "|"], "n" => null, "f" => 0.1]);',
+  ),
+  'an object with private properties': php(
+    'class A { private $p = "\n"; public $q = [1.5, true, "é"]; } echo "o|" . serialize(new A) . "e|" . serialize([new A, new ArrayObject([1])]);',
+  ),
+};
+
+describe.each(Object.entries(sessions))('%s', (_, data) => {
+  const lineFeedOrHigh = /[\n\x80-\xff]/;
+  // As PHP reads it: the whole session, or name after name.
+  const code = (text: string) =>
+    /^a:\d/.test(text)
+      ? `var_dump(unserialize(stream_get_contents(STDIN), ['allowed_classes' => false]));`
+      : `ini_set('session.use_cookies', '0'); ini_set('session.cache_limiter', ''); session_id('y'); ini_set('session.save_path', sys_get_temp_dir()); @session_start(); session_decode(stream_get_contents(STDIN)); var_dump($_SESSION); session_destroy();`;
+
+  test.each(['hello 1 php', 'SESSION_SERVER_HELP_PHP'])('PHP gets back what it put: %s', async (how) => {
+    const client = how === 'hello 1 php' ? await hello() : await connect(helping);
+    for (const piece of [Number.POSITIVE_INFINITY, 1, 5]) {
+      expect(await client.ask('new')).toMatch(/^ok/);
+      const line = `put  ${onTheWire(data)}\r\n`;
+      for (let at = 0; at < line.length; at += piece) client.send(line.slice(at, at + piece));
+      expect(await client.line()).toBe('ok');
+      const reply = (await client.ask('get ')).slice('ok '.length);
+      // PHP's client does not decode it. Names, of variables and classes, are all that cannot be written otherwise.
+      if (!/é\|s/.test(fromTheWire(data))) expect(reply).not.toMatch(lineFeedOrHigh);
+      expect(php(code(data), fromTheWire(onTheWire(reply)))).toBe(php(code(data), data));
+    }
+  });
+
+  test('the bytes that are kept are those that PHP put', async () => {
+    const client = await hello();
+    const id = (await client.ask('new')).slice(3);
+    client.send(`put  ${onTheWire(data)}\r\nclose\r\n`);
+    expect([await client.line(), await client.line()]).toEqual(['ok', 'ok']);
+    const reader = await connect();
+    expect(await reader.ask('encoding percent')).toBe('ok');
+    expect(await reader.ask(`open ${id} r`)).toBe('ok');
+    const reply = (await reader.ask('get')).slice('ok '.length);
+    expect(
+      Buffer.from(
+        reply.replaceAll(/%(..)/g, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16))),
+        'latin1',
+      ),
+    ).toEqual(Buffer.from(data, 'latin1'));
+  });
+});
+
+test('put_all and get_all too', async () => {
+  const client = await hello();
+  const data = php('echo serialize(["a" => "x\ny", "é" => ["b\n" => "ü"], 5 => "\r\n"]);');
+  await client.ask('new');
+  client.send(`put_all ${onTheWire(data)}\r\nget_all\r\n`);
+  expect(await client.line()).toBe('ok');
+  const reply = (await client.line()).slice('ok '.length);
+  expect(reply).toMatch(/^[\0-\x7f]*$/);
+  expect(php('echo serialize(unserialize(stream_get_contents(STDIN)));', reply)).toBe(data);
+});
+
+test('a form field never becomes a command', async () => {
+  const owner = await connect();
+  for (const line of ['open victim', 'put  user|s:4:"Anna";', 'close'])
+    expect(await owner.ask(line)).toBe('ok');
+  const field = `s:${attack.length}:"${attack}";`;
+  for (const [put, refusal] of [
+    [`put  form|${field}\r\n`, 'err Could not store value\r\n'],
+    [`put_all a:1:{s:4:"form";${field}}\r\n`, 'err Could not store session data.\r\n'],
+  ] as const) {
+    for (const piece of [1, 30, Number.POSITIVE_INFINITY]) {
+      const [helped, plain] = [await hello(), await connect()];
+      for (const client of [helped, plain]) {
+        await client.ask('new');
+        for (let at = 0; at < put.length; at += piece) client.send(put.slice(at, at + piece));
+        client.socket.end();
+      }
+      expect(await helped.rest()).toBe('ok\r\n');
+      // Without the help it is refused, and what follows it is read by nobody.
+      expect(await plain.rest()).toBe(refusal);
+    }
+  }
+  // Of a string that was not written as it travels, nobody knows where it ends.
+  const client = await hello();
+  await client.ask('new');
+  client.send(`put_all a:2:{s:1:"a";s:2:"\xe9";s:4:"form";${field}}\r\n`);
+  expect(await client.rest()).toBe('err Could not store session data.\r\n');
+  expect(await owner.ask('peek victim')).toBe('ok a:1:{s:0:"";s:16:"user|s:4:"Anna";";}');
+});
+
+test('what is no session as PHP writes it is refused, and what follows it is read by nobody', async () => {
+  const owner = await connect();
+  for (const line of ['open victim', 'put  user|s:4:"Anna";', 'close'])
+    expect(await owner.ask(line)).toBe('ok');
+  for (const text of [
+    'nothing of the kind',
+    'name|x:5:"ab',
+    's:99:"ab',
+    'a|s:2:"ab";b|i:5',
+    'a:1:{i:0;N',
+    '|',
+    // A name that a visitor has chosen; what php_binary and igbinary write; a variable of old that is not set.
+    `item_${attack}|i:1;`,
+    `a|i:1;item_${attack}|i:1;`,
+    `\x04form${attack}`,
+    `\0\0\0\x02\x14\x01${attack}`,
+    `!gone|${attack}`,
+  ]) {
+    const client = await hello();
+    await client.ask('new');
+    client.send(`put  ${text}\r\n`);
+    expect(await client.rest()).toBe('err Could not store value\r\n');
+  }
+  expect(await owner.ask('peek victim')).toBe('ok a:1:{s:0:"";s:16:"user|s:4:"Anna";";}');
+  // Another key is nobody's session; and an empty one is one.
+  const client = await hello();
+  await client.ask('new');
+  expect(await client.ask('put k a|s:99:"ab')).toBe('ok');
+  expect(await client.ask('get k')).toBe('ok a|s:99:"ab');
+  for (const whole of ['', 'a|i:5;b|s:2:"ab";', 'a:1:{i:0;N;}']) {
+    expect(await client.ask(`put  ${whole}`)).toBe('ok');
+    expect(await client.ask('get ')).toBe(`ok ${whole}`);
+  }
+});

@@ -1,0 +1,160 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type SessionClient, sessionClient, sessionClients } from '../helpers/session-client.ts';
+import { type SessionServer, startSessionServer } from '../helpers/session-server.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'session-watch-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+// The memory answers at once; the others let something else happen before they do.
+describe.each(['memory:', `file:${folder}/sessions`, `sqlite:${folder}/sessions.db`])('%s', (container) => {
+  let server: SessionServer;
+  beforeAll(async () => {
+    server = await startSessionServer({ SESSION_SERVER_CONTAINER: container });
+  });
+  afterAll(() => server.stop());
+  const connect = sessionClients(() => server);
+  async function say(client: SessionClient, ...lines: string[]): Promise<void> {
+    for (const line of lines) expect(`${line} → ${await client.ask(line)}`).toMatch(/ → ok/);
+  }
+  const revisionIn = (line: string) => Number(/ (\d+)$/.exec(line)?.[1]);
+
+  test('tells what happens to a session, in order', async () => {
+    const [watcher, writer] = [await connect(), await connect()];
+    expect(await watcher.ask('watch life')).toBe('ok gone');
+    await say(writer, 'open life', 'put k 1', 'commit');
+    const made = await watcher.line();
+    expect(made).toMatch(/^event changed life \d+$/);
+    expect(await watcher.ask('watch life')).toBe(`ok live ${revisionIn(made)}`);
+    expect(await watcher.ask('peek life')).toBe('ok a:1:{s:1:"k";s:1:"1";}');
+    await say(writer, 'open life', 'put k 2', 'close');
+    const changed = await watcher.line();
+    expect(changed).toMatch(/^event changed life \d+$/);
+    expect(revisionIn(changed)).toBeGreaterThan(revisionIn(made));
+    // Neither a save that changes nothing nor a reader is told of.
+    await say(writer, 'open life', 'put k 2', 'close', 'open life r', 'touch', 'close');
+    await say(writer, 'open life', 'put k 3', 'destroy');
+    expect(await watcher.line()).toBe('event destroyed life');
+    // It may come back.
+    await say(writer, 'open life', 'close');
+    expect(await watcher.line()).toMatch(/^event changed life \d+$/);
+  });
+
+  test('tells of a new ID without telling the ID', async () => {
+    const [watcher, writer] = [await connect(), await connect()];
+    await say(writer, 'open before', 'put k 1', 'commit', 'open before', 'put k 2');
+    await say(watcher, 'watch before');
+    const id = (await writer.ask('regenerate_id')).slice(3);
+    expect(await watcher.line()).toBe('event regenerated before');
+    expect(await watcher.ask(`watch ${id}`)).toMatch(/^ok live/);
+    // What was saved has moved; what was not is saved by the close, as ever.
+    expect(await watcher.ask(`peek ${id}`)).toBe('ok a:1:{s:1:"k";s:1:"1";}');
+    expect(await watcher.ask('peek before')).toBe('err No such session.');
+    await say(writer, 'close');
+    expect(await watcher.line()).toMatch(new RegExp(`^event changed ${id} \\d+$`));
+    expect(await watcher.ask(`peek ${id}`)).toBe('ok a:1:{s:1:"k";s:1:"2";}');
+  });
+
+  test('tells that the time of a session is over, soon after it is', async () => {
+    const [watcher, writer] = [await connect(), await connect()];
+    await say(writer, 'open short', 'lifetime 1', 'close');
+    expect(await watcher.ask('watch short')).toMatch(/^ok live/);
+    const began = performance.now();
+    expect(await watcher.line()).toBe('event expired short');
+    expect(performance.now() - began).toBeGreaterThan(700);
+    expect(performance.now() - began).toBeLessThan(5000);
+    expect(await watcher.ask('peek short')).toBe('err No such session.');
+  });
+
+  test('says nothing more after unwatch, and takes all commands again', async () => {
+    const [watcher, writer] = [await connect(), await connect()];
+    await say(watcher, 'watch quiet');
+    await say(writer, 'open quiet', 'put k 1', 'commit');
+    expect(await watcher.line()).toMatch(/^event changed quiet/);
+    await say(watcher, 'unwatch quiet');
+    await say(writer, 'open quiet', 'destroy');
+    expect(await watcher.ask('ping')).toBe('ok');
+    expect(await watcher.ask('new')).toMatch(/^ok [0-9a-f]{32}$/);
+  });
+
+  test('no event comes before the reply, and none is missed after it', async () => {
+    const [watcher, writer] = [await connect(), await connect()];
+    const rounds = 200;
+    // Both as fast as they can: whatever the reply said, the events that follow lead to the end.
+    const writing = (async () => {
+      for (let n = 0; n < rounds; n++) {
+        await say(writer, 'open race', `put k ${n}`, n % 7 === 6 ? 'destroy' : 'close');
+      }
+      await say(writer, 'open race', 'put k last', 'close');
+    })();
+    let known: number | null = null;
+    let watches = 0;
+    let done = false;
+    writing.finally(() => {
+      done = true;
+    });
+    const hear = (line: string) => {
+      if (line === 'event destroyed race') {
+        expect(known).not.toBeNull();
+        known = null;
+      } else {
+        const revision = revisionIn(line);
+        expect(line).toMatch(/^event changed race \d+$/);
+        expect(revision).toBeGreaterThan(known ?? 0);
+        known = revision;
+      }
+    };
+    while (!done) {
+      watcher.send('unwatch race\r\nwatch race\r\n');
+      let line = await watcher.line();
+      for (; line !== 'ok'; line = await watcher.line()) hear(line);
+      // From the reply to unwatch to the one to watch: silence.
+      line = await watcher.line();
+      expect(line).toMatch(/^ok (gone|live \d+)$/);
+      known = line === 'ok gone' ? null : revisionIn(line);
+      watches++;
+    }
+    await writing;
+    expect(watches).toBeGreaterThan(10);
+    // Whatever is still on its way comes before the reply to this.
+    watcher.send('ping\r\n');
+    for (let line = await watcher.line(); line !== 'ok'; line = await watcher.line()) hear(line);
+    expect(await watcher.ask('unwatch race')).toBe('ok');
+    expect(await watcher.ask('watch race')).toBe(`ok live ${known}`);
+  });
+});
+
+test('a watcher that does not read is told that it lost something, and costs no memory', async () => {
+  const server = await startSessionServer();
+  try {
+    const [watcher, writer] = [await sessionClient(server), await sessionClient(server)];
+    const id = 'i'.repeat(128);
+    expect(await watcher.ask(`watch ${id}`)).toBe('ok gone');
+    watcher.socket.pause();
+    // More than the kernel keeps for it, and what the daemon does.
+    const rounds = 100_000;
+    for (let n = 0; n < rounds; n += 1000) {
+      const lines = Array.from({ length: 1000 }, (_, i) => `open ${id}\r\nput k ${n + i}\r\nclose\r\n`);
+      writer.send(lines.join(''));
+      for (let i = 0; i < 3000; i++) await writer.line();
+    }
+    watcher.socket.resume();
+    let events = 0;
+    for (let line = await watcher.line(); line !== 'event lost'; line = await watcher.line()) {
+      expect(line).toMatch(/^event changed/);
+      events++;
+    }
+    expect(events).toBeLessThan(rounds);
+    // It asks again, and hears of what comes next.
+    expect(await watcher.ask(`watch ${id}`)).toMatch(/^ok live/);
+    expect(await writer.ask(`open ${id}`)).toBe('ok');
+    expect(await writer.ask('destroy')).toBe('ok');
+    expect(await watcher.line()).toBe(`event destroyed ${id}`);
+    watcher.socket.destroy();
+    writer.socket.destroy();
+  } finally {
+    await server.stop();
+  }
+});
