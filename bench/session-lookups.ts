@@ -1,6 +1,6 @@
 /**
- * What it costs to look 10,000 sessions up again each second, as the server does for open connections, beside the
- * plain way with memjs: all of them at once, each second.
+ * What it costs to check sessions once a second, as the server does for open connections, beside the plain way with
+ * memjs: all of them at once, each second.
  * Run: npm run bench:lookups
  */
 import { execFile } from 'node:child_process';
@@ -13,38 +13,40 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import memjs from 'memjs';
-import { Lifetimes } from '../server/liveness/liveness.ts';
+import { Liveness } from '../server/liveness/liveness.ts';
 import { readOptions } from '../server/session/options.ts';
 import { createSessionReader, type LiveSession } from '../server/session/read-session.ts';
 import { startMemcached } from '../test/helpers/memcached.ts';
 import { startRedis } from '../test/helpers/redis.ts';
 
-const sessions = 10_000;
+const many = 10_000;
+const few = 1000;
 const warmUp = 5000;
 const measured = 10_000;
 
-const ids = Array.from({ length: sessions }, (_, n) => createHash('md5').update(String(n)).digest('hex'));
+const ids = Array.from({ length: many }, (_, n) => createHash('md5').update(String(n)).digest('hex'));
 /** About 500 bytes, as a shop or a forum keeps. */
 const record = (n: number) =>
   `user_id|i:${n + 1};firstname|s:5:"Alice";csrf|s:64:"${'a1b2c3d4'.repeat(8)}";cart|s:380:"${'x'.repeat(380)}";`;
 
 interface Figures {
-  /** Of one core. */
+  /** Seconds of CPU a second. */
   cpu: number;
-  looked: number;
+  /** In a second. */
+  checks: number;
   p99: number;
   longest: number;
 }
 
 /** Runs in a process of its own. */
-async function measure(begin: () => { stop(): void }, looked: () => number): Promise<Figures> {
+async function measure(begin: () => { stop(): void }, checked: () => number): Promise<Figures> {
   const running = begin();
   await pause(warmUp);
-  const [before, cpu, began] = [looked(), process.cpuUsage(), performance.now()];
+  const [before, cpu, began] = [checked(), process.cpuUsage(), performance.now()];
   await pause(measured);
   const { user, system } = process.cpuUsage(cpu);
   const seconds = (performance.now() - began) / 1000;
-  const looks = looked() - before;
+  const checks = checked() - before;
   // Apart, since to measure it wakes the loop each millisecond.
   const delay = monitorEventLoopDelay({ resolution: 1 });
   delay.enable();
@@ -53,49 +55,50 @@ async function measure(begin: () => { stop(): void }, looked: () => number): Pro
   running.stop();
   return {
     cpu: (user + system) / 1e6 / seconds,
-    looked: looks / seconds,
+    checks: checks / seconds,
     p99: delay.percentile(99) / 1e6,
     longest: delay.max / 1e6,
   };
 }
 
-async function held(store: string): Promise<Figures> {
+async function live(store: string, sessions: number): Promise<Figures> {
   const settings = readOptions({ store }, (name) => name);
   if ('problems' in settings) throw new Error(settings.problems.join());
   const reader = createSessionReader(settings);
-  let looks = 0;
-  const lifetimes = new Lifetimes(reader, {
-    interval: 1000,
-    grace: 1000,
-    onLook: () => looks++,
-    onEnd: (reason) => console.error('ended', reason),
-    onStore: (silent) => console.error('silent', silent?.message),
-    onUnreadable: () => {},
-    onWatch: () => {},
-  });
-  for (const [n, id] of ids.entries()) {
-    const session: LiveSession = {
-      id,
-      user: { id: String(n + 1), name: 'Alice' },
-      bytes: Buffer.from(record(n)),
-    };
-    lifetimes.hold(session, { end() {}, giveUp() {}, rename() {} });
-  }
+  let checks = 0;
   const start = () => {
-    lifetimes.start();
-    return lifetimes;
+    const liveness = new Liveness(reader, {
+      interval: 1000,
+      grace: 1000,
+      keepalive: false,
+      onCheck: () => checks++,
+      onEnd: (reason) => console.error('ended', reason),
+      onStore: (silent) => console.error('silent', silent?.message),
+      onUnreadable: () => {},
+      onNotifications: () => {},
+      onKeepaliveFailure: () => {},
+    });
+    for (const [n, id] of ids.slice(0, sessions).entries()) {
+      const session: LiveSession = {
+        id,
+        user: { id: String(n + 1), name: 'Alice' },
+        bytes: Buffer.from(record(n)),
+      };
+      liveness.subscribe(session, { ended() {}, unconfirmed() {}, changed() {} });
+    }
+    return liveness;
   };
-  return measure(start, () => looks);
+  return measure(start, () => checks);
 }
 
 async function plainly(server: string): Promise<Figures> {
   const [host = '', port] = server.split(':');
   const client = new memjs.Client([new memjs.Server(host, Number(port))], { retries: 0 });
-  let looks = 0;
+  let checks = 0;
   const all = () => {
     for (const [n, id] of ids.entries()) {
       client.get(id).then(({ value }: { value: Buffer | null }) => {
-        looks++;
+        checks++;
         if (value?.toString() !== record(n)) throw new Error('another session');
       });
     }
@@ -104,7 +107,7 @@ async function plainly(server: string): Promise<Figures> {
     const timer = setInterval(all, 1000);
     return { stop: () => clearInterval(timer) };
   };
-  return measure(start, () => looks);
+  return measure(start, () => checks);
 }
 
 /** Sends all of it, and reads as many lines of answer. */
@@ -121,9 +124,9 @@ function write(port: number, commands: string[], lines: number): Promise<void> {
   });
 }
 
-const [, , way, place = ''] = process.argv;
+const [, , way, place = '', count] = process.argv;
 if (way !== undefined) {
-  console.log(JSON.stringify(await (way === 'memjs' ? plainly(place) : held(place))));
+  console.log(JSON.stringify(await (way === 'memjs' ? plainly(place) : live(place, Number(count)))));
   process.exit();
 }
 
@@ -132,35 +135,44 @@ const folder = mkdtempSync(join(tmpdir(), 'lookups-'));
 try {
   const length = (n: number) => record(n).length;
   const set = ids.map((id, n) => `set ${id} 0 0 ${length(n)}\r\n${record(n)}\r\n`);
-  await write(memcached.port, set, sessions);
+  await write(memcached.port, set, many);
   await write(
     redis.port,
     ids.map((id, n) => `*3\r\n$3\r\nSET\r\n$32\r\n${id}\r\n$${length(n)}\r\n${record(n)}\r\n`),
-    sessions,
+    many,
   );
   mkdirSync(folder, { recursive: true });
   for (const [n, id] of ids.entries()) writeFileSync(join(folder, `sess_${id}`), record(n));
 
-  const ways: [string, string, string][] = [
-    ['memjs, all at once', 'memjs', `127.0.0.1:${memcached.port}`],
-    ['memcached', 'held', `memcached://127.0.0.1:${memcached.port}?format=php`],
-    ['Redis', 'held', `redis://127.0.0.1:${redis.port}?prefix=`],
-    ['files', 'held', `file://${folder}`],
+  const inMemcached = `memcached://127.0.0.1:${memcached.port}?format=php`;
+  const ways: [string, string, string, number][] = [
+    ['memjs, all at once', 'memjs', `127.0.0.1:${memcached.port}`, many],
+    ['memcached', 'live', inMemcached, many],
+    ['memcached', 'live', inMemcached, few],
+    ['Redis', 'live', `redis://127.0.0.1:${redis.port}?prefix=`, many],
+    ['files', 'live', `file://${folder}`, many],
   ];
-  console.log('                     a second   of a core   beside memjs   p99 of the loop   longest');
+  console.log('                   sessions   checks/s   µs each   beside memjs   p99 of the loop   longest');
   let first: number | undefined;
-  for (const [name, how, where] of ways) {
-    const { stdout } = await promisify(execFile)(process.execPath, [import.meta.filename, how, where]);
-    const { cpu, looked, p99, longest } = JSON.parse(stdout) as Figures;
-    first ??= cpu;
+  for (const [name, how, where, sessions] of ways) {
+    const { stdout } = await promisify(execFile)(process.execPath, [
+      import.meta.filename,
+      how,
+      where,
+      String(sessions),
+    ]);
+    const { cpu, checks, p99, longest } = JSON.parse(stdout) as Figures;
+    const each = cpu / sessions;
+    first ??= each;
     const cells = [
-      looked.toFixed(0).padStart(8),
-      `${(100 * cpu).toFixed(1)} %`.padStart(11),
-      (cpu / first).toFixed(2).padStart(14),
+      String(sessions).padStart(7),
+      checks.toFixed(0).padStart(10),
+      (1e6 * each).toFixed(1).padStart(9),
+      (each / first).toFixed(2).padStart(14),
       `${p99.toFixed(1)} ms`.padStart(17),
       `${longest.toFixed(1)} ms`.padStart(9),
     ];
-    console.log(name.padEnd(20), cells.join(' '));
+    console.log(name.padEnd(19), cells.join(' '));
   }
 } finally {
   await Promise.all([memcached.stop(), redis.remove()]);

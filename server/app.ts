@@ -11,12 +11,10 @@ import { readClientFiles } from './http/client-files.ts';
 import { Metrics } from './http/metrics.ts';
 import { createRoutes } from './http/routes.ts';
 import { openHttpServer } from './http/server.ts';
-import { Lifetimes } from './liveness/liveness.ts';
-import { Keepalive } from './liveness/ttl.ts';
+import { Liveness } from './liveness/liveness.ts';
 import { type Log, QuietLog } from './log.ts';
 import { sessionIdFrom } from './session/cookie.ts';
 import { createSessionReader } from './session/read-session.ts';
-import type { StoreError } from './session/store.ts';
 
 export interface App {
   host: string;
@@ -63,13 +61,11 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
     config.rooms,
   );
   const messages = new Messages(history, rooms, config.limitText);
-  const onKeepaliveFailure = ({ message: reason }: StoreError) =>
-    quiet.warn(reason, { reason }, 'a session in use could not be kept alive');
-  const lifetimes = new Lifetimes(reader, {
+  const liveness = new Liveness(reader, {
     interval: config.sessionCheck,
     grace: config.sessionGrace,
-    keepalive: config.sessionKeepalive ? new Keepalive(reader, onKeepaliveFailure) : undefined,
-    onLook: () => metrics.lookups.inc(),
+    keepalive: config.sessionKeepalive,
+    onCheck: () => metrics.lookups.inc(),
     onEnd: (reason) => metrics.ended.inc({ reason }),
     onStore: (silent) => {
       if (silent === null) log.info('the session store answers again');
@@ -81,15 +77,17 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
     },
     onUnreadable: ({ message: reason }) =>
       quiet.warn(`unreadable ${reason}`, { reason }, 'a session in use cannot be read now'),
-    onWatch: (lost) => {
+    onNotifications: (lost) => {
       if (lost === null)
-        log.info('listening: ended sessions are told by their store, where PHP’s handler has it tell them');
+        log.info('ended sessions are notified by their store, as far as PHP’s handler lets it know');
       else
         log.warn(
           { reason: lost.message },
-          'ended sessions are not told by their store now: the regular look finds them',
+          'ended sessions are not notified by their store now: the regular check finds them',
         );
     },
+    onKeepaliveFailure: ({ message: reason }) =>
+      log.warn({ reason }, 'a session in use could not be kept alive; the same reason is not logged again'),
   });
   const services = {
     rooms,
@@ -100,14 +98,13 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
     drain,
     onRequest: (event: string, code: string) => metrics.requests.inc({ event, code }),
   };
-  transport.open({ reader, lifetimes, services, maxText: config.limitText });
-  lifetimes.start();
+  transport.open({ reader, liveness, services, maxText: config.limitText });
 
   const routes = createRoutes({
     files: readClientFiles(clientFolder, config.loginUrl),
     metrics,
     apiKey: config.apiKey,
-    api: { kick: (user) => lifetimes.kick(user) },
+    api: { kick: (user) => liveness.kick(user) },
     missing: async () => {
       const missing: string[] = [];
       if (drain.started) missing.push('draining');
@@ -122,7 +119,7 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
     host: config.host,
     port: server.port,
     async close() {
-      lifetimes.stop();
+      liveness.stop();
       // What was accepted is stored, published and acknowledged before any transport closes.
       await drain.start();
       // While the port is open: a polling client needs it once more to be told that its connection is closed.

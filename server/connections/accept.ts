@@ -8,7 +8,7 @@ import type { Member } from '../chat/member.ts';
 import { type ConnectErrorCode, connectErrors } from '../errors.ts';
 import type { ClientToServer, ConnectFailure, RoomSummary, ServerToClient } from '../events.ts';
 import { answerError, answerErrorRaw } from '../http/answer.ts';
-import type { Lifetimes } from '../liveness/liveness.ts';
+import type { Liveness } from '../liveness/liveness.ts';
 import { requestListener, type Services } from '../requests/dispatch.ts';
 import type { LiveSession, Refusal, SessionReader } from '../session/read-session.ts';
 import { type Admission, reasonOf } from './admission.ts';
@@ -87,7 +87,7 @@ export class SocketTransport {
   }
 
   /** Takes connections from now on. */
-  open(parts: { reader: SessionReader; lifetimes: Lifetimes; services: Services; maxText: number }): void {
+  open(parts: { reader: SessionReader; liveness: Liveness; services: Services; maxText: number }): void {
     this.#io.use((socket, next) => {
       this.#authenticate(socket, parts).then(
         (refused) => next(refused === null ? undefined : connectError(refused)),
@@ -188,7 +188,7 @@ export class SocketTransport {
 
   #welcome(
     socket: ChatSocket,
-    { lifetimes, services, maxText }: { lifetimes: Lifetimes; services: Services; maxText: number },
+    { liveness, services, maxText }: { liveness: Liveness; services: Services; maxText: number },
   ): void {
     const { session, member, rooms } = socket.data;
     const connection = this.#connections.get((socket.conn as unknown as { id: string }).id);
@@ -201,17 +201,17 @@ export class SocketTransport {
     const sessionKey = createHash('sha256').update(session.id).digest('hex');
     socket.join([`user:${member.user.id}`, `session:${sessionKey}`]);
 
-    const hold = lifetimes.hold(session, {
-      end: (reason) => {
+    const subscription = liveness.subscribe(session, {
+      ended: (reason) => {
         for (const room of socket.rooms) socket.leave(room);
         socket.emit('session:ended', { reason });
         socket.disconnect(true);
       },
-      giveUp: () => socket.conn.close(),
-      rename: (user) => services.rooms.rename(member, user),
+      unconfirmed: () => socket.conn.close(),
+      changed: (user) => services.rooms.rename(member, user),
     });
     socket.on('disconnect', () => {
-      hold.release();
+      subscription.end();
       services.rooms.disconnect(member);
       // A client that only left the namespace would stay connected without a session.
       socket.conn.close();
@@ -222,7 +222,7 @@ export class SocketTransport {
         subscribe: (room) => void socket.join(`room:${room}`),
         unsubscribe: (room) => void socket.leave(`room:${room}`),
         source: connection.source,
-        active: () => hold.active(),
+        active: () => subscription.written(),
       }),
     );
   }

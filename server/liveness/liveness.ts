@@ -1,249 +1,140 @@
-import { setTimeout as pause } from 'node:timers/promises';
-import type { EndReason } from '../events.ts';
+import { markOf } from '../session/logout-marker.ts';
 import type { LiveSession, SessionReader } from '../session/read-session.ts';
-import { type SessionBusyError, StoreError, type Watch } from '../session/store.ts';
-import { UnsettledError } from '../session/unsettled.ts';
-import type { Look } from '../session/verdict.ts';
-import { type HeldSession, type Hold, heldSession, isUnchanged, type Lease } from './held-session.ts';
-import { Rounds } from './schedule.ts';
-import { SessionIndex } from './session-index.ts';
-import { StoreState } from './store-state.ts';
-import { isOver, type Keepalive, learnLife, nearsEnd } from './ttl.ts';
+import {
+  SessionBusyError,
+  type SessionName,
+  type StoreError,
+  type Watch as StoreSubscription,
+} from '../session/store.ts';
+import { CheckedSession, type Subscriber, type Surroundings } from './checked-session.ts';
+import { Schedule } from './schedule.ts';
 
-/** PHP empties a record before it writes it anew: what cannot be read is looked at once more. */
-const secondLookAfter = 100;
-/** A page that has just opened its session may end it a little later; slower ones are seen by the regular look. */
-const looksAfterOpening = [50, 250];
-/** What cannot be read, for all that is written to it, is not left unseen for a whole round. */
-const lookAfterUnsettled = 250;
+export interface LivenessOptions
+  extends Pick<Surroundings, 'interval' | 'grace' | 'keepalive' | 'onCheck' | 'onEnd'> {
+  /** The store fell silent, or answers again (null). Called once for each change. */
+  onStore(silent: StoreError | null): void;
+  /** The store answers, but this session cannot be read now. Called at each check. */
+  onUnreadable(error: SessionBusyError): void;
+  /** The store has stopped notifying changes, or notifies them (null). Called once for each change. */
+  onNotifications(lost: StoreError | null): void;
+  /** A session in use could not be renewed. Called once for each message, however often that happens. */
+  onKeepaliveFailure(error: StoreError): void;
+}
 
-/** Between two looks at one session, in milliseconds. */
-const shortestPause = 5;
-
-interface Options {
-  /** Each session is looked at once in this many milliseconds. */
-  interval: number;
-  /** For so many milliseconds a silent store ends nothing. */
-  grace: number;
-  /** Absent when sessions live as long as PHP alone keeps them alive. */
-  keepalive?: Keepalive | undefined;
-  onLook: () => void;
-  onEnd: (reason: EndReason) => void;
-  /** The store fell silent, or answers again (null): told once for each change. */
-  onStore: (silent: StoreError | null) => void;
-  /** A session cannot be read, just now or as it is: told at each look. */
-  onUnreadable: (error: SessionBusyError) => void;
-  /** The store stopped telling of changes by itself, or tells them (null): told once for each change. */
-  onWatch: (lost: StoreError | null) => void;
+/** A connection's subscription to its session. */
+export interface SessionSubscription {
+  /** The user has written something in the chat, which can keep the session alive. */
+  written(): void;
+  end(): void;
 }
 
 /**
- * Holds every connection to its session: as long as it is open, the session is looked up again and again, once
- * for all connections that share it, and at once when the store tells of a change. A logout, the end of its life,
- * another user or an unreadable record ends them; a silent store does not, for the time of grace.
+ * Whether the session of each open connection is still alive. Connections subscribe to their session, which is checked
+ * once in an interval for all that share it, and at once when the store notifies a change. What a check leads to is
+ * decided in `CheckedSession`.
  */
-export class Lifetimes {
-  readonly #reader: SessionReader;
-  readonly #options: Options;
-  readonly #rounds: Rounds<HeldSession>;
-  readonly #entries = new SessionIndex<HeldSession>();
-  readonly #store: StoreState;
-  #watch: Watch | undefined;
+export class Liveness {
+  readonly #options: LivenessOptions;
+  readonly #around: Surroundings;
+  readonly #schedule: Schedule<CheckedSession>;
+  readonly #notifications: StoreSubscription;
+  readonly #byId = new Map<string, CheckedSession>();
+  /** By the marker that PHP leaves at a logout, from which the id cannot be known. */
+  readonly #byMarker = new Map<string, CheckedSession>();
+  /** The sessions whose last check got no answer: of several servers of a store, one alone may be silent. */
+  readonly #unanswered = new Set<CheckedSession>();
+  #silent = false;
 
-  constructor(reader: SessionReader, options: Options) {
-    this.#reader = reader;
+  constructor(reader: SessionReader, options: LivenessOptions) {
     this.#options = options;
-    this.#store = new StoreState(options);
-    this.#rounds = new Rounds(options.interval, (entry) => {
-      if (entry.looking) return;
-      if (isUnchanged(entry) && !this.#isDue(entry)) entry.confirmed = performance.now();
-      else this.#look(entry);
-    });
-  }
-
-  start(): void {
-    this.#rounds.start();
-    this.#watch = this.#reader.watch({
-      changed: (session) => this.#lookSoon(this.#entries.get(session)),
-      opened: (session) => {
-        const entry = this.#entries.get(session);
-        if (entry === undefined) return;
-        for (const after of looksAfterOpening) setTimeout(() => this.#lookSoon(entry), after).unref();
+    // Few: no message of a store names a session.
+    const failures = new Set<string>();
+    this.#around = {
+      ...options,
+      reader,
+      onKeepaliveFailure(error) {
+        if (failures.has(error.message)) return;
+        failures.add(error.message);
+        options.onKeepaliveFailure(error);
       },
-      lost: this.#options.onWatch,
+      onAnswer: (session) => this.#answered(session),
+      onFailure: (session, error) => this.#failed(session, error),
+      onRelease: (session) => this.#release(session),
+    };
+    this.#schedule = new Schedule(options.interval, (sessions) => {
+      for (const session of sessions) session.turn();
+    });
+    this.#notifications = reader.watch({
+      changed: (name) => this.#named(name)?.notified(),
+      opened: (name) => this.#named(name)?.opened(),
+      lost: options.onNotifications,
     });
   }
 
+  /** No session is checked any more. */
   stop(): void {
-    this.#watch?.();
-    this.#rounds.stop();
+    this.#notifications();
+    this.#schedule.stop();
   }
 
-  /** Binds a connection to its session, until that is released. */
-  hold(session: LiveSession, lease: Lease): Hold {
-    let entry = this.#entries.get(session);
-    if (entry === undefined || entry.user.id !== session.user.id) {
-      // Another user by now: those who came before him need not wait for the next look.
-      if (entry !== undefined) this.#end(entry, 'user_changed');
-      entry = this.#enter(session);
+  subscribe(session: LiveSession, subscriber: Subscriber): SessionSubscription {
+    let checked = this.#byId.get(session.id);
+    if (checked?.user.id !== session.user.id) {
+      // Connections of an earlier user need not wait for the next check.
+      checked?.end('user_changed');
+      checked = this.#add(session);
     }
-    const held = entry;
-    held.leases.add(lease);
-    if (!held.bytes.equals(session.bytes)) {
-      // One of the two was read before a change.
-      lease.rename(held.user);
-      this.#lookSoon(held);
-    }
+    checked.subscribe(subscriber, session);
     return {
-      active() {
-        held.active = performance.now();
-      },
-      release: () => {
-        held.leases.delete(lease);
-        if (held.leases.size === 0) this.#forget(held);
-      },
+      written: () => checked.written(),
+      end: () => checked.unsubscribe(subscriber),
     };
   }
 
-  /** Ends all sessions of a user; how many connections they had. */
+  /** Ends all sessions of a user. Returns how many connections they had. */
   kick(user: string): number {
-    let connections = 0;
-    for (const entry of [...this.#entries].filter((one) => one.user.id === user)) {
-      connections += entry.leases.size;
-      this.#end(entry, 'kicked');
-    }
+    const sessions = [...this.#byId.values()].filter((session) => session.user.id === user);
+    const connections = sessions.reduce((sum, session) => sum + session.connections, 0);
+    for (const session of sessions) session.end('kicked');
     return connections;
   }
 
-  #enter(session: LiveSession): HeldSession {
-    const entry = heldSession(session);
-    entry.followed = this.#watch?.follow?.(entry.id);
-    entry.leave = this.#rounds.add(entry);
-    this.#entries.add(entry);
-    return entry;
+  #named(name: SessionName): CheckedSession | undefined {
+    return 'id' in name ? this.#byId.get(name.id) : this.#byMarker.get(name.mark);
   }
 
-  #forget(entry: HeldSession): void {
-    entry.leave();
-    entry.followed?.end();
-    this.#store.forget(entry);
-    this.#entries.delete(entry);
+  #add(session: LiveSession): CheckedSession {
+    const checked = new CheckedSession(session, this.#around, this.#notifications.follow?.(session.id));
+    this.#byId.set(checked.id, checked);
+    this.#byMarker.set(markOf(checked.id), checked);
+    this.#schedule.add(checked);
+    return checked;
   }
 
-  #lookSoon(entry: HeldSession | undefined): void {
-    if (entry === undefined || entry.leases.size === 0) return;
-    // What is being read just now may have been read before the change.
-    if (entry.looking) entry.again = true;
-    // A store that tells much of one session does not have it read all the time.
-    else if (performance.now() - entry.looked >= shortestPause) this.#look(entry);
-    else if (!entry.again) {
-      entry.again = true;
-      setTimeout(() => this.#lookOnceMore(entry), shortestPause).unref();
+  #release(session: CheckedSession): void {
+    this.#byId.delete(session.id);
+    this.#byMarker.delete(markOf(session.id));
+    this.#schedule.delete(session);
+    // That it is not asked about any more says nothing of the store.
+    this.#unanswered.delete(session);
+  }
+
+  #answered(session: CheckedSession): void {
+    this.#unanswered.delete(session);
+    if (!this.#silent || this.#unanswered.size > 0) return;
+    this.#silent = false;
+    this.#options.onStore(null);
+  }
+
+  #failed(session: CheckedSession, error: StoreError): void {
+    if (error instanceof SessionBusyError) {
+      this.#answered(session);
+      this.#options.onUnreadable(error);
+      return;
     }
+    this.#unanswered.add(session);
+    if (this.#silent) return;
+    this.#silent = true;
+    this.#options.onStore(error);
   }
-
-  #lookOnceMore(entry: HeldSession): void {
-    entry.again = false;
-    this.#lookSoon(entry);
-  }
-
-  #look(entry: HeldSession): void {
-    entry.looking = true;
-    entry.again = false;
-    entry.looked = performance.now();
-    this.#ask(entry).then(
-      (look) => {
-        // Nearly all looks find nothing new, and cost no more than this.
-        if (look === null && !entry.again && !this.#isDue(entry)) this.#confirm(entry);
-        else void this.#act(entry, look);
-      },
-      (error: unknown) => this.#unanswered(entry, error),
-    );
-  }
-
-  #ask(entry: HeldSession): Promise<Look | null> {
-    this.#options.onLook();
-    return this.#reader.changed(entry.id, entry.bytes);
-  }
-
-  #confirm(entry: HeldSession): void {
-    this.#store.answered(entry);
-    entry.confirmed = performance.now();
-    entry.seen = entry.looked;
-    entry.looking = false;
-  }
-
-  async #act(entry: HeldSession, first: Look | null): Promise<void> {
-    try {
-      let look = first;
-      this.#store.answered(entry);
-      if (look?.state === 'invalid' || look?.state === 'empty') {
-        await pause(secondLookAfter);
-        look = await this.#ask(entry);
-        this.#store.answered(entry);
-      }
-      const over = look?.state === 'nobody' && (await isOver(this.#reader, entry));
-      this.#apply(entry, look, over);
-      entry.seen = entry.looked;
-      if (entry.leases.size > 0) await this.#follow(entry);
-      entry.looking = false;
-      // What was told meanwhile may have happened after what was seen here.
-      if (entry.again) this.#lookOnceMore(entry);
-    } catch (error) {
-      this.#unanswered(entry, error);
-    }
-  }
-
-  #unanswered(entry: HeldSession, error: unknown): void {
-    entry.looking = false;
-    entry.seen = Number.NEGATIVE_INFINITY;
-    if (!(error instanceof StoreError)) throw error;
-    if (error instanceof UnsettledError) setTimeout(() => this.#lookSoon(entry), lookAfterUnsettled).unref();
-    if (performance.now() - entry.confirmed >= this.#options.grace) {
-      for (const lease of [...entry.leases]) lease.giveUp();
-    }
-    if (entry.leases.size > 0) this.#store.unanswered(entry, error);
-  }
-
-  /** @param look null when nothing has changed @param over where nobody is there: because its life is over */
-  #apply(entry: HeldSession, look: Look | null, over: boolean): void {
-    switch (look?.state) {
-      case undefined:
-        entry.confirmed = performance.now();
-        return;
-      case 'user':
-        if (look.user.id !== entry.user.id) return this.#end(entry, 'user_changed');
-        entry.confirmed = performance.now();
-        entry.bytes = look.bytes;
-        if (look.user.name !== entry.user.name) for (const lease of entry.leases) lease.rename(look.user);
-        entry.user = look.user;
-        return;
-      case 'nobody':
-        return this.#end(entry, over ? 'expired' : 'logout');
-      default:
-        return this.#end(entry, 'invalid');
-    }
-  }
-
-  /** Whether there is more to do for a session than to see that it is unchanged. */
-  #isDue(entry: HeldSession): boolean {
-    return nearsEnd(entry, this.#options.interval) || this.#options.keepalive?.isDue(entry) === true;
-  }
-
-  async #follow(entry: HeldSession): Promise<void> {
-    if (nearsEnd(entry, this.#options.interval)) await learnLife(this.#reader, entry).catch(unknown);
-    if (this.#options.keepalive?.isDue(entry)) await this.#options.keepalive.renew(entry);
-  }
-
-  #end(entry: HeldSession, reason: EndReason): void {
-    for (const lease of [...entry.leases]) {
-      this.#options.onEnd(reason);
-      lease.end(reason);
-    }
-  }
-}
-
-/** How long a session lives is not told: its end is a logout then. */
-function unknown(error: unknown): void {
-  if (!(error instanceof StoreError)) throw error;
 }

@@ -1,48 +1,67 @@
-/** A round is divided into slots of this many milliseconds at least, and each member has its turn in its own: ten
- * thousand look-ups at once would stall the event loop. */
-const shortestSlot = 10;
-const mostSlots = 1000;
+/** Members whose turns are no further apart than this have them together, in milliseconds. */
+const longestGathering = 100;
+/** In parts of the interval, which may be short. */
+const gatheringsPerInterval = 10;
+/** More at once would hold up the event loop, unless there are too many members for that. */
+const mostAtOnce = 500;
 
-/** Gives each of its members a turn once in a round, spread over the whole of it. */
-export class Rounds<Member> {
-  readonly #visit: (member: Member) => void;
-  readonly #slots: Set<Member>[];
-  readonly #slotTime: number;
+/**
+ * Gives each of its members a turn once in an interval. One timer serves all, and there is none while there are no
+ * members. Those whose turns come soon after one another have them together: a store that is asked for fifty sessions at
+ * once works little more than for one.
+ */
+export class Schedule<Member> {
+  readonly #interval: number;
+  readonly #gathering: number;
+  readonly #visit: (members: readonly Member[]) => void;
+  /** When each is to have its next turn, by the monotonic clock. All wait equally long, so the first one is the next. */
+  readonly #turns = new Map<Member, number>();
   #timer: NodeJS.Timeout | undefined;
-  #began = 0;
-  /** How many slots have been gone through since the start. */
-  #passed = 0;
 
-  /** @param time of a round, in milliseconds */
-  constructor(time: number, visit: (member: Member) => void) {
+  /** @param interval in milliseconds */
+  constructor(interval: number, visit: (members: readonly Member[]) => void) {
+    this.#interval = interval;
+    this.#gathering = Math.min(longestGathering, interval / gatheringsPerInterval);
     this.#visit = visit;
-    const slots = Math.min(mostSlots, Math.max(1, Math.floor(time / shortestSlot)));
-    this.#slots = Array.from({ length: slots }, () => new Set());
-    this.#slotTime = time / slots;
   }
 
-  /** The returned function takes the member out. */
-  add(member: Member): () => void {
-    const slot = this.#slots[Math.floor(Math.random() * this.#slots.length)] as Set<Member>;
-    slot.add(member);
-    return () => slot.delete(member);
+  add(member: Member): void {
+    this.#turns.set(member, performance.now() + this.#interval);
+    this.#wait();
   }
 
-  start(): void {
-    this.#began = performance.now();
-    this.#timer = setInterval(() => this.#tick(), this.#slotTime);
+  delete(member: Member): void {
+    this.#turns.delete(member);
+    if (this.#turns.size === 0) this.stop();
   }
 
+  /** Nobody has a turn any more. */
   stop(): void {
-    clearInterval(this.#timer);
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #wait(): void {
+    const [first] = this.#turns.values();
+    if (first === undefined || this.#timer !== undefined) return;
+    this.#timer = setTimeout(() => this.#tick(), Math.max(this.#gathering, first - performance.now()));
   }
 
   #tick(): void {
-    const due = Math.floor((performance.now() - this.#began) / this.#slotTime);
-    // After a stall nobody has two turns.
-    this.#passed = Math.max(this.#passed, due - this.#slots.length);
-    for (; this.#passed < due; this.#passed++) {
-      for (const member of this.#slots[this.#passed % this.#slots.length] as Set<Member>) this.#visit(member);
+    this.#timer = undefined;
+    const now = performance.now();
+    const most = Math.max(mostAtOnce, (this.#turns.size * this.#gathering) / this.#interval);
+    const members: Member[] = [];
+    for (const [member, turn] of this.#turns) {
+      if (turn > now + this.#gathering || members.length >= most) break;
+      members.push(member);
     }
+    for (const member of members) {
+      // To the end.
+      this.#turns.delete(member);
+      this.#turns.set(member, now + this.#interval);
+    }
+    this.#wait();
+    this.#visit(members);
   }
 }

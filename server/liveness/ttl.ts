@@ -1,116 +1,134 @@
 import type { SessionReader } from '../session/read-session.ts';
 import { StoreError } from '../session/store.ts';
 
-/** For so many milliseconds after what a user does, the chat is in use. */
-const activeFor = 60_000;
-/** So often a session is renewed at most, in milliseconds; more often only if it would end before that. */
-const renewEvery = 60_000;
-const partOfLife = 1 / 3;
+// Milliseconds, and times by the monotonic clock.
 
-/** What ends within so many milliseconds is over: some stores count in whole seconds, and answers take their time. */
+/** For so long after its user has written something, a session is in use. */
+const inUseFor = 60_000;
+/** A session is renewed no more often than this, unless its lifetime is short. */
+const shortestRenewalPause = 60_000;
+const renewalPart = 1 / 3;
+/** Some stores count in whole seconds, and answers take their time: a TTL may be off by this. */
 const precision = 1500;
+/** The store is asked for a TTL at least this often, and no more often where it gives no answer. */
+const askEvery = 60_000;
 
-/** Where the store gave no answer to that, it is not asked again for so many milliseconds. */
-const askAgainAfter = 60_000;
-
-/** How long a session is going to live. Times are those of the monotonic clock, in milliseconds. */
-export interface Life {
-  id: string;
-  /** Absent while that is not known; `Infinity` when it has no end, or none that the store tells. */
-  ends?: number;
-  /** When the store was last asked. */
-  asked: number;
-  /** The longest that it was seen to have before it: about what PHP gives it with each page. */
-  longest: number;
-  /** When its user last did something in the chat. */
-  active: number;
-  renewed: number;
-}
-
-/** Of a session that nobody has asked about yet. */
-export const newLife: Omit<Life, 'id'> = {
-  asked: Number.NEGATIVE_INFINITY,
-  longest: 0,
-  active: Number.NEGATIVE_INFINITY,
-  renewed: Number.NEGATIVE_INFINITY,
-};
-
-/**
- * Whether a session in which nobody is any more has come to the end of its life. A store that still has the record
- * knows it, whatever was known before; where it is gone, it was expected to end about now.
- */
-export async function isOver(reader: SessionReader, { id, ends }: Life): Promise<boolean> {
-  const expected = ends !== undefined && performance.now() > ends - precision;
-  const left = await reader.remaining(id).catch((error: unknown) => {
-    if (!(error instanceof StoreError)) throw error;
-    return null;
-  });
-  return left === null ? expected : left === 0;
-}
-
-/** Whether it is time to ask: it may have been renewed since. @param interval between two looks */
-export function nearsEnd({ ends, asked }: Life, interval: number): boolean {
-  const now = performance.now();
-  return ends === undefined ? now - asked > askAgainAfter : now > ends - precision - 2 * interval;
+export interface TtlOptions {
+  reader: SessionReader;
+  /** Between two checks of a session. */
+  interval: number;
+  /** Whether what a user writes renews the session. */
+  keepalive: boolean;
+  /** A session in use could not be renewed. */
+  onKeepaliveFailure(error: StoreError): void;
 }
 
 /**
- * Asks the store how long the session has to live.
- * @throws StoreError when it gives no answer: then the end of the session is told as a logout
+ * How long one session has to live, as the store last said: that tells its expiry from a logout. And its renewal while
+ * its user writes in the chat, as a request to PHP would renew it: never for longer than PHP lets it live, and never
+ * for less than it has.
  */
-export async function learnLife(reader: SessionReader, life: Life): Promise<number | null> {
-  const before = life.ends;
-  delete life.ends;
-  life.asked = performance.now();
-  const left = await reader.remaining(life.id);
-  const now = performance.now();
-  life.ends = now + (left ?? Number.POSITIVE_INFINITY);
-  if (left !== null && left !== Number.POSITIVE_INFINITY) {
-    // Somebody has shortened it, and will have had a reason.
-    const shortened =
-      before !== undefined && before !== Number.POSITIVE_INFINITY && life.ends < before - precision;
-    life.longest = shortened ? left : Math.max(life.longest, left);
-  }
-  return left;
-}
+export class SessionTtl {
+  readonly #id: string;
+  readonly #options: TtlOptions;
+  /** When it expires; `Infinity` if never, undefined as long as the store has not said. */
+  #expires: number | undefined;
+  #askAgainAt = Number.NEGATIVE_INFINITY;
+  #asking = false;
+  /** The longest TTL that was seen: about what PHP gives it with each request. */
+  #longest = 0;
+  /** When PHP or the keepalive is last known to have used it. */
+  #usedAt = performance.now();
+  #writtenAt = Number.NEGATIVE_INFINITY;
+  #renewedAt = Number.NEGATIVE_INFINITY;
 
-/**
- * Renews the sessions of those who use the chat, as a page view would. Never for longer than PHP itself lets them
- * live, and never for less than they have.
- */
-export class Keepalive {
-  readonly #reader: SessionReader;
-  readonly #onFailure: (error: StoreError) => void;
-
-  constructor(reader: SessionReader, onFailure: (error: StoreError) => void) {
-    this.#reader = reader;
-    this.#onFailure = onFailure;
+  constructor(id: string, options: TtlOptions) {
+    this.#id = id;
+    this.#options = options;
   }
 
-  /** Whether its user is active, and it has not been renewed for long enough. */
-  isDue(life: Life): boolean {
+  /** Its user has written something in the chat. */
+  written(): void {
+    this.#writtenAt = performance.now();
+  }
+
+  /** PHP has used the session, or may have: its TTL is another one now. */
+  used(): void {
+    this.#usedAt = performance.now();
+    this.#askAgainAt = Number.NEGATIVE_INFINITY;
+  }
+
+  /** Asks for the TTL, or renews the session, if it is time for that. Failures of the store say nothing about it. */
+  update(): void {
+    if (this.#asking) return;
+    const renewing = this.#options.keepalive && this.#isToBeRenewed();
+    if (!renewing && performance.now() < this.#askAgainAt) return;
+    this.#asking = true;
+    void (renewing ? this.#renew() : this.#ask()).catch(ignoreFailure).finally(() => {
+      this.#asking = false;
+    });
+  }
+
+  /**
+   * Whether a session that has nobody logged in has expired. A store that still has the record knows. If it is gone, it
+   * has expired when the TTL that was last seen had run out; where the store tells none, `lifetime=` of the store URL
+   * after the last use.
+   */
+  async hasRunOut(): Promise<boolean> {
+    const left = await this.#options.reader.remaining(this.#id).catch(ignoreFailure);
+    if (typeof left === 'number') return left === 0;
+    const { lifetime } = this.#options.reader;
+    const expires = this.#expires ?? (lifetime === undefined ? undefined : this.#usedAt + lifetime);
+    return expires !== undefined && performance.now() > expires - precision;
+  }
+
+  async #ask(): Promise<number | null> {
+    this.#askAgainAt = performance.now() + askEvery;
+    const left = await this.#options.reader.remaining(this.#id);
+    // Gone by now, perhaps because it has just expired, or the store does not say: what was seen before still counts.
+    if (left === null) return null;
     const now = performance.now();
-    const lifetime = this.#lifetime(life);
-    const pause = lifetime === 0 ? renewEvery : Math.min(renewEvery, lifetime * partOfLife);
-    return now - life.active <= activeFor && now - life.renewed >= pause;
+    const before = this.#expires;
+    this.#expires = now + left;
+    // Near its end it is asked for with each check: PHP may have renewed it, or it is the last TTL to be seen.
+    this.#askAgainAt = Math.min(now + askEvery, this.#expires - precision - 2 * this.#options.interval);
+    if (left === Number.POSITIVE_INFINITY) return left;
+    // The site has shortened it, and has a reason for that.
+    const shortened =
+      before !== undefined && before !== Number.POSITIVE_INFINITY && this.#expires < before - precision;
+    this.#longest = shortened ? left : Math.max(this.#longest, left);
+    return left;
   }
 
-  async renew(life: Life): Promise<void> {
-    life.renewed = performance.now();
+  #isToBeRenewed(): boolean {
+    const now = performance.now();
+    const lifetime = this.#lifetime();
+    const pause =
+      lifetime === 0 ? shortestRenewalPause : Math.min(shortestRenewalPause, lifetime * renewalPart);
+    return now - this.#writtenAt <= inUseFor && now - this.#renewedAt >= pause;
+  }
+
+  async #renew(): Promise<void> {
+    this.#renewedAt = performance.now();
     try {
-      const left = await learnLife(this.#reader, life);
-      const lifetime = this.#lifetime(life);
-      if (lifetime === 0 || (left !== null && left > lifetime * (1 - partOfLife))) return;
-      await this.#reader.touch(life.id, Math.ceil(lifetime / 1000));
-      life.ends = performance.now() + lifetime;
+      // Without knowing what is left, one could shorten it.
+      const left = await this.#ask();
+      const lifetime = this.#lifetime();
+      if (lifetime === 0 || (left !== null && left > lifetime * (1 - renewalPart))) return;
+      await this.#options.reader.touch(this.#id, Math.ceil(lifetime / 1000));
+      this.#usedAt = performance.now();
+      if (left !== null) this.#expires = this.#usedAt + lifetime;
     } catch (error) {
-      // Not knowing how long it lives, one could shorten it.
       if (!(error instanceof StoreError)) throw error;
-      this.#onFailure(error);
+      this.#options.onKeepaliveFailure(error);
     }
   }
 
-  #lifetime(life: Life): number {
-    return this.#reader.lifetime ?? life.longest;
+  #lifetime(): number {
+    return this.#options.reader.lifetime ?? this.#longest;
   }
+}
+
+function ignoreFailure(error: unknown): void {
+  if (!(error instanceof StoreError)) throw error;
 }

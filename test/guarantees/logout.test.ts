@@ -18,13 +18,13 @@ size(test, test.concurrent).for(sessionPlaces)(
     onTestFinished(() => place.close());
     const php = await startPhpApp({ env: { SESSION_STORE: place.url } });
     onTestFinished(async () => void (await php.stop()));
-    // Who is told does not need the regular look.
+    // What a store notifies does not need the regular check.
     const chat = await startChatServer({
       CHAT_SESSION_STORE: place.url,
       CHAT_SESSION_CHECK: tells ? '1m' : '1s',
     });
     onTestFinished(async () => void (await chat.stop()));
-    if (tells) await chat.until(/ended sessions are told by their store/);
+    if (tells) await chat.until(/ended sessions are notified/);
 
     const visitors = await manyVisitors(php, chat, sessions, tabs);
     expect(visitors.tabs[1]?.[0]?.ready.user).toEqual({ id: '2', name: 'Bob' });

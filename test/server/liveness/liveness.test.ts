@@ -37,8 +37,9 @@ describe('session:ended, then the connection is closed, and nothing after it', (
       'logout',
       (cookie) => site.memcached.set(site.key(cookie), '{"lang":"de"}'),
     ],
+    ['an array that PHP has emptied', 'logout', (cookie) => site.memcached.set(site.key(cookie), '[]')],
     [
-      'the record has expired',
+      'the record is made to expire before its TTL has run out',
       'logout',
       (cookie) => site.memcached.set(site.key(cookie), '{"user_id":1}', -1),
     ],
@@ -48,7 +49,7 @@ describe('session:ended, then the connection is closed, and nothing after it', (
       'invalid',
       (cookie) => site.memcached.set(site.key(cookie), 'user_id|i:1;'),
     ],
-    ['an empty record', 'invalid', (cookie) => site.memcached.set(site.key(cookie), '')],
+    ['an empty record', 'logout', (cookie) => site.memcached.set(site.key(cookie), '')],
   ];
   test.each(ends)('%s: %s, in all tabs', async (_, reason, change) => {
     const cookie = await site.session(1);
@@ -81,25 +82,25 @@ describe('session:ended, then the connection is closed, and nothing after it', (
 test('a record that cannot be read for a moment ends nothing', async () => {
   const cookie = await site.session(1);
   const tab = await joined(cookie);
-  const looks = async () => Number(/get_hits (\d+)/.exec(await site.memcached.ask('stats\r\n'))?.[1]);
-  const before = await looks();
+  const reads = async () => Number(/get_hits (\d+)/.exec(await site.memcached.ask('stats\r\n'))?.[1]);
+  const before = await reads();
   await site.memcached.set(site.key(cookie), '');
   // As soon as it has been seen to be empty once, PHP goes on writing.
-  await expect.poll(looks, { interval: 1 }).toBeGreaterThan(before);
+  await expect.poll(reads, { interval: 1 }).toBeGreaterThan(before);
   await site.memcached.set(site.key(cookie), '{"user_id":1,"firstname":"User 1"}');
-  const seen = await looks();
-  await expect.poll(looks).toBeGreaterThan(seen + 2);
+  const seen = await reads();
+  await expect.poll(reads).toBeGreaterThan(seen + 2);
   await send(tab);
   expect(tab.events.some(({ name }) => name === 'session:ended')).toBe(false);
   tab.close();
 });
 
-test('a name that changes is the sender’s from then on, and told to who lists him', async () => {
+test('a name that changes in the session is the sender’s from then on, and reaches everybody in the room', async () => {
   const cookie = await site.session(1, 'Ann');
   const tab = await joined(cookie);
   const ben = await joined(await site.session(2));
   const changes = (client: ChatClient) => client.events.filter(({ name }) => name === 'presence:changed');
-  // That both have come is told before.
+  // That both have come is announced before.
   for (const one of [tab, ben]) await expect.poll(() => changes(one)).not.toEqual([]);
   await site.memcached.set(site.key(cookie), '{"user_id":1,"firstname":"Anna","more":1}');
   await expect.poll(async () => (await send(tab)).message.user).toEqual({ id: '1', name: 'Anna' });
@@ -111,7 +112,7 @@ test('a name that changes is the sender’s from then on, and told to who lists 
   }
 });
 
-test('the store silent: open connections live on, new ones are told so in under a second; then all is well', async () => {
+test('the store is silent: open connections live on, and new ones are refused as session_store_unavailable until it answers', async () => {
   const cookie = await site.session(1);
   const [tab, ben] = [await joined(cookie), await joined(await site.session(2))];
   site.memcached.signal('SIGSTOP');
@@ -140,7 +141,7 @@ test('the store silent: open connections live on, new ones are told so in under 
   expect(site.chat.output().match(/the session store is silent/g)).toHaveLength(1);
 });
 
-test('silent for longer than the grace: the transport is closed, without a verdict', async () => {
+test('the store is silent for longer than the grace: the transport is closed without session:ended', async () => {
   const tab = await connectChat(hasty.url, await site.session(1));
   site.memcached.signal('SIGSTOP');
   try {
@@ -151,7 +152,7 @@ test('silent for longer than the grace: the transport is closed, without a verdi
   }
 });
 
-test('one of two memcached servers is gone: said once, however many sessions are on either, and once when it is back', async () => {
+test('one of two memcached servers is gone: logged once, however many sessions are on either, and once when it is back', async () => {
   const [one, two] = [await startMemcached(), await startMemcached()];
   const lost = two.port;
   const chat = await startChatServer({
@@ -166,9 +167,9 @@ test('one of two memcached servers is gone: said once, however many sessions are
   );
   await two.stop('SIGKILL');
   await chat.until(/the session store is silent/);
-  const looks = async () => (await metrics(chat.url)).get('chat_session_lookups_total') ?? 0;
-  const before = await looks();
-  await expect.poll(looks).toBeGreaterThan(before + 200);
+  const checks = async () => (await metrics(chat.url)).get('chat_session_lookups_total') ?? 0;
+  const before = await checks();
+  await expect.poll(checks).toBeGreaterThan(before + 200);
   // Empty, so that its sessions end: the others live on.
   const again = await startMemcached(lost);
   await chat.until(/the session store answers again/);

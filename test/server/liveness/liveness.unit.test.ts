@@ -1,233 +1,655 @@
-import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import { Lifetimes } from '../../../server/liveness/liveness.ts';
-import { Keepalive } from '../../../server/liveness/ttl.ts';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import type { EndReason } from '../../../server/events.ts';
+import { Liveness } from '../../../server/liveness/liveness.ts';
 import type { LiveSession, SessionReader } from '../../../server/session/read-session.ts';
-import { SessionBusyError, StoreError, type Watcher } from '../../../server/session/store.ts';
+import {
+  type Followed,
+  SessionBusyError,
+  StoreError,
+  type Watcher as StoreListener,
+} from '../../../server/session/store.ts';
 import { UnsettledError } from '../../../server/session/unsettled.ts';
-import type { Look } from '../../../server/session/verdict.ts';
+import type { Look as Verdict } from '../../../server/session/verdict.ts';
 
-const session: LiveSession = {
-  id: 'a'.repeat(26),
-  user: { id: '1', name: 'Ann' },
-  bytes: Buffer.from('Ann'),
-};
-const gone: Look = { state: 'nobody', reason: 'there is no such session', kind: 'gone' };
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
 
-/** A reader whose answers are set by the test, and lifetimes that look by themselves once in a long while only. */
-function site(options: { lifetime?: number; interval?: number; grace?: number; keepalive?: boolean } = {}) {
-  let watcher: Watcher | undefined;
-  const calls = { looks: 0, touched: [] as number[] };
+const interval = 1000;
+const grace = 10_000;
+const wait = (milliseconds: number) => vi.advanceTimersByTimeAsync(milliseconds);
+
+const session = (id = 'a', user: LiveSession['user'] = { id: '1', name: 'Ann' }): LiveSession => ({
+  id,
+  user,
+  bytes: Buffer.from(JSON.stringify(user)),
+});
+const user = (name: string, id = '1'): Verdict => ({ state: 'user', ...session('a', { id, name }) });
+const seen = (state: 'nobody' | 'empty' | 'invalid'): Verdict => ({ state, reason: state, kind: state });
+const nobody = seen('nobody');
+const silent = () => Promise.reject(new StoreError('silent'));
+
+/** Liveness with a reader whose answers the test gives, and what it made of them. */
+function site(options: { lifetime?: number; keepalive?: boolean } = {}) {
+  let listener: StoreListener | undefined;
+  const asked = { checks: [] as string[], at: new Set<number>(), ttls: 0, touched: [] as number[] };
   const answers = {
-    look: async (): Promise<Look | null> => null,
-    remaining: async (): Promise<number | null> => 1_440_000,
+    check: async (): Promise<Verdict | null> => null,
+    ttl: async (): Promise<number | null> => 1_440_000,
+  };
+  const followed = new Map<string, { since: number | undefined }>();
+  const follow = (id: string): Followed => {
+    const one = { since: undefined, end: () => followed.delete(id) };
+    followed.set(id, one);
+    return one;
   };
   const reader = {
     lifetime: options.lifetime,
-    changed: () => {
-      calls.looks++;
-      return answers.look();
+    changed: (id: string) => {
+      asked.checks.push(id);
+      asked.at.add(performance.now());
+      return answers.check();
     },
-    remaining: () => answers.remaining(),
-    touch: async (_: string, seconds: number) => void calls.touched.push(seconds),
-    watch: (given: Watcher) => {
-      watcher = given;
-      return () => {};
+    remaining: () => {
+      asked.ttls++;
+      return answers.ttl();
+    },
+    touch: async (_: string, seconds: number) => void asked.touched.push(seconds),
+    watch: (given: StoreListener) => {
+      listener = given;
+      return Object.assign(() => {}, { follow });
     },
   } as unknown as SessionReader;
-  const told = { store: [] as (string | null)[], failures: [] as string[], ended: [] as string[], gaveUp: 0 };
-  const names: string[] = [];
-  const lifetimes = new Lifetimes(reader, {
-    interval: options.interval ?? 60_000,
-    grace: options.grace ?? 60_000,
-    keepalive: options.keepalive
-      ? new Keepalive(reader, ({ message }) => told.failures.push(message))
-      : undefined,
-    onLook: () => {},
+  const seen = {
+    ended: [] as EndReason[],
+    unconfirmed: 0,
+    identities: [] as LiveSession['user'][],
+    store: [] as (string | null)[],
+    failures: [] as string[],
+  };
+  const liveness = new Liveness(reader, {
+    interval,
+    grace,
+    keepalive: options.keepalive ?? false,
+    onCheck: () => {},
     onEnd: () => {},
-    onStore: (silent) => told.store.push(silent?.message ?? null),
+    onStore: (failure) => seen.store.push(failure?.message ?? null),
     onUnreadable: () => {},
-    onWatch: () => {},
+    onNotifications: () => {},
+    onKeepaliveFailure: ({ message }) => seen.failures.push(message),
   });
-  lifetimes.start();
-  onTestFinished(() => lifetimes.stop());
-  const hold = (held: LiveSession = session) => {
-    const one = lifetimes.hold(held, {
-      end(reason) {
-        told.ended.push(reason);
-        one.release();
+  const subscribe = (one = session()) => {
+    const subscription = liveness.subscribe(one, {
+      ended(reason) {
+        seen.ended.push(reason);
+        subscription.end();
       },
-      giveUp() {
-        told.gaveUp++;
-        one.release();
+      unconfirmed() {
+        seen.unconfirmed++;
+        subscription.end();
       },
-      rename: ({ name }) => names.push(name),
+      changed: (identity) => seen.identities.push(identity),
     });
-    return one;
+    return subscription;
   };
-  const hint = () => watcher?.changed({ id: session.id });
-  /** Has the session looked at, and waits until that has been seen through. */
-  const look = async () => {
-    const before = calls.looks;
-    hint();
-    await vi.waitFor(() => expect(calls.looks).toBeGreaterThan(before));
-    await new Promise((resolve) => setImmediate(resolve));
+  /** What the checks that follow see, one after the other; the last one from then on. */
+  const willSee = (...verdicts: (Verdict | null | Error)[]) => {
+    answers.check = async () => {
+      const verdict = verdicts.length > 1 ? verdicts.shift() : verdicts[0];
+      if (verdict instanceof Error) throw verdict;
+      return verdict ?? null;
+    };
   };
-  return { lifetimes, answers, calls, told, names, hold, hint, look };
+  /** The next check waits for its answer. */
+  const hold = () => {
+    const { promise, resolve } = Promise.withResolvers<Verdict | null>();
+    answers.check = () => {
+      answers.check = async () => null;
+      return promise;
+    };
+    return resolve;
+  };
+  return {
+    answers,
+    asked,
+    followed,
+    hold,
+    liveness,
+    notify: (id = 'a') => listener?.changed({ id }),
+    opened: (id = 'a') => listener?.opened({ id }),
+    seen,
+    subscribe,
+    willSee,
+    /** How many checks begin within this time. */
+    async checksIn(milliseconds: number) {
+      const before = asked.checks.length;
+      await wait(milliseconds);
+      return asked.checks.length - before;
+    },
+  };
 }
 
-describe('what the store tells leads to a look at once', () => {
-  test('also while the life of the session is being asked for', async () => {
-    const { answers, calls, told, hold, hint } = site();
-    let answer = (_: number) => {};
-    answers.remaining = () => new Promise((resolve) => (answer = resolve));
-    hold();
-    hint();
-    await vi.waitFor(() => expect(calls.looks).toBe(1));
-    await new Promise((resolve) => setImmediate(resolve));
-    answers.look = async () => gone;
-    answers.remaining = async () => null;
-    hint();
-    answer(1_440_000);
-    await vi.waitFor(() => expect(told.ended).toEqual(['logout']));
+describe('a check', () => {
+  test('comes once in an interval for all connections of a session, and at once when the store notifies', async () => {
+    const { asked, checksIn, notify, subscribe } = site();
+    subscribe();
+    subscribe();
+    expect(await checksIn(5.5 * interval)).toBe(5);
+    notify();
+    expect(asked.checks.length).toBe(6);
   });
 
-  test('but however much it tells, not all the time', async () => {
-    const { calls, hold, hint } = site();
-    hold();
-    const began = performance.now();
-    while (performance.now() - began < 100) {
-      for (let n = 0; n < 1000; n++) hint();
-      await new Promise((resolve) => setImmediate(resolve));
+  test('comes 50 and 250 ms after PHP has opened the session', async () => {
+    const { checksIn, opened, subscribe } = site();
+    subscribe();
+    opened();
+    expect([await checksIn(49), await checksIn(1), await checksIn(199), await checksIn(1)]).toEqual([
+      0, 1, 0, 1,
+    ]);
+  });
+
+  test('of what was notified during a check follows that one, once', async () => {
+    const { asked, checksIn, hold, notify, seen, subscribe, willSee } = site();
+    subscribe();
+    const answer = hold();
+    notify();
+    for (let n = 0; n < 3; n++) notify();
+    expect(asked.checks.length).toBe(1);
+    willSee(nobody);
+    answer(null);
+    expect(await checksIn(5)).toBe(1);
+    expect(seen.ended).toEqual(['logout']);
+  });
+
+  test('of what was notified while the TTL was asked for comes at once', async () => {
+    const { answers, asked, notify, seen, subscribe, willSee } = site();
+    answers.ttl = () => new Promise(() => {});
+    subscribe();
+    notify();
+    await wait(0);
+    expect(asked.ttls).toBe(1);
+    answers.ttl = async () => null;
+    willSee(nobody);
+    notify();
+    await wait(5);
+    expect(seen.ended).toEqual(['logout']);
+  });
+
+  test('comes no more often than every 5 ms, however much is notified', async () => {
+    const { asked, notify, subscribe } = site();
+    subscribe();
+    for (let n = 0; n < 100; n++) {
+      for (let m = 0; m < 10; m++) notify();
+      await wait(1);
     }
-    expect(calls.looks).toBeGreaterThan(1);
-    expect(calls.looks).toBeLessThan(40);
+    expect(asked.checks.length).toBeGreaterThan(15);
+    expect(asked.checks.length).toBeLessThanOrEqual(21);
+  });
+
+  test('is made by one timer for all sessions that are due soon, and by none when nobody is connected', async () => {
+    const { asked, checksIn, liveness, subscribe } = site();
+    expect(vi.getTimerCount()).toBe(0);
+    const subscriptions = [];
+    for (let n = 0; n < 90; n++) {
+      subscriptions.push(subscribe(session(`s${n}`)));
+      await wait(1);
+    }
+    expect(vi.getTimerCount()).toBe(1);
+    await wait(interval);
+    expect(asked.checks.length).toBe(90);
+    expect(asked.at.size).toBe(1);
+    for (const one of subscriptions) one.end();
+    expect(vi.getTimerCount()).toBe(0);
+    expect(await checksIn(5 * interval)).toBe(0);
+    subscribe();
+    liveness.stop();
+    expect(await checksIn(5 * interval)).toBe(0);
+  });
+
+  test('of thousands of sessions is spread over the interval: each has one in it, and at most 500 begin at once', async () => {
+    const { asked, checksIn, subscribe } = site();
+    for (let n = 0; n < 4000; n++) subscribe(session(`s${n}`));
+    await wait(2 * interval);
+    asked.checks.length = 0;
+    for (let n = 0; n < 10; n++) expect(await checksIn(100)).toBeLessThanOrEqual(500);
+    expect(new Set(asked.checks).size).toBe(4000);
+    expect(asked.checks.length).toBe(4000);
   });
 });
 
-test('a second tab that has read the session before it changed is told the new name', async () => {
-  const { answers, names, hold, look } = site();
-  hold();
-  const bytes = Buffer.from('Anna');
-  answers.look = async () => ({ state: 'user', user: { id: '1', name: 'Anna' }, bytes });
-  await look();
-  await vi.waitFor(() => expect(names).toEqual(['Anna']));
-  answers.look = async () => null;
-  hold();
-  expect(names).toEqual(['Anna', 'Anna']);
+describe('what a check leads to', () => {
+  test.each<[string, (Verdict | null | Error)[], EndReason[]]>([
+    ['nobody: logout', [nobody], ['logout']],
+    ['another user: user_changed', [user('Ben', '2')], ['user_changed']],
+    ['empty twice: logout', [seen('empty')], ['logout']],
+    ['unreadable twice: invalid', [seen('invalid')], ['invalid']],
+    ['unreadable, then empty: logout', [seen('invalid'), seen('empty')], ['logout']],
+    ['empty, then nobody: logout', [seen('empty'), nobody], ['logout']],
+    ['empty, then as before: it goes on', [seen('empty'), null], []],
+    ['unreadable, then with another name: it goes on', [seen('invalid'), user('Anna')], []],
+    [
+      'empty, no answer, then empty once: it goes on',
+      [seen('empty'), new StoreError('silent'), seen('empty'), null],
+      [],
+    ],
+    ['empty, as before, then empty once: it goes on', [seen('empty'), null, seen('empty'), null], []],
+  ])('%s', async (_, verdicts, ended) => {
+    const { notify, seen, subscribe, willSee } = site();
+    subscribe();
+    willSee(...verdicts);
+    for (let n = 0; n < 4; n++) {
+      notify();
+      await wait(150);
+    }
+    expect(seen.ended).toEqual(ended);
+  });
+
+  test('an empty record is read again after 100 ms, whatever is notified meanwhile', async () => {
+    const { checksIn, notify, seen: what, subscribe, willSee } = site();
+    subscribe();
+    willSee(seen('empty'));
+    notify();
+    await wait(50);
+    notify();
+    expect(await checksIn(49)).toBe(0);
+    expect(what.ended).toEqual([]);
+    expect(await checksIn(1)).toBe(1);
+    expect(what.ended).toEqual(['logout']);
+  });
+
+  test('what was notified while it was read again is checked after that', async () => {
+    const { checksIn, hold, notify, seen: what, subscribe, willSee } = site();
+    subscribe();
+    willSee(seen('empty'));
+    notify();
+    await wait(50);
+    const answer = hold();
+    await wait(50);
+    notify();
+    willSee(nobody);
+    answer(null);
+    expect(await checksIn(5)).toBe(1);
+    expect(what.ended).toEqual(['logout']);
+  });
+
+  test('an empty record that a check saw is read again too when something was notified during that check', async () => {
+    const { hold, notify, seen: what, subscribe, willSee } = site();
+    subscribe();
+    const answer = hold();
+    notify();
+    notify();
+    willSee(seen('empty'));
+    answer(seen('empty'));
+    await wait(100);
+    expect(what.ended).toEqual(['logout']);
+  });
+
+  test('after the end there is no check and nothing is called, whatever comes', async () => {
+    const { checksIn, hold, liveness, notify, opened, seen, subscribe } = site();
+    subscribe();
+    subscribe();
+    const answer = hold();
+    notify();
+    expect(liveness.kick('1')).toBe(2);
+    expect(seen.ended).toEqual(['kicked', 'kicked']);
+    answer(nobody);
+    notify();
+    opened();
+    expect(await checksIn(2 * interval)).toBe(0);
+    expect(seen).toMatchObject({ ended: ['kicked', 'kicked'], identities: [], store: [] });
+  });
+
+  test('a connection of another user ends those of the earlier one', () => {
+    const { seen, subscribe } = site();
+    subscribe();
+    subscribe(session('a', { id: '2', name: 'Ben' }));
+    expect(seen.ended).toEqual(['user_changed']);
+  });
 });
 
-describe('the silence of the store', () => {
-  const silent = () => Promise.reject(new StoreError('silent'));
-
-  test('is over when somebody gets an answer, though nobody is left of those whom it concerned', async () => {
-    const { answers, told, hold, look } = site({ grace: 50 });
-    hold();
-    answers.look = silent;
-    await look();
-    expect(told.store).toEqual(['silent']);
-    await vi.waitFor(async () => {
-      await look();
-      expect(told.gaveUp).toBe(1);
-    });
-    answers.look = async () => null;
-    hold();
-    await look();
-    expect(told.store).toEqual(['silent', null]);
+describe('an identity that changes', () => {
+  test('is passed to each connection when its value is another one, not when only the bytes are', async () => {
+    const { notify, seen, subscribe, willSee } = site();
+    subscribe();
+    willSee({ ...user('Ann'), bytes: Buffer.from('else') } as Verdict);
+    notify();
+    await wait(10);
+    expect(seen.identities).toEqual([]);
+    // Whatever an identity has beside its name.
+    const identity = { id: '1', name: 'Ann', roles: ['moderator'] };
+    willSee({ state: 'user', user: identity, bytes: Buffer.from('more') });
+    notify();
+    await wait(10);
+    expect(seen.identities).toEqual([identity]);
   });
 
-  test('is told once while there is somebody, and once when it is over', async () => {
-    const { answers, told, hold, look } = site();
-    hold();
-    answers.look = silent;
-    for (let n = 0; n < 3; n++) await look();
-    expect(told.store).toEqual(['silent']);
-    answers.look = async () => null;
-    for (let n = 0; n < 3; n++) await look();
-    expect(told.store).toEqual(['silent', null]);
-  });
-
-  test('is not what one session says that cannot be read', async () => {
-    const { answers, told, hold, look } = site();
-    hold();
-    answers.look = () => Promise.reject(new SessionBusyError('busy'));
-    await look();
-    expect(told).toMatchObject({ store: [], ended: [], gaveUp: 0 });
-  });
-
-  test('nor does one wait for the next round that is being written: it is looked at again soon', async () => {
-    const { answers, told, hold, look } = site();
-    hold();
-    answers.look = () => Promise.reject(new UnsettledError('being written', []));
-    await look();
-    answers.look = async () => gone;
-    await vi.waitFor(() => expect(told.ended).toEqual(['logout']), 4000);
+  test('is passed to a connection that has read the session before it changed', async () => {
+    const { asked, notify, seen, subscribe, willSee } = site();
+    subscribe();
+    willSee(user('Anna'));
+    notify();
+    await wait(10);
+    willSee(null);
+    const before = asked.checks.length;
+    subscribe();
+    expect(seen.identities.map(({ name }) => name)).toEqual(['Anna', 'Anna']);
+    // Or one that has read it after the change that is not known here.
+    expect(asked.checks.length).toBe(before + 1);
   });
 });
 
-describe('the reason why nobody is there any more', () => {
-  const silent = () => Promise.reject(new StoreError('silent'));
-  const cases: [string, number, number | null | typeof silent, string][] = [
-    ['the store has the record and says that it is over', 1_440_000, 0, 'expired'],
-    ['the store has the record, and its user was taken out shortly before its end', 900, 600, 'logout'],
-    ['it is gone when its end had come', 900, null, 'expired'],
-    ['it is gone before its time', 1_440_000, null, 'logout'],
-    ['it is gone when its end had come, and the store has fallen silent', 900, silent, 'expired'],
-  ];
-  test.each(cases)('%s', async (_, known, now, reason) => {
-    const { answers, told, hold, look } = site();
-    hold();
-    answers.remaining = async () => known;
-    await look();
-    answers.look = async () => gone;
-    answers.remaining = typeof now === 'function' ? now : async () => now;
-    await look();
-    await vi.waitFor(() => expect(told.ended).toEqual([reason]));
+describe('a store that is silent', () => {
+  test('ends nothing for the time of grace; then the connections are closed without a verdict', async () => {
+    const { seen, subscribe, answers } = site();
+    subscribe();
+    await wait(interval);
+    answers.check = silent;
+    await wait(grace - 1);
+    expect(seen).toMatchObject({ ended: [], unconfirmed: 0 });
+    await wait(interval);
+    expect(seen).toMatchObject({ ended: [], unconfirmed: 1 });
+  });
+
+  test('is reported once, and once when it answers again', async () => {
+    const { seen, subscribe, answers } = site();
+    subscribe();
+    answers.check = silent;
+    await wait(3 * interval);
+    expect(seen.store).toEqual(['silent']);
+    answers.check = async () => null;
+    await wait(3 * interval);
+    expect(seen.store).toEqual(['silent', null]);
+  });
+
+  test.each<[string, (subscription: { end(): void }) => unknown]>([
+    ['have gone', (subscription) => subscription.end()],
+    ['were closed after the time of grace', () => wait(grace)],
+  ])('answers again also when those whom it concerned %s', async (_, leave) => {
+    const { seen, subscribe, answers } = site();
+    const one = subscribe();
+    answers.check = silent;
+    await wait(interval);
+    await leave(one);
+    answers.check = async () => null;
+    subscribe(session('b'));
+    await wait(interval);
+    expect(seen.store).toEqual(['silent', null]);
+  });
+
+  test('answers again also when the one who had asked has gone, or gets a session that cannot be read', async () => {
+    const { hold, notify, seen, subscribe, answers, willSee } = site();
+    const one = subscribe();
+    answers.check = silent;
+    await wait(1.5 * interval);
+    const answer = hold();
+    notify();
+    one.end();
+    answer(null);
+    await wait(0);
+    expect(seen.store).toEqual(['silent', null]);
+    subscribe();
+    answers.check = silent;
+    await wait(interval);
+    willSee(new SessionBusyError('busy'));
+    await wait(interval);
+    expect(seen.store).toEqual(['silent', null, 'silent', null]);
+  });
+
+  test('is not what one session means that cannot be read', async () => {
+    const { seen, subscribe, willSee } = site();
+    subscribe();
+    willSee(new SessionBusyError('busy'));
+    await wait(3 * interval);
+    expect(seen).toMatchObject({ store: [], ended: [], unconfirmed: 0 });
+  });
+
+  test.each([
+    ['a session that is being written again and again is checked', new UnsettledError('written', []), false],
+    ['one that was notified meanwhile too is checked', new UnsettledError('written', []), true],
+    ['what was notified during a check without an answer is checked', new StoreError('silent'), true],
+  ])('%s again after 250 ms', async (_, failure, notified) => {
+    const { checksIn, notify, subscribe, willSee } = site();
+    subscribe();
+    willSee(failure, null);
+    notify();
+    if (notified) notify();
+    expect([await checksIn(249), await checksIn(1), await checksIn(300)]).toEqual([0, 1, 0]);
+  });
+
+  test('a session that is being written is checked at once when that is notified', async () => {
+    const { asked, checksIn, notify, subscribe, willSee } = site();
+    subscribe();
+    willSee(new UnsettledError('written', []), null);
+    notify();
+    await wait(50);
+    notify();
+    expect(asked.checks.length).toBe(2);
+    expect(await checksIn(300)).toBe(0);
+  });
+});
+
+describe('a session that the store follows', () => {
+  const followedSite = async () => {
+    const one = site();
+    one.subscribe();
+    const follow = () => {
+      for (const each of one.followed.values()) each.since = performance.now();
+    };
+    const lose = () => {
+      for (const each of one.followed.values()) each.since = undefined;
+    };
+    return { ...one, follow, lose };
+  };
+
+  test('is checked once more, and then when that is notified, or once a minute', async () => {
+    const { checksIn, follow, notify, seen, willSee } = await followedSite();
+    expect(await checksIn(3 * interval)).toBe(3);
+    follow();
+    expect(await checksIn(50 * interval)).toBe(1);
+    expect(await checksIn(20 * interval)).toBe(1);
+    willSee(nobody);
+    notify();
+    await wait(0);
+    expect(seen.ended).toEqual(['logout']);
+  });
+
+  test('is checked in each interval when that is not certain any more, and others always', async () => {
+    const { asked, checksIn, follow, lose, subscribe } = await followedSite();
+    follow();
+    subscribe(session('other'));
+    await wait(2 * interval);
+    asked.checks.length = 0;
+    await wait(5 * interval);
+    expect(new Set(asked.checks)).toEqual(new Set(['other']));
+    lose();
+    expect(await checksIn(5 * interval)).toBe(10);
+  });
+
+  test('is checked until there is an answer', async () => {
+    const { answers, checksIn, follow, notify } = await followedSite();
+    follow();
+    await wait(2 * interval);
+    answers.check = silent;
+    notify();
+    expect(await checksIn(3 * interval)).toBe(3);
+    answers.check = async () => null;
+    expect(await checksIn(3 * interval)).toBe(1);
+  });
+
+  test('has its grace from when that is not certain any more', async () => {
+    const { answers, follow, lose, seen } = await followedSite();
+    follow();
+    await wait(2 * grace);
+    answers.check = silent;
+    lose();
+    await wait(grace - interval);
+    expect(seen.unconfirmed).toBe(0);
+    await wait(2 * interval);
+    expect(seen.unconfirmed).toBe(1);
+  });
+
+  test('is followed as long as it has connections', () => {
+    const { followed, subscribe } = site();
+    const [first, second] = [subscribe(), subscribe()];
+    first.end();
+    expect([...followed.keys()]).toEqual(['a']);
+    second.end();
+    expect(followed.size).toBe(0);
+  });
+});
+
+describe('why nobody is logged in any more', () => {
+  const minute = 60_000;
+  test.each<[string, number | null, number | null | typeof silent, EndReason]>([
+    ['the store has the record and says that it is over', 24 * minute, 0, 'expired'],
+    ['the store has the record, and it is not over', 2500, 600, 'logout'],
+    ['it is gone when its TTL had run out', 2500, null, 'expired'],
+    ['it is gone when its TTL had run out, and the store has fallen silent', 2500, silent, 'expired'],
+    ['it is gone before its TTL had run out', 24 * minute, null, 'logout'],
+    ['it is gone, and had no end', Number.POSITIVE_INFINITY, null, 'logout'],
+    ['it is gone, and the store has never told a TTL', null, null, 'logout'],
+  ])('%s', async (_, before, then, reason) => {
+    const { answers, notify, seen, subscribe, willSee } = site();
+    const expires = performance.now() + (before ?? 0);
+    answers.ttl = async () => before && expires - performance.now();
+    subscribe();
+    await wait(1500);
+    willSee(nobody);
+    answers.ttl = typeof then === 'function' ? then : async () => then;
+    notify();
+    await wait(0);
+    expect(seen.ended).toEqual([reason]);
+  });
+
+  test('it expired between a check and the question for its TTL: expired', async () => {
+    const { answers, notify, seen, subscribe, willSee } = site();
+    answers.ttl = async () => 2500;
+    subscribe();
+    await wait(0);
+    answers.ttl = async () => null;
+    await wait(2.5 * interval);
+    willSee(nobody);
+    notify();
+    await wait(0);
+    expect(seen.ended).toEqual(['expired']);
+  });
+
+  test.each<[string, number, EndReason]>([
+    ['after', 31 * minute, 'expired'],
+    ['before', 20 * minute, 'logout'],
+  ])('the store tells no TTL, and it is gone %s lifetime= since PHP used it', async (_, gone, reason) => {
+    const { answers, notify, seen, subscribe, willSee } = site({ lifetime: 24 * minute });
+    answers.ttl = async () => null;
+    subscribe();
+    await wait(5 * minute);
+    notify();
+    await wait(gone - 5 * minute);
+    willSee(nobody);
+    await wait(interval);
+    expect(seen.ended).toEqual([reason]);
+  });
+
+  test('PHP has renewed it without a notification, and it is gone after the end that was first seen: logout', async () => {
+    const { answers, seen, subscribe, willSee } = site();
+    answers.ttl = async () => 20_000;
+    subscribe();
+    await wait(10_000);
+    answers.ttl = async () => 24 * minute;
+    await wait(15_000);
+    willSee(nobody);
+    answers.ttl = async () => null;
+    await wait(interval);
+    expect(seen.ended).toEqual(['logout']);
+  });
+
+  test('the TTL is asked for when the connection begins, when something changes or is notified, and once a minute', async () => {
+    const { asked, notify, subscribe, willSee } = site();
+    subscribe();
+    expect(asked.ttls).toBe(1);
+    await wait(30.5 * interval);
+    expect(asked.ttls).toBe(1);
+    notify();
+    await wait(0);
+    expect(asked.ttls).toBe(2);
+    await wait(5.5 * minute);
+    expect(asked.ttls).toBe(7);
+    willSee(user('Anna'), null);
+    await wait(interval);
+    expect(asked.ttls).toBe(8);
   });
 });
 
 describe('keepalive', () => {
-  test('as long as PHP lets it live, and only while somebody does something', async () => {
-    const { answers, calls, hold, look } = site({ keepalive: true, lifetime: 1_440_000 });
-    const one = hold();
-    answers.remaining = async () => 300_000;
-    await look();
-    expect(calls.touched).toEqual([]);
-    one.active();
-    await look();
-    await vi.waitFor(() => expect(calls.touched).toEqual([1440]));
-    one.active();
-    await look();
-    expect(calls.touched).toHaveLength(1);
+  const ttl = 1_440_000;
+
+  test('for as long as PHP lets it live, and only when somebody has written', async () => {
+    const { answers, asked, subscribe } = site({ keepalive: true, lifetime: ttl });
+    answers.ttl = async () => 300_000;
+    const one = subscribe();
+    await wait(2 * interval);
+    expect(asked.touched).toEqual([]);
+    one.written();
+    await wait(2 * interval);
+    expect(asked.touched).toEqual([1440]);
+    one.written();
+    await wait(2 * interval);
+    expect(asked.touched.length).toBe(1);
+    await wait(60_000);
+    one.written();
+    await wait(2 * interval);
+    expect(asked.touched.length).toBe(2);
+  });
+
+  test.each<[string, number | null, EndReason]>([
+    ['a session that was renewed and is gone soon after: logout', 1200, 'logout'],
+    ['a session that was gone when it was to be renewed: expired', null, 'expired'],
+  ])('%s', async (_, left, reason) => {
+    const { answers, notify, seen, subscribe, willSee } = site({ keepalive: true, lifetime: ttl });
+    answers.ttl = async () => 2500;
+    const one = subscribe();
+    await wait(1.5 * interval);
+    answers.ttl = async () => left;
+    one.written();
+    await wait(interval);
+    willSee(nobody);
+    answers.ttl = async () => null;
+    notify();
+    await wait(0);
+    expect(seen.ended).toEqual([reason]);
   });
 
   test.each([
-    ['enough is left', 1_400_000],
-    ['it has no end', Number.POSITIVE_INFINITY],
-  ])('not when %s', async (_, left) => {
-    const { answers, calls, hold, look } = site({ keepalive: true, lifetime: 1_440_000 });
-    answers.remaining = async () => left;
-    hold().active();
-    await look();
-    await look();
-    expect(calls.touched).toEqual([]);
+    ['it is off', false, 300_000],
+    ['enough is left', true, 1_400_000],
+    ['it has no end', true, Number.POSITIVE_INFINITY],
+  ])('not when %s', async (_, keepalive, left) => {
+    const { answers, asked, subscribe } = site({ keepalive, lifetime: ttl });
+    answers.ttl = async () => left;
+    subscribe().written();
+    await wait(3 * interval);
+    expect(asked.touched).toEqual([]);
   });
 
-  test('not when nobody knows how much is left: that is told', async () => {
-    const { answers, calls, told, hold, look } = site({ keepalive: true, lifetime: 1_440_000 });
-    answers.remaining = () => Promise.reject(new StoreError('not permitted'));
-    hold().active();
-    await look();
-    await vi.waitFor(() => expect(told.failures).toEqual(['not permitted']));
-    expect(calls.touched).toEqual([]);
+  test('not when the store refuses to tell the TTL: that is reported once, however long it lasts', async () => {
+    const { answers, asked, seen, subscribe } = site({ keepalive: true, lifetime: ttl });
+    answers.ttl = () => Promise.reject(new StoreError('not permitted'));
+    const one = subscribe();
+    for (let n = 0; n < 10; n++) {
+      one.written();
+      await wait(60_000);
+    }
+    expect(asked.ttls).toBeGreaterThanOrEqual(10);
+    expect(seen).toMatchObject({ failures: ['not permitted'], ended: [], unconfirmed: 0 });
+    expect(asked.touched).toEqual([]);
   });
 
-  test('what the site has shortened stays short, where the lifetime is not said', async () => {
-    const { answers, calls, hold, look } = site({ keepalive: true });
-    const one = hold();
-    await look();
-    answers.remaining = async () => 20_000;
-    one.active();
-    await look();
-    expect(calls.touched).toEqual([]);
+  test('what the site has shortened stays short, where lifetime= is not given', async () => {
+    const { answers, asked, notify, subscribe } = site({ keepalive: true });
+    const one = subscribe();
+    await wait(2 * interval);
+    answers.ttl = async () => 20_000;
+    notify();
+    one.written();
+    await wait(3 * interval);
+    expect(asked.touched).toEqual([]);
   });
 });

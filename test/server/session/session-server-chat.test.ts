@@ -16,7 +16,7 @@ async function site(sessions: number) {
   onTestFinished(() => kept.close());
   const chat = await startChatServer({ CHAT_SESSION_STORE: url, CHAT_SESSION_CHECK: '100ms' });
   onTestFinished(async () => void (await chat.stop()));
-  await chat.until(/ended sessions are told by their store/);
+  await chat.until(/ended sessions are notified/);
   const ids = Array.from({ length: sessions }, (_, n) => `session${n}`);
   for (const [n, id] of ids.entries()) await kept.put(id, user(n + 1, 'Ann'));
   const clients = await Promise.all(ids.map((id) => connectChat(chat.url, `PHPSESSID=${id}`)));

@@ -1,0 +1,262 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { EndReason } from '../events.ts';
+import type { SessionUser } from '../session/identity.ts';
+import type { LiveSession } from '../session/read-session.ts';
+import { type Followed, StoreError } from '../session/store.ts';
+import { UnsettledError } from '../session/unsettled.ts';
+import type { Look as Verdict } from '../session/verdict.ts';
+import { SessionTtl, type TtlOptions } from './ttl.ts';
+
+// Milliseconds, and times by the monotonic clock.
+
+/** PHP empties a record before it writes it anew: what is empty or cannot be read is read once more. */
+const confirmAfter = 100;
+/** PHP has just opened the session, and may end it a little later. If it takes longer, the regular check sees it. */
+const checksAfterOpening = [50, 250];
+/** What gave no answer and has to be asked again soon. */
+const retryAfter = 250;
+/** Between two checks of one session: a store that notifies much of it does not have it read all the time. */
+const shortestPause = 5;
+/** Notifications may be missing: a session is checked this often even where the store promises to notify each change. */
+const checkAnyway = 60_000;
+
+/** A connection, as its session sees it. */
+export interface Subscriber {
+  /** The session has ended: nothing may be delivered from now on. Called once, and nothing else after it. */
+  ended(reason: EndReason): void;
+  /** The store has been silent for longer than the grace, which says nothing of the session. */
+  unconfirmed(): void;
+  /** Something in the identity is another value now. */
+  changed(user: SessionUser): void;
+}
+
+/** What all sessions have in common, and who hears of them. */
+export interface Surroundings extends TtlOptions {
+  /** For this long a silent store ends nothing. */
+  grace: number;
+  onCheck(): void;
+  onAnswer(session: CheckedSession): void;
+  onFailure(session: CheckedSession, error: StoreError): void;
+  /** Called for each connection of a session that ends. */
+  onEnd(reason: EndReason): void;
+  /** It has ended, or has no connections any more: it is not checked again. */
+  onRelease(session: CheckedSession): void;
+}
+
+/**
+ * - `idle`: waits for its turn, or for a notification
+ * - `due`: a check begins in a moment, `shortestPause` after the last one began
+ * - `checking`: a check is under way, until it is known why the session has ended, if it has
+ * - `recheck`: likewise, and something was notified since that check began, which it may not have seen
+ * - `confirming`: was seen to be empty or unreadable once, and is read again after `confirmAfter`
+ * - `retrying`: could not be read although the store answers, and is checked again after `retryAfter`
+ * - `ended`: for good, since the session has, or since nobody is connected with it any more
+ */
+type State = 'idle' | 'due' | 'checking' | 'recheck' | 'confirming' | 'retrying' | 'ended';
+
+/**
+ * - `turn`: of the schedule
+ * - `notified`: the store says that the session has changed or ended, or that PHP uses it
+ * - `waited`: the pause of a state is over
+ * - `alive`: the answer shows the same user
+ * - `doubtful`: the answer shows an empty or unreadable record, for the first time
+ * - `failed`: no answer
+ * - `unsettled`: the session is being written again and again, so that no reading of it counts
+ */
+type Event = 'turn' | 'notified' | 'waited' | 'alive' | 'doubtful' | 'failed' | 'unsettled';
+
+/**
+ * The path of a logout. `end` leads from every state to `ended`. What is missing here changes nothing: a notification
+ * in `confirming`, say, since the check that follows sees what was notified.
+ */
+const transitions: Record<Event, Partial<Record<State, State>>> = {
+  turn: { idle: 'checking' },
+  notified: { idle: 'due', retrying: 'due', checking: 'recheck' },
+  waited: { due: 'checking', confirming: 'checking', retrying: 'checking' },
+  alive: { checking: 'idle', recheck: 'due' },
+  doubtful: { checking: 'confirming', recheck: 'confirming' },
+  failed: { checking: 'idle', recheck: 'retrying' },
+  unsettled: { checking: 'retrying', recheck: 'retrying' },
+};
+
+/** A session with open connections, and whether it is still alive. At most one check of it is under way. */
+export class CheckedSession {
+  readonly id: string;
+  readonly #around: Surroundings;
+  readonly #subscribers = new Set<Subscriber>();
+  readonly #ttl: SessionTtl;
+  /** Where the store notifies only of those sessions that it was told to follow. */
+  readonly #followed: Followed | undefined;
+  #user: SessionUser;
+  #bytes: Buffer;
+  #state: State = 'idle';
+  #pause: NodeJS.Timeout | undefined;
+  /** The last answer showed an empty or unreadable record: another one like that is the end. */
+  #doubtful = false;
+  /** When the last check began. */
+  #began = Number.NEGATIVE_INFINITY;
+  /** The same, if that check got an answer. */
+  #answered = Number.NEGATIVE_INFINITY;
+  /** When the session was last known to be alive. */
+  #confirmed = performance.now();
+
+  constructor(session: LiveSession, around: Surroundings, followed: Followed | undefined) {
+    this.id = session.id;
+    this.#user = session.user;
+    this.#bytes = session.bytes;
+    this.#around = around;
+    this.#followed = followed;
+    this.#ttl = new SessionTtl(session.id, around);
+    this.#ttl.update();
+  }
+
+  get user(): SessionUser {
+    return this.#user;
+  }
+
+  get connections(): number {
+    return this.#subscribers.size;
+  }
+
+  /** @param seen the session as this connection has read it, perhaps before or after a change */
+  subscribe(subscriber: Subscriber, seen: LiveSession): void {
+    this.#subscribers.add(subscriber);
+    if (seen.bytes.equals(this.#bytes)) return;
+    if (!isDeepStrictEqual(seen.user, this.#user)) subscriber.changed(this.#user);
+    this.notified();
+  }
+
+  unsubscribe(subscriber: Subscriber): void {
+    this.#subscribers.delete(subscriber);
+    if (this.#subscribers.size === 0) this.#release();
+  }
+
+  /** Its user has written something in the chat. */
+  written(): void {
+    this.#ttl.written();
+  }
+
+  /** Its turn in the schedule. */
+  turn(): void {
+    if (this.#state === 'idle' && this.#isKnownUnchanged()) this.#confirm();
+    else this.#on('turn');
+  }
+
+  /** The store has notified that it changed or ended, if that is true. */
+  notified(): void {
+    this.#ttl.used();
+    this.#on('notified');
+  }
+
+  /** The store has notified that PHP begins to use it. */
+  opened(): void {
+    for (const after of checksAfterOpening) setTimeout(() => this.notified(), after).unref();
+  }
+
+  end(reason: EndReason): void {
+    const subscribers = [...this.#subscribers];
+    this.#release();
+    for (const subscriber of subscribers) {
+      this.#around.onEnd(reason);
+      subscriber.ended(reason);
+    }
+  }
+
+  /** The one place where the state changes, but for the end. */
+  #on(event: Event): void {
+    const state = transitions[event][this.#state];
+    if (state === undefined) return;
+    clearTimeout(this.#pause);
+    this.#state = state;
+    if (state === 'checking') this.#check();
+    else if (state === 'due') this.#waitFor(this.#began + shortestPause - performance.now());
+    else if (state === 'confirming') this.#waitFor(confirmAfter);
+    else if (state === 'retrying') this.#waitFor(retryAfter);
+  }
+
+  #waitFor(milliseconds: number): void {
+    if (milliseconds <= 0) this.#on('waited');
+    else this.#pause = setTimeout(() => this.#on('waited'), milliseconds).unref();
+  }
+
+  #release(): void {
+    if (this.#state === 'ended') return;
+    this.#state = 'ended';
+    clearTimeout(this.#pause);
+    this.#subscribers.clear();
+    this.#followed?.end();
+    this.#around.onRelease(this);
+  }
+
+  #check(): void {
+    this.#began = performance.now();
+    this.#around.onCheck();
+    this.#around.reader.changed(this.id, this.#bytes).then(
+      (verdict) => this.#judge(verdict),
+      (error: unknown) => this.#fail(error),
+    );
+  }
+
+  /** @param verdict null when nothing has changed, which nearly all checks find */
+  #judge(verdict: Verdict | null): void {
+    this.#around.onAnswer(this);
+    if (this.#state === 'ended') return;
+    this.#answered = this.#began;
+    if (verdict === null) return this.#alive();
+    switch (verdict.state) {
+      case 'user':
+        if (verdict.user.id !== this.#user.id) return this.end('user_changed');
+        this.#replace(verdict);
+        return this.#alive();
+      case 'nobody':
+        return void this.#endWithNobody();
+      default:
+        if (this.#doubtful) return this.end(verdict.state === 'empty' ? 'logout' : 'invalid');
+        this.#doubtful = true;
+        return this.#on('doubtful');
+    }
+  }
+
+  #alive(): void {
+    this.#doubtful = false;
+    this.#confirm();
+    this.#on('alive');
+  }
+
+  #confirm(): void {
+    this.#confirmed = performance.now();
+    this.#ttl.update();
+  }
+
+  #replace({ user, bytes }: { user: SessionUser; bytes: Buffer }): void {
+    this.#bytes = bytes;
+    this.#ttl.used();
+    if (isDeepStrictEqual(user, this.#user)) return;
+    this.#user = user;
+    for (const subscriber of [...this.#subscribers]) subscriber.changed(user);
+  }
+
+  /** It stays in `checking` meanwhile: nothing that is notified now can bring the session back. */
+  async #endWithNobody(): Promise<void> {
+    this.end((await this.#ttl.hasRunOut()) ? 'expired' : 'logout');
+  }
+
+  #fail(error: unknown): void {
+    if (!(error instanceof StoreError)) throw error;
+    if (this.#state === 'ended') return;
+    this.#doubtful = false;
+    this.#answered = Number.NEGATIVE_INFINITY;
+    this.#on(error instanceof UnsettledError ? 'unsettled' : 'failed');
+    if (performance.now() - this.#confirmed >= this.#around.grace) {
+      for (const subscriber of [...this.#subscribers]) subscriber.unconfirmed();
+    }
+    // Nobody may be left by now.
+    if (this.#subscribers.size > 0) this.#around.onFailure(this, error);
+  }
+
+  /** Whether the store would have notified it of any change since the last answer. */
+  #isKnownUnchanged(): boolean {
+    const since = this.#followed?.since;
+    return since !== undefined && since < this.#answered && performance.now() - this.#answered < checkAnyway;
+  }
+}

@@ -1,0 +1,223 @@
+import { mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, test } from 'vitest';
+import { connectChat } from '../../helpers/chat-client.ts';
+import { type ChatServer, startChatServer } from '../../helpers/chat-server.ts';
+import { startMemcached } from '../../helpers/memcached.ts';
+import { phpRequest } from '../../helpers/php-request.ts';
+import { startPostgres } from '../../helpers/postgres.ts';
+import { startRedis } from '../../helpers/redis.ts';
+import { startTcpProxy } from '../../helpers/tcp-proxy.ts';
+
+interface Site {
+  chat: ChatServer;
+  /** A session that expires in so many seconds; null: never. */
+  write(id: string, bytes: string, seconds: number | null): Promise<unknown>;
+  /** The site makes it expire in so many seconds. */
+  expire(id: string, seconds: number): Promise<unknown>;
+  remove(id: string): Promise<unknown>;
+  /** A logout that takes all out of the session, and leaves its record. */
+  empty(id: string): unknown;
+  close(): Promise<void>;
+}
+
+const record = 'user_id|i:7;';
+const lifetime = 1440;
+
+async function files(): Promise<Site> {
+  const folder = mkdtempSync(join(tmpdir(), 'php-sessions-'));
+  const path = (id: string) => join(folder, `sess_${id}`);
+  const expire = async (id: string, seconds: number) => {
+    const used = Date.now() / 1000 - lifetime + seconds;
+    utimesSync(path(id), used, used);
+  };
+  const chat = await startChatServer({ CHAT_SESSION_STORE: `file://${folder}?lifetime=${lifetime}` });
+  return {
+    chat,
+    expire,
+    async write(id, bytes, seconds) {
+      writeFileSync(path(id), bytes);
+      await expire(id, seconds ?? 86_400);
+    },
+    remove: async (id) => rmSync(path(id)),
+    empty: (id) => phpRequest({ 'session.save_path': folder }, 'session_unset()', id),
+    async close() {
+      await chat.stop();
+      rmSync(folder, { recursive: true });
+    },
+  };
+}
+
+async function postgres(): Promise<Site> {
+  const server = await startPostgres();
+  await server.query('CREATE TABLE sessions (id text PRIMARY KEY, data bytea, expires bigint)');
+  const chat = await startChatServer({
+    CHAT_SESSION_STORE: `postgres://${server.login}@127.0.0.1:${server.port}/site?table=sessions&id=id&data=data&expires=expires`,
+  });
+  const expire = (id: string, seconds: number | null) =>
+    server.query('UPDATE sessions SET expires = extract(epoch FROM now()) + $2::int WHERE id = $1', [
+      id,
+      seconds,
+    ]);
+  const write: Site['write'] = async (id, bytes, seconds) => {
+    await server.query(
+      'INSERT INTO sessions (id, data) VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET data = $2',
+      [id, Buffer.from(bytes)],
+    );
+    await expire(id, seconds);
+  };
+  return {
+    chat,
+    write,
+    expire,
+    remove: (id) => server.query('DELETE FROM sessions WHERE id = $1', [id]),
+    empty: (id) => write(id, '', 1000),
+    async close() {
+      await chat.stop();
+      await server.remove();
+    },
+  };
+}
+
+async function redis(): Promise<Site> {
+  const server = await startRedis(['--notify-keyspace-events', 'Egx']);
+  // What Redis notifies has to do: there is no regular check in time.
+  const chat = await startChatServer({
+    CHAT_SESSION_STORE: `redis://127.0.0.1:${server.port}`,
+    CHAT_SESSION_CHECK: '1m',
+  });
+  await chat.until(/ended sessions are notified/);
+  const key = (id: string) => `PHPREDIS_SESSION:${id}`;
+  const php = { 'session.save_handler': 'redis', 'session.save_path': `tcp://127.0.0.1:${server.port}` };
+  return {
+    chat,
+    write: (id, bytes, seconds) =>
+      seconds === null
+        ? server.ask('SET', key(id), bytes)
+        : server.ask('SETEX', key(id), String(seconds), bytes),
+    expire: (id, seconds) => server.ask('EXPIRE', key(id), String(seconds)),
+    remove: (id) => server.ask('DEL', key(id)),
+    empty: (id) => phpRequest(php, 'session_unset()', id),
+    async close() {
+      await chat.stop();
+      await server.remove();
+    },
+  };
+}
+
+async function memcached(): Promise<Site> {
+  const server = await startMemcached();
+  const chat = await startChatServer({
+    CHAT_SESSION_STORE: `memcached://127.0.0.1:${server.port}?handler=memcached`,
+    // The record may be gone before the first regular check.
+    CHAT_SESSION_CHECK: '2s',
+  });
+  const key = (id: string) => `memc.sess.key.${id}`;
+  const php = { 'session.save_handler': 'memcached', 'session.save_path': `127.0.0.1:${server.port}` };
+  return {
+    chat,
+    write: (id, bytes, seconds) => server.set(key(id), bytes, seconds ?? 0),
+    // As a page does: it writes the session again.
+    expire: (id, seconds) => server.set(key(id), record, seconds),
+    remove: (id) => server.delete(key(id)),
+    empty: (id) => phpRequest(php, 'session_unset()', id),
+    async close() {
+      await chat.stop();
+      await server.stop();
+    },
+  };
+}
+
+let sessions = 0;
+const newId = () => `s${++sessions}`.padEnd(26, '0');
+const endOf = async (chat: ChatServer, id: string) => {
+  const client = await connectChat(chat.url, `PHPSESSID=${id}`);
+  return async () => (await client.ended).reason;
+};
+
+// They mostly wait.
+describe.concurrent.each([
+  ['PHP’s files', files, true],
+  ['PostgreSQL', postgres, true],
+  ['Redis, notified only', redis, false],
+  ['memcached', memcached, false],
+])('why a session with an open connection has ended, in %s', (_, start, keepsExpired) => {
+  let site: Site;
+  beforeAll(async () => {
+    site = await start();
+  });
+  afterAll(() => site.close());
+
+  const open = async (seconds: number | null) => {
+    const id = newId();
+    await site.write(id, record, seconds);
+    return { id, reason: await endOf(site.chat, id) };
+  };
+
+  test('its TTL was short from the beginning, or is shortened: expired', async ({ expect }) => {
+    const shortened = await Promise.all([open(1000), open(null)]);
+    const short = await Promise.all(Array.from({ length: 8 }, () => open(2)));
+    for (const { id } of shortened) await site.expire(id, 2);
+    const reasons = await Promise.all([...short, ...shortened].map(({ reason }) => reason()));
+    expect(reasons).toEqual(reasons.map(() => 'expired'));
+  });
+
+  if (keepsExpired) {
+    test('the site makes it expire in the past: expired', async ({ expect }) => {
+      const one = await open(1000);
+      await site.expire(one.id, -60);
+      expect(await one.reason()).toBe('expired');
+    });
+  }
+
+  test('its user is taken out of it, it is emptied, or removed, long before its end: logout', async ({
+    expect,
+  }) => {
+    const ones = await Promise.all([open(1000), open(1000), open(1000)]);
+    const [out, emptied, removed] = ones;
+    await site.write(out.id, 'lang|s:2:"de";', 1000);
+    await site.remove(removed.id);
+    await site.empty(emptied.id);
+    for (const one of ones) expect(await one.reason()).toBe('logout');
+  });
+});
+
+test.concurrent('PHP empties a session in any other format: logout', async ({ expect, onTestFinished }) => {
+  const folder = mkdtempSync(join(tmpdir(), 'php-sessions-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const formats = ['php_binary', 'php_serialize', 'igbinary', 'msgpack'];
+  const reasons = await Promise.all(
+    formats.map(async (format) => {
+      const chat = await startChatServer({ CHAT_SESSION_STORE: `file://${folder}?format=${format}` });
+      onTestFinished(async () => void (await chat.stop()));
+      const php = { 'session.save_path': folder, 'session.serialize_handler': format };
+      const id = phpRequest(php, '$_SESSION["user_id"] = 7');
+      const reason = await endOf(chat, id);
+      phpRequest(php, 'session_unset()', id);
+      return reason();
+    }),
+  );
+  expect(reasons).toEqual(formats.map(() => 'logout'));
+});
+
+test.concurrent('memcached knows no TTLs (before 1.6), and lifetime= is over since the session was used: expired', async ({
+  expect,
+  onTestFinished,
+}) => {
+  const server = await startMemcached();
+  // It knows no meta commands.
+  const older = await startTcpProxy(server.port, (piece, client) =>
+    client.write(piece.toString('latin1').replace(/^(HD|EN)\b.*$/gm, 'ERROR\r'), 'latin1'),
+  );
+  const chat = await startChatServer({
+    CHAT_SESSION_STORE: `memcached://127.0.0.1:${older.port}?prefix=s/&format=php&lifetime=2`,
+  });
+  onTestFinished(async () => {
+    await chat.stop();
+    await older.close();
+    await server.stop();
+  });
+  await server.set('s/a', record, 2);
+  expect(await (await endOf(chat, 'a'))()).toBe('expired');
+});
