@@ -62,7 +62,7 @@ const settings = {
   CHAT_NATIVE_CLIENTS: ['true', z.enum(['true', 'false']).transform((v) => v === 'true'), 'true or false'],
   CHAT_SESSION_CHECK: ['1s', duration, 'a duration such as 1s, 10ms to 24h'],
   CHAT_SESSION_GRACE: ['5m', duration, 'a duration such as 5m, 10ms to 24h'],
-  CHAT_SESSION_KEEPALIVE: ['off', z.enum(['on', 'off']).transform((v) => v === 'on'), 'on or off'],
+  CHAT_SESSION_KEEPALIVE: ['on', z.enum(['on', 'off']).transform((v) => v === 'on'), 'on or off'],
   CHAT_HISTORY: [
     'sqlite:./data/chat.db',
     z

@@ -23,7 +23,6 @@ async function activeAndIdle(
   const url = chatKnowsLifetime ? place.url : place.url.replace(/[?&]lifetime=\d+/, '');
   const chat = await startChatServer({
     CHAT_SESSION_STORE: url,
-    CHAT_SESSION_KEEPALIVE: 'on',
     CHAT_SESSION_CHECK: '200ms',
   });
   onTestFinished(async () => void (await chat.stop()));

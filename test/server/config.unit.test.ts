@@ -14,6 +14,7 @@ test('nothing set: the defaults of the documentation', () => {
     },
     sessionCheck: 1000,
     sessionGrace: 300_000,
+    sessionKeepalive: true,
     history: './data/chat.db',
     rooms: ['lobby'],
     limitText: 4000,

@@ -3,6 +3,7 @@ import { type ChatClient, connectChat, newClientId, refusalOf } from '../../help
 import { type ChatServer, startChatServer } from '../../helpers/chat-server.ts';
 import { type ChatSite, startChatSite } from '../../helpers/chat-site.ts';
 import { startMemcached } from '../../helpers/memcached.ts';
+import { startLockedRedis } from '../../helpers/redis.ts';
 import { metrics } from '../../helpers/server-figures.ts';
 
 let site: ChatSite;
@@ -177,4 +178,28 @@ test('one of two memcached servers is gone: logged once, however many sessions a
   for (const client of clients) client.close();
   await chat.stop();
   for (const server of [one, again]) await server.stop();
+});
+
+test('the store’s account may not renew sessions: logged once, however often it is tried, and the chat goes on', async () => {
+  const password = 'secret of the site';
+  const redis = await startLockedRedis(password);
+  await redis.ask('SET', 'siam_a', 'user_id|i:1;', 'EX', '1000');
+  const store = `redis://chat:${encodeURIComponent(password)}@127.0.0.1:${redis.port}?prefix=siam_&lifetime=1`;
+  const chat = await startChatServer({ CHAT_SESSION_STORE: store, CHAT_SESSION_CHECK: '50ms' });
+  const client = await connectChat(chat.url, 'PHPSESSID=a');
+  await client.request('room:join', { room: 'lobby' });
+  await send(client);
+  const refusals = async () =>
+    ((await redis.ask('ACL', 'LOG')) as unknown[][])
+      .filter((entry) => String(entry[entry.findIndex((part) => String(part) === 'object') + 1]) === 'pttl')
+      .reduce((sum, [, count]) => sum + Number(count), 0);
+  // The first one asks for the TTL as the connection begins.
+  await expect.poll(refusals).toBeGreaterThan(2);
+  await send(client);
+  expect(client.socket.connected).toBe(true);
+  const warnings = chat.output().match(/.*could not be kept alive.*/g);
+  expect(warnings).toEqual([expect.stringContaining('+pttl')]);
+  client.close();
+  await chat.stop();
+  await redis.remove();
 });
