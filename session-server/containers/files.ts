@@ -13,7 +13,7 @@ import {
   unlink,
 } from 'node:fs/promises';
 import { join } from 'node:path';
-import { claim } from './claim.ts';
+import { claim } from '../../server/claim.ts';
 import type { Container, ContainerOptions, Saved } from './container.ts';
 
 /** `ID.txt`, as the daemon's predecessor called them. */
@@ -39,7 +39,10 @@ export async function filesContainer(
   { lifetime, failed }: ContainerOptions,
 ): Promise<Container> {
   await makePrivate(folder);
-  const claimed = claim(join(folder, '.lock'), folder);
+  const claimed = claim(
+    join(folder, '.lock'),
+    `${folder} is in use by another session daemon: stop it, or set SESSION_SERVER_CONTAINER to another place`,
+  );
   const directory = await open(folder, 'r');
   let count = 0;
   for (const name of await readdir(folder)) {

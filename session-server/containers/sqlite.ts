@@ -1,7 +1,7 @@
 import { chmodSync, closeSync, mkdirSync, openSync, realpathSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { claim } from './claim.ts';
+import { claim } from '../../server/claim.ts';
 import type { Container, Saved } from './container.ts';
 
 /** Another program may hold the file for a moment, a backup for instance. */
@@ -24,7 +24,10 @@ export function sqliteContainer(path: string): Container {
   closeSync(openSync(path, 'a', 0o600));
   chmodSync(path, 0o600);
   // Not a lock on the database itself, which others may read: a backup, for instance.
-  const claimed = claim(`${realpathSync(path)}-lock`, path);
+  const claimed = claim(
+    `${realpathSync(path)}-lock`,
+    `${path} is in use by another session daemon: stop it, or set SESSION_SERVER_CONTAINER to another place`,
+  );
   const db = new DatabaseSync(path, { timeout: lockTimeout });
   db.exec('PRAGMA journal_mode = WAL');
   // What was removed from a session is not to be found in the file.

@@ -1,38 +1,44 @@
 import { once } from 'node:events';
-import { mkdirSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, realpathSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { Worker } from 'node:worker_threads';
+import { claim } from '../../claim.ts';
 import { RequestError } from '../../errors.ts';
 import type { Message } from '../../events.ts';
 import type { History } from '../history.ts';
 import type { ReadCall, Reply, Request, WriteCall } from './protocol.ts';
 
 /**
- * The history in one SQLite file, in WAL mode. The main thread touches no disk: one thread writes, another
- * reads.
+ * The history in one SQLite file, in WAL mode. After the start the main thread touches no disk: one thread writes,
+ * another reads. The file is for one chat server; other programs, such as a backup, may read it meanwhile.
  * @param options.onFailure a thread has died, which only a bug can bring about; nothing works from then on
- * @throws Error when the file cannot be opened or belongs to a newer version
+ * @throws Error naming the file, when it cannot be opened, another chat server has it or a newer version wrote it
  */
 export async function openSqliteHistory(options: {
   path: string;
   onFailure: (error: Error) => void;
   onBatch?: (batch: { messages: number; commitMs: number }) => void;
 }): Promise<History> {
-  const path = resolve(options.path);
-  mkdirSync(dirname(path), { recursive: true });
+  const { path, claimed } = claimFile(resolve(options.path));
   const listeners: ((message: Message) => void)[] = [];
-
-  const writer = await Thread.start('./writer.ts', path, options.onFailure, (reply) => {
-    for (const outcome of reply.outcomes) {
+  const onCommitted = (batch: Batch) => {
+    for (const outcome of batch.outcomes) {
       if ('stored' in outcome && outcome.stored) for (const listener of listeners) listener(outcome.stored);
     }
-    if (reply.commitMs !== undefined) {
-      const messages = reply.outcomes.filter((outcome) => 'stored' in outcome).length;
-      if (messages > 0) options.onBatch?.({ messages, commitMs: reply.commitMs });
-    }
-  });
-  // After the writer: a file opened for reading only must exist, in WAL mode and in the newest form.
-  const reader = await Thread.start('./reader.ts', path, options.onFailure);
+    if (batch.commitMs === undefined) return;
+    const messages = batch.outcomes.filter((outcome) => 'stored' in outcome).length;
+    if (messages > 0) options.onBatch?.({ messages, commitMs: batch.commitMs });
+  };
+  let writer: Thread;
+  let reader: Thread;
+  try {
+    writer = await Thread.start('./writer.ts', path, options.onFailure, onCommitted);
+    // After the writer: a file opened for reading only must exist, in WAL mode and in the newest form.
+    reader = await Thread.start('./reader.ts', path, options.onFailure);
+  } catch (error) {
+    claimed.close();
+    throw error;
+  }
 
   return {
     rooms: () => reader.call({ op: 'rooms' }),
@@ -51,8 +57,27 @@ export async function openSqliteHistory(options: {
     async close() {
       await reader.close();
       await writer.close();
+      claimed.close();
     },
   };
+}
+
+/** Makes the file where there is none, and keeps it for this process. @returns its path without symbolic links */
+function claimFile(path: string): { path: string; claimed: { close(): void } } {
+  try {
+    mkdirSync(dirname(path), { recursive: true });
+    closeSync(openSync(path, 'a', 0o600));
+    const real = realpathSync(path);
+    // Not a lock on the database itself, which others may read: a backup, for instance.
+    const inUse = 'another chat server is using it; stop that one first, or set CHAT_HISTORY to another file';
+    return { path: real, claimed: claim(`${real}-lock`, inUse) };
+  } catch (error) {
+    throw cannotOpen(path, error);
+  }
+}
+
+function cannotOpen(path: string, cause: unknown): Error {
+  return new Error(`the history ${path} cannot be opened: ${(cause as Error).message}`, { cause });
 }
 
 type Batch = Extract<Reply, { outcomes: unknown }>;
@@ -78,7 +103,7 @@ class Thread {
     const worker = new Worker(new URL(file, import.meta.url), { workerData: { path } });
     const thread = new Thread(worker);
     await once(worker, 'message').catch((cause: Error) => {
-      throw new Error(`the history ${path} cannot be opened: ${cause.message}`, { cause });
+      throw cannotOpen(path, cause);
     });
     worker.on('message', (batch: Batch) => {
       onBatch?.(batch);

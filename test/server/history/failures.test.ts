@@ -1,4 +1,4 @@
-import { closeSync, openSync, statSync, writeSync } from 'node:fs';
+import { closeSync, openSync, statSync, symlinkSync, writeSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, expect, test } from 'vitest';
 import { connectChat, newClientId } from '../../helpers/chat-client.ts';
@@ -28,6 +28,16 @@ async function setUp() {
   };
   return { path: history.path, env, start };
 }
+/** The end of a chat server that must not start. */
+async function refused(env: NodeJS.ProcessEnv): Promise<{ code: number | null; output: string }> {
+  const child = startChild(process.execPath, chatProgram, {
+    cwd: new URL('../../../', import.meta.url).pathname,
+    env: { PATH: process.env.PATH, CHAT_HOST: '127.0.0.1', CHAT_PORT: '0', ...env },
+  });
+  await new Promise((resolve) => child.process.on('close', resolve));
+  return { code: child.process.exitCode, output: child.output() };
+}
+
 const message = () => ({ room: 'lobby', text: 'hello', clientId: newClientId() });
 
 test('locked by another program: sends are told so, reading goes on, and sending comes back by itself', async () => {
@@ -70,13 +80,36 @@ test('a corrupt file is told at the start, by its name', async () => {
   const file = openSync(path, 'r+');
   writeSync(file, Buffer.alloc(statSync(path).size - 100, 0xa5), 0, undefined, 100);
   closeSync(file);
-  const child = startChild(process.execPath, chatProgram, {
-    cwd: new URL('../../../', import.meta.url).pathname,
-    env: { PATH: process.env.PATH, CHAT_HOST: '127.0.0.1', CHAT_PORT: '0', ...env },
-  });
-  await new Promise((resolve) => child.process.on('close', resolve));
-  expect(child.process.exitCode).toBe(74);
-  expect(child.output()).toContain('the server cannot start');
-  expect(child.output()).toContain(path);
-  expect(child.output()).toMatch(/malformed|not a database/);
+  const { code, output } = await refused(env);
+  expect(code).toBe(74);
+  expect(output).toContain('the server cannot start');
+  expect(output).toContain(path);
+  expect(output).toMatch(/malformed|not a database/);
+});
+
+test('a second chat server on the same file, by a symbolic link too, ends with 74 and names it; the next starts after kill -9 of the first', async () => {
+  const { path, env, start } = await setUp();
+  const { server, client } = await start();
+  const stored = await client.request('message:send', message());
+  const link = `${path}.link`;
+  symlinkSync(path, link);
+  const seconds = await Promise.all(
+    [path, link].map(async (file) => ({
+      file,
+      ...(await refused({ ...env, CHAT_HISTORY: `sqlite:${file}` })),
+    })),
+  );
+  for (const { file, code, output } of seconds) {
+    expect(code).toBe(74);
+    expect(output).toContain(
+      `the history ${file} cannot be opened: another chat server is using it; stop that one first, or set CHAT_HISTORY to another file`,
+    );
+  }
+  // The first one has noticed nothing.
+  expect(await client.request('message:send', message())).toMatchObject({ message: { seq: 2 } });
+  await server.stop('SIGKILL');
+  const next = await start();
+  const { messages } = await next.client.request('message:history', { room: 'lobby' });
+  expect(messages.map(({ seq }) => seq)).toEqual([1, 2]);
+  expect(messages[0]).toEqual(stored.message);
 });
