@@ -78,7 +78,7 @@ const settings = {
     list.pipe(z.array(z.string().regex(/^[A-Za-z0-9_-]{1,64}$/)).min(1)),
     'room names of A-Z a-z 0-9 _ -, up to 64 characters, separated by commas',
   ],
-  CHAT_API_KEY: ['', z.literal('').or(apiKey), 'a key of 16 characters or more, without blanks'],
+  CHAT_API_KEY: ['', z.literal('').or(apiKey), 'a key of 16 characters or more, without blanks', 'key'],
   CHAT_API_KEY_FILE: [
     '',
     z.string().transform((file, context) => {
@@ -91,6 +91,7 @@ const settings = {
       }
     }),
     'the path of a file that holds a key of 16 characters or more, without blanks',
+    'key file',
   ],
   CHAT_TRUSTED_PROXIES: [
     '',
@@ -123,6 +124,9 @@ type Settings = typeof settings;
 type Value<K extends keyof Settings> = z.output<Settings[K][1]>;
 type Parsed = { [K in keyof Settings]: Value<K> };
 
+/** Of the PHP application, which may share an environment with this server. */
+const otherSettings = ['CHAT_URL'];
+
 /** The settings of one run, frozen. Durations are in milliseconds. */
 export type Config = ReturnType<typeof readConfig>;
 
@@ -131,9 +135,14 @@ export type Config = ReturnType<typeof readConfig>;
  * @throws ConfigError naming every setting that cannot be used
  */
 export function readConfig(env: NodeJS.ProcessEnv) {
-  const { parsed, problems } = readEach(settings, env, 'CHAT_API_KEY');
+  const { parsed, problems } = readEach(settings, env);
   if (env.CHAT_API_KEY && env.CHAT_API_KEY_FILE) {
     problems.push('CHAT_API_KEY and CHAT_API_KEY_FILE: give one of them, not both');
+  }
+  if (env.CHAT_CLUSTER) {
+    problems.push(
+      'CHAT_CLUSTER and CHAT_HISTORY: servers cannot work together on a sqlite: history, which is a file of one server alone, and this version keeps no other; leave CHAT_CLUSTER out',
+    );
   }
   const options = Object.entries(sessionSettings).map(([option, name]) => [option, env[name]]);
   const session = readOptions(
@@ -143,7 +152,14 @@ export function readConfig(env: NodeJS.ProcessEnv) {
   if ('problems' in session) problems.push(...session.problems);
   if ('problems' in session || problems.length > 0) throw new ConfigError(problems);
   const value = parsed as Parsed;
+  const known = new Set<string>([
+    ...Object.keys(settings),
+    ...Object.values(sessionSettings),
+    ...otherSettings,
+  ]);
   return Object.freeze({
+    /** Names that look like settings, and are none of this version: misspelt, or of a newer one. */
+    unknown: Object.keys(env).filter((name) => /^CHAT_/.test(name) && env[name] && !known.has(name)),
     host: value.CHAT_HOST,
     port: value.CHAT_PORT,
     origins: value.CHAT_ORIGINS,

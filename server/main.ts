@@ -20,6 +20,8 @@ process.umask(0o077);
 async function main(): Promise<void> {
   const config = readConfig(process.env);
   const log = createLog(config.logLevel);
+  if (config.unknown.length > 0)
+    log.warn({ settings: config.unknown }, 'settings that this version does not know: they change nothing');
   const die = (error: unknown, message: string): never => {
     log.fatal({ err: error }, message);
     process.exit(failed);

@@ -71,25 +71,39 @@ export const webAddress = z
 
 export const apiKey = z.string().regex(/^[\x21-\x7e]{16,}$/);
 
-/** What a setting is when it is not given, its form, and what is accepted in words. */
-type Setting = readonly [fallback: string, form: z.ZodType, accepted: string];
-
 /**
- * Reads all settings of a table from the environment, and says all that is wrong with them.
- * @param secret the one of which it is never repeated what was given
+ * What a setting is when it is not given, its form, what is accepted in words, and whether it is a key or the path of
+ * a file with one.
  */
+type Setting = readonly [fallback: string, form: z.ZodType, accepted: string, secret?: 'key' | 'key file'];
+
+/** Reads all settings of a table from the environment, and says all that is wrong with them. */
 export function readEach(
   settings: Readonly<Record<string, Setting>>,
   env: NodeJS.ProcessEnv,
-  secret?: string,
 ): { parsed: Record<string, unknown>; problems: string[] } {
   const problems: string[] = [];
   const parsed: Record<string, unknown> = {};
-  for (const [name, [fallback, form, accepted]] of Object.entries(settings)) {
+  for (const [name, [fallback, form, accepted, secret]] of Object.entries(settings)) {
     const given = env[name] || fallback;
     const result = form.safeParse(given);
     if (result.success) parsed[name] = result.data;
-    else problems.push(`${name}: ${name === secret ? '' : `${JSON.stringify(given)} is `}not ${accepted}`);
+    else {
+      const repeated = repeatable(given, secret);
+      problems.push(`${name}: ${repeated === '' ? '' : `${JSON.stringify(repeated)} is `}not ${accepted}`);
+    }
   }
   return { parsed, problems };
+}
+
+/** What an error may repeat of what was given: nothing that may be a key or a password, whichever setting it is. */
+function repeatable(given: string, secret: 'key' | 'key file' | undefined): string {
+  if (secret === 'key') return '';
+  // The key itself may have been given in place of its file.
+  if (secret === 'key file') return /^\.{0,2}\/[^=]*$/.test(given) ? given : '';
+  const scheme = /^[a-z][a-z0-9+.-]*:/i.exec(given)?.[0] ?? '';
+  const isAddress = given.startsWith(`${scheme}//`) && !/^(https?|sqlite|file|memory):$/i.test(scheme);
+  // USER:PASSWORD@HOST, password=…: only what comes before can be no secret.
+  if (!isAddress && !/[@=]/.test(given)) return given;
+  return scheme === '' ? '' : `${scheme}…`;
 }

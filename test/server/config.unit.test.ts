@@ -59,13 +59,54 @@ test('what is wrong with files is listed with the rest', () => {
 
 test.each([
   ['CHAT_API_KEY', 'kurz geheim'],
+  ['CHAT_API_KEY_FILE', 'geheim0123456789'],
   ['CHAT_SESSION_STORE', 'redis://user:geheim@host/zero'],
   ['CHAT_SESSION_STORE', 'redis://user:ge@geheim@host/0'],
   ['CHAT_SESSION_STORE', 'mysql://user:geheim%@host/site?table=sessions'],
   ['CHAT_SESSION_STORE', 'memcached://user:geheim@host?format=json'],
   ['CHAT_SESSION_STORE', 'memcached://host?format=json&geheim=1%'],
-])('%s: what was given is never repeated', (name, value) => {
-  expect(problemsOf({ [name]: value }).replace('geheim= is not an option', '')).not.toContain('geheim');
+  ['CHAT_SESSION_COOKIE', 'signed:geheim'],
+  ['CHAT_HISTORY', 'postgres://user:geheim@host/chat'],
+  ['CHAT_HISTORY', 'postgres://user:ge/geheim@host/chat'],
+  ['CHAT_HISTORY', 'mysql://host/chat?user=chat&password=geheim'],
+  ['CHAT_HISTORY', 'mysql:host=db;password=geheim'],
+  ['CHAT_HISTORY', 'user:geheim@host'],
+  ['CHAT_HISTORY', 'host=db password=geheim'],
+  ['CHAT_CLUSTER', 'redis://:geheim@host'],
+  ['CHAT_ORIGINS', 'https://user:geheim@host'],
+  ['CHAT_LOGIN_URL', 'ftp://user:geheim@host/'],
+])('%s=%s: what may be secret is never repeated', (name, value) => {
+  const error = problemsOf({ [name]: value });
+  expect(error).toContain(name);
+  expect(error.replace('geheim= is not an option', '')).not.toContain('geheim');
+});
+
+test('of an address that may hold a password, its beginning is repeated', () => {
+  expect(problemsOf({ CHAT_HISTORY: 'postgres://user:secret@host/chat' })).toContain(
+    'CHAT_HISTORY: "postgres:…" is not sqlite:PATH, a file',
+  );
+});
+
+test.each(['redis://redis:6379', 'postgres', 'anything'])(
+  'CHAT_CLUSTER=%s with a sqlite: history is refused, naming both and what to do',
+  (value) => {
+    for (const history of [undefined, 'sqlite:./data/chat.db']) {
+      expect(problemsOf({ CHAT_CLUSTER: value, CHAT_HISTORY: history })).toMatch(
+        /^ {2}CHAT_CLUSTER and CHAT_HISTORY: .*sqlite:.*leave CHAT_CLUSTER out$/m,
+      );
+    }
+  },
+);
+
+test('names of settings that this version does not know are listed, those of the PHP application are not', () => {
+  const env = {
+    CHAT_ROOM: 'lobby',
+    CHAT_PORT: '1',
+    CHAT_URL: 'http://localhost',
+    CHAT_RETENTION: '',
+    PATH: '',
+  };
+  expect(readConfig(env).unknown).toEqual(['CHAT_ROOM']);
 });
 
 test.each([
