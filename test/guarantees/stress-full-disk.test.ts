@@ -1,20 +1,32 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, type TestContext, test } from 'vitest';
 import type { Message } from '../../server/events.ts';
 import { type ChatClient, connectChat, newClientId } from '../helpers/chat-client.ts';
+import type { ChatServer } from '../helpers/chat-server.ts';
 import { type Memcached, startMemcached } from '../helpers/memcached.ts';
-import { type SmallDiskServer, startOnSmallDisk } from '../helpers/small-disk.ts';
+import { smallDisk } from '../helpers/small-disk.ts';
 
 let memcached: Memcached;
-let server: SmallDiskServer;
 beforeAll(async () => {
   memcached = await startMemcached();
   for (let user = 1; user <= 9; user++) await memcached.set(`sessions/u${user}`, `{"user_id":${user}}`);
-  server = await startOnSmallDisk(4 * 1024 * 1024, { CHAT_SESSION_STORE: memcached.url });
 });
-afterAll(async () => {
-  await server?.stop();
-  await memcached.stop();
-});
+afterAll(() => memcached.stop());
+
+/** A disk of 4 MB, and what starts a server on it; both end with the test. */
+async function fourMegabytes({ onTestFinished }: TestContext) {
+  const disk = await smallDisk(4 * 1024 * 1024, { CHAT_SESSION_STORE: memcached.url });
+  const servers: ChatServer[] = [];
+  onTestFinished(async () => {
+    for (const server of servers) await server.stop('SIGKILL');
+    await disk.remove();
+  });
+  const start = async () => {
+    const server = await disk.start();
+    servers.push(server);
+    return server;
+  };
+  return { disk, start };
+}
 
 const text = 'x'.repeat(2000);
 const room = 'lobby';
@@ -31,13 +43,15 @@ async function sendUntilRefused(client: ChatClient): Promise<{ stored: Message[]
   }
 }
 
-test('a full disk: storage_full to who sends, everything to who reads; with room again, sending works again', async () => {
+test.concurrent('a full disk: senders get storage_full, readers get everything; with room again, sending works again', async (context) => {
+  const { disk, start } = await fourMegabytes(context);
+  const server = await start();
   const [anna, ben] = [
     await connectChat(server.url, 'PHPSESSID=u1'),
     await connectChat(server.url, 'PHPSESSID=u2'),
   ];
   for (const client of [anna, ben]) await client.request('room:join', { room });
-  server.fill(1024 * 1024);
+  disk.fill(1024 * 1024);
   const { stored, code } = await sendUntilRefused(anna);
   expect(code).toBe('storage_full');
   const first = stored[0] as Message;
@@ -71,7 +85,7 @@ test('a full disk: storage_full to who sends, everything to who reads; with room
   expect((await tab.request('room:join', { room })).messages).toEqual(stored.slice(-50));
   expect((await fetch(`${server.url}/healthz`)).status).toBe(200);
 
-  server.free();
+  disk.free();
   const next = await anna.request('message:send', { room, text: 'room again', clientId: newClientId() });
   expect(next.message.seq).toBe(last.seq + 1);
   for (const client of [ben, tab]) {
@@ -82,4 +96,77 @@ test('a full disk: storage_full to who sends, everything to who reads; with room
     expect(client.socket.connected).toBe(true);
     client.close();
   }
+});
+
+/** Everything that the room holds, by pages. */
+async function wholeRoom(client: ChatClient): Promise<Message[]> {
+  const all: Message[] = [];
+  for (;;) {
+    const since = all.at(-1)?.rev ?? 0;
+    const { messages, complete } = await client.request('room:sync', { room, since, limit: 500 });
+    all.push(...messages);
+    if (complete) return all;
+  }
+}
+
+test.concurrent.for(['SIGKILL', 'SIGTERM'] as const)(
+  'a 4 MB disk, with 512 KB of something else, holds 300 messages of 2,000 characters; once it is full to the last block, the server starts again after %s, has all that was acknowledged, shows it to old and new members, and takes messages when there is room',
+  async (signal, context) => {
+    const { disk, start } = await fourMegabytes(context);
+    const first = await start();
+    const anna = await connectChat(first.url, 'PHPSESSID=u1');
+    await anna.request('room:join', { room });
+    disk.fill(512 * 1024);
+    const { stored, code } = await sendUntilRefused(anna);
+    expect(code).toBe('storage_full');
+    expect(stored.length).toBeGreaterThan(300);
+    // Another program takes what is left.
+    disk.fill();
+    await first.stop(signal);
+
+    const second = await start();
+    const again = await connectChat(second.url, 'PHPSESSID=u1');
+    await again.request('room:join', { room });
+    expect(await wholeRoom(again)).toEqual(stored);
+    const newcomer = await connectChat(second.url, 'PHPSESSID=u2');
+    expect((await newcomer.request('room:join', { room })).messages).toEqual(stored.slice(-50));
+    const refused = { room, text, clientId: newClientId() };
+    for (const client of [again, newcomer]) {
+      const answer = await client.raw('message:send', refused);
+      expect(answer).toMatchObject({ ok: false, error: { code: 'storage_full' } });
+    }
+    await second.stop(signal);
+
+    const third = await start();
+    const back = await connectChat(third.url, 'PHPSESSID=u1');
+    await back.request('room:join', { room });
+    disk.free();
+    const { message } = await back.request('message:send', refused);
+    expect(message.seq).toBe(stored.length + 1);
+    expect(await wholeRoom(back)).toEqual([...stored, message]);
+  },
+);
+
+test.concurrent('a disk that another program fills while messages wait to be written into the database: with room again, sending works again', async (context) => {
+  const { disk, start } = await fourMegabytes(context);
+  const server = await start();
+  const anna = await connectChat(server.url, 'PHPSESSID=u1');
+  await anna.request('room:join', { room });
+  const stored: Message[] = [];
+  const send = async () => {
+    const { message } = await anna.request('message:send', { room, text, clientId: newClientId() });
+    stored.push(message);
+  };
+  for (let n = 0; n < 20; n++) await send();
+  disk.fill();
+  const answers = [];
+  for (let n = 0; n < 200; n++) {
+    const answer = await anna.raw('message:send', { room, text, clientId: newClientId() });
+    if (answer.ok) stored.push((answer.data as { message: Message }).message);
+    answers.push(answer.ok ? 'stored' : answer.error.code);
+  }
+  expect(answers.slice(-100)).toEqual(Array(100).fill('storage_full'));
+  disk.free();
+  await send();
+  expect(await wholeRoom(anna)).toEqual(stored);
 });

@@ -1,46 +1,59 @@
-import { readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, rmSync, statfsSync } from 'node:fs';
 import { type ChatServer, chatProgram } from './chat-server.ts';
 import { startChild } from './child.ts';
 
-export interface SmallDiskServer extends ChatServer {
-  /** Puts so many bytes of something else on the server's disk. */
-  fill(bytes: number): void;
-  /** Takes them away again. */
+export interface SmallDisk {
+  /** Starts the chat server with its history on this disk. */
+  start(): Promise<ChatServer>;
+  /** Puts so many more bytes of something else on the disk; without a number, until not a block is left. */
+  fill(bytes?: number): void;
+  /** Takes all of them away again. */
   free(): void;
+  /** Ends the disk; the servers on it must have ended. */
+  remove(): Promise<unknown>;
 }
 
 const root = new URL('../../', import.meta.url).pathname;
+/** An empty folder that every system has. */
+const folder = '/mnt';
 
 /**
- * The chat server with its history on a disk of its own: a tmpfs that only it can see, in a mount namespace that
- * ends with it, so that nothing is left to be unmounted. Who is not root makes it in a user namespace.
+ * A tmpfs that only the servers on it can see: it is in a mount namespace, which ends with the process that holds it,
+ * so that nothing is left to be unmounted. A user who is not root makes it in a user namespace.
  */
-export async function startOnSmallDisk(bytes: number, env: NodeJS.ProcessEnv): Promise<SmallDiskServer> {
-  const namespaces = process.getuid?.() === 0 ? ['--mount'] : ['--mount', '--user', '--map-root-user'];
-  // An empty folder that every system has; the mount is not seen outside.
-  const folder = '/mnt';
-  const script = `mount -t tmpfs -o size=${bytes} tmpfs ${folder} && exec "$0" "$@"`;
-  const child = startChild('unshare', [...namespaces, 'sh', '-c', script, process.execPath, ...chatProgram], {
-    cwd: root,
-    env: {
-      PATH: process.env.PATH,
-      CHAT_HOST: '127.0.0.1',
-      CHAT_PORT: '0',
-      CHAT_LIMIT_SEND: '0',
-      CHAT_LIMIT_REQUESTS: '0',
-      CHAT_HISTORY: `sqlite:${folder}/chat.db`,
-      ...env,
+export async function smallDisk(bytes: number, env: NodeJS.ProcessEnv): Promise<SmallDisk> {
+  const isRoot = process.getuid?.() === 0;
+  const namespaces = isRoot ? ['--mount'] : ['--mount', '--user', '--map-root-user'];
+  const mount = `mount -t tmpfs -o size=${bytes} tmpfs ${folder} && echo mounted && exec sleep infinity`;
+  const holder = startChild('unshare', [...namespaces, 'sh', '-c', mount]);
+  await holder.until(/mounted/);
+  const seen = `/proc/${holder.pid}/root${folder}`;
+  const filler = `${seen}/filler`;
+  return {
+    async start() {
+      const enter = isRoot ? ['--mount'] : ['--mount', '--user', '--preserve-credentials'];
+      const inside = ['nsenter', '--target', String(holder.pid), ...enter, 'env', '-C', root];
+      const [command = '', ...args] = [...inside, process.execPath, ...chatProgram];
+      const child = startChild(command, args, {
+        env: {
+          PATH: process.env.PATH,
+          CHAT_HOST: '127.0.0.1',
+          CHAT_PORT: '0',
+          CHAT_LIMIT_SEND: '0',
+          CHAT_LIMIT_REQUESTS: '0',
+          CHAT_HISTORY: `sqlite:${folder}/chat.db`,
+          ...env,
+        },
+      });
+      const match = await child.until(/^\{.*"msg":"listening".*\}$/m);
+      const { port } = JSON.parse(match[0]) as { port: number };
+      return Object.assign(child, { port, url: `http://127.0.0.1:${port}` });
     },
-  });
-  const match = await child.until(/^\{.*"msg":"listening".*\}$/m);
-  const { port } = JSON.parse(match[0]) as { port: number };
-  // unshare, sh and node are one process after another, so this is the folder as the server sees it.
-  const seen = `/proc/${child.pid}/root${folder}`;
-  if (!readdirSync(seen).includes('chat.db')) throw new Error('the history is not on the small disk');
-  return Object.assign(child, {
-    port,
-    url: `http://127.0.0.1:${port}`,
-    fill: (size: number) => writeFileSync(`${seen}/filler`, Buffer.alloc(size)),
-    free: () => rmSync(`${seen}/filler`),
-  });
+    fill(size) {
+      const { bavail, bsize } = statfsSync(seen);
+      appendFileSync(filler, Buffer.alloc(size ?? bavail * bsize));
+    },
+    free: () => rmSync(filler),
+    remove: () => holder.stop(),
+  };
 }

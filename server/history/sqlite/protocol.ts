@@ -34,17 +34,30 @@ export type Outcome =
 /** One batch: all of it committed, or none. `commitMs`: how long the transaction took, with its sync. */
 export type Reply = { ready: true } | { outcomes: Outcome[]; commitMs?: number };
 
-const sqliteFull = 13;
+/** SQLite's result codes, and one of its extended ones: the index of the WAL needs room on the disk too. */
+const codes = { busy: 5, full: 13, noRoomForIndex: 4874 };
+
+const codeOf = (error: unknown) => (error as { errcode?: number }).errcode ?? 0;
+
+/** Whether SQLite has failed for lack of room on the disk. */
+export function isFull(error: unknown): boolean {
+  return (codeOf(error) & 0xff) === codes.full || codeOf(error) === codes.noRoomForIndex;
+}
+
+/** Whether another program has locked the file for longer than a call waits. */
+export function isLocked(error: unknown): boolean {
+  return (codeOf(error) & 0xff) === codes.busy;
+}
 
 /**
- * SQLite's primary result code tells a full disk from everything else that can be wrong with it. What comes
- * without a code is no failure of the storage but a mistake in this program.
+ * SQLite's result code tells a full disk from everything else that can be wrong with it. What comes without a code is
+ * no failure of the storage but a mistake in this program.
  */
 export function storageFailure(error: unknown): { code: FailureCode; detail: string } {
   const { errcode, message, stack } = error as Error & { errcode?: number };
   if (errcode === undefined) return { code: 'internal', detail: stack ?? message };
   return {
-    code: (errcode & 0xff) === sqliteFull ? 'storage_full' : 'storage_unavailable',
+    code: isFull(error) ? 'storage_full' : 'storage_unavailable',
     detail: `SQLite: ${message} (code ${errcode})`,
   };
 }

@@ -3,8 +3,17 @@ import { DatabaseSync } from 'node:sqlite';
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import type { Message } from '../../events.ts';
 import type { NewMessage, RoomRecord } from '../history.ts';
+import { Disk } from '../sqlite-disk.ts';
 import { migrate } from './migrations.ts';
-import { type Outcome, type Reply, type Request, storageFailure, type WriteCall } from './protocol.ts';
+import {
+  isFull,
+  isLocked,
+  type Outcome,
+  type Reply,
+  type Request,
+  storageFailure,
+  type WriteCall,
+} from './protocol.ts';
 
 /**
  * The one thread that writes. All that was asked for while the last transaction ran goes into the next one,
@@ -17,14 +26,22 @@ const port = parentPort;
 /** Bounds the time one transaction takes, and so how long the first of its senders waits. */
 const maxBatch = 1000;
 
+/** The size to which the WAL is cut, in bytes: what SQLite's own rule, a checkpoint at 1,000 pages, makes of it. */
+const maxWal = 1000 * 4096;
+
 /** Another program may hold the file for a moment, a backup for instance. */
 const lockTimeout = 1000;
 
 const db = new DatabaseSync(path, { enableForeignKeyConstraints: true, timeout: lockTimeout });
-db.exec('PRAGMA journal_mode = WAL');
-// FULL, not NORMAL: an acknowledged message survives the loss of power.
-db.exec('PRAGMA synchronous = FULL');
-migrate(db);
+const disk = new Disk(db, path);
+disk.lend(() => {
+  db.exec('PRAGMA journal_mode = WAL');
+  // FULL, not NORMAL: an acknowledged message survives the loss of power.
+  db.exec('PRAGMA synchronous = FULL');
+  migrate(db);
+});
+// While a backup reads, say, the WAL grows beyond that, and by itself the file would never shrink again.
+db.exec(`PRAGMA journal_size_limit = ${maxWal}`);
 
 const digestKey = db.prepare('SELECT key FROM digest_key').get()?.key as Uint8Array;
 const selectRoom = db.prepare('SELECT id, head, last_seq AS lastSeq FROM rooms WHERE id = ?');
@@ -51,6 +68,12 @@ type Numbers = Pick<RoomRecord, 'id' | 'head' | 'lastSeq'> & { changed: boolean 
 class Batch {
   readonly rooms = new Map<string, Numbers>();
   readonly reads = new Map<string, { room: string; userId: string; seq: number }>();
+  /** Whether the disk has room for messages. */
+  readonly roomLeft: boolean;
+
+  constructor(roomLeft: boolean) {
+    this.roomLeft = roomLeft;
+  }
 
   room(id: string): Numbers | undefined {
     const known = this.rooms.get(id);
@@ -74,38 +97,63 @@ port.on('message', (first: Request) => {
     if (next === undefined) break;
     requests.push(next.message as Request);
   }
-  const calls = requests.filter((request) => 'call' in request);
-  if (calls.length > 0) port.postMessage(commit(calls) satisfies Reply);
+  const calls = requests.filter((request) => 'call' in request) as Call[];
+  if (calls.length > 0) {
+    port.postMessage(commit(calls) satisfies Reply);
+    disk.checkpointInTime();
+  }
   if (calls.length < requests.length) {
+    // With the reserve, where it has to be: what is closed then leaves no WAL for the next start.
+    disk.makeRoom();
     db.close();
     port.close();
   }
 });
 port.postMessage({ ready: true } satisfies Reply);
 
-type Call = { id: number; call: unknown };
+type Call = { id: number; call: WriteCall };
+type Committed = { outcomes: Outcome[]; commitMs?: number };
 
-function commit(requests: Call[]): { outcomes: Outcome[]; commitMs?: number } {
-  const began = performance.now();
-  const outcomes: Outcome[] = [];
+function commit(requests: Call[]): Committed {
   try {
-    db.exec('BEGIN IMMEDIATE');
+    return withRoom(requests);
   } catch (error) {
+    // One by one, so that what needs no room on the disk (a repeat) does not fail with what does. If another program
+    // has locked the file, each of them would wait for it again.
+    if (requests.length > 1 && !isLocked(error))
+      return { outcomes: requests.flatMap((request) => commit([request]).outcomes) };
     const failure = storageFailure(error);
     return { outcomes: requests.map(({ id }) => ({ id, ...failure })) };
   }
+}
+
+/** If there is no room for the transaction, makes some and tries again; what holds no message may use the reserve. */
+function withRoom(requests: Call[]): Committed {
+  const stores = requests.some(({ call }) => call.op === 'append');
+  if (!stores) return disk.lend(() => transact(requests, false));
+  const roomLeft = disk.hasRoom();
   try {
-    const batch = new Batch();
-    for (const { id, call } of requests) outcomes.push({ id, ...perform(call as WriteCall, batch) });
+    return transact(requests, roomLeft);
+  } catch (error) {
+    if (!isFull(error)) throw error;
+    disk.makeRoom();
+    return transact(requests, roomLeft);
+  }
+}
+
+function transact(requests: Call[], roomLeft: boolean): Committed {
+  const began = performance.now();
+  const outcomes: Outcome[] = [];
+  db.exec('BEGIN IMMEDIATE');
+  try {
+    const batch = new Batch(roomLeft);
+    for (const { id, call } of requests) outcomes.push({ id, ...perform(call, batch) });
     batch.finish();
     db.exec('COMMIT');
     return { outcomes, commitMs: performance.now() - began };
   } catch (error) {
     if (db.isTransaction) db.exec('ROLLBACK');
-    // One by one, so that what needs no room on the disk (a repeat) does not fail with what does.
-    if (requests.length > 1) return { outcomes: requests.flatMap((request) => commit([request]).outcomes) };
-    const failure = storageFailure(error);
-    return { outcomes: requests.map(({ id }) => ({ id, ...failure })) };
+    throw error;
   }
 }
 
@@ -164,6 +212,8 @@ function append(message: NewMessage, batch: Batch): Result<Outcome> {
   if (replyTo !== undefined && replyTo > room.lastSeq) {
     return { code: 'unknown_message', detail: 'replyTo names no message of this room' };
   }
+  if (!batch.roomLeft)
+    return { code: 'storage_full', detail: 'less than 128 KB is free on the disk of the history' };
   const stored: Message = {
     id: randomUUID(),
     room: roomId,
