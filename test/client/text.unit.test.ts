@@ -18,6 +18,7 @@ describe('links', () => {
     ['HTTP://A.EXAMPLE and http://b.example', ['HTTP://A.EXAMPLE', 'http://b.example']],
     ['javascript:alert(1) data:text/html,x vbscript:x file:///etc/passwd ftp://x.example', []],
     ['https:// http://[ nothing', []],
+    ['https://bank.example@a.example/ https://bank.example:1@a.example', []],
     ['xhttps://a.example', []],
     ['https://a.example/<script>', ['https://a.example/']],
   ])('%j', (text, expected) => expect(urls(text)).toEqual(expected));
@@ -74,6 +75,8 @@ test.each([
   ['يوسف', 'ي'],
   ['👩‍🚀 Ada', '👩‍🚀A'],
   ['"?"', '"'],
+  [`z${'\u030a'.repeat(60)} ada`, 'Z\u030a\u030a\u030aA'],
+  ['हिन्दी', 'हि'],
   ['', ''],
 ])('initials of %s', (name, expected) => expect(initials(name)).toBe(expected));
 

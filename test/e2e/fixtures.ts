@@ -10,6 +10,7 @@ import { type PhpApp, startPhpApp } from '../helpers/php-app.ts';
 /** One room for each test that writes, so that no test sees another's messages. */
 export const rooms = [
   'announcements',
+  'bidi',
   'board',
   'closed',
   'garden',
@@ -17,6 +18,9 @@ export const rooms = [
   'keyboard',
   'lobby',
   'logout',
+  'long',
+  'marks',
+  'narrow',
   'offline',
   'polling',
   'reload',

@@ -9,8 +9,10 @@ export function initials(name: string): string {
   return first + firstLetter(words.at(-1) ?? '');
 }
 
+/** With three marks at most, which every script can do with: more would be painted over the neighbours. */
 function firstLetter(word: string): string {
-  return [...segmenter.segment(word)][0]?.segment.toLocaleUpperCase() ?? '';
+  const letter = [...segmenter.segment(word)][0]?.segment.toLocaleUpperCase() ?? '';
+  return letter.replace(/(\p{M}{3})\p{M}+/gu, '$1');
 }
 
 /** Which of eight hues: FNV-1a of the id, so that a person has the same colour everywhere. */

@@ -11,8 +11,9 @@ export function links(text: string): Piece[] {
   for (const match of text.matchAll(CANDIDATE)) {
     const url = withoutTail(match[0]);
     if (!URL.canParse(url)) continue;
-    const { href, protocol, host, pathname } = new URL(url);
-    if (!ALLOWED.has(protocol)) continue;
+    const { href, protocol, username, password, host, pathname } = new URL(url);
+    // In `https://bank.example@other.example` the host is the second one.
+    if (!ALLOWED.has(protocol) || username !== '' || password !== '') continue;
     if (match.index > done) pieces.push(text.slice(done, match.index));
     // The host as the browser will ask for it: `xn--…` shows a look-alike for what it is.
     pieces.push({ href, host: protocol === 'mailto:' ? pathname : host, text: url });

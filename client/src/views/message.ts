@@ -10,12 +10,17 @@ export type State = 'sending' | 'waiting' | 'sent' | 'failed' | 'conflict' | und
 /** The message that is replied to; undefined while it is fetched. */
 export type Quoted = Pick<Entry, 'user' | 'text'> & { gone: boolean };
 
+/** A text that takes more lines is cut to twenty (`.cut` in timeline.css), with a button that shows the rest. */
+const LONG_LINES = 24;
+
 export interface MessageActions {
   reply(entry: Entry): void;
   menu(entry: Entry, opener: HTMLElement): void;
   jump(seq: number): void;
   retry(entry: Entry): void;
   discard(entry: Entry): void;
+  /** Changes the height of a message that is on the screen. */
+  resize(change: () => void): void;
 }
 
 /** One message: the same element from the first moment to the last, redrawn when something in it changes. */
@@ -25,6 +30,9 @@ export class MessageView {
   readonly #context: Context;
   readonly #actions: MessageActions;
   #shown = '';
+  /** Has got another text since its lines were last counted. */
+  #uncounted = true;
+  #open = false;
 
   constructor(entry: Entry, context: Context, actions: MessageActions) {
     this.entry = entry;
@@ -53,12 +61,38 @@ export class MessageView {
     this.element.className = classes.join(' ');
     const bubble = h('div', { class: 'bubble', part: own ? 'bubble bubble-own' : 'bubble' });
     if (!gone && entry.replyTo !== undefined) bubble.append(this.#quote(entry.replyTo, quoted));
-    bubble.append(gone ? h('p', { class: 'text' }, strings.text('msg.deleted')) : this.#text(entry));
+    const text = gone ? h('p', { class: 'text' }, strings.text('msg.deleted')) : this.#text(entry);
+    bubble.append(!gone && mayBeLong(entry.text) ? this.#fold(text) : text);
+    this.#uncounted = true;
     this.element.replaceChildren(bubble);
     if (message !== undefined && !gone) this.element.append(this.#tools());
     if (state !== undefined) this.element.append(this.#state(state));
     for (const control of this.element.querySelectorAll<HTMLElement>('a, button')) {
       control.tabIndex = this.element.tabIndex;
+    }
+  }
+
+  /** The lines of a text that may be long, once the message is on the page; undefined when nothing has changed. */
+  lines(resized: boolean): number | undefined {
+    if (!resized && !this.#uncounted) return undefined;
+    this.#uncounted = false;
+    const text = this.element.querySelector<HTMLElement>('.fold > .text');
+    return text === null
+      ? undefined
+      : text.offsetHeight / Number.parseFloat(getComputedStyle(text).lineHeight);
+  }
+
+  /** Shows the whole text, or its beginning and a button for the rest. */
+  fold(lines: number): void {
+    const fold = this.element.querySelector('.fold');
+    const more = this.element.querySelector<HTMLElement>('.more');
+    const long = lines > LONG_LINES;
+    fold?.classList.toggle('cut', long && !this.#open);
+    if (!long) more?.remove();
+    else if (more === null) {
+      const added = button({ class: 'link more', tabindex: this.element.tabIndex }, () => this.#toggle());
+      fold?.after(added);
+      this.#label(added);
     }
   }
 
@@ -81,6 +115,34 @@ export class MessageView {
       paragraph.append(h('span', { class: 'edited' }, this.#context.strings.text('msg.edited')));
     }
     return paragraph;
+  }
+
+  #fold(text: HTMLElement): HTMLElement {
+    const fold = h('div', { class: 'fold' }, text);
+    // The Tab key leads to links in the part that is not shown, too.
+    fold.addEventListener('focusin', ({ target }) => {
+      if (!(target instanceof HTMLElement) || !fold.classList.contains('cut')) return;
+      if (target.getBoundingClientRect().bottom <= fold.getBoundingClientRect().bottom) return;
+      this.#toggle();
+      target.scrollIntoView({ block: 'nearest' });
+    });
+    return fold;
+  }
+
+  #toggle(): void {
+    this.#open = !this.#open;
+    this.#actions.resize(() => {
+      this.element.querySelector('.fold')?.classList.toggle('cut', !this.#open);
+      const more = this.element.querySelector<HTMLElement>('.more');
+      if (more !== null) this.#label(more);
+    });
+    // What was read is gone: its beginning may be far above.
+    if (!this.#open) this.element.scrollIntoView({ block: 'nearest' });
+  }
+
+  #label(more: HTMLElement): void {
+    set(more, { 'aria-expanded': String(this.#open) });
+    more.textContent = this.#context.strings.text(this.#open ? 'msg.showLess' : 'msg.showMore');
   }
 
   #quote(seq: number, quoted: Quoted | undefined): HTMLElement {
@@ -125,4 +187,9 @@ export class MessageView {
     const words = h('span', {}, strings.text(`msg.${state}`));
     return h('div', { class: 'state' }, icon(state === 'sent' ? 'check' : 'clock', 's'), words);
   }
+}
+
+/** Whether it may take more than `LONG_LINES` lines: in the narrowest element a line has ten characters at least. */
+function mayBeLong(text: string): boolean {
+  return text.length > 10 * LONG_LINES || text.split(/[\n\x85\p{Zl}\p{Zp}]/u).length > LONG_LINES;
 }

@@ -16,6 +16,7 @@ export class Messages {
   readonly #views = new Map<string, MessageView>();
   #groups: HTMLElement[] = [];
   readonly #lines = new Map<string, HTMLElement>();
+  #width = 0;
 
   constructor(context: Context, actions: MessageActions) {
     this.#context = context;
@@ -57,6 +58,14 @@ export class Messages {
     });
     for (const key of this.#views.keys()) if (!keys.has(key)) this.#views.delete(key);
     return elements;
+  }
+
+  /** Cuts what is long. To be called when all is on the page: reads first, then writes. */
+  fold(width: number): void {
+    const resized = width !== this.#width;
+    this.#width = width;
+    const counted = [...this.#views.values()].map((view) => ({ view, lines: view.lines(resized) }));
+    for (const { view, lines } of counted) if (lines !== undefined) view.fold(lines);
   }
 
   #create(entry: Entry): MessageView {

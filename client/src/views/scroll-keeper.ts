@@ -10,20 +10,25 @@ export class ScrollKeeper {
   readonly #column: HTMLElement;
   #atEnd = true;
 
-  constructor(scroller: HTMLElement, column: HTMLElement, scrolled: () => void) {
+  /** @param changed it was scrolled, or its width is another */
+  constructor(scroller: HTMLElement, column: HTMLElement, changed: () => void) {
     this.#scroller = scroller;
     this.#column = column;
     scroller.addEventListener(
       'scroll',
       () => {
         this.#atEnd = this.below <= END;
-        scrolled();
+        changed();
       },
       { passive: true },
     );
     // The composer grows, the window changes, a text wraps anew: none of these scrolls.
+    let width = 0;
     const resized = new ResizeObserver(() => {
       if (this.#atEnd) this.#bottom();
+      if (width === column.clientWidth) return;
+      width = column.clientWidth;
+      changed();
     });
     resized.observe(scroller);
     resized.observe(column);
@@ -61,6 +66,12 @@ export class ScrollKeeper {
     else if (anchor?.isConnected === true)
       this.#scroller.scrollTop += anchor.getBoundingClientRect().top - top;
     if (!follow) this.#atEnd = false;
+  }
+
+  /** Changes the height of what is read. It stays where it is: the end may have gone out of sight. */
+  resize(change: () => void): void {
+    this.keep(false, change);
+    this.#atEnd = this.below <= END;
   }
 
   /** Scrolls so that the element stands at this part of the height. */

@@ -38,10 +38,16 @@ export class TimelineView {
   #entries: readonly Entry[] = [];
   #since = Date.now();
 
-  constructor(context: Context, actions: MessageActions) {
+  constructor(context: Context, actions: Omit<MessageActions, 'resize'>) {
     this.#context = context;
     this.element.append(this.#column);
-    this.#messages = new Messages(context, actions);
+    this.#messages = new Messages(context, {
+      ...actions,
+      resize: (change) => {
+        this.#scroll.resize(change);
+        context.changed();
+      },
+    });
     this.#scroll = new ScrollKeeper(this.element, this.#column, () => this.#scrolled());
     this.#roving = new Roving(this.#column, '.msg');
   }
@@ -174,6 +180,7 @@ export class TimelineView {
       children.push(...this.#messages.draw(blocks(shown, chat.me?.id ?? '', newFrom), room, last));
       this.#column.classList.toggle('none', this.#entries.length === 0);
       arrange(this.#column, children);
+      this.#messages.fold(this.#column.clientWidth);
     });
     this.#roving.update(this.#roving.items().at(-1));
   }

@@ -1,0 +1,147 @@
+import type { Locator } from '@playwright/test';
+import { expect, test } from './fixtures.ts';
+import { differingPixels } from './pixels.ts';
+import { numbered, seed } from './seed.ts';
+
+/** The characters of an element in the order in which they stand on the screen, from left to right. */
+const asShown = (element: Locator) =>
+  element.evaluate((node) => {
+    const range = document.createRange();
+    const text = node.firstChild as Text;
+    const places = Array.from(text.data, (character, at) => {
+      range.setStart(text, at);
+      range.setEnd(text, at + 1);
+      return { character, left: range.getBoundingClientRect().left };
+    });
+    places.sort((a, b) => a.left - b.left);
+    return places.map(({ character }) => character).join('');
+  });
+
+test('a link reads as its address, from left to right, whatever directions the text around it sets', async ({
+  alice,
+  site,
+}) => {
+  const address = 'https://evil.example/moc.knab//:sptth';
+  // Override, embedding, isolate and mark, from right to left; last, Hebrew letters beside it.
+  const before = ['\u202e', '\u202b', '\u2067', '\u200f', 'שלום '];
+  await seed(
+    site,
+    'carol',
+    'bidi',
+    before.map((control) => `${control}${address} ${control}end`),
+  );
+  await alice.open('bidi');
+  const links = alice.timeline.getByRole('link');
+  await expect(links).toHaveCount(before.length);
+  for (const link of await links.all()) expect(await asShown(link)).toBe(address);
+  await alice.shot('texts-bidi');
+});
+
+test('stacked combining marks paint over no other message, no quote and no name', async ({ alice, site }) => {
+  const [rings, dots] = ['\u030a'.repeat(40), '\u0323'.repeat(40)];
+  const shots: Buffer[][] = [];
+  await alice.page.mouse.move(0, 0);
+  for (const text of ['a z', `a${rings} z${dots}`]) {
+    await seed(site, 'carol', 'marks', ['the message above']);
+    await seed(site, 'bob', 'marks', [{ text, replyTo: 1 }, { text: 'the message below' }]);
+    await alice.open('marks');
+    const shown = alice.messages.filter({ hasText: 'the message below' });
+    await expect(shown).toHaveCount(shots.length + 1);
+    await alice.open('lobby');
+    await alice.open('marks');
+    const [above, written, below] = [-3, -2, -1].map((at) => alice.messages.nth(at));
+    if (above === undefined || written === undefined || below === undefined) throw new Error('no messages');
+    const parts = [above.locator('.bubble'), below.locator('.bubble'), written.locator('.quote')];
+    const name = written.locator('xpath=preceding-sibling::*[1]').locator('bdi');
+    shots.push(
+      await Promise.all([...parts, name].map((part) => part.screenshot({ animations: 'disabled' }))),
+    );
+  }
+  await alice.shot('texts-marks');
+  const [plain = [], stacked = []] = shots;
+  // The policy of the site lets its own pages decode none.
+  const decoder = await alice.page.context().newPage();
+  for (const [n, shot] of plain.entries())
+    expect(await differingPixels(decoder, shot, stacked[n] ?? shot)).toBe(0);
+});
+
+/** What is painted of a message's text, in lines. */
+const lines = (text: Locator) =>
+  text.evaluate((element) => {
+    const { height } = (element.closest('.fold') ?? element).getBoundingClientRect();
+    return Math.round(height / Number.parseFloat(getComputedStyle(element).lineHeight));
+  });
+
+test('a text of more than 24 lines shows 20 and a button, by which it grows and shrinks in place, by keyboard too', async ({
+  alice,
+  site,
+}) => {
+  const { page } = alice;
+  await seed(site, 'carol', 'long', [...numbered(30, 'earlier')]);
+  await seed(site, 'bob', 'long', [
+    numbered(24, 'line').join('\n'),
+    `first${'\n'.repeat(3990)}last`,
+    `${numbered(40, 'row').join('\n')}\nhttps://a.example/`,
+  ]);
+  await alice.open('long');
+  const [short, feeds, rows] = [-3, -2, -1].map((at) => alice.messages.nth(at));
+  if (short === undefined || feeds === undefined || rows === undefined) throw new Error('no messages');
+  const text = (message: Locator) => message.locator('.text');
+  const more = (message: Locator) => message.getByRole('button', { name: 'Show more', expanded: false });
+  const less = (message: Locator) => message.getByRole('button', { name: 'Show less', expanded: true });
+  await expect(page.getByRole('button', { name: 'Show more' })).toHaveCount(2);
+  expect(await lines(text(short))).toBe(24);
+  expect(await lines(text(feeds))).toBe(20);
+  // Nothing is taken away from those who do not see.
+  await expect(text(feeds)).toHaveText(/^first\n+last$/);
+  await expect(rows).toBeInViewport();
+  await alice.shot('texts-long-1-cut');
+
+  // By mouse: what is read stays in its place, also at the end of the room.
+  await rows.scrollIntoViewIfNeeded();
+  const before = await rows.boundingBox();
+  await more(rows).click();
+  await expect(less(rows)).toBeFocused();
+  expect((await rows.boundingBox())?.y).toBe(before?.y);
+  expect(await lines(text(rows))).toBe(41);
+  await alice.shot('texts-long-2-whole');
+  await less(rows).click();
+  expect(await lines(text(rows))).toBe(20);
+
+  // By keyboard, from the message to its button; shrunk, it is in sight.
+  await feeds.focus();
+  await expect(async () => {
+    await page.keyboard.press('Tab');
+    await expect(more(feeds)).toBeFocused({ timeout: 50 });
+  }).toPass({ intervals: [0] });
+  await page.keyboard.press('Enter');
+  await expect(less(feeds)).toBeFocused();
+  expect(await lines(text(feeds))).toBe(3991);
+  await less(feeds).scrollIntoViewIfNeeded();
+  await page.keyboard.press('Enter');
+  await expect(more(feeds)).toBeFocused();
+  await expect(more(feeds)).toBeInViewport();
+  expect(await lines(text(feeds))).toBe(20);
+
+  // A link in the part that is not shown is reached by the Tab key, and is seen then.
+  await rows.focus();
+  await page.keyboard.press('Tab');
+  await expect(rows.getByRole('link')).toBeFocused();
+  await expect(rows.getByRole('link')).toBeInViewport();
+  expect(await lines(text(rows))).toBe(41);
+});
+
+test('whether a text is long is found out anew when its lines get shorter', async ({ alice, site }) => {
+  const words = numbered(120, 'word').join(' ');
+  await seed(site, 'bob', 'narrow', [words]);
+  await alice.open('narrow');
+  await expect(alice.message(words)).toBeVisible();
+  const more = alice.page.getByRole('button', { name: 'Show more' });
+  await expect(more).toHaveCount(0);
+  await alice.page.setViewportSize({ width: 320, height: 700 });
+  await expect(more).toBeVisible();
+  expect(await lines(alice.texts)).toBe(20);
+  await alice.shot('texts-long-3-narrow');
+  await alice.page.setViewportSize({ width: 1280, height: 800 });
+  await expect(more).toHaveCount(0);
+});
