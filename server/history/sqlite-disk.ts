@@ -6,10 +6,8 @@ import { isFull } from './sqlite/protocol.ts';
 
 /** No message is stored when less is free, in bytes: what is left is for users who join, and for the checkpoint. */
 const keptFree = 128 * 1024;
-/** The size of the reserve, in bytes. */
-const reserved = 1024 * 1024;
-/** A checkpoint is due when the next one would let the database grow by so much, in bytes: far less than the reserve. */
-const maxGrowth = reserved / 4;
+/** The largest reserve, in bytes. */
+const maxReserve = 1024 * 1024;
 
 /**
  * Keeps the history usable when its disk is full.
@@ -17,18 +15,23 @@ const maxGrowth = reserved / 4;
  * A message that is stored alone goes into the WAL as five to ten pages of 4 KB: its row, two indexes, its room, its
  * sender's membership, and the neighbours of a page that is full. A checkpoint writes them into the database, which
  * grows by a tenth of that or less, and needs this room before the WAL gives its own back. So that it is there even
- * after another program has taken all that was free, a file beside the database, which ends in `-reserve`, holds 1 MB
- * and is emptied for that moment. A start on a full disk needs the reserve too, for SQLite's `-shm`.
+ * after another program has taken all that was free, a file beside the database, which ends in `-reserve`, holds 1 MB,
+ * or a quarter of what was free if that is less, and is emptied for that moment. A start on a full disk needs it too,
+ * for SQLite's `-shm`.
  */
 export class Disk {
   readonly #db: DatabaseSync;
   readonly #path: string;
+  /** The file, and how large it is to be in bytes. */
   readonly #reserve: number;
+  readonly #reserved: number;
 
   constructor(db: DatabaseSync, path: string) {
     this.#db = db;
     this.#path = path;
     this.#reserve = openSync(`${path}-reserve`, 'a', 0o600);
+    const { size } = fstatSync(this.#reserve);
+    this.#reserved = Math.min(maxReserve, Math.max(size, Math.floor((size + this.#free()) / 4)));
   }
 
   /** Whether a message may be stored. Before the answer is no, the WAL has given back what it can. */
@@ -39,13 +42,13 @@ export class Disk {
     return this.#free() >= keptFree;
   }
 
-  /** To be called when a transaction is done: keeps what the next checkpoint needs within the reserve. */
+  /** To be called when a transaction is done: keeps what the next checkpoint needs far below the reserve. */
   checkpointInTime(): void {
-    const { page_count, page_size } = this.#db
-      .prepare('SELECT page_count, page_size FROM pragma_page_count, pragma_page_size')
-      .get() as { page_count: number; page_size: number };
-    if (page_count * page_size - this.#size('') < maxGrowth) return;
     try {
+      const { page_count, page_size } = this.#db
+        .prepare('SELECT page_count, page_size FROM pragma_page_count, pragma_page_size')
+        .get() as { page_count: number; page_size: number };
+      if (page_count * page_size - this.#size('') < this.#reserved / 4) return;
       this.#db.exec('PRAGMA wal_checkpoint(PASSIVE)');
     } catch {
       // As in `makeRoom`.
@@ -93,7 +96,7 @@ export class Disk {
 
   /** As far as there is room. With random bytes, since some file systems store zeros without taking any. */
   #fillReserve(): void {
-    const missing = reserved - fstatSync(this.#reserve).size;
+    const missing = this.#reserved - fstatSync(this.#reserve).size;
     if (missing <= 0) return;
     try {
       writeSync(this.#reserve, randomBytes(missing));

@@ -89,7 +89,7 @@ test.concurrent('a full disk: senders get storage_full, readers get everything; 
   const next = await anna.request('message:send', { room, text: 'room again', clientId: newClientId() });
   expect(next.message.seq).toBe(last.seq + 1);
   for (const client of [ben, tab]) {
-    await expect.poll(() => client.messages().at(-1)).toEqual(next.message);
+    await context.expect.poll(() => client.messages().at(-1)).toEqual(next.message);
   }
   expect(ben.messages()).toEqual([...stored, next.message]);
   for (const client of [anna, ben, tab]) {
