@@ -11,7 +11,7 @@ const rounds = 3;
 
 /** `$argv[1]`: how a request gets its handler; then 100 sessions of about 500 bytes, and 2,000 requests. */
 const requests = `
-  require 'php-app/src/Session/autoload.php';
+  require 'php/autoload.php';
   $handler = eval('return function () { ' . $argv[1] . ' };');
   $ids = [];
   for ($n = 0; $n < 100; $n++) {

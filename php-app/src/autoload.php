@@ -2,7 +2,8 @@
 
 declare(strict_types=1);
 
-// What Composer would generate for composer.json, so that a bare checkout runs without it.
+// Loads the classes of the site and of the library without Composer, so that a bare checkout runs.
+require __DIR__ . '/../../php/autoload.php';
 spl_autoload_register(static function (string $class): void {
     $prefix = 'PhpSessionChat\\';
     if (str_starts_with($class, $prefix)) {

@@ -6,7 +6,7 @@ export const markPrefix = 'chat.ended.';
 export const markChannel = 'chat_ended';
 
 /**
- * What the handlers of php-app/src/Session/ tell when a session ends, so that nobody who listens learns an id: the
+ * What the handlers of php/ tell when a session ends, so that nobody who listens learns an id: the
  * first 32 hexadecimal digits of the id's SHA-256.
  */
 export function markOf(id: string): string {

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 /** Makes the table of PdoHandler, as its documentation says. @param url as `DatabaseUrl` takes it */
 export function makeSessionTable(url: string, table = 'sessions'): void {
   const code = `
-    require 'php-app/src/Session/autoload.php';
+    require 'php/autoload.php';
     $pdo = PhpSessionChat\\Session\\DatabaseUrl::parse($argv[1])->connect();
     foreach (PhpSessionChat\\Session\\SqlDialect::of($pdo)->createTable($argv[2]) as $statement) {
         $pdo->exec($statement);

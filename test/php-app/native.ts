@@ -34,7 +34,7 @@ export async function another(): Promise<Memcached> {
 /** Runs PHP with `$session`, the native handler of that URL; what it prints. */
 export function native(url: string, code: string, settings = {}, ...given: string[]): string {
   const options = Object.entries(settings).flatMap(([name, value]) => ['-d', `${name}=${value}`]);
-  const script = `require 'php-app/src/Session/autoload.php';
+  const script = `require 'php/autoload.php';
     $session = PhpSessionChat\\Session\\NativeHandler::fromUrl($argv[1]); ${code}`;
   return execFileSync('php', [...options, '-r', script, '--', url, ...given], {
     cwd: new URL('../../', import.meta.url),

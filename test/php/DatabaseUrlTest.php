@@ -64,7 +64,7 @@ final class DatabaseUrlTest extends TestCase
 
     public function testWithoutTheExtension(): void
     {
-        $load = 'require ' . var_export(dirname(__DIR__, 2) . '/php-app/src/Session/autoload.php', true) . ';';
+        $load = 'require ' . var_export(dirname(__DIR__, 2) . '/php/autoload.php', true) . ';';
         $code = $load . 'try { PhpSessionChat\Session\DatabaseUrl::parse($argv[1]); }
             catch (PhpSessionChat\Session\InvalidSettings $error) { echo $error->getMessage(), "\n"; }';
         $said = '';

@@ -194,7 +194,7 @@ final class FilesHandlerTest extends TestCase
                 }
             }
             echo serialize($read);';
-        $library = dirname(__DIR__, 2) . '/php-app/src/Session/autoload.php';
+        $library = dirname(__DIR__, 2) . '/php/autoload.php';
         $command = [PHP_BINARY, '-r', $code, '--', $library, (string) $user, $this->folder, ...$ids];
         $process = proc_open($command, [1 => ['pipe', 'w']], $pipes);
         $output = stream_get_contents($pipes[1]);

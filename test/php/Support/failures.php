@@ -8,7 +8,7 @@
 
 declare(strict_types=1);
 
-require __DIR__ . '/../../../php-app/src/Session/autoload.php';
+require __DIR__ . '/../../../php/autoload.php';
 spl_autoload_register(static function (string $class): void {
     $name = str_replace('PhpSessionChat\\Tests\\', '', $class);
     if ($name !== $class) {

@@ -6,7 +6,7 @@ declare(strict_types=1);
 
 use PhpSessionChat\Session\NativeHandler;
 
-require __DIR__ . '/../../../php-app/src/Session/autoload.php';
+require __DIR__ . '/../../../php/autoload.php';
 set_error_handler(static function (int $level, string $message): bool {
     return (error_reporting() & $level) !== 0 && throw new ErrorException($message);
 });

@@ -10,7 +10,7 @@ declare(strict_types=1);
 use PhpSessionChat\Session\HandlerFactory;
 use PhpSessionChat\Tests\Support\Site;
 
-require __DIR__ . '/../../../php-app/src/Session/autoload.php';
+require __DIR__ . '/../../../php/autoload.php';
 require __DIR__ . '/Site.php';
 
 [$wait, $go] = stream_socket_pair(STREAM_PF_UNIX, STREAM_SOCK_STREAM, 0);

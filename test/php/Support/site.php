@@ -12,7 +12,7 @@ use PhpSessionChat\Session\SessionCallbacks;
 use PhpSessionChat\Tests\Support\Site;
 
 // The library alone, by the one file that a site without Composer requires.
-require __DIR__ . '/../../../php-app/src/Session/autoload.php';
+require __DIR__ . '/../../../php/autoload.php';
 spl_autoload_register(static function (string $class): void {
     $name = str_replace('PhpSessionChat\\Tests\\', '', $class);
     if ($name !== $class) {

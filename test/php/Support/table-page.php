@@ -8,7 +8,7 @@ use PhpSessionChat\Session\DatabaseUrl;
 use PhpSessionChat\Session\TableSession;
 use PhpSessionChat\Tests\Support\CountedStatement;
 
-require __DIR__ . '/../../../php-app/src/Session/autoload.php';
+require __DIR__ . '/../../../php/autoload.php';
 require __DIR__ . '/CountedStatement.php';
 set_error_handler(static function (int $level, string $message): bool {
     return (error_reporting() & $level) !== 0 && throw new ErrorException($message);

@@ -9,7 +9,7 @@ declare(strict_types=1);
 
 use PhpSessionChat\Session\TableSession;
 
-require __DIR__ . '/../../../php-app/src/Session/autoload.php';
+require __DIR__ . '/../../../php/autoload.php';
 
 [, $url, $keyFile, $table, $_COOKIE['SESSION']] = $argv;
 [$wait, $go] = stream_socket_pair(STREAM_PF_UNIX, STREAM_SOCK_STREAM, 0);

@@ -77,7 +77,7 @@ const kinds = {
  */
 async function request(url: string, code: string, id = ''): Promise<string> {
   const script = `
-    require 'php-app/src/Session/autoload.php';
+    require 'php/autoload.php';
     if ($argv[2] !== '') {
         $_COOKIE['PHPSESSID'] = $argv[2];
     }

@@ -18,7 +18,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const user = { id: '9223372036854775807', name: 'Zoë 张伟' };
 
-/** A site whose users are in `TableSession`s of php-app/src/Session, and the chat of that site. */
+/** A site whose users are in `TableSession`s of php/, and the chat of that site. */
 describe.each<[string, () => Promise<{ url: string; remove(): Promise<void> | void }>]>([
   ['SQLite', async () => ({ url: `sqlite:${folder}/site.db`, remove() {} })],
   [

@@ -23,7 +23,7 @@ const mark = 'abcdef0123456789'.repeat(2);
 test('our handler: a logout is told by its mark, and nothing else is', async () => {
   const socket = `postgres://postgres@/site?socket=${db.folder}/.s.PGSQL.${db.port}`;
   makeSessionTable(socket);
-  const autoload = new URL('../../../php-app/src/Session/autoload.php', import.meta.url).pathname;
+  const autoload = new URL('../../../php/autoload.php', import.meta.url).pathname;
   const request = (code: string, id?: string) =>
     phpRequest(
       { 'session.use_strict_mode': '1' },
