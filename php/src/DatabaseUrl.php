@@ -4,6 +4,9 @@ declare(strict_types=1);
 
 namespace PhpSessionChat\Session;
 
+use PhpSessionChat\Session\Database\DatabaseConnector;
+use PhpSessionChat\Session\Database\SqlDialect;
+
 /**
  * Where a database is, and how to log in to it, in one line as the chat server takes it:
  *

@@ -4,6 +4,15 @@ declare(strict_types=1);
 
 namespace PhpSessionChat\Session;
 
+use PhpSessionChat\Session\Handler\EncryptedHandler;
+use PhpSessionChat\Session\Handler\FilesHandler;
+use PhpSessionChat\Session\Handler\HandlerSettings;
+use PhpSessionChat\Session\Handler\JsonHandler;
+use PhpSessionChat\Session\Handler\MemcachedHandler;
+use PhpSessionChat\Session\Handler\PdoHandler;
+use PhpSessionChat\Session\Handler\RedisHandler;
+use PhpSessionChat\Session\Handler\SessionServerHandler;
+
 /**
  * Makes the handler of this library for the sessions at a store URL, the same URL as the chat server's
  * `CHAT_SESSION_STORE`:

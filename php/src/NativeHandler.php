@@ -4,6 +4,11 @@ declare(strict_types=1);
 
 namespace PhpSessionChat\Session;
 
+use PhpSessionChat\Session\Native\NativeFiles;
+use PhpSessionChat\Session\Native\NativeMemcache;
+use PhpSessionChat\Session\Native\NativeMemcached;
+use PhpSessionChat\Session\Native\NativeRedis;
+
 /**
  * One of PHP's own session handlers: of ext-memcached, ext-memcache, phpredis, or PHP's files. It is set up by a URL
  * in place of php.ini, and its failures are exceptions.

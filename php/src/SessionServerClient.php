@@ -4,6 +4,8 @@ declare(strict_types=1);
 
 namespace PhpSessionChat\Session;
 
+use PhpSessionChat\Session\SessionServer\SessionServerLink;
+
 /**
  * A client of the session server, with all that its protocol can do, but for watching: see SessionServerWatcher. It has
  * one session open at a time.

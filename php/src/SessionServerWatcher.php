@@ -4,6 +4,8 @@ declare(strict_types=1);
 
 namespace PhpSessionChat\Session;
 
+use PhpSessionChat\Session\SessionServer\SessionServerConnection;
+
 /**
  * Hears what happens to sessions in the session server: a worker that is to act on a logout, say. It opens none, so it
  * neither waits for anybody nor keeps a session alive.

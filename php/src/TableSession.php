@@ -4,6 +4,12 @@ declare(strict_types=1);
 
 namespace PhpSessionChat\Session;
 
+use PhpSessionChat\Session\Handler\HandlerSettings;
+use PhpSessionChat\Session\TableSession\AtTheEnd;
+use PhpSessionChat\Session\TableSession\SignedCookie;
+use PhpSessionChat\Session\TableSession\TableJson;
+use PhpSessionChat\Session\TableSession\TableRows;
+
 /**
  * A session without PHP sessions: an application's own cookie over its own database row.
  *

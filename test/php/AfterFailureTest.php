@@ -4,8 +4,8 @@ declare(strict_types=1);
 
 namespace PhpSessionChat\Tests;
 
+use PhpSessionChat\Session\Handler\PdoHandler;
 use PhpSessionChat\Session\HandlerFactory;
-use PhpSessionChat\Session\PdoHandler;
 use PhpSessionChat\Session\SessionUnavailable;
 use PhpSessionChat\Tests\Support\RedisProcess;
 use PhpSessionChat\Tests\Support\Site;
@@ -47,7 +47,7 @@ final class AfterFailureTest extends TestCase
             'return new PDO("sqlite::memory:", options: [PDO::ATTR_ERRMODE => PDO::ERRMODE_SILENT])',
         ] as $connect) {
             $code = "session_write_close(); unset(\$_SESSION);
-                session_set_save_handler(new PhpSessionChat\\Session\\PdoHandler(function () { $connect; }), false);
+                session_set_save_handler(new PhpSessionChat\\Session\\Handler\\PdoHandler(function () { $connect; }), false);
                 header_remove('Set-Cookie'); session_start();";
             $answer = Site::request(Store::named('files'), self::ID, $code, self::FORMAT);
             self::assertNotSame('', $answer->error);

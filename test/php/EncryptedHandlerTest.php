@@ -4,9 +4,9 @@ declare(strict_types=1);
 
 namespace PhpSessionChat\Tests;
 
-use PhpSessionChat\Session\EncryptedHandler;
+use PhpSessionChat\Session\Handler\EncryptedHandler;
+use PhpSessionChat\Session\Handler\MemcachedHandler;
 use PhpSessionChat\Session\InvalidSettings;
-use PhpSessionChat\Session\MemcachedHandler;
 use PhpSessionChat\Session\SessionDataError;
 use PhpSessionChat\Tests\Support\Keys;
 use PhpSessionChat\Tests\Support\Site;

@@ -4,8 +4,8 @@ declare(strict_types=1);
 
 namespace PhpSessionChat\Tests;
 
-use PhpSessionChat\Session\FilesHandler;
-use PhpSessionChat\Session\HandlerSettings;
+use PhpSessionChat\Session\Handler\FilesHandler;
+use PhpSessionChat\Session\Handler\HandlerSettings;
 use PhpSessionChat\Session\InvalidSettings;
 use PhpSessionChat\Session\SessionUnavailable;
 use PhpSessionChat\Tests\Support\Folder;
@@ -181,7 +181,7 @@ final class FilesHandlerTest extends TestCase
     private function readBy(int $user, string ...$ids): array
     {
         $code = 'require $argv[1]; ini_set("session.use_strict_mode", "1"); $read = [];
-            $handler = new PhpSessionChat\Session\FilesHandler($argv[3]);
+            $handler = new PhpSessionChat\Session\Handler\FilesHandler($argv[3]);
             $handler->open("", "PHPSESSID");
             // While the project can still be read.
             class_exists(PhpSessionChat\Session\SessionUnavailable::class);

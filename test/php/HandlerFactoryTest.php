@@ -4,15 +4,15 @@ declare(strict_types=1);
 
 namespace PhpSessionChat\Tests;
 
-use PhpSessionChat\Session\EncryptedHandler;
-use PhpSessionChat\Session\FilesHandler;
+use PhpSessionChat\Session\Handler\EncryptedHandler;
+use PhpSessionChat\Session\Handler\FilesHandler;
+use PhpSessionChat\Session\Handler\JsonHandler;
+use PhpSessionChat\Session\Handler\MemcachedHandler;
+use PhpSessionChat\Session\Handler\PdoHandler;
+use PhpSessionChat\Session\Handler\RedisHandler;
+use PhpSessionChat\Session\Handler\SessionServerHandler;
 use PhpSessionChat\Session\HandlerFactory;
 use PhpSessionChat\Session\InvalidSettings;
-use PhpSessionChat\Session\JsonHandler;
-use PhpSessionChat\Session\MemcachedHandler;
-use PhpSessionChat\Session\PdoHandler;
-use PhpSessionChat\Session\RedisHandler;
-use PhpSessionChat\Session\SessionServerHandler;
 use PhpSessionChat\Tests\Support\Keys;
 use PHPUnit\Framework\TestCase;
 

@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 namespace PhpSessionChat\Tests;
 
-use PhpSessionChat\Session\JsonFormat;
+use PhpSessionChat\Session\Handler\JsonFormat;
 use PhpSessionChat\Session\SessionDataError;
 use PHPUnit\Framework\TestCase;
 

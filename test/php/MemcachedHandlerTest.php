@@ -4,8 +4,8 @@ declare(strict_types=1);
 
 namespace PhpSessionChat\Tests;
 
-use PhpSessionChat\Session\JsonHandler;
-use PhpSessionChat\Session\MemcachedHandler;
+use PhpSessionChat\Session\Handler\JsonHandler;
+use PhpSessionChat\Session\Handler\MemcachedHandler;
 use PhpSessionChat\Session\SessionDataError;
 use PhpSessionChat\Tests\Support\MemcachedProcess;
 use PhpSessionChat\Tests\Support\Site;

@@ -4,13 +4,13 @@ declare(strict_types=1);
 
 namespace PhpSessionChat\Tests;
 
+use PhpSessionChat\Session\Database\SqlDialect;
 use PhpSessionChat\Session\DatabaseUrl;
-use PhpSessionChat\Session\HandlerSettings;
+use PhpSessionChat\Session\Handler\HandlerSettings;
+use PhpSessionChat\Session\Handler\PdoHandler;
 use PhpSessionChat\Session\InvalidSettings;
-use PhpSessionChat\Session\PdoHandler;
 use PhpSessionChat\Session\SessionDataError;
 use PhpSessionChat\Session\SessionUnavailable;
-use PhpSessionChat\Session\SqlDialect;
 use PhpSessionChat\Tests\Support\Folder;
 use PhpSessionChat\Tests\Support\Store;
 use PhpSessionChat\Tests\Support\TableStore;

@@ -4,10 +4,10 @@ declare(strict_types=1);
 
 namespace PhpSessionChat\Tests;
 
-use PhpSessionChat\Session\HandlerSettings;
+use PhpSessionChat\Session\Handler\HandlerSettings;
+use PhpSessionChat\Session\Handler\SessionServerHandler;
 use PhpSessionChat\Session\SessionDataError;
 use PhpSessionChat\Session\SessionServerClient;
-use PhpSessionChat\Session\SessionServerHandler;
 use PhpSessionChat\Session\SessionUnavailable;
 use PhpSessionChat\Tests\Support\SessionServerProcess;
 use PhpSessionChat\Tests\Support\Site;
@@ -52,7 +52,7 @@ final class SessionServerHandlerTest extends TestCase
         $paths += ['' => false, '/var/lib/php/sessions' => false, '5;/tmp' => false, "user@localhost:$port" => false];
         foreach ($paths as $path => $works) {
             $code = 'session_write_close(); session_save_path("' . $path . '");
-                session_set_save_handler(new PhpSessionChat\Session\SessionServerHandler(), false);
+                session_set_save_handler(new PhpSessionChat\Session\Handler\SessionServerHandler(), false);
                 unset($_COOKIE["PHPSESSID"]); header_remove("Set-Cookie");
                 session_start(); $_SESSION = ["n" => 1];';
             $answer = Site::request(Store::named('files'), null, $code, '&format=php_serialize');

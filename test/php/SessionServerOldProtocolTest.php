@@ -4,8 +4,8 @@ declare(strict_types=1);
 
 namespace PhpSessionChat\Tests;
 
+use PhpSessionChat\Session\Handler\SessionServerHandler;
 use PhpSessionChat\Session\SessionServerClient;
-use PhpSessionChat\Session\SessionServerHandler;
 use PhpSessionChat\Tests\Support\SessionServerProcess;
 use PHPUnit\Framework\TestCase;
 

@@ -4,8 +4,8 @@ declare(strict_types=1);
 
 namespace PhpSessionChat\Tests;
 
+use PhpSessionChat\Session\Handler\SessionServerHandler;
 use PhpSessionChat\Session\SessionServerClient;
-use PhpSessionChat\Session\SessionServerHandler;
 use PhpSessionChat\Session\SessionUnavailable;
 use PhpSessionChat\Tests\Support\Parallel;
 use PhpSessionChat\Tests\Support\SessionServerProcess;

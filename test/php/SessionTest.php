@@ -117,7 +117,7 @@ final class SessionTest extends TestCase
         yield 'not UTF-8' => ['$_SESSION["bio"] = "\xff"', 'SessionDataError: The session cannot be stored as JSON'];
         yield 'an object' => ['$_SESSION["o"] = new stdClass', 'key "o": an object'];
         yield 'a date' => ['$_SESSION["o"] = new DateTimeImmutable', 'key "o": an object'];
-        yield 'an enum' => ['$_SESSION["o"] = PhpSessionChat\Session\SqlDialect::Sqlite', 'SessionDataError'];
+        yield 'an enum' => ['$_SESSION["o"] = PhpSessionChat\Session\Database\SqlDialect::Sqlite', 'SessionDataError'];
         yield 'a closure' => ['$_SESSION["o"] = fn () => 1', 'Serialization of \'Closure\' is not allowed'];
     }
 

@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 namespace PhpSessionChat\Tests\Support;
 
-use PhpSessionChat\Session\SqlDialect;
+use PhpSessionChat\Session\Database\SqlDialect;
 
 /** @see Store */
 final class TableStore extends Store

@@ -7,8 +7,8 @@
 
 declare(strict_types=1);
 
+use PhpSessionChat\Session\Handler\SessionCallbacks;
 use PhpSessionChat\Session\HandlerFactory;
-use PhpSessionChat\Session\SessionCallbacks;
 use PhpSessionChat\Tests\Support\Site;
 
 // The library alone, by the one file that a site without Composer requires.

@@ -30,7 +30,7 @@ test('our handler: a logout is told by its mark, and nothing else is', async () 
       code,
       id,
       `require '${autoload}'; session_set_save_handler(
-        new PhpSessionChat\\Session\\PdoHandler(new PDO(${db.pdo}, null, [PDO::ATTR_ERRMODE => PDO::ERRMODE_EXCEPTION])), false);`,
+        new PhpSessionChat\\Session\\Handler\\PdoHandler(new PDO(${db.pdo}, null, [PDO::ATTR_ERRMODE => PDO::ERRMODE_EXCEPTION])), false);`,
     );
   const store = watched(open());
   await store.works;

@@ -2,7 +2,9 @@
 
 declare(strict_types=1);
 
-namespace PhpSessionChat\Session;
+namespace PhpSessionChat\Session\Handler;
+
+use PhpSessionChat\Session\InvalidSettings;
 
 /**
  * Stores sessions as JSON, which any language reads without knowing PHP; see JsonFormat for what it can hold.

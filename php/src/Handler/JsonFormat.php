@@ -2,7 +2,9 @@
 
 declare(strict_types=1);
 
-namespace PhpSessionChat\Session;
+namespace PhpSessionChat\Session\Handler;
+
+use PhpSessionChat\Session\SessionDataError;
 
 /**
  * Turns what PHP hands a session handler into JSON, and back.

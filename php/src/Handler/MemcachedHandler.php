@@ -2,7 +2,11 @@
 
 declare(strict_types=1);
 
-namespace PhpSessionChat\Session;
+namespace PhpSessionChat\Session\Handler;
+
+use PhpSessionChat\Session\InvalidSettings;
+use PhpSessionChat\Session\SessionDataError;
+use PhpSessionChat\Session\SessionUnavailable;
 
 /**
  * PHP sessions in memcached, as PHP writes them: key = prefix + session ID, item flags 0, never compressed, so that a

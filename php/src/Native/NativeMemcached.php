@@ -2,7 +2,11 @@
 
 declare(strict_types=1);
 
-namespace PhpSessionChat\Session;
+namespace PhpSessionChat\Session\Native;
+
+use PhpSessionChat\Session\Handler\MemcachedHandler;
+use PhpSessionChat\Session\NativeHandler;
+use PhpSessionChat\Session\UrlParts;
 
 /**
  * ext-memcached's session handler. Each session is on one of the servers.

@@ -2,7 +2,9 @@
 
 declare(strict_types=1);
 
-namespace PhpSessionChat\Session;
+namespace PhpSessionChat\Session\Handler;
+
+use PhpSessionChat\Session\SessionUnavailable;
 
 /**
  * PHP sessions in Redis, as PHP writes them: key = prefix + session ID. For locking and errors see StrictIdHandler.

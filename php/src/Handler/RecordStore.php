@@ -2,7 +2,9 @@
 
 declare(strict_types=1);
 
-namespace PhpSessionChat\Session;
+namespace PhpSessionChat\Session\Handler;
+
+use PhpSessionChat\Session\SessionUnavailable;
 
 /** What a store does for StrictIdHandler: short methods for its records, and for a lock on each of them. */
 abstract class RecordStore

@@ -2,7 +2,10 @@
 
 declare(strict_types=1);
 
-namespace PhpSessionChat\Session;
+namespace PhpSessionChat\Session\Handler;
+
+use PhpSessionChat\Session\InvalidSettings;
+use PhpSessionChat\Session\SessionUnavailable;
 
 /**
  * PHP sessions in files, for a folder that several web servers share. They are where PHP's own handler has them, in

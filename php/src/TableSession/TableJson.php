@@ -2,7 +2,9 @@
 
 declare(strict_types=1);
 
-namespace PhpSessionChat\Session;
+namespace PhpSessionChat\Session\TableSession;
+
+use PhpSessionChat\Session\SessionDataError;
 
 /**
  * The JSON in a session's row: one object, with a value for each key.

@@ -2,7 +2,9 @@
 
 declare(strict_types=1);
 
-namespace PhpSessionChat\Session;
+namespace PhpSessionChat\Session\Handler;
+
+use PhpSessionChat\Session\SessionDataError;
 
 /** Turns the data of sessions into something else before another handler stores them, and back. */
 abstract class WrappingHandler implements

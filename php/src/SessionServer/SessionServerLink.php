@@ -2,7 +2,12 @@
 
 declare(strict_types=1);
 
-namespace PhpSessionChat\Session;
+namespace PhpSessionChat\Session\SessionServer;
+
+use PhpSessionChat\Session\InvalidSettings;
+use PhpSessionChat\Session\SessionDataError;
+use PhpSessionChat\Session\SessionServerClient;
+use PhpSessionChat\Session\SessionUnavailable;
 
 /** What SessionServerClient knows of its connection and of the session that is open on it, and how it asks. */
 abstract class SessionServerLink

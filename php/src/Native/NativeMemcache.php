@@ -2,7 +2,11 @@
 
 declare(strict_types=1);
 
-namespace PhpSessionChat\Session;
+namespace PhpSessionChat\Session\Native;
+
+use PhpSessionChat\Session\InvalidSettings;
+use PhpSessionChat\Session\NativeHandler;
+use PhpSessionChat\Session\UrlParts;
 
 /**
  * ext-memcache's session handler. Each session is on two of the servers, or as many as `redundancy=` says. While one is

@@ -2,7 +2,11 @@
 
 declare(strict_types=1);
 
-namespace PhpSessionChat\Session;
+namespace PhpSessionChat\Session\Handler;
+
+use PhpSessionChat\Session\InvalidSettings;
+use PhpSessionChat\Session\SessionServerClient;
+use PhpSessionChat\Session\SessionUnavailable;
 
 /**
  * PHP sessions in the session server, as PHP writes them, under the key `''` of each session: where its handler of old

@@ -2,7 +2,7 @@
 
 declare(strict_types=1);
 
-namespace PhpSessionChat\Session;
+namespace PhpSessionChat\Session\Database;
 
 /** What the refusals of a database mean to whoever runs the site. */
 final class DatabaseFailure

@@ -2,7 +2,10 @@
 
 declare(strict_types=1);
 
-namespace PhpSessionChat\Session;
+namespace PhpSessionChat\Session\Handler;
+
+use PhpSessionChat\Session\InvalidSettings;
+use PhpSessionChat\Session\SessionDataError;
 
 /**
  * Encrypts sessions before another handler stores them: whoever reads the store learns nothing, and whoever writes

@@ -2,7 +2,7 @@
 
 declare(strict_types=1);
 
-namespace PhpSessionChat\Session;
+namespace PhpSessionChat\Session\SessionServer;
 
 /** A socket that lines go through, each way. */
 final class LineSocket

@@ -2,7 +2,9 @@
 
 declare(strict_types=1);
 
-namespace PhpSessionChat\Session;
+namespace PhpSessionChat\Session\TableSession;
+
+use PhpSessionChat\Session\InvalidSettings;
 
 /**
  * The cookie of a session kept without PHP sessions: `ID.SIGNATURE`.

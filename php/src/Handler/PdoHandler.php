@@ -2,7 +2,13 @@
 
 declare(strict_types=1);
 
-namespace PhpSessionChat\Session;
+namespace PhpSessionChat\Session\Handler;
+
+use PhpSessionChat\Session\Database\DatabaseFailure;
+use PhpSessionChat\Session\Database\SqlDialect;
+use PhpSessionChat\Session\InvalidSettings;
+use PhpSessionChat\Session\SessionDataError;
+use PhpSessionChat\Session\SessionUnavailable;
 
 /**
  * PHP sessions in a table of MySQL, MariaDB, PostgreSQL or SQLite, as PHP writes them. For locking and errors see

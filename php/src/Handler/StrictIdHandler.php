@@ -2,7 +2,10 @@
 
 declare(strict_types=1);
 
-namespace PhpSessionChat\Session;
+namespace PhpSessionChat\Session\Handler;
+
+use PhpSessionChat\Session\InvalidSettings;
+use PhpSessionChat\Session\SessionUnavailable;
 
 /**
  * What the handlers of all stores have in common: only IDs that the store knows are accepted, a failure is an

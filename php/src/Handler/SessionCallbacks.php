@@ -2,7 +2,7 @@
 
 declare(strict_types=1);
 
-namespace PhpSessionChat\Session;
+namespace PhpSessionChat\Session\Handler;
 
 /**
  * A handler as the callbacks that session_set_save_handler() takes in place of an object (deprecated since PHP 8.4).

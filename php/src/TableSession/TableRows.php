@@ -2,7 +2,15 @@
 
 declare(strict_types=1);
 
-namespace PhpSessionChat\Session;
+namespace PhpSessionChat\Session\TableSession;
+
+use PhpSessionChat\Session\DatabaseUrl;
+use PhpSessionChat\Session\Database\DatabaseFailure;
+use PhpSessionChat\Session\Database\SqlDialect;
+use PhpSessionChat\Session\InvalidSettings;
+use PhpSessionChat\Session\SessionDataError;
+use PhpSessionChat\Session\SessionUnavailable;
+use PhpSessionChat\Session\UrlParts;
 
 /**
  * The table of TableSession: a row for each session, with its values as one JSON object.

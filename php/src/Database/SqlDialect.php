@@ -2,7 +2,9 @@
 
 declare(strict_types=1);
 
-namespace PhpSessionChat\Session;
+namespace PhpSessionChat\Session\Database;
+
+use PhpSessionChat\Session\InvalidSettings;
 
 /** What the databases say differently. */
 enum SqlDialect: string

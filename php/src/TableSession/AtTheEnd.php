@@ -2,7 +2,9 @@
 
 declare(strict_types=1);
 
-namespace PhpSessionChat\Session;
+namespace PhpSessionChat\Session\TableSession;
+
+use PhpSessionChat\Session\TableSession;
 
 /**
  * What is still to be done when a request ends: an object that is there until then would be destroyed too late for a

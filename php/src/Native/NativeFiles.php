@@ -2,7 +2,11 @@
 
 declare(strict_types=1);
 
-namespace PhpSessionChat\Session;
+namespace PhpSessionChat\Session\Native;
+
+use PhpSessionChat\Session\InvalidSettings;
+use PhpSessionChat\Session\NativeHandler;
+use PhpSessionChat\Session\UrlParts;
 
 /**
  * PHP's files, `sess_…` in one folder, or in folders by the first characters of the ID.

@@ -2,7 +2,9 @@
 
 declare(strict_types=1);
 
-namespace PhpSessionChat\Session;
+namespace PhpSessionChat\Session\TableSession;
+
+use PhpSessionChat\Session\Database\SqlDialect;
 
 /**
  * SQL that changes some keys of the JSON object in a column. All other text of it stays as it is: no float turns into

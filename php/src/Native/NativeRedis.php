@@ -2,7 +2,12 @@
 
 declare(strict_types=1);
 
-namespace PhpSessionChat\Session;
+namespace PhpSessionChat\Session\Native;
+
+use PhpSessionChat\Session\Handler\RedisHandler;
+use PhpSessionChat\Session\InvalidSettings;
+use PhpSessionChat\Session\NativeHandler;
+use PhpSessionChat\Session\UrlParts;
 
 /**
  * phpredis's session handler, for one Redis.

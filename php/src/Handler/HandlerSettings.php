@@ -2,7 +2,9 @@
 
 declare(strict_types=1);
 
-namespace PhpSessionChat\Session;
+namespace PhpSessionChat\Session\Handler;
+
+use PhpSessionChat\Session\InvalidSettings;
 
 /** What every store's handler can be told. */
 final class HandlerSettings

@@ -2,7 +2,9 @@
 
 declare(strict_types=1);
 
-namespace PhpSessionChat\Session;
+namespace PhpSessionChat\Session\Database;
+
+use PhpSessionChat\Session\SessionUnavailable;
 
 /** Makes the connections of a DatabaseUrl, to one place at a time. */
 final class DatabaseConnector

@@ -2,7 +2,10 @@
 
 declare(strict_types=1);
 
-namespace PhpSessionChat\Session;
+namespace PhpSessionChat\Session\SessionServer;
+
+use PhpSessionChat\Session\InvalidSettings;
+use PhpSessionChat\Session\SessionUnavailable;
 
 /** The connection of a client of the session server: lines there, one line back for each of them, and events. */
 final class SessionServerConnection
