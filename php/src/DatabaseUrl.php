@@ -4,78 +4,86 @@ declare(strict_types=1);
 
 namespace PhpSessionChat\Session;
 
-use PhpSessionChat\Session\Database\DatabaseConnector;
+use PhpSessionChat\Session\Database\DatabaseFailure;
 use PhpSessionChat\Session\Database\SqlDialect;
 
 /**
- * Where a database is, and how to log in to it, in one line as the chat server takes it:
+ * Connects to a database that is given as a URL, in the form that the chat server takes:
  *
  * - `mysql://USER:PASSWORD@HOST:PORT/DATABASE` (or `mariadb:`)
  * - `postgres://USER:PASSWORD@HOST:PORT/DATABASE` (or `postgresql:`)
  * - `sqlite:PATH`
  *
- * Several hosts (`HOST,HOST:PORT`) are nodes of one database. They are tried in their order; one that cannot be
- * reached, takes no writes or is cut off from its cluster is passed over. Options:
+ * Several hosts (`HOST,HOST:PORT`) are the nodes of one database. They are tried in order. A node that cannot be reached,
+ * takes no writes or is cut off from its cluster is skipped. Options:
  *
- * - `socket=PATH` of a unix socket, in place of the hosts
- * - `tls=on`, with `ca=FILE` for a certificate authority of one's own; the host has to be in its certificate
- * - `timeout=`, `10ms` to `9999ms` (default `3000ms`), for connecting to each host and for each answer. PHP counts
- *   whole seconds here, so it is rounded up; PostgreSQL's library needs two to give up connecting
- * - `charset=utf8mb4`, as it always is
+ * - `socket=PATH` of a unix socket, instead of the hosts
+ * - `tls=on`, and `ca=FILE` for a certificate authority of your own; the certificate must name the host
+ * - `timeout=`, `10ms` to `9999ms` (default `3000ms`), to connect to each host and for each answer. PHP counts whole
+ *   seconds here, so it is rounded up; PostgreSQL's library needs at least two to give up connecting
+ * - `charset=utf8mb4`, the only possible value
  */
 final class DatabaseUrl
 {
-    private const DRIVERS = [
+    private const DIALECTS = [
         'mysql' => SqlDialect::MySql,
         'mariadb' => SqlDialect::MySql,
         'postgres' => SqlDialect::PostgreSql,
         'postgresql' => SqlDialect::PostgreSql,
         'sqlite' => SqlDialect::Sqlite,
     ];
-    /** Where most systems have those that everybody trusts. */
+
+    /** Where most systems keep the certificates of the public authorities. */
     private const AUTHORITIES = '/etc/ssl/certs/ca-certificates.crt';
 
     /**
-     * @param array<string, string> $sources PDO's data source names, each under what the place is called in messages
+     * @param array<string, string> $sources PDO's data source names, by how error messages call each place
+     * @param int $timeout seconds to connect, and for each answer
+     * @param string $ca file with the certificates of authorities; '' for no TLS
      */
-    private function __construct(private readonly array $sources, private readonly DatabaseConnector $connector)
-    {
+    private function __construct(
+        private readonly SqlDialect $dialect,
+        private readonly array $sources,
+        private readonly string $user,
+        #[\SensitiveParameter] private readonly string $password,
+        private readonly int $timeout,
+        private readonly string $ca = '',
+    ) {
     }
 
     /** @throws InvalidSettings saying what is wrong with it, without a password */
     public static function parse(#[\SensitiveParameter] string $url): self
     {
-        $parts = UrlParts::parse($url);
+        $parts = StoreUrl::parse($url);
         $database = self::fromParts($parts);
         $parts->finish();
         return $database;
     }
 
     /**
-     * The database of a URL that says more: the options above are taken from it, and the others left.
+     * Takes the options above from a URL, and leaves its other options.
      *
      * @throws InvalidSettings
      */
-    public static function fromParts(#[\SensitiveParameter] UrlParts $parts): self
+    public static function fromParts(#[\SensitiveParameter] StoreUrl $parts): self
     {
-        $driver = self::DRIVERS[$parts->scheme]
+        $dialect = self::DIALECTS[$parts->scheme]
             ?? throw new InvalidSettings('a database is mysql:, mariadb:, postgres:, postgresql: or sqlite:');
-        if (!extension_loaded("pdo_$driver->value")) {
-            throw new InvalidSettings("PHP has no extension pdo_$driver->value");
+        if (!extension_loaded("pdo_$dialect->value")) {
+            throw new InvalidSettings("PHP has no extension pdo_$dialect->value");
         }
         $timeout = (int) ceil($parts->milliseconds('timeout', 3000) / 1000);
-        if ($driver === SqlDialect::Sqlite) {
-            // A name that begins with a colon is none of a file: the sessions would be in memory, and soon gone.
+        if ($dialect === SqlDialect::Sqlite) {
+            // A name that begins with a colon is not a file: SQLite would keep the sessions in memory.
             if ($parts->hosts !== [] || $parts->user !== '' || preg_match('~^[^:\0][^\0]*\z~', $parts->path) !== 1) {
                 throw new InvalidSettings('sqlite: is followed by the path of the file, as in sqlite:/srv/site/site.db');
             }
-            $connector = new DatabaseConnector($driver, '', '', $timeout);
-            return new self(["the file $parts->path" => "sqlite:$parts->path"], $connector);
+            return new self($dialect, ["the file $parts->path" => "sqlite:$parts->path"], '', '', $timeout);
         }
         if ($parts->user === '') {
             throw new InvalidSettings('the URL of a database has a user: //USER:PASSWORD@HOST/DATABASE');
         }
-        // What would end a value in a data source name, and let another setting follow, is in no name here.
+        // Without the characters that end a value in a data source name, so that no other setting can follow.
         if (preg_match('~^/([^\s;\'"\\\\/\0]+)\z~', $parts->path, $name) !== 1) {
             throw new InvalidSettings('the URL of a database has its name: //USER:PASSWORD@HOST/DATABASE');
         }
@@ -85,9 +93,9 @@ final class DatabaseUrl
         if ($ca !== null && !$tls) {
             throw new InvalidSettings('ca= is for tls=on');
         }
-        $settings = ";dbname=$name[1];" . match ($driver) {
+        $settings = ";dbname=$name[1];" . match ($dialect) {
             SqlDialect::MySql => 'charset=utf8mb4',
-            // Its library waits for answers as long as the system does, which is for hours if a host has vanished.
+            // Without these PostgreSQL's library waits for hours when a host has vanished.
             SqlDialect::PostgreSql => "client_encoding=UTF8;connect_timeout=$timeout;tcp_user_timeout={$timeout}000"
                 . ";keepalives_idle=$timeout;keepalives_interval=1;keepalives_count=2",
         };
@@ -95,25 +103,19 @@ final class DatabaseUrl
         if ($tls && !is_readable($authorities)) {
             throw new InvalidSettings("tls=on: there is no file $authorities; ca= names one with the authority's certificate");
         }
-        if ($tls && $driver === SqlDialect::PostgreSql) {
+        if ($tls && $dialect === SqlDialect::PostgreSql) {
             $settings .= ";sslmode=verify-full;sslrootcert=$authorities";
         }
         $sources = [];
-        foreach (self::places($driver, $parts, $tls) as $place => $source) {
+        foreach (self::places($dialect, $parts, $tls) as $place => $source) {
             $sources[$place] = $source . $settings;
         }
-        $several = count($sources) > 1;
-        return new self(
-            $sources,
-            new DatabaseConnector($driver, $parts->user, $parts->password, $timeout, $authorities, $several),
-        );
+        return new self($dialect, $sources, $parts->user, $parts->password, $timeout, $authorities);
     }
 
     /**
-     * A new connection. Errors are exceptions, statements are prepared by the database, text is UTF-8, and a statement
-     * outside a transaction is one by itself.
-     *
-     * A statement that takes longer than the time-out fails: waiting for somebody is to be done in steps.
+     * A new connection. It throws exceptions for errors, lets the database prepare statements, sends text as UTF-8, and
+     * commits each statement outside a transaction by itself. A statement that takes longer than the timeout fails.
      *
      * @throws SessionUnavailable when none of the hosts can be used
      */
@@ -122,7 +124,14 @@ final class DatabaseUrl
         $problems = [];
         foreach ($this->sources as $place => $source) {
             try {
-                return $this->connector->connect($source);
+                return match ($this->dialect) {
+                    SqlDialect::MySql => $this->mysql($source),
+                    SqlDialect::PostgreSql => $this->postgres($source),
+                    SqlDialect::Sqlite => $this->sqlite($source),
+                };
+            } catch (\PDOException $error) {
+                // The exception itself is not kept: PHP 8.1 has the password in its trace.
+                $problems[] = "$place: " . DatabaseFailure::meaning($this->dialect, $error);
             } catch (SessionUnavailable $error) {
                 $problems[] = "$place: {$error->getMessage()}";
             }
@@ -130,17 +139,17 @@ final class DatabaseUrl
         throw new SessionUnavailable('the database cannot be used: ' . implode('; ', $problems));
     }
 
-    /** What a dump of it shows. */
+    /** Keeps secrets out of dumps. */
     public function __debugInfo(): array
     {
         return ['places' => array_keys($this->sources)];
     }
 
     /**
-     * @return array<string, string>
+     * @return array<string, string> the beginning of PDO's data source name, by how error messages call the place
      * @throws InvalidSettings
      */
-    private static function places(SqlDialect $driver, #[\SensitiveParameter] UrlParts $parts, bool $tls): array
+    private static function places(SqlDialect $dialect, #[\SensitiveParameter] StoreUrl $parts, bool $tls): array
     {
         $socket = $parts->take('socket', '/[^\s;\'"\\\\\0]+', 'an absolute path');
         if (($socket === null) === ($parts->hosts === [])) {
@@ -149,7 +158,7 @@ final class DatabaseUrl
         if ($socket !== null && $tls) {
             throw new InvalidSettings('tls=on is not for a socket=');
         }
-        if ($socket !== null && $driver === SqlDialect::MySql) {
+        if ($socket !== null && $dialect === SqlDialect::MySql) {
             return [$socket => "mysql:unix_socket=$socket"];
         }
         if ($socket !== null) {
@@ -163,17 +172,84 @@ final class DatabaseUrl
             if (preg_match('/^[\w.-]+\z/', $host) !== 1 && filter_var($host, FILTER_VALIDATE_IP) === false) {
                 throw new InvalidSettings('the host of a database is a name or an address');
             }
-            $port ??= $driver === SqlDialect::MySql ? 3306 : 5432;
+            $port ??= $dialect === SqlDialect::MySql ? 3306 : 5432;
             $bracketed = str_contains($host, ':') ? "[$host]" : $host;
-            if ($driver === SqlDialect::PostgreSql) {
+            if ($dialect === SqlDialect::PostgreSql) {
                 $only = count($parts->hosts) > 1 ? ';target_session_attrs=read-write' : '';
                 $places["$bracketed:$port"] = "pgsql:host=$host;port=$port$only";
             } else {
-                // By the name localhost PHP would take a unix socket, whatever the port is.
+                // For the name localhost PHP would use a unix socket, whatever the port is.
                 $address = $host === 'localhost' ? '127.0.0.1' : $bracketed;
                 $places["$bracketed:$port"] = "mysql:host=$address;port=$port";
             }
         }
         return $places;
+    }
+
+    private function mysql(string $source): \PDO
+    {
+        $options = $this->ca === '' ? [] : [
+            \PDO::MYSQL_ATTR_SSL_CA => $this->ca,
+            \PDO::MYSQL_ATTR_SSL_VERIFY_SERVER_CERT => true,
+        ];
+        // PDO has no option for it. The connection keeps the value that is set while it is made.
+        $before = ini_set('mysqlnd.net_read_timeout', (string) $this->timeout);
+        try {
+            $pdo = $this->pdo($source, $options);
+        } finally {
+            ini_set('mysqlnd.net_read_timeout', (string) $before);
+        }
+        // A server may be set up without autocommit, or to cut off values that are too long.
+        $pdo->exec("SET autocommit = 1, sql_mode = 'STRICT_ALL_TABLES'");
+        if (count($this->sources) > 1) {
+            $read = static fn (string $sql): array => $pdo->query($sql)->fetchAll(\PDO::FETCH_KEY_PAIR);
+            $state = $read("SHOW VARIABLES WHERE Variable_name IN ('read_only', 'wsrep_on')");
+            if (($state['read_only'] ?? '') !== 'OFF') {
+                throw new SessionUnavailable('it takes no writes (read_only)');
+            }
+            if (($state['wsrep_on'] ?? '') === 'ON' && $read("SHOW STATUS LIKE 'wsrep_ready'") !== ['wsrep_ready' => 'ON']) {
+                throw new SessionUnavailable('it is cut off from its cluster (wsrep_ready)');
+            }
+        }
+        return $pdo;
+    }
+
+    private function postgres(string $source): \PDO
+    {
+        // One round trip for a statement instead of three.
+        $pdo = $this->pdo($source, [\PDO::PGSQL_ATTR_DISABLE_PREPARES => true]);
+        $pdo->exec("SET statement_timeout = '{$this->timeout}s'; SET default_transaction_isolation = 'read committed'");
+        return $pdo;
+    }
+
+    private function sqlite(string $source): \PDO
+    {
+        // Creates a new file for its owner alone, before SQLite does so for all users.
+        $file = substr($source, strlen('sqlite:'));
+        if (($new = @fopen($file, 'x')) !== false) {
+            chmod($file, 0600);
+            fclose($new);
+        }
+        $pdo = $this->pdo($source, []);
+        try {
+            // So that readers and writers do not wait for each other. The file remembers it.
+            $pdo->exec('PRAGMA journal_mode = WAL');
+        } catch (\PDOException $error) {
+            // It is impossible while other processes use the file. A later connection will do it.
+            if (($error->errorInfo[1] ?? 0) !== 5) {
+                throw $error;
+            }
+        }
+        return $pdo;
+    }
+
+    /** @param array<int, mixed> $options */
+    private function pdo(string $source, array $options): \PDO
+    {
+        return new \PDO($source, $this->user, $this->password, $options + [
+            \PDO::ATTR_ERRMODE => \PDO::ERRMODE_EXCEPTION,
+            \PDO::ATTR_EMULATE_PREPARES => false,
+            \PDO::ATTR_TIMEOUT => $this->timeout,
+        ]);
     }
 }

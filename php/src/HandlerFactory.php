@@ -14,8 +14,7 @@ use PhpSessionChat\Session\Handler\RedisHandler;
 use PhpSessionChat\Session\Handler\SessionServerHandler;
 
 /**
- * Makes the handler of this library for the sessions at a store URL, the same URL as the chat server's
- * `CHAT_SESSION_STORE`:
+ * Makes a handler from a store URL. The chat server takes the same URL as `CHAT_SESSION_STORE`.
  *
  *     $handler = HandlerFactory::fromUrl('redis://127.0.0.1:6379?prefix=siam_&format=json&lock=10');
  *     session_set_save_handler($handler, false);
@@ -30,20 +29,25 @@ use PhpSessionChat\Session\Handler\SessionServerHandler;
  * | `session-server://HOST:PORT?timeout=&auth_file=&tls=on&ca=FILE`, `session-server:///SOCKET` | SessionServerHandler |
  * | `mysql://…`, `mariadb://…`, `postgres://…`, `sqlite:PATH`, each `?table=&id=&data=&expires=&prefix=` | PdoHandler, see DatabaseUrl |
  *
- * All of them take `format=`, which is `json` or what `session.serialize_handler` becomes by it (default `php_serialize`
- * in memcached, else `php`), `layers=decrypt:KEYFILE`, `lifetime=` (default `session.gc_maxlifetime`), and `lock=` with
- * the seconds that a request waits for its lock (default `none`: the last to write wins; for a session server `20`).
- * With `lease=` a lock ends after so many seconds though its page has not (default `60`; not for files, nor for a
- * session server, which has a setting for that).
+ * All of them take:
+ *
+ * - `format=`: `json`, or a format of PHP, which `session.serialize_handler` is set to (default `php_serialize` in
+ *   memcached, otherwise `php`)
+ * - `layers=decrypt:KEYFILE`: encrypt the sessions, see EncryptedHandler
+ * - `lifetime=` (default `session.gc_maxlifetime`)
+ * - `lock=`: the seconds that a request waits for other requests of its session (default `none`: the last one to write
+ *   wins; in a session server `20`)
+ * - `lease=`: the seconds after which a lock ends although its page goes on (default `60`; not for files, and not for a
+ *   session server, which has a setting of its own)
  */
 final class HandlerFactory
 {
     private const FORMATS = 'json|php|php_binary|php_serialize|igbinary|msgpack';
 
-    /** @throws InvalidSettings quoting only the wrong part: a URL may hold a password */
+    /** @throws InvalidSettings quoting only the wrong part, since a URL may hold a password */
     public static function fromUrl(#[\SensitiveParameter] string $url): \SessionHandlerInterface
     {
-        $parts = UrlParts::parse($url);
+        $parts = StoreUrl::parse($url);
         $format = $parts->take('format', self::FORMATS, 'one of ' . strtr(self::FORMATS, '|', ' '))
             ?? ($parts->scheme === 'memcached' ? 'php_serialize' : 'php');
         $layers = $parts->take('layers', 'decrypt:[^,]+', 'decrypt:KEYFILE, the only layer that PHP writes');
@@ -65,7 +69,7 @@ final class HandlerFactory
             default => throw new InvalidSettings("sessions are not written to $parts->scheme:"),
         };
         $parts->finish();
-        // By the same URL the chat server reads what PHP writes.
+        // The chat server reads the sessions in the format that the URL names, so PHP must write that format.
         $serializer = $format === 'json' ? 'php_serialize' : $format;
         if (
             ini_get('session.serialize_handler') !== $serializer
@@ -81,7 +85,7 @@ final class HandlerFactory
     }
 
     private static function memcached(
-        #[\SensitiveParameter] UrlParts $parts,
+        #[\SensitiveParameter] StoreUrl $parts,
         HandlerSettings $settings,
     ): MemcachedHandler {
         self::need('memcached');
@@ -98,7 +102,7 @@ final class HandlerFactory
         );
     }
 
-    private static function redis(#[\SensitiveParameter] UrlParts $parts, HandlerSettings $settings): RedisHandler
+    private static function redis(#[\SensitiveParameter] StoreUrl $parts, HandlerSettings $settings): RedisHandler
     {
         self::need('redis');
         if (count($parts->hosts) > 1 || ($parts->hosts === [] && $parts->path === '')) {
@@ -127,7 +131,7 @@ final class HandlerFactory
     }
 
     private static function sessionServer(
-        #[\SensitiveParameter] UrlParts $parts,
+        #[\SensitiveParameter] StoreUrl $parts,
         HandlerSettings $settings,
     ): SessionServerHandler {
         $socket = $parts->hosts === [] && str_starts_with($parts->path, '/') && $parts->path !== '/';
@@ -147,7 +151,7 @@ final class HandlerFactory
         ), $settings);
     }
 
-    /** @param string $file is not named in the error: by mistake it may be the token itself */
+    /** @param string $file which the error does not name, since it may be the token itself by mistake */
     private static function token(#[\SensitiveParameter] string $file): string
     {
         $token = is_file($file) ? trim((string) @file_get_contents($file)) : '';
@@ -156,19 +160,19 @@ final class HandlerFactory
         );
     }
 
-    private static function files(#[\SensitiveParameter] UrlParts $parts, HandlerSettings $settings): FilesHandler
+    private static function files(#[\SensitiveParameter] StoreUrl $parts, HandlerSettings $settings): FilesHandler
     {
         if ($parts->hosts !== [] || !str_starts_with($parts->path, '/')) {
             throw new InvalidSettings('file: needs three slashes, as in file:///var/lib/php/sessions');
         }
         $parts->take('depth', '0', '0, since these handlers write into one folder');
-        // The chat server's alone.
+        // These two are for the chat server alone.
         $parts->take('owner', '[^&]*', '');
         $parts->take('timeout', '[^&]*', '');
         return new FilesHandler($parts->path, $parts->prefix('sess_'), $settings);
     }
 
-    private static function table(#[\SensitiveParameter] UrlParts $parts, HandlerSettings $settings): PdoHandler
+    private static function table(#[\SensitiveParameter] StoreUrl $parts, HandlerSettings $settings): PdoHandler
     {
         $name = static fn (string $option): string => $parts->take($option, '[\w$#.]+', 'a name')
             ?? throw new InvalidSettings("$option= is missing: the store URL names table=, id=, data= and expires=");
@@ -185,7 +189,7 @@ final class HandlerFactory
     }
 
     /** @return array<string, mixed> */
-    private static function tls(#[\SensitiveParameter] UrlParts $parts): array
+    private static function tls(#[\SensitiveParameter] StoreUrl $parts): array
     {
         self::need('openssl');
         $file = $parts->take('ca', '.+', 'a file with certificates');

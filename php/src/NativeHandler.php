@@ -10,38 +10,38 @@ use PhpSessionChat\Session\Native\NativeMemcached;
 use PhpSessionChat\Session\Native\NativeRedis;
 
 /**
- * One of PHP's own session handlers: of ext-memcached, ext-memcache, phpredis, or PHP's files. It is set up by a URL
- * in place of php.ini, and its failures are exceptions.
+ * One of PHP's own session handlers (ext-memcached's, ext-memcache's, phpredis's, or PHP's files), set up by a URL
+ * instead of php.ini, and with exceptions for its failures.
  *
  *     $session = NativeHandler::fromUrl('memcached://127.0.0.1:11211?handler=memcached');
- *     $session->start();    // in place of session_start(), and so on
+ *     $session->start();    // instead of session_start(), and so on
  *     $session->close();    // before any output
  *
- * Several of these handlers take a store that fails for one that does not know the session: PHP makes a new one, and
- * the visitor is logged out for good. So where PHP says that it knows nothing of an ID, or has deleted a session, the
- * store is asked whether that is so. This costs nothing as long as sessions are found.
+ * Some of these handlers take a failed read for a session that does not exist. PHP then makes a new one, and the visitor
+ * is logged out for good. So when PHP finds no session for an ID, or says that it has deleted one, this class checks the
+ * store itself. As long as sessions are found, that costs nothing.
  */
 abstract class NativeHandler
 {
-    /** A longer key is refused by memcached, for both of its extensions. */
+    /** memcached refuses longer keys. */
     protected const MEMCACHED_KEY_BYTES = 250;
 
-    /** What PHP itself makes, up to that length. */
+    /** IDs as PHP makes them, up to a length. */
     private const ID = '/^[A-Za-z0-9,-]{22,%d}\z/';
 
     private const FORMATS = 'php|php_binary|php_serialize|igbinary|msgpack';
 
-    /** Of the extension, too. */
+    /** The name of the handler, which is also that of its extension. */
     protected const NAME = '';
 
-    /** Whether the handler itself refuses IDs that it does not know. */
+    /** Whether PHP's handler refuses IDs that are not in the store. */
     protected const STRICT = true;
 
     private readonly string $format;
     private readonly ?int $lifetime;
 
     /** @throws InvalidSettings */
-    final protected function __construct(#[\SensitiveParameter] UrlParts $url)
+    final protected function __construct(#[\SensitiveParameter] StoreUrl $url)
     {
         if (static::NAME !== 'files' && !extension_loaded(static::NAME)) {
             throw new InvalidSettings('PHP has no extension ' . static::NAME);
@@ -53,17 +53,16 @@ abstract class NativeHandler
     }
 
     /**
-     * PHP's own handler for the sessions at that URL, wherever it can do what the URL says. It cannot do `layers=`,
-     * `lock=` and `format=json`, keep sessions in tables, name its files otherwise than `sess_…`, or reach a Redis with
-     * a certificate of `ca=` or at an IPv6 address. In memcached it has to be asked for with `handler=`, since others
-     * write there as well.
+     * PHP's own handler for a store URL, where it can do what the URL says. It cannot do `layers=`, `lock=` or
+     * `format=json`, keep sessions in a table or in the session server, name its files other than `sess_…`, or reach a
+     * Redis with `ca=` or at an IPv6 address. For memcached the URL must name it with `handler=`.
      *
-     * @return self|null null: one of this library's handlers is meant, see HandlerFactory
+     * @return self|null null: the URL is for a handler of this library, see HandlerFactory
      * @throws InvalidSettings
      */
     public static function fromUrl(#[\SensitiveParameter] string $url): ?self
     {
-        $parts = UrlParts::parse($url);
+        $parts = StoreUrl::parse($url);
         if ($parts->has('layers') || $parts->has('lock') || $parts->get('format') === 'json') {
             return null;
         }
@@ -79,33 +78,33 @@ abstract class NativeHandler
         };
     }
 
-    /** Takes its own options. @throws InvalidSettings */
-    abstract protected function configure(UrlParts $url): void;
+    /** Takes the options of this handler. @throws InvalidSettings */
+    abstract protected function configure(StoreUrl $url): void;
 
-    /** @return array<string, string> settings of php.ini, session.save_path among them */
+    /** @return array<string, string> php.ini settings, session.save_path among them */
     abstract protected function settings(): array;
 
     /**
-     * What lies in the store under that ID, asked without PHP's handler: a copy from each server that has one.
+     * Reads the store without PHP's handler.
      *
-     * @return list<string>
-     * @throws SessionUnavailable when that cannot be found out
+     * @return list<string> what is stored for that ID: one copy from each server that has it
+     * @throws SessionUnavailable when the store fails
      */
     abstract protected function copies(string $id): array;
 
-    /** Whether a session that has been ended may still be there. */
+    /** Whether a session that was deleted may still be in the store. */
     protected function remains(#[\SensitiveParameter] string $id): bool
     {
         return $this->copies($id) !== [];
     }
 
-    /** How many characters an ID may have for the store to take it, and its lock. session.sid_length is 22 to 256. */
+    /** The longest ID that the store and its lock can take. session.sid_length is 22 to 256. */
     protected function longestId(): int
     {
         return 256;
     }
 
-    /** On how many servers a session is. One that is on fewer has been lost by the others. */
+    /** On how many servers each session is. Where fewer have it, the others have lost it. */
     protected function redundancy(): int
     {
         return 1;
@@ -124,7 +123,7 @@ abstract class NativeHandler
         $name = (string) ($options['name'] ?? session_name());
         $given = $_COOKIE[$name] ?? null;
         if (!is_string($given) || preg_match(sprintf(self::ID, $this->longestId()), $given) !== 1) {
-            // It has no session. Some stores would call it an error, and so at each visit until the cookie is deleted.
+            // No session can have that ID. Some stores would fail on it at every visit, until the cookie is deleted.
             unset($_COOKIE[$name]);
             $given = null;
         }
@@ -138,7 +137,7 @@ abstract class NativeHandler
             return !$known ?: $this->fail('session_start', 'a session that is in the store was not found');
         }
         if (!$known) {
-            // Perhaps the visitor's own invention. With read_and_close nothing is stored under it.
+            // The visitor may have invented the ID, so it is replaced. With read_and_close nothing is stored under it.
             return session_status() !== PHP_SESSION_ACTIVE || $this->call('session_regenerate_id', true);
         }
         return $copies[0] === (string) session_encode() ?: $this->fail('session_start', 'a session was not read');
@@ -174,20 +173,20 @@ abstract class NativeHandler
         return $this->call('session_write_close');
     }
 
-    /** Nothing more is written: what is in $_SESSION may not be what was stored. */
+    /** Throws. Nothing more is written, since $_SESSION may not be what was stored. */
     protected function fail(string $function, #[\SensitiveParameter] string $reason): never
     {
         if (session_status() === PHP_SESSION_ACTIVE) {
             @session_abort();
         }
-        self::takeBackCookie();
-        // PHP quotes the file with the session ID, or the save path with its password: both in brackets.
-        $told = preg_replace('/\s*\((?:[^()]|(?R))*\)/', '', preg_replace('/^session_\w+\(\): /', '', $reason));
-        throw new SessionUnavailable(static::NAME . ": $function: $told");
+        self::removeCookie();
+        // In brackets PHP quotes the file, whose name has the session ID, or the save path with its password.
+        $shown = preg_replace('/\s*\((?:[^()]|(?R))*\)/', '', preg_replace('/^session_\w+\(\): /', '', $reason));
+        throw new SessionUnavailable(static::NAME . ": $function: $shown");
     }
 
-    /** PHP has perhaps made a new ID, with which the browser would lose a login that is still good. */
-    private static function takeBackCookie(): void
+    /** PHP may have made a new ID. Its cookie would replace that of a login which is still valid. */
+    private static function removeCookie(): void
     {
         $cookies = preg_grep('/^Set-Cookie:/i', headers_list());
         if ($cookies === [] || headers_sent()) {
@@ -205,19 +204,19 @@ abstract class NativeHandler
     {
         $settings = [
             'session.save_handler' => static::NAME,
-            // Else visitors could choose their ID.
+            // Otherwise visitors could choose their ID.
             'session.use_strict_mode' => '1',
             'session.serialize_handler' => $this->format,
             'session.gc_maxlifetime' => (string) ($this->lifetime ?? ini_get('session.gc_maxlifetime')),
         ] + $this->settings();
         foreach ($settings as $name => $value) {
             if (@ini_set($name, $value) === false) {
-                throw new InvalidSettings("PHP refuses $name as the URL has it, or to change it once there is output.");
+                throw new InvalidSettings("PHP refuses $name as the URL sets it, or output has begun already.");
             }
         }
     }
 
-    /** ext-memcached says that it has deleted a session when its server is gone, too. */
+    /** Calls a function that deletes a session. ext-memcached reports success even when its server is down. */
     private function ending(string $function, mixed ...$arguments): bool
     {
         $id = session_id();
@@ -225,12 +224,12 @@ abstract class NativeHandler
         return !$this->remains($id) ?: $this->fail($function, 'the session may still be in the store');
     }
 
-    /** Calls a function of PHP that warns of what has failed, in one case with the result true. */
+    /** Calls a session function of PHP. It reports failures by a warning, and some of them return true all the same. */
     private function call(string $function, mixed ...$arguments): bool
     {
         $warning = null;
         set_error_handler(static function (int $level, string $message) use (&$warning): bool {
-            // A folder as Debian's, which nobody may list, is collected from outside.
+            // A folder that PHP may not list, such as Debian's, has its garbage collected by a cron job.
             if (!str_contains($message, 'ps_files_cleanup_dir')) {
                 $warning ??= $message;
             }

@@ -7,8 +7,8 @@ namespace PhpSessionChat\Session;
 use PhpSessionChat\Session\SessionServer\SessionServerConnection;
 
 /**
- * Hears what happens to sessions in the session server: a worker that is to act on a logout, say. It opens none, so it
- * neither waits for anybody nor keeps a session alive.
+ * Reports what happens to sessions in the session server, for example to a worker that acts on logouts. It does not open
+ * the sessions, so it waits for no lock and renews no lifetime.
  *
  *     $watcher = new SessionServerWatcher('localhost', 9090);
  *     $watcher->watch($id);
@@ -20,11 +20,11 @@ final class SessionServerWatcher
 {
     private readonly SessionServerConnection $connection;
 
-    /** Whether a new connection would be one that watches less. */
+    /** Whether the connection has subscriptions, which a new connection would lack. */
     private bool $watching = false;
 
     /**
-     * Connects at the first use, not here. As SessionServerClient.
+     * Connects at the first use. The parameters are those of SessionServerClient.
      *
      * @param array<string, mixed>|null $tls
      * @throws InvalidSettings
@@ -39,17 +39,18 @@ final class SessionServerWatcher
         $this->connection = new SessionServerConnection($host, $port, $token, $tls, $timeout);
     }
 
-    /** What a dump of it shows. */
+    /** Keeps secrets out of dumps. */
     public function __debugInfo(): array
     {
         return ['connection' => $this->connection];
     }
 
     /**
-     * From now on next() tells what happens to the session, also when it comes to be.
+     * Subscribes to a session: from now on next() reports what happens to it. If it does not exist yet, that includes its
+     * creation.
      *
-     * @return bool whether there is one now
-     * @throws SessionDataError when the server takes no more, or no session can have that ID
+     * @return bool whether it exists now
+     * @throws SessionDataError when the server takes no more subscriptions, or no session can have that ID
      * @throws SessionUnavailable
      */
     public function watch(#[\SensitiveParameter] string $id): bool
@@ -70,10 +71,10 @@ final class SessionServerWatcher
      * Waits for the next event.
      *
      * @param int $wait milliseconds
-     * @return array{string, string|null, int|null}|null `changed`, `destroyed`, `expired` or `regenerated`, the
-     *         session's ID, and of a change its revision, which rises; `lost` alone when something was not told, since
-     *         this client has been too slow: then watch again. null when nothing has happened
-     * @throws SessionUnavailable when the connection is lost: nothing is watched any more
+     * @return array{string, string|null, int|null}|null `changed`, `destroyed`, `expired` or `regenerated`; the session's
+     *         ID; for `changed` the revision, which rises. `lost` alone: this client was too slow and has missed events,
+     *         so watch again. null: nothing has happened
+     * @throws SessionUnavailable when the connection is lost; there are no subscriptions any more
      */
     public function next(int $wait): ?array
     {
@@ -89,7 +90,7 @@ final class SessionServerWatcher
         return [$kind, $id, $revision === null ? null : (int) $revision];
     }
 
-    /** Whether the server is still there: a host that vanishes does not say so. @throws SessionUnavailable if not */
+    /** Checks the connection, since a host that vanishes does not close it. @throws SessionUnavailable if it is lost */
     public function ping(): void
     {
         $this->ask('ping');
@@ -109,9 +110,6 @@ final class SessionServerWatcher
         if ($answer === 'err Too many watches.') {
             throw new SessionDataError('The session server watches no more sessions.');
         }
-        if ($answer !== 'ok' && !str_starts_with($answer, 'ok ')) {
-            throw $this->connection->failed("$command: " . SessionServerConnection::told($answer));
-        }
-        return substr($answer, strlen('ok '));
+        return $this->connection->result($command, $answer);
     }
 }

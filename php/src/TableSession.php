@@ -5,49 +5,52 @@ declare(strict_types=1);
 namespace PhpSessionChat\Session;
 
 use PhpSessionChat\Session\Handler\HandlerSettings;
-use PhpSessionChat\Session\TableSession\AtTheEnd;
+
 use PhpSessionChat\Session\TableSession\SignedCookie;
 use PhpSessionChat\Session\TableSession\TableJson;
 use PhpSessionChat\Session\TableSession\TableRows;
 
 /**
- * A session without PHP sessions: an application's own cookie over its own database row.
+ * A session without PHP's session functions: a signed cookie and a database row of the application's own.
  *
  *     $session = TableSession::open('mariadb://site:secret@127.0.0.1/site?table=sessions', '/etc/site/cookie-keys');
  *     $session->storeValue('user_id', 7);
  *     $session->save();
  *
- * The values are loaded once, when it is opened, and kept in memory. Saving is one statement. It writes the keys that
- * this request has changed and no others, so that requests at the same time lose nothing of each other; of two that
- * change the same key the last one wins. A row that is gone when it is saved is not written again: a logout is final.
+ * The values are loaded once, by open(). Saving is one statement: it writes only the keys that this request has changed,
+ * so that requests at the same time do not overwrite each other's changes. If two change the same key, the last one wins.
+ * A row that was deleted meanwhile is not written again: a logout is final.
  *
- * Only an ID that the table knows is one, in a cookie signed by a key of the file: see SignedCookie. Visitors for whom
- * nothing is stored get no row and no cookie.
+ * An ID is accepted only if it is in the table, and in a cookie signed by a key of the file: see SignedCookie. Visitors
+ * for whom nothing is stored get no row and no cookie.
  *
- * Call regenerate() at every login, and save() before any output: it can fail, and a new session's cookie has to be in
- * time. What has not been saved is at the end of the request, but an error is then too late for an error page.
+ * Call regenerate() at every login, and save() before any output, since it can fail and may have to send a cookie. The end
+ * of the request saves what is not saved yet, but an error is then too late for an error page.
  *
- * All methods throw SessionUnavailable when the database fails: answer 503, and set no cookie. A \PDO should be a
- * connection of its own: what is written would be undone with a transaction of the application's.
+ * All methods throw SessionUnavailable when the database fails: answer 503, and set no cookie. Give it a \PDO of its own,
+ * since on the application's connection a rollback would undo what was saved.
  */
 final class TableSession
 {
-    /** For so many seconds a session that nobody changes is not written again just to renew its life. */
+    /** Seconds after which an unchanged session is written again, to start its lifetime again. */
     private const RENEW_AFTER = 60;
 
-    /** Of the row; null when there is none yet. */
+    /** @var \WeakMap<self, true>|null what the end of the request has to save; weak, so that it keeps none in memory */
+    private static ?\WeakMap $open = null;
+
+    /** The ID of the row; null when there is no row yet. */
     private ?string $id = null;
 
-    /** Seconds that the row had to live when it was last read or written. */
+    /** Seconds until the row expires, as of the last read or write. */
     private int $remaining = 0;
 
     /** @var array<mixed> */
     private array $values = [];
 
-    /** @var array<string, string|null> what has to be written: the JSON of each key's value, or null to remove it */
+    /** @var array<string, string|null> what has to be written: the JSON of each key's value; null removes the key */
     private array $changes = [];
 
-    /** Whether the end of the request has to save; not when saving has failed. */
+    /** Whether the end of the request has to save. False when saving has failed. */
     private bool $unsaved = true;
 
     private function __construct(
@@ -58,17 +61,17 @@ final class TableSession
     }
 
     /**
-     * Opens the session of the visitor's cookie, or an empty one.
+     * Opens the session that the visitor's cookie names, or an empty one.
      *
-     * @param \PDO|DatabaseUrl|string $database a string is a URL as DatabaseUrl takes it, which can also name the
-     *        table and its columns, as for the chat server: `?table=sessions&id=id&data=data&expires=expires`
-     * @param string $keyFile see KeyFile; a file of its own
+     * @param \PDO|DatabaseUrl|string $database a string is a URL as DatabaseUrl takes it; it can also name the table and
+     *        its columns, as for the chat server: `?table=sessions&id=id&data=data&expires=expires`
+     * @param string $keyFile see KeyFile; used for nothing else
      * @param string $name of the cookie
-     * @param int $lifetime seconds that the session lives on after its last use
+     * @param int $lifetime seconds that the session lives after its last use
      * @param string $domain of the cookie; '' for the page's own host only
-     * @param bool|null $secure whether the cookie is for https only; null: if this page is, as far as PHP can tell
-     * @param string $table `table` or `schema.table`, if the URL does not say: see createTable()
-     * @param int $collect gc() is called for one in so many requests; 0: for none, if a cron job does it
+     * @param bool|null $secure whether the cookie is for https only; null: if this page has https, as far as PHP can tell
+     * @param string $table `table` or `schema.table`, if the URL does not name it: see createTable()
+     * @param int $collect one in so many requests calls gc(); 0: none, where a cron job does
      * @throws InvalidSettings
      */
     public static function open(
@@ -90,22 +93,22 @@ final class TableSession
             if ($collect > 0 && random_int(1, $collect) === 1) {
                 $session->rows->tryToCollect();
             }
-            // Signed by an older key: the session is to outlive it.
+            // An older key has signed the cookie. With a new signature the session survives the removal of that key.
             if ($value !== $cookie->value($id) && !headers_sent()) {
                 $cookie->send($id);
             }
         }
-        AtTheEnd::save($session);
+        self::saveAtTheEnd($session);
         return $session;
     }
 
-    /** Saves what nobody has saved, unless that has failed. */
+    /** Saves, unless everything is saved or saving has failed. */
     public function __destruct()
     {
         $this->unsaved && $this->save();
     }
 
-    /** Makes the table, unless it is there: to be called when the site is set up. */
+    /** Creates the table if it does not exist: to be called when the site is set up. */
     public static function createTable(
         #[\SensitiveParameter] \PDO|DatabaseUrl|string $database,
         string $table = 'sessions',
@@ -121,8 +124,8 @@ final class TableSession
     /**
      * @param string $key UTF-8 without NUL
      * @param mixed $value null, a boolean, an integer, a float, a UTF-8 string, or an array of them of at most 30 levels
-     * @throws SessionDataError when it cannot be stored as it is
-     * @throws \LogicException when the session is a new one, and it is too late for its cookie
+     * @throws SessionDataError when it would not come back the same
+     * @throws \LogicException when the session is new and output has begun, so that its cookie cannot be sent
      */
     public function storeValue(string $key, #[\SensitiveParameter] mixed $value): void
     {
@@ -131,7 +134,7 @@ final class TableSession
             $this->cookie->mustBeInTime();
         }
         if (!array_key_exists($key, $this->values) || $this->values[$key] !== $value) {
-            // Not the value itself, in which there may be references.
+            // A copy, since the value may contain references.
             $this->values[$key] = json_decode($json, true);
             $this->changes[$key] = $json;
             $this->unsaved = true;
@@ -148,16 +151,16 @@ final class TableSession
     }
 
     /**
-     * Gives the session a new ID, and saves it with that; the old ID is dead at once. Who has planted or seen it has
-     * nothing.
+     * Gives the session a new ID, and saves it. The old ID is invalid at once, so anyone who has planted or seen it cannot
+     * use it.
      *
      * @return bool false when the session has ended meanwhile: nothing is written, and it is empty now
-     * @throws \LogicException when it is too late for the cookie
+     * @throws \LogicException when output has begun, so that the cookie cannot be sent
      */
     public function regenerate(): bool
     {
         if ($this->id === null) {
-            // It gets its ID when it is saved.
+            // save() will give it an ID.
             return true;
         }
         $this->cookie->mustBeInTime();
@@ -165,10 +168,11 @@ final class TableSession
     }
 
     /**
-     * Ends the session, and takes back its cookie. What is stored afterwards begins a new one.
+     * Ends the session, and deletes its cookie. A value that is stored afterwards begins a new session.
      *
-     * @return bool false when it was there and is gone: another request has ended it, or given it an ID that lives on
-     * @throws \LogicException when it is too late for the cookie
+     * @return bool false when the row was deleted meanwhile: another request has ended the session, or has given it a new
+     *         ID, under which it goes on
+     * @throws \LogicException when output has begun, so that the cookie cannot be deleted
      */
     public function destroy(): bool
     {
@@ -181,11 +185,11 @@ final class TableSession
     }
 
     /**
-     * Writes what has changed, and renews the session's life: with every change, and once a minute without.
+     * Writes what has changed, and starts the session's lifetime again. Without a change it writes once a minute at most.
      *
      * @return bool false when the session has ended meanwhile: nothing is written, and it is empty now
      * @throws SessionDataError when it is too large for the database
-     * @throws \LogicException when the session is a new one, and it is too late for its cookie
+     * @throws \LogicException when the session is new and output has begun, so that its cookie cannot be sent
      */
     public function save(): bool
     {
@@ -204,10 +208,33 @@ final class TableSession
         return true;
     }
 
-    /** Removes the sessions that are over, of all visitors. @return int how many */
+    /** Deletes the expired sessions of all visitors. @return int how many */
     public function gc(): int
     {
         return $this->rows->collect();
+    }
+
+    /** Keeps secrets out of dumps. */
+    public function __debugInfo(): array
+    {
+        return ['rows' => $this->rows, 'cookie' => $this->cookie, 'values' => count($this->values)];
+    }
+
+    /**
+     * Saves at the end of the request. A destructor would run too late for a cookie then, and not at all after a fatal
+     * error.
+     */
+    private static function saveAtTheEnd(self $session): void
+    {
+        if (self::$open === null) {
+            self::$open = new \WeakMap();
+            register_shutdown_function(static function (): void {
+                foreach (self::$open as $session => $_) {
+                    $session->__destruct();
+                }
+            });
+        }
+        self::$open[$session] = true;
     }
 
     private function load(#[\SensitiveParameter] string $id): bool
@@ -240,12 +267,6 @@ final class TableSession
         $this->id = $id;
         $this->changes = [];
         $this->remaining = $this->lifetime;
-    }
-
-    /** A dump of it ends in a log or on a page. */
-    public function __debugInfo(): array
-    {
-        return ['rows' => $this->rows, 'cookie' => $this->cookie, 'values' => count($this->values)];
     }
 
     private function empty(): void

@@ -89,7 +89,7 @@ final class SessionServerConnectionTest extends TestCase
     public function testWhatIsNoSessionServer(): void
     {
         $memcached = new SessionServerClient('127.0.0.1', (int) getenv('MEMCACHED_PORT'));
-        $this->assertUnavailable('none of a session server\'s', fn () => $memcached->ping());
+        $this->assertUnavailable('not an answer of a session server', fn () => $memcached->ping());
         $port = ServerProcess::freePort();
         $old = sprintf('$s = stream_socket_server("tcp://127.0.0.1:%d"); echo "ready"; while ($c = @stream_socket_accept($s, 60))
             { while (fgets($c) !== false) fwrite($c, "err unknown command\r\n"); }', $port);

@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 namespace PhpSessionChat\Session\Database;
 
-/** What the refusals of a database mean to whoever runs the site. */
+/** Says in plain words why a database has refused something. */
 final class DatabaseFailure
 {
     private const LOGIN = 'it refuses the user or the password';
@@ -13,7 +13,7 @@ final class DatabaseFailure
     private const COLUMN = 'the table lacks a column';
     private const PERMISSION = 'this user may not do that';
     private const FULL = 'it takes no more connections';
-    private const LATE = 'it needed too long for the answer';
+    private const LATE = 'it took too long to answer';
     private const UNREACHABLE = 'it cannot be reached';
     private const READ_ONLY = 'it takes no writes';
     private const TLS = 'it does not speak TLS, or its certificate is not trusted: ca= names the file of its authority';
@@ -32,16 +32,16 @@ final class DatabaseFailure
             '57014' => self::LATE, '55P03' => self::LATE, '25006' => self::READ_ONLY,
         ],
         'sqlite' => [
-            5 => 'it was locked for too long by somebody who writes', 8 => self::READ_ONLY, 13 => 'the disk is full',
+            5 => 'another process kept it locked for too long', 8 => self::READ_ONLY, 13 => 'the disk is full',
             11 => 'the file is damaged', 14 => 'the file cannot be opened', 26 => 'the file is no SQLite database',
         ],
     ];
 
     /**
-     * To PostgreSQL's library all failures to connect are one, to PHP's own for MySQL many, and to SQLite all that is
-     * wrong with a statement, but for the message.
+     * By a part of the message, where one code stands for many causes: every failure to connect with PostgreSQL's
+     * library, many with PHP's own for MySQL, and everything that is wrong with a statement in SQLite.
      */
-    private const SAID = [
+    private const BY_MESSAGE = [
         'authentication failed' => self::LOGIN,
         'does not exist' => self::DATABASE,
         'too many' => self::FULL,
@@ -56,17 +56,38 @@ final class DatabaseFailure
         'no such column' => self::COLUMN,
     ];
 
-    /** Nothing of its own message is told: that names the user, and may quote an ID. */
-    public static function meaning(SqlDialect $driver, \PDOException $error): string
+    /** By SQLSTATE or MySQL's error number. */
+    private const TOO_LONG = ['22001', 1153, 1406];
+
+    /**
+     * Without the database's own message, which names the user and may quote a session ID.
+     *
+     * @param SqlDialect|null $dialect null when the connection failed before it was known
+     */
+    public static function meaning(?SqlDialect $dialect, \PDOException $error): string
     {
-        [$state, $number] = ($error->errorInfo ?? []) + [(string) $error->getCode(), 0];
+        [$state, $number] = self::codes($error);
         $meaning = null;
-        if ($state === '08006' || $number === 2002 || ($driver === SqlDialect::Sqlite && $number === 1)) {
-            foreach (self::SAID as $said => $means) {
-                $meaning ??= str_contains($error->getMessage(), $said) ? $means : null;
+        if ($dialect !== null) {
+            if ($state === '08006' || $number === 2002 || ($dialect === SqlDialect::Sqlite && $number === 1)) {
+                foreach (self::BY_MESSAGE as $part => $means) {
+                    $meaning ??= str_contains($error->getMessage(), $part) ? $means : null;
+                }
             }
+            $meaning ??= self::BY_CODE[$dialect->value][$dialect === SqlDialect::PostgreSql ? $state : $number] ?? null;
         }
-        $meaning ??= self::BY_CODE[$driver->value][$driver === SqlDialect::PostgreSql ? $state : $number] ?? null;
         return ($meaning === null ? '' : "$meaning, ") . "SQLSTATE $state ($number)";
+    }
+
+    /** Whether a value is too long for its column, or for the database. */
+    public static function isTooLong(\PDOException $error): bool
+    {
+        return array_intersect(self::codes($error), self::TOO_LONG) !== [];
+    }
+
+    /** @return array{string, int|string} SQLSTATE, and the database's own code */
+    private static function codes(\PDOException $error): array
+    {
+        return ($error->errorInfo ?? []) + [(string) $error->getCode(), 0];
     }
 }

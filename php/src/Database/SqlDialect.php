@@ -6,12 +6,15 @@ namespace PhpSessionChat\Session\Database;
 
 use PhpSessionChat\Session\InvalidSettings;
 
-/** What the databases say differently. */
+/** The differences between the SQL of the databases. */
 enum SqlDialect: string
 {
     case MySql = 'mysql';
     case PostgreSql = 'pgsql';
     case Sqlite = 'sqlite';
+
+    /** A table or a column; `schema.table` too. */
+    public const NAME = '[\w$#]+(\.[\w$#]+)?';
 
     /** @throws InvalidSettings */
     public static function of(\PDO $pdo): self
@@ -22,22 +25,15 @@ enum SqlDialect: string
         );
     }
 
-    /**
-     * @param string $name of a table or a column; `schema.table` too
-     * @throws InvalidSettings for what would not be one name any more in SQL
-     */
+    /** @throws InvalidSettings when SQL would not take that for one name */
     public static function checkName(string $name): void
     {
-        if (preg_match('/^[\w$#]+(\.[\w$#]+)?\z/', $name) !== 1) {
+        if (preg_match('~^' . self::NAME . '\z~', $name) !== 1) {
             throw new InvalidSettings('tables and columns have names of letters, digits, _, $ and #');
         }
     }
 
-    /**
-     * A table or a column; `schema.table` too.
-     *
-     * @throws InvalidSettings
-     */
+    /** @throws InvalidSettings as checkName() */
     public function quoted(string $name): string
     {
         self::checkName($name);
@@ -45,7 +41,7 @@ enum SqlDialect: string
         return $mark . str_replace('.', "$mark.$mark", $name) . $mark;
     }
 
-    /** The time now in Unix seconds, by the database's clock: those of several web servers differ. */
+    /** The time in Unix seconds by the database's clock, since the clocks of several web servers differ. */
     public function now(): string
     {
         return match ($this) {
@@ -56,10 +52,10 @@ enum SqlDialect: string
     }
 
     /**
-     * What makes an INSERT overwrite the row with that key.
+     * The end of an INSERT that overwrites the row with that key, if there is one.
      *
      * @param string $key quoted, as the others
-     * @param string ...$columns to take over
+     * @param string ...$columns to overwrite
      */
     public function orUpdate(string $key, string ...$columns): string
     {
@@ -71,7 +67,7 @@ enum SqlDialect: string
     }
 
     /**
-     * The statements that make the table of PdoHandler. Without locking it does without `lock_token` and `lock_until`.
+     * The statements that create the table of PdoHandler. `lock_token` and `lock_until` are needed for locks only.
      *
      * @return list<string>
      * @throws InvalidSettings
@@ -81,7 +77,7 @@ enum SqlDialect: string
         $name = $this->quoted($table);
         $index = $this->quoted(strtr($table, '.', '_') . '_expires');
         $columns = match ($this) {
-            // Compared byte by byte: to other collations `A` and `a` are the same. A prefix, and PHP's longest ID.
+            // ascii_bin compares bytes; in most collations `A` and `a` are equal. 456: a prefix of 200 and an ID of 256.
             self::MySql => 'id VARCHAR(456) CHARACTER SET ascii COLLATE ascii_bin PRIMARY KEY, data MEDIUMBLOB',
             self::PostgreSql => 'id VARCHAR(456) PRIMARY KEY, data BYTEA',
             self::Sqlite => 'id TEXT NOT NULL PRIMARY KEY, data BLOB',

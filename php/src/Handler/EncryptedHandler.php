@@ -8,23 +8,25 @@ use PhpSessionChat\Session\InvalidSettings;
 use PhpSessionChat\Session\SessionDataError;
 
 /**
- * Encrypts sessions before another handler stores them: whoever reads the store learns nothing, and whoever writes
- * there can end a session, but not make one up, nor give one session's data to another. An older record of the same
- * session can be put back, also after its end.
+ * Encrypts sessions before another handler stores them.
  *
  *     $handler = new EncryptedHandler(new RedisHandler('127.0.0.1'), KeyFile::read('/etc/site/session-keys'));
  *     session_set_save_handler($handler, false);
  *     session_start(['use_strict_mode' => true]);
  *
- * A record is 24 random bytes of nonce and what libsodium's XChaCha20-Poly1305 (IETF) makes of the data with the
- * session ID as additional data. The newest key encrypts, all of them decrypt. Each request of a session moves it to
- * the newest key, so an old one can be removed from the file when the sessions of its time are over.
+ * Anyone who can read the store learns nothing from it. Anyone who can write to it can end a session, but can neither
+ * forge one nor give the data of one session to another. They can put back an older record of the same session, even
+ * after its end.
+ *
+ * A record is a nonce of 24 random bytes, followed by libsodium's XChaCha20-Poly1305 (IETF) of the data, with the session
+ * ID as additional data. The first key encrypts, every key decrypts. Each request moves its session to the first key, so
+ * an old key can be removed from the file as soon as all sessions of its time have expired.
  */
 final class EncryptedHandler extends WrappingHandler
 {
     private const NONCE_BYTES = SODIUM_CRYPTO_AEAD_XCHACHA20POLY1305_IETF_NPUBBYTES;
 
-    /** The ID whose record is under an older key. */
+    /** The ID of the session that is encrypted with an older key. */
     private ?string $outdated = null;
 
     /**

@@ -8,31 +8,32 @@ use PhpSessionChat\Session\InvalidSettings;
 use PhpSessionChat\Session\SessionUnavailable;
 
 /**
- * PHP sessions in files, for a folder that several web servers share. They are where PHP's own handler has them, in
- * `sess_` + session ID with mode 0600, and the time of modification is that of the last use; but what is there is
- * always whole, since no file is written in place. For locking and errors see StrictIdHandler.
+ * PHP sessions in the files of one folder, which several web servers may share. For locks and errors see StoreHandler.
  *
  *     session_set_save_handler(new FilesHandler('/mnt/shared/sessions'), false);
  *     session_start(['use_strict_mode' => true]);
  *
- * The folder has to be there, with mode 0700 for the user of the web server. The lock is a flock() of the session's
- * file, which NFS knows too. It has no lease: it ends with its process at the latest, so nobody can write too late.
+ * The files are those of PHP's own handler: `sess_` + session ID, mode 0600, and the modification time is the last use.
+ * But no file is written in place, so a reader always finds a whole session.
+ *
+ * The folder must exist, with mode 0700 for the user of the web server. A lock is a flock() of the session's file, which
+ * works on NFS too. It has no lease: it ends with its process at the latest, so no request can write too late.
  */
-final class FilesHandler extends StrictIdHandler
+final class FilesHandler extends StoreHandler
 {
-    /** Seconds that a write waits for another one, or for who collects garbage. */
+    /** Seconds that a write waits for another write, or for the collection of garbage. */
     private const WRITE_WAIT = 5;
 
-    /** What tempnam() puts behind the prefix. Nothing of it is in an ID, so that no session has such a name. */
+    /** What tempnam() appends to the prefix and a dot. IDs have no dot, so no session has such a name. */
     private const TEMPORARY = '/^\.[A-Za-z0-9]{6}\z/';
 
-    /** tempnam() cuts off the rest of its prefix, and with it the point that tells these files from sessions. */
+    /** tempnam() cuts a longer prefix off, and with it the dot that tells temporary files from sessions. */
     private const PREFIX_BYTES = 62;
 
-    /** @var array<string, resource> the open file, by session ID, whose lock this request holds */
+    /** @var array<string, resource> by session ID, the open file whose lock this request holds */
     private array $locked = [];
 
-    /** @param string $prefix of the files' names, before the session ID */
+    /** @param string $prefix of the file names, before the session ID */
     public function __construct(
         private readonly string $folder,
         private readonly string $prefix = 'sess_',
@@ -47,7 +48,7 @@ final class FilesHandler extends StrictIdHandler
         }
     }
 
-    /** What a dump of it shows. */
+    /** Keeps secrets out of dumps. */
     public function __debugInfo(): array
     {
         return ['folder' => $this->folder, 'prefix' => $this->prefix];
@@ -56,7 +57,7 @@ final class FilesHandler extends StrictIdHandler
     protected function load(#[\SensitiveParameter] string $id): ?string
     {
         $file = $this->openFile($id, 'r');
-        if ($file === null || $this->isOver($file)) {
+        if ($file === null || $this->isExpired($file)) {
             return null;
         }
         $record = stream_get_contents($file);
@@ -65,12 +66,12 @@ final class FilesHandler extends StrictIdHandler
 
     protected function store(#[\SensitiveParameter] string $id, #[\SensitiveParameter] string $record): void
     {
-        // Nobody else can open it.
+        // tempnam() makes the file with mode 0600.
         $temporary = @tempnam($this->folder, "$this->prefix.");
         if ($temporary === false) {
             throw $this->failed('written');
         }
-        // PHP takes another folder if this one cannot be written.
+        // PHP uses another folder if this one is not writable.
         if (
             dirname($temporary) !== realpath($this->folder)
             || @file_put_contents($temporary, $record) !== strlen($record)
@@ -123,24 +124,28 @@ final class FilesHandler extends StrictIdHandler
         $count = 0;
         foreach (@scandir($this->folder, SCANDIR_SORT_NONE) ?: [] as $name) {
             $id = substr($name, strlen($this->prefix));
-            if ($name !== $this->prefix . $id || !$this->seemsOver($id)) {
+            if ($name !== $this->prefix . $id || !$this->seemsExpired($id)) {
                 continue;
             }
             try {
-                // Perhaps it is being used again just now.
+                // A request may be using it again right now.
                 $file = $this->lockFile($id);
             } catch (SessionUnavailable) {
-                // Somebody else's, or a link: the others are still to be collected.
+                // Another user's file, or a link. It must not stop the collection of the others.
                 continue;
             }
-            if ($file !== null && $this->isOver($file) && @unlink($this->path($id))) {
+            if ($file !== null && $this->isExpired($file) && @unlink($this->path($id))) {
                 $count++;
             }
         }
         return $count;
     }
 
-    /** Does what must not happen to a file that was replaced or removed meanwhile; nothing if there is none, and false. */
+    /**
+     * Works under the lock of the session's file, so that the file is not replaced or deleted meanwhile.
+     *
+     * @return bool false, and nothing is done, when there is no such file any more
+     */
     private function exclusively(#[\SensitiveParameter] string $id, #[\SensitiveParameter] \Closure $work): bool
     {
         $end = hrtime(true) + self::WRITE_WAIT * 1_000_000_000;
@@ -151,7 +156,7 @@ final class FilesHandler extends StrictIdHandler
             }
             $file = $this->lockFile($id);
             if ($file === null) {
-                hrtime(true) < $end || throw $this->failed('written, since somebody has kept it locked');
+                hrtime(true) < $end || throw $this->failed('written, since another process keeps it locked');
                 usleep(1000);
             }
         }
@@ -162,33 +167,33 @@ final class FilesHandler extends StrictIdHandler
         return true;
     }
 
-    /** @return resource|null null when somebody else has locked it, or it is gone */
+    /** @return resource|null null when another process has locked it, or it is deleted */
     private function lockFile(#[\SensitiveParameter] string $id)
     {
-        // NFS wants a file that is locked to be open for writing.
+        // NFS locks only files that are open for writing.
         $file = $this->openFile($id, 'r+');
         return $file !== null && flock($file, LOCK_EX | LOCK_NB) && $this->isCurrent($file, $id) ? $file : null;
     }
 
     /**
-     * Whether that is still the session's file, and not one that another request has replaced or removed.
+     * Whether that is still the session's file: another request may have replaced or deleted it.
      *
      * @param resource $file
      */
     private function isCurrent($file, #[\SensitiveParameter] string $id): bool
     {
-        // Opened and not asked by its name: NFS may know the name's file from before.
+        // Opens it again, since by its name NFS may report an older file from its cache.
         $now = $this->openFile($id, 'r');
         return $now !== null && fstat($now)['ino'] === fstat($file)['ino'];
     }
 
     /** @param resource $file */
-    private function isOver($file): bool
+    private function isExpired($file): bool
     {
         return time() - fstat($file)['mtime'] > $this->lifetime;
     }
 
-    private function seemsOver(string $id): bool
+    private function seemsExpired(string $id): bool
     {
         $path = $this->path($id);
         return (preg_match(self::ID, $id) === 1 || preg_match(self::TEMPORARY, $id) === 1)
@@ -199,7 +204,7 @@ final class FilesHandler extends StrictIdHandler
     /** @return resource|null null when there is none */
     private function openFile(#[\SensitiveParameter] string $id, string $mode)
     {
-        // A link or a FIFO is none of ours, and one would wait here for its writer.
+        // Only regular files are ours: a link may lead anywhere, and opening a FIFO waits for its writer.
         $isFile = @filetype($this->path($id)) === 'file';
         $file = $isFile ? @fopen($this->path($id), $mode) : false;
         if ($file !== false) {
@@ -213,15 +218,15 @@ final class FilesHandler extends StrictIdHandler
     }
 
     /**
-     * Where everybody may write, as into Debian's folder, anybody could put a session of his own making: only those of
-     * this user and of root count, as with PHP's own handler (mod_files.c).
+     * In a folder that every user of the machine can write to, such as Debian's, anyone could forge a session. There only
+     * the files of this user and of root count, as with PHP's own handler (mod_files.c).
      *
      * @param resource $file
      */
     private function isOurs($file): bool
     {
-        $everybodyWrites = ((int) @fileperms($this->folder) & 0002) !== 0;
-        return !$everybodyWrites
+        $worldWritable = ((int) @fileperms($this->folder) & 0002) !== 0;
+        return !$worldWritable
             || (function_exists('posix_geteuid') && in_array(fstat($file)['uid'], [0, posix_geteuid()], true));
     }
 
@@ -230,7 +235,7 @@ final class FilesHandler extends StrictIdHandler
         return "$this->folder/$this->prefix$id";
     }
 
-    /** The file's name is the session ID: it is not told. */
+    /** Without the name of the file, since that is the session ID. */
     private function failed(string $what): SessionUnavailable
     {
         return new SessionUnavailable("files: in $this->folder a session cannot be $what");

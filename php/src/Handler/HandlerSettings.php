@@ -6,22 +6,22 @@ namespace PhpSessionChat\Session\Handler;
 
 use PhpSessionChat\Session\InvalidSettings;
 
-/** What every store's handler can be told. */
+/** The settings that the handlers of all stores have in common. */
 final class HandlerSettings
 {
     /** Seconds: longer than pages take. */
     public const LEASE = 60;
 
-    /** A year: what is longer is a slip of the pen. */
+    /** A year. A longer lifetime is most likely a mistake. */
     private const MAX_LIFETIME = 366 * 24 * 60 * 60;
 
     /**
-     * @param int|null $lifetime seconds that a session lives on after its last use; null: `session.gc_maxlifetime`
-     * @param int|null $lockWait seconds that a request waits in all for the requests of its session before it;
-     *        null: it does not wait, and the last to write wins
-     * @param int $lockLease seconds after which a lock ends though its request has not
-     * @param string|null $serializer what `session.serialize_handler` has to be, for whoever else reads the sessions;
-     *        null where it does not matter
+     * @param int|null $lifetime seconds that a session lives after its last use; null: `session.gc_maxlifetime`
+     * @param int|null $lockWait seconds that a request waits in all for other requests of its session; null: no lock,
+     *        and the last request to write wins
+     * @param int $lockLease seconds after which a lock ends even if its request goes on
+     * @param string|null $serializer what `session.serialize_handler` must be, for programs that read the sessions too;
+     *        null: anything
      * @throws InvalidSettings
      */
     public function __construct(

@@ -9,46 +9,46 @@ use PhpSessionChat\Session\SessionDataError;
 use PhpSessionChat\Session\SessionUnavailable;
 
 /**
- * PHP sessions in memcached, as PHP writes them: key = prefix + session ID, item flags 0, never compressed, so that a
- * reader in any language needs no knowledge of ext-memcached. For locking and errors see StrictIdHandler.
+ * PHP sessions in memcached: key = prefix + session ID, item flags 0, never compressed, so that programs in any language
+ * can read them without knowing ext-memcached. For locks and errors see StoreHandler.
  *
  *     session_set_save_handler(new MemcachedHandler([['127.0.0.1', 11211]], 'sessions/'), false);
  *     session_start(['use_strict_mode' => true]);
  *
- * With JSON in it, as any language reads it: `new JsonHandler(new MemcachedHandler(…))`. Of several servers each has
- * the sessions whose keys fall to it; while one is down, its sessions are unavailable and no others.
+ * With several servers, each session is on one of them. While a server is down, its sessions are unavailable; the others
+ * are not affected.
  *
- * When a session is destroyed, and when its ID is replaced, a mark stays for 30 seconds: the key `chat.ended.` and the
- * first 32 hexadecimal digits of the ID's SHA-256, with nothing in it. memcached tells nobody of a deletion, but a chat
- * server that watches it sees the mark being set.
+ * memcached notifies nobody of a deletion. So when a session ends or its ID is replaced, the handler stores a logout
+ * marker for 30 seconds, which the chat server sees at once: an empty item, whose key is `chat.ended.` and the first 32
+ * hexadecimal digits of the ID's SHA-256.
  */
-final class MemcachedHandler extends StrictIdHandler
+final class MemcachedHandler extends StoreHandler
 {
-    /** How the servers share the sessions, by the names of the store URL's `distribution=`. */
+    /** How sessions are distributed over several servers: the values of `distribution=` in a store URL. */
     public const DISTRIBUTIONS = [
         'modula' => [],
         'ketama' => [\Memcached::OPT_DISTRIBUTION => \Memcached::DISTRIBUTION_CONSISTENT],
         'ketama_weighted' => [\Memcached::OPT_LIBKETAMA_COMPATIBLE => true],
     ];
 
-    /** A longer key is refused by memcached, so no session can lie under it. */
+    /** memcached refuses longer keys. */
     private const KEY_BYTES = 250;
 
-    /** Above this memcached takes a lifetime for a date (and one in 1970 is over at once). */
+    /** memcached takes a longer expiry time for a Unix time. */
     private const RELATIVE_SECONDS = 30 * 24 * 60 * 60;
 
-    /** A server next door connects at once; a page should not hang on one that is gone. */
+    /** Short, since the server is near: a page should not hang because one is gone. */
     private const CONNECT_MS = 250;
 
-    private const MARK_SECONDS = 30;
+    private const MARKER_SECONDS = 30;
 
     private readonly \Memcached $memcached;
 
-    /** Changes with every write of the record that was loaded last. */
+    /** memcached's CAS value of the record that was loaded last. Every write changes it. */
     private int|float|string $version = 0;
 
     /**
-     * Connects at the first use, not here.
+     * Connects at the first use.
      *
      * @param list<array{string, int, 2?: int}> $servers host, port and weight, in the same order on every web server
      * @param string $prefix put before the session ID
@@ -75,7 +75,7 @@ final class MemcachedHandler extends StrictIdHandler
         $this->memcached->addServers($servers);
     }
 
-    /** What a dump of it shows. */
+    /** Keeps secrets out of dumps. */
     public function __debugInfo(): array
     {
         return ['servers' => $this->memcached->getServerList(), 'prefix' => $this->prefix];
@@ -89,15 +89,16 @@ final class MemcachedHandler extends StrictIdHandler
         }
         $item = $this->memcached->get($key, null, \Memcached::GET_EXTENDED);
         if (!$this->succeeded('get', \Memcached::RES_NOTFOUND)) {
-            // ext-memcached says so of the server's errors as well, which would log the visitor out; not so here.
+            // get() says "not found" also when the server answers with an error, and that would log the visitor out.
+            // touch() tells the two apart.
             $this->memcached->touch($key, self::expiry($this->lifetime));
             if ($this->succeeded('touch', \Memcached::RES_NOTFOUND)) {
-                throw new SessionUnavailable('memcached: it did not hand out a session that it has.');
+                throw new SessionUnavailable('memcached: it did not return a session that it has.');
             }
             return null;
         }
         if (!is_string($item['value'])) {
-            throw new SessionDataError('The stored session is not a string. Who else writes here?');
+            throw new SessionDataError('The stored session is not a string. Does another program write here?');
         }
         $this->version = $item['cas'];
         return $item['value'];
@@ -121,7 +122,7 @@ final class MemcachedHandler extends StrictIdHandler
         if (!$this->holds($id, $token)) {
             throw self::lockLost();
         }
-        // Were the lock to end just now, the next one could have written already.
+        // With the CAS value, in case the lock ends right now and another request writes first.
         $this->memcached->cas($this->version, $this->prefix . $id, $record, self::expiry($this->lifetime));
         if ($this->memcached->getResultCode() === \Memcached::RES_DATA_EXISTS) {
             throw self::lockLost();
@@ -139,17 +140,20 @@ final class MemcachedHandler extends StrictIdHandler
     {
         $this->memcached->delete($this->prefix . $id);
         $existed = $this->succeeded('delete', \Memcached::RES_NOTFOUND);
-        // Afterwards, since it makes the chat server look; without it that only happens a little later.
-        $mark = 'chat.ended.' . substr(hash('sha256', $id), 0, 32);
-        $this->memcached->setByKey($this->prefix . $id, $mark, '', self::MARK_SECONDS);
+        // Only now, since the chat server checks the session when it sees the marker. If setting it fails, the regular
+        // check finds the end of the session a little later.
+        $marker = 'chat.ended.' . substr(hash('sha256', $id), 0, 32);
+        $this->memcached->setByKey($this->prefix . $id, $marker, '', self::MARKER_SECONDS);
         return $existed;
     }
 
-    /** Locks lie on the session's own server: while another is down, nothing else fails than its own sessions. */
+    /** A lock is on the server of its session, so that no other server has to be up. */
     protected function acquire(#[\SensitiveParameter] string $id, string $token, int $lease): bool
     {
         if (strlen($this->lockKey($id)) > self::KEY_BYTES) {
-            throw new InvalidSettings('session.sid_length and prefix= leave no room for the key of a lock in memcached.');
+            throw new InvalidSettings(
+                'session.sid_length and prefix= are too long for the key of a lock in memcached (250 bytes).',
+            );
         }
         $this->memcached->addByKey($this->prefix . $id, $this->lockKey($id), $token, self::expiry($lease));
         return $this->succeeded('add', \Memcached::RES_NOTSTORED);
@@ -164,7 +168,7 @@ final class MemcachedHandler extends StrictIdHandler
     {
         $lock = $this->lockOf($id);
         if ($lock['value'] === $token) {
-            // A delete that spares what somebody else has put there meanwhile.
+            // Expires the lock at once, but only if no other request has taken it meanwhile. A delete could not check that.
             $this->memcached->casByKey($lock['cas'], $this->prefix . $id, $this->lockKey($id), '', -1);
         }
     }
@@ -177,22 +181,22 @@ final class MemcachedHandler extends StrictIdHandler
         return $this->succeeded('get', \Memcached::RES_NOTFOUND) ? $lock : ['value' => null, 'cas' => 0];
     }
 
-    /** The one that ext-memcached's own session handler uses. */
+    /** As ext-memcached's own session handler names it. */
     private function lockKey(string $id): string
     {
         return "{$this->prefix}lock.$id";
     }
 
     /**
-     * @param int|null $gone the result that says that there was no record any more
-     * @return bool false for that answer
+     * @param int|null $gone the result code for "there is no record any more"
+     * @return bool false for that code
      * @throws SessionDataError
      * @throws SessionUnavailable
      */
     private function stored(string $command, #[\SensitiveParameter] string $record, ?int $gone = null): bool
     {
         if ($this->memcached->getResultCode() === \Memcached::RES_E2BIG) {
-            // memcached has dropped the old record too: the session is lost, and somebody must hear of it.
+            // memcached has deleted the old record too: the session is lost, and that must not go unnoticed.
             $bytes = strlen($record);
             throw new SessionDataError("A session of $bytes bytes is over memcached's item limit (-I).");
         }
@@ -205,8 +209,8 @@ final class MemcachedHandler extends StrictIdHandler
     }
 
     /**
-     * @param int|null $no the result that is an answer too: there was none, or there was one already
-     * @return bool false for that answer
+     * @param int|null $no the result code for "there is none", or for "there is one already"
+     * @return bool false for that code
      * @throws SessionUnavailable
      */
     private function succeeded(string $command, ?int $no = null): bool

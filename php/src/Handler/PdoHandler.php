@@ -11,43 +11,40 @@ use PhpSessionChat\Session\SessionDataError;
 use PhpSessionChat\Session\SessionUnavailable;
 
 /**
- * PHP sessions in a table of MySQL, MariaDB, PostgreSQL or SQLite, as PHP writes them. For locking and errors see
- * StrictIdHandler.
+ * PHP sessions in a table of MySQL, MariaDB, PostgreSQL or SQLite. For locks and errors see StoreHandler.
  *
  *     $database = DatabaseUrl::parse('sqlite:/srv/site/sessions.db');
  *     session_set_save_handler(new PdoHandler($database->connect(...)), false);
  *     session_start(['use_strict_mode' => true, 'gc_probability' => 1]);
  *
- * DatabaseUrl makes a new SQLite file for its owner alone; by `new PDO` every user of the machine could read it.
+ * The handler does not create the table: docs/php.md has the SQL, and SqlDialect::createTable() returns it.
  *
- * The table is not made by the handler: SqlDialect::createTable() has the statements. Give it a connection of its own,
- * since what it writes would otherwise be part of the site's transactions, and undone with them. In MySQL that has
- * autocommit and a strict sql_mode, as by default; the connections of DatabaseUrl have them in any case.
+ * Give the handler a connection of its own. On the site's connection its writes would be part of the site's transactions,
+ * and would be rolled back with them. On MySQL that connection needs autocommit and a strict sql_mode, which are the
+ * defaults; the connections of DatabaseUrl always have them. DatabaseUrl also creates a new SQLite file for its owner
+ * alone, whereas `new PDO` would let every user of the machine read it.
  *
- * What is over is not read any more, and is removed when PHP collects garbage: with `session.gc_probability`, or by
- * session_gc() in a cron job. In PostgreSQL the end of a session is told by a NOTIFY on the channel `chat_ended`, with
- * the first 32 hexadecimal digits of the ID's SHA-256.
+ * Expired sessions are not read, and are deleted when PHP collects garbage: by chance (`session.gc_probability`), or by
+ * session_gc() in a cron job. On PostgreSQL the end of a session sends a NOTIFY on the channel `chat_ended`, with the
+ * first 32 hexadecimal digits of the ID's SHA-256.
  */
-final class PdoHandler extends StrictIdHandler
+final class PdoHandler extends StoreHandler
 {
-    /** By SQLSTATE, or by MySQL's own number: the value is too long. */
-    private const TOO_LONG = ['22001', 1153, 1406];
-
     private ?\PDO $pdo = null;
     private ?SqlDialect $dialect = null;
 
-    /** @var array<string, string> of the table and its columns, as given */
+    /** @var array<string, string> placeholders of the statements below, and the names of the table and its columns */
     private readonly array $names;
 
-    /** @var array<string, string> what stands in braces in the statements below */
-    private array $words;
+    /** @var array<string, string> the same placeholders and others, and the SQL for them */
+    private array $sql;
 
     /**
-     * @param \PDO|\Closure(): \PDO $connection a function is called at the first use
+     * @param \PDO|\Closure(): \PDO $connection a function is called at the first use, and again after a lost connection
      * @param string $table may be `schema.table`
      * @param string $id the primary key
      * @param string $data a column of bytes: BLOB, BYTEA
-     * @param string $expires a column of integers, with the end in Unix seconds
+     * @param string $expires a column of integers: when the session expires, in Unix seconds
      * @param string $prefix put before the session ID
      */
     public function __construct(
@@ -64,7 +61,7 @@ final class PdoHandler extends StrictIdHandler
         array_map(SqlDialect::checkName(...), $this->names);
     }
 
-    /** What a dump of it shows. */
+    /** Keeps secrets out of dumps. */
     public function __debugInfo(): array
     {
         return ['table' => $this->names['{table}'], 'prefix' => $this->prefix];
@@ -76,7 +73,7 @@ final class PdoHandler extends StrictIdHandler
             'id' => $this->prefix . $id,
         ]);
         foreach ($live->fetchAll(\PDO::FETCH_NUM) as [$key, $record]) {
-            // Compared here once more: to many collations `A` and `a` are the same.
+            // Compared again, since `A` and `a` are equal in many collations.
             if ($key === $this->prefix . $id) {
                 return is_resource($record) ? stream_get_contents($record) : (string) $record;
             }
@@ -106,7 +103,8 @@ final class PdoHandler extends StrictIdHandler
         if ($written->rowCount() > 0) {
             return true;
         }
-        // Gone, or somebody else's; or as it was, which MySQL does not count.
+        // No row was changed: it is deleted, or another request has the lock, or it is as it was, which MySQL does not
+        // count.
         if ($token === null) {
             return $this->load($id) !== null;
         }
@@ -139,7 +137,7 @@ final class PdoHandler extends StrictIdHandler
     protected function acquire(#[\SensitiveParameter] string $id, string $token, int $lease): bool
     {
         $free = '(lock_until IS NULL OR lock_until <= {now})';
-        // First without writing, so that those who wait do not stand in each other's way.
+        // Reads first, so that waiting requests do not block each other with writes.
         $state = $this->run("SELECT CASE WHEN $free THEN 'free' ELSE 'locked' END FROM {table} WHERE {id} = :id", [
             'id' => $this->prefix . $id,
         ])->fetchColumn();
@@ -177,7 +175,7 @@ final class PdoHandler extends StrictIdHandler
     {
         try {
             $pdo = $this->pdo ??= $this->connect();
-            $statement = $pdo->prepare(strtr($sql, $this->words));
+            $statement = $pdo->prepare(strtr($sql, $this->sql));
             foreach ($values as $name => $value) {
                 $type = is_int($value) ? \PDO::PARAM_INT : \PDO::PARAM_STR;
                 $statement->bindValue($name, $value, $name === 'record' ? \PDO::PARAM_LOB : $type);
@@ -185,18 +183,16 @@ final class PdoHandler extends StrictIdHandler
             $statement->execute();
             return $statement;
         } catch (\PDOException $error) {
-            [$state, $number] = ($error->errorInfo ?? []) + [(string) $error->getCode(), 0];
-            if (array_intersect([$state, $number], self::TOO_LONG) !== []) {
+            if (DatabaseFailure::isTooLong($error)) {
                 throw new SessionDataError('The session is too long for its column, or for the database.');
             }
             if ($this->connection instanceof \Closure) {
-                // Perhaps it was cut: one of a long-running process connects again.
+                // The connection may be lost. A long-running process connects again.
                 $this->pdo = null;
             }
-            // Not its message, nor itself: a database quotes what it was asked, as "duplicate entry ID".
-            throw new SessionUnavailable($this->dialect === null
-                ? "PDO: SQLSTATE $state ($number)"
-                : "{$this->dialect->value}: " . DatabaseFailure::meaning($this->dialect, $error));
+            // Neither the exception nor its message: databases quote values, as in "Duplicate entry 'ID'".
+            $place = $this->dialect === null ? 'PDO' : $this->dialect->value;
+            throw new SessionUnavailable("$place: " . DatabaseFailure::meaning($this->dialect, $error));
         }
     }
 
@@ -208,7 +204,7 @@ final class PdoHandler extends StrictIdHandler
         }
         $this->dialect = SqlDialect::of($pdo);
         $names = array_map($this->dialect->quoted(...), $this->names);
-        $this->words = $names + [
+        $this->sql = $names + [
             '{now}' => $this->dialect->now(),
             '{or update}' => $this->dialect->orUpdate($names['{id}'], $names['{data}'], $names['{expires}']),
         ];

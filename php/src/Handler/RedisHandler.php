@@ -7,22 +7,22 @@ namespace PhpSessionChat\Session\Handler;
 use PhpSessionChat\Session\SessionUnavailable;
 
 /**
- * PHP sessions in Redis, as PHP writes them: key = prefix + session ID. For locking and errors see StrictIdHandler.
+ * PHP sessions in Redis: key = prefix + session ID. For locks and errors see StoreHandler.
  *
  *     $settings = new HandlerSettings(lifetime: 3600);
  *     session_set_save_handler(new RedisHandler('127.0.0.1', prefix: 'siam_', settings: $settings), false);
  *     session_start(['use_strict_mode' => true]);
  *
- * Redis itself tells a chat server of deletions, with `notify-keyspace-events Egx`.
+ * With `notify-keyspace-events Egx`, Redis itself notifies the chat server of deletions.
  */
-final class RedisHandler extends StrictIdHandler
+final class RedisHandler extends StoreHandler
 {
-    /** phpredis's own, without `prefix=` in its `session.save_path`. */
+    /** The prefix of phpredis's own handler. */
     public const PREFIX = 'PHPREDIS_SESSION:';
 
     private const CONNECT_SECONDS = 0.25;
 
-    /** Writes under the lock, and where there still is a record. Keys: record, lock. */
+    /** Writes if the lock is still held and the record is still there. Keys: record, lock. */
     private const REPLACE = <<<'LUA'
         if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 'lost' end
         return redis.call('SET', KEYS[1], ARGV[2], 'XX', 'EX', ARGV[3]) and 'written' or 'gone'
@@ -35,12 +35,12 @@ final class RedisHandler extends StrictIdHandler
     private ?\Redis $redis = null;
 
     /**
-     * Connects at the first use, not here.
+     * Connects at the first use.
      *
      * @param string $host a name, an address, or the path of a unix socket
      * @param string $prefix put before the session ID
-     * @param string|null $user of an ACL; null with a password alone
-     * @param array<string, mixed>|null $tls null: none; else PHP's SSL context options, such as `cafile`
+     * @param string|null $user of an ACL; null: the password alone
+     * @param array<string, mixed>|null $tls PHP's SSL context options, such as `cafile`; null: no TLS
      * @param int $timeout milliseconds for one answer
      */
     public function __construct(
@@ -57,7 +57,7 @@ final class RedisHandler extends StrictIdHandler
         parent::__construct($settings);
     }
 
-    /** What a dump of it shows. */
+    /** Keeps secrets out of dumps. */
     public function __debugInfo(): array
     {
         return ['host' => $this->host, 'port' => $this->port, 'prefix' => $this->prefix];
@@ -115,14 +115,14 @@ final class RedisHandler extends StrictIdHandler
         $this->ask('EVAL', static fn (\Redis $redis) => $redis->eval(self::RELEASE, $values, 1));
     }
 
-    /** The one that phpredis's own session handler uses. */
+    /** As phpredis's own session handler names it. */
     private function lockKey(string $id): string
     {
         return "$this->prefix{$id}_LOCK";
     }
 
     /**
-     * phpredis answers false for an error too, and throws only some of them.
+     * Sends one command. phpredis throws only some errors; for the others it returns false, as for a missing key.
      *
      * @param \Closure(\Redis): mixed $question
      * @throws SessionUnavailable
@@ -135,12 +135,12 @@ final class RedisHandler extends StrictIdHandler
             $answer = $question($this->redis);
             $error = $this->redis->getLastError();
         } catch (\RedisException $exception) {
-            // What else comes on this connection could be the answer to this question.
+            // A late reply on this connection would be taken for the reply to the next command.
             $this->redis = null;
             $error = $exception->getMessage();
         }
         if ($error !== null) {
-            // Of an error that Redis itself answers with, its code: the text may quote what it was asked.
+            // Of an error that Redis replies with, only the code: the text may quote the command.
             $code = preg_match('/^[A-Z]+\b/', $error, $match) === 1 ? $match[0] : $error;
             throw new SessionUnavailable("redis: $command: $code");
         }
@@ -150,10 +150,9 @@ final class RedisHandler extends StrictIdHandler
     /** @throws \RedisException */
     private function connect(): \Redis
     {
-        $login = $this->user === null ? [$this->password] : [$this->user, $this->password];
         $redis = new \Redis();
         $warning = null;
-        // What is wrong with a certificate is in a warning only.
+        // PHP reports a bad certificate only in a warning.
         set_error_handler(static function (int $level, string $message) use (&$warning): bool {
             $warning ??= $message;
             return true;

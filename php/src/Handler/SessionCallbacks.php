@@ -5,13 +5,14 @@ declare(strict_types=1);
 namespace PhpSessionChat\Session\Handler;
 
 /**
- * A handler as the callbacks that session_set_save_handler() takes in place of an object (deprecated since PHP 8.4).
+ * A handler as a list of callbacks, for sites that pass callbacks to session_set_save_handler() (deprecated since
+ * PHP 8.4).
  *
  *     session_set_save_handler(...SessionCallbacks::of($handler));
  *     session_start(['use_strict_mode' => true]);
  *
- * To the six that it needs come the three without which PHP could not ask whether an ID is known: with the six alone
- * visitors could choose their ID, so that the handlers of this library refuse to work.
+ * There are nine. PHP is content with the first six, but then it cannot ask whether an ID is known, and visitors could
+ * choose their ID. The handlers of this library refuse to work that way.
  */
 final class SessionCallbacks
 {

@@ -9,35 +9,35 @@ use PhpSessionChat\Session\SessionServerClient;
 use PhpSessionChat\Session\SessionUnavailable;
 
 /**
- * PHP sessions in the session server, as PHP writes them, under the key `''` of each session: where its handler of old
- * keeps them, too. For locking and errors see StrictIdHandler.
+ * PHP sessions in the session server, under the key `''` of each session, as PEAR's handler keeps them. For locks and
+ * errors see StoreHandler.
  *
  *     session_save_path('localhost:9090');
  *     session_set_save_handler(new SessionServerHandler(), false);
  *     session_start(['use_strict_mode' => true]);
  *
- * The server itself has the locks, and whoever writes needs one. So each request has its session to itself, from reading
- * to writing, unless the settings say that it does not wait: then it holds the lock for the moment of writing. The
- * server tells a chat server of each change. What is over it removes by itself.
+ * The locks are the server's, and every write needs one. So each request has its session to itself, from reading to
+ * writing. If the settings say that requests do not wait, a request holds the lock only while it writes. The server
+ * notifies the chat server of each change, and deletes expired sessions by itself.
  *
- * In place of a lease the server has its `SESSION_SERVER_LOCK_HOLD`: to who waits, it gives the lock of a page that has
- * not asked it for anything for so long.
+ * There is no lease, but `SESSION_SERVER_LOCK_HOLD`: if a page has sent the server nothing for that long, its lock goes
+ * to the next request that waits.
  */
-final class SessionServerHandler extends StrictIdHandler
+final class SessionServerHandler extends StoreHandler
 {
-    /** Seconds that a request waits for the requests of its session before it, where nothing else is set. */
+    /** Seconds that a request waits for other requests of its session, by default. */
     public const LOCK_WAIT = 20;
 
-    /** Seconds that a write waits for who has the session, where requests do not wait for each other. */
+    /** Seconds that a write waits for the lock, if requests do not wait for each other. */
     private const WRITE_WAIT = 5;
 
-    /** What PHP's handlers store. */
+    /** The key that holds what PHP stores. */
     private const KEY = '';
 
     private readonly int $wait;
 
     /**
-     * @param SessionServerClient|null $client for this handler alone; null: `session.save_path` is the server's
+     * @param SessionServerClient|null $client which nothing else may use; null: `session.save_path` is the server's
      *        HOST:PORT, or `unix:` and the path of its socket
      */
     public function __construct(
@@ -48,7 +48,7 @@ final class SessionServerHandler extends StrictIdHandler
         $this->wait = $settings->lockWait ?? self::WRITE_WAIT;
     }
 
-    /** What a dump of it shows. */
+    /** Keeps secrets out of dumps. */
     public function __debugInfo(): array
     {
         return ['client' => $this->client];
@@ -68,7 +68,7 @@ final class SessionServerHandler extends StrictIdHandler
             $client->put(self::KEY, $record);
             $client->close();
         } finally {
-            // To close what could not be written would be to make a session of it.
+            // After a failed write: close() would create an empty session.
             $client->isWritable() && $client->disconnect();
         }
     }
@@ -94,7 +94,7 @@ final class SessionServerHandler extends StrictIdHandler
         if ($this->isOpen($id) && $client->closeWith(self::KEY, null, $this->lifetime)) {
             return;
         }
-        // To open it is to use it. To read it needs no lock, and waits for nobody.
+        // To open the session renews its lifetime. Opening it to read needs no lock.
         if (!$client->open($id, 'r') || !$client->exists(self::KEY)) {
             return;
         }
@@ -137,7 +137,7 @@ final class SessionServerHandler extends StrictIdHandler
         return $opened;
     }
 
-    /** The lock is that of the connection: it needs no token. */
+    /** The lock belongs to the connection, so the token is not needed. */
     protected function holds(#[\SensitiveParameter] string $id, string $token): bool
     {
         return $this->isOpen($id) && $this->client()->hasLock();
@@ -145,7 +145,7 @@ final class SessionServerHandler extends StrictIdHandler
 
     protected function release(#[\SensitiveParameter] string $id, string $token): void
     {
-        // What was to be kept has been kept and closed.
+        // What had to be saved has been saved and closed.
         if ($this->isOpen($id)) {
             $this->client()->disconnect();
         }
@@ -156,36 +156,36 @@ final class SessionServerHandler extends StrictIdHandler
         return $this->client()->isWritable() && $this->client()->id() === $id;
     }
 
-    /** Opens it to write, without the lock that a request has of its own. */
+    /** Opens the session to write it, where the request has no lock of its own. */
     private function openToWrite(#[\SensitiveParameter] string $id): void
     {
         $this->acquireWithin($id, '', 0, $this->wait) || throw self::lockedFor($this->wait);
     }
 
-    /** As it is kept, not as this request has it open. */
+    /** The record as it is saved, whatever this request has open. */
     private function peek(#[\SensitiveParameter] string $id): ?string
     {
-        // A session without it is another program's, which knows nothing of PHP.
+        // A session without this key belongs to another program.
         $record = $this->client()->peek($id)[self::KEY] ?? null;
         return is_scalar($record) ? (string) $record : null;
     }
 
     /**
-     * Writes into the session that is open, and ends it.
+     * Writes the session that is open, if PHP still has a record in it, and closes it.
      *
-     * @param string|null $record null: only its lifetime begins anew
-     * @return bool false when it is not there
+     * @param string|null $record null: only renews the lifetime
+     * @return bool false when there is no record
      */
     private function keepIfThere(#[\SensitiveParameter] ?string $record): bool
     {
         $client = $this->client();
         if (!$client->exists(self::KEY)) {
-            // To close what is not there would be to make a session of it.
+            // close() would create an empty session.
             $client->disconnect();
             return false;
         }
         return $client->closeWith(self::KEY, $record, $this->lifetime)
-            || throw new SessionUnavailable('Others have got the session\'s lock while it was being written.');
+            || throw new SessionUnavailable('Another request got the lock of the session while it was being written.');
     }
 
     private function client(): SessionServerClient

@@ -6,7 +6,7 @@ namespace PhpSessionChat\Session\Handler;
 
 use PhpSessionChat\Session\SessionDataError;
 
-/** Turns the data of sessions into something else before another handler stores them, and back. */
+/** The base of handlers that convert a session's data before another handler stores it, and convert it back. */
 abstract class WrappingHandler implements
     \SessionHandlerInterface,
     \SessionIdInterface,
@@ -20,13 +20,13 @@ abstract class WrappingHandler implements
     ) {
     }
 
-    /** @throws SessionDataError when the data cannot be stored so */
+    /** @throws SessionDataError when the data cannot be converted */
     abstract protected function wrap(string $id, string $data): string;
 
-    /** @throws SessionDataError when this did not come from wrap() */
+    /** @throws SessionDataError when the record was not made by wrap() */
     abstract protected function unwrap(string $id, string $record): string;
 
-    /** What a dump of it shows. */
+    /** Keeps secrets out of dumps. */
     public function __debugInfo(): array
     {
         return ['inner' => $this->inner];
@@ -58,7 +58,7 @@ abstract class WrappingHandler implements
     final public function read(#[\SensitiveParameter] string $id): string|false
     {
         $record = $this->inner->read($id);
-        // Also of one that has ended while its lock was waited for.
+        // '' is not a record if there is none, or if it was deleted while the handler waited for the lock.
         if ($record === false || ($record === '' && ($this->existing !== $id || !$this->inner->validateId($id)))) {
             return $record;
         }
@@ -72,7 +72,7 @@ abstract class WrappingHandler implements
 
     public function updateTimestamp(#[\SensitiveParameter] string $id, #[\SensitiveParameter] string $data): bool
     {
-        // Whoever has to write it after all writes this.
+        // The inner handler may have to write the data after all.
         return $this->inner->updateTimestamp($id, $this->orClose(fn (): string => $this->wrap($id, $data)));
     }
 
@@ -86,7 +86,7 @@ abstract class WrappingHandler implements
         return $this->inner->gc($max_lifetime);
     }
 
-    /** After an exception PHP does not close the handler, and a lock would stay. */
+    /** PHP does not close the handler after an exception; without this a lock would stay. */
     private function orClose(#[\SensitiveParameter] \Closure $work): string
     {
         try {

@@ -6,12 +6,12 @@ namespace PhpSessionChat\Session\Native;
 
 use PhpSessionChat\Session\InvalidSettings;
 use PhpSessionChat\Session\NativeHandler;
-use PhpSessionChat\Session\UrlParts;
+use PhpSessionChat\Session\StoreUrl;
 
 /**
- * PHP's files, `sess_…` in one folder, or in folders by the first characters of the ID.
+ * PHP's own files: `sess_…` in one folder, or in nested folders named by the first characters of the ID.
  *
- * Option: `depth=`, how many folders deep. `owner=` and `timeout=` are for the chat server alone.
+ * Option: `depth=`, the number of nested folders. `owner=` and `timeout=` are for the chat server alone.
  */
 final class NativeFiles extends NativeHandler
 {
@@ -20,9 +20,10 @@ final class NativeFiles extends NativeHandler
     private string $folder;
     private string $depth;
 
-    protected function configure(#[\SensitiveParameter] UrlParts $url): void
+    protected function configure(#[\SensitiveParameter] StoreUrl $url): void
     {
-        // PHP reads what is before a semicolon as something else, and its warnings show what is after a bracket.
+        // A save path has other settings before a semicolon. And fail() cuts brackets out of PHP's warnings, which quote
+        // session IDs in them.
         if ($url->hosts !== [] || $url->user !== '' || preg_match('~^/[^;()\0]*\z~', $url->path) !== 1) {
             throw new InvalidSettings('file: takes three slashes and a folder without ; ( and ), as file:///srv/sessions');
         }
@@ -38,7 +39,7 @@ final class NativeFiles extends NativeHandler
         return ['session.save_path' => $this->depth === '0' ? $this->folder : "$this->depth;$this->folder"];
     }
 
-    /** A file that cannot be read is a warning of PHP's, and nothing else is. */
+    /** Nothing to check: PHP warns of a file that it cannot read, and never takes it for one that is not there. */
     protected function copies(string $id): array
     {
         return [];

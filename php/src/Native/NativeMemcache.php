@@ -6,15 +6,16 @@ namespace PhpSessionChat\Session\Native;
 
 use PhpSessionChat\Session\InvalidSettings;
 use PhpSessionChat\Session\NativeHandler;
-use PhpSessionChat\Session\UrlParts;
+use PhpSessionChat\Session\StoreUrl;
 
 /**
- * ext-memcache's session handler. Each session is on two of the servers, or as many as `redundancy=` says. While one is
- * gone the others have it; once that one is back, empty, the sessions that are asked for there first are lost, or found
- * on another from ext-memcache 8.2 on.
+ * ext-memcache's session handler. Each session is on two of the servers, or on as many as `redundancy=` says. While one
+ * server is down, the others have its sessions. When it comes back empty, the sessions that PHP looks for there first are
+ * lost; from ext-memcache 8.2 on, PHP finds them on the next server.
  *
  * Options: `weight=`, `distribution=`, `redundancy=`, `timeout=` of one answer, `retry_interval=` in seconds,
- * `persistent=1`; and for the chat server `past_misses=`, and `prefix=`, which PHP has from `memcache.session_prefix_static_key` in php.ini.
+ * `persistent=1`. For the chat server also `past_misses=`, and `prefix=`: PHP reads the prefix from
+ * `memcache.session_prefix_static_key` in php.ini alone.
  */
 final class NativeMemcache extends NativeHandler
 {
@@ -29,7 +30,7 @@ final class NativeMemcache extends NativeHandler
         'memcache_standard_fnv' => ['standard', 'fnv'],
     ];
 
-    /** ECONNREFUSED of Linux, by which nobody listens any more. */
+    /** ECONNREFUSED of Linux: no server listens there any more. */
     private const REFUSED = 111;
 
     /** @var list<array{string, int, int}> host, port and weight */
@@ -41,7 +42,7 @@ final class NativeMemcache extends NativeHandler
     private string $retryInterval;
     private string $persistent;
 
-    protected function configure(#[\SensitiveParameter] UrlParts $url): void
+    protected function configure(#[\SensitiveParameter] StoreUrl $url): void
     {
         $this->servers = $url->servers(11211);
         $known = array_keys(self::DISTRIBUTIONS);
@@ -51,11 +52,11 @@ final class NativeMemcache extends NativeHandler
         $url->take('past_misses', '[01]', '0 or 1');
         $this->prefix = $url->prefix('');
         if ($this->prefix !== (string) ini_get('memcache.session_prefix_static_key')) {
-            // ini_set() changes it, but not the keys.
+            // ini_set() would change the setting, but not the keys that are used.
             throw new InvalidSettings('prefix= is what memcache.session_prefix_static_key is in php.ini');
         }
         $this->timeout = $url->milliseconds('timeout', 1000);
-        // With 0 a server that has failed to read a session is written to a moment later: an empty session.
+        // With 0, PHP writes to a server right after failing to read from it, and overwrites the session with an empty one.
         $this->retryInterval = $url->take('retry_interval', '[1-9]\d{0,3}', '1 to 9999 seconds') ?? '15';
         $this->persistent = $url->take('persistent', '[01]', '0 or 1') ?? '0';
     }
@@ -84,7 +85,7 @@ final class NativeMemcache extends NativeHandler
         return $silent < $this->redundancy() ? $copies : $this->fail('get', "$silent servers do not answer");
     }
 
-    /** A server that is silent has perhaps not heard of the end. One that is down has forgotten its sessions anyway. */
+    /** A silent server may not have got the deletion. A server that is down loses its sessions anyway. */
     protected function remains(#[\SensitiveParameter] string $id): bool
     {
         [$copies, $silent] = $this->ask($id);
@@ -101,7 +102,7 @@ final class NativeMemcache extends NativeHandler
         return min($this->redundancy, count($this->servers));
     }
 
-    /** @return array{list<string>, int, int} copies, and how many servers are silent, or down */
+    /** @return array{list<string>, int, int} the copies, how many servers are silent, and how many are down */
     private function ask(#[\SensitiveParameter] string $id): array
     {
         $copies = [];

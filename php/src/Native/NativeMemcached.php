@@ -6,19 +6,18 @@ namespace PhpSessionChat\Session\Native;
 
 use PhpSessionChat\Session\Handler\MemcachedHandler;
 use PhpSessionChat\Session\NativeHandler;
-use PhpSessionChat\Session\UrlParts;
+use PhpSessionChat\Session\StoreUrl;
 
 /**
  * ext-memcached's session handler. Each session is on one of the servers.
  *
- * Options: `weight=`, `distribution=`, `prefix=` (`memcached.sess_prefix`), `timeout=` for a connection,
- * `persistent=1`.
+ * Options: `weight=`, `distribution=`, `prefix=` (`memcached.sess_prefix`), `timeout=` to connect, `persistent=1`.
  */
 final class NativeMemcached extends NativeHandler
 {
     protected const NAME = 'memcached';
 
-    /** Seconds: on the command line, where requests have no end by themselves, locks would have none either. */
+    /** Seconds. By default a lock ends after max_execution_time, so on the command line, where that is 0, never. */
     private const LOCK_LEASE = 30;
 
     /** @var list<array{string, int, int}> host, port and weight */
@@ -28,7 +27,7 @@ final class NativeMemcached extends NativeHandler
     private int $timeout;
     private string $persistent;
 
-    protected function configure(#[\SensitiveParameter] UrlParts $url): void
+    protected function configure(#[\SensitiveParameter] StoreUrl $url): void
     {
         $this->servers = $url->servers(11211);
         $known = array_keys(MemcachedHandler::DISTRIBUTIONS);
@@ -63,7 +62,7 @@ final class NativeMemcached extends NativeHandler
     {
         $memcached = new \Memcached();
         $memcached->setOptions([
-            // The ID without it chooses the server, as in a session.
+            // So that the ID without the prefix chooses the server, as for the session handler.
             \Memcached::OPT_PREFIX_KEY => $this->prefix,
             \Memcached::OPT_CONNECT_TIMEOUT => $this->timeout,
             \Memcached::OPT_POLL_TIMEOUT => $this->timeout,
@@ -71,7 +70,7 @@ final class NativeMemcached extends NativeHandler
         $memcached->addServers($this->servers);
         $stored = $memcached->get($id);
         if ($memcached->getResultCode() === \Memcached::RES_NOTFOUND) {
-            // ext-memcached says so of a server that answers with an error, too, but not of a touch.
+            // get() says "not found" also when the server answers with an error. touch() tells the two apart.
             $memcached->touch($id, time() + (int) ini_get('session.gc_maxlifetime'));
         }
         return match ($memcached->getResultCode()) {

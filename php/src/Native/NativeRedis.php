@@ -7,7 +7,7 @@ namespace PhpSessionChat\Session\Native;
 use PhpSessionChat\Session\Handler\RedisHandler;
 use PhpSessionChat\Session\InvalidSettings;
 use PhpSessionChat\Session\NativeHandler;
-use PhpSessionChat\Session\UrlParts;
+use PhpSessionChat\Session\StoreUrl;
 
 /**
  * phpredis's session handler, for one Redis.
@@ -22,26 +22,26 @@ final class NativeRedis extends NativeHandler
     private string $address;
     private string $host;
     private int $port;
-    /** @var list<string> user and password, or the password alone, or nothing */
+    /** @var list<string> user and password, the password alone, or nothing */
     private array $login;
     private string $prefix;
     private int $database;
     private int $timeout;
     private string $persistent;
 
-    /** What a dump of it shows. */
+    /** Keeps secrets out of dumps. */
     public function __debugInfo(): array
     {
         return ['address' => $this->address, 'prefix' => $this->prefix];
     }
 
     /** Whether phpredis's handler can reach the server of that URL. */
-    public static function reaches(#[\SensitiveParameter] UrlParts $url): bool
+    public static function reaches(#[\SensitiveParameter] StoreUrl $url): bool
     {
         return !$url->has('ca') && !str_contains($url->hosts[0][0] ?? '', ':');
     }
 
-    protected function configure(#[\SensitiveParameter] UrlParts $url): void
+    protected function configure(#[\SensitiveParameter] StoreUrl $url): void
     {
         if (count($url->hosts) > 1) {
             throw new InvalidSettings('one Redis has the sessions, not several');
@@ -73,7 +73,7 @@ final class NativeRedis extends NativeHandler
             'auth' => $this->login,
             'database' => $this->database,
             'prefix' => $this->prefix,
-            // Without these two phpredis waits for ever.
+            // Without these two, phpredis waits for ever.
             'timeout' => $this->timeout / 1000,
             'read_timeout' => $this->timeout / 1000,
             'persistent' => $this->persistent,
@@ -90,7 +90,7 @@ final class NativeRedis extends NativeHandler
             }
             $redis->select($this->database);
             $stored = $redis->get($this->prefix . $id);
-            // phpredis answers false to an error, too, which says nothing about the session.
+            // get() returns false also for an error, which says nothing about the session.
             if ($redis->getLastError() !== null) {
                 $this->fail('get', 'Redis refuses');
             }

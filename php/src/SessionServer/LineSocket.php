@@ -4,11 +4,12 @@ declare(strict_types=1);
 
 namespace PhpSessionChat\Session\SessionServer;
 
-/** A socket that lines go through, each way. */
+/** A socket that sends and receives lines, with timeouts. */
 final class LineSocket
 {
     private const READ_BYTES = 65536;
 
+    /** What has arrived and was not returned as a line yet. */
     private string $arrived = '';
 
     /** @param resource $socket */
@@ -20,13 +21,13 @@ final class LineSocket
      * @param string $place `tcp://HOST:PORT`, `tls://HOST:PORT` or `unix:///PATH`
      * @param array<string, mixed> $tls PHP's SSL context options
      * @param int $timeout milliseconds
-     * @throws \RuntimeException that says why not
+     * @throws \RuntimeException saying why it cannot connect
      */
     public static function open(string $place, array $tls, int $timeout): self
     {
         $context = stream_context_create(['socket' => ['tcp_nodelay' => true], 'ssl' => $tls]);
         $warning = null;
-        // What is wrong with a certificate is in a warning only.
+        // PHP reports a bad certificate only in a warning.
         set_error_handler(static function (int $level, string $message) use (&$warning): bool {
             $warning ??= preg_replace('/^stream_socket_client\(\): /', '', $message);
             return true;
@@ -44,7 +45,7 @@ final class LineSocket
     /**
      * @param list<string> $lines sent all at once
      * @param int $timeout milliseconds
-     * @return bool whether all of it was taken
+     * @return bool whether all of it was sent
      */
     public function send(#[\SensitiveParameter] array $lines, int $timeout): bool
     {
@@ -53,7 +54,7 @@ final class LineSocket
         return @fwrite($this->socket, $text) === strlen($text);
     }
 
-    /** @return string|null without its end; '' when none has come in so many milliseconds; null at the end of all */
+    /** @return string|null a line without its end; '' when none came in time; null when the connection has ended */
     public function line(int $milliseconds): ?string
     {
         $end = hrtime(true) + $milliseconds * 1_000_000;
@@ -63,7 +64,7 @@ final class LineSocket
             stream_set_timeout($this->socket, intdiv($left, 1_000_000), $left % 1_000_000);
             $more = (string) @fread($this->socket, self::READ_BYTES);
             $this->arrived .= $more;
-            // Not by feof() alone, which waits once more.
+            // feof() alone would wait once more.
             if (hrtime(true) > $end || stream_get_meta_data($this->socket)['timed_out']) {
                 return '';
             }
@@ -76,7 +77,7 @@ final class LineSocket
         return $line;
     }
 
-    /** What has come beyond the lines that were read. */
+    /** What has arrived after the lines that were read. */
     public function arrived(): string
     {
         return $this->arrived;

@@ -7,27 +7,27 @@ namespace PhpSessionChat\Session\SessionServer;
 use PhpSessionChat\Session\InvalidSettings;
 use PhpSessionChat\Session\SessionUnavailable;
 
-/** The connection of a client of the session server: lines there, one line back for each of them, and events. */
+/** A connection to the session server: one answer for each line that is sent, and events of watched sessions. */
 final class SessionServerConnection
 {
-    /** Printable, since a blank or an end of line would make something else of its line. */
+    /** Printable characters: with a blank or a line feed the line would be another command. */
     private const TOKEN = '/^[\x21-\x7e]{1,512}\z/';
 
-    /** After these the server takes nothing more. */
-    private const LAST_WORDS = '/^err (Line too long|Out of memory|Timed out|Too many connections)\.\z/';
+    /** After these errors the server closes the connection. */
+    private const FINAL_ERRORS = '/^err (Line too long|Out of memory|Timed out|Too many connections)\.\z/';
 
     private const EVENT = 'event ';
 
     private ?LineSocket $socket = null;
 
-    /** @var list<string> that have come with answers, and that nobody has asked for yet */
+    /** @var list<string> that came between answers and were not fetched yet */
     private array $events = [];
 
     /**
-     * Connects at the first use, not here.
+     * Connects at the first use.
      *
      * @param string $host a name, an address, or the path of a unix socket
-     * @param array<string, mixed>|null $tls null: none; else PHP's SSL context options, such as `cafile`
+     * @param array<string, mixed>|null $tls PHP's SSL context options, such as `cafile`; null: no TLS
      * @param int $timeout milliseconds to connect, and for one answer
      */
     public function __construct(
@@ -49,7 +49,7 @@ final class SessionServerConnection
         self::checkToken($token);
     }
 
-    /** What a dump of it shows. */
+    /** Keeps secrets out of dumps. */
     public function __debugInfo(): array
     {
         return ['server' => $this->name()];
@@ -60,7 +60,7 @@ final class SessionServerConnection
         return $this->socket !== null;
     }
 
-    /** That it shows from the next connection on. */
+    /** Sets the token for the next connection. */
     public function setToken(#[\SensitiveParameter] string $token): void
     {
         self::checkToken($token);
@@ -68,14 +68,13 @@ final class SessionServerConnection
     }
 
     /**
-     * Sends lines, all at once.
+     * Sends lines, all at once, and reads their answers.
      *
      * @param list<string> $lines
-     * @param int $wait milliseconds that the last answer may take in addition
-     * @param bool $again whether it does no harm to send them twice. Then a connection that was cut since its last use,
-     *        as by a server that was restarted, is made anew
-     * @return non-empty-list<string> the answers, one for each line; none after one with which the server has closed
-     *         the connection
+     * @param int $wait milliseconds that the last answer may take in addition to the timeout
+     * @param bool $again whether the lines may be sent twice. If the connection was lost since its last use, as by a
+     *        restart of the server, they are then sent over a new one
+     * @return non-empty-list<string> one for each line, up to an error after which the server closes the connection
      * @throws SessionUnavailable
      */
     public function ask(#[\SensitiveParameter] array $lines, int $wait = 0, bool $again = false): array
@@ -91,11 +90,11 @@ final class SessionServerConnection
     }
 
     /**
-     * The next event of what is watched on this connection.
+     * The next event of a watched session.
      *
      * @param int $wait milliseconds
-     * @return string|null null when none comes
-     * @throws SessionUnavailable when the connection is lost, and with it everything that was watched
+     * @return string|null null when there is none
+     * @throws SessionUnavailable when the connection is lost, and all its subscriptions with it
      */
     public function event(int $wait): ?string
     {
@@ -108,7 +107,7 @@ final class SessionServerConnection
         }
         if ($line === null || !str_starts_with($line, self::EVENT)) {
             $this->disconnect();
-            throw $this->failed($line === null ? 'the connection was lost' : self::told($line));
+            throw $this->failed($line === null ? 'the connection was lost' : self::shown($line));
         }
         return substr($line, strlen(self::EVENT));
     }
@@ -120,9 +119,30 @@ final class SessionServerConnection
         $this->events = [];
     }
 
+    /**
+     * What follows the `ok` in an answer.
+     *
+     * @throws SessionUnavailable when it is an error
+     */
+    public function result(string $command, #[\SensitiveParameter] string $answer): string
+    {
+        if ($answer !== 'ok' && !str_starts_with($answer, 'ok ')) {
+            throw $this->failed("$command: " . self::shown($answer));
+        }
+        return substr($answer, strlen('ok '));
+    }
+
     public function failed(string $what): SessionUnavailable
     {
         return new SessionUnavailable("session server {$this->name()}: $what");
+    }
+
+    /** What a log may show of an answer that is not `ok`: the server's errors hold nothing of a session. */
+    public static function shown(#[\SensitiveParameter] string $answer): string
+    {
+        return preg_match('/^err ([A-Za-z ]{1,60}\.?)\z/', $answer, $match) === 1
+            ? $match[1]
+            : 'this is not an answer of a session server';
     }
 
     private function name(): string
@@ -145,7 +165,7 @@ final class SessionServerConnection
      */
     private function exchange(#[\SensitiveParameter] array $lines, int $wait = 0): ?array
     {
-        // What is not taken may have been refused for its length: then the answer says so.
+        // If not everything was sent, the server may have refused a line that is too long. Then its answer says so.
         $sent = $this->socket->send($lines, $this->timeout);
         $answers = [];
         foreach (array_keys($lines) as $n) {
@@ -161,12 +181,12 @@ final class SessionServerConnection
                 return null;
             }
             $answers[] = $answer;
-            if (preg_match(self::LAST_WORDS, $answer) === 1) {
+            if (preg_match(self::FINAL_ERRORS, $answer) === 1) {
                 $this->disconnect();
                 return $answers;
             }
         }
-        // Nothing else comes unasked.
+        // The server sends nothing else without being asked. Anything else means that answers are out of step.
         $more = $this->socket->arrived();
         str_starts_with($more, substr(self::EVENT, 0, strlen($more))) || $this->disconnect();
         return $answers;
@@ -177,7 +197,7 @@ final class SessionServerConnection
     {
         $line = $this->socket->line($milliseconds);
         if ($line === '') {
-            // It may still come, and would be taken for the answer to another line.
+            // The answer may still come, and would then be taken for the answer to another line.
             $this->disconnect();
             throw $this->failed("no answer in $milliseconds ms");
         }
@@ -198,7 +218,7 @@ final class SessionServerConnection
         $this->greet();
     }
 
-    /** Without the encoding a line feed in a value would begin a command of whoever has typed it. */
+    /** Turns on the percent encoding: without it, a line feed in a value would begin another command. */
     private function greet(): void
     {
         $encoding = 'encoding percent';
@@ -206,25 +226,17 @@ final class SessionServerConnection
         $hello = array_shift($answers);
         if ($hello === 'err unknown command') {
             $this->disconnect();
-            throw new InvalidSettings("the session server {$this->name()} is an old one, which not all bytes survive");
+            throw new InvalidSettings("the session server {$this->name()} is an old one, which cannot keep all bytes");
         }
         $isOne = $hello !== null && preg_match('/^ok 1 [a-z_,]*\bencoding\b/', $hello) === 1;
         if ($isOne && $this->token !== null) {
-            // Not before it has said that it is one: it may be anybody who listens there.
+            // Only after the hello, so that the token does not go to some other server.
             $answers = $this->exchange(["auth $this->token", $encoding]) ?? [];
         }
         $wrong = array_values(array_diff($isOne ? $answers : [$hello], ['ok']));
         if ($answers === [] || $wrong !== []) {
             $this->disconnect();
-            throw $this->failed(isset($wrong[0]) ? self::told($wrong[0]) : 'the connection was lost');
+            throw $this->failed(isset($wrong[0]) ? self::shown($wrong[0]) : 'the connection was lost');
         }
-    }
-
-    /** Of an answer that is no `ok` what may be in a log: the server's errors hold nothing of a session. */
-    public static function told(#[\SensitiveParameter] string $answer): string
-    {
-        return preg_match('/^err ([A-Za-z ]{1,60}\.?)\z/', $answer, $match) === 1
-            ? $match[1]
-            : 'an answer that is none of a session server\'s';
     }
 }

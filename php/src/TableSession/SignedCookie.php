@@ -7,11 +7,11 @@ namespace PhpSessionChat\Session\TableSession;
 use PhpSessionChat\Session\InvalidSettings;
 
 /**
- * The cookie of a session kept without PHP sessions: `ID.SIGNATURE`.
+ * The cookie of a TableSession: `ID.SIGNATURE`.
  *
- * The ID is 32 hexadecimal digits, 128 random bits. The signature is the HMAC-SHA-256 of `NAME.ID`, with the cookie's
- * name before the ID, as 64 lower-case hexadecimal digits: what is signed for one cookie does not pass as another.
- * The newest key signs, and all of them verify. The chat server reads it with `CHAT_SESSION_COOKIE=signed:KEYFILE`.
+ * The ID is 32 hexadecimal digits, 128 random bits. The signature is the HMAC-SHA-256 of `NAME.ID`, as 64 lower-case
+ * hexadecimal digits. NAME is the name of the cookie, so that a value signed for one cookie is not valid in another. The
+ * newest key signs, and every key verifies. The chat server reads the cookie with `CHAT_SESSION_COOKIE=signed:KEYFILE`.
  */
 final class SignedCookie
 {
@@ -41,13 +41,13 @@ final class SignedCookie
         return bin2hex(random_bytes(16));
     }
 
-    /** The value for an ID, signed by the newest key. */
+    /** The cookie's value for an ID, signed with the newest key. */
     public function value(#[\SensitiveParameter] string $id): string
     {
         return $id . '.' . $this->signature($id, $this->keys[0]);
     }
 
-    /** @return string|null the ID, or null when none of the keys has signed it for this cookie */
+    /** @return string|null the ID; null when no key has signed it for this cookie */
     public function idIn(#[\SensitiveParameter] mixed $value): ?string
     {
         if (!is_string($value) || preg_match(self::VALUE, $value, $part) !== 1) {
@@ -62,9 +62,9 @@ final class SignedCookie
     }
 
     /**
-     * To be asked before anything is written that a cookie has to tell of.
+     * To be called before a change that needs a new cookie is stored.
      *
-     * @throws \LogicException when it is too late for a cookie
+     * @throws \LogicException when output has begun, so that no cookie can be sent
      */
     public function mustBeInTime(): void
     {
@@ -79,13 +79,13 @@ final class SignedCookie
         setcookie($this->name, $this->value($id), $this->attributes());
     }
 
-    /** Takes it back from the browser. */
+    /** Deletes the cookie in the browser. */
     public function clear(): void
     {
         setcookie($this->name, '', ['expires' => 1] + $this->attributes());
     }
 
-    /** What a dump of it shows. */
+    /** Keeps secrets out of dumps. */
     public function __debugInfo(): array
     {
         return ['name' => $this->name];
@@ -96,7 +96,7 @@ final class SignedCookie
         return hash_hmac('sha256', "$this->name.$id", $key);
     }
 
-    /** @return array<string, string|bool> of a cookie that ends with the browser's session */
+    /** @return array<string, string|bool> without a lifetime: the cookie ends when the browser is closed */
     private function attributes(): array
     {
         return [

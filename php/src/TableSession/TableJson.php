@@ -7,14 +7,14 @@ namespace PhpSessionChat\Session\TableSession;
 use PhpSessionChat\Session\SessionDataError;
 
 /**
- * The JSON in a session's row: one object, with a value for each key.
+ * The JSON in a session's row: one object with a value for each key.
  *
- * It is ASCII, so that no character set of a table or of a connection can change it. A value is stored only if it
- * comes back as the same: null, booleans, integers, floats, UTF-8 strings, and arrays of them.
+ * It is pure ASCII, so that no character set of a table or of a connection can change it. A value is stored only if it
+ * comes back the same: null, booleans, integers, floats, UTF-8 strings, and arrays of them.
  */
 final class TableJson
 {
-    /** MariaDB's functions know 32 levels in all, and make NULL of what is deeper. */
+    /** MariaDB's functions take 32 levels in all, and return NULL for deeper values. */
     private const DEPTH = 30;
 
     /** @throws SessionDataError */
@@ -59,12 +59,12 @@ final class TableJson
     {
         $values = json_decode($json, true);
         if (!is_array($values) || ltrim($json)[0] !== '{') {
-            throw new SessionDataError('The stored session is not a JSON object. Who else writes here?');
+            throw new SessionDataError('The stored session is not a JSON object. Does another program write here?');
         }
         return $values;
     }
 
-    /** With `\u005c` for a backslash, so that what looks like the escape of a character is one: see TableMerge. */
+    /** Writes a backslash as `\u005c`, so that every `\u` begins the escape of a character: see TableRows::HIDDEN. */
     private static function encode(#[\SensitiveParameter] mixed $value): ?string
     {
         $json = json_encode($value, JSON_UNESCAPED_SLASHES | JSON_PRESERVE_ZERO_FRACTION, self::DEPTH);

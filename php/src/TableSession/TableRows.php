@@ -4,33 +4,34 @@ declare(strict_types=1);
 
 namespace PhpSessionChat\Session\TableSession;
 
-use PhpSessionChat\Session\DatabaseUrl;
 use PhpSessionChat\Session\Database\DatabaseFailure;
 use PhpSessionChat\Session\Database\SqlDialect;
+use PhpSessionChat\Session\DatabaseUrl;
 use PhpSessionChat\Session\InvalidSettings;
 use PhpSessionChat\Session\SessionDataError;
 use PhpSessionChat\Session\SessionUnavailable;
-use PhpSessionChat\Session\UrlParts;
+use PhpSessionChat\Session\StoreUrl;
 
 /**
- * The table of TableSession: a row for each session, with its values as one JSON object.
+ * The table of TableSession: one row for each session, with its values as one JSON object.
  *
- * The end of a session is told and compared by the database's clock: those of several web servers differ.
+ * Expiry is set and compared by the database's clock, since the clocks of several web servers differ.
  */
 final class TableRows
 {
-    private const NAME = '[\w$#]+(\.[\w$#]+)?';
-
-    /** By SQLSTATE, or by MySQL's own number: the value is too long. */
-    private const TOO_LONG = ['22001', 1153, 1406];
+    /**
+     * PostgreSQL takes no NUL in JSON, and would not return keys as ASCII. So it gets each `\u` with its backslash doubled,
+     * as plain text, and the result is converted back. TableJson writes no other backslash before a `u`.
+     */
+    private const HIDDEN = "replace(%s, E'\\\\u', E'\\\\\\\\u')";
+    private const SHOWN = "replace(%s, E'\\\\\\\\u', E'\\\\u')";
 
     private ?\PDO $pdo = null;
     private SqlDialect $dialect;
 
-    /** @var array<string, string> what stands in braces in the statements below */
-    private array $words;
+    /** @var array<string, string> the placeholders of the statements below, and the SQL for them */
+    private array $sql;
 
-    /** Connects at the first use, if it has to. */
     private function __construct(
         private readonly \PDO|DatabaseUrl $database,
         string $table,
@@ -39,25 +40,25 @@ final class TableRows
         string $expires = 'expires',
     ) {
         $index = strtr($table, '.', '_') . '_expires';
-        $this->words = ['{table}' => $table, '{id}' => $id, '{data}' => $data, '{expires}' => $expires, '{index}' => $index];
+        $this->sql = ['{table}' => $table, '{id}' => $id, '{data}' => $data, '{expires}' => $expires, '{index}' => $index];
     }
 
     /**
-     * @param string $table may be `schema.table`
+     * Connects at the first use.
+     *
+     * @param string $table may be `schema.table`; a URL may name another one
      * @throws InvalidSettings
      */
     public static function in(#[\SensitiveParameter] \PDO|DatabaseUrl|string $database, string $table): self
     {
-        if (preg_match('~^' . self::NAME . '\z~', $table) !== 1) {
-            throw new InvalidSettings('a table has a name of letters, digits, _, $ and #');
-        }
+        SqlDialect::checkName($table);
         if (!is_string($database)) {
             return new self($database, $table);
         }
-        $parts = UrlParts::parse($database);
+        $parts = StoreUrl::parse($database);
         $parts->take('format', 'json', 'json, as TableSession writes');
         $parts->take('expires_unit', 'unix', 'unix, as TableSession writes');
-        $name = static fn (string $option): ?string => $parts->take($option, self::NAME, 'a name');
+        $name = static fn (string $option): ?string => $parts->take($option, SqlDialect::NAME, 'a name');
         $rows = new self(
             DatabaseUrl::fromParts($parts),
             $name('table') ?? $table,
@@ -69,7 +70,7 @@ final class TableRows
         return $rows;
     }
 
-    /** Makes the table, unless it is there. */
+    /** Creates the table if it does not exist. */
     public function create(): void
     {
         $this->pdo();
@@ -89,7 +90,7 @@ final class TableRows
         }
     }
 
-    /** @return array{string, int}|null the JSON, and the seconds that the session has to live */
+    /** @return array{string, int}|null the JSON, and the seconds until it expires */
     public function find(#[\SensitiveParameter] string $id): ?array
     {
         $row = $this->run(
@@ -105,11 +106,11 @@ final class TableRows
     }
 
     /**
-     * Renews the life of a session, with changes to its values, and moves it to another ID. Other values stay as they
-     * are in the row, whoever has written them. A row that is gone stays gone.
+     * Starts a session's lifetime again, changes some of its values, and moves it to another ID. Other values stay as they
+     * are in the row, even if another request has just written them. A deleted row stays deleted.
      *
      * @param string $to the same ID, or a new one
-     * @param array<string, string|null> $changes the JSON of each key's value; null removes it
+     * @param array<string, string|null> $changes the JSON of each key's value; null removes the key
      * @return bool false when there is no such session any more
      */
     public function change(
@@ -122,7 +123,11 @@ final class TableRows
         $values = [];
         if ($changes !== []) {
             $pdo = $this->pdo();
-            [$merged, $values] = TableMerge::sql($pdo, $this->dialect, '{data}', $changes);
+            [$merged, $values] = match ($this->dialect) {
+                SqlDialect::MySql => self::mergedByPath($changes),
+                SqlDialect::PostgreSql => self::mergedByKey($changes),
+                SqlDialect::Sqlite => self::mergedByPhp($pdo, $changes),
+            };
             $assign[] = "{data} = $merged";
         }
         if ($to !== $id) {
@@ -131,30 +136,104 @@ final class TableRows
         }
         $set = implode(', ', $assign);
         $changed = $this->run("UPDATE {table} SET $set WHERE {id} = ? AND {expires} > {now}", [...$values, $id]);
-        // MySQL does not count a row that is as it was, such as one that another request has changed likewise just now.
+        // MySQL does not count a row that is as it was, for example if another request has just changed it the same way.
         return $changed->rowCount() > 0 || ($this->dialect === SqlDialect::MySql && $this->find($to) !== null);
     }
 
-    /** @return bool false when it was gone */
+    /** @return bool false when there was none */
     public function delete(#[\SensitiveParameter] string $id): bool
     {
         return $this->run('DELETE FROM {table} WHERE {id} = ?', [$id])->rowCount() > 0;
     }
 
-    /** Removes the sessions that are over. @return int how many */
+    /** Deletes the expired sessions. @return int how many */
     public function collect(): int
     {
         return $this->run('DELETE FROM {table} WHERE {expires} <= {now}')->rowCount();
     }
 
-    /** For a page that happens to be chosen for it: it is not the one to fail. */
+    /** As collect(), for a page that was chosen by chance and should not fail for that. */
     public function tryToCollect(): void
     {
         try {
             $this->collect();
         } catch (SessionUnavailable) {
-            // The next one tries again.
+            // Another page will try again.
         }
+    }
+
+    /*
+     * The three methods below return an expression for `{data}` with some of its keys changed, and the values for the
+     * question marks in it. All other text of the JSON stays as it is: no float becomes an integer, no key moves, and
+     * null is a value like any other. A JSON merge patch (RFC 7396) removes null and merges objects; PostgreSQL's jsonb
+     * changes numbers and the order of keys. So neither can be used.
+     */
+
+    /**
+     * @param array<string, string|null> $changes as change()
+     * @return array{string, list<string>}
+     */
+    private static function mergedByPath(#[\SensitiveParameter] array $changes): array
+    {
+        $removed = $set = [];
+        foreach ($changes as $key => $json) {
+            // MariaDB finds a key that begins with a minus only if the minus is escaped.
+            $path = '$.' . strtr(TableJson::ofKey((string) $key), ['-' => '\u002d']);
+            if ($json === null) {
+                $removed[] = $path;
+            } else {
+                array_push($set, $path, $json);
+            }
+        }
+        $sql = '{data}';
+        if ($removed !== []) {
+            $sql = "JSON_REMOVE($sql" . str_repeat(', ?', count($removed)) . ')';
+        }
+        if ($set !== []) {
+            $sql = "JSON_SET($sql" . str_repeat(", ?, JSON_EXTRACT(?, '$')", intdiv(count($set), 2)) . ')';
+        }
+        return [$sql, [...$removed, ...$set]];
+    }
+
+    /**
+     * @param array<string, string|null> $changes as change()
+     * @return array{string, list<string>}
+     */
+    private static function mergedByKey(#[\SensitiveParameter] array $changes): array
+    {
+        $json = static fn (string $text): string => sprintf(self::HIDDEN, $text) . '::json';
+        $members = sprintf(self::SHOWN, "string_agg(to_json(key)::text || ':' || value::text, ',')");
+        $sql = "(SELECT coalesce('{' || $members || '}', '{}') FROM ("
+            . "SELECT key, value FROM json_each({$json('{data}')})"
+            . " WHERE key NOT IN (SELECT json_array_elements_text({$json('?')}))"
+            . " UNION ALL SELECT key, value FROM json_each({$json('?')})) AS merged)";
+        $keys = array_map(TableJson::ofKey(...), array_map(strval(...), array_keys($changes)));
+        $set = array_filter($changes, is_string(...));
+        return [$sql, ['[' . implode(',', $keys) . ']', TableJson::object($set)]];
+    }
+
+    /**
+     * With a function of our own, since the paths of SQLite's functions cannot name every key. SQLite calls it within the
+     * UPDATE, when the file is locked already.
+     *
+     * @param array<string, string|null> $changes as change()
+     * @return array{string, list<string>}
+     */
+    private static function mergedByPhp(\PDO $pdo, #[\SensitiveParameter] array $changes): array
+    {
+        $merge = static function (#[\SensitiveParameter] string $json) use ($changes): string {
+            $kept = array_diff_key(TableJson::decode($json), $changes);
+            foreach ($kept as $key => $value) {
+                $kept[$key] = TableJson::ofValue((string) $key, $value);
+            }
+            return TableJson::object($kept + array_filter($changes, is_string(...)));
+        };
+        if ($pdo instanceof \Pdo\Sqlite) {
+            $pdo->createFunction('chat_session_merge', $merge, 1);
+        } else {
+            $pdo->sqliteCreateFunction('chat_session_merge', $merge, 1);
+        }
+        return ['chat_session_merge({data})', []];
     }
 
     /**
@@ -166,15 +245,15 @@ final class TableRows
     {
         $pdo = $this->pdo();
         try {
-            $statement = $pdo->prepare(strtr($sql, $this->words));
+            $statement = $pdo->prepare(strtr($sql, $this->sql));
             $statement->execute($values);
             return $statement;
         } catch (SessionDataError $error) {
-            // Of TableMerge, through PDO: not itself, since its trace has the values.
+            // From mergedByPhp(), through PDO. Not the exception itself, since its trace has the values.
             throw new SessionDataError($error->getMessage());
         } catch (\PDOException $error) {
-            // Not the exception itself: its trace has the values.
-            if (array_intersect($error->errorInfo ?? [], self::TOO_LONG) !== []) {
+            // Not the exception itself, since its trace has the values.
+            if (DatabaseFailure::isTooLong($error)) {
                 throw new SessionDataError('The session is too long for its column, or for the database.');
             }
             throw new SessionUnavailable('the table of the sessions: ' . DatabaseFailure::meaning($this->dialect, $error));
@@ -189,7 +268,7 @@ final class TableRows
                 throw new InvalidSettings('a connection for sessions has PDO::ERRMODE_EXCEPTION');
             }
             $this->dialect = SqlDialect::of($pdo);
-            $this->words = array_map($this->dialect->quoted(...), $this->words) + ['{now}' => $this->dialect->now()];
+            $this->sql = array_map($this->dialect->quoted(...), $this->sql) + ['{now}' => $this->dialect->now()];
             $this->pdo = $pdo;
         }
         return $this->pdo;

@@ -27,10 +27,10 @@ foreach ($codes as $code) {
     $told = '';
     try {
         // Not in a function, which would be in the traces, too.
-        eval('use PhpSessionChat\Session\Database\{DatabaseConnector, SqlDialect};
+        eval('use PhpSessionChat\Session\{DatabaseUrl, HandlerFactory, KeyFile, NativeHandler, SessionServerClient,
+            SessionServerWatcher, StoreUrl};
             use PhpSessionChat\Session\Handler\{EncryptedHandler, JsonHandler, PdoHandler, RedisHandler, SessionServerHandler};
-            use PhpSessionChat\Session\TableSession\SignedCookie;
-            use PhpSessionChat\Session\{DatabaseUrl, HandlerFactory, KeyFile, NativeHandler, SessionServerClient, UrlParts}; ' . $code);
+            use PhpSessionChat\Session\TableSession\SignedCookie; ' . $code);
     } catch (Throwable $error) {
         for ($cause = $error; $cause !== null; $cause = $cause->getPrevious()) {
             $told .= "$cause\n" . var_export($cause->getTrace(), true) . print_r($cause->getTrace(), true);

@@ -4,16 +4,16 @@ declare(strict_types=1);
 
 namespace PhpSessionChat\Session;
 
-/** A store's URL taken apart as the chat server does it, so that one URL serves both. */
-final class UrlParts
+/** The parts of a store URL, parsed as the chat server parses it, so that one URL works for both. */
+final class StoreUrl
 {
     private const SECONDS = ['s' => 1, 'm' => 60, 'h' => 3600, 'd' => 86400];
 
     /**
      * @param list<array{string, int|null}> $hosts names or addresses, and ports where the URL has them
      * @param string $path with its first slash when there are hosts: `/3`, `/var/lib/php/sessions`
-     * @param array<string, string> $options
-     * @param bool $ambiguous whether what stands behind the `?` may be the end of a password
+     * @param array<string, string> $options those that have not been taken yet
+     * @param bool $ambiguous whether the text after the `?` may be the end of a password
      */
     private function __construct(
         public readonly string $scheme,
@@ -26,7 +26,7 @@ final class UrlParts
     ) {
     }
 
-    /** What a dump of it shows. */
+    /** Keeps secrets out of dumps. */
     public function __debugInfo(): array
     {
         return ['scheme' => $this->scheme];
@@ -42,12 +42,12 @@ final class UrlParts
         [$user, $password] = explode(':', $login, 2) + [1 => ''];
         $options = [];
         foreach ($query === '' ? [] : explode('&', $query) as $option) {
-            // A plus sign is one, since prefixes and passwords may hold it.
+            // A plus sign is not a space here: prefixes and passwords may contain it.
             [$name, $value] = array_map('rawurldecode', explode('=', $option, 2)) + [1 => ''];
             $options[$name] = $value;
         }
         $places = [];
-        // Not by array_map(), which would be in the trace with what may be the end of a password.
+        // Not with array_map(): a trace would show its arguments, which may be the end of a password.
         foreach ($hosts === '' ? [] : explode(',', $hosts) as $host) {
             $places[] = self::host($host);
         }
@@ -94,9 +94,11 @@ final class UrlParts
     }
 
     /**
-     * The value of an option that has not been taken yet.
+     * Takes an option, so that finish() does not refuse it.
      *
-     * @param string $pattern what it may be
+     * @param string $pattern a regular expression for the whole value
+     * @param string $what the same in words, for the error
+     * @return string|null null when the URL does not have the option
      * @throws InvalidSettings
      */
     public function take(string $option, string $pattern, string $what): ?string
@@ -109,13 +111,13 @@ final class UrlParts
         return $value;
     }
 
-    /** `prefix=`, put before the session ID. @throws InvalidSettings */
+    /** Takes `prefix=`, which is put before the session ID. @throws InvalidSettings */
     public function prefix(string $default): string
     {
         return $this->take('prefix', '[\x21-\x7e]{0,200}', 'up to 200 printable characters') ?? $default;
     }
 
-    /** A time such as `250ms`, or in seconds as PHP's own save paths have it. @throws InvalidSettings */
+    /** Takes a time such as `250ms`, or in seconds as in PHP's own save paths. @throws InvalidSettings */
     public function milliseconds(string $option, int $default): int
     {
         $time = $this->take($option, '\d{2,4}ms|[1-9]\d?', '10ms to 9999ms, or seconds from 1 to 99');
@@ -126,22 +128,24 @@ final class UrlParts
         };
     }
 
-    /** A number of seconds, or a time such as `30m`. @throws InvalidSettings */
+    /** Takes a number of seconds, or a time such as `30m`. @throws InvalidSettings */
     public function seconds(string $option): ?int
     {
         $time = $this->take($option, '[1-9]\d{0,8}[smhd]?', 'a number of seconds, or a time such as 30m');
         return $time === null ? null : (int) $time * (self::SECONDS[substr($time, -1)] ?? 1);
     }
 
-    /** @throws InvalidSettings when there are options that nobody has taken */
+    /** @throws InvalidSettings when there are options that were not taken */
     public function finish(): void
     {
-        foreach ($this->options as $name => $_) {
-            // A password with a ? in it ends up here.
-            throw new InvalidSettings(!$this->ambiguous && preg_match('/^[a-z_]{1,32}\z/', (string) $name) === 1
-                ? "$name= is not an option of this session store"
-                : 'the URL has options that are none of this session store (in a password ? is %3F, and @ is %40)');
+        if ($this->options === []) {
+            return;
         }
+        $name = (string) array_key_first($this->options);
+        // If a password has a ? in it, its end looks like an option. So the name is quoted only if it cannot be that.
+        throw new InvalidSettings(!$this->ambiguous && preg_match('/^[a-z_]{1,32}\z/', $name) === 1
+            ? "$name= is not an option of this session store"
+            : 'the URL has options that are none of this session store (in a password ? is %3F, and @ is %40)');
     }
 
     /** @return array{string, int|null} */

@@ -4,18 +4,32 @@ declare(strict_types=1);
 
 namespace PhpSessionChat\Tests;
 
-use PhpSessionChat\Session\Handler\JsonFormat;
+use PhpSessionChat\Session\Handler\FilesHandler;
+use PhpSessionChat\Session\Handler\JsonHandler;
 use PhpSessionChat\Session\SessionDataError;
+use PhpSessionChat\Tests\Support\Folder;
 use PHPUnit\Framework\TestCase;
 
-final class JsonFormatTest extends TestCase
+final class JsonHandlerTest extends TestCase
 {
-    /** @dataProvider kept */
-    public function testDataComeBackAsTheyWere(array $data): void
+    private const ID = 'abcdefghijklmnopqrstuvwxyz';
+
+    private string $file;
+    private JsonHandler $handler;
+
+    protected function setUp(): void
     {
-        $json = JsonFormat::fromPhp(serialize($data));
-        self::assertSame($data === [] ? '{}' : json_encode($data), $json);
-        self::assertSame($data, unserialize(JsonFormat::toPhp($json)));
+        $folder = Folder::temporary();
+        $this->file = "$folder/sess_" . self::ID;
+        $this->handler = new JsonHandler(new FilesHandler($folder));
+        $this->handler->open('', 'PHPSESSID');
+    }
+
+    /** @dataProvider kept */
+    public function testDataIsStoredAsJsonAndComesBackTheSame(array $data): void
+    {
+        self::assertSame($data === [] ? '{}' : json_encode($data), $this->stored($data));
+        self::assertSame($data, unserialize($this->read()));
     }
 
     public function kept(): iterable
@@ -23,7 +37,7 @@ final class JsonFormatTest extends TestCase
         yield 'nothing' => [[]];
         yield 'a login' => [['user_id' => 1, 'firstname' => 'Alice']];
         yield 'scalars' => [['n' => null, 'yes' => true, 'no' => false, 'f' => 1.5, 'tiny' => 1e-320, 's' => '']];
-        yield 'the ends of integers' => [['max' => PHP_INT_MAX, 'min' => PHP_INT_MIN]];
+        yield 'the largest and the smallest integer' => [['max' => PHP_INT_MAX, 'min' => PHP_INT_MIN]];
         yield 'UTF-8 and separators' => [['a|b' => "张 ; } \" \\ / \u{1F44D} \u{2028}"]];
         yield 'odd keys' => [['' => 'empty', '__proto__' => 'x']];
         yield 'control characters and NUL' => [["\0*\0key" => "\0\x01\x7f\r\n"]];
@@ -34,21 +48,22 @@ final class JsonFormatTest extends TestCase
 
     public function testAFloatWithoutAFractionComesBackAsAnInteger(): void
     {
-        self::assertSame('a:1:{s:1:"f";i:1;}', JsonFormat::toPhp(JsonFormat::fromPhp(serialize(['f' => 1.0]))));
+        $this->stored(['f' => 1.0]);
+        self::assertSame('a:1:{s:1:"f";i:1;}', $this->read());
     }
 
-    public function testReferencesComeBackAsCopies(): void
+    public function testReferencesAreStoredAsCopies(): void
     {
         $one = ['x' => 1];
-        self::assertSame('{"a":{"x":1},"b":{"x":1}}', JsonFormat::fromPhp(serialize(['a' => &$one, 'b' => &$one])));
+        self::assertSame('{"a":{"x":1},"b":{"x":1}}', $this->stored(['a' => &$one, 'b' => &$one]));
     }
 
     /** @dataProvider refused */
-    public function testWhatJsonCannotHoldIsRefusedByName(array $data, string $message): void
+    public function testWhatJsonCannotHoldIsRefusedByTheNameOfItsKey(array $data, string $message): void
     {
         $this->expectException(SessionDataError::class);
         $this->expectExceptionMessage($message);
-        JsonFormat::fromPhp(serialize($data));
+        $this->stored($data);
     }
 
     public function refused(): iterable
@@ -64,10 +79,10 @@ final class JsonFormatTest extends TestCase
         yield 'an array inside itself' => [['loop' => &$loop], 'key "loop": '];
     }
 
-    public function testTheMessageDoesNotTellTheValue(): void
+    public function testTheMessageDoesNotContainTheValue(): void
     {
         try {
-            JsonFormat::fromPhp(serialize(['token' => "secret\xff"]));
+            $this->stored(['token' => "secret\xff"]);
             self::fail('not refused');
         } catch (SessionDataError $error) {
             self::assertStringNotContainsString('secret', $error->getMessage());
@@ -75,10 +90,11 @@ final class JsonFormatTest extends TestCase
     }
 
     /** @dataProvider unreadable */
-    public function testARecordThatIsNotOursIsAnError(string $record): void
+    public function testARecordThatIsNotAJsonObjectOrListIsAnError(string $record): void
     {
+        file_put_contents($this->file, $record);
         $this->expectException(SessionDataError::class);
-        JsonFormat::toPhp($record);
+        $this->read();
     }
 
     public function unreadable(): iterable
@@ -90,6 +106,19 @@ final class JsonFormatTest extends TestCase
         yield 'null' => ['null'];
         yield 'not UTF-8' => ["{\"a\":\"\xff\"}"];
         yield '600 levels' => [str_repeat('[', 600) . str_repeat(']', 600)];
+    }
+
+    /** Writes a session. @return string the file that the store has then */
+    private function stored(array $data): string
+    {
+        $this->handler->write(self::ID, serialize($data));
+        return file_get_contents($this->file);
+    }
+
+    private function read(): string
+    {
+        self::assertTrue($this->handler->validateId(self::ID));
+        return $this->handler->read(self::ID);
     }
 
     private static function nested(int $levels): array
