@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 namespace PhpSessionChat;
 
-/** The pages: which address does what. */
+/** The pages of the site. */
 final class App
 {
     private const ROUTES = [
@@ -25,11 +25,11 @@ final class App
         $this->session = new SiteSession($config->sessionHandler, $config->cookieDomain, $request->https);
     }
 
-    /** @throws HttpError and whatever fails; nothing has been sent then */
+    /** @throws \Throwable HttpError, or any failure; nothing has been sent then */
     public function answer(): Response
     {
         $route = self::ROUTES[$this->request->path] ?? throw new HttpError(404, 'error.path');
-        // PHP itself leaves out the body of an answer to HEAD.
+        // PHP itself omits the body in answers to HEAD.
         $method = $this->request->method === 'HEAD' ? 'GET' : $this->request->method;
         $action = $route[$method] ?? throw new HttpError(405, 'error.method', [
             'Allow' => isset($route['GET']) ? 'GET, HEAD' : 'POST',
@@ -44,7 +44,7 @@ final class App
         $this->session->start();
         $user = $this->session->user();
         if ($user === null) {
-            // Before the form is shown, so that a folder that cannot be used is found out at once.
+            // Opened before the form is shown, so that an unusable folder is an error at once.
             Database::open($this->config->dataFolder);
             return $this->loginForm(200);
         }
@@ -94,7 +94,7 @@ final class App
             );
         }
         $this->session->logOut();
-        // The page that logs out goes away before the chat on it hears of the logout: its draft would stay.
+        // The browser leaves the page before the chat on it learns of the logout, so the chat could not delete its draft.
         return Response::seeHome(['Clear-Site-Data' => '"storage"']);
     }
 

@@ -4,7 +4,9 @@ declare(strict_types=1);
 
 namespace PhpSessionChat;
 
-/** Where the chat server is. Safe to put into HTML and headers. */
+use PhpSessionChat\Session\InvalidSettings;
+
+/** Where the chat server is. Safe to print in HTML and headers. */
 final class ChatAddress
 {
     private const DEFAULT_PORT = 7070;
@@ -17,25 +19,25 @@ final class ChatAddress
     {
     }
 
-    /** @throws ConfigurationError */
+    /** @throws InvalidSettings */
     public static function configured(string $url): self
     {
         $pattern = '~^(https?://(?:' . Request::HOST . ')(?::\d{1,5})?)((?:/[a-z0-9._\~-]+)*)/?\z~i';
         if (preg_match($pattern, $url, $part) !== 1) {
-            throw new ConfigurationError('CHAT_URL must be a URL such as https://chat.example.org');
+            throw new InvalidSettings('CHAT_URL must be a URL such as https://chat.example.org');
         }
         $origin = strtolower($part[1]);
         return new self($origin . $part[2], $origin);
     }
 
-    /** On the page's own host, so that the browser sends it the session cookie (cookies ignore the port). */
+    /** On the page's own host, so that the browser sends the session cookie there (cookies ignore the port). */
     public static function beside(Request $request): self
     {
         $origin = ($request->https ? 'https' : 'http') . '://' . $request->host() . ':' . self::DEFAULT_PORT;
         return new self($origin, $origin);
     }
 
-    /** The same with `ws` for `http`: older browsers do not let `http:` stand for both in a CSP. */
+    /** The same with `ws` instead of `http`: in the CSP of older browsers `http:` does not include it. */
     public function socketOrigin(): string
     {
         return 'ws' . substr($this->origin, strlen('http'));

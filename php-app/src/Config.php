@@ -24,13 +24,13 @@ final class Config
     ) {
     }
 
-    /** @throws ConfigurationError listing all that is wrong */
+    /** @throws InvalidSettings listing everything that is wrong */
     public static function fromEnvironment(): self
     {
         $wrong = [];
         $folder = self::setting('APP_DATA', 'data/');
         if (!str_starts_with($folder, '/')) {
-            // Against the project, not the current folder, which every web server sets as it likes.
+            // Relative to the project. The current folder differs from web server to web server.
             $folder = dirname(__DIR__, 2) . '/' . $folder;
         }
         $handler = $chat = null;
@@ -47,16 +47,16 @@ final class Config
         try {
             $url = self::setting('CHAT_URL', '');
             $chat = $url === '' ? null : ChatAddress::configured($url);
-        } catch (ConfigurationError $error) {
+        } catch (InvalidSettings $error) {
             $wrong[] = $error->getMessage();
         }
         if ($handler === null || $wrong !== []) {
-            throw new ConfigurationError(implode('; ', $wrong));
+            throw new InvalidSettings(implode('; ', $wrong));
         }
         return new self(rtrim($folder, '/'), $handler, $domain, $chat);
     }
 
-    /** An empty variable counts as one that is not set, as in a compose file's `NAME=`. */
+    /** An empty variable counts as not set, since a compose file may have `NAME=`. */
     private static function setting(string $name, string $default): string
     {
         $value = getenv($name);

@@ -4,10 +4,12 @@ declare(strict_types=1);
 
 namespace PhpSessionChat;
 
-/** The site's SQLite file, made at the first request with the demonstration's users in it. */
+use PhpSessionChat\Session\InvalidSettings;
+
+/** The site's SQLite file. The first request creates it, with the sample users in it. */
 final class Database
 {
-    /** SQLite's user_version once the file is complete. */
+    /** SQLite's user_version of a complete file. */
     private const VERSION = 1;
 
     /** Seconds to wait for another worker's transaction: the first one hashes three passwords. */
@@ -17,12 +19,12 @@ final class Database
     {
     }
 
-    /** @throws ConfigurationError when the folder cannot be used */
+    /** @throws InvalidSettings when the folder cannot be used */
     public static function open(string $folder): self
     {
-        // Another worker may make it at the same moment, so only its absence afterwards is an error.
+        // Another worker may create it at the same moment, so it is an error only if it does not exist afterwards.
         if (!is_dir($folder) && !@mkdir($folder, 0700, true) && !is_dir($folder)) {
-            throw new ConfigurationError("APP_DATA: the folder $folder cannot be made");
+            throw new InvalidSettings("APP_DATA: the folder $folder cannot be created");
         }
         try {
             $file = "$folder/site.db";
@@ -32,13 +34,13 @@ final class Database
             ]);
             $database = new self($pdo);
             if ($database->version() !== self::VERSION) {
-                // The folder may be older and open to other accounts of the machine; the hashes are not for them.
+                // Other users of the machine may be able to read the folder; they must not read the password hashes.
                 chmod($file, 0600);
-                // Looked at again under the lock: of two workers one makes the tables, the other finds them.
+                // Checked again under the lock: of two workers one creates the tables, and the other finds them.
                 $database->exclusively(fn () => $database->version() === self::VERSION ?: $database->create());
             }
         } catch (\PDOException $error) {
-            throw new ConfigurationError("APP_DATA: $folder/site.db cannot be used: {$error->getMessage()}", 0, $error);
+            throw new InvalidSettings("APP_DATA: $folder/site.db cannot be used: {$error->getMessage()}", 0, $error);
         }
         return $database;
     }
@@ -52,7 +54,7 @@ final class Database
     }
 
     /**
-     * Runs the work as one transaction that no other worker can be inside at the same time.
+     * Runs the work as one transaction, one worker at a time.
      *
      * @template T
      * @param callable(): T $work
@@ -60,7 +62,7 @@ final class Database
      */
     public function exclusively(callable $work): mixed
     {
-        // Not PDO::beginTransaction(): that takes the write lock at the first write, after the reads.
+        // PDO::beginTransaction() would take the write lock at the first write, after the reads.
         $this->pdo->exec('BEGIN IMMEDIATE');
         try {
             $result = $work();

@@ -7,7 +7,7 @@ namespace PhpSessionChat;
 use PhpSessionChat\Session\InvalidSettings;
 use PhpSessionChat\Session\SessionUnavailable;
 
-/** Answers one request, whatever happens. Details of a failure go to PHP's error log, not to the visitor. */
+/** Answers one request, whatever fails. The details of a failure go to PHP's error log, not to the visitor. */
 final class FrontController
 {
     /** Seconds after which a browser or crawler may try again while the store is down. */
@@ -16,7 +16,7 @@ final class FrontController
     public static function run(): void
     {
         ini_set('display_errors', '0');
-        // A warning means that something did not work: it must not pass as success.
+        // A warning means that something has failed, so it becomes an exception.
         set_error_handler(static function (int $level, string $message, string $file, int $line): bool {
             if ((error_reporting() & $level) === 0) {
                 return false;
@@ -49,11 +49,11 @@ final class FrontController
             error_log("Session store unavailable: {$error->getMessage()}");
             return [503, 'page.down', ['Retry-After' => self::RETRY_AFTER]];
         }
-        if ($error instanceof ConfigurationError || $error instanceof InvalidSettings) {
+        if ($error instanceof InvalidSettings) {
             error_log("Misconfigured: {$error->getMessage()}");
             return [500, 'error.configuration', []];
         }
-        // Without the stack trace, whose arguments could be a session ID or a password.
+        // Without the stack trace, whose arguments may be a session ID or a password.
         $place = $error->getFile() . ':' . $error->getLine();
         error_log($error::class . ": {$error->getMessage()} in $place");
         return [500, 'error.internal', []];

@@ -5,11 +5,11 @@ declare(strict_types=1);
 namespace PhpSessionChat;
 
 /**
- * Slows down the guessing of passwords: five failed logins of one name, or from one address, within 15
- * minutes are answered; after that every login is refused until the oldest of them is 15 minutes old.
+ * Slows down the guessing of passwords. After five failed logins of one name, or from one address, within 15
+ * minutes, every login is refused until the oldest of them is 15 minutes old.
  *
- * Anybody can make a name's logins fail. So that this does not lock its owner out, an address from which
- * that name has logged in before is not held to the name's limit, only to its own.
+ * Anyone can make a name's logins fail. So that this does not lock out its owner, the name's limit does not
+ * apply to an address from which that name has logged in before; only the address's own limit does.
  */
 final class LoginLimit
 {
@@ -47,10 +47,10 @@ final class LoginLimit
     }
 
     /**
-     * Notes how a login ended. Many guesses sent at once all pass wait() before one of them is noted, so
-     * the limit is looked at again here, under the lock, and the outcome is given away only within it.
+     * Records the outcome of a login. Many guesses sent at once all pass wait() before the first one is recorded.
+     * So the limit is checked again here, under the lock.
      *
-     * @return int|null as wait(); when not null the outcome must not be told, even if the password was right
+     * @return int|null as wait(); when not null, the visitor must not learn whether the password was right
      */
     public function settle(string $name, string $address, bool $right): ?int
     {
@@ -62,7 +62,7 @@ final class LoginLimit
             $this->forgetOld();
             $row = [self::digest($name), self::network($address)];
             if ($right) {
-                // Only this name's failures from here: an attacker's own logins must not buy more guesses.
+                // Only this name's failures from this address: an attacker's own logins must not allow more guesses.
                 $this->database->query('DELETE FROM failed_logins WHERE name = ? AND address = ?', $row);
                 $this->database->query('REPLACE INTO known_addresses VALUES (?, ?, ?)', [...$row, time()]);
             } else {
@@ -75,7 +75,7 @@ final class LoginLimit
     private function waitFor(string $column, string $value): ?int
     {
         $now = time();
-        // Up to now: failures noted before the clock was set back must not limit for longer than the window.
+        // Not those of the future, recorded before the clock was set back: they would count for too long.
         $time = $this->database->query(
             "SELECT time FROM failed_logins WHERE $column = ? AND time > ? AND time <= ?
              ORDER BY time DESC LIMIT 1 OFFSET ?",
@@ -90,13 +90,13 @@ final class LoginLimit
         $this->database->query('DELETE FROM known_addresses WHERE time <= ?', [time() - self::KNOWN]);
     }
 
-    /** People type their password into the name's field by mistake: it must not lie here to be read. */
+    /** People type their password into the field of the name by mistake, so names are not stored in clear. */
     private static function digest(string $name): string
     {
         return hash('sha256', $name);
     }
 
-    /** One household or server has a whole IPv6 /64, so that is what counts as one address. */
+    /** One household or server has a whole IPv6 /64, so that counts as one address. */
     private static function network(string $address): string
     {
         $bytes = (string) @inet_pton($address);

@@ -4,10 +4,10 @@ declare(strict_types=1);
 
 namespace PhpSessionChat;
 
-/** What the pages need to know of an HTTP request. */
+/** What the pages need of an HTTP request. */
 final class Request
 {
-    /** A host name, IPv4 address or bracketed IPv6 address: nothing that could leave a header or attribute. */
+    /** A host name, IPv4 address or bracketed IPv6 address, without characters that end a header or an attribute. */
     public const HOST = '[a-z0-9](?:[a-z0-9._-]{0,252}[a-z0-9])?|\[[0-9a-f:.]{2,45}\]';
 
     /** @param array<mixed> $fields the form, as PHP parsed it */
@@ -24,7 +24,7 @@ final class Request
 
     /**
      * Proxy headers (X-Forwarded-…) are not read, since any visitor can send them. Behind a proxy the web
-     * server has to set REMOTE_ADDR and HTTPS, as Apache's mod_remoteip and SetEnvIf do.
+     * server must set REMOTE_ADDR and HTTPS, as Apache's mod_remoteip and SetEnvIf do.
      */
     public static function fromGlobals(): self
     {
@@ -53,7 +53,7 @@ final class Request
     /**
      * The host that the visitor's browser asked for, without the port.
      *
-     * @throws HttpError 400 when the Host header is missing or could not be one
+     * @throws HttpError 400 when the Host header is missing or malformed
      */
     public function host(): string
     {

@@ -4,12 +4,14 @@ declare(strict_types=1);
 
 namespace PhpSessionChat;
 
-/** An answer, sent only once everything that can fail is done. */
+/** An answer. It is sent when everything that can fail is done. */
 final class Response
 {
+    private const YEAR = 365 * 24 * 60 * 60;
+
     /**
      * @param array<string, string> $headers
-     * @param ChatAddress|null $chat whose script the page loads; without it no script runs at all
+     * @param ChatAddress|null $chat whose script the page loads; null: the page may run no script at all
      */
     public function __construct(
         private readonly int $status,
@@ -33,9 +35,38 @@ final class Response
     {
         http_response_code($this->status);
         header_remove('X-Powered-By');
-        foreach ($this->headers + SecurityHeaders::for($https, $this->chat) as $name => $value) {
+        foreach ($this->headers + $this->securityHeaders($https) as $name => $value) {
             header("$name: $value");
         }
         echo $this->body;
+    }
+
+    /** @return array<string, string> */
+    private function securityHeaders(bool $https): array
+    {
+        $policy = [
+            "default-src 'none'",
+            "style-src 'self'",
+            "img-src 'self'",
+            "base-uri 'none'",
+            "form-action 'self'",
+            "frame-ancestors 'none'",
+            "require-trusted-types-for 'script'",
+        ];
+        if ($this->chat !== null) {
+            $policy[] = "script-src {$this->chat->origin}";
+            $policy[] = "connect-src {$this->chat->origin} " . $this->chat->socketOrigin();
+        }
+        $headers = [
+            'Content-Type' => 'text/html; charset=utf-8',
+            'Content-Security-Policy' => implode('; ', $policy),
+            'X-Content-Type-Options' => 'nosniff',
+            'Referrer-Policy' => 'same-origin',
+            'Cross-Origin-Opener-Policy' => 'same-origin',
+            // Pages have names and CSRF tokens in them: not even the Back button may show them after a logout.
+            'Cache-Control' => 'no-store',
+        ];
+        // Browsers ignore it on plain http, and this host may not have https at all.
+        return $headers + ($https ? ['Strict-Transport-Security' => 'max-age=' . self::YEAR] : []);
     }
 }

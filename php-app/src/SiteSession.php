@@ -9,13 +9,13 @@ use PhpSessionChat\Session\NativeHandler;
 /**
  * The visitor's session: who is logged in, and the CSRF token of the forms.
  *
- * `user_id` (integer) and `firstname` (string) are what the chat server reads; the other keys are ours.
+ * `user_id` (integer) and `firstname` (string) are what the chat server reads; the other keys are the site's own.
  */
 final class SiteSession
 {
     private const NAME = 'PHPSESSID';
 
-    /** null: the handler is an object that PHP calls. */
+    /** null: the handler is one of the library's, which PHP calls. */
     private readonly ?NativeHandler $native;
 
     /** @var array<string, scalar> */
@@ -34,7 +34,7 @@ final class SiteSession
             'use_only_cookies' => true,
             'use_trans_sid' => false,
             'lazy_write' => true,
-            // Not Debian's 0: nobody else collects the files of a folder of our own.
+            // Debian's default is 0, since a cron job collects the files of its folder. Ours has no cron job.
             'gc_probability' => 1,
             'gc_divisor' => 1000,
             'cache_limiter' => '',
@@ -73,12 +73,12 @@ final class SiteSession
 
     public function logIn(User $user): void
     {
-        // A new ID, and nothing kept: whoever planted or saw the ID from before the login has nothing.
+        // A new ID, and nothing of the old session is kept, so anyone who planted or saw the old ID cannot use it.
         $this->native?->regenerate() ?? $this->beginAnew();
         $_SESSION = ['user_id' => $user->id, 'firstname' => $user->firstname] + self::beginning();
     }
 
-    /** Not session_regenerate_id(), which is refused where somebody clicks twice: the first click has ended the session. */
+    /** session_regenerate_id() would fail if the visitor clicks twice, since the first click has ended the session. */
     private function beginAnew(): bool
     {
         session_destroy();
@@ -94,7 +94,7 @@ final class SiteSession
         setcookie(self::NAME, '', ['expires' => 1] + $cookie);
     }
 
-    /** Writes the session. To be called before any output, since it can fail. */
+    /** Writes the session. Called before any output, since it can fail. */
     public function commit(): void
     {
         if (session_status() === PHP_SESSION_ACTIVE) {
@@ -102,9 +102,7 @@ final class SiteSession
         }
     }
 
-    /**
-     * After a failure: writes nothing, and takes back the cookie of an ID that PHP has made and nobody has stored.
-     */
+    /** After a failure: writes nothing, and does not send the cookie of a new ID that is not stored. */
     public static function abandon(): void
     {
         if (session_status() === PHP_SESSION_ACTIVE) {

@@ -31,7 +31,7 @@ final class Texts
     private static function choose(string $accepted): string
     {
         $weights = [];
-        // A browser lists a handful; a longer header is somebody's game.
+        // Browsers list a handful. A longer header is not from a browser.
         foreach (array_slice(explode(',', $accepted), 0, 20) as $item) {
             $pattern = '/^\s*([a-z]{1,8})(?:-[a-z0-9-]+)?\s*(?:;\s*q=([01](?:\.\d{0,3})?))?\s*\z/i';
             if (preg_match($pattern, $item, $part) === 1) {

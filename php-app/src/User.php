@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 namespace PhpSessionChat;
 
-/** Somebody who is logged in. */
+/** A user who is logged in. */
 final class User
 {
     public function __construct(public readonly int $id, public readonly string $firstname)

@@ -16,7 +16,7 @@ final class Users
         )
         SQL;
 
-    /** About 50 ms a login: dear to guess, and cheap enough for a demonstration's many test logins. */
+    /** About 50 ms a login: slow enough for an attacker, and fast enough for the many logins of the tests. */
     private const BCRYPT_COST = 10;
 
     public function __construct(private readonly Database $database)
@@ -32,7 +32,7 @@ final class Users
         );
     }
 
-    /** The user with that name and password, or null. Takes as long for a name that nobody has. */
+    /** The user with that name and password, or null. It takes as long for an unknown name. */
     public function verify(string $name, #[\SensitiveParameter] string $password): ?User
     {
         $row = $this->database
@@ -44,15 +44,15 @@ final class Users
     }
 
     /**
-     * bcrypt sees 72 bytes at most and stops at a NUL; a digest in base64 (44 bytes) stands for the whole
-     * password. It is keyed with a name of our own, so that digests leaked from elsewhere fit nothing here.
+     * bcrypt takes 72 bytes at most and stops at a NUL, so it gets a digest of the password in base64 (44 bytes).
+     * The digest has a key of its own, so that digests leaked from another site are of no use here.
      */
     private static function digest(#[\SensitiveParameter] string $password): string
     {
         return base64_encode(hash_hmac('sha256', $password, 'php-session-chat password', true));
     }
 
-    /** A well-formed hash of the same cost, which no password is known to fit. */
+    /** A valid hash of the same cost, for which no password is known. */
     private static function nobodysHash(): string
     {
         return sprintf('$2y$%02d$%s', self::BCRYPT_COST, str_repeat('.', 53));

@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 namespace PhpSessionChat;
 
-/** Fills the templates. They print nothing but through `$e`, which escapes, and `$t`, an escaped text. */
+/** Fills the templates. They print everything through `$e`, which escapes a value, or `$t`, which returns an escaped text. */
 final class View
 {
     private const FOLDER = __DIR__ . '/../templates';
@@ -14,7 +14,7 @@ final class View
     }
 
     /**
-     * @param string $template name of a file in templates/, which sets $title and $class for the layout
+     * @param string $template the name of a file in templates/; it sets $title and $class for the layout
      * @param array<string, mixed> $values become the template's variables
      * @return string the whole page
      */
@@ -39,7 +39,7 @@ final class View
 
     private static function escape(string|int $value): string
     {
-        // Bytes that are not UTF-8 become U+FFFD; without the flag the whole value would become ''.
+        // ENT_SUBSTITUTE: bytes that are not UTF-8 become U+FFFD. Without it the whole value would become ''.
         return htmlspecialchars((string) $value, ENT_QUOTES | ENT_SUBSTITUTE | ENT_HTML5, 'UTF-8');
     }
 }
