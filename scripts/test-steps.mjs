@@ -18,9 +18,7 @@ import { root } from './npm-packages.mjs';
  */
 export function testSteps(reports) {
   const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
-  const junit = join(reports, 'phpunit.xml');
   const e2e = join(reports, 'e2e.xml');
-  const strict = '--fail-on-skipped --fail-on-incomplete --fail-on-risky --fail-on-warning';
   return [
     { name: 'types', command: scripts.types },
     { name: 'lint', command: scripts.lint },
@@ -28,11 +26,7 @@ export function testSteps(reports) {
     { name: 'build', command: scripts.build },
     vitestStep('integration', reports, '--maxWorkers=3'),
     vitestStep('guarantees', reports),
-    {
-      name: 'phpunit',
-      command: `exec phpunit -c test/php/phpunit.xml ${strict} --log-junit ${junit}`,
-      report: junit,
-    },
+    phpunitStep(reports),
     {
       name: 'e2e',
       command: `${scripts['test:e2e']} --reporter=list,junit`,
@@ -45,7 +39,11 @@ export function testSteps(reports) {
 /** @param {string} reports @returns {Step[]} */
 export function soakSteps(reports) {
   const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
-  return [{ name: 'build', command: scripts.build }, vitestStep('soak', reports)];
+  return [
+    { name: 'build', command: scripts.build },
+    vitestStep('soak', reports),
+    { ...phpunitStep(reports, '--group soak'), env: { SOAK: '1' } },
+  ];
 }
 
 /** @param {string} project @param {string} reports @param {string[]} more @returns {Step} */
@@ -56,6 +54,17 @@ function vitestStep(project, reports, ...more) {
     command:
       `exec vitest run -c test/vitest.config.ts --project ${project} ${more.join(' ')} ` +
       `--reporter=default --reporter=junit --outputFile.junit=${report}`,
+    report,
+  };
+}
+
+/** @param {string} reports @param {string[]} more @returns {Step} */
+function phpunitStep(reports, ...more) {
+  const report = join(reports, 'phpunit.xml');
+  const strict = '--fail-on-skipped --fail-on-incomplete --fail-on-risky --fail-on-warning';
+  return {
+    name: 'phpunit',
+    command: `exec phpunit -c test/php/phpunit.xml ${strict} ${more.join(' ')} --log-junit ${report}`,
     report,
   };
 }

@@ -8,11 +8,27 @@ use PhpSessionChat\Session\DatabaseUrl;
 use PhpSessionChat\Session\InvalidSettings;
 use PhpSessionChat\Session\SessionUnavailable;
 use PhpSessionChat\Tests\Support\Folder;
+use PhpSessionChat\Tests\Support\MariadbProcess;
+use PhpSessionChat\Tests\Support\PostgresProcess;
+use PhpSessionChat\Tests\Support\ServerProcess;
 use PHPUnit\Framework\TestCase;
 
 final class DatabaseUrlTest extends TestCase
 {
-    public function testAnSqliteFile(): void
+    private string $before;
+
+    protected function setUp(): void
+    {
+        // With the arguments of functions in stack traces, as on a badly configured site.
+        $this->before = ini_set('zend.exception_ignore_args', '0');
+    }
+
+    protected function tearDown(): void
+    {
+        ini_set('zend.exception_ignore_args', $this->before);
+    }
+
+    public function testASqliteFileIsForItsOwnerAndReadersDoNotWaitForAWriter(): void
     {
         $file = Folder::temporary() . '/a;b c.db';
         $first = DatabaseUrl::parse('sqlite:' . str_replace(' ', '%20', $file) . '?timeout=50ms');
@@ -23,14 +39,14 @@ final class DatabaseUrlTest extends TestCase
         $pdo->exec('BEGIN IMMEDIATE');
         $pdo->exec('INSERT INTO one VALUES (1)');
         $other = $first->connect();
-        self::assertSame(0, (int) $other->query('SELECT COUNT(*) FROM one')->fetchColumn(), 'who reads does not wait');
+        self::assertSame(0, (int) $other->query('SELECT COUNT(*) FROM one')->fetchColumn(), 'a reader does not wait');
         chmod($file, 0640);
         $first->connect();
         clearstatcache();
-        self::assertSame(0640, fileperms($file) & 0777, 'a file that was there is left as it is');
+        self::assertSame(0640, fileperms($file) & 0777, 'an existing file keeps its mode');
     }
 
-    public function testAFileThatOthersUseIsTakenAsItIs(): void
+    public function testAFileInUseKeepsItsJournalModeUntilItIsFree(): void
     {
         $file = Folder::temporary() . '/site.db';
         $other = new \PDO("sqlite:$file");
@@ -43,7 +59,7 @@ final class DatabaseUrlTest extends TestCase
         self::assertSame('wal', $journal());
     }
 
-    public function testNoSqliteFile(): void
+    public function testAPathThatIsNotASqliteFileIsUnavailable(): void
     {
         $file = Folder::temporary();
         file_put_contents("$file/text", str_repeat('no database', 100));
@@ -62,14 +78,14 @@ final class DatabaseUrlTest extends TestCase
         }
     }
 
-    public function testWithoutTheExtension(): void
+    public function testAMissingExtensionIsNamed(): void
     {
         $load = 'require ' . var_export(dirname(__DIR__, 2) . '/php/autoload.php', true) . ';';
         $code = $load . 'try { PhpSessionChat\Session\DatabaseUrl::parse($argv[1]); }
             catch (PhpSessionChat\Session\InvalidSettings $error) { echo $error->getMessage(), "\n"; }';
         $said = '';
         foreach (['mysql://site@h/site', 'postgres://site@h/site', 'sqlite:/srv/site.db'] as $url) {
-            // Without php.ini there is none but what is built in.
+            // -n: without php.ini only the built-in extensions are loaded.
             $process = proc_open([PHP_BINARY, '-n', '-r', $code, '--', $url], [1 => ['pipe', 'w']], $pipes);
             $said .= stream_get_contents($pipes[1]);
             proc_close($process);
@@ -78,8 +94,142 @@ final class DatabaseUrlTest extends TestCase
         self::assertSame(implode('', array_map($missing, ['mysql', 'pgsql', 'sqlite'])), $said);
     }
 
+    /** @dataProvider servers */
+    public function testAConnectionHasUtf8PreparedStatementsAndExceptions(string $name): void
+    {
+        $server = self::server($name);
+        $pdo = DatabaseUrl::parse($server->url)->connect();
+        self::assertSame('86400', ini_get('mysqlnd.net_read_timeout'), 'the setting of other connections stays');
+        self::assertSame(['張😀', '2'], array_map(strval(...), $pdo->query("SELECT '張😀', CHAR_LENGTH('張😀')")->fetch(\PDO::FETCH_NUM)));
+        $both = $pdo->prepare('SELECT ?');
+        $both->execute(["\\' OR 1"]);
+        self::assertSame("\\' OR 1", $both->fetchColumn());
+        $this->expectException(\PDOException::class);
+        $wrong = $pdo->prepare('SELECT nothing');
+        // For PostgreSQL, preparing and executing are one round trip.
+        self::assertSame('postgres', $name, 'prepared by the database');
+        $wrong->execute();
+    }
+
+    /** @dataProvider servers */
+    public function testAStatementCommitsByItselfAndNothingIsCutOff(string $name): void
+    {
+        $admin = self::server($name)->admin();
+        $admin->exec($name === 'mariadb' ? 'SET GLOBAL autocommit = 0' : 'SELECT 1');
+        try {
+            $pdo = DatabaseUrl::parse(self::server($name)->url)->connect();
+        } finally {
+            $admin->exec($name === 'mariadb' ? 'SET GLOBAL autocommit = 1' : 'SELECT 1');
+        }
+        $table = 'one_' . bin2hex(random_bytes(4));
+        $pdo->exec("CREATE TABLE $table (n VARCHAR(3))");
+        $pdo->exec("INSERT INTO $table VALUES ('abc')");
+        $read = static fn (string $sql): mixed => self::server($name)->admin()->query($sql)->fetchColumn();
+        self::assertSame('abc', $read("SELECT n FROM $table"));
+        try {
+            $pdo->exec("UPDATE $table SET n = 'abcd'");
+            self::fail('cut off');
+        } catch (\PDOException) {
+            self::assertSame('abc', $read("SELECT n FROM $table"));
+        }
+    }
+
+    /** @dataProvider servers */
+    public function testHostsThatAreDownOrSilentAreSkipped(string $name): void
+    {
+        $server = self::server($name);
+        $closed = ServerProcess::freePort();
+        $silent = stream_socket_server('tcp://127.0.0.1:0');
+        $hosts = "@127.0.0.1:$closed,[::1]:$closed," . stream_socket_get_name($silent, false) . ",localhost:$server->port/";
+        $start = microtime(true);
+        $url = preg_replace('~@.*?/~', $hosts, $server->url) . '?timeout=100ms';
+        self::assertSame('1', (string) DatabaseUrl::parse($url)->connect()->query('SELECT 1')->fetchColumn());
+        // PHP and PostgreSQL's library count whole seconds.
+        self::assertLessThan(3, microtime(true) - $start);
+    }
+
+    /** @dataProvider servers */
+    public function testHostsThatTakeNoWritesAreSkipped(string $name): void
+    {
+        $server = self::server($name);
+        $both = DatabaseUrl::parse(preg_replace('~@.*?/~', "@127.0.0.1:$server->port,localhost:$server->port/", $server->url));
+        [$stop, $go] = $name === 'mariadb'
+            ? ['SET GLOBAL read_only = 1', 'SET GLOBAL read_only = 0']
+            : ['ALTER ROLE site SET default_transaction_read_only = on', 'ALTER ROLE site RESET default_transaction_read_only'];
+        $server->admin()->exec($stop);
+        try {
+            $both->connect();
+            self::fail('connected');
+        } catch (SessionUnavailable $error) {
+            $said = '/^the database cannot be used: 127\.0\.0\.1:\d+: it takes no writes.*; localhost:\d+: it takes no writes/';
+            self::assertMatchesRegularExpression($said, $error->getMessage());
+        } finally {
+            $server->admin()->exec($go);
+        }
+        self::assertSame('1', (string) $both->connect()->query('SELECT 1')->fetchColumn());
+    }
+
+    /** @dataProvider servers */
+    public function testAUnixSocketIsUsed(string $name): void
+    {
+        $server = self::server($name);
+        [$user, $socket] = $name === 'mariadb'
+            ? ['root', "$server->folder/socket"]
+            : ['postgres', "$server->folder/.s.PGSQL.$server->port"];
+        $pdo = DatabaseUrl::parse("$name://$user@/site?socket=$socket")->connect();
+        self::assertSame('1', (string) $pdo->query('SELECT 1')->fetchColumn());
+    }
+
+    /** @dataProvider servers */
+    public function testTlsChecksTheAuthorityAndTheHost(string $name): void
+    {
+        $server = self::server($name);
+        $pdo = DatabaseUrl::parse("$server->url?tls=on&ca=$server->folder/tls.pem")->connect();
+        $encrypted = $name === 'mariadb'
+            ? "SELECT VARIABLE_VALUE LIKE 'TLS%' FROM information_schema.SESSION_STATUS WHERE VARIABLE_NAME = 'Ssl_version'"
+            : 'SELECT CASE WHEN ssl THEN 1 END FROM pg_stat_ssl WHERE pid = pg_backend_pid()';
+        self::assertSame('1', (string) $pdo->query($encrypted)->fetchColumn());
+        $folder = Folder::temporary();
+        ServerProcess::certificate($folder);
+        foreach (["$server->url?tls=on&ca=$folder/tls.pem", str_replace('127.0.0.1', '127.0.0.2', $server->url) . "?tls=on&ca=$server->folder/tls.pem"] as $url) {
+            try {
+                DatabaseUrl::parse($url)->connect();
+                self::fail('trusted');
+            } catch (SessionUnavailable $error) {
+                self::assertStringContainsString('its certificate is not trusted', $error->getMessage());
+            }
+        }
+    }
+
+    /** @dataProvider servers */
+    public function testAnErrorSaysWhatIsWrongWithoutASecret(string $name): void
+    {
+        $server = self::server($name);
+        $closed = ServerProcess::freePort();
+        foreach ([
+            "$name://site:geheim@127.0.0.1:$server->port/site" => 'it refuses the user or the password',
+            "$name://niemand:geheim@127.0.0.1:$server->port/site" => 'it refuses the user or the password',
+            preg_replace('~/site$~', '/geheim', $server->url) => 'there is no such database, or this user may not use it',
+            "$name://site:geheim@127.0.0.1:$closed/site" => 'it cannot be reached',
+            "$name://site:geheim@nowhere.invalid/site" => 'it cannot be reached',
+        ] as $url => $meaning) {
+            try {
+                DatabaseUrl::parse($url)->connect();
+                self::fail('connected');
+            } catch (SessionUnavailable $error) {
+                $said = "/^the database cannot be used: [\\w.]+:\\d+: $meaning, SQLSTATE \\w{5} \\(\\d+\\)$/";
+                self::assertMatchesRegularExpression($said, $error->getMessage());
+                self::assertNull($error->getPrevious());
+                $all = self::shown($error) . print_r(DatabaseUrl::parse($url), true);
+                foreach (['geheim', 'niemand', MariadbProcess::PASSWORD] as $secret) {
+                    self::assertStringNotContainsString($secret, $all);
+                }
+            }
+        }
+    }
+
     /** @dataProvider refused */
-    public function testRefusesWhatItCannotUse(string $url, string $message): void
+    public function testAUrlThatCannotBeUsedIsRefused(string $url, string $message): void
     {
         try {
             DatabaseUrl::parse($url);
@@ -128,5 +278,24 @@ final class DatabaseUrlTest extends TestCase
         yield ['sqlite://h/site.db', 'path of the file'];
         yield ['sqlite::memory:', 'path of the file'];
         yield ['sqlite:/srv/a%00b', 'path of the file'];
+    }
+
+    /** @return iterable<string, array{string}> */
+    public static function servers(): iterable
+    {
+        yield 'mariadb' => ['mariadb'];
+        yield 'postgres' => ['postgres'];
+    }
+
+    /** What a log could show of the library's part of the exception. */
+    private static function shown(\Throwable $error): string
+    {
+        $ours = static fn (array $frame): bool => str_starts_with($frame['class'] ?? '', 'PhpSessionChat\Session\\');
+        return $error->getMessage() . print_r(array_filter($error->getTrace(), $ours), true);
+    }
+
+    private static function server(string $name): MariadbProcess|PostgresProcess
+    {
+        return $name === 'mariadb' ? MariadbProcess::shared() : PostgresProcess::shared();
     }
 }

@@ -11,7 +11,7 @@ use PhpSessionChat\Session\SessionUnavailable;
 use PhpSessionChat\Tests\Support\Folder;
 use PHPUnit\Framework\TestCase;
 
-/** What is peculiar to files. What all handlers do: HandlerContractTest, LockTest. */
+/** What only files have. For what all handlers do see HandlerContractTest and LockTest. */
 final class FilesHandlerTest extends TestCase
 {
     private const ID = 'abcdefghijklmnopqrstuvwxyz';
@@ -30,7 +30,7 @@ final class FilesHandlerTest extends TestCase
         $this->handler = $this->opened(new FilesHandler($this->folder));
     }
 
-    public function testAFileIsForItsOwnerOnlyAndNothingElseIsLeft(): void
+    public function testAFileIsForItsOwnerOnlyAndNoOtherFileIsLeft(): void
     {
         $mask = umask(0);
         $this->handler->write(self::ID, 'something');
@@ -40,7 +40,7 @@ final class FilesHandlerTest extends TestCase
         self::assertSame(['.', '..', basename($this->file)], scandir($this->folder));
     }
 
-    public function testWhoReadsWhileItIsWrittenReadsAWholeSession(): void
+    public function testAReaderGetsAWholeSessionWhileItIsWritten(): void
     {
         $this->handler->write(self::ID, 'something');
         foreach (['store' => fn () => null, 'replace' => fn () => $this->handler->read(self::ID)] as $prepare) {
@@ -63,7 +63,7 @@ final class FilesHandlerTest extends TestCase
         self::assertSame('n|i:2;', $this->handler->read(self::ID));
     }
 
-    public function testAnIdDoesNotLeadOutOfTheFolder(): void
+    public function testNoIdAndNoPrefixLeadsOutOfTheFolder(): void
     {
         mkdir("$this->folder/sess_");
         file_put_contents("$this->folder/other", 'a secret of thirty-two bytes');
@@ -75,9 +75,9 @@ final class FilesHandlerTest extends TestCase
         new FilesHandler($this->folder, '../other/sess_');
     }
 
-    public function testGarbageIsWhatIsOverAndWhatWasNeverFinished(): void
+    public function testGarbageIsExpiredSessionsThatAreNotInUseAndUnfinishedFiles(): void
     {
-        $this->handler->write(self::ID, 'over');
+        $this->handler->write(self::ID, 'expired');
         $used = $this->handler->create_sid();
         $this->handler->write($used, 'being used');
         $live = $this->handler->create_sid();
@@ -98,20 +98,20 @@ final class FilesHandlerTest extends TestCase
         self::assertSame(1, $this->handler->gc(1));
     }
 
-    public function testGarbageThatIsNotOursKeepsNothingElseFromBeingCollected(): void
+    public function testALinkDoesNotStopTheCollectionOfGarbage(): void
     {
         $ids = array_map(fn (): string => $this->handler->create_sid(), range(1, 20));
         file_put_contents("$this->folder/other", 'some');
         foreach ($ids as $n => $id) {
-            // Whatever the order is in which the folder is read, one that cannot be opened comes before another one.
-            $n % 2 === 0 ? $this->handler->write($id, 'over') : symlink("$this->folder/other", "$this->folder/sess_$id");
+            // So many that in any order of the folder a link comes before a session.
+            $n % 2 === 0 ? $this->handler->write($id, 'expired') : symlink("$this->folder/other", "$this->folder/sess_$id");
             touch("$this->folder/sess_$id", time() - 1442);
         }
         self::assertSame(10, $this->handler->gc(1));
         self::assertCount(10, glob("$this->folder/sess_*"));
     }
 
-    public function testWhatWasNeverFinishedIsCollectedWithTheLongestPrefix(): void
+    public function testUnfinishedFilesAreCollectedWithTheLongestPrefixAndALongerOneIsRefused(): void
     {
         $prefix = str_repeat('p', 62);
         $handler = $this->opened(new FilesHandler($this->folder, $prefix));
@@ -124,31 +124,32 @@ final class FilesHandlerTest extends TestCase
         new FilesHandler($this->folder, "p$prefix");
     }
 
-    public function testWhereEverybodyMayWriteOnlyOnesOwnFilesAndThoseOfRootCount(): void
+    /** @dataProvider owners */
+    public function testInAWorldWritableFolderOnlyFilesOfTheReaderAndOfRootCount(int $reader, int $owner, bool $counts): void
     {
-        chmod($this->folder, 01777);
         $this->handler->write(self::ID, 'something');
-        self::assertSame(['something'], $this->readBy(posix_geteuid(), self::ID));
-        if (posix_geteuid() !== 0) {
-            // Nobody else can give files to others.
-            return;
-        }
-        $ids = [];
-        foreach ([self::NOBODY, self::STRANGER, 0] as $owner) {
-            $ids[] = $id = $this->handler->create_sid();
-            $this->handler->write($id, "of $owner");
-            chmod("$this->folder/sess_$id", 0666);
-            chown("$this->folder/sess_$id", $owner);
-        }
-        $refused = SessionUnavailable::class;
-        self::assertSame(['of ' . self::NOBODY, $refused, 'of 0'], $this->readBy(self::NOBODY, ...$ids));
-        self::assertSame([$refused, $refused, 'of 0'], $this->readBy(0, ...$ids));
+        chmod($this->file, 0666);
+        chown($this->file, $owner);
+        chmod($this->folder, 01777);
+        self::assertSame([$counts ? 'something' : SessionUnavailable::class], $this->readBy($reader, self::ID));
         chmod($this->folder, 0755);
-        self::assertSame('of ' . self::STRANGER, $this->readBy(self::NOBODY, ...$ids)[1]);
+        self::assertSame(['something'], $this->readBy($reader, self::ID), 'in a folder that only its owner can write to');
     }
 
-    /** As docs/php.md has it for a file system that is not mounted. */
-    public function testAFolderThatNobodyMayEnterIsNotOneWithoutSessions(): void
+    /** @return iterable<string, array{int, int, bool}> reader, owner; files can be given to another user by root alone */
+    public static function owners(): iterable
+    {
+        yield 'my own' => [posix_geteuid(), posix_geteuid(), true];
+        if (posix_geteuid() === 0) {
+            yield 'of the reader' => [self::NOBODY, self::NOBODY, true];
+            yield 'of root' => [self::NOBODY, 0, true];
+            yield 'of another user' => [self::NOBODY, self::STRANGER, false];
+            yield 'of another user, read by root' => [0, self::STRANGER, false];
+        }
+    }
+
+    /** As docs/php.md advises for the mount point of a file system. */
+    public function testAFolderThatNobodyMayEnterIsUnavailableAndNotEmpty(): void
     {
         $user = posix_geteuid() === 0 ? self::NOBODY : posix_geteuid();
         chmod($this->folder, 0755);
@@ -158,12 +159,12 @@ final class FilesHandlerTest extends TestCase
         chmod($this->folder, 0700);
     }
 
-    public function testAWriteWaitsForWhoHasLockedTheFileButNotForEver(): void
+    public function testAWriteWaitsUntilAnotherProcessUnlocksTheFile(): void
     {
         $this->handler->write(self::ID, 'something');
         self::assertTrue($this->handler->validateId(self::ID));
         $this->handler->read(self::ID);
-        // As PHP's own handler does while a page runs.
+        // PHP's own handler keeps this lock while a page runs.
         $other = popen('flock ' . escapeshellarg($this->file) . ' sh -c "echo locked; sleep 0.2"', 'r');
         self::assertSame("locked\n", fgets($other));
         $start = microtime(true);
@@ -174,16 +175,16 @@ final class FilesHandlerTest extends TestCase
     }
 
     /**
-     * What a process of that user, whom root alone can choose, reads under these IDs: the data, or the error's class.
+     * Reads these sessions in a process of that user, which only root can choose.
      *
-     * @return list<string>
+     * @return list<string> the data, or the class of the exception
      */
     private function readBy(int $user, string ...$ids): array
     {
         $code = 'require $argv[1]; ini_set("session.use_strict_mode", "1"); $read = [];
             $handler = new PhpSessionChat\Session\Handler\FilesHandler($argv[3]);
             $handler->open("", "PHPSESSID");
-            // While the project can still be read.
+            // Loaded while the files of the project can still be read.
             class_exists(PhpSessionChat\Session\SessionUnavailable::class);
             posix_geteuid() === 0 && posix_setuid((int) $argv[2]);
             foreach (array_slice($argv, 4) as $id) {

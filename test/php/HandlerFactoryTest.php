@@ -21,7 +21,7 @@ final class HandlerFactoryTest extends TestCase
     private const COLUMNS = 'table=sessions&id=id&data=data&expires=expires&format=php_serialize';
 
     /** @dataProvider accepted */
-    public function testMakesAHandler(string $url, string $class): void
+    public function testAUrlGivesTheHandlerForItsStore(string $url, string $class): void
     {
         self::assertInstanceOf($class, HandlerFactory::fromUrl($url));
     }
@@ -54,7 +54,7 @@ final class HandlerFactoryTest extends TestCase
     }
 
     /** @dataProvider refused */
-    public function testRefusesWhatItCannotDo(string $url, string $message): void
+    public function testAUrlThatCannotBeUsedIsRefusedWithoutQuotingASecret(string $url, string $message): void
     {
         try {
             HandlerFactory::fromUrl($url);

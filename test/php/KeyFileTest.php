@@ -18,7 +18,7 @@ final class KeyFileTest extends TestCase
         $this->file = Folder::temporary() . '/keys';
     }
 
-    public function testReadsTheKeysInTheirOrder(): void
+    public function testKeysAreReadInTheOrderOfTheirLines(): void
     {
         [$new, $old, $oldest] = [random_bytes(32), random_bytes(32), random_bytes(32)];
         $lines = [
@@ -30,7 +30,7 @@ final class KeyFileTest extends TestCase
     }
 
     /** @dataProvider wrong */
-    public function testRefusesWhatIsNoKeyFile(string $text, string $message): void
+    public function testAFileThatIsNotAKeyFileIsRefused(string $text, string $message): void
     {
         file_put_contents($this->file, $text);
         try {
@@ -54,7 +54,7 @@ final class KeyFileTest extends TestCase
         yield 'hexadecimal' => ["$key\n" . bin2hex(str_repeat('k', 32)), $message];
     }
 
-    public function testNamesTheFileThatCannotBeReadButNoKeyInItsPlace(): void
+    public function testAFileThatCannotBeReadIsNamedButAKeyInItsPlaceIsNot(): void
     {
         $key = random_bytes(32);
         $keys = [

@@ -4,25 +4,62 @@ declare(strict_types=1);
 
 namespace PhpSessionChat\Tests;
 
+use PhpSessionChat\Session\HandlerFactory;
 use PhpSessionChat\Session\SessionUnavailable;
 use PhpSessionChat\Tests\Support\Keys;
-use PhpSessionChat\Tests\Support\LockTestCase;
 use PhpSessionChat\Tests\Support\Parallel;
 use PhpSessionChat\Tests\Support\Site;
+use PhpSessionChat\Tests\Support\Soak;
 use PhpSessionChat\Tests\Support\Store;
+use PHPUnit\Framework\TestCase;
 
 /** Requests of one session at the same time. */
-final class LockTest extends LockTestCase
+final class LockTest extends TestCase
 {
-    /** @dataProvider stores */
-    public function testAHundredRequestsCountToAHundred(string $name): void
+    private const FORMAT = '&format=php_serialize';
+
+    private const WITH_LEASE = ['memcached', 'redis', 'mariadb', 'postgres', 'sqlite'];
+
+    /** Until a waiting request asks for the lock again and again. */
+    private const MILLISECONDS_TO_WAIT = 300;
+
+    /** @return iterable<string, array{string}> */
+    public static function stores(): iterable
     {
+        return self::named(...self::WITH_LEASE, ...['files', 'session-server']);
+    }
+
+    /** @return iterable<string, array{string}> */
+    public static function leased(): iterable
+    {
+        return self::named(...self::WITH_LEASE);
+    }
+
+    /** Those whose lock lies apart from the record, and tables, where it is in the row. @return iterable<string, array{string}> */
+    public static function someLeased(): iterable
+    {
+        return self::named(...Soak::size(self::WITH_LEASE, ['redis', 'mariadb']));
+    }
+
+    /** @return iterable<string, array{string}> stores of which a test can end a lock */
+    public static function endable(): iterable
+    {
+        return self::named(...self::WITH_LEASE, ...['session-server with short locks']);
+    }
+
+    /**
+     * @group soak
+     * @dataProvider stores
+     */
+    public function testWithALockNoneOfManyRequestsLosesItsChange(string $name): void
+    {
+        $count = Soak::size(100, 40);
         $store = Store::named($name);
         $id = $this->begin($store);
         $url = $store->url() . self::FORMAT . '&lock=30';
-        $errors = Parallel::requests(array_fill(0, 100, [$url, $id, '$_SESSION["n"]++;']));
-        self::assertSame(['' => 100], array_count_values($errors));
-        self::assertSame(['n' => 100], $this->stored($store, $id));
+        $errors = Parallel::requests(array_fill(0, $count, [$url, $id, '$_SESSION["n"]++;']));
+        self::assertSame(['' => $count], array_count_values($errors));
+        self::assertSame(['n' => $count], $this->stored($store, $id));
     }
 
     /** @dataProvider stores */
@@ -37,7 +74,7 @@ final class LockTest extends LockTestCase
         self::assertSame(['n' => 1], $this->stored($store, $id));
     }
 
-    public function testWhoWaitsForTooLongFailsLoudly(): void
+    public function testARequestThatWaitsTooLongFailsWithSessionUnavailable(): void
     {
         $requests = $holders = [];
         foreach (self::stores() as [$name]) {
@@ -60,7 +97,7 @@ final class LockTest extends LockTestCase
     }
 
     /** @dataProvider leased */
-    public function testALeaseEndsByItself(string $name): void
+    public function testTheLeaseIsAMinuteOrAsTheUrlSays(string $name): void
     {
         $store = Store::named($name);
         $id = $this->begin($store);
@@ -72,7 +109,7 @@ final class LockTest extends LockTestCase
         }
     }
 
-    public function testAWriteThatFailsKeepsNobodyOut(): void
+    public function testAWriteThatFailsGivesTheLockBack(): void
     {
         $store = Store::named('memcached');
         $id = $this->begin($store);
@@ -83,7 +120,7 @@ final class LockTest extends LockTestCase
     }
 
     /** @dataProvider stores */
-    public function testWhoWaitedForASessionThatHasEndedHasNone(string $name): void
+    public function testARequestThatWaitedForASessionThatEndedStoresNothing(string $name): void
     {
         $store = Store::named($name);
         $id = $this->begin($store);
@@ -93,11 +130,12 @@ final class LockTest extends LockTestCase
     }
 
     /**
-     * Of a new ID the cookie could replace that of the page that was waited for.
+     * With a new ID, its cookie could replace that of the page that it waited for.
      *
-     * @dataProvider leased
+     * @group soak
+     * @dataProvider someLeased
      */
-    public function testWhoWaitedForASessionThatGotAnotherIdKeepsItsIdAndStoresNothing(string $name): void
+    public function testARequestThatWaitedForASessionThatGotANewIdKeepsTheOldIdAndStoresNothing(string $name): void
     {
         $store = Store::named($name);
         foreach (['', ...($name === 'redis' ? ['&layers=decrypt:' . Keys::file()] : [])] as $layers) {
@@ -106,13 +144,11 @@ final class LockTest extends LockTestCase
             $handler->write($old, serialize(['n' => 1]));
             $handler->close();
             [$page, $data] = $this->open($store, $old, "&lock=30$layers");
-            pcntl_async_signals(true);
-            pcntl_signal(SIGALRM, static function () use ($page, $data, $old, $new): void {
+            $this->interruptWaiting(static function () use ($page, $data, $old, $new): void {
                 $page->write($new, $data);
                 $page->destroy($old);
                 $page->close();
             });
-            pcntl_alarm(1);
             [$waiting, $found] = $this->open($store, $old, "&lock=30$layers");
             self::assertSame('', $found);
             $waiting->write($old, serialize(['csrf' => 'abc']));
@@ -131,5 +167,117 @@ final class LockTest extends LockTestCase
         $handler = $this->handler($store, '&lock=1');
         self::assertFalse($handler->validateId($id));
         self::assertNull($store->lockRemaining($id));
+    }
+
+    /** @dataProvider endable */
+    public function testARequestWhoseLockHasEndedDoesNotOverwriteWhatTheNextOneHasWritten(string $name): void
+    {
+        $store = Store::named($name);
+        $id = $this->begin($store);
+        [$late, $lateData] = $this->open($store, $id, '&lock=1');
+        $store->endLock($id);
+        [$next, $nextData] = $this->open($store, $id, '&lock=1');
+        $this->countUp($next, $id, $nextData);
+        $this->assertLockLost(fn () => $this->countUp($late, $id, $lateData));
+        self::assertSame(['n' => 1], $this->stored($store, $id));
+        self::assertNull($store->lockRemaining($id));
+    }
+
+    /** @dataProvider endable */
+    public function testARequestWhoseLockHasEndedLeavesTheLockOfTheNextOneAlone(string $name): void
+    {
+        $store = Store::named($name);
+        $id = $this->begin($store);
+        [$late] = $this->open($store, $id, '&lock=1');
+        $store->endLock($id);
+        [$next, $nextData] = $this->open($store, $id, '&lock=1');
+        $this->assertLockLost(fn () => $this->countUp($late, $id, serialize(['n' => 99])));
+        self::assertNotNull($store->lockRemaining($id), 'still locked by the next one');
+        $this->countUp($next, $id, $nextData);
+        self::assertSame(['n' => 1], $this->stored($store, $id));
+    }
+
+    /** @dataProvider endable */
+    public function testARequestWhoseLockHasEndedCopiesNothingToANewIdButCanLogOut(string $name): void
+    {
+        $store = Store::named($name);
+        $id = $this->begin($store);
+        foreach (['session_regenerate_id(true)', 'session_regenerate_id()'] as $late) {
+            $page = "\$store->endLock(session_id()); \$other = PhpSessionChat\Session\HandlerFactory::fromUrl(\$store->url() . \$options);
+                \$other->open('', ''); \$other->validateId(session_id()); \$other->read(session_id());
+                \$other->write(session_id(), serialize(['n' => 5])); $late";
+            $request = Site::request($store, $id, "$page;", self::FORMAT . '&lock=5');
+            self::assertStringContainsString('took longer than its lock', $request->error);
+            self::assertNull($store->get($request->id === $id ? 'none' : $request->id));
+            self::assertSame([], $request->cookies);
+            self::assertSame(['n' => 5], $this->stored($store, $id), 'what the next one has written stays');
+            $id = $this->begin($store);
+        }
+        $page = str_replace($late, 'session_destroy()', $page) . ';';
+        self::assertSame('', Site::request($store, $id, $page, self::FORMAT . '&lock=5')->error);
+        self::assertNull($store->get($id));
+    }
+
+    /** @return iterable<string, array{string}> */
+    private static function named(string ...$stores): iterable
+    {
+        foreach ($stores as $store) {
+            yield $store => [$store];
+        }
+    }
+
+    private function begin(Store $store): string
+    {
+        $handler = $this->handler($store);
+        $id = $handler->create_sid();
+        $handler->read($id);
+        $this->countUp($handler, $id, serialize(['n' => -1]));
+        return $id;
+    }
+
+    /** @return array{\SessionHandlerInterface, string} a request that has read its session, and the data */
+    private function open(Store $store, string $id, string $options = ''): array
+    {
+        $handler = $this->handler($store, $options);
+        self::assertTrue($handler->validateId($id));
+        return [$handler, $handler->read($id)];
+    }
+
+    private function handler(Store $store, string $options = ''): \SessionHandlerInterface
+    {
+        $handler = HandlerFactory::fromUrl($store->url() . self::FORMAT . $options);
+        $handler->open('', 'PHPSESSID');
+        return $handler;
+    }
+
+    /** Counts up, and ends the request. */
+    private function countUp(\SessionHandlerInterface $handler, string $id, string $data): void
+    {
+        $handler->write($id, serialize(['n' => unserialize($data)['n'] + 1]));
+        $handler->close();
+    }
+
+    private function stored(Store $store, string $id): array
+    {
+        return unserialize($store->get($id));
+    }
+
+    /** Runs that work while this process waits for a lock. PHP's own alarm has whole seconds only. */
+    private function interruptWaiting(\Closure $work): void
+    {
+        pcntl_async_signals(true);
+        pcntl_signal(SIGALRM, $work);
+        $seconds = self::MILLISECONDS_TO_WAIT / 1000;
+        proc_close(proc_open("(sleep $seconds; kill -ALRM " . getmypid() . ') &', [], $pipes));
+    }
+
+    private function assertLockLost(\Closure $write): void
+    {
+        try {
+            $write();
+            self::fail('not refused');
+        } catch (SessionUnavailable $error) {
+            self::assertStringContainsString('longer than its lock', $error->getMessage());
+        }
     }
 }

@@ -8,7 +8,7 @@ use PhpSessionChat\Database;
 use PhpSessionChat\LoginLimit;
 use PHPUnit\Framework\TestCase;
 
-/** What the pages' own tests cannot show without waiting: time, and addresses that the loopback lacks. */
+/** What the tests of the pages cannot show without waiting: time, and addresses that the loopback lacks. */
 final class LoginLimitTest extends TestCase
 {
     private string $folder;
@@ -45,7 +45,7 @@ final class LoginLimitTest extends TestCase
         self::assertEqualsWithDelta(300, $this->limit->wait('alice', '192.0.2.1'), 1);
     }
 
-    public function testOldFailuresAreForgotten(): void
+    public function testOldFailuresAreDeleted(): void
     {
         $this->failFiveTimes('alice', '192.0.2.1');
         $this->age(901);
@@ -53,7 +53,7 @@ final class LoginLimitTest extends TestCase
         self::assertSame(1, $this->rows('failed_logins'));
     }
 
-    public function testAKnownAddressIsForgottenAfterThirtyDays(): void
+    public function testAKnownAddressIsDeletedAfterThirtyDays(): void
     {
         $this->limit->settle('alice', '192.0.2.9', true);
         $this->age(30 * 24 * 3600);
@@ -61,7 +61,7 @@ final class LoginLimitTest extends TestCase
         self::assertSame(1, $this->rows('known_addresses'));
     }
 
-    public function testTheClockMayBeSetBack(): void
+    public function testFailuresOfTheFutureDoNotCountAfterTheClockIsSetBack(): void
     {
         $this->failFiveTimes('alice', '192.0.2.1');
         $this->age(-3600);
@@ -87,7 +87,7 @@ final class LoginLimitTest extends TestCase
         self::assertNull($this->limit->wait('alice', '::ffff:192.0.2.2'));
     }
 
-    public function testNamesAreNotStoredAsTyped(): void
+    public function testNamesAreNotStoredInClear(): void
     {
         $this->limit->settle('my-password-by-mistake', '192.0.2.1', false);
         self::assertStringNotContainsString('by-mistake', file_get_contents("$this->folder/site.db"));
@@ -100,7 +100,7 @@ final class LoginLimitTest extends TestCase
         }
     }
 
-    /** Makes all that is noted that many seconds older. */
+    /** Makes everything that is recorded so many seconds older. */
     private function age(int $seconds): void
     {
         foreach (['failed_logins', 'known_addresses'] as $table) {

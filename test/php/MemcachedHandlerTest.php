@@ -6,28 +6,34 @@ namespace PhpSessionChat\Tests;
 
 use PhpSessionChat\Session\Handler\JsonHandler;
 use PhpSessionChat\Session\Handler\MemcachedHandler;
+use PhpSessionChat\Session\HandlerFactory;
+use PhpSessionChat\Session\InvalidSettings;
 use PhpSessionChat\Session\SessionDataError;
+use PhpSessionChat\Session\SessionUnavailable;
+use PhpSessionChat\Tests\Support\Folder;
 use PhpSessionChat\Tests\Support\MemcachedProcess;
 use PhpSessionChat\Tests\Support\Site;
 use PhpSessionChat\Tests\Support\Store;
 use PHPUnit\Framework\TestCase;
 
-/** The handler's methods as PHP calls them, with JSON. What PHP makes of them: HandlerContractTest, SessionTest. */
+/** What only memcached has, and how often it is asked. For what all handlers do see HandlerContractTest and LockTest. */
 final class MemcachedHandlerTest extends TestCase
 {
+    private const MONTH = 30 * 24 * 60 * 60;
+
     private JsonHandler $handler;
     private int $port;
     private string $id;
 
     protected function setUp(): void
     {
-        $this->port = (int) getenv('MEMCACHED_PORT');
+        $this->port = MemcachedProcess::shared()->port;
         $this->handler = new JsonHandler(new MemcachedHandler([['127.0.0.1', $this->port]], 'sessions/'));
         $this->handler->open('', 'PHPSESSID');
         $this->id = $this->handler->create_sid();
     }
 
-    public function testWritesPlainJsonWithoutFlags(): void
+    public function testAnItemIsPlainJsonWithoutFlags(): void
     {
         self::assertTrue($this->write(['user_id' => 1, 'firstname' => '张']));
         self::assertSame(
@@ -36,19 +42,19 @@ final class MemcachedHandlerTest extends TestCase
         );
     }
 
-    public function testReadsWhatWasWritten(): void
+    public function testAReadReturnsWhatWasWritten(): void
     {
         $this->write(['user_id' => 1, 'cart' => [1, 2]]);
         self::assertSame(serialize(['user_id' => 1, 'cart' => [1, 2]]), $this->handler->read($this->id));
     }
 
-    public function testARecordThatIsNotThereIsAnEmptySession(): void
+    public function testAMissingItemIsAnEmptySessionAndAnUnknownId(): void
     {
         self::assertSame('', $this->handler->read($this->id));
         self::assertFalse($this->handler->validateId($this->id));
     }
 
-    public function testAnEmptyRecordIsAnEmptySession(): void
+    public function testAnEmptyItemIsAnEmptySessionAndAKnownId(): void
     {
         MemcachedProcess::ask($this->port, "set sessions/$this->id 0 60 0\r\n");
         self::assertTrue($this->handler->validateId($this->id));
@@ -64,7 +70,7 @@ final class MemcachedHandlerTest extends TestCase
         self::assertSame(serialize(['text' => $text]), $this->handler->read($this->id));
     }
 
-    public function testAValueOverTheServersLimitIsAnError(): void
+    public function testASessionOverMemcachedsItemLimitIsAnError(): void
     {
         $this->write(['user_id' => 1]);
         $this->expectException(SessionDataError::class);
@@ -72,7 +78,7 @@ final class MemcachedHandlerTest extends TestCase
         $this->write(['user_id' => 1, 'text' => str_repeat('a', 2_000_000)]);
     }
 
-    public function testDataThatJsonCannotHoldLeaveTheOldRecordAsItWas(): void
+    public function testDataThatJsonCannotHoldLeavesTheOldItemAsItWas(): void
     {
         $this->write(['user_id' => 1]);
         try {
@@ -83,7 +89,7 @@ final class MemcachedHandlerTest extends TestCase
         }
     }
 
-    public function testForeignItemsAreAnError(): void
+    public function testAnItemThatIsNotAStringIsAnError(): void
     {
         // Flags 4: what a Memcached object stores an array with.
         MemcachedProcess::ask($this->port, "set sessions/$this->id 4 60 6\r\na:0:{}");
@@ -97,7 +103,7 @@ final class MemcachedHandlerTest extends TestCase
         self::assertEqualsWithDelta(1440, $this->remaining(), 1);
     }
 
-    public function testTouchRenewsTheLifetimeAndNothingElse(): void
+    public function testUpdateTimestampRenewsTheLifetimeAndWritesNothing(): void
     {
         MemcachedProcess::ask($this->port, "set sessions/$this->id 0 60 2\r\n{}");
         self::assertTrue($this->handler->updateTimestamp($this->id, serialize(['not' => 'written'])));
@@ -105,21 +111,21 @@ final class MemcachedHandlerTest extends TestCase
         self::assertSame(serialize([]), $this->handler->read($this->id));
     }
 
-    public function testTouchDoesNotReviveARecordThatHasVanished(): void
+    public function testUpdateTimestampDoesNotRestoreAMissingItem(): void
     {
         self::assertTrue($this->handler->updateTimestamp($this->id, serialize(['user_id' => 1])));
         self::assertFalse($this->handler->validateId($this->id));
     }
 
-    public function testDestroyRemovesTheRecord(): void
+    public function testDestroyDeletesTheItem(): void
     {
         $this->write(['user_id' => 1]);
         self::assertTrue($this->handler->destroy($this->id));
         self::assertFalse($this->handler->validateId($this->id));
-        self::assertTrue($this->handler->destroy($this->id), 'gone already is no error');
+        self::assertTrue($this->handler->destroy($this->id), 'no error if there is none');
     }
 
-    public function testTheEndOfASessionLeavesAMark(): void
+    public function testTheEndOfASessionLeavesALogoutMarkerAndANewIdDoesToo(): void
     {
         $store = Store::named('memcached');
         $begin = static fn (): string => Site::request($store, null, '', '&format=json')->id;
@@ -128,15 +134,15 @@ final class MemcachedHandlerTest extends TestCase
         $new = Site::request($store, $replaced, 'session_regenerate_id(true);', '&format=json')->id;
         Site::request($store, $kept, 'session_regenerate_id(false);', '&format=json');
         foreach ([$destroyed, $replaced] as $id) {
-            [$line] = MemcachedProcess::ask($this->port, 'mg ' . self::mark($id) . ' t f v');
+            [$line] = MemcachedProcess::ask($this->port, 'mg ' . self::marker($id) . ' t f v');
             self::assertMatchesRegularExpression('/^VA 0 t(30|29) f0\z/', $line);
         }
         foreach ([$new, $kept] as $id) {
-            self::assertSame(['EN'], MemcachedProcess::ask($this->port, 'mg ' . self::mark($id) . ' v'));
+            self::assertSame(['EN'], MemcachedProcess::ask($this->port, 'mg ' . self::marker($id) . ' v'));
         }
     }
 
-    public function testReadAfterValidateAsksTheServerOnce(): void
+    public function testReadAfterValidateIdAsksTheServerOnce(): void
     {
         $this->write(['user_id' => 1]);
         $before = $this->gets();
@@ -145,7 +151,7 @@ final class MemcachedHandlerTest extends TestCase
         self::assertSame(1, $this->gets() - $before);
     }
 
-    public function testWhatValidateFoundServesOneReadOnly(): void
+    public function testTheResultOfValidateIdIsUsedForOneReadOnly(): void
     {
         $this->write(['user_id' => 1]);
         $this->handler->validateId($this->id);
@@ -155,7 +161,7 @@ final class MemcachedHandlerTest extends TestCase
     }
 
     /** @dataProvider neverMadeByPhp */
-    public function testAnIdThatPhpNeverMadeIsNotAskedFor(string $id): void
+    public function testMemcachedIsNotAskedForAnIdThatPhpNeverMakes(string $id): void
     {
         $before = $this->gets();
         self::assertFalse($this->handler->validateId($id));
@@ -181,13 +187,98 @@ final class MemcachedHandlerTest extends TestCase
         self::assertNotSame($this->id, $this->handler->create_sid());
     }
 
-    public function testThereIsNothingToCollect(): void
+    public function testGarbageCollectionDeletesNothing(): void
     {
         self::assertSame(0, $this->handler->gc(1440));
         self::assertTrue($this->handler->close());
     }
 
-    private static function mark(string $id): string
+    /** So that a server that is down delays only the logouts of its own sessions. */
+    public function testTheLogoutMarkerIsOnTheServerOfItsSession(): void
+    {
+        $servers = [new MemcachedProcess(), new MemcachedProcess()];
+        $hosts = implode(',', array_map(static fn ($server) => "127.0.0.1:$server->port", $servers));
+        $handler = HandlerFactory::fromUrl("memcached://$hosts?prefix=s/&format=php_serialize");
+        $handler->open('', '');
+        for ($n = 0; $n < 20; $n++) {
+            $id = $handler->create_sid();
+            $handler->write($id, 'a:0:{}');
+            $has = static fn (MemcachedProcess $server, string $key): bool =>
+                MemcachedProcess::ask($server->port, "get $key") !== ['END'];
+            $own = $has($servers[0], "s/$id") ? 0 : 1;
+            self::assertTrue($has($servers[$own], "s/$id"));
+            $handler->destroy($id);
+            $marker = 'chat.ended.' . substr(hash('sha256', $id), 0, 32);
+            self::assertSame([true, false], [$has($servers[$own], $marker), $has($servers[1 - $own], $marker)]);
+        }
+    }
+
+    public function testOfSeveralServersEachHasItsOwnSessionsWithTheirLocks(): void
+    {
+        $second = new MemcachedProcess();
+        $url = "memcached://127.0.0.1:$this->port,127.0.0.1:$second->port?prefix=sessions/&lock=1";
+        foreach (['modula', 'ketama', 'ketama_weighted&weight=1,2'] as $distribution) {
+            $where = [];
+            for ($n = 0; $n < 12; $n++) {
+                $handler = self::opened("$url&distribution=$distribution");
+                $id = $handler->create_sid();
+                $handler->write($id, 'something');
+                self::assertTrue($handler->validateId($id));
+                foreach ([$this->port, $second->port] as $port) {
+                    if (MemcachedProcess::ask($port, "get sessions/$id") !== ['END']) {
+                        $where[$port][] = $id;
+                        $lock = MemcachedProcess::ask($port, "get sessions/lock.$id");
+                        self::assertNotSame(['END'], $lock, 'on the same server');
+                    }
+                }
+                $handler->close();
+            }
+            self::assertCount(2, $where, $distribution);
+            self::assertCount(12, array_merge(...$where), $distribution);
+        }
+        // While one server is down, only its own sessions are unavailable.
+        $second->end();
+        self::assertTrue(self::opened("$url&distribution=$distribution")->validateId($where[$this->port][0]));
+        $this->expectException(SessionUnavailable::class);
+        self::opened("$url&distribution=$distribution")->read($where[$second->port][0]);
+    }
+
+    /** get() of ext-memcached says "not found" then. */
+    public function testAServerThatRefusesEveryCommandIsUnavailable(): void
+    {
+        $users = Folder::temporary() . '/users';
+        file_put_contents($users, "site:secret\n");
+        chmod(dirname($users), 0755);
+        $server = new MemcachedProcess(['-Y', $users]);
+        $answer = Site::request("memcached://127.0.0.1:$server->port", $this->id, '', '?format=json');
+        self::assertStringContainsString('SessionUnavailable: memcached: touch: ', $answer->error);
+        self::assertSame([], $answer->cookies);
+        $server->end();
+    }
+
+    public function testAnIdThatIsTooLongForTheKeyOfALockIsASettingsError(): void
+    {
+        $handler = self::opened("memcached://127.0.0.1:$this->port?prefix=sessions/&lock=1");
+        $id = str_repeat('a', 240);
+        $handler->write($id, 'something');
+        self::assertTrue($handler->validateId($id));
+        $this->expectException(InvalidSettings::class);
+        $this->expectExceptionMessage('session.sid_length');
+        $handler->read($id);
+    }
+
+    public function testMemcachedDoesNotTakeALifetimeOverThirtyDaysForADate(): void
+    {
+        $store = Store::named('memcached');
+        foreach ([self::MONTH, self::MONTH + 1, 10 * self::MONTH] as $seconds) {
+            $request = Site::request($store, null, settings: ['gc_maxlifetime' => (string) $seconds]);
+            self::assertEqualsWithDelta($seconds, $store->remaining($request->id), 2);
+            Site::request($store, $request->id, settings: ['gc_maxlifetime' => (string) $seconds]);
+            self::assertEqualsWithDelta($seconds, $store->remaining($request->id), 2, 'renewed');
+        }
+    }
+
+    private static function marker(string $id): string
     {
         return 'chat.ended.' . substr(hash('sha256', $id), 0, 32);
     }
@@ -197,7 +288,7 @@ final class MemcachedHandlerTest extends TestCase
         return $this->handler->write($this->id, serialize($data));
     }
 
-    /** Seconds that the record has to live. */
+    /** Seconds until the item expires. */
     private function remaining(): int
     {
         return (int) substr(MemcachedProcess::ask($this->port, "mg sessions/$this->id t")[0], strlen('HD t'));
@@ -207,5 +298,12 @@ final class MemcachedHandlerTest extends TestCase
     {
         preg_match('/STAT cmd_get (\d+)/', implode("\n", MemcachedProcess::ask($this->port, 'stats')), $match);
         return (int) $match[1];
+    }
+
+    private static function opened(string $url): \SessionHandlerInterface
+    {
+        $handler = HandlerFactory::fromUrl($url);
+        $handler->open('', 'PHPSESSID');
+        return $handler;
     }
 }

@@ -8,23 +8,36 @@ use PhpSessionChat\Session\HandlerFactory;
 use PhpSessionChat\Session\InvalidSettings;
 use PhpSessionChat\Session\NativeHandler;
 use PhpSessionChat\Tests\Support\Folder;
+use PhpSessionChat\Tests\Support\MemcachedProcess;
 use PhpSessionChat\Tests\Support\NativeSite;
 use PhpSessionChat\Tests\Support\RedisProcess;
 use PHPUnit\Framework\TestCase;
 
-/** What visitors bring and what URLs say, with each of PHP's own handlers. */
+/** PHP's own handlers: the IDs that visitors bring, and stores that fail. */
 final class NativeHandlerTest extends TestCase
 {
     private const STAY = '$_SESSION["user_id"] = 7; $session->close();';
 
-    /** @return iterable<string, array{string, string, int}> of the URL; and the longest ID that the store takes */
+    private const LOGIN = '$session->start(); $_SESSION["user_id"] = 7; $session->close();';
+
+    /** @var list<MemcachedProcess> */
+    private array $servers = [];
+
+    protected function tearDown(): void
+    {
+        foreach ($this->servers as $server) {
+            $server->end();
+        }
+    }
+
+    /** @return iterable<string, array{string, string, int}> scheme and options of the URL, the longest ID that the store takes */
     public static function handlers(): iterable
     {
         yield 'memcached' => ['memcached', 'handler=memcached', 231];
         yield 'memcached, long prefix' => ['memcached', 'handler=memcached&prefix=' . str_repeat('p', 200), 45];
         yield 'memcache' => ['memcached', 'handler=memcache', 245];
         yield 'redis' => ['redis', '', 256];
-        // A file has a name of up to 255 bytes, `sess_` among them.
+        // The name of a file has up to 255 bytes, with `sess_`.
         yield 'files' => ['file', '', 250];
     }
 
@@ -32,14 +45,14 @@ final class NativeHandlerTest extends TestCase
     public function testAnInventedIdOfAnyLengthIsReplaced(string $scheme, string $options, int $longest): void
     {
         $url = self::url($scheme, $options);
-        // The name as the sample site gives it.
+        // The name is given to start(), as the sample site does.
         $code = 'ini_set("session.name", "OTHER"); $session->start(["name" => "PHPSESSID"]);' . self::STAY;
         foreach ([1, 21, 22, $longest, $longest + 1, 245, 246, 249, 250, 251, 252, 256, 257, 400, 3000] as $length) {
             $invented = str_repeat('a', $length);
             $answer = NativeSite::request($url, $invented, $code);
             self::assertSame('', $answer->error, "$length characters");
             self::assertMatchesRegularExpression('/^[a-z0-9]{26}\z/', $answer->id, "$length characters");
-            self::assertStringStartsWith("Set-Cookie: PHPSESSID=$answer->id;", $answer->cookies[0] ?? '');
+            self::assertStringStartsWith("PHPSESSID=$answer->id;", $answer->cookies[0] ?? '');
             self::assertSame(['user_id' => 7], NativeSite::request($url, $answer->id)->session);
         }
     }
@@ -55,17 +68,17 @@ final class NativeHandlerTest extends TestCase
         self::assertSame(['', ['user_id' => 7], []], [$answer->error, $answer->session, $answer->cookies]);
     }
 
-    public function testWhatIsNoIdAtAllIsReplaced(): void
+    public function testACookieThatIsNotAnIdIsReplaced(): void
     {
         $url = self::url('redis', '');
         foreach (['', '../etc/passwd', "a%00b", str_repeat('%20', 26), str_repeat('a', 26) . '%0A'] as $cookie) {
             $answer = NativeSite::request($url, $cookie);
             self::assertSame('', $answer->error);
-            self::assertStringStartsWith("Set-Cookie: PHPSESSID=$answer->id;", $answer->cookies[0] ?? '');
+            self::assertStringStartsWith("PHPSESSID=$answer->id;", $answer->cookies[0] ?? '');
         }
     }
 
-    public function testReadingAloneNeedsNoNewId(): void
+    public function testReadAndCloseKeepsTheId(): void
     {
         foreach (self::handlers() as [$scheme, $options]) {
             $url = self::url($scheme, $options);
@@ -111,10 +124,74 @@ final class NativeHandlerTest extends TestCase
         }
     }
 
+    /** @return iterable<string, array{string}> */
+    public static function ends(): iterable
+    {
+        yield 'logout' => ['destroy'];
+        yield 'new ID' => ['regenerate'];
+    }
+
+    /** @dataProvider ends */
+    public function testWhileOneServerOfExtMemcacheIsSilentNoSessionEnds(string $end): void
+    {
+        [$url, $servers] = $this->twoMemcached();
+        $login = NativeSite::request($url, null, self::LOGIN);
+        $servers[1]->pause();
+        $answer = NativeSite::request($url, $login->id, "\$session->start(); \$session->$end();");
+        self::assertStringStartsWith('PhpSessionChat\Session\SessionUnavailable: memcache: session_', $answer->error);
+        self::assertStringEndsWith(': the session may still be in the store', $answer->error);
+        self::assertSame([], $answer->cookies);
+
+        $servers[1]->resume();
+        $this->assertEnds($url, $login->id, $end);
+    }
+
+    /** @dataProvider ends */
+    public function testWhileOneServerOfExtMemcacheIsDownSessionsEnd(string $end): void
+    {
+        [$url, $servers] = $this->twoMemcached();
+        $login = NativeSite::request($url, null, self::LOGIN);
+        $servers[1]->end();
+        $this->assertEnds($url, $login->id, $end);
+    }
+
+    /** get() of ext-memcached says "not found" also when the server answers with an error. */
+    public function testAServerOfExtMemcachedThatRefusesEveryCommandIsUnavailable(): void
+    {
+        $users = Folder::temporary() . '/users';
+        file_put_contents($users, "site:secret\n");
+        chmod(dirname($users), 0755);
+        $server = $this->servers[] = new MemcachedProcess(['-Y', $users]);
+        // The text protocol, whose errors get() hides; and no locks, since taking one would fail before that.
+        $settings = 'ini_set("memcached.sess_binary_protocol", "0"); ini_set("memcached.sess_locking", "0");';
+        $url = "memcached://127.0.0.1:$server->port?handler=memcached";
+        $answer = NativeSite::request($url, str_repeat('a', 26), $settings . '$session->start();');
+        self::assertStringStartsWith('PhpSessionChat\Session\SessionUnavailable: memcached: ', $answer->error);
+        self::assertSame([], $answer->cookies);
+    }
+
+    /** @return array{string, list<MemcachedProcess>} the URL of the sessions, and the two servers that have each of them */
+    private function twoMemcached(): array
+    {
+        [$first, $second] = $this->servers = [new MemcachedProcess(), new MemcachedProcess()];
+        $url = "memcached://127.0.0.1:$first->port,127.0.0.1:$second->port?handler=memcache&timeout=200ms";
+        return [$url, $this->servers];
+    }
+
+    private function assertEnds(string $url, string $id, string $end): void
+    {
+        // A page that failed leaves its lock, for which the next one would wait 15 seconds.
+        $start = 'ini_set("memcache.lock_timeout", "1"); $session->start();';
+        self::assertSame('', NativeSite::request($url, $id, "$start \$session->$end();")->error);
+        $after = NativeSite::request($url, $id, $start);
+        self::assertSame(['', []], [$after->error, $after->session]);
+        self::assertNotSame($id, $after->id);
+    }
+
     private static function url(string $scheme, string $options): string
     {
         return match ($scheme) {
-            'memcached' => 'memcached://127.0.0.1:' . getenv('MEMCACHED_PORT'),
+            'memcached' => 'memcached://127.0.0.1:' . MemcachedProcess::shared()->port,
             'redis' => 'redis://127.0.0.1:' . RedisProcess::shared()->port,
             'file' => 'file://' . Folder::temporary(),
         } . "?$options";

@@ -16,7 +16,7 @@ use PhpSessionChat\Tests\Support\Store;
 use PhpSessionChat\Tests\Support\TableStore;
 use PHPUnit\Framework\TestCase;
 
-/** What is peculiar to tables. What all handlers do: HandlerContractTest, LockTest. */
+/** What only tables have. For what all handlers do see HandlerContractTest and LockTest. */
 final class PdoHandlerTest extends TestCase
 {
     private const ID = 'abcdefghijklmnopqrstuvwxyz';
@@ -30,7 +30,7 @@ final class PdoHandlerTest extends TestCase
     }
 
     /** @dataProvider databases */
-    public function testAnyBytesComeBackOverASitesOwnConnection(string $name): void
+    public function testAnyBytesComeBackOverTheSitesOwnConnection(string $name): void
     {
         $bytes = implode(array_map('chr', range(0, 255))) . "' \\' \" ? :record %s \0";
         foreach ([true, false] as $emulated) {
@@ -49,7 +49,7 @@ final class PdoHandlerTest extends TestCase
     }
 
     /** @dataProvider databases */
-    public function testATableOfTheSitesOwn(string $name): void
+    public function testATableOfTheSitesOwnCanBeUsed(string $name): void
     {
         $pdo = $this->client($name);
         $pdo->exec('DROP TABLE IF EXISTS visits');
@@ -65,7 +65,7 @@ final class PdoHandlerTest extends TestCase
         self::assertSame(0, $handler->gc(1440));
     }
 
-    public function testToSomeDatabasesTwoIdsAreTheSameButNotToPhp(): void
+    public function testIdsAreComparedByteByByteWhateverTheCollation(): void
     {
         $pdo = $this->client('mariadb');
         $pdo->exec('CREATE OR REPLACE TABLE careless (id VARCHAR(99) COLLATE utf8mb4_general_ci PRIMARY KEY,
@@ -76,7 +76,7 @@ final class PdoHandlerTest extends TestCase
         self::assertFalse($handler->validateId(strtoupper(self::ID)));
     }
 
-    public function testPostgresTellsOfTheEndOfASession(): void
+    public function testPostgresNotifiesOfTheEndOfASession(): void
     {
         $listener = $this->client('postgres');
         $listener->exec('LISTEN chat_ended');
@@ -89,7 +89,7 @@ final class PdoHandlerTest extends TestCase
         self::assertSame(substr(hash('sha256', self::ID), 0, 32), $notice['payload']);
     }
 
-    public function testWhatIsTooLongForItsColumnIsRefused(): void
+    public function testDataThatIsTooLongForItsColumnIsRefused(): void
     {
         $pdo = $this->client('mariadb');
         $pdo->exec('CREATE OR REPLACE TABLE narrow (id VARCHAR(99) PRIMARY KEY, data VARBINARY(20), expires BIGINT)');
@@ -104,7 +104,7 @@ final class PdoHandlerTest extends TestCase
     }
 
     /** @dataProvider databases */
-    public function testAConnectionThatWasCutIsUnavailable(string $name): void
+    public function testALostConnectionIsUnavailable(string $name): void
     {
         if ($name === 'sqlite') {
             $pdo = new \PDO('sqlite::memory:', null, null, [\PDO::ATTR_TIMEOUT => 0]);
@@ -120,7 +120,7 @@ final class PdoHandlerTest extends TestCase
                 try {
                     $this->client($name)->exec(sprintf($kill, $connection));
                 } catch (\PDOException) {
-                    // It is cut already.
+                    // It is lost already.
                 }
             };
         }
@@ -147,7 +147,7 @@ final class PdoHandlerTest extends TestCase
         self::assertFalse($handler->gc(1440));
     }
 
-    public function testTheErrorsOfTheSitesOwnFunctionAreUnavailability(): void
+    public function testAFailureOfTheSitesOwnFunctionIsUnavailable(): void
     {
         $connect = static fn () => new \PDO('mysql:host=127.0.0.1;port=1', 'me', 'secret');
         $handler = $this->opened(new PdoHandler($connect));
@@ -156,14 +156,14 @@ final class PdoHandlerTest extends TestCase
         $handler->read(self::ID);
     }
 
-    public function testAConnectionThatKeepsItsErrorsToItselfIsRefused(): void
+    public function testAConnectionWithoutExceptionsIsRefused(): void
     {
         $pdo = new \PDO('sqlite::memory:', null, null, [\PDO::ATTR_ERRMODE => \PDO::ERRMODE_SILENT]);
         $this->expectException(InvalidSettings::class);
         $this->opened(new PdoHandler($pdo))->read(self::ID);
     }
 
-    public function testNamesAreNames(): void
+    public function testATableNameThatIsNotOneNameIsRefused(): void
     {
         $no = ['sessions; DROP TABLE users', 'a b', 'a"b', 'a`b', "a'b", 'a.b.c', '.a', 'a.', '', "a\n"];
         foreach ($no as $name) {
@@ -184,7 +184,7 @@ final class PdoHandlerTest extends TestCase
     }
 
     /** @dataProvider databases */
-    public function testATableCanHaveTheNameOfAKeywordOrCapitals(string $database): void
+    public function testATableNameCanBeAKeywordOrHaveCapitals(string $database): void
     {
         $pdo = $this->client($database);
         $dialect = SqlDialect::of($pdo);
@@ -200,7 +200,6 @@ final class PdoHandlerTest extends TestCase
     public function testANewSqliteFileIsForItsOwnerAlone(): void
     {
         $file = Folder::temporary() . '/sessions.db';
-        // As in the comment of the handler.
         $database = DatabaseUrl::parse("sqlite:$file");
         array_map($database->connect()->exec(...), SqlDialect::Sqlite->createTable());
         $handler = $this->opened(new PdoHandler($database->connect(...)));
@@ -211,7 +210,7 @@ final class PdoHandlerTest extends TestCase
         self::assertSame('something', $handler->read(self::ID));
     }
 
-    public function testTheLifetimeCanBeTheSitesOwn(): void
+    public function testTheLifetimeOfTheSettingsCounts(): void
     {
         $store = Store::named('sqlite');
         assert($store instanceof TableStore);

@@ -11,12 +11,12 @@ use PhpSessionChat\Tests\Support\RedisProcess;
 use PhpSessionChat\Tests\Support\ServerProcess;
 use PHPUnit\Framework\TestCase;
 
-/** What is peculiar to Redis. What all handlers do: HandlerContractTest, LockTest. */
+/** What only Redis has. For what all handlers do see HandlerContractTest and LockTest. */
 final class RedisHandlerTest extends TestCase
 {
     private const ID = 'abcdefghijklmnopqrstuvwxyz';
 
-    /** With all that a URL must not hold as it is. */
+    /** With the characters that must be escaped in a URL. */
     private const PASSWORD = 'se@same:/?#%12';
 
     private static RedisProcess $server;
@@ -52,7 +52,7 @@ final class RedisHandlerTest extends TestCase
         $this->admin->acl('SETUSER', 'php', ...$rights);
     }
 
-    public function testIsReachedByAnyOfItsWays(): void
+    public function testRedisIsReachedByTcpTlsAndUnixSocketWithPasswordUserAndDatabase(): void
     {
         $password = rawurlencode(self::PASSWORD);
         [$port, $tls, $ca] = [self::$server->port, self::$tlsPort, self::$authority];
@@ -75,7 +75,7 @@ final class RedisHandlerTest extends TestCase
     }
 
     /** @dataProvider failures */
-    public function testWhatFailsIsNoMissingSession(string $url, string $message): void
+    public function testAnErrorIsUnavailableAndNotAMissingSession(string $url, string $message): void
     {
         $this->admin->lPush('siam_' . self::ID, 'a list');
         $url = strtr($url, [
@@ -101,7 +101,7 @@ final class RedisHandlerTest extends TestCase
         yield 'no password' => ['redis://127.0.0.1:PORT?prefix=siam_', 'NOAUTH'];
         yield 'a wrong one' => ['redis://:sesame@127.0.0.1:PORT?prefix=siam_', 'WRONGPASS'];
         yield 'a wrong user' => ['redis://nobody:PASSWORD@127.0.0.1:PORT?prefix=siam_', 'WRONGPASS'];
-        yield 'keys of others' => ['redis://php:PASSWORD@127.0.0.1:PORT?prefix=other_', 'NOPERM'];
+        yield 'keys that the user may not read' => ['redis://php:PASSWORD@127.0.0.1:PORT?prefix=other_', 'NOPERM'];
         yield 'no such database' => ['redis://:PASSWORD@127.0.0.1:PORT/16?prefix=siam_', 'ERR'];
         yield 'not a string' => ['redis://:PASSWORD@127.0.0.1:PORT?prefix=siam_', 'WRONGTYPE'];
         yield 'another authority' => ['rediss://:PASSWORD@127.0.0.1:TLS?prefix=siam_', 'Redis::connect(): '];
@@ -109,7 +109,7 @@ final class RedisHandlerTest extends TestCase
         yield 'no TLS there' => ['rediss://:PASSWORD@127.0.0.1:PORT?prefix=siam_&ca=CA', 'Redis::connect(): '];
     }
 
-    public function testAFullRedisRefusesLoudlyAndKeepsWhatThereIs(): void
+    public function testAFullRedisIsUnavailableAndKeepsTheOldRecord(): void
     {
         $handler = $this->handler('redis://:' . rawurlencode(self::PASSWORD) . '@127.0.0.1:' . self::$server->port);
         $handler->write(self::ID, 'something');

@@ -9,7 +9,7 @@ use PhpSessionChat\Tests\Support\Keys;
 use PhpSessionChat\Tests\Support\Store;
 use PHPUnit\Framework\TestCase;
 
-/** No ID and no data of a session, no key and no password is in what exceptions and dumps show. */
+/** Exceptions, their traces and dumps show no session ID, no session data, no key and no password. */
 final class SecretsTest extends TestCase
 {
     private const ID = 'abcdefghijklmnopqrstuvwxyz';
@@ -39,7 +39,7 @@ final class SecretsTest extends TestCase
     }
 
     /** @dataProvider stores */
-    public function testAStoreThatFails(string $store): void
+    public function testAStoreThatFailsShowsNoSecret(string $store): void
     {
         $password = ['site:secret@' => 'u:sesame@', 'redis://' => 'redis://:sesame@'];
         $url = strtr(Store::named($store)->deadUrl(), $password);
@@ -53,7 +53,7 @@ final class SecretsTest extends TestCase
     }
 
     /** @dataProvider stores */
-    public function testDataThatCannotBeReadOrWritten(string $store): void
+    public function testDataThatCannotBeReadOrWrittenShowsNoSecret(string $store): void
     {
         $url = Store::named($store)->url();
         $json = sprintf(self::OPEN, "$url&format=json");
@@ -71,7 +71,7 @@ final class SecretsTest extends TestCase
     }
 
     /** @dataProvider stores */
-    public function testALockThatIsLost(string $store): void
+    public function testALostLockShowsNoSecret(string $store): void
     {
         $open = sprintf(self::OPEN, Store::named($store)->url() . '&lock=1');
         $locked = $open . '$handler->write($id, $data);' . self::READ . '$first = $handler;';
@@ -81,7 +81,7 @@ final class SecretsTest extends TestCase
         ], Store::named($store));
     }
 
-    public function testAClientOfTheSessionServer(): void
+    public function testAClientOfTheSessionServerShowsNoSecret(): void
     {
         $store = Store::named('session-server');
         $client = '$client = new SessionServerClient("127.0.0.1", %d, $password); ';
@@ -114,9 +114,9 @@ final class SecretsTest extends TestCase
         $this->assertNoSecretIn($codes);
     }
 
-    public function testPhpsOwnHandlers(): void
+    public function testPhpsOwnHandlersShowNoSecret(): void
     {
-        // Without the sessions of the other tests.
+        // Another prefix, so that no session of another test is found.
         $redis = strtr(Store::named('redis')->url(), ['siam_' => 'none_']);
         $folder = Folder::temporary();
         mkdir("$folder/sess_" . self::ID);
@@ -130,7 +130,7 @@ final class SecretsTest extends TestCase
         }
     }
 
-    public function testSettingsThatCannotBeUsed(): void
+    public function testSettingsThatCannotBeUsedShowNoSecret(): void
     {
         $key = base64_encode(self::KEY);
         $this->assertNoSecretIn([
@@ -161,7 +161,7 @@ final class SecretsTest extends TestCase
     }
 
     /** @dataProvider stores */
-    public function testADumpOfAHandlerInUse(string $store): void
+    public function testADumpOfAHandlerInUseShowsNoSecret(string $store): void
     {
         $open = sprintf(self::OPEN, Store::named($store)->url() . '&layers=decrypt:' . Keys::fileOf(self::KEY));
         $used = "$open \$handler->write(\$id, \$data); \$handler->read(\$id); \$handler->validateId(\$id);";
@@ -169,7 +169,7 @@ final class SecretsTest extends TestCase
         $this->assertNoSecretIn([$used . $dump]);
     }
 
-    public function testADumpOfWhatHasKeysAndPasswords(): void
+    public function testADumpOfAnObjectWithKeysOrPasswordsShowsNoSecret(): void
     {
         $dump = '; ob_start(); var_dump($made); throw new Exception(ob_get_clean() . print_r($made, true));';
         $this->assertNoSecretIn(array_map(static fn (string $code): string => "\$made = $code$dump", [

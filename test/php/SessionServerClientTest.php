@@ -10,22 +10,10 @@ use PhpSessionChat\Session\SessionUnavailable;
 use PhpSessionChat\Tests\Support\SessionServerProcess;
 use PHPUnit\Framework\TestCase;
 
-/** Each command of the protocol. What goes through it: SessionServerBytesTest; failures: SessionServerConnectionTest. */
+/** Each command of the protocol, with any bytes. For failures see SessionServerConnectionTest. */
 final class SessionServerClientTest extends TestCase
 {
-    private static SessionServerProcess $server;
-
-    public static function setUpBeforeClass(): void
-    {
-        self::$server = new SessionServerProcess();
-    }
-
-    public static function tearDownAfterClass(): void
-    {
-        self::$server->end();
-    }
-
-    public function testValuesOfASession(): void
+    public function testValuesArePutReadListedAndRemoved(): void
     {
         $client = $this->client();
         $id = $client->create();
@@ -47,7 +35,7 @@ final class SessionServerClientTest extends TestCase
         self::assertSame(['' => 'of PHP', 5 => 'five'], $client->getAll());
     }
 
-    public function testPutAllReplacesAll(): void
+    public function testPutAllReplacesAllValuesAndMakesNoObjects(): void
     {
         $client = $this->client();
         $client->create();
@@ -59,14 +47,14 @@ final class SessionServerClientTest extends TestCase
         $this->assertThrows(SessionDataError::class, fn () => $client->get('list'));
         $this->assertThrows(SessionDataError::class, fn () => $client->putAll(['f' => fn () => 'mushroom']));
         self::assertSame($values, $client->getAll());
-        // Of what a class others have stored nothing is made here, and nothing is lost.
+        // Objects that others have stored become no objects here, and lose nothing.
         $client->putAll(['date' => new \DateTimeImmutable('2026-01-02')]);
         self::assertInstanceOf(\__PHP_Incomplete_Class::class, $client->getAll()['date']);
         $client->putAll($client->getAll());
         self::assertStringContainsString('DateTimeImmutable', serialize($client->getAll()));
     }
 
-    public function testWhatOthersReferToIsNotReplaced(): void
+    public function testAValueToWhichAnotherOneIsAReferenceIsNeitherReplacedNorRemoved(): void
     {
         $client = $this->client();
         $client->create();
@@ -78,14 +66,14 @@ final class SessionServerClientTest extends TestCase
         self::assertSame(['x', 'x'], [$client->get('a'), $client->get('b')]);
     }
 
-    public function testOnlyWhatIsKeptIsKept(): void
+    public function testOnlyCommitAndCloseSave(): void
     {
         $client = $this->client();
         $id = $client->create();
         $client->put('n', '1');
         $client->commit();
         self::assertSame(['n' => '1'], $this->client()->peek($id));
-        // From here on it is read only, and others may write.
+        // The session can only be read from here on, and others can write it.
         $this->assertThrows(\LogicException::class, fn () => $client->put('n', '2'));
         $this->assertThrows(\LogicException::class, fn () => $client->destroy());
         self::assertTrue($this->impatient()->open($id));
@@ -98,10 +86,10 @@ final class SessionServerClientTest extends TestCase
         $client->put('n', '4');
         $client->open('other');
         $client->close();
-        self::assertSame(['n' => '1'], $client->peek($id), 'another was opened');
+        self::assertSame(['n' => '1'], $client->peek($id), 'another one was opened');
     }
 
-    public function testOneWritesAndTheOthersReadOrWait(): void
+    public function testOneClientWritesAndTheOthersReadOrWait(): void
     {
         $client = $this->client();
         $id = $client->create();
@@ -121,7 +109,7 @@ final class SessionServerClientTest extends TestCase
         self::assertNull($other->id());
     }
 
-    public function testALockThatWentToSomebodyElse(): void
+    public function testAClientThatHasLostItsLockChangesNothing(): void
     {
         $server = new SessionServerProcess(['LOCK_HOLD' => '200ms']);
         $late = new SessionServerClient('127.0.0.1', $server->port, timeout: 5000);
@@ -152,7 +140,7 @@ final class SessionServerClientTest extends TestCase
         $server->end();
     }
 
-    public function testClosingWithAValue(): void
+    public function testCloseWithPutsAValueAndALifetimeInOneGo(): void
     {
         $client = $this->client();
         $id = $client->create();
@@ -160,13 +148,13 @@ final class SessionServerClientTest extends TestCase
         self::assertNull($client->id());
         self::assertSame(["a\n" => "%\xff\r\n"], $client->peek($id));
         $client->open($id);
-        self::assertTrue($client->closeWith('', null, 200), 'with nothing but another lifetime');
+        self::assertTrue($client->closeWith('', null, 200), 'with another lifetime alone');
         self::assertTrue($client->open($id, 'r'));
         self::assertSame([["a\n" => "%\xff\r\n"], 200], [$client->getAll(), $client->lifetime()]);
         $this->assertThrows(\LogicException::class, fn () => $client->closeWith('a', 'mushroom', 100));
         $client->close();
         $this->assertThrows(\LogicException::class, fn () => $client->closeWith('a', 'mushroom', 100));
-        // More than a session may hold, and more than a line may.
+        // More than a session can hold, and more than a line can.
         foreach ([1_100_000, 4_000_000] as $bytes) {
             $client->open($id);
             $this->assertThrows(SessionDataError::class, fn () => $client->closeWith("a\n", str_repeat('mushroom', $bytes / 8), 300));
@@ -175,7 +163,7 @@ final class SessionServerClientTest extends TestCase
         }
     }
 
-    public function testDestroyAndRegenerate(): void
+    public function testRegenerateIdMovesTheSessionAndDestroyEndsIt(): void
     {
         $client = $this->client();
         $id = $client->create();
@@ -195,7 +183,7 @@ final class SessionServerClientTest extends TestCase
         $this->assertThrows(SessionUnavailable::class, fn () => $client->get('n'));
     }
 
-    public function testTimes(): void
+    public function testLifetimeTtlAndTouch(): void
     {
         $client = $this->client();
         $id = $client->create();
@@ -213,16 +201,89 @@ final class SessionServerClientTest extends TestCase
         self::assertNull($client->peek($id));
     }
 
-    public function testHelloAndPing(): void
+    public function testHelloNamesTheExtensionsAndPingIsAnswered(): void
     {
         $client = $this->client();
         $client->ping();
         self::assertContains('peek', $client->hello());
     }
 
+    public function testKeysAndValuesAreAnyBytes(): void
+    {
+        $client = $this->client();
+        $id = $client->create();
+        $bytes = implode(array_map('chr', range(0, 255)));
+        $values = ['all' => $bytes, $bytes => 'all', strrev($bytes) => strrev($bytes)];
+        foreach (range(0, 255) as $byte) {
+            $key = chr($byte);
+            // Also where a byte could be cut off, or could end the key.
+            $values += ["k$key" => $key, "{$key}k" => "{$key}v$key", "k{$key}k|$key" => "%$key%41 $key "];
+        }
+        foreach ($values as $key => $value) {
+            $client->put((string) $key, $value);
+        }
+        $client->close();
+        $client->open($id);
+        self::assertSame(array_map('strval', array_keys($values)), $client->keys());
+        foreach ($values as $key => $value) {
+            self::assertSame($value, $client->get((string) $key));
+        }
+        self::assertSame($values, $client->getAll());
+        self::assertSame($values, $client->peek($id));
+        $client->putAll(array_reverse($values, true));
+        self::assertSame(array_reverse($values, true), $client->getAll());
+        self::assertTrue($client->remove($bytes));
+        self::assertFalse($client->exists($bytes));
+    }
+
+    public function testNoKeyValueOrIdIsTakenForACommand(): void
+    {
+        $client = $this->client();
+        $victim = $client->create();
+        $client->put('', 'user_id|i:1;');
+        $client->close();
+        $id = $client->create();
+        foreach (["\r\n", "\n", "\r", "\0", '%0d%0a', "\u{85}", "\u{2028}"] as $end) {
+            $evil = "x{$end}open $victim rw{$end}put  evil{$end}close{$end}open $id rw{$end}";
+            $client->put('value', $evil);
+            $client->put($evil, 'key');
+            self::assertSame($evil, $client->get('value'));
+            self::assertSame('key', $client->get($evil));
+            self::assertFalse($client->exists("{$evil}x"));
+            self::assertFalse($client->remove("{$evil}x"));
+            $client->putAll([$evil => $evil]);
+            self::assertSame([$evil => $evil], $client->getAll());
+            self::assertNull($client->peek($evil));
+            self::assertSame($id, $client->id());
+        }
+        $client->close();
+        foreach (["a\r\nping", "a\n", 'a b', '', str_repeat('a', 129), '../a', "a\0"] as $malformed) {
+            $this->assertThrows(SessionDataError::class, fn () => $client->open($malformed));
+        }
+        self::assertSame(['' => 'user_id|i:1;'], $client->peek($victim));
+    }
+
+    public function testAMegabyteIsStoredAndTooMuchIsRefusedWithoutLoss(): void
+    {
+        $client = $this->client();
+        $id = $client->create();
+        $megabyte = random_bytes(1_000_000);
+        $client->put('much', $megabyte);
+        self::assertTrue($megabyte === $client->get('much'));
+        $this->assertThrows(SessionDataError::class, fn () => $client->put('more', str_repeat('a', 100_000)));
+        $client->close();
+        self::assertTrue(['much' => $megabyte] === $client->peek($id));
+        foreach (['put' => ['more', str_repeat('a', 9_000_000)], 'putAll' => [[str_repeat("\0", 3_000_000)]]] as $name => $with) {
+            // The server does not read a line that is too long to its end.
+            $client->open($id);
+            $this->assertThrows(SessionDataError::class, fn () => $client->$name(...$with));
+            self::assertTrue(['much' => $megabyte] === $client->peek($id));
+        }
+    }
+
     private function client(): SessionServerClient
     {
-        return new SessionServerClient('127.0.0.1', self::$server->port, timeout: 5000);
+        return new SessionServerClient('127.0.0.1', SessionServerProcess::shared()->port, timeout: 5000);
     }
 
     private function impatient(): SessionServerClient

@@ -9,11 +9,12 @@ use PhpSessionChat\Session\InvalidSettings;
 use PhpSessionChat\Session\SessionServerClient;
 use PhpSessionChat\Session\SessionUnavailable;
 use PhpSessionChat\Tests\Support\Folder;
+use PhpSessionChat\Tests\Support\MemcachedProcess;
 use PhpSessionChat\Tests\Support\ServerProcess;
 use PhpSessionChat\Tests\Support\SessionServerProcess;
 use PHPUnit\Framework\TestCase;
 
-/** By which ways the session server is reached, and what becomes of a connection that fails. */
+/** The ways to reach the session server, and connections that fail. */
 final class SessionServerConnectionTest extends TestCase
 {
     private const TOKEN = 'a-token-of-this-test';
@@ -28,7 +29,7 @@ final class SessionServerConnectionTest extends TestCase
         }
     }
 
-    public function testAToken(): void
+    public function testAWrongTokenIsRefusedAndTheRightOneIsNot(): void
     {
         $file = Folder::temporary() . '/token';
         file_put_contents($file, self::TOKEN . "\n");
@@ -54,7 +55,7 @@ final class SessionServerConnectionTest extends TestCase
         }
     }
 
-    public function testAUnixSocket(): void
+    public function testAUnixSocketIsUsed(): void
     {
         $server = $this->server();
         $id = $this->stored($server, '1');
@@ -65,7 +66,7 @@ final class SessionServerConnectionTest extends TestCase
         self::assertSame(['' => 'a:0:{}'], $this->client($server)->peek(str_repeat('a', 26)));
     }
 
-    public function testTls(): void
+    public function testTlsChecksTheAuthorityAndTheHost(): void
     {
         $folder = Folder::temporary();
         ServerProcess::certificate($folder);
@@ -86,20 +87,19 @@ final class SessionServerConnectionTest extends TestCase
         $this->assertUnavailable('', fn () => $handler('127.0.0.1', '&timeout=500ms')->read($id));
     }
 
-    public function testWhatIsNoSessionServer(): void
+    public function testAnotherServerAndAnOldSessionServerAreRefused(): void
     {
-        $memcached = new SessionServerClient('127.0.0.1', (int) getenv('MEMCACHED_PORT'));
+        $memcached = new SessionServerClient('127.0.0.1', MemcachedProcess::shared()->port);
         $this->assertUnavailable('not an answer of a session server', fn () => $memcached->ping());
         $port = ServerProcess::freePort();
         $old = sprintf('$s = stream_socket_server("tcp://127.0.0.1:%d"); echo "ready"; while ($c = @stream_socket_accept($s, 60))
             { while (fgets($c) !== false) fwrite($c, "err unknown command\r\n"); }', $port);
-        $folder = ServerProcess::folder('old-session-server', 'root');
+        $folder = ServerProcess::folder();
         $this->servers[] = new ServerProcess([PHP_BINARY, '-r', $old], $folder, 'ready');
         $this->assertInvalid('an old one', fn () => (new SessionServerClient('127.0.0.1', $port))->ping());
     }
 
-    /** Of what was under way nothing is sent again. */
-    public function testAServerThatEndsInTheMiddleOfASession(): void
+    public function testACommandOnAnOpenSessionIsNotSentAgainAfterARestartOfTheServer(): void
     {
         $files = ['CONTAINER' => 'file:' . Folder::temporary()];
         $server = $this->server($files);
@@ -112,7 +112,7 @@ final class SessionServerConnectionTest extends TestCase
         $clients = [];
         foreach ($commands as $command => $with) {
             $client = $clients[$command] = $this->client($server);
-            // Each has a session of its own, to which something was done that is not kept.
+            // Each has a session of its own, with an unsaved change.
             $client->open("$id$command");
             $client->put('n', '2');
         }
@@ -127,12 +127,12 @@ final class SessionServerConnectionTest extends TestCase
             $this->assertUnavailable('no session is open', fn () => $clients[$command]->close());
             self::assertNull($clients[$command]->peek("$id$command"));
         }
-        // To open a session is to begin anew.
+        // open() connects again.
         self::assertTrue($opened->open($id));
         self::assertSame('1', $opened->get('n'));
     }
 
-    public function testAConnectionThatWasCutIsMadeAnewWhereNothingIsOpen(): void
+    public function testWithoutAnOpenSessionALostConnectionIsReplaced(): void
     {
         $files = ['CONTAINER' => 'file:' . Folder::temporary()];
         $server = $this->server($files);
@@ -152,7 +152,7 @@ final class SessionServerConnectionTest extends TestCase
         self::assertSame('1', $clients['open']->get('n'));
     }
 
-    public function testAnAnswerThatCameTooLateIsNotTakenForAnother(): void
+    public function testAnAnswerThatComesTooLateIsNotTakenForAnotherOne(): void
     {
         $server = $this->server();
         $id = $this->stored($server, 'right');
@@ -166,7 +166,7 @@ final class SessionServerConnectionTest extends TestCase
         self::assertSame(['right', null], [$client->get('n'), $client->get('late')]);
     }
 
-    public function testALockIsWaitedForAsLongAsIsSaidAndAServerThatIsSilentIsNot(): void
+    public function testALockIsWaitedForButNotASilentServer(): void
     {
         $server = $this->server();
         $holder = $this->client($server);
@@ -184,7 +184,7 @@ final class SessionServerConnectionTest extends TestCase
         $server->resume();
     }
 
-    public function testWhereNobodyListens(): void
+    public function testWithoutAServerTheErrorNamesThePlace(): void
     {
         $client = new SessionServerClient('127.0.0.1', 1);
         $this->assertUnavailable('session server 127.0.0.1:1: Connection refused', fn () => $client->ping());

@@ -14,23 +14,12 @@ use PhpSessionChat\Tests\Support\Site;
 use PhpSessionChat\Tests\Support\Store;
 use PHPUnit\Framework\TestCase;
 
-/** What is peculiar to the session server. What all handlers do: HandlerContractTest, HandlerLogoutTest, LockTest. */
+/** What only the session server has. For what all handlers do see HandlerContractTest and LockTest. */
 final class SessionServerHandlerTest extends TestCase
 {
     private const ID = 'abcdefghijklmnopqrstuvwxyz';
 
-    private static SessionServerProcess $server;
     private SessionServerClient $admin;
-
-    public static function setUpBeforeClass(): void
-    {
-        self::$server = new SessionServerProcess();
-    }
-
-    public static function tearDownAfterClass(): void
-    {
-        self::$server->end();
-    }
 
     protected function setUp(): void
     {
@@ -45,9 +34,9 @@ final class SessionServerHandlerTest extends TestCase
         $this->admin->disconnect();
     }
 
-    public function testTheSavePathIsTheServer(): void
+    public function testTheSavePathNamesTheServer(): void
     {
-        [$port, $socket] = [self::$server->port, self::$server->folder . '/socket'];
+        [$port, $socket] = [SessionServerProcess::shared()->port, SessionServerProcess::shared()->folder . '/socket'];
         $paths = ["localhost:$port" => true, "127.0.0.1:$port" => true, "unix:$socket" => true];
         $paths += ['' => false, '/var/lib/php/sessions' => false, '5;/tmp' => false, "user@localhost:$port" => false];
         foreach ($paths as $path => $works) {
@@ -65,14 +54,14 @@ final class SessionServerHandlerTest extends TestCase
         }
     }
 
-    public function testALifetimeIsTheSessions(): void
+    public function testTheLifetimeIsSetWithEveryRequest(): void
     {
         foreach ([[null, 1440], [100, 100], [50, 50]] as [$lifetime, $seconds]) {
             $this->write($this->handler(new HandlerSettings($lifetime)), 'something');
             $this->admin->open(self::ID, 'r');
             self::assertSame([$seconds, $seconds], [$this->admin->lifetime(), $this->admin->ttl()]);
         }
-        // Where nothing is written, too.
+        // Also where nothing is written.
         foreach (['' => null, 'under the lock' => 5] as $lock) {
             foreach ([100, 200] as $seconds) {
                 $handler = $this->handler(new HandlerSettings($seconds, $lock));
@@ -85,10 +74,10 @@ final class SessionServerHandlerTest extends TestCase
         }
     }
 
-    public function testOnlyAChangeIsTold(): void
+    public function testOnlyAChangeAndTheEndAreEvents(): void
     {
         $this->write($this->handler(), 'something');
-        $watcher = stream_socket_client('tcp://127.0.0.1:' . self::$server->port);
+        $watcher = stream_socket_client('tcp://127.0.0.1:' . SessionServerProcess::shared()->port);
         $ask = static function (string $line) use ($watcher): string {
             fwrite($watcher, "$line\r\n");
             return rtrim(fgets($watcher), "\r\n");
@@ -122,24 +111,24 @@ final class SessionServerHandlerTest extends TestCase
             self::assertTrue($this->admin->open(self::ID), (string) $end);
             $this->admin->close();
         }
-        // Without one only while it is written.
+        // Without a lock it is held only while it is written.
         $handler = $this->handler();
         $handler->read(self::ID);
         self::assertTrue($this->admin->open(self::ID));
         $this->admin->close();
         $handler->write(self::ID, 'something else');
-        self::assertTrue($this->admin->open(self::ID), 'though the page has not ended');
+        self::assertTrue($this->admin->open(self::ID), 'although the page goes on');
     }
 
-    public function testWhoeverHoldsTheSessionIsWaitedFor(): void
+    public function testWritingAndDestroyingWaitForTheLockAndThenFail(): void
     {
         $this->write($this->handler(), 'something');
         $this->admin->open(self::ID);
         $handler = $this->handler(new HandlerSettings(lockWait: 1));
-        foreach (['write' => [self::ID, 'other'], 'destroy' => [self::ID], 'validateId' => [self::ID]] as $name => $with) {
+        foreach (['write' => [self::ID, 'other'], 'destroy' => [self::ID]] as $name => $with) {
             $start = hrtime(true);
             try {
-                $handler->$name(...$with) && $handler->read(self::ID);
+                $handler->$name(...$with);
                 self::fail($name);
             } catch (SessionUnavailable $error) {
                 self::assertStringEndsWith('have kept it locked for 1 s.', $error->getMessage());
@@ -154,7 +143,7 @@ final class SessionServerHandlerTest extends TestCase
         $this->admin->open(self::ID);
         $this->admin->putAll(['cart' => [1, 2]]);
         $this->admin->commit();
-        self::assertFalse($this->handler()->validateId(self::ID), 'none of PHP');
+        self::assertFalse($this->handler()->validateId(self::ID), 'not a session of PHP');
         self::assertSame('', $this->handler()->read(self::ID));
         $this->write($this->handler(), "a\r\nb\0");
         self::assertSame(['cart' => [1, 2], '' => "a\r\nb\0"], $this->admin->peek(self::ID));
@@ -162,7 +151,7 @@ final class SessionServerHandlerTest extends TestCase
         self::assertNull($this->admin->peek(self::ID));
     }
 
-    public function testNoSessionIsMadeOfOneThatIsNotThere(): void
+    public function testASessionThatWasDestroyedIsNotCreatedAgain(): void
     {
         foreach ([null, 1] as $lock) {
             $handler = $this->handler(new HandlerSettings(lockWait: $lock));
@@ -182,7 +171,7 @@ final class SessionServerHandlerTest extends TestCase
         }
     }
 
-    public function testWhatIsTooMuchIsRefusedLoudlyAndNothingIsLost(): void
+    public function testTooMuchDataIsRefusedAndNothingIsLost(): void
     {
         foreach ([null, 1] as $lock) {
             $handler = $this->handler(new HandlerSettings(lockWait: $lock));
@@ -195,12 +184,66 @@ final class SessionServerHandlerTest extends TestCase
                         self::fail('no error');
                     } catch (SessionDataError) {
                         self::assertSame($before, $this->admin->peek(self::ID));
-                        self::assertTrue($this->admin->open(self::ID), 'nobody is kept out');
+                        self::assertTrue($this->admin->open(self::ID), 'it is not locked');
                         $this->admin->destroy();
                     }
                 }
             }
         }
+    }
+
+    public function testByDefaultARequestLocksItsSession(): void
+    {
+        $this->write($this->handler(), 'a:0:{}');
+        $first = new SessionServerHandler($this->client());
+        $first->open('', 'PHPSESSID');
+        self::assertTrue($first->validateId(self::ID));
+        self::assertFalse($this->admin->open(self::ID));
+        $first->close();
+        self::assertTrue($this->admin->open(self::ID));
+    }
+
+    public function testAServerThatTakesNoMoreWaitingClientsIsUnavailable(): void
+    {
+        $server = new SessionServerProcess(['WAITERS_SESSION' => '0']);
+        $holder = new SessionServerClient('127.0.0.1', $server->port);
+        $holder->open(self::ID);
+        $handler = new SessionServerHandler(new SessionServerClient('127.0.0.1', $server->port));
+        $handler->open('', '');
+        $this->expectExceptionObject(new SessionUnavailable('The session server cannot open the session, or too many wait for it.'));
+        try {
+            $handler->write(self::ID, 'something');
+        } finally {
+            $server->end();
+        }
+    }
+
+    public function testPearsClientAndThisHandlerShareSessions(): void
+    {
+        $data = 'user_id|i:7;name|s:3:"Ann";list|a:1:{i:0;s:5:" a b ";}';
+        $first = $this->connect();
+        self::assertSame(['ok', 'err Key does not exist'], [$this->ask($first, 'open ' . self::ID . ' rw'), $this->ask($first, 'get ')]);
+        self::assertSame(['ok', 'ok'], [$this->ask($first, "put  $data"), $this->ask($first, 'close')]);
+        fclose($first);
+
+        $second = $this->connect();
+        self::assertSame(['ok', "ok $data"], [$this->ask($second, 'open ' . self::ID . ' rw'), $this->ask($second, 'get ')]);
+        // PEAR's handler writes even if nothing has changed.
+        self::assertSame(['ok', 'ok'], [$this->ask($second, "put  $data"), $this->ask($second, 'close')]);
+
+        $handler = new SessionServerHandler(new SessionServerClient('127.0.0.1', SessionServerProcess::shared()->port));
+        $handler->open('', 'PHPSESSID');
+        self::assertTrue($handler->validateId(self::ID));
+        self::assertSame($data, $handler->read(self::ID));
+        $handler->write(self::ID, strtr($data, ['Ann' => 'Bob']));
+        $handler->close();
+        self::assertSame('ok', $this->ask($second, 'open ' . self::ID . ' rw'));
+        self::assertSame('ok ' . strtr($data, ['Ann' => 'Bob']), $this->ask($second, 'get '));
+
+        // PEAR's destroy(), in the middle of the request.
+        self::assertSame(['ok', 'ok'], [$this->ask($second, 'open ' . self::ID . ' rw'), $this->ask($second, 'destroy')]);
+        self::assertSame('err No session opened.', $this->ask($second, 'close'));
+        self::assertFalse($handler->validateId(self::ID));
     }
 
     private function handler(HandlerSettings $settings = new HandlerSettings()): SessionServerHandler
@@ -218,6 +261,19 @@ final class SessionServerHandlerTest extends TestCase
 
     private function client(): SessionServerClient
     {
-        return new SessionServerClient('127.0.0.1', self::$server->port, timeout: 5000);
+        return new SessionServerClient('127.0.0.1', SessionServerProcess::shared()->port, timeout: 5000);
+    }
+
+    /** @return resource */
+    private function connect()
+    {
+        return stream_socket_client('tcp://127.0.0.1:' . SessionServerProcess::shared()->port);
+    }
+
+    /** @param resource $socket */
+    private function ask($socket, string $line): string
+    {
+        fwrite($socket, "$line\r\n");
+        return preg_replace('/\r\n\z/', '', fgets($socket));
     }
 }

@@ -15,27 +15,19 @@ final class SessionServerWatcherTest extends TestCase
 {
     private const PATIENCE = 20_000;
 
-    private SessionServerProcess $server;
     private SessionServerClient $client;
     private SessionServerWatcher $watcher;
 
     protected function setUp(): void
     {
-        $this->server = new SessionServerProcess();
-        $this->client = new SessionServerClient('127.0.0.1', $this->server->port, timeout: 5000);
-        $this->watcher = new SessionServerWatcher('127.0.0.1', $this->server->port, timeout: 5000);
+        $this->connect(SessionServerProcess::shared());
     }
 
-    protected function tearDown(): void
-    {
-        $this->server->end();
-    }
-
-    public function testWhatHappensToASession(): void
+    public function testEveryChangeAndTheEndOfASessionAreEvents(): void
     {
         $id = $this->client->create();
         $this->client->put('n', '1');
-        self::assertFalse($this->watcher->watch($id), 'not yet');
+        self::assertFalse($this->watcher->watch($id), 'it does not exist yet');
         self::assertNull($this->watcher->next(1));
         $this->client->close();
         [$kind, $of, $first] = $this->watcher->next(self::PATIENCE);
@@ -58,8 +50,8 @@ final class SessionServerWatcherTest extends TestCase
         self::assertSame(['expired', 'short', null], $this->watcher->next(self::PATIENCE));
     }
 
-    /** They come when they like, also before the answer to something else. */
-    public function testEventsAndAnswersAreToldApart(): void
+    /** An event can come before the answer to another command. */
+    public function testEventsAndAnswersAreNotMixedUp(): void
     {
         $ids = array_map(static fn (int $n): string => "session$n", range(0, 49));
         foreach ($ids as $id) {
@@ -78,24 +70,32 @@ final class SessionServerWatcherTest extends TestCase
         self::assertSame([100, null], [$this->client->ttlOf('session1'), $this->client->ttlOf('nobody')]);
     }
 
-    public function testAServerThatEndsIsNotMistakenForQuiet(): void
+    public function testALostConnectionIsUnavailableAndNotSilence(): void
     {
+        $server = new SessionServerProcess();
+        $this->connect($server);
         $this->watcher->watch('any');
-        $this->server->end();
-        $again = new SessionServerProcess([], $this->server->port);
+        $server->end();
+        $again = new SessionServerProcess([], $server->port);
         foreach ([fn () => $this->watcher->next(self::PATIENCE), fn () => $this->watcher->next(1)] as $call) {
             $this->assertUnavailable($call);
         }
-        self::assertFalse($this->watcher->watch('any'), 'which begins anew');
+        self::assertFalse($this->watcher->watch('any'), 'over a new connection');
         $again->end();
         $this->assertUnavailable(fn () => $this->watcher->watch('other'));
         $this->assertUnavailable(fn () => $this->watcher->ping());
     }
 
-    public function testWhatCannotBeWatched(): void
+    public function testAnIdThatNoSessionCanHaveIsRefused(): void
     {
         $this->expectException(SessionDataError::class);
         $this->watcher->watch("a\nopen victim");
+    }
+
+    private function connect(SessionServerProcess $server): void
+    {
+        $this->client = new SessionServerClient('127.0.0.1', $server->port, timeout: 5000);
+        $this->watcher = new SessionServerWatcher('127.0.0.1', $server->port, timeout: 5000);
     }
 
     private function assertUnavailable(\Closure $call): void

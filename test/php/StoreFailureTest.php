@@ -4,32 +4,35 @@ declare(strict_types=1);
 
 namespace PhpSessionChat\Tests;
 
+use PhpSessionChat\Session\Handler\PdoHandler;
 use PhpSessionChat\Session\HandlerFactory;
 use PhpSessionChat\Session\SessionUnavailable;
 use PhpSessionChat\Tests\Support\Folder;
 use PhpSessionChat\Tests\Support\MemcachedProcess;
 use PhpSessionChat\Tests\Support\RedisProcess;
 use PhpSessionChat\Tests\Support\SessionServerProcess;
+use PhpSessionChat\Tests\Support\Site;
+use PhpSessionChat\Tests\Support\Store;
 use PHPUnit\Framework\TestCase;
 
-/** A store that does not answer is never taken for a session that is not there. For tables: PdoHandlerTest. */
+/** A store that fails is never taken for a missing session, and costs no visitor the cookie. For tables: PdoHandlerTest. */
 final class StoreFailureTest extends TestCase
 {
     private const ID = 'abcdefghijklmnopqrstuvwxyz';
 
-    private const OPTIONS = 'format=php_serialize&timeout=50ms';
+    private const FORMAT = '&format=php_serialize';
 
     /** @return iterable<string, array{string, string}> */
     public static function failures(): iterable
     {
         foreach (['memcached', 'redis', 'session-server'] as $store) {
-            yield "$store stopped" => [$store, 'pause'];
-            yield "$store down" => [$store, 'end'];
+            yield "$store, which does not answer" => [$store, 'pause'];
+            yield "$store, which is down" => [$store, 'end'];
         }
     }
 
     /** @dataProvider failures */
-    public function testAServerThatFailsIsUnavailableAndSoon(string $store, string $failure): void
+    public function testEveryCallFailsWithinASecondWithSessionUnavailable(string $store, string $failure): void
     {
         $server = match ($store) {
             'memcached' => new MemcachedProcess(),
@@ -37,13 +40,13 @@ final class StoreFailureTest extends TestCase
             'session-server' => new SessionServerProcess(),
         };
         $prefix = $store === 'session-server' ? '' : 'prefix=sessions/&';
-        $url = "$store://127.0.0.1:$server->port?$prefix" . self::OPTIONS;
+        $url = "$store://127.0.0.1:$server->port?{$prefix}timeout=50ms" . self::FORMAT;
         $connected = $this->handler($url);
         $connected->write(self::ID, 'a:0:{}');
         $connected->write(strrev(self::ID), 'something');
         $server->$failure();
         try {
-            // A connection from before, and a new one for each of the others.
+            // Over a connection from before, and over a new one for each call.
             foreach ([$connected, null] as $handler) {
                 foreach (self::calls() as $name => $call) {
                     $this->assertUnavailable($name, fn () => $call($handler ?? $this->handler($url)));
@@ -58,10 +61,10 @@ final class StoreFailureTest extends TestCase
         }
     }
 
-    public function testAFolderThatIsGoneIsUnavailable(): void
+    public function testEveryCallFailsWithSessionUnavailableWhileTheFolderIsMissing(): void
     {
         $folder = Folder::temporary();
-        $handler = $this->handler("file://$folder?format=php_serialize");
+        $handler = $this->handler("file://$folder?depth=0" . self::FORMAT);
         $handler->write(self::ID, serialize(['user_id' => 1]));
         rename($folder, "$folder.unmounted");
         try {
@@ -72,6 +75,62 @@ final class StoreFailureTest extends TestCase
             rename("$folder.unmounted", $folder);
         }
         self::assertSame(serialize(['user_id' => 1]), $handler->read(self::ID));
+    }
+
+    public function testALostConnectionIsReplacedByCallingTheSitesFunctionAgain(): void
+    {
+        $connections = [];
+        $handler = new PdoHandler(function () use (&$connections): \PDO {
+            return $connections[] = Store::named('mariadb')->client();
+        });
+        $handler->open('', '');
+        $handler->write(self::ID, 'something');
+        $number = $connections[0]->query('SELECT connection_id()')->fetchColumn();
+        Store::named('mariadb')->client()->exec("KILL $number");
+        try {
+            $handler->read(self::ID);
+            self::fail('no error');
+        } catch (SessionUnavailable) {
+            self::assertSame('something', $handler->read(self::ID));
+        }
+        self::assertCount(2, $connections);
+    }
+
+    public function testNoFailureOfTheSitesFunctionMakesPhpReplaceTheCookie(): void
+    {
+        $this->begin(self::ID);
+        foreach ([
+            'throw new RuntimeException("no secrets today")',
+            'return null',
+            'return new PDO("sqlite::memory:", options: [PDO::ATTR_ERRMODE => PDO::ERRMODE_SILENT])',
+        ] as $connect) {
+            $code = "session_write_close(); unset(\$_SESSION);
+                session_set_save_handler(new PhpSessionChat\\Session\\Handler\\PdoHandler(function () { $connect; }), false);
+                header_remove('Set-Cookie'); session_start();";
+            $answer = Site::request(Store::named('files'), self::ID, $code, self::FORMAT);
+            self::assertNotSame('', $answer->error);
+            self::assertStringNotContainsString('must be a string', $answer->error);
+            // Since the page starts a session twice, PHP sends the visitor's own cookie again.
+            self::assertSame([], preg_grep('/=' . self::ID . ';/', $answer->cookies, PREG_GREP_INVERT));
+        }
+    }
+
+    public function testAFailureOfPhpsOwnHandlerSendsNoSessionCookieAndKeepsTheOthers(): void
+    {
+        $redis = new RedisProcess();
+        $url = "redis://127.0.0.1:$redis->port?timeout=100ms";
+        $start = 'session_write_close(); header_remove("Set-Cookie"); header("Set-Cookie: other=1");
+            $native = PhpSessionChat\Session\NativeHandler::fromUrl("' . $url . '"); $native->start();';
+        $login = Site::request(Store::named('files'), null, "$start \$_SESSION = ['user_id' => 7]; \$native->close();", self::FORMAT);
+        self::assertSame('', $login->error);
+        $this->begin($login->id);
+        $redis->pause();
+        $answer = Site::request(Store::named('files'), $login->id, $start, self::FORMAT);
+        self::assertStringStartsWith(SessionUnavailable::class, $answer->error);
+        self::assertSame(['other=1'], $answer->cookies);
+        $redis->resume();
+        self::assertSame(['user_id' => 7], Site::request(Store::named('files'), $login->id, $start, self::FORMAT)->session);
+        $redis->end();
     }
 
     /** @return array<string, \Closure> */
@@ -96,6 +155,12 @@ final class StoreFailureTest extends TestCase
             self::assertLessThan(1.0, microtime(true) - $start, $name);
             self::assertStringNotContainsString(self::ID, $error->getMessage());
         }
+    }
+
+    /** Stores a session with that ID in the files of Site, for pages that then start another session with it. */
+    private function begin(string $id): void
+    {
+        $this->handler(Store::named('files')->url() . self::FORMAT)->write($id, 'a:0:{}');
     }
 
     private function handler(string $url): \SessionHandlerInterface

@@ -7,7 +7,7 @@ namespace PhpSessionChat\Tests;
 use PhpSessionChat\Tests\Support\TableSite;
 use PHPUnit\Framework\TestCase;
 
-/** The cookie of a session without PHP sessions: `ID.SIGNATURE`. */
+/** The cookie of a TableSession: `ID.SIGNATURE`. */
 final class TableSessionCookieTest extends TestCase
 {
     private const USER = 'return $session->getValue("user_id");';
@@ -20,7 +20,7 @@ final class TableSessionCookieTest extends TestCase
         $this->site = TableSite::on('sqlite');
     }
 
-    public function testItIsTheIdAndItsHmacUnderTheCookiesName(): void
+    public function testTheCookieIsTheIdAndTheHmacOfTheCookiesNameAndTheId(): void
     {
         $key = base64_decode(file_get_contents($this->site->keyFile));
         [$id, $signature] = explode('.', $this->site->visitor(['user_id' => 7]));
@@ -28,7 +28,7 @@ final class TableSessionCookieTest extends TestCase
         self::assertSame(hash_hmac('sha256', "SESSION.$id", $key), $signature);
     }
 
-    public function testItsAttributes(): void
+    public function testTheCookieHasTheAttributesThatWereAskedFor(): void
     {
         $header = fn (array $open, string $before = ''): string => preg_replace(
             '/^SESSION=[^;]*/',
@@ -55,8 +55,8 @@ final class TableSessionCookieTest extends TestCase
         self::assertStringNotContainsString(base64_decode(file_get_contents($this->site->keyFile)), $dump);
     }
 
-    /** Nobody gets as far as the database with a cookie that we have not made: it is one that does not answer. */
-    public function testAnyOtherValueIsNoSession(): void
+    /** Checked with a database that does not answer: with a forged cookie nobody gets that far. */
+    public function testAForgedCookieIsNoSession(): void
     {
         $cookie = $this->site->visitor(['user_id' => 7]);
         [$id, $signature] = explode('.', $cookie);
@@ -79,7 +79,7 @@ final class TableSessionCookieTest extends TestCase
         self::assertSame(7, $this->site->page($cookie, self::USER)->value);
     }
 
-    public function testWhatIsSignedForAnotherCookieIsNoSession(): void
+    public function testASignatureForAnotherCookieIsNoSession(): void
     {
         $cookie = $this->site->page(null, self::LOGIN, ['name' => 'OTHER'])->cookies[0];
         $value = preg_replace('/^OTHER=([^;]+).*/', '$1', $cookie);
@@ -87,7 +87,7 @@ final class TableSessionCookieTest extends TestCase
         self::assertSame(7, $this->site->page($value, self::USER, ['name' => 'OTHER'])->value);
     }
 
-    public function testKeysAreReplacedOneAfterTheOther(): void
+    public function testACookieSignedWithAnOlderKeyIsSignedAgain(): void
     {
         [$old, $new] = [random_bytes(32), random_bytes(32)];
         $this->keys($old);
@@ -98,7 +98,7 @@ final class TableSessionCookieTest extends TestCase
         self::assertSame(7, $answer->value);
         $signedAgain = $answer->cookie();
         self::assertSame(TableSite::id($first), TableSite::id($signedAgain));
-        self::assertSame([], $this->site->page($signedAgain, self::USER)->cookies, 'and no more after that');
+        self::assertSame([], $this->site->page($signedAgain, self::USER)->cookies, 'only once');
         $this->keys($new);
         self::assertSame(7, $this->site->page($signedAgain, self::USER)->value);
         self::assertNull($this->site->page($first, self::USER)->value, 'an old key after its removal');
@@ -107,7 +107,7 @@ final class TableSessionCookieTest extends TestCase
         self::assertNull($this->site->page($signedAgain, self::USER)->value);
     }
 
-    public function testAfterOutputItIsTooLateForACookieAndNothingIsWritten(): void
+    public function testAfterOutputWhatNeedsACookieThrowsAndWritesNothing(): void
     {
         $cookie = $this->site->visitor(['a' => 1]);
         $late = 'while (ob_get_level() > 0) { ob_end_flush(); } echo "\n"; $said = [];
@@ -119,11 +119,11 @@ final class TableSessionCookieTest extends TestCase
                 try { $call(); $said[] = "done"; } catch (LogicException $late) { $said[] = $late->getMessage(); }
             }
             return $said;';
-        $tooLate = '/^The session\'s cookie must be sent before any output, which has begun in .*table-page.php.*:1\.$/';
+        $tooLate = '/^The session\'s cookie must be sent before any output, which has begun in .*table-site.php.*:1\.$/';
         [$store, $destroy, $regenerate] = $this->site->page(null, sprintf($late, '$session->storeValue("b", 1)'))->value;
         self::assertMatchesRegularExpression($tooLate, $store);
         self::assertMatchesRegularExpression($tooLate, $destroy);
-        self::assertSame('done', $regenerate, 'there is nothing to do');
+        self::assertSame('done', $regenerate, 'there is no session yet');
         $begun = $this->site->page(null, '$session->storeValue("b", 1);' . sprintf($late, '$session->save()'))->value;
         self::assertMatchesRegularExpression($tooLate, $begun[0]);
         $change = '[$session->storeValue("b", 2), $session->save()]';

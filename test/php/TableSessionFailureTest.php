@@ -13,7 +13,7 @@ use PhpSessionChat\Tests\Support\TableAnswer;
 use PhpSessionChat\Tests\Support\TableSite;
 use PHPUnit\Framework\TestCase;
 
-/** What goes wrong with a session without PHP sessions is said, with no secret in it, and is never an empty session. */
+/** Failures of a TableSession are exceptions without secrets, never an empty session. */
 final class TableSessionFailureTest extends TestCase
 {
     private const STORE = '$session->storeValue("some key", "some content"); return $session->save();';
@@ -27,7 +27,7 @@ final class TableSessionFailureTest extends TestCase
     }
 
     /** @dataProvider databases */
-    public function testADeadDatabase(string $database): void
+    public function testADatabaseThatIsDownIsUnavailable(string $database): void
     {
         $this->site = TableSite::on($database);
         $cookie = $this->site->visitor(['user_id' => 7]);
@@ -40,7 +40,7 @@ final class TableSessionFailureTest extends TestCase
     }
 
     /** @dataProvider databases */
-    public function testADatabaseThatFailsWhileAPageRuns(string $database): void
+    public function testADatabaseThatFailsWhileAPageRunsIsUnavailableAndNothingIsWrittenLater(string $database): void
     {
         $this->site = TableSite::on($database);
         $cookie = $this->site->visitor(['user_id' => 7]);
@@ -53,7 +53,7 @@ final class TableSessionFailureTest extends TestCase
             [$cookie, 'return $session->gc();'],
             [null, '$session->storeValue("some key", "some content"); return $session->save();'],
         ] as [$visitor, $code]) {
-            // Before the page is over it could be written: but the visitor has been told that it was not.
+            // The database works again before the page ends. But the page has reported that nothing was saved.
             $again = "finally { \$open['database']->exec('ALTER TABLE away_$table RENAME TO $table'); }";
             $this->assertUnavailable($this->site->page($visitor, "$fail try { $code } $again", as: 'PDO'), $cookie);
             self::assertSame(['user_id' => 7], $this->site->values($cookie));
@@ -62,7 +62,7 @@ final class TableSessionFailureTest extends TestCase
     }
 
     /** @dataProvider databases */
-    public function testWhatSomebodyElseWrote(string $database): void
+    public function testARowThatIsNotAJsonObjectIsAnErrorAndOtherJsonIsNot(string $database): void
     {
         $this->site = TableSite::on($database);
         $cookie = $this->site->visitor(['user_id' => 7]);
@@ -80,12 +80,12 @@ final class TableSessionFailureTest extends TestCase
         self::assertEquals($values, json_decode($stored, true));
     }
 
-    public function testNoPageFailsBecauseItWasToCollect(): void
+    public function testAFailedGarbageCollectionDoesNotFailThePage(): void
     {
         $this->site = TableSite::on('sqlite');
-        [$over, $cookie] = [$this->site->visitor(['user_id' => 1]), $this->site->visitor(['user_id' => 7])];
+        [$expired, $cookie] = [$this->site->visitor(['user_id' => 1]), $this->site->visitor(['user_id' => 7])];
         $table = $this->site->table;
-        $this->site->query("UPDATE $table SET expires = 1 WHERE id = ?", TableSite::id($over));
+        $this->site->query("UPDATE $table SET expires = 1 WHERE id = ?", TableSite::id($expired));
         $this->site->query("CREATE TRIGGER stays BEFORE DELETE ON $table BEGIN SELECT RAISE(FAIL, 'no'); END");
         $answer = $this->site->page($cookie, 'return $session->getValue("user_id");', ['collect' => 1]);
         self::assertSame(['', 7], [$answer->error, $answer->value]);
@@ -93,7 +93,7 @@ final class TableSessionFailureTest extends TestCase
     }
 
     /** @dataProvider databases */
-    public function testWithoutItsTable(string $database): void
+    public function testAMissingTableIsUnavailable(string $database): void
     {
         $this->site = TableSite::on($database);
         $cookie = $this->site->visitor(['user_id' => 7]);
@@ -101,7 +101,7 @@ final class TableSessionFailureTest extends TestCase
     }
 
     /** @dataProvider databases */
-    public function testARowThatSomebodyElseHoldsIsNotWaitedForForEver(string $database): void
+    public function testALockedRowIsWaitedForUntilTheTimeoutOnly(string $database): void
     {
         $this->site = TableSite::on($database);
         $cookie = $this->site->visitor(['user_id' => 7]);
@@ -116,7 +116,7 @@ final class TableSessionFailureTest extends TestCase
         self::assertSame('', $this->site->page($cookie, self::STORE)->error);
     }
 
-    public function testADatabaseThatFallsSilentForAWhile(): void
+    public function testADatabaseThatDoesNotAnswerIsUnavailableUntilItDoes(): void
     {
         $this->site = TableSite::on('mariadb');
         $cookie = $this->site->visitor(['user_id' => 7]);
@@ -133,7 +133,7 @@ final class TableSessionFailureTest extends TestCase
     }
 
     /** @dataProvider unstorable */
-    public function testWhatJsonCannotHoldIsRefused(string $key, string $value, string $reason): void
+    public function testAValueThatWouldNotComeBackTheSameIsRefused(string $key, string $value, string $reason): void
     {
         $this->site = TableSite::on('sqlite');
         $cookie = $this->site->visitor(['a' => 1]);
@@ -161,7 +161,7 @@ final class TableSessionFailureTest extends TestCase
             'NAN' => '[NAN]',
             'a stream' => 'STDERR_OR_ANY()',
             '31 levels' => $deep,
-            'itself' => '(function () { $a = [1]; $a[] = &$a; return $a; })()',
+            'an array inside itself' => '(function () { $a = [1]; $a[] = &$a; return $a; })()',
         ] as $name => $value) {
             yield $name => ['the key', strtr($value, ['STDERR_OR_ANY()' => 'fopen("php://memory", "r")']), 'The session cannot store "the key"'];
         }
@@ -170,7 +170,7 @@ final class TableSessionFailureTest extends TestCase
     }
 
     /** @dataProvider settings */
-    public function testWrongSettings(array $open, string $message): void
+    public function testWrongSettingsAreRefused(array $open, string $message): void
     {
         $this->site = TableSite::on('sqlite');
         $answer = $this->site->page(null, '', $open);

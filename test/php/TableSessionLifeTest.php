@@ -8,7 +8,7 @@ use PhpSessionChat\Tests\Support\TableAnswer;
 use PhpSessionChat\Tests\Support\TableSite;
 use PHPUnit\Framework\TestCase;
 
-/** How a session without PHP sessions begins, lives on, moves and ends. */
+/** How a TableSession begins, is renewed, gets a new ID and ends. */
 final class TableSessionLifeTest extends TestCase
 {
     private const OPEN = '$other = PhpSessionChat\Session\TableSession::open(...$open);';
@@ -22,7 +22,7 @@ final class TableSessionLifeTest extends TestCase
     }
 
     /** @dataProvider databases */
-    public function testNothingIsWrittenForVisitorsForWhomNothingIsStored(string $database): void
+    public function testVisitorsForWhomNothingIsStoredGetNoRowAndNoCookie(string $database): void
     {
         $this->site = TableSite::on($database);
         foreach ([
@@ -35,7 +35,7 @@ final class TableSessionLifeTest extends TestCase
         self::assertSame(0, $this->site->count());
     }
 
-    public function testAProcessThatOpensManyKeepsNoneOfThem(): void
+    public function testAProcessThatOpensManySessionsKeepsNoConnection(): void
     {
         $this->site = TableSite::on('sqlite');
         $count = 'count(array_filter(glob("/proc/self/fd/*"), fn ($file) => str_contains((string) @readlink($file), ".db")))';
@@ -43,7 +43,7 @@ final class TableSessionLifeTest extends TestCase
             for ($n = 0; $n < 20; $n++) { $store($n); $files[] = ' . $count . '; } return [min($files), max($files)];';
         [$least, $most] = $this->page(null, $code)->value;
         self::assertSame($least, $most);
-        self::assertSame(20, $this->site->count(), 'each is saved when it goes');
+        self::assertSame(20, $this->site->count(), 'each is saved when it is destructed');
     }
 
     /** @dataProvider databases */
@@ -63,18 +63,18 @@ final class TableSessionLifeTest extends TestCase
     }
 
     /** @dataProvider databases */
-    public function testRegenerateIsAtOnceAndThePageGoesOn(string $database): void
+    public function testRegenerateSavesAtOnceAndThePageGoesOn(string $database): void
     {
         $this->site = TableSite::on($database);
         $old = $this->site->visitor(['a' => 1]);
         $code = '$session->regenerate();' . self::OPEN . '$session->storeValue("b", 2); $session->save(); return $other->getValue("a");';
         $answer = $this->page($old, $code);
-        self::assertNull($answer->value, 'the old ID is dead');
+        self::assertNull($answer->value, 'the old ID is invalid');
         self::assertEquals(['a' => 1, 'b' => 2], $this->site->values($answer->cookie()));
     }
 
     /** @dataProvider databases */
-    public function testANewSessionNeverHasAnIdThatTheVisitorBrought(string $database): void
+    public function testANewSessionNeverGetsTheIdOfTheVisitorsCookie(string $database): void
     {
         $this->site = TableSite::on($database);
         $cookie = $this->site->visitor(['a' => 1]);
@@ -97,7 +97,7 @@ final class TableSessionLifeTest extends TestCase
     }
 
     /** @dataProvider databases */
-    public function testWhatIsStoredAfterDestroyBeginsAnotherSession(string $database): void
+    public function testAValueThatIsStoredAfterDestroyBeginsAnotherSession(string $database): void
     {
         $this->site = TableSite::on($database);
         $cookie = $this->site->visitor(['user_id' => 7]);
@@ -108,7 +108,7 @@ final class TableSessionLifeTest extends TestCase
     }
 
     /** @dataProvider databases */
-    public function testALogoutIsToldThatItEndedNothing(string $database): void
+    public function testDestroyReturnsFalseWhenAnotherRequestHasEndedOrMovedTheSession(string $database): void
     {
         $this->site = TableSite::on($database);
         foreach (['regenerate' => 1, 'destroy' => 0] as $meanwhile => $left) {
@@ -122,7 +122,7 @@ final class TableSessionLifeTest extends TestCase
     }
 
     /** @dataProvider databases */
-    public function testALogoutIsFinal(string $database): void
+    public function testAPageThatIsSlowerThanALogoutWritesNothing(string $database): void
     {
         $this->site = TableSite::on($database);
         foreach (['save', 'regenerate'] as $write) {
@@ -136,7 +136,7 @@ final class TableSessionLifeTest extends TestCase
     }
 
     /** @dataProvider databases */
-    public function testWhatIsOverIsNotRead(string $database): void
+    public function testAnExpiredSessionIsNotRead(string $database): void
     {
         $this->site = TableSite::on($database);
         $cookie = $this->site->visitor(['user_id' => 7]);
@@ -148,7 +148,7 @@ final class TableSessionLifeTest extends TestCase
     }
 
     /** @dataProvider databases */
-    public function testWhatEndsWhileAPageRunsIsNotRevived(string $database): void
+    public function testASessionThatExpiresWhileAPageRunsIsNotWritten(string $database): void
     {
         $this->site = TableSite::on($database);
         $cookie = $this->site->visitor(['user_id' => 7]);
@@ -159,7 +159,7 @@ final class TableSessionLifeTest extends TestCase
     }
 
     /** @dataProvider databases */
-    public function testTheLifeIsRenewedByUseButNotByEveryPage(string $database): void
+    public function testTheLifetimeIsRenewedByChangesAndOnceAMinuteWithout(string $database): void
     {
         $this->site = TableSite::on($database);
         $cookie = $this->site->visitor(['user_id' => 7]);
@@ -179,7 +179,7 @@ final class TableSessionLifeTest extends TestCase
         self::assertEqualsWithDelta(100, $this->remaining($cookie), 2);
     }
 
-    public function testTheDatabasesClockCountsAndNotPhps(): void
+    public function testExpiryFollowsTheClockOfTheDatabase(): void
     {
         $this->site = TableSite::on('mariadb');
         $cookie = $this->site->visitor(['user_id' => 7]);
@@ -190,7 +190,7 @@ final class TableSessionLifeTest extends TestCase
     }
 
     /** @dataProvider databases */
-    public function testGarbageIsWhatIsOver(string $database): void
+    public function testGarbageCollectionDeletesExpiredSessions(string $database): void
     {
         $this->site = TableSite::on($database);
         $over = [$this->site->visitor(['a' => 1]), $this->site->visitor(['a' => 2])];
@@ -208,7 +208,7 @@ final class TableSessionLifeTest extends TestCase
     }
 
     /** @dataProvider databases */
-    public function testWhatHasNotBeenSavedIsAtTheEndOfThePage(string $database): void
+    public function testTheEndOfThePageSavesWhatIsNotSaved(string $database): void
     {
         $this->site = TableSite::on($database);
         $cookie = $this->page(null, '$session->storeValue("a", 1);')->cookie();

@@ -4,10 +4,11 @@ declare(strict_types=1);
 
 namespace PhpSessionChat\Tests;
 
+use PhpSessionChat\Tests\Support\Soak;
 use PhpSessionChat\Tests\Support\TableSite;
 use PHPUnit\Framework\TestCase;
 
-/** The values of a session without PHP sessions: from page to page, and in the row. */
+/** The values of a TableSession, from page to page, and in the row. */
 final class TableSessionTest extends TestCase
 {
     private const OPEN = '$other = PhpSessionChat\Session\TableSession::open(...$open);';
@@ -36,7 +37,7 @@ final class TableSessionTest extends TestCase
     }
 
     /** @dataProvider databases */
-    public function testEveryValueComesBackAsItWas(string $database): void
+    public function testEveryValueComesBackTheSame(string $database): void
     {
         $this->site = TableSite::on($database);
         $deep = 1.0;
@@ -50,7 +51,7 @@ final class TableSessionTest extends TestCase
         ];
         $cookie = $this->site->visitor(['first' => 1]);
         $this->value($cookie, TableSite::storing($values) . '$session->save();');
-        // Each change of another key has to leave them as they are.
+        // A change of another key must leave them as they are.
         $this->value($cookie, '$session->storeValue("other", 1); $session->save();');
         $this->value($cookie, '$session->remove("other"); $session->save();');
         $read = $this->value($cookie, 'return array_map(fn ($key) => $session->getValue("$key"), range(0, 24));');
@@ -78,8 +79,11 @@ final class TableSessionTest extends TestCase
         self::assertEquals(['first' => 1] + array_fill_keys($kept, ['n' => null]), $this->site->values($cookie));
     }
 
-    /** @dataProvider databases */
-    public function testManyChangesAddUpAsInAnArray(string $database): void
+    /**
+     * @group soak
+     * @dataProvider databases
+     */
+    public function testManyRandomChangesGiveTheSameAsInAnArray(string $database): void
     {
         $this->site = TableSite::on($database);
         $seed = random_int(0, PHP_INT_MAX);
@@ -90,7 +94,7 @@ final class TableSessionTest extends TestCase
             array_fill(0, mt_rand(1, 5), null),
         ));
         $expected = $steps = [];
-        for ($step = 0; $step < 60; $step++) {
+        for ($step = 0, $count = Soak::size(300, 40); $step < $count; $step++) {
             $key = mt_rand(0, 1) === 0 && $expected !== [] ? (string) array_rand($expected) : $text();
             $value = [$text("\0"), [$text() => [mt_rand(), 1.0 * mt_rand(0, 9), lcg_value(), null]], null][mt_rand(0, 2)];
             $remove = mt_rand(0, 2) === 0;
@@ -124,7 +128,7 @@ final class TableSessionTest extends TestCase
     }
 
     /** @dataProvider databases */
-    public function testAPageReadsWhatItHasChanged(string $database): void
+    public function testAPageReadsItsOwnChanges(string $database): void
     {
         $this->site = TableSite::on($database);
         $cookie = $this->site->visitor(['a' => 1]);
@@ -138,7 +142,7 @@ final class TableSessionTest extends TestCase
     }
 
     /** @dataProvider databases */
-    public function testAMegabyte(string $database): void
+    public function testAMegabyteIsStored(string $database): void
     {
         $this->site = TableSite::on($database);
         $large = str_repeat("0123456789abcde\n", 65536);
@@ -149,7 +153,7 @@ final class TableSessionTest extends TestCase
     }
 
     /** @dataProvider databases */
-    public function testRequestsAtTheSameTimeKeepEachOthersKeys(string $database): void
+    public function testRequestsAtTheSameTimeKeepEachOthersChanges(string $database): void
     {
         $this->site = TableSite::on($database);
         $cookie = $this->site->visitor(['a' => 1, 'b' => 1, 'c' => ['x' => 1], 'd' => 1]);
@@ -157,25 +161,29 @@ final class TableSessionTest extends TestCase
             $other->storeValue("a", 2); $other->remove("b"); $other->storeValue("new", 1); $other->storeValue("d", 2); $other->save();
             $session->storeValue("c", ["y" => 1]); $session->storeValue("more", 1); $session->storeValue("d", 1); $session->save();
             return $session->getValue("a");';
-        self::assertSame(1, $this->value($cookie, $code), 'loaded once');
+        self::assertSame(1, $this->value($cookie, $code), 'the values are loaded once');
         self::assertEquals(['a' => 2, 'c' => ['y' => 1], 'd' => 2, 'new' => 1, 'more' => 1], $this->site->values($cookie));
     }
 
-    /** @dataProvider databases */
-    public function testFortyProcessesAtTheSameMomentLoseNothing(string $database): void
+    /**
+     * @group soak
+     * @dataProvider databases
+     */
+    public function testOfManyProcessesAtTheSameMomentNoneLosesItsChange(string $database): void
     {
+        $count = Soak::size(40, 20);
         $this->site = TableSite::on($database);
         $cookie = $this->site->visitor(['first' => 1]);
-        $arguments = [$this->site->url, $this->site->keyFile, $this->site->table, $cookie];
+        $arguments = [(string) $count, $this->site->url, $this->site->keyFile, $this->site->table, $cookie];
         $process = proc_open(
-            [PHP_BINARY, __DIR__ . '/Support/table-parallel.php', ...$arguments],
+            [PHP_BINARY, __DIR__ . '/Support/parallel-table-requests.php', ...$arguments],
             [1 => ['pipe', 'w'], 2 => ['redirect', 1]],
             $pipes,
         );
         self::assertSame('', stream_get_contents($pipes[1]));
         self::assertSame(0, proc_close($process));
         $expected = ['first' => 1];
-        for ($n = 0; $n < 40; $n++) {
+        for ($n = 0; $n < $count; $n++) {
             $expected["key $n"] = $n;
         }
         self::assertEquals($expected, $this->site->values($cookie));
@@ -200,7 +208,7 @@ final class TableSessionTest extends TestCase
     }
 
     /** @dataProvider databases */
-    public function testAnApplicationsOwnConnection(string $database): void
+    public function testAnApplicationsOwnConnectionCanBeUsed(string $database): void
     {
         $this->site = TableSite::on($database);
         $cookie = $this->site->visitor(['a' => 1]);
@@ -209,7 +217,7 @@ final class TableSessionTest extends TestCase
             $change = TableSite::storing(["\\'$as\"" => ["\\'\"\0"]]) . 'return $session->save();';
             self::assertTrue($this->site->page($cookie, $change, $open, $as)->value);
             self::assertSame(["\\'\"\0"], $this->site->values($cookie)["\\'$as\""]);
-            // Twice the same within a second, which MySQL does not count as a change.
+            // The same change twice within a second: MySQL does not count the second one.
             $same = self::OPEN . '$session->storeValue("n", "' . $as . '"); $other->storeValue("n", "' . $as . '");
                 return [$session->save(), $other->save(), $other->getValue("a")];';
             self::assertSame([true, true, 1], $this->site->page($cookie, $same, $open, $as)->value);
@@ -219,7 +227,7 @@ final class TableSessionTest extends TestCase
     }
 
     /** @dataProvider databases */
-    public function testOneUrlNamesTheTableAndItsColumnsAsForTheChatServer(string $database): void
+    public function testTheUrlNamesTheTableAndItsColumnsAsForTheChatServer(string $database): void
     {
         $this->site = TableSite::on($database);
         $table = $this->site->table . 'b';

@@ -2,15 +2,8 @@
 
 declare(strict_types=1);
 
-use PhpSessionChat\Tests\Support\MemcachedProcess;
-
+require __DIR__ . '/Support/autoload.php';
 require __DIR__ . '/../../php-app/src/autoload.php';
-spl_autoload_register(static function (string $class): void {
-    $name = str_replace('PhpSessionChat\\Tests\\', '', $class);
-    if ($name !== $class) {
-        require __DIR__ . '/' . strtr($name, '\\', '/') . '.php';
-    }
-});
 
 $extensions = [
     'igbinary' => 'php-igbinary',
@@ -26,10 +19,4 @@ foreach ($extensions as $extension => $package) {
         fwrite(STDERR, "The PHP extension $extension is missing: install the Debian package $package.\n");
         exit(69);
     }
-}
-
-// The tests share this one; those that stop or end a memcached start their own.
-if (getenv('MEMCACHED_PORT') === false) {
-    $memcached = new MemcachedProcess();
-    putenv("MEMCACHED_PORT=$memcached->port");
 }

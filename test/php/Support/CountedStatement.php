@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 namespace PhpSessionChat\Tests\Support;
 
-/** Remembers what was executed. */
+/** Records what was executed. */
 final class CountedStatement extends \PDOStatement
 {
     /** @var list<string> the first word of each */

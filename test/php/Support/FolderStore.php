@@ -44,7 +44,7 @@ final class FolderStore extends Store
 
     public function setRemaining(string $id, int $seconds): void
     {
-        // At that age to the second it still lives.
+        // A file that is exactly as old as the lifetime has not expired yet.
         touch($this->path($id), time() - self::LIFETIME + $seconds - ($seconds < 1 ? 1 : 0));
     }
 

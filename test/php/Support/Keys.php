@@ -8,7 +8,7 @@ final class Keys
 {
     private static ?string $file = null;
 
-    /** A key file that all tests share. */
+    /** The key file that all tests share. */
     public static function file(): string
     {
         return self::$file ??= self::fileOf(random_bytes(32));

@@ -8,7 +8,7 @@ final class Parallel
 {
     /**
      * @param list<array{string, string, string}> $requests store URL, session ID, and what runs after session_start():
-     *        see parallel.php
+     *        see parallel-requests.php
      * @return list<string> their errors, '' where there was none
      */
     public static function requests(array $requests): array
@@ -16,7 +16,7 @@ final class Parallel
         $input = Folder::temporary() . '/requests';
         file_put_contents($input, serialize($requests));
         $process = proc_open(
-            [PHP_BINARY, '-d', 'memory_limit=64M', __DIR__ . '/parallel.php'],
+            [PHP_BINARY, '-d', 'memory_limit=64M', __DIR__ . '/parallel-requests.php'],
             [0 => ['file', $input, 'r'], 1 => ['pipe', 'w'], 2 => ['redirect', 1]],
             $pipes,
         );

@@ -5,37 +5,44 @@ declare(strict_types=1);
 namespace PhpSessionChat\Tests\Support;
 
 /**
- * A server that logs to a file in a folder of its own; ended, and its folder removed, with the test run at the latest. It
- * ends with a test run that is killed, too.
+ * A server that logs to a file in a folder of its own. It ends, and its folder is removed, with the test run at the
+ * latest, even when the run is killed.
  */
-final class ServerProcess
+class ServerProcess
 {
     /** @var resource */
     private $process;
 
     /**
-     * Starts it, and waits until it says that it is ready.
+     * Starts it, and waits until it is ready.
      *
-     * @param list<string> $command a list, not a string: no shell in between, so the process id is the server's own
+     * @param list<string> $command a list, not a string: without a shell, the process ID is the server's own
+     * @param string $folder made by folder()
+     * @param string|\Closure(): bool $ready a text in its log that says so, or a check
      * @param string|null $user whom root runs it as
      */
-    public function __construct(array $command, private readonly string $folder, string $ready, ?string $user = null)
-    {
+    public function __construct(
+        array $command,
+        public readonly string $folder,
+        string|\Closure $ready,
+        ?string $user = null,
+    ) {
         $log = "$folder/log";
         $out = ['file', $log, 'a'];
         $as = $user !== null && posix_getuid() === 0 ? ["--reuid=$user", "--regid=$user", '--clear-groups'] : [];
-        // setpriv ends up as the server itself.
+        // setpriv becomes the server itself.
         $wrapped = ['setpriv', ...$as, '--pdeathsig=SIGQUIT', '--', ...$command];
         $process = @proc_open($wrapped, [0 => ['file', '/dev/null', 'r'], 1 => $out, 2 => $out], $pipes, $folder);
         if ($process === false) {
             throw new \RuntimeException("$command[0] cannot be started.");
         }
         $this->process = $process;
-        $owner = getmypid();
-        // A forked child that ends has not started it.
-        register_shutdown_function(fn () => getmypid() === $owner && $this->end());
+        register_shutdown_function($this->end(...));
+        $isReady = is_string($ready)
+            ? static fn (): bool => str_contains((string) file_get_contents($log), $ready)
+            : $ready;
         for ($until = microtime(true) + 30; microtime(true) < $until; usleep(5000)) {
-            if (str_contains((string) file_get_contents($log), $ready)) {
+            if ($isReady()) {
                 return;
             }
             if (!proc_get_status($process)['running']) {
@@ -45,7 +52,10 @@ final class ServerProcess
         throw new \RuntimeException("$command[0] is not ready:\n" . file_get_contents($log));
     }
 
-    /** Stops the server itself, without ending it. PostgreSQL's children, the open connections, go on. */
+    /**
+     * Stops the server without ending it: the kernel accepts connections, and nothing answers. The children of
+     * PostgreSQL, which are its open connections, go on.
+     */
     public function pause(): void
     {
         proc_terminate($this->process, SIGSTOP);
@@ -65,7 +75,7 @@ final class ServerProcess
         if (!is_resource($this->process)) {
             return;
         }
-        // PostgreSQL's own children end by this, and by SIGKILL they would not; MariaDB has none.
+        // SIGQUIT also ends the children of PostgreSQL, which SIGKILL would not.
         proc_terminate($this->process, SIGQUIT);
         proc_terminate($this->process, SIGCONT);
         for ($until = microtime(true) + 3; microtime(true) < $until; usleep(2000)) {
@@ -75,7 +85,6 @@ final class ServerProcess
         }
         proc_terminate($this->process, SIGKILL);
         proc_close($this->process);
-        self::run(['rm', '-rf', $this->folder], 'coreutils');
     }
 
     /** A port that was free a moment ago. */
@@ -88,10 +97,9 @@ final class ServerProcess
     }
 
     /** A new folder. Root gives it to the user of the server's Debian package. */
-    public static function folder(string $name, string $user): string
+    public static function folder(string $user = 'root'): string
     {
-        $folder = sys_get_temp_dir() . "/$name-" . bin2hex(random_bytes(6));
-        mkdir($folder, 0700);
+        $folder = Folder::temporary();
         if (posix_getuid() === 0) {
             chown($folder, $user);
         }

@@ -4,50 +4,38 @@ declare(strict_types=1);
 
 namespace PhpSessionChat\Tests\Support;
 
-/** A real session server of the tests' own, on a free port of the loopback; ended with the test run at the latest. */
-final class SessionServerProcess
+/** A real session server of the tests' own, on a free port of the loopback, and on the unix socket `socket` in its folder. */
+final class SessionServerProcess extends ServerProcess
 {
     private const ROOT = __DIR__ . '/../../..';
 
     public readonly int $port;
-    /** Holds its unix socket `socket`. */
-    public readonly string $folder;
 
-    private readonly ServerProcess $server;
+    private static ?self $shared = null;
+
+    /** The one for all tests that do not stop it; ended with the test run. */
+    public static function shared(): self
+    {
+        return self::$shared ??= new self();
+    }
 
     /**
-     * @param array<string, string> $settings without their `SESSION_SERVER_`
-     * @param int|null $port of one that has ended, for another in its place
+     * @param array<string, string> $settings by name, without `SESSION_SERVER_`
+     * @param int|null $port of a server that has ended, for another one in its place
      */
     public function __construct(array $settings = [], ?int $port = null)
     {
-        $this->port = $port ?? ServerProcess::freePort();
-        $this->folder = ServerProcess::folder('session-server', 'root');
-        $settings += ['HOST' => '127.0.0.1', 'PORT' => (string) $this->port, 'SOCKET' => "$this->folder/socket"];
+        $this->port = $port ?? self::freePort();
+        $folder = self::folder();
+        $settings += ['HOST' => '127.0.0.1', 'PORT' => (string) $this->port, 'SOCKET' => "$folder/socket"];
         $environment = [];
         foreach ($settings as $name => $value) {
             $environment[] = "SESSION_SERVER_$name=$value";
         }
-        $this->server = new ServerProcess(
+        parent::__construct(
             ['env', ...$environment, self::ROOT . '/node_modules/.bin/node', self::ROOT . '/session-server/main.ts'],
-            $this->folder,
+            $folder,
             '"msg":"listening"',
         );
-    }
-
-    /** Stops it without ending it: connections are accepted by the kernel, and nothing answers. */
-    public function pause(): void
-    {
-        $this->server->pause();
-    }
-
-    public function resume(): void
-    {
-        $this->server->resume();
-    }
-
-    public function end(): void
-    {
-        $this->server->end();
     }
 }

@@ -7,8 +7,7 @@ namespace PhpSessionChat\Tests\Support;
 use PhpSessionChat\Session\SessionServerClient;
 
 /**
- * How long a session lives is told and changed in the server's own database: by its protocol one cannot ask without
- * using the session.
+ * Reads and changes the expiry of sessions in the server's own database, since its protocol renews it.
  *
  * @see Store
  */
@@ -19,7 +18,7 @@ final class SessionServerStore extends Store
     private readonly string $database;
     private readonly int $port;
 
-    /** @param string $hold after which a lock that is held goes to who waits for it */
+    /** @param string $hold after which a lock goes to the next client that waits for it */
     public function __construct(private readonly string $hold)
     {
         $this->database = Folder::temporary() . '/sessions.db';
@@ -68,7 +67,7 @@ final class SessionServerStore extends Store
         $this->opened($id)->destroy();
     }
 
-    /** The server says only whether it is locked. */
+    /** The server says only whether the session is locked, not for how long. */
     public function lockRemaining(string $id): ?int
     {
         $client = $this->client();
@@ -83,7 +82,7 @@ final class SessionServerStore extends Store
         $this->opened($id)->disconnect();
     }
 
-    /** With the session opened to write it, once who holds it has not done anything for so long. */
+    /** A client that has opened the session to write it. It waits until the holder of the lock has been idle for `$hold`. */
     private function opened(string $id): SessionServerClient
     {
         $client = $this->client();

@@ -4,14 +4,14 @@ declare(strict_types=1);
 
 namespace PhpSessionChat\Tests\Support;
 
-/** What became of a page. */
+/** The answer of a page of Site or NativeSite. */
 final class SiteAnswer
 {
     /**
-     * @param string $id of the session at its end
-     * @param array<mixed> $session what was in it then
-     * @param string $error class and message of the exception that ended it, or ''
-     * @param list<string> $cookies that it sends
+     * @param string $id of the session when the page ended
+     * @param array<mixed> $session its values then
+     * @param string $error class and message of the exception that ended the page, or ''
+     * @param list<string> $cookies the Set-Cookie headers, without their name
      */
     public function __construct(
         public readonly string $id,

@@ -4,14 +4,14 @@ declare(strict_types=1);
 
 namespace PhpSessionChat\Tests\Support;
 
-/** What became of a page of TableSite's. */
+/** The answer of a page of TableSite. */
 final class TableAnswer
 {
     /**
-     * @param mixed $value what its code returned
-     * @param string $error class and message of the exception that ended it, or ''
-     * @param string $trace all that a log could show of that exception
-     * @param list<string> $cookies the Set-Cookie headers
+     * @param mixed $value what the page's code returned
+     * @param string $error class and message of the exception that ended the page, or ''
+     * @param string $trace everything that a log could show of that exception
+     * @param list<string> $cookies the Set-Cookie headers, without their name
      */
     public function __construct(
         public readonly mixed $value,
@@ -21,7 +21,7 @@ final class TableAnswer
     ) {
     }
 
-    /** The value of the session's cookie that the browser has been given last; '' when it was taken back, null for none. */
+    /** The last value of the session's cookie that the page sent; '' when it deleted the cookie, null when it sent none. */
     public function cookie(): ?string
     {
         $value = null;

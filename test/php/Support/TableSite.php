@@ -7,11 +7,9 @@ namespace PhpSessionChat\Tests\Support;
 use PhpSessionChat\Session\TableSession;
 use PHPUnit\Framework\Assert;
 
-/** A site with its sessions in a table of TableSession's own, in a web server of PHP's: see table-page.php. */
+/** A site whose sessions are TableSessions in a table of its own, and whose pages run what the tests send: pages/table-site.php. */
 final class TableSite
 {
-    private static ?int $port = null;
-
     public readonly string $table;
     public readonly string $keyFile;
 
@@ -45,14 +43,14 @@ final class TableSite
     }
 
     /**
-     * A page for a visitor.
+     * One request of a visitor.
      *
-     * @param string|null $cookie the value of his session's cookie
-     * @param string $code runs with the opened `$session`, and `$open` to open it once more; what it returns is the value
-     * @param array<string, mixed> $open what TableSession::open() gets otherwise than usual
-     * @param string $as what it gets as the database: `URL`, `DatabaseUrl`, `PDO`, or `PDO by default`, made of what
-     *        `database` says
-     * @param string $before runs before it is opened
+     * @param string|null $cookie the value of the session's cookie
+     * @param string $code runs with the opened `$session`, and with `$open` to open it again; returns the answer's value
+     * @param array<string, mixed> $open arguments of TableSession::open() that differ from the usual ones
+     * @param string $as how `database` is given to it: as `URL`, `DatabaseUrl`, `PDO`, or `PDO by default`, which is
+     *        `new PDO` without the settings of DatabaseUrl
+     * @param string $before runs before the session is opened
      */
     public function page(
         ?string $cookie,
@@ -62,21 +60,12 @@ final class TableSite
         string $before = '',
     ): TableAnswer {
         $open += ['database' => $this->url, 'keyFile' => $this->keyFile, 'table' => $this->table];
-        $name = $open['name'] ?? 'SESSION';
-        $answer = file_get_contents('http://127.0.0.1:' . self::port() . '/', false, stream_context_create(['http' => [
-            'method' => 'POST',
-            'header' => ['Content-Type: application/octet-stream', ...($cookie === null ? [] : ["Cookie: $name=$cookie"])],
-            'content' => serialize(compact('open', 'as', 'before', 'code')),
-            'ignore_errors' => true,
-        ]]));
-        $result = @unserialize(ltrim($answer));
-        $cookies = preg_replace('/^Set-Cookie: /i', '', preg_grep('/^Set-Cookie:/i', $http_response_header));
-        return $result === false
-            ? throw new \RuntimeException("The page failed:\n$answer")
-            : new TableAnswer($result['value'], $result['error'], $result['trace'], array_values($cookies));
+        $header = $cookie === null ? null : ($open['name'] ?? 'SESSION') . "=$cookie";
+        [$result, $cookies] = WebServer::call('table-site.php', compact('open', 'as', 'before', 'code'), $header);
+        return new TableAnswer(...$result, cookies: $cookies);
     }
 
-    /** The cookie of a new visitor for whom these values are stored. */
+    /** Stores these values for a new visitor. @return string the value of the cookie */
     public function visitor(array $values): string
     {
         return $this->page(null, self::storing($values) . '$session->save();')->cookie();
@@ -86,7 +75,7 @@ final class TableSite
     public function values(string $cookie): array
     {
         $data = $this->query("SELECT data FROM $this->table WHERE id = ?", self::id($cookie))->fetchColumn();
-        // So that no character set of a table or a connection matters.
+        // ASCII, so that no character set of a table or a connection matters.
         Assert::assertMatchesRegularExpression('/^[\x00-\x7f]*\z/', $data);
         return json_decode($data, true, 512, JSON_THROW_ON_ERROR);
     }
@@ -97,7 +86,7 @@ final class TableSite
         return (int) $this->query("SELECT COUNT(*) FROM $this->table")->fetchColumn();
     }
 
-    /** Code that stores them. */
+    /** PHP code that stores these values. */
     public static function storing(array $values): string
     {
         $code = '';
@@ -107,7 +96,7 @@ final class TableSite
         return $code;
     }
 
-    /** Code that is this value. */
+    /** PHP code for this value. */
     public static function literal(mixed $value): string
     {
         return 'unserialize(' . var_export(serialize($value), true) . ')';
@@ -125,25 +114,11 @@ final class TableSite
         return ($this->connect)();
     }
 
-    /** One statement of the administrator. */
+    /** Runs one statement as the administrator. */
     public function query(string $sql, mixed ...$values): \PDOStatement
     {
         $statement = $this->admin()->prepare($sql);
         $statement->execute($values);
         return $statement;
-    }
-
-    private static function port(): int
-    {
-        if (self::$port === null) {
-            self::$port = ServerProcess::freePort();
-            new ServerProcess(
-                // Set up badly, with what the functions were called with in all that is logged.
-                [PHP_BINARY, '-d', 'zend.exception_ignore_args=0', '-S', '127.0.0.1:' . self::$port, __DIR__ . '/table-page.php'],
-                ServerProcess::folder('table-site', 'root'),
-                'started',
-            );
-        }
-        return self::$port;
     }
 }

@@ -11,7 +11,7 @@ final class TableStore extends Store
 {
     private const OPTIONS = 'table=sessions&id=id&data=data&expires=expires';
 
-    /** @param list<string> $pdo what `new PDO` takes, for who may do everything */
+    /** @param list<string> $pdo the arguments of `new PDO` for its administrator */
     private function __construct(
         private readonly string $url,
         private readonly string $dead,
@@ -33,7 +33,7 @@ final class TableStore extends Store
     public static function postgres(PostgresProcess $server): self
     {
         return new self(
-            // Over the unix socket without a password, whose check takes longer than all else.
+            // Over the unix socket without a password, since checking a password takes longer than everything else.
             "postgres://postgres@/site",
             'postgres://site:secret@127.0.0.1:1/site',
             ["pgsql:host=$server->folder;port=$server->port;dbname=site", 'postgres'],
@@ -100,7 +100,7 @@ final class TableStore extends Store
     {
         $client = new \PDO(...$this->pdo);
         if ($client->getAttribute(\PDO::ATTR_DRIVER_NAME) === 'mysql') {
-            // As most servers are set up; this one is not.
+            // The usual settings, which this server does not have.
             $client->exec("SET autocommit = 1, sql_mode = 'STRICT_TRANS_TABLES'");
         }
         return $client;

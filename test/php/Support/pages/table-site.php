@@ -1,6 +1,6 @@
 <?php
 
-/** A page of TableSite's: opens the session, runs what the test sends, and answers with what became of it. */
+/** A page of TableSite: opens the session, runs what a test sends, and returns what became of it. */
 
 declare(strict_types=1);
 
@@ -8,8 +8,7 @@ use PhpSessionChat\Session\DatabaseUrl;
 use PhpSessionChat\Session\TableSession;
 use PhpSessionChat\Tests\Support\CountedStatement;
 
-require __DIR__ . '/../../../php/autoload.php';
-require __DIR__ . '/CountedStatement.php';
+require __DIR__ . '/../autoload.php';
 set_error_handler(static function (int $level, string $message): bool {
     return (error_reporting() & $level) !== 0 && throw new ErrorException($message);
 });
@@ -17,7 +16,7 @@ set_error_handler(static function (int $level, string $message): bool {
 ['open' => $open, 'as' => $as, 'before' => $before, 'code' => $code] = unserialize(file_get_contents('php://input'));
 $value = null;
 $error = $trace = '';
-// As most servers are set up: the cookie of what is saved at the end of the request is still in time.
+// Output is buffered, as on most servers, so that saving at the end of the request can still send a cookie.
 ob_start();
 try {
     $open['database'] = match ($as) {
@@ -34,7 +33,7 @@ try {
     $value = eval($code);
 } catch (Throwable $thrown) {
     $error = $thrown::class . ": {$thrown->getMessage()}";
-    // What an error page or a log could show of it.
+    // Everything that an error page or a log could show of it.
     $trace = $thrown . print_r($thrown->getTrace(), true) . print_r($thrown->getPrevious(), true);
 }
 echo serialize(['value' => $value, 'error' => $error, 'trace' => $trace]);

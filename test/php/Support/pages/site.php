@@ -1,9 +1,6 @@
 <?php
 
-/**
- * A site under PHP's own web server: runs what a test sends it as one of its pages, with the handler set and the cookie
- * of the visitor, and answers with what became of it.
- */
+/** A page of Site: runs what a test sends, with the handler set, and returns what became of the session. */
 
 declare(strict_types=1);
 
@@ -11,14 +8,7 @@ use PhpSessionChat\Session\Handler\SessionCallbacks;
 use PhpSessionChat\Session\HandlerFactory;
 use PhpSessionChat\Tests\Support\Site;
 
-// The library alone, by the one file that a site without Composer requires.
-require __DIR__ . '/../../../php/autoload.php';
-spl_autoload_register(static function (string $class): void {
-    $name = str_replace('PhpSessionChat\\Tests\\', '', $class);
-    if ($name !== $class) {
-        require dirname(__DIR__) . '/' . strtr($name, '\\', '/') . '.php';
-    }
-});
+require __DIR__ . '/../autoload.php';
 set_error_handler(static function (int $level, string $message): bool {
     return (error_reporting() & $level) !== 0 && throw new ErrorException($message);
 });
@@ -44,5 +34,4 @@ try {
 } catch (Throwable $thrown) {
     $error = $thrown::class . ": {$thrown->getMessage()}";
 }
-$cookies = array_values(preg_grep('/^Set-Cookie:/i', headers_list()));
-echo serialize(['id' => session_id(), 'session' => $session, 'error' => $error, 'cookies' => $cookies]);
+echo serialize(['id' => session_id(), 'session' => $session, 'error' => $error]);

@@ -9,11 +9,9 @@ use PhpSessionChat\Tests\Support\SiteAnswer;
 use PhpSessionChat\Tests\Support\Store;
 use PHPUnit\Framework\TestCase;
 
-/** Sessions as JSON in memcached under PHP's own session functions: what is not so for every handler. */
-final class SessionTest extends TestCase
+/** What the handlers demand of PHP's settings and of the data, under PHP's own session functions. */
+final class StoreHandlerTest extends TestCase
 {
-    private const MONTH = 30 * 24 * 60 * 60;
-
     private Store $store;
 
     protected function setUp(): void
@@ -21,30 +19,20 @@ final class SessionTest extends TestCase
         $this->store = Store::named('memcached');
     }
 
-    public function testTheDataAreStoredAsJson(): void
+    public function testWithFormatJsonTheRecordIsJson(): void
     {
         $request = $this->request(null, '$_SESSION = ["user_id" => 1, "firstname" => "Alice"];');
         self::assertSame('{"user_id":1,"firstname":"Alice"}', $this->store->get($request->id));
     }
 
-    public function testAnEmptySessionIsStoredAsAnObject(): void
+    public function testWithFormatJsonAnEmptySessionIsAnObject(): void
     {
         $request = $this->request(null, '');
         self::assertSame('{}', $this->store->get($request->id));
         self::assertSame($request->id, $this->request($request->id, '')->id);
     }
 
-    public function testALifetimeOverThirtyDaysIsNotTakenForADate(): void
-    {
-        foreach ([self::MONTH, self::MONTH + 1, 10 * self::MONTH] as $seconds) {
-            $request = $this->request(null, '', ['gc_maxlifetime' => (string) $seconds]);
-            self::assertEqualsWithDelta($seconds, $this->store->remaining($request->id), 2);
-            $this->request($request->id, '', ['gc_maxlifetime' => (string) $seconds]);
-            self::assertEqualsWithDelta($seconds, $this->store->remaining($request->id), 2, 'touched');
-        }
-    }
-
-    public function testTheUrlsLifetimeIsNotThatOfPhp(): void
+    public function testTheLifetimeOfTheUrlCountsInsteadOfPhps(): void
     {
         $request = Site::request($this->store, null, '', '&format=json&lifetime=2h');
         self::assertEqualsWithDelta(7200, $this->store->remaining($request->id), 1);
@@ -54,7 +42,7 @@ final class SessionTest extends TestCase
      * @dataProvider unfit
      * @param array<string, string> $settings
      */
-    public function testUnfitSettingsAreRefused(array $settings): void
+    public function testSettingsOfPhpThatDoNotFitAreRefused(array $settings): void
     {
         $request = $this->request(null, '', $settings);
         self::assertStringStartsWith('PhpSessionChat\Session\InvalidSettings: session.' . key($settings), $request->error);
@@ -68,7 +56,7 @@ final class SessionTest extends TestCase
         yield 'IDs chosen by visitors' => [['use_strict_mode' => '0']];
     }
 
-    public function testTheFormatOfTheUrlIsThatOfPhp(): void
+    public function testTheFormatOfTheUrlBecomesThatOfPhp(): void
     {
         $read = ['memcached' => 'php_serialize', 'redis' => 'php', 'files' => 'php', 'sqlite' => 'php'];
         foreach ($read as $name => $default) {
@@ -82,7 +70,7 @@ final class SessionTest extends TestCase
         }
     }
 
-    public function testAnotherFormatThanThatOfTheUrlIsRefused(): void
+    public function testAFormatThatIsChangedLaterIsRefused(): void
     {
         $request = Site::request(Store::named('redis'), null, settings: ['serialize_handler' => 'igbinary']);
         self::assertSame(
@@ -92,7 +80,7 @@ final class SessionTest extends TestCase
         );
     }
 
-    public function testSixCallbacksAloneAreRefusedSinceVisitorsCouldChooseTheirId(): void
+    public function testSixCallbacksAreRefusedSinceVisitorsCouldChooseTheirId(): void
     {
         $id = $this->request(null, '$_SESSION["user_id"] = 1;')->id;
         foreach ([null, $id, str_repeat('a', 26)] as $cookie) {
@@ -103,7 +91,7 @@ final class SessionTest extends TestCase
     }
 
     /** @dataProvider unfitData */
-    public function testDataThatCannotBeStoredFailTheRequestAndKeepTheSession(string $code, string $message): void
+    public function testDataThatJsonCannotHoldFailsTheRequestAndKeepsTheOldRecord(string $code, string $message): void
     {
         $first = $this->request(null, '$_SESSION["user_id"] = 1;');
         $request = $this->request($first->id, "$code;");

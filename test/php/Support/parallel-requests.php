@@ -1,8 +1,8 @@
 <?php
 
 /**
- * Many requests at the same moment, each in a process of its own. Reads a serialized list of [store URL, session ID,
- * code] and prints the serialized list of errors, '' where there was none.
+ * Runs many requests at the same moment, each in a process of its own. Reads a serialized list of [store URL, session ID,
+ * code], and prints a serialized list of errors, '' where there was none.
  */
 
 declare(strict_types=1);
@@ -10,8 +10,7 @@ declare(strict_types=1);
 use PhpSessionChat\Session\HandlerFactory;
 use PhpSessionChat\Tests\Support\Site;
 
-require __DIR__ . '/../../../php/autoload.php';
-require __DIR__ . '/Site.php';
+require __DIR__ . '/autoload.php';
 
 [$wait, $go] = stream_socket_pair(STREAM_PF_UNIX, STREAM_SOCK_STREAM, 0);
 $answers = [];
@@ -19,7 +18,7 @@ foreach (unserialize(stream_get_contents(STDIN)) as [$url, $id, $code]) {
     [$answer, $end] = stream_socket_pair(STREAM_PF_UNIX, STREAM_SOCK_STREAM, 0);
     if (pcntl_fork() === 0) {
         fclose($go);
-        // Until nobody has the other end any more, which is when all have been started.
+        // Returns when no process has the other end any more, which is when all have been started.
         fread($wait, 1);
         $error = '';
         try {

@@ -1,0 +1,45 @@
+<?php
+
+declare(strict_types=1);
+
+namespace PhpSessionChat\Tests\Support;
+
+/** PHP's own web server, with the pages of the folder `pages`. */
+final class WebServer
+{
+    private static ?int $port = null;
+
+    /**
+     * Calls a page.
+     *
+     * @param string $page its file
+     * @param array<string, mixed> $input
+     * @param string|null $cookie the Cookie header
+     * @return array{array<string, mixed>, list<string>} what the page returns, and the Set-Cookie headers without their name
+     */
+    public static function call(string $page, array $input, ?string $cookie): array
+    {
+        self::$port ??= self::start();
+        $answer = file_get_contents('http://127.0.0.1:' . self::$port . "/$page", false, stream_context_create(['http' => [
+            'method' => 'POST',
+            'header' => ['Content-Type: application/octet-stream', ...($cookie === null ? [] : ["Cookie: $cookie"])],
+            'content' => serialize($input),
+            'ignore_errors' => true,
+        ]]));
+        $result = @unserialize(ltrim($answer));
+        if ($result === false) {
+            throw new \RuntimeException("The page failed:\n$answer");
+        }
+        $cookies = preg_replace('/^Set-Cookie: /i', '', preg_grep('/^Set-Cookie:/i', $http_response_header));
+        return [$result, array_values($cookies)];
+    }
+
+    private static function start(): int
+    {
+        $port = ServerProcess::freePort();
+        // With the arguments of functions in stack traces, as on a badly configured site.
+        $command = [PHP_BINARY, '-d', 'zend.exception_ignore_args=0', '-S', "127.0.0.1:$port", '-t', __DIR__ . '/pages'];
+        new ServerProcess($command, ServerProcess::folder(), 'started');
+        return $port;
+    }
+}
