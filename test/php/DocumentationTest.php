@@ -1,0 +1,89 @@
+<?php
+
+declare(strict_types=1);
+
+namespace PhpSessionChat\Tests;
+
+use PhpSessionChat\Session\Database\SqlDialect;
+use PhpSessionChat\Tests\Support\Folder;
+use PhpSessionChat\Tests\Support\Keys;
+use PhpSessionChat\Tests\Support\MariadbProcess;
+use PhpSessionChat\Tests\Support\MemcachedProcess;
+use PhpSessionChat\Tests\Support\RedisProcess;
+use PhpSessionChat\Tests\Support\SessionServerProcess;
+use PhpSessionChat\Tests\Support\Store;
+use PHPUnit\Framework\TestCase;
+
+/** docs/php.md and php/README.md. */
+final class DocumentationTest extends TestCase
+{
+    private const ROOT = __DIR__ . '/../..';
+
+    /** @dataProvider examples */
+    public function testAnExampleRunsAndPrintsNothing(string $example): void
+    {
+        // The tables that the examples use, one of which Store creates.
+        Store::named('mariadb');
+        $folder = Folder::temporary();
+        $script = "$folder/example.php";
+        file_put_contents($script, "<?php\nrequire '" . realpath(self::ROOT) . "/php/autoload.php';\n" . strtr($example, [
+            '127.0.0.1:6379' => '127.0.0.1:' . RedisProcess::shared()->port,
+            "'127.0.0.1', 6379" => "'127.0.0.1', " . RedisProcess::shared()->port,
+            '127.0.0.1:11211' => '127.0.0.1:' . MemcachedProcess::shared()->port,
+            "'127.0.0.1', 11211" => "'127.0.0.1', " . MemcachedProcess::shared()->port,
+            'localhost:9090' => 'localhost:' . SessionServerProcess::shared()->port,
+            "'localhost', 9090" => "'localhost', " . SessionServerProcess::shared()->port,
+            'mariadb://site:PASSWORD@127.0.0.1/site' => MariadbProcess::shared()->url,
+            '/mnt/shared/sessions' => $folder,
+            '/etc/site/session-keys' => Keys::file(),
+            '/etc/site/cookie-keys' => Keys::file(),
+            '30_000' => '1',
+        ]));
+        $command = [PHP_BINARY, '-d', 'error_reporting=-1', '-d', 'display_errors=1', '-d', 'session.save_path=', $script];
+        $process = proc_open($command, [1 => ['pipe', 'w'], 2 => ['redirect', 1]], $pipes);
+        self::assertSame('', stream_get_contents($pipes[1]));
+        self::assertSame(0, proc_close($process));
+    }
+
+    /** @return iterable<string, array{string}> */
+    public static function examples(): iterable
+    {
+        foreach (['docs/php.md' => 10, 'php/README.md' => 6] as $file => $count) {
+            preg_match_all('/^```php\n(.*?)^```$/ms', self::read($file), $found);
+            self::assertGreaterThanOrEqual($count, count($found[1]));
+            foreach ($found[1] as $n => $example) {
+                yield "$file, example " . ($n + 1) => [$example];
+            }
+        }
+    }
+
+    public function testTheSqlOfTheTableIsThatOfPdoHandler(): void
+    {
+        preg_match_all('/^```sql\n-- (\w+).*?\n(.*?)^```$/ms', self::read('docs/php.md'), $found);
+        $bare = static fn (string $sql): string => preg_replace('/[\s"`;]/', '', $sql);
+        $expected = array_map(
+            static fn (SqlDialect $dialect): string => $bare(implode('', $dialect->createTable())),
+            ['MariaDB' => SqlDialect::MySql, 'PostgreSQL' => SqlDialect::PostgreSql, 'SQLite' => SqlDialect::Sqlite],
+        );
+        self::assertSame($expected, array_map($bare, array_combine($found[1], $found[2])));
+    }
+
+    public function testTheTableOfClassesHasEachClassOnce(): void
+    {
+        $folder = self::ROOT . '/php/src/';
+        $files = new \RecursiveIteratorIterator(new \RecursiveDirectoryIterator($folder, \FilesystemIterator::SKIP_DOTS));
+        $classes = [];
+        foreach ($files as $file) {
+            $classes[] = strtr(substr((string) $file, strlen($folder), -strlen('.php')), '/', '\\');
+        }
+        $table = strstr(self::read('php/README.md'), '| class | for |');
+        preg_match_all('/^\| (`.*?`) \|/m', $table, $rows);
+        preg_match_all('/`([\w\\\\]+)`/', implode(' ', $rows[1]), $named);
+        self::assertEqualsCanonicalizing($classes, $named[1]);
+    }
+
+    private static function read(string $file): string
+    {
+        return file_get_contents(self::ROOT . "/$file");
+    }
+}
