@@ -72,6 +72,7 @@ final class JsonHandlerTest extends TestCase
         yield 'a key that is not UTF-8' => [["caf\xe9" => 1], 'key "caf\ufffd": Malformed UTF-8'];
         yield 'an object' => [['cart' => new \stdClass()], 'key "cart": an object'];
         yield 'an object further in' => [['cart' => ['items' => [new \ArrayObject()]]], 'key "cart": an object'];
+        yield 'an object 500 levels down' => [['x' => self::nested(500, new \stdClass())], 'key "x": an object'];
         yield 'INF' => [['f' => INF], 'key "f": Inf and NaN'];
         yield '513 levels' => [self::nested(513), 'Maximum stack depth exceeded'];
         $loop = ['x' => 1];
@@ -121,9 +122,9 @@ final class JsonHandlerTest extends TestCase
         return $this->handler->read(self::ID);
     }
 
-    private static function nested(int $levels): array
+    private static function nested(int $levels, mixed $innermost = 1): array
     {
-        $data = ['x' => 1];
+        $data = ['x' => $innermost];
         for ($level = 1; $level < $levels; $level++) {
             $data = [$data];
         }

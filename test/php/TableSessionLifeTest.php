@@ -219,6 +219,19 @@ final class TableSessionLifeTest extends TestCase
         self::assertSame(0, $this->site->count());
     }
 
+    public function testAPageThatEndsWithAFatalErrorSavesToo(): void
+    {
+        $this->site = TableSite::on('sqlite');
+        $cookie = $this->site->visitor(['a' => 1]);
+        try {
+            $this->site->page($cookie, '$session->storeValue("b", 2); ini_set("memory_limit", "8M"); str_repeat("x", 9_000_000);');
+            self::fail('no fatal error');
+        } catch (\RuntimeException $error) {
+            self::assertStringStartsWith('The page failed', $error->getMessage());
+        }
+        self::assertSame(['a' => 1, 'b' => 2], $this->site->values($cookie));
+    }
+
     private function page(?string $cookie, string $code = '', string $as = 'URL', string $before = '', int $lifetime = 1440): TableAnswer
     {
         $answer = $this->site->page($cookie, $code, compact('lifetime'), $as, $before);

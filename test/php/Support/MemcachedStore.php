@@ -13,7 +13,7 @@ final class MemcachedStore extends Store
 
     public function url(): string
     {
-        return "memcached://127.0.0.1:$this->port?prefix=sessions/";
+        return "memcached://127.0.0.1:$this->port?prefix=sessions/&timeout=5";
     }
 
     public function deadUrl(): string

@@ -13,7 +13,7 @@ final class RedisStore extends Store
 
     public function url(): string
     {
-        return "redis://127.0.0.1:$this->port?prefix=siam_";
+        return "redis://127.0.0.1:$this->port?prefix=siam_&timeout=5";
     }
 
     public function deadUrl(): string

@@ -29,7 +29,7 @@ abstract class Store
         };
     }
 
-    /** Its URL, to which options can be added with an `&`. */
+    /** Its URL, to which options can be added with an `&`. Its timeout is for a machine that does other things too. */
     abstract public function url(): string;
 
     /** The URL of such a store that does not answer. */

@@ -48,7 +48,7 @@ final class TableStore extends Store
 
     public function url(): string
     {
-        return "$this->url?" . self::OPTIONS . $this->place;
+        return "$this->url?" . self::OPTIONS . "&timeout=9$this->place";
     }
 
     public function deadUrl(): string
