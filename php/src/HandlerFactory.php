@@ -42,13 +42,13 @@ use PhpSessionChat\Session\Handler\SessionServerHandler;
  */
 final class HandlerFactory
 {
-    private const FORMATS = 'json|php|php_binary|php_serialize|igbinary|msgpack';
+    private const FORMATS = ['json', 'php', 'php_binary', 'php_serialize', 'igbinary', 'msgpack'];
 
     /** @throws InvalidSettings quoting only the wrong part, since a URL may hold a password */
     public static function fromUrl(#[\SensitiveParameter] string $url): \SessionHandlerInterface
     {
         $parts = StoreUrl::parse($url);
-        $format = $parts->take('format', self::FORMATS, 'one of ' . strtr(self::FORMATS, '|', ' '))
+        $format = $parts->choice('format', self::FORMATS)
             ?? ($parts->scheme === 'memcached' ? 'php_serialize' : 'php');
         $layers = $parts->take('layers', 'decrypt:[^,]+', 'decrypt:KEYFILE, the only layer that PHP writes');
         $lock = $parts->take('lock', 'none|[1-9]\d{0,2}', 'none or the seconds to wait');
@@ -92,11 +92,10 @@ final class HandlerFactory
         if ($parts->has('handler')) {
             throw new InvalidSettings('handler= is for one of PHP\'s own session handlers: see NativeHandler');
         }
-        $known = array_keys(MemcachedHandler::DISTRIBUTIONS);
         return new MemcachedHandler(
             $parts->servers(11211),
             $parts->prefix(''),
-            $parts->take('distribution', implode('|', $known), 'here one of ' . implode(', ', $known)) ?? $known[0],
+            $parts->choice('distribution', array_keys(MemcachedHandler::DISTRIBUTIONS)) ?? 'modula',
             $parts->milliseconds('timeout', 1000),
             $settings,
         );
@@ -112,18 +111,13 @@ final class HandlerFactory
             throw new InvalidSettings('a user of Redis has a password: //USER:PASSWORD@HOST');
         }
         [$host, $port] = $parts->hosts[0] ?? [$parts->path, null];
-        $inPath = $parts->hosts === [] ? '' : substr($parts->path, 1);
-        $database = $parts->take('database', '\d{1,5}', 'a number') ?? $inPath;
-        if (preg_match('/^\d{0,5}\z/', $database) !== 1 || !in_array($inPath, ['', $database], true)) {
-            throw new InvalidSettings('the database of Redis is one number, as in redis://HOST:PORT/3');
-        }
         return new RedisHandler(
             $host,
             $port ?? 6379,
             $parts->prefix(RedisHandler::PREFIX),
             $parts->user === '' ? null : $parts->user,
             $parts->password === '' ? null : $parts->password,
-            (int) $database,
+            $parts->redisDatabase(),
             $parts->scheme === 'rediss' ? self::tls($parts) : null,
             $parts->milliseconds('timeout', 1000),
             $settings,

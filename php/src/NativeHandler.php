@@ -29,7 +29,7 @@ abstract class NativeHandler
     /** IDs as PHP makes them, up to a length. */
     private const ID = '/^[A-Za-z0-9,-]{22,%d}\z/';
 
-    private const FORMATS = 'php|php_binary|php_serialize|igbinary|msgpack';
+    private const FORMATS = ['php', 'php_binary', 'php_serialize', 'igbinary', 'msgpack'];
 
     /** The name of the handler, which is also that of its extension. */
     protected const NAME = '';
@@ -46,7 +46,7 @@ abstract class NativeHandler
         if (static::NAME !== 'files' && !extension_loaded(static::NAME)) {
             throw new InvalidSettings('PHP has no extension ' . static::NAME);
         }
-        $this->format = $url->take('format', self::FORMATS, 'one of ' . strtr(self::FORMATS, '|', ' ')) ?? 'php';
+        $this->format = $url->choice('format', self::FORMATS) ?? 'php';
         $this->lifetime = $url->seconds('lifetime');
         $this->configure($url);
         $url->finish();
@@ -67,7 +67,7 @@ abstract class NativeHandler
             return null;
         }
         return match ($parts->scheme) {
-            'memcached' => match ($parts->take('handler', 'memcached|memcache', 'memcached or memcache')) {
+            'memcached' => match ($parts->choice('handler', ['memcached', 'memcache'])) {
                 'memcached' => new NativeMemcached($parts),
                 'memcache' => new NativeMemcache($parts),
                 default => null,

@@ -111,6 +111,28 @@ final class StoreUrl
         return $value;
     }
 
+    /**
+     * Takes an option that has one of these values.
+     *
+     * @param list<string> $values
+     * @throws InvalidSettings
+     */
+    public function choice(string $option, array $values): ?string
+    {
+        return $this->take($option, implode('|', $values), 'one of ' . implode(', ', $values));
+    }
+
+    /** Takes the number of a Redis database, from the path or from `database=`. @throws InvalidSettings */
+    public function redisDatabase(): int
+    {
+        $inPath = $this->hosts === [] ? '' : substr($this->path, 1);
+        $database = $this->take('database', '\d{1,5}', 'a number') ?? $inPath;
+        if (preg_match('/^\d{0,5}\z/', $database) !== 1 || !in_array($inPath, ['', $database], true)) {
+            throw new InvalidSettings('the database of Redis is one number, as in redis://HOST:PORT/3');
+        }
+        return (int) $database;
+    }
+
     /** Takes `prefix=`, which is put before the session ID. @throws InvalidSettings */
     public function prefix(string $default): string
     {

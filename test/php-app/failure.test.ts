@@ -88,7 +88,7 @@ describe('misconfigured', () => {
   test.each([
     [
       { SESSION_STORE: 'redis://user:secret@127.0.0.1:6379/three' },
-      /SESSION_STORE: the database of a Redis is a number/,
+      /SESSION_STORE: the database of Redis is one number/,
     ],
     [
       { SESSION_STORE: 'memcached://127.0.0.1:1?handler=memcached&layer=secret' },

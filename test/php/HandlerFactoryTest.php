@@ -91,7 +91,7 @@ final class HandlerFactoryTest extends TestCase
         yield ['redis://user:123?secret&4@h', 'in a password ? is %3F'];
         yield ['redis://user:123?a&secret=4@h&format=json', 'in a password ? is %3F'];
         yield ['redis://h?secret-4', 'none of this session store'];
-        yield ['memcached://h:1?format=wddx', 'format= is one of json php'];
+        yield ['memcached://h:1?format=wddx', 'format= is one of json, php, '];
         yield ['memcached://h:1/0?format=json', 'no path'];
         yield ['memcached://h:0?format=json', 'HOST:PORT'];
         yield ['memcached://h:65536?format=json', 'HOST:PORT'];
@@ -99,7 +99,7 @@ final class HandlerFactoryTest extends TestCase
         yield ['memcached://:secret@h:1?format=json', 'no user'];
         yield ['memcached://?format=json', 'takes servers'];
         yield ['memcached://h?timeout=9s', 'timeout= is'];
-        yield ['memcached://h?distribution=memcache', 'distribution= is here one of modula, ketama, ketama_weighted'];
+        yield ['memcached://h?distribution=memcache', 'distribution= is one of modula, ketama, ketama_weighted'];
         yield ['memcached://h,g?weight=1,2,3', 'weight= is'];
         yield ['memcached://h?redundancy=2', 'redundancy= is not an option'];
         yield ['memcached://h?prefix=a%20b', 'prefix= is'];

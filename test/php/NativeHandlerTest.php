@@ -18,7 +18,8 @@ final class NativeHandlerTest extends TestCase
 {
     private const STAY = '$_SESSION["user_id"] = 7; $session->close();';
 
-    private const LOGIN = '$session->start(); $_SESSION["user_id"] = 7; $session->close();';
+    /** A page of ext-memcache that fails leaves its lock. The next one waits for as long as the lock lasts: not 15 seconds. */
+    private const START = 'ini_set("memcache.lock_timeout", "1"); $session->start();';
 
     /** @var list<MemcachedProcess> */
     private array $servers = [];
@@ -135,9 +136,9 @@ final class NativeHandlerTest extends TestCase
     public function testWhileOneServerOfExtMemcacheIsSilentNoSessionEnds(string $end): void
     {
         [$url, $servers] = $this->twoMemcached();
-        $login = NativeSite::request($url, null, self::LOGIN);
+        $login = NativeSite::request($url, null, self::START . self::STAY);
         $servers[1]->pause();
-        $answer = NativeSite::request($url, $login->id, "\$session->start(); \$session->$end();");
+        $answer = NativeSite::request($url, $login->id, self::START . "\$session->$end();");
         self::assertStringStartsWith('PhpSessionChat\Session\SessionUnavailable: memcache: session_', $answer->error);
         self::assertStringEndsWith(': the session may still be in the store', $answer->error);
         self::assertSame([], $answer->cookies);
@@ -150,7 +151,7 @@ final class NativeHandlerTest extends TestCase
     public function testWhileOneServerOfExtMemcacheIsDownSessionsEnd(string $end): void
     {
         [$url, $servers] = $this->twoMemcached();
-        $login = NativeSite::request($url, null, self::LOGIN);
+        $login = NativeSite::request($url, null, self::START . self::STAY);
         $servers[1]->end();
         $this->assertEnds($url, $login->id, $end);
     }
@@ -180,10 +181,8 @@ final class NativeHandlerTest extends TestCase
 
     private function assertEnds(string $url, string $id, string $end): void
     {
-        // A page that failed leaves its lock, for which the next one would wait 15 seconds.
-        $start = 'ini_set("memcache.lock_timeout", "1"); $session->start();';
-        self::assertSame('', NativeSite::request($url, $id, "$start \$session->$end();")->error);
-        $after = NativeSite::request($url, $id, $start);
+        self::assertSame('', NativeSite::request($url, $id, self::START . "\$session->$end();")->error);
+        $after = NativeSite::request($url, $id, self::START);
         self::assertSame(['', []], [$after->error, $after->session]);
         self::assertNotSame($id, $after->id);
     }

@@ -45,9 +45,7 @@ final class NativeMemcache extends NativeHandler
     protected function configure(#[\SensitiveParameter] StoreUrl $url): void
     {
         $this->servers = $url->servers(11211);
-        $known = array_keys(self::DISTRIBUTIONS);
-        $this->distribution = $url->take('distribution', implode('|', $known), 'here one of ' . implode(', ', $known))
-            ?? 'memcache';
+        $this->distribution = $url->choice('distribution', array_keys(self::DISTRIBUTIONS)) ?? 'memcache';
         $this->redundancy = (int) ($url->take('redundancy', '[1-9]', '1 to 9') ?? 2);
         $url->take('past_misses', '[01]', '0 or 1');
         $this->prefix = $url->prefix('');

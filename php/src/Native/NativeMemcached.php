@@ -30,9 +30,7 @@ final class NativeMemcached extends NativeHandler
     protected function configure(#[\SensitiveParameter] StoreUrl $url): void
     {
         $this->servers = $url->servers(11211);
-        $known = array_keys(MemcachedHandler::DISTRIBUTIONS);
-        $this->distribution = $url->take('distribution', implode('|', $known), 'here one of ' . implode(', ', $known))
-            ?? 'ketama';
+        $this->distribution = $url->choice('distribution', array_keys(MemcachedHandler::DISTRIBUTIONS)) ?? 'ketama';
         $this->prefix = $url->prefix('memc.sess.key.');
         $this->timeout = $url->milliseconds('timeout', 1000);
         $this->persistent = $url->take('persistent', '[01]', '0 or 1') ?? '0';

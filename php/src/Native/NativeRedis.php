@@ -56,12 +56,7 @@ final class NativeRedis extends NativeHandler
         $this->address = $host === null ? "unix://$url->path" : ($tls ?: 'tcp://') . "$host:$this->port";
         $this->login = array_slice([$url->user, $url->password], $url->user === '' ? 1 : 0);
         $this->login = $url->password === '' ? [] : $this->login;
-        $inPath = $host === null ? '' : substr($url->path, 1);
-        $database = $url->take('database', '\d{1,5}', 'a number') ?? $inPath;
-        if (preg_match('/^\d{0,5}\z/', $database) !== 1 || !in_array($inPath, ['', $database], true)) {
-            throw new InvalidSettings('the database of a Redis is a number, and only one, as in redis://HOST:PORT/3');
-        }
-        $this->database = (int) $database;
+        $this->database = $url->redisDatabase();
         $this->prefix = $url->prefix(RedisHandler::PREFIX);
         $this->timeout = $url->milliseconds('timeout', 1000);
         $this->persistent = $url->take('persistent', '[01]', '0 or 1') ?? '0';

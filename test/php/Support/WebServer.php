@@ -20,12 +20,17 @@ final class WebServer
     public static function call(string $page, array $input, ?string $cookie): array
     {
         self::$port ??= self::start();
-        $answer = file_get_contents('http://127.0.0.1:' . self::$port . "/$page", false, stream_context_create(['http' => [
+        $answer = @file_get_contents('http://127.0.0.1:' . self::$port . "/$page", false, stream_context_create(['http' => [
             'method' => 'POST',
             'header' => ['Content-Type: application/octet-stream', ...($cookie === null ? [] : ["Cookie: $cookie"])],
             'content' => serialize($input),
             'ignore_errors' => true,
         ]]));
+        if ($answer === false) {
+            // PHP has crashed. The other tests get a new server.
+            self::$port = null;
+            throw new \RuntimeException('The web server has ended without an answer.');
+        }
         $result = @unserialize(ltrim($answer));
         if ($result === false) {
             throw new \RuntimeException("The page failed:\n$answer");
