@@ -94,7 +94,7 @@ final class App
             );
         }
         $this->session->logOut();
-        // The browser leaves the page before the chat on it learns of the logout, so the chat could not delete its draft.
+        // The browser leaves the page before its chat learns of the logout, so the chat cannot delete its draft.
         return Response::seeHome(['Clear-Site-Data' => '"storage"']);
     }
 

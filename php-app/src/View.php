@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 namespace PhpSessionChat;
 
-/** Fills the templates. They print everything through `$e`, which escapes a value, or `$t`, which returns an escaped text. */
+/** Fills the templates. They print values only through `$e`, which escapes, and texts through `$t`, which does too. */
 final class View
 {
     private const FOLDER = __DIR__ . '/../templates';

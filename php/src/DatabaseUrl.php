@@ -14,8 +14,8 @@ use PhpSessionChat\Session\Database\SqlDialect;
  * - `postgres://USER:PASSWORD@HOST:PORT/DATABASE` (or `postgresql:`)
  * - `sqlite:PATH`
  *
- * Several hosts (`HOST,HOST:PORT`) are the nodes of one database. They are tried in order. A node that cannot be reached,
- * takes no writes or is cut off from its cluster is skipped. Options:
+ * Several hosts (`HOST,HOST:PORT`) are the nodes of one database. They are tried in order. A node that cannot be
+ * reached, takes no writes or is cut off from its cluster is skipped. Options:
  *
  * - `socket=PATH` of a unix socket, instead of the hosts
  * - `tls=on`, and `ca=FILE` for a certificate authority of your own; the certificate must name the host
@@ -101,7 +101,9 @@ final class DatabaseUrl
         };
         $authorities = $tls ? $ca ?? self::AUTHORITIES : '';
         if ($tls && !is_readable($authorities)) {
-            throw new InvalidSettings("tls=on: there is no file $authorities; ca= names one with the authority's certificate");
+            throw new InvalidSettings(
+                "tls=on: there is no file $authorities; ca= names one with the authority's certificate",
+            );
         }
         if ($tls && $dialect === SqlDialect::PostgreSql) {
             $settings .= ";sslmode=verify-full;sslrootcert=$authorities";
@@ -207,7 +209,8 @@ final class DatabaseUrl
             if (($state['read_only'] ?? '') !== 'OFF') {
                 throw new SessionUnavailable('it takes no writes (read_only)');
             }
-            if (($state['wsrep_on'] ?? '') === 'ON' && $read("SHOW STATUS LIKE 'wsrep_ready'") !== ['wsrep_ready' => 'ON']) {
+            $ready = static fn (): bool => $read("SHOW STATUS LIKE 'wsrep_ready'") === ['wsrep_ready' => 'ON'];
+            if (($state['wsrep_on'] ?? '') === 'ON' && !$ready()) {
                 throw new SessionUnavailable('it is cut off from its cluster (wsrep_ready)');
             }
         }

@@ -27,7 +27,7 @@ use PhpSessionChat\Session\Handler\SessionServerHandler;
  * | `rediss://…?ca=FILE` | the same with TLS |
  * | `file:///FOLDER?prefix=` | FilesHandler |
  * | `session-server://HOST:PORT?timeout=&auth_file=&tls=on&ca=FILE`, `session-server:///SOCKET` | SessionServerHandler |
- * | `mysql://…`, `mariadb://…`, `postgres://…`, `sqlite:PATH`, each `?table=&id=&data=&expires=&prefix=` | PdoHandler, see DatabaseUrl |
+ * | `mysql://…`, `postgres://…`, `sqlite:PATH`, each `?table=&id=&data=&expires=&prefix=` | PdoHandler, see DatabaseUrl |
  *
  * All of them take:
  *

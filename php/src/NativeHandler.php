@@ -17,9 +17,9 @@ use PhpSessionChat\Session\Native\NativeRedis;
  *     $session->start();    // instead of session_start(), and so on
  *     $session->close();    // before any output
  *
- * Some of these handlers take a failed read for a session that does not exist. PHP then makes a new one, and the visitor
- * is logged out for good. So when PHP finds no session for an ID, or says that it has deleted one, this class checks the
- * store itself. As long as sessions are found, that costs nothing.
+ * Some of these handlers take a failed read for a session that does not exist. PHP then makes a new one, and the
+ * visitor is logged out for good. So when PHP finds no session for an ID, or says that it has deleted one, this class
+ * checks the store itself. As long as sessions are found, that costs nothing.
  */
 abstract class NativeHandler
 {

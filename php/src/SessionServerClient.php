@@ -7,8 +7,8 @@ namespace PhpSessionChat\Session;
 use PhpSessionChat\Session\SessionServer\SessionServerConnection;
 
 /**
- * A client of the session server, for every command of its protocol except watching: see SessionServerWatcher. It has one
- * session open at a time.
+ * A client of the session server, for every command of its protocol except watching: see SessionServerWatcher. It has
+ * one session open at a time.
  *
  *     $client = new SessionServerClient('localhost', 9090);
  *     $id = $client->create();
@@ -18,8 +18,8 @@ use PhpSessionChat\Session\SessionServer\SessionServerConnection;
  * Opening a session to write it takes its lock; others wait for it, see lockTimeout(). Changes are saved by commit() or
  * close() only. Keys and values are bytes, any of them.
  *
- * A SessionUnavailable means that the server does not answer, or reports an error that the method does not mention. If the
- * connection is lost while a session is open, its unsaved changes are lost too, and open() has to be called again.
+ * A SessionUnavailable means that the server does not answer, or reports an error that the method does not mention. If
+ * the connection is lost while a session is open, its unsaved changes are lost too, and open() has to be called again.
  */
 final class SessionServerClient
 {
@@ -163,7 +163,7 @@ final class SessionServerClient
         return $this->id !== null && $this->writable;
     }
 
-    /** Whether the session can still be changed: after a while the server gives the lock to another client that waits. */
+    /** Whether the session can still be changed: the server gives the lock of an idle client to one that waits. */
     public function hasLock(): bool
     {
         if (!$this->isWritable()) {
@@ -264,7 +264,7 @@ final class SessionServerClient
      * @param string|null $value null: leaves the value as it is
      * @param int $lifetime as lifetime()
      * @return bool false when another client got the lock meanwhile; nothing is saved then
-     * @throws SessionDataError when the value is too large, or another value of the session is a reference to the old one
+     * @throws SessionDataError when the value is too large, or another value is a reference to the old one
      */
     public function closeWith(
         #[\SensitiveParameter] string $key,
@@ -326,7 +326,7 @@ final class SessionServerClient
         return (int) $this->askInSession('ttl');
     }
 
-    /** The same of any session, without opening it or renewing its lifetime. @return int|null null when there is none */
+    /** The same of any session, without opening it or renewing it. @return int|null null when there is none */
     public function ttlOf(#[\SensitiveParameter] string $id): ?int
     {
         $seconds = preg_match(self::ID, $id) === 1 ? $this->ask('ttl', $id, self::NO_SESSION) : null;
@@ -388,7 +388,7 @@ final class SessionServerClient
     /**
      * As ask(), for commands that change the open session.
      *
-     * @param string|null $failure the error by which the server says that it cannot store something, for whatever reason
+     * @param string|null $failure the server's error for everything that it cannot store
      * @throws SessionDataError when it gives that error although the client has the lock
      */
     private function change(

@@ -7,8 +7,8 @@ namespace PhpSessionChat\Session;
 use PhpSessionChat\Session\SessionServer\SessionServerConnection;
 
 /**
- * Reports what happens to sessions in the session server, for example to a worker that acts on logouts. It does not open
- * the sessions, so it waits for no lock and renews no lifetime.
+ * Reports what happens to sessions in the session server, for example to a worker that acts on logouts. It does not
+ * open the sessions, so it waits for no lock and renews no lifetime.
  *
  *     $watcher = new SessionServerWatcher('localhost', 9090);
  *     $watcher->watch($id);
@@ -46,8 +46,8 @@ final class SessionServerWatcher
     }
 
     /**
-     * Subscribes to a session: from now on next() reports what happens to it. If it does not exist yet, that includes its
-     * creation.
+     * Subscribes to a session: from now on next() reports what happens to it. If it does not exist yet, that includes
+     * its creation.
      *
      * @return bool whether it exists now
      * @throws SessionDataError when the server takes no more subscriptions, or no session can have that ID
@@ -71,9 +71,9 @@ final class SessionServerWatcher
      * Waits for the next event.
      *
      * @param int $wait milliseconds
-     * @return array{string, string|null, int|null}|null `changed`, `destroyed`, `expired` or `regenerated`; the session's
-     *         ID; for `changed` the revision, which rises. `lost` alone: this client was too slow and has missed events,
-     *         so watch again. null: nothing has happened
+     * @return array{string, string|null, int|null}|null `changed`, `destroyed`, `expired` or `regenerated`; the
+     *         session's ID; for `changed` the revision, which rises. `lost` alone: this client was too slow and has
+     *         missed events, so watch again. null: nothing has happened
      * @throws SessionUnavailable when the connection is lost; there are no subscriptions any more
      */
     public function next(int $wait): ?array

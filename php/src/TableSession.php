@@ -17,18 +17,18 @@ use PhpSessionChat\Session\TableSession\TableRows;
  *     $session->storeValue('user_id', 7);
  *     $session->save();
  *
- * The values are loaded once, by open(). Saving is one statement: it writes only the keys that this request has changed,
- * so that requests at the same time do not overwrite each other's changes. If two change the same key, the last one wins.
- * A row that was deleted meanwhile is not written again: a logout is final.
+ * The values are loaded once, by open(). Saving is one statement: it writes only the keys that this request has
+ * changed, so that requests at the same time do not overwrite each other's changes. If two change the same key, the
+ * last one wins. A row that was deleted meanwhile is not written again: a logout is final.
  *
  * An ID is accepted only if it is in the table, and in a cookie signed by a key of the file: see SignedCookie. Visitors
  * for whom nothing is stored get no row and no cookie.
  *
- * Call regenerate() at every login, and save() before any output, since it can fail and may have to send a cookie. The end
- * of the request saves what is not saved yet, but an error is then too late for an error page.
+ * Call regenerate() at every login, and save() before any output, since it can fail and may have to send a cookie. The
+ * end of the request saves what is not saved yet, but an error is then too late for an error page.
  *
- * All methods throw SessionUnavailable when the database fails: answer 503, and set no cookie. Give it a \PDO of its own,
- * since on the application's connection a rollback would undo what was saved.
+ * All methods throw SessionUnavailable when the database fails: answer 503, and set no cookie. Give it a \PDO of its
+ * own, since on the application's connection a rollback would undo what was saved.
  */
 final class TableSession
 {
@@ -63,13 +63,14 @@ final class TableSession
     /**
      * Opens the session that the visitor's cookie names, or an empty one.
      *
-     * @param \PDO|DatabaseUrl|string $database a string is a URL as DatabaseUrl takes it; it can also name the table and
-     *        its columns, as for the chat server: `?table=sessions&id=id&data=data&expires=expires`
+     * @param \PDO|DatabaseUrl|string $database a string is a URL as DatabaseUrl takes it; it can also name the table
+     *        and its columns, as for the chat server: `?table=sessions&id=id&data=data&expires=expires`
      * @param string $keyFile see KeyFile; used for nothing else
      * @param string $name of the cookie
      * @param int $lifetime seconds that the session lives after its last use
      * @param string $domain of the cookie; '' for the page's own host only
-     * @param bool|null $secure whether the cookie is for https only; null: if this page has https, as far as PHP can tell
+     * @param bool|null $secure whether the cookie is for https only; null: if this page
+     *        has https, as far as PHP can tell
      * @param string $table `table` or `schema.table`, if the URL does not name it: see createTable()
      * @param int $collect one in so many requests calls gc(); 0: none, where a cron job does
      * @throws InvalidSettings
@@ -123,7 +124,8 @@ final class TableSession
 
     /**
      * @param string $key UTF-8 without NUL
-     * @param mixed $value null, a boolean, an integer, a float, a UTF-8 string, or an array of them of at most 30 levels
+     * @param mixed $value null, a boolean, an integer, a float, a UTF-8 string, or an array of them, up to
+     *        30 levels
      * @throws SessionDataError when it would not come back the same
      * @throws \LogicException when the session is new and output has begun, so that its cookie cannot be sent
      */
@@ -151,8 +153,8 @@ final class TableSession
     }
 
     /**
-     * Gives the session a new ID, and saves it. The old ID is invalid at once, so anyone who has planted or seen it cannot
-     * use it.
+     * Gives the session a new ID, and saves it. The old ID is invalid at once, so anyone who has planted or seen it
+     * cannot use it.
      *
      * @return bool false when the session has ended meanwhile: nothing is written, and it is empty now
      * @throws \LogicException when output has begun, so that the cookie cannot be sent
@@ -170,8 +172,8 @@ final class TableSession
     /**
      * Ends the session, and deletes its cookie. A value that is stored afterwards begins a new session.
      *
-     * @return bool false when the row was deleted meanwhile: another request has ended the session, or has given it a new
-     *         ID, under which it goes on
+     * @return bool false when the row was deleted meanwhile: another request has ended the session, or has moved it to a
+     *         new ID, under which it goes on
      * @throws \LogicException when output has begun, so that the cookie cannot be deleted
      */
     public function destroy(): bool
@@ -185,7 +187,8 @@ final class TableSession
     }
 
     /**
-     * Writes what has changed, and starts the session's lifetime again. Without a change it writes once a minute at most.
+     * Writes what has changed, and starts the session's lifetime again. Without a change it
+     * writes once a minute at most.
      *
      * @return bool false when the session has ended meanwhile: nothing is written, and it is empty now
      * @throws SessionDataError when it is too large for the database

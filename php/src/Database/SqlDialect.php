@@ -77,7 +77,7 @@ enum SqlDialect: string
         $name = $this->quoted($table);
         $index = $this->quoted(strtr($table, '.', '_') . '_expires');
         $columns = match ($this) {
-            // ascii_bin compares bytes; in most collations `A` and `a` are equal. 456: a prefix of 200 and an ID of 256.
+            // ascii_bin compares bytes: in most collations `A` equals `a`. 456: a prefix of 200, and an ID of 256.
             self::MySql => 'id VARCHAR(456) CHARACTER SET ascii COLLATE ascii_bin PRIMARY KEY, data MEDIUMBLOB',
             self::PostgreSql => 'id VARCHAR(456) PRIMARY KEY, data BYTEA',
             self::Sqlite => 'id TEXT NOT NULL PRIMARY KEY, data BLOB',

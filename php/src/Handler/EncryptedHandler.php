@@ -18,9 +18,9 @@ use PhpSessionChat\Session\SessionDataError;
  * forge one nor give the data of one session to another. They can put back an older record of the same session, even
  * after its end.
  *
- * A record is a nonce of 24 random bytes, followed by libsodium's XChaCha20-Poly1305 (IETF) of the data, with the session
- * ID as additional data. The first key encrypts, every key decrypts. Each request moves its session to the first key, so
- * an old key can be removed from the file as soon as all sessions of its time have expired.
+ * A record is a nonce of 24 random bytes, followed by libsodium's XChaCha20-Poly1305 (IETF) of the data, with the
+ * session ID as additional data. The first key encrypts, every key decrypts. Each request moves its session to the
+ * first key, so an old key can be removed from the file as soon as all sessions of its time have expired.
  */
 final class EncryptedHandler extends WrappingHandler
 {

@@ -16,8 +16,8 @@ use PhpSessionChat\Session\SessionUnavailable;
  * The files are those of PHP's own handler: `sess_` + session ID, mode 0600, and the modification time is the last use.
  * But no file is written in place, so a reader always finds a whole session.
  *
- * The folder must exist, with mode 0700 for the user of the web server. A lock is a flock() of the session's file, which
- * works on NFS too. It has no lease: it ends with its process at the latest, so no request can write too late.
+ * The folder must exist, with mode 0700 for the user of the web server. A lock is a flock() of the session's file,
+ * which works on NFS too. It has no lease: it ends with its process at the latest, so no request can write too late.
  */
 final class FilesHandler extends StoreHandler
 {
@@ -218,8 +218,8 @@ final class FilesHandler extends StoreHandler
     }
 
     /**
-     * In a folder that every user of the machine can write to, such as Debian's, anyone could forge a session. There only
-     * the files of this user and of root count, as with PHP's own handler (mod_files.c).
+     * In a folder that every user of the machine can write to, such as Debian's, anyone could forge a session. There
+     * only the files of this user and of root count, as with PHP's own handler (mod_files.c).
      *
      * @param resource $file
      */

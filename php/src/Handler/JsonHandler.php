@@ -14,12 +14,12 @@ use PhpSessionChat\Session\SessionDataError;
  *     session_set_save_handler(new JsonHandler(new RedisHandler('127.0.0.1', prefix: 'site_')), false);
  *     session_start(['use_strict_mode' => true]);
  *
- * PHP serializes `$_SESSION` before a handler gets it. Of PHP's formats, `php_serialize` is a plain `serialize()` of the
- * whole array: it drops and forbids no key, and it can be decoded without touching `$_SESSION`.
+ * PHP serializes `$_SESSION` before a handler gets it. Of PHP's formats, `php_serialize` is a plain `serialize()` of
+ * the whole array: it drops and forbids no key, and it can be decoded without touching `$_SESSION`.
  *
  * JSON holds null, booleans, integers, floats, UTF-8 strings and arrays of them. As with json_encode(), the float 1.0
- * comes back as the integer 1, and references come back as copies. What JSON cannot hold is refused: objects, bytes that
- * are not UTF-8, INF, NAN, more than 512 levels. To replace bytes would change a site's data without a word.
+ * comes back as the integer 1, and references come back as copies. What JSON cannot hold is refused: objects, bytes
+ * that are not UTF-8, INF, NAN, more than 512 levels. To replace bytes would change a site's data without a word.
  */
 final class JsonHandler extends WrappingHandler
 {
@@ -75,8 +75,9 @@ final class JsonHandler extends WrappingHandler
         }
         $values = json_decode($record, true, self::DEPTH + 1);
         if (!is_array($values)) {
-            $reason = json_last_error_msg();
-            throw new SessionDataError("The stored session is not a JSON object: $reason. Does another program write here?");
+            throw new SessionDataError(
+                'The stored session is not a JSON object: ' . json_last_error_msg() . '. Does another program write here?',
+            );
         }
         return serialize($values);
     }

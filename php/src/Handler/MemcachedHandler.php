@@ -9,14 +9,14 @@ use PhpSessionChat\Session\SessionDataError;
 use PhpSessionChat\Session\SessionUnavailable;
 
 /**
- * PHP sessions in memcached: key = prefix + session ID, item flags 0, never compressed, so that programs in any language
- * can read them without knowing ext-memcached. For locks and errors see StoreHandler.
+ * PHP sessions in memcached: key = prefix + session ID, item flags 0, never compressed, so that programs in any
+ * language can read them without knowing ext-memcached. For locks and errors see StoreHandler.
  *
  *     session_set_save_handler(new MemcachedHandler([['127.0.0.1', 11211]], 'sessions/'), false);
  *     session_start(['use_strict_mode' => true]);
  *
- * With several servers, each session is on one of them. While a server is down, its sessions are unavailable; the others
- * are not affected.
+ * With several servers, each session is on one of them. While a server is down, its sessions are unavailable; the
+ * others are not affected.
  *
  * memcached notifies nobody of a deletion. So when a session ends or its ID is replaced, the handler stores a logout
  * marker for 30 seconds, which the chat server sees at once: an empty item, whose key is `chat.ended.` and the first 32
@@ -168,7 +168,7 @@ final class MemcachedHandler extends StoreHandler
     {
         $lock = $this->lockOf($id);
         if ($lock['value'] === $token) {
-            // Expires the lock at once, but only if no other request has taken it meanwhile. A delete could not check that.
+            // Expires the lock at once, unless another request has taken it. A delete could not check that.
             $this->memcached->casByKey($lock['cas'], $this->prefix . $id, $this->lockKey($id), '', -1);
         }
     }

@@ -19,10 +19,10 @@ use PhpSessionChat\Session\SessionUnavailable;
  *
  * The handler does not create the table: docs/php.md has the SQL, and SqlDialect::createTable() returns it.
  *
- * Give the handler a connection of its own. On the site's connection its writes would be part of the site's transactions,
- * and would be rolled back with them. On MySQL that connection needs autocommit and a strict sql_mode, which are the
- * defaults; the connections of DatabaseUrl always have them. DatabaseUrl also creates a new SQLite file for its owner
- * alone, whereas `new PDO` would let every user of the machine read it.
+ * Give the handler a connection of its own. On the site's connection its writes would be part of the site's
+ * transactions, and would be rolled back with them. On MySQL that connection needs autocommit and a strict sql_mode,
+ * which are the defaults; the connections of DatabaseUrl always have them. DatabaseUrl also creates a new SQLite file
+ * for its owner alone, whereas `new PDO` would let every user of the machine read it.
  *
  * Expired sessions are not read, and are deleted when PHP collects garbage: by chance (`session.gc_probability`), or by
  * session_gc() in a cron job. On PostgreSQL the end of a session sends a NOTIFY on the channel `chat_ended`, with the

@@ -33,7 +33,7 @@ abstract class StoreHandler implements
     /** IDs as PHP makes them: session.sid_length is 22 to 256. */
     protected const ID = '/^[A-Za-z0-9,-]{22,256}\z/';
 
-    /** Milliseconds between two tries for a lock. It grows, so that a hundred waiting requests do not flood the store. */
+    /** Milliseconds between two tries for a lock. It grows, so that a hundred requests do not flood the store. */
     private const FIRST_PAUSE = 2;
     private const LONGEST_PAUSE = 50;
 

@@ -22,8 +22,8 @@ final class NativeFiles extends NativeHandler
 
     protected function configure(#[\SensitiveParameter] StoreUrl $url): void
     {
-        // A save path has other settings before a semicolon. And fail() cuts brackets out of PHP's warnings, which quote
-        // session IDs in them.
+        // A save path has other settings before a semicolon. And fail() cuts brackets out of PHP's warnings, which
+        // quote session IDs in them.
         if ($url->hosts !== [] || $url->user !== '' || preg_match('~^/[^;()\0]*\z~', $url->path) !== 1) {
             throw new InvalidSettings('file: takes three slashes and a folder without ; ( and ), as file:///srv/sessions');
         }

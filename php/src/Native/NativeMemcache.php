@@ -10,8 +10,8 @@ use PhpSessionChat\Session\StoreUrl;
 
 /**
  * ext-memcache's session handler. Each session is on two of the servers, or on as many as `redundancy=` says. While one
- * server is down, the others have its sessions. When it comes back empty, the sessions that PHP looks for there first are
- * lost; from ext-memcache 8.2 on, PHP finds them on the next server.
+ * server is down, the others have its sessions. When it comes back empty, the sessions that PHP looks for there first
+ * are lost; from ext-memcache 8.2 on, PHP finds them on the next server.
  *
  * Options: `weight=`, `distribution=`, `redundancy=`, `timeout=` of one answer, `retry_interval=` in seconds,
  * `persistent=1`. For the chat server also `past_misses=`, and `prefix=`: PHP reads the prefix from
@@ -54,7 +54,7 @@ final class NativeMemcache extends NativeHandler
             throw new InvalidSettings('prefix= is what memcache.session_prefix_static_key is in php.ini');
         }
         $this->timeout = $url->milliseconds('timeout', 1000);
-        // With 0, PHP writes to a server right after failing to read from it, and overwrites the session with an empty one.
+        // With 0, PHP writes an empty session to a server from which it has just failed to read.
         $this->retryInterval = $url->take('retry_interval', '[1-9]\d{0,3}', '1 to 9999 seconds') ?? '15';
         $this->persistent = $url->take('persistent', '[01]', '0 or 1') ?? '0';
     }

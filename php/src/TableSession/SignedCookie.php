@@ -10,8 +10,9 @@ use PhpSessionChat\Session\InvalidSettings;
  * The cookie of a TableSession: `ID.SIGNATURE`.
  *
  * The ID is 32 hexadecimal digits, 128 random bits. The signature is the HMAC-SHA-256 of `NAME.ID`, as 64 lower-case
- * hexadecimal digits. NAME is the name of the cookie, so that a value signed for one cookie is not valid in another. The
- * newest key signs, and every key verifies. The chat server reads the cookie with `CHAT_SESSION_COOKIE=signed:KEYFILE`.
+ * hexadecimal digits. NAME is the name of the cookie, so that a value signed for one cookie is not valid in another.
+ * The newest key signs, and every key verifies. The chat server reads the cookie with
+ * `CHAT_SESSION_COOKIE=signed:KEYFILE`.
  */
 final class SignedCookie
 {

@@ -20,8 +20,8 @@ use PhpSessionChat\Session\StoreUrl;
 final class TableRows
 {
     /**
-     * PostgreSQL takes no NUL in JSON, and would not return keys as ASCII. So it gets each `\u` with its backslash doubled,
-     * as plain text, and the result is converted back. TableJson writes no other backslash before a `u`.
+     * PostgreSQL takes no NUL in JSON, and would not return keys as ASCII. So it gets each `\u` with its backslash
+     * doubled, as plain text, and the result is converted back. TableJson writes no other backslash before a `u`.
      */
     private const HIDDEN = "replace(%s, E'\\\\u', E'\\\\\\\\u')";
     private const SHOWN = "replace(%s, E'\\\\\\\\u', E'\\\\u')";
@@ -40,7 +40,9 @@ final class TableRows
         string $expires = 'expires',
     ) {
         $index = strtr($table, '.', '_') . '_expires';
-        $this->sql = ['{table}' => $table, '{id}' => $id, '{data}' => $data, '{expires}' => $expires, '{index}' => $index];
+        $this->sql = [
+            '{table}' => $table, '{id}' => $id, '{data}' => $data, '{expires}' => $expires, '{index}' => $index,
+        ];
     }
 
     /**
@@ -106,8 +108,8 @@ final class TableRows
     }
 
     /**
-     * Starts a session's lifetime again, changes some of its values, and moves it to another ID. Other values stay as they
-     * are in the row, even if another request has just written them. A deleted row stays deleted.
+     * Starts a session's lifetime again, changes some of its values, and moves it to another ID. Other values stay as
+     * they are in the row, even if another request has just written them. A deleted row stays deleted.
      *
      * @param string $to the same ID, or a new one
      * @param array<string, string|null> $changes the JSON of each key's value; null removes the key
@@ -136,7 +138,7 @@ final class TableRows
         }
         $set = implode(', ', $assign);
         $changed = $this->run("UPDATE {table} SET $set WHERE {id} = ? AND {expires} > {now}", [...$values, $id]);
-        // MySQL does not count a row that is as it was, for example if another request has just changed it the same way.
+        // MySQL does not count a row that stays the same, as when another request has just changed it likewise.
         return $changed->rowCount() > 0 || ($this->dialect === SqlDialect::MySql && $this->find($to) !== null);
     }
 
@@ -213,8 +215,8 @@ final class TableRows
     }
 
     /**
-     * With a function of our own, since the paths of SQLite's functions cannot name every key. SQLite calls it within the
-     * UPDATE, when the file is locked already.
+     * With a function of our own, since the paths of SQLite's functions cannot name every key. SQLite calls it within
+     * the UPDATE, when the file is locked already.
      *
      * @param array<string, string|null> $changes as change()
      * @return array{string, list<string>}
@@ -256,7 +258,8 @@ final class TableRows
             if (DatabaseFailure::isTooLong($error)) {
                 throw new SessionDataError('The session is too long for its column, or for the database.');
             }
-            throw new SessionUnavailable('the table of the sessions: ' . DatabaseFailure::meaning($this->dialect, $error));
+            $meaning = DatabaseFailure::meaning($this->dialect, $error);
+            throw new SessionUnavailable("the table of the sessions: $meaning");
         }
     }
 
