@@ -31,7 +31,7 @@ describe('where it listens', () => {
       { 'session.use_strict_mode': '1' },
       `$_SESSION['user_id'] = 7`,
       undefined,
-      `require 'php-app/src/Session/autoload.php';
+      `require 'php/autoload.php';
        session_save_path('unix:${path}');
        session_set_save_handler(new PhpSessionChat\\Session\\SessionServerHandler(), false);`,
     );
