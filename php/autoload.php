@@ -4,11 +4,13 @@ declare(strict_types=1);
 
 // Loads the classes of this library without Composer, as Composer would by composer.json.
 spl_autoload_register(static function (string $class): void {
-    $prefix = 'PhpSessionChat\\Session\\';
-    if (str_starts_with($class, $prefix)) {
-        $file = __DIR__ . '/src/' . strtr(substr($class, strlen($prefix)), '\\', '/') . '.php';
-        if (is_file($file)) {
-            require $file;
+    foreach (['PhpSessionChat\\Session\\', 'PhpSessionChat\\'] as $prefix) {
+        if (str_starts_with($class, $prefix)) {
+            $file = __DIR__ . '/src/' . strtr(substr($class, strlen($prefix)), '\\', '/') . '.php';
+            if (is_file($file)) {
+                require $file;
+            }
+            return;
         }
     }
 });

@@ -1,0 +1,223 @@
+<?php
+
+declare(strict_types=1);
+
+namespace PhpSessionChat;
+
+use InvalidArgumentException;
+use SensitiveParameter;
+
+/**
+ * What a PHP application asks of the chat server, with its key (CHAT_API_KEY): docs/api.md shows each call.
+ *
+ * Needs nothing but PHP's streams (allow_url_fopen). A call that gets no answer is tried again where that cannot do
+ * anything twice; a message carries its clientId each time, so that it is stored once.
+ */
+final class ChatClient
+{
+    private const TRIES = 3;
+    /** Between two tries, in microseconds; doubled after each. */
+    private const PAUSE = 100_000;
+
+    private readonly string $url;
+
+    /**
+     * @param string $url of the chat server, such as http://127.0.0.1:7070
+     * @param float $timeout of one try, in seconds
+     */
+    public function __construct(
+        string $url,
+        #[SensitiveParameter] private readonly string $key,
+        private readonly float $timeout = 2.0,
+    ) {
+        if (preg_match('~^https?://[^/?#]+(/[^?#]*)?$~', $url) !== 1) {
+            throw new InvalidArgumentException('The URL of the chat server begins with http:// or https://.');
+        }
+        if (preg_match('/^[\x21-\x7e]{16,}$/', $key) !== 1) {
+            throw new InvalidArgumentException('The key has 16 characters or more and no blanks.');
+        }
+        $this->url = rtrim($url, '/');
+    }
+
+    /**
+     * Posts a message in the name of a user, who need not be a member of the room.
+     *
+     * @param string|null $clientId names the message: the same one is the same message, however often it is posted
+     * @return array<string, mixed> the stored message
+     * @throws ChatError
+     */
+    public function postMessage(
+        string $room,
+        int|string $userId,
+        string $userName,
+        string $text,
+        ?string $clientId = null,
+    ): array {
+        $answer = $this->call('POST', "/api/rooms/{$this->part($room)}/messages", [
+            'user' => ['id' => $userId, 'name' => $userName],
+            'text' => $text,
+            'clientId' => $clientId ?? bin2hex(random_bytes(16)),
+        ]);
+        return $answer['message'];
+    }
+
+    /**
+     * Sends an event `push` to all connections of a user.
+     *
+     * @param mixed $data anything that JSON can hold
+     * @return int how many connections it went to
+     * @throws ChatError
+     */
+    public function push(int|string $userId, string $name, mixed $data = null): int
+    {
+        $body = ['name' => $name] + ($data === null ? [] : ['data' => $data]);
+        // Not tried again: nobody could tell a second one from the first.
+        return $this->call('POST', "/api/users/{$this->part($userId)}/push", $body, 1)['delivered'];
+    }
+
+    /**
+     * Makes a room, or changes its name and topic.
+     *
+     * @param 'private'|'public' $kind
+     * @return array<string, mixed> the room
+     * @throws ChatError `conflict` if the room exists and is of the other kind
+     */
+    public function putRoom(string $room, string $name, string $kind = 'private', ?string $topic = null): array
+    {
+        $body = ['name' => $name, 'kind' => $kind] + ($topic === null ? [] : ['topic' => $topic]);
+        return $this->call('PUT', "/api/rooms/{$this->part($room)}", $body)['room'];
+    }
+
+    /**
+     * Deletes a room with all that is in it. A room that does not exist is deleted already.
+     *
+     * @throws ChatError
+     */
+    public function deleteRoom(string $room): void
+    {
+        try {
+            $this->call('DELETE', "/api/rooms/{$this->part($room)}");
+        } catch (ChatError $error) {
+            if ($error->getErrorCode() !== 'unknown_room') {
+                throw $error;
+            }
+        }
+    }
+
+    /**
+     * Makes users members of a room, and ends memberships but those that the session gives. Up to 1,000 users a call.
+     *
+     * @param list<int|string|array{id: int|string, name: string}> $add
+     * @param list<int|string> $remove
+     * @return int how many members the room has afterwards
+     * @throws ChatError
+     */
+    public function changeMembers(string $room, array $add = [], array $remove = []): int
+    {
+        $body = ['add' => $add, 'remove' => $remove];
+        return $this->call('PATCH', "/api/rooms/{$this->part($room)}/members", $body)['count'];
+    }
+
+    /**
+     * @return int how many connections were closed
+     * @throws ChatError
+     */
+    public function closeConnections(int|string $userId): int
+    {
+        return $this->call('DELETE', "/api/users/{$this->part($userId)}/connections")['closed'];
+    }
+
+    /**
+     * Closes a user's connections and refuses new ones.
+     *
+     * @param int|null $seconds null: for good
+     * @return int how many connections were closed
+     * @throws ChatError
+     */
+    public function ban(int|string $userId, ?int $seconds = null, ?string $reason = null): int
+    {
+        $body = ($seconds === null ? [] : ['seconds' => $seconds]) + ($reason === null ? [] : ['reason' => $reason]);
+        return $this->call('PUT', "/api/users/{$this->part($userId)}/ban", (object) $body)['closed'];
+    }
+
+    /** @throws ChatError */
+    public function unban(int|string $userId): void
+    {
+        $this->call('DELETE', "/api/users/{$this->part($userId)}/ban");
+    }
+
+    /**
+     * @return array<string, mixed>|null null for somebody whom the chat has never seen or heard of
+     * @throws ChatError
+     */
+    public function user(int|string $userId): ?array
+    {
+        try {
+            return $this->call('GET', "/api/users/{$this->part($userId)}");
+        } catch (ChatError $error) {
+            if ($error->getErrorCode() === 'unknown_user') {
+                return null;
+            }
+            throw $error;
+        }
+    }
+
+    private function part(int|string $name): string
+    {
+        return rawurlencode((string) $name);
+    }
+
+    /**
+     * @param array<string, mixed>|object|null $body
+     * @return array<string, mixed>
+     * @throws ChatError
+     */
+    private function call(string $method, string $path, array|object|null $body = null, int $tries = self::TRIES): array
+    {
+        for ($try = 1; ; $try++) {
+            try {
+                return $this->ask($method, $path, $body);
+            } catch (ChatError $error) {
+                if ($try >= $tries || !$error->isTemporary()) {
+                    throw $error;
+                }
+                usleep(self::PAUSE << ($try - 1));
+            }
+        }
+    }
+
+    /**
+     * @param array<string, mixed>|object|null $body
+     * @return array<string, mixed>
+     */
+    private function ask(string $method, string $path, array|object|null $body): array
+    {
+        $content = $body === null ? '' : json_encode($body, JSON_THROW_ON_ERROR | JSON_UNESCAPED_UNICODE);
+        $context = stream_context_create(['http' => [
+            'method' => $method,
+            'header' => [
+                "Authorization: Bearer {$this->key}",
+                'Content-Type: application/json',
+                'Content-Length: ' . strlen($content),
+                'Connection: close',
+            ],
+            'content' => $content,
+            'timeout' => $this->timeout,
+            'ignore_errors' => true,
+            'follow_location' => 0,
+        ]]);
+        // The warning names the address, and nothing that is secret; the error says what matters of it.
+        $text = @file_get_contents($this->url . $path, false, $context);
+        $status = $text === false ? 0 : (int) (explode(' ', $http_response_header[0] ?? '')[1] ?? 0);
+        $answer = $text === false ? null : json_decode($text, true);
+        if ($status >= 200 && $status < 300 && is_array($answer)) {
+            return $answer;
+        }
+        $error = is_array($answer) ? ($answer['error'] ?? []) : [];
+        throw new ChatError(
+            $error['code'] ?? 'no_answer',
+            $error['message'] ?? 'The chat server gave no answer.',
+            $status,
+        );
+    }
+}

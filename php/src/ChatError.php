@@ -1,0 +1,36 @@
+<?php
+
+declare(strict_types=1);
+
+namespace PhpSessionChat;
+
+use RuntimeException;
+
+/** The chat server refused a call of ChatClient, or gave no answer. */
+final class ChatError extends RuntimeException
+{
+    /**
+     * @param string $errorCode one of docs/protocol.md, or `no_answer`
+     * @param int $status of HTTP; 0 without an answer
+     */
+    public function __construct(private readonly string $errorCode, string $message, private readonly int $status)
+    {
+        parent::__construct("{$errorCode}: {$message}");
+    }
+
+    public function getErrorCode(): string
+    {
+        return $this->errorCode;
+    }
+
+    public function getStatus(): int
+    {
+        return $this->status;
+    }
+
+    /** Whether the same call may succeed a little later. */
+    public function isTemporary(): bool
+    {
+        return $this->status === 0 || $this->status === 429 || $this->status >= 500;
+    }
+}
