@@ -3,7 +3,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import type { Message } from '../../events.ts';
 import type { NewMessage, RoomRecord } from '../history.ts';
-import { Disk } from '../sqlite-disk.ts';
+import { Disk } from './disk.ts';
 import { migrate } from './migrations.ts';
 import {
   isFull,

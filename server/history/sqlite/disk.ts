@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { fstatSync, ftruncateSync, openSync, statfsSync, statSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
-import { isFull } from './sqlite/protocol.ts';
+import { isFull } from './protocol.ts';
 
 /** No message is stored when less is free, in bytes: what is left is for users who join, and for the checkpoint. */
 const keptFree = 128 * 1024;
