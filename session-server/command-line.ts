@@ -1,21 +1,21 @@
-/** Text that is not what the encoding of the connection makes of bytes. */
+/** A text that the encoding of the connection cannot decode, or bytes that it cannot encode. */
 export class Undecodable extends Error {}
 
-/** One line as the commands see it. */
+/** A line, cut into its parts. */
 export interface CommandLine {
   /** In lower case. */
   verb: string;
-  /** The second part: an ID, a key, a number. Empty when there is none. */
+  /** The second part: an ID, a key, a number. Empty if there is none. */
   first: string;
-  /** The third part, with its spaces. */
+  /** The third part, with its blanks. */
   second: string | undefined;
 }
 
-/** Cuts a line at single spaces into three parts at most. What PHP's trim() takes off is taken off. */
+/** Cuts a line at single blanks into three parts at most. Takes off the same characters at both ends as PHP's trim(). */
 export function parseLine(line: Buffer): CommandLine {
   const text = line.toString('utf8').replace(/^[ \t\r\0\v]+/, '');
   let end = text.length;
-  // Not by a pattern, which would try again from each blank of a long run of them.
+  // A loop, since a pattern for the end of the text would start again at each blank of a long run.
   while (end > 0 && ' \t\r\0\v'.includes(text[end - 1] as string)) end--;
   const afterVerb = cut(text, 0, end);
   const verb = text.slice(0, afterVerb).toLowerCase();
@@ -34,8 +34,8 @@ function cut(text: string, from: number, end: number): number {
 }
 
 /**
- * How bytes travel in a line. As of old each byte is sent as the UTF-8 form of the code point of its number, and a
- * line feed cannot be sent at all.
+ * How the bytes of keys and values travel in a line. In the old protocol (`plain`) each byte is sent as the UTF-8 form
+ * of the code point of its number, and a line feed cannot be sent at all.
  */
 export interface Encoding {
   /** @throws Undecodable */
@@ -45,7 +45,7 @@ export interface Encoding {
 
 export const plain: Encoding = {
   decode(text) {
-    // Neither a code point that is no byte nor, as it has become U+FFFD, what is no UTF-8.
+    // Code points above U+00FF are no bytes. Invalid UTF-8 has become U+FFFD, so it is refused too.
     if (/[^\0-\xff]/.test(text)) throw new Undecodable();
     return text;
   },
@@ -55,8 +55,9 @@ export const plain: Encoding = {
   },
 };
 
-/** By the value of a byte: whether it is sent as it is; and the value of a hexadecimal digit, -1 for what is none. */
+/** For each byte, whether it is sent as it is. A blank is not: it would end a key, and is lost at the end of a line. */
 const isPlain = Array.from({ length: 256 }, (_, byte) => /[!-$&-{}~]/.test(String.fromCharCode(byte)));
+/** For each byte, its value as a hexadecimal digit; -1 if it is none. */
 const digitValue = Array.from({ length: 256 }, (_, byte) => {
   const digit = String.fromCharCode(byte);
   return /[0-9a-f]/i.test(digit) ? Number.parseInt(digit, 16) : -1;
@@ -64,7 +65,7 @@ const digitValue = Array.from({ length: 256 }, (_, byte) => {
 const digits = Buffer.from('0123456789ABCDEF');
 const percentSign = 0x25;
 
-// Byte by byte, not by a pattern with a function: a session of a megabyte would hold up everybody for a third of a second.
+// Byte by byte: a pattern with a function would block the server for a third of a second for a session of a megabyte.
 export const percent: Encoding = {
   decode(text) {
     if (!text.includes('%')) return plain.decode(text);
@@ -84,7 +85,6 @@ export const percent: Encoding = {
     }
     return to.toString('latin1', 0, length);
   },
-  // A blank too: those at the end of a line are lost, and those in a key would end it.
   encode(bytes) {
     const from = Buffer.from(bytes, 'latin1');
     const to = Buffer.allocUnsafe(3 * from.length);

@@ -1,102 +1,127 @@
 import type { Socket } from 'node:net';
-import type { Budget } from './budget.ts';
-import { Client, type Daemon } from './client.ts';
-import { execute } from './execute.ts';
+import { Client, type Services } from './client.ts';
+import { execute } from './commands/execute.ts';
 import { LineReader, LineTooLong } from './line-reader.ts';
-import { Outlet } from './outlet.ts';
-import type { Turns } from './turns.ts';
+import type { WorkQueue } from './work-queue.ts';
+import { WriteBuffer } from './write-buffer.ts';
 
 export interface ConnectionLimits {
   /** Bytes of one line. */
   line: number;
-  /** Milliseconds until the first command (with auth: until the token) is there. */
+  /** Milliseconds until the first command; if there is a token, until the right one. */
   firstCommand: number;
-  /** Milliseconds that a line may take from its first byte to its last. */
+  /** Milliseconds from the first byte of a line to its last. */
   lineTime: number;
+}
+
+/**
+ * The bytes that all connections together may use: unfinished lines, open sessions and unread replies. Each connection
+ * has limits of its own too, but thousands of connections at their limits would need too much.
+ */
+export class MemoryBudget {
+  readonly #limit: number;
+  #used = 0;
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  /** @param bytes may be negative. @returns false if there is no room; then nothing is reserved */
+  reserve(bytes: number): boolean {
+    if (bytes > 0 && this.#used + bytes > this.#limit) return false;
+    this.#used += bytes;
+    return true;
+  }
+
+  release(bytes: number): void {
+    this.#used -= bytes;
+  }
 }
 
 /** What a connection needs of its server. */
 export interface Host {
-  daemon: Daemon;
+  services: Services;
   limits: ConnectionLimits;
-  budget: Budget;
-  turns: Turns;
+  budget: MemoryBudget;
+  work: WorkQueue;
   helpPhp: boolean;
-  /** It has nothing open and asks for nothing: if room is needed, it can go. */
-  idle(connection: Connection, idle: boolean): void;
+  /** An idle connection has no session and no subscription, so it can be closed to make room. */
+  idle(connection: Connection, isIdle: boolean): void;
+  /** Logs an error that is not the client's fault. */
   failed(error: unknown): void;
 }
 
-/** Before the token nobody needs long lines. */
+/** Bytes of one line before the right token: no client needs more. */
 const lineBeforeAuth = 1024;
-/** What may lie ready while a command is at work; then reading stops. */
+/** Bytes that are read ahead while a command runs; then reading stops. */
 const readAhead = 65_536;
-/** Long enough for a reply to arrive before the connection is cut, which may overtake it. */
+/** Milliseconds from the last reply until the socket is destroyed, so that the reply arrives. */
 const linger = 1000;
-/** What each connection has for itself, whatever the others use. */
+/** Bytes that each connection has in addition to the common budget. */
 const freeBytes = 16_384;
 
-/** One client: its lines are done one after the other, and answered in that order. */
+/** One client. Its lines are run one after the other, and answered in that order. */
 export class Connection {
   readonly #socket: Socket;
   readonly #host: Host;
   readonly #client: Client;
-  readonly #outlet: Outlet;
+  readonly #writes: WriteBuffer;
   #reader = new LineReader();
   readonly #gone = new AbortController();
   readonly #closed = Promise.withResolvers<void>();
   #running = false;
-  /** The client has said its last word, and waits for what is still to be answered. */
+  /** The client has closed its half, and waits for the replies that are still to come. */
   #halfClosed = false;
-  /** Nothing more is taken. */
+  /** No further command is run. */
   #ending = false;
   #deadline: NodeJS.Timeout | undefined;
   #waitsForFirst = true;
-  #accounted = 0;
+  /** Bytes that this connection has reserved in the budget. */
+  #reserved = 0;
 
   constructor(socket: Socket, host: Host) {
     this.#socket = socket;
     this.#host = host;
-    this.#outlet = new Outlet(
+    this.#writes = new WriteBuffer(
       socket,
-      (bytes) => this.#account(bytes),
-      () => this.#take(0),
+      (bytes) => this.#reserveOrEnd(bytes),
+      () => this.#reserve(0),
     );
-    this.#client = new Client(host.daemon, host.helpPhp, this.#gone.signal, (event) =>
-      this.#outlet.push(event),
+    this.#client = new Client(host.services, host.helpPhp, this.#gone.signal, (event) =>
+      this.#writes.push(event),
     );
-    // A host that vanishes does not say so.
+    // Finds out if the other machine has vanished without closing the connection.
     socket.setKeepAlive(true, 30_000).setNoDelay(true);
     socket.on('data', (chunk: Buffer) => this.#arrived(chunk));
     socket.on('end', () => {
       this.#halfClosed = true;
       this.#run();
     });
-    // `close` follows.
+    // `close` follows each error.
     socket.on('error', () => {});
-    socket.on('close', () => this.#over());
+    socket.on('close', () => this.#socketClosed());
     this.#arm(host.limits.firstCommand);
     host.idle(this, true);
   }
 
-  /** Resolves when it is over, and nothing of it is under way any more. */
+  /** Resolves when the connection is closed and no command of it runs any more. */
   get closed(): Promise<void> {
     return this.#closed.promise;
   }
 
-  /** Takes nothing more, finishes the command that is under way, and closes. A waiter is told no. */
+  /** Finishes the command that is running, runs no further one, and closes. A command that waits for a lock fails. */
   end(reply?: string): void {
     if (this.#ending) return;
     this.#ending = true;
     this.#gone.abort();
-    // Nor is a reader waited for.
-    this.#outlet.stop();
+    // Does not wait for a client that reads slowly.
+    this.#writes.stop();
     if (this.#running) return;
-    if (reply !== undefined) this.#outlet.sendLast(reply);
+    if (reply !== undefined) this.#writes.sendLast(reply);
     this.#finish();
   }
 
-  /** Makes room for another, at once. To be called when it is idle: there is nothing to be lost. */
+  /** Closes at once to make room for another connection. Only for an idle one, which loses nothing. */
   drop(): void {
     this.#ending = true;
     this.#socket.destroy();
@@ -106,7 +131,7 @@ export class Connection {
     if (this.#ending) return;
     this.#reader.push(chunk);
     if (this.#running && this.#reader.pending > readAhead) this.#socket.pause();
-    if (this.#account()) this.#run();
+    if (this.#reserveOrEnd()) this.#run();
   }
 
   async #run(): Promise<void> {
@@ -114,70 +139,70 @@ export class Connection {
     this.#running = true;
     this.#host.idle(this, false);
     const done = await this.#lines().catch((error: unknown) => {
-      if (error instanceof LineTooLong) this.#outlet.sendLast('err Line too long.');
+      if (error instanceof LineTooLong) this.#writes.sendLast('err Line too long.');
       else this.#host.failed(error);
       this.#ending = true;
       return 0;
     });
     this.#running = false;
-    if (this.#socket.destroyed) return this.#over();
+    if (this.#socket.destroyed) return this.#socketClosed();
     if (this.#ending || this.#halfClosed) return this.#finish();
-    this.#reader.rest();
-    this.#account();
-    this.#wait(done > 0);
+    this.#reader.shrink();
+    this.#reserveOrEnd();
+    this.#awaitClient(done > 0);
     this.#socket.resume();
   }
 
-  /** Does the lines that are there. @returns how many */
+  /** Runs the lines that have arrived. @returns how many */
   async #lines(): Promise<number> {
     let done = 0;
     while (await this.#line()) {
       done++;
-      // Nothing of that line is held any more, neither here nor by what waits for the next.
-      await this.#outlet.drained();
+      // Nothing refers to that line any more while this waits.
+      await this.#writes.drained();
       if (this.#ending) break;
     }
     return done;
   }
 
-  /** Does the next line. @returns false when there is none, or none may follow */
+  /** Runs the next line. @returns false if there is none, or if none may follow */
   async #line(): Promise<boolean> {
     const { limits, failed } = this.#host;
-    const most = this.#client.authorized ? limits.line : lineBeforeAuth;
-    const line = this.#reader.next(most, this.#client.guarded);
+    const limit = this.#client.authorized ? limits.line : lineBeforeAuth;
+    const line = this.#reader.next(limit, this.#client.guarded);
     if (line === null) return false;
-    // From here on it is not the client that is waited for.
+    // The client has done its part, so no deadline runs.
     if (this.#client.authorized) this.#arm(undefined);
-    // It is under way: what is to be saved is saved, though the daemon is about to end.
-    await this.#turn(line);
+    // From here on the command is running: it is finished even if the server stops meanwhile.
+    await this.#waitToRun(line);
     const lastReply = this.#client.cutOff(line);
     if (lastReply !== null) {
-      this.#outlet.sendLast(lastReply);
+      this.#writes.sendLast(lastReply);
       this.#ending = true;
       return false;
     }
     const reply = await execute(this.#client, line, failed);
-    // A session that there is no memory for is not said to be open.
-    if (this.#socket.destroyed || !this.#outlet.send(reply)) return false;
-    this.#client.watching.replied();
+    // Without memory for the reply, it is not sent: a client must not believe that a session is open.
+    if (this.#socket.destroyed || !this.#writes.send(reply)) return false;
+    this.#client.subscriptions.replied();
     if (this.#client.quit) this.#ending = true;
     return !this.#ending;
   }
 
-  /** Waits until the line may be done. */
-  async #turn(line: Buffer): Promise<void> {
-    const turn = this.#host.turns.take(line.length + (this.#client.session?.values.size ?? 0));
+  /** Waits until the line may be run. */
+  async #waitToRun(line: Buffer): Promise<void> {
+    const turn = this.#host.work.wait(line.length + (this.#client.session?.values.size ?? 0));
     if (turn === undefined) return;
-    // What arrives could take the place of the line.
+    // New data could overwrite the bytes of the line in the reader.
     this.#socket.pause();
     await turn;
     if (this.#reader.pending <= readAhead) this.#socket.resume();
   }
 
-  /** Sets how long the client may now be silent: as long as it likes when it owes nothing. */
-  #wait(someDone: boolean): void {
-    const { session, watching, authorized } = this.#client;
-    this.#host.idle(this, session === null && !watching.any);
+  /** Sets the deadline of the client: none, unless its first command or the rest of a line is to come. */
+  #awaitClient(someDone: boolean): void {
+    const { session, subscriptions, authorized } = this.#client;
+    this.#host.idle(this, session === null && !subscriptions.any);
     if (someDone && authorized) this.#waitsForFirst = false;
     if (this.#waitsForFirst) return;
     if (this.#reader.pending === 0) this.#arm(undefined);
@@ -190,53 +215,53 @@ export class Connection {
   }
 
   /**
-   * Counts what it makes the daemon hold.
-   * @param more bytes that are about to be added to that
-   * @returns false when that is too much, and it is closed
+   * Reserves what the connection uses in the common budget.
+   * @param more bytes that are about to be added
+   * @returns false if that is too much; the connection is then closed
    */
-  #account(more = 0): boolean {
-    if (this.#take(more)) return true;
-    this.#outlet.sendLast('err Out of memory.');
+  #reserveOrEnd(more = 0): boolean {
+    if (this.#reserve(more)) return true;
+    this.#writes.sendLast('err Out of memory.');
     this.end();
     return false;
   }
 
-  #take(more: number): boolean {
+  #reserve(more: number): boolean {
     const session = this.#client.session?.values.memory ?? 0;
-    const bytes = this.#reader.capacity + this.#outlet.pending + session + more;
+    const bytes = this.#reader.capacity + this.#writes.pending + session + more;
     const counted = Math.max(0, bytes - freeBytes);
-    if (!this.#host.budget.take(counted - this.#accounted)) return false;
-    this.#accounted = counted;
+    if (!this.#host.budget.reserve(counted - this.#reserved)) return false;
+    this.#reserved = counted;
     return true;
   }
 
   #finish(): void {
     this.#ending = true;
     this.#arm(undefined);
-    this.#client.watching.end();
+    this.#client.subscriptions.clear();
     this.#client.endSession();
     this.#reader = new LineReader();
-    // Others need not wait for it until this one has closed.
-    this.#take(0);
-    // Until the other side has closed too, which may take its time.
+    // Frees the bytes for others before the socket is closed.
+    this.#reserve(0);
+    // It can make room for another connection until the client has closed its side, too.
     this.#host.idle(this, true);
     this.#socket.end();
-    // What still comes is thrown away: to close with something unread would cut off the reply.
+    // Reads and drops what still arrives: closing a socket with unread data would reset it and lose the reply.
     this.#socket.resume();
     setTimeout(() => this.#socket.destroy(), linger).unref();
   }
 
-  #over(): void {
+  #socketClosed(): void {
     this.#gone.abort();
-    this.#outlet.stop();
-    // The command that is under way ends first, and comes back here.
+    this.#writes.stop();
+    // The running command ends first; #run then calls this again.
     if (this.#running) return;
     this.#ending = true;
     this.#arm(undefined);
-    this.#client.watching.end();
+    this.#client.subscriptions.clear();
     this.#client.endSession();
-    this.#host.budget.give(this.#accounted);
-    this.#accounted = 0;
+    this.#host.budget.release(this.#reserved);
+    this.#reserved = 0;
     this.#closed.resolve();
   }
 }

@@ -1,4 +1,4 @@
-import { LineFeedGuard } from './line-feed-guard.ts';
+import { LineFeedGuard } from './php-help.ts';
 
 const lineFeed = 0x0a;
 const nothing = Buffer.alloc(0);
@@ -7,25 +7,25 @@ const firstBytes = 1024;
 export class LineTooLong extends Error {}
 
 /**
- * Cuts what arrives, in whatever pieces, into lines. Keeps what has not been asked for yet, and of a line that does
- * not end no more than is allowed.
+ * Cuts the bytes of one connection into lines, whatever the pieces in which they arrive. Keeps what has not been asked
+ * for yet, but of an unfinished line only what is allowed.
  */
 export class LineReader {
   #bytes = nothing;
-  /** What is kept lies between these. */
+  /** The bytes that are kept are between these. */
   #from = 0;
   #to = 0;
-  /** Up to here no end of the first line was found. */
+  /** Up to here there is no end of the first line. */
   #searched = 0;
-  /** Of the first line, when it may hold line feeds. */
+  /** The guard of the first line, if that may hold line feeds. */
   #guard: LineFeedGuard | null = null;
 
-  /** Bytes of memory that it takes. */
+  /** Bytes of memory that the reader uses. */
   get capacity(): number {
     return this.#bytes.length;
   }
 
-  /** Bytes that have arrived and are not part of a line that was given out. */
+  /** Bytes that have arrived and were not returned as a line. */
   get pending(): number {
     return this.#to - this.#from;
   }
@@ -37,16 +37,16 @@ export class LineReader {
   }
 
   /**
-   * The next line, without its line feed, or null when it has not ended yet. It is gone with the next call.
-   * @param most bytes that it may have
-   * @param guarded whether a line feed inside a serialized string is part of it
-   * @throws LineTooLong, and after that nothing more can be read
+   * The next line without its line feed; null if it has not ended yet. Its bytes are valid until the next `push`.
+   * @param limit bytes that a line may have
+   * @param guarded whether a line feed inside a serialized string is part of the line
+   * @throws LineTooLong; the reader cannot be used after that
    */
-  next(most: number, guarded: boolean): Buffer | null {
+  next(limit: number, guarded: boolean): Buffer | null {
     for (;;) {
       const found = this.#bytes.subarray(0, this.#to).indexOf(lineFeed, Math.max(this.#searched, this.#from));
       const end = found === -1 ? this.#to : found;
-      if (end - this.#from > most) throw new LineTooLong();
+      if (end - this.#from > limit) throw new LineTooLong();
       this.#searched = found === -1 ? this.#to : found + 1;
       if (found === -1) return null;
       if (guarded) {
@@ -61,8 +61,8 @@ export class LineReader {
     }
   }
 
-  /** Gives back the memory when there is nothing in it. To be called when the last line is done with. */
-  rest(): void {
+  /** Frees the memory if nothing is pending. Call this when the last line is no longer used. */
+  shrink(): void {
     if (this.pending > 0) return;
     this.#bytes = nothing;
     this.#from = this.#to = this.#searched = 0;
@@ -73,7 +73,7 @@ export class LineReader {
     const bytes =
       needed <= this.#bytes.length / 2
         ? this.#bytes
-        : // Doubled, so that a line that comes byte by byte is not copied for each of them.
+        : // Doubled, so that a line that arrives byte by byte is not copied for each byte.
           Buffer.allocUnsafeSlow(
             Math.max(firstBytes, needed, Math.min(this.#bytes.length * 2, needed + 262_144)),
           );

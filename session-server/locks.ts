@@ -1,11 +1,11 @@
 export interface LockLimits {
-  /** Milliseconds after which a holder that does nothing makes way for who waits. */
+  /** Milliseconds after which a holder that does nothing loses the lock to a client that waits. */
   hold: number;
   waitersPerSession: number;
   waiters: number;
 }
 
-/** The right to change one session, until it is released or lost. */
+/** The right to change one session, until the holder releases or loses it. */
 export class Lock {
   readonly id: string;
   #release: (() => void) | null;
@@ -17,17 +17,17 @@ export class Lock {
     this.#release = release;
   }
 
-  /** False once it was released, or went to somebody else. */
+  /** False once the lock was released, or has gone to another holder. */
   get held(): boolean {
     return this.#release !== null;
   }
 
-  /** Milliseconds since the holder did something; none while it is at it. */
+  /** Milliseconds since the holder last did something; 0 while `during` runs. */
   get idle(): number {
     return this.#busy > 0 ? 0 : performance.now() - this.#usedAt;
   }
 
-  /** Not to be taken away while this runs: what is being saved is saved before somebody else reads it. */
+  /** The lock is not taken away while the work runs: a save is finished before the next holder reads. */
   async during<T>(work: () => Promise<T>): Promise<T> {
     this.#busy++;
     try {
@@ -48,7 +48,7 @@ export class Lock {
     release?.();
   }
 
-  /** Takes it away without handing it on. */
+  /** Takes the lock away from the holder without passing it on. */
   revoke(): void {
     this.#release = null;
   }
@@ -56,13 +56,13 @@ export class Lock {
 
 interface Queue {
   holder: Lock;
-  /** In order of arrival. */
+  /** In order of arrival; each is called with its lock. */
   waiters: Set<(lock: Lock) => void>;
-  /** Runs while somebody waits: the moment at which the holder may have been idle for too long. */
+  /** Runs while clients wait, until the holder may have been idle for too long. */
   timer: NodeJS.Timeout | undefined;
 }
 
-/** One holder a session; the others wait in order of arrival, so many of them and so long. */
+/** One lock per session. Clients wait for it in order of arrival; their number and their time are limited. */
 export class Locks {
   readonly #limits: LockLimits;
   readonly #queues = new Map<string, Queue>();
@@ -72,7 +72,7 @@ export class Locks {
     this.#limits = limits;
   }
 
-  /** Whether somebody is at work on the session. */
+  /** Whether a client works on the session or waits for it. A holder that is idle for too long does not count. */
   isHeld(id: string): boolean {
     const queue = this.#queues.get(id);
     return queue !== undefined && (queue.waiters.size > 0 || queue.holder.idle < this.#limits.hold);
@@ -80,8 +80,8 @@ export class Locks {
 
   /**
    * @param timeout milliseconds to wait; 0 for not at all
-   * @param gone ends the waiting, when who asked has gone
-   * @returns null when it could not be had
+   * @param gone ends the waiting when the client is gone
+   * @returns null if the lock was not free in time, or too many clients wait
    */
   async acquire(id: string, timeout: number, gone: AbortSignal): Promise<Lock | null> {
     const queue = this.#queues.get(id);
@@ -110,7 +110,7 @@ export class Locks {
     gone.addEventListener('abort', giveUp);
     queue.waiters.add(end);
     this.#waiting++;
-    this.#watchHolder(queue);
+    this.#startIdleTimer(queue);
     return promise;
   }
 
@@ -124,7 +124,7 @@ export class Locks {
     clearTimeout(queue.timer);
     queue.timer = undefined;
     queue.holder = lock;
-    if (queue.waiters.size > 0) this.#watchHolder(queue);
+    if (queue.waiters.size > 0) this.#startIdleTimer(queue);
     return lock;
   }
 
@@ -141,13 +141,13 @@ export class Locks {
     first(this.#grant(id));
   }
 
-  #watchHolder(queue: Queue): void {
+  #startIdleTimer(queue: Queue): void {
     if (queue.timer !== undefined) return;
     const left = Math.max(1, this.#limits.hold - queue.holder.idle);
     queue.timer = setTimeout(() => {
       queue.timer = undefined;
       if (queue.waiters.size === 0) return;
-      if (queue.holder.idle < this.#limits.hold) return this.#watchHolder(queue);
+      if (queue.holder.idle < this.#limits.hold) return this.#startIdleTimer(queue);
       queue.holder.revoke();
       this.#next(queue.holder.id);
     }, left).unref();

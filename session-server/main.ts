@@ -3,14 +3,14 @@ import { createLog } from '../server/log.ts';
 import { startSessionServer } from './server.ts';
 import { readSettings, SettingsError } from './settings.ts';
 
-/** EX_CONFIG of sysexits.h: a service manager need not try again. */
+/** EX_CONFIG of sysexits.h: a service manager need not start it again. */
 const badConfiguration = 78;
-/** EX_IOERR: the container or the port cannot be opened, or something has died. */
+/** EX_IOERR of sysexits.h: the container or the port cannot be opened, or an unexpected error has ended the process. */
 const failed = 74;
-/** Operators are promised that it ends within 10 s. */
+/** Milliseconds. The documentation promises that the server stops within 10 s. */
 const closeLimit = 9000;
 
-// Sessions are private: files that are made from here on are for this user alone.
+// Sessions are private: only this user can read the files that are created from here on.
 process.umask(0o077);
 
 async function main(): Promise<void> {
@@ -20,7 +20,7 @@ async function main(): Promise<void> {
     log.fatal(withoutFile(error), message);
     process.exit(failed);
   };
-  process.on('uncaughtException', (error) => die(error, 'an error that was not foreseen'));
+  process.on('uncaughtException', (error) => die(error, 'unexpected error'));
 
   const server = await startSessionServer(settings, log).catch((error: unknown) =>
     die(error, 'the session server cannot start'),
@@ -31,7 +31,11 @@ async function main(): Promise<void> {
     stopping = true;
     log.info({ signal }, 'stopping');
     setTimeout(
-      () => die(new Error(`not done after ${closeLimit} ms`), 'the end was cut short'),
+      () =>
+        die(
+          new Error(`still stopping after ${closeLimit} ms`),
+          'the session server did not stop in time, and was ended',
+        ),
       closeLimit,
     ).unref();
     server.close().then(
@@ -39,22 +43,22 @@ async function main(): Promise<void> {
         log.info('stopped');
         process.exit(0);
       },
-      (error: unknown) => die(error, 'the session server could not be closed'),
+      (error: unknown) => die(error, 'the session server could not stop cleanly'),
     );
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
-  // Whatever the level: who starts this server waits for the line, and learns the port from it.
+  // At any log level: a program that starts this server waits for this line, and reads the port from it.
   const where = { ...server.listening, ...(settings.socket && { socket: settings.socket }) };
   log.child({}, { level: 'info' }).info({ ...where, pid: process.pid }, 'listening');
   if (settings.listen !== null && settings.isToken === null) {
     log.warn(
-      'every program on this machine can read and change all sessions through the port: set SESSION_SERVER_AUTH_FILE, or unset SESSION_SERVER_PORT for a socket',
+      'every program on this machine can read and change all sessions through the port: set SESSION_SERVER_AUTH_FILE, or unset SESSION_SERVER_PORT to use a socket',
     );
   }
 }
 
-/** What of an error may be in the log: the name of a session's file is an ID. */
+/** The parts of an error that may be logged: the name of a session's file is its ID. */
 function withoutFile(error: unknown): object {
   const { syscall, code, path } = error as NodeJS.ErrnoException;
   return path === undefined ? { err: error } : { reason: `${syscall}: ${code}`, folder: dirname(path) };

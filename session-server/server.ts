@@ -3,60 +3,58 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { dirname, resolve } from 'node:path';
 import { createServer as createTlsServer } from 'node:tls';
 import { type Log, QuietLog } from '../server/log.ts';
-import { Budget } from './budget.ts';
-import { Connection, type Host } from './connection.ts';
+import { Connection, type Host, MemoryBudget } from './connection.ts';
 import { Locks } from './locks.ts';
 import { Sessions } from './sessions.ts';
 import { defaultSocket, type Settings } from './settings.ts';
-import { readInTurns } from './turn-reads.ts';
-import { Turns } from './turns.ts';
-import { Watches } from './watches.ts';
+import { Subscriptions } from './subscriptions.ts';
+import { queueReads, WorkQueue } from './work-queue.ts';
 
-/** As many as one chat server may have open sessions, several times. */
-const maxWatches = 100_000;
-/** Who watches a session hears of its end within about this time. */
-const watchedEvery = 250;
-/** A byte of a session takes up to three in a line (`%0A`); and the command before it. */
+/** Several times the open sessions of one chat server. */
+const maxSubscriptions = 100_000;
+/** Milliseconds. Subscribers learn within about this time that a session has expired. */
+const collectSubscribedEvery = 250;
+/** A byte of a session takes up to three in a line (`%0A`), and the command comes before it. */
 const lineBytes = (sessionSize: number) => 3 * sessionSize + 1024;
 const handshakeTimeout = 10_000;
 
 export interface SessionServer {
-  /** Null without one. */
+  /** Null if it listens on the socket only. */
   readonly listening: { host: string; port: number } | null;
-  /** Takes nothing new, finishes what is under way, and frees everything. */
+  /** Accepts nothing new, finishes the commands that are running, and frees everything. */
   close(): Promise<void>;
 }
 
-/** Makes the parts, and opens the port. */
+/** Makes the parts, and opens the socket or the port. */
 export async function startSessionServer(settings: Settings, log: Log): Promise<SessionServer> {
   const quiet = new QuietLog(log);
   const failed = (error: unknown) =>
-    // The whole error would tell the name of a file, which is an ID.
-    quiet.warn(reasonOf(error), { reason: reasonOf(error) }, 'a command could not be done');
-  const turns = new Turns();
-  const container = readInTurns(
+    // Not the whole error, since it may name a file, and the name is an ID.
+    quiet.warn(reasonOf(error), { reason: reasonOf(error) }, 'a command failed');
+  const work = new WorkQueue();
+  const container = queueReads(
     await settings.container.open(settings.container.path, { ...settings, failed }),
-    turns,
+    work,
   );
   const locks = new Locks({ ...settings, hold: settings.lockHold });
-  const watches = new Watches(maxWatches);
+  const subscriptions = new Subscriptions(maxSubscriptions);
   const connections = new Set<Connection>();
   const idle = new Set<Connection>();
   const sessions = new Sessions(
     container,
     locks,
-    watches,
+    subscriptions,
     { ...settings, size: settings.sessionSize },
     failed,
   );
   const host: Host = {
-    daemon: { sessions, watches, isToken: settings.isToken, lockTimeout: settings.lockTimeout },
+    services: { sessions, subscriptions, isToken: settings.isToken, lockTimeout: settings.lockTimeout },
     limits: { ...settings, line: lineBytes(settings.sessionSize) },
-    budget: new Budget(settings.buffer),
-    turns,
+    budget: new MemoryBudget(settings.buffer),
+    work,
     helpPhp: settings.helpPhp,
     idle(connection, isIdle) {
-      // The one that has been so for longest comes first.
+      // Deleted first, so that the set is ordered by the time since which they are idle.
       idle.delete(connection);
       if (isIdle) idle.add(connection);
     },
@@ -65,7 +63,11 @@ export async function startSessionServer(settings: Settings, log: Log): Promise<
 
   const accept = (socket: Socket) => {
     if (connections.size >= settings.connections) {
-      quiet.warn('full', { connections: connections.size }, 'no room for more connections');
+      quiet.warn(
+        'full',
+        { connections: connections.size },
+        'all connections are in use (SESSION_SERVER_CONNECTIONS); an idle one is closed, or the new one refused',
+      );
       const [oldest] = idle;
       if (oldest === undefined) {
         socket.on('error', () => {});
@@ -87,13 +89,13 @@ export async function startSessionServer(settings: Settings, log: Log): Promise<
   const servers: Server[] = [];
   const sockets = new Set<Socket>();
   const listen = async (server: Server, options: { host: string; port: number } | { path: string }) => {
-    // Beyond that the kernel's answer is enough; handshakes that are under way count.
+    // The kernel refuses connections beyond that. TLS handshakes count too.
     server.maxConnections = settings.connections + 100;
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject).listen({ backlog: 1024, ...options }, resolve);
     });
     server.on('error', failed);
-    // With TLS also those that have not shaken hands yet, of which nobody else knows.
+    // With TLS `accept` knows a connection only after its handshake; `close` must end the others too.
     server.on('connection', (socket) => {
       sockets.add(socket);
       socket.on('close', () => sockets.delete(socket));
@@ -103,7 +105,7 @@ export async function startSessionServer(settings: Settings, log: Log): Promise<
   };
   const timers = [
     every(settings.collect, () => sessions.collect(), failed),
-    every(watchedEvery, () => sessions.collectWatched(), failed),
+    every(collectSubscribedEvery, () => sessions.collectSubscribed(), failed),
   ];
   let listening: SessionServer['listening'] = null;
   try {
@@ -146,16 +148,16 @@ async function listenOnSocket(
   accept: (socket: Socket) => void,
   listen: (server: Server, options: { path: string }) => Promise<Server>,
 ): Promise<void> {
-  // Other folders are for others too, and made by who knows for whom.
+  // Any other folder must exist: only the operator knows who may use it.
   if (path === resolve(defaultSocket)) mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  // What a daemon that was killed has left. Anything else stays where it is, and is an error.
+  // Removes the socket of a server that was killed. Anything else at that path stays there and is an error.
   if (lstatSync(path, { throwIfNoEntry: false })?.isSocket() && (await isDead(path))) rmSync(path);
   await listen(createServer({ allowHalfOpen: true }, accept), { path });
-  // For the web server's group too.
+  // The group of the web server can connect, too.
   chmodSync(path, 0o660);
 }
 
-/** Whether nobody listens there any more. */
+/** Whether no process listens on this socket. */
 function isDead(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ path }, () => {
@@ -166,21 +168,21 @@ function isDead(path: string): Promise<boolean> {
   });
 }
 
-/** Again and again, but never twice at a time. */
+/** Runs the work again and again, but never twice at the same time. */
 function every(ms: number, work: () => Promise<unknown>, failed: (error: unknown) => void) {
-  let underWay: Promise<unknown> | undefined;
+  let running: Promise<unknown> | undefined;
   const timer = setInterval(() => {
-    underWay ??= work()
+    running ??= work()
       .catch(failed)
       .finally(() => {
-        underWay = undefined;
+        running = undefined;
       });
   }, ms);
   timer.unref();
   return {
     async stop() {
       clearInterval(timer);
-      await underWay;
+      await running;
     },
   };
 }

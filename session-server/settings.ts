@@ -5,9 +5,12 @@ import { resolve } from 'node:path';
 import { createSecureContext } from 'node:tls';
 import { z } from 'zod';
 import { apiKey, count, duration, readEach, size } from '../server/setting-forms.ts';
-import { containerOf, containers } from './containers/containers.ts';
+import type { OpenContainer } from './containers/container.ts';
+import { filesContainer } from './containers/files.ts';
+import { memoryContainer } from './containers/memory.ts';
+import { sqliteContainer } from './containers/sqlite.ts';
 
-/** A setting that cannot be used, told so that the operator can mend it. Ends the process with code 78. */
+/** Settings that cannot be used. The message lists them all, for the operator. Ends the process with code 78. */
 export class SettingsError extends Error {
   constructor(problems: readonly string[]) {
     super(`Settings that cannot be used:\n${problems.map((problem) => `  ${problem}`).join('\n')}`);
@@ -20,7 +23,7 @@ const onOff = z.enum(['on', 'off']).transform((value) => value === 'on');
 const someBytes = size.refine((bytes) => bytes > 0);
 const digest = (text: string) => createHash('sha256').update(text).digest();
 
-/** A file that is read at start; what is in it is never repeated. */
+/** The content of a file. Errors never repeat it. */
 const file = <T>(read: (content: string) => T) =>
   z.string().transform((path, context) => {
     if (path === '') return undefined;
@@ -32,12 +35,19 @@ const file = <T>(read: (content: string) => T) =>
     }
   });
 
-/** Where it listens if nothing else is said: no page in a browser reaches it, and no other account without the group. */
+/** Where the server listens by default: pages in a browser cannot reach a socket, nor users outside its group. */
 export const defaultSocket = 'data/session-server.sock';
-/** What Linux has room for. */
+/** Bytes of a socket's path on Linux. */
 const longestSocket = 107;
 
-/** Every setting: its default, its form, and what is accepted in words. */
+/** The containers by the form of SESSION_SERVER_CONTAINER. To add one, write a file in `containers/` and a line here. */
+export const containers: Readonly<Record<string, OpenContainer>> = {
+  'memory:': memoryContainer,
+  'file:PATH': filesContainer,
+  'sqlite:PATH': sqliteContainer,
+};
+
+/** Every setting: its default, its form, and in words what it accepts. */
 const settings = {
   SESSION_SERVER_HOST: [
     '127.0.0.1',
@@ -80,7 +90,7 @@ const settings = {
   SESSION_SERVER_AUTH_FILE: [
     '',
     file((content) => digest(apiKey.parse(content.trim()))),
-    'the path of a file that holds a token of 16 characters or more, without blanks',
+    'the path of a file with a token of 16 characters or more, without blanks',
     'key file',
   ],
   SESSION_SERVER_TLS_CERT: ['', file(String), 'the path of a certificate in PEM form'],
@@ -118,10 +128,10 @@ export function readSettings(env: NodeJS.ProcessEnv) {
   const value = parsed as Partial<Parsed>;
   const { SESSION_SERVER_AUTH_FILE: token, SESSION_SERVER_HOST: host = '' } = value;
   const port = opensPort(env);
-  // Whoever reaches the port may read and change every session.
+  // Anyone who reaches the port can read and change every session.
   if (!env.SESSION_SERVER_AUTH_FILE && port && host !== '' && !isLoopback(host)) {
     problems.push(
-      `SESSION_SERVER_HOST: ${JSON.stringify(host)} can be reached from elsewhere; set SESSION_SERVER_AUTH_FILE, or use 127.0.0.1, ::1 or localhost`,
+      `SESSION_SERVER_HOST: ${JSON.stringify(host)} can be reached from other machines; set SESSION_SERVER_AUTH_FILE, or use 127.0.0.1, ::1 or localhost`,
     );
   }
   if (!env.SESSION_SERVER_TLS_CERT !== !env.SESSION_SERVER_TLS_KEY) {
@@ -135,7 +145,7 @@ export function readSettings(env: NodeJS.ProcessEnv) {
   return Object.freeze(settingsOf(parsed as Parsed, { port, socket }, tls ?? undefined, token));
 }
 
-/** A port is opened only for those who ask for it, by its number or by what is said of ports alone. */
+/** The port is opened only if SESSION_SERVER_PORT is set, or a setting that is only for ports and no socket. */
 function opensPort(env: NodeJS.ProcessEnv): boolean {
   if (env.SESSION_SERVER_PORT) return true;
   return !env.SESSION_SERVER_SOCKET && Boolean(env.SESSION_SERVER_HOST || env.SESSION_SERVER_TLS_CERT);
@@ -148,9 +158,9 @@ function settingsOf(
   token: Buffer | undefined,
 ) {
   return {
-    /** Null: only on the socket. */
+    /** Null: listens on the socket only. */
     listen: open.port ? { host: value.SESSION_SERVER_HOST, port: value.SESSION_SERVER_PORT } : null,
-    /** Undefined: only on the port. */
+    /** Undefined: listens on the port only. */
     socket: open.socket ? value.SESSION_SERVER_SOCKET : undefined,
     tls,
     container: value.SESSION_SERVER_CONTAINER,
@@ -160,7 +170,7 @@ function settingsOf(
     collect: value.SESSION_SERVER_COLLECT,
     firstCommand: value.SESSION_SERVER_FIRST_COMMAND,
     lineTime: value.SESSION_SERVER_LINE_TIME,
-    /** Digests are compared, so that neither length nor content of the token shows in the time that it takes. */
+    /** Compares digests, so that the time it takes shows neither the length nor the content of the token. */
     isToken: token === undefined ? null : (given: string) => timingSafeEqual(digest(given), token),
     helpPhp: value.SESSION_SERVER_HELP_PHP,
     memory: value.SESSION_SERVER_MEMORY,
@@ -174,7 +184,17 @@ function settingsOf(
   };
 }
 
-/** @returns null when a certificate and a key are given, and they do not belong together */
+/** @returns null if no container has this form */
+function containerOf(url: string): { open: OpenContainer; path: string } | null {
+  for (const [form, open] of Object.entries(containers)) {
+    const scheme = form.replace('PATH', '');
+    const path = url.slice(scheme.length);
+    if (url.startsWith(scheme) && (form !== scheme) === (path !== '')) return { open, path };
+  }
+  return null;
+}
+
+/** @returns undefined if there is no certificate or no key; null if they do not belong together */
 function tlsOf(value: Partial<Parsed>): { cert: string; key: string } | undefined | null {
   const { SESSION_SERVER_TLS_CERT: cert, SESSION_SERVER_TLS_KEY: key } = value;
   if (cert === undefined || key === undefined) return undefined;

@@ -1,26 +1,29 @@
-import { type Reference, SerializedReader, unescaped } from './serialized.ts';
+import { type Reference, SerializedReader, unescaped } from './serialized-reader.ts';
 
-/** No session of a real application has more; each key costs more than its bytes. */
+/** Sessions of real applications have fewer. Each key costs more memory than its bytes. */
 const maxKeys = 10_000;
 const maxKeyBytes = 1024;
 
-/** A reference to a value of another entry, or of its own, or (null) to the session as a whole. */
+/** A reference to a value in an entry, or to the session as a whole. */
 interface Link {
+  /** Where its digits are in the text of the entry that holds it. */
   from: number;
   to: number;
+  /** Null: the session as a whole. */
   entry: Entry | null;
-  /** How many values into that entry. */
+  /** The position of the value within that entry; 0 for the entry itself. */
   offset: number;
 }
 
-/** One value of a session, in the very bytes in which it came. */
+/** One value of a session, in the bytes in which it came. */
 interface Entry {
   text: string;
+  /** How many values PHP counts in it. References use these numbers. */
   slots: number;
   links: Link[];
   /**
-   * It refers to values that are not known, or may do so: it holds a `C:`, or has a reference to a slot behind one.
-   * Its references cannot be numbered anew.
+   * It refers, or may refer, to unknown values: it holds a `C:`, or a reference to a slot behind one. Its references
+   * cannot be renumbered.
    */
   isUncertain: boolean;
 }
@@ -31,17 +34,17 @@ interface Start {
 }
 
 /**
- * The values of one session in the order in which they came. Keys, values and texts are byte strings: one character
- * a byte.
+ * The values of one session, in the order in which they came. Keys, values and texts are byte strings: one character
+ * per byte.
  */
 export class Values {
   readonly #entries = new Map<string, Entry>();
   #links = 0;
   #hasUncertain = false;
-  /** Bytes that `toString` takes, within a few: its beginning and end are taken for the longest. */
+  /** The bytes of `toString`, or a few more: counted with the longest possible beginning. */
   size = 'a:10000:{}'.length;
 
-  /** What it takes in memory, in bytes, as measured: far more than its text, where there are many small values. */
+  /** The bytes of memory that it uses, by measurement. Many small values use far more than their text. */
   get memory(): number {
     return 2 * this.size + 160 * this.#entries.size + 120 * this.#links;
   }
@@ -50,24 +53,24 @@ export class Values {
     return [...this.#entries.keys()];
   }
 
-  /** @returns undefined when there is none, or it is null; null when it is no scalar */
+  /** @returns undefined if there is no value, or it is null; null if it is an array or an object */
   get(key: string): string | null | undefined {
     return textOf(this.#entries.get(key));
   }
 
-  /** @returns false, and changes nothing, when it cannot be put there */
+  /** @returns false if the value cannot be stored; then nothing changes */
   put(key: string, value: string): boolean {
     const before = this.#entries.get(key);
     if (before === undefined && (this.#entries.size >= maxKeys || key.length > maxKeyBytes)) return false;
     if (before !== undefined && this.#isLinked(before)) return false;
     const entry = { text: `s:${value.length}:"${value}";`, slots: 1, links: [], isUncertain: false };
     this.size += entry.text.length - (before?.text.length ?? -keyText(key).length);
-    // A key that is there keeps its place, as in an array of PHP.
+    // An existing key keeps its place, as in an array of PHP.
     this.#entries.set(key, entry);
     return true;
   }
 
-  /** @returns false, and changes nothing, when another value refers to this one, or may do so */
+  /** @returns false if another value refers, or may refer, to this one; then nothing changes */
   remove(key: string): boolean {
     const entry = this.#entries.get(key);
     if (entry === undefined) return true;
@@ -80,23 +83,23 @@ export class Values {
     return this.#entries.has(key);
   }
 
-  /** As serialize() would write the array. References are numbered anew, since values before them may have gone. */
+  /** The array as serialize() writes it. Renumbers references, since values before them may have changed. */
   toString(): string {
     const first = new Map<Entry, number>();
-    // The array itself is the first.
+    // The array itself has number 1.
     let slot = 2;
     const parts: string[] = [];
     for (const [key, entry] of this.#entries) {
       first.set(entry, slot);
       slot += entry.slots;
-      parts.push(keyText(key), relinked(entry, first));
+      parts.push(keyText(key), renumbered(entry, first));
     }
     return `a:${this.#entries.size}:{${parts.join('')}}`;
   }
 
   /**
-   * Reads what serialize() wrote of an array.
-   * @param rest whether something may follow: the daemon's predecessor left rubbish at the end of its files
+   * Parses an array as serialize() writes it.
+   * @param rest whether something may follow the array: HTTP_SessionServer left garbage at the end of its files
    * @throws SerializedError for anything else
    */
   static parse(text: string, rest: 'rest' | 'whole' = 'whole'): Values {
@@ -109,7 +112,7 @@ export class Values {
     const starts: Start[] = [{ slot: 1, entry: null }];
     for (let n = 0; n < count; n++) {
       const key = reader.key();
-      // serialize() writes none twice, and what refers to the first of two refers to nothing.
+      // serialize() writes no key twice, and a reference to the first of two values would refer to nothing.
       if (key.length > maxKeyBytes || values.has(key)) reader.fail('a key of its own');
       const from = reader.at;
       const slot = reader.slots + 1;
@@ -135,17 +138,19 @@ export class Values {
     return values;
   }
 
-  /** What a container has kept. Of no bytes are, in files of old, sessions that were opened and never saved. */
+  /** Parses what a container has kept. HTTP_SessionServer wrote an empty file for a session that was never saved. */
   static read(data: Buffer): Values {
     if (data.length === 0) return new Values();
     try {
       return Values.parse(data.toString('latin1'), 'rest');
     } catch (error) {
-      throw new Error('what is kept of a session cannot be read', { cause: error });
+      throw new Error('a saved session cannot be parsed: it is not an array as serialize() writes it', {
+        cause: error,
+      });
     }
   }
 
-  /** Whether another value refers to this one, or one behind it could no longer be written if this one changed. */
+  /** Whether another value refers to this one, or a value behind it could not be renumbered if this one changed. */
   #isLinked(entry: Entry): boolean {
     if (this.#links === 0 && !this.#hasUncertain) return false;
     let isBehind = false;
@@ -158,7 +163,7 @@ export class Values {
   }
 }
 
-/** @param starts the values that lie in the array itself, and the first slot of each, rising */
+/** @param starts the entries of the session, each with its first slot, in rising order */
 function linkOf({ from, to, slot }: Reference, base: number, starts: readonly Start[]): Link {
   let [low, high] = [0, starts.length - 1];
   while (low < high) {
@@ -170,7 +175,7 @@ function linkOf({ from, to, slot }: Reference, base: number, starts: readonly St
   return { from: from - base, to: to - base, entry: start.entry, offset: slot - start.slot };
 }
 
-function relinked(entry: Entry, first: Map<Entry, number>): string {
+function renumbered(entry: Entry, first: Map<Entry, number>): string {
   let text = '';
   let at = 0;
   for (const { from, to, entry: target, offset } of entry.links) {
@@ -195,7 +200,7 @@ function textOf(entry: Entry | undefined): string | null | undefined {
     case 'd':
       return text.slice(2, -1);
     case 'b':
-      // As PHP turns them into strings.
+      // As PHP converts booleans to strings.
       return text[2] === '1' ? '1' : '';
     case 'R': {
       const [link] = entry.links;
@@ -210,7 +215,7 @@ function keyText(key: string): string {
   return isInteger(key) ? `i:${key};` : `s:${key.length}:"${key}";`;
 }
 
-/** Whether PHP takes this key of an array for an integer. */
+/** Whether PHP makes this array key an integer. */
 function isInteger(key: string): boolean {
   if (!/^(0|-?[1-9]\d{0,18})$/.test(key)) return false;
   const number = BigInt(key);

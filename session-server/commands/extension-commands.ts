@@ -1,18 +1,18 @@
-import { type Commands, isSessionId, numberUpTo, openSession, Refused, sessionId } from '../command.ts';
 import { percent } from '../command-line.ts';
 import { secondsLeft } from '../sessions.ts';
 import { Values } from '../values.ts';
+import { type Commands, isSessionId, numberUpTo, openSession, Refused, sessionId } from './command.ts';
 
 /** What `hello` lists. */
 const abilities = 'auth,encoding,watch,lock_timeout,lifetime,ttl,touch,peek,php,ping,quit';
 
-/** After so many wrong tokens the connection is closed. */
+/** This many wrong tokens close the connection. */
 const maxFailedTokens = 3;
 
 const day = 86_400_000;
 const tenYears = 315_360_000;
 
-/** What was not in the protocol of old: an old server answers each with `err unknown command`. */
+/** What the old protocol does not have: an old server answers each with `err unknown command`. */
 export const extensionCommands: Commands = {
   hello: {
     failure: 'Unknown version.',
@@ -27,7 +27,7 @@ export const extensionCommands: Commands = {
     failure: 'Not authorized.',
     beforeAuth: true,
     run(client, { first, second }) {
-      const { isToken } = client.daemon;
+      const { isToken } = client.services;
       if (isToken === null) return undefined;
       client.authorized = second === undefined && isToken(first);
       if (client.authorized) return undefined;
@@ -64,9 +64,9 @@ export const extensionCommands: Commands = {
   ttl: {
     failure: 'Could not get session data.',
     async run(client, { first }) {
-      const { sessions } = client.daemon;
+      const { sessions } = client.services;
       if (first === '') return String(await sessions.remaining(openSession(client)));
-      // Of any session, as peek: without a lock, and without using it.
+      // As `peek`: takes no lock and does not start the lifetime anew.
       const saved = isSessionId(first) ? await sessions.read(first) : null;
       if (saved === null) throw new Refused('No such session.');
       return String(secondsLeft(saved));
@@ -77,45 +77,45 @@ export const extensionCommands: Commands = {
     session: 'open',
     async run(client) {
       const session = openSession(client);
-      if (session.late) throw new Refused();
-      if (!(await client.daemon.sessions.touch(session))) throw new Refused('No such session.');
+      if (session.lockLost) throw new Refused();
+      if (!(await client.services.sessions.touch(session))) throw new Refused('No such session.');
       return undefined;
     },
   },
   peek: {
-    // Not what is said of a session that is not there: a container that fails says nothing about it.
+    // Differs from `No such session.`: if the container fails, the session may still exist.
     failure: 'Could not get session data.',
-    watching: true,
+    whileSubscribed: true,
     async run(client, { first }) {
-      const saved = isSessionId(first) ? await client.daemon.sessions.read(first) : null;
+      const saved = isSessionId(first) ? await client.services.sessions.read(first) : null;
       if (saved === null) throw new Refused('No such session.');
       return client.encodeSerialized(Values.read(saved.data).toString());
     },
   },
   watch: {
     failure: 'Could not watch session.',
-    watching: true,
+    whileSubscribed: true,
     async run(client, { first }) {
       if (client.session !== null) throw new Refused('Close the session first.');
       const id = sessionId(first);
-      const revision = await client.watching.watch(id, () => client.daemon.sessions.read(id));
-      if (revision === undefined) throw new Refused('Too many watches.');
+      const revision = await client.subscriptions.subscribe(id, () => client.services.sessions.read(id));
+      if (revision === undefined) throw new Refused('Too many subscriptions.');
       return revision === null ? 'gone' : `live ${revision}`;
     },
   },
   unwatch: {
     failure: 'Could not watch session.',
-    watching: true,
+    whileSubscribed: true,
     run(client, { first }) {
-      client.watching.unwatch(sessionId(first));
+      client.subscriptions.unsubscribe(sessionId(first));
       return undefined;
     },
   },
-  ping: { failure: '', beforeAuth: true, watching: true, run: () => undefined },
+  ping: { failure: '', beforeAuth: true, whileSubscribed: true, run: () => undefined },
   quit: {
     failure: '',
     beforeAuth: true,
-    watching: true,
+    whileSubscribed: true,
     run(client) {
       client.quit = true;
       return undefined;

@@ -1,21 +1,21 @@
-import { type Commands, openSession, Refused, sessionId } from '../command.ts';
+import { type Commands, openSession, Refused, sessionId } from './command.ts';
 
-/** Begin and end the work on a session. */
+/** The commands that open, save and end a session. */
 export const sessionCommands: Commands = {
   new: {
     failure: 'Could not open session.',
     async run(client) {
       client.endSession();
-      client.session = await client.daemon.sessions.create();
+      client.session = await client.services.sessions.create();
       return client.session?.id;
     },
   },
   open: {
     failure: 'Could not open session.',
     async run(client, { first, second = 'rw' }) {
-      const { sessions } = client.daemon;
+      const { sessions } = client.services;
       const before = client.session;
-      // Whatever comes of this one, nothing may be written to the last one by mistake.
+      // If this open fails, the session before it is ended all the same, so that no client writes to it by mistake.
       const own =
         before?.lock?.held === true && before.id === first && (second === 'rw' || second === 'w')
           ? before.lock
@@ -27,7 +27,7 @@ export const sessionCommands: Commands = {
       if (own !== null) client.session = await sessions.reopen(own);
       else if (second === 'r') client.session = await sessions.openToRead(id);
       else client.session = await sessions.openToWrite(id, client.lockTimeout, client.gone);
-      // It came after the connection had gone, or the daemon is about to.
+      // The lock was granted after the connection had gone or the server had begun to stop.
       if (client.gone.aborted) client.endSession();
       if (client.session === null) throw new Refused();
       return undefined;
@@ -38,7 +38,7 @@ export const sessionCommands: Commands = {
     session: 'write',
     async run(client) {
       const session = openSession(client);
-      await client.daemon.sessions.save(session);
+      await client.services.sessions.save(session);
       session.lock?.release();
       session.lock = null;
       return undefined;
@@ -49,7 +49,7 @@ export const sessionCommands: Commands = {
     session: 'write',
     async run(client) {
       const session = openSession(client);
-      await client.daemon.sessions.regenerate(session);
+      await client.services.sessions.regenerate(session);
       return session.id;
     },
   },
@@ -57,7 +57,7 @@ export const sessionCommands: Commands = {
     failure: 'Could not destroy session.',
     session: 'write',
     async run(client) {
-      await client.daemon.sessions.destroy(openSession(client));
+      await client.services.sessions.destroy(openSession(client));
       client.session = null;
       return undefined;
     },
@@ -68,8 +68,8 @@ export const sessionCommands: Commands = {
     async run(client) {
       const session = openSession(client);
       try {
-        if (session.late) throw new Refused();
-        if (session.writable) await client.daemon.sessions.save(session);
+        if (session.lockLost) throw new Refused();
+        if (session.writable) await client.services.sessions.save(session);
       } finally {
         client.endSession();
       }

@@ -1,16 +1,16 @@
 import type { Client } from '../client.ts';
-import { type Commands, openSession, Refused } from '../command.ts';
 import { plain } from '../command-line.ts';
 import { Values } from '../values.ts';
+import { type Commands, openSession, Refused } from './command.ts';
 
-/** The value of a key that is there. Null stands for one that is no string, nor anything PHP makes one of. */
+/** The value of a key that exists; null if PHP does not convert it to a string. */
 function existing(client: Client, key: string): string | null {
   const value = client.session?.values.get(client.encoding.decode(key));
   if (value === undefined) throw new Refused('Key does not exist');
   return value;
 }
 
-/** Read and change the values of the open session. */
+/** The commands that read and change the values of the open session. */
 export const valueCommands: Commands = {
   get: {
     failure: 'Key does not exist',
@@ -19,7 +19,7 @@ export const valueCommands: Commands = {
       const value = existing(client, first);
       if (value === null) throw new Refused('Value is not a string');
       try {
-        // What PHP's session handler keeps lies under the empty key.
+        // PHP's session handler keeps everything under the empty key.
         return first === '' ? client.encodeSessionData(value) : client.encode(value);
       } catch (error) {
         throw new Refused('Value cannot be sent', { cause: error });
@@ -40,7 +40,7 @@ export const valueCommands: Commands = {
       const { values } = openSession(client);
       const key = client.encoding.decode(first);
       const value = client.encoding.decode(second);
-      const { size } = client.daemon.sessions.limits;
+      const { size } = client.services.sessions.limits;
       const before = values.get(key)?.length ?? 0;
       if (values.size + key.length + value.length - before > size) throw new Refused();
       if (!values.put(key, value)) throw new Refused();
@@ -62,7 +62,7 @@ export const valueCommands: Commands = {
     failure: 'Could not retrieve keys.',
     run(client) {
       const keys = client.session?.values.keys ?? [];
-      // A bar in a key is sent as it is, as of old, unless it can be written otherwise.
+      // As in the old protocol, a bar in a key is sent as it is, unless the encoding is percent.
       return keys.map((key) => client.encode(key)).join('|');
     },
   },
@@ -80,9 +80,9 @@ export const valueCommands: Commands = {
       const session = openSession(client);
       const sent = second === undefined ? first : `${first} ${second}`;
       const text = client.encoding.decode(sent);
-      // Blanks before it are taken off, unless they were written as something else.
+      // The plain encoding loses blanks before the value; in percent they are written as %20.
       const data = client.encoding === plain ? text.trimStart() : text;
-      if (data.length > client.daemon.sessions.limits.size) throw new Refused();
+      if (data.length > client.services.sessions.limits.size) throw new Refused();
       session.values = Values.parse(data);
       return undefined;
     },

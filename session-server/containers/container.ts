@@ -1,48 +1,46 @@
-/** A session as a container keeps it. */
+/** A session as a container holds it. */
 export interface Saved {
   /** The values, as PHP's serialize() writes an array. */
   data: Buffer;
-  /** Another number after each change; those of one daemon rise. */
+  /** Rises with each change. */
   revision: number;
-  /** Seconds that it lives on after each use; 0 for ever. */
+  /** The lifetime after each use in seconds; 0 for ever. */
   lifetime: number;
-  /** When it is over, in milliseconds since 1970; `Infinity` for never. */
+  /** When it expires, in milliseconds since 1970; `Infinity` for never. */
   expiresAt: number;
 }
 
 /**
- * Where sessions are kept. Who calls holds the session's lock for `commit` and `destroy`, so that a container never
- * sees two of them for one ID at a time; anything else may come at any moment, `open` in the middle of a commit too.
- * Each method throws when the container cannot do it, and then nothing has changed.
+ * Where sessions are kept. The caller of `commit` and `destroy` holds the session's lock, so that only one of them runs
+ * for an ID at a time. Any other method may be called at any time, even during a commit. A method that fails throws, and
+ * has changed nothing.
  */
 export interface Container {
-  /** How many sessions are kept, those that are over included. */
+  /** The number of sessions, including expired ones. */
   readonly count: number;
-  /**
-   * The session as the last commit left it, or null when there is none; whether it is over is not looked at.
-   */
+  /** The session as the last commit left it, even if it has expired; null if there is none. */
   open(id: string): Promise<Saved | null>;
-  /** Keeps the session; when this resolves, it outlives a crash as far as the container can make it. */
+  /** Saves the session. When this resolves, it survives a crash, as far as the container can do that. */
   commit(id: string, session: Saved): Promise<void>;
   /**
-   * Sets the end of a session anew, and only of that revision: another one was given its own by its commit. One that
-   * is not there stays so. Need not outlive a crash.
+   * Sets a new time at which the session expires, if it still has this revision: a later commit has set its own time.
+   * Does nothing if there is no session. Need not survive a crash.
    */
   touch(id: string, revision: number, expiresAt: number): Promise<void>;
-  /** Whether there was one. */
+  /** @returns whether there was a session */
   destroy(id: string): Promise<boolean>;
-  /** The IDs of sessions that may be over at that time; who asks looks at each again, under its lock. */
+  /** The IDs of sessions that may have expired by then. The caller checks each again under its lock. */
   expire(now: number): AsyncIterable<string>;
   close(): Promise<void>;
 }
 
-/** What a container may want to know, beside its path. */
+/** The options of a container; each uses those that concern it. */
 export interface ContainerOptions {
-  /** Bytes that all sessions together may take in memory. */
+  /** Bytes of memory for all sessions together. */
   memory: number;
-  /** Seconds that a session lives which does not say itself. */
+  /** The lifetime in seconds of a session that has none of its own. */
   lifetime: number;
-  /** Hears of what went wrong after a change was made, when it is too late to throw: it may not outlive a crash. */
+  /** Logs an error after a change was made, when it is too late to throw: the change may not survive a crash. */
   failed: (error: unknown) => void;
 }
 

@@ -16,23 +16,23 @@ import { join } from 'node:path';
 import { claim } from '../../server/claim.ts';
 import type { Container, ContainerOptions, Saved } from './container.ts';
 
-/** `ID.txt`, as the daemon's predecessor called them. */
+/** `ID.txt`, the names that HTTP_SessionServer used. */
 const sessionFile = /^([A-Za-z0-9,_-]{1,128})\.txt$/;
-/** What a commit that was cut off has left. */
+/** The file of a commit that is under way, or was cut off by a crash. */
 const temporaryFile = /^[A-Za-z0-9,_-]{1,128}\.[0-9a-f]{16}\.tmp$/;
-/** No commit takes so long. */
+/** Milliseconds after which a temporary file is deleted: no commit takes so long. */
 const temporaryFor = 3_600_000;
-/** What follows the values: revision and lifetime. unserialize() takes no notice of it. */
+/** What follows the values: revision and lifetime. unserialize() ignores it. */
 const trailer = /\n#(\d{1,16}) (\d{1,10})\n$/;
 const trailerBytes = 40;
-/** The year 2100, for sessions without an end. */
+/** The year 2100: the time of the files of sessions that never expire. */
 const never = 4_102_444_800_000;
-/** More than any session may have. */
+/** Larger than any session may be. A larger file is not read into memory. */
 const maxBytes = 256 * 1024 * 1024;
 
 /**
- * One file a session, written whole beside the old one and renamed over it: who reads, and a crash at any moment,
- * finds one of the two. The time of a file is when its session is over.
+ * `file:PATH`: one file per session. A commit writes a new file and renames it over the old one, so that a reader, or a
+ * crash, always leaves one of the two. The modification time of a file is when its session expires.
  */
 export async function filesContainer(
   folder: string,
@@ -41,7 +41,7 @@ export async function filesContainer(
   await makePrivate(folder);
   const claimed = claim(
     join(folder, '.lock'),
-    `${folder} is in use by another session daemon: stop it, or set SESSION_SERVER_CONTAINER to another place`,
+    `${folder} is in use by another session server: stop that one, or use another SESSION_SERVER_CONTAINER`,
   );
   const directory = await open(folder, 'r');
   let count = 0;
@@ -59,7 +59,7 @@ export async function filesContainer(
       await file.close();
     }
   };
-  /** A name that came or went may be lost with the power until then. By then nothing can be taken back. */
+  /** Until this is done, a crash may undo a rename or a deletion. If it fails, the change stays, and the log says so. */
   const syncNames = () => directory.sync().catch(failed);
 
   return {
@@ -69,7 +69,8 @@ export async function filesContainer(
     async open(id) {
       return withFile(id, async (file) => {
         const { mtimeMs, size } = await file.stat();
-        if (size > maxBytes) throw new Error('the file of a session is too large');
+        if (size > maxBytes)
+          throw new Error(`the file of a session has more than ${maxBytes} bytes, and was not read`);
         return savedOf(await file.readFile(), mtimeMs, lifetime);
       });
     },
@@ -98,10 +99,10 @@ export async function filesContainer(
     async touch(id, revision, expiresAt) {
       await withFile(id, async (file) => {
         const tail = trailerIn(await tailOf(file));
-        // One that its predecessor has left has never been committed, and is as it was when it was opened.
+        // A file of HTTP_SessionServer has no trailer, and was not committed since it was opened.
         if (tail !== null && tail.revision !== revision) return;
         const time = timeOf(tail === null ? expiresAt - lifetime * 1000 : expiresAt);
-        // Of this very file: a commit may have put another one in its place meanwhile.
+        // By the open file, not by its path: a commit may have put a new file there meanwhile.
         await file.utimes(time, time);
       });
     },
@@ -128,12 +129,12 @@ export async function filesContainer(
   };
 }
 
-/** The names of the files are the IDs, and who knows one has the session. */
+/** The names of the files are the IDs, and anyone who knows an ID has the session. */
 async function makePrivate(folder: string): Promise<void> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const { mode } = await stat(folder);
   if ((mode & 0o022) !== 0)
-    throw new Error(`${folder} can be written by others than its owner: use a folder of mode 700`);
+    throw new Error(`users other than its owner can write to ${folder}: use a folder of mode 700`);
   if ((mode & 0o077) !== 0) await chmod(folder, 0o700);
 }
 
@@ -143,13 +144,13 @@ interface Trailer {
   bytes: number;
 }
 
-/** @returns null when the file was written by the daemon's predecessor */
+/** @returns null if the file was written by HTTP_SessionServer */
 function trailerIn(bytes: Buffer): Trailer | null {
   const found = trailer.exec(bytes.toString('latin1', Math.max(0, bytes.length - trailerBytes)));
   return found && { revision: Number(found[1]), lifetime: Number(found[2]), bytes: found[0].length };
 }
 
-/** What a trailer is in. */
+/** The end of the file, which holds the trailer. */
 async function tailOf(file: FileHandle): Promise<Buffer> {
   const { size } = await file.stat();
   const position = Math.max(0, size - trailerBytes);
@@ -160,10 +161,10 @@ async function tailOf(file: FileHandle): Promise<Buffer> {
 function savedOf(bytes: Buffer, mtime: number, byDefault: number): Saved {
   const end = trailerIn(bytes);
   if (end === null) {
-    // Of the daemon's predecessor: its time is that of the last use, and rubbish may follow the values.
+    // A file of HTTP_SessionServer: its time is that of the last use, and garbage may follow the values.
     return {
       data: bytes,
-      // Another one for other values, and below all that come of the clock.
+      // Differs for other values, and is below all revisions that come from the clock.
       revision: createHash('sha256').update(bytes).digest().readUIntBE(0, 6),
       lifetime: byDefault,
       expiresAt: byDefault === 0 ? Number.POSITIVE_INFINITY : mtime + byDefault * 1000,
@@ -177,7 +178,7 @@ function savedOf(bytes: Buffer, mtime: number, byDefault: number): Saved {
   };
 }
 
-/** In seconds, as the system takes it. */
+/** The time of a file in seconds. */
 function timeOf(expiresAt: number): number {
   return Math.min(expiresAt, never) / 1000;
 }

@@ -1,9 +1,9 @@
 import type { Container, ContainerOptions, Saved } from './container.ts';
 
-/** What the entry itself takes beside the data: measured, and rounded up. */
+/** Bytes of one entry beside its data: measured, and rounded up. */
 const entryBytes = 512;
 
-/** In this process only: as fast as it gets, and gone with it. Holds no more than it is allowed to. */
+/** `memory:`: in this process only, so a restart loses everything. Holds at most the bytes that it is given. */
 export function memoryContainer(_path: string, { memory }: ContainerOptions): Container {
   const sessions = new Map<string, Saved>();
   let used = 0;
@@ -19,7 +19,10 @@ export function memoryContainer(_path: string, { memory }: ContainerOptions): Co
     },
     async commit(id, session) {
       const after = used - sizeOf(sessions.get(id)) + sizeOf(session);
-      if (after > memory) throw new Error('the memory for sessions is full (SESSION_SERVER_MEMORY)');
+      if (after > memory)
+        throw new Error(
+          'a session was not saved, the memory for sessions is full: raise SESSION_SERVER_MEMORY',
+        );
       used = after;
       sessions.set(id, { ...session });
     },

@@ -4,9 +4,9 @@ import { DatabaseSync } from 'node:sqlite';
 import { claim } from '../../server/claim.ts';
 import type { Container, Saved } from './container.ts';
 
-/** Another program may hold the file for a moment, a backup for instance. */
+/** Milliseconds to wait for the database: a backup, for instance, may lock it for a moment. */
 const lockTimeout = 1000;
-/** Found at a time when sessions that are over are looked for. */
+/** How many expired sessions one query returns. */
 const page = 200;
 
 interface Row {
@@ -17,20 +17,20 @@ interface Row {
   expires: number | null;
 }
 
-/** One row a session, and one transaction a commit. */
+/** `sqlite:PATH`: one row per session, and one transaction per commit. */
 export function sqliteContainer(path: string): Container {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  // Made before SQLite does, so that nobody else can read it at any moment; its other files take the mode of this one.
+  // Created before SQLite does it, so that other users can never read it. SQLite's other files get the same mode.
   closeSync(openSync(path, 'a', 0o600));
   chmodSync(path, 0o600);
   // Not a lock on the database itself, which others may read: a backup, for instance.
   const claimed = claim(
     `${realpathSync(path)}-lock`,
-    `${path} is in use by another session daemon: stop it, or set SESSION_SERVER_CONTAINER to another place`,
+    `${path} is in use by another session server: stop that one, or use another SESSION_SERVER_CONTAINER`,
   );
   const db = new DatabaseSync(path, { timeout: lockTimeout });
   db.exec('PRAGMA journal_mode = WAL');
-  // What was removed from a session is not to be found in the file.
+  // Overwrites deleted data, so that it cannot be found in the file.
   db.exec('PRAGMA secure_delete = ON');
   db.exec(`CREATE TABLE IF NOT EXISTS sessions (
     id TEXT PRIMARY KEY, data BLOB NOT NULL, revision INTEGER NOT NULL, lifetime INTEGER NOT NULL, expires INTEGER
@@ -45,7 +45,7 @@ export function sqliteContainer(path: string): Container {
   );
   const touch = db.prepare('UPDATE sessions SET expires = ? WHERE id = ? AND revision = ?');
   const remove = db.prepare('DELETE FROM sessions WHERE id = ?');
-  const over = db.prepare(
+  const expired = db.prepare(
     `SELECT id, expires FROM sessions WHERE (expires, id) > (?1, ?2) AND expires <= ?3 ORDER BY expires, id LIMIT ${page}`,
   );
   let count = db.prepare('SELECT count(*) AS n FROM sessions').get()?.n as number;
@@ -84,7 +84,7 @@ export function sqliteContainer(path: string): Container {
     async *expire(now) {
       let [expires, id] = [Number.MIN_SAFE_INTEGER, ''];
       for (;;) {
-        const rows = over.all(expires, id, now) as { id: string; expires: number }[];
+        const rows = expired.all(expires, id, now) as { id: string; expires: number }[];
         for (const row of rows) yield row.id;
         const last = rows.at(-1);
         if (last === undefined) return;
@@ -99,8 +99,8 @@ export function sqliteContainer(path: string): Container {
 }
 
 /**
- * With FULL a transaction survives the loss of power. Where a session is only used anew it need not, and NORMAL spares
- * the sync to the disk that each page view would cost.
+ * Runs a transaction that survives the loss of power (FULL). A touch need not survive it: with NORMAL it spares each
+ * page view a sync to the disk.
  */
 function durably<T>(db: DatabaseSync, work: () => T): T {
   db.exec('PRAGMA synchronous = FULL');

@@ -18,7 +18,7 @@ export async function withServer(
     // Whatever happened: others are served, and it ends when asked.
     await serves(server);
     expect(await server.stop()).toBe(0);
-    expect(server.output()).not.toMatch(/not foreseen|warning/i);
+    expect(server.output()).not.toMatch(/unexpected error|warning/i);
   } finally {
     memory.stop();
     await server.stop('SIGKILL');

@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { OpenContainer } from '../../session-server/containers/container.ts';
-import { containers } from '../../session-server/containers/containers.ts';
 import { filesContainer } from '../../session-server/containers/files.ts';
 import { memoryContainer } from '../../session-server/containers/memory.ts';
 import { sqliteContainer } from '../../session-server/containers/sqlite.ts';
+import { containers } from '../../session-server/settings.ts';
 import { sessionContainerContract } from '../contracts/session-container.ts';
 import { sessionClient } from '../helpers/session-client.ts';
 import { startSessionServer } from '../helpers/session-server.ts';
@@ -53,7 +53,7 @@ test.each(['file', 'sqlite'])('%s: belongs to one daemon, until it ends, by kill
   for (const line of ['open a', 'put k v', 'commit']) expect(await client.ask(line)).toBe('ok');
   const { code, output } = await servers.refused(env);
   expect(code).toBe(74);
-  expect(output).toMatch(/in use by another session daemon/);
+  expect(output).toMatch(/in use by another session server/);
   // The first one has noticed nothing, and is none the worse.
   expect(await client.ask('peek a')).toBe('ok a:1:{s:1:"k";s:1:"v";}');
   await first.stop('SIGKILL');
@@ -133,7 +133,7 @@ describe('files', () => {
     // That is not the same as that there is none.
     expect(await client.ask('peek torn')).toBe('err Could not get session data.');
     await server.stop();
-    expect(server.output()).toMatch(/cannot be read/);
+    expect(server.output()).toMatch(/cannot be parsed/);
     expect(server.output()).not.toMatch(/torn/);
   });
 

@@ -1,4 +1,4 @@
-/** What the next character is, in the grammar of serialize(). */
+/** What the next character has to be, in the grammar of serialize(). */
 type State =
   | 'name'
   | 'type'
@@ -20,14 +20,14 @@ type State =
   | 'done'
   | 'broken';
 
-/** Where one character only can stand, and what follows it. */
+/** States in which only one character is possible, and the state after it. */
 const fixed: Partial<Record<State, [char: string, next: State]>> = {
   'count colon': [':', 'count'],
   'open brace': ['{', 'type'],
   'payload colon': [':', 'payload length'],
 };
 
-/** Where digits stand up to a colon, and what follows that. */
+/** States that read digits up to a colon, and the state after that. */
 const numbers: Partial<Record<State, State>> = {
   length: 'open quote',
   count: 'open brace',
@@ -49,17 +49,17 @@ const afterColon: Record<string, State> = {
 };
 
 /**
- * Follows session data character by character, as `session.serialize_handler` `php` or `php_serialize` writes it, and
- * knows whether a string is open. It checks no more than it needs for that; what it does not understand has no
- * strings.
+ * Scans session data byte by byte as it arrives, in the format of `session.serialize_handler` `php` or
+ * `php_serialize`, and tells whether a string is open. It checks only what it needs for that: `SerializedReader` checks
+ * the whole format.
  */
-export class SerializedWalk {
-  /** Where the strings stand (no names of classes): their `s`, their first byte, the quote after the last. */
+export class SerializedScanner {
+  /** The positions of the strings, without class names: of the `s`, of the first byte, of the closing quote. */
   readonly strings: { from: number; text: number; to: number }[] = [];
   #state: State;
   #at = 0;
   #depth = 0;
-  /** The first characters of a session: whether they are an array's, which has no name before it. */
+  /** The first characters of a session: `a:3:{` is an array, which has no name before it. */
   #head = '';
   #named: boolean;
   #type = '';
@@ -68,18 +68,18 @@ export class SerializedWalk {
   #number = 0;
   #left = 0;
 
-  /** @param content one value, or a session: `name|value` after `name|value`, or an array */
+  /** @param content `value`: one value; `session`: several of `name|value`, or an array */
   constructor(content: 'value' | 'session') {
     this.#named = content === 'session';
     this.#state = this.#named ? 'name' : 'type';
   }
 
-  /** Whether a string goes on after what was fed. */
+  /** Whether a string, or the content of a `C:`, is not complete yet. */
   get inside(): boolean {
     return (this.#state === 'text' || this.#state === 'payload') && this.#left > 0;
   }
 
-  /** Whether all that was fed made sense, and nothing is left open. */
+  /** Whether everything so far was valid, and nothing is left open. */
   get complete(): boolean {
     return this.#state === 'done' || (this.#state === 'name' && this.#head === '');
   }
@@ -158,7 +158,7 @@ export class SerializedWalk {
 
   #text(code: number): void {
     this.#left--;
-    // In an S: string `\` and two digits are one byte.
+    // In an `S:` string a backslash and two digits are one byte.
     if (this.#type === 'S' && code === 0x5c) this.#left += 2;
     if (this.#left === 0) this.#state = this.#state === 'text' ? 'close quote' : 'close brace';
   }

@@ -1,6 +1,6 @@
 import { maxDepth } from '../server/session/formats/reader.ts';
 
-/** The text is not what PHP's serialize() writes. The message says where, and never what stands there. */
+/** The text is not in the format of PHP's serialize(). The message names the position, never the content. */
 export class SerializedError extends Error {
   constructor(expected: string, at: number) {
     super(`expected ${expected} at byte ${at}`);
@@ -8,14 +8,15 @@ export class SerializedError extends Error {
   }
 }
 
-/** `R:7;` or `r:7;`, and where in the text its digits stand. */
+/** `R:7;` or `r:7;`, and the position of its digits in the text. */
 export interface Reference {
   from: number;
   to: number;
+  /** The number of the value that it refers to. */
   slot: number;
 }
 
-/** Each costs twenty times its bytes, and the values of a real session share few. */
+/** Each reference costs twenty times its bytes, and real sessions have few. */
 const maxReferences = 10_000;
 
 const digits = /\d{1,10}/y;
@@ -24,20 +25,21 @@ const integer = /[+-]?\d{1,20};/y;
 const float = /([+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,5})?|-?INF|NAN);/y;
 
 /**
- * Walks over what serialize() wrote and finds where each value ends; nothing is made of it, objects least of all.
- * Texts are byte strings: one character a byte. What a length or a count promises must be there.
+ * Reads a whole text in the format of serialize(), checks it, and finds the end of each value and its references. Makes
+ * no values and no objects of it. Texts are byte strings: one character per byte. Lengths and counts are checked
+ * against the bytes that are there. `SerializedScanner` is for text that is still arriving.
  */
 export class SerializedReader {
   readonly text: string;
   at: number;
-  /** How many of the values so far `R:` and `r:` can refer to. Keys are none, and what a `C:` holds is not counted. */
+  /** How many values there were so far, as `R:` and `r:` count them: without keys and without the content of a `C:`. */
   slots = 0;
   /**
-   * Up to here the numbers are those of PHP: after the first `C:` they are not. PHP counts what the class has
-   * serialized inside, and only the class knows what that is. In there are references too, to any slot.
+   * Up to this slot the numbers are those of PHP. After the first `C:` they are not: PHP also counts the values in its
+   * content, and only the class knows that. The content may refer to any slot, too.
    */
   certainSlots = Number.POSITIVE_INFINITY;
-  /** How many `C:` there were. */
+  /** How many `C:` there were so far. */
   payloads = 0;
   readonly references: Reference[] = [];
   #depth = 0;
@@ -99,18 +101,18 @@ export class SerializedReader {
     }
   }
 
-  /** `3:"abc";`; where its bytes stand. */
+  /** Reads `3:"abc";`. @returns the position of its bytes */
   string(): { from: number; to: number } {
     const place = this.#quoted();
     this.expect(';');
     return place;
   }
 
-  /** `3:"a\0ab";`: bytes of which any may be written as `\` and two hexadecimal digits. */
+  /** Reads `3:"a\0ab";`, where any byte may be written as `\` and two hexadecimal digits. */
   escaped(): { from: number; to: number } {
     const length = this.#count(':');
     this.expect('"');
-    // Each takes a byte at least: without this a few would keep the daemon counting for minutes.
+    // Each byte takes one character at least. Without this check a few bytes could keep the server busy for minutes.
     if (length > this.text.length - this.at) this.fail('so many bytes');
     const from = this.at;
     for (let n = 0; n < length; n++) {
@@ -123,7 +125,7 @@ export class SerializedReader {
     return { from, to };
   }
 
-  /** `3:{`: how many entries follow, of which the shortest is `i:0;N;`. */
+  /** Reads `3:{`. @returns how many entries follow, of which the shortest is `i:0;N;` */
   open(): number {
     const count = this.#count(':');
     this.expect('{');
@@ -137,7 +139,7 @@ export class SerializedReader {
     this.expect('}');
   }
 
-  /** The key of an array as PHP takes it: `5` and `"5"` are the same. */
+  /** Reads the key of an array. To PHP `5` and `"5"` are the same key. */
   key(): string {
     const type = this.text[this.at];
     this.at++;
@@ -176,11 +178,11 @@ export class SerializedReader {
     if (slot < 1 || (slot > this.slots && this.payloads === 0)) this.fail('a reference to an earlier value');
     if (this.references.length === maxReferences) this.fail(`at most ${maxReferences} references`);
     this.references.push({ from, to: this.at - 1, slot });
-    // The same value again, or an object again as a value of its own.
+    // `R:` is the same value again; `r:` is the same object as a value of its own, which counts.
     if (type === 'r') this.slots++;
   }
 
-  /** What a class wrote by itself is its own affair. A line cannot carry a line feed, and it cannot be escaped here. */
+  /** Skips what a class with PHP's interface `Serializable` has written: only the class knows its format. */
   #payload(): void {
     const length = this.#count(':');
     this.expect('{');
@@ -220,7 +222,7 @@ export class SerializedReader {
   }
 }
 
-/** The bytes of an `S:` string. */
+/** Decodes the bytes of an `S:` string. */
 export function unescaped(text: string): string {
   return text.replace(/\\([0-9a-fA-F]{2})/g, (_, hex: string) =>
     String.fromCharCode(Number.parseInt(hex, 16)),
