@@ -30,7 +30,7 @@ export async function startSessionServer(settings: Settings, log: Log): Promise<
   const quiet = new QuietLog(log);
   const failed = (error: unknown) =>
     // Not the whole error, since it may name a file, and the name is an ID.
-    quiet.warn(reasonOf(error), { reason: reasonOf(error) }, 'a command failed');
+    quiet.warn(reasonOf(error), { reason: reasonOf(error) }, 'an operation failed');
   const work = new WorkQueue();
   const container = queueReads(
     await settings.container.open(settings.container.path, { ...settings, failed }),
@@ -89,7 +89,7 @@ export async function startSessionServer(settings: Settings, log: Log): Promise<
   const servers: Server[] = [];
   const sockets = new Set<Socket>();
   const listen = async (server: Server, options: { host: string; port: number } | { path: string }) => {
-    // The kernel refuses connections beyond that. TLS handshakes count too.
+    // Connections beyond that are closed without a reply. TLS handshakes count too.
     server.maxConnections = settings.connections + 100;
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject).listen({ backlog: 1024, ...options }, resolve);

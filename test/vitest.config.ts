@@ -37,8 +37,11 @@ export default defineConfig({
       {
         test: {
           name: 'soak',
-          // The promises of the server again, with the counts that are promised.
-          include: ['test/guarantees/*.test.ts'],
+          // The guarantees with the promised counts, and the session server with every container.
+          include: [
+            'test/guarantees/*.test.ts',
+            'test/session-server/{limits,start-and-stop,subscriptions}.test.ts',
+          ],
           env: { SOAK: '1' },
           testTimeout: 600_000,
           expect: { poll: { timeout: 10_000 } },

@@ -1,12 +1,12 @@
 import { once } from 'node:events';
-import { expect } from 'vitest';
+import { afterAll, beforeAll, expect } from 'vitest';
 import { watchRss } from './server-figures.ts';
 import { type SessionClient, sessionClient } from './session-client.ts';
 import { type SessionServer, startSessionServer } from './session-server.ts';
 
 export const megabyte = 1024 * 1024;
 
-/** A daemon of its own, of which the memory is watched. */
+/** A session server for one piece of work. `grown` is the most that its memory has grown, in bytes. */
 export async function withServer(
   env: NodeJS.ProcessEnv,
   work: (server: SessionServer, grown: () => number) => Promise<void>,
@@ -15,14 +15,42 @@ export async function withServer(
   const memory = watchRss(server.pid);
   try {
     await work(server, memory.most);
-    // Whatever happened: others are served, and it ends when asked.
-    await serves(server);
-    expect(await server.stop()).toBe(0);
-    expect(server.output()).not.toMatch(/unexpected error|warning/i);
+    await stopsWell(server);
   } finally {
     memory.stop();
     await server.stop('SIGKILL');
   }
+}
+
+/** The same for all tests of a describe, with the growth since its start. */
+export function sharedServer(env: NodeJS.ProcessEnv): { readonly server: SessionServer; grown(): number } {
+  let server: SessionServer;
+  let memory: ReturnType<typeof watchRss>;
+  beforeAll(async () => {
+    server = await startSessionServer(env);
+    memory = watchRss(server.pid);
+  });
+  afterAll(async () => {
+    memory.stop();
+    try {
+      await stopsWell(server);
+    } finally {
+      await server.stop('SIGKILL');
+    }
+  });
+  return {
+    get server() {
+      return server;
+    },
+    grown: () => memory.most(),
+  };
+}
+
+/** Whatever has happened to the server, it serves clients and stops when asked. */
+async function stopsWell(server: SessionServer): Promise<void> {
+  await serves(server);
+  expect(await server.stop()).toBe(0);
+  expect(server.output()).not.toMatch(/unexpected error|warning/i);
 }
 
 export async function serves(server: SessionServer): Promise<void> {
@@ -35,7 +63,7 @@ export async function serves(server: SessionServer): Promise<void> {
   client.socket.destroy();
 }
 
-/** Writes for as long as the other side takes it. @returns how much */
+/** Writes up to `most` bytes, for as long as the other side takes them. @returns how many */
 export async function pour(client: SessionClient, chunk: Buffer, most: number): Promise<number> {
   let written = 0;
   while (written < most && !client.socket.destroyed) {

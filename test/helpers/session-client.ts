@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { afterEach } from 'vitest';
 
-/** A client of the session daemon that does nothing by itself: lines out, lines in, each byte as one character. */
+/** A plain client of the session server: sends and reads lines, each byte as one character. */
 export interface SessionClient {
   readonly socket: Socket;
   /** Sends a line and waits for the next one. */
@@ -16,7 +16,7 @@ export interface SessionClient {
   readonly closed: Promise<unknown>;
 }
 
-/** Connects to a daemon by its port or its socket's path, or takes a socket that is connected. */
+/** Connects to a session server by its port or the path of its socket, or uses a connected socket. */
 export async function sessionClient(
   where: { port: number } | { path: string } | Socket,
 ): Promise<SessionClient> {
@@ -83,7 +83,7 @@ function connected(where: { port: number } | { path: string } | Socket): Socket 
     : connect({ ...options, host: '127.0.0.1', port: where.port });
 }
 
-/** Connects to the daemon of a test file; what was connected ends with its test. */
+/** Makes clients of one session server. They are closed after each test. */
 export function sessionClients(server: () => { port: number }): () => Promise<SessionClient> {
   const clients: SessionClient[] = [];
   afterEach(() => {

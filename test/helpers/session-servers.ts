@@ -7,15 +7,15 @@ import { type Child, startChild } from './child.ts';
 import { type SessionServer, startSessionServer } from './session-server.ts';
 
 export interface SessionServers {
-  /** Of this test alone. */
+  /** The folder of this test. */
   readonly folder: string;
-  /** @param cwd the folder that it is started in, if not the project's */
+  /** @param cwd the folder to start it in; by default the project's */
   start(env: NodeJS.ProcessEnv, cwd?: string): Promise<SessionServer>;
-  /** One that is not expected to run. */
+  /** Starts one that is expected to exit at once. */
   refused(env: NodeJS.ProcessEnv): Promise<{ code: unknown; output: string }>;
 }
 
-/** Daemons that end with their test, and a folder for what they keep. */
+/** Session servers that end with their test, and a folder for their containers. */
 export function sessionServers(): SessionServers {
   let folder = '';
   const started: Child[] = [];

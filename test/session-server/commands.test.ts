@@ -2,7 +2,6 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { sessionClients } from '../helpers/session-client.ts';
 import { type SessionServer, startSessionServer } from '../helpers/session-server.ts';
 import { type Conversations, conversations } from './conversations.ts';
-import { extensionConversations } from './extension-conversations.ts';
 
 let server: SessionServer;
 beforeAll(async () => {
@@ -12,16 +11,15 @@ afterAll(() => server.stop());
 
 const connect = sessionClients(() => server);
 
-const all: Conversations = { ...conversations, ...extensionConversations };
 let ids = 0;
-/** The conversation with an ID that nobody has used. */
+/** The conversation with an unused ID. */
 function fresh(name: string): Conversations[string] {
   const id = `c${++ids}`;
-  return (all[name] ?? []).map(([line, reply]) => [line.replaceAll('@', id), reply]);
+  return (conversations[name] ?? []).map(([line, reply]) => [line.replaceAll('@', id), reply]);
 }
-const names = Object.keys(all);
+const names = Object.keys(conversations);
 
-test.each(names)('%s: line by line', async (name) => {
+test.each(names)('%s: answered line by line', async (name) => {
   const client = await connect();
   for (const [line, reply] of fresh(name)) {
     const answer = await client.ask(line);
@@ -51,7 +49,7 @@ describe.each([
   });
 });
 
-test('a line may end in LF alone, and one that has not ended is none', async () => {
+test('a line may end with LF alone, and an unfinished line at the end of the connection is not run', async () => {
   const client = await connect();
   client.send('open lf\nput a b\nclose\nopen lf\nput a c\nclo');
   client.socket.end();
@@ -59,7 +57,7 @@ test('a line may end in LF alone, and one that has not ended is none', async () 
   expect(await (await connect()).ask('peek lf')).toBe('ok a:1:{s:1:"a";s:1:"b";}');
 });
 
-test('ten thousand commands in one piece are answered in order', async () => {
+test('20,000 commands in one piece are answered in order', async () => {
   const client = await connect();
   const count = 10_000;
   client.send('new\r\n');
@@ -73,7 +71,7 @@ test('ten thousand commands in one piece are answered in order', async () => {
 });
 
 test('an open ends the session before it, without saving', async () => {
-  // Defect 1: the close wrote Y's data over X.
+  // In HTTP_SessionServer the close wrote the data of Y over X.
   const client = await connect();
   for (const line of ['open X', 'put who X', 'close', 'open Y', 'put who Y', 'close']) {
     expect(await client.ask(line)).toBe('ok');
@@ -84,7 +82,7 @@ test('an open ends the session before it, without saving', async () => {
   expect(await client.ask('peek Y')).toBe('ok a:1:{s:3:"who";s:1:"Y";}');
 });
 
-test('a value that cannot be sent without a line feed is not sent, unless serialize() can write it', async () => {
+test('a value with a line feed is refused by get, and get_all and peek escape it', async () => {
   const [writer, old] = [await connect(), await connect()];
   for (const line of ['encoding percent', 'open feed', 'put k a%0Aok%20b', 'close']) {
     expect(await writer.ask(line)).toBe('ok');

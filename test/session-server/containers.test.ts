@@ -1,6 +1,7 @@
 import { chmod, mkdir, mkdtemp, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { OpenContainer } from '../../session-server/containers/container.ts';
 import { filesContainer } from '../../session-server/containers/files.ts';
@@ -8,11 +9,18 @@ import { memoryContainer } from '../../session-server/containers/memory.ts';
 import { sqliteContainer } from '../../session-server/containers/sqlite.ts';
 import { containers } from '../../session-server/settings.ts';
 import { sessionContainerContract } from '../contracts/session-container.ts';
-import { sessionClient } from '../helpers/session-client.ts';
-import { startSessionServer } from '../helpers/session-server.ts';
+import { type SessionClient, sessionClient, sessionClients } from '../helpers/session-client.ts';
+import type { SessionServer } from '../helpers/session-server.ts';
 import { sessionServers } from '../helpers/session-servers.ts';
 
 const servers = sessionServers();
+let server: SessionServer;
+const connect = sessionClients(() => server);
+
+async function say(client: SessionClient, ...lines: string[]): Promise<void> {
+  for (const line of lines) expect(`${line} → ${await client.ask(line)}`).toBe(`${line} → ok`);
+}
+
 const options = { memory: 1e9, lifetime: 1440, failed: () => {} };
 const newFolder = () => mkdtemp(join(tmpdir(), 'session-server-'));
 const paths: Record<string, string> = {
@@ -38,7 +46,7 @@ afterEach(() => rm(folder, { recursive: true }));
 const session = { data: Buffer.from('a:0:{}'), revision: 1, lifetime: 60, expiresAt: Date.now() + 60_000 };
 const modeOf = async (path: string) => (await stat(path)).mode & 0o777;
 
-test('a folder that cannot be opened is told, and no ID that a file in it is named after', async () => {
+test('the log names a folder that cannot be opened, but no ID of a file in it', async () => {
   await mkdir(join(folder, `${'a'.repeat(26)}.0123456789abcdef.tmp`));
   const { code, output } = await servers.refused({ SESSION_SERVER_CONTAINER: `file:${folder}` });
   expect(code).toBe(74);
@@ -46,25 +54,27 @@ test('a folder that cannot be opened is told, and no ID that a file in it is nam
   expect(output).not.toContain('aaaaa');
 });
 
-test.each(['file', 'sqlite'])('%s: belongs to one daemon, until it ends, by kill -9 too', async (kind) => {
-  const env = { SESSION_SERVER_CONTAINER: `${kind}:${join(servers.folder, 'sessions')}` };
-  const first = await servers.start(env);
-  const client = await sessionClient(first);
-  for (const line of ['open a', 'put k v', 'commit']) expect(await client.ask(line)).toBe('ok');
-  const { code, output } = await servers.refused(env);
-  expect(code).toBe(74);
-  expect(output).toMatch(/in use by another session server/);
-  // The first one has noticed nothing, and is none the worse.
-  expect(await client.ask('peek a')).toBe('ok a:1:{s:1:"k";s:1:"v";}');
-  await first.stop('SIGKILL');
-  const next = await sessionClient(await servers.start(env));
-  expect(await next.ask('peek a')).toBe('ok a:1:{s:1:"k";s:1:"v";}');
-  next.socket.destroy();
-  client.socket.destroy();
+test('file and sqlite: a second server is refused while the first one runs, but not after its kill -9', async () => {
+  const claims = ['file', 'sqlite'].map(async (kind) => {
+    const env = { SESSION_SERVER_CONTAINER: `${kind}:${join(servers.folder, kind, 'sessions')}` };
+    const first = await servers.start(env);
+    const client = await sessionClient(first);
+    await say(client, 'open a', 'put k v', 'commit');
+    const { code, output } = await servers.refused(env);
+    expect(code).toBe(74);
+    expect(output).toMatch(/in use by another session server/);
+    // The first one still works.
+    expect(await client.ask('peek a')).toBe('ok a:1:{s:1:"k";s:1:"v";}');
+    await first.stop('SIGKILL');
+    const next = await sessionClient(await servers.start(env));
+    expect(await next.ask('peek a')).toBe('ok a:1:{s:1:"k";s:1:"v";}');
+    for (const { socket } of [client, next]) socket.destroy();
+  });
+  await Promise.all(claims);
 });
 
 describe('memory', () => {
-  test('holds so many bytes and no more, and has room again', async () => {
+  test('holds at most its bytes, and has room again after a destroy', async () => {
     const container = await memoryContainer('', { ...options, memory: 3000 });
     const large = { ...session, data: Buffer.alloc(1500) };
     await container.commit('a', large);
@@ -77,7 +87,7 @@ describe('memory', () => {
 });
 
 describe('files', () => {
-  test('nobody else can read them, whatever the mask', async () => {
+  test('only the owner can read the files, whatever the umask', async () => {
     const before = process.umask(0);
     try {
       const path = join(folder, 'deep', 'sessions');
@@ -91,7 +101,7 @@ describe('files', () => {
     }
   });
 
-  test('a folder that others can list is closed to them, one that they can write is refused', async () => {
+  test('a folder that others can list gets mode 700, and one that they can write to is refused', async () => {
     const [listed, shared] = [join(folder, 'listed'), join(folder, 'shared')];
     await mkdir(listed);
     await mkdir(shared);
@@ -103,7 +113,7 @@ describe('files', () => {
     expect((await stat(shared)).mode & 0o1777).toBe(0o1777);
   });
 
-  test('what a commit that was cut off has left is collected, and nothing else', async () => {
+  test('files of commits that were cut off are deleted, and no others', async () => {
     const leftover = join(folder, 'a.0123456789abcdef.tmp');
     await writeFile(leftover, 'torn');
     await writeFile(join(folder, 'of somebody.else'), 'kept');
@@ -117,73 +127,95 @@ describe('files', () => {
     await container.close();
   });
 
-  test('reads what its predecessor has left: rubbish at the end, and no bytes at all', async () => {
-    await writeFile(join(folder, 'old.txt'), 'a:1:{s:1:"k";s:1:"v";}s:3:"old";}');
-    await writeFile(join(folder, 'empty.txt'), '');
-    await writeFile(join(folder, 'torn.txt'), 'a:1:{s:1:"k";s:9:"v');
-    const server = await startSessionServer({ SESSION_SERVER_CONTAINER: `file:${folder}` });
-    const client = await sessionClient(server);
-    expect(await client.ask('open old')).toBe('ok');
-    expect(await client.ask('get_all')).toBe('ok a:1:{s:1:"k";s:1:"v";}');
-    expect(await client.ask('put k new')).toBe('ok');
-    expect(await client.ask('close')).toBe('ok');
-    expect(await client.ask('peek old')).toBe('ok a:1:{s:1:"k";s:3:"new";}');
-    expect(await client.ask('peek empty')).toBe('ok a:0:{}');
-    expect(await client.ask('open torn')).toBe('err Could not open session.');
-    // That is not the same as that there is none.
-    expect(await client.ask('peek torn')).toBe('err Could not get session data.');
-    await server.stop();
-    expect(server.output()).toMatch(/cannot be parsed/);
-    expect(server.output()).not.toMatch(/torn/);
-  });
-
-  test('what its predecessor has left lives as long after a use as any session, and a use is no change', async () => {
-    const server = await startSessionServer({
-      SESSION_SERVER_CONTAINER: `file:${folder}`,
-      SESSION_SERVER_LIFETIME: '1000',
+  describe('of HTTP_SessionServer', () => {
+    beforeEach(async () => {
+      server = await servers.start({
+        SESSION_SERVER_CONTAINER: `file:${folder}`,
+        SESSION_SERVER_LIFETIME: '1000',
+      });
     });
-    const [client, watcher] = [await sessionClient(server), await sessionClient(server)];
-    const old = join(folder, 'old.txt');
-    await writeFile(old, 'a:1:{s:1:"k";s:1:"v";}');
-    const before = Date.now() / 1000 - 500;
-    await utimes(old, before, before);
-    const ttl = async () => Number((await client.ask('ttl old')).slice('ok '.length));
-    const watch = async () => {
-      expect(await watcher.ask('unwatch old')).toBe('ok');
-      return watcher.ask('watch old');
-    };
-    const reply = await watch();
-    expect(reply).toMatch(/^ok live \d+$/);
-    expect(await ttl()).toBeGreaterThan(400);
-    expect(await ttl()).toBeLessThanOrEqual(500);
-    for (const lines of [['open old r', 'touch', 'close'], ['open old', 'close'], ['open old r']]) {
-      for (const line of lines) expect(await client.ask(line)).toBe('ok');
-      expect(await ttl()).toBeGreaterThan(900);
-      expect(await ttl()).toBeLessThanOrEqual(1000);
-      expect(await watch()).toBe(reply);
-    }
-    for (const line of ['open old', 'put k new', 'close']) expect(await client.ask(line)).toBe('ok');
-    const changed = Number(/^event changed old (\d+)$/.exec(await watcher.line())?.[1]);
-    expect(changed).toBeGreaterThan(Number(reply.slice('ok live '.length)));
-    await server.stop();
+
+    test('garbage at the end and empty files are read, torn files are an error and not kept alive', async () => {
+      await writeFile(join(folder, 'old.txt'), 'a:1:{s:1:"k";s:1:"v";}s:3:"old";}');
+      await writeFile(join(folder, 'empty.txt'), '');
+      await writeFile(join(folder, 'torn.txt'), 'a:1:{s:1:"k";s:9:"v\n#5 1440\n');
+      const end = Date.now() / 1000 + 100;
+      await utimes(join(folder, 'torn.txt'), end, end);
+      const client = await connect();
+      await say(client, 'open old');
+      expect(await client.ask('get_all')).toBe('ok a:1:{s:1:"k";s:1:"v";}');
+      await say(client, 'put k new', 'close');
+      expect(await client.ask('peek old')).toBe('ok a:1:{s:1:"k";s:3:"new";}');
+      expect(await client.ask('peek empty')).toBe('ok a:0:{}');
+      for (const line of ['open torn', 'open torn r']) {
+        expect(await client.ask(line)).toBe('err Could not open session.');
+        expect(Number((await client.ask('ttl torn')).slice('ok '.length))).toBeLessThanOrEqual(100);
+      }
+      // Not the same as a session that does not exist.
+      expect(await client.ask('peek torn')).toBe('err Could not get session data.');
+      await server.stop();
+      expect(server.output()).toMatch(/cannot be parsed/);
+      expect(server.output()).not.toMatch(/torn/);
+    });
+
+    test('a use starts the lifetime anew and is no change', async () => {
+      const [client, watcher] = [await connect(), await connect()];
+      const old = join(folder, 'old.txt');
+      await writeFile(old, 'a:1:{s:1:"k";s:1:"v";}');
+      const before = Date.now() / 1000 - 500;
+      await utimes(old, before, before);
+      const ttl = async () => Number((await client.ask('ttl old')).slice('ok '.length));
+      const watch = async () => {
+        await say(watcher, 'unwatch old');
+        return watcher.ask('watch old');
+      };
+      const reply = await watch();
+      expect(reply).toMatch(/^ok live \d+$/);
+      expect(await ttl()).toBeGreaterThan(400);
+      expect(await ttl()).toBeLessThanOrEqual(500);
+      for (const lines of [['open old r', 'touch', 'close'], ['open old', 'close'], ['open old r']]) {
+        await say(client, ...lines);
+        expect(await ttl()).toBeGreaterThan(900);
+        expect(await ttl()).toBeLessThanOrEqual(1000);
+        expect(await watch()).toBe(reply);
+      }
+      await say(client, 'open old', 'put k new', 'close');
+      const changed = Number(/^event changed old (\d+)$/.exec(await watcher.line())?.[1]);
+      expect(changed).toBeGreaterThan(Number(reply.slice('ok live '.length)));
+    });
   });
 
-  test('a session that cannot be read is not kept alive by who tries', async () => {
-    await writeFile(join(folder, 'torn.txt'), 'a:1:{s:1:"k";s:9:"v\n#5 1440\n');
-    const end = Date.now() / 1000 + 100;
-    await utimes(join(folder, 'torn.txt'), end, end);
-    const server = await startSessionServer({ SESSION_SERVER_CONTAINER: `file:${folder}` });
-    const client = await sessionClient(server);
-    for (const line of ['open torn', 'open torn r']) {
-      expect(await client.ask(line)).toBe('err Could not open session.');
-      expect(Number((await client.ask('ttl torn')).slice('ok '.length))).toBeLessThanOrEqual(100);
+  test('a folder that cannot be synced is logged; the commands still succeed, and events are sent', async () => {
+    server = await servers.start({
+      SESSION_SERVER_CONTAINER: `file:${join(servers.folder, 'sessions')}`,
+      NODE_OPTIONS: `--import=${new URL('../helpers/failing-folder-sync.ts', import.meta.url).pathname}`,
+    });
+    const [writer, watcher] = [await connect(), await connect()];
+    expect(await watcher.ask('watch a')).toBe('ok gone');
+    for (const value of [1, 2]) {
+      await say(writer, 'open a', `put k ${value}`, 'commit');
+      expect(await watcher.line()).toMatch(/^event changed a \d+$/);
+      expect(await watcher.ask('peek a')).toBe(`ok a:1:{s:1:"k";s:1:"${value}";}`);
     }
-    await server.stop();
+
+    await say(writer, 'open a');
+    const reply = await writer.ask('regenerate_id');
+    expect(reply).toMatch(/^ok [0-9a-f]{32}$/);
+    const id = reply.slice('ok '.length);
+    expect(await watcher.line()).toBe('event regenerated a');
+    expect(await watcher.ask('peek a')).toBe('err No such session.');
+    expect(await watcher.ask(`peek ${id}`)).toBe('ok a:1:{s:1:"k";s:1:"2";}');
+
+    expect(await watcher.ask(`watch ${id}`)).toMatch(/^ok live/);
+    await say(writer, 'destroy');
+    expect(await watcher.line()).toBe(`event destroyed ${id}`);
+    expect(await watcher.ask(`peek ${id}`)).toBe('err No such session.');
+    expect(server.output()).toMatch(/"reason":"fsync: EIO"/);
   });
 });
 
 describe('sqlite', () => {
-  test('nobody else can read it, whatever the mask', async () => {
+  test('only the owner can read its files, whatever the umask', async () => {
     const before = process.umask(0);
     try {
       const path = join(folder, 'sessions.db');
@@ -197,5 +229,53 @@ describe('sqlite', () => {
     } finally {
       process.umask(before);
     }
+  });
+
+  test('a transaction that fails changes neither the sessions nor their count', async () => {
+    const path = join(servers.folder, 'sessions.db');
+    const container = sqliteContainer(path);
+    const session = {
+      data: Buffer.from('a:0:{}'),
+      revision: 1,
+      lifetime: 60,
+      expiresAt: Date.now() + 60_000,
+    };
+    await container.commit('old', session);
+    // Deferred constraints fail at COMMIT, as a full disk may.
+    const other = new DatabaseSync(path);
+    other.exec(`CREATE TABLE parents (id TEXT PRIMARY KEY);
+      CREATE TABLE orphans (parent TEXT REFERENCES parents DEFERRABLE INITIALLY DEFERRED);
+      CREATE TRIGGER no_insert AFTER INSERT ON sessions BEGIN INSERT INTO orphans VALUES ('none'); END;
+      CREATE TRIGGER no_delete AFTER DELETE ON sessions BEGIN INSERT INTO orphans VALUES ('none'); END`);
+    await expect(container.commit('new', session)).rejects.toThrow();
+    await expect(container.destroy('old')).rejects.toThrow();
+    expect(await container.open('new')).toBeNull();
+    expect(await container.open('old')).toEqual(session);
+    expect(container.count).toBe(1);
+    other.exec('DROP TRIGGER no_insert; DROP TRIGGER no_delete');
+    other.close();
+    await container.commit('new', session);
+    expect(await container.destroy('old')).toBe(true);
+    expect(container.count).toBe(1);
+    await container.close();
+  });
+
+  test('a regenerate_id that cannot delete the old session leaves that one only', async () => {
+    const path = join(servers.folder, 'sessions.db');
+    server = await servers.start({ SESSION_SERVER_CONTAINER: `sqlite:${path}` });
+    const [writer, watcher] = [await connect(), await connect()];
+    await say(writer, 'open kept', 'put k 1', 'commit', 'open kept');
+    const other = new DatabaseSync(path);
+    other.exec(`CREATE TRIGGER refused BEFORE DELETE ON sessions WHEN old.id = 'kept'
+      BEGIN SELECT RAISE(ABORT, 'refused'); END`);
+    const rows = () => other.prepare('SELECT id FROM sessions').all();
+    expect(await watcher.ask('watch kept')).toMatch(/^ok live/);
+    expect(await writer.ask('regenerate_id')).toBe('err Could not regenerate session id.');
+    expect(rows()).toEqual([{ id: 'kept' }]);
+    // The session is still open under its lock.
+    await say(writer, 'put k 2', 'close');
+    expect(await watcher.line()).toMatch(/^event changed kept \d+$/);
+    expect(await watcher.ask('peek kept')).toBe('ok a:1:{s:1:"k";s:1:"2";}');
+    other.close();
   });
 });

@@ -1,11 +1,11 @@
-/** What is said on connections of their own: a line, and the reply to it. `@` stands for an ID that nobody has used. */
+/** Conversations, each for a connection of its own: lines and the replies to them. `@` stands for an unused ID. */
 export type Conversations = Record<string, [line: string, reply: string | RegExp][]>;
 
 export const anId = /^ok [0-9a-f]{32}$/;
 const notOpen = 'err No session opened.';
 
-/** The commands of old. */
-export const conversations: Conversations = {
+/** The commands of the old protocol. */
+const oldCommands: Conversations = {
   'nothing is open': [
     ['get a', notOpen],
     ['put a b', notOpen],
@@ -18,7 +18,7 @@ export const conversations: Conversations = {
     ['lifetime', notOpen],
     ['ttl', notOpen],
     ['touch', notOpen],
-    // Defect 10: slips past the check.
+    // HTTP_SessionServer let this past its check.
     ['GET a', notOpen],
     ['exists a', 'err Key does not exist'],
     ['remove a', 'err Key does not exist'],
@@ -82,7 +82,7 @@ export const conversations: Conversations = {
     ['destroy', 'ok'],
     ['open A,z-_9', 'ok'],
     ['destroy', 'ok'],
-    // What is refused ends the session before it, so that nothing goes there by mistake.
+    // An open that is refused also ends the session before it.
     ['open @', 'ok'],
     ['open ../@', 'err Could not open session.'],
     ['put a b', notOpen],
@@ -134,13 +134,13 @@ export const conversations: Conversations = {
   ],
   bytes: [
     ['new', anId],
-    // Each stored byte travels as the UTF-8 of its number.
+    // Each stored byte travels as the UTF-8 form of its number.
     ['put k \xc3\x83\xc2\xa9', 'ok'],
     ['get k', 'ok \xc3\x83\xc2\xa9'],
     ['get_all', 'ok a:1:{s:1:"k";s:2:"\xc3\x83\xc2\xa9";}'],
     ['put k \xc3\xa9', 'ok'],
     ['get_all', 'ok a:1:{s:1:"k";s:1:"\xc3\xa9";}'],
-    // U+0100, a lone byte, an overlong form: stored as ? of old.
+    // U+0100, a lone byte, an overlong form: HTTP_SessionServer stored them as `?`.
     ['put k \xc4\x80', 'err Could not store value'],
     ['put k \xe9', 'err Could not store value'],
     ['put \xff k', 'err Could not store value'],
@@ -154,7 +154,7 @@ export const conversations: Conversations = {
     ['put old 1', 'ok'],
     ['put_all a:5:{s:1:"n";N;s:1:"i";i:-5;s:1:"b";b:1;s:1:"f";d:0.5;s:1:"a";a:1:{i:0;s:1:"x";}}', 'ok'],
     ['keys', 'ok n|i|b|f|a'],
-    // A null is listed, and does not exist.
+    // `keys` lists a null, but it does not exist.
     ['exists n', 'err Key does not exist'],
     ['get n', 'err Key does not exist'],
     ['remove n', 'err Key does not exist'],
@@ -265,7 +265,7 @@ export const conversations: Conversations = {
     ['put_all a:0:{}', 'err Could not store session data.'],
     ['commit', 'err Could not commit session.'],
     ['regenerate_id', 'err Could not regenerate session id.'],
-    // Defect 2: deleted all the same.
+    // HTTP_SessionServer deleted the value all the same.
     ['destroy', 'err Could not destroy session.'],
     ['lifetime 5', 'err Could not set lifetime.'],
     ['lifetime', 'ok 1440'],
@@ -278,3 +278,77 @@ export const conversations: Conversations = {
     ['get k', 'ok v'],
   ],
 };
+
+/** The commands that an old server does not know. */
+const newCommands: Conversations = {
+  extensions: [
+    ['hello 1', 'ok 1 auth,encoding,watch,lock_timeout,lifetime,ttl,touch,peek,php,ping,quit'],
+    ['hello', 'err Unknown version.'],
+    ['hello 2', 'err Unknown version.'],
+    ['hello 1 nonsense', 'err Unknown version.'],
+    ['auth whatever', 'ok'],
+    ['ping', 'ok'],
+    ['encoding rot13', 'err Unknown encoding.'],
+    ['lock_timeout 0', 'ok'],
+    ['lock_timeout', 'err Could not set timeout.'],
+    ['lock_timeout -1', 'err Could not set timeout.'],
+    ['lock_timeout 99999999999', 'err Could not set timeout.'],
+    ['peek @', 'err No such session.'],
+    ['peek ../../etc/passwd', 'err No such session.'],
+    ['ttl', 'err No session opened.'],
+    ['ttl @', 'err No such session.'],
+    ['ttl ../../etc/passwd', 'err No such session.'],
+    ['open @', 'ok'],
+    ['put k v', 'ok'],
+    ['lifetime', 'ok 1440'],
+    ['lifetime 100', 'ok 100'],
+    ['lifetime x', 'err Could not set lifetime.'],
+    ['ttl', 'ok 100'],
+    ['touch', 'ok'],
+    ['peek @', 'err No such session.'],
+    ['watch @', 'err Close the session first.'],
+    ['commit', 'ok'],
+    ['ttl', 'ok 100'],
+    ['touch', 'ok'],
+    ['peek @', 'ok a:1:{s:1:"k";s:1:"v";}'],
+    ['open @', 'ok'],
+    ['lifetime', 'ok 100'],
+    ['lifetime 0', 'ok 0'],
+    ['ttl', 'ok 0'],
+    ['close', 'ok'],
+    ['ttl @', 'ok 0'],
+    ['watch', 'err Could not watch session.'],
+    ['watch nobody', 'ok gone'],
+    ['watch @', /^ok live \d+$/],
+    ['get_all', 'err Connection is watching.'],
+    ['open @', 'err Connection is watching.'],
+    ['hello 1', 'err Connection is watching.'],
+    ['peek @', 'ok a:1:{s:1:"k";s:1:"v";}'],
+    ['ping', 'ok'],
+    ['unwatch nobody', 'ok'],
+    ['unwatch @', 'ok'],
+    ['open @', 'ok'],
+    ['destroy', 'ok'],
+    ['quit', 'ok'],
+  ],
+  percent: [
+    ['open @', 'ok'],
+    ['encoding percent', 'ok'],
+    ['put a%20b%7C %0D%0Adestroy%20%ff%C3%A9%25%00%20', 'ok'],
+    ['get a%20b|', 'ok %0D%0Adestroy%20%FF%C3%A9%25%00%20'],
+    ['keys', 'ok a%20b%7C'],
+    ['get_all', 'ok a:1:{s:4:"a%20b%7C";s:16:"%0D%0Adestroy%20%FF%C3%A9%25%00%20";}'],
+    ['put k %4', 'err Could not store value'],
+    ['put k %zz', 'err Could not store value'],
+    ['put k %', 'err Could not store value'],
+    ['put % k', 'err Could not store value'],
+    ['get %', 'err Key does not exist'],
+    ['put_all %61:1:{s:1:"k";s:1:"%0A";}', 'ok'],
+    ['get k', 'ok %0A'],
+    ['put_all %61:1:{s:1:"k";s:3:"%0A";}', 'err Could not store session data.'],
+    ['close', 'ok'],
+    ['peek @', 'ok a:1:{s:1:"k";s:1:"%0A";}'],
+  ],
+};
+
+export const conversations: Conversations = { ...oldCommands, ...newCommands };

@@ -3,11 +3,11 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type SessionClient, sessionClients } from '../helpers/session-client.ts';
 import { type SessionServer, startSessionServer } from '../helpers/session-server.ts';
 
-/** Long enough to do something in, also where the machine stands still for a second, and short enough to wait for. */
+/** Milliseconds: longer than the machine may stand still, and short enough to wait for. */
 const hold = 1500;
 
 let server: SessionServer;
-/** Takes the lock from a holder that does nothing for so long. */
+/** Takes the lock from a holder that does nothing for `hold`. */
 let holding: SessionServer;
 beforeAll(async () => {
   const settings = { SESSION_SERVER_LOCK_TIMEOUT: '20s', SESSION_SERVER_WAITERS_SESSION: '150' };
@@ -19,14 +19,14 @@ afterAll(() => Promise.all([server.stop(), holding.stop()]));
 const connect = sessionClients(() => server);
 const connectToHolding = sessionClients(() => holding);
 
-/** Says all of it, of which each must be answered `ok`. */
+/** Sends lines, each of which must be answered `ok`. */
 async function say(client: SessionClient, ...lines: string[]): Promise<void> {
   for (const line of lines) expect(`${line} → ${await client.ask(line)}`).toBe(`${line} → ok`);
 }
 
 /**
- * A client that waits for the lock. The reply to the ping of another tells that the daemon has read what was sent
- * before it, since one process reads them all in turn; twice, for a line that lay in the kernel behind another.
+ * A client that waits for the lock. The server reads all connections in turn, so the reply to the ping of another one
+ * shows that it has read the `open`. The second ping is for an `open` that lay in the kernel behind the first.
  */
 async function waiter(
   id: string,
@@ -40,7 +40,7 @@ async function waiter(
   return Object.assign(client, { granted: client.line() });
 }
 
-test('who waits gets the lock in order of arrival, whatever frees it', async () => {
+test('clients get the lock in order of arrival, whatever frees it', async () => {
   const ways = [
     'close',
     'commit',
@@ -62,14 +62,14 @@ test('who waits gets the lock in order of arrival, whatever frees it', async () 
   for (const [n, { way, client }] of waiters.entries()) {
     expect(await client.granted).toBe('ok');
     expect(order).toEqual(Array.from({ length: n + 1 }, (_, i) => i));
-    // The one that just goes: the next has it all the same.
+    // The end of a connection frees the lock, too.
     if (way === '') client.socket.destroy();
     else expect(await client.ask(way)).toMatch(/^ok/);
   }
   await say(holder, 'lock_timeout 1000', 'open order');
 });
 
-test('reading waits for nobody and sees what was saved last', async () => {
+test('mode r does not wait and sees what was saved last', async () => {
   const [writer, reader] = [await connect(), await connect()];
   await say(writer, 'open read', 'put k old', 'commit', 'open read', 'put k new');
   await say(reader, 'open read r');
@@ -106,7 +106,7 @@ test('an open gives up after its time, and the others wait on', async () => {
   expect(await long.granted).toBe('ok');
 });
 
-test('a holder that does nothing loses the lock to who waits, and cannot overwrite', async () => {
+test('a holder that does nothing loses the lock to a client that waits, and can save nothing any more', async () => {
   const [late, next] = [await connectToHolding(), await connectToHolding()];
   await say(late, 'open idle', 'put k late');
   const began = performance.now();
@@ -123,8 +123,9 @@ test('a holder that does nothing loses the lock to who waits, and cannot overwri
   expect(await next.ask('peek idle')).toBe('ok a:1:{s:1:"k";s:4:"next";}');
 });
 
-test('a holder that works keeps the lock, and one that nobody waits for too', async () => {
-  const holder = await connectToHolding();
+test('a holder that works keeps the lock, and so does an idle one if no client waits', async () => {
+  const [holder, idle] = [await connectToHolding(), await connectToHolding()];
+  await say(idle, 'open alone', 'put k kept');
   await say(holder, 'open busy');
   const next = await waiter('busy', connectToHolding);
   let granted = false;
@@ -139,12 +140,11 @@ test('a holder that works keeps the lock, and one that nobody waits for too', as
   expect(granted).toBe(false);
   await say(holder, 'close');
   expect(await next.granted).toBe('ok');
-  await after(hold * 1.5);
-  await say(next, 'put k kept', 'close');
-  expect(await next.ask('peek busy')).toBe('ok a:1:{s:1:"k";s:4:"kept";}');
+  await say(idle, 'close');
+  expect(await next.ask('peek alone')).toBe('ok a:1:{s:1:"k";s:4:"kept";}');
 });
 
-test('who comes when the holder has long been idle need not wait', async () => {
+test('a client that comes after the holder has been idle for too long gets the lock at once', async () => {
   const [late, next] = [await connectToHolding(), await connectToHolding()];
   await say(late, 'open long', 'put k late');
   await after(hold * 1.2);
@@ -153,7 +153,7 @@ test('who comes when the holder has long been idle need not wait', async () => {
   expect(await next.ask('peek long')).toBe('ok a:1:{s:1:"k";s:4:"next";}');
 });
 
-test('who waited for a session that was destroyed has one whose writes are kept', async () => {
+test('a client that waited for a session that was destroyed gets a new one, and its changes are saved', async () => {
   const holder = await connect();
   await say(holder, 'open doomed', 'put k old', 'commit', 'open doomed');
   const next = await waiter('doomed');
@@ -164,7 +164,7 @@ test('who waited for a session that was destroyed has one whose writes are kept'
   expect(await holder.ask('peek doomed')).toBe('ok a:1:{s:1:"k";s:3:"new";}');
 });
 
-test('so many wait for one session and no more', async () => {
+test('at most SESSION_SERVER_WAITERS_SESSION clients wait for one session', async () => {
   const holder = await connect();
   await say(holder, 'open crowd');
   const waiting = [];
@@ -175,6 +175,6 @@ test('so many wait for one session and no more', async () => {
   expect(await Promise.all(waiting.slice(150))).toEqual(Array(10).fill('err Could not open session.'));
   await say(holder, 'close');
   expect(await waiting[0]).toBe('ok');
-  // The others are still waiting when their connections are closed.
+  // The others still wait when the test closes their connections.
   Promise.allSettled(waiting);
 });

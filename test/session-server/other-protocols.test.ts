@@ -23,20 +23,20 @@ afterEach(() => {
 
 const attack = 'open victim rw\r\nput  user_id|i:1;\r\nclose\r\n';
 const victim = async () => (await client()).ask('peek victim');
-/** What is answered to bytes that are sent at once, up to the end of the connection. */
+/** The replies to bytes that are sent at once, up to the end of the connection. */
 async function answerTo(bytes: string): Promise<string> {
   const one = await client();
   one.send(bytes);
   return one.rest();
 }
 
-test('the lines do write a session where they are not part of another protocol', async () => {
+test('without another protocol before them, the lines of the attack write a session', async () => {
   const one = await client();
   one.send(attack.replaceAll('victim', 'own'));
   expect([await one.line(), await one.line(), await one.line()]).toEqual(['ok', 'ok', 'ok']);
 });
 
-describe('HTTP: the connection is closed, and nothing in the request is done', () => {
+describe('HTTP: the connection is closed, and no command in the request is run', () => {
   test.each(METHODS.filter((method) => method !== 'CONNECT'))(
     'a %s request with commands in its body',
     async (method) => {
@@ -63,8 +63,8 @@ describe('HTTP: the connection is closed, and nothing in the request is done', (
     ['a method in lower case', 'put / HTTP/1.1\r\n'],
     ['a method of its own', 'X-y!z /new HTTP/1.1\r\n'],
     ['a target with line ends in it', 'GET /\r\n'],
-    ['another one', 'PUT /a\r\n'],
-    ['and one of a proxy', 'GET http://a\r\n'],
+    ['a target after PUT', 'PUT /a\r\n'],
+    ['the target of a proxy', 'GET http://a\r\n'],
     ['an asterisk', 'OPTIONS *\r\n'],
     ['a line end before it', '\r\nPOST / HTTP/1.1\r\n'],
     ['unknown words before it', 'PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\nPOST / HTTP/1.1\r\n'],
@@ -92,12 +92,12 @@ test.each([
   ['AMQP', 'AMQP\x00\x00\x09\x01\r\n'],
   ['XML', '<?xml version="1.0"?>\r\n'],
   ['JSON', '{"jsonrpc":"2.0","method":"\r\n'],
-])('%s: the connection is closed, and nothing that follows is done', async (_, head) => {
+])('%s: the connection is closed, and no command that follows is run', async (_, head) => {
   expect(await answerTo(head + attack)).toBe('err unknown command\r\n');
   expect(await victim()).toBe('err No such session.');
 });
 
-test('the log says so once, without what came', async () => {
+test('the log has one warning for all of them, without their content', async () => {
   await answerTo('POST /a-secret HTTP/1.1\r\n\r\n');
   expect(server.output().match(/another protocol/g)).toHaveLength(1);
   expect(server.output()).not.toContain('a-secret');

@@ -3,12 +3,12 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type SessionClient, sessionClient } from '../helpers/session-client.ts';
 import { type SessionServer, startSessionServer } from '../helpers/session-server.ts';
 
-/** What PHP makes of a program and its input, each byte as one character. */
+/** The output of a PHP program, each byte as one character. */
 const php = (code: string, input = '') =>
   execFileSync('php', ['-d', 'display_errors=stderr', '-r', code], {
     input: Buffer.from(input, 'latin1'),
   }).toString('latin1');
-/** As PHP's utf8_encode, which its client sends through. */
+/** As utf8_encode() of PHP, which PEAR's client uses. */
 const onTheWire = (bytes: string) => Buffer.from(bytes, 'utf8').toString('latin1');
 const fromTheWire = (text: string) => Buffer.from(text, 'latin1').toString('utf8');
 
@@ -37,7 +37,7 @@ const hello = async () => {
 };
 
 const attack = 'x\r\nclose\r\nopen victim\r\nput  user|s:3:"bad";\r\nclose\r\n';
-/** What a site may hold: line feeds, commands, what looks like the end, bytes of all kinds, objects. */
+/** Sessions with line feeds, commands, text that looks like the end, bytes of all kinds, and objects. */
 const sessions = {
   'a form field with commands': `form|s:${attack.length}:"${attack}";n|i:5;`,
   'line feeds everywhere': 'a|a:2:{s:2:"\n\n";s:1:"\n";i:0;s:5:"a";}\n";}n|N;b|b:1;',
@@ -54,13 +54,13 @@ const sessions = {
 
 describe.each(Object.entries(sessions))('%s', (_, data) => {
   const lineFeedOrHigh = /[\n\x80-\xff]/;
-  // As PHP reads it: the whole session, or name after name.
+  // PHP reads either an array or name after name.
   const code = (text: string) =>
     /^a:\d/.test(text)
       ? `var_dump(unserialize(stream_get_contents(STDIN), ['allowed_classes' => false]));`
       : `ini_set('session.use_cookies', '0'); ini_set('session.cache_limiter', ''); session_id('y'); ini_set('session.save_path', sys_get_temp_dir()); @session_start(); session_decode(stream_get_contents(STDIN)); var_dump($_SESSION); session_destroy();`;
 
-  test.each(['hello 1 php', 'SESSION_SERVER_HELP_PHP'])('PHP gets back what it put: %s', async (how) => {
+  test.each(['hello 1 php', 'SESSION_SERVER_HELP_PHP'])('%s: PHP gets back what it has put', async (how) => {
     const client = how === 'hello 1 php' ? await hello() : await connect(helping);
     for (const piece of [Number.POSITIVE_INFINITY, 1, 5]) {
       expect(await client.ask('new')).toMatch(/^ok/);
@@ -68,13 +68,13 @@ describe.each(Object.entries(sessions))('%s', (_, data) => {
       for (let at = 0; at < line.length; at += piece) client.send(line.slice(at, at + piece));
       expect(await client.line()).toBe('ok');
       const reply = (await client.ask('get ')).slice('ok '.length);
-      // PHP's client does not decode it. Names, of variables and classes, are all that cannot be written otherwise.
+      // PEAR's client does not decode replies. Only names of variables and classes cannot be escaped.
       if (!/é\|s/.test(fromTheWire(data))) expect(reply).not.toMatch(lineFeedOrHigh);
       expect(php(code(data), fromTheWire(onTheWire(reply)))).toBe(php(code(data), data));
     }
   });
 
-  test('the bytes that are kept are those that PHP put', async () => {
+  test('the server keeps the bytes that PHP has put', async () => {
     const client = await hello();
     const id = (await client.ask('new')).slice(3);
     client.send(`put  ${onTheWire(data)}\r\nclose\r\n`);
@@ -92,7 +92,7 @@ describe.each(Object.entries(sessions))('%s', (_, data) => {
   });
 });
 
-test('put_all and get_all too', async () => {
+test('put_all and get_all keep line feeds and bytes above 127', async () => {
   const client = await hello();
   const data = php('echo serialize(["a" => "x\ny", "é" => ["b\n" => "ü"], 5 => "\r\n"]);');
   await client.ask('new');
@@ -120,11 +120,11 @@ test('a form field never becomes a command', async () => {
         client.socket.end();
       }
       expect(await helped.rest()).toBe('ok\r\n');
-      // Without the help it is refused, and what follows it is read by nobody.
+      // Without the help the put is refused, and the server does not run what follows it.
       expect(await plain.rest()).toBe(refusal);
     }
   }
-  // Of a string that was not written as it travels, nobody knows where it ends.
+  // The end of a string with bytes that are not UTF-8 cannot be found.
   const client = await hello();
   await client.ask('new');
   client.send(`put_all a:2:{s:1:"a";s:2:"\xe9";s:4:"form";${field}}\r\n`);
@@ -132,7 +132,7 @@ test('a form field never becomes a command', async () => {
   expect(await owner.ask('peek victim')).toBe('ok a:1:{s:0:"";s:16:"user|s:4:"Anna";";}');
 });
 
-test('what is no session as PHP writes it is refused, and what follows it is read by nobody', async () => {
+test('a put that is no session as PHP writes it is refused, and what follows it is not run', async () => {
   const owner = await connect();
   for (const line of ['open victim', 'put  user|s:4:"Anna";', 'close'])
     expect(await owner.ask(line)).toBe('ok');
@@ -143,7 +143,7 @@ test('what is no session as PHP writes it is refused, and what follows it is rea
     'a|s:2:"ab";b|i:5',
     'a:1:{i:0;N',
     '|',
-    // A name that a visitor has chosen; what php_binary and igbinary write; a variable of old that is not set.
+    // A variable name from a visitor; the formats of php_binary and igbinary; the old form of an unset variable.
     `item_${attack}|i:1;`,
     `a|i:1;item_${attack}|i:1;`,
     `\x04form${attack}`,
@@ -156,7 +156,7 @@ test('what is no session as PHP writes it is refused, and what follows it is rea
     expect(await client.rest()).toBe('err Could not store value\r\n');
   }
   expect(await owner.ask('peek victim')).toBe('ok a:1:{s:0:"";s:16:"user|s:4:"Anna";";}');
-  // Another key is nobody's session; and an empty one is one.
+  // The check is for the empty key only; an empty session is valid.
   const client = await hello();
   await client.ask('new');
   expect(await client.ask('put k a|s:99:"ab')).toBe('ok');

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { ClientSubscriptions, Subscriptions } from '../../session-server/subscriptions.ts';
 
-/** A container answers when it likes; here, when the test says so. */
+/** A subscription whose read of the state ends when the test says so. */
 function begin() {
   const subscriptions = new Subscriptions(10);
   const pushed: string[] = [];
@@ -11,14 +11,14 @@ function begin() {
   return { subscriptions, own, pushed, read, reply };
 }
 
-test('what happens while the state is read follows the reply, and only what is news to it', async () => {
+test('events during the read follow the reply, without those that it includes', async () => {
   const { subscriptions, own, pushed, read, reply } = begin();
   subscriptions.publish('id', { kind: 'changed', revision: 5 });
   subscriptions.publish('id', { kind: 'changed', revision: 6 });
   subscriptions.publish('id', { kind: 'destroyed' });
   read.resolve({ revision: 5 });
   expect(await reply).toBe(5);
-  // Between the state and the reply.
+  // Between the read and the reply.
   subscriptions.publish('id', { kind: 'changed', revision: 7 });
   expect(pushed).toEqual([]);
   own.replied();
@@ -27,7 +27,7 @@ test('what happens while the state is read follows the reply, and only what is n
   expect(pushed.at(-1)).toBe('event expired id');
 });
 
-test('of a session that was already gone when it was read no end is told', async () => {
+test('no end is sent of a session that was already gone when it was read', async () => {
   const { subscriptions, own, pushed, read, reply } = begin();
   subscriptions.publish('id', { kind: 'destroyed' });
   read.resolve(null);
@@ -38,7 +38,7 @@ test('of a session that was already gone when it was read no end is told', async
   expect(pushed).toEqual(['event changed id 8']);
 });
 
-test('a state that cannot be read leaves no watch behind', async () => {
+test('a read that fails leaves no subscription', async () => {
   const { subscriptions, own, pushed, read, reply } = begin();
   read.reject(new Error('the container fails'));
   await expect(reply).rejects.toThrow(/fails/);
@@ -48,7 +48,7 @@ test('a state that cannot be read leaves no watch behind', async () => {
   expect(pushed).toEqual([]);
 });
 
-test('to watch once more what cannot be read leaves the first watch as it was', async () => {
+test('a second subscription whose read fails leaves the first one as it was', async () => {
   const { subscriptions, own, pushed, read, reply } = begin();
   read.resolve({ revision: 5 });
   await reply;
@@ -64,7 +64,7 @@ test('to watch once more what cannot be read leaves the first watch as it was', 
   expect(pushed).toEqual(['event changed id 6', 'event destroyed id']);
 });
 
-test('there are so many subscriptions in all', async () => {
+test('the limit counts the subscriptions of all connections, each session of a connection once', async () => {
   const subscriptions = new Subscriptions(2);
   const [one, two] = [
     new ClientSubscriptions(subscriptions, () => {}),

@@ -19,8 +19,8 @@ const maxSmallBytes = 64 * 1024;
 const lifeReply = /^(?:ok (\d{1,12})|err (?:No such session|No session opened)\.|(err Could not get .*))$/;
 
 /**
- * `session-server://HOST[:PORT]` for the session daemon of this project (default port 9090), or over a unix socket
- * `session-server:///run/sessions.sock`. Options: `auth_file=FILE` with the daemon's token, `tls=on`, with `ca=FILE` for
+ * `session-server://HOST[:PORT]` for the session server of this project (default port 9090), or over a unix socket
+ * `session-server:///run/sessions.sock`. Options: `auth_file=FILE` with the server's token, `tls=on`, with `ca=FILE` for
  * the certificate of an authority of one's own, `timeout=` of one answer (default 250ms).
  */
 export const sessionServerStore: StoreKind = (url) => {

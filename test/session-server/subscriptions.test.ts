@@ -2,14 +2,16 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { size } from '../guarantees/size.ts';
 import { type SessionClient, sessionClient, sessionClients } from '../helpers/session-client.ts';
 import { type SessionServer, startSessionServer } from '../helpers/session-server.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'session-watch-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-// The memory answers at once; the others let something else happen before they do.
-describe.each(['memory:', `file:${folder}/sessions`, `sqlite:${folder}/sessions.db`])('%s', (container) => {
+const file = `file:${folder}/sessions`;
+// The reads of a file give way to other work; memory and SQLite answer at once.
+describe.each(size(['memory:', file, `sqlite:${folder}/sessions.db`], [file]))('%s', (container) => {
   let server: SessionServer;
   beforeAll(async () => {
     server = await startSessionServer({ SESSION_SERVER_CONTAINER: container });
@@ -21,7 +23,7 @@ describe.each(['memory:', `file:${folder}/sessions`, `sqlite:${folder}/sessions.
   }
   const revisionIn = (line: string) => Number(/ (\d+)$/.exec(line)?.[1]);
 
-  test('tells what happens to a session, in order', async () => {
+  test('subscribers get the events of a session in order', async () => {
     const [watcher, writer] = [await connect(), await connect()];
     expect(await watcher.ask('watch life')).toBe('ok gone');
     await say(writer, 'open life', 'put k 1', 'commit');
@@ -33,7 +35,7 @@ describe.each(['memory:', `file:${folder}/sessions`, `sqlite:${folder}/sessions.
     const changed = await watcher.line();
     expect(changed).toMatch(/^event changed life \d+$/);
     expect(revisionIn(changed)).toBeGreaterThan(revisionIn(made));
-    // Neither a save that changes nothing nor a reader is told of.
+    // A save that changes nothing and a reader cause no event.
     await say(writer, 'open life', 'put k 2', 'close', 'open life r', 'touch', 'close');
     await say(writer, 'open life', 'put k 3', 'destroy');
     expect(await watcher.line()).toBe('event destroyed life');
@@ -42,14 +44,14 @@ describe.each(['memory:', `file:${folder}/sessions`, `sqlite:${folder}/sessions.
     expect(await watcher.line()).toMatch(/^event changed life \d+$/);
   });
 
-  test('tells of a new ID without telling the ID', async () => {
+  test('regenerate_id sends an event without the new ID', async () => {
     const [watcher, writer] = [await connect(), await connect()];
     await say(writer, 'open before', 'put k 1', 'commit', 'open before', 'put k 2');
     await say(watcher, 'watch before');
     const id = (await writer.ask('regenerate_id')).slice(3);
     expect(await watcher.line()).toBe('event regenerated before');
     expect(await watcher.ask(`watch ${id}`)).toMatch(/^ok live/);
-    // What was saved has moved; what was not is saved by the close, as ever.
+    // The saved session has moved; unsaved changes are saved by the close.
     expect(await watcher.ask(`peek ${id}`)).toBe('ok a:1:{s:1:"k";s:1:"1";}');
     expect(await watcher.ask('peek before')).toBe('err No such session.');
     await say(writer, 'close');
@@ -57,7 +59,7 @@ describe.each(['memory:', `file:${folder}/sessions`, `sqlite:${folder}/sessions.
     expect(await watcher.ask(`peek ${id}`)).toBe('ok a:1:{s:1:"k";s:1:"2";}');
   });
 
-  test('tells that the time of a session is over, soon after it is', async () => {
+  test('a session that expires sends its event within 5 s', async () => {
     const [watcher, writer] = [await connect(), await connect()];
     await say(writer, 'open short', 'lifetime 1', 'close');
     expect(await watcher.ask('watch short')).toMatch(/^ok live/);
@@ -68,7 +70,7 @@ describe.each(['memory:', `file:${folder}/sessions`, `sqlite:${folder}/sessions.
     expect(await watcher.ask('peek short')).toBe('err No such session.');
   });
 
-  test('says nothing more after unwatch, and takes all commands again', async () => {
+  test('after unwatch no event is sent, and all commands are allowed again', async () => {
     const [watcher, writer] = [await connect(), await connect()];
     await say(watcher, 'watch quiet');
     await say(writer, 'open quiet', 'put k 1', 'commit');
@@ -79,10 +81,10 @@ describe.each(['memory:', `file:${folder}/sessions`, `sqlite:${folder}/sessions.
     expect(await watcher.ask('new')).toMatch(/^ok [0-9a-f]{32}$/);
   });
 
-  test('no event comes before the reply, and none is missed after it', async () => {
+  test('no event comes before the reply to watch, and none is missed after it', async () => {
     const [watcher, writer] = [await connect(), await connect()];
     const rounds = 200;
-    // Both as fast as they can: whatever the reply said, the events that follow lead to the end.
+    // Both run as fast as they can: from the state in the reply, the events must lead to the final state.
     const writing = (async () => {
       for (let n = 0; n < rounds; n++) {
         await say(writer, 'open race', `put k ${n}`, n % 7 === 6 ? 'destroy' : 'close');
@@ -110,7 +112,7 @@ describe.each(['memory:', `file:${folder}/sessions`, `sqlite:${folder}/sessions.
       watcher.send('unwatch race\r\nwatch race\r\n');
       let line = await watcher.line();
       for (; line !== 'ok'; line = await watcher.line()) hear(line);
-      // From the reply to unwatch to the one to watch: silence.
+      // No event between the replies to unwatch and watch.
       line = await watcher.line();
       expect(line).toMatch(/^ok (gone|live \d+)$/);
       known = line === 'ok gone' ? null : revisionIn(line);
@@ -118,7 +120,7 @@ describe.each(['memory:', `file:${folder}/sessions`, `sqlite:${folder}/sessions.
     }
     await writing;
     expect(watches).toBeGreaterThan(10);
-    // Whatever is still on its way comes before the reply to this.
+    // Events that are still on their way come before the reply to this.
     watcher.send('ping\r\n');
     for (let line = await watcher.line(); line !== 'ok'; line = await watcher.line()) hear(line);
     expect(await watcher.ask('unwatch race')).toBe('ok');
@@ -126,14 +128,14 @@ describe.each(['memory:', `file:${folder}/sessions`, `sqlite:${folder}/sessions.
   });
 });
 
-test('a watcher that does not read is told that it lost something, and costs no memory', async () => {
+test('a subscriber that does not read gets `event lost` in place of the events beyond its write buffer', async () => {
   const server = await startSessionServer();
   try {
     const [watcher, writer] = [await sessionClient(server), await sessionClient(server)];
     const id = 'i'.repeat(128);
     expect(await watcher.ask(`watch ${id}`)).toBe('ok gone');
     watcher.socket.pause();
-    // More than the kernel keeps for it, and what the daemon does.
+    // More than the kernel and the server keep for it.
     const rounds = 100_000;
     for (let n = 0; n < rounds; n += 1000) {
       const lines = Array.from({ length: 1000 }, (_, i) => `open ${id}\r\nput k ${n + i}\r\nclose\r\n`);
@@ -147,7 +149,7 @@ test('a watcher that does not read is told that it lost something, and costs no 
       events++;
     }
     expect(events).toBeLessThan(rounds);
-    // It asks again, and hears of what comes next.
+    // After another watch it gets the next events.
     expect(await watcher.ask(`watch ${id}`)).toMatch(/^ok live/);
     expect(await writer.ask(`open ${id}`)).toBe('ok');
     expect(await writer.ask('destroy')).toBe('ok');
