@@ -45,7 +45,12 @@ const mayImport: Record<string, readonly string[]> = {
     'server/log.ts',
   ],
   'server/http/': ['server/errors.ts', 'server/log.ts'],
-  'session-server/': ['server/claim.ts', 'server/session/formats/', 'server/log.ts', 'server/setting-forms.ts'],
+  'session-server/': [
+    'server/claim.ts',
+    'server/session/formats/',
+    'server/log.ts',
+    'server/setting-forms.ts',
+  ],
 };
 
 test.each(Object.entries(mayImport))('%s imports of the project only %j', (part, allowed) => {
