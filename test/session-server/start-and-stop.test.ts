@@ -98,7 +98,7 @@ describe('where it listens', () => {
       undefined,
       `require 'php/autoload.php';
        session_save_path('unix:${path}');
-       session_set_save_handler(new PhpSessionChat\\Session\\SessionServerHandler(), false);`,
+       session_set_save_handler(new PhpSessionChat\\Session\\Handler\\SessionServerHandler(), false);`,
     );
     const store = parseStoreUrl(server.url).open();
     expect(String(await store.get(id))).toBe('user_id|i:7;');
