@@ -1,11 +1,14 @@
-import { Messages } from './chat/messages.ts';
-import { Presence } from './chat/presence.ts';
-import { Rooms } from './chat/rooms.ts';
+import { openChat } from './chat/chat.ts';
+import { type Connection, userOf } from './chat/model.ts';
+import { readyRoomsOf } from './chat/rooms.ts';
+import * as site from './chat/site.ts';
+import { canOf, totalsOf } from './chat/summary.ts';
 import type { Config } from './config.ts';
 import { SocketTransport } from './connections/accept.ts';
 import { Admission } from './connections/admission.ts';
 import { Drain } from './connections/drain.ts';
 import { RateLimit } from './connections/limits.ts';
+import type { SessionReady } from './events.ts';
 import { openSqliteHistory } from './history/sqlite/sqlite.ts';
 import { readClientFiles } from './http/client-files.ts';
 import { Metrics } from './http/metrics.ts';
@@ -53,14 +56,14 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
       quiet.warn(`closed ${reason}`, { reason }, 'a connection was closed by force');
     },
   });
-  const presence = new Presence((change) => transport.publish(change.room, 'presence:changed', change));
-  const rooms = await Rooms.open(
+  const chat = await openChat({
     history,
-    presence,
-    (room, event, payload) => transport.publish(room, event, payload),
-    config.rooms,
-  );
-  const messages = new Messages(history, rooms, config.limitText);
+    publisher: transport.publisher,
+    settings: config,
+    limits: { text: config.limitText, members: config.limitMembers, roomsOfUser: config.limitRoomsUser },
+    rooms: config.rooms,
+    kick: (user) => liveness.kick(user),
+  });
   const liveness = new Liveness(reader, {
     interval: config.sessionCheck,
     grace: config.sessionGrace,
@@ -90,21 +93,51 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
       log.warn({ reason }, 'a session in use could not be kept alive; the same reason is not logged again'),
   });
   const services = {
-    rooms,
-    messages,
-    limits: { requests: new RateLimit(config.limitRequests), sends: new RateLimit(config.limitSend) },
+    chat,
+    limits: {
+      requests: new RateLimit(config.limitRequests),
+      send: new RateLimit(config.limitSend),
+      search: new RateLimit(config.limitSearch),
+      change: new RateLimit(config.limitChange),
+      create: new RateLimit(config.limitCreate),
+      invite: new RateLimit(config.limitInvite),
+    },
     log,
     quiet,
     drain,
     onRequest: (event: string, code: string) => metrics.requests.inc({ event, code }),
   };
-  transport.open({ reader, liveness, services, maxText: config.limitText });
+  const ready = (connection: Connection): SessionReady => {
+    const roles = [...connection.identity.roles];
+    return {
+      protocol: 1,
+      user: userOf(connection),
+      roles,
+      ...readyRoomsOf(chat, connection),
+      totals: totalsOf(connection.person),
+      limits: { text: config.limitText },
+      can: canOf(config, roles),
+      profile: config.profile,
+      serverTime: Date.now(),
+    };
+  };
+  transport.open({ reader, liveness, services, ready });
 
   const routes = createRoutes({
     files: readClientFiles(clientFolder, config.loginUrl),
     metrics,
-    apiKey: config.apiKey,
-    api: { kick: (user) => liveness.kick(user) },
+    apiKeys: config.apiKeys,
+    api: {
+      postMessage: (room, body) => site.postMessage(chat, room, body),
+      push: (user, { name, data }) => site.push(chat, user, name, data),
+      putRoom: (id, body) => site.putRoom(chat, { id, ...body }),
+      deleteRoom: (room) => site.deleteRoom(chat, room),
+      changeMembers: (room, body) => site.changeMembers(chat, room, body),
+      kick: (user) => liveness.kick(user),
+      ban: (user, body) => site.ban(chat, user, body),
+      unban: (user) => site.unban(chat, user),
+      lookUp: (user) => site.lookUp(chat, user),
+    },
     missing: async () => {
       const missing: string[] = [];
       if (drain.started) missing.push('draining');

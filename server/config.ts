@@ -11,7 +11,9 @@ import {
   origin,
   rate,
   readEach,
+  roomSetting,
   size,
+  template,
   webAddress,
 } from './setting-forms.ts';
 
@@ -32,11 +34,17 @@ const sessionSettings = {
   userName: 'CHAT_USER_NAME',
   userRequire: 'CHAT_USER_REQUIRE',
   userNobody: 'CHAT_USER_NOBODY',
+  userRooms: 'CHAT_USER_ROOMS',
+  userRoles: 'CHAT_USER_ROLES',
+  userBanned: 'CHAT_USER_BANNED',
   preset: 'CHAT_PRESET',
 } as const satisfies Record<OptionName, string>;
 
 /** That of the demonstration. */
 const defaultStore = 'memcached://127.0.0.1:11211?prefix=sessions/&format=json';
+
+const onOff = z.enum(['on', 'off']).transform((v) => v === 'on');
+const templateForm = 'a path beginning with / or an https:// address, with {id} in place of the user id';
 
 /** Every other setting of this version: its default, its form, and what is accepted in words. */
 const settings = {
@@ -62,7 +70,7 @@ const settings = {
   CHAT_NATIVE_CLIENTS: ['true', z.enum(['true', 'false']).transform((v) => v === 'true'), 'true or false'],
   CHAT_SESSION_CHECK: ['1s', duration, 'a duration such as 1s, 10ms to 24h'],
   CHAT_SESSION_GRACE: ['5m', duration, 'a duration such as 5m, 10ms to 24h'],
-  CHAT_SESSION_KEEPALIVE: ['on', z.enum(['on', 'off']).transform((v) => v === 'on'), 'on or off'],
+  CHAT_SESSION_KEEPALIVE: ['on', onOff, 'on or off'],
   CHAT_HISTORY: [
     'sqlite:./data/chat.db',
     z
@@ -75,22 +83,41 @@ const settings = {
   CHAT_LOGIN_URL: ['http://localhost:8080/', webAddress, 'a web address, or a path beginning with /'],
   CHAT_ROOMS: [
     'lobby',
-    list.pipe(z.array(z.string().regex(/^[A-Za-z0-9_-]{1,64}$/)).min(1)),
-    'room names of A-Z a-z 0-9 _ -, up to 64 characters, separated by commas',
+    list
+      .pipe(z.array(roomSetting).min(1))
+      .refine((rooms) => new Set(rooms.map(({ id, name }) => id ?? name)).size === rooms.length),
+    'names of rooms, each once, separated by commas, or ID:NAME with an id of A-Z a-z 0-9 _ - that does not begin with u-, d- or r-',
   ],
-  CHAT_API_KEY: ['', z.literal('').or(apiKey), 'a key of 16 characters or more, without blanks', 'key'],
+  CHAT_CREATE_ROOMS: ['private', z.enum(['none', 'private', 'all']), 'none, private or all'],
+  CHAT_DIRECT: ['on', onOff, 'on or off'],
+  CHAT_FIND_PEOPLE: ['rooms', z.enum(['rooms', 'all', 'off']), 'rooms, all or off'],
+  CHAT_USER_AVATAR: ['', z.literal('').or(template), templateForm],
+  CHAT_USER_URL: ['', z.literal('').or(template), templateForm],
+  CHAT_API_KEY: [
+    '',
+    list.pipe(z.array(apiKey)),
+    'a key of 16 characters or more, without blanks; several, separated by commas, while one replaces another',
+    'key',
+  ],
   CHAT_API_KEY_FILE: [
     '',
     z.string().transform((file, context) => {
-      if (file === '') return '';
+      if (file === '') return [];
       try {
-        return apiKey.parse(readFileSync(file, 'utf8').trim());
+        return z
+          .array(apiKey)
+          .min(1)
+          .parse(
+            readFileSync(file, 'utf8')
+              .split('\n')
+              .flatMap((key) => key.trim() || []),
+          );
       } catch {
-        context.addIssue('the key cannot be read from it');
+        context.addIssue('no key can be read from it');
         return z.NEVER;
       }
     }),
-    'the path of a file that holds a key of 16 characters or more, without blanks',
+    'the path of a file that holds a key of 16 characters or more, without blanks; several, one a line',
     'key file',
   ],
   CHAT_TRUSTED_PROXIES: [
@@ -103,6 +130,13 @@ const settings = {
   CHAT_LIMIT_CONNECT_ADDRESS: ['300/10s', rate, 'a rate such as 300/10s, or 0'],
   CHAT_LIMIT_CONNECTIONS_ADDRESS: ['200', count, 'a number, or 0'],
   CHAT_LIMIT_CONNECTIONS_USER: ['20', count, 'a number, or 0'],
+  CHAT_LIMIT_MEMBERS: ['1000', count, 'a number, or 0'],
+  CHAT_LIMIT_ROOMS_USER: ['200', count, 'a number, or 0'],
+  CHAT_LIMIT_INVITE: ['50/1h', rate, 'a rate such as 50/1h, or 0'],
+  CHAT_LIMIT_SEARCH: ['30/10s', rate, 'a rate such as 30/10s, or 0'],
+  CHAT_LIMIT_CHANGE: ['60/1m', rate, 'a rate such as 60/1m, or 0'],
+  CHAT_LIMIT_CREATE: ['20/1h', rate, 'a rate such as 20/1h, or 0'],
+  CHAT_LIMIT_ME: ['600/10s', rate, 'a rate such as 600/10s, or 0'],
   CHAT_LIMIT_QUEUE: ['1MB', size, 'a size such as 512KB or 1MB, or 0'],
   CHAT_LIMIT_TEXT: [
     '4000',
@@ -171,7 +205,21 @@ export function readConfig(env: NodeJS.ProcessEnv) {
     history: value.CHAT_HISTORY,
     loginUrl: value.CHAT_LOGIN_URL,
     rooms: value.CHAT_ROOMS,
-    apiKey: value.CHAT_API_KEY || value.CHAT_API_KEY_FILE || undefined,
+    apiKeys: [...value.CHAT_API_KEY, ...value.CHAT_API_KEY_FILE],
+    createRooms: value.CHAT_CREATE_ROOMS,
+    direct: value.CHAT_DIRECT,
+    findPeople: value.CHAT_FIND_PEOPLE,
+    profile: {
+      ...(value.CHAT_USER_AVATAR === '' ? {} : { avatar: value.CHAT_USER_AVATAR }),
+      ...(value.CHAT_USER_URL === '' ? {} : { url: value.CHAT_USER_URL }),
+    },
+    limitMembers: value.CHAT_LIMIT_MEMBERS,
+    limitRoomsUser: value.CHAT_LIMIT_ROOMS_USER,
+    limitInvite: value.CHAT_LIMIT_INVITE,
+    limitSearch: value.CHAT_LIMIT_SEARCH,
+    limitChange: value.CHAT_LIMIT_CHANGE,
+    limitCreate: value.CHAT_LIMIT_CREATE,
+    limitMe: value.CHAT_LIMIT_ME,
     trustedProxies: value.CHAT_TRUSTED_PROXIES,
     limitSend: value.CHAT_LIMIT_SEND,
     limitRequests: value.CHAT_LIMIT_REQUESTS,

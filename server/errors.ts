@@ -8,8 +8,13 @@ export const requestErrors = {
   unknown_event: 'This server does not know the event.',
   unknown_room: 'There is no such room.',
   unknown_message: 'There is no such message in this room.',
+  unknown_user: 'There is no such user here.',
+  unknown_file: 'There is no such file of this user.',
+  forbidden: 'This user may not do that here.',
   not_joined: 'Join the room on this connection first.',
-  conflict: 'This clientId was already used for another text in this room.',
+  conflict: 'This was changed or used for something else meanwhile. Look at it again.',
+  muted: 'This user may not write here for a while.',
+  limit_reached: 'A limit of this server is reached. Only its operator can raise it.',
   rate_limited: 'This is more than one user may do. Try again after retryAfterMs.',
   storage_unavailable: 'Messages cannot be stored at the moment. Try again.',
   storage_full: 'There is no room left to store messages. Try again later.',
@@ -21,6 +26,7 @@ export const requestErrors = {
 export const connectErrors = {
   unauthorized: { retryable: false, message: 'Nobody is logged in with this session.' },
   session_invalid: { retryable: false, message: 'The session cannot be read as this server is configured.' },
+  forbidden: { retryable: false, message: 'The site has banned this user from the chat.' },
   rate_limited: {
     retryable: true,
     message: 'This user has too many connections open. Close one, or try again later.',
@@ -66,11 +72,18 @@ export class RequestError extends Error {
   readonly code: RequestErrorCode;
   /** With `rate_limited`: milliseconds after which the same request would not be refused for it. */
   readonly retryAfterMs: number | undefined;
+  /** With the `conflict` of an edit: the `Message` as it is now. */
+  readonly current: object | undefined;
 
-  constructor(code: RequestErrorCode, detail?: string, options?: ErrorOptions & { retryAfterMs?: number }) {
+  constructor(
+    code: RequestErrorCode,
+    detail?: string,
+    options?: ErrorOptions & { retryAfterMs?: number; current?: object },
+  ) {
     super(detail ?? requestErrors[code], options);
     this.name = 'RequestError';
     this.code = code;
     this.retryAfterMs = options?.retryAfterMs;
+    this.current = options?.current;
   }
 }

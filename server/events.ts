@@ -1,43 +1,291 @@
 import { z } from 'zod';
-import type { ConnectErrorCode, RequestErrorCode } from './errors.ts';
+import { type ConnectErrorCode, type RequestErrorCode, requestErrors } from './errors.ts';
 
-/** A user as everybody sees him. `id`: 1 to 64 characters; `name`: at most 64, without control characters. */
-export interface User {
-  id: string;
-  name: string;
-}
+/**
+ * The wire contract (docs/protocol.md) as schemas: what clients may send is checked by them, and docs/asyncapi.json is
+ * generated from all of them. The browser client imports the types alone.
+ */
+const characters = (text: string) => (text.length > 2 * 250 ? text.length / 2 : [...text].length);
+const blank = /^[\p{White_Space}\p{Cf}]*$/u;
+/** Text of one line: no control characters, no half of a surrogate pair; counted in code points. */
+const line = (most: number) =>
+  z
+    .string()
+    .refine((text) => text.isWellFormed() && !/\p{Cc}/u.test(text) && characters(text) <= most)
+    .meta({ maxLength: most });
+const roomId = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/);
+const clientId = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/);
+/** 1 to 64 characters without control characters, as in a session. */
+export const userId = line(64).refine((id) => id !== '');
+export const roomName = line(80).refine((name) => !blank.test(name));
+export const topic = line(250);
+/** A `seq` or `rev`: a whole number that JavaScript holds exactly. */
+const counter = z.int().min(0);
+const seq = z.int().min(1);
+/** Milliseconds since 1970, for show: order comes from `seq` and `rev` alone. */
+const time = z.int().min(0);
 
-/** A room as one user sees it. `unread` is 0 for who is not a member. */
-export interface RoomSummary {
-  id: string;
-  name: string;
-  kind: 'public' | 'private' | 'direct';
-  member: boolean;
-  head: number;
-  lastSeq: number;
-  readSeq: number;
-  unread: number;
-}
+/** A user as others see them. `name`: at most 64 characters. */
+const user = z.object({ id: userId, name: z.string() });
+const kind = z.enum(['public', 'private', 'direct']);
+const role = z.enum(['owner', 'moderator', 'member']);
+const siteRole = z.enum(['admin', 'moderator']);
+const notify = z.enum(['all', 'mentions', 'none']);
+const right = z.enum(['send', 'invite', 'update', 'remove', 'moderate', 'roles', 'delete', 'leave']);
 
-/** A stored message. Order comes from `seq` and `rev` alone; `sentAt` (ms since 1970) is for show. */
-export interface Message {
-  id: string;
-  room: string;
-  seq: number;
-  rev: number;
-  clientId: string;
-  user: User;
-  text: string;
-  sentAt: number;
-  editedAt?: number;
-  deletedAt?: number;
-  replyTo?: number;
-}
+/** The newest message of a room as it is now; `text` is cut to 120 characters. */
+const lastMessage = z.object({ seq, user, text: z.string(), sentAt: time, deletedAt: time.exactOptional() });
+
+/** A room as one user sees it. `unread` is 0 for users who are not members. */
+const roomSummary = z.object({
+  id: roomId,
+  name: z.string(),
+  topic: z.string().exactOptional(),
+  kind,
+  member: z.boolean(),
+  members: counter,
+  role: role.exactOptional(),
+  may: z.array(right),
+  /** The other user of a direct room, and whether that user is present. */
+  with: user.exactOptional(),
+  present: z.boolean().exactOptional(),
+  head: counter,
+  lastSeq: counter,
+  readSeq: counter,
+  unread: counter,
+  last: lastMessage.exactOptional(),
+  notify,
+});
+
+const roomMember = z.object({ user, role, present: z.boolean() });
+
+/** A stored message. */
+const message = z.object({
+  id: z.string(),
+  room: roomId,
+  seq,
+  rev: seq,
+  clientId,
+  user,
+  text: z.string(),
+  sentAt: time,
+  editedAt: time.exactOptional(),
+  deletedAt: time.exactOptional(),
+  deletedBy: z.enum(['author', 'moderator']).exactOptional(),
+  replyTo: seq.exactOptional(),
+});
+
+/** What the operator's settings allow a user; a request beyond it is `forbidden`. */
+const can = z.object({
+  createPublic: z.boolean(),
+  createPrivate: z.boolean(),
+  direct: z.boolean(),
+  findPeople: z.boolean(),
+});
+/** Templates in which a client replaces `{id}` by the percent-encoded user id. */
+const profile = z.object({ avatar: z.string().exactOptional(), url: z.string().exactOptional() });
+/** Sums over all rooms of a user whose `notify` is not `none`. */
+const totals = z.object({ unread: counter, mentions: counter });
+
+/** The shapes that events and answers share, by the names of docs/protocol.md. */
+export const shapes = {
+  User: user,
+  RoomSummary: roomSummary,
+  LastMessage: lastMessage,
+  RoomMember: roomMember,
+  Message: message,
+} as const;
+
+export type User = z.output<typeof user>;
+export type RoomKind = z.output<typeof kind>;
+export type RoomRole = z.output<typeof role>;
+/** Roles on the whole site, from the session (`CHAT_USER_ROLES`). */
+export type SiteRole = z.output<typeof siteRole>;
+export type Notify = z.output<typeof notify>;
+/** What a user may do in a room, as `RoomSummary.may` says it. */
+export type Right = z.output<typeof right>;
+export type LastMessage = z.output<typeof lastMessage>;
+export type RoomSummary = z.output<typeof roomSummary>;
+export type RoomMember = z.output<typeof roomMember>;
+export type Message = z.output<typeof message>;
+export type Can = z.output<typeof can>;
+export type Profile = z.output<typeof profile>;
+export type Totals = z.output<typeof totals>;
+
+const cursor = z.string().min(1).max(500);
+const limit = (most: number, usual = most) => z.int().min(1).max(most).default(usual);
+const query = line(100).refine((text) => !blank.test(text));
+
+/** The payload of every request this server knows. Unknown fields are ignored. */
+export const requests = {
+  'room:list': z.object({
+    member: z.boolean().default(true),
+    query: line(100).optional(),
+    cursor: cursor.optional(),
+    limit: limit(200, 100),
+  }),
+  'room:join': z.object({ room: roomId, since: counter.optional() }),
+  'room:sync': z.object({ room: roomId, since: counter, limit: limit(500, 200) }),
+  'room:leave': z.object({ room: roomId }),
+  'room:create': z.object({
+    name: roomName,
+    topic: topic.optional(),
+    kind: z.enum(['public', 'private']),
+    members: z.array(userId).max(100).optional(),
+    clientId,
+  }),
+  'room:update': z.object({ room: roomId, name: roomName.optional(), topic: topic.optional() }),
+  'room:delete': z.object({ room: roomId }),
+  'room:invite': z.object({ room: roomId, users: z.array(userId).min(1).max(100) }),
+  'room:remove': z.object({ room: roomId, user: userId }),
+  'room:role': z.object({ room: roomId, user: userId, role }),
+  'room:members': z.object({
+    room: roomId,
+    query: line(100).optional(),
+    present: z.boolean().optional(),
+    cursor: cursor.optional(),
+    limit: limit(100),
+  }),
+  'room:notify': z.object({ room: roomId, notify }),
+  'direct:open': z.object({ user: userId }),
+  'user:find': z.object({ query, room: roomId.optional(), limit: limit(20) }),
+  'message:send': z.object({ room: roomId, text: z.string(), clientId, replyTo: seq.optional() }),
+  'message:edit': z.object({ room: roomId, seq, text: z.string(), rev: seq.optional() }),
+  'message:delete': z.object({ room: roomId, seq, reason: line(250).optional() }),
+  'message:history': z
+    .object({ room: roomId, before: counter.optional(), after: counter.optional(), limit: limit(100, 50) })
+    .refine(({ before, after }) => before === undefined || after === undefined, {
+      message: 'before and after cannot be used together',
+    }),
+  'message:search': z.object({ query, room: roomId.optional(), cursor: cursor.optional(), limit: limit(50) }),
+  'read:mark': z.object({ room: roomId, seq: counter }),
+  'typing:set': z.object({ room: roomId, typing: z.boolean() }),
+} as const;
+
+export type RequestName = keyof typeof requests;
+export type RequestPayload<E extends RequestName> = z.output<(typeof requests)[E]>;
+
+const nothing = z.object({});
+const next = z.string().exactOptional();
+const errorCode = z.enum(Object.keys(requestErrors) as [RequestErrorCode, ...RequestErrorCode[]]);
+const failed = z.array(z.object({ user: userId, code: errorCode }));
+const messages = z.array(message);
+const complete = z.boolean();
+const reset = z.literal(true).exactOptional();
+
+/** The `data` of each request's answer. */
+export const answers = {
+  'room:list': z.object({ rooms: z.array(roomSummary), next }),
+  'room:join': z.object({
+    room: roomSummary,
+    messages,
+    complete,
+    reset,
+    present: z.array(user),
+    presentCount: counter,
+  }),
+  'room:sync': z.object({ head: counter, messages, complete, reset }),
+  'room:leave': nothing,
+  'room:create': z.object({ room: roomSummary, failed }),
+  'room:update': z.object({ room: roomSummary }),
+  'room:delete': nothing,
+  'room:invite': z.object({ added: z.array(userId), failed }),
+  'room:remove': nothing,
+  'room:role': nothing,
+  'room:members': z.object({ members: z.array(roomMember), count: counter, next }),
+  'room:notify': z.object({ room: roomSummary }),
+  'direct:open': z.object({ room: roomSummary }),
+  'user:find': z.object({ users: z.array(user), inRoom: z.array(userId) }),
+  'message:send': z.object({ message }),
+  'message:edit': z.object({ message }),
+  'message:delete': z.object({ message }),
+  'message:history': z.object({ messages, complete }),
+  'message:search': z.object({ messages, next }),
+  'read:mark': z.object({ room: roomSummary }),
+  'typing:set': nothing,
+} as const satisfies Record<RequestName, z.ZodType>;
+
+export type Answers = { [E in RequestName]: z.output<(typeof answers)[E]> };
+
+/** Why a session's sockets are closed. */
+export const endReasons = ['logout', 'expired', 'user_changed', 'invalid', 'kicked'] as const;
+export const removalReasons = ['left', 'removed', 'banned', 'site', 'deleted'] as const;
+export type EndReason = (typeof endReasons)[number];
+export type RemovalReason = (typeof removalReasons)[number];
+
+const partial = z.literal(true).exactOptional();
+const whoIAm = { user, roles: z.array(siteRole), can, profile };
+
+/** Every event of the server, with its payload. */
+export const events = {
+  'session:ready': z.object({
+    protocol: z.literal(1),
+    ...whoIAm,
+    rooms: z.array(roomSummary),
+    /** There are other rooms, to be had by `room:list`. */
+    more: z.boolean(),
+    firstRoom: roomId.exactOptional(),
+    totals,
+    limits: z.object({ text: z.int() }),
+    serverTime: time,
+  }),
+  'session:changed': z.object(whoIAm),
+  'session:ended': z.object({ reason: z.enum(endReasons) }),
+  'message:new': message,
+  'message:changed': message,
+  'room:activity': z.object({
+    room: roomId,
+    head: counter,
+    lastSeq: counter,
+    members: counter,
+    name: z.string(),
+    topic: z.string().exactOptional(),
+    last: lastMessage.exactOptional(),
+  }),
+  'room:added': roomSummary,
+  'room:changed': roomSummary,
+  'room:removed': z.object({ room: roomId, readable: z.boolean(), reason: z.enum(removalReasons) }),
+  'room:reset': z.object({ room: roomId }),
+  'members:changed': z.object({
+    room: roomId,
+    changed: z.array(z.union([roomMember, z.object({ user, gone: z.literal(true) })])),
+    count: counter,
+    partial,
+  }),
+  'presence:changed': z.object({
+    room: roomId,
+    joined: z.array(user),
+    left: z.array(userId),
+    count: counter,
+    partial,
+  }),
+  'typing:changed': z.object({ room: roomId, user, typing: z.boolean() }),
+  'read:changed': z.object({ room: roomId, user: userId, seq: counter }),
+  push: z.object({ name: z.string(), data: z.unknown().exactOptional() }),
+} as const;
+
+export type EventName = keyof typeof events;
+export type EventPayload<E extends EventName> = z.output<(typeof events)[E]>;
+export type SessionReady = EventPayload<'session:ready'>;
+export type PresenceChange = EventPayload<'presence:changed'>;
+export type MembersChange = EventPayload<'members:changed'>;
+export type RoomActivity = EventPayload<'room:activity'>;
+
+/** For socket.io's typed sockets, on either side. */
+export type ClientToServer = {
+  [E in RequestName]: (
+    payload: z.input<(typeof requests)[E]>,
+    ack: (answer: Answer<Answers[E]>) => void,
+  ) => void;
+};
+export type ServerToClient = { [E in EventName]: (payload: EventPayload<E>) => void };
 
 export interface RequestFailure {
   code: RequestErrorCode;
   message: string;
   retryAfterMs?: number;
+  /** With `conflict` of `message:edit`: the message as it is now. */
+  current?: Message;
 }
 
 /** What travels as `data` of a `connect_error`. */
@@ -49,71 +297,3 @@ export interface ConnectFailure {
 }
 
 export type Answer<T> = { ok: true; data: T } | { ok: false; error: RequestFailure };
-export type EndReason = 'logout' | 'expired' | 'user_changed' | 'invalid' | 'kicked';
-
-const room = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/);
-const clientId = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/);
-/** A `seq` or `rev`: a whole number that JavaScript holds exactly. */
-const counter = z.int().min(0);
-
-/** The payload of every request this server knows. Unknown fields are ignored. */
-export const requests = {
-  'room:list': z.object({}),
-  'room:join': z.object({ room, since: counter.optional() }),
-  'room:sync': z.object({ room, since: counter, limit: z.int().min(1).max(500).default(200) }),
-  'room:leave': z.object({ room }),
-  'message:send': z.object({ room, text: z.string(), clientId, replyTo: z.int().min(1).optional() }),
-  'message:history': z.object({
-    room,
-    before: counter.optional(),
-    limit: z.int().min(1).max(100).default(50),
-  }),
-} as const;
-
-export type RequestName = keyof typeof requests;
-export type RequestPayload<E extends RequestName> = z.output<(typeof requests)[E]>;
-
-/** The `data` of each request's answer. */
-export interface Answers {
-  'room:list': { rooms: RoomSummary[] };
-  'room:join': {
-    room: RoomSummary;
-    messages: Message[];
-    complete: boolean;
-    reset?: true;
-    present: User[];
-    presentCount: number;
-  };
-  'room:sync': { head: number; messages: Message[]; complete: boolean; reset?: true };
-  'room:leave': Record<string, never>;
-  'message:send': { message: Message };
-  'message:history': { messages: Message[]; complete: boolean };
-}
-
-/** For socket.io's typed sockets, on either side. */
-export type ClientToServer = {
-  [E in RequestName]: (
-    payload: z.input<(typeof requests)[E]>,
-    ack: (answer: Answer<Answers[E]>) => void,
-  ) => void;
-};
-
-export interface ServerToClient {
-  'session:ready': (ready: {
-    protocol: 1;
-    user: User;
-    rooms: RoomSummary[];
-    limits: { text: number };
-  }) => void;
-  'session:ended': (ended: { reason: EndReason }) => void;
-  'message:new': (message: Message) => void;
-  'message:changed': (message: Message) => void;
-  'presence:changed': (change: PresenceChange) => void;
-}
-
-export interface PresenceChange {
-  room: string;
-  joined: User[];
-  left: string[];
-  count: number;
-}

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
+import { roomName } from './events.ts';
 
 const milliseconds = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 
@@ -68,6 +69,22 @@ export const webAddress = z
   .refine(
     (value) => value.startsWith('/') || /^https?:$/.test(URL.canParse(value) ? new URL(value).protocol : ''),
   );
+
+/** `general:Général`, or a name alone, in any script: its id is made of it then. */
+export const roomSetting = z
+  .string()
+  .transform((value) => {
+    const [, id, name = value] = /^([A-Za-z0-9_-]{1,64}):(.*)$/s.exec(value) ?? [];
+    return { ...(id === undefined ? {} : { id }), name };
+  })
+  .refine(({ id, name }) => !/^[udr]-/.test(id ?? name) && roomName.safeParse(name).success);
+
+/** An address with `{id}` in it: a path of the page's site, or on another one by `https:`. */
+export const template = z.string().refine((value) => {
+  if (!value.includes('{id}') || /[\s\p{Cc}]/u.test(value)) return false;
+  const address = value.replaceAll('{id}', '1');
+  return /^\/(?![/\\])/.test(address) || (URL.canParse(address) && new URL(address).protocol === 'https:');
+});
 
 export const apiKey = z.string().regex(/^[\x21-\x7e]{16,}$/);
 

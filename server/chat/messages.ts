@@ -1,74 +1,144 @@
 import { RequestError } from '../errors.ts';
 import type { Answers, Message, RequestPayload } from '../events.ts';
-import type { History, NewMessage } from '../history/history.ts';
-import type { Member } from './member.ts';
-import type { Rooms } from './rooms.ts';
+import { type Actor, outranks, rightsIn } from './access.ts';
+import type { Chat } from './chat.ts';
+import { type Connection, type Room, siteRole, userOf } from './model.ts';
+import { summaryOf } from './summary.ts';
 
-/** Sending and reading messages. */
-export class Messages {
-  readonly #history: History;
-  readonly #rooms: Rooms;
-  readonly #maxText: number;
-
-  /** @param maxText the longest text, in Unicode code points */
-  constructor(history: History, rooms: Rooms, maxText: number) {
-    this.#history = history;
-    this.#rooms = rooms;
-    this.#maxText = maxText;
-  }
-
-  /** @throws RequestError when this member may not send this, whatever the limits and the storage say */
-  check(member: Member, { room, text }: RequestPayload<'message:send'>): void {
-    checkText(text, this.#maxText);
-    this.#rooms.readable(room);
-    if (!member.joined.has(room)) throw new RequestError('not_joined');
-  }
-
-  /** Resolves when the message is durable; it has been published by then. */
-  send(
-    member: Member,
-    payload: RequestPayload<'message:send'>,
-  ): Promise<Answers['message:send'] & { repeated: boolean }> {
-    return this.#history.append(newMessage(member, payload));
-  }
-
-  /** The stored message when this is a repeat, else null; a repeat is answered even to who is limited. */
-  repeatOf(member: Member, payload: RequestPayload<'message:send'>): Promise<Message | null> {
-    return this.#history.repeatOf(newMessage(member, payload));
-  }
-
-  async history({
-    room,
-    before,
-    limit,
-  }: RequestPayload<'message:history'>): Promise<Answers['message:history']> {
-    const { lastSeq } = this.#rooms.readable(room);
-    const upTo = before === undefined ? lastSeq : Math.min(before - 1, lastSeq);
-    return this.#history.newest(room, upTo, limit);
-  }
-}
-
-function newMessage(member: Member, payload: RequestPayload<'message:send'>): NewMessage {
-  const { room, text, clientId, replyTo } = payload;
+/** What `send` of the history takes, for a message of this connection. */
+export function newMessage(
+  connection: Connection,
+  { room, text, clientId, replyTo }: RequestPayload<'message:send'>,
+) {
   return {
     room,
     clientId,
-    user: member.user,
+    user: userOf(connection),
     text,
     ...(replyTo === undefined ? {} : { replyTo }),
     sentAt: Date.now(),
+    asMember: true,
   };
 }
 
-/** @throws RequestError `bad_request` or `too_long` */
-function checkText(text: string, maxText: number): void {
-  // Half of a surrogate pair cannot be stored as UTF-8: it would come back as another text than was sent.
-  if (!text.isWellFormed()) throw new RequestError('bad_request', 'text holds half of a surrogate pair');
-  // C0, but for tab and line feed: the first thirty-two of what Unicode calls Cc.
-  if (/(?![\t\n\x7f-\x9f])\p{Cc}/u.test(text)) {
-    throw new RequestError('bad_request', 'text holds a control character');
+/** Resolves when the message is durable; it has been published by then. */
+export async function send(
+  { history }: Chat,
+  connection: Connection,
+  payload: RequestPayload<'message:send'>,
+): Promise<{ message: Message; repeated: boolean }> {
+  return history.write('send', newMessage(connection, payload), connection.id);
+}
+
+export async function edit(
+  { history }: Chat,
+  connection: Connection,
+  { room, seq, text, rev }: RequestPayload<'message:edit'>,
+): Promise<Answers['message:edit']> {
+  return history.write('edit', {
+    room,
+    seq,
+    user: connection.person.user.id,
+    text,
+    ...(rev === undefined ? {} : { rev }),
+    at: Date.now(),
+  });
+}
+
+export async function deleteMessage(
+  chat: Chat,
+  connection: Connection,
+  room: Room,
+  { seq, reason }: RequestPayload<'message:delete'>,
+): Promise<Answers['message:delete']> {
+  const { history, directory, publisher } = chat;
+  const { id } = room.record;
+  const me = connection.person.user.id;
+  const [before] = (await history.read('after', { room: id, after: seq - 1, upTo: seq, limit: 1 })).messages;
+  if (before === undefined) throw new RequestError('unknown_message');
+  const author = before.user.id;
+  if (author !== me && !(await mayModerate(chat, connection, room, author)))
+    throw new RequestError('forbidden');
+  const { message, changed } = await history.write('delete', {
+    room: id,
+    seq,
+    user: me,
+    moderator: author !== me,
+    at: Date.now(),
+  });
+  if (changed && author !== me && reason) {
+    const connections = [...(directory.person(author)?.connections ?? [])].map((one) => one.id);
+    publisher.toConnections(connections, 'push', { name: 'deleted', data: { room: id, seq, reason } });
   }
-  if (/^[\p{White_Space}\p{Cf}]*$/u.test(text)) throw new RequestError('bad_request', 'text is blank');
-  // A text has at least half as many code points as UTF-16 units, so most need no counting.
-  if (text.length > maxText && [...text].length > maxText) throw new RequestError('too_long');
+  return { message };
+}
+
+async function mayModerate(
+  { history, directory }: Chat,
+  { identity, person }: Connection,
+  room: Room,
+  author: string,
+): Promise<boolean> {
+  const { id } = room.record;
+  const actor: Actor = { roles: identity.roles, member: person.memberships.get(id)?.member };
+  if (!rightsIn(room.record, actor).includes('moderate')) return false;
+  const there = directory.person(author);
+  const member =
+    there?.memberships.get(id)?.member ?? (await history.read('member', { room: id, user: author }));
+  const role = siteRole(there) ?? (await history.read('users', { ids: [author] }))[0]?.siteRole;
+  return outranks(actor, {
+    roles: role === undefined ? [] : [role],
+    member: member === null || member.sources === 0 ? undefined : member,
+  });
+}
+
+export async function history(
+  { history }: Chat,
+  room: Room,
+  { before, after, limit }: RequestPayload<'message:history'>,
+): Promise<Answers['message:history']> {
+  const { id, lastSeq } = room.record;
+  if (after !== undefined) return history.read('after', { room: id, after, upTo: lastSeq, limit });
+  const upTo = before === undefined ? lastSeq : Math.min(before - 1, lastSeq);
+  return history.read('newest', { room: id, upTo, limit });
+}
+
+export async function markRead(
+  { history, directory }: Chat,
+  connection: Connection,
+  room: Room,
+  { seq }: RequestPayload<'read:mark'>,
+): Promise<Answers['read:mark']> {
+  if (seq > room.record.lastSeq) throw new RequestError('bad_request', 'seq is beyond the last message');
+  const { person } = connection;
+  const { id } = room.record;
+  const membership = person.memberships.get(id);
+  // A public room may be read by users who are not members: there is nothing to keep for them.
+  if (membership !== undefined && seq > membership.member.readSeq) {
+    await history.write('markRead', { room: id, user: person.user.id, seq }, connection.id);
+  }
+  return { room: summaryOf(directory, room, connection) };
+}
+
+/** @param room absent: in all rooms that the user may read */
+export async function search(
+  { history, directory }: Chat,
+  { person }: Connection,
+  room: Room | undefined,
+  { query, cursor, limit }: RequestPayload<'message:search'>,
+): Promise<Answers['message:search']> {
+  if (cursor !== undefined && !/^\d{1,15}$/.test(cursor)) {
+    throw new RequestError('bad_request', 'cursor is none that this server gave');
+  }
+  const rooms = room === undefined ? [...person.memberships.keys()] : [room.record.id];
+  const { messages, next } = await history.read('search', {
+    query,
+    rooms,
+    everyPublic: room === undefined,
+    ...(cursor === undefined ? {} : { before: Number(cursor) }),
+    limit,
+  });
+  // What was taken from the user while the search ran is not shown.
+  const readable = messages.filter((message) => directory.find(person, message.room) !== undefined);
+  return { messages: readable, ...(next === undefined ? {} : { next: String(next) }) };
 }

@@ -1,145 +1,240 @@
-import { RequestError } from '../errors.ts';
+import { randomBytes } from 'node:crypto';
+import { RequestError, type RequestErrorCode } from '../errors.ts';
 import type { Answers, Message, RequestPayload, RoomSummary, User } from '../events.ts';
-import { type History, maxPageBytes, type Page, type RoomRecord } from '../history/history.ts';
-import type { Member } from './member.ts';
-import type { Presence } from './presence.ts';
+import { type Change, maxPageBytes, type Page } from '../history/history.ts';
+import { nameKey, sortKey } from '../history/text-keys.ts';
+import type { Chat } from './chat.ts';
+import { cursorOf, decodeCursor } from './cursor.ts';
+import { found } from './directory.ts';
+import { addPeople } from './members.ts';
+import { type Connection, type Person, type Room, userOf } from './model.ts';
+import { canOf, summaryOf } from './summary.ts';
 
 /** How many messages a join without `since` brings, and how many changes one with it. */
 const joinPage = 50;
 const joinChanges = 200;
+/** Rooms in `session:ready`, and present users in the answer to a join. */
+const readyRooms = 100;
+const presentListed = 100;
 
-/** Hands an event to everybody who has joined the room. */
-export type Publish = (room: string, event: 'message:new', payload: Message) => void;
+/** For `session:ready`: one's own rooms, the newest message first, then those of CHAT_ROOMS that one is not in. */
+export function readyRoomsOf(
+  chat: Chat,
+  connection: Connection,
+): { rooms: RoomSummary[]; more: boolean; firstRoom?: string } {
+  const { directory, configured } = chat;
+  const own = ownRooms(connection.person);
+  const offered = configured
+    .filter((id) => !connection.person.memberships.has(id))
+    .flatMap((id) => directory.find(connection.person, id) ?? []);
+  const rooms = [...own, ...offered].slice(0, readyRooms);
+  const publicRooms = directory.countPublic();
+  const all = own.length + publicRooms - own.filter(({ record }) => record.kind === 'public').length;
+  const first = configured.find((id) => directory.find(connection.person, id) !== undefined);
+  return {
+    rooms: rooms.map((room) => summaryOf(directory, room, connection)),
+    more: all > rooms.length,
+    ...(first === undefined ? {} : { firstRoom: first }),
+  };
+}
 
-/** The rooms, who may read them, and how a connection joins one without missing or doubling anything. */
-export class Rooms {
-  readonly #history: History;
-  readonly #presence: Presence;
-  readonly #records = new Map<string, RoomRecord>();
-  /** What is published in a room while somebody's join is being read from the history. */
-  readonly #joining = new Map<string, Set<Message[]>>();
-
-  private constructor(history: History, presence: Presence) {
-    this.#history = history;
-    this.#presence = presence;
+export function list(
+  chat: Chat,
+  connection: Connection,
+  { member, query, cursor, limit }: RequestPayload<'room:list'>,
+): Answers['room:list'] {
+  const { directory } = chat;
+  const wanted = query === undefined ? undefined : nameKey(query);
+  const named = (room: Room) =>
+    wanted === undefined || nameKey(summaryOf(directory, room, connection).name).includes(wanted);
+  const key: (room: Room) => [string | number, string] = member
+    ? ({ record }) => [-newestAt(record), record.id]
+    : ({ record }) => [sortKey(record.name), record.id];
+  const rooms = member
+    ? ownRooms(connection.person)
+    : directory.publicByName().filter(({ record }) => !connection.person.memberships.has(record.id));
+  const after = cursor === undefined ? undefined : decodeCursor(cursor, member ? 'number' : 'string');
+  const listed: Room[] = [];
+  for (const room of rooms) {
+    if (after !== undefined && !isAfter(key(room), after)) continue;
+    if (!named(room)) continue;
+    listed.push(room);
+    if (listed.length > limit) break;
   }
+  const page = listed.slice(0, limit);
+  const last = page.at(-1);
+  return {
+    rooms: page.map((room) => summaryOf(directory, room, connection)),
+    ...(listed.length > limit && last !== undefined ? { next: cursorOf(key(last)) } : {}),
+  };
+}
 
-  /** @param publicRooms exist from the start */
-  static async open(
-    history: History,
-    presence: Presence,
-    publish: Publish,
-    publicRooms: readonly string[],
-  ): Promise<Rooms> {
-    const rooms = new Rooms(history, presence);
-    await history.createRooms(publicRooms);
-    for (const record of await history.rooms()) rooms.#records.set(record.id, record);
-    history.onCommit((message) => {
-      rooms.#committed(message);
-      publish(message.room, 'message:new', message);
-    });
-    return rooms;
+function ownRooms({ memberships }: Person): Room[] {
+  return [...memberships.values()]
+    .map(({ room }) => room)
+    .sort((a, b) => newestAt(b.record) - newestAt(a.record) || (a.record.id < b.record.id ? -1 : 1));
+}
+
+function newestAt({ last, createdAt }: Room['record']): number {
+  return last?.sentAt ?? createdAt;
+}
+
+function isAfter(
+  key: readonly [string | number, string],
+  [value, id]: readonly [string | number, string],
+): boolean {
+  return key[0] === value ? key[1] > id : key[0] > value;
+}
+
+/** Reading and joining are one step: the connection joins in the same turn in which the answer is made. */
+export async function join(
+  chat: Chat,
+  connection: Connection,
+  room: Room,
+  { since }: RequestPayload<'room:join'>,
+): Promise<Answers['room:join']> {
+  const { history, directory, publisher } = chat;
+  const { person } = connection;
+  const { id } = room.record;
+  const membership = person.memberships.get(id);
+  if (membership === undefined || membership.member.acted === 0) {
+    await history.write('join', { room: id, user: userOf(connection), at: Date.now() }, connection.id);
   }
-
-  /** The message is on disk, and nobody has been told yet. */
-  #committed(message: Message): void {
-    const record = this.#records.get(message.room);
-    if (record === undefined) return;
-    record.head = message.rev;
-    record.lastSeq = message.seq;
-    for (const missed of this.#joining.get(message.room) ?? []) missed.push(message);
+  const resume = since !== undefined && since <= room.record.head ? since : undefined;
+  const missed: Message[] = [];
+  const stop = directory.follow(room, (change: Change & { type: 'message' }) => missed.push(change.message));
+  let page: Page;
+  try {
+    page =
+      resume === undefined
+        ? await history.read('newest', { room: id, upTo: room.record.lastSeq, limit: joinPage })
+        : await history.read('changes', {
+            room: id,
+            since: resume,
+            upTo: room.record.head,
+            limit: joinChanges,
+          });
+  } finally {
+    stop();
   }
+  // The connection went away, or the user lost the room, while the answer was read.
+  if (connection.gone) throw new RequestError('not_joined');
+  if (directory.find(person, id) !== room) throw new RequestError('unknown_room');
+  const answer = resume === undefined ? newestOf(page, missed) : changesOf(page, missed);
+  publisher.join(connection.id, id);
+  connection.joined.add(room);
+  room.joined.add(connection);
+  return {
+    room: summaryOf(directory, room, connection),
+    ...answer,
+    ...(since !== undefined && resume === undefined ? { reset: true as const } : {}),
+    ...presentIn(room, person),
+  };
+}
 
-  /**
-   * The room as it has been published so far: never further than what every joined connection was sent.
-   * @throws RequestError `unknown_room`, also for a room that exists but may not be read
-   */
-  readable(room: string): Readonly<RoomRecord> {
-    const record = this.#records.get(room);
-    if (record === undefined || record.kind !== 'public') throw new RequestError('unknown_room');
-    return record;
+function presentIn(room: Room, { user }: Person): { present: User[]; presentCount: number } {
+  const present: User[] = [];
+  const self = room.present.get(user.id);
+  if (self !== undefined) present.push(self);
+  for (const other of room.present.values()) {
+    if (present.length === presentListed) break;
+    if (other !== self) present.push(other);
   }
+  return { present, presentCount: room.present.size };
+}
 
-  /** All public rooms, and those this user is a member of. */
-  async list(member: Member): Promise<Answers['room:list']> {
-    const read = new Map<string, number>();
-    for (const { room, readSeq } of await this.#history.memberships(member.user.id)) read.set(room, readSeq);
-    const rooms = [...this.#records.values()].filter(
-      (record) => record.kind === 'public' || read.has(record.id),
-    );
-    return { rooms: rooms.map((record) => summarize(record, read.get(record.id) ?? null)) };
-  }
-
-  /** Reading and joining are one step: `join` is called in the same turn in which the answer is made. */
-  async join(
-    member: Member,
-    { room, since }: RequestPayload<'room:join'>,
-    join: () => void,
-  ): Promise<Answers['room:join']> {
-    const record = this.readable(room);
-    const readSeq =
-      (await this.#history.readSeq(room, member.user.id)) ??
-      (await this.#history.addMember(room, member.user.id));
-    const resume = since !== undefined && since <= record.head ? since : undefined;
-    const missed: Message[] = [];
-    const watching = this.#joining.get(room) ?? new Set();
-    this.#joining.set(room, watching.add(missed));
-    let page: Page;
-    try {
-      page =
-        resume === undefined
-          ? await this.#history.newest(room, record.lastSeq, joinPage)
-          : await this.#history.changes(room, resume, record.head, joinChanges);
-    } finally {
-      watching.delete(missed);
-      if (watching.size === 0) this.#joining.delete(room);
-    }
-    // The connection went away while its answer was read: nobody is left to be present or to be told.
-    if (member.gone) throw new RequestError('not_joined');
-    const answer = resume === undefined ? newestOf(page, missed) : changesOf(page, missed);
-    join();
-    member.joined.add(room);
-    this.#presence.join(room, member);
+export async function sync(
+  { history }: Chat,
+  room: Room,
+  { since, limit }: RequestPayload<'room:sync'>,
+): Promise<Answers['room:sync']> {
+  const { id, head, lastSeq } = room.record;
+  // The history was restored from a backup: the client forgets the room and starts anew.
+  if (since > head) {
     return {
-      room: summarize(record, readSeq),
-      ...answer,
-      ...(since !== undefined && resume === undefined ? { reset: true } : {}),
-      ...this.#presence.of(room, member),
+      head,
+      ...(await history.read('newest', { room: id, upTo: lastSeq, limit: joinPage })),
+      reset: true,
     };
   }
+  return { head, ...(await history.read('changes', { room: id, since, upTo: head, limit })) };
+}
 
-  async sync({ room, since, limit }: RequestPayload<'room:sync'>): Promise<Answers['room:sync']> {
-    const record = this.readable(room);
-    const { head, lastSeq } = record;
-    // The history was restored from a backup: the client forgets the room and starts anew.
-    if (since > head) return { head, ...(await this.#history.newest(room, lastSeq, joinPage)), reset: true };
-    return { head, ...(await this.#history.changes(room, since, head, limit)) };
-  }
+export function leave(
+  { publisher, typing }: Chat,
+  connection: Connection,
+  room: Room,
+): Answers['room:leave'] {
+  publisher.leave(connection.id, room.record.id);
+  typing.left(room, connection);
+  connection.joined.delete(room);
+  room.joined.delete(connection);
+  return {};
+}
 
-  leave(member: Member, { room }: RequestPayload<'room:leave'>, leave: () => void): Answers['room:leave'] {
-    this.readable(room);
-    leave();
-    if (member.joined.delete(room)) this.#presence.leave(room, member);
-    return {};
-  }
+type NewRoom = RequestPayload<'room:create'>;
 
-  /** The user has another name from now on. */
-  rename(member: Member, user: User): void {
-    for (const room of member.joined) this.#presence.renames(room);
-    member.user = user;
-  }
+/** What `createRoom` of the history takes. */
+function roomOf({ limits }: Chat, connection: Connection, { name, topic, kind, clientId }: NewRoom) {
+  return {
+    id: newRoomId(),
+    kind,
+    name,
+    ...(topic ? { topic } : {}),
+    by: userOf(connection),
+    clientId,
+    most: limits.roomsOfUser,
+    at: Date.now(),
+  };
+}
 
-  /** The connection is gone. */
-  disconnect(member: Member): void {
-    member.gone = true;
-    for (const room of member.joined) this.#presence.leave(room, member);
-    member.joined.clear();
+export async function create(
+  chat: Chat,
+  connection: Connection,
+  payload: NewRoom,
+): Promise<{ answer: Answers['room:create']; repeated: boolean }> {
+  const { history, directory } = chat;
+  const { members = [] } = payload;
+  if (payload.kind === 'public' && members.length > 0) {
+    throw new RequestError('bad_request', 'members are for private rooms: a public one anybody may join');
   }
+  const made = await history.write('createRoom', roomOf(chat, connection, payload), connection.id);
+  const room = found(directory.find(connection.person, made.room.id));
+  let failed: { user: string; code: RequestErrorCode }[] = [];
+  if (!made.repeated && members.length > 0) ({ failed } = await addPeople(chat, connection, room, members));
+  return { answer: { room: summaryOf(directory, room, connection), failed }, repeated: made.repeated };
+}
+
+/** The room that this user has made with this clientId before, or null. */
+export async function created(
+  chat: Chat,
+  connection: Connection,
+  payload: NewRoom,
+): Promise<Answers['room:create'] | null> {
+  const known = await chat.history.probe('createRoom', roomOf(chat, connection, payload));
+  const room = known && chat.directory.find(connection.person, known.room.id);
+  return room ? { room: summaryOf(chat.directory, room, connection), failed: [] } : null;
+}
+
+export function mayCreate({ settings }: Chat, { identity }: Connection, kind: 'public' | 'private'): boolean {
+  const can = canOf(settings, identity.roles);
+  return kind === 'public' ? can.createPublic : can.createPrivate;
+}
+
+/** What users make begins with `u-`, so that it meets no room of the settings, the session or the API. */
+function newRoomId(): string {
+  return `u-${randomBytes(16).toString('base64url')}`;
 }
 
 /** What was published meanwhile belongs to the newest, and older ones give way to it. */
 function newestOf(page: Page, missed: readonly Message[]): Page {
-  const messages = [...page.messages, ...missed];
+  const bySeq = new Map(page.messages.map((message) => [message.seq, message]));
+  for (const message of missed) {
+    // An edit of a message that is older than the page brings nothing to it.
+    if (bySeq.has(message.seq) || message.seq > (page.messages.at(-1)?.seq ?? 0))
+      bySeq.set(message.seq, message);
+  }
+  const messages = [...bySeq.values()];
   let { complete } = page;
   while (messages.length > joinPage || (missed.length > 0 && isTooLarge(messages))) {
     messages.shift();
@@ -151,7 +246,13 @@ function newestOf(page: Page, missed: readonly Message[]): Page {
 /** What was published meanwhile comes after all changes, or with the rest of them by room:sync. */
 function changesOf(page: Page, missed: readonly Message[]): Page {
   if (!page.complete || missed.length === 0) return page;
-  const messages = [...page.messages, ...missed];
+  const byId = new Map(page.messages.map((message) => [message.seq, message]));
+  for (const message of missed) {
+    // Each message once, in its newest state and at its newest place.
+    byId.delete(message.seq);
+    byId.set(message.seq, message);
+  }
+  const messages = [...byId.values()];
   if (messages.length > joinChanges || isTooLarge(messages))
     return { messages: page.messages, complete: false };
   return { messages, complete: true };
@@ -159,15 +260,4 @@ function changesOf(page: Page, missed: readonly Message[]): Page {
 
 function isTooLarge(messages: readonly Message[]): boolean {
   return Buffer.byteLength(JSON.stringify(messages)) > maxPageBytes;
-}
-
-/** @param readSeq null for who is not a member */
-function summarize(record: RoomRecord, readSeq: number | null): RoomSummary {
-  const read = Math.min(readSeq ?? 0, record.lastSeq);
-  return {
-    ...record,
-    member: readSeq !== null,
-    readSeq: read,
-    unread: readSeq === null ? 0 : record.lastSeq - read,
-  };
 }

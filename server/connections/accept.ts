@@ -1,25 +1,35 @@
-import { createHash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Server as EngineServer, type Socket as EngineSocket } from 'engine.io';
 import { type DefaultEventsMap, Server, type Socket } from 'socket.io';
-import type { Member } from '../chat/member.ts';
+import type { Connection, SessionIdentity } from '../chat/model.ts';
+import type { Publisher } from '../chat/publisher.ts';
 import { type ConnectErrorCode, connectErrors } from '../errors.ts';
-import type { ClientToServer, ConnectFailure, RoomSummary, ServerToClient } from '../events.ts';
+import type { ClientToServer, ConnectFailure, EndReason, ServerToClient, SessionReady } from '../events.ts';
 import { answerError, answerErrorRaw } from '../http/answer.ts';
 import type { Liveness } from '../liveness/liveness.ts';
 import { requestListener, type Services } from '../requests/dispatch.ts';
+import type { SessionUser } from '../session/identity.ts';
 import type { LiveSession, Refusal, SessionReader } from '../session/read-session.ts';
 import { type Admission, reasonOf } from './admission.ts';
 import { type Breach, type Guard, guard } from './guard.ts';
 import { Source } from './intake.ts';
 import { OpenLimit } from './limits.ts';
+import { createPublisher } from './publisher.ts';
 
 interface SocketData {
   session: LiveSession;
-  member: Member;
-  rooms: RoomSummary[];
+  connection: Connection;
+}
+
+/** What a connection needs of the rest of the server. */
+interface Parts {
+  reader: SessionReader;
+  liveness: Liveness;
+  services: Services;
+  /** What a connection is told first. */
+  ready: (connection: Connection) => SessionReady;
 }
 
 type ChatServer = Server<ClientToServer, ServerToClient, DefaultEventsMap, SocketData>;
@@ -77,17 +87,12 @@ export class SocketTransport {
     return this.#io.of('/').sockets.size;
   }
 
-  /** Hands an event to everybody who has joined the room. */
-  publish<E extends keyof ServerToClient>(
-    room: string,
-    event: E,
-    ...payload: Parameters<ServerToClient[E]>
-  ): void {
-    this.#io.to(`room:${room}`).emit(event, ...payload);
+  get publisher(): Publisher {
+    return createPublisher(this.#io);
   }
 
   /** Takes connections from now on. */
-  open(parts: { reader: SessionReader; liveness: Liveness; services: Services; maxText: number }): void {
+  open(parts: Parts): void {
     this.#io.use((socket, next) => {
       this.#authenticate(socket, parts).then(
         (refused) => next(refused === null ? undefined : connectError(refused)),
@@ -151,10 +156,7 @@ export class SocketTransport {
   }
 
   /** Sets `socket.data` and returns null, or returns why the connection is refused. */
-  async #authenticate(
-    socket: ChatSocket,
-    { reader, services }: { reader: SessionReader; services: Services },
-  ): Promise<Refused | null> {
+  async #authenticate(socket: ChatSocket, { reader, services }: Parts): Promise<Refused | null> {
     const { conn } = socket;
     const refuse = (refused: Refused, reason: string): Refused => {
       this.#onRefusal({ code: refused.code, reason, kind: reason });
@@ -177,55 +179,64 @@ export class SocketTransport {
       this.#onRefusal(session);
       return { code: session.code };
     }
+    const { chat } = services;
+    if (session.user.banned || chat.directory.banOf(session.user.id) !== null) {
+      return refuse({ code: 'forbidden' }, 'banned');
+    }
     const release = this.#users.take(session.user.id);
     if (release === null) return refuse({ code: 'rate_limited' }, 'too many connections of one user');
     if (conn.readyState === 'open') conn.once('close', release);
     else release();
-    const member: Member = { user: session.user, joined: new Set(), gone: false };
-    socket.data = { session, member, rooms: (await services.rooms.list(member)).rooms };
+    const connection = await chat.directory.connect(socket.id, identityOf(session.user));
+    socket.data = { session, connection };
+    if (conn.readyState === 'open') conn.once('close', () => chat.directory.disconnect(connection));
+    else chat.directory.disconnect(connection);
     return null;
   }
 
-  #welcome(
-    socket: ChatSocket,
-    { liveness, services, maxText }: { liveness: Liveness; services: Services; maxText: number },
-  ): void {
-    const { session, member, rooms } = socket.data;
-    const connection = this.#connections.get((socket.conn as unknown as { id: string }).id);
+  #welcome(socket: ChatSocket, { liveness, services, ready }: Parts): void {
+    const { session, connection } = socket.data;
+    const conn = this.#connections.get((socket.conn as unknown as { id: string }).id);
     // Closed in this very turn.
-    if (connection === undefined) return;
-    connection.guard.accept();
-    // Before it is in any room, so that nothing can come before it.
-    socket.emit('session:ready', { protocol: 1, user: member.user, rooms, limits: { text: maxText } });
-    // By hash: room names travel to other servers and into dumps, session ids must not.
-    const sessionKey = createHash('sha256').update(session.id).digest('hex');
-    socket.join([`user:${member.user.id}`, `session:${sessionKey}`]);
-
+    if (conn === undefined) return;
+    conn.guard.accept();
+    socket.emit('session:ready', ready(connection));
+    const { chat, log } = services;
+    const end = (reason: EndReason): void => {
+      for (const room of socket.rooms) socket.leave(room);
+      socket.emit('session:ended', { reason });
+      socket.disconnect(true);
+    };
     const subscription = liveness.subscribe(session, {
-      ended: (reason) => {
-        for (const room of socket.rooms) socket.leave(room);
-        socket.emit('session:ended', { reason });
-        socket.disconnect(true);
-      },
+      ended: end,
       unconfirmed: () => socket.conn.close(),
-      changed: (user) => services.rooms.rename(member, user),
+      changed: (user) => {
+        if (user.banned) return end('kicked');
+        chat.directory.changed(connection, identityOf(user)).then(
+          () => socket.emit('session:changed', changeOf(ready(connection))),
+          (error: unknown) => log.error({ err: error }, 'a changed session could not be taken over'),
+        );
+      },
     });
     socket.on('disconnect', () => {
       subscription.end();
-      services.rooms.disconnect(member);
+      for (const room of connection.joined) chat.typing.left(room, connection);
+      chat.directory.disconnect(connection);
       // A client that only left the namespace would stay connected without a session.
       socket.conn.close();
     });
     socket.onAny(
-      requestListener(services, {
-        member,
-        subscribe: (room) => void socket.join(`room:${room}`),
-        unsubscribe: (room) => void socket.leave(`room:${room}`),
-        source: connection.source,
-        active: () => subscription.written(),
-      }),
+      requestListener(services, { connection, source: conn.source, active: () => subscription.written() }),
     );
   }
+}
+
+function identityOf({ id, name, roles = [], rooms = [] }: SessionUser): SessionIdentity {
+  return { id, name, roles, ...(rooms === 'unreadable' ? {} : { rooms }) };
+}
+
+function changeOf({ user, roles, can, profile }: SessionReady) {
+  return { user, roles, can, profile };
 }
 
 /**

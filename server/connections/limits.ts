@@ -18,19 +18,22 @@ export class RateLimit {
     this.#rate = rate;
   }
 
-  /** Null when this one is within the limit, else the milliseconds after which the next will be. */
-  take(key: string): number | null {
+  /**
+   * Null when these are within the limit, else the milliseconds after which they will be; nothing is counted then.
+   * @param units that count as one event each
+   */
+  take(key: string, units = 1): number | null {
     const { count, ms } = this.#rate;
     if (count === 0) return null;
     const now = performance.now();
     const window = this.#window(key, now);
     if (window === undefined) {
       this.#sweep(now);
-      this.#windows.set(key, { count: 1, ends: now + ms });
+      this.#windows.set(key, { count: units, ends: now + ms });
       return null;
     }
-    if (window.count < count) {
-      window.count++;
+    if (window.count + units <= count) {
+      window.count += units;
       return null;
     }
     return Math.ceil(window.ends - now);

@@ -1,17 +1,80 @@
-import type { Message, User } from '../events.ts';
+import type { Message, Notify, RoomKind, RoomRole, SiteRole, User } from '../events.ts';
 
+/** No answer exceeds this many bytes of JSON, however many messages were asked for. */
+export const maxPageBytes = 256 * 1024;
+
+/**
+ * What makes a user a member of a room. Kept apart: each can end without the others. A user is a member as long as one
+ * of them says so. Numbers, because they are stored as one set of bits.
+ */
+export const sources = { session: 1, api: 2, people: 4 } as const;
+export type Source = keyof typeof sources;
+
+/** How far a user has shown up in a room by an own act: others see no more of somebody who was merely added. */
+export const acted = { never: 0, joined: 1, written: 2 } as const;
+
+/** A room as it is stored. `access` rises with every change of a membership, a role or a ban. */
 export interface RoomRecord {
   id: string;
+  kind: RoomKind;
   name: string;
-  kind: 'public' | 'private' | 'direct';
+  topic?: string;
   head: number;
   lastSeq: number;
+  access: number;
+  /** How many members it has. */
+  members: number;
+  /** Milliseconds since 1970. */
+  createdAt: number;
+  /** Both users of a direct room. */
+  pair?: readonly [string, string];
+  /** The newest message as it is now, with its whole text. */
+  last?: Message;
 }
 
-/** A member has read the room up to `readSeq`. */
-export interface Membership {
-  room: string;
+/** What is stored of one user in one room. It stays after the user has left: `sources` is 0 then. */
+export interface MemberRecord {
+  sources: number;
+  role: RoomRole;
   readSeq: number;
+  notify?: Notify;
+  /** One of `acted`. */
+  acted: number;
+}
+
+/** Whether somebody is a member now. */
+export function isMember(member: MemberRecord | null | undefined): member is MemberRecord {
+  return member !== null && member !== undefined && member.sources !== 0;
+}
+
+export interface Membership {
+  room: RoomRecord;
+  member: MemberRecord;
+  /** The other side of a direct room. */
+  partner?: Partner;
+}
+
+/** The other side of a direct room: what is known of that user, and how much others may see of it. */
+export interface Partner {
+  user: UserRecord;
+  /** One of `acted`, in the direct room. */
+  acted: number;
+  /** Whether both are members of another room in which this user has acted. */
+  shares: boolean;
+}
+
+export interface Ban {
+  /** Milliseconds since 1970; absent for good. */
+  until?: number;
+  reason?: string;
+}
+
+/** What is known of a user. */
+export interface UserRecord extends User {
+  /** Has joined or written in a public room. */
+  actedPublic: boolean;
+  /** The highest role that the sessions gave when the user was last here. */
+  siteRole?: SiteRole;
 }
 
 export interface NewMessage {
@@ -29,46 +92,200 @@ export interface Page {
   complete: boolean;
 }
 
-/** No answer exceeds this many bytes of JSON, however many messages were asked for. */
-export const maxPageBytes = 256 * 1024;
+/**
+ * What a write has changed. All changes are handed out in the order of the commits, before the write that made them
+ * resolves: whoever follows them has the truth at each moment. `asker` is what was given to `write`.
+ */
+export type Change = { asker?: string } & (
+  | { type: 'message'; is: 'new' | 'changed'; message: Message }
+  /** Created, renamed, or with another number of members. */
+  | { type: 'room'; is: 'new' | 'changed' | 'deleted'; room: RoomRecord }
+  | {
+      type: 'member';
+      room: RoomRecord;
+      user: User;
+      before: MemberRecord | null;
+      now: MemberRecord;
+      by: Source;
+      cause: 'left' | 'removed' | 'other';
+    }
+  | { type: 'read'; room: string; user: string; readSeq: number }
+  | { type: 'user'; user: UserRecord }
+  | { type: 'ban'; user: string; ban: Ban | null }
+);
+
+type Code = 'conflict' | 'unknown_room' | 'unknown_message' | 'unknown_user' | 'forbidden' | 'limit_reached';
+
+type Nothing = Record<string, never>;
 
 /**
- * The messages of all rooms, on disk. Every driver passes test/contracts/history.ts.
+ * What can be written: the input and the output of each operation. Each is one transaction, shared with others
+ * (group commit). What cannot be done rejects with a RequestError: the codes are named; `storage_full` and
+ * `storage_unavailable` may always come. Nothing of it has happened then.
  *
- * Whatever cannot be done rejects with a RequestError of one of the codes below, or `storage_full` or
- * `storage_unavailable`; nothing of it has then happened.
+ * `access`: the room's number at the time when it was decided that the user may do this. If it has changed since,
+ * the result is `stale`, and the decision has to be made anew.
  */
-export interface History {
-  rooms(): Promise<RoomRecord[]>;
-  /** Makes the public rooms that do not exist yet. */
-  createRooms(ids: readonly string[]): Promise<void>;
+export interface Writes {
   /**
-   * Stores a message. Resolves when it is durable: after a crash of process or machine it is still there.
-   * A `clientId` that this user has used in this room before stores nothing and gives the stored message.
-   * Marks the room as read up to it for a sender who is a member.
-   * Codes: `conflict` (same clientId, other text or replyTo), `unknown_room`, `unknown_message` (replyTo names
-   * none).
+   * Stores a message; marks the room as read up to it for the sender. A `clientId` that this user has used in this
+   * room before stores nothing and gives the stored message as it is now. `asMember`: only members may (for the PHP
+   * application anybody may).
+   * Codes: `unknown_room` (also for users who are not members), `conflict` (same clientId, other text or replyTo),
+   * `unknown_message` (replyTo names none).
    */
-  append(message: NewMessage): Promise<{ message: Message; repeated: boolean }>;
+  send: { in: NewMessage & { asMember: boolean }; out: { message: Message; repeated: boolean } };
   /**
-   * What `append` would give if this is a repeat, or null: stores nothing in any case.
-   * Codes: `conflict`.
+   * Codes: `unknown_message` (none, or deleted), `forbidden` (another's), `conflict` (changed after `rev`; the error
+   * carries the message as it is now).
    */
-  repeatOf(message: NewMessage): Promise<Message | null>;
+  edit: {
+    in: { room: string; seq: number; user: string; text: string; rev?: number; at: number };
+    out: { message: Message };
+  };
+  /** Codes: `unknown_message`, `forbidden` (another's, without `moderator`). */
+  delete: {
+    in: { room: string; seq: number; user: string; moderator: boolean; at: number };
+    out: { message: Message; changed: boolean };
+  };
+  /** Makes the rooms of the settings that do not exist yet. */
+  publicRooms: { in: { rooms: readonly { id: string; name: string }[]; at: number }; out: Nothing };
   /**
-   * Called once for each stored message, when it is durable and before its `append` resolves, in each room
-   * in the order of `rev`.
+   * A room made by a user, who owns it. Codes: `conflict` (a public room has that name, without regard to case),
+   * `limit_reached` (`most` rooms of this user exist).
    */
-  onCommit(listener: (message: Message) => void): void;
-  memberships(userId: string): Promise<Membership[]>;
-  /** How far this member has read, or null for who is none. */
-  readSeq(room: string, userId: string): Promise<number | null>;
-  /** Who becomes a member has read everything so far. Returns how far he has read. */
-  addMember(room: string, userId: string): Promise<number>;
+  createRoom: {
+    in: {
+      id: string;
+      kind: 'public' | 'private';
+      name: string;
+      topic?: string;
+      by: User;
+      clientId: string;
+      most: number;
+      at: number;
+    };
+    out: { room: RoomRecord; repeated: boolean };
+  };
+  /** Makes or changes a room for the PHP application. Codes: `conflict` (another kind, or the name of a public room). */
+  putRoom: {
+    in: { id: string; kind: 'public' | 'private'; name: string; topic?: string; at: number };
+    out: { room: RoomRecord; created: boolean };
+  };
+  /** An empty topic removes it. Codes: `unknown_room`, `conflict` (a public room has that name). */
+  updateRoom: {
+    in: { room: string; name?: string; topic?: string; access?: number };
+    out: { room: RoomRecord; stale: boolean };
+  };
+  /** Deletes the room with all that is in it. Codes: `unknown_room`. */
+  deleteRoom: { in: { room: string; access?: number }; out: { stale: boolean } };
+  /** The direct room of these two; the first becomes a member. Codes: none. */
+  openDirect: {
+    in: { id: string; by: User; other: string; at: number };
+    out: { room: RoomRecord; created: boolean };
+  };
+  /**
+   * Makes users members. `mayReturn`: also those who left or were removed. `most`: members of the room afterwards.
+   * Each user is answered for: null, or why not (`forbidden`, `limit_reached`). Codes: `unknown_room`.
+   */
+  addMembers: {
+    in: {
+      room: string;
+      users: readonly { id: string; name?: string }[];
+      source: Source;
+      mayReturn: boolean;
+      most?: number;
+      access?: number;
+      at: number;
+    };
+    out: { results: (Code | null)[]; stale: boolean };
+  };
+  /** Joining by oneself: as `addMembers` from people, and an own act. Codes: `unknown_room`. */
+  join: { in: { room: string; user: User; at: number }; out: Nothing };
+  /**
+   * Ends memberships: those that come from `sources` (bits). The owner's room goes to the longest-standing moderator,
+   * else member. Codes: `unknown_room`.
+   */
+  removeMembers: {
+    in: {
+      room: string;
+      users: readonly string[];
+      sources: number;
+      by: Source;
+      cause: 'left' | 'removed';
+      access?: number;
+    };
+    out: { stale: boolean };
+  };
+  /** Codes: `unknown_room`, `unknown_user` (not a member). */
+  setRole: { in: { room: string; user: string; role: RoomRole; access?: number }; out: { stale: boolean } };
+  /** Codes: `unknown_room` (not a member). */
+  setNotify: { in: { room: string; user: string; notify: Notify }; out: Nothing };
+  /** Never falls. Codes: `unknown_room` (not a member). */
+  markRead: { in: { room: string; user: string; seq: number }; out: { readSeq: number } };
+  /**
+   * A user is here: keeps name and role, and makes the session's rooms exactly `rooms` (absent: as they are), which are
+   * made at first sight.
+   */
+  arrive: {
+    in: { user: User; siteRole?: SiteRole; rooms?: readonly { id: string; name: string }[]; at: number };
+    out: Nothing;
+  };
+  setBan: { in: { user: string; ban: Ban | null }; out: Nothing };
+}
+
+/** What can be read. A read sees all writes that resolved before it was asked. */
+export interface Reads {
+  /** For the start: all rooms that everybody may read. */
+  publicRooms: { in: null; out: RoomRecord[] };
+  bans: { in: null; out: { user: string; ban: Ban }[] };
+  room: { in: { room: string }; out: RoomRecord | null };
+  partner: { in: { user: string; other: string; room: string }; out: Partner };
+  /** All rooms that a user is a member of, and what is known of the user. */
+  user: { in: { user: string }; out: { user: UserRecord | null; memberships: Membership[] } };
+  /** Those of the ids that are known. */
+  users: { in: { ids: readonly string[] }; out: UserRecord[] };
+  member: { in: { room: string; user: string }; out: MemberRecord | null };
+  /** By name, then id, after `after`; `query`: the beginning of the id, the name, or a word of the name. */
+  members: {
+    in: { room: string; query?: string; after?: { name: string; id: string }; limit: number };
+    out: { user: UserRecord; member: MemberRecord }[];
+  };
+  /** Those of the users who have acted in a private room of which `user` is a member too. */
+  sharesRoom: { in: { user: string; of: readonly string[] }; out: string[] };
+  /**
+   * Users by the beginning of the id, the name or a word of the name; those who share a private room with `user` first.
+   * `onlyShared`: no others.
+   */
+  findUsers: { in: { user: string; query: string; onlyShared: boolean; limit: number }; out: UserRecord[] };
   /** The newest messages with `seq` ≤ `upTo`, oldest first. */
-  newest(room: string, upTo: number, limit: number): Promise<Page>;
+  newest: { in: { room: string; upTo: number; limit: number }; out: Page };
+  /** The oldest messages with `after` < `seq` ≤ `upTo`. */
+  after: { in: { room: string; after: number; upTo: number; limit: number }; out: Page };
   /** What changed after `since` and up to `upTo`, by `rev`, each message once and in its newest state. */
-  changes(room: string, since: number, upTo: number, limit: number): Promise<Page>;
+  changes: { in: { room: string; since: number; upTo: number; limit: number }; out: Page };
+  /**
+   * Messages whose text holds `query`, newest first, in these rooms and (`everyPublic`) in all public ones. `next`: where
+   * to go on; a page may be short though there are more.
+   */
+  search: {
+    in: { query: string; rooms: readonly string[]; everyPublic: boolean; before?: number; limit: number };
+    out: { messages: Message[]; next?: number };
+  };
+}
+
+/** All rooms, members and messages, on disk. Every database passes test/contracts/history.ts. */
+export interface History {
+  /** @param asker comes with the changes that this write makes: who need not be notified of them */
+  write<Op extends keyof Writes>(op: Op, input: Writes[Op]['in'], asker?: string): Promise<Writes[Op]['out']>;
+  /**
+   * What the write would give if there is nothing to change, as for a repeat; null if it would change something.
+   * Rejects as the write would. Changes nothing.
+   */
+  probe<Op extends keyof Writes>(op: Op, input: Writes[Op]['in']): Promise<Writes[Op]['out'] | null>;
+  read<Query extends keyof Reads>(query: Query, input: Reads[Query]['in']): Promise<Reads[Query]['out']>;
+  /** See `Change`. */
+  onChange(listener: (change: Change) => void): void;
   /** Finishes what was asked for, then closes. */
   close(): Promise<void>;
 }

@@ -1,52 +1,229 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { z } from 'zod';
+import { RequestError, requestErrors } from '../errors.ts';
+import { roomName, topic, userId } from '../events.ts';
 import { answerError, answerJson } from './answer.ts';
 
-/** As in a session: 1 to 64 characters, none of them a control character. */
-const userId = /^\P{Cc}{1,64}$/u;
+const room = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/);
+/** PHP keeps ids as integers as well as strings. */
+const siteUserId = z.union([userId, z.int().min(1).transform(String)]);
+const userName = z
+  .string()
+  .transform((name) => [...name.toWellFormed().replace(/\p{Cc}/gu, '')].slice(0, 64).join(''));
 
-/**
- * In the target as it was sent. In that of a URL `..` and `%2e%2e` have already led one folder up, and a user may be
- * called so.
- */
-const connections = /^(?:[^/]+\/\/[^/?#]*)?\/api\/users\/([^/?#]+)\/connections(?:[?#]|$)/;
+/** The bodies that the PHP application sends, by what it asks for. */
+export const bodies = {
+  message: z.object({
+    user: z.object({ id: siteUserId, name: userName }),
+    text: z.string(),
+    clientId: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/),
+  }),
+  push: z.object({ name: z.string().regex(/^[\x21-\x7e]{1,64}$/), data: z.unknown().optional() }),
+  room: z.object({ name: roomName, topic: topic.optional(), kind: z.enum(['public', 'private']) }),
+  members: z.object({
+    add: z
+      .array(z.union([siteUserId.transform((id) => ({ id })), z.object({ id: siteUserId, name: userName })]))
+      .max(1000)
+      .default([]),
+    remove: z.array(siteUserId).max(1000).default([]),
+  }),
+  ban: z.object({
+    seconds: z.int().min(1).max(31_536_000).optional(),
+    reason: z.string().max(250).optional(),
+  }),
+  nothing: z.unknown(),
+} as const;
 
-/** What the PHP application may do with its key. */
+type Bodies = { [Name in keyof typeof bodies]: z.output<(typeof bodies)[Name]> };
+
+/** What the PHP application may do with its key. Each may throw a RequestError. */
 export interface Api {
-  /** Closes all connections of a user; how many there were. */
+  postMessage(room: string, body: Bodies['message']): Promise<{ message: object; repeated: boolean }>;
+  push(user: string, body: Bodies['push']): number;
+  putRoom(room: string, body: Bodies['room']): Promise<{ room: object; created: boolean }>;
+  deleteRoom(room: string): Promise<void>;
+  changeMembers(room: string, body: Bodies['members']): Promise<number>;
   kick(user: string): number;
+  ban(user: string, body: Bodies['ban']): Promise<number>;
+  unban(user: string): Promise<void>;
+  lookUp(user: string): Promise<object | null>;
 }
+
+interface Result {
+  status: number;
+  body: object;
+}
+
+interface Route<Body extends keyof Bodies = keyof Bodies> {
+  method: string;
+  /** With `{room}` or `{user}` for what it names. */
+  template: string;
+  path: RegExp;
+  names: 'room' | 'user';
+  body: Body;
+  /** Of answers that are no errors. */
+  statuses: readonly number[];
+  /** Bytes that the body may have. */
+  size: number;
+  run(api: Api, name: string, body: Bodies[Body]): Promise<Result> | Result;
+}
+
+const usualSize = 64 * 1024;
+const membersSize = 1024 * 1024;
+const ok = (body: object): Result => ({ status: 200, body });
+const route = <Body extends keyof Bodies>(
+  method: string,
+  template: string,
+  body: Body,
+  statuses: readonly number[],
+  run: Route<Body>['run'],
+  size = usualSize,
+): Route => ({
+  method,
+  template,
+  path: new RegExp(`^${template.replace(/\{\w+\}/, '([^/]+)')}$`),
+  names: template.includes('{room}') ? 'room' : 'user',
+  body,
+  statuses,
+  size,
+  run: run as Route['run'],
+});
+
+/** All that the API has. docs/openapi.json is generated from it. */
+export const routes: readonly Route[] = [
+  route('POST', '/api/rooms/{room}/messages', 'message', [200, 201], async (api, id, body) => {
+    const { message, repeated } = await api.postMessage(id, body);
+    return { status: repeated ? 200 : 201, body: { message } };
+  }),
+  route('PUT', '/api/rooms/{room}', 'room', [200, 201], async (api, id, body) => {
+    const { room: made, created } = await api.putRoom(id, body);
+    return { status: created ? 201 : 200, body: { room: made } };
+  }),
+  route('DELETE', '/api/rooms/{room}', 'nothing', [200], async (api, id) => {
+    await api.deleteRoom(id);
+    return ok({});
+  }),
+  route(
+    'PATCH',
+    '/api/rooms/{room}/members',
+    'members',
+    [200],
+    async (api, id, body) => ok({ count: await api.changeMembers(id, body) }),
+    membersSize,
+  ),
+  route('POST', '/api/users/{user}/push', 'push', [202], (api, id, body) => ({
+    status: 202,
+    body: { delivered: api.push(id, body) },
+  })),
+  route('DELETE', '/api/users/{user}/connections', 'nothing', [200], (api, id) =>
+    ok({ closed: api.kick(id) }),
+  ),
+  route('PUT', '/api/users/{user}/ban', 'ban', [200], async (api, id, body) =>
+    ok({ closed: await api.ban(id, body) }),
+  ),
+  route('DELETE', '/api/users/{user}/ban', 'nothing', [200], async (api, id) => {
+    await api.unban(id);
+    return ok({ closed: 0 });
+  }),
+  route('GET', '/api/users/{user}', 'nothing', [200], async (api, id) => {
+    const user = await api.lookUp(id);
+    return user === null ? { status: 404, body: errorBody('unknown_user') } : ok(user);
+  }),
+];
 
 /** Answers what is asked for under `/api/`. Without a key configured there is nothing there. */
 export function createApi(
   api: Api,
-  key: string | undefined,
-): (req: IncomingMessage, res: ServerResponse) => void {
-  return (req, res) => {
-    if (key === undefined) return answerError(res, 'not_found');
-    if (!hasKey(req, key)) return answerUnauthorized(res);
-    const [, user] = connections.exec(req.url ?? '') ?? [];
-    if (user === undefined) return answerError(res, 'not_found');
-    if (req.method !== 'DELETE') {
-      return answerError(res, 'method_not_allowed', undefined, { Allow: 'DELETE' });
+  keys: readonly string[],
+): (req: IncomingMessage, res: ServerResponse, path: string) => Promise<void> {
+  return async (req, res, path) => {
+    if (keys.length === 0) return answerError(res, 'not_found');
+    if (!hasKey(req, keys)) return answerUnauthorized(res);
+    const there = routes.filter((one) => one.path.test(path));
+    const found = there.find(({ method }) => method === req.method);
+    if (there.length === 0) return answerError(res, 'not_found');
+    if (found === undefined) {
+      return answerError(res, 'method_not_allowed', undefined, {
+        Allow: there.map(({ method }) => method).join(', '),
+      });
     }
-    const id = decoded(user);
-    if (id === null || !userId.test(id)) return answerError(res, 'bad_request');
-    answerJson(req, res, 200, { closed: api.kick(id) });
+    const name = decoded(found.path.exec(path)?.[1] ?? '');
+    if (name === null || !(found.names === 'room' ? room : userId).safeParse(name).success) {
+      return answerError(res, 'bad_request');
+    }
+    const text = found.body === 'nothing' ? '' : await readBody(req, found.size);
+    if (text === null) return answerError(res, 'too_large', undefined, { Connection: 'close' });
+    const body = parse(found.body, text);
+    if ('wrong' in body) return answerJson(req, res, 400, errorBody('bad_request', body.wrong));
+    try {
+      const { status, body: answer } = await found.run(api, name, body.value);
+      answerJson(req, res, status, answer);
+    } catch (error) {
+      if (!(error instanceof RequestError)) throw error;
+      answerJson(req, res, statusOf[error.code] ?? 400, errorBody(error.code, error.message));
+    }
   };
+}
+
+/** The status of a refusal; 400 for all else. */
+const statusOf: Partial<Record<RequestError['code'], number>> = {
+  forbidden: 403,
+  unknown_room: 404,
+  unknown_user: 404,
+  conflict: 409,
+  storage_unavailable: 503,
+  server_draining: 503,
+  storage_full: 507,
+};
+
+function errorBody(code: RequestError['code'], message: string = requestErrors[code]) {
+  return { error: { code, message } };
+}
+
+/** Null when it is larger than `most` bytes. */
+async function readBody(req: IncomingMessage, most: number): Promise<string | null> {
+  if (Number(req.headers['content-length'] ?? 0) > most) return null;
+  const pieces: Buffer[] = [];
+  let size = 0;
+  for await (const piece of req as AsyncIterable<Buffer>) {
+    size += piece.length;
+    if (size > most) return null;
+    pieces.push(piece);
+  }
+  return Buffer.concat(pieces).toString();
+}
+
+function parse<Body extends keyof Bodies>(
+  name: Body,
+  text: string,
+): { value: Bodies[Body] } | { wrong: string } {
+  let json: unknown;
+  try {
+    json = text === '' ? {} : JSON.parse(text);
+  } catch {
+    return { wrong: 'the body is no JSON' };
+  }
+  const parsed = bodies[name].safeParse(json);
+  if (parsed.success) return { value: parsed.data as Bodies[Body] };
+  const issue = parsed.error.issues[0];
+  return { wrong: `${issue?.path.join('.') || 'body'}: ${issue?.message}` };
 }
 
 export function answerUnauthorized(res: ServerResponse): void {
   answerError(res, 'unauthorized', undefined, { 'WWW-Authenticate': 'Bearer' });
 }
 
-/** Whether the request carries the key, as `Authorization: Bearer KEY`. */
-export function hasKey(req: IncomingMessage, key: string | undefined): boolean {
+/** Whether the request carries one of the keys, as `Authorization: Bearer KEY`. */
+export function hasKey(req: IncomingMessage, keys: readonly string[]): boolean {
   const given = /^Bearer (.+)$/i.exec(req.headers.authorization ?? '')?.[1];
-  if (key === undefined || given === undefined) return false;
-  // Digests of one length, so that the comparison tells nothing about the key.
+  if (given === undefined) return false;
+  // Digests of one length, so that the comparison says nothing about the key.
   const digest = (text: string) => createHash('sha256').update(text).digest();
-  return timingSafeEqual(digest(given), digest(key));
+  const wanted = digest(given);
+  let known = false;
+  for (const key of keys) if (timingSafeEqual(wanted, digest(key))) known = true;
+  return known;
 }
 
 function decoded(part: string): string | null {

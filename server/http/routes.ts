@@ -24,7 +24,7 @@ type Handler = (req: IncomingMessage, res: ServerResponse) => void | Promise<voi
 export function createRoutes(options: {
   files: ReadonlyMap<string, ClientFile>;
   metrics: Metrics;
-  apiKey: string | undefined;
+  apiKeys: readonly string[];
   api: Api;
   /** What is missing for this server to do its work; empty when nothing is. */
   missing: () => Promise<string[]>;
@@ -38,13 +38,13 @@ export function createRoutes(options: {
       else answerJson(req, res, 503, { status: 'not ready', missing });
     },
     '/metrics': async (req, res) => {
-      if (!mayReadMetrics(req, options.apiKey)) return answerUnauthorized(res);
+      if (!mayReadMetrics(req, options.apiKeys)) return answerUnauthorized(res);
       send(req, res, 200, options.metrics.contentType, await options.metrics.text());
     },
   };
-  const answerApi = createApi(options.api, options.apiKey);
+  const answerApi = createApi(options.api, options.apiKeys);
   return async (req, res, { pathname }) => {
-    if (pathname.startsWith('/api/') && req.method !== 'TRACE') return answerApi(req, res);
+    if (pathname.startsWith('/api/') && req.method !== 'TRACE') return answerApi(req, res, pathname);
     const file = options.files.get(pathname);
     const handler =
       file !== undefined ? serve(file) : Object.hasOwn(routes, pathname) ? routes[pathname] : undefined;
@@ -79,12 +79,12 @@ function serve(file: ClientFile): Handler {
 }
 
 /** From this machine itself, not through a proxy on it; or with the key. */
-function mayReadMetrics(req: IncomingMessage, apiKey: string | undefined): boolean {
+function mayReadMetrics(req: IncomingMessage, apiKeys: readonly string[]): boolean {
   const address = req.socket.remoteAddress?.replace(/^::ffff:/, '') ?? '';
   // A page could point a name of its own here and read the answer; it cannot choose the name `localhost`.
   const named = /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?$/i.test(req.headers.host ?? '');
   const forwarded = Object.keys(req.headers).some((name) =>
     /^(forwarded|via|x-(forwarded-.*|real-ip))$/.test(name),
   );
-  return (!forwarded && named && (address === '::1' || address.startsWith('127.'))) || hasKey(req, apiKey);
+  return (!forwarded && named && (address === '::1' || address.startsWith('127.'))) || hasKey(req, apiKeys);
 }

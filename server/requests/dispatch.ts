@@ -1,117 +1,52 @@
-import type { Member } from '../chat/member.ts';
-import type { Messages } from '../chat/messages.ts';
-import type { Rooms } from '../chat/rooms.ts';
+import { rightsIn } from '../chat/access.ts';
+import type { Chat } from '../chat/chat.ts';
+import { found } from '../chat/directory.ts';
+import type { Connection, Room } from '../chat/model.ts';
 import type { Drain } from '../connections/drain.ts';
 import { Intake, type Source } from '../connections/intake.ts';
 import type { RateLimit } from '../connections/limits.ts';
 import { RequestError, requestErrors } from '../errors.ts';
-import { type Answer, type Answers, type RequestName, type RequestPayload, requests } from '../events.ts';
+import { type Answer, type Message, type RequestName, type RequestPayload, requests } from '../events.ts';
 import type { Log, QuietLog } from '../log.ts';
+import { messageRequests } from './messages.ts';
 import { RequestOrder } from './order.ts';
+import type { Context, LimitName, RequestHandler } from './request.ts';
+import { roomRequests } from './rooms.ts';
 
 export interface Services {
-  rooms: Rooms;
-  messages: Messages;
-  /** Of one user, over all of his connections and whatever he does with them. */
-  limits: { requests: RateLimit; sends: RateLimit };
+  chat: Chat;
+  /** Of one user, over all connections. `requests` counts everything, each of the others some requests. */
+  limits: { requests: RateLimit } & Record<LimitName, RateLimit>;
   log: Log;
   quiet: QuietLog;
   drain: Drain;
   onRequest(event: RequestName | 'unknown', code: string): void;
 }
 
-/** How one connection's events reach it; kept apart from socket.io. */
-export interface Connection {
-  member: Member;
-  /** Makes the room's events come, or stop coming, from now on. */
-  subscribe(room: string): void;
-  unsubscribe(room: string): void;
+/** A connection as its requests come in; kept apart from socket.io. */
+export interface Client {
+  connection: Connection;
   /** Where its packets come from. */
   source: Source;
   /** Its user is there, and has done something: that keeps the session alive, if the site wants it. */
   active(): void;
 }
 
-/**
- * What each request does. `order`: see RequestOrder. `check` throws what holds whatever the limits say: a room
- * that is not there, a room that is not joined.
- */
-const handlers: {
-  [E in RequestName]: {
-    order: 'send' | 'join' | 'read';
-    check?(services: Services, connection: Connection, payload: RequestPayload<E>): void;
-    run(services: Services, connection: Connection, payload: RequestPayload<E>): Promise<Answers[E]>;
-    /** The answer that is due even to who is over the limit, or null. */
-    runLimited?(
-      services: Services,
-      connection: Connection,
-      payload: RequestPayload<E>,
-    ): Promise<Answers[E] | null>;
-  };
-} = {
-  'room:list': { order: 'read', run: ({ rooms }, { member }) => rooms.list(member) },
-  'room:join': {
-    order: 'join',
-    check: readable,
-    run: ({ rooms }, connection, payload) =>
-      rooms.join(connection.member, payload, () => connection.subscribe(payload.room)),
-  },
-  'room:sync': {
-    order: 'read',
-    check: readable,
-    run: ({ rooms }, _connection, payload) => rooms.sync(payload),
-  },
-  'room:leave': {
-    order: 'join',
-    check: readable,
-    run: async ({ rooms }, connection, payload) =>
-      rooms.leave(connection.member, payload, () => connection.unsubscribe(payload.room)),
-  },
-  'message:send': {
-    order: 'send',
-    check: ({ messages }, { member }, payload) => messages.check(member, payload),
-    async run({ messages, limits }, { member, active }, payload) {
-      const retryAfterMs = limits.sends.take(member.user.id);
-      const taken = performance.now();
-      if (retryAfterMs !== null) {
-        const message = await messages.repeatOf(member, payload);
-        if (message === null) throw new RequestError('rate_limited', undefined, { retryAfterMs });
-        return { message };
-      }
-      const { message, repeated } = await messages.send(member, payload);
-      if (repeated) limits.sends.giveBack(member.user.id, taken);
-      // Not what a client sends by itself, again and again.
-      else active();
-      return { message };
-    },
-    async runLimited({ messages }, { member }, payload) {
-      const message = await messages.repeatOf(member, payload);
-      return message === null ? null : { message };
-    },
-  },
-  'message:history': {
-    order: 'read',
-    check: readable,
-    run: ({ messages }, _connection, payload) => messages.history(payload),
-  },
-};
-
-function readable({ rooms }: Services, _connection: Connection, { room }: { room: string }): void {
-  rooms.readable(room);
-}
+const handlers = { ...roomRequests, ...messageRequests };
 
 /**
- * The one place through which every event of a connection goes: shape, order, errors. Returns the listener
- * for all events of one connection; it never throws, and answers each request that has an ack exactly once.
+ * The one place through which every event of a connection goes: shape, order, rights, limits, errors. Returns the
+ * listener for all events of one connection; it never throws, and answers each request that has an ack exactly once.
  */
-export function requestListener(services: Services, connection: Connection) {
+export function requestListener(services: Services, client: Client) {
   const order = new RequestOrder();
-  const intake = new Intake(connection.source);
+  const intake = new Intake(client.source);
+  const user = client.connection.person.user.id;
   return (event: string, ...args: unknown[]): void => {
     const ack = args.pop();
     const name = Object.hasOwn(requests, event) ? (event as RequestName) : 'unknown';
     // Everything counts, also what is no request: it was read all the same.
-    const limited = services.limits.requests.take(connection.member.user.id);
+    const limited = services.limits.requests.take(user);
     if (limited !== null) intake.slowDown();
     if (typeof ack !== 'function') {
       // Without an ack nobody learns whether it worked: it is not carried out.
@@ -126,10 +61,10 @@ export function requestListener(services: Services, connection: Connection) {
       if (services.drain.started) throw new RequestError('server_draining');
       if (name === 'unknown') throw new RequestError('unknown_event');
       // The table pairs each name with the payload that its schema makes; TypeScript cannot follow that.
-      const handler = handlers[name] as (typeof handlers)['room:list'];
-      const payload = parse(name, args) as RequestPayload<'room:list'>;
+      const handler = handlers[name] as RequestHandler<'message:send'>;
+      const payload = parse(name, args) as RequestPayload<'message:send'>;
       intake.begin();
-      const done = order[handler.order](() => carryOut(services, connection, handler, payload, limited)).then(
+      const done = order[handler.order](() => carryOut(services, client, handler, payload, limited)).then(
         (data) => answer({ ok: true, data }),
         (error: unknown) => answer({ ok: false, error: failure(services, name, error) }),
       );
@@ -143,16 +78,77 @@ export function requestListener(services: Services, connection: Connection) {
 /** Checks, counts and runs, in the order in which the protocol promises its errors. */
 async function carryOut(
   services: Services,
-  connection: Connection,
-  handler: (typeof handlers)['room:list'],
-  payload: RequestPayload<'room:list'>,
-  retryAfterMs: number | null,
+  client: Client,
+  handler: RequestHandler<'message:send'>,
+  payload: RequestPayload<'message:send'>,
+  tooManyRequests: number | null,
 ): Promise<unknown> {
-  handler.check?.(services, connection, payload);
-  if (retryAfterMs === null) return handler.run(services, connection, payload);
-  const due = await handler.runLimited?.(services, connection, payload);
+  const { chat, limits } = services;
+  const { connection } = client;
+  handler.check?.({ chat, payload });
+  // A room is named by most requests, and found before anything is said about it.
+  const room =
+    payload.room === undefined ? undefined : found(chat.directory.find(connection.person, payload.room));
+  let counted: (() => void) | undefined;
+  const context: Context<'message:send'> = {
+    chat,
+    connection,
+    payload,
+    room: room as Room,
+    notCounted: () => counted?.(),
+    active: client.active,
+  };
+  const refused = refusal(handler, context);
+  if (refused !== null) return (await repeatOf(handler, context, refused)) ?? raise(refused);
+  let retryAfterMs = tooManyRequests;
+  if (retryAfterMs === null && handler.limit !== undefined) {
+    const limit = limits[handler.limit];
+    const user = connection.person.user.id;
+    const taken = performance.now();
+    const units = handler.units?.(payload) ?? 1;
+    retryAfterMs = limit.take(user, units);
+    counted = () => limit.giveBack(user, taken);
+  }
+  if (retryAfterMs === null) return handler.run(context);
+  const due = await handler.probe?.(context);
   if (due) return due;
   throw new RequestError('rate_limited', undefined, { retryAfterMs });
+}
+
+/** What this connection may not do there, whatever is asked for in particular. */
+function refusal(
+  handler: RequestHandler<'message:send'>,
+  context: Context<'message:send'>,
+): RequestError | null {
+  const { connection, room } = context;
+  if (handler.joined && !connection.joined.has(room)) return new RequestError('not_joined');
+  const allowed =
+    handler.right === undefined ||
+    rightsIn(room.record, {
+      roles: connection.identity.roles,
+      member: connection.person.memberships.get(room.record.id)?.member,
+    }).includes(handler.right);
+  if (!allowed || handler.allowed?.(context) === false) return new RequestError('forbidden');
+  return null;
+}
+
+/** A repeat is answered even to users who may not do it any more, or a lost answer could not be asked for again. */
+async function repeatOf(
+  handler: RequestHandler<'message:send'>,
+  context: Context<'message:send'>,
+  refused: RequestError,
+): Promise<unknown> {
+  try {
+    return (await handler.probe?.(context)) ?? null;
+  } catch (error) {
+    // A repeat that says something else comes before the refusal; all else behind it.
+    if (error instanceof RequestError && error.code !== 'conflict') throw refused;
+    throw error;
+  }
+}
+
+function raise(error: Error): never {
+  throw error;
 }
 
 function parse(name: RequestName, args: unknown[]): unknown {
@@ -186,12 +182,17 @@ function checkKeys(payload: unknown): void {
 
 function failure(services: Services, event: string, error: unknown) {
   if (error instanceof RequestError) {
-    if (error.code.startsWith('storage_')) {
-      services.quiet.warn(error.code, { code: error.code, event, reason: error.message }, 'a request failed');
-      return { code: error.code, message: requestErrors[error.code] };
+    const { code, message, retryAfterMs, current } = error;
+    if (code.startsWith('storage_')) {
+      services.quiet.warn(code, { code, event, reason: message }, 'a request failed');
+      return { code, message: requestErrors[code] };
     }
-    const { code, message, retryAfterMs } = error;
-    return { code, message, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
+    return {
+      code,
+      message,
+      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+      ...(current === undefined ? {} : { current: current as Message }),
+    };
   }
   services.log.error({ err: error, event }, 'a request failed in a way that was not foreseen');
   return { code: 'internal' as const, message: requestErrors.internal };

@@ -1,10 +1,16 @@
-import { PhpBytes, PhpFloat, type PhpValue } from './formats/value.ts';
+import { PhpBytes, PhpFloat, PhpObject, type PhpValue } from './formats/value.ts';
 import { type Found, follow, isEmpty, type Path, pathText } from './path.ts';
 
 /** Who a session says is logged in. `id`: 1 to 64 characters; `name`: at most 64, no control characters. */
 export interface SessionUser {
   id: string;
   name: string;
+  /** Roles on the whole site, by `userRoles`; absent where there are none. */
+  roles?: ('admin' | 'moderator')[];
+  /** The rooms that the site puts this user into, by `userRooms`. */
+  rooms?: { id: string; name: string }[] | 'unreadable';
+  /** The site keeps this user out of the chat, by `userBanned`. */
+  banned?: true;
 }
 
 export type Identity = { user: SessionUser } | { nobody: string } | { invalid: string };
@@ -19,6 +25,9 @@ export interface UserPaths {
   require?: Path | undefined;
   /** The ids of nobody, such as that of a guest account. */
   nobody?: readonly string[];
+  rooms?: Path | undefined;
+  roles?: Path | undefined;
+  banned?: Path | undefined;
 }
 
 /** The user in a decoded session. */
@@ -31,7 +40,62 @@ export function identify(session: PhpValue, paths: UserPaths): Identity {
   if (id === null) return { invalid: `${pathText(paths.id)} is no user id but ${kindOf(found.value)}` };
   if (paths.nobody?.includes(id)) return noUser({ absent: `${pathText(paths.id)} is that of a guest` });
   const name = follow(session, paths.name);
-  return { user: { id, name: ('value' in name && displayName(name.value)) || id } };
+  const user: SessionUser = { id, name: ('value' in name && displayName(name.value)) || id };
+  const roles = paths.roles === undefined ? [] : rolesIn(follow(session, paths.roles));
+  if (roles.length > 0) user.roles = roles;
+  if (paths.rooms !== undefined) user.rooms = roomsIn(follow(session, paths.rooms)) ?? 'unreadable';
+  if (paths.banned !== undefined && 'value' in present(session, paths.banned)) user.banned = true;
+  return { user };
+}
+
+const siteRoles = ['admin', 'moderator'] as const;
+
+/** One role or a list of them; others are the site's own affair. */
+function rolesIn(found: Found): ('admin' | 'moderator')[] {
+  const value = 'value' in found ? found.value : null;
+  const named = entries(value)?.map(([, role]) => role) ?? [value];
+  return siteRoles.filter((role) => named.includes(role));
+}
+
+/** A session may hold any number of rooms; so many count. */
+const mostRooms = 500;
+
+/**
+ * A list of ids, or a map of ids to names, as CONFIG.md says: keys 0 … n−1 are a list. What is no id is skipped. Null for
+ * what is neither: then nothing is known of the rooms.
+ */
+function roomsIn(found: Found): { id: string; name: string }[] | null {
+  // An absent list is an empty one.
+  if (!('value' in found)) return 'absent' in found ? [] : null;
+  if (found.value === null) return [];
+  const all = entries(found.value);
+  if (all === null) return null;
+  const isList = all.every(([key], n) => key === String(n));
+  const rooms = new Map<string, { id: string; name: string }>();
+  for (const [key, value] of all) {
+    const id = isList ? roomId(value) : roomId(key);
+    if (id === null || rooms.size === mostRooms) continue;
+    rooms.set(id, { id, name: (isList ? '' : roomName(value)) || id });
+  }
+  return [...rooms.values()];
+}
+
+function entries(value: PhpValue): [string, PhpValue][] | null {
+  if (Array.isArray(value)) return value.map((item, n) => [String(n), item]);
+  if (typeof value !== 'object' || value === null) return null;
+  if (value instanceof PhpFloat || value instanceof PhpBytes) return null;
+  return Object.entries(value instanceof PhpObject ? value.properties : value);
+}
+
+/** Rooms that begin with `u-`, `d-` and `r-` are the chat's own. */
+function roomId(value: PhpValue): string | null {
+  const id = typeof value === 'number' || typeof value === 'bigint' ? String(value) : value;
+  return typeof id === 'string' && /^(?![udr]-)[A-Za-z0-9_-]{1,64}$/.test(id) ? id : null;
+}
+
+function roomName(value: PhpValue): string {
+  if (typeof value !== 'string') return '';
+  return [...value.toWellFormed().replace(/\p{Cc}/gu, '')].slice(0, 80).join('').trim();
 }
 
 /** What PHP's `empty()` calls empty is nobody's. */

@@ -13,6 +13,9 @@ const table = {
   userId: ['user_id', parseUserPath],
   userName: ['firstname', parseUserPath],
   userRequire: ['', (path) => (path === '' ? undefined : parseUserPath(path))],
+  userRooms: ['', (path) => (path === '' ? undefined : parseUserPath(path))],
+  userRoles: ['', (path) => (path === '' ? undefined : parseUserPath(path))],
+  userBanned: ['', (path) => (path === '' ? undefined : parseUserPath(path))],
   userNobody: ['', (ids) => ids.split(',').flatMap((id) => id.trim() || [])],
 } as const satisfies Record<string, [fallback: string, parse: (text: string, cookieName: string) => unknown]>;
 
@@ -47,11 +50,20 @@ export function readOptions(
     }
   }
   if (problems.length > 0) return { problems };
-  const { store, cookie, userId, userName, userRequire, userNobody } = parsed as Parsed;
+  const { store, cookie, userId, userName, userRequire, userNobody, userRooms, userRoles, userBanned } =
+    parsed as Parsed;
   return {
     source: store,
     cookie,
-    user: { id: userId, name: userName, require: userRequire, nobody: userNobody },
+    user: {
+      id: userId,
+      name: userName,
+      require: userRequire,
+      nobody: userNobody,
+      rooms: userRooms,
+      roles: userRoles,
+      banned: userBanned,
+    },
   };
 }
 

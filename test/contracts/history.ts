@@ -1,21 +1,32 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { Message } from '../../server/events.ts';
-import type { History, NewMessage } from '../../server/history/history.ts';
-import { maxPageBytes } from '../../server/history/history.ts';
+import { type Change, type History, maxPageBytes, type Writes } from '../../server/history/history.ts';
 
 const ann = { id: '1', name: 'Ann' };
 const ben = { id: '2', name: 'Ben' };
+const at = 1_700_000_000_000;
 let n = 0;
+type NewMessage = Writes['send']['in'];
 const message = (over: Partial<NewMessage> = {}): NewMessage => ({
   room: 'lobby',
   clientId: `c${n++}`,
   user: ann,
   text: 'hello',
-  sentAt: 1_700_000_000_000,
+  sentAt: at,
+  asMember: false,
+  ...over,
+});
+const newRoom = (over: Partial<Writes['createRoom']['in']> = {}): Writes['createRoom']['in'] => ({
+  id: `u-${n++}`,
+  kind: 'private',
+  name: 'Den',
+  by: ann,
+  clientId: `r${n++}`,
+  most: 0,
+  at,
   ...over,
 });
 
-/** What every history driver must do. `reopen` closes the history and opens it anew from the same storage. */
+/** What every history must do. `reopen` closes the history and opens it anew from the same storage. */
 export function historyContract(
   name: string,
   open: () => Promise<{ history: History; reopen(): Promise<History> }>,
@@ -23,184 +34,528 @@ export function historyContract(
   describe(`the history contract: ${name}`, () => {
     let history: History;
     let reopen: () => Promise<History>;
-    const append = async (one: NewMessage) => (await history.append(one)).message;
+    let changes: Change[];
+    const follow = () => {
+      changes = [];
+      history.onChange((change) => changes.push(change));
+    };
+    const send = async (one: NewMessage) => (await history.write('send', one)).message;
+    const newest = (room: string, upTo: number, limit = 50) => history.read('newest', { room, upTo, limit });
+    const since = (room: string, from: number, upTo: number, limit = 500) =>
+      history.read('changes', { room, since: from, upTo, limit });
+    const memberOf = (room: string, user: string) => history.read('member', { room, user });
+    const create = async (over?: Partial<Writes['createRoom']['in']>) =>
+      (await history.write('createRoom', newRoom(over))).room;
+    const addPeople = (room: string, users: string[], over: Partial<Writes['addMembers']['in']> = {}) =>
+      history.write('addMembers', {
+        room,
+        users: users.map((id) => ({ id })),
+        source: 'people',
+        mayReturn: false,
+        at,
+        ...over,
+      });
+    const search = async (query: string, rooms: string[], everyPublic = false) =>
+      (await history.read('search', { query, rooms, everyPublic, limit: 50 })).messages.map(
+        ({ text }) => text,
+      );
 
     beforeEach(async () => {
       ({ history, reopen } = await open());
-      await history.createRooms(['lobby', 'garden']);
+      await history.write('publicRooms', {
+        rooms: [
+          { id: 'lobby', name: 'lobby' },
+          { id: 'garden', name: 'Garden' },
+        ],
+        at,
+      });
+      follow();
     });
     afterEach(() => history.close());
 
-    test('a message comes back as it was sent, numbered', async () => {
-      const sent = message({
-        text: '你好 👋🏽\n\t<script>alert(1)</script>\u200f',
-        replyTo: undefined as never,
+    describe('messages', () => {
+      test('a message comes back as it was sent, numbered', async () => {
+        const { asMember: _, ...sent } = message({ text: '你好 👋🏽\n\t<script>alert(1)</script>\u200f' });
+        const stored = await send({ ...sent, asMember: false });
+        expect(stored).toEqual({ ...sent, id: expect.stringMatching(/^.{8,}$/), seq: 1, rev: 1 });
+        const reply = await send(message({ user: ben, replyTo: 1 }));
+        expect(reply).toMatchObject({ seq: 2, rev: 2, replyTo: 1, user: ben });
+        expect(await newest('lobby', 2)).toEqual({ messages: [stored, reply], complete: true });
       });
-      delete (sent as { replyTo?: number }).replyTo;
-      const stored = await append(sent);
-      expect(stored).toEqual({ ...sent, id: expect.stringMatching(/^.{8,}$/), seq: 1, rev: 1 });
-      const reply = await append(message({ user: ben, replyTo: 1 }));
-      expect(reply).toMatchObject({ seq: 2, rev: 2, replyTo: 1, user: ben });
-      expect(await history.newest('lobby', 2, 50)).toEqual({ messages: [stored, reply], complete: true });
-    });
 
-    test('each room is numbered by itself, without a gap, whoever writes', async () => {
-      const sends = Array.from({ length: 300 }, (_, i) =>
-        append(message({ room: i % 3 ? 'lobby' : 'garden', user: i % 2 ? ann : ben })),
-      );
-      const stored = await Promise.all(sends);
-      for (const room of ['lobby', 'garden']) {
-        const own = stored.filter((one) => one.room === room);
-        expect(own.map(({ seq }) => seq)).toEqual(own.map((_, i) => i + 1));
-        expect(own.map(({ rev }) => rev)).toEqual(own.map((_, i) => i + 1));
-      }
-    });
-
-    test('what is committed is told once, in order, before its sender knows', async () => {
-      const told: Message[] = [];
-      history.onCommit((one) => told.push(one));
-      await Promise.all(
-        Array.from({ length: 50 }, async () => {
-          const stored = await append(message());
-          expect(told).toContainEqual(stored);
-        }),
-      );
-      expect(told.map(({ rev }) => rev)).toEqual(Array.from({ length: 50 }, (_, i) => i + 1));
-    });
-
-    test('the same clientId is the same message for ever', async () => {
-      const told: Message[] = [];
-      history.onCommit((one) => told.push(one));
-      const sent = message({ text: 'once', replyTo: 1 });
-      await append(message());
-      const [first, second] = await Promise.all([append(sent), append({ ...sent, sentAt: 5 })]);
-      expect(second).toEqual(first);
-      history = await reopen();
-      expect(await append(sent)).toEqual(first);
-      expect(told).toHaveLength(2);
-      expect((await history.newest('lobby', 10, 50)).messages).toHaveLength(2);
-    });
-
-    test('a repeat is told apart, and can be asked for without storing anything', async () => {
-      const sent = message();
-      expect(await history.repeatOf(sent)).toBeNull();
-      const first = await history.append(sent);
-      expect(first.repeated).toBe(false);
-      expect(await history.append(sent)).toEqual({ ...first, repeated: true });
-      expect(await history.repeatOf(sent)).toEqual(first.message);
-      await expect(history.repeatOf({ ...sent, text: 'other' })).rejects.toMatchObject({ code: 'conflict' });
-      const unsent = message();
-      expect(await Promise.all([append(unsent), history.repeatOf(unsent)])).toMatchObject([
-        { seq: 2 },
-        { seq: 2 },
-      ]);
-    });
-
-    test('the same clientId with other content is a conflict and changes nothing', async () => {
-      const sent = message({ text: 'first', replyTo: 1 });
-      await append(message());
-      const stored = await append(sent);
-      await expect(append({ ...sent, text: 'second' })).rejects.toMatchObject({ code: 'conflict' });
-      const { replyTo: _, ...without } = sent;
-      await expect(append(without)).rejects.toMatchObject({ code: 'conflict' });
-      expect((await history.newest('lobby', 10, 50)).messages[1]).toEqual(stored);
-    });
-
-    test('the same clientId of another user or in another room is another message', async () => {
-      const sent = message();
-      const all = await Promise.all([
-        append(sent),
-        append({ ...sent, user: ben }),
-        append({ ...sent, room: 'garden' }),
-      ]);
-      expect(new Set(all.map(({ id }) => id)).size).toBe(3);
-    });
-
-    test('a room that does not exist, a reply to nothing: refused, and no number is lost', async () => {
-      const answers = await Promise.allSettled([
-        append(message()),
-        append(message({ room: 'cellar' })),
-        append(message({ replyTo: 99 })),
-        append(message()),
-      ]);
-      expect(answers[1]).toMatchObject({ reason: { code: 'unknown_room' } });
-      expect(answers[2]).toMatchObject({ reason: { code: 'unknown_message' } });
-      expect(answers[3]).toMatchObject({ value: { seq: 2, rev: 2 } });
-    });
-
-    test('pages by seq: the newest up to a number, oldest first', async () => {
-      for (let i = 0; i < 10; i++) await append(message());
-      const page = await history.newest('lobby', 8, 3);
-      expect(page.messages.map(({ seq }) => seq)).toEqual([6, 7, 8]);
-      expect(page.complete).toBe(false);
-      expect(await history.newest('lobby', 3, 3)).toMatchObject({ complete: true });
-      expect(await history.newest('lobby', 0, 3)).toEqual({ messages: [], complete: true });
-      expect(await history.newest('lobby', -1, 3)).toEqual({ messages: [], complete: true });
-    });
-
-    test('pages by rev: what changed after one number and up to another', async () => {
-      for (let i = 0; i < 10; i++) await append(message());
-      const page = await history.changes('lobby', 4, 9, 3);
-      expect(page.messages.map(({ rev }) => rev)).toEqual([5, 6, 7]);
-      expect(page.complete).toBe(false);
-      expect(await history.changes('lobby', 7, 9, 3)).toMatchObject({
-        complete: true,
-        messages: [{ rev: 8 }, { rev: 9 }],
+      test('each room is numbered by itself, without a gap, whoever writes', async () => {
+        const stored = await Promise.all(
+          Array.from({ length: 300 }, (_, i) =>
+            send(message({ room: i % 3 ? 'lobby' : 'garden', user: i % 2 ? ann : ben })),
+          ),
+        );
+        for (const room of ['lobby', 'garden']) {
+          const own = stored.filter((one) => one.room === room);
+          expect(own.map(({ seq }) => seq)).toEqual(own.map((_, i) => i + 1));
+          expect(own.map(({ rev }) => rev)).toEqual(own.map((_, i) => i + 1));
+        }
       });
-      expect(await history.changes('lobby', 9, 9, 3)).toEqual({ messages: [], complete: true });
+
+      test('changes are handed out once, in the order of the commits, before the write resolves', async () => {
+        await Promise.all(
+          Array.from({ length: 50 }, async () => {
+            const stored = await send(message());
+            expect(changes).toContainEqual({ type: 'message', is: 'new', message: stored });
+          }),
+        );
+        const revs = changes.flatMap((change) => (change.type === 'message' ? change.message.rev : []));
+        expect(revs).toEqual(Array.from({ length: 50 }, (_, i) => i + 1));
+      });
+
+      test('changes carry who asked', async () => {
+        await history.write('send', message(), 'connection-1');
+        expect(changes.every(({ asker }) => asker === 'connection-1')).toBe(true);
+      });
+
+      test('the same clientId is the same message, as it is now, also after an edit and a restart', async () => {
+        await send(message());
+        const sent = message({ text: 'once', replyTo: 1 });
+        const [first, second] = await Promise.all([send(sent), send({ ...sent, sentAt: 5 })]);
+        expect(second).toEqual(first);
+        await history.write('edit', { room: 'lobby', seq: 2, user: ann.id, text: 'twice', at });
+        history = await reopen();
+        expect(await history.write('send', sent)).toMatchObject({
+          repeated: true,
+          message: { seq: 2, text: 'twice' },
+        });
+        expect((await newest('lobby', 10)).messages).toHaveLength(2);
+      });
+
+      test('a probe gives what a repeat would, and null for what is new; it changes nothing', async () => {
+        const sent = message();
+        expect(await history.probe('send', sent)).toBeNull();
+        const first = await history.write('send', sent);
+        expect(await history.probe('send', sent)).toEqual({ ...first, repeated: true });
+        await expect(history.probe('send', { ...sent, text: 'other' })).rejects.toMatchObject({
+          code: 'conflict',
+        });
+        const unsent = message();
+        const both = await Promise.all([send(unsent), history.probe('send', unsent)]);
+        expect(both).toMatchObject([{ seq: 2 }, { message: { seq: 2 } }]);
+        expect(await history.read('room', { room: 'lobby' })).toMatchObject({ head: 2, lastSeq: 2 });
+      });
+
+      test('the same clientId with other content is a conflict and changes nothing', async () => {
+        await send(message());
+        const sent = message({ text: 'first', replyTo: 1 });
+        const stored = await send(sent);
+        await expect(send({ ...sent, text: 'second' })).rejects.toMatchObject({ code: 'conflict' });
+        const { replyTo: _, ...without } = sent;
+        await expect(send(without)).rejects.toMatchObject({ code: 'conflict' });
+        expect((await newest('lobby', 10)).messages[1]).toEqual(stored);
+      });
+
+      test('the same clientId of another user or in another room is another message', async () => {
+        const sent = message();
+        const all = await Promise.all([
+          send(sent),
+          send({ ...sent, user: ben }),
+          send({ ...sent, room: 'garden' }),
+        ]);
+        expect(new Set(all.map(({ id }) => id)).size).toBe(3);
+      });
+
+      test('a room that does not exist, a reply to nothing, no member: refused, and no number is lost', async () => {
+        const answers = await Promise.allSettled([
+          send(message()),
+          send(message({ room: 'cellar' })),
+          send(message({ replyTo: 99 })),
+          send(message({ asMember: true })),
+          send(message()),
+        ]);
+        expect(answers[1]).toMatchObject({ reason: { code: 'unknown_room' } });
+        expect(answers[2]).toMatchObject({ reason: { code: 'unknown_message' } });
+        expect(answers[3]).toMatchObject({ reason: { code: 'unknown_room' } });
+        expect(answers[4]).toMatchObject({ value: { seq: 2, rev: 2 } });
+      });
+
+      test('an edit keeps place and seq, and takes the next rev; the same text changes nothing', async () => {
+        await send(message({ text: 'one' }));
+        await send(message({ text: 'two' }));
+        const edit = { room: 'lobby', seq: 1, user: ann.id, text: 'uno', at: at + 1 };
+        const edited = await history.write('edit', edit);
+        expect(edited.message).toMatchObject({ seq: 1, rev: 3, text: 'uno', editedAt: at + 1 });
+        expect(await history.write('edit', edit)).toEqual(edited);
+        expect((await newest('lobby', 2)).messages.map(({ text }) => text)).toEqual(['uno', 'two']);
+        expect((await since('lobby', 1, 3)).messages.map(({ rev }) => rev)).toEqual([2, 3]);
+        expect(await history.read('room', { room: 'lobby' })).toMatchObject({ head: 3, lastSeq: 2 });
+      });
+
+      test('of two edits the one that saw the newest rev wins; the other learns the message as it is', async () => {
+        await send(message({ text: 'one' }));
+        const edit = (text: string) =>
+          history.write('edit', { room: 'lobby', seq: 1, user: ann.id, text, rev: 1, at });
+        const [first, second] = await Promise.allSettled([edit('uno'), edit('eins')]);
+        expect(first).toMatchObject({ value: { message: { text: 'uno', rev: 2 } } });
+        expect(second).toMatchObject({ reason: { code: 'conflict', current: { text: 'uno', rev: 2 } } });
+      });
+
+      test('only its author edits a message; one that is deleted is unknown', async () => {
+        await send(message());
+        const edit = (user: string, seq: number) =>
+          history.write('edit', { room: 'lobby', seq, user, text: 'x', at });
+        await expect(edit(ben.id, 1)).rejects.toMatchObject({ code: 'forbidden' });
+        await expect(edit(ann.id, 2)).rejects.toMatchObject({ code: 'unknown_message' });
+        await history.write('delete', { room: 'lobby', seq: 1, user: ann.id, moderator: false, at });
+        await expect(edit(ann.id, 1)).rejects.toMatchObject({ code: 'unknown_message' });
+      });
+
+      test('a deleted message stays in its place without its text; deleting again changes nothing', async () => {
+        await send(message({ text: 'secret' }));
+        await send(message({ text: 'reply', replyTo: 1 }));
+        const remove = (user: string, moderator = false) =>
+          history.write('delete', { room: 'lobby', seq: 1, user, moderator, at });
+        await expect(remove(ben.id)).rejects.toMatchObject({ code: 'forbidden' });
+        const deleted = await remove(ben.id, true);
+        expect(deleted).toMatchObject({
+          changed: true,
+          message: { seq: 1, rev: 3, text: '', deletedAt: at, deletedBy: 'moderator' },
+        });
+        expect(await remove(ann.id)).toEqual({ ...deleted, changed: false });
+        expect((await newest('lobby', 2)).messages).toMatchObject([
+          { text: '' },
+          { text: 'reply', replyTo: 1 },
+        ]);
+      });
+
+      test('a repeat of a deleted message is that message; with another text it is a conflict', async () => {
+        const sent = message({ text: 'secret' });
+        await send(sent);
+        await history.write('delete', { room: 'lobby', seq: 1, user: ann.id, moderator: false, at });
+        expect(await history.write('send', sent)).toMatchObject({ repeated: true, message: { text: '' } });
+        await expect(send({ ...sent, text: '' })).rejects.toMatchObject({ code: 'conflict' });
+      });
     });
 
-    test('a page ends at its size in bytes, however many were asked for, and goes on from there', async () => {
-      const text = '好'.repeat(4000);
-      await Promise.all(Array.from({ length: 40 }, () => append(message({ text }))));
-      const byRev = await history.changes('lobby', 0, 40, 500);
-      expect(Buffer.byteLength(JSON.stringify(byRev.messages))).toBeLessThanOrEqual(maxPageBytes);
-      expect(byRev).toMatchObject({ complete: false, messages: expect.arrayContaining([]) });
-      expect(byRev.messages.length).toBeGreaterThan(10);
-      const bySeq = await history.newest('lobby', 40, 100);
-      expect(bySeq.complete).toBe(false);
-      expect(bySeq.messages.at(-1)).toMatchObject({ seq: 40 });
+    describe('pages', () => {
+      test('by seq: the newest up to a number, and the oldest after one; oldest first', async () => {
+        for (let i = 0; i < 10; i++) await send(message());
+        const page = await newest('lobby', 8, 3);
+        expect(page).toMatchObject({ complete: false, messages: [{ seq: 6 }, { seq: 7 }, { seq: 8 }] });
+        expect(await newest('lobby', 3, 3)).toMatchObject({ complete: true });
+        expect(await newest('lobby', 0, 3)).toEqual({ messages: [], complete: true });
+        expect(await newest('lobby', -1, 3)).toEqual({ messages: [], complete: true });
+        const newer = (from: number, upTo: number) =>
+          history.read('after', { room: 'lobby', after: from, upTo, limit: 3 });
+        expect(await newer(4, 10)).toMatchObject({
+          complete: false,
+          messages: [{ seq: 5 }, { seq: 6 }, { seq: 7 }],
+        });
+        expect(await newer(7, 10)).toMatchObject({ complete: true });
+        expect(await newer(10, 10)).toEqual({ messages: [], complete: true });
+      });
+
+      test('by rev: each changed message once, in its newest state', async () => {
+        for (let i = 0; i < 10; i++) await send(message());
+        await history.write('edit', { room: 'lobby', seq: 6, user: ann.id, text: 'new', at });
+        const page = await since('lobby', 4, 11, 3);
+        expect(page).toMatchObject({ complete: false, messages: [{ rev: 5 }, { rev: 7 }, { rev: 8 }] });
+        expect(await since('lobby', 8, 11)).toMatchObject({
+          complete: true,
+          messages: [{ rev: 9 }, { rev: 10 }, { rev: 11, seq: 6, text: 'new' }],
+        });
+        expect(await since('lobby', 11, 11)).toEqual({ messages: [], complete: true });
+      });
+
+      test('a page ends at its size in bytes, however many were asked for, and goes on from there', async () => {
+        const text = '好'.repeat(4000);
+        await Promise.all(Array.from({ length: 40 }, () => send(message({ text }))));
+        const byRev = await since('lobby', 0, 40);
+        expect(Buffer.byteLength(JSON.stringify(byRev.messages))).toBeLessThanOrEqual(maxPageBytes);
+        expect(byRev.complete).toBe(false);
+        expect(byRev.messages.length).toBeGreaterThan(10);
+        const bySeq = await newest('lobby', 40, 100);
+        expect(bySeq.complete).toBe(false);
+        expect(bySeq.messages.at(-1)).toMatchObject({ seq: 40 });
+      });
     });
 
-    test('members: read up to the last message when they come, and up to what they send', async () => {
-      await append(message({ user: ben }));
-      expect(await history.readSeq('lobby', ann.id)).toBeNull();
-      expect(await history.addMember('lobby', ann.id)).toBe(1);
-      await append(message({ user: ben }));
-      expect(await history.addMember('lobby', ann.id)).toBe(1);
-      expect(await history.memberships(ann.id)).toEqual([{ room: 'lobby', readSeq: 1 }]);
-      await append(message({ user: ann }));
-      expect(await history.readSeq('lobby', ann.id)).toBe(3);
-      expect(await history.memberships(ben.id)).toEqual([]);
-      const [, , , read] = await Promise.all([
-        history.append(message({ user: ben })),
-        history.append(message({ user: ben })),
-        history.append(message({ user: ben })),
-        history.addMember('lobby', '3'),
-      ]);
-      expect(read).toBe(6);
-      await expect(history.addMember('cellar', ann.id)).rejects.toMatchObject({ code: 'unknown_room' });
+    describe('rooms and members', () => {
+      test('rooms keep their numbers when they are made again, and after reopening', async () => {
+        const last = await send(message());
+        history = await reopen();
+        await history.write('publicRooms', { rooms: [{ id: 'lobby', name: 'Other' }], at: at + 1 });
+        const rooms = await history.read('publicRooms', null);
+        const room = { kind: 'public', topic: undefined, access: 0, members: 0, createdAt: at };
+        expect(rooms.sort((a, b) => a.id.localeCompare(b.id))).toEqual([
+          { ...room, id: 'garden', name: 'Garden', head: 0, lastSeq: 0 },
+          { ...room, id: 'lobby', name: 'lobby', head: 1, lastSeq: 1, last },
+        ]);
+        expect(await send(message())).toMatchObject({ seq: 2 });
+      });
+
+      test('members have read everything when they come, and what they send; a mark never falls', async () => {
+        await send(message({ user: ben }));
+        expect(await memberOf('lobby', ann.id)).toBeNull();
+        await history.write('join', { room: 'lobby', user: ann, at });
+        expect(await memberOf('lobby', ann.id)).toMatchObject({ readSeq: 1, role: 'member', sources: 4 });
+        await send(message({ user: ben }));
+        await history.write('join', { room: 'lobby', user: ann, at });
+        expect(await memberOf('lobby', ann.id)).toMatchObject({ readSeq: 1 });
+        const mark = (seq: number) => history.write('markRead', { room: 'lobby', user: ann.id, seq });
+        expect(await mark(2)).toEqual({ readSeq: 2 });
+        expect(await mark(1)).toEqual({ readSeq: 2 });
+        await expect(mark(3)).rejects.toMatchObject({ code: 'bad_request' });
+        await send(message({ user: ann }));
+        history = await reopen();
+        expect(await memberOf('lobby', ann.id)).toMatchObject({ readSeq: 3 });
+        expect((await history.read('user', { user: ann.id })).memberships).toMatchObject([
+          { room: { id: 'lobby', members: 1 }, member: { readSeq: 3 } },
+        ]);
+      });
+
+      test('who becomes a member within a batch has read what the batch has stored before', async () => {
+        await Promise.all([
+          send(message({ user: ben })),
+          send(message({ user: ben })),
+          history.write('join', { room: 'lobby', user: ann, at }),
+          send(message({ user: ben })),
+        ]);
+        expect(await memberOf('lobby', ann.id)).toMatchObject({ readSeq: 2 });
+      });
+
+      test('a room that a user makes is theirs; the same clientId is the same room', async () => {
+        const wanted = newRoom({ topic: 'quiet' });
+        const [first, second] = await Promise.all([
+          history.write('createRoom', wanted),
+          history.write('createRoom', { ...wanted, id: 'u-other', name: 'Other' }),
+        ]);
+        expect(first).toMatchObject({ repeated: false, room: { name: 'Den', topic: 'quiet', members: 1 } });
+        expect(second).toMatchObject({ repeated: true, room: { id: wanted.id, name: 'Den' } });
+        expect(await memberOf(wanted.id, ann.id)).toMatchObject({ role: 'owner' });
+      });
+
+      test('a public room has a name of its own, without regard to case; so many rooms a user', async () => {
+        await expect(create({ kind: 'public', name: 'GARDEN' })).rejects.toMatchObject({ code: 'conflict' });
+        expect(await create({ kind: 'private', name: 'Garden' })).toMatchObject({ name: 'Garden' });
+        const room = await create({ kind: 'public', name: 'Été' });
+        await expect(history.write('updateRoom', { room: room.id, name: 'garden' })).rejects.toMatchObject({
+          code: 'conflict',
+        });
+        expect(await history.write('updateRoom', { room: room.id, name: 'ÉTÉ', topic: '' })).toMatchObject({
+          room: { name: 'ÉTÉ' },
+        });
+        await expect(create({ most: 2 })).rejects.toMatchObject({ code: 'limit_reached' });
+      });
+
+      test('sources are kept apart: a membership ends with the last of them', async () => {
+        const { id } = await create();
+        await addPeople(id, [ben.id]);
+        await addPeople(id, [ben.id], { source: 'api' });
+        await history.write('arrive', { user: ben, rooms: [{ id, name: 'x' }], at });
+        const remove = (sources: number) =>
+          history.write('removeMembers', { room: id, users: [ben.id], sources, by: 'api', cause: 'removed' });
+        await remove(2 | 4);
+        expect(await memberOf(id, ben.id)).toMatchObject({ sources: 1 });
+        await history.write('arrive', { user: ben, rooms: [], at });
+        expect(await memberOf(id, ben.id)).toMatchObject({ sources: 0 });
+        expect(await history.read('room', { room: id })).toMatchObject({ members: 1 });
+      });
+
+      test('users who left come back by owner and moderators alone; a room has so many members', async () => {
+        const { id } = await create();
+        await addPeople(id, [ben.id, '3']);
+        await history.write('removeMembers', {
+          room: id,
+          users: [ben.id],
+          sources: 4,
+          by: 'people',
+          cause: 'left',
+        });
+        expect((await addPeople(id, [ben.id])).results).toEqual(['forbidden']);
+        expect((await addPeople(id, [ben.id], { mayReturn: true })).results).toEqual([null]);
+        expect((await addPeople(id, [ben.id, '4', '5'], { most: 4 })).results).toEqual([
+          null,
+          null,
+          'limit_reached',
+        ]);
+      });
+
+      test('an owner who leaves hands over to the longest-standing moderator, else member', async () => {
+        const { id } = await create();
+        await addPeople(id, [ben.id], { at: at + 1 });
+        await addPeople(id, ['3'], { at: at + 2 });
+        await history.write('setRole', { room: id, user: '3', role: 'moderator' });
+        const leave = (user: string) =>
+          history.write('removeMembers', {
+            room: id,
+            users: [user],
+            sources: 4,
+            by: 'people',
+            cause: 'left',
+          });
+        await leave(ann.id);
+        expect(await memberOf(id, '3')).toMatchObject({ role: 'owner' });
+        await leave('3');
+        expect(await memberOf(id, ben.id)).toMatchObject({ role: 'owner' });
+      });
+
+      test('a room has one owner: handing it over makes the former one a moderator', async () => {
+        const { id } = await create();
+        await addPeople(id, [ben.id]);
+        await history.write('setRole', { room: id, user: ben.id, role: 'owner' });
+        expect(await memberOf(id, ben.id)).toMatchObject({ role: 'owner' });
+        expect(await memberOf(id, ann.id)).toMatchObject({ role: 'moderator' });
+        await expect(history.write('setRole', { room: id, user: '9', role: 'member' })).rejects.toMatchObject(
+          { code: 'unknown_user' },
+        );
+      });
+
+      test('a decision that was made before somebody’s membership changed is stale', async () => {
+        const { id } = await create();
+        const before = await history.read('room', { room: id });
+        await addPeople(id, [ben.id]);
+        const access = before?.access as number;
+        expect(await addPeople(id, ['3'], { access })).toEqual({ results: [], stale: true });
+        expect(await history.write('deleteRoom', { room: id, access })).toEqual({ stale: true });
+        expect(await memberOf(id, '3')).toBeNull();
+      });
+
+      test('a direct room is one for a pair, whoever opens it; the other side comes with the first message', async () => {
+        const direct = (id: string, by: typeof ann, other: string) =>
+          history.write('openDirect', { id, by, other, at });
+        const first = await direct('d-1', ann, ben.id);
+        expect(first).toMatchObject({ created: true, room: { id: 'd-1', kind: 'direct', members: 1 } });
+        expect(await memberOf('d-1', ben.id)).toBeNull();
+        const sent = await send(message({ room: 'd-1', asMember: true }));
+        expect(sent.seq).toBe(1);
+        expect(await memberOf('d-1', ben.id)).toMatchObject({ readSeq: 0 });
+        expect(await direct('d-2', ben, ann.id)).toMatchObject({ created: false, room: { id: 'd-1' } });
+        expect(await history.read('room', { room: 'd-2' })).toBeNull();
+      });
+
+      test('a deleted room takes everything with it', async () => {
+        const { id } = await create();
+        await addPeople(id, [ben.id]);
+        await send(message({ room: id, text: 'gone with it' }));
+        await history.write('deleteRoom', { room: id });
+        expect(await history.read('room', { room: id })).toBeNull();
+        expect(await newest(id, 10)).toEqual({ messages: [], complete: true });
+        expect((await history.read('user', { user: ben.id })).memberships).toEqual([]);
+        expect(await search('gone with', [id])).toEqual([]);
+        await expect(send(message({ room: id }))).rejects.toMatchObject({ code: 'unknown_room' });
+      });
+
+      test('members by name, in pages, and by the beginnings of their names', async () => {
+        const { id } = await create({ by: { id: '1', name: 'Zoë Adams' } });
+        for (const [user, name] of [
+          ['2', 'émile'],
+          ['3', 'Bob'],
+          ['4', 'bob'],
+          ['5', 'Amy Zed'],
+        ]) {
+          await history.write('arrive', { user: { id: user as string, name: name as string }, at });
+        }
+        await addPeople(id, ['2', '3', '4', '5', 'never-here']);
+        const members = async (over: object = {}) =>
+          (await history.read('members', { room: id, limit: 10, ...over })).map(({ user }) => user.name);
+        expect(await members()).toEqual(['Amy Zed', 'Bob', 'bob', 'émile', 'never-here', 'Zoë Adams']);
+        expect(await members({ limit: 2 })).toEqual(['Amy Zed', 'Bob']);
+        expect(await members({ after: { name: 'Bob', id: '3' }, limit: 2 })).toEqual(['bob', 'émile']);
+        expect(await members({ query: 'Z' })).toEqual(['Amy Zed', 'Zoë Adams']);
+        expect(await members({ query: 'NEVER' })).toEqual(['never-here']);
+      });
+
+      test('users are four where their ids differ in case, a blank or an accent', async () => {
+        const ids = ['Bob', 'bob', 'bob ', 'Bób'];
+        for (const id of ids) await history.write('join', { room: 'lobby', user: { id, name: id }, at });
+        expect(await history.read('room', { room: 'lobby' })).toMatchObject({ members: 4 });
+        for (const id of ids) await send(message({ user: { id, name: id }, clientId: 'same' }));
+        expect(await history.read('room', { room: 'lobby' })).toMatchObject({ lastSeq: 4 });
+        const found = await history.read('findUsers', {
+          user: 'x',
+          query: 'bob',
+          onlyShared: false,
+          limit: 20,
+        });
+        expect(found.map(({ id }) => id).sort()).toEqual(['Bob', 'bob', 'bob ']);
+      });
+
+      test('bans are kept, replaced and lifted', async () => {
+        await history.write('setBan', { user: ann.id, ban: { reason: 'spam' } });
+        await history.write('setBan', { user: ann.id, ban: { until: at } });
+        history = await reopen();
+        expect(await history.read('bans', null)).toEqual([{ user: ann.id, ban: { until: at } }]);
+        await history.write('setBan', { user: ann.id, ban: null });
+        expect(await history.read('bans', null)).toEqual([]);
+      });
     });
 
-    test('rooms keep their numbers when they are made again, and after reopening', async () => {
-      await append(message());
-      history = await reopen();
-      await history.createRooms(['lobby', 'attic']);
-      const rooms = await history.rooms();
-      expect(rooms.sort((a, b) => a.id.localeCompare(b.id))).toEqual([
-        { id: 'attic', name: 'attic', kind: 'public', head: 0, lastSeq: 0 },
-        { id: 'garden', name: 'garden', kind: 'public', head: 0, lastSeq: 0 },
-        { id: 'lobby', name: 'lobby', kind: 'public', head: 1, lastSeq: 1 },
-      ]);
-      expect(await append(message())).toMatchObject({ seq: 2 });
+    describe('searching', () => {
+      test('any part of a text in any script, without regard to case, newest first', async () => {
+        for (const text of [
+          'Hello World',
+          '你好，世界',
+          'emoji 👋🏽 here',
+          '"x" AND *',
+          'ΣΊΣΥΦΟΣ',
+          'hello again',
+        ]) {
+          await send(message({ text }));
+        }
+        expect(await search('HELLO', ['lobby'])).toEqual(['hello again', 'Hello World']);
+        expect(await search('o w', ['lobby'])).toEqual(['Hello World']);
+        expect(await search('世', ['lobby'])).toEqual(['你好，世界']);
+        expect(await search('世界', ['lobby'])).toEqual(['你好，世界']);
+        expect(await search('👋', ['lobby'])).toEqual(['emoji 👋🏽 here']);
+        expect(await search('" and *', ['lobby'])).toEqual(['"x" AND *']);
+        expect(await search('σίσ', ['lobby'])).toEqual(['ΣΊΣΥΦΟΣ']);
+        expect(await search('nothing of it', ['lobby'])).toEqual([]);
+      });
+
+      test('only in the rooms that are named, and in all public ones where that is asked for', async () => {
+        const { id } = await create();
+        await send(message({ text: 'needle in the lobby' }));
+        await send(message({ text: 'needle in the den', room: id }));
+        expect(await search('needle', ['garden'])).toEqual([]);
+        expect(await search('needle', [id])).toEqual(['needle in the den']);
+        expect(await search('needle', [], true)).toEqual(['needle in the lobby']);
+        expect(await search('needle', [id], true)).toEqual(['needle in the den', 'needle in the lobby']);
+        expect(await search('needle', [])).toEqual([]);
+      });
+
+      test('edited and deleted texts are not found any more, also after reopening', async () => {
+        await send(message({ text: 'first words' }));
+        await send(message({ text: 'other words' }));
+        expect(await search('words', ['lobby'])).toHaveLength(2);
+        await history.write('edit', { room: 'lobby', seq: 1, user: ann.id, text: 'second words', at });
+        await history.write('edit', { room: 'lobby', seq: 1, user: ann.id, text: 'third words', at });
+        await history.write('delete', { room: 'lobby', seq: 2, user: ann.id, moderator: false, at });
+        history = await reopen();
+        expect(await search('words', ['lobby'])).toEqual(['third words']);
+        expect(await search('second', ['lobby'])).toEqual([]);
+      });
+
+      test('pages go on where the last one ended', async () => {
+        for (let i = 0; i < 7; i++) await send(message({ text: `needle ${i}` }));
+        const found: string[] = [];
+        let before: number | undefined;
+        do {
+          const page = await history.read('search', {
+            query: 'needle',
+            rooms: ['lobby'],
+            everyPublic: false,
+            limit: 3,
+            ...(before === undefined ? {} : { before }),
+          });
+          found.push(...page.messages.map(({ text }) => text));
+          before = page.next;
+        } while (before !== undefined);
+        expect(found).toEqual([6, 5, 4, 3, 2, 1, 0].map((i) => `needle ${i}`));
+      });
     });
 
     test('closing finishes what was asked for; afterwards everything is refused', async () => {
-      const sends = Array.from({ length: 100 }, () => append(message()));
+      const sends = Array.from({ length: 100 }, () => send(message()));
       await history.close();
       await Promise.all(sends);
-      await expect(append(message())).rejects.toMatchObject({ code: 'storage_unavailable' });
-      await expect(history.rooms()).rejects.toMatchObject({ code: 'storage_unavailable' });
+      await expect(send(message())).rejects.toMatchObject({ code: 'storage_unavailable' });
+      await expect(history.read('bans', null)).rejects.toMatchObject({ code: 'storage_unavailable' });
     });
   });
 }

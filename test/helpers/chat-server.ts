@@ -24,6 +24,12 @@ const noLimits = {
   CHAT_LIMIT_CONNECT_ADDRESS: '0',
   CHAT_LIMIT_CONNECTIONS_ADDRESS: '0',
   CHAT_LIMIT_CONNECTIONS_USER: '0',
+  CHAT_LIMIT_ROOMS_USER: '0',
+  CHAT_LIMIT_INVITE: '0',
+  CHAT_LIMIT_SEARCH: '0',
+  CHAT_LIMIT_CHANGE: '0',
+  CHAT_LIMIT_CREATE: '0',
+  CHAT_LIMIT_ME: '0',
 };
 
 /** What Node is told to run, as package.json has it. */

@@ -70,7 +70,24 @@ const fields: Record<string, Json> = {
   since: number,
   limit: number,
   before: number,
+  after: number,
   replyTo: number,
+  seq: number,
+  rev: number,
+  name: text,
+  topic: text,
+  query: text,
+  reason: text,
+  cursor: json('', 'AAAA', 'WzEsImEiXQ', '-1', '5'),
+  kind: json('public', 'private', 'direct'),
+  role: json('owner', 'moderator', 'member', 'admin'),
+  notify: json('all', 'mentions', 'none'),
+  user: json('1', '2', 'nobody', '', 'x'.repeat(65)),
+  users: json(['1', '2'], ['nobody'], [], ['']),
+  members: json(['1', '2'], [], [1]),
+  member: json(true, false),
+  present: json(true, false),
+  typing: json(true, false),
 };
 const otherKey = fc.oneof(
   fc.constantFrom(
@@ -92,7 +109,8 @@ function payloadOf(name: RequestName): Json {
   const own = Object.keys(requests[name].shape);
   // Each is mostly there and mostly of the right kind: with all of them wrong only the first would be looked at.
   const known = own.map((key) => {
-    const optional = ['since', 'limit', 'before', 'replyTo'].includes(key);
+    const schema: { safeParse(value: unknown): { success: boolean } } = requests[name].shape[key as never];
+    const optional = schema.safeParse(undefined).success;
     return fc
       .oneof(
         { weight: 12, arbitrary: fields[key] as Json },
@@ -123,7 +141,17 @@ const reserved = ['connect', 'connect_error', 'disconnect', 'disconnecting', 'ne
 const known = Object.keys(requests) as RequestName[];
 const unknownName: Json = fc
   .oneof(
-    json('room:explode', 'error', '__proto__', 'constructor', 'message:edit', 'message', 'ping', 'close', ''),
+    json(
+      'room:explode',
+      'error',
+      '__proto__',
+      'constructor',
+      'message:explode',
+      'message',
+      'ping',
+      'close',
+      '',
+    ),
     number.filter((value) => Number.isFinite(Number(value))),
     string,
   )
@@ -161,8 +189,23 @@ const dataKeys: Record<RequestName, string> = {
   'room:join': 'complete,messages,present,presentCount,room',
   'room:sync': 'complete,head,messages',
   'room:leave': '',
+  'room:create': 'failed,room',
+  'room:update': 'room',
+  'room:delete': '',
+  'room:invite': 'added,failed',
+  'room:remove': '',
+  'room:role': '',
+  'room:members': 'count,members',
+  'room:notify': 'room',
+  'direct:open': 'room',
+  'user:find': 'inRoom,users',
   'message:send': 'message',
+  'message:edit': 'message',
+  'message:delete': 'message',
   'message:history': 'complete,messages',
+  'message:search': 'messages',
+  'read:mark': 'room',
+  'typing:set': '',
 };
 
 /** Throws when this is no answer of the protocol's to the request. */
@@ -173,13 +216,13 @@ export function checkAnswer({ name }: EventCase, answer: string): void {
   const event = JSON.parse(name) as RequestName;
   if (result.ok === true) {
     const keys = Object.keys(result.data as object)
-      .filter((key) => key !== 'reset')
+      .filter((key) => key !== 'reset' && key !== 'next')
       .sort()
       .join();
     if (keys !== dataKeys[event]) throw wrong();
     return;
   }
-  const { code, message, ...rest } = result.error as Record<string, unknown>;
+  const { code, message, retryAfterMs: _, current: __, ...rest } = result.error as Record<string, unknown>;
   // A code of the protocol, too, but one that says: the server has failed.
   if (code === 'internal' || !Object.hasOwn(requestErrors, code as string)) throw wrong();
   if (result.ok !== false || typeof message !== 'string' || Object.keys(rest).length > 0) throw wrong();

@@ -16,13 +16,37 @@ test('nothing set: the defaults of the documentation', () => {
     sessionGrace: 300_000,
     sessionKeepalive: true,
     history: './data/chat.db',
-    rooms: ['lobby'],
+    rooms: [{ name: 'lobby' }],
     limitText: 4000,
   });
 });
 
 test('an empty variable counts as not set', () => {
-  expect(readConfig({ CHAT_PORT: '', CHAT_API_KEY: '' })).toMatchObject({ port: 7070, apiKey: undefined });
+  expect(readConfig({ CHAT_PORT: '', CHAT_API_KEY: '' })).toMatchObject({ port: 7070, apiKeys: [] });
+});
+
+test('rooms with names in any script, and ids of one’s own', () => {
+  expect(readConfig({ CHAT_ROOMS: 'lobby, general:Général, 交流' }).rooms).toEqual([
+    { name: 'lobby' },
+    { id: 'general', name: 'Général' },
+    { name: '交流' },
+  ]);
+});
+
+test.each(['/avatars/{id}.jpg', 'https://cdn.example/{id}'])('%s is a template', (template) => {
+  expect(readConfig({ CHAT_USER_AVATAR: template }).profile).toEqual({ avatar: template });
+});
+
+test.each(['/avatars/', '//evil.example/{id}', 'javascript:{id}', 'http://cdn.example/{id}', 'avatars/{id}'])(
+  '%s is no template',
+  (template) => {
+    expect(problemsOf({ CHAT_USER_URL: template })).toContain('CHAT_USER_URL: ');
+  },
+);
+
+test('several keys of the API, while one replaces another', () => {
+  const [old, fresh] = ['o'.repeat(20), 'n'.repeat(20)];
+  expect(readConfig({ CHAT_API_KEY: `${fresh},${old}` }).apiKeys).toEqual([fresh, old]);
 });
 
 test('the settings are frozen', () => {
@@ -38,7 +62,7 @@ test('everything that is wrong is listed together, with what is accepted', () =>
     CHAT_PORT: '70000',
     CHAT_ORIGINS: 'https://a.example/path',
     CHAT_SESSION_CHECK: 'often',
-    CHAT_ROOMS: 'a room',
+    CHAT_ROOMS: 'lobby,u-mine',
     CHAT_LIMIT_TEXT: '10001',
     CHAT_HISTORY: 'sqlite::memory:',
   };
@@ -50,7 +74,7 @@ test('everything that is wrong is listed together, with what is accepted', () =>
 
 test('what is wrong with files is listed with the rest', () => {
   const error = problemsOf({
-    CHAT_ROOMS: '!',
+    CHAT_ROOMS: 'lobby,lobby',
     CHAT_API_KEY_FILE: '/nonexistent',
     CHAT_API_KEY: 'x'.repeat(20),
   });

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
+import { findKeys, nameKey, sortKey } from '../text-keys.ts';
 
 const folder = new URL('./migrations/', import.meta.url);
 
@@ -18,6 +19,13 @@ export function migrate(db: DatabaseSync): void {
       `the history was written by a newer version (format ${done}, this version knows ${steps.length})`,
     );
   }
+  if (done === steps.length) return;
+  // For the migrations alone: what SQL cannot compute as the server does.
+  db.function('name_key', { deterministic: true }, (name) => nameKey(String(name)));
+  db.function('sort_key', { deterministic: true }, (name) => sortKey(String(name)));
+  db.function('find_keys', { deterministic: true }, (id, name) =>
+    JSON.stringify(findKeys({ id: String(id), name: String(name) })),
+  );
   for (const [index, name] of steps.entries()) {
     if (index < done) continue;
     db.exec('BEGIN IMMEDIATE');

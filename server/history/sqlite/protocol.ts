@@ -1,38 +1,35 @@
-import type { Message } from '../../events.ts';
-import type { NewMessage } from '../history.ts';
+import type { RequestErrorCode } from '../../errors.ts';
+import type { Change, Reads, Writes } from '../history.ts';
 
-/** What the main thread asks the two threads of the SQLite history, and what they answer. */
-export type WriteCall =
-  | { op: 'append'; message: NewMessage }
-  | { op: 'repeatOf'; message: NewMessage }
-  | { op: 'createRooms'; ids: readonly string[] }
-  | { op: 'addMember'; room: string; userId: string };
-
-export type ReadCall =
-  | { op: 'rooms' }
-  | { op: 'memberships'; userId: string }
-  | { op: 'readSeq'; room: string; userId: string }
-  | { op: 'newest'; room: string; upTo: number; limit: number }
-  | { op: 'changes'; room: string; since: number; upTo: number; limit: number };
-
-export type Request = { id: number; call: WriteCall | ReadCall } | { close: true };
-
-export type Outcome =
-  | { id: number; value: unknown; stored?: Message }
+/** What the main thread asks of a thread of the SQLite history: one operation of `Writes` or of `Reads`. */
+export type Call =
   | {
-      id: number;
-      code:
-        | 'conflict'
-        | 'unknown_room'
-        | 'unknown_message'
-        | 'storage_full'
-        | 'storage_unavailable'
-        | 'internal';
-      detail: string;
-    };
+      [Op in keyof Writes]: { id: number; op: Op; input: Writes[Op]['in']; probe?: true; asker?: string };
+    }[keyof Writes]
+  | { [Op in keyof Reads]: { id: number; op: Op; input: Reads[Op]['in'] } }[keyof Reads];
 
-/** One batch: all of it committed, or none. `commitMs`: how long the transaction took, with its sync. */
-export type Reply = { ready: true } | { outcomes: Outcome[]; commitMs?: number };
+export type Request = Call | { close: true };
+
+/** `internal`: a mistake in this program. `current` goes with the `conflict` of an edit. */
+export interface Failure {
+  code: RequestErrorCode;
+  detail: string;
+  current?: object;
+}
+
+export type Outcome = { id: number; value: unknown } | ({ id: number } & Failure);
+
+/**
+ * What one transaction did: all of it is committed, or none. `changes` in the order in which they were made.
+ * `commitMs`: how long the transaction took, with its sync.
+ */
+export interface Batch {
+  outcomes: Outcome[];
+  changes?: Change[];
+  commitMs?: number;
+}
+
+export type Reply = { ready: true } | Batch;
 
 /** SQLite's result codes, and one of its extended ones: the index of the WAL needs room on the disk too. */
 const codes = { busy: 5, full: 13, noRoomForIndex: 4874 };
@@ -50,10 +47,10 @@ export function isLocked(error: unknown): boolean {
 }
 
 /**
- * SQLite's result code tells a full disk from everything else that can be wrong with it. What comes without a code is
- * no failure of the storage but a mistake in this program.
+ * SQLite's result code tells a full disk from everything else that can be wrong with it. An error without a code is no
+ * failure of the storage but a mistake in this program.
  */
-export function storageFailure(error: unknown): { code: FailureCode; detail: string } {
+export function storageFailure(error: unknown): Failure {
   const { errcode, message, stack } = error as Error & { errcode?: number };
   if (errcode === undefined) return { code: 'internal', detail: stack ?? message };
   return {
@@ -61,5 +58,3 @@ export function storageFailure(error: unknown): { code: FailureCode; detail: str
     detail: `SQLite: ${message} (code ${errcode})`,
   };
 }
-
-type FailureCode = 'storage_full' | 'storage_unavailable' | 'internal';

@@ -1,25 +1,144 @@
 import { DatabaseSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
-import type { Message } from '../../events.ts';
-import { type Membership, maxPageBytes, type Page, type RoomRecord } from '../history.ts';
-import { type Outcome, type ReadCall, type Reply, type Request, storageFailure } from './protocol.ts';
+import { type Ban, maxPageBytes, type Page, type Partner, type Reads, type RoomRecord } from '../history.ts';
+import { nameKey, sortKey } from '../text-keys.ts';
+import { type Call, type Outcome, type Reply, type Request, storageFailure } from './protocol.ts';
+import {
+  memberColumns,
+  memberFrom,
+  messageColumns,
+  messageFrom,
+  type Row,
+  roomColumns,
+  roomFrom,
+  userFrom,
+} from './rows.ts';
 
-/** The thread that reads: a slow disk or a long page holds up neither the writer nor the event loop. */
+/** A thread that reads: a slow disk or a long page holds up neither the writer nor the event loop. */
 const { path } = workerData as { path: string };
-if (parentPort === null) throw new Error('sqlite-reader.ts runs as a worker thread');
+if (parentPort === null) throw new Error('reader.ts runs as a worker thread');
 const port = parentPort;
 const db = new DatabaseSync(path, { readOnly: true });
 
-const columns = 'room, seq, rev, id, client_id, user_id, user_name, text, sent_at, reply_to';
-const selectRooms = db.prepare('SELECT id, name, kind, head, last_seq AS lastSeq FROM rooms');
-const selectMemberships = db.prepare('SELECT room, read_seq AS readSeq FROM members WHERE user_id = ?');
-const selectReadSeq = db.prepare('SELECT read_seq FROM members WHERE room = ? AND user_id = ?');
-const selectNewest = db.prepare(
-  `SELECT ${columns} FROM messages WHERE room = ? AND seq <= ? ORDER BY seq DESC LIMIT ?`,
-);
-const selectChanges = db.prepare(
-  `SELECT ${columns} FROM messages WHERE room = ? AND rev > ? AND rev <= ? ORDER BY rev LIMIT ?`,
-);
+/** Behind the last code point: what begins with a text lies between the text and the text with this behind it. */
+const beyond = '\u{10ffff}';
+/** Of those who are found by a beginning, so many are looked at. */
+const mostCandidates = 2000;
+
+const num = '(SELECT num FROM rooms WHERE id = ?1)';
+const page = `SELECT ${messageColumns} FROM messages WHERE room = ${num}`;
+const statements = {
+  publicRooms: db.prepare(`SELECT num, ${roomColumns} FROM rooms WHERE kind = 'public'`),
+  bans: db.prepare('SELECT user_id, until, reason FROM bans'),
+  room: db.prepare(`SELECT num, ${roomColumns} FROM rooms WHERE id = ?`),
+  message: db.prepare(`SELECT ${messageColumns} FROM messages WHERE room = ? AND seq = ?`),
+  user: db.prepare('SELECT id, name, acted_public, site_role FROM users WHERE id = ?'),
+  memberships: db.prepare(
+    `SELECT num, ${roomColumns}, ${memberColumns} FROM members JOIN rooms ON rooms.num = members.room
+     WHERE user_id = ? AND sources <> 0`,
+  ),
+  member: db.prepare(`SELECT ${memberColumns} FROM members WHERE room = ${num} AND user_id = ?2`),
+  members: db.prepare(
+    `SELECT user_id AS id, coalesce(users.name, user_id) AS name, coalesce(acted_public, 0) AS acted_public, site_role,
+       ${memberColumns}
+     FROM members LEFT JOIN users ON users.id = members.user_id
+     WHERE room = ${num} AND sources <> 0 AND (sort, user_id) > (?2, ?3)
+     ORDER BY sort, user_id`,
+  ),
+  keysOf: db.prepare('SELECT key FROM user_keys WHERE user_id = ?'),
+  sharesRoom: db.prepare(
+    `SELECT 1 FROM members AS mine JOIN members AS theirs ON theirs.room = mine.room
+     JOIN rooms ON rooms.num = mine.room
+     WHERE mine.user_id = ?1 AND mine.sources <> 0 AND theirs.user_id = ?2 AND theirs.sources <> 0
+       AND theirs.acted > 0 AND rooms.kind <> 'public' LIMIT 1`,
+  ),
+  sharesPublic: db.prepare(
+    `SELECT 1 FROM members AS mine JOIN members AS theirs ON theirs.room = mine.room
+     JOIN rooms ON rooms.num = mine.room
+     WHERE mine.user_id = ?1 AND mine.sources <> 0 AND theirs.user_id = ?2 AND theirs.sources <> 0
+       AND rooms.kind = 'public' LIMIT 1`,
+  ),
+  candidates: db.prepare(
+    `SELECT DISTINCT users.id AS id, name, acted_public, site_role FROM user_keys JOIN users ON users.id = user_keys.user_id
+     WHERE key >= ?1 AND key < ?1 || '${beyond}' AND users.id <> ?2 ORDER BY key LIMIT ${mostCandidates}`,
+  ),
+  newest: db.prepare(`${page} AND seq <= ?2 ORDER BY seq DESC LIMIT ?3`),
+  after: db.prepare(`${page} AND seq > ?2 AND seq <= ?3 ORDER BY seq LIMIT ?4`),
+  changes: db.prepare(`${page} AND rev > ?2 AND rev <= ?3 ORDER BY rev LIMIT ?4`),
+};
+
+const reads: {
+  [Query in Exclude<keyof Reads, 'search'>]: (input: Reads[Query]['in']) => Reads[Query]['out'];
+} = {
+  publicRooms: () => statements.publicRooms.all().map(roomWithLast),
+  bans: () =>
+    statements.bans.all().map(({ user_id, until, reason }) => ({
+      user: user_id as string,
+      ban: {
+        ...(until === null ? {} : { until: until as number }),
+        ...(reason === null ? {} : { reason: reason as string }),
+      } satisfies Ban,
+    })),
+  room: ({ room }) => optionalRoom(statements.room.get(room)),
+  partner: ({ user, other, room }) => partner(user, other, room),
+  user({ user }) {
+    const row = statements.user.get(user);
+    return {
+      user: row === undefined ? null : userFrom(row),
+      memberships: statements.memberships.all(user).map((row) => {
+        const room = roomWithLast(row);
+        const other = room.pair?.find((id) => id !== user);
+        return {
+          room,
+          member: memberFrom(row),
+          ...(other === undefined ? {} : { partner: partner(user, other, room.id) }),
+        };
+      }),
+    };
+  },
+  users: ({ ids }) =>
+    ids.flatMap((id) => {
+      const row = statements.user.get(id);
+      return row === undefined ? [] : [userFrom(row)];
+    }),
+  member({ room, user }) {
+    const row = statements.member.get(room, user);
+    return row === undefined ? null : memberFrom(row);
+  },
+  members({ room, query, after, limit }) {
+    const found: Reads['members']['out'] = [];
+    const from = after === undefined ? ['', ''] : [sortKey(after.name), after.id];
+    const beginning = query === undefined ? undefined : nameKey(query);
+    for (const row of statements.members.iterate(room, ...from)) {
+      const user = userFrom(row);
+      if (beginning !== undefined && !isFound(user.id, beginning)) continue;
+      found.push({ user, member: memberFrom(row) });
+      if (found.length === limit) break;
+    }
+    return found;
+  },
+  sharesRoom: ({ user, of }) => of.filter((other) => statements.sharesRoom.get(user, other) !== undefined),
+  findUsers({ user, query, onlyShared, limit }) {
+    const near: Reads['findUsers']['out'] = [];
+    const far: Reads['findUsers']['out'] = [];
+    for (const row of statements.candidates.iterate(nameKey(query), user)) {
+      const found = userFrom(row);
+      if (statements.sharesRoom.get(user, found.id) !== undefined) near.push(found);
+      else if (!onlyShared || statements.sharesPublic.get(user, found.id) !== undefined) far.push(found);
+      if (near.length === limit) break;
+    }
+    return [...near, ...far].slice(0, limit);
+  },
+  newest({ room, upTo, limit }) {
+    const found = fill(statements.newest.iterate(room, upTo, limit + 1), room, limit);
+    found.messages.reverse();
+    return found;
+  },
+  after: ({ room, after, upTo, limit }) =>
+    fill(statements.after.iterate(room, after, upTo, limit + 1), room, limit),
+  changes: ({ room, since, upTo, limit }) =>
+    fill(statements.changes.iterate(room, since, upTo, limit + 1), room, limit),
+};
 
 port.on('message', (request: Request) => {
   if ('close' in request) {
@@ -29,7 +148,7 @@ port.on('message', (request: Request) => {
   }
   let outcome: Outcome;
   try {
-    outcome = { id: request.id, value: read(request.call as ReadCall) };
+    outcome = { id: request.id, value: read(request) };
   } catch (error) {
     outcome = { id: request.id, ...storageFailure(error) };
   }
@@ -37,50 +156,48 @@ port.on('message', (request: Request) => {
 });
 port.postMessage({ ready: true } satisfies Reply);
 
-function read(call: ReadCall): RoomRecord[] | Membership[] | Page | number | null {
-  switch (call.op) {
-    case 'rooms':
-      return selectRooms.all() as unknown as RoomRecord[];
-    case 'memberships':
-      return selectMemberships.all(call.userId) as unknown as Membership[];
-    case 'readSeq':
-      return (selectReadSeq.get(call.room, call.userId)?.read_seq ?? null) as number | null;
-    case 'newest': {
-      const page = fill(selectNewest.iterate(call.room, call.upTo, call.limit + 1), call.limit);
-      page.messages.reverse();
-      return page;
-    }
-    case 'changes':
-      return fill(selectChanges.iterate(call.room, call.since, call.upTo, call.limit + 1), call.limit);
-  }
+function read({ op, input }: Call): unknown {
+  if (!(op in reads)) throw new Error(`the history has no read called ${op}`);
+  // The map pairs each query with its input; TypeScript cannot follow that.
+  return reads[op as 'room'](input as never);
 }
 
-type Row = Record<string, unknown>;
+function optionalRoom(row: Row | undefined): RoomRecord | null {
+  return row === undefined ? null : roomWithLast(row);
+}
+
+function roomWithLast(row: Row): RoomRecord {
+  const room = roomFrom(row);
+  const last = statements.message.get(row.num as number, room.lastSeq);
+  return last === undefined ? room : { ...room, last: messageFrom(last, room.id) };
+}
+
+function partner(user: string, other: string, room: string): Partner {
+  const row = statements.user.get(other);
+  const member = statements.member.get(room, other);
+  return {
+    user: row === undefined ? { id: other, name: other, actedPublic: false } : userFrom(row),
+    acted: (member?.acted as number | undefined) ?? 0,
+    shares: statements.sharesRoom.get(user, other) !== undefined,
+  };
+}
+
+function isFound(user: string, beginning: string): boolean {
+  const keys = statements.keysOf.all(user).map(({ key }) => key as string);
+  // Somebody who was only named has no keys.
+  return (keys.length === 0 ? [nameKey(user)] : keys).some((key) => key.startsWith(beginning));
+}
 
 /** Takes rows until the limit or the size of a page is reached; at least one, so that every page goes on. */
-function fill(rows: Iterable<Row>, limit: number): Page {
-  const messages: Message[] = [];
+function fill(rows: Iterable<Row>, room: string, limit: number): Page {
+  const messages: Page['messages'] = [];
   let bytes = 0;
   for (const row of rows) {
-    const message = messageFrom(row);
+    const message = messageFrom(row, room);
     bytes += Buffer.byteLength(JSON.stringify(message)) + 1;
     if (messages.length === limit || (bytes > maxPageBytes && messages.length > 0))
       return { messages, complete: false };
     messages.push(message);
   }
   return { messages, complete: true };
-}
-
-function messageFrom(row: Row): Message {
-  return {
-    id: row.id as string,
-    room: row.room as string,
-    seq: row.seq as number,
-    rev: row.rev as number,
-    clientId: row.client_id as string,
-    user: { id: row.user_id as string, name: row.user_name as string },
-    text: row.text as string,
-    sentAt: row.sent_at as number,
-    ...(row.reply_to === null ? {} : { replyTo: row.reply_to as number }),
-  };
 }

@@ -4,9 +4,8 @@ import { dirname, resolve } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { claim } from '../../claim.ts';
 import { RequestError } from '../../errors.ts';
-import type { Message } from '../../events.ts';
-import type { History } from '../history.ts';
-import type { ReadCall, Reply, Request, WriteCall } from './protocol.ts';
+import type { Change, History } from '../history.ts';
+import type { Batch, Request } from './protocol.ts';
 
 /**
  * The history in one SQLite file, in WAL mode. After the start the main thread touches no disk: one thread writes,
@@ -20,41 +19,36 @@ export async function openSqliteHistory(options: {
   onBatch?: (batch: { messages: number; commitMs: number }) => void;
 }): Promise<History> {
   const { path, claimed } = claimFile(resolve(options.path));
-  const listeners: ((message: Message) => void)[] = [];
-  const onCommitted = (batch: Batch) => {
-    for (const outcome of batch.outcomes) {
-      if ('stored' in outcome && outcome.stored) for (const listener of listeners) listener(outcome.stored);
-    }
-    if (batch.commitMs === undefined) return;
-    const messages = batch.outcomes.filter((outcome) => 'stored' in outcome).length;
-    if (messages > 0) options.onBatch?.({ messages, commitMs: batch.commitMs });
+  const listeners: ((change: Change) => void)[] = [];
+  const onCommitted = ({ changes = [], commitMs }: Batch) => {
+    for (const change of changes) for (const listener of listeners) listener(change);
+    const messages = changes.filter((change) => change.type === 'message' && change.is === 'new').length;
+    if (messages > 0 && commitMs !== undefined) options.onBatch?.({ messages, commitMs });
   };
   let writer: Thread;
   let reader: Thread;
+  let searcher: Thread;
   try {
     writer = await Thread.start('./writer.ts', path, options.onFailure, onCommitted);
     // After the writer: a file opened for reading only must exist, in WAL mode and in the newest form.
     reader = await Thread.start('./reader.ts', path, options.onFailure);
+    searcher = await Thread.start('./searcher.ts', path, options.onFailure);
   } catch (error) {
     claimed.close();
     throw error;
   }
 
   return {
-    rooms: () => reader.call({ op: 'rooms' }),
-    createRooms: (ids) => writer.call({ op: 'createRooms', ids }),
-    append: (message) => writer.call({ op: 'append', message }),
-    // Asked of the writer, since the first one may still be on its way to the disk.
-    repeatOf: (message) => writer.call({ op: 'repeatOf', message }),
-    onCommit: (listener) => {
+    write: (op, input, asker) => writer.call(asker === undefined ? { op, input } : { op, input, asker }),
+    // Of the writer, since what it asks about may still be on its way to the disk.
+    probe: (op, input) => writer.call({ op, input, probe: true }),
+    // Searching is apart: a long search holds up no other reading.
+    read: (op, input) => (op === 'search' ? searcher : reader).call({ op, input }),
+    onChange: (listener) => {
       listeners.push(listener);
     },
-    memberships: (userId) => reader.call({ op: 'memberships', userId }),
-    readSeq: (room, userId) => reader.call({ op: 'readSeq', room, userId }),
-    addMember: (room, userId) => writer.call({ op: 'addMember', room, userId }),
-    newest: (room, upTo, limit) => reader.call({ op: 'newest', room, upTo, limit }),
-    changes: (room, since, upTo, limit) => reader.call({ op: 'changes', room, since, upTo, limit }),
     async close() {
+      await searcher.close();
       await reader.close();
       await writer.close();
       claimed.close();
@@ -79,8 +73,6 @@ function claimFile(path: string): { path: string; claimed: { close(): void } } {
 function cannotOpen(path: string, cause: unknown): Error {
   return new Error(`the history ${path} cannot be opened: ${(cause as Error).message}`, { cause });
 }
-
-type Batch = Extract<Reply, { outcomes: unknown }>;
 
 /** A worker thread that answers calls in the order in which they were made. */
 class Thread {
@@ -118,7 +110,8 @@ class Thread {
     return thread;
   }
 
-  call<T>(call: WriteCall | ReadCall): Promise<T> {
+  /** The history's interface pairs operations with their inputs and outputs. */
+  call<T>(call: { op: string; input: unknown; probe?: true; asker?: string }): Promise<T> {
     if (this.#failure !== undefined || this.#closing) {
       return Promise.reject(
         new RequestError('storage_unavailable', 'the history is closed', { cause: this.#failure }),
@@ -127,7 +120,7 @@ class Thread {
     const id = this.#next++;
     return new Promise((resolve, reject) => {
       this.#pending.set(id, { resolve, reject });
-      this.#worker.postMessage({ id, call } satisfies Request);
+      this.#worker.postMessage({ id, ...call });
     });
   }
 
@@ -145,7 +138,10 @@ class Thread {
       this.#pending.delete(outcome.id);
       if (!('code' in outcome)) pending?.resolve(outcome.value as never);
       else if (outcome.code === 'internal') pending?.reject(new Error(outcome.detail));
-      else pending?.reject(new RequestError(outcome.code, outcome.detail));
+      else {
+        const { code, detail, current } = outcome;
+        pending?.reject(new RequestError(code, detail, current && { current }));
+      }
     }
   }
 

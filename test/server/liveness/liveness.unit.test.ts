@@ -315,7 +315,7 @@ describe('an identity that changes', () => {
     await wait(10);
     expect(seen.identities).toEqual([]);
     // Whatever an identity has beside its name.
-    const identity = { id: '1', name: 'Ann', roles: ['moderator'] };
+    const identity = { id: '1', name: 'Ann', roles: ['moderator' as const] };
     willSee({ state: 'user', user: identity, bytes: Buffer.from('more') });
     notify();
     await wait(10);

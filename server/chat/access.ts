@@ -1,0 +1,46 @@
+import type { Right, SiteRole } from '../events.ts';
+import { type MemberRecord, type RoomRecord, sources } from '../history/history.ts';
+
+/** Who asks, in one room. */
+export interface Actor {
+  /** Roles on the whole site, from the session of the connection that asks. */
+  roles: readonly SiteRole[];
+  /** Absent for users who are not members. */
+  member: MemberRecord | undefined;
+}
+
+/** From the highest: admin, site's moderator, owner, moderator, member. */
+type Rank = 4 | 3 | 2 | 1 | 0;
+
+/** Whether somebody may know of a room at all. Nobody may act in, or learn of, a room that this denies. */
+export function mayRead(room: RoomRecord, member: MemberRecord | undefined): boolean {
+  return room.kind === 'public' || member !== undefined;
+}
+
+/**
+ * All that somebody may do in a room that they may read: the one place that decides it (PROTOCOL, "Rights").
+ * The order is that of `RoomSummary.may`.
+ */
+export function rightsIn(room: RoomRecord, { roles, member }: Actor): Right[] {
+  if (room.kind === 'direct') return ['send'];
+  const admin = roles.includes('admin');
+  const owner = member?.role === 'owner' || admin;
+  const moderator = owner || member?.role === 'moderator' || roles.includes('moderator');
+  const may: Right[] = ['send'];
+  if (room.kind === 'private') may.push('invite');
+  if (moderator) may.push('update', 'remove', 'moderate');
+  if (owner) may.push('roles', 'delete');
+  if (member !== undefined && member.sources === sources.people) may.push('leave');
+  return may;
+}
+
+export function rankOf(roles: readonly SiteRole[], member: MemberRecord | undefined): Rank {
+  if (roles.includes('admin')) return 4;
+  if (roles.includes('moderator')) return 3;
+  return member?.role === 'owner' ? 2 : member?.role === 'moderator' ? 1 : 0;
+}
+
+/** Nobody acts on somebody of the same or a higher role. */
+export function outranks(actor: Actor, target: Actor): boolean {
+  return rankOf(actor.roles, actor.member) > rankOf(target.roles, target.member);
+}

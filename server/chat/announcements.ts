@@ -1,0 +1,293 @@
+import type { MembersChange, RemovalReason, RoomMember, User } from '../events.ts';
+import { acted, type Change, type MemberRecord } from '../history/history.ts';
+import type { Directory, DirectoryListener } from './directory.ts';
+import type { Connection, Person, Room } from './model.ts';
+import type { Publisher } from './publisher.ts';
+import { membersOf, previewOf, summaryOf } from './summary.ts';
+import type { Typing } from './typing.ts';
+
+/** Comings and goings of this many milliseconds are one event a room, so that a storm of reconnects is one. */
+const gatherFor = 250;
+/** For the other side of a direct room that does not show it. */
+const gatherDirectFor = 1000;
+/** At most so many users are named in one event; clients ask for the rest. */
+const mostNamed = 100;
+/** A room's activity is told at most this often, in milliseconds. */
+const activityEvery = 1000;
+
+/** What one room has to tell, gathered for a moment. */
+interface Gathered {
+  /** Who was visible before, and under which name; null for nobody. */
+  before: Map<string, User | null>;
+  members: Map<string, MembersChange['changed'][number]>;
+}
+
+/** Turns what happens in the directory into the events of the protocol. */
+export class Announcements implements DirectoryListener {
+  readonly #publisher: Publisher;
+  readonly #typing: Typing;
+  readonly #directory: () => Directory;
+  readonly #kick: (user: string) => void;
+  readonly #gathered = new Map<Room, Gathered>();
+  readonly #direct = new Map<Room, Map<string, User | null>>();
+  /** When the activity of a room may be told again; a room in `waiting` has something to tell by then. */
+  readonly #activity = new Map<Room, { waiting: boolean }>();
+
+  constructor(options: {
+    publisher: Publisher;
+    typing: Typing;
+    directory: () => Directory;
+    /** Closes all connections of a user. */
+    kick: (user: string) => void;
+  }) {
+    this.#publisher = options.publisher;
+    this.#typing = options.typing;
+    this.#directory = options.directory;
+    this.#kick = options.kick;
+  }
+
+  message(room: Room, { is, message }: Change & { type: 'message' }): void {
+    if (is === 'new') this.#typing.stop(room, message.user.id);
+    this.#publisher.toRoom(room.record.id, is === 'new' ? 'message:new' : 'message:changed', message);
+    this.#active(room);
+  }
+
+  roomAdded(room: Room, asker: string | undefined): void {
+    // To all who have the same roles on the site the new room looks alike: one frame for them.
+    const byRoles = new Map<string, Connection[]>();
+    for (const { connections } of this.#directory().everybody()) {
+      for (const connection of connections) {
+        if (connection.id === asker) continue;
+        const roles = connection.identity.roles.join();
+        byRoles.set(roles, [...(byRoles.get(roles) ?? []), connection]);
+      }
+    }
+    for (const alike of byRoles.values()) {
+      const summary = summaryOf(this.#directory(), room, alike[0] as Connection);
+      this.#publisher.toConnections(
+        alike.map(({ id }) => id),
+        'room:added',
+        summary,
+      );
+    }
+  }
+
+  roomChanged(room: Room): void {
+    this.#active(room, 'joined too');
+  }
+
+  roomDeleted(room: Room, members: readonly Person[], asker: string | undefined): void {
+    const concerned = room.record.kind === 'public' ? [...this.#directory().everybody()] : members;
+    const ids = idsOf(concerned, asker);
+    this.#publisher.toConnections(ids, 'room:removed', {
+      room: room.record.id,
+      readable: false,
+      reason: 'deleted',
+    });
+    for (const { id } of room.joined) this.#publisher.leave(id, room.record.id);
+    this.#typing.forget(room);
+    this.#gathered.delete(room);
+    this.#activity.delete(room);
+  }
+
+  memberAdded(
+    room: Room,
+    user: User,
+    member: MemberRecord,
+    person: Person | undefined,
+    asker: string | undefined,
+  ) {
+    this.#memberChange(room, user.id, this.#roomMember(room, user, member, person));
+    for (const connection of person?.connections ?? []) {
+      if (connection.id === asker) continue;
+      this.#publisher.toConnections(
+        [connection.id],
+        'room:added',
+        summaryOf(this.#directory(), room, connection),
+      );
+    }
+  }
+
+  memberChanged(room: Room, user: User, before: MemberRecord, now: MemberRecord, person: Person | undefined) {
+    if (before.role !== now.role || before.acted !== now.acted) {
+      this.#memberChange(room, user.id, this.#roomMember(room, user, now, person));
+    }
+    if (before.role === now.role && before.notify === now.notify && before.sources === now.sources) return;
+    for (const connection of person?.connections ?? []) {
+      this.#publisher.toConnections(
+        [connection.id],
+        'room:changed',
+        summaryOf(this.#directory(), room, connection),
+      );
+    }
+  }
+
+  memberRemoved(
+    room: Room,
+    { user, by, cause, asker }: Change & { type: 'member' },
+    person: Person | undefined,
+    left: readonly Connection[],
+  ): void {
+    const { id, kind } = room.record;
+    for (const connection of left) this.#publisher.leave(connection.id, id);
+    this.#typing.stop(room, user.id);
+    const reason: RemovalReason = by === 'people' ? (cause === 'left' ? 'left' : 'removed') : 'site';
+    const ids = idsOf(person === undefined ? [] : [person], asker);
+    this.#publisher.toConnections(ids, 'room:removed', { room: id, readable: kind === 'public', reason });
+    this.#memberChange(room, user.id, { user: { id: user.id, name: user.name }, gone: true });
+  }
+
+  present(room: Room, user: string, before: User | null, now: User | null): void {
+    if (room.joined.size > 0) {
+      const gathered = this.#gather(room);
+      if (!gathered.before.has(user)) gathered.before.set(user, before);
+    }
+    if (bothWrote(room)) this.#tellPartner(room, user, now);
+  }
+
+  read(room: Room | undefined, { user, readSeq, asker }: Change & { type: 'read' }): void {
+    if (room === undefined) return;
+    const person = this.#directory().person(user);
+    const others = idsOf(person === undefined ? [] : [person], asker);
+    const partner = room.record.pair?.find((id) => id !== user);
+    const otherSide = partner === undefined ? undefined : this.#directory().person(partner);
+    const ids = otherSide?.memberships.has(room.record.id) ? [...others, ...idsOf([otherSide])] : others;
+    if (ids.length > 0) {
+      this.#publisher.toConnections(ids, 'read:changed', { room: room.record.id, user, seq: readSeq });
+    }
+  }
+
+  banned(user: string): void {
+    this.#kick(user);
+  }
+
+  #roomMember(room: Room, { id, name }: User, member: MemberRecord, person: Person | undefined): RoomMember {
+    const visible = person === undefined ? member.acted > acted.never : room.present.has(id);
+    return {
+      user: { id, name: visible ? name : id },
+      role: member.role,
+      present: room.present.has(id),
+    };
+  }
+
+  #memberChange(room: Room, user: string, change: MembersChange['changed'][number]): void {
+    if (room.joined.size === 0 || room.record.kind === 'direct') return;
+    this.#gather(room).members.set(user, change);
+  }
+
+  #gather(room: Room): Gathered {
+    const known = this.#gathered.get(room);
+    if (known !== undefined) return known;
+    const gathered: Gathered = { before: new Map(), members: new Map() };
+    this.#gathered.set(room, gathered);
+    setTimeout(() => this.#tell(room), gatherFor);
+    return gathered;
+  }
+
+  #tell(room: Room): void {
+    const gathered = this.#gathered.get(room);
+    if (gathered === undefined) return;
+    this.#gathered.delete(room);
+    const { id } = room.record;
+    const joined: User[] = [];
+    const left: string[] = [];
+    for (const [user, before] of gathered.before) {
+      const now = room.present.get(user);
+      if (now === undefined && before !== null) left.push(user);
+      if (now !== undefined && now.name !== before?.name) joined.push(now);
+    }
+    if (joined.length > 0 || left.length > 0) {
+      const partial = joined.length > mostNamed || left.length > mostNamed;
+      this.#publisher.toRoom(id, 'presence:changed', {
+        room: id,
+        joined: joined.slice(0, mostNamed),
+        left: left.slice(0, mostNamed),
+        count: room.present.size,
+        ...(partial ? { partial: true } : {}),
+      });
+    }
+    const changed = [...gathered.members.values()];
+    if (changed.length === 0) return;
+    this.#publisher.toRoom(id, 'members:changed', {
+      room: id,
+      changed: changed.slice(0, mostNamed),
+      count: membersOf(room),
+      ...(changed.length > mostNamed ? { partial: true } : {}),
+    });
+  }
+
+  /** Of a direct room in which both have written, the other side hears whether it shows the room or not. */
+  #tellPartner(room: Room, userId: string, user: User | null): void {
+    const known = this.#direct.get(room);
+    if (known !== undefined) return void known.set(userId, user);
+    this.#direct.set(room, new Map([[userId, user]]));
+    setTimeout(() => {
+      const changes = this.#direct.get(room) ?? new Map<string, User | null>();
+      this.#direct.delete(room);
+      for (const [id, now] of changes) {
+        const partner = room.record.pair?.find((one) => one !== id);
+        const person = partner === undefined ? undefined : this.#directory().person(partner);
+        const ids = [...(person?.connections ?? [])]
+          .filter((one) => !one.joined.has(room))
+          .map((one) => one.id);
+        if (ids.length === 0) continue;
+        this.#publisher.toConnections(ids, 'presence:changed', {
+          room: room.record.id,
+          joined: now === null ? [] : [now],
+          left: now === null ? [id] : [],
+          count: room.present.size,
+        });
+      }
+    }, gatherDirectFor);
+  }
+
+  /** One frame for all members' connections that do not show the room, at most one a second. */
+  #active(room: Room, to: 'not joined' | 'joined too' = 'not joined'): void {
+    const known = this.#activity.get(room);
+    if (known !== undefined && to === 'not joined') {
+      known.waiting = true;
+      return;
+    }
+    this.#tellActivity(room, to);
+    if (known !== undefined) return;
+    const state = { waiting: false };
+    this.#activity.set(room, state);
+    const next = () => {
+      if (!state.waiting) return void this.#activity.delete(room);
+      state.waiting = false;
+      this.#tellActivity(room, 'not joined');
+      setTimeout(next, activityEvery);
+    };
+    setTimeout(next, activityEvery);
+  }
+
+  #tellActivity(room: Room, to: 'not joined' | 'joined too'): void {
+    const { record } = room;
+    const ids: string[] = [];
+    for (const { connections } of room.here) {
+      for (const connection of connections) {
+        if (to === 'joined too' || !connection.joined.has(room)) ids.push(connection.id);
+      }
+    }
+    if (ids.length === 0) return;
+    this.#publisher.toConnections(ids, 'room:activity', {
+      room: record.id,
+      head: record.head,
+      lastSeq: record.lastSeq,
+      members: membersOf(room),
+      name: record.name,
+      ...(record.topic === undefined ? {} : { topic: record.topic }),
+      ...(record.last === undefined ? {} : { last: previewOf(record.last) }),
+    });
+  }
+}
+
+function bothWrote({ record, partners }: Room): boolean {
+  return record.pair?.every((id) => partners.get(id)?.acted === acted.written) ?? false;
+}
+
+function idsOf(people: readonly Person[], except?: string): string[] {
+  return people
+    .flatMap(({ connections }) => [...connections].map(({ id }) => id))
+    .filter((id) => id !== except);
+}

@@ -1,0 +1,59 @@
+import { createHash } from 'node:crypto';
+import type { History } from '../history/history.ts';
+import { Announcements } from './announcements.ts';
+import { Directory } from './directory.ts';
+import type { Publisher } from './publisher.ts';
+import type { ChatSettings } from './summary.ts';
+import { Typing } from './typing.ts';
+
+/** What the operator has set. Texts and names are counted in Unicode code points. */
+export interface Limits {
+  /** Characters of a message. */
+  text: number;
+  /** Members of a private room; 0: any number. */
+  members: number;
+  /** Rooms that one user has made and that still exist; 0: any number. */
+  roomsOfUser: number;
+}
+
+/** The parts of the chat that its operations work on. */
+export interface Chat {
+  history: History;
+  directory: Directory;
+  publisher: Publisher;
+  typing: Typing;
+  settings: ChatSettings;
+  limits: Limits;
+  /** The ids of the rooms of CHAT_ROOMS, in their order. */
+  configured: readonly string[];
+}
+
+/** The id of a room of CHAT_ROOMS: its name, where that can be one. */
+function roomIdOf(name: string): string {
+  if (/^[A-Za-z0-9_-]{1,64}$/.test(name)) return name;
+  return `r-${createHash('sha256').update(name.normalize('NFC')).digest('hex').slice(0, 16)}`;
+}
+
+/** @param rooms of CHAT_ROOMS: an id, or undefined where it is made of the name */
+export async function openChat(options: {
+  history: History;
+  publisher: Publisher;
+  settings: ChatSettings;
+  limits: Limits;
+  rooms: readonly { id?: string; name: string }[];
+  /** Closes all connections of a user. */
+  kick: (user: string) => void;
+}): Promise<Chat> {
+  const { history, publisher, settings, limits, kick } = options;
+  const typing = new Typing(publisher);
+  const rooms = options.rooms.map(({ id, name }) => ({ id: id ?? roomIdOf(name), name }));
+  await history.write('publicRooms', { rooms, at: Date.now() });
+  const announcements: Announcements = new Announcements({
+    publisher,
+    typing,
+    directory: () => directory,
+    kick,
+  });
+  const directory = await Directory.open(history, announcements, settings.findPeople === 'all');
+  return { history, directory, publisher, typing, settings, limits, configured: rooms.map(({ id }) => id) };
+}

@@ -1,0 +1,490 @@
+import { RequestError } from '../errors.ts';
+import type { User } from '../events.ts';
+import {
+  acted,
+  type Ban,
+  type Change,
+  type History,
+  isMember,
+  type MemberRecord,
+  type Membership,
+  type RoomRecord,
+  type UserRecord,
+} from '../history/history.ts';
+import { sortKey } from '../history/text-keys.ts';
+import { mayRead } from './access.ts';
+import {
+  type Connection,
+  newRoom,
+  type Person,
+  type Room,
+  type SessionIdentity,
+  type SiteRoom,
+  siteRole,
+} from './model.ts';
+
+/** Somebody who reloads a page is back within this time, in milliseconds: nobody sees them go. */
+const linger = 750;
+
+/** What happens in the directory, for those who notify the clients. Called in the order of the commits. */
+export interface DirectoryListener {
+  message(room: Room, change: Change & { type: 'message' }): void;
+  roomAdded(room: Room, asker: string | undefined): void;
+  roomChanged(room: Room): void;
+  roomDeleted(room: Room, members: readonly Person[], asker: string | undefined): void;
+  /** `person` is absent when nobody of that user is here. */
+  memberAdded(
+    room: Room,
+    user: User,
+    member: MemberRecord,
+    person: Person | undefined,
+    asker: string | undefined,
+  ): void;
+  memberChanged(
+    room: Room,
+    user: User,
+    before: MemberRecord,
+    now: MemberRecord,
+    person: Person | undefined,
+  ): void;
+  memberRemoved(
+    room: Room,
+    change: Change & { type: 'member' },
+    person: Person | undefined,
+    left: readonly Connection[],
+  ): void;
+  /** How a user can be seen in a room was and is; null: not at all. */
+  present(room: Room, user: string, before: User | null, now: User | null): void;
+  read(room: Room | undefined, change: Change & { type: 'read' }): void;
+  banned(user: string): void;
+}
+
+interface Entry {
+  person: Person;
+  loaded: Promise<void>;
+  /** Whether the history knows of the user. */
+  stored: boolean;
+  leaves?: NodeJS.Timeout;
+}
+
+/**
+ * Everybody who is here and every room that they can reach, in memory: what a connection may do is known without asking
+ * the disk. It follows the history by its changes, and changes by nothing else.
+ */
+export class Directory {
+  readonly #history: History;
+  readonly #listener: DirectoryListener;
+  /** Whether everybody may find everybody: then nobody is hidden. */
+  readonly #findAll: boolean;
+  readonly #rooms = new Map<string, Room>();
+  readonly #people = new Map<string, Entry>();
+  readonly #bans = new Map<string, Ban>();
+  /** Direct rooms by each of their users: one who is not here may be renamed. */
+  readonly #directRooms = new Map<string, Set<Room>>();
+  readonly #public = new Set<Room>();
+  #byName: readonly Room[] | undefined;
+  readonly #followers = new Map<Room, Set<(change: Change & { type: 'message' }) => void>>();
+  /** What changed while somebody's memberships are being read: it may be missing in what was read. */
+  readonly #loading = new Set<Change[]>();
+
+  private constructor(history: History, listener: DirectoryListener, findAll: boolean) {
+    this.#history = history;
+    this.#listener = listener;
+    this.#findAll = findAll;
+  }
+
+  static async open(history: History, listener: DirectoryListener, findAll: boolean): Promise<Directory> {
+    const directory = new Directory(history, listener, findAll);
+    for (const record of await history.read('publicRooms', null))
+      directory.#rooms.set(record.id, newRoom(record));
+    for (const { user, ban } of await history.read('bans', null)) directory.#bans.set(user, ban);
+    history.onChange((change) => {
+      for (const missed of directory.#loading) missed.push(change);
+      directory.#apply(change);
+    });
+    return directory;
+  }
+
+  /** All public rooms by their names. Sorted anew only when one has come, gone or been renamed. */
+  publicByName(): readonly Room[] {
+    this.#byName ??= [...this.#public]
+      .map((room) => ({ room, key: sortKey(room.record.name) }))
+      .sort((a, b) => (a.key === b.key ? compare(a.room.record.id, b.room.record.id) : compare(a.key, b.key)))
+      .map(({ room }) => room);
+    return this.#byName;
+  }
+
+  countPublic(): number {
+    return this.#public.size;
+  }
+
+  /** Hands on each message of the room before it is published, until the returned function is called. */
+  follow(room: Room, listener: (change: Change & { type: 'message' }) => void): () => void {
+    const followers = this.#followers.get(room) ?? new Set();
+    this.#followers.set(room, followers.add(listener));
+    return () => {
+      followers.delete(listener);
+      if (followers.size === 0) this.#followers.delete(room);
+    };
+  }
+
+  person(id: string): Person | undefined {
+    return this.#people.get(id)?.person;
+  }
+
+  *everybody(): Iterable<Person> {
+    for (const { person } of this.#people.values()) yield person;
+  }
+
+  /** The room if this person may know of it. A room that is hidden takes the same way as one that does not exist. */
+  find(person: Person, id: string): Room | undefined {
+    const known = person.memberships.get(id)?.room;
+    if (known !== undefined) return known;
+    const room = this.#rooms.get(id);
+    return room !== undefined && mayRead(room.record, undefined) ? room : undefined;
+  }
+
+  banOf(user: string, now = Date.now()): Ban | null {
+    const ban = this.#bans.get(user);
+    return ban !== undefined && (ban.until === undefined || ban.until > now) ? ban : null;
+  }
+
+  /** Whether members of the room may see more of this user than the id: see `acted`. */
+  isVisible(user: UserRecord, member: { acted: number } | undefined): boolean {
+    return this.#findAll || user.actedPublic || (member?.acted ?? 0) > acted.never;
+  }
+
+  /** The user is here with one more connection. Rejects when the history fails. */
+  async connect(id: string, identity: SessionIdentity): Promise<Connection> {
+    const user = { id: identity.id, name: identity.name };
+    let entry = this.#people.get(user.id);
+    if (entry === undefined) {
+      const person: Person = {
+        user: { ...user, actedPublic: false },
+        connections: new Set(),
+        memberships: new Map(),
+      };
+      entry = { person, loaded: Promise.resolve(), stored: false };
+      this.#people.set(user.id, entry);
+      entry.loaded = this.#load(entry);
+      entry.loaded.catch(() => this.#people.delete(user.id));
+    }
+    clearTimeout(entry.leaves);
+    const { person } = entry;
+    const connection: Connection = { id, person, identity, joined: new Set(), gone: false };
+    person.connections.add(connection);
+    try {
+      await entry.loaded;
+      await this.#settle(entry);
+    } catch (error) {
+      this.disconnect(connection);
+      throw error;
+    }
+    return connection;
+  }
+
+  /** The session says something else of its user now. */
+  async changed(connection: Connection, identity: SessionIdentity): Promise<void> {
+    connection.identity = identity;
+    const entry = this.#people.get(connection.person.user.id);
+    if (entry !== undefined) await this.#settle(entry);
+  }
+
+  disconnect(connection: Connection): void {
+    if (connection.gone) return;
+    connection.gone = true;
+    const { person } = connection;
+    for (const room of connection.joined) room.joined.delete(connection);
+    connection.joined.clear();
+    const entry = this.#people.get(person.user.id);
+    // The rooms of a session end with its last connection, unless it was the user's last one.
+    person.connections.delete(connection);
+    if (entry?.person !== person) return;
+    if (person.connections.size > 0) {
+      // The next connection settles what a history that fails leaves undone.
+      this.#settle(entry).catch(() => {});
+      return;
+    }
+    entry.leaves = setTimeout(() => this.#leave(person), linger);
+    entry.leaves.unref();
+  }
+
+  #leave(person: Person): void {
+    if (person.connections.size > 0) return;
+    this.#people.delete(person.user.id);
+    for (const { room } of person.memberships.values()) {
+      room.here.delete(person);
+      this.#hide(room, person.user.id);
+      this.#forgetIfEmpty(room);
+    }
+  }
+
+  async #load(entry: Entry): Promise<void> {
+    const { person } = entry;
+    const missed: Change[] = [];
+    this.#loading.add(missed);
+    let found: { user: UserRecord | null; memberships: Membership[] };
+    try {
+      found = await this.#history.read('user', { user: person.user.id });
+    } finally {
+      this.#loading.delete(missed);
+    }
+    if (found.user !== null) person.user = found.user;
+    entry.stored = found.user !== null;
+    for (const { room: record, member, partner } of found.memberships) {
+      const room = this.#roomFor(record);
+      if (partner !== undefined) room.partners.set(partner.user.id, partner);
+      this.#enter(room, person, member);
+    }
+    for (const change of missed) this.#catchUp(person, change);
+  }
+
+  /** Brings what is stored of a user in line with what the open sessions say. */
+  async #settle(entry: Entry): Promise<void> {
+    const { person } = entry;
+    const connections = [...person.connections];
+    const [newest] = connections.slice(-1);
+    if (newest === undefined) return;
+    const { id, name } = newest.identity;
+    const role = siteRole(person);
+    const lists = connections.map(({ identity }) => identity.rooms);
+    const rooms = new Map<string, SiteRoom>();
+    for (const list of lists) for (const room of list ?? []) rooms.set(room.id, room);
+    // One list that cannot be read may hold any room: nothing is taken away then.
+    const known = lists.includes(undefined)
+      ? [...person.memberships].filter(([, { member }]) => member.sources & 1)
+      : [];
+    for (const [roomId, { room }] of known) rooms.set(roomId, { id: roomId, name: room.record.name });
+    const now = [...person.memberships].filter(([, { member }]) => member.sources & 1).map(([key]) => key);
+    const same = now.length === rooms.size && now.every((key) => rooms.has(key));
+    if (entry.stored && same && person.user.name === name && person.user.siteRole === role) return;
+    await this.#history.write('arrive', {
+      user: { id, name },
+      ...(role === undefined ? {} : { siteRole: role }),
+      ...(same ? {} : { rooms: [...rooms.values()] }),
+      at: Date.now(),
+    });
+    entry.stored = true;
+    if (role === undefined) delete person.user.siteRole;
+    else person.user.siteRole = role;
+  }
+
+  #roomFor(record: RoomRecord): Room {
+    const known = this.#rooms.get(record.id);
+    if (known !== undefined) return known;
+    const room = newRoom(record);
+    this.#rooms.set(record.id, room);
+    if (record.kind === 'public') {
+      this.#public.add(room);
+      this.#byName = undefined;
+    }
+    for (const user of record.pair ?? []) {
+      const rooms = this.#directRooms.get(user) ?? new Set();
+      this.#directRooms.set(user, rooms.add(room));
+    }
+    return room;
+  }
+
+  #forgetIfEmpty(room: Room): void {
+    const { record, here } = room;
+    if (record.kind !== 'public' && here.size === 0) this.#forget(room);
+  }
+
+  #forget(room: Room): void {
+    this.#rooms.delete(room.record.id);
+    if (this.#public.delete(room)) this.#byName = undefined;
+    for (const user of room.record.pair ?? []) {
+      const rooms = this.#directRooms.get(user);
+      rooms?.delete(room);
+      if (rooms?.size === 0) this.#directRooms.delete(user);
+    }
+  }
+
+  #enter(room: Room, person: Person, member: MemberRecord): void {
+    person.memberships.set(room.record.id, { room, member });
+    room.here.add(person);
+    const { user } = person;
+    if (room.record.pair !== undefined) {
+      const shares = room.partners.get(user.id)?.shares ?? false;
+      room.partners.set(user.id, { user, acted: member.acted, shares });
+    }
+    if (this.isVisible(user, member)) this.#show(room, user);
+  }
+
+  #show(room: Room, { id, name }: User): void {
+    const before = room.present.get(id) ?? null;
+    if (before?.name === name) return;
+    const now = { id, name };
+    room.present.set(id, now);
+    this.#listener.present(room, id, before, now);
+  }
+
+  #hide(room: Room, user: string): void {
+    const before = room.present.get(user);
+    if (before === undefined) return;
+    room.present.delete(user);
+    this.#listener.present(room, user, before, null);
+  }
+
+  #apply(change: Change): void {
+    switch (change.type) {
+      case 'message':
+        return this.#message(change);
+      case 'room':
+        return this.#room(change);
+      case 'member':
+        return this.#member(change);
+      case 'read': {
+        const membership = this.person(change.user)?.memberships.get(change.room);
+        if (membership !== undefined) {
+          const { member } = membership;
+          membership.member = { ...member, readSeq: Math.max(member.readSeq, change.readSeq) };
+        }
+        return this.#listener.read(this.#rooms.get(change.room), change);
+      }
+      case 'user':
+        return this.#user(change.user);
+      case 'ban': {
+        if (change.ban === null) this.#bans.delete(change.user);
+        else this.#bans.set(change.user, change.ban);
+        if (change.ban !== null) this.#listener.banned(change.user);
+        return;
+      }
+    }
+  }
+
+  #message(change: Change & { type: 'message' }): void {
+    const { message, is } = change;
+    const room = this.#rooms.get(message.room);
+    if (room === undefined) return;
+    follow(room.record, change);
+    if (is === 'new') this.#wrote(room, message.user.id);
+    for (const follower of this.#followers.get(room) ?? []) follower(change);
+    this.#listener.message(room, change);
+  }
+
+  /** The sender has acted in the room by writing; the history has stored that with the message. */
+  #wrote(room: Room, user: string): void {
+    const membership = this.person(user)?.memberships.get(room.record.id);
+    const partner = room.partners.get(user);
+    if (partner !== undefined) partner.acted = acted.written;
+    if (membership === undefined || membership.member.acted === acted.written) return;
+    membership.member = { ...membership.member, acted: acted.written };
+    const person = this.person(user);
+    if (person !== undefined) this.#show(room, person.user);
+  }
+
+  #room({ is, room: record, asker }: Change & { type: 'room' }): void {
+    const known = this.#rooms.get(record.id);
+    if (is === 'deleted') {
+      if (known === undefined) return;
+      const members = [...known.here];
+      for (const { memberships } of members) memberships.delete(record.id);
+      for (const connection of known.joined) connection.joined.delete(known);
+      this.#listener.roomDeleted(known, members, asker);
+      known.joined.clear();
+      this.#forget(known);
+      return;
+    }
+    if (known !== undefined) {
+      if (known.record.name !== record.name) this.#byName = undefined;
+      update(known.record, record);
+      this.#listener.roomChanged(known);
+    } else if (record.kind === 'public') this.#listener.roomAdded(this.#roomFor(record), asker);
+  }
+
+  #member(change: Change & { type: 'member' }): void {
+    const { room: record, user, before, now, asker } = change;
+    const person = this.person(user.id);
+    const wasMember = isMember(before);
+    let room = this.#rooms.get(record.id);
+    if (room === undefined) {
+      if (person === undefined || !isMember(now)) return;
+      room = this.#roomFor(record);
+    }
+    update(room.record, record);
+    if (!isMember(now)) {
+      if (!wasMember) return;
+      const left = person === undefined ? [] : this.#remove(room, person);
+      this.#listener.memberRemoved(room, change, person, left);
+      this.#forgetIfEmpty(room);
+      return;
+    }
+    if (person !== undefined) this.#enter(room, person, now);
+    if (wasMember) this.#listener.memberChanged(room, user, before, now, person);
+    else this.#listener.memberAdded(room, user, now, person, asker);
+  }
+
+  /** @returns the connections that had joined: they get nothing more of the room */
+  #remove(room: Room, person: Person): Connection[] {
+    person.memberships.delete(room.record.id);
+    room.here.delete(person);
+    this.#hide(room, person.user.id);
+    const left = [...person.connections].filter((connection) => connection.joined.delete(room));
+    for (const connection of left) room.joined.delete(connection);
+    return left;
+  }
+
+  #user(user: UserRecord): void {
+    for (const room of this.#directRooms.get(user.id) ?? []) {
+      const partner = room.partners.get(user.id);
+      if (partner !== undefined) partner.user = user;
+    }
+    const person = this.person(user.id);
+    if (person === undefined) return;
+    person.user = { ...user };
+    for (const { room, member } of person.memberships.values()) {
+      if (this.isVisible(user, member)) this.#show(room, user);
+    }
+  }
+
+  /** A change that came while a person was being loaded, and may be newer than what was read. */
+  #catchUp(person: Person, change: Change): void {
+    const { id } = person.user;
+    if (change.type === 'user' && change.user.id === id) person.user = { ...change.user };
+    if (change.type === 'message') {
+      const room = this.#rooms.get(change.message.room);
+      if (room !== undefined) follow(room.record, change);
+    }
+    if (change.type === 'read' && change.user === id) {
+      const membership = person.memberships.get(change.room);
+      if (membership === undefined) return;
+      const { member } = membership;
+      membership.member = { ...member, readSeq: Math.max(member.readSeq, change.readSeq) };
+    }
+    if (change.type === 'member' && change.user.id === id) {
+      const room = this.#roomFor(change.room);
+      if (isMember(change.now)) this.#enter(room, person, change.now);
+      else this.#remove(room, person);
+      this.#forgetIfEmpty(room);
+    }
+    if (change.type === 'room' && change.is === 'deleted') person.memberships.delete(change.room.id);
+  }
+}
+
+/** @throws RequestError `unknown_room` */
+export function found(room: Room | undefined): Room {
+  if (room === undefined) throw new RequestError('unknown_room');
+  return room;
+}
+
+/** What a message does to its room; nothing where the room knows of something newer. */
+function follow(record: RoomRecord, { message }: Change & { type: 'message' }): void {
+  if (message.rev <= record.head) return;
+  record.head = message.rev;
+  record.lastSeq = Math.max(record.lastSeq, message.seq);
+  if (message.seq === record.lastSeq) record.last = message;
+}
+
+/** The room's own fields as they are stored. Its numbers and last message follow the messages alone. */
+function update(record: RoomRecord, { name, topic, access, members }: RoomRecord): void {
+  record.name = name;
+  if (topic === undefined) delete record.topic;
+  else record.topic = topic;
+  record.access = access;
+  record.members = members;
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

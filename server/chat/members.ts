@@ -1,0 +1,293 @@
+import { randomBytes } from 'node:crypto';
+import { RequestError, type RequestErrorCode } from '../errors.ts';
+import type { Answers, RequestPayload, RoomMember } from '../events.ts';
+import { type MemberRecord, sources, type UserRecord } from '../history/history.ts';
+import { nameKey } from '../history/text-keys.ts';
+import { type Actor, outranks, rankOf, rightsIn } from './access.ts';
+import type { Chat } from './chat.ts';
+import { cursorOf, decodeCursor } from './cursor.ts';
+import { found } from './directory.ts';
+import { type Connection, type Room, siteRole, userOf } from './model.ts';
+import { summaryOf } from './summary.ts';
+
+/** How often a decision is made anew when the room's members or roles have changed meanwhile. */
+const mostAttempts = 5;
+
+/**
+ * Decides and writes; when the room has changed between the two, again. A decision that a write is based on is so never
+ * an old one.
+ */
+async function decided(attempt: () => Promise<{ stale: boolean }>): Promise<void> {
+  for (let n = 0; n < mostAttempts; n++) {
+    if (!(await attempt()).stale) return;
+  }
+  throw new RequestError('storage_unavailable', 'the members of the room change too fast');
+}
+
+/** @throws RequestError `forbidden` where the right has been lost meanwhile */
+function need(room: Room, connection: Connection, right: Parameters<typeof has>[2]): void {
+  if (!has(room, connection, right)) throw new RequestError('forbidden');
+}
+
+function has(room: Room, connection: Connection, right: ReturnType<typeof rightsIn>[number]): boolean {
+  return rightsIn(room.record, actorOf(room, connection)).includes(right);
+}
+
+function actorOf(room: Room, { identity, person }: Connection): Actor {
+  return { roles: identity.roles, member: person.memberships.get(room.record.id)?.member };
+}
+
+/** Another user as somebody who is acted on, whether here or not. */
+async function targetOf({ history, directory }: Chat, room: Room, user: string): Promise<Actor> {
+  const person = directory.person(user);
+  const here = person?.memberships.get(room.record.id)?.member;
+  const member = here ?? (await history.read('member', { room: room.record.id, user }));
+  const role = siteRole(person) ?? (await history.read('users', { ids: [user] }))[0]?.siteRole;
+  return {
+    roles: role === undefined ? [] : [role],
+    member: member === null || member.sources === 0 ? undefined : member,
+  };
+}
+
+export async function invite(
+  chat: Chat,
+  connection: Connection,
+  room: Room,
+  { users }: RequestPayload<'room:invite'>,
+): Promise<Answers['room:invite']> {
+  return addPeople(chat, connection, room, users);
+}
+
+/** Adds people in the name of a member. Who left or was removed is added by owner and moderators alone. */
+export async function addPeople(
+  { history, directory, limits }: Chat,
+  connection: Connection,
+  room: Room,
+  users: readonly string[],
+): Promise<{ added: string[]; failed: { user: string; code: RequestErrorCode }[] }> {
+  const wanted = [...new Set(users)];
+  let results: (RequestErrorCode | null)[] = [];
+  await decided(async () => {
+    found(directory.find(connection.person, room.record.id));
+    need(room, connection, 'invite');
+    const done = await history.write(
+      'addMembers',
+      {
+        room: room.record.id,
+        users: wanted.map((id) => ({ id })),
+        source: 'people',
+        mayReturn: rankOf(connection.identity.roles, actorOf(room, connection).member) > 0,
+        most: limits.members,
+        access: room.record.access,
+        at: Date.now(),
+      },
+      connection.id,
+    );
+    results = done.results;
+    return done;
+  });
+  return {
+    added: wanted.filter((_, n) => results[n] === null),
+    failed: wanted.flatMap((user, n) => {
+      const code = results[n];
+      return code ? [{ user, code }] : [];
+    }),
+  };
+}
+
+export async function remove(
+  chat: Chat,
+  connection: Connection,
+  room: Room,
+  { user }: RequestPayload<'room:remove'>,
+): Promise<Answers['room:remove']> {
+  const { history, directory } = chat;
+  const { id } = room.record;
+  const self = user === connection.person.user.id;
+  await decided(async () => {
+    const actor = actorOf(room, connection);
+    const { access } = room.record;
+    if (self && actor.member === undefined) return { stale: false };
+    need(room, connection, self ? 'leave' : 'remove');
+    if (!self) {
+      const target = await targetOf(chat, room, user);
+      if (target.member === undefined) return { stale: false };
+      if (!outranks(actor, target)) throw new RequestError('forbidden');
+      // What the session or the API gives, they alone take away.
+      if ((target.member.sources & ~sources.people) !== 0) throw new RequestError('forbidden');
+    }
+    found(directory.find(connection.person, id));
+    return history.write(
+      'removeMembers',
+      {
+        room: id,
+        users: [user],
+        sources: sources.people,
+        by: 'people',
+        cause: self ? 'left' : 'removed',
+        access,
+      },
+      connection.id,
+    );
+  });
+  return {};
+}
+
+export async function setRole(
+  chat: Chat,
+  connection: Connection,
+  room: Room,
+  { user, role }: RequestPayload<'room:role'>,
+): Promise<Answers['room:role']> {
+  await decided(async () => {
+    const { access } = room.record;
+    const target = await targetOf(chat, room, user);
+    // Repeated after a lost answer: a former owner has no right to it any more.
+    if (target.member?.role === role) return { stale: false };
+    need(room, connection, 'roles');
+    if (target.member === undefined) throw new RequestError('unknown_user');
+    if (!outranks(actorOf(room, connection), target)) throw new RequestError('forbidden');
+    // Rooms of settings, session and API have no owner.
+    if (role === 'owner' && !room.record.id.startsWith('u-')) throw new RequestError('forbidden');
+    return chat.history.write('setRole', { room: room.record.id, user, role, access }, connection.id);
+  });
+  return {};
+}
+
+export async function update(
+  chat: Chat,
+  connection: Connection,
+  room: Room,
+  { name, topic }: RequestPayload<'room:update'>,
+): Promise<Answers['room:update']> {
+  await decided(async () => {
+    need(room, connection, 'update');
+    const change = { ...(name === undefined ? {} : { name }), ...(topic === undefined ? {} : { topic }) };
+    return chat.history.write(
+      'updateRoom',
+      { room: room.record.id, ...change, access: room.record.access },
+      connection.id,
+    );
+  });
+  return { room: summaryOf(chat.directory, room, connection) };
+}
+
+export async function deleteRoom(
+  chat: Chat,
+  connection: Connection,
+  room: Room,
+): Promise<Answers['room:delete']> {
+  await decided(async () => {
+    need(room, connection, 'delete');
+    return chat.history.write(
+      'deleteRoom',
+      { room: room.record.id, access: room.record.access },
+      connection.id,
+    );
+  });
+  return {};
+}
+
+export async function setNotify(
+  { history, directory }: Chat,
+  connection: Connection,
+  room: Room,
+  { notify }: RequestPayload<'room:notify'>,
+): Promise<Answers['room:notify']> {
+  if (!connection.person.memberships.has(room.record.id)) throw new RequestError('forbidden');
+  await history.write(
+    'setNotify',
+    { room: room.record.id, user: connection.person.user.id, notify },
+    connection.id,
+  );
+  return { room: summaryOf(directory, room, connection) };
+}
+
+export async function members(
+  { history, directory }: Chat,
+  room: Room,
+  { query, present, cursor, limit }: RequestPayload<'room:members'>,
+): Promise<Answers['room:members']> {
+  const { id } = room.record;
+  let after = cursor === undefined ? undefined : decodeCursor(cursor, 'string');
+  const listed: { member: RoomMember; key: readonly [string, string] }[] = [];
+  let more = true;
+  while (more && listed.length <= limit) {
+    const page = await history.read('members', {
+      room: id,
+      ...(query === undefined ? {} : { query }),
+      ...(after === undefined ? {} : { after: { name: after[0], id: after[1] } }),
+      limit: limit + 1,
+    });
+    for (const { user, member } of page) {
+      const key = [user.name, user.id] as const;
+      after = key;
+      const shown = shownMember(user, member);
+      // A hidden name is not to be found by it.
+      if (query !== undefined && !matches(shown, query)) continue;
+      if (present === undefined || shown.present === present) listed.push({ member: shown, key });
+    }
+    more = page.length > limit;
+  }
+  const last = listed.length > limit ? listed[limit - 1] : undefined;
+  return {
+    members: listed.slice(0, limit).map(({ member }) => member),
+    count: room.record.members,
+    ...(last === undefined ? {} : { next: cursorOf(last.key) }),
+  };
+
+  function shownMember(user: UserRecord, member: MemberRecord): RoomMember {
+    const visible = directory.isVisible(user, member);
+    return {
+      user: { id: user.id, name: visible ? user.name : user.id },
+      role: member.role,
+      present: room.present.has(user.id),
+    };
+  }
+}
+
+function matches({ user }: RoomMember, query: string): boolean {
+  const beginning = nameKey(query);
+  const name = nameKey(user.name);
+  return [name, nameKey(user.id), ...name.split(/[^\p{L}\p{M}\p{N}]+/u)].some((key) =>
+    key.startsWith(beginning),
+  );
+}
+
+export async function findPeople(
+  { history, directory, settings }: Chat,
+  connection: Connection,
+  room: Room | undefined,
+  { query, limit }: RequestPayload<'user:find'>,
+): Promise<Answers['user:find']> {
+  const user = connection.person.user.id;
+  const onlyShared = settings.findPeople === 'rooms';
+  const records = await history.read('findUsers', { user, query, onlyShared, limit });
+  const inRoom: string[] = [];
+  if (room !== undefined) {
+    for (const { id } of records) {
+      const here = directory.person(id)?.memberships.has(room.record.id);
+      const member = here ? null : await history.read('member', { room: room.record.id, user: id });
+      if (here || (member !== null && member.sources !== 0)) inRoom.push(id);
+    }
+  }
+  return { users: records.map(({ id, name }) => ({ id, name })), inRoom };
+}
+
+export async function openDirect(
+  { history, directory }: Chat,
+  connection: Connection,
+  { user: other }: RequestPayload<'direct:open'>,
+): Promise<{ answer: Answers['direct:open']; created: boolean }> {
+  const { person } = connection;
+  if (other === person.user.id) throw new RequestError('bad_request', 'a direct room has two users');
+  const id = `d-${randomBytes(16).toString('base64url')}`;
+  const { room: record, created } = await history.write(
+    'openDirect',
+    { id, by: userOf(connection), other, at: Date.now() },
+    connection.id,
+  );
+  const room = found(directory.find(person, record.id));
+  room.partners.set(other, await history.read('partner', { user: person.user.id, other, room: record.id }));
+  return { answer: { room: summaryOf(directory, room, connection) }, created };
+}

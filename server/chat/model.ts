@@ -1,0 +1,66 @@
+import type { SiteRole, User } from '../events.ts';
+import type { MemberRecord, Partner, RoomRecord, UserRecord } from '../history/history.ts';
+
+// What the chat holds in memory: who is here, over which connections, and the rooms that they can reach.
+
+/** A room that the site puts a user into: see CHAT_USER_ROOMS. */
+export interface SiteRoom {
+  id: string;
+  name: string;
+}
+
+/** What a session says of its user. */
+export interface SessionIdentity extends User {
+  roles: readonly SiteRole[];
+  /** Absent where the session's list cannot be read: then nothing changes. */
+  rooms?: readonly SiteRoom[];
+}
+
+/** One open connection of one user. */
+export interface Connection {
+  readonly id: string;
+  readonly person: Person;
+  /** Roles and rights are those of the session that this connection uses. */
+  identity: SessionIdentity;
+  /** The rooms that it shows: it gets their events. */
+  readonly joined: Set<Room>;
+  /** Set when it is closed: what is still under way for it must not join anything. */
+  gone: boolean;
+}
+
+/** A user of whom at least one connection is open, or was a moment ago. */
+export interface Person {
+  user: UserRecord;
+  readonly connections: Set<Connection>;
+  /** By room id; of those that the user is a member of now. */
+  readonly memberships: Map<string, { room: Room; member: MemberRecord }>;
+}
+
+export function siteRole(person: Person | undefined): SiteRole | undefined {
+  const roles = [...(person?.connections ?? [])].flatMap(({ identity }) => identity.roles);
+  return roles.includes('admin') ? 'admin' : roles.includes('moderator') ? 'moderator' : undefined;
+}
+
+/** As others see the user of this connection. */
+export function userOf({ identity }: Connection): User {
+  return { id: identity.id, name: identity.name };
+}
+
+/**
+ * A room in memory: every public one, and those of which a member is here. `record` is as far as it has been published:
+ * never further than what every joined connection was sent.
+ */
+export interface Room {
+  record: RoomRecord;
+  /** Its members who are here. */
+  readonly here: Set<Person>;
+  /** Those of them whom other members may see, by id. */
+  readonly present: Map<string, User>;
+  readonly joined: Set<Connection>;
+  /** Both sides of a direct room, as far as they are known, by user id. */
+  readonly partners: Map<string, Partner>;
+}
+
+export function newRoom(record: RoomRecord): Room {
+  return { record, here: new Set(), present: new Map(), joined: new Set(), partners: new Map() };
+}

@@ -1,0 +1,17 @@
+import type { ServerToClient } from '../events.ts';
+
+type Event = keyof ServerToClient;
+type Payload<E extends Event> = Parameters<ServerToClient[E]>[0];
+
+/**
+ * How events reach connections. An event is one frame, built once, however many get it. The chat knows connections by
+ * their ids alone.
+ */
+export interface Publisher {
+  /** From now on the connection gets what goes to the room, or no longer does. */
+  join(connection: string, room: string): void;
+  leave(connection: string, room: string): void;
+  /** To all connections that have joined the room, but one. */
+  toRoom<E extends Event>(room: string, event: E, payload: Payload<E>, except?: string): void;
+  toConnections<E extends Event>(connections: readonly string[], event: E, payload: Payload<E>): void;
+}

@@ -1,0 +1,111 @@
+import { RequestError } from '../errors.ts';
+import type { Message, User } from '../events.ts';
+import { type Ban, type RoomRecord, sources } from '../history/history.ts';
+import type { Chat } from './chat.ts';
+import { checkText } from './texts.ts';
+
+/** A room as the PHP application sees it: no user's own view. */
+export type SiteRoom = Pick<RoomRecord, 'id' | 'name' | 'topic' | 'kind' | 'members' | 'head' | 'lastSeq'>;
+
+/**
+ * What the PHP application may do (PROTOCOL, "HTTP"). It is the site itself, so nothing is asked of rights; what it names
+ * is checked all the same.
+ */
+export async function postMessage(
+  { history, limits }: Chat,
+  room: string,
+  { user, text, clientId }: { user: User; text: string; clientId: string },
+): Promise<{ message: Message; repeated: boolean }> {
+  checkText(text, limits.text);
+  const record = await history.read('room', { room });
+  // A direct room belongs to two: nobody else can have written in it.
+  if (record?.pair !== undefined && !record.pair.includes(user.id)) throw new RequestError('unknown_room');
+  return history.write('send', { room, user, text, clientId, sentAt: Date.now(), asMember: false });
+}
+
+/** @returns how many connections it went to */
+export function push({ directory, publisher }: Chat, user: string, name: string, data: unknown): number {
+  const connections = [...(directory.person(user)?.connections ?? [])].map(({ id }) => id);
+  publisher.toConnections(connections, 'push', { name, ...(data === undefined ? {} : { data }) });
+  return connections.length;
+}
+
+export async function putRoom(
+  { history }: Chat,
+  room: { id: string; name: string; topic?: string | undefined; kind: 'public' | 'private' },
+): Promise<{ room: SiteRoom; created: boolean }> {
+  if (/^[udr]-/.test(room.id)) {
+    throw new RequestError('bad_request', 'ids that begin with u-, d- or r- are the server’s own');
+  }
+  const { topic, ...rest } = room;
+  const done = await history.write('putRoom', { ...rest, ...(topic ? { topic } : {}), at: Date.now() });
+  return { room: siteRoom(done.room), created: done.created };
+}
+
+export async function deleteRoom({ history }: Chat, room: string): Promise<void> {
+  await notDirect(history, room);
+  await history.write('deleteRoom', { room });
+}
+
+/** `remove` ends a membership whatever brought it about, but the session's list. @returns how many members there are */
+export async function changeMembers(
+  { history }: Chat,
+  room: string,
+  { add, remove }: { add: readonly { id: string; name?: string }[]; remove: readonly string[] },
+): Promise<number> {
+  await notDirect(history, room);
+  if (remove.length > 0) {
+    const bits = sources.api | sources.people;
+    await history.write('removeMembers', { room, users: remove, sources: bits, by: 'api', cause: 'removed' });
+  }
+  if (add.length > 0) {
+    await history.write('addMembers', { room, users: add, source: 'api', mayReturn: true, at: Date.now() });
+  }
+  return (await history.read('room', { room }))?.members ?? 0;
+}
+
+async function notDirect(history: Chat['history'], room: string): Promise<void> {
+  const record = await history.read('room', { room });
+  if (record === null) throw new RequestError('unknown_room');
+  if (record.kind === 'direct')
+    throw new RequestError('bad_request', 'a direct room belongs to its two users');
+}
+
+/** Closes the user's connections and refuses new ones. @returns how many were open */
+export async function ban(
+  { history, directory }: Chat,
+  user: string,
+  { seconds, reason }: { seconds?: number | undefined; reason?: string | undefined },
+): Promise<number> {
+  const open = directory.person(user)?.connections.size ?? 0;
+  const ban: Ban = {
+    ...(seconds === undefined ? {} : { until: Date.now() + seconds * 1000 }),
+    ...(reason ? { reason } : {}),
+  };
+  await history.write('setBan', { user, ban });
+  return open;
+}
+
+export async function unban({ history }: Chat, user: string): Promise<void> {
+  await history.write('setBan', { user, ban: null });
+}
+
+/** Null for somebody who has neither connected nor been named. */
+export async function lookUp(
+  { history, directory }: Chat,
+  id: string,
+): Promise<{ user: User; connections: number; rooms: number; banned?: Ban } | null> {
+  const { user, memberships } = await history.read('user', { user: id });
+  const banned = directory.banOf(id);
+  if (user === null && banned === null) return null;
+  return {
+    user: { id, name: user?.name ?? id },
+    connections: directory.person(id)?.connections.size ?? 0,
+    rooms: memberships.length,
+    ...(banned === null ? {} : { banned }),
+  };
+}
+
+function siteRoom({ id, name, topic, kind, members, head, lastSeq }: RoomRecord): SiteRoom {
+  return { id, name, ...(topic === undefined ? {} : { topic }), kind, members, head, lastSeq };
+}

@@ -1,0 +1,95 @@
+import type { Can, LastMessage, Message, Notify, RoomSummary, SiteRole, Totals, User } from '../events.ts';
+import type { MemberRecord } from '../history/history.ts';
+import { rightsIn } from './access.ts';
+import type { Directory } from './directory.ts';
+import type { Connection, Person, Room } from './model.ts';
+
+const previewLength = 120;
+
+/** A room as one connection sees it. */
+export function summaryOf(directory: Directory, room: Room, connection: Connection): RoomSummary {
+  const { record } = room;
+  const { person, identity } = connection;
+  const member = person.memberships.get(record.id)?.member;
+  const readSeq = member === undefined ? 0 : Math.min(member.readSeq, record.lastSeq);
+  const partner = partnerOf(directory, room, person);
+  return {
+    id: record.id,
+    name: partner?.user.name ?? record.name,
+    ...(record.topic === undefined ? {} : { topic: record.topic }),
+    kind: record.kind,
+    member: member !== undefined,
+    members: membersOf(room),
+    ...(member === undefined ? {} : { role: member.role }),
+    may: rightsIn(record, { roles: identity.roles, member }),
+    ...(partner === undefined ? {} : { with: partner.user, present: partner.present }),
+    head: record.head,
+    lastSeq: record.lastSeq,
+    readSeq,
+    unread: member === undefined ? 0 : record.lastSeq - readSeq,
+    ...(record.last === undefined ? {} : { last: previewOf(record.last) }),
+    notify: notifyOf(room, member),
+  };
+}
+
+/** A direct room belongs to two, also before the other side has heard of it. */
+export function membersOf({ record }: Room): number {
+  return record.kind === 'direct' ? 2 : record.members;
+}
+
+export function previewOf(message: Message): LastMessage {
+  const { seq, user, text, sentAt, deletedAt } = message;
+  return {
+    seq,
+    user,
+    text:
+      text.length <= previewLength
+        ? text
+        : [...text.slice(0, 2 * previewLength)].slice(0, previewLength).join(''),
+    sentAt,
+    ...(deletedAt === undefined ? {} : { deletedAt }),
+  };
+}
+
+function partnerOf(
+  directory: Directory,
+  room: Room,
+  person: Person,
+): { user: User; present: boolean } | undefined {
+  const id = room.record.pair?.find((one) => one !== person.user.id);
+  if (id === undefined) return undefined;
+  const partner = room.partners.get(id);
+  const visible = partner !== undefined && (partner.shares || directory.isVisible(partner.user, partner));
+  if (!visible) return { user: { id, name: id }, present: false };
+  const here = directory.person(id);
+  return { user: { id, name: (here ?? partner).user.name }, present: here !== undefined };
+}
+
+export function notifyOf({ record }: Room, member: MemberRecord | undefined): Notify {
+  return member?.notify ?? (record.kind === 'public' ? 'mentions' : 'all');
+}
+
+export function totalsOf({ memberships }: Person): Totals {
+  let unread = 0;
+  for (const { room, member } of memberships.values()) {
+    if (notifyOf(room, member) !== 'none') unread += Math.max(0, room.record.lastSeq - member.readSeq);
+  }
+  return { unread, mentions: 0 };
+}
+
+/** What the operator's settings allow: see CHAT_CREATE_ROOMS, CHAT_DIRECT and CHAT_FIND_PEOPLE. */
+export interface ChatSettings {
+  createRooms: 'none' | 'private' | 'all';
+  direct: boolean;
+  findPeople: 'rooms' | 'all' | 'off';
+}
+
+export function canOf({ createRooms, direct, findPeople }: ChatSettings, roles: readonly SiteRole[]): Can {
+  const moderator = roles.length > 0;
+  return {
+    createPublic: moderator || createRooms === 'all',
+    createPrivate: moderator || createRooms !== 'none',
+    direct,
+    findPeople: findPeople !== 'off',
+  };
+}

@@ -1,0 +1,540 @@
+import { randomUUID } from 'node:crypto';
+import { RequestError, type RequestErrorCode } from '../errors.ts';
+import type { Message, User } from '../events.ts';
+import {
+  acted,
+  type Ban,
+  type Change,
+  isMember,
+  type MemberRecord,
+  type NewMessage,
+  type RoomRecord,
+  sources,
+  type UserRecord,
+  type Writes,
+} from './history.ts';
+import { nameKey } from './text-keys.ts';
+
+/** A room with what only the rules need. */
+export interface RoomRow extends Omit<RoomRecord, 'last'> {
+  createdBy?: string;
+  clientId?: string;
+}
+
+/** A message with the keyed digest of what was first sent: it tells a repeat from a conflict after an edit, too. */
+export interface MessageRow {
+  message: Message;
+  digest: string;
+}
+
+/**
+ * What one transaction has read and is going to write. A database implements it; the rules below use nothing else. What
+ * has been put is seen by the operations that follow in the same transaction.
+ */
+export interface Work {
+  room(id: string): RoomRow | undefined;
+  /** The newest message of a room. */
+  lastMessage(room: string): Message | undefined;
+  /** The public room of that name, without regard to case. */
+  publicRoomNamed(key: string): string | undefined;
+  roomOfPair(pair: readonly [string, string]): RoomRow | undefined;
+  roomMadeBy(user: string, clientId: string): RoomRow | undefined;
+  countRoomsMadeBy(user: string): number;
+  putRoom(room: RoomRow): void;
+  deleteRoom(id: string): void;
+
+  member(room: string, user: string): MemberRecord | undefined;
+  /** The longest-standing moderator, else member, but this one. */
+  successor(room: string, except: string): string | undefined;
+  owner(room: string): string | undefined;
+  /** The rooms of which the user is a member because of the session. */
+  sessionRooms(user: string): string[];
+  /** @param since when this membership began, in milliseconds since 1970, where it begins now */
+  putMember(room: string, user: string, member: MemberRecord, since?: number): void;
+
+  user(id: string): UserRecord | undefined;
+  putUser(user: UserRecord): void;
+  putBan(user: string, ban: Ban | null): void;
+
+  message(room: string, seq: number): Message | undefined;
+  messageByClientId(room: string, user: string, clientId: string): MessageRow | undefined;
+  insertMessage(row: MessageRow): void;
+  /** @param before as it was: its text is in the index for searching */
+  updateMessage(message: Message, before: Message): void;
+  /** The keyed digest of what is sent. */
+  digest(text: string, replyTo: number | undefined): string;
+}
+
+type Rule<Op extends keyof Writes> = (
+  work: Work,
+  input: Writes[Op]['in'],
+  changes: Change[],
+) => Writes[Op]['out'];
+
+/**
+ * What each operation does: numbering, repeats, conflicts, memberships. The same for every database. A rule checks
+ * everything before it puts anything, so that one that throws has changed nothing.
+ */
+export const rules: { [Op in keyof Writes]: Rule<Op> } = {
+  send(work, input, changes) {
+    const { room: id, user } = input;
+    const room = existing(work, id);
+    const member = work.member(id, user.id);
+    if (input.asMember && !isMember(member)) refuse('unknown_room');
+    const repeat = repeatOf(work, input);
+    if (repeat !== null) return { message: repeat, repeated: true };
+    checkReply(room, input.replyTo);
+    const message: Message = {
+      id: randomUUID(),
+      room: id,
+      seq: room.lastSeq + 1,
+      rev: room.head + 1,
+      clientId: input.clientId,
+      user,
+      text: input.text,
+      sentAt: input.sentAt,
+      ...(input.replyTo === undefined ? {} : { replyTo: input.replyTo }),
+    };
+    work.insertMessage({ message, digest: work.digest(input.text, input.replyTo) });
+    work.putRoom({ ...room, head: message.rev, lastSeq: message.seq });
+    changes.push({ type: 'message', is: 'new', message });
+    rename(work, user, changes);
+    if (isMember(member)) {
+      work.putMember(id, user.id, { ...member, readSeq: message.seq, acted: acted.written });
+      changes.push({ type: 'read', room: id, user: user.id, readSeq: message.seq });
+    }
+    if (room.kind === 'public') actInPublic(work, user, changes);
+    if (room.pair !== undefined) invitePartner(work, room.id, room.pair, message, changes);
+    return { message, repeated: false };
+  },
+
+  edit(work, { room: id, seq, user, text, rev, at }, changes) {
+    const room = existing(work, id);
+    const before = work.message(id, seq);
+    if (before === undefined || before.deletedAt !== undefined) refuse('unknown_message');
+    if (before.user.id !== user) refuse('forbidden');
+    if (before.text === text) return { message: before };
+    if (rev !== undefined && rev < before.rev) {
+      throw new RequestError('conflict', 'the message was edited meanwhile', { current: before });
+    }
+    const message: Message = { ...before, text, rev: room.head + 1, editedAt: at };
+    work.updateMessage(message, before);
+    work.putRoom({ ...room, head: message.rev });
+    changes.push({ type: 'message', is: 'changed', message });
+    return { message };
+  },
+
+  delete(work, { room: id, seq, user, moderator, at }, changes) {
+    const room = existing(work, id);
+    const before = work.message(id, seq);
+    if (before === undefined) refuse('unknown_message');
+    const own = before.user.id === user;
+    if (!own && !moderator) refuse('forbidden');
+    if (before.deletedAt !== undefined) return { message: before, changed: false };
+    const { editedAt: _, ...kept } = before;
+    const message: Message = {
+      ...kept,
+      text: '',
+      rev: room.head + 1,
+      deletedAt: at,
+      deletedBy: own ? 'author' : 'moderator',
+    };
+    work.updateMessage(message, before);
+    work.putRoom({ ...room, head: message.rev });
+    changes.push({ type: 'message', is: 'changed', message });
+    return { message, changed: true };
+  },
+
+  publicRooms(work, { rooms, at }, changes) {
+    for (const { id, name } of rooms) {
+      if (work.room(id) !== undefined) continue;
+      newRoom(work, { ...emptyRoom(id, 'public', name, at) }, changes);
+    }
+    return {};
+  },
+
+  createRoom(work, { id, kind, name, topic, by, clientId, most, at }, changes) {
+    const repeat = work.roomMadeBy(by.id, clientId);
+    if (repeat !== undefined) return { room: record(work, repeat), repeated: true };
+    if (kind === 'public') checkName(work, name);
+    if (most > 0 && work.countRoomsMadeBy(by.id) >= most) refuse('limit_reached');
+    const room = newRoom(
+      work,
+      { ...emptyRoom(id, kind, name, at), ...(topic ? { topic } : {}), createdBy: by.id, clientId },
+      changes,
+    );
+    rename(work, by, changes);
+    if (kind === 'public') actInPublic(work, by, changes);
+    add(work, room, by, { source: 'people', role: 'owner', acted: acted.joined, at }, changes);
+    return { room: record(work, room), repeated: false };
+  },
+
+  putRoom(work, { id, kind, name, topic, at }, changes) {
+    const room = work.room(id);
+    if (room === undefined) {
+      if (kind === 'public') checkName(work, name);
+      const made = newRoom(work, { ...emptyRoom(id, kind, name, at), ...(topic ? { topic } : {}) }, changes);
+      return { room: record(work, made), created: true };
+    }
+    if (room.kind !== kind) refuse('conflict', 'the room exists and is of another kind');
+    return { room: update(work, room, { name, topic: topic ?? '' }, changes), created: false };
+  },
+
+  updateRoom(work, { room: id, access, ...change }, changes) {
+    const room = existing(work, id);
+    if (isStale(room, access)) return { room: record(work, room), stale: true };
+    return { room: update(work, room, change, changes), stale: false };
+  },
+
+  deleteRoom(work, { room: id, access }, changes) {
+    const room = existing(work, id);
+    if (isStale(room, access)) return { stale: true };
+    const gone = record(work, room);
+    work.deleteRoom(id);
+    changes.push({ type: 'room', is: 'deleted', room: gone });
+    return { stale: false };
+  },
+
+  openDirect(work, { id, by, other, at }, changes) {
+    const pair = pairOf(by.id, other);
+    const known = work.roomOfPair(pair);
+    rename(work, by, changes);
+    const room =
+      known ?? newRoom(work, { ...emptyRoom(id, 'direct', '', at), pair, createdBy: by.id }, changes);
+    add(work, room, by, { source: 'people', role: 'member', acted: acted.joined, at }, changes);
+    return { room: record(work, room), created: known === undefined };
+  },
+
+  addMembers(work, { room: id, users, source, mayReturn, most = 0, access, at }, changes) {
+    const room = existing(work, id);
+    if (isStale(room, access)) return { results: [], stale: true };
+    const results = users.map(({ id: user, name }) => {
+      const before = work.member(id, user);
+      if (!isMember(before)) {
+        if (before !== undefined && !mayReturn) return 'forbidden' as const;
+        if (most > 0 && existing(work, id).members >= most) return 'limit_reached' as const;
+      }
+      const known = work.user(user);
+      const as = { id: user, name: name ?? known?.name ?? user };
+      if (known === undefined || name !== undefined) rename(work, as, changes);
+      add(work, room, as, { source, role: 'member', acted: acted.never, at }, changes);
+      return null;
+    });
+    return { results, stale: false };
+  },
+
+  join(work, { room: id, user, at }, changes) {
+    const room = existing(work, id);
+    if (room.kind !== 'public' && !isMember(work.member(id, user.id))) refuse('unknown_room');
+    rename(work, user, changes);
+    if (room.kind === 'public') actInPublic(work, user, changes);
+    add(
+      work,
+      room,
+      user,
+      { source: room.kind === 'public' ? 'people' : undefined, role: 'member', acted: acted.joined, at },
+      changes,
+    );
+    return {};
+  },
+
+  removeMembers(work, { room: id, users, sources: bits, by, cause, access }, changes) {
+    const room = existing(work, id);
+    if (isStale(room, access)) return { stale: true };
+    for (const user of users) take(work, id, user, bits, by, cause, changes);
+    return { stale: false };
+  },
+
+  setRole(work, { room: id, user, role, access }, changes) {
+    const room = existing(work, id);
+    if (isStale(room, access)) return { stale: true };
+    const before = work.member(id, user);
+    if (!isMember(before)) refuse('unknown_user');
+    if (before.role === role) return { stale: false };
+    if (role === 'owner') {
+      const owner = work.owner(id);
+      if (owner !== undefined) setRole(work, id, owner, 'moderator', changes);
+    }
+    setRole(work, id, user, role, changes);
+    return { stale: false };
+  },
+
+  setNotify(work, { room: id, user, notify }, changes) {
+    const room = existing(work, id);
+    const before = work.member(id, user);
+    if (!isMember(before)) refuse('unknown_room');
+    if (before.notify === notify) return {};
+    const now = { ...before, notify };
+    work.putMember(id, user, now);
+    changes.push({
+      type: 'member',
+      room: record(work, room),
+      user: named(work, user),
+      before,
+      now,
+      by: 'people',
+      cause: 'other',
+    });
+    return {};
+  },
+
+  markRead(work, { room: id, user, seq }, changes) {
+    const room = existing(work, id);
+    const member = work.member(id, user);
+    if (!isMember(member)) refuse('unknown_room');
+    if (seq > room.lastSeq) refuse('bad_request', 'seq is beyond the last message');
+    if (seq <= member.readSeq) return { readSeq: member.readSeq };
+    work.putMember(id, user, { ...member, readSeq: seq });
+    changes.push({ type: 'read', room: id, user, readSeq: seq });
+    return { readSeq: seq };
+  },
+
+  arrive(work, { user, siteRole, rooms, at }, changes) {
+    rename(work, user, changes);
+    const known = work.user(user.id);
+    if (known !== undefined && known.siteRole !== siteRole) {
+      const { siteRole: _, ...rest } = known;
+      work.putUser({ ...rest, ...(siteRole === undefined ? {} : { siteRole }) });
+    }
+    if (rooms === undefined) return {};
+    const listed = new Set(rooms.map(({ id }) => id));
+    for (const id of work.sessionRooms(user.id)) {
+      if (!listed.has(id)) take(work, id, user.id, sources.session, 'session', 'removed', changes);
+    }
+    for (const { id, name } of rooms) {
+      const room = work.room(id) ?? newRoom(work, emptyRoom(id, 'private', name, at), changes);
+      if (room.kind === 'direct') continue;
+      add(work, room, user, { source: 'session', role: 'member', acted: acted.never, at }, changes);
+    }
+    return {};
+  },
+
+  setBan(work, { user, ban }, changes) {
+    work.putBan(user, ban);
+    changes.push({ type: 'ban', user, ban });
+    return {};
+  },
+};
+
+/** Both users of a direct room in one order, whoever opens it. */
+export function pairOf(a: string, b: string): readonly [string, string] {
+  return a < b ? [a, b] : [b, a];
+}
+
+function refuse(code: RequestErrorCode, detail?: string): never {
+  throw new RequestError(code, detail);
+}
+
+/** @throws RequestError `unknown_room` */
+function existing(work: Work, id: string): RoomRow {
+  return work.room(id) ?? refuse('unknown_room');
+}
+
+function isStale(room: RoomRow, access: number | undefined): boolean {
+  return access !== undefined && access !== room.access;
+}
+
+function record(work: Work, row: RoomRow): RoomRecord {
+  const { createdBy: _by, clientId: _id, ...room } = work.room(row.id) ?? row;
+  const last = work.lastMessage(row.id);
+  return { ...room, ...(last === undefined ? {} : { last }) };
+}
+
+function named(work: Work, id: string): User {
+  return { id, name: work.user(id)?.name ?? id };
+}
+
+/** The stored message of the same clientId, or null. @throws RequestError `conflict` when it says something else */
+function repeatOf(work: Work, { room, user, clientId, text, replyTo }: NewMessage): Message | null {
+  const earlier = work.messageByClientId(room, user.id, clientId);
+  if (earlier === undefined) return null;
+  if (earlier.digest !== work.digest(text, replyTo)) {
+    refuse('conflict', 'this clientId was already used for another text or reply in this room');
+  }
+  return earlier.message;
+}
+
+function checkReply(room: RoomRow, replyTo: number | undefined): void {
+  if (replyTo !== undefined && replyTo > room.lastSeq) {
+    refuse('unknown_message', 'replyTo names no message of this room');
+  }
+}
+
+/** @throws RequestError `conflict` when a public room but `except` has that name */
+function checkName(work: Work, name: string, except?: string): void {
+  const other = work.publicRoomNamed(nameKey(name));
+  if (other !== undefined && other !== except) refuse('conflict', 'a public room of that name exists');
+}
+
+function emptyRoom(id: string, kind: RoomRow['kind'], name: string, at: number): RoomRow {
+  return { id, kind, name, head: 0, lastSeq: 0, access: 0, members: 0, createdAt: at };
+}
+
+function newRoom(work: Work, room: RoomRow, changes: Change[]): RoomRow {
+  work.putRoom(room);
+  changes.push({ type: 'room', is: 'new', room: record(work, room) });
+  return room;
+}
+
+function update(
+  work: Work,
+  room: RoomRow,
+  { name = room.name, topic = room.topic }: { name?: string; topic?: string },
+  changes: Change[],
+): RoomRecord {
+  if (name === room.name && (topic ?? '') === (room.topic ?? '')) return record(work, room);
+  if (room.kind === 'public') checkName(work, name, room.id);
+  const { topic: _, ...rest } = room;
+  work.putRoom({ ...rest, name, ...(topic ? { topic } : {}) });
+  const updated = record(work, room);
+  changes.push({ type: 'room', is: 'changed', room: updated });
+  return updated;
+}
+
+/** Keeps the name of a user, who may be new. */
+function rename(work: Work, { id, name }: User, changes: Change[]): void {
+  const known = work.user(id);
+  if (known?.name === name) return;
+  const user = { ...known, id, name, actedPublic: known?.actedPublic ?? false };
+  work.putUser(user);
+  changes.push({ type: 'user', user });
+}
+
+function actInPublic(work: Work, { id, name }: User, changes: Change[]): void {
+  const known = work.user(id);
+  if (known?.actedPublic) return;
+  const user = { ...known, id, name, actedPublic: true };
+  work.putUser(user);
+  changes.push({ type: 'user', user });
+}
+
+/** Adds a source to a membership, which may begin with it. A new member has read everything so far. */
+function add(
+  work: Work,
+  { id }: RoomRow,
+  user: User,
+  how: { source: keyof typeof sources | undefined; role: MemberRecord['role']; acted: number; at: number },
+  changes: Change[],
+): void {
+  const room = existing(work, id);
+  const before = work.member(id, user.id);
+  const lastActed = before?.acted ?? acted.never;
+  const was = isMember(before);
+  const bits = how.source === undefined ? 0 : sources[how.source];
+  const now: MemberRecord = was
+    ? { ...before, sources: before.sources | bits, acted: Math.max(lastActed, how.acted) }
+    : {
+        sources: bits,
+        role: how.role,
+        readSeq: room.lastSeq,
+        acted: Math.max(lastActed, how.acted),
+      };
+  if (was && now.sources === before.sources && now.acted === before.acted) return;
+  work.putMember(id, user.id, now, was ? undefined : how.at);
+  if (!was) work.putRoom({ ...room, members: room.members + 1, access: room.access + 1 });
+  changes.push({
+    type: 'member',
+    room: record(work, room),
+    user,
+    before: before ?? null,
+    now,
+    by: how.source ?? 'people',
+    cause: 'other',
+  });
+}
+
+/** Takes sources away from a membership, which may end with that. */
+function take(
+  work: Work,
+  id: string,
+  user: string,
+  bits: number,
+  by: keyof typeof sources,
+  cause: 'left' | 'removed',
+  changes: Change[],
+): void {
+  const room = existing(work, id);
+  const before = work.member(id, user);
+  if (!isMember(before)) return;
+  const left = before.sources & ~bits;
+  if (left === before.sources) return;
+  const now: MemberRecord =
+    left === 0 ? { ...before, sources: 0, role: 'member' } : { ...before, sources: left };
+  work.putMember(id, user, now);
+  if (left === 0) work.putRoom({ ...room, members: room.members - 1, access: room.access + 1 });
+  changes.push({ type: 'member', room: record(work, room), user: named(work, user), before, now, by, cause });
+  if (left !== 0 || before.role !== 'owner') return;
+  const next = work.successor(id, user);
+  if (next !== undefined) setRole(work, id, next, 'owner', changes);
+}
+
+function setRole(work: Work, id: string, user: string, role: MemberRecord['role'], changes: Change[]): void {
+  const room = existing(work, id);
+  const before = work.member(id, user);
+  if (!isMember(before)) return;
+  const now = { ...before, role };
+  work.putMember(id, user, now);
+  work.putRoom({ ...room, access: room.access + 1 });
+  changes.push({
+    type: 'member',
+    room: record(work, room),
+    user: named(work, user),
+    before,
+    now,
+    by: 'people',
+    cause: 'other',
+  });
+}
+
+/** The other side of a direct room becomes a member with the first message, which is then unread. */
+function invitePartner(
+  work: Work,
+  id: string,
+  pair: readonly [string, string],
+  message: Message,
+  changes: Change[],
+): void {
+  const other = pair[0] === message.user.id ? pair[1] : pair[0];
+  if (isMember(work.member(id, other))) return;
+  const room = existing(work, id);
+  const now: MemberRecord = {
+    sources: sources.people,
+    role: 'member',
+    readSeq: message.seq - 1,
+    acted: acted.never,
+  };
+  work.putMember(id, other, now, message.sentAt);
+  work.putRoom({ ...room, members: room.members + 1, access: room.access + 1 });
+  changes.push({
+    type: 'member',
+    room: record(work, room),
+    user: named(work, other),
+    before: null,
+    now,
+    by: 'people',
+    cause: 'other',
+  });
+}
+
+const reached = new Error('the write would change something');
+
+/** Carries a rule out up to its first change. See `History.probe`. */
+export function probe(work: Work, rule: (work: Work) => unknown): { value: unknown } | null {
+  const readOnly = new Proxy(work, {
+    get(target, name) {
+      if (/^(put|insert|update|delete)/.test(String(name))) {
+        return () => {
+          throw reached;
+        };
+      }
+      const member = target[name as keyof Work];
+      return typeof member === 'function' ? member.bind(target) : member;
+    },
+  });
+  try {
+    return { value: rule(readOnly) };
+  } catch (error) {
+    if (error === reached) return null;
+    throw error;
+  }
+}

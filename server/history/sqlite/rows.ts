@@ -1,0 +1,70 @@
+import type { Message } from '../../events.ts';
+import type { MemberRecord, RoomRecord, UserRecord } from '../history.ts';
+
+/** How the rows of the tables become what the history hands out. One place for both threads. */
+export type Row = Record<string, unknown>;
+
+export const roomColumns =
+  'rooms.id AS id, rooms.kind AS kind, rooms.name AS name, rooms.topic AS topic, rooms.head AS head, ' +
+  'rooms.last_seq AS last_seq, rooms.access AS access, rooms.members AS members, rooms.created_at AS created_at, ' +
+  'rooms.pair_low AS pair_low, rooms.pair_high AS pair_high';
+
+export function roomFrom(row: Row): RoomRecord {
+  return {
+    id: row.id as string,
+    kind: row.kind as RoomRecord['kind'],
+    name: row.name as string,
+    ...(row.topic === null ? {} : { topic: row.topic as string }),
+    head: row.head as number,
+    lastSeq: row.last_seq as number,
+    access: row.access as number,
+    members: row.members as number,
+    createdAt: row.created_at as number,
+    ...(row.pair_low === null ? {} : { pair: [row.pair_low as string, row.pair_high as string] as const }),
+  };
+}
+
+export const memberColumns = 'sources, role, read_seq, notify, acted';
+
+export function memberFrom(row: Row): MemberRecord {
+  return {
+    sources: row.sources as number,
+    role: row.role as MemberRecord['role'],
+    readSeq: row.read_seq as number,
+    ...(row.notify === null ? {} : { notify: row.notify as NonNullable<MemberRecord['notify']> }),
+    acted: row.acted as number,
+  };
+}
+
+export function userFrom(row: Row): UserRecord {
+  return {
+    id: row.id as string,
+    name: row.name as string,
+    actedPublic: row.acted_public === 1,
+    ...(row.site_role === null ? {} : { siteRole: row.site_role as NonNullable<UserRecord['siteRole']> }),
+  };
+}
+
+export const messageColumns =
+  'seq, rev, messages.id AS id, messages.client_id AS client_id, user_id, user_name, text, sent_at, edited_at, deleted_at, deleted_by, reply_to';
+
+export function messageFrom(row: Row, room: string): Message {
+  return {
+    id: row.id as string,
+    room,
+    seq: row.seq as number,
+    rev: row.rev as number,
+    clientId: row.client_id as string,
+    user: { id: row.user_id as string, name: row.user_name as string },
+    text: row.text as string,
+    sentAt: row.sent_at as number,
+    ...(row.edited_at === null ? {} : { editedAt: row.edited_at as number }),
+    ...(row.deleted_at === null
+      ? {}
+      : {
+          deletedAt: row.deleted_at as number,
+          deletedBy: row.deleted_by as NonNullable<Message['deletedBy']>,
+        }),
+    ...(row.reply_to === null ? {} : { replyTo: row.reply_to as number }),
+  };
+}

@@ -1,0 +1,244 @@
+import { rmSync } from 'node:fs';
+import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { parentPort, workerData } from 'node:worker_threads';
+import type { Reads } from '../history.ts';
+import { pairsOf, searchPairs } from '../text-keys.ts';
+import { isFull, type Outcome, type Reply, type Request, storageFailure } from './protocol.ts';
+import { messageColumns, messageFrom } from './rows.ts';
+
+/**
+ * The thread that searches. Its index is a file of its own beside the history, made from it and of no value without it:
+ * sending a message costs nothing for it, and whoever loses the file loses nothing. It follows the history in steps, and
+ * before each search it has caught up, unless it is just being built for a history that is much older.
+ */
+const { path } = workerData as { path: string };
+if (parentPort === null) throw new Error('searcher.ts runs as a worker thread');
+const port = parentPort;
+const indexPath = `${path}-search`;
+
+/** Messages that one step takes in, and steps that a search waits for. */
+const step = 500;
+const stepsBeforeSearch = 4;
+/** With nothing asked, the index follows the history this often, in milliseconds. */
+const followEvery = 1000;
+/** A search in more rooms than this asks for the text alone, and looks at so many of the messages found. */
+const mostRoomTerms = 20;
+const mostCandidates = 5000;
+const lockTimeout = 1000;
+
+// For reading, but for `former_texts`, whose rows are done with once the index has followed.
+const history = new DatabaseSync(path, { timeout: lockTimeout });
+history.exec('PRAGMA secure_delete = ON');
+const statements = {
+  fresh: history.prepare(`SELECT num, room, id, text FROM messages WHERE num > ? ORDER BY num LIMIT ${step}`),
+  former: history.prepare(
+    'SELECT change, message, room, text FROM former_texts WHERE change > ? ORDER BY change',
+  ),
+  forget: history.prepare('DELETE FROM former_texts WHERE change <= ?'),
+  current: history.prepare('SELECT room, text FROM messages WHERE num = ?'),
+  idOf: history.prepare('SELECT id FROM messages WHERE num = ?'),
+  nextMessage: history.prepare(
+    'SELECT max(num, (SELECT coalesce(max(num), 0) + 1 FROM messages)) AS num FROM next_message',
+  ),
+  roomNum: history.prepare('SELECT num FROM rooms WHERE id = ?'),
+  publicNums: history.prepare(`SELECT num FROM rooms WHERE kind = 'public'`),
+  message: history.prepare(
+    `SELECT ${messageColumns}, rooms.id AS room_id, rooms.num AS room_num FROM messages JOIN rooms ON rooms.num = messages.room
+     WHERE messages.num = ?`,
+  ),
+};
+const index = openIndex();
+let timer: NodeJS.Timeout | undefined;
+
+interface Index {
+  db: DatabaseSync;
+  add: StatementSync;
+  remove: StatementSync;
+  setState: StatementSync;
+  /** The newest message that is in the index: its number and id. */
+  message: number;
+  id: string;
+  /** The newest row of former_texts that the index has followed. */
+  change: number;
+}
+
+port.on('message', (request: Request) => {
+  if ('close' in request) {
+    clearTimeout(timer);
+    index.db.close();
+    history.close();
+    port.close();
+    return;
+  }
+  let outcome: Outcome;
+  try {
+    catchUp();
+    outcome = { id: request.id, value: search(request.input as Reads['search']['in']) };
+  } catch (error) {
+    outcome = { id: request.id, ...storageFailure(error) };
+  }
+  port.postMessage({ outcomes: [outcome] } satisfies Reply);
+});
+port.postMessage({ ready: true } satisfies Reply);
+keepFollowing();
+
+/** A full disk keeps the index from following: what it holds can still be found. */
+function catchUp(): void {
+  try {
+    for (let n = 0; n < stepsBeforeSearch && follow(); n++);
+  } catch (error) {
+    if (!isFull(error)) throw error;
+  }
+}
+
+/** One step a turn, so that a search need not wait until an old history is indexed. */
+function keepFollowing(): void {
+  let more = false;
+  try {
+    more = follow();
+  } catch {
+    // A full disk, or one that fails: a search says so, and the next step tries again.
+  }
+  timer = setTimeout(keepFollowing, more ? 0 : followEvery);
+}
+
+/** Takes the next changes and messages into the index. @returns whether there is more */
+function follow(): boolean {
+  history.exec('BEGIN');
+  let former: { change: number; message: number; room: number; text: string }[];
+  let fresh: { num: number; room: number; id: string; text: string }[];
+  const current = new Map<number, { room: number; text: string } | undefined>();
+  try {
+    former = statements.former.all(index.change) as typeof former;
+    fresh = statements.fresh.all(index.message) as typeof fresh;
+    for (const { message } of former) {
+      current.set(message, statements.current.get(message) as { room: number; text: string } | undefined);
+    }
+  } finally {
+    history.exec('COMMIT');
+  }
+  if (former.length === 0 && fresh.length === 0) return false;
+  const { db } = index;
+  const last = fresh.at(-1);
+  const change = former.at(-1)?.change ?? index.change;
+  db.exec('BEGIN IMMEDIATE');
+  try {
+    // What the index holds of a message is the first of its former texts.
+    const followed = new Set<number>();
+    for (const { message, room, text } of former) {
+      if (message > index.message || followed.has(message)) continue;
+      followed.add(message);
+      const now = current.get(message);
+      if (text !== '') index.remove.run(message, `r${room}`, pairsOf(text).join(' '));
+      if (now !== undefined && now.text !== '')
+        index.add.run(message, `r${now.room}`, pairsOf(now.text).join(' '));
+    }
+    for (const { num, room, text } of fresh) {
+      if (text !== '') index.add.run(num, `r${room}`, pairsOf(text).join(' '));
+    }
+    index.setState.run(last?.num ?? index.message, last?.id ?? index.id, change);
+    db.exec('COMMIT');
+  } catch (error) {
+    if (db.isTransaction) db.exec('ROLLBACK');
+    throw error;
+  }
+  index.message = last?.num ?? index.message;
+  index.id = last?.id ?? index.id;
+  if (former.length > 0) {
+    index.change = change;
+    statements.forget.run(change);
+  }
+  return fresh.length === step;
+}
+
+function search({ query, rooms, everyPublic, before, limit }: Reads['search']['in']): Reads['search']['out'] {
+  const nums = new Set<number>();
+  for (const room of rooms) {
+    const num = statements.roomNum.get(room)?.num as number | undefined;
+    if (num !== undefined) nums.add(num);
+  }
+  if (everyPublic) for (const { num } of statements.publicNums.all()) nums.add(num as number);
+  if (nums.size === 0) return { messages: [] };
+  const wanted = searchPairs(query);
+  const text = 'pairs' in wanted ? `text : "${wanted.pairs.join(' ')}"` : `text : "${wanted.beginning}" *`;
+  const few = nums.size <= mostRoomTerms;
+  const where = few ? `room : (${[...nums].map((num) => `r${num}`).join(' OR ')}) AND (${text})` : text;
+  const most = few ? limit + 1 : mostCandidates;
+  const found = index.db
+    .prepare('SELECT rowid AS num FROM pairs WHERE pairs MATCH ? AND rowid < ? ORDER BY rowid DESC LIMIT ?')
+    .iterate(where, before ?? Number.MAX_SAFE_INTEGER, most);
+  const messages: Reads['search']['out']['messages'] = [];
+  let looked = 0;
+  let last = 0;
+  for (const { num } of found) {
+    if (messages.length === limit) return { messages, next: last };
+    looked++;
+    last = num as number;
+    const row = statements.message.get(last);
+    // Deleted, edited or gone since the index was made.
+    if (row === undefined || !nums.has(row.room_num as number)) continue;
+    const message = messageFrom(row, row.room_id as string);
+    if (message.text.toLowerCase().includes(query.toLowerCase())) messages.push(message);
+  }
+  return { messages, ...(looked === most && last > 0 ? { next: last } : {}) };
+}
+
+/**
+ * Opens the index, or makes it anew if it is damaged or belongs to another history. On a full disk it is made in memory:
+ * a server that cannot search is better than one that does not start.
+ */
+function openIndex(): Index {
+  try {
+    return opened(indexPath);
+  } catch (error) {
+    if (isFull(error)) return opened(':memory:');
+  }
+  try {
+    for (const file of ['', '-journal']) rmSync(`${indexPath}${file}`, { force: true });
+    return opened(indexPath);
+  } catch {
+    return opened(':memory:');
+  }
+}
+
+/** @throws Error when the index is damaged, or was not made from this history */
+function opened(file: string): Index {
+  const db = new DatabaseSync(file);
+  try {
+    // One thread alone reads and writes it, so that it needs no WAL, which would take room on the history's disk.
+    db.exec('PRAGMA journal_mode = TRUNCATE');
+    // Losing the last steps costs nothing: they are taken again.
+    db.exec('PRAGMA synchronous = NORMAL');
+    db.exec('PRAGMA secure_delete = ON');
+    db.exec(`
+      CREATE TABLE IF NOT EXISTS state (message INTEGER NOT NULL, id TEXT NOT NULL, change INTEGER NOT NULL) STRICT;
+      CREATE VIRTUAL TABLE IF NOT EXISTS pairs USING
+        fts5(room, text, content = '', columnsize = 0, tokenize = 'ascii', prefix = '1');
+    `);
+    // Nothing is written where all is as it should be: the disk may be full.
+    const secure = db.prepare(`SELECT v FROM pairs_config WHERE k = 'secure-delete'`).get()?.v;
+    if (secure !== 1) db.exec(`INSERT INTO pairs (pairs, rank) VALUES ('secure-delete', 1)`);
+    const state = db.prepare('SELECT message, id, change FROM state');
+    if (state.get() === undefined) db.exec(`INSERT INTO state VALUES (0, '', 0)`);
+    const { message, id, change } = state.get() as {
+      message: number;
+      id: string;
+      change: number;
+    };
+    const known = statements.idOf.get(message)?.id;
+    if (message > 0 && known !== id && known !== undefined)
+      throw new Error('the index is of another history');
+    return {
+      db,
+      add: db.prepare('INSERT INTO pairs (rowid, room, text) VALUES (?, ?, ?)'),
+      remove: db.prepare(`INSERT INTO pairs (pairs, rowid, room, text) VALUES ('delete', ?, ?, ?)`),
+      setState: db.prepare('UPDATE state SET message = ?, id = ?, change = ?'),
+      message,
+      id,
+      change,
+    };
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}

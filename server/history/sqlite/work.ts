@@ -1,0 +1,377 @@
+import { createHmac } from 'node:crypto';
+import type { DatabaseSync } from 'node:sqlite';
+import type { Message } from '../../events.ts';
+import type { Ban, MemberRecord, UserRecord } from '../history.ts';
+import type { MessageRow, RoomRow, Work } from '../rules.ts';
+import { findKeys, nameKey, sortKey } from '../text-keys.ts';
+import {
+  memberColumns,
+  memberFrom,
+  messageColumns,
+  messageFrom,
+  type Row,
+  roomColumns,
+  roomFrom,
+  userFrom,
+} from './rows.ts';
+
+interface CachedRoom {
+  num: number;
+  row: RoomRow;
+  /** Only its numbers differ from what is in the table. */
+  dirty: boolean;
+}
+
+interface CachedMember {
+  room: number;
+  user: string;
+  row: MemberRecord;
+  dirty: boolean;
+}
+
+/**
+ * The transaction of one batch in SQLite. What nearly every message changes (the numbers of its room, how far its
+ * sender has read) is written once at the end of the batch, however many messages it holds; all else at once.
+ */
+export class SqliteWork implements Work {
+  readonly #statements: ReturnType<typeof prepare>;
+  readonly #digestKey: Uint8Array;
+  #nextMessage: number;
+  #rooms = new Map<string, CachedRoom>();
+  #members = new Map<string, CachedMember>();
+
+  constructor(db: DatabaseSync) {
+    this.#statements = prepare(db);
+    this.#nextMessage = db
+      .prepare('SELECT max(num, (SELECT coalesce(max(num), 0) + 1 FROM messages)) AS num FROM next_message')
+      .get()?.num as number;
+    this.#digestKey = db.prepare('SELECT key FROM digest_key').get()?.key as Uint8Array;
+  }
+
+  /** Forgets what the last batch has read. */
+  begin(): void {
+    this.#rooms.clear();
+    this.#members.clear();
+  }
+
+  /** Writes what was left for the end. To be called before the commit. */
+  finish(): void {
+    const { updateNumbers, updateRead } = this.#statements;
+    for (const { num, row, dirty } of this.#rooms.values()) {
+      if (dirty) updateNumbers.run(row.head, row.lastSeq, num);
+    }
+    for (const { room, user, row, dirty } of this.#members.values()) {
+      if (dirty) updateRead.run(row.readSeq, row.acted, user, room);
+    }
+  }
+
+  room(id: string): RoomRow | undefined {
+    return this.#room(id)?.row;
+  }
+
+  lastMessage(room: string): Message | undefined {
+    const known = this.#room(room);
+    return known && this.message(room, known.row.lastSeq);
+  }
+
+  publicRoomNamed(key: string): string | undefined {
+    return this.#statements.roomByName.get(key)?.id as string | undefined;
+  }
+
+  roomOfPair([low, high]: readonly [string, string]): RoomRow | undefined {
+    return this.#roomOf(this.#statements.roomByPair.get(low, high));
+  }
+
+  roomMadeBy(user: string, clientId: string): RoomRow | undefined {
+    return this.#roomOf(this.#statements.roomByMaker.get(user, clientId));
+  }
+
+  countRoomsMadeBy(user: string): number {
+    return this.#statements.countMadeBy.get(user)?.rooms as number;
+  }
+
+  putRoom(row: RoomRow): void {
+    const known = this.#room(row.id);
+    if (known === undefined) {
+      const { lastInsertRowid } = this.#statements.insertRoom.run(
+        row.id,
+        row.kind,
+        row.name,
+        nameKey(row.name),
+        row.topic ?? null,
+        row.head,
+        row.lastSeq,
+        row.access,
+        row.members,
+        row.createdAt,
+        row.createdBy ?? null,
+        row.clientId ?? null,
+        row.pair?.[0] ?? null,
+        row.pair?.[1] ?? null,
+      );
+      this.#rooms.set(row.id, { num: Number(lastInsertRowid), row, dirty: false });
+      return;
+    }
+    const before = known.row;
+    known.row = row;
+    const onlyNumbers =
+      before.name === row.name &&
+      before.topic === row.topic &&
+      before.access === row.access &&
+      before.members === row.members;
+    if (onlyNumbers) known.dirty = true;
+    else {
+      known.dirty = false;
+      this.#statements.updateRoom.run(
+        row.name,
+        nameKey(row.name),
+        row.topic ?? null,
+        row.head,
+        row.lastSeq,
+        row.access,
+        row.members,
+        known.num,
+      );
+    }
+  }
+
+  deleteRoom(id: string): void {
+    const known = this.#room(id);
+    if (known === undefined) return;
+    this.#statements.roomTexts.run(known.num);
+    this.#statements.keepNumbers.run(this.#nextMessage);
+    this.#statements.deleteMessages.run(known.num);
+    this.#statements.deleteMembers.run(known.num);
+    this.#statements.deleteRoom.run(known.num);
+    this.#rooms.delete(id);
+    for (const [key, { room }] of this.#members) if (room === known.num) this.#members.delete(key);
+  }
+
+  member(room: string, user: string): MemberRecord | undefined {
+    return this.#member(room, user)?.row;
+  }
+
+  successor(room: string, except: string): string | undefined {
+    return this.#statements.successor.get(this.#num(room), except)?.user_id as string | undefined;
+  }
+
+  owner(room: string): string | undefined {
+    return this.#statements.owner.get(this.#num(room))?.user_id as string | undefined;
+  }
+
+  sessionRooms(user: string): string[] {
+    return this.#statements.sessionRooms.all(user).map(({ id }) => id as string);
+  }
+
+  putMember(room: string, user: string, row: MemberRecord, since?: number): void {
+    const num = this.#num(room);
+    const known = this.#member(room, user);
+    const before = known?.row;
+    const onlyRead =
+      before !== undefined &&
+      since === undefined &&
+      before.sources === row.sources &&
+      before.role === row.role &&
+      before.notify === row.notify;
+    if (known !== undefined && onlyRead) {
+      known.row = row;
+      known.dirty = true;
+      return;
+    }
+    const name = this.user(user)?.name ?? user;
+    this.#statements.putMember.run(
+      user,
+      num,
+      row.sources,
+      row.role,
+      row.readSeq,
+      row.notify ?? null,
+      row.acted,
+      since ?? 0,
+      sortKey(name),
+      since === undefined ? 0 : 1,
+    );
+    this.#members.set(`${num} ${user}`, { room: num, user, row, dirty: false });
+  }
+
+  user(id: string): UserRecord | undefined {
+    const row = this.#statements.user.get(id);
+    return row && userFrom(row);
+  }
+
+  putUser({ id, name, actedPublic, siteRole }: UserRecord): void {
+    const before = this.user(id);
+    this.#statements.putUser.run(id, name, actedPublic ? 1 : 0, siteRole ?? null);
+    if (before?.name === name) return;
+    this.#statements.deleteKeys.run(id);
+    for (const key of findKeys({ id, name })) this.#statements.insertKey.run(key, id);
+    this.#statements.sortMember.run(sortKey(name), id);
+  }
+
+  putBan(user: string, ban: Ban | null): void {
+    if (ban === null) this.#statements.deleteBan.run(user);
+    else this.#statements.putBan.run(user, ban.until ?? null, ban.reason ?? null);
+  }
+
+  message(room: string, seq: number): Message | undefined {
+    const row = this.#statements.message.get(this.#num(room), seq);
+    return row && messageFrom(row, room);
+  }
+
+  messageByClientId(room: string, user: string, clientId: string): MessageRow | undefined {
+    const row = this.#statements.messageByClientId.get(this.#num(room), user, clientId);
+    return row && { message: messageFrom(row, room), digest: hex(row.digest as Uint8Array) };
+  }
+
+  insertMessage({ message, digest }: MessageRow): void {
+    const num = this.#num(message.room);
+    this.#statements.insertMessage.run(
+      this.#nextMessage++,
+      num,
+      message.seq,
+      message.rev,
+      message.id,
+      message.clientId,
+      message.user.id,
+      message.user.name,
+      message.text,
+      message.sentAt,
+      message.replyTo ?? null,
+      Buffer.from(digest, 'hex'),
+    );
+  }
+
+  updateMessage(message: Message, before: Message): void {
+    const room = this.#num(message.room);
+    const num = this.#statements.messageNum.get(room, message.seq)?.num as number;
+    this.#statements.formerText.run(num, room, before.text);
+    this.#statements.updateMessage.run(
+      message.rev,
+      message.text,
+      message.editedAt ?? null,
+      message.deletedAt ?? null,
+      message.deletedBy ?? null,
+      num,
+    );
+  }
+
+  digest(text: string, replyTo: number | undefined): string {
+    return createHmac('sha256', this.#digestKey)
+      .update(`${replyTo ?? ''}\n${text}`)
+      .digest('hex');
+  }
+
+  #room(id: string): CachedRoom | undefined {
+    const known = this.#rooms.get(id);
+    if (known !== undefined) return known;
+    const row = this.#statements.room.get(id);
+    if (row === undefined) return undefined;
+    const room: CachedRoom = {
+      num: row.num as number,
+      row: {
+        ...roomFrom(row),
+        ...(row.created_by === null ? {} : { createdBy: row.created_by as string }),
+        ...(row.client_id === null ? {} : { clientId: row.client_id as string }),
+      },
+      dirty: false,
+    };
+    this.#rooms.set(id, room);
+    return room;
+  }
+
+  #roomOf(found: Row | undefined): RoomRow | undefined {
+    return found && this.room(found.id as string);
+  }
+
+  /** The number of a room that the rules have seen; none has -1. */
+  #num(id: string): number {
+    return this.#room(id)?.num ?? -1;
+  }
+
+  #member(room: string, user: string): CachedMember | undefined {
+    const num = this.#num(room);
+    const key = `${num} ${user}`;
+    const known = this.#members.get(key);
+    if (known !== undefined) return known;
+    const row = this.#statements.member.get(user, num);
+    if (row === undefined) return undefined;
+    const member = { room: num, user, row: memberFrom(row), dirty: false };
+    this.#members.set(key, member);
+    return member;
+  }
+}
+
+function prepare(db: DatabaseSync) {
+  return {
+    room: db.prepare(`SELECT num, ${roomColumns}, created_by, client_id FROM rooms WHERE id = ?`),
+    roomByName: db.prepare(`SELECT id FROM rooms WHERE name_key = ? AND kind = 'public'`),
+    roomByPair: db.prepare(`SELECT id FROM rooms WHERE pair_low = ? AND pair_high = ? AND kind = 'direct'`),
+    roomByMaker: db.prepare('SELECT id FROM rooms WHERE created_by = ? AND client_id = ?'),
+    countMadeBy: db.prepare(
+      `SELECT count(*) AS rooms FROM rooms WHERE created_by = ? AND client_id IS NOT NULL`,
+    ),
+    insertRoom: db.prepare(
+      `INSERT INTO rooms (id, kind, name, name_key, topic, head, last_seq, access, members, created_at, created_by,
+         client_id, pair_low, pair_high) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    ),
+    updateNumbers: db.prepare('UPDATE rooms SET head = ?, last_seq = ? WHERE num = ?'),
+    updateRoom: db.prepare(
+      `UPDATE rooms SET name = ?, name_key = ?, topic = ?, head = ?, last_seq = ?, access = ?, members = ?
+       WHERE num = ?`,
+    ),
+    deleteRoom: db.prepare('DELETE FROM rooms WHERE num = ?'),
+    deleteMembers: db.prepare('DELETE FROM members WHERE room = ?'),
+    deleteMessages: db.prepare('DELETE FROM messages WHERE room = ?'),
+    member: db.prepare(`SELECT ${memberColumns} FROM members WHERE user_id = ? AND room = ?`),
+    owner: db.prepare(`SELECT user_id FROM members WHERE room = ? AND role = 'owner' AND sources <> 0`),
+    successor: db.prepare(
+      `SELECT user_id FROM members WHERE room = ? AND user_id <> ? AND sources <> 0
+       ORDER BY role = 'moderator' DESC, since, user_id LIMIT 1`,
+    ),
+    sessionRooms: db.prepare(
+      `SELECT rooms.id AS id FROM members JOIN rooms ON rooms.num = members.room
+       WHERE user_id = ? AND sources & 1`,
+    ),
+    putMember: db.prepare(
+      `INSERT INTO members (user_id, room, sources, role, read_seq, notify, acted, since, sort)
+       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+       ON CONFLICT DO UPDATE SET sources = ?3, role = ?4, read_seq = ?5, notify = ?6, acted = ?7,
+         since = iif(?10, ?8, since), sort = ?9`,
+    ),
+    updateRead: db.prepare('UPDATE members SET read_seq = ?, acted = ? WHERE user_id = ? AND room = ?'),
+    user: db.prepare('SELECT id, name, acted_public, site_role FROM users WHERE id = ?'),
+    putUser: db.prepare(
+      `INSERT INTO users (id, name, acted_public, site_role) VALUES (?1, ?2, ?3, ?4)
+       ON CONFLICT DO UPDATE SET name = ?2, acted_public = ?3, site_role = ?4`,
+    ),
+    deleteKeys: db.prepare('DELETE FROM user_keys WHERE user_id = ?'),
+    insertKey: db.prepare('INSERT INTO user_keys (key, user_id) VALUES (?, ?)'),
+    sortMember: db.prepare('UPDATE members SET sort = ? WHERE user_id = ?'),
+    putBan: db.prepare(
+      `INSERT INTO bans (user_id, until, reason) VALUES (?1, ?2, ?3)
+       ON CONFLICT DO UPDATE SET until = ?2, reason = ?3`,
+    ),
+    deleteBan: db.prepare('DELETE FROM bans WHERE user_id = ?'),
+    message: db.prepare(`SELECT ${messageColumns} FROM messages WHERE room = ? AND seq = ?`),
+    messageNum: db.prepare('SELECT num FROM messages WHERE room = ? AND seq = ?'),
+    messageByClientId: db.prepare(
+      `SELECT ${messageColumns}, digest FROM messages WHERE room = ? AND user_id = ? AND client_id = ?`,
+    ),
+    insertMessage: db.prepare(
+      `INSERT INTO messages (num, room, seq, rev, id, client_id, user_id, user_name, text, sent_at, reply_to, digest)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    ),
+    formerText: db.prepare('INSERT INTO former_texts (message, room, text) VALUES (?, ?, ?)'),
+    keepNumbers: db.prepare('UPDATE next_message SET num = ?'),
+    roomTexts: db.prepare(
+      `INSERT INTO former_texts (message, room, text) SELECT num, room, text FROM messages WHERE room = ? AND text <> ''`,
+    ),
+    updateMessage: db.prepare(
+      'UPDATE messages SET rev = ?, text = ?, edited_at = ?, deleted_at = ?, deleted_by = ? WHERE num = ?',
+    ),
+  };
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex');
+}

@@ -1,0 +1,49 @@
+/**
+ * What names and texts are compared and sorted by. Computed here and stored, so that every database does the same:
+ * their own collations hold `Bob`, `bob` and `bob ` for one name, each in its own way.
+ */
+
+/** Equal for names that differ in case alone. */
+export function nameKey(name: string): string {
+  return name.normalize('NFC').toLowerCase();
+}
+
+/** Sorts names as people expect, accents and case aside, by plain comparison of code units. */
+export function sortKey(name: string): string {
+  return name.normalize('NFKD').replace(/\p{M}/gu, '').toLowerCase();
+}
+
+/** The beginnings by which a person is found: the whole name, each word in it, and the id, without regard to case. */
+export function findKeys({ id, name }: { id: string; name: string }): string[] {
+  const key = nameKey(name);
+  const words = key.split(/[^\p{L}\p{M}\p{N}]+/u).filter((word) => word !== '');
+  return [...new Set([key, nameKey(id), ...words])];
+}
+
+/** Behind the last character of a text, so that it begins a pair as well. */
+const end = '\u{e100}';
+
+/**
+ * A text as pairs of neighbouring characters, in lower case: the words of the search index. By them any part of a text is
+ * found in any script, with no need to know where words begin. Characters that an index might take for the end of a word
+ * are moved to a private range.
+ */
+export function pairsOf(text: string): string[] {
+  const characters = wordCharacters(text);
+  return characters.map((character, n) => character + (characters[n + 1] ?? end));
+}
+
+/** What is looked for: pairs that follow each other, or the beginning of one for a single character. */
+export function searchPairs(query: string): { pairs: string[] } | { beginning: string } {
+  const [first = '', ...rest] = wordCharacters(query);
+  if (rest.length === 0) return { beginning: first };
+  return { pairs: rest.map((character, n) => (n === 0 ? first : (rest[n - 1] as string)) + character) };
+}
+
+function wordCharacters(text: string): string[] {
+  return [...text.toLowerCase()].map((character) =>
+    character < '\x80' && !/[a-z0-9]/.test(character)
+      ? String.fromCodePoint(0xe000 + character.charCodeAt(0))
+      : character,
+  );
+}

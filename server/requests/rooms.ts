@@ -1,0 +1,113 @@
+import {
+  deleteRoom,
+  findPeople,
+  invite,
+  members,
+  openDirect,
+  remove,
+  setNotify,
+  setRole,
+  update,
+} from '../chat/members.ts';
+import { create, created, join, leave, list, mayCreate, sync } from '../chat/rooms.ts';
+import { canOf } from '../chat/summary.ts';
+import type { RequestHandlers } from './request.ts';
+
+/** Everything about rooms and who is in them. */
+export const roomRequests: RequestHandlers<
+  | 'room:list'
+  | 'room:join'
+  | 'room:sync'
+  | 'room:leave'
+  | 'room:create'
+  | 'room:update'
+  | 'room:delete'
+  | 'room:invite'
+  | 'room:remove'
+  | 'room:role'
+  | 'room:members'
+  | 'room:notify'
+  | 'direct:open'
+  | 'user:find'
+> = {
+  'room:list': {
+    order: 'read',
+    run: async ({ chat, connection, payload }) => list(chat, connection, payload),
+  },
+  'room:join': {
+    order: 'change',
+    run: ({ chat, connection, room, payload }) => join(chat, connection, room, payload),
+  },
+  'room:sync': {
+    order: 'read',
+    run: ({ chat, room, payload }) => sync(chat, room, payload),
+  },
+  'room:leave': {
+    order: 'change',
+    run: async ({ chat, connection, room }) => leave(chat, connection, room),
+  },
+  'room:create': {
+    order: 'change',
+    allowed: ({ chat, connection, payload }) => mayCreate(chat, connection, payload.kind),
+    limit: 'create',
+    async run({ chat, connection, payload, notCounted, active }) {
+      const { answer, repeated } = await create(chat, connection, payload);
+      if (repeated) notCounted();
+      else active();
+      return answer;
+    },
+    probe: ({ chat, connection, payload }) => created(chat, connection, payload),
+  },
+  'room:update': {
+    order: 'change',
+    right: 'update',
+    limit: 'change',
+    run: ({ chat, connection, room, payload }) => update(chat, connection, room, payload),
+  },
+  'room:delete': {
+    order: 'change',
+    right: 'delete',
+    run: ({ chat, connection, room }) => deleteRoom(chat, connection, room),
+  },
+  'room:invite': {
+    order: 'change',
+    right: 'invite',
+    limit: 'invite',
+    units: ({ users }) => users.length,
+    run: ({ chat, connection, room, payload }) => invite(chat, connection, room, payload),
+  },
+  // Its rights depend on who is removed: see `remove`.
+  'room:remove': {
+    order: 'change',
+    run: ({ chat, connection, room, payload }) => remove(chat, connection, room, payload),
+  },
+  // A repeat of handing a room over comes from somebody who has no right to it any more: see `setRole`.
+  'room:role': {
+    order: 'change',
+    run: ({ chat, connection, room, payload }) => setRole(chat, connection, room, payload),
+  },
+  'room:members': {
+    order: 'read',
+    run: ({ chat, room, payload }) => members(chat, room, payload),
+  },
+  'room:notify': {
+    order: 'change',
+    run: ({ chat, connection, room, payload }) => setNotify(chat, connection, room, payload),
+  },
+  'direct:open': {
+    order: 'change',
+    allowed: ({ chat, connection }) => canOf(chat.settings, connection.identity.roles).direct,
+    limit: 'create',
+    async run({ chat, connection, payload, notCounted }) {
+      const { answer, created } = await openDirect(chat, connection, payload);
+      if (!created) notCounted();
+      return answer;
+    },
+  },
+  'user:find': {
+    order: 'read',
+    allowed: ({ chat, connection }) => canOf(chat.settings, connection.identity.roles).findPeople,
+    limit: 'search',
+    run: ({ chat, connection, room, payload }) => findPeople(chat, connection, room, payload),
+  },
+};

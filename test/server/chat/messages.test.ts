@@ -1,0 +1,165 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Message, RoomActivity } from '../../../server/events.ts';
+import { type ChatClient, connectChat, newClientId } from '../../helpers/chat-client.ts';
+import { type ChatSite, startChatSite } from '../../helpers/chat-site.ts';
+
+const rooms = Array.from({ length: 12 }, (_, i) => `room-${i}`);
+let site: ChatSite;
+let next = 0;
+beforeAll(async () => {
+  site = await startChatSite({ CHAT_ROOMS: rooms.join(','), CHAT_LIMIT_CHANGE: '0', CHAT_LIMIT_SEARCH: '0' });
+});
+afterAll(() => site.close());
+
+const connect = async (user: number) => connectChat(site.chat.url, await site.session(user));
+const send = async (client: ChatClient, room: string, text = 'hello', over = {}) =>
+  (await client.request('message:send', { room, text, clientId: newClientId(), ...over })).message;
+const codeOf = async (client: ChatClient, event: string, payload: object) => {
+  const answer = await client.raw(event, payload);
+  return answer.ok ? 'ok' : answer.error.code;
+};
+async function talk() {
+  const room = rooms[next++] as string;
+  const [ann, ben] = [await connect(1), await connect(2)];
+  for (const client of [ann, ben]) await client.request('room:join', { room });
+  return { room, ann, ben };
+}
+const changesOf = (client: ChatClient) =>
+  client.events.filter(({ name }) => name === 'message:changed').map(({ payload }) => payload as Message);
+
+describe('editing', () => {
+  test('is one’s own, keeps its place, and reaches everybody as a change', async () => {
+    const { room, ann, ben } = await talk();
+    await send(ann, room, 'helo');
+    await send(ben, room);
+    const { message } = await ann.request('message:edit', { room, seq: 1, text: 'hello' });
+    expect(message).toMatchObject({ seq: 1, rev: 3, text: 'hello', editedAt: expect.any(Number) });
+    await expect.poll(() => changesOf(ben)).toEqual([message]);
+    expect(await ann.request('message:edit', { room, seq: 1, text: 'hello' })).toEqual({ message });
+    expect(await codeOf(ben, 'message:edit', { room, seq: 1, text: 'x' })).toBe('forbidden');
+    expect(await codeOf(ann, 'message:edit', { room, seq: 9, text: 'x' })).toBe('unknown_message');
+    expect(await codeOf(ann, 'message:edit', { room, seq: 1, text: ' ' })).toBe('bad_request');
+    expect((await ben.request('room:sync', { room, since: 2 })).messages).toEqual([message]);
+  });
+
+  test('at once on two devices: one wins, the other gets the message as it is', async () => {
+    const { room, ann } = await talk();
+    const annToo = await connect(1);
+    await annToo.request('room:join', { room });
+    const { rev } = await send(ann, room, 'one');
+    const edit = (client: ChatClient, text: string) =>
+      client.raw('message:edit', { room, seq: 1, text, rev });
+    const answers = await Promise.all([edit(ann, 'uno'), edit(annToo, 'eins')]);
+    const won = answers.find(({ ok }) => ok);
+    const lost = answers.find(({ ok }) => !ok);
+    expect(lost).toMatchObject({
+      error: { code: 'conflict', current: (won as { data: { message: Message } }).data.message },
+    });
+  });
+});
+
+describe('deleting', () => {
+  test('leaves the place, takes the text from history, sync, search and previews', async () => {
+    const { room, ann, ben } = await talk();
+    await send(ann, room, 'a needle');
+    await send(ben, room, 'a reply', { replyTo: 1 });
+    await send(ann, room, 'the last needle');
+    await ann.request('message:delete', { room, seq: 1 });
+    const { message } = await ann.request('message:delete', { room, seq: 3 });
+    expect(message).toMatchObject({ text: '', deletedAt: expect.any(Number), deletedBy: 'author' });
+    expect(await ann.request('message:delete', { room, seq: 3 })).toEqual({ message });
+    await expect.poll(() => changesOf(ben).map(({ rev }) => rev)).toEqual([4, 5]);
+    expect((await ben.request('message:history', { room })).messages.map(({ text }) => text)).toEqual([
+      '',
+      'a reply',
+      '',
+    ]);
+    expect((await ben.request('message:search', { query: 'needle', room })).messages).toEqual([]);
+    const { rooms: listed } = await ben.request('room:list', {});
+    expect(listed.find(({ id }) => id === room)?.last).toMatchObject({
+      text: '',
+      deletedAt: expect.any(Number),
+    });
+    expect(await codeOf(ann, 'message:edit', { room, seq: 3, text: 'x' })).toBe('unknown_message');
+    expect(await codeOf(ben, 'message:delete', { room, seq: 1 })).toBe('forbidden');
+  });
+});
+
+test('history goes forwards with after, and not both ways at once', async () => {
+  const { room, ann } = await talk();
+  for (let n = 0; n < 5; n++) await send(ann, room);
+  const page = await ann.request('message:history', { room, after: 2, limit: 2 });
+  expect(page).toMatchObject({ complete: false, messages: [{ seq: 3 }, { seq: 4 }] });
+  expect(await ann.request('message:history', { room, after: 4 })).toMatchObject({ complete: true });
+  expect(await codeOf(ann, 'message:history', { room, after: 1, before: 3 })).toBe('bad_request');
+});
+
+test('search: in every room one may read, in pages, the newest first', async () => {
+  const { room, ann } = await talk();
+  const word = `wörd-${newClientId()}`;
+  for (let n = 0; n < 5; n++) await send(ann, room, `${word} ${n}`);
+  const first = await ann.request('message:search', { query: word.toUpperCase(), limit: 3 });
+  expect(first.messages.map(({ text }) => text)).toEqual([4, 3, 2].map((n) => `${word} ${n}`));
+  const second = await ann.request('message:search', { query: word, limit: 3, cursor: first.next as string });
+  expect(second.messages).toHaveLength(2);
+  expect(second).not.toHaveProperty('next');
+  expect(await codeOf(ann, 'message:search', { query: ' ' })).toBe('bad_request');
+  expect(await codeOf(ann, 'message:search', { query: 'x', cursor: '-1' })).toBe('bad_request');
+});
+
+describe('reading', () => {
+  test('what was read stays read over a restart, and never falls', async () => {
+    const { room, ann, ben } = await talk();
+    for (let n = 0; n < 3; n++) await send(ann, room);
+    expect((await ben.request('read:mark', { room, seq: 2 })).room).toMatchObject({ readSeq: 2, unread: 1 });
+    expect((await ben.request('read:mark', { room, seq: 1 })).room.readSeq).toBe(2);
+    expect(await codeOf(ben, 'read:mark', { room, seq: 4 })).toBe('bad_request');
+  });
+
+  test('sending marks as read, and says so to one’s other devices', async () => {
+    const { room, ann, ben } = await talk();
+    const benToo = await connect(2);
+    await send(ann, room);
+    const { seq } = await send(ben, room);
+    await expect
+      .poll(() => benToo.events.filter(({ name }) => name === 'read:changed').at(-1)?.payload)
+      .toEqual({ room, user: '2', seq });
+    expect(ben.events.some(({ name }) => name === 'read:changed')).toBe(false);
+  });
+});
+
+test('typing: told to others, ends with the message, with a leave and by itself', async () => {
+  const { room, ann, ben } = await talk();
+  const told = () =>
+    ben.events
+      .filter(({ name }) => name === 'typing:changed')
+      .map(({ payload }) => (payload as { typing: boolean }).typing);
+  await ann.request('typing:set', { room, typing: true });
+  await ann.request('typing:set', { room, typing: true });
+  await send(ann, room);
+  await expect.poll(told).toEqual([true, false]);
+  await ann.request('typing:set', { room, typing: true });
+  await ann.request('room:leave', { room });
+  await expect.poll(told).toEqual([true, false, true, false]);
+  await ann.request('room:join', { room });
+  await ann.request('typing:set', { room, typing: true });
+  await expect.poll(told, { timeout: 9000 }).toEqual([true, false, true, false, true, false]);
+  expect(ann.events.some(({ name }) => name === 'typing:changed')).toBe(false);
+});
+
+test('activity of a room that a member does not show: one event at once, then the latest state', async () => {
+  const { room, ann, ben } = await talk();
+  await ben.request('room:leave', { room });
+  for (let n = 0; n < 20; n++) await send(ann, room, `message ${n}`);
+  const activityOf = (client: ChatClient) =>
+    client.events
+      .filter(({ name }) => name === 'room:activity')
+      .map(({ payload }) => payload as RoomActivity)
+      .filter((activity) => activity.room === room);
+  const told = () => activityOf(ben);
+  await expect
+    .poll(() => told().at(-1))
+    .toMatchObject({ room, lastSeq: 20, head: 20, last: { text: 'message 19' } });
+  expect(told().length).toBeLessThanOrEqual(3);
+  expect(activityOf(ann)).toEqual([]);
+});

@@ -1,0 +1,470 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { ServerToClient } from '../../../server/events.ts';
+import { type ChatClient, connectChat, newClientId } from '../../helpers/chat-client.ts';
+import { type ChatSite, startChatSite } from '../../helpers/chat-site.ts';
+
+const key = 'an-api-key-for-tests';
+let site: ChatSite;
+beforeAll(async () => {
+  site = await startChatSite({
+    CHAT_API_KEY: key,
+    CHAT_USER_ROOMS: 'rooms',
+    CHAT_USER_ROLES: 'roles',
+    CHAT_USER_BANNED: 'banned',
+    CHAT_SESSION_CHECK: '100ms',
+    CHAT_LIMIT_CREATE: '0',
+    CHAT_LIMIT_INVITE: '0',
+    CHAT_ROOMS: 'lobby,general:Général,交流',
+  });
+});
+afterAll(() => site.close());
+
+type Person = ChatClient & { id: string; cookie: string };
+let users = 0;
+const newId = () => `p${users++}`;
+
+async function person(over: object = {}, id = newId()): Promise<Person> {
+  const cookie = await site.rawSession(JSON.stringify({ user_id: id, firstname: `Name of ${id}`, ...over }));
+  return Object.assign(await connectChat(site.chat.url, cookie), { id, cookie });
+}
+const again = async ({ id, cookie }: Person): Promise<Person> =>
+  Object.assign(await connectChat(site.chat.url, cookie), { id, cookie });
+const writeSession = ({ id, cookie }: Person, over: object) =>
+  site.memcached.set(site.key(cookie), JSON.stringify({ user_id: id, firstname: `Name of ${id}`, ...over }));
+
+const eventsOf = <E extends keyof ServerToClient>(client: ChatClient, event: E) =>
+  client.events
+    .filter(({ name }) => name === event)
+    .map(({ payload }) => payload as Parameters<ServerToClient[E]>[0]);
+/** The first event of that name from now on. */
+const nextOf = async <E extends keyof ServerToClient>(client: ChatClient, event: E) => {
+  const before = eventsOf(client, event).length;
+  await expect.poll(() => eventsOf(client, event).length).toBeGreaterThan(before);
+  return eventsOf(client, event)[before] as Parameters<ServerToClient[E]>[0];
+};
+const codeOf = async (client: ChatClient, event: string, payload: object) => {
+  const answer = await client.raw(event, payload);
+  return answer.ok ? 'ok' : answer.error.code;
+};
+const send = (client: ChatClient, room: string, text = 'hello') =>
+  client.request('message:send', { room, text, clientId: newClientId() });
+async function den(owner: Person, members: Person[] = [], over: object = {}) {
+  const { room } = await owner.request('room:create', {
+    name: 'Den',
+    kind: 'private',
+    members: members.map(({ id }) => id),
+    clientId: newClientId(),
+    ...over,
+  });
+  return room.id;
+}
+async function api(method: string, path: string, body?: object) {
+  const answer = await fetch(`${site.chat.url}/api${path}`, {
+    method,
+    headers: { authorization: `Bearer ${key}` },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  return { status: answer.status, body: (await answer.json()) as Record<string, unknown> };
+}
+
+describe('what a connection is told first', () => {
+  test('who it is, what it may do, and the rooms of the settings in their order', async () => {
+    const ann = await person();
+    expect(ann.ready).toEqual({
+      protocol: 1,
+      user: { id: ann.id, name: `Name of ${ann.id}` },
+      roles: [],
+      rooms: [
+        expect.objectContaining({ id: 'lobby', name: 'lobby', member: false, may: ['send'] }),
+        expect.objectContaining({ id: 'general', name: 'Général' }),
+        expect.objectContaining({ id: expect.stringMatching(/^r-[0-9a-f]{16}$/), name: '交流' }),
+      ],
+      more: false,
+      firstRoom: 'lobby',
+      totals: { unread: 0, mentions: 0 },
+      limits: { text: 4000 },
+      can: { createPublic: false, createPrivate: true, direct: true, findPeople: true },
+      profile: {},
+      serverTime: expect.any(Number),
+    });
+  });
+
+  test('one’s own rooms come first, the newest message first; what was read stays read', async () => {
+    const [ann, ben] = [await person(), await person()];
+    const [older, newer] = [await den(ann, [ben]), await den(ann, [ben])];
+    for (const room of [older, newer]) {
+      await ann.request('room:join', { room });
+      await send(ann, room);
+    }
+    const first = await again(ben);
+    expect(first.ready.rooms.slice(0, 2)).toMatchObject([
+      { id: newer, unread: 1, last: { text: 'hello' } },
+      { id: older, unread: 1 },
+    ]);
+    expect(first.ready.totals).toEqual({ unread: 2, mentions: 0 });
+    await first.request('read:mark', { room: newer, seq: 1 });
+    await expect.poll(() => eventsOf(ben, 'read:changed')).toEqual([{ room: newer, user: ben.id, seq: 1 }]);
+    expect((await again(ben)).ready.totals.unread).toBe(1);
+  });
+});
+
+describe('rooms that people make', () => {
+  test('a private room: its members hear of it, others do not', async () => {
+    const [ann, ben, eve] = [await person(), await person(), await person()];
+    const room = await den(ann, [ben], { name: 'Plans', topic: 'for Monday' });
+    const added = expect.objectContaining({
+      id: room,
+      name: 'Plans',
+      topic: 'for Monday',
+      kind: 'private',
+      members: 2,
+      role: 'member',
+      notify: 'all',
+    });
+    await expect.poll(() => eventsOf(ben, 'room:added')).toEqual([added]);
+    expect(eventsOf(ann, 'room:added')).toEqual([]);
+    expect(eventsOf(eve, 'room:added')).toEqual([]);
+    for (const event of [
+      'room:join',
+      'room:sync',
+      'message:history',
+      'room:members',
+      'read:mark',
+      'room:leave',
+    ]) {
+      const payload = { room, since: 0, seq: 0 };
+      expect([event, await codeOf(eve, event, payload)]).toEqual([event, 'unknown_room']);
+      expect(await codeOf(eve, event, { ...payload, room: 'u-none' })).toBe('unknown_room');
+    }
+  });
+
+  test('the same clientId is the same room, whatever else is sent', async () => {
+    const ann = await person();
+    const clientId = newClientId();
+    const first = await ann.request('room:create', { name: 'One', kind: 'private', clientId });
+    const second = await ann.request('room:create', { name: 'Two', kind: 'private', clientId });
+    expect(second.room).toEqual(first.room);
+  });
+
+  test('a public room is told to everybody once, and its name is taken', async () => {
+    const [admin, ann] = [await person({ roles: 'admin' }), await person()];
+    const name = `Straße ${newClientId()}`;
+    const wanted = { name, kind: 'public' as const, clientId: newClientId() };
+    expect(await codeOf(ann, 'room:create', wanted)).toBe('forbidden');
+    const { room } = await admin.request('room:create', wanted);
+    await expect.poll(() => eventsOf(ann, 'room:added')).toMatchObject([{ id: room.id, member: false }]);
+    const taken = { ...wanted, name: name.toUpperCase().replace('SS', 'ß'), clientId: newClientId() };
+    expect(await codeOf(admin, 'room:create', taken)).toBe('conflict');
+    const { rooms } = await ann.request('room:list', { member: false, query: 'straße' });
+    expect(rooms).toMatchObject([{ id: room.id }]);
+  });
+
+  test('a new name and topic reach everybody who is a member, whether they show the room or not', async () => {
+    const [ann, ben] = [await person(), await person()];
+    const room = await den(ann, [ben]);
+    await ann.request('room:join', { room });
+    const told = nextOf(ben, 'room:activity');
+    const { room: updated } = await ann.request('room:update', { room, name: 'New', topic: 'topic' });
+    expect(updated).toMatchObject({ name: 'New', topic: 'topic' });
+    expect(await told).toMatchObject({ room, name: 'New', topic: 'topic', members: 2 });
+    expect((await ann.request('room:update', { room, topic: '' })).room).not.toHaveProperty('topic');
+  });
+
+  test('deleting a room ends it for all', async () => {
+    const [ann, ben] = [await person(), await person()];
+    const room = await den(ann, [ben]);
+    await ben.request('room:join', { room });
+    await ann.request('room:delete', { room });
+    await expect
+      .poll(() => eventsOf(ben, 'room:removed'))
+      .toEqual([{ room, readable: false, reason: 'deleted' }]);
+    expect(await codeOf(ben, 'message:send', { room, text: 'x', clientId: 'c' })).toBe('unknown_room');
+    expect(await codeOf(ann, 'room:delete', { room })).toBe('unknown_room');
+  });
+
+  test('who is removed gets nothing after the event that says so, on any device', async () => {
+    const [ann, ben] = [await person(), await person()];
+    const benToo = await again(ben);
+    const room = await den(ann, [ben]);
+    for (const client of [ann, ben, benToo]) await client.request('room:join', { room });
+    const sending = Promise.all(Array.from({ length: 200 }, () => send(ann, room)));
+    await ann.request('room:remove', { room, user: ben.id });
+    await sending;
+    await send(ann, room, 'after it');
+    for (const client of [ben, benToo]) {
+      await expect
+        .poll(() => eventsOf(client, 'room:removed'))
+        .toEqual([{ room, readable: false, reason: 'removed' }]);
+      await client.request('room:list', {});
+      const removedAt = client.events.findIndex(({ name }) => name === 'room:removed');
+      const later = client.events.slice(removedAt + 1);
+      expect(later.filter(({ payload }) => (payload as { room?: string }).room === room)).toEqual([]);
+    }
+    expect(await codeOf(ben, 'room:join', { room })).toBe('unknown_room');
+    expect((await ann.request('room:invite', { room, users: [ben.id] })).added).toEqual([ben.id]);
+  });
+
+  test('who has left is invited by owner and moderators alone; a public room may be joined again', async () => {
+    const [ann, ben, eve] = [await person(), await person(), await person()];
+    const room = await den(ann, [ben, eve]);
+    await ben.request('room:remove', { room, user: ben.id });
+    expect(await eve.request('room:invite', { room, users: [ben.id, 'new'] })).toEqual({
+      added: ['new'],
+      failed: [{ user: ben.id, code: 'forbidden' }],
+    });
+    await ben.request('room:join', { room: 'general' });
+    const benToo = await again(ben);
+    const removed = nextOf(benToo, 'room:removed');
+    await ben.request('room:remove', { room: 'general', user: ben.id });
+    expect(await removed).toEqual({ room: 'general', readable: true, reason: 'left' });
+    expect((await ben.request('room:join', { room: 'general' })).room.member).toBe(true);
+  });
+
+  test('roles: handing a room over, a second time too', async () => {
+    const [ann, ben] = [await person(), await person()];
+    const room = await den(ann, [ben]);
+    const changed = nextOf(ben, 'room:changed');
+    await ann.request('room:role', { room, user: ben.id, role: 'owner' });
+    expect(await changed).toMatchObject({ id: room, role: 'owner' });
+    await ann.request('room:role', { room, user: ben.id, role: 'owner' });
+    expect(await codeOf(ann, 'room:role', { room, user: ben.id, role: 'member' })).toBe('forbidden');
+    expect(await codeOf(ben, 'room:role', { room, user: 'nobody', role: 'moderator' })).toBe('unknown_user');
+  });
+
+  test('members: by name, present ones, a count; changes are told to those who show the room', async () => {
+    const [ann, ben] = [await person(), await person()];
+    const room = await den(ann, [ben]);
+    await ann.request('room:join', { room });
+    await ben.request('room:join', { room });
+    await ann.request('room:invite', { room, users: ['zz-absent'] });
+    expect(await ann.request('room:members', { room })).toEqual({
+      members: [
+        { user: { id: ann.id, name: `Name of ${ann.id}` }, role: 'owner', present: true },
+        { user: { id: ben.id, name: `Name of ${ben.id}` }, role: 'member', present: true },
+        { user: { id: 'zz-absent', name: 'zz-absent' }, role: 'member', present: false },
+      ],
+      count: 3,
+    });
+    const present = await ann.request('room:members', { room, present: true, limit: 1 });
+    expect(present).toMatchObject({ members: [{ user: { id: ann.id } }], next: expect.any(String) });
+    expect(
+      await ann.request('room:members', { room, present: true, cursor: present.next as string }),
+    ).toMatchObject({ members: [{ user: { id: ben.id } }], count: 3 });
+    expect((await ann.request('room:members', { room, query: 'zz' })).members).toHaveLength(1);
+    await expect
+      .poll(() => eventsOf(ben, 'members:changed').flatMap(({ changed }) => changed))
+      .toContainEqual({ user: { id: 'zz-absent', name: 'zz-absent' }, role: 'member', present: false });
+  });
+
+  test('notify is one’s own: told to all devices, and counted in the totals', async () => {
+    const [ann, ben] = [await person(), await person()];
+    const room = await den(ann, [ben]);
+    await ann.request('room:join', { room });
+    await send(ann, room);
+    const benToo = await again(ben);
+    const changed = nextOf(benToo, 'room:changed');
+    expect((await ben.request('room:notify', { room, notify: 'none' })).room.notify).toBe('none');
+    expect(await changed).toMatchObject({ id: room, notify: 'none' });
+    expect((await again(ben)).ready.totals).toEqual({ unread: 0, mentions: 0 });
+  });
+});
+
+describe('direct rooms', () => {
+  test('one a pair, whoever opens it; the other side hears of it with the first message', async () => {
+    const [ann, ben] = [await person(), await person()];
+    const { room } = await ann.request('direct:open', { user: ben.id });
+    expect(room).toMatchObject({ kind: 'direct', may: ['send'], members: 2, with: { id: ben.id } });
+    expect((await ben.request('room:list', {})).rooms).toEqual([]);
+    expect(await codeOf(ben, 'room:join', { room: room.id })).toBe('unknown_room');
+    const added = nextOf(ben, 'room:added');
+    await ann.request('room:join', { room: room.id });
+    await send(ann, room.id, 'hi');
+    expect(await added).toMatchObject({ id: room.id, unread: 1, last: { text: 'hi' }, with: { id: ann.id } });
+    expect((await ben.request('direct:open', { user: ann.id })).room.id).toBe(room.id);
+    expect(await codeOf(ann, 'direct:open', { user: ann.id })).toBe('bad_request');
+    const read = nextOf(ann, 'read:changed');
+    await ben.request('read:mark', { room: room.id, seq: 1 });
+    expect(await read).toEqual({ room: room.id, user: ben.id, seq: 1 });
+  });
+
+  test('presence of somebody with whom one has talked is told without showing the room', async () => {
+    const [ann, ben] = [await person(), await person()];
+    const { room } = await ann.request('direct:open', { user: ben.id });
+    await ann.request('room:join', { room: room.id });
+    await send(ann, room.id);
+    await ben.request('room:join', { room: room.id });
+    await send(ben, room.id);
+    await ann.request('room:leave', { room: room.id });
+    const gone = nextOf(ann, 'presence:changed');
+    ben.close();
+    expect(await gone).toMatchObject({ room: room.id, joined: [], left: [ben.id] });
+  });
+});
+
+describe('the site decides', () => {
+  test('rooms of the session: gained and lost while connected, on all devices', async () => {
+    const [one, two] = [`team-${newClientId()}`, `team-${newClientId()}`];
+    const ann = await person({ rooms: { [one]: 'Team One' } });
+    expect(ann.ready.rooms[0]).toMatchObject({ id: one, name: 'Team One', kind: 'private', role: 'member' });
+    await ann.request('room:join', { room: one });
+    await writeSession(ann, { rooms: [two] });
+    await expect.poll(() => eventsOf(ann, 'room:added')).toMatchObject([{ id: two, name: two }]);
+    expect(eventsOf(ann, 'room:removed')).toEqual([{ room: one, readable: false, reason: 'site' }]);
+    expect(await codeOf(ann, 'message:send', { room: one, text: 'x', clientId: 'c' })).toBe('unknown_room');
+  });
+
+  test('of several sessions of a user the rooms are the union of the open ones', async () => {
+    const [one, two] = [`team-${newClientId()}`, `team-${newClientId()}`];
+    const id = newId();
+    const first = await person({ rooms: [one] }, id);
+    const second = await person({ rooms: [two] }, id);
+    const mine = async () => (await first.request('room:list', {})).rooms.map((room) => room.id).sort();
+    expect(await mine()).toEqual([one, two].sort());
+    second.close();
+    await expect.poll(mine).toEqual([one]);
+  });
+
+  test('what is no id is skipped; a list that cannot be read changes nothing', async () => {
+    const one = `team-${newClientId()}`;
+    const ann = await person({ rooms: [one, 'no id!', 42, null, 'd-taken', 'u-taken'] });
+    const mine = (await ann.request('room:list', {})).rooms.map(({ id }) => id);
+    expect(mine.sort()).toEqual(['42', one].sort());
+    await writeSession(ann, { rooms: 'not a list', firstname: 'Renamed' });
+    await expect.poll(() => eventsOf(ann, 'session:changed')).toMatchObject([{ user: { name: 'Renamed' } }]);
+    expect((await ann.request('room:list', {})).rooms).toHaveLength(2);
+  });
+
+  test('roles change while connected', async () => {
+    const ann = await person();
+    await writeSession(ann, { roles: ['moderator', 'editor'] });
+    await expect
+      .poll(() => eventsOf(ann, 'session:changed'))
+      .toMatchObject([{ roles: ['moderator'], can: { createPublic: true } }]);
+  });
+
+  test('a ban in the session closes open connections and refuses new ones', async () => {
+    const ann = await person();
+    await writeSession(ann, { banned: '1' });
+    expect(await ann.ended).toMatchObject({ reason: 'kicked' });
+    await expect(again(ann)).rejects.toMatchObject({ data: { code: 'forbidden', retryable: false } });
+    await writeSession(ann, { banned: '0' });
+    (await again(ann)).close();
+  });
+});
+
+describe('whom one may find', () => {
+  test('people with whom one shares a room, by the beginning of any word of the name', async () => {
+    const [ann, ben, eve] = [
+      await person({ firstname: 'Ann' }),
+      await person({ firstname: 'Zora Q. Neale' }),
+      await person({ firstname: 'Zorro Alone' }),
+    ];
+    const room = await den(ann, [ben]);
+    const find = async (query: string, over = {}) =>
+      (await ann.request('user:find', { query, ...over })).users.map(({ name }) => name);
+    expect(await find('zor')).toEqual([]);
+    await ben.request('room:join', { room });
+    expect(await find('zor')).toEqual(['Zora Q. Neale']);
+    expect(await find('NEALE')).toEqual(['Zora Q. Neale']);
+    expect(await find('ora')).toEqual([]);
+    expect(await ann.request('user:find', { query: ben.id, room })).toEqual({
+      users: [{ id: ben.id, name: 'Zora Q. Neale' }],
+      inRoom: [ben.id],
+    });
+    eve.close();
+  });
+
+  test('inviting somebody reveals neither name nor presence until they show up there', async () => {
+    const [ann, ben] = [await person(), await person()];
+    const room = await den(ann, [ben]);
+    await ann.request('room:join', { room });
+    const listed = async () => (await ann.request('room:members', { room, query: ben.id })).members;
+    expect(await listed()).toEqual([{ user: { id: ben.id, name: ben.id }, role: 'member', present: false }]);
+    expect((await ann.request('direct:open', { user: ben.id })).room).toMatchObject({
+      name: ben.id,
+      with: { id: ben.id, name: ben.id },
+      present: false,
+    });
+    await ben.request('room:join', { room });
+    expect(await listed()).toMatchObject([{ user: { name: `Name of ${ben.id}` }, present: true }]);
+  });
+});
+
+describe('the PHP application', () => {
+  test('posts a message as a user, once for a clientId', async () => {
+    const ann = await person();
+    await ann.request('room:join', { room: 'lobby' });
+    const message = {
+      user: { id: 7, name: 'Shop' },
+      text: 'Your order has left us',
+      clientId: newClientId(),
+    };
+    const heard = nextOf(ann, 'message:new');
+    const first = await api('POST', '/rooms/lobby/messages', message);
+    expect(first).toMatchObject({ status: 201, body: { message: { user: { id: '7', name: 'Shop' } } } });
+    expect(await heard).toEqual(first.body.message);
+    expect(await api('POST', '/rooms/lobby/messages', message)).toEqual({ ...first, status: 200 });
+    expect(await api('POST', '/rooms/lobby/messages', { ...message, text: 'x' })).toMatchObject({
+      status: 409,
+      body: { error: { code: 'conflict' } },
+    });
+    expect((await api('POST', '/rooms/none/messages', message)).status).toBe(404);
+    expect((await api('POST', '/rooms/lobby/messages', { ...message, text: ' ' })).status).toBe(400);
+  });
+
+  test('pushes to a user’s connections', async () => {
+    const ann = await person();
+    const annToo = await again(ann);
+    const pushed = nextOf(annToo, 'push');
+    expect(await api('POST', `/users/${ann.id}/push`, { name: 'order', data: { id: 1 } })).toEqual({
+      status: 202,
+      body: { delivered: 2 },
+    });
+    expect(await pushed).toEqual({ name: 'order', data: { id: 1 } });
+    expect((await api('POST', '/users/nobody-here/push', { name: 'x' })).body).toEqual({ delivered: 0 });
+  });
+
+  test('makes and changes rooms, and members in bulk', async () => {
+    const id = `shop-${newClientId()}`;
+    const room = { id, name: 'Shop', kind: 'private', members: 0, head: 0, lastSeq: 0 };
+    expect(await api('PUT', `/rooms/${id}`, { name: 'Shop', kind: 'private' })).toEqual({
+      status: 201,
+      body: { room },
+    });
+    expect(await api('PUT', `/rooms/${id}`, { name: 'Shop 2', kind: 'private', topic: 't' })).toEqual({
+      status: 200,
+      body: { room: { ...room, name: 'Shop 2', topic: 't' } },
+    });
+    expect((await api('PUT', `/rooms/${id}`, { name: 'Shop', kind: 'public' })).status).toBe(409);
+    expect((await api('PUT', '/rooms/u-mine', { name: 'Shop', kind: 'private' })).status).toBe(400);
+    const many = Array.from({ length: 1000 }, (_, n) => n + 1_000_000);
+    expect((await api('PATCH', `/rooms/${id}/members`, { add: many })).body).toEqual({ count: 1000 });
+    expect(
+      (await api('PATCH', `/rooms/${id}/members`, { remove: [1_000_000], add: [{ id: 'x', name: 'X' }] }))
+        .body,
+    ).toEqual({ count: 1000 });
+    expect(await api('DELETE', `/rooms/${id}`)).toEqual({ status: 200, body: {} });
+    expect((await api('DELETE', `/rooms/${id}`)).status).toBe(404);
+  });
+
+  test('bans a user for a time, looks up, and lifts the ban', async () => {
+    const ann = await person();
+    expect(await api('GET', `/users/${ann.id}`)).toEqual({
+      status: 200,
+      body: { user: { id: ann.id, name: `Name of ${ann.id}` }, connections: 1, rooms: 0 },
+    });
+    expect((await api('PUT', `/users/${ann.id}/ban`, { seconds: 60, reason: 'spam' })).body).toEqual({
+      closed: 1,
+    });
+    expect(await ann.ended).toMatchObject({ reason: 'kicked' });
+    await expect(again(ann)).rejects.toMatchObject({ data: { code: 'forbidden' } });
+    expect((await api('GET', `/users/${ann.id}`)).body).toMatchObject({
+      connections: 0,
+      banned: { until: expect.any(Number), reason: 'spam' },
+    });
+    expect((await api('DELETE', `/users/${ann.id}/ban`)).status).toBe(200);
+    (await again(ann)).close();
+    expect((await api('GET', '/users/never-seen')).status).toBe(404);
+    expect((await api('PUT', `/users/${ann.id}/ban`, { seconds: 0 })).status).toBe(400);
+  });
+});
