@@ -1,0 +1,187 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { z } from 'zod';
+import { connectErrors, httpErrors, requestErrors } from '../server/errors.ts';
+import { answers, events, requests, shapes } from '../server/events.ts';
+import { bodies, routes } from '../server/http/api.ts';
+
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
+
+/** Named shapes are written once and referred to, wherever they are part of something. */
+const registry = z.registry<{ id: string }>();
+for (const [id, shape] of Object.entries(shapes)) registry.add(shape, { id });
+
+type Json = Record<string, unknown>;
+
+function schemaOf(schema: z.ZodType, io: 'input' | 'output'): Json {
+  const {
+    $schema: _,
+    $defs: __,
+    ...json
+  } = z.toJSONSchema(schema, {
+    io,
+    metadata: registry,
+    unrepresentable: 'any',
+  });
+  return JSON.parse(JSON.stringify(json).replaceAll('"#/$defs/', '"#/components/schemas/'));
+}
+
+function sharedSchemas(): Json {
+  return Object.fromEntries(
+    Object.entries(shapes).map(([name, shape]) => {
+      // Not by its own name, which would be a reference to itself.
+      const {
+        $schema: _,
+        $defs: __,
+        id: ___,
+        ...json
+      } = z.toJSONSchema(shape, { io: 'output', unrepresentable: 'any' });
+      return [name, json];
+    }),
+  );
+}
+
+const errorSchema = (codes: object) => ({
+  type: 'object',
+  properties: {
+    code: { type: 'string', enum: Object.keys(codes) },
+    message: { type: 'string' },
+    retryAfterMs: { type: 'integer', description: 'milliseconds, with rate_limited' },
+    current: { $ref: '#/components/schemas/Message', description: 'with conflict of message:edit' },
+  },
+  required: ['code', 'message'],
+});
+
+/** The Socket.IO events, as AsyncAPI 3.0. */
+export function asyncApi(): Json {
+  const messages: Json = {};
+  const channels = { connection: { address: '/socket.io/', messages: {} as Json } };
+  const operations: Json = {};
+  const add = (name: string, payload: Json) => {
+    const key = name.replaceAll(':', '-');
+    messages[key] = { name, payload };
+    channels.connection.messages[key] = { $ref: `#/components/messages/${key}` };
+    return { $ref: `#/channels/connection/messages/${key}` };
+  };
+  for (const [name, schema] of Object.entries(requests)) {
+    const asked = add(name, schemaOf(schema, 'input'));
+    const answered = add(`${name}:answer`, {
+      oneOf: [
+        {
+          type: 'object',
+          properties: {
+            ok: { const: true },
+            data: schemaOf(answers[name as keyof typeof answers], 'output'),
+          },
+          required: ['ok', 'data'],
+        },
+        {
+          type: 'object',
+          properties: { ok: { const: false }, error: { $ref: '#/components/schemas/RequestError' } },
+          required: ['ok', 'error'],
+        },
+      ],
+    });
+    operations[name.replace(':', '-')] = {
+      action: 'receive',
+      channel: { $ref: '#/channels/connection' },
+      messages: [asked],
+      reply: { channel: { $ref: '#/channels/connection' }, messages: [answered] },
+    };
+  }
+  for (const [name, schema] of Object.entries(events)) {
+    operations[`on-${name.replace(':', '-')}`] = {
+      action: 'send',
+      channel: { $ref: '#/channels/connection' },
+      messages: [add(name, schemaOf(schema, 'output'))],
+    };
+  }
+  return {
+    asyncapi: '3.0.0',
+    info: {
+      title: 'php-session-chat',
+      version,
+      description:
+        'The events over Socket.IO 4, seen from the server. Generated from server/events.ts; see protocol.md.',
+    },
+    defaultContentType: 'application/json',
+    channels,
+    operations,
+    components: {
+      messages,
+      schemas: {
+        ...sharedSchemas(),
+        RequestError: errorSchema(requestErrors),
+        ConnectError: {
+          type: 'object',
+          properties: {
+            code: { type: 'string', enum: Object.keys(connectErrors) },
+            message: { type: 'string' },
+            retryable: { type: 'boolean' },
+            retryAfterMs: { type: 'integer' },
+          },
+          required: ['code', 'message', 'retryable'],
+        },
+      },
+    },
+  };
+}
+
+/** The PHP application's HTTP API, as OpenAPI 3.1. */
+export function openApi(): Json {
+  const paths: Record<string, Json> = {};
+  for (const { method, template, names, body, statuses } of routes) {
+    const responses: Json = Object.fromEntries(statuses.map((status) => [status, { description: 'done' }]));
+    for (const status of ['400', '401', '404', '503']) {
+      responses[status] = { $ref: '#/components/responses/Error' };
+    }
+    const path = paths[template] ?? {};
+    paths[template] = path;
+    path[method.toLowerCase()] = {
+      security: [{ key: [] }],
+      parameters: [{ name: names, in: 'path', required: true, schema: { type: 'string', maxLength: 64 } }],
+      ...(body === 'nothing'
+        ? {}
+        : {
+            requestBody: {
+              required: true,
+              content: { 'application/json': { schema: schemaOf(bodies[body], 'input') } },
+            },
+          }),
+      responses,
+    };
+  }
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'php-session-chat',
+      version,
+      description:
+        'What the PHP application asks for, with its key. Generated from server/http/api.ts; see protocol.md.',
+    },
+    paths,
+    components: {
+      securitySchemes: { key: { type: 'http', scheme: 'bearer' } },
+      responses: {
+        Error: {
+          description: 'a refusal',
+          content: { 'application/json': { schema: { $ref: '#/components/schemas/Error' } } },
+        },
+      },
+      schemas: {
+        Error: {
+          type: 'object',
+          properties: { error: errorSchema({ ...httpErrors, ...requestErrors }) },
+          required: ['error'],
+        },
+        ...sharedSchemas(),
+      },
+    },
+  };
+}
+
+const written = (value: Json) => `${JSON.stringify(value, null, 2)}\n`;
+
+if (import.meta.main) {
+  writeFileSync(new URL('../docs/asyncapi.json', import.meta.url), written(asyncApi()));
+  writeFileSync(new URL('../docs/openapi.json', import.meta.url), written(openApi()));
+}

@@ -1,0 +1,56 @@
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { asyncApi, openApi } from '../../scripts/contracts.ts';
+import { connectErrors, httpErrors, requestErrors } from '../../server/errors.ts';
+import { endReasons, events, removalReasons, requests } from '../../server/events.ts';
+import { routes } from '../../server/http/api.ts';
+
+const read = (file: string) => readFileSync(new URL(`../../docs/${file}`, import.meta.url), 'utf8');
+const page = read('protocol.md');
+
+test.each([
+  ['asyncapi.json', asyncApi],
+  ['openapi.json', openApi],
+])('docs/%s is what `npm run contracts` writes', (file, make) => {
+  expect(JSON.parse(read(file))).toEqual(JSON.parse(JSON.stringify(make())));
+});
+
+/** What stands in the first column of the tables under a heading. */
+const firstColumn = (heading: string) => {
+  const section = page.split(/^## /m).find((part) => part.startsWith(heading)) ?? '';
+  return [...section.matchAll(/^\| ((?:`[^`]+`(?:, )?)+)/gm)].flatMap(([, cell = '']) =>
+    [...cell.matchAll(/`([^`]+)`/g)].map(([, name]) => name),
+  );
+};
+
+test('docs/protocol.md has a row for every request, and none for what is no request', () => {
+  expect(firstColumn('Requests').sort()).toEqual(Object.keys(requests).sort());
+});
+
+test('docs/protocol.md has a row for every event of the server, but those of the session', () => {
+  const described = Object.keys(events).filter((name) => !/^session:(ready|ended)$/.test(name));
+  expect(firstColumn('Events').sort()).toEqual(described.sort());
+  for (const name of ['session:ready', 'session:ended']) expect(page).toContain(`\`${name}\``);
+});
+
+test.each([
+  ['a refused connection', Object.keys(connectErrors)],
+  ['a request', Object.keys(requestErrors)],
+  ['HTTP', Object.keys(httpErrors)],
+  ['the end of a session', [...endReasons]],
+  ['the end of a membership', [...removalReasons]],
+])('docs/protocol.md names every code of %s', (_, codes) => {
+  expect(codes.filter((code) => !page.includes(code))).toEqual([]);
+});
+
+test('docs/protocol.md has a row for every call of the PHP application', () => {
+  const missing = routes.filter(({ method, template }) => {
+    const path = template.replace('{user}', '{id}');
+    return (
+      !page.includes(`${method} ${path}`) &&
+      !page.includes(`${method} …${path.slice(path.lastIndexOf('/'))}`) &&
+      !page.includes(`\`${method} …/ban\``)
+    );
+  });
+  expect(missing.map(({ method, template }) => `${method} ${template}`)).toEqual([]);
+});
