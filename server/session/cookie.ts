@@ -3,7 +3,6 @@ import { parseCookie } from 'cookie';
 import { FormatError } from './formats/value.ts';
 import { readKeyFile } from './layers/key-file.ts';
 import { decryptLaravel, readAppKeys } from './layers/laravel.ts';
-import { signedCookie } from './signed-cookie.ts';
 
 /**
  * The ids PHP itself makes and accepts: `php_session_valid_key()` in ext/session/session.c, up to
@@ -123,4 +122,25 @@ function rawUrlDecode(value: string): string {
   return value.replace(/%([0-9A-Fa-f]{2})/g, (_, hex: string) =>
     String.fromCharCode(Number.parseInt(hex, 16)),
   );
+}
+
+const signedForm = /^([A-Za-z0-9,-]{1,256})\.([0-9a-f]{64})$/;
+
+/**
+ * `ID.SIGNATURE`, as `SignedCookie.php` makes it: the signature is the HMAC-SHA-256 of `NAME.ID` in hexadecimal digits,
+ * with the cookie's name before the id, so that what is signed for one cookie does not pass as another.
+ * @param keys any of them may have signed
+ */
+function signedCookie(name: string, keys: readonly Buffer[]): SessionCookie {
+  return {
+    name,
+    idIn(value) {
+      const [, id, signature] = (typeof value === 'string' && signedForm.exec(value)) || [];
+      if (id === undefined || signature === undefined) return null;
+      const given = Buffer.from(signature, 'hex');
+      const signedBy = (key: Buffer) =>
+        timingSafeEqual(createHmac('sha256', key).update(`${name}.${id}`).digest(), given);
+      return keys.some(signedBy) ? id : null;
+    },
+  };
 }

@@ -1,7 +1,7 @@
 import { formats } from './formats/formats.ts';
 import { guessFormat } from './formats/guess.ts';
 import { FormatError, type PhpValue } from './formats/value.ts';
-import type { SessionSource } from './store-url.ts';
+import type { SessionSource } from './source.ts';
 
 /** These bytes are not what the store URL says. `looks`: what they look like; `hint`: what would mend it. */
 export class UnreadableError extends FormatError {

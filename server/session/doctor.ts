@@ -3,8 +3,8 @@ import { decodeSession, UnreadableError } from './decode.ts';
 import { FormatError, PhpObject, type PhpValue } from './formats/value.ts';
 import { identify } from './identity.ts';
 import type { SessionSettings } from './read-session.ts';
+import type { SessionSource } from './source.ts';
 import { type SessionStore, StoreError } from './store.ts';
-import type { SessionSource } from './store-url.ts';
 
 /** One thing that was looked at. `advice` says what to change. */
 export interface Finding {

@@ -4,11 +4,10 @@ import { deferred } from './deferred.ts';
 import { FormatError } from './formats/value.ts';
 import type { SessionUser, UserPaths } from './identity.ts';
 import { sharedReads } from './shared-reads.ts';
+import type { SessionSource } from './source.ts';
 import { SessionBusyError, type SessionStore, StoreError, type Watch, type Watcher } from './store.ts';
-import type { SessionSource } from './store-url.ts';
 import { deadline } from './stores/deadline.ts';
-import { unread } from './unsettled.ts';
-import { createLook, type Look, type Why } from './verdict.ts';
+import { createLook, type Look, unread, type Why } from './verdict.ts';
 
 /** PHP may send its answer before it has written the session, so nobody is refused at the first look. */
 const secondLookAfter = 250;

@@ -1,6 +1,6 @@
-import { type FormatName, isFormatName } from './formats/formats.ts';
-import { type Layer, parseLayers } from './layers/layers.ts';
-import type { SessionStore } from './store.ts';
+import { isFormatName } from './formats/formats.ts';
+import { parseLayers } from './layers/layers.ts';
+import { readQuery, type SessionSource, type StoreKind, UrlOptions } from './source.ts';
 import { filesStore } from './stores/files/store.ts';
 import { memcachedStore } from './stores/memcached/store.ts';
 import { redisStore } from './stores/redis/store.ts';
@@ -9,43 +9,6 @@ import { mysql } from './stores/sql/mysql.ts';
 import { postgres } from './stores/sql/postgres.ts';
 import { sqlite } from './stores/sql/sqlite.ts';
 import { sqlStore } from './stores/sql/store.ts';
-import { readQuery, UrlOptions } from './url-options.ts';
-
-/** The parts of a store URL. A port is absent where the URL names none. */
-export interface StoreUrl {
-  protocol: string;
-  user: string;
-  password: string;
-  hosts: readonly { host: string; port?: number }[];
-  /** With its first slash when there are hosts: `/3`, `/var/lib/php/sessions`. */
-  path: string;
-  options: UrlOptions;
-}
-
-/**
- * Reads its own part of a store URL. `format` is what PHP writes there without being told otherwise; `lifetime` is
- * given, in seconds, where the store itself counts with it. Nothing is connected before `open`.
- * @throws TypeError saying what is wrong with it, without a password
- */
-export type StoreKind = (url: StoreUrl) => { format: FormatName; lifetime?: number; open(): SessionStore };
-
-/** Where the sessions are, and how they are wrapped and written there. */
-export interface SessionSource {
-  protocol: string;
-  /** What stands behind the `?`. */
-  options: string;
-  format: FormatName;
-  /** How long PHP lets a session live after its last use, in milliseconds, where the URL says so. */
-  lifetime: number | undefined;
-  /** The outermost first. */
-  layers: readonly Layer[];
-  open(): SessionStore;
-  /**
-   * The same place with other options; null takes one out.
-   * @throws TypeError as `parseStoreUrl`
-   */
-  with(changes: Readonly<Record<string, string | null>>): SessionSource;
-}
 
 /** A new store is named here; what the doctor tries in it is in doctor.ts. */
 const stores: Record<string, StoreKind> = {

@@ -75,3 +75,14 @@ export class StoreError extends Error {
 
 /** This one session cannot be read, just now or as it is; the store answers. */
 export class SessionBusyError extends StoreError {}
+
+/** A session is written so often that no reading of it is known to be whole. */
+export class UnsettledError extends SessionBusyError {
+  /** The readings that were not empty, in their order. Each may be half of a session. */
+  readonly readings: readonly Buffer[];
+
+  constructor(message: string, readings: readonly Buffer[]) {
+    super(message);
+    this.readings = readings;
+  }
+}

@@ -2,12 +2,14 @@ import { createHash } from 'node:crypto';
 import { decodeSession, UnreadableError } from './decode.ts';
 import { FormatError } from './formats/value.ts';
 import { identify, type SessionUser, type UserPaths } from './identity.ts';
-import { maxSessionBytes } from './store.ts';
-import type { SessionSource } from './store-url.ts';
+import type { SessionSource } from './source.ts';
+import { maxSessionBytes, UnsettledError } from './store.ts';
 
 /** From this size on, in bytes, what a session showed is remembered: to decode it again costs more than to compare. */
 const large = 16 * 1024;
 const mostRemembered = 100;
+/** So many readings of an unsettled session have to show the same, the last ones that can be read. */
+const enoughReadings = 4;
 
 /** Most visitors without a session are just that, so most of these are for the case that nobody gets in. */
 const hints = {
@@ -70,8 +72,29 @@ export function createLook(
   };
 }
 
+/**
+ * What a session shows that its store could not give. Half of one may look like another user's, or like a logout;
+ * halves of several writings do not look the same.
+ * @throws the error, where it tells nothing of the session
+ */
+export const unread =
+  (look: (bytes: Buffer) => Look) =>
+  (error: unknown): Look => {
+    if (!(error instanceof UnsettledError)) return damaged(error);
+    const looks = error.readings
+      .map(look)
+      .filter(({ state }) => state === 'user' || state === 'nobody')
+      .slice(-enoughReadings);
+    const last = looks.at(-1);
+    if (last === undefined || looks.length < enoughReadings) throw error;
+    if (!looks.every((one) => userOf(one) === userOf(last))) throw error;
+    return last;
+  };
+
+const userOf = (look: Look): string | undefined => (look.state === 'user' ? look.user.id : undefined);
+
 /** The store has something under the id, and it is no session. */
-export function damaged(error: unknown): Look {
+function damaged(error: unknown): Look {
   if (!(error instanceof FormatError)) throw error;
   return { state: 'invalid', kind: 'what the store holds is damaged', reason: error.message };
 }

@@ -69,6 +69,31 @@ test.each(Object.entries(mayImport))('%s imports of the project only %j', (part,
   expect(found).toEqual([]);
 });
 
+/** The files of one cycle of imports, the first one again at its end; undefined where there is none. */
+function cycleIn(files: readonly string[]): string[] | undefined {
+  const checked = new Set<string>();
+  const follow = (file: string, path: readonly string[]): string[] | undefined => {
+    if (path.includes(file)) return [...path.slice(path.indexOf(file)), file];
+    if (checked.has(file)) return undefined;
+    for (const { from } of importsOf(file)) {
+      const cycle = files.includes(from) ? follow(from, [...path, file]) : undefined;
+      if (cycle !== undefined) return cycle;
+    }
+    checked.add(file);
+    return undefined;
+  };
+  for (const file of files) {
+    const cycle = follow(file, []);
+    if (cycle !== undefined) return cycle;
+  }
+  return undefined;
+}
+
+test('no imports form a cycle in server, session-server and client/src, types and dynamic ones included', () => {
+  const files = ['server', 'session-server', 'client/src'].flatMap((folder) => filesIn(folder, /\.ts$/));
+  expect(cycleIn(files)?.join(' → ')).toBeUndefined();
+});
+
 test.each<[string, RegExp]>([
   ['server/session', /^(socket\.io|engine\.io|zod|pino)/],
   ['server/chat', /^(socket\.io|engine\.io|node:(?!crypto))/],

@@ -1,8 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { FormatError } from '../../../server/session/formats/value.ts';
-import { SessionBusyError, StoreError } from '../../../server/session/store.ts';
-import { UnsettledError, unread } from '../../../server/session/unsettled.ts';
-import type { Look } from '../../../server/session/verdict.ts';
+import { SessionBusyError, StoreError, UnsettledError } from '../../../server/session/store.ts';
+import { type Look, unread } from '../../../server/session/verdict.ts';
 
 const none = (state: 'nobody' | 'empty' | 'invalid'): Look => ({ state, reason: state, kind: state });
 /** What a reading shows: the id of a user, `-` for nobody, `!` for what cannot be read, nothing where it is empty. */

@@ -1,9 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { FormatError } from '../../formats/value.ts';
-import { maxSessionBytes, type SessionStore, StoreError } from '../../store.ts';
-import type { StoreKind } from '../../store-url.ts';
-import { UnsettledError } from '../../unsettled.ts';
+import type { StoreKind } from '../../source.ts';
+import { maxSessionBytes, type SessionStore, StoreError, UnsettledError } from '../../store.ts';
 import { batched } from '../batch.ts';
 import { watchFiles } from './notifications.ts';
 import { turns } from './semaphore.ts';

@@ -1,6 +1,6 @@
 import type { FormatName } from '../../formats/formats.ts';
+import type { StoreKind, StoreUrl } from '../../source.ts';
 import { type SessionStore, StoreError } from '../../store.ts';
-import type { StoreKind, StoreUrl } from '../../store-url.ts';
 import { batched } from '../batch.ts';
 import { MemcachedConnection } from './connection.ts';
 import { type Item, itemDecoders } from './item.ts';

@@ -1,6 +1,6 @@
 import { FormatError } from '../../formats/value.ts';
+import type { StoreKind, StoreUrl } from '../../source.ts';
 import { maxSessionBytes, type SessionStore } from '../../store.ts';
-import type { StoreKind, StoreUrl } from '../../store-url.ts';
 import { batched } from '../batch.ts';
 import { LargeSessions } from '../large-sessions.ts';
 import { RedisConnection } from './connection.ts';

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
+import type { StoreUrl } from '../../source.ts';
 import { StoreError } from '../../store.ts';
-import type { StoreUrl } from '../../store-url.ts';
 
 const defaultPort = 9090;
 /** Longer ones are taken by no session server, which expects little before it knows who asks. */

@@ -1,6 +1,6 @@
 import { FormatError } from '../../formats/value.ts';
+import type { StoreKind } from '../../source.ts';
 import { maxSessionBytes, SessionBusyError, type SessionStore } from '../../store.ts';
-import type { StoreKind } from '../../store-url.ts';
 import { LargeSessions } from '../large-sessions.ts';
 import { readAddress, type SessionServer } from './address.ts';
 import { SessionServerConnection } from './connection.ts';

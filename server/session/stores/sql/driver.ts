@@ -1,5 +1,5 @@
+import type { StoreUrl } from '../../source.ts';
 import type { Watcher } from '../../store.ts';
-import type { StoreUrl } from '../../store-url.ts';
 
 /**
  * How a column tells a moment: `unix` in seconds, `datetime` in the time zone of the database, `utc` as a datetime

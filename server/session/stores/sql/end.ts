@@ -1,4 +1,4 @@
-import type { UrlOptions } from '../../url-options.ts';
+import type { UrlOptions } from '../../source.ts';
 import { type SqlDriver, type Unit, units } from './driver.ts';
 
 /** Unix seconds stay below that for three thousand years; a datetime that is read as a number is above. */

@@ -1,4 +1,4 @@
-import type { StoreUrl } from '../../store-url.ts';
+import type { StoreUrl } from '../../source.ts';
 import type { Address } from './connections.ts';
 
 /** A database that is a server. */

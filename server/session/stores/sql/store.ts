@@ -1,5 +1,5 @@
+import type { StoreKind } from '../../source.ts';
 import { maxSessionBytes, SessionBusyError, type SessionStore } from '../../store.ts';
-import type { StoreKind } from '../../store-url.ts';
 import { batched } from '../batch.ts';
 import { LargeSessions } from '../large-sessions.ts';
 import type { Database, Row, SqlDriver } from './driver.ts';

@@ -1,17 +1,57 @@
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import type { FormatName } from './formats/formats.ts';
+import type { Layer } from './layers/layers.ts';
+import type { SessionStore } from './store.ts';
+
+/** The parts of a store URL. A host has no port if the URL names none. */
+export interface StoreUrl {
+  protocol: string;
+  user: string;
+  password: string;
+  hosts: readonly { host: string; port?: number }[];
+  /** With its first slash if there are hosts: `/3`, `/var/lib/php/sessions`. */
+  path: string;
+  options: UrlOptions;
+}
+
+/**
+ * Reads the part of a store URL that one kind of store defines, and connects to nothing before `open`.
+ * `format` is the default of `format=`. `lifetime` is the TTL that PHP gives a session, in seconds; it is absent if
+ * the store does not compute with it.
+ * @throws TypeError that says what is wrong with the URL, without a password
+ */
+export type StoreKind = (url: StoreUrl) => { format: FormatName; lifetime?: number; open(): SessionStore };
+
+/** Where the sessions of a site are, and how they are encoded there. */
+export interface SessionSource {
+  protocol: string;
+  /** The text behind the `?`. */
+  options: string;
+  format: FormatName;
+  /** The TTL that PHP gives a session at each use, in milliseconds; undefined if the URL does not say it. */
+  lifetime: number | undefined;
+  /** The outermost first. */
+  layers: readonly Layer[];
+  open(): SessionStore;
+  /**
+   * The same place with other options; null removes one.
+   * @throws TypeError as `parseStoreUrl` does
+   */
+  with(changes: Readonly<Record<string, string | null>>): SessionSource;
+}
 
 const seconds = { s: 1, m: 60, h: 3600, d: 86_400 };
 
-/** What only PHP's side needs, where one URL serves both: docs/php.md. */
+/** Options for PHP alone, which a URL that serves both sides may have: docs/php.md. */
 const forPhp = new Set(['persistent', 'retry_interval', 'lock', 'lease']);
 
-/** As PHP's save_path is read: a plus sign is one, since prefixes may hold it. */
+/** A plus sign stands for itself, as in PHP's save_path, since prefixes may contain it. */
 export function readQuery(query: string): URLSearchParams {
   return new URLSearchParams(query.replaceAll('+', '%2B'));
 }
 
-/** The options behind the `?` of a store URL. Each is taken once; what is left over is a mistake. */
+/** The options behind the `?` of a store URL. Each is taken once; an option that nobody takes is an error. */
 export class UrlOptions {
   readonly #left: Map<string, string>;
   readonly #protocol: string;
@@ -19,7 +59,7 @@ export class UrlOptions {
 
   constructor(protocol: string, query: string) {
     this.#left = new Map(readQuery(query));
-    // A password with a ? in it ends up here.
+    // A password with a ? in it ends up in the query.
     this.#cut = query.includes('@');
     this.#protocol = protocol;
   }
@@ -30,7 +70,7 @@ export class UrlOptions {
     return value;
   }
 
-  /** Put before the session id. */
+  /** `prefix=`, which the store puts before the session id. */
   prefix(fallback: string): string {
     const prefix = this.take('prefix') ?? fallback;
     if (!/^[\x21-\x7e]{0,200}$/.test(prefix))
@@ -38,7 +78,7 @@ export class UrlOptions {
     return prefix;
   }
 
-  /** `timeout=` of one call, in milliseconds. A number alone is PHP's own, in seconds, which is not for a server. */
+  /** `timeout=` of one call, in milliseconds. A number without a unit is PHP's own option and is ignored. */
   timeout(): number {
     const given = this.take('timeout') ?? '';
     const timeout = /^(\d{2,4})ms$/.exec(/^\d*$/.test(given) ? '250ms' : given)?.[1];
@@ -46,7 +86,7 @@ export class UrlOptions {
     return Number(timeout);
   }
 
-  /** A number of seconds, or with a unit such as `30m`. */
+  /** A number of seconds, or a number with a unit such as `30m`. */
   seconds(name: string, fallback: string): number {
     const [, count, unit = 's'] = /^(\d{1,9})([smhd]?)$/.exec(this.take(name) ?? fallback) ?? [];
     if (count === undefined) throw new TypeError(`${name}= is a number of seconds, or a time such as 30m`);
@@ -66,6 +106,7 @@ export class UrlOptions {
     }
   }
 
+  /** @throws TypeError that names an option that nobody has taken */
   finish(): void {
     const unknown = [...this.#left.keys()].find((name) => !forPhp.has(name));
     if (unknown !== undefined) {
