@@ -6,7 +6,7 @@ import type { SessionSettings } from './read-session.ts';
 import type { SessionSource } from './source.ts';
 import { type SessionStore, StoreError } from './store.ts';
 
-/** One thing that was looked at. `advice` says what to change. */
+/** The result of one step. `advice` says what to change. */
 export interface Finding {
   well: boolean;
   text: string;
@@ -30,7 +30,7 @@ const memcached = (handler: string, ...distributions: string[]) =>
 const own = { handler: null, redundancy: null, past_misses: null, distribution: null };
 const noEnd: Options = { expires: null, expires_unit: null, last: null, last_unit: null, lifetime: null };
 
-/** What the store URL may have to say instead, by what known handlers and applications do. */
+/** Options that the store URL may need instead: those of known handlers and applications. */
 const otherOptions: Record<string, readonly Options[]> = {
   memcached: [
     ...memcached('memcached', 'ketama', 'modula', 'ketama_weighted'),
@@ -66,20 +66,20 @@ const kinds: Record<string, string> = {
   postgresql: 'sql',
   sqlite: 'sql',
 };
-/** What to look at when the store holds something else than sessions. */
+/** The advice if the store holds something other than a session. */
 const notExpected: Record<string, string> = {
   memcached: 'Is handler= right, and distribution=?',
   redis: 'The chat server reads no session of that size: the site has to keep less in it.',
-  file: 'Whose is the file (ls -ln)? If that is the user whom PHP runs as, owner= has to name him. Anything else in its place, such as a link or a folder, is to be removed.',
+  file: 'Who owns the file (ls -ln)? If PHP runs as that user, owner= has to name the user. Remove anything else that is in its place, such as a link or a folder.',
 };
 const endless: Record<string, Options> = { file: { lifetime: '0' }, sql: noEnd };
 const mostKeys = 40;
 const kindOf = ({ protocol }: SessionSource) => kinds[protocol] ?? protocol;
 
 /**
- * Follows one cookie through the settings, from the store to the user, and says at each step what was found. Nothing
- * of what a session holds is told but the names of its keys, and the user.
- * @param cookie a `Cookie` header of somebody who is logged in; without one only the store is looked at
+ * Follows one cookie through the settings, from the store to the user, and reports each step. Of the content of a
+ * session it reports the names of the keys and the user, and nothing else.
+ * @param cookie a `Cookie` header of a user who is logged in; without one only the store is checked
  */
 export async function* examine(
   settings: SessionSettings,
@@ -89,8 +89,8 @@ export async function* examine(
   try {
     await store.get('doctor_probe');
     yield { well: true, text: 'The session store answers.' };
-    // Without it a logout is noticed all the same, a little later.
-    if (store.tells !== undefined) yield { well: true, ...(await store.tells()) };
+    // Without notifications a logout is noticed too, a little later.
+    if (store.checkNotifications !== undefined) yield { well: true, ...(await store.checkNotifications()) };
     if (cookie !== undefined) yield* follow(settings, store, cookie);
   } catch (error) {
     if (error instanceof StoreError) yield { well: false, text: `The session store: ${error.message}.` };
@@ -106,12 +106,12 @@ export async function* examine(
   }
 }
 
-/** What a cookie that holds no id may be instead. */
+/** What a cookie without an id may be, and the advice. */
 const forms: readonly [RegExp, string][] = [
   [/=eyJ/, 'It looks encrypted by Laravel: CHAT_SESSION_COOKIE=laravel:KEYFILE, with the key of this site.'],
   [
     /=[A-Za-z0-9,-]+\.[0-9a-f]{64}\s*(;|$)/,
-    'It looks signed by TableSession: CHAT_SESSION_COOKIE=signed:KEYFILE, with the key file of this site. If it says so already, no key of that file has signed this value for a cookie of this name.',
+    'It looks signed by TableSession: CHAT_SESSION_COOKIE=signed:KEYFILE, with the key file of this site. If that is set already, no key of the file has signed this value for a cookie of this name.',
   ],
   [/(?:)/, 'Log in to the site, and copy the value from the browser: developer tools, storage, cookies.'],
 ];
@@ -125,7 +125,7 @@ async function* follow(
   if (id === null) {
     return yield {
       well: false,
-      text: `That is no value of the cookie ${settings.cookie.name}: there is no id in it that PHP would take.`,
+      text: `That is no value of the cookie ${settings.cookie.name}: it holds no id that PHP would accept.`,
       advice: forms.find(([form]) => form.test(cookie))?.[1],
     };
   }
@@ -138,29 +138,29 @@ async function* follow(
   yield* inside(settings, id, bytes);
 }
 
-/** Where the same id is, if the store URL said something else. */
+/** Looks for the same id with other options of the store URL. */
 async function nearby(source: SessionSource, id: string): Promise<Finding> {
   const kind = kindOf(source);
-  const over = endless[kind];
-  if (over !== undefined && (await has(source, over, id))) {
+  const withoutExpiry = endless[kind];
+  if (withoutExpiry !== undefined && (await has(source, withoutExpiry, id))) {
     return {
       well: false,
-      text: 'But there is one that is over, by what the store URL says of its end.',
+      text: 'But there is an expired one, by the options of the store URL about expiry.',
       advice:
         'Is lifetime= the session.gc_maxlifetime of the site? Does expires= or last= name the right column, in the right unit?',
     };
   }
   for (const options of otherOptions[kind] ?? []) {
-    if (!(await has(source, { ...over, ...options }, id))) continue;
+    if (!(await has(source, { ...withoutExpiry, ...options }, id))) continue;
     return {
       well: false,
       text: 'But there is one elsewhere.',
-      advice: `Behind the ? of CHAT_SESSION_STORE has to stand ${source.with(options).options}`,
+      advice: `CHAT_SESSION_STORE needs these options behind its ?: ${source.with(options).options}`,
     };
   }
   return {
     well: false,
-    text: 'Nor is there one where other handlers would put it.',
+    text: 'There is none where other handlers would put it either.',
     advice:
       'Does PHP write to this store (session.save_handler and session.save_path in phpinfo() of the site), to this database, table or folder? Is the visitor still logged in?',
   };
@@ -171,7 +171,7 @@ async function has(source: SessionSource, options: Options, id: string): Promise
   try {
     store = source.with(options).open();
   } catch (error) {
-    // These options do not go with the others.
+    // These options cannot be used with the others.
     if (error instanceof TypeError) return false;
     throw error;
   }
@@ -217,12 +217,12 @@ function* inside(settings: SessionSettings, id: string, bytes: Buffer): Generato
     text: `No user in it: ${'nobody' in found ? found.nobody : found.invalid}.`,
     advice:
       'user' in identify(session, { id: path, name })
-        ? 'A user is there, whom CHAT_USER_REQUIRE or CHAT_USER_NOBODY keeps out.'
+        ? 'There is a user, but CHAT_USER_REQUIRE or CHAT_USER_NOBODY excludes it.'
         : 'CHAT_USER_ID is the path to the user’s id, by keys such as those above: app.user.id. See docs/sessions.md, "Paths".',
   };
 }
 
-/** Two levels of names, as a path would have them. */
+/** Two levels of keys, as they stand in a path. */
 function keysOf(session: PhpValue): string {
   const names = (value: PhpValue): string[] => {
     const container = value instanceof PhpObject ? value.properties : value;
@@ -234,7 +234,7 @@ function keysOf(session: PhpValue): string {
     return inner.length === 0 ? [key] : inner.map((name) => `${key}.${name}`);
   });
   if (all.length === 0) return 'none';
-  // Nothing that would move the terminal's cursor, turn its line round or fill it.
+  // Nothing that moves the cursor of a terminal, reverses its line or fills it.
   const shown = all.slice(0, mostKeys).map((key) => key.slice(0, 60).replace(/\p{C}/gu, '�'));
   return all.length > mostKeys ? `${shown.join(', ')} and ${all.length - mostKeys} more` : shown.join(', ');
 }

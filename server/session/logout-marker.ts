@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto';
 
-/** What stands before the mark in memcached, as the name of an item. */
-export const markPrefix = 'chat.ended.';
-/** The channel on which PostgreSQL tells the mark. */
-export const markChannel = 'chat_ended';
+/** In memcached a marker is an item whose key begins so. */
+export const markerPrefix = 'chat.ended.';
+/** PostgreSQL sends a marker as a notification on this channel. */
+export const markerChannel = 'chat_ended';
 
 /**
- * What the handlers of php/ tell when a session ends, so that nobody who listens learns an id: the
- * first 32 hexadecimal digits of the id's SHA-256.
+ * The session handlers in php/ publish this marker when a session ends: the first 32 hexadecimal
+ * digits of the SHA-256 of its id. A listener therefore learns no session id.
  */
-export function markOf(id: string): string {
+export function logoutMarker(id: string): string {
   return createHash('sha256').update(id).digest('hex').slice(0, 32);
 }

@@ -4,7 +4,7 @@ import { presetOf } from './presets.ts';
 import type { SessionSettings } from './read-session.ts';
 import { parseStoreUrl } from './store-url.ts';
 
-/** Every option: what it is when it is not given, and what reads it. One that others need stands before them. */
+/** Each option: its default, and what parses it. The cookie stands behind its name, and the preset before all. */
 const table = {
   preset: ['', (name) => (name === '' ? {} : presetOf(name))],
   store: ['', parseStoreUrl],
@@ -24,9 +24,9 @@ export type OptionName = keyof typeof table;
 type Parsed = { [Name in OptionName]: ReturnType<(typeof table)[Name][1]> };
 
 /**
- * What was said of one site's sessions, by the names of the options. What is undefined or empty was not given.
- * @param nameOf what an option is called where it was given
- * @returns the settings, or all that is wrong with the options, without what may be a password or a key
+ * Reads the options of one site's sessions. An option that is undefined or empty gets its default.
+ * @param nameOf the name of an option where it was given, such as that of an environment variable
+ * @returns the settings, or all problems, without what may be a password or a key
  */
 export function readOptions(
   given: Readonly<Record<string, unknown>>,
@@ -73,7 +73,7 @@ function textOf(value: unknown): string | undefined {
   return value;
 }
 
-/** A token, as RFC 6265 wants it, of the characters that PHP reads back unchanged. */
+/** A token by RFC 6265, of characters that PHP reads back unchanged. */
 function parseCookieName(name: string): string {
   if (/^[A-Za-z0-9_-]{1,128}$/.test(name)) return name;
   throw new TypeError(`${JSON.stringify(name)} is not the name of a cookie, 1 to 128 of A-Z a-z 0-9 _ -`);

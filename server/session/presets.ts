@@ -1,23 +1,23 @@
-/** Options by their names. With null every site has its own, so that it has to be given. */
+/** Options by their names. Null: each site has its own value, which must be given. */
 export type Preset = Readonly<Partial<Record<PresetOption, string | null>>>;
 
 type PresetOption = 'cookieName' | 'userId' | 'userName' | 'userRequire' | 'userNobody';
 
 /**
- * What known applications call their cookie, and where their user lies, in the versions of Debian 12 (Laravel 8,
- * Symfony 5.4) and as they are installed. An application that keeps no name has its id in its place.
+ * The cookies of known applications, and the paths to their users, in the versions of Debian 12 (Laravel 8,
+ * Symfony 5.4) as they are installed. An application that keeps no name in the session has the id for it.
  */
 export const presets = {
   cacti: {
     cookieName: 'Cacti',
     userId: 'sess_user_id',
     userName: 'sess_user_id',
-    // The guest account that cacti.sql makes: with guest access all visitors are that.
+    // The guest account that cacti.sql creates: with guest access all visitors have it.
     userNobody: '3',
   },
   dokuwiki: {
     cookieName: 'DokuWiki',
-    // `DW` and the MD5 of the wiki's path and port: DOKU_COOKIE in inc/init.php. It writes no other such key.
+    // `DW` and the MD5 of the wiki's path and port: DOKU_COOKIE in inc/init.php. No other key begins so.
     userId: 'DW*.auth.user',
     userName: 'DW*.auth.info.name',
   },
@@ -33,7 +33,7 @@ export const presets = {
     userName: 'login_web_59ba36addc2b2f9401580f014c7f58ea4e30989d',
   },
   mediawiki: {
-    // $wgCookiePrefix, which is the name of the database and the prefix of its tables, and `_session`.
+    // $wgCookiePrefix (the name of the database and the prefix of its tables), and `_session`.
     cookieName: null,
     userId: 'metadata.userId',
     userName: 'metadata.userName',
@@ -52,7 +52,7 @@ export const presets = {
     cookieName: 'roundcube_sessid',
     userId: 'user_id',
     userName: 'username',
-    // With PHP's own storage the record of the id before the login keeps the user, but not this.
+    // With PHP's own storage the session of the id before the login keeps the user, but not this key.
     userRequire: 'auth_secret',
   },
   shaarli: {
@@ -67,7 +67,7 @@ export const presets = {
   },
   symfony: {
     cookieName: 'PHPSESSID',
-    // The firewall `main`. Never `_security.last_username` beside it, which is what strangers have typed.
+    // The firewall `main`. Never use `_security.last_username` beside it: it is what a visitor typed.
     userId: '_sf2_attributes._security_main!.2.0.username',
     userName: '_sf2_attributes._security_main!.2.0.username',
   },
@@ -78,7 +78,7 @@ export const presets = {
   },
 } as const satisfies Record<string, Preset>;
 
-/** @throws TypeError for a name that is none of them */
+/** @throws TypeError for an unknown name */
 export function presetOf(name: string): Preset {
   if (Object.hasOwn(presets, name)) return presets[name as keyof typeof presets];
   throw new TypeError(`${JSON.stringify(name)} is not one of ${Object.keys(presets).join(', ')}`);

@@ -1,60 +1,65 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { type SessionCookie, sessionIdFrom } from './cookie.ts';
-import { deferred } from './deferred.ts';
 import { FormatError } from './formats/value.ts';
 import type { SessionUser, UserPaths } from './identity.ts';
-import { sharedReads } from './shared-reads.ts';
 import type { SessionSource } from './source.ts';
-import { SessionBusyError, type SessionStore, StoreError, type Watch, type Watcher } from './store.ts';
-import { deadline } from './stores/deadline.ts';
-import { createLook, type Look, unread, type Why } from './verdict.ts';
+import {
+  SessionBusyError,
+  type SessionStore,
+  StoreError,
+  type StoreListener,
+  type Subscription,
+} from './store.ts';
+import { within } from './stores/deadline.ts';
+import { createJudge, type Explanation, judgeFailure, type Verdict } from './verdict.ts';
 
-/** PHP may send its answer before it has written the session, so nobody is refused at the first look. */
-const secondLookAfter = 250;
-/** For the look-ups of one connection with all their tries, in milliseconds. */
+// Milliseconds.
+/** PHP may send its response before it has written the session. A visitor is therefore refused at the second check. */
+const secondCheckAfter = 250;
+/** The time for each of the two checks of a visitor, with all retries. */
 const firstBudget = 900;
 const secondBudget = 500;
-/** How long the answer to whether the store answers is good for. */
-const askAgainAfter = 250;
-/** Between two tries of a store that gave no answer. */
+/** The pause before a retry. */
 const retryPause = 50;
+/** How long the answer of `answers` is used again. */
+const answersFor = 250;
 
 const noCookie =
-  'if every visitor gets this: is that the site’s session.name, does the browser send the cookie to this host and path (session.cookie_domain, session.cookie_path), and is the id in it encrypted, as Laravel does?';
+  'if every visitor gets this: is that the session.name of the site, does the browser send the cookie to this host and path (session.cookie_domain, session.cookie_path), and is the id in it encrypted, as Laravel does?';
 
 export type RefusalCode = 'unauthorized' | 'session_invalid' | 'session_store_unavailable';
 
-export interface Refusal extends Why {
+export interface Refusal extends Explanation {
   code: RefusalCode;
 }
 
-/** A session with somebody logged in. `bytes` are as PHP wrote them, to see a change without decoding. */
+/** A session in which a user is logged in. `bytes` are as PHP wrote them: a comparison shows a change without decoding. */
 export interface LiveSession {
   id: string;
   user: SessionUser;
   bytes: Buffer;
 }
 
-export interface SessionReader extends Pick<SessionStore, 'remaining' | 'touch'> {
-  /** How long PHP lets a session live after its last use, in milliseconds, where the store URL says so. */
+export interface SessionReader extends Pick<SessionStore, 'ttl' | 'touch'> {
+  /** The TTL that PHP gives a session at each use, in milliseconds; undefined if the store URL does not say it. */
   lifetime: number | undefined;
-  /** The chain in one call: `Cookie` header → session id → store → decode → user, or why not. Never throws. */
+  /** The whole chain: `Cookie` header → session id → store → layers → format → user, or why there is none. Never throws. */
   fromCookie(header: string | undefined): Promise<LiveSession | Refusal>;
-  /** The same for the value of the cookie that came in another way. */
+  /** The same for the cookie's value alone, as a client may send it. */
   fromValue(value: unknown): Promise<LiveSession | Refusal>;
   /**
-   * One more look at a session; null when its bytes are still the `known` ones, which saves decoding them.
-   * @throws StoreError when the store gives no usable answer
+   * Checks a session again; null if its bytes are still the `known` ones, which then need no decoding.
+   * @throws StoreError if the store gives no usable answer
    */
-  changed(id: string, known: Buffer): Promise<Look | null>;
-  /** Has the store tell of changes by itself, if it can. */
-  watch(watcher: Watcher): Watch;
+  check(id: string, known: Buffer): Promise<Verdict | null>;
+  /** Subscribes to the store's notifications; without effect if it sends none. */
+  subscribe(listener: StoreListener): Subscription;
   /** Whether the store answers at all. */
   answers(): Promise<boolean>;
   close(): void;
 }
 
-/** Where the sessions are, which cookie names one, and who is in it. */
+/** Where the sessions are, which cookie holds the id, and where in a session the user is. */
 export interface SessionSettings {
   source: SessionSource;
   cookie: SessionCookie;
@@ -64,24 +69,24 @@ export interface SessionSettings {
 export function createSessionReader({ source, cookie, user }: SessionSettings): SessionReader {
   const store = source.open();
   const read = sharedReads(store);
-  const look = createLook(source, user);
-  const unsure = (id: string) => unread((bytes) => look(id, bytes));
-  /** Of the sessions that were given out, by their bytes. */
+  const judge = createJudge(source, user);
+  const judgeUnread = (id: string) => (error: unknown) => judgeFailure(error, (bytes) => judge(id, bytes));
+  /** The versions of the sessions that were returned, by their bytes. */
   const versions = new WeakMap<Buffer, string>();
-  let asked = Number.NEGATIVE_INFINITY;
+  let askedAt = Number.NEGATIVE_INFINITY;
   let answered: Promise<boolean> = Promise.resolve(false);
 
   async function fromId(id: string): Promise<LiveSession | Refusal> {
     try {
-      const lookNow = (budget: number) =>
-        getWithRetries(id, budget).then((bytes) => look(id, bytes), unsure(id));
-      let shown = await lookNow(firstBudget);
-      if (shown.state === 'nobody' || shown.state === 'empty') {
-        await pause(secondLookAfter);
-        shown = await lookNow(secondBudget);
+      const checkWithin = (budget: number) =>
+        readWithRetries(id, budget).then((bytes) => judge(id, bytes), judgeUnread(id));
+      let verdict = await checkWithin(firstBudget);
+      if (verdict.state === 'nobody' || verdict.state === 'empty') {
+        await pause(secondCheckAfter);
+        verdict = await checkWithin(secondBudget);
       }
-      if (shown.state === 'user') return { id, user: shown.user, bytes: shown.bytes };
-      const { state, ...why } = shown;
+      if (verdict.state === 'user') return { id, user: verdict.user, bytes: verdict.bytes };
+      const { state, ...why } = verdict;
       return { code: state === 'invalid' ? 'session_invalid' : 'unauthorized', ...why };
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
@@ -89,60 +94,60 @@ export function createSessionReader({ source, cookie, user }: SessionSettings): 
     }
   }
 
-  /** A store that was restarted or cut a connection answers at the next try; one that is silent does not. */
-  async function getWithRetries(id: string, budget: number): Promise<Buffer | null> {
+  /** Retries help with a store that was restarted or cut a connection, though not with one that is silent. */
+  async function readWithRetries(id: string, budget: number): Promise<Buffer | null> {
     const end = performance.now() + budget;
     let failure = new StoreError('the store did not answer in time');
     for (;;) {
       try {
-        return await within(end - performance.now(), read(id), failure);
+        return await within(end - performance.now(), read(id), () => failure);
       } catch (error) {
         if (!(error instanceof StoreError) || performance.now() + retryPause >= end) throw error;
-        // What it said at an earlier try tells the operator more than that the last one took too long.
+        // The failure of an earlier try tells the operator more than that the last one took too long.
         failure = error;
         await pause(retryPause);
       }
     }
   }
 
-  /** Not shared with a read that may have begun before the change that this look is to see. */
-  async function lookAgain(id: string, known: Buffer, version: string | null): Promise<Look | null> {
-    const seen = await store
+  /** It shares no read with others: that may have begun before the change which this check is for. */
+  async function readAgain(id: string, known: Buffer, version: string | null): Promise<Verdict | null> {
+    const verdict = await store
       .get(id)
-      .then((bytes) => (bytes?.equals(known) ? null : look(id, bytes)), unsure(id));
-    const bytes = seen === null ? known : seen.state === 'user' ? seen.bytes : undefined;
+      .then((bytes) => (bytes?.equals(known) ? null : judge(id, bytes)), judgeUnread(id));
+    const bytes = verdict === null ? known : verdict.state === 'user' ? verdict.bytes : undefined;
     if (version !== null && bytes !== undefined) versions.set(bytes, version);
-    return seen;
+    return verdict;
   }
 
-  function changed(id: string, known: Buffer): Promise<Look | null> {
-    // The way that nearly all looks go, by the thousand in a second: one promise, not several.
+  function check(id: string, known: Buffer): Promise<Verdict | null> {
+    // Nearly all checks end here, thousands in a second: one promise, not several.
     return (store.version?.(id) ?? Promise.resolve(null)).then(
       (version) =>
-        version !== null && versions.get(known) === version ? null : lookAgain(id, known, version),
-      (error: unknown) => lookAgain(id, known, noVersion(error)),
+        version !== null && versions.get(known) === version ? null : readAgain(id, known, version),
+      (error: unknown) => readAgain(id, known, noVersion(error)),
     );
   }
 
   return {
     lifetime: source.lifetime,
-    remaining: (id) => store.remaining(id),
+    ttl: (id) => store.ttl(id),
     touch: (id, seconds) => store.touch(id, seconds),
-    watch: (watcher) => store.watch?.(watcher) ?? (() => {}),
+    subscribe: (listener) => store.subscribe?.(listener) ?? (() => {}),
     async fromCookie(header) {
       const id = sessionIdFrom(header, cookie);
       return id === null ? noId(`the cookie ${cookie.name}`, noCookie) : fromId(id);
     },
     async fromValue(value) {
       const id = cookie.idIn(value);
-      return id === null ? noId('what was handed over') : fromId(id);
+      return id === null ? noId('the value that the client sent') : fromId(id);
     },
-    changed,
+    check,
     answers() {
-      // However often this is asked, the store is asked seldom.
-      if (performance.now() - asked > askAgainAfter) {
-        asked = performance.now();
-        // No cookie can name it, so no visitor can put something there.
+      // However often this is called, the store is asked seldom.
+      if (performance.now() - askedAt > answersFor) {
+        askedAt = performance.now();
+        // No cookie can name this id, so no visitor can put anything there.
         answered = store.get('readiness_probe').then(
           () => true,
           (error: unknown) => error instanceof FormatError,
@@ -154,7 +159,26 @@ export function createSessionReader({ source, cookie, user }: SessionSettings): 
   };
 }
 
-/** Without one the session itself is read, and that tells what is wrong; where that is too much already, nothing more. */
+/**
+ * Callers that ask for a session while it is being read get that answer too. A visitor with many connections
+ * therefore costs the store one read at a time.
+ */
+function sharedReads(store: SessionStore): SessionStore['get'] {
+  const underWay = new Map<string, Promise<Buffer | null>>();
+  return (id) => {
+    const known = underWay.get(id);
+    if (known !== undefined) return known;
+    const answer = store.get(id).finally(() => underWay.delete(id));
+    underWay.set(id, answer);
+    return answer;
+  };
+}
+
+/**
+ * Without a version the session itself is read, which shows what is wrong. If a session is refused because it is too
+ * much for the store already, it is not read as well.
+ * @throws the error of a refused session
+ */
 function noVersion(error: unknown): null {
   if (error instanceof StoreError && !(error instanceof SessionBusyError)) return null;
   throw error;
@@ -163,10 +187,4 @@ function noVersion(error: unknown): null {
 function noId(where: string, hint?: string): Refusal {
   const reason = `no id in ${where}, or none that PHP would make`;
   return { code: 'unauthorized', reason, kind: reason, hint };
-}
-
-async function within<T>(milliseconds: number, work: Promise<T>, late: StoreError): Promise<T> {
-  const { promise, reject } = deferred<never>();
-  const answered = deadline(milliseconds, () => reject(late));
-  return Promise.race([work, promise]).finally(answered);
 }

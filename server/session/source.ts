@@ -93,6 +93,15 @@ export class UrlOptions {
     return Number(count) * seconds[(unit || 's') as keyof typeof seconds];
   }
 
+  /** `tls=on`, and `ca=FILE` with the certificate of the site's own authority; undefined for `tls=off`, the default. */
+  tls(): { ca?: string } | undefined {
+    const tls = this.take('tls') ?? 'off';
+    if (tls !== 'on' && tls !== 'off') throw new TypeError('tls= is on or off');
+    if (tls === 'off' && this.take('ca') !== undefined) throw new TypeError('ca= is for tls=on');
+    const ca = this.certificates('ca');
+    return tls === 'off' ? undefined : ca === undefined ? {} : { ca };
+  }
+
   /** The content of a PEM file. */
   certificates(name: string): string | undefined {
     const file = this.take(name);

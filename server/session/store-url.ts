@@ -10,7 +10,7 @@ import { postgres } from './stores/sql/postgres.ts';
 import { sqlite } from './stores/sql/sqlite.ts';
 import { sqlStore } from './stores/sql/store.ts';
 
-/** A new store is named here; what the doctor tries in it is in doctor.ts. */
+/** A new store gets a row here, and in doctor.ts the options that the doctor tries. */
 const stores: Record<string, StoreKind> = {
   memcached: memcachedStore,
   file: filesStore,
@@ -26,8 +26,8 @@ const stores: Record<string, StoreKind> = {
 
 /**
  * Reads a store URL, such as `memcached://127.0.0.1:11211?handler=memcached` or `file:///var/lib/php/sessions`.
- * What each store takes is said in its own file; all take `format=` and `layers=`.
- * @throws TypeError saying what is wrong with it; never with the URL itself, which may hold a password
+ * Each store documents its own options; all stores take `format=`, `layers=` and `lifetime=`.
+ * @throws TypeError that says what is wrong with the URL, and never repeats it, since it may hold a password
  */
 export function parseStoreUrl(text: string): SessionSource {
   const parts = /^([a-z-]+):(?:\/\/(?:([^@/?]*)@)?([^/?]*))?([^?]*)(?:\?(.*))?$/s.exec(text);

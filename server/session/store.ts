@@ -1,79 +1,93 @@
-/** Above memcached's default item size; no session is that large, but a store may be made to hold one. */
+/** More than memcached's default item size. No session is that large, but a store can be made to hold one. */
 export const maxSessionBytes = 1024 * 1024;
 
 /**
- * Where PHP keeps its sessions. They are read, and at most their lives are renewed: nothing is written, and no lock of
- * PHP's is waited for or taken. Each method but `close` throws StoreError when the store gives no answer, or one that
- * does not belong to the question: that says nothing about the session.
+ * Where PHP keeps its sessions. A store reads them and, at most, renews their TTL. It writes nothing else, and it
+ * neither takes PHP's locks nor waits for them. Each method but `close` throws StoreError if the store gives no
+ * answer, or one that does not fit the question. Such a failure says nothing about the session.
  */
 export interface SessionStore {
   /**
-   * The bytes of one session as PHP wrote them, or null when the store says that there is none, or that its time
-   * is over.
-   * @throws FormatError when what is stored there cannot be unpacked
+   * The bytes of one session as PHP wrote them; null if the session does not exist or is expired.
+   * @throws FormatError if the stored value cannot be unpacked
    */
   get(id: string): Promise<Buffer | null>;
   /**
-   * What changes whenever the session does, and is cheaper to ask for than the session; null when it is not there, or
-   * cannot be told so. What was asked for before `get` belongs to what that brings, or to something older.
+   * A value that differs after each change of the session and costs less to ask for than the session. It is null if
+   * the session does not exist or the store has no version of it. A version that was asked for before `get` belongs
+   * to the bytes of that `get`, or to older ones.
    */
   version?(id: string): Promise<string | null>;
   /**
-   * How many milliseconds the session has to live: `Infinity` without an end, 0 when it is over, null when it is not
-   * there or the store does not tell.
+   * The remaining TTL of a session in milliseconds: `Infinity` if it does not expire, 0 if it is expired, null if it
+   * does not exist or the store does not know.
    */
-  remaining(id: string): Promise<number | null>;
+  ttl(id: string): Promise<number | null>;
   /**
-   * Renews the life of a session, as a page view would. One that is gone stays gone, and nothing is told of that.
-   * @param seconds that it has to live from now on
+   * Renews the TTL of a session, as a page view does. It does nothing if the session does not exist.
+   * @param seconds the new TTL
    */
   touch(id: string, seconds: number): Promise<void>;
-  /** Absent where the store tells nothing by itself. */
-  watch?(watcher: Watcher): Watch;
-  /** For the doctor, where a watch may be quiet because of how the store is set up: whether it tells of logouts. */
-  tells?(): Promise<{ text: string; advice?: string }>;
+  /** Absent if the store sends no notifications. */
+  subscribe?(listener: StoreListener): Subscription;
+  /**
+   * For the doctor: whether logout notifications are active. Absent unless they depend on the configuration of the
+   * store.
+   */
+  checkNotifications?(): Promise<{ text: string; advice?: string }>;
   close(): void;
 }
 
-/** Ends the watch when it is called. */
-export interface Watch {
+/** What a store notifies of. A notification may be missing, late or wrong: it is a reason to check, and no verdict. */
+export interface StoreListener {
+  /** The session has changed or ended. */
+  changed(session: SessionName): void;
+  /** PHP has opened the session, so it may change soon. */
+  opened(session: SessionName): void;
+  /** The notifications are lost, and the store connects again by itself; null: they are active (again). */
+  lost(reason: StoreError | null): void;
+}
+
+/** A session by its id, or by the marker that PHP leaves at a logout: see `logoutMarker`. */
+export type SessionName = { id: string } | { marker: string };
+
+/** A call ends the subscription. */
+export interface Subscription {
   (): void;
-  /** Where a store tells of those sessions only that it was told to follow. IDs that none can have are taken too. */
+  /** Only for stores that notify of no session but those they were asked to follow. Takes any id, possible or not. */
   follow?(id: string): Followed;
 }
 
-/** A session that a store was told to follow. */
+/** A session that a store was asked to follow. */
 export interface Followed {
   /**
-   * From when on each change of it is told, by the monotonic clock; undefined as long as that is not certain. Who has
-   * looked at the session since then need not look again before he is told to.
+   * The time on the monotonic clock from which on each change of the session leads to a notification; undefined while
+   * that is not certain. A session that was checked after that time needs no further check until a notification.
    */
   readonly since: number | undefined;
   end(): void;
 }
 
-/** What a store tells by itself. What it says may be missing, late or wrong: a reason to look, and nothing else. */
-export interface Watcher {
-  /** This session has changed, or ended. */
-  changed(session: SessionName): void;
-  /** PHP begins to use it: soon after that it may have changed. */
-  opened(session: SessionName): void;
-  /** The store tells nothing any more (the watch connects again by itself), or does so now (null). */
-  lost(reason: StoreError | null): void;
-}
-
-/** By its id, or by the mark that PHP leaves at a logout: see `markOf`. */
-export type SessionName = { id: string } | { mark: string };
-
-/** The store gave no usable answer. Never to be taken for a session that does not exist. */
+/** The store gave no usable answer. This never means that a session does not exist. */
 export class StoreError extends Error {
   constructor(message: string, options?: ErrorOptions) {
     super(message, options);
     this.name = 'StoreError';
   }
+
+  /** For an error of a socket: what the system, or TLS, says of the connection. @param name of the server */
+  static unreachable(name: string, error: NodeJS.ErrnoException): StoreError {
+    const { code = 'no code' } = error;
+    const advice = /SELF_SIGNED|UNABLE_TO/.test(code)
+      ? ': its certificate is not trusted; ca= names the file with that of its authority'
+      : code === 'ERR_TLS_CERT_ALTNAME_INVALID'
+        ? ': its certificate is for another host'
+        : '';
+    return new StoreError(`${name} cannot be reached (${code})${advice}`, { cause: error });
+  }
 }
 
-/** This one session cannot be read, just now or as it is; the store answers. */
+/** One session cannot be read, at present or at all; the store itself answers. */
 export class SessionBusyError extends StoreError {}
 
 /** A session is written so often that no reading of it is known to be whole. */

@@ -25,7 +25,7 @@ export function sessionLifeContract(
       expect.toSatisfy((left: unknown) => Math.abs(Number(left) - seconds * 1000) <= 2000, `${seconds} s`);
     /** By what the store holds, where it does not tell. */
     const left = async (sessions: SessionStore, id: string) =>
-      site.untold ? (await site.traces(id)).expires * 1000 - Date.now() : sessions.remaining(id);
+      site.untold ? (await site.traces(id)).expires * 1000 - Date.now() : sessions.ttl(id);
 
     test('told to whoever asks, many at once', async () => {
       const sessions = store();
@@ -35,13 +35,13 @@ export function sessionLifeContract(
       await site.live(long, 1200);
       await site.live(over, -5);
       const asked = Array.from({ length: 300 }, (_, n) => [short, 'n'.repeat(26), long][n % 3] as string);
-      const answers = await Promise.all(asked.map((id) => sessions.remaining(id)));
+      const answers = await Promise.all(asked.map((id) => sessions.ttl(id)));
       const lives = site.untold ? [null, null, null] : [about(100), null, about(1200)];
       for (const [n, life] of answers.entries()) expect(life).toEqual(lives[n % 3]);
-      expect(await sessions.remaining(over)).toBeOneOf([0, null]);
+      expect(await sessions.ttl(over)).toBeOneOf([0, null]);
       if (site.liveForEver === undefined || site.untold) return;
       await site.liveForEver(long);
-      expect(await sessions.remaining(long)).toBe(Number.POSITIVE_INFINITY);
+      expect(await sessions.ttl(long)).toBe(Number.POSITIVE_INFINITY);
     });
 
     test('renewed, and that of no other session, without a change to what is in it', async () => {
@@ -65,7 +65,7 @@ export function sessionLifeContract(
       for (const id of [gone, over, 'n'.repeat(26)]) {
         await sessions.touch(id, 1440);
         expect(await sessions.get(id)).toBeNull();
-        expect(await sessions.remaining(id)).toBeOneOf([0, null]);
+        expect(await sessions.ttl(id)).toBeOneOf([0, null]);
       }
     });
 
@@ -77,7 +77,7 @@ export function sessionLifeContract(
         await begin();
         try {
           const began = performance.now();
-          for (const answer of await Promise.allSettled([sessions.remaining(id), sessions.touch(id, 60)])) {
+          for (const answer of await Promise.allSettled([sessions.ttl(id), sessions.touch(id, 60)])) {
             const { reason } = answer as PromiseRejectedResult;
             expect(reason).toBeInstanceOf(StoreError);
             expect(everything(reason)).not.toContain(id);

@@ -77,8 +77,8 @@ export function sqlEndsContract(started: () => SqlSite, store: (options: string)
     test('without a column for it: as long as the row', async () => {
       expect(await found('')).toEqual(['live', 'over', 'ever']);
       const sessions = store('table=ends&id=id&data=data');
-      expect(await sessions.remaining('over')).toBe(Number.POSITIVE_INFINITY);
-      expect(await sessions.remaining('none')).toBeNull();
+      expect(await sessions.ttl('over')).toBe(Number.POSITIVE_INFINITY);
+      expect(await sessions.ttl('none')).toBeNull();
       await sessions.touch('over', 60);
     });
 
@@ -89,7 +89,7 @@ export function sqlEndsContract(started: () => SqlSite, store: (options: string)
     ])('%s is no %s: a failure that says so, and no logout', async (column, unit) => {
       const sessions = store(`table=ends&id=id&data=data&expires=${column}&expires_unit=${unit}`);
       await expect(sessions.get('live')).rejects.toThrow(/expires_unit= or last_unit=/);
-      await expect(sessions.remaining('live')).rejects.toThrow(/expires_unit= or last_unit=/);
+      await expect(sessions.ttl('live')).rejects.toThrow(/expires_unit= or last_unit=/);
     });
   });
 
@@ -102,7 +102,7 @@ export function sqlEndsContract(started: () => SqlSite, store: (options: string)
     const table = `lives_${unit}`;
     const ids = ['live', 'other', 'past', 'ever', 'none'];
     const left = async (sessions: SessionStore) => {
-      const answers = await Promise.all(ids.map((id) => sessions.remaining(id)));
+      const answers = await Promise.all(ids.map((id) => sessions.ttl(id)));
       return answers.map((one) => one && Math.round(one / 10_000) * 10);
     };
     beforeAll(async () => {
@@ -151,7 +151,7 @@ export function sqlEndsContract(started: () => SqlSite, store: (options: string)
       }
       const sessions = store(`table=${table}&id=id&data=data&expires=ends`);
       for (const id of ['AbC', 'abc', 'blank', 'AbC ', "' OR '1'='1"]) await sessions.touch(id, 1000);
-      const left = await Promise.all(ids.map((id) => sessions.remaining(id)));
+      const left = await Promise.all(ids.map((id) => sessions.ttl(id)));
       expect(left.map((one) => Math.round(Number(one) / 10_000) * 10)).toEqual(
         [1000, 100, 100].slice(0, ids.length),
       );

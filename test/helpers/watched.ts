@@ -2,7 +2,7 @@ import { onTestFinished } from 'vitest';
 import type { Followed, SessionStore, StoreError } from '../../server/session/store.ts';
 
 export type Told =
-  | { kind: 'changed' | 'opened'; id?: string; mark?: string }
+  | { kind: 'changed' | 'opened'; id?: string; marker?: string }
   | { kind: 'lost'; reason: StoreError | null };
 
 export interface Watched {
@@ -25,7 +25,7 @@ export function watched(store: SessionStore): Watched {
     told.push(one);
     for (const check of waiting) check();
   };
-  const end = store.watch?.({
+  const end = store.subscribe?.({
     changed: (session) => tell({ kind: 'changed', ...session }),
     opened: (session) => tell({ kind: 'opened', ...session }),
     lost: (reason) => tell({ kind: 'lost', reason }),
@@ -65,7 +65,7 @@ export function watchingProgram(url: string): string {
   return `import { parseStoreUrl } from '${module}';
     const store = parseStoreUrl('${url}').open();
     const told = [];
-    const end = store.watch({
+    const end = store.subscribe({
       changed() { told.push('changed'); },
       opened() { told.push('opened'); },
       lost(reason) {

@@ -55,8 +55,8 @@ test('all is well: from the cookie to the user, and no value of the session', as
 test.each<[string, RegExp, Record<string, string>]>([
   ['a path that leads nowhere', /user_id is not in the session[\s\S]*→ CHAT_USER_ID is the path/, {}],
   ['another format', /look like php\.\n {2}→ the store URL has to say format=php /, { format: 'igbinary' }],
-  ['another prefix', /has to stand prefix=sess_$/m, { prefix: 'ci_session' }],
-  ['other folders', /has to stand format=php$/m, { depth: '1', format: 'php' }],
+  ['another prefix', /needs these options behind its \?: prefix=sess_$/m, { prefix: 'ci_session' }],
+  ['other folders', /needs these options behind its \?: format=php$/m, { depth: '1', format: 'php' }],
   ['another folder', /no such folder/, { folder: '/nowhere' }],
 ])('%s: what is wrong, and what to change', async (_, expected, { folder: at = folder, ...options }) => {
   const [code, said] = await doctor(
@@ -71,17 +71,17 @@ test.each<[string, RegExp, Record<string, string>]>([
 
 test('a session of ext-memcached’s own handler, looked for where one’s own would be', async () => {
   const [code, said] = await doctor({ CHAT_SESSION_STORE: memcached.url }, '--cookie', id);
-  expect(said).toContain('→ Behind the ? of CHAT_SESSION_STORE has to stand handler=memcached\n');
+  expect(said).toContain('→ CHAT_SESSION_STORE needs these options behind its ?: handler=memcached\n');
   expect(code).toBe(1);
   // As ext-memcache packs it.
   await memcached.set(id, Buffer.from('not packed'), 0, 2);
   const packed = await doctor({ CHAT_SESSION_STORE: memcached.url }, '--cookie', id);
   await memcached.delete(id);
-  expect(packed).toEqual([1, expect.stringContaining('has to stand handler=memcached')]);
+  expect(packed).toEqual([1, expect.stringContaining('behind its ?: handler=memcached')]);
   await memcached.delete(`memc.sess.key.${id}`);
   await memcached.set(id, Buffer.from('not packed'), 0, 2);
   const other = await doctor({ CHAT_SESSION_STORE: memcached.url }, '--cookie', id);
-  expect(other).toEqual([1, expect.stringContaining('has to stand handler=memcache\n')]);
+  expect(other).toEqual([1, expect.stringContaining('behind its ?: handler=memcache\n')]);
 });
 
 test('a signed cookie, without the setting for it and with another key', async () => {
@@ -101,17 +101,20 @@ test('what is in the folder under that id is no file of PHP’s', async () => {
   const other = 'f'.repeat(26);
   mkdirSync(join(folder, `sess_${other}`));
   const [code, said] = await doctor({ CHAT_SESSION_STORE: `file://${folder}` }, '--cookie', other);
-  expect(said).toMatch(/no regular file[\s\S]*→ Whose is the file/);
+  expect(said).toMatch(/no regular file[\s\S]*→ Who owns the file/);
   expect(said).not.toMatch(/handler=|distribution=/);
   expect(code).toBe(1);
 });
 
-test('a session that is over, by what the store URL says of it', async () => {
+test('a session that is expired by the options of the store URL', async () => {
   const path = join(folder, `sess_${id}`);
   const ago = Date.now() / 1000 - 1800;
   utimesSync(path, ago, ago);
   const env = { CHAT_SESSION_STORE: `file://${folder}` };
-  expect(await doctor(env, '--cookie', id)).toEqual([1, expect.stringMatching(/is over[\s\S]*lifetime=/)]);
+  expect(await doctor(env, '--cookie', id)).toEqual([
+    1,
+    expect.stringMatching(/an expired one[\s\S]*lifetime=/),
+  ]);
   const now = new Date();
   utimesSync(path, now, now);
 });
@@ -142,7 +145,7 @@ test('a user whom the settings keep out', async () => {
   expect(code).toBe(1);
 });
 
-test('a Redis that does not tell of logouts, one that does, and one that says nothing of it: no failure', async () => {
+test('logout notifications of Redis that are not active, that are, and that nobody may ask about: no failure', async () => {
   const redis = await startLockedRedis('secret');
   try {
     const said = async (user = '') => {
@@ -154,17 +157,17 @@ test('a Redis that does not tell of logouts, one that does, and one that says no
     };
     const set = (flags: string) => redis.ask('CONFIG', 'SET', 'notify-keyspace-events', flags);
     expect(await said()).toMatch(
-      /does not tell of logouts.*\n {2}→ .*CONFIG SET notify-keyspace-events 'Egx', and in redis\.conf the line notify-keyspace-events Egx$/m,
+      /are not active.*\n {2}→ .*CONFIG SET notify-keyspace-events 'Egx', and in redis\.conf the line notify-keyspace-events Egx$/m,
     );
     await set('Kx$');
     // What others want of it stays.
     expect(await said()).toMatch(/CONFIG SET notify-keyspace-events '\$xKEg',/);
     for (const flags of ['Egx', 'KEA', 'AE$']) {
       await set(flags);
-      expect(await said()).toMatch(/✓ Redis tells of logouts at once\.\n[^ ]/);
+      expect(await said()).toMatch(/✓ The logout notifications of Redis are active\.\n[^ ]/);
     }
     await redis.ask('ACL', 'SETUSER', 'chat', '~*');
-    expect(await said('chat')).toMatch(/cannot be known.*\n {2}→ .*notify-keyspace-events Egx/);
+    expect(await said('chat')).toMatch(/It is unknown whether.*\n {2}→ .*notify-keyspace-events Egx/);
   } finally {
     await redis.remove();
   }

@@ -1,19 +1,19 @@
 import { readFileSync } from 'node:fs';
+import { decodeBase64 } from '../encodings.ts';
 import { FormatError } from '../formats/value.ts';
-import { decodeBase64 } from './base64.ts';
 
 /**
- * The keys in a file, one a line in base64, the newest first; `base64:` may stand before a key, as Laravel writes it.
- * Blank lines and lines that begin with `#` do not count.
- * @param lengths of a key, in bytes
- * @throws TypeError naming the file, and never what is in it
+ * Reads the keys in a file: one a line in base64, the newest first. A key may have the prefix `base64:`, as Laravel
+ * writes it. Blank lines and lines that begin with `#` are skipped.
+ * @param lengths the permitted lengths of a key, in bytes
+ * @throws TypeError that names the file, and never repeats its content
  */
 export function readKeyFile(path: string, lengths: readonly number[]): Buffer[] {
   let text: string;
   try {
     text = readFileSync(path, 'utf8');
   } catch (error) {
-    // Whoever gives a key in place of the file's path shall not find it in the log.
+    // A key that was given by mistake instead of the path of its file must not get into the log.
     const named = /^\.{0,2}\//.test(path) && decodeKey(path, lengths) === null ? path : 'given';
     throw new TypeError(`the key file ${named} cannot be read (${(error as NodeJS.ErrnoException).code})`);
   }

@@ -1,13 +1,13 @@
 import { type CipherGCMTypes, createDecipheriv, createHmac, timingSafeEqual } from 'node:crypto';
+import { decodeBase64 } from '../encodings.ts';
 import { FormatError } from '../formats/value.ts';
-import { decodeBase64 } from './base64.ts';
 import { readKeyFile } from './key-file.ts';
 
-/** In bytes. GCM itself would take a shorter one too, down to what can be guessed. */
+/** In bytes. GCM itself would accept shorter tags too, down to some that can be guessed. */
 const tagLength = 16;
 
 /**
- * Laravel's `APP_KEY`, then its `APP_PREVIOUS_KEYS`.
+ * Reads Laravel's `APP_KEY` and the `APP_PREVIOUS_KEYS` after it.
  * @throws TypeError as `readKeyFile` does
  */
 export function readAppKeys(keyFile: string): Buffer[] {
@@ -15,10 +15,10 @@ export function readAppKeys(keyFile: string): Buffer[] {
 }
 
 /**
- * Opens what Laravel's `Encrypter::encryptString()` made (Illuminate/Encryption/Encrypter.php): base64 of the JSON
- * `{iv, value, mac, tag}`. Its cipher shows in it: AES-CBC has a mac, the hexadecimal HMAC-SHA256 of `iv` and
- * `value` as they are written there, and AES-GCM has a tag instead. AES-128 or AES-256 by the length of the key.
- * @returns the plaintext, and the key that opened it
+ * Decrypts the output of Laravel's `Encrypter::encryptString()` (Illuminate/Encryption/Encrypter.php), which is base64
+ * of the JSON `{iv, value, mac, tag}`. With AES-CBC it has a mac, the hexadecimal HMAC-SHA256 of the texts of `iv` and
+ * `value`; with AES-GCM it has a tag instead. The length of the key decides between AES-128 and AES-256.
+ * @returns the plaintext, and the key that decrypted it
  * @throws FormatError
  */
 export function decryptLaravel(text: string, keys: readonly Buffer[]): { plaintext: Buffer; key: Buffer } {
@@ -33,7 +33,7 @@ export function decryptLaravel(text: string, keys: readonly Buffer[]): { plainte
 interface Payload {
   iv: Buffer;
   value: Buffer;
-  /** What the mac is over. */
+  /** The text that the mac is for. */
   signed: string;
   mac: Buffer;
   tag: Buffer;
@@ -82,7 +82,7 @@ function decryptWith(key: Buffer, { iv, value, signed, mac, tag }: Payload): Buf
     const cbc = createDecipheriv(`${aes}-cbc`, key, iv);
     return Buffer.concat([cbc.update(value), cbc.final()]);
   } catch {
-    // OpenSSL's error says nothing more than that it does not fit.
+    // OpenSSL's error says only that the key does not fit.
     return null;
   }
 }

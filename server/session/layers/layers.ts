@@ -1,20 +1,19 @@
 import { inflateRawSync, inflateSync } from 'node:zlib';
 import { xchacha20poly1305 } from '@noble/ciphers/chacha.js';
+import { decodeBase64, urlDecode } from '../encodings.ts';
 import { FormatError } from '../formats/value.ts';
 import { maxSessionBytes } from '../store.ts';
-import { decodeBase64 } from './base64.ts';
 import { readKeyFile } from './key-file.ts';
 import { decryptLaravel, readAppKeys } from './laravel.ts';
-import { urlDecode } from './url-decode.ts';
 
-/** Something that lies round the bytes of a session and is taken off before they are decoded. */
+/** An encoding around the bytes of a session, which is removed before they are decoded. */
 export interface Layer {
   name: string;
-  /** @throws FormatError naming the layer, when the bytes are not wrapped so */
+  /** @throws FormatError that names the layer, if the bytes have another encoding */
   unwrap(bytes: Buffer, id: string): Buffer;
 }
 
-/** Named after what PHP calls the way in or out. */
+/** The names are those of PHP's functions for one direction or the other. */
 const plain: Record<string, Layer['unwrap']> = {
   base64: (bytes) => decodeBase64(bytes.toString('latin1')),
   inflate: (bytes) => inflated(inflateRawSync, bytes),
@@ -23,7 +22,7 @@ const plain: Record<string, Layer['unwrap']> = {
   unserialize: unserialized,
 };
 
-/** Those that take a key file. */
+/** The layers with a key file. */
 const encrypted: Record<string, (keyFile: string) => Layer['unwrap']> = {
   decrypt(keyFile) {
     const keys = readKeyFile(keyFile, [32]);
@@ -36,7 +35,7 @@ const encrypted: Record<string, (keyFile: string) => Layer['unwrap']> = {
 };
 
 /**
- * `layers=` of a store URL: names separated by commas, the outermost first. Key files are read here.
+ * Reads `layers=` of a store URL, names separated by commas with the outermost first, and the key files in it.
  *
  * - `base64`
  * - `inflate`: raw deflate, PHP's `gzdeflate()`
@@ -45,9 +44,9 @@ const encrypted: Record<string, (keyFile: string) => Layer['unwrap']> = {
  * - `unserialize`: a string in PHP's `serialize()`
  * - `decrypt:KEYFILE`: 24 bytes of nonce, then libsodium's `crypto_aead_xchacha20poly1305_ietf_encrypt` with the
  *   session id as additional data; keys of 32 bytes
- * - `laravel:KEYFILE`: what Laravel's `Encrypter` makes; with `session.encrypt` it encrypts a serialized string, so
- *   that `laravel:KEYFILE,unserialize` takes it off
- * @throws TypeError for a name that is none, and for a key file that cannot be used
+ * - `laravel:KEYFILE`: the output of Laravel's `Encrypter`. `session.encrypt` encrypts a serialized string, so that
+ *   `laravel:KEYFILE,unserialize` is needed
+ * @throws TypeError for an unknown name, and for a key file that cannot be used
  */
 export function parseLayers(text: string): Layer[] {
   return text === '' ? [] : text.split(',').map(parseLayer);
@@ -77,7 +76,7 @@ function parseLayer(text: string): Layer {
   };
 }
 
-/** A few bytes can inflate to gigabytes: it is given up as soon as there is more than a session may have. */
+/** A few bytes can inflate to gigabytes, so inflating ends as soon as there is more than a session may have. */
 function inflated(inflate: typeof inflateSync, bytes: Buffer): Buffer {
   try {
     return inflate(bytes, { maxOutputLength: maxSessionBytes });
@@ -107,7 +106,7 @@ function decrypted(bytes: Buffer, id: Buffer, keys: readonly Buffer[]): Buffer {
     try {
       return Buffer.from(xchacha20poly1305(key, nonce, id).decrypt(box));
     } catch {
-      // Made with another key, or for another session id.
+      // Encrypted with another key, or for another session id.
     }
   }
   throw new FormatError('encrypted with none of the keys in the key file, or for another session id');

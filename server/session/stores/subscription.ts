@@ -1,44 +1,44 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { StoreError, type Watcher } from '../store.ts';
-import { deadline } from './deadline.ts';
+import { StoreError, type StoreListener } from '../store.ts';
+import { within } from './deadline.ts';
 
 // Milliseconds.
-/** So often the store is asked something, since one that is gone without a word looks like one with nothing to tell. */
-const checkEvery = 15_000;
-/** Of connecting and subscribing, and of the answer to a check. */
-const within = 10_000;
-/** Between two connections: twice as long after each that did not last. */
+/** The interval of pings. A store that is gone without a word looks like one that has nothing to notify of. */
+const pingEvery = 15_000;
+/** The timeout of connecting and subscribing together, and of a ping. */
+const timeout = 10_000;
+/** The pause before the next connection. It doubles after each connection that did not last. */
 const pauses = { shortest: 1000, longest: 30_000 };
 
-/** One connection of a watch. What is told on it after its end is dropped. */
-export interface Line extends Pick<Watcher, 'changed' | 'opened'> {
-  /** The connection is lost, or nothing that comes over it makes sense. */
+/** Takes what comes over one connection of a subscription. After the end of that connection it drops everything. */
+export interface Sink extends Pick<StoreListener, 'changed' | 'opened'> {
+  /** The connection is lost, or what comes over it makes no sense. */
   failed(error: StoreError): void;
-  /** Aborted when the connection has failed or is not wanted any more, be it connected by then or not: end it. */
+  /** Aborted when the connection has failed or is no longer wanted; it must then be ended, connected or not. */
   readonly signal: AbortSignal;
 }
 
 /**
- * Connects, and settles when the store has agreed to tell. Time-outs are not its concern.
- * @returns asks the store anything at all, to see that it is still there
+ * Connects, and settles when the store has agreed to send notifications. It needs no timeout of its own.
+ * @returns a ping: asks the store anything at all, to see that it is still there
  * @throws StoreError
  */
-export type Subscribe = (line: Line) => Promise<() => Promise<unknown>>;
+export type Listen = (sink: Sink) => Promise<() => Promise<unknown>>;
 
 /**
- * Watches over a connection of its own, and over a new one when that is lost, until the returned function is called:
- * from then on nothing is told, and nothing is left.
+ * Keeps a connection for notifications, and replaces it when it is lost.
+ * @returns ends the subscription: from then on nothing is notified, and no connection or timer is left
  */
-export function keepWatching(subscribe: Subscribe, watcher: Watcher): () => void {
+export function keepSubscribed(listen: Listen, listener: StoreListener): () => void {
   let current: AbortController;
   let reopening: NodeJS.Timeout | undefined;
   let failures = 0;
-  let well: boolean | undefined;
+  let active: boolean | undefined;
 
-  function tell(reason: StoreError | null): void {
-    if (well === (reason === null)) return;
-    well = reason === null;
-    watcher.lost(reason);
+  function report(reason: StoreError | null): void {
+    if (active === (reason === null)) return;
+    active = reason === null;
+    listener.lost(reason);
   }
 
   function open(): void {
@@ -49,43 +49,33 @@ export function keepWatching(subscribe: Subscribe, watcher: Watcher): () => void
       if (signal.aborted) return;
       control.abort();
       const longest = Math.min(pauses.longest, pauses.shortest * 2 ** failures++);
-      // With chance, or all that a restart has cut off would come back in the same moment.
+      // Random, or all connections that a restart has cut off would come back at the same moment.
       reopening = setTimeout(open, longest * (0.5 + Math.random() / 2));
-      tell(
+      report(
         error instanceof StoreError
           ? error
-          : new StoreError('the watch of the store failed', { cause: error }),
+          : new StoreError('the subscription to the store failed', { cause: error }),
       );
     };
-    const inTime = async <T>(work: Promise<T>): Promise<T> => {
-      const answered = deadline(within, () =>
-        failed(new StoreError(`the store did not answer its watch within ${within} ms`)),
-      );
-      signal.addEventListener('abort', answered);
-      try {
-        return await work;
-      } finally {
-        answered();
-        signal.removeEventListener('abort', answered);
-      }
-    };
-    const line: Line = {
+    const late = () => new StoreError(`the store did not answer its subscription within ${timeout} ms`);
+    const inTime = <T>(work: Promise<T>) => within(timeout, work, late, signal);
+    const sink: Sink = {
       changed(session) {
-        if (!signal.aborted) watcher.changed(session);
+        if (!signal.aborted) listener.changed(session);
       },
       opened(session) {
-        if (!signal.aborted) watcher.opened(session);
+        if (!signal.aborted) listener.opened(session);
       },
       failed,
       signal,
     };
     const run = async () => {
-      const check = await inTime(subscribe(line));
+      const ping = await inTime(listen(sink));
       if (signal.aborted) return;
-      tell(null);
+      report(null);
       for (;;) {
-        await pause(checkEvery, undefined, { signal });
-        await inTime(check());
+        await pause(pingEvery, undefined, { signal });
+        await inTime(ping());
         failures = 0;
       }
     };

@@ -30,7 +30,7 @@ const file = (id: string) => join(folder, `sess_${id}`);
 const age = (id: string, seconds: number) =>
   utimesSync(file(id), Date.now() / 1000 - seconds, Date.now() / 1000 - seconds);
 const lives = async (id: string, options = '') =>
-  Math.round(((await store(options).remaining(id)) ?? Number.NaN) / 1000);
+  Math.round(((await store(options).ttl(id)) ?? Number.NaN) / 1000);
 
 test('how long a session has to live is told by the age of its file', async () => {
   const id = request('$_SESSION["user_id"] = 7');
@@ -40,8 +40,8 @@ test('how long a session has to live is told by the age of its file', async () =
   expect(await lives(id, '?lifetime=30m')).toBe(1400);
   expect(await lives(id, '?lifetime=0')).toBe(Number.POSITIVE_INFINITY);
   age(id, 1441);
-  expect(await store().remaining(id)).toBe(0);
-  expect(await store().remaining('nobody')).toBeNull();
+  expect(await store().ttl(id)).toBe(0);
+  expect(await store().ttl('nobody')).toBeNull();
 });
 
 test('renewed: as old as a page view would make it, and not a byte of it changed', async () => {
@@ -66,19 +66,19 @@ test('what is no file of PHP’s has no life, and none is given to what a link l
   age(id, 1000);
   const { mtimeMs } = statSync(file(id));
   symlinkSync(file(id), file('link'));
-  expect(await store().remaining('link')).toBeNull();
+  expect(await store().ttl('link')).toBeNull();
   await store().touch('link', 1440);
   expect(statSync(file(id)).mtimeMs).toBe(mtimeMs);
 });
 
 test('a folder that is away, and a disk that hangs, are failures', async () => {
   const gone = parseStoreUrl(`file://${folder}/gone`).open();
-  await expect(gone.remaining('one')).rejects.toThrow(StoreError);
+  await expect(gone.ttl('one')).rejects.toThrow(StoreError);
   await expect(gone.touch('one', 1440)).rejects.toThrow(StoreError);
   const answer = hangDisks(folder);
   try {
     const sessions = store('?timeout=100ms');
-    await expect(sessions.remaining('one')).rejects.toThrow(/did not answer within 100 ms/);
+    await expect(sessions.ttl('one')).rejects.toThrow(/did not answer within 100 ms/);
     await expect(sessions.touch('one', 1440)).rejects.toThrow(/did not answer within 100 ms/);
   } finally {
     await answer();
@@ -97,7 +97,7 @@ test.runIf(process.getuid?.() === 0)(
     const options = { encoding: 'utf8', uid: 65_534 } as const;
     const said = execFileSync(process.execPath, ['--input-type=module', '-e', program], options);
     expect(said).toBe(
-      `StoreError no life can be renewed in the session folder ${folder} (EPERM): only the user of the PHP site may do that\n`,
+      `StoreError no session can be renewed in the session folder ${folder} (EPERM): only the user of the PHP site may do that\n`,
     );
   },
 );

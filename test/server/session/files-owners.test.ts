@@ -52,11 +52,11 @@ test('where everybody may write, what somebody else has put there is no session,
     expect(String(await sessions.get(id))).toBe('user_id|i:7;');
     expect(String(await sessions.get(ofRoot))).toBe('user_id|i:8;');
     await expect(sessions.get(planted)).rejects.toThrow(FormatError);
-    await expect(sessions.get(planted)).rejects.toThrow(/say that one in owner=/);
+    await expect(sessions.get(planted)).rejects.toThrow(/name that user in owner=/);
   }
   for (const one of ids) {
     await expect(store().get(one)).rejects.toThrow(StoreError);
-    await expect(store().get(one)).rejects.toThrow(/this server is root.* say that one in owner=/);
+    await expect(store().get(one)).rejects.toThrow(/this server runs as root.* name that user in owner=/);
   }
   chmodSync(folder, 0o755);
   expect(String(await store().get(id))).toBe('user_id|i:7;');

@@ -119,7 +119,7 @@ test('a folder that is not there, or that has too many folders: told, not thrown
   const many = watch('?depth=2');
   await many.until({ kind: 'lost' }, 0);
   expect(many.told[0]).toMatchObject({
-    reason: { message: expect.stringMatching(/more folders than can be watched/) },
+    reason: { message: expect.stringMatching(/has more than 4096 folders, too many to watch/) },
   });
 });
 

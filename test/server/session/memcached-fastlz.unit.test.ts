@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { FormatError } from '../../../server/session/formats/value.ts';
-import { decodeFastlz } from '../../../server/session/stores/memcached/fastlz.ts';
+import { decodeFastlz } from '../../../server/session/stores/memcached/item.ts';
 
 /** Plain bytes, or so many of those that came so far back (of what there is). */
 type Piece = { plain: Uint8Array } | { back: number; length: number };

@@ -181,7 +181,7 @@ describe('what is damaged is an invalid session, and not a store that fails', ()
     const look = await sessions.fromValue('damaged');
     expect(look).toMatchObject({ code: 'session_invalid', kind: 'what the store holds is damaged' });
     expect(JSON.stringify(look)).not.toContain(secret.slice(0, 6));
-    expect(await sessions.changed('damaged', text)).toMatchObject({ state: 'invalid' });
+    expect(await sessions.check('damaged', text)).toMatchObject({ state: 'invalid' });
     expect(await sessions.fromValue('next')).toMatchObject({ user: { id: '8' } });
   });
 
@@ -190,6 +190,6 @@ describe('what is damaged is an invalid session, and not a store that fails', ()
     const sessions = reader('format=json');
     expect(await sessions.fromValue('zlib')).toMatchObject({ user: { id: '7' } });
     expect(await sessions.fromValue('whole')).toMatchObject({ user: { id: '7' } });
-    expect(await sessions.changed('whole', text)).toBeNull();
+    expect(await sessions.check('whole', text)).toBeNull();
   });
 });

@@ -42,19 +42,19 @@ test('how long a session has to live, as PHP has said', async () => {
     '$_SESSION["user_id"] = 7',
   );
   const sessions = store('handler=memcached');
-  expect(about(1440)).toContain(seconds(await sessions.remaining(id)));
+  expect(about(1440)).toContain(seconds(await sessions.ttl(id)));
   await sessions.touch(id, 600);
-  expect(about(600)).toContain(seconds(await sessions.remaining(id)));
+  expect(about(600)).toContain(seconds(await sessions.ttl(id)));
   await sessions.touch(id, 40 * 24 * 60 * 60);
-  expect(about(40 * 24 * 60 * 60)).toContain(seconds(await sessions.remaining(id)));
+  expect(about(40 * 24 * 60 * 60)).toContain(seconds(await sessions.ttl(id)));
   expect(String(await sessions.get(id))).toBe('user_id|i:7;');
 });
 
 test('without an end, and not there', async () => {
   await memcached.set('sessions/endless', 'x');
   const sessions = store();
-  expect(await sessions.remaining('endless')).toBe(Number.POSITIVE_INFINITY);
-  expect(await sessions.remaining('nobody')).toBeNull();
+  expect(await sessions.ttl('endless')).toBe(Number.POSITIVE_INFINITY);
+  expect(await sessions.ttl('nobody')).toBeNull();
   await sessions.touch('nobody', 1440);
   expect(await sessions.get('nobody')).toBeNull();
 });
@@ -75,10 +75,10 @@ test('an id with which the key is too long, empty or more than a key is not aske
     [sessions, 'after 0 noreply'],
     [sessions, 'é'],
   ] as const) {
-    expect([await one.get(id), await one.remaining(id)]).toEqual([null, null]);
+    expect([await one.get(id), await one.ttl(id)]).toEqual([null, null]);
     await one.touch(id, 1440);
   }
-  expect(about(100)).toContain(seconds(await sessions.remaining('after')));
+  expect(about(100)).toContain(seconds(await sessions.ttl('after')));
 });
 
 test('a thousand questions at once, each with its own answer', async () => {
@@ -88,9 +88,7 @@ test('a thousand questions at once, each with its own answer', async () => {
   await Promise.all(
     Array.from({ length: 20 }, (_, n) => memcached.set(`sessions/n${n}`, 'x', 1000 + 10 * n)),
   );
-  const asked = Array.from({ length: 1000 }, (_, n) =>
-    sessions.remaining(n % 21 === 20 ? 'nobody' : `n${n % 21}`),
-  );
+  const asked = Array.from({ length: 1000 }, (_, n) => sessions.ttl(n % 21 === 20 ? 'nobody' : `n${n % 21}`));
   for (const [n, left] of (await Promise.all(asked)).entries()) {
     if (n % 21 === 20) expect(left).toBeNull();
     else expect(about(1000 + 10 * (n % 21))).toContain(seconds(left));
@@ -111,7 +109,7 @@ test('every copy is renewed, as a page does; of a session without copies the one
   await one.touch(id, 700);
   const renewed = await Promise.all(servers.map((server) => lives(`sessions/${id}`, server)));
   expect(renewed.filter((left) => left > 600)).toHaveLength(1);
-  expect(about(700)).toContain(seconds(await one.remaining(id)));
+  expect(about(700)).toContain(seconds(await one.ttl(id)));
 });
 
 test('one of several copies is gone: the others tell and are renewed; all of them: a failure', async () => {
@@ -125,10 +123,10 @@ test('one of several copies is gone: the others tell and are renewed; all of the
   const sessions = store('handler=memcache&redundancy=3', on);
   for (const id of ids) {
     await sessions.touch(id, 500);
-    expect(about(500)).toContain(seconds(await sessions.remaining(id)));
+    expect(about(500)).toContain(seconds(await sessions.ttl(id)));
   }
   const alone = store('prefix=sessions/', [down]);
-  await expect(alone.remaining('one')).rejects.toThrow(StoreError);
+  await expect(alone.ttl('one')).rejects.toThrow(StoreError);
   await expect(alone.touch('one', 500)).rejects.toThrow(StoreError);
 });
 
@@ -138,7 +136,7 @@ test('a memcached that does not know the question is not asked again', async () 
     asked++;
     client.write('ERROR\r\n');
   });
-  for (let n = 0; n < 3; n++) expect(await sessions.remaining('one')).toBeNull();
+  for (let n = 0; n < 3; n++) expect(await sessions.ttl('one')).toBeNull();
   expect(asked).toBe(1);
 });
 
@@ -151,21 +149,21 @@ test.each([
 ])('%s: a failure without the id or no answer, and the next question gets its own', async (_, nonsense) => {
   const { sessions } = await spoiled((piece, client, nth) => client.write(nth === 0 ? nonsense : piece));
   await memcached.set('sessions/sane', 'x', 1000);
-  const answer = await sessions.remaining('sane').catch((error: unknown) => error);
+  const answer = await sessions.ttl('sane').catch((error: unknown) => error);
   if (answer !== null) {
     expect(answer).toBeInstanceOf(StoreError);
     expect(String(answer)).not.toContain('sane');
   }
-  expect(about(1000)).toContain(seconds(await sessions.remaining('sane')));
+  expect(about(1000)).toContain(seconds(await sessions.ttl('sane')));
 });
 
 test('silent, and closed: all that was asked fails in time', async () => {
   const { sessions } = await spoiled(() => {});
   const began = performance.now();
-  const asked = [sessions.remaining('one'), sessions.touch('one', 100), sessions.remaining('two')];
+  const asked = [sessions.ttl('one'), sessions.touch('one', 100), sessions.ttl('two')];
   for (const { status } of await Promise.allSettled(asked)) expect(status).toBe('rejected');
   expect(performance.now() - began).toBeLessThan(5000);
-  const last = sessions.remaining('one');
+  const last = sessions.ttl('one');
   sessions.close();
   await expect(last).rejects.toThrow(/was closed/);
   await expect(sessions.touch('one', 100)).rejects.toThrow(/was closed/);

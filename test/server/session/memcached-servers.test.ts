@@ -3,7 +3,7 @@ import { crc32 } from 'node:zlib';
 import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { parseStoreUrl } from '../../../server/session/store-url.ts';
-import { distributions } from '../../../server/session/stores/memcached/server-choice.ts';
+import { distributions } from '../../../server/session/stores/memcached/servers.ts';
 import {
   askedOf,
   type ManySessionsSite,

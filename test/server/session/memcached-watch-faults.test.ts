@@ -82,9 +82,9 @@ test('one of several that was never there: told at once, and not that all is wel
 });
 
 test.each([
-  ['something else altogether', 'HTTP/1.1 400 Bad Request\r\n\r\n', /does not let itself be watched$/],
-  ['no line that ends', 'x'.repeat(5000), /sent something that is no line of a watch$/],
-  ['neither of the questions known', 'ERROR\r\n', /does not let itself be watched: ERROR$/],
+  ['something else altogether', 'HTTP/1.1 400 Bad Request\r\n\r\n', /sends no notifications$/],
+  ['no line that ends', 'x'.repeat(5000), /sent something that is no notification$/],
+  ['neither of the questions known', 'ERROR\r\n', /sends no notifications: ERROR$/],
 ])('a server that says %s: told', async (_, nonsense, reason) => {
   const proxy = await startTcpProxy((await mortal()).port, (_piece, client) => client.write(nonsense));
   onTestFinished(() => proxy.close());
@@ -108,7 +108,7 @@ test('more watchers than memcached takes: told, and taken as soon as there is ro
   const store = watched(open('prefix=sessions/', server.port));
   await store.until({ kind: 'lost' }, 0);
   expect(store.told[0]).toMatchObject({
-    reason: { message: expect.stringMatching(/does not let itself be watched: .*TOO_MANY/) },
+    reason: { message: expect.stringMatching(/sends no notifications: .*TOO_MANY/) },
   });
   for (const socket of others) socket.destroy();
   await store.works;

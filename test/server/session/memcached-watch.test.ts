@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
-import { markOf } from '../../../server/session/logout-marker.ts';
+import { logoutMarker } from '../../../server/session/logout-marker.ts';
 import { parseStoreUrl } from '../../../server/session/store-url.ts';
 import { startChild } from '../../helpers/child.ts';
 import { type Memcached, startMemcached } from '../../helpers/memcached.ts';
@@ -48,7 +48,7 @@ test.each(['sessions/', '', 'a%b {"x": [1]}!~'.replaceAll(' ', '+')])(
     const id = ours(prefix, '$_SESSION["user_id"] = 7');
     await store.until({ kind: 'changed', id }, 0);
     expect(store.told.slice(1)).toEqual([{ kind: 'changed', id }]);
-    const ended = store.until({ kind: 'changed', mark: markOf(id) });
+    const ended = store.until({ kind: 'changed', marker: logoutMarker(id) });
     ours(prefix, 'session_destroy()', id);
     await ended;
   },
@@ -92,7 +92,7 @@ test('an id with a comma, and what is nobody’s session', async () => {
 test('100,000 items of somebody else in the same memcached: nothing is told of them, and nothing is kept', async () => {
   const module = new URL('../../../server/session/store-url.ts', import.meta.url).pathname;
   const program = `import { parseStoreUrl } from '${module}';
-    parseStoreUrl('memcached://127.0.0.1:${memcached.port}?prefix=sessions/').open().watch({
+    parseStoreUrl('memcached://127.0.0.1:${memcached.port}?prefix=sessions/').open().subscribe({
       changed({ id }) {
         for (let n = 0; n < 2; n++) gc();
         const { heapUsed, external } = process.memoryUsage();
@@ -139,7 +139,7 @@ test('lines in pieces, and in single bytes', async () => {
     expect.arrayContaining([
       { kind: 'changed', id: 'one' },
       { kind: 'changed', id: 'two' },
-      { kind: 'changed', mark: '0'.repeat(32) },
+      { kind: 'changed', marker: '0'.repeat(32) },
     ]),
   );
 });

@@ -56,7 +56,7 @@ test('a user who may only read: told so when he asks for more, and what is read 
   for (let n = 0; n < 3; n++) {
     const [bytes, remaining, touch] = await Promise.all([
       sessions.get('one'),
-      failureOf(sessions.remaining('one')),
+      failureOf(sessions.ttl('one')),
       failureOf(sessions.touch('one', 1000)),
     ]);
     expect(String(bytes)).toBe('user_id|i:7;');
@@ -71,7 +71,7 @@ test('a replica: it tells how long a session lives, and says why it renews none'
   const replica = await another(['--replicaof', '127.0.0.1', String(redis.port)]);
   await redis.ask('SET', 'PHPREDIS_SESSION:one', 'user_id|i:7;', 'EX', '100');
   const sessions = store(`127.0.0.1:${replica.port}`);
-  await expect.poll(() => sessions.remaining('one').catch(() => null)).toBeGreaterThan(90_000);
+  await expect.poll(() => sessions.ttl('one').catch(() => null)).toBeGreaterThan(90_000);
   expect(await failureOf(sessions.touch('one', 1000))).toMatch(/READONLY.*has to name the primary/);
 });
 

@@ -144,7 +144,7 @@ test('set up anew while it is watched: told, too', async () => {
   const own = await startRedis(['--notify-keyspace-events', 'Egx']);
   const module = new URL('../../../server/session/store-url.ts', import.meta.url).pathname;
   const program = `import { parseStoreUrl } from '${module}';
-    parseStoreUrl('redis://127.0.0.1:${own.port}?timeout=9999ms').open().watch({
+    parseStoreUrl('redis://127.0.0.1:${own.port}?timeout=9999ms').open().subscribe({
       lost: (reason) => console.log(reason === null ? 'works' : 'lost'),
     });`;
   const child = startChild(process.execPath, ['--input-type=module', '-e', program], {
@@ -221,7 +221,7 @@ test('silent from one moment to the next: noticed by itself; quiet, though its u
   const url = `redis://chat:${encodeURIComponent(password)}@127.0.0.1:${gate.port}?prefix=siam_`;
   const module = new URL('../../../server/session/store-url.ts', import.meta.url).pathname;
   const program = `import { parseStoreUrl } from '${module}';
-    parseStoreUrl('${url}').open().watch({
+    parseStoreUrl('${url}').open().subscribe({
       lost: (reason) => console.log(reason === null ? 'works' : 'lost: ' + reason.message),
     });`;
   const child = startChild(process.execPath, ['--input-type=module', '-e', program], {
@@ -238,7 +238,7 @@ test('silent from one moment to the next: noticed by itself; quiet, though its u
     .toMatch(/cmdstat_ping:.*rejected_calls=[2-9]/);
   expect(child.output()).toBe('works\n');
   gate.silence.begin();
-  await child.until(/lost: the store did not answer its watch within 10000 ms\n/);
+  await child.until(/lost: the store did not answer its subscription within 10000 ms\n/);
   gate.silence.end();
   await child.until(/lost: .*\nworks\n/);
 });

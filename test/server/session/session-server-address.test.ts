@@ -81,7 +81,7 @@ test('a session server of old is named as one', async () => {
   });
   onTestFinished(() => proxy.close());
   const sessions = open(`session-server://127.0.0.1:${proxy.port}`);
-  expect(await failureOf(sessions.get('one'))).toMatch(/is one of old/);
+  expect(await failureOf(sessions.get('one'))).toMatch(/is of another kind/);
 });
 
 test.each([

@@ -68,7 +68,7 @@ test('no ID becomes more than one on its line', async () => {
   await kept.put('one', 'here');
   for (const id of ['', ' ', 'one two', 'one\r\nopen one rw', '../one', 'é', 'x'.repeat(129)]) {
     expect(await sessions.get(id)).toBeNull();
-    expect(await sessions.remaining(id)).toBeNull();
+    expect(await sessions.ttl(id)).toBeNull();
     await sessions.touch(id, 60);
   }
   expect(await text(sessions.get('one'))).toBe('here');
@@ -81,7 +81,7 @@ test('a session that a page has open, with its lock, is read and kept alive all 
   await page.do('open locked rw', 'put  changed');
   const sessions = store();
   expect(await text(sessions.get('locked'))).toBe('here');
-  await sessions.remaining('locked');
+  await sessions.ttl('locked');
   await sessions.touch('locked', 60);
   // Nor does that leave a lock behind.
   await page.do('close');

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
-import { openSessions } from '../../../server/session/open-sessions.ts';
+import { openSessions } from '../../../server/session/index.ts';
 import { parseStoreUrl } from '../../../server/session/store-url.ts';
 import { startMariadb } from '../../helpers/mariadb.ts';
 import { startTcpProxy } from '../../helpers/tcp-proxy.ts';
@@ -71,7 +71,7 @@ describe('text in the character set of PHP’s connection', () => {
     const text = store('table=doubts&id=id&data=text');
     const answers = await Promise.allSettled(['plain', 'named'].map((id) => text.get(id)));
     expect(answers.map(({ status }) => status)).toEqual(['fulfilled', 'rejected']);
-    await expect(text.get('named')).rejects.toThrow(/say charset=utf8mb4 or charset=latin1/);
+    await expect(text.get('named')).rejects.toThrow(/add charset=utf8mb4 or charset=latin1/);
     expect(String(await store('table=doubts&id=id&data=text&charset=utf8mb4').get('named'))).toBe('Zoë');
     expect(String(await store('table=doubts&id=id&data=bytes').get('named'))).toBe('Zoë');
   });

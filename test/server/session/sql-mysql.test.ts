@@ -1,6 +1,6 @@
 import { deflateRawSync } from 'node:zlib';
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
-import { openSessions, type SessionOptions } from '../../../server/session/open-sessions.ts';
+import { openSessions, type SessionOptions } from '../../../server/session/index.ts';
 import { parseStoreUrl } from '../../../server/session/store-url.ts';
 import { sessionStoreContract } from '../../contracts/session-store.ts';
 import { sqlServerContract } from '../../contracts/sql-server.ts';
@@ -168,7 +168,7 @@ test('a user who may not read the table, and one who logs in by other means: fai
   const url = `mysql://other:secret@127.0.0.1:${db.port}/site?table=sessions&id=id&data=data`;
   const other = parseStoreUrl(url).open();
   closing.push(() => other.close());
-  await expect(other.get('one')).rejects.toThrow(/a way to log in that is not known here/);
+  await expect(other.get('one')).rejects.toThrow(/logs in by a method that is not supported/);
 });
 
 test('a user who may only read: told so when a session is to be renewed; one who may change its end is enough', async () => {
@@ -183,7 +183,7 @@ test('a user who may only read: told so when a session is to be renewed; one who
   expect(String(await sessions.get('one'))).toBe('x');
   await db.query("GRANT UPDATE (ends) ON site.read_only TO reader@'%'");
   await sessions.touch('one', 1000);
-  expect(await sessions.remaining('one')).toBeGreaterThan(900_000);
+  expect(await sessions.ttl('one')).toBeGreaterThan(900_000);
   await db.query(
     'CREATE VIEW counted AS SELECT id, data, MAX(ends) AS ends FROM read_only GROUP BY id, data',
   );

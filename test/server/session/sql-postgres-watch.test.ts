@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { afterAll, expect, onTestFinished, test } from 'vitest';
-import { markOf } from '../../../server/session/logout-marker.ts';
+import { logoutMarker } from '../../../server/session/logout-marker.ts';
 import { parseStoreUrl } from '../../../server/session/store-url.ts';
 import { freePort } from '../../helpers/child.ts';
 import { phpRequest } from '../../helpers/php-request.ts';
@@ -18,7 +18,7 @@ const open = (...how: Parameters<typeof url>) => parseStoreUrl(url(...how)).open
 const lost = (reason: unknown) => expect.objectContaining({ kind: 'lost', reason });
 const listeners = "FROM pg_stat_activity WHERE usename = 'site' AND query LIKE 'LISTEN%'";
 const notify = (payload: string) => db.query('SELECT pg_notify($1, $2)', ['chat_ended', payload]);
-const mark = 'abcdef0123456789'.repeat(2);
+const marker = 'abcdef0123456789'.repeat(2);
 
 test('our handler: a logout is told by its mark, and nothing else is', async () => {
   const socket = `postgres://postgres@/site?socket=${db.folder}/.s.PGSQL.${db.port}`;
@@ -35,12 +35,12 @@ test('our handler: a logout is told by its mark, and nothing else is', async () 
   const store = watched(open());
   await store.works;
   const id = request('$_SESSION["user_id"] = 7');
-  for (const payload of ['', 'x', mark.toUpperCase(), `${mark}0`]) await notify(payload);
-  await db.query('SELECT pg_notify($1, $2)', ['another', mark]);
-  const ended = store.until({ kind: 'changed', mark: markOf(id) });
+  for (const payload of ['', 'x', marker.toUpperCase(), `${marker}0`]) await notify(payload);
+  await db.query('SELECT pg_notify($1, $2)', ['another', marker]);
+  const ended = store.until({ kind: 'changed', marker: logoutMarker(id) });
   request('session_destroy()', id);
   await ended;
-  expect(store.told.slice(1)).toEqual([{ kind: 'changed', mark: markOf(id) }]);
+  expect(store.told.slice(1)).toEqual([{ kind: 'changed', marker: logoutMarker(id) }]);
 });
 
 test('its connection ended by the server: told once, with the reason, and well again by itself', async () => {
@@ -49,8 +49,8 @@ test('its connection ended by the server: told once, with the reason, and well a
   const back = store.until({ kind: 'lost', reason: null });
   await db.query(`SELECT pg_terminate_backend(pid) ${listeners}`);
   await back;
-  const ended = store.until({ kind: 'changed', mark });
-  await notify(mark);
+  const ended = store.until({ kind: 'changed', marker });
+  await notify(marker);
   await ended;
   expect(store.told.slice(0, 3)).toEqual([
     lost(null),
@@ -92,7 +92,7 @@ test('ended: nothing is told any more, and no connection is left', async () => {
   const store = watched(open());
   await store.works;
   store.end();
-  await notify(mark);
+  await notify(marker);
   await expect.poll(() => db.query(`SELECT pid ${listeners}`)).toEqual([]);
   expect(store.told).toEqual([lost(null)]);
 });
@@ -109,7 +109,7 @@ test.each([
 test('only PostgreSQL tells anything by itself', () => {
   for (const other of ['mysql://site@127.0.0.1/site', 'sqlite:site.db']) {
     const store = parseStoreUrl(`${other}?table=s&id=id&data=data`).open();
-    expect('watch' in store).toBe(false);
+    expect('subscribe' in store).toBe(false);
     store.close();
   }
 });

@@ -6,8 +6,8 @@ import { startGate } from '../../helpers/gate.ts';
 import { startPostgres } from '../../helpers/postgres.ts';
 
 test.each([
-  ['text that nobody can read without charset=', `data = data || 'bio|s:2:"é";'`, /say charset=utf8mb4/],
-  ['an end that is no time', 'expires = expires * 1000', /tells no time in expires_unit=/],
+  ['text that nobody can read without charset=', `data = data || 'bio|s:2:"é";'`, /add charset=utf8mb4/],
+  ['an end that is no time', 'expires = expires * 1000', /holds no time in expires_unit=/],
 ])(
   'one session that cannot be read (%s) is no silence of the store: that is told when it comes',
   async (_, change, reason) => {

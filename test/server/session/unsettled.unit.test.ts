@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { FormatError } from '../../../server/session/formats/value.ts';
 import { SessionBusyError, StoreError, UnsettledError } from '../../../server/session/store.ts';
-import { type Look, unread } from '../../../server/session/verdict.ts';
+import { judgeFailure, type Verdict } from '../../../server/session/verdict.ts';
 
-const none = (state: 'nobody' | 'empty' | 'invalid'): Look => ({ state, reason: state, kind: state });
+const none = (state: 'nobody' | 'empty' | 'invalid'): Verdict => ({ state, reason: state, kind: state });
 /** What a reading shows: the id of a user, `-` for nobody, `!` for what cannot be read, nothing where it is empty. */
-const shown = (bytes: Buffer): Look => {
+const shown = (bytes: Buffer): Verdict => {
   const text = bytes.toString();
   if (text === '') return none('empty');
   if (text.startsWith('!')) return none('invalid');
@@ -13,7 +13,7 @@ const shown = (bytes: Buffer): Look => {
   return id === '-' ? none('nobody') : { state: 'user', user: { id, name }, bytes };
 };
 const readings = (...texts: string[]) => new UnsettledError('being written', texts.map(Buffer.from));
-const shows = (error: unknown) => unread(shown)(error);
+const shows = (error: unknown) => judgeFailure(error, shown);
 
 describe('a session that is written again and again', () => {
   test('shows what its last readings show alike, as the last of them has it', () => {

@@ -1,21 +1,21 @@
 import { execFileSync } from 'node:child_process';
 import { expect, test } from 'vitest';
-import { StoreError, type Watcher } from '../../../server/session/store.ts';
-import { keepWatching, type Line } from '../../../server/session/stores/subscription.ts';
+import { StoreError, type StoreListener } from '../../../server/session/store.ts';
+import { keepSubscribed, type Sink } from '../../../server/session/stores/subscription.ts';
 import { fastClock } from '../../helpers/fake-clock.ts';
 
 const watching = new URL('../../../server/session/stores/subscription.ts', import.meta.url).pathname;
 
 /** What is told, and each connection as it is made. */
-function watch(subscribe: (line: Line, nth: number) => Promise<() => Promise<unknown>>) {
+function watch(subscribe: (line: Sink, nth: number) => Promise<() => Promise<unknown>>) {
   const told: string[] = [];
-  const lines: Line[] = [];
-  const watcher: Watcher = {
+  const lines: Sink[] = [];
+  const watcher: StoreListener = {
     changed: (session) => told.push(`changed ${JSON.stringify(session)}`),
     opened: (session) => told.push(`opened ${JSON.stringify(session)}`),
     lost: (reason) => told.push(reason === null ? 'works' : `lost: ${reason.message}`),
   };
-  const end = keepWatching((line) => subscribe(line, lines.push(line)), watcher);
+  const end = keepSubscribed((line) => subscribe(line, lines.push(line)), watcher);
   return { told, lines, end };
 }
 
@@ -35,7 +35,7 @@ test('lost and found again: each told once, and nothing by a connection that is 
   expect(lines.map(({ signal }) => signal.aborted)).toEqual([true, true, false]);
   end();
   expect(lines[2]?.signal.aborted).toBe(true);
-  lines[2]?.opened({ mark: 'none' });
+  lines[2]?.opened({ marker: 'none' });
   lines[2]?.failed(new StoreError('after the end'));
   expect(told).toHaveLength(4);
 });
@@ -59,7 +59,7 @@ test('ended while it connects: nothing is told', async () => {
 function quickly(program: string): string[] {
   const said = execFileSync(
     process.execPath,
-    ['--input-type=module', '-e', `import { keepWatching } from '${watching}'; ${program}`],
+    ['--input-type=module', '-e', `import { keepSubscribed } from '${watching}'; ${program}`],
     { encoding: 'utf8', env: { ...process.env, ...fastClock(30) }, timeout: 30_000 },
   );
   return said.trim().split('\n');
@@ -68,14 +68,14 @@ function quickly(program: string): string[] {
 test('never agreed to: told once, asked again after longer and longer pauses, with chance; then nothing is left', () => {
   const said = quickly(`
     const asked = [];
-    const end = keepWatching(async () => {
+    const end = keepSubscribed(async () => {
       if (asked.push(performance.now()) === 8) end();
       throw new Error('no');
     }, { lost: (reason) => console.log(reason.message) });
     process.on('exit', () => {
       for (const [n, at] of asked.entries()) if (n > 0) console.log((at - asked[n - 1]) / 1000);
     });`);
-  expect(said[0]).toBe('the watch of the store failed');
+  expect(said[0]).toBe('the subscription to the store failed');
   const waited = said.slice(1).map(Number);
   const longest = [1, 2, 4, 8, 16, 30, 30];
   expect(waited).toHaveLength(longest.length);
@@ -91,7 +91,7 @@ test('no answer to a check, or to the question itself: lost within half a minute
     let nth = 0;
     let checks = 0;
     let since = performance.now();
-    const end = keepWatching(
+    const end = keepSubscribed(
       (line) => ++nth === 1
         ? Promise.resolve(() => ++checks === 1 ? Promise.resolve() : new Promise(() => {}))
         : new Promise(() => {}),

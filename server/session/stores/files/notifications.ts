@@ -1,36 +1,32 @@
 import { type FSWatcher, watch } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
-import { StoreError, type Watcher } from '../../store.ts';
-import { keepWatching, type Line } from '../subscription.ts';
-import type { turns } from './semaphore.ts';
+import { StoreError, type StoreListener } from '../../store.ts';
+import type { OnDisk } from '../disk.ts';
+import { keepSubscribed, type Sink } from '../subscription.ts';
 import { type FilesSettings, unreadable } from './session-file.ts';
 
-/** The kernel has a bound, for all that a user's programs watch. */
+/** The kernel bounds the number of folders that all programs of a user watch. */
 const mostFolders = 4096;
-/** The name of a folder by a character of the id. */
+/** The name of a folder for one character of the id. */
 const oneCharacter = /^[A-Za-z0-9,-]$/;
 
 /**
- * Tells what the kernel tells of the files of sessions. Of a folder on NFS it tells nothing that another machine does,
- * and of many changes at once not all.
+ * Subscribes to the kernel's notifications of the session files. The kernel does not notify of what another machine
+ * does in a folder on NFS, nor of every one of many changes at once.
  */
-export function watchFiles(
-  settings: FilesSettings,
-  inTurn: ReturnType<typeof turns>,
-  watcher: Watcher,
-): () => void {
+export function subscribeFiles(settings: FilesSettings, onDisk: OnDisk, listener: StoreListener): () => void {
   const { depth, prefix } = settings;
   const folder = resolve(settings.folder);
-  const onDisk = async <T>(work: () => Promise<T>): Promise<T> => {
+  const inFolder = async <T>(work: () => Promise<T>): Promise<T> => {
     try {
-      return await inTurn(work);
+      return await onDisk(work);
     } catch (error) {
       throw error instanceof StoreError ? error : unreadable(folder, error);
     }
   };
-  /** Which folder lies there now: another one may be mounted, or take its name. */
-  const identity = () => onDisk(() => stat(folder).then(({ dev, ino }) => `${dev}/${ino}`));
+  /** Which folder is there now: another one may be mounted, or take its name. */
+  const identity = () => inFolder(() => stat(folder).then(({ dev, ino }) => `${dev}/${ino}`));
 
   async function foldersByLevel(): Promise<string[][]> {
     const levels = [[folder]];
@@ -38,11 +34,13 @@ export function watchFiles(
     for (let n = 0; n < depth; n++) {
       const next: string[] = [];
       for (const parent of levels[n] as string[]) {
-        const entries = await onDisk(() => readdir(parent, { withFileTypes: true }));
+        const entries = await inFolder(() => readdir(parent, { withFileTypes: true }));
         for (const entry of entries) {
           if (!entry.isDirectory() || !oneCharacter.test(entry.name)) continue;
           if (++count > mostFolders)
-            throw new StoreError(`the session folder ${folder} has more folders than can be watched`);
+            throw new StoreError(
+              `the session folder ${folder} has more than ${mostFolders} folders, too many to watch`,
+            );
           next.push(join(parent, entry.name));
         }
       }
@@ -51,54 +49,54 @@ export function watchFiles(
     return levels;
   }
 
-  return keepWatching(async (line) => {
-    // First, since a watch begins without a thread of its own: on a disk that hangs, this process would hang too.
+  return keepSubscribed(async (sink) => {
+    // First, since watch() runs on the main thread: on a disk that hangs, this process would hang too.
     const before = await identity();
     const levels = await foldersByLevel();
-    const check = async () => {
+    const ping = async () => {
       if ((await identity()) !== before)
         throw new StoreError(`the session folder ${folder} has been replaced by another one`);
     };
-    let checking = false;
+    let pinging = false;
     let again = false;
-    const checkNow = async () => {
+    const pingNow = async () => {
       again = true;
-      if (checking) return;
-      checking = true;
-      for (; again; await check()) again = false;
-      checking = false;
+      if (pinging) return;
+      pinging = true;
+      for (; again; await ping()) again = false;
+      pinging = false;
     };
     const open: FSWatcher[] = [];
     const end = () => {
       for (const one of open.splice(0)) one.close();
     };
-    line.signal.addEventListener('abort', end);
+    sink.signal.addEventListener('abort', end);
     for (const [level, folders] of levels.entries()) {
       for (const path of folders) {
-        if (line.signal.aborted) break;
+        if (sink.signal.aborted) break;
         open.push(
-          watchFolder(path, line, folder, (name) => {
-            // What happens to the folder itself comes under its name.
-            if (level === 0 && name === basename(folder)) checkNow().catch(line.failed);
+          watchFolder(path, sink, folder, (name) => {
+            // A change of the folder itself comes under its name.
+            if (level === 0 && name === basename(folder)) pingNow().catch(sink.failed);
             if (level < depth) {
               if (oneCharacter.test(name))
-                line.failed(new StoreError(`the folders in the session folder ${folder} have changed`));
-            } else if (name.startsWith(prefix)) line.changed({ id: name.slice(prefix.length) });
+                sink.failed(new StoreError(`the folders in the session folder ${folder} have changed`));
+            } else if (name.startsWith(prefix)) sink.changed({ id: name.slice(prefix.length) });
           }),
         );
       }
     }
-    return check;
-  }, watcher);
+    return ping;
+  }, listener);
 }
 
-function watchFolder(path: string, line: Line, folder: string, tell: (name: string) => void): FSWatcher {
+function watchFolder(path: string, sink: Sink, folder: string, onChange: (name: string) => void): FSWatcher {
   const failed = (error: unknown) => unwatchable(folder, error);
   try {
     const one = watch(path, (_, name) => {
-      if (name !== null) tell(name);
+      if (name !== null) onChange(name);
     });
-    one.on('error', (error) => line.failed(failed(error)));
+    one.on('error', (error) => sink.failed(failed(error)));
     return one;
   } catch (error) {
     throw failed(error);

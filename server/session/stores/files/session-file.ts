@@ -4,13 +4,13 @@ import { join } from 'node:path';
 import { FormatError } from '../../formats/value.ts';
 import { StoreError } from '../../store.ts';
 
-/** Through no link, as in mod_files.c, and without waiting for somebody who writes into a FIFO. */
+/** Follows no link, as in mod_files.c, and does not wait for a writer of a FIFO. */
 const readOnly = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-/** No such file, or none with such a long name. */
+/** There is no such file, or the name is too long for one. */
 const missing = new Set(['ENOENT', 'ENAMETOOLONG']);
-/** A link, a socket. */
+/** A link or a socket. */
 const unusual = new Set(['ELOOP', 'ENXIO']);
-/** What was written to longer ago than this many milliseconds is whole, and a later write changes its time. */
+/** A file that was last written more than so many milliseconds ago is whole, and a later write changes its time. */
 export const settled = 50;
 /** The number of the user root. */
 const root = 0;
@@ -19,9 +19,9 @@ export interface FilesSettings {
   folder: string;
   depth: number;
   prefix: string;
-  /** In seconds, 0 for no end. */
+  /** In seconds; 0: sessions do not expire. */
   lifetime: number;
-  /** The number of the user whose files count. */
+  /** The number of PHP's user. */
   owner: number | undefined;
   /** Of one piece of work on the disk, in milliseconds. */
   timeout: number;
@@ -30,16 +30,16 @@ export interface FilesSettings {
 export interface SessionFile {
   handle: FileHandle;
   stats: Stats;
-  /** Since PHP last wrote it or renewed its life, in milliseconds. */
+  /** The time since PHP last wrote it or renewed its TTL, in milliseconds. */
   age: number;
 }
 
 /**
- * Does something with the file of a session, which is closed afterwards.
- * @param id `A-Za-z0-9,-` only, as the caller has checked, so that none leads out of the folder
- * @returns null when there is no such file
- * @throws StoreError when the disk says anything else
- * @throws FormatError when it is no file of PHP's
+ * Opens the file of a session for a piece of work, and closes it afterwards.
+ * @param id of `A-Za-z0-9,-` only, as the caller has checked: no such id leads out of the folder
+ * @returns null if there is no such file
+ * @throws StoreError if the disk reports any other error
+ * @throws FormatError if the file is not PHP's
  */
 export async function withFile<T>(
   id: string,
@@ -51,7 +51,7 @@ export async function withFile<T>(
   try {
     const handle = await openIfThere(join(folders[depth] as string, prefix + id));
     try {
-      // The folders by the first characters may be missing, too.
+      // The folders for the first characters may be missing too.
       const owners = await ownersIn(handle === null ? [folder] : folders, owner);
       if (handle === null) return null;
       const stats = await handle.stat();
@@ -67,8 +67,8 @@ export async function withFile<T>(
 }
 
 /**
- * What is written into the file changes this, and so does whoever puts another one in its place.
- * @returns null when there is no such file, or it was written to a moment ago
+ * A value that changes when the file is written or replaced.
+ * @returns null if there is no such file, or it was just written
  */
 export async function versionOf(id: string, settings: FilesSettings): Promise<string | null> {
   const path = join(settings.folder, ...id.slice(0, settings.depth), settings.prefix + id);
@@ -91,8 +91,8 @@ async function openIfThere(path: string): Promise<FileHandle | null> {
 }
 
 /**
- * The users whose files count; undefined for all. Where everybody may write, as into Debian's folder, anybody could
- * put a session of his own making, so PHP takes those only that are its own or root's (`mod_files.c`).
+ * The users whose files are sessions; undefined for all. Anyone could place a session in a folder that everybody may
+ * write to, such as Debian's. PHP then accepts its own files and root's only (`mod_files.c`).
  */
 async function ownersIn(
   folders: readonly string[],
@@ -104,7 +104,7 @@ async function ownersIn(
   if (found.every(({ mode }) => (mode & constants.S_IWOTH) === 0)) return undefined;
   if (self === root) {
     throw new StoreError(
-      'everybody may write into the session folder, and this server is root, who cannot know PHP’s files by their owner: run it as the user of the PHP site, or say that one in owner=',
+      'everybody may write into the session folder, and this server runs as root, so it cannot tell PHP’s files by their owner: run it as the user of the PHP site, or name that user in owner=',
     );
   }
   return new Set([root, self]);
@@ -112,11 +112,11 @@ async function ownersIn(
 
 function notPhps(): FormatError {
   return new FormatError(
-    'the session is no file of PHP’s user, or no regular file: if PHP runs as another user than this server, say that one in owner=',
+    'the session is no file of PHP’s user, or no regular file: if PHP runs as another user than this server, name that user in owner=',
   );
 }
 
-/** The file's name is the session id: it is not told. */
+/** The error does not name the file, since its name is the session id. */
 export function unreadable(folder: string, error: unknown): StoreError {
   const { code = 'unknown' } = error as NodeJS.ErrnoException;
   const advice =

@@ -3,24 +3,26 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { FormatError } from '../../formats/value.ts';
 import type { StoreKind } from '../../source.ts';
 import { maxSessionBytes, type SessionStore, StoreError, UnsettledError } from '../../store.ts';
-import { batched } from '../batch.ts';
-import { watchFiles } from './notifications.ts';
-import { turns } from './semaphore.ts';
+import { limitDiskWork } from '../disk.ts';
+import { batched } from '../lookups.ts';
+import { subscribeFiles } from './notifications.ts';
 import { type FilesSettings, type SessionFile, settled, versionOf, withFile } from './session-file.ts';
 
-/** More is read of no file: what is larger is no session, and the decoder says so. */
+/** The most that is read of a file. A larger file is no session, as the decoder finds by that one byte more. */
 const maxBytes = maxSessionBytes + 1;
-/** So many files are asked for theirs in one turn: a disk that takes milliseconds for each is no disk that hangs. */
-const versionsInTurn = 25;
-/** A fresh file is read so often, with so many milliseconds in between. */
+/** One piece of disk work asks so many files for their versions: a disk that takes milliseconds for each is not hung. */
+const versionsTogether = 25;
+/** A file that was just written is read so often, with pauses of so many milliseconds. */
 const tries = 8;
 const betweenReadings = 10;
 
 /**
- * `file:///var/lib/php/sessions` for PHP's own `files` handler. Options: `depth=` as in `session.save_path`
- * (`N;/path`), `prefix=` of the file names (default `sess_`), `lifetime=` as `session.gc_maxlifetime` (default
- * 1440 s; 0: never over), `owner=` PHP's user by name or number, where this process runs as another, `timeout=`
- * (default 250ms).
+ * `file:///var/lib/php/sessions` reads the sessions of PHP's own `files` handler. Options:
+ * - `depth=` as in `session.save_path` (`N;/path`);
+ * - `prefix=` of the file names (default `sess_`);
+ * - `lifetime=` as `session.gc_maxlifetime` (default 1440 s; 0: sessions do not expire);
+ * - `owner=` PHP's user by name or number, if this process runs as another;
+ * - `timeout=` of one piece of disk work (default 250ms).
  */
 export const filesStore: StoreKind = ({ user, password, hosts, path, options }) => {
   if (user !== '' || password !== '') throw new TypeError('file: takes no user and no password');
@@ -54,21 +56,21 @@ function userNumber(name: string | undefined): number | undefined {
 /** Sessions in the files of PHP's own handler (`mod_files.c`), read without its lock. */
 function openFiles(settings: FilesSettings): SessionStore {
   const { folder, lifetime, timeout } = settings;
-  const inTurn = turns(timeout, `the session folder ${folder}`);
+  const onDisk = limitDiskWork(timeout, `the session folder ${folder}`);
   // PHP leaves an expired file until it happens to collect it.
-  const left = ({ age }: SessionFile) => (lifetime === 0 ? Number.POSITIVE_INFINITY : lifetime * 1000 - age);
-  /** With what is no file of PHP's nothing is done: it is no session. */
-  const ofPhps = <T>(id: string, work: (file: SessionFile) => Promise<T>) =>
-    inTurn(() => withFile(id, settings, work)).catch((error: unknown) => {
+  const ttlOf = ({ age }: SessionFile) => (lifetime === 0 ? Number.POSITIVE_INFINITY : lifetime * 1000 - age);
+  /** Null for a file that is not PHP's: it is no session. */
+  const withPhpFile = <T>(id: string, work: (file: SessionFile) => Promise<T>) =>
+    onDisk(() => withFile(id, settings, work)).catch((error: unknown) => {
       if (error instanceof FormatError) return null;
       throw error;
     });
   return {
     version: batched(async (ids) => {
       const found = new Map<string, string>();
-      for (let n = 0; n < ids.length; n += versionsInTurn) {
-        await inTurn(async () => {
-          for (const id of ids.slice(n, n + versionsInTurn)) {
+      for (let n = 0; n < ids.length; n += versionsTogether) {
+        await onDisk(async () => {
+          for (const id of ids.slice(n, n + versionsTogether)) {
             const version = await versionOf(id, settings);
             if (version !== null) found.set(id, version);
           }
@@ -77,17 +79,17 @@ function openFiles(settings: FilesSettings): SessionStore {
       return found;
     }),
     /**
-     * PHP cuts a file off and then writes it, so what was written to a moment ago may be half of a session, and half
-     * of one may look like a logout. It is read until two readings agree. Where they never do, PHP's lock would tell no
-     * more: somebody has it all the time, and hardly ever writes. So what was read is handed over as it is.
+     * PHP truncates a file before it writes it. A file that was just written may therefore hold half of a session,
+     * and half of one may look like a logout. It is read until two readings agree. If none do, PHP's lock would not
+     * help: somebody holds it all the time and hardly ever writes. The readings are then handed over as they are.
      */
     async get(id) {
       const readings: Buffer[] = [];
       let empty = true;
       let earlier: Buffer | undefined;
       for (let n = 0; n < tries; n++) {
-        const reading = await inTurn(() =>
-          withFile(id, settings, async (file) => (left(file) < 0 ? null : read(file, earlier))),
+        const reading = await onDisk(() =>
+          withFile(id, settings, async (file) => (ttlOf(file) < 0 ? null : read(file, earlier))),
         );
         if (reading === null) return null;
         if (reading.whole) return reading.bytes;
@@ -96,24 +98,24 @@ function openFiles(settings: FilesSettings): SessionStore {
         earlier = reading.bytes;
         await pause(betweenReadings);
       }
-      // PHP renews the time of an empty one with each page, too.
+      // PHP renews the time of an empty file with each page too.
       if (empty) return Buffer.alloc(0);
       throw new UnsettledError('a session file is being written again and again', readings);
     },
-    remaining: (id) => ofPhps(id, async (file) => Math.max(0, left(file))),
+    ttl: (id) => withPhpFile(id, async (file) => Math.max(0, ttlOf(file))),
     async touch(id) {
-      await ofPhps(id, async (file) => {
-        if (left(file) < 0) return;
+      await withPhpFile(id, async (file) => {
+        if (ttlOf(file) < 0) return;
         const now = Date.now() / 1000;
-        // By the open file: one that is removed meanwhile does not come back, as it would by its name.
+        // By the open file: a file that is removed meanwhile does not come back, as it would by its name.
         await file.handle.utimes(now, now).catch((error: NodeJS.ErrnoException) => {
           throw new StoreError(
-            `no life can be renewed in the session folder ${folder} (${error.code}): only the user of the PHP site may do that`,
+            `no session can be renewed in the session folder ${folder} (${error.code}): only the user of the PHP site may do that`,
           );
         });
       });
     },
-    watch: (watcher) => watchFiles(settings, inTurn, watcher),
+    subscribe: (listener) => subscribeFiles(settings, onDisk, listener),
     close() {},
   };
 }
@@ -121,7 +123,7 @@ function openFiles(settings: FilesSettings): SessionStore {
 interface Reading {
   bytes: Buffer;
   whole: boolean;
-  /** Afterwards too. */
+  /** The file was empty, and still is after the reading. */
   empty: boolean;
 }
 
@@ -132,11 +134,11 @@ async function read(file: SessionFile, earlier: Buffer | undefined): Promise<Rea
   const bytes = buffer.subarray(0, bytesRead);
   const after = await handle.stat();
   const untouched = after.mtimeMs === stats.mtimeMs && after.size === stats.size;
-  // Between cutting it off and writing it, PHP may wait for the disk, and each time it is as empty as the last.
-  const again = bytes.length > 0 && earlier?.equals(bytes) === true;
+  // An empty file does not count: between truncating and writing it, PHP may wait for the disk.
+  const agrees = bytes.length > 0 && earlier?.equals(bytes) === true;
   return {
     bytes,
-    whole: untouched && (age > settled || again),
+    whole: untouched && (age > settled || agrees),
     empty: bytes.length === 0 && after.size === 0,
   };
 }

@@ -1,34 +1,32 @@
 import { connect, type Socket } from 'node:net';
 import memjs from 'memjs';
-import { deferred } from '../../deferred.ts';
 import { StoreError } from '../../store.ts';
-import { Unanswered } from '../unanswered.ts';
+import { Unanswered } from '../deadline.ts';
 import type { Item } from './item.ts';
 
-/** The largest item memcached can be configured to hold (`-I`), and some room for the header. */
+/** The largest item that memcached can be configured to hold (`-I`), and some room for the header. */
 const maxReplyBytes = 128 * 1024 * 1024 + 1024;
 const headerBytes = 24;
 const responseMagic = 0x81;
 const getOpcode = 0;
 
 /**
- * memjs's `Server` with its faults mended (each was reproduced with memjs 1.3.2):
- * - the bytes of a reply that was cut off stayed in the parser's buffer and shifted every later reply, so
- *   that calls hung or got another key's value: here each TCP connection has a buffer of its own;
- * - calls in flight when the connection closed never settled: here they all fail at once;
- * - the events of an old socket touched the state of its successor: here a socket that is no longer the
- *   current one is ignored;
- * - replies were matched by number alone, and one with an unknown number was passed over: here each must answer
- *   the oldest question, as memcached does, or the connection ends;
- * - steady traffic kept its time-out from firing: deadlines are the caller's, see MemcachedConnection.
+ * memjs's `Server` without its faults (each was reproduced with memjs 1.3.2):
+ * - The bytes of a reply that was cut off stayed in the parser's buffer and shifted every later reply, so that calls
+ *   hung or got another key's value. Here each TCP connection has a buffer of its own.
+ * - Calls in flight never settled when the connection closed. Here they all fail at once.
+ * - The events of an old socket changed the state of its successor. Here only the current socket counts.
+ * - Replies were matched by number alone, and a reply with an unknown number was ignored. Here each reply must answer
+ *   the oldest question, as memcached does, or the connection ends.
+ * - Steady traffic kept its timeout from firing. Here the oldest question has a deadline: see Unanswered.
  */
 class HardenedServer extends memjs.Server {
-  /** For the log: one of several may be the one that fails. */
+  /** For the log: of several servers one may fail. */
   readonly name: string;
   #socket: Socket | undefined;
-  /** By their numbers. */
+  /** Questions by their numbers. */
   readonly #asked: Unanswered<number>;
-  /** What is asked in one turn goes out together: a write for each would cost more than all else. */
+  /** The questions of one turn of the event loop are sent together: a write for each would cost the most of all. */
   #outgoing: Buffer[] = [];
 
   /** @param timeout of an answer, in milliseconds */
@@ -38,7 +36,7 @@ class HardenedServer extends memjs.Server {
     this.#asked = new Unanswered(timeout, () =>
       this.fail(new StoreError(`${this.name} did not answer within ${timeout} ms`)),
     );
-    // The constructor takes them from the environment (MEMCACHIER_USERNAME …), where nobody expects it.
+    // memjs takes both from the environment (MEMCACHIER_USERNAME …), where nobody expects it.
     this.username = undefined;
     this.password = undefined;
   }
@@ -56,7 +54,7 @@ class HardenedServer extends memjs.Server {
   #send(): void {
     const requests = Buffer.concat(this.#outgoing);
     this.#outgoing = [];
-    // Empty: what was asked has failed in the same turn.
+    // Empty if the questions have failed in the same turn.
     if (requests.length > 0) this.sock(false, (socket) => socket.write(requests));
   }
 
@@ -89,13 +87,12 @@ class HardenedServer extends memjs.Server {
         rest = rest.subarray(headerBytes + bodyBytes);
       }
       wanted = rest.length < headerBytes ? headerBytes : headerBytes + rest.readUInt32BE(8);
-      // A copy, so that the few bytes left over do not keep a large reply in memory.
+      // A copy: the few bytes left over would keep a large reply in memory.
       chunks = rest.length === 0 ? [] : [Buffer.from(rest)];
       received = rest.length;
     });
     socket.on('error', (error: NodeJS.ErrnoException) => {
-      if (this.#socket === socket)
-        this.fail(new StoreError(`${this.name} cannot be reached (${error.code})`, { cause: error }));
+      if (this.#socket === socket) this.fail(StoreError.unreachable(this.name, error));
     });
     socket.on('close', () => {
       if (this.#socket === socket) this.fail(new StoreError(`${this.name} closed the connection`));
@@ -113,7 +110,7 @@ class HardenedServer extends memjs.Server {
   }
 }
 
-/** Keys longer or shorter, and whatever else memjs does not survive, must not come here: see the store. */
+/** Asks one memcached for values, over its binary protocol. memjs does not survive every key: see `keyOf` in store.ts. */
 export class MemcachedConnection {
   readonly #server: HardenedServer;
   readonly #client: InstanceType<typeof memjs.Client>;
@@ -129,14 +126,13 @@ export class MemcachedConnection {
   }
 
   /**
-   * The value is a part of what was received: who keeps it, copies it.
+   * The value is a part of the received bytes: a caller that keeps it copies it.
    * @throws StoreError after `timeout` ms at the latest
    */
   get(key: string): Promise<Item | null> {
-    const { promise, resolve, reject } = deferred<Item | null>();
-    if (this.#closed) reject(new StoreError('the store was closed'));
-    else {
-      // Without the promise of its own that memjs would make: sessions are looked up by the thousand.
+    return new Promise((resolve, reject) => {
+      if (this.#closed) return reject(new StoreError('the store was closed'));
+      // With a callback, since memjs would make a promise too, and sessions are looked up by the thousand.
       this.#client.get(key, (error, value, flags) => {
         if (error instanceof StoreError) reject(error);
         else if (error) reject(new StoreError(`${this.#server.name} refused the look-up`, { cause: error }));
@@ -144,8 +140,7 @@ export class MemcachedConnection {
         else if (flags?.length === 4) resolve({ bytes: value, flags: flags.readUInt32BE(0) });
         else reject(new StoreError(`${this.#server.name} answered without the flags of the item`));
       });
-    }
-    return promise;
+    });
   }
 
   close(): void {

@@ -1,26 +1,32 @@
 import type { FormatName } from '../../formats/formats.ts';
 import type { StoreKind, StoreUrl } from '../../source.ts';
 import { type SessionStore, StoreError } from '../../store.ts';
-import { batched } from '../batch.ts';
+import { batched } from '../lookups.ts';
 import { MemcachedConnection } from './connection.ts';
 import { type Item, itemDecoders } from './item.ts';
-import { watchMemcached } from './notifications.ts';
-import { type Distribution, distributions, type Server } from './server-choice.ts';
-import { isMemcache, type ServerOrder, serverOrder } from './server-order.ts';
+import { subscribeMemcached } from './notifications.ts';
+import {
+  type Distribution,
+  distributions,
+  isMemcache,
+  type Server,
+  type ServerOrder,
+  serverOrder,
+} from './servers.ts';
 import { TextConnection } from './text-connection.ts';
 
 /**
- * A longer key is refused by memcached (`KEY_MAX_LENGTH` in its source), so no such session can exist. Other characters
- * would be more than a key in its text protocol.
+ * memcached refuses longer keys (`KEY_MAX_LENGTH` in its source), so no such session can exist. Other characters would
+ * end the key in its text protocol.
  */
 const possibleKey = /^[\x21-\x7e]{1,250}$/;
-/** A longer life is told as a date (`REALTIME_MAXDELTA`); one in seconds would be a date in 1970. */
+/** memcached takes a longer TTL for a date (`REALTIME_MAXDELTA`), and one in 1970 if it is given in seconds. */
 const maxRelativeSeconds = 30 * 24 * 60 * 60;
-/** To `mg KEY t`: how many seconds are left, -1 for no end; there is none; 1.5 and older do not know the question. */
-const metaAnswer = /^(?:HD t(?<left>-1|\d+)(?: .*)?|EN|(?<unknown>ERROR))$/;
-/** To `mg KEY c`: a number that each write changes, 0 where memcached was told not to keep it (`-C`). */
+/** To `mg KEY t`: the TTL in seconds, or -1 for none; no such item; 1.5 and older do not know the command. */
+const ttlAnswer = /^(?:HD t(?<left>-1|\d+)(?: .*)?|EN|(?<unknown>ERROR))$/;
+/** To `mg KEY c`: a number that each write changes, 0 if memcached is configured not to keep it (`-C`). */
 const versionAnswer = /^(?:HD c(\d+)|EN|(ERROR))$/;
-/** Where asking for it has failed, that is not tried again for so many milliseconds. */
+/** After a failed question for versions, a server is not asked for them for so many milliseconds. */
 const versionsAgainAfter = 10_000;
 const touchAnswer = /^(?:TOUCHED|NOT_FOUND)$/;
 
@@ -43,17 +49,17 @@ const handlers: Record<
 };
 
 /**
- * `memcached://HOST:PORT[,HOST:PORT…]`: the servers as PHP has them, the same names in the same order.
+ * `memcached://HOST:PORT[,HOST:PORT…]` names the servers as PHP does: the same names in the same order. Options:
  *
- * - `handler=memcached` for what ext-memcached's session handler writes, `handler=memcache` for ext-memcache's;
- *   without it, a handler of one's own writes, through a `Memcached` or a `Memcache` object
+ * - `handler=memcached` for the sessions of ext-memcached's session handler, `handler=memcache` for those of
+ *   ext-memcache's; without it, for those of a site's own handler on a `Memcached` or a `Memcache` object
  * - `distribution=` says which server has a session, see below
  * - `weight=` of the servers, separated by commas, or one for all (default 1)
- * - `redundancy=` is `memcache.session_redundancy`, with `handler=memcache` only (default 2, as there)
- * - `past_misses=1` with `handler=memcache` only: ext-memcache 8.2 and later looks for a copy where a server has
- *   nothing; before (default) that is the end of the session. Without it nobody is let in whom the site would not know
+ * - `redundancy=` is `memcache.session_redundancy`, for `handler=memcache` only (default 2, as there)
+ * - `past_misses=1`, for `handler=memcache` only: ext-memcache 8.2 and later looks for a copy if a server does not
+ *   have the session. Before 8.2 (default) the session is over then; the chat lets nobody in whom the site would not
  * - `prefix=` before the id: `memcached.sess_prefix` (default `memc.sess.key.`),
- *   `memcache.session_prefix_static_key` or one's own (default none)
+ *   `memcache.session_prefix_static_key` or the site's own (default none)
  * - `timeout=` of one server's answer (default 250ms)
  *
  * | `distribution=` | of ext-memcached's handler | of a `Memcached` object |
@@ -62,19 +68,19 @@ const handlers: Record<
  * | `ketama` | default; knows no weights | `OPT_DISTRIBUTION` consistent |
  * | `ketama_weighted` | `memcached.sess_consistent_hash_type` | `OPT_LIBKETAMA_COMPATIBLE` |
  *
- * What an object has as `OPT_PREFIX_KEY` is not hashed: there `handler=memcached` with that prefix is right.
+ * An object does not hash its `OPT_PREFIX_KEY`: for such a site `handler=memcached` with that prefix is right.
  *
  * | `distribution=` | of ext-memcache, by `memcache.hash_strategy` and `memcache.hash_function` |
  * | --- | --- |
  * | `memcache`, `memcache_fnv` | consistent (default), with crc32 (default) or fnv |
  * | `memcache_standard`, `memcache_standard_fnv` | standard |
  *
- * A `Memcache` object needs one of these with a single server too: it tells what the flags of an item mean.
- * What is packed is unpacked (zlib, FastLZ). Of an array or an object that was given to either, the bytes are those
- * of its serializer, which `format=` names (default `php_serialize`).
+ * A `Memcache` object needs one of these with a single server too, since they decide what the flags of an item mean.
+ * Packed items are unpacked (zlib, FastLZ). An array or an object in an item is serialized; `format=` names the
+ * serializer (default `php_serialize`).
  *
- * A server that fails makes its own sessions unavailable, and no others. Where ext-memcache would ask another one, so
- * does this: for a copy, or for what a `Memcache` object has put elsewhere meanwhile.
+ * A server that fails makes its own sessions unavailable, and no others. If ext-memcache would ask another server,
+ * the store does too: for a copy, or for an item that a `Memcache` object has put there meanwhile.
  */
 export const memcachedStore: StoreKind = ({ user, password, hosts, options }) => {
   if (user !== '' || password !== '') throw new TypeError('memcached: takes no user and no password');
@@ -132,13 +138,13 @@ function openMemcached(settings: {
   timeout: number;
 }): SessionStore {
   const { servers, order, decode, prefix, timeout } = settings;
-  // One connection each: a server that is silent holds up nobody's sessions but its own.
+  // One connection each: a silent server delays its own sessions only.
   const connections = servers.map(({ host, port }) => new MemcachedConnection(host, port, timeout));
   const texts = servers.map(({ host, port }) => new TextConnection(host, port, timeout));
-  /** Those that do not tell how long an item is going to live. */
-  const untold = new Set<number>();
+  /** Servers that do not know the meta commands. */
+  const withoutMeta = new Set<number>();
 
-  /** An empty key never gets an answer, and one that is too long spoils the connection for the next call. */
+  /** An empty key never gets an answer, and a key that is too long spoils the connection for the next call. */
   function keyOf(id: string): string | null {
     const key = prefix + id;
     return id !== '' && possibleKey.test(key) ? key : null;
@@ -154,7 +160,7 @@ function openMemcached(settings: {
       try {
         const answer = await question(n, key);
         if (answer !== null) return answer;
-        // Another server that a session went to meanwhile knows nothing of what the first one had.
+        // A server that a session went to meanwhile cannot speak for the one that it was on before.
         missing ||= order.copies || failure === undefined;
         if (!order.pastMisses) break;
       } catch (error) {
@@ -166,7 +172,7 @@ function openMemcached(settings: {
     return null;
   }
 
-  /** By server. Not asked for a while where that has failed: it may be a proxy that does not know the question. */
+  /** By server. A server whose answer has failed is not asked for a while: it may be a proxy without this command. */
   const versions = texts.map((text, n) => {
     let again = 0;
     const ask = batched(async (keys) => {
@@ -177,14 +183,15 @@ function openMemcached(settings: {
       });
       const found = new Map<string, string>();
       for (const [k, [, count, unknown]] of answers.entries()) {
-        if (unknown !== undefined) untold.add(n);
-        // memcached counts anew when it is started again.
+        if (unknown !== undefined) withoutMeta.add(n);
+        // memcached starts its count anew with each start.
         if (count !== undefined && count !== '0')
           found.set(keys[k] as string, `${text.connections}/${count}`);
       }
       return found;
     });
-    return (key: string) => (untold.has(n) || performance.now() < again ? Promise.resolve(null) : ask(key));
+    return (key: string) =>
+      withoutMeta.has(n) || performance.now() < again ? Promise.resolve(null) : ask(key);
   });
 
   return {
@@ -197,27 +204,27 @@ function openMemcached(settings: {
       const item = await ask(id, (n, key) => (connections[n] as MemcachedConnection).get(key));
       return item && decode(item);
     },
-    remaining: (id) =>
+    ttl: (id) =>
       ask(id, async (n, key) => {
-        if (untold.has(n)) return null;
-        const { groups } = await (texts[n] as TextConnection).ask(`mg ${key} t`, metaAnswer);
-        if (groups?.unknown !== undefined) untold.add(n);
+        if (withoutMeta.has(n)) return null;
+        const { groups } = await (texts[n] as TextConnection).ask(`mg ${key} t`, ttlAnswer);
+        if (groups?.unknown !== undefined) withoutMeta.add(n);
         if (groups?.left === undefined) return null;
         return groups.left === '-1' ? Number.POSITIVE_INFINITY : Number(groups.left) * 1000;
       }),
     async touch(id, seconds) {
       const key = keyOf(id);
       if (key === null) return;
-      // 0 would be a life without an end.
-      const lasting = Math.max(1, Math.ceil(seconds));
-      const end = lasting > maxRelativeSeconds ? Math.floor(Date.now() / 1000) + lasting : lasting;
+      // 0 would mean no expiry.
+      const ttl = Math.max(1, Math.ceil(seconds));
+      const end = ttl > maxRelativeSeconds ? Math.floor(Date.now() / 1000) + ttl : ttl;
       let failure: unknown;
       let done = false;
       for (const n of order.of(id)) {
         try {
           await (texts[n] as TextConnection).ask(`touch ${key} ${end}`, touchAnswer);
           done = true;
-          // What lies elsewhere is no copy then, but what was left there when this server gave no answer.
+          // Then an item on another server is no copy, but left from a time when this server gave no answer.
           if (!order.copies) break;
         } catch (error) {
           failure = error;
@@ -225,7 +232,7 @@ function openMemcached(settings: {
       }
       if (!done) throw failure;
     },
-    watch: (watcher) => watchMemcached(servers, prefix, watcher),
+    subscribe: (listener) => subscribeMemcached(servers, prefix, listener),
     close() {
       for (const connection of [...connections, ...texts]) connection.close();
     },

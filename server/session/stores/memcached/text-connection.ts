@@ -2,7 +2,7 @@ import { connect, type Socket } from 'node:net';
 import { StoreError } from '../../store.ts';
 import { deadline } from '../deadline.ts';
 
-/** The answers that are asked for here have less than a hundred. */
+/** The answers to these questions have less than a hundred bytes. */
 const maxReplyBytes = 2048;
 const lineEnd = 0x0a;
 
@@ -14,8 +14,8 @@ interface Question {
 }
 
 /**
- * What the binary protocol cannot ask: memcached's text protocol, for answers of one line. Questions are pipelined; an
- * answer that is late or makes no sense ends the connection, and with it all questions that wait.
+ * Asks one memcached over its text protocol what the binary protocol cannot ask. An answer has one line. Questions are
+ * pipelined; an answer that is late or makes no sense ends the connection and fails all questions that wait.
  */
 export class TextConnection {
   readonly #host: string;
@@ -35,8 +35,8 @@ export class TextConnection {
   }
 
   /**
-   * @param command of one line, without its end; a key in it has at least one byte, at most 250, and no blanks
-   * @param fits all of an answer to it
+   * @param command one line, without its end; a key in it has 1 to 250 bytes and no blanks
+   * @param fits matches a whole answer to it
    * @throws StoreError after `timeout` ms at the latest
    */
   async ask(command: string, fits: RegExp): Promise<RegExpExecArray> {
@@ -45,8 +45,8 @@ export class TextConnection {
   }
 
   /**
-   * The same for several commands of one kind, at least one, in one round trip.
-   * @returns as many answers, in their order
+   * Asks at least one command of one kind, all in one round trip.
+   * @returns their answers, in the same order
    */
   async askAll(commands: readonly string[], fits: RegExp): Promise<RegExpExecArray[]> {
     if (this.#closed) throw new StoreError('the store was closed');
@@ -67,7 +67,7 @@ export class TextConnection {
     }
   }
 
-  /** How many connections there were: with a new one it may be another memcached. */
+  /** The number of connections so far: over a new one there may be another memcached. */
   get connections(): number {
     return this.#connections;
   }
@@ -87,7 +87,7 @@ export class TextConnection {
       for (;;) {
         const end = received.indexOf(lineEnd, from);
         if (end === -1 || this.#socket !== socket) break;
-        // What it says may contain the key, so it is never told.
+        // The answer may contain the key, so no error repeats it.
         const question = this.#asked[0];
         const answer = question?.fits.exec(received.toString('latin1', from, end).trimEnd());
         if (question === undefined || answer == null) {
@@ -103,13 +103,13 @@ export class TextConnection {
         this.#fail(new StoreError(`${this.#name} sent something that is no reply`), socket);
     });
     socket.on('error', (error: NodeJS.ErrnoException) =>
-      this.#fail(new StoreError(`${this.#name} cannot be reached (${error.code})`, { cause: error }), socket),
+      this.#fail(StoreError.unreachable(this.#name, error), socket),
     );
     socket.on('close', () => this.#fail(new StoreError(`${this.#name} closed the connection`), socket));
     return socket;
   }
 
-  /** The next question opens a new connection. An old one, when it is said which, has no say any more. */
+  /** The next question opens a new connection. @param socket ignored if it is no longer the current one */
   #fail(error: StoreError, socket = this.#socket): void {
     if (socket !== this.#socket) return;
     socket?.destroy();

@@ -1,28 +1,35 @@
-import { StoreError, type Watcher } from '../../store.ts';
-import { keepWatching, type Line } from '../subscription.ts';
-import { refusal, unreachable } from './failures.ts';
-import { type Client, createClient, type Library, type RedisServer } from './link.ts';
+import { StoreError, type StoreListener } from '../../store.ts';
+import { keepSubscribed, type Sink } from '../subscription.ts';
+import {
+  type Client,
+  createClient,
+  endIfUnwanted,
+  type Library,
+  type RedisServer,
+  refusal,
+  unreachable,
+} from './connection.ts';
 
-/** What in Redis's set-up says which keyspace events it tells. */
+/** The setting of Redis that says which keyspace events it sends. */
 export const eventsSetting = 'notify-keyspace-events';
 /**
- * Of the keyspace events those that may end a session or change who is in it. `set` is told with `$` only; `expire` is
- * told without it when phpredis writes, by SETEX.
+ * The keyspace events that may end a session or change its user. Redis sends `set` only with the flag `$`. It sends
+ * `expire` without it, when phpredis writes by SETEX.
  */
 const events = ['del', 'expired', 'evicted', 'set', 'expire'];
-/** Milliseconds after which a socket that does not connect is closed: when it has been given up for long. */
+/** Milliseconds after which a socket that does not connect is closed; the subscription has given it up by then. */
 const timeout = 10_000;
 
 /**
- * Tells of the keys with that prefix what Redis tells of them, over a connection of its own. Where Redis is set up to
- * tell nothing of logouts, or not of all, it says that the watch is lost, and tells what it hears all the same.
- * @param setting asks for `eventsSetting`, which the connection of a watch may not
+ * Subscribes to the keyspace events of the keys with that prefix, over a connection of its own. If Redis is configured
+ * to send no logout notifications, or not all, the subscription reports itself lost, and passes on what it gets.
+ * @param setting reads `eventsSetting`, which the connection of a subscription may not do
  */
-export function watchKeys(
+export function subscribeRedis(
   server: RedisServer,
   prefix: string,
   setting: () => Promise<string | null>,
-  watcher: Watcher,
+  listener: StoreListener,
 ): () => void {
   const start = Buffer.from(prefix);
   let lacking: StoreError | null = null;
@@ -30,74 +37,71 @@ export function watchKeys(
   async function learnLacking(): Promise<void> {
     try {
       const flags = await setting();
-      const { text, advice } = keyspaceEvents(flags);
+      const { text, advice } = logoutNotifications(flags);
       lacking = flags === null || lacks(flags).length === 0 ? null : new StoreError(`${text} ${advice}`);
     } catch (error) {
-      // Whether the watch is well, its own connection knows.
+      // This is about another connection, and says nothing about the subscription.
       if (!(error instanceof StoreError)) throw error;
     }
   }
 
-  return keepWatching(
-    async (line) => {
+  return keepSubscribed(
+    async (sink) => {
       const library = await import('redis');
-      if (line.signal.aborted) throw new StoreError('the watch has ended');
-      const check = await subscribe(library, server, line, (key) => {
+      if (sink.signal.aborted) throw new StoreError('the subscription has ended');
+      const ping = await listen(library, server, sink, (key) => {
         if (!key.subarray(0, start.length).equals(start)) return;
-        line.changed({ id: key.toString('utf8', start.length) });
+        sink.changed({ id: key.toString('utf8', start.length) });
       });
       await learnLacking();
       return async () => {
-        await check();
+        await ping();
         const before = lacking?.message;
         await learnLacking();
-        if (!line.signal.aborted && lacking?.message !== before) watcher.lost(lacking);
+        if (!sink.signal.aborted && lacking?.message !== before) listener.lost(lacking);
       };
     },
-    { ...watcher, lost: (reason) => watcher.lost(reason ?? lacking) },
+    { ...listener, lost: (reason) => listener.lost(reason ?? lacking) },
   );
 }
 
 /**
- * Whether a watch hears of logouts, for who runs the site.
- * @param flags what `eventsSetting` is; null when that cannot be known
+ * Whether logout notifications are active, for the operator.
+ * @param flags the value of `eventsSetting`; null if it cannot be read
  */
-export function keyspaceEvents(flags: string | null): { text: string; advice?: string } {
+export function logoutNotifications(flags: string | null): { text: string; advice?: string } {
   if (flags === null) {
     return {
-      text: 'Whether Redis tells of logouts at once cannot be known: its user may not ask how it is set up.',
-      advice: `It does with ${eventsSetting} Egx, or more (redis-cli CONFIG GET ${eventsSetting}).`,
+      text: 'It is unknown whether the logout notifications of Redis are active: its user may not read the settings.',
+      advice: `They are with ${eventsSetting} Egx, or more (redis-cli CONFIG GET ${eventsSetting}).`,
     };
   }
   const missing = lacks(flags);
-  if (missing.length === 0) return { text: 'Redis tells of logouts at once.' };
+  if (missing.length === 0) return { text: 'The logout notifications of Redis are active.' };
   const all = flags + missing.join('');
   return {
-    text: 'Redis does not tell of logouts: the chat notices each of them when it looks the next time.',
-    advice: `To notice them at once: redis-cli CONFIG SET ${eventsSetting} '${all}', and in redis.conf the line ${eventsSetting} ${all}`,
+    text: 'The logout notifications of Redis are not active: the chat notices a logout at the next regular check.',
+    advice: `To notice it at once: redis-cli CONFIG SET ${eventsSetting} '${all}', and in redis.conf the line ${eventsSetting} ${all}`,
   };
 }
 
-/** What it takes to be told of logouts, and is not there. `A` is all of it but E, which is where it is told. */
+/** The flags that logout notifications need and that are missing. `A` stands for all of them but E, the channel. */
 function lacks(flags: string): string[] {
   return [...'Egx'].filter((flag) => !flags.includes(flag) && (flag === 'E' || !flags.includes('A')));
 }
 
-async function subscribe(
+async function listen(
   library: Library,
   server: RedisServer,
-  line: Line,
+  sink: Sink,
   onKey: (key: Buffer) => void,
 ): Promise<() => Promise<unknown>> {
   const client = createClient(library, server, timeout);
   const failure = (error: unknown) =>
-    error instanceof library.ErrorReply ? refusal(error.message, 'watch') : unreachable(error);
-  line.signal.addEventListener('abort', () => client.destroy());
-  client.on('error', (error) => line.failed(failure(error)));
-  // As in link.ts: what is destroyed while it connects would connect all the same.
-  client.on('connect', () => {
-    if (line.signal.aborted) client.destroy();
-  });
+    error instanceof library.ErrorReply ? refusal(error.message, 'subscribe') : unreachable(error);
+  sink.signal.addEventListener('abort', () => client.destroy());
+  client.on('error', (error) => sink.failed(failure(error)));
+  endIfUnwanted(client, () => sink.signal.aborted);
   try {
     await client.connect();
     const channels = events.map((event) => `__keyevent@${server.database}__:${event}`);
@@ -105,11 +109,11 @@ async function subscribe(
   } catch (error) {
     throw failure(error);
   }
-  return () => stillThere(library, client, failure);
+  return () => ping(library, client, failure);
 }
 
 /** Any answer will do, such as that this user may not ask. */
-async function stillThere(
+async function ping(
   library: Library,
   client: Client,
   failure: (error: unknown) => StoreError,

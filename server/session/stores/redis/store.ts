@@ -1,25 +1,25 @@
 import { FormatError } from '../../formats/value.ts';
 import type { StoreKind, StoreUrl } from '../../source.ts';
 import { maxSessionBytes, type SessionStore } from '../../store.ts';
-import { batched } from '../batch.ts';
-import { LargeSessions } from '../large-sessions.ts';
-import { RedisConnection } from './connection.ts';
-import type { RedisServer } from './link.ts';
-import { eventsSetting, keyspaceEvents, watchKeys } from './notifications.ts';
+import { batched, LargeSessions } from '../lookups.ts';
+import { RedisConnection, type RedisServer } from './connection.ts';
+import { eventsSetting, logoutNotifications, subscribeRedis } from './notifications.ts';
 
-/** phpredis's own, without `prefix=` in its `session.save_path` (redis_session.c). */
+/** That of phpredis, if its `session.save_path` has no `prefix=` (redis_session.c). */
 const phpredisPrefix = 'PHPREDIS_SESSION:';
 /** Values of up to so many bytes are read together. */
 const maxSmallBytes = 16 * 1024;
 
-/** For a session that is there, but is not read together with others, or not at all. */
+/** Stands for a session that exists, but is not read with the others, or not at all. */
 const unread = { large: Buffer.alloc(0), tooLarge: Buffer.alloc(0) };
 
 /**
- * `redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE]` for phpredis's own handler and those of one's own; with a path and
- * no host over a unix socket: `redis:///run/redis/redis.sock`; `rediss://` with TLS. Options: `prefix=` before the id
- * (default that of phpredis), `database=` in place of the path, `timeout=` of one answer (default 250ms; a
- * look-up takes two), for TLS `ca=FILE` with the certificate of an authority of one's own.
+ * `redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE]` reads the sessions of phpredis's own handler and those of a site's
+ * own. A path without a host is a unix socket, `redis:///run/redis/redis.sock`. `rediss://` uses TLS. Options:
+ * - `prefix=` before the id (default that of phpredis);
+ * - `database=`, which replaces the path;
+ * - `timeout=` of one answer (default 250ms; a look-up takes two answers);
+ * - `ca=FILE` with the certificate of the site's own authority, for TLS.
  */
 export const redisStore: StoreKind = (url) => {
   const server: RedisServer = {
@@ -49,15 +49,15 @@ function address({ protocol, hosts, path, options }: StoreUrl): RedisServer['at'
 function database({ hosts, path, options }: StoreUrl): number {
   const inPath = hosts.length > 0 ? path.slice(1) : '';
   const number = options.take('database') ?? (inPath || '0');
-  // PHP takes both, too, if they agree.
+  // PHP takes both too, if they agree.
   if (!/^\d{1,5}$/.test(number) || (inPath !== '' && inPath !== number))
     throw new TypeError('the database is a number, and only one, as in redis://HOST:PORT/3');
   return Number(number);
 }
 
 /**
- * Sessions in one Redis, under `prefix` + id. Nothing is fetched before its size is known, and what is large goes over
- * a connection of its own.
+ * Sessions in one Redis, under `prefix` + id. The size of a value is asked for before the value, and large values
+ * come over a connection of their own.
  */
 function openRedis(server: RedisServer, prefix: string, timeout: number): SessionStore {
   const small = new RedisConnection(server, timeout);
@@ -89,20 +89,20 @@ function openRedis(server: RedisServer, prefix: string, timeout: number): Sessio
       const bytes = await ask(id);
       if (bytes === unread.tooLarge) throw new FormatError(`larger than ${maxSessionBytes} bytes`);
       if (bytes !== unread.large) return bytes;
-      const [value = null] = await large.inTurn(() => forLarge.mget([prefix + id]));
+      const [value = null] = await large.oneAtATime(() => forLarge.mget([prefix + id]));
       return value;
     },
-    remaining: batched(async (ids) => {
-      const lives = await small.lives(ids.map((id) => prefix + id));
+    ttl: batched(async (ids) => {
+      const ttls = await small.ttls(ids.map((id) => prefix + id));
       const known = ids.flatMap((id, n): [string, number][] => {
-        const life = lives[n] as number;
-        return life === -2 ? [] : [[id, life === -1 ? Number.POSITIVE_INFINITY : life]];
+        const ttl = ttls[n] as number;
+        return ttl === -2 ? [] : [[id, ttl === -1 ? Number.POSITIVE_INFINITY : ttl]];
       });
       return new Map(known);
     }),
     touch: (id, seconds) => small.expire(prefix + id, seconds),
-    watch: (watcher) => watchKeys(server, prefix, setting, watcher),
-    tells: async () => keyspaceEvents(await setting()),
+    subscribe: (listener) => subscribeRedis(server, prefix, setting, listener),
+    checkNotifications: async () => logoutNotifications(await setting()),
     close() {
       small.close();
       forLarge.close();

@@ -1,27 +1,32 @@
-import { FormatError } from '../../formats/value.ts';
+import { decodePercent } from '../../encodings.ts';
+import { SerializeDecoder } from '../../formats/php-serialize.ts';
+import { Reader } from '../../formats/reader.ts';
+import { FormatError, PhpBytes } from '../../formats/value.ts';
 import type { StoreKind } from '../../source.ts';
 import { maxSessionBytes, SessionBusyError, type SessionStore } from '../../store.ts';
-import { LargeSessions } from '../large-sessions.ts';
-import { readAddress, type SessionServer } from './address.ts';
-import { SessionServerConnection } from './connection.ts';
-import type { ReadReply } from './greeting.ts';
-import { watchSessionServer } from './notifications.ts';
-import { decodePercent, valueOfPhp } from './value.ts';
+import { LargeSessions } from '../lookups.ts';
+import { type ReadReply, readAddress, type SessionServer, SessionServerConnection } from './connection.ts';
+import { subscribeSessionServer } from './notifications.ts';
 
-/** What a session server takes; others could be more than an ID on its line. No such session can exist. */
+/** The ids that a session server accepts. No session has another id, which could end the command. */
 const possibleId = /^[A-Za-z0-9,_-]{1,128}$/;
-/** A byte of a session takes up to three in a line (`%0A`); and something for the other keys. */
+/** A byte of a session takes up to three bytes in a line (`%0A`); the rest is for other keys. */
 const maxReplyBytes = 3 * maxSessionBytes + 4096;
-/** In bytes. A session of more than that is asked for over a connection for those alone from then on. */
+/** Sessions of more bytes are asked for over a connection of their own, from the second time on. */
 const maxSmallBytes = 64 * 1024;
 
-/** To `ttl ID`: seconds, 0 for no end; there is none; or this server tells it only of a session that is open. */
-const lifeReply = /^(?:ok (\d{1,12})|err (?:No such session|No session opened)\.|(err Could not get .*))$/;
+/** To `ttl ID`: seconds, or 0 for no expiry; no such session, or a server that knows it of open sessions only. */
+const ttlReply = /^(?:ok (\d{1,12})|err (?:No such session|No session opened)\.|(err Could not get .*))$/;
+
+/** The start of a session whose only key is the empty one, as PHP's session handler writes it. */
+const onlyKey = /^a:1:\{s:0:"";s:(\d{1,9}):"/;
 
 /**
- * `session-server://HOST[:PORT]` for the session server of this project (default port 9090), or over a unix socket
- * `session-server:///run/sessions.sock`. Options: `auth_file=FILE` with the server's token, `tls=on`, with `ca=FILE` for
- * the certificate of an authority of one's own, `timeout=` of one answer (default 250ms).
+ * `session-server://HOST[:PORT]` reads from the session server of this project (default port 9090);
+ * `session-server:///run/sessions.sock` does so over a unix socket. Options:
+ * - `auth_file=FILE` with the server's token;
+ * - `tls=on`, and `ca=FILE` with the certificate of the site's own authority;
+ * - `timeout=` of one answer (default 250ms).
  */
 export const sessionServerStore: StoreKind = (url) => {
   const server = readAddress(url);
@@ -29,7 +34,7 @@ export const sessionServerStore: StoreKind = (url) => {
   return { format: 'php', open: () => openSessionServer(server, timeout) };
 };
 
-/** Sessions in a session server. They are peeked at, which neither waits for a lock nor lets them live on. */
+/** Sessions in a session server. `peek` neither waits for a lock nor renews a TTL. */
 function openSessionServer(server: SessionServer, timeout: number): SessionStore {
   const open = () => new SessionServerConnection(server, timeout, maxReplyBytes);
   const [connection, forLarge] = [open(), open()];
@@ -46,26 +51,26 @@ function openSessionServer(server: SessionServer, timeout: number): SessionStore
   return {
     async get(id) {
       if (!possibleId.test(id)) return null;
-      return large.has(id) ? large.inTurn(() => peek(id, forLarge)) : peek(id, connection);
+      return large.has(id) ? large.oneAtATime(() => peek(id, forLarge)) : peek(id, connection);
     },
-    async remaining(id) {
+    async ttl(id) {
       if (!possibleId.test(id)) return null;
       return connection.ask(`ttl ${id}`, (line) => {
-        const [reply, seconds, failure] = lifeReply.exec(line?.toString('latin1') ?? '') ?? [];
+        const [reply, seconds, failure] = ttlReply.exec(line?.toString('latin1') ?? '') ?? [];
         if (reply === undefined) return undefined;
         if (failure !== undefined) throw unreadable(server);
         if (seconds === undefined) return null;
         return seconds === '0' ? Number.POSITIVE_INFINITY : Number(seconds) * 1000;
       });
     },
-    /** To the time that the session server itself gives it, which is what a page view does. */
+    /** The session server gives the session its own TTL, as for a page view. */
     async touch(id) {
       if (!possibleId.test(id)) return;
-      // To read waits for no lock and takes none, makes no session, and counts as a use of the one that is there.
+      // Opening for reading neither waits for a lock nor creates a session, and counts as a use.
       const opened = connection.ask(`open ${id} r`, okOr('err Could not open session.'));
       await Promise.all([opened, connection.ask('close', okOr('err No session opened.'))]);
     },
-    watch: (watcher) => watchSessionServer(server, timeout, watcher),
+    subscribe: (listener) => subscribeSessionServer(server, timeout, listener),
     close() {
       connection.close();
       forLarge.close();
@@ -86,7 +91,7 @@ const replies = {
   failure: Buffer.from('err Could not get session data.'),
 };
 
-/** @param onLength hears of how many bytes the reply had */
+/** @param onLength is called with the size of the reply in bytes */
 function readPeek(server: SessionServer, onLength: (bytes: number) => void): ReadReply<Buffer | null> {
   return (line) => {
     onLength(line === null ? maxReplyBytes : line.length);
@@ -101,4 +106,26 @@ function readPeek(server: SessionServer, onLength: (bytes: number) => void): Rea
 
 function unreadable({ name }: SessionServer): SessionBusyError {
   return new SessionBusyError(`${name} cannot read a session`);
+}
+
+/**
+ * The value under the empty key, where PHP's session handler keeps its data; no bytes if there is none.
+ * @param session all keys, as serialize() writes an array
+ * @throws FormatError
+ */
+function valueOfPhp(session: Buffer): Buffer {
+  const [begin = '', length] = onlyKey.exec(session.toString('latin1', 0, 40)) ?? [];
+  const end = begin.length + Number(length);
+  // Most sessions: nothing else has to be decoded.
+  if (session.length === end + 3 && session.toString('latin1', end) === '";}')
+    return session.subarray(begin.length, end);
+
+  const reader = new Reader(session);
+  const keys = new SerializeDecoder(reader).value();
+  if (reader.left > 0) reader.fail('the end');
+  if (typeof keys !== 'object' || keys === null || session[0] !== 0x61) reader.fail('an array', 0);
+  const value = (keys as Record<string, unknown>)[''] ?? '';
+  if (value instanceof PhpBytes) return value.bytes;
+  if (typeof value === 'string') return Buffer.from(value);
+  throw new FormatError('what lies under the empty key is no string');
 }

@@ -1,8 +1,8 @@
 import type { StoreUrl } from '../../source.ts';
-import type { Watcher } from '../../store.ts';
+import { StoreError, type StoreListener } from '../../store.ts';
 
 /**
- * How a column tells a moment: `unix` in seconds, `datetime` in the time zone of the database, `utc` as a datetime
+ * How a column stores a moment: `unix` in seconds, `datetime` in the time zone of the database, `utc` as a datetime
  * in UTC, `digits` as the 14 of `YYYYMMDDHHMMSS` in UTC.
  */
 export const units = ['unix', 'datetime', 'utc', 'digits'] as const;
@@ -10,63 +10,116 @@ export type Unit = (typeof units)[number];
 
 export interface Row {
   id: string;
-  /** What the second column of the SELECT has, as PHP reads it; null for NULL. */
+  /** The second column of the SELECT, as PHP reads it; null for NULL. */
   data: Buffer | null;
-  /** What the third column of the SELECT says. */
+  /** The third column of the SELECT. */
   state: string | null;
-  /** False when `data` is text that PHP may read as other bytes: more than ASCII, in a character set that nobody said. */
+  /** False if PHP may read other bytes than `data`: text with more than ASCII, in an unknown character set. */
   exact: boolean;
 }
 
-/** A database of which nothing is known but the statements that are put to it. */
+/** An open database. It knows nothing about sessions. */
 export interface Database {
   /** Of one question, in milliseconds. */
   readonly timeout: number;
   /**
-   * @param select a SELECT of three columns (id, data, state), up to the name of the column that has the ids
+   * @param select a SELECT of three columns (id, data, state) that ends with the name of the column of ids
    * @param ids at least one
-   * @throws StoreError within the time-out
+   * @throws StoreError after the timeout at the latest
    */
   rows(select: string, ids: readonly string[]): Promise<Row[]>;
   /**
-   * @param update an UPDATE with what `exactly` says of the id
-   * @throws StoreError within the time-out
+   * @param update an UPDATE with the condition that `exactly` makes for the id
+   * @throws StoreError after the timeout at the latest
    */
   change(update: string, id: string): Promise<void>;
-  /** Only where the database tells of logouts by itself. See SessionStore. */
-  watch?(watcher: Watcher): () => void;
+  /** Absent if the database sends no notifications. See SessionStore. */
+  subscribe?(listener: StoreListener): () => void;
   close(): void;
 }
 
-/** What is one kind of database's own. Names of columns are given quoted. */
+/** The SQL of one kind of database, and how to reach it. Names of columns are given quoted. */
 export interface SqlDriver {
-  /** What a name is quoted with. */
+  /** Quotes a name. */
   quote: '"' | '`';
   /** The first `length` bytes of a column, or characters if it is text. */
   start(column: string, length: number): string;
-  /** How many bytes a column holds, of text in the character set in which it lies there. */
+  /** The size of a column in bytes; for text, in the character set in which it is stored. */
   bytes(column: string): string;
   /**
-   * A digest of the bytes of a column, as they lie there: what is the same to a collation is not the same to it. Absent
-   * where it would take longer than to read them.
+   * A digest of the bytes of a column as they are stored, whatever its collation considers equal. Absent if it would
+   * take longer than reading them.
    */
   digest?(column: string): string;
   /**
-   * The moment so many seconds ago, by the database's own clock, to be compared with `value` or put into the column.
-   * Less than 0 is in the future.
+   * The moment so many seconds ago, by the clock of the database, in the form of `value` and of the column. A negative
+   * number of seconds means the future.
    */
   moment(unit: Unit, secondsAgo: number): string;
-  /** A column that tells a moment. */
+  /** The moment that a column stores. */
   value(unit: Unit, column: string): string;
-  /** How many seconds there are until the moment that a column tells, which is not over: as a text. */
+  /** The seconds until the moment that a column stores, as text. That moment is in the future. */
   until(unit: Unit, column: string): string;
-  /** True in the row of the id that `change` is given, and in no other, whatever else is the same to the database. */
+  /** True for the row with the id of `change`, and for no other that the database may consider equal. */
   exactly(column: string): string;
-  /** What else an UPDATE says, so that it does not wait for who has the row locked, as far as that can be said. */
+  /** An UPDATE that, as far as the database can, does not wait for a locked row. */
   update(table: string, assignment: string, condition: string): string;
   /**
-   * Reads where the database is from its URL and the options that only it has.
-   * @throws TypeError saying what is wrong with it
+   * Reads from the URL where the database is, and the options that only this kind of database has.
+   * @throws TypeError that says what is wrong with it
    */
   locate(url: StoreUrl): () => Database;
+}
+
+/** What a database's refusal means to the operator of the site. */
+const meanings = {
+  login: 'the database refuses the user or the password of the store URL',
+  plugin:
+    'the user of the store URL logs in by a method that is not supported: give this user a password as is usual',
+  origin: 'the database does not accept this user from this machine, or not without TLS',
+  database: 'there is no such database as the store URL names, or its user may not use it',
+  table: 'the database has no such table as table= names',
+  column: 'the table lacks a column that id=, data=, expires= or last= names',
+  permission: 'the user of the store URL may not read the table: GRANT SELECT on it',
+  renewal:
+    'the user of the store URL may not renew sessions: GRANT UPDATE on the column that expires= or last= names',
+  unwritable:
+    'the database cannot renew sessions, since it is a replica or read-only, or the table a view that cannot be written to',
+  type: 'a column is of a type that does not fit: id= and data= are text or bytes, and expires_unit= or last_unit= names how a time is stored',
+  full: 'the database takes no more connections',
+  starting: 'the database is starting or shutting down',
+  late: 'the database needed too long for the answer',
+  plain: 'the database does not support TLS, which tls=on demands',
+  certificate:
+    'the certificate of the database is not trusted: ca= names the file with that of its authority, and the host has to be in it',
+} as const;
+
+/** The meanings of a client library's error codes. */
+export type Problems = Readonly<Record<string, keyof typeof meanings>>;
+
+/**
+ * The failure for an error of a client library. It leaves out the library's message, which names the user and may
+ * quote ids.
+ * @param wanted what the failed question was for
+ */
+export function failure(error: unknown, problems: Problems, wanted: 'read' | 'renew' = 'read'): StoreError {
+  if (error instanceof StoreError) return error;
+  const { code, errno } = error as { code?: unknown; errno?: unknown };
+  // mysql2 has no names for the errors of MariaDB alone.
+  const said = typeof code === 'string' ? code : typeof errno === 'number' ? String(errno) : '';
+  const known = /^\w{1,60}$/.test(said) ? said : 'no code';
+  const problem = Object.hasOwn(problems, known)
+    ? problems[known]
+    : /CERT|SIGNATURE|ISSUER/.test(known)
+      ? 'certificate'
+      : undefined;
+  if (problem !== undefined) {
+    const meaning = problem === 'permission' && wanted === 'renew' ? meanings.renewal : meanings[problem];
+    return new StoreError(`${meaning} (${known})`);
+  }
+  return new StoreError(
+    /^E[A-Z]+$/.test(known)
+      ? `the database cannot be reached (${known})`
+      : `the database ended the connection, or failed (${known})`,
+  );
 }

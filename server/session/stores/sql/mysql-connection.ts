@@ -2,13 +2,12 @@ import { isAscii } from 'node:buffer';
 import type { Socket } from 'node:net';
 import { type Connection as Client, createConnection, type FieldPacket, type RowDataPacket } from 'mysql2';
 import { StoreError } from '../../store.ts';
-import type { Connect, Connection } from './connections.ts';
-import type { SqlServer } from './server-url.ts';
+import type { Connect, Connection, SqlServer } from './connection.ts';
 
-/** The number of the character set `binary`: a column with it holds bytes. */
+/** The number of the character set `binary`, which a column of bytes has. */
 const binary = 63;
 
-/** Connections by mysql2. */
+/** Connects by mysql2. */
 export function mysqlConnect(server: SqlServer): Connect {
   return async (socket, address) => {
     socket.setNoDelay(true);
@@ -19,16 +18,16 @@ export function mysqlConnect(server: SqlServer): Connect {
       user: server.user,
       password: server.password,
       database: server.database,
-      // In this the server hands out text.
+      // The character set in which the server sends text.
       charset: server.charset === 'latin1' ? 'LATIN1_SWEDISH_CI' : 'UTF8MB4_UNICODE_CI',
       // Without `verifyIdentity` the certificate of any host would do.
       ...(server.tls === undefined
         ? {}
         : { ssl: { ...server.tls, rejectUnauthorized: true, verifyIdentity: true } }),
-      // The deadline is the caller's.
+      // The caller has a deadline.
       connectTimeout: 0,
       disableEval: true,
-      // Or the server could ask for a file of this machine.
+      // Otherwise the server could ask for a file of this machine.
       flags: ['-LOCAL_FILES'],
     });
     client.on('error', () => socket.destroy());
@@ -44,16 +43,16 @@ async function prepared(
   socket: Socket,
   { charset, timeout }: SqlServer,
 ): Promise<Connection> {
-  // A server may be set up without autocommit, and then each SELECT would see what the first one saw; or with an SQL
-  // mode that pads ids with blanks, or with a limit that leaves out rows. The time makes the server give up too: the
-  // comments are MariaDB's and MySQL's.
+  // A server may be configured without autocommit, and then each SELECT would see what the first one saw; or with an
+  // SQL mode that pads ids with blanks; or with a limit that leaves out rows. The time limits make the server give up
+  // too, one for MariaDB and one for MySQL, in comments that only it reads.
   await execute(
     client,
     `SET autocommit = 1, sql_mode = '', sql_select_limit = 18446744073709551615 /*M!100101 , max_statement_time = ${timeout / 1000} */ /*!50708 , max_execution_time = ${timeout} */`,
   );
   return {
     async rows(select, ids) {
-      // Few sizes, so that there are few statements to prepare.
+      // Few sizes, so that few statements have to be prepared.
       const size = 2 ** Math.ceil(Math.log2(ids.length));
       const values = [...ids, ...Array<string>(size - ids.length).fill(ids[0] as string)];
       const sql = `${select} IN (${values.map(() => '?').join(', ')})`;
@@ -62,7 +61,7 @@ async function prepared(
       const exact = charset !== undefined || fields[1]?.characterSet === binary;
       return rows.map(([id = null, data = null, state = null]) => ({
         id: String(id),
-        // A copy, so that a session does not keep the whole reply in memory.
+        // A copy: a session would keep the whole reply in memory.
         data: data && Buffer.from(data),
         state: state && String(state),
         exact: exact || data === null || isAscii(data),
@@ -72,7 +71,7 @@ async function prepared(
       try {
         await execute(client, update, [id, id]);
       } catch (error) {
-        // A page has the row, and renews it when it is done.
+        // A page has locked the row, and renews it at its end.
         if ((error as { code?: unknown }).code !== 'ER_LOCK_WAIT_TIMEOUT') throw error;
       }
     },
@@ -80,12 +79,12 @@ async function prepared(
   };
 }
 
-/** As the server sent them. What is not to be read for rows is answered with something else. */
+/** Whether the server sent rows. It answers other statements with something else. */
 function isRows(found: unknown): found is (Buffer | null)[][] {
   return Array.isArray(found);
 }
 
-/** A prepared statement, and what it finds. */
+/** Executes a prepared statement. */
 function execute(
   client: Client,
   sql: string,

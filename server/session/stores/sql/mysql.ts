@@ -1,8 +1,6 @@
 import { isIP } from 'node:net';
-import { Connections } from './connections.ts';
-import type { SqlDriver } from './driver.ts';
-import type { Problems } from './failures.ts';
-import { readServer } from './server-url.ts';
+import { Connections, readServer } from './connection.ts';
+import type { Problems, SqlDriver } from './driver.ts';
 
 /** MySQL's and MariaDB's (mysqld_error.h, mariadb's errmsg-utf8.txt), and those of mysql2. */
 const problems: Problems = {
@@ -36,11 +34,11 @@ const problems: Problems = {
   HANDSHAKE_SSL_ERROR: 'certificate',
 };
 
-/** The seconds since 1970 know no summer time; FROM_UNIXTIME() tells them in the connection's time zone. */
+/** The seconds since 1970 have no summer time; FROM_UNIXTIME() converts them to the connection's time zone. */
 const seconds = (ago: number) => `UNIX_TIMESTAMP() - ${ago}`;
 const utc = (ago: number) => `UTC_TIMESTAMP() - INTERVAL ${ago} SECOND`;
 
-/** Compared so, nothing is the same but what is. */
+/** Compared so, only the same bytes are equal. */
 const exactly = (text: string) => `CAST(CONVERT(${text} USING utf8mb4) AS BINARY)`;
 
 /** `mysql:` and `mariadb:`. The default port is 3306. */
@@ -49,7 +47,7 @@ export const mysql: SqlDriver = {
   start: (column, length) => `LEFT(${column}, ${length})`,
   bytes: (column) => `LENGTH(${column})`,
   digest: (column) => `SHA2(${column}, 256)`,
-  // As a number a datetime is a large one; what is no datetime becomes NULL, and not one that is long over.
+  // A datetime becomes a large number. A value that is no datetime becomes NULL, and not one in the past.
   value: (unit, column) =>
     ({
       unix: `(${column} + 0)`,
@@ -67,16 +65,16 @@ export const mysql: SqlDriver = {
   until: (unit, column) =>
     `CAST(${
       {
-        // Not in whole numbers, of which those without a sign have none below 0.
+        // A decimal number, since unsigned whole numbers have none below 0.
         unix: `${column} + 0.0 - UNIX_TIMESTAMP()`,
-        // It knows no later time in seconds.
+        // MySQL knows no later time in seconds.
         datetime: `UNIX_TIMESTAMP(LEAST(CAST(${column} AS DATETIME), TIMESTAMP'2038-01-01 00:00:00')) - UNIX_TIMESTAMP()`,
         utc: `TIMESTAMPDIFF(SECOND, UTC_TIMESTAMP(), CAST(${column} AS DATETIME))`,
         digits: `TIMESTAMPDIFF(SECOND, UTC_TIMESTAMP(), STR_TO_DATE(${column}, '%Y%m%d%H%i%s'))`,
       }[unit]
     } AS CHAR)`,
   exactly: (column) => `${column} = ? AND ${exactly(column)} = ${exactly('?')}`,
-  // MariaDB can be told not to wait.
+  // MariaDB has a way not to wait.
   update: (table, assignment, condition) =>
     `/*M!100300 SET STATEMENT innodb_lock_wait_timeout = 0 FOR */ UPDATE ${table} SET ${assignment} WHERE ${condition}`,
   locate(url) {
@@ -86,6 +84,6 @@ export const mysql: SqlDriver = {
       throw new TypeError('tls=on needs the name of the host, as it is in its certificate, not the address');
     }
     const load = async () => (await import('./mysql-connection.ts')).mysqlConnect(server);
-    return () => new Connections({ ...server, load, problems });
+    return () => new Connections(server, load, problems);
   },
 };

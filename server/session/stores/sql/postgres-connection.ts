@@ -1,13 +1,12 @@
 import { isAscii } from 'node:buffer';
 import { connect as connectSocket, type Socket } from 'node:net';
 import { Client, type ClientConfig, Connection as Protocol } from 'pg';
-import type { Address, Connect, Connection } from './connections.ts';
-import type { SqlServer } from './server-url.ts';
+import type { Address, Connect, Connection, SqlServer } from './connection.ts';
 
-/** So long a server may take to hear that its answer is no longer wanted, in milliseconds. */
+/** The timeout of cancelling a question, in milliseconds. */
 const cancelWithin = 1000;
 
-/** Of the messages `ParameterStatus` and `BackendKeyData`, which come before the first query. */
+/** From the messages `ParameterStatus` and `BackendKeyData`, which come before the first query. */
 interface Facts {
   serverEncoding?: string;
   key?: { processID: number; secretKey: number };
@@ -16,7 +15,7 @@ interface Facts {
 /** Text comes as a string, bytes come as bytes. */
 type RawRow = [id: string | Buffer, data: string | Buffer | null, state: string | null];
 
-/** Connections by pg. */
+/** Connects by pg. */
 export function postgresConnect(server: SqlServer): Connect {
   return async (socket, address) => {
     const { client, facts } = await logIn(server, socket, address);
@@ -25,8 +24,8 @@ export function postgresConnect(server: SqlServer): Connect {
 }
 
 /**
- * When the socket is destroyed meanwhile, nothing needs to settle.
- * @throws what pg throws, with a code
+ * Connects and logs in. It need not settle if the socket is destroyed meanwhile.
+ * @throws pg's error, with a code
  */
 export async function logIn(
   { user, password, database, tls }: SqlServer,
@@ -36,12 +35,12 @@ export async function logIn(
   // Without `rejectUnauthorized`, NODE_TLS_REJECT_UNAUTHORIZED could switch it off.
   const ssl = tls === undefined ? false : { ...tls, rejectUnauthorized: true };
   const protocol = new GuardedProtocol({ stream: () => socket, ssl });
-  const facts = heard(protocol);
+  const facts = factsFrom(protocol);
   const config: ClientConfig & { connection: Protocol } = {
     connection: protocol,
     ...hostOf(address),
     user,
-    // Were it an empty string, pg would look for one in the environment and in ~/.pgpass.
+    // For an empty string, pg would look for a password in the environment and in ~/.pgpass.
     password: () => password,
     database,
     ssl,
@@ -61,10 +60,10 @@ function connection(
   socket: Socket,
   address: Address,
   { serverEncoding, key }: Facts,
-  said: SqlServer['charset'],
+  given: SqlServer['charset'],
 ): Connection {
-  // A database without an encoding hands everybody the same bytes; those that are no UTF-8 do not get through pg.
-  const charset = serverEncoding === 'SQL_ASCII' ? 'utf8' : said;
+  // A database without an encoding sends the stored bytes; pg does not pass on those that are not UTF-8.
+  const charset = serverEncoding === 'SQL_ASCII' ? 'utf8' : given;
   let asking = false;
   async function ask(text: string, values: unknown[]): Promise<RawRow[]> {
     asking = true;
@@ -96,7 +95,7 @@ function connection(
   };
 }
 
-/** pg's parser throws at what it does not know, where nobody could catch it: here that is the connection's end. */
+/** pg's parser throws for unknown messages where nobody could catch it. Here that ends the connection. */
 class GuardedProtocol extends Protocol {
   attachListeners(stream: Socket): void {
     const guarded = {
@@ -109,7 +108,7 @@ class GuardedProtocol extends Protocol {
           }
         }),
     };
-    // Its types leave this method out.
+    // pg's types leave this method out.
     (Protocol.prototype as unknown as GuardedProtocol).attachListeners.call(
       this,
       guarded as unknown as Socket,
@@ -117,7 +116,7 @@ class GuardedProtocol extends Protocol {
   }
 }
 
-function heard(protocol: Protocol): Facts {
+function factsFrom(protocol: Protocol): Facts {
   const facts: Facts = {};
   protocol.on('backendKeyData', (key: NonNullable<Facts['key']>) => {
     facts.key = key;
@@ -136,11 +135,11 @@ function hostOf(address: Address): { host: string; port: number } {
 }
 
 /**
- * A server notices only when it answers that nobody waits any more. Until then, behind an ALTER TABLE say, it would
- * keep each connection that was given up, until it has none left for the site.
+ * A server notices only at its answer that nobody waits for it any more. Until then, for example behind an ALTER TABLE,
+ * it would keep each connection that was given up, and soon have none left for the site.
  */
 function cancel(address: Address, { processID, secretKey }: NonNullable<Facts['key']>): void {
-  // `CancelRequest`: its length, its code, and whom it is for.
+  // `CancelRequest`: its length, its code, and the connection it is for.
   const request = Buffer.alloc(16);
   for (const [n, value] of [16, 80_877_102, processID, secretKey].entries())
     request.writeInt32BE(value, 4 * n);

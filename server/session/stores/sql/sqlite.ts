@@ -4,14 +4,13 @@ import type { DatabaseSync } from 'node:sqlite';
 import { setTimeout as pause, setImmediate as turnOfTheLoop } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { StoreError } from '../../store.ts';
-import { turns } from '../files/semaphore.ts';
-import type { Database, Row, SqlDriver } from './driver.ts';
-import { failure } from './failures.ts';
+import { limitDiskWork, type OnDisk } from '../disk.ts';
+import { type Database, failure, type Row, type SqlDriver } from './driver.ts';
 
-/** While a writer has the file to itself, it is asked again after so many milliseconds. */
+/** While a writer has the file locked, the question is repeated after so many milliseconds. */
 const betweenTries = 5;
 
-/** A statement stops this process until it is done: of small sessions so many take a millisecond or two. */
+/** A statement blocks this process: so many small sessions take a millisecond or two. */
 const mostAtOnce = 100;
 
 /** Primary result codes: sqlite3.h. */
@@ -28,15 +27,15 @@ const fromDigits = (column: string) => {
 
 /**
  * `sqlite:PATH`, relative or absolute. Option: `timeout=`. SQLite knows no time zone, so `datetime` is in that of this
- * process (TZ); what its own functions write (CURRENT_TIMESTAMP) is `utc`.
+ * process (TZ); its own functions, such as CURRENT_TIMESTAMP, write `utc`.
  */
 export const sqlite: SqlDriver = {
   quote: '"',
-  // A text may hold any bytes, and anything but the BLOB of it ends at the first NUL.
+  // A text may hold any bytes; only as a BLOB it does not end at the first NUL.
   start: (column, length) => `substr(CAST(${column} AS BLOB), 1, ${length})`,
-  // Of all there is for this, the one that does not read the column.
+  // The only function for this that does not read the column.
   bytes: (column) => `octet_length(${column})`,
-  // What is none of its kind becomes NULL; a text may hold a number.
+  // A value of another kind becomes NULL; a text may hold a number.
   value: (unit, column) =>
     ({
       unix: `CASE WHEN CAST(${column} AS TEXT) NOT GLOB '*[^0-9.]*' THEN CAST(${column} AS NUMERIC) END`,
@@ -60,7 +59,7 @@ export const sqlite: SqlDriver = {
         digits: `unixepoch(${fromDigits(column)})`,
       }[unit]
     } - unixepoch() AS TEXT)`,
-  // The first is for its index.
+  // The first condition uses the index.
   exactly: (column) =>
     `${column} IN (:id, CAST(:id AS BLOB)) AND CAST(${column} AS BLOB) = CAST(:id AS BLOB)`,
   update: (table, assignment, condition) => `UPDATE ${table} SET ${assignment} WHERE ${condition}`,
@@ -73,24 +72,23 @@ export const sqlite: SqlDriver = {
   },
 };
 
-/** For reading only, as long as nothing else is wanted. */
 type Mode = 'ro' | 'rw';
 
 /**
- * The file is opened for reading only, and once more for writing when a session is renewed. SQLite's own waiting for a lock would stop this whole process, so here it does
- * not wait, and is asked again.
+ * The file is opened for reading only, and a second time for writing when a session is renewed. SQLite's own waiting
+ * for a lock would block this whole process. Here it does not wait, and the question is repeated.
  */
 class SqliteFile implements Database {
   readonly timeout: number;
   readonly #path: string;
-  readonly #inTurn: ReturnType<typeof turns>;
+  readonly #onDisk: OnDisk;
   readonly #open = new Map<Mode, { db: DatabaseSync; file: string }>();
   #closed = false;
 
   constructor(path: string, timeout: number) {
     this.#path = path;
     this.timeout = timeout;
-    this.#inTurn = turns(timeout, `the SQLite file ${path}`);
+    this.#onDisk = limitDiskWork(timeout, `the SQLite file ${path}`);
   }
 
   async rows(select: string, ids: readonly string[]): Promise<Row[]> {
@@ -109,7 +107,7 @@ class SqliteFile implements Database {
     await this.#whenFree('rw', deadline, (db) => db.prepare(update).run({ id }));
   }
 
-  /** @param deadline until when it is waited for who writes, by `performance.now()` */
+  /** @param deadline how long to wait for a writer, by `performance.now()` */
   async #whenFree<T>(mode: Mode, deadline: number, work: (db: DatabaseSync) => T): Promise<T> {
     for (;;) {
       try {
@@ -118,9 +116,7 @@ class SqliteFile implements Database {
         const code = resultCode(error);
         if (code !== codes.busy) throw this.#failure(error, code, mode);
         if (performance.now() + betweenTries > deadline) {
-          throw new StoreError(
-            `the SQLite file ${this.#path} was locked for ${this.timeout} ms by who writes`,
-          );
+          throw new StoreError(`the SQLite file ${this.#path} was locked by a writer for ${this.timeout} ms`);
         }
       }
       await pause(betweenTries);
@@ -133,17 +129,17 @@ class SqliteFile implements Database {
     this.#open.clear();
   }
 
-  /** Whoever puts another file in its place leaves the old one to those who have it open. */
+  /** The file that is open may no longer be the one of this name: another one may have taken its place. */
   async #current(mode: Mode): Promise<DatabaseSync> {
     const { DatabaseSync } = await import('node:sqlite');
-    const { dev, ino } = await this.#inTurn(() => stat(this.#path));
+    const { dev, ino } = await this.#onDisk(() => stat(this.#path));
     if (this.#closed) throw new StoreError('the store was closed');
     const file = `${dev}:${ino}`;
     const open = this.#open.get(mode);
     if (open?.file === file) return open.db;
     this.#open.delete(mode);
     open?.db.close();
-    // A file that was there a moment ago would be made anew without the mode.
+    // Without the mode SQLite would create a file that was removed a moment ago.
     const location = `${pathToFileURL(this.#path)}?mode=${mode}`;
     const db = new DatabaseSync(location, { readOnly: mode === 'ro', timeout: 0 });
     this.#open.set(mode, { db, file });
@@ -151,8 +147,8 @@ class SqliteFile implements Database {
   }
 
   #read(db: DatabaseSync, select: string, ids: readonly string[]): Row[] {
-    // To SQLite a text and a BLOB of the same bytes are two things; PHP writes either.
-    // By a name, since Node 22 and 24.0 do not bind ?1 by its number.
+    // SQLite distinguishes a text and a BLOB of the same bytes, and PHP writes either.
+    // Bound by a name, since Node 22 and 24.0 do not bind ?1 by its number.
     const both =
       'SELECT value FROM json_each(:ids) UNION ALL SELECT CAST(value AS BLOB) FROM json_each(:ids)';
     const rows = db.prepare(`${select} IN (${both})`).all({ ids: JSON.stringify(ids) });
@@ -166,7 +162,7 @@ class SqliteFile implements Database {
     if (error instanceof StoreError) return error;
     const { code: name, message } = error as NodeJS.ErrnoException;
     if (code === codes.error) {
-      // Of its two messages that matter it gives the code of neither.
+      // SQLite has no codes of their own for the two errors that matter.
       const missing = /^no such (table|column)\b/.exec(message)?.[1] ?? 'none';
       return failure({ code: missing }, { table: 'table', column: 'column' });
     }
@@ -175,7 +171,7 @@ class SqliteFile implements Database {
     if (name === 'ENOENT') return new StoreError(`there is no SQLite file ${this.#path}`);
     if (code === codes.readOnly && mode === 'rw') {
       return new StoreError(
-        `the SQLite file ${this.#path} cannot be written to, so no session is kept alive: let this server write to it and its folder`,
+        `the SQLite file ${this.#path} cannot be written to, so no session can be renewed: let this server write to it and its folder`,
       );
     }
     if (code === codes.corrupt || code === codes.notADatabase)

@@ -1,30 +1,30 @@
-import type { StoreKind } from '../../source.ts';
+import type { StoreKind, UrlOptions } from '../../source.ts';
 import { maxSessionBytes, SessionBusyError, type SessionStore } from '../../store.ts';
-import { batched } from '../batch.ts';
-import { LargeSessions } from '../large-sessions.ts';
-import type { Database, Row, SqlDriver } from './driver.ts';
-import { endSql, identifier, readEnd } from './end.ts';
+import { batched, LargeSessions } from '../lookups.ts';
+import { type Database, type Row, type SqlDriver, type Unit, units } from './driver.ts';
 
-/** No prefix and id are longer together. */
+/** The most bytes of a prefix and an id together. */
 const maxIdBytes = 512;
 /** Sessions of up to so many bytes are asked for together. */
 const maxSmallBytes = 16 * 1024;
-/** Of the others so many. */
+/** So many of the others are asked for together. */
 const largeTogether = 4;
+/** Unix seconds stay below this for three thousand years. A datetime that is read as a number is above it. */
+const maxUnixSeconds = 99_999_999_999;
 
 /**
  * `mysql://USER:PASSWORD@HOST/DATABASE` (or `mariadb:`), `postgres://USER:PASSWORD@HOST/DATABASE` (or `postgresql:`),
- * `sqlite:PATH`: a table with a row for each session. Options:
+ * `sqlite:PATH` read a table with a row for each session. Options:
  * - `table=`, which may be `schema.table`, `id=` and `data=`: the table and its columns, text or bytes;
- * - `expires=` the column with the end of a session, told as `expires_unit=` says: see `units`;
- * - or `last=` the column with its last use, told as `last_unit=` or `expires_unit=` says, and `lifetime=` how long it
- *   lives on (default 1440 s; 0: for ever). Without either, a session lives as long as its row, and so does one with
- *   NULL there;
+ * - `expires=` the column with the moment at which a session expires, stored as `expires_unit=` says: see `units`;
+ * - or `last=` the column with its last use, stored as `last_unit=` or `expires_unit=` says, and `lifetime=` the TTL
+ *   after that (default 1440 s; 0: sessions do not expire). Without either column, and with NULL in it, a session lives
+ *   as long as its row;
  * - `prefix=` before the id in the table;
  * - and those of the kind of database: `readServer`, `sqlite`.
  *
- * A table of another form (only rows with some status count, the user is a column of its own) becomes one of this form
- * by a view.
+ * A view turns a table of another form into one of this form, for example if only rows with some status count, or if
+ * the user is in a column.
  */
 export function sqlStore(driver: SqlDriver): StoreKind {
   return (url) => {
@@ -37,13 +37,13 @@ export function sqlStore(driver: SqlDriver): StoreKind {
     const table = quoted(identifier('table', options.take('table'), /^[\w$#]+(\.[\w$#]+)?$/));
     const id = quoted(identifier('id', options.take('id')));
     const data = quoted(identifier('data', options.take('data')));
-    const end = readEnd(options);
-    const ending = end && endSql(driver, quoted(end.column), end);
+    const expiry = readExpiry(options);
+    const expiring = expiry && expirySql(driver, quoted(expiry.column), expiry);
     const select = (bytes: string, state: string) =>
       `SELECT ${driver.start(id, maxIdBytes)}, ${bytes}, ${state} FROM ${table} WHERE ${id}`;
     const large = `${driver.bytes(data)} > ${maxSmallBytes}`;
     const size = `CASE WHEN ${large} THEN 'large' ELSE 'live' END`;
-    const state = ending?.state(size) ?? size;
+    const state = expiring?.state(size) ?? size;
     const bySize = (bytes: string) => ({
       together: select(`CASE WHEN ${large} THEN NULL ELSE ${bytes} END`, state),
       apart: select(bytes, state),
@@ -51,38 +51,38 @@ export function sqlStore(driver: SqlDriver): StoreKind {
     const statements: Statements = {
       read: bySize(driver.start(data, maxSessionBytes + 1)),
       version: driver.digest && bySize(driver.digest(data)),
-      remaining: select('NULL', ending?.remaining ?? `'live'`),
-      after: end?.after ?? 0,
+      ttl: select('NULL', expiring?.ttl ?? `'live'`),
+      after: expiry?.after ?? 0,
       renew:
-        ending &&
+        expiring &&
         ((seconds) =>
-          driver.update(table, ending.renewed(seconds), `${driver.exactly(id)} AND ${ending.live}`)),
+          driver.update(table, expiring.renewed(seconds), `${driver.exactly(id)} AND ${expiring.live}`)),
     };
     const prefix = options.prefix('');
     const locate = driver.locate(url);
     return {
       format: 'php',
-      ...(end !== undefined && end.after > 0 ? { lifetime: end.after } : {}),
+      ...(expiry !== undefined && expiry.after > 0 ? { lifetime: expiry.after } : {}),
       open: () => openSql(locate(), statements, prefix),
     };
   };
 }
 
-/** `together` has no bytes of what is large, which is asked for by `apart`. State: `live`, `large`, or as in `EndSql`. */
+/** `together` leaves out the bytes of large sessions, which `apart` reads. State: `live`, `large`, or as in `ExpirySql`. */
 interface BySize {
   together: string;
   apart: string;
 }
 
-/** What is put to the database: see `Database`. */
+/** The SQL that the database is asked: see `Database`. */
 interface Statements {
   read: BySize;
-  /** Undefined where it is read as fast. */
+  /** Undefined if reading the session is as fast. */
   version: BySize | undefined;
-  /** As third column it has seconds, to which come those of `after`, or a state in words. */
-  remaining: string;
+  /** Its third column has seconds, to which `after` is added, or a state in words. */
+  ttl: string;
   after: number;
-  /** Undefined where a session lives as long as its row. */
+  /** Undefined if sessions live as long as their rows. */
   renew: ((seconds: number) => string) | undefined;
 }
 
@@ -95,7 +95,7 @@ function openSql(database: Database, statements: Statements, prefix: string): Se
       select,
       ids.map((id) => prefix + id),
     );
-    // Compared here once more: to a database `A` and `a` may be the same, and so may `a` and `a `.
+    // Compared here again: a database may consider `A` and `a` equal, and `a` and `a `.
     const found = new Map(rows.map((row) => [row.id, row]));
     return new Map(
       ids.flatMap((id): [string, Row][] => {
@@ -107,14 +107,14 @@ function openSql(database: Database, statements: Statements, prefix: string): Se
 
   function askedBySize(select: BySize): (id: string) => Promise<Row | null> {
     const together = batched((ids) => rowsOf(select.together, ids));
-    const apart = batched((ids) => large.inTurn(() => rowsOf(select.apart, ids)), largeTogether);
+    const apart = batched((ids) => large.oneAtATime(() => rowsOf(select.apart, ids)), largeTogether);
     const asked = async (id: string, question: typeof together) => {
       const row = await question(id);
       large.note(id, row?.state === 'large');
       return row;
     };
     return async (id) => {
-      // To some databases the length alone is as much work as all of it.
+      // In some databases the length alone is as much work as the whole value.
       const row = large.has(id) ? null : await asked(id, together);
       return large.has(id) ? asked(id, apart) : row;
     };
@@ -122,15 +122,15 @@ function openSql(database: Database, statements: Statements, prefix: string): Se
 
   const read = askedBySize(statements.read);
   const versionOf = version && askedBySize(version);
-  const life = batched((ids) => rowsOf(statements.remaining, ids));
+  const ttlRow = batched((ids) => rowsOf(statements.ttl, ids));
   return {
     async get(id) {
       const row = await read(id);
-      if (row === null || row.state === 'over') return null;
+      if (row === null || row.state === 'expired') return null;
       if (row.state === null) throw noTime();
       if (!row.exact) {
         throw new SessionBusyError(
-          'data= is text with more than ASCII in it: say charset=utf8mb4 or charset=latin1, as PHP’s own connection has it',
+          'data= is text with more than ASCII in it: add charset=utf8mb4 or charset=latin1, that of PHP’s own connection',
         );
       }
       return row.data ?? Buffer.alloc(0);
@@ -138,13 +138,13 @@ function openSql(database: Database, statements: Statements, prefix: string): Se
     ...(versionOf && {
       async version(id) {
         const row = await versionOf(id);
-        // What is over has not changed.
+        // An expired session has not changed.
         const there = row?.state === 'live' || row?.state === 'large';
         return there && row.data !== null ? String(row.data) : null;
       },
     }),
-    async remaining(id) {
-      const state = (await life(id))?.state;
+    async ttl(id) {
+      const state = (await ttlRow(id))?.state;
       switch (state) {
         case undefined:
           return null;
@@ -152,22 +152,88 @@ function openSql(database: Database, statements: Statements, prefix: string): Se
           throw noTime();
         case 'live':
           return Number.POSITIVE_INFINITY;
-        case 'over':
+        case 'expired':
           return 0;
         default:
           return Math.max(0, Number(state) + statements.after) * 1000;
       }
     },
-    async touch(id, life) {
-      if (renew !== undefined) await database.change(renew(life), prefix + id);
+    async touch(id, seconds) {
+      if (renew !== undefined) await database.change(renew(seconds), prefix + id);
     },
-    ...(database.watch && { watch: database.watch.bind(database) }),
+    ...(database.subscribe && { subscribe: database.subscribe.bind(database) }),
     close: () => database.close(),
   };
 }
 
 function noTime(): SessionBusyError {
   return new SessionBusyError(
-    'the column that expires= or last= names tells no time in expires_unit= or last_unit=',
+    'the column that expires= or last= names holds no time in expires_unit= or last_unit=',
   );
+}
+
+/** How to compute when a session expires: so many seconds after the moment in a column. */
+interface Expiry {
+  /** Not quoted. */
+  column: string;
+  unit: Unit;
+  after: number;
+}
+
+/**
+ * Reads `expires=`, or `last=` and `lifetime=`, each with its unit; undefined if sessions live as long as their rows.
+ * @throws TypeError that says what is wrong with them
+ */
+function readExpiry(options: UrlOptions): Expiry | undefined {
+  const [expires, last] = [options.take('expires'), options.take('last')];
+  if (expires !== undefined && last !== undefined)
+    throw new TypeError('expires= and last= exclude each other');
+  if (expires !== undefined) {
+    return { column: identifier('expires', expires), unit: readUnit(options.take('expires_unit')), after: 0 };
+  }
+  if (last === undefined) return undefined;
+  const after = options.seconds('lifetime', '1440');
+  const unit = readUnit(options.take('last_unit') ?? options.take('expires_unit'));
+  return after === 0 ? undefined : { column: identifier('last', last), unit, after };
+}
+
+function readUnit(name = 'unix'): Unit {
+  const unit = units.find((one) => one === name);
+  if (unit === undefined) throw new TypeError(`expires_unit= or last_unit= is one of ${units.join(', ')}`);
+  return unit;
+}
+
+/** @throws TypeError unless the option is the name of a column, or fits the form */
+function identifier(option: string, name: string | undefined, form = /^[\w$#]+$/): string {
+  if (name === undefined)
+    throw new TypeError(`${option}= is missing: the store URL names table=, id= and data=`);
+  if (!form.test(name)) throw new TypeError(`${option}= is a name of letters, digits, _, $ and #`);
+  return name;
+}
+
+/** SQL about the expiry of a session. The database compares, by its own clock. */
+interface ExpirySql {
+  /** `expired`, NULL if the column does not hold what its unit says, and the given expression otherwise. */
+  state(live: string): string;
+  /** `expired` or NULL as above, `live` for a session that does not expire, or the seconds until the moment in the column. */
+  ttl: string;
+  /** True for a session that expires, but has not yet. */
+  live: string;
+  /** The assignment that makes a session expire so many seconds from now. */
+  renewed(seconds: number): string;
+}
+
+/** @param column quoted */
+function expirySql(driver: SqlDriver, column: string, { unit, after }: Expiry): ExpirySql {
+  const value = driver.value(unit, column);
+  const wrong = `${value} IS NULL${unit === 'unix' ? ` OR ${value} > ${maxUnixSeconds}` : ''}`;
+  const live = `${value} > ${driver.moment(unit, after)}`;
+  const state = (endless: string, alive: string) =>
+    `CASE WHEN ${column} IS NULL THEN ${endless} WHEN ${wrong} THEN NULL WHEN ${live} THEN ${alive} ELSE 'expired' END`;
+  return {
+    state: (expression) => state(expression, expression),
+    ttl: state(`'live'`, driver.until(unit, column)),
+    live: unit === 'unix' ? `${live} AND ${value} <= ${maxUnixSeconds}` : live,
+    renewed: (seconds) => `${column} = ${driver.moment(unit, after === 0 ? -Math.ceil(seconds) : 0)}`,
+  };
 }

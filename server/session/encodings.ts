@@ -1,0 +1,59 @@
+import { FormatError } from './formats/value.ts';
+
+/**
+ * Base64 as PHP's `base64_decode($text, true)` reads it: with or without padding, with line breaks and blanks.
+ * @throws FormatError
+ */
+export function decodeBase64(text: string): Buffer {
+  // Node 22 and 24 do not have Uint8Array.fromBase64() yet.
+  const packed = text.replace(/[\t\n\r ]+/g, '');
+  const parts = /^([A-Za-z0-9+/]*)(={0,2})$/.exec(packed);
+  const [, digits = '', padding = ''] = parts ?? [];
+  if (parts === null || digits.length % 4 === 1 || (padding !== '' && packed.length % 4 !== 0)) {
+    throw new FormatError('not base64');
+  }
+  return Buffer.from(packed, 'base64');
+}
+
+const percent = 0x25;
+const plus = 0x2b;
+const blank = 0x20;
+
+/**
+ * Decodes `%41` wherever it stands.
+ * @returns null if two hexadecimal digits do not follow each `%`
+ */
+export function decodePercent(text: Buffer): Buffer | null {
+  return percentDecoded(text, 'refused');
+}
+
+/** PHP's `urldecode()`: a plus sign is a blank, and a `%` that two hexadecimal digits do not follow stays. */
+export function urlDecode(text: Buffer): Buffer {
+  const bytes = Buffer.from(text);
+  for (let at = bytes.indexOf(plus); at !== -1; at = bytes.indexOf(plus, at)) bytes[at] = blank;
+  return percentDecoded(bytes, 'kept') as Buffer;
+}
+
+function percentDecoded(text: Buffer, malformed: 'kept' | 'refused'): Buffer | null {
+  const bytes = Buffer.allocUnsafe(text.length);
+  let length = 0;
+  for (let from = 0; ; ) {
+    const at = text.indexOf(percent, from);
+    length += text.copy(bytes, length, from, at === -1 ? text.length : at);
+    if (at === -1) return bytes.subarray(0, length);
+    const code = hexDigit(text[at + 1]) * 16 + hexDigit(text[at + 2]);
+    if (!Number.isNaN(code)) {
+      bytes[length++] = code;
+      from = at + 3;
+    } else if (malformed === 'kept') {
+      bytes[length++] = percent;
+      from = at + 1;
+    } else return null;
+  }
+}
+
+function hexDigit(byte = 0): number {
+  if (byte >= 0x30 && byte <= 0x39) return byte - 0x30;
+  const letter = byte | 0x20;
+  return letter >= 0x61 && letter <= 0x66 ? letter - 0x57 : Number.NaN;
+}

@@ -1,0 +1,60 @@
+import { Socket } from 'node:net';
+import { markerChannel } from '../../logout-marker.ts';
+import { StoreError } from '../../store.ts';
+import type { Listen, Sink } from '../subscription.ts';
+import type { Address, SqlServer } from './connection.ts';
+import { failure, type Problems } from './driver.ts';
+import { logIn } from './postgres-connection.ts';
+
+const marker = /^[0-9a-f]{32}$/;
+
+/** Listens for the logout markers of PdoHandler.php, over a connection to the first host that answers. */
+export function postgresListen(server: SqlServer, problems: Problems): Listen {
+  const { addresses } = server;
+  let next = 0;
+  return async (sink) => {
+    for (let tried = 1; ; tried++) {
+      if (sink.signal.aborted) throw new StoreError('the subscription has ended');
+      const at = next;
+      // If this host never answers, the next connection begins with the next host.
+      next = (at + 1) % addresses.length;
+      try {
+        const ping = await listen(server, addresses[at] as Address, problems, sink);
+        next = at;
+        return ping;
+      } catch (error) {
+        if (tried === addresses.length) throw failure(error, problems);
+      }
+    }
+  };
+}
+
+async function listen(
+  server: SqlServer,
+  address: Address,
+  problems: Problems,
+  sink: Sink,
+): Promise<() => Promise<unknown>> {
+  const socket = new Socket();
+  socket.on('error', () => {});
+  const end = () => socket.destroy();
+  sink.signal.addEventListener('abort', end);
+  try {
+    const { client } = await logIn(server, socket, address);
+    client.on('notification', ({ payload = '' }) => {
+      if (marker.test(payload)) sink.changed({ marker: payload });
+    });
+    await client.query(`LISTEN ${markerChannel}`);
+    client.on('error', (error) => sink.failed(failure(error, problems)));
+    socket.on('close', () => sink.failed(new StoreError('the database ended the connection')));
+    return async () => {
+      await client.query('SELECT 1').catch((error: unknown) => {
+        throw failure(error, problems);
+      });
+    };
+  } catch (error) {
+    end();
+    sink.signal.removeEventListener('abort', end);
+    throw error;
+  }
+}
