@@ -11,7 +11,7 @@ const mostRemembered = 100;
 /** So many readings of an unsettled session must agree, the last ones that can be decoded. */
 const enoughReadings = 4;
 
-/** Most visitors without a session are just that. Most of these hints are for the case that nobody gets in. */
+/** Most visitors without a session simply have none. Most of these hints are for a site where nobody gets in. */
 const hints = {
   gone: 'if every visitor gets this: the store URL names another place or prefix than PHP writes to',
   nobody: 'if every visitor gets this: the user is elsewhere in the sessions of this site than the path says',

@@ -13,12 +13,12 @@ export type OnDisk = <T>(work: () => Promise<T>) => Promise<T>;
  * lasts, and nothing can end it. When it holds all threads, further work fails at once. The time that work waits for
  * a thread is not part of its timeout, since the work before it either ends or fails within its own.
  * @param timeout of one piece of work, in milliseconds
- * @param where what is on the disk, for the error
+ * @param place the folder or file on the disk, for the error
  */
-export function limitDiskWork(timeout: number, where: string): OnDisk {
+export function limitDiskWork(timeout: number, place: string): OnDisk {
   const threads = new Semaphore(mostThreads);
   let hanging = 0;
-  const failure = () => new StoreError(`the disk with ${where} did not answer within ${timeout} ms`);
+  const failure = () => new StoreError(`the disk with ${place} did not answer within ${timeout} ms`);
   return async (work) => {
     if (hanging === mostThreads) throw failure();
     await threads.acquire();

@@ -57,7 +57,7 @@ const handlers: Record<
  * - `weight=` of the servers, separated by commas, or one for all (default 1)
  * - `redundancy=` is `memcache.session_redundancy`, for `handler=memcache` only (default 2, as there)
  * - `past_misses=1`, for `handler=memcache` only: ext-memcache 8.2 and later looks for a copy if a server does not
- *   have the session. Before 8.2 (default) the session is over then; the chat lets nobody in whom the site would not
+ *   have the session. Before 8.2 (default) the session has ended then, for the site and for the chat
  * - `prefix=` before the id: `memcached.sess_prefix` (default `memc.sess.key.`),
  *   `memcache.session_prefix_static_key` or the site's own (default none)
  * - `timeout=` of one server's answer (default 250ms)

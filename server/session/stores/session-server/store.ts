@@ -127,5 +127,5 @@ function valueOfPhp(session: Buffer): Buffer {
   const value = (keys as Record<string, unknown>)[''] ?? '';
   if (value instanceof PhpBytes) return value.bytes;
   if (typeof value === 'string') return Buffer.from(value);
-  throw new FormatError('what lies under the empty key is no string');
+  throw new FormatError('the value under the empty key is no string');
 }
