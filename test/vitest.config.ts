@@ -37,9 +37,11 @@ export default defineConfig({
       {
         test: {
           name: 'soak',
-          // The guarantees with the promised counts, and the session server with every container.
+          // The guarantees with the promised counts; and all combinations of the session stores and of the session
+          // server's containers, of which an ordinary run has one of each family.
           include: [
             'test/guarantees/*.test.ts',
+            'test/server/session/*.test.ts',
             'test/session-server/{limits,start-and-stop,subscriptions}.test.ts',
           ],
           env: { SOAK: '1' },

@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { type SessionStore, StoreError } from '../../server/session/store.ts';
-import { parseStoreUrl } from '../../server/session/store-url.ts';
-import { sqlEndsContract } from './sql-ends.ts';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { StoreError } from '../../server/session/store.ts';
+import { storeAt } from '../helpers/session-stores.ts';
+import { sqlExpiryContract } from './sql-expiry.ts';
 
 export interface SqlSite {
   /** The store's URL before its options. */
@@ -13,40 +13,33 @@ export interface SqlSite {
   /** The types for bytes and for a datetime without a zone, and how bytes are written in SQL. */
   types: { bytes: string; datetime: string };
   literal(bytes: Buffer): string;
-  /** What follows the type of an id that is compared without regard to case, where there is such a thing. */
+  /** Behind the type of an id: makes the database compare it without regard to case. */
   caseless: string;
-  /** What the store URL has to say of PHP's connection, for a column of text. */
+  /** The option of the store URL that a column of text needs. */
   charset: '' | '&charset=utf8mb4';
   /** What PHP's `new PDO` takes. */
   pdo: string;
-  /** Lets the store's user renew the sessions in this table. */
+  /** Permits the store's user to renew the sessions in this table. */
   letRenew(table: string): unknown;
-  /** What PHP locks for as long as it works on a session. */
+  /** What PHP locks while it works on a session. */
   locks: 'row' | 'file';
 }
 
-/** What a table of sessions may be like, in each kind of database. */
+/** What a table of sessions may be like, for every kind of database. */
 export function sqlTableContract(name: string, start: () => Promise<SqlSite>) {
   describe(name, () => {
     let site: SqlSite;
-    const closing: (() => void)[] = [];
     beforeAll(async () => {
       site = await start();
     });
-    afterEach(() => {
-      for (const close of closing.splice(0)) close();
-    });
 
-    const store = (options: string): SessionStore => {
-      // Time enough for a machine that is busy.
-      const opened = parseStoreUrl(`${site.url}?${options}&timeout=3000ms`).open();
-      closing.push(() => opened.close());
-      return opened;
-    };
+    /** The timeout is long enough for a busy machine. */
+    const store = (options: string, timeout = '3000ms') =>
+      storeAt(`${site.url}?${options}&timeout=${timeout}`);
 
-    sqlEndsContract(() => site, store);
+    sqlExpiryContract(() => site, store);
 
-    test('the bytes as they are, all kinds in a column of bytes, UTF-8 in one of text, none for NULL', async () => {
+    test('all 256 bytes from a column of bytes, UTF-8 from one of text, and none for NULL', async () => {
       const all = Buffer.from(Array.from({ length: 256 }, (_, n) => n));
       await site.query(`CREATE TABLE kinds (id VARCHAR(64), text TEXT, bytes ${site.types.bytes})`);
       await site.query(`INSERT INTO kinds VALUES ('one', 'name|s:15:"Zoë 张伟 €";', ${site.literal(all)})`);
@@ -62,14 +55,14 @@ export function sqlTableContract(name: string, start: () => Promise<SqlSite>) {
       }
     });
 
-    test('what is no session because of its size is not read to its end', async () => {
+    test('of 2 MB, one byte more than a session may have is read', async () => {
       await site.query(`CREATE TABLE large (id VARCHAR(64), data ${site.types.bytes})`);
       await site.query(`INSERT INTO large VALUES ('one', ${site.literal(Buffer.alloc(2_000_000, 'x'))})`);
       const bytes = await store('table=large&id=id&data=data').get('one');
       expect(bytes).toHaveLength(1024 * 1024 + 1);
     });
 
-    test('ids of a fixed length, and as bytes', async () => {
+    test('ids of a fixed length, and ids as bytes', async () => {
       await site.query(`CREATE TABLE padded (id CHAR(64), data ${site.types.bytes})`);
       await site.query("INSERT INTO padded VALUES ('abc', 'x')");
       expect(String(await store('table=padded&id=id&data=data').get('abc'))).toBe('x');
@@ -80,7 +73,7 @@ export function sqlTableContract(name: string, start: () => Promise<SqlSite>) {
       expect(await store('table=binary_ids&id=id&data=data').get('abcd')).toBeNull();
     });
 
-    test('an id is another one in other letters, with a blank behind it, and with another prefix', async () => {
+    test('case, a blank at the end and the prefix make another id', async () => {
       await site.query(`CREATE TABLE caseless (id VARCHAR(64) ${site.caseless}, data ${site.types.bytes})`);
       await site.query("INSERT INTO caseless VALUES ('AbC', 'x'), ('blank ', 'x'), ('ci_session:abc', 'y')");
       const sessions = store('table=caseless&id=id&data=data');
@@ -107,7 +100,7 @@ export function sqlTableContract(name: string, start: () => Promise<SqlSite>) {
       expect(answers.map(String)).toEqual([...attempts.map(() => 'null'), 'x']);
     });
 
-    test('Symfony’s handler: while PHP has the session locked, and without a change', async () => {
+    test('Symfony’s handler: a session is read while PHP has it locked, and not renewed', async () => {
       const php = spawn('php', [
         ...['-d', 'session.use_cookies=0', '-r'],
         `require 'Symfony/Component/HttpFoundation/autoload.php';
@@ -122,12 +115,12 @@ export function sqlTableContract(name: string, start: () => Promise<SqlSite>) {
       ]);
       await once(php.stdout, 'data');
       await site.letRenew('symfony');
-      const sessions = store('table=symfony&id=sess_id&data=sess_data&expires=sess_lifetime');
+      const sessions = store('table=symfony&id=sess_id&data=sess_data&expires=sess_lifetime', '500ms');
       expect(String(await sessions.get('locked'))).toBe('user_id|i:7;');
       const before = await sessions.ttl('locked');
-      // PHP renews it when it is done.
+      // PHP renews it at the end of the request.
       if (site.locks === 'row') await sessions.touch('locked', 9999);
-      else await expect(sessions.touch('locked', 9999)).rejects.toThrow(/was locked by a writer for 3000 ms/);
+      else await expect(sessions.touch('locked', 9999)).rejects.toThrow(/was locked by a writer for 500 ms/);
       expect(await sessions.ttl('locked')).toBeLessThanOrEqual(Number(before));
       expect(php.exitCode).toBeNull();
       php.stdin.end('\n');
@@ -135,7 +128,7 @@ export function sqlTableContract(name: string, start: () => Promise<SqlSite>) {
       expect(String(await sessions.get('locked'))).toBe('user_id|i:8;');
     });
 
-    test('a table or a column that is not there: a failure that says so', async () => {
+    test('a table or a column that does not exist: an error that says so', async () => {
       await site.query('CREATE TABLE lacking (id VARCHAR(64), data VARCHAR(64))');
       const reasons = [
         ['table=gone&id=id&data=data', /no such table as table= names/],

@@ -2,7 +2,6 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createClient, RESP_TYPES } from 'redis';
-import { StoreError } from '../../server/session/store.ts';
 import { type Child, freePort, startChild } from './child.ts';
 
 export interface Redis extends Child {
@@ -71,15 +70,4 @@ export async function startLockedRedis(password: string): Promise<Redis> {
   const redis = await startRedis(['--requirepass', password]);
   await redis.ask('ACL', 'SETUSER', 'chat', 'on', `>${password}`, '~siam_*', '+mget', '+strlen');
   return redis;
-}
-
-/** All that a log could show of the failure in which a question to a store has to end. */
-export async function failureOf(question: Promise<unknown>): Promise<string> {
-  try {
-    await question;
-  } catch (error) {
-    if (!(error instanceof StoreError)) throw error;
-    return error.cause === undefined ? error.message : `${error.message} (${error.cause})`;
-  }
-  throw new Error('there was an answer');
 }

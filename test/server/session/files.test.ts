@@ -1,44 +1,36 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
   chmodSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
   renameSync,
   rmSync,
   statSync,
+  symlinkSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { parseCookieForm } from '../../../server/session/cookie.ts';
-import { createSessionReader } from '../../../server/session/read-session.ts';
+import { FormatError } from '../../../server/session/formats/value.ts';
 import { StoreError } from '../../../server/session/store.ts';
-import { parseStoreUrl } from '../../../server/session/store-url.ts';
 import { sessionStoreContract } from '../../contracts/session-store.ts';
-import { connectChat, refusalOf } from '../../helpers/chat-client.ts';
-import { type ChatServer, startChatServer } from '../../helpers/chat-server.ts';
 import { hangDisks } from '../../helpers/hung-disks.ts';
 import { type PhpSettings, phpRequest } from '../../helpers/php-request.ts';
-
-let folder: string;
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'php-sessions-'));
-});
-afterEach(() => rmSync(folder, { recursive: true, force: true }));
-
-const store = (options = '') => parseStoreUrl(`file://${folder}${options}`).open();
-
-/** One request of a site that keeps its sessions in PHP's own files; its session id. */
-const request = (code: string, id?: string, settings: PhpSettings = {}) =>
-  phpRequest({ 'session.save_handler': 'files', 'session.save_path': folder, ...settings }, code, id);
+import { orNull, readerAt, storeAt, text } from '../../helpers/session-stores.ts';
 
 sessionStoreContract(
-  'PHP’s files, by the contract',
-  ['php', 'php_binary', 'php_serialize', 'igbinary', 'msgpack'],
+  'PHP’s own files',
+  {
+    formats: ['php', 'php_binary', 'php_serialize', 'igbinary', 'msgpack'],
+    has: [],
+    proves: 'everything',
+  },
   async () => {
     const own = mkdtempSync(join(tmpdir(), 'php-sessions-'));
     const away = `${own}-away`;
@@ -58,7 +50,7 @@ sessionStoreContract(
         const path = join(own, `sess_${id}`);
         return { held: readFileSync(path, 'latin1'), expires: statSync(path).mtimeMs / 1000 + 1440 };
       },
-      live(id, seconds) {
+      expireIn(id, seconds) {
         const used = Date.now() / 1000 - 1440 + seconds;
         utimesSync(join(own, `sess_${id}`), used, used);
       },
@@ -68,69 +60,79 @@ sessionStoreContract(
   },
 );
 
-describe('PHP’s files', () => {
-  test('in folders by the first characters of the id, and under another prefix', async () => {
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'php-sessions-'));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const store = (options = '') => storeAt(`file://${folder}${options}`);
+const file = (id: string) => join(folder, `sess_${id}`);
+const age = (id: string, seconds: number) =>
+  utimesSync(file(id), Date.now() / 1000 - seconds, Date.now() / 1000 - seconds);
+
+/** One request of a site that keeps its sessions in PHP's own files; its session id. */
+const request = (code: string, id?: string, settings: PhpSettings = {}) =>
+  phpRequest({ 'session.save_handler': 'files', 'session.save_path': folder, ...settings }, code, id);
+
+const storeUrl = resolve(import.meta.dirname, '../../../server/session/store-url.ts');
+/** The output of a program in which `store` is a store of the folder, run as that user if this process is root. */
+function asUser(user: number, program: string): string {
+  const opening = `import { parseStoreUrl } from '${storeUrl}'; const store = parseStoreUrl('file://${folder}').open();`;
+  return execFileSync(process.execPath, ['--input-type=module', '-e', opening + program], {
+    encoding: 'utf8',
+    ...(asRoot ? { uid: user } : {}),
+  });
+}
+const [nobody, stranger] = [65_534, 65_533];
+const asRoot = process.getuid?.() === 0;
+
+describe('reading', () => {
+  test('folders for the first characters of the id, and another prefix', async () => {
     const id = request('$_SESSION["user_id"] = 7');
     const [a = '', b = ''] = id;
     mkdirSync(join(folder, a, b), { recursive: true });
     const deep = request('$_SESSION["user_id"] = 8', id, { 'session.save_path': `2;0600;${folder}` });
-    expect(String(await store('?depth=2').get(deep))).toBe('user_id|i:8;');
+    expect(await text(store('?depth=2').get(deep))).toBe('user_id|i:8;');
     writeFileSync(join(folder, `ci_session${id}`), 'user_id|i:9;');
-    expect(String(await store('?prefix=ci_session').get(id))).toBe('user_id|i:9;');
+    expect(await text(store('?prefix=ci_session').get(id))).toBe('user_id|i:9;');
   });
 
-  test('expired, though PHP has not collected it yet', async () => {
+  test('an expired session is null, though PHP has not collected it yet', async () => {
     const id = request('$_SESSION["user_id"] = 7');
-    const path = join(folder, `sess_${id}`);
-    const ago = (seconds: number) =>
-      utimesSync(path, Date.now() / 1000 - seconds, Date.now() / 1000 - seconds);
-    ago(1430);
+    age(id, 1430);
     expect(await store().get(id)).not.toBeNull();
-    ago(1450);
+    age(id, 1450);
     expect(await store().get(id)).toBeNull();
     expect(await store('?lifetime=30m').get(id)).not.toBeNull();
     expect(await store('?lifetime=0').get(id)).not.toBeNull();
   });
 
-  test('while PHP holds the lock, and without changing a byte or a time', async () => {
+  test('PHP may hold the lock, and no byte and no time is changed', async () => {
     const id = request('$_SESSION["user_id"] = 7');
-    const path = join(folder, `sess_${id}`);
     const holding = spawn('php', [
       ...['-d', `session.save_path=${folder}`, '-d', 'session.use_cookies=0', '-r'],
       `session_id('${id}'); session_start(); echo 'locked'; fgets(STDIN);`,
     ]);
     await once(holding.stdout, 'data');
-    const { mtimeMs } = statSync(path);
-    expect(String(await store().get(id))).toBe('user_id|i:7;');
-    expect([readFileSync(path, 'utf8'), statSync(path).mtimeMs]).toEqual(['user_id|i:7;', mtimeMs]);
+    const { mtimeMs } = statSync(file(id));
+    expect(await text(store().get(id))).toBe('user_id|i:7;');
+    expect([readFileSync(file(id), 'utf8'), statSync(file(id)).mtimeMs]).toEqual(['user_id|i:7;', mtimeMs]);
     holding.stdin.end('\n');
     await once(holding, 'close');
   });
 
-  test('a folder that is not there, or that is none: a failure that says so, not a missing session', async () => {
-    const gone = parseStoreUrl(`file://${folder}/gone`).open();
-    await expect(gone.get('abc')).rejects.toThrow(/gone cannot be read \(ENOENT\): there is no such folder/);
-    writeFileSync(join(folder, 'file'), '');
-    const none = parseStoreUrl(`file://${folder}/file`).open();
-    await expect(none.get('abc')).rejects.toThrow(StoreError);
-  });
-
-  test('what PHP writes while it is read is never taken half', async () => {
+  test('a session that PHP writes meanwhile is never read half', async () => {
     const id = request('$_SESSION["user_id"] = 7; $_SESSION["pad"] = str_repeat("x", 50000)');
     const writing = spawn('php', [
       ...['-d', `session.save_path=${folder}`, '-d', 'session.use_cookies=0', '-r'],
-      `for ($i = 0; $i < 60; $i++) { session_id('${id}'); session_start(); $_SESSION["pad"] = str_repeat("y", $i % 2 ? 50000 : 10); session_write_close(); usleep(random_int(0, 40000)); }`,
+      `for ($i = 0; $i < 40; $i++) { session_id('${id}'); session_start(); $_SESSION["pad"] = str_repeat("y", $i % 2 ? 50000 : 10); session_write_close(); usleep(random_int(0, 30000)); }`,
     ]);
-    const ended = once(writing, 'close');
     let open = true;
-    void ended.then(() => {
+    void once(writing, 'close').then(() => {
       open = false;
     });
-    const sessions = createSessionReader({
-      source: parseStoreUrl(`file://${folder}`),
-      cookie: parseCookieForm('plain', 'PHPSESSID'),
-      user: { id: ['user_id'], name: ['user_id'] },
-    });
+    const sessions = readerAt(`file://${folder}`);
     const seen = new Set<string>();
     while (open) {
       const found = await sessions.fromCookie(`PHPSESSID=${id}`);
@@ -140,54 +142,156 @@ describe('PHP’s files', () => {
     }
     expect([...seen]).toEqual(['user 7']);
   });
+
+  test('an id too long for the name of a file is null', async () => {
+    expect(await store().get('a'.repeat(256))).toBeNull();
+  });
 });
 
-test('a disk that does not answer: failures in time, then at once, and well again afterwards', async () => {
-  const id = request('$_SESSION["user_id"] = 7');
-  const sessions = store('?timeout=100ms');
-  const message = `the disk with the session folder ${folder} did not answer within 100 ms`;
-  const answer = hangDisks(folder);
-  try {
-    const asked = [id, 'one', 'two', 'three'].map((one) =>
-      sessions.get(one).catch((error: unknown) => error),
+describe('TTL', () => {
+  const ttl = async (id: string, options = '') =>
+    Math.round(((await store(options).ttl(id)) ?? Number.NaN) / 1000);
+
+  test('follows from the age of the file', async () => {
+    const id = request('$_SESSION["user_id"] = 7');
+    expect(await ttl(id)).toBe(1440);
+    age(id, 400);
+    expect(await ttl(id)).toBe(1040);
+    expect(await ttl(id, '?lifetime=30m')).toBe(1400);
+    expect(await ttl(id, '?lifetime=0')).toBe(Number.POSITIVE_INFINITY);
+    age(id, 1441);
+    expect(await store().ttl(id)).toBe(0);
+  });
+
+  test('is renewed as by a page view; no file is created for a session that does not exist', async () => {
+    const id = request('$_SESSION["user_id"] = 7');
+    age(id, 1000);
+    await store().touch(id, 1440);
+    expect(await ttl(id)).toBe(1440);
+    expect(readFileSync(file(id), 'utf8')).toBe('user_id|i:7;');
+    await store().touch('nobody', 1440);
+    expect(existsSync(file('nobody'))).toBe(false);
+  });
+
+  test('a link has none, and the file behind it is not renewed', async () => {
+    const id = request('$_SESSION["user_id"] = 7');
+    age(id, 1000);
+    const { mtimeMs } = statSync(file(id));
+    symlinkSync(file(id), file('link'));
+    expect(await store().ttl('link')).toBeNull();
+    await store().touch('link', 1440);
+    expect(statSync(file(id)).mtimeMs).toBe(mtimeMs);
+  });
+
+  if (asRoot) {
+    test('only PHP’s user can renew it: another user who may write gets an error without the id', () => {
+      writeFileSync(file('one'), 'user_id|i:7;');
+      chmodSync(folder, 0o755);
+      chmodSync(file('one'), 0o666);
+      const program = `await store.touch('one', 1440).catch(({ name, message }) => console.log(name, message));`;
+      expect(asUser(nobody, program)).toBe(
+        `StoreError no session can be renewed in the session folder ${folder} (EPERM): only the user of the PHP site may do that\n`,
+      );
+    });
+  }
+});
+
+describe('the owner of a file', () => {
+  /** One request of a site whose PHP runs as that user, which is possible for root only. */
+  const requestAs = (user: number, code: string, id?: string) =>
+    phpRequest({ 'session.save_path': folder }, code, id, asRoot ? `posix_setuid(${user});` : '');
+  const getAs = (user: number, ids: string[]) =>
+    JSON.parse(
+      asUser(
+        user,
+        `const answers = await Promise.all(${JSON.stringify(ids)}.map((id) => store.get(id).then(String, ({ name }) => name)));
+        console.log(JSON.stringify(answers));`,
+      ),
     );
-    for (const error of await Promise.all(asked)) expect(error).toEqual(new StoreError(message));
-    const atOnce = new Promise((resolve) => setImmediate(resolve, 'it waits'));
-    expect(await Promise.race([sessions.get(id).catch(String), atOnce])).toContain(message);
-  } finally {
-    await answer();
+
+  if (asRoot) {
+    test('in a folder that everybody may write to, only files of PHP’s user and root are sessions, as for PHP', async () => {
+      chmodSync(folder, 0o1777);
+      const id = requestAs(nobody, '$_SESSION["user_id"] = 7');
+      const planted = requestAs(stranger, '$_SESSION["user_id"] = 1');
+      const ofRoot = request('$_SESSION["user_id"] = 8');
+      for (const one of [planted, ofRoot]) chmodSync(file(one), 0o666);
+      expect(() => requestAs(nobody, '', planted)).toThrow(/Failed to read session data/);
+      const ids = [id, planted, ofRoot, 'none'];
+      expect(getAs(nobody, ids)).toEqual(['user_id|i:7;', 'FormatError', 'user_id|i:8;', 'null']);
+      for (const owner of ['nobody', String(nobody)]) {
+        const sessions = store(`?owner=${owner}`);
+        expect(await text(sessions.get(id))).toBe('user_id|i:7;');
+        expect(await text(sessions.get(ofRoot))).toBe('user_id|i:8;');
+        await expect(sessions.get(planted)).rejects.toThrow(FormatError);
+        await expect(sessions.get(planted)).rejects.toThrow(/name that user in owner=/);
+      }
+      for (const one of ids) {
+        await expect(store().get(one)).rejects.toThrow(StoreError);
+        await expect(store().get(one)).rejects.toThrow(/this server runs as root.* name that user in owner=/);
+      }
+      chmodSync(folder, 0o755);
+      expect(await text(store().get(id))).toBe('user_id|i:7;');
+      await expect(store('?owner=nobody').get(planted)).rejects.toThrow(FormatError);
+    });
+  } else {
+    test('in a folder that everybody may write to, a file of this user is a session', () => {
+      chmodSync(folder, 0o1777);
+      const id = request('$_SESSION["user_id"] = 7');
+      expect(getAs(nobody, [id])).toEqual(['user_id|i:7;']);
+    });
   }
-  await expect.poll(() => sessions.get(id).then(String, () => null)).toBe('user_id|i:7;');
+
+  test('counts too if everybody may write to a folder for the first characters', async () => {
+    const id = request('$_SESSION["user_id"] = 7');
+    const inner = join(folder, id.slice(0, 1));
+    mkdirSync(inner);
+    writeFileSync(join(inner, `sess_${id}`), 'user_id|i:7;');
+    expect(await text(store('?depth=1').get(id))).toBe('user_id|i:7;');
+    chmodSync(inner, 0o777);
+    const answer = text(store('?depth=1').get(id)).catch(String);
+    expect(await answer).toMatch(asRoot ? /owner=/ : /^user_id\|i:7;$/);
+  });
+
+  test('a link, a FIFO, a folder and a socket are no sessions, and none is waited for', async () => {
+    const id = request('$_SESSION["user_id"] = 7');
+    symlinkSync(file(id), file('link'));
+    execFileSync('mkfifo', [file('fifo')]);
+    mkdirSync(file('folder'));
+    const server = createServer().listen(file('socket'));
+    await once(server, 'listening');
+    const sessions = store('?timeout=5000ms');
+    for (const one of ['link', 'fifo', 'folder', 'socket'])
+      await expect(sessions.get(one)).rejects.toThrow(FormatError);
+    server.close();
+  });
 });
 
-test.each([
-  ['file://host/var/lib', /three slashes/],
-  ['file:///var/lib?depth=10', /depth=/],
-  ['file:///var/lib?lifetime=soon', /lifetime=/],
-  ['file:///var/lib?timeout=1s', /timeout=/],
-  ['file:///var/lib?prefix=php/sess_', /prefix= of file: has no slash/],
-  ['file:///var/lib?owner=no-such-user', /owner= is a user of \/etc\/passwd/],
-  ['file:///var/lib?owner=', /owner= is a user of \/etc\/passwd/],
-])('a store URL that is refused: %s', (url, reason) => {
-  expect(() => parseStoreUrl(url)).toThrow(reason);
-});
+describe('faults', () => {
+  test('a folder that does not exist, or is none: errors that say so', async () => {
+    const gone = storeAt(`file://${folder}/gone`);
+    await expect(gone.get('abc')).rejects.toThrow(/gone cannot be read \(ENOENT\): there is no such folder/);
+    writeFileSync(join(folder, 'file'), '');
+    await expect(storeAt(`file://${folder}/file`).get('abc')).rejects.toThrow(StoreError);
+  });
 
-test('the chat knows who is logged in to a site with PHP’s own files, and notices the logout', async () => {
-  let chat: ChatServer | undefined;
-  try {
-    chat = await startChatServer({ CHAT_SESSION_STORE: `file://${folder}` });
-    const id = request('$_SESSION["user_id"] = 7; $_SESSION["firstname"] = "Zoë"');
-    const client = await connectChat(chat.url, `PHPSESSID=${id}`);
-    expect(client.ready.user).toEqual({ id: '7', name: 'Zoë' });
-    request('session_destroy()', id);
-    expect((await client.ended).reason).toBe('logout');
-    chmodSync(folder, 0o700);
-    rmSync(folder, { recursive: true });
-    const refused = await refusalOf(connectChat(chat.url, `PHPSESSID=${id}`));
-    expect(refused.message).toBe('session_store_unavailable');
-    await chat.until(/there is no such folder/);
-    expect(chat.output()).not.toContain(id);
-  } finally {
-    await chat?.stop();
-  }
+  test('a disk that does not answer: all questions fail, later ones at once, and succeed again afterwards', async () => {
+    const id = request('$_SESSION["user_id"] = 7');
+    const sessions = store('?timeout=100ms');
+    const failure = new StoreError(`the disk with the session folder ${folder} did not answer within 100 ms`);
+    const answer = hangDisks(folder);
+    try {
+      const questions = [
+        ...[id, 'one', 'two'].map((one) => sessions.get(one)),
+        ...[sessions.ttl(id), sessions.touch(id, 1440)],
+      ];
+      const failures = questions.map((question) => question.catch((error: unknown) => error));
+      for (const error of await Promise.all(failures)) expect(error).toEqual(failure);
+      const atOnce = new Promise((resolve) => setImmediate(resolve, 'it waits'));
+      expect(await Promise.race([sessions.get(id).catch(String), atOnce])).toContain(failure.message);
+    } finally {
+      await answer();
+    }
+    await expect.poll(() => orNull(text(sessions.get(id)))).toBe('user_id|i:7;');
+  });
 });

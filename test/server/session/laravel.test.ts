@@ -13,7 +13,7 @@ import { startChatServer } from '../../helpers/chat-server.ts';
 const name = 'laravel_session';
 const userId = 'login_web_59ba36addc2b2f9401580f014c7f58ea4e30989d';
 
-/** One site each, by its `cipher`, its key and its `session.encrypt`. */
+/** Sites by their `cipher`, their key and their `session.encrypt`. */
 const sites = [
   { title: 'AES-256-CBC', cipher: 'aes-256-cbc', key: 'newest', encrypt: false },
   { title: 'AES-256-GCM', cipher: 'aes-256-gcm', key: 'newest', encrypt: false },
@@ -21,8 +21,8 @@ const sites = [
   { title: 'AES-256-CBC, encrypted sessions', cipher: 'aes-256-cbc', key: 'newest', encrypt: true },
   { title: 'AES-256-GCM, encrypted sessions', cipher: 'aes-256-gcm', key: 'newest', encrypt: true },
   { title: 'AES-128-GCM, encrypted sessions', cipher: 'aes-128-gcm', key: 'short', encrypt: true },
-  { title: 'AES-256-CBC with a key of earlier', cipher: 'aes-256-cbc', key: 'previous', encrypt: true },
-  { title: 'AES-256-GCM with a key of earlier', cipher: 'aes-256-gcm', key: 'previous', encrypt: true },
+  { title: 'AES-256-CBC with an earlier key', cipher: 'aes-256-cbc', key: 'previous', encrypt: true },
+  { title: 'AES-256-GCM with an earlier key', cipher: 'aes-256-gcm', key: 'previous', encrypt: true },
 ] as const;
 
 const appKeys = {
@@ -32,7 +32,7 @@ const appKeys = {
 };
 let folder: string;
 let keyFile: string;
-/** What each site answered to a login; the cookies as the browser keeps them. */
+/** The answers of each site to a login, with the cookies as the browser keeps them. */
 let answers: { id: string; cookie: string; chosen: string }[];
 
 beforeAll(() => {
@@ -76,7 +76,7 @@ describe.each(sites.map((site, n) => [site.title, site, n] as const))('a Laravel
     expect(await reader(site.encrypt).fromValue(decodeURIComponent(cookie))).toMatchObject({ id });
   });
 
-  test('nobody by the id itself, nor by another cookie in which somebody wrote it', async () => {
+  test('unauthorized with the id itself, and with another cookie that contains it', async () => {
     const { id, chosen } = answerOf(n);
     for (const value of [id, chosen]) {
       expect(await reader(site.encrypt).fromCookie(`${name}=${value}`)).toMatchObject({
@@ -87,7 +87,7 @@ describe.each(sites.map((site, n) => [site.title, site, n] as const))('a Laravel
   });
 });
 
-test('sessions encrypted with a key that is not in the file: session_invalid, and why', async () => {
+test('a session encrypted with a key that is not in the file: session_invalid, with the reason', async () => {
   const only = join(folder, 'only');
   writeFileSync(only, appKeys.newest);
   const refused = await reader(true, only).fromCookie(`${name}=${answerOf(6).cookie}`);
@@ -97,7 +97,7 @@ test('sessions encrypted with a key that is not in the file: session_invalid, an
   });
 });
 
-test('the chat lets in whom Laravel knows, by the cookie and by auth.session', async () => {
+test('the chat knows Laravel’s users, by the cookie and by auth.session, and the log has no secret', async () => {
   const chat = await startChatServer({
     CHAT_SESSION_STORE: storeUrl(true),
     CHAT_SESSION_NAME: name,

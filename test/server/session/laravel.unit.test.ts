@@ -28,7 +28,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 type Payload = Record<'iv' | 'value' | 'mac' | 'tag', string>;
 type Mode = 'cbc' | 'gcm';
 
-/** As the Encrypter does it; that it does is shown with its own class in laravel.test.ts. */
+/** Encrypts as Laravel's Encrypter does; laravel.test.ts uses that class itself. */
 function encrypt(mode: Mode, text: string, by = key, ivLength = mode === 'cbc' ? 16 : 12): Payload {
   const iv = randomBytes(ivLength);
   const cipher = createCipheriv(`aes-${by.length * 8}-${mode}` as CipherGCMTypes, by, iv);
@@ -58,14 +58,14 @@ describe.each<Mode>(['cbc', 'gcm'])('the cookie, AES-%s', (mode) => {
     expect(idIn(cookie(prefix(name, oldKey) + id, oldKey))).toBe(id);
   });
 
-  test('comes out of a Cookie header, as browsers send it and bare', () => {
+  test('is read from a Cookie header, encoded as browsers send it or not', () => {
     const value = cookie(prefix() + id);
     expect(sessionIdFrom(`a=1; ${name}=${encodeURIComponent(value)}`, form)).toBe(id);
     expect(sessionIdFrom(`${name}=${value}`, form)).toBe(id);
     expect(idIn(encodeURIComponent(value))).toBe(id);
   });
 
-  test('may lack the field that is empty, as in Laravel before there was GCM', () => {
+  test('may lack the empty field, as in Laravel before it had GCM', () => {
     const payload = encrypt(mode, prefix() + id);
     expect(idIn(written({ ...payload, [mode === 'cbc' ? 'tag' : 'mac']: undefined }))).toBe(id);
   });
@@ -88,7 +88,7 @@ describe.each<Mode>(['cbc', 'gcm'])('the cookie, AES-%s', (mode) => {
     expect(idIn(value())).toBeNull();
   });
 
-  test('not one bit of it can be changed', () => {
+  test('with any one bit changed is refused', () => {
     const payload = encrypt(mode, prefix() + id);
     for (const field of ['iv', 'value', mode === 'cbc' ? 'mac' : 'tag'] as const) {
       const bytes = Buffer.from(payload[field], field === 'mac' ? 'hex' : 'base64');
@@ -102,7 +102,7 @@ describe.each<Mode>(['cbc', 'gcm'])('the cookie, AES-%s', (mode) => {
   });
 });
 
-describe('a payload that Laravel would not have written', () => {
+describe('a payload that Laravel does not write', () => {
   const cut = ({ tag }: Payload, bytes: number) =>
     Buffer.from(tag, 'base64').subarray(0, bytes).toString('base64');
 
@@ -146,7 +146,7 @@ test.each<[string, unknown]>([
   expect(idIn(value)).toBeNull();
 });
 
-test('whatever is in the cookie or in a payload, it is an id, bytes or refused', () => {
+test('any cookie and any payload lead to an id, to bytes or to a refusal', () => {
   const valid = encrypt('cbc', prefix() + id);
   const text = fc.oneof(
     fc.base64String(),
@@ -184,7 +184,7 @@ describe('CHAT_SESSION_COOKIE', () => {
     throw new Error('accepted');
   };
 
-  test('is the form of the cookie that CHAT_SESSION_NAME names', () => {
+  test('sets the form of the cookie that CHAT_SESSION_NAME names', () => {
     const { cookie } = readConfig({
       CHAT_SESSION_COOKIE: `laravel:${keyFile}`,
       CHAT_SESSION_NAME: name,
@@ -193,7 +193,7 @@ describe('CHAT_SESSION_COOKIE', () => {
     expect(readConfig({ CHAT_SESSION_COOKIE: '' }).session.cookie.idIn('abc')).toBe('abc');
   });
 
-  test('that cannot be used is listed with the rest', () => {
+  test('that cannot be used is listed with the other problems', () => {
     expect(problem({ CHAT_SESSION_COOKIE: 'laravel', CHAT_PORT: 'x' })).toMatch(
       /CHAT_PORT: .*\n {2}CHAT_SESSION_COOKIE: the cookie is plain, signed:KEYFILE or laravel:KEYFILE$/,
     );

@@ -5,11 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { parseCookieForm } from '../../../server/session/cookie.ts';
 import { FormatError } from '../../../server/session/formats/value.ts';
 import { parseLayers } from '../../../server/session/layers/layers.ts';
-import { createSessionReader } from '../../../server/session/read-session.ts';
-import { parseStoreUrl } from '../../../server/session/store-url.ts';
+import { readerAt } from '../../helpers/session-stores.ts';
 
 const newKey = () => randomBytes(32).toString('base64');
 let folder: string;
@@ -20,7 +18,7 @@ beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'php-sessions-'));
   keyFile = join(folder, 'keys');
   const key = newKey();
-  // The site still writes with the older one.
+  // The site still encrypts with the older key.
   writeFileSync(keyFile, `# keys\n${newKey()}\n\n${key}\n`);
   const script = new URL('../../fixtures/layers.php', import.meta.url).pathname;
   ids = JSON.parse(execFileSync('php', [script, folder, key], { encoding: 'utf8' })) as Record<
@@ -32,15 +30,11 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const withKeyFile = (layers: string) => (layers.split(' ')[0] as string).replace('KEYFILE', keyFile);
 
-/** What a chat would be told of that session. */
+/** The session of that id, or its refusal. */
 const read = (layers: string, id: string | undefined) =>
-  createSessionReader({
-    source: parseStoreUrl(`file://${folder}?layers=${encodeURIComponent(withKeyFile(layers))}`),
-    cookie: parseCookieForm('plain', 'PHPSESSID'),
-    user: { id: ['user_id'], name: ['firstname'] },
-  }).fromValue(id);
+  readerAt(`file://${folder}?layers=${encodeURIComponent(withKeyFile(layers))}`).fromValue(id);
 
-describe('a session that a site’s own handler has wrapped', () => {
+describe('a session that a site’s own handler has encoded', () => {
   test.each([
     'base64',
     'base64 without padding',
@@ -65,7 +59,7 @@ describe('a session that a site’s own handler has wrapped', () => {
     expect(plain.includes(every)).toBe(true);
   });
 
-  test('a box that was put in the place of another session is not opened', async () => {
+  test('an encrypted session in the place of another one is not decrypted', async () => {
     const id = ids['base64,decrypt:KEYFILE,zlib'] as string;
     const other = `${id.slice(0, -1)}-`;
     renameSync(join(folder, `sess_${id}`), join(folder, `sess_${other}`));
@@ -73,7 +67,7 @@ describe('a session that a site’s own handler has wrapped', () => {
   });
 });
 
-describe('what is not wrapped as it should be is session_invalid, and the log says what to mend', () => {
+describe('a session with another encoding is session_invalid, and the log says what to change', () => {
   test.each([
     ['base64', 'inflate', /^layers=base64: not base64; the bytes look like/],
     ['unserialize', 'base64', /^layers=unserialize: not a serialized string; /],
@@ -86,13 +80,13 @@ describe('what is not wrapped as it should be is session_invalid, and the log sa
       /^layers=decrypt: encrypted with none of the keys in the key file, or /,
     ],
     ['laravel:KEYFILE', 'base64', /^layers=laravel: not what Laravel’s Encrypter writes; /],
-  ])('layers=%s of one that is %s', async (layers, written, reason) => {
+  ])('layers=%s for a session in %s', async (layers, written, reason) => {
     const refused = await read(layers, ids[written]);
     expect(refused).toMatchObject({ code: 'session_invalid', reason: expect.stringMatching(reason) });
     expect(JSON.stringify(refused)).not.toContain('Zo');
   });
 
-  test('an empty session under its layers is an empty session', async () => {
+  test('an empty session inside its layers is empty', async () => {
     const id = 'e'.repeat(26);
     writeFileSync(join(folder, `sess_${id}`), 's:0:"";');
     expect(await read('unserialize,base64', id)).toMatchObject({
@@ -102,7 +96,7 @@ describe('what is not wrapped as it should be is session_invalid, and the log sa
   });
 });
 
-test('PHP makes the same of what is encoded well, badly or not at all', () => {
+test('2000 texts, encoded well, badly or not at all, are decoded as by PHP', () => {
   const pieces = [
     '%',
     '+',

@@ -3,10 +3,10 @@ import { expect, test } from 'vitest';
 import { FormatError } from '../../../server/session/formats/value.ts';
 import { decodeFastlz } from '../../../server/session/stores/memcached/item.ts';
 
-/** Plain bytes, or so many of those that came so far back (of what there is). */
+/** Plain bytes, or a repetition of `length` bytes from `back` bytes before (or less, if there are fewer). */
 type Piece = { plain: Uint8Array } | { back: number; length: number };
 
-/** A stream of the pieces as fastlz.c would write them, and, byte by byte, what they stand for. */
+/** A stream of the pieces as fastlz.c would write it, and the bytes that it unpacks to. */
 function written(level: 1 | 2, pieces: readonly Piece[]): { stream: Buffer; text: Buffer } {
   const stream: number[] = [];
   const text: number[] = [];
@@ -42,7 +42,7 @@ const sample = fc
   .tuple(fc.constantFrom(1 as const, 2 as const), plain, fc.array(fc.oneof(plain, again), { maxLength: 12 }))
   .map(([level, first, rest]) => written(level, [first, ...rest]));
 
-test('what pieces of both levels stand for', () => {
+test('500 streams of both levels are unpacked to the byte', () => {
   fc.assert(
     fc.property(sample, ({ stream, text }) => {
       expect(decodeFastlz(stream, text.length).equals(text)).toBe(true);
@@ -51,7 +51,7 @@ test('what pieces of both levels stand for', () => {
   );
 });
 
-test('cut off, changed or of another length: so many bytes as were asked for, or a FormatError', () => {
+test('2000 streams that are cut off, changed or of another length: the requested length, or a FormatError', () => {
   const wrong = fc.tuple(sample, fc.nat(), fc.nat({ max: 255 }), fc.nat(), fc.integer({ min: -3, max: 3 }));
   fc.assert(
     fc.property(wrong, ([{ stream, text }, at, byte, cut, more]) => {

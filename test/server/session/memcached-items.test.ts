@@ -1,45 +1,30 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { deflateSync } from 'node:zlib';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { parseCookieForm } from '../../../server/session/cookie.ts';
-import { createSessionReader, type SessionReader } from '../../../server/session/read-session.ts';
-import { parseStoreUrl } from '../../../server/session/store-url.ts';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Memcached, startMemcached } from '../../helpers/memcached.ts';
+import { readerAt, storeAt } from '../../helpers/session-stores.ts';
 
 const script = new URL('../../fixtures/memcached-items.php', import.meta.url).pathname;
 const secret = 'nobody-reads-this';
 let memcached: Memcached;
-const closing: { close(): void }[] = [];
 
 beforeAll(async () => {
   memcached = await startMemcached(undefined, ['-I', '8m']);
 });
 afterAll(() => memcached.stop('SIGKILL'));
-afterEach(() => {
-  for (const one of closing.splice(0)) one.close();
-});
 
-const source = (options: string) => parseStoreUrl(`memcached://127.0.0.1:${memcached.port}?${options}`);
+const url = (options: string) => `memcached://127.0.0.1:${memcached.port}?${options}`;
+const reader = (options: string) => readerAt(url(options));
 
-function reader(options: string): SessionReader {
-  const opened = createSessionReader({
-    source: source(options),
-    cookie: parseCookieForm('plain', 'PHPSESSID'),
-    user: { id: ['user_id'], name: ['firstname'] },
-  });
-  closing.push(opened);
-  return opened;
-}
-
-/** PHP code with a `Memcached` and a `Memcache` object at hand. */
+/** Runs PHP code with a `Memcached` and a `Memcache` object. */
 function php(code: string): void {
   const objects = `$memcached = new Memcached(); $memcached->addServer('127.0.0.1', ${memcached.port});
     $memcache = new Memcache(); $memcache->addServer('127.0.0.1', ${memcached.port});`;
   execFileSync('php', ['-r', objects + code]);
 }
 
-/** The flags of an item, and its bytes as they lie there. */
+/** The flags of an item, and its bytes as they are stored. */
 async function raw(key: string): Promise<{ flags: number; bytes: Buffer }> {
   const answer = await memcached.ask(`mg ${key} f v\r\nmn\r\n`, /MN\r\n$/);
   const [line = '', length, flags] = /^VA (\d+) f(\d+)\r\n/.exec(answer) ?? [];
@@ -47,10 +32,9 @@ async function raw(key: string): Promise<{ flags: number; bytes: Buffer }> {
   return { flags: Number(flags), bytes };
 }
 
-test('what a Memcached object packs, by FastLZ of both levels and by zlib', async () => {
+test('items that a Memcached object packs, by FastLZ of both levels and by zlib', async () => {
   const written = execFileSync('php', [script, String(memcached.port)], { encoding: 'utf8' });
-  const sessions = source('timeout=5000ms').open();
-  closing.push(sessions);
+  const sessions = storeAt(url('timeout=5000ms'));
   const kinds: Record<string, number> = {};
   for (const line of written.trim().split('\n')) {
     const { key, sha1 } = JSON.parse(line) as { key: string; sha1: string };
@@ -65,13 +49,13 @@ test('what a Memcached object packs, by FastLZ of both levels and by zlib', asyn
 
 const user = '["user_id" => 7, "firstname" => "Zoë", "pad" => str_repeat("packed ", $n)]';
 test.each([
-  // What the object is told, the format, and the flags of a small item and of a large one.
+  // The options of the object, the format, and the flags of a small item and of a large one.
   ['SERIALIZER_PHP', 'COMPRESSION_FASTLZ', 'php_serialize', 0x04, 0x54],
   ['SERIALIZER_PHP', 'COMPRESSION_ZLIB', 'php_serialize', 0x04, 0x34],
   ['SERIALIZER_IGBINARY', 'COMPRESSION_FASTLZ', 'igbinary', 0x05, 0x55],
   ['SERIALIZER_JSON', 'COMPRESSION_ZLIB', 'json', 0x06, 0x36],
   ['SERIALIZER_MSGPACK', 'COMPRESSION_FASTLZ', 'msgpack', 0x07, 0x57],
-])('an array that a Memcached object keeps: %s, %s', async (serializer, packing, format, small, large) => {
+])('an array in a Memcached object: %s, %s', async (serializer, packing, format, small, large) => {
   const id = `${serializer}${packing}`.replaceAll('_', '-');
   php(`$memcached->setOptions([Memcached::OPT_SERIALIZER => Memcached::${serializer},
       Memcached::OPT_COMPRESSION_TYPE => Memcached::${packing}, Memcached::OPT_USER_FLAGS => 5]);
@@ -86,7 +70,7 @@ test.each([
   }
 });
 
-test('an array that a Memcache object keeps', async () => {
+test('an array in a Memcache object', async () => {
   php(`foreach ([1, 5000] as $n) $memcache->set("array$n", ${user});`);
   const sessions = reader('distribution=memcache');
   for (const [id, flags] of [
@@ -106,13 +90,16 @@ test('a number or a boolean is no session', async () => {
     ['memcache', 'distribution=memcache'],
   ]) {
     for (const name of ['Int', 'Double', 'Yes', 'No']) {
-      const look = await reader(`${options}&format=json`).fromValue(object + name);
-      expect(look).toMatchObject({ code: 'session_invalid', reason: expect.stringMatching(/by its flags/) });
+      const answer = await reader(`${options}&format=json`).fromValue(object + name);
+      expect(answer).toMatchObject({
+        code: 'session_invalid',
+        reason: expect.stringMatching(/by its flags/),
+      });
     }
   }
 });
 
-test('what unpacks to 1 MiB is read, and to one byte more is refused', async () => {
+test('an item that unpacks to 1 MiB is read, and one byte more is refused', async () => {
   php(`foreach ([0, 1] as $more) {
     $text = str_repeat('x', 1048576 + $more);
     foreach (['FASTLZ', 'ZLIB'] as $type) {
@@ -125,14 +112,13 @@ test('what unpacks to 1 MiB is read, and to one byte more is refused', async () 
     ['ZLIB', ''],
     ['MEMCACHE', 'distribution=memcache'],
   ] as const) {
-    const sessions = source(options).open();
-    closing.push(sessions);
+    const sessions = storeAt(url(options));
     expect((await sessions.get(`${name}0`))?.length).toBe(1024 * 1024);
     await expect(sessions.get(`${name}1`)).rejects.toThrow(/unpacks to more than 1048576 bytes/);
   }
 });
 
-describe('what is damaged is an invalid session, and not a store that fails', () => {
+describe('a damaged item is an invalid session, and no failure of the store', () => {
   const text = Buffer.from(`{"user_id":7,"pad":"${secret.repeat(500)}"}`);
   const behindLength = (stream: Buffer, length = text.length) => {
     const head = Buffer.alloc(4);
@@ -178,14 +164,14 @@ describe('what is damaged is an invalid session, and not a store that fails', ()
     await memcached.set('damaged', item(), 0, flags);
     await memcached.set('next', '{"user_id":8}');
     const sessions = reader(`${options}format=json`);
-    const look = await sessions.fromValue('damaged');
-    expect(look).toMatchObject({ code: 'session_invalid', kind: 'what the store holds is damaged' });
-    expect(JSON.stringify(look)).not.toContain(secret.slice(0, 6));
+    const answer = await sessions.fromValue('damaged');
+    expect(answer).toMatchObject({ code: 'session_invalid', kind: 'what the store holds is damaged' });
+    expect(JSON.stringify(answer)).not.toContain(secret.slice(0, 6));
     expect(await sessions.check('damaged', text)).toMatchObject({ state: 'invalid' });
     expect(await sessions.fromValue('next')).toMatchObject({ user: { id: '8' } });
   });
 
-  test('and undamaged it is read', async () => {
+  test('and undamaged the same items are read', async () => {
     await memcached.set('zlib', behindLength(zlib), 0, 0x30);
     const sessions = reader('format=json');
     expect(await sessions.fromValue('zlib')).toMatchObject({ user: { id: '7' } });

@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { crc32 } from 'node:zlib';
 import fc from 'fast-check';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { parseStoreUrl } from '../../../server/session/store-url.ts';
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { type SessionStore, StoreError } from '../../../server/session/store.ts';
 import { distributions } from '../../../server/session/stores/memcached/servers.ts';
 import {
   askedOf,
@@ -12,22 +12,19 @@ import {
   writeSessions,
 } from '../../helpers/many-sessions.ts';
 import { type Memcached, startMemcached } from '../../helpers/memcached.ts';
+import { phpRequest } from '../../helpers/php-request.ts';
 
 let servers: Memcached[];
-const closing: (() => unknown)[] = [];
 beforeAll(async () => {
   servers = await Promise.all([startMemcached(), startMemcached(), startMemcached()]);
 });
-afterEach(async () => {
-  for (const close of closing.splice(0)) await close();
-});
 afterAll(() => Promise.all(servers.map((server) => server.stop('SIGKILL'))));
 
-/** Reads all and says how often each server was asked meanwhile. */
+/** Reads all sessions, and counts what each server was asked for meanwhile. */
 async function readAll(options: string, ids: readonly string[], on = servers) {
   const before = await Promise.all(on.map(askedOf));
   const sessions = openStore(`${options}&timeout=5000ms`, on);
-  closing.push(() => sessions.close());
+  onTestFinished(() => sessions.close());
   const found = await Promise.all(ids.map((id) => sessions.get(id)));
   const after = await Promise.all(on.map(askedOf));
   return {
@@ -38,6 +35,9 @@ async function readAll(options: string, ids: readonly string[], on = servers) {
 }
 
 const sum = (numbers: number[]) => numbers.reduce((one, other) => one + other, 0);
+
+/** So many sessions for each distribution. */
+const count = process.env.SOAK === '1' ? 1000 : 300;
 
 describe('of three servers, the one that PHP has chosen is asked, and no other', () => {
   const weights = [3, 1, 2];
@@ -104,16 +104,16 @@ describe('of three servers, the one that PHP has chosen is asked, and no other',
       { writer: 'Memcache', weights: [2, 2, 2], ini: { ...standard, ...fnv } },
     ],
   ])('%s', async (options, site) => {
-    const ids = newIds(1000);
+    const ids = newIds(count);
     expect(writeSessions(site, ids, servers)).toBe('done');
     const { right, hits, misses } = await readAll(options, ids);
-    expect(right).toBe(1000);
-    expect(sum(hits)).toBe(1000);
+    expect(right).toBe(count);
+    expect(sum(hits)).toBe(count);
     expect(sum(misses)).toBe(0);
-    expect(Math.min(...hits)).toBeGreaterThan(50);
+    expect(Math.min(...hits)).toBeGreaterThan(count / 20);
   });
 
-  test('a key of which the standard strategy uses nothing but zeros', async () => {
+  test('a key whose hash is zero for the standard strategy', async () => {
     let n = 0;
     while (((crc32(`key${n}`) >>> 16) & 0x7fff) !== 0) n++;
     const site: ManySessionsSite = { writer: 'Memcache', ini: standard };
@@ -121,18 +121,18 @@ describe('of three servers, the one that PHP has chosen is asked, and no other',
     expect(await readAll('distribution=memcache_standard', [`key${n}`])).toMatchObject({ right: 1 });
   });
 
-  test('memcached’s own port is no part of the name that ketama gives a server', async () => {
-    // An address of this run's own, since there is only one such port on each.
+  test('memcached’s default port is no part of a server’s name for ketama', async () => {
+    // An address of this run's own: each has only one such port.
     const own = await startMemcached(11_211, [], `127.${process.pid & 0x7f}.${(process.pid >> 7) & 0xff}.5`);
-    closing.push(() => own.stop());
+    onTestFinished(async () => void (await own.stop('SIGKILL')));
     const on = [...servers.slice(0, 2), own];
     for (const type of ['ketama', 'ketama_weighted']) {
-      const ids = newIds(1000);
+      const ids = newIds(count);
       expect(
         writeSessions({ writer: 'memcached', ini: { 'memcached.sess_consistent_hash_type': type } }, ids, on),
       ).toBe('done');
       const { right, misses } = await readAll(`handler=memcached&distribution=${type}`, ids, on);
-      expect([right, sum(misses)]).toEqual([1000, 0]);
+      expect([right, sum(misses)]).toEqual([count, 0]);
     }
   });
 });
@@ -171,18 +171,122 @@ test('names, IPv6 addresses, memcached’s own port and uneven weights, as libme
   }
 });
 
-test.each([
-  ['h?handler=redis', /handler= is memcached or memcache/],
-  ['h?handler=memcached&distribution=memcache', /one of ketama, modula, ketama_weighted/],
-  ['h?handler=memcache&distribution=ketama', /one of memcache, memcache_fnv/],
-  ['h?distribution=random', /distribution= is here one of modula, ketama/],
-  ['a,b,c?weight=1,2', /weight= is one number for all servers, or one for each/],
-  ['a,b?weight=0,1', /weight= is numbers from 1/],
-  ['a,b?weight=', /weight= is numbers from 1/],
-  ['a,b?redundancy=2', /redundancy= is not an option/],
-  ['a,b?handler=memcache&redundancy=0', /redundancy= is 1 to 9/],
-  ['a,b?handler=memcache&past_misses=yes', /past_misses= is 0 or 1/],
-  ['a,b?handler=memcached&past_misses=1', /past_misses= is not an option/],
-])('a store URL that is refused: memcached://%s', (url, reason) => {
-  expect(() => parseStoreUrl(`memcached://${url}`)).toThrow(reason);
+describe('one of three servers is', () => {
+  let mortal: Memcached;
+  let on: Memcached[];
+  beforeEach(async () => {
+    mortal = await startMemcached();
+    onTestFinished(async () => void (await mortal.stop('SIGKILL')));
+    on = [mortal, ...servers.slice(1)];
+  });
+
+  function store(options: string, timeout = 5000): SessionStore {
+    const opened = openStore(`${options}&timeout=${timeout}ms`, on);
+    onTestFinished(() => opened.close());
+    return opened;
+  }
+
+  /** The outcome of each question, in the order in which they settle. */
+  async function outcomes(sessions: SessionStore, ids: readonly string[]): Promise<string[]> {
+    const settled: string[] = [];
+    const settle = (id: string) =>
+      sessions.get(id).then(
+        (bytes) => settled.push(bytes === null ? 'missing' : 'found'),
+        (error) => settled.push(error instanceof StoreError ? 'unavailable' : String(error)),
+      );
+    await Promise.all(ids.map(settle));
+    return settled;
+  }
+
+  /** The ids on the mortal server, and the others. */
+  async function parted(ids: readonly string[], prefix: string) {
+    const answer = await mortal.ask(`get ${ids.map((id) => prefix + id).join(' ')}\r\n`, /END\r\n$/);
+    const keys = new Set([...answer.matchAll(/^VALUE (\S+)/gm)].map(([, key]) => key));
+    const there = ids.filter((id) => keys.has(prefix + id));
+    expect(there.length).toBeGreaterThan(30);
+    return { there, elsewhere: ids.filter((id) => !keys.has(prefix + id)) };
+  }
+
+  test('dead: its sessions are unavailable, for PHP too, and the others are read', async () => {
+    const ids = newIds(300);
+    expect(writeSessions({ writer: 'memcached' }, ids, on)).toBe('done');
+    const { there, elsewhere } = await parted(ids, 'memc.sess.key.');
+    const sessions = store('handler=memcached');
+    await Promise.all(ids.map((id) => sessions.get(id)));
+    await mortal.stop('SIGKILL');
+    expect(writeSessions({ writer: 'memcached' }, there.slice(0, 1), on)).toMatch(/cannot be started/);
+    for (const reading of [sessions, store('handler=memcached')]) {
+      expect(new Set(await outcomes(reading, there))).toEqual(new Set(['unavailable']));
+      expect(new Set(await outcomes(reading, elsewhere))).toEqual(new Set(['found']));
+    }
+    await expect(sessions.get(there[0] as string)).rejects.toThrow(
+      `memcached at 127.0.0.1:${mortal.port} cannot be reached (ECONNREFUSED)`,
+    );
+  });
+
+  test('silent: the sessions of the others are read before its own fail', async () => {
+    const ids = newIds(300);
+    expect(writeSessions({ writer: 'memcached' }, ids, on)).toBe('done');
+    const { there, elsewhere } = await parted(ids, 'memc.sess.key.');
+    const sessions = store('handler=memcached', 1000);
+    mortal.signal('SIGSTOP');
+    expect(await outcomes(sessions, ids)).toEqual([
+      ...elsewhere.map(() => 'found'),
+      ...there.map(() => 'unavailable'),
+    ]);
+    mortal.signal('SIGCONT');
+    await expect.poll(() => outcomes(sessions, there.slice(0, 1))).toEqual(['found']);
+  });
+
+  test('dead, with ext-memcache’s copies: every session is read, old or new', async () => {
+    const site: ManySessionsSite = { writer: 'memcache' };
+    const ids = newIds(300);
+    expect(writeSessions(site, ids, on)).toBe('done');
+    const { there } = await parted(ids, '');
+    const sessions = store('handler=memcache');
+    const alone = store('handler=memcache&redundancy=1');
+    await mortal.stop('SIGKILL');
+    expect(new Set(await outcomes(sessions, ids))).toEqual(new Set(['found']));
+    // PHP reads the copy. A logout meanwhile is a logout, whichever copy cannot be asked for.
+    const copies: Record<string, string> = {};
+    for (const id of there) copies[String(await outcomes(alone, [id]))] = id;
+    const { unavailable, found: out = '' } = copies;
+    const path = on.map(({ port }) => `tcp://127.0.0.1:${port}`).join(',');
+    const settings = { 'session.save_handler': 'memcache', 'session.save_path': path };
+    phpRequest(settings, 'isset($_SESSION["n"]) || exit(1)', unavailable);
+    for (const id of [out, unavailable ?? '']) {
+      phpRequest(settings, 'session_destroy()', id);
+      expect(await outcomes(sessions, [id])).toEqual(['missing']);
+    }
+    const meanwhile = newIds(50);
+    expect(writeSessions(site, meanwhile, on)).toBe('done');
+    expect(new Set(await outcomes(sessions, meanwhile))).toEqual(new Set(['found']));
+  });
+
+  test('dead: the server where a Memcache object writes instead is read, and older sessions are unavailable', async () => {
+    const ids = newIds(300);
+    expect(writeSessions({ writer: 'Memcache' }, ids, on)).toBe('done');
+    const { there, elsewhere } = await parted(ids, '');
+    const sessions = store('distribution=memcache');
+    await mortal.stop('SIGKILL');
+    expect(new Set(await outcomes(sessions, there))).toEqual(new Set(['unavailable']));
+    expect(new Set(await outcomes(sessions, elsewhere))).toEqual(new Set(['found']));
+    const meanwhile = newIds(100);
+    expect(writeSessions({ writer: 'Memcache' }, meanwhile, on)).toBe('done');
+    expect(new Set(await outcomes(sessions, meanwhile))).toEqual(new Set(['found']));
+  });
+
+  test('closed while it is silent: no other server is asked', async () => {
+    const ids = newIds(300);
+    expect(writeSessions({ writer: 'memcache' }, ids, on)).toBe('done');
+    const { there } = await parted(ids, '');
+    mortal.signal('SIGSTOP');
+    const sessions = store('handler=memcache');
+    const before = await Promise.all(on.slice(1).map(askedOf));
+    const ends = outcomes(sessions, there);
+    sessions.close();
+    expect(new Set(await ends)).toEqual(new Set(['unavailable']));
+    expect(await Promise.all(on.slice(1).map(askedOf))).toEqual(before);
+    mortal.signal('SIGCONT');
+  });
 });

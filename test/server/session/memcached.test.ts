@@ -1,41 +1,36 @@
-import type { Socket } from 'node:net';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { parseCookieForm } from '../../../server/session/cookie.ts';
-import { createSessionReader } from '../../../server/session/read-session.ts';
-import { type SessionStore, StoreError } from '../../../server/session/store.ts';
-import { parseStoreUrl } from '../../../server/session/store-url.ts';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { StoreError } from '../../../server/session/store.ts';
+import { storeConnectionContract } from '../../contracts/store-connection.ts';
+import { newIds, openStore, writeSessions } from '../../helpers/many-sessions.ts';
 import { type Memcached, startMemcached } from '../../helpers/memcached.ts';
-import { startTcpProxy, type TcpProxy } from '../../helpers/tcp-proxy.ts';
+import { phpRequest } from '../../helpers/php-request.ts';
+import { orNull, readerAt, spoilingProxy, storeAt, text } from '../../helpers/session-stores.ts';
+import { failureOf } from '../../helpers/whole-error.ts';
 
 let memcached: Memcached;
-const closing: (() => unknown)[] = [];
-
+let servers: Memcached[];
 beforeAll(async () => {
-  memcached = await startMemcached(undefined, ['-I', '8m']);
+  servers = await Promise.all([
+    startMemcached(undefined, ['-I', '8m']),
+    ...Array.from({ length: 2 }, () => startMemcached()),
+  ]);
+  memcached = servers[0] as Memcached;
 });
-afterAll(() => memcached.stop());
-afterEach(async () => {
-  for (const close of closing.splice(0)) await close();
-});
+afterAll(() => Promise.all(servers.map((server) => server.stop('SIGKILL'))));
 
-function store(port = memcached.port, timeout = 250): SessionStore {
-  const made = parseStoreUrl(`memcached://127.0.0.1:${port}?prefix=sessions/&timeout=${timeout}ms`).open();
-  closing.push(() => made.close());
-  return made;
+const urlOf = (port: number, timeout = 250) =>
+  `memcached://127.0.0.1:${port}?prefix=sessions/&timeout=${timeout}ms`;
+const store = (timeout?: number) => storeAt(urlOf(memcached.port, timeout));
+
+/** A store of several servers with these options. */
+function storeOf(options: string, on: readonly Memcached[] = [memcached]) {
+  const opened = openStore(options, on);
+  onTestFinished(() => opened.close());
+  return opened;
 }
 
-/** A store behind a proxy that spoils what memcached says. */
-async function spoiled(
-  reply: (piece: Buffer, client: Socket, nth: number) => void,
-): Promise<[SessionStore, TcpProxy]> {
-  const proxy = await startTcpProxy(memcached.port, reply);
-  const made = store(proxy.port);
-  closing.push(() => proxy.close());
-  return [made, proxy];
-}
-
-describe('a memcached that is well', () => {
-  test('the bytes as they are, and null for what is not there', async () => {
+describe('reading', () => {
+  test('the bytes as they are, and null for a key that does not exist', async () => {
     const bytes = Buffer.from([0, 1, 0xff, 0x0a, 0x0d, 0x80]);
     await memcached.set('sessions/bytes', bytes);
     await memcached.set('sessions/empty', '');
@@ -45,54 +40,53 @@ describe('a memcached that is well', () => {
     expect(await sessions.get('nobody')).toBeNull();
   });
 
-  test('a thousand questions at once, each with its own answer', async () => {
+  test('a thousand questions at once get their own answers', async () => {
     const sessions = store();
     await Promise.all(Array.from({ length: 100 }, (_, n) => memcached.set(`sessions/n${n}`, `value ${n}`)));
-    const answers = await Promise.all(Array.from({ length: 1000 }, (_, n) => sessions.get(`n${n % 100}`)));
-    expect(answers.map(String)).toEqual(Array.from({ length: 1000 }, (_, n) => `value ${n % 100}`));
+    const answers = await Promise.all(
+      Array.from({ length: 1000 }, (_, n) => text(sessions.get(`n${n % 100}`))),
+    );
+    expect(answers).toEqual(Array.from({ length: 1000 }, (_, n) => `value ${n % 100}`));
   });
 
   test('a value of 2 MB, in many pieces', async () => {
     const bytes = Buffer.alloc(2 * 1024 * 1024, 'x');
     await memcached.set('sessions/large', bytes);
-    expect((await store(undefined, 5000).get('large'))?.equals(bytes)).toBe(true);
+    expect((await store(5000).get('large'))?.equals(bytes)).toBe(true);
   });
 
-  test('an id with which the key is too long is not asked for, and spoils nothing', async () => {
-    const sessions = store();
-    await memcached.set('sessions/after', 'here');
-    const [long, empty, after] = await Promise.all([
-      sessions.get('a'.repeat(242)),
-      sessions.get(''),
-      sessions.get('after'),
-    ]);
-    expect([long, empty, String(after)]).toEqual([null, null, 'here']);
+  test('an id whose key is empty, too long or more than a key is null, and spoils nothing', async () => {
+    await memcached.set('sessions/after', 'x', 100);
+    const [sessions, bare] = [store(), storeAt(`memcached://127.0.0.1:${memcached.port}?prefix=`)];
+    for (const [one, id] of [
+      [sessions, 'a'.repeat(242)],
+      [bare, ''],
+      [sessions, 'one t\r\nflush_all\r\nmg one'],
+      [sessions, 'after 0 noreply'],
+      [sessions, 'é'],
+    ] as const) {
+      expect([await one.get(id), await one.ttl(id)]).toEqual([null, null]);
+      await one.touch(id, 1440);
+    }
+    expect(await text(sessions.get('after'))).toBe('x');
+    expect(await sessions.ttl('after')).toBeLessThanOrEqual(100_000);
   });
 });
 
 describe('a reader of sessions', () => {
-  const reader = () => {
-    const made = createSessionReader({
-      source: parseStoreUrl(memcached.url),
-      cookie: parseCookieForm('plain', 'PHPSESSID'),
-      user: { id: ['user_id'], name: ['firstname'] },
-    });
-    closing.push(() => made.close());
-    return made;
-  };
   const reads = async () => Number(/STAT cmd_get (\d+)/.exec(await memcached.ask('stats\r\n'))?.[1]);
 
-  test('many connections of one visitor at once cost the store one read', async () => {
+  test('a hundred connections of one visitor at once cost one read', async () => {
     await memcached.set('sessions/many', '{"user_id":7}');
-    const sessions = reader();
+    const sessions = readerAt(memcached.url);
     const before = await reads();
     const found = await Promise.all(Array.from({ length: 100 }, () => sessions.fromCookie('PHPSESSID=many')));
     expect(found.every((one) => 'user' in one && one.user.id === '7')).toBe(true);
     expect((await reads()) - before).toBe(1);
   });
 
-  test('a large session is remembered by its bytes, and only as long as they are the same', async () => {
-    const sessions = reader();
+  test('the verdict on a large session is remembered for the same bytes only', async () => {
+    const sessions = readerAt(memcached.url);
     for (const user of [7, 8, 7]) {
       await memcached.set('sessions/large-one', `{"pad":"${'x'.repeat(100_000)}","user_id":${user}}`);
       for (let n = 0; n < 2; n++) {
@@ -103,104 +97,176 @@ describe('a reader of sessions', () => {
     }
   });
 
-  test('whether the store answers is not for visitors to decide', async () => {
-    // What a visitor’s cookie could name, packed in a way that cannot be unpacked; and what none can.
+  test('no visitor can make it say that the store does not answer', async () => {
+    // A key that a visitor's cookie can name, and the one that is asked for; neither item can be unpacked.
     for (const id of ['readiness-probe', 'readiness_probe']) {
       await memcached.set(`sessions/${id}`, 'not packed', 0, 0x50);
     }
-    expect(await reader().answers()).toBe(true);
+    expect(await readerAt(memcached.url).answers()).toBe(true);
   });
 });
 
-describe('a memcached that is not', () => {
-  test('nobody listens: a failure, not a missing session', async () => {
-    const proxy = await startTcpProxy(memcached.port, () => {});
-    await proxy.close();
-    await expect(store(proxy.port).get('any')).rejects.toThrow(StoreError);
+describe('TTL, to within 1 s', () => {
+  const seconds = (ttl: number | null) => ttl && ttl / 1000;
+  /** In seconds, as the server has it; a second may have begun since. */
+  const ttlOn = async (key: string, on = memcached) =>
+    Number(/^HD t(-?\d+)/.exec(await on.ask(`mg ${key} t\r\n`, /\r\n$/))?.[1]);
+  const about = (wanted: number) => [wanted - 1, wanted, wanted + 1];
+
+  test('as PHP has set it, and renewed for up to forty days', async () => {
+    const id = phpRequest(
+      { 'session.save_handler': 'memcached', 'session.save_path': `127.0.0.1:${memcached.port}` },
+      '$_SESSION["user_id"] = 7',
+    );
+    const sessions = storeOf('handler=memcached');
+    expect(about(1440)).toContain(seconds(await sessions.ttl(id)));
+    await sessions.touch(id, 600);
+    expect(about(600)).toContain(seconds(await sessions.ttl(id)));
+    await sessions.touch(id, 40 * 24 * 60 * 60);
+    expect(about(40 * 24 * 60 * 60)).toContain(seconds(await sessions.ttl(id)));
+    expect(await text(sessions.get(id))).toBe('user_id|i:7;');
   });
 
-  test('silent: a failure after the time-out, for all that was asked, and well again afterwards', async () => {
+  test('touched for 0, -5 and 0.2 seconds, a session expires, and does not live forever', async () => {
     const sessions = store();
-    await memcached.set('sessions/patient', 'here');
-    memcached.signal('SIGSTOP');
-    try {
-      const began = performance.now();
-      const answers = await Promise.allSettled([sessions.get('patient'), sessions.get('patient')]);
-      expect(answers.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
-      expect(performance.now() - began).toBeLessThan(5000);
-    } finally {
-      memcached.signal('SIGCONT');
+    for (const [id, ttl] of Object.entries({ zero: 0, negative: -5, short: 0.2 })) {
+      await memcached.set(`sessions/${id}`, 'x');
+      await sessions.touch(id, ttl);
     }
-    expect(String(await sessions.get('patient'))).toBe('here');
+    for (const id of ['zero', 'negative', 'short']) await expect.poll(() => sessions.get(id)).toBeNull();
   });
 
-  test('silent under steady traffic: the time-out fires all the same', async () => {
-    const [sessions] = await spoiled((piece, client, nth) => {
-      if (nth > 0) client.write(piece);
+  test('a thousand questions at once get their own answers, over one connection', async () => {
+    const proxy = await spoilingProxy(memcached.port, (piece, client) => {
+      for (let at = 0; at < piece.length; at += 7) client.write(piece.subarray(at, at + 7));
     });
-    await memcached.set('sessions/steady', 'here');
-    const first = sessions.get('steady');
-    const traffic = setInterval(() => sessions.get('steady').catch(() => {}), 20);
-    closing.push(() => clearInterval(traffic));
-    await expect(first).rejects.toThrow(/250 ms/);
+    const sessions = storeAt(urlOf(proxy.port));
+    await Promise.all(
+      Array.from({ length: 20 }, (_, n) => memcached.set(`sessions/n${n}`, 'x', 1000 + 10 * n)),
+    );
+    const asked = Array.from({ length: 1000 }, (_, n) =>
+      sessions.ttl(n % 21 === 20 ? 'nobody' : `n${n % 21}`),
+    );
+    for (const [n, ttl] of (await Promise.all(asked)).entries()) {
+      if (n % 21 === 20) expect(ttl).toBeNull();
+      else expect(about(1000 + 10 * (n % 21))).toContain(seconds(ttl));
+    }
+    expect(proxy.accepted).toBe(1);
   });
 
-  test('cut in the middle of a reply: the rest never reaches the next question', async () => {
-    const [sessions, proxy] = await spoiled((piece, client, nth) => {
-      if (nth > 0) return client.write(piece);
-      client.write(piece.subarray(0, piece.length - 5));
-      client.end();
+  test('every copy is renewed, as by a page; of a session without copies the one that is read', async () => {
+    const [id = ''] = newIds(1);
+    expect(
+      writeSessions({ writer: 'memcache', ini: { 'memcache.session_redundancy': 3 } }, [id], servers),
+    ).toBe('done');
+    await storeOf('handler=memcache&redundancy=3', servers).touch(id, 500);
+    for (const server of servers) expect(about(500)).toContain(await ttlOn(id, server));
+
+    for (const server of servers) await server.set(`sessions/${id}`, 'x', 100);
+    const one = storeOf('prefix=sessions/&distribution=memcache', servers);
+    await one.touch(id, 700);
+    const renewed = await Promise.all(servers.map((server) => ttlOn(`sessions/${id}`, server)));
+    expect(renewed.filter((ttl) => ttl > 600)).toHaveLength(1);
+    expect(about(700)).toContain(seconds(await one.ttl(id)));
+  });
+
+  test('one of three copies is gone: the others are renewed and have it; the only one: a failure', async () => {
+    const down = await startMemcached();
+    const on = [down, ...servers.slice(1)];
+    const ids = newIds(20);
+    expect(writeSessions({ writer: 'memcache', ini: { 'memcache.session_redundancy': 3 } }, ids, on)).toBe(
+      'done',
+    );
+    await down.stop('SIGKILL');
+    const sessions = storeOf('handler=memcache&redundancy=3', on);
+    for (const id of ids) {
+      await sessions.touch(id, 500);
+      expect(about(500)).toContain(seconds(await sessions.ttl(id)));
+    }
+    const alone = storeOf('prefix=sessions/', [down]);
+    await expect(alone.ttl('one')).rejects.toThrow(StoreError);
+    await expect(alone.touch('one', 500)).rejects.toThrow(StoreError);
+  });
+
+  test('a memcached that does not know the command is not asked again', async () => {
+    let asked = 0;
+    const proxy = await spoilingProxy(memcached.port, (_, client) => {
+      asked++;
+      client.write('ERROR\r\n');
     });
-    await memcached.set('sessions/one', '{"user_id":1}');
-    await memcached.set('sessions/two', '{"user_id":2}');
-    await expect(sessions.get('one')).rejects.toThrow(StoreError);
-    expect(String(await sessions.get('two'))).toBe('{"user_id":2}');
-    expect(proxy.accepted).toBe(2);
-  });
-
-  test('closed with questions under way: all of them fail', async () => {
-    const [sessions] = await spoiled((_, client) => client.destroy());
-    const answers = await Promise.allSettled(Array.from({ length: 20 }, () => sessions.get('one')));
-    expect(answers.every(({ status }) => status === 'rejected')).toBe(true);
+    const sessions = storeAt(urlOf(proxy.port));
+    for (let n = 0; n < 3; n++) expect(await sessions.ttl('one')).toBeNull();
+    expect(asked).toBe(1);
   });
 
   test.each([
-    ['something else altogether', Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n')],
-    ['an answer to another question', Buffer.from(`8100${'00'.repeat(10)}ffffffff${'00'.repeat(8)}`, 'hex')],
-    [
-      'the answer to the question after it',
-      Buffer.from(`8100${'00'.repeat(10)}00000002${'00'.repeat(8)}`, 'hex'),
-    ],
-    ['an answer of 4 GB', Buffer.from(`8100${'00'.repeat(6)}ffffffff${'00'.repeat(12)}`, 'hex')],
-    [
-      'an answer whose lengths do not add up',
-      Buffer.from(`8100ffff04${'00'.repeat(3)}00000004${'00'.repeat(16)}`, 'hex'),
-    ],
-  ])('%s: a failure, and the next question gets its answer', async (_, nonsense) => {
-    const [sessions] = await spoiled((piece, client, nth) => client.write(nth === 0 ? nonsense : piece));
-    await memcached.set('sessions/sane', 'here');
-    await expect(sessions.get('sane')).rejects.toThrow(StoreError);
-    expect(String(await sessions.get('sane'))).toBe('here');
+    ['something else altogether', 'HTTP/1.1 400 Bad Request\r\n\r\n'],
+    ['an answer to another question', 'VALUE sessions/sane 0 1\r\n'],
+    ['a TTL that is none', 'HD t12x\r\n'],
+    ['a line that does not end', 'x'.repeat(3000)],
+    ['two answers', 'EN\r\nEN\r\n'],
+  ])('%s: a failure without the id, or null, and the next question gets its answer', async (_, nonsense) => {
+    const proxy = await spoilingProxy(memcached.port, (piece, client, nth) =>
+      client.write(nth === 0 ? nonsense : piece),
+    );
+    const sessions = storeAt(urlOf(proxy.port));
+    await memcached.set('sessions/sane', 'x', 1000);
+    const answer = await sessions.ttl('sane').catch((error: unknown) => error);
+    if (answer !== null) {
+      expect(answer).toBeInstanceOf(StoreError);
+      expect(String(answer)).not.toContain('sane');
+    }
+    expect(about(1000)).toContain(seconds(await sessions.ttl('sane')));
   });
 
-  test('replies in single bytes', async () => {
-    const [sessions] = await spoiled((piece, client) => {
-      for (const byte of piece) client.write(Buffer.of(byte));
-    });
-    await memcached.set('sessions/slow', 'here');
-    expect(String(await sessions.get('slow'))).toBe('here');
+  test('closed with a question under way: it fails, and so do later ones', async () => {
+    const proxy = await spoilingProxy(memcached.port, () => {});
+    const sessions = storeAt(urlOf(proxy.port));
+    const last = sessions.ttl('one');
+    sessions.close();
+    await expect(last).rejects.toThrow(/was closed/);
+    await expect(sessions.touch('one', 100)).rejects.toThrow(/was closed/);
   });
+});
 
-  test('restarted: the next question finds the new one', async () => {
-    const mortal = await startMemcached();
-    const sessions = store(mortal.port);
-    await mortal.set('sessions/again', 'one');
-    expect(String(await sessions.get('again'))).toBe('one');
-    await mortal.stop('SIGKILL');
-    await expect(sessions.get('again')).rejects.toThrow(StoreError);
-    const second = await startMemcached(mortal.port);
-    closing.push(() => second.stop());
-    await second.set('sessions/again', 'two');
-    expect(String(await sessions.get('again'))).toBe('two');
-  });
+const hex = (text: string) => Buffer.from(text, 'hex');
+storeConnectionContract(
+  {
+    nonsense: [
+      ['something else altogether', 'HTTP/1.1 400 Bad Request\r\n\r\n', /no reply/],
+      ['an answer to another question', hex(`8100${'00'.repeat(10)}ffffffff${'00'.repeat(8)}`), /not asked/],
+      ['the answer to a later question', hex(`8100${'00'.repeat(10)}00000002${'00'.repeat(8)}`), /not asked/],
+      ['an answer of 4 GB', hex(`8100${'00'.repeat(6)}ffffffff${'00'.repeat(12)}`), /no reply/],
+      [
+        'an answer whose lengths do not add up',
+        hex(`8100ffff04${'00'.repeat(3)}00000004${'00'.repeat(16)}`),
+        /./,
+      ],
+    ],
+    waitsToReconnect: false,
+  },
+  () => ({
+    port: memcached.port,
+    url: (port) => urlOf(port),
+    put: (id, value) => memcached.set(`sessions/${id}`, value),
+    answerIn: () => 0,
+    // As the answer to the second question: a header, the flags, the value.
+    unasked: Buffer.concat([
+      hex(`8100000004000000${'00000010'}${'00000002'}${'00'.repeat(8)}${'00000000'}`),
+      Buffer.from('user_id|i:1;'),
+    ]),
+  }),
+);
+
+test('restarted: the next question finds the new memcached', async () => {
+  const first = await startMemcached();
+  const sessions = storeAt(urlOf(first.port));
+  await first.set('sessions/again', 'one');
+  expect(await text(sessions.get('again'))).toBe('one');
+  await first.stop('SIGKILL');
+  expect(await failureOf(sessions.get('again'))).toMatch(/closed the connection|cannot be reached/);
+  const second = await startMemcached(first.port);
+  onTestFinished(async () => void (await second.stop('SIGKILL')));
+  await second.set('sessions/again', 'two');
+  await expect.poll(() => orNull(text(sessions.get('again')))).toBe('two');
 });

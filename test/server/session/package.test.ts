@@ -15,7 +15,7 @@ import { phpRequest } from '../../helpers/php-request.ts';
 
 const root = resolve(import.meta.dirname, '../../..');
 const folder = mkdtempSync(join(tmpdir(), 'php-session-package-'));
-/** Somebody else's project, with the package installed. */
+/** Another project, with the package installed. */
 const project = join(folder, 'project');
 const installed = join(project, 'node_modules/php-session-chat');
 
@@ -30,7 +30,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 function npm(cwd: string, ...args: string[]): void {
   const { status, stdout, stderr } = spawnSync('npm', args, { cwd, encoding: 'utf8' });
-  // What the compiler says of the sources is on standard output.
+  // The compiler writes its errors to standard output.
   if (status !== 0) throw new Error(`npm ${args.join(' ')}:\n${stdout}${stderr}`);
 }
 
@@ -39,7 +39,7 @@ function node(args: string[], program = process.execPath): string {
   return execFileSync(program, args, { cwd: project, encoding: 'utf8' });
 }
 
-/** The Node of these tests, and the machine's own where that is another major version, from 20.19 on. */
+/** The Node of these tests, and the machine's own if that is another major version, 20.19 or later. */
 const ownNodes = (process.env.PATH ?? '')
   .split(delimiter)
   .filter((at) => !at.includes('node_modules') && existsSync(join(at, 'node')))
@@ -60,7 +60,7 @@ const filesIn = (path: string) =>
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name).slice(path.length + 1));
 
-test('holds every file of the folder, built and with its types, its README and the licence, and no more', () => {
+test('contains every file of the folder, built and with its types, its README and the licence, and no more', () => {
   const sources = filesIn(join(root, 'server/session')).filter((name) => /(?<!\.d)\.ts$/.test(name));
   const built = sources.flatMap((name) => [name.replace(/ts$/, 'js'), name.replace(/ts$/, 'd.ts')]);
   expect(filesIn(installed).sort()).toEqual(
@@ -71,7 +71,7 @@ test('holds every file of the folder, built and with its types, its README and t
   );
 });
 
-test('brings what its files import, and nothing of the chat', () => {
+test('depends on the packages that its files import, and on none of the chat', () => {
   const imported = filesIn(join(installed, 'dist'))
     .filter((name) => name.endsWith('.js'))
     .flatMap((name) => [
@@ -89,31 +89,29 @@ test('brings what its files import, and nothing of the chat', () => {
   expect(ofTheChat.filter((name) => existsSync(join(project, 'node_modules', name)))).toEqual([]);
 });
 
-test('runs nothing when it is installed', () => {
+test('runs no script when it is installed', () => {
   const { scripts } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8'));
   expect(Object.keys(scripts).filter((name) => /^(pre|post)?(install|prepare)$/.test(name))).toEqual([]);
 });
 
-test('its README links to what it holds', () => {
+test('its README links to files that it contains', () => {
   const readme = join(installed, 'server/session/README.md');
   const links = [...readFileSync(readme, 'utf8').matchAll(/\]\((?!https?:)([^)#]+)/g)];
   expect(links.length).toBeGreaterThan(0);
   expect(links.map(([, to = '']) => to).filter((to) => !existsSync(resolve(readme, '..', to)))).toEqual([]);
 });
 
-test.each(runtimes)(
-  'who is logged in, from the sessions of a real PHP, on Node $major',
-  ({ program, version }) => {
-    const settings = { 'session.save_handler': 'files', 'session.save_path': folder };
-    const ann = phpRequest(settings, '$_SESSION["user_id"] = 42; $_SESSION["firstname"] = "Ann 张"');
-    const mail = phpRequest(
-      settings,
-      '$_SESSION["user_id"] = 7; $_SESSION["username"] = "Bob"; $_SESSION["auth_secret"] = "x"',
-    );
-    const left = phpRequest(settings, '$_SESSION["user_id"] = 7; $_SESSION["username"] = "Bob"');
-    writeFileSync(
-      join(project, 'read.js'),
-      `import { formats, openSessions, StoreError } from 'php-session-chat/session';
+test.each(runtimes)('knows the users of real PHP sessions, on Node $major', ({ program, version }) => {
+  const settings = { 'session.save_handler': 'files', 'session.save_path': folder };
+  const ann = phpRequest(settings, '$_SESSION["user_id"] = 42; $_SESSION["firstname"] = "Ann 张"');
+  const mail = phpRequest(
+    settings,
+    '$_SESSION["user_id"] = 7; $_SESSION["username"] = "Bob"; $_SESSION["auth_secret"] = "x"',
+  );
+  const left = phpRequest(settings, '$_SESSION["user_id"] = 7; $_SESSION["username"] = "Bob"');
+  writeFileSync(
+    join(project, 'read.js'),
+    `import { formats, openSessions, StoreError } from 'php-session-chat/session';
     const store = 'file://${folder}';
     const sessions = openSessions({ store });
     const known = await sessions.readSession('a=b; PHPSESSID=${ann}');
@@ -136,25 +134,24 @@ test.each(runtimes)(
       table.readSession('PHPSESSID=${ann}').then(({ reason }) => reason),
     ])));
     for (const one of [sessions, roundcube, gone, table]) one.close();`,
-    );
-    expect(JSON.parse(node(['read.js'], program))).toEqual([
-      { id: '42', name: 'Ann 张' },
-      null,
-      'unauthorized',
-      'unauthorized',
-      { id: '7', name: 'Bob' },
-      'unauthorized',
-      { id: '7', name: 'Bob' },
-      'unauthorized',
-      'session_store_unavailable',
-      true,
-      42,
-      expect.stringContaining(version >= 22.13 ? 'no SQLite file' : 'sqlite: needs Node 22.13'),
-    ]);
-  },
-);
+  );
+  expect(JSON.parse(node(['read.js'], program))).toEqual([
+    { id: '42', name: 'Ann 张' },
+    null,
+    'unauthorized',
+    'unauthorized',
+    { id: '7', name: 'Bob' },
+    'unauthorized',
+    { id: '7', name: 'Bob' },
+    'unauthorized',
+    'session_store_unavailable',
+    true,
+    42,
+    expect.stringContaining(version >= 22.13 ? 'no SQLite file' : 'sqlite: needs Node 22.13'),
+  ]);
+});
 
-test('its types say what is there and what is not, to whoever checks libraries too', () => {
+test('its types accept right uses and refuse wrong ones, libraries checked too', () => {
   writeFileSync(
     join(project, 'read.ts'),
     `import { type FormatName, formats, openSessions, type PhpValue, type RefusalCode, type SessionUser } from 'php-session-chat/session';

@@ -53,7 +53,7 @@ const inPostgres = () =>
   `postgres://postgres@/site?socket=${postgres.folder}/.s.PGSQL.${postgres.port}&${table}`;
 const inSqlite = () => `sqlite:${join(folder, 'site.db')}?${table}`;
 
-/** How a site begins its session at the URL `$argv[1]`, and ends it. */
+/** How a site starts its session at the URL `$argv[1]`, writes it and destroys it. */
 const kinds = {
   native: {
     start: `
@@ -87,7 +87,7 @@ async function request(url: string, code: string, id = ''): Promise<string> {
   return (await promisify(execFile)('php', ['-r', script, '--', url, id], { cwd: root })).stdout;
 }
 
-/** Who the server takes the visitor for, by the same URL. */
+/** The user, or the refusal, of a visitor by the same URL. */
 async function visitor(url: string, id: string): Promise<unknown> {
   const sessions = openSessions({ store: url });
   try {
@@ -100,7 +100,7 @@ async function visitor(url: string, id: string): Promise<unknown> {
 
 const user = { id: '7', name: 'Zoë 张伟' };
 
-async function expectRecognised(kind: keyof typeof kinds, url: string): Promise<void> {
+async function expectUser(kind: keyof typeof kinds, url: string): Promise<void> {
   const { start, write, destroy } = kinds[kind];
   const login = "$_SESSION = ['user_id' => 7, 'firstname' => 'Zoë 张伟', 'cart' => [['n' => 1], []]];";
   const id = await request(url, `${start} ${login} ${write}`);
@@ -109,7 +109,7 @@ async function expectRecognised(kind: keyof typeof kinds, url: string): Promise<
   expect(await visitor(url, id)).toBe('unauthorized');
 }
 
-describe('who is logged in by a session that PHP has written with', () => {
+describe('the chat knows the user of a session, and the logout, by the URL with which PHP writes it:', () => {
   test.concurrent.each([
     ['ext-memcached’s handler', () => inMemcached('handler=memcached')],
     ['and weights', () => inMemcached('handler=memcached&distribution=ketama_weighted&weight=3,1&prefix=a.')],
@@ -125,7 +125,7 @@ describe('who is logged in by a session that PHP has written with', () => {
     ['PHP’s files', () => inFiles()],
     ['in folders of folders', () => `file://${folder}/deep?depth=2`],
     ['and php_binary', () => `${inFiles()}&format=php_binary`],
-  ])('%s', (_, url) => expectRecognised('native', url()));
+  ])('%s', (_, url) => expectUser('native', url()));
 
   const ours = [
     ['MemcachedHandler', () => inMemcached('prefix=sessions/')],
@@ -136,16 +136,18 @@ describe('who is logged in by a session that PHP has written with', () => {
     ['PdoHandler in PostgreSQL', inPostgres],
     ['PdoHandler in SQLite', inSqlite],
   ] as const;
+  /** The format and the encryption are the same for all handlers: one has all, the others the first and the last. */
   const forms = ['', '&format=json', '&format=igbinary'].flatMap((format) => [
-    [format, () => ''] as const,
-    [`${format}&layers=decrypt:KEYFILE`, () => `&layers=decrypt:${join(folder, 'keys')}`] as const,
+    format,
+    `${format}&layers=decrypt:KEYFILE`,
   ]);
-  test.concurrent.each(
-    ours.flatMap(([name, url]) =>
-      forms.map(([form, layers]) => ({
-        name: `${name}${form}`,
-        url: () => url() + form.replace(/&layers=.*/, '') + layers(),
+  const combinations = ours.flatMap(([name, url], n) =>
+    forms
+      .filter((_, m) => n === 0 || m === 0 || m === forms.length - 1 || process.env.SOAK === '1')
+      .map((form) => ({
+        name: name + form,
+        url: () => url() + form.replace('KEYFILE', join(folder, 'keys')),
       })),
-    ),
-  )('$name', ({ url }) => expectRecognised('ours', url()));
+  );
+  test.concurrent.each(combinations)('$name', ({ url }) => expectUser('ours', url()));
 });

@@ -1,97 +1,40 @@
-import type { Socket } from 'node:net';
-import { setTimeout as pause } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { randomBytes } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { SessionBusyError, type SessionStore } from '../../../server/session/store.ts';
-import { parseStoreUrl } from '../../../server/session/store-url.ts';
-import { failureOf, type Redis, startRedis } from '../../helpers/redis.ts';
-import { startTcpProxy, type TcpProxy } from '../../helpers/tcp-proxy.ts';
+import { storeConnectionContract } from '../../contracts/store-connection.ts';
+import { type Redis, startLockedRedis, startRedis } from '../../helpers/redis.ts';
+import { orNull, spoilingProxy, storeAt, text } from '../../helpers/session-stores.ts';
+import { failureOf } from '../../helpers/whole-error.ts';
+
+const password = 'p@ss/w:rd+%';
+const inUrl = encodeURIComponent(password);
 
 let redis: Redis;
-const closing: (() => unknown)[] = [];
-
+let locked: Redis;
 beforeAll(async () => {
-  redis = await startRedis();
+  [redis, locked] = await Promise.all([startRedis(), startLockedRedis(password)]);
 });
-afterAll(() => redis.remove());
-afterEach(async () => {
-  for (const close of closing.splice(0)) await close();
-});
+afterAll(() => Promise.all([redis.remove(), locked.remove()]));
 
-function store(port = redis.port): SessionStore {
-  const opened = parseStoreUrl(`redis://127.0.0.1:${port}`).open();
-  closing.push(() => opened.close());
-  return opened;
-}
-
-/** A store behind a proxy that spoils what Redis says. */
-async function spoiled(
-  reply: (piece: Buffer, client: Socket, nth: number) => void,
-): Promise<[SessionStore, TcpProxy]> {
-  const proxy = await startTcpProxy(redis.port, reply);
-  const opened = store(proxy.port);
-  closing.push(() => proxy.close());
-  return [opened, proxy];
-}
-
-/** The answer to how large a session is, which is asked before the session itself. */
-const isLength = (piece: Buffer) => piece[0] === 0x3a;
-
+const store = (place = `127.0.0.1:${redis.port}`) => storeAt(`redis://${place}`);
 const put = (id: string, value: string | Buffer) => redis.ask('SET', `PHPREDIS_SESSION:${id}`, value);
 
-test('stopped: a failure in time; and well again when it goes on, each question with its own answer', async () => {
-  const [one, two] = ['user_id|i:1;', 'user_id|i:2;'];
-  await Promise.all([put('one', one), put('two', two)]);
-  const sessions = store();
-  await sessions.get('one');
-  redis.signal('SIGSTOP');
-  try {
-    const began = performance.now();
-    expect(await failureOf(sessions.get('one'))).toMatch(/did not answer within 250 ms/);
-    // Connections are still taken by the kernel.
-    expect(await failureOf(store().get('one'))).toMatch(/did not answer within 250 ms/);
-    expect(performance.now() - began).toBeLessThan(5000);
-  } finally {
-    redis.signal('SIGCONT');
-  }
-  await expect.poll(() => sessions.get('two').then(String, () => null)).toBe(two);
-});
+/** A Redis that ends with the test. */
+async function another(args: readonly string[] = [], again?: Redis): Promise<Redis> {
+  const started = await startRedis(args, again);
+  onTestFinished(() => started.remove());
+  return started;
+}
 
-test('an answer that comes too late is nobody’s', async () => {
-  await Promise.all([put('one', 'user_id|i:1;'), put('two', 'user_id|i:2;')]);
-  const [sessions] = await spoiled((piece, client, nth) => {
-    if (nth > 0 || isLength(piece)) client.write(piece);
-    else setTimeout(() => client.write(piece), 270);
-  });
-  expect(await failureOf(sessions.get('one'))).toMatch(/250 ms/);
-  const answers: string[] = [];
-  while (answers.length === 0) {
-    await sessions.get('two').then(
-      (bytes) => answers.push(String(bytes)),
-      () => pause(10),
-    );
-  }
-  expect(answers).toEqual(['user_id|i:2;']);
-});
+/** A store behind a proxy that spoils the replies of Redis. */
+async function spoiled(reply: Parameters<typeof spoilingProxy>[1]): Promise<SessionStore> {
+  return store(`127.0.0.1:${(await spoilingProxy(redis.port, reply)).port}`);
+}
 
-test('silent under steady traffic: the time-out fires all the same', async () => {
-  const [sessions] = await spoiled(() => {});
-  const first = sessions.get('one');
-  const traffic = setInterval(() => sessions.get('two').catch(() => {}), 20);
-  closing.push(() => clearInterval(traffic));
-  expect(await failureOf(first)).toMatch(/250 ms/);
-});
+/** The size of a session, which is asked for before the session itself. */
+const isLength = (piece: Buffer) => piece[0] === 0x3a;
 
-test('cut again and again, or nobody listens: a failure, and not a connection for each question', async () => {
-  const [sessions, proxy] = await spoiled((_, client) => client.destroy());
-  const asking = Array.from({ length: 300 }, (_, n) => pause(n).then(() => failureOf(sessions.get('one'))));
-  for (const failure of await Promise.all(asking))
-    expect(failure).toMatch(/closed the connection|ECONNRESET/);
-  expect(proxy.accepted).toBeLessThan(50);
-  await proxy.close();
-  await expect.poll(() => failureOf(sessions.get('one'))).toMatch(/cannot be reached \(ECONNREFUSED\)/);
-});
-
-test.each([
+const nonsense: [name: string, bytes: string, reason: RegExp][] = [
   ['something else altogether', 'HTTP/1.1 400 Bad Request\r\n\r\n', /no reply/],
   ['the answer to another question', '*2\r\n$1\r\na\r\n$1\r\nb\r\n', /not asked/],
   ['no list', '$1\r\na\r\n', /not asked/],
@@ -102,110 +45,175 @@ test.each([
   ['lists in lists', '*1\r\n'.repeat(100_000), /no reply/],
   ['half a value', '*1\r\n$100\r\nuser_id', /250 ms/],
   ['an error of a megabyte', `-${'A'.repeat(1_000_000)}\r\n`, /^Redis refuses \(an unknown error\)$/],
-])('%s: a failure, and the next questions get their answers', async (_, nonsense, reason) => {
+];
+
+storeConnectionContract({ nonsense, waitsToReconnect: true }, () => ({
+  port: redis.port,
+  url: (port) => `redis://127.0.0.1:${port}`,
+  put,
+  answerIn: (piece) => (isLength(piece) ? -1 : 0),
+  unasked: Buffer.from('*1\r\n$12\r\nuser_id|i:1;\r\n'),
+}));
+
+test.each(nonsense)('in place of a size, %s: a failure', async (_, bytes, reason) => {
   await put('sane', 'here');
-  for (const inPlaceOfLength of [true, false]) {
-    const [sessions] = await spoiled((piece, client, nth) =>
-      client.write(nth === 0 && isLength(piece) === inPlaceOfLength ? nonsense : piece),
-    );
-    expect(await failureOf(sessions.get('sane'))).toMatch(reason);
-    await expect.poll(() => sessions.get('sane').then(String, () => null)).toBe('here');
-  }
+  const sessions = await spoiled((piece, client) => client.write(isLength(piece) ? bytes : piece));
+  expect(await failureOf(sessions.get('sane'))).toMatch(reason);
 });
 
-test('more than was asked for: nothing of it answers a later question', async () => {
-  await put('two', 'user_id|i:2;');
-  const [sessions] = await spoiled((piece, client, nth) => {
-    client.write(
-      nth === 0 && !isLength(piece)
-        ? Buffer.concat([piece, Buffer.from('*1\r\n$12\r\nuser_id|i:1;\r\n')])
-        : piece,
-    );
-  });
-  await sessions.get('two');
-  for (let n = 0; n < 20; n++) {
-    expect(await sessions.get('two').then(String, () => 'failed')).toMatch(/failed|user_id\|i:2;/);
-    await pause(5);
-  }
-});
-
-test('cut in the middle of a reply: the rest never reaches the next question', async () => {
-  await Promise.all([put('one', 'user_id|i:1;'), put('two', 'user_id|i:2;')]);
-  const [sessions, proxy] = await spoiled((piece, client, nth) => {
-    if (nth > 0 || isLength(piece)) return client.write(piece);
-    client.write(piece.subarray(0, piece.length - 5));
-    client.end();
-  });
-  await failureOf(sessions.get('one'));
-  await expect.poll(() => sessions.get('two').then(String, () => null)).toBe('user_id|i:2;');
-  expect(proxy.accepted).toBe(2);
-});
-
-test.each([
-  ['30 of 8 MB', 30, 8_000_000],
-  ['200 of 0.9 MB', 200, 900_000],
-])('large sessions asked for again and again delay nobody: %s', async (_, count, bytes) => {
-  const large = Array.from({ length: count }, (_, n) => `large${n}-${bytes}`);
-  for (const id of large) await redis.ask('SETRANGE', `PHPREDIS_SESSION:${id}`, String(bytes - 1), 'x');
-  await put('honest', 'user_id|i:7;');
-  const sessions = store();
-  let attacking = true;
-  const attack = async () => {
-    while (attacking) await Promise.allSettled(large.map(sessions.get));
-  };
-  const attacked = attack();
-  try {
-    for (let n = 0; n < 50; n++) expect(String(await sessions.get('honest'))).toBe('user_id|i:7;');
-  } finally {
-    attacking = false;
-    await attacked;
-    await redis.ask('FLUSHALL');
-  }
-});
-
-test('large ones that never come: they fail in time, all of them, and nobody else', async () => {
-  await put('large', Buffer.alloc(100_000, 'x'));
-  await put('small', 'here');
-  const [sessions] = await spoiled((piece, client, nth) => nth === 0 && client.write(piece));
-  const began = performance.now();
-  let waiting = true;
-  const large = Promise.all(Array.from({ length: 20 }, () => failureOf(sessions.get('large')))).finally(
-    () => {
-      waiting = false;
-    },
-  );
-  while (waiting) expect(String(await sessions.get('small'))).toBe('here');
-  for (const failure of await large) expect(failure).toMatch(/250 ms/);
-  expect(performance.now() - began).toBeLessThan(5000);
-});
-
-test('more large ones than can be sent in time: that is about them, and says nothing of Redis', async () => {
-  await put('large', Buffer.alloc(100_000, 'x'));
-  const [sessions] = await spoiled((piece, client) => isLength(piece) && client.write(piece));
-  const [first, ...others] = await Promise.allSettled(
-    Array.from({ length: 20 }, () => sessions.get('large').catch((error: unknown) => error)),
-  ).then((all) => all.map((one) => (one as PromiseFulfilledResult<unknown>).value));
-  expect(first).not.toBeInstanceOf(SessionBusyError);
-  for (const error of others) expect(error).toBeInstanceOf(SessionBusyError);
-  expect(String(others[0])).toMatch(/Redis has more large sessions/);
-});
-
-test('replies in single bytes', async () => {
-  await put('slow', 'here');
-  const [sessions] = await spoiled((piece, client) => {
-    for (const byte of piece) client.write(Buffer.of(byte));
-  });
-  expect(String(await sessions.get('slow'))).toBe('here');
-});
-
-test('restarted: the new one is found', async () => {
+test('restarted: the new Redis is found', async () => {
   const first = await startRedis();
-  const sessions = store(first.port);
+  const sessions = store(`127.0.0.1:${first.port}`);
   expect(await sessions.get('one')).toBeNull();
   await first.stop('SIGKILL');
   await failureOf(sessions.get('one'));
-  const second = await startRedis([], first);
-  closing.push(() => second.remove());
+  const second = await another([], first);
   await second.ask('SET', 'PHPREDIS_SESSION:one', 'again');
-  await expect.poll(() => sessions.get('one').then(String, () => null)).toBe('again');
+  await expect.poll(() => orNull(text(sessions.get('one')))).toBe('again');
+});
+
+describe('large sessions', () => {
+  const attacks: [name: string, count: number, bytes: number][] = [['200 of 0.9 MB', 200, 900_000]];
+  // Nothing of these is read: their size is enough.
+  if (process.env.SOAK === '1') attacks.push(['30 of 8 MB', 30, 8_000_000]);
+  test.each(attacks)('%s, asked for again and again, delay no small one', async (_, count, bytes) => {
+    const large = Array.from({ length: count }, (_, n) => `large${n}-${bytes}`);
+    for (const id of large) await redis.ask('SETRANGE', `PHPREDIS_SESSION:${id}`, String(bytes - 1), 'x');
+    await put('honest', 'user_id|i:7;');
+    const sessions = store();
+    let attacking = true;
+    const attack = async () => {
+      while (attacking) await Promise.allSettled(large.map(sessions.get));
+    };
+    const attacked = attack();
+    try {
+      for (let n = 0; n < 50; n++) expect(await text(sessions.get('honest'))).toBe('user_id|i:7;');
+    } finally {
+      attacking = false;
+      await attacked;
+      await redis.ask('FLUSHALL');
+    }
+  });
+
+  test('that never come fail within 5 s, and no small one fails', async () => {
+    await put('large', Buffer.alloc(100_000, 'x'));
+    await put('small', 'here');
+    const sessions = await spoiled((piece, client, nth) => nth === 0 && client.write(piece));
+    const began = performance.now();
+    let waiting = true;
+    const failures = Array.from({ length: 20 }, () => failureOf(sessions.get('large')));
+    const large = Promise.all(failures).finally(() => {
+      waiting = false;
+    });
+    while (waiting) expect(await text(sessions.get('small'))).toBe('here');
+    for (const failure of await large) expect(failure).toMatch(/250 ms/);
+    expect(performance.now() - began).toBeLessThan(5000);
+  });
+
+  test('more than can be sent in time: those that waited are busy, and Redis is not called silent', async () => {
+    await put('large', Buffer.alloc(100_000, 'x'));
+    const sessions = await spoiled((piece, client) => isLength(piece) && client.write(piece));
+    const [first, ...others] = await Promise.all(
+      Array.from({ length: 20 }, () => sessions.get('large').catch((error: unknown) => error)),
+    );
+    expect(first).not.toBeInstanceOf(SessionBusyError);
+    for (const error of others) expect(error).toBeInstanceOf(SessionBusyError);
+    expect(String(others[0])).toMatch(/Redis has more large sessions/);
+  });
+});
+
+describe('a refusal of Redis', () => {
+  test.each([
+    ['no password', () => `127.0.0.1:${locked.port}`, /NOAUTH.*wants a password/],
+    ['no password, and a database', () => `127.0.0.1:${locked.port}/2`, /NOAUTH.*wants a password/],
+    ['a wrong password', () => `:wrong${inUrl}@127.0.0.1:${locked.port}`, /WRONGPASS.*password.*refused/],
+    ['an unknown user', () => `nobody:${inUrl}@127.0.0.1:${locked.port}`, /WRONGPASS.*user is unknown/],
+    ['a password where there is none', () => `:${inUrl}@127.0.0.1:${redis.port}`, /Redis has none/],
+    [
+      'keys that this user may not read',
+      () => `chat:${inUrl}@127.0.0.1:${locked.port}`,
+      /NOPERM.*mget and strlen/,
+    ],
+    ['a database that does not exist', () => `127.0.0.1:${redis.port}/99`, /no database of that number/],
+  ])('%s: an error that says so, without the password and the id', async (_, place, reason) => {
+    const failure = await failureOf(store(place()).get('an-id'));
+    expect(failure).toMatch(reason);
+    for (const secret of [password, inUrl, 'an-id']) expect(failure).not.toContain(secret);
+  });
+
+  test('a user who may only read: an error for the TTL, and reading goes on', async () => {
+    await locked.ask('SET', 'siam_one', 'user_id|i:7;', 'EX', '100');
+    const sessions = store(`chat:${inUrl}@127.0.0.1:${locked.port}?prefix=siam_`);
+    for (let n = 0; n < 3; n++) {
+      const [bytes, ttl, touch] = await Promise.all([
+        text(sessions.get('one')),
+        failureOf(sessions.ttl('one')),
+        failureOf(sessions.touch('one', 1000)),
+      ]);
+      expect(bytes).toBe('user_id|i:7;');
+      expect(ttl).toMatch(/^Redis refuses \(NOPERM\): .*\+pttl/);
+      expect(touch).toMatch(/^Redis refuses \(NOPERM\): .*\+expire/);
+      expect(ttl + touch).not.toContain('siam_');
+    }
+  });
+
+  test('a replica: it has the TTL, and an error says why it renews none', async () => {
+    await redis.ask('CONFIG', 'SET', 'repl-diskless-sync-delay', '0');
+    const replica = await another(['--replicaof', '127.0.0.1', String(redis.port)]);
+    await redis.ask('SET', 'PHPREDIS_SESSION:one', 'user_id|i:7;', 'EX', '100');
+    const sessions = store(`127.0.0.1:${replica.port}`);
+    await expect.poll(() => orNull(sessions.ttl('one'))).toBeGreaterThan(90_000);
+    expect(await failureOf(sessions.touch('one', 1000))).toMatch(/READONLY.*has to name the primary/);
+  });
+
+  test('an unknown command, which Redis repeats with its arguments: the error does not', async () => {
+    const renamed = await another(['--rename-command', 'AUTH', '', '--rename-command', 'MGET', '']);
+    const repeated = String(await renamed.ask('AUTH', password).catch((error: unknown) => error));
+    expect(repeated).toContain(password);
+    const place = `127.0.0.1:${renamed.port}`;
+    expect(await failureOf(store(`:${inUrl}@${place}`).get('one'))).toBe('Redis refuses (ERR)');
+    expect(await failureOf(store(place).get('one'))).toBe('Redis refuses (ERR)');
+  });
+
+  test('a node of a cluster: an error that says so', async () => {
+    const node = await another(['--cluster-enabled', 'yes']);
+    const sessions = store(`127.0.0.1:${node.port}`);
+    expect(await failureOf(sessions.get('one'))).toMatch(/CLUSTERDOWN.*node of a cluster/);
+  });
+
+  // Redis waits for two seconds until a cluster is up.
+  if (process.env.SOAK === '1') {
+    test('a node of a cluster that is up: an error that says so', async () => {
+      const node = await another(['--cluster-enabled', 'yes']);
+      await node.ask('CLUSTER', 'ADDSLOTSRANGE', '0', '16383');
+      const sessions = store(`127.0.0.1:${node.port}`);
+      await expect
+        .poll(() => failureOf(Promise.all([sessions.get('one'), sessions.get('two')])))
+        .toMatch(/CROSSSLOT.*node of a cluster/);
+    });
+  }
+
+  test('a replica that has lost its master: an error that says so', async () => {
+    const replica = await another(['--replicaof', '127.0.0.1 1', '--replica-serve-stale-data', 'no']);
+    expect(await failureOf(store(`127.0.0.1:${replica.port}`).get('one'))).toMatch(/MASTERDOWN.*replica/);
+  });
+
+  test('as many clients as it takes: an error that says so', async () => {
+    const full = await another(['--maxclients', '1']);
+    await store(`127.0.0.1:${full.port}`).get('one');
+    expect(await failureOf(store(`127.0.0.1:${full.port}`).get('one'))).toMatch(/maxclients/);
+  });
+
+  test('still loading its data: an error that says so, and an answer when it has loaded', async () => {
+    const first = await startRedis();
+    for (const n of Array(8).keys()) await first.ask('SET', `PHPREDIS_SESSION:${n}`, randomBytes(2000));
+    await first.ask('SAVE');
+    await first.stop();
+    const sessions = store(`127.0.0.1:${first.port}`);
+    const slowly = ['--key-load-delay', '100000', '--loading-process-events-interval-bytes', '1024'];
+    const starting = another(slowly, first);
+    await expect.poll(() => failureOf(sessions.get('1'))).toMatch(/LOADING.*loading its data/);
+    await starting;
+    await expect.poll(() => orNull(sessions.get('1'))).toHaveLength(2000);
+  });
 });

@@ -1,41 +1,116 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { parseCookieForm } from '../../../server/session/cookie.ts';
-import { createSessionReader } from '../../../server/session/read-session.ts';
-import type { SessionStore } from '../../../server/session/store.ts';
-import { parseStoreUrl } from '../../../server/session/store-url.ts';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import type { FormatName } from '../../../server/session/formats/formats.ts';
+import { logoutNotifications } from '../../../server/session/stores/redis/notifications.ts';
+import { sessionStoreContract } from '../../contracts/session-store.ts';
 import { connectChat, newClientId, refusalOf } from '../../helpers/chat-client.ts';
 import { type ChatServer, startChatServer } from '../../helpers/chat-server.ts';
+import { freePort } from '../../helpers/child.ts';
+import { startGate } from '../../helpers/gate.ts';
 import { phpRequest } from '../../helpers/php-request.ts';
 import { type Redis, startLockedRedis, startRedis } from '../../helpers/redis.ts';
-import { startTcpProxy } from '../../helpers/tcp-proxy.ts';
+import { readerAt, spoilingProxy, storeAt, text } from '../../helpers/session-stores.ts';
+import { failureOf } from '../../helpers/whole-error.ts';
 
 const password = 'p@ss/w:rd+%';
 const inUrl = encodeURIComponent(password);
 
 let redis: Redis;
 let locked: Redis;
-const closing: (() => unknown)[] = [];
-
 beforeAll(async () => {
   [redis, locked] = await Promise.all([startRedis(), startLockedRedis(password)]);
 });
 afterAll(() => Promise.all([redis.remove(), locked.remove()]));
-afterEach(async () => {
-  for (const close of closing.splice(0)) await close();
-});
 
-function store(url = `redis://127.0.0.1:${redis.port}`): SessionStore {
-  const opened = parseStoreUrl(url).open();
-  closing.push(() => opened.close());
-  return opened;
-}
-
+const store = (place = `127.0.0.1:${redis.port}`) => storeAt(`redis://${place}`);
 const put = (id: string, value: string | Buffer) => redis.ask('SET', `PHPREDIS_SESSION:${id}`, value);
 
-describe('a Redis that is well', () => {
-  test('the bytes as they are, and null for what is not there or is no string', async () => {
+/** A site with a Redis of its own. */
+async function site(
+  options: string,
+  prefix: string,
+  request: (port: number, format: FormatName, code: string, id?: string) => string,
+) {
+  const own = await startRedis();
+  const gate = await startGate(own.port);
+  return {
+    ...gate,
+    url: (format: FormatName) => `redis://127.0.0.1:${gate.port}?format=${format}${options}`,
+    request: (format: FormatName, code: string, id?: string) => request(own.port, format, code, id),
+    traces: (id: string) => own.traces(prefix + id, `${prefix}${id}_LOCK`),
+    expireIn: (id: string, seconds: number) => own.ask('EXPIRE', prefix + id, String(seconds)),
+    keepForever: (id: string) => own.ask('PERSIST', prefix + id),
+    async close() {
+      await gate.close();
+      await own.remove();
+    },
+  };
+}
+
+sessionStoreContract(
+  'phpredis’s own handler',
+  {
+    formats: ['php', 'php_binary', 'php_serialize', 'igbinary', 'msgpack'],
+    has: ['silence', 'keepForever'],
+    proves: 'everything',
+  },
+  () =>
+    site('', 'PHPREDIS_SESSION:', (port, format, code, id) =>
+      phpRequest(
+        {
+          'session.save_handler': 'redis',
+          'session.save_path': `tcp://127.0.0.1:${port}`,
+          'session.serialize_handler': format,
+        },
+        code,
+        id,
+      ),
+    ),
+);
+
+// The store does the same for it; only the prefix and the writer differ.
+if (process.env.SOAK === '1') {
+  sessionStoreContract(
+    'a site’s own handler, on a Redis object',
+    {
+      formats: ['json', 'php', 'php_binary', 'php_serialize', 'igbinary', 'msgpack'],
+      has: ['silence', 'keepForever'],
+      proves: 'reading',
+    },
+    () =>
+      site('&prefix=siam_', 'siam_', (port, format, code, id) => {
+        const json = format === 'json';
+        // PHP gives the handler the output of its own serializer, and takes that; for JSON it is converted.
+        const handler = `
+          $redis = new Redis();
+          $redis->connect('127.0.0.1', ${port});
+          $json = ${json};
+          session_set_save_handler(
+            fn () => true,
+            fn () => true,
+            fn (string $id) => $json
+              ? serialize(json_decode($redis->get("siam_$id") ?: '{}', true))
+              : (string) $redis->get("siam_$id"),
+            fn (string $id, string $data) => $redis->setEx(
+              "siam_$id", 1440, $json ? json_encode((object) unserialize($data)) : $data
+            ),
+            fn (string $id) => $redis->del("siam_$id") >= 0,
+            fn () => 0,
+          );`;
+        return phpRequest(
+          { 'session.serialize_handler': json ? 'php_serialize' : format },
+          code,
+          id,
+          handler,
+        );
+      }),
+  );
+}
+
+describe('reading', () => {
+  test('the bytes as they are; null for a key that does not exist or is no string', async () => {
     const bytes = Buffer.from([0, 1, 0xff, 0x0a, 0x0d, 0x80]);
     await put('bytes', bytes);
     await put('empty', '');
@@ -78,31 +153,31 @@ describe('a Redis that is well', () => {
       ],
     ],
     [
-      'a user who may do nothing but this',
+      'a user with no further permissions',
       () => [
         `chat:${inUrl}@127.0.0.1:${locked.port}?prefix=siam_`,
         `tcp://127.0.0.1:${locked.port}?auth=${inUrl}&prefix=siam_`,
       ],
     ],
-  ])('where phpredis has put it: %s', async (_, places) => {
+  ])('a session is where phpredis has put it: %s', async (_, places) => {
     const [url, path = ''] = places();
     const id = phpRequest(
       { 'session.save_handler': 'redis', 'session.save_path': path },
       '$_SESSION["user_id"] = 7',
     );
-    expect(String(await store(`redis://${url}`).get(id))).toBe('user_id|i:7;');
+    expect(await text(store(url).get(id))).toBe('user_id|i:7;');
   });
 
-  test('while PHP holds its lock, which stays as it is', async () => {
-    const site = {
+  test('PHP may hold the lock, and it stays as it is', async () => {
+    const settings = {
       'session.save_handler': 'redis',
       'session.save_path': `tcp://127.0.0.1:${redis.port}`,
       'redis.session.locking_enabled': '1',
       'redis.session.lock_expire': '60',
     };
-    const id = phpRequest(site, '$_SESSION["user_id"] = 7');
+    const id = phpRequest(settings, '$_SESSION["user_id"] = 7');
     const holding = spawn('php', [
-      ...Object.entries(site).flatMap(([name, value]) => ['-d', `${name}="${value}"`]),
+      ...Object.entries(settings).flatMap(([name, value]) => ['-d', `${name}="${value}"`]),
       ...['-d', 'session.use_cookies=0', '-r'],
       `session_id('${id}'); session_start(); echo 'locked'; fgets(STDIN);`,
     ]);
@@ -111,26 +186,23 @@ describe('a Redis that is well', () => {
     const before = await traces();
     expect(before.held).not.toContain('nothing');
     const sessions = store();
-    for (let n = 0; n < 100; n++) expect(String(await sessions.get(id))).toBe('user_id|i:7;');
+    for (let n = 0; n < 100; n++) expect(await text(sessions.get(id))).toBe('user_id|i:7;');
     expect(await traces()).toEqual(before);
     holding.stdin.end('\n');
     await once(holding, 'close');
   });
 
-  test('a thousand questions in a few round trips, and nothing asked but these', async () => {
+  test('a thousand questions take two MGET, a STRLEN each, and no other command', async () => {
     await Promise.all(Array.from({ length: 10 }, (_, n) => put(`n${n}`, `value ${n}`)));
     let pieces = 0;
-    const proxy = await startTcpProxy(redis.port, (piece, client) => {
+    const proxy = await spoilingProxy(redis.port, (piece, client) => {
       pieces++;
       client.write(piece);
     });
-    closing.push(() => proxy.close());
-    const sessions = store(`redis://127.0.0.1:${proxy.port}`);
+    const sessions = store(`127.0.0.1:${proxy.port}`);
     await redis.ask('CONFIG', 'RESETSTAT');
-    const answers = await Promise.all(Array.from({ length: 1000 }, (_, n) => sessions.get(`n${n}`)));
-    expect(answers.map(String)).toEqual(
-      Array.from({ length: 1000 }, (_, n) => (n < 10 ? `value ${n}` : 'null')),
-    );
+    const answers = await Promise.all(Array.from({ length: 1000 }, (_, n) => text(sessions.get(`n${n}`))));
+    expect(answers).toEqual(Array.from({ length: 1000 }, (_, n) => (n < 10 ? `value ${n}` : null)));
     const statistics = String(await redis.ask('INFO', 'commandstats'));
     const calls = [...statistics.matchAll(/cmdstat_(\S+):calls=(\d+)/g)].map(([, name, count]) => [
       name,
@@ -141,21 +213,16 @@ describe('a Redis that is well', () => {
     expect(pieces).toBeLessThan(50);
   });
 
-  test('a session of 2 MB is refused, and whoever asks beside it is let in', async () => {
+  test('a session of 2 MB is refused, and a visitor beside it gets in', async () => {
     await put('large', Buffer.alloc(2 * 1024 * 1024, 'x'));
     await put('small', 'user_id|i:7;');
-    const sessions = createSessionReader({
-      source: parseStoreUrl(`redis://127.0.0.1:${redis.port}`),
-      cookie: parseCookieForm('plain', 'PHPSESSID'),
-      user: { id: ['user_id'], name: [] },
-    });
-    closing.push(() => sessions.close());
+    const sessions = readerAt(`redis://127.0.0.1:${redis.port}`);
     const [large, small] = await Promise.all(['large', 'small'].map(sessions.fromValue));
     expect(large).toMatchObject({ code: 'session_invalid', reason: 'larger than 1048576 bytes' });
     expect(small).toMatchObject({ user: { id: '7' } });
   });
 
-  test('the library is loaded for a site that has Redis, and for no other', () => {
+  test('the client library is loaded for a site that has Redis, and for no other', () => {
     const script = `
       import { Module } from 'node:module';
       import { parseStoreUrl } from './server/session/store-url.ts';
@@ -174,24 +241,82 @@ describe('a Redis that is well', () => {
   });
 });
 
-test.each([
-  ['redis://', /no host, and no socket/],
-  ['rediss:///run/redis.sock', /no host/],
-  ['redis://one:6379,two:6379', /one Redis/],
-  ['redis://host/three', /the database is a number/],
-  ['redis://host/3?database=4', /the database is a number, and only one/],
-  ['redis://host/3?database=03', /the database is a number, and only one/],
-  ['redis://host/3?database=', /the database is a number/],
-  ['redis://host?database=-1', /the database is a number/],
-  ['redis://host?ca=/etc/hosts', /ca= is not an option of redis:/],
-  ['rediss://host?ca=/etc/hosts', /ca=\/etc\/hosts is no file with a certificate/],
-  ['rediss://host?ca=/gone', /ca=\/gone is no file with a certificate/],
-  ['rediss://host?verify=no', /verify= is not an option/],
-])('a store URL that is refused: %s', (url, reason) => {
-  expect(() => parseStoreUrl(url)).toThrow(reason);
+describe('TLS', () => {
+  let port: number;
+  const file = (name: string) => join(redis.folder, name);
+  const settings = (certificate: string) => ({
+    'tls-cert-file': file(`${certificate}.pem`),
+    'tls-key-file': file(`${certificate}.key`),
+    'tls-ca-cert-file': file('ca.pem'),
+    'tls-auth-clients': 'no',
+    'tls-port': String(port),
+  });
+  const use = (certificate: string) =>
+    redis.ask('CONFIG', 'SET', ...Object.entries(settings(certificate)).flat());
+  const open = (options = '') => storeAt(`rediss://127.0.0.1:${port}${options}`);
+
+  beforeAll(async () => {
+    port = await freePort();
+    const certify = (name: string, options: string) => {
+      const key = `-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ${name}.key`;
+      const command = `req -x509 ${key} -out ${name}.pem -subj /CN=${name} ${options}`;
+      execFileSync('openssl', command.trim().split(' '), { cwd: redis.folder, stdio: 'ignore' });
+    };
+    certify('ca', '-days 2');
+    certify('here', '-CA ca.pem -CAkey ca.key -addext subjectAltName=IP:127.0.0.1');
+    certify('elsewhere', '-CA ca.pem -CAkey ca.key -addext subjectAltName=DNS:elsewhere.example');
+    await put('tls', 'user_id|i:7;');
+  });
+  afterEach(() => void vi.unstubAllEnvs());
+
+  test('with the certificate of the site’s own authority', async () => {
+    await use('here');
+    expect(await text(open(`?ca=${file('ca.pem')}`).get('tls'))).toBe('user_id|i:7;');
+  });
+
+  test('a certificate of an unknown authority or for another host is refused, whatever the environment says', async () => {
+    vi.stubEnv('NODE_TLS_REJECT_UNAUTHORIZED', '0');
+    await use('here');
+    expect(await failureOf(open().get('tls'))).toMatch(/certificate is not trusted; ca= names/);
+    await use('elsewhere');
+    const sessions = open(`?ca=${file('ca.pem')}`);
+    expect(await failureOf(sessions.get('tls'))).toMatch(/certificate is for another host/);
+  });
+
+  test('closed at any moment until the first answer: no connection stays', async () => {
+    await use('here');
+    let answered = false;
+    for (let after = 0; !answered; after += 0.25) {
+      const sessions = open(`?ca=${file('ca.pem')}`);
+      const answer = sessions.get('tls').then(Boolean, () => false);
+      const until = performance.now() + after;
+      while (performance.now() < until) await new Promise(setImmediate);
+      sessions.close();
+      answered = await answer;
+    }
+    const connections = async () => String(await redis.ask('CLIENT', 'LIST')).match(/^id=/gm)?.length;
+    // That of this question.
+    await expect.poll(connections).toBe(1);
+  });
 });
 
-test('the chat knows who is logged in to a site with phpredis, under which name, and until when', async () => {
+test.each([
+  ['', false],
+  ['Eg', false],
+  ['Ex$', false],
+  ['KA', false],
+  ['gx', false],
+  ['Kx$', false],
+  ['Egx', true],
+  ['KEA', true],
+  ['AE$', true],
+])('with notify-keyspace-events %j logout notifications are active: %s', (flags, active) => {
+  const { text, advice } = logoutNotifications(flags);
+  expect(text).toMatch(active ? /are active/ : /are not active/);
+  expect(advice === undefined).toBe(active);
+});
+
+test('a chat for a site with phpredis: the user, a new name, the logout, and no secret in the log', async () => {
   const place = `127.0.0.1:${locked.port}`;
   const request = (code: string, id?: string) =>
     phpRequest(
@@ -217,10 +342,10 @@ test('the chat knows who is logged in to a site with phpredis, under which name,
     await expect.poll(async () => (await say()).message.user).toEqual({ id: '7', name: 'Chloé' });
     request('session_destroy()', id);
     expect((await client.ended).reason).toBe('logout');
-    // Cuts this user's connections, too.
+    // This also cuts the connections of that user.
     await locked.ask('ACL', 'DELUSER', 'chat');
     const { url, output } = chat;
-    // Who asked when it was cut is told that; the next are told why.
+    // A question that was under way fails with that; the next ones fail with the reason.
     const said = async () => {
       const refused = await refusalOf(connectChat(url, `PHPSESSID=${id}`));
       expect(refused.message).toBe('session_store_unavailable');

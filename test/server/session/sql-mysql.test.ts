@@ -1,17 +1,16 @@
+import { execFileSync } from 'node:child_process';
 import { deflateRawSync } from 'node:zlib';
-import { afterAll, afterEach, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
 import { openSessions, type SessionOptions } from '../../../server/session/index.ts';
-import { parseStoreUrl } from '../../../server/session/store-url.ts';
 import { sessionStoreContract } from '../../contracts/session-store.ts';
 import { sqlServerContract } from '../../contracts/sql-server.ts';
 import { sqlTableContract } from '../../contracts/sql-table.ts';
-import { connectChat, refusalOf } from '../../helpers/chat-client.ts';
-import { type ChatServer, startChatServer } from '../../helpers/chat-server.ts';
 import { startGate } from '../../helpers/gate.ts';
 import { startMariadb } from '../../helpers/mariadb.ts';
 import { pdoRequest } from '../../helpers/pdo-request.ts';
+import { spoilingProxy, storeAt, text } from '../../helpers/session-stores.ts';
 
-/** Set up so that a client which takes something for granted goes wrong. */
+/** Configured so that a client with assumptions goes wrong. */
 const db = await startMariadb([
   ...['--default-time-zone=+05:30', '--autocommit=0', '--transaction-isolation=SERIALIZABLE'],
   '--sql-mode=ANSI_QUOTES,PAD_CHAR_TO_FULL_LENGTH',
@@ -20,19 +19,23 @@ afterAll(() => db.remove());
 await db.query('CREATE TABLE sessions (id VARCHAR(128) PRIMARY KEY, data MEDIUMBLOB, expires INT UNSIGNED)');
 
 const at = `mysql://${db.login}@127.0.0.1:${db.port}/site`;
-const closing: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const close of closing.splice(0)) await close();
-});
-function store(options: string) {
-  const opened = parseStoreUrl(`${at}?${options}&timeout=3000ms`).open();
-  closing.push(() => opened.close());
-  return opened;
-}
+/** The timeout is long enough for a busy machine. */
+const store = (options: string) => storeAt(`${at}?${options}&timeout=3000ms`);
+/** Statements of a PHP site whose connection has that character set. */
+const php = (charset: string, code: string) =>
+  execFileSync('php', [
+    '-r',
+    `$pdo = new PDO('mysql:unix_socket=${db.folder}/socket;dbname=site;charset=${charset}', 'root', '',
+      [PDO::MYSQL_ATTR_INIT_COMMAND => "SET autocommit = 1, sql_mode = ''"]); ${code}`,
+  ]);
 
 sessionStoreContract(
-  'a table in MariaDB, by the contract',
-  ['php', 'php_binary', 'php_serialize', 'json', 'igbinary', 'msgpack'],
+  'a table in MariaDB',
+  {
+    formats: ['php', 'php_binary', 'php_serialize', 'json', 'igbinary', 'msgpack'],
+    has: ['silence', 'keepForever'],
+    proves: 'everything',
+  },
   async () => {
     const gate = await startGate(db.port);
     const gated = at.replace(`:${db.port}/`, `:${gate.port}/`);
@@ -44,9 +47,9 @@ sessionStoreContract(
         const [row] = await db.query('SELECT HEX(data) AS held, expires FROM sessions WHERE id = ?', [id]);
         return { held: row?.held, expires: row?.expires };
       },
-      live: (id, seconds) =>
+      expireIn: (id, seconds) =>
         db.query(`UPDATE sessions SET expires = UNIX_TIMESTAMP() + ${seconds} WHERE id = ?`, [id]),
-      liveForEver: (id) => db.query('UPDATE sessions SET expires = NULL WHERE id = ?', [id]),
+      keepForever: (id) => db.query('UPDATE sessions SET expires = NULL WHERE id = ?', [id]),
     };
   },
 );
@@ -76,7 +79,7 @@ sqlServerContract('MariaDB', async () => {
     async disconnect() {
       for (const { ID } of await connections()) {
         await db.query(`KILL ${ID}`).catch((error) => {
-          // One of an earlier test, which has ended by itself meanwhile.
+          // A connection of an earlier test, which has ended by itself meanwhile.
           if (error.code !== 'ER_NO_SUCH_THREAD') throw error;
         });
       }
@@ -91,10 +94,10 @@ sqlServerContract('MariaDB', async () => {
 });
 
 describe('the tables of applications', () => {
-  /** Who is logged in by each of the cookies. */
+  /** The user of each of the cookies. */
   async function users(store: string, cookies: string[], options: Omit<SessionOptions, 'store'>) {
     const sessions = openSessions({ store: `${at}?${store}&timeout=800ms`, ...options });
-    closing.push(() => sessions.close());
+    onTestFinished(() => sessions.close());
     const answers = await Promise.all(cookies.map((cookie) => sessions.readSession(cookie)));
     return answers.map((answer) => ('user' in answer ? answer.user : answer.code));
   }
@@ -146,7 +149,7 @@ describe('the tables of applications', () => {
     ]);
   });
 
-  test('one without sessions of PHP, as Zabbix has it, by a view', async () => {
+  test('Zabbix, which has no sessions of PHP: by a view', async () => {
     await db.query('CREATE TABLE tokens (sessionid VARCHAR(32), userid BIGINT, lastaccess INT, status INT)');
     await db.query(
       `INSERT INTO tokens VALUES ('live', 7, UNIX_TIMESTAMP(), 0), ('out', 7, UNIX_TIMESTAMP(), 1), ('over', 7, 1, 0)`,
@@ -159,28 +162,26 @@ describe('the tables of applications', () => {
   });
 });
 
-test('a user who may not read the table, and one who logs in by other means: failures that say so', async () => {
+test('a user who may not read the table, or logs in by another method: an error that says so', async () => {
   await db.query('CREATE TABLE mysql.forbidden (id VARCHAR(64), data BLOB)');
   const forbidden = store('table=mysql.forbidden&id=id&data=data');
   await expect(forbidden.get('one')).rejects.toThrow(/GRANT SELECT/);
   await db.query("INSTALL SONAME 'auth_ed25519'");
   await db.query("CREATE USER other@'%' IDENTIFIED VIA ed25519 USING PASSWORD('secret')");
   const url = `mysql://other:secret@127.0.0.1:${db.port}/site?table=sessions&id=id&data=data`;
-  const other = parseStoreUrl(url).open();
-  closing.push(() => other.close());
+  const other = storeAt(url);
   await expect(other.get('one')).rejects.toThrow(/logs in by a method that is not supported/);
 });
 
-test('a user who may only read: told so when a session is to be renewed; one who may change its end is enough', async () => {
+test('a user who may only read: an error for the renewal; permission for the one column is enough', async () => {
   await db.query('CREATE TABLE read_only (id VARCHAR(64), data BLOB, ends BIGINT)');
   await db.query("INSERT INTO read_only VALUES ('one', 'x', UNIX_TIMESTAMP() + 100)");
   await db.query("CREATE USER reader@'%' IDENTIFIED BY 'secret'");
   await db.query("GRANT SELECT ON site.read_only TO reader@'%'");
   const url = `mysql://reader:secret@127.0.0.1:${db.port}/site?table=read_only&id=id&data=data&expires=ends`;
-  const sessions = parseStoreUrl(`${url}&timeout=3000ms`).open();
-  closing.push(() => sessions.close());
+  const sessions = storeAt(`${url}&timeout=3000ms`);
   await expect(sessions.touch('one', 1000)).rejects.toThrow(/^the user .* GRANT UPDATE on the column/);
-  expect(String(await sessions.get('one'))).toBe('x');
+  expect(await text(sessions.get('one'))).toBe('x');
   await db.query("GRANT UPDATE (ends) ON site.read_only TO reader@'%'");
   await sessions.touch('one', 1000);
   expect(await sessions.ttl('one')).toBeGreaterThan(900_000);
@@ -192,26 +193,76 @@ test('a user who may only read: told so when a session is to be renewed; one who
   );
 });
 
-test('the chat knows who is logged in to a site with a table, and notices the logout', async () => {
-  let chat: ChatServer | undefined;
-  try {
-    chat = await startChatServer({
-      CHAT_SESSION_STORE: `${at}?table=sessions&id=id&data=data&expires=expires`,
-    });
-    const id = pdoRequest(db.pdo, 'php', '$_SESSION["user_id"] = 7; $_SESSION["firstname"] = "Zoë"');
-    const client = await connectChat(chat.url, `PHPSESSID=${id}`);
-    expect(client.ready.user).toEqual({ id: '7', name: 'Zoë' });
-    pdoRequest(db.pdo, 'php', 'session_destroy()', id);
-    expect((await client.ended).reason).toBe('logout');
-    await db.query('RENAME TABLE sessions TO elsewhere');
-    const { url, output } = chat;
-    const refused = () => refusalOf(connectChat(url, `PHPSESSID=${id}`));
-    expect((await refused()).message).toBe('session_store_unavailable');
-    // The last try of a connection may be cut short by its deadline, and then that is the reason.
-    await expect.poll(() => refused().then(output)).toMatch(/no such table as table= names/);
-    expect(output()).not.toContain(id);
-    expect(output()).not.toMatch(/se@same|se%40same/);
-  } finally {
-    await chat?.stop();
-  }
+describe('text in the character set of PHP’s connection', () => {
+  test('UTF-8 over a connection in UTF-8, and over one in latin1', async () => {
+    await db.query(
+      'CREATE TABLE texts (id VARCHAR(64), old TEXT CHARACTER SET latin1, new TEXT CHARACTER SET utf8mb4)',
+    );
+    const written = 'name|s:4:"Zoë";';
+    for (const charset of ['utf8mb4', 'latin1']) {
+      php(
+        charset,
+        `$pdo->prepare('INSERT INTO texts VALUES (?, ?, ?)')->execute(['${charset}', '${written}', '${written}']);`,
+      );
+      for (const column of ['old', 'new']) {
+        const sessions = store(`table=texts&id=id&data=${column}&charset=${charset}`);
+        expect(await text(sessions.get(charset))).toBe(written);
+      }
+    }
+  });
+
+  test('in another one a session could be another user’s: text beyond ASCII is read with charset= only', async () => {
+    await db.query('CREATE TABLE others (id VARCHAR(64), data TEXT CHARACTER SET utf8mb4)');
+    // To PHP in latin1 this is 160 bytes, 80 of them letters; read as UTF-8 these letters alone are 160.
+    const bio = 'é'.repeat(40) + '";user_id|i:1;x|s:58:"'.padEnd(80, 'z');
+    php(
+      'latin1',
+      `$data = 'user_id|i:7;bio|' . serialize('${bio}');
+      $pdo->prepare('INSERT INTO others VALUES (?, ?)')->execute(['one', $data]);`,
+    );
+    const userOf = async (charset: string) => {
+      const sessions = openSessions({ store: `${at}?table=others&id=id&data=data${charset}&timeout=3000ms` });
+      onTestFinished(() => sessions.close());
+      const answer = await sessions.readSession('PHPSESSID=one');
+      return 'user' in answer ? answer.user.id : answer.code;
+    };
+    expect(await userOf('')).toBe('session_store_unavailable');
+    expect(await userOf('&charset=latin1')).toBe('7');
+    // A wrong charset= gives the wrong user, so none is assumed.
+    expect(await userOf('&charset=utf8mb4')).toBe('1');
+  });
+
+  test('without charset=: ASCII and bytes, and otherwise an error that says what to do', async () => {
+    await db.query('CREATE TABLE doubts (id VARCHAR(64), text TEXT CHARACTER SET utf8mb4, bytes BLOB)');
+    await db.query("INSERT INTO doubts VALUES ('plain', 'Zoe', 'Zoe'), ('named', 'Zoë', 'Zoë')");
+    const sessions = store('table=doubts&id=id&data=text');
+    const answers = await Promise.allSettled(['plain', 'named'].map((id) => sessions.get(id)));
+    expect(answers.map(({ status }) => status)).toEqual(['fulfilled', 'rejected']);
+    await expect(sessions.get('named')).rejects.toThrow(/add charset=utf8mb4 or charset=latin1/);
+    const utf8 = store('table=doubts&id=id&data=text&charset=utf8mb4');
+    expect(await text(utf8.get('named'))).toBe('Zoë');
+    expect(await text(store('table=doubts&id=id&data=bytes').get('named'))).toBe('Zoë');
+  });
+});
+
+test('a server with a limit for every SELECT: no session is left out', async () => {
+  await db.query('CREATE TABLE limited (id VARCHAR(64), data BLOB)');
+  await db.query("INSERT INTO limited VALUES ('a', 'A'), ('b', 'B'), ('c', 'C')");
+  await db.query('SET GLOBAL sql_select_limit = 1');
+  onTestFinished(async () => void (await db.query('SET GLOBAL sql_select_limit = DEFAULT')));
+  const sessions = store('table=limited&id=id&data=data');
+  const answers = await Promise.all(['a', 'b', 'c'].map((id) => text(sessions.get(id))));
+  expect(answers).toEqual(['A', 'B', 'C']);
+});
+
+test('an answer without rows: a failure, and no missing session', async () => {
+  await db.query('CREATE TABLE spoilt (id VARCHAR(64), data BLOB)');
+  // The first packet of a result with three columns is replaced by one that says OK.
+  const [columns, ok] = [Buffer.from('0100000103', 'hex'), Buffer.from('0700000100000002000000', 'hex')];
+  const proxy = await spoilingProxy(db.port, (piece, client) =>
+    client.write(piece.subarray(0, 5).equals(columns) ? ok : piece),
+  );
+  const url = at.replace(`:${db.port}/`, `:${proxy.port}/`);
+  const sessions = storeAt(`${url}?table=spoilt&id=id&data=data&timeout=3000ms`);
+  await expect(sessions.get('one')).rejects.toThrow(/something that was not asked/);
 });

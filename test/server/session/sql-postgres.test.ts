@@ -1,33 +1,38 @@
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
 import { Client } from 'pg';
-import { afterAll, afterEach, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
+import { logoutMarker } from '../../../server/session/logout-marker.ts';
 import { StoreError } from '../../../server/session/store.ts';
 import { parseStoreUrl } from '../../../server/session/store-url.ts';
 import { sessionStoreContract } from '../../contracts/session-store.ts';
 import { sqlServerContract } from '../../contracts/sql-server.ts';
 import { sqlTableContract } from '../../contracts/sql-table.ts';
+import { connectChat, refusalOf } from '../../helpers/chat-client.ts';
+import { startChatServer } from '../../helpers/chat-server.ts';
+import { freePort } from '../../helpers/child.ts';
 import { startGate } from '../../helpers/gate.ts';
 import { pdoRequest } from '../../helpers/pdo-request.ts';
+import { phpRequest } from '../../helpers/php-request.ts';
 import { startPostgres } from '../../helpers/postgres.ts';
-import { startTcpProxy } from '../../helpers/tcp-proxy.ts';
+import { spoilingProxy, storeAt, text } from '../../helpers/session-stores.ts';
+import { makeSessionTable } from '../../helpers/session-table.ts';
+import { endingProgram, endingStates, lost, subscribed } from '../../helpers/subscribed.ts';
 
 const db = await startPostgres(['timezone=Asia/Kolkata', 'log_statement=all']);
 afterAll(() => db.remove());
 
 const at = (port = db.port, database = 'site') => `postgres://${db.login}@127.0.0.1:${port}/${database}`;
-const closing: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const close of closing.splice(0)) await close();
-});
-/** Time enough for a machine that is busy. */
-function open(url: string, timeout = '3000ms') {
-  const opened = parseStoreUrl(`${url}&timeout=${timeout}`).open();
-  closing.push(() => opened.close());
-  return opened;
-}
+/** The timeout is long enough for a busy machine. */
+const open = (url: string, timeout = '3000ms') => storeAt(`${url}&timeout=${timeout}`);
 
 sessionStoreContract(
-  'a table in PostgreSQL, by the contract',
-  ['php', 'php_binary', 'php_serialize', 'json', 'igbinary', 'msgpack'],
+  'a table in PostgreSQL',
+  {
+    formats: ['php', 'php_binary', 'php_serialize', 'json', 'igbinary', 'msgpack'],
+    has: ['silence', 'keepForever'],
+    proves: 'reading',
+  },
   async () => {
     await db.query('CREATE TABLE sessions (id VARCHAR(128) PRIMARY KEY, data BYTEA, expires INTEGER)');
     await db.query('GRANT UPDATE (expires) ON sessions TO site');
@@ -41,9 +46,9 @@ sessionStoreContract(
         const [row] = await db.query('SELECT data::text AS held, expires FROM sessions WHERE id = $1', [id]);
         return { held: row?.held, expires: Number(row?.expires) };
       },
-      live: (id, seconds) =>
+      expireIn: (id, seconds) =>
         db.query(`UPDATE sessions SET expires = extract(epoch from now()) + ${seconds} WHERE id = $1`, [id]),
-      liveForEver: (id) => db.query('UPDATE sessions SET expires = NULL WHERE id = $1', [id]),
+      keepForever: (id) => db.query('UPDATE sessions SET expires = NULL WHERE id = $1', [id]),
     };
   },
 );
@@ -83,18 +88,18 @@ sqlServerContract('PostgreSQL', async () => {
   };
 });
 
-describe('PostgreSQL', () => {
+describe('in PostgreSQL only', () => {
   test('a datetime with its zone', async () => {
     await db.query('CREATE TABLE zoned (id TEXT, data TEXT, ends TIMESTAMPTZ)');
     await db.query(
       "INSERT INTO zoned VALUES ('live', 'x', now() + interval '9 seconds'), ('over', 'x', now() - interval '1 second')",
     );
     const sessions = open(`${at()}?table=zoned&id=id&data=data&expires=ends&expires_unit=datetime`);
-    expect(String(await sessions.get('live'))).toBe('x');
+    expect(await text(sessions.get('live'))).toBe('x');
     expect(await sessions.get('over')).toBeNull();
   });
 
-  test('an end that never comes', async () => {
+  test('the moments infinity and -infinity', async () => {
     await db.query('CREATE TABLE endless (id TEXT, data BYTEA, ends TIMESTAMPTZ)');
     await db.query("INSERT INTO endless VALUES ('ever', 'x', 'infinity'), ('never', 'x', '-infinity')");
     const sessions = open(`${at()}?table=endless&id=id&data=data&expires=ends&expires_unit=datetime`);
@@ -102,7 +107,7 @@ describe('PostgreSQL', () => {
     expect(await Promise.all(left)).toEqual([Number.POSITIVE_INFINITY, 0]);
   });
 
-  test('a user who may not read the table, and columns of other types: failures that say so', async () => {
+  test('a user who may not read the table, and columns of other types: an error that says so', async () => {
     await db.query('CREATE TABLE numbers (id INTEGER, data TEXT)');
     await db.query('CREATE TABLE forbidden (id TEXT, data TEXT)');
     await db.query('REVOKE ALL ON forbidden FROM site');
@@ -112,12 +117,12 @@ describe('PostgreSQL', () => {
     await failure('numbers').toThrow(/of a type that does not fit/);
   });
 
-  test('a user who may only read: told so when a session is to be renewed; one who may change its end is enough', async () => {
+  test('a user who may only read: an error for the renewal; permission for the one column is enough', async () => {
     await db.query('CREATE TABLE read_only (id TEXT, data TEXT, ends BIGINT)');
     await db.query("INSERT INTO read_only VALUES ('one', 'x', extract(epoch from now()) + 100)");
     const sessions = open(`${at()}?table=read_only&id=id&data=data&expires=ends`);
     await expect(sessions.touch('one', 1000)).rejects.toThrow(/^the user .* GRANT UPDATE on the column/);
-    expect(String(await sessions.get('one'))).toBe('x');
+    expect(await text(sessions.get('one'))).toBe('x');
     await db.query('GRANT UPDATE (ends) ON read_only TO site');
     await sessions.touch('one', 1000);
     expect(await sessions.ttl('one')).toBeGreaterThan(900_000);
@@ -128,7 +133,7 @@ describe('PostgreSQL', () => {
     await expect(counted.touch('one', 1000)).rejects.toThrow(/a view that cannot be written to/);
   });
 
-  test('digits that are no date: said, and whoever asks beside it gets his answer', async () => {
+  test('digits that are no date: an error, and sessions beside it have a TTL', async () => {
     await db.query('CREATE TABLE odd (id TEXT, data TEXT, ends TEXT)');
     await db.query(
       "INSERT INTO odd VALUES ('feb', 'x', '99990231000000'), ('no', 'x', '9999'), ('one', 'x', '99991231235959')",
@@ -143,19 +148,19 @@ describe('PostgreSQL', () => {
     await db.query(`CREATE DATABASE ${database} ENCODING '${encoding}' TEMPLATE template0`);
     const admin = new Client({ host: db.folder, port: db.port, user: 'postgres', database });
     await admin.connect();
-    closing.push(() => admin.end());
+    onTestFinished(() => admin.end());
     await admin.query('CREATE TABLE texts (id TEXT, data TEXT); GRANT SELECT ON texts TO site');
     return admin;
   }
 
   test.each(['LATIN1', 'UTF8'])(
-    'a database in %s: text beyond ASCII only in the character set that is said',
+    'a database in %s: text beyond ASCII is read with charset= only',
     async (encoding) => {
       const admin = await textsIn(`in_${encoding.toLowerCase()}`, encoding);
       await admin.query("INSERT INTO texts VALUES ('plain', 'Zoe'), ('named', 'Zoë')");
       const of = (charset: string) =>
         open(`${at(undefined, `in_${encoding.toLowerCase()}`)}?table=texts&id=id&data=data${charset}`);
-      expect(String(await of('').get('plain'))).toBe('Zoe');
+      expect(await text(of('').get('plain'))).toBe('Zoe');
       const answers = await Promise.allSettled(['plain', 'named'].map((id) => of('').get(id)));
       expect(answers.map(({ status }) => status)).toEqual(['fulfilled', 'rejected']);
       await expect(of('').get('named')).rejects.toThrow(/add charset=/);
@@ -164,7 +169,7 @@ describe('PostgreSQL', () => {
     },
   );
 
-  test('a database without an encoding: the bytes that lie there, whatever is said, or a failure', async () => {
+  test('a database without an encoding: the stored bytes, whatever charset= says, or a failure', async () => {
     const admin = await textsIn('raw', 'SQL_ASCII');
     await admin.query(`INSERT INTO texts VALUES ('utf8', 'Zoë'), ('latin1', E'Zo\\xeb')`);
     for (const charset of ['', '&charset=utf8', '&charset=latin1']) {
@@ -177,14 +182,149 @@ describe('PostgreSQL', () => {
   });
 
   test.each([
-    ['asks for a way to log in that pg does not know', Buffer.from('520000000800000007', 'hex')],
-    ['is something else altogether', Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n')],
+    ['wants a login method that pg does not know', Buffer.from('520000000800000007', 'hex')],
+    ['is none', Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n')],
     ['says less than it announces', Buffer.from('440000000600ff', 'hex')],
-  ])('a server that %s: a failure, and no more than that', async (_, nonsense) => {
-    const proxy = await startTcpProxy(db.port, (_piece, client) => client.write(nonsense));
-    closing.push(() => proxy.close());
+  ])('a server that %s: a failure, and nothing worse', async (_, nonsense) => {
+    const proxy = await spoilingProxy(db.port, (_piece, client) => client.write(nonsense));
     await expect(open(`${at(proxy.port)}?table=t&id=id&data=data`, '250ms').get('one')).rejects.toThrow(
       StoreError,
     );
   });
+});
+
+describe('notifications', () => {
+  const socket = `postgres://postgres@/site?socket=${db.folder}/.s.PGSQL.${db.port}`;
+  const url = (place = `127.0.0.1:${db.port}`, login = db.login) =>
+    `postgres://${login}@${place}/site?table=kept&id=id&data=data&expires=expires`;
+  const subscribe = (...how: Parameters<typeof url>) => subscribed(parseStoreUrl(url(...how)).open());
+  const listeners = "FROM pg_stat_activity WHERE usename = 'site' AND query LIKE 'LISTEN%'";
+  const notify = (payload: string) => db.query('SELECT pg_notify($1, $2)', ['chat_ended', payload]);
+  const marker = 'abcdef0123456789'.repeat(2);
+
+  test('our handler: a logout by its marker, and nothing else', async () => {
+    makeSessionTable(socket, 'kept');
+    const autoload = new URL('../../../php-app/src/Session/autoload.php', import.meta.url).pathname;
+    const request = (code: string, id?: string) =>
+      phpRequest(
+        { 'session.use_strict_mode': '1' },
+        code,
+        id,
+        `require '${autoload}'; session_set_save_handler(
+          new PhpSessionChat\\Session\\PdoHandler(new PDO(${db.pdo}, null, [PDO::ATTR_ERRMODE => PDO::ERRMODE_EXCEPTION]), 'kept'), false);`,
+      );
+    const store = subscribe();
+    await store.active;
+    const id = request('$_SESSION["user_id"] = 7');
+    for (const payload of ['', 'x', marker.toUpperCase(), `${marker}0`]) await notify(payload);
+    await db.query('SELECT pg_notify($1, $2)', ['another', marker]);
+    const ended = store.until({ kind: 'changed', marker: logoutMarker(id) });
+    request('session_destroy()', id);
+    await ended;
+    expect(store.received.slice(1)).toEqual([{ kind: 'changed', marker: logoutMarker(id) }]);
+  });
+
+  test('lost with the connection, once and with the reason, and active again by itself', async () => {
+    const store = subscribe();
+    await store.active;
+    const back = store.until(lost(null));
+    await db.query(`SELECT pg_terminate_backend(pid) ${listeners}`);
+    await back;
+    const ended = store.until({ kind: 'changed', marker });
+    await notify(marker);
+    await ended;
+    expect(store.received.slice(0, 3)).toEqual([
+      lost(null),
+      lost(expect.objectContaining({ name: 'StoreError', message: expect.stringMatching(/57P01/) })),
+      lost(null),
+    ]);
+  });
+
+  test('lost with a wrong password, which is not repeated; of several hosts the next one is used', async () => {
+    const refused = subscribe(undefined, 'site:wrong');
+    await refused.until({ kind: 'lost' }, 0);
+    const [first] = refused.received;
+    expect(first).toEqual(
+      lost(expect.objectContaining({ message: expect.stringMatching(/refuses the user or the password/) })),
+    );
+    expect(JSON.stringify(first)).not.toContain('wrong');
+    const store = subscribe(`127.0.0.1:${await freePort()},127.0.0.1:${db.port}`);
+    await store.active;
+    expect(store.received).toEqual([lost(null)]);
+  });
+
+  test('lost after nonsense, and active again by itself', async () => {
+    let said = false;
+    const proxy = await spoilingProxy(db.port, (piece, client) => {
+      client.write(piece);
+      if (said || !piece.includes('LISTEN')) return;
+      said = true;
+      client.write('HTTP/1.1 400 Bad Request\r\n\r\n');
+      setTimeout(() => client.end(), 50);
+    });
+    const store = subscribe(`127.0.0.1:${proxy.port}`);
+    const failure = lost(expect.objectContaining({ name: 'StoreError' }));
+    await expect.poll(() => store.received).toContainEqual(failure);
+    await store.until(lost(null), 1);
+    expect(said).toBe(true);
+  });
+
+  test('ended: none any more, and no connection is left', async () => {
+    const store = subscribe();
+    await store.active;
+    store.end();
+    await notify(marker);
+    await expect.poll(() => db.query(`SELECT pid ${listeners}`)).toEqual([]);
+    expect(store.received).toEqual([lost(null)]);
+  });
+
+  test.each(endingStates)('a process that ends its subscription when it is %s ends by itself', (state) => {
+    const program = endingProgram(url(`127.0.0.1:${state === 'active' ? db.port : 1}`));
+    const options = { encoding: 'utf8', timeout: 20_000 } as const;
+    expect(execFileSync(process.execPath, ['--input-type=module', '-e', program], options)).toBe(
+      `${state}\nreceived 0\n`,
+    );
+  });
+});
+
+test('one session that cannot be read, for two reasons: refused with the reason, and the store is not called silent', async () => {
+  const gate = await startGate(join(db.folder, `.s.PGSQL.${db.port}`));
+  onTestFinished(() => gate.close());
+  await db.query('CREATE TABLE odd_sessions (id TEXT PRIMARY KEY, data TEXT, expires BIGINT)');
+  const store = `postgres://${db.login}@127.0.0.1:${gate.port}/site?table=odd_sessions&id=id&data=data&expires=expires&timeout=1000ms`;
+  const chat = await startChatServer({ CHAT_SESSION_STORE: store, CHAT_SESSION_CHECK: '100ms' });
+  onTestFinished(async () => void (await chat.stop()));
+  const ids = ['charset', 'expiry', 'well'];
+  for (const [n, id] of ids.entries()) {
+    await db.query(
+      `INSERT INTO odd_sessions VALUES ('${id}', 'user_id|i:${n + 7};', extract(epoch from now())::bigint + 1440)`,
+    );
+  }
+  const clients = await Promise.all(ids.map((id) => connectChat(chat.url, `PHPSESSID=${id}`)));
+  await db.query(`UPDATE odd_sessions SET data = data || 'bio|s:2:"é";' WHERE id = 'charset'`);
+  await db.query("UPDATE odd_sessions SET expires = expires * 1000 WHERE id = 'expiry'");
+
+  const refused = (id: string) => refusalOf(connectChat(chat.url, `PHPSESSID=${id}`));
+  for (const [id, reason] of [
+    ['charset', /add charset=utf8mb4/],
+    ['expiry', /holds no time in expires_unit=/],
+  ] as const) {
+    expect((await refused(id)).message).toBe('session_store_unavailable');
+    await chat.until(reason);
+  }
+  // All have been checked since.
+  await db.query("DELETE FROM odd_sessions WHERE id = 'well'");
+  expect((await clients[2]?.ended)?.reason).toBe('logout');
+  expect(clients.slice(0, 2).map(({ socket }) => socket.connected)).toEqual([true, true]);
+  expect((await fetch(`${chat.url}/readyz`)).status).toBe(200);
+  expect(chat.output()).not.toMatch(/is silent/);
+
+  await db.query("INSERT INTO odd_sessions VALUES ('other', 'user_id|i:9;', NULL)");
+  await connectChat(chat.url, 'PHPSESSID=other');
+  gate.silence.begin();
+  await chat.until(/the session store is silent/);
+  gate.silence.end();
+  await chat.until(/the session store answers again/);
+  // Once for each reason.
+  expect(chat.output().match(/a session in use cannot be read now/g)).toHaveLength(2);
 });

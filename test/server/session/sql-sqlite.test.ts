@@ -12,13 +12,13 @@ import {
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { afterAll, afterEach, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { StoreError } from '../../../server/session/store.ts';
-import { parseStoreUrl } from '../../../server/session/store-url.ts';
 import { sessionStoreContract } from '../../contracts/session-store.ts';
 import { sqlTableContract } from '../../contracts/sql-table.ts';
 import { hangDisks } from '../../helpers/hung-disks.ts';
 import { pdoRequest } from '../../helpers/pdo-request.ts';
+import { orNull, storeAt, text } from '../../helpers/session-stores.ts';
 
 // SQLite's local time is that of the process.
 process.env.TZ = 'Asia/Kolkata';
@@ -32,19 +32,15 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-const closing: (() => void)[] = [];
-afterEach(() => {
-  for (const close of closing.splice(0)) close();
-});
-function store(options: string, file = path) {
-  const opened = parseStoreUrl(`sqlite:${file}?${options}`).open();
-  closing.push(() => opened.close());
-  return opened;
-}
+const store = (options: string, file = path) => storeAt(`sqlite:${file}?${options}`);
 
 sessionStoreContract(
-  'a table in SQLite, by the contract',
-  ['php', 'php_binary', 'php_serialize', 'json', 'igbinary', 'msgpack'],
+  'a table in SQLite',
+  {
+    formats: ['php', 'php_binary', 'php_serialize', 'json', 'igbinary', 'msgpack'],
+    has: ['keepForever'],
+    proves: 'everything',
+  },
   async () => {
     site.exec('CREATE TABLE sessions (id TEXT PRIMARY KEY, data BLOB, expires INTEGER)');
     return {
@@ -54,9 +50,9 @@ sessionStoreContract(
         const row = site.prepare('SELECT hex(data) AS held, expires FROM sessions WHERE id = ?').get(id);
         return { held: row?.held, expires: Number(row?.expires) };
       },
-      live: (id, seconds) =>
+      expireIn: (id, seconds) =>
         site.prepare('UPDATE sessions SET expires = unixepoch() + ? WHERE id = ?').run(seconds, id),
-      liveForEver: (id) => site.prepare('UPDATE sessions SET expires = NULL WHERE id = ?').run(id),
+      keepForever: (id) => site.prepare('UPDATE sessions SET expires = NULL WHERE id = ?').run(id),
       outage: { begin: async () => renameSync(path, away), end: async () => renameSync(away, path) },
       close: async () => {},
     };
@@ -75,7 +71,7 @@ sqlTableContract('tables in SQLite', async () => ({
   locks: 'file',
 }));
 
-describe('SQLite', () => {
+describe('in SQLite only', () => {
   const columns = 'table=one&id=id&data=data';
   const database = (file: string, data: string) => {
     const made = new DatabaseSync(file);
@@ -83,17 +79,17 @@ describe('SQLite', () => {
     return made;
   };
 
-  test('what PHP binds as text, with any byte in it', async () => {
+  test('a text of PHP with any byte in it', async () => {
     const file = join(folder, 'text.db');
     database(file, `CAST(X'610062ff7c' AS TEXT)`).close();
     expect(await store(columns, file).get('a')).toEqual(Buffer.from('610062ff7c', 'hex'));
   });
 
-  test('while a writer has the file to itself: the loop goes on, then a failure, or the answer as soon as it can be', async () => {
+  test('a writer has the file locked: the event loop goes on, then a failure, or the answer when it is unlocked', async () => {
     const file = join(folder, 'locked.db');
     const writer = database(file, `'x'`);
     const sessions = store(`${columns}&timeout=200ms`, file);
-    expect(String(await sessions.get('a'))).toBe('x');
+    expect(await text(sessions.get('a'))).toBe('x');
     writer.exec('BEGIN EXCLUSIVE');
     let turns = 0;
     const timer = setInterval(() => turns++, 5);
@@ -101,22 +97,22 @@ describe('SQLite', () => {
     clearInterval(timer);
     expect(turns).toBeGreaterThan(5);
     setTimeout(() => writer.exec('COMMIT'), 20);
-    expect(String(await sessions.get('a'))).toBe('x');
+    expect(await text(sessions.get('a'))).toBe('x');
     writer.close();
   });
 
-  test('in WAL mode a writer is not waited for', async () => {
+  test('in WAL mode no writer is waited for', async () => {
     const file = join(folder, 'wal.db');
     const writer = database(file, `'x'`);
     writer.exec('PRAGMA journal_mode = WAL; BEGIN EXCLUSIVE; UPDATE one SET data = NULL');
     const sessions = store(columns, file);
-    expect(String(await sessions.get('a'))).toBe('x');
+    expect(await text(sessions.get('a'))).toBe('x');
     writer.exec('COMMIT');
     expect(await sessions.get('a')).toEqual(Buffer.alloc(0));
     writer.close();
   });
 
-  test('what a writer left behind half done is left to the next one: a failure, and nothing is changed', async () => {
+  test('an unfinished write is a failure, and is left to the next writer', async () => {
     const [file, left] = [join(folder, 'writing.db'), join(folder, 'left.db')];
     const writer = database(file, `'x'`);
     writer.exec('PRAGMA cache_size = 2; CREATE TABLE more (data); BEGIN');
@@ -128,17 +124,17 @@ describe('SQLite', () => {
     writer.close();
   });
 
-  test('another file in its place is the one that is read', async () => {
+  test('a file that replaces it is read from then on', async () => {
     const [file, next] = [join(folder, 'first.db'), join(folder, 'next.db')];
     database(file, `'old'`).close();
     database(next, `'new'`).close();
     const sessions = store(columns, file);
-    expect(String(await sessions.get('a'))).toBe('old');
+    expect(await text(sessions.get('a'))).toBe('old');
     renameSync(next, file);
-    expect(String(await sessions.get('a'))).toBe('new');
+    expect(await text(sessions.get('a'))).toBe('new');
   });
 
-  test('no file, and one that is no database: failures that say so, and no file is made', async () => {
+  test('no file, and one that is no database: an error that says so', async () => {
     const file = join(folder, 'none.db');
     await expect(store(columns, file).get('a')).rejects.toThrow(/there is no SQLite file .*none\.db/);
     await expect(store(columns, file).get('a')).rejects.toThrow(StoreError);
@@ -147,7 +143,7 @@ describe('SQLite', () => {
     await expect(store(columns, folder).get('a')).rejects.toThrow(/cannot be read/);
   });
 
-  test('a session that is renewed: no file is made, and one that nobody may write to says so', async () => {
+  test('renewing creates no file, and an error says so if the file cannot be written to', async () => {
     const file = join(folder, 'renewed.db');
     const ends = `${columns}&expires=ends`;
     await expect(store(ends, file).touch('a', 60)).rejects.toThrow(/there is no SQLite file .*renewed\.db/);
@@ -175,13 +171,13 @@ describe('SQLite', () => {
     expect(await sessions.ttl('a')).toBeGreaterThan(800_000);
   });
 
-  test('many large sessions at once: the loop goes on in between', async () => {
+  test('96 large sessions at once: the event loop goes on in between', async () => {
     const file = join(folder, 'large.db');
     const made = new DatabaseSync(file);
     made.exec(`CREATE VIEW one AS WITH RECURSIVE n(i) AS (VALUES (0) UNION ALL SELECT i + 1 FROM n WHERE i < 95)
       SELECT 'id' || i AS id, zeroblob(500000) AS data FROM n`);
     made.close();
-    const sessions = store(columns, file);
+    const sessions = store(`${columns}&timeout=3000ms`, file);
     await sessions.get('id0');
     let turns = 0;
     const timer = setInterval(() => turns++, 1);
@@ -192,11 +188,11 @@ describe('SQLite', () => {
     expect(turns).toBeGreaterThan(4);
   });
 
-  test('a disk that does not answer: failures in time, then at once, and well again afterwards', async () => {
+  test('a disk that does not answer: questions fail, later ones within 50 ms, and succeed again afterwards', async () => {
     const file = join(folder, 'hung.db');
     database(file, `'x'`).close();
     const sessions = store(`${columns}&timeout=100ms`, file);
-    expect(String(await sessions.get('a'))).toBe('x');
+    expect(await text(sessions.get('a'))).toBe('x');
     const answer = hangDisks(folder);
     try {
       for (let n = 0; n < 2; n++) {
@@ -207,10 +203,10 @@ describe('SQLite', () => {
     } finally {
       await answer();
     }
-    await expect.poll(() => sessions.get('a').then(String, () => null)).toBe('x');
+    await expect.poll(() => orNull(text(sessions.get('a')))).toBe('x');
   });
 
-  test('a Node without SQLite: a failure that says which one has it', () => {
+  test('a Node without SQLite: an error that says which Node has it', () => {
     const module = resolve(import.meta.dirname, '../../../server/session/store-url.ts');
     const program = `import { parseStoreUrl } from '${module}';
       await parseStoreUrl('sqlite:${path}?${columns}').open().get('a').catch(({ name, message }) => console.log(name, message));`;

@@ -4,8 +4,8 @@ import { SessionBusyError, StoreError, UnsettledError } from '../../../server/se
 import { judgeFailure, type Verdict } from '../../../server/session/verdict.ts';
 
 const none = (state: 'nobody' | 'empty' | 'invalid'): Verdict => ({ state, reason: state, kind: state });
-/** What a reading shows: the id of a user, `-` for nobody, `!` for what cannot be read, nothing where it is empty. */
-const shown = (bytes: Buffer): Verdict => {
+/** The verdict on a reading: `ID NAME` is a user, `-` nobody, `!` cannot be decoded; it may be empty. */
+const judge = (bytes: Buffer): Verdict => {
   const text = bytes.toString();
   if (text === '') return none('empty');
   if (text.startsWith('!')) return none('invalid');
@@ -13,14 +13,14 @@ const shown = (bytes: Buffer): Verdict => {
   return id === '-' ? none('nobody') : { state: 'user', user: { id, name }, bytes };
 };
 const readings = (...texts: string[]) => new UnsettledError('being written', texts.map(Buffer.from));
-const shows = (error: unknown) => judgeFailure(error, shown);
+const verdictOf = (error: unknown) => judgeFailure(error, judge);
 
-describe('a session that is written again and again', () => {
-  test('shows what its last readings show alike, as the last of them has it', () => {
-    expect(shows(readings('7 Ann', '!', '7 Ann', '7 Anna', '7 Annabel', '!'))).toMatchObject({
+describe('the verdict on a session that is written again and again', () => {
+  test('is that of the last reading, if the last four that can be decoded agree on the user', () => {
+    expect(verdictOf(readings('7 Ann', '!', '7 Ann', '7 Anna', '7 Annabel', '!'))).toMatchObject({
       user: { id: '7', name: 'Annabel' },
     });
-    expect(shows(readings('7 Ann', '-', '-', '!', '-', '-'))).toMatchObject({ state: 'nobody' });
+    expect(verdictOf(readings('7 Ann', '-', '-', '!', '-', '-'))).toMatchObject({ state: 'nobody' });
   });
 
   test.each([
@@ -33,14 +33,14 @@ describe('a session that is written again and again', () => {
     ['-', '!', '-', '-'],
     ['!', '!', '!', '!'],
     ['', '', '', ''],
-  ])('shows nothing where they do not, or cannot be read: %j', (...texts) => {
+  ])('is none if they do not agree, or fewer can be decoded: %j', (...texts) => {
     const error = readings(...texts);
-    expect(() => shows(error)).toThrow(error);
+    expect(() => verdictOf(error)).toThrow(error);
   });
 });
 
-test('what says nothing of the session stays a failure, and what is damaged is invalid', () => {
+test('other failures of the store are thrown, and damaged bytes are invalid', () => {
   for (const error of [new StoreError('silent'), new SessionBusyError('too large'), new Error('a mistake')])
-    expect(() => shows(error)).toThrow(error);
-  expect(shows(new FormatError('no file'))).toMatchObject({ state: 'invalid' });
+    expect(() => verdictOf(error)).toThrow(error);
+  expect(verdictOf(new FormatError('no file'))).toMatchObject({ state: 'invalid' });
 });

@@ -5,7 +5,7 @@ import type { SqlSite } from './sql-table.ts';
 /** A database that is not in the zone of UTC, but this many minutes east of it. */
 const minutesEast = 330;
 
-/** As each unit has the moment so many seconds from now. */
+/** The moment so many seconds from now, in each unit. */
 function moment(seconds: number): { unix: number; local: string; utc: string; digits: string } {
   const text = (ms: number) => new Date(ms).toISOString().slice(0, 19).replace('T', ' ');
   const then = Date.now() + seconds * 1000;
@@ -19,23 +19,23 @@ function moment(seconds: number): { unix: number; local: string; utc: string; di
 }
 
 /**
- * When a session in a table ends, and how that is renewed: a part of `sqlTableContract`.
+ * When a session in a table expires, and how its TTL is renewed: a part of `sqlTableContract`.
  * @param started the site, as soon as tests run
- * @param store opens one of it with these options, until the test has ended
+ * @param store opens a store of it with these options, until the test has ended
  */
-export function sqlEndsContract(started: () => SqlSite, store: (options: string) => SessionStore) {
+export function sqlExpiryContract(started: () => SqlSite, store: (options: string) => SessionStore) {
   let site: SqlSite;
   beforeAll(() => {
     site = started();
   });
 
-  describe('when a session is over', () => {
+  describe('when a session expires', () => {
     beforeAll(async () => {
       const { bytes, datetime } = site.types;
       await site.query(
         `CREATE TABLE ends (id VARCHAR(64), data ${bytes}, a_unix BIGINT, a_local ${datetime}, a_utc ${datetime}, a_digits CHAR(14))`,
       );
-      for (const [id, seconds] of Object.entries({ live: 600, over: -100 })) {
+      for (const [id, seconds] of Object.entries({ live: 600, expired: -100 })) {
         const { unix, local, utc, digits } = moment(seconds);
         await site.query(
           `INSERT INTO ends VALUES ('${id}', 'x', ${unix}, '${local}', '${utc}', '${digits}')`,
@@ -46,7 +46,7 @@ export function sqlEndsContract(started: () => SqlSite, store: (options: string)
 
     const found = async (options: string) => {
       const sessions = store(`table=ends&id=id&data=data${options}`);
-      const ids = ['live', 'over', 'ever', 'none'];
+      const ids = ['live', 'expired', 'ever', 'none'];
       const answers = await Promise.all(ids.map((id) => sessions.get(id)));
       return ids.filter((_, n) => answers[n] !== null);
     };
@@ -57,7 +57,7 @@ export function sqlEndsContract(started: () => SqlSite, store: (options: string)
       ['a_local', 'datetime'],
       ['a_utc', 'utc'],
       ['a_digits', 'digits'],
-    ])('its end in %s, expires_unit=%s', async (column, unit) => {
+    ])('expires=%s, expires_unit=%s', async (column, unit) => {
       expect(await found(`&expires=${column}${unit && `&expires_unit=${unit}`}`)).toEqual(['live', 'ever']);
     });
 
@@ -66,27 +66,27 @@ export function sqlEndsContract(started: () => SqlSite, store: (options: string)
       ['a_local', 'datetime'],
       ['a_utc', 'utc'],
       ['a_digits', 'digits'],
-    ])('its last use in %s, last_unit=%s, and a lifetime', async (column, unit) => {
+    ])('last=%s, last_unit=%s, and a lifetime', async (column, unit) => {
       const last = `&last=${column}&last_unit=${unit}`;
       expect(await found(`${last}&lifetime=90`)).toEqual(['live', 'ever']);
-      expect(await found(`${last}&lifetime=2m`)).toEqual(['live', 'over', 'ever']);
-      expect(await found(`${last}&lifetime=0`)).toEqual(['live', 'over', 'ever']);
-      expect(await found(last)).toEqual(['live', 'over', 'ever']);
+      expect(await found(`${last}&lifetime=2m`)).toEqual(['live', 'expired', 'ever']);
+      expect(await found(`${last}&lifetime=0`)).toEqual(['live', 'expired', 'ever']);
+      expect(await found(last)).toEqual(['live', 'expired', 'ever']);
     });
 
-    test('without a column for it: as long as the row', async () => {
-      expect(await found('')).toEqual(['live', 'over', 'ever']);
+    test('without a column for it: it lives as long as its row', async () => {
+      expect(await found('')).toEqual(['live', 'expired', 'ever']);
       const sessions = store('table=ends&id=id&data=data');
-      expect(await sessions.ttl('over')).toBe(Number.POSITIVE_INFINITY);
+      expect(await sessions.ttl('expired')).toBe(Number.POSITIVE_INFINITY);
       expect(await sessions.ttl('none')).toBeNull();
-      await sessions.touch('over', 60);
+      await sessions.touch('expired', 60);
     });
 
     test.each([
       ['a_local', 'unix'],
       ['a_unix', 'datetime'],
       ['a_unix', 'utc'],
-    ])('%s is no %s: a failure that says so, and no logout', async (column, unit) => {
+    ])('%s does not hold %s: an error that says so, and no logout', async (column, unit) => {
       const sessions = store(`table=ends&id=id&data=data&expires=${column}&expires_unit=${unit}`);
       await expect(sessions.get('live')).rejects.toThrow(/expires_unit= or last_unit=/);
       await expect(sessions.ttl('live')).rejects.toThrow(/expires_unit= or last_unit=/);
@@ -98,8 +98,8 @@ export function sqlEndsContract(started: () => SqlSite, store: (options: string)
     ['a_local', 'datetime'],
     ['a_utc', 'utc'],
     ['a_digits', 'digits'],
-  ])('how long it lives by %s, as %s', (column, unit) => {
-    const table = `lives_${unit}`;
+  ])('its TTL by %s, as %s', (column, unit) => {
+    const table = `ttls_${unit}`;
     const ids = ['live', 'other', 'past', 'ever', 'none'];
     const left = async (sessions: SessionStore) => {
       const answers = await Promise.all(ids.map((id) => sessions.ttl(id)));
@@ -120,7 +120,7 @@ export function sqlEndsContract(started: () => SqlSite, store: (options: string)
       }
     });
 
-    test('told, and renewed in that column', async () => {
+    test('is read, and renewed in that column', async () => {
       const ends = store(`table=${table}&id=id&data=data&expires=${column}&expires_unit=${unit}`);
       const last = store(`table=${table}&id=id&data=data&last=${column}&last_unit=${unit}&lifetime=130`);
       expect(await left(ends)).toEqual([100, 100, 0, Number.POSITIVE_INFINITY, null]);
@@ -134,7 +134,7 @@ export function sqlEndsContract(started: () => SqlSite, store: (options: string)
     });
   });
 
-  test('only the session of this very id is renewed', async () => {
+  test('only the session of exactly this id is renewed', async () => {
     const binary = site.types.bytes === 'MEDIUMBLOB' ? 'VARBINARY(64)' : site.types.bytes;
     const types = {
       renew_text: `VARCHAR(64) ${site.caseless}`,

@@ -1,6 +1,52 @@
 import { expect, test } from 'vitest';
 import { parseStoreUrl } from '../../../server/session/store-url.ts';
 
+test.each<[url: string, reason: RegExp]>([
+  ['file://host/var/lib', /three slashes/],
+  ['file:///var/lib?depth=10', /depth=/],
+  ['file:///var/lib?lifetime=soon', /lifetime=/],
+  ['file:///var/lib?timeout=1s', /timeout=/],
+  ['file:///var/lib?prefix=php/sess_', /prefix= of file: has no slash/],
+  ['file:///var/lib?owner=no-such-user', /owner= is a user of \/etc\/passwd/],
+  ['file:///var/lib?owner=', /owner= is a user of \/etc\/passwd/],
+  ['redis://', /no host, and no socket/],
+  ['rediss:///run/redis.sock', /no host/],
+  ['redis://one:6379,two:6379', /one Redis/],
+  ['redis://host/three', /the database is a number/],
+  ['redis://host/3?database=4', /the database is a number, and only one/],
+  ['redis://host/3?database=03', /the database is a number, and only one/],
+  ['redis://host/3?database=', /the database is a number/],
+  ['redis://host?database=-1', /the database is a number/],
+  ['redis://host?ca=/etc/hosts', /ca= is not an option of redis:/],
+  ['rediss://host?ca=/etc/hosts', /ca=\/etc\/hosts is no file with a certificate/],
+  ['rediss://host?ca=/gone', /ca=\/gone is no file with a certificate/],
+  ['rediss://host?verify=no', /verify= is not an option/],
+  ['memcached://h?handler=redis', /handler= is memcached or memcache/],
+  ['memcached://h?handler=memcached&distribution=memcache', /one of ketama, modula, ketama_weighted/],
+  ['memcached://h?handler=memcache&distribution=ketama', /one of memcache, memcache_fnv/],
+  ['memcached://h?distribution=random', /distribution= is here one of modula, ketama/],
+  ['memcached://a,b,c?weight=1,2', /weight= is one number for all servers, or one for each/],
+  ['memcached://a,b?weight=0,1', /weight= is numbers from 1/],
+  ['memcached://a,b?weight=', /weight= is numbers from 1/],
+  ['memcached://a,b?redundancy=2', /redundancy= is not an option/],
+  ['memcached://a,b?handler=memcache&redundancy=0', /redundancy= is 1 to 9/],
+  ['memcached://a,b?handler=memcache&past_misses=yes', /past_misses= is 0 or 1/],
+  ['memcached://a,b?handler=memcached&past_misses=1', /past_misses= is not an option/],
+  ['session-server://', /names no host, and no socket/],
+  ['session-server:///', /names no host, and no socket/],
+  ['session-server://one,two', /names one host/],
+  ['session-server://me:secret@host', /takes no user/],
+  ['session-server://host/run/x.sock', /either a host or a socket/],
+  ['session-server:///run/x.sock?tls=on', /not for a socket/],
+  ['session-server://host?ca=/none', /ca= is for tls=on/],
+  ['session-server://host?tls=yes', /tls= is on or off/],
+  ['session-server://host?prefix=x', /prefix= is not an option/],
+  ['session-server://host?auth_file=/none', /cannot be read, or is not one word/],
+])('%s is refused', (url, reason) => {
+  expect(() => parseStoreUrl(url)).toThrow(TypeError);
+  expect(() => parseStoreUrl(url)).toThrow(reason);
+});
+
 const columns = 'table=sessions&id=id&data=data';
 
 test.each([
@@ -13,7 +59,7 @@ test.each([
   [`sqlite:data/site.db?${columns}`, 'php'],
   [`sqlite:/srv/site/site.db?${columns}&last=used&lifetime=30m`, 'php'],
   ['mysql://site@host/site?table=site.ci_session&id=$id&data=da#ta&charset=utf8mb4', 'php'],
-])('a store URL that is taken, without connecting: %s', (url, format) => {
+])('%s is accepted, without connecting', (url, format) => {
   expect(parseStoreUrl(url).format).toBe(format);
 });
 
@@ -49,7 +95,7 @@ test.each([
   ['sqlite:site.db', `${columns}&charset=latin1`, /charset= is not an option of sqlite:/],
   ['sqlite:', columns, /followed by the path/],
   ['sqlite://host/site.db', columns, /followed by the path/],
-])('a store URL that is refused, without its password: %s?%s', (at, options, reason) => {
+])('%s?%s is refused, and its password is not repeated', (at, options, reason) => {
   const parse = () => parseStoreUrl(`${at}?${options}`);
   expect(parse).toThrow(TypeError);
   expect(parse).toThrow(reason);

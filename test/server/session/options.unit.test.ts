@@ -1,9 +1,12 @@
 import { describe, expect, test } from 'vitest';
+import { ConfigError, readConfig } from '../../../server/config.ts';
 import { openSessions, type SessionOptions } from '../../../server/session/index.ts';
+import { pathText } from '../../../server/session/path.ts';
+import { presets } from '../../../server/session/presets.ts';
 
 const store = 'file:///var/lib/php/sessions';
 
-/** What is said of these options, line by line; they may be what TypeScript would not let pass. */
+/** The problems with these options, one a line; TypeScript would not accept all of them. */
 function problemsOf(options: Record<string, unknown>): string[] {
   try {
     openSessions(options as unknown as SessionOptions).close();
@@ -16,8 +19,8 @@ function problemsOf(options: Record<string, unknown>): string[] {
   return [];
 }
 
-describe('options', () => {
-  test('all that is wrong is told together, by the names of the options', () => {
+describe('the options of openSessions', () => {
+  test('all problems are listed together, by the names of the options', () => {
     const problems = problemsOf({
       store: 'redis://HOST:PORT',
       cookieName: 'a=b',
@@ -43,7 +46,7 @@ describe('options', () => {
     ]);
   });
 
-  test('no store, or one that is none', () => {
+  test('a missing store, and an unknown one', () => {
     for (const options of [{}, { store: '' }, { store: undefined }]) {
       expect(problemsOf(options)).toEqual([expect.stringMatching(/^store: .*file:\/\/\/var\/lib/)]);
     }
@@ -65,7 +68,7 @@ describe('options', () => {
     }
   });
 
-  test('nor is a key that somebody gives in place of its file', () => {
+  test('a key that is given instead of its file is never repeated', () => {
     const key = Buffer.alloc(32, 7).toString('base64');
     const given = { store: `${store}?layers=decrypt:${key}`, cookie: `laravel:base64:${key}` };
     const problems = problemsOf(given);
@@ -73,7 +76,7 @@ describe('options', () => {
     expect(problems.join()).not.toContain(key);
   });
 
-  test('what is undefined or empty was not given', () => {
+  test('undefined and an empty text stand for the default', () => {
     for (const none of [undefined, '']) {
       const names = ['cookieName', 'cookie', 'userId', 'userName', 'userRequire', 'userNobody', 'preset'];
       const options = Object.fromEntries(names.map((name) => [name, none]));
@@ -83,14 +86,14 @@ describe('options', () => {
     }
   });
 
-  test('what was given is repeated where it is no secret', () => {
+  test('a wrong value is repeated if it is no secret', () => {
     expect(problemsOf({ store, cookieName: 'a=b', userRequire: 'a..b' })).toEqual([
       expect.stringMatching(/^cookieName: "a=b" is not /),
       expect.stringMatching(/^userRequire: "a..b" is not a path .*: a key of the path is empty$/),
     ]);
   });
 
-  test('a preset, and what every site of it has for itself', () => {
+  test('a preset, and the option that each of its sites has for itself', () => {
     expect(problemsOf({ store, preset: 'roundcube' })).toEqual([]);
     expect(problemsOf({ store, preset: 'mediawiki' })).toEqual([
       'cookieName: every site has its own, so preset=mediawiki needs it',
@@ -100,4 +103,70 @@ describe('options', () => {
       expect.stringMatching(/^preset: "__proto__" is not one of .*roundcube/),
     ]);
   });
+});
+
+describe('the settings of the chat server', () => {
+  const settingsOf = (env: NodeJS.ProcessEnv) => {
+    const { cookie, user } = readConfig(env).session;
+    return [
+      cookie.name,
+      pathText(user.id),
+      pathText(user.name),
+      user.require && pathText(user.require),
+      user.nobody,
+    ];
+  };
+
+  test('a preset gives every option that is not set', () => {
+    expect(settingsOf({})).toEqual(['PHPSESSID', 'user_id', 'firstname', undefined, []]);
+    const roundcube = ['roundcube_sessid', 'user_id', 'username', 'auth_secret', []];
+    expect(settingsOf({ CHAT_PRESET: 'roundcube' })).toEqual(roundcube);
+    expect(settingsOf({ CHAT_PRESET: 'roundcube', CHAT_USER_ID: '', CHAT_SESSION_NAME: '' })).toEqual(
+      roundcube,
+    );
+    expect(
+      settingsOf({
+        CHAT_PRESET: 'roundcube',
+        CHAT_SESSION_NAME: 'mail',
+        CHAT_USER_ID: 'vars!.user_id',
+        CHAT_USER_NAME: 'vars!.username',
+        CHAT_USER_REQUIRE: 'vars!.auth_secret',
+        CHAT_USER_NOBODY: 'demo, 5',
+      }),
+    ).toEqual(['mail', 'vars!.user_id', 'vars!.username', 'vars!.auth_secret', ['demo', '5']]);
+  });
+
+  test('an unknown preset is refused, with a list of all', () => {
+    for (const name of ['typo3', 'Laravel', 'toString', '__proto__']) {
+      const problem = problemOf({ CHAT_PRESET: name });
+      expect(problem).toContain(`CHAT_PRESET: "${name}" is not one of`);
+      for (const known of Object.keys(presets)) expect(problem).toContain(known);
+    }
+  });
+
+  test('an option that each site has for itself is required', () => {
+    expect(problemOf({ CHAT_PRESET: 'mediawiki' })).toMatch(
+      /^ {2}CHAT_SESSION_NAME: .*CHAT_PRESET=mediawiki/m,
+    );
+    expect(settingsOf({ CHAT_PRESET: 'mediawiki', CHAT_SESSION_NAME: 'wikidb_session' })[0]).toBe(
+      'wikidb_session',
+    );
+  });
+
+  test.each([
+    ['CHAT_USER_REQUIRE', 'a..b'],
+    ['CHAT_USER_ID', '*'],
+    ['CHAT_USER_NAME', 'a!!!!!'],
+  ])('%s=%s is no path, and refused', (name, value) => {
+    expect(problemOf({ [name]: value })).toContain(`${name}: "${value}" is not a path`);
+  });
+
+  function problemOf(env: NodeJS.ProcessEnv): string {
+    try {
+      readConfig(env);
+    } catch (error) {
+      if (error instanceof ConfigError) return error.message;
+    }
+    throw new Error('accepted');
+  }
 });

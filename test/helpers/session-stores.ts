@@ -1,0 +1,51 @@
+import type { Socket } from 'node:net';
+import { onTestFinished } from 'vitest';
+import { parseCookieForm } from '../../server/session/cookie.ts';
+import type { Path } from '../../server/session/path.ts';
+import { createSessionReader, type SessionReader } from '../../server/session/read-session.ts';
+import type { SessionStore } from '../../server/session/store.ts';
+import { parseStoreUrl } from '../../server/session/store-url.ts';
+import { startTcpProxy, type TcpProxy } from './tcp-proxy.ts';
+
+/** Opens the store at a URL until the test has ended. */
+export function storeAt(url: string): SessionStore {
+  const store = parseStoreUrl(url).open();
+  onTestFinished(() => store.close());
+  return store;
+}
+
+/** Reads the sessions at a store URL, with the cookie PHPSESSID, until the test has ended. */
+export function readerAt(url: string, id: Path = ['user_id'], name: Path = ['firstname']): SessionReader {
+  const reader = createSessionReader({
+    source: parseStoreUrl(url),
+    cookie: parseCookieForm('plain', 'PHPSESSID'),
+    user: { id, name },
+  });
+  onTestFinished(() => reader.close());
+  return reader;
+}
+
+/**
+ * A proxy that spoils the replies of a server until the test has ended.
+ * @param reply as for `startTcpProxy`
+ */
+export async function spoilingProxy(
+  target: number,
+  reply: (piece: Buffer, client: Socket, nth: number) => void,
+): Promise<TcpProxy> {
+  const proxy = await startTcpProxy(target, reply);
+  onTestFinished(() => proxy.close());
+  return proxy;
+}
+
+/** Sends a reply in single bytes. */
+export function inSingleBytes(piece: Buffer, client: Socket): void {
+  for (const byte of piece) client.write(Buffer.of(byte));
+}
+
+/** The answer, or null for a failure: to poll until a store has recovered. */
+export const orNull = <T>(question: Promise<T>): Promise<T | null> => question.catch(() => null);
+
+/** The text of the bytes; null stays null. */
+export const text = (question: Promise<Buffer | null>): Promise<string | null> =>
+  question.then((bytes) => bytes && String(bytes));

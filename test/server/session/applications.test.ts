@@ -1,0 +1,135 @@
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { readConfig } from '../../../server/config.ts';
+import { decodePhp } from '../../../server/session/formats/php.ts';
+import { decodePhpSerialize } from '../../../server/session/formats/php-serialize.ts';
+import { identify } from '../../../server/session/identity.ts';
+import { presets } from '../../../server/session/presets.ts';
+import { connectChat, refusalOf } from '../../helpers/chat-client.ts';
+import { startChatServer } from '../../helpers/chat-server.ts';
+import { type DokuWiki, startDokuWiki } from '../../helpers/dokuwiki.ts';
+import { startMemcached } from '../../helpers/memcached.ts';
+
+const script = new URL('../../fixtures/application-sessions.php', import.meta.url).pathname;
+const sessions = execFileSync('php', [script], { encoding: 'utf8' })
+  .trim()
+  .split('\n')
+  .map((line) => JSON.parse(line) as { application: string; case: string; bytes: string })
+  .map((session) => ({ ...session, bytes: Buffer.from(session.bytes, 'base64') }));
+
+const who = (application: string, of: string) => {
+  const session = sessions.find((one) => one.application === application && one.case === of);
+  if (session === undefined) throw new Error(`no session of ${application}: ${of}`);
+  const { user } = readConfig({ CHAT_SESSION_NAME: 'its_own', CHAT_PRESET: application }).session;
+  return identify(decodePhp(session.bytes), user);
+};
+
+describe('the user of a known application, by its preset alone', () => {
+  test.each([
+    ['cacti', '7', '7'],
+    ['dokuwiki', 'ann', 'Ann'],
+    ['icingaweb2', 'ann', 'ann'],
+    ['laravel', '7', '7'],
+    ['mediawiki', '7', 'Ann'],
+    ['phpmyadmin', 'ann', 'ann'],
+    ['postfixadmin', 'ann@example.org', 'ann@example.org'],
+    ['roundcube', '7', 'ann'],
+    ['shaarli', 'ann', 'ann'],
+    ['simplesamlphp', 'ann', 'Ann'],
+    ['symfony', 'ann', 'ann'],
+    ['ttrss', '7', 'Ann'],
+  ])('%s', (application, id, name) => {
+    expect(who(application, 'in')).toEqual({ user: { id, name } });
+    expect(who(application, 'out')).toHaveProperty('nobody');
+  });
+
+  test('every preset has a session here', () => {
+    expect(Object.keys(presets).sort()).toEqual([...new Set(sessions.map((one) => one.application))].sort());
+  });
+
+  test('nobody: a guest account, and the session of the id before the login', () => {
+    expect(who('cacti', 'a guest')).toHaveProperty('nobody');
+    expect(who('roundcube', 'the record of the id before the login')).toEqual({
+      nobody: 'nobody is logged in: auth_secret is not in the session',
+    });
+  });
+});
+
+test('Roundcube with a storage of its own, where the session is a string', () => {
+  const { user } = readConfig({
+    CHAT_PRESET: 'roundcube',
+    CHAT_USER_ID: 'vars!.user_id',
+    CHAT_USER_NAME: 'vars!.username',
+    CHAT_USER_REQUIRE: 'vars!.auth_secret',
+  }).session;
+  const session = sessions.find((one) => one.case === 'its own storage');
+  expect(identify(decodePhpSerialize(session?.bytes ?? Buffer.alloc(0)), user)).toEqual({
+    user: { id: '7', name: 'ann' },
+  });
+});
+
+/** From a visitor to a user in the chat, out again, and in again. */
+async function logInAndOut(wiki: DokuWiki, settings: NodeJS.ProcessEnv): Promise<void> {
+  const chat = await startChatServer(settings);
+  onTestFinished(async () => void (await chat.stop()));
+
+  const visitor = await wiki.visit();
+  expect((await refusalOf(connectChat(chat.url, visitor))).message).toBe('unauthorized');
+
+  const cookies = await wiki.login(visitor);
+  const client = await connectChat(chat.url, cookies);
+  expect(client.ready.user).toEqual({ id: 'ann', name: 'Ann Zoë' });
+  await client.request('room:join', { room: 'lobby' });
+
+  await wiki.logout(cookies);
+  expect((await client.ended).reason).toBe('logout');
+  await client.disconnected;
+  expect((await refusalOf(connectChat(chat.url, cookies))).message).toBe('unauthorized');
+
+  const refused = await chat.until(/^\{.*auth\.user is not".*\}$/m);
+  expect(JSON.parse(refused[0])).toMatchObject({
+    msg: 'a connection was refused',
+    code: 'unauthorized',
+    reason: expect.stringMatching(/^nobody is logged in: (.+\.auth) is there, \1\.user is not$/),
+    hint: expect.stringContaining('elsewhere'),
+  });
+  const id = /DokuWiki=([^;]+)/.exec(cookies)?.[1] ?? '';
+  expect(id).toMatch(/^[A-Za-z0-9,-]{22,}$/);
+  for (const secret of [id, 'Zoë', 'example.org']) expect(chat.output()).not.toContain(secret);
+
+  const again = await connectChat(chat.url, await wiki.login(await wiki.visit()));
+  expect(again.ready.user.id).toBe('ann');
+  again.close();
+}
+
+test('a user of an unchanged DokuWiki is a user of the chat, by two settings', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'php-sessions-'));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const wiki = await startDokuWiki({ 'session.save_handler': 'files', 'session.save_path': folder });
+  onTestFinished(async () => void (await wiki.stop()));
+  await logInAndOut(wiki, { CHAT_PRESET: 'dokuwiki', CHAT_SESSION_STORE: `file://${folder}` });
+});
+
+if (process.env.SOAK === '1') {
+  // The store, the format and a path without * are proven one by one elsewhere.
+  test('the same with its sessions in memcached, in igbinary, and its key given in full', async () => {
+    const memcached = await startMemcached();
+    onTestFinished(async () => void (await memcached.stop()));
+    const wiki = await startDokuWiki({
+      'session.save_handler': 'memcached',
+      'session.save_path': `127.0.0.1:${memcached.port}`,
+      'session.serialize_handler': 'igbinary',
+    });
+    onTestFinished(async () => void (await wiki.stop()));
+    const key = `DW${createHash('md5').update(`/${wiki.port}`).digest('hex')}`;
+    await logInAndOut(wiki, {
+      CHAT_PRESET: 'dokuwiki',
+      CHAT_SESSION_STORE: `memcached://127.0.0.1:${memcached.port}?handler=memcached&format=igbinary`,
+      CHAT_USER_ID: `${key}.auth.user`,
+    });
+  });
+}

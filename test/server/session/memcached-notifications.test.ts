@@ -1,0 +1,276 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { logoutMarker } from '../../../server/session/logout-marker.ts';
+import { StoreError } from '../../../server/session/store.ts';
+import { parseStoreUrl } from '../../../server/session/store-url.ts';
+import { startChild } from '../../helpers/child.ts';
+import { type Memcached, startMemcached } from '../../helpers/memcached.ts';
+import { phpRequest } from '../../helpers/php-request.ts';
+import { inSingleBytes, spoilingProxy } from '../../helpers/session-stores.ts';
+import { endingProgram, endingStates, lost, subscribed } from '../../helpers/subscribed.ts';
+
+let memcached: Memcached;
+beforeAll(async () => {
+  memcached = await startMemcached();
+});
+afterAll(() => memcached.stop());
+
+const open = (options = 'prefix=sessions/', ...ports: number[]) => {
+  const hosts = (ports.length === 0 ? [memcached.port] : ports).map((port) => `127.0.0.1:${port}`);
+  return parseStoreUrl(`memcached://${hosts.join(',')}?${options}`).open();
+};
+async function mortal(port?: number): Promise<Memcached> {
+  const server = await startMemcached(port);
+  onTestFinished(async () => void (await server.stop('SIGKILL')));
+  return server;
+}
+const failure = lost(expect.any(StoreError));
+const lostMessage = (pattern: RegExp) => ({ reason: { message: expect.stringMatching(pattern) } });
+
+/** A request of a site with its sessions in memcached, by ext-memcached's handler or ext-memcache's. */
+const native = (handler: 'memcached' | 'memcache', code: string, id?: string) =>
+  phpRequest(
+    {
+      'session.save_handler': handler,
+      'session.save_path': `${handler === 'memcache' ? 'tcp://' : ''}127.0.0.1:${memcached.port}`,
+    },
+    code,
+    id,
+  );
+
+const autoload = new URL('../../../php-app/src/Session/autoload.php', import.meta.url).pathname;
+/** A request of a site with MemcachedHandler.php. */
+const ours = (prefix: string, code: string, id?: string) =>
+  phpRequest(
+    { 'session.use_strict_mode': '1' },
+    code,
+    id,
+    `require '${autoload}';
+     $handler = PhpSessionChat\\Session\\HandlerFactory::fromUrl('memcached://127.0.0.1:${memcached.port}?prefix=${encodeURIComponent(prefix)}');
+     session_set_save_handler($handler, false);`,
+  );
+
+test.each(['sessions/', '', 'a%b {"x": [1]}!~'.replaceAll(' ', '+')])(
+  'our handler, with the prefix %j: a write by the id, a logout by its marker',
+  async (prefix) => {
+    const store = subscribed(open(`prefix=${encodeURIComponent(prefix)}`));
+    await store.active;
+    const id = ours(prefix, '$_SESSION["user_id"] = 7');
+    await store.until({ kind: 'changed', id }, 0);
+    expect(store.received.slice(1)).toEqual([{ kind: 'changed', id }]);
+    const ended = store.until({ kind: 'changed', marker: logoutMarker(id) });
+    ours(prefix, 'session_destroy()', id);
+    await ended;
+  },
+);
+
+test.each(['memcached', 'memcache'] as const)(
+  'ext-%s’s handler: a page that opens the session, and one that writes it',
+  async (handler) => {
+    const store = subscribed(open(`handler=${handler}`));
+    await store.active;
+    const id = native(handler, '$_SESSION["user_id"] = 7');
+    await store.until({ kind: 'changed', id }, 0);
+    const opened = store.until({ kind: 'opened', id });
+    const since = store.received.length;
+    native(handler, 'session_destroy()', id);
+    await opened;
+    expect(store.received.slice(since)).toEqual([{ kind: 'opened', id }]);
+  },
+);
+
+test('an id with a comma; no other items', async () => {
+  const store = subscribed(open('handler=memcached'));
+  await store.active;
+  const names = ['a.b', 'a%2Cb', 'a/b', 'lock.', 'lock.a.b', '"', 'é'];
+  for (const name of names) await memcached.set(`memc.sess.key.${name}`, 'x');
+  for (const name of ['a,b', 'chat.ended', 'chat.ended.zz', 'sess.key.one', 'key=memc.sess.key.one'])
+    await memcached.set(name, 'x');
+  await memcached.set('memc.sess.key.a,-B1', 'x');
+  await memcached.set('memc.sess.key.lock.a,-B1', 'x');
+  // The threads of memcached log in no common order.
+  await expect.poll(() => store.received.length).toBeGreaterThanOrEqual(3);
+  expect(store.received).toHaveLength(3);
+  expect(store.received).toEqual(
+    expect.arrayContaining([
+      { kind: 'changed', id: 'a,-B1' },
+      { kind: 'opened', id: 'a,-B1' },
+    ]),
+  );
+});
+
+test('100,000 other items: no notification, and less than 1 MiB is kept', async () => {
+  const module = new URL('../../../server/session/store-url.ts', import.meta.url).pathname;
+  const program = `import { parseStoreUrl } from '${module}';
+    parseStoreUrl('memcached://127.0.0.1:${memcached.port}?prefix=sessions/').open().subscribe({
+      changed({ id }) {
+        for (let n = 0; n < 2; n++) gc();
+        const { heapUsed, external } = process.memoryUsage();
+        console.log('changed', id, heapUsed + external);
+      },
+      opened() { console.log('opened'); },
+      lost(reason) { console.log(reason === null ? 'active' : 'lost'); },
+    });`;
+  const child = startChild(process.execPath, ['--expose-gc', '--input-type=module', '-e', program]);
+  onTestFinished(async () => void (await child.stop()));
+  await child.until(/active/);
+  const items = Array.from(
+    { length: 1000 },
+    (_, n) => `set other${n}.${'k'.repeat(200)} 0 30 1 noreply\r\nx\r\n`,
+  );
+  const keptAfter = async (thousands: number, id: string) => {
+    for (let n = 0; n < thousands; n++) await memcached.ask(`${items.join('')}mn\r\n`, /MN\r\n$/);
+    // In such a flood memcached does not log everything.
+    await expect
+      .poll(async () => {
+        await memcached.set(`sessions/${id}`, 'x');
+        return child.output();
+      })
+      .toContain(`changed ${id} `);
+    return Number((await child.until(new RegExp(`changed ${id} (\\d+)\n`)))[1]);
+  };
+  const before = await keptAfter(10, 'before');
+  expect((await keptAfter(100, 'after')) - before).toBeLessThan(1024 * 1024);
+  expect(child.output()).toMatch(/^active\n(changed (before|after) \d+\n)+$/);
+});
+
+test('lines in single bytes', async () => {
+  const proxy = await spoilingProxy(memcached.port, inSingleBytes);
+  const store = subscribed(open('prefix=sessions/', proxy.port));
+  await store.active;
+  for (const id of ['one', 'two']) await memcached.set(`sessions/${id}`, 'x');
+  await memcached.set(`chat.ended.${'0'.repeat(32)}`, '');
+  await expect.poll(() => store.received.length).toBeGreaterThanOrEqual(4);
+  expect(store.received).toHaveLength(4);
+  expect(store.received).toEqual(
+    expect.arrayContaining([
+      { kind: 'changed', id: 'one' },
+      { kind: 'changed', id: 'two' },
+      { kind: 'changed', marker: '0'.repeat(32) },
+    ]),
+  );
+});
+
+describe('lost', () => {
+  test('with a memcached that restarts, once, and active again by itself', async () => {
+    const server = await mortal();
+    const store = subscribed(open('prefix=sessions/', server.port));
+    await store.active;
+    await server.stop('SIGKILL');
+    await store.until({ kind: 'lost' }, 1);
+    const again = store.until(lost(null));
+    const second = await mortal(server.port);
+    await again;
+    await second.set('sessions/one', 'x');
+    await store.until({ kind: 'changed', id: 'one' }, 0);
+    expect(store.received.filter(({ kind }) => kind === 'lost')).toEqual([lost(null), failure, lost(null)]);
+  });
+
+  test('with one of several servers, and active when all are back', async () => {
+    const servers = [await mortal(), await mortal()];
+    const [first, second] = servers as [Memcached, Memcached];
+    const store = subscribed(open('prefix=sessions/', first.port, second.port));
+    await store.active;
+    for (const [n, server] of servers.entries()) {
+      await server.set(`sessions/on${n}`, 'x');
+      await store.until({ kind: 'changed', id: `on${n}` }, 0);
+    }
+    for (const server of servers) await server.stop('SIGKILL');
+    await store.until({ kind: 'lost' }, 1);
+    const back = await mortal(first.port);
+    await expect
+      .poll(async () => {
+        await back.set('sessions/back', 'x');
+        return store.received.at(-1);
+      })
+      .toEqual({ kind: 'changed', id: 'back' });
+    expect(store.received.filter(({ kind }) => kind === 'lost')).toHaveLength(2);
+    const all = store.until(lost(null));
+    await mortal(second.port);
+    await all;
+  });
+
+  test('and never active, with one of several servers that was never there', async () => {
+    const [well, gone] = [await mortal(), await mortal()];
+    await gone.stop('SIGKILL');
+    const store = subscribed(open('prefix=sessions/', well.port, gone.port));
+    await store.until({ kind: 'lost' }, 0);
+    expect(store.received).toEqual([failure]);
+  });
+
+  test.each([
+    ['something else altogether', 'HTTP/1.1 400 Bad Request\r\n\r\n', /sends no notifications$/],
+    ['a line that does not end', 'x'.repeat(5000), /sent something that is no notification$/],
+    ['that it knows neither command', 'ERROR\r\n', /sends no notifications: ERROR$/],
+  ])('with a server that says %s', async (_, nonsense, reason) => {
+    const proxy = await spoilingProxy(memcached.port, (_piece, client) => client.write(nonsense));
+    const store = subscribed(open('prefix=sessions/', proxy.port));
+    await store.until({ kind: 'lost' }, 0);
+    expect(store.received[0]).toMatchObject(lostMessage(reason));
+  });
+
+  test('while memcached has as many watchers as it accepts, and active when there is room', async () => {
+    const server = await mortal();
+    const others = Array.from({ length: 20 }, () => connect(server.port, '127.0.0.1').on('error', () => {}));
+    const watching = others.map(
+      (socket) =>
+        new Promise((resolve) => {
+          socket.once('data', resolve);
+          socket.write('watch mutations\r\n');
+        }),
+    );
+    await Promise.all(watching);
+    const store = subscribed(open('prefix=sessions/', server.port));
+    await store.until({ kind: 'lost' }, 0);
+    expect(store.received[0]).toMatchObject(lostMessage(/sends no notifications: .*TOO_MANY/));
+    for (const socket of others) socket.destroy();
+    await store.active;
+  });
+
+  test('not by a hold-up of the server: the notification comes afterwards', async () => {
+    const server = await mortal();
+    const store = subscribed(open('prefix=sessions/', server.port));
+    await store.active;
+    server.signal('SIGSTOP');
+    const set = server.set('sessions/one', 'x');
+    server.signal('SIGCONT');
+    await set;
+    await store.until({ kind: 'changed', id: 'one' }, 0);
+    expect(store.received).toHaveLength(2);
+  });
+
+  if (process.platform === 'linux') {
+    test('within half a minute of silence: the system probes the connection after 20 s', async () => {
+      const server = await mortal();
+      const store = subscribed(open('prefix=sessions/', server.port));
+      await store.active;
+      const port = server.port.toString(16).toUpperCase().padStart(4, '0');
+      const timers = () =>
+        readFileSync('/proc/net/tcp', 'latin1')
+          .split('\n')
+          .map((line) => line.trim().split(/\s+/))
+          .filter(([, , remote, state]) => remote === `0100007F:${port}` && state === '01')
+          .map(([, , , , , timer = '']) => timer.split(':'));
+      // 02 is the timer of the probes, in hundredths of a second.
+      await expect.poll(() => timers().map(([kind]) => kind)).toEqual(['02']);
+      expect(Number.parseInt(timers()[0]?.[1] ?? '', 16)).toBeLessThanOrEqual(2000);
+    });
+  }
+});
+
+test.each(endingStates)(
+  'a process that ends its subscription when it is %s ends by itself, and memcached has no watcher left',
+  async (state) => {
+    const server = await mortal();
+    if (state === 'lost') await server.stop('SIGKILL');
+    const program = endingProgram(`memcached://127.0.0.1:${server.port}`);
+    const options = { encoding: 'utf8', timeout: 10_000 } as const;
+    expect(execFileSync(process.execPath, ['--input-type=module', '-e', program], options)).toBe(
+      `${state}\nreceived 0\n`,
+    );
+    if (state === 'active')
+      await expect.poll(() => server.ask('stats\r\n')).toMatch(/STAT log_watchers 0\r\n/);
+  },
+);

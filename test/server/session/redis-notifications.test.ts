@@ -1,0 +1,235 @@
+import { execFileSync } from 'node:child_process';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { parseStoreUrl } from '../../../server/session/store-url.ts';
+import { startChild } from '../../helpers/child.ts';
+import { fastClock } from '../../helpers/fake-clock.ts';
+import { startGate } from '../../helpers/gate.ts';
+import { phpRequest } from '../../helpers/php-request.ts';
+import { type Redis, startLockedRedis, startRedis } from '../../helpers/redis.ts';
+import { spoilingProxy } from '../../helpers/session-stores.ts';
+import {
+  endingProgram,
+  endingStates,
+  lost,
+  subscribed,
+  subscribingProgram,
+} from '../../helpers/subscribed.ts';
+
+const active = ['--notify-keyspace-events', 'Egxe$'];
+const password = 'p@ss/w:rd+%';
+let redis: Redis;
+beforeAll(async () => {
+  redis = await startRedis(active);
+});
+afterAll(() => redis.remove());
+
+const open = (place: string | number) =>
+  parseStoreUrl(`redis://${typeof place === 'number' ? `127.0.0.1:${place}` : place}`).open();
+const key = (id: string) => `PHPREDIS_SESSION:${id}`;
+const failure = expect.objectContaining({ name: 'StoreError' });
+const message = (pattern: RegExp) => expect.objectContaining({ message: expect.stringMatching(pattern) });
+const subscribers = async () => String(await redis.ask('CLIENT', 'LIST', 'TYPE', 'pubsub')).trim();
+/** A session that is written and deleted. */
+async function logout(on: Redis, id = 'one', prefix = 'PHPREDIS_SESSION:'): Promise<void> {
+  await on.ask('SET', prefix + id, 'x');
+  await on.ask('DEL', prefix + id);
+}
+/** A Redis that ends with the test. */
+async function another(args: readonly string[], again?: Redis): Promise<Redis> {
+  const started = await startRedis(args, again);
+  onTestFinished(() => started.remove());
+  return started;
+}
+
+test('phpredis’s handler: a logout, and a write if Redis is configured to send that', async () => {
+  const store = subscribed(open(redis.port));
+  await store.active;
+  const id = phpRequest(
+    { 'session.save_handler': 'redis', 'session.save_path': `tcp://127.0.0.1:${redis.port}` },
+    '$_SESSION["user_id"] = 7',
+  );
+  await store.until({ kind: 'changed', id }, 0);
+  const ended = store.until({ kind: 'changed', id });
+  await redis.ask('DEL', key(id));
+  await ended;
+});
+
+test('a session that expires or is evicted; no other keys, and no other databases', async () => {
+  const own = await another([...active, '--maxmemory-policy', 'allkeys-random']);
+  const store = subscribed(open(`127.0.0.1:${own.port}/3?prefix=siam_`));
+  await store.active;
+  const lua = (...commands: string[]) =>
+    own.ask('EVAL', `redis.call('SELECT', '3'); ${commands.join('; ')}`, '0');
+  await own.ask('SET', 'siam_elsewhere', 'x');
+  await lua(
+    `redis.call('SET', 'other', 'x'); redis.call('DEL', 'other')`,
+    `redis.call('SET', 'siam_expired', 'x', 'PX', 20)`,
+  );
+  // Set, then expired.
+  await store.until({ kind: 'changed', id: 'expired' }, 0);
+  await store.until({ kind: 'changed', id: 'expired' });
+  await lua(`redis.call('SET', 'siam_evicted', 'x')`);
+  await store.until({ kind: 'changed', id: 'evicted' }, 0);
+  const evicted = store.until({ kind: 'changed', id: 'evicted' });
+  await own.ask('CONFIG', 'SET', 'maxmemory', '1');
+  await own.ask('SET', 'more', 'x').catch(() => {});
+  await evicted;
+  expect(new Set(store.received.slice(1).map((one) => 'id' in one && one.id))).toEqual(
+    new Set(['expired', 'evicted']),
+  );
+});
+
+test('200,000 events of other keys: that of ours comes through', async () => {
+  const store = subscribed(open(redis.port));
+  await store.active;
+  const ended = store.until({ kind: 'changed', id: 'one' });
+  const flood = `for n = 1, 100000 do redis.call('SET', 'other' .. n, 'x'); redis.call('DEL', 'other' .. n) end
+    redis.call('SET', '${key('one')}', 'x'); redis.call('DEL', '${key('one')}')`;
+  await redis.ask('EVAL', flood, '0');
+  await ended;
+  expect(store.received.filter((one) => 'id' in one && one.id !== 'one')).toEqual([]);
+});
+
+describe('lost', () => {
+  test('with its connection, once, and active again by itself', async () => {
+    const store = subscribed(open(redis.port));
+    await store.active;
+    const back = store.until(lost(null));
+    await redis.ask('CLIENT', 'KILL', 'TYPE', 'pubsub');
+    await back;
+    const ended = store.until({ kind: 'changed', id: 'one' });
+    await logout(redis);
+    await ended;
+    expect(store.received.slice(0, 3)).toEqual([lost(null), lost(failure), lost(null)]);
+  });
+
+  test('with a Redis that restarts, once, and active again by itself', async () => {
+    const first = await startRedis(active);
+    const store = subscribed(open(first.port));
+    await store.active;
+    await first.stop();
+    await expect.poll(() => store.received).toHaveLength(2);
+    const second = await another(active, first);
+    await store.until(lost(null));
+    const ended = store.until({ kind: 'changed', id: 'one' });
+    await logout(second);
+    await ended;
+    expect(store.received.filter(({ kind }) => kind === 'lost')).toHaveLength(3);
+  });
+
+  test('for a user who may not subscribe, with what to permit; active as soon as it is permitted', async () => {
+    const own = await startLockedRedis(password);
+    onTestFinished(() => own.remove());
+    await own.ask('CONFIG', 'SET', 'notify-keyspace-events', 'Egx');
+    const url = `chat:${encodeURIComponent(password)}@127.0.0.1:${own.port}?prefix=siam_`;
+    const store = subscribed(open(url));
+    await store.until({ kind: 'lost' }, 0);
+    expect(store.received).toEqual([lost(message(/NOPERM.*\+subscribe &__keyevent@\*/))]);
+    await own.ask('ACL', 'SETUSER', 'chat', '+subscribe', '&__keyevent@*');
+    await store.active;
+    const ended = store.until({ kind: 'changed', id: 'one' });
+    await logout(own, 'one', 'siam_');
+    await ended;
+    expect(store.received).toHaveLength(3);
+  });
+
+  test('if Redis is configured to send no logouts, with what to configure; what comes is passed on', async () => {
+    const own = await another(['--notify-keyspace-events', 'Ex$']);
+    const store = subscribed(open(own.port));
+    await store.until({ kind: 'lost' }, 0);
+    expect(store.received).toEqual([lost(message(/CONFIG SET notify-keyspace-events '/))]);
+    await own.ask('CONFIG', 'SET', 'notify-keyspace-events', 'Egx');
+    const ended = store.until({ kind: 'changed', id: 'one' });
+    await logout(own);
+    await ended;
+    // The next connection reads the configuration anew.
+    await own.ask('CLIENT', 'KILL', 'TYPE', 'pubsub');
+    await store.active;
+  });
+
+  test('after nonsense of four kinds, and active again by itself', async () => {
+    const kinds = [
+      '$5\r\nnever asked',
+      '-ERR never asked\r\n',
+      'HTTP/1.1 400 Bad Request\r\n\r\n',
+      '*3\r\n$9\r\nsubscribe\r\n',
+    ];
+    const stores = kinds.map(async (nonsense) => {
+      let said = false;
+      const proxy = await spoilingProxy(redis.port, (piece, client) => {
+        client.write(piece);
+        if (said || !piece.includes('__:set')) return;
+        said = true;
+        client.write(nonsense);
+        setTimeout(() => client.end(), 50);
+      });
+      const store = subscribed(open(proxy.port));
+      await store.until({ kind: 'lost' }, 0);
+      await expect.poll(() => store.received, { message: nonsense }).toContainEqual(lost(failure));
+      await store.until(lost(null), 1);
+      expect(said).toBe(true);
+    });
+    await Promise.all(stores);
+  });
+});
+
+// Pings come each 15 s: these processes have a clock ten times as fast.
+describe.concurrent('noticed by a ping', () => {
+  const program = (url: string) =>
+    startChild(process.execPath, ['--input-type=module', '-e', subscribingProgram(url)], {
+      env: { ...process.env, ...fastClock(10) },
+    });
+
+  test('a new configuration: lost, and active again', async ({ onTestFinished }) => {
+    const own = await startRedis(['--notify-keyspace-events', 'Egx']);
+    const child = program(`redis://127.0.0.1:${own.port}?timeout=9999ms`);
+    onTestFinished(async () => {
+      await child.stop('SIGKILL');
+      await own.remove();
+    });
+    await child.until(/^active\n/);
+    await own.ask('CONFIG', 'SET', 'notify-keyspace-events', 'Ex');
+    await child.until(/^active\nlost: .*\n/);
+    await own.ask('CONFIG', 'SET', 'notify-keyspace-events', 'AE');
+    await child.until(/^active\nlost: .*\nactive\n$/);
+  });
+
+  test('a silent Redis: lost; a Redis whose user may not ping is not', async ({ expect, onTestFinished }) => {
+    const own = await startLockedRedis(password);
+    const gate = await startGate(own.port);
+    await own.ask('ACL', 'SETUSER', 'chat', '+subscribe', '&__keyevent@*');
+    const child = program(`redis://chat:${encodeURIComponent(password)}@127.0.0.1:${gate.port}?prefix=siam_`);
+    onTestFinished(async () => {
+      await child.stop('SIGKILL');
+      await gate.close();
+      await own.remove();
+    });
+    await child.until(/active\n/);
+    await expect
+      .poll(async () => String(await own.ask('INFO', 'commandstats')))
+      .toMatch(/cmdstat_ping:.*rejected_calls=[1-9]/);
+    expect(child.output()).toBe('active\n');
+    gate.silence.begin();
+    await child.until(/lost: the store did not answer its subscription within 10000 ms\n/);
+    gate.silence.end();
+    await child.until(/lost: .*\nactive\n/);
+  });
+});
+
+test('ended: no notifications any more, and no connection is left', async () => {
+  const store = subscribed(open(redis.port));
+  await store.active;
+  expect(await subscribers()).not.toBe('');
+  store.end();
+  await logout(redis);
+  await expect.poll(subscribers).toBe('');
+  expect(store.received).toEqual([lost(null)]);
+});
+
+test.each(endingStates)('a process that ends its subscription when it is %s ends by itself', (state) => {
+  const program = endingProgram(`redis://127.0.0.1:${state === 'active' ? redis.port : 1}`);
+  const options = { encoding: 'utf8', timeout: 20_000 } as const;
+  expect(execFileSync(process.execPath, ['--input-type=module', '-e', program], options)).toBe(
+    `${state}\nreceived 0\n`,
+  );
+});

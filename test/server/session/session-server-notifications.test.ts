@@ -1,0 +1,274 @@
+import { execFileSync } from 'node:child_process';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { parseStoreUrl } from '../../../server/session/store-url.ts';
+import { connectChat } from '../../helpers/chat-client.ts';
+import { startChatServer } from '../../helpers/chat-server.ts';
+import { type KeptSessions, keptSessions } from '../../helpers/kept-sessions.ts';
+import { metrics } from '../../helpers/server-figures.ts';
+import { type SessionServer, startSessionServer } from '../../helpers/session-server.ts';
+import { spoilingProxy } from '../../helpers/session-stores.ts';
+import { endingProgram, endingStates, lost, subscribed } from '../../helpers/subscribed.ts';
+
+let server: SessionServer;
+let kept: KeptSessions;
+beforeAll(async () => {
+  server = await startSessionServer();
+  kept = await keptSessions(server.port);
+});
+afterAll(async () => {
+  kept.close();
+  await server.stop();
+});
+
+const open = (port: number, options = '') =>
+  parseStoreUrl(`session-server://127.0.0.1:${port}${options}`).open();
+const failure = lost(expect.objectContaining({ name: 'StoreError' }));
+const losses = ({ received }: ReturnType<typeof subscribed>) =>
+  received.filter(({ kind }) => kind === 'lost');
+
+/** A session server that ends with the test, and can be restarted on its port. */
+async function ownServer() {
+  let own = await startSessionServer();
+  const { port, url } = own;
+  onTestFinished(async () => void (await own.stop('SIGKILL')));
+  return {
+    port,
+    url,
+    signal: (name: NodeJS.Signals) => own.signal(name),
+    async restart() {
+      await own.stop('SIGKILL');
+      own = await startSessionServer({ SESSION_SERVER_PORT: String(port) });
+    },
+  };
+}
+
+test('each change of a followed session, and no change of another', async () => {
+  const store = subscribed(open(server.port));
+  await store.active;
+  for (const id of ['one', 'other']) await kept.put(id, 'user_id|i:1;');
+  const followed = store.follow('one');
+  await expect.poll(() => followed.since).toBeTypeOf('number');
+  for (const change of [
+    () => kept.put('one', 'user_id|i:2;'),
+    () => kept.destroy('one'),
+    () => kept.put('one', 'user_id|i:3;'),
+    () => kept.regenerate('one'),
+    () => kept.do('open one rw', 'put  user_id', 'lifetime 1', 'close'),
+  ]) {
+    const changed = store.until({ kind: 'changed', id: 'one' });
+    await kept.put('other', String(performance.now()));
+    await change();
+    await changed;
+  }
+  // It expires after its second.
+  await store.until({ kind: 'changed', id: 'one' });
+  expect(store.received.filter((one) => 'id' in one && one.id !== 'one')).toEqual([]);
+});
+
+test('a session that is gone when it is followed, at once; none that is followed no longer', async () => {
+  const store = subscribed(open(server.port));
+  const early = store.follow('gone');
+  await store.until({ kind: 'changed', id: 'gone' }, 0);
+  await kept.put('two', 'x');
+  await kept.put('three', 'x');
+  const [two, again, three] = ['two', 'two', 'three'].map(store.follow);
+  await expect.poll(() => three?.since).toBeTypeOf('number');
+  // There is another follower.
+  two?.end();
+  two?.end();
+  const changed = store.until({ kind: 'changed', id: 'two' });
+  await kept.put('two', 'y');
+  await changed;
+  again?.end();
+  early.end();
+  const last = store.until({ kind: 'changed', id: 'three' });
+  await kept.put('two', 'z');
+  await kept.put('gone', 'z');
+  // The server gets this request after those for the first two.
+  const after = store.follow('after');
+  await expect.poll(() => after.since).toBeTypeOf('number');
+  const before = store.received.length;
+  await kept.put('two', 'last');
+  await kept.put('three', 'last');
+  await last;
+  expect(store.received.slice(before).map((one) => 'id' in one && one.id)).not.toContain('two');
+});
+
+test('a cut connection: lost once and nothing is certain; then everything is followed anew', async () => {
+  await kept.put('cut', 'x');
+  let cut = () => {};
+  const proxy = await spoilingProxy(server.port, (piece, client) => {
+    cut = () => client.destroy();
+    client.write(piece);
+  });
+  const store = subscribed(open(proxy.port));
+  const followed = store.follow('cut');
+  await expect.poll(() => followed.since).toBeTypeOf('number');
+  const before = followed.since as number;
+  const back = store.until(lost(null));
+  cut();
+  await expect.poll(() => followed.since).toBeUndefined();
+  await kept.destroy('cut');
+  await Promise.all([back, store.until({ kind: 'changed', id: 'cut' })]);
+  await expect.poll(() => followed.since).toBeGreaterThan(before);
+  expect(losses(store)).toEqual([lost(null), failure, lost(null)]);
+});
+
+test('a server that restarts empty: the followed sessions have changed', async () => {
+  const own = await ownServer();
+  const sessions = await keptSessions(own.port);
+  await sessions.put('one', 'x');
+  const store = subscribed(open(own.port));
+  const followed = store.follow('one');
+  await expect.poll(() => followed.since).toBeTypeOf('number');
+  const changed = store.until({ kind: 'changed', id: 'one' });
+  await own.restart();
+  await changed;
+  expect(losses(store)).toEqual([lost(null), failure, lost(null)]);
+});
+
+test('a stopped server: nothing is certain within 5 s (timeout=100ms), and as before when it goes on', async () => {
+  const own = await ownServer();
+  const sessions = await keptSessions(own.port);
+  await sessions.put('one', 'x');
+  const store = subscribed(open(own.port, '?timeout=100ms'));
+  const followed = store.follow('one');
+  await expect.poll(() => followed.since).toBeTypeOf('number');
+  const before = followed.since;
+  own.signal('SIGSTOP');
+  const began = performance.now();
+  await expect.poll(() => followed.since, { interval: 10 }).toBeUndefined();
+  expect(performance.now() - began).toBeLessThan(5000);
+  const changed = store.until({ kind: 'changed', id: 'one' });
+  const destroyed = sessions.destroy('one');
+  own.signal('SIGCONT');
+  await Promise.all([destroyed, changed]);
+  await expect.poll(() => followed.since).toBe(before);
+  expect(losses(store)).toEqual([lost(null)]);
+});
+
+test('a server that has lost events: nothing before that is certain', async () => {
+  await kept.put('one', 'x');
+  let say = (_: string) => {};
+  const proxy = await spoilingProxy(server.port, (piece, client) => {
+    say = (text) => client.write(text);
+    client.write(piece);
+  });
+  const store = subscribed(open(proxy.port));
+  const followed = store.follow('one');
+  await expect.poll(() => followed.since).toBeTypeOf('number');
+  const before = performance.now();
+  say('event lost\r\n');
+  await expect.poll(() => followed.since).toBeGreaterThan(before);
+  expect(losses(store)).toEqual([lost(null)]);
+});
+
+test('nonsense of eight kinds: lost, and active again by itself', async () => {
+  const kinds = {
+    'replies that nobody waits for': 'ok\r\nok\r\nok\r\n',
+    'an event of no kind': 'event\r\n',
+    'an event of no session': 'event destroyed\r\n',
+    'an event of an unknown kind': 'event changed one\r\nevent exploded one\r\n',
+    'something else altogether': 'HTTP/1.1 400 Bad Request\r\n\r\n',
+    'a line without an end': 'x'.repeat(100_000),
+    'a long line': `${'x'.repeat(100_000)}\r\n`,
+    'a zero byte': '\0\r\n',
+  };
+  const stores = Object.entries(kinds).map(async ([kind, nonsense]) => {
+    let said = false;
+    let say = () => {};
+    const proxy = await spoilingProxy(server.port, (piece, client, nth) => {
+      client.write(piece);
+      if (nth > 0) return;
+      say = () => {
+        said = true;
+        client.write(nonsense);
+        // Without an end it would be noticed by the next ping only.
+        if (!nonsense.includes('\n')) client.end();
+      };
+    });
+    const store = subscribed(open(proxy.port));
+    await store.active;
+    const back = store.until(lost(null));
+    say();
+    await back;
+    expect(said).toBe(true);
+    expect(losses(store), kind).toEqual([lost(null), failure, lost(null)]);
+  });
+  await Promise.all(stores);
+});
+
+const most = 100_000;
+test(`${process.env.SOAK === '1' ? most : 2000} sessions are followed within 10 s`, async () => {
+  const own = await ownServer();
+  const sessions = await keptSessions(own.port);
+  await sessions.put('mine', 'x');
+  const store = subscribed(open(own.port));
+  await store.active;
+  const count = process.env.SOAK === '1' ? most : 2000;
+  const all = Array.from({ length: count }, (_, n) => store.follow(n === 0 ? 'mine' : `id${n}`));
+  await expect.poll(() => all.every(({ since }) => since !== undefined)).toBe(true);
+  // All but one do not exist.
+  expect(store.received.filter((one) => 'id' in one)).toHaveLength(count - 1);
+  const beyond = store.follow('beyond');
+  const changed = store.until({ kind: 'changed', id: 'mine' });
+  await sessions.destroy('mine');
+  await changed;
+  // More than the server takes: the regular check has to do.
+  if (count === most) expect(beyond.since).toBeUndefined();
+  for (const one of all) one.end();
+  const later = store.follow('later');
+  await expect.poll(() => later.since).toBeTypeOf('number');
+});
+
+test.each(endingStates)('a process that ends its subscription when it is %s ends by itself', (state) => {
+  const program = endingProgram(`session-server://127.0.0.1:${state === 'active' ? server.port : 1}`);
+  const options = { encoding: 'utf8', timeout: 20_000 } as const;
+  expect(execFileSync(process.execPath, ['--input-type=module', '-e', program], options)).toBe(
+    `${state}\nreceived 0\n`,
+  );
+});
+
+describe('a chat server that would check each session ten times a second', () => {
+  const user = (id: number, name: string) => `user_id|i:${id};firstname|s:${name.length}:"${name}";`;
+
+  test('checks none while the session server notifies, all while it is silent, and sees every end', async () => {
+    const own = await ownServer();
+    const sessions = await keptSessions(own.port);
+    const chat = await startChatServer({ CHAT_SESSION_STORE: own.url, CHAT_SESSION_CHECK: '100ms' });
+    onTestFinished(async () => void (await chat.stop()));
+    await chat.until(/ended sessions are told by their store/);
+    const ids = Array.from({ length: 6 }, (_, n) => `session${n}`);
+    for (const [n, id] of ids.entries()) await sessions.put(id, user(n + 1, 'Ann'));
+    const clients = await Promise.all(ids.map((id) => connectChat(chat.url, `PHPSESSID=${id}`)));
+    const checks = async () => (await metrics(chat.url)).get('chat_session_lookups_total') ?? Number.NaN;
+    const checksIn = async (milliseconds: number) => {
+      const before = await checks();
+      await new Promise((resolve) => setTimeout(resolve, milliseconds));
+      return (await checks()) - before;
+    };
+    const reasonOf = async (n: number) => (await clients[n]?.ended)?.reason;
+
+    await expect.poll(() => checksIn(300)).toBe(0);
+    await sessions.destroy('session0');
+    expect(await reasonOf(0)).toBe('logout');
+    await sessions.put('session1', user(99, 'Eve'));
+    expect(await reasonOf(1)).toBe('user_changed');
+    await sessions.regenerate('session2');
+    expect(await reasonOf(2)).toBe('logout');
+    await sessions.put('session3', 'user_id|');
+    expect(await reasonOf(3)).toBe('invalid');
+    for (const n of [4, 5]) expect(clients[n]?.socket.connected).toBe(true);
+    expect(await checksIn(500)).toBe(0);
+
+    own.signal('SIGSTOP');
+    await expect.poll(() => checksIn(300)).toBeGreaterThan(0);
+    own.signal('SIGCONT');
+    await expect.poll(() => checksIn(300)).toBe(0);
+    for (const n of [4, 5]) expect(clients[n]?.socket.connected).toBe(true);
+
+    // As after a restart without its sessions.
+    await own.restart();
+    for (const n of [4, 5]) expect(await reasonOf(n)).toBe('logout');
+  });
+});
