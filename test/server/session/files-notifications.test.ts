@@ -105,7 +105,7 @@ test('a session with the name of its folder is no event of the folder', async ()
   expect(store.received.filter(({ kind }) => kind === 'lost')).toEqual([lost(null)]);
 });
 
-test('a folder that does not exist, or has too many folders: lost, with the reason', async () => {
+test('a folder that does not exist: lost, with the reason', async () => {
   const none = subscribe('/none');
   await none.until({ kind: 'lost' }, 0);
   expect(none.received).toEqual([
@@ -113,14 +113,20 @@ test('a folder that does not exist, or has too many folders: lost, with the reas
       new StoreError(`the session folder ${folder}/none cannot be read (ENOENT): there is no such folder`),
     ),
   ]);
-  const characters = [...'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789,-'];
-  for (const a of characters) for (const b of characters) mkdirSync(join(folder, a, b), { recursive: true });
-  const many = subscribe('?depth=2');
-  await many.until({ kind: 'lost' }, 0);
-  expect(many.received[0]).toMatchObject({
-    reason: { message: expect.stringMatching(/has more than 4096 folders, too many to watch/) },
-  });
 });
+
+if (process.env.SOAK === '1') {
+  test('a folder with 4160 folders: lost, since that is too many', async () => {
+    const characters = [...'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789,-'];
+    for (const one of characters)
+      for (const other of characters) mkdirSync(join(folder, one, other), { recursive: true });
+    const many = subscribe('?depth=2');
+    await many.until({ kind: 'lost' }, 0);
+    expect(many.received[0]).toMatchObject({
+      reason: { message: expect.stringMatching(/has more than 4096 folders, too many to watch/) },
+    });
+  });
+}
 
 test('an ended subscription gets no notifications', async () => {
   const store = subscribe();

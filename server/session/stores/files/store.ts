@@ -12,7 +12,7 @@ import { type FilesSettings, type SessionFile, settled, versionOf, withFile } fr
 const maxBytes = maxSessionBytes + 1;
 /** One piece of disk work asks so many files for their versions: a disk that takes milliseconds for each is not hung. */
 const versionsTogether = 25;
-/** A file that was just written is read so often, with pauses of so many milliseconds. */
+/** A file that was just written is read so often, with pauses of so many milliseconds: for longer than `settled`. */
 const tries = 8;
 const betweenReadings = 10;
 
@@ -80,22 +80,26 @@ function openFiles(settings: FilesSettings): SessionStore {
     }),
     /**
      * PHP truncates a file before it writes it. A file that was just written may therefore hold half of a session,
-     * and half of one may look like a logout. It is read until two readings agree. If none do, PHP's lock would not
-     * help: somebody holds it all the time and hardly ever writes. The readings are then handed over as they are.
+     * and half of one may look like a logout. A busy machine may hold PHP up in the middle, so the file is read until
+     * it is as old as `settled`, or has had the same content for as long. If neither comes, PHP's lock would not help:
+     * somebody holds it all the time and hardly ever writes. The readings are then handed over as they are.
      */
     async get(id) {
       const readings: Buffer[] = [];
       let empty = true;
-      let earlier: Buffer | undefined;
+      let same: { bytes: Buffer; since: number } | undefined;
       for (let n = 0; n < tries; n++) {
+        const began = performance.now();
         const reading = await onDisk(() =>
-          withFile(id, settings, async (file) => (ttlOf(file) < 0 ? null : read(file, earlier))),
+          withFile(id, settings, async (file) => (ttlOf(file) < 0 ? null : read(file))),
         );
         if (reading === null) return null;
-        if (reading.whole) return reading.bytes;
-        if (reading.bytes.length > 0) readings.push(reading.bytes);
+        const { bytes, untouched, age } = reading;
+        if (same === undefined || !bytes.equals(same.bytes)) same = { bytes, since: performance.now() };
+        // An empty file may stay so while PHP waits for the disk.
+        if (untouched && (age > settled || (bytes.length > 0 && began - same.since > settled))) return bytes;
+        if (bytes.length > 0) readings.push(bytes);
         empty &&= reading.empty;
-        earlier = reading.bytes;
         await pause(betweenReadings);
       }
       // PHP renews the time of an empty file with each page too.
@@ -122,23 +126,23 @@ function openFiles(settings: FilesSettings): SessionStore {
 
 interface Reading {
   bytes: Buffer;
-  whole: boolean;
+  /** Of the file, in milliseconds. */
+  age: number;
+  /** Nobody has written to the file during the reading. */
+  untouched: boolean;
   /** The file was empty, and still is after the reading. */
   empty: boolean;
 }
 
-async function read(file: SessionFile, earlier: Buffer | undefined): Promise<Reading> {
-  const { handle, stats, age } = file;
+async function read({ handle, stats, age }: SessionFile): Promise<Reading> {
   const buffer = Buffer.alloc(Math.min(stats.size, maxBytes));
   const { bytesRead } = await handle.read(buffer, 0, buffer.length, 0);
   const bytes = buffer.subarray(0, bytesRead);
   const after = await handle.stat();
-  const untouched = after.mtimeMs === stats.mtimeMs && after.size === stats.size;
-  // An empty file does not count: between truncating and writing it, PHP may wait for the disk.
-  const agrees = bytes.length > 0 && earlier?.equals(bytes) === true;
   return {
     bytes,
-    whole: untouched && (age > settled || agrees),
+    age,
+    untouched: after.mtimeMs === stats.mtimeMs && after.size === stats.size,
     empty: bytes.length === 0 && after.size === 0,
   };
 }
