@@ -2,9 +2,8 @@ import { isDeepStrictEqual } from 'node:util';
 import type { EndReason } from '../events.ts';
 import type { SessionUser } from '../session/identity.ts';
 import type { LiveSession } from '../session/read-session.ts';
-import { type Followed, StoreError } from '../session/store.ts';
-import { UnsettledError } from '../session/unsettled.ts';
-import type { Look as Verdict } from '../session/verdict.ts';
+import { type Followed, StoreError, UnsettledError } from '../session/store.ts';
+import type { Verdict } from '../session/verdict.ts';
 import { SessionTtl, type TtlOptions } from './ttl.ts';
 
 // Milliseconds, and times by the monotonic clock.
@@ -191,7 +190,7 @@ export class CheckedSession {
   #check(): void {
     this.#began = performance.now();
     this.#around.onCheck();
-    this.#around.reader.changed(this.id, this.#bytes).then(
+    this.#around.reader.check(this.id, this.#bytes).then(
       (verdict) => this.#judge(verdict),
       (error: unknown) => this.#fail(error),
     );

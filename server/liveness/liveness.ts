@@ -1,10 +1,10 @@
-import { markOf } from '../session/logout-marker.ts';
+import { logoutMarker } from '../session/logout-marker.ts';
 import type { LiveSession, SessionReader } from '../session/read-session.ts';
 import {
   SessionBusyError,
   type SessionName,
   type StoreError,
-  type Watch as StoreSubscription,
+  type Subscription as StoreSubscription,
 } from '../session/store.ts';
 import { CheckedSession, type Subscriber, type Surroundings } from './checked-session.ts';
 import { Schedule } from './schedule.ts';
@@ -64,7 +64,7 @@ export class Liveness {
     this.#schedule = new Schedule(options.interval, (sessions) => {
       for (const session of sessions) session.turn();
     });
-    this.#notifications = reader.watch({
+    this.#notifications = reader.subscribe({
       changed: (name) => this.#named(name)?.notified(),
       opened: (name) => this.#named(name)?.opened(),
       lost: options.onNotifications,
@@ -100,20 +100,20 @@ export class Liveness {
   }
 
   #named(name: SessionName): CheckedSession | undefined {
-    return 'id' in name ? this.#byId.get(name.id) : this.#byMarker.get(name.mark);
+    return 'id' in name ? this.#byId.get(name.id) : this.#byMarker.get(name.marker);
   }
 
   #add(session: LiveSession): CheckedSession {
     const checked = new CheckedSession(session, this.#around, this.#notifications.follow?.(session.id));
     this.#byId.set(checked.id, checked);
-    this.#byMarker.set(markOf(checked.id), checked);
+    this.#byMarker.set(logoutMarker(checked.id), checked);
     this.#schedule.add(checked);
     return checked;
   }
 
   #release(session: CheckedSession): void {
     this.#byId.delete(session.id);
-    this.#byMarker.delete(markOf(session.id));
+    this.#byMarker.delete(logoutMarker(session.id));
     this.#schedule.delete(session);
     // That it is not asked about any more says nothing of the store.
     this.#unanswered.delete(session);

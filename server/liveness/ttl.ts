@@ -75,7 +75,7 @@ export class SessionTtl {
    * after the last use.
    */
   async hasRunOut(): Promise<boolean> {
-    const left = await this.#options.reader.remaining(this.#id).catch(ignoreFailure);
+    const left = await this.#options.reader.ttl(this.#id).catch(ignoreFailure);
     if (typeof left === 'number') return left === 0;
     const { lifetime } = this.#options.reader;
     const expires = this.#expires ?? (lifetime === undefined ? undefined : this.#usedAt + lifetime);
@@ -84,7 +84,7 @@ export class SessionTtl {
 
   async #ask(): Promise<number | null> {
     this.#askAgainAt = performance.now() + askEvery;
-    const left = await this.#options.reader.remaining(this.#id);
+    const left = await this.#options.reader.ttl(this.#id);
     // Gone by now, perhaps because it has just expired, or the store does not say: what was seen before still counts.
     if (left === null) return null;
     const now = performance.now();

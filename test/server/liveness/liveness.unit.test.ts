@@ -6,10 +6,10 @@ import {
   type Followed,
   SessionBusyError,
   StoreError,
-  type Watcher as StoreListener,
+  type StoreListener,
+  UnsettledError,
 } from '../../../server/session/store.ts';
-import { UnsettledError } from '../../../server/session/unsettled.ts';
-import type { Look as Verdict } from '../../../server/session/verdict.ts';
+import type { Verdict } from '../../../server/session/verdict.ts';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
@@ -44,17 +44,17 @@ function site(options: { lifetime?: number; keepalive?: boolean } = {}) {
   };
   const reader = {
     lifetime: options.lifetime,
-    changed: (id: string) => {
+    check: (id: string) => {
       asked.checks.push(id);
       asked.at.add(performance.now());
       return answers.check();
     },
-    remaining: () => {
+    ttl: () => {
       asked.ttls++;
       return answers.ttl();
     },
     touch: async (_: string, seconds: number) => void asked.touched.push(seconds),
-    watch: (given: StoreListener) => {
+    subscribe: (given: StoreListener) => {
       listener = given;
       return Object.assign(() => {}, { follow });
     },

@@ -40,7 +40,7 @@ const native = (handler: 'memcached' | 'memcache', code: string, id?: string) =>
     id,
   );
 
-const autoload = new URL('../../../php-app/src/Session/autoload.php', import.meta.url).pathname;
+const autoload = new URL('../../../php/autoload.php', import.meta.url).pathname;
 /** A request of a site with MemcachedHandler.php. */
 const ours = (prefix: string, code: string, id?: string) =>
   phpRequest(

@@ -204,14 +204,14 @@ describe('notifications', () => {
 
   test('our handler: a logout by its marker, and nothing else', async () => {
     makeSessionTable(socket, 'kept');
-    const autoload = new URL('../../../php-app/src/Session/autoload.php', import.meta.url).pathname;
+    const autoload = new URL('../../../php/autoload.php', import.meta.url).pathname;
     const request = (code: string, id?: string) =>
       phpRequest(
         { 'session.use_strict_mode': '1' },
         code,
         id,
         `require '${autoload}'; session_set_save_handler(
-          new PhpSessionChat\\Session\\PdoHandler(new PDO(${db.pdo}, null, [PDO::ATTR_ERRMODE => PDO::ERRMODE_EXCEPTION]), 'kept'), false);`,
+          new PhpSessionChat\\Session\\Handler\\PdoHandler(new PDO(${db.pdo}, null, [PDO::ATTR_ERRMODE => PDO::ERRMODE_EXCEPTION]), 'kept'), false);`,
       );
     const store = subscribe();
     await store.active;

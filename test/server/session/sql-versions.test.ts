@@ -57,24 +57,27 @@ describe.each(databases)('versions in $name', ({ protocol, start, bytes, text, n
   test.each([
     ['bytes', bytes],
     ['text', text],
-  ])('in a column of %s: another one as soon as one byte differs, even if MD5 is the same', async (kind, type) => {
-    const table = `versions_${kind}`;
-    await db.query(`CREATE TABLE ${table} (id VARCHAR(64), data ${type})`);
-    const { version } = open(table, slow);
-    const written = ['a', 'A', 'a ', 'e', 'é', '', large('a'), large('A'), collision, sameMd5, 'a'];
-    const versions: (string | null)[] = [];
-    for (const data of written) {
-      await db.query(`DELETE FROM ${table}`);
-      const value = kind === 'bytes' ? literal(Buffer.from(data)) : `'${data}'`;
-      await db.query(`INSERT INTO ${table} VALUES ('one', ${value})`);
-      const now = await version('one');
-      expect(await version('one')).toBe(now);
-      versions.push(now);
-    }
-    expect(versions).not.toContain(null);
-    expect(new Set(versions).size).toBe(written.length - 1);
-    expect(versions.at(-1)).toBe(versions[0]);
-  });
+  ])(
+    'in a column of %s: another one as soon as one byte differs, even if MD5 is the same',
+    async (kind, type) => {
+      const table = `versions_${kind}`;
+      await db.query(`CREATE TABLE ${table} (id VARCHAR(64), data ${type})`);
+      const { version } = open(table, slow);
+      const written = ['a', 'A', 'a ', 'e', 'é', '', large('a'), large('A'), collision, sameMd5, 'a'];
+      const versions: (string | null)[] = [];
+      for (const data of written) {
+        await db.query(`DELETE FROM ${table}`);
+        const value = kind === 'bytes' ? literal(Buffer.from(data)) : `'${data}'`;
+        await db.query(`INSERT INTO ${table} VALUES ('one', ${value})`);
+        const now = await version('one');
+        expect(await version('one')).toBe(now);
+        versions.push(now);
+      }
+      expect(versions).not.toContain(null);
+      expect(new Set(versions).size).toBe(written.length - 1);
+      expect(versions.at(-1)).toBe(versions[0]);
+    },
+  );
 
   test('none for a session that is expired or gone, though its bytes are the same', async () => {
     await db.query(`CREATE TABLE ending (id VARCHAR(64), data ${bytes}, ends BIGINT)`);

@@ -1,9 +1,7 @@
-import type { Watcher } from '../../store.ts';
-import { keepWatching } from '../subscription.ts';
-import { Connections } from './connections.ts';
-import type { SqlDriver } from './driver.ts';
-import type { Problems } from './failures.ts';
-import { readServer } from './server-url.ts';
+import type { StoreListener } from '../../store.ts';
+import { keepSubscribed } from '../subscription.ts';
+import { Connections, readServer } from './connection.ts';
+import type { Problems, SqlDriver } from './driver.ts';
 
 /** SQLSTATEs: PostgreSQL's errcodes.txt. */
 const problems: Problems = {
@@ -25,17 +23,17 @@ const problems: Problems = {
   '57P03': 'starting',
   '57014': 'late',
   '55P03': 'late',
-  // Of postgres-connection.ts, for what pg gives no code.
+  // Errors to which pg gives no code: see postgres-connection.ts.
   NO_PASSWORD: 'login',
   NO_TLS: 'plain',
 };
 
-/** Of a moment that may be `infinity`. */
+/** For a moment that may be `infinity`. */
 const finite = (column: string, seconds: string) =>
   `CASE WHEN isfinite(${column}) THEN ${seconds} ELSE 'Infinity' END`;
 const utc = (ago: number) => `((now() AT TIME ZONE 'UTC') - interval '${ago} seconds')`;
 
-/** Unlike to_timestamp(), this takes the 43rd of a month, too, and fails at nothing. */
+/** Unlike to_timestamp(), this accepts the 43rd of a month too, and never fails. */
 const fromDigits = (column: string) => {
   const part = (at: number, length: number) => `substr(${column}, ${at}, ${length})::int`;
   const [month, day] = [`${part(5, 2)} - 1`, `${part(7, 2)} - 1`];
@@ -44,8 +42,8 @@ const fromDigits = (column: string) => {
 };
 
 /**
- * sha256() takes bytes alone, and of what type the column is, only the database knows. As `bytea` it is sent like a row,
- * which costs no more than to copy it; as anything else it is text, which is not converted.
+ * sha256() takes bytes alone, and only the database knows the type of the column. A `bytea` is sent like a row, which
+ * costs no more than a copy of it; anything else is text, which is not converted.
  */
 const storedBytes = (column: string) =>
   `CASE pg_typeof(${column}) WHEN 'bytea'::regtype THEN record_send(ROW(${column})) ELSE convert_to(${column}::text, getdatabaseencoding()) END`;
@@ -53,7 +51,7 @@ const storedBytes = (column: string) =>
 /** `postgres:` and `postgresql:`. The default port is 5432; `socket=` ends in `/.s.PGSQL.PORT`. */
 export const postgres: SqlDriver = {
   quote: '"',
-  // This makes a text without the blanks of a CHAR, too.
+  // This also removes the blanks of a CHAR.
   start: (column, length) => `substring(${column} from 1 for ${length})`,
   bytes: (column) => `octet_length(${column})`,
   digest: (column) => `encode(sha256(${storedBytes(column)}), 'hex')`,
@@ -61,7 +59,7 @@ export const postgres: SqlDriver = {
   moment: (unit, ago) =>
     ({
       unix: `(extract(epoch from now()) - ${ago})`,
-      // Compared with a TIMESTAMP without time zone, it is taken to that of the connection.
+      // In a comparison with a TIMESTAMP without time zone it is converted to that of the connection.
       datetime: `(now() - interval '${ago} seconds')`,
       utc: utc(ago),
       digits: `to_char(${utc(ago)}, 'YYYYMMDDHH24MISS')`,
@@ -75,7 +73,7 @@ export const postgres: SqlDriver = {
         digits: `CASE WHEN ${column} ~ '^[0-9]{14}$' THEN extract(epoch from (${fromDigits(column)} - ${utc(0)})) END`,
       }[unit]
     })::text`,
-  // The first is for its index; by the second, bytes are compared, as they are told in hexadecimal digits or as text.
+  // The first condition uses the index; the second compares bytes, as hexadecimal digits or as text.
   exactly: (column) => `${column} = $1 AND ${column}::text COLLATE "C" = ANY ($2)`,
   update: (table, assignment, condition) =>
     `UPDATE ${table} SET ${assignment} WHERE ${condition} AND EXISTS (SELECT 1 FROM ${table} WHERE ${condition} FOR NO KEY UPDATE SKIP LOCKED)`,
@@ -87,12 +85,10 @@ export const postgres: SqlDriver = {
       );
     }
     const load = async () => (await import('./postgres-connection.ts')).postgresConnect(server);
-    const watch = (watcher: Watcher) => {
-      const listening = import('./postgres-notifications.ts').then((its) =>
-        its.postgresListen(server, problems),
-      );
-      return keepWatching(async (line) => (await listening)(line), watcher);
+    const subscribe = (listener: StoreListener) => {
+      const listening = import('./notifications.ts').then((its) => its.postgresListen(server, problems));
+      return keepSubscribed(async (sink) => (await listening)(sink), listener);
     };
-    return () => Object.assign(new Connections({ ...server, load, problems }), { watch });
+    return () => Object.assign(new Connections(server, load, problems), { subscribe });
   },
 };
