@@ -1,0 +1,34 @@
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { readConfig } from '../../server/config.ts';
+
+/** The rows of docs/settings.md: `| setting | default | form | meaning |`. */
+const rows = [
+  ...readFileSync(new URL('../../docs/settings.md', import.meta.url), 'utf8').matchAll(
+    /^\| `(CHAT_\w+)` \| (?:`([^`]+)`|none) \| [^|]+ \| [^|]+ \|$/gm,
+  ),
+].map(([, name = '', fallback]) => ({ name, fallback }));
+
+test('docs/settings.md names the settings that the server reads, each once, and no others', () => {
+  const read = new Set<string>();
+  readConfig(new Proxy({}, { get: (_, name) => void read.add(String(name)) }));
+  expect(rows.map(({ name }) => name).sort()).toEqual([...read].sort());
+});
+
+test.each(rows.filter(({ fallback }) => fallback !== undefined))(
+  '$name=$fallback, the default of docs/settings.md, changes nothing',
+  ({ name, fallback }) => {
+    // As JSON: a store has functions, which are made anew for each configuration.
+    expect(JSON.stringify(readConfig({ [name]: fallback }))).toBe(JSON.stringify(readConfig({})));
+  },
+);
+
+test('a setting that docs/settings.md says has no default is empty without one', () => {
+  const code = ['server/config.ts', 'server/session/options.ts']
+    .map((file) => readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8'))
+    .join('\n');
+  const optionOf = (name: string) => new RegExp(`(\\w+): '${name}'`).exec(code)?.[1] ?? name;
+  for (const { name, fallback } of rows) {
+    if (fallback === undefined) expect(code, name).toMatch(new RegExp(`\\b${optionOf(name)}: \\[\\s*''`));
+  }
+});
