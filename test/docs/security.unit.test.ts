@@ -1,0 +1,78 @@
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { expect, test } from 'vitest';
+
+const root = new URL('../..', import.meta.url).pathname;
+const made = new Set(['.git', 'node_modules', 'dist', 'data', 'test-results']);
+
+function* filesBelow(folder: string): Generator<string> {
+  for (const name of readdirSync(join(root, folder))) {
+    const path = folder === '' ? name : `${folder}/${name}`;
+    if (made.has(name)) continue;
+    if (statSync(join(root, path)).isDirectory()) yield* filesBelow(path);
+    else yield path;
+  }
+}
+
+const files = [...filesBelow('')];
+/** That a name is in a page or in a test proves nothing. */
+const code = files.filter(
+  (file) => /\.(ts|mjs|php|json|sql|yml)$|Dockerfile$/.test(file) && !/^(test|docs)\//.test(file),
+);
+const texts = new Map(code.map((file) => [file, readFileSync(join(root, file), 'utf8')]));
+
+/** By the end of its path; else by its name alone, so that a file that only moves keeps its place in the tables. */
+function called(reference: string): string[] {
+  const found = files.filter((file) => `/${file}`.endsWith(`/${reference}`));
+  return found.length > 0 ? found : files.filter((file) => basename(file) === basename(reference));
+}
+
+const has = (text: string | undefined, name: string) =>
+  text !== undefined && new RegExp(`(?<![\\w#])${name}\\b`).test(text);
+
+/** `a`, or `a` and `b`, or `a`, `b` and `c`: a comma alone begins something else. */
+const several = (one: string) => `${one}(?:(?:, ${one})* and ${one})?`;
+const isFile = /^[\w./-]+\.(ts|php|css|json|sql|yml)$/;
+const nameInFile = new RegExp(
+  `(${several('`#?[A-Za-z_]\\w*`')}) in (${several('`[\\w./-]+\\.(?:ts|php|css|json|sql|yml)`')})`,
+  'g',
+);
+const quoted = (text = '') => [...text.matchAll(/`([^`]+)`/g)].map(([, inside = '']) => inside);
+
+/** What stands in the last column of the tables: where something is done. */
+const cellsOf = (page: string) =>
+  readFileSync(join(root, 'docs', page), 'utf8')
+    .split('\n')
+    .flatMap((line) => (/^\| (?!---)/.test(line) ? [line.split(/ \| | \|$/).at(-2) ?? ''] : []));
+
+for (const page of ['security.md', 'asvs.md']) {
+  const cells = cellsOf(page);
+
+  test(`docs/${page}: each \`name\` in \`file\` of its tables exists`, () => {
+    const named = cells.flatMap((cell) => [...cell.matchAll(nameInFile)]);
+    const missing = named.flatMap(([, names, places]) =>
+      quoted(places).flatMap((place) =>
+        quoted(names)
+          .filter((name) => !called(place).some((path) => has(texts.get(path), name)))
+          .map((name) => `${name} in ${place}`),
+      ),
+    );
+    expect(missing).toEqual([]);
+  });
+
+  test(`docs/${page}: each file and each folder that its tables name exists`, () => {
+    const missing = cells.flatMap(quoted).filter((each) => {
+      if (isFile.test(each)) return called(each).length === 0;
+      return /^[\w-][\w./-]*\/$/.test(each) && !files.some((path) => `/${path}`.includes(`/${each}`));
+    });
+    expect(missing).toEqual([]);
+  });
+
+  test(`docs/${page}: each name that stands alone in its tables is in the code`, () => {
+    const missing = cells
+      .flatMap(quoted)
+      .flatMap((each) => (/^#?[A-Za-z_]\w*(::\w+)?$/.test(each) ? each.split('::') : []))
+      .filter((name) => ![...texts.values()].some((text) => has(text, name)));
+    expect(missing).toEqual([]);
+  });
+}
