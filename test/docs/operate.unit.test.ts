@@ -1,0 +1,25 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+
+const root = new URL('../..', import.meta.url).pathname;
+const page = readFileSync(join(root, 'docs/operate.md'), 'utf8');
+const server = readdirSync(join(root, 'server'), { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith('.ts') && !name.includes('node_modules'))
+  .map((name) => readFileSync(join(root, 'server', name), 'utf8'))
+  .join('\n');
+
+test('docs/operate.md names the metrics of the server, each once, and no others', () => {
+  const named = [...page.matchAll(/^\| `(chat_\w+)` \|/gm)].map(([, name]) => name);
+  const made = [...server.matchAll(/name: '(chat_\w+)'/g)].map(([, name]) => name);
+  expect(named.sort()).toEqual(made.sort());
+});
+
+test('each log line that docs/operate.md explains is one that the server writes', () => {
+  const rows = [...page.matchAll(/^\| (?:warn|error|fatal) \| ([^|]+) \|/gm)];
+  expect(rows.length).toBeGreaterThan(10);
+  const missing = rows
+    .flatMap(([, lines = '']) => [...lines.matchAll(/`([^`]+)`/g)].map(([, line = '']) => line))
+    .filter((line) => !server.includes(`'${line}'`));
+  expect(missing).toEqual([]);
+});
