@@ -1,0 +1,45 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+
+const root = new URL('../..', import.meta.url).pathname;
+const read = (file: string) => readFileSync(join(root, file), 'utf8');
+const page = read('docs/element.md');
+const element = read('client/src/php-chat.ts');
+const tokens = read('client/src/styles/tokens.css');
+const views = readdirSync(join(root, 'client/src/views'))
+  .map((name) => read(`client/src/views/${name}`))
+  .join('\n');
+
+const first = (text: string, pattern: RegExp) =>
+  [...text.matchAll(pattern)].map(([, name = '']) => name).sort();
+/** The first column of the table below a heading, up to the next one. */
+const rowsBelow = (heading: string) =>
+  first(page.split(`\n## ${heading}\n`)[1]?.split('\n## ')[0] ?? '', /^\| `([^`]+)` \|/gm);
+
+test('docs/element.md has the attributes of the element', () => {
+  expect(rowsBelow('Attributes')).toEqual(first(element, /@attr ([\w-]+)/g));
+});
+
+test('docs/element.md has the events of the element', () => {
+  expect(rowsBelow('Events')).toEqual(first(element, /@fires ([\w:-]+)/g));
+});
+
+test('docs/element.md has the parts of the element', () => {
+  const parts = first(views, /\bpart: (?:own \? )?'([^']+)'/g).flatMap((names) => names.split(' '));
+  const named = [...rowsBelow('Colours, fonts').filter((name) => !name.startsWith('--')), 'bubble-own'];
+  expect(named.sort()).toEqual([...new Set(parts)].sort());
+});
+
+test('docs/element.md has the public custom properties, with their defaults', () => {
+  const made = [...tokens.matchAll(/^ {2}(--pc-[\w-]+): (?:light-dark\(([^)]+)\)|([^;]+));/gm)];
+  expect(rowsBelow('Colours, fonts').filter((name) => name.startsWith('--'))).toEqual(
+    made.map(([, name]) => name).sort(),
+  );
+  for (const [, name = '', colours, value = ''] of made) {
+    const [, described = ''] = new RegExp(`^\\| \`${name}\` \\| ([^|]+) \\|`, 'm').exec(page) ?? [];
+    if (described.startsWith('`')) {
+      expect(described.replaceAll('`', ''), name).toBe(colours ?? value);
+    }
+  }
+});
