@@ -11,7 +11,7 @@ export interface Refusal {
   retryAfterMs?: number;
 }
 
-/** For who has too many connections open: one may be closed any time, so this is a guess. */
+/** For clients with too many connections open: one may be closed at any time, so this is a guess. */
 const tryAgainAfter = 5000;
 
 /** What the later requests of a connection are held to, since they are not authenticated again. */
@@ -37,6 +37,8 @@ export class Admission {
   readonly #bindings = new Map<string, Binding>();
   readonly #proxies: BlockList;
   readonly #connects: RateLimit;
+  /** Requests that were refused for another reason. They count apart: foreign pages can cause them from anywhere. */
+  readonly #refused: RateLimit;
   readonly #open: OpenLimit;
   /** What gives the place of a connection back, from its first request until it is bound. */
   readonly #places = new WeakMap<IncomingMessage, () => void>();
@@ -61,20 +63,27 @@ export class Admission {
     this.#sessionId = sessionId;
     this.#proxies = trustedProxies(options.trustedProxies);
     this.#connects = new RateLimit(options.limitConnectAddress);
+    this.#refused = new RateLimit(options.limitConnectAddress);
     this.#open = new OpenLimit(options.limitConnectionsAddress);
   }
 
   /** Why a request or upgrade for Engine.IO is refused, or null when it may go on. */
   refusal(req: IncomingMessage, url: URL, upgrade: boolean): Refusal | null {
+    const key = limitKey(req, this.#proxies);
     const code = this.#refusedFor(req, url, upgrade);
-    if (code !== null) return { code };
+    if (code !== null) {
+      const retryAfterMs = this.#refused.take(key);
+      return retryAfterMs === null ? { code } : { code: 'rate_limited', retryAfterMs };
+    }
     // A connection counts once: with its first request, not with its polls and not with its upgrade.
     if (req.method === 'OPTIONS' || url.searchParams.get('sid')) return null;
-    const key = limitKey(req, this.#proxies);
-    const retryAfterMs = this.#connects.take(key);
-    if (retryAfterMs !== null) return { code: 'rate_limited', retryAfterMs };
     const release = this.#open.take(key);
     if (release === null) return { code: 'rate_limited', retryAfterMs: tryAgainAfter };
+    const retryAfterMs = this.#connects.take(key);
+    if (retryAfterMs !== null) {
+      release();
+      return { code: 'rate_limited', retryAfterMs };
+    }
     this.#places.set(req, release);
     return null;
   }
@@ -85,6 +94,9 @@ export class Admission {
     // A browser leaves out `Origin` on a GET to its own site only: whatever else lacks it is no browser.
     const needsOrigin = upgrade || req.method === 'POST';
     if (origin === undefined && needsOrigin && !this.#nativeClients) return 'origin_not_allowed';
+    // Images and scripts in a foreign page are asked for without `Origin`. Apps do not send this header.
+    const site = req.headers['sec-fetch-site'] ?? 'none';
+    if (origin === undefined && site !== 'same-origin' && site !== 'none') return 'origin_not_allowed';
     if (req.method === 'OPTIONS') return null;
 
     const query = url.searchParams;
@@ -172,8 +184,14 @@ function schemeAndHost(origin: string): string {
 
 /** An origin is no secret, and the one thing that the operator has to know to allow it. */
 export function reasonOf(code: string, req: IncomingMessage): { code: string; reason?: string } {
+  if (code === 'origin_not_allowed' && req.headers.origin === undefined) {
+    return {
+      code,
+      reason: 'no Origin: from a foreign page, or from an app and CHAT_NATIVE_CLIENTS is false',
+    };
+  }
   if (code === 'origin_not_allowed') {
-    return { code, reason: `CHAT_ORIGINS does not list ${req.headers.origin?.slice(0, 100) ?? '(none)'}` };
+    return { code, reason: `CHAT_ORIGINS does not list ${req.headers.origin?.slice(0, 100)}` };
   }
   if (code === 'rate_limited' && req.headers['x-forwarded-for'] !== undefined) {
     return { code, reason: 'through a proxy: if it is yours, name it in CHAT_TRUSTED_PROXIES' };

@@ -124,6 +124,24 @@ describe('Origin', () => {
     expect((await raw(strict, get(`${handshake}&sid=${sid}`, own, 'POST', '40'))).status).toBe(200);
   });
 
+  test.each([
+    ['cross-site', 403],
+    // A sibling subdomain is another site's page, too: what it asks for rightly has an Origin.
+    ['same-site', 403],
+    ['none, same-origin', 403],
+    ['same-origin', 200],
+    ['none', 200],
+  ])('without Origin: Sec-Fetch-Site %s is %d, whether apps may connect or not', async (site_, status) => {
+    for (const server of [site.chat, strict]) {
+      const answer = await raw(server, get(handshake, { 'Sec-Fetch-Site': site_ }));
+      expect(answer.status).toBe(status);
+      if (status === 403)
+        expect(JSON.parse(answer.body)).toMatchObject({ error: { code: 'origin_not_allowed' } });
+    }
+    const Origin = 'https://good.example';
+    expect((await raw(strict, get(handshake, { Origin, 'Sec-Fetch-Site': site_ }))).status).toBe(200);
+  });
+
   test('a preflight is answered for allowed origins only', async () => {
     const allowed = await raw(site.chat, get(handshake, { Origin: 'https://good.example' }, 'OPTIONS'));
     expect(allowed.status).toBe(204);

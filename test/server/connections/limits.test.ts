@@ -76,6 +76,26 @@ describe('by address', () => {
     expect(metrics).toContain('chat_refusals_total{code="rate_limited"} 2');
   });
 
+  test('what is refused counts apart: it uses up nothing of what is let in', async () => {
+    const server = await start({ CHAT_LIMIT_CONNECT_ADDRESS: '5/1h', CHAT_LIMIT_CONNECTIONS_ADDRESS: '5' });
+    const image = { headers: 'Sec-Fetch-Site: cross-site\r\n' };
+    for (let n = 0; n < 5; n++) expect((await handshake(server, image)).status).toBe(403);
+    // Their number is bounded as well.
+    const refused = await handshake(server, image);
+    expect(refused.status).toBe(429);
+    expect(refused.text).toMatch(/^Retry-After: 3600\r$/m);
+    for (let n = 0; n < 5; n++) expect((await handshake(server)).status).toBe(200);
+    expect((await handshake(server)).status).toBe(429);
+  });
+
+  test('what is refused because too many are open is no new connection in time', async () => {
+    const server = await start({ CHAT_LIMIT_CONNECT_ADDRESS: '2/1h', CHAT_LIMIT_CONNECTIONS_ADDRESS: '1' });
+    const client = await connect(server, 1);
+    for (let n = 0; n < 5; n++) expect((await handshake(server)).status).toBe(429);
+    client.close();
+    await expect.poll(async () => (await handshake(server)).status).toBe(200);
+  });
+
   test('open at once: a place is free again when a connection closes', async () => {
     const server = await start({ CHAT_LIMIT_CONNECTIONS_ADDRESS: '3' });
     const clients = [await connect(server, 1), await connect(server, 2), await connect(server, 3)];
