@@ -138,6 +138,7 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
       unban: (user) => site.unban(chat, user),
       lookUp: (user) => site.lookUp(chat, user),
     },
+    proxied: config.trustedProxies.length > 0,
     missing: async () => {
       const missing: string[] = [];
       if (drain.started) missing.push('draining');

@@ -28,7 +28,9 @@ export function createRoutes(options: {
   api: Api;
   /** What is missing for this server to do its work; empty when nothing is. */
   missing: () => Promise<string[]>;
-}): (req: IncomingMessage, res: ServerResponse, url: URL) => Promise<void> {
+  /** Whether requests may come from others by way of a proxy on this machine. */
+  proxied: boolean;
+}): (req: IncomingMessage, res: ServerResponse, path: string) => Promise<void> {
   const routes: Record<string, Handler> = {
     // Whether the process answers, whatever state its stores are in.
     '/healthz': (req, res) => answerJson(req, res, 200, { status: 'ok' }),
@@ -38,17 +40,16 @@ export function createRoutes(options: {
       else answerJson(req, res, 503, { status: 'not ready', missing });
     },
     '/metrics': async (req, res) => {
-      if (!mayReadMetrics(req, options.apiKeys)) return answerUnauthorized(res);
+      if ((options.proxied || !isLocal(req)) && !hasKey(req, options.apiKeys)) return answerUnauthorized(res);
       send(req, res, 200, options.metrics.contentType, await options.metrics.text());
     },
   };
   const answerApi = createApi(options.api, options.apiKeys);
-  return async (req, res, { pathname }) => {
-    if (pathname.startsWith('/api/') && req.method !== 'TRACE') return answerApi(req, res, pathname);
-    const file = options.files.get(pathname);
-    const handler =
-      file !== undefined ? serve(file) : Object.hasOwn(routes, pathname) ? routes[pathname] : undefined;
-    const known = handler !== undefined || pathname === '/' || pathname === '/php-chat.js';
+  return async (req, res, path) => {
+    if (path.startsWith('/api/') && req.method !== 'TRACE') return answerApi(req, res, path);
+    const file = options.files.get(path);
+    const handler = file !== undefined ? serve(file) : Object.hasOwn(routes, path) ? routes[path] : undefined;
+    const known = handler !== undefined || path === '/' || path === '/php-chat.js';
     if (req.method === 'TRACE' || (known && req.method !== 'GET' && req.method !== 'HEAD')) {
       return answerError(res, 'method_not_allowed', undefined, { Allow: 'GET, HEAD' });
     }
@@ -78,13 +79,13 @@ function serve(file: ClientFile): Handler {
   };
 }
 
-/** From this machine itself, not through a proxy on it; or with the key. */
-function mayReadMetrics(req: IncomingMessage, apiKeys: readonly string[]): boolean {
+/** Whether a request comes from this machine itself, as far as it shows: a proxy on it may leave no trace. */
+function isLocal(req: IncomingMessage): boolean {
   const address = req.socket.remoteAddress?.replace(/^::ffff:/, '') ?? '';
   // A page could point a name of its own here and read the answer; it cannot choose the name `localhost`.
   const named = /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?$/i.test(req.headers.host ?? '');
   const forwarded = Object.keys(req.headers).some((name) =>
     /^(forwarded|via|x-(forwarded-.*|real-ip))$/.test(name),
   );
-  return (!forwarded && named && (address === '::1' || address.startsWith('127.'))) || hasKey(req, apiKeys);
+  return !forwarded && named && (address === '::1' || address.startsWith('127.'));
 }

@@ -5,6 +5,7 @@ import type { Duplex } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Log } from '../log.ts';
 import { answerError, answerErrorRaw } from './answer.ts';
+import { targetOf } from './target.ts';
 
 /** Headers that are slower than this are an attack, or hopeless. */
 const headersTimeout = 10_000;
@@ -14,6 +15,8 @@ const mostSilent = 1000;
 const silentAtLeast = 250;
 /** How long a client has to take the last bytes that are on their way to it. */
 const lastBytes = 2000;
+/** Clients and proxies send up to 50. */
+const mostHeaders = 100;
 const socketPath = '/socket.io/';
 
 /** What is asked for under `/socket.io/`. */
@@ -32,7 +35,7 @@ export async function openHttpServer(options: {
   host: string;
   port: number;
   endpoint: SocketEndpoint;
-  routes: (req: IncomingMessage, res: ServerResponse, url: URL) => Promise<void>;
+  routes: (req: IncomingMessage, res: ServerResponse, path: string) => Promise<void>;
   log: Log;
 }): Promise<HttpServer> {
   const { endpoint, routes, log } = options;
@@ -40,23 +43,29 @@ export async function openHttpServer(options: {
     headersTimeout,
     requestTimeout,
     connectionsCheckingInterval: 1000,
+    // Node's own answer to that has no body; see targetOf.
+    requireHostHeader: false,
     // Clients offer h2c and others, which a server may pass over; Node would take them all for WebSockets.
     shouldUpgradeCallback: (req) => /^websocket$/i.test(req.headers.upgrade ?? ''),
   });
+  // What comes after that many Node leaves out without a word: one more, so that it is noticed.
+  server.maxHeadersCount = mostHeaders + 1;
   server.on('request', (req, res) => {
-    const url = requestUrl(req);
-    if (url === null) return answerError(res, 'bad_request');
-    if (url.pathname === socketPath) return endpoint.request(req, res, url);
-    routes(req, res, url).catch((error: unknown) => {
+    if (hasTooManyHeaders(req)) return answerError(res, 'header_too_large');
+    const target = targetOf(req);
+    if (target === null) return answerError(res, 'bad_request');
+    if (target.path === socketPath) return endpoint.request(req, res, target.url);
+    routes(req, res, target.path).catch((error: unknown) => {
       log.error({ err: error }, 'an HTTP request failed in a way that was not foreseen');
       res.destroy();
     });
   });
   server.on('upgrade', (req, socket, head) => {
-    const url = requestUrl(req);
-    if (url?.pathname !== socketPath)
-      return answerErrorRaw(socket, url === null ? 'bad_request' : 'not_found');
-    endpoint.upgrade(req, socket, head, url);
+    if (hasTooManyHeaders(req)) return answerErrorRaw(socket, 'header_too_large');
+    const target = targetOf(req);
+    if (target?.path !== socketPath)
+      return answerErrorRaw(socket, target === null ? 'bad_request' : 'not_found');
+    endpoint.upgrade(req, socket, head, target.url);
   });
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     if (error.code === 'HPE_HEADER_OVERFLOW') answerErrorRaw(socket, 'header_too_large');
@@ -106,11 +115,4 @@ function keepFewSilent(server: Server): void {
   server.prependListener('upgrade', spoke);
 }
 
-/** Null for a target that is neither a path nor an absolute address (RFC 9112, section 3.2). */
-function requestUrl(req: IncomingMessage): URL | null {
-  const target = req.url ?? '';
-  const absolute = /^https?:\/\//i.test(target);
-  if (!absolute && (!target.startsWith('/') || target.startsWith('//'))) return null;
-  const base = 'http://localhost';
-  return URL.canParse(target, base) ? new URL(target, base) : null;
-}
+const hasTooManyHeaders = (req: IncomingMessage): boolean => req.rawHeaders.length > 2 * mostHeaders;

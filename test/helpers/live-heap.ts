@@ -8,7 +8,7 @@ export const inspected = { NODE_OPTIONS: '--inspect=127.0.0.1:0' };
  * The bytes that a server holds on to, heap and buffers: what is left after a collection. Without one, V8 lets
  * garbage lie for as long as it likes, and a measurement shows that and no leak.
  */
-export async function liveHeap(server: Child & { readonly url: string }): Promise<number> {
+export async function liveHeap(server: Child & { readonly url: string }, key?: string): Promise<number> {
   const [, address = ''] = await server.until(/^Debugger listening on (ws:\S+)$/m);
   const inspector = new WebSocket(address);
   await new Promise((resolve, reject) => {
@@ -24,7 +24,7 @@ export async function liveHeap(server: Child & { readonly url: string }): Promis
     await collected;
   }
   inspector.close();
-  const samples = await metrics(server.url);
+  const samples = await metrics(server.url, key);
   const of = (name: string) => samples.get(`nodejs_${name}_bytes`) ?? Number.NaN;
   return of('heap_size_used') + of('external_memory');
 }

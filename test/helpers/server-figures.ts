@@ -1,8 +1,12 @@
 import { readFileSync } from 'node:fs';
 
-/** Every sample of `/metrics` by its name with labels, as the server tells them at this moment. */
-export async function metrics(url: string): Promise<Map<string, number>> {
-  const text = await (await fetch(`${url}/metrics`)).text();
+/**
+ * Every sample of `/metrics` by its name with labels, as the server tells them at this moment.
+ * @param key the API's, which a server with trusted proxies asks for
+ */
+export async function metrics(url: string, key?: string): Promise<Map<string, number>> {
+  const headers: Record<string, string> = key === undefined ? {} : { Authorization: `Bearer ${key}` };
+  const text = await (await fetch(`${url}/metrics`, { headers })).text();
   const samples = new Map<string, number>();
   for (const line of text.split('\n')) {
     const cut = line.lastIndexOf(' ');

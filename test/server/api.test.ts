@@ -45,7 +45,7 @@ describe('DELETE /api/users/{id}/connections', () => {
 
   /** The target as it is: fetch would lead `..` one folder up before it is sent. */
   const kickAt = async (path: string) => {
-    const headers = { Authorization: `Bearer ${key}` };
+    const headers = { Authorization: `Bearer ${key}`, Host: 'chat.test' };
     const sent = request(site.chat.url, { method: 'DELETE', path, headers }).end();
     const [answer] = (await once(sent, 'response')) as [IncomingMessage];
     return { status: answer.statusCode, body: await json(answer) };
@@ -63,10 +63,10 @@ describe('DELETE /api/users/{id}/connections', () => {
     expect((await client.ended).reason).toBe('kicked');
   });
 
-  test('what leads to the API by way of dots is not there', async () => {
+  test('what leads to the API by way of dots is refused', async () => {
     const client = await connectChat(site.chat.url, await site.session('dots'));
     for (const path of ['/api/users/x/../dots/connections', '/x/../api/users/dots/connections']) {
-      expect(await kickAt(path)).toMatchObject({ status: 404, body: { error: { code: 'not_found' } } });
+      expect(await kickAt(path)).toMatchObject({ status: 400, body: { error: { code: 'bad_request' } } });
     }
     expect(client.socket.connected).toBe(true);
     client.close();
@@ -86,7 +86,7 @@ test.each([
   ['no key, for what is not there', '/api/nothing', 'GET', undefined, 401, 'unauthorized'],
   ['another method', '/api/users/1/connections', 'GET', key, 405, 'method_not_allowed'],
   ['what is not there', '/api/nothing', 'GET', key, 404, 'not_found'],
-  ['no id', '/api/users//connections', 'DELETE', key, 404, 'not_found'],
+  ['no id', '/api/users//connections', 'DELETE', key, 400, 'bad_request'],
 ])('%s', async (_, path, method, given, status, code) => {
   const headers: Record<string, string> = given === undefined ? {} : { Authorization: `Bearer ${given}` };
   const answer = await ask(path, { method, headers });

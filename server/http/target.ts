@@ -1,0 +1,29 @@
+import type { IncomingMessage } from 'node:http';
+
+/** What a request asks for. */
+export interface Target {
+  /** As it was sent, and as a URL has it. */
+  path: string;
+  url: URL;
+}
+
+/** `PATH`, `PATH?QUERY`, or the same after `http://HOST` (RFC 9112, section 3.2.2). */
+const form = /^(?:https?:\/\/([^/?#]*))?(\/[^?#]*)(\?[^#]*)?$/i;
+/** The one path in which dots are a name: a user may be called `..`, and nothing encodes a dot. */
+const userOfDots = /^\/api\/users\/(?:\.|%2e){1,2}\/connections$/i;
+
+/**
+ * The target of a request; null if a proxy could read it otherwise than this server does and so let by what it is to
+ * keep out: backslashes, dot segments, empty segments, a raw character that a URL encodes, a host that is not the
+ * one of `Host`.
+ */
+export function targetOf(req: IncomingMessage): Target | null {
+  const hosts = req.headersDistinct.host ?? [];
+  const [, authority, path, query = ''] = form.exec(req.url ?? '') ?? [];
+  if (path === undefined || path.includes('//')) return null;
+  // HTTP/1.0 has no `Host`; HTTP/1.1 has it once.
+  if (hosts.length > 1 || (hosts.length === 0 && req.httpVersion === '1.1')) return null;
+  if (authority !== undefined && authority.toLowerCase() !== hosts[0]?.toLowerCase()) return null;
+  const url = new URL(`http://localhost${path}${query}`);
+  return url.pathname === path || userOfDots.test(path) ? { path, url } : null;
+}
