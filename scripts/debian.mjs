@@ -24,6 +24,7 @@ const serviceOf = {
   'redis-server': 'redis-server.service',
   'mariadb-server': 'mariadb.service',
   postgresql: 'postgresql.service',
+  'nginx-light': 'nginx.service',
 };
 
 /**

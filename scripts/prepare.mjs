@@ -36,6 +36,7 @@ const needs = [
     present: () => onPath('mariadbd') || existsSync('/usr/sbin/mariadbd'),
   },
   { name: 'postgresql', only: 'test', present: () => existsSync('/usr/lib/postgresql') },
+  { name: 'nginx-light', only: 'test', present: () => onPath('nginx') || existsSync('/usr/sbin/nginx') },
   { name: 'dokuwiki', only: 'test', present: () => existsSync('/usr/share/dokuwiki/doku.php') },
   { name: 'libfaketime', only: 'test', present: hasFaketime },
   { name: 'chromium', only: 'test', present: () => existsSync('/usr/bin/chromium') },

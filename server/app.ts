@@ -4,13 +4,15 @@ import { readyRoomsOf } from './chat/rooms.ts';
 import * as site from './chat/site.ts';
 import { canOf, totalsOf } from './chat/summary.ts';
 import type { Config } from './config.ts';
-import { SocketTransport } from './connections/accept.ts';
+import { type OnRefusal, SocketTransport } from './connections/accept.ts';
 import { Admission } from './connections/admission.ts';
 import { Drain } from './connections/drain.ts';
+import type { Breach } from './connections/guard.ts';
 import { RateLimit } from './connections/limits.ts';
 import type { SessionReady } from './events.ts';
 import { openSqliteHistory } from './history/sqlite/sqlite.ts';
 import { readClientFiles } from './http/client-files.ts';
+import type { HttpBreach } from './http/connections.ts';
 import { Metrics } from './http/metrics.ts';
 import { createRoutes } from './http/routes.ts';
 import { openHttpServer } from './http/server.ts';
@@ -44,17 +46,19 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
   });
   const reader = createSessionReader(config.session);
   const admission = new Admission(config, (header) => sessionIdFrom(header, config.session.cookie), drain);
+  const onRefusal: OnRefusal = ({ code, reason, kind = code, hint }) => {
+    metrics.refusals.inc({ code });
+    quiet.warn(kind, { code, reason, hint }, 'a connection was refused');
+  };
+  const onBreach = (reason: Breach | HttpBreach) => {
+    metrics.closed.inc({ reason });
+    quiet.warn(`closed ${reason}`, { reason }, 'a connection was closed by force');
+  };
   const transport = new SocketTransport({
     ...config,
     admission,
-    onRefusal: ({ code, reason, kind = code, hint }) => {
-      metrics.refusals.inc({ code });
-      quiet.warn(kind, { code, reason, hint }, 'a connection was refused');
-    },
-    onBreach: (reason) => {
-      metrics.closed.inc({ reason });
-      quiet.warn(`closed ${reason}`, { reason }, 'a connection was closed by force');
-    },
+    onRefusal,
+    onBreach,
   });
   const chat = await openChat({
     history,
@@ -147,7 +151,13 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
     },
   });
 
-  const server = await openHttpServer({ ...config, endpoint: transport, routes, log });
+  const server = await openHttpServer({
+    ...config,
+    endpoint: transport,
+    routes,
+    bounds: { places: admission, onRefusal, onBreach },
+    log,
+  });
 
   return {
     host: config.host,

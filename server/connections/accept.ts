@@ -243,7 +243,7 @@ function changeOf({ user, roles, can, profile }: SessionReady) {
  * Told of each refusal, for log and metrics. `reason` says why, without a secret; `kind` is the same without what
  * differs from case to case; `hint` is what would mend it.
  */
-type OnRefusal = (refusal: Partial<Omit<Refusal, 'code'>> & { code: string }) => void;
+export type OnRefusal = (refusal: Partial<Omit<Refusal, 'code'>> & { code: string }) => void;
 
 interface Refused {
   code: ConnectErrorCode;

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { BlockList, isIP, isIPv6 } from 'node:net';
+import { BlockList, isIP, isIPv6, type Socket } from 'node:net';
 
 /** The addresses whose `X-Forwarded-For` counts. */
 export function trustedProxies(ranges: readonly string[]): BlockList {
@@ -19,9 +19,12 @@ export function trustedProxies(ranges: readonly string[]): BlockList {
  * `X-Forwarded-For` is read from its end: each proxy that is trusted says whom it got the request from, and
  * what stands before the first that is not trusted anybody can have written.
  */
-export function limitKey(req: IncomingMessage, proxies: BlockList): string {
-  let address = plain(req.socket.remoteAddress ?? '');
-  const header = req.headers['x-forwarded-for'];
+export function limitKey(
+  { socket, headers }: Pick<IncomingMessage, 'socket' | 'headers'>,
+  proxies: BlockList,
+): string {
+  let address = peer(socket);
+  const header = headers['x-forwarded-for'];
   const hops = (Array.isArray(header) ? header.join(',') : (header ?? '')).split(',');
   while (isTrusted(address, proxies)) {
     const hop = plain(hops.pop()?.trim() ?? '');
@@ -30,6 +33,11 @@ export function limitKey(req: IncomingMessage, proxies: BlockList): string {
   }
   return isIPv6(address) ? network64(address) : address;
 }
+
+/** Whether a trusted proxy is at the other end of the connection. */
+export const isProxied = (socket: Socket, proxies: BlockList): boolean => isTrusted(peer(socket), proxies);
+
+const peer = (socket: Socket): string => plain(socket.remoteAddress ?? '');
 
 function isTrusted(address: string, proxies: BlockList): boolean {
   return isIP(address) !== 0 && proxies.check(address, isIPv6(address) ? 'ipv6' : 'ipv4');

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { BlockList } from 'node:net';
+import type { BlockList, Socket } from 'node:net';
 import type { HttpErrorCode } from '../errors.ts';
-import { limitKey, trustedProxies } from './address.ts';
+import { isProxied, limitKey, trustedProxies } from './address.ts';
 import type { Drain } from './drain.ts';
 import { OpenLimit, type Rate, RateLimit } from './limits.ts';
 
@@ -13,6 +13,10 @@ export interface Refusal {
 
 /** For clients with too many connections open: one may be closed at any time, so this is a guess. */
 const tryAgainAfter = 5000;
+/**
+ * HTTP connections for each connection to the chat: one by long-polling has two at a time, and its page loads files.
+ */
+const httpConnectionsEach = 3;
 
 /** What the later requests of a connection are held to, since they are not authenticated again. */
 interface Binding {
@@ -40,6 +44,7 @@ export class Admission {
   /** Requests that were refused for another reason. They count apart: foreign pages can cause them from anywhere. */
   readonly #refused: RateLimit;
   readonly #open: OpenLimit;
+  readonly #http: OpenLimit;
   /** What gives the place of a connection back, from its first request until it is bound. */
   readonly #places = new WeakMap<IncomingMessage, () => void>();
   readonly #drain: Drain;
@@ -65,6 +70,30 @@ export class Admission {
     this.#connects = new RateLimit(options.limitConnectAddress);
     this.#refused = new RateLimit(options.limitConnectAddress);
     this.#open = new OpenLimit(options.limitConnectionsAddress);
+    this.#http = new OpenLimit(options.limitConnectionsAddress * httpConnectionsEach);
+  }
+
+  /**
+   * A place for an HTTP connection, until it is closed or has become a WebSocket; null if its address has too many.
+   * Those of a trusted proxy are its clients': `request` counts them.
+   */
+  connection(socket: Socket): (() => void) | null {
+    if (isProxied(socket, this.#proxies)) return noPlace;
+    return this.#http.take(limitKey({ socket, headers: {} }, this.#proxies));
+  }
+
+  /** The same for a request that a trusted proxy passes on, which has a connection of the proxy to itself. */
+  request(req: IncomingMessage): (() => void) | null {
+    if (!isProxied(req.socket, this.#proxies)) return noPlace;
+    const key = limitKey(req, this.#proxies);
+    // What names no client is the proxy's own.
+    if (key === limitKey({ socket: req.socket, headers: {} }, this.#proxies)) return noPlace;
+    return this.#http.take(key);
+  }
+
+  /** What limits by address count a request by. */
+  addressOf(req: IncomingMessage): string {
+    return limitKey(req, this.#proxies);
   }
 
   /** Why a request or upgrade for Engine.IO is refused, or null when it may go on. */
@@ -176,6 +205,8 @@ export class Admission {
     return loopback.test(url.hostname) || name === bound || this.#hosts.has(schemeAndHost(origin));
   }
 }
+
+function noPlace(): void {}
 
 function schemeAndHost(origin: string): string {
   const { protocol, hostname } = new URL(origin);

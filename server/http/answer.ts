@@ -51,15 +51,21 @@ export function answerError(
   res.end(body);
 }
 
+/** How long a client has to take such an answer. */
+const rawAnswerTimeout = 2000;
+
 /** The same answer on a bare connection: a refused upgrade, or a request that could not be parsed. */
 export function answerErrorRaw(socket: Duplex, code: HttpErrorCode, retryAfterMs?: number): void {
   // The other side may be gone already, which is no concern of anybody's.
   socket.on('error', () => {});
   if (!socket.writable) return void socket.destroy();
+  const unread = setTimeout(() => socket.destroy(), rawAnswerTimeout).unref();
+  socket.on('close', () => clearTimeout(unread));
   const body = errorBody(code);
   const { status } = httpErrors[code];
   socket.end(
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: application/json\r\n` +
+      'Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n' +
       (retryAfterMs === undefined ? '' : `Retry-After: ${Math.ceil(retryAfterMs / 1000)}\r\n`) +
       `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
     () => socket.destroy(),

@@ -1,22 +1,22 @@
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Log } from '../log.ts';
 import { answerError, answerErrorRaw } from './answer.ts';
+import { type Bounds, Connections } from './connections.ts';
 import { targetOf } from './target.ts';
 
 /** Headers that are slower than this are an attack, or hopeless. */
 const headersTimeout = 10_000;
 const requestTimeout = 30_000;
-/** So many connections may have sent no headers yet, and a new one has at least so many milliseconds. */
-const mostSilent = 1000;
-const silentAtLeast = 250;
-/** How long a client has to take the last bytes that are on their way to it. */
-const lastBytes = 2000;
 /** Clients and proxies send up to 50. */
 const mostHeaders = 100;
+/** How long a client has to take the last bytes that are on their way to it. */
+const lastBytes = 2000;
+/** Connections that the kernel keeps until they are accepted. One address alone may come with more than Node's 511. */
+const backlog = 4096;
 const socketPath = '/socket.io/';
 
 /** What is asked for under `/socket.io/`. */
@@ -36,6 +36,7 @@ export async function openHttpServer(options: {
   port: number;
   endpoint: SocketEndpoint;
   routes: (req: IncomingMessage, res: ServerResponse, path: string) => Promise<void>;
+  bounds: Bounds;
   log: Log;
 }): Promise<HttpServer> {
   const { endpoint, routes, log } = options;
@@ -45,12 +46,17 @@ export async function openHttpServer(options: {
     connectionsCheckingInterval: 1000,
     // Node's own answer to that has no body; see targetOf.
     requireHostHeader: false,
-    // Clients offer h2c and others, which a server may pass over; Node would take them all for WebSockets.
-    shouldUpgradeCallback: (req) => /^websocket$/i.test(req.headers.upgrade ?? ''),
+    // Clients offer h2c and others, which a server may pass over; Node would take them all for WebSockets. One with
+    // a body would be handed over before the body has come.
+    shouldUpgradeCallback: ({ headers }) =>
+      /^websocket$/i.test(headers.upgrade ?? '') &&
+      (headers['content-length'] ?? '0') === '0' &&
+      headers['transfer-encoding'] === undefined,
   });
   // What comes after that many Node leaves out without a word: one more, so that it is noticed.
   server.maxHeadersCount = mostHeaders + 1;
-  server.on('request', (req, res) => {
+  const connections = new Connections(server, options.bounds);
+  const answer = (req: IncomingMessage, res: ServerResponse): void => {
     if (hasTooManyHeaders(req)) return answerError(res, 'header_too_large');
     const target = targetOf(req);
     if (target === null) return answerError(res, 'bad_request');
@@ -59,8 +65,14 @@ export async function openHttpServer(options: {
       log.error({ err: error }, 'an HTTP request failed in a way that was not foreseen');
       res.destroy();
     });
-  });
+  };
+  const onRequest = (req: IncomingMessage, res: ServerResponse) =>
+    connections.inTurn(req, res, () => answer(req, res));
+  server.on('request', onRequest);
+  // Another expectation than 100-continue may be passed over (RFC 9110, section 10.1.1).
+  server.on('checkExpectation', onRequest);
   server.on('upgrade', (req, socket, head) => {
+    connections.leave(req.socket);
     if (hasTooManyHeaders(req)) return answerErrorRaw(socket, 'header_too_large');
     const target = targetOf(req);
     if (target?.path !== socketPath)
@@ -68,7 +80,9 @@ export async function openHttpServer(options: {
     endpoint.upgrade(req, socket, head, target.url);
   });
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    if (error.code === 'HPE_HEADER_OVERFLOW') answerErrorRaw(socket, 'header_too_large');
+    // It would be taken for the answer to an earlier request.
+    if (connections.owes(socket)) socket.destroy();
+    else if (error.code === 'HPE_HEADER_OVERFLOW') answerErrorRaw(socket, 'header_too_large');
     else if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') answerErrorRaw(socket, 'request_timeout');
     else answerErrorRaw(socket, 'bad_request');
   });
@@ -78,8 +92,7 @@ export async function openHttpServer(options: {
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
   });
-  keepFewSilent(server);
-  server.listen(options.port, options.host);
+  server.listen({ port: options.port, host: options.host, backlog });
   await once(server, 'listening');
 
   return {
@@ -92,27 +105,6 @@ export async function openHttpServer(options: {
       await closed;
     },
   };
-}
-
-/**
- * A connection costs memory before it has said anything, and no limit by address knows it yet. Whoever means it
- * sends his headers at once: when many have not, the oldest of those goes.
- */
-function keepFewSilent(server: Server): void {
-  const silent = new Map<Socket, number>();
-  server.on('connection', (socket) => {
-    const now = performance.now();
-    silent.set(socket, now);
-    socket.on('close', () => silent.delete(socket));
-    for (const [oldest, since] of silent) {
-      if (silent.size <= mostSilent || now - since < silentAtLeast) break;
-      silent.delete(oldest);
-      oldest.destroy();
-    }
-  });
-  const spoke = (req: IncomingMessage) => silent.delete(req.socket);
-  server.prependListener('request', spoke);
-  server.prependListener('upgrade', spoke);
 }
 
 const hasTooManyHeaders = (req: IncomingMessage): boolean => req.rawHeaders.length > 2 * mostHeaders;

@@ -1,0 +1,222 @@
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { HttpErrorCode } from '../errors.ts';
+import { answerError, answerErrorRaw } from './answer.ts';
+
+/** Requests of one connection that may be without an answer. Browsers and proxies send one at a time. */
+const mostUnanswered = 8;
+/** What one piece of input can hold of them is parsed at once, so they are to be small. */
+const mostPipelinedHeaders = 25;
+/** Bytes. Most requests are refused before their body has come. */
+const mostUnreadBody = 65_536;
+/** How long a client may take to send a request or to take an answer, however it spreads the bytes. */
+const defaultPatience = 60_000;
+/** So many connections may wait for what their clients do, and each at least so many milliseconds. */
+const mostWaiting = 1000;
+const waitAtLeast = 250;
+/**
+ * Answers begun in one turn of the event loop. What is not plain HTTP need not wait for hundreds of them then, nor do
+ * new connections, of which Node accepts one a turn.
+ */
+const mostInATurn = 4;
+/** Whoever has too many connections open may close one at any time, so this is a guess. */
+const tryAgainAfter = 5000;
+
+/** Why a connection was closed by force; a label of the metrics. */
+export type HttpBreach = 'pipelining' | 'slow_reader';
+
+/** Limits by address. The others give a place and returns what gives it back, or null if there is none. */
+export interface Places {
+  addressOf(req: IncomingMessage): string;
+  connection(socket: Socket): (() => void) | null;
+  request(req: IncomingMessage): (() => void) | null;
+}
+
+export interface Bounds {
+  places: Places;
+  /** `reason` is for the log, `kind` tells it from other reasons for the same code. */
+  onRefusal: (refusal: { code: HttpErrorCode; reason: string; kind: string }) => void;
+  onBreach: (breach: HttpBreach) => void;
+}
+
+interface Connection {
+  /** The answer that is being made or sent. */
+  current: ServerResponse | undefined;
+  /** Hands Node the requests that came after it, of which it has not heard yet. */
+  readonly queue: (() => unknown)[];
+  /** Gives back its place. */
+  readonly release: () => void;
+}
+
+/**
+ * The part of Node's parser that is needed here: what it calls for each request. Node has no public way to hold a
+ * request back, or to stop the parser within what has arrived.
+ */
+interface Parser {
+  onIncoming(req: IncomingMessage & { upgrade?: boolean }, keepAlive: boolean): number;
+}
+/** Answers to the parser. It does not know the second, and ends with an error. */
+const goOn = 0;
+const refuseRequest = -1;
+
+/**
+ * Bounds what one client can make the server hold over plain HTTP, up to the upgrade to a WebSocket: connections by
+ * address, unanswered requests, answers that are not read, and time. Node alone answers all that a client pipelines
+ * and keeps every answer until it is read, for ever.
+ */
+export class Connections {
+  readonly #bounds: Bounds;
+  readonly #patience: number;
+  readonly #open = new Map<Socket, Connection>();
+  /**
+   * Since when a connection waits for its client: for a request, or for it to take an answer. The longest is first.
+   */
+  readonly #waiting = new Map<Socket, number>();
+  /** By address, the answers that are to be begun: at most one of each connection. */
+  readonly #due = new Map<string, (() => void)[]>();
+  /** Answers begun in this turn. */
+  #begun = 0;
+
+  constructor(server: Server, bounds: Bounds, patience = defaultPatience) {
+    this.#bounds = bounds;
+    this.#patience = patience;
+    server.on('connection', (socket: Socket) => this.#add(socket));
+    const timer = setInterval(() => this.#sweep(), Math.min(1000, this.#patience / 4)).unref();
+    server.on('close', () => clearInterval(timer));
+  }
+
+  /** Calls `answer`, at once if it can: a client may have closed its half of the connection behind the request. */
+  inTurn(req: IncomingMessage, res: ServerResponse, answer: () => void): void {
+    const { socket } = req;
+    const connection = this.#open.get(socket);
+    if (connection === undefined) return;
+    connection.current = res;
+    this.#waiting.delete(socket);
+    if (mayBeLarge(req)) res.setHeader('Connection', 'close');
+    res.on('close', () => {
+      connection.current = undefined;
+      const next = connection.queue.shift();
+      if (next !== undefined) next();
+      else this.#wait(socket);
+    });
+    this.#begin(this.#bounds.places.addressOf(req), () => {
+      if (!this.#open.has(socket)) return;
+      const release = this.#bounds.places.request(req);
+      if (release === null) {
+        this.#onTooMany('too many HTTP requests of one address at once');
+        return answerError(res, 'rate_limited', tryAgainAfter);
+      }
+      res.on('close', release);
+      answer();
+    });
+  }
+
+  /** Whether an answer is due on this connection. */
+  owes(socket: Duplex): boolean {
+    return this.#open.get(socket as Socket)?.current !== undefined;
+  }
+
+  /** It has become something else than HTTP. */
+  leave(socket: Socket): void {
+    const connection = this.#open.get(socket);
+    if (connection === undefined) return;
+    connection.release();
+    connection.queue.length = 0;
+    this.#open.delete(socket);
+    this.#waiting.delete(socket);
+  }
+
+  #begin(address: string, answer: () => void): void {
+    if (this.#begun === 0) setImmediate(() => this.#nextTurn());
+    if (this.#begun < mostInATurn) {
+      this.#begun++;
+      return answer();
+    }
+    const answers = this.#due.get(address);
+    if (answers === undefined) this.#due.set(address, [answer]);
+    else answers.push(answer);
+  }
+
+  /** One address after the other, however many connections each has. */
+  #nextTurn(): void {
+    this.#begun = 0;
+    for (const [address, answers] of this.#due) {
+      if (this.#begun === mostInATurn) break;
+      const answer = answers.shift();
+      this.#due.delete(address);
+      // At the end of the map, to which this loop comes again.
+      if (answers.length > 0) this.#due.set(address, answers);
+      if (answer !== undefined) this.#begin(address, answer);
+    }
+  }
+
+  #add(socket: Socket): void {
+    const release = this.#bounds.places.connection(socket);
+    if (release === null) {
+      this.#onTooMany('too many HTTP connections of one address: a proxy belongs in CHAT_TRUSTED_PROXIES');
+      return answerErrorRaw(socket, 'rate_limited', tryAgainAfter);
+    }
+    const connection: Connection = { current: undefined, queue: [], release };
+    this.#open.set(socket, connection);
+    this.#wait(socket);
+    socket.on('close', () => this.leave(socket));
+    const { parser } = socket as unknown as { parser: Parser };
+    const { onIncoming } = parser;
+    parser.onIncoming = (req, keepAlive) => {
+      const { current, queue } = connection;
+      if (current === undefined) return onIncoming(req, keepAlive);
+      const isSmall = req.rawHeaders.length <= 2 * mostPipelinedHeaders;
+      if (isSmall && !req.upgrade && queue.length + 1 < mostUnanswered) {
+        queue.push(() => onIncoming(req, keepAlive));
+        return goOn;
+      }
+      this.#close(socket, 'pipelining');
+      return refuseRequest;
+    };
+    this.#closeLongest(performance.now());
+  }
+
+  #onTooMany(reason: string): void {
+    this.#bounds.onRefusal({ code: 'rate_limited', reason, kind: reason });
+  }
+
+  #wait(socket: Socket): void {
+    this.#waiting.delete(socket);
+    if (this.#open.has(socket)) this.#waiting.set(socket, performance.now());
+  }
+
+  #sweep(): void {
+    const now = performance.now();
+    for (const [socket, { current }] of this.#open) {
+      if (current?.writableEnded && !this.#waiting.has(socket)) this.#waiting.set(socket, now);
+    }
+    for (const [socket, since] of this.#waiting) {
+      if (now - since < this.#patience) break;
+      this.#close(socket, 'slow_reader');
+    }
+    this.#closeLongest(now);
+  }
+
+  /** Whoever means it acts at once: when many have not, the one that has waited longest goes. */
+  #closeLongest(now: number): void {
+    for (const [socket, since] of this.#waiting) {
+      if (this.#waiting.size <= mostWaiting || now - since < waitAtLeast) break;
+      this.#close(socket, 'slow_reader');
+    }
+  }
+
+  #close(socket: Socket, breach: HttpBreach): void {
+    // What is only idle has broken no rule.
+    if (this.owes(socket)) this.#bounds.onBreach(breach);
+    this.leave(socket);
+    socket.destroy();
+  }
+}
+
+/** Whether its body would have to be read for long after it was answered without it, to get at the next request. */
+function mayBeLarge({ headers }: IncomingMessage): boolean {
+  return (
+    headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > mostUnreadBody
+  );
+}

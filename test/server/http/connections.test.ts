@@ -1,0 +1,257 @@
+import { once } from 'node:events';
+import { createServer, type RequestListener } from 'node:http';
+import { type AddressInfo, connect, type Socket } from 'node:net';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { Connections } from '../../../server/http/connections.ts';
+import { type ChatServer, startChatServer } from '../../helpers/chat-server.ts';
+import { inShort, request, say, upgrade } from '../../helpers/fuzz-exchange.ts';
+import { type Memcached, startMemcached } from '../../helpers/memcached.ts';
+import { metrics } from '../../helpers/server-figures.ts';
+
+let memcached: Memcached;
+let server: ChatServer;
+beforeAll(async () => {
+  memcached = await startMemcached();
+  server = await startChatServer({ CHAT_SESSION_STORE: memcached.url });
+});
+afterAll(async () => {
+  await server.stop();
+  await memcached.stop();
+});
+
+interface Client {
+  socket: Socket;
+  /** All that has come so far. */
+  text(): string;
+  /** Resolves with all of it when the server has closed the connection. */
+  closed: Promise<string>;
+}
+
+function open(port: number, localAddress = '127.0.0.1'): Client {
+  const socket = connect({ port, host: '127.0.0.1', localAddress });
+  let text = '';
+  socket.setEncoding('latin1').on('data', (piece: string) => {
+    text += piece;
+  });
+  socket.on('error', () => {});
+  onTestFinished(() => void socket.destroy());
+  return {
+    socket,
+    text: () => text,
+    closed: new Promise((resolve) => socket.on('close', () => resolve(text))),
+  };
+}
+
+const statuses = (text: string) =>
+  [...text.matchAll(/HTTP\/1\.1 (\d+) /g)].map(([, status]) => Number(status));
+
+describe('unanswered requests of one connection', () => {
+  test('eight at once are answered in their order, whichever takes the longest', async () => {
+    const client = open(server.port);
+    const targets = [
+      '/readyz',
+      '/nothing',
+      '/readyz',
+      '/healthz',
+      '/nothing',
+      '/healthz',
+      '/readyz',
+      '/nothing',
+    ];
+    client.socket.write(targets.map((target) => request(target)).join(''));
+    const expected = targets.map((target) => (target === '/nothing' ? 404 : 200));
+    await expect.poll(() => statuses(client.text())).toEqual(expected);
+    client.socket.write(request('/healthz'));
+    await expect.poll(() => statuses(client.text())).toEqual([...expected, 200]);
+  });
+
+  test.each([
+    ['nine at once', request('/healthz').repeat(9)],
+    ['2,000 without a Host', 'GET / HTTP/1.1\r\n\r\n'.repeat(2000)],
+    ['2,000 with an expectation', request('/', { Expect: 'x' }).repeat(2000)],
+    ['2,000 by HEAD', request('/', { method: 'HEAD' }).repeat(2000)],
+    [
+      'a second one with 26 headers',
+      request('/healthz') +
+        request('/healthz', Object.fromEntries(Array.from({ length: 25 }, (_, n) => [`X-${n}`, 'x']))),
+    ],
+  ])('%s close it', async (_, requests) => {
+    const before = (await metrics(server.url)).get('chat_closed_total{reason="pipelining"}') ?? 0;
+    const client = open(server.port);
+    client.socket.write(requests);
+    // At most the first was answered.
+    expect(statuses(await client.closed).length).toBeLessThan(2);
+    expect((await metrics(server.url)).get('chat_closed_total{reason="pipelining"}')).toBe(before + 1);
+  });
+
+  test('an upgrade or no HTTP behind a request that is not answered yet closes it', async () => {
+    for (const last of [
+      request('/socket.io/?EIO=4&transport=websocket', upgrade),
+      request('/', upgrade),
+      'no HTTP\r\n\r\n',
+    ]) {
+      const client = open(server.port);
+      client.socket.write(request('/readyz') + last);
+      expect(statuses(await client.closed)).toEqual([]);
+    }
+  });
+});
+
+describe('one request', () => {
+  const headers = (count: number) =>
+    Object.fromEntries(Array.from({ length: count }, (_, n) => [`X-${n}`, 'x']));
+  test.each([
+    ['no Host', 'GET /healthz HTTP/1.1\r\n\r\n', '400 bad_request'],
+    ['no Host in HTTP/1.0', 'GET /healthz HTTP/1.0\r\n\r\n', '200'],
+    ['Host twice', 'GET /healthz HTTP/1.1\r\nHost: a\r\nhost: a\r\n\r\n', '400 bad_request'],
+    ['100 headers', request('/healthz', headers(99)), '200'],
+    ['101 headers', request('/healthz', headers(100)), '431 header_too_large'],
+    [
+      '101 headers for a WebSocket',
+      request('/socket.io/?', { ...headers(96), ...upgrade }),
+      '431 header_too_large',
+    ],
+    ['2,000 headers', request('/healthz', headers(1100)), '431 header_too_large'],
+    ['an expectation that is none', request('/healthz', { Expect: 'x' }), '200'],
+    ['an upgrade with a body', request('/socket.io/?', { ...upgrade, body: 'x' }), '400 bad_request'],
+  ])('%s', async (_, text, answer) => {
+    expect(inShort(await say(server.port, text))).toBe(answer);
+  });
+
+  test('from a client that then says that it will send no more: answered', async () => {
+    const client = open(server.port);
+    client.socket.end(request('/healthz'));
+    expect(statuses(await client.closed)).toEqual([200]);
+  });
+
+  test.each([
+    ['of 1 MB', 'Content-Length: 1000000\r\n\r\nx'],
+    ['of unknown length', 'Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n'],
+  ])(
+    'answered before its body %s has come: the answer says that the connection is closed',
+    async (_, rest) => {
+      const client = open(server.port);
+      client.socket.write(`POST /nothing HTTP/1.1\r\nHost: a\r\n${rest}`);
+      expect(await client.closed).toMatch(/^HTTP\/1\.1 404 [\s\S]*\r\nConnection: close\r\n/);
+    },
+  );
+
+  test('answered before its small body has come: the connection goes on behind it', async () => {
+    const client = open(server.port);
+    client.socket.write('POST /nothing HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n');
+    await expect.poll(() => statuses(client.text())).toEqual([404]);
+    client.socket.write('x'.repeat(100) + request('/healthz'));
+    await expect.poll(() => statuses(client.text())).toEqual([404, 200]);
+  });
+});
+
+describe('connections of one address', () => {
+  const limits = { CHAT_LIMIT_CONNECTIONS_ADDRESS: '2', CHAT_LIMIT_CONNECT_ADDRESS: '' };
+
+  test('three times CHAT_LIMIT_CONNECTIONS_ADDRESS at once; the next is 429 with Retry-After, others are served', async () => {
+    const small = await startChatServer({ ...limits, CHAT_SESSION_STORE: memcached.url });
+    onTestFinished(async () => void (await small.stop()));
+    const kept = Array.from({ length: 6 }, () => open(small.port));
+    for (const { socket } of kept) socket.write(request('/healthz'));
+    for (const client of kept) await expect.poll(() => statuses(client.text())).toEqual([200]);
+    const refused = await open(small.port).closed;
+    expect(inShort(refused)).toBe('429 rate_limited');
+    expect(refused).toMatch(/^Retry-After: 5\r$/m);
+    await small.until(/too many HTTP connections of one address: a proxy belongs in CHAT_TRUSTED_PROXIES/);
+    const other = open(small.port, '127.0.0.2');
+    other.socket.write(request('/healthz'));
+    await expect.poll(() => statuses(other.text())).toEqual([200]);
+    // What has become a WebSocket no longer counts here.
+    kept[0]?.socket.write(request('/socket.io/?EIO=4&transport=websocket', upgrade));
+    await expect.poll(() => statuses(kept[0]?.text() ?? '')).toEqual([200, 101]);
+    const next = open(small.port);
+    next.socket.write(request('/healthz'));
+    await expect.poll(() => statuses(next.text())).toEqual([200]);
+  });
+
+  test('those of a trusted proxy are not limited, but the requests at once of each address that it names', async () => {
+    // As long as it stands still, requests for /readyz wait.
+    const held = await startMemcached();
+    const proxied = await startChatServer({
+      ...limits,
+      CHAT_SESSION_STORE: `${held.url}&timeout=5000ms`,
+      CHAT_TRUSTED_PROXIES: '127.0.0.1',
+    });
+    onTestFinished(async () => {
+      await proxied.stop();
+      await held.stop();
+    });
+    held.signal('SIGSTOP');
+    const ask = (target: string, from?: string) => {
+      const client = open(proxied.port);
+      client.socket.write(request(target, from === undefined ? {} : { 'X-Forwarded-For': from }));
+      return client;
+    };
+    const waiting = Array.from({ length: 6 }, () => ask('/readyz', '203.0.113.1'));
+    const status = async (client: Client) => {
+      await expect.poll(() => statuses(client.text())).toHaveLength(1);
+      return inShort(client.text());
+    };
+    expect(await status(ask('/healthz', '203.0.113.1'))).toBe('429 rate_limited');
+    expect(await status(ask('/healthz', '203.0.113.2'))).toBe('200');
+    for (let n = 0; n < 10; n++) expect(await status(ask('/healthz'))).toBe('200');
+    held.signal('SIGCONT');
+    for (const client of waiting) expect(await status(client)).toBe('200');
+    expect(await status(ask('/healthz', '203.0.113.1'))).toBe('200');
+  });
+});
+
+describe('a client that lets the server wait', () => {
+  /** A server with these bounds alone, and a shorter patience. */
+  async function start(answer: RequestListener, patience: number) {
+    const http = createServer();
+    const breaches: string[] = [];
+    const place = () => () => {};
+    const bounds = {
+      places: { addressOf: () => '', connection: place, request: place },
+      onRefusal: () => {},
+      onBreach: (breach: string) => breaches.push(breach),
+    };
+    const connections = new Connections(http, bounds, patience);
+    http.on('request', (req, res) => connections.inTurn(req, res, () => answer(req, res)));
+    http.listen(0, '127.0.0.1');
+    await once(http, 'listening');
+    onTestFinished(() => void http.close().closeAllConnections());
+    return { port: (http.address() as AddressInfo).port, breaches };
+  }
+
+  test('an answer that is not taken: closed after that time, though more requests arrive', async () => {
+    // More than the kernel takes of a connection whose other side does not read.
+    const { port, breaches } = await start((_, res) => res.end(Buffer.alloc(32_000_000)), 500);
+    const socket = connect(port, '127.0.0.1');
+    onTestFinished(() => void socket.destroy());
+    const closed = new Promise((resolve) => socket.on('close', resolve));
+    socket.on('error', () => {});
+    const began = performance.now();
+    socket.write(request('/'));
+    const timer = setInterval(() => socket.write('\r\n'), 50);
+    await closed;
+    clearInterval(timer);
+    expect(performance.now() - began).toBeGreaterThan(500);
+    expect(breaches).toEqual(['slow_reader']);
+  });
+
+  test('no request, but line feeds: closed after that time', async () => {
+    const { port, breaches } = await start((_, res) => res.end('done'), 500);
+    const client = open(port);
+    client.socket.write(request('/'));
+    const began = performance.now();
+    const timer = setInterval(() => client.socket.write('\r\n'), 50);
+    expect(statuses(await client.closed)).toEqual([200]);
+    clearInterval(timer);
+    expect(performance.now() - began).toBeGreaterThan(500);
+    expect(breaches).toEqual([]);
+  });
+
+  test('an answer for which the server takes longer than that is awaited', async () => {
+    const { port } = await start((_, res) => void setTimeout(() => res.end('done'), 1000), 200);
+    const client = open(port);
+    client.socket.write(request('/'));
+    await expect.poll(() => client.text()).toMatch(/done$/);
+  });
+});
