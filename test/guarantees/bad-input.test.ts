@@ -134,7 +134,7 @@ list('Session', [
   ...['[1]', '{"a":1}', 'true', '1.0', '1e3', '-1'].map(
     (value): Row => [`the user ${value}`, session(`{"user_id":${value}}`), 'session_invalid'],
   ),
-  ['a user inherited through __proto__', session('{"__proto__":{"user_id":7}}'), 'session_invalid'],
+  ['a user inherited through __proto__', session('{"__proto__":{"user_id":7}}'), 'unauthorized'],
   ['truncated bytes', session('{"user_id":7,"csrf":"x'), 'session_invalid'],
   ['a wrong length', session('user_id|s:9:"7";'), 'session_invalid'],
   ['a:2000000000', session('a:2000000000:{s:7:"user_id";i:7;}'), 'session_invalid'],

@@ -82,12 +82,15 @@ describe('nobody: unauthorized', () => {
     });
   });
 
-  test.each([['{"user_id":0}'], ['{"user_id":null,"firstname":"x"}'], ['[]'], ['']])(
-    'a session of %j',
-    async (json) => {
-      expect((await refusalOf(connect(await site.rawSession(json)))).message).toBe('unauthorized');
-    },
-  );
+  test.each([
+    ['{"user_id":0}'],
+    ['{"user_id":null,"firstname":"x"}'],
+    ['{"__proto__":{"user_id":1}}'],
+    ['[]'],
+    [''],
+  ])('a session of %j', async (json) => {
+    expect((await refusalOf(connect(await site.rawSession(json)))).message).toBe('unauthorized');
+  });
 
   test('an id in the query', async () => {
     const [, id] = (await site.session(1)).split('=');
@@ -119,7 +122,6 @@ describe('a session that cannot be read: session_invalid', () => {
     ['{"user_id":[1]}'],
     ['{"user_id":1.5}'],
     ['{"user_id":-4}'],
-    ['{"__proto__":{"user_id":1}}'],
     ['{"user_id":4'],
     ['user_id|i:7;'],
     ['a:1:{s:7:"user_id";i:7;}'],

@@ -40,6 +40,11 @@ describe('session:ended, then the connection is closed, and nothing after it', (
     ],
     ['an array that PHP has emptied', 'logout', (cookie) => site.memcached.set(site.key(cookie), '[]')],
     [
+      'nobody is logged in any more, beside keys __proto__',
+      'logout',
+      (cookie) => site.memcached.set(site.key(cookie), '{"cart":{"__proto__":[]},"__proto__":{"user_id":1}}'),
+    ],
+    [
       'the record is made to expire before its TTL has run out',
       'logout',
       (cookie) => site.memcached.set(site.key(cookie), '{"user_id":1}', -1),

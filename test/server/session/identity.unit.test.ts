@@ -44,6 +44,8 @@ describe('who a JSON session belongs to', () => {
     ['[]', '{"user_id":[]}'],
     ['0.0, which is empty in PHP too', '{"user_id":0.0}'],
     ['a list of nothing of the kind', '[1,2]'],
+    ['only under __proto__', '{"__proto__":{"user_id":1}}'],
+    ['beside a key __proto__', '{"user_id":0,"cart":{"__proto__":1},"__proto__":[]}'],
   ])('nobody: %s', (_, json) => {
     expect(who(json)).toHaveProperty('nobody');
   });
@@ -59,7 +61,6 @@ describe('who a JSON session belongs to', () => {
     ['65 characters', `{"user_id":"${'a'.repeat(65)}"}`],
     ['a control character', '{"user_id":"a\\u0007"}'],
     ['half a surrogate pair', '{"user_id":"\\ud800"}'],
-    ['only under __proto__', '{"__proto__":{"user_id":1}}'],
   ])('invalid: %s', (_, json) => {
     expect(who(json)).toHaveProperty('invalid');
   });

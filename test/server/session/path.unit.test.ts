@@ -78,11 +78,12 @@ describe('what is not there, told by names of the path alone', () => {
     expect(at('{"DW1":{"user":1},"DW2":{"user":2}}', 'DW*.user')).toEqual({ wrong: 'DW* fits several keys' });
   });
 
-  test('under __proto__', () => {
+  test('under __proto__, which is a key like any other', () => {
     for (const session of ['{"__proto__":{"user":1}}', '{"a":1,"__proto__":{"DW1":1}}']) {
-      expect(at(session, 'user')).toHaveProperty('wrong');
-      expect(at(session, 'DW*')).toHaveProperty('wrong');
+      expect(at(session, 'user')).toHaveProperty('absent');
+      expect(at(session, 'DW*')).toHaveProperty('absent');
     }
+    expect(at('{"__proto__":{"user":1}}', '__proto__.user')).toEqual({ value: 1 });
   });
 });
 
