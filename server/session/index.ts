@@ -12,6 +12,7 @@ export {
   PhpObject,
   type PhpRecord,
   type PhpValue,
+  propertyName,
 } from './formats/value.ts';
 export type { SessionUser } from './identity.ts';
 export type { LiveSession, Refusal, RefusalCode } from './read-session.ts';

@@ -1,12 +1,14 @@
 import { decodePhp } from './formats/php.ts';
 import { decodePhpSerialize } from './formats/php-serialize.ts';
 import {
+  bytewise,
   FormatError,
   PhpBytes,
   PhpFloat,
   PhpObject,
   type PhpRecord,
   type PhpValue,
+  propertyName,
 } from './formats/value.ts';
 
 /** From the outermost value of a session to the innermost. */
@@ -78,6 +80,9 @@ function inside(value: PhpValue, step: Exclude<Step, symbol>, passed: Path): Fou
   const wanted = () => pathText([...passed, step]);
   if (another !== undefined) return { wrong: `${wanted()} fits several keys` };
   if (key !== undefined) return { value: (containerOf(value) as PhpRecord)[key] as PhpValue };
+  if (value instanceof PhpObject && !value.complete) {
+    return { wrong: `${wanted()} lies in an enum case or in an object that serializes itself` };
+  }
   if (passed.length === 0) return { absent: `${wanted()} is not in the session` };
   return { absent: `${pathText(passed)} is there, ${wanted()} is not` };
 }
@@ -85,10 +90,22 @@ function inside(value: PhpValue, step: Exclude<Step, symbol>, passed: Path): Fou
 function keysLike(value: PhpValue, step: Exclude<Step, symbol>): string[] {
   const container = containerOf(value);
   if (container === null) return [];
-  if (typeof step !== 'string') return Object.keys(container).filter((key) => key.startsWith(step.beginning));
+  if (value instanceof PhpObject) {
+    const fits = fitting(step);
+    return Object.keys(container).filter((name) => fits(propertyName(name)));
+  }
+  if (typeof step !== 'string') return Object.keys(container).filter(fitting(step));
   // That of a list is JavaScript's, not PHP's.
   if (Array.isArray(container) && step === 'length') return [];
   return Object.hasOwn(container, step) ? [step] : [];
+}
+
+function fitting(step: Exclude<Step, symbol>): (key: string) => boolean {
+  if (typeof step === 'string') return (key) => key === step;
+  const { beginning } = step;
+  // A key may begin so and not be UTF-8 further on.
+  const inBytes = bytewise(Buffer.from(beginning));
+  return (key) => key.startsWith(beginning) || key.startsWith(inBytes);
 }
 
 function containerOf(value: PhpValue): PhpRecord | PhpValue[] | null {

@@ -9,6 +9,31 @@ export interface Written {
   holds: unknown;
 }
 
+const readings = `
+  error_reporting(E_ALL & ~E_DEPRECATED & ~E_WARNING & ~E_NOTICE);
+  eval(stream_get_contents(STDIN));
+  $bytes = session_encode();
+  $_SESSION = [];
+  session_decode($bytes);
+  echo json_encode([base64_encode($bytes), eval("return $argv[1];")]);
+  session_abort();`;
+
+/** A session that PHP code makes, and what an expression is to PHP once it has read what it wrote. */
+export function phpReads(
+  format: Exclude<FormatName, 'json'>,
+  code: string,
+  expression: string,
+): { bytes: Buffer; read: unknown } {
+  const settings = { 'session.serialize_handler': format, 'session.use_cookies': '0' };
+  const args = Object.entries(settings).flatMap(([name, value]) => ['-d', `${name}=${value}`]);
+  const output = execFileSync('php', [...args, '-r', `session_start(); ${readings}`, '--', expression], {
+    encoding: 'utf8',
+    input: code,
+  });
+  const [bytes, read] = JSON.parse(output) as [string, unknown];
+  return { bytes: Buffer.from(bytes, 'base64'), read };
+}
+
 const script = new URL('../fixtures/sessions.php', import.meta.url).pathname;
 
 /** Sessions of many kinds as this machine's PHP writes them now. */

@@ -1,5 +1,16 @@
-import { propertyName, Reader } from './reader.ts';
-import { FormatError, newRecord, PhpFloat, PhpObject, type PhpRecord, type PhpValue } from './value.ts';
+import { Reader } from './reader.ts';
+import {
+  FormatError,
+  isIntegerKey,
+  isRecord,
+  nameFrom,
+  newRecord,
+  PhpFloat,
+  PhpObject,
+  type PhpRecord,
+  type PhpValue,
+  variables,
+} from './value.ts';
 
 /**
  * Decodes igbinary, version 2 (igbinary.c: a tag, then what it announces, big-endian). Strings that come again
@@ -9,7 +20,6 @@ class IgbinaryDecoder {
   readonly #in: Reader;
   readonly #strings: { text: PhpValue; name: string }[] = [];
   readonly #slots: PhpValue[] = [];
-  readonly #properties = new Map<string, string>();
 
   constructor(reader: Reader) {
     this.#in = reader;
@@ -71,6 +81,7 @@ class IgbinaryDecoder {
     if (tag === 0x20 || tag === 0x21) {
       const value = this.#in.take(8).readBigUInt64BE();
       const exact = tag === 0x20 ? value : -value;
+      if (BigInt.asIntN(64, exact) !== exact) this.#in.fail('an integer of 64 bits', start);
       return Number.isSafeInteger(Number(exact)) ? Number(exact) : exact;
     }
     if (tag < 0x06 || tag > 0x0b) return this.#in.fail('a value', start);
@@ -90,7 +101,7 @@ class IgbinaryDecoder {
 
   #newString(size: number): { text: PhpValue; name: string } {
     const text = this.#in.string(this.#unsigned(size));
-    const string = { text, name: typeof text === 'string' ? text : text.bytes.toString('latin1') };
+    const string = { text, name: typeof text === 'string' ? text : nameFrom(text.bytes) };
     this.#strings.push(string);
     return string;
   }
@@ -103,18 +114,18 @@ class IgbinaryDecoder {
   #array(count: number): PhpValue {
     const record = newRecord();
     this.#slots.push(record);
-    this.#entries(count, record, (key) => key);
+    this.#entries(count, record, true);
     return record;
   }
 
   #object(className: string): PhpValue {
-    const object = new PhpObject(className);
-    this.#slots.push(object);
     const start = this.#in.offset;
     const tag = this.#in.byte('properties');
-    if (tag >= 0x14 && tag <= 0x16) {
-      this.#entries(this.#unsigned(tag - 0x14), object.properties, (name) => this.#property(name));
-    } else if (tag >= 0x1d && tag <= 0x1f) {
+    const listed = tag >= 0x14 && tag <= 0x16;
+    const object = new PhpObject(className, newRecord(), listed);
+    this.#slots.push(object);
+    if (listed) this.#entries(this.#unsigned(tag - 0x14), object.properties, false);
+    else if (tag >= 0x1d && tag <= 0x1f) {
       // A class that serializes itself: its content is its own affair.
       this.#in.take(this.#unsigned(tag - 0x1d));
     } else if (tag === 0x27) {
@@ -141,27 +152,31 @@ class IgbinaryDecoder {
     return value === undefined ? this.#in.fail('a reference to an earlier value', start) : value;
   }
 
-  #entries(count: number, record: PhpRecord, nameOf: (key: string) => string): void {
-    // The shortest entry: a string by its number, and null.
-    this.#in.checkElements(count, 2);
+  #entries(count: number, record: PhpRecord, ofArray: boolean): void {
+    // The shortest entry: a property without a value.
+    this.#in.checkElements(count, 1);
     this.#in.enter();
-    for (let n = 0; n < count; n++) record[nameOf(this.#key())] = this.value();
+    let keys = 0;
+    for (let n = 0; n < count; n++) {
+      const key = this.#key(ofArray);
+      if (key === null) continue;
+      record[key] = this.value();
+      keys++;
+    }
     this.#in.leave();
+    this.#in.checkKeys(record, keys);
   }
 
-  /** One string each, however often it comes: of a new one the hash would be computed again for each object. */
-  #property(name: string): string {
-    if (name.charCodeAt(0) !== 0) return name;
-    const known = this.#properties.get(name) ?? propertyName(name);
-    this.#properties.set(name, known);
-    return known;
-  }
-
-  #key(): string {
+  /** Null stands for a typed property that was never set, and has no value. */
+  #key(ofArray: boolean): string | null {
     const start = this.#in.offset;
     const tag = this.#in.byte('a key');
-    if (tag >= 0x0d && tag <= 0x13) return this.#string(tag, start).name;
-    return String(this.#integer(tag, start));
+    if (tag === 0x00) return null;
+    if (tag < 0x0d || tag > 0x13) return String(this.#integer(tag, start));
+    const { name } = this.#string(tag, start);
+    if (!ofArray) return this.#in.property(name);
+    // PHP would keep it as a string, under which no code finds it.
+    return isIntegerKey(name) ? this.#in.fail('an integer as a key', start) : name;
   }
 }
 
@@ -172,5 +187,6 @@ export function decodeIgbinary(bytes: Buffer): PhpValue {
   reader.offset = 4;
   const value = new IgbinaryDecoder(reader).value();
   if (reader.left > 0) reader.fail('the end');
-  return value;
+  // Neither an object nor a reference to an array.
+  return isRecord(value) && bytes[4] !== 0x25 ? variables(value) : reader.fail('an array', 4);
 }

@@ -103,11 +103,13 @@ class JsonDecoder {
     }
     if (!escaped) return this.#text.slice(start + 1, this.#at - 1);
     try {
-      return JSON.parse(this.#text.slice(start, this.#at)) as string;
+      const string = JSON.parse(this.#text.slice(start, this.#at)) as string;
+      // PHP refuses half a surrogate pair.
+      if (string.isWellFormed()) return string;
     } catch {
       // V8's message quotes the text.
-      return this.#fail('a string with escapes that JSON has', start);
     }
+    return this.#fail('a string with escapes that JSON has', start);
   }
 
   #word<T extends PhpValue>(word: string, value: T): T {
@@ -134,8 +136,7 @@ class JsonDecoder {
     }
     const text = this.#text.slice(start, this.#at);
     const value = Number(text);
-    // As in PHP, -0 is a float too.
-    if (this.#at > whole || Object.is(value, -0)) return new PhpFloat(value);
+    if (this.#at > whole) return new PhpFloat(value);
     if (Number.isSafeInteger(value)) return value;
     // What does not fit PHP's 64-bit integer becomes a float in PHP too.
     const exact = text.length > 20 ? undefined : BigInt(text);

@@ -1,5 +1,5 @@
-import { propertyName, Reader } from './reader.ts';
-import { newRecord, PhpFloat, PhpObject, type PhpValue } from './value.ts';
+import { Reader } from './reader.ts';
+import { newRecord, PhpFloat, PhpObject, type PhpRecord, type PhpValue } from './value.ts';
 
 const quote = 0x22;
 const colon = 0x3a;
@@ -8,6 +8,9 @@ const open = 0x7b;
 const close = 0x7d;
 const minus = 0x2d;
 const plus = 0x2b;
+
+/** `zend_is_valid_class_name` */
+const classNames = /^(?!\\)(?:[\w\\]|[^\0-\x7f])+$/;
 
 const specialFloats = new Map([
   ['INF', Number.POSITIVE_INFINITY],
@@ -23,6 +26,7 @@ export class SerializeDecoder {
   readonly #in: Reader;
   /** What `R:n;` and `r:n;` point to: slot n is `#slots[n - 1]`. */
   readonly #slots: PhpValue[] = [];
+  #counting = true;
 
   constructor(reader: Reader) {
     this.#in = reader;
@@ -68,14 +72,14 @@ export class SerializeDecoder {
       case 0x52: // R: the same slot again
         return this.#reference(start);
       case 0x72: // r: an object again, in a slot of its own
-        return this.#keep(this.#reference(start));
+        return this.#keep(this.#objectAgain(start));
       default:
         return this.#in.fail('a value', start);
     }
   }
 
   #keep<T extends PhpValue>(value: T): T {
-    this.#slots.push(value);
+    if (this.#counting) this.#slots.push(value);
     return value;
   }
 
@@ -84,19 +88,24 @@ export class SerializeDecoder {
     const count = this.#open();
     const record = this.#keep(newRecord());
     for (let n = 0; n < count; n++) record[this.#key()] = this.value();
-    this.#close();
+    this.#close(record, count);
     return record;
   }
 
   #object(): PhpValue {
-    this.#expect(colon);
     const className = this.#className();
-    this.#expect(colon);
     const count = this.#open();
     const object = this.#keep(new PhpObject(className));
-    for (let n = 0; n < count; n++) object.properties[propertyName(this.#key())] = this.value();
-    this.#close();
+    const { properties } = object;
+    for (let n = 0; n < count; n++) properties[this.#in.property(this.#key())] = this.value();
+    this.#close(properties, count);
     return object;
+  }
+
+  #close(record: PhpRecord, count: number): void {
+    this.#in.checkKeys(record, count);
+    this.#in.leave();
+    this.#expect(close);
   }
 
   /** `3:{`: how many entries follow. */
@@ -109,38 +118,42 @@ export class SerializeDecoder {
     return count;
   }
 
-  #close(): void {
-    this.#in.leave();
-    this.#expect(close);
-  }
-
-  /** A class that serializes itself: its content is its own affair, and known by its length only. */
+  /**
+   * A class that serializes itself: its content is its own affair, and known by its length only. If the class calls
+   * `serialize()`, PHP counts the values in there as well, so that no slot is known from here on.
+   */
   #custom(): PhpValue {
-    this.#expect(colon);
     const className = this.#className();
-    this.#expect(colon);
     const length = this.#length(colon);
     this.#expect(open);
     this.#in.take(length);
     this.#expect(close);
-    return this.#keep(new PhpObject(className));
+    const object = this.#keep(new PhpObject(className, newRecord(), false));
+    this.#counting = false;
+    return object;
   }
 
   #enumCase(): PhpValue {
     this.#expect(colon);
-    const [className = '', name = ''] = this.#className().split(':');
+    const start = this.#in.offset;
+    const enumCase = this.#name();
     this.#expect(semicolon);
-    const object = new PhpObject(className);
+    const [, className = '', name = ''] = /^([^:]*):(.*)$/s.exec(enumCase) ?? [];
+    if (!classNames.test(className)) this.#in.fail('an enum and its case', start);
+    const object = new PhpObject(className, newRecord(), false);
     object.properties.name = name;
     return this.#keep(object);
   }
 
+  #objectAgain(start: number): PhpObject {
+    const value = this.#reference(start);
+    return value instanceof PhpObject ? value : this.#in.fail('a reference to an object', start);
+  }
+
   #reference(start: number): PhpValue {
     this.#expect(colon);
-    const slot = this.#integer(semicolon);
-    const value = typeof slot === 'number' ? this.#slots[slot - 1] : undefined;
-    if (value === undefined) this.#in.fail('a reference to an earlier value', start);
-    return value;
+    const value = this.#slots[this.#count(semicolon) - 1];
+    return value === undefined ? this.#in.fail('a reference to an earlier value', start) : value;
   }
 
   /** Keys take no slot. */
@@ -150,7 +163,7 @@ export class SerializeDecoder {
     this.#expect(colon);
     if (type === 0x69) return String(this.#integer(semicolon));
     if (type !== 0x73) this.#in.fail('a key', start);
-    const name = this.#className();
+    const name = this.#name();
     this.#expect(semicolon);
     return name;
   }
@@ -164,7 +177,17 @@ export class SerializeDecoder {
     return text;
   }
 
+  /** `:3:"App":` */
   #className(): string {
+    this.#expect(colon);
+    const start = this.#in.offset;
+    const name = this.#name();
+    if (!classNames.test(name)) this.#in.fail('a class', start);
+    this.#expect(colon);
+    return name;
+  }
+
+  #name(): string {
     const length = this.#length(colon);
     this.#expect(quote);
     const name = this.#in.name(length);
@@ -178,9 +201,9 @@ export class SerializeDecoder {
 
   #count(end: number): number {
     const start = this.#in.offset;
+    const signed = this.#in.bytes[start] === plus || this.#in.bytes[start] === minus;
     const count = this.#integer(end);
-    if (typeof count !== 'number' || count < 0) this.#in.fail('a count', start);
-    return count;
+    return signed || typeof count !== 'number' ? this.#in.fail('a count', start) : count;
   }
 
   /** Digits up to `end`; a bigint where a number would not be exact. */

@@ -1,6 +1,6 @@
 import { SerializeDecoder } from './php-serialize.ts';
 import { Reader } from './reader.ts';
-import { newRecord, type PhpRecord } from './value.ts';
+import { newRecord, type PhpRecord, variables } from './value.ts';
 
 const bar = 0x7c;
 
@@ -19,7 +19,7 @@ export function decodePhp(bytes: Buffer): PhpRecord {
     reader.offset++;
     session[name] = values.value();
   }
-  return session;
+  return variables(session);
 }
 
 /** `session.serialize_handler=php_binary`: a byte with the length of the name, the name, the value. */
@@ -28,10 +28,12 @@ export function decodePhpBinary(bytes: Buffer): PhpRecord {
   const values = new SerializeDecoder(reader);
   const session = newRecord();
   while (reader.left > 0) {
+    const start = reader.offset;
     const length = reader.byte('the length of a name');
-    // The highest bit marks a name without a value, which PHP no longer writes but still reads.
-    const name = reader.name(length & 0x7f);
-    if (length < 0x80) session[name] = values.value();
+    // The highest bit once marked a name without a value. PHP's versions do not agree on it.
+    if (length > 0x7f) reader.fail('a name of at most 127 bytes', start);
+    const name = reader.name(length);
+    session[name] = values.value();
   }
-  return session;
+  return variables(session);
 }

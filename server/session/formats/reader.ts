@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { FormatError, PhpBytes } from './value.ts';
+import { FormatError, nameFrom, PhpBytes, type PhpRecord } from './value.ts';
 
 /** Deeper than any session seen in real applications; each level costs the decoder a frame of its stack. */
 export const maxDepth = 64;
@@ -67,10 +67,24 @@ export class Reader {
   /** A key or a class name: bytes that are not UTF-8 are no reason to refuse the rest. */
   name(length: number): string {
     const start = this.offset;
-    const text = this.#ascii(length);
-    if (text !== null) return text;
-    const bytes = this.bytes.subarray(start, this.offset);
-    return bytes.toString(isUtf8(bytes) ? 'utf8' : 'latin1');
+    return this.#ascii(length) ?? nameFrom(this.bytes.subarray(start, this.offset));
+  }
+
+  /**
+   * Checks what so many entries have made. PHP writes no key twice. When it reads one twice, the second value takes the
+   * place of the first, for references to the first as well.
+   */
+  checkKeys(record: PhpRecord, count: number): void {
+    let keys = 0;
+    for (const _ in record) keys++;
+    if (keys !== count) this.fail('no key twice');
+  }
+
+  /** The name of a property as PHP writes it (`zend_unmangle_property_name_ex`). */
+  property(name: string): string {
+    return name.charCodeAt(0) !== 0 || /^\0[^\0]+\0./s.test(name)
+      ? name
+      : this.fail('the name of a property');
   }
 
   /** One level deeper, until `leave`. */
@@ -96,9 +110,4 @@ export class Reader {
     this.#whole ??= bytes.toString('latin1');
     return this.#whole.slice(start, end);
   }
-}
-
-/** `\0Class\0name` of a private property and `\0*\0name` of a protected one become `name`. */
-export function propertyName(name: string): string {
-  return name.charCodeAt(0) === 0 ? name.slice(name.indexOf('\0', 1) + 1) : name;
 }

@@ -1,3 +1,5 @@
+import { isUtf8 } from 'node:buffer';
+
 /**
  * What a session can hold, as every format decodes it. Integers are exact: a number, or a bigint where a number
  * is not. Floats are kept apart from integers, since a user id is never a float. A string that is not UTF-8 is
@@ -17,7 +19,10 @@ export type PhpValue =
   | PhpRecord
   | PhpObject;
 
-/** A PHP array. Without a prototype, so that every key, `__proto__` too, is one of its own. */
+/**
+ * A PHP array. Without a prototype, so that every key, `__proto__` too, is one of its own. A key that is not UTF-8 is
+ * what `nameFrom` makes of it.
+ */
 export interface PhpRecord {
   [key: string]: PhpValue;
 }
@@ -39,15 +44,39 @@ export class PhpBytes {
   }
 }
 
-/** An object or an enum case. Property names are without the `\0…\0` that marks private and protected ones. */
+/**
+ * An object or an enum case. Properties have the names that PHP writes: `\0Class\0name` if private, `\0*\0name` if
+ * protected. So two private ones of a class and of its parent stay two, though `propertyName` is the same.
+ */
 export class PhpObject {
   readonly className: string;
   properties: PhpRecord;
+  /** False if PHP has more in the object than the session says: an enum case has a value, a `Serializable` anything. */
+  readonly complete: boolean;
 
-  constructor(className: string, properties: PhpRecord = newRecord()) {
+  constructor(className: string, properties: PhpRecord = newRecord(), complete = true) {
     this.className = className;
     this.properties = properties;
+    this.complete = complete;
   }
+}
+
+/** `\0Class\0name` of a private property and `\0*\0name` of a protected one become `name`. */
+export function propertyName(name: string): string {
+  return name.charCodeAt(0) === 0 ? name.slice(name.indexOf('\0', 1) + 1) : name;
+}
+
+/** A key or a name: text if it is UTF-8, else `bytewise`. So no two different ones become the same. */
+export function nameFrom(bytes: Buffer): string {
+  return isUtf8(bytes) ? bytes.toString() : bytewise(bytes);
+}
+
+/** A character for each byte; those above 7F become U+DC80 to U+DCFF, halves of surrogate pairs, which no UTF-8 has. */
+export function bytewise(bytes: Buffer): string {
+  const units = new Uint16Array(bytes);
+  for (let n = 0; n < units.length; n++)
+    if ((units[n] as number) > 0x7f) units[n] = 0xdc00 + (units[n] as number);
+  return Buffer.from(units.buffer).toString('utf16le');
 }
 
 /** Made of its own empty prototype, as in the package cookie: a third of what `Object.create(null)` takes. */
@@ -60,6 +89,25 @@ export function newRecord(): PhpRecord {
 
 export function isRecord(value: PhpValue): value is PhpRecord {
   return value instanceof Nothing;
+}
+
+/** A string that PHP takes for an integer when it is the key of an array (`ZEND_HANDLE_NUMERIC`). */
+export function isIntegerKey(key: string): boolean {
+  // Most begin with a letter.
+  if (key.charCodeAt(0) > 0x39 || !/^(0|-?[1-9]\d{0,18})$/.test(key)) return false;
+  return key.length < 19 || BigInt.asIntN(64, BigInt(key)) === BigInt(key);
+}
+
+/**
+ * The variables of a session, in every format but `php_serialize`. No PHP code reaches one whose name is an integer:
+ * PHP leaves it out of `$_SESSION`, or has it there under a string, while `$_SESSION['5']` means the integer 5.
+ */
+export function variables(read: PhpRecord): PhpRecord {
+  const names = Object.keys(read);
+  if (!names.some(isIntegerKey)) return read;
+  const session = newRecord();
+  for (const name of names) if (!isIntegerKey(name)) session[name] = read[name] as PhpValue;
+  return session;
 }
 
 /** The bytes are not what the configured format would have written. `message` holds no session content. */

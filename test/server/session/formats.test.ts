@@ -1,8 +1,15 @@
 import { describe, expect, test } from 'vitest';
 import { formats } from '../../../server/session/formats/formats.ts';
-import { PhpBytes, PhpFloat, PhpObject, type PhpValue } from '../../../server/session/formats/value.ts';
+import {
+  PhpBytes,
+  PhpFloat,
+  PhpObject,
+  type PhpValue,
+  propertyName,
+} from '../../../server/session/formats/value.ts';
 import { identify } from '../../../server/session/identity.ts';
-import { phpSessions, type Written } from '../../helpers/php-sessions.ts';
+import { parsePath } from '../../../server/session/path.ts';
+import { phpReads, phpSessions, type Written } from '../../helpers/php-sessions.ts';
 
 const native = ['php', 'php_binary', 'php_serialize', 'igbinary', 'msgpack'] as const;
 
@@ -20,7 +27,10 @@ function inWords(value: PhpValue, depth = 0): unknown {
     return { float: bytes.toString('hex') };
   }
   if (value instanceof PhpBytes) return { bytes: value.bytes.toString('hex') };
-  if (value instanceof PhpObject) return { object: value.className, properties: inner(value.properties) };
+  if (value instanceof PhpObject) {
+    const named = Object.entries(value.properties).map(([name, one]) => [propertyName(name), one]);
+    return { object: value.className, properties: inner(Object.fromEntries(named)) };
+  }
   return typeof value === 'object' && value !== null ? { array: inner(value) } : value;
 }
 
@@ -60,3 +70,158 @@ describe.each(native)('%s, as PHP writes it', (format) => {
     expect(of('a user', ['toString', 'name'])).toHaveProperty('nobody');
   });
 });
+
+/** Whom a session of PHP shows at a path. */
+const who = (format: (typeof native)[number], bytes: Buffer, path: string) =>
+  identify(formats[format](bytes), { id: parsePath(path), name: [] });
+const user = (id: string) => ({ user: { id, name: id } });
+
+/** What a visitor has typed is `id` 1; the user, whose object lies in two places, is 666. */
+const form = '"list" => [1], "form" => (object) ["id" => 1]';
+const twice = '$user = (object) ["id" => 666]; $_SESSION =';
+
+describe('a value that lies in several places, as PHP itself reads it', () => {
+  test.each(native)('%s: an object behind one that lies in three places', (format) => {
+    const code = `$one = new stdClass; ${twice} ["cart" => [$one, $one, $one], "user" => $user, ${form}, "me" => $user];`;
+    const { bytes, read } = phpReads(format, code, '$_SESSION["me"]->id');
+    expect(read).toBe(666);
+    expect(who(format, bytes, 'me.id')).toEqual(user('666'));
+    expect(who(format, bytes, 'form.id')).toEqual(user('1'));
+  });
+
+  test.each(native)('%s: an object that is a PHP reference, too', (format) => {
+    const { bytes, read } = phpReads(
+      format,
+      `${twice} ["a" => &$user, "b" => &$user, "user_id" => 7];`,
+      '[$_SESSION["a"]->id, $_SESSION["b"]->id]',
+    );
+    expect(read).toEqual([666, 666]);
+    expect(who(format, bytes, 'a.id')).toEqual(user('666'));
+    expect(who(format, bytes, 'b.id')).toEqual(user('666'));
+    expect(who(format, bytes, 'user_id')).toEqual(user('7'));
+  });
+
+  const old = `class Old implements Serializable {
+    function serialize() { return serialize([1, 2]); }
+    function unserialize($data) { unserialize($data); }
+  }`;
+
+  test.each(['php', 'php_binary', 'php_serialize'] as const)(
+    '%s: one behind a class with Serializable is refused, since nobody but the class knows its number',
+    (format) => {
+      const code = (me: string) =>
+        `${old} ${twice} ["old" => new Old, "user" => $user, ${form}, "id" => 7, "me" => ${me}];`;
+      const { bytes, read } = phpReads(format, code('$user'), '$_SESSION["me"]->id');
+      expect(read).toBe(666);
+      expect(() => formats[format](bytes)).toThrow(/^expected a reference to an earlier value at byte \d+$/);
+      // It is the reference alone that cannot be read.
+      const without = phpReads(format, code('1'), '$_SESSION["id"]');
+      expect(who(format, without.bytes, 'id')).toEqual(user('7'));
+      expect(who(format, without.bytes, 'user.id')).toEqual(user('666'));
+      expect(who(format, without.bytes, 'old.user')).toHaveProperty('invalid');
+    },
+  );
+
+  test.each(['igbinary', 'msgpack'] as const)('%s: one behind a class with Serializable', (format) => {
+    const code = `${old} ${twice} ["old" => new Old, "user" => $user, ${form}, "me" => $user];`;
+    const { bytes, read } = phpReads(format, code, '$_SESSION["me"]->id');
+    expect(read).toBe(666);
+    expect(who(format, bytes, 'me.id')).toEqual(user('666'));
+  });
+
+  test('msgpack: one of more than eight variables is refused, since PHP reads freed memory there', () => {
+    const others = Array.from({ length: 8 }, (_, n) => `"v${n}" => ${n}`).join(', ');
+    const { bytes } = phpReads(
+      'msgpack',
+      `${twice} ["cart" => ["a" => 1], "user" => $user, ${others}, "me" => $user];`,
+      '1',
+    );
+    expect(() => formats.msgpack(bytes)).toThrow(/^expected a reference to an earlier value/);
+  });
+});
+
+describe('keys that could be taken for one another', () => {
+  test.each(native)('%s: é in UTF-8 and in ISO 8859-1, whichever comes last', (format) => {
+    for (const keys of ['"é" => 1, "\\xe9" => 666', '"\\xe9" => 666, "é" => 1', '"é" => 1, "\\xc3" => 666']) {
+      const { bytes, read } = phpReads(
+        format,
+        `$_SESSION = ["app" => [${keys}], ${keys}];`,
+        '$_SESSION["é"]',
+      );
+      expect(read).toBe(1);
+      expect(who(format, bytes, 'é')).toEqual(user('1'));
+      expect(who(format, bytes, 'app.é')).toEqual(user('1'));
+      expect(who(format, bytes, 'app.Ã')).toHaveProperty('nobody');
+    }
+  });
+
+  test.each(native)('%s: two keys that begin alike, one of them no UTF-8 further on', (format) => {
+    const { bytes } = phpReads(format, '$_SESSION = ["DWé" => 1, "DWé\\xff" => 666, "x\\xff" => 7];', '1');
+    expect(who(format, bytes, 'DWé*')).toEqual({ invalid: 'DWé* fits several keys' });
+    expect(who(format, bytes, 'x*')).toEqual(user('7'));
+  });
+
+  const classes = `class Account { private $id = 666; }
+    class User extends Account { private $id = 1; protected $name = 7; public $open = 8; }`;
+  test.each(native)('%s: private properties of one name in a class and its parent', (format) => {
+    const { bytes, read } = phpReads(
+      format,
+      `${classes} $_SESSION["user"] = new User;`,
+      '(fn () => $this->id)->call($_SESSION["user"])',
+    );
+    expect(read).toBe(1);
+    expect(who(format, bytes, 'user.id')).toEqual({ invalid: 'user.id fits several keys' });
+    // Only the path has to be clear.
+    expect(who(format, bytes, 'user.name')).toEqual(user('7'));
+    expect(who(format, bytes, 'user.open')).toEqual(user('8'));
+  });
+
+  test.each(native)('%s: an integer as the name of a variable, as PHP reads it', (format) => {
+    const { bytes, read } = phpReads(
+      format,
+      '$_SESSION = ["a" => 1, 5 => 666, "05" => 7];',
+      '$_SESSION[5] ?? null',
+    );
+    expect(read).toBe(format === 'php_serialize' ? 666 : null);
+    expect(who(format, bytes, '5')).toEqual(
+      format === 'php_serialize' ? user('666') : { nobody: 'nobody is logged in: 5 is not in the session' },
+    );
+    expect(who(format, bytes, '05')).toEqual(user('7'));
+  });
+});
+
+test.each(native)('%s: a key __proto__ is one like any other', (format) => {
+  const { bytes } = phpReads(
+    format,
+    '$_SESSION = ["app" => ["__proto__" => ["id" => 1]], "__proto__" => ["user_id" => 1, "id" => 7]];',
+    '1',
+  );
+  expect(who(format, bytes, 'user_id')).toHaveProperty('nobody');
+  expect(who(format, bytes, 'app.id')).toHaveProperty('nobody');
+  expect(who(format, bytes, '__proto__.id')).toEqual(user('7'));
+});
+
+test('igbinary: a typed property that was never set', () => {
+  const { bytes } = phpReads(
+    'igbinary',
+    'class App { public string $late; public int $id = 7; } $_SESSION["app"] = new App;',
+    '1',
+  );
+  expect(who('igbinary', bytes, 'app.id')).toEqual(user('7'));
+  expect(who('igbinary', bytes, 'app.late')).toHaveProperty('nobody');
+});
+
+test.each(['php', 'php_binary', 'php_serialize', 'igbinary'] as const)(
+  '%s: the case of an enum by its name; its value is not in the session',
+  (format) => {
+    const { bytes } = phpReads(
+      format,
+      'enum Role: string { case Admin = "7"; } $_SESSION["role"] = Role::Admin;',
+      '1',
+    );
+    expect(who(format, bytes, 'role.name')).toEqual(user('Admin'));
+    expect(who(format, bytes, 'role.value')).toEqual({
+      invalid: 'role.value lies in an enum case or in an object that serializes itself',
+    });
+  },
+);

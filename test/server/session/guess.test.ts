@@ -1,25 +1,12 @@
-import { execFileSync } from 'node:child_process';
 import { deflateSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 import { guessFormat } from '../../../server/session/formats/guess.ts';
+import { phpSessions } from '../../helpers/php-sessions.ts';
 
-const script = new URL('../../fixtures/sessions.php', import.meta.url).pathname;
-
-/** Sessions as PHP writes them. */
-function written(format: string): { name: string; bytes: Buffer }[] {
-  const lines = execFileSync('php', [script, format], { encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 });
-  return lines
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line) as { name: string; bytes: string })
-    .map(({ name, bytes }) => ({ name, bytes: Buffer.from(bytes, 'base64') }))
-    .filter(({ bytes }) => bytes.length > 0);
-}
-
-test.each(['php', 'php_binary', 'php_serialize', 'igbinary', 'msgpack'])(
+test.each(['php', 'php_binary', 'php_serialize', 'igbinary', 'msgpack'] as const)(
   '%s looks like itself, whatever the session holds',
   (format) => {
-    const sessions = written(format);
+    const sessions = phpSessions(format).filter(({ bytes }) => bytes.length > 0);
     expect(sessions.length).toBeGreaterThan(8);
     for (const { name, bytes } of sessions) {
       expect([name, guessFormat(bytes).looks]).toEqual([name, format]);

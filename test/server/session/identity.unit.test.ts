@@ -44,6 +44,7 @@ describe('who a JSON session belongs to', () => {
     ['[]', '{"user_id":[]}'],
     ['0.0, which is empty in PHP too', '{"user_id":0.0}'],
     ['a list of nothing of the kind', '[1,2]'],
+    ['-0, which is an integer in PHP', '{"user_id":-0}'],
     ['only under __proto__', '{"__proto__":{"user_id":1}}'],
     ['beside a key __proto__', '{"user_id":0,"cart":{"__proto__":1},"__proto__":[]}'],
   ])('nobody: %s', (_, json) => {
@@ -60,7 +61,6 @@ describe('who a JSON session belongs to', () => {
     ['more than 64 bits, a float in PHP', '{"user_id":92233720368547758080}'],
     ['65 characters', `{"user_id":"${'a'.repeat(65)}"}`],
     ['a control character', '{"user_id":"a\\u0007"}'],
-    ['half a surrogate pair', '{"user_id":"\\ud800"}'],
   ])('invalid: %s', (_, json) => {
     expect(who(json)).toHaveProperty('invalid');
   });
@@ -142,6 +142,7 @@ describe('who a JSON session belongs to', () => {
     ['not UTF-8', Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x7d])],
     ['200,000 levels', `{"user_id":1,"a":${'['.repeat(200_000)}${']'.repeat(200_000)}}`],
     ['a byte order mark', '\ufeff{}'],
+    ['half a surrogate pair', '{"user_id":"\\ud800"}'],
   ])('no JSON of PHP: %s', (_, json) => {
     expect(() => who(json)).toThrow(FormatError);
   });

@@ -1,0 +1,161 @@
+import { createHash } from 'node:crypto';
+import { describe, expect, test } from 'vitest';
+import { type FormatName, formats } from '../../server/session/formats/formats.ts';
+import {
+  FormatError,
+  PhpBytes,
+  PhpFloat,
+  PhpObject,
+  type PhpValue,
+} from '../../server/session/formats/value.ts';
+import { follow, isEmpty, parsePath } from '../../server/session/path.ts';
+import { type PhpFound, type PhpReading, phpReadingAlone, phpReadings } from '../helpers/random-sessions.ts';
+import { size } from './size.ts';
+
+const written = size(20_000, 2000);
+const damaged = size(20_000, 1000);
+/** The reduced ones are always the same. FUZZ_SEED repeats a run. */
+const seed = Number(process.env.FUZZ_SEED ?? size(Date.now() & 0x7fffffff, 20_240_229));
+
+/** What the decoder refuses although PHP reads it: how much of it at most, for each hundred sessions. */
+type Refused = Record<string, number>;
+
+/** Behind an object that serializes itself only its class knows how many values were counted in it. */
+const behindC: Refused = { 'a reference to an earlier value': 15 };
+const refusedSessions: Record<FormatName, Refused> = {
+  php: behindC,
+  php_binary: behindC,
+  php_serialize: behindC,
+  igbinary: {},
+  // Where PHP would read freed memory.
+  msgpack: { 'a reference to an earlier value': 15 },
+  json: {},
+};
+/** The same for what lies at a path, for each hundred paths. */
+const refusedPaths: Refused = {
+  // Of a Serializable and of an enum case PHP has more than is in the session.
+  'lies in an enum case or in an object that serializes itself': 6,
+  // As above, in a string that a path decodes.
+  'is a string, but not a serialized one': 1,
+};
+
+/** In damaged bytes igbinary may take another string for the name of a class: no decoder knows which there are. */
+const noSuchClass = /Class \S+ (has no unserializer|does not exist)/;
+
+/** As `inWords` in random-sessions/reader.php. */
+function inWords(value: PhpValue): PhpFound {
+  const empty = isEmpty(value) ? 'empty' : '';
+  const words = (type: string, text = ''): PhpFound => [type, text, empty];
+  if (typeof value === 'number' || typeof value === 'bigint') return words('int', String(value));
+  if (value instanceof PhpFloat) {
+    const bytes = Buffer.alloc(8);
+    bytes.writeDoubleBE(value.value);
+    return words('float', Number.isNaN(value.value) ? 'NAN' : bytes.toString('hex'));
+  }
+  if (value instanceof PhpBytes) return words('string', short(value.bytes));
+  if (typeof value === 'string') return words('string', short(Buffer.from(value)));
+  if (value instanceof PhpObject) return words('object', className(value));
+  if (typeof value === 'object' && value !== null) return words('array', String(Object.keys(value).length));
+  return words(JSON.stringify(value));
+}
+
+/** Its bytes. Capitals are the same to PHP. */
+function className({ className }: PhpObject): string {
+  const name = className.replace(/[A-Z]/g, (capital) => capital.toLowerCase());
+  // As `bytewise` writes what is no UTF-8.
+  return Buffer.from(name, name.isWellFormed() ? 'utf8' : 'latin1').toString('hex');
+}
+
+const short = (bytes: Buffer) =>
+  bytes.length > 64 ? createHash('md5').update(bytes).digest('hex') : bytes.toString('hex');
+
+class Comparison {
+  readonly differences: string[] = [];
+  readonly refusedSessions: Record<string, number> = {};
+  readonly refusedPaths: Record<string, number> = {};
+  sessions = 0;
+  paths = 0;
+  crashes = 0;
+  readonly #format: FormatName;
+
+  constructor(format: FormatName) {
+    this.#format = format;
+  }
+
+  add({ number, bytes, refused, crashed, reads }: PhpReading): void {
+    this.sessions++;
+    const differs = (how: string) => this.differences.push(`session ${number}: ${how}`);
+    let session: PhpValue;
+    try {
+      session = bytes.length === 0 ? null : formats[this.#format](bytes);
+    } catch (error) {
+      if (!(error instanceof FormatError)) throw error;
+      if (crashed !== undefined) this.crashes++;
+      else if (refused === undefined)
+        count(this.refusedSessions, /expected (.*) at byte/.exec(error.message)?.[1]?.replace(/\d+/, 'N'));
+      return;
+    }
+    if (crashed !== undefined) differs(`PHP crashes, the decoder reads: ${crashed}`);
+    else if (refused !== undefined && !noSuchClass.test(refused)) differs(`PHP refuses it: ${refused}`);
+    for (const [path, php] of reads) {
+      this.paths++;
+      const found = follow(session, parsePath(path));
+      const own = 'value' in found ? inWords(found.value) : 'absent' in found ? 'absent' : 'wrong';
+      if (JSON.stringify(own) === JSON.stringify(php)) continue;
+      const kind = 'wrong' in found && Object.keys(refusedPaths).find((end) => found.wrong.endsWith(end));
+      if (kind) count(this.refusedPaths, kind);
+      else differs(`${path}: PHP ${JSON.stringify(php)}, the decoder ${JSON.stringify(own)}`);
+    }
+  }
+}
+
+function count(kinds: Record<string, number>, kind = 'for no reason'): void {
+  kinds[kind] = (kinds[kind] ?? 0) + 1;
+}
+
+/** Decodes what PHP has written and read. */
+function compare(format: FormatName, sessions: number, areDamaged: boolean): Comparison {
+  const found = new Comparison(format);
+  const doubtful = (reading: PhpReading): boolean => {
+    const alone = new Comparison(format);
+    alone.add(reading);
+    return reading.crashed !== undefined || alone.differences.length > 0;
+  };
+  for (const reading of phpReadings(format, seed, sessions, areDamaged)) {
+    found.add(doubtful(reading) ? phpReadingAlone(format, seed, reading.number, areDamaged) : reading);
+  }
+  if (process.env.SOAK === '1') console.log(format, { ...found, differences: found.differences.length });
+  return found;
+}
+
+/** What was refused more often than is known. */
+function excess(refused: Record<string, number>, of: number, known: Refused): string[] {
+  const shares = Object.entries(refused).map(([kind, times]) => ({ kind, share: (100 * times) / of }));
+  return shares
+    .filter(({ kind, share }) => share > (known[kind] ?? 0))
+    .map(({ kind, share }) => `${share.toFixed(2)} of 100: ${kind}`);
+}
+
+const all = Object.keys(formats) as FormatName[];
+
+describe(`${written} random sessions, written and read by PHP, seed ${seed}: the decoder reads the same`, () => {
+  test.each(all)('%s', (format) => {
+    const found = compare(format, written, false);
+    expect(found.differences.slice(0, 20)).toEqual([]);
+    expect(found.sessions).toBe(written);
+    expect(found.paths).toBeGreaterThan(written * 5);
+    expect(excess(found.refusedSessions, found.sessions, refusedSessions[format])).toEqual([]);
+    expect(excess(found.refusedPaths, found.paths, refusedPaths)).toEqual([]);
+    // On what it has written itself.
+    expect(found.crashes).toBeLessThan(format === 'msgpack' ? written * 0.03 : 1);
+  });
+});
+
+describe(`${damaged} of them with bytes changed, the numbers of references above all, seed ${seed}: refused, or the same`, () => {
+  test.each(all)('%s', (format) => {
+    const found = compare(format, damaged, true);
+    expect(found.differences.slice(0, 20)).toEqual([]);
+    expect(found.sessions).toBe(damaged);
+    expect(found.paths).toBeGreaterThan(damaged);
+  });
+});

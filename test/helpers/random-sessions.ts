@@ -1,0 +1,66 @@
+import { spawnSync } from 'node:child_process';
+import type { FormatName } from '../../server/session/formats/formats.ts';
+
+/** What PHP finds at a path: a value as `inWords` in random-sessions/reader.php tells it, or why there is none. */
+export type PhpFound = [type: string, value: string, empty: string] | 'absent' | 'wrong';
+
+/** A session as PHP has written it, or as it is after damage, and what PHP itself reads in it. */
+export interface PhpReading {
+  number: number;
+  bytes: Buffer;
+  /** PHP gives the session up. */
+  refused?: string;
+  /** PHP itself did not survive reading it; what it said. */
+  crashed?: string;
+  reads: [path: string, found: PhpFound][];
+}
+
+const script = new URL('../fixtures/random-sessions/run.php', import.meta.url).pathname;
+/** What one PHP process does. */
+const atOnce = 2000;
+
+/** So many random sessions, the same for a seed. */
+export function* phpReadings(
+  format: FormatName,
+  seed: number,
+  count: number,
+  damaged: boolean,
+): Generator<PhpReading> {
+  for (let next = 0; next < count; ) {
+    const readings = run(format, seed, next, Math.min(atOnce, count - next), damaged);
+    yield* readings;
+    next = (readings.at(-1)?.number ?? next) + 1;
+  }
+}
+
+/** One of them again, in a process of its own: what an extension misreads spoils PHP's memory for those after it. */
+export function phpReadingAlone(
+  format: FormatName,
+  seed: number,
+  number: number,
+  damaged: boolean,
+): PhpReading {
+  const [reading] = run(format, seed, number, 1, damaged);
+  if (reading === undefined) throw new Error(`PHP wrote nothing for session ${number}`);
+  return reading;
+}
+
+function run(format: FormatName, seed: number, first: number, count: number, damaged: boolean): PhpReading[] {
+  const args = [script, format, seed, first, count, damaged ? 'damaged' : ''].map(String);
+  const php = spawnSync('php', args, { encoding: 'utf8', maxBuffer: 2 ** 28, timeout: 60_000 });
+  if (php.error !== undefined) throw php.error;
+  const readings: PhpReading[] = [];
+  const lines = php.stdout.split('\n').slice(0, -1);
+  for (let n = 0; n < lines.length; n += 2) {
+    const [number, bytes] = JSON.parse(lines[n] as string) as [number, string];
+    const read = lines[n + 1];
+    readings.push({
+      number,
+      bytes: Buffer.from(bytes, 'base64'),
+      ...(read === undefined
+        ? { crashed: php.stderr, reads: [] }
+        : (JSON.parse(read) as Pick<PhpReading, 'reads'>)),
+    });
+  }
+  return readings;
+}
