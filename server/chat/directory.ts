@@ -95,8 +95,7 @@ export class Directory {
 
   static async open(history: History, listener: DirectoryListener, findAll: boolean): Promise<Directory> {
     const directory = new Directory(history, listener, findAll);
-    for (const record of await history.read('publicRooms', null))
-      directory.#rooms.set(record.id, newRoom(record));
+    for (const record of await history.read('publicRooms', null)) directory.#roomFor(record);
     for (const { user, ban } of await history.read('bans', null)) directory.#bans.set(user, ban);
     history.onChange((change) => {
       for (const missed of directory.#loading) missed.push(change);

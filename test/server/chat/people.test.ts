@@ -108,6 +108,19 @@ describe('what a connection is told first', () => {
   });
 });
 
+test('the public rooms that one is not a member of, by name, in pages', async () => {
+  const ann = await person();
+  const first = await ann.request('room:list', { member: false, limit: 2 });
+  expect(first.rooms.map(({ name }) => name)).toEqual(['Général', 'lobby']);
+  const rest = await ann.request('room:list', { member: false, cursor: first.next as string });
+  expect(rest.rooms.map(({ name }) => name)).toContain('交流');
+  await ann.request('room:join', { room: 'lobby' });
+  const names = async (member: boolean) =>
+    (await ann.request('room:list', { member })).rooms.map(({ name }) => name);
+  expect(await names(true)).toEqual(['lobby']);
+  expect(await names(false)).not.toContain('lobby');
+});
+
 describe('rooms that people make', () => {
   test('a private room: its members hear of it, others do not', async () => {
     const [ann, ben, eve] = [await person(), await person(), await person()];

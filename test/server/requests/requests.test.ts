@@ -81,7 +81,7 @@ test.each<[string, string, ...unknown[]]>([
   ['unknown_event', 'room:explode', {}],
   ['unknown_event', '__proto__', {}],
   ['unknown_event', 'constructor', {}],
-  ['unknown_event', 'read:mark', { room: 'lobby', seq: 1 }],
+  ['unknown_event', 'read:everything', { room: 'lobby' }],
   ['unknown_room', 'room:join', { room: 'cellar' }],
   ['unknown_room', 'room:sync', { room: 'cellar', since: 0 }],
   ['unknown_room', 'room:leave', { room: 'cellar' }],
