@@ -8,7 +8,7 @@ import { type OnRefusal, SocketTransport } from './connections/accept.ts';
 import { Admission } from './connections/admission.ts';
 import { Drain } from './connections/drain.ts';
 import type { Breach } from './connections/guard.ts';
-import { RateLimit } from './connections/limits.ts';
+import { RateLimit, Turns } from './connections/limits.ts';
 import type { SessionReady } from './events.ts';
 import { openSqliteHistory } from './history/sqlite/sqlite.ts';
 import { readClientFiles } from './http/client-files.ts';
@@ -27,6 +27,9 @@ export interface App {
   /** Drains: takes nothing new, finishes what is under way, tells the clients, closes everything. */
   close(): Promise<void>;
 }
+
+/** Reads of one user at once; the history's reader takes them one after the other, and others wait behind them. */
+const mostReads = 4;
 
 const clientFolder = new URL('../client/dist/', import.meta.url);
 
@@ -100,6 +103,7 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
     chat,
     limits: {
       requests: new RateLimit(config.limitRequests),
+      reads: new Turns(mostReads),
       send: new RateLimit(config.limitSend),
       search: new RateLimit(config.limitSearch),
       change: new RateLimit(config.limitChange),

@@ -13,10 +13,11 @@ import { requestListener, type Services } from '../requests/dispatch.ts';
 import type { SessionUser } from '../session/identity.ts';
 import type { LiveSession, Refusal, SessionReader } from '../session/read-session.ts';
 import { type Admission, reasonOf } from './admission.ts';
-import { type Breach, type Guard, guard } from './guard.ts';
-import { Source } from './intake.ts';
+import { type Breach, type Guard, type GuardedSocket, guard } from './guard.ts';
+import { Penalties } from './intake.ts';
 import { OpenLimit } from './limits.ts';
 import { createPublisher } from './publisher.ts';
+import { Source, WebSockets } from './source.ts';
 
 interface SocketData {
   session: LiveSession;
@@ -33,10 +34,14 @@ interface Parts {
 }
 
 type ChatServer = Server<ClientToServer, ServerToClient, DefaultEventsMap, SocketData>;
+type EngineRequest = Parameters<EngineServer['handleRequest']>[0];
 type ChatSocket = Socket<ClientToServer, ServerToClient, DefaultEventsMap, SocketData>;
 
 /** The largest packet, announced as `maxPayload`. */
 const maxPacketBytes = 65_536;
+/** Packets in the body of one POST, which are handled in one turn: more than a client has to say after a break. */
+const mostPackets = 500;
+const packetSeparator = '\x1e';
 /** How long a draining server waits for clients to take their last packets. */
 const closingTime = 3000;
 
@@ -47,8 +52,9 @@ export class SocketTransport {
   readonly #admission: Admission;
   readonly #onRefusal: OnRefusal;
   readonly #users: OpenLimit;
+  readonly #penalties = new Penalties();
   /** By sid. */
-  readonly #connections = new Map<string, { guard: Guard; source: Source }>();
+  readonly #connections = new Map<string, { conn: EngineSocket; guard: Guard; source: Source }>();
 
   constructor(options: {
     admission: Admission;
@@ -66,6 +72,7 @@ export class SocketTransport {
       maxHttpBufferSize: maxPacketBytes,
       perMessageDeflate: false,
       httpCompression: false,
+      wsEngine: WebSockets,
     });
     this.#io = new Server({ serveClient: false });
     this.#io.bind(this.#engine);
@@ -73,9 +80,9 @@ export class SocketTransport {
     this.#engine.prependListener('connection', (conn: EngineSocket) => {
       const { id } = conn as EngineSocket & { id: string };
       conn.on('close', this.#admission.bind(id, conn.request, conn.transport.name === 'websocket'));
-      const guarded = guard(conn, options.limitQueue, options.onBreach);
-      const source = new Source(conn);
-      this.#connections.set(id, { guard: guarded, source });
+      const source = new Source();
+      const guarded = guard(conn, source, options.limitQueue, options.onBreach);
+      this.#connections.set(id, { conn, guard: guarded, source });
       conn.on('close', () => {
         this.#connections.delete(id);
         source.resume();
@@ -119,7 +126,7 @@ export class SocketTransport {
       return;
     }
     res.on('close', () => this.#admission.over(req));
-    const handOn = () => this.#engine.handleRequest(req as Parameters<EngineServer['handleRequest']>[0], res);
+    const handOn = () => this.#engine.handleRequest(req as EngineRequest, res);
     const connection = this.#connections.get(url.searchParams.get('sid') ?? '');
     if (req.method !== 'POST' || connection === undefined) return handOn();
     if (Number(req.headers['content-length']) > maxPacketBytes) {
@@ -130,7 +137,21 @@ export class SocketTransport {
     res.on('finish', () => {
       if (res.statusCode === 413) connection.guard.close('too_large');
     });
-    connection.source.whenReading(handOn);
+    // Engine.IO waits half a minute for the poll that takes the goodbye, and goes on reading meanwhile.
+    if (connection.conn.readyState !== 'open') return answerError(res, 'bad_request');
+    if (!connection.source.readBody(req)) {
+      connection.guard.close('malformed');
+      return answerError(res, 'bad_request');
+    }
+    let packets = 1;
+    req.on('data', (piece: string | Buffer) => {
+      for (let at = 0; packets <= mostPackets; packets++) {
+        at = piece.indexOf(packetSeparator, at) + 1;
+        if (at === 0) return;
+      }
+      connection.guard.close('flood');
+    });
+    handOn();
   }
 
   upgrade(req: IncomingMessage, socket: Duplex, head: Buffer, url: URL): void {
@@ -139,8 +160,13 @@ export class SocketTransport {
       this.#onRefusal(reasonOf(refusal.code, req));
       return answerErrorRaw(socket, refusal.code, refusal.retryAfterMs);
     }
+    const connection = this.#connections.get(url.searchParams.get('sid') ?? '');
+    // Engine.IO would open a WebSocket for each, only to close it: as many as anybody likes, by no limit.
+    if (connection?.conn.upgrading || connection?.conn.upgraded) return answerErrorRaw(socket, 'bad_request');
     socket.on('close', () => this.#admission.over(req));
-    this.#engine.handleUpgrade(req as Parameters<EngineServer['handleUpgrade']>[0], socket, head);
+    this.#engine.handleUpgrade(req as EngineRequest, socket, head);
+    const { websocket } = req as IncomingMessage & { websocket?: GuardedSocket };
+    if (websocket !== undefined) connection?.guard.watch(websocket);
   }
 
   /** Closes every transport, after what is queued for it: clients connect again by themselves. */
@@ -218,7 +244,10 @@ export class SocketTransport {
         );
       },
     });
+    const { source, guard } = conn;
+    const intake = this.#penalties.intake(connection.person.user.id, source, () => guard.close('flood'));
     socket.on('disconnect', () => {
+      intake.leave();
       subscription.end();
       for (const room of connection.joined) chat.typing.left(room, connection);
       chat.directory.disconnect(connection);
@@ -226,7 +255,12 @@ export class SocketTransport {
       socket.conn.close();
     });
     socket.onAny(
-      requestListener(services, { connection, source: conn.source, active: () => subscription.written() }),
+      requestListener(services, {
+        connection,
+        intake,
+        weight: conn.guard.weight,
+        active: () => subscription.written(),
+      }),
     );
   }
 }

@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket as EngineSocket } from 'engine.io';
+import type { ReceivingSocket, Source } from './source.ts';
 
 /** Why a connection was closed by force; a label of the metrics. */
 export type Breach =
@@ -8,28 +9,38 @@ export type Breach =
   | 'malformed'
   | 'too_large'
   | 'slow_reader'
-  | 'ping_flood';
+  | 'ping_flood'
+  /** Far more requests than a user may make, or a message or a body in far more parts than any client makes. */
+  | 'flood';
 
 /** A connection whose CONNECT has not come, or was refused, by then is closed. */
 const connectTimeout = 5000;
-/** Control packets (pongs, probes, WebSocket pings) of one connection in one ping interval: two are usual. */
+/** Control packets (pongs, probes, WebSocket's pings and pongs) of one connection in one ping interval: two are usual. */
 const mostControlPackets = 100;
 const pingInterval = 25_000;
+/**
+ * So many bytes of one packet count as one request more: as parsing what was asked, and reading what is answered,
+ * cost. A page of history is one or two, the longest text two to five.
+ */
+const receivedAsOne = 4096;
+const sentAsOne = 16_384;
 /** A client that upgrades probes once; some lines lose one. */
 const mostProbes = 3;
 /** So long may a closed WebSocket take to say goodbye, and hold its memory. */
 const goodbye = 3000;
 
+/** ws's WebSocket. `bufferedAmount`: bytes that it and the TCP socket have not handed to the kernel. */
+export interface GuardedSocket extends ReceivingSocket {
+  bufferedAmount: number;
+  readyState: number;
+  on(event: 'ping' | 'pong' | 'close', listener: () => void): void;
+  on(event: 'error', listener: (error: { code?: string }) => void): void;
+  terminate(): void;
+}
+
 /** The parts of Engine.IO's transports that its types leave out. */
 interface Wire {
-  /** ws's WebSocket. `bufferedAmount`: bytes that it and the TCP socket have not handed to the kernel. */
-  socket?: {
-    bufferedAmount: number;
-    readyState: number;
-    on(event: 'ping' | 'close', listener: () => void): void;
-    on(event: 'error', listener: (error: { code?: string }) => void): void;
-    terminate(): void;
-  };
+  socket?: GuardedSocket;
   /** The answer to the pending poll. */
   res?: ServerResponse | null;
 }
@@ -40,6 +51,15 @@ export interface Guard {
   close(breach: Breach): void;
   /** Its CONNECT was accepted. */
   accept(): void;
+  /** A WebSocket has been opened to which this connection may be upgraded. */
+  watch(socket: GuardedSocket): void;
+  /** How many requests more the large ones among its packets count as, so far. */
+  readonly weight: Weight;
+}
+
+export interface Weight {
+  readonly received: number;
+  readonly sent: number;
 }
 
 /**
@@ -48,7 +68,12 @@ export interface Guard {
  * gets hold of the connection.
  * @param onBreach told once a connection, when it is closed for that
  */
-export function guard(conn: EngineSocket, maxQueue: number, onBreach: (breach: Breach) => void): Guard {
+export function guard(
+  conn: EngineSocket,
+  source: Source,
+  maxQueue: number,
+  onBreach: (breach: Breach) => void,
+): Guard {
   let told = false;
   let connects = 0;
   let control = 0;
@@ -60,6 +85,8 @@ export function guard(conn: EngineSocket, maxQueue: number, onBreach: (breach: B
   let measuring = false;
   /** Answers to polls that are not out yet: a client may ask again and not read. */
   const answers = new Set<ServerResponse>();
+  const weight = { received: 0, sent: 0 };
+  let upgrading: GuardedSocket | undefined;
   let probes = 0;
 
   const wire = (): Wire => conn.transport as unknown as Wire;
@@ -76,9 +103,11 @@ export function guard(conn: EngineSocket, maxQueue: number, onBreach: (breach: B
   const close = (breach: Breach): void => {
     tell(breach);
     const { socket } = wire();
+    source.drop();
     // close() alone stays "closing" until the other side has taken everything, and keeps all of it until then.
     conn.close(true);
     socket?.terminate();
+    upgrading?.terminate();
     // Only what still carries an answer to this client: a proxy may have given the TCP connection to another by now.
     for (const answer of answers) answer.destroy();
   };
@@ -90,20 +119,23 @@ export function guard(conn: EngineSocket, maxQueue: number, onBreach: (breach: B
     }
     if (++control > mostControlPackets) close('ping_flood');
   };
-  const watchWire = (): void => {
-    const { socket } = wire();
-    socket?.on('ping', () => {
+  const watch = (socket: GuardedSocket): void => {
+    source.readSocket(socket);
+    socket.on('ping', () => {
       // ws ends the connection by itself when too many pongs wait to be sent, and hands on this ping afterwards.
       if (socket.readyState !== WebSocket.OPEN) close('ping_flood');
       else countControl();
     });
-    socket?.on('error', ({ code }) => {
+    socket.on('pong', countControl);
+    socket.on('error', ({ code }) => {
       if (code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH') tell('too_large');
+      else if (code === 'WS_ERR_TOO_MANY_BUFFERED_PARTS') close('flood');
       else if (code?.startsWith('WS_ERR_')) tell('malformed');
     });
   };
 
   conn.on('packet', ({ type, data }: { type: string; data?: unknown }) => {
+    weight.received += Math.floor(sizeOf(data) / receivedAsOne);
     if (type === 'message') {
       handling = true;
       // Each CONNECT costs a look-up in the store, whichever namespace it names.
@@ -135,7 +167,9 @@ export function guard(conn: EngineSocket, maxQueue: number, onBreach: (breach: B
     }
   });
   conn.on('packetCreate', ({ data }: { data?: unknown }) => {
-    buffered += typeof data === 'string' ? Buffer.byteLength(data) : data instanceof Buffer ? data.length : 0;
+    const size = sizeOf(data);
+    buffered += size;
+    weight.sent += Math.floor(size / sentAsOne);
     if (maxQueue === 0 || measuring || waiting() <= maxQueue) return;
     // A batch of messages is handed over in one turn, before anything of it can be written. In the next turn the
     // kernel has taken the first of it, and Engine.IO hands it the rest; what then waits, waits for the reader.
@@ -154,12 +188,27 @@ export function guard(conn: EngineSocket, maxQueue: number, onBreach: (breach: B
     answers.add(res);
     res.on('close', () => answers.delete(res));
   });
-  conn.on('upgrade', watchWire);
-  // Until the upgrade, nothing above sees the new transport; each probe is answered on it.
+  // Until the upgrade, Engine.IO tells nothing else of the new transport; each probe is answered on it.
   conn.on('upgrading', (transport: Wire) => {
     if (++probes > mostProbes) transport.socket?.terminate();
   });
   // Before ws's errors reach Engine.IO, which does not tell them from a cut cable.
-  watchWire();
-  return { close, accept: () => clearTimeout(unconnected) };
+  const { socket: first } = wire();
+  if (first !== undefined) watch(first);
+  return {
+    close,
+    accept: () => clearTimeout(unconnected),
+    watch(socket) {
+      // One that has failed may take its time to close, and a client may try as often as it likes.
+      upgrading?.terminate();
+      upgrading = socket;
+      watch(socket);
+    },
+    weight,
+  };
+}
+
+function sizeOf(data: unknown): number {
+  if (typeof data === 'string') return Buffer.byteLength(data);
+  return data instanceof Buffer ? data.length : 0;
 }

@@ -1,97 +1,113 @@
+import type { Source } from './source.ts';
+
 /** So many requests of one connection may be under way; more are not read from it until half of them are done. */
 const mostUnderWay = 200;
-/** What each request beyond the limit costs its connection, in milliseconds during which nothing is read from it. */
+/** What a request beyond the limit costs its user, in milliseconds during which nothing is read from him. */
 const penalty = 10;
-const longestPenalty = 1000;
+/** A user whose penalties add up to more than this is closed. They do not add up after a pause of `forgivenAfter`. */
+const longestPenalty = 10_000;
+const forgivenAfter = 1000;
 
-/** The parts of Engine.IO's connection that are needed here. */
-interface Connection {
-  transport: unknown;
-  on(event: 'upgrade', listener: () => void): unknown;
+/** The penalties of users who ask for more than they may, on whatever connections. */
+export class Penalties {
+  readonly #users = new Map<string, Penalty>();
+
+  /**
+   * The intake of a connection of this user.
+   * @param close closes it, when the user does not stop
+   */
+  intake(user: string, source: Source, close: () => void): Intake {
+    const known = this.#users.get(user);
+    const own = known ?? new Penalty(() => this.#users.delete(user));
+    if (known === undefined) this.#users.set(user, own);
+    return new Intake(source, own, close);
+  }
 }
 
-/** Where a connection's packets come from, whichever transport it has. */
-export class Source {
-  readonly #conn: Connection;
-  readonly #waiting: (() => void)[] = [];
-  #paused = false;
+/** The penalty of one user. It outlives his connections: coming back ends it no sooner. */
+class Penalty {
+  readonly intakes = new Set<Intake>();
+  readonly #forget: () => void;
+  #began = 0;
+  #ends = 0;
+  #timer: NodeJS.Timeout | undefined;
 
-  constructor(conn: Connection) {
-    this.#conn = conn;
-    conn.on('upgrade', () => {
-      if (this.#paused) this.#webSocket()?.pause();
-      this.#go();
-    });
+  constructor(forget: () => void) {
+    this.#forget = forget;
   }
 
-  pause(): void {
-    this.#paused = true;
-    this.#webSocket()?.pause();
+  get runs(): boolean {
+    return this.#timer !== undefined;
   }
 
-  resume(): void {
-    this.#paused = false;
-    this.#webSocket()?.resume();
-    this.#go();
+  add(requests: number): void {
+    const now = performance.now();
+    if (now > this.#ends + forgivenAfter) this.#began = now;
+    this.#ends = Math.max(this.#ends, now) + requests * penalty;
+    this.#timer ??= setTimeout(() => this.#over(), this.#ends - now).unref();
+    const close = this.#ends - this.#began > longestPenalty;
+    for (const intake of this.intakes) {
+      if (close) intake.close();
+      else intake.adjust();
+    }
   }
 
-  /** A POST of a polling client is handed on when it may be read; until then its body stays where it is. */
-  whenReading(handOn: () => void): void {
-    if (this.#paused) this.#waiting.push(handOn);
-    else handOn();
+  leave(intake: Intake): void {
+    this.intakes.delete(intake);
+    if (this.intakes.size === 0 && !this.runs) this.#forget();
   }
 
-  #go(): void {
-    for (const handOn of this.#waiting.splice(0)) handOn();
-  }
-
-  #webSocket(): { pause(): void; resume(): void } | undefined {
-    return (this.#conn.transport as { socket?: { pause(): void; resume(): void } }).socket;
+  #over(): void {
+    const left = this.#ends - performance.now();
+    this.#timer = left > 0 ? setTimeout(() => this.#over(), left).unref() : undefined;
+    if (this.runs) return;
+    for (const intake of this.intakes) intake.adjust();
+    if (this.intakes.size === 0) this.#forget();
   }
 }
 
 /**
- * Reads from a connection no faster than what it asks for is done. A request is never refused for that, and the
- * connection stays: TCP keeps the sender waiting, who can fill neither the memory nor the time of this process.
+ * Reads from a connection no faster than what it asks for is done, and not while its user has a penalty. TCP keeps the
+ * sender waiting, who can fill neither the memory nor the time of this process.
  */
 export class Intake {
   readonly #source: Source;
+  readonly #penalty: Penalty;
+  readonly close: () => void;
   #underWay = 0;
-  #penaltyEnds = 0;
-  #penaltyTimer: NodeJS.Timeout | undefined;
   #paused = false;
 
-  constructor(source: Source) {
+  constructor(source: Source, penalty: Penalty, close: () => void) {
     this.#source = source;
+    this.#penalty = penalty;
+    this.close = close;
+    penalty.intakes.add(this);
+    this.adjust();
   }
 
   begin(): void {
     this.#underWay++;
-    this.#adjust();
+    this.adjust();
   }
 
   end(): void {
     this.#underWay--;
-    this.#adjust();
+    this.adjust();
   }
 
-  /** A request that was one too many. */
-  slowDown(): void {
-    const now = performance.now();
-    this.#penaltyEnds = Math.min(Math.max(this.#penaltyEnds, now) + penalty, now + longestPenalty);
-    this.#penaltyTimer ??= setTimeout(() => this.#penaltyOver(), this.#penaltyEnds - now);
-    this.#adjust();
+  /** A request was one too many. @param weight how many it counts as */
+  punish(weight: number): void {
+    this.#penalty.add(weight);
   }
 
-  #penaltyOver(): void {
-    const left = this.#penaltyEnds - performance.now();
-    this.#penaltyTimer = left > 0 ? setTimeout(() => this.#penaltyOver(), left) : undefined;
-    this.#adjust();
+  /** The connection is closed. */
+  leave(): void {
+    this.#penalty.leave(this);
   }
 
-  #adjust(): void {
+  adjust(): void {
     const tooMany = this.#underWay >= (this.#paused ? mostUnderWay / 2 : mostUnderWay);
-    const paused = tooMany || this.#penaltyTimer !== undefined;
+    const paused = tooMany || this.#penalty.runs;
     if (paused === this.#paused) return;
     this.#paused = paused;
     if (paused) this.#source.pause();

@@ -19,30 +19,36 @@ export class RateLimit {
   }
 
   /**
-   * Null when these are within the limit, else the milliseconds after which they will be; nothing is counted then.
-   * @param units that count as one event each
+   * Null when this one is within the limit, else the milliseconds after which the next will be.
+   * @param weight how many it counts as; the last one within the limit may weigh more than is left
    */
-  take(key: string, units = 1): number | null {
+  take(key: string, weight = 1): number | null {
     const { count, ms } = this.#rate;
     if (count === 0) return null;
     const now = performance.now();
     const window = this.#window(key, now);
     if (window === undefined) {
       this.#sweep(now);
-      this.#windows.set(key, { count: units, ends: now + ms });
+      this.#windows.set(key, { count: weight, ends: now + ms });
       return null;
     }
-    if (window.count + units <= count) {
-      window.count += units;
+    if (window.count < count) {
+      window.count += weight;
       return null;
     }
     return Math.ceil(window.ends - now);
   }
 
   /** The event that was taken at that time (of the monotonic clock) was none that counts. */
-  giveBack(key: string, taken: number): void {
+  giveBack(key: string, taken: number, weight = 1): void {
     const window = this.#window(key, performance.now());
-    if (window !== undefined && window.ends - this.#rate.ms <= taken) window.count--;
+    if (window !== undefined && window.ends - this.#rate.ms <= taken) window.count -= weight;
+  }
+
+  /** One that was within the limit counts as so many more than was known. */
+  add(key: string, weight: number): void {
+    const window = this.#window(key, performance.now());
+    if (window !== undefined) window.count += weight;
   }
 
   #window(key: string, now: number) {
@@ -80,5 +86,29 @@ export class OpenLimit {
       if (left === 0) this.#open.delete(key);
       else this.#open.set(key, left);
     };
+  }
+}
+
+/** Lets few tasks of one key run at once; the others wait in the order in which they came. */
+export class Turns {
+  readonly #most: number;
+  readonly #keys = new Map<string, { running: number; waiting: (() => void)[] }>();
+
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  async run<T>(key: string, task: () => Promise<T>): Promise<T> {
+    const turns = this.#keys.get(key) ?? { running: 0, waiting: [] };
+    this.#keys.set(key, turns);
+    if (turns.running < this.#most) turns.running++;
+    else await new Promise<void>((resolve) => turns.waiting.push(resolve));
+    try {
+      return await task();
+    } finally {
+      const next = turns.waiting.shift();
+      if (next !== undefined) next();
+      else if (--turns.running === 0) this.#keys.delete(key);
+    }
   }
 }

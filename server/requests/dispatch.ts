@@ -3,8 +3,9 @@ import type { Chat } from '../chat/chat.ts';
 import { found } from '../chat/directory.ts';
 import type { Connection, Room } from '../chat/model.ts';
 import type { Drain } from '../connections/drain.ts';
-import { Intake, type Source } from '../connections/intake.ts';
-import type { RateLimit } from '../connections/limits.ts';
+import type { Weight } from '../connections/guard.ts';
+import type { Intake } from '../connections/intake.ts';
+import type { RateLimit, Turns } from '../connections/limits.ts';
 import { RequestError, requestErrors } from '../errors.ts';
 import { type Answer, type Message, type RequestName, type RequestPayload, requests } from '../events.ts';
 import type { Log, QuietLog } from '../log.ts';
@@ -13,10 +14,17 @@ import { RequestOrder } from './order.ts';
 import type { Context, LimitName, RequestHandler } from './request.ts';
 import { roomRequests } from './rooms.ts';
 
+/** Far more values than any request of the protocol has, and far deeper. */
+const maxValues = 1000;
+const maxDepth = 16;
+
 export interface Services {
   chat: Chat;
-  /** Of one user, over all connections. `requests` counts everything, each of the others some requests. */
-  limits: { requests: RateLimit } & Record<LimitName, RateLimit>;
+  /**
+   * Of one user, over all connections. `requests` counts everything, each of the others some requests; `reads`: how many
+   * run at once.
+   */
+  limits: { requests: RateLimit; reads: Turns } & Record<LimitName, RateLimit>;
   log: Log;
   quiet: QuietLog;
   drain: Drain;
@@ -27,7 +35,9 @@ export interface Services {
 export interface Client {
   connection: Connection;
   /** Where its packets come from. */
-  source: Source;
+  intake: Intake;
+  /** What its packets so far count as, beyond one each. */
+  weight: Weight;
   /** Its user is there, and has done something: that keeps the session alive, if the site wants it. */
   active(): void;
 }
@@ -39,15 +49,22 @@ const handlers = { ...roomRequests, ...messageRequests };
  * listener for all events of one connection; it never throws, and answers each request that has an ack exactly once.
  */
 export function requestListener(services: Services, client: Client) {
+  const { requests: limit } = services.limits;
+  const { connection, intake } = client;
   const order = new RequestOrder();
-  const intake = new Intake(client.source);
-  const user = client.connection.person.user.id;
+  const user = connection.person.user.id;
+  let known = client.weight.received;
   return (event: string, ...args: unknown[]): void => {
+    // Socket.IO hands on what came at once although the connection was closed for the first of it.
+    if (connection.gone) return;
     const ack = args.pop();
     const name = Object.hasOwn(requests, event) ? (event as RequestName) : 'unknown';
     // Everything counts, also what is no request: it was read all the same.
-    const limited = services.limits.requests.take(user);
-    if (limited !== null) intake.slowDown();
+    const weight = 1 + client.weight.received - known;
+    known = client.weight.received;
+    const limited = limit.take(user, weight);
+    const count: Count = { weight, taken: performance.now() };
+    if (limited !== null) intake.punish(weight);
     if (typeof ack !== 'function') {
       // Without an ack nobody learns whether it worked: it is not carried out.
       services.onRequest(name, 'no_ack');
@@ -55,7 +72,9 @@ export function requestListener(services: Services, client: Client) {
     }
     const answer = (result: Answer<unknown>) => {
       services.onRequest(name, result.ok ? 'ok' : result.error.code);
+      const before = client.weight.sent;
       ack(result);
+      limit.add(user, client.weight.sent - before);
     };
     try {
       if (services.drain.started) throw new RequestError('server_draining');
@@ -64,7 +83,9 @@ export function requestListener(services: Services, client: Client) {
       const handler = handlers[name] as RequestHandler<'message:send'>;
       const payload = parse(name, args) as RequestPayload<'message:send'>;
       intake.begin();
-      const done = order[handler.order](() => carryOut(services, client, handler, payload, limited)).then(
+      const done = order[handler.order](() =>
+        carryOut(services, client, handler, payload, count, limited),
+      ).then(
         (data) => answer({ ok: true, data }),
         (error: unknown) => answer({ ok: false, error: failure(services, name, error) }),
       );
@@ -75,16 +96,24 @@ export function requestListener(services: Services, client: Client) {
   };
 }
 
+/** As how many requests it has counted, and when. */
+interface Count {
+  taken: number;
+  weight: number;
+}
+
 /** Checks, counts and runs, in the order in which the protocol promises its errors. */
 async function carryOut(
   services: Services,
   client: Client,
   handler: RequestHandler<'message:send'>,
   payload: RequestPayload<'message:send'>,
+  { taken, weight }: Count,
   tooManyRequests: number | null,
 ): Promise<unknown> {
   const { chat, limits } = services;
   const { connection } = client;
+  const user = connection.person.user.id;
   handler.check?.({ chat, payload });
   // A room is named by most requests, and found before anything is said about it.
   const room =
@@ -103,13 +132,21 @@ async function carryOut(
   let retryAfterMs = tooManyRequests;
   if (retryAfterMs === null && handler.limit !== undefined) {
     const limit = limits[handler.limit];
-    const user = connection.person.user.id;
-    const taken = performance.now();
-    const units = handler.units?.(payload) ?? 1;
-    retryAfterMs = limit.take(user, units);
-    counted = () => limit.giveBack(user, taken);
+    const counts = handler.units?.(payload) ?? 1;
+    const at = performance.now();
+    retryAfterMs = limit.take(user, counts);
+    counted = () => limit.giveBack(user, at, counts);
   }
-  if (retryAfterMs === null) return handler.run(context);
+  if (retryAfterMs === null && handler.order === 'send') return handler.run(context);
+  if (retryAfterMs === null) {
+    return limits.reads.run(user, () => {
+      // What the answers before it weighed was not known when it came.
+      limits.requests.giveBack(user, taken, weight);
+      const tooMany = limits.requests.take(user, weight);
+      if (tooMany !== null) throw new RequestError('rate_limited', undefined, { retryAfterMs: tooMany });
+      return handler.run(context);
+    });
+  }
   const due = await handler.probe?.(context);
   if (due) return due;
   throw new RequestError('rate_limited', undefined, { retryAfterMs });
@@ -161,12 +198,13 @@ function parse(name: RequestName, args: unknown[]): unknown {
   throw new RequestError('bad_request', `${issue?.path.join('.') || 'payload'}: ${issue?.message}`);
 }
 
-/** Far more than any request of the protocol has. */
-const maxDepth = 16;
-
-/** Refuses a key `__proto__` at any depth, and depth itself; without recursion, since the sender chooses it. */
+/**
+ * Refuses a key `__proto__` at any depth, and too many values or too deep ones; without recursion, since the sender
+ * chooses it.
+ */
 function checkKeys(payload: unknown): void {
   let level: unknown[] = [payload];
+  let values = 0;
   for (let depth = 0; level.length > 0; depth++) {
     if (depth > maxDepth) throw new RequestError('bad_request', 'nested too deeply');
     const next: unknown[] = [];
@@ -174,7 +212,10 @@ function checkKeys(payload: unknown): void {
       if (typeof value !== 'object' || value === null) continue;
       if (Object.hasOwn(value, '__proto__'))
         throw new RequestError('bad_request', 'a key is called __proto__');
-      for (const inner of Object.values(value)) next.push(inner);
+      const inner = Object.values(value);
+      values += inner.length;
+      if (values > maxValues) throw new RequestError('bad_request', 'too many values');
+      next.push(...inner);
     }
     level = next;
   }

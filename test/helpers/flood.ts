@@ -1,9 +1,12 @@
 /**
  * An attacker in a process of its own: `node flood.ts KIND PORT MILLISECONDS ADDRESSES COUNT COOKIE`. It comes from
- * the loopback addresses that are named, does what it can for that time, and prints what came of it.
+ * the loopback addresses that are named, does what it can for that time, and prints what came of it. Without a cookie
+ * it is somebody who is not logged in.
  */
+import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import { frame, opcode, openRaw, type RawClient, upgradeRequest } from './raw-client.ts';
+import { fragments, frame, opcode, openRaw, type RawClient, upgradeRequest } from './raw-client.ts';
+import { RawClient as HttpClient } from './raw-http.ts';
 
 const [kind = '', port = '', time = '', addresses = '', count = '0', cookie = ''] = process.argv.slice(2);
 const until = performance.now() + Number(time);
@@ -42,11 +45,14 @@ const open = (as: string): Promise<RawClient | null> =>
       seen('opened');
       return client;
     },
-    () => {
+    async () => {
       seen('refused');
+      // Or this would be nothing but a flood of handshakes.
+      await pause(1000);
       return null;
     },
   );
+const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
 /** Writes the bytes again and again, as fast as they are taken, until the server has closed the connection. */
 async function pour(client: RawClient | null, bytes: Buffer): Promise<void> {
@@ -71,8 +77,137 @@ const nearLimit = frame(`420["room:list",{"pad":"${'x'.repeat(65_000)}"}]`);
 const tooLarge = frame(`420["room:list",{"pad":"${'x'.repeat(70_000)}"}]`);
 const partialRequest = 'GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: chat.example\r\n';
 
+/** As large as what the server reads at once. */
+const filled = (bytes: Buffer) => Buffer.alloc(65_536 - (65_536 % bytes.length), bytes);
+/** Parts of one message that never ends. */
+const endless = (part: string) => {
+  const parts = fragments(part, part, '');
+  const size = frame(part).length;
+  return { first: parts.subarray(0, size), next: filled(parts.subarray(size, 2 * size)) };
+};
+
+/** A connection by WebSocket, let in as the cookie's user if there is one. */
+async function enter(): Promise<RawClient | null> {
+  if (cookie === '') return open(unknown());
+  const client = await open(cookie);
+  if (client === null) return null;
+  const ready = client.packet((packet) => packet.startsWith('42') || packet.startsWith('44'));
+  client.send('40');
+  const answer = await ready.catch(() => '');
+  if (answer.startsWith('42')) return client;
+  seen(answer.startsWith('44') ? 'told' : 'closed');
+  client.socket.destroy();
+  return null;
+}
+
+/** The same by long-polling, not let in yet: what posts a body, and what asks for packets. */
+async function enterByPolling() {
+  const address = from[next++ % from.length] as string;
+  const [asking, posting] = [
+    await HttpClient.connect(Number(port), address),
+    await HttpClient.connect(Number(port), address),
+  ];
+  const headers = { Cookie: cookie === '' ? unknown() : cookie };
+  const path = '/socket.io/?EIO=4&transport=polling';
+  const close = () => {
+    asking.close();
+    posting.close();
+  };
+  const opened = await asking.get(path, headers);
+  const sid = /"sid":"([^"]+)"/.exec(opened)?.[1];
+  if (sid === undefined) {
+    seen('refused');
+    close();
+    await pause(1000);
+    return null;
+  }
+  seen('opened');
+  return {
+    post: (body: string) => posting.post(`${path}&sid=${sid}`, body, headers),
+    ask: () => asking.get(`${path}&sid=${sid}`, headers),
+    close,
+  };
+}
+
+async function pourParts(part: string): Promise<void> {
+  const client = await enter();
+  client?.socket.write(endless(part).first);
+  await pour(client, endless(part).next);
+}
+
+type Flood = (n: number) => Promise<void>;
+
 /** What one of the parallel attackers does once; it is done over and over. */
-const floods: Record<string, (n: number) => Promise<void>> = {
+const floods: Record<string, Flood> = {
+  async events() {
+    await pour(await enter(), filled(frame('421["a"]')));
+  },
+  /** Each time as much as is read at once, then nothing for as long as a penalty might last. */
+  async bursts() {
+    const client = await enter();
+    while (client !== null && !client.closed && performance.now() < until) {
+      seen('written');
+      client.socket.write(filled(frame('421["a"]')));
+      await pause(Math.min(8000, until - performance.now()));
+    }
+    if (client?.closed) seen('closed');
+    client?.socket.destroy();
+  },
+  async posts(n) {
+    const client = await enterByPolling();
+    if (client === null) return;
+    // As many as fit, or as many as are taken.
+    const body = Array.from({ length: n % 4 < 2 ? 7281 : 500 }, () => '421["a"]').join('\x1e');
+    let over = false;
+    const asking = async () => {
+      while (!over && performance.now() < until) await client.ask();
+    };
+    try {
+      if (cookie !== '') {
+        await client.post('40');
+        while (!(await client.ask()).includes('session:ready'));
+        // Half of them do not even read the answers.
+        if (n % 2 === 0) void asking().catch(() => {});
+      }
+      while (performance.now() < until) {
+        seen('written');
+        if ((await client.post(body)) !== 'ok') break;
+      }
+    } catch {
+      seen('closed');
+    }
+    over = true;
+    client.close();
+  },
+  /** As much history as may be asked for, again and again. */
+  async reads(n) {
+    const client = await enter();
+    if (client === null) return;
+    const all = { room: 'lobby', since: 0, limit: 500 };
+    // Half of them ask for much at once, the others for the next when an answer has come.
+    const atOnce = n % 2 === 0 ? 50 : 1;
+    while (!client.closed && performance.now() < until) {
+      const asked = Array.from({ length: atOnce }, () =>
+        client.request('room:sync', all).then(
+          (answer) => seen(/"code":"(\w+)"/.exec(answer)?.[1] ?? 'ok'),
+          () => seen('closed'),
+        ),
+      );
+      await Promise.race([Promise.all(asked), once(client.socket, 'close')]);
+    }
+    client.socket.destroy();
+  },
+  fragments: () => pourParts('x'),
+  emptyFragments: () => pourParts(''),
+  async pongs() {
+    await pour(await enter(), filled(frame('', opcode.pong)));
+  },
+  async webSocketPings() {
+    await pour(await enter(), filled(frame('', opcode.ping)));
+  },
+  /** All that needs no login, at once. */
+  frames: (n) =>
+    (floods[['fragments', 'emptyFragments', 'pongs', 'webSocketPings'][n % 4] as string] as Flood)(n),
   handshakes: () => ask(upgradeRequest()),
   polling: () =>
     ask(
@@ -141,7 +276,7 @@ const floods: Record<string, (n: number) => Promise<void>> = {
 
 const flood = floods[kind];
 if (flood === undefined) throw new Error(`no such flood: ${kind}`);
-await Promise.all(
+const all = Promise.all(
   Array.from({ length: Number(count) }, async (_, n) => {
     while (performance.now() < until) {
       await flood(n);
@@ -150,5 +285,7 @@ await Promise.all(
     }
   }),
 );
+// Some are made to wait for longer.
+await Promise.race([all, pause(until - performance.now() + 1000)]);
 console.log(JSON.stringify({ done: outcomes }));
 process.exit(0);

@@ -26,7 +26,7 @@ export interface RawOptions {
   localAddress?: string;
 }
 
-export const opcode = { text: 1, close: 8, ping: 9, pong: 10 };
+export const opcode = { continuation: 0, text: 1, close: 8, ping: 9, pong: 10 };
 
 /** A client's frame (RFC 6455, section 5.2). Masked with zeros, which leave the payload as it is. */
 export function frame(payload: string, op = opcode.text): Buffer {
@@ -42,9 +42,20 @@ export function frame(payload: string, op = opcode.text): Buffer {
 
 const uint32 = (n: number) => [n >>> 24, (n >> 16) & 0xff, (n >> 8) & 0xff, n & 0xff];
 
-/** The request that opens a WebSocket. */
-export const upgradeRequest = (cookie?: string): string =>
-  `GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\n` +
+/** A message in parts (RFC 6455, section 5.4). */
+export function fragments(...payloads: string[]): Buffer {
+  return Buffer.concat(
+    payloads.map((payload, n) => {
+      const bytes = frame(payload, n === 0 ? opcode.text : opcode.continuation);
+      if (n < payloads.length - 1) bytes[0] = (bytes[0] as number) & 0x7f;
+      return bytes;
+    }),
+  );
+}
+
+/** The request that opens a WebSocket; with a sid, one to which that connection is to be upgraded. */
+export const upgradeRequest = (cookie?: string, sid?: string): string =>
+  `GET /socket.io/?EIO=4&transport=websocket${sid === undefined ? '' : `&sid=${sid}`} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\n` +
   `Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n` +
   `${cookie === undefined ? '' : `Cookie: ${cookie}\r\n`}\r\n`;
 

@@ -1,7 +1,9 @@
-import type { Socket } from 'node:net';
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type ChatClient, connectChat, newClientId } from '../../helpers/chat-client.ts';
 import { type ChatSite, startChatSite } from '../../helpers/chat-site.ts';
+import { connectRaw, fragments, frame, opcode, upgradeRequest } from '../../helpers/raw-client.ts';
 import { RawClient } from '../../helpers/raw-http.ts';
 
 let site: ChatSite;
@@ -38,6 +40,7 @@ const engine = (client: ChatClient) =>
   };
 interface Wire {
   ping(): void;
+  pong(): void;
   send(data: string): void;
   _socket: Socket;
 }
@@ -134,11 +137,13 @@ test('a TCP connection that a proxy gives to one client after another is closed 
   line.close();
 });
 
-test('a flood of pings, of WebSocket’s or of Engine.IO’s own, closes that connection', async () => {
+test('a flood of pings or pongs, of WebSocket’s or of Engine.IO’s own, closes that connection', async () => {
   for (const [count, inOnePiece, packet] of [
     [200, false, (ws: Wire) => ws.ping()],
     // ws itself ends such a connection, before a hundred are counted.
     [80, true, (ws: Wire) => ws.ping()],
+    [200, false, (ws: Wire) => ws.pong()],
+    [200, true, (ws: Wire) => ws.pong()],
     [200, false, (ws: Wire) => ws.send('3')],
   ] as const) {
     const { ping_flood: before = 0, ...others } = await closed();
@@ -151,6 +156,72 @@ test('a flood of pings, of WebSocket’s or of Engine.IO’s own, closes that co
     await expect.poll(closed).toEqual({ ...others, ping_flood: before + 1 });
   }
   await nextIsServed();
+});
+
+test('a polling connection has one WebSocket at a time to be upgraded to; a flood of pongs on it closes both', async () => {
+  const before = await closedFor('ping_flood');
+  const cookie = await site.session(1);
+  const client = await connectChat(site.chat.url, cookie, { transports: ['polling'] });
+  const { id } = client.socket.io.engine as unknown as { id: string };
+  const upgrade = async () => {
+    const socket = connect({ port: site.chat.port, host: '127.0.0.1', noDelay: true });
+    socket.on('error', () => {});
+    socket.write(upgradeRequest(cookie, id));
+    const [answer] = (await once(socket, 'data')) as [Buffer];
+    return { socket, status: answer.toString('latin1', 9, 12) };
+  };
+  const first = await upgrade();
+  expect(first.status).toBe('101');
+  expect((await upgrade()).status).toBe('400');
+  // No probe: Engine.IO gives it up, and this client does not answer its goodbye.
+  first.socket.write(frame('6'));
+  await once(first.socket, 'data');
+  const second = await upgrade();
+  expect(second.status).toBe('101');
+  if (!first.socket.closed) await once(first.socket, 'close');
+  // Before any probe, so that Engine.IO tells nobody of this WebSocket.
+  second.socket.write(Buffer.concat(Array.from({ length: 200 }, () => frame('', opcode.pong))));
+  await client.disconnected;
+  if (!second.socket.closed) await once(second.socket, 'close');
+  expect(await closedFor('ping_flood')).toBe(before + 1);
+  await nextIsServed();
+});
+
+describe('flood: far more parts than any client makes', () => {
+  const request = '420["room:list",{}]';
+  const inParts = (count: number) =>
+    fragments(...request, ...Array.from({ length: count - request.length }, () => ''));
+
+  test('a message of 128 fragments, some of them empty, is taken; one of 129 closes that connection', async () => {
+    const before = await closedFor('flood');
+    const client = await connectRaw(site.chat.port, await site.session(1));
+    const answer = client.packet((packet) => packet.startsWith('430'));
+    client.socket.write(inParts(128));
+    expect(await answer).toContain('"ok":true');
+    client.socket.write(inParts(129));
+    await once(client.socket, 'close');
+    expect(await closedFor('flood')).toBe(before + 1);
+    await nextIsServed();
+  });
+
+  test('a POST of 500 packets is taken; one of 501 closes that connection', async () => {
+    const before = await closedFor('flood');
+    const cookie = await site.session(1);
+    const client = await connectChat(site.chat.url, cookie, { transports: ['polling'] });
+    const { id } = client.socket.io.engine as unknown as { id: string };
+    const post = (count: number) =>
+      fetch(`${site.chat.url}/socket.io/?EIO=4&transport=polling&sid=${id}`, {
+        method: 'POST',
+        headers: { cookie },
+        body: Array.from({ length: count }, () => '421["a"]').join('\x1e'),
+      });
+    expect((await post(500)).status).toBe(200);
+    expect(await closedFor('flood')).toBe(before);
+    await post(501).catch(() => null);
+    await client.disconnected;
+    expect(await closedFor('flood')).toBe(before + 1);
+    await nextIsServed();
+  });
 });
 
 describe('a reader that does not read is closed when too much waits for it; the others get everything', () => {

@@ -1,8 +1,15 @@
 import { connect as tcpConnect } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import type { RequestFailure } from '../../../server/events.ts';
 import { type ChatClient, connectChat, newClientId, refusalOf } from '../../helpers/chat-client.ts';
 import { type ChatServer, startChatServer } from '../../helpers/chat-server.ts';
+import { fastClock } from '../../helpers/fake-clock.ts';
 import { type Memcached, startMemcached } from '../../helpers/memcached.ts';
+import { metrics } from '../../helpers/server-figures.ts';
+
+interface Emitter {
+  emit(...args: unknown[]): void;
+}
 
 let memcached: Memcached;
 beforeAll(async () => {
@@ -226,13 +233,72 @@ describe('by user', () => {
     expect(performance.now() - asked).toBeLessThan(5000);
   });
 
-  test.each([['polling'], ['websocket']])('a flood over %s makes its sender wait', async (transport) => {
+  test.each([['polling'], ['websocket']])(
+    '100 messages at once over %s, as after a break: 20 are said, the others told when to try again, the next request is not held up',
+    async (transport) => {
+      const server = await start({ CHAT_LIMIT_SEND: '', CHAT_LIMIT_REQUESTS: '' });
+      const client = await connect(server, 1, { transports: [transport] });
+      await client.request('room:join', { room: 'lobby' });
+      const answers = await Promise.all(
+        Array.from({ length: 100 }, () => client.raw('message:send', message())),
+      );
+      const refused = answers.flatMap((answer) => (answer.ok ? [] : [answer.error]));
+      expect(refused).toHaveLength(80);
+      for (const { code, retryAfterMs } of refused) {
+        expect(code).toBe('rate_limited');
+        expect(retryAfterMs).toBeGreaterThan(0);
+        expect(retryAfterMs).toBeLessThanOrEqual(10_000);
+      }
+      const began = performance.now();
+      await client.request('room:list', {});
+      expect(performance.now() - began).toBeLessThan(1000);
+      expect(client.socket.connected).toBe(true);
+    },
+  );
+
+  test.each([['polling'], ['websocket']])(
+    'a flood over %s makes its sender wait 10 ms for each request beyond the limit',
+    async (transport) => {
+      const server = await start({ CHAT_LIMIT_REQUESTS: '20/1h' });
+      const flooder = await connect(server, 1, { transports: [transport] });
+      const began = performance.now();
+      await Promise.all(Array.from({ length: 100 }, () => flooder.raw('room:list', {})));
+      await flooder.raw('room:list', {});
+      expect(performance.now() - began).toBeGreaterThan(750);
+    },
+  );
+
+  test('the sender of a flood waits on his other connections too, those he opens meanwhile included', async () => {
     const server = await start({ CHAT_LIMIT_REQUESTS: '20/1h' });
-    const flooder = await connect(server, 1, { transports: [transport] });
-    await Promise.all(Array.from({ length: 300 }, () => flooder.raw('room:list', {})));
+    const [flooder, other] = [
+      await connect(server, 1, { transports: ['polling'] }),
+      await connect(server, 1),
+    ];
+    const flood = Array.from({ length: 200 }, () => flooder.raw('room:list', {}));
+    // By polling, all of them come at once.
+    expect(await flood[199]).toMatchObject({ error: { code: 'rate_limited' } });
     const began = performance.now();
-    await flooder.raw('room:list', {});
-    expect(performance.now() - began).toBeGreaterThan(300);
+    const newest = await connect(server, 1);
+    await Promise.all([other.raw('room:list', {}), newest.raw('room:list', {})]);
+    expect(performance.now() - began).toBeGreaterThan(1000);
+  });
+
+  test('who goes on beyond the limit for 10 s is closed, on all of his connections', async () => {
+    // Of the server's time, which goes five times as fast.
+    const server = await start({ ...fastClock(5), CHAT_LIMIT_REQUESTS: '20/1h' });
+    const [quiet, others] = [await connect(server, 1), await connect(server, 2)];
+    const polling = Array.from({ length: 3 }, () => connect(server, 1, { transports: ['polling'] }));
+    const flooders = await Promise.all(polling);
+    for (const client of flooders) {
+      // 480 of the first one are beyond the limit, and 500 of the second.
+      for (let n = 0; n < 500; n++) (client.socket as unknown as Emitter).emit('a', {}, () => {});
+    }
+    await Promise.all([quiet, ...flooders].map(({ disconnected }) => disconnected));
+    const figures = await metrics(server.url);
+    expect(figures.get('chat_closed_total{reason="flood"}')).toBe(4);
+    // What was left of the third is not even looked at.
+    expect(figures.get('chat_requests_total{event="unknown",code="unknown_event"}')).toBeLessThan(1050);
+    await others.request('room:list', {});
   });
 
   test('requests of all kinds; what would be refused anyway says why', async () => {
@@ -254,5 +320,72 @@ describe('by user', () => {
     expect(await code('room:join', {})).toBe('bad_request');
     expect(await code('room:explode', {})).toBe('unknown_event');
     expect(await client.request('message:send', first)).toEqual(stored);
+  });
+
+  /** 60 messages of 4 KB, as many users may say them within the limit. */
+  async function fill(server: ChatServer): Promise<void> {
+    for (const user of [2, 3, 4, 5, 6]) {
+      const client = await connect(server, user);
+      await client.request('room:join', { room: 'lobby' });
+      for (let n = 0; n < 12; n++) {
+        await client.request('message:send', { ...message(), text: 'x'.repeat(4000) });
+      }
+    }
+  }
+  const all = { room: 'lobby', since: 0 };
+
+  test('an answer of 246 KB counts as 16 requests: of 100, 7 such are answered, 7 to 10 of those asked for at once', async () => {
+    const server = await start({ CHAT_LIMIT_REQUESTS: '100/1h' });
+    await fill(server);
+    const [patient, hasty] = [await connect(server, 1), await connect(server, 7)];
+    for (let n = 0; n < 7; n++) expect((await patient.request('room:sync', all)).messages).toHaveLength(60);
+    for (const event of ['room:sync', 'room:list']) {
+      expect(await patient.raw(event, event === 'room:sync' ? all : {})).toMatchObject({
+        ok: false,
+        error: { code: 'rate_limited', retryAfterMs: expect.any(Number) },
+      });
+    }
+    const answers = await Promise.all(Array.from({ length: 50 }, () => hasty.raw('room:sync', all)));
+    const answered = answers.filter(({ ok }) => ok).length;
+    expect(answered).toBeGreaterThanOrEqual(7);
+    expect(answered).toBeLessThanOrEqual(10);
+  });
+
+  test('who has asked for too much is served again after retryAfterMs', async () => {
+    const server = await start({ CHAT_LIMIT_REQUESTS: '30/2s' });
+    await fill(server);
+    const client = await connect(server, 1);
+    let refused: RequestFailure | undefined;
+    while (refused === undefined) {
+      const answer = await client.raw('room:sync', all);
+      if (!answer.ok) refused = answer.error;
+    }
+    expect(refused).toMatchObject({ code: 'rate_limited' });
+    await new Promise((resolve) => setTimeout(resolve, refused.retryAfterMs));
+    await client.request('room:sync', all);
+  });
+
+  test('a request of 64 KB counts as 16', async () => {
+    const server = await start({ CHAT_LIMIT_REQUESTS: '40/1h' });
+    const client = await connect(server, 1);
+    const pad = 'x'.repeat(65_000);
+    const answers = [];
+    for (let n = 0; n < 4; n++) answers.push((await client.raw('room:list', { pad })).ok);
+    expect(answers).toEqual([true, true, true, false]);
+  });
+
+  test('forty pages of history, one after the other, are within the default', async () => {
+    const server = await start({ CHAT_LIMIT_REQUESTS: '' });
+    const client = await connect(server, 1);
+    await client.request('room:join', { room: 'lobby' });
+    for (let n = 0; n < 60; n++) {
+      await client.request('message:send', {
+        ...message(),
+        text: 'What people write to each other. '.repeat(8),
+      });
+    }
+    for (let n = 0; n < 40; n++) {
+      expect((await client.request('message:history', { room: 'lobby' })).messages).toHaveLength(50);
+    }
   });
 });

@@ -55,6 +55,8 @@ describe('bad_request', () => {
     ['a clientId with a blank', 'message:send', send({ clientId: 'a b' })],
     ['a clientId of 65 characters', 'message:send', send({ clientId: 'a'.repeat(65) })],
     ['replyTo 0', 'message:send', send({ replyTo: 0 })],
+    ['1,001 values', 'room:list', { a: Array(1000).fill(0) }],
+    ['1,001 values further down', 'room:list', { a: [{ b: Array(998).fill({}) }] }],
     ['bytes for a text', 'message:send', send({ text: Buffer.from('a') })],
     [
       '__proto__ in the payload',
@@ -94,6 +96,7 @@ test.each<[string, string, ...unknown[]]>([
   ['too_long', 'message:send', send({ text: '😀'.repeat(11) })],
   ['ok', 'message:send', send({ text: '\t a\n' })],
   ['ok', 'room:list', { unknown: ['fields', { are: 'ignored' }] }],
+  ['ok', 'room:list', { unknown: Array(999).fill({}) }],
 ])('%s: %s %j', async (expected, ...request) => {
   expect(await code(...request)).toBe(expected);
 });

@@ -1,0 +1,137 @@
+import type { Readable, Writable } from 'node:stream';
+import { type ServerOptions, WebSocketServer } from 'ws';
+
+/**
+ * What a WebSocket brings at once is read in pieces of so many bytes. Most messages are smaller. TCP hands over 64 KiB
+ * at once, which may be 10,000 frames: read in one turn of the event loop, they would hold up everybody else.
+ */
+const pieceBytes = 1024;
+/** Parts of one message. Browsers and apps send one; each takes memory, and their number is not in its size. */
+const mostFragments = 128;
+/** Pieces in which TCP may bring one frame, since each takes memory too. A frame on a slow line has about 100. */
+const mostPieces = 1024;
+
+/** ws, with the bounds that Engine.IO does not pass on to it. */
+export class WebSockets extends WebSocketServer {
+  constructor(options: ServerOptions) {
+    super({ ...options, maxFragments: mostFragments, maxBufferedChunks: mostPieces });
+  }
+}
+
+/** The part of ws's WebSocket that its types leave out: the stream of frames, to which ws writes what TCP brings. */
+export interface ReceivingSocket {
+  _receiver: Writable;
+}
+
+/** Where a connection's packets come from, whichever transport it has. */
+export class Source {
+  #pace: Pace | undefined;
+  #body: Readable | undefined;
+  #paused = false;
+
+  /** They come from this WebSocket too, which has read nothing yet. */
+  readSocket(socket: ReceivingSocket): void {
+    this.#pace = new Pace(socket);
+    if (this.#paused) this.#pace.pause();
+  }
+
+  /** They come from the body of this POST too; false while there is another one: no client sends two at once. */
+  readBody(body: Readable): boolean {
+    if (this.#body !== undefined) return false;
+    this.#body = body;
+    body.on('close', () => {
+      if (this.#body === body) this.#body = undefined;
+    });
+    body.pause();
+    this.#resumeBody();
+    return true;
+  }
+
+  pause(): void {
+    this.#paused = true;
+    this.#pace?.pause();
+    this.#body?.pause();
+  }
+
+  resume(): void {
+    this.#paused = false;
+    this.#pace?.resume();
+    this.#resumeBody();
+  }
+
+  /** The connection is closed: what it has sent is not read any more. */
+  drop(): void {
+    this.#pace?.drop();
+  }
+
+  #resumeBody(): void {
+    const body = this.#body;
+    if (body === undefined) return;
+    inTurn(() => {
+      if (!this.#paused) body.resume();
+    });
+  }
+}
+
+/**
+ * Lets a WebSocket read its frames in small pieces, and none while it is paused. ws's own `pause()` stops TCP alone:
+ * what that has brought already is read to its end, even when the connection is closed.
+ */
+class Pace {
+  #paused = false;
+  #dropped = false;
+  #held: (() => void) | undefined;
+
+  constructor({ _receiver: receiver }: ReceivingSocket) {
+    const read: Writable['_write'] = receiver._write.bind(receiver);
+    receiver._write = (bytes: Buffer, encoding, done) => {
+      let from = 0;
+      const readPiece = (): void => {
+        if (this.#dropped) return done();
+        if (this.#paused) {
+          this.#held = readPiece;
+          return;
+        }
+        const piece = bytes.subarray(from, from + pieceBytes);
+        from += pieceBytes;
+        if (from >= bytes.length) read(piece, encoding, done);
+        else read(piece, encoding, (error) => (error ? done(error) : inTurn(readPiece)));
+      };
+      if (bytes.length <= pieceBytes) readPiece();
+      else inTurn(readPiece);
+    };
+  }
+
+  pause(): void {
+    this.#paused = true;
+  }
+
+  resume(): void {
+    this.#paused = false;
+    this.#goOn();
+  }
+
+  drop(): void {
+    this.#dropped = true;
+    this.#goOn();
+  }
+
+  #goOn(): void {
+    if (this.#held !== undefined) inTurn(this.#held);
+    this.#held = undefined;
+  }
+}
+
+/** What is to be read, of all connections: one piece, or one body, in a turn of the event loop. */
+const waiting: (() => void)[] = [];
+
+function inTurn(read: () => void): void {
+  if (waiting.push(read) === 1) setImmediate(readNext);
+}
+
+function readNext(): void {
+  // It stays in the list while it is read, so that what it adds does not begin a second round of turns.
+  waiting[0]?.();
+  waiting.shift();
+  if (waiting.length > 0) setImmediate(readNext);
+}
