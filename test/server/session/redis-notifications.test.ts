@@ -79,11 +79,12 @@ test('a session that expires or is evicted; no other keys, and no other database
   );
 });
 
-test('200,000 events of other keys: that of ours comes through', async () => {
+const others = process.env.SOAK === '1' ? 200_000 : 20_000;
+test(`${others} events of other keys: that of ours comes through`, async () => {
   const store = subscribed(open(redis.port));
   await store.active;
   const ended = store.until({ kind: 'changed', id: 'one' });
-  const flood = `for n = 1, 100000 do redis.call('SET', 'other' .. n, 'x'); redis.call('DEL', 'other' .. n) end
+  const flood = `for n = 1, ${others / 2} do redis.call('SET', 'other' .. n, 'x'); redis.call('DEL', 'other' .. n) end
     redis.call('SET', '${key('one')}', 'x'); redis.call('DEL', '${key('one')}')`;
   await redis.ask('EVAL', flood, '0');
   await ended;

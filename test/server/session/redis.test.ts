@@ -283,10 +283,11 @@ describe('TLS', () => {
     expect(await failureOf(sessions.get('tls'))).toMatch(/certificate is for another host/);
   });
 
-  test('closed at any moment until the first answer: no connection stays', async () => {
+  test('closed at any millisecond until the first answer: no connection stays', async () => {
     await use('here');
+    const step = process.env.SOAK === '1' ? 0.25 : 1;
     let answered = false;
-    for (let after = 0; !answered; after += 0.25) {
+    for (let after = 0; !answered; after += step) {
       const sessions = open(`?ca=${file('ca.pem')}`);
       const answer = sessions.get('tls').then(Boolean, () => false);
       const until = performance.now() + after;
