@@ -20,7 +20,7 @@ import { originRefused } from './origin-probe.ts';
 
 /** PHP's answer with a renewed cookie may still be on its way: so long is `unauthorized` tried again. */
 const RESUME_MS = 5000;
-/** The store tells of the old id's end before PHP has answered: so long most pages take from the one to the other. */
+/** The store notifies the end of the old id before PHP has answered with the new one: most pages take no longer than this. */
 const FIRST_RESUME_MS = 50;
 const REQUEST_MS = 10_000;
 

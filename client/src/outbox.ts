@@ -90,7 +90,7 @@ export class Outbox {
   confirm(message: Message): void {
     const item = this.get(message.clientId);
     const changed = message.editedAt !== undefined || message.deletedAt !== undefined;
-    // Other words under the same id: sending them will tell of the conflict, and nothing is lost silently.
+    // Other words under the same id: the server answers `conflict` when they are sent, so nothing is lost silently.
     if (item !== undefined && (changed || item.text === message.text)) this.discard(item.clientId);
   }
 

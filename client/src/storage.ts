@@ -53,7 +53,7 @@ export class Store {
     }
   }
 
-  /** Whether a `storage` event tells of such a key; `null` is a storage cleared as a whole. */
+  /** Whether a `storage` event is about such a key; `null` means that the storage was cleared as a whole. */
   owns(key: string | null, start: string): boolean {
     return key === null || key.startsWith(this.#prefix + start);
   }
