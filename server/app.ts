@@ -2,7 +2,7 @@ import { openChat } from './chat/chat.ts';
 import { type Connection, userOf } from './chat/model.ts';
 import { readyRoomsOf } from './chat/rooms.ts';
 import * as site from './chat/site.ts';
-import { canOf, totalsOf } from './chat/summary.ts';
+import { canOf, membershipsOf, totalsOf, totalsOfUser } from './chat/summary.ts';
 import type { Config } from './config.ts';
 import { type OnRefusal, SocketTransport } from './connections/accept.ts';
 import { Admission } from './connections/admission.ts';
@@ -122,7 +122,7 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
       user: userOf(connection),
       roles,
       ...readyRoomsOf(chat, connection),
-      totals: totalsOf(connection.person),
+      totals: totalsOf(membershipsOf(connection.person)),
       limits: { text: config.limitText },
       can: canOf(config, roles),
       profile: config.profile,
@@ -146,6 +146,15 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
       unban: (user) => site.unban(chat, user),
       lookUp: (user) => site.lookUp(chat, user),
     },
+    me: async (cookie) => {
+      if (sessionIdFrom(cookie, config.session.cookie) === null) return {};
+      const session = await reader.fromCookie(cookie);
+      if ('code' in session) return session.code === 'session_store_unavailable' ? session.code : {};
+      const { id, name, banned } = session.user;
+      if (banned || chat.directory.banOf(id) !== null) return {};
+      return { user: { id, name }, ...(await totalsOfUser(history, chat.directory, id)) };
+    },
+    admission,
     proxied: config.trustedProxies.length > 0,
     missing: async () => {
       const missing: string[] = [];

@@ -56,6 +56,10 @@ export const httpErrors = {
   },
   too_large: { status: 413, message: 'The body of the request is too large.' },
   header_too_large: { status: 431, message: 'The request headers are too large.' },
+  session_store_unavailable: {
+    status: 503,
+    message: 'The session store does not answer. Try again.',
+  },
   client_not_built: {
     status: 503,
     message: 'The browser client is not built. Run npm run build and start the server again.',

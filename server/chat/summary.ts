@@ -1,5 +1,5 @@
 import type { Can, LastMessage, Message, Notify, RoomSummary, SiteRole, Totals, User } from '../events.ts';
-import type { MemberRecord } from '../history/history.ts';
+import type { History, MemberRecord } from '../history/history.ts';
 import { rightsIn } from './access.ts';
 import type { Directory } from './directory.ts';
 import type { Connection, Person, Room } from './model.ts';
@@ -65,16 +65,28 @@ function partnerOf(
   return { user: { id, name: (here ?? partner).user.name }, present: here !== undefined };
 }
 
-export function notifyOf({ record }: Room, member: MemberRecord | undefined): Notify {
+export function notifyOf({ record }: Pick<Room, 'record'>, member: MemberRecord | undefined): Notify {
   return member?.notify ?? (record.kind === 'public' ? 'mentions' : 'all');
 }
 
-export function totalsOf({ memberships }: Person): Totals {
+export function totalsOf(memberships: Iterable<Pick<Room, 'record'> & { member: MemberRecord }>): Totals {
   let unread = 0;
-  for (const { room, member } of memberships.values()) {
-    if (notifyOf(room, member) !== 'none') unread += Math.max(0, room.record.lastSeq - member.readSeq);
+  for (const { record, member } of memberships) {
+    if (notifyOf({ record }, member) !== 'none') unread += Math.max(0, record.lastSeq - member.readSeq);
   }
   return { unread, mentions: 0 };
+}
+
+export function* membershipsOf({ memberships }: Person) {
+  for (const { room, member } of memberships.values()) yield { record: room.record, member };
+}
+
+/** What `GET /me` says of a user, who need not be here. It makes nobody present. */
+export async function totalsOfUser(history: History, directory: Directory, user: string): Promise<Totals> {
+  const person = directory.person(user);
+  if (person !== undefined) return totalsOf(membershipsOf(person));
+  const { memberships } = await history.read('user', { user });
+  return totalsOf(memberships.map(({ room, member }) => ({ record: room, member })));
 }
 
 /** What the operator's settings allow: see CHAT_CREATE_ROOMS, CHAT_DIRECT and CHAT_FIND_PEOPLE. */

@@ -44,6 +44,7 @@ export class Admission {
   /** Requests that were refused for another reason. They count apart: foreign pages can cause them from anywhere. */
   readonly #refused: RateLimit;
   readonly #open: OpenLimit;
+  readonly #me: RateLimit;
   readonly #http: OpenLimit;
   /** What gives the place of a connection back, from its first request until it is bound. */
   readonly #places = new WeakMap<IncomingMessage, () => void>();
@@ -57,6 +58,7 @@ export class Admission {
       trustedProxies: readonly string[];
       limitConnectAddress: Rate;
       limitConnectionsAddress: number;
+      limitMe: Rate;
     },
     sessionId: (cookieHeader: string | undefined) => string | null,
     drain: Drain,
@@ -69,6 +71,7 @@ export class Admission {
     this.#proxies = trustedProxies(options.trustedProxies);
     this.#connects = new RateLimit(options.limitConnectAddress);
     this.#refused = new RateLimit(options.limitConnectAddress);
+    this.#me = new RateLimit(options.limitMe);
     this.#open = new OpenLimit(options.limitConnectionsAddress);
     this.#http = new OpenLimit(options.limitConnectionsAddress * httpConnectionsEach);
   }
@@ -190,6 +193,19 @@ export class Admission {
       res.setHeader('Access-Control-Allow-Headers', 'Content-Type');
       res.setHeader('Access-Control-Max-Age', '600');
     }
+  }
+
+  /**
+   * Why somebody may not ask who they are (`GET /me`), or null. It needs an allowed `Origin`, or the browser's word that
+   * the page is of this very origin: else any page could learn who visits it.
+   */
+  refusalOfMe(req: IncomingMessage): Refusal | null {
+    const { origin } = req.headers;
+    const allowed =
+      origin === undefined ? req.headers['sec-fetch-site'] === 'same-origin' : this.#allows(origin, req);
+    if (!allowed) return { code: 'origin_not_allowed' };
+    const retryAfterMs = this.#me.take(limitKey(req, this.#proxies));
+    return retryAfterMs === null ? null : { code: 'rate_limited', retryAfterMs };
   }
 
   #allows(origin: string, req: IncomingMessage): boolean {

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { HttpErrorCode } from '../errors.ts';
 import { answerError, answerJson, securityHeaders, send } from './answer.ts';
 import { type Api, answerUnauthorized, createApi, hasKey } from './api.ts';
 import type { ClientFile } from './client-files.ts';
@@ -28,6 +29,13 @@ export function createRoutes(options: {
   api: Api;
   /** What is missing for this server to do its work; empty when nothing is. */
   missing: () => Promise<string[]>;
+  /** Who asks, by the session cookie, for the launcher and badge on a page: `{}` for nobody. */
+  me: (cookie: string | undefined) => Promise<object | 'session_store_unavailable'>;
+  /** Why this is not answered, or null; and lets the page that may ask read the answer. */
+  admission: {
+    refusalOfMe(req: IncomingMessage): { code: HttpErrorCode; retryAfterMs?: number } | null;
+    allowReading(req: IncomingMessage, res: ServerResponse): void;
+  };
   /** Whether requests may come from others by way of a proxy on this machine. */
   proxied: boolean;
 }): (req: IncomingMessage, res: ServerResponse, path: string) => Promise<void> {
@@ -38,6 +46,14 @@ export function createRoutes(options: {
       const missing = await options.missing();
       if (missing.length === 0) answerJson(req, res, 200, { status: 'ready' });
       else answerJson(req, res, 503, { status: 'not ready', missing });
+    },
+    '/me': async (req, res) => {
+      const refusal = options.admission.refusalOfMe(req);
+      if (refusal !== null) return answerError(res, refusal.code, refusal.retryAfterMs);
+      options.admission.allowReading(req, res);
+      const me = await options.me(req.headers.cookie);
+      if (me === 'session_store_unavailable') return answerError(res, me);
+      answerJson(req, res, 200, me);
     },
     '/metrics': async (req, res) => {
       if ((options.proxied || !isLocal(req)) && !hasKey(req, options.apiKeys)) return answerUnauthorized(res);

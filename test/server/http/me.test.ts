@@ -1,0 +1,73 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { connectChat, newClientId } from '../../helpers/chat-client.ts';
+import { type ChatSite, startChatSite } from '../../helpers/chat-site.ts';
+
+let site: ChatSite;
+beforeAll(async () => {
+  site = await startChatSite({ CHAT_ORIGINS: 'https://www.example.org', CHAT_LIMIT_ME: '40/10s' });
+});
+afterAll(() => site.close());
+
+const sameOrigin = { 'sec-fetch-site': 'same-origin' };
+const me = async (headers: Record<string, string>) => {
+  const answer = await fetch(`${site.chat.url}/me`, { headers });
+  return { status: answer.status, headers: answer.headers, body: (await answer.json()) as object };
+};
+
+test('who is logged in, with what is unread, whether here or not; nobody becomes present by it', async () => {
+  const cookie = await site.session(1, 'Ann');
+  expect((await me({ cookie, ...sameOrigin })).body).toEqual({
+    user: { id: '1', name: 'Ann' },
+    unread: 0,
+    mentions: 0,
+  });
+  const ann = await connectChat(site.chat.url, cookie);
+  const { room } = await ann.request('room:create', {
+    name: 'Den',
+    kind: 'private',
+    clientId: newClientId(),
+    members: ['2'],
+  });
+  await ann.request('room:join', { room: room.id });
+  await ann.request('message:send', { room: room.id, text: 'x', clientId: newClientId() });
+  const ben = await site.session(2, 'Ben');
+  expect((await me({ cookie: ben, ...sameOrigin })).body).toMatchObject({ user: { id: '2' }, unread: 1 });
+  const { members } = await ann.request('room:members', { room: room.id, present: true });
+  expect(members.map(({ user }) => user.id)).toEqual(['1']);
+  ann.close();
+});
+
+test('nobody: no cookie, no such session, nobody logged in', async () => {
+  for (const cookie of ['', 'PHPSESSID=unknown', await site.rawSession('{"cart":[]}')]) {
+    const answer = await me({ cookie, ...sameOrigin });
+    expect([answer.status, answer.body]).toEqual([200, {}]);
+    expect(answer.headers.get('cache-control')).toBe('no-store');
+  }
+});
+
+test('an allowed origin may read it; a foreign page and one that does not say where it is from may not', async () => {
+  const cookie = await site.session(1);
+  const allowed = await me({ cookie, origin: 'https://www.example.org' });
+  expect(allowed.status).toBe(200);
+  expect(allowed.headers.get('access-control-allow-origin')).toBe('https://www.example.org');
+  expect(allowed.headers.get('access-control-allow-credentials')).toBe('true');
+  for (const headers of [{ origin: 'https://evil.example' }, {}, { 'sec-fetch-site': 'cross-site' }]) {
+    expect(await me({ cookie, ...headers })).toMatchObject({
+      status: 403,
+      body: { error: { code: 'origin_not_allowed' } },
+    });
+  }
+});
+
+test('too many of one address: 429 with Retry-After; a silent store: 503', async () => {
+  const cookie = await site.session(1);
+  await site.memcached.stop();
+  expect(await me({ cookie, ...sameOrigin })).toMatchObject({
+    status: 503,
+    body: { error: { code: 'session_store_unavailable' } },
+  });
+  let answer = await me(sameOrigin);
+  for (let n = 0; n < 50 && answer.status === 200; n++) answer = await me(sameOrigin);
+  expect(answer).toMatchObject({ status: 429, body: { error: { code: 'rate_limited' } } });
+  expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
+});
