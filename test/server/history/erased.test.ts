@@ -1,0 +1,40 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { connectChat, newClientId } from '../../helpers/chat-client.ts';
+import { historyFolder, startChatServer } from '../../helpers/chat-server.ts';
+import { startMemcached } from '../../helpers/memcached.ts';
+
+test('a deleted and an edited text are in no file of the server, within 60 s and after a clean end', async () => {
+  const memcached = await startMemcached();
+  onTestFinished(async () => {
+    await memcached.stop();
+  });
+  await memcached.set('sessions/u1', '{"user_id":1}');
+  const history = historyFolder();
+  onTestFinished(() => history.remove());
+  const server = await startChatServer({ CHAT_SESSION_STORE: memcached.url, CHAT_HISTORY: history.url });
+  onTestFinished(async () => {
+    await server.stop();
+  });
+  const ann = await connectChat(server.url, 'PHPSESSID=u1');
+  await ann.request('room:join', { room: 'lobby' });
+  const [deleted, edited, kept] = ['Wm4kZ-deleted-Tq8', 'Wm4kZ-edited-Tq8', 'Wm4kZ-kept-Tq8'];
+  for (const text of [deleted, edited, kept]) {
+    await ann.request('message:send', { room: 'lobby', text, clientId: newClientId() });
+  }
+  // The index for searching holds them, too.
+  expect((await ann.request('message:search', { query: 'Wm4kZ' })).messages).toHaveLength(3);
+  const folder = dirname(history.path);
+  const found = (text: string) =>
+    readdirSync(folder).filter((name) => readFileSync(join(folder, name)).includes(text));
+  expect(found(deleted)).not.toEqual([]);
+  await ann.request('message:delete', { room: 'lobby', seq: 1 });
+  await ann.request('message:edit', { room: 'lobby', seq: 2, text: 'something else' });
+  await expect.poll(() => [...found(deleted), ...found(edited)], { timeout: 50_000 }).toEqual([]);
+  expect(found(kept)).not.toEqual([]);
+  expect((await ann.request('message:search', { query: 'Wm4kZ' })).messages).toHaveLength(1);
+  ann.close();
+  await server.stop();
+  expect([...found(deleted), ...found(edited)]).toEqual([]);
+});
