@@ -8,11 +8,17 @@ export interface Nginx {
   stop(): Promise<void>;
 }
 
-/** Port and TLS are the test's own; all else is what README.md tells operators to write. */
+/** Port and TLS are the test's own; all else is what docs/install.md tells operators to write. */
 function configuration(folder: string, port: number, server: number): string {
-  const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
-  const [, advised = ''] = /```nginx\n([\s\S]*?)```/.exec(readme) ?? [];
+  const page = readFileSync(new URL('../../docs/install.md', import.meta.url), 'utf8');
+  const blocks = [...page.matchAll(/```nginx\n([\s\S]*?)```/g)].map(([, block = '']) => block);
+  const advised = ['map ', 'server {'].map((start) => {
+    const block = blocks.find((text) => text.startsWith(start));
+    if (block === undefined) throw new Error(`docs/install.md has no nginx block that begins with ${start}`);
+    return block;
+  });
   const site = advised
+    .join('')
     .replace('listen 443 ssl', `listen 127.0.0.1:${port}`)
     .replace('proxy_pass http://127.0.0.1:7070', `proxy_pass http://127.0.0.1:${server}`);
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
