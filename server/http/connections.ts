@@ -12,7 +12,7 @@ const mostPipelinedHeaders = 25;
 const mostUnreadBody = 65_536;
 /** How long a client may take to send a request or to take an answer, however it spreads the bytes. */
 const defaultPatience = 60_000;
-/** So many connections may wait for what their clients do, and each at least so many milliseconds. */
+/** This many connections may wait for what their clients do, and each at least this many milliseconds. */
 const mostWaiting = 1000;
 const waitAtLeast = 250;
 /**
@@ -20,7 +20,7 @@ const waitAtLeast = 250;
  * new connections, of which Node accepts one a turn.
  */
 const mostInATurn = 4;
-/** Whoever has too many connections open may close one at any time, so this is a guess. */
+/** A client with too many connections may close one at any time, so this is a guess. */
 const tryAgainAfter = 5000;
 
 /** Why a connection was closed by force; a label of the metrics. */
@@ -198,7 +198,7 @@ export class Connections {
     this.#closeLongest(now);
   }
 
-  /** Whoever means it acts at once: when many have not, the one that has waited longest goes. */
+  /** Clients in earnest act at once: when many have not, the connection that has waited longest is closed. */
   #closeLongest(now: number): void {
     for (const [socket, since] of this.#waiting) {
       if (this.#waiting.size <= mostWaiting || now - since < waitAtLeast) break;
