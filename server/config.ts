@@ -40,9 +40,6 @@ const sessionSettings = {
   preset: 'CHAT_PRESET',
 } as const satisfies Record<OptionName, string>;
 
-/** That of the demonstration. */
-const defaultStore = 'memcached://127.0.0.1:11211?prefix=sessions/&format=json';
-
 const onOff = z.enum(['on', 'off']).transform((v) => v === 'on');
 const templateForm = 'a path beginning with / or an https:// address, with {id} in place of the user id';
 
@@ -179,10 +176,7 @@ export function readConfig(env: NodeJS.ProcessEnv) {
     );
   }
   const options = Object.entries(sessionSettings).map(([option, name]) => [option, env[name]]);
-  const session = readOptions(
-    { ...Object.fromEntries(options), store: env.CHAT_SESSION_STORE || defaultStore },
-    (option) => sessionSettings[option],
-  );
+  const session = readOptions(Object.fromEntries(options), (option) => sessionSettings[option]);
   if ('problems' in session) problems.push(...session.problems);
   if ('problems' in session || problems.length > 0) throw new ConfigError(problems);
   const value = parsed as Parsed;

@@ -7,7 +7,7 @@ import { parseStoreUrl } from './store-url.ts';
 /** Each option: its default, and what parses it. The cookie stands behind its name, and the preset before all. */
 const table = {
   preset: ['', (name) => (name === '' ? {} : presetOf(name))],
-  store: ['', parseStoreUrl],
+  store: ['', parseStore],
   cookieName: ['PHPSESSID', parseCookieName],
   cookie: ['plain', parseCookieForm],
   userId: ['user_id', parseUserPath],
@@ -71,6 +71,12 @@ function textOf(value: unknown): string | undefined {
   if (value === undefined || value === '') return undefined;
   if (typeof value !== 'string') throw new TypeError('a string is needed');
   return value;
+}
+
+/** A store is never guessed: with the wrong one, every visitor would count as logged out. */
+function parseStore(text: string): ReturnType<typeof parseStoreUrl> {
+  if (text !== '') return parseStoreUrl(text);
+  throw new TypeError('not set; it says where PHP keeps its sessions, such as file:///var/lib/php/sessions');
 }
 
 /** A token by RFC 6265, of characters that PHP reads back unchanged. */

@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest';
 import { ConfigError, readConfig } from '../../server/config.ts';
+import { configOf } from '../helpers/config.ts';
 
 test('nothing set: the defaults of the documentation', () => {
-  expect(readConfig({})).toMatchObject({
+  expect(configOf({})).toMatchObject({
     host: '0.0.0.0',
     port: 7070,
     origins: ['http://localhost:8080', 'http://127.0.0.1:8080'],
@@ -21,12 +22,18 @@ test('nothing set: the defaults of the documentation', () => {
   });
 });
 
+test('no store is set: the server says so, and what one looks like', () => {
+  expect(() => readConfig({})).toThrow(
+    /CHAT_SESSION_STORE: not set; it says where PHP keeps its sessions, such as file:/,
+  );
+});
+
 test('an empty variable counts as not set', () => {
-  expect(readConfig({ CHAT_PORT: '', CHAT_API_KEY: '' })).toMatchObject({ port: 7070, apiKeys: [] });
+  expect(configOf({ CHAT_PORT: '', CHAT_API_KEY: '' })).toMatchObject({ port: 7070, apiKeys: [] });
 });
 
 test('rooms with names in any script, and ids of one’s own', () => {
-  expect(readConfig({ CHAT_ROOMS: 'lobby, general:Général, 交流' }).rooms).toEqual([
+  expect(configOf({ CHAT_ROOMS: 'lobby, general:Général, 交流' }).rooms).toEqual([
     { name: 'lobby' },
     { id: 'general', name: 'Général' },
     { name: '交流' },
@@ -34,7 +41,7 @@ test('rooms with names in any script, and ids of one’s own', () => {
 });
 
 test.each(['/avatars/{id}.jpg', 'https://cdn.example/{id}'])('%s is a template', (template) => {
-  expect(readConfig({ CHAT_USER_AVATAR: template }).profile).toEqual({ avatar: template });
+  expect(configOf({ CHAT_USER_AVATAR: template }).profile).toEqual({ avatar: template });
 });
 
 test.each(['/avatars/', '//evil.example/{id}', 'javascript:{id}', 'http://cdn.example/{id}', 'avatars/{id}'])(
@@ -46,15 +53,15 @@ test.each(['/avatars/', '//evil.example/{id}', 'javascript:{id}', 'http://cdn.ex
 
 test('several keys of the API, while one replaces another', () => {
   const [old, fresh] = ['o'.repeat(20), 'n'.repeat(20)];
-  expect(readConfig({ CHAT_API_KEY: `${fresh},${old}` }).apiKeys).toEqual([fresh, old]);
+  expect(configOf({ CHAT_API_KEY: `${fresh},${old}` }).apiKeys).toEqual([fresh, old]);
 });
 
 test('the settings are frozen', () => {
-  expect(Object.isFrozen(readConfig({}))).toBe(true);
+  expect(Object.isFrozen(configOf({}))).toBe(true);
 });
 
 test('paths, with a dot inside a key', () => {
-  expect(readConfig({ CHAT_USER_ID: 'app.user\\.v2.id' }).session.user.id).toEqual(['app', 'user.v2', 'id']);
+  expect(configOf({ CHAT_USER_ID: 'app.user\\.v2.id' }).session.user.id).toEqual(['app', 'user.v2', 'id']);
 });
 
 test('everything that is wrong is listed together, with what is accepted', () => {
@@ -130,7 +137,7 @@ test('names of settings that this version does not know are listed, those of the
     CHAT_RETENTION: '',
     PATH: '',
   };
-  expect(readConfig(env).unknown).toEqual(['CHAT_ROOM']);
+  expect(configOf(env).unknown).toEqual(['CHAT_ROOM']);
 });
 
 test.each([
@@ -141,7 +148,7 @@ test.each([
   ['memcached://h?handler=memcache&persistent=1&weight=1&timeout=1&retry_interval=15', 'php'],
   ['redis://h?prefix=siam_&lifetime=1440&lock=5&lease=30', 'php'],
 ])('the format of a store: %s, %s', (url, format) => {
-  expect(readConfig({ CHAT_SESSION_STORE: url }).session.source.format).toBe(format);
+  expect(configOf({ CHAT_SESSION_STORE: url }).session.source.format).toBe(format);
 });
 
 test.each([
@@ -158,7 +165,7 @@ test.each([
 
 function problemsOf(env: NodeJS.ProcessEnv): string {
   try {
-    readConfig(env);
+    configOf(env);
   } catch (error) {
     if (error instanceof ConfigError) return error.message;
   }

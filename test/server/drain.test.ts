@@ -70,7 +70,13 @@ test('SIGTERM: what was accepted is done and answered, clients are told, exit 0 
 test('npm run server passes SIGTERM on, and the exit code back', async () => {
   const npm = startChild('npm', ['run', 'server'], {
     cwd: new URL('../../', import.meta.url).pathname,
-    env: { ...process.env, CHAT_HOST: '127.0.0.1', CHAT_PORT: '0', CHAT_HISTORY: history.url },
+    env: {
+      ...process.env,
+      CHAT_HOST: '127.0.0.1',
+      CHAT_PORT: '0',
+      CHAT_HISTORY: history.url,
+      CHAT_SESSION_STORE: 'memcached://127.0.0.1:11211',
+    },
   });
   await npm.until(/"msg":"listening"/);
   process.kill(npm.pid, 'SIGTERM');

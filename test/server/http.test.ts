@@ -215,6 +215,7 @@ describe('a start that cannot succeed says why', () => {
         CHAT_HOST: '127.0.0.1',
         CHAT_PORT: '0',
         CHAT_HISTORY: history.url,
+        CHAT_SESSION_STORE: site.memcached.url,
         ...env,
       },
     });
@@ -235,6 +236,12 @@ describe('a start that cannot succeed says why', () => {
       /CHAT_PORT: "x" is not[\s\S]*CHAT_ROOMS: "u-mine" is not[\s\S]*CHAT_SESSION_STORE: /,
     );
     expect(output).not.toContain('secret');
+  });
+
+  test('no session store: 78', async () => {
+    const { code, output } = await end({ CHAT_SESSION_STORE: '' });
+    expect(code).toBe(78);
+    expect(output).toMatch(/CHAT_SESSION_STORE: not set; it says where PHP keeps its sessions/);
   });
 
   test('a port in use', async () => {
@@ -259,7 +266,7 @@ test('without a built client the page is 503 and the rest works', async () => {
   symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
   let server: ChatServer | undefined;
   try {
-    server = await startChatServer({}, folder);
+    server = await startChatServer({ CHAT_SESSION_STORE: site.memcached.url }, folder);
     for (const path of ['/', '/php-chat.js']) {
       const answer = await fetch(server.url + path);
       expect([answer.status, await answer.json()]).toMatchObject([

@@ -4,13 +4,13 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { readConfig } from '../../../server/config.ts';
 import { decodePhp } from '../../../server/session/formats/php.ts';
 import { decodePhpSerialize } from '../../../server/session/formats/php-serialize.ts';
 import { identify } from '../../../server/session/identity.ts';
 import { presets } from '../../../server/session/presets.ts';
 import { connectChat, refusalOf } from '../../helpers/chat-client.ts';
 import { startChatServer } from '../../helpers/chat-server.ts';
+import { configOf } from '../../helpers/config.ts';
 import { type DokuWiki, startDokuWiki } from '../../helpers/dokuwiki.ts';
 import { startMemcached } from '../../helpers/memcached.ts';
 
@@ -24,7 +24,7 @@ const sessions = execFileSync('php', [script], { encoding: 'utf8' })
 const who = (application: string, of: string) => {
   const session = sessions.find((one) => one.application === application && one.case === of);
   if (session === undefined) throw new Error(`no session of ${application}: ${of}`);
-  const { user } = readConfig({ CHAT_SESSION_NAME: 'its_own', CHAT_PRESET: application }).session;
+  const { user } = configOf({ CHAT_SESSION_NAME: 'its_own', CHAT_PRESET: application }).session;
   return identify(decodePhp(session.bytes), user);
 };
 
@@ -60,7 +60,7 @@ describe('the user of a known application, by its preset alone', () => {
 });
 
 test('Roundcube with a storage of its own, where the session is a string', () => {
-  const { user } = readConfig({
+  const { user } = configOf({
     CHAT_PRESET: 'roundcube',
     CHAT_USER_ID: 'vars!.user_id',
     CHAT_USER_NAME: 'vars!.username',

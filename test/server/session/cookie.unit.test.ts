@@ -3,8 +3,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { ConfigError, readConfig } from '../../../server/config.ts';
+import { ConfigError } from '../../../server/config.ts';
 import { parseCookieForm, sessionIdFrom } from '../../../server/session/cookie.ts';
+import { configOf } from '../../helpers/config.ts';
 
 const read = (header: string | undefined) => sessionIdFrom(header, parseCookieForm('plain', 'PHPSESSID'));
 const id = 'fjq2r1mkv0p5t8h3b7n4c6a9de';
@@ -116,7 +117,7 @@ describe('a signed cookie', () => {
 
   test('CHAT_SESSION_COOKIE, for the cookie that CHAT_SESSION_NAME names', () => {
     const env = { CHAT_SESSION_COOKIE: `signed:${keyFile(key)}`, CHAT_SESSION_NAME: 'SESSION' };
-    expect(sessionIdFrom(`SESSION=${sign(id)}`, readConfig(env).session.cookie)).toBe(id);
+    expect(sessionIdFrom(`SESSION=${sign(id)}`, configOf(env).session.cookie)).toBe(id);
   });
 
   test.each([
@@ -126,7 +127,7 @@ describe('a signed cookie', () => {
     [`signed:${keyFile(randomBytes(16))}`, /has on line 3 no key of 32 bytes in base64$/],
     [`signed:${keyFile()}`, /holds no key$/],
   ])('%s cannot be used', (value, problem) => {
-    expect(() => readConfig({ CHAT_SESSION_COOKIE: value })).toThrow(ConfigError);
-    expect(() => readConfig({ CHAT_SESSION_COOKIE: value })).toThrow(problem);
+    expect(() => configOf({ CHAT_SESSION_COOKIE: value })).toThrow(ConfigError);
+    expect(() => configOf({ CHAT_SESSION_COOKIE: value })).toThrow(problem);
   });
 });

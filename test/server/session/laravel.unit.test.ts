@@ -4,10 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { ConfigError, readConfig } from '../../../server/config.ts';
+import { ConfigError } from '../../../server/config.ts';
 import { parseCookieForm, type SessionCookie, sessionIdFrom } from '../../../server/session/cookie.ts';
 import { FormatError } from '../../../server/session/formats/value.ts';
 import { decryptLaravel } from '../../../server/session/layers/laravel.ts';
+import { configOf } from '../../helpers/config.ts';
 
 const runs = process.env.SOAK === '1' ? 50_000 : 2000;
 const [key, oldKey, strangeKey] = [randomBytes(32), randomBytes(32), randomBytes(32)];
@@ -177,7 +178,7 @@ test('any cookie and any payload lead to an id, to bytes or to a refusal', () =>
 describe('CHAT_SESSION_COOKIE', () => {
   const problem = (env: NodeJS.ProcessEnv) => {
     try {
-      readConfig(env);
+      configOf(env);
     } catch (error) {
       if (error instanceof ConfigError) return error.message;
     }
@@ -185,12 +186,12 @@ describe('CHAT_SESSION_COOKIE', () => {
   };
 
   test('sets the form of the cookie that CHAT_SESSION_NAME names', () => {
-    const { cookie } = readConfig({
+    const { cookie } = configOf({
       CHAT_SESSION_COOKIE: `laravel:${keyFile}`,
       CHAT_SESSION_NAME: name,
     }).session;
     expect(sessionIdFrom(`${name}=${written(encrypt('cbc', prefix() + id))}`, cookie)).toBe(id);
-    expect(readConfig({ CHAT_SESSION_COOKIE: '' }).session.cookie.idIn('abc')).toBe('abc');
+    expect(configOf({ CHAT_SESSION_COOKIE: '' }).session.cookie.idIn('abc')).toBe('abc');
   });
 
   test('that cannot be used is listed with the other problems', () => {

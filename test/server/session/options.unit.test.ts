@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { ConfigError, readConfig } from '../../../server/config.ts';
+import { ConfigError } from '../../../server/config.ts';
 import { openSessions, type SessionOptions } from '../../../server/session/index.ts';
 import { pathText } from '../../../server/session/path.ts';
 import { presets } from '../../../server/session/presets.ts';
+import { configOf } from '../../helpers/config.ts';
 
 const store = 'file:///var/lib/php/sessions';
 
@@ -107,7 +108,7 @@ describe('the options of openSessions', () => {
 
 describe('the settings of the chat server', () => {
   const settingsOf = (env: NodeJS.ProcessEnv) => {
-    const { cookie, user } = readConfig(env).session;
+    const { cookie, user } = configOf(env).session;
     return [
       cookie.name,
       pathText(user.id),
@@ -163,7 +164,7 @@ describe('the settings of the chat server', () => {
 
   function problemOf(env: NodeJS.ProcessEnv): string {
     try {
-      readConfig(env);
+      configOf(env);
     } catch (error) {
       if (error instanceof ConfigError) return error.message;
     }
