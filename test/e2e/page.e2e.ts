@@ -61,7 +61,7 @@ test('a draft survives a reload; what is too long is counted, not cut', async ({
   await alice.page.reload();
   await expect(alice.field).toHaveValue('a draft');
   await alice.field.fill('x'.repeat(4010));
-  await expect(alice.page.getByText('10 too many')).toBeVisible();
+  await expect(alice.page.getByText('10 characters too many')).toBeVisible();
   await expect(alice.page.getByRole('button', { name: 'Send' })).toHaveAttribute('aria-disabled', 'true');
   await alice.field.press('Enter');
   await expect(alice.field).toHaveValue('x'.repeat(4010));

@@ -73,7 +73,7 @@ export class ComposerView {
     const left = chat.limit - codePoints(text);
     const near = chat.me !== undefined && left <= chat.limit / 10;
     const words =
-      left < 0 ? strings.text('composer.over', { n: -left }) : strings.text('composer.left', { n: left });
+      left < 0 ? strings.count('composer.tooMany', -left) : strings.text('composer.left', { n: left });
     this.#count.textContent = near ? words : '';
     this.#count.classList.toggle('over', left < 0);
     set(this.#send, { 'aria-disabled': (blank(text) || left < 0) && 'true' });
