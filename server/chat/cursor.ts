@@ -1,20 +1,26 @@
 import { RequestError } from '../errors.ts';
 
-type Key = readonly [string | number, string];
-
-/** Where a list goes on: behind the last entry of the page before. Clients take it as it is. */
-export function cursorOf(key: Key): string {
+/** Where a list goes on: behind the last entry of the page before. Clients take it as it is, and can read what it holds. */
+export function cursorOf(key: readonly (string | number)[]): string {
   return Buffer.from(JSON.stringify(key)).toString('base64url');
 }
 
+type KeyOf<Types extends readonly ('string' | 'number')[]> = {
+  [N in keyof Types]: Types[N] extends 'string' ? string : number;
+};
+
 /** @throws RequestError `bad_request` for what no page gave out */
-export function decodeCursor<First extends 'string' | 'number'>(
+export function decodeCursor<const Types extends readonly ('string' | 'number')[]>(
   cursor: string,
-  first: First,
-): readonly [First extends 'string' ? string : number, string] {
+  types: Types,
+): KeyOf<Types> {
   try {
     const key: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString());
-    if (Array.isArray(key) && key.length === 2 && typeof key[0] === first && typeof key[1] === 'string') {
+    if (
+      Array.isArray(key) &&
+      key.length === types.length &&
+      key.every((part, n) => typeof part === types[n])
+    ) {
       return key as never;
     }
   } catch {

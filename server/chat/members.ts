@@ -209,31 +209,31 @@ export async function members(
   { query, present, cursor, limit }: RequestPayload<'room:members'>,
 ): Promise<Answers['room:members']> {
   const { id } = room.record;
-  let after = cursor === undefined ? undefined : decodeCursor(cursor, 'string');
-  const listed: { member: RoomMember; key: readonly [string, string] }[] = [];
+  // The id alone: a cursor with the name would show the name of somebody who is hidden.
+  let [after] = cursor === undefined ? [] : decodeCursor(cursor, ['string']);
+  const listed: RoomMember[] = [];
   let more = true;
   while (more && listed.length <= limit) {
     const page = await history.read('members', {
       room: id,
       ...(query === undefined ? {} : { query }),
-      ...(after === undefined ? {} : { after: { name: after[0], id: after[1] } }),
+      ...(after === undefined ? {} : { after }),
       limit: limit + 1,
     });
     for (const { user, member } of page) {
-      const key = [user.name, user.id] as const;
-      after = key;
+      after = user.id;
       const shown = shownMember(user, member);
       // A hidden name is not to be found by it.
       if (query !== undefined && !matches(shown, query)) continue;
-      if (present === undefined || shown.present === present) listed.push({ member: shown, key });
+      if (present === undefined || shown.present === present) listed.push(shown);
     }
     more = page.length > limit;
   }
   const last = listed.length > limit ? listed[limit - 1] : undefined;
   return {
-    members: listed.slice(0, limit).map(({ member }) => member),
+    members: listed.slice(0, limit),
     count: room.record.members,
-    ...(last === undefined ? {} : { next: cursorOf(last.key) }),
+    ...(last === undefined ? {} : { next: cursorOf([last.user.id]) }),
   };
 
   function shownMember(user: UserRecord, member: MemberRecord): RoomMember {

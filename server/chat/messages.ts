@@ -66,8 +66,16 @@ export async function deleteMessage(
     moderator: author !== me,
     at: Date.now(),
   });
-  if (changed && author !== me && reason) {
-    const connections = [...(directory.person(author)?.connections ?? [])].map((one) => one.id);
+  const person = directory.person(author);
+  // An author who has been removed hears nothing of the room any more.
+  if (
+    changed &&
+    author !== me &&
+    reason &&
+    person !== undefined &&
+    directory.find(person, id) !== undefined
+  ) {
+    const connections = [...person.connections].map((one) => one.id);
     publisher.toConnections(connections, 'push', { name: 'deleted', data: { room: id, seq, reason } });
   }
   return { message };
@@ -127,18 +135,15 @@ export async function search(
   room: Room | undefined,
   { query, cursor, limit }: RequestPayload<'message:search'>,
 ): Promise<Answers['message:search']> {
-  if (cursor !== undefined && !/^\d{1,15}$/.test(cursor)) {
-    throw new RequestError('bad_request', 'cursor is none that this server gave');
-  }
   const rooms = room === undefined ? [...person.memberships.keys()] : [room.record.id];
   const { messages, next } = await history.read('search', {
     query,
     rooms,
     everyPublic: room === undefined,
-    ...(cursor === undefined ? {} : { before: Number(cursor) }),
+    ...(cursor === undefined ? {} : { from: cursor }),
     limit,
   });
   // What was taken from the user while the search ran is not shown.
   const readable = messages.filter((message) => directory.find(person, message.room) !== undefined);
-  return { messages: readable, ...(next === undefined ? {} : { next: String(next) }) };
+  return { messages: readable, ...(next === undefined ? {} : { next }) };
 }

@@ -53,7 +53,8 @@ export function list(
   const rooms = member
     ? ownRooms(connection.person)
     : directory.publicByName().filter(({ record }) => !connection.person.memberships.has(record.id));
-  const after = cursor === undefined ? undefined : decodeCursor(cursor, member ? 'number' : 'string');
+  const after =
+    cursor === undefined ? undefined : decodeCursor(cursor, [member ? 'number' : 'string', 'string']);
   const listed: Room[] = [];
   for (const room of rooms) {
     if (after !== undefined && !isAfter(key(room), after)) continue;

@@ -246,9 +246,9 @@ export interface Reads {
   /** Those of the ids that are known. */
   users: { in: { ids: readonly string[] }; out: UserRecord[] };
   member: { in: { room: string; user: string }; out: MemberRecord | null };
-  /** By name, then id, after `after`; `query`: the beginning of the id, the name, or a word of the name. */
+  /** By name, then id, after the user `after`; `query`: the beginning of the id, the name, or a word of the name. */
   members: {
-    in: { room: string; query?: string; after?: { name: string; id: string }; limit: number };
+    in: { room: string; query?: string; after?: string; limit: number };
     out: { user: UserRecord; member: MemberRecord }[];
   };
   /** Those of the users who have acted in a private room of which `user` is a member too. */
@@ -266,11 +266,12 @@ export interface Reads {
   changes: { in: { room: string; since: number; upTo: number; limit: number }; out: Page };
   /**
    * Messages whose text holds `query`, newest first, in these rooms and (`everyPublic`) in all public ones. `next`: where
-   * to go on; a page may be short though there are more.
+   * to go on (as `from`); a page may be short though there are more. It says nothing to those who read it, such as how
+   * many messages there are. Codes: `bad_request` (no `from` of this history).
    */
   search: {
-    in: { query: string; rooms: readonly string[]; everyPublic: boolean; before?: number; limit: number };
-    out: { messages: Message[]; next?: number };
+    in: { query: string; rooms: readonly string[]; everyPublic: boolean; from?: string; limit: number };
+    out: { messages: Message[]; next?: string };
   };
 }
 

@@ -1,7 +1,7 @@
 import { DatabaseSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
 import { type Ban, maxPageBytes, type Page, type Partner, type Reads, type RoomRecord } from '../history.ts';
-import { nameKey, sortKey } from '../text-keys.ts';
+import { nameKey } from '../text-keys.ts';
 import { type Call, type Outcome, type Reply, type Request, storageFailure } from './protocol.ts';
 import {
   memberColumns,
@@ -42,7 +42,8 @@ const statements = {
     `SELECT user_id AS id, coalesce(users.name, user_id) AS name, coalesce(acted_public, 0) AS acted_public, site_role,
        ${memberColumns}
      FROM members LEFT JOIN users ON users.id = members.user_id
-     WHERE room = ${num} AND sources <> 0 AND (sort, user_id) > (?2, ?3)
+     WHERE room = ${num} AND sources <> 0
+       AND (sort, user_id) > (coalesce((SELECT sort FROM members WHERE user_id = ?2 AND room = ${num}), ''), ?2)
      ORDER BY sort, user_id`,
   ),
   keysOf: db.prepare('SELECT key FROM user_keys WHERE user_id = ?'),
@@ -105,11 +106,10 @@ const reads: {
     const row = statements.member.get(room, user);
     return row === undefined ? null : memberFrom(row);
   },
-  members({ room, query, after, limit }) {
+  members({ room, query, after = '', limit }) {
     const found: Reads['members']['out'] = [];
-    const from = after === undefined ? ['', ''] : [sortKey(after.name), after.id];
     const beginning = query === undefined ? undefined : nameKey(query);
-    for (const row of statements.members.iterate(room, ...from)) {
+    for (const row of statements.members.iterate(room, after)) {
       const user = userFrom(row);
       if (beginning !== undefined && !isFound(user.id, beginning)) continue;
       found.push({ user, member: memberFrom(row) });

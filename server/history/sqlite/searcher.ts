@@ -1,6 +1,8 @@
+import { createCipheriv, createDecipheriv, createHmac } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
+import { RequestError } from '../../errors.ts';
 import type { Reads } from '../history.ts';
 import { pairsOf, searchPairs } from '../text-keys.ts';
 import { isFull, type Outcome, type Reply, type Request, storageFailure } from './protocol.ts';
@@ -47,6 +49,11 @@ const statements = {
      WHERE messages.num = ?`,
   ),
 };
+/** For cursors: a number in plain text would show users how many messages others write. Kept with the history. */
+const cursorKey = createHmac('sha256', history.prepare('SELECT key FROM digest_key').get()?.key as Uint8Array)
+  .update('search cursor')
+  .digest()
+  .subarray(0, 16);
 const index = openIndex();
 let timer: NodeJS.Timeout | undefined;
 
@@ -75,7 +82,10 @@ port.on('message', (request: Request) => {
     catchUp();
     outcome = { id: request.id, value: search(request.input as Reads['search']['in']) };
   } catch (error) {
-    outcome = { id: request.id, ...storageFailure(error) };
+    outcome =
+      error instanceof RequestError
+        ? { id: request.id, code: error.code, detail: error.message }
+        : { id: request.id, ...storageFailure(error) };
   }
   port.postMessage({ outcomes: [outcome] } satisfies Reply);
 });
@@ -151,7 +161,8 @@ function follow(): boolean {
   return fresh.length === step;
 }
 
-function search({ query, rooms, everyPublic, before, limit }: Reads['search']['in']): Reads['search']['out'] {
+function search({ query, rooms, everyPublic, from, limit }: Reads['search']['in']): Reads['search']['out'] {
+  const before = from === undefined ? Number.MAX_SAFE_INTEGER : messageOf(from);
   const nums = new Set<number>();
   for (const room of rooms) {
     const num = statements.roomNum.get(room)?.num as number | undefined;
@@ -166,12 +177,12 @@ function search({ query, rooms, everyPublic, before, limit }: Reads['search']['i
   const most = few ? limit + 1 : mostCandidates;
   const found = index.db
     .prepare('SELECT rowid AS num FROM pairs WHERE pairs MATCH ? AND rowid < ? ORDER BY rowid DESC LIMIT ?')
-    .iterate(where, before ?? Number.MAX_SAFE_INTEGER, most);
+    .iterate(where, before, most);
   const messages: Reads['search']['out']['messages'] = [];
   let looked = 0;
   let last = 0;
   for (const { num } of found) {
-    if (messages.length === limit) return { messages, next: last };
+    if (messages.length === limit) return { messages, next: cursorOf(last) };
     looked++;
     last = num as number;
     const row = statements.message.get(last);
@@ -180,7 +191,27 @@ function search({ query, rooms, everyPublic, before, limit }: Reads['search']['i
     const message = messageFrom(row, row.room_id as string);
     if (message.text.toLowerCase().includes(query.toLowerCase())) messages.push(message);
   }
-  return { messages, ...(looked === most && last > 0 ? { next: last } : {}) };
+  return { messages, ...(looked === most && last > 0 ? { next: cursorOf(last) } : {}) };
+}
+
+/** One block: the number of a message, and zeros by which one that this history gave is known. */
+function cursorOf(message: number): string {
+  const block = Buffer.alloc(16);
+  block.writeBigUInt64BE(BigInt(message), 8);
+  return createCipheriv('aes-128-ecb', cursorKey, null)
+    .setAutoPadding(false)
+    .update(block)
+    .toString('base64url');
+}
+
+/** @throws RequestError `bad_request` */
+function messageOf(cursor: string): number {
+  const sealed = Buffer.from(cursor, 'base64url');
+  if (sealed.length === 16 && sealed.toString('base64url') === cursor) {
+    const block = createDecipheriv('aes-128-ecb', cursorKey, null).setAutoPadding(false).update(sealed);
+    if (block.readBigUInt64BE(0) === 0n) return Number(block.readBigUInt64BE(8));
+  }
+  throw new RequestError('bad_request', 'cursor is none that this server gave');
 }
 
 /**

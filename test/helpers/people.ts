@@ -1,0 +1,87 @@
+import { expect } from 'vitest';
+import type { EventName, EventPayload, RoomSummary } from '../../server/events.ts';
+import { type ChatClient, type ClientOptions, connectChat, newClientId } from './chat-client.ts';
+import { type ChatSite, startChatSite } from './chat-site.ts';
+
+/** A user of the site with one open connection. */
+export type Person = ChatClient & { readonly id: string; readonly cookie: string };
+
+type ApiBody = Record<string, unknown> & { error?: { code: string } };
+
+export interface PeopleSite extends ChatSite {
+  /** A new user, or one of that id; what else the session holds is in `session`. */
+  person(session?: object, id?: string): Promise<Person>;
+  /** One more connection of the same session. */
+  again(person: Person, options?: ClientOptions): Promise<Person>;
+  /** What PHP writes into the session from now on. */
+  writeSession(person: Person, session: object): Promise<void>;
+  /** A private room of this owner with these members. */
+  den(owner: ChatClient, members?: readonly Person[], over?: object): Promise<RoomSummary>;
+  /** What the PHP application asks for, with its key. */
+  api(method: string, path: string, body?: object): Promise<{ status: number; body: ApiBody }>;
+}
+
+export const apiKey = 'an-api-key-for-tests';
+let users = 0;
+
+/** A site whose sessions say rooms, roles and bans of their users, and whose PHP application has a key. */
+export async function startPeopleSite(env: NodeJS.ProcessEnv = {}): Promise<PeopleSite> {
+  const site = await startChatSite({
+    CHAT_API_KEY: apiKey,
+    CHAT_USER_ROOMS: 'rooms',
+    CHAT_USER_ROLES: 'roles',
+    CHAT_USER_BANNED: 'banned',
+    CHAT_SESSION_CHECK: '100ms',
+    ...env,
+  });
+  const record = (id: string, session: object) =>
+    JSON.stringify({ user_id: id, firstname: `Name of ${id}`, ...session });
+  const connect = async (id: string, cookie: string, options?: ClientOptions) =>
+    Object.assign(await connectChat(site.chat.url, cookie, options), { id, cookie });
+  return {
+    ...site,
+    person: async (session = {}, id = `p${users++}`) =>
+      connect(id, await site.rawSession(record(id, session))),
+    again: ({ id, cookie }, options) => connect(id, cookie, options),
+    writeSession: ({ id, cookie }, session) => site.memcached.set(site.key(cookie), record(id, session)),
+    async den(owner, members = [], over = {}) {
+      const { room } = await owner.request('room:create', {
+        name: 'Den',
+        kind: 'private',
+        members: members.map(({ id }) => id),
+        clientId: newClientId(),
+        ...over,
+      });
+      return room;
+    },
+    async api(method, path, body) {
+      const answer = await fetch(`${site.chat.url}/api${path}`, {
+        method,
+        headers: { authorization: `Bearer ${apiKey}` },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      });
+      return { status: answer.status, body: (await answer.json()) as ApiBody };
+    },
+  };
+}
+
+/** The payloads of all events of that name so far. */
+export function eventsOf<E extends EventName>(client: ChatClient, event: E): EventPayload<E>[] {
+  return client.events.filter(({ name }) => name === event).map(({ payload }) => payload as EventPayload<E>);
+}
+
+/** The first event of that name from now on. */
+export async function nextOf<E extends EventName>(client: ChatClient, event: E): Promise<EventPayload<E>> {
+  const before = eventsOf(client, event).length;
+  await expect.poll(() => eventsOf(client, event).length).toBeGreaterThan(before);
+  return eventsOf(client, event)[before] as EventPayload<E>;
+}
+
+/** `ok`, or the code of the refusal. */
+export async function codeOf(client: ChatClient, event: string, ...payload: unknown[]): Promise<string> {
+  const answer = await client.raw(event, ...payload);
+  return answer.ok ? 'ok' : answer.error.code;
+}
+
+export const say = async (client: ChatClient, room: string, text = 'hello', over: object = {}) =>
+  (await client.request('message:send', { room, text, clientId: newClientId(), ...over })).message;
