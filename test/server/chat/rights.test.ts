@@ -1,140 +1,230 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { RoomSummary } from '../../../server/events.ts';
-import { type ChatClient, connectChat, newClientId } from '../../helpers/chat-client.ts';
-import { type ChatSite, startChatSite } from '../../helpers/chat-site.ts';
+import { type ChatClient, newClientId } from '../../helpers/chat-client.ts';
+import { codeOf, type PeopleSite, type Person, say, startPeopleSite } from '../../helpers/people.ts';
 
 /**
  * Who may do what: every role × action × kind of room × source of membership of PROTOCOL.md's "Rights". One server and one
  * user of each role; each cell gets a room of its own.
  */
-const key = 'an-api-key-for-tests';
-let site: ChatSite;
+const settingsRooms = Array.from({ length: 60 }, (_, n) => `set-${n}`);
+let site: PeopleSite;
 beforeAll(async () => {
-  site = await startChatSite({
-    CHAT_API_KEY: key,
-    CHAT_USER_ROOMS: 'rooms',
-    CHAT_USER_ROLES: 'roles',
-    CHAT_CREATE_ROOMS: 'all',
-    CHAT_LIMIT_CREATE: '0',
-    CHAT_LIMIT_INVITE: '0',
-    CHAT_LIMIT_CHANGE: '0',
-    CHAT_LIMIT_ROOMS_USER: '0',
-  });
+  site = await startPeopleSite({ CHAT_CREATE_ROOMS: 'all', CHAT_ROOMS: settingsRooms.join(',') });
 });
 afterAll(() => site.close());
 
-let users = 0;
-async function user(over: object = {}): Promise<ChatClient & { id: string }> {
-  const id = `rights-${users++}`;
-  const cookie = await site.rawSession(JSON.stringify({ user_id: id, firstname: id, ...over }));
-  return Object.assign(await connectChat(site.chat.url, cookie), { id });
-}
+const users: Person[] = [];
+afterEach(() => {
+  for (const one of users.splice(0)) one.close();
+});
 
-async function api(method: string, path: string, body?: object): Promise<number> {
-  const answer = await fetch(`${site.chat.url}/api${path}`, {
-    method,
-    headers: { authorization: `Bearer ${key}` },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-  });
-  return answer.status;
+async function user(session?: object): Promise<Person> {
+  const one = await site.person(session);
+  users.push(one);
+  return one;
 }
+const api = async (method: string, path: string, body?: object) =>
+  (await site.api(method, path, body)).status;
 
 type Role = 'admin' | 'site moderator' | 'owner' | 'moderator' | 'member' | 'stranger';
-type Kind = 'public' | 'private';
 const actions = ['send', 'invite', 'update', 'remove', 'moderate', 'roles', 'delete', 'leave'] as const;
+/** Each group in a room of its own, in an order in which none takes away what the next one is about. */
+const groups = [['send', 'invite', 'update', 'moderate', 'roles', 'remove', 'leave'], ['delete']] as const;
 type Action = (typeof actions)[number];
+type Rights = Record<Role, readonly Action[]>;
 
 /** What PROTOCOL.md says, spelled out: the actions that are allowed. A stranger is no member. */
-const allowed: Record<Kind, Record<Role, readonly Action[] | 'unknown_room'>> = {
-  public: {
-    admin: ['send', 'update', 'remove', 'moderate', 'roles', 'delete', 'leave'],
-    'site moderator': ['send', 'update', 'remove', 'moderate', 'leave'],
-    owner: ['send', 'update', 'remove', 'moderate', 'roles', 'delete', 'leave'],
-    moderator: ['send', 'update', 'remove', 'moderate', 'leave'],
-    member: ['send', 'leave'],
-    // Joining makes members of them.
-    stranger: ['send', 'leave'],
-  },
-  private: {
-    admin: ['send', 'invite', 'update', 'remove', 'moderate', 'roles', 'delete', 'leave'],
-    'site moderator': ['send', 'invite', 'update', 'remove', 'moderate', 'leave'],
-    owner: ['send', 'invite', 'update', 'remove', 'moderate', 'roles', 'delete', 'leave'],
-    moderator: ['send', 'invite', 'update', 'remove', 'moderate', 'leave'],
-    member: ['send', 'invite', 'leave'],
-    stranger: 'unknown_room',
-  },
+const inPublic: Rights = {
+  admin: ['send', 'update', 'remove', 'moderate', 'roles', 'delete', 'leave'],
+  'site moderator': ['send', 'update', 'remove', 'moderate', 'leave'],
+  owner: ['send', 'update', 'remove', 'moderate', 'roles', 'delete', 'leave'],
+  moderator: ['send', 'update', 'remove', 'moderate', 'leave'],
+  member: ['send', 'leave'],
+  // Joining makes members of them.
+  stranger: ['send', 'leave'],
+};
+const inPrivate: Rights = {
+  admin: ['send', 'invite', 'update', 'remove', 'moderate', 'roles', 'delete', 'leave'],
+  'site moderator': ['send', 'invite', 'update', 'remove', 'moderate', 'leave'],
+  owner: ['send', 'invite', 'update', 'remove', 'moderate', 'roles', 'delete', 'leave'],
+  moderator: ['send', 'invite', 'update', 'remove', 'moderate', 'leave'],
+  member: ['send', 'invite', 'leave'],
+  stranger: [],
+};
+/** Whom the session or the API has put into a room does not leave it; strangers were put nowhere. */
+const kept = (rights: Rights): Rights => {
+  const { stranger, ...others } = rights;
+  const cut = Object.entries(others).map(([role, may]) => [role, may.filter((action) => action !== 'leave')]);
+  return { ...(Object.fromEntries(cut) as Omit<Rights, 'stranger'>), stranger };
 };
 
-interface Cell {
-  room: string;
-  actor: ChatClient & { id: string };
-  /** A plain member, whom every action is about. */
-  other: ChatClient & { id: string };
+interface Place {
+  title: string;
+  private: boolean;
+  rights: Rights;
+  /** Whether somebody can own it. */
+  owned: boolean;
+  /** Makes the room, with the actor in it unless that is a stranger. `boss`: may invite, and give roles. */
+  make(role: Role): Promise<{ room: string; actor: Person; boss: Person }>;
 }
 
-async function cell(role: Role, kind: Kind): Promise<Cell> {
-  const siteRoles = role === 'admin' ? ['admin'] : role === 'site moderator' ? 'moderator' : undefined;
-  const actor = await user(siteRoles === undefined ? {} : { roles: siteRoles });
-  const maker = role === 'owner' ? actor : await user();
-  const other = await user();
-  const { room } = await maker.request('room:create', { name: newClientId(), kind, clientId: newClientId() });
-  const members = role === 'stranger' ? [other] : [actor, other];
-  for (const one of members) {
-    if (one === maker) continue;
-    if (kind === 'private') await maker.request('room:invite', { room: room.id, users: [one.id] });
+const siteRole: Partial<Record<Role, string>> = { admin: 'admin', 'site moderator': 'moderator' };
+const roles = (role: Role) => (siteRole[role] === undefined ? {} : { roles: siteRole[role] });
+
+/** A room that the PHP application has made, with what puts the actor into it. */
+const apiRoom = (kind: 'public' | 'private') => async (role: Role) => {
+  const room = `api-${newClientId()}`;
+  expect(await api('PUT', `/rooms/${room}`, { name: room, kind })).toBe(201);
+  const [one, boss] = [await user(roles(role)), await user({ roles: 'admin' })];
+  const add = [boss.id, ...(role === 'stranger' ? [] : [one.id])];
+  expect(await api('PATCH', `/rooms/${room}/members`, { add })).toBe(200);
+  return { room, actor: one, boss };
+};
+const peopleRoom = (kind: 'public' | 'private') => async (role: Role) => {
+  const one = await user(roles(role));
+  const boss = role === 'owner' ? one : await user();
+  const { room } = await boss.request('room:create', {
+    name: newClientId(),
+    kind,
+    clientId: newClientId(),
+  });
+  if (one !== boss && role !== 'stranger') {
+    if (kind === 'private') await boss.request('room:invite', { room: room.id, users: [one.id] });
     else await one.request('room:join', { room: room.id });
   }
-  if (role === 'moderator')
-    await maker.request('room:role', { room: room.id, user: actor.id, role: 'moderator' });
-  await other.request('room:join', { room: room.id });
-  await other.request('message:send', { room: room.id, text: 'of another', clientId: newClientId() });
-  return { room: room.id, actor, other };
+  return { room: room.id, actor: one, boss };
+};
+
+const places: readonly Place[] = [
+  {
+    title: 'a public room that a user made',
+    private: false,
+    rights: inPublic,
+    owned: true,
+    make: peopleRoom('public'),
+  },
+  {
+    title: 'a private room that a user made',
+    private: true,
+    rights: inPrivate,
+    owned: true,
+    make: peopleRoom('private'),
+  },
+  {
+    title: 'a public room of the settings, joined by oneself',
+    private: false,
+    rights: inPublic,
+    owned: false,
+    async make(role) {
+      const room = settingsRooms.pop() as string;
+      const [one, boss] = [await user(roles(role)), await user({ roles: 'admin' })];
+      for (const member of role === 'stranger' ? [boss] : [boss, one])
+        await member.request('room:join', { room });
+      return { room, actor: one, boss };
+    },
+  },
+  {
+    title: 'a private room of the session',
+    private: true,
+    rights: kept(inPrivate),
+    owned: false,
+    async make(role) {
+      const room = `team-${newClientId()}`;
+      const boss = await user({ roles: 'admin', rooms: [room] });
+      const one = await user({ ...roles(role), rooms: role === 'stranger' ? [] : { [room]: 'The team' } });
+      return { room, actor: one, boss };
+    },
+  },
+  {
+    title: 'a private room of the API',
+    private: true,
+    rights: kept(inPrivate),
+    owned: false,
+    make: apiRoom('private'),
+  },
+  {
+    title: 'a public room of the API',
+    private: false,
+    rights: kept(inPublic),
+    owned: false,
+    make: apiRoom('public'),
+  },
+];
+
+/** The room, with a plain member whom people have brought in and whom every action is about. */
+async function cell(place: Place, role: Role): Promise<{ room: string; actor: Person; other: Person }> {
+  const { room, actor, boss } = await place.make(role);
+  if (role === 'moderator') await boss.request('room:role', { room, user: actor.id, role: 'moderator' });
+  const other = await user();
+  if (place.private) await boss.request('room:invite', { room, users: [other.id] });
+  await other.request('room:join', { room });
+  await say(other, room, 'of another');
+  return { room, actor, other };
 }
 
-async function attempt({ room, actor, other }: Cell, action: Action): Promise<string> {
-  const code = async (event: string, payload: object) => {
-    const answer = await actor.raw(event, payload);
-    return answer.ok ? 'ok' : answer.error.code;
+async function attempt(
+  { room, actor, other }: Awaited<ReturnType<typeof cell>>,
+  action: Action,
+): Promise<string> {
+  const requests: Record<Action, [string, object]> = {
+    send: ['message:send', { text: 'x', clientId: newClientId() }],
+    invite: ['room:invite', { users: ['somebody'] }],
+    update: ['room:update', { topic: 'new' }],
+    remove: ['room:remove', { user: other.id }],
+    moderate: ['message:delete', { seq: 1 }],
+    roles: ['room:role', { user: other.id, role: 'moderator' }],
+    delete: ['room:delete', {}],
+    leave: ['room:remove', { user: actor.id }],
   };
-  const joined = await code('room:join', { room });
-  if (joined !== 'ok') return joined;
-  switch (action) {
-    case 'send':
-      return code('message:send', { room, text: 'x', clientId: newClientId() });
-    case 'invite':
-      return code('room:invite', { room, users: ['somebody'] });
-    case 'update':
-      return code('room:update', { room, topic: 'new' });
-    case 'remove':
-      return code('room:remove', { room, user: other.id });
-    case 'moderate':
-      return code('message:delete', { room, seq: 1 });
-    case 'roles':
-      return code('room:role', { room, user: other.id, role: 'moderator' });
-    case 'delete':
-      return code('room:delete', { room });
-    case 'leave':
-      return code('room:remove', { room, user: actor.id });
-  }
+  const [event, payload] = requests[action];
+  return codeOf(actor, event, { room, ...payload });
 }
 
-describe.each(['public', 'private'] as const)('in a %s room that a user made', (kind) => {
-  describe.each(Object.keys(allowed[kind]) as Role[])('somebody who is %s', (role) => {
-    test.each(actions)('asks to %s', async (action) => {
-      const may = allowed[kind][role];
-      const expected = may === 'unknown_room' ? may : may.includes(action) ? 'ok' : 'forbidden';
-      expect(await attempt(await cell(role, kind), action)).toBe(expected);
-    });
-
-    test('is told so by `may`', async () => {
-      const { room, actor } = await cell(role, kind);
-      const may = allowed[kind][role];
-      const answer = await actor.raw('room:join', { room });
-      if (may === 'unknown_room') return expect(answer).toMatchObject({ error: { code: 'unknown_room' } });
-      expect(answer).toMatchObject({ ok: true, data: { room: { may } } });
-    });
-  });
+describe.each(places)('in $title', (place) => {
+  const known = Object.keys(place.rights).filter((role) => place.owned || role !== 'owner') as Role[];
+  test.each(known)(
+    'somebody who is %s may do what the table says, nothing else, and is told so',
+    async (role) => {
+      const may = place.rights[role];
+      const hidden = place.private && role === 'stranger';
+      for (const group of groups) {
+        const here = await cell(place, role);
+        const joined = await here.actor.raw('room:join', { room: here.room });
+        if (hidden) expect(joined).toMatchObject({ error: { code: 'unknown_room' } });
+        else expect(joined).toMatchObject({ ok: true, data: { room: { may } } });
+        for (const action of group) {
+          const expected = hidden ? 'unknown_room' : may.includes(action) ? 'ok' : 'forbidden';
+          expect([action, await attempt(here, action)]).toEqual([action, expected]);
+        }
+      }
+    },
+  );
 });
+
+test.each(['member', 'admin', 'stranger'] as const)(
+  'in a direct room somebody who is %s may send and nothing else; a stranger does not see it',
+  async (role) => {
+    const [one, other] = [await user(role === 'admin' ? { roles: 'admin' } : {}), await user()];
+    const opener = role === 'stranger' ? await user() : one;
+    const { room } = await opener.request('direct:open', { user: other.id });
+    await opener.request('room:join', { room: room.id });
+    await say(opener, room.id);
+    await other.request('room:join', { room: room.id });
+    const { seq } = await say(other, room.id);
+    if (role !== 'stranger') {
+      expect((await one.request('room:join', { room: room.id })).room.may).toEqual(['send']);
+    }
+    for (const action of actions) {
+      const code =
+        action === 'moderate'
+          ? await codeOf(one, 'message:delete', { room: room.id, seq })
+          : await attempt({ room: room.id, actor: one, other }, action);
+      const expected = role === 'stranger' ? 'unknown_room' : action === 'send' ? 'ok' : 'forbidden';
+      expect([action, code]).toEqual([action, expected]);
+    }
+  },
+);
 
 test.each([
   ['member', 'owner', 'forbidden'],
@@ -186,7 +276,7 @@ describe('a membership from', () => {
     const member = await user({ rooms: { [id]: 'The team' } });
     expect(roomOf(member, id)).toMatchObject({ kind: 'private', role: 'member', may: ['send', 'invite'] });
     const refused = async (client: ChatClient, event: string, payload: object) =>
-      expect(await client.raw(event, payload)).toMatchObject({ error: { code: 'forbidden' } });
+      expect(await codeOf(client, event, payload)).toBe('forbidden');
     await refused(member, 'room:remove', { room: id, user: member.id });
     await refused(moderator, 'room:remove', { room: id, user: member.id });
     const admin = await user({ rooms: [id], roles: 'admin' });
