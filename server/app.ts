@@ -115,21 +115,19 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
     drain,
     onRequest: (event: string, code: string) => metrics.requests.inc({ event, code }),
   };
-  const ready = (connection: Connection): SessionReady => {
+  const self = (connection: Connection) => {
     const roles = [...connection.identity.roles];
-    return {
-      protocol: 1,
-      user: userOf(connection),
-      roles,
-      ...readyRoomsOf(chat, connection),
-      totals: totalsOf(membershipsOf(connection.person)),
-      limits: { text: config.limitText },
-      can: canOf(config, roles),
-      profile: config.profile,
-      serverTime: Date.now(),
-    };
+    return { user: userOf(connection), roles, can: canOf(config, roles), profile: config.profile };
   };
-  transport.open({ reader, liveness, services, ready });
+  const ready = (connection: Connection): SessionReady => ({
+    protocol: 1,
+    ...self(connection),
+    ...readyRoomsOf(chat, connection),
+    totals: totalsOf(membershipsOf(connection.person)),
+    limits: { text: config.limitText },
+    serverTime: Date.now(),
+  });
+  transport.open({ reader, liveness, services, self, ready });
 
   const routes = createRoutes({
     files: readClientFiles(clientFolder, config.loginUrl),

@@ -267,6 +267,7 @@ export const events = {
 export type EventName = keyof typeof events;
 export type EventPayload<E extends EventName> = z.output<(typeof events)[E]>;
 export type SessionReady = EventPayload<'session:ready'>;
+export type SessionChange = EventPayload<'session:changed'>;
 export type PresenceChange = EventPayload<'presence:changed'>;
 export type MembersChange = EventPayload<'members:changed'>;
 export type RoomActivity = EventPayload<'room:activity'>;

@@ -1,9 +1,10 @@
-import type { MembersChange, RemovalReason, RoomMember, User } from '../events.ts';
+import type { MembersChange, RemovalReason, RoomMember, SiteRole, User } from '../events.ts';
 import { acted, type Change, type MemberRecord } from '../history/history.ts';
+import { rightsIn } from './access.ts';
 import type { Directory, DirectoryListener } from './directory.ts';
 import type { Connection, Person, Room } from './model.ts';
 import type { Publisher } from './publisher.ts';
-import { membersOf, previewOf, summaryOf } from './summary.ts';
+import { membersOf, nameFor, previewOf, summaryOf } from './summary.ts';
 import type { Typing } from './typing.ts';
 
 /** Comings and goings of this many milliseconds are one event a room, so that a storm of reconnects is one. */
@@ -137,6 +138,18 @@ export class Announcements implements DirectoryListener {
     this.#memberChange(room, user.id, { user: { id: user.id, name: user.name }, gone: true });
   }
 
+  rolesChanged(connection: Connection, before: readonly SiteRole[]): void {
+    const { identity, person } = connection;
+    for (const { room, member } of person.memberships.values()) {
+      const [was, is] = [before, identity.roles].map((roles) =>
+        rightsIn(room.record, { roles, member }).join(),
+      );
+      if (was === is) continue;
+      const summary = summaryOf(this.#directory(), room, connection);
+      this.#publisher.toConnections([connection.id], 'room:changed', summary);
+    }
+  }
+
   present(room: Room, user: string, before: User | null, now: User | null): void {
     if (room.joined.size > 0) {
       const gathered = this.#gather(room);
@@ -263,19 +276,29 @@ export class Announcements implements DirectoryListener {
 
   #tellActivity(room: Room, to: 'not joined' | 'joined too'): void {
     const { record } = room;
-    const ids: string[] = [];
-    for (const { connections } of room.here) {
+    // A direct room has another name for each side.
+    const groups: Iterable<Iterable<Person>> =
+      record.kind === 'direct' ? [...room.here].map((person) => [person]) : [room.here];
+    for (const people of groups) this.#tellActivityTo(room, people, to);
+  }
+
+  #tellActivityTo(room: Room, people: Iterable<Person>, to: 'not joined' | 'joined too'): void {
+    const { record } = room;
+    const told: Connection[] = [];
+    for (const { connections } of people) {
       for (const connection of connections) {
-        if (to === 'joined too' || !connection.joined.has(room)) ids.push(connection.id);
+        if (to === 'joined too' || !connection.joined.has(room)) told.push(connection);
       }
     }
-    if (ids.length === 0) return;
+    const [first] = told;
+    if (first === undefined) return;
+    const ids = told.map(({ id }) => id);
     this.#publisher.toConnections(ids, 'room:activity', {
       room: record.id,
       head: record.head,
       lastSeq: record.lastSeq,
       members: membersOf(room),
-      name: record.name,
+      name: nameFor(this.#directory(), room, first.person),
       ...(record.topic === undefined ? {} : { topic: record.topic }),
       ...(record.last === undefined ? {} : { last: previewOf(record.last) }),
     });

@@ -1,5 +1,5 @@
 import { RequestError } from '../errors.ts';
-import type { User } from '../events.ts';
+import type { SiteRole, User } from '../events.ts';
 import {
   acted,
   type Ban,
@@ -53,6 +53,8 @@ export interface DirectoryListener {
     person: Person | undefined,
     left: readonly Connection[],
   ): void;
+  /** The session gives this connection other roles on the site. */
+  rolesChanged(connection: Connection, before: readonly SiteRole[]): void;
   /** How a user can be seen in a room was and is; null: not at all. */
   present(room: Room, user: string, before: User | null, now: User | null): void;
   read(room: Room | undefined, change: Change & { type: 'read' }): void;
@@ -184,9 +186,11 @@ export class Directory {
 
   /** The session says something else of its user now. */
   async changed(connection: Connection, identity: SessionIdentity): Promise<void> {
+    const { roles } = connection.identity;
     connection.identity = identity;
     const entry = this.#people.get(connection.person.user.id);
     if (entry !== undefined) await this.#settle(entry);
+    if (identity.roles.join() !== roles.join()) this.#listener.rolesChanged(connection, roles);
   }
 
   disconnect(connection: Connection): void {

@@ -32,6 +32,11 @@ export function summaryOf(directory: Directory, room: Room, connection: Connecti
   };
 }
 
+/** What a room is called to this member: a direct one by the other side. */
+export function nameFor(directory: Directory, room: Room, person: Person): string {
+  return partnerOf(directory, room, person)?.user.name ?? room.record.name;
+}
+
 /** A direct room belongs to two, also before the other side has heard of it. */
 export function membersOf({ record }: Room): number {
   return record.kind === 'direct' ? 2 : record.members;

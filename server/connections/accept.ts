@@ -1,12 +1,20 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { Server as EngineServer, type Socket as EngineSocket } from 'engine.io';
 import { type DefaultEventsMap, Server, type Socket } from 'socket.io';
 import type { Connection, SessionIdentity } from '../chat/model.ts';
 import type { Publisher } from '../chat/publisher.ts';
 import { type ConnectErrorCode, connectErrors } from '../errors.ts';
-import type { ClientToServer, ConnectFailure, EndReason, ServerToClient, SessionReady } from '../events.ts';
+import type {
+  ClientToServer,
+  ConnectFailure,
+  EndReason,
+  ServerToClient,
+  SessionChange,
+  SessionReady,
+} from '../events.ts';
 import { answerError, answerErrorRaw } from '../http/answer.ts';
 import type { Liveness } from '../liveness/liveness.ts';
 import { requestListener, type Services } from '../requests/dispatch.ts';
@@ -31,6 +39,8 @@ interface Parts {
   services: Services;
   /** What a connection is told first. */
   ready: (connection: Connection) => SessionReady;
+  /** What `session:changed` says. */
+  self: (connection: Connection) => SessionChange;
 }
 
 type ChatServer = Server<ClientToServer, ServerToClient, DefaultEventsMap, SocketData>;
@@ -220,7 +230,7 @@ export class SocketTransport {
     return null;
   }
 
-  #welcome(socket: ChatSocket, { liveness, services, ready }: Parts): void {
+  #welcome(socket: ChatSocket, { liveness, services, ready, self }: Parts): void {
     const { session, connection } = socket.data;
     const conn = this.#connections.get((socket.conn as unknown as { id: string }).id);
     // Closed in this very turn.
@@ -238,8 +248,12 @@ export class SocketTransport {
       unconfirmed: () => socket.conn.close(),
       changed: (user) => {
         if (user.banned) return end('kicked');
+        const before = self(connection);
         chat.directory.changed(connection, identityOf(user)).then(
-          () => socket.emit('session:changed', changeOf(ready(connection))),
+          () => {
+            const now = self(connection);
+            if (!isDeepStrictEqual(before, now)) socket.emit('session:changed', now);
+          },
           (error: unknown) => log.error({ err: error }, 'a changed session could not be taken over'),
         );
       },
@@ -267,10 +281,6 @@ export class SocketTransport {
 
 function identityOf({ id, name, roles = [], rooms = [] }: SessionUser): SessionIdentity {
   return { id, name, roles, ...(rooms === 'unreadable' ? {} : { rooms }) };
-}
-
-function changeOf({ user, roles, can, profile }: SessionReady) {
-  return { user, roles, can, profile };
 }
 
 /**
