@@ -3,13 +3,18 @@ import type { Publisher } from './publisher.ts';
 
 /** Whoever says nothing more about it has stopped typing after this many milliseconds. */
 const endsAfter = 6000;
+/** Who goes on typing is told of again: clients forget somebody of whom they hear nothing for `endsAfter`. */
+const repeatAfter = 2500;
 /** In a room with more present users than this, nobody is told who types. */
 const mostPresent = 100;
 
 /** Who is typing where. Never stored. */
 export class Typing {
   readonly #publisher: Publisher;
-  readonly #rooms = new Map<Room, Map<string, { connection: Connection; ends: NodeJS.Timeout }>>();
+  readonly #rooms = new Map<
+    Room,
+    Map<string, { connection: Connection; ends: NodeJS.Timeout; toldAt: number }>
+  >();
 
   constructor(publisher: Publisher) {
     this.#publisher = publisher;
@@ -24,8 +29,10 @@ export class Typing {
     const known = users.get(id);
     clearTimeout(known?.ends);
     const ends = setTimeout(() => this.stop(room, id), endsAfter).unref();
-    users.set(id, { connection, ends });
-    if (known === undefined) this.#tell(room, connection, true);
+    const now = performance.now();
+    const telling = known === undefined || now - known.toldAt >= repeatAfter;
+    users.set(id, { connection, ends, toldAt: telling ? now : known.toldAt });
+    if (telling) this.#tell(room, connection, true);
   }
 
   stop(room: Room, user: string): void {
