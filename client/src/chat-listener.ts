@@ -1,7 +1,10 @@
-import type { Message } from '../../server/events.ts';
+import type { EventPayload, Message } from '../../server/events.ts';
 import type { ConnectionState } from './connection-state.ts';
 import type { Pending } from './store/entries.ts';
 import type { Room } from './store/room.ts';
+
+/** `unknown`: it was found missing. */
+export type RoomRemoval = EventPayload<'room:removed'>['reason'] | 'unknown';
 
 /** What the views are told. */
 export interface ChatListener {
@@ -10,8 +13,14 @@ export interface ChatListener {
   /** Everything shown has to go, before this returns. */
   hide(): void;
   state(state: ConnectionState): void;
-  /** A new message of somebody else. */
-  message(room: Room, message: Message): void;
+  /** A new message of somebody else, in whichever room. */
+  message(room: Room, message: Pick<Message, 'user' | 'text'>): void;
   unsent(item: Pending): void;
   loaded(count: number): void;
+  /** A room was taken from the user, who may have been reading it. */
+  removed?(room: Room, reason: RoomRemoval): void;
+  /** The room that the page names is none that the user may read. */
+  unknownRoom?(id: string): void;
+  /** What the PHP application has sent, or the server about one's own messages. */
+  push?(push: EventPayload<'push'>): void;
 }

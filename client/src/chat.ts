@@ -1,21 +1,58 @@
-import type { Message, PresenceChange, RoomSummary, User } from '../../server/events.ts';
-import type { ChatListener } from './chat-listener.ts';
-import { Connection } from './connection.ts';
-import type { ConnectionListener, ConnectionState, Ready } from './connection-state.ts';
+import type {
+  Answers,
+  Can,
+  EventPayload,
+  Message,
+  Notify,
+  Profile,
+  RequestName,
+  RoomActivity,
+  SiteRole,
+  Totals,
+  User,
+} from '../../server/events.ts';
+import type { ChatListener, RoomRemoval } from './chat-listener.ts';
+import { Connection, type RequestOf } from './connection.ts';
+import {
+  type ConnectionListener,
+  type ConnectionState,
+  type Ready,
+  RequestError,
+  type ServerEvents,
+} from './connection-state.ts';
 import { openOutbox, type Pause } from './delivery.ts';
 import type { Outbox } from './outbox.ts';
+import { People } from './people.ts';
+import { ReadMarks } from './read-marks.ts';
+import { RoomList } from './room-list.ts';
 import { RoomSync } from './room-sync.ts';
+import { Search } from './search.ts';
 import { browserStorage, Store } from './storage.ts';
 import type { Pending } from './store/entries.ts';
-import { Room } from './store/room.ts';
+import type { Room } from './store/room.ts';
 import { tabLock } from './tab-lock.ts';
+import { Tasks } from './tasks.ts';
+import { OthersTyping, OwnTyping } from './typing.ts';
+
+/** For so long a message is left to the tab in which it was written. */
+const FOREIGN_MS = 2000;
+const NOTHING: Can = { createPublic: false, createPrivate: false, direct: false, findPeople: false };
 
 /** What the user's rooms are and what goes on in them: between the one connection and the views. */
 export class Chat implements ConnectionListener {
   readonly connection: Connection;
   readonly sync: RoomSync;
-  readonly rooms = new Map<string, Room>();
+  readonly list: RoomList;
+  readonly people: People;
+  readonly search: Search;
+  readonly typing: OthersTyping;
+  /** What one types oneself, for the others to see. */
+  readonly ownTyping: OwnTyping;
   me: User | undefined;
+  roles: readonly SiteRole[] = [];
+  /** What the operator's settings allow this user. */
+  can: Can = NOTHING;
+  profile: Profile = {};
   limit = Number.POSITIVE_INFINITY;
   /** The room that is shown. */
   current: Room | undefined;
@@ -32,22 +69,43 @@ export class Chat implements ConnectionListener {
   readonly #server: string;
   readonly #listener: ChatListener;
   readonly #storage = browserStorage();
-  /** The room the page wants opened. */
-  readonly #wanted: string | undefined;
+  readonly #tasks = new Tasks();
+  readonly #marks: ReadMarks;
+  /** The room the page wants opened; undefined once it was, or was found missing. */
+  #wanted: string | undefined;
+  #firstRoom: string | undefined;
+  #delivery: ReturnType<typeof setTimeout> | undefined;
+  /** Who waits for the connection. */
+  readonly #waiting = new Set<{ resolve(): void; reject(error: RequestError): void }>();
 
   constructor(server: string, wanted: string | undefined, listener: ChatListener) {
     this.#server = server;
     this.#wanted = wanted;
     this.#listener = listener;
     this.settings = new Store(this.#storage, server);
-    this.connection = new Connection(server, this);
-    this.sync = new RoomSync(this.connection, {
+    this.connection = new Connection(server, this, this.#events);
+    const changed = () => listener.changed();
+    this.list = new RoomList(this.connection, this.#tasks, {
+      removed: (room, reason) => this.#removed(room, reason),
+      changed,
+    });
+    this.sync = new RoomSync(this.connection, this.#tasks, {
       arrived: (room, messages) => this.#note(room, messages),
       joined: (room) => this.#joined(room),
-      gone: (room) => this.#drop(room),
+      gone: (room) => this.list.removed({ room: room.id, readable: false, reason: 'unknown' }),
       loaded: (count) => listener.loaded(count),
-      changed: () => listener.changed(),
+      changed,
     });
+    this.people = new People(this.connection, this.#tasks, changed);
+    this.search = new Search(this.connection, changed);
+    this.typing = new OthersTyping(changed);
+    this.ownTyping = new OwnTyping(this.connection);
+    this.#marks = new ReadMarks(this.connection, this.rooms);
+  }
+
+  /** All rooms that are known, one's own and others. */
+  get rooms(): ReadonlyMap<string, Room> {
+    return this.list.byId;
   }
 
   start(): void {
@@ -57,12 +115,23 @@ export class Chat implements ConnectionListener {
 
   stop(): void {
     removeEventListener('storage', this.#stored);
+    this.ownTyping.stop();
+    clearTimeout(this.#delivery);
+    this.#stopWaiting();
     this.connection.stop();
     this.hide();
   }
 
   get unread(): number {
-    return [...this.rooms.values()].reduce((sum, room) => sum + this.unreadIn(room), 0);
+    return this.totals.unread;
+  }
+
+  /** Over all rooms that are not muted. */
+  get totals(): Totals {
+    const { unread, mentions } = this.list.totals;
+    const { current } = this;
+    const insight = current === undefined || current.muted ? 0 : current.unread - this.unreadIn(current);
+    return { unread: unread - insight, mentions };
   }
 
   /** What is in sight is not told as unread, not even for the moment until it counts as read. */
@@ -74,25 +143,104 @@ export class Chat implements ConnectionListener {
     return this.outbox?.list(room?.id) ?? [];
   }
 
+  // What the user does
+
+  /** Shows a room that is listed. */
   open(id: string): void {
     const room = this.rooms.get(id);
     if (room === undefined || room === this.current) return;
-    if (this.current !== undefined) this.current.newFrom = undefined;
+    const before = this.current;
+    this.ownTyping.stop();
+    if (before !== undefined) {
+      before.newFrom = undefined;
+      before.timeline.toEnd();
+    }
     this.#show(room);
-    if (!room.joined) void this.sync.join(room);
-    else void this.sync.unseen(room);
+    this.#enter(room);
+    this.#tidy();
     this.#listener.changed();
+  }
+
+  /** Shows a room, listed or not, as soon as there is a connection; fails with `unknown_room` if there is none. */
+  async openRoom(id: string): Promise<Room> {
+    await this.#ready();
+    const room = this.rooms.get(id) ?? (await this.list.fetch(id));
+    this.open(room.id);
+    return room;
+  }
+
+  /** Shows the direct room with that user, which is made if there is none. */
+  async openDirect(user: string): Promise<Room> {
+    await this.#ready();
+    const { room } = await this.connection.request('direct:open', { user });
+    this.list.put(room);
+    this.open(room.id);
+    return this.list.put(room);
   }
 
   /** False when there is no room for it in the browser's storage. */
   send(text: string, replyTo?: number): boolean {
-    if (this.current === undefined || this.outbox?.add(this.current.id, text, replyTo) !== true) return false;
-    this.current.newFrom = undefined;
+    const room = this.current;
+    if (room === undefined || this.outbox?.add(room.id, text, replyTo) !== true) return false;
+    this.ownTyping.stop();
+    room.newFrom = undefined;
+    room.timeline.toEnd();
     return true;
   }
 
+  /** `rev`: of the message as it was seen. `conflict` carries the message as it is now. */
+  async edit(message: Message, text: string, rev = message.rev): Promise<void> {
+    const { room, seq } = message;
+    const answer = await this.connection.request('message:edit', { room, seq, text, rev });
+    this.#acknowledged(answer.message);
+  }
+
+  async delete({ room, seq }: Message, reason?: string): Promise<void> {
+    const answer = await this.connection.request('message:delete', {
+      room,
+      seq,
+      ...(reason === undefined ? {} : { reason }),
+    });
+    this.#acknowledged(answer.message);
+  }
+
   markRead(): void {
-    if (this.current?.markRead() === true) this.#listener.changed();
+    if (this.current?.markRead() !== true) return;
+    this.#marks.changed();
+    this.#listener.changed();
+  }
+
+  /** The same `clientId` once more is the same room. It is listed, not opened. */
+  async createRoom(payload: RequestOf<'room:create'>): Promise<Answers['room:create']> {
+    const answer = await this.connection.request('room:create', payload);
+    this.list.put(answer.room);
+    this.#listener.changed();
+    return answer;
+  }
+
+  async updateRoom(payload: RequestOf<'room:update'>): Promise<void> {
+    this.#put(await this.connection.request('room:update', payload));
+  }
+
+  async notify(room: Room, notify: Notify): Promise<void> {
+    this.#put(await this.connection.request('room:notify', { room: room.id, notify }));
+  }
+
+  async deleteRoom(room: Room): Promise<void> {
+    await this.connection.request('room:delete', { room: room.id });
+    this.list.removed({ room: room.id, readable: false, reason: 'deleted' });
+  }
+
+  /** One is no member any more; a public room stays among the others. */
+  async leaveRoom(room: Room): Promise<void> {
+    if (this.me === undefined) return;
+    await this.connection.request('room:remove', { room: room.id, user: this.me.id });
+    this.list.removed({ room: room.id, readable: room.summary.kind === 'public', reason: 'left' });
+  }
+
+  /** What changes nothing here, or is told by events. */
+  request<E extends RequestName>(name: E, payload: RequestOf<E>): Promise<Answers[E]> {
+    return this.connection.request(name, payload);
   }
 
   /** How many messages of that user wait in this browser. */
@@ -105,6 +253,8 @@ export class Chat implements ConnectionListener {
   state(state: ConnectionState): void {
     if (state.kind !== 'ready') {
       for (const room of this.rooms.values()) room.joined = false;
+      this.typing.forget();
+      this.ownTyping.forget();
       // Ends pauses: another tab, which may be connected, waits for its turn to send.
       this.outbox?.wake();
       this.paused = undefined;
@@ -113,78 +263,181 @@ export class Chat implements ConnectionListener {
       // Privacy outranks unsent text: whoever comes next to this browser must not find it.
       if (state.user !== undefined) this.#userStore(state.user).clear();
     }
+    if (state.kind === 'ended' || state.kind === 'refused') this.#stopWaiting();
     this.#listener.state(state);
   }
 
   ready(ready: Ready): void {
-    this.sync.restart();
-    this.me = ready.user;
+    this.#tasks.restart();
+    this.#identity(ready);
     this.limit = ready.limits.text;
+    this.#firstRoom = ready.firstRoom;
     this.settings.keepOnly(ready.user.id);
     this.store ??= this.#userStore(ready.user);
     this.outbox ??= this.#newOutbox(this.store, ready.user);
     this.outbox.wake();
-    this.#list(ready.rooms);
-    if (this.current === undefined) {
-      const first = this.#first();
-      if (first !== undefined) this.#show(first);
-    }
-    // The one that is shown first: requests take effect in their order.
-    for (const room of new Set([this.current, ...this.rooms.values()])) {
-      if (room !== undefined && (room === this.current || room.summary.member)) void this.sync.join(room);
-    }
+    const member = this.current?.summary.member;
+    this.list.ready(ready);
+    // Joining would make one a member again of a public room that one was taken out of meanwhile.
+    if (member === true && this.current?.summary.member === false) this.#removed(this.current, 'unknown');
+    if (this.current === undefined) this.#openFirst();
+    else this.#enter(this.current);
+    this.#deliver();
+    this.people.reload();
+    this.#marks.changed();
+    for (const { resolve } of this.#waiting) resolve();
+    this.#waiting.clear();
     this.#listener.changed();
   }
 
   hide(): void {
-    this.sync.restart();
+    this.#tasks.restart();
     this.outbox?.close();
     // First the views: they keep a draft that was just typed.
     this.#listener.hide();
-    this.rooms.clear();
+    this.list.clear();
+    this.people.show(undefined);
+    this.search.clear();
+    this.typing.forget();
+    this.ownTyping.forget();
+    this.#marks.stop();
     this.current = undefined;
     this.viewing = false;
     this.me = undefined;
+    this.roles = [];
+    this.can = NOTHING;
+    this.profile = {};
     this.outbox = undefined;
     this.store = undefined;
     this.paused = undefined;
   }
 
-  message(message: Message): void {
+  /** Every event of the server, and what becomes of it. */
+  readonly #events: ServerEvents = {
+    'session:changed': (change) => {
+      this.#identity(change);
+      this.#listener.changed();
+    },
+    'message:new': (message) => this.#message(message),
+    'message:changed': (message) => this.#message(message),
+    'room:activity': (activity) => this.#activity(activity),
+    'room:added': (summary) => this.#put({ room: summary }),
+    'room:changed': (summary) => this.#put({ room: summary }),
+    'room:removed': (removal) => this.list.removed(removal),
+    'room:reset': ({ room: id }) => {
+      const room = this.rooms.get(id);
+      if (room === undefined) return;
+      room.timeline.forget();
+      if (room.joined) void this.sync.join(room);
+      this.#listener.changed();
+    },
+    'members:changed': (change) => {
+      const room = this.rooms.get(change.room);
+      if (room !== undefined) room.summary = { ...room.summary, members: change.count };
+      this.people.members(change);
+      this.#listener.changed();
+    },
+    'presence:changed': (change) => {
+      this.rooms.get(change.room)?.presence(change);
+      this.people.presence(change);
+      // Perhaps the own name has changed.
+      this.me = change.joined.find(({ id }) => id === this.me?.id) ?? this.me;
+      this.#listener.changed();
+    },
+    'typing:changed': (change) => this.typing.heard(change),
+    'read:changed': (read) => this.#read(read),
+    push: (push) => this.#listener.push?.(push),
+  };
+
+  #message(message: Message): void {
     const room = this.rooms.get(message.room);
     if (room === undefined || this.me === undefined) return;
     const fresh = message.seq > room.summary.lastSeq && message.user.id !== this.me.id;
     room.timeline.live(message);
     this.#note(room, [message]);
+    this.search.changed(message);
+    this.typing.stopped(room.id, message.user.id);
     const viewed = room === this.current && this.viewing;
-    if (viewed) room.markRead();
-    else if (fresh && room === this.current) room.newFrom ??= message.seq;
-    if (viewed || room !== this.current) room.trim();
-    if (fresh) this.#listener.message(room, message);
-    void this.sync.sync(room);
-    this.#listener.changed();
-  }
-
-  presence(change: PresenceChange): void {
-    this.rooms.get(change.room)?.presence(change);
-    // Perhaps the own name has changed.
-    this.me = change.joined.find(({ id }) => id === this.me?.id) ?? this.me;
-    this.#listener.changed();
-  }
-
-  #list(summaries: RoomSummary[]): void {
-    const known = new Set(summaries.map(({ id }) => id));
-    for (const room of this.rooms.values()) if (!known.has(room.id)) this.#drop(room);
-    for (const summary of summaries) {
-      const room = this.rooms.get(summary.id);
-      if (room === undefined) this.rooms.set(summary.id, new Room(summary));
-      else room.update(summary);
+    if (viewed && room.markRead()) this.#marks.changed();
+    else if (!viewed && fresh && room === this.current) room.newFrom ??= message.seq;
+    if (viewed || room !== this.current || !room.timeline.attached) room.timeline.trim();
+    if (fresh) {
+      this.#listener.message(room, message);
+      this.list.heard(room, message.user);
     }
+    if (room.joined) void this.sync.sync(room);
+    this.#listener.changed();
   }
 
-  #first(): Room | undefined {
+  #activity(activity: RoomActivity): void {
+    const room = this.rooms.get(activity.room);
+    const { last } = activity;
+    const known = room?.summary.lastSeq ?? 0;
+    this.list.activity(activity);
+    const fresh = last !== undefined && last.seq > known && last.user.id !== this.me?.id;
+    if (room !== undefined && fresh) {
+      if (!room.muted) this.#listener.message(room, last);
+      this.list.heard(room, last.user);
+    }
+    this.#listener.changed();
+  }
+
+  #read({ room: id, user, seq }: EventPayload<'read:changed'>): void {
+    const room = this.rooms.get(id);
+    if (room === undefined) return;
+    if (user === this.me?.id) {
+      room.readUpTo(seq);
+      room.marked = Math.max(room.marked, seq);
+    } else {
+      room.readByOther = Math.max(room.readByOther, seq);
+    }
+    this.#listener.changed();
+  }
+
+  #identity({ user, roles, can, profile }: EventPayload<'session:changed'>): void {
+    this.me = user;
+    this.roles = roles;
+    this.can = can;
+    this.profile = profile;
+  }
+
+  #put({ room }: { room: Parameters<RoomList['put']>[0] }): void {
+    this.list.put(room);
+    this.#listener.changed();
+  }
+
+  #openFirst(): void {
     const last = this.store?.get<string>('room');
-    return this.rooms.get(this.#wanted ?? '') ?? this.rooms.get(last ?? '') ?? [...this.rooms.values()][0];
+    for (const id of [this.#wanted, last]) {
+      const room = this.rooms.get(id ?? '');
+      if (room === undefined && id !== undefined) return void this.#lookFor(id);
+      // Who has left a room is not taken back there.
+      if (room !== undefined && (room.summary.member || id === this.#wanted)) return this.#openNow(room);
+    }
+    const first = this.rooms.get(this.#firstRoom ?? '') ?? this.list.own()[0];
+    if (first !== undefined) this.#openNow(first);
+  }
+
+  #openNow(room: Room): void {
+    this.#wanted = undefined;
+    this.#show(room);
+    this.#enter(room);
+  }
+
+  /** A room to begin with that is not among those that are listed. */
+  async #lookFor(id: string): Promise<void> {
+    const found = await this.#tasks.once(
+      `look for ${id}`,
+      async () => void (await this.list.fetch(id)),
+      () => {
+        if (id === this.#wanted) this.#listener.unknownRoom?.(id);
+        else this.store?.delete('room');
+        this.#wanted = undefined;
+        if (this.current === undefined) this.#openFirst();
+      },
+    );
+    if (found && this.current === undefined) this.#openFirst();
+    this.#listener.changed();
   }
 
   #show(room: Room): void {
@@ -194,15 +447,59 @@ export class Chat implements ConnectionListener {
     this.store?.set('room', room.id);
   }
 
-  #joined(room: Room): void {
-    this.outbox?.flush();
-    if (room === this.current && !this.viewing && room.unread > 0) room.newFrom ??= room.summary.readSeq + 1;
-    if (room === this.current) void this.sync.unseen(room);
+  #enter(room: Room): void {
+    if (!room.joined) void this.sync.join(room);
+    else void this.sync.unseen(room);
   }
 
-  #drop(room: Room): void {
-    this.rooms.delete(room.id);
-    if (this.current === room) this.current = undefined;
+  #joined(room: Room): void {
+    this.outbox?.flush();
+    if (room === this.current) {
+      if (!this.viewing && room.unread > 0) room.newFrom ??= room.summary.readSeq + 1;
+      void this.sync.unseen(room);
+    }
+    this.#tidy();
+  }
+
+  /** Leaves what is no longer shown, once nothing waits to be sent there. */
+  #tidy(): void {
+    for (const room of this.rooms.values()) {
+      if (!room.joined || room === this.current || this.#unsentIn(room.id)) continue;
+      this.sync.leave(room);
+      this.typing.forget(room.id);
+    }
+  }
+
+  #unsentIn(room: string): boolean {
+    return this.outbox?.list(room).some(({ failed }) => failed === undefined) === true;
+  }
+
+  /** What waits for a room that is not shown is sent, too: it is joined for as long as that takes. */
+  #deliver(): void {
+    for (const id of new Set(this.pending().map(({ room }) => room))) {
+      if (id === this.current?.id || this.rooms.get(id)?.joined === true || !this.#unsentIn(id)) continue;
+      void this.#tasks.once(
+        `deliver to ${id}`,
+        async () => void this.sync.join(this.rooms.get(id) ?? (await this.list.fetch(id))),
+        ({ code }) => this.outbox?.refuse(id, code),
+      );
+    }
+  }
+
+  #removed(room: Room, reason: RoomRemoval): void {
+    const shown = room === this.current;
+    room.joined = false;
+    this.typing.forget(room.id);
+    if (this.store?.get<string>('room') === room.id) this.store.delete('room');
+    this.outbox?.refuse(room.id, 'unknown_room');
+    this.#listener.removed?.(room, reason);
+    if (shown) {
+      this.current = undefined;
+      this.viewing = false;
+      // Not one that is only offered: joining it would make one a member.
+      const [next] = this.list.own();
+      if (next !== undefined) this.#openNow(next);
+    }
     this.#listener.changed();
   }
 
@@ -213,6 +510,16 @@ export class Chat implements ConnectionListener {
       room.note(message, this.me);
       if (message.user.id === this.me.id) this.outbox?.confirm(message);
     }
+    this.list.moved(room);
+  }
+
+  #acknowledged(message: Message): void {
+    const room = this.rooms.get(message.room);
+    if (room === undefined) return;
+    room.timeline.stored(message);
+    this.#note(room, [message]);
+    this.search.changed(message);
+    this.#listener.changed();
   }
 
   #newOutbox(store: Store, me: User): Outbox {
@@ -221,16 +528,16 @@ export class Chat implements ConnectionListener {
       connection,
       sync,
       rooms,
-      stored: (room, message) => {
-        room.timeline.stored(message);
-        this.#note(room, [message]);
-      },
+      stored: (message) => this.#acknowledged(message),
       failed: (item) => this.#listener.unsent(item),
       paused: (pause) => {
         this.paused = pause;
         this.#listener.changed();
       },
-      changed: () => this.#listener.changed(),
+      changed: () => {
+        this.#tidy();
+        this.#listener.changed();
+      },
     });
   }
 
@@ -238,7 +545,21 @@ export class Chat implements ConnectionListener {
     return new Store(this.#storage, this.#server, user.id);
   }
 
+  #ready(): Promise<void> {
+    if (this.connection.state.kind === 'ready') return Promise.resolve();
+    return new Promise((resolve, reject) => this.#waiting.add({ resolve, reject }));
+  }
+
+  #stopWaiting(): void {
+    for (const { reject } of this.#waiting) reject(new RequestError('offline'));
+    this.#waiting.clear();
+  }
+
   readonly #stored = (event: StorageEvent) => {
-    if (this.store?.owns(event.key, 'out/') === true) this.outbox?.reread();
+    if (this.store?.owns(event.key, 'out/') !== true) return;
+    this.outbox?.reread();
+    // The tab in which it was written sends it, if it can.
+    clearTimeout(this.#delivery);
+    this.#delivery = setTimeout(() => this.#deliver(), FOREIGN_MS);
   };
 }

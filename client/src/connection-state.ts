@@ -1,4 +1,4 @@
-import type { EndReason, Message, PresenceChange, ServerToClient, User } from '../../server/events.ts';
+import type { EndReason, Message, RequestFailure, ServerToClient, User } from '../../server/events.ts';
 
 export type Ended = EndReason | 'unauthorized';
 export type Ready = Parameters<ServerToClient['session:ready']>[0];
@@ -22,17 +22,22 @@ export interface ConnectionListener {
   ready(ready: Ready): void;
   /** The session may be over: nothing may be shown until `ready`. */
   hide(): void;
-  message(message: Message): void;
-  presence(change: PresenceChange): void;
 }
 
+/** What becomes of each event of the server; those of the session are the connection's own. */
+export type ServerEvents = Omit<ServerToClient, 'session:ready' | 'session:ended'>;
+
+/** Why a request was not carried out: a code of the protocol, or `offline` or `timeout`. */
 export class RequestError extends Error {
   readonly code: string;
   readonly retryAfterMs: number | undefined;
+  /** With `conflict` of an edit: the message as it is now. */
+  readonly current: Message | undefined;
 
-  constructor(code: string, retryAfterMs?: number) {
+  constructor(code: string, { retryAfterMs, current }: Partial<RequestFailure> = {}) {
     super(code);
     this.code = code;
     this.retryAfterMs = retryAfterMs;
+    this.current = current;
   }
 }

@@ -15,8 +15,11 @@ import {
   type Ended,
   type Ready,
   RequestError,
+  type ServerEvents,
 } from './connection-state.ts';
 import { originRefused } from './origin-probe.ts';
+
+export type RequestOf<E extends RequestName> = Parameters<ClientToServer[E]>[0];
 
 /** PHP's answer with a renewed cookie may still be on its way: so long is `unauthorized` tried again. */
 const RESUME_MS = 5000;
@@ -45,7 +48,7 @@ export class Connection {
   #reason: Ended = 'unauthorized';
   #resume: { until: number; pause: number } | undefined;
 
-  constructor(server: string, listener: ConnectionListener) {
+  constructor(server: string, listener: ConnectionListener, events: ServerEvents) {
     this.#server = server;
     this.#listener = listener;
     // A path is where a proxy has put the server; to Socket.IO it would be the name of a namespace.
@@ -62,9 +65,10 @@ export class Connection {
     });
     this.#socket.on('session:ready', (ready) => this.#ready(ready));
     this.#socket.on('session:ended', ({ reason }) => this.#over(reason));
-    this.#socket.on('message:new', (message) => listener.message(message));
-    this.#socket.on('message:changed', (message) => listener.message(message));
-    this.#socket.on('presence:changed', (change) => listener.presence(change));
+    for (const [name, handle] of Object.entries(events)) {
+      // Socket.IO's types cannot follow a name from the table to its payload.
+      (this.#socket as Socket).on(name, handle);
+    }
     this.#socket.on('disconnect', (reason) => this.#broken(reason));
     this.#socket.on('connect_error', (error) => this.#refused(error));
   }
@@ -92,10 +96,7 @@ export class Connection {
   }
 
   /** Never buffered: what Socket.IO keeps while offline it would send before the rooms are joined again. */
-  async request<E extends RequestName>(
-    name: E,
-    payload: Parameters<ClientToServer[E]>[0],
-  ): Promise<Answers[E]> {
+  async request<E extends RequestName>(name: E, payload: RequestOf<E>): Promise<Answers[E]> {
     if (this.#state.kind !== 'ready' || !this.#socket.connected) throw new RequestError('offline');
     // Socket.IO's types cannot follow the name through to the answer.
     const emitter = this.#socket.timeout(REQUEST_MS) as unknown as {
@@ -104,7 +105,7 @@ export class Connection {
     const answer = await emitter.emitWithAck(name, payload).catch(() => {
       throw new RequestError('timeout');
     });
-    if (!answer.ok) throw new RequestError(answer.error.code, answer.error.retryAfterMs);
+    if (!answer.ok) throw new RequestError(answer.error.code, answer.error);
     return answer.data;
   }
 

@@ -17,7 +17,7 @@ interface Surroundings {
   readonly connection: Connection;
   readonly sync: RoomSync;
   readonly rooms: ReadonlyMap<string, Room>;
-  stored(room: Room, message: Message): void;
+  stored(message: Message): void;
   failed(item: Pending): void;
   paused(pause: Pause | undefined): void;
   changed(): void;
@@ -44,8 +44,7 @@ export function openOutbox(store: Store, alone: Alone, around: Surroundings): Ou
     send,
     sent: (message: Message) => {
       around.paused(undefined);
-      const room = rooms.get(message.room);
-      if (room !== undefined) around.stored(room, message);
+      around.stored(message);
     },
     failed: (item: Pending) => around.failed(item),
     changed: () => around.changed(),

@@ -94,6 +94,11 @@ export class Outbox {
     if (item !== undefined && (changed || item.text === message.text)) this.discard(item.clientId);
   }
 
+  /** Nothing more can be sent to that room. */
+  refuse(room: string, code: string): void {
+    for (const item of this.list(room)) if (item.failed === undefined) this.#refuse(item, code);
+  }
+
   /** Another tab has changed something. */
   reread(): void {
     this.#changed();

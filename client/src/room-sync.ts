@@ -1,7 +1,7 @@
 import type { Message } from '../../server/events.ts';
 import type { Connection } from './connection.ts';
-import { RequestError } from './connection-state.ts';
 import type { Room } from './store/room.ts';
+import type { Tasks } from './tasks.ts';
 
 export interface RoomSyncPort {
   /** Messages came with an answer, not as an event. */
@@ -13,42 +13,37 @@ export interface RoomSyncPort {
   changed(): void;
 }
 
-/** As far back as the "New" line is fetched when a room is opened. */
+/** As far back as the "New" line is fetched page by page when a room is opened. */
 const UNSEEN = 300;
+/** More missed changes than this are not fetched: the room starts anew with its newest messages. */
+const MISSED = 2000;
+/** Farther away than this, a message is shown in a window of its own. */
+const NEAR = 150;
+const AROUND = 25;
 
-/** The same request may succeed later, on the same connection. */
-const PASSING = new Set(['timeout', 'rate_limited', 'storage_unavailable', 'storage_full', 'internal']);
-
-/** Keeps the rooms' timelines up to date: joins, asks for what was missed, fetches older pages. */
+/** Keeps the rooms' timelines up to date: joins, asks for what was missed, fetches other pages. */
 export class RoomSync {
   readonly #connection: Connection;
+  readonly #tasks: Tasks;
   readonly #port: RoomSyncPort;
-  /** Counts connections: what is under way on an earlier one no longer matters. */
-  #turn = 0;
-  readonly #busy = new Set<string>();
-  readonly #quoted = new Set<string>();
 
-  constructor(connection: Connection, port: RoomSyncPort) {
+  constructor(connection: Connection, tasks: Tasks, port: RoomSyncPort) {
     this.#connection = connection;
+    this.#tasks = tasks;
     this.#port = port;
-  }
-
-  /** A new connection, or none any more. */
-  restart(): void {
-    this.#turn++;
-    this.#busy.clear();
-    this.#quoted.clear();
   }
 
   async join(room: Room): Promise<void> {
     await this.#once(`join ${room.id}`, room, async (current) => {
-      const since = room.timeline.join();
+      const { timeline, summary } = room;
+      if (timeline.head !== undefined && summary.head - timeline.head > MISSED) timeline.forget();
+      const since = timeline.join();
       const answer = await this.#connection.request('room:join', {
         room: room.id,
         ...(since === undefined ? {} : { since }),
       });
       if (!current()) return;
-      room.timeline.joined(answer, since);
+      timeline.joined(answer, since);
       if (answer.reset === true) room.summary = answer.room;
       room.update(answer.room);
       room.present = answer.present;
@@ -60,16 +55,24 @@ export class RoomSync {
     if (room.joined) await this.sync(room);
   }
 
+  /** The room is no longer shown. */
+  leave(room: Room): void {
+    room.joined = false;
+    // Should it fail, the connection is being lost, which says the same.
+    this.#connection.request('room:leave', { room: room.id }).catch(() => {});
+  }
+
   /** Asks for what was missed, if anything was. */
   async sync(room: Room): Promise<void> {
     for (let since = room.timeline.syncFrom; since !== undefined; since = room.timeline.syncFrom) {
       const from = since;
-      const done = await this.#once(`sync ${room.id}`, room, async () => {
+      const done = await this.#once(`sync ${room.id}`, room, async (current) => {
         const answer = await this.#connection.request('room:sync', {
           room: room.id,
           since: from,
           limit: 500,
         });
+        if (!current()) return;
         room.timeline.synced(answer, from);
         this.#port.arrived(room, answer.messages);
       });
@@ -84,13 +87,72 @@ export class RoomSync {
     if (complete || head === undefined) return;
     await this.#once(`older ${room.id}`, room, async () => {
       const answer = await this.#connection.request('message:history', { room: room.id, before });
-      room.timeline.page(answer, before, epoch);
+      room.timeline.older(answer, before, epoch);
       this.#port.loaded(answer.messages.length);
     });
   }
 
-  /** Older pages, until that message is in the list; false if it cannot be reached. */
-  async backTo(room: Room, seq: number): Promise<boolean> {
+  /** The next newer page, where the list does not reach the end. */
+  async newer(room: Room): Promise<void> {
+    const { last: after, epoch, attached } = room.timeline;
+    if (attached) return;
+    await this.#once(`newer ${room.id}`, room, async () => {
+      const answer = await this.#connection.request('message:history', { room: room.id, after });
+      room.timeline.newer(answer, epoch);
+    });
+  }
+
+  /** Brings that message into the list, wherever it is; false if it cannot be had. */
+  async reach(room: Room, seq: number): Promise<boolean> {
+    const { timeline } = room;
+    const listed = () => seq >= timeline.first && seq <= timeline.last;
+    if (listed()) return true;
+    if (timeline.head === undefined) return false;
+    if (seq < timeline.first && timeline.first - seq <= NEAR) return this.#backTo(room, seq);
+    // A message that came just now is at the end, or will be.
+    if (!timeline.attached) {
+      timeline.toEnd();
+      if (listed()) return true;
+    }
+    const { epoch } = timeline;
+    await this.#once(`around ${room.id} ${seq}`, room, async () => {
+      const after = Math.max(0, seq - 1 - AROUND);
+      const answer = await this.#connection.request('message:history', {
+        room: room.id,
+        after,
+        limit: 2 * AROUND,
+      });
+      timeline.window(answer, epoch);
+    });
+    return listed();
+  }
+
+  /** Brings the place into the list where the "New" line stands. */
+  async unseen(room: Room): Promise<void> {
+    const { newFrom, summary, timeline } = room;
+    if (newFrom === undefined || summary.lastSeq - newFrom > UNSEEN || !timeline.attached) return;
+    await this.#backTo(room, newFrom);
+  }
+
+  /** One older message, for a quote; asked for once. */
+  async quoted(room: Room, seq: number): Promise<void> {
+    const { epoch } = room.timeline;
+    const name = `${seq} ${epoch}`;
+    if (room.quoted.has(name)) return;
+    room.quoted.add(name);
+    await this.#once(`quote ${room.id} ${name}`, room, async () => {
+      const answer = await this.#connection.request('message:history', {
+        room: room.id,
+        before: seq + 1,
+        limit: 1,
+      });
+      const [message] = answer.messages;
+      if (message !== undefined) room.timeline.quoted(message, epoch);
+    });
+  }
+
+  /** Older pages, until that message is in the list. */
+  async #backTo(room: Room, seq: number): Promise<boolean> {
     while (room.timeline.first > seq && !room.timeline.complete) {
       const { first } = room.timeline;
       await this.older(room);
@@ -99,49 +161,12 @@ export class RoomSync {
     return room.timeline.first <= seq;
   }
 
-  /** Fetches back to where the "New" line stands. */
-  async unseen(room: Room): Promise<void> {
-    const { newFrom, summary } = room;
-    if (newFrom !== undefined && summary.lastSeq - newFrom <= UNSEEN) await this.backTo(room, newFrom);
-  }
-
-  /** One older message, for a quote; asked for once a connection. */
-  async quoted(room: Room, seq: number): Promise<void> {
-    const { epoch } = room.timeline;
-    const name = `quote ${room.id} ${seq} ${epoch}`;
-    if (this.#quoted.has(name)) return;
-    this.#quoted.add(name);
-    await this.#once(name, room, async () => {
-      const before = seq + 1;
-      const answer = await this.#connection.request('message:history', { room: room.id, before, limit: 1 });
-      room.timeline.page(answer, before, epoch);
-    });
-  }
-
-  /** Each thing once at a time; what fails for a passing cause is done again. False if it was not done. */
+  /** As `Tasks.once`; a room that cannot be read is gone. */
   async #once(name: string, room: Room, task: (current: () => boolean) => Promise<void>): Promise<boolean> {
-    if (this.#busy.has(name)) return false;
-    this.#busy.add(name);
-    const turn = this.#turn;
-    const current = () => turn === this.#turn;
-    for (let pause = 1000; ; pause = Math.min(30_000, pause * 2)) {
-      try {
-        await task(current);
-      } catch (error) {
-        if (!(error instanceof RequestError)) throw error;
-        if (current() && PASSING.has(error.code)) {
-          await new Promise((resolve) => setTimeout(resolve, Math.max(pause, error.retryAfterMs ?? 0)));
-          if (current()) continue;
-        } else if (current() && error.code === 'unknown_room') {
-          this.#port.gone(room);
-        }
-        if (current()) this.#busy.delete(name);
-        return false;
-      }
-      if (!current()) return false;
-      this.#busy.delete(name);
-      this.#port.changed();
-      return true;
-    }
+    const done = await this.#tasks.once(name, task, ({ code }) => {
+      if (code === 'unknown_room') this.#port.gone(room);
+    });
+    if (done) this.#port.changed();
+    return done;
   }
 }

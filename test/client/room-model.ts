@@ -51,6 +51,11 @@ export class Log {
     return { messages: older.slice(-limit), complete: older.length <= limit };
   }
 
+  after(after: number, limit: number) {
+    const newer = this.messages.filter(({ seq }) => seq > after);
+    return { messages: newer.slice(0, limit), complete: newer.length <= limit };
+  }
+
   join(since: number | undefined, limit: number) {
     const room = { head: this.head, lastSeq: this.messages.length };
     if (since !== undefined && since <= this.head) return { room, ...this.since(since, limit) };
@@ -124,15 +129,29 @@ export class Client {
     const { first, epoch } = this.timeline;
     if (!this.#connected || !Number.isFinite(first)) return;
     const answer = this.log.before(first, limit);
-    this.#answers.push(() => this.timeline.page(answer, first, epoch));
+    this.#answers.push(() => this.timeline.older(answer, first, epoch));
+  }
+
+  /** A piece of the history that begins after that message. */
+  window(at: number, limit: number): void {
+    if (!this.#connected || this.timeline.head === undefined) return;
+    const { epoch } = this.timeline;
+    const answer = this.log.after(at % Math.max(1, this.log.messages.length), limit);
+    this.#answers.push(() => this.timeline.window(answer, epoch));
+  }
+
+  newer(limit: number): void {
+    const { last, epoch, attached } = this.timeline;
+    if (!this.#connected || attached) return;
+    const answer = this.log.after(last, limit);
+    this.#answers.push(() => this.timeline.newer(answer, epoch));
   }
 
   quote(at: number): void {
     if (!this.#connected || this.timeline.head === undefined) return;
     const { epoch } = this.timeline;
-    const before = (at % Math.max(1, this.log.messages.length)) + 2;
-    const answer = this.log.before(before, 1);
-    this.#answers.push(() => this.timeline.page(answer, before < this.timeline.first ? before : 0, epoch));
+    const [message] = this.log.before((at % Math.max(1, this.log.messages.length)) + 2, 1).messages;
+    if (message !== undefined) this.#answers.push(() => this.timeline.quoted(message, epoch));
   }
 
   sync(limit: number): void {

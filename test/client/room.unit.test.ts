@@ -62,11 +62,12 @@ describe('unread', () => {
 
 test('who is present: by user, once, however the changes overlap', () => {
   const room = new Room(summary());
+  room.joined = true;
   room.present = [me];
-  room.presence({ joined: [bob], left: [], count: 2 });
-  room.presence({ joined: [{ ...bob, name: 'Robert' }], left: [], count: 2 });
+  room.presence({ room: 'lobby', joined: [bob], left: [], count: 2 });
+  room.presence({ room: 'lobby', joined: [{ ...bob, name: 'Robert' }], left: [], count: 2 });
   expect(room.present).toEqual([me, { id: '2', name: 'Robert' }]);
-  room.presence({ joined: [], left: ['2', '3'], count: 1 });
+  room.presence({ room: 'lobby', joined: [], left: ['2', '3'], count: 1 });
   expect(room.present).toEqual([me]);
 });
 

@@ -17,6 +17,9 @@ const step = fc.oneof(
   { weight: 1, arbitrary: fc.record({ do: fc.constant('quote' as const), n: small }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('sync' as const), limit }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('trim' as const), n: limit }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('window' as const), n: small, limit }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('newer' as const), limit }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('toEnd' as const) }) },
   {
     weight: 8,
     arbitrary: fc.record({
@@ -53,6 +56,12 @@ function perform(log: Log, client: Client, step: Step, count: { n: number }): vo
       return client.sync(step.limit);
     case 'trim':
       return client.timeline.trim(step.n);
+    case 'window':
+      return client.window(step.n, step.limit);
+    case 'newer':
+      return client.newer(step.limit);
+    case 'toEnd':
+      return client.timeline.toEnd();
     case 'arrive':
       return client.arrive(step.n, step.event, step.how);
   }
@@ -84,12 +93,15 @@ describe('the timeline', () => {
           perform(log, client, step, count);
           const keys = entries(client.timeline.list(), client.pending, me).map(({ key }) => key);
           expect(new Set(keys).size).toBe(keys.length);
+          // At the end, one's own message is shown as soon as it is acknowledged, whatever is missing before it.
+          if (!client.timeline.attached) expectContiguous(client.timeline.list());
         }
         // At the end: online, what waited is sent, and everything older is fetched.
         client.connect(4);
         settle(client);
         client.resend();
         settle(client);
+        client.timeline.toEnd();
         while (!client.timeline.complete) {
           client.page(5);
           settle(client);
@@ -111,12 +123,62 @@ describe('the timeline', () => {
         for (const step of steps) perform(log, client, step, count);
         client.connect(limit);
         settle(client);
+        client.timeline.toEnd();
         const list = client.timeline.list();
         expectContiguous(list);
         expect(list).toEqual(log.messages.slice(log.messages.length - list.length));
       }),
       { numRuns: 500 },
     );
+  });
+
+  test('paging forwards from any window ends at the newest, and is live there', () => {
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 80, size: 'max' }), limit, small, (steps, limit, at) => {
+        const log = new Log();
+        const client = new Client(log);
+        const count = { n: 0 };
+        for (const step of steps) perform(log, client, step, count);
+        client.connect(limit);
+        settle(client);
+        client.window(at, limit);
+        settle(client);
+        for (let pages = 0; !client.timeline.attached; pages++) {
+          expect(pages).toBeLessThan(200);
+          client.hear(log.write(me, `page${pages}`));
+          client.newer(2);
+          settle(client);
+        }
+        client.hear(log.write(me, 'live'));
+        settle(client);
+        const list = client.timeline.list();
+        expectContiguous(list);
+        expect(list.at(-1)).toEqual(log.messages.at(-1));
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test('no more than 2,000 messages are kept, however far one reads back and forth', () => {
+    const log = new Log();
+    const client = new Client(log);
+    for (let i = 0; i < 6000; i++) log.write(me, `c${i}`);
+    client.connect(50);
+    settle(client);
+    const { timeline } = client;
+    while (!timeline.complete) {
+      client.page(100);
+      settle(client);
+      expect(timeline.list().length).toBeLessThanOrEqual(2200);
+    }
+    expect(timeline.first).toBe(1);
+    while (!timeline.attached) {
+      client.newer(100);
+      settle(client);
+      expect(timeline.list().length).toBeLessThanOrEqual(2300);
+      expectContiguous(timeline.list());
+    }
+    expect(timeline.list().at(-1)).toEqual(log.messages.at(-1));
   });
 
   test('a history restored from a backup replaces the list, whatever arrived before the answer', () => {
@@ -145,7 +207,7 @@ describe('the timeline', () => {
           timeline.joined(answer, since);
           if (!early) timeline.live(next);
           for (let i = 0; i < 40; i++) timeline.live(after.write(me, `later${i}`));
-          timeline.page(page.answer, timeline.first, page.epoch);
+          timeline.older(page.answer, timeline.first, page.epoch);
 
           const list = timeline.list();
           expectContiguous(list);
@@ -204,7 +266,7 @@ describe('the timeline', () => {
     expect(timeline.complete).toBe(true);
     timeline.trim(5);
     expect(timeline.list()).toEqual(log.messages.slice(-5));
-    timeline.page(log.before(timeline.first, 50), timeline.first, timeline.epoch);
+    timeline.older(log.before(timeline.first, 50), timeline.first, timeline.epoch);
     expect(timeline.list()).toEqual(log.messages);
   });
 });

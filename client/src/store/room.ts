@@ -1,22 +1,39 @@
-import type { Message, RoomSummary, User } from '../../../server/events.ts';
+import type {
+  LastMessage,
+  Message,
+  PresenceChange,
+  RoomActivity,
+  RoomSummary,
+  User,
+} from '../../../server/events.ts';
 import { Timeline } from './timeline.ts';
 
-/** So many messages stay in memory while nobody reads further back. */
-const KEPT = 2000;
+/** As long as the server cuts the newest message of a room. */
+const PREVIEW = 120;
 
 /** One room as this client sees it. */
 export class Room {
   summary: RoomSummary;
   readonly timeline = new Timeline();
+  /** At most 100 of those who are here, and how many they are. */
   present: User[] = [];
   presentCount = 0;
   /** Joined over the connection that is open now. */
   joined = false;
   /** The "New" line stands before the first message of others from this `seq` on. */
   newFrom: number | undefined;
+  /** Where the room stands among the others: the later, the further above. */
+  at = 0;
+  /** Up to here the server knows that one has read. */
+  marked: number;
+  /** Up to here the other one of a direct room has read, as far as this client was told. */
+  readByOther = 0;
+  /** Which quotes were asked for. */
+  readonly quoted = new Set<string>();
 
   constructor(summary: RoomSummary) {
     this.summary = summary;
+    this.marked = summary.readSeq;
   }
 
   get id(): string {
@@ -28,36 +45,86 @@ export class Room {
     return member ? Math.max(0, lastSeq - readSeq) : 0;
   }
 
-  /** What the server says now. What was read here stays read, unless the history starts anew. */
-  update(summary: RoomSummary): void {
-    const readSeq = Math.min(Math.max(summary.readSeq, this.summary.readSeq), summary.lastSeq);
-    this.summary = { ...summary, readSeq };
+  /** Counts neither in the page's title nor in any other sum. */
+  get muted(): boolean {
+    return this.summary.notify === 'none';
   }
 
-  /** A new message: counts as unread, and one's own (from any device) marks as read up to it. */
+  /** What the server says now. What was read here stays read, unless the history starts anew. */
+  update(summary: RoomSummary): void {
+    const { member, readSeq } = this.summary;
+    this.marked = Math.min(summary.readSeq, summary.lastSeq);
+    const read = member && summary.member ? Math.max(summary.readSeq, readSeq) : summary.readSeq;
+    this.summary = { ...summary, readSeq: Math.min(read, summary.lastSeq) };
+  }
+
+  /** What goes on in a room that is not joined. */
+  activity({ head, lastSeq, members, name, topic, last }: RoomActivity): void {
+    const { topic: _topic, last: before, ...rest } = this.summary;
+    // To a direct room each side gives the other's name.
+    const named = rest.kind === 'direct' ? rest.name : name;
+    const news = head >= rest.head;
+    const shown = news ? last : before;
+    this.summary = {
+      ...rest,
+      name: named,
+      members,
+      ...(news ? { head, lastSeq } : {}),
+      ...(topic === undefined ? {} : { topic }),
+      ...(shown === undefined ? {} : { last: shown }),
+    };
+  }
+
+  /** A new or changed message: it may count as unread; one's own (from any device) marks as read up to it. */
   note(message: Message, me: User): void {
-    const lastSeq = Math.max(this.summary.lastSeq, message.seq);
-    const readSeq =
-      message.user.id === me.id ? Math.max(this.summary.readSeq, message.seq) : this.summary.readSeq;
-    this.summary = { ...this.summary, lastSeq, readSeq };
+    const { lastSeq, readSeq, head, last } = this.summary;
+    const own = message.user.id === me.id;
+    const newest = message.seq > lastSeq || (message.seq === last?.seq && message.rev > head);
+    if (own) this.marked = Math.max(this.marked, message.seq);
+    this.summary = {
+      ...this.summary,
+      head: Math.max(head, message.rev),
+      lastSeq: Math.max(lastSeq, message.seq),
+      readSeq: own ? Math.max(readSeq, message.seq) : readSeq,
+      ...(newest ? { last: preview(message) } : {}),
+    };
   }
 
   markRead(): boolean {
-    if (this.summary.readSeq >= this.summary.lastSeq) return false;
-    this.summary = { ...this.summary, readSeq: this.summary.lastSeq };
+    return this.readUpTo(this.summary.lastSeq);
+  }
+
+  readUpTo(seq: number): boolean {
+    if (this.summary.readSeq >= seq) return false;
+    this.summary = { ...this.summary, readSeq: seq };
     return true;
   }
 
-  /** Drops the oldest messages; not at each new one, since the list is built anew. */
-  trim(): void {
-    if (this.timeline.list().length > KEPT * 1.1) this.timeline.trim(KEPT);
+  /** One is no member any more, but may join again. */
+  left(): void {
+    const { role: _role, ...summary } = this.summary;
+    this.summary = { ...summary, member: false, may: ['send'], unread: 0, readSeq: 0, notify: 'mentions' };
+    this.marked = 0;
+    this.joined = false;
+    this.newFrom = undefined;
   }
 
-  presence(change: { joined: User[]; left: string[]; count: number }): void {
+  presence(change: PresenceChange): void {
+    const other = this.summary.with?.id;
+    if (other !== undefined) {
+      const here = change.joined.some(({ id }) => id === other);
+      if (here || change.left.includes(other)) this.summary = { ...this.summary, present: here };
+    }
+    if (!this.joined) return;
     const left = new Set([...change.left, ...change.joined.map((user) => user.id)]);
     this.present = [...this.present.filter((user) => !left.has(user.id)), ...change.joined];
     this.presentCount = change.count;
   }
+}
+
+function preview({ seq, user, text, sentAt, deletedAt }: Message): LastMessage {
+  const short = text.length <= PREVIEW ? text : [...text.slice(0, 2 * PREVIEW)].slice(0, PREVIEW).join('');
+  return { seq, user, text: short, sentAt, ...(deletedAt === undefined ? {} : { deletedAt }) };
 }
 
 /** Rooms, then direct ones, each by name. */

@@ -14,24 +14,37 @@ export interface SyncAnswer {
   reset?: boolean;
 }
 
+export interface HistoryAnswer {
+  messages: Message[];
+  complete: boolean;
+}
+
 /** Live events kept while something older is fetched; what is beyond comes with the next sync. */
 const HELD = 1000;
+/** So many messages stay in memory, and so many of the newest while one reads further back than that. */
+const KEPT = 2000;
+const KEPT_NEWEST = 100;
 
 /**
  * What is known of one room's history: ordering and deduplication, without any input or output.
  *
  * `seq` orders, `rev` tells what is known: every change up to `head` is. Answers and events may come in
  * any order, late, or twice; of each message the newest state wins.
+ *
+ * What is known are the newest messages without a gap. Somebody who reads far back sees a window: another piece
+ * without a gap, which becomes one with the newest as soon as it reaches them.
  */
 export class Timeline {
-  /** By `seq`. May hold messages older than `first`: quoted ones, and changes to what is not loaded. */
+  /** By `seq`. May hold messages of neither piece: quoted ones, and changes to what is not loaded. */
   #messages = new Map<number, Message>();
   /** Live events that cannot be applied yet, by `rev`. */
   #held = new Map<number, Message>();
   #head: number | undefined;
   #seen = 0;
+  /** Where the piece that reaches to the end begins. */
   #first = Number.POSITIVE_INFINITY;
   #complete = false;
+  #window: { first: number; last: number } | undefined;
   #epoch = 0;
   #joining = false;
   #sorted: readonly Message[] | undefined;
@@ -48,12 +61,22 @@ export class Timeline {
 
   /** The oldest `seq` of the list: the `before` of the next page. */
   get first(): number {
-    return this.#first;
+    return this.#window?.first ?? this.#first;
+  }
+
+  /** The newest `seq` of the list, and the `after` of the next page where the list does not reach the end. */
+  get last(): number {
+    return this.#window?.last ?? this.list().at(-1)?.seq ?? 0;
+  }
+
+  /** The list reaches the end, and grows with each new message. */
+  get attached(): boolean {
+    return this.#window === undefined;
   }
 
   /** Nothing older than the list is left. */
   get complete(): boolean {
-    return this.#complete;
+    return this.#window === undefined ? this.#complete : this.#window.first === 1;
   }
 
   /** Changes when the list starts anew: a page asked for earlier no longer fits. */
@@ -63,9 +86,8 @@ export class Timeline {
 
   /** The list, by `seq`, without pending messages. */
   list(): readonly Message[] {
-    this.#sorted ??= [...this.#messages.values()]
-      .filter((message) => message.seq >= this.#first)
-      .sort((a, b) => a.seq - b.seq);
+    const { first, last } = this.#window ?? { first: this.#first, last: Number.POSITIVE_INFINITY };
+    this.#sorted ??= this.#between(first, last);
     return this.#sorted;
   }
 
@@ -118,24 +140,66 @@ export class Timeline {
     }
   }
 
-  /** A page of `message:history`, as asked for with `before` when `epoch` was this one's. */
-  page(answer: { messages: Message[]; complete: boolean }, before: number, epoch: number): void {
+  /** An older page of `message:history`, as asked for with `before` when `epoch` was this one's. */
+  older(answer: HistoryAnswer, before: number, epoch: number): void {
     if (epoch !== this.#epoch) return;
     for (const message of answer.messages) this.#put(message);
-    if (before < this.#first) return; // a single quoted message
-    this.#first = Math.min(this.#first, answer.messages[0]?.seq ?? before);
-    if (answer.complete) this.#complete = true;
+    const first = answer.messages[0]?.seq ?? before;
+    if (this.#window !== undefined) this.#window.first = Math.min(this.#window.first, first);
+    else this.#first = Math.min(this.#first, first);
+    if (answer.complete && this.#window === undefined) this.#complete = true;
+    this.#sorted = undefined;
+    this.#detach();
+  }
+
+  /** A newer page, as asked for with `after`. */
+  newer(answer: HistoryAnswer, epoch: number): void {
+    if (epoch !== this.#epoch || this.#window === undefined) return;
+    for (const message of answer.messages) this.#put(message);
+    this.#window.last = Math.max(this.#window.last, answer.messages.at(-1)?.seq ?? 0);
+    if (this.#window.last - this.#window.first >= KEPT * 1.1) {
+      this.#window.first = this.#window.last - KEPT + 1;
+      this.#epoch++;
+      this.#sweep();
+    }
+    this.#sorted = undefined;
+    this.#attach();
+  }
+
+  /** A piece of the history, without a gap, is shown instead of the end. */
+  window(answer: HistoryAnswer, epoch: number): void {
+    const [first, last] = [answer.messages[0]?.seq, answer.messages.at(-1)?.seq];
+    if (epoch !== this.#epoch || first === undefined || last === undefined) return;
+    for (const message of answer.messages) this.#put(message);
+    this.#epoch++;
+    this.#window = { first, last };
+    this.#sorted = undefined;
+    this.#attach();
+  }
+
+  /** The end is shown again. */
+  toEnd(): void {
+    if (this.#window === undefined) return;
+    this.#window = undefined;
+    this.#epoch++;
+    this.#sweep();
     this.#sorted = undefined;
   }
 
-  /** Drops the oldest beyond `count`. */
-  trim(count: number): void {
-    const first = this.list().at(-count)?.seq;
-    if (first === undefined || first === this.#first) return;
-    for (const seq of this.#messages.keys()) if (seq < first) this.#messages.delete(seq);
-    this.#first = first;
+  /** A single message, for a quote. */
+  quoted(message: Message, epoch: number): void {
+    if (epoch === this.#epoch) this.#put(message);
+  }
+
+  /** Drops the oldest, as long as the end is shown; not at each new message, since the list is built anew. */
+  trim(kept = KEPT): void {
+    if (this.#messages.size <= kept * 1.1) return;
+    const newest = this.#window === undefined ? this.list() : this.#between(this.#first);
+    if (newest.length <= kept * 1.1) return;
+    this.#first = newest.at(-kept)?.seq ?? this.#first;
     this.#complete = false;
-    this.#epoch++;
+    if (this.#window === undefined) this.#epoch++;
+    this.#sweep();
     this.#sorted = undefined;
   }
 
@@ -145,6 +209,7 @@ export class Timeline {
     this.#head = undefined;
     this.#first = Number.POSITIVE_INFINITY;
     this.#complete = false;
+    this.#window = undefined;
     this.#epoch++;
     this.#sorted = undefined;
   }
@@ -169,6 +234,47 @@ export class Timeline {
       this.#head = next.rev;
     }
     for (const rev of this.#held.keys()) if (rev <= this.#head) this.#held.delete(rev);
+  }
+
+  #between(first: number, last = Number.POSITIVE_INFINITY): Message[] {
+    return [...this.#messages.values()]
+      .filter(({ seq }) => seq >= first && seq <= last)
+      .sort((a, b) => a.seq - b.seq);
+  }
+
+  /** Who has read back so far that the whole would be too much to keep sees a window from now on. */
+  #detach(): void {
+    if (this.#window !== undefined) {
+      if (this.#window.last - this.#window.first < KEPT * 1.1) return;
+      this.#window.last = this.#window.first + KEPT - 1;
+    } else {
+      const list = this.list();
+      const [first, last] = [list[0]?.seq, list[KEPT - 1]?.seq];
+      if (list.length < KEPT * 1.1 || first === undefined || last === undefined) return;
+      this.#window = { first, last };
+      this.#first = list.at(-KEPT_NEWEST)?.seq ?? this.#first;
+      this.#complete = false;
+    }
+    this.#epoch++;
+    this.#sweep();
+    this.#sorted = undefined;
+  }
+
+  /** A window that has reached the newest is one piece with them. */
+  #attach(): void {
+    if (this.#window === undefined || this.#window.last < this.#first - 1) return;
+    this.#complete = this.#window.first === 1 || (this.#complete && this.#first <= this.#window.first);
+    this.#first = Math.min(this.#first, this.#window.first);
+    this.#window = undefined;
+    this.#sorted = undefined;
+  }
+
+  /** Forgets what belongs to no piece. */
+  #sweep(): void {
+    const { first = 0, last = 0 } = this.#window ?? {};
+    for (const seq of this.#messages.keys()) {
+      if (seq < this.#first && (seq < first || seq > last)) this.#messages.delete(seq);
+    }
   }
 
   #put(message: Message): void {

@@ -146,7 +146,7 @@ export class AppView {
     if (this.element.dataset.view === 'ended') this.#panes();
   }
 
-  message(room: Room, message: Message): void {
+  message(room: Room, message: Pick<Message, 'user' | 'text'>): void {
     if (room === this.#context.chat.current) this.#speaker.message(message.user.name, message.text);
     else this.#speaker.elsewhere(room.summary.name);
   }

@@ -83,7 +83,7 @@ export class TimelineView {
   /** Shows that message in the middle and marks it for a moment; fetches it first where it has to. */
   async jump(seq: number): Promise<void> {
     const room = this.#room;
-    if (room === undefined || !(await this.#context.chat.sync.backTo(room, seq)) || room !== this.#room)
+    if (room === undefined || !(await this.#context.chat.sync.reach(room, seq)) || room !== this.#room)
       return;
     this.render();
     const index = this.#entries.findIndex((entry) => entry.message?.seq === seq);

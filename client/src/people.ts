@@ -1,0 +1,138 @@
+import type { MembersChange, PresenceChange, RoomMember } from '../../server/events.ts';
+import type { Connection } from './connection.ts';
+import type { Room } from './store/room.ts';
+import type { Tasks } from './tasks.ts';
+
+const PAGE = 50;
+
+/** One of the two lists: who is here, and who is not. */
+interface List {
+  readonly members: Map<string, RoomMember>;
+  /** Where the next page begins; null when all are here, undefined before the first page. */
+  next: string | null | undefined;
+}
+
+const empty = (): List => ({ members: new Map(), next: undefined });
+
+/** The members of the room whose people are shown, as far as they were asked for, kept up to date by events. */
+export class People {
+  readonly #connection: Connection;
+  readonly #tasks: Tasks;
+  readonly #changed: () => void;
+  #room: Room | undefined;
+  #here = empty();
+  #away = empty();
+  #found: { query: string; members: readonly RoomMember[] } | undefined;
+  #wanted = '';
+
+  constructor(connection: Connection, tasks: Tasks, changed: () => void) {
+    this.#connection = connection;
+    this.#tasks = tasks;
+    this.#changed = changed;
+  }
+
+  /** Shows that room's people, or none. To be called with every drawing. */
+  show(room: Room | undefined): void {
+    if (room === this.#room) return;
+    this.#room = room;
+    this.reload();
+  }
+
+  /** Asks anew: over a new connection, or when more has changed than events tell. */
+  reload(): void {
+    this.#here = empty();
+    this.#away = empty();
+    this.#found = undefined;
+    this.#wanted = '';
+    if (this.#room === undefined || this.#connection.state.kind !== 'ready') return;
+    void this.load(true);
+    void this.load(false);
+  }
+
+  /** By name. Until the first page has come, who is here is known from joining. */
+  list(present: boolean, lang: string): RoomMember[] {
+    const { members, next } = present ? this.#here : this.#away;
+    const { compare } = new Intl.Collator(lang, { numeric: true });
+    const known =
+      present && next === undefined
+        ? (this.#room?.present.map((user): RoomMember => ({ user, role: 'member', present })) ?? [])
+        : [...members.values()];
+    return known.sort((a, b) => compare(a.user.name, b.user.name) || (a.user.id < b.user.id ? -1 : 1));
+  }
+
+  /** There is another page. */
+  more(present: boolean): boolean {
+    const { next } = present ? this.#here : this.#away;
+    return next !== null && next !== undefined;
+  }
+
+  /** The next page. */
+  async load(present: boolean): Promise<void> {
+    const room = this.#room;
+    const list = present ? this.#here : this.#away;
+    if (room === undefined || list.next === null) return;
+    await this.#tasks.once(
+      `people ${room.id} ${present} ${list.next ?? ''}`,
+      async () => {
+        const answer = await this.#connection.request('room:members', {
+          room: room.id,
+          present,
+          limit: PAGE,
+          ...(list.next === undefined ? {} : { cursor: list.next ?? '' }),
+        });
+        for (const member of answer.members) list.members.set(member.user.id, member);
+        list.next = answer.next ?? null;
+        this.#changed();
+      },
+      () => {},
+    );
+  }
+
+  /** What `find` was asked for last, once the answer has come. */
+  get found(): readonly RoomMember[] | undefined {
+    return this.#found?.query === this.#wanted ? this.#found.members : undefined;
+  }
+
+  /** Members with that at the beginning of a word of their name or id; older answers are dropped. */
+  async find(query: string): Promise<void> {
+    const room = this.#room;
+    this.#wanted = query.trim();
+    if (room === undefined || this.#wanted === '') {
+      this.#found = undefined;
+      return;
+    }
+    const wanted = this.#wanted;
+    await this.#tasks.once(`find people ${room.id} ${wanted}`, async () => {
+      if (this.#wanted !== wanted) return;
+      const answer = await this.#connection.request('room:members', {
+        room: room.id,
+        query: wanted,
+        limit: PAGE,
+      });
+      if (this.#wanted !== wanted) return;
+      this.#found = { query: wanted, members: answer.members };
+      this.#changed();
+    });
+  }
+
+  presence({ room, joined, left, partial }: PresenceChange): void {
+    if (room !== this.#room?.id) return;
+    if (partial === true) return this.reload();
+    for (const user of joined)
+      this.#move(user.id, (known) => ({ role: 'member', ...known, user, present: true }));
+    for (const id of left) this.#move(id, (known) => known && { ...known, present: false });
+  }
+
+  members({ room, changed, partial }: MembersChange): void {
+    if (room !== this.#room?.id) return;
+    if (partial === true) return this.reload();
+    for (const change of changed) this.#move(change.user.id, () => ('gone' in change ? undefined : change));
+  }
+
+  #move(id: string, change: (known: RoomMember | undefined) => RoomMember | undefined): void {
+    const member = change(this.#here.members.get(id) ?? this.#away.members.get(id));
+    this.#here.members.delete(id);
+    this.#away.members.delete(id);
+    if (member !== undefined) (member.present ? this.#here : this.#away).members.set(id, member);
+  }
+}

@@ -1,0 +1,208 @@
+import type { RoomActivity, RoomSummary, SessionReady, Totals, User } from '../../server/events.ts';
+import type { RoomRemoval } from './chat-listener.ts';
+import type { Connection } from './connection.ts';
+import { Room } from './store/room.ts';
+import type { Tasks } from './tasks.ts';
+
+export interface RoomListPort {
+  /** It is in the list no more. */
+  removed(room: Room, reason: RoomRemoval): void;
+  changed(): void;
+}
+
+/** What `room:list` gives at once. */
+const PAGE = 200;
+/** Lists one thing above the next where the server says no time. */
+const STEP = 0.001;
+
+/**
+ * All rooms that this client knows: one's own, and public ones that one may join. `session:ready` names the first
+ * hundred; the rest of one's own is asked for at once, since each may have something unread, the public ones by page.
+ */
+export class RoomList {
+  readonly byId = new Map<string, Room>();
+  readonly #connection: Connection;
+  readonly #tasks: Tasks;
+  readonly #port: RoomListPort;
+  /** Where the next page of the public rooms begins; null when all are here, undefined before the first page. */
+  #next: string | null | undefined = null;
+  /** What is unread in rooms of one's own that are not listed yet. */
+  #unlisted: Totals = { unread: 0, mentions: 0 };
+  /** How far the server's clock is ahead of this one. */
+  #ahead = 0;
+
+  constructor(connection: Connection, tasks: Tasks, port: RoomListPort) {
+    this.#connection = connection;
+    this.#tasks = tasks;
+    this.#port = port;
+  }
+
+  /** One's own, the newest message first. */
+  own(): Room[] {
+    return [...this.byId.values()]
+      .filter(({ summary }) => summary.member)
+      .sort((a, b) => b.at - a.at || (a.id < b.id ? -1 : 1));
+  }
+
+  /** Public ones that one is not a member of, by name. */
+  others(lang: string): Room[] {
+    const { compare } = new Intl.Collator(lang, { numeric: true });
+    return [...this.byId.values()]
+      .filter(({ summary }) => !summary.member)
+      .sort((a, b) => compare(a.summary.name, b.summary.name));
+  }
+
+  /** Sums over one's own rooms, but for muted ones. */
+  get totals(): Totals {
+    let { unread, mentions } = this.#unlisted;
+    for (const room of this.byId.values()) if (!room.muted) unread += room.unread;
+    return { unread, mentions };
+  }
+
+  /** Over a new connection. */
+  ready({ rooms, more, totals, serverTime }: SessionReady): void {
+    this.#ahead = serverTime - Date.now();
+    const missing = new Set(this.byId.keys());
+    this.#list(rooms, missing);
+    this.#next = more ? undefined : null;
+    // What was read here and not told to the server yet is in both sums.
+    const listed = rooms.reduce((sum, { unread, notify }) => sum + (notify === 'none' ? 0 : unread), 0);
+    this.#unlisted = { ...totals, unread: more ? Math.max(0, totals.unread - listed) : 0 };
+    void this.#rest(more, missing);
+  }
+
+  clear(): void {
+    this.byId.clear();
+    this.#next = null;
+    this.#unlisted = { unread: 0, mentions: 0 };
+  }
+
+  /** There are public rooms that are not listed yet. */
+  get moreOthers(): boolean {
+    return this.#next !== null;
+  }
+
+  /** The next page of the public rooms. */
+  async loadOthers(): Promise<void> {
+    await this.#tasks.once('list others', async (current) => {
+      if (this.#next === null) return;
+      const cursor = this.#next === undefined ? {} : { cursor: this.#next };
+      const answer = await this.#connection.request('room:list', { member: false, limit: PAGE, ...cursor });
+      if (!current()) return;
+      this.#list(answer.rooms);
+      this.#next = answer.next ?? null;
+      this.#port.changed();
+    });
+  }
+
+  /** Public rooms with that in their names, even if their page has not come. */
+  async findOthers(query: string): Promise<void> {
+    if (!this.moreOthers || query.trim() === '') return;
+    await this.#tasks.once(`find others ${query}`, async (current) => {
+      const answer = await this.#connection.request('room:list', { member: false, query, limit: PAGE });
+      if (!current()) return;
+      this.#list(answer.rooms);
+      this.#port.changed();
+    });
+  }
+
+  /** A room as it is now, whether it is listed or not; `unknown_room` if there is none that one may read. */
+  async fetch(id: string): Promise<Room> {
+    // Marks nothing, and asks for no more than the right to read.
+    const answer = await this.#connection.request('read:mark', { room: id, seq: 0 });
+    return this.put(answer.room);
+  }
+
+  /** A room that is new, or known and now like this. */
+  put(summary: RoomSummary): Room {
+    const at = summary.last?.sentAt;
+    const known = this.byId.get(summary.id);
+    const room = known ?? new Room(summary);
+    const joined = known?.summary.member !== true && summary.member;
+    known?.update(summary);
+    room.at = at ?? (known === undefined || joined ? Date.now() + this.#ahead : room.at);
+    this.byId.set(room.id, room);
+    return room;
+  }
+
+  activity(activity: RoomActivity): void {
+    const room = this.byId.get(activity.room);
+    if (room === undefined) return this.#meet(activity.room);
+    room.activity(activity);
+    this.moved(room);
+  }
+
+  /** Of whom one may not find, the name and the presence are known only when he has written: no event tells them. */
+  heard({ id, summary }: Room, { id: user, name }: User): void {
+    const other = summary.with;
+    if (other?.id === user && (other.name !== name || summary.present === false)) this.#meet(id);
+  }
+
+  /** Its newest message may be another one. */
+  moved(room: Room): void {
+    room.at = room.summary.last?.sentAt ?? room.at;
+  }
+
+  /** `readable`: a public room, which one may join again. */
+  removed({ room: id, readable, reason }: { room: string; readable: boolean; reason: RoomRemoval }): void {
+    const room = this.byId.get(id);
+    if (room === undefined) return;
+    if (readable) room.left();
+    else this.byId.delete(id);
+    this.#port.removed(room, reason);
+  }
+
+  /** A room that was not listed yet, or of which more is to be known now. */
+  #meet(id: string): void {
+    void this.#tasks.once(
+      `meet ${id}`,
+      async () => {
+        await this.fetch(id);
+        this.#port.changed();
+      },
+      () => {},
+    );
+  }
+
+  /** In the server's order. What has no message is where the server has put it: below what stands before it. */
+  #list(summaries: readonly RoomSummary[], missing?: Set<string>): void {
+    let above = Date.now() + this.#ahead;
+    for (const summary of summaries) {
+      missing?.delete(summary.id);
+      const room = this.put(summary);
+      if (summary.last === undefined) room.at = above - STEP;
+      above = room.at;
+    }
+  }
+
+  /** What `session:ready` did not name: other rooms of one's own, and what became of those that were listed before. */
+  async #rest(more: boolean, missing: Set<string>): Promise<void> {
+    if (more) {
+      await this.#tasks.once('list own', async (current) => {
+        let cursor: string | undefined;
+        do {
+          const answer = await this.#connection.request('room:list', {
+            limit: PAGE,
+            ...(cursor === undefined ? {} : { cursor }),
+          });
+          if (!current()) return;
+          this.#list(answer.rooms, missing);
+          cursor = answer.next;
+        } while (cursor !== undefined);
+        this.#unlisted = { unread: 0, mentions: 0 };
+        this.#port.changed();
+      });
+      void this.loadOthers();
+    }
+    for (const id of missing) {
+      await this.#tasks.once(
+        `look for ${id}`,
+        async () => void (await this.fetch(id)),
+        ({ code }) => {
+          if (code === 'unknown_room') this.removed({ room: id, readable: false, reason: 'unknown' });
+        },
+      );
+      this.#port.changed();
+    }
+  }
+}

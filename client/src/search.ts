@@ -1,0 +1,97 @@
+import type { Message } from '../../server/events.ts';
+import type { Connection } from './connection.ts';
+import { RequestError } from './connection-state.ts';
+
+/** Nothing is asked for while one types. */
+const PAUSE_MS = 250;
+const PAGE = 25;
+
+export interface SearchState {
+  readonly query: string;
+  /** Absent: in all rooms that one may read. */
+  readonly room: string | undefined;
+  /** Undefined until the first answer. */
+  readonly messages: readonly Message[] | undefined;
+  /** There are older ones. */
+  readonly more: boolean;
+  readonly busy: boolean;
+  readonly error: RequestError | undefined;
+}
+
+/** Looks for messages. An answer to a question that is no longer asked is dropped. */
+export class Search {
+  /** Undefined while nothing is looked for. */
+  state: SearchState | undefined;
+  readonly #connection: Connection;
+  readonly #changed: () => void;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #next: string | undefined;
+  #asked = 0;
+
+  constructor(connection: Connection, changed: () => void) {
+    this.#connection = connection;
+    this.#changed = changed;
+  }
+
+  /** With every letter. A blank query shows nothing. */
+  find(query: string, room: string | undefined): void {
+    this.clear();
+    if (/^[\p{White_Space}\p{Cf}]*$/u.test(query)) return this.#changed();
+    this.state = { query, room, messages: undefined, more: false, busy: true, error: undefined };
+    this.#timer = setTimeout(() => void this.#ask(), PAUSE_MS);
+    this.#changed();
+  }
+
+  /** What failed once more. */
+  again(): void {
+    void this.#ask();
+  }
+
+  async older(): Promise<void> {
+    if (this.state?.busy === false && this.#next !== undefined) await this.#ask();
+  }
+
+  clear(): void {
+    clearTimeout(this.#timer);
+    this.#asked++;
+    this.#next = undefined;
+    this.state = undefined;
+  }
+
+  /** A message that may be among the results is another one now. */
+  changed(message: Message): void {
+    const { state } = this;
+    if (state?.messages?.some(({ id }) => id === message.id) !== true) return;
+    const messages = state.messages
+      .map((known) => (known.id === message.id && known.rev < message.rev ? message : known))
+      .filter(({ deletedAt }) => deletedAt === undefined);
+    this.state = { ...state, messages };
+  }
+
+  async #ask(): Promise<void> {
+    const { state } = this;
+    if (state === undefined) return;
+    const asked = ++this.#asked;
+    const known = this.#next === undefined ? [] : (state.messages ?? []);
+    this.#set({ ...state, busy: true, error: undefined });
+    try {
+      const { messages, next } = await this.#connection.request('message:search', {
+        query: state.query,
+        limit: PAGE,
+        ...(state.room === undefined ? {} : { room: state.room }),
+        ...(this.#next === undefined ? {} : { cursor: this.#next }),
+      });
+      if (asked !== this.#asked) return;
+      this.#next = next;
+      this.#set({ ...state, messages: [...known, ...messages], more: next !== undefined, busy: false });
+    } catch (error) {
+      if (!(error instanceof RequestError)) throw error;
+      if (asked === this.#asked) this.#set({ ...state, busy: false, error });
+    }
+  }
+
+  #set(state: SearchState): void {
+    this.state = state;
+    this.#changed();
+  }
+}

@@ -1,0 +1,439 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { newId } from '../../client/src/outbox.ts';
+import type { Room } from '../../client/src/store/room.ts';
+import { type ChatClient, connectChat } from '../helpers/chat-client.ts';
+import { type ChatSite, startChatSite } from '../helpers/chat-site.ts';
+import { closeChats, openChat } from './open-chat.ts';
+
+let site: ChatSite;
+let users = 1;
+beforeAll(async () => {
+  site = await startChatSite({ CHAT_ROOMS: 'lobby,garden', CHAT_DIRECT: 'on', CHAT_CREATE_ROOMS: 'all' });
+});
+afterEach(closeChats);
+afterAll(() => site.close());
+
+const clients = new Set<ChatClient>();
+afterEach(() => {
+  for (const client of clients) client.close();
+  clients.clear();
+});
+
+/** Somebody whom no other test knows. */
+const person = async () => {
+  const user = users++;
+  const cookie = await site.session(user, `Person ${user}`);
+  return { id: String(user), name: `Person ${user}`, cookie };
+};
+/** Somebody at another client, who writes to the wire himself. */
+async function other() {
+  const { id, cookie } = await person();
+  const client = await connectChat(site.chat.url, cookie);
+  clients.add(client);
+  return Object.assign(client, { id, cookie });
+}
+const write = async (client: ChatClient, room: string, text: string) =>
+  (await client.request('message:send', { room, text, clientId: newId() })).message;
+const privateRoom = async (client: ChatClient, members: string[], name = 'a private room') =>
+  (await client.request('room:create', { name, kind: 'private', members, clientId: newId() })).room.id;
+
+async function open(cookie: string, room?: string) {
+  const opened = openChat(site.chat.url, cookie, room);
+  await expect.poll(() => opened.chat.current?.joined).toBe(true);
+  return opened;
+}
+const texts = (room: Room | undefined) => room?.timeline.list().map(({ text }) => text);
+const names = (rooms: Room[]) => rooms.map(({ summary }) => summary.name);
+
+describe('which room is shown', () => {
+  test('the one the page names, listed or not; else the one shown last; else the first of the settings', async () => {
+    const ann = await person();
+    const first = await open(ann.cookie);
+    expect(first.chat.current?.id).toBe('lobby');
+    expect((await open(ann.cookie, 'garden')).chat.current?.id).toBe('garden');
+    const missing = await open(ann.cookie, 'nowhere');
+    expect(missing.told.filter(({ name }) => name === 'unknownRoom')).toEqual([
+      { name: 'unknownRoom', args: ['nowhere'] },
+    ]);
+  });
+
+  test('it alone is joined; a room that was left lives on by its activity', async () => {
+    const ann = await person();
+    const ben = await other();
+    const { chat, told } = await open(ann.cookie);
+    const room = await privateRoom(ben, [ann.id]);
+    await ben.request('room:join', { room });
+    await expect.poll(() => chat.rooms.has(room)).toBe(true);
+    await write(ben, room, 'psst');
+    await expect.poll(() => chat.rooms.get(room)?.unread).toBe(1);
+    expect(chat.rooms.get(room)?.joined).toBe(false);
+    expect(chat.rooms.get(room)?.summary.last).toMatchObject({ text: 'psst', user: { id: ben.id } });
+    expect(chat.list.own()[0]?.id).toBe(room);
+    expect(chat.totals.unread).toBe(1);
+    expect(told.filter(({ name }) => name === 'message')).toHaveLength(1);
+
+    const lobby = chat.current as Room;
+    chat.open(room);
+    await expect.poll(() => texts(chat.current)).toEqual(['psst']);
+    await expect.poll(() => lobby.joined).toBe(false);
+    expect(chat.current?.newFrom).toBe(1);
+    chat.open('lobby');
+    await expect.poll(() => lobby.joined && !chat.rooms.get(room)?.joined).toBe(true);
+    await write(ben, room, 'again');
+    chat.open(room);
+    await expect.poll(() => texts(chat.current)).toEqual(['psst', 'again']);
+  });
+
+  test('a message written in one room and sent late goes to that room, which is left again', async () => {
+    const ann = await person();
+    const ben = await other();
+    const { chat } = await open(ann.cookie);
+    const room = await privateRoom(ben, [ann.id]);
+    await expect.poll(() => chat.rooms.has(room)).toBe(true);
+    chat.open(room);
+    // Not joined yet: it waits.
+    expect(chat.send('on my way')).toBe(true);
+    chat.open('lobby');
+    await expect.poll(async () => (await ben.request('message:history', { room })).messages.length).toBe(1);
+    await expect.poll(() => chat.pending()).toEqual([]);
+    await expect.poll(() => chat.rooms.get(room)?.joined).toBe(false);
+    expect(chat.current?.id).toBe('lobby');
+  });
+});
+
+describe('the list of rooms', () => {
+  test('more than a hundred: all of one’s own, the newest message first, and what is unread in each', async () => {
+    const ann = await person();
+    const ben = await other();
+    const ids: string[] = [];
+    for (let n = 0; n < 120; n++) ids.push(await privateRoom(ben, [ann.id], `many ${n}`));
+    for (const room of [ids[3] as string, ids[110] as string]) {
+      await ben.request('room:join', { room });
+      await write(ben, room, 'hello');
+    }
+    const { chat } = await open(ann.cookie);
+    expect(chat.totals.unread).toBe(2);
+    await expect.poll(() => ids.every((id) => chat.rooms.has(id))).toBe(true);
+    expect(chat.totals.unread).toBe(2);
+    expect(names(chat.list.own()).slice(0, 2)).toEqual(['many 110', 'many 3']);
+    expect(names(chat.list.own()).at(-1)).toBe('many 0');
+  });
+
+  test('public rooms of others: by page, found by name, and new ones at once', async () => {
+    const ann = await person();
+    const ben = await other();
+    for (let n = 0; n < 230; n++) {
+      await ben.request('room:create', { name: `board ${1000 + n}`, kind: 'public', clientId: newId() });
+    }
+    const { chat } = await open(ann.cookie);
+    await expect.poll(() => chat.list.others('en').length).toBeGreaterThanOrEqual(200);
+    expect(chat.list.moreOthers).toBe(true);
+    expect(names(chat.list.others('en'))).not.toContain('board 1229');
+    await chat.list.findOthers('1229');
+    expect(names(chat.list.others('en'))).toContain('board 1229');
+    await chat.list.loadOthers();
+    expect(chat.list.moreOthers).toBe(false);
+    expect(names(chat.list.others('en')).filter((name) => name.startsWith('board'))).toHaveLength(230);
+    await ben.request('room:create', { name: 'board new', kind: 'public', clientId: newId() });
+    await expect.poll(() => names(chat.list.others('en'))).toContain('board new');
+    expect(chat.list.own().map(({ id }) => id)).toEqual(['lobby']);
+  });
+
+  test('what changed while the connection was away is known after it, removals too', async () => {
+    const ann = await person();
+    const ben = await other();
+    const gone = await privateRoom(ben, [ann.id], 'gone');
+    const stays = await privateRoom(ben, [ann.id], 'stays');
+    const { chat, told } = await open(ann.cookie, gone);
+    expect(chat.rooms.has(stays)).toBe(true);
+    chat.connection.stop();
+    await ben.request('room:remove', { room: gone, user: ann.id });
+    await ben.request('room:update', { room: stays, name: 'renamed' });
+    chat.connection.start();
+    await expect.poll(() => chat.rooms.has(gone)).toBe(false);
+    expect(chat.rooms.get(stays)?.summary.name).toBe('renamed');
+    expect(chat.current?.id).not.toBe(gone);
+    expect(told.filter(({ name }) => name === 'removed')).toHaveLength(1);
+  });
+
+  test('a muted room does not count', async () => {
+    const ann = await person();
+    const ben = await other();
+    const room = await privateRoom(ben, [ann.id]);
+    const { chat } = await open(ann.cookie);
+    await chat.notify(chat.rooms.get(room) as Room, 'none');
+    await ben.request('room:join', { room });
+    await write(ben, room, 'x');
+    await expect.poll(() => chat.rooms.get(room)?.unread).toBe(1);
+    expect(chat.totals.unread).toBe(0);
+  });
+});
+
+describe('what one does with rooms', () => {
+  test('create, rename, notify, leave and delete', async () => {
+    const ann = await person();
+    const ben = await person();
+    const { chat } = await open(ann.cookie);
+    const clientId = newId();
+    const payload = { name: 'plans', kind: 'private' as const, members: [ben.id], clientId };
+    const { room, failed } = await chat.createRoom(payload);
+    expect(failed).toEqual([]);
+    expect((await chat.createRoom(payload)).room.id).toBe(room.id);
+    expect(chat.list.own()[0]?.id).toBe(room.id);
+    expect(room.may).toContain('invite');
+    chat.open(room.id);
+    await expect.poll(() => chat.current?.joined).toBe(true);
+    await chat.updateRoom({ room: room.id, name: 'great plans', topic: 'for us' });
+    expect(chat.current?.summary).toMatchObject({ name: 'great plans', topic: 'for us' });
+    const benToo = await connectChat(site.chat.url, ben.cookie);
+    clients.add(benToo);
+    await chat.leaveRoom(chat.current as Room);
+    expect(chat.rooms.has(room.id)).toBe(false);
+    expect(chat.current?.id).toBe('lobby');
+    const second = await chat.createRoom({ name: 'other', kind: 'private', clientId: newId() });
+    await chat.deleteRoom(chat.rooms.get(second.room.id) as Room);
+    expect(chat.rooms.has(second.room.id)).toBe(false);
+  });
+
+  test('a public room that was left stays offered, and is not joined again by itself', async () => {
+    const ann = await person();
+    const { chat } = await open(ann.cookie);
+    chat.open('garden');
+    await expect.poll(() => chat.current?.summary.member && chat.current.joined).toBe(true);
+    await chat.leaveRoom(chat.current as Room);
+    expect(chat.current?.id).toBe('lobby');
+    expect(names(chat.list.others('en'))).toContain('garden');
+    await chat.leaveRoom(chat.rooms.get('lobby') as Room);
+    expect(chat.current).toBeUndefined();
+    expect(chat.list.own()).toEqual([]);
+  });
+
+  test('removed by somebody else: the room goes, and with it what waited for it', async () => {
+    const ann = await person();
+    const ben = await other();
+    const room = await privateRoom(ben, [ann.id]);
+    const { chat, told } = await open(ann.cookie, room);
+    await ben.request('room:remove', { room, user: ann.id });
+    await expect.poll(() => chat.rooms.has(room)).toBe(false);
+    expect(told.find(({ name }) => name === 'removed')?.args[1]).toBe('removed');
+    await ben.request('room:invite', { room, users: [ann.id] });
+    await expect.poll(() => chat.rooms.get(room)?.summary.member).toBe(true);
+  });
+
+  test('a direct room: opened by the id of the other, whose presence shows before it is joined', async () => {
+    const ann = await person();
+    const ben = await other();
+    const { chat } = await open(ann.cookie);
+    const room = await chat.openDirect(ben.id);
+    expect(room).toMatchObject({ summary: { kind: 'direct', name: ben.id } });
+    await expect.poll(() => chat.current === room && room.joined).toBe(true);
+    expect(chat.send('hello Ben')).toBe(true);
+    await expect.poll(() => ben.events.some(({ name }) => name === 'room:added')).toBe(true);
+    await ben.request('room:join', { room: room.id });
+    await write(ben, room.id, 'hello Ann');
+    await expect.poll(() => texts(room)).toEqual(['hello Ann', 'hello Ben'].reverse());
+    await expect.poll(() => room.summary).toMatchObject({ name: `Person ${ben.id}`, present: true });
+    chat.open('lobby');
+    await expect.poll(() => room.joined).toBe(false);
+    ben.close();
+    await expect.poll(() => room.summary.present).toBe(false);
+    clients.add(await connectChat(site.chat.url, ben.cookie));
+    await expect.poll(() => room.summary.present).toBe(true);
+    const refused = await chat.openDirect(ann.id).catch((error: { code: string }) => error.code);
+    expect(refused).toBe('bad_request');
+  });
+});
+
+describe('reading', () => {
+  test('is told to the server once a second at most, and is known after a reload and on other devices', async () => {
+    const ann = await person();
+    const ben = await other();
+    const room = await privateRoom(ben, [ann.id]);
+    await ben.request('room:join', { room });
+    const watching = await connectChat(site.chat.url, ann.cookie);
+    clients.add(watching);
+    const { chat } = await open(ann.cookie, room);
+    chat.viewing = true;
+    const began = performance.now();
+    for (let n = 0; n < 12; n++) {
+      await write(ben, room, `m${n}`);
+      await expect.poll(() => chat.current?.summary.readSeq).toBe(n + 1);
+    }
+    const marks = () => watching.events.filter(({ name }) => name === 'read:changed');
+    await expect.poll(() => marks().at(-1)?.payload).toEqual({ room, user: ann.id, seq: 12 });
+    expect(marks().length).toBeLessThanOrEqual(2 + (performance.now() - began) / 1000);
+    closeChats();
+    const again = await open(ann.cookie, room);
+    expect(again.chat.current?.unread).toBe(0);
+    again.chat.open('lobby');
+    await write(ben, room, 'unread');
+    await expect.poll(() => again.chat.rooms.get(room)?.unread).toBe(1);
+    await watching.request('read:mark', { room, seq: 13 });
+    await expect.poll(() => again.chat.rooms.get(room)?.unread).toBe(0);
+  });
+
+  test('what was read without a connection is told over the next one', async () => {
+    const ann = await person();
+    const ben = await other();
+    const room = await privateRoom(ben, [ann.id]);
+    await ben.request('room:join', { room });
+    const { chat } = await open(ann.cookie, room);
+    await write(ben, room, 'x');
+    await expect.poll(() => chat.current?.unread).toBe(1);
+    chat.connection.stop();
+    chat.markRead();
+    chat.connection.start();
+    await expect.poll(() => chat.current?.marked).toBe(1);
+    expect(chat.current?.unread).toBe(0);
+  });
+
+  test('in a direct room one learns how far the other has read', async () => {
+    const ann = await person();
+    const ben = await other();
+    const { chat } = await open(ann.cookie);
+    const room = await chat.openDirect(ben.id);
+    await expect.poll(() => room.joined).toBe(true);
+    chat.send('read me');
+    await expect.poll(() => chat.pending()).toEqual([]);
+    await ben.request('read:mark', { room: room.id, seq: 1 });
+    await expect.poll(() => room.readByOther).toBe(1);
+  });
+});
+
+describe('typing', () => {
+  test('of others: by name, until it ends; one’s own is told and taken back', async () => {
+    const ann = await person();
+    const ben = await other();
+    const room = await privateRoom(ben, [ann.id]);
+    await ben.request('room:join', { room });
+    const { chat } = await open(ann.cookie, room);
+    await ben.request('typing:set', { room, typing: true });
+    await expect.poll(() => chat.typing.in(room).map(({ id }) => id)).toEqual([ben.id]);
+    await write(ben, room, 'done');
+    await expect.poll(() => chat.typing.in(room)).toEqual([]);
+    const heard = () =>
+      ben.events
+        .filter(({ name }) => name === 'typing:changed')
+        .map(({ payload }) => (payload as { typing: boolean }).typing);
+    chat.ownTyping.typed(room);
+    chat.ownTyping.typed(room);
+    await expect.poll(heard).toEqual([true]);
+    chat.send('done, too');
+    await expect.poll(heard).toEqual([true, false]);
+    await expect.poll(() => texts(chat.current)).toEqual(['done', 'done, too']);
+  });
+});
+
+describe('people', () => {
+  test('who is here and who is not, by pages, kept up to date', async () => {
+    const ann = await person();
+    const ben = await other();
+    const away = await Promise.all(Array.from({ length: 60 }, person));
+    const room = await privateRoom(ben, [ann.id, ...away.map(({ id }) => id)]);
+    const { chat } = await open(ann.cookie, room);
+    chat.people.show(chat.current);
+    const ids = (present: boolean) => chat.people.list(present, 'en').map(({ user }) => user.id);
+    await expect.poll(() => ids(false)).toHaveLength(50);
+    expect(ids(true).sort()).toEqual([ann.id, ben.id].sort());
+    expect(chat.people.list(true, 'en').find(({ user }) => user.id === ben.id)?.role).toBe('owner');
+    expect(chat.people.more(false)).toBe(true);
+    await chat.people.load(false);
+    expect(ids(false)).toHaveLength(60);
+    expect(chat.people.more(false)).toBe(false);
+    const [carol] = away;
+    if (carol === undefined) throw new Error('nobody is away');
+    const client = await connectChat(site.chat.url, carol.cookie);
+    await client.request('room:join', { room });
+    await expect.poll(() => ids(true)).toContain(carol.id);
+    expect(ids(false)).not.toContain(carol.id);
+    client.close();
+    await expect.poll(() => ids(false)).toContain(carol.id);
+    await ben.request('room:remove', { room, user: carol.id });
+    await expect.poll(() => ids(false)).not.toContain(carol.id);
+    expect(chat.current?.summary.members).toBe(61);
+    await ben.request('room:role', { room, user: ann.id, role: 'moderator' });
+    await expect
+      .poll(() => chat.people.list(true, 'en').find(({ user }) => user.id === ann.id)?.role)
+      .toBe('moderator');
+    await expect.poll(() => chat.current?.summary.may).toContain('remove');
+    await chat.people.find('person');
+    expect(chat.people.found?.length).toBeGreaterThan(0);
+  });
+});
+
+describe('messages', () => {
+  async function talk() {
+    const ann = await person();
+    const ben = await other();
+    const room = await privateRoom(ben, [ann.id]);
+    await ben.request('room:join', { room });
+    const { chat } = await open(ann.cookie, room);
+    return { ann, chat, ben, room };
+  }
+
+  test('edit and delete; a conflict carries the message as it is', async () => {
+    const { chat, ben, room } = await talk();
+    chat.send('helo');
+    await expect.poll(() => texts(chat.current)).toEqual(['helo']);
+    const [seen] = chat.current?.timeline.list() ?? [];
+    if (seen === undefined) throw new Error('nothing was sent');
+    await chat.edit(seen, 'hello');
+    expect(texts(chat.current)).toEqual(['hello']);
+    expect(chat.current?.summary.last?.text).toBe('hello');
+    const refused = await chat.edit(seen, 'hallo').catch((error) => error);
+    expect(refused).toMatchObject({ code: 'conflict', current: { text: 'hello' } });
+    const [now] = chat.current?.timeline.list() ?? [];
+    await chat.delete(now ?? seen);
+    expect(chat.current?.timeline.list()[0]).toMatchObject({ text: '', deletedBy: 'author' });
+    const answer = await ben.raw('message:delete', { room, seq: 9 });
+    expect(answer).toMatchObject({ ok: false });
+  });
+
+  test('search: older answers are dropped, pages follow, and a deleted hit goes', async () => {
+    const { chat, ben, room } = await talk();
+    for (let n = 0; n < 40; n++) await write(ben, room, `needle ${n}`);
+    chat.search.find('needl', room);
+    chat.search.find('needle 7', room);
+    await expect.poll(() => chat.search.state?.messages?.map(({ text }) => text)).toEqual(['needle 7']);
+    chat.search.find('NEEDLE', room);
+    await expect.poll(() => chat.search.state?.messages?.length).toBe(25);
+    expect(chat.search.state?.more).toBe(true);
+    await chat.search.older();
+    expect(chat.search.state).toMatchObject({ more: false, busy: false });
+    expect(chat.search.state?.messages).toHaveLength(40);
+    await ben.request('message:delete', { room, seq: 40 });
+    await expect.poll(() => chat.search.state?.messages?.length).toBe(39);
+    chat.search.find(' ', room);
+    expect(chat.search.state).toBeUndefined();
+  });
+
+  test('jump to an old message, read forwards from there, and be live again at the end', async () => {
+    const { ann, ben, room } = await talk();
+    for (let n = 1; n <= 400; n++) await write(ben, room, `m${n}`);
+    closeChats();
+    const { chat: again } = await open(ann.cookie, room);
+    await expect.poll(() => again.current?.timeline.attached).toBe(true);
+    const shown = again.current as Room;
+    expect(await again.sync.reach(shown, 30)).toBe(true);
+    expect(shown.timeline.attached).toBe(false);
+    const seqs = () => shown.timeline.list().map(({ seq }) => seq);
+    expect(seqs()).toEqual(Array.from({ length: 50 }, (_, i) => 5 + i));
+    await write(ben, room, 'meanwhile');
+    await again.sync.older(shown);
+    expect(shown.timeline.complete).toBe(true);
+    for (let pages = 0; !shown.timeline.attached && pages < 20; pages++) await again.sync.newer(shown);
+    await expect.poll(() => seqs()).toEqual(Array.from({ length: 401 }, (_, i) => 1 + i));
+    await write(ben, room, 'live');
+    await expect.poll(() => texts(shown)?.at(-1)).toBe('live');
+  });
+
+  test('a renamed user, other roles: what one may do follows the session', async () => {
+    const ann = await person();
+    const { chat } = await open(ann.cookie);
+    await site.memcached.set(
+      site.key(ann.cookie),
+      JSON.stringify({ user_id: Number(ann.id), firstname: 'Annabel' }),
+    );
+    await expect.poll(() => chat.me?.name).toBe('Annabel');
+  });
+});

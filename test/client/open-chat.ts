@@ -1,0 +1,52 @@
+import { vi } from 'vitest';
+import { Chat } from '../../client/src/chat.ts';
+import type { ChatListener } from '../../client/src/chat-listener.ts';
+
+/** The cookie of the browser whose chat is made next. */
+let jar = '';
+
+// Node has no cookies of its own: all else is the client as sites get it, and the real server.
+vi.mock('socket.io-client', async (original) => {
+  const client = await original<typeof import('socket.io-client')>();
+  const io = (url: string, options: object) => client.io(url, { ...options, extraHeaders: { cookie: jar } });
+  return { ...client, io };
+});
+vi.stubGlobal('addEventListener', () => {});
+vi.stubGlobal('removeEventListener', () => {});
+
+export interface OpenChat {
+  readonly chat: Chat;
+  /** What the views were told, by name. */
+  readonly told: { name: keyof ChatListener; args: unknown[] }[];
+}
+
+const open = new Set<Chat>();
+
+/** The client without its views, in a browser with that cookie. */
+export function openChat(url: string, cookie: string, room?: string): OpenChat {
+  jar = cookie;
+  const told: OpenChat['told'] = [];
+  const note =
+    (name: keyof ChatListener) =>
+    (...args: unknown[]) =>
+      void told.push({ name, args });
+  const chat = new Chat(`${url}/`, room, {
+    changed: () => {},
+    hide: note('hide'),
+    state: note('state'),
+    message: note('message'),
+    unsent: note('unsent'),
+    loaded: note('loaded'),
+    removed: note('removed'),
+    unknownRoom: note('unknownRoom'),
+    push: note('push'),
+  });
+  open.add(chat);
+  chat.start();
+  return { chat, told };
+}
+
+export function closeChats(): void {
+  for (const chat of open) chat.stop();
+  open.clear();
+}
