@@ -21,7 +21,7 @@ import { requestListener, type Services } from '../requests/dispatch.ts';
 import type { SessionUser } from '../session/identity.ts';
 import type { LiveSession, Refusal, SessionReader } from '../session/read-session.ts';
 import { type Admission, reasonOf } from './admission.ts';
-import { type Breach, type Guard, type GuardedSocket, guard } from './guard.ts';
+import { type Breach, type Guard, type GuardedSocket, guard, maxPacketBytes } from './guard.ts';
 import { Penalties } from './intake.ts';
 import { OpenLimit } from './limits.ts';
 import { createPublisher } from './publisher.ts';
@@ -47,8 +47,6 @@ type ChatServer = Server<ClientToServer, ServerToClient, DefaultEventsMap, Socke
 type EngineRequest = Parameters<EngineServer['handleRequest']>[0];
 type ChatSocket = Socket<ClientToServer, ServerToClient, DefaultEventsMap, SocketData>;
 
-/** The largest packet, announced as `maxPayload`. */
-const maxPacketBytes = 65_536;
 /** Packets in the body of one POST, which are handled in one turn: more than a client has to say after a break. */
 const mostPackets = 500;
 const packetSeparator = '\x1e';

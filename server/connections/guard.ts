@@ -13,6 +13,8 @@ export type Breach =
   /** Far more requests than a user may make, or a message or a body in far more parts than any client makes. */
   | 'flood';
 
+/** The largest packet, announced as `maxPayload`. What is attached to a packet is a part of it. */
+export const maxPacketBytes = 65_536;
 /** A connection whose CONNECT has not come, or was refused, by then is closed. */
 const connectTimeout = 5000;
 /** Control packets (pongs, probes, WebSocket's pings and pongs) of one connection in one ping interval: two are usual. */
@@ -76,6 +78,8 @@ export function guard(
 ): Guard {
   let told = false;
   let connects = 0;
+  /** Bytes attached to the last packet so far: Socket.IO keeps them until all that the packet announces are there. */
+  let attached = 0;
   let control = 0;
   let windowEnds = performance.now() + pingInterval;
   /** Set while Socket.IO handles a packet: what makes it close the connection then is that packet. */
@@ -136,7 +140,9 @@ export function guard(
 
   conn.on('packet', ({ type, data }: { type: string; data?: unknown }) => {
     weight.received += Math.floor(sizeOf(data) / receivedAsOne);
-    if (type === 'message') {
+    attached = typeof data === 'string' ? 0 : attached + sizeOf(data);
+    if (attached > maxPacketBytes) close('too_large');
+    else if (type === 'message') {
       handling = true;
       // Each CONNECT costs a look-up in the store, whichever namespace it names.
       if (typeof data === 'string' && data.startsWith('0') && ++connects > 1) close('second_connect');

@@ -82,6 +82,20 @@ describe('a packet that should not be closes that connection, counted by its rea
     await nextIsServed();
   });
 
+  test.each(['websocket', 'polling'])(
+    'more than 64 KB attached to one packet, by %s: too_large',
+    async (transport) => {
+      const before = await closedFor('too_large');
+      const client = await connectChat(site.chat.url, await site.session(1), { transports: [transport] });
+      engine(client).write('53-["room:list",{"_placeholder":true,"num":0}]');
+      engine(client).write(Buffer.alloc(40_000));
+      engine(client).write(Buffer.alloc(40_000));
+      await client.disconnected;
+      await expect.poll(() => closedFor('too_large')).toBe(before + 1);
+      await nextIsServed();
+    },
+  );
+
   test('a POST of 70 KB, with and without its length: 413, and the connection is closed', async () => {
     const cookie = await site.session(1);
     for (const body of ['x'.repeat(70_000), new Blob(['x'.repeat(70_000)]).stream()]) {
