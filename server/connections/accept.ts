@@ -222,6 +222,12 @@ export class SocketTransport {
     if (conn.readyState === 'open') conn.once('close', release);
     else release();
     const connection = await chat.directory.connect(socket.id, identityOf(session.user));
+    // Banned meanwhile: that closed the connections that were in by then, and this one is not yet.
+    if (chat.directory.banOf(session.user.id) !== null) {
+      chat.directory.disconnect(connection);
+      release();
+      return refuse({ code: 'forbidden' }, 'banned');
+    }
     socket.data = { session, connection };
     if (conn.readyState === 'open') conn.once('close', () => chat.directory.disconnect(connection));
     else chat.directory.disconnect(connection);

@@ -1,6 +1,7 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ServerToClient } from '../../../server/events.ts';
-import { type ChatClient, connectChat, newClientId } from '../../helpers/chat-client.ts';
+import { type ChatClient, ConnectRefused, connectChat, newClientId } from '../../helpers/chat-client.ts';
 import { type ChatSite, startChatSite } from '../../helpers/chat-site.ts';
 
 const key = 'an-api-key-for-tests';
@@ -479,5 +480,21 @@ describe('the PHP application', () => {
     (await again(ann)).close();
     expect((await api('GET', '/users/never-seen')).status).toBe(404);
     expect((await api('PUT', `/users/${ann.id}/ban`, { seconds: 0 })).status).toBe(400);
+  });
+
+  test('a ban meets also those who are just connecting, at whatever step of it', {
+    timeout: 30_000,
+  }, async () => {
+    for (let n = 0; n < 60; n++) {
+      const id = newId();
+      const cookie = await site.rawSession(JSON.stringify({ user_id: id }));
+      const connecting = connectChat(site.chat.url, cookie).catch((error: unknown) => error);
+      // A connection takes a few milliseconds.
+      await pause(n / 4);
+      expect((await api('PUT', `/users/${id}/ban`, {})).status).toBe(200);
+      const client = await connecting;
+      if (client instanceof ConnectRefused) expect(client.data?.code).toBe('forbidden');
+      else expect(await (client as ChatClient).ended).toMatchObject({ reason: 'kicked' });
+    }
   });
 });
