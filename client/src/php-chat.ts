@@ -2,7 +2,7 @@ import { Chat } from './chat.ts';
 import type { Ended } from './connection-state.ts';
 import { Strings } from './strings.ts';
 import { sheet } from './styles.ts';
-import { AppView } from './views/app.ts';
+import { AppView } from './views/app.tsx';
 
 declare global {
   interface HTMLElementTagNameMap {
@@ -86,14 +86,15 @@ export class PhpChat extends HTMLElement {
     });
     this.#chat = chat;
     const coarse = matchMedia('(pointer: coarse)');
-    this.#view = new AppView({
-      chat,
-      strings,
-      touch: () => coarse.matches || this.hasAttribute('touch'),
-      changed: () => this.#changed(),
-    });
-    this.#view.element.lang = strings.lang;
-    this.#root.replaceChildren(this.#view.element);
+    this.#view = new AppView(
+      {
+        chat,
+        strings,
+        touch: () => coarse.matches || this.hasAttribute('touch'),
+        changed: () => this.#changed(),
+      },
+      this.#root,
+    );
     for (const [target, name] of this.#watched()) target.addEventListener(name, this.#woken);
     addEventListener('pagehide', this.#leaving);
     this.#tick = setInterval(() => this.#ticked(), 500);
@@ -105,9 +106,9 @@ export class PhpChat extends HTMLElement {
     clearInterval(this.#tick);
     this.#view?.keep();
     this.#chat?.stop();
+    this.#view?.stop();
     this.#chat = undefined;
     this.#view = undefined;
-    this.#root.replaceChildren();
     for (const [target, name] of this.#watched()) target.removeEventListener(name, this.#woken);
     removeEventListener('pagehide', this.#leaving);
     this.#tell(0);

@@ -26,7 +26,9 @@ test('docs/element.md has the events of the element', () => {
 });
 
 test('docs/element.md has the parts of the element', () => {
-  const parts = first(views, /\bpart: (?:own \? )?'([^']+)'/g).flatMap((names) => names.split(' '));
+  const parts = first(views, /\bpart=(?:\{own \? ')?['"]?([a-z -]+)['"]/g).flatMap((names) =>
+    names.split(' '),
+  );
   const named = [...rowsBelow('Colours, fonts').filter((name) => !name.startsWith('--')), 'bubble-own'];
   expect(named.sort()).toEqual([...new Set(parts)].sort());
 });

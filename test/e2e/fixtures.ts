@@ -13,6 +13,7 @@ export const rooms = [
   'bidi',
   'board',
   'closed',
+  'elements',
   'garden',
   'history',
   'keyboard',

@@ -38,6 +38,34 @@ test('what becomes of one’s own messages: sending, sent, conflict, failed', as
   await expect(alice.texts).toHaveText(['the first words', 'slow', 'other words']);
 });
 
+test('a message stays one element from pending to stored, and its menu gives the focus back to it', async ({
+  alice,
+  site,
+}) => {
+  const { page } = alice;
+  await alice.open('elements');
+  site.chat.signal('SIGSTOP');
+  await alice.write('the same');
+  await expect(alice.message('the same').getByText('Sending…')).toBeVisible();
+  const element = await alice.message('the same').elementHandle();
+  site.chat.signal('SIGCONT');
+  await expect(alice.message('the same').getByText('Sent', { exact: true })).toBeVisible();
+  await seed(site, 'bob', 'elements', ['below']);
+  await expect(alice.message('below')).toBeVisible();
+  expect(await element?.evaluate((node) => node.isConnected)).toBe(true);
+
+  await alice.message('the same').hover();
+  await alice.message('the same').getByRole('button', { name: 'More actions' }).click();
+  const item = page.getByRole('menuitem', { name: 'Copy text' });
+  await item.hover();
+  await page.keyboard.press('Escape');
+  await expect(item).toHaveCount(0);
+  const focused = await element?.evaluate((node) =>
+    node.contains((node.getRootNode() as ShadowRoot).activeElement),
+  );
+  expect(focused).toBe(true);
+});
+
 test('on a touch screen: a long press, a sheet, the way back to the rooms', async ({ browser, site }) => {
   await seed(site, 'bob', 'announcements', ['press me']);
   const context = await browser.newContext({
@@ -64,6 +92,9 @@ test('on a touch screen: a long press, a sheet, the way back to the rooms', asyn
   await devtools.send('Input.dispatchTouchEvent', { type: 'touchStart', touchPoints });
   await expect(page.getByRole('menuitem', { name: 'Reply' })).toBeVisible();
   await devtools.send('Input.dispatchTouchEvent', { type: 'touchEnd', touchPoints: [] });
+  await page.evaluate(() => new Promise((resolve) => requestIdleCallback(resolve)));
+  // The finger that opened the sheet chooses nothing and closes nothing as it is lifted.
+  await expect(page.getByRole('menuitem', { name: 'Reply' })).toBeVisible();
   await person.shot('touch-1-sheet');
   await page.getByRole('menuitem', { name: 'Reply' }).tap();
   await expect(page.getByText('Reply to Bob · press me')).toBeVisible();

@@ -90,7 +90,7 @@ function cycleIn(files: readonly string[]): string[] | undefined {
 }
 
 test('no imports form a cycle in server, session-server and client/src, types and dynamic ones included', () => {
-  const files = ['server', 'session-server', 'client/src'].flatMap((folder) => filesIn(folder, /\.ts$/));
+  const files = ['server', 'session-server', 'client/src'].flatMap((folder) => filesIn(folder, /\.tsx?$/));
   expect(cycleIn(files)?.join(' → ')).toBeUndefined();
 });
 
@@ -100,7 +100,7 @@ test.each<[string, RegExp]>([
   ['server/liveness', /^(socket\.io|engine\.io)/],
   ['session-server', /^(socket\.io|engine\.io)/],
 ])('%s imports no package that matches %s', (folder, forbidden) => {
-  const found = filesIn(folder, /\.ts$/).flatMap((file) =>
+  const found = filesIn(folder, /\.tsx?$/).flatMap((file) =>
     importsOf(file)
       .filter(({ from }) => forbidden.test(from))
       .map(({ from }) => `${file} → ${from}`),
@@ -109,7 +109,7 @@ test.each<[string, RegExp]>([
 });
 
 test('the browser client takes nothing but types from the server', () => {
-  const found = filesIn('client/src', /\.ts$/).flatMap((file) =>
+  const found = filesIn('client/src', /\.tsx?$/).flatMap((file) =>
     importsOf(file)
       .filter(
         ({ from, typeOnly }) => from.startsWith('server/') && !(typeOnly && from === 'server/events.ts'),

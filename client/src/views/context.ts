@@ -1,6 +1,6 @@
+import type { ComponentChildren } from 'preact';
 import type { Chat } from '../chat.ts';
 import type { Strings } from '../strings.ts';
-import type { Attributes } from './h.ts';
 
 /** What every view works with. */
 export interface Context {
@@ -10,11 +10,11 @@ export interface Context {
   touch(): boolean;
   /** Draws again with the next frame. */
   changed(): void;
+  /** Draws now, before this returns. */
+  draw(): void;
   toast(text: string, kind: 'good' | 'bad'): void;
   /** Opens a room, and moves the focus there. */
   open(room: string): void;
-  /** Puts a menu or sheet above everything else. */
-  layer(...elements: Element[]): void;
+  /** Puts a menu or sheet above everything else; without one, what is there goes. */
+  layer(content?: () => ComponentChildren): void;
 }
-
-export type { Attributes };

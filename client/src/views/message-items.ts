@@ -1,7 +1,7 @@
 import type { Entry } from '../store/entries.ts';
 import type { Context } from './context.ts';
-import type { MessageActions } from './message.ts';
-import type { MenuItem } from './message-menu.ts';
+import type { MenuItem } from './menu.tsx';
+import type { MessageActions } from './message.tsx';
 
 /** What can be done with a message. Editing and deleting are to stand here too. */
 export function messageItems(

@@ -1,5 +1,5 @@
 import type { Chat } from '../chat.ts';
-import type { TimelineView } from './timeline.ts';
+import type { TimelineView } from './timeline.tsx';
 
 const READ_MS = 500;
 
@@ -16,8 +16,8 @@ export class ReadMarker {
 
   /** With every drawing: who scrolls, leaves the page or turns to the list of rooms is not reading. */
   watch(): void {
-    const shown = this.#timeline.element.getClientRects().length > 0;
-    const viewing = shown && this.#timeline.atEnd && document.hasFocus() && !document.hidden;
+    const { atEnd, visible } = this.#timeline;
+    const viewing = atEnd && visible && document.hasFocus() && !document.hidden;
     this.#chat.viewing = viewing;
     if (!viewing) this.stop();
     else this.#timer ??= setTimeout(() => this.#read(), READ_MS);

@@ -8,30 +8,34 @@ const END = 48;
 export class ScrollKeeper {
   readonly #scroller: HTMLElement;
   readonly #column: HTMLElement;
+  readonly #changed: () => void;
+  readonly #resized: ResizeObserver;
   #atEnd = true;
 
   /** @param changed it was scrolled, or its width is another */
   constructor(scroller: HTMLElement, column: HTMLElement, changed: () => void) {
     this.#scroller = scroller;
     this.#column = column;
-    scroller.addEventListener(
-      'scroll',
-      () => {
-        this.#atEnd = this.below <= END;
-        changed();
-      },
-      { passive: true },
-    );
+    this.#changed = changed;
     // The composer grows, the window changes, a text wraps anew: none of these scrolls.
     let width = 0;
-    const resized = new ResizeObserver(() => {
+    this.#resized = new ResizeObserver(() => {
       if (this.#atEnd) this.#bottom();
       if (width === column.clientWidth) return;
       width = column.clientWidth;
       changed();
     });
-    resized.observe(scroller);
-    resized.observe(column);
+    this.#resized.observe(scroller);
+    this.#resized.observe(column);
+  }
+
+  stop(): void {
+    this.#resized.disconnect();
+  }
+
+  scrolled(): void {
+    this.#atEnd = this.below <= END;
+    this.#changed();
   }
 
   get atEnd(): boolean {
@@ -52,25 +56,24 @@ export class ScrollKeeper {
     this.#bottom();
   }
 
-  /** Changes the column without moving what is read. `follow`: the column reaches to the newest message. */
-  keep(follow: boolean, change: () => void): void {
+  /**
+   * Before anything changes: where what is read stands. To be called back when all has changed.
+   * `follow`: the column reaches to the newest message, which stays in sight if it is.
+   */
+  hold(follow: boolean): () => void {
     const stay = this.#atEnd && follow;
     const anchor = stay ? undefined : this.#firstVisible();
     const top = anchor?.getBoundingClientRect().top ?? 0;
-    const focused = (this.#column.getRootNode() as ShadowRoot).activeElement;
-    change();
-    // An element that was moved has lost the focus.
-    if (focused instanceof HTMLElement && this.#column.contains(focused))
-      focused.focus({ preventScroll: true });
-    if (stay) this.#bottom();
-    else if (anchor?.isConnected === true)
-      this.#scroller.scrollTop += anchor.getBoundingClientRect().top - top;
-    if (!follow) this.#atEnd = false;
+    return () => {
+      if (stay) this.#bottom();
+      else if (anchor?.isConnected === true)
+        this.#scroller.scrollTop += anchor.getBoundingClientRect().top - top;
+      if (!follow) this.#atEnd = false;
+    };
   }
 
-  /** Changes the height of what is read. It stays where it is: the end may have gone out of sight. */
-  resize(change: () => void): void {
-    this.keep(false, change);
+  /** The height of what is read has changed: the end may have come into sight, or gone. */
+  measure(): void {
     this.#atEnd = this.below <= END;
   }
 

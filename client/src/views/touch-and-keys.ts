@@ -1,28 +1,31 @@
 import type { Entry } from '../store/entries.ts';
-import type { MessageActions } from './message.ts';
-import type { MenuItem } from './message-menu.ts';
-import type { TimelineView } from './timeline.ts';
+import type { MenuItem } from './menu.tsx';
+import type { Message } from './message.tsx';
 
 const LONG_PRESS_MS = 450;
 /** A finger is never quite still. */
 const MOVED_PX = 10;
 
+type Find = (element: Element) => Message | undefined;
+type Open = (entry: Entry, opener: HTMLElement) => void;
+
 /** On a message: Enter or Shift+F10 opens the menu, letters do what it offers. */
 export function onMessageKeys(
-  timeline: TimelineView,
+  timeline: HTMLElement,
+  find: Find,
   items: (entry: Entry) => readonly MenuItem[],
-  actions: Pick<MessageActions, 'menu'>,
+  open: Open,
 ): void {
-  timeline.element.addEventListener('keydown', (event) => {
+  timeline.addEventListener('keydown', (event) => {
     const target = event.target as HTMLElement;
-    const view = timeline.view(target);
-    if (view === undefined || view.element !== target || event.altKey || event.ctrlKey || event.metaKey)
-      return;
-    const offered = items(view.entry);
+    const message = find(target);
+    if (message?.element !== target || event.altKey || event.ctrlKey || event.metaKey) return;
+    const { entry } = message.props;
+    const offered = items(entry);
     const menu =
       event.key === 'Enter' || event.key === 'ContextMenu' || (event.key === 'F10' && event.shiftKey);
-    const item = offered.find(({ key }) => key.toLowerCase() === event.key.toLowerCase());
-    if (menu && offered.length > 0) actions.menu(view.entry, view.element);
+    const item = offered.find(({ key }) => key?.toLowerCase() === event.key.toLowerCase());
+    if (menu && offered.length > 0) open(entry, target);
     else if (item !== undefined && !event.shiftKey) item.run();
     else return;
     event.preventDefault();
@@ -30,21 +33,23 @@ export function onMessageKeys(
 }
 
 /** A long press on a message opens its sheet. */
-export function onLongPress(timeline: TimelineView, actions: Pick<MessageActions, 'menu'>): void {
+export function onLongPress(timeline: HTMLElement, find: Find, open: Open): void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   let from = { x: 0, y: 0 };
   const cancel = () => clearTimeout(timer);
-  timeline.element.addEventListener('pointerdown', (event) => {
+  timeline.addEventListener('pointerdown', (event) => {
     cancel();
-    const view = timeline.view(event.target as Element);
-    if (event.pointerType !== 'touch' || view?.entry.message === undefined) return;
-    if (view.entry.message.deletedAt !== undefined) return;
+    const message = find(event.target as Element);
+    const stored = message?.props.entry.message;
+    if (event.pointerType !== 'touch' || stored === undefined || stored.deletedAt !== undefined) return;
     from = { x: event.clientX, y: event.clientY };
-    timer = setTimeout(() => actions.menu(view.entry, view.element), LONG_PRESS_MS);
+    timer = setTimeout(() => {
+      // It may have gone meanwhile.
+      if (message?.element != null) open(message.props.entry, message.element);
+    }, LONG_PRESS_MS);
   });
-  timeline.element.addEventListener('pointermove', (event) => {
+  timeline.addEventListener('pointermove', (event) => {
     if (Math.hypot(event.clientX - from.x, event.clientY - from.y) > MOVED_PX) cancel();
   });
-  for (const name of ['pointerup', 'pointercancel', 'scroll'])
-    timeline.element.addEventListener(name, cancel);
+  for (const name of ['pointerup', 'pointercancel', 'scroll']) timeline.addEventListener(name, cancel);
 }

@@ -1,6 +1,5 @@
 import type { ConnectionState } from '../connection-state.ts';
 import type { Strings } from '../strings.ts';
-import { h } from './h.ts';
 
 const BURST_MS = 2000;
 const OTHER_ROOM_MS = 10_000;
@@ -9,10 +8,10 @@ const LONGEST = 140;
 
 /** What a screen reader says without being asked: two hidden live regions, used sparingly. */
 export class Speaker {
-  readonly elements: readonly HTMLElement[];
-  readonly #polite = h('div', { class: 'vh', role: 'status', 'aria-live': 'polite' });
-  readonly #assertive = h('div', { class: 'vh', role: 'alert', 'aria-live': 'assertive' });
   readonly #strings: Strings;
+  readonly #changed: () => void;
+  #polite: Said | undefined;
+  #assertive: Said | undefined;
   #recent: number[] = [];
   #burst: ReturnType<typeof setTimeout> | undefined;
   #unspoken = 0;
@@ -20,9 +19,22 @@ export class Speaker {
   #lost: ReturnType<typeof setTimeout> | undefined;
   #lostSaid = false;
 
-  constructor(strings: Strings) {
+  constructor(strings: Strings, changed: () => void) {
     this.#strings = strings;
-    this.elements = [this.#polite, this.#assertive];
+    this.#changed = changed;
+  }
+
+  draw() {
+    return (
+      <>
+        <div class="vh" role="status" aria-live="polite">
+          {paragraph(this.#polite)}
+        </div>
+        <div class="vh" role="alert" aria-live="assertive">
+          {paragraph(this.#assertive)}
+        </div>
+      </>
+    );
   }
 
   /** A message in the room that is open: read out, or only counted when many come at once. */
@@ -66,12 +78,13 @@ export class Speaker {
   }
 
   say(text: string): void {
-    // A paragraph of its own: the same words twice are otherwise no change, and are not spoken.
-    this.#polite.replaceChildren(h('p', {}, text));
+    this.#polite = { text, count: (this.#polite?.count ?? 0) + 1 };
+    this.#changed();
   }
 
   alert(text: string): void {
-    this.#assertive.replaceChildren(h('p', {}, text));
+    this.#assertive = { text, count: (this.#assertive?.count ?? 0) + 1 };
+    this.#changed();
   }
 
   /** Nothing that was said may stay in the page. */
@@ -80,7 +93,17 @@ export class Speaker {
     this.#burst = undefined;
     this.#recent = [];
     this.#unspoken = 0;
-    this.#polite.replaceChildren();
-    this.#assertive.replaceChildren();
+    this.#polite = undefined;
+    this.#assertive = undefined;
   }
+}
+
+interface Said {
+  readonly text: string;
+  readonly count: number;
+}
+
+/** An element of its own: the same words twice are otherwise no change, and are not spoken. */
+function paragraph(said: Said | undefined) {
+  return said !== undefined && <p key={said.count}>{said.text}</p>;
 }

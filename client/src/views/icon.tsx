@@ -25,13 +25,10 @@ const paths = {
 export type IconName = keyof typeof paths;
 
 /** A line drawing in the colour of the text around it; never the only name of a control. */
-export function icon(name: IconName, size: '' | 's' | 'flip' = ''): SVGElement {
-  const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
-  svg.setAttribute('class', `i ${size}${name === 'dots' ? ' dots' : ''}`.trim());
-  svg.setAttribute('viewBox', '0 0 24 24');
-  svg.setAttribute('aria-hidden', 'true');
-  const path = document.createElementNS('http://www.w3.org/2000/svg', 'path');
-  path.setAttribute('d', paths[name]);
-  svg.append(path);
-  return svg;
+export function Icon({ name, size = '' }: { name: IconName; size?: '' | 's' | 'flip' }) {
+  return (
+    <svg class={`i ${size}${name === 'dots' ? ' dots' : ''}`.trim()} viewBox="0 0 24 24" aria-hidden="true">
+      <path d={paths[name]} />
+    </svg>
+  );
 }

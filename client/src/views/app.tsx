@@ -1,0 +1,295 @@
+import { type ComponentChildren, createRef, render } from 'preact';
+import type { Message } from '../../../server/events.ts';
+import type { ConnectionState } from '../connection-state.ts';
+import type { Entry } from '../store/entries.ts';
+import { byName, type Room } from '../store/room.ts';
+import { Banner } from './banner.tsx';
+import { type Caret, Composer } from './composer.tsx';
+import type { Context } from './context.ts';
+import { EndedCard, endedTitle } from './ended.tsx';
+import { holdFocus } from './focus-keeper.ts';
+import { Header } from './header.tsx';
+import { openMenu } from './menu.tsx';
+import { messageItems } from './message-items.ts';
+import { People } from './people.tsx';
+import { ReadMarker } from './read-marker.ts';
+import { RoomList } from './room-list.tsx';
+import { Speaker } from './speaker.tsx';
+import { TimelineView } from './timeline.tsx';
+import { Toasts } from './toasts.tsx';
+
+const WIDE = 960;
+
+/** The whole element: three panes, and what lies above them. */
+export class AppView {
+  readonly #root: ShadowRoot;
+  readonly #context: Context;
+  readonly #timeline: TimelineView;
+  readonly #toasts: Toasts;
+  readonly #speaker: Speaker;
+  readonly #reading: ReadMarker;
+  readonly #resized: ResizeObserver;
+  readonly #title = createRef<HTMLHeadingElement>();
+  readonly #peopleButton = createRef<HTMLButtonElement>();
+  readonly #peopleCloser = createRef<HTMLButtonElement>();
+  #composer: Composer | undefined;
+  #layer: (() => ComponentChildren) | undefined;
+  /** Which pane is shown where there is room for one. */
+  #view: 'rooms' | 'room' = 'room';
+  /** People beside the timeline, where there is room for it: remembered. */
+  #peopleBeside: boolean;
+  /** People above the timeline, where there is not. */
+  #peopleAbove = false;
+  #wide = false;
+  #ended: (() => ComponentChildren) | undefined;
+  /** Where the focus was when everything was hidden. */
+  #left: { caret: Caret | undefined } | undefined;
+
+  constructor(context: Omit<Context, 'draw' | 'toast' | 'open' | 'layer'>, root: ShadowRoot) {
+    const { chat, strings, changed } = context;
+    this.#root = root;
+    this.#toasts = new Toasts(strings, changed);
+    this.#speaker = new Speaker(strings, changed);
+    this.#context = {
+      ...context,
+      draw: () => this.render(),
+      toast: (text, kind) => this.#toasts.show(text, kind),
+      open: (room) => this.open(room),
+      layer: (content) => {
+        this.#layer = content;
+        this.render();
+      },
+    };
+    const reply = (entry: Entry) => this.#composer?.reply(entry);
+    const items = (entry: Entry) => messageItems(entry, this.#context, { reply });
+    this.#timeline = new TimelineView(this.#context, {
+      reply,
+      items,
+      menu: (entry, opener) => this.#menu(entry, opener),
+      jump: (seq) => void this.#timeline.jump(seq),
+      retry: ({ pending }) => pending !== undefined && chat.outbox?.retry(pending),
+      discard: ({ pending }) => {
+        if (pending !== undefined) chat.outbox?.discard(pending.clientId);
+        this.#composer?.focus();
+      },
+    });
+    this.#reading = new ReadMarker(chat, this.#timeline);
+    this.#peopleBeside = chat.settings.get<boolean>('people') ?? true;
+    this.#resized = new ResizeObserver(([entry]) => this.#measured(entry?.contentRect.width ?? 0));
+    this.#resized.observe(root.host);
+  }
+
+  render(): void {
+    if (this.#ended !== undefined) return this.#draw(this.#ended());
+    const focus = holdFocus(this.#root, () =>
+      this.#context.touch() ? this.#title.current : this.#root.querySelector('textarea'),
+    );
+    this.#timeline.hold();
+    const pill = this.#pill();
+    this.#draw(this.#panes());
+    if (this.#timeline.fold()) this.#draw(this.#panes());
+    this.#timeline.settle();
+    if (this.#pill() !== pill) this.#draw(this.#panes());
+    focus();
+    this.#resume();
+    this.#reading.watch();
+  }
+
+  /** Takes everything from the page. */
+  stop(): void {
+    this.#reading.stop();
+    this.#resized.disconnect();
+    this.#toasts.clear();
+    this.#speaker.clear();
+    render(null, this.#root);
+  }
+
+  open(id: string): void {
+    this.#context.chat.open(id);
+    this.#view = 'room';
+    this.render();
+    if (this.#context.touch()) this.#title.current?.focus();
+    else this.#composer?.focus();
+  }
+
+  /** The session may be over: no message, name or draft may stay in the page. */
+  hide(): void {
+    if (this.#root.activeElement !== null) this.#left = { caret: this.#composer?.caret };
+    this.#reading.stop();
+    this.#layer = undefined;
+    this.#toasts.clear();
+    this.#speaker.clear();
+    this.#timeline.clear();
+    this.#draw(null);
+  }
+
+  state(state: ConnectionState, loginUrl: string | null): void {
+    const { chat, strings } = this.#context;
+    this.#speaker.connection(state);
+    if (state.kind !== 'ended') {
+      this.#ended = undefined;
+      return;
+    }
+    const kept = state.user === undefined ? 0 : chat.kept(state.user);
+    this.#ended = () => <EndedCard state={state} kept={kept} loginUrl={loginUrl} strings={strings} />;
+    this.#speaker.alert(endedTitle(state, strings));
+    this.render();
+    if (this.#left !== undefined) this.#root.querySelector('h3')?.focus();
+    this.#left = undefined;
+  }
+
+  message(room: Room, message: Pick<Message, 'user' | 'text'>): void {
+    if (room === this.#context.chat.current) this.#speaker.message(message.user.name, message.text);
+    else this.#speaker.elsewhere(room.summary.name);
+  }
+
+  unsent(): void {
+    this.#speaker.alert(this.#context.strings.text('say.unsent'));
+  }
+
+  loaded(count: number): void {
+    if (count > 0) this.#speaker.say(this.#context.strings.text('say.loaded', { n: count }));
+  }
+
+  /** The page may be going. */
+  keep(): void {
+    this.#composer?.keepNow();
+  }
+
+  #draw(content: ComponentChildren): void {
+    const people = this.#wide ? this.#peopleBeside : this.#peopleAbove;
+    const side = this.#wide ? '' : 'open';
+    const ended = this.#ended !== undefined;
+    render(
+      // biome-ignore lint/a11y/noStaticElementInteractions: keys of whatever has the focus within.
+      <div
+        class="app"
+        part="app"
+        lang={this.#context.strings.lang}
+        data-view={ended ? 'ended' : this.#view}
+        data-side={people && !ended ? side : undefined}
+        onKeyDown={this.#key}
+      >
+        {content}
+        {this.#speaker.draw()}
+      </div>,
+      this.#root,
+    );
+  }
+
+  #panes() {
+    const { chat, strings } = this.#context;
+    const room = chat.current;
+    return (
+      <>
+        <RoomList context={this.#context} />
+        <section class="main" aria-label={room?.summary.name ?? strings.text('rooms.heading')}>
+          <Header
+            context={this.#context}
+            peopleShown={this.#wide ? this.#peopleBeside : this.#peopleAbove}
+            title={this.#title}
+            people={this.#peopleButton}
+            back={this.#back}
+            togglePeople={this.#togglePeople}
+          />
+          <Banner context={this.#context} />
+          {this.#timeline.draw()}
+          {room !== undefined && (
+            <Composer
+              key={room.id}
+              context={this.#context}
+              room={room}
+              below={this.#pill()}
+              toEnd={this.#timeline.toEnd}
+              shown={this.#setComposer}
+            />
+          )}
+        </section>
+        <People context={this.#context} closer={this.#peopleCloser} close={this.#togglePeople} />
+        <div class="layer">{this.#layer?.()}</div>
+        {this.#toasts.draw()}
+      </>
+    );
+  }
+
+  /** How many messages are below what is in sight; undefined where the end is in sight. */
+  #pill(): number | undefined {
+    return this.#timeline.atEnd ? undefined : this.#timeline.below;
+  }
+
+  readonly #setComposer = (composer: Composer | undefined) => {
+    this.#composer = composer;
+  };
+
+  /** Who was writing when the session got a new id goes on writing. */
+  #resume(): void {
+    if (this.#left === undefined || this.#context.chat.current === undefined) return;
+    const { caret } = this.#left;
+    this.#left = undefined;
+    if (this.#root.activeElement !== null || document.activeElement !== document.body) return;
+    if (caret === undefined) this.#title.current?.focus();
+    else this.#composer?.focus(caret);
+  }
+
+  #menu(entry: Entry, opener: HTMLElement): void {
+    const { chat, strings, touch } = this.#context;
+    const who = entry.user.id === chat.me?.id ? strings.text('msg.you') : entry.user.name;
+    const about = (
+      <div class="about" role="presentation">
+        <span>{entry.text}</span>
+        <bdi>{who}</bdi>, {strings.time(entry.sentAt)}
+      </div>
+    );
+    openMenu(this.#context, opener, {
+      label: strings.text('msg.actions'),
+      items: messageItems(entry, this.#context, { reply: (target) => this.#composer?.reply(target) }),
+      about: touch() && about,
+      beside: opener.querySelector('.bubble'),
+    });
+  }
+
+  readonly #back = () => {
+    this.#view = 'rooms';
+    this.render();
+    this.#root.querySelector<HTMLElement>('.room[tabindex="0"]')?.focus();
+  };
+
+  readonly #togglePeople = () => {
+    if (this.#wide) {
+      this.#peopleBeside = !this.#peopleBeside;
+      this.#context.chat.settings.set('people', this.#peopleBeside);
+    } else {
+      this.#peopleAbove = !this.#peopleAbove;
+    }
+    this.render();
+    if (!this.#wide && this.#peopleAbove) this.#peopleCloser.current?.focus();
+    else this.#peopleButton.current?.focus();
+  };
+
+  #measured(width: number): void {
+    this.#wide = width >= WIDE;
+    if (this.#wide) this.#peopleAbove = false;
+    this.#context.changed();
+  }
+
+  readonly #key = (event: KeyboardEvent) => {
+    if (event.key === 'Escape') {
+      if (this.#peopleAbove) this.#togglePeople();
+      else if (this.#composer?.cancel() !== true) return;
+      event.preventDefault();
+    } else if (event.altKey && (event.key === 'ArrowUp' || event.key === 'ArrowDown')) {
+      event.preventDefault();
+      this.#step(event.key === 'ArrowUp' ? -1 : 1, event.shiftKey);
+    }
+  };
+
+  #step(by: 1 | -1, unread: boolean): void {
+    const { chat, strings } = this.#context;
+    const all = byName(chat.rooms.values(), strings.locale);
+    const at = chat.current === undefined ? -1 : all.indexOf(chat.current);
+    for (let i = at + by; i >= 0 && i < all.length; i += by) {
+      const room = all[i];
+      if (room !== undefined && (!unread || room.unread > 0)) return this.open(room.id);
+    }
+  }
+}

@@ -1,0 +1,71 @@
+import type { Context } from './context.ts';
+import { Icon, type IconName } from './icon.tsx';
+
+interface Notice {
+  kind: '' | 'warn' | 'bad';
+  picture: IconName;
+  /** `{s}` stands for the seconds that are left. */
+  text: string;
+  until?: number;
+  retry?: () => void;
+}
+
+/** A connection that comes back at once needs no banner. */
+const LOST_MS = 1000;
+const CONNECTING_MS = 2000;
+
+/** What is wrong with the connection: at most one line, the worst first. */
+export function Banner({ context }: { context: Context }) {
+  const notice = noticeOf(context);
+  if (notice === undefined) return null;
+  const { kind, picture, text, until, retry } = notice;
+  const [before, after] = text.split('{s}');
+  const seconds = Math.max(0, Math.ceil(((until ?? 0) - Date.now()) / 1000));
+  return (
+    <div class={`banner ${kind}`.trim()}>
+      <Icon name={picture} />
+      <span>
+        {before}
+        {after !== undefined && <span class="num">{seconds}</span>}
+        {after}
+      </span>
+      {retry !== undefined && (
+        <button type="button" class="link" onClick={retry}>
+          {context.strings.text('conn.now')}
+        </button>
+      )}
+    </div>
+  );
+}
+
+function noticeOf({ chat, strings }: Context): Notice | undefined {
+  const { state } = chat.connection;
+  const now = Date.now();
+  const tryNow = () => chat.connection.tryNow();
+  if (state.kind === 'refused') {
+    const key = state.cause === 'origin' ? 'conn.origin' : 'conn.invalid';
+    return { kind: 'bad', picture: 'alert', text: strings.text(key) };
+  }
+  const waiting = chat.pending().filter((item) => item.failed === undefined).length;
+  if (state.kind !== 'ready' && state.kind !== 'ended' && !navigator.onLine) {
+    const text = waiting > 0 ? strings.count('conn.outbox', waiting) : strings.text('conn.offline');
+    return { kind: 'warn', picture: 'offline', text };
+  }
+  if (state.kind === 'connecting') {
+    if (now - state.since < CONNECTING_MS) return undefined;
+    return { kind: '', picture: 'retry', text: strings.text('conn.connecting') };
+  }
+  if (state.kind === 'lost') {
+    if (now - state.since < LOST_MS) return undefined;
+    if (state.retryAt <= now)
+      return { kind: 'warn', picture: 'retry', text: strings.text('conn.connecting') };
+    const store = state.cause === 'store';
+    const text = strings.text(store ? 'conn.store' : 'conn.retry');
+    return { kind: 'warn', picture: store ? 'store' : 'retry', text, until: state.retryAt, retry: tryNow };
+  }
+  if (chat.paused?.code.startsWith('storage_') === true) {
+    const retry = () => chat.outbox?.wake();
+    return { kind: 'bad', picture: 'store', text: strings.text('conn.storage'), retry };
+  }
+  return undefined;
+}

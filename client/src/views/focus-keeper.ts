@@ -1,0 +1,25 @@
+const ITEMS = '.msg, .room, .person';
+
+/**
+ * Remembers where the focus is. To be called back when all has changed: a removed element passes the focus on to
+ * itself, where it was only drawn anew, else to its neighbour, else to `heir`; never to the page.
+ */
+export function holdFocus(root: ShadowRoot, heir: () => HTMLElement | null | undefined): () => void {
+  const focused = root.activeElement;
+  if (!(focused instanceof HTMLElement)) return () => {};
+  const item = focused.closest<HTMLElement>(ITEMS);
+  const list = item?.closest('.scroll');
+  const items = [...(list?.querySelectorAll<HTMLElement>(ITEMS) ?? [])];
+  const at = item === null ? -1 : items.indexOf(item);
+  return () => {
+    if (root.activeElement !== null) return;
+    if (focused.isConnected) return focused.focus({ preventScroll: true });
+    const { key } = item?.dataset ?? {};
+    const again =
+      key === undefined ? null : list?.querySelector<HTMLElement>(`[data-key="${CSS.escape(key)}"]`);
+    const neighbour = [...items.slice(at), ...items.slice(0, Math.max(0, at)).reverse()].find(
+      (element) => element.isConnected,
+    );
+    (again ?? neighbour ?? heir())?.focus({ preventScroll: true });
+  };
+}

@@ -1,0 +1,131 @@
+import { Component, type ComponentChildren, createRef } from 'preact';
+import type { Context } from './context.ts';
+import { Icon, type IconName } from './icon.tsx';
+
+export interface MenuItem {
+  readonly picture: IconName;
+  readonly label: string;
+  /** The key that does the same without the menu. */
+  readonly key?: string;
+  run(): void;
+}
+
+interface Props {
+  readonly label: string;
+  readonly items: readonly MenuItem[];
+  /** What the menu is about: above the items. */
+  readonly about?: ComponentChildren;
+  /** What the menu stands beside. */
+  readonly beside: Element;
+  readonly sheet: boolean;
+  close(): void;
+}
+
+/** Opens a menu beside its opener, or as a sheet from below on a touch screen; the focus comes back to the opener. */
+export function openMenu(
+  context: Context,
+  opener: HTMLElement,
+  menu: Pick<Props, 'label' | 'items' | 'about'> & { beside?: Element | null },
+): void {
+  // What one presses a key on may be the opener, such as a message: that does not expand.
+  const expanded = (value: boolean) =>
+    opener.hasAttribute('aria-haspopup') && opener.setAttribute('aria-expanded', String(value));
+  const message = opener.closest<HTMLElement>('.msg');
+  const close = () => {
+    expanded(false);
+    opener.focus();
+    // A message shows its buttons while it is pointed at: hidden, they take no focus.
+    if (!opener.matches(':focus')) message?.focus({ preventScroll: true });
+    context.layer();
+  };
+  expanded(true);
+  const sheet = context.touch();
+  context.layer(() => <Menu {...menu} beside={menu.beside ?? opener} sheet={sheet} close={close} />);
+}
+
+class Menu extends Component<Props> {
+  readonly #menu = createRef<HTMLDivElement>();
+  #pressed = false;
+
+  override componentDidMount(): void {
+    const menu = this.#menu.current;
+    if (menu === null) return;
+    if (!this.props.sheet) place(menu, this.props.beside);
+    menu.querySelector<HTMLElement>('[role=menuitem]')?.focus();
+  }
+
+  override render({ label, items, about, sheet, close }: Props) {
+    return (
+      <>
+        {/* biome-ignore lint/a11y/noStaticElementInteractions: the keyboard has Esc for it. */}
+        {/* biome-ignore lint/a11y/useKeyWithClickEvents: the keyboard has Esc for it. */}
+        <div
+          class={sheet ? 'veil' : 'veil clear'}
+          onPointerDown={() => {
+            this.#pressed = true;
+          }}
+          // The finger that opened the sheet is still to be lifted: only a new press closes it.
+          onClick={() => this.#pressed && close()}
+        />
+        <div
+          class={sheet ? 'menu sheet' : 'menu'}
+          role="menu"
+          aria-label={label}
+          tabIndex={-1}
+          ref={this.#menu}
+          onKeyDown={this.#key}
+        >
+          {about}
+          {items.map(({ picture, label, key, run }) => (
+            <button
+              type="button"
+              role="menuitem"
+              tabIndex={-1}
+              key={label}
+              onClick={() => {
+                close();
+                run();
+              }}
+            >
+              <Icon name={picture} />
+              <span>{label}</span>
+              {/* biome-ignore lint/a11y/noAriaHiddenOnFocusable: a kbd takes no focus. */}
+              {key !== undefined && !sheet && <kbd aria-hidden="true">{key}</kbd>}
+            </button>
+          ))}
+        </div>
+      </>
+    );
+  }
+
+  readonly #key = (event: KeyboardEvent) => {
+    const all = [...(this.#menu.current?.querySelectorAll<HTMLElement>('[role=menuitem]') ?? [])];
+    const at = all.indexOf(event.target as HTMLElement);
+    const to: Record<string, number> = {
+      ArrowDown: (at + 1) % all.length,
+      ArrowUp: (at - 1 + all.length) % all.length,
+      Home: 0,
+      End: all.length - 1,
+    };
+    const next = to[event.key];
+    if (next !== undefined) all[next]?.focus();
+    else if (event.key === 'Escape' || event.key === 'Tab') this.props.close();
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  };
+}
+
+/** Below the opener where there is room, else above; never beyond the element's edges. */
+function place(menu: HTMLElement, opener: Element): void {
+  const around = (menu.offsetParent ?? document.documentElement).getBoundingClientRect();
+  const from = opener.getBoundingClientRect();
+  const below = from.bottom + 4 + menu.offsetHeight <= around.bottom;
+  const top = below ? from.bottom + 4 : Math.max(around.top + 4, from.top - 4 - menu.offsetHeight);
+  const left = Math.min(
+    Math.max(around.left + 6, from.right - menu.offsetWidth),
+    around.right - menu.offsetWidth - 6,
+  );
+  menu.style.insetBlockStart = `${top - around.top}px`;
+  menu.style.left = `${left - around.left}px`;
+}

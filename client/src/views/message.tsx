@@ -1,0 +1,271 @@
+import { Component, createRef } from 'preact';
+import type { Message as Stored } from '../../../server/events.ts';
+import type { Entry } from '../store/entries.ts';
+import { onlyEmoji } from '../text/emoji.ts';
+import { links } from '../text/links.ts';
+import type { Context } from './context.ts';
+import { Icon } from './icon.tsx';
+
+export type State = 'sending' | 'waiting' | 'sent' | 'failed' | 'conflict' | undefined;
+
+/** A text that takes more lines is cut to twenty (`.cut` in timeline.css), with a button that shows the rest. */
+const LONG_LINES = 24;
+
+export interface MessageActions {
+  reply(entry: Entry): void;
+  menu(entry: Entry, opener: HTMLElement): void;
+  jump(seq: number): void;
+  retry(entry: Entry): void;
+  discard(entry: Entry): void;
+}
+
+interface Props {
+  readonly context: Context;
+  readonly actions: MessageActions;
+  /** Where the timeline finds what it has drawn. */
+  readonly drawn: Map<string, Message>;
+  readonly entry: Entry;
+  readonly own: boolean;
+  readonly state: State;
+  /** The message that is replied to; undefined while it is fetched. */
+  readonly quoted: Stored | undefined;
+  readonly setSize: number;
+  /** It was jumped to. */
+  readonly flash: boolean;
+  /** Draws with what is read staying where it is. */
+  resize(): void;
+}
+
+/** One message, drawn again when something in it has changed. */
+export class Message extends Component<Props> {
+  readonly #element = createRef<HTMLElement>();
+  readonly #text = createRef<HTMLParagraphElement>();
+  readonly #fold = createRef<HTMLDivElement>();
+  /** Has got another text since its lines were last counted. */
+  #uncounted = true;
+  #long = false;
+  #open = false;
+  /** What is cut is drawn as that. */
+  #stale = false;
+
+  get element(): HTMLElement | null {
+    return this.#element.current;
+  }
+
+  override componentDidMount(): void {
+    this.props.drawn.set(this.props.entry.key, this);
+  }
+
+  override componentWillUnmount(): void {
+    const { drawn, entry } = this.props;
+    if (drawn.get(entry.key) === this) drawn.delete(entry.key);
+  }
+
+  override shouldComponentUpdate(next: Props): boolean {
+    const { entry, own, state, quoted, setSize, flash, context } = this.props;
+    const changed =
+      entry.message !== next.entry.message ||
+      entry.pending !== next.entry.pending ||
+      entry.user !== next.entry.user ||
+      context !== next.context;
+    if (changed) this.#uncounted = true;
+    return (
+      changed ||
+      this.#stale ||
+      own !== next.own ||
+      state !== next.state ||
+      quoted !== next.quoted ||
+      setSize !== next.setSize ||
+      flash !== next.flash
+    );
+  }
+
+  /** The lines of a text that may be long, once the message is on the page; undefined when nothing has changed. */
+  lines(resized: boolean): number | undefined {
+    if (!resized && !this.#uncounted) return undefined;
+    this.#uncounted = false;
+    const text = this.#text.current;
+    if (text === null || this.#fold.current === null) return undefined;
+    return text.offsetHeight / Number.parseFloat(getComputedStyle(text).lineHeight);
+  }
+
+  /** Whether it has to be drawn again, as cut or as a whole. */
+  fold(lines: number): boolean {
+    const long = lines > LONG_LINES;
+    if (long !== this.#long) this.#stale = true;
+    this.#long = long;
+    return this.#stale;
+  }
+
+  override render() {
+    const { context, entry, own, state, quoted, setSize, flash } = this.props;
+    const { strings } = context;
+    const { message, user, replyTo } = entry;
+    this.#stale = false;
+    const gone = message?.deletedAt !== undefined;
+    const classes = ['msg'];
+    if (gone) classes.push('gone');
+    else if (onlyEmoji(entry.text) && replyTo === undefined) classes.push('emoji');
+    if (state === 'failed' || state === 'conflict') classes.push('failed');
+    if (flash) classes.push('flash');
+    return (
+      <article
+        class={classes.join(' ')}
+        tabIndex={-1}
+        data-key={entry.key}
+        aria-label={`${user.name}, ${strings.time(entry.sentAt)}`}
+        aria-posinset={message?.seq}
+        aria-setsize={message === undefined ? undefined : setSize}
+        ref={this.#element}
+      >
+        <div class="bubble" part={own ? 'bubble bubble-own' : 'bubble'}>
+          {!gone && replyTo !== undefined && this.#quote(replyTo, quoted)}
+          {gone ? <p class="text">{strings.text('msg.deleted')}</p> : this.#words()}
+        </div>
+        {message !== undefined && !gone && this.#tools()}
+        {state !== undefined && this.#state(state)}
+      </article>
+    );
+  }
+
+  #words() {
+    const { entry, context } = this.props;
+    const text = (
+      <p class="text" ref={this.#text}>
+        {links(entry.text).map((piece) =>
+          typeof piece === 'string' ? (
+            piece
+          ) : (
+            <a
+              href={piece.href}
+              rel="noopener noreferrer nofollow ugc"
+              target="_blank"
+              title={piece.host}
+              tabIndex={-1}
+            >
+              {piece.text}
+            </a>
+          ),
+        )}
+        {entry.message?.editedAt !== undefined && (
+          <span class="edited">{context.strings.text('msg.edited')}</span>
+        )}
+      </p>
+    );
+    if (!mayBeLong(entry.text)) return text;
+    return (
+      <>
+        <div
+          class={this.#long && !this.#open ? 'fold cut' : 'fold'}
+          ref={this.#fold}
+          onFocusIn={this.#reveal}
+        >
+          {text}
+        </div>
+        {this.#long && (
+          <button
+            type="button"
+            class="link more"
+            tabIndex={-1}
+            aria-expanded={this.#open}
+            onClick={this.#toggle}
+          >
+            {context.strings.text(this.#open ? 'msg.showLess' : 'msg.showMore')}
+          </button>
+        )}
+      </>
+    );
+  }
+
+  /** The Tab key leads to links in the part that is not shown, too. */
+  readonly #reveal = ({ target }: FocusEvent) => {
+    const fold = this.#fold.current;
+    if (!(target instanceof HTMLElement) || fold === null || !this.#long || this.#open) return;
+    if (target.getBoundingClientRect().bottom <= fold.getBoundingClientRect().bottom) return;
+    this.#toggle();
+    target.scrollIntoView({ block: 'nearest' });
+  };
+
+  readonly #toggle = () => {
+    this.#open = !this.#open;
+    this.#stale = true;
+    this.props.resize();
+    // What was read is gone: its beginning may be far above.
+    if (!this.#open) this.element?.scrollIntoView({ block: 'nearest' });
+  };
+
+  #quote(seq: number, quoted: Stored | undefined) {
+    const { context, actions } = this.props;
+    const { strings } = context;
+    const [before, after] = strings.text('composer.replyTo').split('{name}');
+    const line = quoted?.deletedAt === undefined ? (quoted?.text ?? '') : strings.text('msg.deleted');
+    return (
+      <button type="button" class="quote" tabIndex={-1} onClick={() => actions.jump(seq)}>
+        <b>
+          <span class="vh">{before}</span>
+          <bdi>{quoted?.user.name ?? '…'}</bdi>
+          <span class="vh">{after}</span>
+        </b>
+        <span>{line.replace(/\s+/gu, ' ').slice(0, 200).toWellFormed()}</span>
+      </button>
+    );
+  }
+
+  #tools() {
+    const { strings } = this.props.context;
+    return (
+      <div class="tools" role="toolbar" aria-label={strings.text('msg.actions')}>
+        <button
+          type="button"
+          class="icon"
+          tabIndex={-1}
+          aria-label={strings.text('action.reply')}
+          onClick={() => this.props.actions.reply(this.props.entry)}
+        >
+          <Icon name="reply" />
+        </button>
+        <button
+          type="button"
+          class="icon"
+          tabIndex={-1}
+          aria-label={strings.text('msg.more')}
+          aria-haspopup="menu"
+          aria-expanded="false"
+          onClick={(event) => this.props.actions.menu(this.props.entry, event.currentTarget)}
+        >
+          <Icon name="dots" />
+        </button>
+      </div>
+    );
+  }
+
+  #state(state: NonNullable<State>) {
+    const { context, actions, entry } = this.props;
+    const { strings } = context;
+    if (state !== 'failed' && state !== 'conflict') {
+      return (
+        <div class="state">
+          <Icon name={state === 'sent' ? 'check' : 'clock'} size="s" />
+          <span>{strings.text(`msg.${state}`)}</span>
+        </div>
+      );
+    }
+    return (
+      <div class="state bad">
+        <Icon name="alert" size="s" />
+        <span>{strings.text(`msg.${state}`)}</span>
+        <button type="button" class="link" tabIndex={-1} onClick={() => actions.retry(entry)}>
+          {strings.text(state === 'failed' ? 'msg.retry' : 'msg.sendNew')}
+        </button>
+        <button type="button" class="link" tabIndex={-1} onClick={() => actions.discard(entry)}>
+          {strings.text('msg.discard')}
+        </button>
+      </div>
+    );
+  }
+}
+
+/** Whether it may take more than `LONG_LINES` lines: in the narrowest element a line has ten characters at least. */
+function mayBeLong(text: string): boolean {
+  return text.length > 10 * LONG_LINES || text.split(/[\n\x85\p{Zl}\p{Zp}]/u).length > LONG_LINES;
+}

@@ -1,0 +1,385 @@
+import type { Message as Stored } from '../../../server/events.ts';
+import { type Block, blocks } from '../store/blocks.ts';
+import { type Entry, entries } from '../store/entries.ts';
+import type { Room } from '../store/room.ts';
+import { Slice } from '../store/slice.ts';
+import { Avatar } from './avatar.tsx';
+import type { Context } from './context.ts';
+import { Empty } from './empty.tsx';
+import { GroupKeys } from './group-keys.ts';
+import type { MenuItem } from './menu.tsx';
+import { Message, type MessageActions, type State } from './message.tsx';
+import { Roving } from './roving.ts';
+import { ScrollKeeper } from './scroll-keeper.ts';
+import { Skeleton } from './skeleton.tsx';
+import { onLongPress, onMessageKeys } from './touch-and-keys.ts';
+
+/** Older messages are fetched, or shown, this far ahead of where the reader is. */
+const AHEAD = 800;
+const SKELETON_MS = 300;
+/** A message that is acknowledged sooner needs no "Sending…". */
+const SENDING_MS = 400;
+const FLASH_MS = 1600;
+
+export interface TimelineActions extends MessageActions {
+  items(entry: Entry): readonly MenuItem[];
+}
+
+/** Where a room opens, or is left: at its end, or with this message so far from the top. */
+interface Place {
+  readonly from: string | undefined;
+  readonly offset: number;
+  readonly end: boolean;
+}
+
+/**
+ * The messages of the open room. A drawing has three steps, so that all reading of the page comes before all
+ * writing: `hold` looks where the reader is, `draw` says what is shown, `settle` puts the reader back.
+ */
+export class TimelineView {
+  /** Messages of others below what is in sight. */
+  below = 0;
+  readonly #context: Context;
+  readonly #actions: TimelineActions;
+  readonly #slice = new Slice();
+  readonly #groups = new GroupKeys();
+  readonly #drawn = new Map<string, Message>();
+  readonly #left = new Map<string, Place>();
+  #element: HTMLElement | undefined;
+  #scroll: ScrollKeeper | undefined;
+  #roving: Roving | undefined;
+  #room: Room | undefined;
+  #placed = false;
+  #seen = 0;
+  #entries: readonly Entry[] = [];
+  #shown: readonly Entry[] = [];
+  #width = 0;
+  #since = Date.now();
+  #wake: ReturnType<typeof setTimeout> | undefined;
+  #restore: (() => void) | undefined;
+  /** A message that is read is getting another height. */
+  #resizing = false;
+  #target: number | undefined;
+  #flash: string | undefined;
+
+  constructor(context: Context, actions: TimelineActions) {
+    this.#context = context;
+    this.#actions = actions;
+  }
+
+  /** The newest message is in sight. */
+  get atEnd(): boolean {
+    const attached = this.#room?.timeline.attached === true;
+    return this.#placed && attached && this.#slice.follows && this.#scroll?.atEnd === true;
+  }
+
+  get visible(): boolean {
+    return this.#element !== undefined && this.#element.getClientRects().length > 0;
+  }
+
+  /** Goes to the newest message: after sending, or when the pill is pressed. */
+  readonly toEnd = () => {
+    this.#room?.timeline.toEnd();
+    this.#slice.toEnd();
+    this.#scroll?.toEnd();
+    this.#context.changed();
+  };
+
+  /** Shows that message in the middle and marks it for a moment; fetches it first where it has to. */
+  async jump(seq: number): Promise<void> {
+    const room = this.#room;
+    if (room === undefined || !(await this.#context.chat.sync.reach(room, seq)) || room !== this.#room)
+      return;
+    this.#target = seq;
+    this.#context.draw();
+  }
+
+  /** Nothing of it may stay. */
+  clear(): void {
+    this.#change(undefined);
+    this.#left.clear();
+  }
+
+  hold(): void {
+    const { chat } = this.#context;
+    const room = chat.current;
+    if (room !== this.#room) this.#change(room);
+    this.#restore = undefined;
+    if (room === undefined || room.timeline.head === undefined) return;
+    // What is on its way belongs to the end.
+    const pending = room.timeline.attached ? chat.pending(room) : [];
+    this.#entries = entries(room.timeline.list(), pending, chat.me);
+    const place = this.#placed ? undefined : this.#place(room);
+    const target = this.#entries.findIndex(
+      ({ message }) => message !== undefined && message.seq === this.#target,
+    );
+    if (target !== -1) {
+      this.#slice.around(this.#entries, target);
+      this.#mark(this.#entries[target]?.key);
+    }
+    this.#shown = this.#slice.of(this.#entries, this.#scroll?.atEnd === false);
+    const follow = room.timeline.attached && this.#slice.follows && !this.#resizing;
+    const restore = this.#scroll?.hold(follow);
+    this.#restore = place ?? restore;
+    this.#count(room);
+  }
+
+  draw() {
+    const { chat, strings } = this.#context;
+    const room = this.#room;
+    const waiting = room === undefined || room.timeline.head === undefined;
+    const nothing = !waiting && this.#entries.length === 0;
+    return (
+      <div
+        class="timeline scroll"
+        part="timeline"
+        role="log"
+        aria-live="off"
+        aria-label={strings.text('timeline.label', { room: room?.summary.name ?? '' })}
+        aria-busy={waiting || undefined}
+        key={room?.id ?? ''}
+        ref={this.#attach}
+        onScroll={() => this.#scroll?.scrolled()}
+      >
+        <div class={nothing ? 'column none' : 'column'}>
+          {waiting && chat.connection.state.kind !== 'refused' && this.#wait()}
+          {!waiting && this.#messages(room)}
+        </div>
+      </div>
+    );
+  }
+
+  /** Whether a text turned out to be long, or no longer is, and has to be drawn again. */
+  fold(): boolean {
+    const width = this.#element?.firstElementChild?.clientWidth ?? 0;
+    const resized = width !== this.#width;
+    this.#width = width;
+    const counted = [...this.#drawn.values()].map((message) => ({ message, lines: message.lines(resized) }));
+    return counted.filter(({ message, lines }) => lines !== undefined && message.fold(lines)).length > 0;
+  }
+
+  settle(): void {
+    const room = this.#room;
+    const scroll = this.#scroll;
+    if (room === undefined || room.timeline.head === undefined || scroll === undefined) return;
+    this.#restore?.();
+    this.#placed = true;
+    if (this.#resizing) scroll.measure();
+    this.#resizing = false;
+    this.#show(scroll);
+    this.#roving?.update(this.#roving.items().at(-1));
+    this.#count(room);
+    this.#extend(room, scroll);
+  }
+
+  readonly #attach = (element: HTMLElement | null) => {
+    this.#scroll?.stop();
+    this.#element = element ?? undefined;
+    this.#scroll = undefined;
+    this.#roving = undefined;
+    const column = element?.firstElementChild;
+    if (element === null || !(column instanceof HTMLElement)) return;
+    const { items, menu } = this.#actions;
+    this.#scroll = new ScrollKeeper(element, column, () => this.#placed && this.#context.changed());
+    this.#roving = new Roving(column, '.msg');
+    onMessageKeys(element, this.#find, items, menu);
+    onLongPress(element, this.#find, menu);
+  };
+
+  readonly #find = (element: Element) =>
+    this.#drawn.get(element.closest<HTMLElement>('.msg')?.dataset.key ?? '');
+
+  #change(room: Room | undefined): void {
+    const { chat } = this.#context;
+    if (this.#room !== undefined && this.#scroll !== undefined && this.#placed) {
+      const place = { ...this.#scroll.position(), end: this.atEnd };
+      if (chat.rooms.has(this.#room.id)) this.#left.set(this.#room.id, place);
+    }
+    // Each room has an element of its own.
+    this.#scroll?.stop();
+    this.#scroll = undefined;
+    this.#room = room;
+    this.#placed = false;
+    this.#entries = [];
+    this.#shown = [];
+    this.#target = undefined;
+    this.#slice.toEnd();
+    this.#since = Date.now();
+  }
+
+  #wait() {
+    // What comes at once needs no picture of its coming.
+    if (Date.now() - this.#since >= SKELETON_MS) return <Skeleton />;
+    this.#later(SKELETON_MS);
+    return undefined;
+  }
+
+  #later(ms: number): void {
+    this.#wake ??= setTimeout(() => {
+      this.#wake = undefined;
+      this.#context.changed();
+    }, ms);
+  }
+
+  /** Opens a room: at the New line, or where one left it, or at the end. */
+  #place(room: Room): () => void {
+    const me = this.#context.chat.me?.id;
+    const { newFrom } = room;
+    const unseen =
+      newFrom === undefined || room.timeline.first > newFrom
+        ? -1
+        : this.#entries.findIndex(
+            ({ message, user }) => message !== undefined && message.seq >= newFrom && user.id !== me,
+          );
+    const left = this.#left.get(room.id);
+    const before =
+      left === undefined || left.end ? -1 : this.#entries.findIndex(({ key }) => key === left.from);
+    if (unseen !== -1) this.#slice.around(this.#entries, unseen);
+    else if (before !== -1) this.#slice.around(this.#entries, before);
+    const key = this.#entries[before]?.key ?? '';
+    return () => {
+      this.#seen = room.summary.lastSeq;
+      const scroll = this.#scroll;
+      scroll?.toEnd();
+      const line = this.#element?.querySelector<HTMLElement>('.new');
+      const message = this.#drawn.get(key)?.element;
+      if (line != null) scroll?.show(line, 1 / 3);
+      else if (message != null && left !== undefined) scroll?.restore(message, left.offset);
+    };
+  }
+
+  /** Brings what was jumped to into sight. */
+  #show(scroll: ScrollKeeper): void {
+    const entry = this.#entries.find(({ message }) => message !== undefined && message.seq === this.#target);
+    const element = this.#drawn.get(entry?.key ?? '')?.element;
+    this.#target = undefined;
+    if (element == null) return;
+    scroll.show(element, 0.5);
+    element.focus({ preventScroll: true });
+  }
+
+  #mark(key: string | undefined): void {
+    this.#flash = key;
+    setTimeout(() => {
+      if (this.#flash === key) this.#flash = undefined;
+      this.#context.changed();
+    }, FLASH_MS);
+  }
+
+  #messages(room: Room) {
+    const { chat, strings } = this.#context;
+    const { complete, first } = room.timeline;
+    if (this.#entries.length === 0) {
+      const text = strings.text('empty.room.text', { room: room.summary.name });
+      return complete && <Empty picture="bubble" title={strings.text('empty.room.title')} text={text} />;
+    }
+    const newFrom = first <= (room.newFrom ?? 0) || complete ? room.newFrom : undefined;
+    const parts = blocks(this.#shown, chat.me?.id ?? '', newFrom);
+    const names = this.#groups.name(
+      parts.flatMap((block) => (block.kind === 'group' ? [block.entries] : [])),
+    );
+    let group = 0;
+    const last = this.#entries.findLast((entry) => entry.user.id === chat.me?.id)?.key;
+    return [
+      complete && this.#shown[0] === this.#entries[0] && (
+        <p class="note start" key="start">
+          {strings.text('timeline.start', { room: room.summary.name })}
+        </p>
+      ),
+      ...parts.map((block) => {
+        if (block.kind === 'day') return this.#line('day', `day ${block.key}`, strings.day(block.at));
+        if (block.kind === 'new') return this.#line('new', 'new', strings.text('timeline.new'));
+        return this.#group(block, names[group++] ?? 0, room, last);
+      }),
+    ];
+  }
+
+  #line(kind: 'day' | 'new', key: string, words: string) {
+    return (
+      // biome-ignore lint/a11y/useSemanticElements: an hr has no words.
+      <div class={kind} role="separator" aria-label={words} key={key}>
+        <span aria-hidden="true">{words}</span>
+      </div>
+    );
+  }
+
+  /** `last`: the key of one's own newest message, which says that it was sent. */
+  #group({ own, entries: list }: Block & { kind: 'group' }, name: number, room: Room, last?: string) {
+    const { strings } = this.#context;
+    const [{ user, sentAt } = { user: { id: '', name: '' }, sentAt: 0 }] = list;
+    return (
+      <div class={own ? 'group own' : 'group'} key={name}>
+        {!own && <Avatar user={user} />}
+        <div class="stack">
+          <div class="by" key="by">
+            {!own && <bdi>{user.name}</bdi>}
+            <time dateTime={new Date(sentAt).toISOString()} title={strings.fullTime(sentAt)}>
+              {strings.time(sentAt)}
+            </time>
+          </div>
+          {list.map((entry) => (
+            <Message
+              key={entry.key}
+              context={this.#context}
+              actions={this.#actions}
+              drawn={this.#drawn}
+              entry={entry}
+              own={own}
+              state={this.#state(entry, last)}
+              quoted={entry.replyTo === undefined ? undefined : this.#quoted(room, entry.replyTo)}
+              setSize={room.summary.lastSeq}
+              flash={entry.key === this.#flash}
+              resize={this.#resize}
+            />
+          ))}
+        </div>
+      </div>
+    );
+  }
+
+  readonly #resize = () => {
+    this.#resizing = true;
+    this.#context.draw();
+  };
+
+  #state(entry: Entry, last: string | undefined): State {
+    const { pending } = entry;
+    if (pending === undefined) return entry.key === last ? 'sent' : undefined;
+    if (pending.failed !== undefined) return pending.failed === 'conflict' ? 'conflict' : 'failed';
+    if (this.#context.chat.connection.state.kind !== 'ready') return 'waiting';
+    const age = Date.now() - pending.sentAt;
+    if (age >= SENDING_MS) return 'sending';
+    this.#later(SENDING_MS - age);
+    return undefined;
+  }
+
+  #quoted(room: Room, seq: number): Stored | undefined {
+    const message = room.timeline.get(seq);
+    if (message === undefined && room.joined) void this.#context.chat.sync.quoted(room, seq);
+    return message;
+  }
+
+  /** What the pill tells. */
+  #count(room: Room): void {
+    if (this.atEnd) this.#seen = Math.max(this.#seen, room.summary.lastSeq);
+    const me = this.#context.chat.me?.id;
+    this.below = this.#entries.filter(
+      ({ message, user }) => message !== undefined && message.seq > this.#seen && user.id !== me,
+    ).length;
+  }
+
+  /** Shows, or fetches, more where the reader comes near an edge. */
+  #extend(room: Room, scroll: ScrollKeeper): void {
+    // Without a height it is not on the page, and every edge is near.
+    if (this.#element?.clientHeight === 0) return;
+    const { sync } = this.#context.chat;
+    const above = scroll.above < AHEAD;
+    const below = scroll.below < AHEAD;
+    const moved = (above && this.#slice.older(this.#entries)) || (below && this.#slice.newer(this.#entries));
+    if (moved) this.#context.changed();
+    else if (room.joined) {
+      if (above) void sync.older(room);
+      if (below) void sync.newer(room);
+    }
+  }
+}

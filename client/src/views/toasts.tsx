@@ -1,0 +1,64 @@
+import type { Strings } from '../strings.ts';
+import { Icon } from './icon.tsx';
+
+const SHOWN_MS = 6000;
+
+/** One short notice at a time; it stays while it is pointed at or holds the focus. */
+export class Toasts {
+  readonly #strings: Strings;
+  readonly #changed: () => void;
+  #shown: { text: string; kind: 'good' | 'bad' } | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(strings: Strings, changed: () => void) {
+    this.#strings = strings;
+    this.#changed = changed;
+  }
+
+  show(text: string, kind: 'good' | 'bad'): void {
+    this.#shown = { text, kind };
+    this.#countDown();
+    this.#changed();
+  }
+
+  readonly clear = () => {
+    this.#stay();
+    this.#shown = undefined;
+    this.#changed();
+  };
+
+  draw() {
+    const toast = this.#shown;
+    return (
+      <div
+        class="toasts"
+        onPointerEnter={this.#stay}
+        onFocusIn={this.#stay}
+        onPointerLeave={this.#countDown}
+        onFocusOut={this.#countDown}
+      >
+        {toast !== undefined && (
+          <div class={`toast ${toast.kind}`}>
+            <Icon name={toast.kind === 'good' ? 'check' : 'alert'} />
+            <span>{toast.text}</span>
+            <button
+              type="button"
+              class="icon"
+              aria-label={this.#strings.text('common.dismiss')}
+              onClick={this.clear}
+            >
+              <Icon name="close" />
+            </button>
+          </div>
+        )}
+      </div>
+    );
+  }
+
+  readonly #stay = () => clearTimeout(this.#timer);
+
+  readonly #countDown = () => {
+    this.#stay();
+    if (this.#shown !== undefined) this.#timer = setTimeout(this.clear, SHOWN_MS);
+  };
+}
