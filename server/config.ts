@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { z } from 'zod';
-import { type OptionName, readOptions } from './session/options.ts';
+import { type OptionName, optionTexts, readOptions } from './session/options.ts';
 import {
   apiKey,
   count,
@@ -12,10 +12,12 @@ import {
   rate,
   readEach,
   roomSetting,
+  shown,
   size,
   template,
   webAddress,
 } from './setting-forms.ts';
+import { type UnknownSetting, unknownSettings } from './setting-names.ts';
 
 /** A setting that cannot be used, told so that the operator can mend it. Ends the process with code 78. */
 export class ConfigError extends Error {
@@ -155,8 +157,7 @@ type Settings = typeof settings;
 type Value<K extends keyof Settings> = z.output<Settings[K][1]>;
 type Parsed = { [K in keyof Settings]: Value<K> };
 
-/** Of the PHP application, which may share an environment with this server. */
-const otherSettings = ['CHAT_URL'];
+const names = [...Object.values(sessionSettings), ...Object.keys(settings)];
 
 /** The settings of one run, frozen. Durations are in milliseconds. */
 export type Config = ReturnType<typeof readConfig>;
@@ -175,19 +176,17 @@ export function readConfig(env: NodeJS.ProcessEnv) {
       'CHAT_CLUSTER and CHAT_HISTORY: servers cannot work together on a sqlite: history, which is a file of one server alone, and this version keeps no other; leave CHAT_CLUSTER out',
     );
   }
-  const options = Object.entries(sessionSettings).map(([option, name]) => [option, env[name]]);
-  const session = readOptions(Object.fromEntries(options), (option) => sessionSettings[option]);
+  const session = readOptions(sessionOptions(env), (option) => sessionSettings[option]);
   if ('problems' in session) problems.push(...session.problems);
+  const unknown = unknownSettings(env, names);
+  // One letter may decide who gets in. Other names may be of a newer version, or made by a container manager.
+  const refused = problems.length > 0 ? unknown : unknown.filter(({ misspelt }) => misspelt);
+  problems.push(...refused.map(unknownText));
   if ('problems' in session || problems.length > 0) throw new ConfigError(problems);
   const value = parsed as Parsed;
-  const known = new Set<string>([
-    ...Object.keys(settings),
-    ...Object.values(sessionSettings),
-    ...otherSettings,
-  ]);
   return Object.freeze({
-    /** Names that look like settings, and are none of this version: misspelt, or of a newer one. */
-    unknown: Object.keys(env).filter((name) => /^CHAT_/.test(name) && env[name] && !known.has(name)),
+    /** Names that look like settings, and are none of this version. */
+    unknown,
     host: value.CHAT_HOST,
     port: value.CHAT_PORT,
     origins: value.CHAT_ORIGINS,
@@ -224,4 +223,38 @@ export function readConfig(env: NodeJS.ProcessEnv) {
     limitText: value.CHAT_LIMIT_TEXT,
     logLevel: value.CHAT_LOG_LEVEL,
   });
+}
+
+/** A name that is no setting, for the operator. */
+export function unknownText({ name, nearest }: UnknownSetting): string {
+  return `${name}: there is no such setting${nearest === undefined ? ' in this version' : `; the nearest is ${nearest}`}`;
+}
+
+/** A setting as the operator may read it. */
+export interface ShownSetting {
+  name: string;
+  /** Without keys and passwords; empty if there is none. */
+  value: string;
+  from: 'environment' | 'preset' | 'default';
+}
+
+/** All settings with their values and where these come from, of an environment that `readConfig` accepts. */
+export function listSettings(env: NodeJS.ProcessEnv): ShownSetting[] {
+  const options = optionTexts(sessionOptions(env));
+  return [
+    ...options.map(({ option, text, from }) => ({
+      name: sessionSettings[option],
+      value: text,
+      from: from === 'given' ? ('environment' as const) : from,
+    })),
+    ...Object.entries(settings).map(([name, [fallback, , , secret]]) => ({
+      name,
+      value: shown(env[name] || fallback, secret),
+      from: env[name] ? ('environment' as const) : ('default' as const),
+    })),
+  ];
+}
+
+function sessionOptions(env: NodeJS.ProcessEnv): Partial<Record<OptionName, string | undefined>> {
+  return Object.fromEntries(Object.entries(sessionSettings).map(([option, name]) => [option, env[name]]));
 }

@@ -1,5 +1,5 @@
 import { startApp } from './app.ts';
-import { ConfigError, readConfig } from './config.ts';
+import { ConfigError, readConfig, unknownText } from './config.ts';
 import { createLog } from './log.ts';
 
 /** EX_CONFIG of sysexits.h: a service manager need not try again. */
@@ -21,7 +21,7 @@ async function main(): Promise<void> {
   const config = readConfig(process.env);
   const log = createLog(config.logLevel);
   if (config.unknown.length > 0)
-    log.warn({ settings: config.unknown }, 'settings that this version does not know: they change nothing');
+    log.warn({ settings: config.unknown.map(unknownText) }, 'unknown settings have no effect');
   const die = (error: unknown, message: string): never => {
     log.fatal({ err: error }, message);
     process.exit(failed);

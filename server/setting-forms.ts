@@ -124,3 +124,9 @@ function repeatable(given: string, secret: 'key' | 'key file' | undefined): stri
   if (!isAddress && !/[@=]/.test(given)) return given;
   return scheme === '' ? '' : `${scheme}…`;
 }
+
+/** The value of a setting that was accepted, without keys and passwords. */
+export function shown(value: string, secret: 'key' | 'key file' | undefined): string {
+  if (secret === 'key' && value !== '') return '(not shown)';
+  return value.replace(/(:\/\/)[^/?#@]*@/g, '$1…@');
+}

@@ -2,7 +2,7 @@ import { parseCookieForm } from './cookie.ts';
 import { parsePath } from './path.ts';
 import { presetOf } from './presets.ts';
 import type { SessionSettings } from './read-session.ts';
-import { parseStoreUrl } from './store-url.ts';
+import { parseStoreUrl, withoutPassword } from './store-url.ts';
 
 /** Each option: its default, and what parses it. The cookie stands behind its name, and the preset before all. */
 const table = {
@@ -65,6 +65,31 @@ export function readOptions(
       banned: userBanned,
     },
   };
+}
+
+/** An option as it was given, or where else its value comes from. */
+export interface OptionText {
+  option: OptionName;
+  /** Without a password. */
+  text: string;
+  from: 'given' | 'preset' | 'default';
+}
+
+/** All options of one site's sessions, which `readOptions` accepts, with their values and where these come from. */
+export function optionTexts(given: Readonly<Partial<Record<OptionName, string | undefined>>>): OptionText[] {
+  const preset: Readonly<Partial<Record<OptionName, string | null>>> = given.preset
+    ? presetOf(given.preset)
+    : {};
+  return (Object.keys(table) as OptionName[]).map((option) => {
+    if (given[option]) {
+      const text = given[option];
+      return { option, text: option === 'store' ? withoutPassword(text) : text, from: 'given' };
+    }
+    const text = preset[option];
+    return typeof text === 'string'
+      ? { option, text, from: 'preset' }
+      : { option, text: table[option][0], from: 'default' };
+  });
 }
 
 function textOf(value: unknown): string | undefined {

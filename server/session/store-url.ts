@@ -74,6 +74,14 @@ export function parseStoreUrl(text: string): SessionSource {
   };
 }
 
+/** A store URL for the operator's eyes. What stands in place of a user alone may be a password, too. */
+export function withoutPassword(text: string): string {
+  const [, start = '', login, rest = ''] = /^([a-z-]+:\/\/)([^@/?]*)@(.*)$/s.exec(text) ?? [];
+  if (login === undefined) return text;
+  const [, user] = /^([^:]+):/.exec(login) ?? [];
+  return `${start}${user === undefined ? '' : `${user}:`}…@${rest}`;
+}
+
 function decoded(part: string): string {
   try {
     return decodeURIComponent(part);

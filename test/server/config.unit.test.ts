@@ -1,5 +1,5 @@
-import { expect, test } from 'vitest';
-import { ConfigError, readConfig } from '../../server/config.ts';
+import { describe, expect, test } from 'vitest';
+import { ConfigError, listSettings, readConfig } from '../../server/config.ts';
 import { configOf } from '../helpers/config.ts';
 
 test('nothing set: the defaults of the documentation', () => {
@@ -129,15 +129,83 @@ test.each(['redis://redis:6379', 'postgres', 'anything'])(
   },
 );
 
-test('names of settings that this version does not know are listed, those of the PHP application are not', () => {
-  const env = {
-    CHAT_ROOM: 'lobby',
-    CHAT_PORT: '1',
-    CHAT_URL: 'http://localhost',
-    CHAT_RETENTION: '',
-    PATH: '',
-  };
-  expect(configOf(env).unknown).toEqual(['CHAT_ROOM']);
+test.each([
+  ['CHAT_ROOM', 'CHAT_ROOMS'],
+  ['CHAT_SESION_CHECK', 'CHAT_SESSION_CHECK'],
+  ['CHAT_USER_BANEND', 'CHAT_USER_BANNED'],
+  ['CHAT_NATIVE_CLIENT', 'CHAT_NATIVE_CLIENTS'],
+])('%s is a misspelling, and refused: %s was meant', (name, nearest) => {
+  expect(problemsOf({ [name]: 'geheim' })).toMatch(
+    new RegExp(`^  ${name}: there is no such setting; the nearest is ${nearest}$`, 'm'),
+  );
+});
+
+test('all misspelt names are listed together with the values that cannot be used, and other unknown names too', () => {
+  const listed = problemsOf({ CHAT_PORT: 'x', CHAT_ROOM: 'a', CHAT_DRAIN: '1s' });
+  expect(listed.match(/CHAT_\w+(?=:)/g)).toEqual(['CHAT_PORT', 'CHAT_ROOM', 'CHAT_DRAIN']);
+});
+
+test.each([
+  // As Docker and Kubernetes make them for a service called chat.
+  ['CHAT_PORT_7070_TCP_ADDR', 'CHAT_PORT'],
+  ['CHAT_SERVICE_HOST', 'CHAT_HOST'],
+  // Settings of other versions.
+  ['CHAT_RETENTION', undefined],
+  ['CHAT_DRAIN', undefined],
+  ['CHAT_NODE', undefined],
+  ['CHAT_LIMIT_FILE', undefined],
+  // Not what was meant, perhaps.
+  ['CHAT_STORE', 'CHAT_SESSION_STORE'],
+  ['CHAT_TRUSTED_PROXY', 'CHAT_TRUSTED_PROXIES'],
+])('%s is unknown, and no reason not to start; the nearest setting is %s', (name, nearest) => {
+  expect(configOf({ [name]: 'x' }).unknown).toEqual([{ name, nearest, misspelt: false }]);
+});
+
+test('a name that is empty, and those of the PHP application, are not unknown', () => {
+  const env = { CHAT_PORT: '1', CHAT_URL: 'http://localhost', CHAT_RETENTION: '', PATH: '' };
+  expect(configOf(env).unknown).toEqual([]);
+});
+
+describe('the list of all settings', () => {
+  const lineOf = (env: NodeJS.ProcessEnv, name: string) =>
+    listSettings(env)
+      .filter((one) => one.name === name)
+      .map(({ value, from }) => `${value} (${from})`);
+
+  test('has each once, with its value and where that comes from', () => {
+    const env = { CHAT_SESSION_STORE: 'file:///sessions', CHAT_PRESET: 'dokuwiki', CHAT_USER_NAME: 'x' };
+    expect(lineOf(env, 'CHAT_SESSION_STORE')).toEqual(['file:///sessions (environment)']);
+    expect(lineOf(env, 'CHAT_SESSION_NAME')).toEqual(['DokuWiki (preset)']);
+    expect(lineOf(env, 'CHAT_USER_ID')).toEqual(['DW*.auth.user (preset)']);
+    expect(lineOf(env, 'CHAT_USER_NAME')).toEqual(['x (environment)']);
+    expect(lineOf(env, 'CHAT_PORT')).toEqual(['7070 (default)']);
+    expect(lineOf(env, 'CHAT_USER_ROOMS')).toEqual([' (default)']);
+    const names = listSettings(env).map(({ name }) => name);
+    expect(new Set(names).size).toBe(names.length);
+    expect(names.length).toBeGreaterThan(35);
+  });
+
+  test.each([
+    ['redis://user:geheim@host:1/3?prefix=x', 'redis://user:…@host:1/3?prefix=x'],
+    ['redis://:gehe%40im@host', 'redis://…@host'],
+    ['redis://geheim@host', 'redis://…@host'],
+    [
+      'mysql://chat:ge:heim@/db?socket=/s&table=t&id=i&data=d',
+      'mysql://chat:…@/db?socket=/s&table=t&id=i&data=d',
+    ],
+  ])('of %s it shows %s', (store, text) => {
+    expect(lineOf({ CHAT_SESSION_STORE: store }, 'CHAT_SESSION_STORE')).toEqual([`${text} (environment)`]);
+  });
+
+  test('shows no key and no password', () => {
+    const env = {
+      CHAT_API_KEY: 'geheim-geheim-geheim',
+      CHAT_LOGIN_URL: 'https://chat:geheim@host/',
+      CHAT_USER_URL: 'https://chat:geheim@host/{id}',
+    };
+    expect(JSON.stringify(listSettings(env))).not.toContain('geheim');
+    expect(lineOf(env, 'CHAT_API_KEY')).toEqual(['(not shown) (environment)']);
+  });
 });
 
 test.each([

@@ -1,0 +1,62 @@
+/** Of the PHP application, which may share an environment with this server. */
+const otherSettings = ['CHAT_URL'];
+/** So many letters of a name may be wrong in a misspelling, and at most a third of them. */
+const mostWrong = 2;
+/** A name that is further away than this part of its length is near to none. */
+const farthest = 0.3;
+
+/** A name in the environment that looks like a setting and is none of this version. */
+export interface UnknownSetting {
+  name: string;
+  /** The setting with the nearest name; undefined if none is near. */
+  nearest: string | undefined;
+  /** Only a letter or two are wrong: it was meant to be the nearest one. */
+  misspelt: boolean;
+}
+
+/** Names that begin with `CHAT_`, are set, and are no setting: misspelt, of another version, or of another program. */
+export function unknownSettings(env: NodeJS.ProcessEnv, known: readonly string[]): UnknownSetting[] {
+  const settings = new Set([...known, ...otherSettings]);
+  return Object.keys(env)
+    .filter((name) => name.startsWith('CHAT_') && env[name] && !settings.has(name))
+    .map((name) => ({ name, ...nearestTo(name, known) }));
+}
+
+function nearestTo(name: string, known: readonly string[]): Omit<UnknownSetting, 'name'> {
+  const given = withoutStart(name);
+  const [best] = known
+    .map((one) => ({ one, wrong: distance(given, withoutStart(one)) }))
+    .sort((a, b) => a.wrong - b.wrong);
+  if (best === undefined) return { nearest: undefined, misspelt: false };
+  const { length } = withoutStart(best.one);
+  if (best.wrong <= Math.min(mostWrong, length / 3)) return { nearest: best.one, misspelt: true };
+  if (best.wrong <= length * farthest) return { nearest: best.one, misspelt: false };
+  // CHAT_STORE for CHAT_SESSION_STORE.
+  const alike = known.filter((one) => sharedWords(given, one));
+  return { nearest: alike.length === 1 ? alike[0] : undefined, misspelt: false };
+}
+
+const withoutStart = (name: string) => name.slice('CHAT_'.length);
+
+/** Whether one of two names has all the words of the other. */
+function sharedWords(given: string, known: string): boolean {
+  const [some, others] = [given.split('_'), withoutStart(known).split('_')];
+  return some.every((word) => others.includes(word)) || others.every((word) => some.includes(word));
+}
+
+/** How many letters have to be put in, left out, replaced or swapped with the next one (optimal string alignment). */
+function distance(a: string, b: string): number {
+  const rows = [Array.from({ length: b.length + 1 }, (_, n) => n)];
+  for (let i = 1; i <= a.length; i++) {
+    const [above, row] = [rows[i - 1] as number[], [i]];
+    for (let j = 1; j <= b.length; j++) {
+      const replaced = (above[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      let least = Math.min(replaced, (above[j] as number) + 1, (row[j - 1] as number) + 1);
+      if (a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1] && i > 1 && j > 1)
+        least = Math.min(least, (rows[i - 2]?.[j - 2] as number) + 1);
+      row.push(least);
+    }
+    rows.push(row);
+  }
+  return rows[a.length]?.[b.length] as number;
+}
