@@ -11,7 +11,7 @@ import type { Breach } from './connections/guard.ts';
 import { RateLimit, Turns } from './connections/limits.ts';
 import type { SessionReady } from './events.ts';
 import { openSqliteHistory } from './history/sqlite/sqlite.ts';
-import { readClientFiles } from './http/client-files.ts';
+import { clientFolder, readClientFiles } from './http/client-files.ts';
 import type { HttpBreach } from './http/connections.ts';
 import { Metrics } from './http/metrics.ts';
 import { createRoutes } from './http/routes.ts';
@@ -30,8 +30,6 @@ export interface App {
 
 /** Reads of one user at once; the history's reader takes them one after the other, and others wait behind them. */
 const mostReads = 4;
-
-const clientFolder = new URL('../client/dist/', import.meta.url);
 
 /** Wires the parts and opens the port. `onFailure`: a part has died that nothing works without. */
 export async function startApp(config: Config, log: Log, onFailure: (error: Error) => void): Promise<App> {

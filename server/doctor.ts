@@ -1,31 +1,61 @@
 import { parseArgs } from 'node:util';
-import { ConfigError, readConfig } from './config.ts';
-import { examine } from './session/doctor.ts';
+import { ConfigError, listSettings, readConfig, unknownText } from './config.ts';
+import { examine } from './session/doctor/examine.ts';
+import { type Finding, printable, warning, well } from './session/doctor/finding.ts';
+import { surroundings } from './surroundings.ts';
 
-const usage = 'npm run doctor -- [--cookie VALUE]';
+const usage = 'npm run doctor -- [--cookie VALUE] [--origin URL]';
 /** EX_USAGE and EX_CONFIG of sysexits.h. */
 const badUsage = 64;
 const badConfiguration = 78;
 
+const marks = { well: '✓', warning: '!', wrong: '✗' };
+
 async function main(): Promise<number> {
-  const { values } = parseArgs({ options: { cookie: { type: 'string' } } });
-  const { session } = readConfig(process.env);
-  const { name } = session.cookie;
-  // As it was copied: the value alone, or with the name.
-  const given = values.cookie?.trim();
-  const cookie = given === undefined || given.startsWith(`${name}=`) ? given : `${name}=${given}`;
-  console.log('✓ The settings can be used.');
-  let well = true;
-  for await (const finding of examine(session, cookie)) {
-    console.log(`${finding.well ? '✓' : '✗'} ${finding.text}`);
-    if (finding.advice !== undefined) console.log(`  → ${finding.advice}`);
-    well &&= finding.well;
+  const { values } = parseArgs({ options: { cookie: { type: 'string' }, origin: { type: 'string' } } });
+  if (values.origin !== undefined && !/^https?:\/\/[^/]/.test(values.origin)) {
+    console.error(`✗ --origin is the address of a page, such as https://www.example.org\n  ${usage}`);
+    return badUsage;
+  }
+  const config = readConfig(process.env);
+  printSettings();
+  let wrongs = 0;
+  for await (const { is, text, advice } of checks(config, values)) {
+    console.log(`${marks[is]} ${text}`);
+    if (advice !== undefined) console.log(`  → ${advice}`);
+    if (is === 'wrong') wrongs++;
   }
   if (values.cookie === undefined) {
-    console.log(`To follow one session from the cookie to the user: ${usage}, with the value of ${name}
+    console.log(`To follow one session from the cookie to the user: ${usage}, with the value of ${config.session.cookie.name}
 in the browser of somebody who is logged in.`);
   }
-  return well ? 0 : 1;
+  return wrongs === 0 ? 0 : 1;
+}
+
+function printSettings(): void {
+  const all = listSettings(process.env);
+  const width = Math.max(...all.map(({ name }) => name.length));
+  for (const { name, value, from } of all) {
+    const text = value === '' ? 'none' : printable(value, 1000);
+    console.log(`  ${name.padEnd(width)}  ${from.padEnd('environment'.length)}  ${text}`);
+  }
+}
+
+async function* checks(
+  config: ReturnType<typeof readConfig>,
+  { cookie, origin }: { cookie?: string | undefined; origin?: string | undefined },
+): AsyncGenerator<Finding> {
+  yield well('The settings can be used.');
+  for (const one of config.unknown) yield warning(`${unknownText(one)}. It has no effect.`);
+  yield* surroundings(config, origin);
+  const { session, sessionKeepalive } = config;
+  const { name } = session.cookie;
+  // As it was copied: the value alone, or with the name.
+  const given = cookie?.trim();
+  yield* examine(session, {
+    cookie: given === undefined || given.startsWith(`${name}=`) ? given : `${name}=${given}`,
+    keepalive: sessionKeepalive,
+  });
 }
 
 main().then(

@@ -9,6 +9,9 @@ export interface ClientFile {
   cacheControl: string;
 }
 
+/** What `npm run build` makes. */
+export const clientFolder = new URL('../../client/dist/', import.meta.url);
+
 const types: Record<string, string> = {
   '.html': 'text/html; charset=utf-8',
   '.js': 'text/javascript; charset=utf-8',

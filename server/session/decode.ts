@@ -1,7 +1,10 @@
 import { formats } from './formats/formats.ts';
 import { guessFormat } from './formats/guess.ts';
 import { FormatError, type PhpValue } from './formats/value.ts';
-import type { SessionSource } from './source.ts';
+import { parseLayers } from './layers/layers.ts';
+import { readQuery, type SessionSource } from './source.ts';
+
+const mostLayers = 4;
 
 /** These bytes are not what the store URL says. `looks`: what they look like; `hint`: what would mend it. */
 export class UnreadableError extends FormatError {
@@ -22,22 +25,56 @@ export class UnreadableError extends FormatError {
  */
 export function decodeSession(source: SessionSource, id: string, bytes: Buffer): PhpValue | undefined {
   let inner = bytes;
-  let bare = false;
+  let taken = 0;
   try {
-    for (const layer of source.layers) if (inner.length > 0) inner = layer.unwrap(inner, id);
-    bare = true;
+    for (const layer of source.layers) {
+      if (inner.length > 0) inner = layer.unwrap(inner, id);
+      taken++;
+    }
     return inner.length === 0 ? undefined : formats[source.format](inner);
   } catch (error) {
     if (!(error instanceof FormatError)) throw error;
-    const { looks, option } = guessFormat(inner);
-    throw new UnreadableError(error, `the bytes look like ${looks}`, hint(source, option, bare));
+    const { looks } = guessFormat(inner);
+    throw new UnreadableError(error, `the bytes look like ${looks}`, hint(source, inner, taken));
   }
 }
 
-function hint(source: SessionSource, option: string | undefined, bare: boolean): string | undefined {
+/**
+ * What the store URL would have to say.
+ * @param inner what is left of the session without its first layers
+ * @param taken how many these are
+ */
+function hint(source: SessionSource, inner: Buffer, taken: number): string | undefined {
+  const given = (readQuery(source.options).get('layers') ?? '').split(',').filter((name) => name !== '');
+  const { layers: more, option } = guessAll(inner);
+  const layers = [...given.slice(0, taken), ...more].join(',');
+  const options = [
+    layers === given.join(',') || layers === '' ? '' : `layers=${layers}`,
+    option === `format=${source.format}` ? '' : (option ?? ''),
+  ].filter((one) => one !== '');
+  if (options.length > 0) return `the store URL has to say ${options.join('&')}`;
   if (option === undefined) return undefined;
-  if (option !== `format=${source.format}`) return `the store URL has to say ${option}`;
-  return bare
+  return taken === given.length
     ? 'the format is right, but this session is cut off or damaged'
     : 'the store URL has to say fewer layers=';
+}
+
+/** The layers round a session as far as they need no key, and the `format=` of what is in them. */
+function guessAll(bytes: Buffer): { layers: string[]; option: string | undefined } {
+  const layers: string[] = [];
+  let inner = bytes;
+  for (;;) {
+    const { option } = guessFormat(inner);
+    const name = option?.startsWith('layers=') ? option.slice('layers='.length) : undefined;
+    if (name === undefined) return { layers, option };
+    layers.push(name);
+    // With a key nobody knows what is in it, and no site has more layers than these.
+    if (name.includes(':') || layers.length === mostLayers) return { layers, option: undefined };
+    try {
+      inner = parseLayers(name)[0]?.unwrap(inner, '') ?? inner;
+    } catch (error) {
+      if (!(error instanceof FormatError)) throw error;
+      return { layers, option: undefined };
+    }
+  }
 }

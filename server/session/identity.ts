@@ -116,7 +116,7 @@ function userId(value: PhpValue): string | null {
   return characters.length <= maxCharacters ? characters.join('') : null;
 }
 
-function displayName(value: PhpValue): string {
+export function displayName(value: PhpValue): string {
   if (typeof value === 'number' || typeof value === 'bigint') return String(value);
   if (typeof value !== 'string') return '';
   return [...value.toWellFormed().replace(/\p{Cc}/gu, '')].slice(0, maxCharacters).join('');

@@ -15,9 +15,9 @@ import {
 export type Path = readonly Step[];
 
 /** A key, the only key that begins so, or the string that was reached decoded. */
-type Step = string | { beginning: string } | typeof decoding;
+export type Step = string | { beginning: string } | typeof decoding;
 
-const decoding: unique symbol = Symbol('!');
+export const decoding: unique symbol = Symbol('!');
 
 /** A session holds a string in a string at most twice, as far as is known; each costs a decoding of its own. */
 const mostDecodings = 4;

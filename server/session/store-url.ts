@@ -10,7 +10,7 @@ import { postgres } from './stores/sql/postgres.ts';
 import { sqlite } from './stores/sql/sqlite.ts';
 import { sqlStore } from './stores/sql/store.ts';
 
-/** A new store gets a row here, and in doctor.ts the options that the doctor tries. */
+/** A new store gets a row here, and in doctor/nearby.ts the options that the doctor tries. */
 const stores: Record<string, StoreKind> = {
   memcached: memcachedStore,
   file: filesStore,
@@ -68,8 +68,8 @@ export function parseStoreUrl(text: string): SessionSource {
         else others.set(name, value);
       }
       const place = text.slice(0, text.length - query.length).replace(/\?$/, '');
-      // As a person would write it: neither of these ends a value.
-      return parseStoreUrl(`${place}?${others}`.replaceAll('%2F', '/').replaceAll('%3A', ':'));
+      // As a person would write it: neither of these ends a value. In a password they would.
+      return parseStoreUrl(`${place}?${String(others).replaceAll('%2F', '/').replaceAll('%3A', ':')}`);
     },
   };
 }

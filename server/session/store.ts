@@ -1,6 +1,9 @@
 /** More than memcached's default item size. No session is that large, but a store can be made to hold one. */
 export const maxSessionBytes = 1024 * 1024;
 
+/** The most that `keys` lists. */
+export const mostKeys = 1000;
+
 /**
  * Where PHP keeps its sessions. A store reads them and, at most, renews their TTL. It writes nothing else, and it
  * neither takes PHP's locks nor waits for them. Each method but `close` throws StoreError if the store gives no
@@ -30,11 +33,20 @@ export interface SessionStore {
   touch(id: string, seconds: number): Promise<void>;
   /** Absent if the store sends no notifications. */
   subscribe?(listener: StoreListener): Subscription;
+  /** Asks each server of the store whether it answers. Absent if `get` asks all there is. */
+  check?(): Promise<void>;
   /**
    * For the doctor: whether logout notifications are active. Absent unless they depend on the configuration of the
-   * store.
+   * store. `advice`: how to make them so.
    */
   checkNotifications?(): Promise<{ text: string; advice?: string }>;
+  /**
+   * For the doctor: whether `touch` may renew this session, or null for any; undefined if that does not show. Absent if
+   * `touch` of a session that does not exist fails where it may not.
+   */
+  checkRenewal?(id: string | null): Promise<true | undefined>;
+  /** For the doctor: some keys of the store that end so, prefixes included. Absent if it cannot list them. */
+  keys?(end: string): Promise<string[]>;
   close(): void;
 }
 

@@ -1,12 +1,15 @@
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { deflateRawSync } from 'node:zlib';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startChild } from '../helpers/child.ts';
+import { type Mariadb, startMariadb } from '../helpers/mariadb.ts';
 import { type Memcached, startMemcached } from '../helpers/memcached.ts';
 import { phpRequest } from '../helpers/php-request.ts';
+import { type Postgres, startPostgres } from '../helpers/postgres.ts';
 import { startLockedRedis } from '../helpers/redis.ts';
 
 const root = new URL('../..', import.meta.url).pathname;
@@ -27,14 +30,33 @@ afterAll(async () => {
   await memcached.stop();
 });
 
-/** `npm run doctor` with these settings: its exit code, and what it says without what is the same each time. */
+/** `npm run doctor` with these settings: its exit code, and what it says. */
 async function doctor(env: Record<string, string>, ...args: string[]): Promise<[number, string]> {
+  return doctorAs({}, env, ...args);
+}
+
+async function doctorAs(
+  user: { uid?: number },
+  env: Record<string, string>,
+  ...args: string[]
+): Promise<[number, string]> {
   const child = startChild(process.execPath, ['server/doctor.ts', ...args], {
     cwd: root,
     env: { PATH: process.env.PATH, ...env },
+    ...user,
   });
   const code = await new Promise<number>((resolve) => child.process.on('close', resolve));
   return [code, child.output()];
+}
+
+/** Root may do everything, so what is forbidden to others is asked as somebody else. */
+const nobody = process.getuid?.() === 0 ? { uid: 65_534 } : {};
+
+/** The session file of a user who is logged in. */
+function sessionFile(session: string | Buffer, name = 'sess_'): { store: string; id: string } {
+  const fileId = randomBytes(16).toString('hex');
+  writeFileSync(join(folder, name + fileId), session);
+  return { store: `file://${folder}`, id: fileId };
 }
 
 test('all is well: from the cookie to the user, and no value of the session', async () => {
@@ -53,7 +75,11 @@ test('all is well: from the cookie to the user, and no value of the session', as
 });
 
 test.each<[string, RegExp, Record<string, string>]>([
-  ['a path that leads nowhere', /user_id is not in the session[\s\S]*→ CHAT_USER_ID is the path/, {}],
+  [
+    'a path that leads nowhere',
+    /user_id is not in the session[\s\S]*→ Was CHAT_USER_ID=app\.user\.id meant\?/,
+    {},
+  ],
   ['another format', /look like php\.\n {2}→ the store URL has to say format=php /, { format: 'igbinary' }],
   ['another prefix', /needs these options behind its \?: prefix=sess_$/m, { prefix: 'ci_session' }],
   ['other folders', /needs these options behind its \?: format=php$/m, { depth: '1', format: 'php' }],
@@ -151,23 +177,23 @@ test('logout notifications of Redis that are not active, that are, and that nobo
     const said = async (user = '') => {
       const url = `redis://${user}:secret@127.0.0.1:${redis.port}?prefix=`;
       const [code, text] = await doctor({ CHAT_SESSION_STORE: url });
-      expect(text).toMatch(/✓ The session store answers\.\n✓ /);
+      expect(text).toMatch(/✓ The session store answers\./);
       expect(code).toBe(0);
       return text;
     };
     const set = (flags: string) => redis.ask('CONFIG', 'SET', 'notify-keyspace-events', flags);
     expect(await said()).toMatch(
-      /are not active.*\n {2}→ .*CONFIG SET notify-keyspace-events 'Egx', and in redis\.conf the line notify-keyspace-events Egx$/m,
+      /^! .*are not active.*\n {2}→ .*CONFIG SET notify-keyspace-events 'Egx', and in redis\.conf the line notify-keyspace-events Egx$/m,
     );
     await set('Kx$');
     // What others want of it stays.
     expect(await said()).toMatch(/CONFIG SET notify-keyspace-events '\$xKEg',/);
     for (const flags of ['Egx', 'KEA', 'AE$']) {
       await set(flags);
-      expect(await said()).toMatch(/✓ The logout notifications of Redis are active\.\n[^ ]/);
+      expect(await said()).toMatch(/^✓ The logout notifications of Redis are active\.\n[^ ]/m);
     }
     await redis.ask('ACL', 'SETUSER', 'chat', '~*');
-    expect(await said('chat')).toMatch(/It is unknown whether.*\n {2}→ .*notify-keyspace-events Egx/);
+    expect(await said('chat')).toMatch(/^! It is unknown whether.*\n {2}→ .*notify-keyspace-events Egx/m);
   } finally {
     await redis.remove();
   }
@@ -175,7 +201,9 @@ test('logout notifications of Redis that are not active, that are, and that nobo
 
 test('without a cookie: whether the store answers, and how to go on', async () => {
   const [code, said] = await doctor({ CHAT_SESSION_STORE: memcached.url });
-  expect(said).toMatch(/✓ The session store answers\.\n[\s\S]*npm run doctor -- \[--cookie VALUE\]/);
+  expect(said).toMatch(
+    /✓ The session store answers\.\n[\s\S]*npm run doctor -- \[--cookie VALUE\] \[--origin URL\]/,
+  );
   expect(code).toBe(0);
 });
 
@@ -198,4 +226,372 @@ test('nobody’s cookie, a wrong option, settings that cannot be used', async ()
   const settings = await doctor({ CHAT_SESSION_STORE: 'redis://user:geheim@host:x' });
   expect(settings).toEqual([78, expect.stringContaining('CHAT_SESSION_STORE')]);
   expect(settings[1]).not.toContain('geheim');
+});
+
+describe('the settings', () => {
+  test('each with its value and where it comes from, and no key and no password', async () => {
+    const keyFile = join(folder, 'api-key');
+    writeFileSync(keyFile, 'geheim-geheim-geheim');
+    const [, said] = await doctor({
+      CHAT_SESSION_STORE: 'redis://site:geheim@127.0.0.1:1/3?prefix=x',
+      CHAT_PRESET: 'dokuwiki',
+      CHAT_USER_NAME: 'name',
+      CHAT_API_KEY_FILE: keyFile,
+    });
+    expect(said).toMatch(
+      /^ {2}CHAT_SESSION_STORE +environment +redis:\/\/site:…@127\.0\.0\.1:1\/3\?prefix=x$/m,
+    );
+    expect(said).toMatch(/^ {2}CHAT_SESSION_NAME +preset +DokuWiki$/m);
+    expect(said).toMatch(/^ {2}CHAT_USER_ID +preset +DW\*\.auth\.user$/m);
+    expect(said).toMatch(/^ {2}CHAT_USER_NAME +environment +name$/m);
+    expect(said).toMatch(/^ {2}CHAT_PORT +default +7070$/m);
+    expect(said).toMatch(/^ {2}CHAT_USER_ROOMS +default +none$/m);
+    expect(said).toContain(keyFile);
+    expect(said).not.toContain('geheim');
+  });
+
+  test('a misspelt name is refused, another unknown one is a warning; both with the nearest setting', async () => {
+    const store = `file://${folder}`;
+    const [code, said] = await doctor({ CHAT_SESION_STORE: store });
+    expect(said).toMatch(
+      /^ {2}CHAT_SESION_STORE: there is no such setting; the nearest is CHAT_SESSION_STORE$/m,
+    );
+    expect(code).toBe(78);
+    const [unknownCode, unknown] = await doctor({
+      CHAT_SESSION_STORE: store,
+      CHAT_STORE: 'x',
+      CHAT_DRAIN: '8s',
+    });
+    expect(unknown).toMatch(/^! CHAT_STORE: there is no such setting; the nearest is CHAT_SESSION_STORE\./m);
+    expect(unknown).toMatch(/^! CHAT_DRAIN: there is no such setting in this version\./m);
+    expect(unknownCode).toBe(0);
+  });
+});
+
+describe('what the server needs besides the sessions', () => {
+  const store = () => ({ CHAT_SESSION_STORE: `file://${folder}` });
+
+  test('the history: a folder that can be made, a file in place of a folder, and what this user may not write', async () => {
+    const history = join(folder, 'not', 'yet', 'chat.db');
+    const [code, said] = await doctor({ ...store(), CHAT_HISTORY: `sqlite:${history}` });
+    expect(said).toContain(`✓ The history ${history} can be made`);
+    expect(existsSync(join(folder, 'not'))).toBe(false);
+    expect(code).toBe(0);
+    const [inFileCode, inFile] = await doctor({
+      ...store(),
+      CHAT_HISTORY: `sqlite:${folder}/sess_${id}/chat.db`,
+    });
+    expect(inFile).toMatch(/^✗ For the history, .* is no folder\.\n {2}→ .*CHAT_HISTORY/m);
+    expect(inFileCode).toBe(1);
+    const [forbiddenCode, forbidden] = await doctorAs(nobody, {
+      CHAT_SESSION_STORE: memcached.url,
+      CHAT_HISTORY: 'sqlite:/usr/chat.db',
+    });
+    expect(forbidden).toMatch(
+      /^✗ The history \/usr\/chat\.db cannot be written \(EACCES\)\.\n {2}→ Let the account/m,
+    );
+    expect(forbidden).not.toContain('This is root');
+    expect(forbiddenCode).toBe(1);
+  });
+
+  test('the built client: whether it is there', async () => {
+    const [, said] = await doctor(store());
+    const built = existsSync(join(root, 'client/dist/php-chat.js'));
+    expect(said).toMatch(
+      built ? /^✓ The browser client is built\.$/m : /^! .* not built.*\n {2}→ npm run build/m,
+    );
+  });
+
+  test('the origin of a page: listed, another scheme or host, none but this machine', async () => {
+    const env = { ...store(), CHAT_ORIGINS: 'https://www.example.org', CHAT_TRUSTED_PROXIES: '127.0.0.1' };
+    expect(await doctor(env, '--origin', 'https://www.example.org/forum/?page=1')).toEqual([
+      0,
+      expect.stringContaining('✓ Pages of https://www.example.org may connect.'),
+    ]);
+    const [code, other] = await doctor(env, '--origin', 'http://example.org');
+    expect(other).toMatch(/^✗ Pages of http:\/\/example\.org may not connect/m);
+    expect(other).toMatch(
+      /→ Add it: CHAT_ORIGINS=https:\/\/www\.example\.org,http:\/\/example\.org\. https:\/\/www\.example\.org is another origin/,
+    );
+    expect(code).toBe(1);
+    expect(await doctor(store())).toEqual([
+      0,
+      expect.stringMatching(/^! Only pages of this machine may connect/m),
+    ]);
+    expect(await doctor(env, '--origin', 'www.example.org')).toEqual([
+      64,
+      expect.stringContaining('--origin'),
+    ]);
+  });
+
+  test('trusted proxies: missing behind a proxy, everybody, not needed', async () => {
+    const proxied = { ...store(), CHAT_ORIGINS: 'https://www.example.org' };
+    const missing =
+      /^✗ All visitors would share the limits of one address: .*\n {2}→ CHAT_TRUSTED_PROXIES=127\.0\.0\.1/m;
+    expect(await doctor(proxied)).toEqual([1, expect.stringMatching(missing)]);
+    const local = { ...store(), CHAT_HOST: '127.0.0.1', CHAT_ORIGINS: 'http://example.org' };
+    expect(await doctor(local)).toEqual([1, expect.stringMatching(missing)]);
+    const everybody = await doctor({ ...proxied, CHAT_TRUSTED_PROXIES: '10.0.0.1,0.0.0.0/0' });
+    expect(everybody).toEqual([1, expect.stringMatching(/^✗ CHAT_TRUSTED_PROXIES has 0\.0\.0\.0\/0/m)]);
+    const named = await doctor({ ...proxied, CHAT_TRUSTED_PROXIES: '10.0.0.1' });
+    expect(named).toEqual([0, expect.not.stringContaining('✗')]);
+  });
+});
+
+describe('what is in a session', () => {
+  test('a wrong path to the name: who is called by the id, and the path that was meant', async () => {
+    const { store, id } = sessionFile('user_id|i:11;user|a:1:{s:4:"name";s:3:"Zoe";}');
+    const [code, said] = await doctor({ CHAT_SESSION_STORE: store }, '--cookie', id);
+    expect(said).toMatch(
+      /^✗ It belongs to the user 11, but without a name, .*firstname is not in the session\.\n {2}→ Was CHAT_USER_NAME=user\.name meant\?/m,
+    );
+    expect(said).not.toContain('Zoe');
+    expect(code).toBe(1);
+    const [byId, named] = await doctor(
+      { CHAT_SESSION_STORE: store, CHAT_USER_NAME: 'user_id' },
+      '--cookie',
+      id,
+    );
+    expect(named).toContain('✓ It belongs to the user 11, called 11.');
+    expect(byId).toBe(0);
+  });
+
+  test('keys with dots are written as they stand in a path, and the path without a backslash is recognized', async () => {
+    const { store, id } = sessionFile('app.v2|a:1:{s:4:"us.r";a:1:{s:2:"id";i:7;}}');
+    const env = { CHAT_SESSION_STORE: store, CHAT_USER_ID: 'app.v2.us.r.id' };
+    const [, said] = await doctor(env, '--cookie', id);
+    expect(said).toContain('Its keys: app\\.v2.us\\.r.');
+    expect(said).toContain('→ Was CHAT_USER_ID=app\\.v2.us\\.r.id meant?');
+    const [, right] = await doctor({ ...env, CHAT_USER_ID: 'app\\.v2.us\\.r.id' }, '--cookie', id);
+    expect(right).toContain('It belongs to the user 7');
+  });
+
+  test('objects by their class, strings that are serialized themselves, and the ! that is missing', async () => {
+    const token = 'O:9:"App\\Token":1:{s:4:"user";a:1:{s:2:"id";i:7;}}';
+    const { store, id } = sessionFile(
+      `user|O:8:"App\\User":1:{s:5:"\0*\0id";i:7;}token|s:${token.length}:"${token}";`,
+    );
+    const [, said] = await doctor(
+      { CHAT_SESSION_STORE: store, CHAT_USER_ID: 'token.user.id' },
+      '--cookie',
+      id,
+    );
+    expect(said).toMatch(/^✓ Objects in it: user \(App\\User\)\./m);
+    expect(said).toMatch(/^✓ Serialized strings in it, .* !: token!\.$/m);
+    expect(said).toContain('→ Was CHAT_USER_ID=token!.user.id meant?');
+    const [, right] = await doctor(
+      { CHAT_SESSION_STORE: store, CHAT_USER_ID: 'token!.user.id' },
+      '--cookie',
+      id,
+    );
+    expect(right).toContain('It belongs to the user 7');
+  });
+
+  test.each([
+    [
+      'a serialized object',
+      'O:8:"stdClass":1:{s:2:"id";i:7;}',
+      'a serialized object',
+      'format=php_serialize',
+    ],
+    [
+      'raw deflate round serialize()',
+      deflateRawSync('a:1:{s:7:"user_id";i:7;}'),
+      'raw deflated data',
+      'layers=inflate&format=php_serialize',
+    ],
+    [
+      'base64 round raw deflate',
+      deflateRawSync('user_id|i:7;note|s:40:"a text that is long enough for 64 bytes.";').toString('base64'),
+      'base64',
+      'layers=base64,inflate',
+    ],
+  ])('%s: what it is, and what the store URL has to say', async (_, session, looks, options) => {
+    const { store, id } = sessionFile(session);
+    const [code, said] = await doctor({ CHAT_SESSION_STORE: store }, '--cookie', id);
+    expect(said).toContain(`the bytes look like ${looks}.\n  → the store URL has to say ${options} (`);
+    expect(code).toBe(1);
+    const url = `${store}?${options}`;
+    expect((await doctor({ CHAT_SESSION_STORE: url }, '--cookie', id))[1]).toContain(
+      '✓ It can be read as php',
+    );
+  });
+
+  test('Symfony’s last_username is never a user: not as a path, and not as a suggestion', async () => {
+    const { store, id } = sessionFile('_sf2_attributes|a:1:{s:23:"_security.last_username";s:5:"admin";}');
+    const env = { CHAT_SESSION_STORE: store, CHAT_PRESET: 'symfony' };
+    const [code, visitor] = await doctor(env, '--cookie', id);
+    expect(visitor).toMatch(/^! _sf2_attributes\._security\\\.last_username is no user/m);
+    expect(visitor).not.toContain('Was CHAT_USER_ID');
+    expect(code).toBe(1);
+    const typed = { ...env, CHAT_USER_ID: '_sf2_attributes._security\\.last_username' };
+    expect(await doctor(typed, '--cookie', id)).toEqual([
+      1,
+      expect.stringMatching(
+        /^✗ CHAT_USER_ID is .*last_username: whatever a visitor typed[\s\S]*→ Never use it/m,
+      ),
+    ]);
+  });
+
+  test('rooms, roles and ban of the user, and paths to them that do not fit', async () => {
+    const { store, id } = sessionFile(
+      'user_id|i:7;firstname|s:3:"Zoe";teams|a:2:{i:0;s:1:"a";i:1;s:1:"b";}role|s:9:"moderator";out|i:1;',
+    );
+    const env = { CHAT_SESSION_STORE: store, CHAT_USER_ROOMS: 'teams', CHAT_USER_ROLES: 'role' };
+    const [code, said] = await doctor(env, '--cookie', id);
+    expect(said).toMatch(/^✓ It puts the user into 2 rooms\.\n✓ Roles of the user: moderator\.$/m);
+    expect(code).toBe(0);
+    const paths = { CHAT_USER_ROOMS: 'team', CHAT_USER_ROLES: 'role!.x', CHAT_USER_BANNED: 'out' };
+    const [badCode, bad] = await doctor({ ...env, ...paths }, '--cookie', id);
+    expect(bad).toMatch(/^! This user has no rooms by CHAT_USER_ROOMS: team is not in the session\./m);
+    expect(bad).toMatch(/^✗ CHAT_USER_ROLES cannot be read: role is a string, but not a serialized one\./m);
+    expect(bad).toMatch(/^! The site keeps this user out of the chat/m);
+    expect(badCode).toBe(1);
+  });
+});
+
+describe('a session under a prefix that nobody has heard of', () => {
+  const bytes = 'user_id|i:7;firstname|s:3:"Zoe";';
+
+  test('in files', async () => {
+    const { store, id } = sessionFile(bytes, 'odd-');
+    const [code, said] = await doctor({ CHAT_SESSION_STORE: store }, '--cookie', id);
+    expect(said).toMatch(/→ CHAT_SESSION_STORE needs these options behind its \?: prefix=odd-$/m);
+    expect(code).toBe(1);
+  });
+
+  test('in memcached', async () => {
+    const other = randomBytes(16).toString('hex');
+    await memcached.set(`my site/${other}`.replace(' ', '_'), bytes);
+    const store = `memcached://127.0.0.1:${memcached.port}?handler=memcached`;
+    const [code, said] = await doctor({ CHAT_SESSION_STORE: store }, '--cookie', other);
+    expect(said).toMatch(/needs these options behind its \?: .*prefix=my_site\/$/m);
+    expect(code).toBe(1);
+  });
+
+  test('in Redis; and where there is none, the prefixes that are there', async () => {
+    const redis = await startLockedRedis('secret');
+    try {
+      const other = randomBytes(16).toString('hex');
+      await redis.ask('SET', `odd:${other}`, bytes);
+      const env = { CHAT_SESSION_STORE: `redis://:secret@127.0.0.1:${redis.port}` };
+      const [, said] = await doctor(env, '--cookie', other);
+      expect(said).toMatch(/needs these options behind its \?: prefix=odd:$/m);
+      const [code, none] = await doctor(env, '--cookie', 'f'.repeat(32));
+      expect(none).toMatch(
+        /^✗ There is none where other handlers would put it either\.\n {2}→ .*prefix= has to name\? The store holds what look like sessions with prefix=odd:\./m,
+      );
+      expect(none).not.toContain(other);
+      expect(code).toBe(1);
+    } finally {
+      await redis.remove();
+    }
+  });
+
+  test('in SQLite', async () => {
+    const db = join(folder, 'prefixed.db');
+    const other = randomBytes(16).toString('hex');
+    execFileSync('php', [
+      '-r',
+      `$db = new PDO('sqlite:${db}'); $db->exec('CREATE TABLE s (id, data)'); $db->exec("INSERT INTO s VALUES ('odd:${other}', 'user_id|i:7;')");`,
+    ]);
+    const [, said] = await doctor(
+      { CHAT_SESSION_STORE: `sqlite:${db}?table=s&id=id&data=data` },
+      '--cookie',
+      other,
+    );
+    expect(said).toMatch(/needs these options behind its \?: table=s&id=id&data=data&prefix=odd:$/m);
+  });
+});
+
+describe('MariaDB', () => {
+  let db: Mariadb;
+  beforeAll(async () => {
+    db = await startMariadb();
+    await db.query('CREATE TABLE s (id VARBINARY(99) PRIMARY KEY, data BLOB, ends INT)');
+    await db.query("CREATE USER reader@'%' IDENTIFIED BY 'geheim'");
+    await db.query("GRANT SELECT ON site.s TO reader@'%'");
+  });
+  afterAll(() => db.remove());
+  const url = (table: string) =>
+    `mysql://reader:geheim@127.0.0.1:${db.port}/site?table=${table}&id=id&data=data&expires=ends&timeout=5000ms`;
+
+  test('a missing table is not said to lack a right alone', async () => {
+    const [code, said] = await doctor({ CHAT_SESSION_STORE: url('missing') });
+    expect(said).toMatch(
+      /^✗ The session store: there is no table of the name in table=, or .* may not read it/m,
+    );
+    expect(said).not.toContain('geheim');
+    expect(code).toBe(1);
+  });
+
+  test('a user who may only read: the chat works, and the doctor says what writing in it does not do', async () => {
+    const [code, said] = await doctor({ CHAT_SESSION_STORE: url('s') });
+    expect(said).toMatch(
+      /^! Writing in the chat does not keep a session alive: .*GRANT UPDATE on the column.*\n {2}→ .*CHAT_SESSION_KEEPALIVE=off/m,
+    );
+    expect(code).toBe(0);
+    const [, off] = await doctor({ CHAT_SESSION_STORE: url('s'), CHAT_SESSION_KEEPALIVE: 'off' });
+    expect(off).not.toMatch(/keep a session alive|renewed/);
+    await db.query("GRANT UPDATE (ends) ON site.s TO reader@'%'");
+    const [, may] = await doctor({ CHAT_SESSION_STORE: url('s') });
+    expect(may).toMatch(/^✓ Sessions of users who write in the chat can be renewed\.$/m);
+  });
+
+  test('a prefix', async () => {
+    const other = randomBytes(16).toString('hex');
+    await db.query(`INSERT INTO s VALUES ('odd:${other}', 'user_id|i:7;', UNIX_TIMESTAMP() + 100)`);
+    const [, said] = await doctor({ CHAT_SESSION_STORE: url('s') }, '--cookie', other);
+    expect(said).toMatch(/needs these options behind its \?: .*prefix=odd:$/m);
+  });
+});
+
+test('PostgreSQL: a prefix, and a table that is missing', async () => {
+  const db: Postgres = await startPostgres();
+  try {
+    const other = randomBytes(16).toString('hex');
+    await db.query('CREATE TABLE s (id TEXT, data BYTEA)');
+    await db.query(`INSERT INTO s VALUES ('odd:${other}', 'user_id|i:7;')`);
+    const url = `postgres://${db.login}@127.0.0.1:${db.port}/site?id=id&data=data&timeout=5000ms&table=`;
+    const [, said] = await doctor({ CHAT_SESSION_STORE: `${url}s` }, '--cookie', other);
+    expect(said).toMatch(/needs these options behind its \?: .*prefix=odd:$/m);
+    const [code, missing] = await doctor({ CHAT_SESSION_STORE: `${url}missing` });
+    expect(missing).toMatch(/^✗ The session store: the database has no such table as table= names/m);
+    expect(code).toBe(1);
+  } finally {
+    await db.remove();
+  }
+});
+
+test('rights to renew sessions: those of another user’s files, and a user of Redis who may only read', async () => {
+  // Files of root, for somebody else.
+  const [code, said] = await doctorAs(nobody, { CHAT_SESSION_STORE: 'file:///tmp?owner=0' });
+  expect(said).toMatch(
+    /^! Writing in the chat does not keep a session alive: .*only the user of the PHP site/m,
+  );
+  expect(said).not.toContain('✗ The session');
+  expect(code).toBeLessThan(2);
+  const redis = await startLockedRedis('secret');
+  try {
+    const rules = ['on', '>geheim', '~*', '+mget', '+strlen', '+pttl'];
+    await redis.ask('ACL', 'SETUSER', 'reader', ...rules);
+    const [, readOnly] = await doctor({
+      CHAT_SESSION_STORE: `redis://reader:geheim@127.0.0.1:${redis.port}`,
+    });
+    expect(readOnly).toMatch(/^! Writing in the chat does not keep a session alive: .*\+expire/m);
+  } finally {
+    await redis.remove();
+  }
+});
+
+test('one of two memcached servers is down: it is named, although the other one answers', async () => {
+  const down = await startMemcached();
+  await down.stop();
+  const store = `memcached://127.0.0.1:${memcached.port},127.0.0.1:${down.port}?handler=memcached`;
+  const [code, said] = await doctor({ CHAT_SESSION_STORE: store });
+  expect(said).toMatch(
+    new RegExp(`^✗ The session store: memcached at 127\\.0\\.0\\.1:${down.port} cannot be reached`, 'm'),
+  );
+  expect(said).not.toContain('✓ The session store');
+  expect(code).toBe(1);
 });

@@ -1,3 +1,8 @@
+import { constants, inflateRawSync } from 'node:zlib';
+
+/** As much as a session may have. */
+const maxInflated = 1024 * 1024;
+
 interface Guess {
   /** In words, or the name of a format. */
   looks: string;
@@ -9,6 +14,11 @@ interface Guess {
 const signs: readonly (Guess & ({ text: RegExp } | { hex: RegExp }))[] = [
   { looks: 'igbinary', option: 'format=igbinary', hex: /^0000000[12]/ },
   { looks: 'php_serialize', option: 'format=php_serialize', text: /^a:\d+:\{/ },
+  {
+    looks: 'a serialized object',
+    option: 'format=php_serialize',
+    text: /^(O:\d+:"[^"]+":\d+:\{|C:\d+:"[^"]+":\d+:\{|E:\d+:")/,
+  },
   { looks: 'a serialized string', option: 'layers=unserialize', text: /^s:\d+:"/ },
   { looks: 'json', option: 'format=json', text: /^(\{["}]|\[)/ },
   { looks: 'msgpack', option: 'format=msgpack', hex: /^(8|90|de|df)/ },
@@ -25,12 +35,32 @@ const signs: readonly (Guess & ({ text: RegExp } | { hex: RegExp }))[] = [
 
 /** What the bytes look like: for the log, so that the operator can set it right. */
 export function guessFormat(bytes: Buffer): Guess {
+  const known = bySigns(bytes);
+  if (known !== undefined) return known;
+  // It has no sign of its own, only what is in it has. One level: some data inflates to itself.
+  const inner = deflated(bytes);
+  return inner !== null && bySigns(inner) !== undefined
+    ? { looks: 'raw deflated data', option: 'layers=inflate' }
+    : { looks: 'no known format' };
+}
+
+function bySigns(bytes: Buffer): Guess | undefined {
   const text = bytes.toString('latin1', 0, 64);
   const hex = bytes.toString('hex', 0, 8);
   // The length of the first name, the name, a value.
   if (/^([abCdEOirRs]:|N;)/.test(text.slice(1 + (bytes[0] ?? 0)))) {
     return { looks: 'php_binary', option: 'format=php_binary' };
   }
-  const fits = signs.find((sign) => ('text' in sign ? sign.text.test(text) : sign.hex.test(hex)));
-  return fits ?? { looks: 'no known format' };
+  return signs.find((sign) => ('text' in sign ? sign.text.test(text) : sign.hex.test(hex)));
+}
+
+/** The beginning of what PHP's `gzdeflate()` has compressed; null for anything else. */
+function deflated(bytes: Buffer): Buffer | null {
+  if (bytes.length === 0) return null;
+  try {
+    // What is cut off is as good: only the beginning is looked at.
+    return inflateRawSync(bytes, { maxOutputLength: maxInflated, finishFlush: constants.Z_SYNC_FLUSH });
+  } catch {
+    return null;
+  }
 }

@@ -1,4 +1,4 @@
-import { deflateSync } from 'node:zlib';
+import { deflateRawSync, deflateSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 import { guessFormat } from '../../../server/session/formats/guess.ts';
 import { phpSessions } from '../../helpers/php-sessions.ts';
@@ -22,6 +22,9 @@ test.each([
   ['json, empty', '{}', 'format=json'],
   ['zlib', deflateSync(session), 'layers=zlib'],
   ['zlib at its fastest', deflateSync(session, { level: 1 }), 'layers=zlib'],
+  ['raw deflate', deflateRawSync(session), 'layers=inflate'],
+  ['raw deflate of what nobody knows', deflateRawSync('hello'), undefined],
+  ['an object', 'O:8:"stdClass":1:{s:2:"id";i:7;}', 'format=php_serialize'],
   ['base64', Buffer.from(session).toString('base64'), 'layers=base64'],
   ['base64 of a little', Buffer.from('user_id|i:7;').toString('base64'), 'layers=base64'],
   ['URL-encoded', encodeURIComponent('a:1:{s:7:"user_id";i:7;}'), 'layers=urldecode'],

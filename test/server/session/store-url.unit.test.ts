@@ -101,3 +101,9 @@ test.each([
   expect(parse).toThrow(reason);
   expect(parse).not.toThrow(/secret/);
 });
+
+test('other options of a URL whose password has what would end it', () => {
+  const url = 'mysql://site:a%3Ab%2F%40@host/site?table=s&id=id&data=data&prefix=a/';
+  const other = parseStoreUrl(url).with({ prefix: 'b:c/', data: 'other' });
+  expect(other.options).toBe('table=s&id=id&data=other&prefix=b:c/');
+});

@@ -13,7 +13,7 @@ const unusual = new Set(['ELOOP', 'ENXIO']);
 /** A file that was last written more than so many milliseconds ago is whole, and a later write changes its time. */
 export const settled = 50;
 /** The number of the user root. */
-const root = 0;
+export const root = 0;
 
 export interface FilesSettings {
   folder: string;
@@ -46,10 +46,10 @@ export async function withFile<T>(
   settings: FilesSettings,
   work: (file: SessionFile) => Promise<T>,
 ): Promise<T | null> {
-  const { folder, depth, prefix, owner } = settings;
+  const { folder, depth, owner } = settings;
   const folders = Array.from({ length: depth + 1 }, (_, n) => join(folder, ...id.slice(0, n)));
   try {
-    const handle = await openIfThere(join(folders[depth] as string, prefix + id));
+    const handle = await openIfThere(pathOf(id, settings));
     try {
       // The folders for the first characters may be missing too.
       const owners = await ownersIn(handle === null ? [folder] : folders, owner);
@@ -71,13 +71,16 @@ export async function withFile<T>(
  * @returns null if there is no such file, or it was just written
  */
 export async function versionOf(id: string, settings: FilesSettings): Promise<string | null> {
-  const path = join(settings.folder, ...id.slice(0, settings.depth), settings.prefix + id);
-  const stats = await lstat(path).catch(() => null);
+  const stats = await lstat(pathOf(id, settings)).catch(() => null);
   if (stats === null) return null;
   const { dev, ino, size, mtimeMs, ctimeMs } = stats;
   const age = Date.now() - mtimeMs;
   if (age <= settled || (settings.lifetime > 0 && age > settings.lifetime * 1000)) return null;
   return `${dev}/${ino}/${size}/${mtimeMs}/${ctimeMs}`;
+}
+
+export function pathOf(id: string, { folder, depth, prefix }: FilesSettings): string {
+  return join(folder, ...id.slice(0, depth), prefix + id);
 }
 
 async function openIfThere(path: string): Promise<FileHandle | null> {

@@ -1,12 +1,23 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { constants, existsSync, readFileSync } from 'node:fs';
+import { access, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { FormatError } from '../../formats/value.ts';
 import type { StoreKind } from '../../source.ts';
-import { maxSessionBytes, type SessionStore, StoreError, UnsettledError } from '../../store.ts';
+import { maxSessionBytes, mostKeys, type SessionStore, StoreError, UnsettledError } from '../../store.ts';
 import { limitDiskWork } from '../disk.ts';
 import { batched } from '../lookups.ts';
 import { subscribeFiles } from './notifications.ts';
-import { type FilesSettings, type SessionFile, settled, versionOf, withFile } from './session-file.ts';
+import {
+  type FilesSettings,
+  pathOf,
+  root,
+  type SessionFile,
+  settled,
+  unreadable,
+  versionOf,
+  withFile,
+} from './session-file.ts';
 
 /** The most that is read of a file. A larger file is no session, as the decoder finds by that one byte more. */
 const maxBytes = maxSessionBytes + 1;
@@ -113,15 +124,46 @@ function openFiles(settings: FilesSettings): SessionStore {
         const now = Date.now() / 1000;
         // By the open file: a file that is removed meanwhile does not come back, as it would by its name.
         await file.handle.utimes(now, now).catch((error: NodeJS.ErrnoException) => {
-          throw new StoreError(
-            `no session can be renewed in the session folder ${folder} (${error.code}): only the user of the PHP site may do that`,
-          );
+          throw notRenewable(folder, error.code);
         });
       });
+    },
+    async checkRenewal(id) {
+      const self = process.geteuid?.() ?? root;
+      const owner = id === null ? settings.owner : await withPhpFile(id, async ({ stats }) => stats.uid);
+      if (owner === undefined || owner === null) return undefined;
+      if (self !== root && self !== owner) throw notRenewable(folder, 'EPERM');
+      // The folder may be mounted so that nobody may change it.
+      const place = id === null ? folder : pathOf(id, settings);
+      await onDisk(() => access(place, constants.W_OK)).catch((error: NodeJS.ErrnoException) => {
+        throw error instanceof StoreError ? error : notRenewable(folder, error.code);
+      });
+      return true;
+    },
+    async keys(end) {
+      const names: string[] = [];
+      const list = async (path: string, depth: number): Promise<void> => {
+        const entries = await onDisk(() => readdir(path, { withFileTypes: true }));
+        for (const entry of entries) {
+          if (names.length === mostKeys) return;
+          if (entry.isDirectory() && depth > 0) await list(join(path, entry.name), depth - 1);
+          else if (entry.isFile() && entry.name.endsWith(end)) names.push(entry.name);
+        }
+      };
+      await list(folder, settings.depth).catch((error: unknown) => {
+        throw error instanceof StoreError ? error : unreadable(folder, error);
+      });
+      return names;
     },
     subscribe: (listener) => subscribeFiles(settings, onDisk, listener),
     close() {},
   };
+}
+
+function notRenewable(folder: string, code = 'unknown'): StoreError {
+  return new StoreError(
+    `no session can be renewed in the session folder ${folder} (${code}): only the user of the PHP site may do that`,
+  );
 }
 
 interface Reading {

@@ -1,9 +1,10 @@
 import type { FormatName } from '../../formats/formats.ts';
 import type { StoreKind, StoreUrl } from '../../source.ts';
-import { type SessionStore, StoreError } from '../../store.ts';
+import { mostKeys, type SessionStore, StoreError } from '../../store.ts';
 import { batched } from '../lookups.ts';
 import { MemcachedConnection } from './connection.ts';
 import { type Item, itemDecoders } from './item.ts';
+import { keysEndingWith } from './keys.ts';
 import { subscribeMemcached } from './notifications.ts';
 import {
   type Distribution,
@@ -199,6 +200,13 @@ function openMemcached(settings: {
       const key = keyOf(id);
       const [first] = order.of(id);
       return (key !== null && first !== undefined && versions[first]?.(key)) || Promise.resolve(null);
+    },
+    async check() {
+      await Promise.all(connections.map((connection) => connection.get('check_probe')));
+    },
+    async keys(end) {
+      const found = await Promise.all(servers.map((server) => keysEndingWith(server, end, timeout)));
+      return found.flat().slice(0, mostKeys);
     },
     async get(id) {
       const item = await ask(id, (n, key) => (connections[n] as MemcachedConnection).get(key));

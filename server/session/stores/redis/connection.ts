@@ -1,4 +1,4 @@
-import { StoreError } from '../../store.ts';
+import { mostKeys, StoreError } from '../../store.ts';
 import { deadline } from '../deadline.ts';
 
 /** A question that follows a failure sooner than this, in milliseconds, gets the same failure and no new connection. */
@@ -80,6 +80,22 @@ export class RedisConnection {
   expire(key: string, seconds: number): Promise<void> {
     return this.#ask(async (link) => {
       await permitted('touch', link.client.expire(key, seconds), link);
+    });
+  }
+
+  /** Some of the keys that end so, by going through all keys. @param end without what has a meaning in a pattern */
+  keysEndingWith(end: string): Promise<string[]> {
+    return this.#ask(async (link) => {
+      const found: string[] = [];
+      let cursor = '0';
+      do {
+        const command = ['SCAN', cursor, 'MATCH', `*${end}`, 'COUNT', '1000'];
+        const reply: unknown = await permitted('list', link.client.sendCommand(command), link);
+        if (!isScanReply(reply)) throw unasked();
+        cursor = String(reply[0]);
+        found.push(...reply[1].map(String));
+      } while (cursor !== '0' && found.length < mostKeys);
+      return found.slice(0, mostKeys);
     });
   }
 
@@ -179,7 +195,11 @@ export function endIfUnwanted(client: Client, unwanted: () => boolean): void {
 /** One command was refused, which does not end the connection: the user may read, but not do this. */
 class NotPermitted extends StoreError {}
 
-async function permitted<T>(wanted: 'ttl' | 'touch', answer: Promise<T>, { ErrorReply }: Link): Promise<T> {
+async function permitted<T>(
+  wanted: 'ttl' | 'touch' | 'list',
+  answer: Promise<T>,
+  { ErrorReply }: Link,
+): Promise<T> {
   try {
     return await answer;
   } catch (error) {
@@ -198,6 +218,10 @@ function isInteger(value: unknown, least: number): value is number {
 
 function isValue(value: unknown): value is Buffer | null {
   return value === null || Buffer.isBuffer(value);
+}
+
+function isScanReply(value: unknown): value is [Buffer, Buffer[]] {
+  return Array.isArray(value) && Buffer.isBuffer(value[0]) && Array.isArray(value[1]);
 }
 
 /** @param timeout of one question, in milliseconds */
@@ -249,6 +273,7 @@ const permissions = {
   read: 'read the sessions: let it use mget and strlen on these keys, and select for a database',
   ttl: 'read the TTL of sessions: let it use pttl on these keys (+pttl)',
   touch: 'renew the TTL of sessions: let it use expire on these keys (+expire)',
+  list: 'list the keys: let it use scan (+scan)',
   subscribe:
     'subscribe to notifications: let it use subscribe on the channels of the keyspace events (+subscribe &__keyevent@*)',
 } as const;

@@ -102,6 +102,7 @@ function openRedis(server: RedisServer, prefix: string, timeout: number): Sessio
     }),
     touch: (id, seconds) => small.expire(prefix + id, seconds),
     subscribe: (listener) => subscribeRedis(server, prefix, setting, listener),
+    keys: (end) => small.keysEndingWith(end),
     checkNotifications: async () => logoutNotifications(await setting()),
     close() {
       small.close();

@@ -81,6 +81,10 @@ const meanings = {
   table: 'the database has no such table as table= names',
   column: 'the table lacks a column that id=, data=, expires= or last= names',
   permission: 'the user of the store URL may not read the table: GRANT SELECT on it',
+  hidden:
+    'there is no table of the name in table=, or the user of the store URL may not read it: if the name is right, GRANT SELECT on it',
+  hiddenColumn:
+    'the table lacks a column that id=, data=, expires= or last= names, or the user of the store URL may not read it: if the names are right, GRANT SELECT on the table',
   renewal:
     'the user of the store URL may not renew sessions: GRANT UPDATE on the column that expires= or last= names',
   unwritable:
@@ -114,7 +118,8 @@ export function failure(error: unknown, problems: Problems, wanted: 'read' | 're
       ? 'certificate'
       : undefined;
   if (problem !== undefined) {
-    const meaning = problem === 'permission' && wanted === 'renew' ? meanings.renewal : meanings[problem];
+    const refused = problem === 'permission' || problem === 'hidden' || problem === 'hiddenColumn';
+    const meaning = refused && wanted === 'renew' ? meanings.renewal : meanings[problem];
     return new StoreError(`${meaning} (${known})`);
   }
   return new StoreError(

@@ -16,8 +16,9 @@ const problems: Problems = {
   ER_DBACCESS_DENIED_ERROR: 'database',
   ER_NO_SUCH_TABLE: 'table',
   ER_BAD_FIELD_ERROR: 'column',
-  ER_TABLEACCESS_DENIED_ERROR: 'permission',
-  ER_COLUMNACCESS_DENIED_ERROR: 'permission',
+  // It does not say whether there is one.
+  ER_TABLEACCESS_DENIED_ERROR: 'hidden',
+  ER_COLUMNACCESS_DENIED_ERROR: 'hiddenColumn',
   ER_CON_COUNT_ERROR: 'full',
   ER_TOO_MANY_USER_CONNECTIONS: 'full',
   ER_USER_LIMIT_REACHED: 'full',

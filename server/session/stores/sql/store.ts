@@ -1,5 +1,5 @@
 import type { StoreKind, UrlOptions } from '../../source.ts';
-import { maxSessionBytes, SessionBusyError, type SessionStore } from '../../store.ts';
+import { maxSessionBytes, mostKeys, SessionBusyError, type SessionStore } from '../../store.ts';
 import { batched, LargeSessions } from '../lookups.ts';
 import { type Database, type Row, type SqlDriver, type Unit, units } from './driver.ts';
 
@@ -9,6 +9,8 @@ const maxIdBytes = 512;
 const maxSmallBytes = 16 * 1024;
 /** So many of the others are asked for together. */
 const largeTogether = 4;
+/** Stands for an id where none is asked for. */
+const anyId = 'any';
 /** Unix seconds stay below this for three thousand years. A datetime that is read as a number is above it. */
 const maxUnixSeconds = 99_999_999_999;
 
@@ -53,6 +55,9 @@ export function sqlStore(driver: SqlDriver): StoreKind {
       version: driver.digest && bySize(driver.digest(data)),
       ttl: select('NULL', expiring?.ttl ?? `'live'`),
       after: expiry?.after ?? 0,
+      // The database asks for rows by their ids, and the last condition is one that each row of the list fulfils.
+      ending: (end) =>
+        `SELECT found, NULL, 'live' FROM (SELECT ${driver.start(id, maxIdBytes)} AS found FROM ${table} WHERE ${id} LIKE '%${end}' LIMIT ${mostKeys}) AS ids WHERE '${anyId}'`,
       renew:
         expiring &&
         ((seconds) =>
@@ -82,6 +87,8 @@ interface Statements {
   /** Its third column has seconds, to which `after` is added, or a state in words. */
   ttl: string;
   after: number;
+  /** The ids that end so. @param end without what has a meaning in SQL; it is asked for with `anyId` */
+  ending(end: string): string;
   /** Undefined if sessions live as long as their rows. */
   renew: ((seconds: number) => string) | undefined;
 }
@@ -162,6 +169,12 @@ function openSql(database: Database, statements: Statements, prefix: string): Se
       if (renew !== undefined) await database.change(renew(seconds), prefix + id);
     },
     ...(database.subscribe && { subscribe: database.subscribe.bind(database) }),
+    // What lives as long as its row needs no renewal.
+    ...(renew === undefined && { checkRenewal: async () => undefined }),
+    async keys(end) {
+      const rows = await database.rows(statements.ending(end), [anyId]);
+      return rows.map((row) => row.id);
+    },
     close: () => database.close(),
   };
 }

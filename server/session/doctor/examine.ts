@@ -1,0 +1,115 @@
+import { sessionIdFrom } from '../cookie.ts';
+import { decodeSession, UnreadableError } from '../decode.ts';
+import { FormatError, type PhpValue } from '../formats/value.ts';
+import type { SessionSettings } from '../read-session.ts';
+import { type SessionStore, StoreError } from '../store.ts';
+import { type Finding, warning, well, wrong } from './finding.ts';
+import { kindOf, nearby } from './nearby.ts';
+import { userIn } from './user.ts';
+
+/** No cookie can hold this id. */
+const probe = 'doctor_probe';
+
+/** The advice if the store holds something other than a session. */
+const notExpected: Record<string, string> = {
+  memcached: 'Is handler= right, and distribution=?',
+  redis: 'The chat server reads no session of that size: the site has to keep less in it.',
+  file: 'Who owns the file (ls -ln)? If PHP runs as that user, owner= has to name the user. Remove anything else that is in its place, such as a link or a folder.',
+};
+
+/**
+ * Checks the store, and follows one cookie through the settings, from the store to the user. Of the content of a
+ * session it reports the names of the keys and the user, and nothing else.
+ * @param options.cookie a `Cookie` header of a user who is logged in; without one only the store is checked
+ * @param options.keepalive whether sessions are to be renewed
+ */
+export async function* examine(
+  settings: SessionSettings,
+  { cookie, keepalive }: { cookie: string | undefined; keepalive: boolean },
+): AsyncGenerator<Finding> {
+  const store = settings.source.open();
+  try {
+    await (store.check?.() ?? store.get(probe));
+    yield well('The session store answers.');
+    if (store.checkNotifications !== undefined) {
+      const { text, advice } = await store.checkNotifications();
+      // Without notifications a logout is noticed too, a little later.
+      yield advice === undefined ? well(text) : warning(text, advice);
+    }
+    const id = cookie === undefined ? null : sessionIdFrom(cookie, settings.cookie);
+    if (keepalive) yield* renewal(store, id);
+    if (cookie !== undefined) yield* id === null ? [noId(cookie, settings)] : follow(settings, store, id);
+  } catch (error) {
+    if (error instanceof StoreError) yield wrong(`The session store: ${error.message}.`);
+    else if (error instanceof FormatError) {
+      yield wrong(
+        `What the store holds is not what was expected: ${error.message}.`,
+        notExpected[kindOf(settings.source)],
+      );
+    } else throw error;
+  } finally {
+    store.close();
+  }
+}
+
+/** Whether sessions may be renewed. What is renewed for the test does not exist. */
+async function* renewal(store: SessionStore, id: string | null): AsyncGenerator<Finding> {
+  try {
+    await store.ttl(probe);
+    await store.touch(probe, 60);
+    if (store.checkRenewal === undefined || (await store.checkRenewal(id))) {
+      yield well('Sessions of users who write in the chat can be renewed.');
+    }
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error;
+    yield warning(
+      `Writing in the chat does not keep a session alive: ${error.message}.`,
+      'Give the account of the chat server that right, or set CHAT_SESSION_KEEPALIVE=off. The chat works without it; users who write in it and open no page are logged out when the lifetime of their session is over.',
+    );
+  }
+}
+
+/** What a cookie without an id may be, and the advice. */
+const forms: readonly [RegExp, string][] = [
+  [/=eyJ/, 'It looks encrypted by Laravel: CHAT_SESSION_COOKIE=laravel:KEYFILE, with the key of this site.'],
+  [
+    /=[A-Za-z0-9,-]+\.[0-9a-f]{64}\s*(;|$)/,
+    'It looks signed by TableSession: CHAT_SESSION_COOKIE=signed:KEYFILE, with the key file of this site. If that is set already, no key of the file has signed this value for a cookie of this name.',
+  ],
+  [/(?:)/, 'Log in to the site, and copy the value from the browser: developer tools, storage, cookies.'],
+];
+
+function noId(cookie: string, settings: SessionSettings): Finding {
+  return wrong(
+    `That is no value of the cookie ${settings.cookie.name}: it holds no id that PHP would accept.`,
+    forms.find(([form]) => form.test(cookie))?.[1],
+  );
+}
+
+async function* follow(settings: SessionSettings, store: SessionStore, id: string): AsyncGenerator<Finding> {
+  const bytes = await store.get(id);
+  if (bytes === null) {
+    yield wrong('The store has no session of this id where the store URL says.');
+    yield await nearby(settings.source, id);
+    return;
+  }
+  yield well(`The store has a session of this id: ${bytes.length} bytes.`);
+  const session = decoded(settings, id, bytes);
+  if ('is' in session) return yield session;
+  yield well(`It can be read as ${settings.source.format}.`);
+  yield* userIn(session.value, settings.user);
+}
+
+function decoded(settings: SessionSettings, id: string, bytes: Buffer): Finding | { value: PhpValue } {
+  try {
+    const value = decodeSession(settings.source, id, bytes);
+    if (value !== undefined) return { value };
+    return wrong('It is empty: nobody is logged in.', 'Log in to the site first.');
+  } catch (error) {
+    if (!(error instanceof UnreadableError)) throw error;
+    return wrong(
+      `It cannot be read as ${settings.source.format}: ${error.message}.`,
+      error.hint && `${error.hint} (CHAT_SESSION_STORE)`,
+    );
+  }
+}

@@ -1,0 +1,155 @@
+import { FormatError } from '../formats/value.ts';
+import type { SessionSource } from '../source.ts';
+import { type SessionStore, StoreError } from '../store.ts';
+import { type Finding, printable, wrong } from './finding.ts';
+
+type Options = Readonly<Record<string, string | null>>;
+
+const prefixes = (...names: string[]) => names.map((prefix): Options => ({ prefix }));
+const memcached = (handler: string, ...distributions: string[]) =>
+  distributions.map(
+    (distribution, n): Options => ({
+      handler,
+      distribution: n === 0 ? null : distribution,
+      prefix: null,
+      redundancy: null,
+      past_misses: null,
+      format: null,
+    }),
+  );
+const own = { handler: null, redundancy: null, past_misses: null, distribution: null };
+const noEnd: Options = { expires: null, expires_unit: null, last: null, last_unit: null, lifetime: null };
+
+/** Options that the store URL may need instead: those of known handlers and applications. */
+const otherOptions: Record<string, readonly Options[]> = {
+  memcached: [
+    ...memcached('memcached', 'ketama', 'modula', 'ketama_weighted'),
+    ...memcached('memcache', 'memcache', 'memcache_fnv', 'memcache_standard', 'memcache_standard_fnv'),
+    ...prefixes('sessions/', '', 'sf2s', 'laravel_cache:', 'laravel_cache_', 'ci_session:ci_session:').map(
+      (options) => ({ ...own, ...options }),
+    ),
+  ],
+  redis: prefixes(
+    'PHPREDIS_SESSION:',
+    'sessions/',
+    '',
+    'sf_s',
+    'laravel_database_laravel_cache:',
+    'laravel_database_laravel_cache_',
+    'laravel_cache:',
+    'ci_session:ci_session:',
+  ),
+  file: [
+    ...prefixes('sess_', '', 'ci_session'),
+    { depth: null },
+    { depth: '1' },
+    { depth: '2' },
+    { depth: '3' },
+  ],
+  sql: prefixes('', 'ci_session:'),
+};
+const kinds: Record<string, string> = {
+  rediss: 'redis',
+  mysql: 'sql',
+  mariadb: 'sql',
+  postgres: 'sql',
+  postgresql: 'sql',
+  sqlite: 'sql',
+};
+const endless: Record<string, Options> = { file: { lifetime: '0' }, sql: noEnd };
+/** Going through all keys may take longer than one look-up. */
+const patience: Options = { timeout: '5000ms' };
+const mostPrefixes = 5;
+/** Shorter ids are no sessions: PHP makes none of less than 22 characters. */
+const shortestId = 22;
+
+/** The kind of store; those of databases are one. */
+export const kindOf = ({ protocol }: SessionSource): string => kinds[protocol] ?? protocol;
+
+/** Looks for an id that the store does not have with other options of the store URL. */
+export async function nearby(source: SessionSource, id: string): Promise<Finding> {
+  const kind = kindOf(source);
+  const withoutExpiry = endless[kind];
+  if (withoutExpiry !== undefined && (await has(source, withoutExpiry, id))) {
+    return wrong(
+      'But there is an expired one, by the options of the store URL about expiry.',
+      'Is lifetime= the session.gc_maxlifetime of the site? Does expires= or last= name the right column, in the right unit?',
+    );
+  }
+  const seen = prefixesOf(await keys(source, id), id.length);
+  const tried = [
+    ...(otherOptions[kind] ?? []),
+    ...seen.flatMap((prefix) => [
+      { prefix },
+      ...(otherOptions[kind] ?? []).map((one) => ({ ...one, prefix })),
+    ]),
+  ];
+  for (const options of tried) {
+    if (!(await has(source, { ...withoutExpiry, ...options }, id))) continue;
+    return wrong(
+      'But there is one elsewhere.',
+      `CHAT_SESSION_STORE needs these options behind its ?: ${source.with(options).options}`,
+    );
+  }
+  const others = prefixesOf(await keys(source, ''), Math.max(id.length, shortestId));
+  const lookedAt = others.map((prefix) => (prefix === '' ? 'none at all' : `prefix=${printable(prefix)}`));
+  return wrong(
+    'There is none where other handlers would put it either.',
+    `Does PHP write to this store (session.save_handler and session.save_path in phpinfo() of the site), to this database, table or folder? ${
+      kind === 'session-server'
+        ? ''
+        : `Does its handler put something before the id, which prefix= has to name?${
+            lookedAt.length === 0
+              ? ''
+              : ` The store holds what look like sessions with ${lookedAt.join(', ')}.`
+          } `
+    }Is the visitor still logged in?`,
+  );
+}
+
+/** What stands before ids of that length in the keys, the most frequent first. */
+function prefixesOf(found: readonly string[], idLength: number): string[] {
+  const counts = new Map<string, number>();
+  for (const key of found) {
+    const [prefix, id] = [key.slice(0, -idLength), key.slice(-idLength)];
+    if (!/^[A-Za-z0-9,-]+$/.test(id) || id.length < idLength) continue;
+    counts.set(prefix, (counts.get(prefix) ?? 0) + 1);
+  }
+  return [...counts]
+    .sort(([, a], [, b]) => b - a)
+    .slice(0, mostPrefixes)
+    .map(([prefix]) => prefix);
+}
+
+/** Keys of the store that end so; none if it cannot, or may not, list them. */
+async function keys(source: SessionSource, end: string): Promise<string[]> {
+  const store = source.with(patience).open();
+  try {
+    return (await store.keys?.(end)) ?? [];
+  } catch (error) {
+    if (error instanceof StoreError) return [];
+    throw error;
+  } finally {
+    store.close();
+  }
+}
+
+async function has(source: SessionSource, options: Options, id: string): Promise<boolean> {
+  let store: SessionStore;
+  try {
+    store = source.with(options).open();
+  } catch (error) {
+    // These options cannot be used with the others.
+    if (error instanceof TypeError) return false;
+    throw error;
+  }
+  try {
+    return (await store.get(id)) !== null;
+  } catch (error) {
+    if (error instanceof FormatError) return true;
+    if (error instanceof StoreError) return false;
+    throw error;
+  } finally {
+    store.close();
+  }
+}

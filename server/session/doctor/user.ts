@@ -1,0 +1,167 @@
+import { PhpObject, type PhpValue } from '../formats/value.ts';
+import { displayName, identify, type SessionUser, type UserPaths } from '../identity.ts';
+import { follow, type Path, pathText } from '../path.ts';
+import { type Finding, printable, warning, well, wrong } from './finding.ts';
+import { inside, keysOf, type Place, placesIn, serialized } from './places.ts';
+
+const mostKeys = 40;
+const mostSuggestions = 3;
+/** As sites call the key with a user's id, and with a name. */
+const usualKeys = {
+  id: /^(uid|id|login|account|member_?id|user_?(id|name)?|local_?username)$/i,
+  name: /^((first|user|full|display|nick|login)?_?name|user|login)$/i,
+};
+/** Symfony's, under the key `_security.last_username`. */
+const typedByVisitors = /(^|\.)last_username$/;
+
+/** Whom a session belongs to, by the paths of the settings. Of what it holds, only keys and the user are reported. */
+export function* userIn(session: PhpValue, paths: UserPaths): Generator<Finding> {
+  yield well(`Its keys: ${keysText(session)}.`);
+  yield* objectsIn(session);
+  for (const [name, path] of [
+    ['CHAT_USER_ID', paths.id],
+    ['CHAT_USER_NAME', paths.name],
+  ] as const) {
+    if (!leadsToTyped(path)) continue;
+    yield wrong(
+      `${name} is ${pathText(path)}: whatever a visitor typed into the login form, with any password.`,
+      'Never use it: anybody could be anyone. See docs/sessions.md, "Known applications", symfony.',
+    );
+  }
+  const found = identify(session, paths);
+  if ('user' in found) {
+    yield* named(session, paths, found.user);
+    yield* given(session, paths, found.user);
+    return;
+  }
+  yield wrong(
+    `No user in it: ${'nobody' in found ? found.nobody : found.invalid}.`,
+    'user' in identify(session, { id: paths.id, name: paths.name })
+      ? 'There is a user, but CHAT_USER_REQUIRE or CHAT_USER_NOBODY excludes it.'
+      : `${isThere(session, paths.id) ? 'Log in to the site first, if nobody is. ' : ''}${adviceFor('CHAT_USER_ID', session, paths.id)}`,
+  );
+  const typed = placesIn(session).find(({ path }) => leadsToTyped(path));
+  if (typed !== undefined) {
+    yield warning(
+      `${shownPath(typed.path)} is no user: it is whatever a visitor typed into the login form.`,
+      'Never use it for CHAT_USER_ID or CHAT_USER_NAME.',
+    );
+  }
+}
+
+/** The path is right, perhaps, and nobody is logged in. */
+const isThere = (session: PhpValue, path: Path) => 'value' in follow(session, path);
+const leadsToTyped = (path: Path) => typedByVisitors.test(String(path.at(-1)));
+
+function* named(session: PhpValue, paths: UserPaths, { id, name }: SessionUser): Generator<Finding> {
+  const user = `It belongs to the user ${id}`;
+  const found = follow(session, paths.name);
+  if ('value' in found && displayName(found.value) !== '') {
+    return yield well(`${user}, called ${name}.`);
+  }
+  const reason =
+    'value' in found ? `${pathText(paths.name)} is no name` : 'absent' in found ? found.absent : found.wrong;
+  yield wrong(
+    `${user}, but without a name, so others see the id: ${reason}.`,
+    `${adviceFor('CHAT_USER_NAME', session, paths.name)} If the site keeps no name in the session: CHAT_USER_NAME=${pathText(paths.id)}.`,
+  );
+}
+
+/** What the session says about the user besides id and name. */
+function* given(session: PhpValue, paths: UserPaths, user: SessionUser): Generator<Finding> {
+  for (const [name, path] of [
+    ['CHAT_USER_ROOMS', paths.rooms],
+    ['CHAT_USER_ROLES', paths.roles],
+    ['CHAT_USER_BANNED', paths.banned],
+  ] as const) {
+    const found = path && follow(session, path);
+    if (found !== undefined && 'wrong' in found) {
+      yield wrong(`${name} cannot be read: ${found.wrong}.`, adviceFor(name, session, path as Path));
+    } else if (found !== undefined && 'absent' in found && name === 'CHAT_USER_ROOMS') {
+      yield warning(
+        `This user has no rooms by ${name}: ${found.absent}.`,
+        adviceFor(name, session, path as Path),
+      );
+    } else if (name === 'CHAT_USER_ROOMS' && user.rooms === 'unreadable') {
+      yield wrong(`${name} leads to neither a list of ids nor a map from ids to names.`);
+    }
+  }
+  if (Array.isArray(user.rooms)) yield well(`It puts the user into ${user.rooms.length} rooms.`);
+  if (user.roles !== undefined) yield well(`Roles of the user: ${user.roles.join(', ')}.`);
+  if (user.banned) yield warning('The site keeps this user out of the chat (CHAT_USER_BANNED).');
+}
+
+/** What a path is, and the paths that were probably meant. */
+function adviceFor(setting: string, session: PhpValue, path: Path): string {
+  const what = {
+    CHAT_USER_ID: 'the user’s id',
+    CHAT_USER_NAME: 'the name that others see',
+    CHAT_USER_ROOMS: 'the rooms of the user',
+    CHAT_USER_ROLES: 'the roles of the user',
+    CHAT_USER_BANNED: 'what says that the user is banned',
+  }[setting];
+  const better = suggestions(setting, session, path).map(shownPath);
+  if (better.length > 0) return `Was ${setting}=${better.join(' meant, or ')} meant?`;
+  return `${setting} is the path to ${what}, by keys such as those above: app.user.id. See docs/sessions.md, "Paths".`;
+}
+
+function suggestions(setting: string, session: PhpValue, path: Path): Path[] {
+  const fits = ({ value, path: at }: Place) => {
+    if (leadsToTyped(at) || keysOf(at).includes('')) return false;
+    if (setting === 'CHAT_USER_ID') return 'user' in identify(session, { id: at, name: at });
+    return setting !== 'CHAT_USER_NAME' || displayName(value) !== '';
+  };
+  // Keys may have been joined by dots that are part of a key, and `!` may be missing or too many.
+  const written = (one: Path) => keysOf(one).map(String).join('.');
+  const wanted = written(path);
+  const last = wanted.slice(wanted.lastIndexOf('.') + 1);
+  const usual =
+    setting === 'CHAT_USER_ID' ? usualKeys.id : setting === 'CHAT_USER_NAME' ? usualKeys.name : /^\b$/;
+  const places = placesIn(session);
+  for (const meant of [
+    (one: string) => one === wanted,
+    (one: string) => one.toLowerCase() === wanted.toLowerCase() || one.endsWith(`.${wanted}`),
+    (one: string) => one.slice(one.lastIndexOf('.') + 1) === last,
+    (one: string) => usual.test(one.slice(one.lastIndexOf('.') + 1)),
+  ]) {
+    const found = places.filter((place) => meant(written(place.path)) && fits(place));
+    if (found.length > 0) return found.slice(0, mostSuggestions).map((place) => place.path);
+  }
+  return [];
+}
+
+/** Two levels of keys, as they stand in a path. */
+function keysText(session: PhpValue): string {
+  const all = inside({ path: [], value: session }).flatMap((place) => {
+    const inner = inside(place).map(({ path }) => path);
+    return inner.length === 0 ? [place.path] : inner;
+  });
+  if (all.length === 0) return 'none';
+  const shown = all.slice(0, mostKeys).map(shownPath).join(', ');
+  return all.length > mostKeys ? `${shown} and ${all.length - mostKeys} more` : shown;
+}
+
+/** What keys alone do not show: objects, and strings that are themselves serialized. */
+function* objectsIn(session: PhpValue): Generator<Finding> {
+  const near = inside({ path: [], value: session }).flatMap((place) => [place, ...inside(place)]);
+  const objects = near.flatMap(({ path, value }) =>
+    value instanceof PhpObject ? [`${shownPath(path)} (${printable(value.className, 60)})`] : [],
+  );
+  if (session instanceof PhpObject)
+    objects.unshift(`the whole session (${printable(session.className, 60)})`);
+  if (objects.length > 0)
+    yield well(
+      `Objects in it: ${objects.slice(0, mostKeys).join(', ')}. A path leads into them as into arrays.`,
+    );
+  const strings = near.flatMap((place) => {
+    const held = serialized(place);
+    return held === null ? [] : [shownPath(held.path)];
+  });
+  if (strings.length > 0) {
+    yield well(
+      `Serialized strings in it, into which a path leads by !: ${strings.slice(0, mostKeys).join(', ')}.`,
+    );
+  }
+}
+
+const shownPath = (path: Path) => printable(pathText(path));

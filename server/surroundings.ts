@@ -1,0 +1,105 @@
+import { accessSync, constants, existsSync, statSync } from 'node:fs';
+import { isIP } from 'node:net';
+import { dirname, resolve } from 'node:path';
+import type { Config } from './config.ts';
+import { clientFolder } from './http/client-files.ts';
+import { type Finding, warning, well, wrong } from './session/doctor/finding.ts';
+
+/**
+ * For the doctor: whether what the server needs besides the sessions is there.
+ * @param page the address of a page with the chat, or its origin
+ */
+export function* surroundings(config: Config, page: string | undefined): Generator<Finding> {
+  if (process.geteuid?.() === 0) {
+    yield warning(
+      'This is root, who may read and write everything: what follows says nothing about another account.',
+      'Run the doctor as the user of the chat server: runuser -u USER -- npm run doctor.',
+    );
+  }
+  yield history(config.history);
+  yield client();
+  yield* origins(config, page);
+  yield* proxies(config);
+}
+
+function history(setting: string): Finding {
+  const path = resolve(setting);
+  const folder = dirname(path);
+  const advice = `Let the account of the chat server write to ${folder}, or set CHAT_HISTORY to another file.`;
+  const made = existsSync(path);
+  // The server makes the folders that are missing.
+  let there = folder;
+  while (!existsSync(there)) there = dirname(there);
+  try {
+    if (made && !statSync(path).isFile()) return wrong(`The history ${path} is no file.`, advice);
+    if (!statSync(there).isDirectory()) return wrong(`For the history, ${there} is no folder.`, advice);
+    if (made) accessSync(path, constants.R_OK | constants.W_OK);
+    // Beside the file too, where SQLite makes others.
+    accessSync(there, constants.W_OK | constants.X_OK);
+  } catch (error) {
+    return wrong(`The history ${path} cannot be written (${(error as NodeJS.ErrnoException).code}).`, advice);
+  }
+  return well(
+    made ? `The history ${path} can be written.` : `The history ${path} can be made: it does not exist yet.`,
+  );
+}
+
+function client(): Finding {
+  if (existsSync(new URL('php-chat.js', clientFolder))) return well('The browser client is built.');
+  return warning(
+    'The browser client is not built: php-chat.js and the chat page are answered with 503.',
+    'npm run build, and start the server again.',
+  );
+}
+
+function* origins({ origins: listed }: Config, page: string | undefined): Generator<Finding> {
+  if (page === undefined) {
+    if (listed.every((origin) => loopback.test(hostOf(origin)))) {
+      yield warning(
+        `Only pages of this machine may connect: CHAT_ORIGINS is ${listed.join(',')}.`,
+        'Set CHAT_ORIGINS to the origin of the site, such as https://www.example.org. With --origin the doctor checks one.',
+      );
+    }
+    return;
+  }
+  const { origin } = new URL(page);
+  if (listed.includes(origin)) return yield well(`Pages of ${origin} may connect.`);
+  const near = listed.find((one) => bareHost(one) === bareHost(origin));
+  yield wrong(
+    `Pages of ${origin} may not connect: CHAT_ORIGINS is ${listed.join(',') || 'empty'}.`,
+    `Add it: CHAT_ORIGINS=${[...listed, origin].join(',')}.${
+      near === undefined ? '' : ` ${near} is another origin: scheme, host and port have to be the same.`
+    }`,
+  );
+}
+
+const loopback = /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/;
+const hostOf = (origin: string) => new URL(origin).hostname;
+const bareHost = (origin: string) => hostOf(origin).replace(/^www\./, '');
+
+function* proxies(config: Config): Generator<Finding> {
+  const { trustedProxies, host } = config;
+  const everybody = trustedProxies.find((range) => range.endsWith('/0'));
+  if (everybody !== undefined) {
+    yield wrong(
+      `CHAT_TRUSTED_PROXIES has ${everybody}: every visitor can pretend to have any address.`,
+      'Name the addresses of the proxies alone.',
+    );
+  }
+  if (trustedProxies.length > 0) return;
+  const elsewhere = config.origins.filter((origin) => !loopback.test(hostOf(origin)));
+  const secure = elsewhere.find((origin) => origin.startsWith('https:'));
+  const behind =
+    secure !== undefined
+      ? `${secure} needs TLS, which the chat server leaves to a proxy`
+      : loopback.test(host) && elsewhere.length > 0
+        ? `CHAT_HOST=${host} lets only this machine connect, so there is a proxy`
+        : undefined;
+  if (behind === undefined) return;
+  yield wrong(
+    `All visitors would share the limits of one address: ${behind}, but CHAT_TRUSTED_PROXIES names none.`,
+    `CHAT_TRUSTED_PROXIES=127.0.0.1 if the proxy runs on this machine, else its address${
+      isIP(host) === 0 ? '' : ` as ${host === '0.0.0.0' || host === '::' ? 'this machine' : host} sees it`
+    }.`,
+  );
+}
