@@ -18,6 +18,8 @@ final class ChatClient
     private const TRIES = 3;
     /** Between two tries, in microseconds; doubled after each. */
     private const PAUSE = 100_000;
+    /** No answer is larger, in bytes. */
+    private const MOST = 1024 * 1024;
 
     private readonly string $url;
 
@@ -37,6 +39,12 @@ final class ChatClient
             throw new InvalidArgumentException('The key has 16 characters or more and no blanks.');
         }
         $this->url = rtrim($url, '/');
+    }
+
+    /** Keeps the key out of dumps. */
+    public function __debugInfo(): array
+    {
+        return ['url' => $this->url, 'timeout' => $this->timeout];
     }
 
     /**
@@ -192,7 +200,9 @@ final class ChatClient
      */
     private function ask(string $method, string $path, array|object|null $body): array
     {
-        $content = $body === null ? '' : json_encode($body, JSON_THROW_ON_ERROR | JSON_UNESCAPED_UNICODE);
+        // A broken byte in a name or a text of the site becomes U+FFFD: it is no reason to lose the message.
+        $flags = JSON_THROW_ON_ERROR | JSON_INVALID_UTF8_SUBSTITUTE | JSON_UNESCAPED_UNICODE;
+        $content = $body === null ? '' : json_encode($body, $flags);
         $context = stream_context_create(['http' => [
             'method' => $method,
             'header' => [
@@ -207,7 +217,7 @@ final class ChatClient
             'follow_location' => 0,
         ]]);
         // The warning names the address, and nothing that is secret; the error says what matters of it.
-        $text = @file_get_contents($this->url . $path, false, $context);
+        $text = @file_get_contents($this->url . $path, false, $context, 0, self::MOST);
         $status = $text === false ? 0 : (int) (explode(' ', $http_response_header[0] ?? '')[1] ?? 0);
         $answer = $text === false ? null : json_decode($text, true);
         if ($status >= 200 && $status < 300 && is_array($answer)) {

@@ -1,0 +1,283 @@
+<?php
+
+declare(strict_types=1);
+
+namespace PhpSessionChat\Tests;
+
+use InvalidArgumentException;
+use PhpSessionChat\ChatClient;
+use PhpSessionChat\ChatError;
+use PhpSessionChat\Tests\Support\ChatServerProcess;
+use PhpSessionChat\Tests\Support\ChatVisitor;
+use PhpSessionChat\Tests\Support\ServerProcess;
+use PHPUnit\Framework\TestCase;
+
+/** Against a real chat server. */
+final class ChatClientTest extends TestCase
+{
+    private static int $count = 0;
+    private ChatClient $chat;
+
+    protected function setUp(): void
+    {
+        $this->chat = new ChatClient(ChatServerProcess::shared()->url . '/', ChatServerProcess::KEY, 5.0);
+    }
+
+    /** An id that no other test uses. */
+    private static function newId(): string
+    {
+        return 'c' . getmypid() . '-' . self::$count++;
+    }
+
+    private static function errorOf(callable $call): ChatError
+    {
+        try {
+            $call();
+        } catch (ChatError $error) {
+            return $error;
+        }
+        self::fail('The call was not refused.');
+    }
+
+    public function testAMessageIsStoredAsItWasSent(): void
+    {
+        $text = "你好 👋 <b>\nline";
+        $message = $this->chat->postMessage('lobby', 7, 'Shop', $text);
+        self::assertSame(['id' => '7', 'name' => 'Shop'], $message['user']);
+        self::assertSame($text, $message['text']);
+        self::assertSame('lobby', $message['room']);
+        $other = $this->chat->postMessage('lobby', 7, 'Shop', $text);
+        self::assertSame($message['seq'] + 1, $other['seq']);
+    }
+
+    public function testTheSameClientIdIsTheSameMessage(): void
+    {
+        $id = self::newId();
+        $message = $this->chat->postMessage('lobby', 'shop', 'Shop', 'Sent.', $id);
+        self::assertSame($message, $this->chat->postMessage('lobby', 'shop', 'Shop', 'Sent.', $id));
+        $error = self::errorOf(fn () => $this->chat->postMessage('lobby', 'shop', 'Shop', 'Something else.', $id));
+        self::assertSame(['conflict', 409], [$error->getErrorCode(), $error->getStatus()]);
+        self::assertFalse($error->isTemporary());
+    }
+
+    public function testBytesThatAreNotUtf8DoNotStopAMessage(): void
+    {
+        self::assertSame("caf\u{fffd}", $this->chat->postMessage('lobby', 1, "caf\xe9", "caf\xe9")['text']);
+    }
+
+    /** @return iterable<string, array{string, int, callable(ChatClient): mixed}> */
+    public static function refusals(): iterable
+    {
+        $post = static fn (string $room, string $text, ?string $id = null) =>
+            static fn (ChatClient $chat) => $chat->postMessage($room, 1, 'Ann', $text, $id);
+        yield 'a room that is not there' => ['unknown_room', 404, $post('none', 'x')];
+        yield 'a room that cannot be' => ['bad_request', 400, $post('../users', 'x')];
+        yield 'a blank text' => ['bad_request', 400, $post('lobby', ' ')];
+        yield 'a text that is too long' => ['too_long', 400, $post('lobby', str_repeat('x', 4001))];
+        yield 'a clientId that is none' => ['bad_request', 400, $post('lobby', 'x', 'not one')];
+        yield 'a user without an id' => ['bad_request', 400, static fn (ChatClient $chat) => $chat->push('', 'x')];
+        yield 'a room of the other kind' => [
+            'conflict', 409, static fn (ChatClient $chat) => $chat->putRoom('lobby', 'Lobby', 'private'),
+        ];
+        yield 'an id that is the server’s own' => [
+            'bad_request', 400, static fn (ChatClient $chat) => $chat->putRoom('u-mine', 'Mine'),
+        ];
+        yield 'members of a room that is not there' => [
+            'unknown_room', 404, static fn (ChatClient $chat) => $chat->changeMembers('none', [1]),
+        ];
+        yield '1,001 members at once' => [
+            'bad_request', 400, static fn (ChatClient $chat) => $chat->changeMembers('lobby', range(1, 1001)),
+        ];
+        yield 'a ban of no time' => ['bad_request', 400, static fn (ChatClient $chat) => $chat->ban(1, 0)];
+    }
+
+    /** @dataProvider refusals */
+    public function testARefusalHasACodeAStatusAndASentence(string $code, int $status, callable $call): void
+    {
+        $error = self::errorOf(fn () => $call($this->chat));
+        self::assertSame([$code, $status], [$error->getErrorCode(), $error->getStatus()]);
+        self::assertMatchesRegularExpression("/^$code: .{10}/", $error->getMessage());
+        self::assertFalse($error->isTemporary());
+    }
+
+    public function testAPushReachesWhoIsThere(): void
+    {
+        $id = self::newId();
+        self::assertSame(0, $this->chat->push($id, 'order', ['number' => 1]));
+        $visitor = new ChatVisitor(ChatServerProcess::shared(), $id, 'Ann');
+        $visitor->connect();
+        self::assertSame(1, $this->chat->push($id, 'order', ['number' => 4711, 'items' => ['a', 'b']]));
+        self::assertSame(
+            ['push', ['name' => 'order', 'data' => ['number' => 4711, 'items' => ['a', 'b']]]],
+            $visitor->event('push'),
+        );
+        $this->chat->push($id, 'ping');
+        self::assertSame(['push', ['name' => 'ping']], $visitor->event('push'));
+    }
+
+    public function testARoomIsMadeChangedAndDeleted(): void
+    {
+        $id = self::newId();
+        $room = ['id' => $id, 'name' => 'Team', 'kind' => 'private', 'members' => 0, 'head' => 0, 'lastSeq' => 0];
+        self::assertEquals($room, $this->chat->putRoom($id, 'Team'));
+        $changed = ['name' => 'Équipe', 'topic' => 'Plans'] + $room;
+        self::assertEquals($changed, $this->chat->putRoom($id, 'Équipe', 'private', 'Plans'));
+        $this->chat->deleteRoom($id);
+        $this->chat->deleteRoom($id);
+        $error = self::errorOf(fn () => $this->chat->postMessage($id, 1, 'Ann', 'x'));
+        self::assertSame('unknown_room', $error->getErrorCode());
+    }
+
+    public function testMembersComeAndGoInBulk(): void
+    {
+        $id = self::newId();
+        $this->chat->putRoom($id, 'Team');
+        $ann = self::newId();
+        self::assertSame(3, $this->chat->changeMembers($id, [1_000_001, 'x/é', ['id' => $ann, 'name' => 'Ann Who Is Away']]));
+        self::assertSame(3, $this->chat->changeMembers($id, [1_000_001]));
+        self::assertSame('Ann Who Is Away', $this->chat->user($ann)['user']['name']);
+        $ready = (new ChatVisitor(ChatServerProcess::shared(), $ann, 'Ann'))->connect();
+        self::assertSame($id, $ready['rooms'][0]['id']);
+        self::assertSame(1001, $this->chat->changeMembers($id, range(2_000_001, 2_001_000), ['x/é', $ann]));
+        self::assertSame(1, $this->chat->changeMembers($id, [], range(2_000_001, 2_001_000)));
+        self::assertSame(1, $this->chat->changeMembers($id));
+    }
+
+    public function testConnectionsAreClosed(): void
+    {
+        $id = self::newId() . ' /?#é';
+        $visitor = new ChatVisitor(ChatServerProcess::shared(), $id, 'Ann');
+        self::assertSame(0, $this->chat->closeConnections($id));
+        $visitor->connect();
+        self::assertSame(1, $this->chat->closeConnections($id));
+        self::assertSame(['session:ended', ['reason' => 'kicked']], $visitor->event('session:ended'));
+        self::assertNotNull($visitor->connect());
+    }
+
+    public function testABanKeepsSomebodyOutUntilItIsLifted(): void
+    {
+        $id = self::newId();
+        $visitor = new ChatVisitor(ChatServerProcess::shared(), $id, 'Ann');
+        $visitor->connect();
+        self::assertSame(1, $this->chat->ban($id, 3600, 'spam'));
+        self::assertNull($visitor->connect());
+        $user = $this->chat->user($id);
+        self::assertSame(['id' => $id, 'name' => 'Ann'], $user['user']);
+        self::assertSame('spam', $user['banned']['reason']);
+        self::assertEqualsWithDelta((time() + 3600) * 1000, $user['banned']['until'], 60_000);
+        self::assertSame(0, $this->chat->ban($id));
+        self::assertSame([], $this->chat->user($id)['banned']);
+        $this->chat->unban($id);
+        $this->chat->unban($id);
+        self::assertNotNull($visitor->connect());
+        self::assertArrayNotHasKey('banned', $this->chat->user($id));
+    }
+
+    public function testSomebodyIsLookedUp(): void
+    {
+        $id = self::newId();
+        self::assertNull($this->chat->user($id));
+        (new ChatVisitor(ChatServerProcess::shared(), $id, 'Ann'))->connect();
+        self::assertSame(
+            ['user' => ['id' => $id, 'name' => 'Ann'], 'connections' => 1, 'rooms' => 0],
+            $this->chat->user($id),
+        );
+    }
+
+    public function testAnotherKeyIsRefusedAtOnce(): void
+    {
+        $chat = new ChatClient(ChatServerProcess::shared()->url, 'another-key-of-16-characters');
+        $error = self::errorOf(fn () => $chat->push(1, 'x'));
+        self::assertSame(['unauthorized', 401], [$error->getErrorCode(), $error->getStatus()]);
+        self::assertFalse($error->isTemporary());
+    }
+
+    public function testAnAnswerThatIsLostIsAskedForAgainAndTheMessageIsStoredOnce(): void
+    {
+        $port = ServerProcess::freePort();
+        $proxy = new ServerProcess(
+            [PHP_BINARY, __DIR__ . '/Support/answer-dropping-proxy.php', "$port", ChatServerProcess::shared()->port . '', '2'],
+            ServerProcess::folder(),
+            "ready\n",
+        );
+        $room = self::newId();
+        $this->chat->putRoom($room, 'Once');
+        $message = (new ChatClient("http://127.0.0.1:$port", ChatServerProcess::KEY))->postMessage($room, 1, 'Ann', 'once');
+        self::assertSame(1, $message['seq']);
+        self::assertSame(3, substr_count(file_get_contents("$proxy->folder/log"), "POST /api/rooms/$room/messages"));
+        self::assertSame(2, $this->chat->postMessage($room, 1, 'Ann', 'twice')['seq']);
+        $proxy->end();
+    }
+
+    public function testAPushWhoseAnswerIsLostIsNotSentTwice(): void
+    {
+        $port = ServerProcess::freePort();
+        $proxy = new ServerProcess(
+            [PHP_BINARY, __DIR__ . '/Support/answer-dropping-proxy.php', "$port", ChatServerProcess::shared()->port . '', '9'],
+            ServerProcess::folder(),
+            "ready\n",
+        );
+        $chat = new ChatClient("http://127.0.0.1:$port", ChatServerProcess::KEY);
+        self::assertSame('no_answer', self::errorOf(fn () => $chat->push(self::newId(), 'x'))->getErrorCode());
+        self::assertSame(1, substr_count(file_get_contents("$proxy->folder/log"), 'POST /api/users/'));
+        $proxy->end();
+    }
+
+    public function testAServerThatDoesNotAnswerCostsThreeTimesTheTimeOutAtMost(): void
+    {
+        $server = new ChatServerProcess();
+        $server->pause();
+        $began = hrtime(true);
+        $error = self::errorOf(fn () => (new ChatClient($server->url, ChatServerProcess::KEY, 0.3))->user(1));
+        $seconds = (hrtime(true) - $began) / 1e9;
+        self::assertSame(['no_answer', 0, true], [$error->getErrorCode(), $error->getStatus(), $error->isTemporary()]);
+        // Three tries, and the pauses between them.
+        self::assertGreaterThan(0.9, $seconds);
+        self::assertLessThan(0.9 + 0.3 + 1, $seconds);
+        $server->end();
+    }
+
+    public function testAServerThatIsDownIsToldAtOnce(): void
+    {
+        $began = hrtime(true);
+        $chat = new ChatClient('http://127.0.0.1:' . ServerProcess::freePort(), ChatServerProcess::KEY);
+        $error = self::errorOf(fn () => $chat->postMessage('lobby', 1, 'Ann', 'x'));
+        self::assertSame(['no_answer', 0, true], [$error->getErrorCode(), $error->getStatus(), $error->isTemporary()]);
+        self::assertLessThan(1, (hrtime(true) - $began) / 1e9);
+    }
+
+    public function testAWrongPathIsNotFound(): void
+    {
+        $chat = new ChatClient(ChatServerProcess::shared()->url . '/elsewhere', ChatServerProcess::KEY);
+        self::assertSame(['not_found', 404], [
+            self::errorOf(fn () => $chat->user(1))->getErrorCode(),
+            self::errorOf(fn () => $chat->user(1))->getStatus(),
+        ]);
+    }
+
+    /** @dataProvider settings */
+    public function testSettingsThatCannotBeUsedAreRefused(string $url, string $key): void
+    {
+        $this->expectException(InvalidArgumentException::class);
+        new ChatClient($url, $key);
+    }
+
+    /** @return iterable<array{string, string}> */
+    public static function settings(): iterable
+    {
+        yield ['ftp://127.0.0.1', ChatServerProcess::KEY];
+        yield ['127.0.0.1:7070', ChatServerProcess::KEY];
+        yield ['http://127.0.0.1:7070/?a=b', ChatServerProcess::KEY];
+        yield ['http://127.0.0.1:7070', 'too short'];
+        yield ['http://127.0.0.1:7070', "a-key-of-more-than-16-characters\r\nX: y"];
+    }
+
+    public function testTheKeyIsInNoDumpAndNoError(): void
+    {
+        ob_start();
+        var_dump($this->chat);
+        print_r($this->chat);
+        $shown = ob_get_clean() . var_export(self::errorOf(fn () => $this->chat->user("\n")), true);
+        self::assertStringNotContainsString(ChatServerProcess::KEY, $shown);
+    }
+}

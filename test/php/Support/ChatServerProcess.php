@@ -1,0 +1,45 @@
+<?php
+
+declare(strict_types=1);
+
+namespace PhpSessionChat\Tests\Support;
+
+/** A real chat server of the tests' own, on a free port of the loopback; sessions in the shared memcached. */
+final class ChatServerProcess extends ServerProcess
+{
+    private const ROOT = __DIR__ . '/../../..';
+    public const KEY = 'a-key-of-more-than-16-characters';
+
+    public readonly int $port;
+    public readonly string $url;
+
+    private static ?self $shared = null;
+
+    /** The one for all tests that do not stop it; ended with the test run. */
+    public static function shared(): self
+    {
+        return self::$shared ??= new self();
+    }
+
+    public function __construct()
+    {
+        $this->port = self::freePort();
+        $this->url = "http://127.0.0.1:$this->port";
+        $folder = self::folder();
+        $store = 'memcached://127.0.0.1:' . MemcachedProcess::shared()->port . '?prefix=sessions/&format=json';
+        parent::__construct(
+            [
+                'env',
+                'CHAT_HOST=127.0.0.1',
+                "CHAT_PORT=$this->port",
+                "CHAT_SESSION_STORE=$store",
+                "CHAT_HISTORY=sqlite:$folder/chat.db",
+                'CHAT_API_KEY=' . self::KEY,
+                self::ROOT . '/node_modules/.bin/node',
+                self::ROOT . '/server/main.ts',
+            ],
+            $folder,
+            '"msg":"listening"',
+        );
+    }
+}

@@ -1,0 +1,33 @@
+<?php
+
+declare(strict_types=1);
+
+/*
+ * Hands requests on to a server, and loses the first answers: the server has done what was asked, and nobody hears of it.
+ * Arguments: own port, the server's port, how many answers are lost.
+ */
+[, $port, $server, $lost] = array_map('intval', $argv);
+$listening = stream_socket_server("tcp://127.0.0.1:$port") ?: exit(1);
+echo "ready\n";
+while (true) {
+    $client = stream_socket_accept($listening, -1);
+    $target = stream_socket_client("tcp://127.0.0.1:$server");
+    // One request a connection, its head and its body.
+    $request = '';
+    while (!str_contains($request, "\r\n\r\n")) {
+        $request .= fread($client, 65536);
+    }
+    preg_match('/^content-length: (\d+)/mi', $request, $length);
+    $whole = strpos($request, "\r\n\r\n") + 4 + (int) ($length[1] ?? 0);
+    while (strlen($request) < $whole) {
+        $request .= fread($client, 65536);
+    }
+    fwrite($target, $request);
+    $answer = stream_get_contents($target);
+    if ($lost-- <= 0) {
+        fwrite($client, $answer);
+    }
+    echo strtok($request, "\r"), "\n";
+    fclose($client);
+    fclose($target);
+}
