@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { buildClient } from './client-build.mjs';
 import { CONFIG, Problem, runCommand } from './command.mjs';
@@ -24,8 +25,11 @@ async function start() {
   const memcached = startService('memcached server', 'memcached', memcachedArgs(storePort), process.env);
   await memcached.ready(() => accepts(storePort));
   const store = `memcached://127.0.0.1:${storePort}?prefix=sessions/&format=json`;
-  const php = startPhp(appPort, chatPort, store);
-  const chat = startChat(appPort, chatPort, store);
+  // Between these two alone; a key of one's own in the environment goes to both as it is.
+  const own = process.env.CHAT_API_KEY || process.env.CHAT_API_KEY_FILE;
+  const key = own ? {} : { CHAT_API_KEY: randomBytes(32).toString('base64url') };
+  const php = startPhp(appPort, chatPort, store, key);
+  const chat = startChat(appPort, chatPort, store, key);
   await Promise.all([
     php.ready(() => answers(`http://127.0.0.1:${appPort}/`)),
     chat.ready(() => answers(`http://127.0.0.1:${chatPort}/readyz`)),
@@ -40,10 +44,12 @@ function memcachedArgs(port) {
   return ['-l', '127.0.0.1', '-p', String(port), '-U', '0', ...user];
 }
 
-/** @param {number} appPort @param {number} chatPort @param {string} store */
-function startPhp(appPort, chatPort, store) {
+/** @param {number} appPort @param {number} chatPort @param {string} store @param {NodeJS.ProcessEnv} key */
+function startPhp(appPort, chatPort, store, key) {
   const env = {
     ...process.env,
+    ...key,
+    CHAT_API_URL: `http://127.0.0.1:${chatPort}`,
     SESSION_STORE: store,
     APP_DATA: join(root, 'data'),
     // Without workers one slow page would hold up all others.
@@ -56,13 +62,14 @@ function startPhp(appPort, chatPort, store) {
   return startService('PHP application', 'php', args, env);
 }
 
-/** @param {number} appPort @param {number} chatPort @param {string} store */
-function startChat(appPort, chatPort, store) {
+/** @param {number} appPort @param {number} chatPort @param {string} store @param {NodeJS.ProcessEnv} key */
+function startChat(appPort, chatPort, store, key) {
   const { node, env } = runtime();
   return startService('chat server', node, ['--optimize-for-size', 'server/main.ts'], {
     CHAT_ORIGINS: `http://localhost:${appPort},http://127.0.0.1:${appPort}`,
     CHAT_LOGIN_URL: `http://localhost:${appPort}/`,
     ...env,
+    ...key,
     CHAT_HOST: '127.0.0.1',
     CHAT_PORT: String(chatPort),
     CHAT_SESSION_STORE: store,

@@ -11,6 +11,7 @@ final class App
         '/' => ['GET' => 'home'],
         '/login' => ['POST' => 'logIn'],
         '/logout' => ['POST' => 'logOut'],
+        '/order' => ['POST' => 'shipOrder'],
         '/session' => ['GET' => 'sessionPage'],
     ];
 
@@ -53,6 +54,8 @@ final class App
             'name' => $user->firstname,
             'csrf' => $this->session->csrfToken(),
             'chat' => $chat->url,
+            // A number in the form: however often the button is pressed, it is one order.
+            'order' => $this->config->chatClient === null ? null : random_int(10_000, 99_999),
         ]), chat: $chat);
     }
 
@@ -80,7 +83,43 @@ final class App
             return $this->loginForm(401, $this->texts->get('page.wrong'), $name);
         }
         $this->session->logIn($user);
+        // What comes now may take a moment, and must not keep the session locked meanwhile.
+        $this->session->commit();
+        try {
+            $this->orderNews()?->welcome($user);
+        } catch (ChatError $error) {
+            // No reason to keep anybody out.
+            error_log("No welcome in the chat: {$error->getMessage()}");
+        }
         return Response::seeHome();
+    }
+
+    private function shipOrder(): Response
+    {
+        $order = $this->request->field('order');
+        $news = $this->orderNews() ?? throw new HttpError(404, 'error.path');
+        $this->session->start();
+        $user = $this->session->user();
+        if (!$this->csrfMatches() || $user === null) {
+            $text = $this->texts->get('page.stale');
+            return $user === null ? $this->loginForm(403, $text) : $this->notice(403, $text);
+        }
+        if (preg_match('/^[1-9]\d{0,8}\z/', $order) !== 1) {
+            throw new HttpError(400, 'error.request');
+        }
+        $this->session->commit();
+        try {
+            $news->shipped($user, (int) $order);
+        } catch (ChatError $error) {
+            error_log("The chat was not told of an order: {$error->getMessage()}");
+            throw new HttpError(503, 'news.failed', ['Retry-After' => '5']);
+        }
+        return Response::seeHome();
+    }
+
+    private function orderNews(): ?OrderNews
+    {
+        return $this->config->chatClient === null ? null : new OrderNews($this->config->chatClient, $this->texts);
     }
 
     private function logOut(): Response
@@ -88,10 +127,7 @@ final class App
         $this->session->start();
         if (!$this->csrfMatches()) {
             $text = $this->texts->get('page.stale');
-            return $this->session->user() === null ? $this->loginForm(403, $text) : new Response(
-                403,
-                $this->view->page('notice', ['text' => $text, 'csrf' => $this->session->csrfToken()]),
-            );
+            return $this->session->user() === null ? $this->loginForm(403, $text) : $this->notice(403, $text);
         }
         $this->session->logOut();
         // The browser leaves the page before its chat learns of the logout, so the chat cannot delete its draft.
@@ -107,6 +143,14 @@ final class App
             'now' => gmdate(DATE_ATOM),
             'server' => gethostname() . ':' . $_SERVER['SERVER_PORT'],
         ]));
+    }
+
+    private function notice(int $status, string $text): Response
+    {
+        return new Response(
+            $status,
+            $this->view->page('notice', ['text' => $text, 'csrf' => $this->session->csrfToken()]),
+        );
     }
 
     /** @param array<string, string> $headers */

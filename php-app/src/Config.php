@@ -11,6 +11,7 @@ use PhpSessionChat\Session\NativeHandler;
 /** The settings, read from the environment and checked. */
 final class Config
 {
+    private const CHAT_API_URL = 'http://127.0.0.1:7070';
     private const SESSION_STORE = 'memcached://127.0.0.1:11211?prefix=sessions/&format=json';
 
     private function __construct(
@@ -21,6 +22,8 @@ final class Config
         public readonly string $cookieDomain,
         /** null: beside the page, see ChatAddress::beside(). */
         public readonly ?ChatAddress $chat,
+        /** null: without a key the site writes nothing into the chat. */
+        public readonly ?ChatClient $chatClient,
     ) {
     }
 
@@ -50,10 +53,29 @@ final class Config
         } catch (InvalidSettings $error) {
             $wrong[] = $error->getMessage();
         }
+        $client = null;
+        try {
+            $key = self::apiKey();
+            // One second: a login waits for it.
+            $client = $key === '' ? null : new ChatClient(self::setting('CHAT_API_URL', self::CHAT_API_URL), $key, 1.0);
+        } catch (\InvalidArgumentException $error) {
+            $wrong[] = 'CHAT_API_URL or CHAT_API_KEY: ' . $error->getMessage();
+        }
         if ($handler === null || $wrong !== []) {
             throw new InvalidSettings(implode('; ', $wrong));
         }
-        return new self(rtrim($folder, '/'), $handler, $domain, $chat);
+        return new self(rtrim($folder, '/'), $handler, $domain, $chat, $client);
+    }
+
+    /** The chat server's own settings. Of several keys, the first. @throws \InvalidArgumentException */
+    private static function apiKey(): string
+    {
+        $file = self::setting('CHAT_API_KEY_FILE', '');
+        $keys = $file === '' ? self::setting('CHAT_API_KEY', '') : @file_get_contents($file);
+        if ($keys === false) {
+            throw new \InvalidArgumentException('the file of CHAT_API_KEY_FILE cannot be read.');
+        }
+        return trim(preg_split('/[,\n]/', trim($keys), 2)[0]);
     }
 
     /** An empty variable counts as not set, since a compose file may have `NAME=`. */

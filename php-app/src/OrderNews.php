@@ -1,0 +1,57 @@
+<?php
+
+declare(strict_types=1);
+
+namespace PhpSessionChat;
+
+/**
+ * What the site itself writes to a user in the chat, in a private room of the two: an example of ChatClient.
+ *
+ * Each message has a clientId made of what it is about, so that a second login or click writes nothing twice.
+ */
+final class OrderNews
+{
+    /** The site as a user of the chat. No real user has this id: they are numbers. */
+    private const SELF = 'site';
+
+    public function __construct(private readonly ChatClient $chat, private readonly Texts $texts)
+    {
+    }
+
+    /** @throws ChatError */
+    public function welcome(User $user): void
+    {
+        $text = strtr($this->texts->get('news.welcome'), ['{name}' => $user->firstname]);
+        try {
+            $this->write($user, $text, 'welcome');
+        } catch (ChatError $error) {
+            // Welcomed before, in another language.
+            if ($error->getErrorCode() !== 'conflict') {
+                throw $error;
+            }
+        }
+    }
+
+    /** @throws ChatError */
+    public function shipped(User $user, int $order): void
+    {
+        $text = strtr($this->texts->get('news.shipped'), ['{number}' => (string) $order]);
+        $this->write($user, $text, "order-$order-shipped");
+    }
+
+    private function write(User $user, string $text, string $clientId): void
+    {
+        $room = "orders-$user->id";
+        try {
+            $this->chat->postMessage($room, self::SELF, $this->texts->get('site.name'), $text, $clientId);
+        } catch (ChatError $error) {
+            if ($error->getErrorCode() !== 'unknown_room') {
+                throw $error;
+            }
+            // The first message to this user.
+            $this->chat->putRoom($room, $this->texts->get('news.room'));
+            $this->chat->changeMembers($room, [['id' => $user->id, 'name' => $user->firstname]]);
+            $this->chat->postMessage($room, self::SELF, $this->texts->get('site.name'), $text, $clientId);
+        }
+    }
+}

@@ -1,0 +1,141 @@
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { type ChatClient, connectChat } from '../helpers/chat-client.ts';
+import { type ChatServer, startChatServer } from '../helpers/chat-server.ts';
+import { freePort } from '../helpers/child.ts';
+import { type Memcached, startMemcached } from '../helpers/memcached.ts';
+import { eventsOf } from '../helpers/people.ts';
+import { csrfToken, type PhpApp, post, startPhpApp } from '../helpers/php-app.ts';
+
+/** What the sample site writes to its users in the chat. */
+const key = 'a-key-of-more-than-16-characters';
+let memcached: Memcached;
+let chat: ChatServer;
+let app: PhpApp;
+const open: ChatClient[] = [];
+beforeAll(async () => {
+  memcached = await startMemcached();
+  chat = await startChatServer({
+    CHAT_SESSION_STORE: memcached.url,
+    CHAT_API_KEY: `${key},another-key-of-16-characters`,
+  });
+  app = await startPhpApp({
+    memcachedPort: memcached.port,
+    env: { CHAT_API_KEY: key, CHAT_API_URL: chat.url },
+  });
+});
+afterAll(async () => {
+  await app?.stop();
+  await chat?.stop();
+  await memcached?.stop();
+});
+afterEach(() => {
+  for (const client of open.splice(0)) client.close();
+});
+
+async function connect(cookie: string): Promise<ChatClient> {
+  const client = await connectChat(chat.url, cookie);
+  open.push(client);
+  return client;
+}
+const homeOf = async (cookie: string) => (await fetch(`${app.url}/`, { headers: { cookie } })).text();
+const orderOf = (page: string) => /name="order" value="(\d+)"/.exec(page)?.[1] ?? '';
+const textsOf = async (client: ChatClient, room: string) =>
+  (await client.request('message:history', { room })).messages.map(({ text, user }) => [user.id, text]);
+
+test('a welcome waits in the chat after the first login, and comes once, in whatever language the next one is', async () => {
+  const alice = await connect(await app.login('alice'));
+  expect(alice.ready.rooms[0]).toMatchObject({
+    id: 'orders-1',
+    name: 'Your orders',
+    kind: 'private',
+    members: 1,
+    unread: 1,
+    may: ['send', 'invite'],
+    last: {
+      user: { id: 'site', name: 'Sample site' },
+      text: 'Welcome, Alice! Here we tell you about your orders.',
+    },
+  });
+  await app.login('alice');
+  const form = await fetch(`${app.url}/`, { headers: { 'accept-language': 'fr' } });
+  const cookie = form.headers.getSetCookie()[0]?.split(';')[0] ?? '';
+  const fields = { username: 'alice', password: 'alice', csrf: csrfToken(await form.text()) };
+  const answer = await fetch(`${app.url}/login`, {
+    method: 'POST',
+    redirect: 'manual',
+    headers: { cookie, 'accept-language': 'fr' },
+    body: new URLSearchParams(fields),
+  });
+  expect(answer.status).toBe(303);
+  expect(await textsOf(alice, 'orders-1')).toHaveLength(1);
+});
+
+test('the button tells the user in the chat, once however often it is pressed, and nobody else', async () => {
+  const [bobs, carols] = [await app.login('bob'), await app.login('carol')];
+  const [bob, carol] = [await connect(bobs), await connect(carols)];
+  await bob.request('room:join', { room: 'orders-2' });
+  const page = await homeOf(bobs);
+  const order = orderOf(page);
+  for (let press = 0; press < 2; press++) {
+    const answer = await post(`${app.url}/order`, bobs, { csrf: csrfToken(page), order });
+    expect([answer.status, answer.headers.get('location')]).toEqual([303, '/']);
+  }
+  await expect.poll(() => eventsOf(bob, 'message:new')).toHaveLength(1);
+  expect(eventsOf(bob, 'message:new')).toMatchObject([
+    { room: 'orders-2', user: { id: 'site' }, text: `Order ${order} has been shipped.` },
+  ]);
+  expect(await textsOf(bob, 'orders-2')).toHaveLength(2);
+  expect((await carol.raw('room:join', { room: 'orders-2' })).ok).toBe(false);
+  expect(orderOf(await homeOf(bobs))).not.toBe(order);
+});
+
+test.each([
+  ['no CSRF token', { csrf: '' }, 403],
+  ['another CSRF token', { csrf: 'f'.repeat(64) }, 403],
+  ['no number', { order: '' }, 400],
+  ['a number that is none', { order: '1e3' }, 400],
+  ['a number that is none of ours', { order: '-1' }, 400],
+  ['an order in a list', { 'order[]': '1' }, 400],
+])('%s: refused, and nothing is written', async (_, over, status) => {
+  const cookie = await app.login('carol');
+  const carol = await connect(cookie);
+  const before = await textsOf(carol, 'orders-3');
+  const page = await homeOf(cookie);
+  const fields: Record<string, string> = { csrf: csrfToken(page), order: '777', ...over };
+  if ('order[]' in over) delete fields.order;
+  expect((await post(`${app.url}/order`, cookie, fields)).status).toBe(status);
+  expect(await textsOf(carol, 'orders-3')).toEqual(before);
+});
+
+test('who is not logged in ships nothing', async () => {
+  const form = await fetch(`${app.url}/`);
+  const cookie = form.headers.getSetCookie()[0]?.split(';')[0] ?? '';
+  const answer = await post(`${app.url}/order`, cookie, { csrf: csrfToken(await form.text()), order: '1' });
+  expect(answer.status).toBe(403);
+  expect(await answer.text()).toContain('name="username"');
+});
+
+test('a chat server that is down keeps nobody from logging in; the button says so', async () => {
+  const url = `http://127.0.0.1:${await freePort()}`;
+  const lonely = await startPhpApp({
+    memcachedPort: memcached.port,
+    env: { CHAT_API_KEY: key, CHAT_API_URL: url },
+  });
+  const cookie = await lonely.login('alice');
+  const page = await (await fetch(`${lonely.url}/`, { headers: { cookie } })).text();
+  const answer = await post(`${lonely.url}/order`, cookie, { csrf: csrfToken(page), order: orderOf(page) });
+  expect(answer.status).toBe(503);
+  expect(await answer.text()).toContain('The chat server does not answer right now.');
+  expect(lonely.output()).toContain('No welcome in the chat: no_answer');
+  expect(lonely.output()).not.toContain(key);
+  await lonely.stop();
+});
+
+test('without a key there is no button, and nothing behind it', async () => {
+  const plain = await startPhpApp({ memcachedPort: memcached.port });
+  const cookie = await plain.login('alice');
+  const page = await (await fetch(`${plain.url}/`, { headers: { cookie } })).text();
+  expect(page).not.toContain('/order');
+  expect((await post(`${plain.url}/order`, cookie, { csrf: csrfToken(page), order: '1' })).status).toBe(404);
+  await plain.stop();
+});
