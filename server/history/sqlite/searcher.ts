@@ -18,14 +18,21 @@ if (parentPort === null) throw new Error('searcher.ts runs as a worker thread');
 const port = parentPort;
 const indexPath = `${path}-search`;
 
-/** Messages that one step takes in, and steps that a search waits for. */
+/** Messages that one step takes in, characters of their texts, and steps that a search waits for. */
 const step = 500;
+const stepCharacters = 128 * 1024;
 const stepsBeforeSearch = 4;
-/** With nothing asked, the index follows the history this often, in milliseconds. */
+/**
+ * With nothing asked, the index follows the history this often, in milliseconds, and more often as long as texts change:
+ * the rest of a deleted room waits for that.
+ */
 const followEvery = 1000;
-/** A search in more rooms than this asks for the text alone, and looks at so many of the messages found. */
+const followChangesEvery = 50;
+/** A search in more rooms than this asks for the text alone. */
 const mostRoomTerms = 20;
+/** A search looks at so many messages, and for so many milliseconds. Then others have their turn. */
 const mostCandidates = 5000;
+const longestSearch = 100;
 const lockTimeout = 1000;
 
 // For reading, but for `former_texts`, whose rows are done with once the index has followed.
@@ -56,6 +63,8 @@ const cursorKey = createHmac('sha256', history.prepare('SELECT key FROM digest_k
   .subarray(0, 16);
 const index = openIndex();
 let timer: NodeJS.Timeout | undefined;
+/** When a text that was edited or deleted was last taken out of the index. */
+let textsChanged = Number.NEGATIVE_INFINITY;
 
 interface Index {
   db: DatabaseSync;
@@ -109,18 +118,24 @@ function keepFollowing(): void {
   } catch {
     // A full disk, or one that fails: a search says so, and the next step tries again.
   }
-  timer = setTimeout(keepFollowing, more ? 0 : followEvery);
+  const changing = performance.now() - textsChanged < followEvery;
+  timer = setTimeout(keepFollowing, more ? 0 : changing ? followChangesEvery : followEvery);
 }
 
 /** Takes the next changes and messages into the index. @returns whether there is more */
 function follow(): boolean {
   history.exec('BEGIN');
   let former: { change: number; message: number; room: number; text: string }[];
-  let fresh: { num: number; room: number; id: string; text: string }[];
+  const fresh: { num: number; room: number; id: string; text: string }[] = [];
+  let characters = 0;
   const current = new Map<number, { room: number; text: string } | undefined>();
   try {
     former = statements.former.all(index.change) as typeof former;
-    fresh = statements.fresh.all(index.message) as typeof fresh;
+    for (const row of statements.fresh.iterate(index.message)) {
+      fresh.push(row as (typeof fresh)[number]);
+      characters += (row.text as string).length;
+      if (characters > stepCharacters) break;
+    }
     for (const { message } of former) {
       current.set(message, statements.current.get(message) as { room: number; text: string } | undefined);
     }
@@ -139,12 +154,11 @@ function follow(): boolean {
       if (message > index.message || followed.has(message)) continue;
       followed.add(message);
       const now = current.get(message);
-      if (text !== '') index.remove.run(message, `r${room}`, pairsOf(text).join(' '));
-      if (now !== undefined && now.text !== '')
-        index.add.run(message, `r${now.room}`, pairsOf(now.text).join(' '));
+      if (text !== '') index.remove.run(message, `r${room}`, wordsOf(text));
+      if (now !== undefined && now.text !== '') index.add.run(message, `r${now.room}`, wordsOf(now.text));
     }
     for (const { num, room, text } of fresh) {
-      if (text !== '') index.add.run(num, `r${room}`, pairsOf(text).join(' '));
+      if (text !== '') index.add.run(num, `r${room}`, wordsOf(text));
     }
     index.setState.run(last?.num ?? index.message, last?.id ?? index.id, change);
     db.exec('COMMIT');
@@ -157,10 +171,20 @@ function follow(): boolean {
   if (former.length > 0) {
     index.change = change;
     statements.forget.run(change);
+    textsChanged = performance.now();
   }
-  return fresh.length === step;
+  return fresh.length === step || characters > stepCharacters;
 }
 
+/** The pairs of a text, each once: the index knows which a text has, and not where. */
+function wordsOf(text: string): string {
+  return [...new Set(pairsOf(text))].join(' ');
+}
+
+/**
+ * The index finds the messages that have all pairs of what is looked for; each is looked at itself then. So no text, and
+ * nothing that is looked for, makes the index work for long without a message to show for it, and the time can be kept.
+ */
 function search({ query, rooms, everyPublic, from, limit }: Reads['search']['in']): Reads['search']['out'] {
   const before = from === undefined ? Number.MAX_SAFE_INTEGER : messageOf(from);
   const nums = new Set<number>();
@@ -171,27 +195,32 @@ function search({ query, rooms, everyPublic, from, limit }: Reads['search']['in'
   if (everyPublic) for (const { num } of statements.publicNums.all()) nums.add(num as number);
   if (nums.size === 0) return { messages: [] };
   const wanted = searchPairs(query);
-  const text = 'pairs' in wanted ? `text : "${wanted.pairs.join(' ')}"` : `text : "${wanted.beginning}" *`;
+  const text =
+    'pairs' in wanted
+      ? `text : (${[...new Set(wanted.pairs)].map((pair) => `"${pair}"`).join(' AND ')})`
+      : `text : "${wanted.beginning}" *`;
   const few = nums.size <= mostRoomTerms;
   const where = few ? `room : (${[...nums].map((num) => `r${num}`).join(' OR ')}) AND (${text})` : text;
-  const most = few ? limit + 1 : mostCandidates;
+  const lookedFor = query.toLowerCase();
+  const began = performance.now();
   const found = index.db
-    .prepare('SELECT rowid AS num FROM pairs WHERE pairs MATCH ? AND rowid < ? ORDER BY rowid DESC LIMIT ?')
-    .iterate(where, before, most);
+    .prepare('SELECT rowid AS num FROM pairs WHERE pairs MATCH ? AND rowid < ? ORDER BY rowid DESC')
+    .iterate(where, before);
   const messages: Reads['search']['out']['messages'] = [];
   let looked = 0;
   let last = 0;
   for (const { num } of found) {
-    if (messages.length === limit) return { messages, next: cursorOf(last) };
+    const over = looked === mostCandidates || performance.now() - began > longestSearch;
+    if (messages.length === limit || (over && last > 0)) return { messages, next: cursorOf(last) };
     looked++;
     last = num as number;
     const row = statements.message.get(last);
     // Deleted, edited or gone since the index was made.
     if (row === undefined || !nums.has(row.room_num as number)) continue;
     const message = messageFrom(row, row.room_id as string);
-    if (message.text.toLowerCase().includes(query.toLowerCase())) messages.push(message);
+    if (message.text.toLowerCase().includes(lookedFor)) messages.push(message);
   }
-  return { messages, ...(looked === most && last > 0 ? { next: cursorOf(last) } : {}) };
+  return { messages };
 }
 
 /** One block: the number of a message, and zeros by which one that this history gave is known. */
@@ -244,8 +273,10 @@ function opened(file: string): Index {
     db.exec(`
       CREATE TABLE IF NOT EXISTS state (message INTEGER NOT NULL, id TEXT NOT NULL, change INTEGER NOT NULL) STRICT;
       CREATE VIRTUAL TABLE IF NOT EXISTS pairs USING
-        fts5(room, text, content = '', columnsize = 0, tokenize = 'ascii', prefix = '1');
+        fts5(room, text, content = '', columnsize = 0, detail = column, tokenize = 'ascii', prefix = '1');
     `);
+    const { sql } = db.prepare(`SELECT sql FROM sqlite_master WHERE name = 'pairs'`).get() as { sql: string };
+    if (!sql.includes('detail = column')) throw new Error('the index is of an older form');
     // Nothing is written where all is as it should be: the disk may be full.
     const secure = db.prepare(`SELECT v FROM pairs_config WHERE k = 'secure-delete'`).get()?.v;
     if (secure !== 1) db.exec(`INSERT INTO pairs (pairs, rank) VALUES ('secure-delete', 1)`);

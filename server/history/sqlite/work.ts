@@ -15,6 +15,16 @@ import {
   userFrom,
 } from './rows.ts';
 
+/**
+ * With its number, the id of a room that was deleted and still has messages: it may have any number of them, and to take
+ * them away at once would hold up everybody. No room that anybody can name has a slash in its id.
+ */
+const gone = 'gone/';
+/** One step of that takes away so many messages, or bytes of their texts, when fewer texts than that wait for the index. */
+const purgeMessages = 500;
+const purgeBytes = 256 * 1024;
+const mostTextsWaiting = 50;
+
 interface CachedRoom {
   num: number;
   row: RoomRow;
@@ -138,13 +148,35 @@ export class SqliteWork implements Work {
   deleteRoom(id: string): void {
     const known = this.#room(id);
     if (known === undefined) return;
-    this.#statements.roomTexts.run(known.num);
     this.#statements.keepNumbers.run(this.#nextMessage);
-    this.#statements.deleteMessages.run(known.num);
     this.#statements.deleteMembers.run(known.num);
-    this.#statements.deleteRoom.run(known.num);
+    this.#statements.retireRoom.run(`${gone}${known.num}`, known.num);
     this.#rooms.delete(id);
     for (const [key, { room }] of this.#members) if (room === known.num) this.#members.delete(key);
+  }
+
+  /**
+   * Takes the next messages of a deleted room away, and the room with the last of them, when the index for searching has
+   * followed so far.
+   * @returns whether there is more to do
+   */
+  purge(): boolean {
+    const room = this.#statements.goneRoom.get()?.num as number | undefined;
+    if (room === undefined) return false;
+    if ((this.#statements.textsWaiting.get()?.texts as number) > mostTextsWaiting) return true;
+    let bytes = 0;
+    let upTo = -1;
+    for (const { seq, size } of this.#statements.sizes.iterate(room, purgeMessages)) {
+      upTo = seq as number;
+      bytes += size as number;
+      if (bytes > purgeBytes) break;
+    }
+    if (upTo === -1) this.#statements.deleteRoom.run(room);
+    else {
+      this.#statements.roomTexts.run(room, upTo);
+      this.#statements.deleteMessages.run(room, upTo);
+    }
+    return true;
   }
 
   member(room: string, user: string): MemberRecord | undefined {
@@ -321,7 +353,18 @@ function prepare(db: DatabaseSync) {
     ),
     deleteRoom: db.prepare('DELETE FROM rooms WHERE num = ?'),
     deleteMembers: db.prepare('DELETE FROM members WHERE room = ?'),
-    deleteMessages: db.prepare('DELETE FROM messages WHERE room = ?'),
+    deleteMessages: db.prepare('DELETE FROM messages WHERE room = ? AND seq <= ?'),
+    retireRoom: db.prepare(
+      `UPDATE rooms SET id = ?, kind = 'private', name = '', name_key = '', topic = NULL, members = 0, created_by = NULL,
+         client_id = NULL, pair_low = NULL, pair_high = NULL WHERE num = ?`,
+    ),
+    goneRoom: db.prepare(`SELECT num FROM rooms WHERE id >= '${gone}' AND id < '${gone}:' LIMIT 1`),
+    textsWaiting: db.prepare(
+      `SELECT coalesce((SELECT max(change) FROM former_texts) - (SELECT min(change) FROM former_texts), 0) AS texts`,
+    ),
+    sizes: db.prepare(
+      'SELECT seq, octet_length(text) AS size FROM messages WHERE room = ? ORDER BY seq LIMIT ?',
+    ),
     member: db.prepare(`SELECT ${memberColumns} FROM members WHERE user_id = ? AND room = ?`),
     owner: db.prepare(`SELECT user_id FROM members WHERE room = ? AND role = 'owner' AND sources <> 0`),
     successor: db.prepare(
@@ -364,7 +407,8 @@ function prepare(db: DatabaseSync) {
     formerText: db.prepare('INSERT INTO former_texts (message, room, text) VALUES (?, ?, ?)'),
     keepNumbers: db.prepare('UPDATE next_message SET num = ?'),
     roomTexts: db.prepare(
-      `INSERT INTO former_texts (message, room, text) SELECT num, room, text FROM messages WHERE room = ? AND text <> ''`,
+      `INSERT INTO former_texts (message, room, text)
+       SELECT num, room, text FROM messages WHERE room = ? AND seq <= ? AND text <> '' ORDER BY seq`,
     ),
     updateMessage: db.prepare(
       'UPDATE messages SET rev = ?, text = ?, edited_at = ?, deleted_at = ?, deleted_by = ? WHERE num = ?',

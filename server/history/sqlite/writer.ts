@@ -37,6 +37,9 @@ const lockTimeout = 1000;
 /** A deleted text leaves the WAL this many milliseconds after it was deleted; so often that is tried again. */
 const eraseAfter = 10_000;
 
+/** Between two steps in which the messages of deleted rooms are taken away, in milliseconds. */
+const purgeEvery = 20;
+
 /** What adds to the history, and is refused when the disk is nearly full. All else is small, or makes room. */
 const adding: ReadonlySet<string> = new Set<keyof Writes>([
   'send',
@@ -61,6 +64,8 @@ disk.lend(() => {
 db.exec(`PRAGMA journal_size_limit = ${maxWal}`);
 const work = new SqliteWork(db);
 let erasing: NodeJS.Timeout | undefined;
+/** A deleted room may have been left half done by the last run. */
+let purging: NodeJS.Timeout | undefined = setTimeout(purge, purgeEvery);
 
 port.on('message', (first: Request) => {
   const requests = [first];
@@ -74,10 +79,12 @@ port.on('message', (first: Request) => {
     const batch = commit(calls);
     port.postMessage(batch satisfies Reply);
     if (batch.changes?.some(erases)) erasing ??= setTimeout(erase, eraseAfter);
+    if (batch.changes?.some(deletesRoom)) purging ??= setTimeout(purge, purgeEvery);
     disk.checkpointInTime();
   }
   if (calls.length < requests.length) {
     clearTimeout(erasing);
+    clearTimeout(purging);
     // With the reserve, where it has to be: what is closed then leaves no WAL for the next start.
     disk.makeRoom();
     db.close();
@@ -161,6 +168,35 @@ function perform(call: Call, changes: Change[], roomLeft: boolean): Outcome {
 
 function erases(change: Change): boolean {
   return (change.type === 'message' || change.type === 'room') && change.is !== 'new';
+}
+
+function deletesRoom(change: Change): boolean {
+  return change.type === 'room' && change.is === 'deleted';
+}
+
+/** A step of taking away what was in deleted rooms. All that users ask for goes in between. */
+function purge(): void {
+  let pause = purgeEvery;
+  let more = true;
+  try {
+    more = disk.lend(() => {
+      db.exec('BEGIN IMMEDIATE');
+      try {
+        const left = work.purge();
+        db.exec('COMMIT');
+        return left;
+      } catch (error) {
+        if (db.isTransaction) db.exec('ROLLBACK');
+        throw error;
+      }
+    });
+    disk.checkpointInTime();
+  } catch {
+    // A full disk, or one that fails.
+    pause = eraseAfter;
+  }
+  purging = more ? setTimeout(purge, pause) : undefined;
+  if (more) erasing ??= setTimeout(erase, eraseAfter);
 }
 
 /** What was deleted or edited is overwritten in the database, and the WAL, which still has it, begins anew. */

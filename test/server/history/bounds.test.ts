@@ -1,0 +1,95 @@
+import { randomUUID } from 'node:crypto';
+import { DatabaseSync } from 'node:sqlite';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import type { History } from '../../../server/history/history.ts';
+import { openSqliteHistory } from '../../../server/history/sqlite/sqlite.ts';
+import { historyFolder } from '../../helpers/chat-server.ts';
+
+// What one user can write within the limits in an hour or less must not hold up the others.
+
+const at = Date.now();
+const user = { id: '1', name: 'Ann' };
+
+async function open(path: string): Promise<History> {
+  const history = await openSqliteHistory({ path, onFailure: (error) => expect.unreachable(error.message) });
+  onTestFinished(() => history.close());
+  return history;
+}
+
+async function fill(history: History, room: string, count: number, text: (n: number) => string) {
+  const sends = Array.from({ length: count }, (_, n) =>
+    history.write('send', {
+      room,
+      clientId: randomUUID(),
+      user,
+      text: text(n),
+      sentAt: at,
+      asMember: false,
+    }),
+  );
+  await Promise.all(sends);
+}
+
+function newFile(): string {
+  const folder = historyFolder();
+  onTestFinished(() => folder.remove());
+  return folder.path;
+}
+
+test('what was in a deleted room goes bit by bit, over a restart too, until nothing of it is left', async () => {
+  const path = newFile();
+  const first = await open(path);
+  await first.write('putRoom', { id: 'den', name: 'Den', kind: 'private', at });
+  await fill(first, 'den', 3000, (n) => `${n} ${'long text '.repeat(100)}`);
+  const file = new DatabaseSync(path, { readOnly: true, timeout: 5000 });
+  onTestFinished(() => file.close());
+  const count = (table: string) =>
+    file.prepare(`SELECT count(*) AS rows FROM ${table}`).get()?.rows as number;
+  await first.write('deleteRoom', { room: 'den' });
+  expect(await first.read('room', { room: 'den' })).toBeNull();
+  expect(count('messages')).toBeGreaterThan(2000);
+  await first.close();
+  const second = await open(path);
+  // The room may be made again meanwhile.
+  await second.write('putRoom', { id: 'den', name: 'Den', kind: 'private', at });
+  await fill(second, 'den', 1, () => 'new long text');
+  let waiting = 0;
+  const isDone = () => {
+    waiting = Math.max(waiting, count('former_texts'));
+    return count('messages') === 1 && count('former_texts') === 0;
+  };
+  await vi.waitUntil(isDone, { timeout: 60_000, interval: 5 });
+  // Never all texts at once: whoever removes them from the index for searching has them in memory.
+  expect(waiting).toBeLessThan(1000);
+  expect(
+    await second.read('search', { query: 'long', rooms: ['den'], everyPublic: false, limit: 9 }),
+  ).toMatchObject({
+    messages: [{ text: 'new long text' }],
+  });
+  await vi.waitUntil(() => count('rooms') === 1, { timeout: 10_000 });
+}, 90_000);
+
+test('no text and no query makes a search take long; what is left to look at is on the next page', async () => {
+  const history = await open(newFile());
+  await history.write('publicRooms', { rooms: [{ id: 'lobby', name: 'Lobby' }], at });
+  const needle = `${'a'.repeat(98)}ba`;
+  await fill(history, 'lobby', 1, () => `here it is: ${needle}`);
+  // Each has all pairs of the needle, in thousands, and the needle in none.
+  await fill(history, 'lobby', 1500, (n) => `ba${'a'.repeat(3900)}b ${n}`);
+  const find = (query: string, from?: string) =>
+    history.read('search', { query, rooms: [], everyPublic: true, limit: 50, ...(from ? { from } : {}) });
+  // The index has followed when it knows the newest.
+  await vi.waitUntil(async () => (await find('b 1499')).messages.length === 1, { timeout: 60_000 });
+  const found: string[] = [];
+  let longest = 0;
+  let next: string | undefined;
+  do {
+    const began = performance.now();
+    const page = await find(needle, next);
+    longest = Math.max(longest, performance.now() - began);
+    found.push(...page.messages.map(({ text }) => text));
+    next = page.next;
+  } while (next !== undefined);
+  expect(found).toEqual([`here it is: ${needle}`]);
+  expect(longest).toBeLessThan(1000);
+}, 120_000);
