@@ -1,7 +1,9 @@
 import { defineConfig } from 'vite';
+import { compress } from './compress-plugin.ts';
 
 export default defineConfig({
   base: './',
+  plugins: [compress],
   // `npm run dev`: the chat server beside it, with this page's origin in CHAT_ORIGINS.
   server: { proxy: { '/socket.io': { target: 'http://127.0.0.1:7070', ws: true } } },
   build: {

@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { extname } from 'node:path';
+import type { Coding } from './encoding.ts';
 
 export interface ClientFile {
-  body: Buffer;
   type: string;
-  etag: string;
   cacheControl: string;
+  /** As it is, and as the build has compressed it. */
+  forms: ReadonlyMap<Coding, { body: Buffer; etag: string }>;
 }
 
 /** What `npm run build` makes. */
@@ -20,6 +21,12 @@ const types: Record<string, string> = {
   '.map': 'application/json',
 };
 
+/** What the build puts beside a file: client/compress-plugin.ts. */
+const compressed: readonly [Coding, string][] = [
+  ['br', '.br'],
+  ['gzip', '.gz'],
+];
+
 /**
  * The built browser client, read once into memory by its paths: what is not in this map is not served, so that
  * no path can lead out of the folder. Empty when the client has not been built.
@@ -30,18 +37,27 @@ export function readClientFiles(folder: URL, loginUrl: string): ReadonlyMap<stri
   for (const name of readdirSync(folder, { recursive: true, encoding: 'utf8' })) {
     const type = types[extname(name)];
     if (type === undefined) continue;
-    let body = readFileSync(new URL(name, folder));
+    const path = new URL(name, folder);
+    let body = readFileSync(path);
     if (name === 'index.html')
       body = Buffer.from(body.toString().replaceAll('__LOGIN_URL__', escapeHtml(loginUrl)));
+    const forms = new Map([['identity' as Coding, form(body)]]);
+    for (const [coding, ending] of compressed) {
+      const beside = new URL(`${path}${ending}`);
+      if (existsSync(beside)) forms.set(coding, form(readFileSync(beside)));
+    }
     files.set(name === 'index.html' ? '/' : `/${name}`, {
-      body,
       type,
-      etag: `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`,
       // The build names the files under assets/ by their content.
       cacheControl: name.startsWith('assets/') ? 'public, max-age=31536000, immutable' : 'no-cache',
+      forms,
     });
   }
   return files;
+}
+
+function form(body: Buffer): { body: Buffer; etag: string } {
+  return { body, etag: `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"` };
 }
 
 function escapeHtml(text: string): string {

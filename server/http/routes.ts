@@ -3,6 +3,7 @@ import type { HttpErrorCode } from '../errors.ts';
 import { answerError, answerJson, securityHeaders, send } from './answer.ts';
 import { type Api, answerUnauthorized, createApi, hasKey } from './api.ts';
 import type { ClientFile } from './client-files.ts';
+import { codingFor } from './encoding.ts';
 import type { Metrics } from './metrics.ts';
 
 /** Nothing but the client's own files and the way back to this server; no text ever becomes code. */
@@ -79,20 +80,30 @@ function serve(file: ClientFile): Handler {
     ...securityHeaders,
     'Content-Type': file.type,
     'Cache-Control': file.cacheControl,
-    ETag: file.etag,
+    ...(file.forms.size > 1 ? { Vary: 'Accept-Encoding' } : {}),
     ...(file.type.startsWith('text/html')
       ? { 'Content-Security-Policy': contentSecurityPolicy }
       : // Sites on other origins include the element by its script.
         { 'Access-Control-Allow-Origin': '*', 'Cross-Origin-Resource-Policy': 'cross-origin' }),
   };
   return (req, res) => {
-    if (req.headers['if-none-match']?.split(/, */).includes(file.etag)) {
+    const coding = codingFor(req.headers['accept-encoding'], (one) => file.forms.has(one));
+    const { body, etag } = file.forms.get(coding) as { body: Buffer; etag: string };
+    res.setHeader('ETag', etag);
+    if (coding !== 'identity') res.setHeader('Content-Encoding', coding);
+    if (isKnown(etag, req.headers['if-none-match'])) {
       res.writeHead(304, headers).end();
       return;
     }
-    res.writeHead(200, { ...headers, 'Content-Length': file.body.length });
-    res.end(req.method === 'HEAD' ? undefined : file.body);
+    res.writeHead(200, { ...headers, 'Content-Length': body.length });
+    res.end(req.method === 'HEAD' ? undefined : body);
   };
+}
+
+/** By the weak comparison: a proxy that has changed the encoding on the way makes a tag weak. */
+function isKnown(etag: string, header: string | undefined): boolean {
+  const tags = header?.split(',').map((tag) => tag.trim().replace(/^W\//, ''));
+  return tags !== undefined && (tags.includes(etag) || tags.includes('*'));
 }
 
 /** Whether a request comes from this machine itself, as far as it shows: a proxy on it may leave no trace. */
