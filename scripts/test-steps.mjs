@@ -11,48 +11,52 @@ import { root } from './npm-packages.mjs';
  */
 
 /**
- * What CI runs, in order. One after the other: on two cores, side by side, tests that measure time or memory would
- * measure each other. Those of the integration do not, and wait more than they work.
+ * What CI runs, in order. The steps of one row run side by side, on two cores: they wait more than they work. What
+ * measures times or memory has a row to itself.
  * @param {string} reports the folder for the reports
- * @returns {Step[]}
+ * @returns {Step[][]}
  */
 export function testSteps(reports) {
   const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   const e2e = join(reports, 'e2e.xml');
   return [
-    { name: 'types', command: scripts.types },
-    { name: 'lint', command: scripts.lint },
-    vitestStep('unit', reports),
-    { name: 'build', command: scripts.build },
-    vitestStep('integration', reports, '--maxWorkers=3'),
-    vitestStep('guarantees', reports),
-    phpunitStep(reports),
-    {
-      name: 'e2e',
-      command: `${scripts['test:e2e']} --reporter=list,junit`,
-      env: { PLAYWRIGHT_JUNIT_OUTPUT_FILE: e2e },
-      report: e2e,
-    },
+    [
+      vitestStep(['unit'], reports),
+      { name: 'types', command: scripts.types },
+      { name: 'lint', command: scripts.lint },
+    ],
+    [{ name: 'build', command: scripts.build }],
+    [vitestStep(['integration', 'guarantees'], reports, '--maxWorkers=3'), phpunitStep(reports)],
+    [vitestStep(['measured'], reports)],
+    [
+      {
+        name: 'e2e',
+        command: `${scripts['test:e2e']} --reporter=list,junit`,
+        env: { PLAYWRIGHT_JUNIT_OUTPUT_FILE: e2e },
+        report: e2e,
+      },
+    ],
   ];
 }
 
-/** @param {string} reports @returns {Step[]} */
+/** @param {string} reports @returns {Step[][]} */
 export function soakSteps(reports) {
   const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   return [
-    { name: 'build', command: scripts.build },
-    vitestStep('soak', reports),
-    { ...phpunitStep(reports, '--group soak'), env: { SOAK: '1' } },
+    [{ name: 'build', command: scripts.build }],
+    [vitestStep(['soak'], reports)],
+    [{ ...phpunitStep(reports, '--group soak'), env: { SOAK: '1' } }],
   ];
 }
 
-/** @param {string} project @param {string} reports @param {string[]} more @returns {Step} */
-function vitestStep(project, reports, ...more) {
-  const report = join(reports, `${project}.xml`);
+/** @param {string[]} projects @param {string} reports @param {string[]} more @returns {Step} */
+function vitestStep(projects, reports, ...more) {
+  const name = projects.join(' and ');
+  const report = join(reports, `${projects[0]}.xml`);
   return {
-    name: project,
+    name,
     command:
-      `exec vitest run -c test/vitest.config.ts --project ${project} ${more.join(' ')} ` +
+      `exec vitest run -c test/vitest.config.ts --project=${projects.join(' --project=')} ${more.join(' ')} ` +
       `--reporter=default --reporter=junit --outputFile.junit=${report}`,
     report,
   };

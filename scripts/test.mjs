@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Problem, runCommand, USAGE } from './command.mjs';
@@ -18,21 +18,38 @@ async function test() {
   const reports = mkdtempSync(join(tmpdir(), 'php-session-chat-'));
   process.on('exit', () => rmSync(reports, { recursive: true, force: true }));
   const results = [];
-  for (const step of args.includes('--soak') ? soakSteps(reports) : testSteps(reports)) {
-    results.push(await runStep(step));
+  for (const [first, ...others] of args.includes('--soak') ? soakSteps(reports) : testSteps(reports)) {
+    console.log(`\n=== ${[first, ...others].map(({ name }) => name).join(', ')}`);
+    const beside = others.map((step) => runUnseen(step, join(reports, step.name)));
+    results.push(await runStep(first, 'inherit'));
+    for (const unseen of beside) {
+      const { output, result } = await unseen;
+      console.log(`\n=== ${result.name}, which ran beside\n${output}`);
+      results.push(result);
+    }
   }
   return summarize(results);
 }
 
-/** @param {import('./test-steps.mjs').Step} step */
-async function runStep(step) {
-  console.log(`\n=== ${step.name}`);
+/**
+ * What two steps print at once nobody can read.
+ * @param {import('./test-steps.mjs').Step} step @param {string} path of a file for what it prints
+ */
+async function runUnseen(step, path) {
+  const file = openSync(path, 'a');
+  const result = await runStep(step, file);
+  closeSync(file);
+  return { result, output: readFileSync(path, 'utf8') };
+}
+
+/** @param {import('./test-steps.mjs').Step} step @param {'inherit' | number} output a file, or where ours goes */
+async function runStep(step, output) {
   const { env } = runtime();
   const start = performance.now();
   const ok = await run('sh', ['-c', step.command], {
     cwd: root,
     env: { ...env, ...step.env },
-    stdio: ['ignore', 'inherit', 'inherit'],
+    stdio: ['ignore', output, output],
   });
   const seconds = ((performance.now() - start) / 1000).toFixed(1);
   const written = step.report !== undefined && existsSync(step.report);

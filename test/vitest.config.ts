@@ -15,7 +15,7 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/**/*.unit.test.ts', 'test/guarantees/*.test.ts'],
+          exclude: ['test/**/*.unit.test.ts', 'test/guarantees/*.test.ts', 'test/**/*.measured.test.ts'],
           testTimeout: 60_000,
           expect: { poll: { timeout: 10_000 } },
           hookTimeout: 60_000,
@@ -26,8 +26,21 @@ export default defineConfig({
         test: {
           name: 'guarantees',
           include: ['test/guarantees/*.test.ts'],
+          exclude: ['test/**/*.measured.test.ts'],
           // Of one file, where they mostly wait.
           maxConcurrency: 6,
+          testTimeout: 60_000,
+          expect: { poll: { timeout: 10_000 } },
+          hookTimeout: 60_000,
+          allowOnly: false,
+        },
+      },
+      {
+        test: {
+          name: 'measured',
+          // They measure times of milliseconds, or memory: with anything beside them they would measure that.
+          include: ['test/**/*.measured.test.ts'],
+          maxWorkers: 1,
           testTimeout: 60_000,
           expect: { poll: { timeout: 10_000 } },
           hookTimeout: 60_000,
