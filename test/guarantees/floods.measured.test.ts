@@ -60,7 +60,7 @@ const nobody = '';
 /** The most connections a user may have, and an address but for a few. */
 const [ofUser, ofAddress] = [20, 150];
 
-describe(`${lasting / 1000} s of it: p99 of others’ messages and of /healthz below 100 ms, memory below 100 MB more`, () => {
+describe(`${lasting / 1000} s of it: p99 of others’ messages and of /healthz below ${within(100)} ms, memory below ${within(100)} MB more`, () => {
   test.for<Flood>([
     // From one address, limits.test.ts shows the same at less cost.
     ...size<Flood[]>([['handshakes', 50, addresses(1), /"101":\d{3},"429":\d{3}/]], []),

@@ -78,7 +78,7 @@ const floods: Flood[] = [
   ),
 ];
 
-describe(`${lasting / 1000} s of plain HTTP from one address: others have a p99 below 100 ms, memory grows by less than 100 MB`, () => {
+describe(`${lasting / 1000} s of plain HTTP from one address: others have a p99 below ${within(100)} ms, memory grows by less than ${within(100)} MB`, () => {
   test.for(floods)(
     '%s, %s',
     { timeout: lasting + 60_000 },

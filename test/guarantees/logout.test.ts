@@ -12,7 +12,7 @@ const tabs = 3;
 
 // In full it is measured, too: one after another then.
 size(test, test.concurrent).for(sessionPlaces)(
-  `${sessions} sessions × ${tabs} sockets, logged out by PHP: all closed within 2 s: $name`,
+  `${sessions} sessions × ${tabs} sockets, logged out by PHP: all closed within ${within(2)} s: $name`,
   async ({ open, tells }, { expect, onTestFinished }) => {
     const place = await open();
     onTestFinished(() => place.close());

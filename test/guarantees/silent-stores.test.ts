@@ -8,7 +8,7 @@ import { size, within } from './size.ts';
 const silence = size(20_000, 1500);
 
 test.concurrent.for(sessionPlaces.filter(({ name }) => name !== 'SQLite'))(
-  `silent for ${silence / 1000} s, then emptied: nobody is wrongly told that he is logged out: $name`,
+  `silent for ${silence / 1000} s, then emptied: nobody is wrongly told that he is logged out, nor waits ${within(1)} s for an answer: $name`,
   async ({ open }, { expect, onTestFinished }) => {
     const place = await open();
     onTestFinished(() => place.close());

@@ -40,7 +40,7 @@ final class StoreFailureTest extends TestCase
             'session-server' => new SessionServerProcess(),
         };
         $prefix = $store === 'session-server' ? '' : 'prefix=sessions/&';
-        $url = "$store://127.0.0.1:$server->port?{$prefix}timeout=50ms" . self::FORMAT;
+        $url = "$store://127.0.0.1:$server->port?{$prefix}timeout=150ms" . self::FORMAT;
         $connected = $this->handler($url);
         $connected->write(self::ID, 'a:0:{}');
         $connected->write(strrev(self::ID), 'something');
