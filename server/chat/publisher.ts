@@ -11,7 +11,7 @@ export interface Publisher {
   /** From now on the connection gets what goes to the room, or no longer does. */
   join(connection: string, room: string): void;
   leave(connection: string, room: string): void;
-  /** To all connections that have joined the room, but one. */
-  toRoom<E extends Event>(room: string, event: E, payload: Payload<E>, except?: string): void;
+  /** To all connections that have joined the room. */
+  toRoom<E extends Event>(room: string, event: E, payload: Payload<E>): void;
   toConnections<E extends Event>(connections: readonly string[], event: E, payload: Payload<E>): void;
 }

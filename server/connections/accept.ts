@@ -5,7 +5,6 @@ import { isDeepStrictEqual } from 'node:util';
 import { Server as EngineServer, type Socket as EngineSocket } from 'engine.io';
 import { type DefaultEventsMap, Server, type Socket } from 'socket.io';
 import type { Connection, SessionIdentity } from '../chat/model.ts';
-import type { Publisher } from '../chat/publisher.ts';
 import { type ConnectErrorCode, connectErrors } from '../errors.ts';
 import type {
   ClientToServer,
@@ -21,10 +20,10 @@ import { requestListener, type Services } from '../requests/dispatch.ts';
 import type { SessionUser } from '../session/identity.ts';
 import type { LiveSession, Refusal, SessionReader } from '../session/read-session.ts';
 import { type Admission, reasonOf } from './admission.ts';
+import { FanOut } from './fan-out.ts';
 import { type Breach, type Guard, type GuardedSocket, guard, maxPacketBytes } from './guard.ts';
 import { Penalties } from './intake.ts';
 import { OpenLimit } from './limits.ts';
-import { createPublisher } from './publisher.ts';
 import { Source, WebSockets } from './source.ts';
 
 interface SocketData {
@@ -55,6 +54,7 @@ const closingTime = 3000;
 
 /** Socket.IO bound to sessions: who may connect, what a connection may do, how all of them end. */
 export class SocketTransport {
+  readonly publisher = new FanOut();
   readonly #engine: EngineServer;
   readonly #io: ChatServer;
   readonly #admission: Admission;
@@ -100,10 +100,6 @@ export class SocketTransport {
 
   get connections(): number {
     return this.#io.of('/').sockets.size;
-  }
-
-  get publisher(): Publisher {
-    return createPublisher(this.#io);
   }
 
   /** Takes connections from now on. */
@@ -179,6 +175,7 @@ export class SocketTransport {
 
   /** Closes every transport, after what is queued for it: clients connect again by themselves. */
   async close(): Promise<void> {
+    this.publisher.flushAll();
     const open = Object.values(
       (this.#engine as unknown as { clients: Record<string, EngineSocket> }).clients,
     );
@@ -241,9 +238,12 @@ export class SocketTransport {
     if (conn === undefined) return;
     conn.guard.accept();
     socket.emit('session:ready', ready(connection));
+    const { id } = connection;
+    this.publisher.add(id, socket.conn);
     const { chat, log } = services;
     const end = (reason: EndReason): void => {
-      for (const room of socket.rooms) socket.leave(room);
+      // Nothing is written after the end.
+      this.publisher.remove(id);
       socket.emit('session:ended', { reason });
       socket.disconnect(true);
     };
@@ -256,7 +256,7 @@ export class SocketTransport {
         chat.directory.changed(connection, identityOf(user)).then(
           () => {
             const now = self(connection);
-            if (!isDeepStrictEqual(before, now)) socket.emit('session:changed', now);
+            if (!isDeepStrictEqual(before, now)) this.publisher.toConnections([id], 'session:changed', now);
           },
           (error: unknown) => log.error({ err: error }, 'a changed session could not be taken over'),
         );
@@ -265,6 +265,7 @@ export class SocketTransport {
     const { source, guard } = conn;
     const intake = this.#penalties.intake(connection.person.user.id, source, () => guard.close('flood'));
     socket.on('disconnect', () => {
+      this.publisher.remove(id);
       intake.leave();
       subscription.end();
       for (const room of connection.joined) chat.typing.left(room, connection);
@@ -278,6 +279,7 @@ export class SocketTransport {
         intake,
         weight: conn.guard.weight,
         active: () => subscription.written(),
+        flush: () => this.publisher.flush(id),
       }),
     );
   }

@@ -47,6 +47,11 @@ interface Wire {
   res?: ServerResponse | null;
 }
 
+/** `wsPreEncodedFrame`: bytes that stand for the packet's data, and for what comes with it (fan-out.ts). */
+interface PacketOptions {
+  wsPreEncodedFrame?: Buffer[];
+}
+
 /** What the rest of the transport does with a guarded connection. */
 export interface Guard {
   /** Closes it for a breach that was seen elsewhere. */
@@ -172,8 +177,8 @@ export function guard(
       socket.on('close', () => clearTimeout(lingering));
     }
   });
-  conn.on('packetCreate', ({ data }: { data?: unknown }) => {
-    const size = sizeOf(data);
+  conn.on('packetCreate', ({ data, options }: { data?: unknown; options?: PacketOptions }) => {
+    const size = options?.wsPreEncodedFrame?.[0]?.length ?? sizeOf(data);
     buffered += size;
     weight.sent += Math.floor(size / sentAsOne);
     if (maxQueue === 0 || measuring || waiting() <= maxQueue) return;

@@ -40,6 +40,8 @@ export interface Client {
   weight: Weight;
   /** Its user is there, and has done something: that keeps the session alive, if the site wants it. */
   active(): void;
+  /** Sends what was published for it so far, which an answer must not overtake. */
+  flush(): void;
 }
 
 const handlers = { ...roomRequests, ...messageRequests };
@@ -73,6 +75,7 @@ export function requestListener(services: Services, client: Client) {
     const answer = (result: Answer<unknown>) => {
       services.onRequest(name, result.ok ? 'ok' : result.error.code);
       const before = client.weight.sent;
+      client.flush();
       ack(result);
       limit.add(user, client.weight.sent - before);
     };

@@ -1,0 +1,198 @@
+import type { Socket as EngineSocket } from 'engine.io';
+import type { Publisher } from '../chat/publisher.ts';
+
+/** ws's WebSocket, with the parts that its types leave out. */
+interface WebSocketOfWs {
+  readyState: number;
+  _socket?: { writableLength: number; write(bytes: Buffer): void };
+  _sender?: { sendFrame?: unknown };
+}
+
+/** The parts of an Engine.IO connection that its types leave out. */
+interface Wire {
+  transport: { name: string; socket?: WebSocketOfWs };
+  writeBuffer: unknown[];
+}
+
+interface Receiver {
+  readonly conn: EngineSocket;
+  readonly rooms: Set<string>;
+  /** What it gets at the end of this turn; undefined for nothing. */
+  batch: Batch | undefined;
+}
+
+/** One event, as Engine.IO's polling takes it and as WebSocket does. */
+interface Frame {
+  readonly packet: string;
+  readonly bytes: Buffer;
+}
+
+/**
+ * Frames in their order. Receivers that get the same frames share one batch, and so one buffer: a frame that is added
+ * to the same batch again leads to the same longer batch.
+ */
+class Batch {
+  readonly #before: Batch | undefined;
+  readonly #frame: Frame | undefined;
+  #longer: { frame: Frame; batch: Batch } | undefined;
+  #bytes: Buffer | undefined;
+
+  constructor(before?: Batch, frame?: Frame) {
+    this.#before = before;
+    this.#frame = frame;
+  }
+
+  with(frame: Frame): Batch {
+    if (this.#longer?.frame !== frame) this.#longer = { frame, batch: new Batch(this, frame) };
+    return this.#longer.batch;
+  }
+
+  get frames(): Frame[] {
+    const frames: Frame[] = [];
+    let batch: Batch | undefined = this;
+    while (batch !== undefined) {
+      if (batch.#frame !== undefined) frames.push(batch.#frame);
+      batch = batch.#before;
+    }
+    return frames.reverse();
+  }
+
+  get bytes(): Buffer {
+    if (this.#bytes === undefined) {
+      const all = this.frames.map(({ bytes }) => bytes);
+      this.#bytes = all.length === 1 ? (all[0] as Buffer) : Buffer.concat(all);
+    }
+    return this.#bytes;
+  }
+}
+
+/**
+ * The chat's events on their way to the connections. What one turn of the event loop brings a connection is written
+ * at once, and a frame is built once for all its receivers. Socket.IO's own broadcast writes to each connection for
+ * each event, which costs most of what a chat server does.
+ *
+ * Order: a connection gets events as they were published. Whatever else is sent to it directly, as acks are, has to
+ * `flush` it before.
+ */
+export class FanOut implements Publisher {
+  readonly #receivers = new Map<string, Receiver>();
+  readonly #rooms = new Map<string, Set<Receiver>>();
+  #empty = new Batch();
+  #waiting: Receiver[] = [];
+
+  /** From now on this connection gets what is for it. @param id by which the chat knows it */
+  add(id: string, conn: EngineSocket): void {
+    this.#receivers.set(id, { conn, rooms: new Set(), batch: undefined });
+  }
+
+  /** What was published so far is still written to it, and nothing else. */
+  remove(id: string): void {
+    this.flush(id);
+    const receiver = this.#receivers.get(id);
+    if (receiver === undefined) return;
+    this.#receivers.delete(id);
+    for (const room of receiver.rooms) this.#leave(receiver, room);
+  }
+
+  join(connection: string, room: string): void {
+    const receiver = this.#receivers.get(connection);
+    if (receiver === undefined) return;
+    receiver.rooms.add(room);
+    const inRoom = this.#rooms.get(room);
+    if (inRoom === undefined) this.#rooms.set(room, new Set([receiver]));
+    else inRoom.add(receiver);
+  }
+
+  leave(connection: string, room: string): void {
+    const receiver = this.#receivers.get(connection);
+    if (receiver?.rooms.delete(room)) this.#leave(receiver, room);
+  }
+
+  toRoom: Publisher['toRoom'] = (room, event, payload) => {
+    const inRoom = this.#rooms.get(room);
+    if (inRoom === undefined) return;
+    const frame = frameOf(event, payload);
+    for (const receiver of inRoom) this.#gather(receiver, frame);
+  };
+
+  toConnections: Publisher['toConnections'] = (connections, event, payload) => {
+    if (connections.length === 0) return;
+    const frame = frameOf(event, payload);
+    for (const id of connections) {
+      const receiver = this.#receivers.get(id);
+      if (receiver !== undefined) this.#gather(receiver, frame);
+    }
+  };
+
+  /** Writes what this connection has been published so far. */
+  flush(id: string): void {
+    const receiver = this.#receivers.get(id);
+    if (receiver !== undefined) write(receiver);
+  }
+
+  #gather(receiver: Receiver, frame: Frame): void {
+    if (receiver.batch === undefined) {
+      if (this.#waiting.push(receiver) === 1) setImmediate(() => this.flushAll());
+    }
+    receiver.batch = (receiver.batch ?? this.#empty).with(frame);
+  }
+
+  /** Writes what all connections have been published so far. */
+  flushAll(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    this.#empty = new Batch();
+    for (const receiver of waiting) write(receiver);
+  }
+
+  #leave(receiver: Receiver, room: string): void {
+    const inRoom = this.#rooms.get(room);
+    inRoom?.delete(receiver);
+    if (inRoom?.size === 0) this.#rooms.delete(room);
+  }
+}
+
+function write(receiver: Receiver): void {
+  const { batch, conn } = receiver;
+  if (batch === undefined) return;
+  receiver.batch = undefined;
+  if (conn.readyState !== 'open') return;
+  const { transport, writeBuffer } = conn as unknown as Wire;
+  const socket = transport.name === 'websocket' ? transport.socket : undefined;
+  if (socket?._sender?.sendFrame === undefined) {
+    // Polling, or before the upgrade: the packets stay apart, since they are framed on their way out.
+    for (const { packet } of batch.frames) conn.write(packet);
+    return;
+  }
+  const tcp = socket._socket;
+  // All that was sent before is with the kernel: the frames need not take the way through Engine.IO and ws.
+  if (tcp?.writableLength === 0 && writeBuffer.length === 0 && socket.readyState === WebSocket.OPEN) {
+    tcp.write(batch.bytes);
+    return;
+  }
+  // One packet that holds them all: Engine.IO hands on what `wsPreEncodedFrame` has as it is.
+  const options = { compress: false, wsPreEncodedFrame: [batch.bytes] };
+  conn.write(batch.frames[0]?.packet ?? '', options as never);
+}
+
+/** An event of Socket.IO's default namespace in a packet of Engine.IO, and that in a text frame (RFC 6455, 5.2). */
+function frameOf(event: string, payload: unknown): Frame {
+  const packet = `2${JSON.stringify([event, payload])}`;
+  const length = 1 + Buffer.byteLength(packet);
+  const head = length < 126 ? 2 : length < 65_536 ? 4 : 10;
+  const bytes = Buffer.allocUnsafe(head + length);
+  bytes[0] = 0x81;
+  if (head === 2) bytes[1] = length;
+  else if (head === 4) {
+    bytes[1] = 126;
+    bytes.writeUInt16BE(length, 2);
+  } else {
+    bytes[1] = 127;
+    bytes.writeUInt32BE(0, 2);
+    bytes.writeUInt32BE(length, 6);
+  }
+  // Engine.IO's type "message".
+  bytes[head] = 0x34;
+  bytes.write(packet, head + 1);
+  return { packet, bytes };
+}

@@ -1,0 +1,126 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Message } from '../../../server/events.ts';
+import { type ChatClient, type ClientOptions, connectChat, newClientId } from '../../helpers/chat-client.ts';
+import { type ChatSite, startChatSite } from '../../helpers/chat-site.ts';
+import { connectRaw } from '../../helpers/raw-client.ts';
+
+let site: ChatSite;
+let users = 0;
+beforeAll(async () => {
+  site = await startChatSite({ CHAT_ROOMS: 'lobby,second,third', CHAT_LIMIT_QUEUE: '8MB' });
+});
+afterAll(() => site.close());
+
+const connect = async (options: ClientOptions = {}) =>
+  connectChat(site.chat.url, await site.session(++users), options);
+const room = 'lobby';
+const send = (client: ChatClient, text: string, to = room) =>
+  client.request('message:send', { room: to, text, clientId: newClientId() });
+const seqs = (client: ChatClient, of = room) =>
+  client.messages().flatMap(({ room: one, seq }) => (one === of ? [seq] : []));
+
+test('bursts of three senders reach clients by WebSocket, by polling and in the middle of an upgrade, each message once and in order', async () => {
+  const senders = [await connect(), await connect(), await connect()];
+  for (const sender of senders) await sender.request('room:join', { room });
+  const ways: ClientOptions[] = [
+    { transports: ['websocket'] },
+    { transports: ['polling'] },
+    { transports: ['polling', 'websocket'] },
+    { transports: ['polling', 'websocket'] },
+  ];
+  const readers: ChatClient[] = [];
+  const sending: Promise<unknown>[] = [];
+  const heads: number[] = [];
+  // While the readers come, join and change their transport, the messages go on.
+  const burst = () => {
+    for (const sender of senders) {
+      for (let n = 0; n < 10; n++) sending.push(send(sender, `${n}`));
+    }
+  };
+  const talking = setInterval(burst, 10);
+  try {
+    for (const options of [...ways, ...ways]) {
+      const reader = await connect(options);
+      readers.push(reader);
+      heads.push((await reader.request('room:join', { room })).room.lastSeq);
+    }
+    await expect
+      .poll(() => readers.filter(({ socket }) => socket.io.engine.transport.name === 'websocket').length)
+      .toBe(6);
+  } finally {
+    clearInterval(talking);
+  }
+  await Promise.all(sending);
+  const { message: last } = (await send(senders[0] as ChatClient, 'the last')) as { message: Message };
+  for (const [n, reader] of readers.entries()) {
+    await expect.poll(() => seqs(reader).at(-1), { timeout: 10_000 }).toBe(last.seq);
+    const first = (heads[n] as number) + 1;
+    expect(seqs(reader)).toEqual(Array.from({ length: last.seq - first + 1 }, (_, k) => first + k));
+  }
+  for (const client of [...senders, ...readers]) client.close();
+});
+
+test('an answer never overtakes the events that were published before it', async () => {
+  const [one, other] = [await connect(), await connect()];
+  for (const client of [one, other]) await client.request('room:join', { room });
+  const seen: boolean[] = [];
+  await Promise.all(
+    Array.from({ length: 300 }, async (_, n) => {
+      const client = n % 2 === 0 ? one : other;
+      const { message } = await send(client, `${n}`);
+      seen.push(seqs(client).includes(message.seq));
+    }),
+  );
+  expect(seen).toEqual(Array.from({ length: 300 }, () => true));
+  // Nothing of the room comes after the answer to the leave.
+  const more = Array.from({ length: 50 }, (_, n) => send(one, `more ${n}`));
+  await other.request('room:leave', { room });
+  const before = seqs(other).length;
+  await Promise.all(more);
+  await other.request('room:list', {});
+  expect(seqs(other)).toHaveLength(before);
+  for (const client of [one, other]) client.close();
+});
+
+test('a client in three rooms gets the messages of each in order', async () => {
+  const rooms = ['lobby', 'second', 'third'];
+  const [sender, reader] = [await connect(), await connect()];
+  for (const client of [sender, reader]) {
+    for (const one of rooms) await client.request('room:join', { room: one });
+  }
+  const sent = await Promise.all(
+    Array.from({ length: 150 }, (_, n) => send(sender, `${n}`, rooms[n % rooms.length])),
+  );
+  for (const one of rooms) {
+    const expected = sent.flatMap(({ message }) => (message.room === one ? [message.seq] : []));
+    await expect.poll(() => seqs(reader, one)).toEqual(expected.sort((a, b) => a - b));
+  }
+  for (const client of [sender, reader]) client.close();
+});
+
+test('a client that stops reading for a while gets all that was sent meanwhile, once and in order', async () => {
+  const sender = await connect();
+  await sender.request('room:join', { room });
+  const reader = await connectRaw(site.chat.port, await site.session(++users), room);
+  const got: number[] = [];
+  reader.onPacket((packet) => {
+    const seq = /^42\["message:new",.*"seq":(\d+)/.exec(packet)?.[1];
+    if (seq !== undefined) got.push(Number(seq));
+  });
+  reader.socket.pause();
+  const sent: number[] = [];
+  // More than the kernel takes for a reader that takes nothing, and less than what the server closes it for.
+  const pad = 'x'.repeat(4000);
+  for (let n = 0; n < 80; n++) {
+    const burst = await Promise.all(
+      Array.from({ length: 16 }, (_, k) => send(sender, `${n} ${k} ${pad}`.slice(0, 4000))),
+    );
+    sent.push(...burst.map(({ message }) => message.seq));
+  }
+  reader.socket.resume();
+  await send(sender, 'the last').then(({ message }) => sent.push(message.seq));
+  await expect.poll(() => got.length, { timeout: 10_000 }).toBe(sent.length);
+  expect(got).toEqual(sent.sort((a, b) => a - b));
+  sender.close();
+  reader.socket.destroy();
+});
