@@ -20,6 +20,7 @@ import { Liveness } from './liveness/liveness.ts';
 import { type Log, QuietLog } from './log.ts';
 import { sessionIdFrom } from './session/cookie.ts';
 import { createSessionReader } from './session/read-session.ts';
+import { reportStore } from './store-at-start.ts';
 
 export interface App {
   host: string;
@@ -46,6 +47,7 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
     },
   });
   const reader = createSessionReader(config.session);
+  const endReport = reportStore(reader, log);
   const admission = new Admission(config, (header) => sessionIdFrom(header, config.session.cookie), drain);
   const onRefusal: OnRefusal = ({ code, reason, kind = code, hint }) => {
     metrics.refusals.inc({ code });
@@ -172,6 +174,7 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
     host: config.host,
     port: server.port,
     async close() {
+      endReport();
       liveness.stop();
       // What was accepted is stored, published and acknowledged before any transport closes.
       await drain.start();

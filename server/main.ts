@@ -1,6 +1,7 @@
 import { startApp } from './app.ts';
-import { ConfigError, readConfig, unknownText } from './config.ts';
+import { ConfigError, readConfig } from './config.ts';
 import { createLog } from './log.ts';
+import { reportStart } from './start-report.ts';
 
 /** EX_CONFIG of sysexits.h: a service manager need not try again. */
 const badConfiguration = 78;
@@ -20,8 +21,7 @@ process.umask(0o077);
 async function main(): Promise<void> {
   const config = readConfig(process.env);
   const log = createLog(config.logLevel);
-  if (config.unknown.length > 0)
-    log.warn({ settings: config.unknown.map(unknownText) }, 'unknown settings have no effect');
+  reportStart(config, process.env, log);
   const die = (error: unknown, message: string): never => {
     log.fatal({ err: error }, message);
     process.exit(failed);

@@ -44,7 +44,7 @@ function history(setting: string): Finding {
   );
 }
 
-function client(): Finding {
+export function client(): Finding {
   if (existsSync(new URL('php-chat.js', clientFolder))) return well('The browser client is built.');
   return warning(
     'The browser client is not built: php-chat.js and the chat page are answered with 503.',
@@ -77,7 +77,7 @@ const loopback = /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/;
 const hostOf = (origin: string) => new URL(origin).hostname;
 const bareHost = (origin: string) => hostOf(origin).replace(/^www\./, '');
 
-function* proxies(config: Config): Generator<Finding> {
+export function* proxies(config: Config): Generator<Finding> {
   const { trustedProxies, host } = config;
   const everybody = trustedProxies.find((range) => range.endsWith('/0'));
   if (everybody !== undefined) {

@@ -24,6 +24,9 @@ const retryPause = 50;
 /** How long the answer of `answers` is used again. */
 const answersFor = 250;
 
+/** No cookie can name this id, so no visitor can put anything there. */
+const probe = 'readiness_probe';
+
 const noCookie =
   'if every visitor gets this: is that the session.name of the site, does the browser send the cookie to this host and path (session.cookie_domain, session.cookie_path), and is the id in it encrypted, as Laravel does?';
 
@@ -56,6 +59,8 @@ export interface SessionReader extends Pick<SessionStore, 'ttl' | 'touch'> {
   subscribe(listener: StoreListener): Subscription;
   /** Whether the store answers at all. */
   answers(): Promise<boolean>;
+  /** Why the store, or one server of it, cannot be read; null if it can. */
+  fault(): Promise<StoreError | null>;
   close(): void;
 }
 
@@ -147,13 +152,22 @@ export function createSessionReader({ source, cookie, user }: SessionSettings): 
       // However often this is called, the store is asked seldom.
       if (performance.now() - askedAt > answersFor) {
         askedAt = performance.now();
-        // No cookie can name this id, so no visitor can put anything there.
-        answered = store.get('readiness_probe').then(
+        answered = store.get(probe).then(
           () => true,
           (error: unknown) => error instanceof FormatError,
         );
       }
       return answered;
+    },
+    async fault() {
+      try {
+        await (store.check?.() ?? store.get(probe));
+        return null;
+      } catch (error) {
+        if (error instanceof StoreError) return error;
+        if (error instanceof FormatError) return null;
+        throw error;
+      }
     },
     close: () => store.close(),
   };

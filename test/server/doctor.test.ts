@@ -428,7 +428,7 @@ describe('what is in a session', () => {
     expect(await doctor(typed, '--cookie', id)).toEqual([
       1,
       expect.stringMatching(
-        /^✗ CHAT_USER_ID is .*last_username: whatever a visitor typed[\s\S]*→ Never use it/m,
+        /^✗ CHAT_USER_ID=.*last_username is whatever a visitor typed[\s\S]*→ Never use it/m,
       ),
     ]);
   });

@@ -1,6 +1,12 @@
-import { expect, test } from 'vitest';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { chatProgram, startChatServer } from '../helpers/chat-server.ts';
-import { startChild } from '../helpers/child.ts';
+import { freePort, startChild } from '../helpers/child.ts';
+import { startMemcached } from '../helpers/memcached.ts';
+import { startLockedRedis } from '../helpers/redis.ts';
 
 const root = new URL('../..', import.meta.url).pathname;
 
@@ -22,6 +28,110 @@ test('another name that is no setting: the server starts, and its log says that 
   try {
     expect(chat.output()).toMatch(
       /"settings":\["CHAT_STORE: .*CHAT_SESSION_STORE"\],"msg":"unknown settings/,
+    );
+    expect(chat.output()).not.toContain('geheim');
+  } finally {
+    await chat.stop();
+  }
+});
+
+describe('a session store that cannot be read: the server starts, and its log says what is wrong', () => {
+  let folder: string;
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'php-sessions-'));
+    new DatabaseSync(join(folder, 'site.db')).close();
+    mkdirSync(join(folder, 'public'));
+    chmodSync(join(folder, 'public'), 0o1733);
+  });
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  /** The reason in the log of a server with that store. */
+  async function reasonWith(store: string): Promise<string> {
+    const chat = await startChatServer({ CHAT_SESSION_STORE: store });
+    try {
+      const [line] = await chat.until(/^.*"msg":"the session store cannot be read: nobody can connect".*$/m);
+      const { level, reason, hint } = JSON.parse(line) as Record<string, string>;
+      expect(level).toBe(50);
+      expect(hint).toContain('npm run doctor');
+      expect(chat.output()).not.toContain('geheim');
+      return String(reason);
+    } finally {
+      await chat.stop();
+    }
+  }
+
+  test('a missing folder, file, table', async () => {
+    expect(await reasonWith('file:///nowhere/sessions')).toMatch(
+      /\/nowhere\/sessions cannot be read .*no such folder/,
+    );
+    const table = '?table=sessions&id=id&data=data';
+    expect(await reasonWith(`sqlite:${folder}/none.db${table}`)).toMatch(
+      /there is no SQLite file .*none\.db/,
+    );
+    expect(await reasonWith(`sqlite:${folder}/site.db${table}`)).toMatch(/no such table as table= names/);
+  });
+
+  test('a wrong password', async () => {
+    const redis = await startLockedRedis('secret');
+    try {
+      expect(await reasonWith(`redis://:geheim@127.0.0.1:${redis.port}`)).toMatch(
+        /the password .* is refused/,
+      );
+    } finally {
+      await redis.remove();
+    }
+  });
+
+  if (process.getuid?.() === 0) {
+    test('root and a folder that everybody may write to, as Debian has it: owner= is missing', async () => {
+      expect(await reasonWith(`file://${folder}/public`)).toMatch(/runs as root.* name that user in owner=$/);
+    });
+  }
+
+  test('memcached that is down, one of several too; and the log says when it can be read', async () => {
+    const other = await startMemcached();
+    const port = await freePort();
+    const servers = `127.0.0.1:${other.port},127.0.0.1:${port}`;
+    const chat = await startChatServer({ CHAT_SESSION_STORE: `memcached://${servers}?handler=memcached` });
+    try {
+      const [line] = await chat.until(/^.*"msg":"the session store cannot be read.*$/m);
+      expect(line).toContain(`memcached at 127.0.0.1:${port} cannot be reached (ECONNREFUSED)`);
+      const started = await startMemcached(port);
+      await chat.until(/"msg":"the session store can be read"/);
+      expect(chat.output().match(/the session store cannot be read/g)).toHaveLength(1);
+      await started.stop();
+    } finally {
+      await chat.stop();
+      await other.stop();
+    }
+  });
+});
+
+test('the log has the settings that are not the default, without keys and passwords, and what is to be corrected', async () => {
+  const chat = await startChatServer({
+    CHAT_SESSION_STORE: 'redis://site:geheim@127.0.0.1:1',
+    CHAT_API_KEY: 'geheim-geheim-geheim',
+    CHAT_PRESET: 'symfony',
+    CHAT_USER_ID: '_sf2_attributes._security\\.last_username',
+    CHAT_ORIGINS: 'https://www.example.org',
+  });
+  try {
+    const lines = chat
+      .output()
+      .split('\n')
+      .filter((line) => line.startsWith('{'))
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+    expect(lines.find(({ msg }) => msg === 'settings')?.settings).toMatchObject({
+      CHAT_SESSION_STORE: 'redis://site:…@127.0.0.1:1',
+      CHAT_API_KEY: '(not shown)',
+      CHAT_USER_NAME: '_sf2_attributes._security_main!.2.0.username',
+    });
+    const wrong = lines.filter(({ msg }) => msg === 'something is to be corrected');
+    expect(wrong.map(({ hint }) => hint)).toEqual(
+      expect.arrayContaining([
+        expect.stringContaining('CHAT_TRUSTED_PROXIES=127.0.0.1'),
+        expect.stringContaining('Never use it'),
+      ]),
     );
     expect(chat.output()).not.toContain('geheim');
   } finally {

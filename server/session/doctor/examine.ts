@@ -5,6 +5,7 @@ import type { SessionSettings } from '../read-session.ts';
 import { type SessionStore, StoreError } from '../store.ts';
 import { type Finding, warning, well, wrong } from './finding.ts';
 import { kindOf, nearby } from './nearby.ts';
+import { typedPaths } from './typed.ts';
 import { userIn } from './user.ts';
 
 /** No cookie can hold this id. */
@@ -27,6 +28,7 @@ export async function* examine(
   settings: SessionSettings,
   { cookie, keepalive }: { cookie: string | undefined; keepalive: boolean },
 ): AsyncGenerator<Finding> {
+  yield* typedPaths(settings.user);
   const store = settings.source.open();
   try {
     await (store.check?.() ?? store.get(probe));

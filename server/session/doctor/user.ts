@@ -3,6 +3,7 @@ import { displayName, identify, type SessionUser, type UserPaths } from '../iden
 import { follow, type Path, pathText } from '../path.ts';
 import { type Finding, printable, warning, well, wrong } from './finding.ts';
 import { inside, keysOf, type Place, placesIn, serialized } from './places.ts';
+import { leadsToTyped } from './typed.ts';
 
 const mostKeys = 40;
 const mostSuggestions = 3;
@@ -11,23 +12,11 @@ const usualKeys = {
   id: /^(uid|id|login|account|member_?id|user_?(id|name)?|local_?username)$/i,
   name: /^((first|user|full|display|nick|login)?_?name|user|login)$/i,
 };
-/** Symfony's, under the key `_security.last_username`. */
-const typedByVisitors = /(^|\.)last_username$/;
 
 /** Whom a session belongs to, by the paths of the settings. Of what it holds, only keys and the user are reported. */
 export function* userIn(session: PhpValue, paths: UserPaths): Generator<Finding> {
   yield well(`Its keys: ${keysText(session)}.`);
   yield* objectsIn(session);
-  for (const [name, path] of [
-    ['CHAT_USER_ID', paths.id],
-    ['CHAT_USER_NAME', paths.name],
-  ] as const) {
-    if (!leadsToTyped(path)) continue;
-    yield wrong(
-      `${name} is ${pathText(path)}: whatever a visitor typed into the login form, with any password.`,
-      'Never use it: anybody could be anyone. See docs/sessions.md, "Known applications", symfony.',
-    );
-  }
   const found = identify(session, paths);
   if ('user' in found) {
     yield* named(session, paths, found.user);
@@ -51,7 +40,6 @@ export function* userIn(session: PhpValue, paths: UserPaths): Generator<Finding>
 
 /** The path is right, perhaps, and nobody is logged in. */
 const isThere = (session: PhpValue, path: Path) => 'value' in follow(session, path);
-const leadsToTyped = (path: Path) => typedByVisitors.test(String(path.at(-1)));
 
 function* named(session: PhpValue, paths: UserPaths, { id, name }: SessionUser): Generator<Finding> {
   const user = `It belongs to the user ${id}`;

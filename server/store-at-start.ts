@@ -1,0 +1,37 @@
+import type { Log } from './log.ts';
+import type { SessionReader } from './session/read-session.ts';
+
+/** Milliseconds after which a store that could not be read is tried again. */
+const againAfter = 5000;
+const hint =
+  'start the store, or correct CHAT_SESSION_STORE; npm run doctor checks it with the same settings';
+
+/**
+ * Says in the log if the session store cannot be read at the start, and when it can. Without it, that would only show
+ * when a visitor connects. The server starts all the same: a store may need longer than it does.
+ * @returns what ends it
+ */
+export function reportStore(reader: Pick<SessionReader, 'fault'>, log: Log): () => void {
+  let reported: string | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  let ended = false;
+  const ask = async (): Promise<void> => {
+    const fault = await reader.fault();
+    if (ended) return;
+    if (fault === null) {
+      if (reported !== undefined) log.info('the session store can be read');
+      return;
+    }
+    // It may be another one by now: the password, where nothing answered before.
+    if (fault.message !== reported) {
+      log.error({ reason: fault.message, hint }, 'the session store cannot be read: nobody can connect');
+    }
+    reported = fault.message;
+    timer = setTimeout(ask, againAfter);
+  };
+  void ask();
+  return () => {
+    ended = true;
+    clearTimeout(timer);
+  };
+}
