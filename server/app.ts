@@ -82,22 +82,24 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
       else
         log.error(
           { reason: silent.message },
-          'the session store is silent: open connections live on for a while',
+          'the session store does not answer: open connections stay open for now',
         );
     },
     onUnreadable: ({ message: reason }) =>
-      quiet.warn(`unreadable ${reason}`, { reason }, 'a session in use cannot be read now'),
+      quiet.warn(`unreadable ${reason}`, { reason }, 'a session with open connections cannot be read now'),
     onNotifications: (lost) => {
-      if (lost === null)
-        log.info('ended sessions are notified by their store, as far as PHP’s handler lets it know');
+      if (lost === null) log.info('store notifications are active');
       else
         log.warn(
           { reason: lost.message },
-          'ended sessions are not notified by their store now: the regular check finds them',
+          'store notifications are not active: the regular check finds ended sessions',
         );
     },
     onKeepaliveFailure: ({ message: reason }) =>
-      log.warn({ reason }, 'a session in use could not be kept alive; the same reason is not logged again'),
+      log.warn(
+        { reason },
+        'a session could not be renewed while its user writes; this reason is logged once',
+      ),
   });
   const services = {
     chat,

@@ -26,7 +26,7 @@ async function main(): Promise<void> {
     log.fatal({ err: error }, message);
     process.exit(failed);
   };
-  process.on('uncaughtException', (error) => die(error, 'an error that was not foreseen'));
+  process.on('uncaughtException', (error) => die(error, 'unexpected error'));
 
   const app = await startApp(config, log, (error) => die(error, 'the history has failed')).catch(
     (error: unknown) => die(error, 'the server cannot start'),

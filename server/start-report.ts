@@ -12,6 +12,6 @@ export function reportStart(config: Config, env: NodeJS.ProcessEnv, log: Log): v
   }
   const findings = [client(), ...proxies(config), ...typedPaths(config.session.user)];
   for (const { is, text, advice } of findings) {
-    if (is !== 'well') log.warn({ reason: text, hint: advice }, 'something is to be corrected');
+    if (is !== 'well') log.warn({ reason: text, hint: advice }, 'this should be corrected');
   }
 }

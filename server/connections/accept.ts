@@ -109,7 +109,7 @@ export class SocketTransport {
         (refused) => next(refused === null ? undefined : connectError(refused)),
         // Socket.IO does not await a middleware: a rejection that is not caught leaves the client waiting.
         (error: unknown) => {
-          parts.services.log.error({ err: error }, 'a connection failed in a way that was not foreseen');
+          parts.services.log.error({ err: error }, 'unexpected error while a client connected');
           this.#onRefusal({ code: 'internal' });
           next(connectError({ code: 'internal' }));
         },
@@ -258,7 +258,8 @@ export class SocketTransport {
             const now = self(connection);
             if (!isDeepStrictEqual(before, now)) this.publisher.toConnections([id], 'session:changed', now);
           },
-          (error: unknown) => log.error({ err: error }, 'a changed session could not be taken over'),
+          (error: unknown) =>
+            log.error({ err: error }, 'the rooms and roles of a changed session could not be applied'),
         );
       },
     });

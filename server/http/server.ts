@@ -62,7 +62,7 @@ export async function openHttpServer(options: {
     if (target === null) return answerError(res, 'bad_request');
     if (target.path === socketPath) return endpoint.request(req, res, target.url);
     routes(req, res, target.path).catch((error: unknown) => {
-      log.error({ err: error }, 'an HTTP request failed in a way that was not foreseen');
+      log.error({ err: error }, 'unexpected error in an HTTP request');
       res.destroy();
     });
   };

@@ -238,6 +238,6 @@ function failure(services: Services, event: string, error: unknown) {
       ...(current === undefined ? {} : { current: current as Message }),
     };
   }
-  services.log.error({ err: error, event }, 'a request failed in a way that was not foreseen');
+  services.log.error({ err: error, event }, 'unexpected error in a request');
   return { code: 'internal' as const, message: requestErrors.internal };
 }

@@ -37,7 +37,7 @@ export function identify(session: PhpValue, paths: UserPaths): Identity {
   const required = paths.require === undefined ? found : present(session, paths.require);
   if (!('value' in required)) return noUser(required);
   const id = userId(found.value);
-  if (id === null) return { invalid: `${pathText(paths.id)} is no user id but ${kindOf(found.value)}` };
+  if (id === null) return { invalid: `${pathText(paths.id)} is not a user id but ${kindOf(found.value)}` };
   if (paths.nobody?.includes(id)) return noUser({ absent: `${pathText(paths.id)} is that of a guest` });
   const name = follow(session, paths.name);
   const user: SessionUser = { id, name: ('value' in name && displayName(name.value)) || id };

@@ -111,7 +111,7 @@ export class UrlOptions {
       new X509Certificate(pem);
       return pem;
     } catch (cause) {
-      throw new TypeError(`${name}=${file} is no file with a certificate`, { cause });
+      throw new TypeError(`${name}=${file} is not a file with a certificate`, { cause });
     }
   }
 

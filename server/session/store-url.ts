@@ -50,7 +50,7 @@ export function parseStoreUrl(text: string): SessionSource {
     options,
   });
   const format = options.take('format') ?? store.format;
-  if (!isFormatName(format)) throw new TypeError(`format=${format} is none that PHP writes`);
+  if (!isFormatName(format)) throw new TypeError(`format=${format} is not a format that PHP writes`);
   const lifetime = store.lifetime ?? options.seconds('lifetime', '0');
   const layers = parseLayers(options.take('layers') ?? '');
   options.finish();

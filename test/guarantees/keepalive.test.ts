@@ -51,7 +51,7 @@ async function activeAndIdle(
   expect((await active.client.ended).reason).toBe('logout');
   const form = await (await fetch(`${php.url}/`, { headers: { cookie: active.cookie } })).text();
   expect(form).toContain('name="password"');
-  expect(chat.output()).not.toContain('could not be kept alive');
+  expect(chat.output()).not.toContain('could not be renewed while its user writes');
 }
 
 const told = sessionPlaces.map(({ name, open }) => ({ name, open, chatKnowsLifetime: true }));

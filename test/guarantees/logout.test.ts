@@ -24,7 +24,7 @@ size(test, test.concurrent).for(sessionPlaces)(
       CHAT_SESSION_CHECK: tells ? '1m' : '1s',
     });
     onTestFinished(async () => void (await chat.stop()));
-    if (tells) await chat.until(/ended sessions are notified/);
+    if (tells) await chat.until(/store notifications are active/);
 
     const visitors = await manyVisitors(php, chat, sessions, tabs);
     expect(visitors.tabs[1]?.[0]?.ready.user).toEqual({ id: '2', name: 'Bob' });

@@ -4,7 +4,7 @@ import { newClientId } from './chat-client.ts';
 import type { ChatServer } from './chat-server.ts';
 import { metrics } from './server-figures.ts';
 
-/** What must never happen, whatever is sent: the process ends, or says that something was not foreseen. */
+/** What must never happen, whatever is sent: the process ends, or logs an unexpected error. */
 export function watchServer(server: ChatServer): { check(): void } {
   let read = 0;
   return {

@@ -41,7 +41,7 @@ test('no session id, cookie, key, session content or text in any output, whateve
   ]) {
     await refusalOf(connectChat(site.chat.url, await remember(site.rawSession(bytes))));
   }
-  for (const reason of ['user_id is no user id', 'the bytes look like json', 'the bytes look like php"']) {
+  for (const reason of ['user_id is not a user id', 'the bytes look like json', 'the bytes look like php"']) {
     await site.chat.until(new RegExp(reason));
   }
   await refusalOf(connectChat(site.chat.url, await remember('PHPSESSID=unknownunknownunknown')));
@@ -53,7 +53,7 @@ test('no session id, cookie, key, session content or text in any output, whateve
   }
 
   site.memcached.signal('SIGSTOP');
-  await site.chat.until(/the session store is silent/);
+  await site.chat.until(/the session store does not answer/);
   await refusalOf(connectChat(site.chat.url, good));
   site.memcached.signal('SIGCONT');
   await site.chat.until(/answers again/);

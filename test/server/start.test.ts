@@ -126,7 +126,7 @@ test('the log has the settings that are not the default, without keys and passwo
       CHAT_API_KEY: '(not shown)',
       CHAT_USER_NAME: '_sf2_attributes._security_main!.2.0.username',
     });
-    const wrong = lines.filter(({ msg }) => msg === 'something is to be corrected');
+    const wrong = lines.filter(({ msg }) => msg === 'this should be corrected');
     expect(wrong.map(({ hint }) => hint)).toEqual(
       expect.arrayContaining([
         expect.stringContaining('CHAT_TRUSTED_PROXIES=127.0.0.1'),

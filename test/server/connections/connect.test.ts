@@ -156,7 +156,7 @@ describe('a session that cannot be read: session_invalid', () => {
   test('the log names what each of them looks like, and nothing of what is in them', async () => {
     await site.chat.until(/the bytes look like php"/);
     await site.chat.until(/the bytes look like php_serialize"/);
-    await site.chat.until(/"reason":"user_id is no user id but a list"/);
+    await site.chat.until(/"reason":"user_id is not a user id but a list"/);
     expect(site.chat.output()).not.toContain('i:7;');
   });
 });

@@ -124,7 +124,7 @@ test('the store is silent: open connections live on, and new ones are refused as
   const [tab, ben] = [await joined(cookie), await joined(await site.session(2))];
   site.memcached.signal('SIGSTOP');
   try {
-    await site.chat.until(/the session store is silent/);
+    await site.chat.until(/the session store does not answer/);
     const began = performance.now();
     const refusal = await refusalOf(connectChat(site.chat.url, cookie));
     expect(performance.now() - began).toBeLessThan(5000);
@@ -145,7 +145,7 @@ test('the store is silent: open connections live on, and new ones are refused as
   await expect.poll(async () => (await fetch(`${site.chat.url}/readyz`)).status).toBe(200);
   tab.close();
   ben.close();
-  expect(site.chat.output().match(/the session store is silent/g)).toHaveLength(1);
+  expect(site.chat.output().match(/the session store does not answer/g)).toHaveLength(1);
 });
 
 test('the store is silent for longer than the grace: the transport is closed without session:ended', async () => {
@@ -173,7 +173,7 @@ test('one of two memcached servers is gone: logged once, however many sessions a
     Array.from({ length: 20 }, (_, n) => connectChat(chat.url, `PHPSESSID=s${n}`)),
   );
   await two.stop('SIGKILL');
-  await chat.until(/the session store is silent/);
+  await chat.until(/the session store does not answer/);
   const checks = async () => (await metrics(chat.url)).get('chat_session_lookups_total') ?? 0;
   const before = await checks();
   await expect.poll(checks).toBeGreaterThan(before + 200);
@@ -203,7 +203,7 @@ test('the store’s account may not renew sessions: logged once, however often i
   await expect.poll(refusals).toBeGreaterThan(2);
   await send(client);
   expect(client.socket.connected).toBe(true);
-  const warnings = chat.output().match(/.*could not be kept alive.*/g);
+  const warnings = chat.output().match(/.*could not be renewed while its user writes.*/g);
   expect(warnings).toEqual([expect.stringContaining('+pttl')]);
   client.close();
   await chat.stop();

@@ -87,7 +87,7 @@ async function redis(): Promise<Site> {
     CHAT_SESSION_STORE: `redis://127.0.0.1:${server.port}`,
     CHAT_SESSION_CHECK: '1m',
   });
-  await chat.until(/ended sessions are notified/);
+  await chat.until(/store notifications are active/);
   const key = (id: string) => `PHPREDIS_SESSION:${id}`;
   const php = { 'session.save_handler': 'redis', 'session.save_path': `tcp://127.0.0.1:${server.port}` };
   return {

@@ -202,7 +202,7 @@ describe('lost', () => {
 
   test.each([
     ['something else altogether', 'HTTP/1.1 400 Bad Request\r\n\r\n', /sends no notifications$/],
-    ['a line that does not end', 'x'.repeat(5000), /sent something that is no notification$/],
+    ['a line that does not end', 'x'.repeat(5000), /sent something that is not a notification$/],
     ['that it knows neither command', 'ERROR\r\n', /sends no notifications: ERROR$/],
   ])('with a server that says %s', async (_, nonsense, reason) => {
     const proxy = await spoilingProxy(memcached.port, (_piece, client) => client.write(nonsense));

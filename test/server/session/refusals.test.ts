@@ -51,8 +51,8 @@ describe('the refusal of a session', () => {
 
   test('says what a path leads to, if it is no user id', async () => {
     for (const [path, reason] of [
-      ['app.user', 'app.user is no user id but an array or an object'],
-      ['app.n', 'app.n is no user id but a negative number'],
+      ['app.user', 'app.user is not a user id but an array or an object'],
+      ['app.n', 'app.n is not a user id but a negative number'],
       ['app!.id', 'app is no string that could be decoded'],
     ] as const) {
       expect(await refusal(written.get('php'), '', path)).toMatchObject({

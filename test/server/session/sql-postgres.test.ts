@@ -322,9 +322,9 @@ test('one session that cannot be read, for two reasons: refused with the reason,
   await db.query("INSERT INTO odd_sessions VALUES ('other', 'user_id|i:9;', NULL)");
   await connectChat(chat.url, 'PHPSESSID=other');
   gate.silence.begin();
-  await chat.until(/the session store is silent/);
+  await chat.until(/the session store does not answer/);
   gate.silence.end();
   await chat.until(/the session store answers again/);
   // Once for each reason.
-  expect(chat.output().match(/a session in use cannot be read now/g)).toHaveLength(2);
+  expect(chat.output().match(/a session with open connections cannot be read now/g)).toHaveLength(2);
 });

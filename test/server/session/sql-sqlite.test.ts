@@ -139,7 +139,7 @@ describe('in SQLite only', () => {
     await expect(store(columns, file).get('a')).rejects.toThrow(/there is no SQLite file .*none\.db/);
     await expect(store(columns, file).get('a')).rejects.toThrow(StoreError);
     writeFileSync(file, 'x'.repeat(4096));
-    await expect(store(columns, file).get('a')).rejects.toThrow(/none\.db is no SQLite database/);
+    await expect(store(columns, file).get('a')).rejects.toThrow(/none\.db is not an SQLite database/);
     await expect(store(columns, folder).get('a')).rejects.toThrow(/cannot be read/);
   });
 

@@ -115,7 +115,7 @@ async function ownersIn(
 
 function notPhps(): FormatError {
   return new FormatError(
-    'the session is no file of PHP’s user, or no regular file: if PHP runs as another user than this server, name that user in owner=',
+    'the session file belongs to another user than PHP’s, or is not a regular file: if PHP runs as another user than this server, name that user in owner=',
   );
 }
 

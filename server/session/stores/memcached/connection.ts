@@ -72,7 +72,7 @@ class HardenedServer extends memjs.Server {
       while (this.#socket === socket && rest.length >= headerBytes) {
         const bodyBytes = rest.readUInt32BE(8);
         if (rest[0] !== responseMagic || bodyBytes > maxReplyBytes) {
-          return this.fail(new StoreError(`${this.name} sent something that is no reply`));
+          return this.fail(new StoreError(`${this.name} sent something that is not a reply`));
         }
         if (rest.length < headerBytes + bodyBytes) break;
         const reply = memjs.Utils.parseMessage(rest);

@@ -40,7 +40,7 @@ export function keysEndingWith(
         if (/^END\r?$/.test(line) || found.length === mostKeys) return done();
         if (encoded === undefined) return done(new StoreError(`${name} does not list its keys`));
       }
-      if (rest.length > maxLineBytes) done(new StoreError(`${name} sent something that is no reply`));
+      if (rest.length > maxLineBytes) done(new StoreError(`${name} sent something that is not a reply`));
     });
     socket.on('error', (error: NodeJS.ErrnoException) => done(StoreError.unreachable(name, error)));
     socket.on('close', () => done(new StoreError(`${name} closed the connection`)));

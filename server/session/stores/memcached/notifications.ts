@@ -89,7 +89,7 @@ function listen({ host, port }: Address, prefix: string, sink: Sink): Promise<()
       // A copy: the few bytes left over would keep a large piece in memory.
       rest = Buffer.from(received.subarray(end));
       if (rest.length > maxLineBytes)
-        failed(new StoreError(`${name} sent something that is no notification`));
+        failed(new StoreError(`${name} sent something that is not a notification`));
     });
     socket.on('error', (error) => failed(StoreError.unreachable(name, error)));
     socket.on('close', () => failed(new StoreError(`${name} closed the connection of the subscription`)));

@@ -100,7 +100,7 @@ export class TextConnection {
       }
       rest = received.subarray(from);
       if (rest.length > maxReplyBytes)
-        this.#fail(new StoreError(`${this.#name} sent something that is no reply`), socket);
+        this.#fail(new StoreError(`${this.#name} sent something that is not a reply`), socket);
     });
     socket.on('error', (error: NodeJS.ErrnoException) =>
       this.#fail(StoreError.unreachable(this.#name, error), socket),

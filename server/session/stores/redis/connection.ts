@@ -295,5 +295,7 @@ export function refusal(reply: string, wanted: keyof typeof permissions): StoreE
 export function unreachable(error: unknown): StoreError {
   if ((error as NodeJS.ErrnoException).code !== undefined)
     return StoreError.unreachable('Redis', error as NodeJS.ErrnoException);
-  return new StoreError('Redis closed the connection, or sent something that is no reply', { cause: error });
+  return new StoreError('Redis closed the connection, or sent something that is not a reply', {
+    cause: error,
+  });
 }

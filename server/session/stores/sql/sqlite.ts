@@ -175,7 +175,7 @@ class SqliteFile implements Database {
       );
     }
     if (code === codes.corrupt || code === codes.notADatabase)
-      return new StoreError(`${this.#path} is no SQLite database, or a damaged one (${code})`);
+      return new StoreError(`${this.#path} is not an SQLite database, or it is damaged (${code})`);
     return new StoreError(
       `the SQLite file ${this.#path} cannot be read (${code ?? name}): run this server as the user of the PHP site`,
     );
