@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { deflateRawSync } from 'node:zlib';
@@ -127,7 +127,7 @@ test('what is in the folder under that id is no file of PHP’s', async () => {
   const other = 'f'.repeat(26);
   mkdirSync(join(folder, `sess_${other}`));
   const [code, said] = await doctor({ CHAT_SESSION_STORE: `file://${folder}` }, '--cookie', other);
-  expect(said).toMatch(/no regular file[\s\S]*→ Who owns the file/);
+  expect(said).toMatch(/not a regular file[\s\S]*→ Who owns the file/);
   expect(said).not.toMatch(/handler=|distribution=/);
   expect(code).toBe(1);
 });
@@ -266,6 +266,40 @@ describe('the settings', () => {
     expect(unknown).toMatch(/^! CHAT_DRAIN: there is no such setting in this version\./m);
     expect(unknownCode).toBe(0);
   });
+});
+
+test('docs/operate.md shows what the doctor says', async () => {
+  const page = readFileSync(join(root, 'docs/operate.md'), 'utf8');
+  const [, sample = ''] = /compares\. -->\n```\n([\s\S]*?)\n```/.exec(page) ?? [];
+  const place = mkdtempSync(join(tmpdir(), 'doctor-'));
+  const own = 'f'.repeat(32);
+  writeFileSync(
+    join(place, `sess_${own}`),
+    'user_id|i:11;user|a:1:{s:4:"name";s:4:"Anna";}csrf|s:16:"0123456789abcdef";',
+  );
+  const [code, said] = await doctor(
+    {
+      CHAT_SESSION_STORE: `file://${place}`,
+      CHAT_HISTORY: `sqlite:${place}/chat.db`,
+      CHAT_ORIGINS: 'https://www.example.org',
+      CHAT_TRUSTED_PROXIES: '127.0.0.1',
+    },
+    ...['--cookie', own, '--origin', 'https://www.example.org/forum/'],
+  );
+  rmSync(place, { recursive: true });
+  const shown = said
+    .replace(`file://${place}`, 'file:///var/lib/php/sessions')
+    .replaceAll(place, '/var/lib/php-session-chat')
+    // By whom this test is run, and whether there is a client, is no matter of the page.
+    .replace(/! This is root.*\n.*\n/, '')
+    .replace(/! The browser client is not built.*\n.*\n/, '✓ The browser client is built.\n')
+    .trimEnd()
+    .split('\n');
+  const lines = sample.split('\n');
+  expect(shown).toEqual(expect.arrayContaining(lines.filter((line) => line !== '  …')));
+  const findings = (all: string[]) => all.filter((line) => !/^ {2}(CHAT_|…)/.test(line));
+  expect(findings(shown)).toEqual(findings(lines));
+  expect(code).toBe(1);
 });
 
 describe('what the server needs besides the sessions', () => {
