@@ -1,17 +1,28 @@
-/** So many in so many milliseconds; `count` 0 lifts the limit. */
+/** This many in any period of this many milliseconds; `count` 0 lifts the limit. */
 export interface Rate {
   count: number;
   ms: number;
 }
 
+/** Events within this fraction of the period are remembered together, so that memory is bounded. */
+const slicesOfPeriod = 100;
+
+/** Events of one key that came close together. They count until the period after the last of them is over. */
+interface Slice {
+  first: number;
+  last: number;
+  weight: number;
+}
+
 /**
- * Counts events by key in windows that begin with the first event of each. By the monotonic clock, which packages
- * for this do not use: when the wall clock is set, nobody is locked out and nobody let in. What is counted outlives
- * the connections that caused it.
+ * Counts events by key: in no period of the rate's length are more let through. Time is that of the monotonic clock,
+ * which packages for this do not use: when the wall clock is set, nobody is locked out and nobody let in. What is
+ * counted outlives the connections that caused it.
  */
 export class RateLimit {
   readonly #rate: Rate;
-  readonly #windows = new Map<string, { count: number; ends: number }>();
+  /** What still counts, by key, in the order of time. */
+  readonly #keys = new Map<string, Slice[]>();
   #swept = 0;
 
   constructor(rate: Rate) {
@@ -19,48 +30,61 @@ export class RateLimit {
   }
 
   /**
-   * Null when this one is within the limit, else the milliseconds after which the next will be.
+   * Counts an event.
    * @param weight how many it counts as; the last one within the limit may weigh more than is left
+   * @param now the time, if it is needed for `giveBack`
+   * @returns null if it is within the limit; otherwise the milliseconds until the next one is
    */
-  take(key: string, weight = 1): number | null {
+  take(key: string, weight = 1, now = performance.now()): number | null {
     const { count, ms } = this.#rate;
     if (count === 0) return null;
-    const now = performance.now();
-    const window = this.#window(key, now);
-    if (window === undefined) {
+    const slices = this.#counting(key, now);
+    let total = 0;
+    for (const slice of slices) total += slice.weight;
+    for (const slice of slices) {
+      if (total < count) break;
+      total -= slice.weight;
+      if (total < count) return Math.ceil(slice.last + ms - now);
+    }
+    const newest = slices.at(-1);
+    if (newest !== undefined && now - newest.first < ms / slicesOfPeriod) {
+      newest.last = now;
+      newest.weight += weight;
+      return null;
+    }
+    slices.push({ first: now, last: now, weight });
+    if (newest === undefined) {
       this.#sweep(now);
-      this.#windows.set(key, { count: weight, ends: now + ms });
-      return null;
+      this.#keys.set(key, slices);
     }
-    if (window.count < count) {
-      window.count += weight;
-      return null;
-    }
-    return Math.ceil(window.ends - now);
+    return null;
   }
 
-  /** The event that was taken at that time (of the monotonic clock) was none that counts. */
+  /** Undoes a `take`. @param taken when it was taken, by the monotonic clock */
   giveBack(key: string, taken: number, weight = 1): void {
-    const window = this.#window(key, performance.now());
-    if (window !== undefined && window.ends - this.#rate.ms <= taken) window.count -= weight;
+    const slices = this.#counting(key, performance.now());
+    const slice = slices.findLast(({ first, last }) => first <= taken && taken <= last);
+    if (slice !== undefined) slice.weight -= weight;
   }
 
-  /** One that was within the limit counts as so many more than was known. */
+  /** Adds to the weight of an event that `take` let through, once its cost is known. */
   add(key: string, weight: number): void {
-    const window = this.#window(key, performance.now());
-    if (window !== undefined) window.count += weight;
+    const newest = this.#counting(key, performance.now()).at(-1);
+    if (newest !== undefined) newest.weight += weight;
   }
 
-  #window(key: string, now: number) {
-    const window = this.#windows.get(key);
-    return window !== undefined && window.ends > now ? window : undefined;
+  #counting(key: string, now: number): Slice[] {
+    const slices = this.#keys.get(key) ?? [];
+    const over = slices.findIndex(({ last }) => last + this.#rate.ms > now);
+    slices.splice(0, over < 0 ? slices.length : over);
+    return slices;
   }
 
-  /** Once a window's length, forgets those that are over: keys come from anybody. */
+  /** Once a period, forgets the keys of which nothing counts any more: anybody can add keys. */
   #sweep(now: number): void {
     if (now - this.#swept < this.#rate.ms) return;
     this.#swept = now;
-    for (const [key, { ends }] of this.#windows) if (ends <= now) this.#windows.delete(key);
+    for (const key of this.#keys.keys()) if (this.#counting(key, now).length === 0) this.#keys.delete(key);
   }
 }
 
@@ -73,15 +97,15 @@ export class OpenLimit {
     this.#most = most;
   }
 
-  /** The function that gives the place back, once; or null when there is none. */
+  /** Takes a place. @returns the function that frees it, or null if there is none */
   take(key: string): (() => void) | null {
     const open = this.#open.get(key) ?? 0;
     if (this.#most !== 0 && open >= this.#most) return null;
     this.#open.set(key, open + 1);
-    let given = false;
+    let free = false;
     return () => {
-      if (given) return;
-      given = true;
+      if (free) return;
+      free = true;
       const left = (this.#open.get(key) ?? 1) - 1;
       if (left === 0) this.#open.delete(key);
       else this.#open.set(key, left);

@@ -1,6 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { z } from 'zod';
+import { answerInTime } from '../answer-in-time.ts';
 import { RequestError, requestErrors } from '../errors.ts';
 import { roomName, topic, userId } from '../events.ts';
 import { answerError, answerJson } from './answer.ts';
@@ -66,7 +67,7 @@ interface Route<Body extends keyof Bodies = keyof Bodies> {
   statuses: readonly number[];
   /** Bytes that the body may have. */
   size: number;
-  run(api: Api, name: string, body: Bodies[Body]): Promise<Result> | Result;
+  run(api: Api, name: string, body: Bodies[Body]): Promise<Result>;
 }
 
 const usualSize = 64 * 1024;
@@ -112,11 +113,11 @@ export const routes: readonly Route[] = [
     async (api, id, body) => ok({ count: await api.changeMembers(id, body) }),
     membersSize,
   ),
-  route('POST', '/api/users/{user}/push', 'push', [202], (api, id, body) => ({
+  route('POST', '/api/users/{user}/push', 'push', [202], async (api, id, body) => ({
     status: 202,
     body: { delivered: api.push(id, body) },
   })),
-  route('DELETE', '/api/users/{user}/connections', 'nothing', [200], (api, id) =>
+  route('DELETE', '/api/users/{user}/connections', 'nothing', [200], async (api, id) =>
     ok({ closed: api.kick(id) }),
   ),
   route('PUT', '/api/users/{user}/ban', 'ban', [200], async (api, id, body) =>
@@ -157,13 +158,18 @@ export function createApi(
     const body = parse(found.body, text);
     if ('wrong' in body) return answerJson(req, res, 400, errorBody('bad_request', body.wrong));
     try {
-      const { status, body: answer } = await found.run(api, name, body.value);
+      const { status, body: answer } = await answerInTime(found.run(api, name, body.value));
       answerJson(req, res, status, answer);
     } catch (error) {
-      if (!(error instanceof RequestError)) throw error;
-      answerJson(req, res, statusOf[error.code] ?? 400, errorBody(error.code, error.message));
+      answerRequestError(req, res, error);
     }
   };
+}
+
+/** Answers with the code of a RequestError, and throws any other error. */
+export function answerRequestError(req: IncomingMessage, res: ServerResponse, error: unknown): void {
+  if (!(error instanceof RequestError)) throw error;
+  answerJson(req, res, statusOf[error.code] ?? 400, errorBody(error.code, error.message));
 }
 
 /** The status of a refusal; 400 for all else. */

@@ -1,7 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { answerInTime } from '../answer-in-time.ts';
 import type { HttpErrorCode } from '../errors.ts';
 import { answerError, answerJson, securityHeaders, send } from './answer.ts';
-import { type Api, answerUnauthorized, createApi, hasKey } from './api.ts';
+import { type Api, answerRequestError, answerUnauthorized, createApi, hasKey } from './api.ts';
 import type { ClientFile } from './client-files.ts';
 import { codingFor } from './encoding.ts';
 import type { Metrics } from './metrics.ts';
@@ -52,9 +53,13 @@ export function createRoutes(options: {
       const refusal = options.admission.refusalOfMe(req);
       if (refusal !== null) return answerError(res, refusal.code, refusal.retryAfterMs);
       options.admission.allowReading(req, res);
-      const me = await options.me(req.headers.cookie);
-      if (me === 'session_store_unavailable') return answerError(res, me);
-      answerJson(req, res, 200, me);
+      try {
+        const me = await answerInTime(options.me(req.headers.cookie));
+        if (me === 'session_store_unavailable') return answerError(res, me);
+        answerJson(req, res, 200, me);
+      } catch (error) {
+        answerRequestError(req, res, error);
+      }
     },
     '/metrics': async (req, res) => {
       if ((options.proxied || !isLocal(req)) && !hasKey(req, options.apiKeys)) return answerUnauthorized(res);

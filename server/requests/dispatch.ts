@@ -1,3 +1,4 @@
+import { answerInTime } from '../answer-in-time.ts';
 import { rightsIn } from '../chat/access.ts';
 import type { Chat } from '../chat/chat.ts';
 import { found } from '../chat/directory.ts';
@@ -64,8 +65,8 @@ export function requestListener(services: Services, client: Client) {
     // Everything counts, also what is no request: it was read all the same.
     const weight = 1 + client.weight.received - known;
     known = client.weight.received;
-    const limited = limit.take(user, weight);
     const count: Count = { weight, taken: performance.now() };
+    const limited = limit.take(user, weight, count.taken);
     if (limited !== null) intake.punish(weight);
     if (typeof ack !== 'function') {
       // Without an ack nobody learns whether it worked: it is not carried out.
@@ -86,20 +87,22 @@ export function requestListener(services: Services, client: Client) {
       const handler = handlers[name] as RequestHandler<'message:send'>;
       const payload = parse(name, args) as RequestPayload<'message:send'>;
       intake.begin();
-      const done = order[handler.order](() =>
+      const work = order[handler.order](() =>
         carryOut(services, client, handler, payload, count, limited),
-      ).then(
+      ).finally(() => intake.end());
+      const answered = answerInTime(work).then(
         (data) => answer({ ok: true, data }),
         (error: unknown) => answer({ ok: false, error: failure(services, name, error) }),
       );
-      services.drain.track(done.finally(() => intake.end()));
+      // Beyond its answer too: what is late is still carried out.
+      services.drain.track(Promise.allSettled([work, answered]));
     } catch (error) {
       answer({ ok: false, error: failure(services, name, error) });
     }
   };
 }
 
-/** As how many requests it has counted, and when. */
+/** As how many requests it has counted, and when it was taken. */
 interface Count {
   taken: number;
   weight: number;
@@ -130,20 +133,20 @@ async function carryOut(
     notCounted: () => counted?.(),
     active: client.active,
   };
-  const refused = refusal(handler, context);
+  const refused = refusalByRights(handler, context);
   if (refused !== null) return (await repeatOf(handler, context, refused)) ?? raise(refused);
   let retryAfterMs = tooManyRequests;
   if (retryAfterMs === null && handler.limit !== undefined) {
     const limit = limits[handler.limit];
     const counts = handler.units?.(payload) ?? 1;
     const at = performance.now();
-    retryAfterMs = limit.take(user, counts);
+    retryAfterMs = limit.take(user, counts, at);
     counted = () => limit.giveBack(user, at, counts);
   }
   if (retryAfterMs === null && handler.order === 'send') return handler.run(context);
   if (retryAfterMs === null) {
     return limits.reads.run(user, () => {
-      // What the answers before it weighed was not known when it came.
+      // The cost of earlier answers was unknown when this request arrived, so it is counted again.
       limits.requests.giveBack(user, taken, weight);
       const tooMany = limits.requests.take(user, weight);
       if (tooMany !== null) throw new RequestError('rate_limited', undefined, { retryAfterMs: tooMany });
@@ -155,8 +158,8 @@ async function carryOut(
   throw new RequestError('rate_limited', undefined, { retryAfterMs });
 }
 
-/** What this connection may not do there, whatever is asked for in particular. */
-function refusal(
+/** The refusal that follows from joining and rights alone, or null. */
+function refusalByRights(
   handler: RequestHandler<'message:send'>,
   context: Context<'message:send'>,
 ): RequestError | null {
@@ -181,7 +184,7 @@ async function repeatOf(
   try {
     return (await handler.probe?.(context)) ?? null;
   } catch (error) {
-    // A repeat that says something else comes before the refusal; all else behind it.
+    // `conflict` (same clientId, other content) takes precedence over the refusal; no other error does.
     if (error instanceof RequestError && error.code !== 'conflict') throw refused;
     throw error;
   }

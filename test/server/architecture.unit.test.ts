@@ -43,13 +43,14 @@ const mayImport: Record<string, readonly string[]> = {
   ],
   'server/liveness/': ['server/session/', 'server/events.ts'],
   'server/requests/': [
+    'server/answer-in-time.ts',
     'server/chat/',
     'server/connections/',
     'server/errors.ts',
     'server/events.ts',
     'server/log.ts',
   ],
-  'server/http/': ['server/errors.ts', 'server/events.ts', 'server/log.ts'],
+  'server/http/': ['server/answer-in-time.ts', 'server/errors.ts', 'server/events.ts', 'server/log.ts'],
   'session-server/': [
     'server/claim.ts',
     'server/session/formats/',

@@ -1,4 +1,4 @@
-import { closeSync, openSync, statSync, symlinkSync, writeSync } from 'node:fs';
+import { closeSync, openSync, rmSync, statSync, symlinkSync, writeFileSync, writeSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, expect, test } from 'vitest';
 import { connectChat, newClientId } from '../../helpers/chat-client.ts';
@@ -14,7 +14,7 @@ afterEach(async () => {
 async function setUp() {
   const memcached = await startMemcached();
   closing.push(() => memcached.stop());
-  await memcached.set('sessions/u1', '{"user_id":1}');
+  for (const user of [1, 2]) await memcached.set(`sessions/u${user}`, `{"user_id":${user}}`);
   const history = historyFolder();
   closing.push(() => history.remove());
   const env = { CHAT_SESSION_STORE: memcached.url, CHAT_HISTORY: history.url };
@@ -70,6 +70,64 @@ test('locked for a moment only: the send waits for it', async () => {
   other.close();
   expect(await sending).toMatchObject({ message: { seq: 1 } });
 });
+
+test('a disk that hangs: every request, over HTTP too, is answered within 8 s and still carried out', async () => {
+  const { path, env } = await setUp();
+  const hanging = `${path}-hangs`;
+  const key = 'a key of more than 16'.replaceAll(' ', '-');
+  const server = await startChatServer({
+    ...env,
+    CHAT_API_KEY: key,
+    HANGING_DISK: hanging,
+    NODE_OPTIONS: `--import=${new URL('../../helpers/hanging-disk.ts', import.meta.url).pathname}`,
+  });
+  closing.push(() => server.stop('SIGKILL'));
+  const client = await connectChat(server.url, 'PHPSESSID=u1');
+  closing.push(() => client.close());
+  await client.request('room:join', { room: 'lobby' });
+
+  writeFileSync(hanging, '');
+  const began = performance.now();
+  const sent = message();
+  const socket = async (event: string, payload: unknown) => {
+    const answer = await client.raw(event, payload);
+    return answer.ok ? 'ok' : answer.error.code;
+  };
+  const http = async (path: string, init: RequestInit) => {
+    const answer = await fetch(`${server.url}${path}`, init);
+    return [answer.status, ((await answer.json()) as { error?: { code: string } }).error?.code];
+  };
+  const outcomes = await Promise.all([
+    socket('message:send', sent),
+    // These wait for those before them.
+    socket('room:notify', { room: 'lobby', notify: 'all' }),
+    socket('room:notify', { room: 'lobby', notify: 'none' }),
+    socket('message:history', { room: 'lobby' }),
+    socket('message:search', { query: 'hello' }),
+    http('/api/rooms/lobby/messages', {
+      method: 'POST',
+      headers: { Authorization: `Bearer ${key}` },
+      body: JSON.stringify({ user: { id: 'shop', name: 'Shop' }, text: 'hello', clientId: newClientId() }),
+    }),
+    http('/me', { headers: { Cookie: 'PHPSESSID=u2', 'Sec-Fetch-Site': 'same-origin' } }),
+  ]);
+  expect(performance.now() - began).toBeLessThan(8000);
+  expect(outcomes.slice(0, 5)).toEqual(Array(5).fill('storage_unavailable'));
+  expect(outcomes.slice(5)).toEqual(Array(2).fill([503, 'storage_unavailable']));
+  expect(await socket('room:explode', {})).toBe('unknown_event');
+
+  rmSync(hanging);
+  const { rooms } = await client.request('room:list', {});
+  expect(rooms[0]).toMatchObject({ id: 'lobby', notify: 'none' });
+  const { messages } = await client.request('message:history', { room: 'lobby' });
+  expect(messages.map(({ clientId }) => clientId)).toContain(sent.clientId);
+  expect(messages).toHaveLength(2);
+  // The repeat of what was not known is the message that was stored.
+  expect(await client.request('message:send', sent)).toEqual({
+    message: messages.find(({ clientId }) => clientId === sent.clientId),
+  });
+  expect(await server.stop()).toBe(0);
+}, 30_000);
 
 test('a corrupt file is told at the start, by its name', async () => {
   const { path, env, start } = await setUp();
