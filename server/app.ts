@@ -75,7 +75,7 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
     interval: config.sessionCheck,
     grace: config.sessionGrace,
     keepalive: config.sessionKeepalive,
-    onCheck: () => metrics.lookups.inc(),
+    onCheck: () => metrics.checks.inc(),
     onEnd: (reason) => metrics.ended.inc({ reason }),
     onStore: (silent) => {
       if (silent === null) log.info('the session store answers again');

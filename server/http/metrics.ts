@@ -32,9 +32,9 @@ export class Metrics {
     buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.5],
     registers: [this.#registry],
   });
-  readonly lookups = new Counter({
-    name: 'chat_session_lookups_total',
-    help: 'Look-ups of the sessions of open connections',
+  readonly checks = new Counter({
+    name: 'chat_session_checks_total',
+    help: 'Checks of the sessions of open connections',
     registers: [this.#registry],
   });
   readonly ended = new Counter({

@@ -162,7 +162,7 @@ describe('/metrics', () => {
       'chat_refusals_total',
       'chat_messages_total',
       'chat_commit_seconds',
-      'chat_session_lookups_total',
+      'chat_session_checks_total',
       'nodejs_eventloop_lag_p99_seconds',
     ]) {
       expect(text).toContain(`# TYPE ${name} `);

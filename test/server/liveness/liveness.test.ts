@@ -174,7 +174,7 @@ test('one of two memcached servers is gone: logged once, however many sessions a
   );
   await two.stop('SIGKILL');
   await chat.until(/the session store does not answer/);
-  const checks = async () => (await metrics(chat.url)).get('chat_session_lookups_total') ?? 0;
+  const checks = async () => (await metrics(chat.url)).get('chat_session_checks_total') ?? 0;
   const before = await checks();
   await expect.poll(checks).toBeGreaterThan(before + 200);
   // Empty, so that its sessions end: the others live on.

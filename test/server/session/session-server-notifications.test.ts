@@ -241,7 +241,7 @@ describe('a chat server that would check each session ten times a second', () =>
     const ids = Array.from({ length: 6 }, (_, n) => `session${n}`);
     for (const [n, id] of ids.entries()) await sessions.put(id, user(n + 1, 'Ann'));
     const clients = await Promise.all(ids.map((id) => connectChat(chat.url, `PHPSESSID=${id}`)));
-    const checks = async () => (await metrics(chat.url)).get('chat_session_lookups_total') ?? Number.NaN;
+    const checks = async () => (await metrics(chat.url)).get('chat_session_checks_total') ?? Number.NaN;
     const checksIn = async (milliseconds: number) => {
       const before = await checks();
       await new Promise((resolve) => setTimeout(resolve, milliseconds));
