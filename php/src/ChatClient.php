@@ -10,8 +10,8 @@ use SensitiveParameter;
 /**
  * What a PHP application asks of the chat server, with its key (CHAT_API_KEY): docs/api.md shows each call.
  *
- * Needs nothing but PHP's streams (allow_url_fopen). A call that gets no answer is tried again where that cannot do
- * anything twice; a message carries its clientId each time, so that it is stored once.
+ * Needs nothing but PHP's streams (allow_url_fopen). A call that gets no answer is retried only if repeating it is
+ * harmless; a message carries its clientId each time, so it is stored once.
  */
 final class ChatClient
 {

@@ -18,7 +18,7 @@ export function mayRead(room: RoomRecord, member: MemberRecord | undefined): boo
 }
 
 /**
- * All that somebody may do in a room that they may read: the one place that decides it (PROTOCOL, "Rights").
+ * All that somebody may do in a room that they may read: the one place that decides it (docs/protocol.md, "Rights").
  * The order is that of `RoomSummary.may`.
  */
 export function rightsIn(room: RoomRecord, { roles, member }: Actor): Right[] {

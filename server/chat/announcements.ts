@@ -7,16 +7,16 @@ import type { Publisher } from './publisher.ts';
 import { membersOf, nameFor, previewOf, summaryOf } from './summary.ts';
 import type { Typing } from './typing.ts';
 
-/** Comings and goings of this many milliseconds are one event a room, so that a storm of reconnects is one. */
+/** Who comes and goes within this many milliseconds is one event per room: a storm of reconnects must not be many. */
 const gatherFor = 250;
-/** For the other side of a direct room that does not show it. */
+/** The same for the other user of a direct room, on connections that have not joined it. */
 const gatherDirectFor = 1000;
-/** At most so many users are named in one event; clients ask for the rest. */
+/** At most this many users are named in one event; clients ask for the rest. */
 const mostNamed = 100;
-/** A room's activity is told at most this often, in milliseconds. */
+/** `room:activity` is sent at most this often per room, in milliseconds. */
 const activityEvery = 1000;
 
-/** What one room has to tell, gathered for a moment. */
+/** Changes of one room that wait to be sent in one event. */
 interface Gathered {
   /** Who was visible before, and under which name; null for nobody. */
   before: Map<string, User | null>;
@@ -31,7 +31,7 @@ export class Announcements implements DirectoryListener {
   readonly #kick: (user: string) => void;
   readonly #gathered = new Map<Room, Gathered>();
   readonly #direct = new Map<Room, Map<string, User | null>>();
-  /** When the activity of a room may be told again; a room in `waiting` has something to tell by then. */
+  /** Rooms whose `room:activity` was sent within the last second; `waiting`: there has been more since. */
   readonly #activity = new Map<Room, { waiting: boolean }>();
 
   constructor(options: {
@@ -229,7 +229,7 @@ export class Announcements implements DirectoryListener {
     });
   }
 
-  /** Of a direct room in which both have written, the other side hears whether it shows the room or not. */
+  /** In a direct room in which both have written, the other user gets presence even on connections that have not joined it. */
   #tellPartner(room: Room, userId: string, user: User | null): void {
     const known = this.#direct.get(room);
     if (known !== undefined) return void known.set(userId, user);

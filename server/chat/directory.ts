@@ -204,7 +204,7 @@ export class Directory {
     person.connections.delete(connection);
     if (entry?.person !== person) return;
     if (person.connections.size > 0) {
-      // The next connection settles what a history that fails leaves undone.
+      // If the history fails now, the next connection tries again.
       this.#settle(entry).catch(() => {});
       return;
     }

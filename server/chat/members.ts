@@ -58,7 +58,7 @@ export async function invite(
   return addPeople(chat, connection, room, users);
 }
 
-/** Adds people in the name of a member. Who left or was removed is added by owner and moderators alone. */
+/** Adds people in the name of a member. Only the owner and moderators can add people who left or were removed. */
 export async function addPeople(
   { history, directory, limits }: Chat,
   connection: Connection,

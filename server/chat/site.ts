@@ -8,7 +8,7 @@ import { checkText } from './texts.ts';
 export type SiteRoom = Pick<RoomRecord, 'id' | 'name' | 'topic' | 'kind' | 'members' | 'head' | 'lastSeq'>;
 
 /**
- * What the PHP application may do (PROTOCOL, "HTTP"). It is the site itself, so nothing is asked of rights; what it names
+ * What the PHP application may do (docs/protocol.md, "HTTP"). It is the site itself, so nothing is asked of rights; what it names
  * is checked all the same.
  */
 export async function postMessage(

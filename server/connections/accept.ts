@@ -18,8 +18,8 @@ import { answerError, answerErrorRaw } from '../http/answer.ts';
 import type { Liveness } from '../liveness/liveness.ts';
 import { requestListener, type Services } from '../requests/dispatch.ts';
 import type { SessionUser } from '../session/identity.ts';
-import type { LiveSession, Refusal, SessionReader } from '../session/read-session.ts';
-import { type Admission, reasonOf } from './admission.ts';
+import type { LiveSession, SessionReader, SessionRefusal } from '../session/read-session.ts';
+import { type Admission, reasonOf, tryAgainAfter } from './admission.ts';
 import { FanOut } from './fan-out.ts';
 import { type Breach, type Guard, type GuardedSocket, guard, maxPacketBytes } from './guard.ts';
 import { Penalties } from './intake.ts';
@@ -36,7 +36,7 @@ interface Parts {
   reader: SessionReader;
   liveness: Liveness;
   services: Services;
-  /** What a connection is told first. */
+  /** The first event of a connection. */
   ready: (connection: Connection) => SessionReady;
   /** What `session:changed` says. */
   self: (connection: Connection) => SessionChange;
@@ -46,7 +46,7 @@ type ChatServer = Server<ClientToServer, ServerToClient, DefaultEventsMap, Socke
 type EngineRequest = Parameters<EngineServer['handleRequest']>[0];
 type ChatSocket = Socket<ClientToServer, ServerToClient, DefaultEventsMap, SocketData>;
 
-/** Packets in the body of one POST, which are handled in one turn: more than a client has to say after a break. */
+/** Packets in the body of one POST, which are handled in one turn: more than a client sends after a break. */
 const mostPackets = 500;
 const packetSeparator = '\x1e';
 /** How long a draining server waits for clients to take their last packets. */
@@ -59,7 +59,7 @@ export class SocketTransport {
   readonly #io: ChatServer;
   readonly #admission: Admission;
   readonly #onRefusal: OnRefusal;
-  readonly #users: OpenLimit;
+  readonly #connectionsOfUser: OpenLimit;
   readonly #penalties = new Penalties();
   /** By sid. */
   readonly #connections = new Map<string, { conn: EngineSocket; guard: Guard; source: Source }>();
@@ -75,7 +75,7 @@ export class SocketTransport {
   }) {
     this.#admission = options.admission;
     this.#onRefusal = options.onRefusal;
-    this.#users = new OpenLimit(options.limitConnectionsUser);
+    this.#connectionsOfUser = new OpenLimit(options.limitConnectionsUser);
     this.#engine = new EngineServer({
       maxHttpBufferSize: maxPacketBytes,
       perMessageDeflate: false,
@@ -106,7 +106,7 @@ export class SocketTransport {
   open(parts: Parts): void {
     this.#io.use((socket, next) => {
       this.#authenticate(socket, parts).then(
-        (refused) => next(refused === null ? undefined : connectError(refused)),
+        (refusal) => next(refusal === null ? undefined : connectError(refusal)),
         // Socket.IO does not await a middleware: a rejection that is not caught leaves the client waiting.
         (error: unknown) => {
           parts.services.log.error({ err: error }, 'unexpected error while a client connected');
@@ -137,11 +137,11 @@ export class SocketTransport {
       connection.guard.close('too_large');
       return answerError(res, 'too_large', undefined, { Connection: 'close' });
     }
-    // A body that does not tell its length is measured by Engine.IO, which goes on with the connection.
+    // A body of unknown length is measured by Engine.IO, which then answers 413 and leaves the connection open.
     res.on('finish', () => {
       if (res.statusCode === 413) connection.guard.close('too_large');
     });
-    // Engine.IO waits half a minute for the poll that takes the goodbye, and goes on reading meanwhile.
+    // Engine.IO waits half a minute for the poll that takes its close packet, and goes on reading meanwhile.
     if (connection.conn.readyState !== 'open') return answerError(res, 'bad_request');
     if (!connection.source.readBody(req)) {
       connection.guard.close('malformed');
@@ -165,7 +165,7 @@ export class SocketTransport {
       return answerErrorRaw(socket, refusal.code, refusal.retryAfterMs);
     }
     const connection = this.#connections.get(url.searchParams.get('sid') ?? '');
-    // Engine.IO would open a WebSocket for each, only to close it: as many as anybody likes, by no limit.
+    // Engine.IO would open and close a WebSocket for each such request, without any limit.
     if (connection?.conn.upgrading || connection?.conn.upgraded) return answerErrorRaw(socket, 'bad_request');
     socket.on('close', () => this.#admission.over(req));
     this.#engine.handleUpgrade(req as EngineRequest, socket, head);
@@ -181,22 +181,22 @@ export class SocketTransport {
     );
     const closed = Promise.all(open.map((conn) => new Promise((resolve) => conn.once('close', resolve))));
     for (const conn of open) conn.close();
-    // Who does not take what is queued for him within this time is not waited for.
+    // A client that has not read its queue by then is not waited for.
     await Promise.race([closed, pause(closingTime)]);
     await this.#io.close();
   }
 
   /** Sets `socket.data` and returns null, or returns why the connection is refused. */
-  async #authenticate(socket: ChatSocket, { reader, services }: Parts): Promise<Refused | null> {
+  async #authenticate(socket: ChatSocket, { reader, services }: Parts): Promise<ConnectRefusal | null> {
     const { conn } = socket;
-    const refuse = (refused: Refused, reason: string): Refused => {
-      this.#onRefusal({ code: refused.code, reason, kind: reason });
-      return refused;
+    const refuse = (refusal: ConnectRefusal, reason: string): ConnectRefusal => {
+      this.#onRefusal({ code: refusal.code, reason, kind: reason });
+      return refusal;
     };
     if (services.drain.started) return refuse({ code: 'server_draining' }, 'draining');
     const { session: given } = socket.handshake.auth;
     if (given !== undefined && conn.transport.name !== 'websocket') {
-      // Over polling nothing would bind the requests that follow to this session.
+      // Over polling nothing would bind later requests to this session.
       return refuse(
         { code: 'unauthorized', message: 'auth.session needs WebSocket' },
         'auth.session over polling',
@@ -214,8 +214,14 @@ export class SocketTransport {
     if (session.user.banned || chat.directory.banOf(session.user.id) !== null) {
       return refuse({ code: 'forbidden' }, 'banned');
     }
-    const release = this.#users.take(session.user.id);
-    if (release === null) return refuse({ code: 'rate_limited' }, 'too many connections of one user');
+    // Only now: it counts by user, and the session alone says who that is.
+    const release = this.#connectionsOfUser.take(session.user.id);
+    if (release === null) {
+      return refuse(
+        { code: 'rate_limited', retryAfterMs: tryAgainAfter },
+        'too many connections of one user',
+      );
+    }
     if (conn.readyState === 'open') conn.once('close', release);
     else release();
     const connection = await chat.directory.connect(socket.id, identityOf(session.user));
@@ -291,19 +297,26 @@ function identityOf({ id, name, roles = [], rooms = [] }: SessionUser): SessionI
 }
 
 /**
- * Told of each refusal, for log and metrics. `reason` says why, without a secret; `kind` is the same without what
- * differs from case to case; `hint` is what would mend it.
+ * Called for each refusal, for the log and the metrics. `reason` says why, without a secret; `kind` is the same without
+ * what differs from case to case; `hint` says how to fix it.
  */
-export type OnRefusal = (refusal: Partial<Omit<Refusal, 'code'>> & { code: string }) => void;
+export type OnRefusal = (refusal: Partial<Omit<SessionRefusal, 'code'>> & { code: string }) => void;
 
-interface Refused {
+interface ConnectRefusal {
   code: ConnectErrorCode;
   message?: string;
+  /** With `rate_limited`. */
+  retryAfterMs?: number;
 }
 
 /** What Socket.IO sends as `connect_error`. */
-function connectError({ code, message }: Refused): Error {
+function connectError({ code, message, retryAfterMs }: ConnectRefusal): Error {
   const known = connectErrors[code];
-  const data: ConnectFailure = { code, message: message ?? known.message, retryable: known.retryable };
+  const data: ConnectFailure = {
+    code,
+    message: message ?? known.message,
+    retryable: known.retryable,
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+  };
   return Object.assign(new Error(code), { data });
 }

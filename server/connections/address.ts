@@ -14,10 +14,10 @@ export function trustedProxies(ranges: readonly string[]): BlockList {
 }
 
 /**
- * What limits by address count by: the client's address, of IPv6 its /64, since that is what one customer gets.
+ * The key of the limits by address: the client's address; of IPv6 its /64, which is what one customer gets.
  *
- * `X-Forwarded-For` is read from its end: each proxy that is trusted says whom it got the request from, and
- * what stands before the first that is not trusted anybody can have written.
+ * `X-Forwarded-For` is read from its end: each trusted proxy appends the address that it got the request from, and
+ * everything left of the first untrusted address may be forged.
  */
 export function limitKey(
   { socket, headers }: Pick<IncomingMessage, 'socket' | 'headers'>,
@@ -43,7 +43,7 @@ function isTrusted(address: string, proxies: BlockList): boolean {
   return isIP(address) !== 0 && proxies.check(address, isIPv6(address) ? 'ipv6' : 'ipv4');
 }
 
-/** An IPv4 address that arrived on an IPv6 socket is the same client; some proxies write the port behind it. */
+/** An IPv4 address on an IPv6 socket is the same client; some proxies append the port. */
 function plain(address: string): string {
   return address
     .replace(/^\[(.*)\](:\d+)?$/, '$1')

@@ -6,13 +6,13 @@ import type { Drain } from './drain.ts';
 import { OpenLimit, type Rate, RateLimit } from './limits.ts';
 
 /** `retryAfterMs` goes with `rate_limited`. */
-export interface Refusal {
+export interface HttpRefusal {
   code: HttpErrorCode;
   retryAfterMs?: number;
 }
 
 /** For clients with too many connections open: one may be closed at any time, so this is a guess. */
-const tryAgainAfter = 5000;
+export const tryAgainAfter = 5000;
 /**
  * HTTP connections for each connection to the chat: one by long-polling has two at a time, and its page loads files.
  */
@@ -28,8 +28,8 @@ interface Binding {
 const loopback = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
 
 /**
- * Who may open a connection, and whose the later requests of a connection are. It is asked ahead of Engine.IO,
- * for every request and upgrade: Engine.IO's own hook runs once a connection, and its `cors` does not stop a
+ * Decides who may open a connection, and checks that later requests come from the client that opened it. It is asked
+ * before Engine.IO, for every request and upgrade: Engine.IO's own hook runs once a connection, and its `cors` does not stop a
  * WebSocket from a foreign page.
  */
 export class Admission {
@@ -41,12 +41,12 @@ export class Admission {
   readonly #bindings = new Map<string, Binding>();
   readonly #proxies: BlockList;
   readonly #connects: RateLimit;
-  /** Requests that were refused for another reason. They count apart: foreign pages can cause them from anywhere. */
+  /** Requests that were refused for another reason. They are counted apart: foreign pages can cause them anywhere. */
   readonly #refused: RateLimit;
   readonly #open: OpenLimit;
   readonly #me: RateLimit;
   readonly #http: OpenLimit;
-  /** What gives the place of a connection back, from its first request until it is bound. */
+  /** By first request, until the connection is bound: the function that frees its place. */
   readonly #places = new WeakMap<IncomingMessage, () => void>();
   readonly #drain: Drain;
 
@@ -77,37 +77,38 @@ export class Admission {
   }
 
   /**
-   * A place for an HTTP connection, until it is closed or has become a WebSocket; null if its address has too many.
-   * Those of a trusted proxy are its clients': `request` counts them.
+   * Takes a place for an HTTP connection, which is freed when that is closed or has become a WebSocket; null if its
+   * address has too many. Connections from a trusted proxy are not counted here: `request` counts by the client's
+   * address.
    */
   connection(socket: Socket): (() => void) | null {
     if (isProxied(socket, this.#proxies)) return noPlace;
     return this.#http.take(limitKey({ socket, headers: {} }, this.#proxies));
   }
 
-  /** The same for a request that a trusted proxy passes on, which has a connection of the proxy to itself. */
+  /** The same for a request that a trusted proxy passes on: it has a connection of the proxy to itself. */
   request(req: IncomingMessage): (() => void) | null {
     if (!isProxied(req.socket, this.#proxies)) return noPlace;
     const key = limitKey(req, this.#proxies);
-    // What names no client is the proxy's own.
+    // Without a client address the request comes from the proxy itself.
     if (key === limitKey({ socket: req.socket, headers: {} }, this.#proxies)) return noPlace;
     return this.#http.take(key);
   }
 
-  /** What limits by address count a request by. */
+  /** The key by which limits by address count this request. */
   addressOf(req: IncomingMessage): string {
     return limitKey(req, this.#proxies);
   }
 
   /** Why a request or upgrade for Engine.IO is refused, or null when it may go on. */
-  refusal(req: IncomingMessage, url: URL, upgrade: boolean): Refusal | null {
+  refusal(req: IncomingMessage, url: URL, upgrade: boolean): HttpRefusal | null {
     const key = limitKey(req, this.#proxies);
     const code = this.#refusedFor(req, url, upgrade);
     if (code !== null) {
       const retryAfterMs = this.#refused.take(key);
       return retryAfterMs === null ? { code } : { code: 'rate_limited', retryAfterMs };
     }
-    // A connection counts once: with its first request, not with its polls and not with its upgrade.
+    // A connection is counted once, with its first request: not with its polls, and not with its upgrade.
     if (req.method === 'OPTIONS' || url.searchParams.get('sid')) return null;
     const release = this.#open.take(key);
     if (release === null) return { code: 'rate_limited', retryAfterMs: tryAgainAfter };
@@ -123,10 +124,10 @@ export class Admission {
   #refusedFor(req: IncomingMessage, url: URL, upgrade: boolean): HttpErrorCode | null {
     const { origin } = req.headers;
     if (origin !== undefined && !this.#allows(origin, req)) return 'origin_not_allowed';
-    // A browser leaves out `Origin` on a GET to its own site only: whatever else lacks it is no browser.
+    // A browser omits `Origin` on a GET to its own site only: any other request without it is no browser's.
     const needsOrigin = upgrade || req.method === 'POST';
     if (origin === undefined && needsOrigin && !this.#nativeClients) return 'origin_not_allowed';
-    // Images and scripts in a foreign page are asked for without `Origin`. Apps do not send this header.
+    // Browsers load images and scripts of a foreign page without `Origin`. Apps do not send Sec-Fetch-Site.
     const site = req.headers['sec-fetch-site'] ?? 'none';
     if (origin === undefined && site !== 'same-origin' && site !== 'none') return 'origin_not_allowed';
     if (req.method === 'OPTIONS') return null;
@@ -143,10 +144,10 @@ export class Admission {
       if (req.method !== 'GET') return 'bad_request';
       return this.#drain.started ? 'server_draining' : null;
     }
-    // The id in the URL is all that Engine.IO asks for; whoever has seen it could go on with the connection.
+    // The sid in the URL is all that Engine.IO asks for: anyone who has seen it could take over the connection.
     const binding = this.#bindings.get(sid);
     if (binding === undefined || (req.method !== 'GET' && req.method !== 'POST')) return 'bad_request';
-    // What began as a WebSocket is one TCP connection for ever: nobody has a reason to come back to it.
+    // What began as a WebSocket stays one TCP connection: no client has a reason to send a request for it.
     if (binding.webSocket) return 'bad_request';
     if (binding.session !== this.#sessionId(req.headers.cookie)) return 'session_changed';
     if (
@@ -162,7 +163,7 @@ export class Admission {
 
   /**
    * Holds the later requests of a connection to its first one, whose place it has.
-   * @returns what is to be called when the connection is closed
+   * @returns the function to call when the connection is closed
    */
   bind(sid: string, first: IncomingMessage, webSocket: boolean): () => void {
     const { cookie, origin } = first.headers;
@@ -175,7 +176,7 @@ export class Admission {
     };
   }
 
-  /** The first request is over: when no connection has come of it, its place is free again. */
+  /** The first request is over: if no connection has come of it, its place is free again. */
   over(first: IncomingMessage): void {
     this.#places.get(first)?.();
     this.#places.delete(first);
@@ -196,10 +197,10 @@ export class Admission {
   }
 
   /**
-   * Why somebody may not ask who they are (`GET /me`), or null. It needs an allowed `Origin`, or the browser's word that
-   * the page is of this very origin: else any page could learn who visits it.
+   * Why `GET /me` is refused, or null. It needs an allowed `Origin`, or the browser's word that the page is of this very
+   * origin: otherwise any page could learn who visits it.
    */
-  refusalOfMe(req: IncomingMessage): Refusal | null {
+  refusalOfMe(req: IncomingMessage): HttpRefusal | null {
     const { origin } = req.headers;
     const allowed =
       origin === undefined ? req.headers['sec-fetch-site'] === 'same-origin' : this.#allows(origin, req);
@@ -229,7 +230,7 @@ function schemeAndHost(origin: string): string {
   return `${protocol}//${hostname}`;
 }
 
-/** An origin is no secret, and the one thing that the operator has to know to allow it. */
+/** An origin is no secret, and the operator has to know it to allow it. */
 export function reasonOf(code: string, req: IncomingMessage): { code: string; reason?: string } {
   if (code === 'origin_not_allowed' && req.headers.origin === undefined) {
     return {

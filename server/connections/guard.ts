@@ -10,25 +10,25 @@ export type Breach =
   | 'too_large'
   | 'slow_reader'
   | 'ping_flood'
-  /** Far more requests than a user may make, or a message or a body in far more parts than any client makes. */
+  /** Far more requests than a user may make, or a message or a body in far more parts than clients send. */
   | 'flood';
 
 /** The largest packet, announced as `maxPayload`. What is attached to a packet is a part of it. */
 export const maxPacketBytes = 65_536;
-/** A connection whose CONNECT has not come, or was refused, by then is closed. */
+/** A connection is closed if no CONNECT of it was accepted by then. */
 const connectTimeout = 5000;
 /** Control packets (pongs, probes, WebSocket's pings and pongs) of one connection in one ping interval: two are usual. */
 const mostControlPackets = 100;
 const pingInterval = 25_000;
 /**
- * So many bytes of one packet count as one request more: as parsing what was asked, and reading what is answered,
- * cost. A page of history is one or two, the longest text two to five.
+ * This many bytes of a packet count as one more request, by the measured cost of parsing a request and reading an
+ * answer. A page of history is one or two, the longest text two to five.
  */
 const receivedAsOne = 4096;
 const sentAsOne = 16_384;
 /** A client that upgrades probes once; some lines lose one. */
 const mostProbes = 3;
-/** So long may a closed WebSocket take to say goodbye, and hold its memory. */
+/** Milliseconds that a closing WebSocket may take; until then it keeps its memory. */
 const goodbye = 3000;
 
 /** ws's WebSocket. `bufferedAmount`: bytes that it and the TCP socket have not handed to the kernel. */
@@ -52,7 +52,7 @@ interface PacketOptions {
   wsPreEncodedFrame?: Buffer[];
 }
 
-/** What the rest of the transport does with a guarded connection. */
+/** What the rest of `connections/` does with a guarded connection. */
 export interface Guard {
   /** Closes it for a breach that was seen elsewhere. */
   close(breach: Breach): void;
@@ -60,7 +60,7 @@ export interface Guard {
   accept(): void;
   /** A WebSocket has been opened to which this connection may be upgraded. */
   watch(socket: GuardedSocket): void;
-  /** How many requests more the large ones among its packets count as, so far. */
+  /** As how many more requests its large packets count, so far. */
   readonly weight: Weight;
 }
 
@@ -73,7 +73,7 @@ export interface Weight {
  * Holds one Engine.IO connection to what a client may do to it: one CONNECT, packets as they should be, few
  * control packets, and not more waiting for it than `maxQueue` bytes (0 lifts the limit). To be called before Socket.IO
  * gets hold of the connection.
- * @param onBreach told once a connection, when it is closed for that
+ * @param onBreach called at most once per connection, when it is closed for a breach
  */
 export function guard(
   conn: EngineSocket,

@@ -1,20 +1,23 @@
 import type { Source } from './source.ts';
 
-/** So many requests of one connection may be under way; more are not read from it until half of them are done. */
+/** The most requests of one connection under way. Beyond it none are read until half of them are done. */
 const mostUnderWay = 200;
-/** What a request beyond the limit costs its user, in milliseconds during which nothing is read from him. */
+/** For each request beyond the limit, nothing is read from the user for this many milliseconds. */
 const penalty = 10;
-/** A user whose penalties add up to more than this is closed. They do not add up after a pause of `forgivenAfter`. */
+/**
+ * A user whose penalties add up to more milliseconds than this is disconnected. After this many without a penalty they
+ * start from zero.
+ */
 const longestPenalty = 10_000;
 const forgivenAfter = 1000;
 
-/** The penalties of users who ask for more than they may, on whatever connections. */
+/** The penalties of users who exceed their limit, over all their connections. */
 export class Penalties {
   readonly #users = new Map<string, Penalty>();
 
   /**
    * The intake of a connection of this user.
-   * @param close closes it, when the user does not stop
+   * @param close closes it, if the user does not stop
    */
   intake(user: string, source: Source, close: () => void): Intake {
     const known = this.#users.get(user);
@@ -24,7 +27,7 @@ export class Penalties {
   }
 }
 
-/** The penalty of one user. It outlives his connections: coming back ends it no sooner. */
+/** The penalty of one user. It outlives the user's connections: reconnecting does not shorten it. */
 class Penalty {
   readonly intakes = new Set<Intake>();
   readonly #forget: () => void;
@@ -67,8 +70,8 @@ class Penalty {
 }
 
 /**
- * Reads from a connection no faster than what it asks for is done, and not while its user has a penalty. TCP keeps the
- * sender waiting, who can fill neither the memory nor the time of this process.
+ * Reads from a connection no faster than its requests are done, and not while its user has a penalty. TCP makes the
+ * sender wait, so it can use up neither the memory nor the CPU time of this process.
  */
 export class Intake {
   readonly #source: Source;
@@ -95,7 +98,7 @@ export class Intake {
     this.adjust();
   }
 
-  /** A request was one too many. @param weight how many it counts as */
+  /** Adds to the user's penalty. @param weight as how many the request beyond the limit counts */
   punish(weight: number): void {
     this.#penalty.add(weight);
   }

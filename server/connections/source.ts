@@ -29,13 +29,13 @@ export class Source {
   #body: Readable | undefined;
   #paused = false;
 
-  /** They come from this WebSocket too, which has read nothing yet. */
+  /** Packets come from this WebSocket too, which has read nothing yet. */
   readSocket(socket: ReceivingSocket): void {
     this.#pace = new Pace(socket);
     if (this.#paused) this.#pace.pause();
   }
 
-  /** They come from the body of this POST too; false while there is another one: no client sends two at once. */
+  /** Packets come from the body of this POST too. False while there is another one: no client sends two at once. */
   readBody(body: Readable): boolean {
     if (this.#body !== undefined) return false;
     this.#body = body;

@@ -94,7 +94,7 @@ export interface Page {
 
 /**
  * What a write has changed. All changes are handed out in the order of the commits, before the write that made them
- * resolves: whoever follows them has the truth at each moment. `asker` is what was given to `write`.
+ * resolves; a listener's copy is therefore current when the write resolves. `asker` is what was given to `write`.
  */
 export type Change = { asker?: string } & (
   | { type: 'message'; is: 'new' | 'changed'; message: Message }
@@ -277,7 +277,10 @@ export interface Reads {
 
 /** All rooms, members and messages, on disk. Every database passes test/contracts/history.ts. */
 export interface History {
-  /** @param asker comes with the changes that this write makes: who need not be notified of them */
+  /**
+   * @param asker the id of the connection that asked; it comes with the changes, so that this connection is not notified
+   * of them
+   */
   write<Op extends keyof Writes>(op: Op, input: Writes[Op]['in'], asker?: string): Promise<Writes[Op]['out']>;
   /**
    * What the write would give if there is nothing to change, as for a repeat; null if it would change something.

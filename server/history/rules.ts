@@ -44,7 +44,7 @@ export interface Work {
   deleteRoom(id: string): void;
 
   member(room: string, user: string): MemberRecord | undefined;
-  /** The longest-standing moderator, else member, but this one. */
+  /** Who takes over from `except`: the longest-standing moderator, otherwise the longest-standing member. */
   successor(room: string, except: string): string | undefined;
   owner(room: string): string | undefined;
   /** The rooms of which the user is a member because of the session. */

@@ -26,7 +26,7 @@ const tryAgainAfter = 5000;
 /** Why a connection was closed by force; a label of the metrics. */
 export type HttpBreach = 'pipelining' | 'slow_reader';
 
-/** Limits by address. The others give a place and returns what gives it back, or null if there is none. */
+/** Limits by address. `connection` and `request` take a place; they return the function that frees it, or null. */
 export interface Places {
   addressOf(req: IncomingMessage): string;
   connection(socket: Socket): (() => void) | null;
@@ -45,7 +45,7 @@ interface Connection {
   current: ServerResponse | undefined;
   /** Hands Node the requests that came after it, of which it has not heard yet. */
   readonly queue: (() => unknown)[];
-  /** Gives back its place. */
+  /** Frees its place. */
   readonly release: () => void;
 }
 

@@ -53,7 +53,7 @@ export async function openHttpServer(options: {
       (headers['content-length'] ?? '0') === '0' &&
       headers['transfer-encoding'] === undefined,
   });
-  // What comes after that many Node leaves out without a word: one more, so that it is noticed.
+  // Node silently drops headers beyond its limit. One more than ours lets us notice.
   server.maxHeadersCount = mostHeaders + 1;
   const connections = new Connections(server, options.bounds);
   const answer = (req: IncomingMessage, res: ServerResponse): void => {

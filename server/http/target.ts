@@ -13,8 +13,8 @@ const form = /^(?:https?:\/\/([^/?#]*))?(\/[^?#]*)(\?[^#]*)?$/i;
 const userOfDots = /^\/api\/users\/(?:\.|%2e){1,2}\/connections$/i;
 
 /**
- * The target of a request; null if a proxy could read it otherwise than this server does and so let by what it is to
- * keep out: backslashes, dot segments, empty segments, a raw character that a URL encodes, a host that is not the
+ * The target of a request; null if a proxy could read it differently from this server, and so let through what it
+ * should block: backslashes, dot segments, empty segments, a raw character that a URL encodes, a host that is not the
  * one of `Host`.
  */
 export function targetOf(req: IncomingMessage): Target | null {

@@ -39,7 +39,7 @@ export interface Client {
   intake: Intake;
   /** What its packets so far count as, beyond one each. */
   weight: Weight;
-  /** Its user is there, and has done something: that keeps the session alive, if the site wants it. */
+  /** The user has done something: that keeps the session alive, if the operator wants it. */
   active(): void;
   /** Sends what was published for it so far, which an answer must not overtake. */
   flush(): void;
@@ -143,7 +143,7 @@ async function carryOut(
     retryAfterMs = limit.take(user, counts, at);
     counted = () => limit.giveBack(user, at, counts);
   }
-  if (retryAfterMs === null && handler.order === 'send') return handler.run(context);
+  if (retryAfterMs === null && handler.order === 'ordered') return handler.run(context);
   if (retryAfterMs === null) {
     return limits.reads.run(user, () => {
       // The cost of earlier answers was unknown when this request arrived, so it is counted again.

@@ -13,7 +13,7 @@ export const messageRequests: RequestHandlers<
   | 'typing:set'
 > = {
   'message:send': {
-    order: 'send',
+    order: 'ordered',
     check: ({ chat, payload }) => checkText(payload.text, chat.limits.text),
     joined: true,
     right: 'send',
@@ -32,7 +32,7 @@ export const messageRequests: RequestHandlers<
     },
   },
   'message:edit': {
-    order: 'send',
+    order: 'ordered',
     check: ({ chat, payload }) => checkText(payload.text, chat.limits.text),
     joined: true,
     right: 'send',
@@ -43,7 +43,7 @@ export const messageRequests: RequestHandlers<
     },
   },
   'message:delete': {
-    order: 'send',
+    order: 'ordered',
     joined: true,
     limit: 'change',
     run({ chat, connection, room, payload, active }) {
@@ -61,11 +61,11 @@ export const messageRequests: RequestHandlers<
     run: ({ chat, connection, room, payload }) => search(chat, connection, room, payload),
   },
   'read:mark': {
-    order: 'send',
+    order: 'ordered',
     run: ({ chat, connection, room, payload }) => markRead(chat, connection, room, payload),
   },
   'typing:set': {
-    order: 'send',
+    order: 'ordered',
     joined: true,
     right: 'send',
     async run({ chat, connection, room, payload }) {

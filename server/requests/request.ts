@@ -30,7 +30,7 @@ export interface Context<E extends RequestName> {
  */
 export interface RequestHandler<E extends RequestName> {
   /** What may overtake what: see RequestOrder. */
-  order: 'send' | 'change' | 'read';
+  order: 'ordered' | 'change' | 'read';
   /** Rules of the payload beyond its shape. Throws RequestError `bad_request` or `too_long`. */
   check?(context: Pick<Context<E>, 'chat' | 'payload'>): void;
   /** The connection must have joined the room. */
@@ -40,12 +40,12 @@ export interface RequestHandler<E extends RequestName> {
   /** What the user must be allowed to do by the operator's settings. */
   allowed?(context: Context<E>): boolean;
   limit?: LimitName;
-  /** How many the request counts for; one if absent. */
+  /** As how many the request counts; one if absent. */
   units?(payload: RequestPayload<E>): number;
   run(context: Context<E>): Promise<Answers[E]>;
   /**
-   * The answer that changes nothing, such as that to a repeat, or null. It is due even to users who may not do this any
-   * more, or are over a limit.
+   * Finds an answer without changing anything, such as that to a repeat; null if there is none. It is sent even if the
+   * user has lost the right or is over a limit.
    */
   probe?(context: Context<E>): Promise<Answers[E] | null>;
 }

@@ -15,7 +15,7 @@ export {
   propertyName,
 } from './formats/value.ts';
 export type { SessionUser } from './identity.ts';
-export type { LiveSession, Refusal, RefusalCode } from './read-session.ts';
+export type { LiveSession, RefusalCode, SessionRefusal } from './read-session.ts';
 export { StoreError } from './store.ts';
 export type { Verdict } from './verdict.ts';
 

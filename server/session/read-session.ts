@@ -32,7 +32,7 @@ const noCookie =
 
 export type RefusalCode = 'unauthorized' | 'session_invalid' | 'session_store_unavailable';
 
-export interface Refusal extends Explanation {
+export interface SessionRefusal extends Explanation {
   code: RefusalCode;
 }
 
@@ -47,9 +47,9 @@ export interface SessionReader extends Pick<SessionStore, 'ttl' | 'touch'> {
   /** The TTL that PHP gives a session at each use, in milliseconds; undefined if the store URL does not say it. */
   lifetime: number | undefined;
   /** The whole chain: `Cookie` header → session id → store → layers → format → user, or why there is none. Never throws. */
-  fromCookie(header: string | undefined): Promise<LiveSession | Refusal>;
+  fromCookie(header: string | undefined): Promise<LiveSession | SessionRefusal>;
   /** The same for the cookie's value alone, as a client may send it. */
-  fromValue(value: unknown): Promise<LiveSession | Refusal>;
+  fromValue(value: unknown): Promise<LiveSession | SessionRefusal>;
   /**
    * Checks a session again; null if its bytes are still the `known` ones, which then need no decoding.
    * @throws StoreError if the store gives no usable answer
@@ -81,7 +81,7 @@ export function createSessionReader({ source, cookie, user }: SessionSettings): 
   let askedAt = Number.NEGATIVE_INFINITY;
   let answered: Promise<boolean> = Promise.resolve(false);
 
-  async function fromId(id: string): Promise<LiveSession | Refusal> {
+  async function fromId(id: string): Promise<LiveSession | SessionRefusal> {
     try {
       const checkWithin = (budget: number) =>
         readWithRetries(id, budget).then((bytes) => judge(id, bytes), judgeUnread(id));
@@ -198,7 +198,7 @@ function noVersion(error: unknown): null {
   throw error;
 }
 
-function noId(where: string, hint?: string): Refusal {
+function noId(where: string, hint?: string): SessionRefusal {
   const reason = `no id in ${where}, or none that PHP would make`;
   return { code: 'unauthorized', reason, kind: reason, hint };
 }

@@ -9,9 +9,9 @@ import { isFull, type Outcome, type Reply, type Request, storageFailure } from '
 import { messageColumns, messageFrom } from './rows.ts';
 
 /**
- * The thread that searches. Its index is a file of its own beside the history, made from it and of no value without it:
- * sending a message costs nothing for it, and whoever loses the file loses nothing. It follows the history in steps, and
- * before each search it has caught up, unless it is just being built for a history that is much older.
+ * The thread that searches. Its index is a file of its own beside the history, made from the history alone. Sending does
+ * not wait for it, and if the file is lost it is built again. It follows the history in steps, and catches up before
+ * each search, unless it is just being built for a large history.
  */
 const { path } = workerData as { path: string };
 if (parentPort === null) throw new Error('searcher.ts runs as a worker thread');
@@ -35,7 +35,7 @@ const mostCandidates = 5000;
 const longestSearch = 100;
 const lockTimeout = 1000;
 
-// For reading, but for `former_texts`, whose rows are done with once the index has followed.
+// Only read, except for `former_texts`, whose rows are deleted once the index has followed.
 const history = new DatabaseSync(path, { timeout: lockTimeout });
 history.exec('PRAGMA secure_delete = ON');
 const statements = {

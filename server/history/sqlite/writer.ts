@@ -34,13 +34,13 @@ const maxWal = 1000 * 4096;
 /** Another program may hold the file for a moment, a backup for instance. */
 const lockTimeout = 1000;
 
-/** A deleted text leaves the WAL this many milliseconds after it was deleted; so often that is tried again. */
+/** Milliseconds after which a deleted text is removed from the WAL; also the pause before another try. */
 const eraseAfter = 10_000;
 
 /** Between two steps in which the messages of deleted rooms are taken away, in milliseconds. */
 const purgeEvery = 20;
 
-/** What adds to the history, and is refused when the disk is nearly full. All else is small, or makes room. */
+/** What adds to the history, and is refused when the disk is nearly full. Everything else is small, or frees room. */
 const adding: ReadonlySet<string> = new Set<keyof Writes>([
   'send',
   'edit',

@@ -163,7 +163,7 @@ describe('by user', () => {
     const server = await start({ CHAT_LIMIT_CONNECTIONS_USER: '2' });
     const [first, second] = [await connect(server, 1), await connect(server, 1)];
     const refusal = await refusalOf(connectChat(server.url, 'PHPSESSID=u1'));
-    expect(refusal.data).toMatchObject({ code: 'rate_limited', retryable: true });
+    expect(refusal.data).toMatchObject({ code: 'rate_limited', retryable: true, retryAfterMs: 5000 });
     await connect(server, 2);
     for (const client of [first, second]) expect(client.socket.connected).toBe(true);
     first.close();

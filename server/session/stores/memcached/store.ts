@@ -176,7 +176,7 @@ function openMemcached(settings: {
   /** By server. A server whose answer has failed is not asked for a while: it may be a proxy without this command. */
   const versions = texts.map((text, n) => {
     let again = 0;
-    const ask = batched(async (keys) => {
+    const versionOf = batched(async (keys) => {
       const questions = keys.map((key) => `mg ${key} c`);
       const answers = await text.askAll(questions, versionAnswer).catch((error: unknown) => {
         again = performance.now() + versionsAgainAfter;
@@ -192,7 +192,7 @@ function openMemcached(settings: {
       return found;
     });
     return (key: string) =>
-      withoutMeta.has(n) || performance.now() < again ? Promise.resolve(null) : ask(key);
+      withoutMeta.has(n) || performance.now() < again ? Promise.resolve(null) : versionOf(key);
   });
 
   return {
