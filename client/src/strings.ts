@@ -1,44 +1,58 @@
-import strings from './strings.json';
+import type all from './strings.json';
 
-export type StringKey = keyof typeof strings;
+export type StringKey = keyof typeof all;
 type Plural<K> = K extends `${infer Base}.other` ? Base : never;
 export type PluralKey = Plural<StringKey>;
 type Values = Record<string, string | number>;
 
-const languages = ['en', 'fr', 'zh-Hans'] as const;
-type Language = (typeof languages)[number];
+/** One language's texts by their keys; the owner of a page may have others than ours. */
+export interface Texts {
+  readonly lang: string;
+  readonly by: Readonly<Record<string, string>>;
+}
 
-/** One language's texts, times and dates. */
+/** The texts, times and dates that are shown. */
 export class Strings {
-  readonly lang: Language;
   /** For dates, numbers and sorting: the reader's own region where it is of the same language. */
-  readonly locale: string;
-  readonly #plural: Intl.PluralRules;
-  readonly #time: Intl.DateTimeFormat;
-  readonly #full: Intl.DateTimeFormat;
+  locale = 'en';
+  #texts: Texts = { lang: 'en', by: {} };
+  #plural = new Intl.PluralRules('en');
+  #time = new Intl.DateTimeFormat('en');
+  #full = new Intl.DateTimeFormat('en');
+  readonly #browser: readonly string[];
 
-  constructor(wanted: string, browser: readonly string[] = []) {
-    this.lang = bestLanguage(wanted);
-    this.locale = browser.find((tag) => bestLanguage(tag, '') === this.lang) ?? this.lang;
-    this.#plural = new Intl.PluralRules(this.lang);
+  constructor(texts: Texts, browser: readonly string[] = []) {
+    this.#browser = browser;
+    this.use(texts);
+  }
+
+  /** The owner's texts may come when the first ones are shown already. */
+  use(texts: Texts): void {
+    this.#texts = texts;
+    // The owner may have named a language as no browser knows it.
+    const lang = isTag(texts.lang) ? texts.lang : 'en';
+    this.locale = this.#browser.find((tag) => language(tag) === language(lang)) ?? lang;
+    this.#plural = new Intl.PluralRules(lang);
     this.#time = new Intl.DateTimeFormat(this.locale, { timeStyle: 'short' });
     this.#full = new Intl.DateTimeFormat(this.locale, { dateStyle: 'full', timeStyle: 'medium' });
   }
 
-  text(key: StringKey, values: Values = {}): string {
-    const texts: Partial<Record<Language, string>> = strings[key];
-    return fill(texts[this.lang] ?? texts.en ?? key, values);
+  get lang(): string {
+    return this.#texts.lang;
   }
 
-  /** Picks `.one` or `.other` by `n`; a language that knows one form has only `.other`. */
+  has(key: string): key is StringKey {
+    return key in this.#texts.by;
+  }
+
+  text(key: StringKey, values: Values = {}): string {
+    return fill(this.#texts.by[key] ?? key, values);
+  }
+
+  /** Picks the form for `n`, such as `.one`; a language that knows one form has only `.other`. */
   count(key: PluralKey, n: number, values: Values = {}): string {
-    const one: string = `${key}.one`;
-    const form =
-      this.#plural.select(n) === 'one' && one in strings ? (one as StringKey) : (`${key}.other` as const);
-    const texts: Partial<Record<Language, string>> = strings[form];
-    return texts[this.lang] === undefined
-      ? this.text(`${key}.other`, { n, ...values })
-      : this.text(form, { n, ...values });
+    const form = this.#texts.by[`${key}.${this.#plural.select(n)}`];
+    return fill(form ?? this.#texts.by[`${key}.other`] ?? key, { n, ...values });
   }
 
   time(at: number): string {
@@ -67,13 +81,18 @@ export function startOfDay(at: number): number {
   return new Date(at).setHours(0, 0, 0, 0);
 }
 
-function fill(text: string, values: Values): string {
-  return text.replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole));
+function language(tag: string): string | undefined {
+  return tag.toLowerCase().split(/[-_]/)[0];
 }
 
-/** Traditional Chinese readers are better served with simplified characters than with English. */
-export function bestLanguage<T extends string>(tag: string, otherwise?: T): Language | T {
-  const base = tag.toLowerCase().split(/[-_]/)[0] ?? '';
-  const found = languages.find((language) => language.split('-')[0] === base);
-  return found ?? otherwise ?? 'en';
+function isTag(text: string): boolean {
+  try {
+    return Intl.getCanonicalLocales(text).length === 1;
+  } catch {
+    return false;
+  }
+}
+
+function fill(text: string, values: Values): string {
+  return text.replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole));
 }

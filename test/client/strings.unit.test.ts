@@ -1,25 +1,76 @@
 import { expect, test } from 'vitest';
+import { bestLanguage } from '../../client/src/languages.ts';
+import { merged } from '../../client/src/owners-texts.ts';
 import all from '../../client/src/strings.json';
 import { Strings } from '../../client/src/strings.ts';
+import { textsIn } from '../../client/strings-plugin.ts';
+
+const stringsIn = (lang: string, browser?: readonly string[]) =>
+  new Strings({ lang, by: textsIn(lang, all) }, browser);
 
 test('the language: exact, by its base, else English', () => {
-  expect(['fr-CH', 'zh-TW', 'zh', 'en-GB', 'de', ''].map((tag) => new Strings(tag).lang)).toEqual([
+  expect(['fr-CH', 'zh-TW', 'zh', 'en-GB', 'de', '', 'not a tag'].map((tag) => bestLanguage(tag))).toEqual([
     'fr',
     'zh-Hans',
     'zh-Hans',
     'en',
     'en',
     'en',
+    'en',
   ]);
 });
 
+test('a language of the owner’s counts like ours, the exact one first', () => {
+  const owners = { 'msg.sent': { de: 'Gesendet', 'fr-CA': 'Envoyé !' } };
+  expect(['de-AT', 'fr-CA', 'fr', 'zh', 'es'].map((tag) => bestLanguage(tag, owners))).toEqual([
+    'de',
+    'fr-CA',
+    'fr',
+    'zh-Hans',
+    'en',
+  ]);
+});
+
+test('the owner’s texts come before ours, and bring their own plural forms', () => {
+  const ours = { lang: 'en', by: textsIn('en', all) };
+  const owners = {
+    'msg.sent': { en: 'Delivered', pl: 'Wysłano' },
+    'conn.outbox.other': { pl: '{n} wiadomości' },
+    'timeline.jump.one': { pl: '{n} nowa' },
+    'timeline.jump.few': { pl: '{n} nowe' },
+    'timeline.jump.other': { pl: '{n} nowych' },
+    'timeline.unread.other': { en: '{n} to read' },
+  };
+  const en = new Strings(merged('en', ours, owners));
+  expect([en.text('msg.sent'), en.text('msg.read'), en.count('timeline.unread', 1)]).toEqual([
+    'Delivered',
+    'Read',
+    '1 unread message',
+  ]);
+  const pl = new Strings(merged('pl', ours, owners));
+  expect([pl.text('msg.sent'), pl.text('msg.read')]).toEqual(['Wysłano', 'Read']);
+  expect([1, 3, 5].map((n) => pl.count('timeline.jump', n))).toEqual(['1 nowa', '3 nowe', '5 nowych']);
+  expect(pl.count('conn.outbox', 1)).toBe('1 wiadomości');
+});
+
+test('a language that no browser knows counts as English does', () => {
+  const strings = new Strings({ lang: 'our own!', by: { 'msg.sent': 'x' } });
+  expect([strings.lang, strings.locale, strings.text('msg.sent')]).toEqual(['our own!', 'en', 'x']);
+});
+
+test('other texts in place of the first: the same object gives them', () => {
+  const strings = stringsIn('en', ['fr-CH']);
+  strings.use({ lang: 'fr', by: textsIn('fr', all) });
+  expect([strings.text('msg.sent'), strings.lang, strings.locale]).toEqual(['Envoyé', 'fr', 'fr-CH']);
+});
+
 test('times follow the reader’s region where it is of the same language', () => {
-  expect(new Strings('en', ['de-CH', 'en-GB']).locale).toBe('en-GB');
-  expect(new Strings('fr', ['en-GB']).locale).toBe('fr');
+  expect(stringsIn('en', ['de-CH', 'en-GB']).locale).toBe('en-GB');
+  expect(stringsIn('fr', ['en-GB']).locale).toBe('fr');
 });
 
 test('plural forms', () => {
-  const [en, fr, zh] = [new Strings('en'), new Strings('fr'), new Strings('zh-Hans')];
+  const [en, fr, zh] = [stringsIn('en'), stringsIn('fr'), stringsIn('zh-Hans')];
   expect([0, 1, 2].map((n) => en.count('timeline.jump', n))).toEqual([
     '0 new messages',
     '1 new message',
@@ -35,13 +86,13 @@ test('plural forms', () => {
 });
 
 test('a value with braces or a dollar sign stays what it is', () => {
-  expect(new Strings('en').text('say.message', { name: '{text}', text: '$& {name}' })).toBe(
+  expect(stringsIn('en').text('say.message', { name: '{text}', text: '$& {name}' })).toBe(
     '{text}: $& {name}',
   );
 });
 
 test('days', () => {
-  const en = new Strings('en', ['en-GB']);
+  const en = stringsIn('en', ['en-GB']);
   const now = new Date(2026, 2, 29, 0, 30).getTime(); // the clocks change on this day in Europe
   expect(en.day(now, now)).toBe('Today');
   expect(en.day(new Date(2026, 2, 28, 23).getTime(), now)).toBe('Yesterday');

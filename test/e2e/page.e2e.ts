@@ -109,10 +109,13 @@ test('the page’s styles end at the element', async ({ alice, visitor, site }) 
   const hostile = `* { font: 9px serif !important; display: inline; letter-spacing: 3px; text-transform: uppercase;
     color: red; line-height: 3; text-align: center; cursor: wait; visibility: visible; white-space: pre }
     html { font-size: 62.5% } button, article, ul { background: lime; margin: 20px; border: 5px solid }`;
-  const frame = 'php-chat { position: absolute; left: 0; top: 0; width: 900px; height: 600px }';
+  // Behind round corners one would see the page.
+  const frame =
+    'php-chat { position: absolute; left: 0; top: 0; width: 900px; height: 600px; border-radius: 0 }';
   const picture = async (css: string) => {
     await host(alice, site, css);
-    // Nothing is pointed at, and all is read.
+    // Who wrote has left, nothing is pointed at, and all is read.
+    await expect(alice.page.getByRole('button', { name: 'Here now: 1' })).toBeVisible();
     await alice.page.mouse.move(1000, 700);
     await expect(alice.page.getByRole('button', { name: 'lobby', exact: true })).toBeVisible();
     return alice.page.locator('php-chat').screenshot({ animations: 'disabled' });

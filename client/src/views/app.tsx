@@ -53,7 +53,7 @@ export class AppView {
     this.#context = {
       ...context,
       draw: () => this.render(),
-      toast: (text, kind) => this.#toasts.show(text, kind),
+      toast: (text, kind) => this.toast(text, kind),
       open: (room) => this.open(room),
       layer: (content) => {
         this.#layer = content;
@@ -93,6 +93,10 @@ export class AppView {
     focus();
     this.#resume();
     this.#reading.watch();
+  }
+
+  toast(text: string, kind: 'good' | 'bad'): void {
+    this.#toasts.show(text, kind);
   }
 
   /** Takes everything from the page. */

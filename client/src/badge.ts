@@ -1,0 +1,55 @@
+import { type FirstTexts, firstTexts } from './first-texts.ts';
+import { serverAddress } from './server-address.ts';
+import { sharedSheet } from './shared-sheet.ts';
+import style from './styles/badge.css?inline';
+import { atMost99, Unread } from './unread.ts';
+
+declare global {
+  interface HTMLElementTagNameMap {
+    'php-chat-badge': PhpChatBadge;
+  }
+}
+
+/** How many messages are unread, for a menu of the page; nothing at 0. It takes `server`, `lang` and `strings`. */
+export class PhpChatBadge extends HTMLElement {
+  static readonly observedAttributes = ['server', 'lang', 'strings'];
+
+  readonly #root = this.attachShadow({ mode: 'open' });
+  #text: FirstTexts | undefined;
+  #count = 0;
+  #end: (() => void) | undefined;
+
+  constructor() {
+    super();
+    this.#root.adoptedStyleSheets = [sharedSheet(style)];
+  }
+
+  connectedCallback(): void {
+    this.#end?.();
+    this.#text = firstTexts(this, this.getAttribute('strings') ?? undefined, () => this.#show());
+    this.#end = Unread.at(serverAddress(this)).watch(({ count }) => {
+      this.#count = count;
+      this.#show();
+    });
+  }
+
+  disconnectedCallback(): void {
+    this.#end?.();
+    this.#end = undefined;
+  }
+
+  attributeChangedCallback(): void {
+    if (this.#end !== undefined) this.connectedCallback();
+  }
+
+  #show(): void {
+    if (this.#count === 0) return this.#root.replaceChildren();
+    const number = document.createElement('span');
+    number.setAttribute('aria-hidden', 'true');
+    number.textContent = atMost99(this.#count);
+    const words = document.createElement('span');
+    words.className = 'vh';
+    words.textContent = this.#text?.('rooms.unread', this.#count) ?? '';
+    this.#root.replaceChildren(number, words);
+  }
+}

@@ -1,0 +1,163 @@
+import type { Totals } from '../../server/events.ts';
+import { Chat } from './chat.ts';
+import { type Ended, RequestError } from './connection-state.ts';
+import { Strings, type Texts } from './strings.ts';
+import { sheet } from './styles.ts';
+import { AppView } from './views/app.tsx';
+
+/** What the element is told. */
+export interface AppListener {
+  unread(count: number, mentions: number): void;
+  ended(reason: Ended): void;
+  /** The reader wants the chat closed. */
+  close(): void;
+}
+
+/** The chat in its element, as long as that is in the page: the model, the views, and what wakes them. */
+export class ChatApp {
+  readonly #host: HTMLElement;
+  readonly #chat: Chat;
+  readonly #view: AppView;
+  readonly #strings: Strings;
+  readonly #listener: AppListener;
+  readonly #tick: ReturnType<typeof setInterval>;
+  /** Calls off the drawing that is due. */
+  #callOff: (() => void) | undefined;
+  /** What was told last; nothing before the chat has been connected. */
+  #unread: Totals | undefined;
+
+  constructor(host: HTMLElement, root: ShadowRoot, server: string, texts: Texts, listener: AppListener) {
+    this.#host = host;
+    this.#listener = listener;
+    this.#strings = new Strings(texts, navigator.languages);
+    root.adoptedStyleSheets = [...root.adoptedStyleSheets.slice(0, 2), sheet()];
+    const chat = new Chat(server, host.getAttribute('room') ?? undefined, {
+      changed: () => this.#changed(),
+      hide: () => this.#view?.hide(),
+      state: (state) => {
+        this.#view?.state(state, host.getAttribute('login-url'));
+        if (state.kind === 'ended') this.#ended(state.reason);
+        this.#changed();
+      },
+      message: (room, message) => this.#view?.message(room, message),
+      unsent: () => this.#view?.unsent(),
+      loaded: (count) => this.#view?.loaded(count),
+    });
+    this.#chat = chat;
+    const coarse = matchMedia('(pointer: coarse)');
+    root.replaceChildren();
+    this.#view = new AppView(
+      {
+        chat,
+        strings: this.#strings,
+        touch: () => coarse.matches || host.hasAttribute('touch'),
+        changed: () => this.#changed(),
+      },
+      root,
+    );
+    for (const [target, name] of this.#watched()) target.addEventListener(name, this.#woken);
+    addEventListener('pagehide', this.#leaving);
+    this.#tick = setInterval(() => this.#ticked(), 500);
+    chat.start();
+    this.#changed();
+  }
+
+  stop(): void {
+    clearInterval(this.#tick);
+    this.#callOff?.();
+    this.#view.keep();
+    this.#chat.stop();
+    this.#view.stop();
+    for (const [target, name] of this.#watched()) target.removeEventListener(name, this.#woken);
+    removeEventListener('pagehide', this.#leaving);
+    if (this.#unread !== undefined) this.#tell({ unread: 0, mentions: 0 });
+  }
+
+  openRoom(id: string): void {
+    void this.#show(this.#chat.openRoom(id));
+  }
+
+  openDirect(user: string): void {
+    void this.#show(this.#chat.openDirect(user));
+  }
+
+  async #show(found: Promise<{ id: string }>): Promise<void> {
+    try {
+      this.#view.open((await found).id);
+    } catch (error) {
+      const key = `error.${error instanceof RequestError ? error.code : 'other'}`;
+      const text = this.#strings.has(key) ? this.#strings.text(key) : this.#strings.text('error.other');
+      this.#view.toast(text, 'bad');
+    }
+  }
+
+  focus(): void {
+    this.#host.shadowRoot?.querySelector('textarea')?.focus();
+  }
+
+  texts(texts: Texts): void {
+    this.#strings.use(texts);
+    this.#changed();
+  }
+
+  /** Draws once a frame, however much has changed; a hidden page has no frames. */
+  #changed(): void {
+    if (this.#callOff !== undefined) return;
+    const draw = () => {
+      this.#callOff = undefined;
+      this.#view.render();
+      if (this.#chat.connection.state.kind === 'ready') this.#tell(this.#chat.totals);
+    };
+    if (document.hidden) {
+      const timer = setTimeout(draw, 100);
+      this.#callOff = () => clearTimeout(timer);
+    } else {
+      const frame = requestAnimationFrame(draw);
+      this.#callOff = () => cancelAnimationFrame(frame);
+    }
+  }
+
+  /** Countdowns, and what depends on how long something lasts. */
+  #ticked(): void {
+    const waiting = this.#chat.connection.state.kind !== 'ready' || this.#chat.paused !== undefined;
+    if (waiting) this.#changed();
+  }
+
+  /** Somebody looks again, or the network is back: now is the time to try. */
+  readonly #woken = () => {
+    if (navigator.onLine && !document.hidden) this.#chat.connection.tryNow();
+    // A frame that was asked for before the page was hidden may be long in coming.
+    this.#callOff?.();
+    this.#callOff = undefined;
+    this.#changed();
+  };
+
+  readonly #leaving = () => this.#view.keep();
+
+  #watched(): [EventTarget, string][] {
+    return [
+      [window, 'online'],
+      [window, 'offline'],
+      [window, 'focus'],
+      [window, 'blur'],
+      [window, 'pageshow'],
+      [document, 'visibilitychange'],
+    ];
+  }
+
+  #ended(reason: Ended): void {
+    if (this.#unread !== undefined) this.#tell({ unread: 0, mentions: 0 });
+    this.#unread = undefined;
+    this.#listener.ended(reason);
+  }
+
+  #tell(totals: Totals): void {
+    const { unread, mentions } = totals;
+    if (unread === this.#unread?.unread && mentions === this.#unread.mentions) return;
+    this.#unread = totals;
+    this.#listener.unread(unread, mentions);
+    if (this.#host.getAttribute('title-count') === 'off') return;
+    const plain = document.title.replace(/^\(\d+\+?\) /, '');
+    document.title = unread > 0 ? `(${unread > 99 ? '99+' : unread}) ${plain}` : plain;
+  }
+}

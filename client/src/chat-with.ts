@@ -1,0 +1,29 @@
+interface Opener {
+  openDirect(user: string): void;
+}
+
+/** The chats of the page; a launcher comes before a chat that is in the page by itself. */
+const openers: Opener[] = [];
+
+/** A press on anything with `data-chat-with="42"` opens the direct room with that user. */
+function pressed(event: MouseEvent): void {
+  if (event.defaultPrevented) return;
+  const target = event
+    .composedPath()
+    .find((one) => one instanceof Element && one.hasAttribute('data-chat-with'));
+  const user = target instanceof Element ? target.getAttribute('data-chat-with') : null;
+  if (!user) return;
+  event.preventDefault();
+  openers[0]?.openDirect(user);
+}
+
+/** @returns what ends it */
+export function openChatWith(opener: Opener, first: boolean): () => void {
+  if (first) openers.unshift(opener);
+  else openers.push(opener);
+  addEventListener('click', pressed);
+  return () => {
+    openers.splice(openers.indexOf(opener), 1);
+    if (openers.length === 0) removeEventListener('click', pressed);
+  };
+}

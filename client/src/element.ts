@@ -1,0 +1,211 @@
+import type { ChatApp } from './chat-app.ts';
+import { openChatWith } from './chat-with.ts';
+import { firstTexts } from './first-texts.ts';
+import { loadTexts, wantedLanguage } from './languages.ts';
+import type { OwnersTexts } from './owners-texts.ts';
+import { highest } from './room-below.ts';
+import { serverAddress } from './server-address.ts';
+import { sharedSheet } from './shared-sheet.ts';
+import style from './styles/host.css?inline';
+import { unloaded } from './unloaded.ts';
+import { Unread } from './unread.ts';
+
+declare global {
+  interface HTMLElementTagNameMap {
+    'php-chat': PhpChat;
+  }
+  interface HTMLElementEventMap {
+    'php-chat:unread': CustomEvent<{ count: number; mentions: number }>;
+    'php-chat:ended': CustomEvent<{
+      reason: 'logout' | 'expired' | 'user_changed' | 'invalid' | 'kicked' | 'unauthorized';
+    }>;
+    'php-chat:close': CustomEvent<null>;
+  }
+}
+
+/**
+ * The chat as one tag. This much of it is there at once, so that the page is laid out for good; the rest is loaded.
+ *
+ * @attr server - the chat server's address; without it, where this script comes from
+ * @attr room - the id of the room to open
+ * @attr single - with `room`: that room alone
+ * @attr theme - `light` or `dark`; without it, the page's own `color-scheme`
+ * @attr lang - the language; without it, that of the page, then the browser's
+ * @attr strings - the address of the owner's texts
+ * @attr login-url - where the reader logs in again when the session has ended
+ * @attr title-count - `off` leaves the page's title alone
+ * @attr closable - shows a button that fires `php-chat:close`
+ * @fires php-chat:unread - the number of unread messages has changed
+ * @fires php-chat:ended - the session has ended; everything shown is gone
+ * @fires php-chat:close - the reader wants the chat closed
+ */
+export class PhpChat extends HTMLElement {
+  static readonly observedAttributes = ['server', 'room', 'lang', 'strings'];
+
+  readonly #root = this.attachShadow({ mode: 'open' });
+  readonly #fit = new CSSStyleSheet();
+  #strings: OwnersTexts | undefined;
+  #app: ChatApp | undefined;
+  /** What is to be done when the chat is there. */
+  #wishes: ((app: ChatApp) => void)[] = [];
+  /** Counts the beginnings: what was loaded for an earlier one is of no use. */
+  #start = 0;
+  #failures = 0;
+  #unread: Unread | undefined;
+  #chatWith: (() => void) | undefined;
+  readonly #seen = new ResizeObserver(() => this.#measure());
+
+  constructor() {
+    super();
+    this.#root.adoptedStyleSheets = [sharedSheet(style), this.#fit];
+    this.#root.append(document.createElement('slot'));
+  }
+
+  /** The owner's texts, shaped like strings.json: by key, then by language. */
+  get strings(): OwnersTexts | undefined {
+    return this.#strings;
+  }
+
+  set strings(texts: OwnersTexts | undefined) {
+    this.#strings = texts;
+    if (this.isConnected) void this.#load();
+  }
+
+  /** Opens the direct room with that user of the site. */
+  openDirect(userId: string): void {
+    this.#wish((app) => app.openDirect(String(userId)));
+  }
+
+  openRoom(id: string): void {
+    this.#wish((app) => app.openRoom(String(id)));
+  }
+
+  /** Later, when the chat is not there yet, unless the reader has gone elsewhere. */
+  override focus(): void {
+    const before = document.activeElement;
+    this.#wish((app) => {
+      if (document.activeElement === before) app.focus();
+    });
+  }
+
+  connectedCallback(): void {
+    this.#measure();
+    addEventListener('resize', this.#measure);
+    this.#seen.observe(this);
+    this.#chatWith ??= openChatWith(this, false);
+    if (this.#app === undefined) void this.#load();
+  }
+
+  disconnectedCallback(): void {
+    removeEventListener('resize', this.#measure);
+    this.#seen.disconnect();
+    // A page that only moves the element should not lose the connection.
+    queueMicrotask(() => {
+      if (this.isConnected) return;
+      this.#stop();
+      this.#wishes = [];
+      this.#chatWith?.();
+      this.#chatWith = undefined;
+    });
+  }
+
+  attributeChangedCallback(name: string, before: string | null, after: string | null): void {
+    if (before === after || !this.isConnected) return;
+    if (name === 'room') {
+      if (after !== null) this.openRoom(after);
+    } else {
+      void this.#load();
+    }
+  }
+
+  async #load(): Promise<void> {
+    this.#stop();
+    const start = this.#start;
+    const server = serverAddress(this);
+    try {
+      const [{ ChatApp }, { texts, later }] = await Promise.all([
+        import('./chat-app.ts'),
+        loadTexts(wantedLanguage(this), this.#strings ?? this.getAttribute('strings') ?? undefined),
+      ]);
+      if (start !== this.#start) return;
+      this.#failures = 0;
+      this.#unread = Unread.at(server);
+      const app = new ChatApp(this, this.#root, server, texts, {
+        unread: (count, mentions) => this.#tell(count, mentions),
+        ended: (reason) => {
+          this.#unread?.gone(this);
+          this.#fire('php-chat:ended', { reason });
+        },
+        close: () => this.#fire('php-chat:close', null),
+      });
+      this.#app = app;
+      for (const wish of this.#wishes.splice(0)) wish(app);
+      const late = await later;
+      if (late !== undefined && start === this.#start) app.texts(late);
+    } catch {
+      if (start === this.#start) this.#failed();
+    }
+  }
+
+  #stop(): void {
+    this.#start += 1;
+    this.#app?.stop();
+    this.#app = undefined;
+    this.#unread?.gone(this);
+    this.#unread = undefined;
+    this.#empty();
+  }
+
+  /** What is inside the tag is shown as long as there is nothing else; a launcher's chat has nothing inside. */
+  #empty(): void {
+    const inside = document.createElement('slot');
+    if (this.hasAttribute('closable')) {
+      const loading = unloaded(this.#first('launcher.loading'), this.#closing());
+      loading.classList.add('loading');
+      inside.append(loading);
+    }
+    this.#root.replaceChildren(inside);
+  }
+
+  #failed(): void {
+    this.#failures += 1;
+    const again = () => {
+      // Some browsers do not ask again for a script that has failed in the same page.
+      if (this.#failures > 1) location.reload();
+      else void this.#load();
+    };
+    const actions: [string, () => void][] = [[this.#first('common.again'), again]];
+    if (this.hasAttribute('closable')) actions.push(this.#closing());
+    this.#root.replaceChildren(unloaded(this.#first('launcher.failed'), ...actions));
+  }
+
+  #closing(): [string, () => void] {
+    return [this.#first('launcher.close'), () => this.#fire('php-chat:close', null)];
+  }
+
+  #first(key: string): string {
+    return firstTexts(this, this.#strings, () => {})(key);
+  }
+
+  #wish(wish: (app: ChatApp) => void): void {
+    if (this.#app === undefined) this.#wishes.push(wish);
+    else wish(this.#app);
+  }
+
+  #tell(count: number, mentions: number): void {
+    this.#unread?.live(this, { count, mentions });
+    this.#fire('php-chat:unread', { count, mentions });
+  }
+
+  readonly #measure = () => {
+    let top = 0;
+    for (let at: Element | null = this; at instanceof HTMLElement; at = at.offsetParent) top += at.offsetTop;
+    const least = Number.parseFloat(getComputedStyle(this).minBlockSize) || 0;
+    const rule = `:host{max-block-size:${highest(top, innerHeight, least)}}`;
+    if (this.#fit.cssRules[0]?.cssText !== rule) this.#fit.replaceSync(rule);
+  };
+
+  #fire(name: string, detail: unknown): void {
+    this.dispatchEvent(new CustomEvent(name, { detail, bubbles: true, composed: true }));
+  }
+}

@@ -1,0 +1,30 @@
+import first from 'virtual:texts/first';
+import { bestLanguage, wantedLanguage } from './languages.ts';
+import type { OwnersTexts } from './owners-texts.ts';
+
+/** Gives one of the few texts that are there before a language has been loaded. */
+export type FirstTexts = (key: string, n?: number) => string;
+
+/** @param changed - is called when the owner's texts have come */
+export function firstTexts(
+  element: Element,
+  owners: OwnersTexts | string | undefined,
+  changed: () => void,
+): FirstTexts {
+  let known: OwnersTexts = {};
+  if (typeof owners === 'string') {
+    void import('./owners-texts.ts')
+      .then(({ ownersFile }) => ownersFile(owners))
+      .then((texts) => {
+        known = texts;
+        changed();
+      });
+  } else if (owners !== undefined) {
+    known = owners;
+  }
+  return (key, n = 0) => {
+    const lang = bestLanguage(wantedLanguage(element), known);
+    const text = known[key]?.[lang] ?? first[key]?.[lang] ?? first[key]?.en ?? key;
+    return text.replace('{n}', String(n));
+  };
+}

@@ -1,0 +1,66 @@
+import type { OwnersTexts } from './owners-texts.ts';
+import type { Texts } from './strings.ts';
+
+/** Each is loaded only where it is shown. */
+const ours: Record<string, () => Promise<{ default: Record<string, string> }>> = {
+  en: () => import('virtual:texts/en'),
+  fr: () => import('virtual:texts/fr'),
+  'zh-Hans': () => import('virtual:texts/zh-Hans'),
+};
+
+/** The language wanted for an element: its own, that of the page around it, the browser's. */
+export function wantedLanguage(element: Element): string {
+  for (let at: Element | null = element; at !== null; at = around(at)) {
+    const lang = at.getAttribute('lang');
+    if (lang) return lang;
+  }
+  return navigator.language;
+}
+
+function around(element: Element): Element | null {
+  const root = element.getRootNode();
+  return element.parentElement ?? (root instanceof ShadowRoot ? root.host : null);
+}
+
+/** The best there is, by the exact tag or else by its first part; the owner's languages count like ours. */
+export function bestLanguage(wanted: string, owners: OwnersTexts = {}): string {
+  const tag = wanted.toLowerCase().replaceAll('_', '-');
+  const known = [...Object.values(owners).flatMap(Object.keys), ...Object.keys(ours)];
+  // Traditional Chinese readers are better served with simplified characters than with English.
+  return (
+    known.find((lang) => lang.toLowerCase() === tag) ?? known.find((lang) => base(lang) === base(tag)) ?? 'en'
+  );
+}
+
+/**
+ * The texts to begin with. Where the owner's file takes longer, `later` is what is to be shown when it has come.
+ *
+ * @param owners - the owner's texts, or where they are
+ */
+export async function loadTexts(
+  wanted: string,
+  owners: OwnersTexts | string | undefined,
+): Promise<{ texts: Texts; later?: Promise<Texts> }> {
+  const own = load(bestLanguage(wanted));
+  if (owners === undefined) return { texts: await own };
+  // Told of where it is waited for.
+  own.catch(() => {});
+  const { inTime, merged, ownersFile } = await import('./owners-texts.ts');
+  const file = typeof owners === 'string' ? ownersFile(owners) : Promise.resolve(owners);
+  const together = async (by: OwnersTexts) => {
+    const lang = bestLanguage(wanted, by);
+    return merged(lang, await load(bestLanguage(lang)), by);
+  };
+  const first = await inTime(file);
+  return first === undefined
+    ? { texts: await own, later: file.then(together) }
+    : { texts: await together(first) };
+}
+
+async function load(lang: string): Promise<Texts> {
+  return { lang, by: (await ours[lang]?.())?.default ?? {} };
+}
+
+function base(tag: string): string | undefined {
+  return tag.toLowerCase().split('-')[0];
+}

@@ -1,0 +1,234 @@
+import { openChatWith } from './chat-with.ts';
+import type { PhpChat } from './element.ts';
+import { type FirstTexts, firstTexts } from './first-texts.ts';
+import type { OwnersTexts } from './owners-texts.ts';
+import { serverAddress } from './server-address.ts';
+import { sharedSheet } from './shared-sheet.ts';
+import style from './styles/launcher.css?inline';
+import { svg } from './svg.ts';
+import { atMost99, Unread } from './unread.ts';
+
+declare global {
+  interface HTMLElementTagNameMap {
+    'php-chat-launcher': PhpChatLauncher;
+  }
+}
+
+/** Where the panel is the whole window; the sheet says the same. */
+const SMALL = '(max-width: 480px), (max-height: 420px)';
+/** What the chat inside takes from its launcher. */
+const handedOn = [
+  'server',
+  'room',
+  'single',
+  'theme',
+  'lang',
+  'strings',
+  'login-url',
+  'profile-url',
+  'avatar-url',
+  'title-count',
+];
+const pictures = { open: 'M4 5h16v11.5H10.5L6 20v-3.5H4z', close: 'm5 9.5 7 7 7-7' };
+
+/**
+ * A round button on every page, with the number of unread messages; it opens the chat in a panel. The chat itself is
+ * loaded with the first opening and stays from then on.
+ *
+ * @attr side - `start` or `end`, where it is without it
+ */
+export class PhpChatLauncher extends HTMLElement {
+  static readonly observedAttributes = handedOn;
+
+  readonly #root = this.attachShadow({ mode: 'open' });
+  readonly #panel = document.createElement('dialog');
+  readonly #button = document.createElement('button');
+  readonly #small = matchMedia(SMALL);
+  #chat: PhpChat | undefined;
+  #strings: OwnersTexts | undefined;
+  #text: FirstTexts = (key) => key;
+  #count = 0;
+  /** What the focus returns to. */
+  #opener: HTMLElement | undefined;
+  #ends: (() => void)[] = [];
+
+  constructor() {
+    super();
+    this.#root.adoptedStyleSheets = [sharedSheet(style)];
+    this.#panel.className = 'panel';
+    const slot = document.createElement('slot');
+    slot.name = 'chat';
+    this.#panel.append(slot);
+    this.#button.type = 'button';
+    this.#button.addEventListener('click', () => (this.#panel.open ? this.close() : this.open()));
+    // The way back of a phone; Esc comes as a key, so that what is inside may take it.
+    this.#panel.addEventListener('cancel', (event) => {
+      event.preventDefault();
+      this.close();
+    });
+    this.addEventListener('keydown', (event) => {
+      if (event.key !== 'Escape' || event.defaultPrevented || !this.#panel.open) return;
+      event.preventDefault();
+      this.close();
+    });
+    this.addEventListener('php-chat:close', () => this.close());
+    this.#root.append(this.#panel, this.#button);
+  }
+
+  /** The owner's texts, as for `php-chat`. */
+  get strings(): OwnersTexts | undefined {
+    return this.#strings;
+  }
+
+  set strings(texts: OwnersTexts | undefined) {
+    this.#strings = texts;
+    if (this.#chat !== undefined) this.#chat.strings = texts;
+    if (this.isConnected) this.#read();
+  }
+
+  connectedCallback(): void {
+    if (this.#ends.length > 0) return;
+    this.#read();
+    this.#small.addEventListener('change', this.#resized);
+    this.#ends.push(
+      () => this.#small.removeEventListener('change', this.#resized),
+      openChatWith(this, true),
+      Unread.at(serverAddress(this)).watch(({ count }) => {
+        this.#count = count;
+        this.#draw();
+      }),
+    );
+    if (this.#remembered() && !this.#panel.open) this.#show(false);
+  }
+
+  disconnectedCallback(): void {
+    // A page that only moves the element should not lose the connection.
+    queueMicrotask(() => {
+      if (!this.isConnected) for (const end of this.#ends.splice(0)) end();
+    });
+  }
+
+  attributeChangedCallback(name: string, before: string | null, after: string | null): void {
+    if (before === after || this.#ends.length === 0) return;
+    if (this.#chat !== undefined) hand(name, this, this.#chat);
+    if (name === 'server') {
+      for (const end of this.#ends.splice(0)) end();
+      this.connectedCallback();
+    } else {
+      this.#read();
+    }
+  }
+
+  open(): void {
+    if (!this.#panel.open) {
+      this.#opener = this.#focused();
+      this.#show(true);
+      this.#remember(true);
+    }
+    this.#chat?.focus();
+  }
+
+  close(): void {
+    if (!this.#panel.open) return;
+    this.#panel.close();
+    this.#remember(false);
+    this.#draw();
+    (this.#opener?.isConnected === true ? this.#opener : this.#button).focus();
+    this.#opener = undefined;
+  }
+
+  /** Opens the panel with the direct room with that user of the site. */
+  openDirect(userId: string): void {
+    this.open();
+    this.#chat?.openDirect(userId);
+  }
+
+  openRoom(id: string): void {
+    this.open();
+    this.#chat?.openRoom(id);
+  }
+
+  #show(byReader: boolean): void {
+    this.#load();
+    if (this.#small.matches) this.#panel.showModal();
+    else if (byReader) this.#panel.show();
+    // As it was on the page before: the focus stays where this page has it.
+    else this.#panel.open = true;
+    this.#draw();
+  }
+
+  #load(): void {
+    if (this.#chat !== undefined) return;
+    this.#chat = document.createElement('php-chat');
+    this.#chat.slot = 'chat';
+    for (const name of handedOn) hand(name, this, this.#chat);
+    this.#chat.toggleAttribute('closable', true);
+    if (this.#strings !== undefined) this.#chat.strings = this.#strings;
+    // What the page has put into the chat's places, such as its logo.
+    this.#chat.append(...[...this.children].filter((child) => child.slot !== ''));
+    this.append(this.#chat);
+  }
+
+  /** The window has become small, or large. */
+  readonly #resized = () => {
+    if (!this.#panel.open) return;
+    const focus = this.#focused();
+    this.#panel.close();
+    this.#show(true);
+    if (focus?.isConnected === true) focus.focus();
+    else this.#chat?.focus();
+  };
+
+  #read(): void {
+    const owners = this.#strings ?? this.getAttribute('strings') ?? undefined;
+    this.#text = firstTexts(this, owners, () => this.#draw());
+    this.#draw();
+  }
+
+  #draw(): void {
+    const { open } = this.#panel;
+    const key = open ? 'launcher.close' : this.#count > 0 ? 'launcher.openUnread' : 'launcher.open';
+    this.#panel.setAttribute('aria-label', this.#text('launcher.label'));
+    this.#button.setAttribute('aria-label', this.#text(key, this.#count));
+    this.#button.setAttribute('aria-expanded', String(open));
+    const number = document.createElement('span');
+    number.className = 'n';
+    number.setAttribute('aria-hidden', 'true');
+    number.textContent = atMost99(this.#count);
+    const numbers = open || this.#count === 0 ? [] : [number];
+    this.#button.replaceChildren(svg(open ? pictures.close : pictures.open), ...numbers);
+  }
+
+  /** The element that has the focus, in whichever shadow tree. */
+  #focused(): HTMLElement | undefined {
+    let at = document.activeElement;
+    while (at?.shadowRoot?.activeElement != null) at = at.shadowRoot.activeElement;
+    return at instanceof HTMLElement && at !== document.body ? at : undefined;
+  }
+
+  get #key(): string {
+    return `php-chat/${encodeURIComponent(serverAddress(this))}/open`;
+  }
+
+  /** For this tab, over its pages. A browser may forbid it. */
+  #remember(open: boolean): void {
+    try {
+      if (open) sessionStorage.setItem(this.#key, '1');
+      else sessionStorage.removeItem(this.#key);
+    } catch {}
+  }
+
+  #remembered(): boolean {
+    try {
+      return sessionStorage.getItem(this.#key) !== null;
+    } catch {
+      return false;
+    }
+  }
+}
+
+function hand(name: string, from: Element, to: Element): void {
+  const value = from.getAttribute(name);
+  if (value === null) to.removeAttribute(name);
+  else to.setAttribute(name, value);
+}

@@ -1,0 +1,64 @@
+import type { Texts } from './strings.ts';
+
+/** Texts of the page's owner, shaped like strings.json: by key, then by language. */
+export type OwnersTexts = Readonly<Record<string, Readonly<Record<string, string>>>>;
+
+/** So long the first drawing waits for the owner's file. */
+const FILE_MS = 1000;
+
+const files = new Map<string, Promise<OwnersTexts>>();
+
+/** The owner's file, asked for once by all elements of a page; `{}` when it cannot be used. */
+export function ownersFile(address: string): Promise<OwnersTexts> {
+  const url = new URL(address, document.baseURI).href;
+  let file = files.get(url);
+  if (file === undefined) {
+    file = read(url);
+    files.set(url, file);
+  }
+  return file;
+}
+
+async function read(url: string): Promise<OwnersTexts> {
+  try {
+    const answer = await fetch(url);
+    if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
+    const texts: unknown = await answer.json();
+    if (!areTexts(texts)) throw new Error('not an object of objects, as strings.json is');
+    return texts;
+  } catch (error) {
+    console.warn(`php-chat: the texts of ${url} cannot be used: ${(error as Error).message}`);
+    files.delete(url);
+    return {};
+  }
+}
+
+function areTexts(value: unknown): value is OwnersTexts {
+  const isObject = (one: unknown) => typeof one === 'object' && one !== null && !Array.isArray(one);
+  return isObject(value) && Object.values(value as object).every(isObject);
+}
+
+/** What there is within a second. */
+export async function inTime<T>(file: Promise<T>): Promise<T | undefined> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), FILE_MS);
+  });
+  const first = await Promise.race([file, late]);
+  clearTimeout(timer);
+  return first;
+}
+
+/** The owner's texts before ours. A plural form of ours beside one of another language would be a mixture. */
+export function merged(lang: string, ours: Texts, owners: OwnersTexts): Texts {
+  const by = { ...ours.by };
+  const given = Object.entries(owners).flatMap(([key, { [lang]: text }]): [string, string][] =>
+    typeof text === 'string' ? [[key, text]] : [],
+  );
+  if (base(lang) !== base(ours.lang)) for (const [key] of given) delete by[key.replace(/\.other$/, '.one')];
+  return { lang, by: { ...by, ...Object.fromEntries(given) } };
+}
+
+function base(tag: string): string | undefined {
+  return tag.toLowerCase().split(/[-_]/)[0];
+}
