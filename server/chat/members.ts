@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { RequestError, type RequestErrorCode } from '../errors.ts';
-import type { Answers, RequestPayload, RoomMember } from '../events.ts';
-import { type MemberRecord, sources, type UserRecord } from '../history/history.ts';
-import { nameKey } from '../history/text-keys.ts';
+import type { Answers, RequestPayload, RoomMember, User } from '../events.ts';
+import { type MemberRecord, type Reads, sources, type UserRecord } from '../history/history.ts';
+import { nameKey, sortKey } from '../history/text-keys.ts';
 import { type Actor, outranks, rankOf, rightsIn } from './access.ts';
 import type { Chat } from './chat.ts';
 import { cursorOf, decodeCursor } from './cursor.ts';
@@ -12,6 +12,9 @@ import { summaryOf } from './summary.ts';
 
 /** How often a decision is made anew when the room's members or roles have changed meanwhile. */
 const mostAttempts = 5;
+
+/** Members asked of the history at once, where not all of them are wanted. */
+const filteredAtOnce = 500;
 
 /**
  * Decides and writes; when the room has changed between the two, again. A decision that a write is based on is so never
@@ -212,29 +215,48 @@ export async function members(
   // The id alone: a cursor with the name would show the name of somebody who is hidden.
   let [after] = cursor === undefined ? [] : decodeCursor(cursor, ['string']);
   const listed: RoomMember[] = [];
-  let more = true;
-  while (more && listed.length <= limit) {
-    const page = await history.read('members', {
-      room: id,
-      ...(query === undefined ? {} : { query }),
-      ...(after === undefined ? {} : { after }),
-      limit: limit + 1,
-    });
-    for (const { user, member } of page) {
-      after = user.id;
+  const atOnce = query === undefined && present === undefined ? limit + 1 : filteredAtOnce;
+  do {
+    const page: Reads['members']['out'] =
+      present === true
+        ? await presentAfter(after)
+        : await history.read('members', {
+            room: id,
+            ...(query === undefined ? {} : { query }),
+            ...(after === undefined ? {} : { after }),
+            limit: atOnce,
+          });
+    for (const { user, member } of page.members) {
       const shown = shownMember(user, member);
       // A hidden name is not to be found by it.
       if (query !== undefined && !matches(shown, query)) continue;
       if (present === undefined || shown.present === present) listed.push(shown);
     }
-    more = page.length > limit;
-  }
+    after = page.next;
+  } while (after !== undefined && listed.length <= limit);
   const last = listed.length > limit ? listed[limit - 1] : undefined;
   return {
     members: listed.slice(0, limit),
     count: room.record.members,
     ...(last === undefined ? {} : { next: cursorOf([last.user.id]) }),
   };
+
+  /** All of them are in memory, so that nobody has to be looked for among all members. */
+  async function presentAfter(user: string | undefined): Promise<Reads['members']['out']> {
+    const key = ({ id, name }: User) => `${sortKey(name)}\0${id}`;
+    const [last] = user === undefined ? [] : await history.read('users', { ids: [user] });
+    const from = user === undefined ? '' : key(last ?? { id: user, name: user });
+    const found = [...room.here]
+      .filter((person) => room.present.has(person.user.id))
+      .map((person) => ({
+        user: person.user,
+        member: person.memberships.get(id)?.member,
+        key: key(person.user),
+      }))
+      .filter((one) => one.key > from)
+      .sort((a, b) => (a.key < b.key ? -1 : 1));
+    return { members: found.flatMap(({ user, member }) => (member === undefined ? [] : [{ user, member }])) };
+  }
 
   function shownMember(user: UserRecord, member: MemberRecord): RoomMember {
     const visible = directory.isVisible(user, member);

@@ -246,10 +246,13 @@ export interface Reads {
   /** Those of the ids that are known. */
   users: { in: { ids: readonly string[] }; out: UserRecord[] };
   member: { in: { room: string; user: string }; out: MemberRecord | null };
-  /** By name, then id, after the user `after`; `query`: the beginning of the id, the name, or a word of the name. */
+  /**
+   * By name, then id, after the user `after`; `query`: the beginning of the id, the name, or a word of the name. `next`:
+   * the user after whom to go on; a page may be short though there are more.
+   */
   members: {
     in: { room: string; query?: string; after?: string; limit: number };
-    out: { user: UserRecord; member: MemberRecord }[];
+    out: { members: { user: UserRecord; member: MemberRecord }[]; next?: string };
   };
   /** Those of the users who have acted in a private room of which `user` is a member too. */
   sharesRoom: { in: { user: string; of: readonly string[] }; out: string[] };

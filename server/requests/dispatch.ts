@@ -136,9 +136,9 @@ async function carryOut(
   const refused = refusalByRights(handler, context);
   if (refused !== null) return (await repeatOf(handler, context, refused)) ?? raise(refused);
   let retryAfterMs = tooManyRequests;
-  if (retryAfterMs === null && handler.limit !== undefined) {
+  const counts = handler.units?.(payload) ?? 1;
+  if (retryAfterMs === null && handler.limit !== undefined && counts > 0) {
     const limit = limits[handler.limit];
-    const counts = handler.units?.(payload) ?? 1;
     const at = performance.now();
     retryAfterMs = limit.take(user, counts, at);
     counted = () => limit.giveBack(user, at, counts);

@@ -88,6 +88,9 @@ export const roomRequests: RequestHandlers<
   },
   'room:members': {
     order: 'read',
+    // To look somebody up is a search, in however large a room.
+    limit: 'search',
+    units: ({ query }) => (query === undefined ? 0 : 1),
     run: ({ chat, room, payload }) => members(chat, room, payload),
   },
   'room:notify': {

@@ -453,7 +453,9 @@ export function historyContract(
         }
         await addPeople(id, ['2', '3', '4', '5', 'never-here']);
         const members = async (over: object = {}) =>
-          (await history.read('members', { room: id, limit: 10, ...over })).map(({ user }) => user.name);
+          (await history.read('members', { room: id, limit: 10, ...over })).members.map(
+            ({ user }) => user.name,
+          );
         expect(await members()).toEqual(['Amy Zed', 'Bob', 'bob', 'émile', 'never-here', 'Zoë Adams']);
         expect(await members({ limit: 2 })).toEqual(['Amy Zed', 'Bob']);
         expect(await members({ after: '3', limit: 2 })).toEqual(['bob', 'émile']);

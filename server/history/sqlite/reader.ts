@@ -1,7 +1,7 @@
 import { DatabaseSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
 import { type Ban, maxPageBytes, type Page, type Partner, type Reads, type RoomRecord } from '../history.ts';
-import { nameKey } from '../text-keys.ts';
+import { findKeys, nameKey } from '../text-keys.ts';
 import { type Call, type Outcome, type Reply, type Request, storageFailure } from './protocol.ts';
 import {
   memberColumns,
@@ -22,7 +22,7 @@ const db = new DatabaseSync(path, { readOnly: true });
 
 /** Behind the last code point: what begins with a text lies between the text and the text with this behind it. */
 const beyond = '\u{10ffff}';
-/** Of those who are found by a beginning, so many are looked at. */
+/** So many people are looked at in one go, however few of them fit: other reads wait meanwhile. */
 const mostCandidates = 2000;
 
 const num = '(SELECT num FROM rooms WHERE id = ?1)';
@@ -46,7 +46,6 @@ const statements = {
        AND (sort, user_id) > (coalesce((SELECT sort FROM members WHERE user_id = ?2 AND room = ${num}), ''), ?2)
      ORDER BY sort, user_id`,
   ),
-  keysOf: db.prepare('SELECT key FROM user_keys WHERE user_id = ?'),
   sharesRoom: db.prepare(
     `SELECT 1 FROM members AS mine JOIN members AS theirs ON theirs.room = mine.room
      JOIN rooms ON rooms.num = mine.room
@@ -107,15 +106,19 @@ const reads: {
     return row === undefined ? null : memberFrom(row);
   },
   members({ room, query, after = '', limit }) {
-    const found: Reads['members']['out'] = [];
+    const members: Reads['members']['out']['members'] = [];
     const beginning = query === undefined ? undefined : nameKey(query);
+    let looked = 0;
+    let next = '';
     for (const row of statements.members.iterate(room, after)) {
+      if (members.length === limit || looked === mostCandidates) return { members, next };
+      looked++;
       const user = userFrom(row);
-      if (beginning !== undefined && !isFound(user.id, beginning)) continue;
-      found.push({ user, member: memberFrom(row) });
-      if (found.length === limit) break;
+      next = user.id;
+      if (beginning !== undefined && !findKeys(user).some((key) => key.startsWith(beginning))) continue;
+      members.push({ user, member: memberFrom(row) });
     }
-    return found;
+    return { members };
   },
   sharesRoom: ({ user, of }) => of.filter((other) => statements.sharesRoom.get(user, other) !== undefined),
   findUsers({ user, query, onlyShared, limit }) {
@@ -180,12 +183,6 @@ function partner(user: string, other: string, room: string): Partner {
     acted: (member?.acted as number | undefined) ?? 0,
     shares: statements.sharesRoom.get(user, other) !== undefined,
   };
-}
-
-function isFound(user: string, beginning: string): boolean {
-  const keys = statements.keysOf.all(user).map(({ key }) => key as string);
-  // Somebody who was only named has no keys.
-  return (keys.length === 0 ? [nameKey(user)] : keys).some((key) => key.startsWith(beginning));
 }
 
 /** Takes rows until the limit or the size of a page is reached; at least one, so that every page goes on. */

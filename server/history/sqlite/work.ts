@@ -235,7 +235,8 @@ export class SqliteWork implements Work {
     const before = this.user(id);
     this.#statements.putUser.run(id, name, actedPublic ? 1 : 0, siteRole ?? null);
     if (before?.name === name) return;
-    this.#statements.deleteKeys.run(id);
+    // By all of the key: the table has no index by users.
+    if (before !== undefined) for (const key of findKeys(before)) this.#statements.deleteKey.run(key, id);
     for (const key of findKeys({ id, name })) this.#statements.insertKey.run(key, id);
     this.#statements.sortMember.run(sortKey(name), id);
   }
@@ -387,7 +388,7 @@ function prepare(db: DatabaseSync) {
       `INSERT INTO users (id, name, acted_public, site_role) VALUES (?1, ?2, ?3, ?4)
        ON CONFLICT DO UPDATE SET name = ?2, acted_public = ?3, site_role = ?4`,
     ),
-    deleteKeys: db.prepare('DELETE FROM user_keys WHERE user_id = ?'),
+    deleteKey: db.prepare('DELETE FROM user_keys WHERE key = ? AND user_id = ?'),
     insertKey: db.prepare('INSERT INTO user_keys (key, user_id) VALUES (?, ?)'),
     sortMember: db.prepare('UPDATE members SET sort = ? WHERE user_id = ?'),
     putBan: db.prepare(

@@ -93,3 +93,35 @@ test('no text and no query makes a search take long; what is left to look at is 
   expect(found).toEqual([`here it is: ${needle}`]);
   expect(longest).toBeLessThan(1000);
 }, 120_000);
+
+test('people are looked up in a room of 5,000 in little time, page after page', async () => {
+  const history = await open(newFile());
+  await history.write('publicRooms', { rooms: [{ id: 'lobby', name: 'Lobby' }], at });
+  const people = Array.from({ length: 5000 }, (_, n) => ({ id: `u${n}`, name: `Person number ${n}` }));
+  people.push({ id: 'last', name: 'Zoë Zander' });
+  for (let n = 0; n < people.length; n += 1000) {
+    const users = people.slice(n, n + 1000);
+    await history.write('addMembers', { room: 'lobby', users, source: 'api', mayReturn: true, at });
+  }
+  const began = performance.now();
+  const found: string[] = [];
+  let pages = 0;
+  let after: string | undefined;
+  do {
+    const asked = { room: 'lobby', query: 'zan', limit: 10, ...(after === undefined ? {} : { after }) };
+    const page = await history.read('members', asked);
+    found.push(...page.members.map(({ user }) => user.name));
+    after = page.next;
+    pages++;
+  } while (after !== undefined);
+  expect(found).toEqual(['Zoë Zander']);
+  // Others are served between the pages.
+  expect(pages).toBeGreaterThan(1);
+  for (let n = 0; n < 50; n++)
+    await history.write('arrive', { user: { id: 'u1', name: `Renamed ${n}` }, at });
+  expect(performance.now() - began).toBeLessThan(2000);
+  const renamed = (query: string) =>
+    history.read('findUsers', { user: 'u2', query, onlyShared: false, limit: 9 });
+  expect(await renamed('renamed')).toMatchObject([{ id: 'u1', name: 'Renamed 49' }]);
+  expect(await renamed('48')).not.toContainEqual(expect.objectContaining({ id: 'u1' }));
+}, 60_000);
