@@ -1,5 +1,5 @@
 /** Of the PHP application, which may share an environment with this server. */
-const otherSettings = ['CHAT_URL'];
+const otherSettings = ['CHAT_URL', 'CHAT_API_URL'];
 /** So many letters of a name may be wrong in a misspelling, and at most a third of them. */
 const mostWrong = 2;
 /** A name that is further away than this part of its length is near to none. */

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { RequestError } from '../errors.ts';
 import type { History } from '../history/history.ts';
 import { Announcements } from './announcements.ts';
 import { Directory } from './directory.ts';
@@ -16,6 +17,11 @@ export interface Limits {
   roomsOfUser: number;
 }
 
+/** A private room without members is deleted after so many milliseconds; looked for this often, so many at a time. */
+const emptyFor = 30 * 24 * 60 * 60 * 1000;
+const sweepEvery = 60 * 60 * 1000;
+const sweepMost = 100;
+
 /** The parts of the chat that its operations work on. */
 export interface Chat {
   history: History;
@@ -32,6 +38,16 @@ export interface Chat {
 function roomIdOf(name: string): string {
   if (/^[A-Za-z0-9_-]{1,64}$/.test(name)) return name;
   return `r-${createHash('sha256').update(name.normalize('NFC')).digest('hex').slice(0, 16)}`;
+}
+
+/** A history that fails now is tried again with the next turn. */
+async function sweep(history: History): Promise<void> {
+  try {
+    const before = Date.now() - emptyFor;
+    while ((await history.write('deleteEmptyRooms', { before, most: sweepMost })).deleted === sweepMost);
+  } catch (error) {
+    if (!(error instanceof RequestError)) throw error;
+  }
 }
 
 /** @param rooms of CHAT_ROOMS: an id, or undefined where it is made of the name */
@@ -55,5 +71,7 @@ export async function openChat(options: {
     kick,
   });
   const directory = await Directory.open(history, announcements, settings.findPeople === 'all');
+  await sweep(history);
+  setInterval(() => void sweep(history), sweepEvery).unref();
   return { history, directory, publisher, typing, settings, limits, configured: rooms.map(({ id }) => id) };
 }

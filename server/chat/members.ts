@@ -129,6 +129,7 @@ export async function remove(
         by: 'people',
         cause: self ? 'left' : 'removed',
         access,
+        at: Date.now(),
       },
       connection.id,
     );

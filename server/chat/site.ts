@@ -56,7 +56,8 @@ export async function changeMembers(
   await notDirect(history, room);
   if (remove.length > 0) {
     const bits = sources.api | sources.people;
-    await history.write('removeMembers', { room, users: remove, sources: bits, by: 'api', cause: 'removed' });
+    const how = { sources: bits, by: 'api', cause: 'removed', at: Date.now() } as const;
+    await history.write('removeMembers', { room, users: remove, ...how });
   }
   if (add.length > 0) {
     await history.write('addMembers', { room, users: add, source: 'api', mayReturn: true, at: Date.now() });

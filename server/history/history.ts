@@ -179,6 +179,8 @@ export interface Writes {
   };
   /** Deletes the room with all that is in it. Codes: `unknown_room`. */
   deleteRoom: { in: { room: string; access?: number }; out: { stale: boolean } };
+  /** Deletes private rooms that have had no members since before `before`, so many at a time. */
+  deleteEmptyRooms: { in: { before: number; most: number }; out: { deleted: number } };
   /** The direct room of these two; the first becomes a member. Codes: none. */
   openDirect: {
     in: { id: string; by: User; other: string; at: number };
@@ -214,6 +216,7 @@ export interface Writes {
       by: Source;
       cause: 'left' | 'removed';
       access?: number;
+      at: number;
     };
     out: { stale: boolean };
   };

@@ -19,6 +19,8 @@ import { nameKey } from './text-keys.ts';
 export interface RoomRow extends Omit<RoomRecord, 'last'> {
   createdBy?: string;
   clientId?: string;
+  /** Since when it has no members. */
+  emptySince?: number;
 }
 
 /** A message with the keyed digest of what was first sent: it tells a repeat from a conflict after an edit, too. */
@@ -42,6 +44,8 @@ export interface Work {
   countRoomsMadeBy(user: string): number;
   putRoom(room: RoomRow): void;
   deleteRoom(id: string): void;
+  /** Private rooms without members since before that time. */
+  emptyRooms(before: number, most: number): RoomRow[];
 
   member(room: string, user: string): MemberRecord | undefined;
   /** Who takes over from `except`: the longest-standing moderator, otherwise the longest-standing member. */
@@ -189,10 +193,14 @@ export const rules: { [Op in keyof Writes]: Rule<Op> } = {
   deleteRoom(work, { room: id, access }, changes) {
     const room = existing(work, id);
     if (isStale(room, access)) return { stale: true };
-    const gone = record(work, room);
-    work.deleteRoom(id);
-    changes.push({ type: 'room', is: 'deleted', room: gone });
+    deleteRoom(work, room, changes);
     return { stale: false };
+  },
+
+  deleteEmptyRooms(work, { before, most }, changes) {
+    const rooms = work.emptyRooms(before, most);
+    for (const room of rooms) deleteRoom(work, room, changes);
+    return { deleted: rooms.length };
   },
 
   openDirect(work, { id, by, other, at }, changes) {
@@ -238,10 +246,10 @@ export const rules: { [Op in keyof Writes]: Rule<Op> } = {
     return {};
   },
 
-  removeMembers(work, { room: id, users, sources: bits, by, cause, access }, changes) {
+  removeMembers(work, { room: id, users, sources: bits, by, cause, access, at }, changes) {
     const room = existing(work, id);
     if (isStale(room, access)) return { stale: true };
-    for (const user of users) take(work, id, user, bits, by, cause, changes);
+    for (const user of users) take(work, id, user, { bits, by, cause, at }, changes);
     return { stale: false };
   },
 
@@ -299,7 +307,8 @@ export const rules: { [Op in keyof Writes]: Rule<Op> } = {
     if (rooms === undefined) return {};
     const listed = new Set(rooms.map(({ id }) => id));
     for (const id of work.sessionRooms(user.id)) {
-      if (!listed.has(id)) take(work, id, user.id, sources.session, 'session', 'removed', changes);
+      const how = { bits: sources.session, by: 'session', cause: 'removed', at } as const;
+      if (!listed.has(id)) take(work, id, user.id, how, changes);
     }
     for (const { id, name } of rooms) {
       const room = work.room(id) ?? newRoom(work, emptyRoom(id, 'private', name, at), changes);
@@ -335,7 +344,7 @@ function isStale(room: RoomRow, access: number | undefined): boolean {
 }
 
 function record(work: Work, row: RoomRow): RoomRecord {
-  const { createdBy: _by, clientId: _id, ...room } = work.room(row.id) ?? row;
+  const { createdBy: _by, clientId: _id, emptySince: _since, ...room } = work.room(row.id) ?? row;
   const last = work.lastMessage(row.id);
   return { ...room, ...(last === undefined ? {} : { last }) };
 }
@@ -367,13 +376,26 @@ function checkName(work: Work, name: string, except?: string): void {
 }
 
 function emptyRoom(id: string, kind: RoomRow['kind'], name: string, at: number): RoomRow {
-  return { id, kind, name, head: 0, lastSeq: 0, access: 0, members: 0, createdAt: at };
+  return { id, kind, name, head: 0, lastSeq: 0, access: 0, members: 0, createdAt: at, emptySince: at };
 }
 
 function newRoom(work: Work, room: RoomRow, changes: Change[]): RoomRow {
   work.putRoom(room);
   changes.push({ type: 'room', is: 'new', room: record(work, room) });
   return room;
+}
+
+function deleteRoom(work: Work, room: RoomRow, changes: Change[]): void {
+  const gone = record(work, room);
+  work.deleteRoom(room.id);
+  changes.push({ type: 'room', is: 'deleted', room: gone });
+}
+
+/** So many members more or less. */
+function countMembers(work: Work, room: RoomRow, more: 1 | -1, at: number): void {
+  const { emptySince: _, ...rest } = room;
+  const members = room.members + more;
+  work.putRoom({ ...rest, members, access: room.access + 1, ...(members === 0 ? { emptySince: at } : {}) });
 }
 
 function update(
@@ -431,7 +453,7 @@ function add(
       };
   if (was && now.sources === before.sources && now.acted === before.acted) return;
   work.putMember(id, user.id, now, was ? undefined : how.at);
-  if (!was) work.putRoom({ ...room, members: room.members + 1, access: room.access + 1 });
+  if (!was) countMembers(work, room, 1, how.at);
   changes.push({
     type: 'member',
     room: record(work, room),
@@ -448,9 +470,7 @@ function take(
   work: Work,
   id: string,
   user: string,
-  bits: number,
-  by: keyof typeof sources,
-  cause: 'left' | 'removed',
+  { bits, by, cause, at }: { bits: number; by: keyof typeof sources; cause: 'left' | 'removed'; at: number },
   changes: Change[],
 ): void {
   const room = existing(work, id);
@@ -461,7 +481,7 @@ function take(
   const now: MemberRecord =
     left === 0 ? { ...before, sources: 0, role: 'member' } : { ...before, sources: left };
   work.putMember(id, user, now);
-  if (left === 0) work.putRoom({ ...room, members: room.members - 1, access: room.access + 1 });
+  if (left === 0) countMembers(work, room, -1, at);
   changes.push({ type: 'member', room: record(work, room), user: named(work, user), before, now, by, cause });
   if (left !== 0 || before.role !== 'owner') return;
   const next = work.successor(id, user);
@@ -504,7 +524,7 @@ function invitePartner(
     acted: acted.never,
   };
   work.putMember(id, other, now, message.sentAt);
-  work.putRoom({ ...room, members: room.members + 1, access: room.access + 1 });
+  countMembers(work, room, 1, message.sentAt);
   changes.push({
     type: 'member',
     room: record(work, room),

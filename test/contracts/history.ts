@@ -349,7 +349,14 @@ export function historyContract(
         await addPeople(id, [ben.id], { source: 'api' });
         await history.write('arrive', { user: ben, rooms: [{ id, name: 'x' }], at });
         const remove = (sources: number) =>
-          history.write('removeMembers', { room: id, users: [ben.id], sources, by: 'api', cause: 'removed' });
+          history.write('removeMembers', {
+            room: id,
+            users: [ben.id],
+            sources,
+            by: 'api',
+            cause: 'removed',
+            at,
+          });
         await remove(2 | 4);
         expect(await memberOf(id, ben.id)).toMatchObject({ sources: 1 });
         await history.write('arrive', { user: ben, rooms: [], at });
@@ -366,6 +373,7 @@ export function historyContract(
           sources: 4,
           by: 'people',
           cause: 'left',
+          at,
         });
         expect((await addPeople(id, [ben.id])).results).toEqual(['forbidden']);
         expect((await addPeople(id, [ben.id], { mayReturn: true })).results).toEqual([null]);
@@ -388,6 +396,7 @@ export function historyContract(
             sources: 4,
             by: 'people',
             cause: 'left',
+            at,
           });
         await leave(ann.id);
         expect(await memberOf(id, '3')).toMatchObject({ role: 'owner' });
@@ -439,6 +448,41 @@ export function historyContract(
         expect((await history.read('user', { user: ben.id })).memberships).toEqual([]);
         expect(await search('gone with', [id])).toEqual([]);
         await expect(send(message({ room: id }))).rejects.toMatchObject({ code: 'unknown_room' });
+      });
+
+      test('private rooms without members are deleted when they have been so for long enough, others stay', async () => {
+        const { id } = await create();
+        const [kept, joined] = [(await create()).id, (await create({ kind: 'public', name: 'Open' })).id];
+        await history.write('putRoom', { id: 'unused', kind: 'private', name: 'Unused', at });
+        await send(message({ room: id, text: 'in an empty room' }));
+        const leave = (room: string, when: number) =>
+          history.write('removeMembers', {
+            room,
+            users: [ann.id],
+            sources: 4,
+            by: 'people',
+            cause: 'left',
+            at: when,
+          });
+        for (const room of [id, joined]) await leave(room, at + 10);
+        // Left, and come back.
+        await leave(kept, at);
+        await addPeople(kept, [ann.id], { mayReturn: true });
+        const sweep = async (before: number, most = 10) =>
+          (await history.write('deleteEmptyRooms', { before, most })).deleted;
+        expect(await sweep(at)).toBe(0);
+        expect(await sweep(at + 1)).toBe(1);
+        history = await reopen();
+        follow();
+        expect(await sweep(at + 10)).toBe(0);
+        expect(await sweep(at + 11, 1)).toBe(1);
+        expect(changes).toMatchObject([{ type: 'room', is: 'deleted', room: { id } }]);
+        expect(await sweep(at + 11)).toBe(0);
+        const left = ['unused', id, kept, joined].map(
+          async (room) => (await history.read('room', { room }))?.id,
+        );
+        expect(await Promise.all(left)).toEqual([undefined, undefined, kept, joined]);
+        expect(await search('an empty', [id])).toEqual([]);
       });
 
       test('members by name, in pages, and by the beginnings of their names', async () => {

@@ -118,6 +118,7 @@ export class SqliteWork implements Work {
         row.clientId ?? null,
         row.pair?.[0] ?? null,
         row.pair?.[1] ?? null,
+        row.emptySince ?? null,
       );
       this.#rooms.set(row.id, { num: Number(lastInsertRowid), row, dirty: false });
       return;
@@ -140,6 +141,7 @@ export class SqliteWork implements Work {
         row.lastSeq,
         row.access,
         row.members,
+        row.emptySince ?? null,
         known.num,
       );
     }
@@ -177,6 +179,10 @@ export class SqliteWork implements Work {
       this.#statements.deleteMessages.run(room, upTo);
     }
     return true;
+  }
+
+  emptyRooms(before: number, most: number): RoomRow[] {
+    return this.#statements.emptyRooms.all(before, most).flatMap((row) => this.#roomOf(row) ?? []);
   }
 
   member(room: string, user: string): MemberRecord | undefined {
@@ -305,6 +311,7 @@ export class SqliteWork implements Work {
         ...roomFrom(row),
         ...(row.created_by === null ? {} : { createdBy: row.created_by as string }),
         ...(row.client_id === null ? {} : { clientId: row.client_id as string }),
+        ...(row.empty_since === null ? {} : { emptySince: row.empty_since as number }),
       },
       dirty: false,
     };
@@ -336,7 +343,13 @@ export class SqliteWork implements Work {
 
 function prepare(db: DatabaseSync) {
   return {
-    room: db.prepare(`SELECT num, ${roomColumns}, created_by, client_id FROM rooms WHERE id = ?`),
+    room: db.prepare(
+      `SELECT num, ${roomColumns}, created_by, client_id, empty_since FROM rooms WHERE id = ?`,
+    ),
+    emptyRooms: db.prepare(
+      `SELECT id FROM rooms WHERE kind = 'private' AND empty_since IS NOT NULL AND empty_since < ?
+       ORDER BY empty_since LIMIT ?`,
+    ),
     roomByName: db.prepare(`SELECT id FROM rooms WHERE name_key = ? AND kind = 'public'`),
     roomByPair: db.prepare(`SELECT id FROM rooms WHERE pair_low = ? AND pair_high = ? AND kind = 'direct'`),
     roomByMaker: db.prepare('SELECT id FROM rooms WHERE created_by = ? AND client_id = ?'),
@@ -345,19 +358,19 @@ function prepare(db: DatabaseSync) {
     ),
     insertRoom: db.prepare(
       `INSERT INTO rooms (id, kind, name, name_key, topic, head, last_seq, access, members, created_at, created_by,
-         client_id, pair_low, pair_high) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+         client_id, pair_low, pair_high, empty_since) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     ),
     updateNumbers: db.prepare('UPDATE rooms SET head = ?, last_seq = ? WHERE num = ?'),
     updateRoom: db.prepare(
-      `UPDATE rooms SET name = ?, name_key = ?, topic = ?, head = ?, last_seq = ?, access = ?, members = ?
-       WHERE num = ?`,
+      `UPDATE rooms SET name = ?, name_key = ?, topic = ?, head = ?, last_seq = ?, access = ?, members = ?,
+         empty_since = ? WHERE num = ?`,
     ),
     deleteRoom: db.prepare('DELETE FROM rooms WHERE num = ?'),
     deleteMembers: db.prepare('DELETE FROM members WHERE room = ?'),
     deleteMessages: db.prepare('DELETE FROM messages WHERE room = ? AND seq <= ?'),
     retireRoom: db.prepare(
       `UPDATE rooms SET id = ?, kind = 'private', name = '', name_key = '', topic = NULL, members = 0, created_by = NULL,
-         client_id = NULL, pair_low = NULL, pair_high = NULL WHERE num = ?`,
+         client_id = NULL, pair_low = NULL, pair_high = NULL, empty_since = NULL WHERE num = ?`,
     ),
     goneRoom: db.prepare(`SELECT num FROM rooms WHERE id >= '${gone}' AND id < '${gone}:' LIMIT 1`),
     textsWaiting: db.prepare(

@@ -1,0 +1,67 @@
+import { expect, onTestFinished, test } from 'vitest';
+import { connectChat, newClientId } from '../../helpers/chat-client.ts';
+import { type ChatServer, historyFolder, startChatServer } from '../../helpers/chat-server.ts';
+import { fakeClock } from '../../helpers/fake-clock.ts';
+import { startMemcached } from '../../helpers/memcached.ts';
+import { apiKey } from '../../helpers/people.ts';
+
+const day = 24 * 60 * 60;
+
+test('a private room that has had no members for 30 days is deleted, one that nobody shows or writes in is not', async () => {
+  const [memcached, history, clock] = [await startMemcached(), historyFolder(), fakeClock()];
+  let server: ChatServer | undefined;
+  onTestFinished(async () => {
+    await server?.stop();
+    await memcached.stop();
+    history.remove();
+    clock.remove();
+  });
+  await memcached.set('sessions/ann', '{"user_id":"ann"}');
+  const startAfter = async (days: number) => {
+    await server?.stop();
+    clock.jump(days * day);
+    server = await startChatServer({
+      ...clock.env,
+      CHAT_SESSION_STORE: memcached.url,
+      CHAT_HISTORY: history.url,
+      CHAT_API_KEY: apiKey,
+      CHAT_CREATE_ROOMS: 'all',
+    });
+    return server.url;
+  };
+  const api = async (method: string, path: string, body: object) => {
+    const headers = { authorization: `Bearer ${apiKey}` };
+    const answer = await fetch(`${server?.url}/api/rooms${path}`, {
+      method,
+      headers,
+      body: JSON.stringify(body),
+    });
+    return answer.status;
+  };
+  const exists = async (id: string) => (await api('PATCH', `/${id}/members`, {})) === 200;
+
+  const ann = await connectChat(await startAfter(0), 'PHPSESSID=ann');
+  const create = async (kind: 'private' | 'public') => {
+    const made = await ann.request('room:create', { name: `${kind} room`, kind, clientId: newClientId() });
+    return made.room.id;
+  };
+  const [kept, left, open] = [await create('private'), await create('private'), await create('public')];
+  for (const room of [left, open]) await ann.request('room:remove', { room, user: 'ann' });
+  expect(await api('PUT', '/unused', { name: 'Unused', kind: 'private' })).toBe(201);
+  expect(await api('PUT', '/used', { name: 'Used', kind: 'private' })).toBe(201);
+  expect(await api('PATCH', '/used/members', { add: ['somebody-who-never-came'] })).toBe(200);
+  const rooms = { kept, left, open, unused: 'unused', used: 'used' };
+  const known = async () => {
+    const found: string[] = [];
+    for (const [name, id] of Object.entries(rooms)) if (await exists(id)) found.push(name);
+    return found;
+  };
+  expect(await known()).toEqual(['kept', 'left', 'open', 'unused', 'used']);
+  await startAfter(29);
+  expect(await known()).toEqual(['kept', 'left', 'open', 'unused', 'used']);
+  await startAfter(31);
+  expect(await known()).toEqual(['kept', 'open', 'used']);
+  // It is gone for its maker, too: the same clientId makes no room out of it.
+  await startAfter(0);
+  expect(await known()).toEqual(['kept', 'open', 'used']);
+});
