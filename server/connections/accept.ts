@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -16,6 +17,7 @@ import type {
 } from '../events.ts';
 import { answerError, answerErrorRaw } from '../http/answer.ts';
 import type { Liveness } from '../liveness/liveness.ts';
+import type { Log } from '../log.ts';
 import { requestListener, type Services } from '../requests/dispatch.ts';
 import type { SessionUser } from '../session/identity.ts';
 import type { LiveSession, SessionReader, SessionRefusal } from '../session/read-session.ts';
@@ -48,6 +50,8 @@ type ChatSocket = Socket<ClientToServer, ServerToClient, DefaultEventsMap, Socke
 
 /** Packets in the body of one POST, which are handled in one turn: more than a client sends after a break. */
 const mostPackets = 500;
+/** So many sessions are remembered whose rooms were logged. */
+const mostLogged = 10_000;
 const packetSeparator = '\x1e';
 /** How long a draining server waits for clients to take their last packets. */
 const closingTime = 3000;
@@ -60,6 +64,8 @@ export class SocketTransport {
   readonly #admission: Admission;
   readonly #onRefusal: OnRefusal;
   readonly #connectionsOfUser: OpenLimit;
+  /** Digests of what was logged of sessions. */
+  readonly #logged = new Set<string>();
   readonly #penalties = new Penalties();
   /** By sid. */
   readonly #connections = new Map<string, { conn: EngineSocket; guard: Guard; source: Source }>();
@@ -237,8 +243,23 @@ export class SocketTransport {
     return null;
   }
 
+  /** Once for what a session holds, however many connections it has. */
+  #logRooms(session: string, { roomsProblem }: SessionUser, log: Log): void {
+    if (roomsProblem === undefined) return;
+    const key = createHash('sha256').update(`${session} ${roomsProblem}`).digest('base64');
+    if (this.#logged.has(key)) return;
+    // So that it does not grow for ever; then the log says it once more.
+    if (this.#logged.size >= mostLogged) this.#logged.clear();
+    this.#logged.add(key);
+    log.warn(
+      { setting: 'CHAT_USER_ROOMS', reason: roomsProblem },
+      'not all rooms in a session could be taken',
+    );
+  }
+
   #welcome(socket: ChatSocket, { liveness, services, ready, self }: Parts): void {
     const { session, connection } = socket.data;
+    this.#logRooms(session.id, session.user, services.log);
     const conn = this.#connections.get((socket.conn as unknown as { id: string }).id);
     // Closed in this very turn.
     if (conn === undefined) return;
@@ -258,6 +279,7 @@ export class SocketTransport {
       unconfirmed: () => socket.conn.close(),
       changed: (user) => {
         if (user.banned) return end('kicked');
+        this.#logRooms(session.id, user, log);
         const before = self(connection);
         chat.directory.changed(connection, identityOf(user)).then(
           () => {

@@ -9,6 +9,8 @@ export interface SessionUser {
   roles?: ('admin' | 'moderator')[];
   /** The rooms that the site puts this user into, by `userRooms`. */
   rooms?: { id: string; name: string }[] | 'unreadable';
+  /** What is wrong with what lies at `userRooms`, in words that hold nothing of it. */
+  roomsProblem?: string;
   /** The site keeps this user out of the chat, by `userBanned`. */
   banned?: true;
 }
@@ -43,7 +45,11 @@ export function identify(session: PhpValue, paths: UserPaths): Identity {
   const user: SessionUser = { id, name: ('value' in name && displayName(name.value)) || id };
   const roles = paths.roles === undefined ? [] : rolesIn(follow(session, paths.roles));
   if (roles.length > 0) user.roles = roles;
-  if (paths.rooms !== undefined) user.rooms = roomsIn(follow(session, paths.rooms)) ?? 'unreadable';
+  if (paths.rooms !== undefined) {
+    const { rooms, problem } = roomsIn(follow(session, paths.rooms));
+    user.rooms = rooms;
+    if (problem !== undefined) user.roomsProblem = problem;
+  }
   if (paths.banned !== undefined && 'value' in present(session, paths.banned)) user.banned = true;
   return { user };
 }
@@ -61,23 +67,34 @@ function rolesIn(found: Found): ('admin' | 'moderator')[] {
 const mostRooms = 500;
 
 /**
- * A list of ids, or a map of ids to names, as CONFIG.md says: keys 0 … n−1 are a list. What is no id is skipped. Null for
- * what is neither: then nothing is known of the rooms.
+ * A list of ids, or a map of ids to names, as CONFIG.md says: keys 0 … n−1 are a list. What is no id is skipped. Of what is
+ * neither a list nor a map nothing is known.
  */
-function roomsIn(found: Found): { id: string; name: string }[] | null {
+function roomsIn(found: Found): { rooms: NonNullable<SessionUser['rooms']>; problem?: string } {
   // An absent list is an empty one.
-  if (!('value' in found)) return 'absent' in found ? [] : null;
-  if (found.value === null) return [];
+  if ('absent' in found) return { rooms: [] };
+  if (!('value' in found)) return { rooms: 'unreadable', problem: found.wrong };
+  if (found.value === null) return { rooms: [] };
   const all = entries(found.value);
-  if (all === null) return null;
+  if (all === null)
+    return { rooms: 'unreadable', problem: 'it is neither a list of ids nor a map from id to name' };
   const isList = all.every(([key], n) => key === String(n));
   const rooms = new Map<string, { id: string; name: string }>();
-  for (const [key, value] of all) {
+  const skipped: number[] = [];
+  for (const [n, [key, value]] of all.entries()) {
     const id = isList ? roomId(value) : roomId(key);
-    if (id === null || rooms.size === mostRooms) continue;
-    rooms.set(id, { id, name: (isList ? '' : roomName(value)) || id });
+    if (id === null) skipped.push(n + 1);
+    else if (rooms.size < mostRooms) rooms.set(id, { id, name: (isList ? '' : roomName(value)) || id });
   }
-  return [...rooms.values()];
+  const problems = [
+    ...(skipped.length === 0
+      ? []
+      : [
+          `${skipped.length} of ${all.length} entries are no ids of rooms, the first is number ${skipped[0]}`,
+        ]),
+    ...(all.length - skipped.length > mostRooms ? [`only the first ${mostRooms} rooms count`] : []),
+  ];
+  return { rooms: [...rooms.values()], ...(problems.length === 0 ? {} : { problem: problems.join('; ') }) };
 }
 
 function entries(value: PhpValue): [string, PhpValue][] | null {

@@ -59,3 +59,29 @@ test('a new list of rooms in the session changes rooms, and nothing that `sessio
   await site.writeSession(ann, { rooms: [room], firstname: 'Other' });
   await expect.poll(() => eventsOf(ann, 'session:changed')).toMatchObject([{ user: { name: 'Other' } }]);
 });
+
+test('what is no room in the session’s list is logged once for what the session holds, without showing it', async () => {
+  const logged = () =>
+    [...site.chat.output().matchAll(/^\{.*"setting":"CHAT_USER_ROOMS".*\}$/gm)].map(
+      ([line]) => (JSON.parse(line) as { reason: string }).reason,
+    );
+  const ann = await site.person({ rooms: ['team-1', 'very secret!', 7, null, 'd-direct'] });
+  const tabs = [await site.again(ann), await site.again(ann)];
+  const first = '3 of 5 entries are no ids of rooms, the first is number 2';
+  expect(logged()).toEqual([first]);
+  // Something else in the session changes.
+  await site.writeSession(ann, {
+    rooms: ['team-1', 'very secret!', 7, null, 'd-direct'],
+    firstname: 'Renamed',
+  });
+  for (const client of [ann, ...tabs])
+    await expect.poll(() => eventsOf(client, 'session:changed')).toHaveLength(1);
+  expect(logged()).toEqual([first]);
+  await site.writeSession(ann, { rooms: 'very secret!' });
+  const second = 'it is neither a list of ids nor a map from id to name';
+  await expect.poll(logged).toEqual([first, second]);
+  await site.writeSession(ann, { rooms: Array.from({ length: 502 }, (_, n) => n) });
+  const third = 'only the first 500 rooms count';
+  await expect.poll(logged).toEqual([first, second, third]);
+  expect(site.chat.output()).not.toContain('very secret');
+});
