@@ -20,6 +20,8 @@ const activityEvery = 1000;
 interface Gathered {
   /** Who was visible before, and under which name; null for nobody. */
   before: Map<string, User | null>;
+  /** `Room.joins` when the gathering began. */
+  joins: number;
   members: Map<string, MembersChange['changed'][number]>;
 }
 
@@ -191,7 +193,7 @@ export class Announcements implements DirectoryListener {
   #gather(room: Room): Gathered {
     const known = this.#gathered.get(room);
     if (known !== undefined) return known;
-    const gathered: Gathered = { before: new Map(), members: new Map() };
+    const gathered: Gathered = { before: new Map(), joins: room.joins, members: new Map() };
     this.#gathered.set(room, gathered);
     setTimeout(() => this.#tell(room), gatherFor);
     return gathered;
@@ -204,10 +206,12 @@ export class Announcements implements DirectoryListener {
     const { id } = room.record;
     const joined: User[] = [];
     const left: string[] = [];
+    // Whoever has joined meanwhile knows neither the state before nor the one now, but one in between.
+    const everything = room.joins !== gathered.joins;
     for (const [user, before] of gathered.before) {
       const now = room.present.get(user);
-      if (now === undefined && before !== null) left.push(user);
-      if (now !== undefined && now.name !== before?.name) joined.push(now);
+      if (now === undefined && (everything || before !== null)) left.push(user);
+      if (now !== undefined && (everything || now.name !== before?.name)) joined.push(now);
     }
     if (joined.length > 0 || left.length > 0) {
       const partial = joined.length > mostNamed || left.length > mostNamed;

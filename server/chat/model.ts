@@ -57,10 +57,12 @@ export interface Room {
   /** Those of them whom other members may see, by id. */
   readonly present: Map<string, User>;
   readonly joined: Set<Connection>;
+  /** How many connections have ever joined it. */
+  joins: number;
   /** Both sides of a direct room, as far as they are known, by user id. */
   readonly partners: Map<string, Partner>;
 }
 
 export function newRoom(record: RoomRecord): Room {
-  return { record, here: new Set(), present: new Map(), joined: new Set(), partners: new Map() };
+  return { record, here: new Set(), present: new Map(), joined: new Set(), joins: 0, partners: new Map() };
 }

@@ -125,6 +125,7 @@ export async function join(
   publisher.join(connection.id, id);
   connection.joined.add(room);
   room.joined.add(connection);
+  room.joins++;
   return {
     room: summaryOf(directory, room, connection),
     ...answer,

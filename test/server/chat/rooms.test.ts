@@ -238,3 +238,20 @@ test('joining under load: no gap and no double, whatever is sent meanwhile', asy
     );
   }
 });
+
+test('presence: who joins while somebody is away for a moment hears of the return', async () => {
+  const room = newRoom();
+  const [ann, ben] = [await connect(81), await connect(82)];
+  for (const client of [ann, ben]) await client.request('room:join', { room });
+  ben.close();
+  const there = async () => (await ann.request('room:members', { room, present: true })).members.length;
+  await expect.poll(there, { interval: 5 }).toBe(1);
+  // Changes are gathered for a quarter of a second: all of this happens in it.
+  const later = await connect(83);
+  const joined = await later.request('room:join', { room });
+  expect(joined.present.map(({ id }) => id)).not.toContain('82');
+  await connect(82);
+  await expect
+    .poll(() => later.events.filter(({ name }) => name === 'presence:changed').at(-1)?.payload)
+    .toMatchObject({ joined: expect.arrayContaining([{ id: '82', name: 'User 82' }]), count: 3 });
+});

@@ -1,0 +1,157 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { PresenceChange } from '../../server/events.ts';
+import { type ChatClient, connectChat } from '../helpers/chat-client.ts';
+import { type ChatSite, startChatSite } from '../helpers/chat-site.ts';
+import { dice } from '../helpers/dice.ts';
+import { size, within } from './size.ts';
+
+const rooms = ['hall', 'east', 'west', 'north'];
+const users = size(200, 60);
+const tabs = 3;
+const seconds = size(30, 6);
+const seed = Number(process.env.FUZZ_SEED ?? size(Date.now() & 0x7fffffff, 20_261_121));
+/** So long after anything has happened everybody’s presence is the truth. */
+const settled = 1500;
+
+let site: ChatSite;
+beforeAll(async () => {
+  site = await startChatSite({ CHAT_ROOMS: rooms.join(',') });
+});
+afterAll(() => site.close());
+
+/** A client as it has to be written: whom it shows as present in the room that it shows. */
+class Tab {
+  readonly room: string;
+  readonly client: ChatClient;
+  readonly present = new Set<string>();
+  count = 0;
+  /** Changes that came while the list was being fetched. */
+  #held: PresenceChange[] | null = [];
+
+  private constructor(client: ChatClient, room: string) {
+    this.client = client;
+    this.room = room;
+    client.socket.on('presence:changed', (change) => {
+      if (change.room !== room) return;
+      if (this.#held === null) this.#apply(change);
+      else this.#held.push(change);
+    });
+  }
+
+  static async open(cookie: string, room: string): Promise<Tab> {
+    const tab = new Tab(await connectChat(site.chat.url, cookie), room);
+    const { present, presentCount } = await tab.client.request('room:join', { room });
+    if (presentCount > present.length) await tab.#fetch();
+    else {
+      for (const { id } of present) tab.present.add(id);
+      tab.count = presentCount;
+      tab.#release();
+    }
+    return tab;
+  }
+
+  async #fetch(): Promise<void> {
+    this.#held ??= [];
+    this.present.clear();
+    for (let cursor: string | undefined, more = true; more; ) {
+      const page = await this.client.request('room:members', {
+        room: this.room,
+        present: true,
+        ...(cursor === undefined ? {} : { cursor }),
+      });
+      for (const { user } of page.members) this.present.add(user.id);
+      cursor = page.next;
+      more = cursor !== undefined;
+    }
+    this.count = this.present.size;
+    this.#release();
+  }
+
+  #release(): void {
+    const held = this.#held ?? [];
+    this.#held = null;
+    for (const change of held) this.#apply(change);
+  }
+
+  #apply({ joined, left, count, partial }: PresenceChange): void {
+    for (const { id } of joined) this.present.add(id);
+    for (const id of left) this.present.delete(id);
+    this.count = count;
+    if (partial) void this.#fetch().catch(() => {});
+  }
+}
+
+test(`${users} users × ${tabs} connections come and go at random for ${seconds} s, seed ${seed}: every client’s presence is the truth ${settled / 1000} s later`, async () => {
+  const roll = dice(seed);
+  const cookies = await Promise.all(Array.from({ length: users }, (_, n) => site.session(`u${n}`)));
+  const open: (Tab | 'busy' | undefined)[][] = cookies.map(() => Array(tabs).fill(undefined));
+  /** Who has ever joined: a member from then on. */
+  const members = new Map(rooms.map((room) => [room, new Set<number>()]));
+  const changes: Promise<void>[] = [];
+  async function toggle(user: number, tab: number): Promise<void> {
+    const own = open[user] as (Tab | 'busy' | undefined)[];
+    const now = own[tab];
+    if (now === 'busy') return;
+    own[tab] = 'busy';
+    if (now !== undefined) {
+      // As a closed tab does, or as a cable that is pulled: without a word.
+      if (roll(2) === 0) now.client.close();
+      else now.client.socket.io.engine.close();
+      own[tab] = undefined;
+      return;
+    }
+    // All are in the hall, so that it has more than one event can name.
+    const room = members.get('hall')?.has(user) ? (rooms[roll(rooms.length)] as string) : 'hall';
+    members.get(room)?.add(user);
+    own[tab] = await Tab.open(cookies[user] as string, room);
+  }
+  const ends = performance.now() + seconds * 1000;
+  for (let user = 0; user < users; user++) changes.push(toggle(user, 0));
+  while (performance.now() < ends) {
+    changes.push(toggle(roll(users), roll(tabs)));
+    await pause(5);
+  }
+  await Promise.all(changes);
+  const everything = open.flat().filter((tab) => tab instanceof Tab);
+  expect(everything.length).toBeGreaterThan(users / 2);
+  const truth = (room: string) =>
+    [...(members.get(room) ?? [])]
+      .filter((user) => open[user]?.some((tab) => tab instanceof Tab))
+      .map((user) => `u${user}`)
+      .sort();
+  const wrong = () =>
+    everything.filter(({ room, present, count }) => {
+      const there = truth(room);
+      return count !== there.length || [...present].sort().join() !== there.join();
+    }).length;
+  await pause(settled);
+  // On a machine that others use, a while more.
+  await expect.poll(wrong, { timeout: within(settled) - settled + 1 }).toBe(0);
+  for (const { client } of everything) client.close();
+});
+
+test(`a user whose last connection goes is seen to leave within ${within(settled) / 1000} s, by everybody; not before the last one`, async () => {
+  const watchers = await Promise.all(
+    Array.from({ length: 10 }, async (_, n) => Tab.open(await site.session(`watcher${n}`), 'east')),
+  );
+  const took: number[] = [];
+  for (let n = 0; n < size(50, 4); n++) {
+    const id = `leaver${n}`;
+    const cookie = await site.session(id);
+    const [first, second] = [await Tab.open(cookie, 'east'), await Tab.open(cookie, 'west')];
+    await expect.poll(() => watchers.every(({ present }) => present.has(id)), { interval: 5 }).toBe(true);
+    first.client.close();
+    await pause(10);
+    expect(watchers.every(({ present }) => present.has(id))).toBe(true);
+    const began = performance.now();
+    second.client.close();
+    await expect.poll(() => watchers.some(({ present }) => present.has(id)), { interval: 5 }).toBe(false);
+    took.push(performance.now() - began);
+  }
+  console.log(`seen to leave after ${Math.round(Math.min(...took))} to ${Math.round(Math.max(...took))} ms`);
+  expect(Math.max(...took)).toBeLessThan(within(settled));
+  // A reload is shorter, and nobody sees it.
+  expect(Math.min(...took)).toBeGreaterThan(500);
+  for (const { client } of watchers) client.close();
+});
