@@ -201,6 +201,27 @@ test.concurrent('PHP empties a session in any other format: logout', async ({ ex
   expect(reasons).toEqual(formats.map(() => 'logout'));
 });
 
+test.concurrent('a handler of one’s own empties a session in JSON: logout', async ({
+  expect,
+  onTestFinished,
+}) => {
+  const folder = mkdtempSync(join(tmpdir(), 'php-sessions-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const chat = await startChatServer({ CHAT_SESSION_STORE: `file://${folder}?format=json` });
+  onTestFinished(async () => void (await chat.stop()));
+  const empty = ['', '[]', '{}', 'null'];
+  const reasons = await Promise.all(
+    empty.map(async (bytes) => {
+      const id = newId();
+      writeFileSync(join(folder, `sess_${id}`), '{"user_id":7}');
+      const reason = await endOf(chat, id);
+      writeFileSync(join(folder, `sess_${id}`), bytes);
+      return reason();
+    }),
+  );
+  expect(reasons).toEqual(empty.map(() => 'logout'));
+});
+
 test.concurrent('memcached knows no TTLs (before 1.6), and lifetime= is over since the session was used: expired', async ({
   expect,
   onTestFinished,
