@@ -1,6 +1,15 @@
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { deflateRawSync } from 'node:zlib';
@@ -42,7 +51,8 @@ async function doctorAs(
 ): Promise<[number, string]> {
   const child = startChild(process.execPath, ['server/doctor.ts', ...args], {
     cwd: root,
-    env: { PATH: process.env.PATH, ...env },
+    // Most of the time goes by with compiling.
+    env: { PATH: process.env.PATH, NODE_COMPILE_CACHE: join(folder, 'compiled'), ...env },
     ...user,
   });
   const code = await new Promise<number>((resolve) => child.process.on('close', resolve));
@@ -597,7 +607,13 @@ test('PostgreSQL: a prefix, and a table that is missing', async () => {
   }
 });
 
-test('rights to renew sessions: those of another user’s files, and a user of Redis who may only read', async () => {
+test('rights to list files and to renew sessions: those of another user’s files, and a user of Redis who may only read', async () => {
+  const debians = join(folder, 'debians');
+  mkdirSync(debians);
+  chmodSync(debians, 0o1333);
+  chmodSync(folder, 0o711);
+  const [, listed] = await doctorAs(nobody, { CHAT_SESSION_STORE: `file://${debians}` });
+  expect(listed).toMatch(/^! The session folder cannot be watched \(EACCES\).*\n {2}→ .*Debian/m);
   // Files of root, for somebody else.
   const [code, said] = await doctorAs(nobody, { CHAT_SESSION_STORE: 'file:///tmp?owner=0' });
   expect(said).toMatch(

@@ -156,6 +156,20 @@ function openFiles(settings: FilesSettings): SessionStore {
       return names;
     },
     subscribe: (listener) => subscribeFiles(settings, onDisk, listener),
+    async checkNotifications() {
+      try {
+        // The kernel notifies of what is in a folder those who may list it.
+        await onDisk(() => access(folder, constants.R_OK));
+        return { text: 'The session folder can be watched: the chat notices a logout at once.' };
+      } catch (error) {
+        if (error instanceof StoreError) throw error;
+        return {
+          text: `The session folder cannot be watched (${(error as NodeJS.ErrnoException).code}): the chat notices a logout at the next regular check.`,
+          advice:
+            'To notice it at once, let this server list the folder. In Debian’s /var/lib/php/sessions only root may: give the site a session.save_path of its own.',
+        };
+      }
+    },
     close() {},
   };
 }
