@@ -49,13 +49,16 @@ async function* checks(
   for (const one of config.unknown) yield warning(`${unknownText(one)}. It has no effect.`);
   yield* surroundings(config, origin);
   const { session, sessionKeepalive } = config;
-  const { name } = session.cookie;
-  // As it was copied: the value alone, or with the name.
-  const given = cookie?.trim();
   yield* examine(session, {
-    cookie: given === undefined || given.startsWith(`${name}=`) ? given : `${name}=${given}`,
+    cookie: cookie === undefined ? undefined : cookieHeader(cookie, session.cookie.name),
     keepalive: sessionKeepalive,
   });
+}
+
+/** As it was copied: the value alone, with the name before it, or the whole header. */
+function cookieHeader(copied: string, name: string): string {
+  const given = copied.trim().replace(/^cookie:\s*/i, '');
+  return new RegExp(`(^|;\\s*)${name}=`).test(given) ? given : `${name}=${given}`;
 }
 
 main().then(

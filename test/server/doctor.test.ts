@@ -77,7 +77,8 @@ test('all is well: from the cookie to the user, and no value of the session', as
       CHAT_USER_NAME: 'app.user.name',
     },
     '--cookie',
-    `PHPSESSID=${id}`,
+    // The whole header, as the developer tools show it.
+    `Cookie: lang=de; PHPSESSID=${id}; theme=dark`,
   );
   expect(said).toMatch(/answers[\s\S]*Its keys: app\.user, app\.n, csrf\.[\s\S]*the user 7, called Zoë/);
   expect(said).not.toMatch(/✗|s3cret/);
@@ -87,12 +88,13 @@ test('all is well: from the cookie to the user, and no value of the session', as
 test.each<[string, RegExp, Record<string, string>]>([
   [
     'a path that leads nowhere',
-    /user_id is not in the session[\s\S]*→ Was CHAT_USER_ID=app\.user\.id meant\?/,
+    /user_id is not in the session[\s\S]*→ .*Was CHAT_USER_ID=app\.user\.id meant\?/,
     {},
   ],
   ['another format', /look like php\.\n {2}→ the store URL has to say format=php /, { format: 'igbinary' }],
   ['another prefix', /needs these options behind its \?: prefix=sess_$/m, { prefix: 'ci_session' }],
   ['other folders', /needs these options behind its \?: format=php$/m, { depth: '1', format: 'php' }],
+  ['no options', /→ CHAT_SESSION_STORE needs none: leave out the \? /, { depth: '1' }],
   ['another folder', /no such folder/, { folder: '/nowhere' }],
 ])('%s: what is wrong, and what to change', async (_, expected, { folder: at = folder, ...options }) => {
   const [code, said] = await doctor(
@@ -127,7 +129,9 @@ test('a signed cookie, without the setting for it and with another key', async (
   for (const form of ['plain', `signed:${keyFile}`]) {
     const env = { CHAT_SESSION_STORE: `file://${folder}`, CHAT_SESSION_COOKIE: form };
     const [code, said] = await doctor(env, '--cookie', signed);
-    expect(said).toMatch(/no value of the cookie[\s\S]*→ .*TableSession: CHAT_SESSION_COOKIE=signed:KEYFILE/);
+    expect(said).toMatch(
+      /value of the cookie PHPSESSID holds no id[\s\S]*→ .*TableSession: CHAT_SESSION_COOKIE=signed:KEYFILE/,
+    );
     expect(said).not.toContain(signed.slice(0, 32));
     expect(code).toBe(1);
   }
@@ -149,7 +153,7 @@ test('a session that is expired by the options of the store URL', async () => {
   const env = { CHAT_SESSION_STORE: `file://${folder}` };
   expect(await doctor(env, '--cookie', id)).toEqual([
     1,
-    expect.stringMatching(/an expired one[\s\S]*lifetime=/),
+    expect.stringMatching(/it has expired[\s\S]*lifetime=/),
   ]);
   const now = new Date();
   utimesSync(path, now, now);
@@ -223,7 +227,7 @@ test('nobody’s cookie, a wrong option, settings that cannot be used', async ()
   const noId = await doctor({ CHAT_SESSION_STORE: memcached.url }, '--cookie', '../../etc/passwd');
   expect(noId).toEqual([
     1,
-    expect.stringMatching(/no value of the cookie PHPSESSID[\s\S]*→ Log in to the site/),
+    expect.stringMatching(/value of the cookie PHPSESSID holds no id[\s\S]*→ Log in to the site/),
   ]);
   const packed = 'p'.repeat(26);
   await memcached.set(packed, Buffer.from('not packed'), 0, 2);
@@ -405,7 +409,7 @@ describe('what is in a session', () => {
     const env = { CHAT_SESSION_STORE: store, CHAT_USER_ID: 'app.v2.us.r.id' };
     const [, said] = await doctor(env, '--cookie', id);
     expect(said).toContain('Its keys: app\\.v2.us\\.r.');
-    expect(said).toContain('→ Was CHAT_USER_ID=app\\.v2.us\\.r.id meant?');
+    expect(said).toContain('Was CHAT_USER_ID=app\\.v2.us\\.r.id meant?');
     const [, right] = await doctor({ ...env, CHAT_USER_ID: 'app\\.v2.us\\.r.id' }, '--cookie', id);
     expect(right).toContain('It belongs to the user 7');
   });
@@ -422,7 +426,7 @@ describe('what is in a session', () => {
     );
     expect(said).toMatch(/^✓ Objects in it: user \(App\\User\)\./m);
     expect(said).toMatch(/^✓ Serialized strings in it, .* !: token!\.$/m);
-    expect(said).toContain('→ Was CHAT_USER_ID=token!.user.id meant?');
+    expect(said).toContain('Was CHAT_USER_ID=token!.user.id meant?');
     const [, right] = await doctor(
       { CHAT_SESSION_STORE: store, CHAT_USER_ID: 'token!.user.id' },
       '--cookie',
@@ -523,7 +527,7 @@ describe('a session under a prefix that nobody has heard of', () => {
       expect(said).toMatch(/needs these options behind its \?: prefix=odd:$/m);
       const [code, none] = await doctor(env, '--cookie', 'f'.repeat(32));
       expect(none).toMatch(
-        /^✗ There is none where other handlers would put it either\.\n {2}→ .*prefix= has to name\? The store holds what look like sessions with prefix=odd:\./m,
+        /^✗ Nor is there one where other handlers would put it\.\n {2}→ .*prefix= has to name\? The store holds what look like sessions with prefix=odd:\./m,
       );
       expect(none).not.toContain(other);
       expect(code).toBe(1);

@@ -83,7 +83,7 @@ const forms: readonly [RegExp, string][] = [
 
 function noId(cookie: string, settings: SessionSettings): Finding {
   return wrong(
-    `That is no value of the cookie ${settings.cookie.name}: it holds no id that PHP would accept.`,
+    `This value of the cookie ${settings.cookie.name} holds no id that PHP would accept.`,
     forms.find(([form]) => form.test(cookie))?.[1],
   );
 }
@@ -91,7 +91,7 @@ function noId(cookie: string, settings: SessionSettings): Finding {
 async function* follow(settings: SessionSettings, store: SessionStore, id: string): AsyncGenerator<Finding> {
   const bytes = await store.get(id);
   if (bytes === null) {
-    yield wrong('The store has no session of this id where the store URL says.');
+    yield wrong('The store has no session of this id in the place that CHAT_SESSION_STORE names.');
     yield await nearby(settings.source, id);
     return;
   }

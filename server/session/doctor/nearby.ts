@@ -72,7 +72,7 @@ export async function nearby(source: SessionSource, id: string): Promise<Finding
   const withoutExpiry = endless[kind];
   if (withoutExpiry !== undefined && (await has(source, withoutExpiry, id))) {
     return wrong(
-      'But there is an expired one, by the options of the store URL about expiry.',
+      'There is one, but it has expired, by the options of the store URL.',
       'Is lifetime= the session.gc_maxlifetime of the site? Does expires= or last= name the right column, in the right unit?',
     );
   }
@@ -86,15 +86,18 @@ export async function nearby(source: SessionSource, id: string): Promise<Finding
   ];
   for (const options of tried) {
     if (!(await has(source, { ...withoutExpiry, ...options }, id))) continue;
+    const needed = source.with(options).options;
     return wrong(
-      'But there is one elsewhere.',
-      `CHAT_SESSION_STORE needs these options behind its ?: ${source.with(options).options}`,
+      'There is one with other options of the store URL.',
+      needed === ''
+        ? 'CHAT_SESSION_STORE needs none: leave out the ? and what is behind it.'
+        : `CHAT_SESSION_STORE needs these options behind its ?: ${needed}`,
     );
   }
   const others = prefixesOf(await keys(source, ''), Math.max(id.length, shortestId));
   const lookedAt = others.map((prefix) => (prefix === '' ? 'none at all' : `prefix=${printable(prefix)}`));
   return wrong(
-    'There is none where other handlers would put it either.',
+    'Nor is there one where other handlers would put it.',
     `Does PHP write to this store (session.save_handler and session.save_path in phpinfo() of the site), to this database, table or folder? ${
       kind === 'session-server'
         ? ''

@@ -23,12 +23,16 @@ export function* userIn(session: PhpValue, paths: UserPaths): Generator<Finding>
     yield* given(session, paths, found.user);
     return;
   }
-  yield wrong(
-    `No user in it: ${'nobody' in found ? found.nobody : found.invalid}.`,
+  const advice =
     'user' in identify(session, { id: paths.id, name: paths.name })
       ? 'There is a user, but CHAT_USER_REQUIRE or CHAT_USER_NOBODY excludes it.'
-      : `${isThere(session, paths.id) ? 'Log in to the site first, if nobody is. ' : ''}${adviceFor('CHAT_USER_ID', session, paths.id)}`,
-  );
+      : adviceFor('CHAT_USER_ID', session, paths.id);
+  yield 'nobody' in found
+    ? wrong(
+        `${found.nobody.replace(/^n/, 'N')}.`,
+        `Log in to the site first, if that was not done. ${advice}`,
+      )
+    : wrong(`The user cannot be read: ${found.invalid}.`, advice);
   const typed = placesIn(session).find(({ path }) => leadsToTyped(path));
   if (typed !== undefined) {
     yield warning(
@@ -37,9 +41,6 @@ export function* userIn(session: PhpValue, paths: UserPaths): Generator<Finding>
     );
   }
 }
-
-/** The path is right, perhaps, and nobody is logged in. */
-const isThere = (session: PhpValue, path: Path) => 'value' in follow(session, path);
 
 function* named(session: PhpValue, paths: UserPaths, { id, name }: SessionUser): Generator<Finding> {
   const user = `It belongs to the user ${id}`;
@@ -89,7 +90,9 @@ function adviceFor(setting: string, session: PhpValue, path: Path): string {
     CHAT_USER_BANNED: 'what says that the user is banned',
   }[setting];
   const better = suggestions(setting, session, path).map(shownPath);
-  if (better.length > 0) return `Was ${setting}=${better.join(' meant, or ')} meant?`;
+  if (better.length === 1) return `Was ${setting}=${better[0]} meant?`;
+  if (better.length > 1)
+    return `Was one of these meant? ${better.map((one) => `${setting}=${one}`).join(', ')}`;
   return `${setting} is the path to ${what}, by keys such as those above: app.user.id. See docs/sessions.md, "Paths".`;
 }
 
