@@ -66,6 +66,7 @@ function startPhp(appPort, chatPort, store, key) {
 function startChat(appPort, chatPort, store, key) {
   const { node, env } = runtime();
   return startService('chat server', node, ['--optimize-for-size', 'server/main.ts'], {
+    NODE_COMPILE_CACHE: join(root, 'node_modules', '.cache', 'node'),
     CHAT_ORIGINS: `http://localhost:${appPort},http://127.0.0.1:${appPort}`,
     CHAT_LOGIN_URL: `http://localhost:${appPort}/`,
     ...env,

@@ -136,17 +136,25 @@ test.each(['server', 'session-server'])(
   },
 );
 
-test('the chat server is told how to use its memory when Node is started, wherever that is done', () => {
-  for (const file of [
-    'package.json',
-    'server/Dockerfile',
-    'scripts/start.mjs',
-    'test/helpers/chat-server.ts',
-  ]) {
-    const started = read(file)
-      .match(/.*\bserver\/main\.ts\b.*/g)
-      ?.filter((line) => !line.includes('session-server'));
-    expect(started).toEqual([expect.stringContaining('--optimize-for-size')]);
+test('the chat server is started with the same options of Node, and keeps what Node compiles, wherever that is done', () => {
+  const [, options] = /exec node (.*) server\/main\.ts/.exec(read('package.json')) ?? [];
+  expect(options).toMatch(/^--/);
+  const places: [file: string, start: (options: string) => string, cache: string][] = [
+    ['server/Dockerfile', (o) => `["node", ${list(o, '"')}, "server/main.ts"]`, 'ENV NODE_COMPILE_CACHE='],
+    ['docs/operate.md', (o) => `/node ${o} server/main.ts\n`, '\nEnvironment=NODE_COMPILE_CACHE='],
+    ['scripts/start.mjs', (o) => `[${list(o, "'")}, 'server/main.ts']`, 'NODE_COMPILE_CACHE: '],
+    ['test/helpers/chat-server.ts', (o) => `[${list(o, "'")}, 'server/main.ts']`, ''],
+    ['test/helpers/child.ts', () => '', 'NODE_COMPILE_CACHE: '],
+    ['package.json', (o) => `node ${o} server/main.ts"`, '"NODE_COMPILE_CACHE='],
+  ];
+  const list = (text: string, quote: string) =>
+    text
+      .split(' ')
+      .map((option) => quote + option + quote)
+      .join(', ');
+  for (const [file, start, cache] of places) {
+    expect(read(file)).toContain(start(options as string));
+    expect(read(file)).toContain(cache);
   }
   // Done later, it makes V8 hang at the end, seldom.
   const later = filesIn('server', /\.ts$/).filter((file) => /^(?! \*).*setFlagsFromString/m.test(read(file)));
