@@ -136,12 +136,21 @@ async function carryOut(
   const refused = refusalByRights(handler, context);
   if (refused !== null) return (await repeatOf(handler, context, refused)) ?? raise(refused);
   let retryAfterMs = tooManyRequests;
-  const counts = handler.units?.(payload) ?? 1;
-  if (retryAfterMs === null && handler.limit !== undefined && counts > 0) {
-    const limit = limits[handler.limit];
-    const at = performance.now();
-    retryAfterMs = limit.take(user, counts, at);
-    counted = () => limit.giveBack(user, at, counts);
+  const at = performance.now();
+  const counts = Object.entries(handler.counts?.(payload) ?? {}) as [LimitName, number][];
+  for (const [name, count] of counts) {
+    if (retryAfterMs !== null || count === 0) continue;
+    retryAfterMs = limits[name].take(user, count, at);
+    if (retryAfterMs !== null) {
+      // What is over one limit is not done, and counts against none.
+      counted?.();
+      break;
+    }
+    const before = counted;
+    counted = () => {
+      before?.();
+      limits[name].giveBack(user, at, count);
+    };
   }
   if (retryAfterMs === null && handler.order === 'ordered') return handler.run(context);
   if (retryAfterMs === null) {

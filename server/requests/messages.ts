@@ -17,7 +17,7 @@ export const messageRequests: RequestHandlers<
     check: ({ chat, payload }) => checkText(payload.text, chat.limits.text),
     joined: true,
     right: 'send',
-    limit: 'send',
+    counts: () => ({ send: 1 }),
     async run({ chat, connection, payload, notCounted, active }) {
       const { message, repeated } = await send(chat, connection, payload);
       // A repeat is what a client sends by itself, again and again.
@@ -36,7 +36,7 @@ export const messageRequests: RequestHandlers<
     check: ({ chat, payload }) => checkText(payload.text, chat.limits.text),
     joined: true,
     right: 'send',
-    limit: 'change',
+    counts: () => ({ change: 1 }),
     run({ chat, connection, payload, active }) {
       active();
       return edit(chat, connection, payload);
@@ -45,7 +45,7 @@ export const messageRequests: RequestHandlers<
   'message:delete': {
     order: 'ordered',
     joined: true,
-    limit: 'change',
+    counts: () => ({ change: 1 }),
     run({ chat, connection, room, payload, active }) {
       active();
       return deleteMessage(chat, connection, room, payload);
@@ -57,7 +57,7 @@ export const messageRequests: RequestHandlers<
   },
   'message:search': {
     order: 'read',
-    limit: 'search',
+    counts: () => ({ search: 1 }),
     run: ({ chat, connection, room, payload }) => search(chat, connection, room, payload),
   },
   'read:mark': {

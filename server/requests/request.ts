@@ -39,9 +39,8 @@ export interface RequestHandler<E extends RequestName> {
   right?: Right;
   /** What the user must be allowed to do by the operator's settings. */
   allowed?(context: Context<E>): boolean;
-  limit?: LimitName;
-  /** As how many the request counts; one if absent. */
-  units?(payload: RequestPayload<E>): number;
+  /** Against which limits it counts, and as how many. */
+  counts?(payload: RequestPayload<E>): Partial<Record<LimitName, number>>;
   run(context: Context<E>): Promise<Answers[E]>;
   /**
    * Finds an answer without changing anything, such as that to a repeat; null if there is none. It is sent even if the

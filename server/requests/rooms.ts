@@ -49,7 +49,7 @@ export const roomRequests: RequestHandlers<
   'room:create': {
     order: 'change',
     allowed: ({ chat, connection, payload }) => mayCreate(chat, connection, payload.kind),
-    limit: 'create',
+    counts: ({ members = [] }) => ({ create: 1, invite: members.length }),
     async run({ chat, connection, payload, notCounted, active }) {
       const { answer, repeated } = await create(chat, connection, payload);
       if (repeated) notCounted();
@@ -61,7 +61,7 @@ export const roomRequests: RequestHandlers<
   'room:update': {
     order: 'change',
     right: 'update',
-    limit: 'change',
+    counts: () => ({ change: 1 }),
     run: ({ chat, connection, room, payload }) => update(chat, connection, room, payload),
   },
   'room:delete': {
@@ -72,8 +72,7 @@ export const roomRequests: RequestHandlers<
   'room:invite': {
     order: 'change',
     right: 'invite',
-    limit: 'invite',
-    units: ({ users }) => users.length,
+    counts: ({ users }) => ({ invite: users.length }),
     run: ({ chat, connection, room, payload }) => invite(chat, connection, room, payload),
   },
   // Its rights depend on who is removed: see `remove`.
@@ -89,8 +88,7 @@ export const roomRequests: RequestHandlers<
   'room:members': {
     order: 'read',
     // To look somebody up is a search, in however large a room.
-    limit: 'search',
-    units: ({ query }) => (query === undefined ? 0 : 1),
+    counts: ({ query }) => (query === undefined ? {} : { search: 1 }),
     run: ({ chat, room, payload }) => members(chat, room, payload),
   },
   'room:notify': {
@@ -100,7 +98,7 @@ export const roomRequests: RequestHandlers<
   'direct:open': {
     order: 'change',
     allowed: ({ chat, connection }) => canOf(chat.settings, connection.identity.roles).direct,
-    limit: 'create',
+    counts: () => ({ create: 1 }),
     async run({ chat, connection, payload, notCounted }) {
       const { answer, created } = await openDirect(chat, connection, payload);
       if (!created) notCounted();
@@ -110,7 +108,7 @@ export const roomRequests: RequestHandlers<
   'user:find': {
     order: 'read',
     allowed: ({ chat, connection }) => canOf(chat.settings, connection.identity.roles).findPeople,
-    limit: 'search',
+    counts: () => ({ search: 1 }),
     run: ({ chat, connection, room, payload }) => findPeople(chat, connection, room, payload),
   },
 };

@@ -218,6 +218,32 @@ describe('by user', () => {
     await expect(client.request('message:send', { ...first, text: 'other' })).rejects.toThrow('conflict');
   });
 
+  test('people with whom a room is made count as invited', async () => {
+    const server = await start({ CHAT_LIMIT_INVITE: '5/1h', CHAT_LIMIT_CREATE: '3/1h' });
+    const client = await connect(server, 1);
+    const create = (...members: string[]) =>
+      client.request('room:create', { name: 'Den', kind: 'private', members, clientId: newClientId() });
+    const { room } = await create('2', '3', '4');
+    expect(room.members).toBe(4);
+    await client.request('room:invite', { room: room.id, users: ['5', '6'] });
+    await expect(create('7')).rejects.toThrow('rate_limited');
+    // What was refused made no room, and counted as none.
+    await create();
+    await create();
+    await expect(create()).rejects.toThrow('rate_limited');
+  });
+
+  test('to look somebody up among members counts as a search, to list them does not', async () => {
+    const server = await start({ CHAT_LIMIT_SEARCH: '2/1h' });
+    const client = await connect(server, 1);
+    const members = (over: object) => client.request('room:members', { room: 'lobby', ...over });
+    await members({ query: 'a' });
+    await client.request('user:find', { query: 'a' });
+    await expect(members({ query: 'a' })).rejects.toThrow('rate_limited');
+    await members({});
+    await members({ present: true });
+  });
+
   test('a flood beyond the limit is answered, and the others too', async () => {
     const server = await start({ CHAT_LIMIT_REQUESTS: '20/1h' });
     const [flooder, ben] = [await connect(server, 1), await connect(server, 2)];
