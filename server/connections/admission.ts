@@ -239,7 +239,9 @@ export function reasonOf(code: string, req: IncomingMessage): { code: string; re
     };
   }
   if (code === 'origin_not_allowed') {
-    return { code, reason: `CHAT_ORIGINS does not list ${req.headers.origin?.slice(0, 100)}` };
+    // Anybody chooses it, and a terminal that shows the log would obey some characters.
+    const origin = req.headers.origin?.slice(0, 100).replace(/[^ -~]/g, '?');
+    return { code, reason: `CHAT_ORIGINS does not list ${origin}` };
   }
   if (code === 'rate_limited' && req.headers['x-forwarded-for'] !== undefined) {
     return { code, reason: 'through a proxy: if it is yours, name it in CHAT_TRUSTED_PROXIES' };

@@ -1,5 +1,5 @@
 import { connect } from 'node:net';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { connectChat } from '../../helpers/chat-client.ts';
 import { type ChatServer, startChatServer } from '../../helpers/chat-server.ts';
 import { type ChatSite, startChatSite } from '../../helpers/chat-site.ts';
@@ -154,6 +154,15 @@ describe('Origin', () => {
 test('the log names the origin that was refused, once', async () => {
   await site.chat.until(/CHAT_ORIGINS does not list https:\/\/evil\.example"/);
   expect(site.chat.output().match(/CHAT_ORIGINS does not list/g)).toHaveLength(1);
+});
+
+test('an origin takes nothing into the log that a terminal would obey', async () => {
+  const server = await startChatServer({ CHAT_SESSION_STORE: site.memcached.url });
+  onTestFinished(async () => void (await server.stop()));
+  // The 8-bit form of the escape sequence that clears a screen.
+  await raw(server, get(handshake, { Origin: 'https://evil.example\u009b2J' }));
+  const [line = ''] = await server.until(/CHAT_ORIGINS does not list .*/);
+  expect(line).toMatch(/https:\/\/evil\.example\?+2J"/);
 });
 
 describe('a request that Engine.IO could not use: 400', () => {
