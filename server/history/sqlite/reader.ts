@@ -46,17 +46,18 @@ const statements = {
        AND (sort, user_id) > (coalesce((SELECT sort FROM members WHERE user_id = ?2 AND room = ${num}), ''), ?2)
      ORDER BY sort, user_id`,
   ),
+  // By the rooms of the other side: who asks may have hundreds, for each of the people who are looked at.
   sharesRoom: db.prepare(
-    `SELECT 1 FROM members AS mine JOIN members AS theirs ON theirs.room = mine.room
-     JOIN rooms ON rooms.num = mine.room
-     WHERE mine.user_id = ?1 AND mine.sources <> 0 AND theirs.user_id = ?2 AND theirs.sources <> 0
-       AND theirs.acted > 0 AND rooms.kind <> 'public' LIMIT 1`,
+    `SELECT 1 FROM members AS theirs CROSS JOIN rooms ON rooms.num = theirs.room
+     CROSS JOIN members AS mine ON mine.room = theirs.room
+     WHERE theirs.user_id = ?2 AND theirs.sources <> 0 AND theirs.acted > 0 AND rooms.kind <> 'public'
+       AND mine.user_id = ?1 AND mine.sources <> 0 LIMIT 1`,
   ),
   sharesPublic: db.prepare(
-    `SELECT 1 FROM members AS mine JOIN members AS theirs ON theirs.room = mine.room
-     JOIN rooms ON rooms.num = mine.room
-     WHERE mine.user_id = ?1 AND mine.sources <> 0 AND theirs.user_id = ?2 AND theirs.sources <> 0
-       AND rooms.kind = 'public' LIMIT 1`,
+    `SELECT 1 FROM members AS theirs CROSS JOIN rooms ON rooms.num = theirs.room
+     CROSS JOIN members AS mine ON mine.room = theirs.room
+     WHERE theirs.user_id = ?2 AND theirs.sources <> 0 AND rooms.kind = 'public'
+       AND mine.user_id = ?1 AND mine.sources <> 0 LIMIT 1`,
   ),
   candidates: db.prepare(
     `SELECT DISTINCT users.id AS id, name, acted_public, site_role FROM user_keys JOIN users ON users.id = user_keys.user_id

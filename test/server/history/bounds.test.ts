@@ -125,3 +125,20 @@ test('people are looked up in a room of 5,000 in little time, page after page', 
   expect(await renamed('renamed')).toMatchObject([{ id: 'u1', name: 'Renamed 49' }]);
   expect(await renamed('48')).not.toContainEqual(expect.objectContaining({ id: 'u1' }));
 }, 60_000);
+
+test('whoever is in hundreds of rooms looks people up in little time', async () => {
+  const history = await open(newFile());
+  const rooms = Array.from({ length: 500 }, (_, n) => ({ id: `team-${n}`, name: `Team ${n}` }));
+  await history.write('arrive', { user, rooms, at });
+  await history.write('putRoom', { id: 'other', name: 'Other', kind: 'private', at });
+  for (let n = 0; n < 2000; n += 1000) {
+    const users = Array.from({ length: 1000 }, (_, m) => ({ id: `u${n + m}`, name: `Person ${n + m}` }));
+    await history.write('addMembers', { room: 'other', users, source: 'api', mayReturn: true, at });
+  }
+  const began = performance.now();
+  for (let n = 0; n < 5; n++) {
+    const asked = { user: user.id, query: 'person', onlyShared: true, limit: 20 };
+    expect(await history.read('findUsers', asked)).toEqual([]);
+  }
+  expect(performance.now() - began).toBeLessThan(1500);
+}, 60_000);
