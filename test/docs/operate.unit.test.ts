@@ -23,3 +23,18 @@ test('each log line that docs/operate.md explains is one that the server writes'
     .filter((line) => !server.includes(`'${line}'`));
   expect(missing).toEqual([]);
 });
+
+test('docs/operate.md explains each line that the server logs as a warning or worse', () => {
+  const calls = /(?:\.(?:warn|error|fatal)|\bdie)\(\s*(?:[^()]|\([^()]*\))*?'([^']+)',?\s*\)/g;
+  const written = [...server.matchAll(calls)].map(([, line = '']) => line);
+  expect(written.length).toBeGreaterThan(10);
+  expect(written.filter((line) => !page.includes(`\`${line}\``))).toEqual([]);
+});
+
+test('docs/operate.md has each reason for which a connection is closed by force', () => {
+  const types = [...server.matchAll(/export type (?:Http)?Breach =([^;]+);/g)].map(([, type = '']) => type);
+  const reasons = types.flatMap((type) => [...type.matchAll(/'(\w+)'/g)].map(([, reason]) => reason));
+  const row = /^\| `chat_closed_total` .*$/m.exec(page)?.[0] ?? '';
+  expect(reasons.length).toBeGreaterThan(5);
+  expect(reasons.filter((reason) => !row.includes(`\`${reason}\``))).toEqual([]);
+});
