@@ -11,6 +11,7 @@ import {
   say,
   startPeopleSite,
 } from '../../helpers/people.ts';
+import { roomRequests } from '../../helpers/room-requests.ts';
 
 /**
  * Somebody tries to learn of, or to act in, a room that they are not in: GUARANTEES.md, "Rooms". Eve has an account like
@@ -57,31 +58,11 @@ const hasLearnt = (client: Person, ...answers: unknown[]) => {
   const all = JSON.stringify([client.ready, client.events, ...answers]);
   return [den, secret].filter((word) => all.includes(word));
 };
-const payloads: Record<string, object> = {
-  'room:join': { since: 0 },
-  'room:sync': { since: 0 },
-  'room:leave': {},
-  'room:update': { name: 'Mine' },
-  'room:delete': {},
-  'room:invite': { users: ['eve'] },
-  'room:remove': { user: 'ann' },
-  'room:role': { user: 'ann', role: 'member' },
-  'room:members': {},
-  'room:notify': { notify: 'all' },
-  'user:find': { query: 'name' },
-  'message:send': { text: 'hello', clientId: 'a' },
-  'message:edit': { seq: 1, text: 'hello' },
-  'message:delete': { seq: 1 },
-  'message:history': {},
-  'message:search': { query: 'secret' },
-  'read:mark': { seq: 1 },
-  'typing:set': { typing: true },
-};
 
 test('1 by every request that names a room: the answer is that for a room that does not exist', async () => {
   const naming = Object.entries(requests).filter(([, schema]) => 'room' in schema.shape);
-  expect(Object.keys(payloads).sort()).toEqual(naming.map(([name]) => name).sort());
-  for (const [event, payload] of Object.entries(payloads)) {
+  expect(Object.keys(roomRequests).sort()).toEqual(naming.map(([name]) => name).sort());
+  for (const [event, payload] of Object.entries(roomRequests)) {
     const hidden = await eve.raw(event, { room: den, ...payload });
     expect([event, hidden]).toMatchObject([event, { ok: false, error: { code: 'unknown_room' } }]);
     expect([event, hidden]).toEqual([event, await eve.raw(event, { room: 'u-none', ...payload })]);
@@ -92,7 +73,7 @@ test('1 by every request that names a room: the answer is that for a room that d
 test('2 as a moderator or admin of the site: rooms that they are not members of do not exist for them', async () => {
   for (const roles of ['moderator', 'admin']) {
     const boss = await person({ roles });
-    for (const [event, payload] of Object.entries(payloads)) {
+    for (const [event, payload] of Object.entries(roomRequests)) {
       expect([event, await codeOf(boss, event, { room: den, ...payload })]).toEqual([event, 'unknown_room']);
     }
     expect(hasLearnt(boss, await boss.request('message:search', { query: secret }))).toEqual([]);
@@ -292,7 +273,7 @@ test('16 by guessing a direct room: it has 128 random bits, and is of two users 
   expect(Buffer.from(room.id.slice(2), 'base64url')).toHaveLength(16);
   await ann.request('room:join', { room: room.id });
   await say(ann, room.id, secret);
-  for (const [event, payload] of Object.entries(payloads)) {
+  for (const [event, payload] of Object.entries(roomRequests)) {
     expect([event, await codeOf(eve, event, { room: room.id, ...payload })]).toEqual([event, 'unknown_room']);
   }
   expect((await eve.request('direct:open', { user: ben.id })).room.id).not.toBe(room.id);
@@ -474,6 +455,7 @@ describe('27 by a push', () => {
     await mole.request('room:join', { room: den });
     const { seq } = await say(mole, den, 'mine');
     await ann.request('room:remove', { room: den, user: mole.id });
+    await expect.poll(() => eventsOf(mole, 'room:removed')).toHaveLength(1);
     const before = mole.events.length;
     await ann.request('message:delete', { room: den, seq, reason: secret });
     await settled(mole);

@@ -1,0 +1,21 @@
+/** A payload, but for the room, of each request that names one. */
+export const roomRequests: Readonly<Record<string, object>> = {
+  'room:join': { since: 0 },
+  'room:sync': { since: 0 },
+  'room:leave': {},
+  'room:update': { name: 'Mine' },
+  'room:delete': {},
+  'room:invite': { users: ['eve'] },
+  'room:remove': { user: 'ann' },
+  'room:role': { user: 'ann', role: 'member' },
+  'room:members': {},
+  'room:notify': { notify: 'all' },
+  'user:find': { query: 'name' },
+  'message:send': { text: 'hello', clientId: 'a' },
+  'message:edit': { seq: 1, text: 'hello' },
+  'message:delete': { seq: 1 },
+  'message:history': {},
+  'message:search': { query: 'secret' },
+  'read:mark': { seq: 1 },
+  'typing:set': { typing: true },
+};
