@@ -157,7 +157,7 @@ type Settings = typeof settings;
 type Value<K extends keyof Settings> = z.output<Settings[K][1]>;
 type Parsed = { [K in keyof Settings]: Value<K> };
 
-const names = [...Object.values(sessionSettings), ...Object.keys(settings)];
+const names = [...Object.values(sessionSettings), ...Object.keys(settings), 'CHAT_CLUSTER'];
 
 /** The settings of one run, frozen. Durations are in milliseconds. */
 export type Config = ReturnType<typeof readConfig>;

@@ -125,6 +125,7 @@ test.each(['redis://redis:6379', 'postgres', 'anything'])(
       expect(problemsOf({ CHAT_CLUSTER: value, CHAT_HISTORY: history })).toMatch(
         /^ {2}CHAT_CLUSTER and CHAT_HISTORY: .*sqlite:.*leave CHAT_CLUSTER out$/m,
       );
+      expect(problemsOf({ CHAT_CLUSTER: value })).not.toContain('no such setting');
     }
   },
 );

@@ -39,8 +39,11 @@ export async function* examine(
       yield advice === undefined ? well(text) : warning(text, advice);
     }
     const id = cookie === undefined ? null : sessionIdFrom(cookie, settings.cookie);
-    if (keepalive) yield* renewal(store, id);
-    if (cookie !== undefined) yield* id === null ? [noId(cookie, settings)] : follow(settings, store, id);
+    // One that cannot be read is said to be so, once.
+    const bytes = id === null ? null : await store.get(id);
+    if (keepalive) yield* renewal(store, bytes === null ? null : id);
+    if (id !== null) yield* follow(settings, id, bytes);
+    else if (cookie !== undefined) yield noId(cookie, settings);
   } catch (error) {
     if (error instanceof StoreError) yield wrong(`The session store: ${error.message}.`);
     else if (error instanceof FormatError) {
@@ -88,8 +91,7 @@ function noId(cookie: string, settings: SessionSettings): Finding {
   );
 }
 
-async function* follow(settings: SessionSettings, store: SessionStore, id: string): AsyncGenerator<Finding> {
-  const bytes = await store.get(id);
+async function* follow(settings: SessionSettings, id: string, bytes: Buffer | null): AsyncGenerator<Finding> {
   if (bytes === null) {
     yield wrong('The store has no session of this id in the place that CHAT_SESSION_STORE names.');
     yield await nearby(settings.source, id);

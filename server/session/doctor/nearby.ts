@@ -60,8 +60,14 @@ const endless: Record<string, Options> = { file: { lifetime: '0' }, sql: noEnd }
 /** Going through all keys may take longer than one look-up. */
 const patience: Options = { timeout: '5000ms' };
 const mostPrefixes = 5;
-/** Shorter ids are no sessions: PHP makes none of less than 22 characters. */
+/** PHP makes no shorter ids. */
 const shortestId = 22;
+/** A prefix has at most 200 characters, and an id 256. */
+const longestKey = 456;
+/** What ends in an id, with what stands before it. */
+const keyOfSession = /^(.*?)[A-Za-z0-9,-]+$/s;
+/** The ids of so many sessions have nothing in common. */
+const enoughKeys = 5;
 
 /** The kind of store; those of databases are one. */
 export const kindOf = ({ protocol }: SessionSource): string => kinds[protocol] ?? protocol;
@@ -76,10 +82,10 @@ export async function nearby(source: SessionSource, id: string): Promise<Finding
       'Is lifetime= the session.gc_maxlifetime of the site? Does expires= or last= name the right column, in the right unit?',
     );
   }
-  const seen = prefixesOf(await keys(source, id), id.length);
+  const seen = new Set((await keys(source, id)).map((key) => key.slice(0, -id.length)));
   const tried = [
     ...(otherOptions[kind] ?? []),
-    ...seen.flatMap((prefix) => [
+    ...[...seen].flatMap((prefix) => [
       { prefix },
       ...(otherOptions[kind] ?? []).map((one) => ({ ...one, prefix })),
     ]),
@@ -94,7 +100,7 @@ export async function nearby(source: SessionSource, id: string): Promise<Finding
         : `CHAT_SESSION_STORE needs these options behind its ?: ${needed}`,
     );
   }
-  const others = prefixesOf(await keys(source, ''), Math.max(id.length, shortestId));
+  const others = prefixesOf(await keys(source, ''));
   const lookedAt = others.map((prefix) => (prefix === '' ? 'none at all' : `prefix=${printable(prefix)}`));
   return wrong(
     'Nor is there one where other handlers would put it.',
@@ -110,18 +116,26 @@ export async function nearby(source: SessionSource, id: string): Promise<Finding
   );
 }
 
-/** What stands before ids of that length in the keys, the most frequent first. */
-function prefixesOf(found: readonly string[], idLength: number): string[] {
-  const counts = new Map<string, number>();
+/** What stands before the ids of what look like sessions, the most frequent first, and nothing of an id. */
+function prefixesOf(found: readonly string[]): string[] {
+  const groups = new Map<string, string[]>();
   for (const key of found) {
-    const [prefix, id] = [key.slice(0, -idLength), key.slice(-idLength)];
-    if (!/^[A-Za-z0-9,-]+$/.test(id) || id.length < idLength) continue;
-    counts.set(prefix, (counts.get(prefix) ?? 0) + 1);
+    if (key.length > longestKey) continue;
+    const [, prefix = ''] = keyOfSession.exec(key) ?? [];
+    if (key.length - prefix.length < shortestId) continue;
+    groups.set(prefix, [...(groups.get(prefix) ?? []), key]);
   }
-  return [...counts]
-    .sort(([, a], [, b]) => b - a)
+  return [...groups]
+    .sort(([, a], [, b]) => b.length - a.length)
     .slice(0, mostPrefixes)
-    .map(([prefix]) => prefix);
+    .map(([prefix, keys]) => (keys.length < enoughKeys ? prefix : commonStart(keys)));
+}
+
+/** Letters at the end of a prefix cannot be told from an id. What many keys have in common is none. */
+function commonStart([first = '', ...others]: readonly string[]): string {
+  let length = first.length - shortestId;
+  for (const key of others) while (!key.startsWith(first.slice(0, length))) length--;
+  return first.slice(0, length);
 }
 
 /** Keys of the store that end so; none if it cannot, or may not, list them. */
