@@ -1,0 +1,109 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openSessions, type SessionOptions } from '../../server/session/index.ts';
+import { type Mariadb, startMariadb } from '../helpers/mariadb.ts';
+import { type Memcached, startMemcached } from '../helpers/memcached.ts';
+import { type Postgres, startPostgres } from '../helpers/postgres.ts';
+import { type Redis, startRedis } from '../helpers/redis.ts';
+
+const script = new URL('../fixtures/application-stores.php', import.meta.url).pathname;
+const page = readFileSync(new URL('../../docs/sessions.md', import.meta.url), 'utf8');
+
+/** The rows of "Store URLs to copy": `| application | sessions in | URL |`. */
+const rows = [...page.matchAll(/^\| ([A-Z][\w ]+) \| [^|]+ \| `((\w+):[^`]+)`[^|]*\|$/gm)].map(
+  ([, application = '', url = '', protocol = '']) => ({ application, url, protocol }),
+);
+
+const inVars = { userId: 'vars!.user_id', userName: 'vars!.username', userRequire: 'vars!.auth_secret' };
+const saml = (start: string) => ({
+  preset: 'simplesamlphp' as const,
+  cookieName: 'SimpleSAMLSessionID',
+  userId: `${start}authData.default-sp.Attributes.uid.0`,
+  userName: `${start}authData.default-sp.Attributes.displayName.0`,
+});
+const mediawiki = { preset: 'mediawiki' as const, cookieName: 'wiki_session' };
+/** What the page says besides the URL, and who is logged in. */
+const others: Record<string, [Omit<SessionOptions, 'store'>, name: string]> = {
+  'Cacti mysql': [{ preset: 'cacti' }, '7'],
+  'Laravel memcached': [{ preset: 'laravel' }, '7'],
+  'MediaWiki mysql': [mediawiki, 'Ann'],
+  'MediaWiki memcached': [mediawiki, 'Ann'],
+  'MediaWiki redis': [mediawiki, 'Ann'],
+  'Roundcube mysql': [{ preset: 'roundcube' }, 'ann'],
+  'Roundcube redis': [{ preset: 'roundcube', ...inVars }, 'ann'],
+  'Roundcube memcached': [{ preset: 'roundcube', ...inVars }, 'ann'],
+  'SimpleSAMLphp mysql': [saml(''), 'Ann'],
+  'SimpleSAMLphp memcached': [saml('data.'), 'Ann'],
+  'Symfony redis': [{}, 'Ann'],
+  'Symfony memcached': [{}, 'Ann'],
+  'Symfony mysql': [{}, 'Ann'],
+  'Tiny Tiny RSS postgres': [{ preset: 'ttrss' }, 'Ann'],
+};
+
+describe('the store URLs of docs/sessions.md, with sessions that PHP writes as the applications do', () => {
+  let memcached: Memcached;
+  let redis: Redis;
+  let mariadb: Mariadb;
+  let postgres: Postgres;
+  beforeAll(async () => {
+    [memcached, redis, mariadb, postgres] = await Promise.all([
+      startMemcached(),
+      startRedis(),
+      startMariadb(),
+      startPostgres(),
+    ]);
+    const places = [
+      memcached.port,
+      redis.port,
+      `${mariadb.folder}/socket`,
+      postgres.folder,
+      postgres.port,
+    ].map(String);
+    execFileSync('php', [script, ...places]);
+    await mariadb.query("CREATE USER chat@'%' IDENTIFIED BY 'secret'");
+    await mariadb.query("GRANT SELECT ON *.* TO chat@'%'");
+    await postgres.query("CREATE USER chat PASSWORD 'secret'");
+    await postgres.query('GRANT SELECT ON ALL TABLES IN SCHEMA public TO chat');
+  });
+  afterAll(async () => {
+    await Promise.all([memcached.stop(), redis.remove(), mariadb.remove(), postgres.remove()]);
+  });
+
+  test('each row has its session here', () => {
+    expect(rows.map(({ application, protocol }) => `${application} ${protocol}`).sort()).toEqual(
+      Object.keys(others).sort(),
+    );
+  });
+
+  test.each(rows)('$application in $protocol', async ({ application, protocol, url }) => {
+    const ports: Record<string, number> = {
+      memcached: memcached.port,
+      redis: redis.port,
+      mysql: mariadb.port,
+      postgres: postgres.port,
+    };
+    const store = url
+      .replace(/@?127\.0\.0\.1(:\d+)?/, (at) => `${at.replace(/:\d+$/, '')}:${ports[protocol]}`)
+      // The databases of the others are made by their names.
+      .replace('/ttrss?', '/site?');
+    const [options, name] = others[`${application} ${protocol}`] ?? [{}, ''];
+    const { readSession, close } = openSessions({ store: `${store}&timeout=5000ms`, ...options });
+    try {
+      const cookies = [
+        'PHPSESSID',
+        'Cacti',
+        'laravel_session',
+        'wiki_session',
+        'roundcube_sessid',
+        'ttrss_sid',
+      ];
+      const id = `${application.replaceAll(' ', '')}-${protocol}`;
+      const header = [...cookies, 'SimpleSAMLSessionID'].map((cookie) => `${cookie}=${id}`).join('; ');
+      expect(await readSession(header)).toMatchObject({ user: { name } });
+      expect(await readSession(header.replaceAll(id, 'nobody'))).toMatchObject({ code: 'unauthorized' });
+    } finally {
+      close();
+    }
+  });
+});
