@@ -197,6 +197,9 @@ export function readConfig(env: NodeJS.ProcessEnv) {
     sessionKeepalive: value.CHAT_SESSION_KEEPALIVE,
     history: value.CHAT_HISTORY,
     loginUrl: value.CHAT_LOGIN_URL,
+    /** The same for the pages of other sites than the sample, for which alone the default is right. */
+    siteLoginUrl:
+      value.CHAT_LOGIN_URL === settings.CHAT_LOGIN_URL[0] ? undefined : (value.CHAT_LOGIN_URL as string),
     rooms: value.CHAT_ROOMS,
     apiKeys: [...value.CHAT_API_KEY, ...value.CHAT_API_KEY_FILE],
     createRooms: value.CHAT_CREATE_ROOMS,

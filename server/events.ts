@@ -295,6 +295,8 @@ export interface ConnectFailure {
   message: string;
   retryable: boolean;
   retryAfterMs?: number;
+  /** With `unauthorized`: `CHAT_LOGIN_URL`, where the operator has set it. */
+  loginUrl?: string;
 }
 
 export type Answer<T> = { ok: true; data: T } | { ok: false; error: RequestFailure };

@@ -63,6 +63,7 @@ export class SocketTransport {
   readonly #io: ChatServer;
   readonly #admission: Admission;
   readonly #onRefusal: OnRefusal;
+  readonly #loginUrl: string | undefined;
   readonly #connectionsOfUser: OpenLimit;
   /** Digests of what was logged of sessions. */
   readonly #logged = new Set<string>();
@@ -76,11 +77,14 @@ export class SocketTransport {
     limitConnectionsUser: number;
     /** Bytes that may wait for one connection. */
     limitQueue: number;
+    /** Where somebody who is not logged in is told to do so. */
+    siteLoginUrl: string | undefined;
     onRefusal: OnRefusal;
     onBreach: (breach: Breach) => void;
   }) {
     this.#admission = options.admission;
     this.#onRefusal = options.onRefusal;
+    this.#loginUrl = options.siteLoginUrl;
     this.#connectionsOfUser = new OpenLimit(options.limitConnectionsUser);
     this.#engine = new EngineServer({
       maxHttpBufferSize: maxPacketBytes,
@@ -112,7 +116,7 @@ export class SocketTransport {
   open(parts: Parts): void {
     this.#io.use((socket, next) => {
       this.#authenticate(socket, parts).then(
-        (refusal) => next(refusal === null ? undefined : connectError(refusal)),
+        (refusal) => next(refusal === null ? undefined : connectError(refusal, this.#loginUrl)),
         // Socket.IO does not await a middleware: a rejection that is not caught leaves the client waiting.
         (error: unknown) => {
           parts.services.log.error({ err: error }, 'unexpected error while a client connected');
@@ -128,6 +132,7 @@ export class SocketTransport {
     const refusal = this.#admission.refusal(req, url, false);
     if (refusal !== null) {
       this.#onRefusal(reasonOf(refusal.code, req));
+      if (refusal.readable) this.#admission.allowReading(req, res);
       return answerError(res, refusal.code, refusal.retryAfterMs);
     }
     this.#admission.allowReading(req, res);
@@ -332,13 +337,14 @@ interface ConnectRefusal {
 }
 
 /** What Socket.IO sends as `connect_error`. */
-function connectError({ code, message, retryAfterMs }: ConnectRefusal): Error {
+function connectError({ code, message, retryAfterMs }: ConnectRefusal, loginUrl?: string): Error {
   const known = connectErrors[code];
   const data: ConnectFailure = {
     code,
     message: message ?? known.message,
     retryable: known.retryable,
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    ...(code === 'unauthorized' && loginUrl !== undefined ? { loginUrl } : {}),
   };
   return Object.assign(new Error(code), { data });
 }

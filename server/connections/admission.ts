@@ -9,6 +9,8 @@ import { OpenLimit, type Rate, RateLimit } from './limits.ts';
 export interface HttpRefusal {
   code: HttpErrorCode;
   retryAfterMs?: number;
+  /** The page is of an allowed origin, and may learn why it is refused. */
+  readable?: boolean;
 }
 
 /** For clients with too many connections open: one may be closed at any time, so this is a guess. */
@@ -106,16 +108,17 @@ export class Admission {
     const code = this.#refusedFor(req, url, upgrade);
     if (code !== null) {
       const retryAfterMs = this.#refused.take(key);
-      return retryAfterMs === null ? { code } : { code: 'rate_limited', retryAfterMs };
+      const readable = code !== 'origin_not_allowed';
+      return retryAfterMs === null ? { code, readable } : { code: 'rate_limited', retryAfterMs, readable };
     }
     // A connection is counted once, with its first request: not with its polls, and not with its upgrade.
     if (req.method === 'OPTIONS' || url.searchParams.get('sid')) return null;
     const release = this.#open.take(key);
-    if (release === null) return { code: 'rate_limited', retryAfterMs: tryAgainAfter };
+    if (release === null) return { code: 'rate_limited', retryAfterMs: tryAgainAfter, readable: true };
     const retryAfterMs = this.#connects.take(key);
     if (retryAfterMs !== null) {
       release();
-      return { code: 'rate_limited', retryAfterMs };
+      return { code: 'rate_limited', retryAfterMs, readable: true };
     }
     this.#places.set(req, release);
     return null;
@@ -189,6 +192,7 @@ export class Admission {
     if (req.headers.origin === undefined) return;
     res.setHeader('Access-Control-Allow-Origin', req.headers.origin);
     res.setHeader('Access-Control-Allow-Credentials', 'true');
+    res.setHeader('Access-Control-Expose-Headers', 'Retry-After');
     if (req.method === 'OPTIONS') {
       res.setHeader('Access-Control-Allow-Methods', 'GET, POST');
       res.setHeader('Access-Control-Allow-Headers', 'Content-Type');

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { chatSocket, connectChat, refusalOf } from '../../helpers/chat-client.ts';
+import { startChatServer } from '../../helpers/chat-server.ts';
 import { type ChatSite, startChatSite } from '../../helpers/chat-site.ts';
 
 let site: ChatSite;
@@ -91,6 +92,19 @@ describe('nobody: unauthorized', () => {
       message: expect.any(String),
       retryable: false,
     });
+  });
+
+  test('with the address of the login, where the operator has set one', async () => {
+    const server = await startChatServer({
+      CHAT_SESSION_STORE: site.memcached.url,
+      CHAT_LOGIN_URL: '/login?from=chat',
+    });
+    try {
+      const refusal = await refusalOf(connectChat(server.url, null));
+      expect(refusal.data).toMatchObject({ code: 'unauthorized', loginUrl: '/login?from=chat' });
+    } finally {
+      await server.stop();
+    }
   });
 
   test.each([
