@@ -125,7 +125,7 @@ export class ChatApp {
 
   /** Somebody looks again, or the network is back: now is the time to try. */
   readonly #woken = () => {
-    if (navigator.onLine && !document.hidden) this.#chat.connection.tryNow();
+    if (navigator.onLine && !document.hidden) this.#chat.connection.wake();
     // A frame that was asked for before the page was hidden may be long in coming.
     this.#callOff?.();
     this.#callOff = undefined;

@@ -248,6 +248,11 @@ export class Chat implements ConnectionListener {
     return this.#userStore(user).keys('out/').length;
   }
 
+  /** Whether something that user has begun to write waits in this browser. */
+  hasDrafts(user: User): boolean {
+    return this.#userStore(user).keys('draft/').length > 0;
+  }
+
   // From the connection
 
   state(state: ConnectionState): void {

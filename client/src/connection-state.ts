@@ -4,18 +4,27 @@ export type Ended = EndReason | 'unauthorized';
 export type Ready = Parameters<ServerToClient['session:ready']>[0];
 
 export type ConnectionState =
-  /** Not connected yet, or looking whether a session that seems over has only been renewed. */
+  /** The first attempts, which nothing has been heard of yet. */
   | { readonly kind: 'connecting'; readonly since: number }
+  /** The session seems over. Nothing is shown while it is looked whether it has only been renewed. */
+  | { readonly kind: 'checking'; readonly since: number; readonly user: User | undefined }
   | { readonly kind: 'ready' }
-  /** `since`: when the connection was lost. `retryAt` is in the past while an attempt is under way. */
+  /** `retryAt` is in the past while an attempt is under way. `first`: there was no connection since `start`. */
   | {
       readonly kind: 'lost';
       readonly cause: 'network' | 'store' | 'rate';
       readonly since: number;
       readonly retryAt: number;
+      readonly first: boolean;
     }
-  | { readonly kind: 'refused'; readonly cause: 'origin' | 'invalid' }
-  | { readonly kind: 'ended'; readonly reason: Ended; readonly user: User | undefined };
+  | { readonly kind: 'refused'; readonly cause: 'origin' | 'invalid' | 'banned' }
+  /** `loginUrl`: where the server says that one logs in. */
+  | {
+      readonly kind: 'ended';
+      readonly reason: Ended;
+      readonly user: User | undefined;
+      readonly loginUrl: string | undefined;
+    };
 
 export interface ConnectionListener {
   state(state: ConnectionState): void;
@@ -27,7 +36,7 @@ export interface ConnectionListener {
 /** What becomes of each event of the server; those of the session are the connection's own. */
 export type ServerEvents = Omit<ServerToClient, 'session:ready' | 'session:ended'>;
 
-/** Why a request was not carried out: a code of the protocol, or `offline` or `timeout`. */
+/** Why a request was not carried out: a code of the protocol; `offline` and `timeout`, which is the end of a connection. */
 export class RequestError extends Error {
   readonly code: string;
   readonly retryAfterMs: number | undefined;

@@ -17,15 +17,30 @@ import {
   RequestError,
   type ServerEvents,
 } from './connection-state.ts';
-import { originRefused } from './origin-probe.ts';
+import { causeOfRefusal } from './origin-probe.ts';
 
 export type RequestOf<E extends RequestName> = Parameters<ClientToServer[E]>[0];
 
-/** PHP's answer with a renewed cookie may still be on its way: so long is `unauthorized` tried again. */
+/** PHP's answer with a renewed cookie may still be on its way: so long, and so often, one tries to be let in again. */
 const RESUME_MS = 5000;
-/** The store notifies the end of the old id before PHP has answered with the new one: most pages take no longer than this. */
-const FIRST_RESUME_MS = 50;
+const RESUME_PAUSES = [50, 250, 500, 1000];
+/** After this it is said that the session has ended, whatever becomes of the other attempts. */
+const CARD_MS = 1000;
+/** What is not answered by then is lost, and with it the connection. */
 const REQUEST_MS = 10_000;
+/** From opening a connection until the server says who one is. */
+const ATTEMPT_MS = 12_000;
+/** Whether the connection still lives, asked when somebody looks at the page again. */
+const PROBE_MS = 3000;
+/** Who has just heard of the server need not ask. */
+const HEARD_MS = 1000;
+/** A timer that comes later than this was asleep with the machine. */
+const TICK_MS = 2000;
+const ASLEEP_MS = 8000;
+/** Between two looks at a session that had ended. */
+const LOOK_MS = 2000;
+/** After these, one may be let in again without doing anything in this page. */
+const returning: ReadonlySet<Ended> = new Set(['unauthorized', 'logout', 'expired', 'invalid']);
 
 /**
  * The one socket, and what is tried when it breaks. Socket.IO's own reconnection is off: after a refused
@@ -37,16 +52,27 @@ export class Connection {
   readonly #socket: Socket<ServerToClient, ClientToServer>;
   #transports: ['websocket' | 'polling', 'websocket' | 'polling'] = ['websocket', 'polling'];
   #state: ConnectionState = { kind: 'connecting', since: Date.now() };
+  /** The next attempt. */
   #timer: ReturnType<typeof setTimeout> | undefined;
-  /** An attempt is under way that nothing has been heard of. */
-  #opening = false;
+  /** The attempt that is under way, and that nothing has been heard of. */
+  #attempt: { readonly began: number; readonly ends: ReturnType<typeof setTimeout> } | undefined;
   #failures = 0;
   /** The origin seems to be refused, which cannot be told for certain: tried again, but not announced. */
   #unwelcome = false;
   #user: User | undefined;
+  #begun = Date.now();
   #lostAt: number | undefined;
-  #reason: Ended = 'unauthorized';
-  #resume: { until: number; pause: number } | undefined;
+  /** The session seems over: how often it was tried to be let in again, and when it is said. */
+  #resume: { readonly reason: Ended; readonly until: number; tries: number } | undefined;
+  #card: ReturnType<typeof setTimeout> | undefined;
+  /** After the end of a session, a look whether there is another one, of which nothing is shown. */
+  #looking = false;
+  #lookedAt = 0;
+  #loginUrl: string | undefined;
+  #heardAt = 0;
+  #probing = false;
+  #ticks: ReturnType<typeof setInterval> | undefined;
+  #ticked = 0;
 
   constructor(server: string, listener: ConnectionListener, events: ServerEvents) {
     this.#server = server;
@@ -80,29 +106,54 @@ export class Connection {
   start(): void {
     this.#reset();
     this.#user = undefined;
-    this.#enter({ kind: 'connecting', since: Date.now() });
+    this.#begun = Date.now();
+    clearInterval(this.#ticks);
+    this.#ticked = Date.now();
+    this.#ticks = setInterval(() => this.#tick(), TICK_MS);
+    this.#enter({ kind: 'connecting', since: this.#begun });
     this.#connect();
   }
 
   stop(): void {
-    this.#reset();
-    this.#socket.disconnect();
+    clearInterval(this.#ticks);
+    this.#close();
   }
 
   /** Ends the pause between two attempts. */
   tryNow(): void {
-    if ((this.#state.kind !== 'lost' && !this.#unwelcome) || this.#timer === undefined) return;
+    if (this.#state.kind !== 'lost' && !this.#unwelcome) return;
+    if (this.#attempt !== undefined) {
+      // An attempt that hangs since before the network came back would go on hanging.
+      if (Date.now() - this.#attempt.began < PROBE_MS) return;
+      this.#socket.disconnect();
+    }
     this.#connect();
   }
 
+  /** Somebody looks at the page again, or the network or the machine is back. */
+  wake(): void {
+    const { kind } = this.#state;
+    if (kind === 'ready') void this.#probe();
+    else if (kind === 'ended') this.#look();
+    else this.tryNow();
+  }
+
   /** Never buffered: what Socket.IO keeps while offline it would send before the rooms are joined again. */
-  async request<E extends RequestName>(name: E, payload: RequestOf<E>): Promise<Answers[E]> {
+  async request<E extends RequestName>(
+    name: E,
+    payload: RequestOf<E>,
+    timeout = REQUEST_MS,
+  ): Promise<Answers[E]> {
+    const { id } = this.#socket;
     if (this.#state.kind !== 'ready' || !this.#socket.connected) throw new RequestError('offline');
+    const sent = Date.now();
     // Socket.IO's types cannot follow the name through to the answer.
-    const emitter = this.#socket.timeout(REQUEST_MS) as unknown as {
+    const emitter = this.#socket.timeout(timeout) as unknown as {
       emitWithAck(name: string, payload: unknown): Promise<Answer<Answers[E]>>;
     };
     const answer = await emitter.emitWithAck(name, payload).catch(() => {
+      if (this.#state.kind !== 'ready' || this.#socket.id !== id) throw new RequestError('offline');
+      this.#unanswered(sent);
       throw new RequestError('timeout');
     });
     if (!answer.ok) throw new RequestError(answer.error.code, answer.error);
@@ -110,97 +161,161 @@ export class Connection {
   }
 
   #ready(ready: Ready): void {
-    this.#opening = false;
+    // The first word of a connection that was given up meanwhile.
+    if (this.#attempt === undefined) return;
     if (this.#user !== undefined && this.#user.id !== ready.user.id) return this.#end('user_changed');
     this.#reset();
     this.#user = ready.user;
+    this.#heardAt = Date.now();
+    this.#socket.io.engine.on('packet', () => {
+      this.#heardAt = Date.now();
+    });
     this.#enter({ kind: 'ready' });
     this.#listener.ready(ready);
   }
 
   #over(reason: EndReason): void {
-    this.#reason = reason;
     if (reason === 'kicked') this.#end(reason);
-    else this.#unauthorized();
+    else this.#check(reason);
   }
 
   #broken(reason: Socket.DisconnectReason): void {
-    this.#opening = false;
-    if (this.#state.kind === 'ended' || this.#resume !== undefined || reason === 'io client disconnect')
-      return;
+    if (reason === 'io client disconnect') return;
+    this.#settled();
     // The server disconnects like this only when a session is over.
-    if (reason === 'io server disconnect') this.#unauthorized();
+    if (reason === 'io server disconnect' && !this.#looking) this.#check('unauthorized');
     else this.#retry('network');
   }
 
   #refused(error: Error & { data?: Partial<ConnectFailure> }): void {
-    this.#opening = false;
+    this.#settled();
     if (error.message === 'timeout') this.#swapTransports();
     const code: string | undefined = error.data?.code;
-    if (code === 'unauthorized') this.#unauthorized();
-    else if (code === 'session_invalid') this.#unreadable();
-    else if (code === 'session_store_unavailable') this.#retry('store', error.data?.retryAfterMs);
-    else if (code === 'rate_limited') this.#retry('rate', error.data?.retryAfterMs);
+    const retryAfterMs = error.data?.retryAfterMs;
+    this.#loginUrl = error.data?.loginUrl ?? this.#loginUrl;
+    if (this.#looking) return this.#close();
+    if (code === 'forbidden') return this.#refuse('banned');
+    if (this.#resume !== undefined) return this.#tryAgain();
+    if (code === 'unauthorized') this.#check('unauthorized');
+    else if (code === 'session_invalid') this.#refuse('invalid');
+    else if (code === 'session_store_unavailable') this.#retry('store', retryAfterMs);
+    else if (code === 'rate_limited') this.#retry('rate', retryAfterMs);
     else {
-      if (code === undefined && this.#failures === 0) void this.#probe();
-      this.#retry('network', error.data?.retryAfterMs);
+      if (code === undefined && this.#failures === 0) void this.#askForCause();
+      this.#retry('network', retryAfterMs);
     }
   }
 
-  /** Hides everything at once, and asks again for a while with the cookie that is held then. */
-  #unauthorized(): void {
-    if (this.#resume === undefined) {
-      this.#resume = { until: Date.now() + RESUME_MS, pause: 200 };
-      this.#listener.hide();
-      const since = this.#state.kind === 'connecting' ? this.#state.since : Date.now();
-      this.#enter({ kind: 'connecting', since });
+  /**
+   * Hides everything at once, and tries for a while to be let in again with the cookie that is held then. Who was
+   * never let in has nothing to go on with: the server has looked twice for the session.
+   */
+  #check(reason: Ended): void {
+    if (this.#resume !== undefined) {
       this.#socket.disconnect();
-      this.#schedule(FIRST_RESUME_MS);
-    } else if (!this.#again()) {
-      this.#end(this.#reason);
+      return this.#tryAgain();
     }
-  }
-
-  #unreadable(): void {
-    this.stop();
+    if (this.#user === undefined) return this.#end(reason);
+    this.#resume = { reason, until: Date.now() + RESUME_MS, tries: 0 };
     this.#listener.hide();
-    this.#enter({ kind: 'refused', cause: 'invalid' });
+    this.#enter({ kind: 'checking', since: Date.now(), user: this.#user });
+    this.#card = setTimeout(() => this.#say(reason), CARD_MS);
+    this.#socket.disconnect();
+    this.#tryAgain();
   }
 
-  /** While a session is looked for that may only have been renewed: once more, the last time at the end. */
-  #again(): boolean {
-    const left = (this.#resume?.until ?? 0) - Date.now();
-    if (this.#resume === undefined || left <= 0) return false;
-    this.#schedule(Math.min(this.#resume.pause, left));
-    this.#resume.pause *= 1.6;
-    return true;
+  /** Once more, the last time when the time is over. */
+  #tryAgain(): void {
+    if (this.#resume === undefined) return;
+    const { tries, until, reason } = this.#resume;
+    const left = until - Date.now();
+    if (left <= 0 || tries > RESUME_PAUSES.length) return this.#end(reason);
+    this.#resume.tries++;
+    this.#schedule(Math.min(RESUME_PAUSES[tries] ?? left, left));
+  }
+
+  #refuse(cause: 'invalid' | 'banned'): void {
+    this.#close();
+    this.#listener.hide();
+    this.#enter({ kind: 'refused', cause });
   }
 
   #retry(cause: 'network' | 'store' | 'rate', atLeast = 0): void {
-    if (this.#again()) return;
-    this.#resume = undefined;
-    this.#lostAt ??= Date.now();
+    if (this.#looking) return this.#close();
+    if (this.#resume !== undefined) return this.#tryAgain();
+    const first = this.#user === undefined;
+    this.#lostAt ??= first ? this.#begun : Date.now();
     // From 1 s to 30 s, spread: after a restart of the server everybody comes back.
     const pause = Math.max(atLeast, Math.min(15_000, 1000 * 2 ** this.#failures++) * (1 + Math.random()));
     if (!this.#unwelcome) {
-      this.#enter({ kind: 'lost', cause, since: this.#lostAt, retryAt: Date.now() + pause });
+      this.#enter({ kind: 'lost', cause, since: this.#lostAt, retryAt: Date.now() + pause, first });
     }
     this.#schedule(pause);
   }
 
+  /** A server that does not answer is lost, even where the connection to it still stands. */
+  #unanswered(since: number): void {
+    this.#lostAt = since;
+    this.#socket.disconnect();
+    this.#retry('network');
+  }
+
   async #probe(): Promise<void> {
-    const verdict = await originRefused(this.#server);
-    if (verdict === 'no' || this.#state.kind !== 'lost') return;
-    if (verdict === 'refused') this.stop();
+    if (this.#probing || Date.now() - this.#heardAt < HEARD_MS) return;
+    this.#probing = true;
+    // Any answer will do, and none is what `request` sees to.
+    await this.request('room:list', { limit: 1 }, PROBE_MS).catch(() => {});
+    this.#probing = false;
+  }
+
+  /** After the end of a session somebody may have logged in again, in another tab. */
+  #look(): void {
+    const { state } = this;
+    if (state.kind !== 'ended' || !returning.has(state.reason)) return;
+    if (this.#resume !== undefined || this.#looking || Date.now() - this.#lookedAt < LOOK_MS) return;
+    this.#looking = true;
+    this.#lookedAt = Date.now();
+    // Whoever it is now begins anew.
+    this.#user = undefined;
+    this.#connect();
+  }
+
+  /** Timers do not run while the machine sleeps; those of a hidden page are late, too, but nobody looks at it. */
+  #tick(): void {
+    const late = Date.now() - this.#ticked > TICK_MS + ASLEEP_MS;
+    this.#ticked = Date.now();
+    if (late && !document.hidden) this.wake();
+  }
+
+  async #askForCause(): Promise<void> {
+    const verdict = await causeOfRefusal(this.#server);
+    if (verdict.kind === 'no' || this.#state.kind !== 'lost') return;
+    if (verdict.kind === 'limited') {
+      if (this.#attempt === undefined) this.#retry('rate', verdict.retryAfterMs);
+      return;
+    }
+    if (verdict.kind === 'refused') this.#close();
     else this.#unwelcome = true;
     this.#enter({ kind: 'refused', cause: 'origin' });
   }
 
   #end(reason: Ended): void {
+    const said = this.#state.kind === 'ended' && this.#state.reason === reason;
     const user = this.#user;
-    this.stop();
+    this.#close();
+    if (said) return;
     this.#listener.hide();
-    this.#enter({ kind: 'ended', reason, user });
+    this.#enter({ kind: 'ended', reason, user, loginUrl: this.#loginUrl });
+  }
+
+  /** Says that the session has ended while it is still tried to be let in again. */
+  #say(reason: Ended): void {
+    this.#enter({ kind: 'ended', reason, user: this.#user, loginUrl: this.#loginUrl });
+  }
+
+  #close(): void {
+    this.#reset();
+    this.#socket.disconnect();
   }
 
   #schedule(pause: number): void {
@@ -212,15 +327,29 @@ export class Connection {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     if (this.#state.kind === 'lost') this.#enter({ ...this.#state, retryAt: Date.now() });
-    this.#opening = true;
+    this.#settled();
+    this.#attempt = { began: Date.now(), ends: setTimeout(() => this.#abandon(), ATTEMPT_MS) };
     this.#socket.connect();
     // A proxy may accept a WebSocket and close it at once: Socket.IO's manager would wait for its time-out.
-    this.#socket.io.engine.once('close', () => queueMicrotask(() => this.#opening && this.#unopened()));
+    const { engine } = this.#socket.io;
+    engine.once('close', () =>
+      queueMicrotask(
+        () => this.#attempt !== undefined && engine === this.#socket.io.engine && this.#unopened(),
+      ),
+    );
   }
 
   #unopened(): void {
     this.#socket.disconnect();
+    this.#settled();
     this.#swapTransports();
+    this.#retry('network');
+  }
+
+  /** The connection was opened, and then the server said nothing. */
+  #abandon(): void {
+    this.#socket.disconnect();
+    this.#settled();
     this.#retry('network');
   }
 
@@ -230,15 +359,22 @@ export class Connection {
     this.#socket.io.opts.transports = this.#transports;
   }
 
+  /** No attempt is under way. */
+  #settled(): void {
+    clearTimeout(this.#attempt?.ends);
+    this.#attempt = undefined;
+  }
+
   #reset(): void {
     clearTimeout(this.#timer);
+    clearTimeout(this.#card);
     this.#timer = undefined;
-    this.#opening = false;
+    this.#settled();
     this.#failures = 0;
     this.#unwelcome = false;
     this.#lostAt = undefined;
     this.#resume = undefined;
-    this.#reason = 'unauthorized';
+    this.#looking = false;
   }
 
   #enter(state: ConnectionState): void {

@@ -1,7 +1,9 @@
 import { RequestError } from './connection-state.ts';
 
 /** The same request may succeed later, on the same connection. */
-const PASSING = new Set(['timeout', 'rate_limited', 'storage_unavailable', 'storage_full', 'internal']);
+const PASSING = new Set(['rate_limited', 'storage_unavailable', 'storage_full', 'internal']);
+/** The connection is over, or about to be: over the next one all is asked for anew. */
+const OVER = new Set(['offline', 'timeout', 'server_draining']);
 
 /** What a client asks for by itself: each thing once at a time, and again if it failed for a passing cause. */
 export class Tasks {
@@ -40,7 +42,7 @@ export class Tasks {
           return false;
         }
         this.#busy.delete(name);
-        refused?.(error);
+        if (!OVER.has(error.code)) refused?.(error);
         return false;
       }
       if (!current()) return false;

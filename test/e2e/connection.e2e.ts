@@ -165,6 +165,6 @@ test('a page of a foreign origin is told so', async ({ visitor, site }) => {
   const url = site.host(`<!doctype html><title>x</title>
     <script type="module" src="${site.chat.url}/php-chat.js"></script><php-chat></php-chat>`);
   await visitor.page.goto(url.replace('127.0.0.1', 'localhost'));
-  await expect(visitor.banner).toContainText('This page may not use the chat.');
+  await expect(visitor.page.getByRole('heading', { name: 'This page may not use the chat' })).toBeVisible();
   await visitor.shot('origin-refused');
 });

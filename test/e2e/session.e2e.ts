@@ -83,16 +83,6 @@ test('another user in the same session takes over nothing', async ({ alice, site
   await alice.shot('user-changed');
 });
 
-test('who is not logged in is asked to, with a way there', async ({ visitor, site }) => {
-  await visitor.page.goto(site.chat.url);
-  await expect(visitor.page.getByText('Connecting…')).toBeVisible();
-  await visitor.shot('not-logged-in-1-connecting');
-  await expect(visitor.page.getByRole('heading', { name: 'Please log in' })).toBeVisible();
-  await visitor.shot('not-logged-in-2-card');
-  await visitor.page.getByRole('button', { name: 'Log in again' }).click();
-  await expect(visitor.page.getByLabel('User name')).toBeVisible();
-});
-
 test('a session store that is silent is no logout', async ({ alice, site }) => {
   await alice.open('lobby');
   site.memcached.signal('SIGSTOP');

@@ -4,9 +4,9 @@ import type { ConnectionState } from '../connection-state.ts';
 import type { Entry } from '../store/entries.ts';
 import { byName, type Room } from '../store/room.ts';
 import { Banner } from './banner.tsx';
+import { CardView, cardOf } from './card.tsx';
 import { type Caret, Composer } from './composer.tsx';
 import type { Context } from './context.ts';
-import { EndedCard, endedTitle } from './ended.tsx';
 import { holdFocus } from './focus-keeper.ts';
 import { Header } from './header.tsx';
 import { openMenu } from './menu.tsx';
@@ -41,7 +41,10 @@ export class AppView {
   /** People above the timeline, where there is not. */
   #peopleAbove = false;
   #wide = false;
-  #ended: (() => ComponentChildren) | undefined;
+  /** Where the page says that one logs in. */
+  #loginUrl: string | null = null;
+  /** A card replaces everything. */
+  #carded = false;
   /** Where the focus was when everything was hidden. */
   #left: { caret: Caret | undefined } | undefined;
 
@@ -80,7 +83,9 @@ export class AppView {
   }
 
   render(): void {
-    if (this.#ended !== undefined) return this.#draw(this.#ended());
+    const card = cardOf(this.#context.chat, this.#context.strings, this.#loginUrl);
+    this.#carded = card !== undefined;
+    if (card !== undefined) return this.#draw(<CardView {...card} />);
     const focus = holdFocus(this.#root, () =>
       this.#context.touch() ? this.#title.current : this.#root.querySelector('textarea'),
     );
@@ -128,17 +133,13 @@ export class AppView {
   }
 
   state(state: ConnectionState, loginUrl: string | null): void {
-    const { chat, strings } = this.#context;
+    this.#loginUrl = loginUrl;
     this.#speaker.connection(state);
-    if (state.kind !== 'ended') {
-      this.#ended = undefined;
-      return;
-    }
-    const kept = state.user === undefined ? 0 : chat.kept(state.user);
-    this.#ended = () => <EndedCard state={state} kept={kept} loginUrl={loginUrl} strings={strings} />;
-    this.#speaker.alert(endedTitle(state, strings));
+    if (state.kind !== 'ended' && state.kind !== 'refused') return;
     this.render();
-    if (this.#left !== undefined) this.#root.querySelector('h3')?.focus();
+    const heading = this.#root.querySelector('h3');
+    this.#speaker.alert(heading?.textContent ?? '');
+    if (this.#left !== undefined) heading?.focus();
     this.#left = undefined;
   }
 
@@ -163,15 +164,14 @@ export class AppView {
   #draw(content: ComponentChildren): void {
     const people = this.#wide ? this.#peopleBeside : this.#peopleAbove;
     const side = this.#wide ? '' : 'open';
-    const ended = this.#ended !== undefined;
     render(
       // biome-ignore lint/a11y/noStaticElementInteractions: keys of whatever has the focus within.
       <div
         class="app"
         part="app"
         lang={this.#context.strings.lang}
-        data-view={ended ? 'ended' : this.#view}
-        data-side={people && !ended ? side : undefined}
+        data-view={this.#carded ? 'ended' : this.#view}
+        data-side={people && !this.#carded ? side : undefined}
         onKeyDown={this.#key}
       >
         {content}

@@ -42,10 +42,6 @@ function noticeOf({ chat, strings }: Context): Notice | undefined {
   const { state } = chat.connection;
   const now = Date.now();
   const tryNow = () => chat.connection.tryNow();
-  if (state.kind === 'refused') {
-    const key = state.cause === 'origin' ? 'conn.origin' : 'conn.invalid';
-    return { kind: 'bad', picture: 'alert', text: strings.text(key) };
-  }
   const waiting = chat.pending().filter((item) => item.failed === undefined).length;
   if (state.kind !== 'ready' && state.kind !== 'ended' && !navigator.onLine) {
     const text = waiting > 0 ? strings.count('conn.outbox', waiting) : strings.text('conn.offline');
@@ -57,8 +53,7 @@ function noticeOf({ chat, strings }: Context): Notice | undefined {
   }
   if (state.kind === 'lost') {
     if (now - state.since < LOST_MS) return undefined;
-    if (state.retryAt <= now)
-      return { kind: 'warn', picture: 'retry', text: strings.text('conn.connecting') };
+    if (state.retryAt <= now) return { kind: 'warn', picture: 'retry', text: strings.text('conn.lost') };
     const store = state.cause === 'store';
     const text = strings.text(store ? 'conn.store' : 'conn.retry');
     return { kind: 'warn', picture: store ? 'store' : 'retry', text, until: state.retryAt, retry: tryNow };

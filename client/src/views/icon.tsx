@@ -8,6 +8,8 @@ const paths = {
   copy: 'M9 9h10.5v10.5H9zM15 9V4.5H4.5V15H9',
   dots: 'M5.5 12h.01M12 12h.01M18.5 12h.01',
   down: 'M12 5v14M5.5 12.5 12 19l6.5-6.5',
+  enter: 'M14 4.5h5v15h-5M10.5 8l4 4-4 4M14 12H4.5',
+  server: 'M4 5h16v6H4zM4 13h16v6H4zM7.5 8h.01M7.5 16h.01',
   exit: 'M10 4.5H5v15h5M15.5 8l4 4-4 4M19 12H9.5',
   hash: 'M9.5 4 7.5 20M16.5 4l-2 16M4.5 9h16M3.5 15h16',
   lock: 'M6 11h12v9H6zM8.5 11V8a3.5 3.5 0 0 1 7 0v3',

@@ -1,0 +1,120 @@
+import type { Chat } from '../chat.ts';
+import type { ConnectionState } from '../connection-state.ts';
+import type { StringKey, Strings } from '../strings.ts';
+import { Icon, type IconName } from './icon.tsx';
+
+type Ended = Extract<ConnectionState, { kind: 'ended' }>;
+
+/** What replaces everything while there is nothing to show. */
+export interface Card {
+  /** Absent: something is under way. */
+  readonly picture?: IconName;
+  readonly title: string;
+  readonly text?: string;
+  readonly action?: { readonly label: string; press(): void };
+  readonly note?: string;
+}
+
+/** A server that is down may be back by then. */
+const DOWN_MS = 2000;
+/** A session that has only been renewed is known to be so by then. */
+const CHECKING_MS = 300;
+
+const pictures: Record<Ended['reason'], IconName> = {
+  unauthorized: 'enter',
+  logout: 'exit',
+  expired: 'clock',
+  invalid: 'alert',
+  user_changed: 'people',
+  kicked: 'alert',
+};
+
+const refusals = {
+  origin: { title: 'ended.origin.title', text: 'ended.origin.text' },
+  // Only the site's owner can mend it, too.
+  invalid: { title: 'ended.unreadable.title', text: 'ended.origin.text' },
+  banned: { title: 'ended.banned.title', text: 'ended.banned.text' },
+} as const;
+
+/** @param loginUrl where the page says that one logs in */
+export function cardOf(chat: Chat, strings: Strings, loginUrl: string | null): Card | undefined {
+  const { state } = chat.connection;
+  const now = Date.now();
+  switch (state.kind) {
+    case 'checking':
+      return now - state.since < CHECKING_MS ? undefined : { title: strings.text('ended.checking') };
+    case 'refused':
+      return {
+        picture: 'alert',
+        title: strings.text(refusals[state.cause].title),
+        text: strings.text(refusals[state.cause].text),
+      };
+    case 'lost': {
+      if (!state.first || now - state.since < DOWN_MS) return undefined;
+      const seconds = Math.ceil((state.retryAt - now) / 1000);
+      return {
+        picture: 'server',
+        title: strings.text('down.title'),
+        text: strings.text('down.text'),
+        action: { label: strings.text('common.again'), press: () => chat.connection.tryNow() },
+        note: seconds > 0 ? strings.text('down.again', { s: seconds }) : strings.text('conn.connecting'),
+      };
+    }
+    case 'ended':
+      return ended(state, chat, strings, loginUrl || state.loginUrl);
+    default:
+      return undefined;
+  }
+}
+
+export function CardView({ picture, title, text, action, note }: Card) {
+  return (
+    <section class="main">
+      <div class="empty">
+        {picture === undefined ? <div class="spin" aria-hidden="true" /> : <Icon name={picture} />}
+        <h3 tabIndex={-1}>{title}</h3>
+        {text !== undefined && <p>{text}</p>}
+        {action !== undefined && (
+          <button type="button" class="btn primary" onClick={action.press}>
+            {action.label}
+          </button>
+        )}
+        {note !== undefined && <small>{note}</small>}
+      </div>
+    </section>
+  );
+}
+
+function ended(state: Ended, chat: Chat, strings: Strings, loginUrl: string | undefined): Card {
+  const { reason, user } = state;
+  const name = user?.name ?? '';
+  // A session that cannot be read is one to log in to again, for all the user can do about it.
+  const words = reason === 'invalid' ? 'expired' : reason;
+  const card = {
+    picture: pictures[reason],
+    title: strings.text(`ended.${words}.title`, { name }),
+    text: waiting(state, chat, strings) ?? strings.text(`ended.${words}.text`, { name }),
+  };
+  // Who was never logged in here is at the right place already, for all that is known.
+  if (user === undefined && loginUrl === undefined) return card;
+  const label: StringKey =
+    reason === 'user_changed' ? 'ended.continue' : user === undefined ? 'ended.first' : 'ended.login';
+  const press = () => leave(reason === 'user_changed' ? undefined : loginUrl);
+  return { ...card, action: { label: strings.text(label), press } };
+}
+
+/** What is kept for the user; after a logout, nothing is. */
+function waiting({ reason, user }: Ended, chat: Chat, strings: Strings): string | undefined {
+  if (user === undefined || reason === 'logout' || reason === 'user_changed') return undefined;
+  const { name } = user;
+  const unsent = chat.kept(user);
+  if (unsent === 0) return chat.hasDrafts(user) ? strings.text('ended.drafts', { name }) : undefined;
+  return strings.count(chat.hasDrafts(user) ? 'ended.keptDrafts' : 'ended.kept', unsent, { name });
+}
+
+/** Only a page: a `login-url` of `javascript:` would be a way around the site's script policy. */
+function leave(loginUrl: string | undefined): void {
+  const url = loginUrl === undefined ? undefined : new URL(loginUrl, document.baseURI);
+  if (url !== undefined && /^https?:$/.test(url.protocol)) location.assign(url);
+  else location.reload();
+}

@@ -1,0 +1,290 @@
+import { historyFolder, startChatServer } from '../helpers/chat-server.ts';
+import { freePort } from '../helpers/child.ts';
+import { expect, test } from './fixtures.ts';
+
+/** What the element says in place of everything else. */
+const heading = (name: string | RegExp) => ({ name, exact: true }) as const;
+
+test('a guest is asked to log in within a second, by one attempt, and again only when he looks', async ({
+  visitor,
+  site,
+}) => {
+  let attempts = 0;
+  visitor.page.on('websocket', () => attempts++);
+  await visitor.page.goto(site.chat.url);
+  const loaded = Date.now();
+  await expect(visitor.page.getByRole('heading', heading('Please log in'))).toBeVisible();
+  expect(Date.now() - loaded).toBeLessThan(1000);
+  await expect(visitor.page.getByRole('button', { name: 'Log in', exact: true })).toBeVisible();
+  // Longer than anybody was tried to be let in again before.
+  await visitor.page.waitForTimeout(6000);
+  expect(attempts).toBe(1);
+
+  await visitor.page.evaluate(() => dispatchEvent(new Event('focus')));
+  await expect.poll(() => attempts).toBe(2);
+  await expect(visitor.page.getByRole('heading', heading('Please log in'))).toBeVisible();
+
+  // Meanwhile he logs in, in another tab.
+  const other = await visitor.page.context().newPage();
+  await other.goto(site.php.url);
+  await other.getByLabel('User name').fill('alice');
+  await other.getByLabel('Password').fill('alice');
+  await other.getByRole('button', { name: 'Log in' }).click();
+  await expect(other.getByText('Connected', { exact: true })).toBeVisible();
+  await expect(async () => {
+    await visitor.page.evaluate(() => dispatchEvent(new Event('focus')));
+    await expect(visitor.page.getByText('Connected', { exact: true })).toBeVisible({ timeout: 500 });
+  }).toPass();
+});
+
+test('where one logs in: what the page says, else what the server says, else nothing', async ({
+  visitor,
+  site,
+}) => {
+  const open = (attributes: string, server = site.chat.url) =>
+    visitor.page.goto(
+      site.host(`<!doctype html><title>x</title>
+        <script type="module" src="${server}/php-chat.js"></script><php-chat ${attributes}></php-chat>`),
+    );
+  const button = visitor.page.getByRole('button', { name: 'Log in', exact: true });
+  await open('login-url="/of-the-page"');
+  await button.click();
+  await expect(visitor.page).toHaveURL(/\/of-the-page$/);
+  await open('');
+  await button.click();
+  await expect(visitor.page).toHaveURL(`${site.php.url}/`);
+
+  const port = await freePort();
+  const history = historyFolder();
+  const { origin } = new URL(site.host(''));
+  const silent = await startChatServer({
+    CHAT_PORT: String(port),
+    CHAT_ORIGINS: origin,
+    CHAT_SESSION_STORE: site.memcached.url,
+    CHAT_HISTORY: history.url,
+  });
+  try {
+    await open('', silent.url);
+    await expect(visitor.page.getByRole('heading', heading('Please log in'))).toBeVisible();
+    await expect(button).toHaveCount(0);
+  } finally {
+    await silent.stop();
+    history.remove();
+  }
+});
+
+test('after a logout elsewhere: a calm second, then the card, and nothing of it stays', async ({
+  alice,
+  site,
+}) => {
+  await alice.open('logout');
+  await alice.write('a secret');
+  await expect(alice.page.getByText('Sent', { exact: true })).toBeVisible();
+  await alice.field.fill('an unfinished secret');
+  let attempts = 0;
+  alice.page.on('websocket', () => attempts++);
+  const session = (await alice.page.context().cookies()).find(({ name }) => name === 'PHPSESSID')?.value;
+  await site.memcached.delete(`sessions/${session}`);
+  await expect(alice.page.getByRole('heading', heading('Checking your login…'))).toBeVisible();
+  const began = Date.now();
+  await expect(alice.message('a secret')).toHaveCount(0);
+  await alice.shot('checking');
+  await expect(alice.page.getByRole('heading', heading('You are logged out'))).toBeVisible();
+  expect(Date.now() - began).toBeLessThan(1500);
+  expect(await alice.page.evaluate(() => JSON.stringify(localStorage))).not.toContain('secret');
+  await expect(alice.page.getByRole('button', { name: 'Log in again' })).toBeVisible();
+  await alice.page.waitForTimeout(6000);
+  expect(attempts).toBeLessThanOrEqual(5);
+});
+
+test('expired: what was being written is kept, and back after the login', async ({ alice, site }) => {
+  const session = (await alice.page.context().cookies()).find(({ name }) => name === 'PHPSESSID')?.value;
+  const key = `sessions/${session}`;
+  const record = (await site.memcached.ask(`get ${key}\r\n`)).split('\r\n')[1] ?? '';
+  // As a page does: it writes the session again.
+  await site.memcached.set(key, Buffer.from(record, 'latin1'), 8);
+  await alice.open('replies');
+  await alice.field.fill('half a thought');
+  await expect(alice.page.getByRole('heading', heading('Your login has expired'))).toBeVisible({
+    timeout: 15_000,
+  });
+  await expect(alice.page.getByText('Your drafts wait for you, Alice.')).toBeVisible();
+  await alice.shot('expired');
+  await site.memcached.set(key, Buffer.from(record, 'latin1'));
+  await expect(async () => {
+    await alice.page.evaluate(() => dispatchEvent(new Event('focus')));
+    await expect(alice.field).toHaveValue('half a thought', { timeout: 500 });
+  }).toPass();
+});
+
+test('a renewed login within the five seconds brings everything back', async ({ alice, site }) => {
+  await alice.open('tabs');
+  const session = (await alice.page.context().cookies()).find(({ name }) => name === 'PHPSESSID')?.value;
+  const key = `sessions/${session}`;
+  const record = (await site.memcached.ask(`get ${key}\r\n`)).split('\r\n')[1] ?? '';
+  await site.memcached.delete(key);
+  await expect(alice.page.getByRole('heading', heading('You are logged out'))).toBeVisible();
+  await site.memcached.set(key, Buffer.from(record, 'latin1'));
+  await expect(alice.page.getByText('Connected', { exact: true })).toBeVisible();
+});
+
+test('a server that stops to answer is lost everywhere within 11 s of the first send', async ({
+  visitor,
+  site,
+}) => {
+  const history = historyFolder();
+  const { origin } = new URL(site.php.url);
+  const server = await startChatServer({
+    CHAT_ORIGINS: origin,
+    CHAT_SESSION_STORE: site.memcached.url,
+    CHAT_HISTORY: history.url,
+    CHAT_ROOMS: 'lobby',
+  });
+  try {
+    await visitor.login(site.php.url, 'bob');
+    await visitor.page.goto(server.url);
+    await expect(visitor.page.getByText('Connected', { exact: true })).toBeVisible();
+    await visitor.write('before');
+    await expect(visitor.page.getByText('Sent', { exact: true })).toBeVisible();
+    server.signal('SIGSTOP');
+    const sent = Date.now();
+    await visitor.write('into the void');
+    await expect(visitor.banner).toContainText('Connection lost', { timeout: 11_000 });
+    expect(Date.now() - sent).toBeLessThan(11_000);
+    await expect(visitor.page.getByText('Connected', { exact: true })).toHaveCount(0);
+    await expect(visitor.page.getByText('Waiting for connection')).toBeVisible();
+    for (let n = 0; n < 15; n++) {
+      await expect(visitor.page.getByText('Connected', { exact: true })).toHaveCount(0);
+      await expect(visitor.banner).toContainText('Connection lost');
+      await visitor.page.waitForTimeout(100);
+    }
+    await visitor.shot('hung');
+    server.signal('SIGCONT');
+    await expect(visitor.page.getByText('Sent', { exact: true })).toBeVisible({ timeout: 20_000 });
+    await expect(visitor.texts).toHaveText(['before', 'into the void']);
+  } finally {
+    server.signal('SIGCONT');
+    await server.stop();
+    history.remove();
+  }
+});
+
+test('who looks again at a page whose server hangs knows it after 3 s', async ({ visitor, site }) => {
+  const history = historyFolder();
+  const server = await startChatServer({
+    CHAT_SESSION_STORE: site.memcached.url,
+    CHAT_HISTORY: history.url,
+    CHAT_ROOMS: 'lobby',
+  });
+  try {
+    await visitor.login(site.php.url, 'bob');
+    await visitor.page.goto(server.url);
+    await expect(visitor.page.getByText('Connected', { exact: true })).toBeVisible();
+    server.signal('SIGSTOP');
+    await visitor.page.waitForTimeout(1500);
+    const looked = Date.now();
+    await visitor.page.evaluate(() => dispatchEvent(new Event('focus')));
+    await expect(visitor.banner).toContainText('Connection lost');
+    expect(Date.now() - looked).toBeLessThan(4500);
+  } finally {
+    server.signal('SIGCONT');
+    await server.stop();
+    history.remove();
+  }
+});
+
+test('offline shows at once', async ({ alice }) => {
+  await alice.open('lobby');
+  await alice.page.context().setOffline(true);
+  const began = Date.now();
+  await expect(alice.banner).toContainText('You are offline');
+  expect(Date.now() - began).toBeLessThan(1000);
+  await alice.page.context().setOffline(false);
+  await expect(alice.page.getByText('Connected', { exact: true })).toBeVisible();
+});
+
+test('a server that is down when the page loads: a calm card, and the chat when it is back', async ({
+  alice,
+  site,
+}) => {
+  await alice.open('lobby');
+  const gone = await freePort();
+  const page = (server: string) =>
+    site.host(`<!doctype html><title>x</title>
+      <script type="module" src="${site.chat.url}/php-chat.js"></script>
+      <php-chat server="${server}"></php-chat>`);
+  await alice.page.goto(page(`http://127.0.0.1:${gone}`));
+  await expect(alice.page.getByRole('heading', heading('The chat cannot be reached'))).toBeVisible();
+  await expect(alice.page.getByText(/^Trying again in \d+ s$/)).toBeVisible();
+  await expect(alice.page.getByRole('button', { name: 'Try again' })).toBeVisible();
+  await alice.shot('down');
+  const history = historyFolder();
+  const { origin } = new URL(site.host(''));
+  const server = await startChatServer({
+    CHAT_PORT: String(gone),
+    CHAT_ORIGINS: origin,
+    CHAT_SESSION_STORE: site.memcached.url,
+    CHAT_HISTORY: history.url,
+    CHAT_ROOMS: 'lobby',
+  });
+  try {
+    await alice.page.getByRole('button', { name: 'Try again' }).click();
+    await expect(alice.page.getByText('Connected', { exact: true })).toBeVisible();
+  } finally {
+    await server.stop();
+    history.remove();
+  }
+});
+
+test('too many connections from one address are no refused origin', async ({ visitor, site }) => {
+  const history = historyFolder();
+  const { origin } = new URL(site.host(''));
+  const server = await startChatServer({
+    CHAT_ORIGINS: origin,
+    CHAT_SESSION_STORE: site.memcached.url,
+    CHAT_HISTORY: history.url,
+    CHAT_LIMIT_CONNECT_ADDRESS: '1/60s',
+  });
+  try {
+    const html = `<!doctype html><title>x</title>
+      <script type="module" src="${server.url}/php-chat.js"></script><php-chat></php-chat>`;
+    await visitor.page.goto(site.host(html));
+    await expect(visitor.page.getByRole('heading', heading('Please log in'))).toBeVisible();
+    await visitor.page.reload();
+    await expect(visitor.page.getByRole('heading', heading('The chat cannot be reached'))).toBeVisible();
+    // Retry-After, not the growing pauses.
+    await expect(visitor.page.getByText(/^Trying again in [3-6]\d s$/)).toBeVisible();
+  } finally {
+    await server.stop();
+    history.remove();
+  }
+});
+
+test('who is banned is told so, and not that the connection is lost', async ({ visitor, site }) => {
+  const history = historyFolder();
+  const key = 'k'.repeat(40);
+  const server = await startChatServer({
+    CHAT_SESSION_STORE: site.memcached.url,
+    CHAT_HISTORY: history.url,
+    CHAT_ROOMS: 'lobby',
+    CHAT_API_KEY: key,
+  });
+  try {
+    await visitor.login(site.php.url, 'carol');
+    await visitor.page.goto(server.url);
+    await expect(visitor.page.getByText('Connected', { exact: true })).toBeVisible();
+    const banned = await fetch(`${server.url}/api/users/3/ban`, {
+      method: 'PUT',
+      headers: { Authorization: `Bearer ${key}`, 'Content-Type': 'application/json' },
+      body: '{}',
+    });
+    expect(banned.status).toBe(200);
+    await expect(visitor.page.getByRole('heading', heading('Your connection was closed'))).toBeVisible();
+    await visitor.page.reload();
+    await expect(visitor.page.getByRole('heading', heading('You may not use this chat'))).toBeVisible();
+    await visitor.shot('banned');
+  } finally {
+    await server.stop();
+    history.remove();
+  }
+});
