@@ -1,0 +1,522 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Answer, RequestName } from '../../../server/events.ts';
+import { newClientId } from '../../helpers/chat-client.ts';
+import { codeOf, type PeopleSite, type Person, say, startPeopleSite } from '../../helpers/people.ts';
+
+/**
+ * Every request of PROTOCOL.md's table, done once, and refused once for each reason that it can have of its own. What all
+ * share (an unknown event, a draining server, a history that fails) is elsewhere.
+ */
+type Code =
+  | 'ok'
+  | 'bad_request'
+  | 'too_long'
+  | 'unknown_room'
+  | 'not_joined'
+  | 'forbidden'
+  | 'unknown_message'
+  | 'unknown_user'
+  | 'conflict'
+  | 'limit_reached';
+
+/** In a private room of Ann’s with Ben in it; both have joined it and have written message 1 and 2. */
+interface Scene {
+  ann: Person;
+  ben: Person;
+  /** In no room. */
+  eve: Person;
+  room: string;
+}
+type Who = 'ann' | 'ben' | 'eve';
+/** Who asks for what. A request that names a room names that of the scene, if the payload names no other. */
+type Case = readonly [Who, object | ((scene: Scene) => Promise<object> | object)];
+
+const cursor = (key: unknown) => Buffer.from(JSON.stringify(key)).toString('base64url');
+const fresh = () => newClientId();
+const leaves =
+  (who: Who, payload: object = {}) =>
+  async (scene: Scene) => {
+    await scene[who].request('room:leave', { room: scene.room });
+    return payload;
+  };
+const taken = 'The taken name';
+
+const table: Record<RequestName, Partial<Record<Code, readonly Case[]>>> = {
+  'room:list': {
+    ok: [
+      ['eve', {}],
+      ['eve', { member: false, query: 'lob', limit: 200 }],
+    ],
+    bad_request: [
+      ['eve', { cursor: 'x' }],
+      ['eve', { cursor: cursor(['a', 'b']) }],
+      ['eve', { member: false, cursor: cursor([1, 'b']) }],
+      ['eve', { limit: 201 }],
+      ['eve', { query: 'x'.repeat(101) }],
+    ],
+  },
+  'room:join': {
+    ok: [
+      ['ben', {}],
+      ['eve', { room: 'lobby', since: 0 }],
+    ],
+    bad_request: [['ann', { since: -1 }]],
+    unknown_room: [['eve', {}]],
+  },
+  'room:sync': {
+    ok: [['ben', { since: 1, limit: 500 }]],
+    bad_request: [
+      ['ben', {}],
+      ['ben', { since: 0, limit: 501 }],
+    ],
+    unknown_room: [['eve', { since: 0 }]],
+  },
+  'room:leave': {
+    ok: [
+      ['ben', {}],
+      ['ben', leaves('ben')],
+    ],
+    bad_request: [['ben', { room: 7 }]],
+    unknown_room: [['eve', {}]],
+  },
+  'room:create': {
+    ok: [['eve', () => ({ name: 'Mine', kind: 'private', topic: '', members: ['x'], clientId: fresh() })]],
+    bad_request: [
+      ['eve', { name: ' ', kind: 'private', clientId: 'a' }],
+      ['eve', { name: 'x'.repeat(81), kind: 'private', clientId: 'a' }],
+      ['eve', { name: 'a\nb', kind: 'private', clientId: 'a' }],
+      ['eve', { name: 'x', topic: 'x'.repeat(251), kind: 'private', clientId: 'a' }],
+      ['eve', { name: 'x', kind: 'direct', clientId: 'a' }],
+      ['eve', { name: 'x', kind: 'private' }],
+      ['eve', { name: 'x', kind: 'private', members: Array(101).fill('x'), clientId: 'a' }],
+      ['eve', { name: 'x', kind: 'private', members: [''], clientId: 'a' }],
+      ['ann', { name: 'x', kind: 'public', members: ['x'], clientId: 'a' }],
+    ],
+    forbidden: [['eve', { name: 'x', kind: 'public', clientId: 'a' }]],
+    conflict: [['ann', () => ({ name: taken.toUpperCase(), kind: 'public', clientId: fresh() })]],
+    limit_reached: [
+      [
+        'eve',
+        async ({ eve }) => {
+          const make = () => ({ name: 'One more', kind: 'private' as const, clientId: fresh() });
+          for (let n = 0; n < 5; n++) await eve.request('room:create', make());
+          return make();
+        },
+      ],
+    ],
+  },
+  'room:update': {
+    ok: [
+      ['ann', { name: 'New', topic: '' }],
+      ['ann', {}],
+    ],
+    bad_request: [
+      ['ann', { name: '\u200b' }],
+      ['ann', { topic: 'a\tb' }],
+    ],
+    unknown_room: [['eve', { name: 'New' }]],
+    forbidden: [
+      ['ben', { name: 'New' }],
+      ['eve', { room: 'lobby', name: 'New' }],
+    ],
+    conflict: [
+      [
+        'ann',
+        async ({ ann }) => {
+          const made = { name: `Other ${fresh()}`, kind: 'public' as const, clientId: fresh() };
+          return { room: (await ann.request('room:create', made)).room.id, name: taken };
+        },
+      ],
+    ],
+  },
+  'room:delete': {
+    ok: [['ann', {}]],
+    bad_request: [['ann', { room: '' }]],
+    unknown_room: [['eve', {}]],
+    forbidden: [
+      ['ben', {}],
+      ['eve', { room: 'lobby' }],
+    ],
+  },
+  'room:invite': {
+    ok: [['ben', ({ ben, eve }) => ({ users: [eve.id, ben.id] })]],
+    bad_request: [
+      ['ann', { users: [] }],
+      ['ann', { users: Array(101).fill('x') }],
+      ['ann', { users: ['x'.repeat(65)] }],
+      ['ann', { users: [7] }],
+    ],
+    unknown_room: [['eve', { users: ['x'] }]],
+    forbidden: [['eve', { room: 'lobby', users: ['x'] }]],
+  },
+  'room:remove': {
+    ok: [
+      ['ann', ({ ben }) => ({ user: ben.id })],
+      ['ben', ({ ben }) => ({ user: ben.id })],
+      ['ann', { user: 'nobody-there' }],
+      ['eve', ({ eve }) => ({ room: 'lobby', user: eve.id })],
+    ],
+    bad_request: [['ann', { user: '' }]],
+    unknown_room: [['eve', ({ ann }) => ({ user: ann.id })]],
+    forbidden: [
+      ['ben', ({ ann }) => ({ user: ann.id })],
+      ['ben', { user: 'nobody-there' }],
+    ],
+  },
+  'room:role': {
+    ok: [
+      ['ann', ({ ben }) => ({ user: ben.id, role: 'owner' })],
+      ['ann', ({ ben }) => ({ user: ben.id, role: 'member' })],
+    ],
+    bad_request: [['ann', ({ ben }) => ({ user: ben.id, role: 'admin' })]],
+    unknown_room: [['eve', ({ ben }) => ({ user: ben.id, role: 'member' })]],
+    forbidden: [
+      ['ben', ({ ben }) => ({ user: ben.id, role: 'owner' })],
+      ['ben', { user: 'nobody-there', role: 'moderator' }],
+      ['ann', ({ ann }) => ({ user: ann.id, role: 'member' })],
+    ],
+    unknown_user: [['ann', { user: 'nobody-there', role: 'moderator' }]],
+  },
+  'room:members': {
+    ok: [
+      ['ben', { query: 'name', present: true, limit: 1 }],
+      ['eve', { room: 'lobby' }],
+    ],
+    bad_request: [
+      ['ben', { limit: 101 }],
+      ['ben', { cursor: 'x' }],
+      ['ben', { cursor: cursor(['a', 'b']) }],
+    ],
+    unknown_room: [['eve', {}]],
+  },
+  'room:notify': {
+    ok: [['ben', { notify: 'none' }]],
+    bad_request: [['ben', { notify: 'loud' }]],
+    unknown_room: [['eve', { notify: 'none' }]],
+    forbidden: [['eve', { room: 'lobby', notify: 'none' }]],
+  },
+  'direct:open': {
+    ok: [
+      ['eve', ({ ann }) => ({ user: ann.id })],
+      ['eve', { user: 'never seen' }],
+    ],
+    bad_request: [
+      ['eve', ({ eve }) => ({ user: eve.id })],
+      ['eve', { user: 'a\u0000' }],
+    ],
+  },
+  'user:find': {
+    ok: [['ben', ({ room }) => ({ query: 'N', room, limit: 20 })]],
+    bad_request: [
+      ['ben', { query: ' ' }],
+      ['ben', { query: 'x', limit: 21 }],
+    ],
+    unknown_room: [['eve', ({ room }) => ({ query: 'x', room })]],
+  },
+  'message:send': {
+    ok: [['ben', () => ({ text: 'x', clientId: fresh(), replyTo: 1 })]],
+    bad_request: [['ben', { text: '\u00ad', clientId: 'a' }]],
+    too_long: [['ben', { text: 'x'.repeat(21), clientId: 'a' }]],
+    unknown_room: [['eve', { text: 'x', clientId: 'a' }]],
+    not_joined: [['ben', leaves('ben', { text: 'x', clientId: 'a' })]],
+    unknown_message: [['ben', () => ({ text: 'x', clientId: fresh(), replyTo: 3 })]],
+    conflict: [
+      [
+        'ben',
+        async ({ ben, room }) => {
+          await ben.request('message:send', { room, text: 'once', clientId: 'same' });
+          return { text: 'twice', clientId: 'same' };
+        },
+      ],
+      [
+        'ben',
+        async ({ ben, room }) => {
+          await ben.request('message:send', { room, text: 'once', clientId: 'same' });
+          return { text: 'once', clientId: 'same', replyTo: 1 };
+        },
+      ],
+    ],
+  },
+  'message:edit': {
+    ok: [['ann', { seq: 1, text: 'edited', rev: 1 }]],
+    bad_request: [
+      ['ann', { seq: 0, text: 'x' }],
+      ['ann', { seq: 1, text: ' ' }],
+    ],
+    too_long: [['ann', { seq: 1, text: 'x'.repeat(21) }]],
+    unknown_room: [['eve', { seq: 1, text: 'x' }]],
+    not_joined: [['ann', leaves('ann', { seq: 1, text: 'x' })]],
+    forbidden: [
+      ['ben', { seq: 1, text: 'x' }],
+      ['ann', { seq: 2, text: 'x' }],
+    ],
+    unknown_message: [
+      ['ann', { seq: 3, text: 'x' }],
+      [
+        'ann',
+        async ({ ann, room }) => {
+          await ann.request('message:delete', { room, seq: 1 });
+          return { seq: 1, text: 'x' };
+        },
+      ],
+    ],
+    conflict: [
+      [
+        'ann',
+        async ({ ann, room }) => {
+          await ann.request('message:edit', { room, seq: 1, text: 'newer' });
+          return { seq: 1, text: 'older', rev: 1 };
+        },
+      ],
+    ],
+  },
+  'message:delete': {
+    ok: [
+      ['ben', { seq: 2 }],
+      ['ann', { seq: 2, reason: 'off topic' }],
+    ],
+    bad_request: [['ann', { seq: 2, reason: 'x'.repeat(251) }]],
+    unknown_room: [['eve', { seq: 1 }]],
+    not_joined: [['ben', leaves('ben', { seq: 2 })]],
+    forbidden: [['ben', { seq: 1 }]],
+    unknown_message: [['ann', { seq: 3 }]],
+  },
+  'message:history': {
+    ok: [
+      ['ben', { before: 2 }],
+      ['ben', leaves('ben', { after: 0, limit: 100 })],
+    ],
+    bad_request: [
+      ['ben', { before: 2, after: 1 }],
+      ['ben', { limit: 101 }],
+    ],
+    unknown_room: [['eve', {}]],
+  },
+  'message:search': {
+    ok: [
+      ['ben', { query: 'a message' }],
+      ['ben', leaves('ben', { query: 'a', limit: 50 })],
+    ],
+    bad_request: [
+      ['ben', { query: 'x'.repeat(101) }],
+      ['ben', { query: 'x', cursor: '1' }],
+      ['ben', { query: 'x', limit: 51 }],
+    ],
+    unknown_room: [['eve', { query: 'a message' }]],
+  },
+  'read:mark': {
+    ok: [
+      ['ben', leaves('ben', { seq: 2 })],
+      ['ben', { seq: 0 }],
+    ],
+    bad_request: [
+      ['ben', { seq: 3 }],
+      ['ben', { seq: -1 }],
+    ],
+    unknown_room: [['eve', { seq: 1 }]],
+  },
+  'typing:set': {
+    ok: [['ben', { typing: true }]],
+    bad_request: [['ben', { typing: 1 }]],
+    unknown_room: [['eve', { typing: true }]],
+    not_joined: [['ben', leaves('ben', { typing: true })]],
+  },
+};
+const namesNoRoom: readonly RequestName[] = ['room:list', 'room:create', 'direct:open', 'user:find'];
+const named = (event: RequestName, room: string, payload: object): object =>
+  namesNoRoom.includes(event) || (event === 'message:search' && 'room' in payload)
+    ? payload
+    : { room, ...payload };
+
+let site: PeopleSite;
+beforeAll(async () => {
+  site = await startPeopleSite({
+    CHAT_LIMIT_TEXT: '20',
+    CHAT_LIMIT_ROOMS_USER: '5',
+    CHAT_LIMIT_MEMBERS: '4',
+  });
+  const admin = await site.person({ roles: 'admin' });
+  await admin.request('room:create', { name: taken, kind: 'public', clientId: fresh() });
+  admin.close();
+});
+afterAll(() => site.close());
+
+async function setScene(on = site): Promise<Scene & { close(): void }> {
+  // Ann is a moderator of the site, too: public rooms are made by such.
+  const [ann, ben, eve] = [await on.person({ roles: 'moderator' }), await on.person(), await on.person()];
+  const room = (await on.den(ann, [ben])).id;
+  for (const member of [ann, ben]) {
+    await member.request('room:join', { room });
+    await say(member, room, 'a message');
+  }
+  const close = () => {
+    for (const one of [ann, ben, eve]) one.close();
+  };
+  return { ann, ben, eve, room, close };
+}
+
+describe.each(Object.entries(table) as [RequestName, (typeof table)[RequestName]][])('%s', (event, codes) => {
+  test.each(Object.entries(codes) as [Code, readonly Case[]][])('%s', async (code, cases) => {
+    for (const [who, make] of cases) {
+      const scene = await setScene();
+      const payload = typeof make === 'function' ? await make(scene) : make;
+      const answer: Answer<unknown> = await scene[who].raw(event, named(event, scene.room, payload));
+      expect([payload, answer.ok ? 'ok' : answer.error.code]).toEqual([payload, code]);
+      if (!answer.ok) expect(answer.error.message).toMatch(/^.{8,}$/);
+      scene.close();
+    }
+  });
+});
+
+test('more members than a room may have: limit_reached for each that is one too many', async () => {
+  const { ann, room, close } = await setScene();
+  expect(await ann.request('room:invite', { room, users: ['a1', 'a2', 'a3'] })).toEqual({
+    added: ['a1', 'a2'],
+    failed: [{ user: 'a3', code: 'limit_reached' }],
+  });
+  const members = ['b1', 'b2', 'b3', 'b4'];
+  expect(
+    await ann.request('room:create', { name: 'Full', kind: 'private', members, clientId: fresh() }),
+  ).toMatchObject({ room: { members: 4 }, failed: [{ user: 'b4', code: 'limit_reached' }] });
+  close();
+});
+
+test('what the operator has switched off is forbidden', async () => {
+  const strict = await startPeopleSite({
+    CHAT_CREATE_ROOMS: 'none',
+    CHAT_DIRECT: 'off',
+    CHAT_FIND_PEOPLE: 'off',
+  });
+  const [ann, admin] = [await strict.person(), await strict.person({ roles: 'admin' })];
+  expect(ann.ready.can).toEqual({
+    createPublic: false,
+    createPrivate: false,
+    direct: false,
+    findPeople: false,
+  });
+  for (const kind of ['private', 'public']) {
+    const room = { name: 'x', kind, clientId: fresh() };
+    expect(await codeOf(ann, 'room:create', room)).toBe('forbidden');
+    expect(await codeOf(admin, 'room:create', room)).toBe('ok');
+  }
+  expect(await codeOf(ann, 'direct:open', { user: admin.id })).toBe('forbidden');
+  expect(await codeOf(ann, 'user:find', { query: 'x' })).toBe('forbidden');
+  await strict.close();
+});
+
+describe('rate_limited, with the time to wait', () => {
+  const limits: Record<string, [RequestName, (scene: Scene, n: number) => object][]> = {
+    CHAT_LIMIT_SEND: [['message:send', () => ({ text: 'x', clientId: fresh() })]],
+    CHAT_LIMIT_CHANGE: [
+      ['message:edit', (_, n) => ({ seq: 1, text: `x${n}` })],
+      ['message:delete', () => ({ seq: 1 })],
+      ['room:update', (_, n) => ({ topic: `x${n}` })],
+    ],
+    CHAT_LIMIT_CREATE: [
+      ['room:create', () => ({ name: 'x', kind: 'private', clientId: fresh() })],
+      ['direct:open', (_, n) => ({ user: `somebody-${n}` })],
+    ],
+    CHAT_LIMIT_INVITE: [['room:invite', (_, n) => ({ users: [`somebody-${n}`] })]],
+    CHAT_LIMIT_SEARCH: [
+      ['message:search', () => ({ query: 'x' })],
+      ['user:find', () => ({ query: 'x' })],
+    ],
+  };
+  let limited: PeopleSite;
+  beforeAll(async () => {
+    limited = await startPeopleSite(Object.fromEntries(Object.keys(limits).map((name) => [name, '3/1h'])));
+  });
+  afterAll(() => limited.close());
+
+  test.each(
+    Object.entries(limits).flatMap(([limit, events]) => events.map((one) => [limit, ...one] as const)),
+  )('%s: %s', async (_, event, payload) => {
+    const scene = await setScene(limited);
+    const asked: (number | string)[] = [];
+    for (let n = 0; n < 4; n++) {
+      const answer = await scene.ann.raw(event, named(event, scene.room, payload(scene, n)));
+      asked.push(answer.ok ? 'ok' : answer.error.code);
+      if (!answer.ok) {
+        expect(answer.error.retryAfterMs).toBeGreaterThan(3_590_000);
+        expect(answer.error.retryAfterMs).toBeLessThanOrEqual(3_600_000);
+      }
+    }
+    // The scene has used up one of some.
+    expect(asked.at(-1)).toBe('rate_limited');
+    expect(asked.filter((code) => code === 'ok').length).toBeGreaterThanOrEqual(2);
+    scene.close();
+  });
+
+  test('a repeat of what is stored is answered, however limited its sender is; a conflict, too', async () => {
+    const scene = await setScene(limited);
+    const { ben, room } = scene;
+    const once = { room, text: 'once', clientId: fresh() };
+    const first = await ben.request('message:send', once);
+    await say(ben, room);
+    expect(await codeOf(ben, 'message:send', { room, text: 'x', clientId: fresh() })).toBe('rate_limited');
+    expect(await ben.request('message:send', once)).toEqual(first);
+    expect(await codeOf(ben, 'message:send', { ...once, text: 'other' })).toBe('conflict');
+    scene.close();
+  });
+});
+
+describe('of several reasons the first in the order of PROTOCOL.md is told', () => {
+  test.each<[Code, string, Who, RequestName, (scene: Scene) => Promise<object> | object]>([
+    ['bad_request', 'unknown_room', 'eve', 'message:send', () => ({ text: ' ', clientId: 'a' })],
+    ['too_long', 'unknown_room', 'eve', 'message:send', () => ({ text: 'x'.repeat(21), clientId: 'a' })],
+    ['unknown_room', 'not_joined', 'eve', 'message:edit', () => ({ seq: 1, text: 'x' })],
+    ['not_joined', 'forbidden', 'ben', 'message:edit', leaves('ben', { seq: 1, text: 'x' })],
+    ['not_joined', 'unknown_message', 'ben', 'message:delete', leaves('ben', { seq: 9 })],
+    ['forbidden', 'unknown_user', 'ben', 'room:role', () => ({ user: 'nobody-there', role: 'owner' })],
+    ['forbidden', 'conflict', 'ben', 'room:update', () => ({ name: taken })],
+    [
+      'conflict',
+      'not_joined',
+      'ben',
+      'message:send',
+      async ({ ben, room }) => {
+        await ben.request('message:send', { room, text: 'once', clientId: 'same' });
+        await ben.request('room:leave', { room });
+        return { text: 'twice', clientId: 'same' };
+      },
+    ],
+    [
+      'ok',
+      'not_joined, as a repeat',
+      'ben',
+      'message:send',
+      async ({ ben, room }) => {
+        await ben.request('message:send', { room, text: 'once', clientId: 'same' });
+        await ben.request('room:leave', { room });
+        return { text: 'once', clientId: 'same' };
+      },
+    ],
+    [
+      'conflict',
+      'unknown_message',
+      'ben',
+      'message:send',
+      async ({ ben, room }) => {
+        await ben.request('message:send', { room, text: 'once', clientId: 'same' });
+        return { text: 'once', clientId: 'same', replyTo: 99 };
+      },
+    ],
+    [
+      'conflict',
+      'limit_reached',
+      'ann',
+      'room:create',
+      async ({ ann }) => {
+        for (let n = 0; n < 4; n++) {
+          await ann.request('room:create', { name: 'x', kind: 'private', clientId: fresh() });
+        }
+        return { name: taken, kind: 'public', clientId: fresh() };
+      },
+    ],
+  ])('%s before %s', async (code, _, who, event, make) => {
+    const scene = await setScene();
+    const payload = await make(scene);
+    expect(await codeOf(scene[who], event, named(event, scene.room, payload))).toBe(code);
+    scene.close();
+  });
+});
