@@ -4,14 +4,14 @@ import { startChatServer } from '../helpers/chat-server.ts';
 import { startChatSite } from '../helpers/chat-site.ts';
 import { logOutAll, manyVisitors, median } from '../helpers/logouts.ts';
 import { startPhpApp } from '../helpers/php-app.ts';
-import { sessionPlaces } from '../helpers/session-places.ts';
+import { fewPlaces, sessionPlaces } from '../helpers/session-places.ts';
 import { size, within } from './size.ts';
 
 const sessions = size(50, 5);
 const tabs = 3;
 
 // In full it is measured, too: one after another then.
-size(test, test.concurrent).for(sessionPlaces)(
+size(test, test.concurrent).for(size(sessionPlaces, fewPlaces))(
   `${sessions} sessions × ${tabs} sockets, logged out by PHP: all closed within ${within(2)} s: $name`,
   async ({ open, tells }, { expect, onTestFinished }) => {
     const place = await open();

@@ -2,12 +2,13 @@ import { test } from 'vitest';
 import { type ChatClient, connectChat, newClientId, refusalOf } from '../helpers/chat-client.ts';
 import { startChatServer } from '../helpers/chat-server.ts';
 import { startPhpApp } from '../helpers/php-app.ts';
-import { sessionPlaces } from '../helpers/session-places.ts';
+import { fewPlaces, sessionPlaces } from '../helpers/session-places.ts';
 import { size, within } from './size.ts';
 
 const silence = size(20_000, 1500);
 
-test.concurrent.for(sessionPlaces.filter(({ name }) => name !== 'SQLite'))(
+// SQLite is never silent.
+test.concurrent.for(size(sessionPlaces, fewPlaces).filter(({ name }) => name !== 'SQLite'))(
   `silent for ${silence / 1000} s, then emptied: nobody is wrongly told that he is logged out, nor waits ${within(1)} s for an answer: $name`,
   async ({ open }, { expect, onTestFinished }) => {
     const place = await open();

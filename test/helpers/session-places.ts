@@ -172,3 +172,8 @@ export const sessionPlaces: readonly {
   { name: 'MariaDB', tells: false, open: (more = '') => inMariadb(more) },
   { name: 'SQLite', tells: false, open: (more = '') => inSqlite(more) },
 ];
+
+const ofEachFamily =
+  /^(memcached, our|memcached, ext-memcached|Redis, phpredis|session server|files, PHP|PostgreSQL|MariaDB)/;
+/** Of each family of stores one, and of memcached one that lets the chat server know of a logout and one that does not. */
+export const fewPlaces = sessionPlaces.filter(({ name }) => ofEachFamily.test(name));
