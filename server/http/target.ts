@@ -9,8 +9,8 @@ export interface Target {
 
 /** `PATH`, `PATH?QUERY`, or the same after `http://HOST` (RFC 9112, section 3.2.2). */
 const form = /^(?:https?:\/\/([^/?#]*))?(\/[^?#]*)(\?[^#]*)?$/i;
-/** The one path in which dots are a name: a user may be called `..`, and nothing encodes a dot. */
-const userOfDots = /^\/api\/users\/(?:\.|%2e){1,2}\/connections$/i;
+/** The paths in which dots are a name: a user may be called `..`, and nothing encodes a dot. */
+const userOfDots = /^\/api\/users\/(?:\.|%2e){1,2}\/(?:connections|ban|push)$/i;
 
 /**
  * The target of a request; null if a proxy could read it differently from this server, and so let through what it

@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { type IncomingMessage, request } from 'node:http';
+import { json } from 'node:stream/consumers';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ServerToClient } from '../../../server/events.ts';
@@ -480,6 +483,19 @@ describe('the PHP application', () => {
     (await again(ann)).close();
     expect((await api('GET', '/users/never-seen')).status).toBe(404);
     expect((await api('PUT', `/users/${ann.id}/ban`, { seconds: 0 })).status).toBe(400);
+  });
+
+  test('bans a user who is called as a folder is', async () => {
+    const dots = await person({}, '..');
+    // fetch would lead one folder up before it asks.
+    const asked = request(site.chat.url, {
+      method: 'PUT',
+      path: '/api/users/../ban',
+      headers: { authorization: `Bearer ${key}` },
+    }).end('{}');
+    const [answer] = (await once(asked, 'response')) as [IncomingMessage];
+    expect([answer.statusCode, await json(answer)]).toEqual([200, { closed: 1 }]);
+    expect(await dots.ended).toMatchObject({ reason: 'kicked' });
   });
 
   test('a ban meets also those who are just connecting, at whatever step of it', {
