@@ -24,6 +24,16 @@ export class UnreadableError extends FormatError {
  * @throws UnreadableError without anything of the content
  */
 export function decodeSession(source: SessionSource, id: string, bytes: Buffer): PhpValue | undefined {
+  const inner = unwrapped(source, id, bytes);
+  try {
+    return inner.length === 0 ? undefined : formats[source.format](inner);
+  } catch (error) {
+    throw unreadable(error, source, inner);
+  }
+}
+
+/** What is inside of all layers. @throws UnreadableError */
+export function unwrapped(source: SessionSource, id: string, bytes: Buffer): Buffer {
   let inner = bytes;
   let taken = 0;
   try {
@@ -31,12 +41,22 @@ export function decodeSession(source: SessionSource, id: string, bytes: Buffer):
       if (inner.length > 0) inner = layer.unwrap(inner, id);
       taken++;
     }
-    return inner.length === 0 ? undefined : formats[source.format](inner);
+    return inner;
   } catch (error) {
-    if (!(error instanceof FormatError)) throw error;
-    const { looks } = guessFormat(inner);
-    throw new UnreadableError(error, `the bytes look like ${looks}`, hint(source, inner, taken));
+    throw unreadable(error, source, inner, taken);
   }
+}
+
+/** An error of a layer or a decoder, with what is wrong; any other error as it is. */
+export function unreadable(
+  error: unknown,
+  source: SessionSource,
+  inner: Buffer,
+  taken = source.layers.length,
+): unknown {
+  if (!(error instanceof FormatError)) return error;
+  const { looks } = guessFormat(inner);
+  return new UnreadableError(error, `the bytes look like ${looks}`, hint(source, inner, taken));
 }
 
 /**

@@ -75,7 +75,8 @@ export function createSessionReader({ source, cookie, user }: SessionSettings): 
   const store = source.open();
   const read = sharedReads(store);
   const judge = createJudge(source, user);
-  const judgeUnread = (id: string) => (error: unknown) => judgeFailure(error, (bytes) => judge(id, bytes));
+  const judgeUnread = (id: string) => (error: unknown) =>
+    judgeFailure(error, (bytes) => judge.verdict(id, bytes));
   /** The versions of the sessions that were returned, by their bytes. */
   const versions = new WeakMap<Buffer, string>();
   let askedAt = Number.NEGATIVE_INFINITY;
@@ -84,7 +85,7 @@ export function createSessionReader({ source, cookie, user }: SessionSettings): 
   async function fromId(id: string): Promise<LiveSession | SessionRefusal> {
     try {
       const checkWithin = (budget: number) =>
-        readWithRetries(id, budget).then((bytes) => judge(id, bytes), judgeUnread(id));
+        readWithRetries(id, budget).then((bytes) => judge.verdict(id, bytes), judgeUnread(id));
       let verdict = await checkWithin(firstBudget);
       if (verdict.state === 'nobody' || verdict.state === 'empty') {
         await pause(secondCheckAfter);
@@ -119,7 +120,7 @@ export function createSessionReader({ source, cookie, user }: SessionSettings): 
   async function readAgain(id: string, known: Buffer, version: string | null): Promise<Verdict | null> {
     const verdict = await store
       .get(id)
-      .then((bytes) => (bytes?.equals(known) ? null : judge(id, bytes)), judgeUnread(id));
+      .then((bytes) => (bytes?.equals(known) ? null : judge.verdict(id, bytes)), judgeUnread(id));
     const bytes = verdict === null ? known : verdict.state === 'user' ? verdict.bytes : undefined;
     if (version !== null && bytes !== undefined) versions.set(bytes, version);
     return verdict;
@@ -169,7 +170,10 @@ export function createSessionReader({ source, cookie, user }: SessionSettings): 
         throw error;
       }
     },
-    close: () => store.close(),
+    close() {
+      judge.close();
+      store.close();
+    },
   };
 }
 

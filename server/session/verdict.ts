@@ -1,11 +1,16 @@
 import { createHash } from 'node:crypto';
-import { decodeSession, UnreadableError } from './decode.ts';
+import { UnreadableError, unreadable, unwrapped } from './decode.ts';
+import { formats } from './formats/formats.ts';
 import { FormatError } from './formats/value.ts';
-import { identify, type SessionUser, type UserPaths } from './identity.ts';
+import { type Identity, identify, type SessionUser, type UserPaths } from './identity.ts';
+import { LargeSessions } from './large-sessions.ts';
 import type { SessionSource } from './source.ts';
 import { maxSessionBytes, UnsettledError } from './store.ts';
 
-/** Verdicts on sessions of at least so many bytes are remembered: a digest costs less than decoding them again. */
+/**
+ * Sessions of at least so many bytes are decoded in a thread of their own, and verdicts on them are remembered: a digest
+ * costs less than decoding them again.
+ */
 const largeBytes = 16 * 1024;
 const mostRemembered = 100;
 /** So many readings of an unsettled session must agree, the last ones that can be decoded. */
@@ -34,43 +39,71 @@ export type Verdict =
   | { state: 'user'; user: SessionUser; bytes: Buffer }
   | ({ state: 'nobody' | 'empty' | 'invalid' } & Explanation);
 
-/** Judges the bytes of a session by its format and by the paths to its user. */
-export function createJudge(
-  source: SessionSource,
-  user: UserPaths,
-): (id: string, bytes: Buffer | null) => Verdict {
-  const remembered = new Map<string, { digest: string; verdict: Verdict }>();
+export interface Judge {
+  /** The verdict on the bytes of a session: at once, but for a large one. @throws StoreError if that cannot be said now */
+  verdict(id: string, bytes: Buffer | null): Verdict | Promise<Verdict>;
+  close(): void;
+}
 
-  function judge(id: string, bytes: Buffer): Verdict {
+/** Judges by the format of the sessions and by the paths to their users. */
+export function createJudge(source: SessionSource, user: UserPaths): Judge {
+  const remembered = new Map<string, { digest: string; verdict: Verdict }>();
+  const large = new LargeSessions(source.format, user);
+
+  function judge(id: string, bytes: Buffer): Verdict | Promise<Verdict> {
     if (bytes.length > maxSessionBytes) return noUser('invalid', `larger than ${maxSessionBytes} bytes`);
     try {
-      const session = decodeSession(source, id, bytes);
-      if (session === undefined) return noUser('empty', 'the session is empty');
-      const found = identify(session, user);
-      // A copy: a store's answer may be a small part of a large piece of memory.
-      if ('user' in found) return { state: 'user', user: found.user, bytes: Buffer.from(bytes) };
-      if ('nobody' in found) return noUser('nobody', found.nobody, hints.nobody);
-      return noUser('invalid', found.invalid, hints.invalid);
+      const inner = unwrapped(source, id, bytes);
+      if (inner.length === 0) return noUser('empty', 'the session is empty');
+      const failed = (error: unknown) => notDecoded(unreadable(error, source, inner));
+      // A few bytes may have been a megabyte before they were compressed.
+      if (inner.length >= largeBytes) {
+        return large.identify(inner).then((found) => byIdentity(found, bytes), failed);
+      }
+      try {
+        return byIdentity(identify(formats[source.format](inner), user), bytes);
+      } catch (error) {
+        return failed(error);
+      }
     } catch (error) {
-      if (!(error instanceof UnreadableError)) throw error;
-      return noUser('invalid', error.looks, error.hint, error.message);
+      return notDecoded(error);
     }
   }
 
-  return (id, bytes) => {
-    if (bytes === null) return noUser('nobody', 'there is no such session', hints.gone);
-    if (bytes.length < largeBytes || bytes.length > maxSessionBytes) return judge(id, bytes);
+  async function remember(id: string, bytes: Buffer): Promise<Verdict> {
     // A visitor with a large session can therefore connect again and again without costing much of this process's time.
     const digest = createHash('sha256').update(bytes).digest('base64');
     const known = remembered.get(id);
-    remembered.delete(id);
-    const { verdict } = known?.digest === digest ? known : { verdict: judge(id, bytes) };
+    const verdict = known?.digest === digest ? known.verdict : await judge(id, bytes);
     // Without the bytes, which the caller has.
     const kept = verdict.state === 'user' ? { ...verdict, bytes: Buffer.alloc(0) } : verdict;
+    remembered.delete(id);
     remembered.set(id, { digest, verdict: kept });
     if (remembered.size > mostRemembered) remembered.delete(remembered.keys().next().value as string);
     return verdict.state === 'user' ? { ...verdict, bytes } : verdict;
+  }
+
+  return {
+    verdict(id, bytes) {
+      if (bytes === null) return noUser('nobody', 'there is no such session', hints.gone);
+      const isLarge = bytes.length >= largeBytes && bytes.length <= maxSessionBytes;
+      return isLarge ? remember(id, bytes) : judge(id, bytes);
+    },
+    close: () => large.close(),
   };
+}
+
+function byIdentity(found: Identity, bytes: Buffer): Verdict {
+  // A copy: a store's answer may be a small part of a large piece of memory.
+  if ('user' in found) return { state: 'user', user: found.user, bytes: Buffer.from(bytes) };
+  if ('nobody' in found) return noUser('nobody', found.nobody, hints.nobody);
+  return noUser('invalid', found.invalid, hints.invalid);
+}
+
+/** @throws the error if it says nothing of the session's content */
+function notDecoded(error: unknown): Verdict {
+  if (!(error instanceof UnreadableError)) throw error;
+  return noUser('invalid', error.looks, error.hint, error.message);
 }
 
 /**
@@ -79,13 +112,15 @@ export function createJudge(
  * @param error of the store
  * @throws the error if it says nothing about the session
  */
-export function judgeFailure(error: unknown, judge: (bytes: Buffer) => Verdict): Verdict {
+export async function judgeFailure(
+  error: unknown,
+  judge: (bytes: Buffer) => Verdict | Promise<Verdict>,
+): Promise<Verdict> {
   if (error instanceof FormatError) {
     return { state: 'invalid', kind: 'what the store holds is damaged', reason: error.message };
   }
   if (!(error instanceof UnsettledError)) throw error;
-  const verdicts = error.readings
-    .map(judge)
+  const verdicts = (await Promise.all(error.readings.map(judge)))
     .filter(({ state }) => state === 'user' || state === 'nobody')
     .slice(-enoughReadings);
   const last = verdicts.at(-1);

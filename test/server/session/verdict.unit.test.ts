@@ -16,11 +16,11 @@ const readings = (...texts: string[]) => new UnsettledError('being written', tex
 const verdictOf = (error: unknown) => judgeFailure(error, judge);
 
 describe('the verdict on a session that is written again and again', () => {
-  test('is that of the last reading, if the last four that can be decoded agree on the user', () => {
-    expect(verdictOf(readings('7 Ann', '!', '7 Ann', '7 Anna', '7 Annabel', '!'))).toMatchObject({
+  test('is that of the last reading, if the last four that can be decoded agree on the user', async () => {
+    expect(await verdictOf(readings('7 Ann', '!', '7 Ann', '7 Anna', '7 Annabel', '!'))).toMatchObject({
       user: { id: '7', name: 'Annabel' },
     });
-    expect(verdictOf(readings('7 Ann', '-', '-', '!', '-', '-'))).toMatchObject({ state: 'nobody' });
+    expect(await verdictOf(readings('7 Ann', '-', '-', '!', '-', '-'))).toMatchObject({ state: 'nobody' });
   });
 
   test.each([
@@ -33,14 +33,14 @@ describe('the verdict on a session that is written again and again', () => {
     ['-', '!', '-', '-'],
     ['!', '!', '!', '!'],
     ['', '', '', ''],
-  ])('is none if they do not agree, or fewer can be decoded: %j', (...texts) => {
+  ])('is none if they do not agree, or fewer can be decoded: %j', async (...texts) => {
     const error = readings(...texts);
-    expect(() => verdictOf(error)).toThrow(error);
+    await expect(verdictOf(error)).rejects.toThrow(error);
   });
 });
 
-test('other failures of the store are thrown, and damaged bytes are invalid', () => {
+test('other failures of the store are thrown, and damaged bytes are invalid', async () => {
   for (const error of [new StoreError('silent'), new SessionBusyError('too large'), new Error('a mistake')])
-    expect(() => verdictOf(error)).toThrow(error);
-  expect(verdictOf(new FormatError('no file'))).toMatchObject({ state: 'invalid' });
+    await expect(verdictOf(error)).rejects.toThrow(error);
+  expect(await verdictOf(new FormatError('no file'))).toMatchObject({ state: 'invalid' });
 });

@@ -1,0 +1,99 @@
+import { extname } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import type { FormatName } from './formats/formats.ts';
+import { FormatError } from './formats/value.ts';
+import type { Identity, UserPaths } from './identity.ts';
+import { pathText } from './path.ts';
+import { StoreError } from './store.ts';
+
+/** What the thread is told at its start. A path goes as text: a thread cannot be handed what decodes in it. */
+export interface ThreadSettings {
+  format: FormatName;
+  paths: Record<'id' | 'name', string> &
+    Partial<Record<'require' | 'rooms' | 'roles' | 'banned', string>> & { nobody?: readonly string[] };
+}
+
+export interface Question {
+  id: number;
+  bytes: Uint8Array;
+}
+
+export type Reply = { id: number; found: Identity } | { id: number; wrong: string };
+
+interface Pending {
+  resolve(found: Identity): void;
+  reject(error: Error): void;
+}
+
+/**
+ * Finds the user in large sessions, in a thread of its own: to decode a megabyte takes up to 200 ms, and a visitor whose
+ * site keeps much of what he sends may have many such sessions and change them all the time. The thread starts with the
+ * first large session.
+ */
+export class LargeSessions {
+  readonly #settings: ThreadSettings;
+  readonly #pending = new Map<number, Pending>();
+  #thread: Worker | undefined;
+  #next = 0;
+
+  constructor(format: FormatName, { id, name, nobody, require, rooms, roles, banned }: UserPaths) {
+    const optional = Object.entries({ require, rooms, roles, banned }).flatMap(([key, path]) =>
+      path === undefined ? [] : [[key, pathText(path)]],
+    );
+    this.#settings = {
+      format,
+      paths: {
+        id: pathText(id),
+        name: pathText(name),
+        ...Object.fromEntries(optional),
+        ...(nobody === undefined ? {} : { nobody }),
+      },
+    };
+  }
+
+  /**
+   * The same as `identify` of the decoded bytes.
+   * @throws FormatError as the decoder does
+   * @throws StoreError if the thread has ended
+   */
+  identify(bytes: Buffer): Promise<Identity> {
+    const thread = this.#thread ?? this.#start();
+    const id = this.#next++;
+    return new Promise((resolve, reject) => {
+      this.#pending.set(id, { resolve, reject });
+      // As long as it works, the process does not end by itself.
+      thread.ref();
+      thread.postMessage({ id, bytes } satisfies Question);
+    });
+  }
+
+  close(): void {
+    void this.#thread?.terminate();
+  }
+
+  #start(): Worker {
+    // In the package this file and the thread's have been compiled.
+    const file = new URL(`./large-sessions-thread${extname(import.meta.url)}`, import.meta.url);
+    const thread = new Worker(file, { workerData: this.#settings });
+    this.#thread = thread;
+    thread.on('message', (reply: Reply) => {
+      const pending = this.#pending.get(reply.id);
+      this.#pending.delete(reply.id);
+      if (this.#pending.size === 0) thread.unref();
+      if ('found' in reply) pending?.resolve(reply.found);
+      else pending?.reject(new FormatError(reply.wrong));
+    });
+    // The next large session starts another one.
+    thread.on('error', () => this.#fail());
+    thread.on('exit', () => this.#fail());
+    return thread;
+  }
+
+  #fail(): void {
+    this.#thread = undefined;
+    for (const { reject } of this.#pending.values()) {
+      reject(new StoreError('the thread that reads large sessions has ended'));
+    }
+    this.#pending.clear();
+  }
+}

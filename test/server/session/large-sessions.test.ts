@@ -1,0 +1,94 @@
+import { mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { deflateSync } from 'node:zlib';
+import { afterAll, expect, onTestFinished, test } from 'vitest';
+import { parseCookieForm } from '../../../server/session/cookie.ts';
+import { formats } from '../../../server/session/formats/formats.ts';
+import { parsePath } from '../../../server/session/path.ts';
+import { createSessionReader } from '../../../server/session/read-session.ts';
+import { parseStoreUrl } from '../../../server/session/store-url.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'large-sessions-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** The form of a session file that was written a while ago, so that it is read once. */
+function write(id: string, bytes: string | Buffer): void {
+  const file = join(folder, `sess_${id}`);
+  writeFileSync(file, bytes);
+  const ago = Date.now() / 1000 - 10;
+  utimesSync(file, ago, ago);
+}
+
+function open(options = 'format=json') {
+  const reader = createSessionReader({
+    source: parseStoreUrl(`file://${folder}?${options}`),
+    cookie: parseCookieForm('plain', 'PHPSESSID'),
+    user: {
+      id: parsePath('app\\.user!.id'),
+      name: parsePath('name*'),
+      require: parsePath('in'),
+      nobody: ['1'],
+      rooms: parsePath('rooms'),
+      roles: parsePath('roles'),
+      banned: parsePath('banned'),
+    },
+  });
+  onTestFinished(() => reader.close());
+  return reader;
+}
+
+const session = (id: number, over: object = {}) => ({
+  'app.user': `a:1:{s:2:"id";i:${id};}`,
+  name_of_user: 'Zoë 张伟',
+  in: true,
+  rooms: { a: 'Room A' },
+  roles: ['admin'],
+  ...over,
+});
+const padded = (value: object) => JSON.stringify({ ...value, more: Array(250_000).fill(1.5) });
+
+test('a session of a megabyte is judged as a small one is', async () => {
+  const reader = open();
+  for (const [id, over] of [
+    ['7', {}],
+    ['7', { banned: 1 }],
+    ['7', { in: false }],
+    ['1', {}],
+    ['-7', {}],
+    ['7', { name: 'two names' }],
+  ] as const) {
+    const value = session(Number(id), over);
+    write('small', JSON.stringify(value));
+    write('large', padded(value));
+    const [small, large] = [await reader.fromValue('small'), await reader.fromValue('large')];
+    if ('user' in small) expect(large).toMatchObject({ user: small.user });
+    else expect(large).toEqual(small);
+  }
+  write('large', padded(session(7)).slice(0, -1));
+  expect(await reader.fromValue('large')).toMatchObject({
+    code: 'session_invalid',
+    kind: 'the bytes look like json',
+  });
+});
+
+test('what takes this thread long is decoded in another one, compressed or not', async () => {
+  const bytes = Buffer.from(padded(session(7)));
+  const used = async (work: () => unknown) => {
+    const before = process.threadCpuUsage();
+    await work();
+    const { user, system } = process.threadCpuUsage(before);
+    return (user + system) / 1000;
+  };
+  const decoding = await used(() => formats.json(bytes));
+  const reader = open();
+  write('first', padded(session(7)));
+  await reader.fromValue('first');
+  write('plain', bytes);
+  expect(await used(() => reader.fromValue('plain'))).toBeLessThan(decoding / 2);
+  const unpacking = open('format=json&layers=zlib');
+  write('first', deflateSync(bytes));
+  await unpacking.fromValue('first');
+  write('packed', deflateSync(bytes));
+  expect(await used(() => unpacking.fromValue('packed'))).toBeLessThan(decoding / 2);
+});
