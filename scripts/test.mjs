@@ -8,7 +8,7 @@ import { run } from './processes.mjs';
 import { readReport } from './test-report.mjs';
 import { soakSteps, testSteps } from './test-steps.mjs';
 
-/** Everything that CI runs; goes on after a failing step, so that one run tells all there is to mend. */
+/** Everything that CI runs; goes on after a failing step, so that one run shows everything that is wrong. */
 async function test() {
   const args = process.argv.slice(2);
   const unknown = args.filter((arg) => arg !== '--soak');

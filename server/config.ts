@@ -19,7 +19,7 @@ import {
 } from './setting-forms.ts';
 import { type UnknownSetting, unknownSettings } from './setting-names.ts';
 
-/** A setting that cannot be used, told so that the operator can mend it. Ends the process with code 78. */
+/** Settings that cannot be used, in words that tell the operator how to fix them. Ends the process with code 78. */
 export class ConfigError extends Error {
   constructor(problems: readonly string[]) {
     super(`Settings that cannot be used:\n${problems.map((problem) => `  ${problem}`).join('\n')}`);

@@ -6,7 +6,7 @@ import { readQuery, type SessionSource } from './source.ts';
 
 const mostLayers = 4;
 
-/** These bytes are not what the store URL says. `looks`: what they look like; `hint`: what would mend it. */
+/** These bytes are not what the store URL says. `looks`: what they look like; `hint`: how to fix it. */
 export class UnreadableError extends FormatError {
   readonly looks: string;
   readonly hint: string | undefined;
