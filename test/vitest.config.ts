@@ -8,6 +8,8 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.unit.test.ts'],
+          // On a machine that does other things, too.
+          testTimeout: 20_000,
           allowOnly: false,
         },
       },

@@ -68,7 +68,7 @@ type Answering = () => void;
 
 /** One client of that room: its requests are answered at once by the server, and arrive when the run says so. */
 export class Client {
-  readonly timeline = new Timeline();
+  readonly timeline: Timeline;
   pending: Pending[] = [];
   #answers: Answering[] = [];
   #events: Message[] = [];
@@ -78,8 +78,9 @@ export class Client {
 
   readonly log: Log;
 
-  constructor(log: Log) {
+  constructor(log: Log, timeline = new Timeline()) {
     this.log = log;
+    this.timeline = timeline;
   }
 
   get idle(): boolean {

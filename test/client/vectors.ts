@@ -1,0 +1,53 @@
+import type { HistoryAnswer, JoinAnswer, SyncAnswer } from '../../client/src/store/timeline.ts';
+import type { Message } from '../../server/events.ts';
+
+/** A message of the vectors: all that decides about order and deduplication. */
+export interface ShortMessage {
+  seq: number;
+  rev: number;
+  user: string;
+  clientId: string;
+  text: string;
+  editedAt?: number;
+  deletedAt?: number;
+}
+
+type Short<A extends { messages: Message[] }> = Omit<A, 'messages'> & { messages: ShortMessage[] };
+
+/** What happens to a client, as test/vectors/README.md says. */
+export type Step =
+  | { do: 'join'; since: number | null }
+  | { do: 'joined'; since: number | null; answer: Short<JoinAnswer> }
+  | { do: 'event'; message: ShortMessage }
+  | { do: 'ack'; message: ShortMessage }
+  | { do: 'synced'; since: number; answer: Short<SyncAnswer> }
+  | { do: 'ask'; id: number }
+  | { do: 'older'; before: number; asked: number; answer: Short<HistoryAnswer> }
+  | { do: 'newer'; asked: number; answer: Short<HistoryAnswer> }
+  | { do: 'window'; asked: number; answer: Short<HistoryAnswer> }
+  | { do: 'quoted'; asked: number; message: ShortMessage }
+  | { do: 'toEnd' }
+  | { do: 'trim'; kept: number }
+  | { do: 'expect'; list: ShortMessage[]; head: number | null; syncFrom: number | null; attached: boolean };
+
+export interface Vector {
+  name: string;
+  steps: Step[];
+}
+
+export function short({ seq, rev, user, clientId, text, editedAt, deletedAt }: Message): ShortMessage {
+  return {
+    seq,
+    rev,
+    user: user.id,
+    clientId,
+    text,
+    ...(editedAt === undefined ? {} : { editedAt }),
+    ...(deletedAt === undefined ? {} : { deletedAt }),
+  };
+}
+
+export function long({ user, ...message }: ShortMessage): Message {
+  const { seq } = message;
+  return { id: `m${seq}`, room: 'r', sentAt: seq, user: { id: user, name: `User ${user}` }, ...message };
+}

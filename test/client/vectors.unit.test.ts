@@ -1,0 +1,78 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { entries, type Pending } from '../../client/src/store/entries.ts';
+import { Timeline } from '../../client/src/store/timeline.ts';
+import { long, type ShortMessage, type Step, short, type Vector } from './vectors.ts';
+
+const read = <T>(name: string): T =>
+  JSON.parse(readFileSync(new URL(`../vectors/${name}.json`, import.meta.url), 'utf8')) as T;
+
+const lengthened = <A extends { messages: ShortMessage[] }>(answer: A) => ({
+  ...answer,
+  messages: answer.messages.map(long),
+});
+
+function perform(timeline: Timeline, step: Step, asked: Map<number, number>): void {
+  switch (step.do) {
+    case 'join':
+      return expect(timeline.join() ?? null).toBe(step.since);
+    case 'joined':
+      return timeline.joined(lengthened(step.answer), step.since ?? undefined);
+    case 'event':
+      return timeline.live(long(step.message));
+    case 'ack':
+      return timeline.stored(long(step.message));
+    case 'synced':
+      return timeline.synced(lengthened(step.answer), step.since);
+    case 'ask':
+      return void asked.set(step.id, timeline.epoch);
+    case 'older':
+      return timeline.older(lengthened(step.answer), step.before, asked.get(step.asked) ?? -1);
+    case 'newer':
+      return timeline.newer(lengthened(step.answer), asked.get(step.asked) ?? -1);
+    case 'window':
+      return timeline.window(lengthened(step.answer), asked.get(step.asked) ?? -1);
+    case 'quoted':
+      return timeline.quoted(long(step.message), asked.get(step.asked) ?? -1);
+    case 'toEnd':
+      return timeline.toEnd();
+    case 'trim':
+      return timeline.trim(step.kept);
+    case 'expect':
+      expect(timeline.list().map(short)).toEqual(step.list);
+      expect(timeline.head ?? null).toBe(step.head);
+      expect(timeline.syncFrom ?? null).toBe(step.syncFrom);
+      expect(timeline.attached).toBe(step.attached);
+  }
+}
+
+describe.each(['timeline', 'timeline-recorded'])('test/vectors/%s.json', (file) => {
+  test.each(read<Vector[]>(file).map(({ name, steps }) => [name, steps] as const))('%s', (_, steps) => {
+    const timeline = new Timeline();
+    const asked = new Map<number, number>();
+    for (const step of steps) perform(timeline, step, asked);
+  });
+});
+
+interface Shown {
+  name: string;
+  me: string;
+  stored: ShortMessage[];
+  pending: Pending[];
+  list: { user: string; clientId: string; text: string; pending: boolean }[];
+}
+
+describe('test/vectors/pending.json', () => {
+  test.each(read<Shown[]>('pending').map((shown) => [shown.name, shown] as const))('%s', (_, shown) => {
+    const list = entries(shown.stored.map(long), shown.pending, { id: shown.me, name: 'Me' });
+    expect(
+      list.map(({ user, message, pending, text }) => ({
+        user: user.id,
+        clientId: message?.clientId ?? pending?.clientId,
+        text,
+        pending: pending !== undefined,
+      })),
+    ).toEqual(shown.list);
+    expect(new Set(list.map(({ key }) => key)).size).toBe(list.length);
+  });
+});
