@@ -21,6 +21,8 @@ export class ChatApp {
   readonly #strings: Strings;
   readonly #listener: AppListener;
   readonly #tick: ReturnType<typeof setInterval>;
+  /** The focus is to come from there into the chat. */
+  #focusDue: Element | null | undefined;
   /** Calls off the drawing that is due. */
   #callOff: (() => void) | undefined;
   /** What was told last; nothing before the chat has been connected. */
@@ -44,13 +46,13 @@ export class ChatApp {
       loaded: (count) => this.#view?.loaded(count),
     });
     this.#chat = chat;
-    const coarse = matchMedia('(pointer: coarse)');
     root.replaceChildren();
     this.#view = new AppView(
       {
         chat,
         strings: this.#strings,
-        touch: () => coarse.matches || host.hasAttribute('touch'),
+        touch: () => this.#touch(),
+        close: () => (host.hasAttribute('closable') ? () => listener.close() : undefined),
         changed: () => this.#changed(),
       },
       root,
@@ -91,13 +93,33 @@ export class ChatApp {
     }
   }
 
+  /** Moves the focus into the chat, as soon as there is something to focus, unless the reader goes elsewhere. */
   focus(): void {
-    this.#host.shadowRoot?.querySelector('textarea')?.focus();
+    this.#focusDue = document.activeElement;
+    this.#settleFocus();
+  }
+
+  #settleFocus(): void {
+    if (this.#focusDue !== document.activeElement) {
+      this.#focusDue = undefined;
+      return;
+    }
+    const places = ['.app[data-view="ended"] h3', this.#touch() ? '.main > .bar h2' : 'textarea', '.room'];
+    const place = places
+      .flatMap((at) => [...(this.#host.shadowRoot?.querySelectorAll<HTMLElement>(at) ?? [])])
+      .find((element) => element.checkVisibility());
+    if (place === undefined || this.#chat.connection.state.kind === 'connecting') return;
+    this.#focusDue = undefined;
+    place.focus();
   }
 
   texts(texts: Texts): void {
     this.#strings.use(texts);
     this.#changed();
+  }
+
+  #touch(): boolean {
+    return matchMedia('(pointer: coarse)').matches || this.#host.hasAttribute('touch');
   }
 
   /** Draws once a frame, however much has changed; a hidden page has no frames. */
@@ -106,6 +128,7 @@ export class ChatApp {
     const draw = () => {
       this.#callOff = undefined;
       this.#view.render();
+      this.#settleFocus();
       if (this.#chat.connection.state.kind === 'ready') this.#tell(this.#chat.totals);
     };
     if (document.hidden) {

@@ -58,7 +58,6 @@ export class PhpChat extends HTMLElement {
   constructor() {
     super();
     this.#root.adoptedStyleSheets = [sharedSheet(style), this.#fit];
-    this.#root.append(document.createElement('slot'));
   }
 
   /** The owner's texts, shaped like strings.json: by key, then by language. */
@@ -122,29 +121,27 @@ export class PhpChat extends HTMLElement {
     this.#stop();
     const start = this.#start;
     const server = serverAddress(this);
-    try {
-      const [{ ChatApp }, { texts, later }] = await Promise.all([
-        import('./chat-app.ts'),
-        loadTexts(wantedLanguage(this), this.#strings ?? this.getAttribute('strings') ?? undefined),
-      ]);
-      if (start !== this.#start) return;
-      this.#failures = 0;
-      this.#unread = Unread.at(server);
-      const app = new ChatApp(this, this.#root, server, texts, {
-        unread: (count, mentions) => this.#tell(count, mentions),
-        ended: (reason) => {
-          this.#unread?.gone(this);
-          this.#fire('php-chat:ended', { reason });
-        },
-        close: () => this.#fire('php-chat:close', null),
-      });
-      this.#app = app;
-      for (const wish of this.#wishes.splice(0)) wish(app);
-      const late = await later;
-      if (late !== undefined && start === this.#start) app.texts(late);
-    } catch {
-      if (start === this.#start) this.#failed();
-    }
+    const loaded = await Promise.all([
+      import('./chat-app.ts'),
+      loadTexts(wantedLanguage(this), this.#strings ?? this.getAttribute('strings') ?? undefined),
+    ]).catch(() => undefined);
+    if (start !== this.#start) return;
+    if (loaded === undefined) return this.#failed();
+    const [{ ChatApp }, { texts, later }] = loaded;
+    this.#failures = 0;
+    this.#unread = Unread.at(server);
+    const app = new ChatApp(this, this.#root, server, texts, {
+      unread: (count, mentions) => this.#tell(count, mentions),
+      ended: (reason) => {
+        this.#unread?.gone(this);
+        this.#fire('php-chat:ended', { reason });
+      },
+      close: () => this.#fire('php-chat:close', null),
+    });
+    this.#app = app;
+    for (const wish of this.#wishes.splice(0)) wish(app);
+    const late = await later;
+    if (late !== undefined && start === this.#start) app.texts(late);
   }
 
   #stop(): void {
@@ -156,15 +153,11 @@ export class PhpChat extends HTMLElement {
     this.#empty();
   }
 
-  /** What is inside the tag is shown as long as there is nothing else; a launcher's chat has nothing inside. */
+  /** What is inside the tag was for the time before this script. */
   #empty(): void {
-    const inside = document.createElement('slot');
-    if (this.hasAttribute('closable')) {
-      const loading = unloaded(this.#first('launcher.loading'), this.#closing());
-      loading.classList.add('loading');
-      inside.append(loading);
-    }
-    this.#root.replaceChildren(inside);
+    const loading = unloaded(this.#first('launcher.loading'), ...this.#closing());
+    loading.classList.add('loading');
+    this.#root.replaceChildren(loading);
   }
 
   #failed(): void {
@@ -174,13 +167,14 @@ export class PhpChat extends HTMLElement {
       if (this.#failures > 1) location.reload();
       else void this.#load();
     };
-    const actions: [string, () => void][] = [[this.#first('common.again'), again]];
-    if (this.hasAttribute('closable')) actions.push(this.#closing());
-    this.#root.replaceChildren(unloaded(this.#first('launcher.failed'), ...actions));
+    this.#root.replaceChildren(
+      unloaded(this.#first('launcher.failed'), [this.#first('common.again'), again], ...this.#closing()),
+    );
   }
 
-  #closing(): [string, () => void] {
-    return [this.#first('launcher.close'), () => this.#fire('php-chat:close', null)];
+  #closing(): [string, () => void][] {
+    if (!this.hasAttribute('closable')) return [];
+    return [[this.#first('launcher.close'), () => this.#fire('php-chat:close', null)]];
   }
 
   #first(key: string): string {

@@ -5,6 +5,7 @@ import type { Entry } from '../store/entries.ts';
 import { byName, type Room } from '../store/room.ts';
 import { Banner } from './banner.tsx';
 import { CardView, cardOf } from './card.tsx';
+import { CloseChat } from './close-chat.tsx';
 import { type Caret, Composer } from './composer.tsx';
 import type { Context } from './context.ts';
 import { holdFocus } from './focus-keeper.ts';
@@ -176,6 +177,7 @@ export class AppView {
       >
         {content}
         {this.#speaker.draw()}
+        <CloseChat context={this.#context} />
       </div>,
       this.#root,
     );

@@ -8,6 +8,8 @@ export interface Context {
   readonly strings: Strings;
   /** A finger, not a mouse: larger targets, sheets for menus, and Enter breaks the line. */
   touch(): boolean;
+  /** How the reader puts the chat away, where the page has something to bring it back. */
+  close(): (() => void) | undefined;
   /** Draws again with the next frame. */
   changed(): void;
   /** Draws now, before this returns. */

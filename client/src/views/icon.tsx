@@ -11,6 +11,7 @@ const paths = {
   enter: 'M14 4.5h5v15h-5M10.5 8l4 4-4 4M14 12H4.5',
   server: 'M4 5h16v6H4zM4 13h16v6H4zM7.5 8h.01M7.5 16h.01',
   exit: 'M10 4.5H5v15h5M15.5 8l4 4-4 4M19 12H9.5',
+  fold: 'm5 9.5 7 7 7-7',
   hash: 'M9.5 4 7.5 20M16.5 4l-2 16M4.5 9h16M3.5 15h16',
   lock: 'M6 11h12v9H6zM8.5 11V8a3.5 3.5 0 0 1 7 0v3',
   offline:

@@ -1,0 +1,18 @@
+import type { Context } from './context.ts';
+import { Icon } from './icon.tsx';
+
+/** Puts the chat away; in the corner of whatever is shown. */
+export function CloseChat({ context }: { context: Context }) {
+  const close = context.close();
+  if (close === undefined) return null;
+  return (
+    <button
+      type="button"
+      class="icon close-chat"
+      aria-label={context.strings.text('launcher.close')}
+      onClick={close}
+    >
+      <Icon name="fold" />
+    </button>
+  );
+}

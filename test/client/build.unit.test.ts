@@ -1,0 +1,49 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { brotliDecompressSync, gunzipSync } from 'node:zlib';
+import { build } from 'vite';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+
+const client = new URL('../../client/', import.meta.url).pathname;
+const folder = mkdtempSync(join(tmpdir(), 'chat-client-'));
+const read = (name: string) => readFileSync(join(folder, name));
+let names: string[] = [];
+
+beforeAll(async () => {
+  await build({
+    root: client,
+    configFile: `${client}vite.config.ts`,
+    logLevel: 'error',
+    build: { outDir: folder, emptyOutDir: true },
+  });
+  names = readdirSync(folder, { recursive: true, encoding: 'utf8' }).sort();
+}, 60_000);
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+test('what is sent compressed is the same file', () => {
+  const forms = names.flatMap((name) => {
+    const unpack = name.endsWith('.br')
+      ? brotliDecompressSync
+      : name.endsWith('.gz')
+        ? gunzipSync
+        : undefined;
+    return unpack === undefined ? [] : [{ name, unpack }];
+  });
+  expect(forms.map(({ name }) => name)).toContain('php-chat.js.br');
+  for (const { name, unpack } of forms) {
+    expect(unpack(read(name)).equals(read(name.replace(/\.(br|gz)$/, ''))), name).toBe(true);
+  }
+});
+
+test('no chunk imports the script of the page, which a page may load with a query of its own', () => {
+  const importing = names.filter(
+    (name) =>
+      name.startsWith('assets/') && name.endsWith('.js') && /php-chat\.js/.test(read(name).toString()),
+  );
+  // The chat asks for the script's address to find out whether the server is there; that is no import.
+  expect(
+    importing.filter((name) => /(from|import\()\s*["'`][^"'`]*php-chat\.js/.test(read(name).toString())),
+  ).toEqual([]);
+});

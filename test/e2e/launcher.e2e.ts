@@ -1,0 +1,200 @@
+import type { BrowserContext, Page } from '@playwright/test';
+import { expect, type Site, test } from './fixtures.ts';
+import { join, ownUser } from './own-user.ts';
+import { seed } from './seed.ts';
+
+/** A page of the site that has only the launcher, and what is said besides. */
+function shop(site: Site, inside = '', tag = '<php-chat-launcher></php-chat-launcher>'): string {
+  return site.host(`<!doctype html><html lang="en"><meta charset="utf-8"><title>Shop</title>
+    <meta name="viewport" content="width=device-width, initial-scale=1">
+    <script type="module" src="${site.chat.url}/php-chat.js"></script>
+    <h1>Shop</h1><a href="/orders">Orders <php-chat-badge></php-chat-badge></a>${inside}${tag}`);
+}
+
+/** A member of the room who has read everything in it, and then got those messages. */
+async function withUnread(site: Site, context: BrowserContext, room: string, texts: string[]) {
+  const user = await ownUser(site, context);
+  await join(site, user, room);
+  if (texts.length > 0) await seed(site, 'bob', room, texts);
+  return { user, page: await context.newPage() };
+}
+
+/** The addresses of the chat server that a page asks for, without what it said. */
+function asked(page: Page, site: Site): string[] {
+  const paths: string[] = [];
+  page.on('request', (request) => {
+    if (request.url().startsWith(site.chat.url)) paths.push(new URL(request.url()).pathname);
+  });
+  return paths;
+}
+
+const button = (page: Page) => page.locator('php-chat-launcher').getByRole('button', { name: /^Open chat/ });
+const field = (page: Page) => page.getByRole('textbox', { name: /^Message to/ });
+
+test('before the first opening: the number, one question, and no chat code', async ({ browser, site }) => {
+  const context = await browser.newContext();
+  const { page } = await withUnread(site, context, 'garden', ['one', 'two']);
+  const paths = asked(page, site);
+  await page.goto(shop(site));
+  await expect(button(page)).toHaveAccessibleName('Open chat, 2 unread');
+  await expect(page.locator('php-chat-badge').getByText('2', { exact: true })).toBeVisible();
+  await expect(page.getByRole('link', { name: 'Orders 2 unread' })).toBeVisible();
+  expect(paths).toEqual(['/php-chat.js', '/me']);
+
+  await button(page).click();
+  await expect(field(page)).toBeFocused();
+  expect(paths.some((path) => path.includes('chat-app'))).toBe(true);
+  await expect(page.getByRole('dialog', { name: 'Chat' })).toBeVisible();
+  await context.close();
+});
+
+test('nobody is logged in: no number, nothing in the console', async ({ browser, site }) => {
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  const said: string[] = [];
+  page.on('console', (message) => said.push(message.text()));
+  page.on('pageerror', (error) => said.push(error.message));
+  const answered = page.waitForResponse(`${site.chat.url}/me`);
+  await page.goto(shop(site));
+  expect((await answered).status()).toBe(200);
+  await expect(button(page)).toHaveAccessibleName('Open chat');
+  await expect(page.locator('php-chat-badge')).toHaveText('');
+  expect(said.filter((text) => !text.includes('favicon'))).toEqual([]);
+  await context.close();
+});
+
+test('pages that open together ask once; what one of them learns all show', async ({ browser, site }) => {
+  const context = await browser.newContext();
+  const { page } = await withUnread(site, context, 'board', ['one']);
+  const url = shop(site);
+  const pages = [page, await context.newPage(), await context.newPage()];
+  const paths = pages.map((one) => asked(one, site));
+  await Promise.all(pages.map((one) => one.goto(url)));
+  for (const one of pages) await expect(button(one)).toHaveAccessibleName('Open chat, 1 unread');
+  expect(paths.flat().filter((path) => path === '/me')).toHaveLength(1);
+
+  // A chat that is open anywhere tells all others, and they ask no more.
+  const [first, second] = pages as [Page, Page];
+  await button(first).click();
+  await first
+    .locator('php-chat')
+    .getByRole('button', { name: /^Back to rooms/ })
+    .click();
+  await seed(site, 'bob', 'board', ['two']);
+  await expect(button(second)).toHaveAccessibleName('Open chat, 2 unread');
+  await first
+    .getByRole('navigation', { name: 'Rooms' })
+    .getByRole('button', { name: /^board/ })
+    .click();
+  await expect(button(second)).toHaveAccessibleName('Open chat');
+  await expect(second.locator('php-chat-badge')).toHaveText('');
+  await context.close();
+});
+
+test('Esc, the round button and the chat’s own button close it and give the focus back', async ({
+  browser,
+  site,
+}) => {
+  const context = await browser.newContext();
+  const { page } = await withUnread(site, context, 'lobby', []);
+  await page.goto(shop(site));
+  const panel = page.getByRole('dialog', { name: 'Chat' });
+  const box = async () => (await panel.boundingBox()) ?? { width: 0, height: 0 };
+  await button(page).focus();
+  await page.keyboard.press('Enter');
+  await expect(field(page)).toBeFocused();
+  expect(await box()).toMatchObject({ width: 380, height: 600 });
+  // What is inside takes Esc first.
+  await field(page).fill('half a sentence');
+  await page.keyboard.press('Escape');
+  await expect(panel).toBeHidden();
+  await expect(button(page)).toBeFocused();
+
+  await button(page).click();
+  await expect(field(page)).toHaveValue('half a sentence');
+  await page.locator('php-chat-launcher > php-chat').getByRole('button', { name: 'Close chat' }).click();
+  await expect(panel).toBeHidden();
+  await expect(button(page)).toBeFocused();
+
+  await page.keyboard.press('Enter');
+  await expect(panel).toBeVisible();
+  // The round button is a sibling of the panel; the other one is inside.
+  await page.getByRole('button', { name: 'Close chat' }).last().click();
+  await expect(panel).toBeHidden();
+  await context.close();
+});
+
+test('open stays open on the next page of the tab, without taking the focus; another tab is shut', async ({
+  browser,
+  site,
+}) => {
+  const context = await browser.newContext();
+  const { page } = await withUnread(site, context, 'lobby', []);
+  const url = shop(site, '<input aria-label="Search the shop" autofocus>');
+  await page.goto(url);
+  await button(page).click();
+  await expect(field(page)).toBeFocused();
+  await page.reload();
+  await expect(field(page)).toBeVisible();
+  await expect(page.getByLabel('Search the shop')).toBeFocused();
+  const other = await context.newPage();
+  await other.goto(url);
+  await expect(button(other)).toBeVisible();
+  await expect(other.getByRole('dialog', { name: 'Chat' })).toBeHidden();
+  await context.close();
+});
+
+for (const [width, height] of [
+  [360, 640],
+  [800, 400],
+] as const) {
+  test(`the whole window at ${width} × ${height}`, async ({ browser, site }) => {
+    const context = await browser.newContext({ viewport: { width, height } });
+    const { page } = await withUnread(site, context, 'lobby', []);
+    await page.goto(shop(site, '<button>Buy</button>'));
+    await button(page).click();
+    await expect(field(page)).toBeFocused();
+    const panel = page.getByRole('dialog', { name: 'Chat' });
+    expect(await panel.boundingBox()).toEqual({ x: 0, y: 0, width, height });
+    const composer = await field(page).boundingBox();
+    expect((composer?.y ?? height) + (composer?.height ?? 0)).toBeLessThanOrEqual(height);
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(width);
+    // The page behind is out of reach.
+    expect(await panel.evaluate((dialog) => dialog.matches(':modal'))).toBe(true);
+    await page.locator('php-chat').getByRole('button', { name: 'Close chat' }).click();
+    await expect(panel).toBeHidden();
+    await expect(button(page)).toBeFocused();
+    await context.close();
+  });
+}
+
+test('any button with data-chat-with opens the direct room, and gets the focus back', async ({
+  browser,
+  site,
+}) => {
+  const others = await browser.newContext();
+  const sofia = await withUnread(site, others, 'lobby', []);
+  await others.close();
+  const context = await browser.newContext();
+  const { page } = await withUnread(site, context, 'lobby', []);
+  await page.goto(shop(site, `<button data-chat-with="${sofia.user.id}">Ask Sofia</button>`));
+  await page.getByRole('button', { name: 'Ask Sofia' }).click();
+  await expect(page.getByRole('region', { name: sofia.user.name })).toBeVisible();
+  await expect(page.getByRole('textbox', { name: `Message to ${sofia.user.name}` })).toBeFocused();
+  await page.keyboard.press('Escape');
+  await expect(page.getByRole('button', { name: 'Ask Sofia' })).toBeFocused();
+  await context.close();
+});
+
+test('the chat cannot be loaded: it says so, and Try again loads it', async ({ browser, site }) => {
+  const context = await browser.newContext();
+  const { page } = await withUnread(site, context, 'lobby', []);
+  await page.goto(shop(site));
+  await page.route(/chat-app/, (route) => route.abort());
+  await button(page).click();
+  await expect(page.getByText('The chat could not be loaded.')).toBeVisible();
+  await page.unroute(/chat-app/);
+  await page.getByRole('button', { name: 'Try again' }).click();
+  await expect(field(page)).toBeVisible();
+  await context.close();
+});
