@@ -4,7 +4,7 @@ import type { FormatName } from './formats/formats.ts';
 import { FormatError } from './formats/value.ts';
 import type { Identity, UserPaths } from './identity.ts';
 import { pathText } from './path.ts';
-import { StoreError } from './store.ts';
+import { SessionBusyError, StoreError } from './store.ts';
 
 /** What the thread is told at its start. A path goes as text: a thread cannot be handed what decodes in it. */
 export interface ThreadSettings {
@@ -21,9 +21,13 @@ export interface Question {
 export type Reply = { id: number; found: Identity } | { id: number; wrong: string };
 
 interface Pending {
+  bytes: number;
   resolve(found: Identity): void;
   reject(error: Error): void;
 }
+
+/** So much may wait for the thread: it decodes 10 to 40 MB in a second, and visitors may ask for more. */
+const mostWaiting = 32 * 1024 * 1024;
 
 /**
  * Finds the user in large sessions, in a thread of its own: to decode a megabyte takes up to 200 ms, and a visitor whose
@@ -35,6 +39,8 @@ export class LargeSessions {
   readonly #pending = new Map<number, Pending>();
   #thread: Worker | undefined;
   #next = 0;
+  /** Bytes. */
+  #waiting = 0;
 
   constructor(format: FormatName, { id, name, nobody, require, rooms, roles, banned }: UserPaths) {
     const optional = Object.entries({ require, rooms, roles, banned }).flatMap(([key, path]) =>
@@ -54,13 +60,18 @@ export class LargeSessions {
   /**
    * The same as `identify` of the decoded bytes.
    * @throws FormatError as the decoder does
+   * @throws SessionBusyError if too much waits already
    * @throws StoreError if the thread has ended
    */
   identify(bytes: Buffer): Promise<Identity> {
+    if (this.#waiting + bytes.length > mostWaiting) {
+      return Promise.reject(new SessionBusyError('too many large sessions are being read'));
+    }
     const thread = this.#thread ?? this.#start();
     const id = this.#next++;
     return new Promise((resolve, reject) => {
-      this.#pending.set(id, { resolve, reject });
+      this.#pending.set(id, { bytes: bytes.length, resolve, reject });
+      this.#waiting += bytes.length;
       // As long as it works, the process does not end by itself.
       thread.ref();
       thread.postMessage({ id, bytes } satisfies Question);
@@ -79,6 +90,7 @@ export class LargeSessions {
     thread.on('message', (reply: Reply) => {
       const pending = this.#pending.get(reply.id);
       this.#pending.delete(reply.id);
+      this.#waiting -= pending?.bytes ?? 0;
       if (this.#pending.size === 0) thread.unref();
       if ('found' in reply) pending?.resolve(reply.found);
       else pending?.reject(new FormatError(reply.wrong));
@@ -95,5 +107,6 @@ export class LargeSessions {
       reject(new StoreError('the thread that reads large sessions has ended'));
     }
     this.#pending.clear();
+    this.#waiting = 0;
   }
 }

@@ -92,3 +92,14 @@ test('what takes this thread long is decoded in another one, compressed or not',
   write('packed', deflateSync(bytes));
   expect(await used(() => unpacking.fromValue('packed'))).toBeLessThan(decoding / 2);
 });
+
+test('of very many large sessions at once some are to be asked for again, and none waits for ever', async () => {
+  const reader = open();
+  const bytes = padded(session(7));
+  const ids = Array.from({ length: 60 }, (_, n) => `many${n}`);
+  for (const id of ids) write(id, bytes);
+  const answers = await Promise.all(ids.map((id) => reader.fromValue(id)));
+  const codes = new Set(answers.map((answer) => ('code' in answer ? answer.code : 'ok')));
+  expect(codes).toEqual(new Set(['ok', 'session_store_unavailable']));
+  for (const id of ids) expect(await reader.fromValue(id)).toMatchObject({ user: { id: '7' } });
+});
