@@ -25,14 +25,14 @@ import { reportStore } from './store-at-start.ts';
 export interface App {
   host: string;
   port: number;
-  /** Drains: takes nothing new, finishes what is under way, tells the clients, closes everything. */
+  /** Drains: accepts nothing new, finishes what it has accepted, tells the clients, closes everything. */
   close(): Promise<void>;
 }
 
-/** Reads of one user at once; the history's reader takes them one after the other, and others wait behind them. */
+/** Reads of one user at once. The history runs reads one after the other, so those of other users wait behind them. */
 const mostReads = 4;
 
-/** Wires the parts and opens the port. `onFailure`: a part has died that nothing works without. */
+/** Wires the parts and opens the port. @param onFailure called if a part has died without which nothing works */
 export async function startApp(config: Config, log: Log, onFailure: (error: Error) => void): Promise<App> {
   const metrics = new Metrics(() => transport.connections);
   const quiet = new QuietLog(log);
@@ -180,7 +180,7 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
       liveness.stop();
       // What was accepted is stored, published and acknowledged before any transport closes.
       await drain.start();
-      // While the port is open: a polling client needs it once more to be told that its connection is closed.
+      // While the port is still open: a polling client needs one more request to learn that its connection is closed.
       await transport.close();
       await server.close();
       reader.close();

@@ -1,6 +1,6 @@
 /**
- * Every code a client can get, with all that belongs to it. Clients decide by the code alone; the sentence is
- * for the person who reads a log or a console.
+ * Every code that a client can get, and its default message. Clients decide by the code alone; the message is for people
+ * who read a log or a console.
  */
 export const requestErrors = {
   bad_request: 'The request breaks a rule of the protocol.',
@@ -22,7 +22,7 @@ export const requestErrors = {
   internal: 'The server failed. The operator finds the cause in its log.',
 } as const;
 
-/** `retryable`: the same client may succeed later with the same session. */
+/** `retryable`: the client may succeed later with the same session. */
 export const connectErrors = {
   unauthorized: { retryable: false, message: 'Nobody is logged in with this session.' },
   session_invalid: { retryable: false, message: 'The session cannot be read as this server is configured.' },
@@ -71,7 +71,7 @@ export type RequestErrorCode = keyof typeof requestErrors;
 export type ConnectErrorCode = keyof typeof connectErrors;
 export type HttpErrorCode = keyof typeof httpErrors;
 
-/** A refusal that the asking client gets to see: its code, and nothing of its cause. */
+/** An error for the client: it gets the code and the message, and nothing of the cause. */
 export class RequestError extends Error {
   readonly code: RequestErrorCode;
   /** With `rate_limited`: milliseconds after which the same request would not be refused for it. */

@@ -4,7 +4,7 @@ export type Log = pino.Logger;
 
 /**
  * JSON lines on standard output. What must never be in a log (session ids, cookies, keys, message texts) is
- * not handed to it in the first place; the redaction is the second fence, for objects logged as a whole.
+ * not given to it in the first place; the redaction is a second barrier, for objects that are logged as a whole.
  */
 export function createLog(level: string): Log {
   return pino({
@@ -35,7 +35,7 @@ export function createLog(level: string): Log {
 
 const quietFor = 60_000;
 
-/** Says the same thing at most once a minute, and then how often it happened: a flood must not fill the disk. */
+/** Logs the same thing at most once a minute, with a count: a flood must not fill the disk. */
 export class QuietLog {
   readonly #log: Log;
   readonly #seen = new Map<string, { since: number; suppressed: number }>();

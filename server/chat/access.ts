@@ -1,7 +1,7 @@
 import type { Right, SiteRole } from '../events.ts';
 import { type MemberRecord, type RoomRecord, sources } from '../history/history.ts';
 
-/** Who asks, in one room. */
+/** The user who asks, in one room. */
 export interface Actor {
   /** Roles on the whole site, from the session of the connection that asks. */
   roles: readonly SiteRole[];
@@ -12,13 +12,13 @@ export interface Actor {
 /** From the highest: admin, site's moderator, owner, moderator, member. */
 type Rank = 4 | 3 | 2 | 1 | 0;
 
-/** Whether somebody may know of a room at all. Nobody may act in, or learn of, a room that this denies. */
+/** Whether a user may know of a room at all. Without that, the user can neither act in it nor learn of it. */
 export function mayRead(room: RoomRecord, member: MemberRecord | undefined): boolean {
   return room.kind === 'public' || member !== undefined;
 }
 
 /**
- * All that somebody may do in a room that they may read: the one place that decides it (docs/protocol.md, "Rights").
+ * Everything that a user may do in a room that the user may read. Nothing else decides it (docs/protocol.md, "Rights").
  * The order is that of `RoomSummary.may`.
  */
 export function rightsIn(room: RoomRecord, { roles, member }: Actor): Right[] {

@@ -18,7 +18,7 @@ const activityEvery = 1000;
 
 /** Changes of one room that wait to be sent in one event. */
 interface Gathered {
-  /** Who was visible before, and under which name; null for nobody. */
+  /** The users who have come or gone, as they were visible before; null for those who were not. */
   before: Map<string, User | null>;
   /** `Room.joins` when the gathering began. */
   joins: number;
@@ -56,7 +56,7 @@ export class Announcements implements DirectoryListener {
   }
 
   roomAdded(room: Room, asker: string | undefined): void {
-    // To all who have the same roles on the site the new room looks alike: one frame for them.
+    // The new room looks the same to all who have the same roles on the site: one frame for all of them.
     const byRoles = new Map<string, Connection[]>();
     for (const { connections } of this.#directory().everybody()) {
       for (const connection of connections) {
@@ -233,7 +233,7 @@ export class Announcements implements DirectoryListener {
     });
   }
 
-  /** In a direct room in which both have written, the other user gets presence even on connections that have not joined it. */
+  /** In a direct room in which both have written, the other user gets it on connections that have not joined, too. */
   #tellPartner(room: Room, userId: string, user: User | null): void {
     const known = this.#direct.get(room);
     if (known !== undefined) return void known.set(userId, user);
@@ -258,7 +258,7 @@ export class Announcements implements DirectoryListener {
     }, gatherDirectFor);
   }
 
-  /** One frame for all members' connections that do not show the room, at most one a second. */
+  /** One frame for all connections of members that have not joined the room, at most one a second. */
   #active(room: Room, to: 'not joined' | 'joined too' = 'not joined'): void {
     const known = this.#activity.get(room);
     if (known !== undefined && to === 'not joined') {

@@ -17,7 +17,7 @@ export interface Limits {
   roomsOfUser: number;
 }
 
-/** A private room without members is deleted after so many milliseconds; looked for this often, so many at a time. */
+/** A private room without members is deleted after this many milliseconds. How often, and how many at once. */
 const emptyFor = 30 * 24 * 60 * 60 * 1000;
 const sweepEvery = 60 * 60 * 1000;
 const sweepMost = 100;
@@ -34,13 +34,13 @@ export interface Chat {
   configured: readonly string[];
 }
 
-/** The id of a room of CHAT_ROOMS: its name, where that can be one. */
+/** The id of a room of CHAT_ROOMS: its name, if that is a valid id. */
 function roomIdOf(name: string): string {
   if (/^[A-Za-z0-9_-]{1,64}$/.test(name)) return name;
   return `r-${createHash('sha256').update(name.normalize('NFC')).digest('hex').slice(0, 16)}`;
 }
 
-/** A history that fails now is tried again with the next turn. */
+/** If the history fails now, the next turn tries again. */
 async function sweep(history: History): Promise<void> {
   try {
     const before = Date.now() - emptyFor;

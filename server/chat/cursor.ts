@@ -1,6 +1,6 @@
 import { RequestError } from '../errors.ts';
 
-/** Where a list goes on: behind the last entry of the page before. Clients take it as it is, and can read what it holds. */
+/** Where a list continues: after the last entry of the page before. Clients can read what is in it. */
 export function cursorOf(key: readonly (string | number)[]): string {
   return Buffer.from(JSON.stringify(key)).toString('base64url');
 }
@@ -9,7 +9,7 @@ type KeyOf<Types extends readonly ('string' | 'number')[]> = {
   [N in keyof Types]: Types[N] extends 'string' ? string : number;
 };
 
-/** @throws RequestError `bad_request` for what no page gave out */
+/** @throws RequestError `bad_request` if no page can have had this cursor */
 export function decodeCursor<const Types extends readonly ('string' | 'number')[]>(
   cursor: string,
   types: Types,

@@ -23,10 +23,10 @@ import {
   siteRole,
 } from './model.ts';
 
-/** Somebody who reloads a page is back within this time, in milliseconds: nobody sees them go. */
+/** Milliseconds. A user who reloads a page is back within this time, and nobody sees them leave. */
 const linger = 750;
 
-/** What happens in the directory, for those who notify the clients. Called in the order of the commits. */
+/** Is told what happens in the directory, to notify the clients. Called in the order of the commits. */
 export interface DirectoryListener {
   message(room: Room, change: Change & { type: 'message' }): void;
   roomAdded(room: Room, asker: string | undefined): void;
@@ -55,7 +55,7 @@ export interface DirectoryListener {
   ): void;
   /** The session gives this connection other roles on the site. */
   rolesChanged(connection: Connection, before: readonly SiteRole[]): void;
-  /** How a user can be seen in a room was and is; null: not at all. */
+  /** How others see a user in a room, before and now; null: not at all. */
   present(room: Room, user: string, before: User | null, now: User | null): void;
   read(room: Room | undefined, change: Change & { type: 'read' }): void;
   banned(user: string): void;
@@ -70,13 +70,13 @@ interface Entry {
 }
 
 /**
- * Everybody who is here and every room that they can reach, in memory: what a connection may do is known without asking
- * the disk. It follows the history by its changes, and changes by nothing else.
+ * Everybody who is here and every room that they can reach, in memory: no decision about rights asks the disk. It changes
+ * only by the changes of the history.
  */
 export class Directory {
   readonly #history: History;
   readonly #listener: DirectoryListener;
-  /** Whether everybody may find everybody: then nobody is hidden. */
+  /** Whether everybody may find everybody; then nobody is hidden. */
   readonly #findAll: boolean;
   readonly #rooms = new Map<string, Room>();
   readonly #people = new Map<string, Entry>();
@@ -86,7 +86,7 @@ export class Directory {
   readonly #public = new Set<Room>();
   #byName: readonly Room[] | undefined;
   readonly #followers = new Map<Room, Set<(change: Change & { type: 'message' }) => void>>();
-  /** What changed while somebody's memberships are being read: it may be missing in what was read. */
+  /** Changes that came while memberships are being read: they may be missing in what is read. */
   readonly #loading = new Set<Change[]>();
 
   private constructor(history: History, listener: DirectoryListener, findAll: boolean) {
@@ -106,7 +106,7 @@ export class Directory {
     return directory;
   }
 
-  /** All public rooms by their names. Sorted anew only when one has come, gone or been renamed. */
+  /** All public rooms by name. Sorted again only when one was created, deleted or renamed. */
   publicByName(): readonly Room[] {
     this.#byName ??= [...this.#public]
       .map((room) => ({ room, key: sortKey(room.record.name) }))
@@ -119,7 +119,7 @@ export class Directory {
     return this.#public.size;
   }
 
-  /** Hands on each message of the room before it is published, until the returned function is called. */
+  /** Calls back with each message of the room before it is published, until the returned function is called. */
   follow(room: Room, listener: (change: Change & { type: 'message' }) => void): () => void {
     const followers = this.#followers.get(room) ?? new Set();
     this.#followers.set(room, followers.add(listener));
@@ -137,7 +137,7 @@ export class Directory {
     for (const { person } of this.#people.values()) yield person;
   }
 
-  /** The room if this person may know of it. A room that is hidden takes the same way as one that does not exist. */
+  /** The room, if this person may know of it. A hidden room and one that does not exist run the same code. */
   find(person: Person, id: string): Room | undefined {
     const known = person.memberships.get(id)?.room;
     if (known !== undefined) return known;
@@ -155,7 +155,7 @@ export class Directory {
     return this.#findAll || user.actedPublic || (member?.acted ?? 0) > acted.never;
   }
 
-  /** The user is here with one more connection. Rejects when the history fails. */
+  /** A user has opened a connection. Rejects if the history fails. */
   async connect(id: string, identity: SessionIdentity): Promise<Connection> {
     const user = { id: identity.id, name: identity.name };
     let entry = this.#people.get(user.id);
@@ -184,7 +184,7 @@ export class Directory {
     return connection;
   }
 
-  /** The session says something else of its user now. */
+  /** What the session says about its user has changed. */
   async changed(connection: Connection, identity: SessionIdentity): Promise<void> {
     const { roles } = connection.identity;
     connection.identity = identity;
@@ -253,7 +253,7 @@ export class Directory {
     const lists = connections.map(({ identity }) => identity.rooms);
     const rooms = new Map<string, SiteRoom>();
     for (const list of lists) for (const room of list ?? []) rooms.set(room.id, room);
-    // One list that cannot be read may hold any room: nothing is taken away then.
+    // A list that cannot be read may have any room in it: nothing is removed then.
     const known = lists.includes(undefined)
       ? [...person.memberships].filter(([, { member }]) => member.sources & 1)
       : [];
@@ -366,7 +366,7 @@ export class Directory {
     this.#listener.message(room, change);
   }
 
-  /** The sender has acted in the room by writing; the history has stored that with the message. */
+  /** By writing, the sender has shown up in the room (`acted`); the history has stored that with the message. */
   #wrote(room: Room, user: string): void {
     const membership = this.person(user)?.memberships.get(room.record.id);
     const partner = room.partners.get(user);
@@ -418,7 +418,7 @@ export class Directory {
     else this.#listener.memberAdded(room, user, now, person, asker);
   }
 
-  /** @returns the connections that had joined: they get nothing more of the room */
+  /** @returns the connections that had joined: they get no more events of the room */
   #remove(room: Room, person: Person): Connection[] {
     person.memberships.delete(room.record.id);
     room.here.delete(person);
@@ -471,7 +471,7 @@ export function found(room: Room | undefined): Room {
   return room;
 }
 
-/** What a message does to its room; nothing where the room knows of something newer. */
+/** Applies a message to its room, unless the room is further already. */
 function follow(record: RoomRecord, { message }: Change & { type: 'message' }): void {
   if (message.rev <= record.head) return;
   record.head = message.rev;
@@ -479,7 +479,7 @@ function follow(record: RoomRecord, { message }: Change & { type: 'message' }): 
   if (message.seq === record.lastSeq) record.last = message;
 }
 
-/** The room's own fields as they are stored. Its numbers and last message follow the messages alone. */
+/** Applies the room's own fields as they are stored. `head`, `lastSeq` and `last` follow the messages alone. */
 function update(record: RoomRecord, { name, topic, access, members }: RoomRecord): void {
   record.name = name;
   if (topic === undefined) delete record.topic;

@@ -10,15 +10,15 @@ import { found } from './directory.ts';
 import { type Connection, type Room, siteRole, userOf } from './model.ts';
 import { summaryOf } from './summary.ts';
 
-/** How often a decision is made anew when the room's members or roles have changed meanwhile. */
+/** How often a decision is repeated if the room's members or roles have changed meanwhile. */
 const mostAttempts = 5;
 
 /** Members asked of the history at once, where not all of them are wanted. */
 const filteredAtOnce = 500;
 
 /**
- * Decides and writes; when the room has changed between the two, again. A decision that a write is based on is so never
- * an old one.
+ * Decides and writes. If the room has changed between the two, it does so again: no write is based on an outdated
+ * decision.
  */
 async function decided(attempt: () => Promise<{ stale: boolean }>): Promise<void> {
   for (let n = 0; n < mostAttempts; n++) {
@@ -27,7 +27,7 @@ async function decided(attempt: () => Promise<{ stale: boolean }>): Promise<void
   throw new RequestError('storage_unavailable', 'the members of the room change too fast');
 }
 
-/** @throws RequestError `forbidden` where the right has been lost meanwhile */
+/** @throws RequestError `forbidden` if the user has lost the right meanwhile */
 function need(room: Room, connection: Connection, right: Parameters<typeof has>[2]): void {
   if (!has(room, connection, right)) throw new RequestError('forbidden');
 }
@@ -40,7 +40,7 @@ function actorOf(room: Room, { identity, person }: Connection): Actor {
   return { roles: identity.roles, member: person.memberships.get(room.record.id)?.member };
 }
 
-/** Another user as somebody who is acted on, whether here or not. */
+/** The user who is acted on, whether here or not. */
 async function targetOf({ history, directory }: Chat, room: Room, user: string): Promise<Actor> {
   const person = directory.person(user);
   const here = person?.memberships.get(room.record.id)?.member;
@@ -61,7 +61,7 @@ export async function invite(
   return addPeople(chat, connection, room, users);
 }
 
-/** Adds people in the name of a member. Only the owner and moderators can add people who left or were removed. */
+/** Adds people on behalf of a member. Only the owner and moderators can add people who left or were removed. */
 export async function addPeople(
   { history, directory, limits }: Chat,
   connection: Connection,
@@ -116,7 +116,7 @@ export async function remove(
       const target = await targetOf(chat, room, user);
       if (target.member === undefined) return { stale: false };
       if (!outranks(actor, target)) throw new RequestError('forbidden');
-      // What the session or the API gives, they alone take away.
+      // A membership that comes from the session or the API ends only by them.
       if ((target.member.sources & ~sources.people) !== 0) throw new RequestError('forbidden');
     }
     found(directory.find(connection.person, id));
@@ -146,7 +146,7 @@ export async function setRole(
   await decided(async () => {
     const { access } = room.record;
     const target = await targetOf(chat, room, user);
-    // Repeated after a lost answer: a former owner has no right to it any more.
+    // A repeat after a lost answer: the former owner no longer has the right.
     if (target.member?.role === role) return { stale: false };
     need(room, connection, 'roles');
     if (target.member === undefined) throw new RequestError('unknown_user');
@@ -213,7 +213,7 @@ export async function members(
   { query, present, cursor, limit }: RequestPayload<'room:members'>,
 ): Promise<Answers['room:members']> {
   const { id } = room.record;
-  // The id alone: a cursor with the name would show the name of somebody who is hidden.
+  // Only the id: a cursor with the name would reveal a hidden name.
   let [after] = cursor === undefined ? [] : decodeCursor(cursor, ['string']);
   const listed: RoomMember[] = [];
   const atOnce = query === undefined && present === undefined ? limit + 1 : filteredAtOnce;
@@ -229,7 +229,7 @@ export async function members(
           });
     for (const { user, member } of page.members) {
       const shown = shownMember(user, member);
-      // A hidden name is not to be found by it.
+      // A hidden user must not be found by name.
       if (query !== undefined && !matches(shown, query)) continue;
       if (present === undefined || shown.present === present) listed.push(shown);
     }
@@ -242,7 +242,7 @@ export async function members(
     ...(last === undefined ? {} : { next: cursorOf([last.user.id]) }),
   };
 
-  /** All of them are in memory, so that nobody has to be looked for among all members. */
+  /** Present users are in memory, so not all members have to be read for them. */
   async function presentAfter(user: string | undefined): Promise<Reads['members']['out']> {
     const key = ({ id, name }: User) => `${sortKey(name)}\0${id}`;
     const [last] = user === undefined ? [] : await history.read('users', { ids: [user] });

@@ -21,7 +21,7 @@ export function newMessage(
   };
 }
 
-/** Resolves when the message is durable; it has been published by then. */
+/** Resolves when the message is on the disk; it has been published by then. */
 export async function send(
   { history }: Chat,
   connection: Connection,
@@ -67,7 +67,7 @@ export async function deleteMessage(
     at: Date.now(),
   });
   const person = directory.person(author);
-  // An author who has been removed hears nothing of the room any more.
+  // An author who was removed gets no more events of the room.
   if (
     changed &&
     author !== me &&
@@ -121,7 +121,7 @@ export async function markRead(
   const { person } = connection;
   const { id } = room.record;
   const membership = person.memberships.get(id);
-  // A public room may be read by users who are not members: there is nothing to keep for them.
+  // Users who are not members may read a public room: for them no mark is stored.
   if (membership !== undefined && seq > membership.member.readSeq) {
     await history.write('markRead', { room: id, user: person.user.id, seq }, connection.id);
   }
@@ -143,7 +143,7 @@ export async function search(
     ...(cursor === undefined ? {} : { from: cursor }),
     limit,
   });
-  // What was taken from the user while the search ran is not shown.
+  // The user may have lost a room while the search ran.
   const readable = messages.filter((message) => directory.find(person, message.room) !== undefined);
   return { messages: readable, ...(next === undefined ? {} : { next }) };
 }

@@ -9,10 +9,10 @@ export interface SiteRoom {
   name: string;
 }
 
-/** What a session says of its user. */
+/** What a session says about its user. */
 export interface SessionIdentity extends User {
   roles: readonly SiteRole[];
-  /** Absent where the session's list cannot be read: then nothing changes. */
+  /** Absent if the session's list cannot be read: then nothing changes. */
   rooms?: readonly SiteRoom[];
 }
 
@@ -22,17 +22,17 @@ export interface Connection {
   readonly person: Person;
   /** Roles and rights are those of the session that this connection uses. */
   identity: SessionIdentity;
-  /** The rooms that it shows: it gets their events. */
+  /** The rooms that it has joined: it gets their events. */
   readonly joined: Set<Room>;
-  /** Set when it is closed: what is still under way for it must not join anything. */
+  /** Set when it is closed: requests that are still under way must not join a room any more. */
   gone: boolean;
 }
 
-/** A user of whom at least one connection is open, or was a moment ago. */
+/** A user with an open connection, or who had one a moment ago. */
 export interface Person {
   user: UserRecord;
   readonly connections: Set<Connection>;
-  /** By room id; of those that the user is a member of now. */
+  /** The user's current memberships, by room id. */
   readonly memberships: Map<string, { room: Room; member: MemberRecord }>;
 }
 
@@ -47,8 +47,8 @@ export function userOf({ identity }: Connection): User {
 }
 
 /**
- * A room in memory: every public one, and those of which a member is here. `record` is as far as it has been published:
- * never further than what every joined connection was sent.
+ * A room in memory: every public one, and those of which a member is here. `record` is as it was last published, never
+ * newer than what every joined connection was sent.
  */
 export interface Room {
   record: RoomRecord;

@@ -8,7 +8,7 @@ type Payload<E extends Event> = Parameters<ServerToClient[E]>[0];
  * their ids alone.
  */
 export interface Publisher {
-  /** From now on the connection gets what goes to the room, or no longer does. */
+  /** From now on the connection gets the room's events, or no longer gets them. */
   join(connection: string, room: string): void;
   leave(connection: string, room: string): void;
   /** To all connections that have joined the room. */

@@ -10,14 +10,14 @@ import { addPeople } from './members.ts';
 import { type Connection, type Person, type Room, userOf } from './model.ts';
 import { canOf, summaryOf } from './summary.ts';
 
-/** How many messages a join without `since` brings, and how many changes one with it. */
+/** How many messages a join without `since` returns, and how many changes one with it. */
 const joinPage = 50;
 const joinChanges = 200;
 /** Rooms in `session:ready`, and present users in the answer to a join. */
 const readyRooms = 100;
 const presentListed = 100;
 
-/** For `session:ready`: one's own rooms, the newest message first, then those of CHAT_ROOMS that one is not in. */
+/** For `session:ready`: the user's rooms, newest message first, then the other rooms of CHAT_ROOMS. */
 export function readyRoomsOf(
   chat: Chat,
   connection: Connection,
@@ -118,7 +118,7 @@ export async function join(
   } finally {
     stop();
   }
-  // The connection went away, or the user lost the room, while the answer was read.
+  // The connection was closed, or the user lost the room, while the answer was read.
   if (connection.gone) throw new RequestError('not_joined');
   if (directory.find(person, id) !== room) throw new RequestError('unknown_room');
   const answer = resume === undefined ? newestOf(page, missed) : changesOf(page, missed);
@@ -151,7 +151,7 @@ export async function sync(
   { since, limit }: RequestPayload<'room:sync'>,
 ): Promise<Answers['room:sync']> {
   const { id, head, lastSeq } = room.record;
-  // The history was restored from a backup: the client forgets the room and starts anew.
+  // The history was restored from a backup: the client discards the room and starts again.
   if (since > head) {
     return {
       head,
@@ -223,16 +223,16 @@ export function mayCreate({ settings }: Chat, { identity }: Connection, kind: 'p
   return kind === 'public' ? can.createPublic : can.createPrivate;
 }
 
-/** What users make begins with `u-`, so that it meets no room of the settings, the session or the API. */
+/** Ids of users' rooms begin with `u-`, so that none is that of a room of the settings, the session or the API. */
 function newRoomId(): string {
   return `u-${randomBytes(16).toString('base64url')}`;
 }
 
-/** What was published meanwhile belongs to the newest, and older ones give way to it. */
+/** Adds what was published meanwhile, and drops the oldest messages for it. */
 function newestOf(page: Page, missed: readonly Message[]): Page {
   const bySeq = new Map(page.messages.map((message) => [message.seq, message]));
   for (const message of missed) {
-    // An edit of a message that is older than the page brings nothing to it.
+    // An edit of a message that is older than the page is not in it.
     if (bySeq.has(message.seq) || message.seq > (page.messages.at(-1)?.seq ?? 0))
       bySeq.set(message.seq, message);
   }
@@ -245,7 +245,7 @@ function newestOf(page: Page, missed: readonly Message[]): Page {
   return { messages, complete };
 }
 
-/** What was published meanwhile comes after all changes, or with the rest of them by room:sync. */
+/** Adds what was published meanwhile after all changes; if there are more, room:sync returns it with the rest. */
 function changesOf(page: Page, missed: readonly Message[]): Page {
   if (!page.complete || missed.length === 0) return page;
   const byId = new Map(page.messages.map((message) => [message.seq, message]));

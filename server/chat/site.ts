@@ -8,8 +8,8 @@ import { checkText } from './texts.ts';
 export type SiteRoom = Pick<RoomRecord, 'id' | 'name' | 'topic' | 'kind' | 'members' | 'head' | 'lastSeq'>;
 
 /**
- * What the PHP application may do (docs/protocol.md, "HTTP"). It is the site itself, so nothing is asked of rights; what it names
- * is checked all the same.
+ * What the PHP application may do (docs/protocol.md, "HTTP"). It is the site itself, so no rights are checked; what it
+ * names is.
  */
 export async function postMessage(
   { history, limits }: Chat,
@@ -23,7 +23,7 @@ export async function postMessage(
   return history.write('send', { room, user, text, clientId, sentAt: Date.now(), asMember: false });
 }
 
-/** @returns how many connections it went to */
+/** @returns how many connections it was sent to */
 export function push({ directory, publisher }: Chat, user: string, name: string, data: unknown): number {
   const connections = [...(directory.person(user)?.connections ?? [])].map(({ id }) => id);
   publisher.toConnections(connections, 'push', { name, ...(data === undefined ? {} : { data }) });
@@ -47,7 +47,7 @@ export async function deleteRoom({ history }: Chat, room: string): Promise<void>
   await history.write('deleteRoom', { room });
 }
 
-/** `remove` ends a membership whatever brought it about, but the session's list. @returns how many members there are */
+/** `remove` ends any membership that does not come from the session. @returns how many members there are */
 export async function changeMembers(
   { history }: Chat,
   room: string,

@@ -32,12 +32,12 @@ export function summaryOf(directory: Directory, room: Room, connection: Connecti
   };
 }
 
-/** What a room is called to this member: a direct one by the other side. */
+/** The name of a room as this member sees it: that of a direct room is the other user's. */
 export function nameFor(directory: Directory, room: Room, person: Person): string {
   return partnerOf(directory, room, person)?.user.name ?? room.record.name;
 }
 
-/** A direct room belongs to two, also before the other side has heard of it. */
+/** A direct room has two members, even before the other user has been told of it. */
 export function membersOf({ record }: Room): number {
   return record.kind === 'direct' ? 2 : record.members;
 }
@@ -86,7 +86,7 @@ export function* membershipsOf({ memberships }: Person) {
   for (const { room, member } of memberships.values()) yield { record: room.record, member };
 }
 
-/** What `GET /me` says of a user, who need not be here. It makes nobody present. */
+/** What `GET /me` answers about a user, who need not be here. It makes nobody present. */
 export async function totalsOfUser(history: History, directory: Directory, user: string): Promise<Totals> {
   const person = directory.person(user);
   if (person !== undefined) return totalsOf(membershipsOf(person));

@@ -1,6 +1,6 @@
 import { RequestError } from '../errors.ts';
 
-/** @throws RequestError `bad_request` or `too_long` for what cannot be the text of a message */
+/** @throws RequestError `bad_request` or `too_long` if this cannot be the text of a message */
 export function checkText(text: string, maxText: number): void {
   // Half of a surrogate pair cannot be stored as UTF-8: it would come back as another text than was sent.
   if (!text.isWellFormed()) throw new RequestError('bad_request', 'text holds half of a surrogate pair');

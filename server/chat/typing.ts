@@ -1,11 +1,11 @@
 import type { Connection, Room } from './model.ts';
 import type { Publisher } from './publisher.ts';
 
-/** Whoever says nothing more about it has stopped typing after this many milliseconds. */
+/** A user has stopped typing if nothing more is heard of it for this many milliseconds. */
 const endsAfter = 6000;
-/** Who goes on typing is told of again: clients forget somebody of whom they hear nothing for `endsAfter`. */
+/** While a user goes on typing, others are told again this often: clients forget it after `endsAfter`. */
 const repeatAfter = 2500;
-/** In a room with more present users than this, nobody is told who types. */
+/** In rooms with more present users than this, typing is not announced. */
 const mostPresent = 100;
 
 /** Who is typing where. Never stored. */
@@ -45,7 +45,7 @@ export class Typing {
     this.#tell(room, known.connection, false);
   }
 
-  /** The connection shows the room no longer, or is closed. */
+  /** The connection has left the room, or is closed. */
   left(room: Room, connection: Connection): void {
     const { id } = connection.person.user;
     if (this.#rooms.get(room)?.get(id)?.connection === connection) this.stop(room, id);
@@ -56,7 +56,7 @@ export class Typing {
     this.#rooms.delete(room);
   }
 
-  /** To other users: a person's own devices know. */
+  /** Only to other users: the user's own connections need not be told. */
   #tell(room: Room, { person, identity }: Connection, typing: boolean): void {
     const user = { id: person.user.id, name: identity.name };
     const ids = [...room.joined].filter((one) => one.person !== person).map(({ id }) => id);

@@ -325,7 +325,7 @@ export const rules: { [Op in keyof Writes]: Rule<Op> } = {
   },
 };
 
-/** Both users of a direct room in one order, whoever opens it. */
+/** Both users of a direct room, in the same order whoever opens it. */
 export function pairOf(a: string, b: string): readonly [string, string] {
   return a < b ? [a, b] : [b, a];
 }
@@ -391,7 +391,7 @@ function deleteRoom(work: Work, room: RoomRow, changes: Change[]): void {
   changes.push({ type: 'room', is: 'deleted', room: gone });
 }
 
-/** So many members more or less. */
+/** Changes the number of members. */
 function countMembers(work: Work, room: RoomRow, more: 1 | -1, at: number): void {
   const { emptySince: _, ...rest } = room;
   const members = room.members + more;
@@ -430,7 +430,7 @@ function actInPublic(work: Work, { id, name }: User, changes: Change[]): void {
   changes.push({ type: 'user', user });
 }
 
-/** Adds a source to a membership, which may begin with it. A new member has read everything so far. */
+/** Adds a source to a membership, which may begin by that. A new member has read everything so far. */
 function add(
   work: Work,
   { id }: RoomRow,
@@ -465,7 +465,7 @@ function add(
   });
 }
 
-/** Takes sources away from a membership, which may end with that. */
+/** Removes sources from a membership, which may end by that. */
 function take(
   work: Work,
   id: string,

@@ -1,6 +1,6 @@
 /**
- * What names and texts are compared and sorted by. Computed here and stored, so that every database does the same:
- * their own collations hold `Bob`, `bob` and `bob ` for one name, each in its own way.
+ * Keys by which names and texts are compared and sorted. They are computed here and stored, so that every database does
+ * the same: by their own collations `Bob`, `bob` and `bob ` can be one name, in each database differently.
  */
 
 /** Equal for names that differ in case alone. */

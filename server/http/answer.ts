@@ -11,7 +11,7 @@ export function answerJson(req: IncomingMessage, res: ServerResponse, status: nu
   send(req, res, status, 'application/json', JSON.stringify(value));
 }
 
-/** Answers with something that is made anew each time. */
+/** Answers with a body that must not be cached. */
 export function send(
   req: IncomingMessage,
   res: ServerResponse,
@@ -56,7 +56,7 @@ const rawAnswerTimeout = 2000;
 
 /** The same answer on a bare connection: a refused upgrade, or a request that could not be parsed. */
 export function answerErrorRaw(socket: Duplex, code: HttpErrorCode, retryAfterMs?: number): void {
-  // The other side may be gone already, which is no concern of anybody's.
+  // The client may be gone already, which is no error.
   socket.on('error', () => {});
   if (!socket.writable) return void socket.destroy();
   const unread = setTimeout(() => socket.destroy(), rawAnswerTimeout).unref();

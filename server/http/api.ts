@@ -7,13 +7,13 @@ import { roomName, topic, userId } from '../events.ts';
 import { answerError, answerJson } from './answer.ts';
 
 const room = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/);
-/** PHP keeps ids as integers as well as strings. */
+/** PHP sites keep ids as integers or as strings. */
 const siteUserId = z.union([userId, z.int().min(1).transform(String)]);
 const userName = z
   .string()
   .transform((name) => [...name.toWellFormed().replace(/\p{Cc}/gu, '')].slice(0, 64).join(''));
 
-/** The bodies that the PHP application sends, by what it asks for. */
+/** The bodies of the PHP application's requests, by their name in `routes`. */
 export const bodies = {
   message: z.object({
     user: z.object({ id: siteUserId, name: userName }),
@@ -63,9 +63,9 @@ interface Route<Body extends keyof Bodies = keyof Bodies> {
   path: RegExp;
   names: 'room' | 'user';
   body: Body;
-  /** Of answers that are no errors. */
+  /** Statuses of answers that are not errors. */
   statuses: readonly number[];
-  /** Bytes that the body may have. */
+  /** The largest body, in bytes. */
   size: number;
   run(api: Api, name: string, body: Bodies[Body]): Promise<Result>;
 }
@@ -91,7 +91,7 @@ const route = <Body extends keyof Bodies>(
   run: run as Route['run'],
 });
 
-/** All that the API has. docs/openapi.json is generated from it. */
+/** All calls of the API. docs/openapi.json is generated from them. */
 export const routes: readonly Route[] = [
   route('POST', '/api/rooms/{room}/messages', 'message', [200, 201], async (api, id, body) => {
     const { message, repeated } = await api.postMessage(id, body);
@@ -133,7 +133,7 @@ export const routes: readonly Route[] = [
   }),
 ];
 
-/** Answers what is asked for under `/api/`. Without a key configured there is nothing there. */
+/** Answers requests under `/api/`. Without a configured key there is no API. */
 export function createApi(
   api: Api,
   keys: readonly string[],
@@ -172,7 +172,7 @@ export function answerRequestError(req: IncomingMessage, res: ServerResponse, er
   answerJson(req, res, statusOf[error.code] ?? 400, errorBody(error.code, error.message));
 }
 
-/** The status of a refusal; 400 for all else. */
+/** The status of an error; 400 for all others. */
 const statusOf: Partial<Record<RequestError['code'], number>> = {
   forbidden: 403,
   unknown_room: 404,
@@ -187,7 +187,7 @@ function errorBody(code: RequestError['code'], message: string = requestErrors[c
   return { error: { code, message } };
 }
 
-/** Null when it is larger than `most` bytes. */
+/** The body, or null if it is larger than `most` bytes. */
 async function readBody(req: IncomingMessage, most: number): Promise<string | null> {
   if (Number(req.headers['content-length'] ?? 0) > most) return null;
   const pieces: Buffer[] = [];
@@ -224,7 +224,7 @@ export function answerUnauthorized(res: ServerResponse): void {
 export function hasKey(req: IncomingMessage, keys: readonly string[]): boolean {
   const given = /^Bearer (.+)$/i.exec(req.headers.authorization ?? '')?.[1];
   if (given === undefined) return false;
-  // Digests of one length, so that the comparison says nothing about the key.
+  // Digests have one length, so the time of the comparison says nothing about the key.
   const digest = (text: string) => createHash('sha256').update(text).digest();
   const wanted = digest(given);
   let known = false;

@@ -6,18 +6,18 @@ import { answerError, answerErrorRaw } from './answer.ts';
 
 /** Requests of one connection that may be without an answer. Browsers and proxies send one at a time. */
 const mostUnanswered = 8;
-/** What one piece of input can hold of them is parsed at once, so they are to be small. */
+/** Node parses all requests that one piece of input holds at once, so pipelined ones must be small. */
 const mostPipelinedHeaders = 25;
 /** Bytes. Most requests are refused before their body has come. */
 const mostUnreadBody = 65_536;
 /** How long a client may take to send a request or to take an answer, however it spreads the bytes. */
 const defaultPatience = 60_000;
-/** This many connections may wait for what their clients do, and each at least this many milliseconds. */
+/** The most connections that wait for their clients; each may wait at least this many milliseconds. */
 const mostWaiting = 1000;
 const waitAtLeast = 250;
 /**
- * Answers begun in one turn of the event loop. What is not plain HTTP need not wait for hundreds of them then, nor do
- * new connections, of which Node accepts one a turn.
+ * Answers begun in one turn of the event loop. So neither WebSockets nor new connections, of which Node accepts one a
+ * turn, wait for hundreds of them.
  */
 const mostInATurn = 4;
 /** A client with too many connections may close one at any time, so this is a guess. */
@@ -43,7 +43,7 @@ export interface Bounds {
 interface Connection {
   /** The answer that is being made or sent. */
   current: ServerResponse | undefined;
-  /** Hands Node the requests that came after it, of which it has not heard yet. */
+  /** Later requests, which are not handed to Node yet. */
   readonly queue: (() => unknown)[];
   /** Frees its place. */
   readonly release: () => void;
@@ -86,7 +86,7 @@ export class Connections {
     server.on('close', () => clearInterval(timer));
   }
 
-  /** Calls `answer`, at once if it can: a client may have closed its half of the connection behind the request. */
+  /** Calls `answer`, at once if possible: a client may have closed its half of the connection after the request. */
   inTurn(req: IncomingMessage, res: ServerResponse, answer: () => void): void {
     const { socket } = req;
     const connection = this.#open.get(socket);
@@ -117,7 +117,7 @@ export class Connections {
     return this.#open.get(socket as Socket)?.current !== undefined;
   }
 
-  /** It has become something else than HTTP. */
+  /** The connection has become a WebSocket. */
   leave(socket: Socket): void {
     const connection = this.#open.get(socket);
     if (connection === undefined) return;
@@ -198,7 +198,7 @@ export class Connections {
     this.#closeLongest(now);
   }
 
-  /** Clients in earnest act at once: when many have not, the connection that has waited longest is closed. */
+  /** Real clients act at once: if too many connections wait, the one that has waited longest is closed. */
   #closeLongest(now: number): void {
     for (const [socket, since] of this.#waiting) {
       if (this.#waiting.size <= mostWaiting || now - since < waitAtLeast) break;
@@ -207,7 +207,7 @@ export class Connections {
   }
 
   #close(socket: Socket, breach: HttpBreach): void {
-    // What is only idle has broken no rule.
+    // An idle connection has broken no rule.
     if (this.owes(socket)) this.#bounds.onBreach(breach);
     this.leave(socket);
     socket.destroy();

@@ -46,7 +46,7 @@ export class Metrics {
 
   /** @param connections how many clients are connected now */
   constructor(connections: () => number) {
-    // With Node's own: among them nodejs_eventloop_lag_seconds, the delay of the loop.
+    // Node's own metrics, such as nodejs_eventloop_lag_seconds.
     collectDefaultMetrics({ register: this.#registry });
     new Gauge({
       name: 'chat_connections',

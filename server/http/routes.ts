@@ -7,7 +7,7 @@ import type { ClientFile } from './client-files.ts';
 import { codingFor } from './encoding.ts';
 import type { Metrics } from './metrics.ts';
 
-/** Nothing but the client's own files and the way back to this server; no text ever becomes code. */
+/** Allows only the client's own files and connections to this server; text never becomes code. */
 const contentSecurityPolicy = [
   "default-src 'none'",
   "script-src 'self'",
@@ -29,16 +29,16 @@ export function createRoutes(options: {
   metrics: Metrics;
   apiKeys: readonly string[];
   api: Api;
-  /** What is missing for this server to do its work; empty when nothing is. */
+  /** What this server lacks to do its work; empty if nothing. */
   missing: () => Promise<string[]>;
-  /** Who asks, by the session cookie, for the launcher and badge on a page: `{}` for nobody. */
+  /** The user of the session cookie, for the launcher and badge on a page; `{}` if nobody is logged in. */
   me: (cookie: string | undefined) => Promise<object | 'session_store_unavailable'>;
-  /** Why this is not answered, or null; and lets the page that may ask read the answer. */
+  /** `refusalOfMe`: why `/me` is refused, or null. `allowReading` lets the page read the answer. */
   admission: {
     refusalOfMe(req: IncomingMessage): { code: HttpErrorCode; retryAfterMs?: number } | null;
     allowReading(req: IncomingMessage, res: ServerResponse): void;
   };
-  /** Whether requests may come from others by way of a proxy on this machine. */
+  /** Whether a proxy on this machine may pass on requests of others. */
   proxied: boolean;
 }): (req: IncomingMessage, res: ServerResponse, path: string) => Promise<void> {
   const routes: Record<string, Handler> = {
@@ -111,10 +111,10 @@ function isKnown(etag: string, header: string | undefined): boolean {
   return tags !== undefined && (tags.includes(etag) || tags.includes('*'));
 }
 
-/** Whether a request comes from this machine itself, as far as it shows: a proxy on it may leave no trace. */
+/** Whether a request seems to come from this machine itself: a proxy on it may leave no trace. */
 function isLocal(req: IncomingMessage): boolean {
   const address = req.socket.remoteAddress?.replace(/^::ffff:/, '') ?? '';
-  // A page could point a name of its own here and read the answer; it cannot choose the name `localhost`.
+  // A page could point its own host name here and read the answer, but not the name `localhost`.
   const named = /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?$/i.test(req.headers.host ?? '');
   const forwarded = Object.keys(req.headers).some((name) =>
     /^(forwarded|via|x-(forwarded-.*|real-ip))$/.test(name),

@@ -8,7 +8,7 @@ import { answerError, answerErrorRaw } from './answer.ts';
 import { type Bounds, Connections } from './connections.ts';
 import { targetOf } from './target.ts';
 
-/** Headers that are slower than this are an attack, or hopeless. */
+/** Milliseconds. Headers that take longer are an attack, or come over a line that is too slow. */
 const headersTimeout = 10_000;
 const requestTimeout = 30_000;
 /** Clients and proxies send up to 50. */
@@ -44,10 +44,10 @@ export async function openHttpServer(options: {
     headersTimeout,
     requestTimeout,
     connectionsCheckingInterval: 1000,
-    // Node's own answer to that has no body; see targetOf.
+    // Node's own answer to a missing `Host` has no body; `targetOf` checks it.
     requireHostHeader: false,
-    // Clients offer h2c and others, which a server may pass over; Node would take them all for WebSockets. One with
-    // a body would be handed over before the body has come.
+    // Clients offer h2c and other upgrades, which a server may ignore; Node would treat them all as WebSockets, and hand
+    // over an upgrade with a body before the body has come.
     shouldUpgradeCallback: ({ headers }) =>
       /^websocket$/i.test(headers.upgrade ?? '') &&
       (headers['content-length'] ?? '0') === '0' &&
@@ -69,7 +69,7 @@ export async function openHttpServer(options: {
   const onRequest = (req: IncomingMessage, res: ServerResponse) =>
     connections.inTurn(req, res, () => answer(req, res));
   server.on('request', onRequest);
-  // Another expectation than 100-continue may be passed over (RFC 9110, section 10.1.1).
+  // Expectations other than 100-continue may be ignored (RFC 9110, section 10.1.1).
   server.on('checkExpectation', onRequest);
   server.on('upgrade', (req, socket, head) => {
     connections.leave(req.socket);
@@ -80,7 +80,7 @@ export async function openHttpServer(options: {
     endpoint.upgrade(req, socket, head, target.url);
   });
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    // It would be taken for the answer to an earlier request.
+    // An error now would be read as the answer to an earlier request.
     if (connections.owes(socket)) socket.destroy();
     else if (error.code === 'HPE_HEADER_OVERFLOW') answerErrorRaw(socket, 'header_too_large');
     else if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') answerErrorRaw(socket, 'request_timeout');
@@ -99,7 +99,7 @@ export async function openHttpServer(options: {
     port: (server.address() as AddressInfo).port,
     async close() {
       const closed = new Promise((resolve) => server.close(resolve));
-      // Closed by force while something unread waits, a connection loses what was already on its way out.
+      // A connection that is closed by force while input waits unread loses the output that is on its way.
       await Promise.race([closed, pause(lastBytes)]);
       for (const socket of sockets) socket.destroy();
       await closed;

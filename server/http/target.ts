@@ -2,14 +2,14 @@ import type { IncomingMessage } from 'node:http';
 
 /** What a request asks for. */
 export interface Target {
-  /** As it was sent, and as a URL has it. */
+  /** The same as sent and in `url`. */
   path: string;
   url: URL;
 }
 
 /** `PATH`, `PATH?QUERY`, or the same after `http://HOST` (RFC 9112, section 3.2.2). */
 const form = /^(?:https?:\/\/([^/?#]*))?(\/[^?#]*)(\?[^#]*)?$/i;
-/** The paths in which dots are a name: a user may be called `..`, and nothing encodes a dot. */
+/** Paths in which dots can be a user id: a user may be called `..`, and dots are never encoded. */
 const userOfDots = /^\/api\/users\/(?:\.|%2e){1,2}\/(?:connections|ban|push)$/i;
 
 /**

@@ -8,13 +8,13 @@ import { SessionTtl, type TtlOptions } from './ttl.ts';
 
 // Milliseconds, and times by the monotonic clock.
 
-/** PHP empties a record before it writes it anew: what is empty or cannot be read is read once more. */
+/** PHP empties a record before it writes it again: if it is empty or unreadable, it is read once more. */
 const confirmAfter = 100;
 /** PHP has just opened the session, and may end it a little later. If it takes longer, the regular check sees it. */
 const checksAfterOpening = [50, 250];
-/** What gave no answer and has to be asked again soon. */
+/** The pause before a session that could not be read is read again. */
 const retryAfter = 250;
-/** Between two checks of one session: a store that notifies much of it does not have it read all the time. */
+/** Between two checks of one session: a flood of notifications must not make the server read it all the time. */
 const shortestPause = 5;
 /** Notifications may be missing: a session is checked this often even where the store promises to notify each change. */
 const checkAnyway = 60_000;
@@ -23,13 +23,13 @@ const checkAnyway = 60_000;
 export interface Subscriber {
   /** The session has ended: nothing may be delivered from now on. Called once, and nothing else after it. */
   ended(reason: EndReason): void;
-  /** The store has been silent for longer than the grace, which says nothing of the session. */
+  /** The store has been silent for longer than the grace, which says nothing about the session. */
   unconfirmed(): void;
-  /** Something in the identity is another value now. */
+  /** Something in the identity has changed. */
   changed(user: SessionUser): void;
 }
 
-/** What all sessions have in common, and who hears of them. */
+/** What all sessions share, and the listeners. */
 export interface Surroundings extends TtlOptions {
   /** For this long a silent store ends nothing. */
   grace: number;
@@ -46,10 +46,10 @@ export interface Surroundings extends TtlOptions {
  * - `idle`: waits for its turn, or for a notification
  * - `due`: a check begins in a moment, `shortestPause` after the last one began
  * - `checking`: a check is under way, until it is known why the session has ended, if it has
- * - `recheck`: likewise, and something was notified since that check began, which it may not have seen
+ * - `recheck`: the same, and a notification has come since the check began, whose change it may have missed
  * - `confirming`: was seen to be empty or unreadable once, and is read again after `confirmAfter`
  * - `retrying`: could not be read although the store answers, and is checked again after `retryAfter`
- * - `ended`: for good, since the session has, or since nobody is connected with it any more
+ * - `ended`: for good: the session has ended, or nobody is connected with it any more
  */
 type State = 'idle' | 'due' | 'checking' | 'recheck' | 'confirming' | 'retrying' | 'ended';
 
@@ -60,13 +60,13 @@ type State = 'idle' | 'due' | 'checking' | 'recheck' | 'confirming' | 'retrying'
  * - `alive`: the answer shows the same user
  * - `doubtful`: the answer shows an empty or unreadable record, for the first time
  * - `failed`: no answer
- * - `unsettled`: the session is being written again and again, so that no reading of it counts
+ * - `unsettled`: the session is written again and again, so no read of it counts
  */
 type Event = 'turn' | 'notified' | 'waited' | 'alive' | 'doubtful' | 'failed' | 'unsettled';
 
 /**
- * The path of a logout. `end` leads from every state to `ended`. What is missing here changes nothing: a notification
- * in `confirming`, say, since the check that follows sees what was notified.
+ * The path of a logout. `end` leads from every state to `ended`. An event that has no entry for a state changes nothing,
+ * such as a notification in `confirming`: the check that follows sees what was notified.
  */
 const transitions: Record<Event, Partial<Record<State, State>>> = {
   turn: { idle: 'checking' },
@@ -84,7 +84,7 @@ export class CheckedSession {
   readonly #around: Surroundings;
   readonly #subscribers = new Set<Subscriber>();
   readonly #ttl: SessionTtl;
-  /** Where the store notifies only of those sessions that it was told to follow. */
+  /** For stores that notify only of sessions that they were told to follow. */
   readonly #followed: Followed | undefined;
   #user: SessionUser;
   #bytes: Buffer;
@@ -161,7 +161,7 @@ export class CheckedSession {
     }
   }
 
-  /** The one place where the state changes, but for the end. */
+  /** Nothing else changes the state, except `end`. */
   #on(event: Event): void {
     const state = transitions[event][this.#state];
     if (state === undefined) return;
@@ -196,7 +196,7 @@ export class CheckedSession {
     );
   }
 
-  /** @param verdict null when nothing has changed, which nearly all checks find */
+  /** @param verdict null if nothing has changed, as in nearly all checks */
   #judge(verdict: Verdict | null): void {
     this.#around.onAnswer(this);
     if (this.#state === 'ended') return;
@@ -235,7 +235,7 @@ export class CheckedSession {
     for (const subscriber of [...this.#subscribers]) subscriber.changed(user);
   }
 
-  /** It stays in `checking` meanwhile: nothing that is notified now can bring the session back. */
+  /** It stays in `checking` meanwhile: no notification can bring the session back now. */
   async #endWithNobody(): Promise<void> {
     this.end((await this.#ttl.hasRunOut()) ? 'expired' : 'logout');
   }

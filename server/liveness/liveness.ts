@@ -15,9 +15,9 @@ export interface LivenessOptions
   onStore(silent: StoreError | null): void;
   /** The store answers, but this session cannot be read now. Called at each check. */
   onUnreadable(error: SessionBusyError): void;
-  /** The store has stopped notifying changes, or notifies them (null). Called once for each change. */
+  /** The store no longer sends notifications, or sends them again (null). Called once for each change. */
   onNotifications(lost: StoreError | null): void;
-  /** A session in use could not be renewed. Called once for each message, however often that happens. */
+  /** A session in use could not be renewed. Called once for each error message, however often it happens. */
   onKeepaliveFailure(error: StoreError): void;
 }
 
@@ -39,9 +39,9 @@ export class Liveness {
   readonly #schedule: Schedule<CheckedSession>;
   readonly #notifications: StoreSubscription;
   readonly #byId = new Map<string, CheckedSession>();
-  /** By the marker that PHP leaves at a logout, from which the id cannot be known. */
+  /** By the marker that PHP leaves at a logout, which does not reveal the id. */
   readonly #byMarker = new Map<string, CheckedSession>();
-  /** The sessions whose last check got no answer: of several servers of a store, one alone may be silent. */
+  /** Sessions whose last check got no answer: of a store's servers only one may be silent. */
   readonly #unanswered = new Set<CheckedSession>();
   #silent = false;
 
@@ -91,7 +91,7 @@ export class Liveness {
     };
   }
 
-  /** Ends all sessions of a user. Returns how many connections they had. */
+  /** Ends all sessions of a user. @returns how many connections they had */
   kick(user: string): number {
     const sessions = [...this.#byId.values()].filter((session) => session.user.id === user);
     const connections = sessions.reduce((sum, session) => sum + session.connections, 0);

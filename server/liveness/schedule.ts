@@ -1,4 +1,4 @@
-/** Members whose turns are no further apart than this have them together, in milliseconds. */
+/** Milliseconds. Members whose turns are no further apart than this have them together. */
 const longestGathering = 100;
 /** In parts of the interval, which may be short. */
 const gatheringsPerInterval = 10;
@@ -7,8 +7,8 @@ const mostAtOnce = 500;
 
 /**
  * Gives each of its members a turn once in an interval. One timer serves all, and there is none while there are no
- * members. Those whose turns come soon after one another have them together: a store that is asked for fifty sessions at
- * once works little more than for one.
+ * members. Members whose turns are close together have them at the same time: for a store, fifty sessions at once are
+ * little more work than one.
  */
 export class Schedule<Member> {
   readonly #interval: number;
@@ -35,7 +35,7 @@ export class Schedule<Member> {
     if (this.#turns.size === 0) this.stop();
   }
 
-  /** Nobody has a turn any more. */
+  /** Ends all turns. */
   stop(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;

@@ -3,12 +3,12 @@ import { StoreError } from '../session/store.ts';
 
 // Milliseconds, and times by the monotonic clock.
 
-/** For so long after its user has written something, a session is in use. */
+/** A session counts as in use for this long after its user has written something. */
 const inUseFor = 60_000;
 /** A session is renewed no more often than this, unless its lifetime is short. */
 const shortestRenewalPause = 60_000;
 const renewalPart = 1 / 3;
-/** Some stores count in whole seconds, and answers take their time: a TTL may be off by this. */
+/** Some stores count in whole seconds, and answers take time: a TTL may be wrong by this much. */
 const precision = 1500;
 /** The store is asked for a TTL at least this often, and no more often where it gives no answer. */
 const askEvery = 60_000;
@@ -24,9 +24,9 @@ export interface TtlOptions {
 }
 
 /**
- * How long one session has to live, as the store last said: that tells its expiry from a logout. And its renewal while
- * its user writes in the chat, as a request to PHP would renew it: never for longer than PHP lets it live, and never
- * for less than it has.
+ * The TTL of one session, as the store last reported it: it distinguishes an expiry from a logout. Also renews the
+ * session while its user writes in the chat, as a request to PHP would: never beyond PHP's lifetime, and never to less than it
+ * has left.
  */
 export class SessionTtl {
   readonly #id: string;
@@ -52,7 +52,7 @@ export class SessionTtl {
     this.#writtenAt = performance.now();
   }
 
-  /** PHP has used the session, or may have: its TTL is another one now. */
+  /** PHP has used the session, or may have: its TTL has changed. */
   used(): void {
     this.#usedAt = performance.now();
     this.#askAgainAt = Number.NEGATIVE_INFINITY;
@@ -93,7 +93,7 @@ export class SessionTtl {
     // Near its end it is asked for with each check: PHP may have renewed it, or it is the last TTL to be seen.
     this.#askAgainAt = Math.min(now + askEvery, this.#expires - precision - 2 * this.#options.interval);
     if (left === Number.POSITIVE_INFINITY) return left;
-    // The site has shortened it, and has a reason for that.
+    // The site has shortened it on purpose.
     const shortened =
       before !== undefined && before !== Number.POSITIVE_INFINITY && this.#expires < before - precision;
     this.#longest = shortened ? left : Math.max(this.#longest, left);

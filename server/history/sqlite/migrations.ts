@@ -5,8 +5,8 @@ import { findKeys, nameKey, sortKey } from '../text-keys.ts';
 const folder = new URL('./migrations/', import.meta.url);
 
 /**
- * Brings the file to the newest form, one numbered migration after the other, each in a transaction of its
- * own. `user_version` holds the number of the last one.
+ * Migrates the file to the newest schema, one numbered migration after the other, each in a transaction of its own.
+ * `user_version` is the number of the last one.
  * @throws Error when the file was written by a newer version of this server
  */
 export function migrate(db: DatabaseSync): void {

@@ -10,7 +10,7 @@ export type Call =
 
 export type Request = Call | { close: true };
 
-/** `internal`: a mistake in this program. `current` goes with the `conflict` of an edit. */
+/** `internal`: a bug in this program. `current` goes with the `conflict` of an edit. */
 export interface Failure {
   code: RequestErrorCode;
   detail: string;
@@ -47,8 +47,8 @@ export function isLocked(error: unknown): boolean {
 }
 
 /**
- * SQLite's result code tells a full disk from everything else that can be wrong with it. An error without a code is no
- * failure of the storage but a mistake in this program.
+ * SQLite's result code distinguishes a full disk from other failures. An error without a code is not a failure of the
+ * storage but a bug in this program.
  */
 export function storageFailure(error: unknown): Failure {
   const { errcode, message, stack } = error as Error & { errcode?: number };

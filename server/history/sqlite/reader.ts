@@ -20,7 +20,7 @@ if (parentPort === null) throw new Error('reader.ts runs as a worker thread');
 const port = parentPort;
 const db = new DatabaseSync(path, { readOnly: true });
 
-/** Behind the last code point: what begins with a text lies between the text and the text with this behind it. */
+/** After the last code point: texts that begin with X lie between X and X followed by this. */
 const beyond = '\u{10ffff}';
 /** So many people are looked at in one go, however few of them fit: other reads wait meanwhile. */
 const mostCandidates = 2000;

@@ -1,7 +1,7 @@
 import type { Message } from '../../events.ts';
 import type { MemberRecord, RoomRecord, UserRecord } from '../history.ts';
 
-/** How the rows of the tables become what the history hands out. One place for both threads. */
+/** Turns rows of the tables into what the history returns. Used by all of its threads. */
 export type Row = Record<string, unknown>;
 
 export const roomColumns =

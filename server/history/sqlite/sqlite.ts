@@ -8,9 +8,9 @@ import type { Change, History } from '../history.ts';
 import type { Batch, Request } from './protocol.ts';
 
 /**
- * The history in one SQLite file, in WAL mode. After the start the main thread touches no disk: one thread writes,
- * another reads. The file is for one chat server; other programs, such as a backup, may read it meanwhile.
- * @param options.onFailure a thread has died, which only a bug can bring about; nothing works from then on
+ * The history in one SQLite file, in WAL mode. After the start the main thread does not touch the disk: one thread
+ * writes, one reads, one searches. The file belongs to one chat server; other programs, such as a backup, may read it meanwhile.
+ * @param options.onFailure called if a thread has died, which only a bug can cause; nothing works from then on
  * @throws Error naming the file, when it cannot be opened, another chat server has it or a newer version wrote it
  */
 export async function openSqliteHistory(options: {
@@ -30,7 +30,7 @@ export async function openSqliteHistory(options: {
   let searcher: Thread;
   try {
     writer = await Thread.start('./writer.ts', path, options.onFailure, onCommitted);
-    // After the writer: a file opened for reading only must exist, in WAL mode and in the newest form.
+    // After the writer: a file that is opened for reading only must exist, in WAL mode and migrated.
     reader = await Thread.start('./reader.ts', path, options.onFailure);
     searcher = await Thread.start('./searcher.ts', path, options.onFailure);
   } catch (error) {
@@ -40,9 +40,9 @@ export async function openSqliteHistory(options: {
 
   return {
     write: (op, input, asker) => writer.call(asker === undefined ? { op, input } : { op, input, asker }),
-    // Of the writer, since what it asks about may still be on its way to the disk.
+    // The writer answers it, since what it asks about may still be on its way to the disk.
     probe: (op, input) => writer.call({ op, input, probe: true }),
-    // Searching is apart: a long search holds up no other reading.
+    // Searches have their own thread: a long one holds up no other read.
     read: (op, input) => (op === 'search' ? searcher : reader).call({ op, input }),
     onChange: (listener) => {
       listeners.push(listener);
@@ -56,7 +56,7 @@ export async function openSqliteHistory(options: {
   };
 }
 
-/** Makes the file where there is none, and keeps it for this process. @returns its path without symbolic links */
+/** Makes the file if there is none, and claims it for this process. @returns its path without symbolic links */
 function claimFile(path: string): { path: string; claimed: { close(): void } } {
   try {
     mkdirSync(dirname(path), { recursive: true });

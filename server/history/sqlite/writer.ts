@@ -28,7 +28,7 @@ const port = parentPort;
 /** Bounds the time one transaction takes, and so how long the first of its senders waits. */
 const maxBatch = 1000;
 
-/** The size to which the WAL is cut, in bytes: what SQLite's own rule, a checkpoint at 1,000 pages, makes of it. */
+/** The size to which the WAL is cut, in bytes: it reaches it by SQLite's own rule, a checkpoint at 1,000 pages. */
 const maxWal = 1000 * 4096;
 
 /** Another program may hold the file for a moment, a backup for instance. */
@@ -199,7 +199,7 @@ function purge(): void {
   if (more) erasing ??= setTimeout(erase, eraseAfter);
 }
 
-/** What was deleted or edited is overwritten in the database, and the WAL, which still has it, begins anew. */
+/** Deleted and edited texts are overwritten in the database; this truncates the WAL, which still has them. */
 function erase(): void {
   erasing = undefined;
   try {
