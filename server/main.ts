@@ -5,12 +5,12 @@ import { reportStart } from './start-report.ts';
 
 /** EX_CONFIG of sysexits.h: a service manager need not try again. */
 const badConfiguration = 78;
-/** EX_IOERR: the history or the port cannot be opened, or a part has died. */
+/** EX_IOERR: the history or the port cannot be opened, or an unexpected error has ended the server. */
 const failed = 74;
 /** Clients and operators are promised that a drain ends within 10 s. */
 const drainLimit = 9000;
 
-// The history is private: files that are made from here on are for this user alone.
+// The history is private: files created from here on are readable by this user alone.
 process.umask(0o077);
 
 /**
@@ -50,7 +50,7 @@ async function main(): Promise<void> {
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
-  // Whatever the level: who starts this server waits for the line, and learns the port from it.
+  // At any log level: a program that starts this server waits for this line and reads the port from it.
   log.child({}, { level: 'info' }).info({ host: app.host, port: app.port, pid: process.pid }, 'listening');
 }
 

@@ -17,8 +17,9 @@ export interface Limits {
   roomsOfUser: number;
 }
 
-/** A private room without members is deleted after this many milliseconds. How often, and how many at once. */
+/** Milliseconds after which a private room without members is deleted. */
 const emptyFor = 30 * 24 * 60 * 60 * 1000;
+/** How often such rooms are looked for, in milliseconds, and how many are deleted at once. */
 const sweepEvery = 60 * 60 * 1000;
 const sweepMost = 100;
 

@@ -9,7 +9,7 @@ import type { Batch, Request } from './protocol.ts';
 
 /**
  * The history in one SQLite file, in WAL mode. After the start the main thread does not touch the disk: one thread
- * writes, one reads, one searches. The file belongs to one chat server; other programs, such as a backup, may read it meanwhile.
+ * writes, one reads, one searches. The file belongs to one chat server; other programs, such as a backup, may read it.
  * @param options.onFailure called if a thread has died, which only a bug can cause; nothing works from then on
  * @throws Error naming the file, when it cannot be opened, another chat server has it or a newer version wrote it
  */
