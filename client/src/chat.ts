@@ -257,7 +257,10 @@ export class Chat implements ConnectionListener {
 
   state(state: ConnectionState): void {
     if (state.kind !== 'ready') {
-      for (const room of this.rooms.values()) room.joined = false;
+      for (const room of this.rooms.values()) {
+        room.joined = false;
+        room.opening = false;
+      }
       this.typing.forget();
       this.ownTyping.forget();
       // Ends pauses: another tab, which may be connected, waits for its turn to send.
@@ -453,6 +456,7 @@ export class Chat implements ConnectionListener {
   }
 
   #enter(room: Room): void {
+    room.opening = room.newFrom !== undefined;
     if (!room.joined) void this.sync.join(room);
     else void this.sync.unseen(room);
   }

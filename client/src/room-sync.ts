@@ -127,11 +127,15 @@ export class RoomSync {
     return listed();
   }
 
-  /** Brings the place into the list where the "New" line stands. */
+  /** Brings the place into the list where the "New" line stands, far back as a window. */
   async unseen(room: Room): Promise<void> {
-    const { newFrom, summary, timeline } = room;
-    if (newFrom === undefined || summary.lastSeq - newFrom > UNSEEN || !timeline.attached) return;
-    await this.#backTo(room, newFrom);
+    const { newFrom, timeline } = room;
+    if (newFrom !== undefined && timeline.head !== undefined && timeline.attached) {
+      const far = timeline.first - newFrom > UNSEEN;
+      await (far ? this.reach(room, newFrom) : this.#backTo(room, newFrom));
+    }
+    room.opening = false;
+    this.#port.changed();
   }
 
   /** One older message, for a quote; asked for once. */

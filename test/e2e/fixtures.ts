@@ -32,6 +32,8 @@ export const rooms = [
   'states',
   'tabs',
   'talk',
+  'unseen',
+  'far-back',
 ] as const;
 
 export interface Site {

@@ -1,4 +1,4 @@
-import { expect, test } from './fixtures.ts';
+import { expect, type Person, test } from './fixtures.ts';
 import { numbered, seed } from './seed.ts';
 
 test('a reload shows the history, in order and once', async ({ alice, bob }) => {
@@ -78,3 +78,54 @@ test('a reply shows what it answers, and leads there', async ({ alice, site }) =
   await alice.page.getByRole('button', { name: 'Jump to latest' }).click();
   await expect(alice.message('an answer')).toBeInViewport();
 });
+
+test('a room opens where the unread messages begin, however many they are, and the pill counts them', async ({
+  alice,
+  site,
+}) => {
+  for (const [room, unread] of [
+    ['unseen', 120],
+    ['far-back', 700],
+  ] as const) {
+    await alice.open(room);
+    await seed(site, 'bob', room, ['before']);
+    await expect(alice.message('before')).toBeInViewport();
+    await expect.poll(() => unreadIn(alice, room)).toBe(0);
+    await alice.open('lobby');
+    await seed(site, 'carol', room, numbered(unread, room));
+    await expect.poll(() => unreadIn(alice, room)).toBeGreaterThan(99);
+    await alice.open(room);
+    const line = alice.page.getByRole('separator', { name: 'New' });
+    await expect(line).toBeInViewport();
+    await expect(alice.message(`${room} 1`)).toBeInViewport();
+    await expect(alice.message('before')).toBeInViewport();
+    const pill = alice.page.getByRole('button', { name: /^\d+ new messages$/ });
+    const counted = async () => Number.parseInt((await pill.textContent()) ?? '', 10);
+    const first = await counted();
+    expect(first).toBeGreaterThan(unread - 30);
+    expect(first).toBeLessThan(unread);
+    await alice.timeline.evaluate((log) => log.scrollBy(0, 400));
+    await expect.poll(counted).toBeLessThan(first);
+    // Forwards, until the end is reached and live.
+    await expect(async () => {
+      await alice.timeline.evaluate((log) => {
+        log.scrollTop = log.scrollHeight;
+      });
+      expect(await alice.messages.count()).toBeLessThanOrEqual(200);
+      await expect(alice.message(`${room} ${unread}`)).toBeInViewport({ timeout: 50 });
+    }).toPass({ intervals: [20] });
+    await seed(site, 'bob', room, ['and on it goes']);
+    await expect(alice.message('and on it goes')).toBeInViewport();
+    await expect(pill).toHaveCount(0);
+  }
+});
+
+/** As the list of rooms has it. */
+async function unreadIn({ page }: Person, room: string): Promise<number> {
+  const name = new RegExp(`^${room}\\b`);
+  const words = await page
+    .getByRole('navigation', { name: 'Rooms' })
+    .getByRole('button', { name })
+    .textContent();
+  return Number.parseInt(/(\d+) unread/.exec(words ?? '')?.[1] ?? '0', 10);
+}

@@ -103,16 +103,29 @@ export class ScrollKeeper {
     this.#scroller.scrollTop = this.#scroller.scrollHeight;
   }
 
+  /** The last message of which something is in sight. */
+  get last(): HTMLElement | undefined {
+    const { bottom } = this.#scroller.getBoundingClientRect();
+    const { all, at } = this.#search((message) => message.getBoundingClientRect().top >= bottom);
+    return all[at - 1];
+  }
+
   #firstVisible(): HTMLElement | undefined {
     const { top } = this.#scroller.getBoundingClientRect();
+    const { all, at } = this.#search((message) => message.getBoundingClientRect().bottom > top);
+    return all[at];
+  }
+
+  /** The first message of which that is true, as it is of all after it: half of them are left out with each look. */
+  #search(found: (message: HTMLElement) => boolean): { all: HTMLElement[]; at: number } {
     const all = [...this.#column.querySelectorAll<HTMLElement>('.msg')];
-    // They stand in order: half of them can be left out with each look.
     let [low, high] = [0, all.length];
     while (low < high) {
       const middle = (low + high) >> 1;
-      if ((all[middle]?.getBoundingClientRect().bottom ?? 0) > top) high = middle;
+      const message = all[middle];
+      if (message !== undefined && found(message)) high = middle;
       else low = middle + 1;
     }
-    return all[low];
+    return { all, at: low };
   }
 }

@@ -105,7 +105,7 @@ export class TimelineView {
     const room = chat.current;
     if (room !== this.#room) this.#change(room);
     this.#restore = undefined;
-    if (room === undefined || room.timeline.head === undefined) return;
+    if (room === undefined || !isReady(room)) return;
     // What is on its way belongs to the end.
     const pending = room.timeline.attached ? chat.pending(room) : [];
     this.#entries = entries(room.timeline.list(), pending, chat.me);
@@ -127,7 +127,7 @@ export class TimelineView {
   draw() {
     const { chat, strings } = this.#context;
     const room = this.#room;
-    const waiting = room === undefined || room.timeline.head === undefined;
+    const waiting = room === undefined || !isReady(room);
     const nothing = !waiting && this.#entries.length === 0;
     return (
       <div
@@ -161,7 +161,7 @@ export class TimelineView {
   settle(): void {
     const room = this.#room;
     const scroll = this.#scroll;
-    if (room === undefined || room.timeline.head === undefined || scroll === undefined) return;
+    if (room === undefined || !isReady(room) || scroll === undefined) return;
     this.#restore?.();
     this.#placed = true;
     if (this.#resizing) scroll.measure();
@@ -238,7 +238,7 @@ export class TimelineView {
     else if (before !== -1) this.#slice.around(this.#entries, before);
     const key = this.#entries[before]?.key ?? '';
     return () => {
-      this.#seen = room.summary.lastSeq;
+      this.#seen = newFrom === undefined ? room.summary.lastSeq : newFrom - 1;
       const scroll = this.#scroll;
       scroll?.toEnd();
       const line = this.#element?.querySelector<HTMLElement>('.new');
@@ -359,13 +359,18 @@ export class TimelineView {
     return message;
   }
 
-  /** What the pill tells. */
+  /** What the pill tells: how many messages of others are below what has been in sight. */
   #count(room: Room): void {
-    if (this.atEnd) this.#seen = Math.max(this.#seen, room.summary.lastSeq);
+    const { timeline, summary } = room;
+    const last = this.#drawn.get(this.#scroll?.last?.dataset.key ?? '')?.props.entry.message;
+    if (this.atEnd) this.#seen = Math.max(this.#seen, summary.lastSeq);
+    else if (this.#placed) this.#seen = Math.max(this.#seen, last?.seq ?? 0);
     const me = this.#context.chat.me?.id;
-    this.below = this.#entries.filter(
+    const listed = this.#entries.filter(
       ({ message, user }) => message !== undefined && message.seq > this.#seen && user.id !== me,
     ).length;
+    // Whose the others are is not known before they come.
+    this.below = listed + (timeline.attached ? 0 : summary.lastSeq - Math.max(timeline.last, this.#seen));
   }
 
   /** Shows, or fetches, more where the reader comes near an edge. */
@@ -383,3 +388,6 @@ export class TimelineView {
     }
   }
 }
+
+/** There is something to show, and where it begins is known. */
+const isReady = ({ timeline, opening }: Room) => timeline.head !== undefined && !opening;
