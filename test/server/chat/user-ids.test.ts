@@ -1,0 +1,132 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { newClientId, refusalOf } from '../../helpers/chat-client.ts';
+import {
+  codeOf,
+  eventsOf,
+  nextOf,
+  type PeopleSite,
+  type Person,
+  say,
+  startPeopleSite,
+} from '../../helpers/people.ts';
+
+/** Ids are compared byte by byte everywhere: these are people of their own, two of them in the two forms of `ó`. */
+const ids = ['Bob', 'bob', 'bob ', 'B\u00f3b', 'Bo\u0301b'];
+let site: PeopleSite;
+let people: Person[];
+beforeAll(async () => {
+  site = await startPeopleSite({
+    CHAT_FIND_PEOPLE: 'all',
+    CHAT_LIMIT_SEND: '3/1h',
+    CHAT_LIMIT_CONNECTIONS_USER: '2',
+  });
+  people = await Promise.all(ids.map((id) => site.person({}, id)));
+});
+afterAll(() => site.close());
+const others = (id: string) => ids.filter((one) => one !== id);
+const connections = async () =>
+  Promise.all(
+    ids.map(async (id) => (await site.api('GET', `/users/${encodeURIComponent(id)}`)).body.connections),
+  );
+
+test('each is who the session says, and is there alone', async () => {
+  expect(people.map(({ ready }) => ready.user.id)).toEqual(ids);
+  expect(await connections()).toEqual([1, 1, 1, 1, 1]);
+});
+
+test('members, roles, presence and read marks', async () => {
+  const [owner] = people as [Person];
+  const room = (await site.den(owner, people.slice(1, 3))).id;
+  expect(await codeOf(people[3] as Person, 'room:join', { room })).toBe('unknown_room');
+  for (const one of people.slice(0, 3)) await one.request('room:join', { room });
+  const { members } = await owner.request('room:members', { room });
+  expect(members.map(({ user }) => user.id).sort()).toEqual(ids.slice(0, 3).sort());
+  await owner.request('room:role', { room, user: 'bob', role: 'moderator' });
+  const { members: changed } = await owner.request('room:members', { room });
+  expect(changed.filter(({ role }) => role === 'moderator').map(({ user }) => user.id)).toEqual(['bob']);
+  const { seq } = await say(owner, room, 'of Bob');
+  for (const one of people.slice(1, 3)) {
+    expect(await codeOf(one, 'message:edit', { room, seq, text: 'changed' })).toBe('forbidden');
+  }
+  const listed = async (one: Person) =>
+    (await one.request('room:list', {})).rooms.find(({ id }) => id === room)?.unread;
+  expect(await Promise.all(people.slice(0, 3).map(listed))).toEqual([0, 1, 1]);
+  await people[1]?.request('read:mark', { room, seq });
+  expect(await Promise.all(people.slice(0, 3).map(listed))).toEqual([0, 0, 1]);
+  await owner.request('room:remove', { room, user: 'bob ' });
+  expect((await owner.request('room:members', { room })).members.map(({ user }) => user.id).sort()).toEqual([
+    'Bob',
+    'bob',
+  ]);
+});
+
+test('the same clientId of each is a message of its own', async () => {
+  const clientId = newClientId();
+  const seqs = new Set<number>();
+  for (const [n, one] of people.entries()) {
+    await one.request('room:join', { room: 'lobby' });
+    const { message } = await one.request('message:send', { room: 'lobby', text: `text ${n}`, clientId });
+    expect(message.user.id).toBe(ids[n]);
+    seqs.add(message.seq);
+  }
+  expect(seqs.size).toBe(ids.length);
+});
+
+test('a limit that one has reached is no other one’s; nor are the connections of one', async () => {
+  const [one, ...rest] = await Promise.all(ids.map((id) => site.person({}, `quota${id}`)));
+  for (const client of [one, ...rest] as Person[]) await client.request('room:join', { room: 'lobby' });
+  for (let n = 0; n < 3; n++) await say(one as Person, 'lobby');
+  expect(await codeOf(one as Person, 'message:send', { room: 'lobby', text: 'x', clientId: 'x' })).toBe(
+    'rate_limited',
+  );
+  for (const client of rest) await say(client, 'lobby');
+  const second = await site.person({}, `quota${ids[0]}`);
+  expect((await refusalOf(site.person({}, `quota${ids[0]}`))).message).toBe('rate_limited');
+  second.close();
+  (await site.person({}, `quota${ids[1]}`)).close();
+});
+
+test('a direct room is of two of them, and of no other two', async () => {
+  const rooms = new Map<string, string>();
+  for (const [n, one] of people.entries()) {
+    for (const other of others(ids[n] as string)) {
+      const { room } = await one.request('direct:open', { user: other });
+      expect(room.with?.id).toBe(other);
+      const pair = [ids[n], other].sort().join('\n');
+      expect(rooms.get(pair) ?? room.id).toBe(room.id);
+      rooms.set(pair, room.id);
+    }
+  }
+  expect(new Set(rooms.values()).size).toBe(10);
+  expect(await codeOf(people[1] as Person, 'direct:open', { user: 'bob' })).toBe('bad_request');
+});
+
+test('looking for one by the name’s beginning finds all whose letters are the same without case', async () => {
+  const looking = await site.person({}, 'looking');
+  const { users } = await looking.request('user:find', { query: 'bob' });
+  expect(users.map(({ id }) => id).sort()).toEqual(['Bob', 'bob', 'bob ']);
+  const accented = (await looking.request('user:find', { query: 'BÓB' })).users.map(({ id }) => id);
+  expect(accented.sort()).toEqual(['B\u00f3b', 'Bo\u0301b'].sort());
+});
+
+test('pushes, closed connections, bans and members of the API reach the one that is named', async () => {
+  for (const [n, one] of people.entries()) {
+    const id = encodeURIComponent(ids[n] as string);
+    const pushed = nextOf(one, 'push');
+    expect((await site.api('POST', `/users/${id}/push`, { name: `for-${n}` })).body).toEqual({
+      delivered: 1,
+    });
+    expect(await pushed).toEqual({ name: `for-${n}` });
+    expect(eventsOf(one, 'push')).toHaveLength(1);
+  }
+  await site.api('PUT', '/rooms/bobs', { name: 'Bobs', kind: 'private' });
+  expect((await site.api('PATCH', '/rooms/bobs/members', { add: ids })).body).toEqual({ count: 5 });
+  expect((await site.api('PATCH', '/rooms/bobs/members', { remove: ['bob '] })).body).toEqual({ count: 4 });
+  expect((await site.api('PUT', `/users/${encodeURIComponent('bob ')}/ban`, {})).body).toEqual({ closed: 1 });
+  expect(await people[2]?.ended).toMatchObject({ reason: 'kicked' });
+  expect((await refusalOf(site.again(people[2] as Person))).message).toBe('forbidden');
+  expect((await site.api('DELETE', `/users/${encodeURIComponent('B\u00f3b')}/connections`)).body).toEqual({
+    closed: 1,
+  });
+  expect(await connections()).toEqual([1, 1, 0, 0, 1]);
+});
