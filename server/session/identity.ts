@@ -63,12 +63,12 @@ function rolesIn(found: Found): ('admin' | 'moderator')[] {
   return siteRoles.filter((role) => named.includes(role));
 }
 
-/** A session may hold any number of rooms; so many count. */
+/** A session may have any number of rooms; only this many count. */
 const mostRooms = 500;
 
 /**
- * A list of ids, or a map of ids to names, as CONFIG.md says: keys 0 … n−1 are a list. What is no id is skipped. Of what is
- * neither a list nor a map nothing is known.
+ * Rooms are a list of ids, or a map from ids to names (CHAT_USER_ROOMS): with keys 0 … n−1 it is a list. An entry that is
+ * not an id is skipped. A value that is neither a list nor a map is unreadable.
  */
 function roomsIn(found: Found): { rooms: NonNullable<SessionUser['rooms']>; problem?: string } {
   // An absent list is an empty one.

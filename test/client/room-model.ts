@@ -8,7 +8,7 @@ export const others: User[] = [
   { id: '3', name: '李伟' },
 ];
 
-/** The server's side of one room, by the rules of PROTOCOL.md. */
+/** The server's side of one room, by the rules of docs/protocol.md. */
 export class Log {
   readonly messages: Message[] = [];
   head = 0;

@@ -45,3 +45,17 @@ test('CONTRIBUTING.md names files and folders that exist', () => {
   expect(named.length).toBeGreaterThan(20);
   expect(named.filter((path) => !existsSync(join(root, path)))).toEqual([]);
 });
+
+test('each page that the code or another page names exists in this repository', () => {
+  const made = /(^|\/)(node_modules|dist|data|test-results|\.git)(\/|$)/;
+  const files = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((file) => !made.test(file));
+  const named = files
+    .filter((file) => /\.(tsx?|mjs|php|css|html|sql|yml|md)$/.test(file))
+    .flatMap((file) =>
+      [...read(file).matchAll(/(?<![\w%${}./-])[\w./-]*\w\.md\b/g)].map(([name]) => ({ file, name })),
+    );
+  expect(named.length).toBeGreaterThan(50);
+  const ends = (name: string) => `/${name.replace(/^(\.{0,2}\/)+/, '')}`;
+  const missing = named.filter(({ name }) => !files.some((file) => `/${file}`.endsWith(ends(name))));
+  expect(missing.map(({ file, name }) => `${name} in ${file}`)).toEqual([]);
+});

@@ -1,6 +1,6 @@
 /**
- * What rooms, members, messages and read marks are, in the simplest form: PROTOCOL.md's rules for people's own rooms, with
- * nothing of the server's code. Users have no role on the site.
+ * What rooms, members, messages and read marks are, in the simplest form: the rules of docs/protocol.md for people's own
+ * rooms, with nothing of the server's code. Users have no role on the site.
  */
 export interface ModelRoom {
   id: string;

@@ -14,8 +14,8 @@ import {
 import { roomRequests } from '../../helpers/room-requests.ts';
 
 /**
- * Somebody tries to learn of, or to act in, a room that they are not in: GUARANTEES.md, "Rooms". Eve has an account like
- * everybody else, knows the protocol, and may even know the id of the room.
+ * Somebody tries to learn of, or to act in, a room that they are not in. Eve has an account like everybody else,
+ * knows the protocol, and may even know the id of the room.
  */
 let site: PeopleSite;
 beforeAll(async () => {

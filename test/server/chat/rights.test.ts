@@ -4,8 +4,8 @@ import { type ChatClient, newClientId } from '../../helpers/chat-client.ts';
 import { codeOf, type PeopleSite, type Person, say, startPeopleSite } from '../../helpers/people.ts';
 
 /**
- * Who may do what: every role × action × kind of room × source of membership of PROTOCOL.md's "Rights". One server and one
- * user of each role; each cell gets a room of its own.
+ * Who may do what: every role × action × kind of room × source of membership (docs/protocol.md, "Rights"). One server
+ * and one user of each role; each cell gets a room of its own.
  */
 const settingsRooms = Array.from({ length: 60 }, (_, n) => `set-${n}`);
 let site: PeopleSite;
@@ -34,7 +34,7 @@ const groups = [['send', 'invite', 'update', 'moderate', 'roles', 'remove', 'lea
 type Action = (typeof actions)[number];
 type Rights = Record<Role, readonly Action[]>;
 
-/** What PROTOCOL.md says, spelled out: the actions that are allowed. A stranger is no member. */
+/** What docs/protocol.md says, spelled out: the actions that are allowed. A stranger is no member. */
 const inPublic: Rights = {
   admin: ['send', 'update', 'remove', 'moderate', 'roles', 'delete', 'leave'],
   'site moderator': ['send', 'update', 'remove', 'moderate', 'leave'],

@@ -4,7 +4,7 @@ import { newClientId } from '../../helpers/chat-client.ts';
 import { codeOf, type PeopleSite, type Person, say, startPeopleSite } from '../../helpers/people.ts';
 
 /**
- * Every request of PROTOCOL.md's table, done once, and refused once for each reason that it can have of its own. What all
+ * Every request in the table of docs/protocol.md, done once, and refused once for each reason of its own. What all
  * share (an unknown event, a draining server, a history that fails) is elsewhere.
  */
 type Code =
@@ -460,7 +460,7 @@ describe('rate_limited, with the time to wait', () => {
   });
 });
 
-describe('of several reasons the first in the order of PROTOCOL.md is told', () => {
+describe('of several reasons the first in the order of docs/protocol.md is told', () => {
   test.each<[Code, string, Who, RequestName, (scene: Scene) => Promise<object> | object]>([
     ['bad_request', 'unknown_room', 'eve', 'message:send', () => ({ text: ' ', clientId: 'a' })],
     ['too_long', 'unknown_room', 'eve', 'message:send', () => ({ text: 'x'.repeat(21), clientId: 'a' })],
