@@ -255,6 +255,27 @@ final class ChatClientTest extends TestCase
         ]);
     }
 
+    public function testTheExamplesOfTheDocumentationRunOneAfterTheOtherAndPrintNothing(): void
+    {
+        $root = dirname(__DIR__, 2);
+        preg_match_all('/^```php\n(.*?)^```$/ms', file_get_contents("$root/docs/api.md"), $found);
+        $folder = ServerProcess::folder();
+        file_put_contents("$folder/key", ChatServerProcess::KEY . "\n");
+        file_put_contents("$folder/example.php", '<?php ' . strtr(implode("\n", $found[1]), [
+            '/path/to/php/' => "$root/php/",
+            '/etc/php-session-chat/key' => "$folder/key",
+            'http://127.0.0.1:7070' => ChatServerProcess::shared()->url,
+        ]));
+        $command = [PHP_BINARY, '-d', 'error_reporting=-1', '-d', 'display_errors=1', "$folder/example.php"];
+        $process = proc_open($command, [1 => ['pipe', 'w'], 2 => ['redirect', 1]], $pipes);
+        self::assertSame('', stream_get_contents($pipes[1]));
+        self::assertSame(0, proc_close($process));
+        // Each call is shown.
+        $calls = array_diff(get_class_methods(ChatClient::class), ['__construct', '__debugInfo']);
+        $shown = implode($found[1]);
+        self::assertSame([], array_filter($calls, static fn ($call) => !str_contains($shown, "\$chat->$call(")));
+    }
+
     /** @dataProvider settings */
     public function testSettingsThatCannotBeUsedAreRefused(string $url, string $key): void
     {
