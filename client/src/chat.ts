@@ -452,11 +452,12 @@ export class Chat implements ConnectionListener {
     this.current = room;
     this.viewing = false;
     room.newFrom = room.unread > 0 ? room.summary.readSeq + 1 : undefined;
+    // Without a connection it shows what is known.
+    room.opening = room.newFrom !== undefined && this.connection.state.kind === 'ready';
     this.store?.set('room', room.id);
   }
 
   #enter(room: Room): void {
-    room.opening = room.newFrom !== undefined;
     if (!room.joined) void this.sync.join(room);
     else void this.sync.unseen(room);
   }

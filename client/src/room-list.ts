@@ -62,6 +62,10 @@ export class RoomList {
   /** Over a new connection. */
   ready({ rooms, more, totals, serverTime }: SessionReady): void {
     this.#ahead = serverTime - Date.now();
+    // What is only offered, and was never opened, comes with its page again.
+    for (const [id, room] of this.byId) {
+      if (!room.summary.member && room.timeline.head === undefined) this.byId.delete(id);
+    }
     const missing = new Set(this.byId.keys());
     this.#list(rooms, missing);
     this.#next = more ? undefined : null;

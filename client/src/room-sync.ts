@@ -36,6 +36,7 @@ export class RoomSync {
   async join(room: Room): Promise<void> {
     await this.#once(`join ${room.id}`, room, async (current) => {
       const { timeline, summary } = room;
+      room.quoted.clear();
       if (timeline.head !== undefined && summary.head - timeline.head > MISSED) timeline.forget();
       const since = timeline.join();
       const answer = await this.#connection.request('room:join', {
@@ -138,7 +139,7 @@ export class RoomSync {
     this.#port.changed();
   }
 
-  /** One older message, for a quote; asked for once. */
+  /** One older message, for a quote; asked for once a connection. */
   async quoted(room: Room, seq: number): Promise<void> {
     const { epoch } = room.timeline;
     const name = `${seq} ${epoch}`;

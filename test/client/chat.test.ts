@@ -156,6 +156,24 @@ describe('the list of rooms', () => {
     expect(told.filter(({ name }) => name === 'removed')).toHaveLength(1);
   });
 
+  test('a new connection asks for what is offered by its page, not room by room', async () => {
+    const ann = await person();
+    const { chat } = await open(ann.cookie);
+    await expect.poll(() => chat.list.others('en').length).toBeGreaterThanOrEqual(200);
+    const asked: string[] = [];
+    const { request } = chat.connection;
+    chat.connection.request = (name, payload) => {
+      asked.push(name);
+      return request.call(chat.connection, name, payload) as never;
+    };
+    chat.connection.stop();
+    chat.connection.start();
+    await expect.poll(() => chat.current?.joined).toBe(true);
+    await expect.poll(() => chat.list.others('en').length).toBeGreaterThanOrEqual(200);
+    expect(asked.filter((name) => name === 'read:mark')).toEqual([]);
+    expect(asked.length).toBeLessThan(10);
+  });
+
   test('a muted room does not count', async () => {
     const ann = await person();
     const ben = await other();
@@ -412,8 +430,12 @@ describe('messages', () => {
     for (let n = 1; n <= 400; n++) await write(ben, room, `m${n}`);
     closeChats();
     const { chat: again } = await open(ann.cookie, room);
-    await expect.poll(() => again.current?.timeline.attached).toBe(true);
     const shown = again.current as Room;
+    // It opens where the unread ones begin.
+    await expect.poll(() => shown.opening).toBe(false);
+    expect(shown.timeline).toMatchObject({ attached: false, first: 1, last: 50 });
+    shown.timeline.toEnd();
+    expect(shown.timeline).toMatchObject({ attached: true, last: 400 });
     expect(await again.sync.reach(shown, 30)).toBe(true);
     expect(shown.timeline.attached).toBe(false);
     const seqs = () => shown.timeline.list().map(({ seq }) => seq);

@@ -65,6 +65,31 @@ test('offline, three written, reload, online: each once and in order', async ({ 
   ).toEqual([]);
 });
 
+test('ten written offline, and the page reloaded while they are sent: each once and in order', async ({
+  visitor,
+  bob,
+  site,
+}) => {
+  const network = await control(visitor);
+  await visitor.login(site.php.url, 'alice');
+  await visitor.open('midway');
+  await bob.open('midway');
+  await network.block(true);
+  await visitor.page.context().setOffline(true);
+  await expect(visitor.banner).toContainText('You are offline');
+  const ten = numbered(10, 'offline');
+  for (const text of ten) await visitor.write(text);
+  await network.block(false);
+  await visitor.page.context().setOffline(false);
+  await visitor.page.evaluate(() => dispatchEvent(new Event('online')));
+  // As soon as the first is there, others are under way.
+  await expect(bob.message('offline 1')).toBeVisible();
+  await visitor.page.reload();
+  await expect(bob.texts).toHaveText(ten);
+  await expect(visitor.texts).toHaveText(ten);
+  await expect(visitor.page.getByText('Sent', { exact: true })).toBeVisible();
+});
+
 test('what others wrote while one was away is all there, by pages', async ({ visitor, site }) => {
   const network = await control(visitor);
   await visitor.login(site.php.url, 'alice');

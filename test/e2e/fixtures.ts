@@ -21,6 +21,7 @@ export const rooms = [
   'logout',
   'long',
   'marks',
+  'midway',
   'narrow',
   'offline',
   'polling',
