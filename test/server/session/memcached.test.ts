@@ -233,10 +233,10 @@ const hex = (text: string) => Buffer.from(text, 'hex');
 storeConnectionContract(
   {
     nonsense: [
-      ['something else altogether', 'HTTP/1.1 400 Bad Request\r\n\r\n', /no reply/],
+      ['something else altogether', 'HTTP/1.1 400 Bad Request\r\n\r\n', /not a reply/],
       ['an answer to another question', hex(`8100${'00'.repeat(10)}ffffffff${'00'.repeat(8)}`), /not asked/],
       ['the answer to a later question', hex(`8100${'00'.repeat(10)}00000002${'00'.repeat(8)}`), /not asked/],
-      ['an answer of 4 GB', hex(`8100${'00'.repeat(6)}ffffffff${'00'.repeat(12)}`), /no reply/],
+      ['an answer of 4 GB', hex(`8100${'00'.repeat(6)}ffffffff${'00'.repeat(12)}`), /not a reply/],
       [
         'an answer whose lengths do not add up',
         hex(`8100ffff04${'00'.repeat(3)}00000004${'00'.repeat(16)}`),
