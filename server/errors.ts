@@ -9,16 +9,17 @@ export const requestErrors = {
   unknown_room: 'There is no such room.',
   unknown_message: 'There is no such message in this room.',
   unknown_user: 'There is no such user here.',
+  /** Reserved, as `muted` is: this version does not send them. */
   unknown_file: 'There is no such file of this user.',
   forbidden: 'This user may not do that here.',
   not_joined: 'Join the room on this connection first.',
-  conflict: 'This was changed or used for something else meanwhile. Look at it again.',
+  conflict: 'It has changed meanwhile, or its name or clientId is in use. Read it again.',
   muted: 'This user may not write here for a while.',
   limit_reached: 'A limit of this server is reached. Only its operator can raise it.',
   rate_limited: 'This is more than one user may do. Try again after retryAfterMs.',
-  storage_unavailable: 'Messages cannot be stored at the moment. Try again.',
+  storage_unavailable: 'The history does not answer at the moment. Try again.',
   storage_full: 'There is no room left to store messages. Try again later.',
-  server_draining: 'This server is going away. Connect again.',
+  server_draining: 'This server is shutting down. Connect again.',
   internal: 'The server failed. The operator finds the cause in its log.',
 } as const;
 
@@ -32,7 +33,7 @@ export const connectErrors = {
     message: 'This user has too many connections open. Close one, or try again later.',
   },
   session_store_unavailable: { retryable: true, message: 'The session store does not answer. Try again.' },
-  server_draining: { retryable: true, message: 'This server is going away. Connect again.' },
+  server_draining: { retryable: true, message: 'This server is shutting down. Connect again.' },
   internal: { retryable: true, message: 'The server failed. The operator finds the cause in its log.' },
 } as const;
 
@@ -48,7 +49,7 @@ export const httpErrors = {
     message: 'The request does not carry the session that this connection began with. Connect again.',
   },
   not_found: { status: 404, message: 'There is nothing at this address.' },
-  method_not_allowed: { status: 405, message: 'This address does not take that method.' },
+  method_not_allowed: { status: 405, message: 'This address does not support that method.' },
   request_timeout: { status: 408, message: 'The request took too long to arrive.' },
   rate_limited: {
     status: 429,
@@ -64,7 +65,7 @@ export const httpErrors = {
     status: 503,
     message: 'The browser client is not built. Run npm run build and start the server again.',
   },
-  server_draining: { status: 503, message: 'This server is going away. Connect again.' },
+  server_draining: { status: 503, message: 'This server is shutting down. Connect again.' },
 } as const;
 
 export type RequestErrorCode = keyof typeof requestErrors;
