@@ -92,8 +92,9 @@ export async function join(
   chat: Chat,
   connection: Connection,
   room: Room,
-  { since }: RequestPayload<'room:join'>,
+  payload: RequestPayload<'room:join'>,
 ): Promise<Answers['room:join']> {
+  const { since } = payload;
   const { history, directory, publisher } = chat;
   const { person } = connection;
   const { id } = room.record;
@@ -121,6 +122,8 @@ export async function join(
   // The connection was closed, or the user lost the room, while the answer was read.
   if (connection.gone) throw new RequestError('not_joined');
   if (directory.find(person, id) !== room) throw new RequestError('unknown_room');
+  // Removed from a public room meanwhile: this is joining it again, or a connection would show it without a member.
+  if (!person.memberships.has(id)) return join(chat, connection, room, payload);
   const answer = resume === undefined ? newestOf(page, missed) : changesOf(page, missed);
   publisher.join(connection.id, id);
   connection.joined.add(room);

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { newClientId } from '../../helpers/chat-client.ts';
-import { eventsOf, nextOf, type PeopleSite, say, startPeopleSite } from '../../helpers/people.ts';
+import { codeOf, eventsOf, nextOf, type PeopleSite, say, startPeopleSite } from '../../helpers/people.ts';
 
 /** What connections are told when the site changes somebody’s session, and of rooms that they do not show. */
 let site: PeopleSite;
@@ -84,4 +84,20 @@ test('what is no room in the session’s list is logged once for what the sessio
   const third = 'only the first 500 rooms count';
   await expect.poll(logged).toEqual([first, second, third]);
   expect(site.chat.output()).not.toContain('very secret');
+});
+
+test('joining a public room in the moment of the removal from it: a member who has joined it, or neither', async () => {
+  const [boss, ben] = [await site.person({ roles: 'admin' }), await site.person()];
+  const made = { name: newClientId(), kind: 'public' as const, clientId: newClientId() };
+  const room = (await boss.request('room:create', made)).room.id;
+  for (let round = 0; round < 100; round++) {
+    await ben.request('room:join', { room });
+    const removing = boss.request('room:remove', { room, user: ben.id });
+    // At another moment of the removal in each round.
+    for (const until = performance.now() + (round % 20) / 10; performance.now() < until; );
+    await Promise.all([removing, ben.raw('room:join', { room })]);
+    const member = (await ben.request('room:list', {})).rooms.some(({ id }) => id === room);
+    const sent = await codeOf(ben, 'message:send', { room, text: 'x', clientId: `r${round}` });
+    expect([round, sent]).toEqual([round, member ? 'ok' : 'not_joined']);
+  }
 });
