@@ -8,6 +8,12 @@ const plainImports: Plugin = {
   enforce: 'pre',
   load: (id) =>
     id === '\0vite/preload-helper.js' ? 'export const __vitePreload = (load) => load();' : undefined,
+  // Each chunk with one of its own: the page's script is not to be imported.
+  renderChunk: (code) =>
+    code.replace(
+      /^import \{ \w+ as __vitePreload \} from "[^"]*php-chat\.js";$/m,
+      'const __vitePreload = (load) => load();',
+    ),
 };
 
 export default defineConfig({

@@ -44,6 +44,7 @@ export class ChatApp {
       message: (room, message) => this.#view?.message(room, message),
       unsent: () => this.#view?.unsent(),
       loaded: (count) => this.#view?.loaded(count),
+      removed: (room, reason) => this.#view?.removed(room, reason),
     });
     this.#chat = chat;
     root.replaceChildren();

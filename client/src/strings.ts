@@ -41,6 +41,11 @@ export class Strings {
     return this.#texts.lang;
   }
 
+  /** Others, when the owner's have come late: what was drawn has to be drawn again. */
+  get texts(): Texts {
+    return this.#texts;
+  }
+
   has(key: string): key is StringKey {
     return key in this.#texts.by;
   }

@@ -1,6 +1,7 @@
 import controls from './styles/controls.css?inline';
 import element from './styles/element.css?inline';
 import layout from './styles/layout.css?inline';
+import rooms from './styles/rooms.css?inline';
 import timeline from './styles/timeline.css?inline';
 import tokens from './styles/tokens.css?inline';
 
@@ -10,7 +11,7 @@ let shared: CSSStyleSheet | undefined;
 export function sheet(): CSSStyleSheet {
   if (shared === undefined) {
     shared = new CSSStyleSheet();
-    shared.replaceSync([tokens, layout, timeline, controls, element].join('\n'));
+    shared.replaceSync([tokens, layout, timeline, controls, rooms, element].join('\n'));
   }
   return shared;
 }

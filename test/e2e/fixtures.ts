@@ -41,6 +41,8 @@ export interface Site {
   readonly memcached: Memcached;
   readonly php: PhpApp;
   readonly chat: ChatServer;
+  /** For the HTTP API of the chat server. */
+  readonly apiKey: string;
   /** Serves a page of another site of the same host: its cookies are the same, its origin is not. */
   host(html: string): string;
   /** Ends the chat server in that way and starts it again on the same port, with the same history. */
@@ -120,6 +122,7 @@ export const test = base.extend<Fixtures, { site: Site }>({
       const memcached = await startMemcached();
       const [phpPort, chatPort] = [await freePort(), await freePort()];
       const history = historyFolder();
+      const apiKey = 'a key for the tests only'.replaceAll(' ', '-');
       let page = '';
       const other = createServer((_request, response) => {
         response.setHeader('Content-Type', 'text/html; charset=utf-8').end(page);
@@ -133,6 +136,10 @@ export const test = base.extend<Fixtures, { site: Site }>({
           CHAT_SESSION_STORE: memcached.url,
           CHAT_HISTORY: history.url,
           CHAT_ROOMS: rooms.join(','),
+          CHAT_CREATE_ROOMS: 'all',
+          CHAT_FIND_PEOPLE: 'all',
+          CHAT_USER_URL: '/people/{id}',
+          CHAT_API_KEY: apiKey,
           CHAT_LOGIN_URL: `http://127.0.0.1:${phpPort}/`,
         });
       let chat = await start();
@@ -140,6 +147,7 @@ export const test = base.extend<Fixtures, { site: Site }>({
       await use({
         memcached,
         php,
+        apiKey,
         get chat() {
           return chat;
         },

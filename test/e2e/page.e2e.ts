@@ -8,7 +8,8 @@ test('everything by keyboard: rooms, writing, the menu of a message, a reply', a
     for (const name of names) await page.keyboard.press(name);
   };
   await page.getByRole('button', { name: 'Log out' }).focus();
-  await keys('Tab', 'k', 'Enter');
+  // The button for what is new, the field to find a chat, the list.
+  await keys('Tab', 'Tab', 'Tab', 'k', 'Enter');
   await expect(page.getByRole('region', { name: 'keyboard' })).toBeVisible();
   await expect(alice.field).toBeFocused();
   await page.keyboard.type('from the keyboard');
@@ -34,8 +35,12 @@ test('everything by keyboard: rooms, writing, the menu of a message, a reply', a
   await expect(alice.texts.last()).toHaveText('a reply');
   await alice.shot('keyboard-3-replied');
 
+  // The room of the newest message stands first.
   await keys('Alt+ArrowDown');
-  await expect(page.getByRole('region', { name: 'lobby' })).toBeVisible();
+  await expect(page.getByRole('region', { name: 'keyboard' })).toHaveCount(0);
+  await expect(alice.field).toBeFocused();
+  await keys('Alt+ArrowUp');
+  await expect(page.getByRole('region', { name: 'keyboard' })).toBeVisible();
 });
 
 test('Enter during a composition sends nothing', async ({ alice }) => {
@@ -117,7 +122,8 @@ test('the page’s styles end at the element', async ({ alice, visitor, site }) 
     // Who wrote has left, nothing is pointed at, and all is read.
     await expect(alice.page.getByRole('button', { name: 'Here now: 1' })).toBeVisible();
     await alice.page.mouse.move(1000, 700);
-    await expect(alice.page.getByRole('button', { name: 'lobby', exact: true })).toBeVisible();
+    await expect(alice.page.getByRole('button', { name: /^lobby(?!.*unread)/ })).toBeVisible();
+    await expect(alice.page.getByRole('button', { name: 'Here now: 1' })).toBeVisible();
     return alice.page.locator('php-chat').screenshot({ animations: 'disabled' });
   };
   const plain = await picture(frame);
@@ -128,11 +134,11 @@ test('the page’s styles end at the element', async ({ alice, visitor, site }) 
 
 test('people above the timeline, where there is no room beside it', async ({ alice }) => {
   await alice.page.setViewportSize({ width: 800, height: 600 });
-  const people = alice.page.getByRole('complementary', { name: 'Here now' });
+  const people = alice.page.getByRole('complementary', { name: 'People' });
   await expect(people).toBeHidden();
   await alice.page.getByRole('button', { name: /^Here now/ }).click();
   await expect(people).toBeVisible();
-  await expect(people.getByRole('button', { name: 'Close' })).toBeFocused();
+  await expect(people.getByRole('button', { name: 'Close people' })).toBeFocused();
   await alice.shot('people-overlay');
   await alice.page.keyboard.press('Escape');
   await expect(people).toBeHidden();

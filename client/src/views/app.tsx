@@ -1,13 +1,14 @@
 import { type ComponentChildren, createRef, render } from 'preact';
-import type { Message } from '../../../server/events.ts';
+import type { Message, User } from '../../../server/events.ts';
+import type { RoomRemoval } from '../chat-listener.ts';
 import type { ConnectionState } from '../connection-state.ts';
 import type { Entry } from '../store/entries.ts';
-import { byName, type Room } from '../store/room.ts';
-import { Banner } from './banner.tsx';
+import type { Room } from '../store/room.ts';
+import { Banner, noticeOf } from './banner.tsx';
 import { CardView, cardOf } from './card.tsx';
 import { CloseChat } from './close-chat.tsx';
 import { type Caret, Composer } from './composer.tsx';
-import type { Context } from './context.ts';
+import type { Context, DialogRequest } from './context.ts';
 import { holdFocus } from './focus-keeper.ts';
 import { Header } from './header.tsx';
 import { openMenu } from './menu.tsx';
@@ -32,9 +33,12 @@ export class AppView {
   readonly #resized: ResizeObserver;
   readonly #title = createRef<HTMLHeadingElement>();
   readonly #peopleButton = createRef<HTMLButtonElement>();
-  readonly #peopleCloser = createRef<HTMLButtonElement>();
   #composer: Composer | undefined;
+  #rooms: RoomList | undefined;
+  /** A menu. */
   #layer: (() => ComponentChildren) | undefined;
+  /** A dialog: what is below it is inert. */
+  #dialog: (() => ComponentChildren) | undefined;
   /** Which pane is shown where there is room for one. */
   #view: 'rooms' | 'room' = 'room';
   /** People beside the timeline, where there is room for it: remembered. */
@@ -46,10 +50,12 @@ export class AppView {
   #loginUrl: string | null = null;
   /** A card replaces everything. */
   #carded = false;
+  /** What a dialog that closes was opened by. */
+  #opener: HTMLElement | undefined;
   /** Where the focus was when everything was hidden. */
   #left: { caret: Caret | undefined } | undefined;
 
-  constructor(context: Omit<Context, 'draw' | 'toast' | 'open' | 'layer'>, root: ShadowRoot) {
+  constructor(context: Pick<Context, 'chat' | 'strings' | 'touch' | 'close' | 'changed'>, root: ShadowRoot) {
     const { chat, strings, changed } = context;
     this.#root = root;
     this.#toasts = new Toasts(strings, changed);
@@ -63,6 +69,9 @@ export class AppView {
         this.#layer = content;
         this.render();
       },
+      dialog: (request) => void this.#open(request),
+      profileUrl: (user) => this.#profileUrl(user),
+      showPeople: () => this.#peopleShown || this.#togglePeople(),
     };
     const reply = (entry: Entry) => this.#composer?.reply(entry);
     const items = (entry: Entry) => messageItems(entry, this.#context, { reply });
@@ -84,12 +93,12 @@ export class AppView {
   }
 
   render(): void {
-    const card = cardOf(this.#context.chat, this.#context.strings, this.#loginUrl);
+    const { chat, strings } = this.#context;
+    const card = cardOf(chat, strings, this.#loginUrl);
     this.#carded = card !== undefined;
     if (card !== undefined) return this.#draw(<CardView {...card} />);
-    const focus = holdFocus(this.#root, () =>
-      this.#context.touch() ? this.#title.current : this.#root.querySelector('textarea'),
-    );
+    const focus = holdFocus(this.#root, () => this.#heir());
+    chat.people.show(this.#peopleShown ? chat.current : undefined);
     this.#timeline.hold();
     const pill = this.#pill();
     this.#draw(this.#panes());
@@ -127,6 +136,7 @@ export class AppView {
     if (this.#root.activeElement !== null) this.#left = { caret: this.#composer?.caret };
     this.#reading.stop();
     this.#layer = undefined;
+    this.#dialog = undefined;
     this.#toasts.clear();
     this.#speaker.clear();
     this.#timeline.clear();
@@ -149,6 +159,12 @@ export class AppView {
     else this.#speaker.elsewhere(room.summary.name);
   }
 
+  /** A room was taken from the user, not left. */
+  removed(room: Room, reason: RoomRemoval): void {
+    if (reason === 'left') return;
+    this.#toasts.show(this.#context.strings.text('rooms.removed', { room: room.summary.name }), 'bad');
+  }
+
   unsent(): void {
     this.#speaker.alert(this.#context.strings.text('say.unsent'));
   }
@@ -163,16 +179,16 @@ export class AppView {
   }
 
   #draw(content: ComponentChildren): void {
-    const people = this.#wide ? this.#peopleBeside : this.#peopleAbove;
-    const side = this.#wide ? '' : 'open';
+    const side = this.#peopleShown && !this.#carded;
+    const lost = noticeOf(this.#context)?.lost === true;
     render(
       // biome-ignore lint/a11y/noStaticElementInteractions: keys of whatever has the focus within.
       <div
-        class="app"
+        class={lost ? 'app lost' : 'app'}
         part="app"
         lang={this.#context.strings.lang}
         data-view={this.#carded ? 'ended' : this.#view}
-        data-side={people && !this.#carded ? side : undefined}
+        data-side={side ? (this.#wide ? '' : 'open') : undefined}
         onKeyDown={this.#key}
       >
         {content}
@@ -184,26 +200,31 @@ export class AppView {
   }
 
   #panes() {
-    const { chat, strings } = this.#context;
+    const context = this.#context;
+    const { chat, strings } = context;
     const room = chat.current;
+    const notice = noticeOf(context);
+    const lost = notice?.lost === true;
+    const inert = this.#dialog !== undefined;
     return (
       <>
-        <RoomList context={this.#context} />
-        <section class="main" aria-label={room?.summary.name ?? strings.text('rooms.heading')}>
+        <RoomList context={context} inert={inert} lost={lost} shown={this.#setRooms} />
+        <section class="main" aria-label={room?.summary.name ?? strings.text('rooms.heading')} inert={inert}>
           <Header
-            context={this.#context}
-            peopleShown={this.#wide ? this.#peopleBeside : this.#peopleAbove}
+            context={context}
+            peopleShown={this.#peopleShown}
+            lost={lost}
             title={this.#title}
             people={this.#peopleButton}
             back={this.#back}
             togglePeople={this.#togglePeople}
           />
-          <Banner context={this.#context} />
+          <Banner context={context} notice={notice} />
           {this.#timeline.draw()}
           {room !== undefined && (
             <Composer
               key={room.id}
-              context={this.#context}
+              context={context}
               room={room}
               below={this.#pill()}
               toEnd={this.#timeline.toEnd}
@@ -211,17 +232,39 @@ export class AppView {
             />
           )}
         </section>
-        <People context={this.#context} closer={this.#peopleCloser} close={this.#togglePeople} />
-        <div class="layer">{this.#layer?.()}</div>
+        {room !== undefined && this.#peopleShown && (
+          <People
+            key={room.id}
+            context={context}
+            room={room}
+            inert={inert}
+            lost={lost}
+            close={this.#togglePeople}
+          />
+        )}
+        <div class="layer">
+          {this.#layer?.()}
+          {this.#dialog?.()}
+        </div>
         {this.#toasts.draw()}
       </>
     );
+  }
+
+  /** People of a direct room are the two that one knows of. */
+  get #peopleShown(): boolean {
+    const shown = this.#wide ? this.#peopleBeside : this.#peopleAbove;
+    return shown && this.#context.chat.current?.summary.kind !== 'direct';
   }
 
   /** How many messages are below what is in sight; undefined where the end is in sight. */
   #pill(): number | undefined {
     return this.#timeline.atEnd ? undefined : this.#timeline.below;
   }
+
+  readonly #setRooms = (rooms: RoomList | undefined) => {
+    this.#rooms = rooms;
+  };
 
   readonly #setComposer = (composer: Composer | undefined) => {
     this.#composer = composer;
@@ -254,10 +297,41 @@ export class AppView {
     });
   }
 
+  async #open(request: DialogRequest): Promise<void> {
+    const { toast, strings } = this.#context;
+    const opener = this.#root.activeElement;
+    const { Dialogs } = await import('./dialogs/dialogs.tsx').catch(() => ({ Dialogs: undefined }));
+    if (Dialogs === undefined) return toast(strings.text('error.other'), 'bad');
+    // The session may have ended meanwhile.
+    if (this.#context.chat.me === undefined) return;
+    const close = () => {
+      this.#dialog = undefined;
+      this.#opener = opener instanceof HTMLElement ? opener : undefined;
+      this.render();
+      this.#opener = undefined;
+    };
+    this.#dialog = () => <Dialogs context={this.#context} request={request} close={close} />;
+    this.render();
+  }
+
+  /** Who gets the focus when what had it is gone. */
+  #heir(): HTMLElement | null {
+    if (this.#opener?.isConnected === true) return this.#opener;
+    if (this.#context.touch()) return this.#title.current;
+    return this.#root.querySelector('textarea') ?? this.#title.current;
+  }
+
+  #profileUrl({ id }: User): string | undefined {
+    const template = this.#root.host.getAttribute('profile-url') ?? this.#context.chat.profile.url;
+    if (template === undefined) return undefined;
+    const url = URL.parse(template.replaceAll('{id}', encodeURIComponent(id)), document.baseURI);
+    return url !== null && /^https?:$/.test(url.protocol) ? url.href : undefined;
+  }
+
   readonly #back = () => {
     this.#view = 'rooms';
     this.render();
-    this.#root.querySelector<HTMLElement>('.room[tabindex="0"]')?.focus();
+    this.#rooms?.focus();
   };
 
   readonly #togglePeople = () => {
@@ -268,7 +342,8 @@ export class AppView {
       this.#peopleAbove = !this.#peopleAbove;
     }
     this.render();
-    if (!this.#wide && this.#peopleAbove) this.#peopleCloser.current?.focus();
+    if (!this.#wide && this.#peopleAbove)
+      this.#root.querySelector<HTMLElement>('.side .bar button:last-of-type')?.focus();
     else this.#peopleButton.current?.focus();
   };
 
@@ -279,19 +354,24 @@ export class AppView {
   }
 
   readonly #key = (event: KeyboardEvent) => {
-    if (event.key === 'Escape') {
+    if (event.defaultPrevented || this.#dialog !== undefined) return;
+    const { key, altKey, ctrlKey, metaKey, shiftKey } = event;
+    if (key === 'Escape') {
       if (this.#peopleAbove) this.#togglePeople();
       else if (this.#composer?.cancel() !== true) return;
-      event.preventDefault();
-    } else if (event.altKey && (event.key === 'ArrowUp' || event.key === 'ArrowDown')) {
-      event.preventDefault();
-      this.#step(event.key === 'ArrowUp' ? -1 : 1, event.shiftKey);
-    }
+    } else if (altKey && (key === 'ArrowUp' || key === 'ArrowDown')) {
+      this.#step(key === 'ArrowUp' ? -1 : 1, shiftKey);
+    } else if ((ctrlKey || metaKey) && !altKey && !shiftKey && key.toLowerCase() === 'k') {
+      this.#view = 'rooms';
+      this.render();
+      this.#rooms?.find();
+    } else return;
+    event.preventDefault();
   };
 
   #step(by: 1 | -1, unread: boolean): void {
-    const { chat, strings } = this.#context;
-    const all = byName(chat.rooms.values(), strings.locale);
+    const { chat } = this.#context;
+    const all = this.#rooms?.order ?? [];
     const at = chat.current === undefined ? -1 : all.indexOf(chat.current);
     for (let i = at + by; i >= 0 && i < all.length; i += by) {
       const room = all[i];

@@ -1,22 +1,23 @@
 import type { Context } from './context.ts';
 import { Icon, type IconName } from './icon.tsx';
 
-interface Notice {
+export interface Notice {
   kind: '' | 'warn' | 'bad';
   picture: IconName;
   /** `{s}` stands for the seconds that are left. */
   text: string;
   until?: number;
   retry?: () => void;
+  /** The connection is lost: nobody is known to be here. */
+  lost?: boolean;
 }
 
 /** A connection that comes back at once needs no banner. */
 const LOST_MS = 1000;
 const CONNECTING_MS = 2000;
 
-/** What is wrong with the connection: at most one line, the worst first. */
-export function Banner({ context }: { context: Context }) {
-  const notice = noticeOf(context);
+/** What is wrong with the connection: at most one line. */
+export function Banner({ context, notice }: { context: Context; notice: Notice | undefined }) {
   if (notice === undefined) return null;
   const { kind, picture, text, until, retry } = notice;
   const [before, after] = text.split('{s}');
@@ -38,14 +39,15 @@ export function Banner({ context }: { context: Context }) {
   );
 }
 
-function noticeOf({ chat, strings }: Context): Notice | undefined {
+/** What is wrong with the connection, the worst first. */
+export function noticeOf({ chat, strings }: Context): Notice | undefined {
   const { state } = chat.connection;
   const now = Date.now();
   const tryNow = () => chat.connection.tryNow();
   const waiting = chat.pending().filter((item) => item.failed === undefined).length;
   if (state.kind !== 'ready' && state.kind !== 'ended' && !navigator.onLine) {
     const text = waiting > 0 ? strings.count('conn.outbox', waiting) : strings.text('conn.offline');
-    return { kind: 'warn', picture: 'offline', text };
+    return { kind: 'warn', picture: 'offline', text, lost: true };
   }
   if (state.kind === 'connecting') {
     if (now - state.since < CONNECTING_MS) return undefined;
@@ -53,10 +55,12 @@ function noticeOf({ chat, strings }: Context): Notice | undefined {
   }
   if (state.kind === 'lost') {
     if (now - state.since < LOST_MS) return undefined;
-    if (state.retryAt <= now) return { kind: 'warn', picture: 'retry', text: strings.text('conn.lost') };
+    if (state.retryAt <= now)
+      return { kind: 'warn', picture: 'retry', text: strings.text('conn.lost'), lost: true };
     const store = state.cause === 'store';
     const text = strings.text(store ? 'conn.store' : 'conn.retry');
-    return { kind: 'warn', picture: store ? 'store' : 'retry', text, until: state.retryAt, retry: tryNow };
+    const picture = store ? 'store' : 'retry';
+    return { kind: 'warn', picture, text, until: state.retryAt, retry: tryNow, lost: true };
   }
   if (chat.paused?.code.startsWith('storage_') === true) {
     const retry = () => chat.outbox?.wake();

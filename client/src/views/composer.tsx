@@ -4,6 +4,7 @@ import type { Room } from '../store/room.ts';
 import { blank, cleaned, codePoints } from '../text/paste.ts';
 import type { Context } from './context.ts';
 import { Icon } from './icon.tsx';
+import { TypingLine } from './typing-line.tsx';
 
 interface Draft {
   text: string;
@@ -119,7 +120,13 @@ export class Composer extends Component<Props> {
           </button>
         )}
         <div class="status">
-          <span>{seconds > 0 && strings.text('composer.wait', { s: seconds })}</span>
+          <span>
+            {seconds > 0 ? (
+              strings.text('composer.wait', { s: seconds })
+            ) : (
+              <TypingLine {...{ chat, strings, room }} />
+            )}
+          </span>
           <span class={left < 0 ? 'count over' : 'count'}>{near && words}</span>
         </div>
         <div class="field">
@@ -133,6 +140,7 @@ export class Composer extends Component<Props> {
               value={this.#text}
               ref={this.#field}
               onInput={this.#typed}
+              onBlur={() => chat.ownTyping.stop()}
               onKeyDown={this.#key}
               onPaste={(event) => this.#paste(event.clipboardData, event)}
               onDrop={(event) => this.#paste(event.dataTransfer, event)}
@@ -198,7 +206,10 @@ export class Composer extends Component<Props> {
   }
 
   readonly #typed = () => {
+    const { chat } = this.props.context;
     this.#text = this.#field.current?.value ?? '';
+    if (blank(this.#text)) chat.ownTyping.stop();
+    else chat.ownTyping.typed(this.props.room.id);
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#keep(), DRAFT_MS);
     this.props.context.changed();

@@ -1,6 +1,23 @@
 import type { ComponentChildren } from 'preact';
+import type { User } from '../../../server/events.ts';
 import type { Chat } from '../chat.ts';
+import type { Room } from '../store/room.ts';
 import type { Strings } from '../strings.ts';
+
+/** What a dialog is about. */
+export type DialogRequest =
+  | { readonly kind: 'create'; readonly name?: string }
+  | { readonly kind: 'direct' }
+  /** `failed`: who could not be invited when the room was made. */
+  | { readonly kind: 'invite'; readonly room: Room; readonly failed?: readonly FailedInvitation[] }
+  | { readonly kind: 'settings'; readonly room: Room }
+  | { readonly kind: 'leave'; readonly room: Room }
+  | { readonly kind: 'remove'; readonly room: Room; readonly user: User };
+
+export interface FailedInvitation {
+  readonly user: User;
+  readonly code: string;
+}
 
 /** What every view works with. */
 export interface Context {
@@ -19,4 +36,10 @@ export interface Context {
   open(room: string): void;
   /** Puts a menu or sheet above everything else; without one, what is there goes. */
   layer(content?: () => ComponentChildren): void;
+  /** Opens a dialog, whose code is loaded with the first one. */
+  dialog(request: DialogRequest): void;
+  /** Where the site shows more about a person. */
+  profileUrl(user: User): string | undefined;
+  /** The people beside or above the timeline. */
+  showPeople(): void;
 }

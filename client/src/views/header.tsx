@@ -1,29 +1,30 @@
 import type { RefObject } from 'preact';
+import { Avatar } from './avatar.tsx';
 import type { Context } from './context.ts';
 import { Icon } from './icon.tsx';
+import { openRoomMenu, roomItems } from './room-menu.tsx';
 
 interface Props {
   readonly context: Context;
   readonly peopleShown: boolean;
+  /** The connection is lost: nobody is known to be here. */
+  readonly lost: boolean;
   readonly title: RefObject<HTMLHeadingElement | null>;
   readonly people: RefObject<HTMLButtonElement | null>;
   back(): void;
   togglePeople(): void;
 }
 
-/** The room's name, the way back where there is one pane, and how many people are here. */
-export function Header({
-  context: { chat, strings },
-  peopleShown,
-  title,
-  people,
-  back,
-  togglePeople,
-}: Props) {
+/** The room's name, the way back where there is one pane, how many people are here, and the room's menu. */
+export function Header(props: Props) {
+  const { context, peopleShown, lost, title, people, back, togglePeople } = props;
+  const { chat, strings } = context;
   const room = chat.current;
-  const elsewhere = chat.unread - (room === undefined ? 0 : chat.unreadIn(room));
+  const unread = room === undefined || room.muted ? 0 : chat.unreadIn(room);
+  const elsewhere = chat.unread - unread;
   const label = strings.text('rooms.back');
-  const count = room?.presentCount ?? 0;
+  const count = lost ? '–' : (room?.presentCount ?? 0);
+  const heading = strings.text('people.heading');
   return (
     <div class="bar" part="header">
       <button
@@ -40,16 +41,13 @@ export function Header({
         )}
       </button>
       <h2 tabIndex={-1} ref={title}>
-        {room !== undefined && room.summary.kind !== 'direct' && (
-          <Icon name={room.summary.kind === 'private' ? 'lock' : 'hash'} />
-        )}
-        {room !== undefined && <bdi>{room.summary.name}</bdi>}
+        {room !== undefined && <Title context={context} />}
       </h2>
-      {room !== undefined && (
+      {room !== undefined && room.summary.kind !== 'direct' && (
         <button
           type="button"
           class="icon wide"
-          aria-label={`${strings.text('people.heading')}: ${count}`}
+          aria-label={`${heading}: ${count}`}
           aria-pressed={peopleShown}
           ref={people}
           onClick={togglePeople}
@@ -58,6 +56,46 @@ export function Header({
           <span aria-hidden="true">{count}</span>
         </button>
       )}
+      {room !== undefined && roomItems(room, context).length > 0 && (
+        <button
+          type="button"
+          class="icon"
+          aria-label={strings.text('rooms.menu')}
+          aria-haspopup="menu"
+          aria-expanded="false"
+          onClick={(event) => openRoomMenu(room, context, event.currentTarget)}
+        >
+          <Icon name="dots" />
+        </button>
+      )}
+      <slot name="header-end" />
     </div>
+  );
+}
+
+function Title({ context: { chat } }: Pick<Props, 'context'>) {
+  const { current } = chat;
+  if (current === undefined) return null;
+  const { id, kind, name, topic, with: other, present } = current.summary;
+  if (kind === 'direct') {
+    return (
+      <>
+        <Avatar user={other ?? { id, name }} kind={present === true ? 's here' : 's'} />
+        <bdi>{name}</bdi>
+      </>
+    );
+  }
+  return (
+    <>
+      <Icon name={kind === 'private' ? 'lock' : 'hash'} />
+      {topic === undefined ? (
+        <bdi>{name}</bdi>
+      ) : (
+        <span class="titles">
+          <bdi>{name}</bdi>
+          <small title={topic}>{topic}</small>
+        </span>
+      )}
+    </>
   );
 }

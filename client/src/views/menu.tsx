@@ -7,6 +7,10 @@ export interface MenuItem {
   readonly label: string;
   /** The key that does the same without the menu. */
   readonly key?: string;
+  /** A line stands above it. */
+  readonly apart?: boolean;
+  /** It takes something away. */
+  readonly bad?: boolean;
   run(): void;
 }
 
@@ -17,6 +21,8 @@ interface Props {
   readonly about?: ComponentChildren;
   /** What the menu stands beside. */
   readonly beside: Element;
+  /** At least so wide. */
+  readonly width?: number | undefined;
   readonly sheet: boolean;
   close(): void;
 }
@@ -25,7 +31,7 @@ interface Props {
 export function openMenu(
   context: Context,
   opener: HTMLElement,
-  menu: Pick<Props, 'label' | 'items' | 'about'> & { beside?: Element | null },
+  menu: Pick<Props, 'label' | 'items' | 'about' | 'width'> & { beside?: Element | null },
 ): void {
   // What one presses a key on may be the opener, such as a message: that does not expand.
   const expanded = (value: boolean) =>
@@ -54,7 +60,7 @@ class Menu extends Component<Props> {
     menu.querySelector<HTMLElement>('[role=menuitem]')?.focus();
   }
 
-  override render({ label, items, about, sheet, close }: Props) {
+  override render({ label, items, about, sheet, width, close }: Props) {
     return (
       <>
         {/* biome-ignore lint/a11y/noStaticElementInteractions: the keyboard has Esc for it. */}
@@ -72,27 +78,30 @@ class Menu extends Component<Props> {
           role="menu"
           aria-label={label}
           tabIndex={-1}
+          style={sheet || width === undefined ? undefined : { minInlineSize: `${width}px` }}
           ref={this.#menu}
           onKeyDown={this.#key}
         >
           {about}
-          {items.map(({ picture, label, key, run }) => (
+          {items.map(({ picture, label: name, key, apart, bad, run }) => [
+            apart === true && <hr key={`above ${name}`} />,
             <button
               type="button"
               role="menuitem"
+              class={bad === true ? 'bad' : ''}
               tabIndex={-1}
-              key={label}
+              key={name}
               onClick={() => {
                 close();
                 run();
               }}
             >
               <Icon name={picture} />
-              <span>{label}</span>
+              <span>{name}</span>
               {/* biome-ignore lint/a11y/noAriaHiddenOnFocusable: a kbd takes no focus. */}
               {key !== undefined && !sheet && <kbd aria-hidden="true">{key}</kbd>}
-            </button>
-          ))}
+            </button>,
+          ])}
         </div>
       </>
     );

@@ -1,6 +1,7 @@
 import { Component, createRef } from 'preact';
 import type { Message as Stored } from '../../../server/events.ts';
 import type { Entry } from '../store/entries.ts';
+import type { Texts } from '../strings.ts';
 import { onlyEmoji } from '../text/emoji.ts';
 import { links } from '../text/links.ts';
 import type { Context } from './context.ts';
@@ -25,6 +26,7 @@ interface Props {
   /** Where the timeline finds what it has drawn. */
   readonly drawn: Map<string, Message>;
   readonly entry: Entry;
+  readonly texts: Texts;
   readonly own: boolean;
   readonly state: State;
   /** The message that is replied to; undefined while it is fetched. */
@@ -62,12 +64,12 @@ export class Message extends Component<Props> {
   }
 
   override shouldComponentUpdate(next: Props): boolean {
-    const { entry, own, state, quoted, setSize, flash, context } = this.props;
+    const { entry, own, state, quoted, setSize, flash, texts } = this.props;
     const changed =
       entry.message !== next.entry.message ||
       entry.pending !== next.entry.pending ||
       entry.user !== next.entry.user ||
-      context !== next.context;
+      texts !== next.texts;
     if (changed) this.#uncounted = true;
     return (
       changed ||

@@ -1,64 +1,211 @@
-import type { RefObject } from 'preact';
+import { Component, createRef } from 'preact';
+import type { RoomMember } from '../../../server/events.ts';
+import type { Room } from '../store/room.ts';
 import { Avatar } from './avatar.tsx';
 import type { Context } from './context.ts';
 import { Empty } from './empty.tsx';
 import { Icon } from './icon.tsx';
+import { openPersonMenu, personItems } from './person-menu.tsx';
 import { RovingList } from './roving-list.tsx';
 
 interface Props {
   readonly context: Context;
-  readonly closer: RefObject<HTMLButtonElement | null>;
+  readonly room: Room;
+  /** Under a dialog nothing can be reached. */
+  readonly inert: boolean;
+  /** The connection is lost: nobody is known to be here. */
+  readonly lost: boolean;
   close(): void;
 }
 
-/** "Here now": who has the room open. */
-export function People({ context: { chat, strings }, closer, close }: Props) {
-  const { compare } = new Intl.Collator(strings.locale);
-  const present = [...(chat.current?.present ?? [])].sort((a, b) => compare(a.name, b.name));
-  const count = chat.current?.presentCount ?? 0;
-  const heading = strings.text('people.heading');
-  return (
-    <aside class="pane side" part="people" aria-label={heading}>
-      <div class="bar">
-        <h2>
-          <span>{heading}</span>
-          <small>{count === 0 ? '' : count}</small>
-        </h2>
+/** From so many members on there is a field to find one. */
+const MANY = 20;
+const PAUSE_MS = 200;
+/** The next page is fetched so far ahead of where one scrolls. */
+const AHEAD = 300;
+
+/** The members of the room: who is here now, then the others. */
+export class People extends Component<Props> {
+  readonly #list = createRef<HTMLDivElement>();
+  #query = '';
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  override componentDidMount(): void {
+    this.#extend();
+  }
+
+  override componentDidUpdate(): void {
+    this.#extend();
+  }
+
+  override componentWillUnmount(): void {
+    clearTimeout(this.#timer);
+  }
+
+  override render({ context, room, inert, lost, close }: Props) {
+    const { chat, strings, dialog } = context;
+    const { members, may } = room.summary;
+    const heading = strings.text('people.title');
+    return (
+      <aside class="pane side" part="people" aria-label={heading} inert={inert}>
+        <div class="bar">
+          <h2>
+            <span>{heading}</span>
+            <small>{members}</small>
+          </h2>
+          {may.includes('invite') && (
+            <button
+              type="button"
+              class="icon"
+              aria-label={strings.text('rooms.invite')}
+              onClick={() => dialog({ kind: 'invite', room })}
+            >
+              <Icon name="invite" />
+            </button>
+          )}
+          <button type="button" class="icon" aria-label={strings.text('people.close')} onClick={close}>
+            <Icon name="close" />
+          </button>
+        </div>
+        {members > MANY && this.#field()}
+        <RovingList items=".person" label={heading} element={this.#list} onScroll={this.#extend}>
+          {this.#query.trim() === '' ? this.#everybody(lost) : this.#found()}
+          {members === 1 &&
+            room.presentCount === 1 &&
+            chat.people.list(false, strings.locale).length === 0 && (
+              <Empty
+                picture="people"
+                title={strings.text('people.empty.title')}
+                text={strings.text('people.empty.text')}
+              />
+            )}
+        </RovingList>
+      </aside>
+    );
+  }
+
+  #everybody(lost: boolean) {
+    const { context, room } = this.props;
+    const { chat, strings } = context;
+    const here = chat.people.list(true, strings.locale);
+    const away = chat.people.list(false, strings.locale);
+    const present = Math.max(here.length, room.presentCount);
+    const others = Math.max(away.length, room.summary.members - present);
+    const hidden = present - here.length + (others - away.length);
+    return [
+      here.length > 0 && (
+        <h3 class="section" key="here heading">
+          {strings.text(lost ? 'people.lastSeen' : 'people.heading')} <span>{present}</span>
+        </h3>
+      ),
+      <ul key="here">{here.map((member) => this.#person(member))}</ul>,
+      away.length > 0 && (
+        <h3 class="section" key="away heading">
+          {strings.text('people.others')} <span>{others}</span>
+        </h3>
+      ),
+      <ul key="away">{away.map((member) => this.#person(member))}</ul>,
+      hidden > 0 && (
+        <p class="note" key="hidden">
+          {strings.text('people.more', { n: hidden })}
+        </p>
+      ),
+    ];
+  }
+
+  #found() {
+    const { chat, strings } = this.props.context;
+    const { found } = chat.people;
+    if (found === undefined) return undefined;
+    if (found.length === 0) {
+      const text = strings.text('rooms.filterNone', { q: this.#query.trim() });
+      return <Empty picture="search" title={strings.text('search.none.title')} text={text} />;
+    }
+    return <ul>{found.map((member) => this.#person(member))}</ul>;
+  }
+
+  #person(member: RoomMember) {
+    const { context, room } = this.props;
+    const { chat, strings } = context;
+    const { user, role, present } = member;
+    const inside = [
+      <Avatar user={user} key="avatar" />,
+      <span class="name" key="name">
+        <bdi>{user.name}</bdi>
+      </span>,
+      role !== 'member' && (
+        <span class="role" key="role">
+          {strings.text(`people.${role}`)}
+        </span>
+      ),
+      user.id === chat.me?.id && <small key="you">{strings.text('people.you')}</small>,
+    ];
+    const kind = present ? 'person' : 'person away';
+    if (personItems(member, room, context).length === 0) {
+      return (
+        <li key={user.id}>
+          <div class={kind} tabIndex={-1} data-key={user.id}>
+            {inside}
+          </div>
+        </li>
+      );
+    }
+    return (
+      <li key={user.id}>
         <button
           type="button"
-          class="icon"
-          aria-label={strings.text('common.close')}
-          ref={closer}
-          onClick={close}
+          class={kind}
+          tabIndex={-1}
+          data-key={user.id}
+          aria-haspopup="menu"
+          aria-expanded="false"
+          onClick={(event) => openPersonMenu(member, room, context, event.currentTarget)}
         >
-          <Icon name="close" />
+          {inside}
         </button>
+      </li>
+    );
+  }
+
+  #field() {
+    const { strings } = this.props.context;
+    const label = strings.text('people.find');
+    return (
+      <div class="filter">
+        <Icon name="search" size="s" />
+        <input
+          class="input"
+          type="search"
+          aria-label={label}
+          placeholder={label}
+          autocomplete="off"
+          value={this.#query}
+          onInput={(event) => this.#look(event.currentTarget.value)}
+          onKeyDown={(event) => {
+            if (event.key !== 'Escape' || this.#query === '') return;
+            this.#look('');
+            event.preventDefault();
+            event.stopPropagation();
+          }}
+        />
       </div>
-      <RovingList items=".person" label={heading}>
-        <ul>
-          {present.map((user) => (
-            <li key={user.id}>
-              <div class="person" tabIndex={-1}>
-                <Avatar user={user} />
-                <span class="name">
-                  <bdi>{user.name}</bdi>
-                </span>
-                {user.id === chat.me?.id && <small>{strings.text('people.you')}</small>}
-              </div>
-            </li>
-          ))}
-        </ul>
-        {count > present.length && (
-          <p class="note">{strings.text('people.more', { n: count - present.length })}</p>
-        )}
-        {count === 1 && (
-          <Empty
-            picture="people"
-            title={strings.text('people.empty.title')}
-            text={strings.text('people.empty.text')}
-          />
-        )}
-      </RovingList>
-    </aside>
-  );
+    );
+  }
+
+  #look(query: string): void {
+    const { chat, changed } = this.props.context;
+    this.#query = query;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => void chat.people.find(query), PAUSE_MS);
+    changed();
+  }
+
+  readonly #extend = () => {
+    const list = this.#list.current;
+    const { people } = this.props.context.chat;
+    const present = people.more(true);
+    if (this.#query.trim() !== '' || !(present || people.more(false))) return;
+    if (list === null || list.clientHeight === 0) return;
+    if (list.scrollHeight - list.scrollTop - list.clientHeight <= AHEAD) void people.load(present);
+  };
 }

@@ -1,114 +1,302 @@
-import type { User } from '../../../server/events.ts';
+import { Component, createRef } from 'preact';
 import type { Chat } from '../chat.ts';
-import { byName, type Room } from '../store/room.ts';
+import type { Room } from '../store/room.ts';
 import type { Strings } from '../strings.ts';
 import { Avatar } from './avatar.tsx';
 import type { Context } from './context.ts';
 import { Empty } from './empty.tsx';
 import { Icon } from './icon.tsx';
+import { openMenu } from './menu.tsx';
+import { RoomRow } from './room-row.tsx';
 import { RovingList } from './roving-list.tsx';
+import { StillOrder } from './still-order.ts';
 
-/** The left pane: rooms, then direct ones, and below who one is. */
-export function RoomList({ context }: { context: Context }) {
-  const { chat, strings } = context;
-  const rooms = byName(chat.rooms.values(), strings.locale);
-  const label = strings.text('rooms.list');
-  const parts = [
-    { heading: label, rooms: rooms.filter((room) => room.summary.kind !== 'direct') },
-    { heading: strings.text('rooms.direct'), rooms: rooms.filter((room) => room.summary.kind === 'direct') },
-  ];
-  return (
-    <nav class="pane rooms" part="rooms" aria-label={label}>
-      <div class="bar">
-        <h2>
-          <span>{strings.text('rooms.heading')}</span>
-        </h2>
-      </div>
-      <RovingList items=".room" label={label} preferred="[aria-current]">
-        {parts.map(
-          (part) =>
-            part.rooms.length > 0 && [
-              <h3 class="section" key={`heading ${part.heading}`}>
-                {part.heading}
-              </h3>,
-              <ul key={part.heading}>
-                {part.rooms.map((room) => (
-                  <Row key={room.id} room={room} context={context} />
-                ))}
-              </ul>,
-            ],
-        )}
-        {chat.me !== undefined && rooms.length === 0 && (
-          <Empty
-            picture="hash"
-            title={strings.text('empty.rooms.title')}
-            text={strings.text('empty.rooms.text')}
-          />
-        )}
-      </RovingList>
-      <Me chat={chat} strings={strings} />
-    </nav>
-  );
+interface Props {
+  readonly context: Context;
+  /** Under a dialog nothing can be reached. */
+  readonly inert: boolean;
+  /** The connection is lost. */
+  readonly lost: boolean;
+  /** This is the list that is shown now; undefined: none is. */
+  shown(list: RoomList | undefined): void;
 }
 
-function Row({ room, context }: { room: Room; context: Context }) {
-  const { chat, strings } = context;
-  const { kind, name, id } = room.summary;
-  const unread = chat.unreadIn(room);
-  const other = room.present.find((user) => user.id !== chat.me?.id);
-  return (
-    <li>
-      <button
-        type="button"
-        class={unread > 0 ? 'room unread' : 'room'}
-        aria-current={room === chat.current || undefined}
-        tabIndex={-1}
-        onClick={() => context.open(room.id)}
-      >
-        <span class="lead">
-          {kind === 'direct' ? (
-            <Avatar user={other ?? { id, name }} kind={other === undefined ? 's' : 's here'} />
-          ) : (
-            <Icon name={kind === 'private' ? 'lock' : 'hash'} />
+/** From so many rooms on there is a field to find one. */
+const MANY = 20;
+/** More public rooms are fetched so far ahead of where one scrolls. */
+const AHEAD = 400;
+
+/** The left pane: one's own rooms, the newest message first, then public ones, and below who one is. */
+export class RoomList extends Component<Props> {
+  readonly #nav = createRef<HTMLElement>();
+  readonly #list = createRef<HTMLDivElement>();
+  readonly #filter = createRef<HTMLInputElement>();
+  readonly #order = new StillOrder();
+  readonly #names = new Map<string, { name: string; plain: string }>();
+  #query = '';
+  #pointed = false;
+  #focused = false;
+
+  override componentDidMount(): void {
+    this.props.shown(this);
+  }
+
+  override componentDidUpdate(): void {
+    this.#extend();
+  }
+
+  override componentWillUnmount(): void {
+    this.props.shown(undefined);
+  }
+
+  /** One's own rooms as they stand on the screen. */
+  get order(): readonly Room[] {
+    return this.#order.of(this.props.context.chat.list.own());
+  }
+
+  /** To the field, or to the list where there is none. */
+  find(): void {
+    if (this.#filter.current !== null) this.#filter.current.select();
+    this.#filter.current?.focus();
+    if (this.#filter.current === null) this.focus();
+  }
+
+  focus(): void {
+    const list = this.#list.current;
+    const stop = list?.querySelector<HTMLElement>('.room[tabindex="0"]');
+    (stop ?? this.#nav.current?.querySelector<HTMLElement>('.bar button'))?.focus();
+  }
+
+  override render({ context, inert, lost, shown: _ }: Props) {
+    const { chat, strings } = context;
+    const { can, me } = chat;
+    const label = strings.text('rooms.list');
+    const wanted = plain(this.#query.trim());
+    const matches = (room: Room) => wanted === '' || this.#plain(room).includes(wanted);
+    // What does not match is hidden, not taken away: making hundreds of rows anew takes longer than a frame.
+    const own = this.order.map((room) => ({ room, hidden: !matches(room) }));
+    const found = own.filter(({ hidden }) => !hidden).length;
+    const others = chat.list.others(strings.locale).filter(matches);
+    return (
+      <nav class="pane rooms" part="rooms" aria-label={label} inert={inert} ref={this.#nav}>
+        <div class="bar">
+          <h2>
+            <slot name="logo">
+              <span>{strings.text('rooms.heading')}</span>
+            </slot>
+          </h2>
+          {(can.createPublic || can.createPrivate || can.direct) && (
+            <button
+              type="button"
+              class="icon"
+              aria-label={strings.text('rooms.add')}
+              aria-haspopup="menu"
+              aria-expanded="false"
+              onClick={(event) => this.#add(event.currentTarget)}
+            >
+              <Icon name="plus" />
+            </button>
           )}
-        </span>
-        <span class="name">
-          <bdi>{name}</bdi>
-          <span class="vh">{about(room, other, strings)}</span>
-        </span>
-        {unread > 0 && (
-          <span class="badge">
-            <span aria-hidden="true">{unread > 99 ? '99+' : unread}</span>
-            <span class="vh">{strings.text('rooms.unread', { n: unread })}</span>
+        </div>
+        {chat.rooms.size > MANY && this.#field()}
+        <RovingList
+          items="li:not([hidden]) > .room"
+          label={label}
+          preferred="[aria-current]"
+          element={this.#list}
+          onScroll={this.#extend}
+          onPointerEnter={this.#hold}
+          onPointerLeave={this.#hold}
+          onFocusIn={this.#hold}
+          onFocusOut={this.#hold}
+        >
+          {own.length > 0 && (
+            <ul key="own">
+              {own.map(({ room, hidden }) => (
+                <RoomRow
+                  key={room.id}
+                  context={context}
+                  room={room}
+                  hidden={hidden}
+                  summary={room.summary}
+                  texts={strings.texts}
+                  unread={chat.unreadIn(room)}
+                  current={room === chat.current}
+                />
+              ))}
+            </ul>
+          )}
+          {others.length > 0 && [
+            <h3 class="section" key="more">
+              {strings.text('rooms.more')}
+            </h3>,
+            <ul key="others">{others.map((room) => this.#other(room))}</ul>,
+          ]}
+          {me !== undefined && found + others.length === 0 && this.#nothing()}
+        </RovingList>
+        <Me chat={chat} strings={strings} lost={lost} />
+      </nav>
+    );
+  }
+
+  #field() {
+    const { strings, touch } = this.props.context;
+    const label = strings.text('rooms.filter');
+    return (
+      <div class="filter">
+        <Icon name="search" size="s" />
+        <input
+          class="input"
+          type="search"
+          aria-label={label}
+          placeholder={label}
+          autocomplete="off"
+          value={this.#query}
+          ref={this.#filter}
+          onInput={(event) => this.#look(event.currentTarget.value)}
+          onKeyDown={this.#key}
+        />
+        {/* biome-ignore lint/a11y/noAriaHiddenOnFocusable: a kbd takes no focus. */}
+        {!touch() && <kbd aria-hidden="true">{/Mac|iP/.test(navigator.platform) ? '⌘K' : 'Ctrl K'}</kbd>}
+      </div>
+    );
+  }
+
+  #other(room: Room) {
+    const { chat, strings, open } = this.props.context;
+    return (
+      <li key={room.id}>
+        <button
+          type="button"
+          class="room"
+          aria-current={room === chat.current || undefined}
+          tabIndex={-1}
+          data-key={room.id}
+          onClick={() => open(room.id)}
+        >
+          <span class="lead">
+            <Icon name="hash" />
           </span>
+          <span class="name">
+            <bdi>{room.summary.name}</bdi>
+            <span class="vh">, {strings.text('rooms.notJoined')}</span>
+          </span>
+        </button>
+      </li>
+    );
+  }
+
+  #nothing() {
+    const { chat, strings, dialog } = this.props.context;
+    const { createPublic, createPrivate } = chat.can;
+    const wanted = this.#query.trim();
+    const title = strings.text(wanted === '' ? 'empty.rooms.title' : 'search.none.title');
+    const text = strings.text(wanted === '' ? 'empty.rooms.text' : 'rooms.filterNone', { q: wanted });
+    return (
+      <Empty picture={wanted === '' ? 'hash' : 'search'} title={title} text={text} key="nothing">
+        {(createPublic || createPrivate) && (
+          <button type="button" class="btn" onClick={() => dialog({ kind: 'create', name: wanted })}>
+            {strings.text('rooms.new')}
+          </button>
         )}
-      </button>
-    </li>
-  );
+      </Empty>
+    );
+  }
+
+  #add(opener: HTMLElement): void {
+    const { context } = this.props;
+    const { chat, strings, dialog } = context;
+    const { createPublic, createPrivate, direct } = chat.can;
+    const room = {
+      picture: 'hash',
+      label: strings.text('rooms.new'),
+      run: () => dialog({ kind: 'create' }),
+    } as const;
+    const message = {
+      picture: 'bubble',
+      label: strings.text('direct.title'),
+      run: () => dialog({ kind: 'direct' }),
+    } as const;
+    const items = [...(createPublic || createPrivate ? [room] : []), ...(direct ? [message] : [])];
+    openMenu(context, opener, { label: strings.text('rooms.add'), items });
+  }
+
+  #look(query: string): void {
+    const { chat, changed } = this.props.context;
+    this.#query = query;
+    void chat.list.findOthers(query);
+    changed();
+  }
+
+  readonly #key = (event: KeyboardEvent) => {
+    if (event.isComposing) return;
+    if (event.key === 'Escape' && this.#query !== '') this.#look('');
+    else if (event.key === 'ArrowDown') this.focus();
+    else if (event.key === 'Enter') {
+      // What is drawn may be a letter behind what was typed.
+      this.props.context.draw();
+      const first = this.#list.current?.querySelector<HTMLElement>('li:not([hidden]) > .room')?.dataset.key;
+      if (first === undefined) return;
+      this.#look('');
+      this.props.context.open(first);
+    } else return;
+    event.preventDefault();
+    event.stopPropagation();
+  };
+
+  #plain({ id, summary: { name } }: Room): string {
+    let known = this.#names.get(id);
+    if (known?.name !== name) {
+      known = { name, plain: plain(name) };
+      this.#names.set(id, known);
+    }
+    return known.plain;
+  }
+
+  /** While one points at the list or moves in it, nothing in it changes places. */
+  readonly #hold = (event: PointerEvent | FocusEvent) => {
+    if (event.type === 'pointerenter') this.#pointed = true;
+    else if (event.type === 'pointerleave') this.#pointed = false;
+    else if (event.type === 'focusin') this.#focused = true;
+    // From one of its rooms to the next the focus does not leave it.
+    else this.#focused = this.#list.current?.contains(event.relatedTarget as Node | null) === true;
+    if (this.#pointed || this.#focused) this.#order.hold(this.order.map(({ id }) => id));
+    else this.#order.release();
+    this.props.context.changed();
+  };
+
+  readonly #extend = () => {
+    const list = this.#list.current;
+    const { chat } = this.props.context;
+    if (!chat.list.moreOthers || list === null || list.clientHeight === 0) return;
+    if (list.scrollHeight - list.scrollTop - list.clientHeight < AHEAD) void chat.list.loadOthers();
+  };
 }
 
-/** What the picture beside the name says. */
-function about(room: Room, other: User | undefined, strings: Strings): string {
-  if (room.summary.kind === 'private') return `, ${strings.text('rooms.private')}`;
-  if (room.summary.kind === 'public') return '';
-  const here = other === undefined ? '' : `, ${strings.text('rooms.here')}`;
-  return `, ${strings.text('rooms.direct')}${here}`;
-}
+/** Without case and accents. */
+const plain = (text: string) =>
+  text
+    .normalize('NFD')
+    .replace(/\p{M}+/gu, '')
+    .toLowerCase();
 
-function Me({ chat, strings }: { chat: Chat; strings: Strings }) {
+function Me({ chat, strings, lost }: { chat: Chat; strings: Strings; lost: boolean }) {
   const { me, connection } = chat;
-  if (me === undefined) return <div class="me" />;
   const ready = connection.state.kind === 'ready';
-  const words = ready ? 'conn.connected' : navigator.onLine ? 'conn.connecting' : 'msg.waiting';
   return (
     <div class="me">
-      <Avatar user={me} kind={ready ? 'here' : ''} />
-      <div>
-        <b>
-          <bdi>{me.name}</bdi>
-        </b>
-        <small>{strings.text(words)}</small>
-      </div>
+      {me !== undefined && (
+        <>
+          <Avatar user={me} kind={ready || lost ? 'here' : ''} />
+          <div>
+            <slot name="foot" />
+            <b>
+              <bdi>{me.name}</bdi>
+            </b>
+            <small>{strings.text(lost ? 'conn.lost' : ready ? 'conn.connected' : 'conn.connecting')}</small>
+          </div>
+        </>
+      )}
     </div>
   );
 }

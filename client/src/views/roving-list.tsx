@@ -1,22 +1,24 @@
-import { Component, type ComponentChildren, createRef } from 'preact';
+import { Component, type ComponentChildren, type HTMLAttributes, type RefObject } from 'preact';
 import { Roving } from './roving.ts';
 
-interface Props {
+type Listeners = 'onScroll' | 'onPointerEnter' | 'onPointerLeave' | 'onFocusIn' | 'onFocusOut';
+
+interface Props extends Pick<HTMLAttributes<HTMLDivElement>, Listeners> {
   /** The items, among everything within. */
   readonly items: string;
   readonly label: string;
   /** The item where the Tab key stops, unless the focus is on another. */
   readonly preferred?: string;
+  readonly element: RefObject<HTMLDivElement | null>;
   readonly children: ComponentChildren;
 }
 
 /** A scrolled list with one tab stop. */
 export class RovingList extends Component<Props> {
-  readonly #element = createRef<HTMLDivElement>();
   #roving: Roving | undefined;
 
   override componentDidMount(): void {
-    const list = this.#element.current;
+    const list = this.props.element.current;
     if (list !== null) this.#roving = new Roving(list, this.props.items, true);
     this.componentDidUpdate();
   }
@@ -24,14 +26,14 @@ export class RovingList extends Component<Props> {
   override componentDidUpdate(): void {
     const { preferred } = this.props;
     const stop =
-      preferred === undefined ? undefined : this.#element.current?.querySelector<HTMLElement>(preferred);
+      preferred === undefined ? undefined : this.props.element.current?.querySelector<HTMLElement>(preferred);
     this.#roving?.update(stop ?? undefined);
   }
 
-  override render({ label, children }: Props) {
+  override render({ label, element, children, items: _items, preferred: _preferred, ...listeners }: Props) {
     return (
       // biome-ignore lint/a11y/useSemanticElements: a fieldset belongs into a form.
-      <div class="scroll" role="group" aria-label={label} ref={this.#element}>
+      <div class="scroll" role="group" aria-label={label} ref={element} {...listeners}>
         {children}
       </div>
     );

@@ -324,6 +324,7 @@ export class TimelineView {
               actions={this.#actions}
               drawn={this.#drawn}
               entry={entry}
+              texts={strings.texts}
               own={own}
               state={this.#state(entry, last)}
               quoted={entry.replyTo === undefined ? undefined : this.#quoted(room, entry.replyTo)}

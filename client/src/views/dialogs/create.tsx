@@ -1,0 +1,163 @@
+import { Component } from 'preact';
+import { newId } from '../../outbox.ts';
+import type { Context } from '../context.ts';
+import { Actions, Dialog } from './dialog.tsx';
+import { type Chip, PeopleField } from './people-field.tsx';
+import { isConflict, refusal } from './refusal.ts';
+import { RoomFields } from './room-fields.tsx';
+
+interface Props {
+  readonly context: Context;
+  readonly name: string;
+  close(): void;
+}
+
+/** A new room, with those who are invited to it at once. */
+export class CreateRoom extends Component<Props> {
+  /** The same for each attempt: what the server has made is not made twice. */
+  readonly #clientId = newId();
+  readonly #fields: RoomFields;
+  #kind: 'public' | 'private';
+  #chips: readonly Chip[] = [];
+  #people: PeopleField | undefined;
+  #writing = '';
+  #busy = false;
+  #problem: string | undefined;
+  #closed = false;
+
+  constructor(props: Props) {
+    super(props);
+    const { chat, strings, changed } = props.context;
+    this.#fields = new RoomFields(strings, changed, props.name);
+    this.#kind = chat.can.createPrivate ? 'private' : 'public';
+  }
+
+  override componentWillUnmount(): void {
+    this.#closed = true;
+  }
+
+  override render({ context, name, close }: Props) {
+    const { strings } = context;
+    const typed =
+      this.#fields.name !== name || `${this.#fields.topic}${this.#writing}` !== '' || this.#chips.length > 0;
+    return (
+      <Dialog
+        context={context}
+        title={strings.text('create.title')}
+        typed={typed}
+        problem={this.#problem}
+        again={this.#problem === undefined ? undefined : this.#submit}
+        submit={this.#submit}
+        close={close}
+        actions={
+          <Actions
+            context={context}
+            label={strings.text('create.submit')}
+            busy={this.#busy ? strings.text('create.busy') : undefined}
+            submit={this.#submit}
+            close={this.#cancel}
+          />
+        }
+      >
+        {this.#fields.draw(this.#busy)}
+        {this.#who()}
+        {this.#kind === 'private' && (
+          <PeopleField
+            context={context}
+            label={strings.text('create.invite')}
+            optional={strings.text('create.optional')}
+            chips={this.#chips}
+            readOnly={this.#busy}
+            chosen={(chips) => {
+              this.#chips = chips;
+              context.changed();
+            }}
+            typed={(text) => {
+              this.#writing = text;
+            }}
+            shown={(field) => {
+              this.#people = field;
+            }}
+          />
+        )}
+      </Dialog>
+    );
+  }
+
+  /** Where only one kind may be made, there is nothing to choose. */
+  #who() {
+    const { chat, strings, changed } = this.props.context;
+    if (!chat.can.createPublic || !chat.can.createPrivate) return undefined;
+    return (
+      <fieldset disabled={this.#busy}>
+        <legend>{strings.text('create.who')}</legend>
+        {(['public', 'private'] as const).map((kind) => (
+          <label class="choice" key={kind}>
+            <input
+              type="radio"
+              name="kind"
+              checked={this.#kind === kind}
+              onChange={() => {
+                this.#kind = kind;
+                changed();
+              }}
+            />
+            <div>
+              {strings.text(`create.${kind}`)}
+              <span>{strings.text(`create.${kind}Hint`)}</span>
+            </div>
+          </label>
+        ))}
+      </fieldset>
+    );
+  }
+
+  /** Stops waiting; what the server makes of it meanwhile is listed like any new room. */
+  readonly #cancel = () => {
+    if (!this.#busy) return this.props.close();
+    this.#busy = false;
+    this.props.context.changed();
+  };
+
+  readonly #submit = async () => {
+    const { context, close } = this.props;
+    const { chat, strings, changed } = context;
+    if (this.#busy || (this.#kind === 'private' && this.#people?.finish() === true)) return;
+    if (!this.#fields.check()) return;
+    const { name, topic } = this.#fields;
+    const members = this.#kind === 'private' ? this.#chips.map(({ user }) => user.id) : [];
+    this.#busy = true;
+    this.#problem = undefined;
+    changed();
+    try {
+      const { room, failed } = await chat.createRoom({
+        name,
+        kind: this.#kind,
+        clientId: this.#clientId,
+        ...(topic === '' ? {} : { topic }),
+        ...(members.length === 0 ? {} : { members }),
+      });
+      if (this.#closed || !this.#busy) return;
+      close();
+      context.open(room.id);
+      this.#tellFailed(room.id, failed);
+    } catch (error) {
+      if (isConflict(error)) this.#fields.fail('create.taken');
+      else this.#problem = refusal(error, strings, strings.text('create.failed'));
+      this.#busy = false;
+      changed();
+    }
+  };
+
+  #tellFailed(id: string, failed: readonly { user: string; code: string }[]): void {
+    const { chat, dialog } = this.props.context;
+    const room = chat.rooms.get(id);
+    if (failed.length === 0 || room === undefined) return;
+    const chips = new Map(this.#chips.map(({ user }) => [user.id, user]));
+    const users = failed.map(({ user, code }) => ({
+      user: chips.get(user) ?? { id: user, name: user },
+      code,
+    }));
+    dialog({ kind: 'invite', room, failed: users });
+  }
+}

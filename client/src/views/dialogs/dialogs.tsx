@@ -1,0 +1,50 @@
+import type { Context, DialogRequest } from '../context.ts';
+import { Ask } from './ask.tsx';
+import { CreateRoom } from './create.tsx';
+import { NewDirect } from './direct.tsx';
+import { Invite } from './invite.tsx';
+import { RoomSettings } from './settings.tsx';
+
+interface Props {
+  readonly context: Context;
+  readonly request: DialogRequest;
+  close(): void;
+}
+
+/** All dialogs: a piece of code of its own, which is loaded with the first of them. */
+export function Dialogs({ context, request, close }: Props) {
+  const { chat, strings, toast } = context;
+  if (request.kind === 'create')
+    return <CreateRoom context={context} name={request.name ?? ''} close={close} />;
+  if (request.kind === 'direct') return <NewDirect context={context} close={close} />;
+  const { room } = request;
+  const { name, kind } = room.summary;
+  if (request.kind === 'invite')
+    return <Invite context={context} room={room} failed={request.failed ?? []} close={close} />;
+  if (request.kind === 'settings') return <RoomSettings context={context} room={room} close={close} />;
+  if (request.kind === 'leave') {
+    return (
+      <Ask
+        context={context}
+        title={strings.text('leave.title', { room: name })}
+        text={strings.text(kind === 'public' ? 'leave.text' : 'leave.private')}
+        stay={strings.text('leave.stay')}
+        label={strings.text('rooms.leave')}
+        run={() => chat.leaveRoom(room)}
+        close={close}
+      />
+    );
+  }
+  const { user } = request;
+  return (
+    <Ask
+      context={context}
+      title={strings.text('people.removeAsk', { name: user.name, room: name })}
+      stay={strings.text('common.cancel')}
+      label={strings.text('people.remove')}
+      run={async () => void (await chat.request('room:remove', { room: room.id, user: user.id }))}
+      done={() => toast(strings.text('people.removed', { name: user.name }), 'good')}
+      close={close}
+    />
+  );
+}

@@ -1,0 +1,323 @@
+import { Component, createRef } from 'preact';
+import type { User } from '../../../../server/events.ts';
+import { blank, codePoints } from '../../text/paste.ts';
+import { Avatar } from '../avatar.tsx';
+import type { Context } from '../context.ts';
+import { Icon } from '../icon.tsx';
+import { Problem } from './dialog.tsx';
+
+/** Somebody who was chosen. */
+export interface Chip {
+  readonly user: User;
+  /** Typed as an id: nothing else is known of him. */
+  readonly exact?: boolean;
+  /** Why he could not be invited. */
+  readonly reason?: string;
+}
+
+interface Option {
+  readonly user: User;
+  /** The id as it was typed. */
+  readonly exact?: boolean;
+  /** A member already. */
+  readonly inRoom?: boolean;
+}
+
+interface Props {
+  readonly context: Context;
+  readonly label: string;
+  readonly optional?: string;
+  readonly chips: readonly Chip[];
+  /** Who are members already cannot be chosen. */
+  readonly room?: string;
+  /** One person, no chips. */
+  readonly single?: boolean;
+  readonly readOnly: boolean;
+  readonly hint?: string;
+  /** One person was chosen, or taken back. */
+  chosen(chips: readonly Chip[]): void;
+  /** Something was typed that is no person yet. */
+  typed(text: string): void;
+  /** This is the field that is shown now. */
+  shown(field: PeopleField): void;
+}
+
+const PAUSE_MS = 200;
+const NAMES = 8;
+const LONGEST_ID = 64;
+const SEPARATORS = /[\n\r,;\t]+/u;
+
+/** Where people are looked for by name, or named by their exact id. */
+export class PeopleField extends Component<Props> {
+  readonly #input = createRef<HTMLInputElement>();
+  #text = '';
+  /** Undefined: nothing is offered. */
+  #options: readonly Option[] | undefined;
+  #hot = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  /** For what the options are. */
+  #answered = '';
+  /** The first that is found is to be taken. */
+  #hurried = false;
+
+  override componentDidMount(): void {
+    this.props.shown(this);
+  }
+
+  override componentWillUnmount(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  /** Takes what stands in the field, if anything does: true. It may be that its names have yet to come. */
+  finish(): boolean {
+    if (blank(this.#text)) return false;
+    const hot = this.#options?.[this.#hot];
+    if (this.#answered !== this.#text.trim()) this.#hurried = true;
+    else if (hot !== undefined) this.#take(hot);
+    return true;
+  }
+
+  override render({ context, label, optional, chips, single = false, hint }: Props) {
+    const { strings } = context;
+    const failed = chips.find(({ reason }) => reason !== undefined);
+    const input = this.#field(single);
+    const offered = this.#options !== undefined && this.#options.length > 0;
+    const nobody = this.#options?.every(({ exact }) => exact === true) === true;
+    const words = nobody ? strings.text('invite.nobody') : hint;
+    return (
+      <>
+        <label class="label" for="people">
+          {label}
+          {optional !== undefined && <small> · {optional}</small>}
+        </label>
+        {single ? (
+          input
+        ) : (
+          // biome-ignore lint/a11y/noStaticElementInteractions: its field takes the keys.
+          // biome-ignore lint/a11y/useKeyWithClickEvents: its field takes the keys.
+          <div
+            class="chips"
+            onClick={(event) => event.target === event.currentTarget && this.#input.current?.focus()}
+          >
+            {chips.map((chip) => this.#chip(chip))}
+            {input}
+          </div>
+        )}
+        {failed?.reason !== undefined && <Problem id="people-error" text={failed.reason} />}
+        {offered && this.#list()}
+        {words !== undefined && failed === undefined && (
+          <p class="hint" id="people-hint">
+            {words}
+          </p>
+        )}
+      </>
+    );
+  }
+
+  #field(single: boolean) {
+    const { chips, readOnly } = this.props;
+    const open = this.#options !== undefined && this.#options.length > 0;
+    const failed = chips.some(({ reason }) => reason !== undefined);
+    return (
+      <input
+        class={single ? 'input' : ''}
+        id="people"
+        key="people"
+        role="combobox"
+        aria-expanded={open}
+        aria-controls="people-options"
+        aria-autocomplete="list"
+        aria-activedescendant={open && this.#hot >= 0 ? `people-option-${this.#hot}` : undefined}
+        aria-describedby={failed ? 'people-error' : 'people-hint'}
+        autocomplete="off"
+        autocapitalize="off"
+        spellcheck={false}
+        readOnly={readOnly}
+        value={this.#text}
+        ref={this.#input}
+        onInput={(event) => this.#typed(event.currentTarget.value)}
+        onKeyDown={this.#key}
+        onPaste={this.#paste}
+      />
+    );
+  }
+
+  #chip({ user, exact, reason }: Chip) {
+    const { strings } = this.props.context;
+    return (
+      <span class={reason === undefined ? 'chip' : 'chip bad'} key={user.id}>
+        {exact === true || reason !== undefined ? <Icon name="person" size="s" /> : <Avatar user={user} />}
+        <bdi>{user.name}</bdi>
+        {!this.props.readOnly && (
+          <button
+            type="button"
+            class="icon"
+            aria-label={strings.text('invite.removeChip', { name: user.name })}
+            onClick={() => {
+              this.props.chosen(this.props.chips.filter((chip) => chip.user.id !== user.id));
+              this.#input.current?.focus();
+            }}
+          >
+            <Icon name="close" size="s" />
+          </button>
+        )}
+      </span>
+    );
+  }
+
+  #list() {
+    const { strings } = this.props.context;
+    return (
+      <div class="opts" id="people-options" role="listbox" aria-label={strings.text('invite.people')}>
+        {this.#options?.map((option, index) => {
+          const { user, exact, inRoom } = option;
+          const hot = index === this.#hot;
+          return (
+            // biome-ignore lint/a11y/useKeyWithClickEvents: the field above takes the keys.
+            <div
+              role="option"
+              id={`people-option-${index}`}
+              class={hot ? 'person hot' : 'person'}
+              aria-selected={hot}
+              aria-disabled={inRoom || undefined}
+              tabIndex={-1}
+              key={`${exact === true} ${user.id}`}
+              onPointerDown={(event) => event.preventDefault()}
+              onClick={() => this.#take(option)}
+            >
+              {exact === true ? (
+                <span class="avatar none" aria-hidden="true">
+                  <Icon name="person" />
+                </span>
+              ) : (
+                <Avatar user={user} kind={this.#here(user) ? 'here' : ''} />
+              )}
+              <span class="name">
+                <bdi>{user.name}</bdi>
+              </span>
+              {exact === true && <small>{strings.text('invite.exact')}</small>}
+              {inRoom === true && <small>{strings.text('invite.inRoom')}</small>}
+            </div>
+          );
+        })}
+      </div>
+    );
+  }
+
+  /** Known of those with whom one has a direct room, or shares the room that is shown. */
+  #here({ id }: User): boolean {
+    const { chat } = this.props.context;
+    return (
+      chat.current?.present.some((user) => user.id === id) === true ||
+      chat.list.own().some(({ summary }) => summary.with?.id === id && summary.present === true)
+    );
+  }
+
+  #typed(text: string): void {
+    const parts = text.split(SEPARATORS);
+    // What is typed in one go, such as by a password manager or speech, may hold several.
+    if (parts.length > 1 && this.props.single !== true) return this.#several(parts);
+    this.#set(text);
+    clearTimeout(this.#timer);
+    if (blank(text)) {
+      this.#options = undefined;
+      return;
+    }
+    this.#timer = setTimeout(() => void this.#find(text.trim()), PAUSE_MS);
+  }
+
+  #set(text: string): void {
+    this.#text = text;
+    this.#hurried = false;
+    this.props.typed(text.trim());
+    this.props.context.changed();
+  }
+
+  async #find(query: string): Promise<void> {
+    const { context, room } = this.props;
+    const { chat } = context;
+    let found: { users: User[]; inRoom: string[] } = { users: [], inRoom: [] };
+    if (chat.can.findPeople) {
+      const payload = { query, limit: NAMES, ...(room === undefined ? {} : { room }) };
+      // An exact id works without it.
+      found = await chat.request('user:find', payload).catch(() => found);
+    }
+    if (this.#timer === undefined || this.#text.trim() !== query) return;
+    const { chips } = this.props;
+    const chosen = new Set([chat.me?.id, ...chips.map(({ user }) => user.id)]);
+    const options: Option[] = found.users
+      .filter(({ id }) => !chosen.has(id))
+      .map((user) => ({ user, inRoom: found.inRoom.includes(user.id) }));
+    const known = chosen.has(query) || found.users.some(({ id }) => id === query);
+    if (!known && codePoints(query) <= LONGEST_ID)
+      options.push({ user: { id: query, name: query }, exact: true });
+    this.#options = options;
+    this.#answered = query;
+    this.#hot = options.findIndex(({ inRoom }) => inRoom !== true);
+    const hot = this.#options[this.#hot];
+    if (this.#hurried && hot !== undefined) return this.#take(hot);
+    context.changed();
+  }
+
+  #take(option: Option): void {
+    if (option.inRoom === true) return;
+    const { inRoom: _, ...chip } = option;
+    clearTimeout(this.#timer);
+    this.#options = undefined;
+    this.#answered = '';
+    this.#set(this.props.single === true ? option.user.name : '');
+    this.#input.current?.focus();
+    this.props.chosen(this.props.single === true ? [chip] : [...this.props.chips, chip]);
+  }
+
+  #several(parts: readonly string[]): void {
+    const chips = [...this.props.chips];
+    for (const part of parts) {
+      const id = part.trim();
+      if (blank(id) || codePoints(id) > LONGEST_ID || chips.some(({ user }) => user.id === id)) continue;
+      chips.push({ user: { id, name: id }, exact: true });
+    }
+    this.#options = undefined;
+    this.#set('');
+    this.props.chosen(chips);
+  }
+
+  #move(by: 1 | -1): void {
+    const options = this.#options ?? [];
+    for (let at = this.#hot + by; at >= 0 && at < options.length; at += by) {
+      if (options[at]?.inRoom === true) continue;
+      this.#hot = at;
+      break;
+    }
+    this.props.context.changed();
+  }
+
+  readonly #paste = (event: ClipboardEvent) => {
+    const text = event.clipboardData?.getData('text/plain') ?? '';
+    if (this.props.single === true || !SEPARATORS.test(text.trim())) return;
+    event.preventDefault();
+    this.#several(text.split(SEPARATORS));
+  };
+
+  readonly #key = (event: KeyboardEvent) => {
+    if (event.isComposing || event.keyCode === 229) return;
+    const { chips, chosen, single } = this.props;
+    const empty = this.#text === '';
+    const takes = event.key === 'Enter' || event.key === 'Tab' || (event.key === ',' && single !== true);
+    if (event.key === 'ArrowDown' || event.key === 'ArrowUp') {
+      this.#move(event.key === 'ArrowDown' ? 1 : -1);
+    } else if (takes && !event.shiftKey && this.finish()) {
+      // It is a person now, or will be.
+    } else if (event.key === 'Backspace' && empty && chips.length > 0) {
+      chosen(chips.slice(0, -1));
+    } else if (event.key === 'Escape' && this.#options !== undefined) {
+      this.#options = undefined;
+      this.props.context.changed();
+    } else {
+      return;
+    }
+    event.preventDefault();
+    event.stopPropagation();
+  };
+}

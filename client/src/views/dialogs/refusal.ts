@@ -1,0 +1,14 @@
+import { RequestError } from '../../connection-state.ts';
+import type { Strings } from '../../strings.ts';
+
+/** Why something was not done, in words. What is no answer of the server is a fault of this program. */
+export function refusal(error: unknown, strings: Strings, otherwise = strings.text('error.other')): string {
+  if (!(error instanceof RequestError)) throw error;
+  if (error.code === 'forbidden') return strings.text('error.forbidden');
+  if (error.code === 'unknown_room') return strings.text('error.unknown_room');
+  if (error.code === 'rate_limited')
+    return strings.text('error.rate_limited', { s: Math.ceil((error.retryAfterMs ?? 1000) / 1000) });
+  return otherwise;
+}
+
+export const isConflict = (error: unknown) => error instanceof RequestError && error.code === 'conflict';

@@ -1,0 +1,123 @@
+import { Component } from 'preact';
+import type { RoomSummary } from '../../../server/events.ts';
+import type { Room } from '../store/room.ts';
+import { startOfDay, type Texts } from '../strings.ts';
+import { Avatar } from './avatar.tsx';
+import type { Context } from './context.ts';
+import { Icon } from './icon.tsx';
+import { listTime } from './list-time.ts';
+
+interface Props {
+  readonly context: Context;
+  readonly room: Room;
+  /** At the time of drawing: it changes with each message, as the room itself does not. */
+  readonly summary: RoomSummary;
+  readonly texts: Texts;
+  readonly unread: number;
+  readonly current: boolean;
+  /** It is not what is looked for. */
+  readonly hidden: boolean;
+}
+
+/** One of one's rooms, in two lines: its name and when something was said last, and what. */
+export class RoomRow extends Component<Props> {
+  #day = 0;
+
+  override shouldComponentUpdate(next: Props): boolean {
+    const { summary, texts, unread, current, hidden } = this.props;
+    return (
+      hidden !== next.hidden ||
+      summary !== next.summary ||
+      unread !== next.unread ||
+      current !== next.current ||
+      texts !== next.texts ||
+      // "Yesterday" is another day tomorrow.
+      this.#day !== startOfDay(Date.now())
+    );
+  }
+
+  override render() {
+    const { context, room, summary, unread, current, hidden } = this.props;
+    const { strings } = context;
+    const { kind, name, last } = summary;
+    this.#day = startOfDay(Date.now());
+    return (
+      <li hidden={hidden}>
+        <button
+          type="button"
+          class={unread > 0 && !room.muted ? 'room two unread' : 'room two'}
+          aria-current={current || undefined}
+          tabIndex={-1}
+          data-key={room.id}
+          onClick={() => context.open(room.id)}
+        >
+          <span class="lead">
+            {kind === 'direct' ? (
+              <Avatar
+                user={summary.with ?? { id: room.id, name }}
+                kind={summary.present === true ? 'here' : ''}
+              />
+            ) : (
+              <span class="tile" aria-hidden="true">
+                <Icon name={kind === 'private' ? 'lock' : 'hash'} />
+              </span>
+            )}
+          </span>
+          <span class="what">
+            <span class="l1">
+              <span class="name">
+                <bdi>{name}</bdi>
+                <span class="vh">{this.#about()}</span>
+              </span>
+              {room.muted && <Icon name="bellOff" size="s" />}
+              {last !== undefined && (
+                <time dateTime={new Date(last.sentAt).toISOString()} title={strings.fullTime(last.sentAt)}>
+                  {listTime(last.sentAt, strings)}
+                </time>
+              )}
+            </span>
+            <span class="l2">
+              <span class="last">{this.#last()}</span>
+              {unread > 0 && (
+                <span class={room.muted ? 'badge quiet' : 'badge'} aria-hidden="true">
+                  {unread > 99 ? '99+' : unread}
+                </span>
+              )}
+            </span>
+          </span>
+        </button>
+      </li>
+    );
+  }
+
+  /** What pictures and colours say, in words. */
+  #about(): string {
+    const { context, room, summary, unread } = this.props;
+    const { strings } = context;
+    const words = [
+      summary.kind === 'private' && strings.text('rooms.private'),
+      summary.kind === 'direct' && strings.text('rooms.direct'),
+      summary.kind === 'direct' && summary.present === true && strings.text('rooms.here'),
+      unread > 0 && strings.text('rooms.unread', { n: unread }),
+      room.muted && strings.text('rooms.muted'),
+    ];
+    return words.map((word) => (word === false ? '' : `, ${word}`)).join('');
+  }
+
+  /** "Bob: …"; of the other one of a direct room the words alone. */
+  #last() {
+    const { context, summary } = this.props;
+    const { chat, strings } = context;
+    const { last } = summary;
+    if (last === undefined) return strings.text('rooms.lastNone');
+    const text = last.deletedAt === undefined ? last.text.replace(/\s+/gu, ' ') : strings.text('msg.deleted');
+    const own = last.user.id === chat.me?.id;
+    if (summary.kind === 'direct' && !own) return text;
+    const name = <bdi>{own ? strings.text('msg.you') : last.user.name}</bdi>;
+    // The texts of a language decide what stands around the name.
+    return strings
+      .text('rooms.last')
+      .split(/(\{name\}|\{text\})/)
+      .map((part) => (part === '{name}' ? name : part === '{text}' ? text : part));
+  }
+}

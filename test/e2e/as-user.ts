@@ -1,0 +1,31 @@
+import { io } from 'socket.io-client';
+import type { Answer, Answers, RequestName } from '../../server/events.ts';
+import type { Site } from './fixtures.ts';
+
+/** Asks the server as that user would, over a connection of his own. */
+export type Ask = <E extends RequestName>(name: E, payload: unknown) => Promise<Answers[E]>;
+
+/** Somebody at another browser, of whom only the connection matters. It stays open while `task` runs. */
+export async function asUser<T>(site: Site, user: string, task: (ask: Ask) => Promise<T>): Promise<T> {
+  const cookie = await site.php.login(user);
+  const socket = io(site.chat.url, { transports: ['websocket'], extraHeaders: { cookie } });
+  await new Promise((resolve, reject) => socket.on('session:ready', resolve).on('connect_error', reject));
+  try {
+    return await task(async (name, payload) => {
+      const answer: Answer<never> = await socket.timeout(10_000).emitWithAck(name, payload);
+      if (!answer.ok) throw new Error(`${name}: ${answer.error.code}`);
+      return answer.data;
+    });
+  } finally {
+    socket.disconnect();
+  }
+}
+
+/** A private room of that user, with those members. */
+export function privateRoom(site: Site, owner: string, name: string, members: string[]): Promise<string> {
+  return asUser(site, owner, async (ask) => {
+    const clientId = `room-${name.replaceAll(/\W/g, '-')}`;
+    const { room } = await ask('room:create', { name, kind: 'private', members, clientId });
+    return room.id;
+  });
+}

@@ -1,0 +1,209 @@
+import { asUser, privateRoom } from './as-user.ts';
+import { expect, type Person, test } from './fixtures.ts';
+
+const rooms = ({ page }: Person) => page.getByRole('navigation', { name: 'Rooms' });
+const people = ({ page }: Person) => page.getByRole('complementary', { name: 'People' });
+
+async function fromPlus({ page }: Person, name: 'New room' | 'New direct message') {
+  await page.getByRole('button', { name: 'New room or message' }).click();
+  await page.getByRole('menuitem', { name }).click();
+  const dialog = page.getByRole('dialog', { name });
+  await expect(dialog).toBeVisible();
+  return dialog;
+}
+
+async function fromMenu({ page }: Person, name: string) {
+  await page.getByRole('button', { name: 'Room menu' }).click();
+  await page.getByRole('menuitem', { name }).click();
+}
+
+test('a new room: errors stand at the field, names become chips, and who was invited is in it', async ({
+  alice,
+  bob,
+  site,
+}) => {
+  const { page } = alice;
+  // Whoever has been here once can be found.
+  await asUser(site, 'carol', async () => {});
+  const dialog = await fromPlus(alice, 'New room');
+  const name = dialog.getByRole('textbox', { name: 'Name' });
+  await expect(name).toBeFocused();
+  await dialog.getByRole('button', { name: 'Create room' }).click();
+  await expect(name).toHaveAccessibleDescription('Please enter a name.');
+  await name.fill('x'.repeat(81));
+  await page.keyboard.press('Enter');
+  await expect(name).toHaveAccessibleDescription('At most 80 characters.');
+  await name.fill('harvest 2026');
+  await expect(name).not.toHaveAttribute('aria-invalid', 'true');
+  await dialog.getByRole('textbox', { name: 'Topic' }).fill('Picking days');
+
+  const field = dialog.getByRole('combobox', { name: /Invite/ });
+  const options = dialog.getByRole('option');
+  await field.pressSequentially('bo');
+  await expect(options).toHaveText([/Bob/, /bo.*use this exact ID/]);
+  await expect(options.first()).toHaveAttribute('aria-selected', 'true');
+  await alice.shot('dialogs-1-create');
+  await page.keyboard.press('ArrowDown');
+  await expect(options.nth(1)).toHaveAttribute('aria-selected', 'true');
+  await page.keyboard.press('ArrowUp');
+  await page.keyboard.press('Enter');
+  await expect(dialog.getByRole('button', { name: 'Remove Bob' })).toBeVisible();
+  // The names of what was typed last have not come yet: Tab waits for them.
+  await field.pressSequentially('car');
+  await page.keyboard.press('Tab');
+  await expect(dialog.getByRole('button', { name: 'Remove Carol' })).toBeVisible();
+  await expect(field).toBeFocused();
+  await page.keyboard.press('Backspace');
+  await expect(dialog.getByRole('button', { name: 'Remove Carol' })).toHaveCount(0);
+  await field.pressSequentially('7,');
+  await expect(dialog.getByRole('button', { name: 'Remove 7' })).toBeVisible();
+  await field.evaluate((input) => {
+    const clipboardData = new DataTransfer();
+    clipboardData.setData('text/plain', '8\n9\n2\n');
+    input.dispatchEvent(new ClipboardEvent('paste', { clipboardData, bubbles: true, cancelable: true }));
+  });
+  await expect(dialog.locator('.chip bdi')).toHaveText(['Bob', '7', '8', '9']);
+  await alice.shot('dialogs-2-chips');
+
+  await dialog.getByRole('button', { name: 'Create room' }).click();
+  await expect(dialog).toHaveCount(0);
+  await expect(page.getByRole('region', { name: 'harvest 2026' })).toBeVisible();
+  await expect(page.getByText('Picking days')).toBeVisible();
+  await expect(alice.field).toBeFocused();
+  await expect(people(alice).getByRole('button', { name: /^Bob/ })).toBeVisible();
+  await expect(people(alice).getByText('owner')).toBeVisible();
+  await bob.open('harvest 2026');
+});
+
+test('a name that is taken, and a server that does not answer: nothing is lost, nothing is made twice', async ({
+  alice,
+  site,
+}) => {
+  const { page } = alice;
+  const dialog = await fromPlus(alice, 'New room');
+  await dialog.getByRole('radio', { name: /^Public/ }).check();
+  await expect(dialog.getByRole('combobox')).toHaveCount(0);
+  const name = dialog.getByRole('textbox', { name: 'Name' });
+  await name.fill('LOBBY');
+  await page.keyboard.press('Enter');
+  await expect(name).toHaveAccessibleDescription('A room with this name exists already.');
+  await alice.shot('dialogs-3-taken');
+
+  await name.fill('compost heap');
+  site.chat.signal('SIGSTOP');
+  await page.keyboard.press('Enter');
+  await expect(dialog.getByRole('button', { name: 'Creating…' })).toHaveAttribute('aria-disabled', 'true');
+  await expect(name).toHaveAttribute('readonly', '');
+  await alice.shot('dialogs-4-busy');
+  await dialog.getByRole('button', { name: 'Cancel' }).click();
+  await expect(dialog.getByRole('button', { name: 'Create room' })).toBeVisible();
+  await expect(name).toHaveValue('compost heap');
+  await dialog.getByRole('button', { name: 'Create room' }).click();
+  site.chat.signal('SIGCONT');
+  await expect(page.getByRole('region', { name: 'compost heap' })).toBeVisible();
+  await expect(rooms(alice).getByRole('button', { name: /^compost heap/ })).toHaveCount(1);
+});
+
+test('what is below a dialog is inert; Esc and a press beside close it only while nothing was typed', async ({
+  alice,
+}) => {
+  const { page } = alice;
+  const opener = page.getByRole('button', { name: 'New room or message' });
+  const dialog = await fromPlus(alice, 'New room');
+  await alice.field.focus();
+  await expect(dialog.getByRole('textbox', { name: 'Name' })).toBeFocused();
+  await page.keyboard.press('Escape');
+  await expect(dialog).toHaveCount(0);
+  await expect(opener).toBeFocused();
+
+  await fromPlus(alice, 'New room');
+  await page.mouse.click(300, 500);
+  await expect(dialog).toHaveCount(0);
+  await expect(opener).toBeFocused();
+
+  await fromPlus(alice, 'New room');
+  await page.keyboard.type('half a na');
+  await page.keyboard.press('Escape');
+  await page.mouse.click(300, 500);
+  await expect(dialog.getByRole('textbox', { name: 'Name' })).toHaveValue('half a na');
+  await dialog.getByRole('button', { name: 'Cancel' }).click();
+  await expect(dialog).toHaveCount(0);
+  await expect(opener).toBeFocused();
+});
+
+test('inviting several at once: who is a member cannot be chosen, who cannot be invited stays with the reason', async ({
+  bob,
+  site,
+}) => {
+  const { page } = bob;
+  const id = await privateRoom(site, 'alice', 'market stall', ['2', '3', '11']);
+  await asUser(site, 'carol', (ask) => ask('room:remove', { room: id, user: '3' }));
+  await asUser(site, 'alice', async () => {});
+  await bob.open('market stall');
+  await fromMenu(bob, 'Invite');
+  const dialog = page.getByRole('dialog', { name: 'Invite to market stall' });
+  const field = dialog.getByRole('combobox', { name: 'People' });
+  await expect(field).toBeFocused();
+  await field.pressSequentially('ali');
+  await expect(dialog.getByRole('option', { name: /Alice/ })).toHaveAttribute('aria-disabled', 'true');
+  await expect(dialog.getByRole('option', { name: /Alice/ })).toContainText('in this room');
+  await dialog.getByRole('option', { name: /Alice/ }).click({ force: true });
+  await expect(dialog.locator('.chip')).toHaveCount(0);
+  await field.fill('21,22,3,');
+  await expect(dialog.locator('.chip bdi')).toHaveText(['21', '22', '3']);
+  await dialog.getByRole('button', { name: 'Invite 3' }).click();
+  await expect(dialog.getByRole('alert')).toHaveText('2 people were invited. 1 person could not be invited.');
+  await expect(dialog.locator('.chip.bad bdi')).toHaveText(['3']);
+  await expect(field).toHaveAccessibleDescription(
+    'Left or was removed: ask an owner or moderator to invite.',
+  );
+  await bob.shot('dialogs-5-invited');
+  await dialog.getByRole('button', { name: 'Done' }).click();
+  await expect(dialog).toHaveCount(0);
+  await expect(page.getByRole('button', { name: 'Room menu' })).toBeFocused();
+  await expect(people(bob).getByRole('button', { name: '22', exact: true })).toBeVisible();
+});
+
+test('settings: a new name and topic are seen by everybody, notifications are one’s own', async ({
+  alice,
+  bob,
+  site,
+}) => {
+  await privateRoom(site, 'alice', 'spring market', ['2']);
+  await alice.open('spring market');
+  await bob.open('spring market');
+  await fromMenu(bob, 'Room settings');
+  const own = bob.page.getByRole('dialog', { name: 'Room settings' });
+  // Whoever may not change the name does not see it as a field.
+  await expect(own.getByRole('textbox')).toHaveCount(0);
+  await expect(own.getByRole('button', { name: 'All messages' })).toHaveAttribute('aria-pressed', 'true');
+  await own.getByRole('button', { name: 'Nothing' }).click();
+  await own.getByRole('button', { name: 'Save' }).click();
+  await expect(bob.page.getByText('Saved.')).toBeVisible();
+  await expect(rooms(bob).getByRole('button', { name: /^spring market ?, private, muted/ })).toBeVisible();
+
+  await fromMenu(alice, 'Room settings');
+  const dialog = alice.page.getByRole('dialog', { name: 'Room settings' });
+  await dialog.getByRole('textbox', { name: 'Name' }).fill('autumn market');
+  await dialog.getByRole('textbox', { name: 'Topic' }).fill('9 to 14');
+  await alice.shot('dialogs-6-settings');
+  await dialog.getByRole('button', { name: 'Save' }).click();
+  await expect(dialog).toHaveCount(0);
+  for (const { page } of [alice, bob]) {
+    await expect(page.getByRole('region', { name: 'autumn market' })).toBeVisible();
+    await expect(page.getByRole('heading', { name: 'autumn market' })).toContainText('9 to 14');
+  }
+});
+
+test('on 360 pixels a dialog fills the element, with its buttons at the end', async ({ alice }) => {
+  const { page } = alice;
+  await page.setViewportSize({ width: 360, height: 640 });
+  await page.getByRole('button', { name: /^Back to rooms/ }).click();
+  const dialog = await fromPlus(alice, 'New room');
+  const [box, host, acts] = await Promise.all(
+    [dialog, page.locator('php-chat .app'), dialog.locator('.acts')].map((part) => part.boundingBox()),
+  );
+  expect(box).toEqual(host);
+  expect(Number(acts?.y) + Number(acts?.height)).toBeCloseTo(Number(host?.y) + Number(host?.height), 0);
+  await alice.shot('dialogs-7-phone');
+});

@@ -1,0 +1,131 @@
+import { asUser, privateRoom } from './as-user.ts';
+import { expect, type Person, type Site, test } from './fixtures.ts';
+
+const people = ({ page }: Person) => page.getByRole('complementary', { name: 'People' });
+const person = (who: Person, name: string) =>
+  people(who).getByRole('button', { name: new RegExp(`^${name}`) });
+/** The names below a heading, from top to bottom. */
+const under = (who: Person, heading: string) =>
+  people(who).locator('h3', { hasText: heading }).locator('xpath=following-sibling::ul[1]').locator('bdi');
+
+/** Members who have never been here, by the PHP application. */
+async function add(site: Site, room: string, count: number): Promise<void> {
+  const members = Array.from({ length: count }, (_, index) => ({
+    id: `m${index}`,
+    name: `Member ${String(index).padStart(3, '0')}`,
+  }));
+  const answer = await fetch(`${site.chat.url}/api/rooms/${room}/members`, {
+    method: 'PATCH',
+    headers: { authorization: `Bearer ${site.apiKey}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ add: members }),
+  });
+  expect(answer.ok).toBe(true);
+}
+
+test('who is here stands above the others, by name, and moves when that changes', async ({
+  alice,
+  bob,
+  site,
+}) => {
+  await asUser(site, 'carol', async () => {});
+  await privateRoom(site, 'alice', 'orchard', ['2', '3']);
+  await alice.open('orchard');
+  await bob.open('orchard');
+  await expect(under(alice, 'Here now')).toHaveText(['Alice', 'Bob']);
+  await expect(under(alice, 'Others')).toHaveText(['Carol']);
+  await expect(alice.page.getByRole('button', { name: 'Here now: 2' })).toBeVisible();
+  await expect(person(alice, 'Alice')).toContainText(/owner.*you/);
+  await asUser(site, 'carol', async () => {
+    await expect(under(alice, 'Here now')).toHaveText(['Alice', 'Bob', 'Carol']);
+    await expect(people(alice).getByRole('heading', { name: 'Others' })).toHaveCount(0);
+  });
+  await expect(under(alice, 'Others')).toHaveText(['Carol']);
+  await alice.shot('people-1-panel');
+});
+
+test('the menu of a person: a direct message, the profile, moderator and back', async ({
+  alice,
+  bob,
+  site,
+}) => {
+  const { page } = alice;
+  await privateRoom(site, 'alice', 'committee', ['2']);
+  await alice.open('committee');
+  await bob.open('committee');
+  await person(alice, 'Bob').click();
+  const items = page.getByRole('menuitem');
+  await expect(items).toHaveText(['Message', 'Profile', 'Make moderator', 'Remove from room']);
+  await expect(items.first()).toBeFocused();
+  await alice.shot('people-2-menu');
+  await page.keyboard.press('Escape');
+  await expect(person(alice, 'Bob')).toBeFocused();
+
+  await page.keyboard.press('Enter');
+  await items.getByText('Make moderator').click();
+  await expect(person(alice, 'Bob')).toContainText('moderator');
+  await expect(person(bob, 'Bob')).toContainText('moderator');
+  // A moderator may not act on the owner.
+  await person(bob, 'Alice').click();
+  await expect(bob.page.getByRole('menuitem')).toHaveText(['Message', 'Profile']);
+  await bob.page.keyboard.press('Escape');
+  await person(alice, 'Bob').click();
+  await items.getByText('No longer moderator').click();
+  await expect(person(alice, 'Bob')).not.toContainText('moderator');
+
+  const opened = page.context().waitForEvent('page');
+  await person(alice, 'Bob').click();
+  await items.getByText('Profile').click();
+  const profile = await opened;
+  await expect.poll(() => profile.url()).toBe(`${site.php.url}/people/2`);
+  await profile.close();
+
+  await person(alice, 'Bob').click();
+  await items.getByText('Message').click();
+  await expect(page.getByRole('region', { name: 'Bob' })).toBeVisible();
+  await expect(alice.field).toBeFocused();
+  await expect(page.getByRole('button', { name: /^Here now/ })).toHaveCount(0);
+});
+
+test('a hundred and twenty members come by pages, and one is found by name', async ({ alice, site }) => {
+  const { page } = alice;
+  const id = await privateRoom(site, 'alice', 'assembly', ['2']);
+  await add(site, id, 118);
+  await alice.open('assembly');
+  await expect(people(alice).getByRole('heading', { name: 'Others' })).toContainText('119');
+  await expect(
+    people(alice).getByText('and 70 more').or(people(alice).getByText('and 69 more')),
+  ).toBeAttached();
+  await expect(async () => {
+    await people(alice)
+      .locator('.scroll')
+      .evaluate((list) => list.scrollTo(0, list.scrollHeight));
+    await expect(person(alice, 'Member 117')).toBeVisible({ timeout: 100 });
+  }).toPass();
+  await expect(people(alice).getByText(/^and \d+ more$/)).toHaveCount(0);
+
+  const field = page.getByRole('searchbox', { name: 'Find a person' });
+  await field.fill('member 04');
+  await expect(people(alice).locator('.person bdi')).toHaveText(
+    Array.from({ length: 10 }, (_, index) => `Member 04${index}`),
+  );
+  await field.fill('zzz');
+  await expect(people(alice).getByText('Nothing found')).toBeVisible();
+  await field.press('Escape');
+  await expect(field).toHaveValue('');
+  await expect(person(alice, 'Alice')).toBeVisible();
+});
+
+test('while the connection is lost nobody is said to be here', async ({ alice, site }) => {
+  await privateRoom(site, 'alice', 'lookout', ['2']);
+  await alice.open('lookout');
+  await expect(people(alice).getByRole('heading', { name: 'Here now' })).toBeVisible();
+  await site.restart('SIGKILL', async () => {
+    await expect(alice.banner).toContainText('Connection lost');
+    await expect(people(alice).getByRole('heading', { name: 'Last seen here' })).toBeVisible();
+    await expect(alice.page.getByText('Connection lost', { exact: true })).toBeVisible();
+    await expect(alice.page.getByRole('button', { name: 'Here now: –' })).toBeVisible();
+    await alice.shot('people-3-lost');
+  });
+  await expect(people(alice).getByRole('heading', { name: 'Here now' })).toBeVisible();
+  await expect(alice.page.getByText('Connected', { exact: true })).toBeVisible();
+});

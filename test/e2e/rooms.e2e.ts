@@ -1,0 +1,261 @@
+import { asUser, privateRoom } from './as-user.ts';
+import { expect, type Person, type Site, test } from './fixtures.ts';
+import { seed } from './seed.ts';
+
+const list = ({ page }: Person) => page.getByRole('navigation', { name: 'Rooms' });
+const room = (person: Person, name: string) =>
+  list(person).getByRole('button', { name: new RegExp(`^${name}\\b`) });
+/** The names of one's own rooms, from top to bottom. */
+const order = (person: Person) => list(person).locator('.room.two .name bdi');
+
+/** Rooms of the PHP application's own, with these members. */
+async function siteRooms(site: Site, names: readonly string[], kind: 'public' | 'private', add: unknown[]) {
+  const headers = { authorization: `Bearer ${site.apiKey}`, 'content-type': 'application/json' };
+  for (const [index, name] of names.entries()) {
+    const path = `${site.chat.url}/api/rooms/${encodeURIComponent(`${kind}-${index}-${name.replaceAll(/\W/g, '')}`)}`;
+    const made = await fetch(path, { method: 'PUT', headers, body: JSON.stringify({ name, kind }) });
+    expect(made.ok).toBe(true);
+    if (add.length === 0) continue;
+    const body = JSON.stringify({ add });
+    const joined = await fetch(`${path}/members`, { method: 'PATCH', headers, body });
+    expect(joined.ok).toBe(true);
+  }
+}
+
+test('a room shows what was said last, by whom and when; the newest stands first, but not while one points at the list', async ({
+  alice,
+  site,
+}) => {
+  const { page } = alice;
+  const [fir, oak] = await Promise.all([
+    privateRoom(site, 'bob', 'fir', ['1']),
+    privateRoom(site, 'bob', 'oak', ['1']),
+  ]);
+  await seed(site, 'bob', fir, ['under the fir']);
+  await seed(site, 'bob', oak, ['under the oak']);
+  await page.mouse.move(900, 700);
+  await expect(order(alice).nth(0)).toHaveText('oak');
+  await expect(order(alice).nth(1)).toHaveText('fir');
+  await expect(room(alice, 'fir')).toHaveAccessibleName(
+    /^fir ?, private, 1 unread \d\d:\d\d Bob: under the fir$/,
+  );
+  await expect(room(alice, 'fir').locator('time')).toHaveText(/^\d\d:\d\d$/);
+
+  await list(alice).hover();
+  await room(alice, 'oak').hover();
+  await seed(site, 'bob', fir, ['and again']);
+  await expect(room(alice, 'fir')).toContainText('Bob: and again');
+  await expect(order(alice).nth(0)).toHaveText('oak');
+  await page.mouse.move(900, 700);
+  await expect(order(alice).nth(0)).toHaveText('fir');
+
+  // The focus holds it, too.
+  await room(alice, 'fir').focus();
+  await page.keyboard.press('ArrowDown');
+  await expect(room(alice, 'oak')).toBeFocused();
+  await seed(site, 'bob', oak, ['here as well']);
+  await expect(room(alice, 'oak')).toContainText('Bob: here as well');
+  await expect(order(alice).nth(0)).toHaveText('fir');
+  await page.keyboard.press('Enter');
+  await expect(alice.field).toBeFocused();
+  await expect(order(alice).nth(0)).toHaveText('oak');
+
+  await alice.write('my own words');
+  await expect(room(alice, 'oak')).toContainText('You: my own words');
+  await alice.shot('rooms-1-list');
+});
+
+test('a room of the site that one is not in stands below; opening it makes one a member', async ({
+  alice,
+  site,
+}) => {
+  await siteRooms(site, ['bee keeping'], 'public', []);
+  const bees = room(alice, 'bee keeping');
+  await expect(bees).toHaveAccessibleName('bee keeping , not joined');
+  await bees.click();
+  await expect(alice.page.getByRole('region', { name: 'bee keeping' })).toBeVisible();
+  await expect(bees).toHaveAccessibleName('bee keeping No messages yet');
+  await expect(alice.field).toBeFocused();
+});
+
+test('of more than twenty rooms one is found by any part of its name, without case and accents', async ({
+  alice,
+  site,
+}) => {
+  const { page } = alice;
+  await siteRooms(site, ['Café Zürich', 'Zubringer'], 'private', ['1']);
+  const field = page.getByRole('searchbox', { name: 'Find a chat' });
+  await alice.field.focus();
+  await page.keyboard.press('Control+k');
+  await expect(field).toBeFocused();
+  await page.keyboard.type('ZUR');
+  await expect(list(alice).getByRole('button', { name: /^Café Zürich/ })).toBeVisible();
+  await expect(list(alice).locator('.room:visible')).toHaveCount(1);
+  await page.keyboard.press('Escape');
+  await expect(field).toHaveValue('');
+  await expect(room(alice, 'Zubringer')).toBeVisible();
+
+  await page.keyboard.type('xylo');
+  await expect(page.getByText('No room or person is called “xylo”.')).toBeVisible();
+  await alice.shot('rooms-2-nothing');
+  await page.keyboard.press('Escape');
+  await page.keyboard.type('cafe');
+  await page.keyboard.press('Enter');
+  await expect(page.getByRole('region', { name: 'Café Zürich' })).toBeVisible();
+  await expect(alice.field).toBeFocused();
+  await expect(field).toHaveValue('');
+});
+
+test('three hundred rooms: most letters that are typed to find one take less than 16 ms to draw', async ({
+  alice,
+  site,
+}) => {
+  test.setTimeout(60_000);
+  const { page } = alice;
+  const names = Array.from({ length: 300 }, (_, index) => `plot ${index}`);
+  await siteRooms(site, names, 'private', ['1']);
+  await page.reload();
+  await expect(list(alice).locator('.room.two').nth(299)).toBeAttached();
+  const field = page.getByRole('searchbox', { name: 'Find a chat' });
+  await field.focus();
+  const devtools = await page.context().newCDPSession(page);
+  // Time of this thread alone, whatever else the machine does.
+  await devtools.send('Performance.enable', { timeDomain: 'threadTicks' });
+  const spent = async () => {
+    const { metrics } = await devtools.send('Performance.getMetrics');
+    const parts = metrics.filter(({ name }) => /^(Script|Layout|RecalcStyle)Duration$/.test(name));
+    expect(parts).toHaveLength(3);
+    return parts.reduce((sum, { value }) => sum + value * 1000, 0);
+  };
+  const times: number[] = [];
+  for (const value of ['p', 'pl', 'plo', 'plot', 'plot 2', 'plot 29', 'plot 299', 'plot 29', '']) {
+    const before = await spent();
+    await field.evaluate(async (input: HTMLInputElement, text) => {
+      input.value = text;
+      input.dispatchEvent(new InputEvent('input', { bubbles: true }));
+      await new Promise((resolve) => requestAnimationFrame(resolve));
+      input.getBoundingClientRect();
+    }, value);
+    times.push((await spent()) - before);
+  }
+  times.sort((a, b) => a - b);
+  expect(times[4]).toBeLessThan(16);
+});
+
+test('a muted room has a crossed bell and a quiet count, and is in no sum', async ({ alice, site }) => {
+  const { page } = alice;
+  const id = await privateRoom(site, 'bob', 'gloves', ['1']);
+  await alice.open('gloves');
+  await page.getByRole('button', { name: 'Room menu' }).click();
+  await page.getByRole('menuitem', { name: 'Mute notifications' }).click();
+  await expect(room(alice, 'gloves')).toHaveAccessibleName(/^gloves ?, private, muted/);
+  await alice.open('lobby');
+  await expect(room(alice, 'lobby')).not.toHaveAccessibleName(/unread/);
+  const before = await page.title();
+  await seed(site, 'bob', id, ['Gloves, please']);
+  await expect(room(alice, 'gloves')).toHaveAccessibleName(/^gloves ?, private, 1 unread, muted/);
+  await expect(room(alice, 'gloves').locator('.badge.quiet')).toHaveText('1');
+  expect(await page.title()).toBe(before);
+  await alice.shot('rooms-3-muted');
+  await alice.open('gloves');
+  await page.getByRole('button', { name: 'Room menu' }).click();
+  await page.getByRole('menuitem', { name: 'Turn notifications on' }).click();
+  await expect(room(alice, 'gloves')).not.toHaveAccessibleName(/muted/);
+});
+
+test('a direct room is named by the other, who has a dot while here, and shows the words alone', async ({
+  alice,
+  bob,
+  site,
+}) => {
+  const { page } = alice;
+  await page.getByRole('button', { name: 'New room or message' }).click();
+  await page.getByRole('menuitem', { name: 'New direct message' }).click();
+  const dialog = page.getByRole('dialog', { name: 'New direct message' });
+  await expect(dialog.getByRole('combobox', { name: 'To' })).toBeFocused();
+  await page.keyboard.type('2');
+  await expect(dialog.getByRole('option').first()).toBeVisible();
+  await alice.shot('rooms-4-direct');
+  await page.keyboard.press('Enter');
+  await expect(dialog).toHaveCount(0);
+  await expect(alice.field).toBeFocused();
+  await alice.write('a word to you');
+  const chat = room(bob, 'Alice');
+  await expect(chat).toHaveAccessibleName(
+    /^Alice ?, Direct messages, here now, 1 unread \d\d:\d\d a word to you$/,
+  );
+  await chat.click();
+  await bob.write('and one back');
+  await expect(alice.message('and one back')).toBeVisible();
+  await expect(room(alice, 'Bob')).toHaveAccessibleName(/^Bob ?, Direct messages, here now/);
+  await bob.page.close();
+  await expect(room(alice, 'Bob')).toHaveAccessibleName(/^Bob ?, Direct messages \d/);
+  await seed(site, 'carol', 'lobby', ['for another room']);
+});
+
+test('leaving is asked, and Stay stays; whoever is taken out is told so', async ({ alice, bob, site }) => {
+  const { page } = alice;
+  await privateRoom(site, 'alice', 'shed', ['2']);
+  await alice.open('shed');
+  await bob.open('shed');
+  await bob.page.getByRole('button', { name: 'Room menu' }).click();
+  await bob.page.getByRole('menuitem', { name: 'Leave room' }).click();
+  const ask = bob.page.getByRole('alertdialog', { name: 'Leave shed?' });
+  await expect(ask.getByRole('button', { name: 'Stay' })).toBeFocused();
+  await bob.shot('rooms-5-leave');
+  await bob.page.keyboard.press('Escape');
+  await expect(ask).toHaveCount(0);
+  await expect(bob.page.getByRole('button', { name: 'Room menu' })).toBeFocused();
+
+  await page.getByRole('complementary', { name: 'People' }).getByRole('button', { name: 'Bob' }).click();
+  await page.getByRole('menuitem', { name: 'Remove from room' }).click();
+  const remove = page.getByRole('alertdialog', { name: 'Remove Bob from shed?' });
+  await remove.getByRole('button', { name: 'Remove from room' }).click();
+  await expect(page.getByText('Bob was removed.')).toBeVisible();
+  await expect(bob.page.getByText('You are no longer in shed.')).toBeVisible();
+  await expect(room(bob, 'shed')).toHaveCount(0);
+
+  await page.getByRole('button', { name: 'Room menu' }).click();
+  await page.getByRole('menuitem', { name: 'Leave room' }).click();
+  await page.getByRole('alertdialog').getByRole('button', { name: 'Leave room' }).click();
+  await expect(room(alice, 'shed')).toHaveCount(0);
+  // What opened the dialog is still there, for the next room.
+  await expect(page.getByRole('button', { name: 'Room menu' })).toBeFocused();
+});
+
+test('who types is told under the messages: one, two, several', async ({ alice, bob, site }) => {
+  const id = await privateRoom(site, 'bob', 'chatter', ['1', '3']);
+  await alice.open('chatter');
+  await bob.open('chatter');
+  await bob.field.pressSequentially('hm');
+  await expect(alice.page.getByText('Bob is typing…')).toBeVisible();
+  await asUser(site, 'carol', async (ask) => {
+    await ask('room:join', { room: id });
+    await ask('typing:set', { room: id, typing: true });
+    await expect(alice.page.getByText('Bob and Carol are typing…')).toBeVisible();
+  });
+  await expect(alice.page.getByText('Bob is typing…')).toBeVisible();
+  await bob.field.press('Enter');
+  await expect(alice.message('hm')).toBeVisible();
+  await expect(alice.page.getByText('is typing…')).toHaveCount(0);
+});
+
+test('on a phone the way back carries what is unread elsewhere', async ({ alice, site }) => {
+  const { page } = alice;
+  const id = await privateRoom(site, 'bob', 'pocket', ['1']);
+  await alice.open('board');
+  await page.setViewportSize({ width: 360, height: 640 });
+  await expect(list(alice)).toBeHidden();
+  const back = page.getByRole('button', { name: /^Back to rooms/ });
+  const before = Number(/(\d+) unread/.exec((await back.getAttribute('aria-label')) ?? '')?.[1] ?? 0);
+  await seed(site, 'bob', id, ['one', 'two']);
+  await expect(back).toHaveAccessibleName(`Back to rooms, ${before + 2} unread`);
+  await alice.shot('rooms-6-phone');
+  await back.click();
+  await expect(room(alice, 'board')).toBeFocused();
+  await expect(page.getByRole('region', { name: 'board' })).toBeHidden();
+  await alice.shot('rooms-7-phone-list');
+  await room(alice, 'pocket').click();
+  await expect(alice.message('two')).toBeInViewport();
+  await expect(list(alice)).toBeHidden();
+});
