@@ -300,8 +300,11 @@ export class AppView {
   async #open(request: DialogRequest): Promise<void> {
     const { toast, strings } = this.#context;
     const opener = this.#root.activeElement;
-    const { Dialogs } = await import('./dialogs/dialogs.tsx').catch(() => ({ Dialogs: undefined }));
-    if (Dialogs === undefined) return toast(strings.text('error.other'), 'bad');
+    const loaded = await import('./dialogs/dialogs.tsx').catch(() => undefined);
+    if (loaded === undefined) return toast(strings.text('error.other'), 'bad');
+    const { Dialogs, dialogSheet } = loaded;
+    const { adoptedStyleSheets: sheets } = this.#root;
+    if (!sheets.includes(dialogSheet())) sheets.push(dialogSheet());
     // The session may have ended meanwhile.
     if (this.#context.chat.me === undefined) return;
     const close = () => {

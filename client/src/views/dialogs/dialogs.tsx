@@ -1,3 +1,5 @@
+import { sharedSheet } from '../../shared-sheet.ts';
+import style from '../../styles/panels.css?inline';
 import type { Context, DialogRequest } from '../context.ts';
 import { Ask } from './ask.tsx';
 import { CreateRoom } from './create.tsx';
@@ -10,6 +12,9 @@ interface Props {
   readonly request: DialogRequest;
   close(): void;
 }
+
+/** What is needed beside the element's own sheet. */
+export const dialogSheet = () => sharedSheet(style);
 
 /** All dialogs: a piece of code of its own, which is loaded with the first of them. */
 export function Dialogs({ context, request, close }: Props) {
