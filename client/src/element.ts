@@ -109,7 +109,8 @@ export class PhpChat extends HTMLElement {
   }
 
   attributeChangedCallback(name: string, before: string | null, after: string | null): void {
-    if (before === after || !this.isConnected) return;
+    // What the tag says when it is found in the page is no change: it takes no focus.
+    if (before === after || !this.isConnected || this.#chatWith === undefined) return;
     if (name === 'room') {
       if (after !== null) this.openRoom(after);
     } else {

@@ -126,6 +126,8 @@ test('the page’s styles end at the element', async ({ alice, visitor, site }) 
     await expect(alice.page.getByRole('button', { name: 'Here now: 1' })).toBeVisible();
     return alice.page.locator('php-chat').screenshot({ animations: 'disabled' });
   };
+  // A room of one's own stands elsewhere than before.
+  await host(alice, site, frame);
   const plain = await picture(frame);
   const changed = await picture(hostile + frame);
   await alice.shot('hostile-css');

@@ -1,4 +1,3 @@
-import { sharedSheet } from '../../shared-sheet.ts';
 import style from '../../styles/panels.css?inline';
 import type { Context, DialogRequest } from '../context.ts';
 import { Ask } from './ask.tsx';
@@ -13,8 +12,16 @@ interface Props {
   close(): void;
 }
 
+let sheet: CSSStyleSheet | undefined;
+
 /** What is needed beside the element's own sheet. */
-export const dialogSheet = () => sharedSheet(style);
+export function dialogSheet(): CSSStyleSheet {
+  if (sheet === undefined) {
+    sheet = new CSSStyleSheet();
+    sheet.replaceSync(style);
+  }
+  return sheet;
+}
 
 /** All dialogs: a piece of code of its own, which is loaded with the first of them. */
 export function Dialogs({ context, request, close }: Props) {
