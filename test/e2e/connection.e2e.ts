@@ -49,8 +49,8 @@ test('offline, three written, reload, online: each once and in order', async ({ 
 
   await visitor.page.context().setOffline(false);
   await visitor.page.reload();
-  await expect(visitor.banner).toContainText(/Connection lost/);
-  await expect(visitor.page.getByRole('button', { name: 'Try now' })).toBeVisible();
+  await expect(visitor.page.getByRole('heading', { name: 'The chat cannot be reached' })).toBeVisible();
+  await expect(visitor.page.getByRole('button', { name: 'Try again' })).toBeVisible();
   await visitor.shot('offline-2-reloaded');
   await network.block(false);
 

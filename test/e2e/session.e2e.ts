@@ -89,6 +89,9 @@ test('a session store that is silent is no logout', async ({ alice, site }) => {
   try {
     await alice.page.goto(site.chat.url);
     await expect(alice.banner).toContainText(/The login service does not answer/);
+    // Nor is it a chat server that is down.
+    await alice.page.waitForTimeout(2500);
+    await expect(alice.banner).toContainText(/The login service does not answer/);
     await alice.shot('store-silent');
   } finally {
     site.memcached.signal('SIGCONT');
