@@ -57,7 +57,7 @@ export class Connection {
   /** The attempt that is under way, and that nothing has been heard of. */
   #attempt: { readonly began: number; readonly ends: ReturnType<typeof setTimeout> } | undefined;
   #failures = 0;
-  /** The origin seems to be refused, which cannot be told for certain: tried again, but not announced. */
+  /** The origin seems to be refused, which cannot be told for certain: tried again when somebody looks. */
   #unwelcome = false;
   #user: User | undefined;
   #begun = Date.now();
@@ -243,13 +243,12 @@ export class Connection {
   #retry(cause: 'network' | 'store' | 'rate', atLeast = 0): void {
     if (this.#looking) return this.#close();
     if (this.#resume !== undefined) return this.#tryAgain();
+    if (this.#unwelcome) return;
     const first = this.#user === undefined;
     this.#lostAt ??= first ? this.#begun : Date.now();
     // From 1 s to 30 s, spread: after a restart of the server everybody comes back.
     const pause = Math.max(atLeast, Math.min(15_000, 1000 * 2 ** this.#failures++) * (1 + Math.random()));
-    if (!this.#unwelcome) {
-      this.#enter({ kind: 'lost', cause, since: this.#lostAt, retryAt: Date.now() + pause, first });
-    }
+    this.#enter({ kind: 'lost', cause, since: this.#lostAt, retryAt: Date.now() + pause, first });
     this.#schedule(pause);
   }
 
@@ -294,8 +293,8 @@ export class Connection {
       if (this.#attempt === undefined) this.#retry('rate', verdict.retryAfterMs);
       return;
     }
-    if (verdict.kind === 'refused') this.#close();
-    else this.#unwelcome = true;
+    this.#close();
+    this.#unwelcome = verdict.kind === 'likely';
     this.#enter({ kind: 'refused', cause: 'origin' });
   }
 

@@ -186,10 +186,14 @@ test('the server is killed and starts again: nothing is lost, nothing doubled', 
   await alice.shot('restart-2-back');
 });
 
-test('a page of a foreign origin is told so', async ({ visitor, site }) => {
+test('a page of a foreign origin is told so, and does not try again by itself', async ({ visitor, site }) => {
   const url = site.host(`<!doctype html><title>x</title>
     <script type="module" src="${site.chat.url}/php-chat.js"></script><php-chat></php-chat>`);
+  let attempts = 0;
+  visitor.page.on('websocket', () => attempts++);
   await visitor.page.goto(url.replace('127.0.0.1', 'localhost'));
   await expect(visitor.page.getByRole('heading', { name: 'This page may not use the chat' })).toBeVisible();
   await visitor.shot('origin-refused');
+  await visitor.page.waitForTimeout(4000);
+  expect(attempts).toBe(1);
 });
