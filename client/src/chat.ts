@@ -189,8 +189,7 @@ export class Chat implements ConnectionListener {
   }
 
   /** `rev`: of the message as it was seen. `conflict` carries the message as it is now. */
-  async edit(message: Message, text: string, rev = message.rev): Promise<void> {
-    const { room, seq } = message;
+  async edit({ room, seq, rev }: Pick<Message, 'room' | 'seq' | 'rev'>, text: string): Promise<void> {
     const answer = await this.connection.request('message:edit', { room, seq, text, rev });
     this.#acknowledged(answer.message);
   }

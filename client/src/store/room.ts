@@ -63,13 +63,11 @@ export class Room {
   /** What goes on in a room that is not joined. */
   activity({ head, lastSeq, members, name, topic, last }: RoomActivity): void {
     const { topic: _topic, last: before, ...rest } = this.summary;
-    // To a direct room each side gives the other's name.
-    const named = rest.kind === 'direct' ? rest.name : name;
     const news = head >= rest.head;
     const shown = news ? last : before;
     this.summary = {
       ...rest,
-      name: named,
+      name,
       members,
       ...(news ? { head, lastSeq } : {}),
       ...(topic === undefined ? {} : { topic }),

@@ -1,7 +1,7 @@
 import { type ComponentChildren, createRef, render } from 'preact';
 import type { Message, User } from '../../../server/events.ts';
 import type { RoomRemoval } from '../chat-listener.ts';
-import type { ConnectionState } from '../connection-state.ts';
+import { type ConnectionState, RequestError } from '../connection-state.ts';
 import type { Entry } from '../store/entries.ts';
 import type { Room } from '../store/room.ts';
 import { Banner, noticeOf } from './banner.tsx';
@@ -12,15 +12,18 @@ import type { Context, DialogRequest } from './context.ts';
 import { holdFocus } from './focus-keeper.ts';
 import { Header } from './header.tsx';
 import { openMenu } from './menu.tsx';
-import { messageItems } from './message-items.ts';
+import { messageItems, type Writing } from './message-items.ts';
 import { People } from './people.tsx';
 import { ReadMarker } from './read-marker.ts';
 import { RoomList } from './room-list.tsx';
+import type { SearchPanel } from './search.tsx';
 import { Speaker } from './speaker.tsx';
 import { TimelineView } from './timeline.tsx';
 import { Toasts } from './toasts.tsx';
 
 const WIDE = 960;
+
+type Panels = typeof import('./dialogs/dialogs.tsx');
 
 /** The whole element: three panes, and what lies above them. */
 export class AppView {
@@ -35,6 +38,12 @@ export class AppView {
   readonly #peopleButton = createRef<HTMLButtonElement>();
   #composer: Composer | undefined;
   #rooms: RoomList | undefined;
+  /** Messages are looked for: in the room that is shown, or everywhere. */
+  #searching: 'here' | 'everywhere' | undefined;
+  #searchPanel: SearchPanel | undefined;
+  #panels: Panels | undefined;
+  /** What opened the search. */
+  #searcher: HTMLElement | undefined;
   /** A menu. */
   #layer: (() => ComponentChildren) | undefined;
   /** A dialog: what is below it is inert. */
@@ -55,6 +64,11 @@ export class AppView {
   /** Where the focus was when everything was hidden. */
   #left: { caret: Caret | undefined } | undefined;
 
+  readonly #writing: Writing = {
+    reply: (entry) => this.#composer?.reply(entry),
+    edit: (entry) => this.#composer?.edit(entry),
+  };
+
   constructor(context: Pick<Context, 'chat' | 'strings' | 'touch' | 'close' | 'changed'>, root: ShadowRoot) {
     const { chat, strings, changed } = context;
     this.#root = root;
@@ -73,11 +87,9 @@ export class AppView {
       profileUrl: (user) => this.#profileUrl(user),
       showPeople: () => this.#peopleShown || this.#togglePeople(),
     };
-    const reply = (entry: Entry) => this.#composer?.reply(entry);
-    const items = (entry: Entry) => messageItems(entry, this.#context, { reply });
     this.#timeline = new TimelineView(this.#context, {
-      reply,
-      items,
+      reply: this.#writing.reply,
+      items: (entry) => messageItems(entry, this.#context, this.#writing),
       menu: (entry, opener) => this.#menu(entry, opener),
       jump: (seq) => void this.#timeline.jump(seq),
       retry: ({ pending }) => pending !== undefined && chat.outbox?.retry(pending),
@@ -137,6 +149,7 @@ export class AppView {
     this.#reading.stop();
     this.#layer = undefined;
     this.#dialog = undefined;
+    this.#searching = undefined;
     this.#toasts.clear();
     this.#speaker.clear();
     this.#timeline.clear();
@@ -148,7 +161,7 @@ export class AppView {
     this.#speaker.connection(state);
     if (state.kind !== 'ended' && state.kind !== 'refused') return;
     this.render();
-    const heading = this.#root.querySelector('h3');
+    const heading = this.#root.querySelector('.empty h2');
     this.#speaker.alert(heading?.textContent ?? '');
     if (this.#left !== undefined) heading?.focus();
     this.#left = undefined;
@@ -179,7 +192,7 @@ export class AppView {
   }
 
   #draw(content: ComponentChildren): void {
-    const side = this.#peopleShown && !this.#carded;
+    const side = (this.#peopleShown || this.#searching !== undefined) && !this.#carded;
     const lost = noticeOf(this.#context)?.lost === true;
     render(
       // biome-ignore lint/a11y/noStaticElementInteractions: keys of whatever has the focus within.
@@ -206,9 +219,16 @@ export class AppView {
     const notice = noticeOf(context);
     const lost = notice?.lost === true;
     const inert = this.#dialog !== undefined;
+    const SearchPanel = this.#panels?.SearchPanel;
     return (
       <>
-        <RoomList context={context} inert={inert} lost={lost} shown={this.#setRooms} />
+        <RoomList
+          context={context}
+          inert={inert}
+          lost={lost}
+          shown={this.#setRooms}
+          search={() => void this.#search('everywhere')}
+        />
         <section class="main" aria-label={room?.summary.name ?? strings.text('rooms.heading')} inert={inert}>
           <Header
             context={context}
@@ -218,6 +238,7 @@ export class AppView {
             people={this.#peopleButton}
             back={this.#back}
             togglePeople={this.#togglePeople}
+            search={() => void this.#search('here')}
           />
           <Banner context={context} notice={notice} />
           {this.#timeline.draw()}
@@ -228,10 +249,23 @@ export class AppView {
               room={room}
               below={this.#pill()}
               toEnd={this.#timeline.toEnd}
+              lastOwn={() => this.#timeline.lastOwn}
               shown={this.#setComposer}
             />
           )}
         </section>
+        {this.#searching !== undefined && SearchPanel !== undefined && (
+          <SearchPanel
+            context={context}
+            everywhere={this.#searching === 'everywhere' || room === undefined}
+            inert={inert}
+            shown={this.#setSearchPanel}
+            setEverywhere={(everywhere) => void this.#search(everywhere ? 'everywhere' : 'here')}
+            jump={(message) => void this.#jump(message)}
+            say={(text) => this.#speaker.say(text)}
+            close={this.#closeSearch}
+          />
+        )}
         {room !== undefined && this.#peopleShown && (
           <People
             key={room.id}
@@ -254,7 +288,7 @@ export class AppView {
   /** People of a direct room are the two that one knows of. */
   get #peopleShown(): boolean {
     const shown = this.#wide ? this.#peopleBeside : this.#peopleAbove;
-    return shown && this.#context.chat.current?.summary.kind !== 'direct';
+    return shown && this.#searching === undefined && this.#context.chat.current?.summary.kind !== 'direct';
   }
 
   /** How many messages are below what is in sight; undefined where the end is in sight. */
@@ -291,22 +325,17 @@ export class AppView {
     );
     openMenu(this.#context, opener, {
       label: strings.text('msg.actions'),
-      items: messageItems(entry, this.#context, { reply: (target) => this.#composer?.reply(target) }),
+      items: messageItems(entry, this.#context, this.#writing),
       about: touch() && about,
       beside: opener.querySelector('.bubble'),
     });
   }
 
   async #open(request: DialogRequest): Promise<void> {
-    const { toast, strings } = this.#context;
     const opener = this.#root.activeElement;
-    const loaded = await import('./dialogs/dialogs.tsx').catch(() => undefined);
-    if (loaded === undefined) return toast(strings.text('error.other'), 'bad');
-    const { Dialogs, dialogSheet } = loaded;
-    const { adoptedStyleSheets: sheets } = this.#root;
-    if (!sheets.includes(dialogSheet())) sheets.push(dialogSheet());
-    // The session may have ended meanwhile.
-    if (this.#context.chat.me === undefined) return;
+    const loaded = await this.#load();
+    if (loaded === undefined) return;
+    const { Dialogs } = loaded;
     const close = () => {
       this.#dialog = undefined;
       this.#opener = opener instanceof HTMLElement ? opener : undefined;
@@ -315,6 +344,18 @@ export class AppView {
     };
     this.#dialog = () => <Dialogs context={this.#context} request={request} close={close} />;
     this.render();
+  }
+
+  /** The code of dialogs and search, which comes with the first of them; undefined if it cannot be had. */
+  async #load(): Promise<Panels | undefined> {
+    const { chat, toast, strings } = this.#context;
+    const loaded = await import('./dialogs/dialogs.tsx').catch(() => undefined);
+    if (loaded === undefined) toast(strings.text('error.other'), 'bad');
+    // The session may have ended meanwhile.
+    if (loaded === undefined || chat.me === undefined) return undefined;
+    const { adoptedStyleSheets: sheets } = this.#root;
+    if (!sheets.includes(loaded.dialogSheet())) sheets.push(loaded.dialogSheet());
+    return loaded;
   }
 
   /** Who gets the focus when what had it is gone. */
@@ -337,7 +378,49 @@ export class AppView {
     this.#rooms?.focus();
   };
 
+  readonly #setSearchPanel = (panel: SearchPanel | undefined) => {
+    this.#searchPanel = panel;
+  };
+
+  async #search(where: 'here' | 'everywhere'): Promise<void> {
+    const focused = this.#root.activeElement;
+    this.#panels = await this.#load();
+    if (this.#panels === undefined) return;
+    const open = this.#searching !== undefined;
+    if (!open) this.#searcher = focused instanceof HTMLElement ? focused : undefined;
+    this.#searching = where;
+    // One of them is above the timeline where there is no room beside it.
+    this.#peopleAbove = false;
+    this.render();
+    if (open) this.#searchPanel?.focus();
+  }
+
+  readonly #closeSearch = () => {
+    this.#searching = undefined;
+    this.#opener = this.#searcher;
+    this.render();
+    this.#opener = undefined;
+    this.#searcher = undefined;
+  };
+
+  async #jump({ room, seq }: Message): Promise<void> {
+    const { chat, strings, toast } = this.#context;
+    try {
+      await chat.openRoom(room);
+    } catch (error) {
+      if (!(error instanceof RequestError)) throw error;
+      const gone = error.code === 'unknown_room';
+      return toast(strings.text(gone ? 'error.unknown_room' : 'error.other'), 'bad');
+    }
+    this.#view = 'room';
+    // It would stand above what was found.
+    if (!this.#wide) this.#searching = undefined;
+    this.render();
+    await this.#timeline.jump(seq);
+  }
+
   readonly #togglePeople = () => {
+    this.#searching = undefined;
     if (this.#wide) {
       this.#peopleBeside = !this.#peopleBeside;
       this.#context.chat.settings.set('people', this.#peopleBeside);
@@ -360,7 +443,8 @@ export class AppView {
     if (event.defaultPrevented || this.#dialog !== undefined) return;
     const { key, altKey, ctrlKey, metaKey, shiftKey } = event;
     if (key === 'Escape') {
-      if (this.#peopleAbove) this.#togglePeople();
+      if (this.#searching !== undefined) this.#closeSearch();
+      else if (this.#peopleAbove) this.#togglePeople();
       else if (this.#composer?.cancel() !== true) return;
     } else if (altKey && (key === 'ArrowUp' || key === 'ArrowDown')) {
       this.#step(key === 'ArrowUp' ? -1 : 1, shiftKey);

@@ -74,7 +74,7 @@ export function CardView({ picture, title, text, action, note }: Card) {
     <section class="main">
       <div class="empty">
         {picture === undefined ? <div class="spin" aria-hidden="true" /> : <Icon name={picture} />}
-        <h3 tabIndex={-1}>{title}</h3>
+        <h2 tabIndex={-1}>{title}</h2>
         {text !== undefined && <p>{text}</p>}
         {action !== undefined && (
           <button type="button" class="btn primary" onClick={action.press}>

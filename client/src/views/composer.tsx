@@ -1,8 +1,10 @@
 import { Component, createRef } from 'preact';
+import { RequestError } from '../connection-state.ts';
 import type { Entry } from '../store/entries.ts';
 import type { Room } from '../store/room.ts';
 import { blank, cleaned, codePoints } from '../text/paste.ts';
 import type { Context } from './context.ts';
+import { refusal } from './dialogs/refusal.ts';
 import { Icon } from './icon.tsx';
 import { TypingLine } from './typing-line.tsx';
 
@@ -11,6 +13,17 @@ interface Draft {
   replyTo?: number;
   /** Whom the reply is for, and what was said: shown above the field. */
   about?: { name: string; text: string };
+  /** A message that is being edited; the draft waits meanwhile. */
+  edit?: Edit;
+}
+
+interface Edit {
+  readonly seq: number;
+  /** Of the message as it was seen. */
+  readonly rev: number;
+  readonly text: string;
+  /** What it says by now: somebody changed it on another device, or it was deleted. */
+  readonly clash?: { readonly text: string; readonly rev: number } | 'deleted';
 }
 
 /** Where in the text somebody is writing. */
@@ -22,6 +35,8 @@ interface Props {
   /** The pill that leads to the newest message; undefined while that is in sight. */
   readonly below: number | undefined;
   toEnd(): void;
+  /** One's own newest message, to be edited. */
+  lastOwn(): Entry | undefined;
   /** This is the composer that is shown now; undefined: none is. */
   shown(composer: Composer | undefined): void;
 }
@@ -33,6 +48,9 @@ export class Composer extends Component<Props> {
   readonly #field = createRef<HTMLTextAreaElement>();
   #text: string;
   #reply: Pick<Draft, 'replyTo' | 'about'> = {};
+  #edit: Edit | undefined;
+  /** The edited text is on its way. */
+  #saving = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(props: Props) {
@@ -40,6 +58,7 @@ export class Composer extends Component<Props> {
     const draft = props.context.chat.store?.get<Draft>(`draft/${props.room.id}`);
     this.#text = draft?.text ?? '';
     this.#setReply(draft ?? {});
+    this.#edit = draft?.edit;
   }
 
   override componentDidMount(): void {
@@ -78,10 +97,19 @@ export class Composer extends Component<Props> {
     this.props.context.changed();
   }
 
+  edit({ message, text }: Entry): void {
+    if (message === undefined) return;
+    this.#edit = { seq: message.seq, rev: message.rev, text };
+    this.#keep();
+    this.props.context.draw();
+    this.focus([text.length, text.length]);
+  }
+
   /** True if there was something to leave. */
   readonly cancel = (): boolean => {
-    if (this.#reply.replyTo === undefined) return false;
-    this.#setReply({});
+    if (this.#edit !== undefined) this.#edit = undefined;
+    else if (this.#reply.replyTo !== undefined) this.#setReply({});
+    else return false;
     this.#keep();
     this.focus();
     this.props.context.changed();
@@ -100,7 +128,8 @@ export class Composer extends Component<Props> {
     const limited =
       chat.paused?.code === 'rate_limited' && chat.pending(room).length > 0 ? chat.paused : undefined;
     const seconds = limited === undefined ? 0 : Math.ceil((limited.until - Date.now()) / 1000);
-    const left = chat.limit - codePoints(this.#text);
+    const edit = this.#edit;
+    const left = chat.limit - codePoints(this.#shown);
     const near = chat.me !== undefined && left <= chat.limit / 10;
     const words =
       left < 0 ? strings.count('composer.tooMany', -left) : strings.text('composer.left', { n: left });
@@ -121,7 +150,9 @@ export class Composer extends Component<Props> {
         )}
         <div class="status">
           <span>
-            {seconds > 0 ? (
+            {edit !== undefined && !context.touch() ? (
+              strings.text('composer.editHint')
+            ) : seconds > 0 ? (
               strings.text('composer.wait', { s: seconds })
             ) : (
               <TypingLine {...{ chat, strings, room }} />
@@ -135,9 +166,14 @@ export class Composer extends Component<Props> {
             <textarea
               rows={1}
               enterkeyhint="enter"
-              aria-label={strings.text('composer.label', { room: name })}
+              aria-label={
+                edit === undefined
+                  ? strings.text('composer.label', { room: name })
+                  : strings.text('composer.editing')
+              }
               placeholder={strings.text('composer.placeholder', { room: name })}
-              value={this.#text}
+              value={this.#shown}
+              readOnly={this.#saving}
               ref={this.#field}
               onInput={this.#typed}
               onBlur={() => chat.ownTyping.stop()}
@@ -148,11 +184,11 @@ export class Composer extends Component<Props> {
             <button
               type="button"
               class="send"
-              aria-label={strings.text('composer.send')}
-              aria-disabled={blank(this.#text) || left < 0 || undefined}
+              aria-label={this.#sendLabel()}
+              aria-disabled={blank(this.#shown) || left < 0 || this.#saving || undefined}
               onClick={() => this.#submit()}
             >
-              <Icon name="send" />
+              <Icon name={edit === undefined || edit.clash === 'deleted' ? 'send' : 'check'} />
             </button>
           </div>
         </div>
@@ -160,11 +196,42 @@ export class Composer extends Component<Props> {
     );
   }
 
-  /** What one replies to. */
+  /** The text in the field. */
+  get #shown(): string {
+    return this.#edit?.text ?? this.#text;
+  }
+
+  #sendLabel(): string {
+    const { strings } = this.props.context;
+    if (this.#edit === undefined) return strings.text('composer.send');
+    const { clash } = this.#edit;
+    if (clash === undefined) return strings.text('composer.save');
+    return strings.text(clash === 'deleted' ? 'msg.sendNew' : 'edit.saveMine');
+  }
+
+  /** What one replies to, or edits. */
   #strip() {
     const { about } = this.#reply;
-    if (about === undefined) return undefined;
     const { strings } = this.props.context;
+    if (this.#edit !== undefined) {
+      const { clash } = this.#edit;
+      if (clash !== undefined) return this.#clash(clash);
+      return (
+        <div class="context" key="edit">
+          <Icon name="edit" size="s" />
+          <div>{strings.text('composer.editing')}</div>
+          <button
+            type="button"
+            class="icon"
+            aria-label={strings.text('composer.cancelEdit')}
+            onClick={this.cancel}
+          >
+            <Icon name="close" />
+          </button>
+        </div>
+      );
+    }
+    if (about === undefined) return undefined;
     const [before, after] = strings.text('composer.replyTo').split('{name}');
     return (
       <div class="context">
@@ -188,17 +255,76 @@ export class Composer extends Component<Props> {
     );
   }
 
+  /** What the edited message says by now, above one's own text. */
+  #clash(clash: NonNullable<Edit['clash']>) {
+    const { context } = this.props;
+    const { strings } = context;
+    const deleted = clash === 'deleted';
+    return (
+      <div class="clash" role="alert" key="clash">
+        <b>
+          <Icon name="alert" size="s" />
+          {strings.text(deleted ? 'edit.gone' : 'edit.clash')}
+        </b>
+        {!deleted && <p>{clash.text}</p>}
+        {!deleted && (
+          <button type="button" class="link" onClick={() => this.#use(clash.text, clash.rev)}>
+            {strings.text('edit.useOther')}
+          </button>
+        )}
+        <button type="button" class="link" onClick={this.cancel}>
+          {strings.text('composer.cancelEdit')}
+        </button>
+      </div>
+    );
+  }
+
+  #use(text: string, rev: number): void {
+    if (this.#edit === undefined) return;
+    this.#edit = { seq: this.#edit.seq, rev, text };
+    this.#keep();
+    this.focus();
+    this.props.context.changed();
+  }
+
+  async #save(edit: Edit): Promise<void> {
+    const { context, room } = this.props;
+    const { chat, strings, toast, changed } = context;
+    const rev = typeof edit.clash === 'object' ? edit.clash.rev : edit.rev;
+    this.#saving = true;
+    changed();
+    try {
+      await chat.edit({ room: room.id, seq: edit.seq, rev }, cleaned(edit.text));
+      this.#edit = undefined;
+    } catch (error) {
+      const { code, current } = error instanceof RequestError ? error : {};
+      if (code === 'unknown_message') this.#edit = { ...edit, clash: 'deleted' };
+      else if (code === 'conflict' && current !== undefined)
+        this.#edit = { ...edit, clash: { text: current.text, rev: current.rev } };
+      else toast(refusal(error, strings, strings.text('error.edit')), 'bad');
+    }
+    this.#saving = false;
+    this.#keep();
+    changed();
+  }
+
   #setReply({ replyTo, about }: Pick<Draft, 'replyTo' | 'about'>): void {
     this.#reply = replyTo === undefined || about === undefined ? {} : { replyTo, about };
   }
 
   #submit(): void {
     const { chat, strings, toast, changed } = this.props.context;
-    const text = this.#text;
-    if (blank(text) || codePoints(text) > chat.limit) return;
+    const text = this.#shown;
+    const edit = this.#edit;
+    if (blank(text) || codePoints(text) > chat.limit || this.#saving) return;
+    if (edit !== undefined && edit.clash !== 'deleted') return void this.#save(edit);
     if (!chat.send(cleaned(text), this.#reply.replyTo)) return toast(strings.text('error.other'), 'bad');
-    this.#text = '';
-    this.#setReply({});
+    // What was deleted while it was edited goes as a new message, and the draft is still there.
+    if (edit === undefined) {
+      this.#text = '';
+      this.#setReply({});
+    }
+    this.#edit = undefined;
     this.#keep();
     this.focus();
     this.props.toEnd();
@@ -207,9 +333,13 @@ export class Composer extends Component<Props> {
 
   readonly #typed = () => {
     const { chat } = this.props.context;
-    this.#text = this.#field.current?.value ?? '';
-    if (blank(this.#text)) chat.ownTyping.stop();
-    else chat.ownTyping.typed(this.props.room.id);
+    const text = this.#field.current?.value ?? '';
+    if (this.#edit !== undefined) this.#edit = { ...this.#edit, text };
+    else {
+      this.#text = text;
+      if (blank(text)) chat.ownTyping.stop();
+      else chat.ownTyping.typed(this.props.room.id);
+    }
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#keep(), DRAFT_MS);
     this.props.context.changed();
@@ -221,11 +351,18 @@ export class Composer extends Component<Props> {
     const { store } = this.props.context.chat;
     if (store === undefined) return;
     const key = `draft/${this.props.room.id}`;
-    if (this.#text === '' && this.#reply.replyTo === undefined) store.delete(key);
-    else store.set(key, { text: this.#text, ...this.#reply } satisfies Draft);
+    const edit = this.#edit;
+    if (this.#text === '' && this.#reply.replyTo === undefined && edit === undefined) store.delete(key);
+    else store.set(key, { text: this.#text, ...this.#reply, ...(edit && { edit }) } satisfies Draft);
   }
 
   readonly #key = (event: KeyboardEvent) => {
+    if (event.key === 'ArrowUp' && this.#shown === '' && !event.altKey && !event.isComposing) {
+      const entry = this.props.lastOwn();
+      if (entry === undefined) return;
+      event.preventDefault();
+      return this.edit(entry);
+    }
     // Enter that ends a composition (Chinese, Japanese, accents) chooses a word; Safari tells only by 229.
     if (event.key !== 'Enter' || event.isComposing || event.keyCode === 229) return;
     if (event.shiftKey || event.altKey || event.ctrlKey || event.metaKey || this.props.context.touch())

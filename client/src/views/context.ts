@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact';
-import type { User } from '../../../server/events.ts';
+import type { Message, User } from '../../../server/events.ts';
 import type { Chat } from '../chat.ts';
 import type { Room } from '../store/room.ts';
 import type { Strings } from '../strings.ts';
@@ -12,7 +12,9 @@ export type DialogRequest =
   | { readonly kind: 'invite'; readonly room: Room; readonly failed?: readonly FailedInvitation[] }
   | { readonly kind: 'settings'; readonly room: Room }
   | { readonly kind: 'leave'; readonly room: Room }
-  | { readonly kind: 'remove'; readonly room: Room; readonly user: User };
+  | { readonly kind: 'remove'; readonly room: Room; readonly user: User }
+  | { readonly kind: 'delete'; readonly message: Message }
+  | { readonly kind: 'select'; readonly text: string };
 
 export interface FailedInvitation {
   readonly user: User;

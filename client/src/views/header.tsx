@@ -13,11 +13,12 @@ interface Props {
   readonly people: RefObject<HTMLButtonElement | null>;
   back(): void;
   togglePeople(): void;
+  search(): void;
 }
 
-/** The room's name, the way back where there is one pane, how many people are here, and the room's menu. */
+/** The room's name, the way back where there is one pane, how many people are here, the search, and the room's menu. */
 export function Header(props: Props) {
-  const { context, peopleShown, lost, title, people, back, togglePeople } = props;
+  const { context, peopleShown, lost, title, people, back, togglePeople, search } = props;
   const { chat, strings } = context;
   const room = chat.current;
   const unread = room === undefined || room.muted ? 0 : chat.unreadIn(room);
@@ -54,6 +55,11 @@ export function Header(props: Props) {
         >
           <Icon name="people" />
           <span aria-hidden="true">{count}</span>
+        </button>
+      )}
+      {room !== undefined && (
+        <button type="button" class="icon" aria-label={strings.text('search.inRoom')} onClick={search}>
+          <Icon name="search" />
         </button>
       )}
       {room !== undefined && roomItems(room, context).length > 0 && (

@@ -7,7 +7,7 @@ import { links } from '../text/links.ts';
 import type { Context } from './context.ts';
 import { Icon } from './icon.tsx';
 
-export type State = 'sending' | 'waiting' | 'sent' | 'failed' | 'conflict' | undefined;
+export type State = 'sending' | 'waiting' | 'sent' | 'read' | 'failed' | 'conflict' | undefined;
 
 /** A text that takes more lines is cut to twenty (`.cut` in timeline.css), with a button that shows the rest. */
 const LONG_LINES = 24;
@@ -115,14 +115,18 @@ export class Message extends Component<Props> {
         class={classes.join(' ')}
         tabIndex={-1}
         data-key={entry.key}
-        aria-label={`${user.name}, ${strings.time(entry.sentAt)}`}
+        aria-label={strings.text('msg.name', {
+          name: own ? strings.text('msg.you') : user.name,
+          time: strings.time(entry.sentAt),
+          text: gone ? this.#gone() : `${entry.text}${this.#edited()}`,
+        })}
         aria-posinset={message?.seq}
         aria-setsize={message === undefined ? undefined : setSize}
         ref={this.#element}
       >
         <div class="bubble" part={own ? 'bubble bubble-own' : 'bubble'}>
           {!gone && replyTo !== undefined && this.#quote(replyTo, quoted)}
-          {gone ? <p class="text">{strings.text('msg.deleted')}</p> : this.#words()}
+          {gone ? <p class="text">{this.#gone()}</p> : this.#words()}
         </div>
         {message !== undefined && !gone && this.#tools()}
         {state !== undefined && this.#state(state)}
@@ -150,7 +154,9 @@ export class Message extends Component<Props> {
           ),
         )}
         {entry.message?.editedAt !== undefined && (
-          <span class="edited">{context.strings.text('msg.edited')}</span>
+          <span class="edited" title={this.#editedAt(entry.message.editedAt)}>
+            {context.strings.text('msg.edited')}
+          </span>
         )}
       </p>
     );
@@ -177,6 +183,23 @@ export class Message extends Component<Props> {
         )}
       </>
     );
+  }
+
+  #gone(): string {
+    const { context, entry } = this.props;
+    const moderated = entry.message?.deletedBy === 'moderator';
+    return context.strings.text(moderated ? 'msg.deletedByModerator' : 'msg.deleted');
+  }
+
+  /** For those who hear it. */
+  #edited(): string {
+    const { editedAt } = this.props.entry.message ?? {};
+    return editedAt === undefined ? '' : ` (${this.#editedAt(editedAt)})`;
+  }
+
+  #editedAt(at: number): string {
+    const { strings } = this.props.context;
+    return strings.text('msg.editedAt', { when: `${strings.day(at)}, ${strings.time(at)}` });
   }
 
   /** The Tab key leads to links in the part that is not shown, too. */
@@ -247,7 +270,7 @@ export class Message extends Component<Props> {
     if (state !== 'failed' && state !== 'conflict') {
       return (
         <div class="state">
-          <Icon name={state === 'sent' ? 'check' : 'clock'} size="s" />
+          <Icon name={state === 'sent' ? 'check' : state === 'read' ? 'read' : 'clock'} size="s" />
           <span>{strings.text(`msg.${state}`)}</span>
         </div>
       );

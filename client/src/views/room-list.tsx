@@ -19,6 +19,7 @@ interface Props {
   readonly lost: boolean;
   /** This is the list that is shown now; undefined: none is. */
   shown(list: RoomList | undefined): void;
+  search(): void;
 }
 
 /** From so many rooms on there is a field to find one. */
@@ -67,7 +68,7 @@ export class RoomList extends Component<Props> {
     (stop ?? this.#nav.current?.querySelector<HTMLElement>('.bar button'))?.focus();
   }
 
-  override render({ context, inert, lost, shown: _ }: Props) {
+  override render({ context, inert, lost, search }: Props) {
     const { chat, strings } = context;
     const { can, me } = chat;
     const label = strings.text('rooms.list');
@@ -85,6 +86,9 @@ export class RoomList extends Component<Props> {
               <span>{strings.text('rooms.heading')}</span>
             </slot>
           </h2>
+          <button type="button" class="icon" aria-label={strings.text('search.open')} onClick={search}>
+            <Icon name="search" />
+          </button>
           {(can.createPublic || can.createPrivate || can.direct) && (
             <button
               type="button"

@@ -9,6 +9,8 @@ interface Props extends Pick<HTMLAttributes<HTMLDivElement>, Listeners> {
   readonly label: string;
   /** The item where the Tab key stops, unless the focus is on another. */
   readonly preferred?: string;
+  /** Its items are on their way. */
+  readonly busy?: boolean;
   readonly element: RefObject<HTMLDivElement | null>;
   readonly children: ComponentChildren;
 }
@@ -30,10 +32,25 @@ export class RovingList extends Component<Props> {
     this.#roving?.update(stop ?? undefined);
   }
 
-  override render({ label, element, children, items: _items, preferred: _preferred, ...listeners }: Props) {
+  override render({
+    label,
+    busy,
+    element,
+    children,
+    items: _items,
+    preferred: _preferred,
+    ...listeners
+  }: Props) {
     return (
       // biome-ignore lint/a11y/useSemanticElements: a fieldset belongs into a form.
-      <div class="scroll" role="group" aria-label={label} ref={element} {...listeners}>
+      <div
+        class="scroll"
+        role="group"
+        aria-label={label}
+        aria-busy={busy || undefined}
+        ref={element}
+        {...listeners}
+      >
         {children}
       </div>
     );

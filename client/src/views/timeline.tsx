@@ -60,6 +60,8 @@ export class TimelineView {
   /** A message that is read is getting another height. */
   #resizing = false;
   #target: number | undefined;
+  /** Where to jump to when the room has been joined. */
+  #awaited: { room: Room; seq: number } | undefined;
   #flash: string | undefined;
 
   constructor(context: Context, actions: TimelineActions) {
@@ -87,15 +89,26 @@ export class TimelineView {
 
   /** Shows that message in the middle and marks it for a moment; fetches it first where it has to. */
   async jump(seq: number): Promise<void> {
-    const room = this.#room;
+    const room = this.#context.chat.current;
+    // As soon as it has been joined.
+    if (room !== undefined && room.timeline.head === undefined) this.#awaited = { room, seq };
     if (room === undefined || !(await this.#context.chat.sync.reach(room, seq)) || room !== this.#room)
       return;
     this.#target = seq;
     this.#context.draw();
   }
 
+  /** One's own newest message that can still be edited. */
+  get lastOwn(): Entry | undefined {
+    const { me } = this.#context.chat;
+    return this.#entries.findLast(
+      ({ user, message }) => user.id === me?.id && message !== undefined && message.deletedAt === undefined,
+    );
+  }
+
   /** Nothing of it may stay. */
   clear(): void {
+    this.#awaited = undefined;
     this.#change(undefined);
     this.#left.clear();
   }
@@ -106,6 +119,9 @@ export class TimelineView {
     if (room !== this.#room) this.#change(room);
     this.#restore = undefined;
     if (room === undefined || !isReady(room)) return;
+    const awaited = this.#awaited;
+    this.#awaited = undefined;
+    if (awaited?.room === room) void this.jump(awaited.seq);
     // What is on its way belongs to the end.
     const pending = room.timeline.attached ? chat.pending(room) : [];
     this.#entries = entries(room.timeline.list(), pending, chat.me);
@@ -326,7 +342,7 @@ export class TimelineView {
               entry={entry}
               texts={strings.texts}
               own={own}
-              state={this.#state(entry, last)}
+              state={this.#state(entry, last, room)}
               quoted={entry.replyTo === undefined ? undefined : this.#quoted(room, entry.replyTo)}
               setSize={room.summary.lastSeq}
               flash={entry.key === this.#flash}
@@ -343,9 +359,13 @@ export class TimelineView {
     this.#context.draw();
   };
 
-  #state(entry: Entry, last: string | undefined): State {
-    const { pending } = entry;
-    if (pending === undefined) return entry.key === last ? 'sent' : undefined;
+  #state(entry: Entry, last: string | undefined, room: Room): State {
+    const { message, pending } = entry;
+    if (pending === undefined) {
+      if (entry.key !== last || message?.deletedAt !== undefined) return undefined;
+      const read = room.summary.kind === 'direct' && room.readByOther >= (message?.seq ?? Infinity);
+      return read ? 'read' : 'sent';
+    }
     if (pending.failed !== undefined) return pending.failed === 'conflict' ? 'conflict' : 'failed';
     if (this.#context.chat.connection.state.kind !== 'ready') return 'waiting';
     const age = Date.now() - pending.sentAt;

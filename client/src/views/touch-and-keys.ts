@@ -24,7 +24,8 @@ export function onMessageKeys(
     const offered = items(entry);
     const menu =
       event.key === 'Enter' || event.key === 'ContextMenu' || (event.key === 'F10' && event.shiftKey);
-    const item = offered.find(({ key }) => key?.toLowerCase() === event.key.toLowerCase());
+    const pressed = event.key === 'Delete' ? 'del' : event.key.toLowerCase();
+    const item = offered.find(({ key }) => key?.toLowerCase() === pressed);
     if (menu && offered.length > 0) open(entry, target);
     else if (item !== undefined && !event.shiftKey) item.run();
     else return;

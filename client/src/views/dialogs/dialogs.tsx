@@ -4,7 +4,10 @@ import { Ask } from './ask.tsx';
 import { CreateRoom } from './create.tsx';
 import { NewDirect } from './direct.tsx';
 import { Invite } from './invite.tsx';
+import { SelectText } from './select-text.tsx';
 import { RoomSettings } from './settings.tsx';
+
+export { SearchPanel } from '../search.tsx';
 
 interface Props {
   readonly context: Context;
@@ -23,12 +26,27 @@ export function dialogSheet(): CSSStyleSheet {
   return sheet;
 }
 
-/** All dialogs: a piece of code of its own, which is loaded with the first of them. */
+/** All dialogs: with the search a piece of code of its own, which is loaded with the first of them. */
 export function Dialogs({ context, request, close }: Props) {
   const { chat, strings, toast } = context;
   if (request.kind === 'create')
     return <CreateRoom context={context} name={request.name ?? ''} close={close} />;
   if (request.kind === 'direct') return <NewDirect context={context} close={close} />;
+  if (request.kind === 'select') return <SelectText context={context} text={request.text} close={close} />;
+  if (request.kind === 'delete') {
+    const { message } = request;
+    return (
+      <Ask
+        context={context}
+        title={strings.text('delete.title')}
+        text={strings.text('delete.text', { text: shortened(message.text) })}
+        stay={strings.text('delete.keep')}
+        label={strings.text('action.delete')}
+        run={() => chat.delete(message)}
+        close={close}
+      />
+    );
+  }
   const { room } = request;
   const { name, kind } = room.summary;
   if (request.kind === 'invite')
@@ -59,4 +77,10 @@ export function Dialogs({ context, request, close }: Props) {
       close={close}
     />
   );
+}
+
+/** So much of a text that one knows which it is. */
+function shortened(text: string): string {
+  const line = [...text.replace(/\s+/gu, ' ').trim()];
+  return line.length <= 80 ? line.join('') : `${line.slice(0, 80).join('')}…`;
 }

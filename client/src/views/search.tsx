@@ -1,0 +1,234 @@
+import { Component, createRef } from 'preact';
+import type { Message } from '../../../server/events.ts';
+import type { Room } from '../store/room.ts';
+import { snippet } from '../text/snippet.ts';
+import type { Context } from './context.ts';
+import { Empty } from './empty.tsx';
+import { Icon } from './icon.tsx';
+import { listTime } from './list-time.ts';
+import { RovingList } from './roving-list.tsx';
+
+/** An answer that comes sooner needs no picture of its coming. */
+const BONES_MS = 300;
+
+interface Props {
+  readonly context: Context;
+  /** Looks in all rooms, or in the one that is shown. */
+  readonly everywhere: boolean;
+  readonly inert: boolean;
+  setEverywhere(everywhere: boolean): void;
+  jump(message: Message): void;
+  /** This is the panel that is shown now; undefined: none is. */
+  shown(panel: SearchPanel | undefined): void;
+  /** Says to a screen reader how much was found. */
+  say(text: string): void;
+  close(): void;
+}
+
+/** Looks for messages, in place of the people. */
+export class SearchPanel extends Component<Props> {
+  readonly #field = createRef<HTMLInputElement>();
+  readonly #list = createRef<HTMLDivElement>();
+  #query = '';
+  #asked = 0;
+  #wake: ReturnType<typeof setTimeout> | undefined;
+  #said: readonly Message[] | undefined;
+
+  override componentDidMount(): void {
+    this.props.shown(this);
+    this.focus();
+  }
+
+  override componentDidUpdate(before: Props): void {
+    if (before.everywhere !== this.props.everywhere) this.#find();
+    const { strings, chat } = this.props.context;
+    const messages = chat.search.state?.messages;
+    if (messages === this.#said) return;
+    this.#said = messages;
+    if (messages === undefined) return;
+    const none = strings.text('search.none.title');
+    this.props.say(messages.length === 0 ? none : strings.count('search.count', messages.length));
+  }
+
+  override componentWillUnmount(): void {
+    clearTimeout(this.#wake);
+    this.props.shown(undefined);
+    this.props.context.chat.search.clear();
+  }
+
+  focus(): void {
+    this.#field.current?.focus();
+    this.#field.current?.select();
+  }
+
+  override render({ context, everywhere, inert, setEverywhere, close }: Props) {
+    const { strings, chat } = context;
+    const busy = chat.search.state?.busy === true;
+    return (
+      <aside class="pane side search" aria-label={strings.text('search.heading')} inert={inert}>
+        <div class="bar">
+          <h2>
+            <span>{strings.text('search.heading')}</span>
+          </h2>
+          <button type="button" class="icon" aria-label={strings.text('search.close')} onClick={close}>
+            <Icon name="close" />
+          </button>
+        </div>
+        <div class="find">
+          <input
+            class="input"
+            type="search"
+            autocomplete="off"
+            maxLength={100}
+            aria-label={strings.text('search.open')}
+            value={this.#query}
+            ref={this.#field}
+            onInput={this.#typed}
+            onKeyDown={this.#key}
+          />
+          {/* biome-ignore lint/a11y/useSemanticElements: a fieldset has a box of its own. */}
+          <div class="seg" role="group" aria-label={strings.text('search.where')}>
+            {[false, true].map((all) => (
+              <button
+                type="button"
+                key={String(all)}
+                aria-pressed={everywhere === all}
+                onClick={() => setEverywhere(all)}
+              >
+                {strings.text(all ? 'search.all' : 'search.here')}
+              </button>
+            ))}
+          </div>
+        </div>
+        <RovingList items=".hit" label={strings.text('search.heading')} element={this.#list} busy={busy}>
+          {this.#results()}
+        </RovingList>
+      </aside>
+    );
+  }
+
+  #results() {
+    const { context, everywhere, setEverywhere } = this.props;
+    const { strings, chat } = context;
+    const { state } = chat.search;
+    if (state === undefined) return undefined;
+    const { messages, more, error, busy, query } = state;
+    if (error !== undefined) {
+      return (
+        <Empty
+          picture="alert"
+          title={strings.text('search.error.title')}
+          text={strings.text('search.error.text')}
+        >
+          <button type="button" class="btn primary" onClick={() => chat.search.again()}>
+            {strings.text('common.again')}
+          </button>
+        </Empty>
+      );
+    }
+    if (messages === undefined) {
+      return Date.now() - this.#asked >= BONES_MS && <Bones />;
+    }
+    if (messages.length === 0) {
+      return (
+        <Empty
+          picture="search"
+          title={strings.text('search.none.title')}
+          text={strings.text('search.none.text', { q: query.trim() })}
+        >
+          {!everywhere && (
+            <button type="button" class="btn" onClick={() => setEverywhere(true)}>
+              {strings.text('search.allButton')}
+            </button>
+          )}
+        </Empty>
+      );
+    }
+    return [
+      <ul class="results" key="results">
+        {messages.map((message) => (
+          <li key={message.id}>{this.#hit(message, query)}</li>
+        ))}
+      </ul>,
+      more && (
+        <div class="foot" key="foot">
+          <span>{strings.text('search.newest', { n: messages.length })}</span>
+          <button type="button" class="btn" disabled={busy} onClick={() => void chat.search.older()}>
+            {strings.text('search.older')}
+          </button>
+        </div>
+      ),
+    ];
+  }
+
+  #hit(message: Message, query: string) {
+    const { context, everywhere, jump } = this.props;
+    const { strings, chat } = context;
+    const room = chat.rooms.get(message.room);
+    const { before, found, after } = snippet(message.text, query);
+    return (
+      <button type="button" class="hit" tabIndex={-1} onClick={() => jump(message)}>
+        <small>
+          <b>
+            <bdi>{message.user.id === chat.me?.id ? strings.text('msg.you') : message.user.name}</bdi>
+          </b>
+          {everywhere && room !== undefined && <Where room={room} />}
+          <time dateTime={new Date(message.sentAt).toISOString()} title={strings.fullTime(message.sentAt)}>
+            {listTime(message.sentAt, strings)}
+          </time>
+        </small>
+        <p>
+          {before}
+          <mark>{found}</mark>
+          {after}
+        </p>
+      </button>
+    );
+  }
+
+  #find(): void {
+    const { context, everywhere } = this.props;
+    const { chat, changed } = context;
+    this.#asked = Date.now();
+    clearTimeout(this.#wake);
+    this.#wake = setTimeout(changed, BONES_MS);
+    chat.search.find(this.#query, everywhere ? undefined : chat.current?.id);
+  }
+
+  readonly #typed = () => {
+    this.#query = this.#field.current?.value ?? '';
+    this.#find();
+  };
+
+  readonly #key = (event: KeyboardEvent) => {
+    if (event.key !== 'ArrowDown' && event.key !== 'Enter') return;
+    if (event.isComposing || event.keyCode === 229) return;
+    event.preventDefault();
+    this.#list.current?.querySelector<HTMLElement>('.hit')?.focus();
+  };
+}
+
+function Where({ room }: { room: Room }) {
+  const { kind, name } = room.summary;
+  return (
+    <>
+      <Icon name={kind === 'direct' ? 'bubble' : kind === 'private' ? 'lock' : 'hash'} />
+      <bdi>{name}</bdi>
+    </>
+  );
+}
+
+/** Results that are on their way. */
+function Bones() {
+  return (
+    <div class="results" aria-hidden="true">
+      {['30 85', '25 70', '30 55'].map((widths) => (
+        <div class="hit" key={widths}>
+          {widths.split(' ').map((width) => (
+            <div class={`bone line w${width}`} key={width} />
+          ))}
+        </div>
+      ))}
+    </div>
+  );
+}

@@ -1,0 +1,156 @@
+import { asUser, privateRoom } from './as-user.ts';
+import { expect, type Person, test } from './fixtures.ts';
+import { seed } from './seed.ts';
+
+const menu = ({ page }: Person) => page.getByRole('menu', { name: 'Message actions' });
+const choose = async (person: Person, text: string, action: string) => {
+  // What is still on its way offers nothing.
+  await expect(person.message(text)).toHaveAttribute('aria-posinset', /\d/);
+  await person.message(text).focus();
+  await person.page.keyboard.press('Enter');
+  await menu(person).getByRole('menuitem', { name: action }).click();
+};
+const editing = ({ page }: Person) => page.getByRole('textbox', { name: 'Edit message' });
+
+/** A room of its own for the test, with Alice and Bob, that Alice has opened. */
+async function own(person: Person, site: Parameters<typeof privateRoom>[0], name: string): Promise<string> {
+  const id = await privateRoom(site, 'alice', name, ['2']);
+  await person.open(name);
+  return id;
+}
+
+test('a message is edited in the composer: the draft waits, the others see the new text and that it was edited', async ({
+  alice,
+  bob,
+  site,
+}) => {
+  await own(alice, site, 'edits');
+  await alice.write('Gate opens at nine.');
+  await bob.open('edits');
+  await expect(bob.message('Gate opens at nine.')).toBeVisible();
+  await alice.field.fill('a draft');
+  await choose(alice, 'Gate opens at nine.', 'Edit');
+  await expect(editing(alice)).toBeFocused();
+  await expect(editing(alice)).toHaveValue('Gate opens at nine.');
+  await expect(alice.page.getByText('Enter saves, Esc cancels')).toBeVisible();
+  // Nothing is told to the others while one edits, and nothing is sent twice.
+  await editing(alice).fill('Gate opens at eight.');
+  await editing(alice).press('Enter');
+  await expect(alice.field).toHaveValue('a draft');
+  await expect(alice.field).toBeFocused();
+  await expect(bob.texts).toHaveText(['Gate opens at eight.(edited)']);
+  await expect(bob.messages.first()).toHaveAccessibleName(
+    /^Alice, \d\d:\d\d: Gate opens at eight\. \(Edited Today, \d\d:\d\d\)$/,
+  );
+
+  // Esc leaves the edit, and the arrow takes one's own newest message from an empty field.
+  await alice.field.fill('');
+  await alice.field.press('ArrowUp');
+  await expect(editing(alice)).toHaveValue('Gate opens at eight.');
+  await editing(alice).fill('something else');
+  await editing(alice).press('Escape');
+  await expect(alice.field).toHaveValue('');
+  await expect(alice.texts).toHaveText(['Gate opens at eight.(edited)']);
+});
+
+test('an edit survives a reload', async ({ alice, site }) => {
+  await own(alice, site, 'reloaded edit');
+  await alice.write('first words');
+  await choose(alice, 'first words', 'Edit');
+  await editing(alice).fill('better words');
+  await alice.page.reload();
+  await expect(editing(alice)).toHaveValue('better words');
+  await editing(alice).press('Enter');
+  await expect(alice.texts).toHaveText(['better words(edited)']);
+});
+
+test('a text that was changed elsewhere meanwhile stands above one’s own: either of them is saved', async ({
+  alice,
+  site,
+}) => {
+  const room = await own(alice, site, 'clash');
+  await alice.write('one rake');
+  await choose(alice, 'one rake', 'Edit');
+  await editing(alice).fill('three rakes');
+  await asUser(site, 'alice', async (ask) => {
+    await ask('room:join', { room });
+    await ask('message:edit', { room, seq: 1, text: 'two rakes' });
+  });
+  await expect(alice.texts).toHaveText(['two rakes(edited)']);
+  await editing(alice).press('Enter');
+  const clash = alice.page.getByRole('alert').filter({ hasText: 'Changed elsewhere meanwhile' });
+  await expect(clash).toContainText('two rakes');
+  await expect(editing(alice)).toHaveValue('three rakes');
+  await alice.shot('edit-clash');
+  await alice.page.getByRole('button', { name: 'Save mine' }).click();
+  await expect(alice.texts).toHaveText(['three rakes(edited)']);
+
+  await choose(alice, 'three rakes(edited)', 'Edit');
+  await editing(alice).fill('five rakes');
+  await asUser(site, 'alice', async (ask) => {
+    await ask('room:join', { room });
+    await ask('message:edit', { room, seq: 1, text: 'four rakes' });
+  });
+  await expect(alice.texts).toHaveText(['four rakes(edited)']);
+  await editing(alice).press('Enter');
+  await clash.getByRole('button', { name: 'Use that text' }).click();
+  await expect(editing(alice)).toHaveValue('four rakes');
+});
+
+test('a message that was deleted while it is edited can be sent as a new one', async ({ alice, site }) => {
+  const room = await own(alice, site, 'gone');
+  await alice.write('soon gone');
+  await choose(alice, 'soon gone', 'Edit');
+  await editing(alice).fill('still here');
+  await asUser(site, 'alice', async (ask) => {
+    await ask('room:join', { room });
+    await ask('message:delete', { room, seq: 1 });
+  });
+  await expect(alice.texts).toHaveText(['Message deleted']);
+  await editing(alice).press('Enter');
+  await expect(alice.page.getByRole('alert').filter({ hasText: 'Deleted meanwhile' })).toBeVisible();
+  await alice.page.getByRole('button', { name: 'Send as new' }).click();
+  await expect(alice.texts).toHaveText(['Message deleted', 'still here']);
+});
+
+test('deleting asks first, with the focus on Keep; the text is gone for everybody, and says who took it', async ({
+  alice,
+  bob,
+  site,
+}) => {
+  const room = await own(alice, site, 'deletions');
+  await seed(site, 'bob', room, ['from Bob']);
+  await alice.write('from Alice');
+  await bob.open('deletions');
+  const { page } = alice;
+  await alice.message('from Alice').focus();
+  await page.keyboard.press('Delete');
+  const dialog = page.getByRole('alertdialog', { name: 'Delete this message?' });
+  await expect(dialog.getByRole('button', { name: 'Keep' })).toBeFocused();
+  await expect(dialog).toContainText('“from Alice” is removed for everybody.');
+  await page.keyboard.press('Escape');
+  await expect(dialog).toBeHidden();
+  await expect(alice.message('from Alice')).toBeFocused();
+  await page.keyboard.press('Delete');
+  await dialog.getByRole('button', { name: 'Delete' }).click();
+  await expect(bob.texts).toHaveText(['from Bob', 'Message deleted']);
+
+  // The owner of the room takes away what others wrote; they cannot take away what is the owner's.
+  await choose(alice, 'from Bob', 'Delete');
+  await dialog.getByRole('button', { name: 'Delete' }).click();
+  await expect(bob.texts).toHaveText(['Deleted by a moderator', 'Message deleted']);
+  await alice.write('of the owner');
+  await bob.message('of the owner').focus();
+  await bob.page.keyboard.press('Enter');
+  await expect(menu(bob).getByRole('menuitem')).toHaveText([/^Reply/, /^Copy text/]);
+});
+
+test('in a direct room one sees what the other has read', async ({ alice, bob, site }) => {
+  const room = await asUser(site, 'bob', async (ask) => (await ask('direct:open', { user: '1' })).room.id);
+  await seed(site, 'bob', room, ['hello Alice']);
+  await seed(site, 'alice', room, ['have you read this?']);
+  await alice.open('Bob');
+  await expect(alice.message('have you read this?')).toContainText('Sent');
+  await bob.open('Alice');
+  await expect(alice.message('have you read this?')).toContainText('Read');
+});

@@ -1,0 +1,86 @@
+import { privateRoom } from './as-user.ts';
+import { expect, type Person, test } from './fixtures.ts';
+import { numbered, seed } from './seed.ts';
+
+const panel = ({ page }: Person) => page.getByRole('complementary', { name: 'Search' });
+const field = (person: Person) => panel(person).getByRole('searchbox', { name: 'Search messages' });
+const hits = (person: Person) => panel(person).locator('.hit');
+
+test('a word is found in the room, and in all rooms; a hit leads to its message, however old', async ({
+  alice,
+  site,
+}) => {
+  const { page } = alice;
+  const [shed, yard] = await Promise.all([
+    privateRoom(site, 'bob', 'shed', ['1']),
+    privateRoom(site, 'bob', 'yard', ['1']),
+  ]);
+  await seed(site, 'bob', shed, ['the spare KEY hangs here', ...numbered(400)]);
+  await seed(site, 'bob', yard, ['no key in the yard']);
+  await alice.open('shed');
+  const opener = page.getByRole('button', { name: 'Search in this room' });
+  await opener.click();
+  await expect(field(alice)).toBeFocused();
+  await field(alice).fill('key');
+  await expect(hits(alice)).toHaveText([/^Bob.*the spare KEY hangs here$/]);
+  await expect(hits(alice).locator('mark')).toHaveText('KEY');
+  await panel(alice).getByRole('button', { name: 'All rooms' }).click();
+  await expect(hits(alice)).toHaveText([/yard.*no key in the yard$/, /shed.*the spare KEY hangs here$/]);
+  await alice.shot('search');
+
+  await field(alice).press('ArrowDown');
+  await page.keyboard.press('ArrowDown');
+  await page.keyboard.press('Enter');
+  const found = alice.message('the spare KEY hangs here');
+  await expect(found).toBeInViewport();
+  await expect(found).toBeFocused();
+  // From there one reads on to the newest.
+  await expect(alice.message('message 1')).toBeVisible();
+  await expect(alice.message('message 400')).toHaveCount(0);
+  await page.getByRole('button', { name: 'Jump to latest' }).click();
+  await expect(alice.message('message 400')).toBeInViewport();
+
+  await hits(alice).first().focus();
+  await page.keyboard.press('Enter');
+  await expect(alice.message('no key in the yard')).toBeInViewport();
+  await field(alice).focus();
+  await page.keyboard.press('Escape');
+  await expect(panel(alice)).toBeHidden();
+  await expect(page.getByRole('button', { name: 'Search in this room' })).toBeFocused();
+});
+
+test('what is not found offers all rooms; more than a page is fetched when it is asked for', async ({
+  alice,
+  site,
+}) => {
+  const { page } = alice;
+  const room = await privateRoom(site, 'bob', 'orchard', ['1']);
+  await seed(site, 'bob', room, numbered(60, 'an apple'));
+  await alice.open('announcements');
+  await page.getByRole('button', { name: 'Search in this room' }).click();
+  await field(alice).fill('an apple');
+  await expect(panel(alice)).toContainText('No message contains “an apple”.');
+  await panel(alice).getByRole('button', { name: 'Search all rooms' }).click();
+  await expect(hits(alice)).toHaveCount(25);
+  await expect(hits(alice).first()).toContainText('an apple 60');
+  await panel(alice).getByRole('button', { name: 'Older results' }).click();
+  await expect(hits(alice)).toHaveCount(50);
+  await panel(alice).getByRole('button', { name: 'Close search' }).click();
+  await expect(panel(alice)).toBeHidden();
+});
+
+test('on a phone the search covers the room, and goes when a hit is chosen', async ({ alice, site }) => {
+  const { page } = alice;
+  const room = await privateRoom(site, 'bob', 'cellar', ['1']);
+  await seed(site, 'bob', room, ['potatoes in the cellar']);
+  await alice.open('cellar');
+  await page.setViewportSize({ width: 360, height: 640 });
+  await page.getByRole('button', { name: 'Search in this room' }).click();
+  const box = await panel(alice).boundingBox();
+  const chat = await page.locator('php-chat').boundingBox();
+  expect(Math.round(box?.width ?? 0)).toBeGreaterThanOrEqual(Math.round(chat?.width ?? 1) - 2);
+  await field(alice).fill('potatoes');
+  await hits(alice).click();
+  await expect(panel(alice)).toBeHidden();
+  await expect(alice.message('potatoes in the cellar')).toBeInViewport();
+});
