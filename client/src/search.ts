@@ -75,15 +75,20 @@ export class Search {
     const known = this.#next === undefined ? [] : (state.messages ?? []);
     this.#set({ ...state, busy: true, error: undefined });
     try {
-      const { messages, next } = await this.#connection.request('message:search', {
-        query: state.query,
-        limit: PAGE,
-        ...(state.room === undefined ? {} : { room: state.room }),
-        ...(this.#next === undefined ? {} : { cursor: this.#next }),
-      });
-      if (asked !== this.#asked) return;
-      this.#next = next;
-      this.#set({ ...state, messages: [...known, ...messages], more: next !== undefined, busy: false });
+      const found: Message[] = [];
+      // A page may be empty although there are older ones.
+      do {
+        const { messages, next } = await this.#connection.request('message:search', {
+          query: state.query,
+          limit: PAGE,
+          ...(state.room === undefined ? {} : { room: state.room }),
+          ...(this.#next === undefined ? {} : { cursor: this.#next }),
+        });
+        if (asked !== this.#asked) return;
+        this.#next = next;
+        found.push(...messages);
+      } while (found.length === 0 && this.#next !== undefined);
+      this.#set({ ...state, messages: [...known, ...found], more: this.#next !== undefined, busy: false });
     } catch (error) {
       if (!(error instanceof RequestError)) throw error;
       if (asked === this.#asked) this.#set({ ...state, busy: false, error });

@@ -37,7 +37,7 @@ test('a word is found in the room, and in all rooms; a hit leads to its message,
   // From there one reads on to the newest.
   await expect(alice.message('message 1')).toBeVisible();
   await expect(alice.message('message 400')).toHaveCount(0);
-  await page.getByRole('button', { name: 'Jump to latest' }).click();
+  await page.locator('php-chat .jump').click();
   await expect(alice.message('message 400')).toBeInViewport();
 
   await hits(alice).first().focus();

@@ -161,7 +161,7 @@ export class AppView {
     this.#speaker.connection(state);
     if (state.kind !== 'ended' && state.kind !== 'refused') return;
     this.render();
-    const heading = this.#root.querySelector('.empty h2');
+    const heading = this.#root.querySelector<HTMLElement>('.empty h2');
     this.#speaker.alert(heading?.textContent ?? '');
     if (this.#left !== undefined) heading?.focus();
     this.#left = undefined;
