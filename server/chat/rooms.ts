@@ -55,19 +55,20 @@ export function list(
     : directory.publicByName().filter(({ record }) => !connection.person.memberships.has(record.id));
   const after =
     cursor === undefined ? undefined : decodeCursor(cursor, [member ? 'number' : 'string', 'string']);
-  const listed: Room[] = [];
+  const listed: RoomSummary[] = [];
+  let bytes = 0;
+  let last: Room | undefined;
   for (const room of rooms) {
     if (after !== undefined && !isAfter(key(room), after)) continue;
     if (!named(room)) continue;
-    listed.push(room);
-    if (listed.length > limit) break;
+    const summary = summaryOf(directory, room, connection);
+    bytes += Buffer.byteLength(JSON.stringify(summary)) + 1;
+    const full = listed.length === limit || bytes > maxPageBytes;
+    if (full && last !== undefined) return { rooms: listed, next: cursorOf(key(last)) };
+    listed.push(summary);
+    last = room;
   }
-  const page = listed.slice(0, limit);
-  const last = page.at(-1);
-  return {
-    rooms: page.map((room) => summaryOf(directory, room, connection)),
-    ...(listed.length > limit && last !== undefined ? { next: cursorOf(key(last)) } : {}),
-  };
+  return { rooms: listed };
 }
 
 function ownRooms({ memberships }: Person): Room[] {

@@ -3,7 +3,7 @@ import { rmSync } from 'node:fs';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
 import { RequestError } from '../../errors.ts';
-import type { Reads } from '../history.ts';
+import { maxPageBytes, type Reads } from '../history.ts';
 import { pairsOf, searchPairs } from '../text-keys.ts';
 import { isFull, type Outcome, type Reply, type Request, storageFailure } from './protocol.ts';
 import { messageColumns, messageFrom } from './rows.ts';
@@ -212,16 +212,21 @@ function search({ query, rooms, everyPublic, from, limit }: Reads['search']['in'
   const messages: Reads['search']['out']['messages'] = [];
   let looked = 0;
   let last = 0;
+  let bytes = 0;
   for (const { num } of found) {
     const over = looked === mostCandidates || performance.now() - began > longestSearch;
     if (messages.length === limit || (over && last > 0)) return { messages, next: cursorOf(last) };
     looked++;
-    last = num as number;
-    const row = statements.message.get(last);
+    const row = statements.message.get(num as number);
     // Deleted, edited or gone since the index was made.
-    if (row === undefined || !nums.has(row.room_num as number)) continue;
-    const message = messageFrom(row, row.room_id as string);
-    if (message.text.toLowerCase().includes(lookedFor)) messages.push(message);
+    const readable = row !== undefined && nums.has(row.room_num as number);
+    const message = readable ? messageFrom(row, row.room_id as string) : undefined;
+    if (message?.text.toLowerCase().includes(lookedFor)) {
+      bytes += Buffer.byteLength(JSON.stringify(message)) + 1;
+      if (bytes > maxPageBytes && messages.length > 0) return { messages, next: cursorOf(last) };
+      messages.push(message);
+    }
+    last = num as number;
   }
   return { messages };
 }

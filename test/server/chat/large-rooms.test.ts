@@ -1,0 +1,102 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { connectChat, newClientId } from '../../helpers/chat-client.ts';
+import { codeOf, eventsOf, nextOf, type PeopleSite, say, startPeopleSite } from '../../helpers/people.ts';
+
+/** Many rooms, many members, large texts: what is sent to a client stays small. */
+const answerBytes = 256 * 1024;
+const size = (data: unknown) => Buffer.byteLength(JSON.stringify(data));
+let site: PeopleSite;
+beforeAll(async () => {
+  site = await startPeopleSite({ CHAT_CREATE_ROOMS: 'all', CHAT_ROOMS: 'lobby,hall' });
+});
+afterAll(() => site.close());
+
+test('a page of found messages ends at 256 KiB, and the next one goes on', async () => {
+  const ann = await site.person();
+  const room = (await site.den(ann)).id;
+  await ann.request('room:join', { room });
+  await Promise.all(Array.from({ length: 45 }, (_, n) => say(ann, room, `${'好'.repeat(3990)} ${n}`)));
+  const seqs: number[] = [];
+  let pages = 0;
+  for (let cursor: string | undefined, more = true; more; pages++) {
+    const page = await ann.request('message:search', { query: '好好', ...(cursor ? { cursor } : {}) });
+    expect(size(page)).toBeLessThan(answerBytes + 1024);
+    seqs.push(...page.messages.map(({ seq }) => seq));
+    cursor = page.next;
+    more = cursor !== undefined;
+  }
+  expect(seqs).toEqual(Array.from({ length: 45 }, (_, n) => 45 - n));
+  expect(pages).toBeGreaterThan(2);
+});
+
+test('150 rooms of the largest size: 100 are told of first, the list has all in pages of at most 256 KiB', async () => {
+  const rooms = Array.from({ length: 150 }, (_, n) => `big-${newClientId()}-${n}`);
+  const ann = await site.person({ rooms });
+  const admin = await site.person({ rooms, roles: 'admin' });
+  for (const room of rooms) {
+    await admin.request('room:update', { room, name: '😀'.repeat(80), topic: '😀'.repeat(250) });
+    await admin.request('room:join', { room });
+    await say(admin, room, '😀'.repeat(120));
+  }
+  const ready = (await site.again(ann)).ready;
+  expect(ready.rooms.map(({ id }) => id)).toEqual([...rooms].reverse().slice(0, 100));
+  expect(ready).toMatchObject({ more: true, totals: { unread: 150 } });
+  const listed: string[] = [];
+  for (let cursor: string | undefined, more = true; more; ) {
+    const page = await ann.request('room:list', { limit: 200, ...(cursor ? { cursor } : {}) });
+    expect(size(page)).toBeLessThan(answerBytes + 1024);
+    listed.push(...page.rooms.map(({ id }) => id));
+    cursor = page.next;
+    more = cursor !== undefined;
+  }
+  expect(listed).toEqual([...rooms].reverse());
+});
+
+test('a room of 103 users who are there: 100 are named, the joiner among them; nobody is told who types', async () => {
+  const [ann, ben] = [await site.person(), await site.person()];
+  await ann.request('room:join', { room: 'hall' });
+  await ben.request('room:join', { room: 'hall' });
+  await ben.request('typing:set', { room: 'hall', typing: true });
+  await expect.poll(() => eventsOf(ann, 'typing:changed')).toMatchObject([{ typing: true }]);
+  await ben.request('typing:set', { room: 'hall', typing: false });
+  await expect.poll(() => eventsOf(ann, 'typing:changed')).toHaveLength(2);
+  const crowd = await Promise.all(
+    Array.from({ length: 100 }, async (_, n) => connectChat(site.chat.url, await site.session(`crowd-${n}`))),
+  );
+  await Promise.all(crowd.map((one) => one.request('room:join', { room: 'hall' })));
+  const eve = await site.person();
+  const joined = await eve.request('room:join', { room: 'hall' });
+  expect(joined).toMatchObject({ presentCount: 103, present: { length: 100 } });
+  expect(joined.present.map(({ id }) => id)).toContain(eve.id);
+  await expect.poll(() => eventsOf(ann, 'presence:changed').at(-1)?.count).toBe(103);
+  expect(await codeOf(ben, 'typing:set', { room: 'hall', typing: true })).toBe('ok');
+  await say(ben, 'hall', 'typed');
+  await expect.poll(() => eventsOf(ann, 'message:new')).toHaveLength(1);
+  expect(eventsOf(ann, 'typing:changed')).toHaveLength(2);
+  // All go at once: one event cannot name them.
+  const gone = nextOf(ann, 'presence:changed');
+  for (const one of crowd) one.close();
+  expect((await gone).left.length).toBeLessThanOrEqual(100);
+  await expect.poll(() => eventsOf(ann, 'presence:changed').at(-1)?.count).toBe(3);
+});
+
+test('150 members at once: one event names 100 of them, says that there are more, and how many', async () => {
+  const ann = await site.person();
+  const room = `bulk-${newClientId()}`;
+  await site.api('PUT', `/rooms/${room}`, { name: 'Bulk', kind: 'private' });
+  await site.api('PATCH', `/rooms/${room}/members`, { add: [ann.id] });
+  await nextOf(ann, 'room:added');
+  await ann.request('room:join', { room });
+  const changed = nextOf(ann, 'members:changed');
+  await site.api('PATCH', `/rooms/${room}/members`, {
+    add: Array.from({ length: 150 }, (_, n) => `bulk-${n}`),
+  });
+  expect(await changed).toMatchObject({ changed: { length: 100 }, count: 151, partial: true });
+});
+
+test('rooms of a session stay one’s own when the last connection is closed', async () => {
+  const ann = await site.person({ rooms: [`team-${newClientId()}`] });
+  ann.close();
+  const user = async () => (await site.api('GET', `/users/${ann.id}`)).body;
+  await expect.poll(user).toMatchObject({ connections: 0, rooms: 1 });
+});
