@@ -7,6 +7,10 @@ const start = 'virtual:texts/';
 /** What is needed before a language has been loaded. */
 const first = /^(launcher\.|common\.again$|rooms\.unread$)/;
 
+/** Of what is not in the client yet: other pages, files, reactions, mentions, moderation. */
+const later =
+  /^(page|file|view|react|emoji|mention|format|notify|report|reports|mute|ban|block)\.|^(rooms\.last(Picture|File)|settings\.(write|slow)|composer\.(readOnly|slow|muted|mutedForGood|reason|blockedDirect)|say\.(react|mention|uploaded))/;
+
 type All = Record<string, Record<string, string>>;
 
 /** One language of all texts. */
@@ -29,7 +33,7 @@ export function strings(): Plugin {
       const texts =
         lang === 'first'
           ? Object.fromEntries(Object.entries(all).filter(([key]) => first.test(key)))
-          : textsIn(lang, all);
+          : Object.fromEntries(Object.entries(textsIn(lang, all)).filter(([key]) => !later.test(key)));
       return `export default ${JSON.stringify(texts)}`;
     },
   };

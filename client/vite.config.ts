@@ -1,24 +1,11 @@
-import { defineConfig, type Plugin } from 'vite';
+import { defineConfig } from 'vite';
 import { compress } from './compress-plugin.ts';
+import { lean } from './lean-plugin.ts';
 import { strings } from './strings-plugin.ts';
-
-/** Vite's own loads style sheets and other files before a chunk; here no chunk has any, and every byte is on every page. */
-const plainImports: Plugin = {
-  name: 'plain-imports',
-  enforce: 'pre',
-  load: (id) =>
-    id === '\0vite/preload-helper.js' ? 'export const __vitePreload = (load) => load();' : undefined,
-  // Each chunk with one of its own: the page's script is not to be imported.
-  renderChunk: (code) =>
-    code.replace(
-      /^import \{ \w+ as __vitePreload \} from "[^"]*php-chat\.js";$/m,
-      'const __vitePreload = (load) => load();',
-    ),
-};
 
 export default defineConfig({
   base: './',
-  plugins: [strings(), plainImports, compress],
+  plugins: [strings(), lean, compress],
   // `npm run dev`: the chat server beside it, with this page's origin in CHAT_ORIGINS.
   server: { proxy: { '/socket.io': { target: 'http://127.0.0.1:7070', ws: true } } },
   build: {

@@ -1,8 +1,9 @@
 import { type FirstTexts, firstTexts } from './first-texts.ts';
+import { numberOf } from './number.ts';
 import { serverAddress } from './server-address.ts';
 import { sharedSheet } from './shared-sheet.ts';
 import style from './styles/badge.css?inline';
-import { atMost99, Unread } from './unread.ts';
+import { Unread } from './unread.ts';
 
 declare global {
   interface HTMLElementTagNameMap {
@@ -27,7 +28,7 @@ export class PhpChatBadge extends HTMLElement {
   connectedCallback(): void {
     this.#end?.();
     this.#text = firstTexts(this, this.getAttribute('strings') ?? undefined, () => this.#show());
-    this.#end = Unread.at(serverAddress(this)).watch(({ count }) => {
+    this.#end = Unread.at(serverAddress(this)).watch((count) => {
       this.#count = count;
       this.#show();
     });
@@ -43,13 +44,9 @@ export class PhpChatBadge extends HTMLElement {
   }
 
   #show(): void {
-    if (this.#count === 0) return this.#root.replaceChildren();
-    const number = document.createElement('span');
-    number.setAttribute('aria-hidden', 'true');
-    number.textContent = atMost99(this.#count);
     const words = document.createElement('span');
     words.className = 'vh';
     words.textContent = this.#text?.('rooms.unread', this.#count) ?? '';
-    this.#root.replaceChildren(number, words);
+    this.#root.replaceChildren(...(this.#count === 0 ? [] : [numberOf(this.#count, ''), words]));
   }
 }

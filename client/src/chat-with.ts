@@ -8,10 +8,9 @@ const openers: Opener[] = [];
 /** A press on anything with `data-chat-with="42"` opens the direct room with that user. */
 function pressed(event: MouseEvent): void {
   if (event.defaultPrevented) return;
-  const target = event
+  const [user] = event
     .composedPath()
-    .find((one) => one instanceof Element && one.hasAttribute('data-chat-with'));
-  const user = target instanceof Element ? target.getAttribute('data-chat-with') : null;
+    .flatMap((at) => (at instanceof Element ? at.getAttribute('data-chat-with') : null) ?? []);
   if (!user) return;
   event.preventDefault();
   openers[0]?.openDirect(user);

@@ -44,6 +44,7 @@ export class PhpChat extends HTMLElement {
 
   readonly #root = this.attachShadow({ mode: 'open' });
   readonly #fit = new CSSStyleSheet();
+  #fitted = '';
   #strings: OwnersTexts | undefined;
   #app: ChatApp | undefined;
   /** What is to be done when the chat is there. */
@@ -157,7 +158,7 @@ export class PhpChat extends HTMLElement {
   /** What is inside the tag was for the time before this script. */
   #empty(): void {
     const loading = unloaded(this.#first('launcher.loading'), ...this.#closing());
-    loading.classList.add('loading');
+    loading.className += ' loading';
     this.#root.replaceChildren(loading);
   }
 
@@ -188,7 +189,7 @@ export class PhpChat extends HTMLElement {
   }
 
   #tell(count: number, mentions: number): void {
-    this.#unread?.live(this, { count, mentions });
+    this.#unread?.live(this, count);
     this.#fire('php-chat:unread', { count, mentions });
   }
 
@@ -197,7 +198,8 @@ export class PhpChat extends HTMLElement {
     for (let at: Element | null = this; at instanceof HTMLElement; at = at.offsetParent) top += at.offsetTop;
     const least = Number.parseFloat(getComputedStyle(this).minBlockSize) || 0;
     const rule = `:host{max-block-size:${highest(top, innerHeight, least)}}`;
-    if (this.#fit.cssRules[0]?.cssText !== rule) this.#fit.replaceSync(rule);
+    if (this.#fitted !== rule) this.#fit.replaceSync(rule);
+    this.#fitted = rule;
   };
 
   #fire(name: string, detail: unknown): void {

@@ -24,7 +24,7 @@ export function firstTexts(
   }
   return (key, n = 0) => {
     const lang = bestLanguage(wantedLanguage(element), known);
-    const text = known[key]?.[lang] ?? first[key]?.[lang] ?? first[key]?.en ?? key;
+    const text = known[key]?.[lang] ?? first[key]?.[lang] ?? first[key]?.en ?? '';
     return text.replace('{n}', String(n));
   };
 }

@@ -10,16 +10,9 @@ const ours: Record<string, () => Promise<{ default: Record<string, string> }>> =
 
 /** The language wanted for an element: its own, that of the page around it, the browser's. */
 export function wantedLanguage(element: Element): string {
-  for (let at: Element | null = element; at !== null; at = around(at)) {
-    const lang = at.getAttribute('lang');
-    if (lang) return lang;
-  }
-  return navigator.language;
-}
-
-function around(element: Element): Element | null {
-  const root = element.getRootNode();
-  return element.parentElement ?? (root instanceof ShadowRoot ? root.host : null);
+  // A shadow tree has none of its own: then that of the document.
+  const around = element.closest('[lang]:not([lang=""])') ?? document.documentElement;
+  return around.getAttribute('lang') || navigator.language;
 }
 
 /** The best there is, by the exact tag or else by its first part; the owner's languages count like ours. */

@@ -1,12 +1,13 @@
 import { openChatWith } from './chat-with.ts';
 import type { PhpChat } from './element.ts';
 import { type FirstTexts, firstTexts } from './first-texts.ts';
+import { numberOf } from './number.ts';
 import type { OwnersTexts } from './owners-texts.ts';
 import { serverAddress } from './server-address.ts';
 import { sharedSheet } from './shared-sheet.ts';
 import style from './styles/launcher.css?inline';
 import { svg } from './svg.ts';
-import { atMost99, Unread } from './unread.ts';
+import { Unread } from './unread.ts';
 
 declare global {
   interface HTMLElementTagNameMap {
@@ -55,11 +56,9 @@ export class PhpChatLauncher extends HTMLElement {
   constructor() {
     super();
     this.#root.adoptedStyleSheets = [sharedSheet(style)];
-    this.#panel.className = 'panel';
     const slot = document.createElement('slot');
     slot.name = 'chat';
     this.#panel.append(slot);
-    this.#button.type = 'button';
     this.#button.addEventListener('click', () => (this.#panel.open ? this.close() : this.open()));
     // The way back of a phone; Esc comes as a key, so that what is inside may take it.
     this.#panel.addEventListener('cancel', (event) => {
@@ -93,12 +92,12 @@ export class PhpChatLauncher extends HTMLElement {
     this.#ends.push(
       () => this.#small.removeEventListener('change', this.#resized),
       openChatWith(this, true),
-      Unread.at(serverAddress(this)).watch(({ count }) => {
+      Unread.at(serverAddress(this)).watch((count) => {
         this.#count = count;
         this.#draw();
       }),
     );
-    if (this.#remembered() && !this.#panel.open) this.#show(false);
+    if (this.#kept() && !this.#panel.open) this.#show(false);
   }
 
   disconnectedCallback(): void {
@@ -123,7 +122,7 @@ export class PhpChatLauncher extends HTMLElement {
     if (!this.#panel.open) {
       this.#opener = this.#focused();
       this.#show(true);
-      this.#remember(true);
+      this.#kept(true);
     }
     this.#chat?.focus();
   }
@@ -131,7 +130,7 @@ export class PhpChatLauncher extends HTMLElement {
   close(): void {
     if (!this.#panel.open) return;
     this.#panel.close();
-    this.#remember(false);
+    this.#kept(false);
     this.#draw();
     (this.#opener?.isConnected === true ? this.#opener : this.#button).focus();
     this.#opener = undefined;
@@ -188,15 +187,11 @@ export class PhpChatLauncher extends HTMLElement {
   #draw(): void {
     const { open } = this.#panel;
     const key = open ? 'launcher.close' : this.#count > 0 ? 'launcher.openUnread' : 'launcher.open';
-    this.#panel.setAttribute('aria-label', this.#text('launcher.label'));
-    this.#button.setAttribute('aria-label', this.#text(key, this.#count));
-    this.#button.setAttribute('aria-expanded', String(open));
-    const number = document.createElement('span');
-    number.className = 'n';
-    number.setAttribute('aria-hidden', 'true');
-    number.textContent = atMost99(this.#count);
-    const numbers = open || this.#count === 0 ? [] : [number];
-    this.#button.replaceChildren(svg(open ? pictures.close : pictures.open), ...numbers);
+    this.#panel.ariaLabel = this.#text('launcher.label');
+    this.#button.ariaLabel = this.#text(key, this.#count);
+    this.#button.ariaExpanded = String(open);
+    this.#button.replaceChildren(svg(open ? pictures.close : pictures.open));
+    if (!open) this.#button.append(numberOf(this.#count, 'n'));
   }
 
   /** The element that has the focus, in whichever shadow tree. */
@@ -206,23 +201,14 @@ export class PhpChatLauncher extends HTMLElement {
     return at instanceof HTMLElement && at !== document.body ? at : undefined;
   }
 
-  get #key(): string {
-    return `php-chat/${encodeURIComponent(serverAddress(this))}/open`;
-  }
-
-  /** For this tab, over its pages. A browser may forbid it. */
-  #remember(open: boolean): void {
+  /** Open or shut, for this tab over its pages; undefined where a browser forbids to keep it. */
+  #kept(open?: boolean): boolean | undefined {
+    const key = `php-chat/${encodeURIComponent(serverAddress(this))}/open`;
     try {
-      if (open) sessionStorage.setItem(this.#key, '1');
-      else sessionStorage.removeItem(this.#key);
-    } catch {}
-  }
-
-  #remembered(): boolean {
-    try {
-      return sessionStorage.getItem(this.#key) !== null;
+      if (open !== undefined) sessionStorage.setItem(key, open ? '1' : '');
+      return Boolean(sessionStorage.getItem(key));
     } catch {
-      return false;
+      return undefined;
     }
   }
 }

@@ -2,7 +2,7 @@ import { PhpChatBadge } from './badge.ts';
 import { PhpChat } from './element.ts';
 import { PhpChatLauncher } from './launcher.ts';
 
-export { PhpChat, PhpChatBadge, PhpChatLauncher };
+export type { PhpChat, PhpChatBadge, PhpChatLauncher };
 
 if (customElements.get('php-chat') === undefined) {
   customElements.define('php-chat', PhpChat);

@@ -2,11 +2,10 @@
 export function unloaded(text: string, ...actions: [label: string, act: () => void][]): Element {
   const card = document.createElement('div');
   card.className = 'unloaded';
-  card.setAttribute('role', 'status');
+  card.role = 'status';
   card.append(text);
   for (const [label, act] of actions) {
     const button = document.createElement('button');
-    button.type = 'button';
     button.textContent = label;
     button.addEventListener('click', act);
     card.append(button);

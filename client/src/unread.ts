@@ -1,13 +1,7 @@
-export interface Counts {
-  readonly count: number;
-  readonly mentions: number;
-}
-
 /** What the pages of a browser tell each other about one chat server. */
 type Told =
-  /** `live`: by a connected chat, which knows it at once; else from the server, `age` milliseconds ago. */
-  | { readonly type: 'counts'; readonly counts: Counts; readonly live: boolean; readonly age: number }
-  | { readonly type: 'ask' };
+  /** `live`: by a connected chat, which knows it at once; else from the server, at that time. */
+  { readonly count: number; readonly live: boolean; readonly at: number } | 'ask';
 
 const MINUTE = 60_000;
 /** So long other pages are waited for; they answer within a few milliseconds. */
@@ -17,13 +11,8 @@ const SAME_MS = 2000;
 /** The page was looked at again: so old an answer may be. */
 const FRESH_MS = 5000;
 const TIMEOUT_MS = 10_000;
-const LONGEST_PAUSE = 10 * MINUTE;
-const none: Counts = { count: 0, mentions: 0 };
-
-/** As a badge shows it. */
-export function atMost99(count: number): string {
-  return count > 99 ? '99+' : String(count);
-}
+/** So long a server is left alone that did not answer, or refused to. */
+const REFUSED_MS = 5 * MINUTE;
 
 /**
  * What is unread at one chat server. A chat that is open tells it all pages of the browser. As long as none is, one
@@ -33,11 +22,11 @@ export class Unread {
   static readonly #servers = new Map<string, Unread>();
 
   readonly #server: string;
-  readonly #watchers = new Set<(counts: Counts) => void>();
+  readonly #watchers = new Set<(count: number) => void>();
   /** The chats of this page. */
-  readonly #chats = new Map<object, Counts>();
+  readonly #chats = new Map<object, number>();
   #channel: BroadcastChannel | undefined;
-  #known: Counts = none;
+  #known = 0;
   /** When `#known` was true. */
   #at = Number.NEGATIVE_INFINITY;
   /** Of another page's chat. */
@@ -45,7 +34,6 @@ export class Unread {
   #tick: ReturnType<typeof setInterval> | undefined;
   #stop = new AbortController();
   #asking = false;
-  #failures = 0;
   #notBefore = 0;
 
   private constructor(server: string) {
@@ -62,36 +50,36 @@ export class Unread {
     return unread;
   }
 
-  /** Tells the counts now and whenever they change, until the returned function is called. */
-  watch(watcher: (counts: Counts) => void): () => void {
+  /** Tells the number now and whenever it changes, until the returned function is called. */
+  watch(watcher: (count: number) => void): () => void {
     this.#watchers.add(watcher);
     if (this.#watchers.size === 1) this.#begin();
-    watcher(this.counts);
+    watcher(this.count);
     return () => {
       if (this.#watchers.delete(watcher) && this.#watchers.size === 0) this.#end();
     };
   }
 
-  get counts(): Counts {
+  get count(): number {
     const [own] = this.#chats.values();
     return own ?? this.#known;
   }
 
   /** A connected chat of this page says what it has. */
-  live(chat: object, counts: Counts): void {
-    this.#chats.set(chat, counts);
+  live(chat: object, count: number): void {
+    this.#chats.set(chat, count);
     this.#open();
-    this.#post({ type: 'counts', counts, live: true, age: 0 });
+    this.#tell(count, true, Date.now());
     this.#told();
   }
 
   /** It is closed. */
   gone(chat: object): void {
-    const counts = this.#chats.get(chat);
-    if (counts === undefined) return;
+    const count = this.#chats.get(chat);
+    if (count === undefined) return;
     this.#chats.delete(chat);
-    this.#learn(counts, 0);
-    this.#post({ type: 'counts', counts, live: false, age: 0 });
+    this.#learn(count, Date.now());
+    this.#tell(count, false, this.#at);
     this.#close();
   }
 
@@ -101,7 +89,6 @@ export class Unread {
     const { signal } = this.#stop;
     const look = () => void this.#look(FRESH_MS);
     addEventListener('focus', look, { signal });
-    addEventListener('pageshow', (event) => event.persisted && look(), { signal });
     document.addEventListener('visibilitychange', look, { signal });
     this.#tick = setInterval(() => void this.#look(MINUTE - FRESH_MS), MINUTE);
     void this.#look(SAME_MS);
@@ -126,30 +113,27 @@ export class Unread {
     this.#live = false;
   }
 
-  #post(told: Told): void {
-    this.#channel?.postMessage(told);
+  #tell(count: number, live: boolean, at: number): void {
+    this.#channel?.postMessage({ count, live, at } satisfies Told);
   }
 
   #heard(told: Told): void {
-    if (told.type === 'counts') {
+    if (told !== 'ask') {
       this.#live = told.live;
-      this.#learn(told.counts, told.age);
-      return;
+      this.#learn(told.count, told.at);
+    } else if (this.#chats.size > 0 || Date.now() - this.#at < SAME_MS) {
+      this.#tell(this.count, this.#chats.size > 0, this.#chats.size > 0 ? Date.now() : this.#at);
     }
-    const [counts] = this.#chats.values();
-    const age = Date.now() - this.#at;
-    if (counts !== undefined) this.#post({ type: 'counts', counts, live: true, age: 0 });
-    else if (age < SAME_MS) this.#post({ type: 'counts', counts: this.#known, live: false, age });
   }
 
-  #learn(counts: Counts, age: number): void {
-    this.#known = counts;
-    this.#at = Date.now() - age;
+  #learn(count: number, at: number): void {
+    this.#known = count;
+    this.#at = at;
     this.#told();
   }
 
   #told(): void {
-    for (const watcher of this.#watchers) watcher(this.counts);
+    for (const watcher of this.#watchers) watcher(this.count);
   }
 
   /** Asks the other pages, then the server, unless an answer is as young as that. */
@@ -157,20 +141,16 @@ export class Unread {
     if (document.hidden || this.#chats.size > 0 || this.#asking) return;
     if (Date.now() - this.#at < fresh || Date.now() < this.#notBefore) return;
     this.#asking = true;
-    const { signal } = this.#stop;
     try {
       const asked = Date.now();
       this.#live = false;
-      this.#post({ type: 'ask' });
-      await this.#pause(ANSWER_MS);
+      this.#channel?.postMessage('ask' satisfies Told);
+      await new Promise((resolve) => setTimeout(resolve, ANSWER_MS));
       const answered = () => this.#live || asked - this.#at < SAME_MS;
-      if (!answered())
-        await this.#first(async () => void (answered() || signal.aborted || (await this.#ask(signal))));
+      if (!answered()) await this.#first(async () => void (answered() || (await this.#ask())));
     } catch {
-      if (signal.aborted) return;
-      // The server is not there: what was known stays, and is asked for less often.
-      this.#failures += 1;
-      this.#notBefore = Date.now() + Math.min(MINUTE * 2 ** (this.#failures - 1), LONGEST_PAUSE);
+      // What was known stays.
+      this.#notBefore = Date.now() + REFUSED_MS;
     } finally {
       this.#asking = false;
     }
@@ -187,25 +167,15 @@ export class Unread {
     );
   }
 
-  async #ask(stop: AbortSignal): Promise<void> {
+  async #ask(): Promise<void> {
     const answer = await fetch(new URL('me', this.#server), {
       credentials: 'include',
       cache: 'no-store',
-      signal: AbortSignal.any([stop, AbortSignal.timeout(TIMEOUT_MS)]),
+      signal: AbortSignal.timeout(TIMEOUT_MS),
     });
-    if (answer.status === 429) {
-      this.#notBefore = Date.now() + 1000 * (Number(answer.headers.get('Retry-After')) || 60);
-      return;
-    }
     if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
-    const { unread = 0, mentions = 0 } = (await answer.json()) as { unread?: number; mentions?: number };
-    this.#failures = 0;
-    const counts = { count: unread, mentions };
-    this.#learn(counts, 0);
-    this.#post({ type: 'counts', counts, live: false, age: 0 });
-  }
-
-  #pause(ms: number): Promise<void> {
-    return new Promise((resolve) => setTimeout(resolve, ms));
+    const { unread = 0 } = (await answer.json()) as { unread?: number };
+    this.#learn(unread, Date.now());
+    this.#tell(unread, false, this.#at);
   }
 }

@@ -1,7 +1,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { brotliDecompressSync, gunzipSync } from 'node:zlib';
+import { brotliDecompressSync, gunzipSync, gzipSync } from 'node:zlib';
 import { build } from 'vite';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
@@ -35,6 +35,10 @@ test('what is sent compressed is the same file', () => {
   for (const { name, unpack } of forms) {
     expect(unpack(read(name)).equals(read(name.replace(/\.(br|gz)$/, ''))), name).toBe(true);
   }
+});
+
+test('the script of a page, with launcher, badge and their sheets, is at most 6 KB with gzip', () => {
+  expect(gzipSync(read('php-chat.js'), { level: 9 }).length).toBeLessThanOrEqual(6 * 1024);
 });
 
 test('no chunk imports the script of the page, which a page may load with a query of its own', () => {

@@ -1,0 +1,39 @@
+import type { Plugin } from 'vite';
+
+/** What packages bring along and the chat never uses: the end of a module's address, and what stands in its place. */
+const unused: Record<string, string> = {
+  // Chosen by nobody: the server speaks WebSocket and polling.
+  'engine.io-client/build/esm/transports/webtransport.js': 'export class WT {}',
+  // No message of the protocol has bytes in it.
+  'socket.io-parser/build/esm/is-binary.js':
+    'export const isBinary = () => false; export const hasBinary = () => false;',
+  'socket.io-parser/build/esm/binary.js':
+    'export const deconstructPacket = (packet) => ({ packet, buffers: [] }); export const reconstructPacket = (packet) => packet;',
+  '\0vite/preload-helper.js': 'export const __vitePreload = (load) => load();',
+};
+
+/** Vite wraps each `import()`. */
+const wrapped = /\w+\(\(\)=>(import\(`[^`]+`\)),\[\],import\.meta\.url\)/g;
+
+/** Every byte is on every page. */
+export const lean: Plugin = {
+  name: 'lean',
+  apply: 'build',
+  enforce: 'pre',
+  load: (id) => Object.entries(unused).find(([end]) => id.endsWith(end))?.[1],
+  // Each chunk with one of its own: the page's script is not to be imported.
+  renderChunk: (code) =>
+    code.replace(
+      /^import \{ \w+ as __vitePreload \} from "[^"]*php-chat\.js";$/m,
+      'const __vitePreload = (load) => load();',
+    ),
+  generateBundle: {
+    // After Vite's own, which fills in what is to be loaded before a chunk: here nothing ever is.
+    order: 'post',
+    handler(_options, bundle) {
+      for (const file of Object.values(bundle)) {
+        if (file.type === 'chunk') file.code = file.code.replace(wrapped, '$1');
+      }
+    },
+  },
+};
