@@ -23,6 +23,8 @@ export class ChatApp {
   readonly #tick: ReturnType<typeof setInterval>;
   /** The focus is to come from there into the chat. */
   #focusDue: Element | null | undefined;
+  /** Another one may draw in its place: this one draws no more. */
+  #stopped = false;
   /** Calls off the drawing that is due. */
   #callOff: (() => void) | undefined;
   /** What was told last; nothing before the chat has been connected. */
@@ -67,6 +69,7 @@ export class ChatApp {
 
   stop(): void {
     clearInterval(this.#tick);
+    this.#stopped = true;
     this.#callOff?.();
     this.#view.keep();
     this.#chat.stop();
@@ -125,7 +128,7 @@ export class ChatApp {
 
   /** Draws once a frame, however much has changed; a hidden page has no frames. */
   #changed(): void {
-    if (this.#callOff !== undefined) return;
+    if (this.#callOff !== undefined || this.#stopped) return;
     const draw = () => {
       this.#callOff = undefined;
       this.#view.render();

@@ -20,7 +20,7 @@ function pressed(event: MouseEvent): void {
 export function openChatWith(opener: Opener, first: boolean): () => void {
   if (first) openers.unshift(opener);
   else openers.push(opener);
-  addEventListener('click', pressed);
+  if (openers.length === 1) addEventListener('click', pressed);
   return () => {
     openers.splice(openers.indexOf(opener), 1);
     if (openers.length === 0) removeEventListener('click', pressed);

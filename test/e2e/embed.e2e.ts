@@ -1,0 +1,454 @@
+import { readFileSync } from 'node:fs';
+import type { BrowserContext, Page } from '@playwright/test';
+import { expect, type Site, test } from './fixtures.ts';
+import { join, ownUser } from './own-user.ts';
+
+const tag = '<php-chat room="elements" title-count="off">Write to us.</php-chat>';
+
+/** A page of the site that the test makes, opened by somebody who is logged in. */
+async function open(
+  site: Site,
+  context: BrowserContext,
+  html: { css?: string; body?: string; attributes?: string; headers?: Record<string, string> } = {},
+): Promise<Page> {
+  const { css = '', body = tag, attributes = 'lang="en"', headers } = html;
+  await join(site, await ownUser(site, context), 'elements');
+  const page = await context.newPage();
+  const url = site.host(`<!doctype html><html ${attributes}><meta charset="utf-8"><title>Host</title>
+    <meta name="viewport" content="width=device-width, initial-scale=1"><link rel="stylesheet" href="/site.css">
+    <script type="module" src="${site.chat.url}/php-chat.js"></script>${body}`);
+  await page.route('**/site.css', (route) => route.fulfill({ body: css, contentType: 'text/css' }));
+  if (headers !== undefined) {
+    await page.route(url, async (route) => {
+      const answer = await route.fetch();
+      await route.fulfill({ response: answer, headers: { ...answer.headers(), ...headers } });
+    });
+  }
+  await page.goto(url);
+  return page;
+}
+
+const field = (page: Page) => page.getByRole('textbox', { name: /^Message to/ });
+const box = async (page: Page, at = 'php-chat') => {
+  const found = await page.locator(at).first().boundingBox();
+  if (found === null) throw new Error(`${at} is not on the page`);
+  return found;
+};
+const bottom = async (page: Page) => {
+  const { y, height } = (await field(page).boundingBox()) ?? { y: 0, height: Number.POSITIVE_INFINITY };
+  return y + height;
+};
+
+const rules: [string, string, string, { width: number; height: number }][] = [
+  ['nothing', 'body { margin: 0 }', tag, { width: 1000, height: 640 }],
+  ['* { all: unset !important }', '* { all: unset !important }', tag, { width: 1000, height: 640 }],
+  // 640 and its edge.
+  ['height: auto', 'body { margin: 0 } php-chat { height: auto }', tag, { width: 1000, height: 642 }],
+  ['a row', 'body { margin: 0; display: flex }', tag, { width: 1000, height: 640 }],
+  [
+    'a row with a neighbour',
+    'body { margin: 0; display: flex } i { flex: 0 0 400px }',
+    `<i></i>${tag}`,
+    { width: 600, height: 640 },
+  ],
+  [
+    'rules for everything',
+    'body { margin: 0 } * { font: 9px serif; display: inline; min-height: 0; width: auto } html { font-size: 62.5% }',
+    tag,
+    { width: 1000, height: 640 },
+  ],
+];
+
+for (const [name, css, body, size] of rules) {
+  test(`the element has its size under ${name}`, async ({ browser, site }) => {
+    const context = await browser.newContext({ viewport: { width: 1000, height: 800 } });
+    const page = await open(site, context, { css, body });
+    await expect(field(page)).toBeVisible();
+    const { width, height } = await box(page);
+    expect({ width, height }).toEqual(size);
+    const font = await page
+      .locator('php-chat')
+      .evaluate((chat) => getComputedStyle(chat.shadowRoot?.querySelector('.app') as Element).fontSize);
+    expect(font).toBe('15px');
+    await context.close();
+  });
+}
+
+for (const [width, height, header] of [
+  [1280, 720, 200],
+  [390, 664, 140],
+] as const) {
+  test(`below a header of ${header} pixels the field is in the window of ${width} × ${height}`, async ({
+    browser,
+    site,
+  }) => {
+    const context = await browser.newContext({ viewport: { width, height } });
+    const css = `body { margin: 0 } header { height: ${header}px }`;
+    const page = await open(site, context, { css, body: `<header></header>${tag}` });
+    await expect(field(page)).toBeVisible();
+    expect(await bottom(page)).toBeLessThanOrEqual(height);
+    expect((await box(page)).height).toBe(height - header);
+    // The page's own rule wins.
+    await page.addStyleTag({ content: 'php-chat { max-height: none }' });
+    expect((await box(page)).height).toBe(640);
+    await context.close();
+  });
+}
+
+test('far down a long page it is as high as it likes, and its place does not change it', async ({
+  browser,
+  site,
+}) => {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 720 } });
+  const css = 'body { margin: 0 } header { height: 1500px }';
+  const page = await open(site, context, { css, body: `<header></header>${tag}` });
+  await expect(field(page)).toBeVisible();
+  expect((await box(page)).height).toBe(640);
+  await page.setViewportSize({ width: 1280, height: 500 });
+  await expect.poll(async () => (await box(page)).height).toBe(500);
+  await context.close();
+});
+
+test('the scheme is the page’s own; theme decides otherwise', async ({ browser, site }) => {
+  const context = await browser.newContext({ colorScheme: 'dark' });
+  const page = await open(site, context);
+  await expect(field(page)).toBeVisible();
+  const background = () =>
+    page
+      .locator('php-chat')
+      .evaluate(
+        (chat) => getComputedStyle(chat.shadowRoot?.querySelector('.app') as Element).backgroundColor,
+      );
+  expect(await background()).toBe('rgb(255, 255, 255)');
+  await page.addStyleTag({ content: ':root { color-scheme: light dark }' });
+  expect(await background()).toBe('rgb(23, 25, 32)');
+  await page.locator('php-chat').evaluate((chat) => chat.setAttribute('theme', 'light'));
+  expect(await background()).toBe('rgb(255, 255, 255)');
+  await context.close();
+});
+
+test('on a plain page it has an edge; the page’s own wins', async ({ browser, site }) => {
+  const context = await browser.newContext();
+  const page = await open(site, context);
+  const edge = () =>
+    page.locator('php-chat').evaluate((chat) => {
+      const { borderTopWidth, borderTopColor, borderTopLeftRadius } = getComputedStyle(chat);
+      return [borderTopWidth, borderTopColor, borderTopLeftRadius];
+    });
+  await expect(field(page)).toBeVisible();
+  expect(await edge()).toEqual(['1px', 'rgb(227, 229, 236)', '12px']);
+  await page.addStyleTag({ content: 'php-chat { border: 0; border-radius: 3px }' });
+  expect((await edge()).filter((_, index) => index !== 1)).toEqual(['0px', '3px']);
+  await context.close();
+});
+
+test('what is inside the tag is shown where the script does not load, and goes when it has', async ({
+  browser,
+  site,
+}) => {
+  const context = await browser.newContext();
+  await context.route('**/php-chat.js', (route) => route.abort());
+  const page = await open(site, context);
+  await expect(page.getByText('Write to us.')).toBeVisible();
+  await context.unroute('**/php-chat.js');
+  await page.reload();
+  await expect(field(page)).toBeVisible();
+  // Nothing shows what is inside: no slot takes it.
+  expect(
+    await page.locator('php-chat').evaluate((chat) => (chat.firstChild as Text).assignedSlot === null),
+  ).toBe(true);
+  await context.close();
+});
+
+test('that room alone: no list and no way back, narrow or wide', async ({ browser, site }) => {
+  const context = await browser.newContext({ viewport: { width: 360, height: 600 } });
+  const page = await open(site, context, { body: '<php-chat room="elements" single></php-chat>' });
+  await expect(field(page)).toBeVisible();
+  for (const width of [360, 800, 1280]) {
+    await page.setViewportSize({ width, height: 600 });
+    await expect(page.getByRole('region', { name: 'elements' })).toBeVisible();
+    await expect(page.getByRole('navigation', { name: 'Rooms' })).toBeHidden();
+    await expect(page.getByRole('button', { name: /^Back to rooms/ })).toBeHidden();
+    const { x } = (await page.getByRole('region', { name: 'elements' }).boundingBox()) ?? { x: 99 };
+    expect(x).toBeLessThan(12);
+  }
+  await context.close();
+});
+
+test('texts of the owner: a late file is applied, what is typed stays, one language is loaded', async ({
+  browser,
+  site,
+}) => {
+  const context = await browser.newContext();
+  const texts = {
+    'composer.label': { de: 'Nachricht an {room}' },
+    'conn.connected': { de: 'Verbunden' },
+  };
+  let send = () => {};
+  const asked = new Promise<void>((resolve) => {
+    send = resolve;
+  });
+  await context.route('**/texts.json', async (route) => {
+    await asked;
+    await route.fulfill({ json: texts });
+  });
+  const languages: string[] = [];
+  context.on('request', (request) => {
+    const [, language] = /assets\/(en|fr|zh-Hans)-/.exec(request.url()) ?? [];
+    if (language !== undefined) languages.push(language);
+  });
+  const body = '<php-chat room="elements" strings="/texts.json"></php-chat>';
+  const page = await open(site, context, { body, attributes: 'lang="de"' });
+  await expect(page.getByText('Connected', { exact: true })).toBeVisible();
+  await field(page).fill('half a sentence');
+  send();
+  await expect(page.getByText('Verbunden')).toBeVisible();
+  await expect(page.getByRole('textbox', { name: 'Nachricht an elements' })).toHaveValue('half a sentence');
+  await expect(page.getByRole('textbox', { name: 'Nachricht an elements' })).toBeFocused();
+  expect(await page.locator('php-chat .app').getAttribute('lang')).toBe('de');
+  expect(languages).toEqual(['en']);
+  await page.locator('php-chat').evaluate((chat) => {
+    Object.assign(chat, { strings: { 'conn.connected': { de: 'Da' } } });
+  });
+  await expect(page.getByText('Da', { exact: true })).toBeVisible();
+  await context.close();
+});
+
+test('English texts keep their full stop at their end in a page from right to left', async ({
+  browser,
+  site,
+}) => {
+  const context = await browser.newContext();
+  const page = await open(site, context, { attributes: 'lang="ar" dir="rtl"' });
+  const start = page.getByText('Everybody in elements will see it.');
+  await expect(start).toBeVisible();
+  const ends = await start.evaluate((element) => {
+    const text = [...element.childNodes].find((node) => node.textContent?.includes('elements')) as Text;
+    const at = (index: number) => {
+      const range = document.createRange();
+      range.setStart(text, index);
+      range.setEnd(text, index + 1);
+      return range.getBoundingClientRect().x;
+    };
+    return [at(0), at((text.textContent?.length ?? 1) - 1)];
+  });
+  expect(ends[1]).toBeGreaterThan(ends[0] as number);
+  await context.close();
+});
+
+/** The headers that docs/element.md advises. */
+const policies = [
+  ...readFileSync(new URL('../../docs/element.md', import.meta.url), 'utf8').matchAll(
+    /^Content-Security-Policy: (.*)$/gm,
+  ),
+].map(([, policy = '']) => policy);
+
+/** Everything a browser says, and every rule that was broken. */
+function complaints(page: Page): string[] {
+  const all: string[] = [];
+  page.on('console', (message) => message.type() !== 'log' && all.push(message.text()));
+  page.on('pageerror', (error) => all.push(error.message));
+  return all;
+}
+
+test('the policy for a subdomain, and the strictest one, let the chat work by WebSocket', async ({
+  browser,
+  site,
+}) => {
+  const advised = (policies[1] ?? '')
+    .replaceAll('https://chat.example.org', site.chat.url)
+    .replaceAll('wss://chat.example.org', site.chat.url.replace('http', 'ws'));
+  const strictest = `default-src 'none'; script-src ${site.chat.url}; connect-src ${site.chat.url} ${site.chat.url.replace('http', 'ws')}; style-src 'self'; base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'; trusted-types 'none'`;
+  for (const policy of [advised, strictest]) {
+    const context = await browser.newContext();
+    const said: string[] = [];
+    context.on('page', (opened) => opened.on('websocket', (socket) => said.push(socket.url())));
+    const page = await open(site, context, { headers: { 'content-security-policy': policy } });
+    const bad = complaints(page);
+    await page.reload();
+    await expect(field(page)).toBeVisible();
+    await field(page).fill('by WebSocket');
+    await field(page).press('Enter');
+    await expect(page.getByRole('article').filter({ hasText: 'by WebSocket' }).last()).toBeVisible();
+    expect(said.some((url) => url.includes('transport=websocket'))).toBe(true);
+    expect(bad.filter((text) => !text.includes('favicon'))).toEqual([]);
+    await context.close();
+  }
+});
+
+test('the policy for a path of the same host lets the chat work by WebSocket', async ({ browser, site }) => {
+  const context = await browser.newContext();
+  await join(site, await ownUser(site, context), 'elements');
+  const page = await context.newPage();
+  const bad = complaints(page);
+  const sockets: string[] = [];
+  page.on('websocket', (socket) => sockets.push(socket.url()));
+  const { host } = new URL(site.chat.url);
+  const policy = (policies[0] ?? '').replaceAll('wss://www.example.org', `ws://${host}`);
+  expect(policy).toContain(`ws://${host}`);
+  await page.route(`${site.chat.url}/page`, (route) =>
+    route.fulfill({
+      headers: { 'content-type': 'text/html', 'content-security-policy': policy },
+      body: `<!doctype html><html lang="en"><title>Page</title><link rel="icon" href="/php-chat.js"><script type="module" src="/php-chat.js"></script>${tag}`,
+    }),
+  );
+  await page.goto(`${site.chat.url}/page`);
+  await expect(field(page)).toBeVisible();
+  expect(sockets.some((url) => url.includes('transport=websocket'))).toBe(true);
+  expect(bad).toEqual([]);
+  await context.close();
+});
+
+test('several elements and a launcher on one page; the page gets no new names', async ({ browser, site }) => {
+  const context = await browser.newContext();
+  const two = '<php-chat room="elements"></php-chat><php-chat room="lobby"></php-chat>';
+  await context.addInitScript(() => {
+    const before = new Set(Object.getOwnPropertyNames(globalThis));
+    Object.defineProperty(document, 'added', {
+      get: () => Object.getOwnPropertyNames(globalThis).filter((name) => !before.has(name)),
+    });
+  });
+  const page = await open(site, context, { body: `${two}<php-chat-launcher></php-chat-launcher>` });
+  await expect(page.getByRole('textbox', { name: 'Message to elements' })).toBeVisible();
+  await expect(page.getByRole('textbox', { name: 'Message to lobby' })).toBeVisible();
+  await page.getByRole('textbox', { name: 'Message to lobby' }).fill('in the second one');
+  await page.keyboard.press('Enter');
+  const second = page.locator('php-chat').nth(1);
+  await expect(second.getByRole('article').filter({ hasText: 'in the second one' })).toBeVisible();
+  expect(await page.evaluate(() => (document as unknown as { added: string[] }).added)).toEqual([]);
+  await context.close();
+});
+
+test('removed and put back 100 times: no socket, timer, listener or channel is left', async ({
+  browser,
+  site,
+}) => {
+  const context = await browser.newContext();
+  await context.addInitScript(() => {
+    const left = { sockets: 0, timers: new Set<unknown>(), listeners: 0, channels: 0 };
+    Object.assign(document, { left });
+    const Socket = globalThis.WebSocket;
+    globalThis.WebSocket = class extends Socket {
+      constructor(...args: ConstructorParameters<typeof WebSocket>) {
+        super(...args);
+        left.sockets += 1;
+        super.addEventListener('close', () => {
+          left.sockets -= 1;
+        });
+      }
+    };
+    const Channel = globalThis.BroadcastChannel;
+    globalThis.BroadcastChannel = class extends Channel {
+      constructor(name: string) {
+        super(name);
+        left.channels += 1;
+      }
+      override close() {
+        left.channels -= 1;
+        super.close();
+      }
+    };
+    const { setInterval: every, clearInterval: never } = globalThis;
+    globalThis.setInterval = ((...args: Parameters<typeof every>) => {
+      const timer = every(...args);
+      left.timers.add(timer);
+      return timer;
+    }) as typeof every;
+    globalThis.clearInterval = (timer) => {
+      left.timers.delete(timer);
+      never(timer);
+    };
+    for (const target of [globalThis, document] as EventTarget[]) {
+      const { addEventListener: add, removeEventListener: remove } = target;
+      target.addEventListener = (...args: Parameters<typeof add>) => {
+        left.listeners += 1;
+        const signal = typeof args[2] === 'object' ? args[2]?.signal : undefined;
+        signal?.addEventListener('abort', () => {
+          left.listeners -= 1;
+        });
+        add.apply(target, args);
+      };
+      target.removeEventListener = (...args: Parameters<typeof remove>) => {
+        left.listeners -= 1;
+        remove.apply(target, args);
+      };
+    }
+  });
+  const page = await open(site, context, { body: '<main></main>' });
+  /** Some are gone before they are loaded; every tenth has connected. */
+  const mount = (times: number) =>
+    page.evaluate(async (count) => {
+      const place = document.querySelector('main') as HTMLElement;
+      for (let i = 0; i < count; i += 1) {
+        const names = ['php-chat', 'php-chat-launcher', 'php-chat-badge'];
+        const all = names.map((name) => document.createElement(name));
+        all[0]?.setAttribute('room', 'elements');
+        place.append(...all);
+        const shown = () => all[0]?.shadowRoot?.querySelector('textarea') != null;
+        while (i % 10 === 0 && !shown()) await new Promise((resolve) => requestAnimationFrame(resolve));
+        place.replaceChildren();
+        await new Promise((resolve) => requestAnimationFrame(resolve));
+      }
+    }, times);
+  const left = () =>
+    page.evaluate(() => {
+      const { sockets, timers, listeners, channels } = (
+        document as unknown as {
+          left: { sockets: number; timers: Set<unknown>; listeners: number; channels: number };
+        }
+      ).left;
+      return { sockets, timers: timers.size, listeners, channels };
+    });
+  await mount(1);
+  // Two belong to Socket.IO's module, once a page.
+  const once = { sockets: 0, timers: 0, listeners: 2, channels: 0 };
+  await expect.poll(left).toEqual(once);
+  await mount(100);
+  await expect.poll(left).toEqual(once);
+  await context.close();
+});
+
+for (const [locale, size] of [
+  ['en-GB', 100],
+  ['fr-FR', 100],
+  ['fr-FR', 200],
+] as const) {
+  test(`the sample site’s header on a phone, ${locale}, text ${size} %: nothing is cut`, async ({
+    browser,
+    site,
+  }) => {
+    const context = await browser.newContext({ viewport: { width: 360, height: 640 }, locale });
+    const page = await context.newPage();
+    await page.goto(site.php.url);
+    await page.locator('#u').fill('alice');
+    await page.locator('#p').fill('alice');
+    await page.locator('form button').click();
+    await expect(page.locator('header.top')).toBeVisible();
+    await page.evaluate((percent) => {
+      const sheet = new CSSStyleSheet();
+      sheet.replaceSync(`html { font-size: ${percent}% }`);
+      document.adoptedStyleSheets = [sheet];
+    }, size);
+    const cut = await page.evaluate(() => {
+      const { right, bottom: end } =
+        document.querySelector('header.top')?.getBoundingClientRect() ?? new DOMRect();
+      return [...document.querySelectorAll('header.top :is(.site-name, .plain)')]
+        .filter((element) => element.checkVisibility())
+        .filter((element) => {
+          const at = element.getBoundingClientRect();
+          return (
+            at.left < 0 ||
+            at.right > right ||
+            at.bottom > end ||
+            element.scrollWidth > element.clientWidth + 1
+          );
+        })
+        .map((element) => element.textContent);
+    });
+    expect(cut).toEqual([]);
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(360);
+    const header = await page.locator('header.top').boundingBox();
+    expect(header?.height).toBeGreaterThanOrEqual(52);
+    await context.close();
+  });
+}
