@@ -20,6 +20,7 @@ import type { SearchPanel } from './search.tsx';
 import { Speaker } from './speaker.tsx';
 import { TimelineView } from './timeline.tsx';
 import { Toasts } from './toasts.tsx';
+import { Tooltip } from './tooltip.tsx';
 
 const WIDE = 960;
 
@@ -31,6 +32,7 @@ export class AppView {
   readonly #context: Context;
   readonly #timeline: TimelineView;
   readonly #toasts: Toasts;
+  readonly #tooltip: Tooltip;
   readonly #speaker: Speaker;
   readonly #reading: ReadMarker;
   readonly #resized: ResizeObserver;
@@ -73,6 +75,7 @@ export class AppView {
     const { chat, strings, changed } = context;
     this.#root = root;
     this.#toasts = new Toasts(strings, changed);
+    this.#tooltip = new Tooltip(context);
     this.#speaker = new Speaker(strings, changed);
     this.#context = {
       ...context,
@@ -130,6 +133,7 @@ export class AppView {
   stop(): void {
     this.#reading.stop();
     this.#resized.disconnect();
+    this.#tooltip.hide();
     this.#toasts.clear();
     this.#speaker.clear();
     render(null, this.#root);
@@ -150,6 +154,7 @@ export class AppView {
     this.#layer = undefined;
     this.#dialog = undefined;
     this.#searching = undefined;
+    this.#tooltip.hide();
     this.#toasts.clear();
     this.#speaker.clear();
     this.#timeline.clear();
@@ -202,7 +207,13 @@ export class AppView {
         lang={this.#context.strings.lang}
         data-view={this.#carded ? 'ended' : this.#view}
         data-side={side ? (this.#wide ? '' : 'open') : undefined}
+        onKeyDownCapture={this.#escape}
         onKeyDown={this.#key}
+        onPointerOver={this.#tooltip.pointed}
+        onPointerLeave={this.#tooltip.hide}
+        onPointerDown={this.#tooltip.hide}
+        onFocusIn={this.#tooltip.focused}
+        onFocusOut={this.#tooltip.hide}
       >
         {content}
         {this.#speaker.draw()}
@@ -279,6 +290,7 @@ export class AppView {
         <div class="layer">
           {this.#layer?.()}
           {this.#dialog?.()}
+          {this.#tooltip.draw()}
         </div>
         {this.#toasts.draw()}
       </>
@@ -438,6 +450,14 @@ export class AppView {
     if (this.#wide) this.#peopleAbove = false;
     this.#context.changed();
   }
+
+  /** A tooltip is the topmost of all. */
+  readonly #escape = (event: KeyboardEvent) => {
+    if (event.key !== 'Escape' || !this.#tooltip.shown) return;
+    this.#tooltip.hide();
+    event.preventDefault();
+    event.stopPropagation();
+  };
 
   readonly #key = (event: KeyboardEvent) => {
     if (event.defaultPrevented || this.#dialog !== undefined) return;

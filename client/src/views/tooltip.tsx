@@ -1,0 +1,75 @@
+import type { Context } from './context.ts';
+
+const POINTED_MS = 500;
+const GAP = 6;
+
+/** Says the name of a button that is only a picture: to who points at it for a while, or comes to it by keyboard. */
+export class Tooltip {
+  readonly #context: Pick<Context, 'touch' | 'changed'>;
+  #of: HTMLElement | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(context: Pick<Context, 'touch' | 'changed'>) {
+    this.#context = context;
+  }
+
+  get shown(): boolean {
+    return this.#of !== undefined;
+  }
+
+  readonly pointed = ({ target, pointerType }: PointerEvent) => {
+    const button = named(target);
+    if (button === this.#of) return;
+    this.hide();
+    if (button === undefined || pointerType === 'touch' || this.#context.touch()) return;
+    this.#timer = setTimeout(() => this.#show(button), POINTED_MS);
+  };
+
+  readonly focused = ({ target }: FocusEvent) => {
+    const button = named(target);
+    if (button?.matches(':focus-visible') === true && !this.#context.touch()) this.#show(button);
+  };
+
+  readonly hide = () => {
+    clearTimeout(this.#timer);
+    if (this.#of === undefined) return;
+    this.#of = undefined;
+    this.#context.changed();
+  };
+
+  draw() {
+    const button = this.#of;
+    const name = button?.getAttribute('aria-label');
+    // What the button opens says enough.
+    if (button?.isConnected !== true || button.getAttribute('aria-expanded') === 'true') return undefined;
+    return (
+      <div class="tip" role="tooltip" key={name} ref={this.#place}>
+        {name}
+      </div>
+    );
+  }
+
+  #show(button: HTMLElement): void {
+    this.#of = button;
+    this.#context.changed();
+  }
+
+  /** Below the button where there is room, else above; within the element. */
+  readonly #place = (tip: HTMLElement | null) => {
+    if (tip === null || this.#of === undefined) return;
+    const around = (tip.offsetParent ?? document.documentElement).getBoundingClientRect();
+    const button = this.#of.getBoundingClientRect();
+    const below = button.bottom + GAP + tip.offsetHeight <= around.bottom;
+    const top = below ? button.bottom + GAP : button.top - GAP - tip.offsetHeight;
+    const middle = (button.left + button.right - tip.offsetWidth) / 2;
+    const left = Math.max(around.left + GAP, Math.min(middle, around.right - GAP - tip.offsetWidth));
+    tip.style.insetBlockStart = `${top - around.top}px`;
+    tip.style.left = `${left - around.left}px`;
+  };
+}
+
+function named(target: EventTarget | null): HTMLElement | undefined {
+  return target instanceof Element
+    ? (target.closest<HTMLElement>(':is(.icon, .send)[aria-label]') ?? undefined)
+    : undefined;
+}
