@@ -100,7 +100,9 @@ const rooms = kinds.flatMap(({ kind, rooms: count, share }, n) =>
   }),
 );
 const open = [...rooms];
+let made = 0;
 for (let n = 0; open.length > 0; n++) {
+  made++;
   const at = Math.floor(random() * open.length);
   const one = open[at] as (typeof rooms)[number];
   const seq = one.all - --one.left;
@@ -122,7 +124,7 @@ const [ann, bea, eve] = [await connect('ann'), await connect('bea'), await conne
 async function indexed(): Promise<void> {
   const copy = new DatabaseSync(`${folder.path}-search`, { readOnly: true, timeout: 5000 });
   try {
-    while (((copy.prepare('SELECT message FROM state').get()?.message as number) ?? 0) < total)
+    while (((copy.prepare('SELECT message FROM state').get()?.message as number) ?? 0) < made)
       await pause(200);
   } finally {
     copy.close();

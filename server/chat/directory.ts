@@ -11,7 +11,7 @@ import {
   type RoomRecord,
   type UserRecord,
 } from '../history/history.ts';
-import { sortKey } from '../history/text-keys.ts';
+import { nameKey, sortKey } from '../history/text-keys.ts';
 import { mayRead } from './access.ts';
 import {
   type Connection,
@@ -61,6 +61,13 @@ export interface DirectoryListener {
   banned(user: string): void;
 }
 
+/** A room in a list: `key` is its place, `name` is compared with what is looked for. */
+export interface ListedRoom {
+  room: Room;
+  key: readonly [string | number, string];
+  name: string;
+}
+
 interface Entry {
   person: Person;
   loaded: Promise<void>;
@@ -84,7 +91,7 @@ export class Directory {
   /** Direct rooms by each of their users: one who is not here may be renamed. */
   readonly #directRooms = new Map<string, Set<Room>>();
   readonly #public = new Set<Room>();
-  #byName: readonly Room[] | undefined;
+  #byName: readonly ListedRoom[] | undefined;
   readonly #followers = new Map<Room, Set<(change: Change & { type: 'message' }) => void>>();
   /** Changes that came while memberships are being read: they may be missing in what is read. */
   readonly #loading = new Set<Change[]>();
@@ -107,11 +114,13 @@ export class Directory {
   }
 
   /** All public rooms by name. Sorted again only when one was created, deleted or renamed. */
-  publicByName(): readonly Room[] {
+  publicByName(): readonly ListedRoom[] {
     this.#byName ??= [...this.#public]
-      .map((room) => ({ room, key: sortKey(room.record.name) }))
-      .sort((a, b) => (a.key === b.key ? compare(a.room.record.id, b.room.record.id) : compare(a.key, b.key)))
-      .map(({ room }) => room);
+      .map((room) => {
+        const { id, name } = room.record;
+        return { room, key: [sortKey(name), id] as const, name: nameKey(name) };
+      })
+      .sort((a, b) => compareKeys(a.key, b.key));
     return this.#byName;
   }
 
@@ -488,6 +497,7 @@ function update(record: RoomRecord, { name, topic, access, members }: RoomRecord
   record.members = members;
 }
 
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
+export function compareKeys(a: ListedRoom['key'], b: ListedRoom['key']): number {
+  const n = a[0] === b[0] ? 1 : 0;
+  return a[n] < b[n] ? -1 : a[n] > b[n] ? 1 : 0;
 }

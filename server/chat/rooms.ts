@@ -2,13 +2,13 @@ import { randomBytes } from 'node:crypto';
 import { RequestError, type RequestErrorCode } from '../errors.ts';
 import type { Answers, Message, RequestPayload, RoomSummary, User } from '../events.ts';
 import { type Change, maxPageBytes, type Page } from '../history/history.ts';
-import { nameKey, sortKey } from '../history/text-keys.ts';
+import { nameKey } from '../history/text-keys.ts';
 import type { Chat } from './chat.ts';
 import { cursorOf, decodeCursor } from './cursor.ts';
-import { found } from './directory.ts';
+import { compareKeys, type Directory, found, type ListedRoom } from './directory.ts';
 import { addPeople } from './members.ts';
 import { type Connection, type Person, type Room, userOf } from './model.ts';
-import { canOf, summaryOf } from './summary.ts';
+import { canOf, nameFor, summaryOf } from './summary.ts';
 
 /** How many messages a join without `since` returns, and how many changes one with it. */
 const joinPage = 50;
@@ -23,11 +23,13 @@ export function readyRoomsOf(
   connection: Connection,
 ): { rooms: RoomSummary[]; more: boolean; firstRoom?: string } {
   const { directory, configured } = chat;
-  const own = ownRooms(connection.person);
-  const offered = configured
-    .filter((id) => !connection.person.memberships.has(id))
-    .flatMap((id) => directory.find(connection.person, id) ?? []);
-  const rooms = [...own, ...offered].slice(0, readyRooms);
+  const own = ownRooms(directory, connection.person).map(({ room }) => room);
+  const rooms = own.slice(0, readyRooms);
+  for (const id of configured) {
+    if (rooms.length === readyRooms) break;
+    const room = connection.person.memberships.has(id) ? undefined : directory.find(connection.person, id);
+    if (room !== undefined) rooms.push(room);
+  }
   const publicRooms = directory.countPublic();
   const all = own.length + publicRooms - own.filter(({ record }) => record.kind === 'public').length;
   const first = configured.find((id) => directory.find(connection.person, id) !== undefined);
@@ -44,48 +46,50 @@ export function list(
   { member, query, cursor, limit }: RequestPayload<'room:list'>,
 ): Answers['room:list'] {
   const { directory } = chat;
+  const { person } = connection;
   const wanted = query === undefined ? undefined : nameKey(query);
-  const named = (room: Room) =>
-    wanted === undefined || nameKey(summaryOf(directory, room, connection).name).includes(wanted);
-  const key: (room: Room) => [string | number, string] = member
-    ? ({ record }) => [-newestAt(record), record.id]
-    : ({ record }) => [sortKey(record.name), record.id];
-  const rooms = member
-    ? ownRooms(connection.person)
-    : directory.publicByName().filter(({ record }) => !connection.person.memberships.has(record.id));
-  const after =
-    cursor === undefined ? undefined : decodeCursor(cursor, [member ? 'number' : 'string', 'string']);
+  const rooms = member ? ownRooms(directory, person) : directory.publicByName();
+  const from =
+    cursor === undefined
+      ? 0
+      : firstAfter(rooms, decodeCursor(cursor, [member ? 'number' : 'string', 'string']));
   const listed: RoomSummary[] = [];
   let bytes = 0;
-  let last: Room | undefined;
-  for (const room of rooms) {
-    if (after !== undefined && !isAfter(key(room), after)) continue;
-    if (!named(room)) continue;
+  let last: ListedRoom['key'] | undefined;
+  for (let n = from; n < rooms.length; n++) {
+    const { room, key, name } = rooms[n] as ListedRoom;
+    if (!member && person.memberships.has(room.record.id)) continue;
+    if (wanted !== undefined && !name.includes(wanted)) continue;
     const summary = summaryOf(directory, room, connection);
     bytes += Buffer.byteLength(JSON.stringify(summary)) + 1;
     const full = listed.length === limit || bytes > maxPageBytes;
-    if (full && last !== undefined) return { rooms: listed, next: cursorOf(key(last)) };
+    if (full && last !== undefined) return { rooms: listed, next: cursorOf(last) };
     listed.push(summary);
-    last = room;
+    last = key;
   }
   return { rooms: listed };
 }
 
-function ownRooms({ memberships }: Person): Room[] {
-  return [...memberships.values()]
-    .map(({ room }) => room)
-    .sort((a, b) => newestAt(b.record) - newestAt(a.record) || (a.record.id < b.record.id ? -1 : 1));
+/** The newest message first. */
+function ownRooms(directory: Directory, person: Person): ListedRoom[] {
+  return [...person.memberships.values()]
+    .map(({ room }) => {
+      const { last, createdAt, id } = room.record;
+      const key = [-(last?.sentAt ?? createdAt), id] as const;
+      return { room, key, name: nameKey(nameFor(directory, room, person)) };
+    })
+    .sort((a, b) => compareKeys(a.key, b.key));
 }
 
-function newestAt({ last, createdAt }: Room['record']): number {
-  return last?.sentAt ?? createdAt;
-}
-
-function isAfter(
-  key: readonly [string | number, string],
-  [value, id]: readonly [string | number, string],
-): boolean {
-  return key[0] === value ? key[1] > id : key[0] > value;
+/** Where the list goes on behind that key, found without walking through all that is before it. */
+function firstAfter(rooms: readonly ListedRoom[], key: ListedRoom['key']): number {
+  let [from, to] = [0, rooms.length];
+  while (from < to) {
+    const middle = (from + to) >> 1;
+    if (compareKeys((rooms[middle] as ListedRoom).key, key) > 0) to = middle;
+    else from = middle + 1;
+  }
+  return from;
 }
 
 /** Reading and joining are one step: the connection joins in the same turn in which the answer is made. */
