@@ -1,6 +1,7 @@
 import type { Totals } from '../../server/events.ts';
 import { Chat } from './chat.ts';
 import { type Ended, RequestError } from './connection-state.ts';
+import { hintAt, hintAtUnknownRoom } from './hints.ts';
 import { Strings, type Texts } from './strings.ts';
 import { sheet } from './styles.ts';
 import { AppView } from './views/app.tsx';
@@ -39,6 +40,7 @@ export class ChatApp {
       changed: () => this.#changed(),
       hide: () => this.#view?.hide(),
       state: (state) => {
+        hintAt(state, server);
         this.#view?.state(state, host.getAttribute('login-url'));
         if (state.kind === 'ended') this.#ended(state.reason);
         this.#changed();
@@ -46,6 +48,7 @@ export class ChatApp {
       message: (room, message) => this.#view?.message(room, message),
       unsent: () => this.#view?.unsent(),
       loaded: (count) => this.#view?.loaded(count),
+      unknownRoom: hintAtUnknownRoom,
       removed: (room, reason) => this.#view?.removed(room, reason),
     });
     this.#chat = chat;

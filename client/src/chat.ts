@@ -66,7 +66,8 @@ export class Chat implements ConnectionListener {
   /** What is kept for whoever uses this browser. */
   readonly settings: Store;
 
-  readonly #server: string;
+  /** Its address, with a slash at the end. */
+  readonly server: string;
   readonly #listener: ChatListener;
   readonly #storage = browserStorage();
   readonly #tasks = new Tasks();
@@ -79,7 +80,7 @@ export class Chat implements ConnectionListener {
   readonly #waiting = new Set<{ resolve(): void; reject(error: RequestError): void }>();
 
   constructor(server: string, wanted: string | undefined, listener: ChatListener) {
-    this.#server = server;
+    this.server = server;
     this.#wanted = wanted;
     this.#listener = listener;
     this.settings = new Store(this.#storage, server);
@@ -533,7 +534,7 @@ export class Chat implements ConnectionListener {
 
   #newOutbox(store: Store, me: User): Outbox {
     const { connection, sync, rooms } = this;
-    return openOutbox(store, tabLock(`${this.#server} ${me.id}`), {
+    return openOutbox(store, tabLock(`${this.server} ${me.id}`), {
       connection,
       sync,
       rooms,
@@ -551,7 +552,7 @@ export class Chat implements ConnectionListener {
   }
 
   #userStore(user: User): Store {
-    return new Store(this.#storage, this.#server, user.id);
+    return new Store(this.#storage, this.server, user.id);
   }
 
   #ready(): Promise<void> {

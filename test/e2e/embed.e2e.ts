@@ -452,3 +452,25 @@ for (const [locale, size] of [
     await context.close();
   });
 }
+
+test('hints for who builds the page, once each: a foreign origin, an unknown room', async ({
+  browser,
+  site,
+}) => {
+  const context = await browser.newContext();
+  const two = '<php-chat room="no-such-room"></php-chat>'.repeat(2);
+  const page = await open(site, context, { body: two });
+  const said: string[] = [];
+  page.on('console', (message) => message.type() === 'warning' && said.push(message.text()));
+  await page.reload();
+  await expect(page.getByText('Connected', { exact: true })).toHaveCount(2);
+  await expect.poll(() => said).toEqual([expect.stringContaining('there is no room "no-such-room"')]);
+
+  said.length = 0;
+  const other = new URL(page.url());
+  other.hostname = 'localhost';
+  await page.goto(other.href);
+  await expect.poll(() => said.length).toBe(1);
+  expect(said[0]).toContain(`CHAT_ORIGINS=${other.origin}`);
+  await context.close();
+});

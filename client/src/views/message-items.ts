@@ -1,5 +1,6 @@
 import type { Entry } from '../store/entries.ts';
 import type { Context } from './context.ts';
+import { copy } from './copy.ts';
 import type { MenuItem } from './menu.tsx';
 
 /** What is done with a message in the composer. */
@@ -39,13 +40,4 @@ export function messageItems(entry: Entry, context: Context, writing: Writing): 
     },
   ];
   return items.filter((item) => item !== false);
-}
-
-function copy(text: string, { strings, toast }: Context): void {
-  // Pages without TLS have no clipboard.
-  const copied = navigator.clipboard?.writeText(text) ?? Promise.reject(new Error('no clipboard'));
-  copied.then(
-    () => toast(strings.text('common.copied'), 'good'),
-    () => toast(strings.text('error.other'), 'bad'),
-  );
 }

@@ -6,6 +6,7 @@ import { Slice } from '../store/slice.ts';
 import { Avatar } from './avatar.tsx';
 import type { Context } from './context.ts';
 import { Empty } from './empty.tsx';
+import { firstRun } from './first-run.tsx';
 import { GroupKeys } from './group-keys.ts';
 import type { MenuItem } from './menu.tsx';
 import { Message, type MessageActions, type State } from './message.tsx';
@@ -287,7 +288,12 @@ export class TimelineView {
     const { complete, first } = room.timeline;
     if (this.#entries.length === 0) {
       const text = strings.text('empty.room.text', { room: room.summary.name });
-      return complete && <Empty picture="bubble" title={strings.text('empty.room.title')} text={text} />;
+      if (!complete) return false;
+      return (
+        firstRun(this.#context) ?? (
+          <Empty picture="bubble" title={strings.text('empty.room.title')} text={text} />
+        )
+      );
     }
     const newFrom = first <= (room.newFrom ?? 0) || complete ? room.newFrom : undefined;
     const parts = blocks(this.#shown, chat.me?.id ?? '', newFrom);
