@@ -22,12 +22,12 @@ export class OthersTyping {
   }
 
   heard({ room, user, typing }: EventPayload<'typing:changed'>): void {
-    this.stopped(room, user.id);
-    if (typing) {
-      const users = this.#rooms.get(room) ?? new Map();
-      this.#rooms.set(room, users);
-      users.set(user.id, { user, ends: setTimeout(() => this.stopped(room, user.id), OTHERS_MS) });
-    }
+    if (!typing) return this.stopped(room, user.id);
+    const users = this.#rooms.get(room) ?? new Map();
+    this.#rooms.set(room, users);
+    clearTimeout(users.get(user.id)?.ends);
+    // Who goes on keeps the place.
+    users.set(user.id, { user, ends: setTimeout(() => this.stopped(room, user.id), OTHERS_MS) });
     this.#changed();
   }
 

@@ -103,7 +103,7 @@ test('expired: what was being written is kept, and back after the login', async 
   const record = (await site.memcached.ask(`get ${key}\r\n`)).split('\r\n')[1] ?? '';
   // As a page does: it writes the session again.
   await site.memcached.set(key, Buffer.from(record, 'latin1'), 8);
-  await alice.open('replies');
+  await alice.open('expiring');
   await alice.field.fill('half a thought');
   await expect(alice.page.getByRole('heading', heading('Your login has expired'))).toBeVisible({
     timeout: 15_000,
@@ -118,7 +118,7 @@ test('expired: what was being written is kept, and back after the login', async 
 });
 
 test('a renewed login within the five seconds brings everything back', async ({ alice, site }) => {
-  await alice.open('tabs');
+  await alice.open('expiring');
   const session = (await alice.page.context().cookies()).find(({ name }) => name === 'PHPSESSID')?.value;
   const key = `sessions/${session}`;
   const record = (await site.memcached.ask(`get ${key}\r\n`)).split('\r\n')[1] ?? '';

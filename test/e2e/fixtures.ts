@@ -14,6 +14,7 @@ export const rooms = [
   'board',
   'closed',
   'elements',
+  'expiring',
   'garden',
   'history',
   'keyboard',
