@@ -33,6 +33,7 @@ declare global {
  * @attr lang - the language; without it, that of the page, then the browser's
  * @attr strings - the address of the owner's texts
  * @attr login-url - where the reader logs in again when the session has ended
+ * @attr profile-url - where the site shows a person: `{id}` is replaced by the user's id
  * @attr title-count - `off` leaves the page's title alone
  * @attr closable - shows a button that fires `php-chat:close`
  * @fires php-chat:unread - the number of unread messages has changed

@@ -26,6 +26,10 @@ test('docs/element.md has the events of the element', () => {
   expect(rowsBelow('Events')).toEqual(first(element, /@fires ([\w:-]+)/g));
 });
 
+test('docs/element.md has the slots of the element', () => {
+  expect(rowsBelow('Slots')).toEqual(first(views, /<slot name="([\w-]+)"/g));
+});
+
 test('docs/element.md has the parts of the element', () => {
   const parts = first(views, /\bpart=(?:\{own \? ')?['"]?([a-z -]+)['"]/g).flatMap((names) =>
     names.split(' '),

@@ -129,3 +129,36 @@ test('while the connection is lost nobody is said to be here', async ({ alice, s
   await expect(people(alice).getByRole('heading', { name: 'Here now' })).toBeVisible();
   await expect(alice.page.getByText('Connected', { exact: true })).toBeVisible();
 });
+
+test('what the page puts into the slots is shown, and its own address of profiles goes before the server’s', async ({
+  alice,
+  site,
+}) => {
+  const { page } = alice;
+  await asUser(site, 'bob', async () => {});
+  await privateRoom(site, 'alice', 'slots', ['2']);
+  const url = site.host(`<!doctype html><html lang="en"><title>Host</title>
+    <script type="module" src="${site.chat.url}/php-chat.js"></script>
+    <php-chat profile-url="https://people.example/{id}?from=chat"><b slot="logo">Orchard</b>
+    <i slot="header-end">help</i><u slot="foot">beta</u></php-chat>`);
+  await page.goto(url);
+  await alice.open('slots');
+  await expect(page.getByText('Orchard')).toBeVisible();
+  await expect(page.getByText('help')).toBeVisible();
+  await expect(page.getByText('beta')).toBeVisible();
+  await expect(page.getByRole('heading', { name: 'Chat', exact: true })).toHaveCount(0);
+  await page.context().route('https://people.example/**', (route) => route.fulfill({ body: 'a person' }));
+  await person(alice, 'Bob').click();
+  const opened = page.context().waitForEvent('page');
+  await page.getByRole('menuitem', { name: 'Profile' }).click();
+  await expect.poll(async () => (await opened).url()).toBe('https://people.example/2?from=chat');
+
+  // No script, and no site that could be changed on the way.
+  for (const bad of ['javascript:alert(1)', 'http://people.example/{id}']) {
+    await page.locator('php-chat').evaluate((chat, to) => chat.setAttribute('profile-url', to), bad);
+    await person(alice, 'Bob').click();
+    await expect(page.getByRole('menuitem', { name: 'Message' })).toBeVisible();
+    await expect(page.getByRole('menuitem', { name: 'Profile' })).toHaveCount(0);
+    await page.keyboard.press('Escape');
+  }
+});

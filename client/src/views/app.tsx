@@ -381,7 +381,10 @@ export class AppView {
     const template = this.#root.host.getAttribute('profile-url') ?? this.#context.chat.profile.url;
     if (template === undefined) return undefined;
     const url = URL.parse(template.replaceAll('{id}', encodeURIComponent(id)), document.baseURI);
-    return url !== null && /^https?:$/.test(url.protocol) ? url.href : undefined;
+    // A page of the site, or one that nobody on the way can change; never a script.
+    return url !== null && (url.protocol === 'https:' || url.origin === location.origin)
+      ? url.href
+      : undefined;
   }
 
   readonly #back = () => {

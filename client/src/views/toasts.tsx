@@ -32,6 +32,7 @@ export class Toasts {
     return (
       <div
         class="toasts"
+        aria-live="polite"
         onPointerEnter={this.#stay}
         onFocusIn={this.#stay}
         onPointerLeave={this.#countDown}
