@@ -103,10 +103,11 @@ export function createSessionReader({ source, cookie, user }: SessionSettings): 
   /** Retries help with a store that was restarted or cut a connection, though not with one that is silent. */
   async function readWithRetries(id: string, budget: number): Promise<Buffer | null> {
     const end = performance.now() + budget;
-    let failure = new StoreError('the store did not answer in time');
+    let failure: StoreError | undefined;
+    const late = () => failure ?? new StoreError('the store did not answer in time');
     for (;;) {
       try {
-        return await within(end - performance.now(), read(id), () => failure);
+        return await within(end - performance.now(), read(id), late);
       } catch (error) {
         if (!(error instanceof StoreError) || performance.now() + retryPause >= end) throw error;
         // The failure of an earlier try tells the operator more than that the last one took too long.
