@@ -269,9 +269,9 @@ export class SocketTransport {
     // Closed in this very turn.
     if (conn === undefined) return;
     conn.guard.accept();
-    socket.emit('session:ready', ready(connection));
     const { id } = connection;
     this.publisher.add(id, socket.conn);
+    this.publisher.toConnections([id], 'session:ready', ready(connection));
     const { chat, log } = services;
     const end = (reason: EndReason): void => {
       // Nothing is written after the end.
