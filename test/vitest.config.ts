@@ -8,6 +8,8 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.unit.test.ts'],
+          // Vitest takes one less than there are cores.
+          maxWorkers: 2,
           // On a machine that does other things, too.
           testTimeout: 20_000,
           allowOnly: false,
