@@ -14,9 +14,9 @@ const drainLimit = 9000;
 process.umask(0o077);
 
 /**
- * To be run with `--optimize-for-size`, as package.json does. After a flood the heap is full of what is over, and by
- * itself V8 lets it grow to a multiple of what is in use. Measured: +60 to +90 MB in 30 s of floods instead of +100 to
- * +190, at the same speed. Not by `v8.setFlagsFromString()`: so one process in forty that ended soon hung at its end.
+ * To be run with the options of Node that package.json has. After a flood the heap is full of what is over, and by
+ * itself V8 lets it grow to a multiple of what is in use. What they do is in bench/README.md. Not by
+ * `v8.setFlagsFromString()`: so one process in forty that ended soon hung at its end.
  */
 async function main(): Promise<void> {
   const config = readConfig(process.env);
