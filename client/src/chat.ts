@@ -75,6 +75,8 @@ export class Chat implements ConnectionListener {
   /** The room the page wants opened; undefined once it was, or was found missing. */
   #wanted: string | undefined;
   #firstRoom: string | undefined;
+  /** What was shown when all was hidden, and to whom: who is let in again goes on there. */
+  #shown: { readonly user: string; readonly room: string } | undefined;
   #delivery: ReturnType<typeof setTimeout> | undefined;
   /** Who waits for the connection. */
   readonly #waiting = new Set<{ resolve(): void; reject(error: RequestError): void }>();
@@ -309,6 +311,9 @@ export class Chat implements ConnectionListener {
     this.typing.forget();
     this.ownTyping.forget();
     this.#marks.stop();
+    if (this.me !== undefined && this.current !== undefined) {
+      this.#shown = { user: this.me.id, room: this.current.id };
+    }
     this.current = undefined;
     this.viewing = false;
     this.me = undefined;
@@ -415,7 +420,9 @@ export class Chat implements ConnectionListener {
   }
 
   #openFirst(): void {
-    const last = this.store?.get<string>('room');
+    const shown = this.#shown?.user === this.me?.id ? this.#shown?.room : undefined;
+    this.#shown = undefined;
+    const last = shown ?? this.store?.get<string>('room');
     for (const id of [this.#wanted, last]) {
       const room = this.rooms.get(id ?? '');
       if (room === undefined && id !== undefined) return void this.#lookFor(id);

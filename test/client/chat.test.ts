@@ -57,6 +57,25 @@ describe('which room is shown', () => {
     ]);
   });
 
+  test('who is let in again after the card of a logout goes on in the same room', async () => {
+    const ann = await person();
+    const ben = await other();
+    const room = await privateRoom(ben, [ann.id]);
+    const { chat, told } = await open(ann.cookie);
+    chat.open(room);
+    await expect.poll(() => chat.current?.joined).toBe(true);
+    await site.memcached.delete(site.key(ann.cookie));
+    await expect.poll(() => chat.connection.state).toMatchObject({ kind: 'ended', reason: 'logout' });
+    expect(chat.current).toBeUndefined();
+    await site.memcached.set(
+      site.key(ann.cookie),
+      JSON.stringify({ user_id: Number(ann.id), firstname: ann.name }),
+    );
+    await expect.poll(() => chat.current?.joined).toBe(true);
+    expect(chat.current?.id).toBe(room);
+    expect(told.filter(({ name }) => name === 'hide')).toHaveLength(1);
+  });
+
   test('it alone is joined; a room that was left lives on by its activity', async () => {
     const ann = await person();
     const ben = await other();
