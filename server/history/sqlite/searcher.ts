@@ -32,7 +32,7 @@ const followChangesEvery = 50;
  * A search in more rooms than this asks for the text alone. In fewer, what others write elsewhere makes it neither slower nor
  * its pages shorter: nothing is learnt of it.
  */
-const mostRoomTerms = 500;
+const mostRoomTerms = 100;
 /** A search looks at so many messages, and for so many milliseconds. Then others have their turn. */
 const mostCandidates = 5000;
 const longestSearch = 25;
