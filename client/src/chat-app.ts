@@ -111,7 +111,11 @@ export class ChatApp {
       this.#focusDue = undefined;
       return;
     }
-    const places = ['.app[data-view="ended"] h3', this.#touch() ? '.main > .bar h2' : 'textarea', '.room'];
+    const places = [
+      '.app[data-view="ended"] .empty h2',
+      this.#touch() ? '.main > .bar h2' : 'textarea',
+      '.room',
+    ];
     const place = places
       .flatMap((at) => [...(this.#host.shadowRoot?.querySelectorAll<HTMLElement>(at) ?? [])])
       .find((element) => element.checkVisibility());

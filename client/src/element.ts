@@ -149,10 +149,11 @@ export class PhpChat extends HTMLElement {
 
   #stop(): void {
     this.#start += 1;
-    this.#app?.stop();
-    this.#app = undefined;
+    // What other pages show stays true: nothing was read by this.
     this.#unread?.gone(this);
     this.#unread = undefined;
+    this.#app?.stop();
+    this.#app = undefined;
     this.#empty();
   }
 

@@ -5,6 +5,8 @@ import { RequestError } from './connection-state.ts';
 /** Nothing is asked for while one types. */
 const PAUSE_MS = 250;
 const PAGE = 25;
+/** After so many empty pages the reader says whether to go on. */
+const MOST_EMPTY = 5;
 
 export interface SearchState {
   readonly query: string;
@@ -72,10 +74,11 @@ export class Search {
     const { state } = this;
     if (state === undefined) return;
     const asked = ++this.#asked;
-    const known = this.#next === undefined ? [] : (state.messages ?? []);
+    const first = this.#next === undefined;
     this.#set({ ...state, busy: true, error: undefined });
     try {
       const found: Message[] = [];
+      let empty = 0;
       // A page may be empty although there are older ones.
       do {
         const { messages, next } = await this.#connection.request('message:search', {
@@ -87,11 +90,13 @@ export class Search {
         if (asked !== this.#asked) return;
         this.#next = next;
         found.push(...messages);
-      } while (found.length === 0 && this.#next !== undefined);
+      } while (found.length === 0 && this.#next !== undefined && ++empty < MOST_EMPTY);
+      // Some of those that were known may have been changed or deleted meanwhile.
+      const known = first ? [] : (this.state?.messages ?? []);
       this.#set({ ...state, messages: [...known, ...found], more: this.#next !== undefined, busy: false });
     } catch (error) {
       if (!(error instanceof RequestError)) throw error;
-      if (asked === this.#asked) this.#set({ ...state, busy: false, error });
+      if (asked === this.#asked) this.#set({ ...(this.state ?? state), busy: false, error });
     }
   }
 

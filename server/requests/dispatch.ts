@@ -75,8 +75,8 @@ export function requestListener(services: Services, client: Client) {
     }
     const answer = (result: Answer<unknown>) => {
       services.onRequest(name, result.ok ? 'ok' : result.error.code);
-      const before = client.weight.sent;
       client.flush();
+      const before = client.weight.sent;
       ack(result);
       limit.add(user, client.weight.sent - before);
     };

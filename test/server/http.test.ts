@@ -155,7 +155,7 @@ test.each([
 });
 
 describe('/metrics', () => {
-  test('from this machine: connections, refusals, messages, commits, look-ups, loop delay', async () => {
+  test('from this machine: connections, refusals, messages, commits, session checks, loop delay', async () => {
     const text = await (await get('/metrics')).text();
     for (const name of [
       'chat_connections',

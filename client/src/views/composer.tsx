@@ -49,6 +49,7 @@ export class Composer extends Component<Props> {
   #text: string;
   #reply: Pick<Draft, 'replyTo' | 'about'> = {};
   #edit: Edit | undefined;
+  #gone = false;
   /** The edited text is on its way. */
   #saving = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -71,6 +72,7 @@ export class Composer extends Component<Props> {
   }
 
   override componentWillUnmount(): void {
+    this.#gone = true;
     this.keepNow();
     this.props.shown(undefined);
   }
@@ -295,17 +297,21 @@ export class Composer extends Component<Props> {
     changed();
     try {
       await chat.edit({ room: room.id, seq: edit.seq, rev }, cleaned(edit.text));
-      this.#edit = undefined;
+      if (this.#edit === edit) this.#edit = undefined;
     } catch (error) {
       const { code, current } = error instanceof RequestError ? error : {};
+      // It was left meanwhile.
+      if (this.#edit !== edit) return;
       if (code === 'unknown_message') this.#edit = { ...edit, clash: 'deleted' };
       else if (code === 'conflict' && current !== undefined)
         this.#edit = { ...edit, clash: { text: current.text, rev: current.rev } };
       else toast(refusal(error, strings, strings.text('error.edit')), 'bad');
+    } finally {
+      this.#saving = false;
+      changed();
     }
-    this.#saving = false;
-    this.#keep();
-    changed();
+    // Another composer may be in this room by now.
+    if (!this.#gone) this.#keep();
   }
 
   #setReply({ replyTo, about }: Pick<Draft, 'replyTo' | 'about'>): void {
@@ -318,7 +324,9 @@ export class Composer extends Component<Props> {
     const edit = this.#edit;
     if (blank(text) || codePoints(text) > chat.limit || this.#saving) return;
     if (edit !== undefined && edit.clash !== 'deleted') return void this.#save(edit);
-    if (!chat.send(cleaned(text), this.#reply.replyTo)) return toast(strings.text('error.other'), 'bad');
+    // A reply belongs to the draft, which waits.
+    const replyTo = edit === undefined ? this.#reply.replyTo : undefined;
+    if (!chat.send(cleaned(text), replyTo)) return toast(strings.text('error.other'), 'bad');
     // What was deleted while it was edited goes as a new message, and the draft is still there.
     if (edit === undefined) {
       this.#text = '';

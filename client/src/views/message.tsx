@@ -71,13 +71,15 @@ export class Message extends Component<Props> {
       entry.user !== next.entry.user ||
       texts !== next.texts;
     if (changed) this.#uncounted = true;
+    // It grows with each message: drawing all of them again for it would be too much.
+    if (setSize !== next.setSize && next.entry.message !== undefined)
+      this.#element.current?.setAttribute('aria-setsize', String(next.setSize));
     return (
       changed ||
       this.#stale ||
       own !== next.own ||
       state !== next.state ||
       quoted !== next.quoted ||
-      setSize !== next.setSize ||
       flash !== next.flash
     );
   }

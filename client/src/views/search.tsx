@@ -31,17 +31,22 @@ export class SearchPanel extends Component<Props> {
   readonly #list = createRef<HTMLDivElement>();
   #query = '';
   #asked = 0;
+  /** Which room was shown when it was asked for. */
+  #room: string | undefined;
   #wake: ReturnType<typeof setTimeout> | undefined;
   #said: readonly Message[] | undefined;
 
   override componentDidMount(): void {
+    this.#room = this.props.context.chat.current?.id;
     this.props.shown(this);
     this.focus();
   }
 
   override componentDidUpdate(before: Props): void {
-    if (before.everywhere !== this.props.everywhere) this.#find();
     const { strings, chat } = this.props.context;
+    const { everywhere } = this.props;
+    const room = chat.current?.id;
+    if (before.everywhere !== everywhere || (!everywhere && room !== this.#room)) this.#find();
     const messages = chat.search.state?.messages;
     if (messages === this.#said) return;
     this.#said = messages;
@@ -129,7 +134,7 @@ export class SearchPanel extends Component<Props> {
     if (messages === undefined) {
       return Date.now() - this.#asked >= BONES_MS && <Bones />;
     }
-    if (messages.length === 0) {
+    if (messages.length === 0 && !more) {
       return (
         <Empty
           picture="search"
@@ -192,7 +197,8 @@ export class SearchPanel extends Component<Props> {
     this.#asked = Date.now();
     clearTimeout(this.#wake);
     this.#wake = setTimeout(changed, BONES_MS);
-    chat.search.find(this.#query, everywhere ? undefined : chat.current?.id);
+    this.#room = chat.current?.id;
+    chat.search.find(this.#query, everywhere ? undefined : this.#room);
   }
 
   readonly #typed = () => {
