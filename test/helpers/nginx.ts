@@ -8,19 +8,32 @@ export interface Nginx {
   stop(): Promise<void>;
 }
 
-/** Port and TLS are the test's own; all else is what docs/install.md tells operators to write. */
-function configuration(folder: string, port: number, server: number): string {
+/** What docs/install.md tells operators to write: the block of a configuration that begins like this. */
+function advised(start: string): string {
   const page = readFileSync(new URL('../../docs/install.md', import.meta.url), 'utf8');
   const blocks = [...page.matchAll(/```nginx\n([\s\S]*?)```/g)].map(([, block = '']) => block);
-  const advised = ['map ', 'server {'].map((start) => {
-    const block = blocks.find((text) => text.startsWith(start));
-    if (block === undefined) throw new Error(`docs/install.md has no nginx block that begins with ${start}`);
-    return block;
-  });
-  const site = advised
-    .join('')
-    .replace('listen 443 ssl', `listen 127.0.0.1:${port}`)
-    .replace('proxy_pass http://127.0.0.1:7070', `proxy_pass http://127.0.0.1:${server}`);
+  const block = blocks.find((text) => text.startsWith(start));
+  if (block === undefined) throw new Error(`docs/install.md has no nginx block that begins with ${start}`);
+  return block;
+}
+
+/**
+ * Port and TLS are the test's own; all else is as it is advised: the chat under a host name of its own, or under a path
+ * of the site where that is named.
+ */
+function configuration(folder: string, port: number, server: number, php: number | undefined): string {
+  const block =
+    php === undefined
+      ? advised('server {').replace('listen 443 ssl', `listen 127.0.0.1:${port}`)
+      : `server {
+    listen 127.0.0.1:${port};
+    location / { proxy_pass http://127.0.0.1:${php}; proxy_set_header Host $http_host; }
+    ${advised('location /chat/ {')}
+}`;
+  const site = (advised('map ') + block).replace(
+    'proxy_pass http://127.0.0.1:7070',
+    `proxy_pass http://127.0.0.1:${server}`,
+  );
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
     (kind) => `${kind}_temp_path ${join(folder, kind)};`,
   );
@@ -31,16 +44,19 @@ ${site}}`;
 }
 
 /** nginx as it is advised, in front of a chat server on this machine; a process of its own, not Debian's service. */
-export async function startNginx(server: number): Promise<Nginx> {
+export async function startNginx(server: number, site?: { port?: number; php?: number }): Promise<Nginx> {
   const folder = mkdtempSync(join(tmpdir(), 'chat-nginx-'));
-  const port = await freePort();
+  const port = site?.port ?? (await freePort());
+  const php = site?.php;
   const file = join(folder, 'nginx.conf');
-  writeFileSync(file, configuration(folder, port, server));
+  writeFileSync(file, configuration(folder, port, server, php));
   // Debian has it where only root's PATH leads.
   const PATH = `${process.env.PATH}:/usr/sbin`;
   const child = startChild('nginx', ['-p', folder, '-c', file], { env: { PATH } });
   for (;;) {
-    const answer = await fetch(`http://127.0.0.1:${port}/healthz`).catch(() => null);
+    const answer = await fetch(`http://127.0.0.1:${port}${php === undefined ? '' : '/chat'}/healthz`).catch(
+      () => null,
+    );
     if (answer?.ok) break;
     if (child.process.exitCode !== null) throw new Error(`nginx has ended:\n${child.output()}`);
     await new Promise((resolve) => setTimeout(resolve, 10));
