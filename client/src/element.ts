@@ -2,7 +2,7 @@ import type { ChatApp } from './chat-app.ts';
 import { openChatWith } from './chat-with.ts';
 import { firstTexts } from './first-texts.ts';
 import { loadTexts, wantedLanguage } from './languages.ts';
-import type { OwnersTexts } from './owners-texts.ts';
+import type { OwnersTexts } from './own-texts.ts';
 import { highest } from './room-below.ts';
 import { serverAddress } from './server-address.ts';
 import { sharedSheet } from './shared-sheet.ts';

@@ -1,6 +1,6 @@
 import first from 'virtual:texts/first';
 import { bestLanguage, wantedLanguage } from './languages.ts';
-import type { OwnersTexts } from './owners-texts.ts';
+import type { OwnersTexts } from './own-texts.ts';
 
 /** Gives one of the few texts that are there before a language has been loaded. */
 export type FirstTexts = (key: string, n?: number) => string;

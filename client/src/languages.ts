@@ -1,4 +1,4 @@
-import type { OwnersTexts } from './owners-texts.ts';
+import type { OwnersTexts } from './own-texts.ts';
 import type { Texts } from './strings.ts';
 
 /** Each is loaded only where it is shown. */

@@ -2,7 +2,7 @@ import { openChatWith } from './chat-with.ts';
 import type { PhpChat } from './element.ts';
 import { type FirstTexts, firstTexts } from './first-texts.ts';
 import { numberOf } from './number.ts';
-import type { OwnersTexts } from './owners-texts.ts';
+import type { OwnersTexts } from './own-texts.ts';
 import { serverAddress } from './server-address.ts';
 import { sharedSheet } from './shared-sheet.ts';
 import style from './styles/launcher.css?inline';

@@ -1,7 +1,5 @@
+import type { OwnersTexts } from './own-texts.ts';
 import type { Texts } from './strings.ts';
-
-/** Texts of the page's owner, shaped like strings.json: by key, then by language. */
-export type OwnersTexts = Readonly<Record<string, Readonly<Record<string, string>>>>;
 
 /** So long the first drawing waits for the owner's file. */
 const FILE_MS = 1000;

@@ -60,10 +60,17 @@ const filesIn = (path: string) =>
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name).slice(path.length + 1));
 
-test('contains every file of the folder, built and with its types, its README and the licence, and no more', () => {
+/** The element: the script of a page and what it loads, and the types of what a page may say to it. */
+const ofTheClient = /^dist\/(client\/(php-chat|assets\/[\w-]+)\.js|types\/client\/src\/[\w-]+\.d\.ts)$/;
+
+test('contains every file of the folder, built and with its types, its README and the licence, the client, and no more', () => {
   const sources = filesIn(join(root, 'server/session')).filter((name) => /(?<!\.d)\.ts$/.test(name));
   const built = sources.flatMap((name) => [name.replace(/ts$/, 'js'), name.replace(/ts$/, 'd.ts')]);
-  expect(filesIn(installed).sort()).toEqual(
+  expect(
+    filesIn(installed)
+      .filter((name) => !ofTheClient.test(name))
+      .sort(),
+  ).toEqual(
     [
       ...built.map((name) => join('dist/session', name)),
       ...['LICENSE', 'README.md', 'docs/sessions.md', 'package.json', 'server/session/README.md'],
@@ -149,6 +156,38 @@ test.each(runtimes)('knows the users of real PHP sessions, on Node $major', ({ p
     42,
     expect.stringContaining(version >= 22.13 ? 'no SQLite file' : 'sqlite: needs Node 22.13'),
   ]);
+});
+
+test('the client’s script has all that it loads', () => {
+  const client = join(installed, 'dist/client');
+  const scripts = filesIn(client).map((name) => readFileSync(join(client, name), 'utf8'));
+  const loaded = scripts.flatMap((text) => [...text.matchAll(/`\.\/(?:assets\/)?([\w-]+\.js)`/g)]);
+  expect(loaded.length).toBeGreaterThan(4);
+  expect(
+    loaded.map(([, name = '']) => name).filter((name) => !existsSync(join(client, 'assets', name))),
+  ).toEqual([]);
+});
+
+test('the client’s types know the elements, their methods and events, libraries checked too', () => {
+  writeFileSync(
+    join(project, 'page.ts'),
+    `import 'php-session-chat/client';
+    import type { PhpChat } from 'php-session-chat/client';
+    const chat: PhpChat = document.createElement('php-chat');
+    chat.openDirect('42');
+    chat.strings = { 'conn.connected': { de: 'Verbunden' } };
+    document.createElement('php-chat-launcher').open();
+    chat.addEventListener('php-chat:unread', ({ detail }) => detail.count + detail.mentions);
+    chat.addEventListener('php-chat:ended', ({ detail }) => detail.reason === 'logout');
+    // @ts-expect-error: no such reason
+    chat.addEventListener('php-chat:ended', ({ detail }) => detail.reason === 'bored');
+    // @ts-expect-error: an id is a string
+    chat.openRoom(42);`,
+  );
+  const options =
+    '{ "module": "esnext", "moduleResolution": "bundler", "target": "esnext", "lib": ["esnext", "dom", "dom.iterable"], "types": [], "strict": true, "noEmit": true }';
+  writeFileSync(join(project, 'tsconfig.json'), `{ "compilerOptions": ${options}, "files": ["page.ts"] }`);
+  expect(node([join(root, 'node_modules/typescript/bin/tsc'), '-p', '.'])).toBe('');
 });
 
 test('its types accept right uses and refuse wrong ones, libraries checked too', () => {

@@ -1,0 +1,2 @@
+/** Texts of the page's owner, shaped like strings.json: by key, then by language. */
+export type OwnersTexts = Readonly<Record<string, Readonly<Record<string, string>>>>;
