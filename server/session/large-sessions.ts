@@ -31,7 +31,7 @@ const mostWaiting = 32 * 1024 * 1024;
 
 /**
  * Finds the user in large sessions, in a thread of its own: to decode a megabyte takes up to 200 ms, and a visitor whose
- * site keeps much of what he sends may have many such sessions and change them all the time. The thread starts with the
+ * site keeps much of what they send may have many such sessions and change them all the time. The thread starts with the
  * first large session.
  */
 export class LargeSessions {
@@ -96,12 +96,14 @@ export class LargeSessions {
       else pending?.reject(new FormatError(reply.wrong));
     });
     // The next large session starts another one.
-    thread.on('error', () => this.#fail());
-    thread.on('exit', () => this.#fail());
+    thread.on('error', () => this.#fail(thread));
+    thread.on('exit', () => this.#fail(thread));
     return thread;
   }
 
-  #fail(): void {
+  /** An error comes before the exit, and the next thread may have started in between: what waits is its work then. */
+  #fail(thread: Worker): void {
+    if (this.#thread !== thread) return;
     this.#thread = undefined;
     for (const { reject } of this.#pending.values()) {
       reject(new StoreError('the thread that reads large sessions has ended'));

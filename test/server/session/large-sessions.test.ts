@@ -5,8 +5,10 @@ import { deflateSync } from 'node:zlib';
 import { afterAll, expect, onTestFinished, test } from 'vitest';
 import { parseCookieForm } from '../../../server/session/cookie.ts';
 import { formats } from '../../../server/session/formats/formats.ts';
+import { LargeSessions } from '../../../server/session/large-sessions.ts';
 import { parsePath } from '../../../server/session/path.ts';
 import { createSessionReader } from '../../../server/session/read-session.ts';
+import { StoreError } from '../../../server/session/store.ts';
 import { parseStoreUrl } from '../../../server/session/store-url.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'large-sessions-'));
@@ -102,4 +104,13 @@ test('of very many large sessions at once some are to be asked for again, and no
   const codes = new Set(answers.map((answer) => ('code' in answer ? answer.code : 'ok')));
   expect(codes).toEqual(new Set(['ok', 'session_store_unavailable']));
   for (const id of ids) expect(await reader.fromValue(id)).toMatchObject({ user: { id: '7' } });
+});
+
+test('what is asked while a thread is ending is answered by the next one', async () => {
+  const large = new LargeSessions('json', { id: parsePath('id'), name: parsePath('name') });
+  onTestFinished(() => large.close());
+  // No bytes: the thread cannot work with it, as if it met a bug.
+  const deadly = { length: 1 } as Buffer;
+  await expect(large.identify(deadly)).rejects.toBeInstanceOf(StoreError);
+  expect(await large.identify(Buffer.from('{"id":7,"name":"Zoë"}'))).toMatchObject({ user: { id: '7' } });
 });
