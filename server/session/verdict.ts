@@ -47,7 +47,7 @@ export interface Judge {
 
 /** Judges by the format of the sessions and by the paths to their users. */
 export function createJudge(source: SessionSource, user: UserPaths): Judge {
-  const remembered = new Map<string, { digest: string; verdict: Verdict }>();
+  const remembered = new Map<string, { digest: string; judging: Promise<Verdict> }>();
   const large = new LargeSessions(source.format, user);
 
   function judge(id: string, bytes: Buffer): Verdict | Promise<Verdict> {
@@ -70,17 +70,28 @@ export function createJudge(source: SessionSource, user: UserPaths): Judge {
     }
   }
 
+  async function judgeLarge(id: string, bytes: Buffer): Promise<Verdict> {
+    const verdict = await judge(id, bytes);
+    // Without the bytes, which each caller has.
+    return verdict.state === 'user' ? { ...verdict, bytes: Buffer.alloc(0) } : verdict;
+  }
+
   async function remember(id: string, bytes: Buffer): Promise<Verdict> {
-    // A visitor with a large session can therefore connect again and again without costing much of this process's time.
+    // A visitor with a large session can therefore connect again and again, and many times at once, without costing much
+    // of this process's time.
     const digest = createHash('sha256').update(bytes).digest('base64');
     const known = remembered.get(id);
-    const verdict = known?.digest === digest ? known.verdict : await judge(id, bytes);
-    // Without the bytes, which the caller has.
-    const kept = verdict.state === 'user' ? { ...verdict, bytes: Buffer.alloc(0) } : verdict;
+    const judging = known?.digest === digest ? known.judging : judgeLarge(id, bytes);
     remembered.delete(id);
-    remembered.set(id, { digest, verdict: kept });
+    remembered.set(id, { digest, judging });
     if (remembered.size > mostRemembered) remembered.delete(remembered.keys().next().value as string);
-    return verdict.state === 'user' ? { ...verdict, bytes } : verdict;
+    try {
+      const verdict = await judging;
+      return verdict.state === 'user' ? { ...verdict, bytes } : verdict;
+    } catch (error) {
+      if (remembered.get(id)?.judging === judging) remembered.delete(id);
+      throw error;
+    }
   }
 
   return {

@@ -106,6 +106,14 @@ test('of very many large sessions at once some are to be asked for again, and no
   for (const id of ids) expect(await reader.fromValue(id)).toMatchObject({ user: { id: '7' } });
 });
 
+test('one large session that many connections ask for at once is decoded once', async () => {
+  const reader = open();
+  write('shared', padded(session(7)));
+  // Decoded for each of them, they would be more than may wait.
+  const answers = await Promise.all(Array.from({ length: 60 }, () => reader.fromValue('shared')));
+  for (const answer of answers) expect(answer).toMatchObject({ user: { id: '7' } });
+});
+
 test('what is asked while a thread is ending is answered by the next one', async () => {
   const large = new LargeSessions('json', { id: parsePath('id'), name: parsePath('name') });
   onTestFinished(() => large.close());
