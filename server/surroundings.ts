@@ -2,6 +2,7 @@ import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { dirname, resolve } from 'node:path';
 import type { Config } from './config.ts';
+import { loopback } from './connections/address.ts';
 import { clientFolder } from './http/client-files.ts';
 import { type Finding, warning, well, wrong } from './session/doctor/finding.ts';
 
@@ -17,9 +18,9 @@ export function* surroundings(config: Config, page: string | undefined): Generat
     );
   }
   yield history(config.history);
-  yield client();
+  yield clientBuilt();
   yield* origins(config, page);
-  yield* proxies(config);
+  yield* proxiesNamed(config);
 }
 
 function history(setting: string): Finding {
@@ -44,7 +45,7 @@ function history(setting: string): Finding {
   );
 }
 
-export function client(): Finding {
+export function clientBuilt(): Finding {
   if (existsSync(new URL('php-chat.js', clientFolder))) return well('The browser client is built.');
   return warning(
     'The browser client is not built: php-chat.js and the chat page are answered with 503.',
@@ -73,11 +74,10 @@ function* origins({ origins: listed }: Config, page: string | undefined): Genera
   );
 }
 
-const loopback = /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/;
 const hostOf = (origin: string) => new URL(origin).hostname;
 const bareHost = (origin: string) => hostOf(origin).replace(/^www\./, '');
 
-export function* proxies(config: Config): Generator<Finding> {
+export function* proxiesNamed(config: Config): Generator<Finding> {
   const { trustedProxies, host } = config;
   const everybody = trustedProxies.find((range) => range.endsWith('/0'));
   if (everybody !== undefined) {

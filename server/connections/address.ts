@@ -1,6 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import { BlockList, isIP, isIPv6, type Socket } from 'node:net';
 
+/** A host that is this machine, as a URL or a setting has it. */
+export const loopback = /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/;
+
 /** The addresses whose `X-Forwarded-For` counts. */
 export function trustedProxies(ranges: readonly string[]): BlockList {
   const list = new BlockList();

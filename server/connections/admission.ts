@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { BlockList, Socket } from 'node:net';
 import type { HttpErrorCode } from '../errors.ts';
-import { isProxied, limitKey, trustedProxies } from './address.ts';
+import { isProxied, limitKey, loopback, trustedProxies } from './address.ts';
 import type { Drain } from './drain.ts';
 import { OpenLimit, type Rate, RateLimit } from './limits.ts';
 
@@ -26,8 +26,6 @@ interface Binding {
   origin: string | undefined;
   webSocket: boolean;
 }
-
-const loopback = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
 
 /**
  * Decides who may open a connection, and checks that later requests come from the client that opened it. It is asked

@@ -4,6 +4,7 @@ import { FormatError } from './formats/value.ts';
 import type { SessionUser, UserPaths } from './identity.ts';
 import type { SessionSource } from './source.ts';
 import {
+  probeId,
   SessionBusyError,
   type SessionStore,
   StoreError,
@@ -23,9 +24,6 @@ const secondBudget = 500;
 const retryPause = 50;
 /** How long the answer of `answers` is used again. */
 const answersFor = 250;
-
-/** No cookie can name this id, so no visitor can put anything there. */
-const probe = 'readiness_probe';
 
 const noCookie =
   'if every visitor gets this: is that the session.name of the site, does the browser send the cookie to this host and path (session.cookie_domain, session.cookie_path), and is the id in it encrypted, as Laravel does?';
@@ -154,7 +152,7 @@ export function createSessionReader({ source, cookie, user }: SessionSettings): 
       // However often this is called, the store is asked seldom.
       if (performance.now() - askedAt > answersFor) {
         askedAt = performance.now();
-        answered = store.get(probe).then(
+        answered = store.get(probeId).then(
           () => true,
           (error: unknown) => error instanceof FormatError,
         );
@@ -163,7 +161,7 @@ export function createSessionReader({ source, cookie, user }: SessionSettings): 
     },
     async fault() {
       try {
-        await (store.check?.() ?? store.get(probe));
+        await (store.check?.() ?? store.get(probeId));
         return null;
       } catch (error) {
         if (error instanceof StoreError) return error;

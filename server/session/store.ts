@@ -1,6 +1,9 @@
 /** More than memcached's default item size. No session is that large, but a store can be made to hold one. */
 export const maxSessionBytes = 1024 * 1024;
 
+/** The id for the question whether a store answers. No cookie can hold it, so no visitor can put anything there. */
+export const probeId = 'readiness_probe';
+
 /** The most that `keys` lists. */
 export const mostKeys = 1000;
 

@@ -2,14 +2,11 @@ import { sessionIdFrom } from '../cookie.ts';
 import { decodeSession, UnreadableError } from '../decode.ts';
 import { FormatError, type PhpValue } from '../formats/value.ts';
 import type { SessionSettings } from '../read-session.ts';
-import { type SessionStore, StoreError } from '../store.ts';
+import { probeId, type SessionStore, StoreError } from '../store.ts';
 import { type Finding, warning, well, wrong } from './finding.ts';
 import { kindOf, nearby } from './nearby.ts';
 import { typedPaths } from './typed.ts';
 import { userIn } from './user.ts';
-
-/** No cookie can hold this id. */
-const probe = 'doctor_probe';
 
 /** The advice if the store holds something other than a session. */
 const notExpected: Record<string, string> = {
@@ -31,7 +28,7 @@ export async function* examine(
   yield* typedPaths(settings.user);
   const store = settings.source.open();
   try {
-    await (store.check?.() ?? store.get(probe));
+    await (store.check?.() ?? store.get(probeId));
     yield well('The session store answers.');
     if (store.checkNotifications !== undefined) {
       const { text, advice } = await store.checkNotifications();
@@ -60,8 +57,8 @@ export async function* examine(
 /** Whether sessions may be renewed. What is renewed for the test does not exist. */
 async function* renewal(store: SessionStore, id: string | null): AsyncGenerator<Finding> {
   try {
-    await store.ttl(probe);
-    await store.touch(probe, 60);
+    await store.ttl(probeId);
+    await store.touch(probeId, 60);
     if (store.checkRenewal === undefined || (await store.checkRenewal(id))) {
       yield well('Sessions of users who write in the chat can be renewed.');
     }

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { StoreError } from '../../../server/session/store.ts';
+import { probeId, StoreError } from '../../../server/session/store.ts';
 import { storeConnectionContract } from '../../contracts/store-connection.ts';
 import { newIds, openStore, writeSessions } from '../../helpers/many-sessions.ts';
 import { type Memcached, startMemcached } from '../../helpers/memcached.ts';
@@ -99,7 +99,7 @@ describe('a reader of sessions', () => {
 
   test('no visitor can make it say that the store does not answer', async () => {
     // A key that a visitor's cookie can name, and the one that is asked for; neither item can be unpacked.
-    for (const id of ['readiness-probe', 'readiness_probe']) {
+    for (const id of [probeId.replace('_', '-'), probeId]) {
       await memcached.set(`sessions/${id}`, 'not packed', 0, 0x50);
     }
     expect(await readerAt(memcached.url).answers()).toBe(true);

@@ -1,6 +1,6 @@
 import type { FormatName } from '../../formats/formats.ts';
 import type { StoreKind, StoreUrl } from '../../source.ts';
-import { mostKeys, type SessionStore, StoreError } from '../../store.ts';
+import { mostKeys, probeId, type SessionStore, StoreError } from '../../store.ts';
 import { batched } from '../lookups.ts';
 import { MemcachedConnection } from './connection.ts';
 import { type Item, itemDecoders } from './item.ts';
@@ -202,7 +202,7 @@ function openMemcached(settings: {
       return (key !== null && first !== undefined && versions[first]?.(key)) || Promise.resolve(null);
     },
     async check() {
-      await Promise.all(connections.map((connection) => connection.get('check_probe')));
+      await Promise.all(connections.map((connection) => connection.get(probeId)));
     },
     async keys(end) {
       const found = await Promise.all(servers.map((server) => keysEndingWith(server, end, timeout)));
