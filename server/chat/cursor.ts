@@ -26,5 +26,5 @@ export function decodeCursor<const Types extends readonly ('string' | 'number')[
   } catch {
     // Not ours.
   }
-  throw new RequestError('bad_request', 'cursor is none that this server gave');
+  throw new RequestError('bad_request', 'this cursor is not from this server');
 }

@@ -430,7 +430,7 @@ function actInPublic(work: Work, { id, name }: User, changes: Change[]): void {
   changes.push({ type: 'user', user });
 }
 
-/** Adds a source to a membership, which may begin by that. A new member has read everything so far. */
+/** Adds a source to a membership, which may begin with it. A new member has read everything so far. */
 function add(
   work: Work,
   { id }: RoomRow,

@@ -89,9 +89,7 @@ function roomsIn(found: Found): { rooms: NonNullable<SessionUser['rooms']>; prob
   const problems = [
     ...(skipped.length === 0
       ? []
-      : [
-          `${skipped.length} of ${all.length} entries are no ids of rooms, the first is number ${skipped[0]}`,
-        ]),
+      : [`${skipped.length} of ${all.length} entries are not room ids, the first is number ${skipped[0]}`]),
     ...(all.length - skipped.length > mostRooms ? [`only the first ${mostRooms} rooms count`] : []),
   ];
   return { rooms: [...rooms.values()], ...(problems.length === 0 ? {} : { problem: problems.join('; ') }) };

@@ -248,7 +248,7 @@ function messageOf(cursor: string): number {
     const block = createDecipheriv('aes-128-ecb', cursorKey, null).setAutoPadding(false).update(sealed);
     if (block.readBigUInt64BE(0) === 0n) return Number(block.readBigUInt64BE(8));
   }
-  throw new RequestError('bad_request', 'cursor is none that this server gave');
+  throw new RequestError('bad_request', 'this cursor is not from this server');
 }
 
 /**

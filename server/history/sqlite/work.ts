@@ -16,13 +16,14 @@ import {
 } from './rows.ts';
 
 /**
- * With its number, the id of a room that was deleted and still has messages: it may have any number of them, and to take
- * them away at once would hold up everybody. No room that anybody can name has a slash in its id.
+ * Prefix of the id of a deleted room whose messages are still being deleted, step by step: it may have any number of
+ * them, and to delete all at once would hold up everybody. No room that anybody can name has a slash in its id.
  */
 const gone = 'gone/';
-/** One step of that takes away so many messages, or bytes of their texts, when fewer texts than that wait for the index. */
+/** Most messages, and bytes of their texts, that one step deletes. */
 const purgeMessages = 500;
 const purgeBytes = 256 * 1024;
+/** No step is taken while more deleted texts than this are still in the index for searching. */
 const mostTextsWaiting = 50;
 
 interface CachedRoom {

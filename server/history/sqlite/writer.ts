@@ -37,7 +37,7 @@ const lockTimeout = 1000;
 /** Milliseconds after which a deleted text is removed from the WAL; also the pause before another try. */
 const eraseAfter = 10_000;
 
-/** Between two steps in which the messages of deleted rooms are taken away, in milliseconds. */
+/** Milliseconds between two steps that delete the messages of deleted rooms. */
 const purgeEvery = 20;
 
 /** What adds to the history, and is refused when the disk is nearly full. Everything else is small, or frees room. */

@@ -67,7 +67,7 @@ test('what is no room in the session’s list is logged once for what the sessio
     );
   const ann = await site.person({ rooms: ['team-1', 'very secret!', 7, null, 'd-direct'] });
   const tabs = [await site.again(ann), await site.again(ann)];
-  const first = '3 of 5 entries are no ids of rooms, the first is number 2';
+  const first = '3 of 5 entries are not room ids, the first is number 2';
   expect(logged()).toEqual([first]);
   // Something else in the session changes.
   await site.writeSession(ann, {
