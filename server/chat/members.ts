@@ -245,7 +245,11 @@ export async function members(
   /** Present users are in memory, so not all members have to be read for them. */
   async function presentAfter(user: string | undefined): Promise<Reads['members']['out']> {
     const key = ({ id, name }: User) => `${sortKey(name)}\0${id}`;
-    const [last] = user === undefined ? [] : await history.read('users', { ids: [user] });
+    // By the name that they are sorted by: the history may have a newer one already.
+    const last =
+      user === undefined
+        ? undefined
+        : (directory.person(user)?.user ?? (await history.read('users', { ids: [user] }))[0]);
     const from = user === undefined ? '' : key(last ?? { id: user, name: user });
     const found = [...room.here]
       .filter((person) => room.present.has(person.user.id))
