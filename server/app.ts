@@ -70,6 +70,7 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
     limits: { text: config.limitText, members: config.limitMembers, roomsOfUser: config.limitRoomsUser },
     rooms: config.rooms,
     kick: (user) => liveness.kick(user),
+    onSweepFailure: (err) => log.error({ err }, 'rooms without members could not be deleted'),
   });
   const liveness = new Liveness(reader, {
     interval: config.sessionCheck,
@@ -178,6 +179,7 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
     async close() {
       endReport();
       liveness.stop();
+      chat.close();
       // What was accepted is stored, published and acknowledged before any transport closes.
       await drain.start();
       // While the port is still open: a polling client needs one more request to learn that its connection is closed.

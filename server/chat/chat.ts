@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { RequestError } from '../errors.ts';
 import type { History } from '../history/history.ts';
 import { Announcements } from './announcements.ts';
 import { Directory } from './directory.ts';
@@ -33,6 +32,8 @@ export interface Chat {
   limits: Limits;
   /** The ids of the rooms of CHAT_ROOMS, in their order. */
   configured: readonly string[];
+  /** Begins no more work of its own. */
+  close(): void;
 }
 
 /** The id of a room of CHAT_ROOMS: its name, if that is a valid id. */
@@ -41,14 +42,19 @@ function roomIdOf(name: string): string {
   return `r-${createHash('sha256').update(name.normalize('NFC')).digest('hex').slice(0, 16)}`;
 }
 
-/** If the history fails now, the next turn tries again. */
-async function sweep(history: History): Promise<void> {
-  try {
+/** Deletes such rooms, now and from time to time, until it is aborted. If the history fails, the next turn tries again. */
+function keepSweeping(history: History, signal: AbortSignal, onFailure: (error: Error) => void): void {
+  const sweep = async () => {
     const before = Date.now() - emptyFor;
-    while ((await history.write('deleteEmptyRooms', { before, most: sweepMost })).deleted === sweepMost);
-  } catch (error) {
-    if (!(error instanceof RequestError)) throw error;
-  }
+    let more = true;
+    while (more && !signal.aborted) {
+      more = (await history.write('deleteEmptyRooms', { before, most: sweepMost })).deleted === sweepMost;
+    }
+  };
+  const turn = () => void sweep().catch(onFailure);
+  const timer = setInterval(turn, sweepEvery).unref();
+  signal.addEventListener('abort', () => clearInterval(timer));
+  turn();
 }
 
 /** @param rooms of CHAT_ROOMS: an id, or undefined where it is made of the name */
@@ -60,6 +66,8 @@ export async function openChat(options: {
   rooms: readonly { id?: string; name: string }[];
   /** Closes all connections of a user. */
   kick: (user: string) => void;
+  /** Rooms without members could not be deleted. */
+  onSweepFailure: (error: Error) => void;
 }): Promise<Chat> {
   const { history, publisher, settings, limits, kick } = options;
   const typing = new Typing(publisher);
@@ -72,7 +80,17 @@ export async function openChat(options: {
     kick,
   });
   const directory = await Directory.open(history, announcements, settings.findPeople === 'all');
-  await sweep(history);
-  setInterval(() => void sweep(history), sweepEvery).unref();
-  return { history, directory, publisher, typing, settings, limits, configured: rooms.map(({ id }) => id) };
+  const closing = new AbortController();
+  // Nobody waits for it: there may be very many such rooms, and the port opens meanwhile.
+  keepSweeping(history, closing.signal, options.onSweepFailure);
+  return {
+    history,
+    directory,
+    publisher,
+    typing,
+    settings,
+    limits,
+    configured: rooms.map(({ id }) => id),
+    close: () => closing.abort(),
+  };
 }
