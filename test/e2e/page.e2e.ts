@@ -8,8 +8,8 @@ test('everything by keyboard: rooms, writing, the menu of a message, a reply', a
     for (const name of names) await page.keyboard.press(name);
   };
   await page.getByRole('button', { name: 'Log out' }).focus();
-  // The button for what is new, the field to find a chat, the list.
-  await keys('Tab', 'Tab', 'Tab', 'k', 'Enter');
+  // The buttons to search and for what is new, the field to find a chat, the list.
+  await keys('Tab', 'Tab', 'Tab', 'Tab', 'k', 'Enter');
   await expect(page.getByRole('region', { name: 'keyboard' })).toBeVisible();
   await expect(alice.field).toBeFocused();
   await page.keyboard.type('from the keyboard');
