@@ -24,6 +24,8 @@ export class People {
   #away = empty();
   #found: { query: string; members: readonly RoomMember[] } | undefined;
   #wanted = '';
+  /** Counts how often all was asked for anew: what was asked before no longer matters. */
+  #turn = 0;
 
   constructor(connection: Connection, tasks: Tasks, changed: () => void) {
     this.#connection = connection;
@@ -35,18 +37,20 @@ export class People {
   show(room: Room | undefined): void {
     if (room === this.#room) return;
     this.#room = room;
+    this.#found = undefined;
+    this.#wanted = '';
     this.reload();
   }
 
   /** Asks anew: over a new connection, or when more has changed than events tell. */
   reload(): void {
+    this.#turn++;
     this.#here = empty();
     this.#away = empty();
-    this.#found = undefined;
-    this.#wanted = '';
     if (this.#room === undefined || this.#connection.state.kind !== 'ready') return;
     void this.load(true);
     void this.load(false);
+    void this.find(this.#wanted);
   }
 
   /** By name. Until the first page has come, who is here is known from joining. */
@@ -70,10 +74,12 @@ export class People {
   async load(present: boolean): Promise<void> {
     const room = this.#room;
     const list = present ? this.#here : this.#away;
+    const turn = this.#turn;
     if (room === undefined || list.next === null) return;
     await this.#tasks.once(
-      `people ${room.id} ${present} ${list.next ?? ''}`,
+      `people ${turn} ${present} ${list.next ?? ''}`,
       async () => {
+        if (this.#turn !== turn) return;
         const answer = await this.#connection.request('room:members', {
           room: room.id,
           present,
@@ -102,14 +108,16 @@ export class People {
       return;
     }
     const wanted = this.#wanted;
-    await this.#tasks.once(`find people ${room.id} ${wanted}`, async () => {
-      if (this.#wanted !== wanted) return;
+    const turn = this.#turn;
+    const old = () => this.#turn !== turn || this.#wanted !== wanted;
+    await this.#tasks.once(`find people ${turn} ${wanted}`, async () => {
+      if (old()) return;
       const answer = await this.#connection.request('room:members', {
         room: room.id,
         query: wanted,
         limit: PAGE,
       });
-      if (this.#wanted !== wanted) return;
+      if (old()) return;
       this.#found = { query: wanted, members: answer.members };
       this.#changed();
     });

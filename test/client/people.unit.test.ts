@@ -1,0 +1,94 @@
+import { expect, test } from 'vitest';
+import type { Connection, RequestOf } from '../../client/src/connection.ts';
+import { People } from '../../client/src/people.ts';
+import { Room } from '../../client/src/store/room.ts';
+import { Tasks } from '../../client/src/tasks.ts';
+import type { Answers, RoomMember, RoomSummary } from '../../server/events.ts';
+
+const ann: RoomMember = { user: { id: '1', name: 'Ann' }, role: 'member', present: true };
+const ben: RoomMember = { user: { id: '2', name: 'Ben' }, role: 'member', present: false };
+
+const room = (id: string) => {
+  const summary: RoomSummary = {
+    id,
+    name: id,
+    kind: 'public',
+    member: true,
+    members: 2,
+    may: ['send'],
+    notify: 'all',
+    head: 0,
+    lastSeq: 0,
+    readSeq: 0,
+    unread: 0,
+  };
+  return new Room(summary);
+};
+
+/** A room's people, over a connection whose answers the test gives. */
+function start() {
+  const asked: {
+    payload: RequestOf<'room:members'>;
+    answer(...members: RoomMember[]): Promise<void>;
+  }[] = [];
+  const connection = {
+    state: { kind: 'ready' },
+    request: (_: string, payload: RequestOf<'room:members'>) => {
+      const { promise, resolve } = Promise.withResolvers<Answers['room:members']>();
+      const answer = async (...members: RoomMember[]) => {
+        resolve({ members, count: members.length });
+        // What waits for it goes on in later turns.
+        await new Promise((done) => setImmediate(done));
+      };
+      asked.push({ payload, answer });
+      return promise;
+    },
+  };
+  const people = new People(connection as unknown as Connection, new Tasks(), () => {});
+  people.show(room('r'));
+  const ids = (present: boolean) => people.list(present, 'en').map(({ user }) => user.id);
+  const found = () => people.found?.map(({ user }) => user.id);
+  return { asked, people, ids, found };
+}
+
+test('asked anew while the first pages are on their way: the later answers count', async () => {
+  const { asked, people, ids } = start();
+  people.presence({ room: 'r', joined: [], left: [], count: 2, partial: true });
+  expect(asked).toHaveLength(4);
+  await asked[2]?.answer(ann);
+  await asked[3]?.answer(ben);
+  await asked[0]?.answer(ben);
+  await asked[1]?.answer();
+  expect(ids(true)).toEqual(['1']);
+  expect(ids(false)).toEqual(['2']);
+});
+
+test('asked anew, what was looked for is looked for again, and shown meanwhile', async () => {
+  const { asked, people, found } = start();
+  void people.find('b');
+  await asked[2]?.answer(ann);
+  expect(found()).toEqual(['1']);
+  people.members({ room: 'r', changed: [], count: 2, partial: true });
+  expect(found()).toEqual(['1']);
+  expect(asked[5]?.payload).toMatchObject({ query: 'b' });
+  await asked[5]?.answer(ben);
+  expect(found()).toEqual(['2']);
+});
+
+test('asked anew while an answer to what was looked for is on its way: the later answer counts', async () => {
+  const { asked, people, found } = start();
+  void people.find('b');
+  people.reload();
+  await asked[5]?.answer(ben);
+  await asked[2]?.answer(ann);
+  expect(found()).toEqual(['2']);
+});
+
+test('in another room nothing is looked for', async () => {
+  const { asked, people, found } = start();
+  void people.find('b');
+  await asked[2]?.answer(ben);
+  people.show(room('s'));
+  expect(found()).toBeUndefined();
+  expect(asked.slice(3).map(({ payload }) => payload.query)).toEqual([undefined, undefined]);
+});
