@@ -46,6 +46,12 @@ export function isLocked(error: unknown): boolean {
   return (codeOf(error) & 0xff) === codes.busy;
 }
 
+/** Whether the storage has failed. An error without a code of SQLite or of the system is a bug in this program. */
+export function isStorage(error: unknown): boolean {
+  const { errcode, syscall } = error as { errcode?: number; syscall?: string };
+  return errcode !== undefined || syscall !== undefined;
+}
+
 /**
  * SQLite's result code distinguishes a full disk from other failures. An error without a code is not a failure of the
  * storage but a bug in this program.

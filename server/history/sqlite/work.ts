@@ -158,15 +158,18 @@ export class SqliteWork implements Work {
     for (const [key, { room }] of this.#members) if (room === known.num) this.#members.delete(key);
   }
 
-  /**
-   * Takes the next messages of a deleted room away, and the room with the last of them, when the index for searching has
-   * followed so far.
-   * @returns whether there is more to do
-   */
-  purge(): boolean {
-    const room = this.#statements.goneRoom.get()?.num as number | undefined;
-    if (room === undefined) return false;
-    if ((this.#statements.textsWaiting.get()?.texts as number) > mostTextsWaiting) return true;
+  /** The number of a deleted room that is still there. */
+  goneRoom(): number | undefined {
+    return this.#statements.goneRoom.get()?.num as number | undefined;
+  }
+
+  /** Whether the index for searching has followed so far that the next messages of a deleted room may go. */
+  indexFollows(): boolean {
+    return (this.#statements.textsWaiting.get()?.texts as number) <= mostTextsWaiting;
+  }
+
+  /** Deletes the next messages of such a room, or the room itself when none is left. */
+  purge(room: number): void {
     let bytes = 0;
     let upTo = -1;
     for (const { seq, size } of this.#statements.sizes.iterate(room, purgeMessages)) {
@@ -179,7 +182,6 @@ export class SqliteWork implements Work {
       this.#statements.roomTexts.run(room, upTo);
       this.#statements.deleteMessages.run(room, upTo);
     }
-    return true;
   }
 
   emptyRooms(before: number, most: number): RoomRow[] {

@@ -10,6 +10,7 @@ import {
   type Call,
   isFull,
   isLocked,
+  isStorage,
   type Outcome,
   type Reply,
   type Request,
@@ -39,6 +40,8 @@ const eraseAfter = 10_000;
 
 /** Milliseconds between two steps that delete the messages of deleted rooms. */
 const purgeEvery = 20;
+/** Most milliseconds until it is seen that the index for searching has followed; a full disk may keep it from that. */
+const longestWait = 1000;
 
 /** What adds to the history, and is refused when the disk is nearly full. Everything else is small, or frees room. */
 const adding: ReadonlySet<string> = new Set<keyof Writes>([
@@ -66,6 +69,8 @@ const work = new SqliteWork(db);
 let erasing: NodeJS.Timeout | undefined;
 /** A deleted room may have been left half done by the last run. */
 let purging: NodeJS.Timeout | undefined = setTimeout(purge, purgeEvery);
+/** The pause before its next step. */
+let waited = purgeEvery;
 
 port.on('message', (first: Request) => {
   const requests = [first];
@@ -127,13 +132,19 @@ function transact(calls: readonly Call[], roomLeft: boolean): Batch {
   const began = performance.now();
   const outcomes: Outcome[] = [];
   const changes: Change[] = [];
-  db.exec('BEGIN IMMEDIATE');
-  try {
+  inTransaction(() => {
     work.begin();
     for (const call of calls) outcomes.push(perform(call, changes, roomLeft));
     work.finish();
+  });
+  return { outcomes, changes, commitMs: performance.now() - began };
+}
+
+function inTransaction(task: () => void): void {
+  db.exec('BEGIN IMMEDIATE');
+  try {
+    task();
     db.exec('COMMIT');
-    return { outcomes, changes, commitMs: performance.now() - began };
   } catch (error) {
     if (db.isTransaction) db.exec('ROLLBACK');
     throw error;
@@ -174,29 +185,25 @@ function deletesRoom(change: Change): boolean {
   return change.type === 'room' && change.is === 'deleted';
 }
 
-/** A step of taking away what was in deleted rooms. All that users ask for goes in between. */
+/** A step of deleting what was in deleted rooms. All that users ask for goes in between. */
 function purge(): void {
+  purging = undefined;
   let pause = purgeEvery;
-  let more = true;
   try {
-    more = disk.lend(() => {
-      db.exec('BEGIN IMMEDIATE');
-      try {
-        const left = work.purge();
-        db.exec('COMMIT');
-        return left;
-      } catch (error) {
-        if (db.isTransaction) db.exec('ROLLBACK');
-        throw error;
-      }
-    });
-    disk.checkpointInTime();
-  } catch {
+    const room = work.goneRoom();
+    if (room === undefined) return;
+    if (work.indexFollows()) {
+      disk.lend(() => inTransaction(() => work.purge(room)));
+      disk.checkpointInTime();
+      erasing ??= setTimeout(erase, eraseAfter);
+    } else pause = Math.min(2 * waited, longestWait);
+  } catch (error) {
+    if (!isStorage(error)) throw error;
     // A full disk, or one that fails.
     pause = eraseAfter;
   }
-  purging = more ? setTimeout(purge, pause) : undefined;
-  if (more) erasing ??= setTimeout(erase, eraseAfter);
+  waited = pause;
+  purging = setTimeout(purge, pause);
 }
 
 /** Deleted and edited texts are overwritten in the database; this truncates the WAL, which still has them. */
@@ -205,7 +212,8 @@ function erase(): void {
   try {
     const result = db.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get();
     if (result?.busy === 0) return;
-  } catch {
+  } catch (error) {
+    if (!isStorage(error)) throw error;
     // A full disk, or one that fails.
   }
   erasing = setTimeout(erase, eraseAfter);
