@@ -5,6 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { root, runtime } from './npm-packages.mjs';
 
+/** Milliseconds for a start, and the end after it. */
+const longestStart = 30_000;
+
 /**
  * Starts the chat server once, as `npm run server` does, on a history and a port that nobody uses: Node keeps what it
  * has compiled, and the next start takes half the CPU and two thirds of the memory. The cache is of one account: what
@@ -33,8 +36,14 @@ async function compileServer() {
       if (text.includes('"listening"')) server.kill('SIGTERM');
     });
   }
-  const [code] = await once(server, 'close');
-  rmSync(folder, { recursive: true });
+  const giveUp = setTimeout(() => server.kill('SIGKILL'), longestStart);
+  let code;
+  try {
+    [code] = await once(server, 'close');
+  } finally {
+    clearTimeout(giveUp);
+    rmSync(folder, { recursive: true, force: true });
+  }
   // Only the first start is slower then.
   if (code !== 0) console.log(`the chat server was not compiled ahead:\n${output}`);
 }
