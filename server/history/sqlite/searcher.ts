@@ -44,7 +44,10 @@ history.exec('PRAGMA secure_delete = ON');
 const statements = {
   fresh: history.prepare(`SELECT num, room, id, text FROM messages WHERE num > ? ORDER BY num LIMIT ${step}`),
   former: history.prepare(
-    'SELECT change, message, room, text FROM former_texts WHERE change > ? ORDER BY change',
+    `SELECT change, message, room, text FROM former_texts WHERE change > ? ORDER BY change LIMIT ${step}`,
+  ),
+  laterFormer: history.prepare(
+    'SELECT message, room, text FROM former_texts WHERE change > ? ORDER BY change',
   ),
   forget: history.prepare('DELETE FROM former_texts WHERE change <= ?'),
   current: history.prepare('SELECT room, text FROM messages WHERE num = ?'),
@@ -131,16 +134,29 @@ function follow(): boolean {
   let former: { change: number; message: number; room: number; text: string }[];
   const fresh: { num: number; room: number; id: string; text: string }[] = [];
   let characters = 0;
+  let moreFormer = false;
   const current = new Map<number, { room: number; text: string } | undefined>();
   try {
     former = statements.former.all(index.change) as typeof former;
-    for (const row of statements.fresh.iterate(index.message)) {
-      fresh.push(row as (typeof fresh)[number]);
-      characters += (row.text as string).length;
-      if (characters > stepCharacters) break;
+    moreFormer = former.length === step;
+    // New messages only when all changes are followed: the index takes them in as they are now.
+    if (!moreFormer) {
+      for (const row of statements.fresh.iterate(index.message)) {
+        fresh.push(row as (typeof fresh)[number]);
+        characters += (row.text as string).length;
+        if (characters > stepCharacters) break;
+      }
     }
     for (const { message } of former) {
       current.set(message, statements.current.get(message) as { room: number; text: string } | undefined);
+    }
+    if (moreFormer) {
+      // What a later step removes of a message, its next former text, is what this step has to add.
+      const open = new Set(current.keys());
+      for (const row of statements.laterFormer.iterate(former.at(-1)?.change as number)) {
+        const { message, room, text } = row as { message: number; room: number; text: string };
+        if (open.delete(message)) current.set(message, { room, text });
+      }
     }
   } finally {
     history.exec('COMMIT');
@@ -176,7 +192,7 @@ function follow(): boolean {
     statements.forget.run(change);
     textsChanged = performance.now();
   }
-  return fresh.length === step || characters > stepCharacters;
+  return moreFormer || fresh.length === step || characters > stepCharacters;
 }
 
 /** The pairs of a text, each once: the index knows which a text has, and not where. */

@@ -3,6 +3,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import type { History } from '../../../server/history/history.ts';
 import { openSqliteHistory } from '../../../server/history/sqlite/sqlite.ts';
+import { pairsOf } from '../../../server/history/text-keys.ts';
 import { historyFolder } from '../../helpers/chat-server.ts';
 
 // What one user can write within the limits in an hour or less must not hold up the others.
@@ -68,6 +69,43 @@ test('what was in a deleted room goes bit by bit, over a restart too, until noth
   });
   await vi.waitUntil(() => count('rooms') === 1, { timeout: 10_000 });
 }, 90_000);
+
+test('of very many edits that the index for searching has missed it takes some at a time, and ends with what is there', async () => {
+  const path = newFile();
+  const history = await open(path);
+  await history.write('putRoom', { id: 'den', name: 'Den', kind: 'private', at });
+  const search = (query: string) =>
+    history.read('search', { query, rooms: ['den'], everyPublic: false, limit: 9 });
+  await fill(history, 'den', 3, (n) => `first ${n}`);
+  expect((await search('first')).messages).toHaveLength(3);
+  // Nobody can write to it now.
+  const index = new DatabaseSync(`${path}-search`);
+  onTestFinished(() => index.close());
+  index.exec('BEGIN EXCLUSIVE');
+  await fill(history, 'den', 3, (n) => `first ${n + 3}`);
+  const edit = (seq: number, text: string) =>
+    history.write('edit', { room: 'den', seq, user: '1', text, at });
+  for (let round = 0; round < 250; round++) {
+    const texts = [1, 2, 3, 4, 5, 6].map((seq) => `round${round} of${seq}`);
+    await Promise.all(texts.map((text, n) => edit(n + 1, text)));
+  }
+  const file = new DatabaseSync(path, { readOnly: true, timeout: 5000 });
+  onTestFinished(() => file.close());
+  expect(file.prepare('SELECT count(*) AS rows FROM former_texts').get()).toEqual({ rows: 1500 });
+  index.exec('ROLLBACK');
+  await vi.waitUntil(() => file.prepare('SELECT 1 FROM former_texts').get() === undefined, {
+    timeout: 20_000,
+  });
+  expect((await search('round249')).messages).toHaveLength(6);
+  index.exec('PRAGMA busy_timeout = 5000; CREATE VIRTUAL TABLE temp.words USING fts5vocab(main, pairs, col)');
+  const words = index.prepare(`SELECT term, doc FROM temp.words WHERE col = 'text' ORDER BY term`).all();
+  const expected = new Map<string, number>();
+  for (const seq of [1, 2, 3, 4, 5, 6]) {
+    for (const word of new Set(pairsOf(`round249 of${seq}`)))
+      expected.set(word, (expected.get(word) ?? 0) + 1);
+  }
+  expect(new Map(words.map(({ term, doc }) => [term, doc]))).toEqual(expected);
+}, 60_000);
 
 test('no text and no query makes a search take long; what is left to look at is on the next page', async () => {
   const history = await open(newFile());
