@@ -259,3 +259,17 @@ test('on a phone the way back carries what is unread elsewhere', async ({ alice,
   await expect(alice.message('two')).toBeInViewport();
   await expect(list(alice)).toBeHidden();
 });
+
+test('a room that goes while it has the focus passes it to its neighbour', async ({ alice, site }) => {
+  const { page } = alice;
+  const ids = await Promise.all(['elm', 'ash', 'yew'].map((name) => privateRoom(site, 'bob', name, ['1'])));
+  for (const id of ids) await seed(site, 'bob', id, ['a word']);
+  await expect(order(alice).first()).toHaveText('yew');
+  await room(alice, 'ash').focus();
+  await asUser(site, 'bob', (ask) => ask('room:delete', { room: ids[1] }));
+  await expect(room(alice, 'ash')).toHaveCount(0);
+  await expect(room(alice, 'elm')).toBeFocused();
+  await expect(page.getByText('You are no longer in ash.')).toBeVisible();
+  await page.keyboard.press('ArrowUp');
+  await expect(room(alice, 'yew')).toBeFocused();
+});
