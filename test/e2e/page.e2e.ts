@@ -1,3 +1,4 @@
+import type { Locator } from '@playwright/test';
 import { expect, type Person, type Site, test } from './fixtures.ts';
 import { differingPixels } from './pixels.ts';
 import { seed } from './seed.ts';
@@ -8,8 +9,8 @@ test('everything by keyboard: rooms, writing, the menu of a message, a reply', a
     for (const name of names) await page.keyboard.press(name);
   };
   await page.getByRole('button', { name: 'Log out' }).focus();
-  // The buttons to search and for what is new, the field to find a chat, the list.
-  await keys('Tab', 'Tab', 'Tab', 'Tab', 'k', 'Enter');
+  // Into the element, to the field to find a chat, to the list.
+  await keys('Tab', 'Control+k', 'Tab', 'k', 'Enter');
   await expect(page.getByRole('region', { name: 'keyboard' })).toBeVisible();
   await expect(alice.field).toBeFocused();
   await page.keyboard.type('from the keyboard');
@@ -41,6 +42,25 @@ test('everything by keyboard: rooms, writing, the menu of a message, a reply', a
   await expect(alice.field).toBeFocused();
   await keys('Alt+ArrowUp');
   await expect(page.getByRole('region', { name: 'keyboard' })).toBeVisible();
+});
+
+test('what was sent, or called off, is gone from the field before the next letter', async ({ alice }) => {
+  await alice.open('keyboard');
+  // As fast as a page can be: no frame is drawn between the key and the look at the field.
+  const after = (field: Locator, key: string) =>
+    field.evaluate((input: HTMLTextAreaElement | HTMLInputElement, name) => {
+      input.dispatchEvent(new KeyboardEvent('keydown', { key: name, bubbles: true, cancelable: true }));
+      return input.value;
+    }, key);
+  await alice.field.fill('on its way');
+  expect(await after(alice.field, 'Enter')).toBe('');
+  await expect(alice.message('on its way')).toBeVisible();
+  const find = alice.page.getByRole('searchbox', { name: 'Find a chat' });
+  await find.fill('xylo');
+  expect(await after(find, 'Escape')).toBe('');
+  await find.fill('lobby');
+  expect(await after(find, 'Enter')).toBe('');
+  await expect(alice.page.getByRole('region', { name: 'lobby' })).toBeVisible();
 });
 
 test('Enter during a composition sends nothing', async ({ alice }) => {
@@ -117,19 +137,15 @@ test('the page’s styles end at the element', async ({ alice, visitor, site }) 
   // Behind round corners one would see the page.
   const frame =
     'php-chat { position: absolute; left: 0; top: 0; width: 900px; height: 600px; border-radius: 0 }';
-  const picture = async (css: string) => {
-    await host(alice, site, css);
-    // Who wrote has left, nothing is pointed at, and all is read.
-    await expect(alice.page.getByRole('button', { name: 'Here now: 1' })).toBeVisible();
-    await alice.page.mouse.move(1000, 700);
-    await expect(alice.page.getByRole('button', { name: /^lobby(?!.*unread)/ })).toBeVisible();
-    await expect(alice.page.getByRole('button', { name: 'Here now: 1' })).toBeVisible();
-    return alice.page.locator('php-chat').screenshot({ animations: 'disabled' });
-  };
-  // A room of one's own stands elsewhere than before.
+  const chat = alice.page.locator('php-chat');
   await host(alice, site, frame);
-  const plain = await picture(frame);
-  const changed = await picture(hostile + frame);
+  // Who wrote has left, nothing is pointed at, and all is read.
+  await expect(alice.page.getByRole('button', { name: 'Here now: 1' })).toBeVisible();
+  await alice.page.mouse.move(1000, 700);
+  await expect(alice.page.getByRole('button', { name: /^lobby(?!.*unread)/ })).toBeVisible();
+  const plain = await chat.screenshot({ animations: 'disabled' });
+  await alice.page.addStyleTag({ content: hostile });
+  const changed = await chat.screenshot({ animations: 'disabled' });
   await alice.shot('hostile-css');
   expect(await differingPixels(visitor.page, plain, changed)).toBe(0);
 });

@@ -61,6 +61,8 @@ export class AppView {
   #loginUrl: string | null = null;
   /** A card replaces everything. */
   #carded = false;
+  /** Taken from the page: what comes late draws nothing any more. */
+  #stopped = false;
   /** What a dialog that closes was opened by. */
   #opener: HTMLElement | undefined;
   /** Where the focus was when everything was hidden. */
@@ -108,6 +110,7 @@ export class AppView {
   }
 
   render(): void {
+    if (this.#stopped) return;
     const { chat, strings } = this.#context;
     const card = cardOf(chat, strings, this.#loginUrl);
     this.#carded = card !== undefined;
@@ -131,6 +134,7 @@ export class AppView {
 
   /** Takes everything from the page. */
   stop(): void {
+    this.#stopped = true;
     this.#reading.stop();
     this.#resized.disconnect();
     this.#tooltip.hide();

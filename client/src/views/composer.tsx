@@ -114,7 +114,7 @@ export class Composer extends Component<Props> {
     else return false;
     this.#keep();
     this.focus();
-    this.props.context.changed();
+    this.props.context.draw();
     return true;
   };
 
@@ -286,15 +286,15 @@ export class Composer extends Component<Props> {
     this.#edit = { seq: this.#edit.seq, rev, text };
     this.#keep();
     this.focus();
-    this.props.context.changed();
+    this.props.context.draw();
   }
 
   async #save(edit: Edit): Promise<void> {
     const { context, room } = this.props;
-    const { chat, strings, toast, changed } = context;
+    const { chat, strings, toast, draw } = context;
     const rev = typeof edit.clash === 'object' ? edit.clash.rev : edit.rev;
     this.#saving = true;
-    changed();
+    draw();
     try {
       await chat.edit({ room: room.id, seq: edit.seq, rev }, cleaned(edit.text));
       if (this.#edit === edit) this.#edit = undefined;
@@ -308,7 +308,7 @@ export class Composer extends Component<Props> {
       else toast(refusal(error, strings, strings.text('error.edit')), 'bad');
     } finally {
       this.#saving = false;
-      changed();
+      draw();
     }
     // Another composer may be in this room by now.
     if (!this.#gone) this.#keep();
@@ -319,7 +319,7 @@ export class Composer extends Component<Props> {
   }
 
   #submit(): void {
-    const { chat, strings, toast, changed } = this.props.context;
+    const { chat, strings, toast, draw } = this.props.context;
     const text = this.#shown;
     const edit = this.#edit;
     if (blank(text) || codePoints(text) > chat.limit || this.#saving) return;
@@ -336,7 +336,8 @@ export class Composer extends Component<Props> {
     this.#keep();
     this.focus();
     this.props.toEnd();
-    changed();
+    // At once: the next letter must not be added to what was sent.
+    draw();
   }
 
   readonly #typed = () => {

@@ -168,7 +168,8 @@ export class People extends Component<Props> {
   }
 
   #field() {
-    const { strings } = this.props.context;
+    const { context } = this.props;
+    const { strings } = context;
     const label = strings.text('people.find');
     return (
       <div class="filter">
@@ -184,6 +185,8 @@ export class People extends Component<Props> {
           onKeyDown={(event) => {
             if (event.key !== 'Escape' || this.#query === '') return;
             this.#look('');
+            // At once: the next letter must not be added to what was there.
+            context.draw();
             event.preventDefault();
             event.stopPropagation();
           }}

@@ -225,6 +225,12 @@ export class RoomList extends Component<Props> {
     openMenu(context, opener, { label: strings.text('rooms.add'), items });
   }
 
+  /** At once: the next letter must not be added to what was there. */
+  #clear(): void {
+    this.#look('');
+    this.props.context.draw();
+  }
+
   #look(query: string): void {
     const { chat, changed } = this.props.context;
     this.#query = query;
@@ -234,14 +240,14 @@ export class RoomList extends Component<Props> {
 
   readonly #key = (event: KeyboardEvent) => {
     if (event.isComposing) return;
-    if (event.key === 'Escape' && this.#query !== '') this.#look('');
+    if (event.key === 'Escape' && this.#query !== '') this.#clear();
     else if (event.key === 'ArrowDown') this.focus();
     else if (event.key === 'Enter') {
       // What is drawn may be a letter behind what was typed.
       this.props.context.draw();
       const first = this.#list.current?.querySelector<HTMLElement>('li:not([hidden]) > .room')?.dataset.key;
       if (first === undefined) return;
-      this.#look('');
+      this.#clear();
       this.props.context.open(first);
     } else return;
     event.preventDefault();

@@ -267,6 +267,8 @@ export class PeopleField extends Component<Props> {
     this.#options = undefined;
     this.#answered = '';
     this.#set(this.props.single === true ? option.user.name : '');
+    // At once: the next letter must not be added to what was there.
+    this.props.context.draw();
     this.#input.current?.focus();
     this.props.chosen(this.props.single === true ? [chip] : [...this.props.chips, chip]);
   }
@@ -280,6 +282,7 @@ export class PeopleField extends Component<Props> {
     }
     this.#options = undefined;
     this.#set('');
+    this.props.context.draw();
     this.props.chosen(chips);
   }
 
