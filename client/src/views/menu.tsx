@@ -51,6 +51,7 @@ export function openMenu(
 
 class Menu extends Component<Props> {
   readonly #menu = createRef<HTMLDivElement>();
+  /** The finger that opened the sheet is still to be lifted: only a new press chooses or closes. */
   #pressed = false;
 
   override componentDidMount(): void {
@@ -67,10 +68,7 @@ class Menu extends Component<Props> {
         {/* biome-ignore lint/a11y/useKeyWithClickEvents: the keyboard has Esc for it. */}
         <div
           class={sheet ? 'veil' : 'veil clear'}
-          onPointerDown={() => {
-            this.#pressed = true;
-          }}
-          // The finger that opened the sheet is still to be lifted: only a new press closes it.
+          onPointerDown={this.#press}
           onClick={() => this.#pressed && close()}
         />
         <div
@@ -80,6 +78,7 @@ class Menu extends Component<Props> {
           tabIndex={-1}
           style={sheet || width === undefined ? undefined : { minInlineSize: `${width}px` }}
           ref={this.#menu}
+          onPointerDown={this.#press}
           onKeyDown={this.#key}
         >
           {about}
@@ -91,7 +90,9 @@ class Menu extends Component<Props> {
               class={bad === true ? 'bad' : ''}
               tabIndex={-1}
               key={name}
-              onClick={() => {
+              onClick={({ detail }) => {
+                // By keyboard there is no press.
+                if (detail > 0 && !this.#pressed) return;
                 close();
                 run();
               }}
@@ -106,6 +107,10 @@ class Menu extends Component<Props> {
       </>
     );
   }
+
+  readonly #press = () => {
+    this.#pressed = true;
+  };
 
   readonly #key = (event: KeyboardEvent) => {
     const all = [...(this.#menu.current?.querySelectorAll<HTMLElement>('[role=menuitem]') ?? [])];
