@@ -104,6 +104,26 @@ test('a name that is taken, and a server that does not answer: nothing is lost, 
   await expect(rooms(alice).getByRole('button', { name: /^compost heap/ })).toHaveCount(1);
 });
 
+test('cancelled, and then made with another name and for members alone: that room is opened', async ({
+  alice,
+  site,
+}) => {
+  const { page } = alice;
+  const dialog = await fromPlus(alice, 'New room');
+  const name = dialog.getByRole('textbox', { name: 'Name' });
+  await dialog.getByRole('radio', { name: /^Public/ }).check();
+  await name.fill('open field');
+  site.chat.signal('SIGSTOP');
+  await page.keyboard.press('Enter');
+  await dialog.getByRole('button', { name: 'Cancel' }).click();
+  await dialog.getByRole('radio', { name: /^Private/ }).check();
+  await name.fill('walled garden');
+  await page.keyboard.press('Enter');
+  site.chat.signal('SIGCONT');
+  await expect(page.getByRole('region', { name: 'walled garden' })).toBeVisible();
+  await expect(rooms(alice).getByRole('button', { name: /^walled garden ?, private/ })).toHaveCount(1);
+});
+
 test('what is below a dialog is inert; Esc and a press beside close it only while nothing was typed', async ({
   alice,
 }) => {

@@ -1,7 +1,7 @@
 import { Component } from 'preact';
 import type { Context } from '../context.ts';
 import { Actions, Dialog } from './dialog.tsx';
-import { refusal } from './refusal.ts';
+import { Submission } from './submission.ts';
 
 interface Props {
   readonly context: Context;
@@ -18,12 +18,10 @@ interface Props {
 
 /** Asks before something is taken away. */
 export class Ask extends Component<Props> {
-  #busy = false;
-  #problem: string | undefined;
-  #closed = false;
+  readonly #submission = new Submission(this.props.context);
 
   override componentWillUnmount(): void {
-    this.#closed = true;
+    this.#submission.cancel();
   }
 
   override render({ context, title, text, stay, label, close }: Props) {
@@ -32,14 +30,14 @@ export class Ask extends Component<Props> {
         context={context}
         title={title}
         ask
-        problem={this.#problem}
+        problem={this.#submission.problem}
         submit={this.#submit}
         close={close}
         actions={
           <Actions
             context={context}
             label={label}
-            busy={this.#busy ? label : undefined}
+            busy={this.#submission.busy ? label : undefined}
             cancel={stay}
             bad
             submit={this.#submit}
@@ -52,21 +50,11 @@ export class Ask extends Component<Props> {
     );
   }
 
-  readonly #submit = async () => {
-    const { context, run, done, close } = this.props;
-    if (this.#busy) return;
-    this.#busy = true;
-    this.#problem = undefined;
-    context.changed();
-    try {
-      await run();
-      if (this.#closed) return;
+  readonly #submit = () => {
+    const { run, done, close } = this.props;
+    void this.#submission.run(run, () => {
       close();
       done?.();
-    } catch (error) {
-      this.#problem = refusal(error, context.strings);
-      this.#busy = false;
-      context.changed();
-    }
+    });
   };
 }

@@ -3,8 +3,9 @@ import { newId } from '../../outbox.ts';
 import type { Context } from '../context.ts';
 import { Actions, Dialog } from './dialog.tsx';
 import { type Chip, PeopleField } from './people-field.tsx';
-import { isConflict, refusal } from './refusal.ts';
+import { refusal } from './refusal.ts';
 import { RoomFields } from './room-fields.tsx';
+import { Submission } from './submission.ts';
 
 interface Props {
   readonly context: Context;
@@ -14,16 +15,17 @@ interface Props {
 
 /** A new room, with those who are invited to it at once. */
 export class CreateRoom extends Component<Props> {
-  /** The same for each attempt: what the server has made is not made twice. */
-  readonly #clientId = newId();
+  /**
+   * The same for each attempt with the same fields: what the server has made is not made twice. With others it would
+   * answer with what it has made already.
+   */
+  #attempt: { readonly fields: string; readonly clientId: string } | undefined;
   readonly #fields: RoomFields;
   #kind: 'public' | 'private';
   #chips: readonly Chip[] = [];
   #people: PeopleField | undefined;
   #writing = '';
-  #busy = false;
-  #problem: string | undefined;
-  #closed = false;
+  readonly #submission = new Submission(this.props.context);
 
   constructor(props: Props) {
     super(props);
@@ -33,7 +35,7 @@ export class CreateRoom extends Component<Props> {
   }
 
   override componentWillUnmount(): void {
-    this.#closed = true;
+    this.#submission.cancel();
   }
 
   override render({ context, name, close }: Props) {
@@ -45,21 +47,21 @@ export class CreateRoom extends Component<Props> {
         context={context}
         title={strings.text('create.title')}
         typed={typed}
-        problem={this.#problem}
-        again={this.#problem === undefined ? undefined : this.#submit}
+        problem={this.#submission.problem}
+        again={this.#submission.problem === undefined ? undefined : this.#submit}
         submit={this.#submit}
         close={close}
         actions={
           <Actions
             context={context}
             label={strings.text('create.submit')}
-            busy={this.#busy ? strings.text('create.busy') : undefined}
+            busy={this.#submission.busy ? strings.text('create.busy') : undefined}
             submit={this.#submit}
             close={this.#cancel}
           />
         }
       >
-        {this.#fields.draw(this.#busy)}
+        {this.#fields.draw(this.#submission.busy)}
         {this.#who()}
         {this.#kind === 'private' && (
           <PeopleField
@@ -67,7 +69,7 @@ export class CreateRoom extends Component<Props> {
             label={strings.text('create.invite')}
             optional={strings.text('create.optional')}
             chips={this.#chips}
-            readOnly={this.#busy}
+            readOnly={this.#submission.busy}
             chosen={(chips) => {
               this.#chips = chips;
               context.changed();
@@ -89,7 +91,7 @@ export class CreateRoom extends Component<Props> {
     const { chat, strings, changed } = this.props.context;
     if (!chat.can.createPublic || !chat.can.createPrivate) return undefined;
     return (
-      <fieldset disabled={this.#busy}>
+      <fieldset disabled={this.#submission.busy}>
         <legend>{strings.text('create.who')}</legend>
         {(['public', 'private'] as const).map((kind) => (
           <label class="choice" key={kind}>
@@ -114,39 +116,38 @@ export class CreateRoom extends Component<Props> {
 
   /** Stops waiting; what the server makes of it meanwhile is listed like any new room. */
   readonly #cancel = () => {
-    if (!this.#busy) return this.props.close();
-    this.#busy = false;
-    this.props.context.changed();
+    if (!this.#submission.cancel()) this.props.close();
   };
 
-  readonly #submit = async () => {
+  readonly #submit = () => {
     const { context, close } = this.props;
-    const { chat, strings, changed } = context;
-    if (this.#busy || (this.#kind === 'private' && this.#people?.finish() === true)) return;
+    const { chat, strings } = context;
+    if (this.#kind === 'private' && this.#people?.finish() === true) return;
     if (!this.#fields.check()) return;
     const { name, topic } = this.#fields;
     const members = this.#kind === 'private' ? this.#chips.map(({ user }) => user.id) : [];
-    this.#busy = true;
-    this.#problem = undefined;
-    changed();
-    try {
-      const { room, failed } = await chat.createRoom({
-        name,
-        kind: this.#kind,
-        clientId: this.#clientId,
-        ...(topic === '' ? {} : { topic }),
-        ...(members.length === 0 ? {} : { members }),
-      });
-      if (this.#closed || !this.#busy) return;
-      close();
-      context.open(room.id);
-      this.#tellFailed(room.id, failed);
-    } catch (error) {
-      if (isConflict(error)) this.#fields.fail('create.taken');
-      else this.#problem = refusal(error, strings, strings.text('create.failed'));
-      this.#busy = false;
-      changed();
-    }
+    const fields = {
+      name,
+      kind: this.#kind,
+      ...(topic === '' ? {} : { topic }),
+      ...(members.length === 0 ? {} : { members }),
+    };
+    const same = JSON.stringify(fields);
+    if (this.#attempt?.fields !== same) this.#attempt = { fields: same, clientId: newId() };
+    const { clientId } = this.#attempt;
+    void this.#submission.run(
+      () => chat.createRoom({ ...fields, clientId }),
+      ({ room, failed }) => {
+        close();
+        context.open(room.id);
+        this.#tellFailed(room.id, failed);
+      },
+      (error) => {
+        if (error.code !== 'conflict') return refusal(error, strings, strings.text('create.failed'));
+        this.#fields.fail('create.taken');
+        return undefined;
+      },
+    );
   };
 
   #tellFailed(id: string, failed: readonly { user: string; code: string }[]): void {

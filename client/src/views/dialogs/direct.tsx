@@ -2,7 +2,7 @@ import { Component } from 'preact';
 import type { Context } from '../context.ts';
 import { Actions, Dialog } from './dialog.tsx';
 import { type Chip, PeopleField } from './people-field.tsx';
-import { refusal } from './refusal.ts';
+import { Submission } from './submission.ts';
 
 interface Props {
   readonly context: Context;
@@ -14,12 +14,10 @@ export class NewDirect extends Component<Props> {
   #chips: readonly Chip[] = [];
   #people: PeopleField | undefined;
   #writing = '';
-  #busy = false;
-  #problem: string | undefined;
-  #closed = false;
+  readonly #submission = new Submission(this.props.context);
 
   override componentWillUnmount(): void {
-    this.#closed = true;
+    this.#submission.cancel();
   }
 
   override render({ context, close }: Props) {
@@ -30,16 +28,16 @@ export class NewDirect extends Component<Props> {
         context={context}
         title={strings.text('direct.title')}
         typed={this.#writing !== ''}
-        problem={this.#problem}
-        again={this.#problem === undefined ? undefined : this.#open}
+        problem={this.#submission.problem}
+        again={this.#submission.problem === undefined ? undefined : this.#open}
         submit={this.#open}
         close={close}
         actions={
           <Actions
             context={context}
             label={open}
-            busy={this.#busy ? open : undefined}
-            submit={() => this.#people?.finish() !== true && void this.#open()}
+            busy={this.#submission.busy ? open : undefined}
+            submit={() => this.#people?.finish() !== true && this.#open()}
             close={this.#cancel}
           />
         }
@@ -49,11 +47,11 @@ export class NewDirect extends Component<Props> {
           label={strings.text('direct.to')}
           chips={this.#chips}
           single
-          readOnly={this.#busy}
+          readOnly={this.#submission.busy}
           hint={strings.text('invite.lookup')}
           chosen={(chips) => {
             this.#chips = chips;
-            void this.#open();
+            this.#open();
           }}
           typed={(text) => {
             this.#writing = text;
@@ -68,27 +66,19 @@ export class NewDirect extends Component<Props> {
   }
 
   readonly #cancel = () => {
-    if (!this.#busy) return this.props.close();
-    this.#busy = false;
-    this.props.context.changed();
+    if (!this.#submission.cancel()) this.props.close();
   };
 
-  readonly #open = async () => {
+  readonly #open = () => {
     const { context, close } = this.props;
     const [chip] = this.#chips;
-    if (this.#busy || chip === undefined) return;
-    this.#busy = true;
-    this.#problem = undefined;
-    context.changed();
-    try {
-      const room = await context.chat.openDirect(chip.user.id);
-      if (this.#closed || !this.#busy) return;
-      close();
-      context.open(room.id);
-    } catch (error) {
-      this.#problem = refusal(error, context.strings);
-      this.#busy = false;
-      context.changed();
-    }
+    if (chip === undefined) return;
+    void this.#submission.run(
+      () => context.chat.openDirect(chip.user.id),
+      (room) => {
+        close();
+        context.open(room.id);
+      },
+    );
   };
 }

@@ -4,7 +4,7 @@ import type { Strings } from '../../strings.ts';
 import type { Context, FailedInvitation } from '../context.ts';
 import { Actions, Dialog } from './dialog.tsx';
 import { type Chip, PeopleField } from './people-field.tsx';
-import { refusal } from './refusal.ts';
+import { Submission } from './submission.ts';
 
 interface Props {
   readonly context: Context;
@@ -19,19 +19,17 @@ export class Invite extends Component<Props> {
   #chips: readonly Chip[];
   #people: PeopleField | undefined;
   #writing = '';
-  #busy = false;
-  #problem: string | undefined;
-  #closed = false;
+  readonly #submission = new Submission(this.props.context);
 
   constructor(props: Props) {
     super(props);
     const { context, failed } = props;
     this.#chips = failed.map((one) => refused(one, context.strings));
-    if (failed.length > 0) this.#problem = context.strings.count('invite.failed', failed.length);
+    if (failed.length > 0) this.#submission.problem = context.strings.count('invite.failed', failed.length);
   }
 
   override componentWillUnmount(): void {
-    this.#closed = true;
+    this.#submission.cancel();
   }
 
   override render({ context, room, close }: Props) {
@@ -44,7 +42,7 @@ export class Invite extends Component<Props> {
         context={context}
         title={strings.text('invite.title', { room: room.summary.name })}
         typed={fresh.length > 0 || this.#writing !== ''}
-        problem={this.#problem}
+        problem={this.#submission.problem}
         submit={this.#submit}
         close={close}
         actions={
@@ -56,7 +54,7 @@ export class Invite extends Component<Props> {
             <Actions
               context={context}
               label={fresh.length > 1 ? strings.text('invite.count', { n: fresh.length }) : submit}
-              busy={this.#busy ? submit : undefined}
+              busy={this.#submission.busy ? submit : undefined}
               submit={this.#submit}
               close={this.#cancel}
             />
@@ -68,7 +66,7 @@ export class Invite extends Component<Props> {
           label={strings.text('invite.people')}
           chips={this.#chips}
           room={room.id}
-          readOnly={this.#busy}
+          readOnly={this.#submission.busy}
           hint={strings.text('invite.lookup')}
           chosen={(chips) => {
             this.#chips = chips;
@@ -90,49 +88,41 @@ export class Invite extends Component<Props> {
   }
 
   readonly #cancel = () => {
-    if (!this.#busy) return this.props.close();
-    this.#busy = false;
-    this.props.context.changed();
+    if (!this.#submission.cancel()) this.props.close();
   };
 
-  readonly #submit = async () => {
-    const { context, room, close } = this.props;
-    const { chat, strings, toast, changed } = context;
+  readonly #submit = () => {
+    const { context, room } = this.props;
     const chips = this.#fresh();
-    if (this.#busy || this.#people?.finish() === true || chips.length === 0) return;
-    this.#busy = true;
-    this.#problem = undefined;
-    changed();
-    try {
-      const { failed } = await chat.request('room:invite', {
-        room: room.id,
-        users: chips.map(({ user }) => user.id),
-      });
-      if (this.#closed || !this.#busy) return;
-      const codes = new Map(failed.map(({ user, code }) => [user, code]));
-      const [one, ...more] = chips.filter(({ user }) => !codes.has(user.id));
-      const count = one === undefined ? 0 : more.length + 1;
-      const said =
-        one !== undefined && count === 1
-          ? strings.text('invite.done', { name: one.user.name })
-          : strings.count('invite.doneMany', count);
-      this.#busy = false;
-      if (failed.length === 0) {
-        toast(said, 'good');
-        return close();
-      }
-      const not = strings.count('invite.failed', failed.length);
-      this.#problem = count === 0 ? not : `${said} ${not}`;
-      this.#chips = chips.flatMap(({ user }) => {
-        const code = codes.get(user.id);
-        return code === undefined ? [] : [refused({ user, code }, strings)];
-      });
-    } catch (error) {
-      this.#problem = refusal(error, strings);
-      this.#busy = false;
-    }
-    changed();
+    if (this.#people?.finish() === true || chips.length === 0) return;
+    const users = chips.map(({ user }) => user.id);
+    void this.#submission.run(
+      () => context.chat.request('room:invite', { room: room.id, users }),
+      ({ failed }) => this.#invited(chips, failed),
+    );
   };
+
+  #invited(chips: readonly Chip[], failed: readonly { user: string; code: string }[]): void {
+    const { context, close } = this.props;
+    const { strings, toast } = context;
+    const codes = new Map(failed.map(({ user, code }) => [user, code]));
+    const [one, ...more] = chips.filter(({ user }) => !codes.has(user.id));
+    const count = one === undefined ? 0 : more.length + 1;
+    const said =
+      one !== undefined && count === 1
+        ? strings.text('invite.done', { name: one.user.name })
+        : strings.count('invite.doneMany', count);
+    if (failed.length === 0) {
+      toast(said, 'good');
+      return close();
+    }
+    const not = strings.count('invite.failed', failed.length);
+    this.#submission.problem = count === 0 ? not : `${said} ${not}`;
+    this.#chips = chips.flatMap(({ user }) => {
+      const code = codes.get(user.id);
+      return code === undefined ? [] : [refused({ user, code }, strings)];
+    });
+  }
 }
 
 function refused({ user, code }: FailedInvitation, strings: Strings): Chip {

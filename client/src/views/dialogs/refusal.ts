@@ -10,5 +10,3 @@ export function refusal(error: unknown, strings: Strings, otherwise = strings.te
     return strings.text('error.rate_limited', { s: Math.ceil((error.retryAfterMs ?? 1000) / 1000) });
   return otherwise;
 }
-
-export const isConflict = (error: unknown) => error instanceof RequestError && error.code === 'conflict';

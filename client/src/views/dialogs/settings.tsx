@@ -3,8 +3,9 @@ import type { Notify } from '../../../../server/events.ts';
 import type { Room } from '../../store/room.ts';
 import type { Context } from '../context.ts';
 import { Actions, Dialog } from './dialog.tsx';
-import { isConflict, refusal } from './refusal.ts';
+import { refusal } from './refusal.ts';
 import { RoomFields } from './room-fields.tsx';
+import { Submission } from './submission.ts';
 
 interface Props {
   readonly context: Context;
@@ -17,9 +18,7 @@ export class RoomSettings extends Component<Props> {
   readonly #fields: RoomFields;
   readonly #before: { readonly name: string; readonly topic: string };
   #notify: Notify;
-  #busy = false;
-  #problem: string | undefined;
-  #closed = false;
+  readonly #submission = new Submission(this.props.context);
 
   constructor(props: Props) {
     super(props);
@@ -30,7 +29,7 @@ export class RoomSettings extends Component<Props> {
   }
 
   override componentWillUnmount(): void {
-    this.#closed = true;
+    this.#submission.cancel();
   }
 
   override render({ context, room, close }: Props) {
@@ -41,21 +40,21 @@ export class RoomSettings extends Component<Props> {
         context={context}
         title={strings.text('settings.title')}
         typed={this.#renamed() || this.#notify !== room.summary.notify}
-        problem={this.#problem}
-        again={this.#problem === undefined ? undefined : this.#save}
+        problem={this.#submission.problem}
+        again={this.#submission.problem === undefined ? undefined : this.#save}
         submit={this.#save}
         close={close}
         actions={
           <Actions
             context={context}
             label={strings.text('settings.save')}
-            busy={this.#busy ? strings.text('settings.save') : undefined}
+            busy={this.#submission.busy ? strings.text('settings.save') : undefined}
             submit={this.#save}
             close={this.#cancel}
           />
         }
       >
-        {room.summary.may.includes('update') && this.#fields.draw(this.#busy)}
+        {room.summary.may.includes('update') && this.#fields.draw(this.#submission.busy)}
         <p class="label">{label}</p>
         {/* biome-ignore lint/a11y/useSemanticElements: a fieldset has other looks. */}
         <div class="seg" role="group" aria-label={label}>
@@ -83,35 +82,33 @@ export class RoomSettings extends Component<Props> {
   }
 
   readonly #cancel = () => {
-    if (!this.#busy) return this.props.close();
-    this.#busy = false;
-    this.props.context.changed();
+    if (!this.#submission.cancel()) this.props.close();
   };
 
-  readonly #save = async () => {
+  readonly #save = () => {
     const { context, room, close } = this.props;
-    const { chat, strings, toast, changed } = context;
-    if (this.#busy || (this.#renamed() && !this.#fields.check())) return;
-    this.#busy = true;
-    this.#problem = undefined;
-    changed();
+    const { chat, strings, toast } = context;
+    if (this.#renamed() && !this.#fields.check()) return;
     const { name, topic } = this.#fields;
-    try {
-      // Only what was changed: somebody else may be changing the rest.
-      const change = {
-        ...(name === this.#before.name ? {} : { name }),
-        ...(topic === this.#before.topic ? {} : { topic }),
-      };
-      if (this.#renamed()) await chat.updateRoom({ room: room.id, ...change });
-      if (this.#notify !== room.summary.notify) await chat.notify(room, this.#notify);
-      if (this.#closed || !this.#busy) return;
-      toast(strings.text('settings.saved'), 'good');
-      return close();
-    } catch (error) {
-      if (isConflict(error)) this.#fields.fail('create.taken');
-      else this.#problem = refusal(error, strings);
-      this.#busy = false;
-      changed();
-    }
+    void this.#submission.run(
+      async () => {
+        // Only what was changed: somebody else may be changing the rest.
+        const change = {
+          ...(name === this.#before.name ? {} : { name }),
+          ...(topic === this.#before.topic ? {} : { topic }),
+        };
+        if (this.#renamed()) await chat.updateRoom({ room: room.id, ...change });
+        if (this.#notify !== room.summary.notify) await chat.notify(room, this.#notify);
+      },
+      () => {
+        toast(strings.text('settings.saved'), 'good');
+        close();
+      },
+      (error) => {
+        if (error.code !== 'conflict') return refusal(error, strings);
+        this.#fields.fail('create.taken');
+        return undefined;
+      },
+    );
   };
 }
