@@ -201,8 +201,9 @@ export class Connection {
     else if (code === 'session_store_unavailable') this.#retry('store', retryAfterMs);
     else if (code === 'rate_limited') this.#retry('rate', retryAfterMs);
     else {
-      if (code === undefined && this.#failures === 0) void this.#askForCause();
+      const first = this.#failures === 0;
       this.#retry('network', retryAfterMs);
+      if (code === undefined && first) void this.#askForCause();
     }
   }
 
@@ -287,8 +288,10 @@ export class Connection {
   }
 
   async #askForCause(): Promise<void> {
+    const lostAt = this.#lostAt;
     const verdict = await causeOfRefusal(this.#server);
-    if (verdict.kind === 'no' || this.#state.kind !== 'lost') return;
+    // There may have been a connection meanwhile, which was lost for another reason.
+    if (verdict.kind === 'no' || this.#state.kind !== 'lost' || this.#lostAt !== lostAt) return;
     if (verdict.kind === 'limited') {
       if (this.#attempt === undefined) this.#retry('rate', verdict.retryAfterMs);
       return;

@@ -1,0 +1,30 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { expect, test } from 'vitest';
+import { causeOfRefusal } from '../../client/src/origin-probe.ts';
+
+/** What becomes of a 429 with that header. */
+async function limited(retryAfter: string | undefined): Promise<number> {
+  const server = createServer((_, res) => {
+    res.writeHead(429, retryAfter === undefined ? {} : { 'Retry-After': retryAfter }).end();
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  try {
+    const verdict = await causeOfRefusal(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
+    if (verdict.kind !== 'limited') throw new Error(verdict.kind);
+    return verdict.retryAfterMs;
+  } finally {
+    server.close();
+  }
+}
+
+test('Retry-After is seconds, or a date as a proxy says it; never nothing, and an hour at most', async () => {
+  expect(await limited('30')).toBe(30_000);
+  expect(await limited(undefined)).toBe(1000);
+  const date = await limited(new Date(Date.now() + 20_000).toUTCString());
+  expect(date).toBeGreaterThan(15_000);
+  expect(date).toBeLessThanOrEqual(20_000);
+  for (const odd of ['soon', '0', '-5', new Date(0).toUTCString()]) expect(await limited(odd)).toBe(1000);
+  expect(await limited('1e12')).toBe(3_600_000);
+});
