@@ -87,6 +87,8 @@ export class PhpChatLauncher extends HTMLElement {
 
   connectedCallback(): void {
     if (this.#ends.length > 0) return;
+    // They may have changed while it was taken out of the page.
+    this.#hand();
     this.#read();
     this.#small.addEventListener('change', this.#resized);
     this.#ends.push(
@@ -109,7 +111,7 @@ export class PhpChatLauncher extends HTMLElement {
 
   attributeChangedCallback(name: string, before: string | null, after: string | null): void {
     if (before === after || this.#ends.length === 0) return;
-    if (this.#chat !== undefined) hand(name, this, this.#chat);
+    this.#hand([name]);
     if (name === 'server') {
       for (const end of this.#ends.splice(0)) end();
       this.connectedCallback();
@@ -160,12 +162,21 @@ export class PhpChatLauncher extends HTMLElement {
     if (this.#chat !== undefined) return;
     this.#chat = document.createElement('php-chat');
     this.#chat.slot = 'chat';
-    for (const name of handedOn) hand(name, this, this.#chat);
+    this.#hand();
     this.#chat.toggleAttribute('closable', true);
     if (this.#strings !== undefined) this.#chat.strings = this.#strings;
     // What the page has put into the chat's places, such as its logo.
     this.#chat.append(...[...this.children].filter((child) => child.slot !== ''));
     this.append(this.#chat);
+  }
+
+  /** Gives the chat inside what the page says here. */
+  #hand(names: readonly string[] = handedOn): void {
+    for (const name of names) {
+      const value = this.getAttribute(name);
+      if (value === null) this.#chat?.removeAttribute(name);
+      else this.#chat?.setAttribute(name, value);
+    }
   }
 
   /** The window has become small, or large. */
@@ -211,10 +222,4 @@ export class PhpChatLauncher extends HTMLElement {
       return undefined;
     }
   }
-}
-
-function hand(name: string, from: Element, to: Element): void {
-  const value = from.getAttribute(name);
-  if (value === null) to.removeAttribute(name);
-  else to.setAttribute(name, value);
 }

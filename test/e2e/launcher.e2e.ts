@@ -186,6 +186,26 @@ test('any button with data-chat-with opens the direct room, and gets the focus b
   await context.close();
 });
 
+test('what is changed while the button is out of the page is known to the chat when it is back', async ({
+  browser,
+  site,
+}) => {
+  const context = await browser.newContext();
+  const { page } = await withUnread(site, context, 'lobby', []);
+  await page.goto(shop(site));
+  await button(page).click();
+  await expect(field(page)).toBeFocused();
+  await page.locator('php-chat-launcher').evaluate(async (launcher) => {
+    launcher.remove();
+    // Out of the page for longer than a move takes.
+    await new Promise((resolve) => setTimeout(resolve));
+    launcher.setAttribute('theme', 'dark');
+    document.body.append(launcher);
+  });
+  await expect(page.locator('php-chat')).toHaveAttribute('theme', 'dark');
+  await context.close();
+});
+
 test('the chat cannot be loaded: it says so, and Try again loads it', async ({ browser, site }) => {
   const context = await browser.newContext();
   const { page } = await withUnread(site, context, 'lobby', []);
