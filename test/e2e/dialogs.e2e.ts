@@ -184,6 +184,27 @@ test('inviting several at once: who is a member cannot be chosen, who cannot be 
   await expect(people(bob).getByRole('button', { name: '22', exact: true })).toBeVisible();
 });
 
+test('people who could not be looked for are not “nobody”, and a name is not taken for an id', async ({
+  alice,
+}) => {
+  const { page } = alice;
+  const dialog = await fromPlus(alice, 'New direct message');
+  const field = dialog.getByRole('combobox');
+  await page.context().setOffline(true);
+  await page.evaluate(() => dispatchEvent(new Event('offline')));
+  await expect(alice.banner).toContainText('You are offline');
+  await field.pressSequentially('bob');
+  await page.keyboard.press('Enter');
+  await expect(field).toHaveAccessibleDescription('That did not work. Please try again.');
+  await expect(dialog.getByText('Nobody found.')).toHaveCount(0);
+  await expect(dialog.getByRole('option')).toHaveText([/bob.*use this exact ID/]);
+  await page.context().setOffline(false);
+  await expect(alice.banner).toHaveCount(0);
+  await field.press('Backspace');
+  await expect(dialog.getByRole('option').first()).toHaveText(/Bob/);
+  await expect(field).not.toHaveAccessibleDescription('That did not work. Please try again.');
+});
+
 test('settings: a new name and topic are seen by everybody, notifications are one’s own', async ({
   alice,
   bob,

@@ -1,10 +1,12 @@
 import { Component, createRef } from 'preact';
 import type { User } from '../../../../server/events.ts';
+import { RequestError } from '../../connection-state.ts';
 import { blank, codePoints } from '../../text/paste.ts';
 import { Avatar } from '../avatar.tsx';
 import type { Context } from '../context.ts';
 import { Icon } from '../icon.tsx';
 import { Problem } from './dialog.tsx';
+import { refusal } from './refusal.ts';
 
 /** Somebody who was chosen. */
 export interface Chip {
@@ -45,6 +47,8 @@ interface Props {
 const PAUSE_MS = 200;
 const NAMES = 8;
 const LONGEST_ID = 64;
+/** The server finds nobody by more. */
+const LONGEST_QUERY = 100;
 const SEPARATORS = /[\n\r,;\t]+/u;
 
 /** Where people are looked for by name, or named by their exact id. */
@@ -57,6 +61,8 @@ export class PeopleField extends Component<Props> {
   #timer: ReturnType<typeof setTimeout> | undefined;
   /** For what the options are. */
   #answered = '';
+  /** Why nobody could be looked for. */
+  #problem: string | undefined;
   /** The first that is found is to be taken. */
   #hurried = false;
 
@@ -80,7 +86,7 @@ export class PeopleField extends Component<Props> {
 
   override render({ context, label, optional, chips, single = false, hint }: Props) {
     const { strings } = context;
-    const failed = chips.find(({ reason }) => reason !== undefined);
+    const problem = this.#failure(chips);
     const input = this.#field(single);
     const offered = this.#options !== undefined && this.#options.length > 0;
     const nobody = this.#options?.every(({ exact }) => exact === true) === true;
@@ -104,9 +110,9 @@ export class PeopleField extends Component<Props> {
             {input}
           </div>
         )}
-        {failed?.reason !== undefined && <Problem id="people-error" text={failed.reason} />}
+        {problem !== undefined && <Problem id="people-error" text={problem} />}
         {offered && this.#list()}
-        {words !== undefined && failed === undefined && (
+        {words !== undefined && problem === undefined && (
           <p class="hint" id="people-hint">
             {words}
           </p>
@@ -115,10 +121,14 @@ export class PeopleField extends Component<Props> {
     );
   }
 
+  #failure(chips: readonly Chip[]): string | undefined {
+    return this.#problem ?? chips.find(({ reason }) => reason !== undefined)?.reason;
+  }
+
   #field(single: boolean) {
     const { chips, readOnly } = this.props;
     const open = this.#options !== undefined && this.#options.length > 0;
-    const failed = chips.some(({ reason }) => reason !== undefined);
+    const failed = this.#failure(chips) !== undefined;
     return (
       <input
         class={single ? 'input' : ''}
@@ -230,6 +240,7 @@ export class PeopleField extends Component<Props> {
   #set(text: string): void {
     this.#text = text;
     this.#hurried = false;
+    this.#problem = undefined;
     this.props.typed(text.trim());
     this.props.context.changed();
   }
@@ -238,10 +249,16 @@ export class PeopleField extends Component<Props> {
     const { context, room } = this.props;
     const { chat } = context;
     let found: { users: User[]; inRoom: string[] } = { users: [], inRoom: [] };
-    if (chat.can.findPeople) {
+    let problem: string | undefined;
+    if (chat.can.findPeople && codePoints(query) <= LONGEST_QUERY) {
       const payload = { query, limit: NAMES, ...(room === undefined ? {} : { room }) };
-      // An exact id works without it.
-      found = await chat.request('user:find', payload).catch(() => found);
+      try {
+        found = await chat.request('user:find', payload);
+      } catch (error) {
+        // An exact id works without it.
+        if (!(error instanceof RequestError)) throw error;
+        problem = refusal(error, context.strings);
+      }
     }
     if (this.#timer === undefined || this.#text.trim() !== query) return;
     const { chips } = this.props;
@@ -254,9 +271,12 @@ export class PeopleField extends Component<Props> {
       options.push({ user: { id: query, name: query }, exact: true });
     this.#options = options;
     this.#answered = query;
+    this.#problem = problem;
     this.#hot = options.findIndex(({ inRoom }) => inRoom !== true);
     const hot = this.#options[this.#hot];
-    if (this.#hurried && hot !== undefined) return this.#take(hot);
+    // What was typed may be a name: it is not taken for an id because nobody could be looked for.
+    if (this.#hurried && hot !== undefined && problem === undefined) return this.#take(hot);
+    this.#hurried = false;
     context.changed();
   }
 
