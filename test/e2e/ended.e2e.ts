@@ -78,7 +78,7 @@ test('after a logout elsewhere: a calm second, then the card, and nothing of it 
   site,
 }) => {
   await alice.open('logout');
-  await alice.write('a secret');
+  await alice.write('what only members know');
   await expect(alice.page.getByText('Sent', { exact: true })).toBeVisible();
   await alice.field.fill('an unfinished secret');
   let attempts = 0;
@@ -87,7 +87,7 @@ test('after a logout elsewhere: a calm second, then the card, and nothing of it 
   await site.memcached.delete(`sessions/${session}`);
   await expect(alice.page.getByRole('heading', heading('Checking your login…'))).toBeVisible();
   const began = Date.now();
-  await expect(alice.message('a secret')).toHaveCount(0);
+  await expect(alice.message('what only members know')).toHaveCount(0);
   await alice.shot('checking');
   await expect(alice.page.getByRole('heading', heading('You are logged out'))).toBeVisible();
   expect(Date.now() - began).toBeLessThan(1500);
