@@ -143,9 +143,9 @@ test('what the page puts into the slots is shown, and its own address of profile
     <i slot="header-end">help</i><u slot="foot">beta</u></php-chat>`);
   await page.goto(url);
   await alice.open('slots');
-  await expect(page.getByText('Orchard')).toBeVisible();
-  await expect(page.getByText('help')).toBeVisible();
-  await expect(page.getByText('beta')).toBeVisible();
+  await expect(page.getByText('Orchard', { exact: true })).toBeVisible();
+  await expect(page.getByText('help', { exact: true })).toBeVisible();
+  await expect(page.getByText('beta', { exact: true })).toBeVisible();
   await expect(page.getByRole('heading', { name: 'Chat', exact: true })).toHaveCount(0);
   await page.context().route('https://people.example/**', (route) => route.fulfill({ body: 'a person' }));
   await person(alice, 'Bob').click();
