@@ -21,6 +21,7 @@ export function decodeCursor<const Types extends readonly ('string' | 'number')[
       key.length === types.length &&
       key.every((part, n) => typeof part === types[n])
     ) {
+      // The check above is what TypeScript cannot follow: one part for each of the types.
       return key as never;
     }
   } catch {

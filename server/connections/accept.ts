@@ -187,6 +187,7 @@ export class SocketTransport {
   /** Closes every transport, after what is queued for it: clients connect again by themselves. */
   async close(): Promise<void> {
     this.publisher.flushAll();
+    // Engine.IO's types keep `clients` to its subclasses.
     const open = Object.values(
       (this.#engine as unknown as { clients: Record<string, EngineSocket> }).clients,
     );
@@ -265,6 +266,7 @@ export class SocketTransport {
   #welcome(socket: ChatSocket, { liveness, services, ready, self }: Parts): void {
     const { session, connection } = socket.data;
     this.#logRooms(session.id, session.user, services.log);
+    // Engine.IO's types leave out `id`.
     const conn = this.#connections.get((socket.conn as unknown as { id: string }).id);
     // Closed in this very turn.
     if (conn === undefined) return;

@@ -170,7 +170,7 @@ function write(receiver: Receiver): void {
     tcp.write(batch.bytes);
     return;
   }
-  // One packet that holds them all: Engine.IO hands on what `wsPreEncodedFrame` has as it is.
+  // One packet that holds them all: Engine.IO passes on `wsPreEncodedFrame` unchanged. Its types leave that option out.
   const options = { compress: false, wsPreEncodedFrame: [batch.bytes] };
   conn.write(batch.frames[0]?.packet ?? '', options as never);
 }

@@ -161,6 +161,7 @@ export class Connections {
     this.#open.set(socket, connection);
     this.#wait(socket);
     socket.on('close', () => this.leave(socket));
+    // Node's types leave out its HTTP parser.
     const { parser } = socket as unknown as { parser: Parser };
     const { onIncoming } = parser;
     parser.onIncoming = (req, keepAlive) => {

@@ -136,6 +136,7 @@ class Thread {
     for (const outcome of batch.outcomes) {
       const pending = this.#pending.get(outcome.id);
       this.#pending.delete(outcome.id);
+      // The call's id pairs the outcome with its output type; TypeScript cannot follow that.
       if (!('code' in outcome)) pending?.resolve(outcome.value as never);
       else if (outcome.code === 'internal') pending?.reject(new Error(outcome.detail));
       else {

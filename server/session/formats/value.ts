@@ -79,7 +79,10 @@ export function bytewise(bytes: Buffer): string {
   return Buffer.from(units.buffer).toString('utf16le');
 }
 
-/** Made of its own empty prototype, as in the package cookie: a third of what `Object.create(null)` takes. */
+/**
+ * Made of its own empty prototype, as in the package cookie: a third of what `Object.create(null)` takes. To
+ * TypeScript a function is no constructor: hence the cast below.
+ */
 function Nothing() {}
 Nothing.prototype = Object.create(null);
 
