@@ -53,7 +53,7 @@ export class People {
     void this.find(this.#wanted);
   }
 
-  /** By name. Until the first page has come, who is here is known from joining. */
+  /** Sorted by name. Before the first page arrives, the answer to `room:join` says who is present. */
   list(present: boolean, lang: string): RoomMember[] {
     const { members, next } = present ? this.#here : this.#away;
     const { compare } = new Intl.Collator(lang, { numeric: true });

@@ -62,7 +62,7 @@ export class RoomList {
   /** Over a new connection. */
   ready({ rooms, more, totals, serverTime }: SessionReady): void {
     this.#ahead = serverTime - Date.now();
-    // What is only offered, and was never opened, comes with its page again.
+    // Other public rooms that were never opened are fetched again, page by page.
     for (const [id, room] of this.byId) {
       if (!room.summary.member && room.timeline.head === undefined) this.byId.delete(id);
     }

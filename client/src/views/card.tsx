@@ -90,14 +90,14 @@ export function CardView({ picture, title, text, action, note }: Card) {
 function ended(state: Ended, chat: Chat, strings: Strings, loginUrl: string | undefined): Card {
   const { reason, user } = state;
   const name = user?.name ?? '';
-  // A session that cannot be read is one to log in to again, for all the user can do about it.
+  // The user can do nothing about an unreadable session but log in again.
   const words = reason === 'invalid' ? 'expired' : reason;
   const card = {
     picture: pictures[reason],
     title: strings.text(`ended.${words}.title`, { name }),
     text: waiting(state, chat, strings) ?? strings.text(`ended.${words}.text`, { name }),
   };
-  // Who was never logged in here is at the right place already, for all that is known.
+  // Without an address to log in at, a first-time visitor has nowhere to be sent.
   if (user === undefined && loginUrl === undefined) return card;
   const label: StringKey =
     reason === 'user_changed' ? 'ended.continue' : user === undefined ? 'ended.first' : 'ended.login';

@@ -9,7 +9,7 @@ interface Props {
   close(): void;
 }
 
-/** A direct message to one person: who is chosen is written to. */
+/** Chooses one person and opens the direct room with that person. */
 export class NewDirect extends Component<Props> {
   #chips: readonly Chip[] = [];
   #people: PeopleField | undefined;
