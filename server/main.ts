@@ -1,7 +1,8 @@
 import { startApp } from './app.ts';
-import { ConfigError, readConfig } from './config.ts';
-import { createLog } from './log.ts';
-import { reportStart } from './start-report.ts';
+import { type Config, ConfigError, listSettings, readConfig, unknownText } from './config.ts';
+import { createLog, type Log } from './log.ts';
+import { typedPaths } from './session/doctor/typed.ts';
+import { clientBuilt, proxiesNamed } from './surroundings.ts';
 
 /** EX_CONFIG of sysexits.h: a service manager need not try again. */
 const badConfiguration = 78;
@@ -52,6 +53,19 @@ async function main(): Promise<void> {
   process.on('SIGINT', stop);
   // At any log level: a program that starts this server waits for this line and reads the port from it.
   log.child({}, { level: 'info' }).info({ host: app.host, port: app.port, pid: process.pid }, 'listening');
+}
+
+/** Says at the start, in the log, what the server runs with and what the operator may want to correct. */
+function reportStart(config: Config, env: NodeJS.ProcessEnv, log: Log): void {
+  const set = listSettings(env).filter(({ from }) => from !== 'default');
+  log.info({ settings: Object.fromEntries(set.map(({ name, value }) => [name, value])) }, 'settings');
+  if (config.unknown.length > 0) {
+    log.warn({ settings: config.unknown.map(unknownText) }, 'unknown settings have no effect');
+  }
+  const findings = [clientBuilt(), ...proxiesNamed(config), ...typedPaths(config.session.user)];
+  for (const { is, text, advice } of findings) {
+    if (is !== 'well') log.warn({ reason: text, hint: advice }, 'this should be corrected');
+  }
 }
 
 main().catch((error: unknown) => {

@@ -2,7 +2,7 @@ import type { Totals } from '../../server/events.ts';
 import { Chat } from './chat.ts';
 import { type Ended, RequestError } from './connection-state.ts';
 import { hintAt, hintAtUnknownRoom } from './hints.ts';
-import { Strings, type Texts } from './strings.ts';
+import { atMost99, Strings, type Texts } from './strings.ts';
 import { sheet } from './styles.ts';
 import { AppView } from './views/app.tsx';
 
@@ -192,6 +192,6 @@ export class ChatApp {
     this.#listener.unread(unread, mentions);
     if (this.#host.getAttribute('title-count') === 'off') return;
     const plain = document.title.replace(/^\(\d+\+?\) /, '');
-    document.title = unread > 0 ? `(${unread > 99 ? '99+' : unread}) ${plain}` : plain;
+    document.title = unread > 0 ? `(${atMost99(unread)}) ${plain}` : plain;
   }
 }

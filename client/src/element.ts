@@ -3,11 +3,9 @@ import { openChatWith } from './chat-with.ts';
 import { firstTexts } from './first-texts.ts';
 import { loadTexts, wantedLanguage } from './languages.ts';
 import type { OwnersTexts } from './own-texts.ts';
-import { highest } from './room-below.ts';
 import { serverAddress } from './server-address.ts';
 import { sharedSheet } from './shared-sheet.ts';
 import style from './styles/host.css?inline';
-import { unloaded } from './unloaded.ts';
 import { Unread } from './unread.ts';
 
 declare global {
@@ -207,4 +205,31 @@ export class PhpChat extends HTMLElement {
   #fire(name: string, detail: unknown): void {
     this.dispatchEvent(new CustomEvent(name, { detail, bubbles: true, composed: true }));
   }
+}
+
+/** What stands in place of a chat that is not loaded yet, or could not be. */
+function unloaded(text: string, ...actions: [label: string, act: () => void][]): Element {
+  const card = document.createElement('div');
+  card.className = 'unloaded';
+  card.role = 'status';
+  card.append(text);
+  for (const [label, act] of actions) {
+    const button = document.createElement('button');
+    button.textContent = label;
+    button.addEventListener('click', act);
+    card.append(button);
+  }
+  return card;
+}
+
+/**
+ * How high an element may be at most so that its end is in the window with the page as it begins. One that begins too
+ * far down for that is reached by scrolling, and may then be as high as the window.
+ *
+ * @param top - where the element begins in the document
+ * @param least - how high the element is at least
+ */
+function highest(top: number, windowHeight: number, least: number): string {
+  const begin = Math.ceil(top);
+  return begin > 0 && windowHeight - begin >= least ? `calc(100dvh - ${begin}px)` : '100dvh';
 }

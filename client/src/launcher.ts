@@ -6,9 +6,9 @@ import type { OwnersTexts } from './own-texts.ts';
 import { serverAddress } from './server-address.ts';
 import { sharedSheet } from './shared-sheet.ts';
 import style from './styles/launcher.css?inline';
-import { svg } from './svg.ts';
 import { Unread } from './unread.ts';
 
+const NAMESPACE = 'http://www.w3.org/2000/svg';
 declare global {
   interface HTMLElementTagNameMap {
     'php-chat-launcher': PhpChatLauncher;
@@ -222,4 +222,15 @@ export class PhpChatLauncher extends HTMLElement {
       return undefined;
     }
   }
+}
+
+/** A picture of one path. */
+function svg(path: string): SVGSVGElement {
+  const element = document.createElementNS(NAMESPACE, 'svg');
+  element.setAttribute('viewBox', '0 0 24 24');
+  element.ariaHidden = 'true';
+  const line = document.createElementNS(NAMESPACE, 'path');
+  line.setAttribute('d', path);
+  element.append(line);
+  return element;
 }

@@ -5,6 +5,9 @@ type Plural<K> = K extends `${infer Base}.other` ? Base : never;
 export type PluralKey = Plural<StringKey>;
 type Values = Record<string, string | number>;
 
+/** As short as a badge has to be. */
+export const atMost99 = (count: number) => (count > 99 ? '99+' : String(count));
+
 /** One language's texts by their keys; the owner of a page may have others than ours. */
 export interface Texts {
   readonly lang: string;

@@ -5,13 +5,19 @@ import rooms from './styles/rooms.css?inline';
 import timeline from './styles/timeline.css?inline';
 import tokens from './styles/tokens.css?inline';
 
-let shared: CSSStyleSheet | undefined;
-
-/** One sheet for all elements of a page: adopted, so that a strict policy for styles does not stop it. */
-export function sheet(): CSSStyleSheet {
-  if (shared === undefined) {
-    shared = new CSSStyleSheet();
-    shared.replaceSync([tokens, layout, timeline, controls, rooms, element].join('\n'));
-  }
-  return shared;
+/**
+ * One sheet for all elements of a page: adopted, so that a strict policy for styles does not stop it. Not
+ * shared-sheet.ts, which belongs to the page's script: what is loaded later must not load that again.
+ */
+export function sheetOf(css: string): () => CSSStyleSheet {
+  let made: CSSStyleSheet | undefined;
+  return () => {
+    if (made === undefined) {
+      made = new CSSStyleSheet();
+      made.replaceSync(css);
+    }
+    return made;
+  };
 }
+
+export const sheet = sheetOf([tokens, layout, timeline, controls, rooms, element].join('\n'));

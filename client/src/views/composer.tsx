@@ -4,8 +4,8 @@ import type { Entry } from '../store/entries.ts';
 import type { Room } from '../store/room.ts';
 import { blank, cleaned, codePoints } from '../text/paste.ts';
 import type { Context } from './context.ts';
-import { refusal } from './dialogs/refusal.ts';
 import { Icon } from './icon.tsx';
+import { refusal } from './refusal.ts';
 import { TypingLine } from './typing-line.tsx';
 
 interface Draft {

@@ -1,4 +1,5 @@
 import type { RefObject } from 'preact';
+import { atMost99 } from '../strings.ts';
 import { Avatar } from './avatar.tsx';
 import type { Context } from './context.ts';
 import { Icon } from './icon.tsx';
@@ -37,7 +38,7 @@ export function Header(props: Props) {
         <Icon name="back" size="flip" />
         {elsewhere > 0 && (
           <span class="badge" aria-hidden="true">
-            {elsewhere > 99 ? '99+' : elsewhere}
+            {atMost99(elsewhere)}
           </span>
         )}
       </button>

@@ -1,7 +1,7 @@
 import { Component } from 'preact';
 import type { RoomSummary } from '../../../server/events.ts';
 import type { Room } from '../store/room.ts';
-import { startOfDay, type Texts } from '../strings.ts';
+import { atMost99, startOfDay, type Texts } from '../strings.ts';
 import { Avatar } from './avatar.tsx';
 import type { Context } from './context.ts';
 import { Icon } from './icon.tsx';
@@ -80,7 +80,7 @@ export class RoomRow extends Component<Props> {
               <span class="last">{this.#last()}</span>
               {unread > 0 && (
                 <span class={room.muted ? 'badge quiet' : 'badge'} aria-hidden="true">
-                  {unread > 99 ? '99+' : unread}
+                  {atMost99(unread)}
                 </span>
               )}
             </span>

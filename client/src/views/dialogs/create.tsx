@@ -1,9 +1,9 @@
 import { Component } from 'preact';
 import { newId } from '../../outbox.ts';
 import type { Context } from '../context.ts';
+import { refusal } from '../refusal.ts';
 import { Actions, Dialog } from './dialog.tsx';
 import { type Chip, PeopleField } from './people-field.tsx';
-import { refusal } from './refusal.ts';
 import { RoomFields } from './room-fields.tsx';
 import { Submission } from './submission.ts';
 

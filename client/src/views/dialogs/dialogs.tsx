@@ -1,4 +1,5 @@
 import style from '../../styles/panels.css?inline';
+import { sheetOf } from '../../styles.ts';
 import type { Context, DialogRequest } from '../context.ts';
 import { Ask } from './ask.tsx';
 import { CreateRoom } from './create.tsx';
@@ -15,16 +16,8 @@ interface Props {
   close(): void;
 }
 
-let sheet: CSSStyleSheet | undefined;
-
 /** What is needed beside the element's own sheet. */
-export function dialogSheet(): CSSStyleSheet {
-  if (sheet === undefined) {
-    sheet = new CSSStyleSheet();
-    sheet.replaceSync(style);
-  }
-  return sheet;
-}
+export const dialogSheet = sheetOf(style);
 
 /** All dialogs: with the search a piece of code of its own, which is loaded with the first of them. */
 export function Dialogs({ context, request, close }: Props) {

@@ -5,8 +5,8 @@ import { blank, codePoints } from '../../text/paste.ts';
 import { Avatar } from '../avatar.tsx';
 import type { Context } from '../context.ts';
 import { Icon } from '../icon.tsx';
+import { refusal } from '../refusal.ts';
 import { Problem } from './dialog.tsx';
-import { refusal } from './refusal.ts';
 
 /** Somebody who was chosen. */
 export interface Chip {

@@ -2,8 +2,8 @@ import { Component } from 'preact';
 import type { Notify } from '../../../../server/events.ts';
 import type { Room } from '../../store/room.ts';
 import type { Context } from '../context.ts';
+import { refusal } from '../refusal.ts';
 import { Actions, Dialog } from './dialog.tsx';
-import { refusal } from './refusal.ts';
 import { RoomFields } from './room-fields.tsx';
 import { Submission } from './submission.ts';
 

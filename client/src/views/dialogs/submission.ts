@@ -1,6 +1,6 @@
 import { RequestError } from '../../connection-state.ts';
 import type { Context } from '../context.ts';
-import { refusal } from './refusal.ts';
+import { refusal } from '../refusal.ts';
 
 /** What a dialog asks the server for: one thing at a time, until it is answered or cancelled. */
 export class Submission {
