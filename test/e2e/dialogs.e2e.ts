@@ -186,8 +186,11 @@ test('inviting several at once: who is a member cannot be chosen, who cannot be 
 
 test('people who could not be looked for are not “nobody”, and a name is not taken for an id', async ({
   alice,
+  site,
 }) => {
   const { page } = alice;
+  // Whom one can find is who has been in a room that both may read.
+  await asUser(site, 'bob', (ask) => ask('room:join', { room: 'announcements' }));
   const dialog = await fromPlus(alice, 'New direct message');
   const field = dialog.getByRole('combobox');
   await page.context().setOffline(true);
