@@ -4,6 +4,7 @@ import type { Room } from '../store/room.ts';
 import { Avatar } from './avatar.tsx';
 import type { Context } from './context.ts';
 import { Empty } from './empty.tsx';
+import { FilterField } from './filter-field.tsx';
 import { Icon } from './icon.tsx';
 import { openPersonMenu, personItems } from './person-menu.tsx';
 import { RovingList } from './roving-list.tsx';
@@ -172,26 +173,19 @@ export class People extends Component<Props> {
     const { strings } = context;
     const label = strings.text('people.find');
     return (
-      <div class="filter">
-        <Icon name="search" size="s" />
-        <input
-          class="input"
-          type="search"
-          aria-label={label}
-          placeholder={label}
-          autocomplete="off"
-          value={this.#query}
-          onInput={(event) => this.#look(event.currentTarget.value)}
-          onKeyDown={(event) => {
-            if (event.key !== 'Escape' || this.#query === '') return;
-            this.#look('');
-            // At once: the next letter must not be added to what was there.
-            context.draw();
-            event.preventDefault();
-            event.stopPropagation();
-          }}
-        />
-      </div>
+      <FilterField
+        label={label}
+        query={this.#query}
+        typed={(query) => this.#look(query)}
+        pressed={(event) => {
+          if (event.key !== 'Escape' || this.#query === '') return;
+          this.#look('');
+          // At once: the next letter must not be added to what was there.
+          context.draw();
+          event.preventDefault();
+          event.stopPropagation();
+        }}
+      />
     );
   }
 

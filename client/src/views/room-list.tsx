@@ -5,6 +5,7 @@ import type { Strings } from '../strings.ts';
 import { Avatar } from './avatar.tsx';
 import type { Context } from './context.ts';
 import { Empty } from './empty.tsx';
+import { FilterField } from './filter-field.tsx';
 import { Icon } from './icon.tsx';
 import { openMenu } from './menu.tsx';
 import { RoomRow } from './room-row.tsx';
@@ -147,22 +148,16 @@ export class RoomList extends Component<Props> {
     const { strings, touch } = this.props.context;
     const label = strings.text('rooms.filter');
     return (
-      <div class="filter">
-        <Icon name="search" size="s" />
-        <input
-          class="input"
-          type="search"
-          aria-label={label}
-          placeholder={label}
-          autocomplete="off"
-          value={this.#query}
-          ref={this.#filter}
-          onInput={(event) => this.#look(event.currentTarget.value)}
-          onKeyDown={this.#key}
-        />
+      <FilterField
+        label={label}
+        query={this.#query}
+        field={this.#filter}
+        typed={(query) => this.#look(query)}
+        pressed={this.#key}
+      >
         {/* biome-ignore lint/a11y/noAriaHiddenOnFocusable: a kbd takes no focus. */}
         {!touch() && <kbd aria-hidden="true">{/Mac|iP/.test(navigator.platform) ? '⌘K' : 'Ctrl K'}</kbd>}
-      </div>
+      </FilterField>
     );
   }
 
