@@ -15,6 +15,9 @@ import {
 } from './history.ts';
 import { nameKey } from './text-keys.ts';
 
+/** A change of a member by what people do in the chat, which is no coming or going. */
+const byPeople = { by: 'people', cause: 'other' } as const;
+
 /** A room with what only the rules need. */
 export interface RoomRow extends Omit<RoomRecord, 'last'> {
   createdBy?: string;
@@ -280,8 +283,7 @@ export const rules: { [Op in keyof Writes]: Rule<Op> } = {
       user: named(work, user),
       before,
       now,
-      by: 'people',
-      cause: 'other',
+      ...byPeople,
     });
     return {};
   },
@@ -501,8 +503,7 @@ function setRole(work: Work, id: string, user: string, role: MemberRecord['role'
     user: named(work, user),
     before,
     now,
-    by: 'people',
-    cause: 'other',
+    ...byPeople,
   });
 }
 
@@ -531,8 +532,7 @@ function invitePartner(
     user: named(work, other),
     before: null,
     now,
-    by: 'people',
-    cause: 'other',
+    ...byPeople,
   });
 }
 
