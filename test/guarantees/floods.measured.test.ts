@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { newClientId } from '../helpers/chat-client.ts';
-import { startChatServer } from '../helpers/chat-server.ts';
+import { defaultLimits, startChatServer } from '../helpers/chat-server.ts';
 import { startChild } from '../helpers/child.ts';
 import { watchHealth } from '../helpers/health.ts';
 import { inspected, liveHeap } from '../helpers/live-heap.ts';
@@ -12,16 +12,6 @@ import { size, within } from './size.ts';
 
 const lasting = size(30_000, 3000);
 const program = new URL('../helpers/flood.ts', import.meta.url).pathname;
-
-/** As the server comes: an empty value is the default of each limit. */
-const defaultLimits = {
-  CHAT_LIMIT_SEND: '',
-  CHAT_LIMIT_REQUESTS: '',
-  CHAT_LIMIT_CONNECT_ADDRESS: '',
-  CHAT_LIMIT_CONNECTIONS_ADDRESS: '',
-  CHAT_LIMIT_CONNECTIONS_USER: '',
-  CHAT_LIMIT_QUEUE: '',
-};
 
 let memcached: Memcached;
 beforeAll(async () => {

@@ -1,6 +1,6 @@
 import { Agent, get } from 'node:http';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
-import { startChatServer } from '../helpers/chat-server.ts';
+import { defaultLimits, startChatServer } from '../helpers/chat-server.ts';
 import { startChild } from '../helpers/child.ts';
 import { inspected, liveHeap } from '../helpers/live-heap.ts';
 import { type Memcached, startMemcached } from '../helpers/memcached.ts';
@@ -12,16 +12,6 @@ import { size, within } from './size.ts';
 const lasting = size(30_000, 3000);
 const program = new URL('../helpers/http-flood.ts', import.meta.url).pathname;
 const key = 'a-key-of-more-than-16-characters';
-
-/** As the server comes: an empty value is the default of each limit. */
-const defaultLimits = {
-  CHAT_LIMIT_SEND: '',
-  CHAT_LIMIT_REQUESTS: '',
-  CHAT_LIMIT_CONNECT_ADDRESS: '',
-  CHAT_LIMIT_CONNECTIONS_ADDRESS: '',
-  CHAT_LIMIT_CONNECTIONS_USER: '',
-  CHAT_LIMIT_QUEUE: '',
-};
 
 let memcached: Memcached;
 beforeAll(async () => {

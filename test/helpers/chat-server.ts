@@ -32,6 +32,16 @@ const noLimits = {
   CHAT_LIMIT_ME: '0',
 };
 
+/** As the server comes: an empty value is the default of each limit. */
+export const defaultLimits = {
+  CHAT_LIMIT_SEND: '',
+  CHAT_LIMIT_REQUESTS: '',
+  CHAT_LIMIT_CONNECT_ADDRESS: '',
+  CHAT_LIMIT_CONNECTIONS_ADDRESS: '',
+  CHAT_LIMIT_CONNECTIONS_USER: '',
+  CHAT_LIMIT_QUEUE: '',
+};
+
 /** What Node is told to run, as package.json has it. */
 export const chatProgram = ['--max-semi-space-size=4', '--heap-growing-percent=15', 'server/main.ts'];
 
