@@ -3,7 +3,6 @@
  * the loopback addresses that are named, does what it can for that time, and prints what came of it. Without a cookie
  * it is somebody who is not logged in.
  */
-import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { fragments, frame, opcode, openRaw, type RawClient, upgradeRequest } from './raw-client.ts';
 import { RawClient as HttpClient } from './raw-http.ts';
@@ -186,6 +185,7 @@ const floods: Record<string, Flood> = {
     const all = { room: 'lobby', since: 0, limit: 500 };
     // Half of them ask for much at once, the others for the next when an answer has come.
     const atOnce = n % 2 === 0 ? 50 : 1;
+    const closed = new Promise((resolve) => client.socket.once('close', resolve));
     while (!client.closed && performance.now() < until) {
       const asked = Array.from({ length: atOnce }, () =>
         client.request('room:sync', all).then(
@@ -193,7 +193,7 @@ const floods: Record<string, Flood> = {
           () => seen('closed'),
         ),
       );
-      await Promise.race([Promise.all(asked), once(client.socket, 'close')]);
+      await Promise.race([Promise.all(asked), closed]);
     }
     client.socket.destroy();
   },
