@@ -171,9 +171,9 @@ export function guard(
     // Nobody is there to take what is still queued: a stopped client, a cut cable.
     const { socket } = wire();
     if (reason === 'ping timeout') socket?.terminate();
-    else if (socket) {
+    else if (socket && socket.readyState !== WebSocket.CLOSED) {
       const lingering = setTimeout(() => socket.terminate(), goodbye).unref();
-      // Or the timer would hold all that the connection has read until then.
+      // Or the timer would hold the connection and all that it has read until then.
       socket.on('close', () => clearTimeout(lingering));
     }
   });
