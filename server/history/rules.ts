@@ -116,7 +116,7 @@ export const rules: { [Op in keyof Writes]: Rule<Op> } = {
   },
 
   edit(work, { room: id, seq, user, text, rev, at }, changes) {
-    const room = existing(work, id);
+    const room = existingFor(work, id, user);
     const before = work.message(id, seq);
     if (before === undefined || before.deletedAt !== undefined) refuse('unknown_message');
     if (before.user.id !== user) refuse('forbidden');
@@ -132,7 +132,7 @@ export const rules: { [Op in keyof Writes]: Rule<Op> } = {
   },
 
   delete(work, { room: id, seq, user, moderator, at }, changes) {
-    const room = existing(work, id);
+    const room = existingFor(work, id, user);
     const before = work.message(id, seq);
     if (before === undefined) refuse('unknown_message');
     const own = before.user.id === user;
@@ -339,6 +339,13 @@ function refuse(code: RequestErrorCode, detail?: string): never {
 /** @throws RequestError `unknown_room` */
 function existing(work: Work, id: string): RoomRow {
   return work.room(id) ?? refuse('unknown_room');
+}
+
+/** The room of a member: somebody who was removed while the request was under way is none. @throws RequestError `unknown_room` */
+function existingFor(work: Work, id: string, user: string): RoomRow {
+  const room = existing(work, id);
+  if (!isMember(work.member(id, user))) refuse('unknown_room');
+  return room;
 }
 
 function isStale(room: RoomRow, access: number | undefined): boolean {

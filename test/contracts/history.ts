@@ -1,5 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type Change, type History, maxPageBytes, type Writes } from '../../server/history/history.ts';
+import {
+  type Change,
+  type History,
+  maxPageBytes,
+  sources,
+  type Writes,
+} from '../../server/history/history.ts';
 
 const ann = { id: '1', name: 'Ann' };
 const ben = { id: '2', name: 'Ben' };
@@ -55,6 +61,8 @@ export function historyContract(
         at,
         ...over,
       });
+    const join = (...users: (typeof ann)[]) =>
+      Promise.all(users.map((user) => history.write('join', { room: 'lobby', user, at })));
     const search = async (query: string, rooms: string[], everyPublic = false) =>
       (await history.read('search', { query, rooms, everyPublic, limit: 50 })).messages.map(
         ({ text }) => text,
@@ -113,6 +121,7 @@ export function historyContract(
       });
 
       test('the same clientId is the same message, as it is now, also after an edit and a restart', async () => {
+        await join(ann);
         await send(message());
         const sent = message({ text: 'once', replyTo: 1 });
         const [first, second] = await Promise.all([send(sent), send({ ...sent, sentAt: 5 })]);
@@ -175,6 +184,7 @@ export function historyContract(
       });
 
       test('an edit keeps place and seq, and takes the next rev; the same text changes nothing', async () => {
+        await join(ann);
         await send(message({ text: 'one' }));
         await send(message({ text: 'two' }));
         const edit = { room: 'lobby', seq: 1, user: ann.id, text: 'uno', at: at + 1 };
@@ -187,6 +197,7 @@ export function historyContract(
       });
 
       test('of two edits the one that saw the newest rev wins; the other learns the message as it is', async () => {
+        await join(ann);
         await send(message({ text: 'one' }));
         const edit = (text: string) =>
           history.write('edit', { room: 'lobby', seq: 1, user: ann.id, text, rev: 1, at });
@@ -196,6 +207,7 @@ export function historyContract(
       });
 
       test('only its author edits a message; one that is deleted is unknown', async () => {
+        await join(ann, ben);
         await send(message());
         const edit = (user: string, seq: number) =>
           history.write('edit', { room: 'lobby', seq, user, text: 'x', at });
@@ -206,6 +218,7 @@ export function historyContract(
       });
 
       test('a deleted message stays in its place without its text; deleting again changes nothing', async () => {
+        await join(ann, ben);
         await send(message({ text: 'secret' }));
         await send(message({ text: 'reply', replyTo: 1 }));
         const remove = (user: string, moderator = false) =>
@@ -223,7 +236,27 @@ export function historyContract(
         ]);
       });
 
+      test('somebody who is no member any more edits and deletes nothing', async () => {
+        await join(ann, ben);
+        await send(message({ text: 'secret' }));
+        const remove = { room: 'lobby', users: [ann.id, ben.id], sources: sources.people } as const;
+        await history.write('removeMembers', { ...remove, by: 'people', cause: 'removed', at });
+        const where = { room: 'lobby', seq: 1, at };
+        const refused = { code: 'unknown_room' };
+        await expect(history.write('edit', { ...where, user: ann.id, text: 'x' })).rejects.toMatchObject(
+          refused,
+        );
+        await expect(
+          history.write('delete', { ...where, user: ann.id, moderator: false }),
+        ).rejects.toMatchObject(refused);
+        await expect(
+          history.write('delete', { ...where, user: ben.id, moderator: true }),
+        ).rejects.toMatchObject(refused);
+        expect((await newest('lobby', 1)).messages).toMatchObject([{ text: 'secret', rev: 1 }]);
+      });
+
       test('a repeat of a deleted message is that message; with another text it is a conflict', async () => {
+        await join(ann);
         const sent = message({ text: 'secret' });
         await send(sent);
         await history.write('delete', { room: 'lobby', seq: 1, user: ann.id, moderator: false, at });
@@ -251,6 +284,7 @@ export function historyContract(
       });
 
       test('by rev: each changed message once, in its newest state', async () => {
+        await join(ann);
         for (let i = 0; i < 10; i++) await send(message());
         await history.write('edit', { room: 'lobby', seq: 6, user: ann.id, text: 'new', at });
         const page = await since('lobby', 4, 11, 3);
@@ -566,6 +600,7 @@ export function historyContract(
       });
 
       test('edited and deleted texts are not found any more, also after reopening', async () => {
+        await join(ann);
         await send(message({ text: 'first words' }));
         await send(message({ text: 'other words' }));
         expect(await search('words', ['lobby'])).toHaveLength(2);

@@ -76,6 +76,8 @@ test('of very many edits that the index for searching has missed it takes some a
   await history.write('putRoom', { id: 'den', name: 'Den', kind: 'private', at });
   const search = (query: string) =>
     history.read('search', { query, rooms: ['den'], everyPublic: false, limit: 9 });
+  const users = [{ id: '1', name: 'Ann' }];
+  await history.write('addMembers', { room: 'den', users, source: 'api', mayReturn: true, at });
   await fill(history, 'den', 3, (n) => `first ${n}`);
   expect((await search('first')).messages).toHaveLength(3);
   // Nobody can write to it now.
