@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import type { BrowserContext, Page } from '@playwright/test';
+import type { BrowserContext, Locator, Page } from '@playwright/test';
 import { expect, type Site, test } from './fixtures.ts';
 import { join, ownUser } from './own-user.ts';
 
@@ -233,6 +233,23 @@ test('English texts keep their full stop at their end in a page from right to le
     return [at(0), at((text.textContent?.length ?? 1) - 1)];
   });
   expect(ends[1]).toBeGreaterThan(ends[0] as number);
+
+  // A name stands beside its picture, and a menu at its button, at the right of what they are in.
+  const right = (locator: Locator) =>
+    locator.evaluate((element) => {
+      const range = document.createRange();
+      range.selectNodeContents(element);
+      return range.getBoundingClientRect().right;
+    });
+  const left = async (locator: Locator) => (await locator.boundingBox())?.x ?? Number.NaN;
+  const row = page.locator('php-chat .room[aria-current]');
+  for (const words of ['.name bdi', '.last'])
+    expect((await left(row.locator('.lead'))) - (await right(row.locator(words)))).toBeLessThan(20);
+  const opener = page.getByRole('button', { name: 'Room menu' });
+  await opener.click();
+  const item = page.getByRole('menuitem', { name: 'Members' });
+  expect((await left(item.locator('.i'))) - (await right(item.locator('span')))).toBeLessThan(20);
+  expect(await left(page.getByRole('menu'))).toBeCloseTo(await left(opener), 0);
   await context.close();
 });
 

@@ -130,16 +130,14 @@ class Menu extends Component<Props> {
   };
 }
 
-/** Below the opener where there is room, else above; never beyond the element's edges. */
+/** Below the opener where there is room, else above; their ends meet. Never beyond the element's edges. */
 function place(menu: HTMLElement, opener: Element): void {
   const around = (menu.offsetParent ?? document.documentElement).getBoundingClientRect();
   const from = opener.getBoundingClientRect();
   const below = from.bottom + 4 + menu.offsetHeight <= around.bottom;
   const top = below ? from.bottom + 4 : Math.max(around.top + 4, from.top - 4 - menu.offsetHeight);
-  const left = Math.min(
-    Math.max(around.left + 6, from.right - menu.offsetWidth),
-    around.right - menu.offsetWidth - 6,
-  );
+  const wanted = menu.matches(':dir(rtl)') ? from.left : from.right - menu.offsetWidth;
+  const left = Math.min(Math.max(around.left + 6, wanted), around.right - menu.offsetWidth - 6);
   menu.style.insetBlockStart = `${top - around.top}px`;
   menu.style.left = `${left - around.left}px`;
 }
