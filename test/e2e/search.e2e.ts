@@ -25,7 +25,10 @@ test('a word is found in the room, and in all rooms; a hit leads to its message,
   await expect(hits(alice)).toHaveText([/^Bob.*the spare SPANNER hangs here$/]);
   await expect(hits(alice).locator('mark')).toHaveText('SPANNER');
   await panel(alice).getByRole('button', { name: 'All rooms' }).click();
-  await expect(hits(alice)).toHaveText([/yard.*no spanner in the yard$/, /shed.*the spare SPANNER hangs here$/]);
+  await expect(hits(alice)).toHaveText([
+    /yard.*no spanner in the yard$/,
+    /shed.*the spare SPANNER hangs here$/,
+  ]);
   await alice.shot('search');
 
   await field(alice).press('ArrowDown');
