@@ -1,46 +1,119 @@
 import { randomBytes } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
 
+/** How a server is talked to over a WebSocket. */
+export interface Dialect {
+  readonly path: string;
+  /** What has come when the client may speak. */
+  readonly opened: string;
+  /** What the client then says, and what has come when it is let in. */
+  readonly enter?: { say: string; heard: string };
+  /** What the server asks now and then, in a frame of its own, and what is answered. */
+  readonly ping: string;
+  readonly pong: string;
+  request(id: number, name: 'room:join' | 'message:send', payload: { room: string }): string;
+  /** Finds the answers: the request's id, and what shows how it went. */
+  readonly answers: RegExp;
+  readonly ok: string;
+}
+
+/** @param entered what has come when the CONNECT has been answered, or later */
+export const socketIo = (entered: string): Dialect => ({
+  path: '/socket.io/?EIO=4&transport=websocket',
+  opened: '0{',
+  enter: { say: '40', heard: entered },
+  ping: '2',
+  pong: '3',
+  request: (id, name, payload) => `42${id}${JSON.stringify([name, payload])}`,
+  answers: /43(\d+)\[\{"ok":(true|false)/g,
+  ok: 'true',
+});
+
+export const bareWebSocket: Dialect = {
+  path: '/',
+  opened: '\r\n\r\n',
+  ping: 'ping',
+  pong: 'pong',
+  request: (id, name, payload) => JSON.stringify({ id, name, payload }),
+  answers: /\{"id":(\d+),"ok":(true|false)/g,
+  ok: 'true',
+};
+
+/** Centrifugo's client protocol, as JSON. */
+export const centrifuge: Dialect = {
+  path: '/',
+  opened: '\r\n\r\n',
+  enter: { say: '{"id":1,"connect":{}}', heard: '"connect":{' },
+  ping: '{}',
+  pong: '{}',
+  request: (id, name, { room: channel, ...data }) =>
+    JSON.stringify({
+      id,
+      ...(name === 'room:join' ? { subscribe: { channel } } : { publish: { channel, data } }),
+    }),
+  answers: /\{"id":(\d+),"(publish|subscribe|error)"/g,
+  ok: 'publish subscribe',
+};
+
 /**
- * A Socket.IO client over WebSocket that costs next to nothing, so that thousands fit beside the server that is
- * measured: it counts bytes, and looks into them only for pings and for the answers it waits for.
+ * A client over WebSocket that costs next to nothing, so that thousands fit beside the server that is measured: it
+ * counts bytes, and looks into them only for pings and for the answers it waits for.
  */
 export class LightClient {
   bytes = 0;
   readonly #socket: Socket;
-  /** Requests without an answer, by the number of their ack. */
+  readonly #dialect: Dialect;
+  readonly #ping: Buffer;
+  /** Requests without an answer, by their id. */
   readonly #requests = new Map<number, (ok: boolean) => void>();
-  #lastAck = 0;
+  /** With number 1 some protocols ask to be let in. */
+  #lastId = 1;
   #tail = '';
-  #awaited: { pattern: string; seen: string; done: (text: string) => void } | undefined;
+  #awaited: { pattern: string; seen: string; done: () => void } | undefined;
   #failed: ((error: Error) => void) | undefined;
 
-  private constructor(socket: Socket) {
+  private constructor(socket: Socket, dialect: Dialect) {
     this.#socket = socket;
+    this.#dialect = dialect;
+    this.#ping = Buffer.from([0x81, dialect.ping.length, ...Buffer.from(dialect.ping)]);
     socket.setNoDelay(true);
     socket.on('data', (chunk: Buffer) => this.#read(chunk));
     socket.on('close', () => this.#failed?.(new Error('the server has closed the connection')));
     socket.on('error', () => {});
   }
 
-  /** Resolves when the CONNECT has been answered, and `session:ready` has come where the server sends it. */
-  static async open(port: number, cookie: string, first: string): Promise<LightClient> {
-    const client = new LightClient(connect(port, '127.0.0.1'));
-    const upgraded = client.until('0{');
+  /** Resolves when the client has been let in. */
+  static async open(port: number, dialect: Dialect, cookie: string): Promise<LightClient> {
+    const client = new LightClient(connect(port, '127.0.0.1'), dialect);
+    const opened = client.#until(dialect.opened);
     client.#socket.write(
-      'GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\n' +
-        `Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${randomBytes(16).toString('base64')}\r\n` +
+      `GET ${dialect.path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
+        `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${randomBytes(16).toString('base64')}\r\n` +
         `Cookie: ${cookie}\r\n\r\n`,
     );
-    await upgraded;
-    const connected = client.until(first);
-    client.send('40');
-    await connected;
+    await opened;
+    if (dialect.enter !== undefined) {
+      const entered = client.#until(dialect.enter.heard);
+      client.#send(dialect.enter.say);
+      await entered;
+    }
     return client;
   }
 
+  /** Resolves with whether it was carried out. */
+  request(name: 'room:join' | 'message:send', payload: { room: string }): Promise<boolean> {
+    const id = ++this.#lastId;
+    this.#send(this.#dialect.request(id, name, payload));
+    return new Promise((resolve) => this.#requests.set(id, resolve));
+  }
+
+  close(): void {
+    this.#failed = undefined;
+    this.#socket.destroy();
+  }
+
   /** One text frame, masked with zeros. */
-  send(text: string): void {
+  #send(text: string): void {
     const payload = Buffer.from(text);
     const head =
       payload.length < 126
@@ -49,53 +122,38 @@ export class LightClient {
     this.#socket.write(Buffer.concat([head, payload]));
   }
 
-  /** Resolves with whether the answer was `ok: true`. */
-  request(name: string, payload: unknown): Promise<boolean> {
-    const ack = ++this.#lastAck;
-    this.send(`42${ack}${JSON.stringify([name, payload])}`);
-    return new Promise((resolve) => this.#requests.set(ack, resolve));
-  }
-
-  /** The text that has come when this is in it; one at a time. */
-  until(pattern: string): Promise<string> {
+  /** Resolves when this has come; one at a time. */
+  #until(pattern: string): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#failed = reject;
       this.#awaited = {
         pattern,
         seen: '',
-        done: (text) => {
+        done: () => {
           this.#awaited = undefined;
-          resolve(text);
+          resolve();
         },
       };
     });
   }
 
-  close(): void {
-    this.#failed = undefined;
-    this.#socket.destroy();
-  }
-
   #read(chunk: Buffer): void {
     this.bytes += chunk.length;
-    // A ping of Engine.IO: a text frame with "2".
-    if (chunk.includes(ping)) this.send('3');
+    if (chunk.includes(this.#ping)) this.#send(this.#dialect.pong);
     if (this.#requests.size > 0) this.#readAnswers(chunk);
     if (this.#awaited === undefined) return;
     this.#awaited.seen += chunk.toString('latin1');
     const { pattern, seen, done } = this.#awaited;
-    if (seen.includes(pattern)) done(seen);
+    if (seen.includes(pattern)) done();
   }
 
   #readAnswers(chunk: Buffer): void {
     // The beginning of an answer may lie in two chunks.
     const text = this.#tail + chunk.toString('latin1');
-    for (const [, ack, ok] of text.matchAll(/43(\d+)\[\{"ok":(true|false)/g)) {
-      this.#requests.get(Number(ack))?.(ok === 'true');
-      this.#requests.delete(Number(ack));
+    for (const [, id, outcome = ''] of text.matchAll(this.#dialect.answers)) {
+      this.#requests.get(Number(id))?.(this.#dialect.ok.includes(outcome));
+      this.#requests.delete(Number(id));
     }
-    this.#tail = text.slice(-24);
+    this.#tail = text.slice(-30);
   }
 }
-
-const ping = Buffer.from([0x81, 1, 0x32]);

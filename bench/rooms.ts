@@ -11,7 +11,7 @@ import { type ChatClient, connectChat, newClientId } from '../test/helpers/chat-
 import { type ChatServer, historyFolder, startChatServer } from '../test/helpers/chat-server.ts';
 import { startMemcached } from '../test/helpers/memcached.ts';
 import { percentile } from '../test/helpers/server-figures.ts';
-import { LightClient } from './light-client.ts';
+import { LightClient, socketIo } from './light-client.ts';
 
 const watching = 1000;
 const memcached = await startMemcached();
@@ -124,7 +124,7 @@ for (const size of sizes) {
     const ids = Array.from({ length: Math.min(50, size.members - n) }, (_, k) => `m${n + k}`);
     others.push(
       ...(await Promise.all(
-        ids.map((id) => LightClient.open(server.port, `PHPSESSID=${id}`, '"session:ready"')),
+        ids.map((id) => LightClient.open(server.port, socketIo('"session:ready"'), `PHPSESSID=${id}`)),
       )),
     );
   }

@@ -1,0 +1,209 @@
+/** What the benchmarks of messages share: servers with a thousand connections each, and messages sent at a rate. */
+import { execFile } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { chatProgram, historyFolder } from '../test/helpers/chat-server.ts';
+import { type Child, startChild } from '../test/helpers/child.ts';
+import { type Memcached, startMemcached } from '../test/helpers/memcached.ts';
+import { percentile } from '../test/helpers/server-figures.ts';
+import { bareWebSocket, centrifuge, type Dialect, LightClient, socketIo } from './light-client.ts';
+
+export const root = new URL('..', import.meta.url).pathname;
+const connections = 1000;
+const text = 'x'.repeat(80);
+const seconds = 4;
+/** So many messages may be without an answer: a server that cannot keep up is measured at the rate that it can. */
+const mostUnanswered = 1000;
+/** sysconf(_SC_CLK_TCK) of Linux. */
+const ticksPerSecond = 100;
+
+export interface Server {
+  readonly name: string;
+  readonly process: Child;
+  readonly port: number;
+  readonly dialect: Dialect;
+  /** Whether its users have sessions. */
+  readonly sessions?: boolean;
+  stop(): Promise<void>;
+}
+
+/** CPU of all threads of a process so far, in seconds. */
+export function cpuSeconds(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond;
+}
+
+async function startPeer(name: string, program: string, args: string[], dialect: Dialect): Promise<Server> {
+  const child = startChild(program, args, { cwd: root });
+  const [, port] = await child.until(/port (\d+)/);
+  return { name, process: child, port: Number(port), dialect, stop: async () => void (await child.stop()) };
+}
+
+export const startPlain = () =>
+  startPeer('plain Socket.IO', process.execPath, ['bench/peers/plain-socketio.ts'], socketIo('40{'));
+
+export const startBareWs = () =>
+  startPeer('bare ws', process.execPath, ['bench/peers/bare-ws.ts'], bareWebSocket);
+
+/** Centrifugo's engine with its history in memory. Needs Go, and the module proxy the first time. */
+export async function startCentrifuge(): Promise<Server> {
+  const program = `${root}node_modules/.cache/centrifuge-peer`;
+  await promisify(execFile)('go', ['build', '-o', program, '.'], { cwd: `${root}bench/peers/centrifuge` });
+  return startPeer('Centrifugo’s engine', program, [], centrifuge);
+}
+
+/** @param folder this checkout, or another one to compare with */
+export async function startChat(
+  name: string,
+  folder: string,
+  memcached: Memcached,
+  rooms: readonly string[],
+): Promise<Server> {
+  const history = historyFolder();
+  const env: NodeJS.ProcessEnv = {
+    PATH: process.env.PATH,
+    CHAT_HOST: '127.0.0.1',
+    CHAT_PORT: '0',
+    CHAT_HISTORY: history.url,
+    CHAT_SESSION_STORE: `${memcached.url.split('?')[0]}?prefix=&format=php`,
+    CHAT_ROOMS: rooms.join(','),
+    CHAT_LOG_LEVEL: 'warn',
+  };
+  for (const limit of ['SEND', 'REQUESTS', 'CONNECT_ADDRESS', 'CONNECTIONS_ADDRESS', 'CONNECTIONS_USER']) {
+    env[`CHAT_LIMIT_${limit}`] = '0';
+  }
+  const server = startChild(process.execPath, chatProgram, { cwd: folder, env });
+  const [line] = await server.until(/^\{.*"msg":"listening".*\}$/m);
+  const { port } = JSON.parse(line) as { port: number };
+  const stop = async () => {
+    await server.stop();
+    history.remove();
+  };
+  return { name, process: server, port, dialect: socketIo('"session:ready"'), sessions: true, stop };
+}
+
+const sessionOf = (n: number) => `bench${String(n).padStart(27, '0')}`;
+
+/** A memcached with a session for each connection. */
+export async function startSessions(): Promise<Memcached> {
+  const memcached = await startMemcached();
+  for (let n = 0; n < connections; n++) {
+    await memcached.set(sessionOf(n), `user_id|i:${n + 1};firstname|s:5:"Alice";`);
+  }
+  return memcached;
+}
+
+/** What one slice cost: milliseconds of CPU a message, messages a second, and the times from sending to the answer. */
+export interface Slice {
+  cpu: number;
+  rate: number;
+  acks: number[];
+}
+
+/** A server with its thousand connections, spread over the rooms. */
+export class Crowd {
+  readonly server: Server;
+  /** Seconds of CPU that a connection cost, its room joined. */
+  connectCpu = 0;
+  readonly #rooms: readonly string[];
+  readonly #clients: LightClient[] = [];
+
+  private constructor(server: Server, rooms: readonly string[]) {
+    this.server = server;
+    this.#rooms = rooms;
+  }
+
+  get pid(): number {
+    return this.server.process.pid;
+  }
+
+  static async gather(server: Server, rooms: readonly string[]): Promise<Crowd> {
+    const crowd = new Crowd(server, rooms);
+    const before = cpuSeconds(crowd.pid);
+    for (let n = 0; n < connections; n += 50) {
+      await Promise.all(Array.from({ length: 50 }, (_, k) => crowd.#enter(n + k)));
+    }
+    await pause(1500);
+    crowd.connectCpu = (cpuSeconds(crowd.pid) - before) / connections;
+    return crowd;
+  }
+
+  async #enter(n: number): Promise<void> {
+    const { name, port, dialect, sessions } = this.server;
+    const client = await LightClient.open(port, dialect, sessions ? `PHPSESSID=${sessionOf(n)}` : '');
+    this.#clients[n] = client;
+    if (!(await client.request('room:join', { room: this.#roomOf(n) }))) {
+      throw new Error(`${name}: a room could not be joined`);
+    }
+  }
+
+  #roomOf(n: number): string {
+    return this.#rooms[n % this.#rooms.length] as string;
+  }
+
+  /** Sends at this rate, evenly, from one connection after the other. */
+  async talk(rate: number): Promise<Slice> {
+    const received = () => this.#clients.reduce((sum, { bytes }) => sum + bytes, 0);
+    const acks: number[] = [];
+    const waits = new Set<Promise<void>>();
+    const [bytes, cpu, begun] = [received(), cpuSeconds(this.pid), performance.now()];
+    let sent = 0;
+    while (performance.now() - begun < seconds * 1000) {
+      const due = Math.floor(((performance.now() - begun) / 1000) * rate);
+      for (; sent < due && waits.size < mostUnanswered; sent++) {
+        const at = performance.now();
+        const n = sent % connections;
+        const message = { room: this.#roomOf(n), text, clientId: randomUUID() };
+        const wait = (this.#clients[n] as LightClient).request('message:send', message).then((ok) => {
+          if (!ok) throw new Error(`${this.server.name}: a message was refused`);
+          acks.push(performance.now() - at);
+          waits.delete(wait);
+        });
+        waits.add(wait);
+      }
+      await pause(1);
+    }
+    await Promise.all(waits);
+    const lasted = (performance.now() - begun) / 1000;
+    await pause(200);
+    const deliveries = sent * (connections / this.#rooms.length);
+    if (received() - bytes < deliveries * text.length) {
+      throw new Error(`${this.server.name}: ${received() - bytes} bytes are not ${deliveries} deliveries`);
+    }
+    return { cpu: ((cpuSeconds(this.pid) - cpu) * 1000) / sent, rate: sent / lasted, acks };
+  }
+
+  async leave(): Promise<void> {
+    for (const client of this.#clients) client.close();
+    await this.server.stop();
+  }
+}
+
+/**
+ * Lets each crowd talk at this rate in turn, in several rounds, and prints what a message cost beside the first one.
+ * @param rounds the first one, which warms up, not counted
+ */
+export async function compare(crowds: readonly Crowd[], rate: number, rounds = 5): Promise<void> {
+  const slices = new Map(crowds.map((crowd) => [crowd, [] as Slice[]]));
+  for (let round = 0; round <= rounds; round++) {
+    for (const crowd of crowds) {
+      const slice = await crowd.talk(rate);
+      if (round > 0) slices.get(crowd)?.push(slice);
+    }
+  }
+  const median = (values: number[]) => percentile(values, 0.5);
+  const [first] = slices.values() as unknown as [Slice[]];
+  for (const [{ server }, own] of slices) {
+    const ratios = own.map(({ cpu }, n) => cpu / (first[n] as Slice).cpu);
+    const acks = own.flatMap((slice) => slice.acks);
+    console.log(
+      `  ${server.name} at ${median(own.map((slice) => slice.rate)).toFixed(0)}/s: ` +
+        `${median(own.map(({ cpu }) => cpu)).toFixed(3)} ms of CPU a message, ${median(ratios).toFixed(2)} ` +
+        `(${Math.min(...ratios).toFixed(2)} to ${Math.max(...ratios).toFixed(2)}); ` +
+        `answer p50 ${median(acks).toFixed(1)} ms, p99 ${percentile(acks, 0.99).toFixed(1)} ms`,
+    );
+  }
+}
