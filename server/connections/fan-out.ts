@@ -1,4 +1,5 @@
 import type { Socket as EngineSocket } from 'engine.io';
+import { WebSocket } from 'ws';
 import type { Publisher } from '../chat/publisher.ts';
 
 /** ws's WebSocket, with the parts that its types leave out. */

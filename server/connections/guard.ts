@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket as EngineSocket } from 'engine.io';
+import { WebSocket } from 'ws';
 import type { ReceivingSocket, Source } from './source.ts';
 
 /** Why a connection was closed by force; a label of the metrics. */

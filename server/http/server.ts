@@ -1,11 +1,12 @@
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Log } from '../log.ts';
 import { answerError, answerErrorRaw } from './answer.ts';
 import { type Bounds, Connections } from './connections.ts';
+import { createServer } from './node-http.ts';
 import { targetOf } from './target.ts';
 
 /** Milliseconds. Headers that take longer are an attack, or come over a line that is too slow. */
