@@ -6,9 +6,18 @@ export type Call =
   | {
       [Op in keyof Writes]: { id: number; op: Op; input: Writes[Op]['in']; probe?: true; asker?: string };
     }[keyof Writes]
-  | { [Op in keyof Reads]: { id: number; op: Op; input: Reads[Op]['in'] } }[keyof Reads];
+  | Question;
+
+export type Question = {
+  [Op in keyof Reads]: { id: number; op: Op; input: Reads[Op]['in']; read: true };
+}[keyof Reads];
 
 export type Request = Call | { close: true };
+
+/** What is read once, at the start. The thread that writes answers it, so that no other one is needed by then. */
+export const readsAtStart = { publicRooms: true, bans: true } as const satisfies Partial<
+  Record<keyof Reads, true>
+>;
 
 /** `internal`: a bug in this program. `current` goes with the `conflict` of an edit. */
 export interface Failure {

@@ -68,3 +68,11 @@ export function messageFrom(row: Row, room: string): Message {
     ...(row.reply_to === null ? {} : { replyTo: row.reply_to as number }),
   };
 }
+
+/**
+ * Prefix of the id of a deleted room whose messages are still being deleted, step by step: it may have any number of
+ * them, and to delete all at once would hold up everybody. No room that anybody can name has a slash in its id.
+ */
+export const gone = 'gone/';
+/** The condition for such rooms. */
+export const goneRooms = `id >= '${gone}' AND id < '${gone}:'`;

@@ -5,6 +5,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { RequestError } from '../../errors.ts';
 import { maxPageBytes, type Reads } from '../history.ts';
 import { pairsOf, searchPairs } from '../text-keys.ts';
+import { indexOf } from './index-state.ts';
 import { isFull, type Outcome, type Reply, type Request, storageFailure } from './protocol.ts';
 import { messageColumns, messageFrom } from './rows.ts';
 
@@ -16,7 +17,7 @@ import { messageColumns, messageFrom } from './rows.ts';
 const { path } = workerData as { path: string };
 if (parentPort === null) throw new Error('searcher.ts runs as a worker thread');
 const port = parentPort;
-const indexPath = `${path}-search`;
+const indexPath = indexOf(path);
 
 /** Messages that one step takes in, characters of their texts, and steps that a search waits for. */
 const step = 500;

@@ -5,11 +5,13 @@ import { Worker } from 'node:worker_threads';
 import { claim } from '../../claim.ts';
 import { RequestError } from '../../errors.ts';
 import type { Change, History } from '../history.ts';
-import type { Batch, Request } from './protocol.ts';
+import { isIndexed } from './index-state.ts';
+import { type Batch, type Request, readsAtStart } from './protocol.ts';
 
 /**
  * The history in one SQLite file, in WAL mode. After the start the main thread does not touch the disk: one thread
- * writes, one reads, one searches. The file belongs to one chat server; other programs, such as a backup, may read it.
+ * writes, one reads, one searches. Those two start when there is something for them to do, since each takes 8 MB. The
+ * file belongs to one chat server; other programs, such as a backup, may read it.
  * @param options.onFailure called if a thread has died, which only a bug can cause; nothing works from then on
  * @throws Error naming the file, when it cannot be opened, another chat server has it or a newer version wrote it
  */
@@ -20,19 +22,25 @@ export async function openSqliteHistory(options: {
 }): Promise<History> {
   const { path, claimed } = claimFile(resolve(options.path));
   const listeners: ((change: Change) => void)[] = [];
+  const reader = new ThreadAtNeed(
+    () => Thread.start('./reader.ts', path, options.onFailure),
+    options.onFailure,
+  );
+  const searcher = new ThreadAtNeed(
+    () => Thread.start('./searcher.ts', path, options.onFailure),
+    options.onFailure,
+  );
   const onCommitted = ({ changes = [], commitMs }: Batch) => {
     for (const change of changes) for (const listener of listeners) listener(change);
     const messages = changes.filter((change) => change.type === 'message' && change.is === 'new').length;
     if (messages > 0 && commitMs !== undefined) options.onBatch?.({ messages, commitMs });
+    if (changes.some(({ type }) => type === 'message' || type === 'room')) searcher.start();
   };
   let writer: Thread;
-  let reader: Thread;
-  let searcher: Thread;
   try {
     writer = await Thread.start('./writer.ts', path, options.onFailure, onCommitted);
-    // After the writer: a file that is opened for reading only must exist, in WAL mode and migrated.
-    reader = await Thread.start('./reader.ts', path, options.onFailure);
-    searcher = await Thread.start('./searcher.ts', path, options.onFailure);
+    // After the writer, which has migrated it.
+    if (!isIndexed(path)) searcher.start();
   } catch (error) {
     claimed.close();
     throw error;
@@ -42,8 +50,11 @@ export async function openSqliteHistory(options: {
     write: (op, input, asker) => writer.call(asker === undefined ? { op, input } : { op, input, asker }),
     // The writer answers it, since what it asks about may still be on its way to the disk.
     probe: (op, input) => writer.call({ op, input, probe: true }),
-    // Searches have their own thread: a long one holds up no other read.
-    read: (op, input) => (op === 'search' ? searcher : reader).call({ op, input }),
+    read(op, input) {
+      // Searches have their own thread: a long one holds up no other read.
+      const thread = op in readsAtStart ? writer : op === 'search' ? searcher : reader;
+      return thread.call({ op, input, read: true });
+    },
     onChange: (listener) => {
       listeners.push(listener);
     },
@@ -72,6 +83,52 @@ function claimFile(path: string): { path: string; claimed: { close(): void } } {
 
 function cannotOpen(path: string, cause: unknown): Error {
   return new Error(`the history ${path} cannot be opened: ${(cause as Error).message}`, { cause });
+}
+
+/** A thread that starts with the first call. */
+class ThreadAtNeed {
+  readonly #start: () => Promise<Thread>;
+  readonly #onFailure: (error: Error) => void;
+  #starting: Promise<Thread> | undefined;
+  #thread: Thread | undefined;
+  #closed = false;
+
+  constructor(start: () => Promise<Thread>, onFailure: (error: Error) => void) {
+    this.#start = start;
+    this.#onFailure = onFailure;
+  }
+
+  /** Starts it, if it is not there yet. */
+  start(): void {
+    if (this.#starting !== undefined || this.#closed) return;
+    this.#starting = this.#start();
+    this.#starting.then((thread) => {
+      this.#thread = thread;
+    }, this.#onFailure);
+  }
+
+  call<T>(call: Parameters<Thread['call']>[0]): Promise<T> {
+    if (this.#thread !== undefined) return this.#thread.call(call);
+    this.start();
+    if (this.#starting === undefined) return Promise.reject(closed());
+    return this.#starting.then(
+      (thread) => thread.call(call),
+      (cause: unknown) => Promise.reject(closed(cause)),
+    );
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    // One that could not start has been reported.
+    await this.#starting?.then(
+      (thread) => thread.close(),
+      () => {},
+    );
+  }
+}
+
+function closed(cause?: unknown): RequestError {
+  return new RequestError('storage_unavailable', 'the history is closed', { cause });
 }
 
 /** A worker thread that answers calls in the order in which they were made. */
@@ -111,11 +168,9 @@ class Thread {
   }
 
   /** The history's interface pairs operations with their inputs and outputs. */
-  call<T>(call: { op: string; input: unknown; probe?: true; asker?: string }): Promise<T> {
+  call<T>(call: { op: string; input: unknown; read?: true; probe?: true; asker?: string }): Promise<T> {
     if (this.#failure !== undefined || this.#closing) {
-      return Promise.reject(
-        new RequestError('storage_unavailable', 'the history is closed', { cause: this.#failure }),
-      );
+      return Promise.reject(closed(this.#failure));
     }
     const id = this.#next++;
     return new Promise((resolve, reject) => {
@@ -149,7 +204,7 @@ class Thread {
   #fail(error: Error): void {
     this.#failure ??= error;
     for (const { reject } of this.#pending.values()) {
-      reject(new RequestError('storage_unavailable', 'the history is closed', { cause: error }));
+      reject(closed(error));
     }
     this.#pending.clear();
   }

@@ -5,6 +5,8 @@ import type { Ban, MemberRecord, UserRecord } from '../history.ts';
 import type { MessageRow, RoomRow, Work } from '../rules.ts';
 import { findKeys, nameKey, sortKey } from '../text-keys.ts';
 import {
+  gone,
+  goneRooms,
   memberColumns,
   memberFrom,
   messageColumns,
@@ -15,11 +17,6 @@ import {
   userFrom,
 } from './rows.ts';
 
-/**
- * Prefix of the id of a deleted room whose messages are still being deleted, step by step: it may have any number of
- * them, and to delete all at once would hold up everybody. No room that anybody can name has a slash in its id.
- */
-const gone = 'gone/';
 /** Most messages, and bytes of their texts, that one step deletes. */
 const purgeMessages = 500;
 const purgeBytes = 256 * 1024;
@@ -375,7 +372,7 @@ function prepare(db: DatabaseSync) {
       `UPDATE rooms SET id = ?, kind = 'private', name = '', name_key = '', topic = NULL, members = 0, created_by = NULL,
          client_id = NULL, pair_low = NULL, pair_high = NULL, empty_since = NULL WHERE num = ?`,
     ),
-    goneRoom: db.prepare(`SELECT num FROM rooms WHERE id >= '${gone}' AND id < '${gone}:' LIMIT 1`),
+    goneRoom: db.prepare(`SELECT num FROM rooms WHERE ${goneRooms} LIMIT 1`),
     textsWaiting: db.prepare(
       `SELECT coalesce((SELECT max(change) FROM former_texts) - (SELECT min(change) FROM former_texts), 0) AS texts`,
     ),

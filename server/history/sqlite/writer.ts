@@ -12,10 +12,12 @@ import {
   isLocked,
   isStorage,
   type Outcome,
+  type Question,
   type Reply,
   type Request,
   storageFailure,
 } from './protocol.ts';
+import { prepareQueries } from './queries.ts';
 import { SqliteWork } from './work.ts';
 
 /**
@@ -66,6 +68,7 @@ disk.lend(() => {
 // While a backup reads, say, the WAL grows beyond that, and by itself the file would never shrink again.
 db.exec(`PRAGMA journal_size_limit = ${maxWal}`);
 const work = new SqliteWork(db);
+const queries = prepareQueries(db);
 let erasing: NodeJS.Timeout | undefined;
 /** A deleted room may have been left half done by the last run. */
 let purging: NodeJS.Timeout | undefined = setTimeout(purge, purgeEvery);
@@ -81,7 +84,10 @@ port.on('message', (first: Request) => {
   }
   const calls = requests.filter((request) => 'op' in request);
   if (calls.length > 0) {
-    const batch = commit(calls);
+    const writes = calls.filter((call) => !('read' in call));
+    const batch: Batch = writes.length > 0 ? commit(writes) : { outcomes: [] };
+    // After the transaction: what they tell is on the disk.
+    for (const call of calls) if ('read' in call) batch.outcomes.push(answer(call));
     port.postMessage(batch satisfies Reply);
     if (batch.changes?.some(erases)) erasing ??= setTimeout(erase, eraseAfter);
     if (batch.changes?.some(deletesRoom)) purging ??= setTimeout(purge, purgeEvery);
@@ -97,6 +103,15 @@ port.on('message', (first: Request) => {
   }
 });
 port.postMessage({ ready: true } satisfies Reply);
+
+function answer({ id, op, input }: Question): Outcome {
+  try {
+    // The map pairs each query with its input; TypeScript cannot follow that.
+    return { id, value: queries[op as 'room'](input as never) };
+  } catch (error) {
+    return { id, ...storageFailure(error) };
+  }
+}
 
 function commit(calls: readonly Call[]): Batch {
   try {

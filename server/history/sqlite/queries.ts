@@ -1,0 +1,177 @@
+import type { DatabaseSync } from 'node:sqlite';
+import { type Ban, maxPageBytes, type Page, type Partner, type Reads, type RoomRecord } from '../history.ts';
+import { findKeys, nameKey } from '../text-keys.ts';
+import {
+  memberColumns,
+  memberFrom,
+  messageColumns,
+  messageFrom,
+  type Row,
+  roomColumns,
+  roomFrom,
+  userFrom,
+} from './rows.ts';
+
+/** After the last code point: texts that begin with X lie between X and X followed by this. */
+const beyond = '\u{10ffff}';
+/** So many people are looked at in one go, however few of them fit: other reads wait meanwhile. */
+const mostCandidates = 2000;
+
+const num = '(SELECT num FROM rooms WHERE id = ?1)';
+const page = `SELECT ${messageColumns} FROM messages WHERE room = ${num}`;
+/** The queries of `Reads` by name, but for `search`, which has a thread and an index of its own. */
+export type Queries = {
+  [Query in Exclude<keyof Reads, 'search'>]: (input: Reads[Query]['in']) => Reads[Query]['out'];
+};
+
+/** What is read of the history, over this connection to it. */
+export function prepareQueries(db: DatabaseSync): Queries {
+  const statements = {
+    publicRooms: db.prepare(`SELECT num, ${roomColumns} FROM rooms WHERE kind = 'public'`),
+    bans: db.prepare('SELECT user_id, until, reason FROM bans'),
+    room: db.prepare(`SELECT num, ${roomColumns} FROM rooms WHERE id = ?`),
+    message: db.prepare(`SELECT ${messageColumns} FROM messages WHERE room = ? AND seq = ?`),
+    user: db.prepare('SELECT id, name, acted_public, site_role FROM users WHERE id = ?'),
+    memberships: db.prepare(
+      `SELECT num, ${roomColumns}, ${memberColumns} FROM members JOIN rooms ON rooms.num = members.room
+       WHERE user_id = ? AND sources <> 0`,
+    ),
+    member: db.prepare(`SELECT ${memberColumns} FROM members WHERE room = ${num} AND user_id = ?2`),
+    members: db.prepare(
+      `SELECT user_id AS id, coalesce(users.name, user_id) AS name, coalesce(acted_public, 0) AS acted_public, site_role,
+         ${memberColumns}
+       FROM members LEFT JOIN users ON users.id = members.user_id
+       WHERE room = ${num} AND sources <> 0
+         AND (sort, user_id) > (coalesce((SELECT sort FROM members WHERE user_id = ?2 AND room = ${num}), ''), ?2)
+       ORDER BY sort, user_id`,
+    ),
+    // By the rooms of the other side: who asks may have hundreds, for each of the people who are looked at.
+    sharesRoom: db.prepare(
+      `SELECT 1 FROM members AS theirs CROSS JOIN rooms ON rooms.num = theirs.room
+       CROSS JOIN members AS mine ON mine.room = theirs.room
+       WHERE theirs.user_id = ?2 AND theirs.sources <> 0 AND theirs.acted > 0 AND rooms.kind <> 'public'
+         AND mine.user_id = ?1 AND mine.sources <> 0 LIMIT 1`,
+    ),
+    sharesPublic: db.prepare(
+      `SELECT 1 FROM members AS theirs CROSS JOIN rooms ON rooms.num = theirs.room
+       CROSS JOIN members AS mine ON mine.room = theirs.room
+       WHERE theirs.user_id = ?2 AND theirs.sources <> 0 AND rooms.kind = 'public'
+         AND mine.user_id = ?1 AND mine.sources <> 0 LIMIT 1`,
+    ),
+    candidates: db.prepare(
+      `SELECT DISTINCT users.id AS id, name, acted_public, site_role FROM user_keys JOIN users ON users.id = user_keys.user_id
+       WHERE key >= ?1 AND key < ?1 || '${beyond}' AND users.id <> ?2 ORDER BY key LIMIT ${mostCandidates}`,
+    ),
+    newest: db.prepare(`${page} AND seq <= ?2 ORDER BY seq DESC LIMIT ?3`),
+    after: db.prepare(`${page} AND seq > ?2 AND seq <= ?3 ORDER BY seq LIMIT ?4`),
+    changes: db.prepare(`${page} AND rev > ?2 AND rev <= ?3 ORDER BY rev LIMIT ?4`),
+  };
+
+  return {
+    publicRooms: () => statements.publicRooms.all().map(roomWithLast),
+    bans: () =>
+      statements.bans.all().map(({ user_id, until, reason }) => ({
+        user: user_id as string,
+        ban: {
+          ...(until === null ? {} : { until: until as number }),
+          ...(reason === null ? {} : { reason: reason as string }),
+        } satisfies Ban,
+      })),
+    room: ({ room }) => optionalRoom(statements.room.get(room)),
+    partner: ({ user, other, room }) => partner(user, other, room),
+    user({ user }) {
+      const row = statements.user.get(user);
+      return {
+        user: row === undefined ? null : userFrom(row),
+        memberships: statements.memberships.all(user).map((row) => {
+          const room = roomWithLast(row);
+          const other = room.pair?.find((id) => id !== user);
+          return {
+            room,
+            member: memberFrom(row),
+            ...(other === undefined ? {} : { partner: partner(user, other, room.id) }),
+          };
+        }),
+      };
+    },
+    users: ({ ids }) =>
+      ids.flatMap((id) => {
+        const row = statements.user.get(id);
+        return row === undefined ? [] : [userFrom(row)];
+      }),
+    member({ room, user }) {
+      const row = statements.member.get(room, user);
+      return row === undefined ? null : memberFrom(row);
+    },
+    members({ room, query, after = '', limit }) {
+      const members: Reads['members']['out']['members'] = [];
+      const beginning = query === undefined ? undefined : nameKey(query);
+      let looked = 0;
+      let next = '';
+      for (const row of statements.members.iterate(room, after)) {
+        if (members.length === limit || looked === mostCandidates) return { members, next };
+        looked++;
+        const user = userFrom(row);
+        next = user.id;
+        if (beginning !== undefined && !findKeys(user).some((key) => key.startsWith(beginning))) continue;
+        members.push({ user, member: memberFrom(row) });
+      }
+      return { members };
+    },
+    sharesRoom: ({ user, of }) => of.filter((other) => statements.sharesRoom.get(user, other) !== undefined),
+    findUsers({ user, query, onlyShared, limit }) {
+      const near: Reads['findUsers']['out'] = [];
+      const far: Reads['findUsers']['out'] = [];
+      for (const row of statements.candidates.iterate(nameKey(query), user)) {
+        const found = userFrom(row);
+        if (statements.sharesRoom.get(user, found.id) !== undefined) near.push(found);
+        else if (!onlyShared || statements.sharesPublic.get(user, found.id) !== undefined) far.push(found);
+        if (near.length === limit) break;
+      }
+      return [...near, ...far].slice(0, limit);
+    },
+    newest({ room, upTo, limit }) {
+      const found = fill(statements.newest.iterate(room, upTo, limit + 1), room, limit);
+      found.messages.reverse();
+      return found;
+    },
+    after: ({ room, after, upTo, limit }) =>
+      fill(statements.after.iterate(room, after, upTo, limit + 1), room, limit),
+    changes: ({ room, since, upTo, limit }) =>
+      fill(statements.changes.iterate(room, since, upTo, limit + 1), room, limit),
+  };
+
+  function optionalRoom(row: Row | undefined): RoomRecord | null {
+    return row === undefined ? null : roomWithLast(row);
+  }
+
+  function roomWithLast(row: Row): RoomRecord {
+    const room = roomFrom(row);
+    const last = statements.message.get(row.num as number, room.lastSeq);
+    return last === undefined ? room : { ...room, last: messageFrom(last, room.id) };
+  }
+
+  function partner(user: string, other: string, room: string): Partner {
+    const row = statements.user.get(other);
+    const member = statements.member.get(room, other);
+    return {
+      user: row === undefined ? { id: other, name: other, actedPublic: false } : userFrom(row),
+      acted: (member?.acted as number | undefined) ?? 0,
+      shares: statements.sharesRoom.get(user, other) !== undefined,
+    };
+  }
+}
+
+/** Takes rows until the limit or the size of a page is reached; at least one, so that every page goes on. */
+function fill(rows: Iterable<Row>, room: string, limit: number): Page {
+  const messages: Page['messages'] = [];
+  let bytes = 0;
+  for (const row of rows) {
+    const message = messageFrom(row, room);
+    bytes += Buffer.byteLength(JSON.stringify(message)) + 1;
+    if (messages.length === limit || (bytes > maxPageBytes && messages.length > 0))
+      return { messages, complete: false };
+    messages.push(message);
+  }
+  return { messages, complete: true };
+}
