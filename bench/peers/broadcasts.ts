@@ -1,0 +1,62 @@
+/**
+ * A Socket.IO server that sends what its parent asks for, in two ways: with Socket.IO's broadcast, and with the chat's
+ * fan-out. Prints its port; answers each order with the microseconds of CPU that it took.
+ */
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
+import { Server } from 'socket.io';
+import { FanOut } from '../../server/connections/fan-out.ts';
+
+export interface Order {
+  way: 'broadcast' | 'fan-out';
+  /** The rooms that get each message; everybody is in all of them. */
+  rooms: string[];
+  /** Messages in one turn of the event loop, and how many times. */
+  together: number;
+  times: number;
+}
+
+const all = ['hall', 'yard', 'shed'];
+const http = createServer();
+const io = new Server(http, { serveClient: false });
+const fanOut = new FanOut();
+io.on('connection', (socket) => {
+  fanOut.add(socket.id, socket.conn);
+  for (const room of all) {
+    void socket.join(room);
+    fanOut.join(socket.id, room);
+  }
+});
+
+const message = {
+  id: 'a7c1d9f2-5b0e-4c5e-9a53-0f7d1c1b2a3d',
+  room: 'hall',
+  seq: 123_456,
+  rev: 123_789,
+  clientId: 'a7c1d9f25b0e4c5e',
+  user: { id: '1234', name: 'Alice' },
+  text: 'x'.repeat(80),
+  sentAt: 1_700_000_000_000,
+};
+
+function send({ way, rooms, together }: Order): void {
+  for (let n = 0; n < together; n++) {
+    for (const room of rooms) {
+      if (way === 'broadcast') io.to(room).emit('message:new', message);
+      else fanOut.toRoom(room, 'message:new', message);
+    }
+  }
+}
+
+process.on('message', async (order: Order) => {
+  const before = process.cpuUsage();
+  for (let n = 0; n < order.times; n++) {
+    send(order);
+    // Until the clients have read it: the kernel takes all, and nothing has to wait in the server.
+    await pause(20 + 2 * order.together * order.rooms.length);
+  }
+  const { user, system } = process.cpuUsage(before);
+  process.send?.(user + system);
+});
+http.listen(0, '127.0.0.1', () => console.log(`port ${(http.address() as AddressInfo).port}`));
