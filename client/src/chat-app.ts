@@ -36,21 +36,27 @@ export class ChatApp {
     this.#listener = listener;
     this.#strings = new Strings(texts, navigator.languages);
     root.adoptedStyleSheets = [...root.adoptedStyleSheets.slice(0, 2), sheet()];
-    const chat = new Chat(server, host.getAttribute('room') ?? undefined, {
-      changed: () => this.#changed(),
-      hide: () => this.#view?.hide(),
-      state: (state) => {
-        hintAt(state, server);
-        this.#view?.state(state, host.getAttribute('login-url'));
-        if (state.kind === 'ended') this.#ended(state.reason);
-        this.#changed();
+    const single = () => host.hasAttribute('single') && host.hasAttribute('room');
+    const chat = new Chat(
+      server,
+      host.getAttribute('room') ?? undefined,
+      {
+        changed: () => this.#changed(),
+        hide: () => this.#view?.hide(),
+        state: (state) => {
+          hintAt(state, server);
+          this.#view?.state(state, host.getAttribute('login-url'));
+          if (state.kind === 'ended') this.#ended(state.reason);
+          this.#changed();
+        },
+        message: (room, message) => this.#view?.message(room, message),
+        unsent: () => this.#view?.unsent(),
+        loaded: (count) => this.#view?.loaded(count),
+        unknownRoom: (id) => hintAtUnknownRoom(id, single()),
+        removed: (room, reason) => this.#view?.removed(room, reason),
       },
-      message: (room, message) => this.#view?.message(room, message),
-      unsent: () => this.#view?.unsent(),
-      loaded: (count) => this.#view?.loaded(count),
-      unknownRoom: hintAtUnknownRoom,
-      removed: (room, reason) => this.#view?.removed(room, reason),
-    });
+      single,
+    );
     this.#chat = chat;
     root.replaceChildren();
     this.#view = new AppView(

@@ -69,22 +69,32 @@ export class Chat implements ConnectionListener {
   /** Its address, with a slash at the end. */
   readonly server: string;
   readonly #listener: ChatListener;
+  /** The room that the page wants is shown alone: no other one takes its place. */
+  readonly #single: () => boolean;
   readonly #storage = browserStorage();
   readonly #tasks = new Tasks();
   readonly #marks: ReadMarks;
   /** The room the page wants opened; undefined once it was, or was found missing. */
   #wanted: string | undefined;
   #firstRoom: string | undefined;
+  /** How often it is being asked whether there is a room to begin with. */
+  #looking = 0;
   /** What was shown when all was hidden, and to whom: who is let in again goes on there. */
   #shown: { readonly user: string; readonly room: string } | undefined;
   #delivery: ReturnType<typeof setTimeout> | undefined;
   /** Who waits for the connection. */
   readonly #waiting = new Set<{ resolve(): void; reject(error: RequestError): void }>();
 
-  constructor(server: string, wanted: string | undefined, listener: ChatListener) {
+  constructor(
+    server: string,
+    wanted: string | undefined,
+    listener: ChatListener,
+    single: () => boolean = () => false,
+  ) {
     this.server = server;
     this.#wanted = wanted;
     this.#listener = listener;
+    this.#single = single;
     this.settings = new Store(this.#storage, server);
     this.connection = new Connection(server, this, this.#events);
     const changed = () => listener.changed();
@@ -129,12 +139,24 @@ export class Chat implements ConnectionListener {
     return this.totals.unread;
   }
 
-  /** Over all rooms that are not muted. */
+  /** Over all rooms that are not muted; of a room that is shown alone, of that one. */
   get totals(): Totals {
-    const { unread, mentions } = this.list.totals;
     const { current } = this;
+    if (this.single) {
+      return { unread: current === undefined || current.muted ? 0 : this.unreadIn(current), mentions: 0 };
+    }
+    const { unread, mentions } = this.list.totals;
     const insight = current === undefined || current.muted ? 0 : current.unread - this.unreadIn(current);
     return { unread: unread - insight, mentions };
+  }
+
+  get single(): boolean {
+    return this.#single();
+  }
+
+  /** There is no room to show: none was found, or the one that was shown is gone. */
+  get roomless(): boolean {
+    return this.connection.state.kind === 'ready' && this.current === undefined && this.#looking === 0;
   }
 
   /** What is in sight is not told as unread, not even for the moment until it counts as read. */
@@ -422,25 +444,27 @@ export class Chat implements ConnectionListener {
   #openFirst(): void {
     const shown = this.#shown?.user === this.me?.id ? this.#shown?.room : undefined;
     this.#shown = undefined;
-    const last = shown ?? this.store?.get<string>('room');
+    const last = shown ?? (this.single ? undefined : this.store?.get<string>('room'));
     for (const id of [this.#wanted, last]) {
       const room = this.rooms.get(id ?? '');
       if (room === undefined && id !== undefined) return void this.#lookFor(id);
       // Who has left a room is not taken back there.
       if (room !== undefined && (room.summary.member || id === this.#wanted)) return this.#openNow(room);
     }
+    if (this.single) return;
     const first = this.rooms.get(this.#firstRoom ?? '') ?? this.list.own()[0];
     if (first !== undefined) this.#openNow(first);
   }
 
   #openNow(room: Room): void {
-    this.#wanted = undefined;
+    if (!this.single) this.#wanted = undefined;
     this.#show(room);
     this.#enter(room);
   }
 
   /** A room to begin with that is not among those that are listed. */
   async #lookFor(id: string): Promise<void> {
+    this.#looking += 1;
     const found = await this.#tasks.once(
       `look for ${id}`,
       async () => void (await this.list.fetch(id)),
@@ -451,6 +475,7 @@ export class Chat implements ConnectionListener {
         if (this.current === undefined) this.#openFirst();
       },
     );
+    this.#looking -= 1;
     if (found && this.current === undefined) this.#openFirst();
     this.#listener.changed();
   }
@@ -514,7 +539,7 @@ export class Chat implements ConnectionListener {
       this.current = undefined;
       this.viewing = false;
       // Not one that is only offered: joining it would make one a member.
-      const [next] = this.list.own();
+      const [next] = this.single ? [] : this.list.own();
       if (next !== undefined) this.#openNow(next);
     }
     this.#listener.changed();

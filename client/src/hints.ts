@@ -23,6 +23,7 @@ export function hintAt(state: ConnectionState, server: string): void {
   }
 }
 
-export function hintAtUnknownRoom(id: string): void {
-  hint(`there is no room "${id}" that this user may read. The first one is shown.`);
+export function hintAtUnknownRoom(id: string, single: boolean): void {
+  const instead = single ? 'None' : 'The first one';
+  hint(`there is no room "${id}" that this user may read. ${instead} is shown.`);
 }

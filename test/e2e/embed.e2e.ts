@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
 import type { BrowserContext, Locator, Page } from '@playwright/test';
+import { privateRoom } from './as-user.ts';
 import { expect, type Site, test } from './fixtures.ts';
 import { join, ownUser } from './own-user.ts';
+import { seed } from './seed.ts';
 
 const tag = '<php-chat room="elements" title-count="off">Write to us.</php-chat>';
 
@@ -172,6 +174,44 @@ test('that room alone: no list and no way back, narrow or wide', async ({ browse
     const { x } = (await page.getByRole('region', { name: 'elements' }).boundingBox()) ?? { x: 99 };
     expect(x).toBeLessThan(12);
   }
+  await context.close();
+});
+
+test('nothing leads from a room that is shown alone to another one, or counts what is unread there', async ({
+  browser,
+  site,
+}) => {
+  const context = await browser.newContext();
+  const user = await ownUser(site, context);
+  await join(site, user, 'elements');
+  const other = await privateRoom(site, 'bob', 'elsewhere', [user.id]);
+  await seed(site, 'bob', other, ['unread there']);
+  const page = await context.newPage();
+  const url = site.host(`<!doctype html><html lang="en"><title>Host</title>
+    <script>
+      counts = [];
+      document.addEventListener('php-chat:unread', (event) => counts.push(event.detail.count));
+    </script>
+    <script type="module" src="${site.chat.url}/php-chat.js"></script><php-chat room="elements" single></php-chat>`);
+  await page.goto(url);
+  await expect(field(page)).toBeVisible();
+  await expect.poll(() => page.evaluate('counts')).toEqual([0]);
+  await expect(page).toHaveTitle('Host');
+  await field(page).focus();
+  await page.keyboard.press('Alt+ArrowUp');
+  await page.keyboard.press('Alt+ArrowDown');
+  await page.keyboard.press('Control+k');
+  await expect(field(page)).toBeFocused();
+  await page.getByRole('button', { name: 'Search in this room' }).click();
+  await expect(page.getByRole('searchbox', { name: 'Search messages' })).toBeFocused();
+  await expect(page.getByRole('group', { name: 'Where' })).toHaveCount(0);
+  await page.keyboard.press('Escape');
+  await expect(page.getByRole('region', { name: 'elements' })).toBeVisible();
+  await page.getByRole('button', { name: 'Room menu' }).click();
+  await page.getByRole('menuitem', { name: 'Leave room' }).click();
+  await page.getByRole('alertdialog').getByRole('button', { name: 'Leave room' }).click();
+  await expect(page.getByRole('heading', { name: 'This room cannot be shown' })).toBeFocused();
+  await expect(page.getByRole('region', { name: 'elsewhere' })).toHaveCount(0);
   await context.close();
 });
 

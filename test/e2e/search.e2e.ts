@@ -78,7 +78,8 @@ test('on a phone the search covers the room, and goes when a hit is chosen', asy
   await seed(site, 'bob', room, ['potatoes in the cellar']);
   await alice.open('cellar');
   await page.setViewportSize({ width: 360, height: 640 });
-  await page.getByRole('button', { name: 'Search in this room' }).click();
+  await page.getByRole('button', { name: 'Room menu' }).click();
+  await page.getByRole('menuitem', { name: 'Search in this room' }).click();
   const box = await panel(alice).boundingBox();
   const chat = await page.locator('php-chat').boundingBox();
   expect(Math.round(box?.width ?? 0)).toBeGreaterThanOrEqual(Math.round(chat?.width ?? 1) - 2);

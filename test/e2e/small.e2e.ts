@@ -1,5 +1,5 @@
 import type { BrowserContext, Page } from '@playwright/test';
-import { privateRoom } from './as-user.ts';
+import { asUser, privateRoom } from './as-user.ts';
 import { expect, type Site, test } from './fixtures.ts';
 import { ownUser } from './own-user.ts';
 
@@ -14,6 +14,8 @@ async function visit(site: Site, context: BrowserContext): Promise<{ page: Page;
   await expect(page.getByRole('textbox', { name: /^Message to/ })).toBeVisible();
   return { page, id };
 }
+
+const rooms = (page: Page) => page.getByRole('navigation', { name: 'Rooms' });
 
 test('in the smallest element a dialog keeps its buttons in sight, and what it asks scrolls', async ({
   browser,
@@ -48,5 +50,95 @@ test('a long name is cut: of a room in the field to write in, one’s own below 
   await page.getByRole('button', { name: new RegExp(`^${LONG}`) }).click();
   await expect(page.getByRole('textbox', { name: `Message to ${LONG}` })).toBeVisible();
   expect(await height()).toBe(before);
+  await context.close();
+});
+
+test('on a phone a room that was left, or that one was taken out of, leads to the rooms', async ({
+  browser,
+  site,
+}) => {
+  const context = await browser.newContext({ viewport: { width: 360, height: 640 } });
+  const { page, id } = await visit(site, context);
+  const room = await privateRoom(site, 'bob', 'attic', [id]);
+  await page.getByRole('button', { name: /^Back to rooms/ }).click();
+  await rooms(page)
+    .getByRole('button', { name: /^attic/ })
+    .click();
+  await expect(page.getByRole('textbox', { name: 'Message to attic' })).toBeVisible();
+  await asUser(site, 'bob', (ask) => ask('room:remove', { room, user: id }));
+  await expect(page.getByText('You are no longer in attic.')).toBeVisible();
+  await expect(rooms(page)).toBeVisible();
+  await expect(rooms(page).getByRole('button', { name: /^attic/ })).toHaveCount(0);
+
+  // The last one: there is none to show in its place.
+  await rooms(page)
+    .getByRole('button', { name: /^announcements/ })
+    .click();
+  await page.getByRole('button', { name: 'Room menu' }).click();
+  await page.getByRole('menuitem', { name: 'Leave room' }).click();
+  await page.getByRole('alertdialog').getByRole('button', { name: 'Leave room' }).click();
+  await expect(rooms(page)).toBeVisible();
+  await expect(rooms(page).locator('.room[tabindex="0"]')).toBeFocused();
+  await page.setViewportSize({ width: 800, height: 640 });
+  await expect(page.getByRole('heading', { name: 'No room is open' })).toBeVisible();
+  await expect(page.locator('php-chat .bone')).toHaveCount(0);
+  await rooms(page)
+    .getByRole('button', { name: /^announcements/ })
+    .click();
+  await expect(page.getByRole('textbox', { name: 'Message to announcements' })).toBeFocused();
+  await context.close();
+});
+
+test('on a phone the search of a room is in its menu; from the rooms it looks in all of them', async ({
+  browser,
+  site,
+}) => {
+  const context = await browser.newContext({ viewport: { width: 360, height: 640 } });
+  const { page } = await visit(site, context);
+  const where = page.getByRole('group', { name: 'Where' });
+  await expect(page.getByRole('button', { name: 'Search in this room' })).toHaveCount(0);
+  await page.getByRole('button', { name: 'Room menu' }).click();
+  await page.getByRole('menuitem', { name: 'Search in this room' }).click();
+  await expect(page.getByRole('searchbox', { name: 'Search messages' })).toBeFocused();
+  await expect(where.getByRole('button', { name: 'This room' })).toHaveAttribute('aria-pressed', 'true');
+  await page.keyboard.press('Escape');
+  await expect(page.getByRole('button', { name: 'Room menu' })).toBeFocused();
+  await page.getByRole('button', { name: /^Back to rooms/ }).click();
+  await page.getByRole('button', { name: 'Search messages' }).click();
+  await expect(page.getByRole('searchbox', { name: 'Search messages' })).toBeFocused();
+  await expect(where).toHaveCount(0);
+  await context.close();
+});
+
+test('a notice of success does not stand above what one writes next', async ({ browser, site }) => {
+  const context = await browser.newContext({ viewport: { width: 360, height: 640 } });
+  const { page, id } = await visit(site, context);
+  await privateRoom(site, 'bob', 'cellar', [id]);
+  await page.getByRole('button', { name: /^Back to rooms/ }).click();
+  await rooms(page)
+    .getByRole('button', { name: /^cellar/ })
+    .click();
+  await page.getByRole('button', { name: 'Room menu' }).click();
+  await page.getByRole('menuitem', { name: 'Invite' }).click();
+  await page.getByRole('combobox').fill('carol-to-be');
+  await page.getByRole('option', { name: /carol-to-be/ }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Invite' }).click();
+  await expect(page.getByText('carol-to-be was invited.')).toBeVisible();
+  await page.getByRole('textbox', { name: 'Message to cellar' }).fill('welcome');
+  await page.getByRole('button', { name: 'Send' }).click();
+  await expect(page.getByText('carol-to-be was invited.')).toHaveCount(0);
+  await context.close();
+});
+
+test('a direct room says who reads it', async ({ browser, site }) => {
+  const context = await browser.newContext({ viewport: { width: 360, height: 640 } });
+  const { page } = await visit(site, context);
+  await page
+    .locator('php-chat')
+    .evaluate((chat) => (chat as HTMLElement & { openDirect(id: string): void }).openDirect('nobody-yet'));
+  await expect(page.getByText('Say hello. Only nobody-yet and you can see it.')).toBeVisible();
+  await page.getByRole('textbox', { name: 'Message to nobody-yet' }).fill('hello');
+  await page.getByRole('button', { name: 'Send' }).click();
+  await expect(page.getByText('This is the start of your messages with nobody-yet.')).toBeVisible();
   await context.close();
 });

@@ -22,7 +22,11 @@ import { TimelineView } from './timeline.tsx';
 import { Toasts } from './toasts.tsx';
 import { Tooltip } from './tooltip.tsx';
 
+/** From so many pixels on there is room for the list beside a room, and for the people beside both. */
+const TWO_PANES = 640;
 const WIDE = 960;
+/** Below, the bar above the messages has no room for a search. */
+const SEARCH_IN_BAR = 420;
 
 type Panels = typeof import('./dialogs/dialogs.tsx');
 
@@ -56,7 +60,7 @@ export class AppView {
   #peopleBeside: boolean;
   /** People above the timeline, where there is not. */
   #peopleAbove = false;
-  #wide = false;
+  #width = 0;
   /** Where the page says that one logs in. */
   #loginUrl: string | null = null;
   /** A card replaces everything. */
@@ -91,6 +95,7 @@ export class AppView {
       dialog: (request) => void this.#open(request),
       profileUrl: (user) => this.#profileUrl(user),
       showPeople: () => this.#peopleShown || this.#togglePeople(),
+      searchInMenu: () => (this.#width < SEARCH_IN_BAR ? () => void this.#search('here') : undefined),
     };
     this.#timeline = new TimelineView(this.#context, {
       reply: this.#writing.reply,
@@ -145,6 +150,7 @@ export class AppView {
 
   open(id: string): void {
     this.#context.chat.open(id);
+    this.#toasts.goodNewsIsOld();
     this.#view = 'room';
     this.render();
     if (this.#context.touch()) this.#title.current?.focus();
@@ -181,8 +187,10 @@ export class AppView {
     else this.#speaker.elsewhere(room.summary.name);
   }
 
-  /** A room was taken from the user, not left. */
+  /** The user is in a room no more: has left it, or it was taken away. */
   removed(room: Room, reason: RoomRemoval): void {
+    // Where there is one pane, another room in its place would not say that this one is gone.
+    if (room === this.#context.chat.current) this.#view = 'rooms';
     if (reason === 'left') return;
     this.#toasts.show(this.#context.strings.text('rooms.removed', { room: room.summary.name }), 'bad');
   }
@@ -209,7 +217,7 @@ export class AppView {
         class={lost ? 'app lost' : 'app'}
         part="app"
         lang={this.#context.strings.lang}
-        data-view={this.#carded ? 'ended' : this.#view}
+        data-view={this.#carded ? 'ended' : this.#context.chat.roomless ? 'rooms' : this.#view}
         data-side={side ? (this.#wide ? '' : 'open') : undefined}
         onKeyDownCapture={this.#escape}
         onKeyDown={this.#key}
@@ -253,7 +261,7 @@ export class AppView {
             people={this.#peopleButton}
             back={this.#back}
             togglePeople={this.#togglePeople}
-            search={() => void this.#search('here')}
+            search={this.#width < SEARCH_IN_BAR ? undefined : () => void this.#search('here')}
           />
           <Banner context={context} notice={notice} />
           {this.#timeline.draw()}
@@ -263,7 +271,7 @@ export class AppView {
               context={context}
               room={room}
               below={this.#pill()}
-              toEnd={this.#timeline.toEnd}
+              toEnd={this.#toEnd}
               lastOwn={() => this.#timeline.lastOwn}
               shown={this.#setComposer}
             />
@@ -273,6 +281,7 @@ export class AppView {
           <SearchPanel
             context={context}
             everywhere={this.#searching === 'everywhere' || room === undefined}
+            roomInSight={room !== undefined && (this.#width >= TWO_PANES || this.#view === 'room')}
             inert={inert}
             shown={this.#setSearchPanel}
             setEverywhere={(everywhere) => void this.#search(everywhere ? 'everywhere' : 'here')}
@@ -301,16 +310,26 @@ export class AppView {
     );
   }
 
+  get #wide(): boolean {
+    return this.#width >= WIDE;
+  }
+
   /** People of a direct room are the two that one knows of. */
   get #peopleShown(): boolean {
     const shown = this.#wide ? this.#peopleBeside : this.#peopleAbove;
-    return shown && this.#searching === undefined && this.#context.chat.current?.summary.kind !== 'direct';
+    const { current, roomless } = this.#context.chat;
+    return shown && this.#searching === undefined && !roomless && current?.summary.kind !== 'direct';
   }
 
   /** How many messages are below what is in sight; undefined where the end is in sight. */
   #pill(): number | undefined {
     return this.#timeline.atEnd ? undefined : this.#timeline.below;
   }
+
+  readonly #toEnd = () => {
+    this.#toasts.goodNewsIsOld();
+    this.#timeline.toEnd();
+  };
 
   readonly #setRooms = (rooms: RoomList | undefined) => {
     this.#rooms = rooms;
@@ -375,10 +394,15 @@ export class AppView {
   }
 
   /** Who gets the focus when what had it is gone. */
-  #heir(): HTMLElement | null {
-    if (this.#opener?.isConnected === true) return this.#opener;
-    if (this.#context.touch()) return this.#title.current;
-    return this.#root.querySelector('textarea') ?? this.#title.current;
+  #heir(): HTMLElement | undefined {
+    const { chat, touch } = this.#context;
+    const places = [
+      ...(touch() ? [] : ['textarea']),
+      chat.roomless ? '.timeline h3' : '.main h2',
+      '.room[tabindex="0"]',
+      '.rooms .bar button',
+    ].map((place) => this.#root.querySelector<HTMLElement>(place));
+    return [this.#opener, ...places].find((place) => place?.checkVisibility() === true) ?? undefined;
   }
 
   #profileUrl({ id }: User): string | undefined {
@@ -392,6 +416,7 @@ export class AppView {
   }
 
   readonly #back = () => {
+    this.#toasts.goodNewsIsOld();
     this.#view = 'rooms';
     this.render();
     this.#rooms?.focus();
@@ -453,7 +478,7 @@ export class AppView {
   };
 
   #measured(width: number): void {
-    this.#wide = width >= WIDE;
+    this.#width = width;
     if (this.#wide) this.#peopleAbove = false;
     this.#context.changed();
   }
@@ -469,10 +494,14 @@ export class AppView {
   readonly #key = (event: KeyboardEvent) => {
     if (event.defaultPrevented || this.#dialog !== undefined) return;
     const { key, altKey, ctrlKey, metaKey, shiftKey } = event;
+    const { single } = this.#context.chat;
     if (key === 'Escape') {
       if (this.#searching !== undefined) this.#closeSearch();
       else if (this.#peopleAbove) this.#togglePeople();
       else if (this.#composer?.cancel() !== true) return;
+    } else if (single) {
+      // There is no other room.
+      return;
     } else if (altKey && (key === 'ArrowUp' || key === 'ArrowDown')) {
       this.#step(key === 'ArrowUp' ? -1 : 1, shiftKey);
     } else if ((ctrlKey || metaKey) && !altKey && !shiftKey && key.toLowerCase() === 'k') {

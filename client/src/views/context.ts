@@ -44,4 +44,6 @@ export interface Context {
   profileUrl(user: User): string | undefined;
   /** The people beside or above the timeline. */
   showPeople(): void;
+  /** Looks for messages of the room, where the bar above them has no button for it. */
+  searchInMenu(): (() => void) | undefined;
 }

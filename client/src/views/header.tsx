@@ -14,7 +14,8 @@ interface Props {
   readonly people: RefObject<HTMLButtonElement | null>;
   back(): void;
   togglePeople(): void;
-  search(): void;
+  /** Absent where there is no room for it: then it is in the room's menu. */
+  search: (() => void) | undefined;
 }
 
 /** The room's name, the way back where there is one pane, how many people are here, the search, and the room's menu. */
@@ -58,7 +59,7 @@ export function Header(props: Props) {
           <span aria-hidden="true">{count}</span>
         </button>
       )}
-      {room !== undefined && (
+      {room !== undefined && search !== undefined && (
         <button type="button" class="icon" aria-label={strings.text('search.inRoom')} onClick={search}>
           <Icon name="search" />
         </button>

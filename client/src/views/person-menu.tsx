@@ -24,6 +24,7 @@ export function personItems({ user, role }: RoomMember, room: Room, context: Con
   const items: (MenuItem | false)[] = [
     !oneself &&
       chat.can.direct &&
+      !chat.single &&
       room.summary.kind !== 'direct' && {
         picture: 'bubble',
         label: strings.text('people.writeTo'),

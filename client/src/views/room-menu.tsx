@@ -4,13 +4,15 @@ import { type MenuItem, openMenu } from './menu.tsx';
 
 /** What can be done with a room; what one may not do is absent. */
 export function roomItems(room: Room, context: Context): MenuItem[] {
-  const { chat, strings, dialog, showPeople, toast } = context;
+  const { chat, strings, dialog, showPeople, searchInMenu, toast } = context;
+  const search = searchInMenu();
   const { kind, member, may, notify } = room.summary;
   const direct = kind === 'direct';
   const quiet = notify === 'none';
   // What is usual for such a room.
   const loud = kind === 'public' ? 'mentions' : 'all';
   const items: (MenuItem | false)[] = [
+    search !== undefined && { picture: 'search', label: strings.text('search.inRoom'), run: search },
     may.includes('invite') && {
       picture: 'invite',
       label: strings.text('rooms.invite'),

@@ -15,6 +15,8 @@ interface Props {
   readonly context: Context;
   /** Looks in all rooms, or in the one that is shown. */
   readonly everywhere: boolean;
+  /** There is a room that "this room" can mean. */
+  readonly roomInSight: boolean;
   readonly inert: boolean;
   setEverywhere(everywhere: boolean): void;
   jump(message: Message): void;
@@ -66,7 +68,7 @@ export class SearchPanel extends Component<Props> {
     this.#field.current?.select();
   }
 
-  override render({ context, everywhere, inert, setEverywhere, close }: Props) {
+  override render({ context, everywhere, roomInSight, inert, setEverywhere, close }: Props) {
     const { strings, chat } = context;
     const busy = chat.search.state?.busy === true;
     return (
@@ -91,19 +93,21 @@ export class SearchPanel extends Component<Props> {
             onInput={this.#typed}
             onKeyDown={this.#key}
           />
-          {/* biome-ignore lint/a11y/useSemanticElements: a fieldset has a box of its own. */}
-          <div class="seg" role="group" aria-label={strings.text('search.where')}>
-            {[false, true].map((all) => (
-              <button
-                type="button"
-                key={String(all)}
-                aria-pressed={everywhere === all}
-                onClick={() => setEverywhere(all)}
-              >
-                {strings.text(all ? 'search.all' : 'search.here')}
-              </button>
-            ))}
-          </div>
+          {roomInSight && !chat.single && (
+            // biome-ignore lint/a11y/useSemanticElements: a fieldset has a box of its own.
+            <div class="seg" role="group" aria-label={strings.text('search.where')}>
+              {[false, true].map((all) => (
+                <button
+                  type="button"
+                  key={String(all)}
+                  aria-pressed={everywhere === all}
+                  onClick={() => setEverywhere(all)}
+                >
+                  {strings.text(all ? 'search.all' : 'search.here')}
+                </button>
+              ))}
+            </div>
+          )}
         </div>
         <RovingList items=".hit" label={strings.text('search.heading')} element={this.#list} busy={busy}>
           {this.#results()}
@@ -141,7 +145,7 @@ export class SearchPanel extends Component<Props> {
           title={strings.text('search.none.title')}
           text={strings.text('search.none.text', { q: query.trim() })}
         >
-          {!everywhere && (
+          {!everywhere && !chat.single && (
             <button type="button" class="btn" onClick={() => setEverywhere(true)}>
               {strings.text('search.allButton')}
             </button>

@@ -145,7 +145,7 @@ export class TimelineView {
     const { chat, strings } = this.#context;
     const room = this.#room;
     const waiting = room === undefined || !isReady(room);
-    const nothing = !waiting && this.#entries.length === 0;
+    const nothing = chat.roomless || (!waiting && this.#entries.length === 0);
     return (
       <div
         class="timeline scroll"
@@ -159,7 +159,7 @@ export class TimelineView {
         onScroll={() => this.#scroll?.scrolled()}
       >
         <div class={nothing ? 'column none' : 'column'}>
-          {waiting && chat.connection.state.kind !== 'refused' && this.#wait()}
+          {chat.roomless ? this.#none() : waiting && chat.connection.state.kind !== 'refused' && this.#wait()}
           {!waiting && this.#messages(room)}
         </div>
       </div>
@@ -231,6 +231,13 @@ export class TimelineView {
     return undefined;
   }
 
+  #none() {
+    const { chat, strings } = this.#context;
+    const kind = chat.single ? 'single' : 'none';
+    const [title, text] = [strings.text(`empty.${kind}.title`), strings.text(`empty.${kind}.text`)];
+    return <Empty picture={chat.single ? 'alert' : 'bubble'} title={title} text={text} />;
+  }
+
   #later(ms: number): void {
     this.#wake ??= setTimeout(() => {
       this.#wake = undefined;
@@ -287,7 +294,11 @@ export class TimelineView {
     const { chat, strings } = this.#context;
     const { complete, first } = room.timeline;
     if (this.#entries.length === 0) {
-      const text = strings.text('empty.room.text', { room: room.summary.name });
+      const { kind, name } = room.summary;
+      const direct = kind === 'direct';
+      const text = direct
+        ? strings.text('empty.direct.text', { name })
+        : strings.text('empty.room.text', { room: name });
       if (!complete) return false;
       return (
         firstRun(this.#context) ?? (
@@ -305,7 +316,9 @@ export class TimelineView {
     return [
       complete && this.#shown[0] === this.#entries[0] && (
         <p class="note start" key="start">
-          {strings.text('timeline.start', { room: room.summary.name })}
+          {room.summary.kind === 'direct'
+            ? strings.text('timeline.startDirect', { name: room.summary.name })
+            : strings.text('timeline.start', { room: room.summary.name })}
         </p>
       ),
       ...parts.map((block) => {

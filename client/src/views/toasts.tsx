@@ -27,6 +27,11 @@ export class Toasts {
     this.#changed();
   };
 
+  /** Whoever goes on has seen that something succeeded, and may need what it stands above. */
+  goodNewsIsOld(): void {
+    if (this.#shown?.kind === 'good') this.clear();
+  }
+
   draw() {
     const toast = this.#shown;
     return (
