@@ -2,7 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { DatabaseSync } from 'node:sqlite';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import type { History } from '../../../server/history/history.ts';
+import { prepareQueries } from '../../../server/history/sqlite/queries.ts';
 import { openSqliteHistory } from '../../../server/history/sqlite/sqlite.ts';
+import { SqliteWork } from '../../../server/history/sqlite/work.ts';
 import { pairsOf } from '../../../server/history/text-keys.ts';
 import { historyFolder } from '../../helpers/chat-server.ts';
 
@@ -182,3 +184,36 @@ test('whoever is in hundreds of rooms looks people up in little time', async () 
   }
   expect(performance.now() - began).toBeLessThan(1500);
 }, 60_000);
+
+test('no statement looks through a table that grows, but for what the start reads whole', async () => {
+  const path = newFile();
+  await (await open(path)).close();
+  const db = new DatabaseSync(path);
+  onTestFinished(() => db.close());
+  const statements: string[] = [];
+  const prepare = db.prepare.bind(db);
+  db.prepare = (sql, ...more) => {
+    statements.push(sql);
+    return prepare(sql, ...more);
+  };
+  prepareQueries(db);
+  new SqliteWork(db);
+  expect(statements.length).toBeGreaterThan(50);
+  const scans = statements.flatMap((sql) =>
+    prepare(`EXPLAIN QUERY PLAN ${sql}`)
+      .all()
+      .map(({ detail }) => String(detail))
+      .filter((detail) => detail.startsWith('SCAN')),
+  );
+  expect([...new Set(scans)].sort()).toEqual(
+    [
+      // The public rooms and the bans, at the start.
+      'SCAN bans',
+      'SCAN rooms USING INDEX rooms_by_name',
+      // These have one row.
+      'SCAN CONSTANT ROW',
+      'SCAN digest_key',
+      'SCAN next_message',
+    ].sort(),
+  );
+});
