@@ -10,7 +10,7 @@ import { Client, Log } from './room-model.ts';
 import { perform, settle, step } from './room-steps.ts';
 import { type Step, short, type Vector } from './vectors.ts';
 
-const RUNS = 60;
+const RUNS = 260;
 const SEED = 14;
 
 const shortened = <A extends { messages: Message[] }>(answer: A) => ({
