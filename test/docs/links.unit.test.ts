@@ -47,7 +47,7 @@ test('CONTRIBUTING.md names files and folders that exist', () => {
 });
 
 test('each page that the code or another page names exists in this repository', () => {
-  const made = /(^|\/)(node_modules|dist|data|test-results|\.git)(\/|$)/;
+  const made = /(^|\/)(node_modules|dist|data|target|test-results|\.git)(\/|$)/;
   const files = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((file) => !made.test(file));
   const named = files
     .filter((file) => /\.(tsx?|mjs|php|css|html|sql|yml|md)$/.test(file))

@@ -3,7 +3,7 @@ import { basename, join } from 'node:path';
 import { expect, test } from 'vitest';
 
 const root = new URL('../..', import.meta.url).pathname;
-const made = new Set(['.git', 'node_modules', 'dist', 'data', 'test-results']);
+const made = new Set(['.git', 'node_modules', 'dist', 'data', 'target', 'test-results']);
 
 function* filesBelow(folder: string): Generator<string> {
   for (const name of readdirSync(join(root, folder))) {

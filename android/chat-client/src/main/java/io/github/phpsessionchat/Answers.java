@@ -1,0 +1,76 @@
+package io.github.phpsessionchat;
+
+import java.util.List;
+import java.util.Map;
+
+/** What some requests are answered with. */
+public final class Answers {
+  private Answers() {}
+
+  /**
+   * A part of a list.
+   *
+   * @param <T> what it is a list of
+   */
+  public static class Page<T> {
+    /** May be empty although there is more. */
+    public final List<T> items;
+    /** To ask for the next part with; null: this is the last. */
+    public final String next;
+
+    Page(List<T> items, String next) {
+      this.items = items;
+      this.next = next;
+    }
+  }
+
+  /** A part of a room's members, by name. */
+  public static final class Members extends Page<RoomMember> {
+    /** How many members the room has. */
+    public final int count;
+
+    Members(List<RoomMember> items, String next, int count) {
+      super(items, next);
+      this.count = count;
+    }
+  }
+
+  /** A room that was created. */
+  public static final class Created {
+    /** The room. */
+    public final RoomSummary room;
+    /** Who could not be added, and why: the user id, and an error code. */
+    public final Map<String, String> failed;
+
+    Created(RoomSummary room, Map<String, String> failed) {
+      this.room = room;
+      this.failed = failed;
+    }
+  }
+
+  /** What became of an invitation. */
+  public static final class Invited {
+    /** The ids of those who are members now. */
+    public final List<String> added;
+    /** Who could not be added, and why: the user id, and an error code. */
+    public final Map<String, String> failed;
+
+    Invited(List<String> added, Map<String, String> failed) {
+      this.added = added;
+      this.failed = failed;
+    }
+  }
+
+  /** People that were looked for. */
+  public static final class Found {
+    /** Those with whom one shares a private room come first. */
+    public final List<User> users;
+    /** The ids of those who are members of the room that was named. */
+    public final List<String> inRoom;
+
+    Found(List<User> users, List<String> inRoom) {
+      this.users = users;
+      this.inRoom = inRoom;
+    }
+  }
+}

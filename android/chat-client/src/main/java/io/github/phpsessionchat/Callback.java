@@ -1,0 +1,14 @@
+package io.github.phpsessionchat;
+
+/**
+ * What becomes of a request: one of the two methods is called, once, on the executor of the {@link Chat}.
+ *
+ * @param <T> what the server answers
+ */
+public interface Callback<T> {
+  /** @param answer what the server says; null where it says nothing */
+  void done(T answer);
+
+  /** @param error why it was not carried out */
+  default void failed(ChatError error) {}
+}

@@ -1,0 +1,1059 @@
+package io.github.phpsessionchat;
+
+import io.github.phpsessionchat.Answers.Created;
+import io.github.phpsessionchat.Answers.Found;
+import io.github.phpsessionchat.Answers.Invited;
+import io.github.phpsessionchat.Answers.Members;
+import io.github.phpsessionchat.Answers.Page;
+import java.io.IOException;
+import java.security.SecureRandom;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.Executor;
+import okhttp3.CookieJar;
+import okhttp3.HttpUrl;
+import okhttp3.OkHttpClient;
+import org.json.JSONArray;
+import org.json.JSONObject;
+
+/**
+ * One user's chat: the connection to a chat server, the rooms, and the messages of those rooms that are open.
+ *
+ * <p>All methods may be called on any thread, and return at once. What becomes of a request is told by its
+ * {@link Callback}, everything else by the {@link ChatListener}; both are called on the executor that the app has given,
+ * on Android that of its main looper. Connecting, and coming back when the network, the server or the session has
+ * changed, is done without the app.
+ */
+public final class Chat {
+  /** The version of the wire protocol ({@code docs/protocol.md}) that this library speaks. */
+  public static final int PROTOCOL = 1;
+
+  private static final SecureRandom RANDOM = new SecureRandom();
+
+  private final Loop loop = new Loop();
+  private final Callbacks callbacks;
+  private final ChatListener listener;
+  private final Outbox outbox;
+  private final Connection connection;
+  private final Tasks tasks;
+  private final Rooms rooms;
+  private final RoomSync sync;
+  private final Typing typing;
+  private final ReadMarks marks;
+
+  /** Which rooms the app shows, and whether one was a member when one was there last. */
+  private final Map<String, Boolean> opened = new LinkedHashMap<>();
+  /** Who waits for a room to be open. */
+  private final Map<String, List<Callback<RoomSummary>>> opening = new HashMap<>();
+  /** What has changed and was not told yet. */
+  private final Set<String> changedRooms = new LinkedHashSet<>();
+
+  private boolean listChanged;
+  private boolean tellingSoon;
+  private String lastUser;
+  private Delivery delivery;
+
+  // What was told last, for all threads.
+  private volatile ConnectionState state = ConnectionState.of(ConnectionState.Kind.STOPPED);
+  private volatile Identity me;
+  private volatile List<RoomSummary> roomList = Collections.emptyList();
+  private final Map<String, List<Entry>> messages = new ConcurrentHashMap<>();
+
+  private Chat(Builder builder) {
+    callbacks = new Callbacks(builder.executor);
+    listener = builder.listener;
+    outbox = builder.outbox;
+    connection = new Connection(loop, builder.server, builder.http, builder.session, new Connected());
+    tasks = new Tasks(loop, connection);
+    rooms = new Rooms(tasks, new Listed());
+    sync = new RoomSync(connection, tasks, new Synced());
+    typing = new Typing(loop, connection, (room, users) -> tell(() -> listener.onTyping(room, users)));
+    marks = new ReadMarks(loop, connection, rooms.byId);
+  }
+
+  /**
+   * @param server the address of the chat server, such as {@code https://www.example.org/chat/}
+   * @param executor where all callbacks are called; it has to call them one after the other
+   * @param listener is told everything that is not the answer to a request
+   * @return a chat in the making
+   */
+  public static Builder builder(String server, Executor executor, ChatListener listener) {
+    return new Builder(server, executor, listener);
+  }
+
+  /** What a chat is made of. */
+  public static final class Builder {
+    private final HttpUrl server;
+    private final Executor executor;
+    private final ChatListener listener;
+    private OkHttpClient http;
+    private SessionId session;
+    private Outbox outbox = new MemoryOutbox();
+
+    private Builder(String server, Executor executor, ChatListener listener) {
+      this.server = HttpUrl.get(server);
+      this.executor = executor;
+      this.listener = listener;
+    }
+
+    /**
+     * @param http whose cookies tell the chat server who one is: the client with which the app talks to the site. The
+     *     cookie is taken from its jar for each request, so a renewed one counts at once
+     * @return this builder
+     */
+    public Builder http(OkHttpClient http) {
+      this.http = http;
+      return this;
+    }
+
+    /**
+     * @param session tells who one is in place of a cookie. It works over WebSocket alone
+     * @return this builder
+     */
+    public Builder session(SessionId session) {
+      this.session = session;
+      return this;
+    }
+
+    /**
+     * @param outbox keeps what is not sent yet; without it a {@link MemoryOutbox} does
+     * @return this builder
+     */
+    public Builder outbox(Outbox outbox) {
+      this.outbox = outbox;
+      return this;
+    }
+
+    /** @return the chat, which {@link Chat#start} connects */
+    public Chat build() {
+      boolean cookies = http != null && http.cookieJar() != CookieJar.NO_COOKIES;
+      if (!cookies && session == null) throw new IllegalStateException("needs http() with a cookie jar, or session()");
+      if (http == null) http = new OkHttpClient();
+      return new Chat(this);
+    }
+  }
+
+  // The connection
+
+  /** Connects, and stays connected. Also after a new login, when the session had ended. On Android: {@code onStart}. */
+  public void start() {
+    loop.run(connection::start);
+  }
+
+  /**
+   * Disconnects. What is known is kept, and {@link #start} goes on there. On Android: {@code onStop}. What is in the
+   * outbox is sent when it goes on.
+   */
+  public void stop() {
+    loop.run(connection::stop);
+  }
+
+  /** Somebody looks at the app again, or the network is back: does not wait for the next attempt. */
+  public void wake() {
+    loop.run(connection::wake);
+  }
+
+  /** Disconnects for good. */
+  public void close() {
+    loop.run(
+        () -> {
+          connection.stop();
+          if (delivery != null) delivery.close();
+          marks.stop();
+          // The last word of the connection is under way.
+          loop.later(2000, loop::end);
+        });
+  }
+
+  /** @return how it stands with the connection */
+  public ConnectionState state() {
+    return state;
+  }
+
+  /** @return who one is; null before the first connection and after the end of the session */
+  public Identity me() {
+    return me;
+  }
+
+  /** @return one's own rooms, the newest message first; then public ones that one may join, by name */
+  public List<RoomSummary> rooms() {
+    return roomList;
+  }
+
+  /**
+   * @param room the id of an open room
+   * @return its messages, then those that wait to be sent
+   */
+  public List<Entry> messages(String room) {
+    List<Entry> entries = messages.get(room);
+    return entries == null ? Collections.<Entry>emptyList() : entries;
+  }
+
+  // Rooms that are shown
+
+  /** @param room the id of a room that is shown from now on, see {@link #openRoom(String, Callback)} */
+  public void openRoom(String room) {
+    openRoom(room, null);
+  }
+
+  /**
+   * Shows a room: {@link ChatListener#onMessages} tells its messages from now on, over all connections, until
+   * {@link #closeRoom}. Whoever opens a public room becomes a member. Open the rooms that are shown, and no others:
+   * what goes on in the rest is told by {@link ChatListener#onRooms}.
+   *
+   * @param room the id of a room, listed or not
+   * @param callback called when the room is there, at the latest with the next connection; may be null
+   */
+  public void openRoom(String room, Callback<RoomSummary> callback) {
+    loop.run(
+        () -> {
+          if (!opened.containsKey(room)) opened.put(room, false);
+          Room known = rooms.byId.get(room);
+          if (known != null && known.open && known.joined) {
+            if (callback != null) answer(callback, known.summary);
+            changed(known);
+            return;
+          }
+          if (callback != null) {
+            if (!opening.containsKey(room)) opening.put(room, new ArrayList<>());
+            opening.get(room).add(callback);
+          }
+          if (connection.ready()) enter(room);
+        });
+  }
+
+  /** @param room the id of a room that is not shown any more; one stays a member */
+  public void closeRoom(String room) {
+    loop.run(
+        () -> {
+          opened.remove(room);
+          opening.remove(room);
+          messages.remove(room);
+          Room known = rooms.byId.get(room);
+          if (known == null) return;
+          known.open = false;
+          known.timeline.toEnd();
+          known.timeline.trim();
+          tidy();
+        });
+  }
+
+  /** @param room the id of an open room whose older messages are to be listed as well */
+  public void loadOlder(String room) {
+    withRoom(room, sync::older);
+  }
+
+  /** @param room the id of an open room, whose newer messages are to be listed where the list does not reach the end */
+  public void loadNewer(String room) {
+    withRoom(room, sync::newer);
+  }
+
+  /**
+   * Lists a message and those around it, in place of the newest: one that was found or is quoted.
+   *
+   * @param room the id of an open room
+   * @param seq of the message
+   */
+  public void jumpTo(String room, long seq) {
+    withRoom(room, known -> sync.reach(known, seq));
+  }
+
+  /** @param room the id of an open room whose newest messages are to be listed again */
+  public void jumpToEnd(String room) {
+    withRoom(
+        room,
+        known -> {
+          known.timeline.toEnd();
+          changed(known);
+        });
+  }
+
+  /** @param room the id of an open room whose newest message is in sight: all in it counts as read, on all devices */
+  public void markRead(String room) {
+    withRoom(
+        room,
+        known -> {
+          // Who is at the end needs no more than what one can scroll through.
+          known.timeline.trim();
+          if (!known.readUpTo(known.summary.lastSeq)) return;
+          listChanged();
+          marks.changed();
+        });
+  }
+
+  /** @param room the id of an open room in which something was typed; call it for each change of the text */
+  public void typed(String room) {
+    withRoom(room, known -> typing.typed(room));
+  }
+
+  /** The text was left or deleted: others no longer see that one types. Sending says so by itself. */
+  public void stoppedTyping() {
+    loop.run(typing::stop);
+  }
+
+  // Messages
+
+  /**
+   * @param room the id of a room
+   * @param text what is written
+   * @return see {@link #send(String, String, long)}
+   */
+  public String send(String room, String text) {
+    return send(room, text, 0);
+  }
+
+  /**
+   * Takes a message over into the outbox, and sends it until the server has stored it; in the order of the calls. It is
+   * listed at once. If the server refuses it, or it cannot be kept ({@code not_kept}), or nobody has been connected yet
+   * ({@code offline}), {@link ChatListener#onUnsent} is told.
+   *
+   * @param room the id of a room, open or not
+   * @param text 1 to {@link Identity#textLimit} characters
+   * @param replyTo the {@code seq} of the message that it answers; 0: none
+   * @return its {@code clientId}
+   */
+  public String send(String room, String text, long replyTo) {
+    String clientId = newClientId();
+    loop.run(
+        () -> {
+          // Half a surrogate pair cannot be sent: on its way it would become a question mark.
+          String refusal = delivery == null ? ChatError.OFFLINE : isWellFormed(text) ? null : "bad_request";
+          if (refusal != null) {
+            long now = System.currentTimeMillis();
+            PendingMessage unsent = new PendingMessage(clientId, room, text, now, replyTo, refusal);
+            tell(() -> listener.onUnsent(unsent));
+            return;
+          }
+          typing.stop();
+          Room known = rooms.byId.get(room);
+          if (known != null) known.timeline.toEnd();
+          delivery.add(clientId, room, text, replyTo);
+          deliver();
+        });
+    return clientId;
+  }
+
+  /** @param clientId of a message that the server has refused, and that is to be sent again */
+  public void retry(String clientId) {
+    loop.run(
+        () -> {
+          if (delivery == null) return;
+          delivery.retry(clientId);
+          deliver();
+        });
+  }
+
+  /** @param clientId of a message that waits or was refused, and is to be forgotten */
+  public void discard(String clientId) {
+    loop.run(
+        () -> {
+          if (delivery != null) delivery.discard(clientId);
+        });
+  }
+
+  /**
+   * @param message one's own, as it was seen
+   * @param text the new text
+   * @param callback {@code conflict} if the text has changed meanwhile: {@link ChatError#current} has it
+   */
+  public void edit(Message message, String text, Callback<Message> callback) {
+    JSONObject payload =
+        Wire.payload("room", message.room, "seq", message.seq, "rev", message.rev, "text", text);
+    ask("message:edit", payload, this::acknowledged, callback);
+  }
+
+  /**
+   * @param message one's own, or another's with the right {@link RoomSummary.Right#MODERATE}
+   * @param reason told to its author; null: none
+   * @param callback the message without its text
+   */
+  public void delete(Message message, String reason, Callback<Message> callback) {
+    JSONObject payload = Wire.payload("room", message.room, "seq", message.seq, "reason", reason);
+    ask("message:delete", payload, this::acknowledged, callback);
+  }
+
+  /**
+   * @param query 1 to 100 characters, found anywhere in a text
+   * @param room the id of the room to search in; null: all
+   * @param cursor {@link Page#next} of the page before; null: the first
+   * @param callback the newest first; a page may be empty although there is more
+   */
+  public void search(String query, String room, String cursor, Callback<Page<Message>> callback) {
+    JSONObject payload = Wire.payload("query", query, "room", room, "cursor", cursor);
+    ask("message:search", payload, data -> Wire.page(data, "messages", Wire::message), callback);
+  }
+
+  // Rooms
+
+  /**
+   * @param own one's own, the newest message first; else public ones of which one is no member, by name
+   * @param query a part of the name; null: all
+   * @param cursor {@link Page#next} of the page before; null: the first
+   * @param callback the rooms
+   */
+  public void listRooms(boolean own, String query, String cursor, Callback<Page<RoomSummary>> callback) {
+    JSONObject payload = Wire.payload("member", own, "query", query, "cursor", cursor);
+    ask("room:list", payload, data -> Wire.page(data, "rooms", Wire::room), callback);
+  }
+
+  /**
+   * @param room what is to be created
+   * @param callback the room, which is not opened by itself
+   */
+  public void createRoom(NewRoom room, Callback<Created> callback) {
+    JSONObject payload =
+        Wire.payload(
+            "name", room.name,
+            "topic", room.topic,
+            "kind", Wire.name(room.kind),
+            "members", room.members.isEmpty() ? null : new JSONArray(room.members),
+            "clientId", room.clientId);
+    ask("room:create", payload, data -> new Created(putRoom(data), Wire.failed(data)), callback);
+  }
+
+  /**
+   * @param room the id of a room
+   * @param name its new name; null: as it is
+   * @param topic its new topic; empty: none; null: as it is
+   * @param callback the room
+   */
+  public void updateRoom(String room, String name, String topic, Callback<RoomSummary> callback) {
+    ask("room:update", Wire.payload("room", room, "name", name, "topic", topic), this::putRoom, callback);
+  }
+
+  /**
+   * @param room the id of a room that is to be deleted with all that is in it
+   * @param callback no answer
+   */
+  public void deleteRoom(String room, Callback<Void> callback) {
+    JSONObject payload = Wire.payload("room", room);
+    ask("room:delete", payload, data -> removed(room, RemovalReason.DELETED, false), callback);
+  }
+
+  /**
+   * @param room the id of a room of which one is to be no member any more
+   * @param callback no answer
+   */
+  public void leaveRoom(String room, Callback<Void> callback) {
+    Identity self = me;
+    JSONObject payload = Wire.payload("room", room, "user", self == null ? "" : self.user.id);
+    ask("room:remove", payload, data -> removed(room, RemovalReason.LEFT, isPublic(room)), callback);
+  }
+
+  /**
+   * @param room the id of a room
+   * @param user the id of somebody who is to leave it
+   * @param callback no answer
+   */
+  public void removeMember(String room, String user, Callback<Void> callback) {
+    ask("room:remove", Wire.payload("room", room, "user", user), data -> null, callback);
+  }
+
+  /**
+   * @param room the id of a private room
+   * @param users ids of 1 to 100 users
+   * @param callback who was added, and who was not
+   */
+  public void invite(String room, List<String> users, Callback<Invited> callback) {
+    JSONObject payload = Wire.payload("room", room, "users", new JSONArray(users));
+    ask("room:invite", payload, data -> new Invited(Wire.texts(data, "added"), Wire.failed(data)), callback);
+  }
+
+  /**
+   * @param room the id of a room
+   * @param user the id of a member
+   * @param role {@link RoomSummary.Role#OWNER} hands the room over
+   * @param callback no answer
+   */
+  public void setRole(String room, String user, RoomSummary.Role role, Callback<Void> callback) {
+    ask("room:role", Wire.payload("room", room, "user", user, "role", Wire.name(role)), data -> null, callback);
+  }
+
+  /**
+   * @param room the id of a room
+   * @param query how a name or an id begins; null: all
+   * @param present those who are connected; null: all
+   * @param cursor {@link Page#next} of the page before; null: the first
+   * @param callback the members, by name
+   */
+  public void members(String room, String query, Boolean present, String cursor, Callback<Members> callback) {
+    JSONObject payload = Wire.payload("room", room, "query", query, "present", present, "cursor", cursor);
+    ask(
+        "room:members",
+        payload,
+        data ->
+            new Members(Wire.list(data, "members", Wire::member), Wire.text(data, "next"), data.optInt("count")),
+        callback);
+  }
+
+  /**
+   * @param room the id of a room
+   * @param notify what one wants to be told of
+   * @param callback the room
+   */
+  public void setNotify(String room, RoomSummary.Notify notify, Callback<RoomSummary> callback) {
+    ask("room:notify", Wire.payload("room", room, "notify", Wire.name(notify)), this::putRoom, callback);
+  }
+
+  // People
+
+  /**
+   * @param user the id of another user
+   * @param callback the room of the two, which is not opened by itself
+   */
+  public void openDirect(String user, Callback<RoomSummary> callback) {
+    ask("direct:open", Wire.payload("user", user), this::putRoom, callback);
+  }
+
+  /**
+   * @param query how a name, a word of it or an id begins
+   * @param room the id of a room, to learn who is a member of it; null: none
+   * @param callback at most 20
+   */
+  public void findUsers(String query, String room, Callback<Found> callback) {
+    JSONObject payload = Wire.payload("query", query, "room", room);
+    ask(
+        "user:find",
+        payload,
+        data -> new Found(Wire.list(data, "users", Wire::user), Wire.texts(data, "inRoom")),
+        callback);
+  }
+
+  // From the connection
+
+  private final class Connected implements Connection.Listener {
+    @Override
+    public void state(ConnectionState now) {
+      if (now.kind != ConnectionState.Kind.ONLINE) {
+        for (Room room : rooms.byId.values()) {
+          if (room.joined && room.open) changed(room);
+          room.joined = false;
+        }
+        typing.forget();
+      }
+      if (now.kind == ConnectionState.Kind.SESSION_ENDED) forgetUnsent(now.reason);
+      state = now;
+      tell(() -> listener.onState(now));
+    }
+
+    @Override
+    public void ready(JSONObject ready) {
+      tasks.restart();
+      identity(ready);
+      String user = me.user.id;
+      // What another user had open is nothing to this one.
+      if (lastUser != null && !user.equals(lastUser)) {
+        opened.clear();
+        opening.clear();
+      }
+      lastUser = user;
+      rooms.ready(ready);
+      if (delivery == null) delivery = new Delivery(loop, outbox, user, new Sending());
+      for (String id : new ArrayList<>(opened.keySet())) enter(id);
+      delivery.flush();
+      deliver();
+      marks.changed();
+      listChanged();
+    }
+
+    @Override
+    public void hide() {
+      tasks.restart();
+      if (delivery != null) delivery.close();
+      delivery = null;
+      typing.forget();
+      marks.stop();
+      rooms.clear();
+      changedRooms.clear();
+      listChanged = false;
+      me = null;
+      roomList = Collections.emptyList();
+      messages.clear();
+      callbacks.forget();
+      tell(listener::onHide);
+    }
+
+    @Override
+    public void event(String name, JSONObject payload) {
+      Room room = rooms.byId.get(payload.optString("room"));
+      switch (name) {
+        case "session:changed":
+          identity(payload);
+          break;
+        case "message:new":
+        case "message:changed":
+          if (room != null) heard(room, Wire.message(payload));
+          break;
+        case "room:activity":
+          activity(payload, room);
+          break;
+        case "room:added":
+        case "room:changed":
+          rooms.put(Wire.room(payload));
+          listChanged();
+          break;
+        case "room:removed":
+          removed(
+              payload.optString("room"),
+              Wire.named(RemovalReason.class, Wire.text(payload, "reason"), RemovalReason.UNKNOWN),
+              payload.optBoolean("readable"));
+          break;
+        case "room:reset":
+          if (room != null) {
+            room.timeline.forget();
+            if (room.joined) sync.join(room);
+            changed(room);
+          }
+          break;
+        case "members:changed":
+          if (room != null) membersChanged(room, payload);
+          break;
+        case "presence:changed":
+          if (room != null) presenceChanged(room, payload);
+          break;
+        case "typing:changed":
+          typing.heard(payload.optString("room"), Wire.user(Wire.object(payload, "user")), payload.optBoolean("typing"));
+          break;
+        case "read:changed":
+          if (room != null) readChanged(room, payload.optString("user"), payload.optLong("seq"));
+          break;
+        case "push":
+          tell(() -> listener.onPush(payload.optString("name"), Wire.plain(payload.opt("data"))));
+          break;
+        default:
+          // Of a later version.
+      }
+    }
+  }
+
+  private void identity(JSONObject json) {
+    Identity now = Wire.identity(json, me);
+    me = now;
+    tell(() -> listener.onIdentity(now));
+  }
+
+  private void heard(Room room, Message message) {
+    boolean fresh = message.seq > room.summary.lastSeq && !message.user.id.equals(me.user.id);
+    room.timeline.live(message);
+    note(room, Collections.singletonList(message));
+    typing.stopped(room.id(), message.user.id);
+    if (!room.open) room.timeline.trim();
+    if (fresh) {
+      arrived(room, Room.preview(message), message.text);
+      rooms.heard(room, message.user);
+    }
+    if (room.joined) sync.sync(room);
+    changed(room);
+  }
+
+  private void arrived(Room room, RoomSummary.Last last, String text) {
+    RoomSummary summary = room.summary;
+    RoomSummary.Last whole = new RoomSummary.Last(last.seq, last.user, text, last.sentAt, last.deletedAt);
+    tell(() -> listener.onNewMessage(summary, whole));
+  }
+
+  private void activity(JSONObject activity, Room room) {
+    if (room == null) {
+      rooms.meet(activity.optString("room"));
+      return;
+    }
+    long known = room.summary.lastSeq;
+    room.activity(activity);
+    rooms.moved(room);
+    listChanged();
+    RoomSummary.Last last = room.summary.last;
+    if (last == null || last.seq <= known || last.user.id.equals(me.user.id)) return;
+    if (!room.muted()) arrived(room, last, last.text);
+    rooms.heard(room, last.user);
+  }
+
+  private void membersChanged(Room room, JSONObject change) {
+    room.members(change.optInt("count"));
+    List<RoomMember> changed = new ArrayList<>();
+    List<User> gone = new ArrayList<>();
+    for (JSONObject one : Wire.list(change, "changed", json -> json)) {
+      if (one.optBoolean("gone")) gone.add(Wire.user(Wire.object(one, "user")));
+      else changed.add(Wire.member(one));
+    }
+    boolean partial = change.optBoolean("partial");
+    tell(
+        () ->
+            listener.onMembers(
+                room.id(), Collections.unmodifiableList(changed), Collections.unmodifiableList(gone), partial));
+    listChanged();
+  }
+
+  private void presenceChanged(Room room, JSONObject change) {
+    if (room.presence(Wire.list(change, "joined", Wire::user), Wire.texts(change, "left"), change.optInt("count"))) {
+      tellPresent(room);
+    }
+    if (room.summary.with != null) listChanged();
+  }
+
+  private void tellPresent(Room room) {
+    List<User> users = room.present;
+    int count = room.presentCount;
+    if (room.open) callbacks.tellNewest("present " + room.id(), () -> listener.onPresent(room.id(), users, count));
+  }
+
+  private void readChanged(Room room, String user, long seq) {
+    if (user.equals(me.user.id)) {
+      room.readUpTo(seq);
+      room.marked = Math.max(room.marked, seq);
+      listChanged();
+    } else {
+      tell(() -> listener.onReadByOther(room.id(), seq));
+    }
+  }
+
+  // From the rooms
+
+  private final class Listed implements Rooms.Port {
+    @Override
+    public void removed(Room room, RoomSummary before, RemovalReason reason, boolean readable) {
+      room.joined = false;
+      room.open = false;
+      opened.remove(room.id());
+      messages.remove(room.id());
+      typing.forget(room.id());
+      if (delivery != null) delivery.refuse(room.id(), "unknown_room");
+      tell(() -> listener.onRoomRemoved(before, reason, readable));
+      listChanged();
+    }
+
+    @Override
+    public void changed() {
+      listChanged();
+    }
+  }
+
+  private final class Synced implements RoomSync.Port {
+    @Override
+    public void arrived(Room room, List<Message> messages) {
+      note(room, messages);
+    }
+
+    @Override
+    public void joined(Room room) {
+      if (room.open) {
+        opened.put(room.id(), true);
+        tellPresent(room);
+      }
+      List<Callback<RoomSummary>> waiting = opening.remove(room.id());
+      if (waiting != null) for (Callback<RoomSummary> callback : waiting) answer(callback, room.summary);
+      delivery.flush();
+      tidy();
+      Chat.this.changed(room);
+      listChanged();
+    }
+
+    @Override
+    public void gone(Room room) {
+      rooms.removed(room.id(), RemovalReason.UNKNOWN, false);
+    }
+
+    @Override
+    public void changed(Room room) {
+      Chat.this.changed(room);
+    }
+  }
+
+  private final class Sending implements Delivery.Port {
+    @Override
+    public boolean canSend(String room) {
+      Room known = rooms.byId.get(room);
+      return connection.ready() && known != null && known.joined;
+    }
+
+    @Override
+    public void send(PendingMessage item, Reply reply) {
+      JSONObject payload =
+          Wire.payload(
+              "room", item.room,
+              "text", item.text,
+              "clientId", item.clientId,
+              "replyTo", item.replyTo == 0 ? null : item.replyTo);
+      connection.request(
+          "message:send",
+          payload,
+          new Reply() {
+            @Override
+            public void ok(JSONObject data) {
+              reply.ok(data);
+            }
+
+            @Override
+            public void failed(ChatError error) {
+              Room known = rooms.byId.get(item.room);
+              if (known != null && error.code.equals("not_joined")) {
+                known.joined = false;
+                sync.join(known);
+              }
+              reply.failed(error);
+            }
+          });
+    }
+
+    @Override
+    public void sent(Message message) {
+      stored(message);
+    }
+
+    @Override
+    public void failed(PendingMessage item) {
+      tell(() -> listener.onUnsent(item));
+    }
+
+    @Override
+    public void changed(String room) {
+      Room known = rooms.byId.get(room);
+      if (known != null) Chat.this.changed(known);
+      // What waited there may have been the last reason to be joined.
+      loop.run(Chat.this::tidy);
+    }
+
+    @Override
+    public void paused(String code, long ms) {
+      tell(() -> listener.onSendingPaused(code, ms));
+    }
+  }
+
+  // What is done with it
+
+  /** Joins a room that the app shows. */
+  private void enter(String id) {
+    Room room = rooms.byId.get(id);
+    if (room != null) {
+      enter(room);
+      return;
+    }
+    rooms.fetch(
+        "open " + id,
+        id,
+        new Rooms.Found() {
+          @Override
+          public void found(Room found) {
+            if (opened.containsKey(id)) enter(found);
+          }
+
+          @Override
+          public void refused(ChatError error) {
+            opened.remove(id);
+            List<Callback<RoomSummary>> waiting = opening.remove(id);
+            if (waiting != null) for (Callback<RoomSummary> one : waiting) tell(() -> one.failed(error));
+          }
+        });
+  }
+
+  private void enter(Room room) {
+    // Joining would make one a member again of a public room that one was taken out of meanwhile.
+    if (Boolean.TRUE.equals(opened.get(room.id())) && !room.summary.member) {
+      rooms.removed(room.id(), RemovalReason.UNKNOWN, true);
+      return;
+    }
+    room.open = true;
+    changed(room);
+    if (!room.joined) sync.join(room);
+    else loop.run(() -> new Synced().joined(room));
+  }
+
+  /** Leaves what is no longer shown, once nothing waits to be sent there. */
+  private void tidy() {
+    Set<String> waiting = delivery == null ? Collections.<String>emptySet() : delivery.waiting();
+    for (Room room : rooms.byId.values()) {
+      if (!room.joined || room.open || waiting.contains(room.id())) continue;
+      sync.leave(room);
+      typing.forget(room.id());
+    }
+  }
+
+  /** What waits for a room that is not shown is sent, too: it is joined for as long as that takes. */
+  private void deliver() {
+    if (!connection.ready() || delivery == null) return;
+    for (String id : delivery.waiting()) {
+      Room room = rooms.byId.get(id);
+      if (room != null && room.joined) continue;
+      if (room != null) {
+        sync.join(room);
+        continue;
+      }
+      rooms.fetch(
+          "deliver to " + id,
+          id,
+          new Rooms.Found() {
+            @Override
+            public void found(Room found) {
+              if (!found.joined) sync.join(found);
+            }
+
+            @Override
+            public void refused(ChatError error) {
+              if (delivery != null) delivery.refuse(id, error.code);
+            }
+          });
+    }
+  }
+
+  /** What a message says besides its text: what is unread, and that one's own has arrived. */
+  private void note(Room room, List<Message> arrived) {
+    if (me == null) return;
+    for (Message message : arrived) {
+      room.note(message, me.user);
+      if (message.user.id.equals(me.user.id) && delivery != null) delivery.confirm(message);
+    }
+    rooms.moved(room);
+    changed(room);
+    listChanged();
+  }
+
+  private void stored(Message message) {
+    Room room = rooms.byId.get(message.room);
+    if (room == null) return;
+    room.timeline.stored(message);
+    note(room, Collections.singletonList(message));
+  }
+
+  private Message acknowledged(JSONObject data) {
+    Message message = Wire.message(Wire.object(data, "message"));
+    stored(message);
+    return message;
+  }
+
+  private RoomSummary putRoom(JSONObject data) {
+    Room room = rooms.put(Wire.room(Wire.object(data, "room")));
+    listChanged();
+    return room.summary;
+  }
+
+  private Void removed(String room, RemovalReason reason, boolean readable) {
+    rooms.removed(room, reason, readable);
+    return null;
+  }
+
+  private boolean isPublic(String room) {
+    Room known = rooms.byId.get(room);
+    return known != null && known.summary.kind == RoomSummary.Kind.PUBLIC;
+  }
+
+  /** Privacy outranks unsent text: whoever comes next to this device must not find it. */
+  private void forgetUnsent(ConnectionState.Reason reason) {
+    if (reason != ConnectionState.Reason.LOGOUT && reason != ConnectionState.Reason.USER_CHANGED) return;
+    try {
+      outbox.keepOnly(null);
+    } catch (IOException e) {
+      // The next user's outbox forgets it, before anything else.
+    }
+  }
+
+  // What the app is told
+
+  private interface WithRoom {
+    void run(Room room);
+  }
+
+  private void withRoom(String id, WithRoom task) {
+    loop.run(
+        () -> {
+          Room room = rooms.byId.get(id);
+          if (room != null && room.open) task.run(room);
+        });
+  }
+
+  private <T> void ask(String name, JSONObject payload, Wire.Reader<T> reader, Callback<T> callback) {
+    loop.run(
+        () ->
+            connection.request(
+                name,
+                payload,
+                new Reply() {
+                  @Override
+                  public void ok(JSONObject data) {
+                    T answer = reader.read(data);
+                    if (callback != null) answer(callback, answer);
+                  }
+
+                  @Override
+                  public void failed(ChatError error) {
+                    if (callback != null) tell(() -> callback.failed(error));
+                  }
+                }));
+  }
+
+  private <T> void answer(Callback<T> callback, T answer) {
+    tellChanges();
+    tell(() -> callback.done(answer));
+  }
+
+  private void changed(Room room) {
+    if (room.open) changedRooms.add(room.id());
+    tellSoon();
+  }
+
+  private void listChanged() {
+    listChanged = true;
+    tellSoon();
+  }
+
+  /** After everything that has arrived already, and before what comes then: a hundred messages are one change. */
+  private void tellSoon() {
+    if (tellingSoon) return;
+    tellingSoon = true;
+    loop.run(
+        () -> {
+          tellingSoon = false;
+          tellChanges();
+        });
+  }
+
+  private void tellChanges() {
+    if (me == null) return;
+    if (listChanged) {
+      listChanged = false;
+      List<RoomSummary> list = rooms.list();
+      roomList = list;
+      callbacks.tellNewest("rooms", () -> listener.onRooms(list));
+    }
+    for (String id : changedRooms) {
+      Room room = rooms.byId.get(id);
+      if (room == null || !room.open) continue;
+      Timeline timeline = room.timeline;
+      List<PendingMessage> pending =
+          delivery == null || !timeline.attached() ? Collections.<PendingMessage>emptyList() : delivery.list(id);
+      List<Entry> entries = Entry.list(timeline.list(), pending, me.user);
+      boolean upToDate = room.joined && timeline.syncFrom() == Timeline.NONE;
+      HistoryView view = new HistoryView(timeline.complete(), timeline.attached(), upToDate);
+      messages.put(id, entries);
+      callbacks.tellNewest("messages " + id, () -> listener.onMessages(id, entries, view));
+    }
+    changedRooms.clear();
+  }
+
+  private void tell(Runnable callback) {
+    callbacks.tell(callback);
+  }
+
+  /** 128 random bits. */
+  static String newClientId() {
+    byte[] bytes = new byte[16];
+    RANDOM.nextBytes(bytes);
+    StringBuilder id = new StringBuilder();
+    for (byte b : bytes) id.append(String.format("%02x", b));
+    return id.toString();
+  }
+
+  private static boolean isWellFormed(String text) {
+    for (int i = 0; i < text.length(); i++) {
+      char c = text.charAt(i);
+      if (Character.isHighSurrogate(c) && i + 1 < text.length() && Character.isLowSurrogate(text.charAt(i + 1))) i++;
+      else if (Character.isSurrogate(c)) return false;
+    }
+    return true;
+  }
+}

@@ -1,0 +1,29 @@
+package io.github.phpsessionchat;
+
+/** Why a request was not carried out. */
+public final class ChatError extends Exception {
+  private static final long serialVersionUID = 1;
+
+  /** There is no connection, or it was lost before the answer came. */
+  public static final String OFFLINE = "offline";
+  /** The server did not answer in time; the connection is given up and opened anew. */
+  public static final String TIMEOUT = "timeout";
+
+  /** An error code of the protocol, {@link #OFFLINE} or {@link #TIMEOUT}. Unknown ones mean what {@code internal} means. */
+  public final String code;
+  /** With {@code rate_limited}: when it may be tried again, in milliseconds; else 0. */
+  public final long retryAfterMs;
+  /** With {@code conflict} of an edit: the message as it is now; else null. */
+  public final transient Message current;
+
+  ChatError(String code, String message, long retryAfterMs, Message current) {
+    super(message);
+    this.code = code;
+    this.retryAfterMs = retryAfterMs;
+    this.current = current;
+  }
+
+  ChatError(String code) {
+    this(code, code, 0, null);
+  }
+}

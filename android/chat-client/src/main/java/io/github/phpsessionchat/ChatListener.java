@@ -1,0 +1,105 @@
+package io.github.phpsessionchat;
+
+import java.util.List;
+
+/**
+ * What an app is told. All methods are called on the executor of the {@link Chat}, one after the other. Lists are
+ * whole, new and unmodifiable; of several changes in a row an app may be told the last state alone.
+ */
+public interface ChatListener {
+  /** @param state how it stands with the connection; each change is told, in its order */
+  default void onState(ConnectionState state) {}
+
+  /** @param me who one is; told at each connection, and whenever name, roles or rights change */
+  default void onIdentity(Identity me) {}
+
+  /**
+   * The session may be over: nothing may be shown any more, until {@link #onIdentity}. The lists are empty from now on
+   * and come anew.
+   */
+  default void onHide() {}
+
+  /** @param rooms one's own, the newest message first; then public ones that one may join, by name */
+  default void onRooms(List<RoomSummary> rooms) {}
+
+  /**
+   * An open room's messages have changed.
+   *
+   * @param room the room's id
+   * @param entries the messages by their order, then those that wait to be sent
+   * @param view which part of the history they are
+   */
+  default void onMessages(String room, List<Entry> entries, HistoryView view) {}
+
+  /**
+   * Somebody else has written something new: for a sound or a notification. Of rooms that are not open, the newest
+   * message of about a second is told, and nothing where the user wants none ({@link RoomSummary.Notify#NONE}).
+   *
+   * @param room the room
+   * @param message the message, its text cut to 120 characters where the room is not open
+   */
+  default void onNewMessage(RoomSummary room, RoomSummary.Last message) {}
+
+  /** @param message was refused by the server: {@link PendingMessage#failed} says why */
+  default void onUnsent(PendingMessage message) {}
+
+  /**
+   * Nothing can be sent for a while.
+   *
+   * @param code why: {@code rate_limited}, {@code storage_unavailable}, {@code storage_full} …; null: it goes on
+   * @param ms so long
+   */
+  default void onSendingPaused(String code, long ms) {}
+
+  /**
+   * One is in the room no more. If it was open, it is closed.
+   *
+   * @param room the room as it was
+   * @param reason why
+   * @param readable whether it is a public room, which one may join again
+   */
+  default void onRoomRemoved(RoomSummary room, RemovalReason reason, boolean readable) {}
+
+  /**
+   * Who is here, in an open room.
+   *
+   * @param room the room's id
+   * @param users at most 100
+   * @param count how many they are
+   */
+  default void onPresent(String room, List<User> users, int count) {}
+
+  /**
+   * The members of an open room have changed.
+   *
+   * @param room the room's id
+   * @param changed who has come, or has another role or name
+   * @param gone who is a member no more
+   * @param partial there were more changes: {@link Chat#members} has them all
+   */
+  default void onMembers(String room, List<RoomMember> changed, List<User> gone, boolean partial) {}
+
+  /**
+   * Who else is typing in an open room.
+   *
+   * @param room the room's id
+   * @param users who began first stands first
+   */
+  default void onTyping(String room, List<User> users) {}
+
+  /**
+   * The other user of a direct room has read.
+   *
+   * @param room the room's id
+   * @param seq up to this message
+   */
+  default void onReadByOther(String room, long seq) {}
+
+  /**
+   * The PHP application, or the server itself, tells this user something.
+   *
+   * @param name what it is about
+   * @param data what it says, in Java's own types: String, Long, Double, Boolean, List, Map, or null
+   */
+  default void onPush(String name, Object data) {}
+}

@@ -1,0 +1,239 @@
+package io.github.phpsessionchat;
+
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.Future;
+import org.json.JSONObject;
+
+/** One user's messages on their way: kept until the server has acknowledged them, sent in order, a room at a time. */
+final class Delivery {
+  interface Port {
+    /** Connected, and the room joined. */
+    boolean canSend(String room);
+
+    void send(PendingMessage item, Reply reply);
+
+    void sent(Message message);
+
+    void failed(PendingMessage item);
+
+    void changed(String room);
+
+    /** Sending goes on after a pause; {@code code} tells why; null: it goes on. */
+    void paused(String code, long ms);
+  }
+
+  /** There is no room for a message where it would be kept: it is not sent. */
+  static final String NOT_KEPT = "not_kept";
+
+  /** The same message again would be refused again: only the user can decide. */
+  private static final Set<String> FINAL =
+      new HashSet<>(
+          Arrays.asList(
+              "forbidden",
+              "too_long",
+              "unknown_room",
+              "unknown_message",
+              "unknown_user",
+              "unknown_file",
+              "muted",
+              "limit_reached",
+              "bad_request",
+              "unknown_event",
+              "conflict"));
+
+  private static final long LONGEST_PAUSE_MS = 30_000;
+
+  private final Loop loop;
+  private final Outbox outbox;
+  private final String user;
+  private final Port port;
+  /** By {@code clientId}. */
+  private final Map<String, PendingMessage> items = new LinkedHashMap<>();
+
+  private final Set<String> sending = new HashSet<>();
+  private final Map<String, Future<?>> pauses = new HashMap<>();
+  private final Map<String, Integer> tries = new HashMap<>();
+  private boolean closed;
+
+  Delivery(Loop loop, Outbox outbox, String user, Port port) {
+    this.loop = loop;
+    this.outbox = outbox;
+    this.user = user;
+    this.port = port;
+    try {
+      outbox.keepOnly(user);
+      for (PendingMessage item : outbox.load(user)) items.put(item.clientId, item);
+    } catch (IOException e) {
+      // What cannot be read now may be read next time; what is written from now on is sent all the same.
+      port.paused("storage_unavailable", 0);
+    }
+  }
+
+  /** Oldest first. */
+  List<PendingMessage> list(String room) {
+    List<PendingMessage> list = new ArrayList<>();
+    for (PendingMessage item : items.values()) if (item.room.equals(room)) list.add(item);
+    Collections.sort(
+        list,
+        (a, b) ->
+            a.writtenAt == b.writtenAt ? a.clientId.compareTo(b.clientId) : Long.compare(a.writtenAt, b.writtenAt));
+    return list;
+  }
+
+  /** Rooms into which something waits to be sent. */
+  Set<String> waiting() {
+    Set<String> rooms = new LinkedHashSet<>();
+    for (PendingMessage item : items.values()) if (item.failed == null) rooms.add(item.room);
+    return rooms;
+  }
+
+  void add(String clientId, String room, String text, long replyTo) {
+    List<PendingMessage> before = list(room);
+    long last = before.isEmpty() ? 0 : before.get(before.size() - 1).writtenAt;
+    // Two messages of the same millisecond, or a clock set back, keep their order.
+    long at = Math.max(System.currentTimeMillis(), last + 1);
+    put(new PendingMessage(clientId, room, text, at, replyTo, null));
+  }
+
+  /** A refused message again, as it is or, where its id was already used for another text, as a new one. */
+  void retry(String clientId) {
+    PendingMessage item = items.get(clientId);
+    if (item == null || item.failed == null) return;
+    boolean used = item.failed.equals("conflict");
+    String id = used ? Chat.newClientId() : clientId;
+    put(new PendingMessage(id, item.room, item.text, item.writtenAt, item.replyTo, null));
+    if (used) discard(clientId);
+  }
+
+  void discard(String clientId) {
+    PendingMessage item = items.remove(clientId);
+    if (item == null) return;
+    forget(clientId);
+    port.changed(item.room);
+  }
+
+  /** A message of one's own was seen stored: its acknowledgement may have been lost. */
+  void confirm(Message message) {
+    PendingMessage item = items.get(message.clientId);
+    // Other words under the same id: the server answers `conflict` when they are sent, so nothing is lost silently.
+    if (item == null || !item.room.equals(message.room)) return;
+    if (message.isEdited() || message.isDeleted() || item.text.equals(message.text)) discard(item.clientId);
+  }
+
+  /** Nothing more can be sent to that room. */
+  void refuse(String room, String code) {
+    for (PendingMessage item : list(room)) if (item.failed == null) refuse(item, code);
+  }
+
+  /** Sends what can be sent, without a pause. */
+  void flush() {
+    for (Future<?> pause : pauses.values()) Loop.cancel(pause);
+    pauses.clear();
+    tries.clear();
+    for (String room : waiting()) drain(room);
+  }
+
+  /** Sends no more: the session may be over, and another one goes on with what is kept. */
+  void close() {
+    closed = true;
+    for (Future<?> pause : pauses.values()) Loop.cancel(pause);
+    pauses.clear();
+  }
+
+  private void drain(String room) {
+    if (closed || sending.contains(room) || pauses.containsKey(room) || !port.canSend(room)) return;
+    PendingMessage item = next(room);
+    if (item == null) return;
+    sending.add(room);
+    port.send(
+        item,
+        new Reply() {
+          @Override
+          public void ok(JSONObject data) {
+            sending.remove(room);
+            if (closed) return;
+            if (tries.remove(room) != null) port.paused(null, 0);
+            discard(item.clientId);
+            port.sent(Wire.message(Wire.object(data, "message")));
+            drain(room);
+          }
+
+          @Override
+          public void failed(ChatError error) {
+            sending.remove(room);
+            if (closed) return;
+            if (FINAL.contains(error.code)) {
+              refuse(item, error.code);
+              drain(room);
+            } else if (port.canSend(room)) {
+              pause(room, error);
+            }
+          }
+        });
+  }
+
+  private void pause(String room, ChatError error) {
+    int before = tries.containsKey(room) ? tries.get(room) : 0;
+    tries.put(room, before + 1);
+    long growing = Math.min(LONGEST_PAUSE_MS, 1000L << Math.min(before, 5));
+    long ms = error.retryAfterMs > 0 ? error.retryAfterMs : growing;
+    port.paused(error.code, ms);
+    pauses.put(
+        room,
+        loop.later(
+            ms,
+            () -> {
+              pauses.remove(room);
+              drain(room);
+            }));
+  }
+
+  private PendingMessage next(String room) {
+    for (PendingMessage item : list(room)) if (item.failed == null) return item;
+    return null;
+  }
+
+  private void put(PendingMessage item) {
+    try {
+      outbox.put(user, item);
+    } catch (IOException e) {
+      port.failed(item.failed(NOT_KEPT));
+      return;
+    }
+    items.put(item.clientId, item);
+    port.changed(item.room);
+    drain(item.room);
+  }
+
+  private void refuse(PendingMessage item, String code) {
+    // Discarded meanwhile.
+    if (!items.containsKey(item.clientId)) return;
+    PendingMessage failed = item.failed(code);
+    items.put(item.clientId, failed);
+    try {
+      outbox.put(user, failed);
+    } catch (IOException e) {
+      // It is kept as not refused: sent again after the next start, it is refused again.
+    }
+    port.changed(item.room);
+    port.failed(failed);
+  }
+
+  private void forget(String clientId) {
+    try {
+      outbox.remove(user, clientId);
+    } catch (IOException e) {
+      // Sent once more after the next start, which the server knows for a repeat.
+    }
+  }
+}

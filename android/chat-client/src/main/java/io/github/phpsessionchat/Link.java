@@ -1,0 +1,213 @@
+package io.github.phpsessionchat;
+
+import io.socket.client.Ack;
+import io.socket.client.IO;
+import io.socket.client.Socket;
+import java.io.IOException;
+import java.net.URI;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import okhttp3.Dispatcher;
+import okhttp3.HttpUrl;
+import okhttp3.Interceptor;
+import okhttp3.OkHttpClient;
+import okhttp3.Request;
+import okhttp3.Response;
+import okhttp3.WebSocket;
+import okhttp3.WebSocketListener;
+import org.json.JSONException;
+import org.json.JSONObject;
+
+/**
+ * One attempt to connect, and the connection that it becomes. A Socket.IO socket is made for each, and never used again:
+ * what the Java client keeps from one attempt to the next (headers with a cookie that has become stale, the transport,
+ * events of the old connection) cannot matter then. The cookie comes from the client's jar, for every single request.
+ */
+final class Link {
+  interface Listener {
+    /** An event of the server. */
+    void heard(String name, JSONObject payload);
+
+    /** The server does not let this client in: what travels with {@code connect_error}. */
+    void refused(JSONObject error);
+
+    /** There is no connection, or none any more; {@code reason} as Socket.IO names it. */
+    void broken(String reason);
+  }
+
+  /** The server announces the end of a connection by an answer to the poll that hangs: so long it may take. */
+  private static final long FAREWELL_MS = 1000;
+  /** A poll is answered at the latest with the server's next ping, after 25 s. */
+  private static final long POLL_MS = 60_000;
+
+  private static final String[] WEBSOCKET_ONLY = {"websocket"};
+  private static final String[] WEBSOCKET_FIRST = {"websocket", "polling"};
+  private static final String[] POLLING_FIRST = {"polling", "websocket"};
+
+  private final Loop loop;
+  private final Listener listener;
+  private final OkHttpClient http;
+  private final Socket socket;
+  private volatile WebSocket webSocket;
+  private volatile String httpError;
+  private volatile long retryAfterMs;
+  private boolean closed;
+  private boolean open;
+  private long heardAt;
+
+  /** @param session for {@code auth.session}, which goes over WebSocket alone; null: the cookie tells who one is */
+  Link(Loop loop, HttpUrl server, OkHttpClient http, Map<String, String> session, boolean pollingFirst, Listener listener) {
+    this.loop = loop;
+    this.listener = listener;
+    // With a dispatcher of its own all calls of this connection can be cancelled, and no others.
+    Dispatcher dispatcher = new Dispatcher(http.dispatcher().executorService());
+    this.http =
+        http.newBuilder()
+            .dispatcher(dispatcher)
+            .readTimeout(POLL_MS, TimeUnit.MILLISECONDS)
+            .callTimeout(0, TimeUnit.MILLISECONDS)
+            .addInterceptor(this::watch)
+            .build();
+    IO.Options options = new IO.Options();
+    options.forceNew = true;
+    options.reconnection = false;
+    // The connection has its own, which covers the time until the server says who one is.
+    options.timeout = -1;
+    options.path = server.encodedPath().replaceAll("/$", "") + "/socket.io/";
+    options.transports = session != null ? WEBSOCKET_ONLY : pollingFirst ? POLLING_FIRST : WEBSOCKET_FIRST;
+    options.auth = session;
+    options.callFactory = this.http;
+    options.webSocketFactory = this::openWebSocket;
+    // Its path is where a proxy has put the server; to Socket.IO it would be the name of a namespace.
+    URI origin = server.newBuilder().encodedPath("/").query(null).fragment(null).build().uri();
+    socket = IO.socket(origin, options);
+    socket.onAnyIncoming(args -> loop.run(() -> heard(args)));
+    socket.on(Socket.EVENT_CONNECT, args -> loop.run(() -> open = true));
+    socket.on(Socket.EVENT_CONNECT_ERROR, args -> loop.run(() -> refused(args)));
+    socket.on(Socket.EVENT_DISCONNECT, args -> loop.run(() -> broken(String.valueOf(args[0]))));
+  }
+
+  void connect() {
+    socket.connect();
+  }
+
+  /** The answer comes on the chat's thread, if it comes. */
+  void emit(String name, JSONObject payload, Ack ack) {
+    Ack onLoop =
+        args ->
+            loop.run(
+                () -> {
+                  if (closed) return;
+                  heardAt = loop.now();
+                  ack.call(args);
+                });
+    socket.emit(name, new Object[] {payload}, onLoop);
+  }
+
+  /** Nothing is heard of it any more. */
+  void close() {
+    if (closed) return;
+    closed = true;
+    socket.disconnect();
+    // What hangs would go on hanging, and hold its threads.
+    if (open) loop.later(FAREWELL_MS, this::cut);
+    else cut();
+  }
+
+  /** When the server was last heard of, by the loop's clock; 0: not yet. */
+  long heardAt() {
+    return heardAt;
+  }
+
+  /** The code with which the chat server itself has refused an HTTP request; null if it has not. */
+  String httpError() {
+    return httpError;
+  }
+
+  long retryAfterMs() {
+    return retryAfterMs;
+  }
+
+  private void cut() {
+    http.dispatcher().cancelAll();
+    WebSocket last = webSocket;
+    if (last != null) last.cancel();
+  }
+
+  private void heard(Object[] args) {
+    if (closed) return;
+    heardAt = loop.now();
+    Object payload = args.length > 1 ? args[1] : null;
+    listener.heard(String.valueOf(args[0]), payload instanceof JSONObject ? (JSONObject) payload : new JSONObject());
+  }
+
+  private void refused(Object[] args) {
+    if (closed) return;
+    Object error = args.length > 0 ? args[0] : null;
+    if (error instanceof JSONObject) listener.refused((JSONObject) error);
+    else listener.broken("transport error");
+  }
+
+  private void broken(String reason) {
+    if (!closed) listener.broken(reason);
+  }
+
+  /** The Java client does not tell why a request failed. */
+  private Response watch(Interceptor.Chain chain) throws IOException {
+    Response response = chain.proceed(chain.request());
+    if (response.code() >= 400) {
+      httpError = errorCode(response);
+      retryAfterMs = retryAfterMs(response);
+    }
+    return response;
+  }
+
+  private static String errorCode(Response response) {
+    try {
+      JSONObject body = new JSONObject(response.peekBody(10_000).string());
+      return Wire.text(Wire.object(body, "error"), "code");
+    } catch (IOException | JSONException e) {
+      // Of a proxy, or cut off.
+      return null;
+    }
+  }
+
+  /** What {@code Retry-After} says in seconds; 0 where it says nothing, or a date. */
+  static long retryAfterMs(Response response) {
+    String seconds = response.header("Retry-After", "0");
+    return seconds.matches("\\d{1,6}") ? TimeUnit.SECONDS.toMillis(Long.parseLong(seconds)) : 0;
+  }
+
+  /** The Java client leaves the server's close frame unanswered, and would notice the end only by missing pings. */
+  private WebSocket openWebSocket(Request request, WebSocketListener engine) {
+    WebSocketListener answering =
+        new WebSocketListener() {
+          @Override
+          public void onOpen(WebSocket socket, Response response) {
+            engine.onOpen(socket, response);
+          }
+
+          @Override
+          public void onMessage(WebSocket socket, String text) {
+            engine.onMessage(socket, text);
+          }
+
+          @Override
+          public void onClosing(WebSocket socket, int code, String reason) {
+            socket.close(1000, null);
+          }
+
+          @Override
+          public void onClosed(WebSocket socket, int code, String reason) {
+            engine.onClosed(socket, code, reason);
+          }
+
+          @Override
+          public void onFailure(WebSocket socket, Throwable error, Response response) {
+            engine.onFailure(socket, error, response);
+          }
+        };
+    webSocket = http.newWebSocket(request, answering);
+    return webSocket;
+  }
+}

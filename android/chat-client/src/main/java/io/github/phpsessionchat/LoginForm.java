@@ -1,0 +1,129 @@
+package io.github.phpsessionchat;
+
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import okhttp3.HttpUrl;
+
+/** The form of a page in which a password is asked for. */
+final class LoginForm {
+  private static final Pattern COMMENT = Pattern.compile("<!--.*?-->", Pattern.DOTALL);
+  private static final Pattern FORM =
+      Pattern.compile("<form\\b((?:[^>\"']|\"[^\"]*\"|'[^']*')*)>(.*?)</form>", Pattern.DOTALL | Pattern.CASE_INSENSITIVE);
+  private static final Pattern INPUT =
+      Pattern.compile("<input\\b((?:[^>\"']|\"[^\"]*\"|'[^']*')*)>", Pattern.CASE_INSENSITIVE);
+  private static final Pattern ATTRIBUTE =
+      Pattern.compile("([\\w:-]+)(?:\\s*=\\s*(?:\"([^\"]*)\"|'([^']*)'|([^\\s\"'>]+)))?");
+  private static final Pattern ENTITY = Pattern.compile("&(?:#(\\d{1,7})|#[xX]([0-9a-fA-F]{1,6})|(\\w+));");
+
+  final String action;
+  /** Where it is sent. */
+  HttpUrl post;
+
+  private final List<Map<String, String>> inputs;
+  private final int userAt;
+  private final int passwordAt;
+
+  private LoginForm(String action, List<Map<String, String>> inputs, int userAt, int passwordAt) {
+    this.action = action;
+    this.inputs = inputs;
+    this.userAt = userAt;
+    this.passwordAt = passwordAt;
+  }
+
+  /** Null: there is none. */
+  static LoginForm in(String html) {
+    Matcher forms = FORM.matcher(COMMENT.matcher(html).replaceAll(""));
+    while (forms.find()) {
+      List<Map<String, String>> inputs = new ArrayList<>();
+      int userAt = -1;
+      int passwordAt = -1;
+      for (Matcher input = INPUT.matcher(forms.group(2)); input.find(); ) {
+        Map<String, String> attributes = attributes(input.group(1));
+        if (!attributes.containsKey("name") || attributes.containsKey("disabled")) continue;
+        String type = type(attributes);
+        if (passwordAt < 0 && type.equals("password")) passwordAt = inputs.size();
+        else if (passwordAt < 0 && (type.equals("text") || type.equals("email") || type.equals("tel"))) {
+          userAt = inputs.size();
+        }
+        inputs.add(attributes);
+      }
+      if (userAt < 0 || passwordAt < 0) continue;
+      String action = attributes(forms.group(1)).get("action");
+      return new LoginForm(action == null ? "" : action, inputs, userAt, passwordAt);
+    }
+    return null;
+  }
+
+  /** Names and values, as a browser sends them. */
+  List<String[]> filled(String user, String password) {
+    List<String[]> fields = new ArrayList<>();
+    boolean submitted = false;
+    for (int i = 0; i < inputs.size(); i++) {
+      Map<String, String> input = inputs.get(i);
+      String type = type(input);
+      String value = input.containsKey("value") ? input.get("value") : "";
+      if (i == userAt) value = user;
+      else if (i == passwordAt) value = password;
+      else if (type.equals("checkbox") || type.equals("radio")) {
+        if (!input.containsKey("checked")) continue;
+        if (!input.containsKey("value")) value = "on";
+      } else if (type.equals("submit")) {
+        // The first button is the one that the enter key presses.
+        if (submitted) continue;
+        submitted = true;
+      } else if (type.equals("button") || type.equals("reset") || type.equals("image") || type.equals("file")) {
+        continue;
+      }
+      fields.add(new String[] {input.get("name"), value});
+    }
+    return fields;
+  }
+
+  private static String type(Map<String, String> input) {
+    String type = input.get("type");
+    return type == null || type.isEmpty() ? "text" : type.toLowerCase(Locale.ROOT);
+  }
+
+  private static Map<String, String> attributes(String text) {
+    Map<String, String> attributes = new HashMap<>();
+    for (Matcher one = ATTRIBUTE.matcher(text); one.find(); ) {
+      String name = one.group(1).toLowerCase(Locale.ROOT);
+      String value = one.group(2) != null ? one.group(2) : one.group(3) != null ? one.group(3) : one.group(4);
+      if (!attributes.containsKey(name)) attributes.put(name, value == null ? "" : unescaped(value));
+    }
+    return attributes;
+  }
+
+  private static String unescaped(String text) {
+    Matcher entities = ENTITY.matcher(text);
+    StringBuffer plain = new StringBuffer();
+    while (entities.find()) entities.appendReplacement(plain, Matcher.quoteReplacement(character(entities)));
+    return entities.appendTail(plain).toString();
+  }
+
+  private static String character(Matcher entity) {
+    if (entity.group(3) == null) {
+      int point = entity.group(1) != null ? Integer.parseInt(entity.group(1)) : Integer.parseInt(entity.group(2), 16);
+      return Character.isValidCodePoint(point) ? new String(Character.toChars(point)) : entity.group();
+    }
+    switch (entity.group(3)) {
+      case "amp":
+        return "&";
+      case "lt":
+        return "<";
+      case "gt":
+        return ">";
+      case "quot":
+        return "\"";
+      case "apos":
+        return "'";
+      default:
+        return entity.group();
+    }
+  }
+}

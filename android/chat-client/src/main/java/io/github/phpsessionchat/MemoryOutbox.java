@@ -1,0 +1,40 @@
+package io.github.phpsessionchat;
+
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/** An {@link Outbox} that ends with the process. */
+public final class MemoryOutbox implements Outbox {
+  private final Map<String, Map<String, PendingMessage>> users = new HashMap<>();
+
+  @Override
+  public synchronized List<PendingMessage> load(String user) {
+    return new ArrayList<>(of(user).values());
+  }
+
+  @Override
+  public synchronized void put(String user, PendingMessage message) {
+    Map<String, PendingMessage> messages = users.get(user);
+    if (messages == null) users.put(user, messages = new LinkedHashMap<>());
+    messages.put(message.clientId, message);
+  }
+
+  @Override
+  public synchronized void remove(String user, String clientId) {
+    if (users.containsKey(user)) users.get(user).remove(clientId);
+  }
+
+  @Override
+  public synchronized void keepOnly(String user) {
+    users.keySet().retainAll(Collections.singleton(user));
+  }
+
+  private Map<String, PendingMessage> of(String user) {
+    Map<String, PendingMessage> messages = users.get(user);
+    return messages == null ? Collections.<String, PendingMessage>emptyMap() : messages;
+  }
+}

@@ -1,0 +1,10 @@
+package io.github.phpsessionchat;
+
+import org.json.JSONObject;
+
+/** What becomes of a request, on the chat's own thread. */
+interface Reply {
+  void ok(JSONObject data);
+
+  void failed(ChatError error);
+}

@@ -1,0 +1,17 @@
+package io.github.phpsessionchat;
+
+/** A member of a room. */
+public final class RoomMember {
+  /** Who it is. */
+  public final User user;
+  /** What the member is in the room. */
+  public final RoomSummary.Role role;
+  /** Whether the member is connected to the chat now. */
+  public final boolean present;
+
+  RoomMember(User user, RoomSummary.Role role, boolean present) {
+    this.user = user;
+    this.role = role;
+    this.present = present;
+  }
+}

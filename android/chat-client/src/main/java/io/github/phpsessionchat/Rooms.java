@@ -1,0 +1,194 @@
+package io.github.phpsessionchat;
+
+import java.text.Collator;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.json.JSONObject;
+
+/**
+ * All rooms that this client knows: one's own, and public ones that one may join. {@code session:ready} names the first
+ * hundred; the rest of one's own is asked for at once, since each may have something unread.
+ */
+final class Rooms {
+  interface Port {
+    /** It is in the list no more, or one is no member any more. */
+    void removed(Room room, RoomSummary before, RemovalReason reason, boolean readable);
+
+    void changed();
+  }
+
+  /** What {@code room:list} gives at once. */
+  private static final int PAGE = 200;
+  /** Lists one thing above the next where the server says no time. */
+  private static final double STEP = 0.001;
+
+  final Map<String, Room> byId = new LinkedHashMap<>();
+  private final Tasks tasks;
+  private final Port port;
+  /** How far the server's clock is ahead of this one. */
+  private long ahead;
+
+  Rooms(Tasks tasks, Port port) {
+    this.tasks = tasks;
+    this.port = port;
+  }
+
+  /** One's own, the newest message first; then the others, by name. */
+  List<RoomSummary> list() {
+    List<Room> own = new ArrayList<>();
+    List<Room> others = new ArrayList<>();
+    for (Room room : byId.values()) (room.summary.member ? own : others).add(room);
+    Collections.sort(own, (a, b) -> a.at == b.at ? a.id().compareTo(b.id()) : Double.compare(b.at, a.at));
+    Collator collator = Collator.getInstance();
+    Collections.sort(others, (a, b) -> collator.compare(a.summary.name, b.summary.name));
+    List<RoomSummary> list = new ArrayList<>(byId.size());
+    for (Room room : own) list.add(room.summary);
+    for (Room room : others) list.add(room.summary);
+    return Collections.unmodifiableList(list);
+  }
+
+  /** Over a new connection. */
+  void ready(JSONObject ready) {
+    ahead = ready.optLong("serverTime") - System.currentTimeMillis();
+    Set<String> missing = new HashSet<>(byId.keySet());
+    put(Wire.list(ready, "rooms", Wire::room), missing);
+    if (ready.optBoolean("more")) fetchRest(null, missing);
+    else lookFor(missing);
+  }
+
+  void clear() {
+    byId.clear();
+  }
+
+  /** A room that is new, or known and now like this. */
+  Room put(RoomSummary summary) {
+    Room room = byId.get(summary.id);
+    boolean joined = room != null && !room.summary.member && summary.member;
+    boolean known = room != null;
+    if (known) room.update(summary, false);
+    else byId.put(summary.id, room = new Room(summary));
+    if (summary.last != null) room.at = summary.last.sentAt;
+    else if (!known || joined) room.at = System.currentTimeMillis() + ahead;
+    return room;
+  }
+
+  /** In the server's order. What has no message is where the server has put it: below what stands before it. */
+  private void put(List<RoomSummary> summaries, Set<String> missing) {
+    double above = System.currentTimeMillis() + ahead;
+    for (RoomSummary summary : summaries) {
+      missing.remove(summary.id);
+      Room room = put(summary);
+      if (summary.last == null) room.at = above - STEP;
+      above = room.at;
+    }
+  }
+
+  /** Its newest message may be another one. */
+  void moved(Room room) {
+    if (room.summary.last != null) room.at = room.summary.last.sentAt;
+  }
+
+  /** Of whom one may not find, the name and the presence are known only when he has written: no event tells them. */
+  void heard(Room room, User user) {
+    User other = room.summary.with;
+    if (other == null || !other.id.equals(user.id)) return;
+    if (!other.name.equals(user.name) || !room.summary.present) meet(room.id());
+  }
+
+  void removed(String id, RemovalReason reason, boolean readable) {
+    Room room = byId.get(id);
+    if (room == null) return;
+    RoomSummary before = room.summary;
+    if (readable) room.left();
+    else byId.remove(id);
+    port.removed(room, before, reason, readable);
+  }
+
+  /** A room that was not listed yet, or of which more is to be known now. */
+  void meet(String id) {
+    fetch(
+        "meet " + id,
+        id,
+        new Found() {
+          @Override
+          public void found(Room room) {}
+
+          @Override
+          public void refused(ChatError error) {}
+        });
+  }
+
+  interface Found {
+    void found(Room room);
+
+    void refused(ChatError error);
+  }
+
+  /** A room as it is now, whether it is listed or not. */
+  void fetch(String task, String id, Found then) {
+    tasks.once(
+        task,
+        // Marks nothing, and asks for no more than the right to read.
+        new Tasks.Task("read:mark") {
+          @Override
+          JSONObject payload() {
+            return Wire.payload("room", id, "seq", 0);
+          }
+
+          @Override
+          void answered(JSONObject data) {
+            Room room = put(Wire.room(Wire.object(data, "room")));
+            port.changed();
+            then.found(room);
+          }
+
+          @Override
+          void refused(ChatError error) {
+            then.refused(error);
+          }
+        });
+  }
+
+  private void fetchRest(String cursor, Set<String> missing) {
+    tasks.once(
+        "list own",
+        new Tasks.Task("room:list") {
+          @Override
+          JSONObject payload() {
+            return Wire.payload("limit", PAGE, "cursor", cursor);
+          }
+
+          @Override
+          void answered(JSONObject data) {
+            put(Wire.list(data, "rooms", Wire::room), missing);
+            port.changed();
+            String next = Wire.text(data, "next");
+            if (next != null) fetchRest(next, missing);
+            else lookFor(missing);
+          }
+        });
+  }
+
+  /** That a room is not named says nothing: only the server's word takes it away. */
+  private void lookFor(Set<String> missing) {
+    for (String id : missing) {
+      fetch(
+          "look for " + id,
+          id,
+          new Found() {
+            @Override
+            public void found(Room room) {}
+
+            @Override
+            public void refused(ChatError error) {
+              if (error.code.equals("unknown_room")) removed(id, RemovalReason.UNKNOWN, false);
+            }
+          });
+    }
+  }
+}

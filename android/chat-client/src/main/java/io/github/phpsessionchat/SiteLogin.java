@@ -1,0 +1,83 @@
+package io.github.phpsessionchat;
+
+import java.io.IOException;
+import okhttp3.CookieJar;
+import okhttp3.FormBody;
+import okhttp3.HttpUrl;
+import okhttp3.OkHttpClient;
+import okhttp3.Request;
+import okhttp3.Response;
+
+/**
+ * Logs in to a PHP site as a browser does: gets the page with the login form, fills in name and password beside what is
+ * in it already (the CSRF token), and posts it. The cookie jar of the client has the session then.
+ */
+public final class SiteLogin {
+  /** The site has not let the user in. */
+  public static final class Refused extends IOException {
+    private static final long serialVersionUID = 1;
+
+    /** The status of the site's answer. */
+    public final int status;
+    /** When it may be tried again, in milliseconds; 0: the site does not say. */
+    public final long retryAfterMs;
+
+    Refused(String message, int status, long retryAfterMs) {
+      super(message);
+      this.status = status;
+      this.retryAfterMs = retryAfterMs;
+    }
+  }
+
+  private static final long LONGEST_PAGE = 1_000_000;
+
+  private final OkHttpClient http;
+  private final HttpUrl page;
+
+  /**
+   * @param http with a cookie jar; the same as that of the {@link Chat}
+   * @param page the address of the page with the login form
+   */
+  public SiteLogin(OkHttpClient http, String page) {
+    if (http.cookieJar() == CookieJar.NO_COOKIES) throw new IllegalArgumentException("http has no cookie jar");
+    this.http = http;
+    this.page = HttpUrl.get(page);
+  }
+
+  /**
+   * Blocks until the site has answered: not to be called on Android's main thread. The form is the one with a field of
+   * the type {@code password}; whether the site has let the user in is told by whether it shows such a form again.
+   *
+   * @param user what goes into the field before the password
+   * @param password what goes into the password's field
+   * @throws Refused name or password are wrong, or the site does not want to be asked now
+   * @throws IOException the site cannot be reached, or shows no login form
+   */
+  public void logIn(String user, String password) throws IOException {
+    LoginForm form;
+    try (Response response = http.newCall(new Request.Builder().url(page).build()).execute()) {
+      form = LoginForm.in(html(response));
+      if (form == null) throw new IOException("no login form at " + page + ": HTTP " + response.code());
+      // Where the site has led to: what the form says counts from there.
+      HttpUrl target = response.request().url().resolve(form.action);
+      if (target == null || (page.isHttps() && !target.isHttps())) {
+        throw new IOException("the login form is not sent to an address that is safe");
+      }
+      form.post = target;
+    }
+    FormBody.Builder body = new FormBody.Builder();
+    for (String[] field : form.filled(user, password)) body.add(field[0], field[1]);
+    Request post = new Request.Builder().url(form.post).header("Referer", page.toString()).post(body.build()).build();
+    try (Response response = http.newCall(post).execute()) {
+      boolean again = LoginForm.in(html(response)) != null;
+      if (!response.isSuccessful() || again) {
+        String what = "the site has refused the login: HTTP " + response.code();
+        throw new Refused(what, response.code(), Link.retryAfterMs(response));
+      }
+    }
+  }
+
+  private static String html(Response response) throws IOException {
+    return response.peekBody(LONGEST_PAGE).string();
+  }
+}

@@ -1,0 +1,57 @@
+package io.github.phpsessionchat;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.DynamicTest.dynamicTest;
+
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.stream.Stream;
+import org.json.JSONObject;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.TestFactory;
+
+class EntryVectorsTest {
+  @TestFactory
+  Stream<DynamicTest> storedAndPendingMessagesAreOneList() throws IOException {
+    return Vectors.read("pending").stream().map(one -> dynamicTest(one.getString("name"), () -> check(one)));
+  }
+
+  private static void check(JSONObject vector) {
+    List<PendingMessage> pending = new ArrayList<>();
+    for (Object one : vector.getJSONArray("pending")) {
+      JSONObject item = (JSONObject) one;
+      pending.add(
+          new PendingMessage(
+              item.getString("clientId"),
+              item.getString("room"),
+              item.getString("text"),
+              item.getLong("sentAt"),
+              item.optLong("replyTo"),
+              Wire.text(item, "failed")));
+    }
+    List<String> expected = new ArrayList<>();
+    for (Object one : vector.getJSONArray("list")) {
+      JSONObject line = (JSONObject) one;
+      expected.add(
+          line(line.getString("user"), line.getString("clientId"), line.getString("text"), line.getBoolean("pending")));
+    }
+    List<String> shown = new ArrayList<>();
+    Set<String> keys = new HashSet<>();
+    User me = new User(vector.getString("me"), "Me");
+    for (Entry entry : Entry.list(Vectors.messages(vector, "stored"), pending, me)) {
+      boolean waits = entry.pending != null;
+      String clientId = waits ? entry.pending.clientId : entry.message.clientId;
+      shown.add(line(entry.user.id, clientId, entry.text, waits));
+      keys.add(entry.key);
+    }
+    assertEquals(expected, shown);
+    assertEquals(shown.size(), keys.size(), "each line has a key of its own");
+  }
+
+  private static String line(String user, String clientId, String text, boolean pending) {
+    return user + " " + clientId + " " + text + (pending ? " pending" : "");
+  }
+}

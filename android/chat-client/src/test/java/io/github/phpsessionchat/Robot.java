@@ -1,0 +1,379 @@
+package io.github.phpsessionchat;
+
+import java.io.BufferedReader;
+import java.io.File;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import okhttp3.OkHttpClient;
+import org.json.JSONArray;
+import org.json.JSONObject;
+
+/**
+ * An app without a screen, for tests that need the real site, the real server and a browser beside it: those are started
+ * by {@code test/android}. Each line that it reads is a command, {@code {id, do, …}}; each line that it writes is the
+ * answer, {@code {id, ok}} or {@code {id, error}}, or what the app was told, {@code {told, …}}.
+ */
+public final class Robot implements ChatListener {
+  private final PrintStream out;
+  private final SessionCookies cookies = new SessionCookies();
+  private final OkHttpClient http = new OkHttpClient.Builder().cookieJar(cookies).build();
+  /** As an Android app has its main thread. */
+  private final ExecutorService main = Executors.newSingleThreadExecutor(task -> new Thread(task, "main of the app"));
+
+  private Chat chat;
+
+  private Robot(PrintStream out) {
+    this.out = out;
+  }
+
+  /** @param args none */
+  public static void main(String[] args) throws IOException {
+    Robot robot = new Robot(new PrintStream(System.out, true, "UTF-8"));
+    BufferedReader commands = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
+    for (String line = commands.readLine(); line != null; line = commands.readLine()) {
+      JSONObject command = new JSONObject(line);
+      try {
+        robot.perform(command);
+      } catch (SiteLogin.Refused e) {
+        robot.answer(command, "error", new JSONObject().put("status", e.status).put("retryAfterMs", e.retryAfterMs));
+      } catch (IOException e) {
+        robot.answer(command, "error", new JSONObject().put("message", e.getMessage()));
+      }
+    }
+    System.exit(0);
+  }
+
+  private void perform(JSONObject c) throws IOException {
+    String room = c.optString("room");
+    switch (c.getString("do")) {
+      case "logIn":
+        new SiteLogin(http, c.getString("page")).logIn(c.getString("user"), c.getString("password"));
+        answer(c, "ok", cookies.get(c.getString("page"), "PHPSESSID"));
+        return;
+      case "setCookie":
+        cookies.set(c.getString("page"), "PHPSESSID", c.getString("value"));
+        break;
+      case "chat":
+        Chat.Builder builder = Chat.builder(c.getString("server"), main, this);
+        if (c.has("session")) builder.session(() -> c.getString("session"));
+        else builder.http(http);
+        if (c.has("outbox")) builder.outbox(new FileOutbox(new File(c.getString("outbox"))));
+        chat = builder.build();
+        break;
+      case "start":
+        chat.start();
+        break;
+      case "stop":
+        chat.stop();
+        break;
+      case "wake":
+        chat.wake();
+        break;
+      case "open":
+        chat.openRoom(room, answering(c));
+        return;
+      case "close":
+        chat.closeRoom(room);
+        break;
+      case "messages":
+        answer(c, "ok", json(chat.messages(room)));
+        return;
+      case "rooms":
+        answer(c, "ok", json(chat.rooms()));
+        return;
+      case "older":
+        chat.loadOlder(room);
+        break;
+      case "newer":
+        chat.loadNewer(room);
+        break;
+      case "jumpTo":
+        chat.jumpTo(room, c.getLong("seq"));
+        break;
+      case "jumpToEnd":
+        chat.jumpToEnd(room);
+        break;
+      case "markRead":
+        chat.markRead(room);
+        break;
+      case "typed":
+        chat.typed(room);
+        break;
+      case "stoppedTyping":
+        chat.stoppedTyping();
+        break;
+      case "send":
+        answer(c, "ok", chat.send(room, c.getString("text"), c.optLong("replyTo")));
+        return;
+      case "retry":
+        chat.retry(c.getString("clientId"));
+        break;
+      case "discard":
+        chat.discard(c.getString("clientId"));
+        break;
+      case "edit":
+        chat.edit(message(room, c.getLong("seq")), c.getString("text"), answering(c));
+        return;
+      case "delete":
+        chat.delete(message(room, c.getLong("seq")), Wire.text(c, "reason"), answering(c));
+        return;
+      case "search":
+        chat.search(c.getString("query"), Wire.text(c, "room"), Wire.text(c, "cursor"), answering(c));
+        return;
+      case "listRooms":
+        chat.listRooms(c.getBoolean("own"), Wire.text(c, "query"), Wire.text(c, "cursor"), answering(c));
+        return;
+      case "createRoom":
+        NewRoom made =
+            c.has("members")
+                ? NewRoom.privateRoom(c.getString("name"), Wire.texts(c, "members"))
+                : NewRoom.publicRoom(c.getString("name"));
+        chat.createRoom(c.has("topic") ? made.topic(c.getString("topic")) : made, answering(c));
+        return;
+      case "updateRoom":
+        chat.updateRoom(room, Wire.text(c, "name"), Wire.text(c, "topic"), answering(c));
+        return;
+      case "deleteRoom":
+        chat.deleteRoom(room, answering(c));
+        return;
+      case "leaveRoom":
+        chat.leaveRoom(room, answering(c));
+        return;
+      case "removeMember":
+        chat.removeMember(room, c.getString("user"), answering(c));
+        return;
+      case "invite":
+        chat.invite(room, Wire.texts(c, "users"), answering(c));
+        return;
+      case "setRole":
+        chat.setRole(room, c.getString("user"), RoomSummary.Role.valueOf(c.getString("role")), answering(c));
+        return;
+      case "members":
+        Boolean present = c.has("present") ? c.getBoolean("present") : null;
+        chat.members(room, Wire.text(c, "query"), present, Wire.text(c, "cursor"), answering(c));
+        return;
+      case "setNotify":
+        chat.setNotify(room, RoomSummary.Notify.valueOf(c.getString("notify")), answering(c));
+        return;
+      case "openDirect":
+        chat.openDirect(c.getString("user"), answering(c));
+        return;
+      case "findUsers":
+        chat.findUsers(c.getString("query"), Wire.text(c, "room"), answering(c));
+        return;
+      default:
+        throw new IllegalArgumentException(c.toString());
+    }
+    answer(c, "ok", null);
+  }
+
+  private Message message(String room, long seq) {
+    for (Entry entry : chat.messages(room)) {
+      if (entry.message != null && entry.message.seq == seq) return entry.message;
+    }
+    throw new IllegalArgumentException("not listed: " + seq);
+  }
+
+  private <T> Callback<T> answering(JSONObject command) {
+    return new Callback<T>() {
+      @Override
+      public void done(T answer) {
+        answer(command, "ok", json(answer));
+      }
+
+      @Override
+      public void failed(ChatError error) {
+        answer(command, "error", new JSONObject().put("code", error.code).put("current", json(error.current)));
+      }
+    };
+  }
+
+  private void answer(JSONObject command, String how, Object what) {
+    say(new JSONObject().put("id", command.get("id")).put(how, what == null ? JSONObject.NULL : what));
+  }
+
+  private synchronized void say(JSONObject line) {
+    out.println(line);
+  }
+
+  /** What the app is told, with the name of its thread. */
+  private void told(String name, Object... namesAndValues) {
+    JSONObject line = new JSONObject().put("told", name).put("thread", Thread.currentThread().getName());
+    for (int i = 0; i < namesAndValues.length; i += 2) line.put((String) namesAndValues[i], json(namesAndValues[i + 1]));
+    say(line);
+  }
+
+  @Override
+  public void onState(ConnectionState state) {
+    told("state", "kind", state.kind, "reason", state.reason, "refusal", state.refusal, "loginUrl", state.loginUrl);
+  }
+
+  @Override
+  public void onIdentity(Identity me) {
+    told("identity", "user", me.user, "textLimit", me.textLimit, "firstRoom", me.firstRoom, "roles", me.roles);
+  }
+
+  @Override
+  public void onHide() {
+    told("hide");
+  }
+
+  @Override
+  public void onRooms(List<RoomSummary> rooms) {
+    told("rooms", "rooms", rooms);
+  }
+
+  /** The whole list only for who asks: of thousands of messages it is long. */
+  @Override
+  public void onMessages(String room, List<Entry> entries, HistoryView view) {
+    int pending = 0;
+    for (Entry entry : entries) if (entry.pending != null) pending++;
+    String last = entries.isEmpty() ? "" : entries.get(entries.size() - 1).text;
+    told(
+        "messages",
+        "room", room,
+        "count", entries.size(),
+        "pending", pending,
+        "last", last,
+        "atBeginning", view.atBeginning,
+        "atEnd", view.atEnd,
+        "upToDate", view.upToDate);
+  }
+
+  @Override
+  public void onNewMessage(RoomSummary room, RoomSummary.Last message) {
+    told("newMessage", "room", room.id, "user", message.user, "text", message.text);
+  }
+
+  @Override
+  public void onUnsent(PendingMessage message) {
+    told("unsent", "message", message);
+  }
+
+  @Override
+  public void onSendingPaused(String code, long ms) {
+    told("sendingPaused", "code", code, "ms", ms);
+  }
+
+  @Override
+  public void onRoomRemoved(RoomSummary room, RemovalReason reason, boolean readable) {
+    told("roomRemoved", "room", room.id, "reason", reason, "readable", readable);
+  }
+
+  @Override
+  public void onPresent(String room, List<User> users, int count) {
+    told("present", "room", room, "users", users, "count", count);
+  }
+
+  @Override
+  public void onMembers(String room, List<RoomMember> changed, List<User> gone, boolean partial) {
+    told("members", "room", room, "changed", changed, "gone", gone);
+  }
+
+  @Override
+  public void onTyping(String room, List<User> users) {
+    told("typing", "room", room, "users", users);
+  }
+
+  @Override
+  public void onReadByOther(String room, long seq) {
+    told("readByOther", "room", room, "seq", seq);
+  }
+
+  @Override
+  public void onPush(String name, Object data) {
+    told("push", "name", name, "data", data);
+  }
+
+  /** Typed objects as JSON, for the test that reads it. */
+  private static Object json(Object value) {
+    if (value instanceof Collection) {
+      JSONArray array = new JSONArray();
+      for (Object item : (Collection<?>) value) array.put(json(item));
+      return array;
+    }
+    if (value instanceof Map) return new JSONObject((Map<?, ?>) value);
+    if (value instanceof Enum) return ((Enum<?>) value).name();
+    if (value instanceof User) return ((User) value).id;
+    if (value instanceof RoomMember) {
+      RoomMember member = (RoomMember) value;
+      return new JSONObject()
+          .put("user", member.user.id)
+          .put("role", member.role.name())
+          .put("present", member.present);
+    }
+    if (value instanceof Message) return json((Message) value);
+    if (value instanceof PendingMessage) {
+      PendingMessage item = (PendingMessage) value;
+      return new JSONObject()
+          .put("clientId", item.clientId)
+          .put("room", item.room)
+          .put("text", item.text)
+          .put("failed", item.failed);
+    }
+    if (value instanceof Entry) {
+      Entry entry = (Entry) value;
+      return entry.message != null ? json(entry.message) : json(entry.pending);
+    }
+    if (value instanceof RoomSummary) return json((RoomSummary) value);
+    if (value instanceof Answers.Members) {
+      Answers.Members members = (Answers.Members) value;
+      return new JSONObject().put("items", json(members.items)).put("count", members.count);
+    }
+    if (value instanceof Answers.Page) {
+      Answers.Page<?> page = (Answers.Page<?>) value;
+      return new JSONObject().put("items", json(page.items)).put("next", page.next);
+    }
+    if (value instanceof Answers.Created) {
+      Answers.Created created = (Answers.Created) value;
+      return new JSONObject().put("room", json(created.room)).put("failed", json(created.failed));
+    }
+    if (value instanceof Answers.Invited) {
+      Answers.Invited invited = (Answers.Invited) value;
+      return new JSONObject().put("added", json(invited.added)).put("failed", json(invited.failed));
+    }
+    if (value instanceof Answers.Found) {
+      Answers.Found found = (Answers.Found) value;
+      return new JSONObject().put("users", json(found.users)).put("inRoom", json(found.inRoom));
+    }
+    return value;
+  }
+
+  private static JSONObject json(Message message) {
+    return new JSONObject()
+        .put("seq", message.seq)
+        .put("rev", message.rev)
+        .put("clientId", message.clientId)
+        .put("user", message.user.id)
+        .put("text", message.text)
+        .put("replyTo", message.replyTo)
+        .put("edited", message.isEdited())
+        .put("deletedBy", message.deletedBy == null ? null : message.deletedBy.name());
+  }
+
+  private static JSONObject json(RoomSummary room) {
+    List<String> may = new ArrayList<>();
+    for (RoomSummary.Right right : room.may) may.add(right.name());
+    return new JSONObject()
+        .put("id", room.id)
+        .put("name", room.name)
+        .put("topic", room.topic)
+        .put("kind", room.kind.name())
+        .put("member", room.member)
+        .put("members", room.members)
+        .put("role", room.role == null ? null : room.role.name())
+        .put("may", new JSONArray(may))
+        .put("with", room.with == null ? null : room.with.id)
+        .put("unread", room.unread)
+        .put("last", room.last == null ? null : room.last.text)
+        .put("notify", room.notify.name());
+  }
+}

@@ -1,0 +1,116 @@
+package io.github.phpsessionchat;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.DynamicTest.dynamicTest;
+
+import java.io.IOException;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
+import org.json.JSONArray;
+import org.json.JSONObject;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestFactory;
+
+class TimelineVectorsTest {
+  @TestFactory
+  Stream<DynamicTest> eachRule() throws IOException {
+    return tests("timeline");
+  }
+
+  @TestFactory
+  Stream<DynamicTest> eachRecordedRun() throws IOException {
+    return tests("timeline-recorded");
+  }
+
+  @Test
+  void atLeast200RunsAreRecorded() throws IOException {
+    assertTrue(Vectors.read("timeline-recorded").size() >= 200);
+  }
+
+  private static Stream<DynamicTest> tests(String file) throws IOException {
+    return Vectors.read(file).stream()
+        .map(vector -> dynamicTest(vector.getString("name"), () -> new Run().all(vector.getJSONArray("steps"))));
+  }
+
+  private static final class Run {
+    final Timeline timeline = new Timeline();
+    /** Which list a page was asked for. */
+    final Map<Integer, Integer> asked = new HashMap<>();
+
+    void all(JSONArray steps) {
+      for (Object step : steps) perform((JSONObject) step);
+    }
+
+    void perform(JSONObject step) {
+      JSONObject answer = step.optJSONObject("answer");
+      switch (step.getString("do")) {
+        case "join":
+          assertEquals(number(step, "since"), timeline.join(), "since");
+          break;
+        case "joined":
+          JSONObject room = answer.getJSONObject("room");
+          timeline.joined(changes(answer, room.getLong("head"), room.getLong("lastSeq")), number(step, "since"));
+          break;
+        case "event":
+          timeline.live(Vectors.message(step.getJSONObject("message")));
+          break;
+        case "ack":
+          timeline.stored(Vectors.message(step.getJSONObject("message")));
+          break;
+        case "synced":
+          timeline.synced(changes(answer, answer.getLong("head"), 0), number(step, "since"));
+          break;
+        case "ask":
+          asked.put(step.getInt("id"), timeline.epoch());
+          break;
+        case "older":
+          timeline.older(page(answer), answer.getBoolean("complete"), step.getLong("before"), askedIn(step));
+          break;
+        case "newer":
+          timeline.newer(page(answer), askedIn(step));
+          break;
+        case "window":
+          timeline.window(page(answer), askedIn(step));
+          break;
+        case "quoted":
+          timeline.quoted(Vectors.message(step.getJSONObject("message")), askedIn(step));
+          break;
+        case "toEnd":
+          timeline.toEnd();
+          break;
+        case "trim":
+          timeline.trim(step.getInt("kept"));
+          break;
+        case "expect":
+          assertEquals(Vectors.shown(Vectors.messages(step, "list")), Vectors.shown(timeline.list()), "list");
+          assertEquals(number(step, "head"), timeline.head(), "head");
+          assertEquals(number(step, "syncFrom"), timeline.syncFrom(), "syncFrom");
+          assertEquals(step.getBoolean("attached"), timeline.attached(), "attached");
+          break;
+        default:
+          throw new AssertionError("no such step: " + step);
+      }
+    }
+
+    int askedIn(JSONObject step) {
+      return asked.getOrDefault(step.getInt("asked"), -1);
+    }
+
+    static long number(JSONObject step, String name) {
+      return step.isNull(name) ? Timeline.NONE : step.getLong(name);
+    }
+
+    static List<Message> page(JSONObject answer) {
+      return Vectors.messages(answer, "messages");
+    }
+
+    static Timeline.Changes changes(JSONObject answer, long head, long lastSeq) {
+      return new Timeline.Changes(
+          head, lastSeq, page(answer), answer.getBoolean("complete"), answer.optBoolean("reset"));
+    }
+  }
+}

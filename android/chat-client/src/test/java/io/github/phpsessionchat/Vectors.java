@@ -1,0 +1,64 @@
+package io.github.phpsessionchat;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.Paths;
+import java.util.ArrayList;
+import java.util.List;
+import org.json.JSONArray;
+import org.json.JSONObject;
+
+/** What {@code test/vectors} of the project holds: the same for the clients of all languages. */
+final class Vectors {
+  private Vectors() {}
+
+  /** A file of the project; the tests run in this module's folder. */
+  static Path project(String path) {
+    return Paths.get("../..").resolve(path);
+  }
+
+  static List<JSONObject> read(String name) throws IOException {
+    byte[] bytes = Files.readAllBytes(project("test/vectors/" + name + ".json"));
+    List<JSONObject> vectors = new ArrayList<>();
+    for (Object one : new JSONArray(new String(bytes, StandardCharsets.UTF_8))) vectors.add((JSONObject) one);
+    return vectors;
+  }
+
+  /** A message of the vectors has only what decides about order and deduplication. */
+  static Message message(JSONObject json) {
+    User user = new User(json.getString("user"), "User " + json.getString("user"));
+    long seq = json.getLong("seq");
+    return new Message(
+        "m" + seq,
+        "r",
+        seq,
+        json.getLong("rev"),
+        json.getString("clientId"),
+        user,
+        json.getString("text"),
+        seq,
+        json.optLong("editedAt"),
+        json.optLong("deletedAt"),
+        null,
+        0);
+  }
+
+  static List<Message> messages(JSONObject json, String name) {
+    List<Message> messages = new ArrayList<>();
+    for (Object one : json.getJSONArray(name)) messages.add(message((JSONObject) one));
+    return messages;
+  }
+
+  /** As a text that two lists can be compared by, and that says what is wrong. */
+  static List<String> shown(List<Message> messages) {
+    List<String> lines = new ArrayList<>();
+    for (Message m : messages) {
+      lines.add(
+          m.seq + " rev " + m.rev + " by " + m.user.id + " " + m.clientId + ": " + m.text
+              + (m.isEdited() ? " edited " + m.editedAt : "") + (m.isDeleted() ? " deleted " + m.deletedAt : ""));
+    }
+    return lines;
+  }
+}
