@@ -39,6 +39,8 @@ const needs = [
   { name: 'nginx-light', only: 'test', present: () => onPath('nginx') || existsSync('/usr/sbin/nginx') },
   { name: 'dokuwiki', only: 'test', present: () => existsSync('/usr/share/dokuwiki/doku.php') },
   { name: 'libfaketime', only: 'test', present: hasFaketime },
+  { name: 'openjdk-17-jdk-headless', only: 'test', present: () => onPath('javac') },
+  { name: 'maven', only: 'test', present: () => onPath('mvn') },
   { name: 'chromium', only: 'test', present: () => existsSync('/usr/bin/chromium') },
   // Pages are compared and read with Chinese and emoji in them.
   { name: 'fonts-wqy-microhei', only: 'test', present: () => hasFont('wqy/wqy-microhei.ttc') },

@@ -17,6 +17,7 @@ export const rooms = [
   'expiring',
   'garden',
   'history',
+  'java',
   'keyboard',
   'lobby',
   'logout',

@@ -1,0 +1,161 @@
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { type ChatClient, connectChat, newClientId } from '../helpers/chat-client.ts';
+import { type ChatServer, startChatServer } from '../helpers/chat-server.ts';
+import { freePort } from '../helpers/child.ts';
+import { type JavaClient, startJavaClient } from '../helpers/java-client.ts';
+import { type Memcached, startMemcached } from '../helpers/memcached.ts';
+import { type PhpApp, startPhpApp } from '../helpers/php-app.ts';
+import { startTcpProxy } from '../helpers/tcp-proxy.ts';
+
+let memcached: Memcached;
+let php: PhpApp;
+let chat: ChatServer;
+beforeAll(async () => {
+  memcached = await startMemcached();
+  const phpPort = await freePort();
+  chat = await startChatServer({
+    CHAT_SESSION_STORE: memcached.url,
+    CHAT_ROOMS: 'lobby',
+    CHAT_LOGIN_URL: `http://127.0.0.1:${phpPort}/`,
+  });
+  php = await startPhpApp({ memcachedPort: memcached.port, chatUrl: chat.url, port: phpPort });
+});
+const apps = new Set<JavaClient>();
+afterEach(async () => {
+  await Promise.all([...apps].map((app) => app.stop('SIGKILL')));
+  apps.clear();
+});
+afterAll(async () => {
+  await php.stop();
+  await chat.stop();
+  await memcached.stop();
+});
+
+function start(): JavaClient {
+  const app = startJavaClient();
+  apps.add(app);
+  return app;
+}
+/** Logged in by the site's form, connected, and in the lobby; with the cookie. */
+async function inLobby(user: string, server = chat.url) {
+  const app = start();
+  const id = await app.ask<string>('logIn', { page: php.url, user, password: user });
+  await app.ask('chat', { server });
+  await app.ask('start');
+  await app.ask('open', { room: 'lobby' });
+  return Object.assign(app, { cookie: `PHPSESSID=${id}` });
+}
+const online = (app: JavaClient, from = 0) => app.isTold('state', ({ kind }) => kind === 'ONLINE', from);
+const shows = (app: JavaClient, text: string) =>
+  app.isTold('messages', ({ last, pending }) => last === text && pending === 0);
+const say = (client: ChatClient, text: string) =>
+  client.request('message:send', { room: 'lobby', text, clientId: newClientId() });
+
+test('logged in by the form, Java and others chat both ways, in any script', async () => {
+  const app = await inLobby('alice');
+  const bob = await connectChat(chat.url, await php.login('bob'));
+  await bob.request('room:join', { room: 'lobby' });
+  const texts = ['我十点到，带两箱育苗盆。', '👩‍🌾👍🏽', 'two\nlines', '"quotes" \\ </script>'];
+  for (const [index, text] of texts.entries()) {
+    if (index % 2 === 0) await app.ask('send', { room: 'lobby', text });
+    else await say(bob, text);
+    await shows(app, text);
+    await expect.poll(() => bob.messages().at(-1)?.text).toBe(text);
+  }
+  expect((await app.messages('lobby')).slice(-4).map(({ text, user }) => ({ text, user }))).toEqual(
+    bob
+      .messages()
+      .slice(-4)
+      .map(({ text, user }) => ({ text, user: user.id })),
+  );
+  // All that an app is told, it is told on the executor that it has given.
+  expect(new Set(app.told.map(({ thread }) => thread))).toEqual(new Set(['main of the app']));
+  bob.close();
+});
+
+test('a wrong password is refused as the site does it, and leaves nobody logged in', async () => {
+  const app = start();
+  await expect(app.ask('logIn', { page: php.url, user: 'carol', password: 'wrong' })).rejects.toMatchObject({
+    status: 401,
+  });
+  await app.ask('chat', { server: chat.url });
+  await app.ask('start');
+  expect(await app.isTold('state', ({ kind }) => kind === 'SESSION_ENDED')).toMatchObject({
+    reason: 'UNAUTHORIZED',
+    loginUrl: `${php.url}/`,
+  });
+});
+
+test('a logout in PHP is told within 2 s; after another login it goes on', async () => {
+  const app = await inLobby('alice');
+  await app.ask('send', { room: 'lobby', text: 'before the logout' });
+  await shows(app, 'before the logout');
+  const from = app.told.length;
+  await php.logout(app.cookie);
+  const at = performance.now();
+  await app.isTold('hide', undefined, from);
+  expect(await app.isTold('state', ({ kind }) => kind === 'SESSION_ENDED', from)).toMatchObject({
+    reason: 'LOGOUT',
+  });
+  expect(performance.now() - at).toBeLessThan(2000);
+  expect(await app.messages('lobby')).toEqual([]);
+
+  await app.ask('logIn', { page: php.url, user: 'alice', password: 'alice' });
+  const again = app.told.length;
+  await app.ask('start');
+  await online(app, again);
+  await app.isTold('messages', ({ last }) => last === 'before the logout', again);
+});
+
+test('a new session id is survived: the cookie that the jar holds then counts', async () => {
+  const app = await inLobby('bob');
+  const carol = await connectChat(chat.url, await php.login('carol'));
+  await carol.request('room:join', { room: 'lobby' });
+  const id = app.cookie.split('=')[1] as string;
+  const record = await memcached.ask(`get sessions/${id}\r\n`, /END\r\n$/);
+  const value = record.split('\r\n')[1] as string;
+  const from = app.told.length;
+  // As session_regenerate_id(true), whose answer reaches the app 200 ms late.
+  await memcached.set('sessions/renewedbyphp', value);
+  await memcached.delete(`sessions/${id}`);
+  await app.isTold('state', ({ kind }) => kind === 'CHECKING_SESSION', from);
+  await say(carol, 'said meanwhile');
+  await app.ask('setCookie', { page: php.url, value: 'renewedbyphp' });
+  await online(app, from);
+  await app.isTold('messages', ({ last }) => last === 'said meanwhile', from);
+  await app.ask('send', { room: 'lobby', text: 'still here' });
+  await expect.poll(() => carol.messages().at(-1)?.text).toBe('still here');
+  expect(app.told.slice(from).filter(({ kind }) => kind === 'SESSION_ENDED')).toEqual([]);
+  carol.close();
+});
+
+test.each([
+  ['answers it with 400', '400'],
+  ['lets it hang', 'hang'],
+  ['closes it', 'close'],
+])('where a network blocks WebSocket and %s, polling does', async (_, how) => {
+  const proxy = await startTcpProxy(chat.port, (piece, client) => {
+    const upgraded = piece.toString('latin1').startsWith('HTTP/1.1 101');
+    if (!upgraded) client.write(piece);
+    else if (how === '400') client.end('HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n');
+    else if (how === 'close') client.destroy();
+  });
+  const app = await inLobby('carol', `http://127.0.0.1:${proxy.port}`);
+  const bob = await connectChat(chat.url, await php.login('bob'));
+  await bob.request('room:join', { room: 'lobby' });
+  await app.ask('send', { room: 'lobby', text: `轮询 ${how}` });
+  await expect.poll(() => bob.messages().at(-1)?.text).toBe(`轮询 ${how}`);
+  await say(bob, `back 🧑‍🌾 ${how}`);
+  await shows(app, `back 🧑‍🌾 ${how}`);
+  bob.close();
+  await proxy.close();
+});
+
+test('a session id that the app has already is enough, over WebSocket', async () => {
+  const [, id] = (await php.login('alice')).split('=');
+  const app = start();
+  await app.ask('chat', { server: chat.url, session: id });
+  await app.ask('start');
+  await app.ask('open', { room: 'lobby' });
+  expect(await app.isTold('identity')).toMatchObject({ firstRoom: 'lobby' });
+});

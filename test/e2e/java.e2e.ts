@@ -1,0 +1,28 @@
+import type { ChildProcess } from 'node:child_process';
+import { startChild } from '../helpers/child.ts';
+import { expect, test } from './fixtures.ts';
+
+const cli = new URL('../../android/sample-cli/target/chat-cli.jar', import.meta.url).pathname;
+
+test('a browser and the Java client on the command line, logged in by the PHP form, talk both ways', async ({
+  site,
+  alice,
+}) => {
+  const args = ['-jar', cli, 'bob', '--site', site.php.url, '--chat', site.chat.url, '--room', 'java'];
+  const bob = startChild('java', args, { stdio: ['pipe', 'pipe', 'pipe'] });
+  const { stdin } = bob.process as ChildProcess & { stdin: NodeJS.WritableStream };
+  await alice.open('java');
+  await bob.until(/^\* java, /m);
+  const texts = ['我十点到，带两箱育苗盆。', '👩‍🌾👍🏽', '<b>&amp;</b> "quotes" \\', 'grüße'];
+  for (const [index, text] of texts.entries()) {
+    if (index % 2 === 0) stdin.write(`${text}\n`);
+    else await alice.write(text);
+    await expect(alice.texts.nth(index)).toHaveJSProperty('textContent', text);
+    const author = index % 2 === 0 ? 'Bob' : 'Alice';
+    await bob.until(new RegExp(`^${index + 1}  ${author}: ${RegExp.escape(text)}$`, 'm'));
+  }
+  await alice.shot('java');
+  stdin.write('/quit\n');
+  await new Promise((resolve) => bob.process.once('close', resolve));
+  expect(bob.process.exitCode).toBe(0);
+});

@@ -1,0 +1,135 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import type { Message } from '../../server/events.ts';
+import { connectChat, newClientId } from '../helpers/chat-client.ts';
+import { type ChatServer, historyFolder, startChatServer } from '../helpers/chat-server.ts';
+import { freePort } from '../helpers/child.ts';
+import { type Gate, startGate } from '../helpers/gate.ts';
+import { type JavaClient, startJavaClient } from '../helpers/java-client.ts';
+import { type Memcached, startMemcached } from '../helpers/memcached.ts';
+import { size } from './size.ts';
+
+let memcached: Memcached;
+let server: ChatServer;
+let port: number;
+let gate: Gate;
+const history = historyFolder();
+const start = () =>
+  startChatServer({
+    CHAT_PORT: String(port),
+    CHAT_HISTORY: history.url,
+    CHAT_ROOMS: 'lobby',
+    CHAT_SESSION_STORE: memcached.url,
+  });
+beforeAll(async () => {
+  memcached = await startMemcached();
+  for (const user of [1, 2, 3]) await memcached.set(`sessions/java${user}`, `{"user_id":${user}}`);
+  port = await freePort();
+  gate = await startGate(port);
+  server = await start();
+});
+const apps = new Set<JavaClient>();
+afterEach(async () => {
+  await Promise.all([...apps].map((app) => app.stop('SIGKILL')));
+  apps.clear();
+});
+afterAll(async () => {
+  await gate.close();
+  await server.stop();
+  await memcached.stop();
+  history.remove();
+});
+
+async function connected(user: number, address: number) {
+  const app = startJavaClient();
+  apps.add(app);
+  await app.ask('setCookie', { page: 'http://127.0.0.1/', value: `java${user}` });
+  await app.ask('chat', { server: `http://127.0.0.1:${address}` });
+  await app.ask('start');
+  await app.ask('open', { room: 'lobby' });
+  return app;
+}
+const stored = (messages: readonly { seq: number; clientId: string; text: string }[]) =>
+  messages.map(({ seq, clientId, text }) => ({ seq, clientId, text }));
+
+const count = size(2000, 200);
+const restarts = size(10, 2);
+test(`${count} messages from Java, ${restarts} kills of the server and as many cuts of the network: lost 0, doubled 0, one order`, async () => {
+  const writer = await connected(1, gate.port);
+  const reader = await connected(2, gate.port);
+  const texts = Array.from({ length: count }, (_, n) => `${n} 中文 👩‍🌾`);
+  let said = 0;
+  const listed = async () => (await writer.messages('lobby')).filter(({ seq }) => seq !== undefined).length;
+  for (let round = 0; round < 2 * restarts; round++) {
+    const upTo = Math.floor(((round + 1) * count) / (2 * restarts));
+    const sent = await listed();
+    while (said < upTo) await writer.ask('send', { room: 'lobby', text: texts[said++] });
+    // In the midst of sending.
+    await expect.poll(listed, { timeout: 30_000, interval: 10 }).toBeGreaterThan(sent);
+    if (round % 2 === 0) {
+      await server.stop('SIGKILL');
+      server = await start();
+    } else {
+      await gate.outage.begin();
+      await gate.outage.end();
+    }
+    for (const app of [writer, reader]) await app.ask('wake');
+  }
+  const done = ({ pending, upToDate, last }: Record<string, unknown>) =>
+    pending === 0 && upToDate === true && last === texts.at(-1);
+  await writer.isTold('messages', done);
+  await reader.isTold('messages', done);
+
+  const browser = await connectChat(server.url, 'PHPSESSID=java3');
+  const messages: Message[] = [];
+  for (let since = 0, complete = false; !complete; since = messages.at(-1)?.rev ?? 0) {
+    const page = await browser.request('room:sync', { room: 'lobby', since, limit: 500 });
+    messages.push(...page.messages);
+    complete = page.complete;
+  }
+  browser.close();
+  expect(messages.map(({ text }) => text)).toEqual(texts);
+  expect(messages.map(({ seq }) => seq)).toEqual(texts.map((_, n) => n + 1));
+  expect(new Set(messages.map(({ clientId }) => clientId)).size).toBe(count);
+  const newest = stored(messages).slice(-50);
+  for (const app of [writer, reader]) {
+    const list = stored(await app.messages('lobby'));
+    expect(list.slice(-50)).toEqual(newest);
+    expect(list).toEqual(stored(messages).slice(-list.length));
+  }
+}, 120_000);
+
+test('what waits in a file is sent by the next process, once', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'chat-outbox-'));
+  const open = async () => {
+    const app = startJavaClient();
+    apps.add(app);
+    await app.ask('setCookie', { page: 'http://127.0.0.1/', value: 'java1' });
+    await app.ask('chat', { server: `http://127.0.0.1:${gate.port}`, outbox: folder });
+    await app.ask('start');
+    await app.ask('open', { room: 'lobby' });
+    return app;
+  };
+  const first = await open();
+  await gate.outage.begin();
+  await first.isTold('state', ({ kind }) => kind === 'OFFLINE');
+  const from = newClientId();
+  const ids: string[] = [];
+  for (const n of [1, 2, 3])
+    ids.push(await first.ask<string>('send', { room: 'lobby', text: `${from} ${n}` }));
+  await first.isTold('messages', ({ pending }) => pending === 3);
+  await first.stop('SIGKILL');
+  await gate.outage.end();
+  const second = await open();
+  await second.isTold('messages', ({ last, pending }) => last === `${from} 3` && pending === 0);
+  const sent = (await second.messages('lobby')).filter(({ text }) => text.startsWith(from));
+  expect(sent.map(({ clientId, text }) => ({ clientId, text }))).toEqual(
+    ids.map((clientId, n) => ({ clientId, text: `${from} ${n + 1}` })),
+  );
+  await second.stop('SIGKILL');
+  const third = await open();
+  expect((await third.messages('lobby')).filter(({ text }) => text.startsWith(from))).toHaveLength(3);
+  rmSync(folder, { recursive: true });
+});
