@@ -36,6 +36,17 @@ test('everything by keyboard: rooms, writing, the menu of a message, a reply', a
   await expect(alice.texts.last()).toHaveText('a reply');
   await alice.shot('keyboard-3-replied');
 
+  // Backwards to the message itself, not to the last thing in it; on what is in it the letters work, too.
+  await expect(page.getByText('Sent', { exact: true })).toBeVisible();
+  await keys('Shift+Tab');
+  await expect(alice.messages.last()).toBeFocused();
+  await keys('Tab');
+  await expect(alice.messages.last().getByRole('button', { name: 'Reply to Alice' })).toBeFocused();
+  await keys('e');
+  await expect(page.getByRole('textbox', { name: 'Edit message' })).toHaveValue('a reply');
+  await keys('Escape');
+  await expect(alice.field).toBeFocused();
+
   // The room of the newest message stands first.
   await keys('Alt+ArrowDown');
   await expect(page.getByRole('region', { name: 'keyboard' })).toHaveCount(0);

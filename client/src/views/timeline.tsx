@@ -13,7 +13,7 @@ import { Message, type MessageActions, type State } from './message.tsx';
 import { Roving } from './roving.ts';
 import { ScrollKeeper } from './scroll-keeper.ts';
 import { Skeleton } from './skeleton.tsx';
-import { onLongPress, onMessageKeys } from './touch-and-keys.ts';
+import { onComingBack, onLongPress, onMessageKeys } from './touch-and-keys.ts';
 
 /** Older messages are fetched, or shown, this far ahead of where the reader is. */
 const AHEAD = 800;
@@ -201,6 +201,7 @@ export class TimelineView {
     this.#roving = new Roving(column, '.msg');
     onMessageKeys(element, this.#find, items, menu);
     onLongPress(element, this.#find, menu);
+    onComingBack(element, this.#find);
   };
 
   readonly #find = (element: Element) =>

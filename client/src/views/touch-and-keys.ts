@@ -19,17 +19,29 @@ export function onMessageKeys(
   timeline.addEventListener('keydown', (event) => {
     const target = event.target as HTMLElement;
     const message = find(target);
-    if (message?.element !== target || event.altKey || event.ctrlKey || event.metaKey) return;
+    if (message?.element == null || event.altKey || event.ctrlKey || event.metaKey) return;
     const { entry } = message.props;
     const offered = items(entry);
+    // On a link, or a button in the message, Enter does what that is for.
     const menu =
-      event.key === 'Enter' || event.key === 'ContextMenu' || (event.key === 'F10' && event.shiftKey);
+      (event.key === 'Enter' && message.element === target) ||
+      event.key === 'ContextMenu' ||
+      (event.key === 'F10' && event.shiftKey);
     const pressed = event.key === 'Delete' ? 'del' : event.key.toLowerCase();
     const item = offered.find(({ key }) => key?.toLowerCase() === pressed);
-    if (menu && offered.length > 0) open(entry, target);
+    if (menu && offered.length > 0) open(entry, message.element);
     else if (item !== undefined && !event.shiftKey) item.run();
     else return;
     event.preventDefault();
+  });
+}
+
+/** Shift+Tab comes to a message from the field to write in: to it, not to the last control in it. */
+export function onComingBack(timeline: HTMLElement, find: Find): void {
+  timeline.addEventListener('focusin', ({ target, relatedTarget }) => {
+    if (!(target instanceof HTMLElement) || !(relatedTarget instanceof Element)) return;
+    if (!target.matches(':focus-visible') || relatedTarget.closest('.composer') === null) return;
+    find(target)?.element?.focus();
   });
 }
 
