@@ -91,6 +91,28 @@ test('pages that open together ask once; what one of them learns all show', asyn
   await context.close();
 });
 
+test('the chat has the colour of its button, unless the page gives it another', async ({ browser, site }) => {
+  const context = await browser.newContext();
+  const { page } = await withUnread(site, context, 'garden', []);
+  const colour = (at: string) =>
+    page.locator(at).evaluate((element) => getComputedStyle(element).backgroundColor);
+  const send = 'php-chat .jump, php-chat .send';
+  for (const [css, chat] of [
+    ['php-chat-launcher { --pc-accent: #a3420b }', 'rgb(163, 66, 11)'],
+    ['', 'rgb(63, 79, 176)'],
+    ['php-chat-launcher { --pc-accent: #a3420b } php-chat { --pc-accent: #008877 }', 'rgb(0, 136, 119)'],
+  ] as const) {
+    await page.goto(shop(site, `<style>${css}</style>`));
+    await page.evaluate('document.querySelector("php-chat-launcher").open()');
+    await field(page).fill('something to send');
+    await expect.poll(() => colour(send)).toBe(chat);
+    const button = css === '' ? chat : 'rgb(163, 66, 11)';
+    expect(await colour('php-chat-launcher button[aria-label="Close chat"]:not(.icon)')).toBe(button);
+    await field(page).fill('');
+  }
+  await context.close();
+});
+
 test('Esc, the round button and the chat’s own button close it and give the focus back', async ({
   browser,
   site,
