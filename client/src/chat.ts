@@ -36,6 +36,8 @@ import { OthersTyping, OwnTyping } from './typing.ts';
 
 /** For so long a message is left to the tab in which it was written. */
 const FOREIGN_MS = 2000;
+/** So long somebody who wants something done waits for a connection. */
+const CONNECTING_MS = 10_000;
 const NOTHING: Can = { createPublic: false, createPrivate: false, direct: false, findPeople: false };
 
 /** What the user's rooms are and what goes on in them: between the one connection and the views. */
@@ -166,6 +168,14 @@ export class Chat implements ConnectionListener {
 
   pending(room?: Room): Pending[] {
     return this.outbox?.list(room?.id) ?? [];
+  }
+
+  /** As soon as there is a connection, which is tried for at once; `offline` where none comes. */
+  async connected(): Promise<void> {
+    this.connection.tryNow();
+    const { promise, reject } = Promise.withResolvers<never>();
+    const timer = setTimeout(() => reject(new RequestError('offline')), CONNECTING_MS);
+    await Promise.race([this.#ready(), promise]).finally(() => clearTimeout(timer));
   }
 
   // What the user does

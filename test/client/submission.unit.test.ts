@@ -3,7 +3,11 @@ import { RequestError } from '../../client/src/connection-state.ts';
 import type { Context } from '../../client/src/views/context.ts';
 import { Submission } from '../../client/src/views/dialogs/submission.ts';
 
-const context = { strings: { text: (key: string) => key }, changed: () => {} } as unknown as Context;
+const context = {
+  strings: { text: (key: string) => key },
+  changed: () => {},
+  chat: { connection: { state: { kind: 'ready' } } },
+} as unknown as Context;
 const pending = () => Promise.withResolvers<string>();
 
 test('one at a time, and done with the answer', async () => {

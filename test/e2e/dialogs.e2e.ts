@@ -104,6 +104,22 @@ test('a name that is taken, and a server that does not answer: nothing is lost, 
   await expect(rooms(alice).getByRole('button', { name: /^compost heap/ })).toHaveCount(1);
 });
 
+test('made while the server starts again: the dialog waits for it, and the room is there once', async ({
+  alice,
+  site,
+}) => {
+  const { page } = alice;
+  const dialog = await fromPlus(alice, 'New room');
+  await dialog.getByRole('textbox', { name: 'Name' }).fill('phoenix');
+  await site.restart('SIGKILL', async () => {
+    await expect(page.getByText('Connection lost', { exact: true })).toBeVisible();
+    await page.keyboard.press('Enter');
+    await expect(dialog.getByRole('button', { name: 'Creating…' })).toBeVisible();
+  });
+  await expect(page.getByRole('region', { name: 'phoenix' })).toBeVisible();
+  await expect(rooms(alice).getByRole('button', { name: /^phoenix/ })).toHaveCount(1);
+});
+
 test('cancelled, and then made with another name and for members alone: that room is opened', async ({
   alice,
   site,
@@ -198,14 +214,14 @@ test('people who could not be looked for are not “nobody”, and a name is not
   await expect(alice.banner).toContainText('You are offline');
   await field.pressSequentially('bob');
   await page.keyboard.press('Enter');
-  await expect(field).toHaveAccessibleDescription('That did not work. Please try again.');
+  await expect(field).toHaveAccessibleDescription('Connection lost');
   await expect(dialog.getByText('Nobody found.')).toHaveCount(0);
   await expect(dialog.getByRole('option')).toHaveText([/bob.*use this exact ID/]);
   await page.context().setOffline(false);
   await expect(alice.banner).toHaveCount(0);
   await field.press('Backspace');
   await expect(dialog.getByRole('option').first()).toHaveText(/Bob/);
-  await expect(field).not.toHaveAccessibleDescription('That did not work. Please try again.');
+  await expect(field).not.toHaveAccessibleDescription('Connection lost');
 });
 
 test('settings: a new name and topic are seen by everybody, notifications are one’s own', async ({

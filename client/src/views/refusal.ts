@@ -4,6 +4,7 @@ import type { Strings } from '../strings.ts';
 /** Why something was not done, in words. What is no answer of the server is a fault of this program. */
 export function refusal(error: unknown, strings: Strings, otherwise = strings.text('error.other')): string {
   if (!(error instanceof RequestError)) throw error;
+  if (error.code === 'offline') return strings.text('conn.lost');
   if (error.code === 'forbidden') return strings.text('error.forbidden');
   if (error.code === 'unknown_room') return strings.text('error.unknown_room');
   if (error.code === 'rate_limited')

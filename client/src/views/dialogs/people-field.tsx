@@ -45,6 +45,8 @@ interface Props {
 }
 
 const PAUSE_MS = 200;
+/** Between the field and what is above it. */
+const GAP = 4;
 const NAMES = 8;
 const LONGEST_ID = 64;
 /** The server finds nobody by more. */
@@ -59,6 +61,8 @@ export class PeopleField extends Component<Props> {
   #options: readonly Option[] | undefined;
   #hot = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  /** The options that were last drawn. */
+  #seen: readonly Option[] | undefined;
   /** For what the options are. */
   #answered = '';
   /** Why nobody could be looked for. */
@@ -68,6 +72,13 @@ export class PeopleField extends Component<Props> {
 
   override componentDidMount(): void {
     this.props.shown(this);
+  }
+
+  override componentDidUpdate(): void {
+    const offered = this.#options;
+    if (offered === this.#seen) return;
+    this.#seen = offered;
+    this.#reveal();
   }
 
   override componentWillUnmount(): void {
@@ -119,6 +130,17 @@ export class PeopleField extends Component<Props> {
         )}
       </>
     );
+  }
+
+  /** What is offered stands below the field: where it would be out of sight, the field moves up. */
+  #reveal(): void {
+    const field = this.#input.current?.closest<HTMLElement>('.chips, .input');
+    const body = field?.closest('.body');
+    const end = body?.querySelector('.opts')?.getBoundingClientRect().bottom;
+    if (field == null || body == null || end === undefined) return;
+    const { top, bottom } = body.getBoundingClientRect();
+    const room = field.getBoundingClientRect().top - top - GAP;
+    body.scrollTop += Math.max(0, Math.min(end - bottom, room));
   }
 
   #failure(chips: readonly Chip[]): string | undefined {

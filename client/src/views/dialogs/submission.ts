@@ -31,6 +31,9 @@ export class Submission {
     this.problem = undefined;
     this.#context.changed();
     try {
+      const { chat } = this.#context;
+      if (chat.connection.state.kind !== 'ready') await chat.connected();
+      if (!current()) return;
       const answer = await task();
       if (current()) done(answer);
     } catch (error) {
