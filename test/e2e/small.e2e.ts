@@ -31,6 +31,10 @@ test('in the smallest element a dialog keeps its buttons in sight, and what it a
   await dialog.getByRole('combobox').focus();
   await expect(dialog.getByRole('combobox')).toBeInViewport({ ratio: 1 });
   await expect(dialog.getByRole('heading', { name: 'New room' })).toBeInViewport({ ratio: 1 });
+  // Nobody looks for names below the edge.
+  await dialog.getByRole('combobox').fill('an-exact-id');
+  await expect(dialog.getByRole('option').first()).toBeInViewport({ ratio: 0.9 });
+  await expect(dialog.getByRole('combobox')).toBeInViewport({ ratio: 1 });
   await context.close();
 });
 
@@ -140,5 +144,41 @@ test('a direct room says who reads it', async ({ browser, site }) => {
   await page.getByRole('textbox', { name: 'Message to nobody-yet' }).fill('hello');
   await page.getByRole('button', { name: 'Send' }).click();
   await expect(page.getByText('This is the start of your messages with nobody-yet.')).toBeVisible();
+  await context.close();
+});
+
+test('a name and a topic that do not fit in are shown as a whole when they are pressed', async ({
+  browser,
+  site,
+}) => {
+  const context = await browser.newContext({
+    viewport: { width: 360, height: 640 },
+    hasTouch: true,
+    isMobile: true,
+  });
+  const { page, id } = await visit(site, context);
+  const topic = `House rules, opening times and the number of the caretaker. ${'And more. '.repeat(10)}The end.`;
+  const members = [id];
+  await asUser(site, 'bob', (ask) =>
+    ask('room:create', { name: LONG, topic, kind: 'private', members, clientId: `t-${id}` }),
+  );
+  await page.getByRole('button', { name: /^Back to rooms/ }).tap();
+  await rooms(page)
+    .getByRole('button', { name: new RegExp(`^${LONG}`) })
+    .tap();
+  const title = page.getByRole('heading', { name: LONG }).getByRole('button');
+  await expect(title).toHaveAttribute('aria-expanded', 'false');
+  const cut = () =>
+    title
+      .locator('bdi, small')
+      .evaluateAll((parts) => parts.map((part) => part.scrollWidth > part.clientWidth));
+  expect(await cut()).toEqual([true, true]);
+  await title.tap();
+  await expect(title).toHaveAttribute('aria-expanded', 'true');
+  expect(await cut()).toEqual([false, false]);
+  await expect(page.getByText('The end.')).toBeInViewport();
+  await expect(page.getByRole('textbox', { name: `Message to ${LONG}` })).toBeInViewport({ ratio: 1 });
+  await title.tap();
+  expect(await cut()).toEqual([true, true]);
   await context.close();
 });

@@ -1,4 +1,4 @@
-import type { RefObject } from 'preact';
+import { Component, type RefObject } from 'preact';
 import { atMost99 } from '../strings.ts';
 import { Avatar } from './avatar.tsx';
 import type { Context } from './context.ts';
@@ -44,7 +44,7 @@ export function Header(props: Props) {
         )}
       </button>
       <h2 tabIndex={-1} ref={title}>
-        {room !== undefined && <Title context={context} />}
+        {room !== undefined && <Title context={context} key={room.id} />}
       </h2>
       {room !== undefined && room.summary.kind !== 'direct' && (
         <button
@@ -81,29 +81,35 @@ export function Header(props: Props) {
   );
 }
 
-function Title({ context: { chat } }: Pick<Props, 'context'>) {
-  const { current } = chat;
-  if (current === undefined) return null;
-  const { id, kind, name, topic, with: other, present } = current.summary;
-  if (kind === 'direct') {
+/** What does not fit in is cut, and shown when it is pressed. */
+class Title extends Component<Pick<Props, 'context'>> {
+  #open = false;
+
+  override render({ context: { chat } }: Pick<Props, 'context'>) {
+    const { current } = chat;
+    if (current === undefined) return null;
+    const { id, kind, name, topic, with: other, present } = current.summary;
+    if (kind === 'direct') {
+      return (
+        <>
+          <Avatar user={other ?? { id, name }} kind={present === true ? 's here' : 's'} />
+          <bdi>{name}</bdi>
+        </>
+      );
+    }
     return (
       <>
-        <Avatar user={other ?? { id, name }} kind={present === true ? 's here' : 's'} />
-        <bdi>{name}</bdi>
+        <Icon name={kind === 'private' ? 'lock' : 'hash'} />
+        <button type="button" class="titles" aria-expanded={this.#open} onClick={this.#toggle}>
+          <bdi>{name}</bdi>
+          {topic !== undefined && <small title={topic}>{topic}</small>}
+        </button>
       </>
     );
   }
-  return (
-    <>
-      <Icon name={kind === 'private' ? 'lock' : 'hash'} />
-      {topic === undefined ? (
-        <bdi>{name}</bdi>
-      ) : (
-        <span class="titles">
-          <bdi>{name}</bdi>
-          <small title={topic}>{topic}</small>
-        </span>
-      )}
-    </>
-  );
+
+  readonly #toggle = () => {
+    this.#open = !this.#open;
+    this.props.context.changed();
+  };
 }
