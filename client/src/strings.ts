@@ -71,8 +71,15 @@ export class Strings {
     return this.#full.format(at);
   }
 
+  /** As it is written within a sentence: "today". */
+  dayWithin(at: number, now = Date.now()): string {
+    const days = daysBetween(at, now);
+    if (days < 0 || days > 1) return this.day(at, now);
+    return new Intl.RelativeTimeFormat(this.locale, { numeric: 'auto' }).format(-days, 'day');
+  }
+
   day(at: number, now = Date.now()): string {
-    const days = Math.round((startOfDay(now) - startOfDay(at)) / 86_400_000);
+    const days = daysBetween(at, now);
     if (days === 0) return this.text('time.today');
     if (days === 1) return this.text('time.yesterday');
     const sameYear = new Date(at).getFullYear() === new Date(now).getFullYear();
@@ -84,6 +91,8 @@ export class Strings {
     }).format(at);
   }
 }
+
+const daysBetween = (at: number, now: number) => Math.round((startOfDay(now) - startOfDay(at)) / 86_400_000);
 
 export function startOfDay(at: number): number {
   return new Date(at).setHours(0, 0, 0, 0);

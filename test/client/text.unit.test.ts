@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { hue, initials } from '../../client/src/text/avatar.ts';
+import { parts } from '../../client/src/text/code.ts';
 import { onlyEmoji } from '../../client/src/text/emoji.ts';
 import { links } from '../../client/src/text/links.ts';
 import { blank, cleaned, codePoints } from '../../client/src/text/paste.ts';
@@ -21,7 +22,19 @@ describe('links', () => {
     ['https://bank.example@a.example/ https://bank.example:1@a.example', []],
     ['xhttps://a.example', []],
     ['https://a.example/<script>', ['https://a.example/']],
+    ['Docs: www.php.example/session, or WWW.A.EXAMPLE.', ['www.php.example/session', 'WWW.A.EXAMPLE']],
+    ['ask help@orchard.example.', ['help@orchard.example']],
+    ['(first.last+tag@mail.a.example)', ['first.last+tag@mail.a.example']],
+    ['www. www.x wwww.a.example awww.a.example @alice a@b x@', []],
+    ['www.bank.example@a.example/', []],
   ])('%j', (text, expected) => expect(urls(text)).toEqual(expected));
+
+  test('where addresses without a scheme lead', () => {
+    const hrefs = links('www.a.example/x and bob@a.example').map((piece) =>
+      typeof piece === 'string' ? piece : piece.href,
+    );
+    expect(hrefs).toEqual(['https://www.a.example/x', ' and ', 'mailto:bob@a.example']);
+  });
 
   test('a look-alike host shows itself in ASCII', () => {
     expect(links('https://аpple.example')[0]).toMatchObject({ host: 'xn--pple-43d.example' });
@@ -49,11 +62,43 @@ describe('links', () => {
     );
   });
 
-  test('a long run of punctuation takes no long time', () => {
+  test('a long run of one sign takes no long time', () => {
     const start = performance.now();
-    links(`https://a${')'.repeat(4000)}`);
+    for (const sign of [')', 'a', 'a.', 'a@', 'www.', '@', '-', '`', '```', '`a'])
+      parts(`https://a${sign.repeat(4000)} ${sign.repeat(4000)}`);
     expect(performance.now() - start).toBeLessThan(500);
   });
+});
+
+describe('code', () => {
+  /** Paragraphs as they are, code in angle brackets. */
+  const shape = (text: string) =>
+    parts(text).map((part) =>
+      part.kind === 'code'
+        ? [part.text]
+        : part.inline
+            .map((piece) =>
+              typeof piece === 'string' ? piece : 'code' in piece ? `<${piece.code}>` : piece.text,
+            )
+            .join(''),
+    );
+
+  test.each<[string, (string | [string])[]]>([
+    ['no code', ['no code']],
+    ['', ['']],
+    ['call `f()` and `g`', ['call <f()> and <g>']],
+    ['before\n```\n  a\n\n  b\n```\nafter', ['before', ['  a\n\n  b'], 'after']],
+    ['```php\n<?php\n```', [['<?php']]],
+    ['in ```one line``` of text', ['in ', ['one line'], ' of text']],
+    ['```a```\n```b```', [['a'], ['b']]],
+    ['`https://a.example` https://a.example', ['<https://a.example> https://a.example']],
+    ['a ` b', ['a ` b']],
+    ['`a\nb`', ['`a\nb`']],
+    ['`` ` ``', ['`` ` ``']],
+    ['```\nnot closed', ['```\nnot closed']],
+    ['``````', ['``````']],
+    ['```\n\n```', ['```\n\n```']],
+  ])('%j', (text, expected) => expect(shape(text)).toEqual(expected));
 });
 
 test.each([

@@ -40,8 +40,17 @@ test('a message is edited in the composer: the draft waits, the others see the n
   await expect(alice.field).toBeFocused();
   await expect(bob.texts).toHaveText(['Gate opens at eight.(edited)']);
   await expect(bob.messages.first()).toHaveAccessibleName(
-    /^Alice, \d\d:\d\d: Gate opens at eight\. \(Edited Today, \d\d:\d\d\)$/,
+    /^Alice, \d\d:\d\d: Gate opens at eight\. \(Edited today, \d\d:\d\d\)$/,
   );
+  const tip = bob.page.getByRole('tooltip', { name: /^Edited today, \d\d:\d\d$/ });
+  await bob.page.getByText('(edited)').hover();
+  await expect(tip).toBeVisible();
+  await bob.page.mouse.move(0, 0);
+  await expect(tip).toHaveCount(0);
+  await bob.field.focus();
+  await bob.page.keyboard.press('Shift+Tab');
+  await expect(bob.messages.first()).toBeFocused();
+  await expect(tip).toBeVisible();
 
   // Esc leaves the edit, and the arrow takes one's own newest message from an empty field.
   await alice.field.fill('');

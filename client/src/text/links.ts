@@ -2,7 +2,17 @@
 export type Piece = string | { readonly href: string; readonly host: string; readonly text: string };
 
 /** Candidates only; what may be a link is decided after parsing. */
-const CANDIDATE = /\b(?:https?:\/\/|mailto:)[^\s<>"\p{Cc}\p{Bidi_Control}]+/giu;
+const ADDRESS = '[^\\s<>"`\\p{Cc}\\p{Bidi_Control}]+';
+const LABEL = '[\\p{L}\\p{N}-]';
+/** With a scheme, beginning with `www.`, or of e-mail; each begins where a word does. */
+const CANDIDATE = new RegExp(
+  [
+    `\\b(?:https?://|mailto:)${ADDRESS}`,
+    `(?<![\\p{L}\\p{N}@./-])www\\.${LABEL}+\\.${ADDRESS}`,
+    `(?<![\\p{L}\\p{N}._%+/@-])[\\p{L}\\p{N}][\\p{L}\\p{N}._%+-]{0,63}@${LABEL}+(?:\\.${LABEL}+)+`,
+  ].join('|'),
+  'giu',
+);
 const ALLOWED = new Set(['http:', 'https:', 'mailto:']);
 
 export function links(text: string): Piece[] {
@@ -10,8 +20,9 @@ export function links(text: string): Piece[] {
   let done = 0;
   for (const match of text.matchAll(CANDIDATE)) {
     const url = withoutTail(match[0]);
-    if (!URL.canParse(url)) continue;
-    const { href, protocol, username, password, host, pathname } = new URL(url);
+    const address = complete(url);
+    if (!URL.canParse(address)) continue;
+    const { href, protocol, username, password, host, pathname } = new URL(address);
     // In `https://bank.example@other.example` the host is the second one.
     if (!ALLOWED.has(protocol) || username !== '' || password !== '') continue;
     if (match.index > done) pieces.push(text.slice(done, match.index));
@@ -21,6 +32,12 @@ export function links(text: string): Piece[] {
   }
   if (done < text.length) pieces.push(text.slice(done));
   return pieces;
+}
+
+/** With the scheme that was left out. */
+function complete(url: string): string {
+  if (/^(?:https?:|mailto:)/iu.test(url)) return url;
+  return /^www\./iu.test(url) ? `https://${url}` : `mailto:${url}`;
 }
 
 /** Punctuation at the end belongs to the sentence; a bracket does unless it was opened within. */

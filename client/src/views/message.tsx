@@ -1,9 +1,9 @@
 import { Component, createRef } from 'preact';
 import type { Message as Stored } from '../../../server/events.ts';
 import type { Entry } from '../store/entries.ts';
-import type { Texts } from '../strings.ts';
+import type { Strings, Texts } from '../strings.ts';
+import { type Inline, parts } from '../text/code.ts';
 import { onlyEmoji } from '../text/emoji.ts';
-import { links } from '../text/links.ts';
 import type { Context } from './context.ts';
 import { Icon } from './icon.tsx';
 
@@ -41,7 +41,6 @@ interface Props {
 /** One message, drawn again when something in it has changed. */
 export class Message extends Component<Props> {
   readonly #element = createRef<HTMLElement>();
-  readonly #text = createRef<HTMLParagraphElement>();
   readonly #fold = createRef<HTMLDivElement>();
   /** Has got another text since its lines were last counted. */
   #uncounted = true;
@@ -88,9 +87,11 @@ export class Message extends Component<Props> {
   lines(resized: boolean): number | undefined {
     if (!resized && !this.#uncounted) return undefined;
     this.#uncounted = false;
-    const text = this.#text.current;
-    if (text === null || this.#fold.current === null) return undefined;
-    return text.offsetHeight / Number.parseFloat(getComputedStyle(text).lineHeight);
+    const fold = this.#fold.current;
+    const [first, last] = [fold?.firstElementChild, fold?.lastElementChild];
+    if (fold === null || !(first instanceof HTMLElement) || !(last instanceof HTMLElement)) return undefined;
+    const height = last.offsetTop + last.offsetHeight - first.offsetTop;
+    return height / Number.parseFloat(getComputedStyle(fold).lineHeight);
   }
 
   /** Whether it has to be drawn again, as cut or as a whole. */
@@ -138,30 +139,34 @@ export class Message extends Component<Props> {
 
   #words() {
     const { entry, context } = this.props;
-    const text = (
-      <p class="text" ref={this.#text}>
-        {links(entry.text).map((piece) =>
-          typeof piece === 'string' ? (
-            piece
-          ) : (
-            <a
-              href={piece.href}
-              rel="noopener noreferrer nofollow ugc"
-              target="_blank"
-              title={piece.host}
-              tabIndex={-1}
-            >
-              {piece.text}
-            </a>
-          ),
-        )}
-        {entry.message?.editedAt !== undefined && (
-          <span class="edited" title={this.#editedAt(entry.message.editedAt)}>
-            {context.strings.text('msg.edited')}
-          </span>
-        )}
-      </p>
+    const all = parts(entry.text);
+    const edited = entry.message?.editedAt !== undefined && (
+      <span class="edited" data-tip={this.#editedAt(entry.message.editedAt)}>
+        {context.strings.text('msg.edited')}
+      </span>
     );
+    const text = all.map((part, n) => {
+      const last = n === all.length - 1;
+      if (part.kind === 'text') {
+        return (
+          <p class="text" key={n}>
+            {part.inline.map(inline)}
+            {last && edited}
+          </p>
+        );
+      }
+      return [
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: what is cut off at its end is reached by keyboard, too.
+        <pre class="code" tabIndex={0} key={n}>
+          <code>{part.text}</code>
+        </pre>,
+        last && edited && (
+          <p class="text" key="edited">
+            {edited}
+          </p>
+        ),
+      ];
+    });
     if (!mayBeLong(entry.text)) return text;
     return (
       <>
@@ -200,8 +205,7 @@ export class Message extends Component<Props> {
   }
 
   #editedAt(at: number): string {
-    const { strings } = this.props.context;
-    return strings.text('msg.editedAt', { when: `${strings.day(at)}, ${strings.time(at)}` });
+    return editedAt(at, this.props.context.strings);
   }
 
   /** The Tab key leads to links in the part that is not shown, too. */
@@ -290,6 +294,27 @@ export class Message extends Component<Props> {
       </div>
     );
   }
+}
+
+/** When it was edited, in words. */
+export function editedAt(at: number, strings: Strings): string {
+  return strings.text('msg.editedAt', { when: `${strings.dayWithin(at)}, ${strings.time(at)}` });
+}
+
+function inline(piece: Inline) {
+  if (typeof piece === 'string') return piece;
+  if ('code' in piece) return <code>{piece.code}</code>;
+  return (
+    <a
+      href={piece.href}
+      rel="noopener noreferrer nofollow ugc"
+      target="_blank"
+      title={piece.host}
+      tabIndex={-1}
+    >
+      {piece.text}
+    </a>
+  );
 }
 
 /** Whether it may take more than `LONG_LINES` lines: in the narrowest element a line has ten characters at least. */

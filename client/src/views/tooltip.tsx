@@ -3,7 +3,10 @@ import type { Context } from './context.ts';
 const POINTED_MS = 500;
 const GAP = 6;
 
-/** Says the name of a button that is only a picture: to who points at it for a while, or comes to it by keyboard. */
+/**
+ * Says the name of a button that is only a picture, and when a message was edited: to who points at it for a while, or
+ * comes to it by keyboard.
+ */
 export class Tooltip {
   readonly #context: Pick<Context, 'touch' | 'changed'>;
   #of: HTMLElement | undefined;
@@ -26,8 +29,9 @@ export class Tooltip {
   };
 
   readonly focused = ({ target }: FocusEvent) => {
-    const button = named(target);
-    if (button?.matches(':focus-visible') === true && !this.#context.touch()) this.#show(button);
+    if (!(target instanceof Element) || !target.matches(':focus-visible') || this.#context.touch()) return;
+    const button = named(target) ?? target.querySelector<HTMLElement>(':scope > .bubble .edited');
+    if (button !== null) this.#show(button);
   };
 
   readonly hide = () => {
@@ -39,7 +43,7 @@ export class Tooltip {
 
   draw() {
     const button = this.#of;
-    const name = button?.getAttribute('aria-label');
+    const name = button?.dataset.tip ?? button?.getAttribute('aria-label');
     // What the button opens says enough.
     if (button?.isConnected !== true || button.getAttribute('aria-expanded') === 'true') return undefined;
     return (
@@ -59,7 +63,9 @@ export class Tooltip {
     if (tip === null || this.#of === undefined) return;
     const around = (tip.offsetParent ?? document.documentElement).getBoundingClientRect();
     const button = this.#of.getBoundingClientRect();
-    const below = button.bottom + GAP + tip.offsetHeight <= around.bottom;
+    // Below a message is the next one.
+    const fits = button.bottom + GAP + tip.offsetHeight <= around.bottom;
+    const below = fits && this.#of.dataset.tip === undefined;
     const top = below ? button.bottom + GAP : button.top - GAP - tip.offsetHeight;
     const middle = (button.left + button.right - tip.offsetWidth) / 2;
     const left = Math.max(around.left + GAP, Math.min(middle, around.right - GAP - tip.offsetWidth));
@@ -70,6 +76,6 @@ export class Tooltip {
 
 function named(target: EventTarget | null): HTMLElement | undefined {
   return target instanceof Element
-    ? (target.closest<HTMLElement>(':is(.icon, .send)[aria-label]') ?? undefined)
+    ? (target.closest<HTMLElement>(':is(.icon, .send)[aria-label], [data-tip]') ?? undefined)
     : undefined;
 }
