@@ -99,7 +99,7 @@ test('a room opens where the unread messages begin, however many they are, and t
     await expect(line).toBeInViewport();
     await expect(alice.message(`${room} 1`)).toBeInViewport();
     await expect(alice.message('before')).toBeInViewport();
-    const pill = alice.page.getByRole('button', { name: /^\d+ new messages$/ });
+    const pill = alice.page.getByRole('button', { name: /^\d+ unread messages$/ });
     const counted = async () => Number.parseInt((await pill.textContent()) ?? '', 10);
     const first = await counted();
     expect(first).toBeGreaterThan(unread - 30);

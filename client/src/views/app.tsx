@@ -12,6 +12,7 @@ import type { Context, DialogRequest } from './context.ts';
 import { holdFocus } from './focus-keeper.ts';
 import { Header } from './header.tsx';
 import { openMenu } from './menu.tsx';
+import { editedAt } from './message.tsx';
 import { messageItems, type Writing } from './message-items.ts';
 import { People } from './people.tsx';
 import { ReadMarker } from './read-marker.ts';
@@ -25,8 +26,8 @@ import { Tooltip } from './tooltip.tsx';
 /** From so many pixels on there is room for the list beside a room, and for the people beside both. */
 const TWO_PANES = 640;
 const WIDE = 960;
-/** Below, the bar above the messages has no room for a search. */
-const SEARCH_IN_BAR = 420;
+/** On a phone the bar above the messages has no room for a search. */
+const SEARCH_IN_BAR = 391;
 
 type Panels = typeof import('./dialogs/dialogs.tsx');
 
@@ -271,6 +272,7 @@ export class AppView {
               context={context}
               room={room}
               below={this.#pill()}
+              unreadBelow={this.#timeline.unreadBelow}
               toEnd={this.#toEnd}
               lastOwn={() => this.#timeline.lastOwn}
               shown={this.#setComposer}
@@ -352,10 +354,12 @@ export class AppView {
   #menu(entry: Entry, opener: HTMLElement): void {
     const { chat, strings, touch } = this.#context;
     const who = entry.user.id === chat.me?.id ? strings.text('msg.you') : entry.user.name;
+    const edited = entry.message?.editedAt;
     const about = (
       <div class="about" role="presentation">
         <span>{entry.text}</span>
         <bdi>{who}</bdi>, {strings.time(entry.sentAt)}
+        {edited !== undefined && ` · ${editedAt(edited, strings)}`}
       </div>
     );
     openMenu(this.#context, opener, {

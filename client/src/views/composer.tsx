@@ -34,6 +34,8 @@ interface Props {
   readonly room: Room;
   /** The pill that leads to the newest message; undefined while that is in sight. */
   readonly below: number | undefined;
+  /** Some of them were there when the room was opened. */
+  readonly unreadBelow: boolean;
   toEnd(): void;
   /** One's own newest message, to be edited. */
   lastOwn(): Entry | undefined;
@@ -124,7 +126,7 @@ export class Composer extends Component<Props> {
   }
 
   override render() {
-    const { context, room, below, toEnd } = this.props;
+    const { context, room, below, unreadBelow, toEnd } = this.props;
     const { chat, strings } = context;
     const { name } = room.summary;
     const limited =
@@ -147,7 +149,9 @@ export class Composer extends Component<Props> {
         {below !== undefined && (
           <button type="button" class="jump" onClick={toEnd}>
             <Icon name="down" />
-            {below > 0 ? strings.count('timeline.jump', below) : strings.text('timeline.jump')}
+            {below > 0
+              ? strings.count(unreadBelow ? 'timeline.unread' : 'timeline.jump', below)
+              : strings.text('timeline.jump')}
           </button>
         )}
         <div class="status">

@@ -40,6 +40,8 @@ interface Place {
 export class TimelineView {
   /** Messages of others below what is in sight. */
   below = 0;
+  /** The newest message when the room was opened. */
+  #opened = 0;
   readonly #context: Context;
   readonly #actions: TimelineActions;
   readonly #slice = new Slice();
@@ -74,6 +76,11 @@ export class TimelineView {
   get atEnd(): boolean {
     const attached = this.#room?.timeline.attached === true;
     return this.#placed && attached && this.#slice.follows && this.#scroll?.atEnd === true;
+  }
+
+  /** Some of what is below was unread when the room was opened. */
+  get unreadBelow(): boolean {
+    return this.#seen < this.#opened;
   }
 
   get visible(): boolean {
@@ -263,7 +270,8 @@ export class TimelineView {
     else if (before !== -1) this.#slice.around(this.#entries, before);
     const key = this.#entries[before]?.key ?? '';
     return () => {
-      this.#seen = newFrom === undefined ? room.summary.lastSeq : newFrom - 1;
+      this.#opened = room.summary.lastSeq;
+      this.#seen = newFrom === undefined ? this.#opened : newFrom - 1;
       const scroll = this.#scroll;
       scroll?.toEnd();
       const line = this.#element?.querySelector<HTMLElement>('.new');
