@@ -7,7 +7,7 @@ export type Ask = <E extends RequestName>(name: E, payload: unknown) => Promise<
 
 /** Somebody at another browser, of whom only the connection matters. It stays open while `task` runs. */
 export async function asUser<T>(site: Site, user: string, task: (ask: Ask) => Promise<T>): Promise<T> {
-  const cookie = await site.php.login(user);
+  const cookie = `PHPSESSID=${await site.login(user)}`;
   const socket = io(site.chat.url, { transports: ['websocket'], extraHeaders: { cookie } });
   await new Promise((resolve, reject) => socket.on('session:ready', resolve).on('connect_error', reject));
   try {

@@ -31,7 +31,7 @@ async function control(person: Person): Promise<{ block(blocked: boolean): Promi
 
 test('offline, three written, reload, online: each once and in order', async ({ visitor, bob, site }) => {
   const network = await control(visitor);
-  await visitor.login(site.php.url, 'alice');
+  await visitor.enter(site, 'alice');
   await visitor.open('offline');
   await bob.open('offline');
   await visitor.write('before');
@@ -71,7 +71,7 @@ test('ten written offline, and the page reloaded while they are sent: each once 
   site,
 }) => {
   const network = await control(visitor);
-  await visitor.login(site.php.url, 'alice');
+  await visitor.enter(site, 'alice');
   await visitor.open('midway');
   await bob.open('midway');
   await network.block(true);
@@ -92,7 +92,7 @@ test('ten written offline, and the page reloaded while they are sent: each once 
 
 test('what others wrote while one was away is all there, by pages', async ({ visitor, site }) => {
   const network = await control(visitor);
-  await visitor.login(site.php.url, 'alice');
+  await visitor.enter(site, 'alice');
   await visitor.open('announcements');
   await seed(site, 'bob', 'announcements', numbered(3, 'early'));
   await expect(visitor.texts).toHaveText(numbered(3, 'early'));
@@ -114,7 +114,7 @@ test('a network that blocks WebSocket', async ({ visitor, bob, site }) => {
       }
     };
   });
-  await visitor.login(site.php.url, 'alice');
+  await visitor.enter(site, 'alice');
   await visitor.open('polling');
   await bob.open('polling');
   await visitor.write('by polling');
@@ -129,7 +129,7 @@ test('what is written in a tab without a connection is sent by another, even aft
   site,
 }) => {
   const network = await control(visitor);
-  await visitor.login(site.php.url, 'alice');
+  await visitor.enter(site, 'alice');
   await visitor.open('closed');
   await bob.open('closed');
   await network.block(true);

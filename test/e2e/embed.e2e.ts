@@ -7,15 +7,23 @@ import { seed } from './seed.ts';
 
 const tag = '<php-chat room="elements" title-count="off">Write to us.</php-chat>';
 
+interface Html {
+  css?: string;
+  body?: string;
+  attributes?: string;
+  headers?: Record<string, string>;
+}
+
 /** A page of the site that the test makes, opened by somebody who is logged in. */
-async function open(
-  site: Site,
-  context: BrowserContext,
-  html: { css?: string; body?: string; attributes?: string; headers?: Record<string, string> } = {},
-): Promise<Page> {
-  const { css = '', body = tag, attributes = 'lang="en"', headers } = html;
+async function open(site: Site, context: BrowserContext, html: Html = {}): Promise<Page> {
   await join(site, await ownUser(site, context), 'elements');
   const page = await context.newPage();
+  await show(site, page, html);
+  return page;
+}
+
+async function show(site: Site, page: Page, html: Html): Promise<void> {
+  const { css = '', body = tag, attributes = 'lang="en"', headers } = html;
   const url = site.host(`<!doctype html><html ${attributes}><meta charset="utf-8"><title>Host</title>
     <meta name="viewport" content="width=device-width, initial-scale=1"><link rel="stylesheet" href="/site.css">
     <script type="module" src="${site.chat.url}/php-chat.js"></script>${body}`);
@@ -27,7 +35,6 @@ async function open(
     });
   }
   await page.goto(url);
-  return page;
 }
 
 const field = (page: Page) => page.getByRole('textbox', { name: /^Message to/ });
@@ -61,20 +68,24 @@ const rules: [string, string, string, { width: number; height: number }][] = [
   ],
 ];
 
-for (const [name, css, body, size] of rules) {
-  test(`the element has its size under ${name}`, async ({ browser, site }) => {
-    const context = await browser.newContext({ viewport: { width: 1000, height: 800 } });
-    const page = await open(site, context, { css, body });
+test(`the element has its size under ${rules.map(([name]) => name).join('; ')}`, async ({
+  browser,
+  site,
+}) => {
+  const context = await browser.newContext({ viewport: { width: 1000, height: 800 } });
+  const page = await open(site, context);
+  for (const [name, css, body, size] of rules) {
+    await show(site, page, { css, body });
     await expect(field(page)).toBeVisible();
     const { width, height } = await box(page);
-    expect({ width, height }).toEqual(size);
+    expect({ width, height }, name).toEqual(size);
     const font = await page
       .locator('php-chat')
       .evaluate((chat) => getComputedStyle(chat.shadowRoot?.querySelector('.app') as Element).fontSize);
-    expect(font).toBe('15px');
-    await context.close();
-  });
-}
+    expect(font, name).toBe('15px');
+  }
+  await context.close();
+});
 
 for (const [width, height, header] of [
   [1280, 720, 200],

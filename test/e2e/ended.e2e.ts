@@ -141,7 +141,7 @@ test('a server that stops to answer is lost everywhere within 11 s of the first 
     CHAT_ROOMS: 'lobby',
   });
   try {
-    await visitor.login(site.php.url, 'bob');
+    await visitor.enter(site, 'bob');
     await visitor.page.goto(server.url);
     await expect(visitor.page.getByText('Connected', { exact: true })).toBeVisible();
     await visitor.write('before');
@@ -177,7 +177,7 @@ test('who looks again at a page whose server hangs knows it after 3 s', async ({
     CHAT_ROOMS: 'lobby',
   });
   try {
-    await visitor.login(site.php.url, 'bob');
+    await visitor.enter(site, 'bob');
     await visitor.page.goto(server.url);
     await expect(visitor.page.getByText('Connected', { exact: true })).toBeVisible();
     server.signal('SIGSTOP');
@@ -270,7 +270,7 @@ test('who is banned is told so, and not that the connection is lost', async ({ v
     CHAT_API_KEY: key,
   });
   try {
-    await visitor.login(site.php.url, 'carol');
+    await visitor.enter(site, 'carol');
     await visitor.page.goto(server.url);
     await expect(visitor.page.getByText('Connected', { exact: true })).toBeVisible();
     const banned = await fetch(`${server.url}/api/users/3/ban`, {

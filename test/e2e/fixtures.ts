@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -39,17 +40,38 @@ export const rooms = [
   'far-back',
 ] as const;
 
+/** What the tests of a worker share: nothing of one reaches another by it. */
+interface Surroundings {
+  readonly memcached: Memcached;
+  readonly php: PhpApp;
+  /** Where PHP tells its pages that the chat server is. */
+  readonly chatPort: number;
+  readonly otherPort: number;
+  /** What the other site answers. */
+  page: string;
+}
+
 export interface Site {
   readonly memcached: Memcached;
   readonly php: PhpApp;
+  /** Of this test alone: what it finds in rooms and among people it has put there itself. */
   readonly chat: ChatServer;
   /** For the HTTP API of the chat server. */
   readonly apiKey: string;
+  /** Logs somebody in without the form: a session as the PHP application writes it; its id. */
+  login(name: string): Promise<string>;
   /** Serves a page of another site of the same host: its cookies are the same, its origin is not. */
   host(html: string): string;
   /** Ends the chat server in that way and starts it again on the same port, with the same history. */
   restart(signal: NodeJS.Signals, meanwhile?: () => Promise<void>): Promise<void>;
 }
+
+/** Who has an account of the PHP application. */
+const people: Record<string, { user_id: number; firstname: string }> = {
+  alice: { user_id: 1, firstname: 'Alice' },
+  bob: { user_id: 2, firstname: 'Bob' },
+  carol: { user_id: 3, firstname: 'Carol' },
+};
 
 /** A person at a browser of his own: the page, and what the tests look for in it. */
 export class Person {
@@ -84,6 +106,14 @@ export class Person {
     return this.messages.filter({ has: this.page.getByText(text, { exact: true }) });
   }
 
+  /** To the chat, as somebody who is logged in already. */
+  async enter(site: Site, name: string): Promise<void> {
+    const cookie = { name: 'PHPSESSID', value: await site.login(name), httpOnly: true };
+    await this.page.context().addCookies([{ ...cookie, domain: '127.0.0.1', path: '/' }]);
+    await this.page.goto(site.php.url);
+    await expect(this.page.getByText('Connected', { exact: true })).toBeVisible();
+  }
+
   /** Through the real form of the PHP application. */
   async login(url: string, name: string): Promise<void> {
     await this.page.goto(url);
@@ -111,67 +141,80 @@ export class Person {
 }
 
 interface Fixtures {
+  site: Site;
   alice: Person;
   bob: Person;
   /** Somebody who is not logged in yet, in a browser of his own. */
   visitor: Person;
 }
 
-export const test = base.extend<Fixtures, { site: Site }>({
-  site: [
+export const test = base.extend<Fixtures, { surroundings: Surroundings }>({
+  surroundings: [
     // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the fixtures' names from the pattern.
     async ({}, use) => {
       const memcached = await startMemcached();
-      const [phpPort, chatPort] = [await freePort(), await freePort()];
-      const history = historyFolder();
-      const apiKey = 'a key for the tests only'.replaceAll(' ', '-');
-      let page = '';
+      const chatPort = await freePort();
       const other = createServer((_request, response) => {
-        response.setHeader('Content-Type', 'text/html; charset=utf-8').end(page);
+        response.setHeader('Content-Type', 'text/html; charset=utf-8').end(shared.page);
       }).listen(0, '127.0.0.1');
       await once(other, 'listening');
       const { port: otherPort } = other.address() as AddressInfo;
-      const start = () =>
-        startChatServer({
-          CHAT_PORT: String(chatPort),
-          CHAT_ORIGINS: `http://127.0.0.1:${phpPort},http://127.0.0.1:${otherPort}`,
-          CHAT_SESSION_STORE: memcached.url,
-          CHAT_HISTORY: history.url,
-          CHAT_ROOMS: rooms.join(','),
-          CHAT_CREATE_ROOMS: 'all',
-          CHAT_FIND_PEOPLE: 'all',
-          CHAT_USER_URL: '/people/{id}',
-          CHAT_API_KEY: apiKey,
-          CHAT_LOGIN_URL: `http://127.0.0.1:${phpPort}/`,
-        });
-      let chat = await start();
-      const php = await startPhpApp({ memcachedPort: memcached.port, chatUrl: chat.url, port: phpPort });
-      await use({
-        memcached,
-        php,
-        apiKey,
-        get chat() {
-          return chat;
-        },
-        host(html) {
-          page = html;
-          return `http://127.0.0.1:${otherPort}/`;
-        },
-        async restart(signal, meanwhile) {
-          await chat.stop(signal);
-          await meanwhile?.();
-          chat = await start();
-        },
-      });
+      const chatUrl = `http://127.0.0.1:${chatPort}`;
+      const php = await startPhpApp({ memcachedPort: memcached.port, chatUrl });
+      const shared = { memcached, php, chatPort, otherPort, page: '' };
+      await use(shared);
       other.close();
       other.closeAllConnections();
       await php.stop();
-      await chat.stop();
       await memcached.stop();
-      history.remove();
     },
     { scope: 'worker' },
   ],
+
+  site: async ({ surroundings }, use) => {
+    const { memcached, php, chatPort, otherPort } = surroundings;
+    const history = historyFolder();
+    const apiKey = 'a key for the tests only'.replaceAll(' ', '-');
+    const otherUrl = `http://127.0.0.1:${otherPort}`;
+    const start = () =>
+      startChatServer({
+        CHAT_PORT: String(chatPort),
+        CHAT_ORIGINS: `${php.url},${otherUrl}`,
+        CHAT_SESSION_STORE: memcached.url,
+        CHAT_HISTORY: history.url,
+        CHAT_ROOMS: rooms.join(','),
+        CHAT_CREATE_ROOMS: 'all',
+        CHAT_FIND_PEOPLE: 'all',
+        CHAT_USER_URL: '/people/{id}',
+        CHAT_API_KEY: apiKey,
+        CHAT_LOGIN_URL: `${php.url}/`,
+      });
+    let chat = await start();
+    await use({
+      memcached,
+      php,
+      apiKey,
+      get chat() {
+        return chat;
+      },
+      async login(name) {
+        const id = randomBytes(16).toString('hex');
+        await memcached.set(`sessions/${id}`, JSON.stringify(people[name]));
+        return id;
+      },
+      host(html) {
+        surroundings.page = html;
+        return `${otherUrl}/`;
+      },
+      async restart(signal, meanwhile) {
+        await chat.stop(signal);
+        await meanwhile?.();
+        chat = await start();
+      },
+    });
+    await chat.stop('SIGKILL');
+    history.remove();
+  },
 
   visitor: async ({ browser }, use) => {
     const context = await browser.newContext();
@@ -182,7 +225,7 @@ export const test = base.extend<Fixtures, { site: Site }>({
   alice: async ({ browser, site }, use) => {
     const context = await browser.newContext();
     const person = new Person(await context.newPage());
-    await person.login(site.php.url, 'alice');
+    await person.enter(site, 'alice');
     await use(person);
     await context.close();
   },
@@ -190,7 +233,7 @@ export const test = base.extend<Fixtures, { site: Site }>({
   bob: async ({ browser, site }, use) => {
     const context = await browser.newContext();
     const person = new Person(await context.newPage());
-    await person.login(site.php.url, 'bob');
+    await person.enter(site, 'bob');
     await use(person);
     await context.close();
   },

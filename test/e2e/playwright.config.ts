@@ -7,7 +7,7 @@ export default defineConfig({
   globalSetup: './build-client.ts',
   fullyParallel: true,
   forbidOnly: true,
-  workers: 2,
+  workers: 3,
   timeout: 30_000,
   expect: { timeout: 10_000 },
   reporter: [['list']],

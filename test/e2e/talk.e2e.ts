@@ -1,6 +1,9 @@
-import { expect, test } from './fixtures.ts';
+import { expect, Person, test } from './fixtures.ts';
 
-test('two people log in with PHP and talk both ways', async ({ alice, bob }) => {
+test('two people log in with PHP and talk both ways', async ({ browser, site }) => {
+  const [alice, bob] = [new Person(await browser.newPage()), new Person(await browser.newPage())];
+  await alice.login(site.php.url, 'alice');
+  await bob.login(site.php.url, 'bob');
   await alice.open('talk');
   await bob.open('talk');
   await alice.shot('talk-1-empty');
@@ -20,4 +23,5 @@ test('two people log in with PHP and talk both ways', async ({ alice, bob }) => 
   }
   await alice.shot('talk-2-alice');
   await bob.shot('talk-3-bob');
+  for (const { page } of [alice, bob]) await page.close();
 });
