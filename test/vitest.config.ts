@@ -47,6 +47,8 @@ export default defineConfig({
           // They measure times of milliseconds, or memory: with anything beside them they would measure that.
           include: ['test/**/*.measured.test.ts'],
           maxWorkers: 1,
+          // One measures, one gets ready, one waits for what is left: see `oneAtATime`.
+          maxConcurrency: 3,
           testTimeout: 60_000,
           expect: { poll: { timeout: 10_000 } },
           hookTimeout: 60_000,

@@ -1,16 +1,18 @@
-import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, test, vi } from 'vitest';
 import { newClientId } from '../helpers/chat-client.ts';
 import { defaultLimits, startChatServer } from '../helpers/chat-server.ts';
 import { startChild } from '../helpers/child.ts';
 import { watchHealth } from '../helpers/health.ts';
 import { inspected, liveHeap } from '../helpers/live-heap.ts';
 import { type Memcached, startMemcached } from '../helpers/memcached.ts';
+import { oneAtATime } from '../helpers/one-at-a-time.ts';
 import { connectRaw } from '../helpers/raw-client.ts';
 import { megabytes, percentile, watchRss } from '../helpers/server-figures.ts';
 import { startTalk } from '../helpers/talk.ts';
 import { size, within } from './size.ts';
 
-const lasting = size(30_000, 3000);
+const lasting = size(30_000, 2000);
+const alone = oneAtATime();
 const program = new URL('../helpers/flood.ts', import.meta.url).pathname;
 
 let memcached: Memcached;
@@ -51,7 +53,8 @@ const nobody = '';
 const [ofUser, ofAddress] = [20, 150];
 
 describe(`${lasting / 1000} s of it: p99 of others’ messages and of /healthz below ${within(100)} ms, memory below ${within(100)} MB more`, () => {
-  test.for<Flood>([
+  // In full by itself from beginning to end.
+  size(test, test.concurrent).for<Flood>([
     // From one address, limits.test.ts shows the same at less cost.
     ...size<Flood[]>([['handshakes', 50, addresses(1), /"101":\d{3},"429":\d{3}/]], []),
     ['handshakes', 50, addresses(20), /"101":\d{4}/],
@@ -79,51 +82,57 @@ describe(`${lasting / 1000} s of it: p99 of others’ messages and of /healthz b
     // Headers have 10 s, which http.test.ts waits for once.
     ...size<Flood[]>([['slowloris', 500, addresses(1), /"408":\d/]], []),
     ['halfOpen', size(10_000, 2000), addresses(20), /"opened":\d{4}/],
-  ])('%s, %i at once', { timeout: lasting + 60_000 }, async ([kind, parallel, from, proof, as = user]) => {
-    // A server of its own for each: one that is still large from the last flood would not grow in the next.
-    const server = await startChatServer({
-      ...inspected,
-      ...defaultLimits,
-      CHAT_SESSION_STORE: memcached.url,
-    });
-    onTestFinished(async () => void (await server.stop()));
-    if (kind === 'reads') await fill(server.port);
-    const talk = await startTalk(server.port, { cookies: talkers, room: 'lobby', every: 600 });
-    // What is loaded and compiled with the first messages is no growth.
-    await vi.waitUntil(() => talk.latencies.length >= 90, { timeout: 10_000 });
-    const heapBefore = await liveHeap(server);
-    const health = watchHealth(server.port);
-    talk.latencies.length = 0;
+  ])(
+    '%s, %i at once',
+    { timeout: lasting + 60_000 },
+    async ([kind, parallel, from, proof, as = user], { expect, onTestFinished }) => {
+      // A server of its own for each: one that is still large from the last flood would not grow in the next.
+      const server = await startChatServer({
+        ...inspected,
+        ...defaultLimits,
+        CHAT_SESSION_STORE: memcached.url,
+      });
+      onTestFinished(async () => void (await server.stop()));
+      if (kind === 'reads') await fill(server.port);
+      const heapBefore = await alone(async () => {
+        const talk = await startTalk(server.port, { cookies: talkers, room: 'lobby', every: 600 });
+        // What is loaded and compiled with the first messages is no growth.
+        await vi.waitUntil(() => talk.latencies.length >= 90, { timeout: 10_000 });
+        const before = await liveHeap(server);
+        const health = watchHealth(server.port);
+        talk.latencies.length = 0;
 
-    const memory = watchRss(server.pid);
-    const flood = startChild(process.execPath, [
-      program,
-      ...[kind, server.port, lasting, from.join(','), parallel, as].map(String),
-    ]);
-    const [outcome] = await flood.until(/^\{"done":.*\}$/m);
-    const most = memory.most();
-    memory.stop();
-    const gone = talk.gone();
-    await Promise.all([talk.stop(), health.stop()]);
-    const [p99, p99Health] = [percentile(talk.latencies, 0.99), percentile(health.latencies, 0.99)];
-    console.log(
-      `${kind} of ${as || 'nobody'} from ${from.length}: +${megabytes(most)} MB, p99 ${p99.toFixed(1)} ms of ` +
-        `${talk.latencies.length}, /healthz ${p99Health.toFixed(1)} ms, ${outcome}`,
-    );
-    // The flood was one, and met what it was to meet.
-    expect.soft(outcome).toMatch(proof);
-    expect.soft(gone).toBe(0);
-    expect.soft(p99).toBeLessThan(within(100));
-    expect.soft(p99Health).toBeLessThan(within(100));
-    // What is held is looked at below. In a few seconds V8 does not get to collect what is over.
-    expect.soft(megabytes(most)).toBeLessThan(within(100));
-    // And what it took is given back: at once where the clients have closed their connections, else when those who
-    // never said CONNECT have had their 5 s.
-    await expect
-      .poll(async () => megabytes((await liveHeap(server)) - heapBefore), {
-        timeout: kind === 'handshakes' ? 1000 : 10_000,
-        interval: 500,
-      })
-      .toBeLessThan(10);
-  });
+        const memory = watchRss(server.pid);
+        const flood = startChild(process.execPath, [
+          program,
+          ...[kind, server.port, lasting, from.join(','), parallel, as].map(String),
+        ]);
+        const [outcome] = await flood.until(/^\{"done":.*\}$/m);
+        const most = memory.most();
+        memory.stop();
+        const gone = talk.gone();
+        await Promise.all([talk.stop(), health.stop()]);
+        const [p99, p99Health] = [percentile(talk.latencies, 0.99), percentile(health.latencies, 0.99)];
+        console.log(
+          `${kind} of ${as || 'nobody'} from ${from.length}: +${megabytes(most)} MB, p99 ${p99.toFixed(1)} ms of ` +
+            `${talk.latencies.length}, /healthz ${p99Health.toFixed(1)} ms, ${outcome}`,
+        );
+        // The flood was one, and met what it was to meet.
+        expect.soft(outcome).toMatch(proof);
+        expect.soft(gone).toBe(0);
+        expect.soft(p99).toBeLessThan(within(100));
+        expect.soft(p99Health).toBeLessThan(within(100));
+        // What is held is looked at below. In a few seconds V8 does not get to collect what is over.
+        expect.soft(megabytes(most)).toBeLessThan(within(100));
+        return before;
+      });
+      // And what it took is given back, when those who never said CONNECT have had their 5 s.
+      await expect
+        .poll(async () => megabytes((await liveHeap(server)) - heapBefore), {
+          timeout: 10_000,
+          interval: 500,
+        })
+        .toBeLessThan(10);
+    },
+  );
 });

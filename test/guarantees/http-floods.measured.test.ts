@@ -1,15 +1,17 @@
 import { Agent, get } from 'node:http';
-import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, test, vi } from 'vitest';
 import { defaultLimits, startChatServer } from '../helpers/chat-server.ts';
 import { startChild } from '../helpers/child.ts';
 import { inspected, liveHeap } from '../helpers/live-heap.ts';
 import { type Memcached, startMemcached } from '../helpers/memcached.ts';
 import { startNginx } from '../helpers/nginx.ts';
+import { oneAtATime } from '../helpers/one-at-a-time.ts';
 import { megabytes, percentile, watchRss } from '../helpers/server-figures.ts';
 import { startTalk } from '../helpers/talk.ts';
 import { size, within } from './size.ts';
 
-const lasting = size(30_000, 3000);
+const lasting = size(30_000, 2000);
+const alone = oneAtATime();
 const program = new URL('../helpers/http-flood.ts', import.meta.url).pathname;
 const key = 'a-key-of-more-than-16-characters';
 
@@ -69,10 +71,11 @@ const floods: Flood[] = [
 ];
 
 describe(`${lasting / 1000} s of plain HTTP from one address: others have a p99 below ${within(100)} ms, memory grows by less than ${within(100)} MB`, () => {
-  test.for(floods)(
+  // In full by itself from beginning to end.
+  size(test, test.concurrent).for(floods)(
     '%s, %s',
     { timeout: lasting + 60_000 },
-    async ([kind, through, connections, proof], { task }) => {
+    async ([kind, through, connections, proof], { task, expect, onTestFinished }) => {
       const server = await startChatServer({
         ...inspected,
         ...defaultLimits,
@@ -87,38 +90,41 @@ describe(`${lasting / 1000} s of plain HTTP from one address: others have a p99 
         onTestFinished(() => nginx.stop());
         port = nginx.port;
       }
-      // Not in step with the probe.
-      const talk = await startTalk(port, { cookies: talkers, room: 'lobby', every: 610 });
-      const probe = startProbe(port);
-      onTestFinished(() => probe.stop());
-      await vi.waitUntil(() => talk.latencies.length >= 90, { timeout: 10_000 });
-      const heapBefore = await liveHeap(server, key);
-      talk.latencies.length = 0;
-      probe.latencies.length = 0;
+      const heapBefore = await alone(async () => {
+        // Not in step with the probe.
+        const talk = await startTalk(port, { cookies: talkers, room: 'lobby', every: 610 });
+        const probe = startProbe(port);
+        onTestFinished(() => probe.stop());
+        await vi.waitUntil(() => talk.latencies.length >= 90, { timeout: 10_000 });
+        const before = await liveHeap(server, key);
+        talk.latencies.length = 0;
+        probe.latencies.length = 0;
 
-      const memory = watchRss(server.pid);
-      const flood = startChild(process.execPath, [
-        program,
-        ...[kind, port, lasting, '127.0.0.2', connections].map(String),
-      ]);
-      const [outcome] = await flood.until(/^\{"done":.*\}$/m);
-      const most = memory.most();
-      memory.stop();
-      const gone = talk.gone();
-      probe.stop();
-      await talk.stop();
-      const [chat, health] = [talk.latencies, probe.latencies].map((values) => percentile(values, 0.99));
-      console.log(
-        `${task.name}: +${megabytes(most)} MB, p99 ${chat?.toFixed(1)} ms of ${talk.latencies.length} messages, ` +
-          `${health?.toFixed(1)} ms of ${probe.latencies.length} × /healthz, ${outcome}`,
-      );
-      // The flood was one, and met what it was to meet.
-      expect.soft(outcome).toMatch(proof);
-      expect.soft(gone).toBe(0);
-      expect.soft(probe.failures).toEqual([]);
-      expect.soft(chat).toBeLessThan(within(100));
-      expect.soft(health).toBeLessThan(within(100));
-      expect.soft(megabytes(most)).toBeLessThan(within(100));
+        const memory = watchRss(server.pid);
+        const flood = startChild(process.execPath, [
+          program,
+          ...[kind, port, lasting, '127.0.0.2', connections].map(String),
+        ]);
+        const [outcome] = await flood.until(/^\{"done":.*\}$/m);
+        const most = memory.most();
+        memory.stop();
+        const gone = talk.gone();
+        probe.stop();
+        await talk.stop();
+        const [chat, health] = [talk.latencies, probe.latencies].map((values) => percentile(values, 0.99));
+        console.log(
+          `${task.name}: +${megabytes(most)} MB, p99 ${chat?.toFixed(1)} ms of ${talk.latencies.length} messages, ` +
+            `${health?.toFixed(1)} ms of ${probe.latencies.length} × /healthz, ${outcome}`,
+        );
+        // The flood was one, and met what it was to meet.
+        expect.soft(outcome).toMatch(proof);
+        expect.soft(gone).toBe(0);
+        expect.soft(probe.failures).toEqual([]);
+        expect.soft(chat).toBeLessThan(within(100));
+        expect.soft(health).toBeLessThan(within(100));
+        expect.soft(megabytes(most)).toBeLessThan(within(100));
+        return before;
+      });
       await expect
         .poll(async () => megabytes((await liveHeap(server, key)) - heapBefore), {
           timeout: 10_000,
