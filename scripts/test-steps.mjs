@@ -27,7 +27,7 @@ export function testSteps(reports) {
     ],
     // The Java client first: the tests of later rows start it.
     [javaStep(reports), { name: 'build', command: scripts.build }],
-    [vitestStep(['integration', 'guarantees'], reports, '--maxWorkers=3'), phpunitStep(reports)],
+    [vitestStep(['integration', 'guarantees'], reports, '--maxWorkers=5'), phpunitStep(reports)],
     [vitestStep(['measured'], reports)],
     [
       {

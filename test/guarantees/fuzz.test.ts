@@ -17,10 +17,10 @@ import { size } from './size.ts';
  */
 const seed = Number(process.env.FUZZ_SEED ?? size(Date.now() & 0x7fffffff, 20_240_229));
 const counts = {
-  frames: size(40_000, 1200),
-  packets: size(60_000, 1800),
-  events: size(60_000, 1800),
-  http: size(40_000, 1200),
+  frames: size(40_000, 800),
+  packets: size(60_000, 1200),
+  events: size(60_000, 1200),
+  http: size(40_000, 800),
 };
 
 let memcached: Memcached;

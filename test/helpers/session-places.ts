@@ -173,7 +173,6 @@ export const sessionPlaces: readonly {
   { name: 'SQLite', tells: false, open: (more = '') => inSqlite(more) },
 ];
 
-const ofEachFamily =
-  /^(memcached, our|memcached, ext-memcached|Redis, phpredis|session server|files, PHP|PostgreSQL|MariaDB)/;
-/** Of each family of stores one, and of memcached one that lets the chat server know of a logout and one that does not. */
+const ofEachFamily = /^(memcached, our|Redis, phpredis|session server|files, PHP|PostgreSQL|MariaDB)/;
+/** One of each family of stores; of all, MariaDB does not let the chat server know of a logout. */
 export const fewPlaces = sessionPlaces.filter(({ name }) => ofEachFamily.test(name));

@@ -1,5 +1,5 @@
 import { connect as tcpConnect } from 'node:net';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, type TestContext, test } from 'vitest';
 import type { RequestFailure } from '../../../server/events.ts';
 import { type ChatClient, connectChat, newClientId, refusalOf } from '../../helpers/chat-client.ts';
 import { type ChatServer, startChatServer } from '../../helpers/chat-server.ts';
@@ -18,22 +18,15 @@ beforeAll(async () => {
 });
 afterAll(() => memcached.stop());
 
-const closing: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const close of closing.splice(0).reverse()) await close();
-});
-
-async function start(env: NodeJS.ProcessEnv): Promise<ChatServer> {
+/** Has a server with these settings, which ends with the test. */
+async function start({ onTestFinished }: TestContext, env: NodeJS.ProcessEnv): Promise<ChatServer> {
   const server = await startChatServer({ CHAT_SESSION_STORE: memcached.url, ...env });
-  closing.push(() => server.stop());
+  onTestFinished(async () => void (await server.stop()));
   return server;
 }
 
-async function connect(server: ChatServer, user: number, options = {}): Promise<ChatClient> {
-  const client = await connectChat(server.url, `PHPSESSID=u${user}`, options);
-  closing.push(() => client.close());
-  return client;
-}
+const connect = (server: ChatServer, user: number, options = {}): Promise<ChatClient> =>
+  connectChat(server.url, `PHPSESSID=u${user}`, options);
 
 /** The status line, headers and body of one handshake from an address of this machine. */
 function handshake(
@@ -64,13 +57,13 @@ function handshake(
     });
     socket.on('end', done);
     socket.on('error', reject);
-    closing.push(() => socket.destroy());
   });
 }
 
-describe('by address', () => {
-  test('new connections in time: 429 with Retry-After on both transports, other addresses unharmed', async () => {
-    const server = await start({ CHAT_LIMIT_CONNECT_ADDRESS: '5/10s' });
+describe.concurrent('by address', () => {
+  test('new connections in time: 429 with Retry-After on both transports, other addresses unharmed', async (context) => {
+    const { expect } = context;
+    const server = await start(context, { CHAT_LIMIT_CONNECT_ADDRESS: '5/10s' });
     for (let n = 0; n < 5; n++) expect((await handshake(server)).status).toBe(200);
     for (const upgrade of [false, true]) {
       const refused = await handshake(server, { upgrade });
@@ -83,8 +76,12 @@ describe('by address', () => {
     expect(metrics).toContain('chat_refusals_total{code="rate_limited"} 2');
   });
 
-  test('what is refused counts apart: it uses up nothing of what is let in', async () => {
-    const server = await start({ CHAT_LIMIT_CONNECT_ADDRESS: '5/1h', CHAT_LIMIT_CONNECTIONS_ADDRESS: '5' });
+  test('what is refused counts apart: it uses up nothing of what is let in', async (context) => {
+    const { expect } = context;
+    const server = await start(context, {
+      CHAT_LIMIT_CONNECT_ADDRESS: '5/1h',
+      CHAT_LIMIT_CONNECTIONS_ADDRESS: '5',
+    });
     const image = { headers: 'Sec-Fetch-Site: cross-site\r\n' };
     for (let n = 0; n < 5; n++) expect((await handshake(server, image)).status).toBe(403);
     // Their number is bounded as well.
@@ -95,24 +92,33 @@ describe('by address', () => {
     expect((await handshake(server)).status).toBe(429);
   });
 
-  test('what is refused because too many are open is no new connection in time', async () => {
-    const server = await start({ CHAT_LIMIT_CONNECT_ADDRESS: '2/1h', CHAT_LIMIT_CONNECTIONS_ADDRESS: '1' });
+  test('what is refused because too many are open is no new connection in time', async (context) => {
+    const { expect } = context;
+    const server = await start(context, {
+      CHAT_LIMIT_CONNECT_ADDRESS: '2/1h',
+      CHAT_LIMIT_CONNECTIONS_ADDRESS: '1',
+    });
     const client = await connect(server, 1);
     for (let n = 0; n < 5; n++) expect((await handshake(server)).status).toBe(429);
     client.close();
     await expect.poll(async () => (await handshake(server)).status).toBe(200);
   });
 
-  test('open at once: a place is free again when a connection closes', async () => {
-    const server = await start({ CHAT_LIMIT_CONNECTIONS_ADDRESS: '3' });
+  test('open at once: a place is free again when a connection closes', async (context) => {
+    const { expect } = context;
+    const server = await start(context, { CHAT_LIMIT_CONNECTIONS_ADDRESS: '3' });
     const clients = [await connect(server, 1), await connect(server, 2), await connect(server, 3)];
     expect((await handshake(server)).status).toBe(429);
     clients[0]?.close();
     await expect.poll(async () => (await handshake(server)).status).toBe(200);
   });
 
-  test('a connection counts once: its polls, posts and its upgrade do not', async () => {
-    const server = await start({ CHAT_LIMIT_CONNECT_ADDRESS: '1/1h', CHAT_LIMIT_CONNECTIONS_ADDRESS: '1' });
+  test('a connection counts once: its polls, posts and its upgrade do not', async (context) => {
+    const { expect } = context;
+    const server = await start(context, {
+      CHAT_LIMIT_CONNECT_ADDRESS: '1/1h',
+      CHAT_LIMIT_CONNECTIONS_ADDRESS: '1',
+    });
     const client = await connect(server, 1, { transports: ['polling', 'websocket'] });
     if (client.socket.io.engine.transport.name === 'polling') {
       await new Promise((resolve) => client.socket.io.engine.once('upgrade', resolve));
@@ -121,8 +127,9 @@ describe('by address', () => {
     expect((await handshake(server)).status).toBe(429);
   });
 
-  test('a handshake that comes to nothing keeps no place', async () => {
-    const server = await start({ CHAT_LIMIT_CONNECTIONS_ADDRESS: '1' });
+  test('a handshake that comes to nothing keeps no place', async (context) => {
+    const { expect } = context;
+    const server = await start(context, { CHAT_LIMIT_CONNECTIONS_ADDRESS: '1' });
     for (let n = 0; n < 5; n++) {
       expect((await handshake(server, { path: '/socket.io/?EIO=3&transport=polling' })).status).toBe(400);
       expect(
@@ -132,14 +139,15 @@ describe('by address', () => {
     await connect(server, 1);
   });
 
-  test('a forwarded address counts from a trusted proxy only, and only what that one has written', async () => {
+  test('a forwarded address counts from a trusted proxy only, and only what that one has written', async (context) => {
+    const { expect } = context;
     const env = { CHAT_LIMIT_CONNECT_ADDRESS: '1/1h' };
     const forged = (address: string) => ({ headers: `X-Forwarded-For: ${address}\r\n` });
-    const direct = await start(env);
+    const direct = await start(context, env);
     expect((await handshake(direct, forged('203.0.113.1'))).status).toBe(200);
     expect((await handshake(direct, forged('203.0.113.2'))).status).toBe(429);
 
-    const proxied = await start({ ...env, CHAT_TRUSTED_PROXIES: '127.0.0.1,10.0.0.0/8' });
+    const proxied = await start(context, { ...env, CHAT_TRUSTED_PROXIES: '127.0.0.1,10.0.0.0/8' });
     expect((await handshake(proxied, forged('203.0.113.1'))).status).toBe(200);
     expect((await handshake(proxied, forged('203.0.113.2'))).status).toBe(200);
     expect((await handshake(proxied, forged('203.0.113.2'))).status).toBe(429);
@@ -158,9 +166,10 @@ describe('by address', () => {
   });
 });
 
-describe('by user', () => {
-  test('connections: the newest is refused, the old ones stay', async () => {
-    const server = await start({ CHAT_LIMIT_CONNECTIONS_USER: '2' });
+describe.concurrent('by user', () => {
+  test('connections: the newest is refused, the old ones stay', async (context) => {
+    const { expect } = context;
+    const server = await start(context, { CHAT_LIMIT_CONNECTIONS_USER: '2' });
     const [first, second] = [await connect(server, 1), await connect(server, 1)];
     const refusal = await refusalOf(connectChat(server.url, 'PHPSESSID=u1'));
     expect(refusal.data).toMatchObject({ code: 'rate_limited', retryable: true, retryAfterMs: 5000 });
@@ -177,16 +186,18 @@ describe('by user', () => {
       .toBe('in');
   });
 
-  test('connections opened at the same moment: not one too many', async () => {
-    const server = await start({ CHAT_LIMIT_CONNECTIONS_USER: '3' });
+  test('connections opened at the same moment: not one too many', async (context) => {
+    const { expect } = context;
+    const server = await start(context, { CHAT_LIMIT_CONNECTIONS_USER: '3' });
     const outcomes = await Promise.allSettled(Array.from({ length: 20 }, () => connect(server, 1)));
     expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(3);
   });
 
   const message = (clientId = newClientId()) => ({ room: 'lobby', text: `text ${clientId}`, clientId });
 
-  test('sends: rate_limited with the time to wait, over all connections and reconnects; others go on', async () => {
-    const server = await start({ CHAT_LIMIT_SEND: '5/2s' });
+  test('sends: rate_limited with the time to wait, over all connections and reconnects; others go on', async (context) => {
+    const { expect } = context;
+    const server = await start(context, { CHAT_LIMIT_SEND: '5/2s' });
     const [tab, other, ben] = [await connect(server, 1), await connect(server, 1), await connect(server, 2)];
     for (const client of [tab, other, ben]) await client.request('room:join', { room: 'lobby' });
     for (let n = 0; n < 5; n++) await (n % 2 ? tab : other).request('message:send', message());
@@ -205,8 +216,9 @@ describe('by user', () => {
     await again.request('message:send', message());
   });
 
-  test('a repeat is answered even to who is limited, and does not count', async () => {
-    const server = await start({ CHAT_LIMIT_SEND: '3/1h' });
+  test('a repeat is answered even to who is limited, and does not count', async (context) => {
+    const { expect } = context;
+    const server = await start(context, { CHAT_LIMIT_SEND: '3/1h' });
     const client = await connect(server, 1);
     await client.request('room:join', { room: 'lobby' });
     const first = message();
@@ -218,8 +230,9 @@ describe('by user', () => {
     await expect(client.request('message:send', { ...first, text: 'other' })).rejects.toThrow('conflict');
   });
 
-  test('people with whom a room is made count as invited', async () => {
-    const server = await start({ CHAT_LIMIT_INVITE: '5/1h', CHAT_LIMIT_CREATE: '3/1h' });
+  test('people with whom a room is made count as invited', async (context) => {
+    const { expect } = context;
+    const server = await start(context, { CHAT_LIMIT_INVITE: '5/1h', CHAT_LIMIT_CREATE: '3/1h' });
     const client = await connect(server, 1);
     const create = (...members: string[]) =>
       client.request('room:create', { name: 'Den', kind: 'private', members, clientId: newClientId() });
@@ -233,8 +246,9 @@ describe('by user', () => {
     await expect(create()).rejects.toThrow('rate_limited');
   });
 
-  test('to look somebody up among members counts as a search, to list them does not', async () => {
-    const server = await start({ CHAT_LIMIT_SEARCH: '2/1h' });
+  test('to look somebody up among members counts as a search, to list them does not', async (context) => {
+    const { expect } = context;
+    const server = await start(context, { CHAT_LIMIT_SEARCH: '2/1h' });
     const client = await connect(server, 1);
     const members = (over: object) => client.request('room:members', { room: 'lobby', ...over });
     await members({ query: 'a' });
@@ -244,8 +258,9 @@ describe('by user', () => {
     await members({ present: true });
   });
 
-  test('a flood beyond the limit is answered, and the others too', async () => {
-    const server = await start({ CHAT_LIMIT_REQUESTS: '20/1h' });
+  test('a flood beyond the limit is answered, and the others too', async (context) => {
+    const { expect } = context;
+    const server = await start(context, { CHAT_LIMIT_REQUESTS: '20/1h' });
     const [flooder, ben] = [await connect(server, 1), await connect(server, 2)];
     const events = ['room:list', 'room:explode', 'message:send'];
     const answers = await Promise.all(
@@ -259,10 +274,11 @@ describe('by user', () => {
     expect(performance.now() - asked).toBeLessThan(5000);
   });
 
-  test.each([['polling'], ['websocket']])(
+  test.for([['polling'], ['websocket']] as const)(
     '100 messages at once over %s, as after a break: 20 are said, the others told when to try again, the next request is not held up',
-    async (transport) => {
-      const server = await start({ CHAT_LIMIT_SEND: '', CHAT_LIMIT_REQUESTS: '' });
+    async ([transport], context) => {
+      const { expect } = context;
+      const server = await start(context, { CHAT_LIMIT_SEND: '', CHAT_LIMIT_REQUESTS: '' });
       const client = await connect(server, 1, { transports: [transport] });
       await client.request('room:join', { room: 'lobby' });
       const answers = await Promise.all(
@@ -282,10 +298,11 @@ describe('by user', () => {
     },
   );
 
-  test.each([['polling'], ['websocket']])(
+  test.for([['polling'], ['websocket']] as const)(
     'a flood over %s makes its sender wait 10 ms for each request beyond the limit',
-    async (transport) => {
-      const server = await start({ CHAT_LIMIT_REQUESTS: '20/1h' });
+    async ([transport], context) => {
+      const { expect } = context;
+      const server = await start(context, { CHAT_LIMIT_REQUESTS: '20/1h' });
       const flooder = await connect(server, 1, { transports: [transport] });
       const began = performance.now();
       await Promise.all(Array.from({ length: 100 }, () => flooder.raw('room:list', {})));
@@ -294,8 +311,9 @@ describe('by user', () => {
     },
   );
 
-  test('the sender of a flood waits on his other connections too, those he opens meanwhile included', async () => {
-    const server = await start({ CHAT_LIMIT_REQUESTS: '20/1h' });
+  test('the sender of a flood waits on his other connections too, those he opens meanwhile included', async (context) => {
+    const { expect } = context;
+    const server = await start(context, { CHAT_LIMIT_REQUESTS: '20/1h' });
     const [flooder, other] = [
       await connect(server, 1, { transports: ['polling'] }),
       await connect(server, 1),
@@ -309,9 +327,10 @@ describe('by user', () => {
     expect(performance.now() - began).toBeGreaterThan(1000);
   });
 
-  test('who goes on beyond the limit for 10 s is closed, on all of his connections', async () => {
+  test('who goes on beyond the limit for 10 s is closed, on all of his connections', async (context) => {
+    const { expect } = context;
     // Of the server's time, which goes five times as fast.
-    const server = await start({ ...fastClock(5), CHAT_LIMIT_REQUESTS: '20/1h' });
+    const server = await start(context, { ...fastClock(5), CHAT_LIMIT_REQUESTS: '20/1h' });
     const [quiet, others] = [await connect(server, 1), await connect(server, 2)];
     const polling = Array.from({ length: 3 }, () => connect(server, 1, { transports: ['polling'] }));
     const flooders = await Promise.all(polling);
@@ -327,8 +346,9 @@ describe('by user', () => {
     await others.request('room:list', {});
   });
 
-  test('requests of all kinds; what would be refused anyway says why', async () => {
-    const server = await start({ CHAT_LIMIT_REQUESTS: '4/1h' });
+  test('requests of all kinds; what would be refused anyway says why', async (context) => {
+    const { expect } = context;
+    const server = await start(context, { CHAT_LIMIT_REQUESTS: '4/1h' });
     const client = await connect(server, 1);
     await client.request('room:join', { room: 'lobby' });
     const first = message();
@@ -360,8 +380,9 @@ describe('by user', () => {
   }
   const all = { room: 'lobby', since: 0 };
 
-  test('an answer of 246 KB counts as 16 requests: of 100, 7 such are answered, 7 to 10 of those asked for at once', async () => {
-    const server = await start({ CHAT_LIMIT_REQUESTS: '100/1h' });
+  test('an answer of 246 KB counts as 16 requests: of 100, 7 such are answered, 7 to 10 of those asked for at once', async (context) => {
+    const { expect } = context;
+    const server = await start(context, { CHAT_LIMIT_REQUESTS: '100/1h' });
     await fill(server);
     const [patient, hasty] = [await connect(server, 1), await connect(server, 7)];
     for (let n = 0; n < 7; n++) expect((await patient.request('room:sync', all)).messages).toHaveLength(60);
@@ -377,8 +398,9 @@ describe('by user', () => {
     expect(answered).toBeLessThanOrEqual(10);
   });
 
-  test('who has asked for too much is served again after retryAfterMs', async () => {
-    const server = await start({ CHAT_LIMIT_REQUESTS: '30/2s' });
+  test('who has asked for too much is served again after retryAfterMs', async (context) => {
+    const { expect } = context;
+    const server = await start(context, { CHAT_LIMIT_REQUESTS: '30/2s' });
     await fill(server);
     const client = await connect(server, 1);
     let refused: RequestFailure | undefined;
@@ -391,8 +413,9 @@ describe('by user', () => {
     await client.request('room:sync', all);
   });
 
-  test('a request of 64 KB counts as 16', async () => {
-    const server = await start({ CHAT_LIMIT_REQUESTS: '40/1h' });
+  test('a request of 64 KB counts as 16', async (context) => {
+    const { expect } = context;
+    const server = await start(context, { CHAT_LIMIT_REQUESTS: '40/1h' });
     const client = await connect(server, 1);
     const pad = 'x'.repeat(65_000);
     const answers = [];
@@ -400,8 +423,9 @@ describe('by user', () => {
     expect(answers).toEqual([true, true, true, false]);
   });
 
-  test('forty pages of history, one after the other, are within the default', async () => {
-    const server = await start({ CHAT_LIMIT_REQUESTS: '' });
+  test('forty pages of history, one after the other, are within the default', async (context) => {
+    const { expect } = context;
+    const server = await start(context, { CHAT_LIMIT_REQUESTS: '' });
     const client = await connect(server, 1);
     await client.request('room:join', { room: 'lobby' });
     for (let n = 0; n < 60; n++) {
