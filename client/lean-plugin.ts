@@ -21,11 +21,15 @@ export const lean: Plugin = {
   apply: 'build',
   enforce: 'pre',
   load: (id) => Object.entries(unused).find(([end]) => id.endsWith(end))?.[1],
-  // Each chunk with one of its own: the page's script is not to be imported.
+  // Each chunk with one of its own: neither is the page's script to be imported, nor does it import the chat.
   renderChunk: (code) =>
     code.replace(
-      /^import \{ \w+ as __vitePreload \} from "[^"]*php-chat\.js";$/m,
-      'const __vitePreload = (load) => load();',
+      /^import \{ (.*)\b\w+ as __vitePreload\b(.*) \} from ("[^"]*");$/m,
+      (_, before, after, from) => {
+        const others = `${before}${after}`.split(', ').filter((name) => name.trim() !== '');
+        const rest = others.length === 0 ? '' : `import { ${others.join(', ')} } from ${from};`;
+        return `${rest}\nconst __vitePreload = (load) => load();`;
+      },
     ),
   generateBundle: {
     // After Vite's own, which fills in what is to be loaded before a chunk: here nothing ever is.

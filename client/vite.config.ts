@@ -19,6 +19,8 @@ export default defineConfig({
         entryFileNames: 'php-chat.js',
         chunkFileNames: 'assets/[name]-[hash].js',
         assetFileNames: 'assets/[name]-[hash][extname]',
+        // What the chat begins with is one file, though code that comes later shares some of it.
+        codeSplitting: { groups: [{ name: 'chat-app', test: /\/src\/chat-app\.ts$/ }] },
       },
     },
   },

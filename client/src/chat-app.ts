@@ -1,7 +1,6 @@
 import type { Totals } from '../../server/events.ts';
 import { Chat } from './chat.ts';
 import { type Ended, RequestError } from './connection-state.ts';
-import { hintAt, hintAtUnknownRoom } from './hints.ts';
 import { atMost99, Strings, type Texts } from './strings.ts';
 import { sheet } from './styles.ts';
 import { AppView } from './views/app.tsx';
@@ -12,6 +11,8 @@ export interface AppListener {
   ended(reason: Ended): void;
   /** The reader wants the chat closed. */
   close(): void;
+  /** Not even what is wrong can be shown: its code could not be loaded. */
+  failed(): void;
 }
 
 /** The chat in its element, as long as that is in the page: the model, the views, and what wakes them. */
@@ -44,7 +45,6 @@ export class ChatApp {
         changed: () => this.#changed(),
         hide: () => this.#view?.hide(),
         state: (state) => {
-          hintAt(state, server);
           this.#view?.state(state, host.getAttribute('login-url'));
           if (state.kind === 'ended') this.#ended(state.reason);
           this.#changed();
@@ -52,7 +52,7 @@ export class ChatApp {
         message: (room, message) => this.#view?.message(room, message),
         unsent: () => this.#view?.unsent(),
         loaded: (count) => this.#view?.loaded(count),
-        unknownRoom: (id) => hintAtUnknownRoom(id, single()),
+        unknownRoom: (id) => this.#view?.unknownRoom(id),
         removed: (room, reason) => this.#view?.removed(room, reason),
       },
       single,
@@ -66,6 +66,7 @@ export class ChatApp {
         touch: () => this.#touch(),
         close: () => (host.hasAttribute('closable') ? () => listener.close() : undefined),
         changed: () => this.#changed(),
+        failed: () => listener.failed(),
       },
       root,
     );

@@ -2,8 +2,10 @@ import type {
   Answers,
   Can,
   EventPayload,
+  MembersChange,
   Message,
   Notify,
+  PresenceChange,
   Profile,
   RequestName,
   RoomActivity,
@@ -22,11 +24,9 @@ import {
 } from './connection-state.ts';
 import { openOutbox, type Pause } from './delivery.ts';
 import type { Outbox } from './outbox.ts';
-import { People } from './people.ts';
 import { ReadMarks } from './read-marks.ts';
 import { RoomList } from './room-list.ts';
 import { RoomSync } from './room-sync.ts';
-import { Search } from './search.ts';
 import { browserStorage, Store } from './storage.ts';
 import type { Pending } from './store/entries.ts';
 import type { Room } from './store/room.ts';
@@ -40,13 +40,21 @@ const FOREIGN_MS = 2000;
 const CONNECTING_MS = 10_000;
 const NOTHING: Can = { createPublic: false, createPrivate: false, direct: false, findPeople: false };
 
+/** What wants to know of events, as long as it is shown. Its code comes later. */
+export interface Follower {
+  /** Over a new connection. */
+  ready?(): void;
+  members?(change: MembersChange): void;
+  presence?(change: PresenceChange): void;
+  /** It is new, or another than before. */
+  message?(message: Message): void;
+}
+
 /** What the user's rooms are and what goes on in them: between the one connection and the views. */
 export class Chat implements ConnectionListener {
   readonly connection: Connection;
   readonly sync: RoomSync;
   readonly list: RoomList;
-  readonly people: People;
-  readonly search: Search;
   readonly typing: OthersTyping;
   /** What one types oneself, for the others to see. */
   readonly ownTyping: OwnTyping;
@@ -68,13 +76,16 @@ export class Chat implements ConnectionListener {
   /** What is kept for whoever uses this browser. */
   readonly settings: Store;
 
+  /** What is shown beside the room. */
+  readonly followers = new Set<Follower>();
+  readonly tasks = new Tasks();
+
   /** Its address, with a slash at the end. */
   readonly server: string;
   readonly #listener: ChatListener;
   /** The room that the page wants is shown alone: no other one takes its place. */
   readonly #single: () => boolean;
   readonly #storage = browserStorage();
-  readonly #tasks = new Tasks();
   readonly #marks: ReadMarks;
   /** The room the page wants opened; undefined once it was, or was found missing. */
   #wanted: string | undefined;
@@ -100,19 +111,17 @@ export class Chat implements ConnectionListener {
     this.settings = new Store(this.#storage, server);
     this.connection = new Connection(server, this, this.#events);
     const changed = () => listener.changed();
-    this.list = new RoomList(this.connection, this.#tasks, {
+    this.list = new RoomList(this.connection, this.tasks, {
       removed: (room, reason) => this.#removed(room, reason),
       changed,
     });
-    this.sync = new RoomSync(this.connection, this.#tasks, {
+    this.sync = new RoomSync(this.connection, this.tasks, {
       arrived: (room, messages) => this.#note(room, messages),
       joined: (room) => this.#joined(room),
       gone: (room) => this.list.removed({ room: room.id, readable: false, reason: 'unknown' }),
       loaded: (count) => listener.loaded(count),
       changed,
     });
-    this.people = new People(this.connection, this.#tasks, changed);
-    this.search = new Search(this.connection, changed);
     this.typing = new OthersTyping(changed);
     this.ownTyping = new OwnTyping(this.connection);
     this.#marks = new ReadMarks(this.connection, this.rooms);
@@ -310,7 +319,7 @@ export class Chat implements ConnectionListener {
   }
 
   ready(ready: Ready): void {
-    this.#tasks.restart();
+    this.tasks.restart();
     this.#identity(ready);
     this.limit = ready.limits.text;
     this.#firstRoom = ready.firstRoom;
@@ -325,7 +334,7 @@ export class Chat implements ConnectionListener {
     if (this.current === undefined) this.#openFirst();
     else this.#enter(this.current);
     this.#deliver();
-    this.people.reload();
+    for (const follower of this.followers) follower.ready?.();
     this.#marks.changed();
     for (const { resolve } of this.#waiting) resolve();
     this.#waiting.clear();
@@ -333,13 +342,11 @@ export class Chat implements ConnectionListener {
   }
 
   hide(): void {
-    this.#tasks.restart();
+    this.tasks.restart();
     this.outbox?.close();
     // First the views: they keep a draft that was just typed.
     this.#listener.hide();
     this.list.clear();
-    this.people.show(undefined);
-    this.search.clear();
     this.typing.forget();
     this.ownTyping.forget();
     this.#marks.stop();
@@ -379,12 +386,12 @@ export class Chat implements ConnectionListener {
     'members:changed': (change) => {
       const room = this.rooms.get(change.room);
       if (room !== undefined) room.summary = { ...room.summary, members: change.count };
-      this.people.members(change);
+      for (const follower of this.followers) follower.members?.(change);
       this.#listener.changed();
     },
     'presence:changed': (change) => {
       this.rooms.get(change.room)?.presence(change);
-      this.people.presence(change);
+      for (const follower of this.followers) follower.presence?.(change);
       // Perhaps the own name has changed.
       this.me = change.joined.find(({ id }) => id === this.me?.id) ?? this.me;
       this.#listener.changed();
@@ -400,7 +407,7 @@ export class Chat implements ConnectionListener {
     const fresh = message.seq > room.summary.lastSeq && message.user.id !== this.me.id;
     room.timeline.live(message);
     this.#note(room, [message]);
-    this.search.changed(message);
+    this.#changed(message);
     this.typing.stopped(room.id, message.user.id);
     const viewed = room === this.current && this.viewing;
     if (viewed && room.markRead()) this.#marks.changed();
@@ -412,6 +419,10 @@ export class Chat implements ConnectionListener {
     }
     if (room.joined) void this.sync.sync(room);
     this.#listener.changed();
+  }
+
+  #changed(message: Message): void {
+    for (const follower of this.followers) follower.message?.(message);
   }
 
   #activity(activity: RoomActivity): void {
@@ -475,7 +486,7 @@ export class Chat implements ConnectionListener {
   /** A room to begin with that is not among those that are listed. */
   async #lookFor(id: string): Promise<void> {
     this.#looking += 1;
-    const found = await this.#tasks.once(
+    const found = await this.tasks.once(
       `look for ${id}`,
       async () => void (await this.list.fetch(id)),
       () => {
@@ -530,7 +541,7 @@ export class Chat implements ConnectionListener {
   #deliver(): void {
     for (const id of new Set(this.pending().map(({ room }) => room))) {
       if (id === this.current?.id || this.rooms.get(id)?.joined === true || !this.#unsentIn(id)) continue;
-      void this.#tasks.once(
+      void this.tasks.once(
         `deliver to ${id}`,
         async () => void this.sync.join(this.rooms.get(id) ?? (await this.list.fetch(id))),
         ({ code }) => this.outbox?.refuse(id, code),
@@ -570,7 +581,7 @@ export class Chat implements ConnectionListener {
     if (room === undefined) return;
     room.timeline.stored(message);
     this.#note(room, [message]);
-    this.search.changed(message);
+    this.#changed(message);
     this.#listener.changed();
   }
 

@@ -13,8 +13,9 @@ export function firstTexts(
 ): FirstTexts {
   let known: OwnersTexts = {};
   if (typeof owners === 'string') {
-    void import('./owners-texts.ts')
-      .then(({ ownersFile }) => ownersFile(owners))
+    const code = import('./owners-texts.ts');
+    void code
+      .then((their) => their.ownersFile(owners))
       .then((texts) => {
         known = texts;
         changed();

@@ -38,13 +38,13 @@ export async function loadTexts(
   if (owners === undefined) return { texts: await own };
   // Told of where it is waited for.
   own.catch(() => {});
-  const { inTime, merged, ownersFile } = await import('./owners-texts.ts');
-  const file = typeof owners === 'string' ? ownersFile(owners) : Promise.resolve(owners);
+  const their = await import('./owners-texts.ts');
+  const file = typeof owners === 'string' ? their.ownersFile(owners) : Promise.resolve(owners);
   const together = async (by: OwnersTexts) => {
     const lang = bestLanguage(wanted, by);
-    return merged(lang, await load(bestLanguage(lang)), by);
+    return their.merged(lang, await load(bestLanguage(lang)), by);
   };
-  const first = await inTime(file);
+  const first = await their.inTime(file);
   return first === undefined
     ? { texts: await own, later: file.then(together) }
     : { texts: await together(first) };

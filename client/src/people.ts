@@ -1,4 +1,5 @@
 import type { MembersChange, PresenceChange, RoomMember } from '../../server/events.ts';
+import type { Follower } from './chat.ts';
 import type { Connection } from './connection.ts';
 import type { Room } from './store/room.ts';
 import type { Tasks } from './tasks.ts';
@@ -14,12 +15,12 @@ interface List {
 
 const empty = (): List => ({ members: new Map(), next: undefined });
 
-/** The members of the room whose people are shown, as far as they were asked for, kept up to date by events. */
-export class People {
+/** The members of a room, as far as they were asked for, kept up to date by events. */
+export class People implements Follower {
   readonly #connection: Connection;
   readonly #tasks: Tasks;
   readonly #changed: () => void;
-  #room: Room | undefined;
+  readonly #room: Room;
   #here = empty();
   #away = empty();
   #found: { query: string; members: readonly RoomMember[] } | undefined;
@@ -27,27 +28,19 @@ export class People {
   /** Counts how often all was asked for anew: what was asked before no longer matters. */
   #turn = 0;
 
-  constructor(connection: Connection, tasks: Tasks, changed: () => void) {
+  constructor(connection: Connection, tasks: Tasks, room: Room, changed: () => void) {
     this.#connection = connection;
     this.#tasks = tasks;
+    this.#room = room;
     this.#changed = changed;
   }
 
-  /** Shows that room's people, or none. To be called with every drawing. */
-  show(room: Room | undefined): void {
-    if (room === this.#room) return;
-    this.#room = room;
-    this.#found = undefined;
-    this.#wanted = '';
-    this.reload();
-  }
-
-  /** Asks anew: over a new connection, or when more has changed than events tell. */
-  reload(): void {
+  /** Asks, and asks anew: over a new connection, or when more has changed than events tell. */
+  ready(): void {
     this.#turn++;
     this.#here = empty();
     this.#away = empty();
-    if (this.#room === undefined || this.#connection.state.kind !== 'ready') return;
+    if (this.#connection.state.kind !== 'ready') return;
     void this.load(true);
     void this.load(false);
     void this.find(this.#wanted);
@@ -59,7 +52,7 @@ export class People {
     const { compare } = new Intl.Collator(lang, { numeric: true });
     const known =
       present && next === undefined
-        ? (this.#room?.present.map((user): RoomMember => ({ user, role: 'member', present })) ?? [])
+        ? this.#room.present.map((user): RoomMember => ({ user, role: 'member', present }))
         : [...members.values()];
     return known.sort((a, b) => compare(a.user.name, b.user.name) || (a.user.id < b.user.id ? -1 : 1));
   }
@@ -72,16 +65,15 @@ export class People {
 
   /** The next page. */
   async load(present: boolean): Promise<void> {
-    const room = this.#room;
     const list = present ? this.#here : this.#away;
     const turn = this.#turn;
-    if (room === undefined || list.next === null) return;
+    if (list.next === null) return;
     await this.#tasks.once(
       `people ${turn} ${present} ${list.next ?? ''}`,
       async () => {
         if (this.#turn !== turn) return;
         const answer = await this.#connection.request('room:members', {
-          room: room.id,
+          room: this.#room.id,
           present,
           limit: PAGE,
           ...(list.next === undefined ? {} : { cursor: list.next ?? '' }),
@@ -101,9 +93,8 @@ export class People {
 
   /** Members with that at the beginning of a word of their name or id; older answers are dropped. */
   async find(query: string): Promise<void> {
-    const room = this.#room;
     this.#wanted = query.trim();
-    if (room === undefined || this.#wanted === '') {
+    if (this.#wanted === '') {
       this.#found = undefined;
       return;
     }
@@ -113,7 +104,7 @@ export class People {
     await this.#tasks.once(`find people ${turn} ${wanted}`, async () => {
       if (old()) return;
       const answer = await this.#connection.request('room:members', {
-        room: room.id,
+        room: this.#room.id,
         query: wanted,
         limit: PAGE,
       });
@@ -124,16 +115,16 @@ export class People {
   }
 
   presence({ room, joined, left, partial }: PresenceChange): void {
-    if (room !== this.#room?.id) return;
-    if (partial === true) return this.reload();
+    if (room !== this.#room.id) return;
+    if (partial === true) return this.ready();
     for (const user of joined)
       this.#move(user.id, (known) => ({ role: 'member', ...known, user, present: true }));
     for (const id of left) this.#move(id, (known) => known && { ...known, present: false });
   }
 
   members({ room, changed, partial }: MembersChange): void {
-    if (room !== this.#room?.id) return;
-    if (partial === true) return this.reload();
+    if (room !== this.#room.id) return;
+    if (partial === true) return this.ready();
     for (const change of changed) this.#move(change.user.id, () => ('gone' in change ? undefined : change));
   }
 

@@ -1,4 +1,5 @@
 import type { Message } from '../../server/events.ts';
+import type { Follower } from './chat.ts';
 import type { Connection } from './connection.ts';
 import { RequestError } from './connection-state.ts';
 
@@ -21,7 +22,7 @@ export interface SearchState {
 }
 
 /** Looks for messages. An answer to a question that is no longer asked is dropped. */
-export class Search {
+export class Search implements Follower {
   /** Undefined while nothing is looked for. */
   state: SearchState | undefined;
   readonly #connection: Connection;
@@ -61,7 +62,7 @@ export class Search {
   }
 
   /** A message that may be among the results is another one now. */
-  changed(message: Message): void {
+  message(message: Message): void {
     const { state } = this;
     if (state?.messages?.some(({ id }) => id === message.id) !== true) return;
     const messages = state.messages

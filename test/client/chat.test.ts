@@ -1,5 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { newId } from '../../client/src/outbox.ts';
+import { People } from '../../client/src/people.ts';
+import { Search } from '../../client/src/search.ts';
 import type { Room } from '../../client/src/store/room.ts';
 import { type ChatClient, connectChat } from '../helpers/chat-client.ts';
 import { type ChatSite, startChatSite } from '../helpers/chat-site.ts';
@@ -368,15 +370,17 @@ describe('people', () => {
     const away = await Promise.all(Array.from({ length: 60 }, person));
     const room = await privateRoom(ben, [ann.id, ...away.map(({ id }) => id)]);
     const { chat } = await open(ann.cookie, room);
-    chat.people.show(chat.current);
-    const ids = (present: boolean) => chat.people.list(present, 'en').map(({ user }) => user.id);
+    const people = new People(chat.connection, chat.tasks, chat.current as Room, () => {});
+    chat.followers.add(people);
+    people.ready();
+    const ids = (present: boolean) => people.list(present, 'en').map(({ user }) => user.id);
     await expect.poll(() => ids(false)).toHaveLength(50);
     expect(ids(true).sort()).toEqual([ann.id, ben.id].sort());
-    expect(chat.people.list(true, 'en').find(({ user }) => user.id === ben.id)?.role).toBe('owner');
-    expect(chat.people.more(false)).toBe(true);
-    await chat.people.load(false);
+    expect(people.list(true, 'en').find(({ user }) => user.id === ben.id)?.role).toBe('owner');
+    expect(people.more(false)).toBe(true);
+    await people.load(false);
     expect(ids(false)).toHaveLength(60);
-    expect(chat.people.more(false)).toBe(false);
+    expect(people.more(false)).toBe(false);
     const [carol] = away;
     if (carol === undefined) throw new Error('nobody is away');
     const client = await connectChat(site.chat.url, carol.cookie);
@@ -390,11 +394,11 @@ describe('people', () => {
     expect(chat.current?.summary.members).toBe(61);
     await ben.request('room:role', { room, user: ann.id, role: 'moderator' });
     await expect
-      .poll(() => chat.people.list(true, 'en').find(({ user }) => user.id === ann.id)?.role)
+      .poll(() => people.list(true, 'en').find(({ user }) => user.id === ann.id)?.role)
       .toBe('moderator');
     await expect.poll(() => chat.current?.summary.may).toContain('remove');
-    await chat.people.find('person');
-    expect(chat.people.found?.length).toBeGreaterThan(0);
+    await people.find('person');
+    expect(people.found?.length).toBeGreaterThan(0);
   });
 });
 
@@ -429,19 +433,21 @@ describe('messages', () => {
   test('search: older answers are dropped, pages follow, and a deleted hit goes', async () => {
     const { chat, ben, room } = await talk();
     for (let n = 0; n < 40; n++) await write(ben, room, `needle ${n}`);
-    chat.search.find('needl', room);
-    chat.search.find('needle 7', room);
-    await expect.poll(() => chat.search.state?.messages?.map(({ text }) => text)).toEqual(['needle 7']);
-    chat.search.find('NEEDLE', room);
-    await expect.poll(() => chat.search.state?.messages?.length).toBe(25);
-    expect(chat.search.state?.more).toBe(true);
-    await chat.search.older();
-    expect(chat.search.state).toMatchObject({ more: false, busy: false });
-    expect(chat.search.state?.messages).toHaveLength(40);
+    const search = new Search(chat.connection, () => {});
+    chat.followers.add(search);
+    search.find('needl', room);
+    search.find('needle 7', room);
+    await expect.poll(() => search.state?.messages?.map(({ text }) => text)).toEqual(['needle 7']);
+    search.find('NEEDLE', room);
+    await expect.poll(() => search.state?.messages?.length).toBe(25);
+    expect(search.state?.more).toBe(true);
+    await search.older();
+    expect(search.state).toMatchObject({ more: false, busy: false });
+    expect(search.state?.messages).toHaveLength(40);
     await ben.request('message:delete', { room, seq: 40 });
-    await expect.poll(() => chat.search.state?.messages?.length).toBe(39);
-    chat.search.find(' ', room);
-    expect(chat.search.state).toBeUndefined();
+    await expect.poll(() => search.state?.messages?.length).toBe(39);
+    search.find(' ', room);
+    expect(search.state).toBeUndefined();
   });
 
   test('jump to an old message, read forwards from there, and be live again at the end', async () => {

@@ -7,9 +7,9 @@ const read = (file: string) => readFileSync(join(root, file), 'utf8');
 const page = read('docs/element.md');
 const element = read('client/src/element.ts');
 const tokens = read('client/src/styles/tokens.css');
-const views = readdirSync(join(root, 'client/src/views'), { withFileTypes: true })
-  .filter((entry) => entry.isFile())
-  .map(({ name }) => read(`client/src/views/${name}`))
+const views = readdirSync(join(root, 'client/src/views'), { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith('.tsx'))
+  .map((name) => read(`client/src/views/${name}`))
   .join('\n');
 
 const first = (text: string, pattern: RegExp) =>

@@ -2,26 +2,21 @@ import { type ComponentChildren, createRef, render } from 'preact';
 import type { Message, User } from '../../../server/events.ts';
 import type { RoomRemoval } from '../chat-listener.ts';
 import { type ConnectionState, RequestError } from '../connection-state.ts';
-import type { Entry } from '../store/entries.ts';
 import type { Room } from '../store/room.ts';
 import { Banner, noticeOf } from './banner.tsx';
-import { CardView, cardOf } from './card.tsx';
 import { CloseChat } from './close-chat.tsx';
 import { type Caret, Composer } from './composer.tsx';
-import type { Context, DialogRequest } from './context.ts';
+import type { Context, DialogRequest, MenuRequest, Writing } from './context.ts';
 import { holdFocus } from './focus-keeper.ts';
 import { Header } from './header.tsx';
-import { openMenu } from './menu.tsx';
-import { editedAt } from './message.tsx';
-import { messageItems, type Writing } from './message-items.ts';
-import { People } from './people.tsx';
+import { Later } from './later.ts';
+import type { SearchPanel } from './panels/search.tsx';
+import type { Tooltip } from './panels/tooltip.tsx';
 import { ReadMarker } from './read-marker.ts';
 import { RoomList } from './room-list.tsx';
-import type { SearchPanel } from './search.tsx';
 import { Speaker } from './speaker.tsx';
 import { TimelineView } from './timeline.tsx';
 import { Toasts } from './toasts.tsx';
-import { Tooltip } from './tooltip.tsx';
 
 /** From so many pixels on there is room for the list beside a room, and for the people beside both. */
 const TWO_PANES = 640;
@@ -29,7 +24,8 @@ const WIDE = 960;
 /** On a phone the bar above the messages has no room for a search. */
 const SEARCH_IN_BAR = 391;
 
-type Panels = typeof import('./dialogs/dialogs.tsx');
+const panels = new Later(() => import('./panels/panels.ts'));
+const dialogs = new Later(() => import('./dialogs/dialogs.tsx'));
 
 /** The whole element: three panes, and what lies above them. */
 export class AppView {
@@ -37,7 +33,6 @@ export class AppView {
   readonly #context: Context;
   readonly #timeline: TimelineView;
   readonly #toasts: Toasts;
-  readonly #tooltip: Tooltip;
   readonly #speaker: Speaker;
   readonly #reading: ReadMarker;
   readonly #resized: ResizeObserver;
@@ -48,7 +43,9 @@ export class AppView {
   /** Messages are looked for: in the room that is shown, or everywhere. */
   #searching: 'here' | 'everywhere' | undefined;
   #searchPanel: SearchPanel | undefined;
-  #panels: Panels | undefined;
+  #tooltip: Tooltip | undefined;
+  /** What comes later has been asked for. */
+  #asked = false;
   /** What opened the search. */
   #searcher: HTMLElement | undefined;
   /** A menu. */
@@ -78,11 +75,13 @@ export class AppView {
     edit: (entry) => this.#composer?.edit(entry),
   };
 
-  constructor(context: Pick<Context, 'chat' | 'strings' | 'touch' | 'close' | 'changed'>, root: ShadowRoot) {
+  constructor(
+    context: Pick<Context, 'chat' | 'strings' | 'touch' | 'close' | 'changed' | 'failed'>,
+    root: ShadowRoot,
+  ) {
     const { chat, strings, changed } = context;
     this.#root = root;
     this.#toasts = new Toasts(strings, changed);
-    this.#tooltip = new Tooltip(context);
     this.#speaker = new Speaker(strings, changed);
     this.#context = {
       ...context,
@@ -93,15 +92,16 @@ export class AppView {
         this.#layer = content;
         this.render();
       },
-      dialog: (request) => void this.#open(request),
+      menu: (request, opener) => this.#openMenu(request, opener),
+      dialog: (request) => this.#openDialog(request),
       profileUrl: (user) => this.#profileUrl(user),
       showPeople: () => this.#peopleShown || this.#togglePeople(),
-      searchInMenu: () => (this.#width < SEARCH_IN_BAR ? () => void this.#search('here') : undefined),
+      searchInMenu: () => (this.#width < SEARCH_IN_BAR ? () => this.#search('here') : undefined),
     };
     this.#timeline = new TimelineView(this.#context, {
       reply: this.#writing.reply,
-      items: (entry) => messageItems(entry, this.#context, this.#writing),
-      menu: (entry, opener) => this.#menu(entry, opener),
+      menu: (entry, opener, key) =>
+        this.#openMenu({ kind: 'message', entry, writing: this.#writing, key }, opener),
       jump: (seq) => void this.#timeline.jump(seq),
       retry: ({ pending }) => pending !== undefined && chat.outbox?.retry(pending),
       discard: ({ pending }) => {
@@ -118,11 +118,17 @@ export class AppView {
   render(): void {
     if (this.#stopped) return;
     const { chat, strings } = this.#context;
-    const card = cardOf(chat, strings, this.#loginUrl);
-    this.#carded = card !== undefined;
-    if (card !== undefined) return this.#draw(<CardView {...card} />);
+    this.#equip();
+    const { kind } = chat.connection.state;
+    const card = panels.code?.cardOf(chat, strings, this.#loginUrl);
+    this.#carded = card !== undefined || kind === 'ended' || kind === 'refused';
+    if (panels.code !== undefined && card !== undefined) {
+      const { CardView } = panels.code;
+      return this.#draw(<CardView {...card} />);
+    }
+    // Its code is on its way.
+    if (this.#carded) return this.#draw(null);
     const focus = holdFocus(this.#root, () => this.#heir());
-    chat.people.show(this.#peopleShown ? chat.current : undefined);
     this.#timeline.hold();
     const pill = this.#pill();
     this.#draw(this.#panes());
@@ -132,6 +138,7 @@ export class AppView {
     focus();
     this.#resume();
     this.#reading.watch();
+    if (this.#timeline.shown || chat.roomless) this.#loadRest();
   }
 
   toast(text: string, kind: 'good' | 'bad'): void {
@@ -143,7 +150,7 @@ export class AppView {
     this.#stopped = true;
     this.#reading.stop();
     this.#resized.disconnect();
-    this.#tooltip.hide();
+    this.#tooltip?.hide();
     this.#toasts.clear();
     this.#speaker.clear();
     render(null, this.#root);
@@ -165,7 +172,7 @@ export class AppView {
     this.#layer = undefined;
     this.#dialog = undefined;
     this.#searching = undefined;
-    this.#tooltip.hide();
+    this.#tooltip?.hide();
     this.#toasts.clear();
     this.#speaker.clear();
     this.#timeline.clear();
@@ -175,8 +182,24 @@ export class AppView {
   state(state: ConnectionState, loginUrl: string | null): void {
     this.#loginUrl = loginUrl;
     this.#speaker.connection(state);
-    if (state.kind !== 'ended' && state.kind !== 'refused') return;
-    this.render();
+    if (state.kind === 'connecting' || state.kind === 'ready') return;
+    const over = state.kind === 'ended' || state.kind === 'refused';
+    const { chat, failed } = this.#context;
+    const told = ({ hintAt }: NonNullable<typeof panels.code>) => {
+      if (chat.connection.state !== state) return;
+      hintAt(state, chat.server);
+      this.render();
+      if (over) this.#sayCard();
+    };
+    this.#with(panels, told, () => over && failed());
+  }
+
+  /** What the page named is no room. */
+  unknownRoom(id: string): void {
+    this.#with(panels, ({ hintAtUnknownRoom }) => hintAtUnknownRoom(id, this.#context.chat.single));
+  }
+
+  #sayCard(): void {
     const heading = this.#root.querySelector<HTMLElement>('.empty h2');
     this.#speaker.alert(heading?.textContent ?? '');
     if (this.#left !== undefined) heading?.focus();
@@ -222,11 +245,11 @@ export class AppView {
         data-side={side ? (this.#wide ? '' : 'open') : undefined}
         onKeyDownCapture={this.#escape}
         onKeyDown={this.#key}
-        onPointerOver={this.#tooltip.pointed}
-        onPointerLeave={this.#tooltip.hide}
-        onPointerDown={this.#tooltip.hide}
-        onFocusIn={this.#tooltip.focused}
-        onFocusOut={this.#tooltip.hide}
+        onPointerOver={this.#tooltip?.pointed}
+        onPointerLeave={this.#tooltip?.hide}
+        onPointerDown={this.#tooltip?.hide}
+        onFocusIn={this.#tooltip?.focused}
+        onFocusOut={this.#tooltip?.hide}
       >
         {content}
         {this.#speaker.draw()}
@@ -243,7 +266,7 @@ export class AppView {
     const notice = noticeOf(context);
     const lost = notice?.lost === true;
     const inert = this.#dialog !== undefined;
-    const SearchPanel = this.#panels?.SearchPanel;
+    const { SearchPanel, People } = panels.code ?? {};
     return (
       <>
         <RoomList
@@ -251,7 +274,7 @@ export class AppView {
           inert={inert}
           lost={lost}
           shown={this.#setRooms}
-          search={() => void this.#search('everywhere')}
+          search={() => this.#search('everywhere')}
         />
         <section class="main" aria-label={room?.summary.name ?? strings.text('rooms.heading')} inert={inert}>
           <Header
@@ -262,7 +285,7 @@ export class AppView {
             people={this.#peopleButton}
             back={this.#back}
             togglePeople={this.#togglePeople}
-            search={this.#width < SEARCH_IN_BAR ? undefined : () => void this.#search('here')}
+            search={this.#width < SEARCH_IN_BAR ? undefined : () => this.#search('here')}
           />
           <Banner context={context} notice={notice} />
           {this.#timeline.draw()}
@@ -286,13 +309,13 @@ export class AppView {
             roomInSight={room !== undefined && (this.#width >= TWO_PANES || this.#view === 'room')}
             inert={inert}
             shown={this.#setSearchPanel}
-            setEverywhere={(everywhere) => void this.#search(everywhere ? 'everywhere' : 'here')}
+            setEverywhere={(everywhere) => this.#search(everywhere ? 'everywhere' : 'here')}
             jump={(message) => void this.#jump(message)}
             say={(text) => this.#speaker.say(text)}
             close={this.#closeSearch}
           />
         )}
-        {room !== undefined && this.#peopleShown && (
+        {room !== undefined && this.#peopleShown && People !== undefined && (
           <People
             key={room.id}
             context={context}
@@ -305,7 +328,7 @@ export class AppView {
         <div class="layer">
           {this.#layer?.()}
           {this.#dialog?.()}
-          {this.#tooltip.draw()}
+          {this.#tooltip?.draw()}
         </div>
         {this.#toasts.draw()}
       </>
@@ -351,50 +374,77 @@ export class AppView {
     else this.#composer?.focus(caret);
   }
 
-  #menu(entry: Entry, opener: HTMLElement): void {
-    const { chat, strings, touch } = this.#context;
-    const who = entry.user.id === chat.me?.id ? strings.text('msg.you') : entry.user.name;
-    const edited = entry.message?.editedAt;
-    const about = (
-      <div class="about" role="presentation">
-        <span>{entry.text}</span>
-        <bdi>{who}</bdi>, {strings.time(entry.sentAt)}
-        {edited !== undefined && ` · ${editedAt(edited, strings)}`}
-      </div>
-    );
-    openMenu(this.#context, opener, {
-      label: strings.text('msg.actions'),
-      items: messageItems(entry, this.#context, this.#writing),
-      about: touch() && about,
-      beside: opener.querySelector('.bubble'),
-    });
+  #openMenu(request: MenuRequest, opener: HTMLElement): void {
+    this.#with(panels, ({ openMenu }) => openMenu(request, this.#context, opener));
   }
 
-  async #open(request: DialogRequest): Promise<void> {
+  #openDialog(request: DialogRequest): void {
     const opener = this.#root.activeElement;
-    const loaded = await this.#load();
-    if (loaded === undefined) return;
-    const { Dialogs } = loaded;
     const close = () => {
       this.#dialog = undefined;
       this.#opener = opener instanceof HTMLElement ? opener : undefined;
       this.render();
       this.#opener = undefined;
     };
-    this.#dialog = () => <Dialogs context={this.#context} request={request} close={close} />;
-    this.render();
+    // A dialog has lists of people, too: its sheet stands upon that of the panels.
+    this.#with(panels, () =>
+      this.#with(dialogs, ({ Dialogs, sheet }) => {
+        this.#dress(sheet());
+        this.#dialog = () => <Dialogs context={this.#context} request={request} close={close} />;
+        this.render();
+      }),
+    );
   }
 
-  /** The code of dialogs and search, which comes with the first of them; undefined if it cannot be had. */
-  async #load(): Promise<Panels | undefined> {
-    const { chat, toast, strings } = this.#context;
-    const loaded = await import('./dialogs/dialogs.tsx').catch(() => undefined);
-    if (loaded === undefined) toast(strings.text('error.other'), 'bad');
-    // The session may have ended meanwhile.
-    if (loaded === undefined || chat.me === undefined) return undefined;
+  /**
+   * Does that with code that comes later: at once, if it has come.
+   *
+   * @param missing - what is done where it cannot be had; without it, the reader is offered to try again
+   */
+  #with<T>(later: Later<T>, task: (code: T) => void, missing?: () => void): void {
+    if (later.code !== undefined) {
+      this.#equip();
+      return task(later.code);
+    }
+    const { chat, strings } = this.#context;
+    const me = chat.me?.id;
+    const again = () => {
+      // Some browsers do not ask again for a script that has failed in the same page.
+      if (later.failures > 1) location.reload();
+      else this.#with(later, task);
+    };
+    const failed = missing ?? (() => this.#toasts.show(strings.text('error.other'), 'bad', again));
+    later.load().then(
+      (code) => {
+        // It was for somebody whose session may have ended meanwhile.
+        if (this.#stopped || chat.me?.id !== me) return;
+        this.#equip();
+        task(code);
+      },
+      () => !this.#stopped && failed(),
+    );
+  }
+
+  /** Nothing is to wait for code when it is wanted. */
+  #loadRest(): void {
+    if (this.#asked) return;
+    this.#asked = true;
+    if (this.#peopleShown) this.#with(panels, () => this.render());
+    // Should it fail, it is asked for again when it is wanted.
+    else panels.load().catch(() => {});
+    dialogs.load().catch(() => {});
+  }
+
+  /** What is to be done once when the panels have come. */
+  #equip(): void {
+    if (panels.code === undefined || this.#tooltip !== undefined) return;
+    this.#dress(panels.code.sheet());
+    this.#tooltip = new panels.code.Tooltip(this.#context);
+  }
+
+  #dress(sheet: CSSStyleSheet): void {
     const { adoptedStyleSheets: sheets } = this.#root;
-    if (!sheets.includes(loaded.dialogSheet())) sheets.push(loaded.dialogSheet());
-    return loaded;
+    if (!sheets.includes(sheet)) sheets.push(sheet);
   }
 
   /** Who gets the focus when what had it is gone. */
@@ -430,17 +480,17 @@ export class AppView {
     this.#searchPanel = panel;
   };
 
-  async #search(where: 'here' | 'everywhere'): Promise<void> {
+  #search(where: 'here' | 'everywhere'): void {
     const focused = this.#root.activeElement;
-    this.#panels = await this.#load();
-    if (this.#panels === undefined) return;
-    const open = this.#searching !== undefined;
-    if (!open) this.#searcher = focused instanceof HTMLElement ? focused : undefined;
-    this.#searching = where;
-    // One of them is above the timeline where there is no room beside it.
-    this.#peopleAbove = false;
-    this.render();
-    if (open) this.#searchPanel?.focus();
+    this.#with(panels, () => {
+      const open = this.#searching !== undefined;
+      if (!open) this.#searcher = focused instanceof HTMLElement ? focused : undefined;
+      this.#searching = where;
+      // One of them is above the timeline where there is no room beside it.
+      this.#peopleAbove = false;
+      this.render();
+      if (open) this.#searchPanel?.focus();
+    });
   }
 
   readonly #closeSearch = () => {
@@ -467,7 +517,9 @@ export class AppView {
     await this.#timeline.jump(seq);
   }
 
-  readonly #togglePeople = () => {
+  readonly #togglePeople = () => this.#with(panels, () => this.#toggle());
+
+  #toggle(): void {
     this.#searching = undefined;
     if (this.#wide) {
       this.#peopleBeside = !this.#peopleBeside;
@@ -479,7 +531,7 @@ export class AppView {
     if (!this.#wide && this.#peopleAbove)
       this.#root.querySelector<HTMLElement>('.side .bar button:last-of-type')?.focus();
     else this.#peopleButton.current?.focus();
-  };
+  }
 
   #measured(width: number): void {
     this.#width = width;
@@ -489,8 +541,8 @@ export class AppView {
 
   /** A tooltip is the topmost of all. */
   readonly #escape = (event: KeyboardEvent) => {
-    if (event.key !== 'Escape' || !this.#tooltip.shown) return;
-    this.#tooltip.hide();
+    if (event.key !== 'Escape' || this.#tooltip?.shown !== true) return;
+    this.#tooltip?.hide();
     event.preventDefault();
     event.stopPropagation();
   };

@@ -1,6 +1,7 @@
 import type { ComponentChildren } from 'preact';
 import type { Message, User } from '../../../server/events.ts';
 import type { Chat } from '../chat.ts';
+import type { Entry } from '../store/entries.ts';
 import type { Room } from '../store/room.ts';
 import type { Strings } from '../strings.ts';
 
@@ -15,6 +16,24 @@ export type DialogRequest =
   | { readonly kind: 'remove'; readonly room: Room; readonly user: User }
   | { readonly kind: 'delete'; readonly message: Message }
   | { readonly kind: 'select'; readonly text: string };
+
+/** What is done with a message in the composer. */
+export interface Writing {
+  reply(entry: Entry): void;
+  edit(entry: Entry): void;
+}
+
+/** What a menu is about. */
+export type MenuRequest =
+  | { readonly kind: 'add' }
+  | { readonly kind: 'room'; readonly room: Room }
+  /** `key`: does at once what that key of the menu does. */
+  | {
+      readonly kind: 'message';
+      readonly entry: Entry;
+      readonly writing: Writing;
+      readonly key?: string | undefined;
+    };
 
 export interface FailedInvitation {
   readonly user: User;
@@ -34,11 +53,15 @@ export interface Context {
   /** Draws now, before this returns. */
   draw(): void;
   toast(text: string, kind: 'good' | 'bad'): void;
+  /** Nothing can be shown: what is needed for it could not be loaded. */
+  failed(): void;
   /** Opens a room, and moves the focus there. */
   open(room: string): void;
   /** Puts a menu or sheet above everything else; without one, what is there goes. */
   layer(content?: () => ComponentChildren): void;
-  /** Opens a dialog, whose code is loaded with the first one. */
+  /** Opens a menu beside what was pressed. */
+  menu(request: MenuRequest, opener: HTMLElement): void;
+  /** Opens a dialog. */
   dialog(request: DialogRequest): void;
   /** Where the site shows more about a person. */
   profileUrl(user: User): string | undefined;

@@ -3,7 +3,6 @@ import { atMost99 } from '../strings.ts';
 import { Avatar } from './avatar.tsx';
 import type { Context } from './context.ts';
 import { Icon } from './icon.tsx';
-import { openRoomMenu, roomItems } from './room-menu.tsx';
 
 interface Props {
   readonly context: Context;
@@ -64,14 +63,14 @@ export function Header(props: Props) {
           <Icon name="search" />
         </button>
       )}
-      {room !== undefined && roomItems(room, context).length > 0 && (
+      {room !== undefined && (
         <button
           type="button"
           class="icon"
           aria-label={strings.text('rooms.menu')}
           aria-haspopup="menu"
           aria-expanded="false"
-          onClick={(event) => openRoomMenu(room, context, event.currentTarget)}
+          onClick={(event) => context.menu({ kind: 'room', room }, event.currentTarget)}
         >
           <Icon name="dots" />
         </button>

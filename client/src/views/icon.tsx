@@ -1,32 +1,19 @@
+import type { pictures } from './panels/pictures.ts';
+
 const paths = {
   bellOff: 'M3.5 3.5l17 17M7.4 7.2A6 6 0 0 0 6 11v6l-1.5 1.5h14M9.2 5.7A6 6 0 0 1 18 11v3M10 21h4',
-  bell: 'M6 17v-6a6 6 0 0 1 12 0v6l1.5 1.5h-15zM10 21h4',
-  invite:
-    'M10 11.5a3.5 3.5 0 1 0 0-7 3.5 3.5 0 0 0 0 7ZM3 19.5c.7-3.3 3.5-5 7-5 1.4 0 2.7.3 3.8.8M18.5 13.5v6M15.5 16.5h6',
-  person: 'M12 11.5a3.5 3.5 0 1 0 0-7 3.5 3.5 0 0 0 0 7ZM5 19.5c.7-3.3 3.5-5 7-5s6.3 1.7 7 5',
   plus: 'M12 5v14M5 12h14',
-  remove:
-    'M10 11.5a3.5 3.5 0 1 0 0-7 3.5 3.5 0 0 0 0 7ZM3 19.5c.7-3.3 3.5-5 7-5 1.4 0 2.7.3 3.8.8M15.5 16.5h6',
   search: 'M11 18a7 7 0 1 0 0-14 7 7 0 0 0 0 14ZM16 16l4.5 4.5',
-  settings:
-    'M4 7h8.5M17.5 7H20M4 17h2.5M11.5 17H20M15 9.5a2.5 2.5 0 1 0 0-5 2.5 2.5 0 0 0 0 5ZM9 19.5a2.5 2.5 0 1 0 0-5 2.5 2.5 0 0 0 0 5Z',
-  shield: 'M12 3.5 19 6v5.5c0 4.4-2.9 7.5-7 9-4.1-1.5-7-4.6-7-9V6z',
   alert: 'M12 4 2.8 19.5h18.4zM12 10v4.5M12 17.2h.01',
   back: 'm14.5 5-7 7 7 7',
   bubble: 'M4 5h16v11.5H10.5L6 20v-3.5H4z',
   check: 'm5 12.5 4.5 4.5L19 7.5',
   clock: 'M12 20.5a8.5 8.5 0 1 0 0-17 8.5 8.5 0 0 0 0 17ZM12 7.5V12l3 2',
   close: 'M6 6l12 12M18 6 6 18',
-  copy: 'M9 9h10.5v10.5H9zM15 9V4.5H4.5V15H9',
   dots: 'M5.5 12h.01M12 12h.01M18.5 12h.01',
   edit: 'M4.5 19.5l.8-4L16 4.8l3.2 3.2L8.5 18.7zM13.5 7.3l3.2 3.2',
-  delete: 'M4.5 7h15M9.5 7V4.5h5V7M6.5 7l.9 12.5h9.2L17.5 7M10.3 11v5M13.7 11v5',
   read: 'm2.5 12.5 4 4 8-9M11 15.5l1.2 1 8.3-9',
-  select: 'M9 4h1.5L12 5l1.5-1H15M9 20h1.5l1.5-1 1.5 1H15M12 5v14',
   down: 'M12 5v14M5.5 12.5 12 19l6.5-6.5',
-  enter: 'M14 4.5h5v15h-5M10.5 8l4 4-4 4M14 12H4.5',
-  server: 'M4 5h16v6H4zM4 13h16v6H4zM7.5 8h.01M7.5 16h.01',
-  exit: 'M10 4.5H5v15h5M15.5 8l4 4-4 4M19 12H9.5',
   fold: 'm5 9.5 7 7 7-7',
   hash: 'M9.5 4 7.5 20M16.5 4l-2 16M4.5 9h16M3.5 15h16',
   lock: 'M6 11h12v9H6zM8.5 11V8a3.5 3.5 0 0 1 7 0v3',
@@ -41,13 +28,18 @@ const paths = {
     'M12 8.5c4.1 0 7.5-1.2 7.5-2.8S16.1 3 12 3 4.5 4.2 4.5 5.7 7.9 8.5 12 8.5ZM4.5 5.7v12.6c0 1.5 3.4 2.7 7.5 2.7s7.5-1.2 7.5-2.7V5.7M4.5 12c0 1.5 3.4 2.7 7.5 2.7s7.5-1.2 7.5-2.7',
 };
 
-export type IconName = keyof typeof paths;
+export type IconName = keyof typeof paths | keyof typeof pictures;
+
+/** Those that are needed later come with the code that needs them. */
+export function addPictures(more: Record<string, string>): void {
+  Object.assign(paths, more);
+}
 
 /** A line drawing in the colour of the text around it; never the only name of a control. */
 export function Icon({ name, size = '' }: { name: IconName; size?: '' | 's' | 'flip' }) {
   return (
     <svg class={`i ${size}${name === 'dots' ? ' dots' : ''}`.trim()} viewBox="0 0 24 24" aria-hidden="true">
-      <path d={paths[name]} />
+      <path d={(paths as Partial<Record<IconName, string>>)[name]} />
     </svg>
   );
 }

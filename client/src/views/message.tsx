@@ -14,7 +14,8 @@ const LONG_LINES = 24;
 
 export interface MessageActions {
   reply(entry: Entry): void;
-  menu(entry: Entry, opener: HTMLElement): void;
+  /** `key`: does at once what that key of the menu does. */
+  menu(entry: Entry, opener: HTMLElement, key?: string): void;
   jump(seq: number): void;
   retry(entry: Entry): void;
   discard(entry: Entry): void;

@@ -7,7 +7,6 @@ import type { Context } from './context.ts';
 import { Empty } from './empty.tsx';
 import { FilterField } from './filter-field.tsx';
 import { Icon } from './icon.tsx';
-import { openMenu } from './menu.tsx';
 import { RoomRow } from './room-row.tsx';
 import { RovingList } from './roving-list.tsx';
 import { StillOrder } from './still-order.ts';
@@ -97,7 +96,7 @@ export class RoomList extends Component<Props> {
               aria-label={strings.text('rooms.add')}
               aria-haspopup="menu"
               aria-expanded="false"
-              onClick={(event) => this.#add(event.currentTarget)}
+              onClick={(event) => context.menu({ kind: 'add' }, event.currentTarget)}
             >
               <Icon name="plus" />
             </button>
@@ -200,24 +199,6 @@ export class RoomList extends Component<Props> {
         )}
       </Empty>
     );
-  }
-
-  #add(opener: HTMLElement): void {
-    const { context } = this.props;
-    const { chat, strings, dialog } = context;
-    const { createPublic, createPrivate, direct } = chat.can;
-    const room = {
-      picture: 'hash',
-      label: strings.text('rooms.new'),
-      run: () => dialog({ kind: 'create' }),
-    } as const;
-    const message = {
-      picture: 'bubble',
-      label: strings.text('direct.title'),
-      run: () => dialog({ kind: 'direct' }),
-    } as const;
-    const items = [...(createPublic || createPrivate ? [room] : []), ...(direct ? [message] : [])];
-    openMenu(context, opener, { label: strings.text('rooms.add'), items });
   }
 
   /** At once: the next letter must not be added to what was there. */

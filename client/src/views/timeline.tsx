@@ -8,7 +8,6 @@ import type { Context } from './context.ts';
 import { Empty } from './empty.tsx';
 import { firstRun } from './first-run.tsx';
 import { GroupKeys } from './group-keys.ts';
-import type { MenuItem } from './menu.tsx';
 import { Message, type MessageActions, type State } from './message.tsx';
 import { Roving } from './roving.ts';
 import { ScrollKeeper } from './scroll-keeper.ts';
@@ -21,10 +20,6 @@ const SKELETON_MS = 300;
 /** A message that is acknowledged sooner needs no "Sending…". */
 const SENDING_MS = 400;
 const FLASH_MS = 1600;
-
-export interface TimelineActions extends MessageActions {
-  items(entry: Entry): readonly MenuItem[];
-}
 
 /** Where a room opens, or is left: at its end, or with this message so far from the top. */
 interface Place {
@@ -43,7 +38,7 @@ export class TimelineView {
   /** The newest message when the room was opened. */
   #opened = 0;
   readonly #context: Context;
-  readonly #actions: TimelineActions;
+  readonly #actions: MessageActions;
   readonly #slice = new Slice();
   readonly #groups = new GroupKeys();
   readonly #drawn = new Map<string, Message>();
@@ -67,7 +62,7 @@ export class TimelineView {
   #awaited: { room: Room; seq: number } | undefined;
   #flash: string | undefined;
 
-  constructor(context: Context, actions: TimelineActions) {
+  constructor(context: Context, actions: MessageActions) {
     this.#context = context;
     this.#actions = actions;
   }
@@ -81,6 +76,11 @@ export class TimelineView {
   /** Some of what is below was unread when the room was opened. */
   get unreadBelow(): boolean {
     return this.#seen < this.#opened;
+  }
+
+  /** There are messages, or it is known that there are none. */
+  get shown(): boolean {
+    return this.#placed;
   }
 
   get visible(): boolean {
@@ -203,10 +203,10 @@ export class TimelineView {
     this.#roving = undefined;
     const column = element?.firstElementChild;
     if (element === null || !(column instanceof HTMLElement)) return;
-    const { items, menu } = this.#actions;
+    const { menu } = this.#actions;
     this.#scroll = new ScrollKeeper(element, column, () => this.#placed && this.#context.changed());
     this.#roving = new Roving(column, '.msg');
-    onMessageKeys(element, this.#find, items, menu);
+    onMessageKeys(element, this.#find, menu);
     onLongPress(element, this.#find, menu);
     onComingBack(element, this.#find);
   };

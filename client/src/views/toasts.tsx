@@ -7,7 +7,7 @@ const SHOWN_MS = 6000;
 export class Toasts {
   readonly #strings: Strings;
   readonly #changed: () => void;
-  #shown: { text: string; kind: 'good' | 'bad' } | undefined;
+  #shown: { text: string; kind: 'good' | 'bad'; again: (() => void) | undefined } | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(strings: Strings, changed: () => void) {
@@ -15,8 +15,9 @@ export class Toasts {
     this.#changed = changed;
   }
 
-  show(text: string, kind: 'good' | 'bad'): void {
-    this.#shown = { text, kind };
+  /** @param again - offers to try again what failed */
+  show(text: string, kind: 'good' | 'bad', again?: () => void): void {
+    this.#shown = { text, kind, again };
     this.#countDown();
     this.#changed();
   }
@@ -47,6 +48,11 @@ export class Toasts {
           <div class={`toast ${toast.kind}`}>
             <Icon name={toast.kind === 'good' ? 'check' : 'alert'} />
             <span>{toast.text}</span>
+            {toast.again !== undefined && (
+              <button type="button" class="link" onClick={this.#again}>
+                {this.#strings.text('common.again')}
+              </button>
+            )}
             <button
               type="button"
               class="icon"
@@ -60,6 +66,12 @@ export class Toasts {
       </div>
     );
   }
+
+  readonly #again = () => {
+    const again = this.#shown?.again;
+    this.clear();
+    again?.();
+  };
 
   readonly #stay = () => clearTimeout(this.#timer);
 

@@ -1,38 +1,32 @@
 import type { Entry } from '../store/entries.ts';
-import type { MenuItem } from './menu.tsx';
 import type { Message } from './message.tsx';
 
 const LONG_PRESS_MS = 450;
 /** A finger is never quite still. */
 const MOVED_PX = 10;
 
+/** What the menu of a message offers by a key of its own. */
+const KEYS = new Set(['r', 'c', 'e', 'del']);
+
 type Find = (element: Element) => Message | undefined;
-type Open = (entry: Entry, opener: HTMLElement) => void;
+type Open = (entry: Entry, opener: HTMLElement, key?: string) => void;
 
 /** On a message: Enter or Shift+F10 opens the menu, letters do what it offers. */
-export function onMessageKeys(
-  timeline: HTMLElement,
-  find: Find,
-  items: (entry: Entry) => readonly MenuItem[],
-  open: Open,
-): void {
+export function onMessageKeys(timeline: HTMLElement, find: Find, open: Open): void {
   timeline.addEventListener('keydown', (event) => {
     const target = event.target as HTMLElement;
     const message = find(target);
     if (message?.element == null || event.altKey || event.ctrlKey || event.metaKey) return;
     const { entry } = message.props;
-    const offered = items(entry);
     // On a link, or a button in the message, Enter does what that is for.
     const menu =
       (event.key === 'Enter' && message.element === target) ||
       event.key === 'ContextMenu' ||
       (event.key === 'F10' && event.shiftKey);
-    const pressed = event.key === 'Delete' ? 'del' : event.key.toLowerCase();
-    const item = offered.find(({ key }) => key?.toLowerCase() === pressed);
-    if (menu && offered.length > 0) open(entry, message.element);
-    else if (item !== undefined && !event.shiftKey) item.run();
-    else return;
+    const key = event.key === 'Delete' ? 'del' : event.key.toLowerCase();
+    if (!isStored(entry) || !(menu || (KEYS.has(key) && !event.shiftKey))) return;
     event.preventDefault();
+    open(entry, message.element, menu ? undefined : key);
   });
 }
 
@@ -53,16 +47,20 @@ export function onLongPress(timeline: HTMLElement, find: Find, open: Open): void
   timeline.addEventListener('pointerdown', (event) => {
     cancel();
     const message = find(event.target as Element);
-    const stored = message?.props.entry.message;
-    if (event.pointerType !== 'touch' || stored === undefined || stored.deletedAt !== undefined) return;
+    if (event.pointerType !== 'touch' || message === undefined || !isStored(message.props.entry)) return;
     from = { x: event.clientX, y: event.clientY };
     timer = setTimeout(() => {
       // It may have gone meanwhile.
-      if (message?.element != null) open(message.props.entry, message.element);
+      if (message.element !== null) open(message.props.entry, message.element);
     }, LONG_PRESS_MS);
   });
   timeline.addEventListener('pointermove', (event) => {
     if (Math.hypot(event.clientX - from.x, event.clientY - from.y) > MOVED_PX) cancel();
   });
   for (const name of ['pointerup', 'pointercancel', 'scroll']) timeline.addEventListener(name, cancel);
+}
+
+/** There is something that can be done with it. */
+function isStored({ message }: Entry): boolean {
+  return message !== undefined && message.deletedAt === undefined;
 }

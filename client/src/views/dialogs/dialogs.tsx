@@ -1,4 +1,4 @@
-import style from '../../styles/panels.css?inline';
+import style from '../../styles/dialogs.css?inline';
 import { sheetOf } from '../../styles.ts';
 import type { Context, DialogRequest } from '../context.ts';
 import { Ask } from './ask.tsx';
@@ -8,18 +8,16 @@ import { Invite } from './invite.tsx';
 import { SelectText } from './select-text.tsx';
 import { RoomSettings } from './settings.tsx';
 
-export { SearchPanel } from '../search.tsx';
-
 interface Props {
   readonly context: Context;
   readonly request: DialogRequest;
   close(): void;
 }
 
-/** What is needed beside the element's own sheet. */
-export const dialogSheet = sheetOf(style);
+/** What is needed beside the sheets of the element and of the panels. */
+export const sheet = sheetOf(style);
 
-/** All dialogs: with the search a piece of code of its own, which is loaded with the first of them. */
+/** All dialogs: a piece of code of its own. */
 export function Dialogs({ context, request, close }: Props) {
   const { chat, strings, toast } = context;
   if (request.kind === 'create')

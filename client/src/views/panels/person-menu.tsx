@@ -1,7 +1,7 @@
-import type { RoomMember, User } from '../../../server/events.ts';
-import type { Room } from '../store/room.ts';
-import { Avatar } from './avatar.tsx';
-import type { Context } from './context.ts';
+import type { RoomMember, User } from '../../../../server/events.ts';
+import type { Room } from '../../store/room.ts';
+import { Avatar } from '../avatar.tsx';
+import type { Context } from '../context.ts';
 import { type MenuItem, openMenu } from './menu.tsx';
 
 const rank = { member: 0, moderator: 1, owner: 2 } as const;

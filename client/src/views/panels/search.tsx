@@ -1,12 +1,13 @@
 import { Component, createRef } from 'preact';
-import type { Message } from '../../../server/events.ts';
-import type { Room } from '../store/room.ts';
-import { snippet } from '../text/snippet.ts';
-import type { Context } from './context.ts';
-import { Empty } from './empty.tsx';
-import { Icon } from './icon.tsx';
-import { listTime } from './list-time.ts';
-import { RovingList } from './roving-list.tsx';
+import type { Message } from '../../../../server/events.ts';
+import { Search } from '../../search.ts';
+import type { Room } from '../../store/room.ts';
+import { snippet } from '../../text/snippet.ts';
+import type { Context } from '../context.ts';
+import { Empty } from '../empty.tsx';
+import { Icon } from '../icon.tsx';
+import { listTime } from '../list-time.ts';
+import { RovingList } from '../roving-list.tsx';
 
 /** An answer that comes sooner needs no picture of its coming. */
 const BONES_MS = 300;
@@ -31,6 +32,7 @@ interface Props {
 export class SearchPanel extends Component<Props> {
   readonly #field = createRef<HTMLInputElement>();
   readonly #list = createRef<HTMLDivElement>();
+  readonly #search: Search;
   #query = '';
   #asked = 0;
   /** Which room was shown when it was asked for. */
@@ -38,7 +40,14 @@ export class SearchPanel extends Component<Props> {
   #wake: ReturnType<typeof setTimeout> | undefined;
   #said: readonly Message[] | undefined;
 
+  constructor(props: Props) {
+    super(props);
+    const { chat, changed } = props.context;
+    this.#search = new Search(chat.connection, changed);
+  }
+
   override componentDidMount(): void {
+    this.props.context.chat.followers.add(this.#search);
     this.#room = this.props.context.chat.current?.id;
     this.props.shown(this);
     this.focus();
@@ -49,7 +58,7 @@ export class SearchPanel extends Component<Props> {
     const { everywhere } = this.props;
     const room = chat.current?.id;
     if (before.everywhere !== everywhere || (!everywhere && room !== this.#room)) this.#find();
-    const messages = chat.search.state?.messages;
+    const messages = this.#search.state?.messages;
     if (messages === this.#said) return;
     this.#said = messages;
     if (messages === undefined) return;
@@ -60,7 +69,8 @@ export class SearchPanel extends Component<Props> {
   override componentWillUnmount(): void {
     clearTimeout(this.#wake);
     this.props.shown(undefined);
-    this.props.context.chat.search.clear();
+    this.#search.clear();
+    this.props.context.chat.followers.delete(this.#search);
   }
 
   focus(): void {
@@ -70,7 +80,7 @@ export class SearchPanel extends Component<Props> {
 
   override render({ context, everywhere, roomInSight, inert, setEverywhere, close }: Props) {
     const { strings, chat } = context;
-    const busy = chat.search.state?.busy === true;
+    const busy = this.#search.state?.busy === true;
     return (
       <aside class="pane side search" aria-label={strings.text('search.heading')} inert={inert}>
         <div class="bar">
@@ -119,7 +129,7 @@ export class SearchPanel extends Component<Props> {
   #results() {
     const { context, everywhere, setEverywhere } = this.props;
     const { strings, chat } = context;
-    const { state } = chat.search;
+    const { state } = this.#search;
     if (state === undefined) return undefined;
     const { messages, more, error, busy, query } = state;
     if (error !== undefined) {
@@ -129,7 +139,7 @@ export class SearchPanel extends Component<Props> {
           title={strings.text('search.error.title')}
           text={strings.text('search.error.text')}
         >
-          <button type="button" class="btn primary" onClick={() => chat.search.again()}>
+          <button type="button" class="btn primary" onClick={() => this.#search.again()}>
             {strings.text('common.again')}
           </button>
         </Empty>
@@ -162,7 +172,7 @@ export class SearchPanel extends Component<Props> {
       more && (
         <div class="foot" key="foot">
           <span>{strings.text('search.newest', { n: messages.length })}</span>
-          <button type="button" class="btn" disabled={busy} onClick={() => void chat.search.older()}>
+          <button type="button" class="btn" disabled={busy} onClick={() => void this.#search.older()}>
             {strings.text('search.older')}
           </button>
         </div>
@@ -202,7 +212,7 @@ export class SearchPanel extends Component<Props> {
     clearTimeout(this.#wake);
     this.#wake = setTimeout(changed, BONES_MS);
     this.#room = chat.current?.id;
-    chat.search.find(this.#query, everywhere ? undefined : this.#room);
+    this.#search.find(this.#query, everywhere ? undefined : this.#room);
   }
 
   readonly #typed = () => {

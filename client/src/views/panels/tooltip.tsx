@@ -1,4 +1,4 @@
-import type { Context } from './context.ts';
+import type { Context } from '../context.ts';
 
 const POINTED_MS = 500;
 const GAP = 6;

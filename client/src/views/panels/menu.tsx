@@ -1,6 +1,6 @@
 import { Component, type ComponentChildren, createRef } from 'preact';
-import type { Context } from './context.ts';
-import { Icon, type IconName } from './icon.tsx';
+import type { Context } from '../context.ts';
+import { Icon, type IconName } from '../icon.tsx';
 
 export interface MenuItem {
   readonly picture: IconName;

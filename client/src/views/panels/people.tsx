@@ -1,13 +1,14 @@
 import { Component, createRef } from 'preact';
-import type { RoomMember } from '../../../server/events.ts';
-import type { Room } from '../store/room.ts';
-import { Avatar } from './avatar.tsx';
-import type { Context } from './context.ts';
-import { Empty } from './empty.tsx';
-import { FilterField } from './filter-field.tsx';
-import { Icon } from './icon.tsx';
+import type { RoomMember } from '../../../../server/events.ts';
+import { People as Members } from '../../people.ts';
+import type { Room } from '../../store/room.ts';
+import { Avatar } from '../avatar.tsx';
+import type { Context } from '../context.ts';
+import { Empty } from '../empty.tsx';
+import { FilterField } from '../filter-field.tsx';
+import { Icon } from '../icon.tsx';
+import { RovingList } from '../roving-list.tsx';
 import { openPersonMenu, personItems } from './person-menu.tsx';
-import { RovingList } from './roving-list.tsx';
 
 interface Props {
   readonly context: Context;
@@ -28,10 +29,19 @@ const AHEAD = 300;
 /** The members of the room: who is here now, then the others. */
 export class People extends Component<Props> {
   readonly #list = createRef<HTMLDivElement>();
+  readonly #people: Members;
   #query = '';
   #timer: ReturnType<typeof setTimeout> | undefined;
 
+  constructor(props: Props) {
+    super(props);
+    const { chat, changed } = props.context;
+    this.#people = new Members(chat.connection, chat.tasks, props.room, changed);
+  }
+
   override componentDidMount(): void {
+    this.props.context.chat.followers.add(this.#people);
+    this.#people.ready();
     this.#extend();
   }
 
@@ -41,10 +51,11 @@ export class People extends Component<Props> {
 
   override componentWillUnmount(): void {
     clearTimeout(this.#timer);
+    this.props.context.chat.followers.delete(this.#people);
   }
 
   override render({ context, room, inert, lost, close }: Props) {
-    const { chat, strings, dialog } = context;
+    const { strings, dialog } = context;
     const { members, may } = room.summary;
     const heading = strings.text('people.title');
     return (
@@ -73,7 +84,7 @@ export class People extends Component<Props> {
           {this.#query.trim() === '' ? this.#everybody(lost) : this.#found()}
           {members === 1 &&
             room.presentCount === 1 &&
-            chat.people.list(false, strings.locale).length === 0 && (
+            this.#people.list(false, strings.locale).length === 0 && (
               <Empty
                 picture="people"
                 title={strings.text('people.empty.title')}
@@ -87,9 +98,9 @@ export class People extends Component<Props> {
 
   #everybody(lost: boolean) {
     const { context, room } = this.props;
-    const { chat, strings } = context;
-    const here = chat.people.list(true, strings.locale);
-    const away = chat.people.list(false, strings.locale);
+    const { strings } = context;
+    const here = this.#people.list(true, strings.locale);
+    const away = this.#people.list(false, strings.locale);
     const present = Math.max(here.length, room.presentCount);
     const others = Math.max(away.length, room.summary.members - present);
     const hidden = present - here.length + (others - away.length);
@@ -115,8 +126,8 @@ export class People extends Component<Props> {
   }
 
   #found() {
-    const { chat, strings } = this.props.context;
-    const { found } = chat.people;
+    const { strings } = this.props.context;
+    const { found } = this.#people;
     if (found === undefined) return undefined;
     if (found.length === 0) {
       const text = strings.text('rooms.filterNone', { q: this.#query.trim() });
@@ -190,16 +201,15 @@ export class People extends Component<Props> {
   }
 
   #look(query: string): void {
-    const { chat, changed } = this.props.context;
     this.#query = query;
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => void chat.people.find(query), PAUSE_MS);
-    changed();
+    this.#timer = setTimeout(() => void this.#people.find(query), PAUSE_MS);
+    this.props.context.changed();
   }
 
   readonly #extend = () => {
     const list = this.#list.current;
-    const { people } = this.props.context.chat;
+    const people = this.#people;
     const present = people.more(true);
     if (this.#query.trim() !== '' || !(present || people.more(false))) return;
     if (list === null || list.clientHeight === 0) return;

@@ -1,9 +1,9 @@
-import type { Room } from '../store/room.ts';
-import type { Context } from './context.ts';
+import type { Room } from '../../store/room.ts';
+import type { Context } from '../context.ts';
 import { type MenuItem, openMenu } from './menu.tsx';
 
 /** What can be done with a room; what one may not do is absent. */
-export function roomItems(room: Room, context: Context): MenuItem[] {
+function roomItems(room: Room, context: Context): MenuItem[] {
   const { chat, strings, dialog, showPeople, searchInMenu, toast } = context;
   const search = searchInMenu();
   const { kind, member, may, notify } = room.summary;
