@@ -2,13 +2,6 @@ import type { Plugin } from 'vite';
 
 /** What packages bring along and the chat never uses: the end of a module's address, and what stands in its place. */
 const unused: Record<string, string> = {
-  // Chosen by nobody: the server speaks WebSocket and polling.
-  'engine.io-client/build/esm/transports/webtransport.js': 'export class WT {}',
-  // No message of the protocol has bytes in it.
-  'socket.io-parser/build/esm/is-binary.js':
-    'export const isBinary = () => false; export const hasBinary = () => false;',
-  'socket.io-parser/build/esm/binary.js':
-    'export const deconstructPacket = (packet) => ({ packet, buffers: [] }); export const reconstructPacket = (packet) => packet;',
   '\0vite/preload-helper.js': 'export const __vitePreload = (load) => load();',
 };
 

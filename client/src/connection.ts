@@ -1,4 +1,3 @@
-import { io, type Socket } from 'socket.io-client';
 import type {
   Answer,
   Answers,
@@ -17,7 +16,7 @@ import {
   RequestError,
   type ServerEvents,
 } from './connection-state.ts';
-import { causeOfRefusal } from './origin-probe.ts';
+import { type Closing, Socket } from './socket.ts';
 
 export type RequestOf<E extends RequestName> = Parameters<ClientToServer[E]>[0];
 
@@ -42,15 +41,12 @@ const LOOK_MS = 2000;
 /** After these, one may be let in again without doing anything in this page. */
 const returning: ReadonlySet<Ended> = new Set(['unauthorized', 'logout', 'expired', 'invalid']);
 
-/**
- * The one socket, and what is tried when it breaks. Socket.IO's own reconnection is off: after a refused
- * CONNECT or an ended session it does nothing, and it neither tells when it tries next nor tries now.
- */
+/** The one socket, and what is tried when it breaks. */
 export class Connection {
   readonly #server: string;
   readonly #listener: ConnectionListener;
-  readonly #socket: Socket<ServerToClient, ClientToServer>;
-  #transports: ['websocket' | 'polling', 'websocket' | 'polling'] = ['websocket', 'polling'];
+  readonly #socket: Socket;
+  #first: 'websocket' | 'polling' = 'websocket';
   #state: ConnectionState = { kind: 'connecting', since: Date.now() };
   /** The next attempt. */
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -77,26 +73,21 @@ export class Connection {
   constructor(server: string, listener: ConnectionListener, events: ServerEvents) {
     this.#server = server;
     this.#listener = listener;
-    // A path is where a proxy has put the server; to Socket.IO it would be the name of a namespace.
-    const { origin, pathname } = new URL(server);
-    this.#socket = io(origin, {
-      path: `${pathname.replace(/\/$/, '')}/socket.io/`,
-      transports: this.#transports,
-      tryAllTransports: true,
-      withCredentials: true,
-      reconnection: false,
-      autoConnect: false,
-      forceNew: true,
-      timeout: REQUEST_MS,
+    const all: ServerToClient = {
+      ...events,
+      'session:ready': (ready) => this.#ready(ready),
+      'session:ended': ({ reason }) => this.#over(reason),
+    };
+    this.#socket = new Socket(server, REQUEST_MS, {
+      // Types cannot follow a name from the table to its payload; other names are of a newer server.
+      event: (name, payload) =>
+        (all as Partial<Record<string, (payload: never) => void>>)[name]?.(payload as never),
+      heard: () => {
+        this.#heardAt = Date.now();
+      },
+      refused: (failure) => this.#refused(failure),
+      closed: (how) => this.#closed(how),
     });
-    this.#socket.on('session:ready', (ready) => this.#ready(ready));
-    this.#socket.on('session:ended', ({ reason }) => this.#over(reason));
-    for (const [name, handle] of Object.entries(events)) {
-      // Socket.IO's types cannot follow a name from the table to its payload.
-      (this.#socket as Socket).on(name, handle);
-    }
-    this.#socket.on('disconnect', (reason) => this.#broken(reason));
-    this.#socket.on('connect_error', (error) => this.#refused(error));
   }
 
   get state(): ConnectionState {
@@ -138,26 +129,22 @@ export class Connection {
     else this.tryNow();
   }
 
-  /** Never buffered: what Socket.IO keeps while offline it would send before the rooms are joined again. */
+  /** Never kept for later: it would be sent before the rooms are joined again. */
   async request<E extends RequestName>(
     name: E,
     payload: RequestOf<E>,
     timeout = REQUEST_MS,
   ): Promise<Answers[E]> {
-    const { id } = this.#socket;
-    if (this.#state.kind !== 'ready' || !this.#socket.connected) throw new RequestError('offline');
+    if (this.#state.kind !== 'ready') throw new RequestError('offline');
     const sent = Date.now();
-    // Socket.IO's types cannot follow the name through to the answer.
-    const emitter = this.#socket.timeout(timeout) as unknown as {
-      emitWithAck(name: string, payload: unknown): Promise<Answer<Answers[E]>>;
-    };
-    const answer = await emitter.emitWithAck(name, payload).catch(() => {
-      if (this.#state.kind !== 'ready' || this.#socket.id !== id) throw new RequestError('offline');
-      this.#unanswered(sent);
-      throw new RequestError('timeout');
+    const answer = await this.#socket.request(name, payload, timeout).catch((error: RequestError) => {
+      if (error.code === 'timeout') this.#unanswered(sent);
+      throw error;
     });
-    if (!answer.ok) throw new RequestError(answer.error.code, answer.error);
-    return answer.data;
+    // Types cannot follow the name through to the answer.
+    const answered = answer as Answer<Answers[E]>;
+    if (!answered.ok) throw new RequestError(answered.error.code, answered.error);
+    return answered.data;
   }
 
   #ready(ready: Ready): void {
@@ -166,10 +153,6 @@ export class Connection {
     if (this.#user !== undefined && this.#user.id !== ready.user.id) return this.#end('user_changed');
     this.#reset();
     this.#user = ready.user;
-    this.#heardAt = Date.now();
-    this.#socket.io.engine.on('packet', () => {
-      this.#heardAt = Date.now();
-    });
     this.#enter({ kind: 'ready' });
     this.#listener.ready(ready);
   }
@@ -179,20 +162,21 @@ export class Connection {
     else this.#check(reason);
   }
 
-  #broken(reason: Socket.DisconnectReason): void {
-    if (reason === 'io client disconnect') return;
+  #closed(how: Closing): void {
     this.#settled();
-    // The server disconnects like this only when a session is over.
-    if (reason === 'io server disconnect' && !this.#looking) this.#check('unauthorized');
+    // The other way first the next time. One that hangs does not fail, so that none is tried after it; and a proxy may
+    // accept a WebSocket and close it at once.
+    if (how === 'hung' || how === 'unopened')
+      this.#first = this.#first === 'polling' ? 'websocket' : 'polling';
+    if (how === 'hung' || how === 'failed') this.#refused({});
+    // The server disconnects only when a session is over.
+    else if (how === 'server' && !this.#looking) this.#check('unauthorized');
     else this.#retry('network');
   }
 
-  #refused(error: Error & { data?: Partial<ConnectFailure> }): void {
+  #refused({ code, retryAfterMs, loginUrl }: Partial<ConnectFailure>): void {
     this.#settled();
-    if (error.message === 'timeout') this.#swapTransports();
-    const code: string | undefined = error.data?.code;
-    const retryAfterMs = error.data?.retryAfterMs;
-    this.#loginUrl = error.data?.loginUrl ?? this.#loginUrl;
+    this.#loginUrl = loginUrl ?? this.#loginUrl;
     if (this.#looking) return this.#close();
     if (code === 'forbidden') return this.#refuse('banned');
     if (this.#resume !== undefined) return this.#tryAgain();
@@ -289,7 +273,11 @@ export class Connection {
 
   async #askForCause(): Promise<void> {
     const lostAt = this.#lostAt;
-    const verdict = await causeOfRefusal(this.#server);
+    const verdict = await import('./origin-probe.ts').then(
+      ({ causeOfRefusal }) => causeOfRefusal(this.#server),
+      // Not even that can be had from the server.
+      () => ({ kind: 'no' }) as const,
+    );
     // There may have been a connection meanwhile, which was lost for another reason.
     if (verdict.kind === 'no' || this.#state.kind !== 'lost' || this.#lostAt !== lostAt) return;
     if (verdict.kind === 'limited') {
@@ -331,21 +319,7 @@ export class Connection {
     if (this.#state.kind === 'lost') this.#enter({ ...this.#state, retryAt: Date.now() });
     this.#settled();
     this.#attempt = { began: Date.now(), ends: setTimeout(() => this.#abandon(), ATTEMPT_MS) };
-    this.#socket.connect();
-    // A proxy may accept a WebSocket and close it at once: Socket.IO's manager would wait for its time-out.
-    const { engine } = this.#socket.io;
-    engine.once('close', () =>
-      queueMicrotask(
-        () => this.#attempt !== undefined && engine === this.#socket.io.engine && this.#unopened(),
-      ),
-    );
-  }
-
-  #unopened(): void {
-    this.#socket.disconnect();
-    this.#settled();
-    this.#swapTransports();
-    this.#retry('network');
+    this.#socket.connect(this.#first);
   }
 
   /** The connection was opened, and then the server said nothing. */
@@ -353,12 +327,6 @@ export class Connection {
     this.#socket.disconnect();
     this.#settled();
     this.#retry('network');
-  }
-
-  /** The other transport first the next time: this one does not fail, it hangs. */
-  #swapTransports(): void {
-    this.#transports = [this.#transports[1], this.#transports[0]];
-    this.#socket.io.opts.transports = this.#transports;
   }
 
   /** No attempt is under way. */

@@ -62,9 +62,9 @@ function firstLoad(): Set<string> {
   return files;
 }
 
-test('what a first visit loads is at most 60 KB with brotli', () => {
+test('what a first visit loads is at most 45 KB with brotli', () => {
   const lengths = [...firstLoad()].map((name) => read(`${name}.br`).length);
-  expect(lengths.reduce((sum, length) => sum + length, 0)).toBeLessThanOrEqual(60 * 1024);
+  expect(lengths.reduce((sum, length) => sum + length, 0)).toBeLessThanOrEqual(45 * 1024);
 });
 
 test('the script of a page imports nothing before it is asked to', () => {

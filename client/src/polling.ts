@@ -1,0 +1,34 @@
+import { Socket as Engine } from 'engine.io-client';
+import { type Link, type LinkListener, pathAt } from './link.ts';
+
+/**
+ * By HTTP, for networks that block WebSocket.
+ *
+ * @param upgrade - goes over to WebSocket where that works after all, or is the only way
+ */
+export function byPolling(server: string, upgrade: boolean, listener: LinkListener): Link {
+  const engine = new Engine(new URL(server).origin, {
+    path: pathAt(server),
+    transports: upgrade ? ['polling', 'websocket'] : ['polling'],
+    tryAllTransports: true,
+    withCredentials: true,
+  });
+  let opened = false;
+  let over = false;
+  engine.on('open', () => {
+    opened = true;
+    if (!over) listener.opened();
+  });
+  engine.on('packet', () => over || listener.heard());
+  engine.on('data', (text) => over || listener.said(String(text)));
+  engine.on('close', (reason) => {
+    if (!over) listener.closed(opened ? 'broken' : reason === 'transport error' ? 'failed' : 'unopened');
+  });
+  return {
+    send: (text) => void engine.send(text),
+    close() {
+      over = true;
+      engine.close();
+    },
+  };
+}

@@ -1,0 +1,158 @@
+import type { ConnectFailure } from '../../server/events.ts';
+import { RequestError } from './connection-state.ts';
+import { byWebSocket, type Link, type LinkListener } from './link.ts';
+
+/**
+ * Why there is no connection any more. `hung`: it was not opened in time. `unopened`: it was closed instead. `failed`:
+ * an error came before it was opened. `server`: the server has ended it. `broken`: all else.
+ */
+export type Closing = 'hung' | 'unopened' | 'failed' | 'server' | 'broken';
+
+export interface SocketListener {
+  event(name: string, payload: unknown): void;
+  /** Anything at all has come from the server. */
+  heard(): void;
+  /** By the server, with its reason, before there was a connection. */
+  refused(failure: Partial<ConnectFailure>): void;
+  /** Told once a connection; not of one that was closed from here. */
+  closed(how: Closing): void;
+}
+
+/** What the packets of Socket.IO begin with. */
+const packets = { connect: '0', disconnect: '1', event: '2', ack: '3', connectError: '4' } as const;
+
+/**
+ * What the chat needs of the Socket.IO protocol (5): one namespace, JSON, answers to requests. Nothing is kept for later
+ * and nothing is tried again: that is decided in connection.ts.
+ */
+export class Socket {
+  readonly #server: string;
+  readonly #openMs: number;
+  readonly #listener: SocketListener;
+  #link: Link | undefined;
+  /** Counts the attempts: what is told of an earlier one is of no interest. */
+  #attempt = 0;
+  #connected = false;
+  #opening: ReturnType<typeof setTimeout> | undefined;
+  /** Who waits for an answer, by the number of the request. */
+  readonly #waiting = new Map<number, { answered(answer: unknown): void; lost(): void }>();
+  #requests = 0;
+
+  /** @param openMs - in so long a connection is to be opened */
+  constructor(server: string, openMs: number, listener: SocketListener) {
+    this.#server = server;
+    this.#openMs = openMs;
+    this.#listener = listener;
+  }
+
+  get connected(): boolean {
+    return this.#connected;
+  }
+
+  /** Opens a connection; one that is open already ends. */
+  connect(first: 'websocket' | 'polling'): void {
+    this.disconnect();
+    this.#opening = setTimeout(() => this.#close('hung'), this.#openMs);
+    if (first === 'polling') return void this.#poll(true);
+    const closed = (how: Closing) => (how === 'failed' ? void this.#poll(false) : this.#close(how));
+    try {
+      this.#link = byWebSocket(this.#server, this.#listening(closed));
+    } catch {
+      void this.#poll(false);
+    }
+  }
+
+  async #poll(upgrade: boolean): Promise<void> {
+    const attempt = this.#attempt;
+    const code = await import('./polling.ts').catch(() => undefined);
+    if (attempt !== this.#attempt) return;
+    if (code === undefined) return this.#close('failed');
+    this.#link = code.byPolling(
+      this.#server,
+      upgrade,
+      this.#listening((how) => this.#close(how)),
+    );
+  }
+
+  #listening(closed: LinkListener['closed']): LinkListener {
+    return {
+      opened: () => {
+        clearTimeout(this.#opening);
+        this.#link?.send(packets.connect);
+      },
+      heard: () => this.#listener.heard(),
+      said: (packet) => this.#read(packet),
+      closed,
+    };
+  }
+
+  disconnect(): void {
+    if (this.#connected) this.#link?.send(packets.disconnect);
+    this.#drop();
+  }
+
+  /** Fails with `timeout` when there is no answer in time, and with `offline` when there can be none any more. */
+  request(name: string, payload: unknown, ms: number): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      if (!this.#connected) return reject(new RequestError('offline'));
+      const id = this.#requests++;
+      const settle = () => {
+        clearTimeout(timer);
+        this.#waiting.delete(id);
+      };
+      const timer = setTimeout(() => {
+        settle();
+        reject(new RequestError('timeout'));
+      }, ms);
+      this.#waiting.set(id, {
+        answered(answer) {
+          settle();
+          resolve(answer);
+        },
+        lost() {
+          settle();
+          reject(new RequestError('offline'));
+        },
+      });
+      this.#link?.send(`${packets.event}${id}${JSON.stringify([name, payload])}`);
+    });
+  }
+
+  #read(packet: string): void {
+    const [, type, id, json = ''] = /^(\d)(\d*)(.*)$/s.exec(packet) ?? [];
+    if (type === packets.disconnect) return this.#close('server');
+    let data: unknown;
+    try {
+      data = JSON.parse(json);
+    } catch {
+      return this.#close('broken');
+    }
+    if (type === packets.connect) {
+      this.#connected = true;
+    } else if (type === packets.connectError) {
+      this.#drop();
+      this.#listener.refused((data as { data?: Partial<ConnectFailure> }).data ?? {});
+    } else if (type === packets.event) {
+      const [name, payload] = data as [string, unknown];
+      this.#listener.event(name, payload);
+    } else if (type === packets.ack) {
+      const [answer] = data as [unknown];
+      this.#waiting.get(Number(id))?.answered(answer);
+    }
+  }
+
+  #close(how: Closing): void {
+    this.#drop();
+    this.#listener.closed(how);
+  }
+
+  /** Nothing more comes of it. */
+  #drop(): void {
+    clearTimeout(this.#opening);
+    this.#attempt++;
+    this.#link?.close();
+    this.#link = undefined;
+    this.#connected = false;
+    for (const { lost } of [...this.#waiting.values()]) lost();
+  }
+}
