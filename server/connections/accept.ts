@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { Server as EngineServer, type Socket as EngineSocket } from 'engine.io';
-import { type DefaultEventsMap, Server, type Socket } from 'socket.io';
+import { type DefaultEventsMap, Server, type Socket as SocketIoSocket } from 'socket.io';
 import type { Connection, SessionIdentity } from '../chat/model.ts';
 import { type ConnectErrorCode, connectErrors } from '../errors.ts';
 import type {
@@ -28,6 +29,14 @@ import { Penalties } from './intake.ts';
 import { OpenLimit } from './limits.ts';
 import { Source, WebSockets } from './source.ts';
 
+/**
+ * The part of Socket.IO's socket that its types leave out: makes what answers the request with that number. Its own
+ * searches the answer for bytes, of which there are none, and writes each answer for itself.
+ */
+interface Answering {
+  ack(request: number): (answer: unknown) => number;
+}
+
 interface SocketData {
   session: LiveSession;
   connection: Connection;
@@ -46,7 +55,7 @@ interface Parts {
 
 type ChatServer = Server<ClientToServer, ServerToClient, DefaultEventsMap, SocketData>;
 type EngineRequest = Parameters<EngineServer['handleRequest']>[0];
-type ChatSocket = Socket<ClientToServer, ServerToClient, DefaultEventsMap, SocketData>;
+type ChatSocket = SocketIoSocket<ClientToServer, ServerToClient, DefaultEventsMap, SocketData>;
 
 /** Packets in the body of one POST, which are handled in one turn: more than a client sends after a break. */
 const mostPackets = 500;
@@ -179,6 +188,9 @@ export class SocketTransport {
     // Engine.IO would open and close a WebSocket for each such request, without any limit.
     if (connection?.conn.upgrading || connection?.conn.upgraded) return answerErrorRaw(socket, 'bad_request');
     socket.on('close', () => this.#admission.over(req));
+    // So that the answer to the upgrade and Engine.IO's first packet are one write.
+    socket.cork();
+    setImmediate(() => socket.uncork());
     this.#engine.handleUpgrade(req as EngineRequest, socket, head);
     const { websocket } = req as IncomingMessage & { websocket?: GuardedSocket };
     if (websocket !== undefined) connection?.guard.watch(websocket);
@@ -243,6 +255,8 @@ export class SocketTransport {
       release();
       return refuse({ code: 'forbidden' }, 'banned');
     }
+    // What comes next is written with `session:ready`: see `#welcome`.
+    tcpOf(conn)?.cork();
     socket.data = { session, connection };
     if (conn.readyState === 'open') conn.once('close', () => chat.directory.disconnect(connection));
     else chat.directory.disconnect(connection);
@@ -274,6 +288,10 @@ export class SocketTransport {
     const { id } = connection;
     this.publisher.add(id, socket.conn);
     this.publisher.toConnections([id], 'session:ready', ready(connection));
+    this.publisher.flush(id);
+    tcpOf(socket.conn)?.uncork();
+    (socket as unknown as Answering).ack = (request) => (answer) =>
+      this.publisher.answer(id, request, answer);
     const { chat, log } = services;
     const end = (reason: EndReason): void => {
       // Nothing is written after the end.
@@ -315,10 +333,15 @@ export class SocketTransport {
         intake,
         weight: conn.guard.weight,
         active: () => subscription.written(),
-        flush: () => this.publisher.flush(id),
       }),
     );
   }
+}
+
+/** The TCP connection under a WebSocket, which the types of Engine.IO and ws leave out. */
+function tcpOf(conn: EngineSocket): Socket | undefined {
+  const { socket } = conn.transport as unknown as { socket?: { _socket?: Socket } };
+  return socket?._socket;
 }
 
 function identityOf({ id, name, roles = [], rooms = [] }: SessionUser): SessionIdentity {

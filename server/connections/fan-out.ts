@@ -5,7 +5,7 @@ import type { Publisher } from '../chat/publisher.ts';
 /** ws's WebSocket, with the parts that its types leave out. */
 interface WebSocketOfWs {
   readyState: number;
-  _socket?: { writableLength: number; write(bytes: Buffer): void };
+  _socket?: { writableLength: number; writableCorked: number; write(bytes: Buffer): void };
   _sender?: { sendFrame?: unknown };
 }
 
@@ -22,7 +22,7 @@ interface Receiver {
   batch: Batch | undefined;
 }
 
-/** One event, as Engine.IO's polling takes it and as WebSocket does. */
+/** One event or answer, as Engine.IO's polling takes it and as WebSocket does. */
 interface Frame {
   readonly packet: string;
   readonly bytes: Buffer;
@@ -68,12 +68,12 @@ class Batch {
 }
 
 /**
- * The chat's events on their way to the connections. What one turn of the event loop brings a connection is written
- * at once, and a frame is built once for all its receivers. Socket.IO's own broadcast writes to each connection for
- * each event, which costs most of what a chat server does.
+ * The chat's events, and its answers to requests, on their way to the connections. What one turn of the event loop
+ * brings a connection is written at once, and a frame is built once for all its receivers. Socket.IO's own broadcast
+ * writes to each connection for each event, which costs most of what a chat server does.
  *
- * Order: a connection gets events as they were published. Whatever else is sent to it directly, as acks are, has to
- * `flush` it before.
+ * Order: a connection gets events and answers as they were made. Whatever else is sent to it directly has to `flush` it
+ * before.
  */
 export class FanOut implements Publisher {
   readonly #receivers = new Map<string, Receiver>();
@@ -112,18 +112,27 @@ export class FanOut implements Publisher {
   toRoom: Publisher['toRoom'] = (room, event, payload) => {
     const inRoom = this.#rooms.get(room);
     if (inRoom === undefined) return;
-    const frame = frameOf(event, payload);
+    const frame = eventFrame(event, payload);
     for (const receiver of inRoom) this.#gather(receiver, frame);
   };
 
   toConnections: Publisher['toConnections'] = (connections, event, payload) => {
     if (connections.length === 0) return;
-    const frame = frameOf(event, payload);
+    const frame = eventFrame(event, payload);
     for (const id of connections) {
       const receiver = this.#receivers.get(id);
       if (receiver !== undefined) this.#gather(receiver, frame);
     }
   };
+
+  /** Answers a request of this connection. @param request its number @returns bytes of the answer */
+  answer(connection: string, request: number, answer: unknown): number {
+    const receiver = this.#receivers.get(connection);
+    if (receiver === undefined) return 0;
+    const frame = frameOf(`3${request}${JSON.stringify([answer])}`);
+    this.#gather(receiver, frame);
+    return frame.bytes.length;
+  }
 
   /** Writes what this connection has been published so far. */
   flush(id: string): void {
@@ -166,8 +175,10 @@ function write(receiver: Receiver): void {
     return;
   }
   const tcp = socket._socket;
-  // All that was sent before is with the kernel: the frames need not take the way through Engine.IO and ws.
-  if (tcp?.writableLength === 0 && writeBuffer.length === 0 && socket.readyState === WebSocket.OPEN) {
+  // All that was sent before is with the kernel, or held back by a cork to go with this: the frames need not take the
+  // way through Engine.IO and ws.
+  const next = tcp !== undefined && (tcp.writableLength === 0 || tcp.writableCorked > 0);
+  if (next && writeBuffer.length === 0 && socket.readyState === WebSocket.OPEN) {
     tcp.write(batch.bytes);
     return;
   }
@@ -176,9 +187,12 @@ function write(receiver: Receiver): void {
   conn.write(batch.frames[0]?.packet ?? '', options as never);
 }
 
-/** An event of Socket.IO's default namespace in a packet of Engine.IO, and that in a text frame (RFC 6455, 5.2). */
-function frameOf(event: string, payload: unknown): Frame {
-  const packet = `2${JSON.stringify([event, payload])}`;
+function eventFrame(event: string, payload: unknown): Frame {
+  return frameOf(`2${JSON.stringify([event, payload])}`);
+}
+
+/** A packet of Socket.IO's default namespace in one of Engine.IO, and that in a text frame (RFC 6455, 5.2). */
+function frameOf(packet: string): Frame {
   const length = 1 + Buffer.byteLength(packet);
   const head = length < 126 ? 2 : length < 65_536 ? 4 : 10;
   const bytes = Buffer.allocUnsafe(head + length);

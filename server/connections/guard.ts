@@ -22,11 +22,10 @@ const connectTimeout = 5000;
 const mostControlPackets = 100;
 const pingInterval = 25_000;
 /**
- * This many bytes of a packet count as one more request, by the measured cost of parsing a request and reading an
- * answer. A page of history is one or two, the longest text two to five.
+ * This many bytes of a packet count as one more request, by the measured cost of parsing one. The longest text is two to
+ * five.
  */
 const receivedAsOne = 4096;
-const sentAsOne = 16_384;
 /** A client that upgrades probes once; some lines lose one. */
 const mostProbes = 3;
 /** Milliseconds that a closing WebSocket may take; until then it keeps its memory. */
@@ -67,7 +66,6 @@ export interface Guard {
 
 export interface Weight {
   readonly received: number;
-  readonly sent: number;
 }
 
 /**
@@ -95,7 +93,7 @@ export function guard(
   let measuring = false;
   /** Answers to polls that are not out yet: a client may ask again and not read. */
   const answers = new Set<ServerResponse>();
-  const weight = { received: 0, sent: 0 };
+  const weight = { received: 0 };
   let upgrading: GuardedSocket | undefined;
   let probes = 0;
 
@@ -179,9 +177,7 @@ export function guard(
     }
   });
   conn.on('packetCreate', ({ data, options }: { data?: unknown; options?: PacketOptions }) => {
-    const size = options?.wsPreEncodedFrame?.[0]?.length ?? sizeOf(data);
-    buffered += size;
-    weight.sent += Math.floor(size / sentAsOne);
+    buffered += options?.wsPreEncodedFrame?.[0]?.length ?? sizeOf(data);
     if (maxQueue === 0 || measuring || waiting() <= maxQueue) return;
     // A batch of messages is handed over in one turn, before anything of it can be written. In the next turn the
     // kernel has taken the first of it, and Engine.IO hands it the rest; what then waits, waits for the reader.

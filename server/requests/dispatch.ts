@@ -41,9 +41,13 @@ export interface Client {
   weight: Weight;
   /** The user has done something: that keeps the session alive, if the operator wants it. */
   active(): void;
-  /** Sends what was published for it so far, which an answer must not overtake. */
-  flush(): void;
 }
+
+/**
+ * This many bytes of an answer count as one more request, by the measured cost of reading it. A page of history is one
+ * or two.
+ */
+const answeredAsOne = 16_384;
 
 const handlers = { ...roomRequests, ...messageRequests };
 
@@ -75,10 +79,8 @@ export function requestListener(services: Services, client: Client) {
     }
     const answer = (result: Answer<unknown>) => {
       services.onRequest(name, result.ok ? 'ok' : result.error.code);
-      client.flush();
-      const before = client.weight.sent;
-      ack(result);
-      limit.add(user, client.weight.sent - before);
+      const more = Math.floor(ack(result) / answeredAsOne);
+      if (more > 0) limit.add(user, more);
     };
     try {
       if (services.drain.started) throw new RequestError('server_draining');

@@ -1,0 +1,42 @@
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type ChatSite, startChatSite } from '../../helpers/chat-site.ts';
+import { frame, upgradeRequest } from '../../helpers/raw-client.ts';
+
+let site: ChatSite;
+beforeAll(async () => {
+  site = await startChatSite({ CHAT_ROOMS: 'lobby' });
+});
+afterAll(() => site.close());
+
+/** What TCP brings first after this was written: on the loopback, one write of the server. */
+async function firstAfter(socket: Socket, bytes: string | Buffer): Promise<string> {
+  const [piece] = await Promise.all([once(socket, 'data'), socket.write(bytes)]);
+  return String(piece[0]);
+}
+
+test('a connection is opened in two writes: the upgrade with the first packet, the CONNECT with session:ready', async () => {
+  const socket = connect({ port: site.chat.port, host: '127.0.0.1', noDelay: true });
+  const upgraded = await firstAfter(socket, upgradeRequest(await site.session(1, 'Alice')));
+  expect(upgraded).toContain('HTTP/1.1 101');
+  expect(upgraded).toContain('0{"sid"');
+  const connected = await firstAfter(socket, frame('40'));
+  expect(connected).toMatch(/40\{"sid".*42\["session:ready"/s);
+  socket.destroy();
+});
+
+test('requests that come together are answered in one write, in their order, each event where it belongs', async () => {
+  const socket = connect({ port: site.chat.port, host: '127.0.0.1', noDelay: true });
+  await firstAfter(socket, upgradeRequest(await site.session(2, 'Ben')));
+  await firstAfter(socket, frame('40'));
+  const typing = (id: number, on: boolean) =>
+    frame(`42${id}${JSON.stringify(['typing:set', { room: 'lobby', typing: on }])}`);
+  await firstAfter(socket, frame('420["room:join",{"room":"lobby"}]'));
+  const answers = await firstAfter(
+    socket,
+    Buffer.concat([typing(1, true), typing(2, false), typing(3, true)]),
+  );
+  expect([...answers.matchAll(/43(\d)\[\{"ok":true/g)].map(([, id]) => id)).toEqual(['1', '2', '3']);
+  socket.destroy();
+});
