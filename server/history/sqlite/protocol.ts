@@ -12,6 +12,7 @@ export type Question = {
   [Op in keyof Reads]: { id: number; op: Op; input: Reads[Op]['in']; read: true };
 }[keyof Reads];
 
+/** They come in arrays: those of one turn of the main thread's event loop. */
 export type Request = Call | { close: true };
 
 /** What is read once, at the start. The thread that writes answers it, so that no other one is needed by then. */

@@ -10,21 +10,24 @@ const port = parentPort;
 const db = new DatabaseSync(path, { readOnly: true });
 const queries = prepareQueries(db);
 
-port.on('message', (request: Request) => {
-  if ('close' in request) {
+port.on('message', (requests: Request[]) => {
+  const outcomes: Outcome[] = [];
+  for (const request of requests) if ('op' in request) outcomes.push(answer(request));
+  port.postMessage({ outcomes } satisfies Reply);
+  if (requests.some((request) => 'close' in request)) {
     db.close();
     port.close();
-    return;
   }
-  let outcome: Outcome;
-  try {
-    outcome = { id: request.id, value: read(request) };
-  } catch (error) {
-    outcome = { id: request.id, ...storageFailure(error) };
-  }
-  port.postMessage({ outcomes: [outcome] } satisfies Reply);
 });
 port.postMessage({ ready: true } satisfies Reply);
+
+function answer(call: Call): Outcome {
+  try {
+    return { id: call.id, value: read(call) };
+  } catch (error) {
+    return { id: call.id, ...storageFailure(error) };
+  }
+}
 
 function read({ op, input }: Call): unknown {
   if (!(op in queries)) throw new Error(`the history has no read called ${op}`);

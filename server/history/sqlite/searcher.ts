@@ -6,7 +6,7 @@ import { RequestError } from '../../errors.ts';
 import { maxPageBytes, type Reads } from '../history.ts';
 import { pairsOf, searchPairs } from '../text-keys.ts';
 import { indexOf } from './index-state.ts';
-import { isFull, type Outcome, type Reply, type Request, storageFailure } from './protocol.ts';
+import { type Call, isFull, type Outcome, type Reply, type Request, storageFailure } from './protocol.ts';
 import { messageColumns, messageFrom } from './rows.ts';
 
 /**
@@ -85,28 +85,32 @@ interface Index {
   change: number;
 }
 
-port.on('message', (request: Request) => {
-  if ('close' in request) {
+port.on('message', (requests: Request[]) => {
+  for (const request of requests) {
+    if ('op' in request) {
+      // One by one: the first need not wait for the others.
+      port.postMessage({ outcomes: [answer(request)] } satisfies Reply);
+      continue;
+    }
     clearTimeout(timer);
     index.db.close();
     history.close();
     port.close();
-    return;
   }
-  let outcome: Outcome;
-  try {
-    catchUp();
-    outcome = { id: request.id, value: search(request.input as Reads['search']['in']) };
-  } catch (error) {
-    outcome =
-      error instanceof RequestError
-        ? { id: request.id, code: error.code, detail: error.message }
-        : { id: request.id, ...storageFailure(error) };
-  }
-  port.postMessage({ outcomes: [outcome] } satisfies Reply);
 });
 port.postMessage({ ready: true } satisfies Reply);
 keepFollowing();
+
+function answer({ id, input }: Call): Outcome {
+  try {
+    catchUp();
+    return { id, value: search(input as Reads['search']['in']) };
+  } catch (error) {
+    return error instanceof RequestError
+      ? { id, code: error.code, detail: error.message }
+      : { id, ...storageFailure(error) };
+  }
+}
 
 /** A full disk keeps the index from following: what it holds can still be found. */
 function catchUp(): void {

@@ -134,6 +134,8 @@ function closed(cause?: unknown): RequestError {
 /** A worker thread that answers calls in the order in which they were made. */
 class Thread {
   readonly #worker: Worker;
+  /** The calls of one turn of the event loop go together: each message between threads costs more than most calls. */
+  #outgoing: Request[] = [];
   readonly #pending = new Map<number, { resolve: (value: never) => void; reject: (error: Error) => void }>();
   #next = 0;
   #closing = false;
@@ -175,7 +177,8 @@ class Thread {
     const id = this.#next++;
     return new Promise((resolve, reject) => {
       this.#pending.set(id, { resolve, reject });
-      this.#worker.postMessage({ id, ...call });
+      // The history's interface pairs the names of calls with their inputs.
+      this.#send({ id, ...call } as Request);
     });
   }
 
@@ -183,8 +186,17 @@ class Thread {
     if (this.#closing || this.#failure !== undefined) return;
     this.#closing = true;
     const ended = once(this.#worker, 'exit');
-    this.#worker.postMessage({ close: true } satisfies Request);
+    this.#send({ close: true });
     await ended;
+  }
+
+  #send(request: Request): void {
+    if (this.#outgoing.push(request) > 1) return;
+    setImmediate(() => {
+      const requests = this.#outgoing;
+      this.#outgoing = [];
+      this.#worker.postMessage(requests);
+    });
   }
 
   #settle(batch: Batch): void {

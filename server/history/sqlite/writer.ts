@@ -75,12 +75,12 @@ let purging: NodeJS.Timeout | undefined = setTimeout(purge, purgeEvery);
 /** The pause before its next step. */
 let waited = purgeEvery;
 
-port.on('message', (first: Request) => {
-  const requests = [first];
+port.on('message', (first: Request[]) => {
+  const requests = [...first];
   while (requests.length < maxBatch) {
     const next = receiveMessageOnPort(port);
     if (next === undefined) break;
-    requests.push(next.message as Request);
+    requests.push(...(next.message as Request[]));
   }
   const calls = requests.filter((request) => 'op' in request);
   if (calls.length > 0) {
