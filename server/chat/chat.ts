@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { History } from '../history/history.ts';
 import { Announcements } from './announcements.ts';
 import { Directory } from './directory.ts';
+import { NewestPages } from './newest-pages.ts';
 import type { Publisher } from './publisher.ts';
 import type { ChatSettings } from './summary.ts';
 import { Typing } from './typing.ts';
@@ -28,6 +29,7 @@ export interface Chat {
   directory: Directory;
   publisher: Publisher;
   typing: Typing;
+  newest: NewestPages;
   settings: ChatSettings;
   limits: Limits;
   /** The ids of the rooms of CHAT_ROOMS, in their order. */
@@ -88,6 +90,7 @@ export async function openChat(options: {
     directory,
     publisher,
     typing,
+    newest: new NewestPages(history),
     settings,
     limits,
     configured: rooms.map(({ id }) => id),

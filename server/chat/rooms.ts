@@ -8,11 +8,13 @@ import { cursorOf, decodeCursor } from './cursor.ts';
 import { compareKeys, type Directory, found, type ListedRoom } from './directory.ts';
 import { addPeople } from './members.ts';
 import { type Connection, type Person, type Room, userOf } from './model.ts';
+import { joinPage } from './newest-pages.ts';
 import { canOf, nameFor, summaryOf } from './summary.ts';
 
-/** How many messages a join without `since` returns, and how many changes one with it. */
-const joinPage = 50;
+/** How many changes a join with `since` returns. */
 const joinChanges = 200;
+/** What has been missed where nothing has happened. */
+const nothing: Page = { messages: [], complete: true };
 /** Rooms in `session:ready`, and present users in the answer to a join. */
 const readyRooms = 100;
 const presentListed = 100;
@@ -100,7 +102,7 @@ export async function join(
   payload: RequestPayload<'room:join'>,
 ): Promise<Answers['room:join']> {
   const { since } = payload;
-  const { history, directory, publisher } = chat;
+  const { history, directory, publisher, newest } = chat;
   const { person } = connection;
   const { id } = room.record;
   const membership = person.memberships.get(id);
@@ -112,15 +114,10 @@ export async function join(
   const stop = directory.follow(room, (change: Change & { type: 'message' }) => missed.push(change.message));
   let page: Page;
   try {
-    page =
-      resume === undefined
-        ? await history.read('newest', { room: id, upTo: room.record.lastSeq, limit: joinPage })
-        : await history.read('changes', {
-            room: id,
-            since: resume,
-            upTo: room.record.head,
-            limit: joinChanges,
-          });
+    const { head } = room.record;
+    if (resume === head || head === 0) page = nothing;
+    else if (resume === undefined) page = await newest.of(room);
+    else page = await history.read('changes', { room: id, since: resume, upTo: head, limit: joinChanges });
   } finally {
     stop();
   }
@@ -238,6 +235,7 @@ function newRoomId(): string {
 
 /** Adds what was published meanwhile, and drops the oldest messages for it. */
 function newestOf(page: Page, missed: readonly Message[]): Page {
+  if (missed.length === 0) return page;
   const bySeq = new Map(page.messages.map((message) => [message.seq, message]));
   for (const message of missed) {
     // An edit of a message that is older than the page is not in it.
@@ -246,7 +244,7 @@ function newestOf(page: Page, missed: readonly Message[]): Page {
   }
   const messages = [...bySeq.values()];
   let { complete } = page;
-  while (messages.length > joinPage || (missed.length > 0 && isTooLarge(messages))) {
+  while (messages.length > joinPage || isTooLarge(messages)) {
     messages.shift();
     complete = false;
   }

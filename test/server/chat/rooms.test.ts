@@ -255,3 +255,27 @@ test('presence: who joins while somebody is away for a moment hears of the retur
     .poll(() => later.events.filter(({ name }) => name === 'presence:changed').at(-1)?.payload)
     .toMatchObject({ joined: expect.arrayContaining([{ id: '82', name: 'User 82' }]), count: 3 });
 });
+
+test('who joins a room that others have just joined sees it as it is by then', async () => {
+  const room = newRoom();
+  const [ann, ben] = [await connect(1), await connect(2)];
+  await ann.request('room:join', { room });
+  const texts = async () => {
+    await ben.request('room:leave', { room });
+    return (await ben.request('room:join', { room })).messages.map(({ text }) => text);
+  };
+  expect(await texts()).toEqual([]);
+  await send(ann, room, 'one');
+  expect(await texts()).toEqual(['one']);
+  expect(await texts()).toEqual(['one']);
+  await send(ann, room, 'two');
+  await ann.request('message:edit', { room, seq: 1, text: 'first' });
+  expect(await texts()).toEqual(['first', 'two']);
+  await ann.request('message:delete', { room, seq: 2 });
+  expect(await texts()).toEqual(['first', '']);
+  const many = Array.from({ length: 55 }, (_, n) => `${n}`);
+  for (const text of many) await send(ann, room, text);
+  expect(await texts()).toEqual(many.slice(-50));
+  const { messages, complete } = await ben.request('room:join', { room, since: 59 });
+  expect([messages, complete]).toEqual([[], true]);
+});
