@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 /** In memcached a marker is an item whose key begins so. */
 export const markerPrefix = 'chat.ended.';
@@ -10,5 +10,5 @@ export const markerChannel = 'chat_ended';
  * digits of the SHA-256 of its id. A listener therefore learns no session id.
  */
 export function logoutMarker(id: string): string {
-  return createHash('sha256').update(id).digest('hex').slice(0, 32);
+  return hash('sha256', id).slice(0, 32);
 }

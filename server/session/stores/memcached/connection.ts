@@ -48,7 +48,7 @@ class HardenedServer extends memjs.Server {
   override write(request: Buffer): void {
     this.#asked.add(request.readUInt32BE(12));
     this.#outgoing.push(request);
-    if (this.#outgoing.length === 1) process.nextTick(() => this.#send());
+    if (this.#outgoing.length === 1) setImmediate(() => this.#send());
   }
 
   #send(): void {

@@ -195,6 +195,20 @@ function openMemcached(settings: {
       withoutMeta.has(n) || performance.now() < again ? Promise.resolve(null) : versionOf(key);
   });
 
+  const ttls = texts.map((text, n) =>
+    batched(async (keys) => {
+      const questions = keys.map((key) => `mg ${key} t`);
+      const found = new Map<string, number>();
+      for (const [k, { groups }] of (await text.askAll(questions, ttlAnswer)).entries()) {
+        if (groups?.unknown !== undefined) withoutMeta.add(n);
+        const left = groups?.left;
+        if (left === undefined) continue;
+        found.set(keys[k] as string, left === '-1' ? Number.POSITIVE_INFINITY : Number(left) * 1000);
+      }
+      return found;
+    }),
+  );
+
   return {
     version(id) {
       const key = keyOf(id);
@@ -212,14 +226,7 @@ function openMemcached(settings: {
       const item = await ask(id, (n, key) => (connections[n] as MemcachedConnection).get(key));
       return item && decode(item);
     },
-    ttl: (id) =>
-      ask(id, async (n, key) => {
-        if (withoutMeta.has(n)) return null;
-        const { groups } = await (texts[n] as TextConnection).ask(`mg ${key} t`, ttlAnswer);
-        if (groups?.unknown !== undefined) withoutMeta.add(n);
-        if (groups?.left === undefined) return null;
-        return groups.left === '-1' ? Number.POSITIVE_INFINITY : Number(groups.left) * 1000;
-      }),
+    ttl: (id) => ask(id, async (n, key) => (withoutMeta.has(n) ? null : (ttls[n]?.(key) ?? null))),
     async touch(id, seconds) {
       const key = keyOf(id);
       if (key === null) return;
