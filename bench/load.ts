@@ -85,12 +85,12 @@ export async function startChat(
   return { name, process: server, port, dialect: socketIo('"session:ready"'), sessions: true, stop };
 }
 
-const sessionOf = (n: number) => `bench${String(n).padStart(27, '0')}`;
+export const sessionOf = (n: number) => `bench${String(n).padStart(27, '0')}`;
 
-/** A memcached with a session for each connection. */
-export async function startSessions(): Promise<Memcached> {
+/** A memcached with so many sessions. */
+export async function startSessions(count = connections): Promise<Memcached> {
   const memcached = await startMemcached();
-  for (let n = 0; n < connections; n++) {
+  for (let n = 0; n < count; n++) {
     await memcached.set(sessionOf(n), `user_id|i:${n + 1};firstname|s:5:"Alice";`);
   }
   return memcached;

@@ -1,0 +1,122 @@
+/**
+ * What a connection costs: with its session looked up and its room joined, beside plain Socket.IO, which knows nobody.
+ * CPU of all threads when fifty come at a time, the time until a storm of all of them is over and how late messages are
+ * meanwhile, and the memory of the idle ones.
+ * Run: npm run bench:connections [-- CHECKOUT], with another checkout of this project to compare with
+ */
+import { setTimeout as pause } from 'node:timers/promises';
+import { percentile, rss } from '../test/helpers/server-figures.ts';
+import { LightClient } from './light-client.ts';
+import { cpuSeconds, root, type Server, sessionOf, startChat, startPlain, startSessions } from './load.ts';
+
+const usual = 1000;
+const many = 5000;
+const rounds = 4;
+const rooms = Array.from({ length: 50 }, (_, n) => `room-${n}`);
+
+/** Connections that stay open, and what they cost. */
+class Visitors {
+  readonly #server: Server;
+  readonly #clients: LightClient[] = [];
+
+  constructor(server: Server) {
+    this.#server = server;
+  }
+
+  async enter(n: number): Promise<LightClient> {
+    const { port, dialect, sessions, name } = this.#server;
+    const client = await LightClient.open(port, dialect, sessions ? `PHPSESSID=${sessionOf(n)}` : '');
+    this.#clients.push(client);
+    const room = rooms[n % rooms.length] as string;
+    if (!(await client.request('room:join', { room })))
+      throw new Error(`${name}: a room could not be joined`);
+    return client;
+  }
+
+  async leave(): Promise<void> {
+    for (const client of this.#clients.splice(0)) client.close();
+    // Until it has let go of them, and of the users.
+    await pause(2000);
+  }
+}
+
+/** Seconds of CPU of a connection, when fifty come at a time. */
+async function oneByOne(server: Server): Promise<number> {
+  const visitors = new Visitors(server);
+  const before = cpuSeconds(server.process.pid);
+  for (let n = 0; n < usual; n += 50) {
+    await Promise.all(Array.from({ length: 50 }, (_, k) => visitors.enter(n + k)));
+  }
+  await pause(1000);
+  const cpu = cpuSeconds(server.process.pid) - before;
+  await visitors.leave();
+  return cpu / usual;
+}
+
+/** Seconds until all are in, and how long messages of others took meanwhile in milliseconds. */
+async function storm(server: Server): Promise<{ time: number; late: number[]; memory: number }> {
+  const visitors = new Visitors(server);
+  const before = rss(server.process.pid);
+  const talker = await visitors.enter(many);
+  const late: number[] = [];
+  let raging = true;
+  const talking = (async () => {
+    while (raging) {
+      const at = performance.now();
+      const said = {
+        room: rooms[many % rooms.length] as string,
+        text: 'x',
+        clientId: `m-${at}`.replace('.', '-'),
+      };
+      await talker.request('message:send', said);
+      late.push(performance.now() - at);
+      await pause(5);
+    }
+  })();
+  const begun = performance.now();
+  await Promise.all(Array.from({ length: many }, (_, n) => visitors.enter(n)));
+  const time = (performance.now() - begun) / 1000;
+  raging = false;
+  await talking;
+  await pause(5000);
+  const memory = (rss(server.process.pid) - before) / many;
+  await visitors.leave();
+  return { time, late, memory };
+}
+
+const memcached = await startSessions(many + 1);
+const servers: Server[] = [];
+try {
+  servers.push(await startPlain());
+  for (const [name, folder] of [['this', root], ...process.argv.slice(2).map((one) => [one, one])]) {
+    servers.push(await startChat(name as string, folder as string, memcached, rooms));
+  }
+  const cpu = servers.map(() => [] as number[]);
+  for (let round = 0; round <= rounds; round++) {
+    for (const [k, server] of servers.entries()) cpu[k]?.push(await oneByOne(server));
+  }
+  const median = (values: number[]) => percentile(values, 0.5);
+  for (const [k, { name }] of servers.entries()) {
+    // In the first round the server is cold, and its users are new to it.
+    const [first = 0, ...later] = cpu[k] as number[];
+    const ratios = later.map((each, n) => each / (cpu[0]?.[n + 1] as number));
+    console.log(
+      `${name}: ${(median(later) * 1e6).toFixed(0)} µs of CPU a connection, ${median(ratios).toFixed(2)} ` +
+        `(${Math.min(...ratios).toFixed(2)} to ${Math.max(...ratios).toFixed(2)}); ` +
+        `for the first time ${(first * 1e6).toFixed(0)} µs, ${(first / (cpu[0]?.[0] as number)).toFixed(2)}`,
+    );
+  }
+  const storms = [];
+  for (const server of servers) storms.push(await storm(server));
+  for (const [k, { name }] of servers.entries()) {
+    const { time, late, memory } = storms[k] as Awaited<ReturnType<typeof storm>>;
+    const first = storms[0] as (typeof storms)[0] & object;
+    console.log(
+      `${name}: ${many} at once in ${time.toFixed(1)} s (${(time / first.time).toFixed(2)}), messages meanwhile ` +
+        `p99 ${percentile(late, 0.99).toFixed(0)} ms; ${(memory / 1000).toFixed(1)} KB each (${(memory / first.memory).toFixed(2)})`,
+    );
+  }
+} finally {
+  for (const server of servers) await server.stop();
+  await memcached.stop();
+}
