@@ -7,13 +7,8 @@ import type { Publisher } from './publisher.ts';
 import { membersOf, nameFor, previewOf, summaryOf } from './summary.ts';
 import type { Typing } from './typing.ts';
 
-/**
- * Who comes and goes within this many milliseconds is one event per room: a storm of reconnects must not be many. In a
- * room that many show, each event is as many writes.
- */
+/** Who comes and goes within this many milliseconds is one event per room: a storm of reconnects must not be many. */
 const gatherFor = 250;
-const gatherLongerFor = 500;
-const manyShowIt = 50;
 /** The same for the other user of a direct room, on connections that have not joined it. */
 const gatherDirectFor = 1000;
 /** At most this many users are named in one event; clients ask for the rest. */
@@ -200,7 +195,7 @@ export class Announcements implements DirectoryListener {
     if (known !== undefined) return known;
     const gathered: Gathered = { before: new Map(), joins: room.joins, members: new Map() };
     this.#gathered.set(room, gathered);
-    setTimeout(() => this.#tell(room), room.joined.size < manyShowIt ? gatherFor : gatherLongerFor);
+    setTimeout(() => this.#tell(room), gatherFor);
     return gathered;
   }
 
