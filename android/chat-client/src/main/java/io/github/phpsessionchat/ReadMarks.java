@@ -13,12 +13,13 @@ final class ReadMarks {
   private final Connection connection;
   private final Map<String, Room> rooms;
   private Future<?> timer;
-  private long notBefore = Long.MIN_VALUE;
+  private long notBefore;
 
   ReadMarks(Loop loop, Connection connection, Map<String, Room> rooms) {
     this.loop = loop;
     this.connection = connection;
     this.rooms = rooms;
+    notBefore = loop.now();
   }
 
   /** Something was read, or can be told again. */

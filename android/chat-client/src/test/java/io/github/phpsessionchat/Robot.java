@@ -29,6 +29,8 @@ public final class Robot implements ChatListener {
   private final ExecutorService main = Executors.newSingleThreadExecutor(task -> new Thread(task, "main of the app"));
 
   private Chat chat;
+  /** The messages as the test has seen them last. */
+  private List<Entry> seen;
 
   private Robot(PrintStream out) {
     this.out = out;
@@ -44,8 +46,8 @@ public final class Robot implements ChatListener {
         robot.perform(command);
       } catch (SiteLogin.Refused e) {
         robot.answer(command, "error", new JSONObject().put("status", e.status).put("retryAfterMs", e.retryAfterMs));
-      } catch (IOException e) {
-        robot.answer(command, "error", new JSONObject().put("message", e.getMessage()));
+      } catch (IOException | RuntimeException e) {
+        robot.answer(command, "error", new JSONObject().put("message", e.toString()));
       }
     }
     System.exit(0);
@@ -84,7 +86,8 @@ public final class Robot implements ChatListener {
         chat.closeRoom(room);
         break;
       case "messages":
-        answer(c, "ok", json(chat.messages(room)));
+        seen = chat.messages(room);
+        answer(c, "ok", json(seen));
         return;
       case "rooms":
         answer(c, "ok", json(chat.rooms()));
@@ -120,10 +123,10 @@ public final class Robot implements ChatListener {
         chat.discard(c.getString("clientId"));
         break;
       case "edit":
-        chat.edit(message(room, c.getLong("seq")), c.getString("text"), answering(c));
+        chat.edit(message(c.getLong("seq")), c.getString("text"), answering(c));
         return;
       case "delete":
-        chat.delete(message(room, c.getLong("seq")), Wire.text(c, "reason"), answering(c));
+        chat.delete(message(c.getLong("seq")), Wire.text(c, "reason"), answering(c));
         return;
       case "search":
         chat.search(c.getString("query"), Wire.text(c, "room"), Wire.text(c, "cursor"), answering(c));
@@ -175,8 +178,8 @@ public final class Robot implements ChatListener {
     answer(c, "ok", null);
   }
 
-  private Message message(String room, long seq) {
-    for (Entry entry : chat.messages(room)) {
+  private Message message(long seq) {
+    for (Entry entry : seen) {
       if (entry.message != null && entry.message.seq == seq) return entry.message;
     }
     throw new IllegalArgumentException("not listed: " + seq);
@@ -191,7 +194,7 @@ public final class Robot implements ChatListener {
 
       @Override
       public void failed(ChatError error) {
-        answer(command, "error", new JSONObject().put("code", error.code).put("current", json(error.current)));
+        answer(command, "error", new JSONObject().put("code", error.code).put("current", json((Object) error.current)));
       }
     };
   }
