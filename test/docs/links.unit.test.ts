@@ -7,6 +7,7 @@ const pages = [
   'README.md',
   'CONTRIBUTING.md',
   'SECURITY.md',
+  'android/README.md',
   'bench/README.md',
   'php-app/README.md',
   'server/README.md',

@@ -1,0 +1,47 @@
+package io.github.phpsessionchat;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNull;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+/** Login forms as sites have them. */
+class LoginFormTest {
+  @Test
+  void nameAndPasswordAreFilledInBesideWhatIsThere() {
+    String html =
+        "<form action=/search><input name=q></form>"
+            + "<form method=\"post\" action=\"/login?a=1&amp;b=2\">"
+            + "<input type=\"hidden\" name=\"csrf\" value=\"a&quot;b&#39;&#x1F33B;\">"
+            + "<input id='u' name='username' value='old' required>"
+            + "<input name=\"password\" type=\"PASSWORD\">"
+            + "<input type=checkbox name=remember><input type=checkbox name=tos checked>"
+            + "<input type=submit name=go value=\"Log in\"><input type=submit name=cancel></form>";
+    assertEquals("/login?a=1&b=2", LoginForm.in(html).action);
+    assertEquals(
+        Arrays.asList("csrf=a\"b'🌻", "username=alice", "password=s€cret", "tos=on", "go=Log in"),
+        filled(html));
+  }
+
+  @Test
+  void theFieldBeforeThePasswordIsTheUsersWhateverItIsCalled() {
+    String html =
+        "<form><input name=company type=text><input type=email name=log /><input name=pwd type=password></form>";
+    assertEquals(Arrays.asList("company=", "log=alice", "pwd=s€cret"), filled(html));
+  }
+
+  @Test
+  void aFormInACommentOrWithoutAPasswordIsNone() {
+    assertNull(LoginForm.in("<!-- <form><input name=u><input name=p type=password></form> --> <form><input name=q></form>"));
+    assertNull(LoginForm.in(""));
+  }
+
+  private static List<String> filled(String html) {
+    List<String> fields = new ArrayList<>();
+    for (String[] field : LoginForm.in(html).filled("alice", "s€cret")) fields.add(field[0] + "=" + field[1]);
+    return fields;
+  }
+}
