@@ -117,7 +117,7 @@ export class Chat implements ConnectionListener {
     });
     this.sync = new RoomSync(this.connection, this.tasks, {
       arrived: (room, messages) => this.#note(room, messages),
-      joined: (room) => this.#joined(room),
+      joined: (room, anew) => this.#joined(room, anew),
       gone: (room) => this.list.removed({ room: room.id, readable: false, reason: 'unknown' }),
       loaded: (count) => listener.loaded(count),
       changed,
@@ -515,7 +515,8 @@ export class Chat implements ConnectionListener {
     else void this.sync.unseen(room);
   }
 
-  #joined(room: Room): void {
+  #joined(room: Room, anew: boolean): void {
+    if (anew && room.summary.last === undefined) void this.list.place();
     this.outbox?.flush();
     if (room === this.current) {
       if (!this.viewing && room.unread > 0) room.newFrom ??= room.summary.readSeq + 1;

@@ -67,7 +67,7 @@ export class RoomList {
       if (!room.summary.member && room.timeline.head === undefined) this.byId.delete(id);
     }
     const missing = new Set(this.byId.keys());
-    this.#list(rooms, missing);
+    this.#list(rooms, this.#now, missing);
     this.#next = more ? undefined : null;
     // What was read here and not told to the server yet is in both sums.
     const listed = rooms.reduce((sum, { unread, notify }) => sum + (notify === 'none' ? 0 : unread), 0);
@@ -93,7 +93,7 @@ export class RoomList {
       const cursor = this.#next === undefined ? {} : { cursor: this.#next };
       const answer = await this.#connection.request('room:list', { member: false, limit: PAGE, ...cursor });
       if (!current()) return;
-      this.#list(answer.rooms);
+      this.#list(answer.rooms, 0);
       this.#next = answer.next ?? null;
       this.#port.changed();
     });
@@ -105,7 +105,17 @@ export class RoomList {
     await this.#tasks.once(`find others ${query}`, async (current) => {
       const answer = await this.#connection.request('room:list', { member: false, query, limit: PAGE });
       if (!current()) return;
-      this.#list(answer.rooms);
+      this.#list(answer.rooms, 0);
+      this.#port.changed();
+    });
+  }
+
+  /** Puts rooms without a message where the server has them: no other answer says where that is. */
+  async place(): Promise<void> {
+    await this.#tasks.once('place', async (current) => {
+      const { rooms } = await this.#connection.request('room:list', { limit: PAGE });
+      if (!current()) return;
+      this.#list(rooms, this.#now);
       this.#port.changed();
     });
   }
@@ -122,9 +132,8 @@ export class RoomList {
     const at = summary.last?.sentAt;
     const known = this.byId.get(summary.id);
     const room = known ?? new Room(summary);
-    const joined = known?.summary.member !== true && summary.member;
     known?.update(summary);
-    room.at = at ?? (known === undefined || joined ? Date.now() + this.#ahead : room.at);
+    room.at = at ?? (known === undefined ? this.#now : room.at);
     this.byId.set(room.id, room);
     return room;
   }
@@ -168,15 +177,24 @@ export class RoomList {
     );
   }
 
-  /** In the server's order. What has no message is where the server has put it: below what stands before it. */
-  #list(summaries: readonly RoomSummary[], missing?: Set<string>): void {
-    let above = Date.now() + this.#ahead;
+  /**
+   * In the server's order, below what stands at `from`; where the last of them stands. What has no message is where
+   * the server has put it: below what stands before it.
+   */
+  #list(summaries: readonly RoomSummary[], from: number, missing?: Set<string>): number {
+    let above = from;
     for (const summary of summaries) {
       missing?.delete(summary.id);
       const room = this.put(summary);
       if (summary.last === undefined) room.at = above - STEP;
       above = room.at;
     }
+    return above;
+  }
+
+  /** Where a room stands that is made now. */
+  get #now(): number {
+    return Date.now() + this.#ahead;
   }
 
   /** What `session:ready` did not name: other rooms of one's own, and what became of those that were listed before. */
@@ -184,13 +202,14 @@ export class RoomList {
     if (more) {
       await this.#tasks.once('list own', async (current) => {
         let cursor: string | undefined;
+        let above = this.#now;
         do {
           const answer = await this.#connection.request('room:list', {
             limit: PAGE,
             ...(cursor === undefined ? {} : { cursor }),
           });
           if (!current()) return;
-          this.#list(answer.rooms, missing);
+          above = this.#list(answer.rooms, above, missing);
           cursor = answer.next;
         } while (cursor !== undefined);
         this.#unlisted = { unread: 0, mentions: 0 };

@@ -6,7 +6,8 @@ import type { Tasks } from './tasks.ts';
 export interface RoomSyncPort {
   /** Messages came with an answer, not as an event. */
   arrived(room: Room, messages: readonly Message[]): void;
-  joined(room: Room): void;
+  /** `anew`: one was no member before. */
+  joined(room: Room, anew: boolean): void;
   /** There is no such room any more. */
   gone(room: Room): void;
   loaded(count: number): void;
@@ -51,7 +52,7 @@ export class RoomSync {
       room.presentCount = answer.presentCount;
       room.joined = true;
       this.#port.arrived(room, answer.messages);
-      this.#port.joined(room);
+      this.#port.joined(room, !summary.member);
     });
     if (room.joined) await this.sync(room);
   }
