@@ -1,5 +1,6 @@
 import type { Locator } from '@playwright/test';
 import { expect, test } from './fixtures.ts';
+import { ownUser } from './own-user.ts';
 import { differingPixels } from './pixels.ts';
 import { numbered, seed } from './seed.ts';
 
@@ -144,4 +145,26 @@ test('whether a text is long is found out anew when its lines get shorter', asyn
   await alice.shot('texts-long-3-narrow');
   await alice.page.setViewportSize({ width: 1280, height: 800 });
   await expect(more).toHaveCount(0);
+});
+
+test('a text is copied on a page without TLS, too', async ({ browser, site }) => {
+  const context = await browser.newContext({ permissions: ['clipboard-read'] });
+  // As on such a page, which has no clipboard; that of this one is looked into afterwards.
+  await context.addInitScript(() => {
+    const { clipboard } = navigator;
+    Object.assign(globalThis, { readClipboard: () => clipboard.readText() });
+    Object.defineProperty(navigator, 'clipboard', { value: undefined });
+  });
+  await ownUser(site, context);
+  const page = await context.newPage();
+  await page.goto(site.chat.url);
+  const field = page.getByRole('textbox', { name: /^Message to/ });
+  await field.fill('copied without TLS');
+  await field.press('Enter');
+  await expect(page.getByText('Sent', { exact: true })).toBeVisible();
+  await field.press('Shift+Tab');
+  await page.keyboard.press('c');
+  await expect(page.getByText('Copied.')).toBeVisible();
+  expect(await page.evaluate('readClipboard()')).toBe('copied without TLS');
+  await context.close();
 });
