@@ -43,17 +43,23 @@ export function onComingBack(timeline: HTMLElement, find: Find): void {
 export function onLongPress(timeline: HTMLElement, find: Find, open: Open): void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   let from = { x: 0, y: 0 };
+  let opened = false;
   const cancel = () => clearTimeout(timer);
   timeline.addEventListener('pointerdown', (event) => {
     cancel();
+    opened = false;
     const message = find(event.target as Element);
     if (event.pointerType !== 'touch' || message === undefined || !isStored(message.props.entry)) return;
     from = { x: event.clientX, y: event.clientY };
     timer = setTimeout(() => {
       // It may have gone meanwhile.
-      if (message.element !== null) open(message.props.entry, message.element);
+      if (message.element === null) return;
+      opened = true;
+      open(message.props.entry, message.element);
     }, LONG_PRESS_MS);
   });
+  // On a link the browser has a menu of its own for a long press: not above this one.
+  timeline.addEventListener('contextmenu', (event) => opened && event.preventDefault());
   timeline.addEventListener('pointermove', (event) => {
     if (Math.hypot(event.clientX - from.x, event.clientY - from.y) > MOVED_PX) cancel();
   });
