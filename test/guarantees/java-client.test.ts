@@ -9,12 +9,14 @@ import { freePort } from '../helpers/child.ts';
 import { type Gate, startGate } from '../helpers/gate.ts';
 import { type JavaClient, startJavaClient } from '../helpers/java-client.ts';
 import { type Memcached, startMemcached } from '../helpers/memcached.ts';
-import { size } from './size.ts';
+import { type PhpApp, startPhpApp } from '../helpers/php-app.ts';
+import { size, within } from './size.ts';
 
 let memcached: Memcached;
 let server: ChatServer;
 let port: number;
 let gate: Gate;
+let php: PhpApp;
 const history = historyFolder();
 const start = () =>
   startChatServer({
@@ -29,6 +31,7 @@ beforeAll(async () => {
   port = await freePort();
   gate = await startGate(port);
   server = await start();
+  php = await startPhpApp({ memcachedPort: memcached.port });
 });
 const apps = new Set<JavaClient>();
 afterEach(async () => {
@@ -36,6 +39,7 @@ afterEach(async () => {
   apps.clear();
 });
 afterAll(async () => {
+  await php.stop();
   await gate.close();
   await server.stop();
   await memcached.stop();
@@ -132,4 +136,30 @@ test('what waits in a file is sent by the next process, once', async () => {
   const third = await open();
   expect((await third.messages('lobby')).filter(({ text }) => text.startsWith(from))).toHaveLength(3);
   rmSync(folder, { recursive: true });
+});
+
+test('a logout in PHP is told within 2 s; after another login it goes on', async () => {
+  const app = startJavaClient();
+  apps.add(app);
+  const logIn = () => app.ask<string>('logIn', { page: php.url, user: 'alice', password: 'alice' });
+  const cookie = `PHPSESSID=${await logIn()}`;
+  await app.ask('chat', { server: server.url });
+  await app.ask('start');
+  await app.ask('open', { room: 'lobby' });
+  await app.ask('send', { room: 'lobby', text: 'before the logout' });
+  await app.isTold('messages', ({ last, pending }) => last === 'before the logout' && pending === 0);
+  const from = app.told.length;
+  await php.logout(cookie);
+  const at = performance.now();
+  await app.isTold('hide', undefined, from);
+  expect(await app.isTold('state', ({ kind }) => kind === 'SESSION_ENDED', from)).toMatchObject({
+    reason: 'LOGOUT',
+  });
+  expect(performance.now() - at).toBeLessThan(within(2000));
+  expect(await app.messages('lobby')).toEqual([]);
+
+  await logIn();
+  const again = app.told.length;
+  await app.ask('start');
+  await app.isTold('messages', ({ last }) => last === 'before the logout', again);
 });

@@ -88,7 +88,9 @@ final class Connection implements Link.Listener {
   private Future<?> attempt;
 
   private long attemptBegan;
-  /** A network may block WebSocket: the transport that has worked last is tried first. */
+  /** A network may block WebSocket: the transport that has worked last begins each round of attempts. */
+  private boolean pollingWorked;
+
   private boolean pollingFirst;
   /** In this round of attempts. */
   private boolean triedOther;
@@ -124,7 +126,7 @@ final class Connection implements Link.Listener {
     if (state.kind != Kind.STOPPED) user = null;
     reset();
     enter(ConnectionState.of(Kind.CONNECTING));
-    connect();
+    begin();
   }
 
   void stop() {
@@ -183,6 +185,7 @@ final class Connection implements Link.Listener {
       end(Reason.USER_CHANGED);
       return;
     }
+    pollingWorked = pollingFirst;
     reset();
     user = id;
     ready = true;
@@ -286,8 +289,7 @@ final class Connection implements Link.Listener {
   /** The cookie has become another one, which closes the connection: nothing is wrong. */
   private void connectAnew() {
     enter(ConnectionState.lost(Kind.OFFLINE, System.currentTimeMillis()));
-    triedOther = false;
-    connect();
+    begin();
   }
 
   private void tryOther() {
@@ -302,8 +304,7 @@ final class Connection implements Link.Listener {
       if (loop.now() - attemptBegan < PROBE_MS) return;
       drop();
     }
-    triedOther = false;
-    connect();
+    begin();
   }
 
   /** After the end of a session somebody may have logged in again. */
@@ -313,8 +314,7 @@ final class Connection implements Link.Listener {
     looking = true;
     lookedAt = loop.now();
     user = null;
-    triedOther = false;
-    connect();
+    begin();
   }
 
   private void probe() {
@@ -347,13 +347,14 @@ final class Connection implements Link.Listener {
 
   private void schedule(long pause) {
     Loop.cancel(timer);
-    timer =
-        loop.later(
-            pause,
-            () -> {
-              triedOther = false;
-              connect();
-            });
+    timer = loop.later(pause, this::begin);
+  }
+
+  /** A round of attempts: with the one transport, then the other. */
+  private void begin() {
+    triedOther = false;
+    pollingFirst = pollingWorked;
+    connect();
   }
 
   private void connect() {
