@@ -34,7 +34,7 @@ export async function openSqliteHistory(options: {
     for (const change of changes) for (const listener of listeners) listener(change);
     const messages = changes.filter((change) => change.type === 'message' && change.is === 'new').length;
     if (messages > 0 && commitMs !== undefined) options.onBatch?.({ messages, commitMs });
-    if (changes.some(({ type }) => type === 'message' || type === 'room')) searcher.start();
+    if (changes.some(isForIndex)) searcher.start();
   };
   let writer: Thread;
   try {
@@ -65,6 +65,11 @@ export async function openSqliteHistory(options: {
       claimed.close();
     },
   };
+}
+
+/** Whether the index for searching has to follow it. */
+function isForIndex(change: Change): boolean {
+  return change.type === 'message' || (change.type === 'room' && change.is === 'deleted');
 }
 
 /** Makes the file if there is none, and claims it for this process. @returns its path without symbolic links */
