@@ -6,7 +6,7 @@ const unused: Record<string, string> = {
 };
 
 /** Vite wraps each `import()`. */
-const wrapped = /\w+\(\(\)=>(import\(`[^`]+`\)),\[\],import\.meta\.url\)/g;
+const wrapped = /\w+\(\(\)=>(import\(`[^`]+`\)[^`]*?),\[\],import\.meta\.url\)/g;
 
 /** Every byte is on every page. */
 export const lean: Plugin = {

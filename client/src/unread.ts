@@ -168,6 +168,8 @@ export class Unread {
   }
 
   async #ask(): Promise<void> {
+    // There a browser does not say which site asks, and the server refuses: that would be in the console.
+    if (!isSecureContext && this.#server.startsWith(`${origin}/`)) return;
     const answer = await fetch(new URL('me', this.#server), {
       credentials: 'include',
       cache: 'no-store',

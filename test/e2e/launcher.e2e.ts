@@ -1,4 +1,4 @@
-import type { BrowserContext, Page } from '@playwright/test';
+import { type BrowserContext, chromium, type Page } from '@playwright/test';
 import { expect, type Site, test } from './fixtures.ts';
 import { join, ownUser } from './own-user.ts';
 import { seed } from './seed.ts';
@@ -20,10 +20,10 @@ async function withUnread(site: Site, context: BrowserContext, room: string, tex
 }
 
 /** The addresses of the chat server that a page asks for, without what it said. */
-function asked(page: Page, site: Site): string[] {
+function asked(page: Page, site: Site, address = site.chat.url): string[] {
   const paths: string[] = [];
   page.on('request', (request) => {
-    if (request.url().startsWith(site.chat.url)) paths.push(new URL(request.url()).pathname);
+    if (request.url().startsWith(address)) paths.push(new URL(request.url()).pathname);
   });
   return paths;
 }
@@ -61,6 +61,34 @@ test('nobody is logged in: no number, nothing in the console', async ({ browser,
   await expect(page.locator('php-chat-badge')).toHaveText('');
   expect(said.filter((text) => !text.includes('favicon'))).toEqual([]);
   await context.close();
+});
+
+test('on a page without TLS, whose own host serves the chat, nothing is asked that would be refused', async ({
+  site,
+  launchOptions,
+}) => {
+  const port = new URL(site.chat.url).port;
+  // A name that is not this machine's to the browser: only those count as safe without TLS.
+  const map = '--host-resolver-rules=MAP shop.example 127.0.0.1';
+  const browser = await chromium.launch({ ...launchOptions, args: [...(launchOptions.args ?? []), map] });
+  const page = await browser.newPage();
+  const said: string[] = [];
+  page.on('console', (message) => said.push(message.text()));
+  const paths = asked(page, site, `http://shop.example:${port}`);
+  await page.route('**/shop', (route) =>
+    route.fulfill({
+      contentType: 'text/html',
+      body: `<!doctype html><html lang="en"><title>Shop</title><link rel="icon" href="data:,">
+        <script type="module" src="/php-chat.js"></script><php-chat-launcher></php-chat-launcher>`,
+    }),
+  );
+  await page.goto(`http://shop.example:${port}/shop`);
+  await expect(button(page)).toHaveAccessibleName('Open chat');
+  expect(await page.evaluate('isSecureContext')).toBe(false);
+  await page.waitForFunction(() => performance.now() > 1000);
+  expect(paths).toEqual(['/shop', '/php-chat.js']);
+  expect(said).toEqual([]);
+  await browser.close();
 });
 
 test('pages that open together ask once; what one of them learns all show', async ({ browser, site }) => {
