@@ -27,3 +27,14 @@ export function hintAtUnknownRoom(id: string, single: boolean): void {
   const instead = single ? 'None' : 'The first one';
   hint(`there is no room "${id}" that this user may read. ${instead} is shown.`);
 }
+
+/** Two scripts of this kind on one page may be of different versions: the elements are those of the one that ran first. */
+export async function hintAtScripts(): Promise<void> {
+  const addresses = [...document.scripts].map(({ src }) => src.replace(/[?#].*/s, ''));
+  const own = [...new Set(addresses)].filter((address) => address.endsWith('/php-chat.js'));
+  if (own.length < 2) return;
+  const loaded = await Promise.allSettled(own.map(async (address) => (await fetch(address)).text()));
+  const texts = new Set(loaded.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : [])));
+  if (texts.size > 1)
+    hint(`two scripts of different versions are on this page: ${own.join(' and ')}. Keep one.`);
+}

@@ -520,7 +520,7 @@ for (const [locale, size] of [
   });
 }
 
-test('hints for who builds the page, once each: a foreign origin, an unknown room', async ({
+test('hints for who builds the page, once each: a foreign origin, an unknown room, two versions', async ({
   browser,
   site,
 }) => {
@@ -533,8 +533,33 @@ test('hints for who builds the page, once each: a foreign origin, an unknown roo
   await expect(page.getByText('Connected', { exact: true })).toHaveCount(2);
   await expect.poll(() => said).toEqual([expect.stringContaining('there is no room "no-such-room"')]);
 
+  // The same script from two addresses is no harm.
   said.length = 0;
-  const other = new URL(page.url());
+  let more = '';
+  await page.route('**/elsewhere/php-chat.js', async (route) => {
+    const script = await route.fetch({ url: `${site.chat.url}/php-chat.js` });
+    const headers = { 'content-type': 'text/javascript', 'access-control-allow-origin': '*' };
+    await route.fulfill({ headers, body: `${await script.text()}${more}` });
+  });
+  const scripts = ['', '/elsewhere'].map(
+    (path) => `<script type="module" src="${site.chat.url}${path}/php-chat.js"></script>`,
+  );
+  const both = site.host(`<!doctype html><html lang="en"><title>Two</title>${scripts.join('')}${tag}`);
+  let asked = 0;
+  page.on('request', (request) => {
+    if (request.url().endsWith('/elsewhere/php-chat.js')) asked += 1;
+  });
+  await page.goto(both);
+  // Once by the page, once to compare.
+  await expect.poll(() => asked).toBe(2);
+  await expect(page.getByText('Connected', { exact: true })).toBeVisible();
+  expect(said).toEqual([]);
+  more = '// of another version';
+  await page.reload();
+  await expect.poll(() => said).toEqual([expect.stringContaining('two scripts of different versions')]);
+
+  said.length = 0;
+  const other = new URL(site.host(`<!doctype html><html lang="en"><title>One</title>${scripts[0]}${tag}`));
   other.hostname = 'localhost';
   await page.goto(other.href);
   await expect.poll(() => said.length).toBe(1);

@@ -440,6 +440,7 @@ export class AppView {
     if (panels.code === undefined || this.#tooltip !== undefined) return;
     this.#dress(panels.code.sheet());
     this.#tooltip = new panels.code.Tooltip(this.#context);
+    void panels.code.hintAtScripts();
   }
 
   #dress(sheet: CSSStyleSheet): void {

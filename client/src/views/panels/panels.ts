@@ -3,7 +3,7 @@ import { sheetOf } from '../../styles.ts';
 import { addPictures } from '../icon.tsx';
 import { pictures } from './pictures.ts';
 
-export { hintAt, hintAtUnknownRoom } from '../../hints.ts';
+export { hintAt, hintAtScripts, hintAtUnknownRoom } from '../../hints.ts';
 export { CardView, cardOf } from './card.tsx';
 export { openMenu } from './menus.ts';
 export { People } from './people.tsx';
