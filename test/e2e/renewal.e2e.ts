@@ -16,7 +16,7 @@ for (const [way, query] of [
   ['session_regenerate_id(true)', ''],
   ['session_regenerate_id(false)', '?keep'],
 ] as const) {
-  test(`${way} every 300 ms for ${seconds} s: nothing lost, nothing doubled, never shown as logged out`, async ({
+  test(`${way} again and again for ${seconds} s, 300 ms after the last: nothing lost, nothing doubled, never shown as logged out`, async ({
     alice,
     site,
   }) => {
