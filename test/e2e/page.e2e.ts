@@ -155,7 +155,8 @@ test('the page’s styles end at the element', async ({ alice, visitor, site }) 
   // Who wrote has left, nothing is pointed at, and all is read.
   await expect(alice.page.getByRole('button', { name: 'Here now: 1' })).toBeVisible();
   await alice.page.mouse.move(1000, 700);
-  await expect(alice.page.getByRole('button', { name: /^lobby(?!.*unread)/ })).toBeVisible();
+  const rooms = alice.page.getByRole('navigation', { name: 'Rooms' });
+  await expect(rooms.getByRole('button', { name: /^lobby(?!.*unread)/ })).toBeVisible();
   const plain = await chat.screenshot({ animations: 'disabled' });
   await alice.page.addStyleTag({ content: hostile });
   const changed = await chat.screenshot({ animations: 'disabled' });
