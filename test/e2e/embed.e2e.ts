@@ -173,6 +173,26 @@ test('what is inside the tag is shown where the script does not load, and goes w
   await context.close();
 });
 
+test('on the pages that come with it, “could not be loaded” is not said before two seconds have passed', async ({
+  alice,
+  site,
+}) => {
+  const { page } = alice;
+  // It is neither there nor refused yet.
+  await page.route('**/php-chat.js', () => {});
+  for (const url of [site.chat.url, site.php.url]) {
+    await page.goto(url, { waitUntil: 'commit' });
+    const fallback = page.getByText('The chat could not be loaded.');
+    await expect(fallback).toBeAttached();
+    const hidden = await fallback.evaluate((element) => [
+      getComputedStyle(element).visibility,
+      element.getAnimations()[0]?.effect?.getComputedTiming().duration,
+    ]);
+    expect(hidden).toEqual(['hidden', 2000]);
+    await expect(fallback).toBeVisible();
+  }
+});
+
 test('that room alone: no list and no way back, narrow or wide', async ({ browser, site }) => {
   const context = await browser.newContext({ viewport: { width: 360, height: 600 } });
   const page = await open(site, context, { body: '<php-chat room="elements" single></php-chat>' });
