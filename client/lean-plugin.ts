@@ -8,6 +8,10 @@ const unused: Record<string, string> = {
 /** Vite wraps each `import()`. */
 const wrapped = /\w+\(\(\)=>(import\(`[^`]+`\)[^`]*?),\[\],import\.meta\.url\)/g;
 
+
+/** What wraps them, where it comes first and none is left. */
+const helper = /^\s*const (\w+)=\1=>\1\(\);/;
+
 /** Every byte is on every page. */
 export const lean: Plugin = {
   name: 'lean',
@@ -29,7 +33,9 @@ export const lean: Plugin = {
     order: 'post',
     handler(_options, bundle) {
       for (const file of Object.values(bundle)) {
-        if (file.type === 'chunk') file.code = file.code.replace(wrapped, '$1');
+        if (file.type !== 'chunk') continue;
+        file.code = file.code.replace(wrapped, '$1');
+        if (!file.code.includes(',[],import.meta.url)')) file.code = file.code.replace(helper, '');
       }
     },
   },

@@ -12,14 +12,13 @@ export function firstTexts(
   changed: () => void,
 ): FirstTexts {
   let known: OwnersTexts = {};
+  const read = async (address: string) => {
+    const their = await import('./owners-texts.ts');
+    known = await their.ownersFile(address);
+    changed();
+  };
   if (typeof owners === 'string') {
-    const code = import('./owners-texts.ts');
-    void code
-      .then((their) => their.ownersFile(owners))
-      .then((texts) => {
-        known = texts;
-        changed();
-      });
+    void read(owners);
   } else if (owners !== undefined) {
     known = owners;
   }

@@ -1,4 +1,5 @@
 import type { OwnersTexts } from './own-texts.ts';
+import type { LoadedTexts } from './owners-texts.ts';
 import type { Texts } from './strings.ts';
 
 /** Each is loaded only where it is shown. */
@@ -26,28 +27,23 @@ export function bestLanguage(wanted: string, owners: OwnersTexts = {}): string {
 }
 
 /**
- * The texts to begin with. Where the owner's file takes longer, `later` is what is to be shown when it has come.
+ * The texts to begin with.
  *
  * @param owners - the owner's texts, or where they are
  */
 export async function loadTexts(
   wanted: string,
   owners: OwnersTexts | string | undefined,
-): Promise<{ texts: Texts; later?: Promise<Texts> }> {
+): Promise<LoadedTexts> {
   const own = load(bestLanguage(wanted));
   if (owners === undefined) return { texts: await own };
   // Told of where it is waited for.
   own.catch(() => {});
   const their = await import('./owners-texts.ts');
-  const file = typeof owners === 'string' ? their.ownersFile(owners) : Promise.resolve(owners);
-  const together = async (by: OwnersTexts) => {
+  return their.withOwners(owners, own, (by) => {
     const lang = bestLanguage(wanted, by);
-    return their.merged(lang, await load(bestLanguage(lang)), by);
-  };
-  const first = await their.inTime(file);
-  return first === undefined
-    ? { texts: await own, later: file.then(together) }
-    : { texts: await together(first) };
+    return [lang, load(bestLanguage(lang))];
+  });
 }
 
 async function load(lang: string): Promise<Texts> {

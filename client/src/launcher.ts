@@ -27,7 +27,6 @@ const handedOn = [
   'strings',
   'login-url',
   'profile-url',
-  'avatar-url',
   'title-count',
 ];
 const pictures = { open: 'M4 5h16v11.5H10.5L6 20v-3.5H4z', close: 'm5 9.5 7 7 7-7' };
@@ -61,14 +60,13 @@ export class PhpChatLauncher extends HTMLElement {
     this.#panel.append(slot);
     this.#button.addEventListener('click', () => (this.#panel.open ? this.close() : this.open()));
     // The way back of a phone; Esc comes as a key, so that what is inside may take it.
-    this.#panel.addEventListener('cancel', (event) => {
+    const shut = (event: Event) => {
       event.preventDefault();
       this.close();
-    });
+    };
+    this.#panel.addEventListener('cancel', shut);
     this.addEventListener('keydown', (event) => {
-      if (event.key !== 'Escape' || event.defaultPrevented || !this.#panel.open) return;
-      event.preventDefault();
-      this.close();
+      if (event.key === 'Escape' && !event.defaultPrevented && this.#panel.open) shut(event);
     });
     this.addEventListener('php-chat:close', () => this.close());
     this.#root.append(this.#panel, this.#button);
@@ -214,7 +212,7 @@ export class PhpChatLauncher extends HTMLElement {
 
   /** Open or shut, for this tab over its pages; undefined where a browser forbids to keep it. */
   #kept(open?: boolean): boolean | undefined {
-    const key = `php-chat/${encodeURIComponent(serverAddress(this))}/open`;
+    const key = `php-chat ${serverAddress(this)} open`;
     try {
       if (open !== undefined) sessionStorage.setItem(key, open ? '1' : '');
       return Boolean(sessionStorage.getItem(key));

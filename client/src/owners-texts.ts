@@ -36,8 +36,35 @@ function areTexts(value: unknown): value is OwnersTexts {
   return isObject(value) && Object.values(value as object).every(isObject);
 }
 
+export interface LoadedTexts {
+  readonly texts: Texts;
+  /** Where the owner's file takes longer: what is to be shown when it has come. */
+  readonly later?: Promise<Texts>;
+}
+
+/**
+ * @param owners - the owner's texts, or where they are
+ * @param own - our texts in the language that is wanted
+ * @param best - with the owner's languages: the one to show, and our texts to go with it
+ */
+export async function withOwners(
+  owners: OwnersTexts | string,
+  own: Promise<Texts>,
+  best: (by: OwnersTexts) => [lang: string, ours: Promise<Texts>],
+): Promise<LoadedTexts> {
+  const file = typeof owners === 'string' ? ownersFile(owners) : Promise.resolve(owners);
+  const together = async (by: OwnersTexts) => {
+    const [lang, ours] = best(by);
+    return merged(lang, await ours, by);
+  };
+  const first = await inTime(file);
+  return first === undefined
+    ? { texts: await own, later: file.then(together) }
+    : { texts: await together(first) };
+}
+
 /** What there is within a second. */
-export async function inTime<T>(file: Promise<T>): Promise<T | undefined> {
+async function inTime<T>(file: Promise<T>): Promise<T | undefined> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<undefined>((resolve) => {
     timer = setTimeout(() => resolve(undefined), FILE_MS);

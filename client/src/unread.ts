@@ -121,9 +121,11 @@ export class Unread {
     if (told !== 'ask') {
       this.#live = told.live;
       this.#learn(told.count, told.at);
-    } else if (this.#chats.size > 0 || Date.now() - this.#at < SAME_MS) {
-      this.#tell(this.count, this.#chats.size > 0, this.#chats.size > 0 ? Date.now() : this.#at);
+      return;
     }
+    const live = this.#chats.size > 0;
+    const at = live ? Date.now() : this.#at;
+    if (Date.now() - at < SAME_MS) this.#tell(this.count, live, at);
   }
 
   #learn(count: number, at: number): void {
