@@ -86,9 +86,12 @@ export class RoomList extends Component<Props> {
               <span>{strings.text('rooms.heading')}</span>
             </slot>
           </h2>
-          <button type="button" class="icon" aria-label={strings.text('search.open')} onClick={search}>
-            <Icon name="search" />
-          </button>
+          {/* With the one that follows: it would move when that appears. */}
+          {me !== undefined && (
+            <button type="button" class="icon" aria-label={strings.text('search.open')} onClick={search}>
+              <Icon name="search" />
+            </button>
+          )}
           {(can.createPublic || can.createPrivate || can.direct) && (
             <button
               type="button"
@@ -269,20 +272,22 @@ const plain = (text: string) =>
 function Me({ chat, strings, lost }: { chat: Chat; strings: Strings; lost: boolean }) {
   const { me, connection } = chat;
   const ready = connection.state.kind === 'ready';
+  const words = strings.text(lost ? 'conn.lost' : ready ? 'conn.connected' : 'conn.connecting');
+  // As high before one is known as after.
   return (
     <div class="me">
-      {me !== undefined && (
-        <>
-          <Avatar user={me} kind={ready || lost ? 'here' : ''} />
-          <div>
-            <slot name="foot" />
-            <b>
-              <bdi>{me.name}</bdi>
-            </b>
-            <small>{strings.text(lost ? 'conn.lost' : ready ? 'conn.connected' : 'conn.connecting')}</small>
-          </div>
-        </>
+      {me === undefined ? (
+        <span class="avatar" aria-hidden="true" />
+      ) : (
+        <Avatar user={me} kind={ready || lost ? 'here' : ''} />
       )}
+      <div>
+        <slot name="foot" />
+        <b>
+          <bdi>{me?.name ?? '\u00a0'}</bdi>
+        </b>
+        <small>{me === undefined ? '\u00a0' : words}</small>
+      </div>
     </div>
   );
 }
