@@ -8,7 +8,6 @@ const unused: Record<string, string> = {
 /** Vite wraps each `import()`. */
 const wrapped = /\w+\(\(\)=>(import\(`[^`]+`\)[^`]*?),\[\],import\.meta\.url\)/g;
 
-
 /** What wraps them, where it comes first and none is left. */
 const helper = /^\s*const (\w+)=\1=>\1\(\);/;
 

@@ -10,8 +10,10 @@ for (const [where, width] of [
     site,
   }) => {
     const { page } = visitor;
-    await page.setViewportSize({ width, height: 800 });
     await visitor.login(site.php.url, 'alice');
+    // Who joins the first room sees it go over to the rooms of one's own.
+    await expect(page.locator('php-chat .room.two[aria-current]')).toBeVisible();
+    await page.setViewportSize({ width, height: 800 });
     const said: string[] = [];
     page.on('console', (message) => said.push(message.text()));
     await page.addInitScript(() => {

@@ -106,7 +106,9 @@ export class RoomList extends Component<Props> {
           )}
         </div>
         {chat.rooms.size > MANY && this.#field()}
+        {/* Another one when the rooms are known: the field above would move the empty one. */}
         <RovingList
+          key={me === undefined ? 'empty' : 'rooms'}
           items="li:not([hidden]) > .room"
           label={label}
           preferred="[aria-current]"
