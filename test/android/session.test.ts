@@ -120,6 +120,7 @@ test.each([
     else if (how === 'close') client.destroy();
   });
   const app = await inLobby('carol', `http://127.0.0.1:${proxy.port}`);
+  await online(app);
   const bob = await connectChat(chat.url, await php.login('bob'));
   await bob.request('room:join', { room: 'lobby' });
   await app.ask('send', { room: 'lobby', text: `轮询 ${how}` });

@@ -72,7 +72,7 @@ test('a server that hangs is noticed as soon as somebody looks', async () => {
         await app.ask('wake');
         return app.told.at(-1)?.kind;
       },
-      { timeout: 8000, interval: 500 },
+      { timeout: 20_000, interval: 500 },
     )
     .toBe('OFFLINE');
   site.chat.signal('SIGCONT');

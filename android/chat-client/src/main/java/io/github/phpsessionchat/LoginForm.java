@@ -7,7 +7,6 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import okhttp3.HttpUrl;
 
 /** The form of a page in which a password is asked for. */
 final class LoginForm {
@@ -20,9 +19,8 @@ final class LoginForm {
       Pattern.compile("([\\w:-]+)(?:\\s*=\\s*(?:\"([^\"]*)\"|'([^']*)'|([^\\s\"'>]+)))?");
   private static final Pattern ENTITY = Pattern.compile("&(?:#(\\d{1,7})|#[xX]([0-9a-fA-F]{1,6})|(\\w+));");
 
+  /** Where it is sent, as it stands there. */
   final String action;
-  /** Where it is sent. */
-  HttpUrl post;
 
   private final List<Map<String, String>> inputs;
   private final int userAt;

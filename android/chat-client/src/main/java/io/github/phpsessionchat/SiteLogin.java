@@ -55,19 +55,19 @@ public final class SiteLogin {
    */
   public void logIn(String user, String password) throws IOException {
     LoginForm form;
+    HttpUrl target;
     try (Response response = http.newCall(new Request.Builder().url(page).build()).execute()) {
       form = LoginForm.in(html(response));
       if (form == null) throw new IOException("no login form at " + page + ": HTTP " + response.code());
       // Where the site has led to: what the form says counts from there.
-      HttpUrl target = response.request().url().resolve(form.action);
+      target = response.request().url().resolve(form.action);
       if (target == null || (page.isHttps() && !target.isHttps())) {
         throw new IOException("the login form is not sent to an address that is safe");
       }
-      form.post = target;
     }
     FormBody.Builder body = new FormBody.Builder();
     for (String[] field : form.filled(user, password)) body.add(field[0], field[1]);
-    Request post = new Request.Builder().url(form.post).header("Referer", page.toString()).post(body.build()).build();
+    Request post = new Request.Builder().url(target).header("Referer", page.toString()).post(body.build()).build();
     try (Response response = http.newCall(post).execute()) {
       boolean again = LoginForm.in(html(response)) != null;
       if (!response.isSuccessful() || again) {
