@@ -4,6 +4,7 @@ import { type ChatServer, startChatServer } from '../helpers/chat-server.ts';
 import { freePort } from '../helpers/child.ts';
 import { type JavaClient, startJavaClient } from '../helpers/java-client.ts';
 import { type Memcached, startMemcached } from '../helpers/memcached.ts';
+import { startNginx } from '../helpers/nginx.ts';
 import { type PhpApp, startPhpApp } from '../helpers/php-app.ts';
 import { startTcpProxy } from '../helpers/tcp-proxy.ts';
 
@@ -148,6 +149,25 @@ test('over polling, where every request carries the cookie, a new session id is 
   await shows(app, 'with the new id');
   expect(app.told.slice(from).filter(({ told }) => told === 'hide')).toEqual([]);
   await proxy.close();
+});
+
+test('behind nginx, where the chat is below a path of the site', async () => {
+  const port = await freePort();
+  const behind = await startChatServer({
+    CHAT_SESSION_STORE: memcached.url,
+    CHAT_ROOMS: 'lobby',
+    CHAT_TRUSTED_PROXIES: '127.0.0.1',
+  });
+  const nginx = await startNginx(behind.port, { port, php: Number(new URL(php.url).port) });
+  const app = start();
+  await app.ask('logIn', { page: `http://127.0.0.1:${port}/`, user: 'alice', password: 'alice' });
+  await app.ask('chat', { server: `http://127.0.0.1:${port}/chat/` });
+  await app.ask('start');
+  await app.ask('open', { room: 'lobby' });
+  await app.ask('send', { room: 'lobby', text: 'through nginx' });
+  await shows(app, 'through nginx');
+  await nginx.stop();
+  await behind.stop();
 });
 
 test('a session id that the app has already is enough, over WebSocket', async () => {

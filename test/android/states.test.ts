@@ -80,6 +80,32 @@ test('a server that hangs is noticed as soon as somebody looks', async () => {
   await enters(app, 'ONLINE', from);
 });
 
+test('the end of a server that closes its connections is noticed at once, not by missing pings', async () => {
+  site = await startChatSite({ CHAT_ROOMS: 'lobby' });
+  const app = await start(await site.session(1));
+  await enters(app, 'ONLINE');
+  const at = performance.now();
+  await site.chat.stop();
+  await enters(app, 'OFFLINE');
+  expect(performance.now() - at).toBeLessThan(10_000);
+});
+
+test('a room that has gone meanwhile, and one that is closed before it was open, are told to who waits', async () => {
+  site = await startChatSite({ CHAT_ROOMS: 'lobby', CHAT_API_KEY: key });
+  const app = await start(await site.session(1));
+  await enters(app, 'ONLINE');
+  await ask('PUT', '/rooms/gone', { name: 'Gone', kind: 'public' });
+  await app.isTold('rooms', ({ rooms }) => (rooms as { id: string }[]).some(({ id }) => id === 'gone'));
+  await app.ask('stop');
+  const opening = app.ask('open', { room: 'gone' });
+  const other = app.ask('open', { room: 'lobby' });
+  await app.ask('close', { room: 'lobby' });
+  await expect(other).rejects.toMatchObject({ code: 'offline' });
+  await ask('DELETE', '/rooms/gone');
+  await app.ask('start');
+  await expect(opening).rejects.toMatchObject({ code: 'unknown_room' });
+});
+
 test('stopped and started again, the app has everything, and only what is new is fetched', async () => {
   site = await startChatSite({ CHAT_ROOMS: 'lobby' });
   const app = await start(await site.session(1));

@@ -209,7 +209,8 @@ public final class Chat {
    * what goes on in the rest is told by {@link ChatListener#onRooms}.
    *
    * @param room the id of a room, listed or not
-   * @param callback called when the room is there, at the latest with the next connection; may be null
+   * @param callback called when the room is there, at the latest with the next connection; {@code offline} if it is
+   *     closed before; may be null
    */
   public void openRoom(String room, Callback<RoomSummary> callback) {
     loop.run(
@@ -234,7 +235,7 @@ public final class Chat {
     loop.run(
         () -> {
           opened.remove(room);
-          opening.remove(room);
+          giveUp(room, new ChatError(ChatError.OFFLINE));
           messages.remove(room);
           Room known = rooms.byId.get(room);
           if (known == null) return;
@@ -551,7 +552,7 @@ public final class Chat {
       // What another user had open is nothing to this one.
       if (lastUser != null && !user.equals(lastUser)) {
         opened.clear();
-        opening.clear();
+        for (String room : new ArrayList<>(opening.keySet())) giveUp(room, new ChatError(ChatError.OFFLINE));
       }
       lastUser = user;
       rooms.ready(ready);
@@ -721,6 +722,7 @@ public final class Chat {
       room.joined = false;
       room.open = false;
       opened.remove(room.id());
+      giveUp(room.id(), new ChatError("unknown_room"));
       messages.remove(room.id());
       typing.forget(room.id());
       if (delivery != null) delivery.refuse(room.id(), "unknown_room");
@@ -846,8 +848,7 @@ public final class Chat {
           @Override
           public void refused(ChatError error) {
             opened.remove(id);
-            List<Callback<RoomSummary>> waiting = opening.remove(id);
-            if (waiting != null) for (Callback<RoomSummary> one : waiting) tell(() -> one.failed(error));
+            giveUp(id, error);
           }
         });
   }
@@ -862,6 +863,12 @@ public final class Chat {
     changed(room);
     if (!room.joined) sync.join(room);
     else loop.run(() -> new Synced().joined(room));
+  }
+
+  /** Whoever waits for that room waits no more. */
+  private void giveUp(String id, ChatError error) {
+    List<Callback<RoomSummary>> waiting = opening.remove(id);
+    if (waiting != null) for (Callback<RoomSummary> one : waiting) tell(() -> one.failed(error));
   }
 
   /** Leaves what is no longer shown, once nothing waits to be sent there. */

@@ -37,7 +37,9 @@ public final class FileOutbox implements Outbox {
     for (File file : list(of(user))) {
       // What the end of the process has left half written was never taken over.
       if (file.getName().endsWith(UNFINISHED)) delete(file);
-      else if (file.getName().endsWith(KEPT)) messages.add(read(file));
+      if (!file.getName().endsWith(KEPT)) continue;
+      PendingMessage message = read(file);
+      if (message != null) messages.add(message);
     }
     return messages;
   }
@@ -105,6 +107,7 @@ public final class FileOutbox implements Outbox {
         .toString();
   }
 
+  /** Null: somebody else has written it, or the disk has lost it. */
   private static PendingMessage read(File file) throws IOException {
     byte[] bytes = new byte[(int) file.length()];
     try (InputStream in = new FileInputStream(file)) {
@@ -124,7 +127,7 @@ public final class FileOutbox implements Outbox {
           json.getLong("replyTo"),
           Wire.text(json, "failed"));
     } catch (JSONException e) {
-      throw new IOException("not a message: " + file, e);
+      return null;
     }
   }
 }

@@ -73,6 +73,13 @@ class FileOutboxTest {
   }
 
   @Test
+  void aFileThatIsNoMessageHidesNoOther() throws IOException {
+    outbox.put(ALICE, message("a", "whole", null));
+    Files.write(folder.listFiles()[0].toPath().resolve("b.json"), "{}".getBytes());
+    assertEquals(1, new FileOutbox(folder).load(ALICE).size());
+  }
+
+  @Test
   void whatCannotBeKeptIsAnErrorAndLeavesNothingBehind() throws IOException {
     assertTrue(folder.createNewFile());
     assertThrows(IOException.class, () -> outbox.put(ALICE, message("a", "one", null)));
