@@ -65,16 +65,21 @@ function startPhp(appPort, chatPort, store, key) {
 /** @param {number} appPort @param {number} chatPort @param {string} store @param {NodeJS.ProcessEnv} key */
 function startChat(appPort, chatPort, store, key) {
   const { node, env } = runtime();
-  return startService('chat server', node, ['--max-semi-space-size=4', 'server/main.ts'], {
-    NODE_COMPILE_CACHE: join(root, 'node_modules', '.cache', 'node'),
-    CHAT_ORIGINS: `http://localhost:${appPort},http://127.0.0.1:${appPort}`,
-    CHAT_LOGIN_URL: `http://localhost:${appPort}/`,
-    ...env,
-    ...key,
-    CHAT_HOST: '127.0.0.1',
-    CHAT_PORT: String(chatPort),
-    CHAT_SESSION_STORE: store,
-  });
+  return startService(
+    'chat server',
+    node,
+    ['--max-semi-space-size=4', '--heap-growing-percent=15', 'server/main.ts'],
+    {
+      NODE_COMPILE_CACHE: join(root, 'node_modules', '.cache', 'node'),
+      CHAT_ORIGINS: `http://localhost:${appPort},http://127.0.0.1:${appPort}`,
+      CHAT_LOGIN_URL: `http://localhost:${appPort}/`,
+      ...env,
+      ...key,
+      CHAT_HOST: '127.0.0.1',
+      CHAT_PORT: String(chatPort),
+      CHAT_SESSION_STORE: store,
+    },
+  );
 }
 
 // Ctrl-C is how this command is meant to end, so a clean end after it is no failure.

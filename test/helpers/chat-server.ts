@@ -43,7 +43,7 @@ export const defaultLimits = {
 };
 
 /** What Node is told to run, as package.json has it. */
-export const chatProgram = ['--max-semi-space-size=4', 'server/main.ts'];
+export const chatProgram = ['--max-semi-space-size=4', '--heap-growing-percent=15', 'server/main.ts'];
 
 /** The chat server as a process of its own, ready when its log says `listening`; its history ends with it. */
 export async function startChatServer(env: NodeJS.ProcessEnv, cwd = root): Promise<ChatServer> {
