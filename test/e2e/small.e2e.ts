@@ -69,10 +69,13 @@ test('on a phone a room that was left, or that one was taken out of, leads to th
     .getByRole('button', { name: /^attic/ })
     .click();
   await expect(page.getByRole('textbox', { name: 'Message to attic' })).toBeVisible();
+  await page.getByRole('button', { name: /^Here now/ }).click();
+  await expect(page.getByRole('complementary', { name: 'People' })).toBeVisible();
   await asUser(site, 'bob', (ask) => ask('room:remove', { room, user: id }));
   await expect(page.getByText('You are no longer in attic.')).toBeVisible();
   await expect(rooms(page)).toBeVisible();
   await expect(rooms(page).getByRole('button', { name: /^attic/ })).toHaveCount(0);
+  await expect(page.getByRole('complementary', { name: 'People' })).toHaveCount(0);
 
   // The last one: there is none to show in its place.
   await rooms(page)
@@ -172,13 +175,13 @@ test('a name and a topic that do not fit in are shown as a whole when they are p
     title
       .locator('bdi, small')
       .evaluateAll((parts) => parts.map((part) => part.scrollWidth > part.clientWidth));
-  expect(await cut()).toEqual([true, true]);
+  await expect.poll(cut).toEqual([true, true]);
   await title.tap();
   await expect(title).toHaveAttribute('aria-expanded', 'true');
-  expect(await cut()).toEqual([false, false]);
+  await expect.poll(cut).toEqual([false, false]);
   await expect(page.getByText('The end.')).toBeInViewport();
   await expect(page.getByRole('textbox', { name: `Message to ${LONG}` })).toBeInViewport({ ratio: 1 });
   await title.tap();
-  expect(await cut()).toEqual([true, true]);
+  await expect.poll(cut).toEqual([true, true]);
   await context.close();
 });

@@ -214,7 +214,7 @@ export class AppView {
   /** The user is in a room no more: has left it, or it was taken away. */
   removed(room: Room, reason: RoomRemoval): void {
     // Where there is one pane, another room in its place would not say that this one is gone.
-    if (room === this.#context.chat.current) this.#view = 'rooms';
+    if (room === this.#context.chat.current) this.#toRooms();
     if (reason === 'left') return;
     this.#toasts.show(this.#context.strings.text('rooms.removed', { room: room.summary.name }), 'bad');
   }
@@ -470,9 +470,16 @@ export class AppView {
       : undefined;
   }
 
+  /** Where there is one pane; what lay above the room goes with it. */
+  #toRooms(): void {
+    this.#view = 'rooms';
+    this.#peopleAbove = false;
+    if (!this.#wide) this.#searching = undefined;
+  }
+
   readonly #back = () => {
     this.#toasts.goodNewsIsOld();
-    this.#view = 'rooms';
+    this.#toRooms();
     this.render();
     this.#rooms?.focus();
   };
