@@ -187,10 +187,15 @@ export class SocketTransport {
     const connection = this.#connections.get(url.searchParams.get('sid') ?? '');
     // Engine.IO would open and close a WebSocket for each such request, without any limit.
     if (connection?.conn.upgrading || connection?.conn.upgraded) return answerErrorRaw(socket, 'bad_request');
-    socket.on('close', () => this.#admission.over(req));
+    const over = () => this.#admission.over(req);
+    socket.on('close', over);
     // So that the answer to the upgrade and Engine.IO's first packet are one write.
     socket.cork();
-    setImmediate(() => socket.uncork());
+    setImmediate(() => {
+      socket.uncork();
+      // Nothing of the request is kept for as long as the connection lives.
+      if (!this.#admission.awaits(req)) socket.off('close', over);
+    });
     this.#engine.handleUpgrade(req as EngineRequest, socket, head);
     const { websocket } = req as IncomingMessage & { websocket?: GuardedSocket };
     if (websocket !== undefined) connection?.guard.watch(websocket);
@@ -285,6 +290,8 @@ export class SocketTransport {
     // Closed in this very turn.
     if (conn === undefined) return;
     conn.guard.accept();
+    Object.assign(socket.conn, { request: null });
+    Object.assign(socket, { handshake: null });
     const { id } = connection;
     this.publisher.add(id, socket.conn);
     this.publisher.toConnections([id], 'session:ready', ready(connection));

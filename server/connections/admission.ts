@@ -177,6 +177,11 @@ export class Admission {
     };
   }
 
+  /** Whether a first request has a place and no connection yet. */
+  awaits(first: IncomingMessage): boolean {
+    return this.#places.has(first);
+  }
+
   /** The first request is over: if no connection has come of it, its place is free again. */
   over(first: IncomingMessage): void {
     this.#places.get(first)?.();

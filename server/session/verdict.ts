@@ -104,9 +104,16 @@ export function createJudge(source: SessionSource, user: UserPaths): Judge {
   };
 }
 
+/** Small buffers usually share their memory: a session that stays for hours would keep all that lies beside it. */
+function ownCopy(bytes: Buffer): Buffer {
+  const copy = Buffer.allocUnsafeSlow(bytes.length);
+  bytes.copy(copy);
+  return copy;
+}
+
 function byIdentity(found: Identity, bytes: Buffer): Verdict {
   // A copy: a store's answer may be a small part of a large piece of memory.
-  if ('user' in found) return { state: 'user', user: found.user, bytes: Buffer.from(bytes) };
+  if ('user' in found) return { state: 'user', user: found.user, bytes: ownCopy(bytes) };
   if ('nobody' in found) return noUser('nobody', found.nobody, hints.nobody);
   return noUser('invalid', found.invalid, hints.invalid);
 }
