@@ -120,10 +120,10 @@ test('on a phone the search of a room is in its menu; from the rooms it looks in
 test('a notice of success does not stand above what one writes next', async ({ browser, site }) => {
   const context = await browser.newContext({ viewport: { width: 360, height: 640 } });
   const { page, id } = await visit(site, context);
-  await privateRoom(site, 'bob', 'cellar', [id]);
+  await privateRoom(site, 'bob', 'pantry', [id]);
   await page.getByRole('button', { name: /^Back to rooms/ }).click();
   await rooms(page)
-    .getByRole('button', { name: /^cellar/ })
+    .getByRole('button', { name: /^pantry/ })
     .click();
   await page.getByRole('button', { name: 'Room menu' }).click();
   await page.getByRole('menuitem', { name: 'Invite' }).click();
@@ -131,7 +131,7 @@ test('a notice of success does not stand above what one writes next', async ({ b
   await page.getByRole('option', { name: /carol-to-be/ }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'Invite' }).click();
   await expect(page.getByText('carol-to-be was invited.')).toBeVisible();
-  await page.getByRole('textbox', { name: 'Message to cellar' }).fill('welcome');
+  await page.getByRole('textbox', { name: 'Message to pantry' }).fill('welcome');
   await page.getByRole('button', { name: 'Send' }).click();
   await expect(page.getByText('carol-to-be was invited.')).toHaveCount(0);
   await context.close();

@@ -143,6 +143,7 @@ export class RoomList extends Component<Props> {
           ]}
           {me !== undefined && found + others.length === 0 && this.#nothing()}
         </RovingList>
+        <Foot changed={context.changed} />
         <Me chat={chat} strings={strings} lost={lost} />
       </nav>
     );
@@ -271,6 +272,28 @@ const plain = (text: string) =>
     .replace(/\p{M}+/gu, '')
     .toLowerCase();
 
+/** What the page puts above one's own name, where it puts anything. */
+class Foot extends Component<{ changed(): void }> {
+  readonly #slot = createRef<HTMLSlotElement>();
+  #filled = false;
+
+  override componentDidMount(): void {
+    const slot = this.#slot.current;
+    slot?.addEventListener('slotchange', () => {
+      this.#filled = slot.assignedNodes().length > 0;
+      this.props.changed();
+    });
+  }
+
+  override render() {
+    return (
+      <div class="me" hidden={!this.#filled}>
+        <slot name="foot" ref={this.#slot} />
+      </div>
+    );
+  }
+}
+
 function Me({ chat, strings, lost }: { chat: Chat; strings: Strings; lost: boolean }) {
   const { me, connection } = chat;
   const ready = connection.state.kind === 'ready';
@@ -284,7 +307,6 @@ function Me({ chat, strings, lost }: { chat: Chat; strings: Strings; lost: boole
         <Avatar user={me} kind={ready || lost ? 'here' : ''} />
       )}
       <div>
-        <slot name="foot" />
         <b>
           <bdi>{me?.name ?? '\u00a0'}</bdi>
         </b>
