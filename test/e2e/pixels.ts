@@ -16,3 +16,31 @@ export function differingPixels(page: Page, ...pictures: [Buffer, Buffer]): Prom
     return a.filter((value, index) => Math.abs(value - (b[index] ?? 0)) > 40).length;
   }, urls);
 }
+
+/** The share of pixels that differ to the eye in what both pictures have; the smoothing of a curve does not. */
+export function shareOfDifference(page: Page, ...pictures: [Buffer, Buffer]): Promise<number> {
+  const urls = pictures.map((picture) => `data:image/png;base64,${picture.toString('base64')}`);
+  return page.evaluate(async (sources) => {
+    const bitmaps = await Promise.all(
+      sources.map(async (source) => createImageBitmap(await (await fetch(source)).blob())),
+    );
+    const [first, second] = bitmaps;
+    if (first === undefined || second === undefined) return 1;
+    const width = Math.min(first.width, second.width);
+    const height = Math.min(first.height, second.height);
+    const [a, b] = bitmaps.map((bitmap) => {
+      const canvas = new OffscreenCanvas(width, height).getContext('2d');
+      canvas?.drawImage(bitmap, 0, 0);
+      return canvas?.getImageData(0, 0, width, height).data;
+    });
+    if (a === undefined || b === undefined) return 1;
+    let different = 0;
+    for (let at = 0; at < a.length; at += 4) {
+      const most = Math.max(
+        ...[0, 1, 2].map((channel) => Math.abs((a[at + channel] ?? 0) - (b[at + channel] ?? 0))),
+      );
+      if (most > 40) different += 1;
+    }
+    return different / (width * height);
+  }, urls);
+}

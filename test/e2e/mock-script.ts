@@ -1,0 +1,460 @@
+/** Who the people of the design's pictures are, and what they have written when. */
+
+/** The pictures are of a Thursday; the pages' clock stands then. */
+export const now = Date.UTC(2026, 10, 19, 21);
+
+/** `09:33` today, `-1 17:42` yesterday, `2026-11-12 10:00`. */
+export function when(time: string): number {
+  const [day, clock = day] = time.split(' ');
+  const [hours, minutes] = (clock ?? '').split(':').map(Number);
+  const at = ((hours ?? 0) * 60 + (minutes ?? 0)) * 60_000;
+  if (day === clock) return Date.UTC(2026, 10, 19) + at;
+  return (day?.startsWith('-') ? Date.UTC(2026, 10, 19 + Number(day)) : Date.parse(`${day}T00:00Z`)) + at;
+}
+
+interface PersonScript {
+  readonly name: string;
+  readonly hue: number;
+  readonly firstname?: string;
+  /** What the id begins with: one is found by that, too. */
+  readonly id?: string;
+  /** Connected while the pictures are made. */
+  readonly here?: true;
+}
+
+const alice = { name: 'Alice Moreau', hue: 0, firstname: 'Alice' } as const;
+
+export const people: Readonly<Record<string, PersonScript>> = {
+  // One reader for each list of rooms that is shown.
+  alice,
+  busyAlice: alice,
+  filterAlice: alice,
+  searchAlice: alice,
+  shopAlice: alice,
+  stateAlice: alice,
+  unreadAlice: alice,
+  phoneAlice: alice,
+  bob: { name: 'Bob Keller', hue: 5, here: true },
+  carol: { name: 'Carol Lindqvist', hue: 3, here: true },
+  li: { name: '李伟', hue: 1, here: true },
+  owen: { name: 'Owen Price', hue: 4, here: true },
+  dimitri: { name: 'Dimitri Volkov', hue: 6, here: true },
+  nadia: { name: 'Nadia Haddad', hue: 7, here: true },
+  sofia: { name: 'Sofia Marin', hue: 2, here: true },
+  marekHere: { name: 'Marek Nowak', hue: 5, here: true },
+  // Where the pictures have them away.
+  marek: { name: 'Marek Nowak', hue: 5 },
+  awayDimitri: { name: 'Dimitri Volkov', hue: 6 },
+  awayNadia: { name: 'Nadia Haddad', hue: 7 },
+  awayOwen: { name: 'Owen Price', hue: 4 },
+  awayLi: { name: '李伟', hue: 1 },
+  ines: { name: 'Ines Duarte', hue: 3 },
+  priya: { name: 'Priya Raman', hue: 6 },
+  tom: { name: 'Tom Baker', hue: 1 },
+  walter: { name: 'Walter Lang', hue: 0 },
+  foundNadia: { name: 'Nadia Haddad', hue: 7, id: 'd' },
+  foundTom: { name: 'Tom Baker', hue: 1, id: 'ma' },
+  carla: { name: 'Carla Ortiz', hue: 7 },
+  yusuf: { name: 'يوسف', hue: 2 },
+};
+
+type Line = readonly [
+  who: string,
+  when: string,
+  text: string,
+  more?: { readonly reply?: number; readonly edited?: string; readonly deleted?: string },
+];
+
+export interface RoomScript {
+  /** It is there from the start, with that id. */
+  readonly site?: string;
+  readonly name: string;
+  readonly kind: 'public' | 'private' | 'direct';
+  readonly topic?: string;
+  readonly owner: string;
+  readonly members: readonly string[];
+  readonly moderators?: readonly string[];
+  /** How far they have read. */
+  readonly read?: Readonly<Record<string, number>>;
+  readonly muted?: readonly string[];
+  readonly lines: readonly Line[];
+}
+
+/** Public rooms of one name are told apart by what nobody sees. */
+let lobbies = 0;
+const lobby = (name = 'lobby') => name + '\u2060'.repeat(lobbies++);
+
+const forecast = 'The forecast for Saturday is here: https://weather.example/orchard-lane';
+/** With the reader: as many as the headers of the pictures say. */
+const seven = ['bob', 'carol', 'dimitri', 'li', 'nadia', 'owen'];
+
+/** The rooms that the lists of the pictures begin with. `reader`: whose list it is. */
+function list(reader: string): Record<string, RoomScript> {
+  const market: Line[] = Array.from({ length: 13 }, (_, n) => ['owen', `09:${10 + n}`, `Stall ${n + 1}`]);
+  const garden: Line[] = Array.from({ length: 4 }, (_, n) => ['awayNadia', `-1 10:0${n}`, `Bed ${n + 1}`]);
+  const direct = (other: string, lines: Line[], read = lines.length): RoomScript => ({
+    name: '',
+    kind: 'direct',
+    owner: reader,
+    members: [other],
+    read: { [reader]: read },
+    lines,
+  });
+  const all: Record<string, RoomScript> = {
+    bob: direct('bob', [['bob', '09:31', 'I have the key with me']], 0),
+    market: {
+      name: 'spring market',
+      kind: 'private',
+      owner: 'owen',
+      members: [reader],
+      lines: [...market, ['owen', '09:28', '@Alice, stall 12 is free']],
+    },
+    announcements: {
+      ...(reader === 'alice' ? { site: 'announcements' } : {}),
+      name: lobby('announcements'),
+      kind: 'public',
+      owner: 'dimitri',
+      members: [reader],
+      lines: [
+        ['dimitri', '08:54', 'Please read'],
+        ['dimitri', '08:55', 'Water is off on Friday'],
+      ],
+    },
+    carol: direct('carol', [[reader, '08:40', 'Thank you!']]),
+    board: {
+      name: 'board',
+      kind: 'private',
+      owner: reader,
+      members: ['bob'],
+      lines: [[reader, '-1 18:00', 'See you on Tuesday']],
+    },
+    garden: {
+      name: lobby('garden-volunteers'),
+      kind: 'public',
+      owner: 'awayNadia',
+      members: [reader],
+      muted: [reader],
+      lines: [...garden, ['awayNadia', '-1 11:00', 'Gloves, please']],
+    },
+    li: direct('awayLi', [['awayLi', '-3 12:00', '好的，明天见']]),
+    nadia: direct('awayNadia', [[reader, '-4 12:00', 'Safe travels']]),
+  };
+  return Object.fromEntries(Object.entries(all).map(([key, room]) => [`${reader}/${key}`, room]));
+}
+
+/** What the list in `busy` has more, and enough for a field to find one in it. */
+function longList(reader: string): Record<string, RoomScript> {
+  const room = (name: string, kind: 'public' | 'private', line: Line): RoomScript => ({
+    name: kind === 'public' ? lobby(name) : name,
+    kind,
+    owner: line[0] === reader ? 'bob' : line[0],
+    members: [reader],
+    read: { [reader]: 1 },
+    lines: [line],
+  });
+  const old = Array.from({ length: 11 }, (_, n) => [
+    `${reader}/old-${n}`,
+    room(`picking ${2010 + n}`, 'private', ['bob', `2026-10-${10 + n} 10:00`, 'Done']),
+  ]);
+  return {
+    ...list(reader),
+    [`${reader}/compost`]: room('compost', 'public', ['awayOwen', '2026-11-12 10:00', 'Turn the second bin']),
+    [`${reader}/shed`]: room('tool shed', 'private', ['bob', '2026-11-09 10:00', 'New hinges are on']),
+    [`${reader}/owen`]: {
+      name: '',
+      kind: 'direct',
+      owner: reader,
+      members: ['awayOwen'],
+      read: { [reader]: 1 },
+      lines: [['awayOwen', '2026-11-04 10:00', 'Photo']],
+    },
+    ...Object.fromEntries(old),
+  };
+}
+
+/** The site of `desktop`, `mobile`, and the lists of `embedded` and `launcher-phone`. */
+export const orchard: Readonly<Record<string, RoomScript>> = {
+  ...list('alice'),
+  lobby: {
+    name: lobby(),
+    kind: 'public',
+    owner: 'alice',
+    members: [...seven, 'ines', 'marek', 'priya'],
+    moderators: ['bob', 'marek'],
+    read: { alice: 8 },
+    lines: [
+      ['carol', '-1 17:42', 'The seed order arrived. Forty trays, all of them labelled this time.'],
+      ['carol', '-1 17:43', 'I put them in the cold frame so nobody trips over them on the way in.'],
+      ['alice', '-1 17:51', 'Thank you! I can pot on from nine tomorrow.'],
+      ['bob', '09:04', 'Morning all. Gate is open, kettle is on.'],
+      ['bob', '09:05', forecast],
+      ['li', '09:12', '我十点到，带两箱育苗盆。'],
+      [
+        'alice',
+        '09:20',
+        'Perfect. I moved the workshop to 14:00 so it stays dry until the end.',
+        { reply: 5, edited: '09:25' },
+      ],
+      ['alice', '09:21', 'Who has the key to the tool shed?'],
+      ['carol', '09:33', 'Me, I will hang it back on the hook by the door.'],
+      ['carol', '09:33', '👍'],
+    ],
+  },
+};
+
+const busyLines = (reader: string): Line[] => [
+  ['bob', '09:04', 'Morning all. Gate is open, kettle is on.'],
+  ['bob', '09:05', forecast],
+  ['li', '09:12', '我十点到，带两箱育苗盆。'],
+  [reader, '09:20', 'I moved the workshop to 14:00 so it stays dry until the end.', { edited: '09:25' }],
+  [reader, '09:21', 'Who has the key to the tool shed?'],
+  ['carol', '09:33', 'Me, I will hang it back on the hook by the door.'],
+  ['carol', '09:33', '👍'],
+];
+
+/** A room of the boxes in `states`, `rooms` and `edge`, each with what one box shows. */
+const box = (lines: Line[], more: Partial<RoomScript> = {}): RoomScript => ({
+  name: lobby(),
+  kind: 'public',
+  owner: 'stateAlice',
+  members: seven,
+  read: { stateAlice: lines.length },
+  lines,
+  ...more,
+});
+
+const orderHelp: Line[] = [
+  ['shopAlice', '11:02', 'My oak planter has one short leg.'],
+  ['sofia', '11:03', 'Sorry about that. I can send a new leg or take the planter back.'],
+  ['sofia', '11:03', 'Which would you like?'],
+  ['shopAlice', '11:05', 'A new leg is fine, thanks.'],
+];
+
+/** The site of all other pictures. */
+export const market: Readonly<Record<string, RoomScript>> = {
+  ...longList('busyAlice'),
+  busy: {
+    name: lobby(),
+    kind: 'public',
+    topic: 'Everything about the orchard, open to all',
+    owner: 'busyAlice',
+    members: [
+      ...['bob', 'carol', 'li', 'owen'],
+      ...['awayDimitri', 'ines', 'marek', 'awayNadia', 'priya', 'tom', 'walter'],
+    ],
+    moderators: ['bob', 'marek'],
+    read: { busyAlice: 5 },
+    lines: busyLines('busyAlice'),
+  },
+  ...longList('filterAlice'),
+  'filterAlice/marek': {
+    name: '',
+    kind: 'direct',
+    owner: 'filterAlice',
+    members: ['marekHere'],
+    lines: [['filterAlice', '2026-11-10 10:00', 'Until Monday then']],
+  },
+  'filterAlice/market-2025': {
+    name: 'market-2025',
+    kind: 'public',
+    owner: 'ines',
+    members: ['filterAlice'],
+    read: { filterAlice: 1 },
+    lines: [['ines', '2026-03-02 10:00', 'Thanks everybody']],
+  },
+  'search/lobby': {
+    name: lobby(),
+    kind: 'public',
+    owner: 'searchAlice',
+    members: ['carol', 'bob', 'foundNadia', 'dimitri', 'owen', 'li', 'marekHere', 'carla'],
+    read: { searchAlice: 2 },
+    lines: [
+      ['carol', '2026-11-03 10:00', 'New lock on the shed. Ask me for a key.'],
+      ['searchAlice', '09:21', 'Who has the key to the tool shed?'],
+    ],
+  },
+  'search/bob': {
+    name: '',
+    kind: 'direct',
+    owner: 'searchAlice',
+    members: ['bob'],
+    read: { searchAlice: 1 },
+    lines: [['bob', '09:31', 'I have the key with me']],
+  },
+  'search/shed': {
+    name: 'tool shed',
+    kind: 'private',
+    owner: 'bob',
+    members: ['searchAlice'],
+    read: { searchAlice: 1 },
+    lines: [
+      [
+        'bob',
+        '2026-11-09 10:00',
+        'New hinges are on. The key hangs on the hook by the door, as always, and the spare one is with Carol.',
+      ],
+    ],
+  },
+  'search/market': {
+    name: 'spring market',
+    kind: 'private',
+    topic: 'Saturday 28 November, 9 to 14',
+    owner: 'searchAlice',
+    members: ['owen', 'bob', 'dimitri', 'sofia', 'marekHere', 'foundTom'],
+    read: { searchAlice: 3 },
+    lines: [
+      ['owen', '09:20', 'The plan has changed a little.'],
+      ['searchAlice', '09:21', 'Which stall is ours now?'],
+      ['owen', '09:28', 'Stall 12 is free again.'],
+    ],
+  },
+  help: {
+    name: 'Order help',
+    kind: 'private',
+    owner: 'shopAlice',
+    members: ['sofia'],
+    read: { shopAlice: 4, sofia: 4 },
+    lines: orderHelp,
+  },
+  sofia: {
+    name: '',
+    kind: 'direct',
+    owner: 'shopAlice',
+    members: ['sofia'],
+    read: { shopAlice: 4, sofia: 4 },
+    lines: orderHelp,
+  },
+  news: {
+    name: 'news',
+    kind: 'private',
+    owner: 'sofia',
+    members: ['shopAlice'],
+    lines: [
+      ['sofia', '08:00', 'One'],
+      ['sofia', '08:01', 'Two'],
+      ['sofia', '08:02', 'Three'],
+    ],
+  },
+  order: {
+    name: 'Order 4471',
+    kind: 'private',
+    owner: 'shopAlice',
+    members: ['sofia'],
+    read: { shopAlice: 2 },
+    lines: [
+      ['shopAlice', '11:02', 'My oak planter has one short leg.'],
+      ['sofia', '11:03', 'Sorry about that. I can send a new leg.'],
+    ],
+  },
+  empty: box([]),
+  own: box([['stateAlice', '10:02', 'Sent, in a room with many readers.']]),
+  ownLater: box([
+    ['stateAlice', '10:15', 'Edited since.', { edited: '10:20' }],
+    ['stateAlice', '10:15', 'Deleted', { deleted: 'stateAlice' }],
+  ]),
+  others: box(
+    [
+      ['stateAlice', '10:00', 'Does the van come back today, and who drives it?'],
+      ['bob', '10:20', 'Yes, at four.', { reply: 1 }],
+      ['bob', '10:20', 'Deleted', { deleted: 'bob' }],
+      ['bob', '10:21', '🎉🎉'],
+      ['yusuf', '10:22', 'سأكون هناك الساعة 4 مع Bob.'],
+      ['li', '10:23', 'https://files.example/plans/2026/spring-market-layout-final-version-revised.pdf'],
+    ],
+    { members: [...seven, 'yusuf'] },
+  ),
+  actions: box([
+    ['bob', '11:30', 'Could you send the list again?'],
+    ['stateAlice', '11:31', 'Here it is: two spades, one rake, six pairs of gloves.'],
+  ]),
+  back: box([
+    ['carol', '08:10', 'Reading older messages keeps your place.'],
+    ['carol', '08:10', 'What arrives meanwhile is only counted.'],
+    ['carol', '08:11', 'The pill tells how many.'],
+    ['stateAlice', '08:12', 'And one press goes there.'],
+    ['bob', '08:15', 'Good morning!'],
+    ['bob', '08:15', 'Is the gate open?'],
+  ]),
+  moderated: box([
+    ['bob', '09:02', 'Gate opens at eight.', { edited: '09:41' }],
+    ['bob', '09:03', 'Deleted', { deleted: 'stateAlice' }],
+    ['stateAlice', '09:10', 'I will be there at half past seven.'],
+  ]),
+  tooltip: box([['stateAlice', '10:02', 'Each icon button says what it does.']]),
+  sheet: box(
+    [
+      ['bob', '09:04', 'Morning all. Gate is open, kettle is on.'],
+      ['bob', '09:05', 'The forecast for Saturday looks dry.'],
+      ['stateAlice', '09:20', 'Then we start with the back beds.'],
+      ['stateAlice', '09:20', 'Who brings the hose?'],
+      ['stateAlice', '09:20', 'And the trays?'],
+    ],
+    { owner: 'bob', members: ['stateAlice', ...seven.filter((who) => who !== 'bob')] },
+  ),
+  sticky: box([
+    ['carol', '09:30', 'Row four is picked.'],
+    ['carol', '09:31', 'Row five too, the crates are by the gate.'],
+    ['carol', '09:32', 'I counted 31 crates in all.'],
+    ['carol', '09:33', 'Two of them are only half full.'],
+    ['carol', '09:34', 'The van can come any time after eleven.'],
+    ['carol', '09:35', 'Somebody should bring the long ladder back.'],
+  ]),
+  unread: box(
+    [
+      ['carol', '08:10', 'You were here when you left.'],
+      ['bob', '08:15', 'Good morning!'],
+      ['bob', '08:15', 'Is the gate open?'],
+      ['owen', '08:20', 'Yes, since seven.'],
+      ['owen', '08:21', 'Bring the long ladder, please.'],
+      ...Array.from({ length: 20 }, (_, n): Line => ['owen', `08:${22 + n}`, `Rung ${n + 1}`]),
+    ],
+    { owner: 'unreadAlice', read: { unreadAlice: 1 } },
+  ),
+  code: box([
+    [
+      'bob',
+      '20:28',
+      'Call `session_start()` first:\n```\n<?php\nsession_start();\n$_SESSION[\'user_id\'] = 42;\nif ($x === null) {\n    echo "hello";\n}\n```\nDocs: www.php.example/session, or ask help@orchard.example.',
+    ],
+  ]),
+  ...list('phoneAlice'),
+  phone: {
+    name: lobby(),
+    kind: 'public',
+    owner: 'phoneAlice',
+    members: seven,
+    read: { phoneAlice: 5 },
+    lines: [
+      ['bob', '-1 09:04', 'Morning all. Gate is open, kettle is on.'],
+      ['bob', '-1 09:05', forecast],
+      ['li', '-1 09:12', '我十点到，带两箱育苗盆。'],
+      [
+        'phoneAlice',
+        '-1 09:20',
+        'Perfect. I moved the workshop to 14:00 so it stays dry until the end.',
+        { reply: 2, edited: '09:25' },
+      ],
+      ['phoneAlice', '-1 09:21', 'Who has the key to the tool shed?'],
+      ['carol', '-1 09:33', 'Me, I will hang it back on the hook by the door.'],
+      ['carol', '-1 09:33', '👍'],
+      ['dimitri', '-1 09:40', 'Can someone bring the long hose? The short one does not reach the back beds.'],
+      ['dimitri', '-1 09:41', 'Otherwise I will drive by the store at noon.'],
+    ],
+  },
+  plain: box([['bob', '09:04', 'Morning all.']]),
+  chinese: box(
+    [
+      ['li', '09:12', '我十点到，带两箱育苗盆。'],
+      ['stateAlice', '09:15', '好的，周六下午两点开始。', { edited: '09:20' }],
+    ],
+    { name: '大厅' },
+  ),
+  arabic: box(
+    [
+      ['yusuf', '10:22', 'سأكون هناك الساعة 4 مع Bob.'],
+      ['yusuf', '10:22', 'See you at the gate, and bring gloves.'],
+      ['stateAlice', '10:24', 'شكرا، إلى اللقاء.', { reply: 1 }],
+    ],
+    { name: 'الحديقة', members: ['yusuf', 'bob', 'carol', 'dimitri', 'li', 'nadia'] },
+  ),
+};

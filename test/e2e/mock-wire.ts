@@ -1,0 +1,37 @@
+import type { BrowserContext, WebSocketRoute } from '@playwright/test';
+
+/** The connection of a browser's chat, to hold it at the moment that a picture shows. */
+export class Wire {
+  /** Requests that are on their way for good. */
+  readonly held = new Set<string>();
+  /** Requests that are answered so, as a server in trouble would. */
+  readonly answers = new Map<string, unknown>();
+  #down = false;
+  readonly #open = new Set<WebSocketRoute>();
+
+  static async of(context: BrowserContext): Promise<Wire> {
+    const wire = new Wire();
+    await context.routeWebSocket(/socket\.io/, (page) => wire.#opened(page));
+    await context.route(/socket\.io/, (route) => (wire.#down ? route.abort() : route.fallback()));
+    return wire;
+  }
+
+  /** Nothing can be reached any more. */
+  cut(): void {
+    this.#down = true;
+    for (const page of this.#open) void page.close();
+  }
+
+  #opened(page: WebSocketRoute): void {
+    if (this.#down) return void page.close();
+    this.#open.add(page);
+    const server = page.connectToServer();
+    page.onMessage((message) => {
+      const [, ack, name = ''] = /^42(\d+)\["([^"]+)"/.exec(String(message)) ?? [];
+      if (this.held.has(name)) return;
+      const answer = this.answers.get(name);
+      if (answer !== undefined) page.send(`43${ack}${JSON.stringify([answer])}`);
+      else server.send(message);
+    });
+  }
+}

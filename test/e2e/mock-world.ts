@@ -1,0 +1,240 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { io, type Socket } from 'socket.io-client';
+import { hue } from '../../client/src/text/avatar.ts';
+import type { Answer, Answers, RequestName } from '../../server/events.ts';
+import { type ChatServer, historyFolder, startChatServer } from '../helpers/chat-server.ts';
+import { freePort } from '../helpers/child.ts';
+import { startMemcached } from '../helpers/memcached.ts';
+import { startPhpApp } from '../helpers/php-app.ts';
+import { people, type RoomScript, when } from './mock-script.ts';
+
+const folder = join(import.meta.dirname, 'mock');
+
+/** Somebody of the mock's people: an id of the hue that the picture has, and a session. */
+export interface Someone {
+  readonly id: number | string;
+  readonly name: string;
+  readonly session: string;
+  readonly socket: Socket;
+}
+
+/** The site of the pictures: real servers in which their people have written what the pictures show, when they show it. */
+export class MockWorld {
+  readonly #closing: (() => unknown)[] = [];
+  readonly people = new Map<string, Someone>();
+  /** The ids of the rooms, by their key in the script. */
+  readonly rooms = new Map<string, string>();
+  readonly #pages = new Map<string, string>();
+  chat!: ChatServer;
+  php!: { readonly url: string };
+  /** Where the mock's own pages are. */
+  url!: string;
+
+  /** @param site the room that exists from the start, as CHAT_ROOMS has it */
+  static async start(scripts: Readonly<Record<string, RoomScript>>, site: string): Promise<MockWorld> {
+    const world = new MockWorld();
+    await world.#start(scripts, site);
+    return world;
+  }
+
+  async stop(): Promise<void> {
+    for (const { socket } of this.people.values()) socket.disconnect();
+    for (const close of this.#closing.reverse()) await close();
+  }
+
+  async as<E extends RequestName>(who: string, name: E, payload: unknown): Promise<Answers[E]> {
+    if (!this.someone(who).socket.connected) await this.connect(who);
+    const answer: Answer<never> = await this.someone(who).socket.timeout(10_000).emitWithAck(name, payload);
+    if (!answer.ok) throw new Error(`${who} ${name}: ${answer.error.code} ${answer.error.message}`);
+    return answer.data;
+  }
+
+  someone(key: string): Someone {
+    const found = this.people.get(key);
+    if (found === undefined) throw new Error(`nobody is called ${key}`);
+    return found;
+  }
+
+  room(key: string): string {
+    return this.rooms.get(key) ?? '';
+  }
+
+  /** The mock's page with the real element in the place of its `index`th; the others leave their place empty. */
+  page(name: string, index: number, attributes: string): string {
+    let at = 0;
+    const html = readFileSync(join(folder, `${name}.html`), 'utf8')
+      .replace(/<php-chat( [^>]*)?>[\s\S]*?<\/php-chat>/gu, (_all, given: string) => {
+        const kept = given.replace(/ (server|room)="[^"]*"/gu, '');
+        return at++ === index
+          ? `<php-chat server="${this.chat.url}"${kept} ${attributes}></php-chat>`
+          : `<div${kept}></div>`;
+      })
+      .replace(
+        '</head>',
+        `<style>.cell > div[class^=h] { block-size: var(--pc-height) }</style>
+        <script type="module" src="${this.chat.url}/php-chat.js"></script></head>`,
+      );
+    const path = `real/${name}-${index}-${this.#pages.size}.html`;
+    this.#pages.set(path, html);
+    return `${this.url}/${path}`;
+  }
+
+  /** Somebody is seen to write in that room. */
+  async type(who: string, key: string): Promise<void> {
+    await this.as(who, 'room:join', { room: this.room(key) });
+    await this.as(who, 'typing:set', { room: this.room(key), typing: true });
+  }
+
+  async connect(...keys: string[]): Promise<void> {
+    await Promise.all(
+      keys.map((key) => {
+        const { socket } = this.someone(key);
+        return new Promise((resolve, reject) => {
+          socket.once('session:ready', resolve).once('connect_error', reject).connect();
+        });
+      }),
+    );
+  }
+
+  async #start(scripts: Readonly<Record<string, RoomScript>>, site: string): Promise<void> {
+    const memcached = await startMemcached();
+    this.#closing.push(() => memcached.stop());
+    const history = historyFolder();
+    this.#closing.push(() => history.remove());
+    const [phpPort, chatPort] = [await freePort(), await freePort()];
+    const pages = createServer((request, response) => {
+      const path = (request.url ?? '/').slice(1).replace(/^real\/(?=.*\.css)/, '');
+      const held = this.#pages.get(path);
+      const file = join(folder, path);
+      if (held === undefined && !existsSync(file)) return void response.writeHead(404).end();
+      response.setHeader('Content-Type', path.endsWith('.css') ? 'text/css' : 'text/html; charset=utf-8');
+      response.end(held ?? readFileSync(file));
+    });
+    await new Promise<void>((resolve) => pages.listen(0, '127.0.0.1', resolve));
+    this.url = `http://127.0.0.1:${(pages.address() as AddressInfo).port}`;
+    this.#closing.push(() => {
+      pages.close();
+      pages.closeAllConnections();
+    });
+    const start = async () => {
+      this.chat = await startChatServer({
+        CHAT_PORT: String(chatPort),
+        CHAT_ORIGINS: `http://127.0.0.1:${phpPort},${this.url}`,
+        CHAT_SESSION_STORE: memcached.url,
+        CHAT_HISTORY: history.url,
+        CHAT_ROOMS: site,
+        CHAT_CREATE_ROOMS: 'all',
+        CHAT_FIND_PEOPLE: 'rooms',
+        CHAT_USER_NAME: 'name',
+        CHAT_USER_ROLES: 'role',
+        CHAT_USER_URL: '/people/{id}',
+        CHAT_LOGIN_URL: `http://127.0.0.1:${phpPort}/`,
+      });
+    };
+    await start();
+    this.#closing.push(() => this.chat.stop('SIGKILL'));
+    const php = await startPhpApp({ memcachedPort: memcached.port, chatUrl: this.chat.url, port: phpPort });
+    this.#closing.push(() => php.stop());
+    this.php = php;
+
+    const taken = new Set<string>();
+    for (const [key, { name, hue: wanted, firstname = name, id: beginning = '' }] of Object.entries(people)) {
+      let number = 11;
+      const idOf = () => `${beginning}${number}`;
+      while (taken.has(idOf()) || hue(idOf()) !== wanted) number += 1;
+      const id = beginning === '' ? number : idOf();
+      taken.add(idOf());
+      const session = Buffer.from(key.padEnd(16, '.')).toString('hex');
+      await memcached.set(`sessions/${session}`, JSON.stringify({ user_id: id, firstname, name }));
+      const socket = io(this.chat.url, {
+        transports: ['websocket'],
+        extraHeaders: { cookie: `PHPSESSID=${session}` },
+        autoConnect: false,
+        reconnection: false,
+      });
+      this.people.set(key, { id, name, session, socket });
+    }
+    await this.connect(...Object.keys(people));
+    const changes: { room: string; seq: number; sentAt: number; editedAt: number | null }[] = [];
+    await Promise.all(
+      Object.entries(scripts).map(async ([key, script]) => {
+        const room = await this.#make(key, script);
+        this.rooms.set(key, room);
+        const concerned = script.lines.flatMap(([who, , , more]) => [who, more?.deleted ?? who]);
+        for (const who of new Set(concerned)) await this.as(who, 'room:join', { room });
+        let seq = 0;
+        for (const [who, time, text, more = {}] of script.lines) {
+          seq += 1;
+          const { reply: replyTo, edited, deleted } = more;
+          await this.as(who, 'message:send', {
+            room,
+            clientId: `${key.replace('/', '-')}-${seq}`,
+            text: edited === undefined ? text : `${text} …`,
+            ...(replyTo === undefined ? {} : { replyTo }),
+          });
+          if (edited !== undefined) await this.as(who, 'message:edit', { room, seq, text });
+          if (deleted !== undefined) await this.as(deleted, 'message:delete', { room, seq });
+          changes.push({
+            room,
+            seq,
+            sentAt: when(time),
+            editedAt: edited === undefined ? null : when(edited),
+          });
+        }
+        for (const [who, read] of Object.entries(script.read ?? {}))
+          if (read > 0) await this.as(who, 'read:mark', { room, seq: read });
+        for (const who of script.muted ?? []) await this.as(who, 'room:notify', { room, notify: 'none' });
+      }),
+    );
+    for (const { socket } of this.people.values()) socket.disconnect();
+    // A server gives its own times: those of the pictures are set where they are stored.
+    await this.chat.stop();
+    const database = new DatabaseSync(history.path);
+    const update = database.prepare(
+      'UPDATE messages SET sent_at = ?, edited_at = ? WHERE seq = ? AND room = (SELECT num FROM rooms WHERE id = ?)',
+    );
+    database.exec('BEGIN');
+    for (const { room, seq, sentAt, editedAt } of changes) update.run(sentAt, editedAt, seq, room);
+    database.exec('COMMIT');
+    database.close();
+    await start();
+    await this.connect(...Object.keys(people).filter((key) => people[key]?.here === true));
+  }
+
+  async #make(
+    key: string,
+    { site, name, kind, topic, owner, members, moderators = [] }: RoomScript,
+  ): Promise<string> {
+    const ids = members.map((member) => String(this.someone(member).id));
+    if (kind === 'direct') {
+      const [other = ''] = members;
+      await this.as(other, 'direct:open', { user: String(this.someone(owner).id) });
+      return (await this.as(owner, 'direct:open', { user: ids[0] })).room.id;
+    }
+    if (site !== undefined) {
+      for (const who of [owner, ...members]) await this.as(who, 'room:join', { room: site });
+      return site;
+    }
+    const payload = {
+      name,
+      kind,
+      members: kind === 'private' ? ids : undefined,
+      topic,
+      clientId: `make-${key.replace('/', '-')}`,
+    };
+    const { room } = await this.as(owner, 'room:create', payload);
+    if (kind === 'public')
+      await Promise.all(members.map((who) => this.as(who, 'room:join', { room: room.id })));
+    for (const who of moderators)
+      await this.as(owner, 'room:role', {
+        room: room.id,
+        user: String(this.someone(who).id),
+        role: 'moderator',
+      });
+    return room.id;
+  }
+}

@@ -1,0 +1,1116 @@
+import { type Browser, type BrowserContext, expect, type Locator, type Page, test } from '@playwright/test';
+import { alignTo, compare, type Exception, retext, scrollAlike, still } from './mock-compare.ts';
+import { market, now, orchard } from './mock-script.ts';
+import { Wire } from './mock-wire.ts';
+import { MockWorld } from './mock-world.ts';
+
+/**
+ * Every picture of the design made by the real element, beside the design's own page in the same run. With SOAK set,
+ * all of them; else those that show most.
+ */
+const all = process.env.SOAK !== undefined;
+
+// One site for all of them: what a picture shows is written there already.
+test.describe.configure({ mode: 'default' });
+
+/** Holds the longest of the design's pages: nothing has to be scrolled for a picture. */
+const large = { width: 1440, height: 2700 };
+
+type Name = 'site' | 'wider';
+let worlds: Record<Name, MockWorld>;
+let mocks: BrowserContext;
+const pages = new Map<string, Page>();
+
+test.beforeAll(async ({ browser }) => {
+  const [site, wider] = await Promise.all([
+    MockWorld.start(orchard, 'announcements'),
+    MockWorld.start(market, 'seed-swap:seed swap'),
+  ]);
+  worlds = { site, wider };
+  mocks = await browser.newContext({ locale: 'en-GB', viewport: large });
+});
+test.afterAll(async () => {
+  await mocks?.close();
+  await Promise.all(Object.values(worlds ?? {}).map((world) => world.stop()));
+});
+
+/** One of the design's boxes, and the real element in its place. */
+interface Pair {
+  readonly mock: Locator;
+  readonly real: Locator;
+  readonly page: Page;
+  readonly world: MockWorld;
+  readonly context: BrowserContext;
+}
+
+interface Frame {
+  readonly world?: Name;
+  readonly reader: string;
+  /** The key of the room that is open. */
+  readonly room?: string;
+  readonly attributes?: string;
+  readonly touch?: true;
+  /** Of the page's elements, the first unless this says another. */
+  readonly index?: number;
+  readonly before?: (context: BrowserContext, world: MockWorld) => Promise<void>;
+}
+
+async function mockPage(name: string): Promise<Page> {
+  let page = pages.get(name);
+  if (page === undefined) {
+    page = await mocks.newPage();
+    await page.goto(`${worlds.site.url}/${name}.html`);
+    pages.set(name, page);
+  }
+  return page;
+}
+
+/** The mock's box of that page, and the same page with the real element in its place. */
+async function frame(browser: Browser, name: string, options: Frame): Promise<Pair> {
+  const world = worlds[options.world ?? 'wider'];
+  const index = options.index ?? 0;
+  const mock = (await mockPage(name)).locator('php-chat').nth(index);
+  const context = await browser.newContext({
+    viewport: large,
+    timezoneId: 'UTC',
+    locale: 'en-GB',
+    hasTouch: options.touch === true,
+  });
+  await context.clock.setFixedTime(now);
+  await context.addCookies([
+    { name: 'PHPSESSID', value: world.someone(options.reader).session, domain: '127.0.0.1', path: '/' },
+  ]);
+  await options.before?.(context, world);
+  const page = await context.newPage();
+  const room = options.room === undefined ? '' : `room="${world.room(options.room)}"`;
+  await page.goto(world.page(name, index, `${room} ${options.attributes ?? ''}`));
+  return { mock, real: page.locator('php-chat'), page, world, context };
+}
+
+async function same(
+  name: string,
+  { mock, real }: Pick<Pair, 'mock' | 'real'>,
+  part?: string | [mock: string, real: string],
+  exceptions: readonly Exception[] = [],
+): Promise<void> {
+  const [first, second] = typeof part === 'string' ? [part, part] : (part ?? []);
+  const differences = await compare(
+    name,
+    first === undefined ? mock : mock.locator(first).first(),
+    second === undefined ? real : real.locator(second).first(),
+    exceptions,
+  );
+  expect.soft(differences).toEqual([]);
+}
+
+const usual: Exception[] = [
+  {
+    what: /missing: (\.badge|word) “@”|, you are mentioned/,
+    why: 'mentions come with rich messages: the protocol does not tell of them yet',
+  },
+  {
+    what: /missing: button “.*, direct message/,
+    why: 'for screen readers, by the words of strings.json: “Direct messages”',
+  },
+  { what: /missing: button “People here: /, why: 'by the words of strings.json: “Here now: 7”' },
+];
+const noInvitation: Exception = {
+  what: /missing: (button “Invite”|picture M10 11.5a3.5)/,
+  why: 'nobody is invited to a public room: everybody may join',
+};
+
+/** The design sorts 李 as “Li”; the element by the reader's language, where Chinese names come last. */
+async function sortPeople(mock: Locator): Promise<void> {
+  await mock
+    .locator('.side ul')
+    .first()
+    .evaluate((list) => {
+      const li = [...list.children].find((row) => row.textContent?.includes('李伟'));
+      if (li !== undefined) list.append(li);
+    });
+}
+
+test('desktop, in both schemes and at three widths', async ({ browser }) => {
+  const world = worlds.site;
+  const context = await browser.newContext({ timezoneId: 'UTC', locale: 'en-GB' });
+  await context.clock.setFixedTime(now);
+  await context.addCookies([
+    { name: 'PHPSESSID', value: world.someone('alice').session, domain: '127.0.0.1', path: '/' },
+  ]);
+  const page = await context.newPage();
+  await page.goto(world.php.url);
+  await expect(page.getByText('Connected', { exact: true })).toBeAttached();
+  await page.locator('php-chat').evaluate((chat, id) => chat.setAttribute('room', id), world.room('lobby'));
+  await expect(page.locator('article').filter({ hasText: '👍' })).toBeVisible();
+  await still(page);
+  for (const [width, scheme] of [
+    [1280, 'light'],
+    [1280, 'dark'],
+    [960, 'light'],
+    [640, 'dark'],
+  ] as const) {
+    const mock = await mockPage(`desktop-${scheme}`);
+    for (const one of [mock, page]) await one.setViewportSize({ width, height: 800 });
+    await page.emulateMedia({ colorScheme: scheme });
+    await world.type('bob', 'lobby');
+    await expect(page.getByText('Bob Keller is typing…')).toBeVisible();
+    await page.getByText('Me, I will hang it back').hover();
+    await sortPeople(mock.locator('php-chat'));
+    await scrollAlike(mock.locator('php-chat'), page.locator('php-chat'));
+    const pair = { mock: mock.locator('body'), real: page.locator('body') };
+    await same(`desktop-${scheme}-${width}`, pair, undefined, [...usual, noInvitation]);
+  }
+  await context.close();
+});
+
+test('busy, in both schemes', async ({ browser }) => {
+  const { real, page, world, context } = await frame(browser, 'busy-light', {
+    reader: 'busyAlice',
+    room: 'busy',
+  });
+  await shown(page, '👍');
+  await page.setViewportSize({ width: 1280, height: 800 });
+  for (const scheme of ['light', 'dark'] as const) {
+    const mock = (await mockPage(`busy-${scheme}`)).locator('php-chat');
+    await mock.page().setViewportSize({ width: 1280, height: 800 });
+    await page.emulateMedia({ colorScheme: scheme });
+    await page.evaluate((name) => {
+      document.body.className = `full ${name}`;
+      document.querySelector('php-chat')?.setAttribute('theme', name);
+    }, scheme);
+    await world.type('bob', 'busy');
+    await expect(page.getByText('Bob Keller is typing…')).toBeVisible();
+    if (scheme === 'light') await page.getByRole('button', { name: 'Carol Lindqvist' }).last().click();
+    await expect(page.getByRole('menu')).toBeVisible();
+    await sortPeople(mock);
+    // The pointer is at the menu now, not at the message too.
+    await mock.locator('.msg.show').evaluate((article) => article.classList.remove('show'));
+    await scrollAlike(mock, real);
+    await same(`busy-menu-${scheme}`, { mock, real }, '.menu');
+    // Where the menu stands is made up in the picture: below its opener.
+    for (const chat of [mock, real])
+      await chat.locator('.menu').evaluate((menu) => Object.assign(menu.style, { visibility: 'hidden' }));
+    await same(`busy-${scheme}`, { mock, real }, undefined, [...usual, noInvitation, morePeople, roles]);
+    await real.locator('.menu').evaluate((menu) => Object.assign(menu.style, { visibility: '' }));
+  }
+  await context.close();
+});
+
+const narrower: Exception = {
+  what: /^elsewhere: .* x /,
+  why: 'the message stands alone here, and the line below it is wider than it is',
+};
+const searchable: Exception = {
+  what: /(picture M9 11\.5a3|word “2”|button “Here now)/,
+  why: 'without a list, the search of the room is nowhere else',
+};
+const sentState: Exception = {
+  what: /“(11|02|My|oak|planter|has|one|short|leg)”|Myoak|pixels/,
+  why: 'one’s own last message says that it was sent',
+};
+const wayBack: Exception = {
+  what: /(picture M9\.5 4 7.*|word “lobby”): x/,
+  why: 'the other pictures of this width have the way back to the list',
+};
+const writing: Exception = {
+  what: /Who|can|write|Slow|mode|select|Onemessage|picture m5 9|Every|One message|combobox|picture m6 9|Cancel|Save|\.dialog: height|pixels|“(member|One|message|every|30|seconds)”/,
+  why: 'who may write, and how often, comes with rich messages',
+};
+const arabicTime: Exception = {
+  what: /word “(10|24)”: x/,
+  why: 'in Arabic a time says whether it is before noon',
+};
+const pagesOwn: Exception = {
+  what: /House|rules/,
+  why: 'what is in the slot looks as the page has it',
+};
+const inFull: Exception = {
+  what: /button “market-2025 Mar/,
+  why: 'a date of this year is shown with its day',
+};
+const olderDialog: Exception = {
+  what: /pixels/,
+  why: 'the other pictures of dialogs have a pixel more below the heading, and so has this one',
+};
+const halfPixel: Exception = { what: /pixels/, why: 'in the middle of another height: half a pixel lower' };
+const breathing: Exception = { what: /pixels/, why: 'the bones breathe' };
+const smallTip: Exception = {
+  what: /Edited|today|word “(09|41)”|pixels/,
+  why: 'in the picture the tooltip is within small text, and so smaller than the other one',
+};
+const roles: Exception = {
+  what: /word “(moderator|09|04)”/,
+  why: 'no message tells that its author moderates, and the pages of members are of 50: it would be told of some',
+};
+const morePeople: Exception = {
+  what: /missing: word “(and|2|more)”/,
+  why: 'pages of 50: a list of seven is whole',
+};
+
+/** A state of one of the design's boxes. */
+interface State extends Frame {
+  /** What of the box is compared; the whole box unless it says. */
+  readonly part?: string | [mock: string, real: string];
+  readonly except?: readonly Exception[];
+  /** In `npm test` too. */
+  readonly often?: true;
+}
+
+function state(
+  name: string,
+  page: string,
+  options: State,
+  make: (pair: Pair & { readonly wire: Wire }) => Promise<unknown> = async () => {},
+): void {
+  if (!all && options.often === undefined) return;
+  test(name, async ({ browser }) => {
+    let wire = new Wire();
+    const pair = await frame(browser, page, {
+      ...options,
+      before: async (context, world) => {
+        wire = await Wire.of(context);
+        await options.before?.(context, world);
+      },
+    });
+    await make({ ...pair, wire });
+    await still(pair.page);
+    await same(name.replaceAll(' ', '-'), pair, options.part, [...usual, ...(options.except ?? [])]);
+    await pair.context.close();
+  });
+}
+
+const high = (pixels: number) => `style="--pc-height: ${pixels}px"`;
+const groupOf = (text: string) => `.group:has(article[aria-label*="${text}"])`;
+const said = (text: string) => `article[aria-label*="${text}"]`;
+const shown = (page: Page, text: string) =>
+  expect(page.locator('article .text', { hasText: text }).first()).toBeVisible();
+const press = (page: Page, name: string | RegExp, within = 'php-chat') =>
+  page.locator(within).getByRole('button', { name }).first().click();
+const boxed = { reader: 'stateAlice' } as const;
+const noFlash = (mock: Locator) =>
+  mock.locator('.flash').evaluate((article) => article.classList.remove('flash'));
+
+/** The list of rooms, the open one being read. */
+async function listed(page: Page, world: MockWorld): Promise<void> {
+  await shown(page, '👍');
+  await world.as('alice', 'room:join', { room: world.room('lobby') });
+  await world.as('alice', 'read:mark', { room: world.room('lobby'), seq: 10 });
+  await press(page, /^Back/);
+  await expect(page.getByRole('button', { name: /^lobby/ })).toBeVisible();
+  await expect(page.getByRole('button', { name: /^lobby.*unread/ })).toHaveCount(0);
+}
+
+/** The list of the picture ends after so many. */
+const first = (real: Locator, count: number) =>
+  real.locator('.rooms li').evaluateAll((rows: HTMLElement[], most) => {
+    for (const row of rows.slice(most)) row.hidden = true;
+  }, count);
+
+/** Both say the same number of seconds. */
+async function seconds(mock: Locator, real: Locator): Promise<void> {
+  const text = (await real.locator('.num').textContent()) ?? '';
+  await mock.locator('.num').evaluate((num, words) => num.replaceChildren(words), text);
+}
+
+// The design's boxes: states.html
+const own = groupOf('Sent, in a room');
+state(
+  'states own sent',
+  'states',
+  { ...boxed, room: 'own', index: 0, part: own, attributes: high(540) },
+  ({ page }) => shown(page, 'Sent, in a room'),
+);
+for (const text of ['Edited since.', 'Message deleted'])
+  state(
+    `states own ${text}`,
+    'states',
+    { ...boxed, room: 'ownLater', index: 0, part: said(text), attributes: high(540) },
+    ({ page }) => shown(page, text),
+  );
+for (const [text, clientId] of [
+  ['This one could not be sent.', 'not an id!'],
+  ['Same id, other words.', 'own-1'],
+] as const)
+  state(
+    `states own ${text}`,
+    'states',
+    { ...boxed, room: 'own', index: 0, part: said(text), attributes: high(540), except: [narrower] },
+    async ({ page, world, real }) => {
+      await shown(page, 'Sent, in a room');
+      // As an outbox may be found after a reload.
+      await page.evaluate(
+        ([room, id, words, at]) => {
+          const key = Object.keys(localStorage).find((name) => name.endsWith('/room')) ?? '';
+          const item = { clientId: id, room, text: words, sentAt: at };
+          localStorage.setItem(key.replace(/room$/, `out/${id}`), JSON.stringify(item));
+        },
+        [world.room('own'), clientId, text, now] as const,
+      );
+      await page.reload();
+      await expect(real.locator(said(text)).getByRole('button', { name: 'Discard' })).toBeVisible();
+    },
+  );
+state(
+  'states own sending',
+  'states',
+  { ...boxed, room: 'own', index: 0, part: said('Still on its way.'), attributes: high(540) },
+  async ({ page, wire, context, real }) => {
+    await shown(page, 'Sent, in a room');
+    wire.held.add('message:send');
+    await real.locator('textarea').fill('Still on its way.');
+    await page.keyboard.press('Enter');
+    await context.clock.setFixedTime(now + 1000);
+    await expect(page.getByText('Sending…')).toBeVisible();
+  },
+);
+state(
+  'states others',
+  'states',
+  { ...boxed, room: 'others', index: 1, part: groupOf('Yes, at four'), attributes: high(900), often: true },
+  ({ page }) => shown(page, 'Yes, at four'),
+);
+state(
+  'states others arabic',
+  'states',
+  { ...boxed, room: 'others', index: 1, part: groupOf('سأكون'), attributes: high(900) },
+  ({ page }) => shown(page, 'سأكون'),
+);
+state(
+  'states others link',
+  'states',
+  { ...boxed, room: 'others', index: 1, part: groupOf('files.example'), attributes: high(900) },
+  async ({ page, mock }) => {
+    await noFlash(mock);
+    await shown(page, 'files.example');
+  },
+);
+const actionsOf = async ({ page }: { page: Page }) => {
+  await shown(page, 'Here it is');
+  await page.locator('.text', { hasText: 'Here it is' }).hover();
+  await press(page, 'More actions', '.msg:hover');
+};
+state(
+  'states actions menu',
+  'states',
+  {
+    ...boxed,
+    room: 'actions',
+    index: 2,
+    part: '.menu',
+    often: true,
+    except: [
+      {
+        what: /\.menu: width|word “(R|C|E|Del)”: x|missing: menuitem “(Reply R|Copy text C|Edit E|Delete Del)|pixels/,
+        why: 'the picture’s page sets the width; the keys are not part of the names',
+      },
+    ],
+  },
+  actionsOf,
+);
+state(
+  'states reading back',
+  'states',
+  { ...boxed, room: 'back', index: 5, often: true },
+  async ({ page, world, mock, real }) => {
+    await shown(page, 'Is the gate open?');
+    await real.locator('.timeline').evaluate((log) => log.scrollTo(0, 0));
+    const room = world.room('back');
+    await world.as('bob', 'room:join', { room });
+    for (let n = 1; n <= 7; n++)
+      await world.as('bob', 'message:send', { room, clientId: `back-new-${n}`, text: `${n}` });
+    await expect(page.getByRole('button', { name: /^\d new messages/ })).toBeVisible();
+    await alignTo('The pill tells how many.', mock, real);
+    await page.mouse.move(0, 0);
+  },
+);
+state(
+  'states loading',
+  'states',
+  { ...boxed, room: 'own', index: 6, part: '.column', attributes: high(420), except: [breathing] },
+  async ({ real, context, wire, page }) => {
+    wire.held.add('room:join');
+    await page.reload();
+    await expect(page.getByText('Connected', { exact: true })).toBeAttached();
+    await context.clock.setFixedTime(now + 5000);
+    await expect(real.locator('.bone').first()).toBeVisible();
+  },
+);
+state(
+  'states delete',
+  'states',
+  {
+    ...boxed,
+    room: 'actions',
+    index: 7,
+    part: '.dialog',
+    often: true,
+    attributes: high(420),
+    except: [olderDialog],
+  },
+  async ({ page, mock }) => {
+    await actionsOf({ page });
+    await page.getByRole('menuitem', { name: 'Delete' }).click();
+    await expect(page.getByRole('alertdialog')).toBeVisible();
+    const words = await page.getByRole('alertdialog').locator('p').textContent();
+    await mock.locator('#dp').evaluate((hint, text) => hint.replaceChildren(text ?? ''), words);
+  },
+);
+state(
+  'states empty room',
+  'states',
+  { ...boxed, room: 'empty', index: 12, part: ['.main', '.timeline'], except: [halfPixel] },
+  async ({ page, real }) => {
+    await expect(page.locator('.timeline').getByText('No messages yet')).toBeVisible();
+    // The picture is of the timeline alone.
+    await real.evaluate((chat) => {
+      const around = chat.clientHeight - (chat.shadowRoot?.querySelector('.timeline')?.clientHeight ?? 0);
+      (chat as HTMLElement).style.setProperty('--pc-height', `${240 + around}px`);
+    });
+  },
+);
+state(
+  'states chinese',
+  'states',
+  {
+    ...boxed,
+    room: 'chinese',
+    index: 17,
+    except: [{ what: /missing: button “搜索”/, why: 'by the words of strings.json' }],
+  },
+  async ({ page, world }) => {
+    await shown(page, '我十点到');
+    await world.type('li', 'chinese');
+    await expect(page.getByText('李伟正在输入')).toBeVisible();
+  },
+);
+state(
+  'states right to left',
+  'states',
+  { ...boxed, room: 'arabic', index: 18, part: groupOf('شكرا'), except: [arabicTime] },
+  async ({ page, real }) => {
+    await real.evaluate((chat) => Object.assign(chat, { strings: { 'msg.sent': { ar: 'أُرسلت' } } }));
+    await expect(page.getByText('أُرسلت')).toBeVisible();
+  },
+);
+state(
+  'states reply strip',
+  'states',
+  {
+    ...boxed,
+    room: 'actions',
+    index: 4,
+    part: ['.composer:has([aria-label="Cancel reply"])', '.composer'],
+    often: true,
+  },
+  async ({ page, real }) => {
+    await shown(page, 'Could you send');
+    await page.locator('.text', { hasText: 'Could you send' }).hover();
+    await press(page, 'Reply', '.msg:hover');
+    await real.locator('textarea').fill('On my way');
+  },
+);
+state(
+  'states edit strip',
+  'states',
+  { ...boxed, room: 'actions', index: 4, part: ['.composer:has([aria-label="Cancel edit"])', '.composer'] },
+  async ({ page, real }) => {
+    await actionsOf({ page });
+    await page.getByRole('menuitem', { name: 'Edit' }).click();
+    await real
+      .locator('textarea')
+      .fill('Here it is: two spades, one rake, six pairs of gloves, and a bucket.');
+  },
+);
+for (const text of ['Connection lost. Trying again in', 'You are offline.'])
+  state(
+    `states banner ${text}`,
+    'states',
+    { ...boxed, room: 'own', index: 3, part: [`.banner:has-text("${text}")`, '.banner'] },
+    async ({ page, wire, context, real, mock }) => {
+      await shown(page, 'Sent, in a room');
+      if (text.startsWith('You')) {
+        await context.setOffline(true);
+        await expect(real.locator('.banner')).toContainText('offline');
+        for (const words of ['one', 'two']) {
+          await real.locator('textarea').fill(words);
+          await page.keyboard.press('Enter');
+        }
+        await expect(real.locator('.banner')).toContainText('2 messages wait');
+      } else {
+        wire.cut();
+        await expect(async () => {
+          await context.clock.setFixedTime(now + 1500);
+          await expect(real.locator('.banner')).toContainText(text, { timeout: 300 });
+        }).toPass();
+        await seconds(mock.locator('.banner:has-text("Connection lost")'), real.locator('.banner'));
+      }
+    },
+  );
+state(
+  'states banner storage',
+  'states',
+  { ...boxed, room: 'own', index: 3, part: ['.banner.bad', '.banner'] },
+  async ({ page, wire, real }) => {
+    await shown(page, 'Sent, in a room');
+    wire.answers.set('message:send', { ok: false, error: { code: 'storage_unavailable', message: '' } });
+    await real.locator('textarea').fill('kept');
+    await page.keyboard.press('Enter');
+    await expect(real.locator('.banner')).toContainText('Messages cannot be saved');
+  },
+);
+
+// edge.html
+state(
+  'edge down',
+  'edge',
+  {
+    ...boxed,
+    index: 0,
+    often: true,
+    before: async (context) => {
+      await context.route(/socket\.io/, (route) => route.abort());
+      await context.routeWebSocket(/socket\.io/, (page) => page.close());
+    },
+  },
+  async ({ page, context, mock }) => {
+    let time = now;
+    await expect(async () => {
+      // Two seconds after the first failure, whenever that was.
+      time += 2500;
+      await context.clock.setFixedTime(time);
+      await expect(page.getByRole('heading', { name: 'The chat cannot be reached' })).toBeVisible({
+        timeout: 300,
+      });
+    }).toPass();
+    await retext(mock, { 'Trying again in 12 s': (await page.locator('small').textContent()) ?? '' });
+  },
+);
+state(
+  'edge guest',
+  'edge',
+  { ...boxed, index: 1, often: true, before: (context) => context.clearCookies() },
+  ({ page }) => expect(page.getByRole('heading', { name: 'Please log in' })).toBeVisible(),
+);
+state(
+  'edge tooltip',
+  'edge',
+  { ...boxed, room: 'tooltip', index: 6, part: '.tip', except: [halfPixel] },
+  async ({ page }) => {
+    await shown(page, 'Each icon button');
+    await page.getByRole('button', { name: 'Search in this room' }).hover();
+    await expect(page.getByRole('tooltip')).toBeVisible();
+  },
+);
+state(
+  'edge tools',
+  'edge',
+  { ...boxed, room: 'tooltip', index: 6, part: '.tools', often: true },
+  async ({ page, mock }) => {
+    await mock.locator('.tip').evaluate((tip) => tip.remove());
+    await shown(page, 'Each icon button');
+    await page.locator('.text').hover();
+  },
+);
+state(
+  'edge too long',
+  'edge',
+  { ...boxed, room: 'empty', index: 7, part: '.status' },
+  async ({ page, real }) => {
+    await expect(page.locator('.timeline').getByText('No messages yet')).toBeVisible();
+    await real.locator('textarea').fill('x'.repeat(4150));
+    await expect(page.getByText('150 characters too many')).toBeVisible();
+  },
+);
+state(
+  'edge logo and foot',
+  'edge',
+  { world: 'site', reader: 'alice', room: 'lobby', index: 8, except: [pagesOwn] },
+  async ({ page, real, mock, world }) => {
+    await listed(page, world);
+    const logo = await mock.locator('.bar h2 svg').evaluate((svg) => svg.outerHTML);
+    await real.evaluate((chat, picture) => {
+      chat.innerHTML = `${picture.replace('<svg', '<svg slot="logo"')}<a slot="foot" href="#">House rules</a>`;
+    }, logo);
+    // The link is the page's: as high as the picture has it.
+    await real.locator('[slot=foot]').evaluate((link: HTMLElement) => {
+      link.style.cssText =
+        'display: grid; place-items: center; block-size: 36px; inline-size: 124px; font-weight: 600; color: inherit; text-decoration: none';
+    });
+    await first(real, 3);
+  },
+);
+state(
+  'edge sheet',
+  'edge',
+  { ...boxed, room: 'sheet', index: 9, part: '.sheet', touch: true, often: true },
+  async ({ page }) => {
+    await shown(page, 'Morning all.');
+    await page.locator('article').filter({ hasText: 'Morning all.' }).focus();
+    await page.keyboard.press('Enter');
+    await expect(page.getByRole('menu')).toBeVisible();
+  },
+);
+state(
+  'edge sticky',
+  'edge',
+  { ...boxed, room: 'sticky', index: 10, part: '.group' },
+  async ({ page, mock, real }) => {
+    await shown(page, 'Somebody should');
+    await alignTo('I counted 31 crates in all.', mock, real);
+    // The picture leaves out the pill, which is there as long as the end is not in sight.
+    await real.locator('.jump').evaluate((pill: HTMLElement) => {
+      pill.style.visibility = 'hidden';
+    });
+  },
+);
+state(
+  'edge unread below',
+  'edge',
+  { reader: 'unreadAlice', room: 'unread', index: 11, often: true },
+  async ({ page, mock, real }) => {
+    await shown(page, 'Good morning!');
+    await alignTo('Good morning!', mock, real);
+    const pill = (await real.locator('.jump').textContent()) ?? '';
+    await retext(mock, { '24 unread messages': pill });
+  },
+);
+for (const [index, scheme] of [
+  [12, 'light'],
+  [15, 'dark'],
+] as const)
+  state(
+    `edge code ${scheme}`,
+    'edge',
+    {
+      ...boxed,
+      room: 'code',
+      index,
+      part: '.group',
+      attributes: high(560),
+      ...(scheme === 'light' ? { often: true } : {}),
+    },
+    ({ page }) => shown(page, 'first:'),
+  );
+state(
+  'edge single',
+  'edge',
+  { reader: 'shopAlice', room: 'order', index: 13, often: true, except: [searchable, sentState] },
+  ({ page }) => shown(page, 'Sorry about that'),
+);
+state(
+  'edge plain page',
+  'edge',
+  { ...boxed, room: 'plain', index: 14, often: true, except: [wayBack] },
+  ({ page }) => shown(page, 'Morning all.'),
+);
+
+// embedded-360.html
+state(
+  'embedded room',
+  'embedded-360',
+  { reader: 'shopAlice', room: 'help', index: 0, often: true },
+  async ({ page, world, mock, real }) => {
+    await shown(page, 'A new leg');
+    await world.type('sofia', 'help');
+    await expect(page.getByText('Sofia Marin is typing…')).toBeVisible();
+    // The other pictures have the room's name in it.
+    await mock
+      .locator('textarea')
+      .evaluate((field) => field.setAttribute('placeholder', 'Message Order help'));
+    await scrollAlike(mock, real);
+  },
+);
+state(
+  'embedded list',
+  'embedded-360',
+  { world: 'site', reader: 'alice', room: 'lobby', index: 1 },
+  ({ page, world }) => listed(page, world),
+);
+
+// mobile.html
+state(
+  'mobile list',
+  'mobile',
+  { world: 'site', reader: 'alice', room: 'lobby', index: 0, touch: true, often: true },
+  ({ page, world }) => listed(page, world),
+);
+state(
+  'mobile room',
+  'mobile',
+  { reader: 'phoneAlice', room: 'phone', index: 1, touch: true, often: true },
+  async ({ page, world, mock, real }) => {
+    await shown(page, 'Otherwise I will');
+    await real.locator('textarea').fill('I can bring it, see you at');
+    await world.type('bob', 'phone');
+    await world.type('owen', 'phone');
+    await expect(page.getByText('Bob Keller and Owen Price are typing…')).toBeVisible();
+    await scrollAlike(mock, real);
+  },
+);
+state(
+  'mobile sheet',
+  'mobile',
+  { reader: 'phoneAlice', room: 'phone', index: 2, part: '.sheet', touch: true },
+  async ({ page }) => {
+    await shown(page, 'Who has the key');
+    await page.locator('article').filter({ hasText: 'Who has the key' }).focus();
+    await page.keyboard.press('Enter');
+    // Which the other picture of a sheet has.
+    await page.getByRole('menuitem', { name: 'Select text' }).evaluate((item) => item.remove());
+  },
+);
+
+// rooms.html
+const search = { reader: 'searchAlice' } as const;
+state(
+  'rooms plus menu',
+  'rooms',
+  { world: 'site', reader: 'alice', room: 'lobby', index: 0 },
+  async ({ page, real, world }) => {
+    await listed(page, world);
+    await first(real, 4);
+    await press(page, 'New room or message');
+  },
+);
+/** People that are found come in another order, and one can always use the exact id: rows are compared by themselves. */
+const withoutOptions = async (...chats: Locator[]) => {
+  for (const chat of chats) {
+    await chat.locator('.opts').evaluate((list) => list.remove());
+    await chat.locator('.dialog .body').evaluate((body) => body.scrollTo(0, 0));
+  }
+};
+const newRoom = async (page: Page) => {
+  await shown(page, 'Who has the key');
+  await press(page, /^Back/);
+  await press(page, 'New room or message');
+  await page.getByRole('menuitem', { name: 'New room' }).click();
+  await page.getByLabel('Name').fill('harvest 2026');
+  await page.getByLabel(/^Topic/).fill('Picking days, crates and lifts');
+};
+const chip = async (page: Page, ...names: string[]) => {
+  for (const name of names) {
+    await page.getByRole('combobox').fill(name.slice(0, 5));
+    await page.getByRole('option', { name }).first().click();
+  }
+};
+const invited = async ({ page }: { page: Page }) => {
+  await newRoom(page);
+  await page.getByRole('radio', { name: /^Private/ }).check();
+  await chip(page, 'Carol Lindqvist', 'Owen Price');
+  await page.getByRole('combobox').fill('d');
+  await expect(page.getByRole('option', { name: 'Dimitri Volkov' }).first()).toBeVisible();
+};
+state(
+  'rooms new room',
+  'rooms',
+  { ...search, room: 'search/lobby', index: 1, part: '.dialog', attributes: high(760), often: true },
+  async ({ page, mock, real }) => {
+    await invited({ page });
+    await withoutOptions(mock, real);
+  },
+);
+state(
+  'rooms creating',
+  'rooms',
+  {
+    ...search,
+    room: 'search/lobby',
+    index: 2,
+    part: '.acts',
+    attributes: high(640),
+    except: [{ what: /\.spin/, why: 'it turns' }],
+  },
+  async ({ page, wire }) => {
+    await newRoom(page);
+    wire.held.add('room:create');
+    await press(page, 'Create room');
+    await expect(page.getByText('Creating…')).toBeVisible();
+  },
+);
+state(
+  'rooms name taken',
+  'rooms',
+  { ...search, room: 'search/lobby', index: 3, part: '.hint.bad', attributes: high(640) },
+  async ({ page }) => {
+    await newRoom(page);
+    await page.getByLabel('Name').fill('seed swap');
+    await page.getByRole('radio', { name: /^Public/ }).check();
+    await press(page, 'Create room');
+    await expect(page.getByText('A room with this name exists already.')).toBeVisible();
+  },
+);
+state(
+  'rooms no answer',
+  'rooms',
+  { ...search, room: 'search/lobby', index: 3, part: '.problem', attributes: high(640) },
+  async ({ page, wire }) => {
+    await newRoom(page);
+    wire.answers.set('room:create', { ok: false, error: { code: 'internal', message: '' } });
+    await press(page, 'Create room');
+    await expect(page.getByText('The room could not be created.')).toBeVisible();
+  },
+);
+state(
+  'rooms edited when',
+  'rooms',
+  { ...boxed, room: 'moderated', index: 4, part: '.tip', except: [smallTip] },
+  async ({ page }) => {
+    await shown(page, 'I will be there');
+    await page.locator('.edited').hover();
+    await expect(page.getByRole('tooltip')).toBeVisible();
+  },
+);
+state(
+  'rooms deleted and edited',
+  'rooms',
+  { ...boxed, room: 'moderated', index: 4, often: true },
+  async ({ page, world, mock, real }) => {
+    await mock.locator('.tip').evaluate((tip) => tip.remove());
+    await shown(page, 'I will be there');
+    await world.type('bob', 'moderated');
+    await world.type('carol', 'moderated');
+    await expect(page.getByText('Bob Keller and Carol Lindqvist are typing…')).toBeVisible();
+    await scrollAlike(mock, real);
+  },
+);
+const spring = { ...search, room: 'search/market' } as const;
+const roomMenu = async (page: Page, item?: string) => {
+  await shown(page, 'Stall 12');
+  await press(page, 'Room menu');
+  if (item !== undefined) await page.getByRole('menuitem', { name: item }).click();
+};
+state(
+  'rooms invite',
+  'rooms',
+  { ...spring, index: 5, part: '.dialog', attributes: high(560) },
+  async ({ page, mock, real }) => {
+    await roomMenu(page, 'Invite');
+    await chip(page, 'Carol Lindqvist', '李伟');
+    await page.getByRole('combobox').fill('ma');
+    await expect(page.getByRole('option', { name: 'Marek' })).toBeVisible();
+    const option = '.opts .person:has-text("Marek")';
+    const exact = '.opts .person:has-text("exact")';
+    for (const [name, part] of [
+      ['rooms-option', option],
+      ['rooms-exact', exact],
+    ] as const)
+      await same(name, { mock, real }, part);
+    await withoutOptions(mock, real);
+  },
+);
+state('rooms menu', 'rooms', { ...spring, index: 7, part: '.menu', often: true }, ({ page }) =>
+  roomMenu(page),
+);
+state('rooms menu header', 'rooms', { ...spring, index: 7, part: ['.bar', '.main > .bar'] }, ({ page }) =>
+  roomMenu(page),
+);
+state(
+  'rooms settings',
+  'rooms',
+  { ...spring, index: 8, part: '.dialog', attributes: high(640), except: [writing] },
+  ({ page }) => roomMenu(page, 'Room settings'),
+);
+state('rooms leave', 'rooms', { ...spring, index: 9, part: '.dialog', attributes: high(420) }, ({ page }) =>
+  roomMenu(page, 'Leave room'),
+);
+state(
+  'rooms members',
+  'rooms',
+  { reader: 'busyAlice', room: 'busy', index: 11, part: '.side', except: [noInvitation, morePeople] },
+  async ({ page, mock, real }) => {
+    await shown(page, '👍');
+    await press(page, /^Here now/);
+    await page.locator('.person', { hasText: 'Carol Lindqvist' }).click();
+    await sortPeople(mock);
+    await same('rooms-members-menu', { mock, real }, '.menu');
+    // Where it stands is made up in the picture.
+    for (const chat of [mock, real])
+      await chat.locator('.menu').evaluate((menu: HTMLElement) => {
+        menu.style.visibility = 'hidden';
+      });
+  },
+);
+state(
+  'rooms new direct',
+  'rooms',
+  { ...search, room: 'search/lobby', index: 12, part: '.dialog' },
+  async ({ page, mock, real }) => {
+    await shown(page, 'Who has the key');
+    await press(page, /^Back/);
+    await press(page, 'New room or message');
+    await page.getByRole('menuitem', { name: 'New direct message' }).click();
+    await page.getByRole('combobox').fill('ca');
+    await expect(page.getByRole('option').first()).toBeVisible();
+    await withoutOptions(mock, real);
+  },
+);
+const find = async (page: Page, words: string, everywhere = true) => {
+  await shown(page, 'Who has the key');
+  // On a phone it is in the room's menu.
+  if (await page.getByRole('button', { name: 'Search in this room' }).isVisible())
+    await press(page, 'Search in this room');
+  else {
+    await press(page, 'Room menu');
+    await page.getByRole('menuitem', { name: 'Search in this room' }).click();
+  }
+  if (everywhere) await press(page, 'All rooms');
+  await page.getByRole('searchbox', { name: 'Search messages' }).fill(words);
+  await page.mouse.move(0, 0);
+};
+/** The panel above a list of results: its bar, the field, and where one looks. */
+const searchHead = async (name: string, { mock, real, page }: Pair) => {
+  await still(page);
+  await same(`${name}-bar`, { mock, real }, ['.bar:has([aria-label="Close search"])', '.search .bar']);
+  await same(`${name}-field`, { mock, real }, '.find');
+};
+state(
+  'rooms search',
+  'rooms',
+  { ...search, room: 'search/lobby', index: 13, part: '.hit:has-text("New hinges")', often: true },
+  async (pair) => {
+    await find(pair.page, 'key');
+    await expect(pair.page.locator('.hit', { hasText: 'New hinges are on.' })).toBeVisible();
+    await pair.real.locator('.hit', { hasText: 'New hinges' }).scrollIntoViewIfNeeded();
+    await searchHead('rooms-search', pair);
+  },
+);
+state(
+  'rooms search loading',
+  'rooms',
+  { ...search, room: 'search/lobby', index: 14, part: '.results' },
+  async (pair) => {
+    pair.wire.held.add('message:search');
+    await find(pair.page, 'key', false);
+    await expect(async () => {
+      await pair.context.clock.setFixedTime(now + 1000);
+      await expect(pair.page.locator('.bone').first()).toBeVisible({ timeout: 500 });
+    }).toPass();
+    await searchHead('rooms-search-loading', pair);
+  },
+);
+state(
+  'rooms search error',
+  'rooms',
+  { ...search, room: 'search/lobby', index: 15, part: ['.main', '.search'] },
+  async ({ page, wire }) => {
+    wire.answers.set('message:search', { ok: false, error: { code: 'internal', message: '' } });
+    await find(page, 'key', false);
+    await expect(page.locator('php-chat').getByText('Search does not answer')).toBeVisible();
+  },
+);
+state(
+  'rooms search none',
+  'rooms',
+  { ...search, room: 'search/lobby', index: 16, part: ['.main', '.search'] },
+  async ({ page }) => {
+    await find(page, 'trowel', false);
+    await expect(page.locator('.search').getByText('Nothing found')).toBeVisible();
+  },
+);
+state(
+  'rooms filter none',
+  'rooms',
+  { reader: 'filterAlice', room: 'filterAlice/market', index: 17 },
+  async ({ page }) => {
+    await shown(page, 'stall 12');
+    await press(page, /^Back/);
+    await page.getByRole('searchbox').fill('xylo');
+    await expect(page.locator('php-chat').getByText('Nothing found')).toBeVisible();
+  },
+);
+
+// rooms-360.html
+state(
+  'rooms-360 list',
+  'rooms-360',
+  { reader: 'busyAlice', room: 'busy', index: 0, touch: true },
+  async ({ page, world }) => {
+    await shown(page, '👍');
+    await world.as('busyAlice', 'room:join', { room: world.room('busy') });
+    await world.as('busyAlice', 'read:mark', { room: world.room('busy'), seq: 7 });
+    await press(page, /^Back/);
+    await expect(page.getByRole('button', { name: /^lobby.*unread/ })).toHaveCount(0);
+  },
+);
+state(
+  'rooms-360 filter',
+  'rooms-360',
+  { reader: 'filterAlice', room: 'filterAlice/board', index: 1, touch: true, except: [inFull] },
+  async ({ page }) => {
+    await shown(page, 'See you');
+    await press(page, /^Back/);
+    await page.getByRole('searchbox').fill('mar');
+    await expect(page.getByRole('button', { name: /^market-2025/ })).toBeVisible();
+  },
+);
+state(
+  'rooms-360 new room',
+  'rooms-360',
+  { ...search, room: 'search/lobby', index: 2, touch: true, often: true },
+  async ({ page, mock, real }) => {
+    await invited({ page });
+    await withoutOptions(mock, real);
+  },
+);
+state(
+  'rooms-360 search',
+  'rooms-360',
+  { ...search, room: 'search/lobby', index: 3, touch: true, part: '.hit:has-text("New hinges")' },
+  async (pair) => {
+    await find(pair.page, 'key');
+    await expect(pair.page.locator('.hit', { hasText: 'New hinges are on.' })).toBeVisible();
+    await pair.real.locator('.hit', { hasText: 'New hinges' }).scrollIntoViewIfNeeded();
+    await searchHead('rooms-360-search', pair);
+  },
+);
+state(
+  'rooms-360 people',
+  'rooms-360',
+  {
+    reader: 'busyAlice',
+    room: 'busy',
+    index: 4,
+    part: '.side',
+    touch: true,
+    often: true,
+    except: [noInvitation, morePeople, roles],
+  },
+  async ({ page, mock }) => {
+    await shown(page, '👍');
+    await press(page, /^Here now/);
+    await sortPeople(mock);
+  },
+);
+state(
+  'rooms-360 menu',
+  'rooms-360',
+  { ...spring, index: 5, part: '.sheet', touch: true, often: true },
+  async ({ page, mock }) => {
+    await roomMenu(page);
+    // The header of a phone has no room for it.
+    await page.getByRole('menuitem', { name: 'Search in this room' }).evaluate((item) => item.remove());
+    await retext(mock, { '12 members': '7 members' });
+  },
+);
+
+// login, as the sample site has it
+for (const [name, scheme] of [
+  ['login', 'light'],
+  ['login-error', 'dark'],
+] as const)
+  test(name, async ({ browser }) => {
+    const context = await browser.newContext({ colorScheme: scheme, viewport: { width: 760, height: 720 } });
+    const page = await context.newPage();
+    await page.goto(worlds.site.php.url);
+    if (name === 'login-error') {
+      await page.getByLabel('User name').fill('alice');
+      await page.getByLabel('Password').fill('wrong');
+      await page.getByRole('button', { name: 'Log in' }).click();
+      await expect(page.getByRole('alert')).toBeVisible();
+    }
+    const mock = await mockPage(name);
+    await mock.setViewportSize({ width: 760, height: 720 });
+    await Promise.all([still(page), still(mock)]);
+    await same(name, { mock: mock.locator('body'), real: page.locator('body') });
+    await context.close();
+  });
