@@ -46,21 +46,31 @@ test.each(
       ] as const,
   ),
 )(
-  `a %s room: %s is refused as fast as for a room that does not exist (medians of ${answers} answers within ${100 * share} % or ${most} ms)`,
+  `a %s room: %s is refused as fast as for a room that does not exist (medians of ${answers} answers within ${100 * share} % or ${most} ms, one time of three at least)`,
   async (kind, event) => {
     const room = hidden[kind] as string;
     const none = `${room.slice(0, 2)}${randomBytes(16).toString('base64url')}`;
-    const times: Record<string, number[]> = { [room]: [], [none]: [] };
     const ask = async (id: string) => {
       const began = performance.now();
       const answer = await eve.request(event, { room: id, ...roomRequests[event] });
-      times[id]?.push(performance.now() - began);
+      const took = performance.now() - began;
       expect(answer).toContain('"code":"unknown_room"');
+      return took;
     };
-    // By turns, so that whatever slows the machine down slows both, and no order of the two is another's advantage.
-    for (let n = 0; n < answers; n++) for (const id of n % 2 ? [room, none] : [none, room]) await ask(id);
-    const [a, b] = [median(times[room] as number[]), median(times[none] as number[])];
-    const apart = Math.abs(a - b);
-    expect(apart < most || apart < share * Math.min(a, b), `${a} ms and ${b} ms`).toBe(true);
+    const medians = async () => {
+      const times: Record<string, number[]> = { [room]: [], [none]: [] };
+      // By turns, so that whatever slows the machine down slows both, and no order is the advantage of one.
+      for (let n = 0; n < answers; n++)
+        for (const id of n % 2 ? [room, none] : [none, room]) times[id]?.push(await ask(id));
+      return [median(times[room] as number[]), median(times[none] as number[])] as const;
+    };
+    // What the server tells by its time it tells each time; what else the machine does is seldom the same thrice.
+    const tries: string[] = [];
+    for (let n = 0; n < 3; n++) {
+      const [a, b] = await medians();
+      if (Math.abs(a - b) < Math.max(most, share * Math.min(a, b))) return;
+      tries.push(`${a} ms and ${b} ms`);
+    }
+    expect(tries).toEqual([]);
   },
 );
