@@ -1,8 +1,23 @@
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
+
+/** Short files that wait for long: Vitest begins with the largest files, and these would be the last to end. */
+const waiting =
+  /\/(keepalive|stress-time|erased|silent-stores|logout|presence|limits|failures|session-server-durability)\.test\.ts$/;
+
+class WaitingFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const { true: first = [], false: others = [] } = Object.groupBy(await super.sort(files), ({ moduleId }) =>
+      String(waiting.test(moduleId)),
+    );
+    return [...first, ...others];
+  }
+}
 
 export default defineConfig({
   test: {
     root: new URL('..', import.meta.url).pathname,
+    sequence: { sequencer: WaitingFirst },
     // The threads of a history opened in a test are compiled once, and not by each of a hundred tests anew.
     env: { NODE_COMPILE_CACHE: new URL('../node_modules/.cache/node', import.meta.url).pathname },
     projects: [
