@@ -8,7 +8,7 @@ import { freePort } from '../helpers/child.ts';
 import { type Memcached, startMemcached } from '../helpers/memcached.ts';
 import { type PhpApp, startPhpApp } from '../helpers/php-app.ts';
 
-/** One room for each test that writes, so that no test sees another's messages. */
+/** What there is from the beginning. */
 export const rooms = [
   'announcements',
   'bidi',
