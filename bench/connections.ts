@@ -12,7 +12,7 @@ import { cpuSeconds, root, type Server, sessionOf, startChat, startPlain, startS
 const usual = 1000;
 const many = 5000;
 const rounds = 4;
-const rooms = Array.from({ length: 50 }, (_, n) => `room-${n}`);
+const rooms = Array.from({ length: 10 }, (_, n) => `room-${n}`);
 
 /** Connections that stay open, and what they cost. */
 class Visitors {
@@ -53,8 +53,15 @@ async function oneByOne(server: Server): Promise<number> {
   return cpu / usual;
 }
 
-/** Seconds until all are in, and how long messages of others took meanwhile in milliseconds. */
-async function storm(server: Server): Promise<{ time: number; late: number[]; memory: number }> {
+/** Seconds until all are in, how many were not let in, milliseconds that others' messages took, bytes each. */
+interface Storm {
+  time: number;
+  failed: number;
+  late: number[];
+  memory: number;
+}
+
+async function storm(server: Server): Promise<Storm> {
   const visitors = new Visitors(server);
   const before = rss(server.process.pid);
   const talker = await visitors.enter(many);
@@ -74,14 +81,18 @@ async function storm(server: Server): Promise<{ time: number; late: number[]; me
     }
   })();
   const begun = performance.now();
-  await Promise.all(Array.from({ length: many }, (_, n) => visitors.enter(n)));
+  let failed = 0;
+  const count = () => {
+    failed++;
+  };
+  await Promise.all(Array.from({ length: many }, (_, n) => visitors.enter(n).catch(count)));
   const time = (performance.now() - begun) / 1000;
   raging = false;
   await talking;
   await pause(5000);
   const memory = (rss(server.process.pid) - before) / many;
   await visitors.leave();
-  return { time, late, memory };
+  return { time, failed, late, memory };
 }
 
 const memcached = await startSessions(many + 1);
@@ -106,13 +117,13 @@ try {
         `for the first time ${(first * 1e6).toFixed(0)} µs, ${(first / (cpu[0]?.[0] as number)).toFixed(2)}`,
     );
   }
-  const storms = [];
+  const storms: Storm[] = [];
   for (const server of servers) storms.push(await storm(server));
   for (const [k, { name }] of servers.entries()) {
-    const { time, late, memory } = storms[k] as Awaited<ReturnType<typeof storm>>;
-    const first = storms[0] as (typeof storms)[0] & object;
+    const { time, failed, late, memory } = storms[k] as Storm;
+    const first = storms[0] as Storm;
     console.log(
-      `${name}: ${many} at once in ${time.toFixed(1)} s (${(time / first.time).toFixed(2)}), messages meanwhile ` +
+      `${name}: ${many} at once in ${time.toFixed(1)} s, ${failed} not let in (${(time / first.time).toFixed(2)}), messages meanwhile ` +
         `p99 ${percentile(late, 0.99).toFixed(0)} ms; ${(memory / 1000).toFixed(1)} KB each (${(memory / first.memory).toFixed(2)})`,
     );
   }
