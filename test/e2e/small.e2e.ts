@@ -3,7 +3,7 @@ import { asUser, privateRoom } from './as-user.ts';
 import { expect, type Site, test } from './fixtures.ts';
 import { ownUser } from './own-user.ts';
 
-const LONG = 'a room whose name is so long that nobody can remember it';
+const LONG = 'a room with a name that nobody can remember';
 
 /** The chat page, as somebody of whom no other test knows. */
 async function visit(site: Site, context: BrowserContext): Promise<{ page: Page; id: string }> {
@@ -47,12 +47,13 @@ test('a long name is cut: of a room in the field to write in, one’s own below 
   const field = page.getByRole('textbox', { name: /^Message to/ });
   const height = async () => (await field.boundingBox())?.height;
   const before = await height();
-  await privateRoom(site, 'bob', LONG, [id]);
+  const name = `${LONG} ${id}`;
+  await privateRoom(site, 'bob', name, [id]);
   await page.getByRole('button', { name: /^Back to rooms/ }).click();
   const own = page.locator('php-chat .me b');
   expect((await own.boundingBox())?.height).toBeLessThan(30);
-  await page.getByRole('button', { name: new RegExp(`^${LONG}`) }).click();
-  await expect(page.getByRole('textbox', { name: `Message to ${LONG}` })).toBeVisible();
+  await page.getByRole('button', { name: new RegExp(`^${name}`) }).click();
+  await expect(page.getByRole('textbox', { name: `Message to ${name}` })).toBeVisible();
   expect(await height()).toBe(before);
   await context.close();
 });
@@ -63,16 +64,16 @@ test('on a phone a room that was left, or that one was taken out of, leads to th
 }) => {
   const context = await browser.newContext({ viewport: { width: 360, height: 640 } });
   const { page, id } = await visit(site, context);
-  const room = await privateRoom(site, 'bob', 'attic', [id]);
+  const room = await privateRoom(site, 'bob', `attic ${id}`, [id]);
   await page.getByRole('button', { name: /^Back to rooms/ }).click();
   await rooms(page)
     .getByRole('button', { name: /^attic/ })
     .click();
-  await expect(page.getByRole('textbox', { name: 'Message to attic' })).toBeVisible();
+  await expect(page.getByRole('textbox', { name: `Message to attic ${id}` })).toBeVisible();
   await page.getByRole('button', { name: /^Here now/ }).click();
   await expect(page.getByRole('complementary', { name: 'People' })).toBeVisible();
   await asUser(site, 'bob', (ask) => ask('room:remove', { room, user: id }));
-  await expect(page.getByText('You are no longer in attic.')).toBeVisible();
+  await expect(page.getByText(`You are no longer in attic ${id}.`)).toBeVisible();
   await expect(rooms(page)).toBeVisible();
   await expect(rooms(page).getByRole('button', { name: /^attic/ })).toHaveCount(0);
   await expect(page.getByRole('complementary', { name: 'People' })).toHaveCount(0);
@@ -120,20 +121,20 @@ test('on a phone the search of a room is in its menu; from the rooms it looks in
 test('a notice of success does not stand above what one writes next', async ({ browser, site }) => {
   const context = await browser.newContext({ viewport: { width: 360, height: 640 } });
   const { page, id } = await visit(site, context);
-  await privateRoom(site, 'bob', 'pantry', [id]);
+  await privateRoom(site, 'bob', `pantry ${id}`, [id]);
   await page.getByRole('button', { name: /^Back to rooms/ }).click();
   await rooms(page)
     .getByRole('button', { name: /^pantry/ })
     .click();
   await page.getByRole('button', { name: 'Room menu' }).click();
   await page.getByRole('menuitem', { name: 'Invite' }).click();
-  await page.getByRole('combobox').fill('carol-to-be');
-  await page.getByRole('option', { name: /carol-to-be/ }).click();
+  await page.getByRole('combobox').fill('guest-to-be');
+  await page.getByRole('option', { name: /guest-to-be/ }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'Invite' }).click();
-  await expect(page.getByText('carol-to-be was invited.')).toBeVisible();
-  await page.getByRole('textbox', { name: 'Message to pantry' }).fill('welcome');
+  await expect(page.getByText('guest-to-be was invited.')).toBeVisible();
+  await page.getByRole('textbox', { name: `Message to pantry ${id}` }).fill('welcome');
   await page.getByRole('button', { name: 'Send' }).click();
-  await expect(page.getByText('carol-to-be was invited.')).toHaveCount(0);
+  await expect(page.getByText('guest-to-be was invited.')).toHaveCount(0);
   await context.close();
 });
 
