@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { expect, test } from 'vitest';
+import { projectFiles } from '../helpers/project-files.ts';
 
 const root = new URL('../..', import.meta.url).pathname;
 const pages = [
@@ -48,8 +49,7 @@ test('CONTRIBUTING.md names files and folders that exist', () => {
 });
 
 test('each page that the code or another page names exists in this repository', () => {
-  const made = /(^|\/)(node_modules|dist|data|target|test-results|\.git)(\/|$)/;
-  const files = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((file) => !made.test(file));
+  const files = projectFiles();
   const named = files
     .filter((file) => /\.(tsx?|mjs|php|css|html|sql|yml|md)$/.test(file))
     .flatMap((file) =>

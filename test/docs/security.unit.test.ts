@@ -1,20 +1,10 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { expect, test } from 'vitest';
+import { projectFiles } from '../helpers/project-files.ts';
 
 const root = new URL('../..', import.meta.url).pathname;
-const made = new Set(['.git', 'node_modules', 'dist', 'data', 'target', 'test-results']);
-
-function* filesBelow(folder: string): Generator<string> {
-  for (const name of readdirSync(join(root, folder))) {
-    const path = folder === '' ? name : `${folder}/${name}`;
-    if (made.has(name)) continue;
-    if (statSync(join(root, path)).isDirectory()) yield* filesBelow(path);
-    else yield path;
-  }
-}
-
-const files = [...filesBelow('')];
+const files = projectFiles();
 /** That a name is in a page or in a test proves nothing. */
 const code = files.filter(
   (file) => /\.(ts|mjs|php|json|sql|yml)$|Dockerfile$/.test(file) && !/^(test|docs)\//.test(file),

@@ -1,0 +1,18 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+
+const root = new URL('../..', import.meta.url).pathname;
+const made = new Set(['.git', 'node_modules', 'dist', 'data', 'target', 'test-results']);
+
+/**
+ * The paths of the project's files, but for what was made of them: into those folders it does not even look, since
+ * Maven writes there while the unit tests run.
+ */
+export function projectFiles(folder = ''): string[] {
+  return readdirSync(join(root, folder), { withFileTypes: true })
+    .filter(({ name }) => !made.has(name))
+    .flatMap((entry) => {
+      const path = folder === '' ? entry.name : `${folder}/${entry.name}`;
+      return entry.isDirectory() ? projectFiles(path) : [path];
+    });
+}
