@@ -2,11 +2,15 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type ChatClient, connectChat, newClientId } from '../../helpers/chat-client.ts';
 import { type ChatSite, startChatSite } from '../../helpers/chat-site.ts';
 
-const rooms = Array.from({ length: 12 }, (_, i) => `room-${i}`);
+const rooms = Array.from({ length: 20 }, (_, i) => `room-${i}`);
 let site: ChatSite;
 let next = 0;
 /** A room that no other test has used. */
-const newRoom = () => rooms[next++] as string;
+function newRoom(): string {
+  const room = rooms[next++];
+  if (room === undefined) throw new Error('more tests than rooms');
+  return room;
+}
 const open: ChatClient[] = [];
 
 beforeAll(async () => {
