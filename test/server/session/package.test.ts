@@ -25,7 +25,8 @@ beforeAll(() => {
   mkdirSync(project);
   writeFileSync(join(project, 'package.json'), '{ "type": "module" }');
   npm(project, 'install', '--prefer-offline', '--no-audit', '--no-fund', join(folder, ...tarball));
-});
+  // It builds the package, which takes a minute on a machine that does much else.
+}, 180_000);
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 function npm(cwd: string, ...args: string[]): void {
