@@ -54,6 +54,7 @@ export class ChatApp {
         loaded: (count) => this.#view?.loaded(count),
         unknownRoom: (id) => this.#view?.unknownRoom(id),
         removed: (room, reason) => this.#view?.removed(room, reason),
+        deleted: (room, reason) => this.#view?.deleted(room, reason),
       },
       single,
     );

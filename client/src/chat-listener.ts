@@ -21,6 +21,6 @@ export interface ChatListener {
   removed?(room: Room, reason: RoomRemoval): void;
   /** The room that the page names is none that the user may read. */
   unknownRoom?(id: string): void;
-  /** What the PHP application has sent, or the server about one's own messages. */
-  push?(push: EventPayload<'push'>): void;
+  /** A moderator has deleted a message of the user's, and says why. */
+  deleted?(room: Room, reason: string): void;
 }

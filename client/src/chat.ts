@@ -398,7 +398,13 @@ export class Chat implements ConnectionListener {
     },
     'typing:changed': (change) => this.typing.heard(change),
     'read:changed': (read) => this.#read(read),
-    push: (push) => this.#listener.push?.(push),
+    push: ({ name, data }) => {
+      // All others are the PHP application's, for a client of its own.
+      if (name !== 'deleted') return;
+      const { room: id, reason } = data as { room: string; reason: string };
+      const room = this.rooms.get(id);
+      if (room !== undefined) this.#listener.deleted?.(room, reason);
+    },
   };
 
   #message(message: Message): void {

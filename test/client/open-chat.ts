@@ -43,7 +43,7 @@ export function openChat(url: string, cookie: string, room?: string): OpenChat {
     loaded: note('loaded'),
     removed: note('removed'),
     unknownRoom: note('unknownRoom'),
-    push: note('push'),
+    deleted: note('deleted'),
   });
   open.add(chat);
   chat.start();

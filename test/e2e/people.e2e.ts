@@ -86,6 +86,19 @@ test('the menu of a person: a direct message, the profile, moderator and back', 
   await expect(page.getByRole('button', { name: /^Here now/ })).toHaveCount(0);
 });
 
+test('the author of a message that a moderator deletes is told why', async ({ alice, site }) => {
+  const room = await privateRoom(site, 'bob', 'moderated', ['1']);
+  await alice.open('moderated');
+  await alice.write('buy my watches');
+  await expect(alice.message('buy my watches')).toBeVisible();
+  await asUser(site, 'bob', async (ask) => {
+    await ask('room:join', { room });
+    await ask('message:delete', { room, seq: 1, reason: 'no advertising' });
+  });
+  const told = 'A moderator deleted your message in moderated: no advertising';
+  await expect(alice.page.getByText(told)).toBeVisible();
+});
+
 test('a hundred and twenty members come by pages, and one is found by name', async ({ alice, site }) => {
   const { page } = alice;
   const id = await privateRoom(site, 'alice', 'assembly', ['2']);

@@ -216,7 +216,14 @@ export class AppView {
     // Where there is one pane, another room in its place would not say that this one is gone.
     if (room === this.#context.chat.current) this.#toRooms();
     if (reason === 'left') return;
-    this.#toasts.show(this.#context.strings.text('rooms.removed', { room: room.summary.name }), 'bad');
+    const text = reason === 'deleted' ? 'rooms.deleted' : 'rooms.removed';
+    this.#toasts.show(this.#context.strings.text(text, { room: room.summary.name }), 'bad');
+  }
+
+  /** A moderator has deleted a message of the user's. */
+  deleted(room: Room, reason: string): void {
+    const { strings } = this.#context;
+    this.#toasts.show(strings.text('delete.told', { room: room.summary.name, reason }), 'bad');
   }
 
   unsent(): void {
