@@ -43,6 +43,7 @@ try {
     ),
   );
   for (const person of people) await person.request('room:join', { room: 'lobby' });
+  const answers: (Promise<unknown> | undefined)[] = [];
   let sent = 0;
   let writing = true;
   const write = async () => {
@@ -50,7 +51,8 @@ try {
       const due = began + (sent * 1000) / rate - performance.now();
       if (due > 0) await pause(due);
       const text = `Message ${sent}${sent % 10 === 0 ? ' with https://example.org/a/link in it'.repeat(3) : ' in a busy room'}`;
-      void people[sent % writers]?.request('message:send', { room: 'lobby', text, clientId: newClientId() });
+      const clientId = newClientId();
+      answers.push(people[sent % writers]?.request('message:send', { room: 'lobby', text, clientId }));
     }
   };
   const written = write();
@@ -97,6 +99,7 @@ try {
   }
   writing = false;
   await written;
+  await Promise.all(answers);
   for (const person of people) person.close();
 
   const longest = percentile(frames, 1);
