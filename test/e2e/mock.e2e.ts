@@ -570,6 +570,10 @@ state(
     before: async (context) => {
       await context.route(/socket\.io/, (route) => route.abort());
       await context.routeWebSocket(/socket\.io/, (page) => page.close());
+      // By this the client looks whether only its page is refused.
+      await context.route(/php-chat\.js/, (route) =>
+        route.request().method() === 'HEAD' ? route.abort() : route.fallback(),
+      );
     },
   },
   async ({ page, context, mock }) => {

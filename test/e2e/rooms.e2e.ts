@@ -269,7 +269,7 @@ test('a room that goes while it has the focus passes it to its neighbour', async
   await asUser(site, 'bob', (ask) => ask('room:delete', { room: ids[1] }));
   await expect(room(alice, 'ash')).toHaveCount(0);
   await expect(room(alice, 'elm')).toBeFocused();
-  await expect(page.getByText('You are no longer in ash.')).toBeVisible();
+  await expect(page.getByText('ash was deleted.')).toBeVisible();
   await page.keyboard.press('ArrowUp');
   await expect(room(alice, 'yew')).toBeFocused();
 });
