@@ -27,6 +27,7 @@ const alice = { name: 'Alice Moreau', hue: 0, firstname: 'Alice' } as const;
 export const people: Readonly<Record<string, PersonScript>> = {
   // One reader for each list of rooms that is shown.
   alice,
+  backAlice: alice,
   busyAlice: alice,
   filterAlice: alice,
   searchAlice: alice,
@@ -367,14 +368,17 @@ export const market: Readonly<Record<string, RoomScript>> = {
     ['bob', '11:30', 'Could you send the list again?'],
     ['stateAlice', '11:31', 'Here it is: two spades, one rake, six pairs of gloves.'],
   ]),
-  back: box([
-    ['carol', '08:10', 'Reading older messages keeps your place.'],
-    ['carol', '08:10', 'What arrives meanwhile is only counted.'],
-    ['carol', '08:11', 'The pill tells how many.'],
-    ['stateAlice', '08:12', 'And one press goes there.'],
-    ['bob', '08:15', 'Good morning!'],
-    ['bob', '08:15', 'Is the gate open?'],
-  ]),
+  back: box(
+    [
+      ['carol', '08:10', 'Reading older messages keeps your place.'],
+      ['carol', '08:10', 'What arrives meanwhile is only counted.'],
+      ['carol', '08:11', 'The pill tells how many.'],
+      ['backAlice', '08:12', 'And one press goes there.'],
+      ['bob', '08:15', 'Good morning!'],
+      ['bob', '08:15', 'Is the gate open?'],
+    ],
+    { owner: 'backAlice', read: { backAlice: 6 } },
+  ),
   moderated: box([
     ['bob', '09:02', 'Gate opens at eight.', { edited: '09:41' }],
     ['bob', '09:03', 'Deleted', { deleted: 'stateAlice' }],
