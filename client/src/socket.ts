@@ -54,11 +54,14 @@ export class Socket {
     this.disconnect();
     this.#opening = setTimeout(() => this.#close('hung'), this.#openMs);
     if (first === 'polling') return void this.#poll(true);
-    const closed = (how: Closing) => (how === 'failed' ? void this.#poll(false) : this.#close(how));
+    this.#byWebSocket((how) => (how === 'failed' ? void this.#poll(false) : this.#close(how)));
+  }
+
+  #byWebSocket(closed: LinkListener['closed']): void {
     try {
       this.#link = byWebSocket(this.#server, this.#listening(closed));
     } catch {
-      void this.#poll(false);
+      closed('failed');
     }
   }
 
@@ -66,7 +69,11 @@ export class Socket {
     const attempt = this.#attempt;
     const code = await import('./polling.ts').catch(() => undefined);
     if (attempt !== this.#attempt) return;
-    if (code === undefined) return this.#close('failed');
+    if (code === undefined) {
+      // The server may have been replaced by one that has other files, or the network was down: no reason to poll for ever.
+      if (upgrade) return this.#byWebSocket((how) => this.#close(how));
+      return this.#close('failed');
+    }
     this.#link = code.byPolling(
       this.#server,
       upgrade,
