@@ -191,7 +191,7 @@ export class AppView {
       this.render();
       if (over) this.#sayCard();
     };
-    this.#with(panels, told, () => over && failed());
+    this.#with(panels, told, () => over && chat.connection.state === state && failed());
   }
 
   /** What the page named is no room. */
