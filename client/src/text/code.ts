@@ -11,7 +11,8 @@ export type Part =
 const FENCE = /(?<!`)```(?!`)/gu;
 /** The name of a language behind a fence, and the end of the line there. */
 const LANGUAGE = /^[A-Za-z0-9+#.-]{0,20}\n/u;
-const INLINE = /(?<!`)`([^`\n]*[^`\s][^`\n]*)`(?!`)/gu;
+/** What is between them is looked at afterwards: to look for a letter in here takes a long line without an end for ever. */
+const INLINE = /(?<!`)`([^`\n]+)`(?!`)/gu;
 
 /**
  * A message as it is shown. Code is between three backquotes, or within a line between single ones. Whatever is not closed, and whatever is empty, stays as it was
@@ -52,6 +53,7 @@ function inline(text: string): Inline[] {
   const found: Inline[] = [];
   let done = 0;
   for (const match of text.matchAll(INLINE)) {
+    if ((match[1] ?? '').trim() === '') continue;
     if (match.index > done) found.push(...links(text.slice(done, match.index)));
     found.push({ code: match[1] ?? '' });
     done = match.index + match[0].length;
