@@ -25,12 +25,13 @@ export function isIndexed(path: string): boolean {
 /** The number of the newest message in an index. One that cannot be read is made again by its thread. */
 function newestIn(index: string): number | undefined {
   if (!existsSync(index)) return undefined;
-  const db = new DatabaseSync(index, { readOnly: true });
+  let db: DatabaseSync | undefined;
   try {
+    db = new DatabaseSync(index, { readOnly: true });
     return db.prepare('SELECT message FROM state').get()?.message as number | undefined;
   } catch {
     return undefined;
   } finally {
-    db.close();
+    db?.close();
   }
 }
