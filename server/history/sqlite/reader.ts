@@ -9,11 +9,18 @@ if (parentPort === null) throw new Error('reader.ts runs as a worker thread');
 const port = parentPort;
 const db = new DatabaseSync(path, { readOnly: true });
 const queries = prepareQueries(db);
+/** So many answers go together: each may have 256 KB, and the first need not wait for all that were asked for with it. */
+const mostAnswers = 20;
 
 port.on('message', (requests: Request[]) => {
-  const outcomes: Outcome[] = [];
-  for (const request of requests) if ('op' in request) outcomes.push(answer(request));
-  port.postMessage({ outcomes } satisfies Reply);
+  let outcomes: Outcome[] = [];
+  for (const request of requests) {
+    if ('op' in request) outcomes.push(answer(request));
+    if (outcomes.length < mostAnswers) continue;
+    port.postMessage({ outcomes } satisfies Reply);
+    outcomes = [];
+  }
+  if (outcomes.length > 0) port.postMessage({ outcomes } satisfies Reply);
   if (requests.some((request) => 'close' in request)) {
     db.close();
     port.close();
