@@ -197,3 +197,15 @@ test('a page of a foreign origin is told so, and does not try again by itself', 
   await visitor.page.waitForTimeout(4000);
   expect(attempts).toBe(1);
 });
+
+test('a browser that cannot load the code for polling goes back to WebSocket', async ({ visitor, site }) => {
+  let attempts = 0;
+  await visitor.page.routeWebSocket(/socket\.io/, (socket) => {
+    // As a proxy does whose server is just being replaced: it accepts the connection first.
+    if (attempts++ === 0) setTimeout(() => void socket.close(), 100);
+    else socket.connectToServer();
+  });
+  await visitor.page.route(/assets\/polling-/, (route) => route.abort());
+  await visitor.login(site.php.url, 'alice');
+  expect(attempts).toBe(2);
+});
