@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createConnection, type QueryValues, type RowDataPacket } from 'mysql2/promise';
@@ -30,9 +30,12 @@ const password = 'se@same:/?#%12';
 export async function startMariadb(args: readonly string[] = []): Promise<Mariadb> {
   const port = await freePort();
   const folder = mkdtempSync(join(tmpdir(), 'mariadb-'));
+  // Of its own: at its start each MariaDB deletes the temporary tables that it finds there, those of others too.
+  const temporary = join(folder, 'tmp');
+  mkdirSync(temporary);
   const user: string[] = [];
   if (process.getuid?.() === 0) {
-    execFileSync('chown', ['mysql', folder]);
+    execFileSync('chown', ['mysql', folder, temporary]);
     user.push('--user=mysql');
   }
   const { certificate, key } = makeCertificate(folder, 'localhost');
@@ -41,6 +44,7 @@ export async function startMariadb(args: readonly string[] = []): Promise<Mariad
     '--no-defaults',
     ...user,
     `--datadir=${join(folder, 'data')}`,
+    `--tmpdir=${temporary}`,
     '--innodb-buffer-pool-size=16M',
   ];
   execFileSync(

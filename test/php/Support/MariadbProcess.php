@@ -30,7 +30,8 @@ final class MariadbProcess extends ServerProcess
     {
         $this->port = self::freePort();
         $folder = self::folder('mysql');
-        $common = ['--no-defaults', "--datadir=$folder/data", '--innodb-buffer-pool-size=16M'];
+        // At its start each MariaDB deletes the temporary tables in its tmpdir, those of others too.
+        $common = ['--no-defaults', "--datadir=$folder/data", "--tmpdir=$folder", '--innodb-buffer-pool-size=16M'];
         $user = posix_getuid() === 0 ? ['--user=mysql'] : [];
         self::run(
             ['mariadb-install-db', ...$common, ...$user, '--auth-root-authentication-method=normal', '--skip-test-db'],
