@@ -159,6 +159,7 @@ test('what is below a dialog is inert; Esc and a press beside close it only whil
   await expect(opener).toBeFocused();
 
   await fromPlus(alice, 'New room');
+  await expect(dialog.getByRole('textbox', { name: 'Name' })).toBeFocused();
   await page.keyboard.type('half a na');
   await page.keyboard.press('Escape');
   await page.mouse.click(300, 500);
