@@ -1,7 +1,7 @@
 /** A connection to an Engine.IO server (protocol 4), over which text goes both ways. */
 export interface Link {
   send(text: string): void;
-  /** Nothing more is told of it. */
+  /** The listener hears nothing more. */
   close(): void;
 }
 
@@ -10,7 +10,7 @@ export interface LinkListener {
   /** Anything at all has come from the server. */
   heard(): void;
   said(text: string): void;
-  /** Told once. `failed`: with an error, before it was opened; `unopened`: without one. */
+  /** Called once. `failed`: with an error, before it was opened; `unopened`: without one. */
   closed(how: 'failed' | 'unopened' | 'broken'): void;
 }
 

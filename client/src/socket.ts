@@ -14,7 +14,7 @@ export interface SocketListener {
   heard(): void;
   /** By the server, with its reason, before there was a connection. */
   refused(failure: Partial<ConnectFailure>): void;
-  /** Told once a connection; not of one that was closed from here. */
+  /** Called once for each connection, unless it was closed from here. */
   closed(how: Closing): void;
 }
 
@@ -30,7 +30,7 @@ export class Socket {
   readonly #openMs: number;
   readonly #listener: SocketListener;
   #link: Link | undefined;
-  /** Counts the attempts: what is told of an earlier one is of no interest. */
+  /** The number of this attempt. Calls that belong to an earlier one are ignored. */
   #attempt = 0;
   #connected = false;
   #opening: ReturnType<typeof setTimeout> | undefined;
@@ -70,7 +70,7 @@ export class Socket {
     const code = await import('./polling.ts').catch(() => undefined);
     if (attempt !== this.#attempt) return;
     if (code === undefined) {
-      // The server may have been replaced by one that has other files, or the network was down: no reason to poll for ever.
+      // The server may have another build by now, or the network was down. WebSocket may work.
       if (upgrade) return this.#byWebSocket((how) => this.#close(how));
       return this.#close('failed');
     }

@@ -11,9 +11,9 @@ import { Typing } from './typing.ts';
 export interface Limits {
   /** Characters of a message. */
   text: number;
-  /** Members of a private room; 0: any number. */
+  /** Members of a private room; 0 lifts the limit. */
   members: number;
-  /** Rooms that one user has made and that still exist; 0: any number. */
+  /** Rooms that one user has made and that still exist; 0 lifts the limit. */
   roomsOfUser: number;
 }
 

@@ -125,7 +125,7 @@ export class Admission {
   #refusedFor(req: IncomingMessage, url: URL, upgrade: boolean): HttpErrorCode | null {
     const { origin } = req.headers;
     if (origin !== undefined && !this.#allows(origin, req)) return 'origin_not_allowed';
-    // A browser omits `Origin` on a GET to its own site only: any other request without it is no browser's.
+    // A browser omits `Origin` only on a GET to its own site. Every other request without it comes from an app.
     const needsOrigin = upgrade || req.method === 'POST';
     if (origin === undefined && needsOrigin && !this.#nativeClients) return 'origin_not_allowed';
     // Browsers load images and scripts of a foreign page without `Origin`. Apps do not send Sec-Fetch-Site.

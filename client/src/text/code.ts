@@ -11,12 +11,12 @@ export type Part =
 const FENCE = /(?<!`)```(?!`)/gu;
 /** The name of a language behind a fence, and the end of the line there. */
 const LANGUAGE = /^[A-Za-z0-9+#.-]{0,20}\n/u;
-/** What is between them is looked at afterwards: to look for a letter in here takes a long line without an end for ever. */
+/** It also matches blanks, which are sorted out afterwards: in the expression that would take quadratic time. */
 const INLINE = /(?<!`)`([^`\n]+)`(?!`)/gu;
 
 /**
- * A message as it is shown. Code is between three backquotes, or within a line between single ones. Whatever is not closed, and whatever is empty, stays as it was
- * written.
+ * A message as it is shown. Code is between three backquotes, or within a line between single ones. What is not closed,
+ * or is empty, stays as it was written.
  */
 export function parts(text: string): Part[] {
   const found: Part[] = [];

@@ -9,7 +9,7 @@ if (parentPort === null) throw new Error('reader.ts runs as a worker thread');
 const port = parentPort;
 const db = new DatabaseSync(path, { readOnly: true });
 const queries = prepareQueries(db);
-/** So many answers go together: each may have 256 KB, and the first need not wait for all that were asked for with it. */
+/** So many answers go together. Each may have 256 KB, and the first does not have to wait for all the others. */
 const mostAnswers = 20;
 
 port.on('message', (requests: Request[]) => {

@@ -274,7 +274,7 @@ function messageOf(cursor: string): number {
 
 /**
  * Opens the index, or makes it anew if it is damaged or belongs to another history. On a full disk it is made in memory:
- * a server that cannot search is better than one that does not start.
+ * the server then starts, though it cannot search everything.
  */
 function openIndex(): Index {
   try {

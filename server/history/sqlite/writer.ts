@@ -28,7 +28,10 @@ const { path } = workerData as { path: string };
 if (parentPort === null) throw new Error('writer.ts runs as a worker thread');
 const port = parentPort;
 
-/** Bounds the time one transaction takes, and so how long the first of its senders waits. */
+/**
+ * With so many requests no more arrays of them are taken into a transaction. That bounds the time it takes, and so how
+ * long the first of its senders waits.
+ */
 const maxBatch = 1000;
 
 /** The size to which the WAL is cut, in bytes: it reaches it by SQLite's own rule, a checkpoint at 1,000 pages. */

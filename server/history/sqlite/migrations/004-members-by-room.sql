@@ -1,2 +1,2 @@
--- Of those who are no members any more, too: the deletion of a room would look through all members of all rooms for them.
+-- It has former members, too. Without it the deletion of a room looks through the members of all rooms for them.
 CREATE INDEX members_by_room ON members (room);
