@@ -30,6 +30,8 @@ const receivedAsOne = 4096;
 const mostProbes = 3;
 /** Milliseconds that a closing WebSocket may take; until then it keeps its memory. */
 const goodbye = 3000;
+/** Bytes that a closing WebSocket may still bring: what was on its way when the client learned of the end. */
+const mostAfterEnd = 262_144;
 
 /** ws's WebSocket. `bufferedAmount`: bytes that it and the TCP socket have not handed to the kernel. */
 export interface GuardedSocket extends ReceivingSocket {
@@ -172,6 +174,12 @@ export function guard(
     if (reason === 'ping timeout') socket?.terminate();
     else if (socket && socket.readyState !== WebSocket.CLOSED) {
       const lingering = setTimeout(() => socket.terminate(), goodbye).unref();
+      // ws reads on and throws away what comes, as fast as it comes.
+      let left = mostAfterEnd;
+      socket._socket.on('data', ({ length }: Buffer) => {
+        left -= length;
+        if (left < 0) socket.terminate();
+      });
       // Or the timer would hold the connection and all that it has read until then.
       socket.on('close', () => clearTimeout(lingering));
     }

@@ -18,9 +18,12 @@ export class WebSockets extends WebSocketServer {
   }
 }
 
-/** The part of ws's WebSocket that its types leave out: the stream of frames, to which ws writes what TCP brings. */
+/** The parts of ws's WebSocket that its types leave out. */
 export interface ReceivingSocket {
+  /** The stream of frames, to which ws writes what TCP brings. */
   _receiver: Writable;
+  /** The TCP connection. */
+  _socket: Readable;
 }
 
 /** Where a connection's packets come from, whichever transport it has. */

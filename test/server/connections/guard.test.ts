@@ -96,6 +96,25 @@ describe('a packet that should not be closes that connection, counted by its rea
     },
   );
 
+  test('what is poured in after the end is not read for long', async () => {
+    const client = await connectRaw(site.chat.port, await site.session(1), 'lobby');
+    const { socket } = client;
+    // It does not hear that it was closed either.
+    socket.pause();
+    const more = Buffer.alloc(1_000_000);
+    // The kernel's buffers take some megabytes by themselves. Read without a bound, it would be a gigabyte.
+    let poured = 0;
+    const over = new Promise((resolve) => socket.on('error', () => {}).on('close', resolve));
+    socket.write(frame(`420["room:list",{"pad":"${'x'.repeat(70_000)}"}]`));
+    while (!socket.destroyed && poured < 200_000_000) {
+      poured += more.length;
+      const drained = new Promise((resolve) => socket.once('drain', resolve));
+      if (!socket.write(more)) await Promise.race([drained, over]);
+    }
+    expect(poured).toBeLessThan(100_000_000);
+    await nextIsServed();
+  });
+
   test('a POST of 70 KB, with and without its length: 413, and the connection is closed', async () => {
     const cookie = await site.session(1);
     for (const body of ['x'.repeat(70_000), new Blob(['x'.repeat(70_000)]).stream()]) {
