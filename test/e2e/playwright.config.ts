@@ -7,7 +7,7 @@ export default defineConfig({
   globalSetup: './build-client.ts',
   fullyParallel: true,
   forbidOnly: true,
-  workers: 3,
+  workers: 4,
   timeout: 30_000,
   expect: { timeout: 10_000 },
   reporter: [['list']],
