@@ -11,8 +11,6 @@ export interface AppListener {
   ended(reason: Ended): void;
   /** The reader wants the chat closed. */
   close(): void;
-  /** Not even what is wrong can be shown: its code could not be loaded. */
-  failed(): void;
 }
 
 /** The chat in its element, as long as that is in the page: the model, the views, and what wakes them. */
@@ -67,7 +65,6 @@ export class ChatApp {
         touch: () => this.#touch(),
         close: () => (host.hasAttribute('closable') ? () => listener.close() : undefined),
         changed: () => this.#changed(),
-        failed: () => listener.failed(),
       },
       root,
     );

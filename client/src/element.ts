@@ -138,10 +138,6 @@ export class PhpChat extends HTMLElement {
         this.#fire('php-chat:ended', { reason });
       },
       close: () => this.#fire('php-chat:close', null),
-      failed: () => {
-        this.#stop();
-        this.#failed();
-      },
     });
     this.#app = app;
     for (const wish of this.#wishes.splice(0)) wish(app);

@@ -4,6 +4,7 @@ import type { RoomRemoval } from '../chat-listener.ts';
 import { type ConnectionState, RequestError } from '../connection-state.ts';
 import type { Room } from '../store/room.ts';
 import { Banner, noticeOf } from './banner.tsx';
+import { CardView, cardOf } from './card.tsx';
 import { CloseChat } from './close-chat.tsx';
 import { type Caret, Composer } from './composer.tsx';
 import type { Context, DialogRequest, MenuRequest, Writing } from './context.ts';
@@ -23,6 +24,8 @@ const TWO_PANES = 640;
 const WIDE = 960;
 /** On a phone the bar above the messages has no room for a search. */
 const SEARCH_IN_BAR = 391;
+
+type Panels = typeof import('./panels/panels.ts');
 
 const panels = new Later(() => import('./panels/panels.ts'));
 const dialogs = new Later(() => import('./dialogs/dialogs.tsx'));
@@ -75,10 +78,7 @@ export class AppView {
     edit: (entry) => this.#composer?.edit(entry),
   };
 
-  constructor(
-    context: Pick<Context, 'chat' | 'strings' | 'touch' | 'close' | 'changed' | 'failed'>,
-    root: ShadowRoot,
-  ) {
+  constructor(context: Pick<Context, 'chat' | 'strings' | 'touch' | 'close' | 'changed'>, root: ShadowRoot) {
     const { chat, strings, changed } = context;
     this.#root = root;
     this.#toasts = new Toasts(strings, changed);
@@ -119,15 +119,9 @@ export class AppView {
     if (this.#stopped) return;
     const { chat, strings } = this.#context;
     this.#equip();
-    const { kind } = chat.connection.state;
-    const card = panels.code?.cardOf(chat, strings, this.#loginUrl);
-    this.#carded = card !== undefined || kind === 'ended' || kind === 'refused';
-    if (panels.code !== undefined && card !== undefined) {
-      const { CardView } = panels.code;
-      return this.#draw(<CardView {...card} />);
-    }
-    // Its code is on its way.
-    if (this.#carded) return this.#draw(null);
+    const card = cardOf(chat, strings, this.#loginUrl);
+    this.#carded = card !== undefined;
+    if (card !== undefined) return this.#draw(<CardView {...card} />);
     const focus = holdFocus(this.#root, () => this.#heir());
     this.#timeline.hold();
     const pill = this.#pill();
@@ -183,20 +177,18 @@ export class AppView {
     this.#loginUrl = loginUrl;
     this.#speaker.connection(state);
     if (state.kind === 'connecting' || state.kind === 'ready') return;
-    const over = state.kind === 'ended' || state.kind === 'refused';
-    const { chat, failed } = this.#context;
-    const told = ({ hintAt }: NonNullable<typeof panels.code>) => {
-      if (chat.connection.state !== state) return;
-      hintAt(state, chat.server);
-      this.render();
-      if (over) this.#sayCard();
-    };
-    this.#with(panels, told, () => over && chat.connection.state === state && failed());
+    const { chat } = this.#context;
+    this.#silently(({ hintAt }) => {
+      if (chat.connection.state === state) hintAt(state, chat.server);
+    });
+    if (state.kind !== 'ended' && state.kind !== 'refused') return;
+    this.render();
+    this.#sayCard();
   }
 
   /** What the page named is no room. */
   unknownRoom(id: string): void {
-    this.#with(panels, ({ hintAtUnknownRoom }) => hintAtUnknownRoom(id, this.#context.chat.single));
+    this.#silently(({ hintAtUnknownRoom }) => hintAtUnknownRoom(id, this.#context.chat.single));
   }
 
   #sayCard(): void {
@@ -404,23 +396,23 @@ export class AppView {
   }
 
   /**
-   * Does that with code that comes later: at once, if it has come.
+   * Does that with code that comes later: at once, if it has come. Where it cannot be had, the reader is offered to try
+   * again.
    *
-   * @param missing - what is done where it cannot be had; without it, the reader is offered to try again
+   * @param again - the reader has pressed that once
    */
-  #with<T>(later: Later<T>, task: (code: T) => void, missing?: () => void): void {
+  #with<T>(later: Later<T>, task: (code: T) => void, again = false): void {
     if (later.code !== undefined) {
       this.#equip();
       return task(later.code);
     }
     const { chat, strings } = this.#context;
     const me = chat.me?.id;
-    const again = () => {
+    const tryAgain = () => {
       // Some browsers do not ask again for a script that has failed in the same page.
-      if (later.failures > 1) location.reload();
-      else this.#with(later, task);
+      if (again) location.reload();
+      else this.#with(later, task, true);
     };
-    const failed = missing ?? (() => this.#toasts.show(strings.text('error.other'), 'bad', again));
     later.load().then(
       (code) => {
         // It was for somebody whose session may have ended meanwhile.
@@ -428,7 +420,15 @@ export class AppView {
         this.#equip();
         task(code);
       },
-      () => !this.#stopped && failed(),
+      () => !this.#stopped && this.#toasts.show(strings.text('error.other'), 'bad', tryAgain),
+    );
+  }
+
+  /** What nobody waits for. */
+  #silently(task: (code: Panels) => void): void {
+    panels.load().then(
+      (code) => !this.#stopped && task(code),
+      () => {},
     );
   }
 
@@ -438,7 +438,7 @@ export class AppView {
     this.#asked = true;
     if (this.#peopleShown) this.#with(panels, () => this.render());
     // Should it fail, it is asked for again when it is wanted.
-    else panels.load().catch(() => {});
+    else this.#silently(() => {});
     dialogs.load().catch(() => {});
   }
 

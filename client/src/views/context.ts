@@ -53,8 +53,6 @@ export interface Context {
   /** Draws now, before this returns. */
   draw(): void;
   toast(text: string, kind: 'good' | 'bad'): void;
-  /** Nothing can be shown: what is needed for it could not be loaded. */
-  failed(): void;
   /** Opens a room, and moves the focus there. */
   open(room: string): void;
   /** Puts a menu or sheet above everything else; without one, what is there goes. */

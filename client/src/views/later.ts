@@ -5,8 +5,6 @@
 export class Later<T> {
   /** Undefined until it has come. */
   code: T | undefined;
-  /** So often it could not be had. */
-  failures = 0;
   readonly #import: () => Promise<T>;
   #coming: Promise<T> | undefined;
 
@@ -22,7 +20,6 @@ export class Later<T> {
         return code;
       },
       (error: unknown) => {
-        this.failures++;
         this.#coming = undefined;
         throw error;
       },

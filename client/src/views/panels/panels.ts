@@ -4,7 +4,6 @@ import { addPictures } from '../icon.tsx';
 import { pictures } from './pictures.ts';
 
 export { hintAt, hintAtScripts, hintAtUnknownRoom } from '../../hints.ts';
-export { CardView, cardOf } from './card.tsx';
 export { openMenu } from './menus.ts';
 export { People } from './people.tsx';
 export { SearchPanel } from './search.tsx';

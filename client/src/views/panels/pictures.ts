@@ -12,7 +12,4 @@ export const pictures = {
   copy: 'M9 9h10.5v10.5H9zM15 9V4.5H4.5V15H9',
   delete: 'M4.5 7h15M9.5 7V4.5h5V7M6.5 7l.9 12.5h9.2L17.5 7M10.3 11v5M13.7 11v5',
   select: 'M9 4h1.5L12 5l1.5-1H15M9 20h1.5l1.5-1 1.5 1H15M12 5v14',
-  enter: 'M14 4.5h5v15h-5M10.5 8l4 4-4 4M14 12H4.5',
-  server: 'M4 5h16v6H4zM4 13h16v6H4zM7.5 8h.01M7.5 16h.01',
-  exit: 'M10 4.5H5v15h5M15.5 8l4 4-4 4M19 12H9.5',
 };

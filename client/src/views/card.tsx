@@ -1,7 +1,7 @@
-import type { Chat } from '../../chat.ts';
-import type { ConnectionState } from '../../connection-state.ts';
-import type { StringKey, Strings } from '../../strings.ts';
-import { Icon, type IconName } from '../icon.tsx';
+import type { Chat } from '../chat.ts';
+import type { ConnectionState } from '../connection-state.ts';
+import type { StringKey, Strings } from '../strings.ts';
+import { Icon, type IconName } from './icon.tsx';
 
 type Ended = Extract<ConnectionState, { kind: 'ended' }>;
 
