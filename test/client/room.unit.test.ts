@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { byName, Room } from '../../client/src/store/room.ts';
+import { Room } from '../../client/src/store/room.ts';
 import type { Message, RoomSummary } from '../../server/events.ts';
 
 const me = { id: '1', name: 'Alice' };
@@ -69,14 +69,4 @@ test('who is present: by user, once, however the changes overlap', () => {
   expect(room.present).toEqual([me, { id: '2', name: 'Robert' }]);
   room.presence({ room: 'lobby', joined: [], left: ['2', '3'], count: 1 });
   expect(room.present).toEqual([me]);
-});
-
-test('rooms first, then direct ones, each by name', () => {
-  const rooms = [
-    summary({ id: 'd', name: 'Anna', kind: 'direct' }),
-    summary({ id: 'a', name: 'room 10' }),
-    summary({ id: 'b', name: 'Room 9' }),
-    summary({ id: 'c', name: 'äpfel', kind: 'private' }),
-  ].map((item) => new Room(item));
-  expect(byName(rooms, 'en').map(({ id }) => id)).toEqual(['c', 'b', 'a', 'd']);
 });

@@ -126,13 +126,3 @@ function preview({ seq, user, text, sentAt, deletedAt }: Message): LastMessage {
   const short = text.length <= PREVIEW ? text : [...text.slice(0, 2 * PREVIEW)].slice(0, PREVIEW).join('');
   return { seq, user, text: short, sentAt, ...(deletedAt === undefined ? {} : { deletedAt }) };
 }
-
-/** Rooms, then direct ones, each by name. */
-export function byName(rooms: Iterable<Room>, lang: string): Room[] {
-  const { compare } = new Intl.Collator(lang, { numeric: true });
-  return [...rooms].sort(
-    (a, b) =>
-      Number(a.summary.kind === 'direct') - Number(b.summary.kind === 'direct') ||
-      compare(a.summary.name, b.summary.name),
-  );
-}
