@@ -37,18 +37,22 @@ export class RoomList {
     this.#port = port;
   }
 
-  /** One's own, the newest message first. */
-  own(): Room[] {
+  /**
+   * One's own, the newest message first.
+   *
+   * @param opened - opening it makes one a member: it counts as one's own before the server has said so
+   */
+  own(opened?: Room): Room[] {
     return [...this.byId.values()]
-      .filter(({ summary }) => summary.member)
+      .filter((room) => room.summary.member || room === opened)
       .sort((a, b) => b.at - a.at || (a.id < b.id ? -1 : 1));
   }
 
   /** Public ones that one is not a member of, by name. */
-  others(lang: string): Room[] {
+  others(lang: string, opened?: Room): Room[] {
     const { compare } = new Intl.Collator(lang, { numeric: true });
     return [...this.byId.values()]
-      .filter(({ summary }) => !summary.member)
+      .filter((room) => !room.summary.member && room !== opened)
       .sort((a, b) => compare(a.summary.name, b.summary.name));
   }
 

@@ -1,38 +1,63 @@
-import { expect, test } from './fixtures.ts';
+import { type BrowserContext, expect } from '@playwright/test';
+import { type Site, test } from './fixtures.ts';
+
+interface LayoutShift {
+  readonly sources: readonly { readonly node?: Node; readonly currentRect: DOMRectReadOnly }[];
+}
+
+/** Somebody who is logged in at the site and was never in the chat. */
+async function newcomer(context: BrowserContext, site: Site): Promise<void> {
+  const cookie = { name: 'PHPSESSID', value: await site.login('carol'), httpOnly: true };
+  await context.addCookies([{ ...cookie, domain: '127.0.0.1', path: '/' }]);
+}
+
+/** By the site itself: nobody is there who would go while the page loads. */
+async function welcome(site: Site): Promise<void> {
+  const answer = await fetch(`${site.chat.url}/api/rooms/announcements/messages`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${site.apiKey}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ user: { id: '2', name: 'Bob' }, clientId: 'welcome-1', text: 'Welcome to all.' }),
+  });
+  expect(answer.status).toBe(201);
+}
 
 for (const [where, width] of [
   ['the chat’s own page', 1280],
   ['the chat’s own page', 360],
   ['the sample site', 1280],
-] as const) {
-  test(`nothing moves while ${where} loads at ${width} px, and nothing is said in the console`, async ({
-    visitor,
-    site,
-  }) => {
-    const { page } = visitor;
-    await visitor.login(site.php.url, 'alice');
-    // Who joins the first room sees it go over to the rooms of one's own.
-    await expect(page.locator('php-chat .room.two[aria-current]')).toBeVisible();
-    await page.setViewportSize({ width, height: 800 });
-    const said: string[] = [];
-    page.on('console', (message) => said.push(message.text()));
-    await page.addInitScript(() => {
-      const moved: unknown[] = [];
-      Object.assign(document, { moved });
-      new PerformanceObserver((list) => {
-        for (const entry of list.getEntries() as unknown as LayoutShift[])
-          moved.push(...entry.sources.map(({ node, currentRect }) => [node?.nodeName, currentRect]));
-      }).observe({ type: 'layout-shift', buffered: true });
+] as const)
+  for (const time of ['first', 'next'] as const) {
+    test(`nothing moves while ${where} loads at ${width} px for the ${time} time, and nothing is said in the console`, async ({
+      visitor,
+      site,
+    }) => {
+      const { page } = visitor;
+      const address = where === 'the sample site' ? site.php.url : site.chat.url;
+      const joined = page.locator('php-chat .room.two[aria-current]');
+      await newcomer(page.context(), site);
+      await welcome(site);
+      if (time === 'next') {
+        await page.goto(address);
+        await expect(joined).toBeVisible();
+      }
+      await page.setViewportSize({ width, height: 800 });
+      const said: string[] = [];
+      page.on('console', (message) => said.push(message.text()));
+      await page.addInitScript(() => {
+        const moved: unknown[] = [];
+        Object.assign(document, { moved });
+        new PerformanceObserver((list) => {
+          for (const entry of list.getEntries() as unknown as LayoutShift[])
+            moved.push(...entry.sources.map(({ node, currentRect }) => [node?.nodeName, currentRect]));
+        }).observe({ type: 'layout-shift', buffered: true });
+      });
+      const later = page.waitForResponse(/\/assets\/dialogs-/);
+      await page.goto(address);
+      await expect(visitor.field).toBeVisible();
+      await expect(joined).toBeAttached();
+      await expect(visitor.message('Welcome to all.')).toBeVisible();
+      await later;
+      expect(await page.evaluate(() => (document as unknown as { moved: unknown[] }).moved)).toEqual([]);
+      expect(said).toEqual([]);
     });
-    const later = page.waitForResponse(/\/assets\/dialogs-/);
-    await page.goto(where === 'the sample site' ? site.php.url : site.chat.url);
-    await expect(visitor.field).toBeVisible();
-    await later;
-    expect(await page.evaluate(() => (document as unknown as { moved: unknown[] }).moved)).toEqual([]);
-    expect(said).toEqual([]);
-  });
-}
-
-interface LayoutShift {
-  readonly sources: readonly { readonly node?: Node; readonly currentRect: DOMRectReadOnly }[];
-}
+  }

@@ -52,7 +52,8 @@ export class RoomList extends Component<Props> {
 
   /** One's own rooms as they stand on the screen. */
   get order(): readonly Room[] {
-    return this.#order.of(this.props.context.chat.list.own());
+    const { chat } = this.props.context;
+    return this.#order.of(chat.list.own(chat.current));
   }
 
   /** To the field, or to the list where there is none. */
@@ -77,7 +78,7 @@ export class RoomList extends Component<Props> {
     // What does not match is hidden, not taken away: making hundreds of rows anew takes longer than a frame.
     const own = this.order.map((room) => ({ room, hidden: !matches(room) }));
     const found = own.filter(({ hidden }) => !hidden).length;
-    const others = chat.list.others(strings.locale).filter(matches);
+    const others = chat.list.others(strings.locale, chat.current).filter(matches);
     return (
       <nav class="pane rooms" part="rooms" aria-label={label} inert={inert} ref={this.#nav}>
         <div class="bar">
@@ -167,17 +168,10 @@ export class RoomList extends Component<Props> {
   }
 
   #other(room: Room) {
-    const { chat, strings, open } = this.props.context;
+    const { strings, open } = this.props.context;
     return (
       <li key={room.id}>
-        <button
-          type="button"
-          class="room"
-          aria-current={room === chat.current || undefined}
-          tabIndex={-1}
-          data-key={room.id}
-          onClick={() => open(room.id)}
-        >
+        <button type="button" class="room" tabIndex={-1} data-key={room.id} onClick={() => open(room.id)}>
           <span class="lead">
             <Icon name="hash" />
           </span>
