@@ -16,8 +16,13 @@ const defaultPatience = 60_000;
 const mostWaiting = 1000;
 const waitAtLeast = 250;
 /**
- * Answers begun in one turn of the event loop. So neither WebSockets nor new connections, of which Node accepts one a
- * turn, wait for hundreds of them.
+ * The same for connections over which nothing has come yet. Each takes half of the memory of one with half a request
+ * (11 KB), and when thousands of clients come back at once, many of them are late.
+ */
+const mostSilent = 6000;
+/**
+ * Answers and upgrades begun in one turn of the event loop. So neither open WebSockets nor new connections, of which Node
+ * accepts one a turn, wait for hundreds of them.
  */
 const mostInATurn = 4;
 /** A client with too many connections may close one at any time, so this is a guess. */
@@ -73,7 +78,11 @@ export class Connections {
    * Since when a connection waits for its client: for a request, or for it to take an answer. The longest is first.
    */
   readonly #waiting = new Map<Socket, number>();
-  /** By address, the answers that are to be begun: at most one of each connection. */
+  /** The same for connections over which nothing has come yet, as far as was looked. */
+  readonly #silent = new Map<Socket, number>();
+  /** Whether too many wait, and those that have waited longest are about to be closed. */
+  #closing = false;
+  /** By address, the answers and upgrades that are to be begun: at most one of each connection. */
   readonly #due = new Map<string, (() => void)[]>();
   /** Answers begun in this turn. */
   #begun = 0;
@@ -92,7 +101,7 @@ export class Connections {
     const connection = this.#open.get(socket);
     if (connection === undefined) return;
     connection.current = res;
-    this.#waiting.delete(socket);
+    this.#heard(socket);
     if (mayBeLarge(req)) res.setHeader('Connection', 'close');
     res.on('close', () => {
       connection.current = undefined;
@@ -112,18 +121,41 @@ export class Connections {
     });
   }
 
+  /**
+   * Calls `answer` when it is the turn of this upgrade, unless the client is gone by then. From then on the connection
+   * is none of HTTP.
+   */
+  upgradeInTurn(req: IncomingMessage, answer: () => void): void {
+    const { socket } = req;
+    this.#heard(socket);
+    // Until then nobody else listens, and an error without a listener ends the process.
+    socket.on('error', ignore);
+    this.#begin(this.#bounds.places.addressOf(req), () => {
+      if (socket.destroyed) return;
+      this.#leave(socket);
+      answer();
+      socket.off('error', ignore);
+    });
+  }
+
   /** Whether an answer is due on this connection. */
   owes(socket: Duplex): boolean {
     return this.#open.get(socket as Socket)?.current !== undefined;
   }
 
-  /** The connection has become a WebSocket. */
-  leave(socket: Socket): void {
+  /** The connection is closed, or has become a WebSocket. */
+  #leave(socket: Socket): void {
     const connection = this.#open.get(socket);
     if (connection === undefined) return;
     connection.release();
     connection.queue.length = 0;
     this.#open.delete(socket);
+    this.#heard(socket);
+  }
+
+  /** The client is not waited for any more. */
+  #heard(socket: Socket): void {
+    this.#silent.delete(socket);
     this.#waiting.delete(socket);
   }
 
@@ -159,8 +191,8 @@ export class Connections {
     }
     const connection: Connection = { current: undefined, queue: [], release };
     this.#open.set(socket, connection);
-    this.#wait(socket);
-    socket.on('close', () => this.leave(socket));
+    this.#silent.set(socket, performance.now());
+    socket.on('close', () => this.#leave(socket));
     // Node's types leave out its HTTP parser.
     const { parser } = socket as unknown as { parser: Parser };
     const { onIncoming } = parser;
@@ -175,7 +207,7 @@ export class Connections {
       this.#close(socket, 'pipelining');
       return refuseRequest;
     };
-    this.#closeLongest(performance.now());
+    this.#closeLongest();
   }
 
   #onTooMany(reason: string): void {
@@ -183,7 +215,7 @@ export class Connections {
   }
 
   #wait(socket: Socket): void {
-    this.#waiting.delete(socket);
+    this.#heard(socket);
     if (this.#open.has(socket)) this.#waiting.set(socket, performance.now());
   }
 
@@ -192,17 +224,35 @@ export class Connections {
     for (const [socket, { current }] of this.#open) {
       if (current?.writableEnded && !this.#waiting.has(socket)) this.#waiting.set(socket, now);
     }
-    for (const [socket, since] of this.#waiting) {
-      if (now - since < this.#patience) break;
-      this.#close(socket, 'slow_reader');
+    for (const socket of this.#silent.keys()) if (socket.bytesRead > 0) this.#wait(socket);
+    for (const waiting of [this.#silent, this.#waiting]) {
+      for (const [socket, since] of waiting) {
+        if (now - since < this.#patience) break;
+        this.#close(socket, 'slow_reader');
+      }
     }
-    this.#closeLongest(now);
+    this.#closeLongest();
   }
 
-  /** Real clients act at once: if too many connections wait, the one that has waited longest is closed. */
-  #closeLongest(now: number): void {
-    for (const [socket, since] of this.#waiting) {
-      if (this.#waiting.size <= mostWaiting || now - since < waitAtLeast) break;
+  /** Real clients act at once: if too many connections wait, those that have waited longest are closed. */
+  #closeLongest(): void {
+    if (this.#closing || (this.#waiting.size <= mostWaiting && this.#silent.size <= mostSilent)) return;
+    this.#closing = true;
+    const limit = performance.now() - waitAtLeast;
+    // While the event loop was held up, nothing was read. After the next turn, all is read that had come by now.
+    setImmediate(() =>
+      setImmediate(() => {
+        this.#closing = false;
+        this.#closeOf(this.#waiting, mostWaiting, limit);
+        this.#closeOf(this.#silent, mostSilent, limit);
+      }),
+    );
+  }
+
+  /** @param limit those who have waited since then may go on, however many they are */
+  #closeOf(waiting: ReadonlyMap<Socket, number>, most: number, limit: number): void {
+    for (const [socket, since] of waiting) {
+      if (waiting.size <= most || since > limit) break;
       this.#close(socket, 'slow_reader');
     }
   }
@@ -210,10 +260,12 @@ export class Connections {
   #close(socket: Socket, breach: HttpBreach): void {
     // An idle connection has broken no rule.
     if (this.owes(socket)) this.#bounds.onBreach(breach);
-    this.leave(socket);
+    this.#leave(socket);
     socket.destroy();
   }
 }
+
+function ignore(): void {}
 
 /** Whether its body would have to be read for long after it was answered without it, to get at the next request. */
 function mayBeLarge({ headers }: IncomingMessage): boolean {

@@ -72,14 +72,16 @@ export async function openHttpServer(options: {
   server.on('request', onRequest);
   // Expectations other than 100-continue may be ignored (RFC 9110, section 10.1.1).
   server.on('checkExpectation', onRequest);
-  server.on('upgrade', (req, socket, head) => {
-    connections.leave(req.socket);
+  const upgrade = (req: IncomingMessage, socket: Duplex, head: Buffer): void => {
     if (hasTooManyHeaders(req)) return answerErrorRaw(socket, 'header_too_large');
     const target = targetOf(req);
     if (target?.path !== socketPath)
       return answerErrorRaw(socket, target === null ? 'bad_request' : 'not_found');
     endpoint.upgrade(req, socket, head, target.url);
-  });
+  };
+  server.on('upgrade', (req, socket, head) =>
+    connections.upgradeInTurn(req, () => upgrade(req, socket, head)),
+  );
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     // An error now would be read as the answer to an earlier request.
     if (connections.owes(socket)) socket.destroy();

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type RequestListener } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { Connections } from '../../../server/http/connections.ts';
 import { type ChatServer, startChatServer } from '../../helpers/chat-server.ts';
@@ -246,6 +247,56 @@ describe('a client that lets the server wait', () => {
     clearInterval(timer);
     expect(performance.now() - began).toBeGreaterThan(500);
     expect(breaches).toEqual([]);
+  });
+
+  /** So many connections, each with this written to it when it is open. */
+  async function openMany(port: number, count: number, text = '') {
+    const clients: Client[] = [];
+    while (clients.length < count) {
+      const more = Array.from({ length: Math.min(100, count - clients.length) }, () => open(port));
+      await Promise.all(more.map(({ socket }) => once(socket, 'connect')));
+      for (const { socket } of more) socket.write(text);
+      clients.push(...more);
+    }
+    return clients;
+  }
+  const answered = (clients: readonly Client[]) =>
+    clients.filter((client) => client.text().endsWith('done')).length;
+  /** Longer than a connection may wait when there are too many of them. */
+  const holdUp = () => {
+    const until = performance.now() + 400;
+    while (performance.now() < until);
+  };
+
+  test('3,000 that send their request late: all are answered', async () => {
+    const { port } = await start((_, res) => res.end('done'), 60_000);
+    const clients = await openMany(port, 3000);
+    await pause(500);
+    clients.push(...(await openMany(port, 1)));
+    for (const { socket } of clients) socket.write(request('/'));
+    await expect.poll(() => answered(clients)).toBe(clients.length);
+  });
+
+  test('1,200 with half a request: those that have waited longest are closed, and new ones answered', async () => {
+    const { port } = await start((_, res) => res.end('done'), 60_000);
+    const clients = await openMany(port, 1200, 'GET / HTTP/1.1\r\n');
+    await Promise.all(clients.slice(0, 200).map(({ closed }) => closed));
+    const rest = clients.slice(200);
+    for (const { socket } of rest) socket.write('Host: a\r\n\r\n');
+    await expect.poll(() => answered(rest)).toBe(rest.length);
+  });
+
+  test('1,100 that sent their next request while the event loop was held up: all are answered', async () => {
+    const { port } = await start((_, res) => res.end('done'), 60_000);
+    const clients = await openMany(port, 1000, request('/'));
+    await expect.poll(() => answered(clients)).toBe(clients.length);
+    clients.push(...(await openMany(port, 100, 'GET / HTTP/1.1\r\n')));
+    for (const { socket } of clients.slice(0, 1000)) socket.write(request('/'));
+    for (const { socket } of clients.slice(1000)) socket.write('Host: a\r\n\r\n');
+    open(port);
+    holdUp();
+    const answers = () => clients.reduce((sum, client) => sum + statuses(client.text()).length, 0);
+    await expect.poll(answers).toBe(2100);
   });
 
   test('an answer for which the server takes longer than that is awaited', async () => {
