@@ -257,6 +257,80 @@ test('settings: a new name and topic are seen by everybody, notifications are on
   }
 });
 
+test('the owner deletes a room, asked before; Keep comes back to the settings as they were', async ({
+  alice,
+  bob,
+  site,
+}) => {
+  const { page } = alice;
+  await privateRoom(site, 'alice', 'old market', ['2']);
+  await alice.open('old market');
+  await bob.open('old market');
+  await fromMenu(bob, 'Room settings');
+  const own = bob.page.getByRole('dialog', { name: 'Room settings' });
+  await expect(own.getByRole('button')).toHaveText(['All messages', 'Mentions', 'Nothing', 'Cancel', 'Save']);
+  await own.getByRole('button', { name: 'Cancel' }).click();
+
+  await fromMenu(alice, 'Room settings');
+  const dialog = page.getByRole('dialog', { name: 'Room settings' });
+  await dialog.getByRole('textbox', { name: 'Topic' }).fill('no more');
+  await alice.shot('dialogs-8-owner');
+  await dialog.getByRole('button', { name: 'Delete room' }).click();
+  const ask = page.getByRole('alertdialog', { name: 'Delete old market?' });
+  await expect(ask.getByRole('button', { name: 'Keep' })).toBeFocused();
+  await alice.shot('dialogs-9-delete-room');
+  await page.keyboard.press('Enter');
+  await expect(dialog.getByRole('textbox', { name: 'Topic' })).toHaveValue('no more');
+  await dialog.getByRole('button', { name: 'Delete room' }).click();
+  await ask.getByRole('button', { name: 'Delete room' }).click();
+  await expect(ask).toHaveCount(0);
+  await expect(dialog).toHaveCount(0);
+  await expect(page.locator('.toast.good')).toContainText('old market was deleted.');
+  await expect(bob.page.locator('.toast.bad')).toContainText('old market was deleted.');
+  for (const who of [alice, bob]) {
+    await expect(rooms(who).getByRole('button', { name: /^old market/ })).toHaveCount(0);
+    await expect(who.page.getByRole('region', { name: 'announcements' })).toBeVisible();
+  }
+  await expect(page.getByRole('button', { name: 'Room menu' })).toBeFocused();
+});
+
+test('the owner hands a room over to a member, asked before, and is a moderator then', async ({
+  alice,
+  bob,
+  site,
+}) => {
+  const { page } = alice;
+  await privateRoom(site, 'alice', 'new market', ['2']);
+  await alice.open('new market');
+  await bob.open('new market');
+  await fromMenu(alice, 'Room settings');
+  const dialog = page.getByRole('dialog', { name: 'Room settings' });
+  await dialog.getByRole('button', { name: 'Hand over' }).click();
+  const choose = page.getByRole('dialog', { name: 'Hand over' });
+  await expect(choose.getByRole('combobox', { name: 'New owner' })).toBeFocused();
+  // Members alone, before anything is typed; nobody by an id.
+  await expect(choose.getByRole('option')).toHaveText([/Bob$/]);
+  await alice.shot('dialogs-10-hand-over');
+  await choose.getByRole('combobox').fill('carol');
+  await expect(choose.getByText('Nobody found.')).toBeVisible();
+  await expect(choose.getByRole('option')).toHaveCount(0);
+  await choose.getByRole('combobox').fill('bo');
+  await expect(choose.getByRole('option')).toHaveText([/Bob$/]);
+  await page.keyboard.press('Enter');
+  const ask = page.getByRole('alertdialog', { name: 'Hand new market over to Bob?' });
+  await expect(ask.getByRole('button', { name: 'Cancel' })).toBeFocused();
+  await ask.getByRole('button', { name: 'Hand over' }).click();
+  await expect(page.getByText('Bob owns new market now.')).toBeVisible();
+  await expect(people(alice).getByRole('button', { name: /^Bob/ })).toContainText('owner');
+  await expect(people(alice).getByRole('button', { name: /^Alice/ })).toContainText('moderator');
+
+  await fromMenu(alice, 'Room settings');
+  await expect(dialog.getByRole('textbox', { name: 'Name' })).toBeFocused();
+  await expect(dialog.getByRole('button', { name: /Hand over|Delete room/ })).toHaveCount(0);
+  await fromMenu(bob, 'Room settings');
+  await expect(bob.page.getByRole('button', { name: 'Hand over' })).toBeVisible();
+});
+
 test('on 360 pixels a dialog fills the element, with its buttons at the end', async ({ alice }) => {
   const { page } = alice;
   await page.setViewportSize({ width: 360, height: 640 });

@@ -1,6 +1,7 @@
 import { Component, createRef } from 'preact';
 import type { User } from '../../../../server/events.ts';
 import { RequestError } from '../../connection-state.ts';
+import type { Room } from '../../store/room.ts';
 import { blank, codePoints } from '../../text/paste.ts';
 import { Avatar } from '../avatar.tsx';
 import type { Context } from '../context.ts';
@@ -25,6 +26,12 @@ interface Option {
   readonly inRoom?: boolean;
 }
 
+interface Found {
+  readonly users: readonly User[];
+  /** Those of them who are members already. */
+  readonly inRoom: readonly string[];
+}
+
 interface Props {
   readonly context: Context;
   readonly label: string;
@@ -32,6 +39,8 @@ interface Props {
   readonly chips: readonly Chip[];
   /** Who are members already cannot be chosen. */
   readonly room?: string;
+  /** Only its members can be chosen; some of them are offered before anything is typed. */
+  readonly members?: Room;
   /** One person, no chips. */
   readonly single?: boolean;
   readonly readOnly: boolean;
@@ -72,6 +81,7 @@ export class PeopleField extends Component<Props> {
 
   override componentDidMount(): void {
     this.props.shown(this);
+    this.#offer('', 0);
   }
 
   override componentDidUpdate(): void {
@@ -251,12 +261,13 @@ export class PeopleField extends Component<Props> {
     // What is typed in one go, such as by a password manager or speech, may hold several.
     if (parts.length > 1 && this.props.single !== true) return this.#several(parts);
     this.#set(text);
+    this.#offer(text.trim(), PAUSE_MS);
+  }
+
+  #offer(query: string, pause: number): void {
     clearTimeout(this.#timer);
-    if (blank(text)) {
-      this.#options = undefined;
-      return;
-    }
-    this.#timer = setTimeout(() => void this.#find(text.trim()), PAUSE_MS);
+    if (query === '' && this.props.members === undefined) this.#options = undefined;
+    else this.#timer = setTimeout(() => void this.#find(query), pause);
   }
 
   #set(text: string): void {
@@ -268,14 +279,13 @@ export class PeopleField extends Component<Props> {
   }
 
   async #find(query: string): Promise<void> {
-    const { context, room } = this.props;
+    const { context, members } = this.props;
     const { chat } = context;
-    let found: { users: User[]; inRoom: string[] } = { users: [], inRoom: [] };
+    let found: Found = { users: [], inRoom: [] };
     let problem: string | undefined;
-    if (chat.can.findPeople && codePoints(query) <= LONGEST_QUERY) {
-      const payload = { query, limit: NAMES, ...(room === undefined ? {} : { room }) };
+    if ((members !== undefined || chat.can.findPeople) && codePoints(query) <= LONGEST_QUERY) {
       try {
-        found = await chat.request('user:find', payload);
+        found = await this.#ask(query);
       } catch (error) {
         // An exact id works without it.
         if (!(error instanceof RequestError)) throw error;
@@ -289,7 +299,7 @@ export class PeopleField extends Component<Props> {
       .filter(({ id }) => !chosen.has(id))
       .map((user) => ({ user, inRoom: found.inRoom.includes(user.id) }));
     const known = chosen.has(query) || found.users.some(({ id }) => id === query);
-    if (!known && codePoints(query) <= LONGEST_ID)
+    if (!known && members === undefined && codePoints(query) <= LONGEST_ID)
       options.push({ user: { id: query, name: query }, exact: true });
     this.#options = options;
     this.#answered = query;
@@ -300,6 +310,18 @@ export class PeopleField extends Component<Props> {
     if (this.#hurried && hot !== undefined && problem === undefined) return this.#take(hot);
     this.#hurried = false;
     context.changed();
+  }
+
+  async #ask(query: string): Promise<Found> {
+    const { context, members, room } = this.props;
+    if (members === undefined) {
+      const payload = { query, limit: NAMES, ...(room === undefined ? {} : { room }) };
+      return context.chat.request('user:find', payload);
+    }
+    // One more: oneself is not offered.
+    const payload = { room: members.id, limit: NAMES + 1, ...(query === '' ? {} : { query }) };
+    const answer = await context.chat.request('room:members', payload);
+    return { users: answer.members.map(({ user }) => user), inRoom: [] };
   }
 
   #take(option: Option): void {
@@ -356,7 +378,7 @@ export class PeopleField extends Component<Props> {
       // It is a person now, or will be.
     } else if (event.key === 'Backspace' && empty && chips.length > 0) {
       chosen(chips.slice(0, -1));
-    } else if (event.key === 'Escape' && this.#options !== undefined) {
+    } else if (event.key === 'Escape' && this.#options !== undefined && !empty) {
       this.#options = undefined;
       this.props.context.changed();
     } else {

@@ -3,7 +3,9 @@ import type { Notify } from '../../../../server/events.ts';
 import type { Room } from '../../store/room.ts';
 import type { Context } from '../context.ts';
 import { refusal } from '../refusal.ts';
+import { Ask } from './ask.tsx';
 import { Actions, Dialog } from './dialog.tsx';
+import { HandOver } from './hand-over.tsx';
 import { RoomFields } from './room-fields.tsx';
 import { Submission } from './submission.ts';
 
@@ -13,11 +15,16 @@ interface Props {
   close(): void;
 }
 
-/** A room's name and topic, for those who may change them, and what one wants to be told of it. */
+/**
+ * A room's name and topic, for those who may change them, and what one wants to be told of it; for the owner, what ends
+ * being that.
+ */
 export class RoomSettings extends Component<Props> {
   readonly #fields: RoomFields;
   readonly #before: { readonly name: string; readonly topic: string };
   #notify: Notify;
+  /** What is asked in place of the settings, which come back with all that was typed. */
+  #asking: 'handOver' | 'delete' | undefined;
   readonly #submission = new Submission(this.props.context);
 
   constructor(props: Props) {
@@ -33,7 +40,27 @@ export class RoomSettings extends Component<Props> {
   }
 
   override render({ context, room, close }: Props) {
-    const { strings, changed } = context;
+    const { chat, strings, changed, toast } = context;
+    const { name } = room.summary;
+    const back = () => this.#ask(undefined);
+    if (this.#asking === 'handOver')
+      return <HandOver context={context} room={room} done={close} close={back} />;
+    if (this.#asking === 'delete')
+      return (
+        <Ask
+          context={context}
+          title={strings.text('owner.deleteAsk', { room: name })}
+          text={strings.text('owner.deleteText')}
+          stay={strings.text('delete.keep')}
+          label={strings.text('owner.delete')}
+          run={() => chat.deleteRoom(room)}
+          done={() => {
+            close();
+            toast(strings.text('rooms.deleted', { room: name }), 'good');
+          }}
+          close={back}
+        />
+      );
     const label = strings.text('settings.notify');
     return (
       <Dialog
@@ -72,8 +99,37 @@ export class RoomSettings extends Component<Props> {
             </button>
           ))}
         </div>
+        {this.#ends()}
       </Dialog>
     );
+  }
+
+  #ends() {
+    const { context, room } = this.props;
+    const { may, role } = room.summary;
+    const { strings } = context;
+    const handOver = role === 'owner' && may.includes('roles');
+    if (!handOver && !may.includes('delete')) return null;
+    return (
+      <div class="ends">
+        {handOver && (
+          <button type="button" class="btn" onClick={() => this.#ask('handOver')}>
+            {strings.text('owner.handOver')}
+          </button>
+        )}
+        {may.includes('delete') && (
+          <button type="button" class="btn bad" onClick={() => this.#ask('delete')}>
+            {strings.text('owner.delete')}
+          </button>
+        )}
+      </div>
+    );
+  }
+
+  #ask(what: 'handOver' | 'delete' | undefined): void {
+    this.#submission.cancel();
+    this.#asking = what;
+    this.props.context.changed();
   }
 
   #renamed(): boolean {
