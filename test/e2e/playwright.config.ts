@@ -25,8 +25,9 @@ export default defineConfig({
         // Chromium refuses to run as root with its sandbox.
         '--no-sandbox',
         // A page whose headers a test has changed counts as one from the internet; and for each person Chromium would
-        // load two pages of its own, for its address bar, which nobody sees: a third of the CPU of a short test.
-        '--disable-features=LocalNetworkAccessChecks,WebUIOmniboxPopup,WebUIOmniboxAimPopup',
+        // load two pages of its own, for its address bar, which nobody sees: a third of the CPU of a short test. A
+        // process in stock for the next page is a twentieth.
+        '--disable-features=LocalNetworkAccessChecks,WebUIOmniboxPopup,WebUIOmniboxAimPopup,SpareRendererForSitePerProcess',
         '--disable-quic',
         '--disable-background-networking',
         '--disable-component-update',
