@@ -48,10 +48,11 @@ export function sqlServerContract(name: string, start: () => Promise<SqlServerSi
       given: Partial<Record<'login' | 'at' | 'database' | 'table' | 'options', string>> = {},
     ) => {
       const { login = site.login, at = `127.0.0.1:${site.port}`, database = 'site' } = given;
+      const { table = 'served', options = '' } = given;
       // Long enough for a busy machine, unless the test is about time.
-      const { table = 'served', options = '&timeout=3000ms' } = given;
-      const url = `${site.protocol}://${login}@${at}/${database}?table=${table}&id=id&data=data${options}`;
-      return storeAt(url);
+      const timeout = options.includes('timeout=') ? '' : '&timeout=3000ms';
+      const columns = `table=${table}&id=id&data=data`;
+      return storeAt(`${site.protocol}://${login}@${at}/${database}?${columns}${timeout}${options}`);
     };
     /** It names neither the password nor the user. */
     const failure = async (sessions: SessionStore): Promise<string> => {
