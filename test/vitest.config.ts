@@ -35,6 +35,8 @@ export default defineConfig({
       {
         test: {
           name: 'integration',
+          // What each file starts it stops: the modules of the others need not be loaded anew.
+          isolate: false,
           include: ['test/**/*.test.ts'],
           exclude: ['test/**/*.unit.test.ts', 'test/guarantees/*.test.ts', 'test/**/*.measured.test.ts'],
           testTimeout: 60_000,
@@ -46,6 +48,7 @@ export default defineConfig({
       {
         test: {
           name: 'guarantees',
+          isolate: false,
           include: ['test/guarantees/*.test.ts'],
           exclude: ['test/**/*.measured.test.ts'],
           // Of one file, where they mostly wait.
