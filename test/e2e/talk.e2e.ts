@@ -6,6 +6,12 @@ test('two people log in with PHP and talk both ways', async ({ browser, site }) 
   await bob.login(site.php.url, 'bob');
   await alice.open('talk');
   await bob.open('talk');
+  const middle = (selector: string) =>
+    alice.page.locator(`php-chat ${selector}`).evaluate((element) => {
+      const { left, right } = element.getBoundingClientRect();
+      return (left + right) / 2;
+    });
+  expect(await middle('.column .empty')).toBeCloseTo(await middle('.timeline'), 0);
   await alice.shot('talk-1-empty');
   const texts = [
     '我十点到，带两箱育苗盆。',
