@@ -34,16 +34,20 @@ export class RoomList extends Component<Props> {
   readonly #filter = createRef<HTMLInputElement>();
   readonly #order = new StillOrder();
   readonly #names = new Map<string, { name: string; plain: string }>();
+  /** The room that was open when the list was last drawn. */
+  #open: Room | undefined;
   #query = '';
   #pointed = false;
   #focused = false;
 
   override componentDidMount(): void {
     this.props.shown(this);
+    this.#showOpen();
   }
 
   override componentDidUpdate(): void {
     this.#extend();
+    this.#showOpen();
   }
 
   override componentWillUnmount(): void {
@@ -250,6 +254,20 @@ export class RoomList extends Component<Props> {
     else this.#order.release();
     this.props.context.changed();
   };
+
+  /** A public room that is opened far below goes up to one's own, out of sight. */
+  #showOpen(): void {
+    const { current } = this.props.context.chat;
+    if (current === this.#open) return;
+    this.#open = current;
+    const list = this.#list.current;
+    const row = list?.querySelector('[aria-current]');
+    if (list === null || !row) return;
+    // Not scrollIntoView, which scrolls the page around the chat as well.
+    const [frame, place] = [list.getBoundingClientRect(), row.getBoundingClientRect()];
+    if (place.top < frame.top) list.scrollTop += place.top - frame.top;
+    else if (place.bottom > frame.bottom) list.scrollTop += place.bottom - frame.bottom;
+  }
 
   readonly #extend = () => {
     const list = this.#list.current;
