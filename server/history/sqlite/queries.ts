@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { type Ban, maxPageBytes, type Page, type Partner, type Reads, type RoomRecord } from '../history.ts';
-import { findKeys, nameKey } from '../text-keys.ts';
+import type { Ban, Partner, Reads, RoomRecord } from '../history.ts';
+import { fill } from '../page.ts';
 import {
   memberColumns,
   memberFrom,
@@ -10,7 +10,8 @@ import {
   roomColumns,
   roomFrom,
   userFrom,
-} from './rows.ts';
+} from '../rows.ts';
+import { findKeys, nameKey } from '../text-keys.ts';
 
 /** After the last code point: texts that begin with X lie between X and X followed by this. */
 const beyond = '\u{10ffff}';
@@ -160,18 +161,4 @@ export function prepareQueries(db: DatabaseSync): Queries {
       shares: statements.sharesRoom.get(user, other) !== undefined,
     };
   }
-}
-
-/** Takes rows until the limit or the size of a page is reached; at least one, so that every page goes on. */
-function fill(rows: Iterable<Row>, room: string, limit: number): Page {
-  const messages: Page['messages'] = [];
-  let bytes = 0;
-  for (const row of rows) {
-    const message = messageFrom(row, room);
-    bytes += Buffer.byteLength(JSON.stringify(message)) + 1;
-    if (messages.length === limit || (bytes > maxPageBytes && messages.length > 0))
-      return { messages, complete: false };
-    messages.push(message);
-  }
-  return { messages, complete: true };
 }

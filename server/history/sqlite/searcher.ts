@@ -1,13 +1,13 @@
-import { createCipheriv, createDecipheriv, createHmac } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
 import { RequestError } from '../../errors.ts';
 import { maxPageBytes, type Reads } from '../history.ts';
+import { messageColumns, messageFrom } from '../rows.ts';
+import { SearchCursors } from '../search-cursors.ts';
 import { pairsOf, searchPairs } from '../text-keys.ts';
 import { indexOf } from './index-state.ts';
 import { type Call, isFull, type Outcome, type Reply, type Request, storageFailure } from './protocol.ts';
-import { messageColumns, messageFrom } from './rows.ts';
 
 /**
  * The thread that searches. Its index is a file of its own beside the history, made from the history alone. Sending does
@@ -63,11 +63,7 @@ const statements = {
      WHERE messages.num = ?`,
   ),
 };
-/** For cursors: a number in plain text would show users how many messages others write. Kept with the history. */
-const cursorKey = createHmac('sha256', history.prepare('SELECT key FROM digest_key').get()?.key as Uint8Array)
-  .update('search cursor')
-  .digest()
-  .subarray(0, 16);
+const cursors = new SearchCursors(history.prepare('SELECT key FROM digest_key').get()?.key as Uint8Array);
 const index = openIndex();
 let timer: NodeJS.Timeout | undefined;
 /** When a text that was edited or deleted was last taken out of the index. */
@@ -210,7 +206,7 @@ function wordsOf(text: string): string {
  * nothing that is looked for, makes the index work for long without a message to show for it, and the time can be kept.
  */
 function search({ query, rooms, everyPublic, from, limit }: Reads['search']['in']): Reads['search']['out'] {
-  const before = from === undefined ? Number.MAX_SAFE_INTEGER : messageOf(from);
+  const before = from === undefined ? Number.MAX_SAFE_INTEGER : cursors.messageOf(from);
   const nums = new Set<number>();
   for (const room of rooms) {
     const num = statements.roomNum.get(room)?.num as number | undefined;
@@ -236,7 +232,7 @@ function search({ query, rooms, everyPublic, from, limit }: Reads['search']['in'
   let bytes = 0;
   for (const { num } of found) {
     const over = looked === mostCandidates || performance.now() - began > longestSearch;
-    if (messages.length === limit || (over && last > 0)) return { messages, next: cursorOf(last) };
+    if (messages.length === limit || (over && last > 0)) return { messages, next: cursors.of(last) };
     looked++;
     const row = statements.message.get(num as number);
     // Deleted, edited or gone since the index was made.
@@ -244,32 +240,12 @@ function search({ query, rooms, everyPublic, from, limit }: Reads['search']['in'
     const message = readable ? messageFrom(row, row.room_id as string) : undefined;
     if (message?.text.toLowerCase().includes(lookedFor)) {
       bytes += Buffer.byteLength(JSON.stringify(message)) + 1;
-      if (bytes > maxPageBytes && messages.length > 0) return { messages, next: cursorOf(last) };
+      if (bytes > maxPageBytes && messages.length > 0) return { messages, next: cursors.of(last) };
       messages.push(message);
     }
     last = num as number;
   }
   return { messages };
-}
-
-/** One block: the number of a message, and zeros by which one that this history gave is known. */
-function cursorOf(message: number): string {
-  const block = Buffer.alloc(16);
-  block.writeBigUInt64BE(BigInt(message), 8);
-  return createCipheriv('aes-128-ecb', cursorKey, null)
-    .setAutoPadding(false)
-    .update(block)
-    .toString('base64url');
-}
-
-/** @throws RequestError `bad_request` */
-function messageOf(cursor: string): number {
-  const sealed = Buffer.from(cursor, 'base64url');
-  if (sealed.length === 16 && sealed.toString('base64url') === cursor) {
-    const block = createDecipheriv('aes-128-ecb', cursorKey, null).setAutoPadding(false).update(sealed);
-    if (block.readBigUInt64BE(0) === 0n) return Number(block.readBigUInt64BE(8));
-  }
-  throw new RequestError('bad_request', 'this cursor is not from this server');
 }
 
 /**

@@ -2,8 +2,6 @@ import { createHmac } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
 import type { Message } from '../../events.ts';
 import type { Ban, MemberRecord, UserRecord } from '../history.ts';
-import type { MessageRow, RoomRow, Work } from '../rules.ts';
-import { findKeys, nameKey, sortKey } from '../text-keys.ts';
 import {
   gone,
   goneRooms,
@@ -15,7 +13,9 @@ import {
   roomColumns,
   roomFrom,
   userFrom,
-} from './rows.ts';
+} from '../rows.ts';
+import type { MessageRow, RoomRow, Work } from '../rules.ts';
+import { findKeys, nameKey, sortKey } from '../text-keys.ts';
 
 /** Most messages, and bytes of their texts, that one step deletes. */
 const purgeMessages = 500;

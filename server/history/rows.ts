@@ -1,5 +1,5 @@
-import type { Message } from '../../events.ts';
-import type { MemberRecord, RoomRecord, UserRecord } from '../history.ts';
+import type { Message } from '../events.ts';
+import type { MemberRecord, RoomRecord, UserRecord } from './history.ts';
 
 /** Turns rows of the tables into what the history returns. Used by all of its threads. */
 export type Row = Record<string, unknown>;
