@@ -10,7 +10,7 @@ import { Drain } from './connections/drain.ts';
 import type { Breach } from './connections/guard.ts';
 import { RateLimit, Turns } from './connections/limits.ts';
 import type { SessionReady } from './events.ts';
-import { openSqliteHistory } from './history/sqlite/sqlite.ts';
+import { openHistory } from './history/open.ts';
 import { clientFolder, readClientFiles } from './http/client-files.ts';
 import type { HttpBreach } from './http/connections.ts';
 import { Metrics } from './http/metrics.ts';
@@ -38,8 +38,7 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
   const quiet = new QuietLog(log);
   const drain = new Drain();
 
-  const history = await openSqliteHistory({
-    path: config.history,
+  const history = await openHistory(config.history, {
     onFailure,
     onBatch: ({ messages, commitMs }) => {
       metrics.messages.inc(messages);

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { z } from 'zod';
+import { readHistoryPlace } from './history/open.ts';
 import { type OptionName, optionTexts, readOptions } from './session/options.ts';
 import {
   apiKey,
@@ -72,12 +73,13 @@ const settings = {
   CHAT_SESSION_KEEPALIVE: ['on', onOff, 'on or off'],
   CHAT_HISTORY: [
     'sqlite:./data/chat.db',
-    z
-      .string()
-      // Two threads share the file, so it cannot be one in memory.
-      .regex(/^sqlite:(?!:memory:).+$/)
-      .transform((value) => value.slice('sqlite:'.length)),
-    'sqlite:PATH, a file',
+    z.string().transform((value, context) => {
+      const place = readHistoryPlace(value);
+      if (place !== undefined) return place;
+      context.addIssue('it is no place for a history');
+      return z.NEVER;
+    }),
+    'sqlite:PATH, a file, nor postgres://USER:PASSWORD@HOST/DATABASE, in which what is special in the password is percent-encoded',
   ],
   CHAT_LOGIN_URL: ['http://localhost:8080/', webAddress, 'a web address, or a path beginning with /'],
   CHAT_ROOMS: [
@@ -173,7 +175,7 @@ export function readConfig(env: NodeJS.ProcessEnv) {
   }
   if (env.CHAT_CLUSTER) {
     problems.push(
-      'CHAT_CLUSTER and CHAT_HISTORY: servers cannot work together on a sqlite: history, which is a file of one server alone, and this version keeps no other; leave CHAT_CLUSTER out',
+      'CHAT_CLUSTER and CHAT_HISTORY: servers cannot work together on a sqlite: history, which is a file of one server alone, and in this version on no other either; leave CHAT_CLUSTER out',
     );
   }
   const session = readOptions(sessionOptions(env), (option) => sessionSettings[option]);

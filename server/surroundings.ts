@@ -3,6 +3,8 @@ import { isIP } from 'node:net';
 import { dirname, resolve } from 'node:path';
 import type { Config } from './config.ts';
 import { loopback } from './connections/address.ts';
+import { tryDatabase } from './history/open.ts';
+import { type DatabaseAddress, placeOf } from './history/sql/address.ts';
 import { clientFolder } from './http/client-files.ts';
 import { type Finding, warning, well, wrong } from './session/doctor/finding.ts';
 
@@ -10,20 +12,32 @@ import { type Finding, warning, well, wrong } from './session/doctor/finding.ts'
  * For the doctor: whether what the server needs besides the sessions is there.
  * @param page the address of a page with the chat, or its origin
  */
-export function* surroundings(config: Config, page: string | undefined): Generator<Finding> {
+export async function* surroundings(config: Config, page: string | undefined): AsyncGenerator<Finding> {
   if (process.geteuid?.() === 0) {
     yield warning(
       'This is root, who may read and write everything: what follows says nothing about another account.',
       'Run the doctor as the user of the chat server: runuser -u USER -- npm run doctor.',
     );
   }
-  yield history(config.history);
+  yield config.history.kind === 'sqlite' ? file(config.history.path) : await database(config.history);
   yield clientBuilt();
   yield* origins(config, page);
   yield* proxiesNamed(config);
 }
 
-function history(setting: string): Finding {
+async function database(address: DatabaseAddress): Promise<Finding> {
+  try {
+    await tryDatabase(address);
+    return well(`The history ${placeOf(address)} can be reached.`);
+  } catch (error) {
+    return wrong(
+      `The history ${placeOf(address)} cannot be reached. ${(error as Error).message}.`,
+      'Start the database, or correct CHAT_HISTORY: the database has to exist, and its owner is the user to log in as.',
+    );
+  }
+}
+
+function file(setting: string): Finding {
   const path = resolve(setting);
   const folder = dirname(path);
   const advice = `Let the account of the chat server write to ${folder}, or set CHAT_HISTORY to another file.`;

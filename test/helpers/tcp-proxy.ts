@@ -11,10 +11,14 @@ export interface TcpProxy {
 /**
  * A proxy between a client and a real server that can spoil what the server says: `reply` is handed each piece
  * and sends on what it likes, or ends the connection.
+ * @param onSent is told of each piece that the client says
+ * @param port where to listen; by default any that is free
  */
 export async function startTcpProxy(
   target: number,
   reply: (piece: Buffer, client: Socket, nth: number) => void,
+  onSent: (piece: Buffer) => void = () => {},
+  port = 0,
 ): Promise<TcpProxy> {
   let accepted = 0;
   const open = new Set<Socket>();
@@ -31,12 +35,15 @@ export async function startTcpProxy(
         upstream.destroy();
       });
     }
-    client.on('data', (piece: Buffer) => upstream.write(piece));
+    client.on('data', (piece: Buffer) => {
+      onSent(piece);
+      upstream.write(piece);
+    });
     upstream.on('data', (piece: Buffer) => {
       if (!client.destroyed) reply(piece, client, nth);
     });
   });
-  server.listen(0, '127.0.0.1');
+  server.listen(port, '127.0.0.1');
   await once(server, 'listening');
   return {
     port: (server.address() as AddressInfo).port,

@@ -16,7 +16,7 @@ test('nothing set: the defaults of the documentation', () => {
     sessionCheck: 1000,
     sessionGrace: 300_000,
     sessionKeepalive: true,
-    history: './data/chat.db',
+    history: { kind: 'sqlite', path: './data/chat.db' },
     rooms: [{ name: 'lobby' }],
     limitText: 4000,
   });
@@ -97,7 +97,10 @@ test.each([
   ['CHAT_SESSION_STORE', 'memcached://user:geheim@host?format=json'],
   ['CHAT_SESSION_STORE', 'memcached://host?format=json&geheim=1%'],
   ['CHAT_SESSION_COOKIE', 'signed:geheim'],
-  ['CHAT_HISTORY', 'postgres://user:geheim@host/chat'],
+  ['CHAT_HISTORY', 'postgres://user:geheim@host'],
+  ['CHAT_HISTORY', 'postgres://user:geheim@host/chat?tls=maybe'],
+  ['CHAT_HISTORY', 'postgres://user:geheim%@host/chat'],
+  ['CHAT_HISTORY', 'postgresql://user:geheim@ho st/chat'],
   ['CHAT_HISTORY', 'postgres://user:ge/geheim@host/chat'],
   ['CHAT_HISTORY', 'mysql://host/chat?user=chat&password=geheim'],
   ['CHAT_HISTORY', 'mysql:host=db;password=geheim'],
@@ -113,15 +116,39 @@ test.each([
 });
 
 test('of an address that may hold a password, its beginning is repeated', () => {
-  expect(problemsOf({ CHAT_HISTORY: 'postgres://user:secret@host/chat' })).toContain(
-    'CHAT_HISTORY: "postgres:…" is not sqlite:PATH, a file',
+  expect(problemsOf({ CHAT_HISTORY: 'postgres://user:secret@host' })).toContain(
+    'CHAT_HISTORY: "postgres:…" is not sqlite:PATH, a file, nor postgres://USER:PASSWORD@HOST/DATABASE',
   );
 });
 
+test('the address of a history’s database, with a password of all that has to be encoded', () => {
+  const address = {
+    kind: 'postgres',
+    at: { host: 'db.example', port: 5432 },
+    user: 'chat',
+    password: 'se@same:/?#%',
+    database: 'site',
+    tls: undefined,
+  };
+  const login = `chat:${encodeURIComponent(address.password)}`;
+  const history = (setting: string) => configOf({ CHAT_HISTORY: setting }).history;
+  expect(history(`postgres://${login}@db.example/site`)).toEqual(address);
+  expect(history(`postgresql://${login}@[::1]:6000/site?tls=on`)).toEqual({
+    ...address,
+    at: { host: '::1', port: 6000 },
+    tls: {},
+  });
+  expect(history('postgres://chat@/site?socket=/run/postgresql/.s.PGSQL.5433')).toEqual({
+    ...address,
+    at: { path: '/run/postgresql/.s.PGSQL.5433' },
+    password: '',
+  });
+});
+
 test.each(['redis://redis:6379', 'postgres', 'anything'])(
-  'CHAT_CLUSTER=%s with a sqlite: history is refused, naming both and what to do',
+  'CHAT_CLUSTER=%s is refused, whatever the history is, naming both and what to do',
   (value) => {
-    for (const history of [undefined, 'sqlite:./data/chat.db']) {
+    for (const history of [undefined, 'sqlite:./data/chat.db', 'postgres://chat:geheim@host/chat']) {
       expect(problemsOf({ CHAT_CLUSTER: value, CHAT_HISTORY: history })).toMatch(
         /^ {2}CHAT_CLUSTER and CHAT_HISTORY: .*sqlite:.*leave CHAT_CLUSTER out$/m,
       );

@@ -1,0 +1,43 @@
+import type { History } from './history.ts';
+import { type DatabaseAddress, placeOf, readDatabaseAddress } from './sql/address.ts';
+import type { Dialect } from './sql/dialect.ts';
+import { openSqliteHistory } from './sqlite/sqlite.ts';
+
+/** Where a history is: a file, or a database of a server. */
+export type HistoryPlace = { kind: 'sqlite'; path: string } | DatabaseAddress;
+
+/** What CHAT_HISTORY may be. @returns undefined for anything else */
+export function readHistoryPlace(setting: string): HistoryPlace | undefined {
+  // Several threads share the file, so it cannot be one in memory.
+  const path = /^sqlite:(?!:memory:)(.+)$/s.exec(setting)?.[1];
+  return path === undefined ? readDatabaseAddress(setting) : { kind: 'sqlite', path };
+}
+
+/**
+ * @param options.onFailure called after a bug in this program; nothing works from then on
+ * @throws Error naming the place, without a password, when it cannot be used or a newer version has written it
+ */
+export async function openHistory(
+  place: HistoryPlace,
+  options: {
+    onFailure: (error: Error) => void;
+    onBatch?: (batch: { messages: number; commitMs: number }) => void;
+  },
+): Promise<History> {
+  if (place.kind === 'sqlite') return openSqliteHistory({ ...options, path: place.path });
+  // Who has a file does without the memory that this takes.
+  const { openSqlHistory } = await import('./sql/sql.ts');
+  const dialect = await dialectOf(place);
+  return openSqlHistory(dialect, options).catch((cause: Error) => {
+    throw new Error(`the history ${placeOf(place)} cannot be opened: ${cause.message}`, { cause });
+  });
+}
+
+/** For the doctor. @throws Error that says why the database of a history cannot be reached */
+export async function tryDatabase(place: DatabaseAddress): Promise<void> {
+  (await (await dialectOf(place)).connect()).destroy();
+}
+
+async function dialectOf(address: DatabaseAddress): Promise<Dialect> {
+  return (await import('./sql/postgres.ts')).postgres(address);
+}

@@ -1,0 +1,277 @@
+import type { MemberRecord, UserRecord } from '../history.ts';
+import {
+  memberColumns,
+  memberFrom,
+  messageColumns,
+  messageFrom,
+  type Row,
+  roomColumns,
+  roomFrom,
+  userFrom,
+} from '../rows.ts';
+import { type Connection, type Dialect, raw, sql } from './dialect.ts';
+import { clientIdKey, type LoadedRoom, type LoadedWork, makerKey, type Need, pairKey } from './work.ts';
+
+type NeedOf<What extends Need['what']> = Extract<Need, { what: What }>;
+
+const withRole = 'sources <> 0';
+
+/** Loads what rules need, in a few statements for all of it. Rooms are locked, in the order of their ids. */
+export async function load(
+  { dialect, connection }: { dialect: Dialect; connection: Connection },
+  work: LoadedWork,
+  needs: readonly Need[],
+): Promise<void> {
+  const of = <What extends Need['what']>(what: What) =>
+    needs.filter((need): need is NeedOf<What> => need.what === what);
+  const rooms = new Set<string>();
+  for (const need of needs) {
+    if (need.what === 'room') rooms.add(need.id);
+    else if ('room' in need) rooms.add(need.room);
+  }
+  const members = of('member').map(({ room, user }) => ({ room, user }));
+  const messages = of('message').map(({ room, seq }) => ({ room, seq }));
+  const users = new Set(of('user').map(({ id }) => id));
+
+  for (const id of await findRooms()) rooms.add(id);
+  for (const { row } of await lockRooms([...rooms].filter((id) => !work.rooms.has(id)))) {
+    // The first message makes the other side a member.
+    for (const user of row.pair ?? []) {
+      members.push({ room: row.id, user });
+      users.add(user);
+    }
+  }
+  for (const { room } of of('lastMessage')) {
+    messages.push({ room, seq: work.rooms.get(room)?.row.lastSeq ?? 0 });
+  }
+  await loadMembers();
+  await loadMessages();
+  await loadUsers();
+
+  /** By what else than their ids rooms are asked for. @returns the ids of those rooms */
+  async function findRooms(): Promise<string[]> {
+    const found: string[] = [];
+    const names = of('publicName').filter(({ key }) => !work.publicNames.has(key));
+    if (names.length > 0) {
+      const among = dialect.among(
+        ['public_key'],
+        names.map(({ key }) => [storedNameKey(key)]),
+      );
+      const rows = await connection.query(sql`SELECT public_key, id FROM chat_rooms WHERE ${among}`);
+      const ids = new Map(rows.map((row) => [row.public_key as string, row.id as string]));
+      for (const { key } of names) work.publicNames.set(key, ids.get(storedNameKey(key)) ?? null);
+      found.push(...ids.values());
+    }
+    const pairs = of('pair').filter(({ pair }) => !work.pairs.has(pairKey(pair)));
+    if (pairs.length > 0) {
+      const among = dialect.among(
+        ['pair_low', 'pair_high'],
+        pairs.map(({ pair }) => pair),
+      );
+      const rows = await connection.query(sql`SELECT pair_low, pair_high, id FROM chat_rooms WHERE ${among}`);
+      for (const { pair } of pairs) work.pairs.set(pairKey(pair), null);
+      for (const { pair_low, pair_high, id } of rows) {
+        work.pairs.set(pairKey([pair_low as string, pair_high as string]), id as string);
+        found.push(id as string);
+      }
+    }
+    const makers = of('maker').filter(({ user, clientId }) => !work.makers.has(makerKey(user, clientId)));
+    if (makers.length > 0) {
+      const among = dialect.among(
+        ['created_by', 'client_id'],
+        makers.map(({ user, clientId }) => [user, clientId]),
+      );
+      const rows = await connection.query(
+        sql`SELECT created_by, client_id, id FROM chat_rooms WHERE ${among}`,
+      );
+      for (const { user, clientId } of makers) work.makers.set(makerKey(user, clientId), null);
+      for (const { created_by, client_id, id } of rows) {
+        work.makers.set(makerKey(created_by as string, client_id as string), id as string);
+        found.push(id as string);
+      }
+    }
+    for (const { user } of of('madeBy')) {
+      if (work.madeBy.has(user)) continue;
+      const rows = await connection.query(
+        sql`SELECT id FROM chat_rooms WHERE created_by = ${user} AND client_id IS NOT NULL`,
+      );
+      work.madeBy.set(user, rows.map(idOf));
+    }
+    for (const { before, most } of of('emptyRooms')) {
+      const rows = await connection.query(
+        sql`SELECT id FROM chat_rooms WHERE empty_since < ${before} AND kind = 'private'
+            ORDER BY empty_since LIMIT ${most}`,
+      );
+      work.emptied = { before, most, ids: rows.map(idOf) };
+      found.push(...work.emptied.ids);
+    }
+    const guests = of('sessionRooms').filter(({ user }) => !work.sessionRoomsOf.has(user));
+    if (guests.length > 0) {
+      const among = dialect.among(
+        ['user_id'],
+        guests.map(({ user }) => [user]),
+      );
+      const rows = await connection.query(
+        sql`SELECT user_id, rooms.id AS id FROM chat_members AS members JOIN chat_rooms AS rooms ON rooms.num = members.room
+            WHERE ${among} AND (sources & 1) <> 0`,
+      );
+      for (const { user } of guests) work.sessionRoomsOf.set(user, []);
+      for (const [user, own] of Map.groupBy(rows, ({ user_id }) => user_id as string)) {
+        work.sessionRoomsOf.set(user, own.map(idOf));
+        found.push(...own.map(idOf));
+        members.push(...own.map((row) => ({ room: idOf(row), user })));
+      }
+    }
+    return found;
+  }
+
+  async function lockRooms(ids: readonly string[]): Promise<LoadedRoom[]> {
+    if (ids.length === 0) return [];
+    const among = dialect.among(
+      ['id'],
+      ids.map((id) => [id]),
+    );
+    const rows = await connection.query(
+      sql`SELECT num, ${raw(roomColumns)}, created_by, client_id, empty_since FROM chat_rooms AS rooms
+          WHERE ${among} ORDER BY id FOR UPDATE`,
+    );
+    for (const id of ids) work.rooms.set(id, null);
+    return rows.map((row) => {
+      const loaded: LoadedRoom = {
+        num: row.num as number,
+        row: {
+          ...roomFrom(row),
+          ...(row.created_by === null ? {} : { createdBy: row.created_by as string }),
+          ...(row.client_id === null ? {} : { clientId: row.client_id as string }),
+          ...(row.empty_since === null ? {} : { emptySince: row.empty_since as number }),
+        },
+        dirty: false,
+        members: new Map(),
+        messages: new Map(),
+        clientIds: new Map(),
+        owner: undefined,
+        heirs: undefined,
+      };
+      work.rooms.set(loaded.row.id, loaded);
+      return loaded;
+    });
+  }
+
+  async function loadMembers(): Promise<void> {
+    const wanted = new Map<string, { room: LoadedRoom & { num: number }; user: string }>();
+    for (const { room: id, user } of members) {
+      const room = stored(id);
+      if (room !== undefined && !room.members.has(user)) wanted.set(`${room.num} ${user}`, { room, user });
+    }
+    if (wanted.size > 0) {
+      const among = dialect.among(
+        ['user_id', 'room'],
+        [...wanted.values()].map(({ room, user }) => [user, room.num]),
+      );
+      const rows = await connection.query(
+        sql`SELECT room, user_id, ${raw(memberColumns)}, since, sort FROM chat_members WHERE ${among}`,
+      );
+      for (const { room, user } of wanted.values()) room.members.set(user, null);
+      for (const row of rows) {
+        const user = row.user_id as string;
+        wanted.get(`${row.room} ${user}`)?.room.members.set(user, {
+          row: memberFrom(row) satisfies MemberRecord,
+          since: row.since as number,
+          sort: row.sort as string,
+          dirty: false,
+        });
+      }
+    }
+    for (const { room: id } of of('owner')) {
+      const room = stored(id);
+      if (room === undefined) continue;
+      const [row] = await connection.query(
+        sql`SELECT user_id FROM chat_members WHERE room = ${room.num} AND role = 'owner' AND ${raw(withRole)}`,
+      );
+      room.owner = (row?.user_id as string | undefined) ?? null;
+    }
+    for (const { room: id, most } of of('heirs')) {
+      const room = stored(id);
+      if (room === undefined) continue;
+      const rows = await connection.query(
+        sql`SELECT user_id, role, since FROM chat_members WHERE room = ${room.num} AND ${raw(withRole)}
+            ORDER BY CASE role WHEN 'moderator' THEN 0 ELSE 1 END, since, user_id LIMIT ${most}`,
+      );
+      const list = rows.map(({ user_id, role, since }) => ({
+        user: user_id as string,
+        moderator: role === 'moderator',
+        since: since as number,
+      }));
+      room.heirs = { list, all: rows.length < most };
+    }
+  }
+
+  async function loadMessages(): Promise<void> {
+    const columns = raw(`room, ${messageColumns}, digest`);
+    const bySeq: [number, number][] = [];
+    for (const { room: id, seq } of messages) {
+      const room = stored(id);
+      if (room === undefined || room.messages.has(seq)) continue;
+      room.messages.set(seq, null);
+      bySeq.push([room.num, seq]);
+    }
+    if (bySeq.length > 0) {
+      const among = dialect.among(['room', 'seq'], bySeq);
+      keep(await connection.query(sql`SELECT ${columns} FROM chat_messages AS messages WHERE ${among}`));
+    }
+    const byClientId: [number, string, string][] = [];
+    for (const { room: id, user, clientId } of of('clientId')) {
+      const room = stored(id);
+      const key = clientIdKey(user, clientId);
+      if (room === undefined || room.clientIds.has(key)) continue;
+      room.clientIds.set(key, null);
+      byClientId.push([room.num, user, clientId]);
+    }
+    if (byClientId.length > 0) {
+      const among = dialect.among(['room', 'user_id', 'client_id'], byClientId);
+      keep(await connection.query(sql`SELECT ${columns} FROM chat_messages AS messages WHERE ${among}`));
+    }
+  }
+
+  function keep(rows: readonly Row[]): void {
+    const byNum = new Map([...work.rooms.values()].map((room) => [room?.num, room]));
+    for (const row of rows) {
+      const room = byNum.get(row.room as number) as LoadedRoom;
+      const message = messageFrom(row, room.row.id);
+      const { seq, user, clientId } = message;
+      room.clientIds.set(clientIdKey(user.id, clientId), seq);
+      // What this transaction has made of it is newer.
+      if (!room.messages.get(seq)) {
+        room.messages.set(seq, { row: { message, digest: row.digest as string }, state: 'stored' });
+      }
+    }
+  }
+
+  async function loadUsers(): Promise<void> {
+    const ids = [...users].filter((id) => !work.users.has(id));
+    if (ids.length === 0) return;
+    const among = dialect.among(
+      ['id'],
+      ids.map((id) => [id]),
+    );
+    const rows = await connection.query(
+      sql`SELECT id, name, acted_public, site_role FROM chat_users WHERE ${among}`,
+    );
+    for (const id of ids) work.users.set(id, { row: undefined, before: undefined });
+    for (const row of rows) {
+      const user: UserRecord = userFrom(row);
+      work.users.set(user.id, { row: user, before: user });
+    }
+  }
+
+  /** A room that the database has. */
+  function stored(id: string): (LoadedRoom & { num: number }) | undefined {
+    const room = work.rooms.get(id);
+    return room?.num === undefined ? undefined : (room as LoadedRoom & { num: number });
+  }
+}
+
+/** A database indexes only so many bytes. No name of a room has a longer key. */
+export const storedNameKey = (key: string) => [...key].slice(0, 240).join('');
+
+const idOf = (row: Row) => row.id as string;

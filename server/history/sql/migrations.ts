@@ -1,0 +1,51 @@
+import { randomBytes } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { type Connection, type Dialect, raw, sql } from './dialect.ts';
+
+/**
+ * Brings the tables to the newest form, one numbered migration after the other; servers that start together wait for
+ * each other. A migration only adds to what the version before uses, so that both can run beside each other: what is no
+ * longer used goes one version later. `needs` in its first line is the number up to which a program has to know the
+ * migrations to work with it.
+ * @throws Error when a newer version has changed the tables beyond what this one can work with
+ */
+export async function migrate(connection: Connection, dialect: Dialect): Promise<void> {
+  const steps = readdirSync(dialect.migrations)
+    .filter((name) => /^\d{3}-.*\.sql$/.test(name))
+    .sort();
+  await connection.query(dialect.lock);
+  try {
+    await connection.query(
+      raw('CREATE TABLE IF NOT EXISTS chat_migrations (num BIGINT PRIMARY KEY, needs BIGINT NOT NULL)'),
+    );
+    const [done] = await connection.query(
+      raw('SELECT coalesce(max(num), 0) AS num, coalesce(max(needs), 0) AS needs FROM chat_migrations'),
+    );
+    const needs = done?.needs as number;
+    if (needs > steps.length) {
+      throw new Error(
+        `the history was written by a newer version (format ${needs}, this version knows ${steps.length})`,
+      );
+    }
+    for (const [index, name] of steps.entries()) {
+      if (index < (done?.num as number)) continue;
+      const text = readFileSync(new URL(name, dialect.migrations), 'utf8');
+      const known = Number(/^-- needs: (\d+)/.exec(text)?.[1]);
+      const uncommented = text.replace(/--.*$/gm, '');
+      await connection.query(raw('BEGIN'));
+      for (const statement of uncommented.split(';')) {
+        if (statement.trim() !== '') await connection.query(raw(statement));
+      }
+      await connection.query(sql`INSERT INTO chat_migrations (num, needs) VALUES (${index + 1}, ${known})`);
+      await connection.query(raw('COMMIT'));
+    }
+    const [key] = await connection.query(raw('SELECT digest FROM chat_digest_key'));
+    if (key === undefined) {
+      await connection.query(
+        sql`INSERT INTO chat_digest_key (digest) VALUES (${randomBytes(32).toString('hex')})`,
+      );
+    }
+  } finally {
+    await connection.query(dialect.unlock).catch(() => {});
+  }
+}

@@ -1,0 +1,67 @@
+import { type Connection, type Dialect, SqlError } from './dialect.ts';
+
+/** So many connections at most; who wants one more waits. */
+export class Pool {
+  readonly #dialect: Dialect;
+  readonly #most: number;
+  #open = 0;
+  readonly #idle: Connection[] = [];
+  readonly #waiting: (() => void)[] = [];
+  #onIdle: (() => void) | undefined;
+  #closed = false;
+
+  constructor(dialect: Dialect, most: number) {
+    this.#dialect = dialect;
+    this.#most = most;
+  }
+
+  /**
+   * Does something that may be done twice: a connection that was lost while it was idle is replaced.
+   * @throws SqlError
+   */
+  async use<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
+    await this.#turn();
+    let connection: Connection | undefined;
+    try {
+      for (;;) {
+        const idle = this.#idle.pop();
+        connection = idle ?? (await this.#dialect.connect());
+        try {
+          return await work(connection);
+        } catch (error) {
+          if (!(error instanceof SqlError) || error.problem !== 'lost') throw error;
+          connection.destroy();
+          connection = undefined;
+          if (idle === undefined) throw error;
+        }
+      }
+    } finally {
+      if (connection !== undefined) this.#idle.push(connection);
+      this.#done();
+    }
+  }
+
+  /** Waits for what is under way. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    if (this.#open > 0) {
+      await new Promise<void>((resolve) => {
+        this.#onIdle = resolve;
+      });
+    }
+    for (const connection of this.#idle.splice(0)) connection.destroy();
+  }
+
+  async #turn(): Promise<void> {
+    if (this.#closed) throw new SqlError('lost', 'the history is closed');
+    if (this.#open < this.#most) this.#open++;
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+  }
+
+  #done(): void {
+    const next = this.#waiting.shift();
+    if (next !== undefined) return next();
+    this.#open--;
+    if (this.#open === 0) this.#onIdle?.();
+  }
+}

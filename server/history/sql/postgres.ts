@@ -1,0 +1,188 @@
+import { Client, type ClientConfig } from 'pg';
+import type { Row } from '../rows.ts';
+import type { DatabaseAddress } from './address.ts';
+import {
+  type ColumnName,
+  type Columns,
+  type Connection,
+  columnTypes,
+  type Dialect,
+  type Problem,
+  raw,
+  type Sql,
+  SqlError,
+  type Value,
+} from './dialect.ts';
+import { answerLimit, connectLimit, lockLimit, statementLimit, transactionLimit } from './limits.ts';
+
+/** SQLSTATEs: PostgreSQL's errcodes.txt. Those that are not here are `refused`. */
+const problems: Readonly<Record<string, readonly [Problem, string]>> = {
+  '40001': ['again', 'another transaction was in the way'],
+  '40P01': ['again', 'another transaction was in the way'],
+  '23505': ['again', 'another server has stored the same'],
+  '55P03': ['again', 'another transaction holds a lock for too long'],
+  '53100': ['full', 'its disk is full'],
+  '53300': ['lost', 'it takes no more connections'],
+  '57014': ['lost', 'it needed too long for an answer'],
+  '57P01': ['lost', 'it is shutting down'],
+  '57P02': ['lost', 'it is shutting down'],
+  '57P03': ['lost', 'it is starting or shutting down'],
+  '25006': ['lost', 'it is read-only'],
+  '25P03': ['lost', 'a transaction stood still for too long'],
+  '28P01': ['lost', 'it refuses the user or the password'],
+  '28000': ['lost', 'it does not accept this user from this machine, or not without TLS'],
+  '3D000': ['lost', 'there is no such database'],
+  '42501': ['refused', 'the user may not do that there; the database has to be its own'],
+};
+
+/** The first version that is tested. */
+const oldest = 14;
+
+/** INT8 and INT4. pg gives the first as text; no number here is larger than JavaScript holds. */
+const integers = [20, 23];
+
+const settings =
+  `SET synchronous_commit = on; SET jit = off; SET statement_timeout = ${statementLimit}; ` +
+  `SET lock_timeout = ${lockLimit}; SET idle_in_transaction_session_timeout = ${transactionLimit}; ` +
+  `SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED`;
+
+/** The number of the lock for migrations: any that others are not likely to use. */
+const lockNumber = 7_020_511_733_101;
+
+/** PostgreSQL 14 or later, by pg. */
+export function postgres(address: DatabaseAddress): Dialect {
+  return {
+    name: 'PostgreSQL',
+    migrations: new URL('./postgres/', import.meta.url),
+    connect: () => connect(address),
+    among(columns, rows) {
+      const { text, values } = unnested(columns, rows);
+      return columns.length === 1
+        ? { text: `${columns[0]} = ANY (?::${typeOf(columns[0] as ColumnName)}[])`, values }
+        : { text: `(${columns.join(', ')}) IN (SELECT * FROM ${text})`, values };
+    },
+    insert(table, columns, rows, more = '') {
+      const { text, values } = unnested(columns, rows);
+      return { text: `INSERT INTO ${table} (${columns.join(', ')}) SELECT * FROM ${text} ${more}`, values };
+    },
+    insertNew(table, columns, rows) {
+      return this.insert(table, columns, rows, 'ON CONFLICT DO NOTHING');
+    },
+    upsert(table, key, columns, rows) {
+      const others = columns.filter((column) => !key.includes(column));
+      const set = others.map((column) => `${column} = EXCLUDED.${column}`).join(', ');
+      return this.insert(table, columns, rows, `ON CONFLICT (${key.join(', ')}) DO UPDATE SET ${set}`);
+    },
+    lock: raw(`SELECT pg_advisory_lock(${lockNumber})`),
+    unlock: raw(`SELECT pg_advisory_unlock(${lockNumber})`),
+  };
+}
+
+const typeOf = (column: ColumnName) => (columnTypes[column] === 'int' ? 'bigint' : 'text');
+
+/** Rows as one array a column: the statement is the same for any number of rows. */
+function unnested(columns: Columns, rows: readonly (readonly Value[])[]): Sql {
+  return {
+    text: `unnest(${columns.map((column) => `?::${typeOf(column)}[]`).join(', ')})`,
+    values: columns.map((_, n) => rows.map((row) => row[n] as Value)),
+  };
+}
+
+async function connect({ at, user, password, database, tls }: DatabaseAddress): Promise<Connection> {
+  const [, folder = '', socketPort] = 'path' in at ? (/^(.*)\/\.s\.PGSQL\.(\d+)$/.exec(at.path) ?? []) : [];
+  const config: ClientConfig = {
+    ...('path' in at ? { host: folder, port: Number(socketPort) } : at),
+    user,
+    // For an empty string, pg would look for a password in the environment and in ~/.pgpass.
+    password: () => password,
+    database,
+    // Without `rejectUnauthorized`, NODE_TLS_REJECT_UNAUTHORIZED could switch it off.
+    ssl: tls === undefined ? false : { ...tls, rejectUnauthorized: true },
+    connectionTimeoutMillis: connectLimit,
+    keepAlive: true,
+    application_name: 'php-session-chat',
+    types: {
+      getTypeParser: (oid: number) => (integers.includes(oid) ? Number : String) as never,
+    },
+  };
+  const client = new Client(config);
+  const connection = new PostgresConnection(client);
+  await connection.open();
+  return connection;
+}
+
+class PostgresConnection implements Connection {
+  readonly #client: Client;
+  #lost = false;
+
+  constructor(client: Client) {
+    this.#client = client;
+    client.on('error', () => this.destroy());
+  }
+
+  async open(): Promise<void> {
+    try {
+      await this.#client.connect();
+      await this.query(raw(settings));
+      const [facts] = await this.query(
+        raw(
+          `SELECT current_setting('server_version_num')::bigint AS version, current_setting('server_encoding') AS encoding`,
+        ),
+      );
+      if ((facts?.version as number) < oldest * 10_000)
+        throw new SqlError('refused', `PostgreSQL: it is older than version ${oldest}`);
+      if (facts?.encoding !== 'UTF8')
+        throw new SqlError('refused', 'PostgreSQL: the encoding of the database is not UTF8');
+    } catch (error) {
+      this.destroy();
+      throw failure(error);
+    }
+  }
+
+  async query({ text, values }: Sql): Promise<Row[]> {
+    if (this.#lost) throw lost;
+    let late: NodeJS.Timeout | undefined;
+    try {
+      const asked = this.#client.query<Row>(numbered(text), values.length === 0 ? undefined : [...values]);
+      const limit = new Promise<never>((_, reject) => {
+        late = setTimeout(() => {
+          reject(new SqlError('lost', 'PostgreSQL: it does not answer'));
+          this.destroy();
+        }, answerLimit);
+      });
+      return (await Promise.race([asked, limit])).rows;
+    } catch (error) {
+      const failed = failure(error);
+      if (failed.problem === 'lost') this.destroy();
+      throw failed;
+    } finally {
+      clearTimeout(late);
+    }
+  }
+
+  destroy(): void {
+    if (this.#lost) return;
+    this.#lost = true;
+    // `end` alone would wait for an answer. pg's types leave the stream out.
+    (this.#client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
+  }
+}
+
+const lost = new SqlError('lost', 'PostgreSQL: the connection is lost');
+
+/** `$1` and so on in place of each `?`. */
+function numbered(text: string): string {
+  let n = 0;
+  return text.replace(/\?/g, () => `$${++n}`);
+}
+
+function failure(error: unknown): SqlError {
+  if (error instanceof SqlError) return error;
+  const { code = '', severity } = error as { code?: string; severity?: string };
+  const [problem, text] = problems[code] ?? [];
+  if (problem !== undefined) return new SqlError(problem, `PostgreSQL: ${text} (${code})`);
+  // Class 08: the connection. An error without a severity is not the server's: the network, TLS, or pg itself.
+  const ofConnection = severity === undefined || code.startsWith('08') || severity !== 'ERROR';
+  if (!ofConnection) return new SqlError('refused', `PostgreSQL: code ${code}`);
+  return new SqlError('lost', `PostgreSQL: the connection failed${code === '' ? '' : ` (${code})`}`);
+}

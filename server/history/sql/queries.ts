@@ -1,0 +1,251 @@
+import {
+  type Ban,
+  type Membership,
+  maxPageBytes,
+  type Page,
+  type Partner,
+  type Reads,
+  type RoomRecord,
+  type UserRecord,
+} from '../history.ts';
+import { fill } from '../page.ts';
+import {
+  memberColumns,
+  memberFrom,
+  messageColumns,
+  messageFrom,
+  type Row,
+  roomColumns,
+  roomFrom,
+  userFrom,
+} from '../rows.ts';
+import { findKeys, nameKey } from '../text-keys.ts';
+import { type Connection, type Dialect, raw, type Sql, sql } from './dialect.ts';
+
+/** After the last code point: texts that begin with X lie between X and X followed by this. */
+const beyond = '\u{10ffff}';
+/** So many people are looked at in one go, however few of them fit. */
+const mostCandidates = 2000;
+/** Of members by name: so many at a time where not all of them fit. */
+const membersAtOnce = 200;
+
+const room = raw(`num, ${roomColumns}`);
+const member = raw(memberColumns);
+const message = raw(messageColumns);
+const user = raw('id, name, acted_public, site_role');
+
+type Query = Exclude<keyof Reads, 'search'>;
+export type Queries = { [Q in Query]: (input: Reads[Q]['in']) => Promise<Reads[Q]['out']> };
+
+/** What is read of the history over one connection. Searching is apart: search.ts. */
+export function queriesOf(dialect: Dialect, connection: Connection): Queries {
+  const ask = (statement: Sql) => connection.query(statement);
+  const amongUsers = (column: 'id' | 'user_id', ids: readonly string[]) =>
+    dialect.among(
+      [column],
+      ids.map((id) => [id]),
+    );
+  const numOf = (id: string) => sql`(SELECT num FROM chat_rooms WHERE id = ${id})`;
+
+  return {
+    publicRooms: async () =>
+      withLast(await ask(sql`SELECT ${room} FROM chat_rooms AS rooms WHERE kind = 'public'`)),
+    bans: async () =>
+      (await ask(sql`SELECT user_id, until, reason FROM chat_bans`)).map(({ user_id, until, reason }) => ({
+        user: user_id as string,
+        ban: {
+          ...(until === null ? {} : { until: until as number }),
+          ...(reason === null ? {} : { reason: reason as string }),
+        } satisfies Ban,
+      })),
+    room: async ({ room: id }) =>
+      (await withLast(await ask(sql`SELECT ${room} FROM chat_rooms AS rooms WHERE id = ${id}`)))[0] ?? null,
+    async partner({ user, other, room }) {
+      const found = await partners(user, [{ other, room }]);
+      return found.get(other) as Partner;
+    },
+    async user({ user: id }) {
+      const [known] = await ask(sql`SELECT ${user} FROM chat_users WHERE id = ${id}`);
+      const rows = await ask(
+        sql`SELECT ${room}, ${member} FROM chat_members AS members JOIN chat_rooms AS rooms ON rooms.num = members.room
+            WHERE user_id = ${id} AND sources <> 0`,
+      );
+      const rooms = await withLast(rows);
+      const others = rooms.flatMap(({ id: room, pair }) => {
+        const other = pair?.find((one) => one !== id);
+        return other === undefined ? [] : [{ room, other }];
+      });
+      const sides = await partners(id, others);
+      const memberships = rooms.map((room, n): Membership => {
+        const other = room.pair?.find((one) => one !== id);
+        const partner = other === undefined ? undefined : sides.get(other);
+        return { room, member: memberFrom(rows[n] as Row), ...(partner === undefined ? {} : { partner }) };
+      });
+      return { user: known === undefined ? null : userFrom(known), memberships };
+    },
+    async users({ ids }) {
+      const known = await usersOf(ids);
+      return ids.flatMap((id) => known.get(id) ?? []);
+    },
+    async member({ room, user }) {
+      const [row] = await ask(
+        sql`SELECT ${member} FROM chat_members WHERE room = ${numOf(room)} AND user_id = ${user}`,
+      );
+      return row === undefined ? null : memberFrom(row);
+    },
+    async members({ room, query, after = '', limit }) {
+      const beginning = query === undefined ? undefined : nameKey(query);
+      const members: Reads['members']['out']['members'] = [];
+      const num = numOf(room);
+      let next = after;
+      let sort = '';
+      if (after !== '') {
+        const [row] = await ask(
+          sql`SELECT sort FROM chat_members WHERE room = ${num} AND user_id = ${after}`,
+        );
+        sort = (row?.sort as string | undefined) ?? '';
+      }
+      for (let looked = 0; ; ) {
+        const most = beginning === undefined ? limit + 1 : membersAtOnce;
+        const rows = await ask(
+          sql`SELECT user_id AS id, coalesce(users.name, user_id) AS name, coalesce(acted_public, 0) AS acted_public,
+                site_role, sort, ${member}
+              FROM chat_members AS members LEFT JOIN chat_users AS users ON users.id = members.user_id
+              WHERE room = ${num} AND sources <> 0 AND sort >= ${sort} AND (sort > ${sort} OR user_id > ${next})
+              ORDER BY sort, user_id LIMIT ${most}`,
+        );
+        for (const row of rows) {
+          if (members.length === limit || looked === mostCandidates) return { members, next };
+          looked++;
+          const found = userFrom(row);
+          next = found.id;
+          sort = row.sort as string;
+          if (beginning !== undefined && !findKeys(found).some((key) => key.startsWith(beginning))) continue;
+          members.push({ user: found, member: memberFrom(row) });
+        }
+        if (rows.length < most) return { members };
+      }
+    },
+    async sharesRoom({ user, of }) {
+      const near = await sharing(user, of);
+      return of.filter((other) => near.has(other));
+    },
+    async findUsers({ user: id, query, onlyShared, limit }) {
+      const key = nameKey(query);
+      const rows = await ask(
+        sql`SELECT ${user} FROM chat_user_keys AS user_keys JOIN chat_users AS users ON users.id = user_keys.user_id
+            WHERE find_key >= ${key} AND find_key < ${key + beyond} AND users.id <> ${id}
+            ORDER BY find_key, users.id LIMIT ${mostCandidates}`,
+      );
+      const found = [...new Map(rows.map((row) => [row.id as string, userFrom(row)])).values()];
+      const ids = found.map((one) => one.id);
+      const near = await sharing(id, ids);
+      const far = onlyShared
+        ? await sharingPublic(
+            id,
+            ids.filter((one) => !near.has(one)),
+          )
+        : undefined;
+      return [
+        ...found.filter((one) => near.has(one.id)),
+        ...found.filter((one) => !near.has(one.id) && (far === undefined || far.has(one.id))),
+      ].slice(0, limit);
+    },
+    async newest({ room, upTo, limit }) {
+      const found = await page(room, sql`seq <= ${upTo}`, raw('seq DESC'), limit);
+      found.messages.reverse();
+      return found;
+    },
+    after: ({ room, after, upTo, limit }) =>
+      page(room, sql`seq > ${after} AND seq <= ${upTo}`, raw('seq'), limit),
+    changes: ({ room, since, upTo, limit }) =>
+      page(room, sql`rev > ${since} AND rev <= ${upTo}`, raw('rev'), limit),
+  };
+
+  /** No more than the first message beyond the size of a page is fetched. */
+  async function page(room: string, which: Sql, order: Sql, limit: number): Promise<Page> {
+    const rows = await ask(
+      sql`SELECT * FROM (
+            SELECT p.*, sum(octet_length(text)) OVER (ORDER BY ${order}) - octet_length(text) AS bytes_so_far FROM (
+              SELECT ${message} FROM chat_messages AS messages WHERE room = ${numOf(room)} AND ${which}
+              ORDER BY ${order} LIMIT ${limit + 1}) AS p) AS q
+          WHERE bytes_so_far <= ${maxPageBytes} ORDER BY ${order}`,
+    );
+    return fill(rows, room, limit);
+  }
+
+  async function withLast(rows: readonly Row[]): Promise<RoomRecord[]> {
+    const rooms = rows.map(roomFrom);
+    const wanted = rooms.flatMap(({ lastSeq }, n) =>
+      lastSeq > 0 ? [[rows[n]?.num as number, lastSeq]] : [],
+    );
+    if (wanted.length === 0) return rooms;
+    const last = new Map(
+      (
+        await ask(
+          sql`SELECT room, ${message} FROM chat_messages AS messages WHERE ${dialect.among(['room', 'seq'], wanted)}`,
+        )
+      ).map((row) => [row.room as number, row]),
+    );
+    return rooms.map((room, n) => {
+      const row = last.get(rows[n]?.num as number);
+      return row === undefined ? room : { ...room, last: messageFrom(row, room.id) };
+    });
+  }
+
+  async function usersOf(ids: readonly string[]): Promise<Map<string, UserRecord>> {
+    if (ids.length === 0) return new Map();
+    const rows = await ask(sql`SELECT ${user} FROM chat_users WHERE ${amongUsers('id', ids)}`);
+    return new Map(rows.map((row) => [row.id as string, userFrom(row)]));
+  }
+
+  /** The other sides of direct rooms. */
+  async function partners(
+    user: string,
+    of: readonly { other: string; room: string }[],
+  ): Promise<Map<string, Partner>> {
+    if (of.length === 0) return new Map();
+    const ids = of.map(({ other }) => other);
+    const known = await usersOf(ids);
+    const rooms = dialect.among(
+      ['id'],
+      of.map(({ room }) => [room]),
+    );
+    const rows = await ask(
+      sql`SELECT user_id, acted FROM chat_members AS members JOIN chat_rooms AS rooms ON rooms.num = members.room
+          WHERE ${rooms} AND user_id <> ${user}`,
+    );
+    const acted = new Map(rows.map((row) => [row.user_id as string, row.acted as number]));
+    const near = await sharing(user, ids);
+    return new Map(
+      ids.map((id) => [
+        id,
+        {
+          user: known.get(id) ?? { id, name: id, actedPublic: false },
+          acted: acted.get(id) ?? 0,
+          shares: near.has(id),
+        },
+      ]),
+    );
+  }
+
+  /** Those who have acted in a private room of which this user is a member too. */
+  function sharing(user: string, of: readonly string[]): Promise<Set<string>> {
+    return shared(user, of, raw(`theirs.acted > 0 AND rooms.kind <> 'public'`));
+  }
+
+  function sharingPublic(user: string, of: readonly string[]): Promise<Set<string>> {
+    return shared(user, of, raw(`rooms.kind = 'public'`));
+  }
+
+  async function shared(user: string, of: readonly string[], where: Sql): Promise<Set<string>> {
+    if (of.length === 0) return new Set();
+    const rows = await ask(
+      sql`SELECT DISTINCT user_id FROM chat_members AS theirs JOIN chat_rooms AS rooms ON rooms.num = theirs.room
+          WHERE ${amongUsers('user_id', of)} AND theirs.sources <> 0 AND ${where}
+            AND EXISTS (SELECT 1 FROM chat_members AS mine WHERE mine.user_id = ${user} AND mine.room = theirs.room
+              AND mine.sources <> 0)`,
+    );
+    return new Set(rows.map((row) => row.user_id as string));
+  }
+}

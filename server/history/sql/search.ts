@@ -1,0 +1,154 @@
+import { maxPageBytes, type Reads } from '../history.ts';
+import { messageColumns, messageFrom, type Row } from '../rows.ts';
+import type { SearchCursors } from '../search-cursors.ts';
+import { type Connection, type Dialect, raw, type Sql, sql } from './dialect.ts';
+import { blockSize, termsOfQuery } from './terms.ts';
+
+/** A search looks at so many messages. Then others have their turn, and it goes on with the next page. */
+const mostCandidates = 5000;
+/** So many blocks are looked for, and so many are read in one go. */
+const mostBlocks = 500;
+const blocksAtOnce = 4;
+
+/** Messages of a room that follow each other, of which one may fit. */
+interface Source {
+  room: number;
+  after: number;
+  upTo: number;
+  /** None of them has a higher number. */
+  last: number;
+  /** Whether there are older ones than one reading gives: see `tailsOf`. */
+  isTail: boolean;
+}
+
+interface Found {
+  num: number;
+  row: Row;
+}
+
+/**
+ * Searches newest first. The index says in which blocks of messages all terms of the query occur; what is not in a whole
+ * block yet, the tail of each room, is looked at itself. Each text is looked at, so that all databases find the same.
+ */
+export async function search(
+  dialect: Dialect,
+  connection: Connection,
+  cursors: SearchCursors,
+  { query, rooms, everyPublic, from, limit }: Reads['search']['in'],
+): Promise<Reads['search']['out']> {
+  const before = from === undefined ? Number.MAX_SAFE_INTEGER : cursors.messageOf(from);
+  if (rooms.length === 0 && !everyPublic) return { messages: [] };
+  const named =
+    rooms.length === 0
+      ? undefined
+      : dialect.among(
+          ['id'],
+          rooms.map((id) => [id]),
+        );
+  const ofRooms = everyPublic
+    ? named === undefined
+      ? sql`rooms.kind = 'public'`
+      : sql`(rooms.kind = 'public' OR rooms.${named})`
+    : sql`rooms.${named as Sql}`;
+  // Before the blocks are looked for: one that is made meanwhile is in both, and not in none.
+  const places = await connection.query(
+    sql`SELECT rooms.num AS room, rooms.id AS room_id, rooms.last_seq AS last_seq, messages.num AS last_num,
+          (SELECT max(block) FROM chat_blocks AS blocks WHERE blocks.room = rooms.num) AS last_block
+        FROM chat_rooms AS rooms JOIN chat_messages AS messages ON messages.room = rooms.num AND messages.seq = rooms.last_seq
+        WHERE ${ofRooms}`,
+  );
+  if (places.length === 0) return { messages: [] };
+  const ids = new Map(places.map(({ room, room_id }) => [room as number, room_id as string]));
+  const { sources, isAll } = await blocksOf([...ids.keys()]);
+  let open: Source[] = [...tailsOf(places), ...sources]
+    .map((source) => ({ ...source, last: Math.min(source.last, before - 1) }))
+    .sort((a, b) => b.last - a.last);
+
+  const lookedFor = query.toLowerCase();
+  const found = new Map<number, Row>();
+  let looked = 0;
+  /** Whatever is not found yet has no higher number. */
+  const rest = () => Math.max(open[0]?.last ?? 0, isAll ? 0 : (sources.at(-1)?.last ?? 0));
+  while (open.length > 0) {
+    const sure = [...found.keys()].filter((num) => num > rest()).length;
+    if (sure > limit || (looked >= mostCandidates && rest() < before - 1)) break;
+    const next = open.splice(0, blocksAtOnce);
+    for (const source of next) {
+      const rows = await messagesOf(source);
+      looked += rows.length;
+      for (const row of rows) {
+        if ((row.text as string).toLowerCase().includes(lookedFor)) found.set(row.num as number, row);
+      }
+      const oldest = rows.at(-1);
+      if (!source.isTail || oldest === undefined || rows.length < blockSize) continue;
+      open.push({ ...source, upTo: (oldest.seq as number) - 1, last: (oldest.num as number) - 1 });
+      open = open.sort((a, b) => b.last - a.last);
+    }
+  }
+
+  const floor = rest();
+  const sorted: Found[] = [...found].map(([num, row]) => ({ num, row })).sort((a, b) => b.num - a.num);
+  const messages: Reads['search']['out']['messages'] = [];
+  let bytes = 0;
+  let last: number | undefined;
+  for (const { num, row } of sorted) {
+    if (num <= floor) break;
+    const message = messageFrom(row, ids.get(row.room as number) as string);
+    bytes += Buffer.byteLength(JSON.stringify(message)) + 1;
+    if (messages.length === limit || (bytes > maxPageBytes && messages.length > 0)) {
+      return { messages, next: cursors.of(last as number) };
+    }
+    messages.push(message);
+    last = num;
+  }
+  return floor > 0 ? { messages, next: cursors.of(floor + 1) } : { messages };
+
+  /** The blocks with all terms of the query; those whose terms are out of date, too. `isAll`: there are no others. */
+  async function blocksOf(nums: readonly number[]): Promise<{ sources: Source[]; isAll: boolean }> {
+    const terms = termsOfQuery(query);
+    const inRooms = dialect.among(
+      ['room'],
+      nums.map((num) => [num]),
+    );
+    const inTerms = dialect.among(
+      ['term'],
+      terms.map((term) => [term]),
+    );
+    const rows = await connection.query(
+      sql`SELECT blocks.room AS room, blocks.block AS block, last_num FROM chat_blocks AS blocks
+          JOIN (SELECT room, block FROM chat_terms WHERE ${inRooms} AND ${inTerms}
+            GROUP BY room, block HAVING count(*) = ${terms.length}) AS hits
+            ON hits.room = blocks.room AND hits.block = blocks.block
+          WHERE stale = 0 AND first_num < ${before}
+          UNION ALL SELECT room, block, last_num FROM chat_blocks
+          WHERE stale = 1 AND first_num < ${before} AND ${inRooms}
+          ORDER BY last_num DESC LIMIT ${mostBlocks}`,
+    );
+    const sources = rows.map(({ room, block, last_num }) => ({
+      room: room as number,
+      after: (block as number) * blockSize,
+      upTo: ((block as number) + 1) * blockSize,
+      last: last_num as number,
+      isTail: false,
+    }));
+    return { sources, isAll: rows.length < mostBlocks };
+  }
+
+  async function messagesOf({ room, after, upTo }: Source): Promise<Row[]> {
+    return connection.query(
+      sql`SELECT room, num, ${raw(messageColumns)} FROM chat_messages AS messages
+          WHERE room = ${room} AND seq > ${after} AND seq <= ${upTo} AND num < ${before} AND text <> ''
+          ORDER BY seq DESC LIMIT ${blockSize}`,
+    );
+  }
+}
+
+/** What is not in a whole block of the index. It is at most one block, but while the index is being made. */
+function* tailsOf(places: readonly Row[]): Generator<Source> {
+  for (const { room, last_seq, last_num, last_block } of places) {
+    const after = last_block === null ? 0 : ((last_block as number) + 1) * blockSize;
+    const upTo = last_seq as number;
+    if (upTo <= after) continue;
+    yield { room: room as number, after, upTo, last: last_num as number, isTail: true };
+  }
+}

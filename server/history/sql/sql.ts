@@ -1,0 +1,90 @@
+import type { RequestError } from '../../errors.ts';
+import type { Change, History, Reads } from '../history.ts';
+import { SearchCursors } from '../search-cursors.ts';
+import { Background } from './background.ts';
+import { type Connection, type Dialect, raw, SqlError, sql } from './dialect.ts';
+import { mostReaders, mostSearchers } from './limits.ts';
+import { migrate } from './migrations.ts';
+import { Pool } from './pool.ts';
+import { queriesOf } from './queries.ts';
+import { search } from './search.ts';
+import { closed, unavailable, Writer } from './writer.ts';
+
+/** Rows of `chat_writers` are kept for so long after the last transaction of that server. */
+const writersKept = 30 * 86_400_000;
+
+/**
+ * The history in a database server. One connection writes, a few read, others search, one does what can wait: no read
+ * waits for a write, or for a search.
+ * @param options.onFailure called after a bug in this program
+ * @throws Error when the database cannot be used, or a newer version has changed its tables
+ */
+export async function openSqlHistory(
+  dialect: Dialect,
+  options: {
+    onFailure: (error: Error) => void;
+    onBatch?: (batch: { messages: number; commitMs: number }) => void;
+  },
+): Promise<History> {
+  const digestKey = await prepare(dialect);
+  const cursors = new SearchCursors(digestKey);
+  const readers = new Pool(dialect, mostReaders);
+  const searchers = new Pool(dialect, mostSearchers);
+  const helpers = new Pool(dialect, 1);
+  const background = new Background(dialect, helpers, options.onFailure);
+  const listeners: ((change: Change) => void)[] = [];
+  const writer = new Writer(dialect, digestKey, ({ changes, commitMs }) => {
+    for (const change of changes) for (const listener of listeners) listener(change);
+    const messages = changes.filter((change) => change.type === 'message' && change.is === 'new').length;
+    if (messages > 0) options.onBatch?.({ messages, commitMs });
+    background.follow(changes);
+  });
+  let closing: Promise<void> | undefined;
+
+  async function read<Query extends keyof Reads>(
+    query: Query,
+    input: Reads[Query]['in'],
+  ): Promise<Reads[Query]['out']> {
+    if (closing !== undefined) throw closed();
+    // The map pairs each query with its input; TypeScript cannot follow that.
+    const answer = (connection: Connection): Promise<unknown> =>
+      query === 'search'
+        ? search(dialect, connection, cursors, input as Reads['search']['in'])
+        : queriesOf(dialect, connection)[query as 'room'](input as never);
+    try {
+      return (await (query === 'search' ? searchers : readers).use(answer)) as Reads[Query]['out'];
+    } catch (error) {
+      throw error instanceof SqlError ? unavailable(error) : (error as RequestError);
+    }
+  }
+
+  return {
+    write: (op, input, asker) => writer.call(op, input, { asker }) as Promise<never>,
+    // The writer answers it, since what it asks about may still be on its way to the database.
+    probe: (op, input) => writer.call(op, input, { probe: true }) as Promise<never>,
+    read,
+    onChange: (listener) => {
+      listeners.push(listener);
+    },
+    close() {
+      closing ??= (async () => {
+        await background.close();
+        await Promise.all([readers.close(), searchers.close(), helpers.close(), writer.close()]);
+      })();
+      return closing;
+    },
+  };
+}
+
+/** Makes the tables, or brings them to the newest form. @returns the key of the digests */
+async function prepare(dialect: Dialect): Promise<Uint8Array> {
+  const connection = await dialect.connect();
+  try {
+    await migrate(connection, dialect);
+    await connection.query(sql`DELETE FROM chat_writers WHERE since < ${Date.now() - writersKept}`);
+    const [row] = await connection.query(raw('SELECT digest FROM chat_digest_key'));
+    return Buffer.from(row?.digest as string, 'hex');
+  } finally {
+    connection.destroy();
+  }
+}

@@ -1,0 +1,229 @@
+import type { Message } from '../../events.ts';
+import { gone, type Row } from '../rows.ts';
+import { findKeys, nameKey } from '../text-keys.ts';
+import { type Columns, type Connection, type Dialect, sql, type Value } from './dialect.ts';
+import { storedNameKey } from './load.ts';
+import { addTerms, blockOf } from './terms.ts';
+import { type LoadedMessage, type LoadedRoom, type LoadedWork, storedSortKey } from './work.ts';
+
+type Rows = (readonly Value[])[];
+
+/** Terms of one statement. */
+const mostTerms = 1000;
+
+const newRoomColumns: Columns = [
+  'id',
+  'kind',
+  'name',
+  'public_key',
+  'topic',
+  'head',
+  'last_seq',
+  'access',
+  'members',
+  'created_at',
+  'created_by',
+  'client_id',
+  'pair_low',
+  'pair_high',
+  'empty_since',
+];
+const memberColumns: Columns = [
+  'room',
+  'user_id',
+  'sources',
+  'role',
+  'read_seq',
+  'notify',
+  'acted',
+  'since',
+  'sort',
+];
+const messageColumns: Columns = [
+  'room',
+  'seq',
+  'rev',
+  'id',
+  'client_id',
+  'user_id',
+  'user_name',
+  'text',
+  'sent_at',
+  'edited_at',
+  'deleted_at',
+  'deleted_by',
+  'reply_to',
+  'digest',
+];
+
+/** Writes what a transaction has put: one statement a table, however many operations it holds. */
+export async function store(
+  { dialect, connection }: { dialect: Dialect; connection: Connection },
+  work: LoadedWork,
+): Promise<void> {
+  // Before the others are made: one may be named as a deleted one was.
+  for (const num of work.deleted) await retire(num);
+  const rooms = [...work.rooms.values()].filter((room) => room !== null);
+  await storeRooms(rooms);
+  const members: Rows = [];
+  const fresh: Rows = [];
+  const changed: Rows = [];
+  const former: Rows = [];
+  for (const room of rooms) {
+    const num = room.num as number;
+    for (const [user, member] of room.members) {
+      if (!member?.dirty) continue;
+      const { sources, role, readSeq, notify = null, acted } = member.row;
+      members.push([num, user, sources, role, readSeq, notify, acted, member.since, member.sort]);
+    }
+    for (const message of room.messages.values()) {
+      if (message === null || message.state === 'stored') continue;
+      (message.state === 'new' ? fresh : changed).push(messageRow(num, message.row));
+      if (message.state === 'changed') former.push(...termRows(num, message));
+    }
+  }
+  if (members.length > 0) {
+    await connection.query(dialect.upsert('chat_members', ['user_id', 'room'], memberColumns, members));
+  }
+  if (fresh.length > 0) await connection.query(dialect.insert('chat_messages', messageColumns, fresh));
+  if (changed.length > 0) {
+    await connection.query(dialect.upsert('chat_messages', ['room', 'seq'], messageColumns, changed));
+    const blocks = changed.map(([room, seq]) => [room as number, blockOf(seq as number)]);
+    const { length } = await connection.query(
+      sql`SELECT room FROM chat_blocks WHERE ${dialect.among(['room', 'block'], blocks)}`,
+    );
+    if (length > 0) await outdate(blocks);
+  }
+  await storeUsers();
+  await storeBans();
+
+  async function storeRooms(rooms: readonly LoadedRoom[]): Promise<void> {
+    const made = rooms.filter(({ num }) => num === undefined);
+    if (made.length > 0) {
+      const rows = made.map(roomRow);
+      const nums = await connection.query(
+        dialect.insert('chat_rooms', newRoomColumns, rows, 'RETURNING num, id'),
+      );
+      const byId = new Map(nums.map(({ num, id }: Row) => [id as string, num as number]));
+      for (const room of made) room.num = byId.get(room.row.id);
+    }
+    const changed = rooms.filter((room) => room.dirty && !made.includes(room));
+    if (changed.length > 0) {
+      const rows = changed.map((room) => [room.num as number, ...roomRow(room)]);
+      await connection.query(dialect.upsert('chat_rooms', ['num'], ['num', ...newRoomColumns], rows));
+    }
+  }
+
+  /** What the index for searching holds of the texts goes with them. Others in these blocks may have had the same. */
+  async function outdate(blocks: Rows): Promise<void> {
+    await connection.query(
+      sql`UPDATE chat_blocks SET stale = 1 WHERE ${dialect.among(['room', 'block'], blocks)}`,
+    );
+    for (let n = 0; n < former.length; n += mostTerms) {
+      const some = former.slice(n, n + mostTerms);
+      await connection.query(
+        sql`DELETE FROM chat_terms WHERE ${dialect.among(['room', 'term', 'block'], some)}`,
+      );
+    }
+  }
+
+  async function storeUsers(): Promise<void> {
+    const changed = [...work.users].filter(([, { row, before }]) => row !== undefined && row !== before);
+    if (changed.length === 0) return;
+    // In one order, as other servers do: fewer of them wait for each other in a circle.
+    changed.sort(([a], [b]) => (a < b ? -1 : 1));
+    const rows: Rows = [];
+    const keys: Rows = [];
+    const renamed: Rows = [];
+    for (const [id, { row, before }] of changed) {
+      const { name = '', actedPublic, siteRole = null } = row ?? {};
+      rows.push([id, name, actedPublic ? 1 : 0, siteRole]);
+      if (name === before?.name) continue;
+      for (const key of findKeys({ id, name })) keys.push([key, id]);
+      renamed.push([id]);
+    }
+    await connection.query(
+      dialect.upsert('chat_users', ['id'], ['id', 'name', 'acted_public', 'site_role'], rows),
+    );
+    if (renamed.length === 0) return;
+    await connection.query(sql`DELETE FROM chat_user_keys WHERE ${dialect.among(['user_id'], renamed)}`);
+    await connection.query(dialect.insert('chat_user_keys', ['find_key', 'user_id'], keys));
+    for (const [id, { row, before }] of changed) {
+      if (row === undefined || row.name === before?.name) continue;
+      await connection.query(
+        sql`UPDATE chat_members SET sort = ${storedSortKey(row.name)} WHERE user_id = ${id}`,
+      );
+    }
+  }
+
+  async function storeBans(): Promise<void> {
+    if (work.bans.size === 0) return;
+    await connection.query(
+      sql`DELETE FROM chat_bans WHERE ${dialect.among(
+        ['user_id'],
+        [...work.bans.keys()].map((user) => [user]),
+      )}`,
+    );
+    const rows = [...work.bans].flatMap(([user, ban]) =>
+      ban === null ? [] : [[user, ban.until ?? null, ban.reason ?? null]],
+    );
+    if (rows.length > 0) {
+      await connection.query(dialect.insert('chat_bans', ['user_id', 'until', 'reason'], rows));
+    }
+  }
+
+  /** A deleted room keeps nothing but its messages, which are deleted step by step: see `Background`. */
+  async function retire(num: number): Promise<void> {
+    await connection.query(sql`DELETE FROM chat_members WHERE room = ${num}`);
+    await connection.query(
+      sql`UPDATE chat_rooms SET id = ${`${gone}${num}`}, kind = 'private', name = '', public_key = NULL, topic = NULL,
+            members = 0, created_by = NULL, client_id = NULL, pair_low = NULL, pair_high = NULL, empty_since = NULL
+          WHERE num = ${num}`,
+    );
+  }
+}
+
+function roomRow({ row }: LoadedRoom): Value[] {
+  return [
+    row.id,
+    row.kind,
+    row.name,
+    row.kind === 'public' ? storedNameKey(nameKey(row.name)) : null,
+    row.topic ?? null,
+    row.head,
+    row.lastSeq,
+    row.access,
+    row.members,
+    row.createdAt,
+    row.createdBy ?? null,
+    row.clientId ?? null,
+    row.pair?.[0] ?? null,
+    row.pair?.[1] ?? null,
+    row.emptySince ?? null,
+  ];
+}
+
+function termRows(room: number, { row, former = '' }: LoadedMessage): Rows {
+  const terms = new Set<number>();
+  addTerms(terms, former);
+  return [...terms].map((term) => [room, term, blockOf(row.message.seq)]);
+}
+
+function messageRow(room: number, { message, digest }: { message: Message; digest: string }): Value[] {
+  return [
+    room,
+    message.seq,
+    message.rev,
+    message.id,
+    message.clientId,
+    message.user.id,
+    message.user.name,
+    message.text,
+    message.sentAt,
+    message.editedAt ?? null,
+    message.deletedAt ?? null,
+    message.deletedBy ?? null,
+    message.replyTo ?? null,
+    digest,
+  ];
+}

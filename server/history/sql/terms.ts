@@ -1,0 +1,34 @@
+import { pairsOf, searchPairs } from '../text-keys.ts';
+
+/**
+ * The index for searching holds terms by block: so many messages of a room together. Most pairs of characters return
+ * in a block, so it takes a few rows a message, where one by message would take as many as the text has characters.
+ */
+export const blockSize = 128;
+
+export const blockOf = (seq: number): number => Math.floor((seq - 1) / blockSize);
+
+/** A longer query asks the index for so many of its terms: each text that is found is looked at anyway. */
+const mostTerms = 12;
+
+/** What a text is found by: its pairs of characters, and each character, as numbers of 32 bits. */
+export function addTerms(terms: Set<number>, text: string): void {
+  for (const pair of pairsOf(text)) {
+    terms.add(hash(pair));
+    terms.add(hash(String.fromCodePoint(pair.codePointAt(0) as number)));
+  }
+}
+
+/** Terms that each text has in which the query is found. */
+export function termsOfQuery(query: string): number[] {
+  const wanted = searchPairs(query);
+  const words = 'pairs' in wanted ? wanted.pairs : [wanted.beginning];
+  return [...new Set(words.map(hash))].slice(0, mostTerms);
+}
+
+/** FNV-1a. Two that are the same by chance cost a look at the texts. */
+function hash(word: string): number {
+  let value = 0x811c9dc5;
+  for (let n = 0; n < word.length; n++) value = Math.imul(value ^ word.charCodeAt(n), 0x01000193);
+  return value | 0;
+}

@@ -1,0 +1,367 @@
+import { createHmac } from 'node:crypto';
+import type { Message } from '../../events.ts';
+import { type Ban, isMember, type MemberRecord, sources, type UserRecord } from '../history.ts';
+import type { MessageRow, RoomRow, Work } from '../rules.ts';
+import { nameKey, sortKey } from '../text-keys.ts';
+
+/** Something of the database that a rule asks for. */
+export type Need =
+  /** Locks the room. */
+  | { what: 'room'; id: string }
+  | { what: 'lastMessage'; room: string }
+  | { what: 'member'; room: string; user: string }
+  | { what: 'user'; id: string }
+  | { what: 'message'; room: string; seq: number }
+  | { what: 'clientId'; room: string; user: string; clientId: string }
+  | { what: 'publicName'; key: string }
+  | { what: 'pair'; pair: readonly [string, string] }
+  | { what: 'maker'; user: string; clientId: string }
+  | { what: 'madeBy'; user: string }
+  | { what: 'emptyRooms'; before: number; most: number }
+  | { what: 'owner'; room: string }
+  /** So many of those who would take over. */
+  | { what: 'heirs'; room: string; most: number }
+  | { what: 'sessionRooms'; user: string };
+
+/** Thrown out of a rule that asks for what has not been loaded. It begins anew when that has been done. */
+export class Missing extends Error {
+  readonly need: Need;
+
+  constructor(need: Need) {
+    super(`${need.what} is not loaded`);
+    this.need = need;
+  }
+}
+
+export interface LoadedMember {
+  row: MemberRecord;
+  since: number;
+  sort: string;
+  dirty: boolean;
+}
+
+export interface LoadedMessage {
+  row: MessageRow;
+  state: 'stored' | 'new' | 'changed';
+  /** The text in the database of one that is changed. */
+  former?: string;
+}
+
+interface Heir {
+  user: string;
+  moderator: boolean;
+  since: number;
+}
+
+/** A room with what has been loaded of it. `null` and `undefined`: known not to be there, and not loaded. */
+export interface LoadedRoom {
+  /** Absent for a room that this transaction makes: the database holds nothing of it. */
+  num: number | undefined;
+  row: RoomRow;
+  dirty: boolean;
+  members: Map<string, LoadedMember | null>;
+  messages: Map<number, LoadedMessage | null>;
+  /** By user and clientId: see `clientIdKey`. */
+  clientIds: Map<string, number | null>;
+  /** As they are in the database. */
+  owner: string | null | undefined;
+  heirs: { list: readonly Heir[]; all: boolean } | undefined;
+}
+
+export interface LoadedUser {
+  row: UserRecord | undefined;
+  /** As it is in the database. */
+  before: UserRecord | undefined;
+}
+
+export const clientIdKey = (user: string, clientId: string) => `${clientId} ${user}`;
+export const makerKey = clientIdKey;
+export const pairKey = (pair: readonly [string, string]) => JSON.stringify(pair);
+
+/**
+ * What one transaction has loaded of a remote database, and what it is going to write. The rules read and write it at
+ * once; on what is not loaded it throws `Missing`. What the rule had put by then is undone.
+ */
+export class LoadedWork implements Work {
+  readonly rooms = new Map<string, LoadedRoom | null>();
+  readonly users = new Map<string, LoadedUser>();
+  readonly bans = new Map<string, Ban | null>();
+  /** Deleted rooms of the database. */
+  readonly deleted: number[] = [];
+  /** Answers to questions about many rows, as the database knows them. */
+  readonly publicNames = new Map<string, string | null>();
+  readonly pairs = new Map<string, string | null>();
+  readonly makers = new Map<string, string | null>();
+  readonly madeBy = new Map<string, readonly string[]>();
+  readonly sessionRoomsOf = new Map<string, readonly string[]>();
+  emptied: { before: number; most: number; ids: readonly string[] } | undefined;
+  readonly #digestKey: Uint8Array;
+  #undo: (() => void)[] = [];
+  #kept = 0;
+
+  constructor(digestKey: Uint8Array) {
+    this.#digestKey = digestKey;
+  }
+
+  /** What has been put from here on can be undone. */
+  begin(): void {
+    this.#kept += this.#undo.length;
+    this.#undo = [];
+  }
+
+  /** Whether there is anything to write. */
+  get changed(): boolean {
+    return this.#kept + this.#undo.length > 0;
+  }
+
+  /** Undoes what was put since `begin`. */
+  undo(): void {
+    for (const step of this.#undo.splice(0).reverse()) step();
+  }
+
+  room(id: string): RoomRow | undefined {
+    return this.#room(id)?.row;
+  }
+
+  lastMessage(id: string): Message | undefined {
+    const room = this.#room(id);
+    if (room === null || room.row.lastSeq === 0) return undefined;
+    return this.#message(room, room.row.lastSeq, { what: 'lastMessage', room: id })?.row.message;
+  }
+
+  publicRoomNamed(key: string): string | undefined {
+    const stored = this.publicNames.get(key);
+    if (stored === undefined) throw new Missing({ what: 'publicName', key });
+    const isNamed = ({ row }: LoadedRoom) => row.kind === 'public' && nameKey(row.name) === key;
+    return this.#found(stored, isNamed)?.row.id;
+  }
+
+  roomOfPair(pair: readonly [string, string]): RoomRow | undefined {
+    const stored = this.pairs.get(pairKey(pair));
+    if (stored === undefined) throw new Missing({ what: 'pair', pair });
+    const key = pairKey(pair);
+    return this.#found(stored, ({ row }) => row.pair !== undefined && pairKey(row.pair) === key)?.row;
+  }
+
+  roomMadeBy(user: string, clientId: string): RoomRow | undefined {
+    const stored = this.makers.get(makerKey(user, clientId));
+    if (stored === undefined) throw new Missing({ what: 'maker', user, clientId });
+    return this.#found(stored, ({ row }) => row.createdBy === user && row.clientId === clientId)?.row;
+  }
+
+  countRoomsMadeBy(user: string): number {
+    const stored = this.madeBy.get(user);
+    if (stored === undefined) throw new Missing({ what: 'madeBy', user });
+    const made = new Set(stored);
+    for (const [id, room] of this.rooms) {
+      if (room === null) made.delete(id);
+      else if (room.row.createdBy === user && room.row.clientId !== undefined) made.add(id);
+    }
+    return made.size;
+  }
+
+  putRoom(row: RoomRow): void {
+    const known = this.#room(row.id);
+    const room: LoadedRoom =
+      known === null
+        ? {
+            num: undefined,
+            row,
+            dirty: true,
+            members: new Map(),
+            messages: new Map(),
+            clientIds: new Map(),
+            owner: null,
+            heirs: { list: [], all: true },
+          }
+        : { ...known, row, dirty: true };
+    this.#set(this.rooms, row.id, room);
+  }
+
+  deleteRoom(id: string): void {
+    const { num } = this.#existing(id);
+    this.#set(this.rooms, id, null);
+    if (num === undefined) return;
+    this.deleted.push(num);
+    this.#undo.push(() => this.deleted.pop());
+  }
+
+  emptyRooms(before: number, most: number): RoomRow[] {
+    // Those that this transaction has changed may not be empty any more.
+    const wanted = most + [...this.rooms.values()].filter((room) => room === null || room.dirty).length;
+    const { emptied } = this;
+    if (emptied === undefined || emptied.before !== before || emptied.most < wanted) {
+      throw new Missing({ what: 'emptyRooms', before, most: wanted });
+    }
+    return emptied.ids
+      .flatMap((id) => this.room(id) ?? [])
+      .filter(({ emptySince }) => emptySince !== undefined && emptySince < before)
+      .slice(0, most);
+  }
+
+  member(room: string, user: string): MemberRecord | undefined {
+    const known = this.#room(room);
+    return known === null ? undefined : this.#member(known, user)?.row;
+  }
+
+  successor(id: string, except: string): string | undefined {
+    const room = this.#existing(id);
+    // Those who are loaded may have changed; one more than them is one who has not.
+    const most = room.members.size + 1;
+    if (room.heirs === undefined || (!room.heirs.all && room.heirs.list.length < most)) {
+      throw new Missing({ what: 'heirs', room: id, most });
+    }
+    const heirs: Heir[] = room.heirs.list.filter(({ user }) => room.members.get(user) === undefined);
+    for (const [user, member] of room.members) {
+      if (member === null || !isMember(member.row)) continue;
+      heirs.push({ user, moderator: member.row.role === 'moderator', since: member.since });
+    }
+    return heirs.filter(({ user }) => user !== except).sort(compareHeirs)[0]?.user;
+  }
+
+  owner(id: string): string | undefined {
+    const room = this.#existing(id);
+    for (const [user, member] of room.members) {
+      if (member !== null && isMember(member.row) && member.row.role === 'owner') return user;
+    }
+    if (room.owner === undefined) throw new Missing({ what: 'owner', room: id });
+    // One who is loaded is none any more.
+    return room.owner === null || room.members.has(room.owner) ? undefined : room.owner;
+  }
+
+  sessionRooms(user: string): string[] {
+    const stored = this.sessionRoomsOf.get(user);
+    if (stored === undefined) throw new Missing({ what: 'sessionRooms', user });
+    const rooms = new Set(stored);
+    for (const [id, room] of this.rooms) {
+      const member = room?.members.get(user);
+      if (room === null || member === null) rooms.delete(id);
+      else if (member !== undefined) {
+        if ((member.row.sources & sources.session) !== 0) rooms.add(id);
+        else rooms.delete(id);
+      }
+    }
+    return [...rooms];
+  }
+
+  putMember(id: string, user: string, row: MemberRecord, since?: number): void {
+    const room = this.#existing(id);
+    const known = this.#member(room, user);
+    this.#set(room.members, user, {
+      row,
+      since: since ?? known?.since ?? 0,
+      sort: known?.sort ?? storedSortKey(this.user(user)?.name ?? user),
+      dirty: true,
+    });
+  }
+
+  user(id: string): UserRecord | undefined {
+    const known = this.users.get(id);
+    if (known === undefined) throw new Missing({ what: 'user', id });
+    return known.row;
+  }
+
+  putUser(row: UserRecord): void {
+    this.user(row.id);
+    this.#set(this.users, row.id, { row, before: this.users.get(row.id)?.before });
+  }
+
+  putBan(user: string, ban: Ban | null): void {
+    this.#set(this.bans, user, ban);
+  }
+
+  message(id: string, seq: number): Message | undefined {
+    const room = this.#room(id);
+    if (room === null) return undefined;
+    return this.#message(room, seq, { what: 'message', room: id, seq })?.row.message;
+  }
+
+  messageByClientId(id: string, user: string, clientId: string): MessageRow | undefined {
+    const room = this.#room(id);
+    if (room === null) return undefined;
+    const seq = room.clientIds.get(clientIdKey(user, clientId));
+    if (seq === undefined && room.num !== undefined) {
+      throw new Missing({ what: 'clientId', room: id, user, clientId });
+    }
+    return seq === null || seq === undefined ? undefined : room.messages.get(seq)?.row;
+  }
+
+  insertMessage(row: MessageRow): void {
+    const { room: id, seq, user, clientId } = row.message;
+    const room = this.#existing(id);
+    this.#set(room.messages, seq, { row, state: 'new' });
+    this.#set(room.clientIds, clientIdKey(user.id, clientId), seq);
+  }
+
+  updateMessage(message: Message, before: Message): void {
+    const room = this.#existing(message.room);
+    const known = room.messages.get(message.seq) as LoadedMessage;
+    this.#set(room.messages, message.seq, {
+      row: { ...known.row, message },
+      state: known.state === 'new' ? 'new' : 'changed',
+      former: known.former ?? before.text,
+    });
+  }
+
+  digest(text: string, replyTo: number | undefined): string {
+    return createHmac('sha256', this.#digestKey)
+      .update(`${replyTo ?? ''}\n${text}`)
+      .digest('hex');
+  }
+
+  #room(id: string): LoadedRoom | null {
+    const known = this.rooms.get(id);
+    if (known === undefined) throw new Missing({ what: 'room', id });
+    return known;
+  }
+
+  #existing(id: string): LoadedRoom {
+    const room = this.#room(id);
+    if (room === null) throw new Error(`the rule puts something into the room ${id}, which does not exist`);
+    return room;
+  }
+
+  /** The room of the database, or one that this transaction has made or changed, for which this holds. */
+  #found(stored: string | null, holds: (room: LoadedRoom) => boolean): LoadedRoom | undefined {
+    for (const room of this.rooms.values()) if (room !== null && holds(room)) return room;
+    if (stored === null) return undefined;
+    // One that is loaded has been looked at.
+    this.#room(stored);
+    return undefined;
+  }
+
+  #member(room: LoadedRoom, user: string): LoadedMember | null {
+    const known = room.members.get(user);
+    if (known !== undefined) return known;
+    if (room.num !== undefined) throw new Missing({ what: 'member', room: room.row.id, user });
+    return null;
+  }
+
+  #message(room: LoadedRoom, seq: number, need: Need): LoadedMessage | null {
+    const known = room.messages.get(seq);
+    if (known !== undefined) return known;
+    if (room.num !== undefined) throw new Missing(need);
+    return null;
+  }
+
+  #set<Key, Entry>(map: Map<Key, Entry>, key: Key, entry: Entry): void {
+    const had = map.has(key);
+    const before = map.get(key) as Entry;
+    this.#undo.push(() => {
+      if (had) map.set(key, before);
+      else map.delete(key);
+    });
+    map.set(key, entry);
+  }
+}
+
+/** Moderators first, then by the time since when they are members. */
+function compareHeirs(a: Heir, b: Heir): number {
+  if (a.moderator !== b.moderator) return a.moderator ? -1 : 1;
+  return a.since - b.since || Buffer.compare(Buffer.from(a.user), Buffer.from(b.user));
+}
+
+/** A database indexes only so many bytes: of a longer key its beginning decides. No usual name has one. */
+export function storedSortKey(name: string): string {
+  return [...sortKey(name)].slice(0, 128).join('');
+}

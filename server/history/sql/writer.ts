@@ -1,0 +1,258 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
+import { RequestError } from '../../errors.ts';
+import type { Change, Writes } from '../history.ts';
+import { probe, rules } from '../rules.ts';
+import { type Connection, type Dialect, raw, type Sql, SqlError, sql } from './dialect.ts';
+import { load } from './load.ts';
+import { needsOf } from './needs.ts';
+import { store } from './store.ts';
+import { LoadedWork, Missing } from './work.ts';
+
+/** Most operations of one transaction: it bounds how long the first of its senders waits. */
+const maxBatch = 500;
+
+/** The pauses before a transaction is tried again, in milliseconds. Together they last as long as a short restart. */
+const pauses = [0, 20, 100, 300, 600, 1000];
+
+/** The pause before the outcome of a COMMIT is asked for again. */
+const askAgain = 250;
+/** How long that is tried when the history is being closed. */
+const longestClose = 5000;
+
+interface Call {
+  op: keyof Writes;
+  input: unknown;
+  probe: boolean;
+  asker: string | undefined;
+  resolve(value: unknown): void;
+  reject(error: Error): void;
+}
+
+type Outcome = { value: unknown } | { error: Error };
+
+interface Batch {
+  outcomes: Outcome[];
+  changes: Change[];
+  commitMs: number;
+}
+
+/**
+ * Writes in group commits: what is asked for while a transaction is under way shares the next one. One transaction at a
+ * time, so its changes are handed out in the order of the commits. Other servers may write into the same database: each
+ * transaction locks the rooms that it needs.
+ */
+export class Writer {
+  readonly #dialect: Dialect;
+  readonly #digestKey: Uint8Array;
+  readonly #onBatch: (batch: Batch) => void;
+  /** This run of the server: see `chat_writers`. */
+  readonly #id = randomUUID();
+  #number = 0;
+  #connection: Connection | undefined;
+  #queue: Call[] = [];
+  #running: Promise<void> | undefined;
+  #closeBefore: number | undefined;
+
+  constructor(dialect: Dialect, digestKey: Uint8Array, onBatch: (batch: Batch) => void) {
+    this.#dialect = dialect;
+    this.#digestKey = digestKey;
+    this.#onBatch = onBatch;
+  }
+
+  call(
+    op: keyof Writes,
+    input: unknown,
+    more: { probe?: true; asker?: string | undefined },
+  ): Promise<unknown> {
+    if (this.#closeBefore !== undefined) return Promise.reject(closed());
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ op, input, probe: more.probe ?? false, asker: more.asker, resolve, reject });
+      this.#running ??= this.#run();
+    });
+  }
+
+  /** Finishes what was asked for. */
+  async close(): Promise<void> {
+    this.#closeBefore ??= performance.now() + longestClose;
+    await this.#running;
+    await this.#connection?.query(sql`DELETE FROM chat_writers WHERE id = ${this.#id}`).catch(() => {});
+    this.#connection?.destroy();
+  }
+
+  async #run(): Promise<void> {
+    // The calls of one turn of the event loop go together.
+    await new Promise(setImmediate);
+    while (this.#queue.length > 0) await this.#commit(this.#queue.splice(0, maxBatch));
+    this.#running = undefined;
+  }
+
+  async #commit(calls: readonly Call[]): Promise<void> {
+    for (let tried = 0; ; tried++) {
+      try {
+        const batch = await this.#transact(calls);
+        this.#onBatch(batch);
+        for (const [n, call] of calls.entries()) {
+          const outcome = batch.outcomes[n] as Outcome;
+          if ('value' in outcome) call.resolve(outcome.value);
+          else call.reject(outcome.error);
+        }
+        return;
+      } catch (error) {
+        const problem = error instanceof SqlError ? error.problem : 'refused';
+        const again = problem === 'again' || problem === 'lost';
+        const wait = pauses[tried];
+        if (again && wait !== undefined && !this.#isOver) {
+          await pause(wait * (0.5 + Math.random()));
+          continue;
+        }
+        // One by one: what is wrong with one of them is not the others' fault.
+        if (!again && calls.length > 1) {
+          for (const call of calls) await this.#commit([call]);
+          return;
+        }
+        this.#fail(calls, error);
+        // They would wait for the same failure, each in its turn.
+        if (problem === 'lost') this.#fail(this.#queue.splice(0), error);
+        return;
+      }
+    }
+  }
+
+  get #isOver(): boolean {
+    return this.#closeBefore !== undefined && performance.now() > this.#closeBefore;
+  }
+
+  #fail(calls: readonly Call[], error: unknown): void {
+    const reason = error instanceof SqlError ? unavailable(error) : (error as Error);
+    for (const call of calls) call.reject(reason);
+  }
+
+  async #transact(calls: readonly Call[]): Promise<Batch> {
+    const began = performance.now();
+    const connection = await this.#connected();
+    const number = ++this.#number;
+    const outcomes: Outcome[] = [];
+    const changes: Change[] = [];
+    try {
+      await connection.query(raw('BEGIN'));
+      const work = new LoadedWork(this.#digestKey);
+      const place = { dialect: this.#dialect, connection };
+      await load(
+        place,
+        work,
+        calls.flatMap(({ op, input }) => needsOf(op, input)),
+      );
+      for (const call of calls) {
+        outcomes.push(await perform(call, work, changes, (missing) => load(place, work, [missing.need])));
+      }
+      if (!work.changed) {
+        await connection.query(raw('ROLLBACK'));
+        return { outcomes, changes, commitMs: performance.now() - began };
+      }
+      await store(place, work);
+      await connection.query(this.#mark(number));
+    } catch (error) {
+      await connection.query(raw('ROLLBACK')).catch(() => this.#disconnect());
+      throw error;
+    }
+    try {
+      await connection.query(raw('COMMIT'));
+    } catch (error) {
+      this.#disconnect();
+      if (!(error instanceof SqlError && error.problem === 'lost')) throw error;
+      if (!(await this.#isCommitted(number))) throw error;
+    }
+    return { outcomes, changes, commitMs: performance.now() - began };
+  }
+
+  async #connected(): Promise<Connection> {
+    if (this.#connection !== undefined) return this.#connection;
+    const connection = await this.#dialect.connect();
+    try {
+      // Apart from the transactions: each finds the row, and its lock can be waited for.
+      await connection.query(this.#mark(this.#number));
+    } catch (error) {
+      connection.destroy();
+      throw error;
+    }
+    this.#connection = connection;
+    return connection;
+  }
+
+  #mark(number: number): Sql {
+    const row = [this.#id, number, Date.now()];
+    return this.#dialect.upsert('chat_writers', ['id'], ['id', 'num', 'since'], [row]);
+  }
+
+  #disconnect(): void {
+    this.#connection?.destroy();
+    this.#connection = undefined;
+  }
+
+  /**
+   * Whether the transaction of that number, whose COMMIT got no answer, has been carried out. It waits for as long as it
+   * takes: nothing else is written before the answer is known, and nobody is told a guess.
+   */
+  async #isCommitted(number: number): Promise<boolean> {
+    for (;;) {
+      try {
+        const connection = await this.#dialect.connect();
+        try {
+          // Waits for the lock of that transaction, if it still goes on.
+          const [row] = await connection.query(
+            sql`SELECT num FROM chat_writers WHERE id = ${this.#id} FOR UPDATE`,
+          );
+          return row?.num === number;
+        } finally {
+          connection.destroy();
+        }
+      } catch (error) {
+        if (!(error instanceof SqlError) || this.#isOver) throw error;
+        this.#fail(this.#queue.splice(0), error);
+        await pause(askAgain);
+      }
+    }
+  }
+}
+
+/** Carries out one operation. A refusal is an answer; anything else that is thrown undoes the whole transaction. */
+async function perform(
+  call: Call,
+  work: LoadedWork,
+  changes: Change[],
+  onMissing: (missing: Missing) => Promise<void>,
+): Promise<Outcome> {
+  const { op, input, asker } = call;
+  if (!(op in rules)) throw new Error(`the history has no write called ${op}`);
+  // The map pairs each operation with its input; TypeScript cannot follow that.
+  const rule = rules[op as 'send'];
+  const made = changes.length;
+  for (;;) {
+    work.begin();
+    try {
+      if (call.probe) {
+        const known = probe(work, (readOnly) => rule(readOnly as LoadedWork, input as never, []));
+        return { value: known?.value ?? null };
+      }
+      const value = rule(work, input as never, changes);
+      if (asker !== undefined) for (const change of changes.slice(made)) change.asker = asker;
+      return { value };
+    } catch (error) {
+      work.undo();
+      changes.length = made;
+      if (error instanceof RequestError) return { error };
+      if (!(error instanceof Missing)) throw error;
+      await onMissing(error);
+    }
+  }
+}
+
+/** What the client is told of a failure of the database. */
+export function unavailable(error: SqlError): RequestError {
+  return new RequestError(error.code, error.message, { cause: error });
+}
+
+export function closed(cause?: unknown): RequestError {
+  return new RequestError('storage_unavailable', 'the history is closed', { cause });
+}

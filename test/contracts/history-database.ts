@@ -1,0 +1,418 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import type { RequestError } from '../../server/errors.ts';
+import { type Change, type History, sources } from '../../server/history/history.ts';
+import { connectChat, newClientId } from '../helpers/chat-client.ts';
+import { chatProgram, startChatServer } from '../helpers/chat-server.ts';
+import { startChild } from '../helpers/child.ts';
+import { type HistoryDatabase, openDatabase } from '../helpers/history-database.ts';
+import { startMemcached } from '../helpers/memcached.ts';
+import { startTcpProxy, type TcpProxy } from '../helpers/tcp-proxy.ts';
+import { historyContract } from './history.ts';
+
+/** Of a server with databases. */
+interface Engine {
+  readonly port: number;
+  database(): Promise<HistoryDatabase>;
+  remove(): Promise<void>;
+  /** Whether these bytes of the server say that a COMMIT has been carried out. */
+  saysCommitted(reply: Buffer, sent: Buffer): boolean;
+  /** Ends all connections to a database but the caller's. */
+  disconnect(database: HistoryDatabase): Promise<void>;
+}
+
+const ann = { id: '1', name: 'Ann' };
+const lobby = { rooms: [{ id: 'lobby', name: 'lobby' }], at: 0 };
+let n = 0;
+const message = (text = 'hello', room = 'lobby', user = ann) => ({
+  room,
+  clientId: `c${n++}`,
+  user,
+  text,
+  sentAt: 0,
+  asMember: false,
+});
+
+/** What a history in a database server must do: the contract of every history, and what only such a one can get wrong. */
+export function historyDatabaseContract(name: string, start: () => Promise<Engine>) {
+  let engine: Engine;
+  let database: HistoryDatabase;
+  const closing: (() => unknown)[] = [];
+  beforeAll(async () => {
+    engine = await start();
+    database = await engine.database();
+    await (await openDatabase(database.url)).close();
+  });
+  afterEach(async () => {
+    for (const close of closing.splice(0).reverse()) await close();
+  });
+  afterAll(async () => {
+    await database.close();
+    await engine.remove();
+  });
+
+  historyContract(name, async () => {
+    await database.empty();
+    let history = await openDatabase(database.url);
+    return {
+      history,
+      async reopen() {
+        await history.close();
+        history = await openDatabase(database.url);
+        return history;
+      },
+    };
+  });
+
+  describe(`a history in ${name}`, () => {
+    async function open(
+      url = database.url,
+      onBatch?: (batch: { messages: number }) => void,
+    ): Promise<History> {
+      const history = await openDatabase(url, onBatch);
+      closing.push(() => history.close());
+      return history;
+    }
+    /** An empty history with the lobby. */
+    async function empty(onBatch?: (batch: { messages: number }) => void): Promise<History> {
+      await database.empty();
+      const history = await open(undefined, onBatch);
+      await history.write('publicRooms', lobby);
+      return history;
+    }
+    const all = (history: History, room: string, upTo = 10_000) =>
+      history.read('changes', { room, since: 0, upTo, limit: 500 });
+    const count = async (what: string) =>
+      Number((await database.query(`SELECT count(*) AS n FROM ${what}`))[0]?.n);
+
+    test('many senders share a transaction', async () => {
+      const batches: number[] = [];
+      const history = await empty(({ messages }) => batches.push(messages));
+      await Promise.all(Array.from({ length: 500 }, () => history.write('send', message())));
+      expect(batches.reduce((sum, size) => sum + size, 0)).toBe(500);
+      expect(batches.length).toBeLessThan(50);
+    });
+
+    test('two servers write into the same rooms: no number is missing or twice, each hands out its own changes in order', async () => {
+      const first = await empty();
+      const rooms = ['a', 'b', 'c', 'd'].map((id) => ({ id, name: id }));
+      await first.write('publicRooms', { rooms, at: 0 });
+      const histories = [first, await open()];
+      const changes = histories.map((history) => {
+        const own: Change[] = [];
+        history.onChange((change) => own.push(change));
+        return own;
+      });
+      const users = Array.from({ length: 8 }, (_, i) => ({ id: `u${i}`, name: `User ${i}` }));
+      await Promise.all(
+        Array.from({ length: 400 }, async (_, i) => {
+          // Not all at once, so that there are many transactions.
+          for (let turn = 0; turn < i; turn += 8) await new Promise(setImmediate);
+          const history = histories[i % 2] as History;
+          const user = users[i % 8] as typeof ann;
+          const room = rooms[i % 3]?.id as string;
+          if (i % 10 === 0) await history.write('join', { room, user, at: i });
+          await history.write('send', message('hello', room, user));
+        }),
+      );
+      for (const { id } of rooms.slice(0, 3)) {
+        const { messages } = await all(first, id);
+        expect(messages.map(({ rev }) => rev)).toEqual(messages.map((_, i) => i + 1));
+        for (const own of changes) {
+          const revs = own.flatMap((one) =>
+            one.type === 'message' && one.message.room === id ? one.message.rev : [],
+          );
+          expect(revs).toEqual(revs.toSorted((a, b) => a - b));
+        }
+      }
+      expect(await count('chat_messages')).toBe(400);
+    });
+
+    test('the same clientId by way of two servers at once is one message', async () => {
+      const histories = [await empty(), await open()];
+      const sent = Array.from({ length: 50 }, () => message());
+      const answers = await Promise.all(
+        histories.map((history) => Promise.all(sent.map((one) => history.write('send', one)))),
+      );
+      expect(answers[0]?.map((one) => one.message)).toEqual(answers[1]?.map((one) => one.message));
+      expect(await count('chat_messages')).toBe(50);
+    });
+
+    test('the answer to a COMMIT is lost: the message is stored once, and its sender is told so', async () => {
+      const history = await empty();
+      const lost = { commits: 0 };
+      let sent: Buffer = Buffer.alloc(0);
+      const proxy: TcpProxy = await startTcpProxy(
+        engine.port,
+        (piece, client) => {
+          if (lost.commits > 0 && engine.saysCommitted(piece, sent)) {
+            lost.commits--;
+            client.destroy();
+          } else client.write(piece);
+        },
+        (piece) => {
+          sent = piece;
+        },
+      );
+      closing.push(() => proxy.close());
+      const cut = await open(database.url.replace(`:${engine.port}/`, `:${proxy.port}/`));
+      const changes: Change[] = [];
+      cut.onChange((change) => changes.push(change));
+      await cut.write('send', message('before'));
+      lost.commits = 1;
+      const { message: stored, repeated } = await cut.write('send', message('once'));
+      expect(lost.commits).toBe(0);
+      expect(repeated).toBe(false);
+      expect((await all(history, 'lobby')).messages).toMatchObject([{ text: 'before' }, stored]);
+      expect(changes.filter(({ type }) => type === 'message')).toHaveLength(2);
+    });
+
+    test('connections that end: what is sent meanwhile is stored once, or refused', async () => {
+      const history = await empty();
+      const sends: Promise<unknown>[] = [];
+      for (let round = 0; round < 5; round++) {
+        for (let i = 0; i < 20; i++) sends.push(history.write('send', message()));
+        await engine.disconnect(database);
+      }
+      const outcomes = await Promise.allSettled(sends);
+      const stored = outcomes.filter(({ status }) => status === 'fulfilled').length;
+      for (const outcome of outcomes) {
+        if (outcome.status === 'rejected')
+          expect(outcome.reason).toMatchObject({ code: 'storage_unavailable' });
+      }
+      const { messages } = await all(history, 'lobby');
+      expect(messages).toHaveLength(stored);
+      expect(messages.map(({ seq }) => seq)).toEqual(messages.map((_, i) => i + 1));
+    });
+
+    test('a database that is gone refuses with storage_unavailable, in time; when it is back, all goes on', async () => {
+      await empty();
+      let proxy = await startTcpProxy(engine.port, (piece, client) => client.write(piece));
+      closing.push(() => proxy.close());
+      const { port } = proxy;
+      const history = await open(database.url.replace(`:${engine.port}/`, `:${port}/`));
+      await history.write('send', message('before'));
+      await proxy.close();
+      const began = performance.now();
+      const lost = message('lost');
+      const refused = { code: 'storage_unavailable' };
+      await Promise.all([
+        expect(history.write('send', lost)).rejects.toMatchObject(refused),
+        expect(history.read('room', { room: 'lobby' })).rejects.toMatchObject(refused),
+        expect(
+          history.read('search', { query: 'x', rooms: [], everyPublic: true, limit: 1 }),
+        ).rejects.toMatchObject(refused),
+      ]);
+      expect(performance.now() - began).toBeLessThan(7000);
+      proxy = await startTcpProxy(engine.port, (piece, client) => client.write(piece), undefined, port);
+      expect(await history.write('send', lost)).toMatchObject({ message: { seq: 2 }, repeated: false });
+      expect((await all(history, 'lobby')).messages).toHaveLength(2);
+    });
+
+    test('a large room is searched by its index; what is edited, deleted or being indexed is found as it is', async () => {
+      const history = await empty();
+      await history.write('join', { room: 'lobby', user: ann, at: 0 });
+      const text = (i: number) => (i % 50 === 0 ? `Nadel 针${i}` : `hay ${i}`);
+      for (let i = 1; i <= 400; i++) {
+        const sent = history.write('send', message(text(i)));
+        if (i % 100 === 0) await sent;
+      }
+      const search = async (query: string) => {
+        const found: string[] = [];
+        let from: string | undefined;
+        do {
+          const page = await history.read('search', {
+            query,
+            rooms: ['lobby'],
+            everyPublic: false,
+            limit: 3,
+            ...(from === undefined ? {} : { from }),
+          });
+          found.push(...page.messages.map((one) => one.text));
+          from = page.next;
+        } while (from !== undefined);
+        return found;
+      };
+      const needles = [400, 350, 300, 250, 200, 150, 100, 50].map(text);
+      expect(await search('nadel')).toEqual(needles);
+      await expect.poll(() => count('chat_blocks')).toBe(3);
+      expect(await search('nadel')).toEqual(needles);
+      expect(await search('针3')).toEqual([text(350), text(300)]);
+      expect(await search('针')).toEqual(needles);
+      expect(await search('nadeln')).toEqual([]);
+      const at = { room: 'lobby', user: ann.id, at: 0 };
+      await history.write('edit', { ...at, seq: 50, text: 'nadeln' });
+      await history.write('delete', { ...at, seq: 100, moderator: false });
+      const left = [...needles.slice(0, 6), 'nadeln'];
+      expect(await search('nadel')).toEqual(left);
+      await expect.poll(() => count('chat_blocks WHERE stale = 1')).toBe(0);
+      expect(await search('nadel')).toEqual(left);
+      expect(await search('nadeln')).toEqual(['nadeln']);
+      await history.write('deleteRoom', { room: 'lobby' });
+      await expect.poll(() => count('chat_terms')).toBe(0);
+      await expect.poll(() => count('chat_rooms')).toBe(0);
+    });
+
+    test('what is deleted or edited is in no row of any table; of a deleted room nothing is', async () => {
+      const history = await empty();
+      await history.write('join', { room: 'lobby', user: ann, at: 0 });
+      await history.write('putRoom', { id: 'den', kind: 'private', name: 'Wm4kZ-room', at: 0 });
+      const [deleted, edited, gone] = ['Wm4kZ-deleted', 'Wm4kZ-edited', 'Wm4kZ-gone'];
+      await history.write('send', message(deleted));
+      await history.write('send', message(edited));
+      await history.write('send', message(gone, 'den'));
+      expect(await database.holding('Wm4kZ')).toEqual(['chat_messages', 'chat_rooms']);
+      const at = { room: 'lobby', user: ann.id, at: 0 };
+      await history.write('delete', { ...at, seq: 1, moderator: false });
+      await history.write('edit', { ...at, seq: 2, text: 'other' });
+      expect(await database.holding('Wm4kZ-deleted')).toEqual([]);
+      expect(await database.holding('Wm4kZ-edited')).toEqual([]);
+      await history.write('deleteRoom', { room: 'den' });
+      await expect.poll(() => database.holding('Wm4kZ')).toEqual([]);
+    });
+
+    test('operations of one transaction see each other: roles, owners, pairs, names and sessions’ rooms', async () => {
+      const history = await empty();
+      const users = ['1', '2', '3', '4'].map((id) => ({ id, name: `User ${id}` }));
+      const [own, , third, fourth] = users as [typeof ann, typeof ann, typeof ann, typeof ann];
+      const room = {
+        id: 'u-1',
+        kind: 'private' as const,
+        name: 'Den',
+        by: own,
+        clientId: 'r',
+        most: 1,
+        at: 1,
+      };
+      const rest = users.slice(1).map(({ id }) => ({ id }));
+      const leave = (user: string) =>
+        history.write('removeMembers', {
+          room: 'u-1',
+          users: [user],
+          sources: sources.people,
+          by: 'people',
+          cause: 'left',
+          at: 9,
+        });
+      const outcomes = await Promise.allSettled([
+        history.write('createRoom', room),
+        history.write('createRoom', { ...room, id: 'u-2', clientId: 'r2' }),
+        history.write('addMembers', { room: 'u-1', users: rest, source: 'people', mayReturn: false, at: 2 }),
+        history.write('setRole', { room: 'u-1', user: '3', role: 'moderator' }),
+        leave('1'),
+        leave('3'),
+        history.write('openDirect', { id: 'd-1', by: third, other: '4', at: 3 }),
+        history.write('openDirect', { id: 'd-2', by: fourth, other: '3', at: 3 }),
+        history.write('createRoom', {
+          ...room,
+          id: 'u-3',
+          kind: 'public',
+          name: 'Open',
+          clientId: 'r3',
+          most: 0,
+        }),
+        history.write('createRoom', {
+          ...room,
+          id: 'u-4',
+          kind: 'public',
+          name: 'OPEN',
+          clientId: 'r4',
+          most: 0,
+        }),
+        history.write('arrive', { user: own, rooms: [{ id: 's', name: 'Team' }], at: 4 }),
+        history.write('arrive', { user: own, rooms: [], at: 5 }),
+        history.write('deleteRoom', { room: 'u-3' }),
+        history.write('createRoom', {
+          ...room,
+          id: 'u-5',
+          kind: 'public',
+          name: 'Open',
+          clientId: 'r5',
+          most: 0,
+        }),
+      ]);
+      expect(
+        outcomes.map((one) => (one.status === 'rejected' ? (one.reason as RequestError).code : 'ok')),
+      ).toEqual([
+        ...['ok', 'limit_reached', 'ok', 'ok', 'ok', 'ok', 'ok', 'ok', 'ok', 'conflict'],
+        ...['ok', 'ok', 'ok', 'ok'],
+      ]);
+      expect(outcomes[7]).toMatchObject({ value: { created: false, room: { id: 'd-1', members: 2 } } });
+      const member = (id: string, user: string) => history.read('member', { room: id, user });
+      expect(await member('u-1', '1')).toMatchObject({ sources: 0 });
+      expect(await member('u-1', '3')).toMatchObject({ sources: 0, role: 'member' });
+      expect(await member('u-1', '2')).toMatchObject({ role: 'owner' });
+      expect(await history.read('room', { room: 'u-1' })).toMatchObject({ members: 2 });
+      expect(await member('s', '1')).toMatchObject({ sources: 0 });
+      expect((await history.read('publicRooms', null)).map(({ id }) => id).sort()).toEqual(['lobby', 'u-5']);
+    });
+
+    test('a newer version has changed the tables beyond what this one knows: it says so', async () => {
+      await database.query('INSERT INTO chat_migrations (num, needs) VALUES (99, 98)');
+      try {
+        await expect(open()).rejects.toThrow(
+          /written by a newer version \(format 98, this version knows \d+\)/,
+        );
+        await database.query('UPDATE chat_migrations SET needs = 1 WHERE num = 99');
+        await open();
+      } finally {
+        await database.query('DELETE FROM chat_migrations WHERE num = 99');
+      }
+    });
+
+    test('a chat server: what it has acknowledged outlives kill -9, and its log shows no password', async () => {
+      await database.empty();
+      const memcached = await startMemcached();
+      closing.push(() => memcached.stop());
+      await memcached.set('sessions/u1', '{"user_id":1}');
+      const env = { CHAT_SESSION_STORE: memcached.url, CHAT_HISTORY: database.url, CHAT_LOG_LEVEL: 'trace' };
+      const first = await startChatServer(env);
+      closing.push(() => first.stop('SIGKILL'));
+      const ann = await connectChat(first.url, 'PHPSESSID=u1');
+      await ann.request('room:join', { room: 'lobby' });
+      const sent = { room: 'lobby', text: 'hello', clientId: newClientId() };
+      const stored = await ann.request('message:send', sent);
+      await first.stop('SIGKILL');
+      ann.close();
+      const second = await startChatServer(env);
+      closing.push(() => second.stop());
+      const again = await connectChat(second.url, 'PHPSESSID=u1');
+      closing.push(() => again.close());
+      expect((await again.request('room:join', { room: 'lobby' })).messages).toEqual([stored.message]);
+      expect(await again.request('message:send', sent)).toEqual(stored);
+      expect((await again.request('message:search', { query: 'ell' })).messages).toEqual([stored.message]);
+      expect(await second.stop()).toBe(0);
+      const password = /:([^:@]+)@/.exec(database.url)?.[1] as string;
+      for (const output of [first.output(), second.output()]) {
+        expect(output).toContain('CHAT_HISTORY');
+        expect(output).not.toContain(password);
+        expect(output).not.toContain(decodeURIComponent(password));
+      }
+    });
+
+    test('a chat server with a wrong password does not start, and shows none', async () => {
+      const child = startChild(process.execPath, chatProgram, {
+        cwd: new URL('../../', import.meta.url).pathname,
+        env: {
+          PATH: process.env.PATH,
+          CHAT_SESSION_STORE: 'file:///tmp',
+          CHAT_HISTORY: database.url.replace(/:[^:@]+@/, ':geheim@'),
+        },
+      });
+      const code = await new Promise<number>((resolve) => child.process.on('close', resolve));
+      expect(code).toBe(74);
+      expect(child.output()).toMatch(/the server cannot start/);
+      expect(child.output()).toMatch(/it refuses the user or the password/);
+      expect(child.output()).not.toContain('geheim');
+    });
+
+    test('a wrong password: the failure names the place, and no password', async () => {
+      const wrong = database.url.replace(/:[^:@]+@/, ':geheim@');
+      const error = await openDatabase(wrong).catch((reason: Error) => reason);
+      expect(String(error)).toContain(`127.0.0.1:${engine.port}`);
+      expect(String(error)).toMatch(/refuses the user or the password/);
+      for (let one: unknown = error; one instanceof Error; one = one.cause) {
+        expect(`${one.message} ${one.stack} ${JSON.stringify(one)}`).not.toContain('geheim');
+      }
+    });
+  });
+}

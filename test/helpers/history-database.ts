@@ -1,0 +1,72 @@
+import { Pool } from 'pg';
+import type { History } from '../../server/history/history.ts';
+import { openHistory, readHistoryPlace } from '../../server/history/open.ts';
+import type { Postgres } from './postgres.ts';
+
+/** A database of its own for a chat history, owned by the user who logs in. */
+export interface HistoryDatabase {
+  /** As in CHAT_HISTORY. */
+  readonly url: string;
+  /** One statement as its owner. */
+  query(sql: string, values?: unknown[]): Promise<Record<string, unknown>[]>;
+  /** The tables in which a row holds this text. */
+  holding(text: string): Promise<string[]>;
+  /** Empties all tables of a history. */
+  empty(): Promise<void>;
+  close(): Promise<void>;
+}
+
+const tables = [
+  'rooms',
+  'members',
+  'messages',
+  'users',
+  'user_keys',
+  'bans',
+  'blocks',
+  'terms',
+  'writers',
+].map((name) => `chat_${name}`);
+
+let made = 0;
+
+export async function postgresDatabase(server: Postgres): Promise<HistoryDatabase> {
+  const name = `chat_${made++}`;
+  await server.query(`CREATE DATABASE ${name} OWNER site`);
+  const url = `postgres://${server.login}@127.0.0.1:${server.port}/${name}`;
+  const pool = new Pool({ connectionString: url, max: 1 });
+  pool.on('error', () => {});
+  return {
+    url,
+    query: async (sql, values = []) => (await pool.query<Record<string, unknown>>(sql, values)).rows,
+    async holding(text) {
+      const found: string[] = [];
+      for (const table of tables) {
+        const { rowCount } = await pool.query(`SELECT 1 FROM ${table} AS t WHERE t::text LIKE $1`, [
+          `%${text}%`,
+        ]);
+        if (rowCount !== 0) found.push(table);
+      }
+      return found.sort();
+    },
+    async empty() {
+      await pool.query(`TRUNCATE ${tables.join(', ')}`);
+    },
+    close: () => pool.end(),
+  };
+}
+
+/** Opens the history in it. */
+export function openDatabase(
+  url: string,
+  onBatch?: (batch: { messages: number; commitMs: number }) => void,
+): Promise<History> {
+  const place = readHistoryPlace(url);
+  if (place === undefined) throw new Error('this is no place for a history');
+  return openHistory(place, {
+    onFailure: (error) => {
+      throw error;
+    },
+    ...(onBatch === undefined ? {} : { onBatch }),
+  });
+}
