@@ -8,10 +8,14 @@ import type { Change, History } from '../history.ts';
 import { isIndexed } from './index-state.ts';
 import { type Batch, type Request, readsAtStart } from './protocol.ts';
 
+/** Milliseconds until a thread that could not start is started again. They double with each try. */
+const pauses = { shortest: 500, longest: 30_000 };
+
 /**
  * The history in one SQLite file, in WAL mode. After the start the main thread does not touch the disk: one thread
- * writes, one reads, one searches. Those two start when there is something for them to do, since each takes 8 MB. The
- * file belongs to one chat server; other programs, such as a backup, may read it.
+ * writes, one reads, one searches. Those two start when there is something for them to do, since each takes 8 MB. If one
+ * cannot start then, what was asked of it is `storage_unavailable`, and it is tried again. The file belongs to one chat
+ * server; other programs, such as a backup, may read it.
  * @param options.onFailure called if a thread has died, which only a bug can cause; nothing works from then on
  * @throws Error naming the file, when it cannot be opened, another chat server has it or a newer version wrote it
  */
@@ -22,29 +26,26 @@ export async function openSqliteHistory(options: {
 }): Promise<History> {
   const { path, claimed } = claimFile(resolve(options.path));
   const listeners: ((change: Change) => void)[] = [];
-  const reader = new ThreadAtNeed(
-    () => Thread.start('./reader.ts', path, options.onFailure),
-    options.onFailure,
-  );
-  const searcher = new ThreadAtNeed(
-    () => Thread.start('./searcher.ts', path, options.onFailure),
-    options.onFailure,
-  );
+  const reader = new ThreadAtNeed(() => Thread.start('./reader.ts', path, options.onFailure));
+  const searcher = new ThreadAtNeed(() => Thread.start('./searcher.ts', path, options.onFailure));
   const onCommitted = ({ changes = [], commitMs }: Batch) => {
     for (const change of changes) for (const listener of listeners) listener(change);
     const messages = changes.filter((change) => change.type === 'message' && change.is === 'new').length;
     if (messages > 0 && commitMs !== undefined) options.onBatch?.({ messages, commitMs });
     if (changes.some(isForIndex)) searcher.start();
   };
-  let writer: Thread;
+  let opened: Thread | undefined;
   try {
-    writer = await Thread.start('./writer.ts', path, options.onFailure, onCommitted);
+    opened = await Thread.start('./writer.ts', path, options.onFailure, onCommitted);
     // After the writer, which has migrated it.
     if (!isIndexed(path)) searcher.start();
   } catch (error) {
+    // As long as it may write, the file is claimed.
+    await opened?.close();
     claimed.close();
     throw error;
   }
+  const writer = opened;
 
   return {
     write: (op, input, asker) => writer.call(asker === undefined ? { op, input } : { op, input, asker }),
@@ -93,23 +94,36 @@ function cannotOpen(path: string, cause: unknown): Error {
 /** A thread that starts with the first call. */
 class ThreadAtNeed {
   readonly #start: () => Promise<Thread>;
-  readonly #onFailure: (error: Error) => void;
+  /** Rejected during the pause after a start that failed. */
   #starting: Promise<Thread> | undefined;
   #thread: Thread | undefined;
+  #pause = pauses.shortest;
+  #again: NodeJS.Timeout | undefined;
   #closed = false;
 
-  constructor(start: () => Promise<Thread>, onFailure: (error: Error) => void) {
+  constructor(start: () => Promise<Thread>) {
     this.#start = start;
-    this.#onFailure = onFailure;
   }
 
   /** Starts it, if it is not there yet. */
   start(): void {
     if (this.#starting !== undefined || this.#closed) return;
     this.#starting = this.#start();
-    this.#starting.then((thread) => {
-      this.#thread = thread;
-    }, this.#onFailure);
+    this.#starting.then(
+      (thread) => {
+        this.#thread = thread;
+      },
+      () => this.#startLater(),
+    );
+  }
+
+  #startLater(): void {
+    if (this.#closed) return;
+    this.#again = setTimeout(() => {
+      this.#starting = undefined;
+      this.start();
+    }, this.#pause).unref();
+    this.#pause = Math.min(2 * this.#pause, pauses.longest);
   }
 
   call<T>(call: Parameters<Thread['call']>[0]): Promise<T> {
@@ -118,13 +132,13 @@ class ThreadAtNeed {
     if (this.#starting === undefined) return Promise.reject(closed());
     return this.#starting.then(
       (thread) => thread.call(call),
-      (cause: unknown) => Promise.reject(closed(cause)),
+      (cause: Error) => Promise.reject(new RequestError('storage_unavailable', cause.message, { cause })),
     );
   }
 
   async close(): Promise<void> {
     this.#closed = true;
-    // One that could not start has been reported.
+    clearTimeout(this.#again);
     await this.#starting?.then(
       (thread) => thread.close(),
       () => {},

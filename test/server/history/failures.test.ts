@@ -1,4 +1,13 @@
-import { closeSync, openSync, rmSync, statSync, symlinkSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  openSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, expect, test, vi } from 'vitest';
 import { connectChat, newClientId } from '../../helpers/chat-client.ts';
@@ -69,6 +78,23 @@ test('locked for a moment only: the send waits for it', async () => {
   other.exec('ROLLBACK');
   other.close();
   expect(await sending).toMatchObject({ message: { seq: 1 } });
+});
+
+test('a file that cannot be opened when it is first read: nobody is let in, the server lives on and lets in who comes later', async () => {
+  const { path, env } = await setUp();
+  const server = await startChatServer(env);
+  closing.push(() => server.stop());
+  renameSync(path, `${path}-away`);
+  await expect(connectChat(server.url, 'PHPSESSID=u1')).rejects.toThrow('internal');
+  expect((await fetch(`${server.url}/readyz`)).status).toBe(200);
+  expect(server.output()).toMatch(/the history .* cannot be opened: unable to open database file/);
+  renameSync(`${path}-away`, path);
+  const connected = await vi.waitUntil(() => connectChat(server.url, 'PHPSESSID=u1').catch(() => null), {
+    timeout: 5000,
+  });
+  closing.push(() => connected.close());
+  await connected.request('room:join', { room: 'lobby' });
+  expect(await connected.request('message:send', message())).toMatchObject({ message: { seq: 1 } });
 });
 
 test('a disk that hangs: every request, over HTTP too, is answered within 8 s and still carried out', async () => {
