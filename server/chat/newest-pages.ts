@@ -12,29 +12,30 @@ const mostRooms = 100;
  */
 export class NewestPages {
   readonly #history: History;
-  readonly #pages = new Map<Room, { head: number; page: Promise<Page> }>();
+  /** By room, as it is now. */
+  readonly #pages = new Map<string, Promise<Page>>();
 
   constructor(history: History) {
     this.#history = history;
+    // At once: a deleted text is kept nowhere.
+    history.onChange((change) => {
+      if (change.type === 'message') this.#pages.delete(change.message.room);
+      else if (change.type === 'room' && change.is === 'deleted') this.#pages.delete(change.room.id);
+    });
   }
 
   /** As the room was published by now, or newer. */
-  of(room: Room): Promise<Page> {
-    const { id, head, lastSeq } = room.record;
-    const known = this.#pages.get(room);
-    this.#pages.delete(room);
-    const kept =
-      known?.head === head
-        ? known
-        : { head, page: this.#history.read('newest', { room: id, upTo: lastSeq, limit: joinPage }) };
-    this.#pages.set(room, kept);
-    if (kept !== known) {
-      kept.page.catch(() => {
-        if (this.#pages.get(room) === kept) this.#pages.delete(room);
-      });
-    }
+  of({ record: { id, lastSeq } }: Room): Promise<Page> {
+    const page =
+      this.#pages.get(id) ?? this.#history.read('newest', { room: id, upTo: lastSeq, limit: joinPage });
+    // At the end: the room that was joined longest ago is the first to go.
+    this.#pages.delete(id);
+    this.#pages.set(id, page);
+    page.catch(() => {
+      if (this.#pages.get(id) === page) this.#pages.delete(id);
+    });
     const [oldest] = this.#pages.keys();
     if (this.#pages.size > mostRooms && oldest !== undefined) this.#pages.delete(oldest);
-    return kept.page;
+    return page;
   }
 }

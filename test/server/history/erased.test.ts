@@ -1,4 +1,5 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { connectChat, newClientId } from '../../helpers/chat-client.ts';
@@ -37,4 +38,41 @@ test('a deleted and an edited text are in no file of the server, within 60 s and
   ann.close();
   await server.stop();
   expect([...found(deleted), ...found(edited)]).toEqual([]);
+});
+
+test('a deleted text is not in the memory of the server, though its room was shown with it', async () => {
+  const memcached = await startMemcached();
+  onTestFinished(async () => {
+    await memcached.stop();
+  });
+  for (const user of [1, 2]) await memcached.set(`sessions/u${user}`, `{"user_id":${user}}`);
+  const folder = mkdtempSync(join(tmpdir(), 'chat-heap-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const server = await startChatServer({
+    CHAT_SESSION_STORE: memcached.url,
+    NODE_OPTIONS: `--heapsnapshot-signal=SIGUSR2 --diagnostic-dir=${folder}`,
+  });
+  onTestFinished(async () => {
+    await server.stop();
+  });
+  const ann = await connectChat(server.url, 'PHPSESSID=u1');
+  await ann.request('room:join', { room: 'lobby' });
+  const [deleted, kept] = ['Wm4kZ-deleted-Tq8', 'Wm4kZ-kept-Tq8'];
+  for (const text of [deleted, kept]) {
+    await ann.request('message:send', { room: 'lobby', text, clientId: newClientId() });
+  }
+  const bob = await connectChat(server.url, 'PHPSESSID=u2');
+  expect((await bob.request('room:join', { room: 'lobby' })).messages).toHaveLength(2);
+  await ann.request('message:delete', { room: 'lobby', seq: 1 });
+  // The main thread's: whatever else is in it, texts are told apart by the one that is kept.
+  server.process.kill('SIGUSR2');
+  const snapshot = () =>
+    readdirSync(folder)
+      .map((name) => readFileSync(join(folder, name), 'latin1'))
+      .find((text) => text.endsWith(']}') || text.endsWith(']}\n'));
+  await expect.poll(() => snapshot() !== undefined, { timeout: 20_000 }).toBe(true);
+  expect(snapshot()?.includes(kept)).toBe(true);
+  expect(snapshot()?.includes(deleted)).toBe(false);
+  ann.close();
+  bob.close();
 });
