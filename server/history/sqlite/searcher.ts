@@ -6,7 +6,7 @@ import { maxPageBytes, type Reads } from '../history.ts';
 import { messageColumns, messageFrom } from '../rows.ts';
 import { SearchCursors } from '../search-cursors.ts';
 import { pairsOf, searchPairs } from '../text-keys.ts';
-import { indexOf } from './index-state.ts';
+import { hasForm, indexOf, indexTable } from './index-state.ts';
 import { type Call, isFull, type Outcome, type Reply, type Request, storageFailure } from './protocol.ts';
 
 /**
@@ -277,11 +277,9 @@ function opened(file: string): Index {
     db.exec('PRAGMA secure_delete = ON');
     db.exec(`
       CREATE TABLE IF NOT EXISTS state (message INTEGER NOT NULL, id TEXT NOT NULL, change INTEGER NOT NULL) STRICT;
-      CREATE VIRTUAL TABLE IF NOT EXISTS pairs USING
-        fts5(room, text, content = '', columnsize = 0, detail = column, tokenize = 'ascii', prefix = '1');
+      CREATE VIRTUAL TABLE IF NOT EXISTS pairs USING ${indexTable};
     `);
-    const { sql } = db.prepare(`SELECT sql FROM sqlite_master WHERE name = 'pairs'`).get() as { sql: string };
-    if (!sql.includes('detail = column')) throw new Error('the index is of an older form');
+    if (!hasForm(db)) throw new Error('the index is of an older form');
     // Nothing is written where all is as it should be: the disk may be full.
     const secure = db.prepare(`SELECT v FROM pairs_config WHERE k = 'secure-delete'`).get()?.v;
     if (secure !== 1) db.exec(`INSERT INTO pairs (pairs, rank) VALUES ('secure-delete', 1)`);
@@ -293,7 +291,9 @@ function opened(file: string): Index {
       change: number;
     };
     const known = statements.idOf.get(message)?.id;
-    if (message > 0 && known !== id && known !== undefined)
+    // The message may be gone with its room, but its number was given before.
+    const given = (statements.nextMessage.get() as { num: number }).num > message;
+    if (!given || (message > 0 && known !== id && known !== undefined))
       throw new Error('the index is of another history');
     return {
       db,

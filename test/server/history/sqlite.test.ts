@@ -1,6 +1,6 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, describe, expect, test } from 'vitest';
 import { openSqliteHistory } from '../../../server/history/sqlite/sqlite.ts';
 import { historyContract } from '../../contracts/history.ts';
 import { historyFolder } from '../../helpers/chat-server.ts';
@@ -56,6 +56,53 @@ test('many senders share a transaction', async () => {
   expect(batches.reduce((sum, size) => sum + size, 0)).toBe(500);
   expect(batches.length).toBeLessThan(100);
   await history.close();
+});
+
+describe('an index for searching that does not fit is made anew at the start, without a search', () => {
+  /** A history that is closed and indexed, with this message in it. */
+  async function closedHistory(text?: string): Promise<string> {
+    const path = newFile();
+    const history = await open(path);
+    await history.write('publicRooms', lobby);
+    if (text !== undefined) await history.write('send', { ...message('a'), text });
+    // It waits until the index has followed.
+    await history.read('search', { query: 'hello', rooms: [], everyPublic: true, limit: 1 });
+    await history.close();
+    return path;
+  }
+  function inIndex<T>(path: string, ask: (db: DatabaseSync) => T): T {
+    const db = new DatabaseSync(`${path}-search`);
+    try {
+      return ask(db);
+    } finally {
+      db.close();
+    }
+  }
+  const stateOf = (path: string) => inIndex(path, (db) => db.prepare('SELECT message, id FROM state').get());
+
+  test.each([
+    ['of another history with as many messages', 'hello'],
+    ['of another history, beside an empty one', undefined],
+  ])('%s', async (_, text) => {
+    const path = await closedHistory(text);
+    const right = stateOf(path);
+    copyFileSync(`${await closedHistory('hello from elsewhere')}-search`, `${path}-search`);
+    expect(stateOf(path)).not.toEqual(right);
+    const history = await open(path);
+    await expect.poll(() => stateOf(path), { timeout: 5000 }).toEqual(right);
+    await history.close();
+  });
+
+  test('of another form', async () => {
+    const path = await closedHistory('hello');
+    const form = (db: DatabaseSync) =>
+      db.prepare(`SELECT sql FROM sqlite_master WHERE name = 'pairs'`).get()?.sql;
+    const right = inIndex(path, form);
+    inIndex(path, (db) => db.exec('DROP TABLE pairs; CREATE VIRTUAL TABLE pairs USING fts5(room, text)'));
+    const history = await open(path);
+    await expect.poll(() => inIndex(path, form), { timeout: 5000 }).toBe(right);
+    await history.close();
+  });
 });
 
 test('a deleted text cannot be read from the digest without its key', async () => {
