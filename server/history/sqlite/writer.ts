@@ -28,10 +28,7 @@ const { path } = workerData as { path: string };
 if (parentPort === null) throw new Error('writer.ts runs as a worker thread');
 const port = parentPort;
 
-/**
- * With so many requests no more arrays of them are taken into a transaction. That bounds the time it takes, and so how
- * long the first of its senders waits.
- */
+/** The most requests in a transaction. That bounds the time it takes, and so how long the first of its senders waits. */
 const maxBatch = 1000;
 
 /** The size to which the WAL is cut, in bytes: it reaches it by SQLite's own rule, a checkpoint at 1,000 pages. */
@@ -86,16 +83,7 @@ port.on('message', (first: Request[]) => {
     requests.push(...(next.message as Request[]));
   }
   const calls = requests.filter((request) => 'op' in request);
-  if (calls.length > 0) {
-    const writes = calls.filter((call) => !('read' in call));
-    const batch: Batch = writes.length > 0 ? commit(writes) : { outcomes: [] };
-    // After the transaction: what they tell is on the disk.
-    for (const call of calls) if ('read' in call) batch.outcomes.push(answer(call));
-    port.postMessage(batch satisfies Reply);
-    if (batch.changes?.some(erases)) erasing ??= setTimeout(erase, eraseAfter);
-    if (batch.changes?.some(deletesRoom)) purging ??= setTimeout(purge, purgeEvery);
-    disk.checkpointInTime();
-  }
+  for (let from = 0; from < calls.length; from += maxBatch) carryOut(calls.slice(from, from + maxBatch));
   if (calls.length < requests.length) {
     clearTimeout(erasing);
     clearTimeout(purging);
@@ -106,6 +94,17 @@ port.on('message', (first: Request[]) => {
   }
 });
 port.postMessage({ ready: true } satisfies Reply);
+
+function carryOut(calls: readonly Call[]): void {
+  const writes = calls.filter((call) => !('read' in call));
+  const batch: Batch = writes.length > 0 ? commit(writes) : { outcomes: [] };
+  // After the transaction: what they tell is on the disk.
+  for (const call of calls) if ('read' in call) batch.outcomes.push(answer(call));
+  port.postMessage(batch satisfies Reply);
+  if (batch.changes?.some(erases)) erasing ??= setTimeout(erase, eraseAfter);
+  if (batch.changes?.some(deletesRoom)) purging ??= setTimeout(purge, purgeEvery);
+  disk.checkpointInTime();
+}
 
 function answer({ id, op, input }: Question): Outcome {
   try {

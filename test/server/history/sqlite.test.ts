@@ -58,6 +58,16 @@ test('many senders share a transaction', async () => {
   await history.close();
 });
 
+test('of 2,500 sends at once at most 1,000 share a transaction', async () => {
+  const batches: number[] = [];
+  const history = await open(newFile(), ({ messages }) => batches.push(messages));
+  await history.write('publicRooms', lobby);
+  await Promise.all(Array.from({ length: 2500 }, (_, i) => history.write('send', message(`c${i}`))));
+  expect(batches.reduce((sum, size) => sum + size, 0)).toBe(2500);
+  expect(Math.max(...batches)).toBe(1000);
+  await history.close();
+});
+
 describe('an index for searching that does not fit is made anew at the start, without a search', () => {
   /** A history that is closed and indexed, with this message in it. */
   async function closedHistory(text?: string): Promise<string> {
