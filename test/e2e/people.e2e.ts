@@ -129,12 +129,15 @@ test('a hundred and twenty members come by pages, and one is found by name', asy
 });
 
 test('while the connection is lost nobody is said to be here', async ({ alice, site }) => {
-  await privateRoom(site, 'alice', 'lookout', ['2']);
+  await privateRoom(site, 'alice', 'lookout', []);
   await alice.open('lookout');
   await expect(people(alice).getByRole('heading', { name: 'Here now' })).toBeVisible();
+  const alone = people(alice).getByText('Only you are here');
+  await expect(alone).toBeVisible();
   await site.restart('SIGKILL', async () => {
     await expect(alice.banner).toContainText('Connection lost');
     await expect(people(alice).getByRole('heading', { name: 'Last seen here' })).toBeVisible();
+    await expect(alone).toBeHidden();
     await expect(alice.page.getByText('Connection lost', { exact: true })).toBeVisible();
     await expect(alice.page.getByRole('button', { name: 'Here now: –' })).toBeVisible();
     await alice.shot('people-3-lost');

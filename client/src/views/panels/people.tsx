@@ -82,7 +82,8 @@ export class People extends Component<Props> {
         {members > MANY && this.#field()}
         <RovingList items=".person" label={heading} element={this.#list} onScroll={this.#extend}>
           {this.#query.trim() === '' ? this.#everybody(lost) : this.#found()}
-          {members === 1 &&
+          {!lost &&
+            members === 1 &&
             room.presentCount === 1 &&
             this.#people.list(false, strings.locale).length === 0 && (
               <Empty
