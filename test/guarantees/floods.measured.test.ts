@@ -11,7 +11,7 @@ import { megabytes, percentile, watchRss } from '../helpers/server-figures.ts';
 import { startTalk } from '../helpers/talk.ts';
 import { size, within } from './size.ts';
 
-const lasting = size(30_000, 3000);
+const lasting = size(30_000, 2000);
 const alone = oneAtATime();
 const program = new URL('../helpers/flood.ts', import.meta.url).pathname;
 

@@ -6,7 +6,7 @@ import { connectRaw, type RawClient } from '../helpers/raw-client.ts';
 import { connections, megabytes, metrics, percentile, rss } from '../helpers/server-figures.ts';
 import { size } from './size.ts';
 
-const lasting = size(600_000, 10_000);
+const lasting = size(600_000, 7000);
 const perSecond = 100;
 const staying = 20;
 const comingAndGoing = 20;
