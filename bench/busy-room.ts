@@ -1,7 +1,7 @@
 /**
  * A room in which 50 messages a second arrive, in the browser of somebody who is at its end: how long the frames are,
  * how many messages are in the page, and whether memory grows.
- * Run: npm run build && npm run bench:busy-room [-- MINUTES]
+ * Run: npm run build && npm run bench busy-room [MINUTES]
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { chromium } from '@playwright/test';

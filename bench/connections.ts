@@ -2,7 +2,7 @@
  * What a connection costs: with its session looked up and its room joined, beside plain Socket.IO, which knows nobody.
  * CPU of all threads when fifty come at a time, the time until a storm of all of them is over and how late messages are
  * meanwhile, and the memory of the idle ones.
- * Run: npm run bench:connections [-- CHECKOUT], with another checkout of this project to compare with
+ * Run: npm run bench connections [CHECKOUT], with another checkout of this project to compare with
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { percentile, rss } from '../test/helpers/server-figures.ts';

@@ -1,7 +1,7 @@
 /**
  * When the first message is visible to somebody who opens the chat for the first time: nothing in the browser's cache,
  * a server that has been asked before.
- * Run: npm run build && npm run bench:first-visit [-- VISITS]
+ * Run: npm run build && npm run bench first-visit [VISITS]
  */
 import { type Browser, chromium } from '@playwright/test';
 import { connectChat, newClientId } from '../test/helpers/chat-client.ts';

@@ -1,7 +1,7 @@
 /**
  * What a message costs from the sender's frame to all receivers, stored durably, beside plain Socket.IO, which stores
  * nothing and knows nobody: 1,000 connections in 10 rooms of 100, CPU of all threads of the server.
- * Run: npm run bench:messages [-- CHECKOUT], with another checkout of this project to compare with
+ * Run: npm run bench messages [CHECKOUT], with another checkout of this project to compare with
  */
 import { rss } from '../test/helpers/server-figures.ts';
 import { Crowd, compare, root, startBareWs, startChat, startPlain, startSessions } from './load.ts';

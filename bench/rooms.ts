@@ -1,7 +1,7 @@
 /**
  * What a list of 10,000 rooms and a room of 10,000 members cost, beside 10 of each: connecting, the lists, sending, and
  * telling 1,000 members who do not show the room.
- * Run: npm run bench:rooms
+ * Run: npm run bench rooms
  */
 import { readFileSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';

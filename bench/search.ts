@@ -1,7 +1,7 @@
 /**
  * How long a search takes in a history of a million messages, 800,000 of them in rooms that the asker is not in; and
  * whether searches hold up somebody who joins a room meanwhile.
- * Run: npm run bench:search
+ * Run: npm run bench search
  */
 import { readFileSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';

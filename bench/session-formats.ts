@@ -1,6 +1,6 @@
 /**
  * How many typical sessions a second one core decodes, beside what a user would otherwise take.
- * Run: npm run bench
+ * Run: npm run bench session-formats
  */
 import { execFileSync } from 'node:child_process';
 import phpSerialize from 'php-serialize';

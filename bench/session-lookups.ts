@@ -1,7 +1,7 @@
 /**
  * What it costs to check sessions once a second, as the server does for open connections, beside the plain way with
  * memjs: all of them at once, each second.
- * Run: npm run bench:lookups
+ * Run: npm run bench session-lookups
  */
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';

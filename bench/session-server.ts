@@ -1,7 +1,7 @@
 /**
  * How many sessions a second PHP reads, changes and writes, one request after another with a connection of its own each:
  * with this project's session daemon and handler, and with memcached and ext-memcached's own handler, both with locks.
- * Run: npm run bench:session-server
+ * Run: npm run bench session-server
  */
 import { execFileSync } from 'node:child_process';
 import { startMemcached } from '../test/helpers/memcached.ts';

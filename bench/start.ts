@@ -1,7 +1,7 @@
 /**
  * What the chat server takes before the first visitor, beside plain Socket.IO: CPU of all threads until it listens, and
  * memory 3 s later.
- * Run: npm run bench:start [-- 'OPTIONS OF NODE' …], to compare other options with those of `npm run server`
+ * Run: npm run bench start [-- 'OPTIONS OF NODE' …], to compare other options with those of `npm run server`
  */
 import { readFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';

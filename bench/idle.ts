@@ -1,0 +1,60 @@
+/**
+ * What connections cost while nothing happens: CPU of all threads of the server a second, for 10,000 connections with a
+ * session each in memcached, which is looked at once a second, beside plain Socket.IO, which only pings.
+ * Run: npm run bench idle [CHECKOUT], with another checkout of this project to compare with
+ */
+import { setTimeout as pause } from 'node:timers/promises';
+import { percentile } from '../test/helpers/server-figures.ts';
+import { LightClient } from './light-client.ts';
+import { cpuSeconds, root, type Server, sessionOf, startChat, startPlain, startSessions } from './load.ts';
+
+const connections = 10_000;
+/** A ping interval is 25 s: a slice holds one ping of each connection. */
+const slice = 25_000;
+const slices = 3;
+
+/** Microseconds of CPU a second and connection, of each slice. */
+async function cost({ port, dialect, sessions, process: { pid } }: Server): Promise<number[]> {
+  const clients: LightClient[] = [];
+  while (clients.length < connections) {
+    const more = Array.from({ length: 50 }, (_, k) => {
+      const cookie = sessions ? `PHPSESSID=${sessionOf(clients.length + k)}` : '';
+      return LightClient.open(port, dialect, cookie);
+    });
+    clients.push(...(await Promise.all(more)));
+  }
+  // Until what connecting has left behind is collected.
+  await pause(10_000);
+  const costs: number[] = [];
+  for (let n = 0; n < slices; n++) {
+    const [before, began] = [cpuSeconds(pid), performance.now()];
+    await pause(slice);
+    const seconds = (performance.now() - began) / 1000;
+    costs.push(((cpuSeconds(pid) - before) * 1e6) / seconds / connections);
+  }
+  for (const client of clients) client.close();
+  return costs;
+}
+
+// One after the other: a process may not have more files open than the connections to one of them.
+const memcached = await startSessions(connections);
+try {
+  for (const start of [
+    startPlain,
+    () => startChat('this', root, memcached, ['lobby']),
+    ...process.argv.slice(2).map((one) => () => startChat(one, one, memcached, ['lobby'])),
+  ]) {
+    const server = await start();
+    try {
+      const costs = await cost(server);
+      console.log(
+        `${server.name}: ${percentile(costs, 0.5).toFixed(1)} µs of CPU a second and connection ` +
+          `(${Math.min(...costs).toFixed(1)} to ${Math.max(...costs).toFixed(1)})`,
+      );
+    } finally {
+      await server.stop();
+    }
+  }
+} finally {
+  await memcached.stop();
+}
