@@ -79,7 +79,7 @@ const settings = {
       context.addIssue('it is no place for a history');
       return z.NEVER;
     }),
-    'sqlite:PATH, a file, nor postgres://USER:PASSWORD@HOST/DATABASE, in which what is special in the password is percent-encoded',
+    'sqlite:PATH, a file, nor postgres: or mysql://USER:PASSWORD@HOST/DATABASE, in which what is special in the password is percent-encoded',
   ],
   CHAT_LOGIN_URL: ['http://localhost:8080/', webAddress, 'a web address, or a path beginning with /'],
   CHAT_ROOMS: [

@@ -39,5 +39,7 @@ export async function tryDatabase(place: DatabaseAddress): Promise<void> {
 }
 
 async function dialectOf(address: DatabaseAddress): Promise<Dialect> {
-  return (await import('./sql/postgres.ts')).postgres(address);
+  return address.kind === 'postgres'
+    ? (await import('./sql/postgres.ts')).postgres(address)
+    : (await import('./sql/mariadb.ts')).mariadb(address);
 }

@@ -1,6 +1,8 @@
+import { createPool, type RowDataPacket } from 'mysql2/promise';
 import { Pool } from 'pg';
 import type { History } from '../../server/history/history.ts';
 import { openHistory, readHistoryPlace } from '../../server/history/open.ts';
+import type { Mariadb } from './mariadb.ts';
 import type { Postgres } from './postgres.ts';
 
 /** A database of its own for a chat history, owned by the user who logs in. */
@@ -51,6 +53,40 @@ export async function postgresDatabase(server: Postgres): Promise<HistoryDatabas
     },
     async empty() {
       await pool.query(`TRUNCATE ${tables.join(', ')}`);
+    },
+    close: () => pool.end(),
+  };
+}
+
+export async function mariadbDatabase(server: Mariadb): Promise<HistoryDatabase> {
+  const name = `chat_${made++}`;
+  await server.query(`CREATE DATABASE ${name}`);
+  await server.query(`GRANT ALL ON ${name}.* TO site@'%'`);
+  const pool = createPool({
+    socketPath: `${server.folder}/socket`,
+    user: 'root',
+    database: name,
+    connectionLimit: 1,
+  });
+  const query = async (sql: string, values: unknown[] = []) => {
+    const [rows] = await pool.query<RowDataPacket[]>(sql, values);
+    return rows;
+  };
+  return {
+    url: `mysql://${server.login}@127.0.0.1:${server.port}/${name}`,
+    query,
+    async holding(text) {
+      const found: string[] = [];
+      for (const table of tables) {
+        const columns = await query(`SHOW COLUMNS FROM ${table}`);
+        const row = columns.map(({ Field }) => `coalesce(${Field}, '')`).join(', ');
+        const rows = await query(`SELECT 1 FROM ${table} WHERE CONCAT_WS(' ', ${row}) LIKE ?`, [`%${text}%`]);
+        if (rows.length > 0) found.push(table);
+      }
+      return found.sort();
+    },
+    async empty() {
+      for (const table of tables) await query(`DELETE FROM ${table}`);
     },
     close: () => pool.end(),
   };

@@ -101,6 +101,7 @@ test.each([
   ['CHAT_HISTORY', 'postgres://user:geheim@host/chat?tls=maybe'],
   ['CHAT_HISTORY', 'postgres://user:geheim%@host/chat'],
   ['CHAT_HISTORY', 'postgresql://user:geheim@ho st/chat'],
+  ['CHAT_HISTORY', 'mysql://user:geheim@host/chat?socket=/run/mysqld.sock'],
   ['CHAT_HISTORY', 'postgres://user:ge/geheim@host/chat'],
   ['CHAT_HISTORY', 'mysql://host/chat?user=chat&password=geheim'],
   ['CHAT_HISTORY', 'mysql:host=db;password=geheim'],
@@ -117,7 +118,7 @@ test.each([
 
 test('of an address that may hold a password, its beginning is repeated', () => {
   expect(problemsOf({ CHAT_HISTORY: 'postgres://user:secret@host' })).toContain(
-    'CHAT_HISTORY: "postgres:…" is not sqlite:PATH, a file, nor postgres://USER:PASSWORD@HOST/DATABASE',
+    'CHAT_HISTORY: "postgres:…" is not sqlite:PATH, a file, nor postgres: or mysql://USER:PASSWORD@HOST/DATABASE',
   );
 });
 
@@ -137,6 +138,11 @@ test('the address of a history’s database, with a password of all that has to 
     ...address,
     at: { host: '::1', port: 6000 },
     tls: {},
+  });
+  expect(history(`mysql://${login}@db/site`)).toEqual({
+    ...address,
+    kind: 'mysql',
+    at: { host: 'db', port: 3306 },
   });
   expect(history('postgres://chat@/site?socket=/run/postgresql/.s.PGSQL.5433')).toEqual({
     ...address,

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 
 /** A database server, and how to log in to it. */
 export interface DatabaseAddress {
-  kind: 'postgres';
+  kind: 'postgres' | 'mysql';
   /** A host with its port, or the path of a unix socket. */
   at: { host: string; port: number } | { path: string };
   user: string;
@@ -13,10 +13,10 @@ export interface DatabaseAddress {
   tls: { ca?: string } | undefined;
 }
 
-const ports = { postgres: 5432 };
+const ports = { postgres: 5432, mysql: 3306 };
 
 /**
- * `postgres://USER:PASSWORD@HOST[:PORT]/DATABASE`. Options: `socket=PATH` of a unix socket, which replaces
+ * `postgres://USER:PASSWORD@HOST[:PORT]/DATABASE`, or `mysql:` of MariaDB. Options: `socket=PATH` of a unix socket, which replaces
  * the host; `tls=on`, and `ca=FILE` with the certificate of one's own authority. The password is percent-encoded where
  * it has to be.
  * @returns undefined for anything else
@@ -24,10 +24,12 @@ const ports = { postgres: 5432 };
 export function readDatabaseAddress(url: string): DatabaseAddress | undefined {
   // Not by URL, which reads a password with a slash in it as a host.
   const parts =
-    /^(postgres|postgresql):\/\/([^:@/?#]+)(?::([^@/?#]*))?@([^@/?#]*)\/([^/?#@]+)(?:\?([^#@]*))?$/.exec(url);
+    /^(postgres|postgresql|mysql|mariadb):\/\/([^:@/?#]+)(?::([^@/?#]*))?@([^@/?#]*)\/([^/?#@]+)(?:\?([^#@]*))?$/.exec(
+      url,
+    );
   if (parts === null) return undefined;
-  const [, , user = '', password = '', host = '', database = '', query = ''] = parts;
-  const kind = 'postgres';
+  const [, scheme = '', user = '', password = '', host = '', database = '', query = ''] = parts;
+  const kind = scheme.startsWith('postgres') ? 'postgres' : 'mysql';
   const options = new Map(new URLSearchParams(query.replaceAll('+', '%2B')));
   if ([...options.keys()].some((name) => !['socket', 'tls', 'ca'].includes(name))) return undefined;
   const at = place(kind, host, options.get('socket'));
@@ -58,7 +60,8 @@ function place(
   socket: string | undefined,
 ): DatabaseAddress['at'] | undefined {
   if (socket !== undefined) {
-    return named === '' && /^\/.*\/\.s\.PGSQL\.\d{1,5}$/.test(socket) ? { path: socket } : undefined;
+    const whole = kind === 'postgres' ? /^\/.*\/\.s\.PGSQL\.\d{1,5}$/ : /^\/./;
+    return named === '' && whole.test(socket) ? { path: socket } : undefined;
   }
   const [, v6, name = v6, port] =
     /^(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+))(?::(\d{1,5}))?$/.exec(named) ?? [];

@@ -6,7 +6,7 @@ export type Value = string | number | null;
 /** A piece of SQL with its values: one for each `?`. A value that is a list is for the dialect that made the piece. */
 export interface Sql {
   text: string;
-  values: readonly (Value | readonly Value[])[];
+  values: readonly (Value | readonly Value[] | readonly (readonly Value[])[])[];
 }
 
 /** A connection to the database. It does one thing at a time. */

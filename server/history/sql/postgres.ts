@@ -1,6 +1,7 @@
 import { Client, type ClientConfig } from 'pg';
 import type { Row } from '../rows.ts';
 import type { DatabaseAddress } from './address.ts';
+import { TimedConnection } from './connection.ts';
 import {
   type ColumnName,
   type Columns,
@@ -13,7 +14,7 @@ import {
   SqlError,
   type Value,
 } from './dialect.ts';
-import { answerLimit, connectLimit, lockLimit, statementLimit, transactionLimit } from './limits.ts';
+import { connectLimit, lockLimit, statementLimit, transactionLimit } from './limits.ts';
 
 /** SQLSTATEs: PostgreSQL's errcodes.txt. Those that are not here are `refused`. */
 const problems: Readonly<Record<string, readonly [Problem, string]>> = {
@@ -106,69 +107,35 @@ async function connect({ at, user, password, database, tls }: DatabaseAddress): 
     },
   };
   const client = new Client(config);
-  const connection = new PostgresConnection(client);
-  await connection.open();
-  return connection;
-}
-
-class PostgresConnection implements Connection {
-  readonly #client: Client;
-  #lost = false;
-
-  constructor(client: Client) {
-    this.#client = client;
-    client.on('error', () => this.destroy());
-  }
-
-  async open(): Promise<void> {
-    try {
-      await this.#client.connect();
-      await this.query(raw(settings));
-      const [facts] = await this.query(
-        raw(
-          `SELECT current_setting('server_version_num')::bigint AS version, current_setting('server_encoding') AS encoding`,
-        ),
-      );
-      if ((facts?.version as number) < oldest * 10_000)
-        throw new SqlError('refused', `PostgreSQL: it is older than version ${oldest}`);
-      if (facts?.encoding !== 'UTF8')
-        throw new SqlError('refused', 'PostgreSQL: the encoding of the database is not UTF8');
-    } catch (error) {
-      this.destroy();
-      throw failure(error);
-    }
-  }
-
-  async query({ text, values }: Sql): Promise<Row[]> {
-    if (this.#lost) throw lost;
-    let late: NodeJS.Timeout | undefined;
-    try {
-      const asked = this.#client.query<Row>(numbered(text), values.length === 0 ? undefined : [...values]);
-      const limit = new Promise<never>((_, reject) => {
-        late = setTimeout(() => {
-          reject(new SqlError('lost', 'PostgreSQL: it does not answer'));
-          this.destroy();
-        }, answerLimit);
-      });
-      return (await Promise.race([asked, limit])).rows;
-    } catch (error) {
-      const failed = failure(error);
-      if (failed.problem === 'lost') this.destroy();
-      throw failed;
-    } finally {
-      clearTimeout(late);
-    }
-  }
-
-  destroy(): void {
-    if (this.#lost) return;
-    this.#lost = true;
+  const connection = new TimedConnection('PostgreSQL', {
+    ask: async ({ text, values }) =>
+      (await client.query<Row>(numbered(text), values.length === 0 ? undefined : [...values])).rows,
     // `end` alone would wait for an answer. pg's types leave the stream out.
-    (this.#client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
+    end: () =>
+      (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy(),
+    failure,
+  });
+  client.on('error', () => connection.destroy());
+  try {
+    await connection.within(() => client.connect());
+    await connection.query(raw(settings));
+    const [facts] = await connection.query(
+      raw(
+        `SELECT current_setting('server_version_num')::bigint AS version, current_setting('server_encoding') AS encoding`,
+      ),
+    );
+    if ((facts?.version as number) < oldest * 10_000) {
+      throw new SqlError('refused', `PostgreSQL: it is older than version ${oldest}`);
+    }
+    if (facts?.encoding !== 'UTF8') {
+      throw new SqlError('refused', 'PostgreSQL: the encoding of the database is not UTF8');
+    }
+    return connection;
+  } catch (error) {
+    connection.destroy();
+    throw error;
   }
 }
-
-const lost = new SqlError('lost', 'PostgreSQL: the connection is lost');
 
 /** `$1` and so on in place of each `?`. */
 function numbered(text: string): string {
@@ -177,7 +144,6 @@ function numbered(text: string): string {
 }
 
 function failure(error: unknown): SqlError {
-  if (error instanceof SqlError) return error;
   const { code = '', severity } = error as { code?: string; severity?: string };
   const [problem, text] = problems[code] ?? [];
   if (problem !== undefined) return new SqlError(problem, `PostgreSQL: ${text} (${code})`);

@@ -9,8 +9,12 @@ import { needsOf } from './needs.ts';
 import { store } from './store.ts';
 import { LoadedWork, Missing } from './work.ts';
 
-/** Most operations of one transaction: it bounds how long the first of its senders waits. */
+/**
+ * Most operations of one transaction, and characters of their texts: it bounds how long the first of its senders waits,
+ * and a database takes statements of so many bytes only.
+ */
 const maxBatch = 500;
+const maxCharacters = 1024 * 1024;
 
 /** The pauses before a transaction is tried again, in milliseconds. Together they last as long as a short restart. */
 const pauses = [0, 20, 100, 300, 600, 1000];
@@ -83,7 +87,7 @@ export class Writer {
   async #run(): Promise<void> {
     // The calls of one turn of the event loop go together.
     await new Promise(setImmediate);
-    while (this.#queue.length > 0) await this.#commit(this.#queue.splice(0, maxBatch));
+    while (this.#queue.length > 0) await this.#commit(this.#queue.splice(0, batchOf(this.#queue)));
     this.#running = undefined;
   }
 
@@ -214,6 +218,18 @@ export class Writer {
       }
     }
   }
+}
+
+/** How many of the calls make the next transaction; one at least. */
+function batchOf(calls: readonly Call[]): number {
+  let characters = 0;
+  let size = 0;
+  for (const { input } of calls) {
+    characters += (input as { text?: string }).text?.length ?? 0;
+    if (size === maxBatch || (characters > maxCharacters && size > 0)) break;
+    size++;
+  }
+  return size;
 }
 
 /** Carries out one operation. A refusal is an answer; anything else that is thrown undoes the whole transaction. */

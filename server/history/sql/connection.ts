@@ -1,0 +1,56 @@
+import type { Row } from '../rows.ts';
+import { type Connection, type Sql, SqlError } from './dialect.ts';
+import { answerLimit } from './limits.ts';
+
+/** A connection by a client library. */
+export interface Client {
+  ask(sql: Sql): Promise<Row[]>;
+  /** Closes it at once. */
+  end(): void;
+  /** What an error of the library means. */
+  failure(error: unknown): SqlError;
+}
+
+/** A connection whose statements end in time. After one that was lost, it is never asked again. */
+export class TimedConnection implements Connection {
+  readonly #name: string;
+  readonly #client: Client;
+  #ended = false;
+
+  constructor(name: string, client: Client) {
+    this.#name = name;
+    this.#client = client;
+  }
+
+  async query(sql: Sql): Promise<Row[]> {
+    return this.within(() => this.#client.ask(sql));
+  }
+
+  /** Something else than a statement: logging in. */
+  async within<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#ended) throw new SqlError('lost', `${this.#name}: the connection is lost`);
+    let timer: NodeJS.Timeout | undefined;
+    try {
+      const late = new Promise<never>((_, reject) => {
+        timer = setTimeout(
+          // What has arrived during a hold-up of this process is read first.
+          () => setImmediate(() => reject(new SqlError('lost', `${this.#name}: it does not answer`))),
+          answerLimit,
+        );
+      });
+      return await Promise.race([work(), late]);
+    } catch (error) {
+      const failed = error instanceof SqlError ? error : this.#client.failure(error);
+      if (failed.problem === 'lost') this.destroy();
+      throw failed;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  destroy(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#client.end();
+  }
+}

@@ -1,0 +1,151 @@
+import { type Connection as Client, createConnection, type QueryError } from 'mysql2';
+import type { Row } from '../rows.ts';
+import type { DatabaseAddress } from './address.ts';
+import { TimedConnection } from './connection.ts';
+import { type Connection, type Dialect, type Problem, raw, type Sql, SqlError } from './dialect.ts';
+import { connectLimit, lockLimit, statementLimit, transactionLimit } from './limits.ts';
+
+/** Numbers of errors, as mysql2 has no names for those of MariaDB alone. Those that are not here are `refused`. */
+const problems: Readonly<Record<number, readonly [Problem, string]>> = {
+  1213: ['again', 'another transaction was in the way'],
+  1020: ['again', 'another transaction was in the way'],
+  1205: ['again', 'another transaction holds a lock for too long'],
+  1062: ['again', 'another server has stored the same'],
+  1021: ['full', 'its disk is full'],
+  1114: ['full', 'its disk is full'],
+  1040: ['lost', 'it takes no more connections'],
+  1203: ['lost', 'it takes no more connections of this user'],
+  1226: ['lost', 'it takes no more connections of this user'],
+  1969: ['lost', 'it needed too long for an answer'],
+  1317: ['lost', 'the statement was interrupted'],
+  1927: ['lost', 'the connection was ended'],
+  1053: ['lost', 'it is shutting down'],
+  1290: ['lost', 'it is read-only'],
+  1836: ['lost', 'it is read-only'],
+  1045: ['lost', 'it refuses the user or the password'],
+  1698: ['lost', 'it refuses the user or the password'],
+  1130: ['lost', 'it does not accept this user from this machine'],
+  1044: ['lost', 'there is no such database, or the user may not use it'],
+  1049: ['lost', 'there is no such database'],
+  1142: ['refused', 'the user may not do that there: it needs all privileges on the database'],
+};
+
+/** The first version that is tested. */
+const oldest = [10, 6] as const;
+
+/**
+ * A server may be configured without autocommit, or with a mode in which a backslash means itself, which mysql2 does not
+ * know. The lock of rows that are not there yet, as with REPEATABLE READ, would keep other rooms waiting. Lists stay
+ * lists: as a subquery they would be looked up without the index.
+ */
+const settings = [
+  `SET autocommit = 1, sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', sql_safe_updates = 0, ` +
+    `sql_select_limit = 18446744073709551615, in_predicate_conversion_threshold = 0, ` +
+    `max_statement_time = ${statementLimit / 1000}, lock_wait_timeout = ${lockLimit / 1000}, ` +
+    `innodb_lock_wait_timeout = ${lockLimit / 1000}, idle_transaction_timeout = ${transactionLimit / 1000}`,
+  'SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED',
+];
+
+/** The lock for migrations: names of locks are one for all databases of the server. */
+const lockName = `CONCAT('php-session-chat ', SHA1(DATABASE()))`;
+
+/** MariaDB 10.6 or later, by mysql2. */
+export function mariadb(address: DatabaseAddress): Dialect {
+  return {
+    name: 'MariaDB',
+    migrations: new URL('./mariadb/', import.meta.url),
+    connect: () => connect(address),
+    among(columns, rows) {
+      if (columns.length === 1) {
+        return { text: `${columns[0]} IN (?)`, values: [rows.map(([value = null]) => value)] };
+      }
+      // Of lists of rows the optimizer would not use the index.
+      const one = `(${columns.map((column) => `${column} = ?`).join(' AND ')})`;
+      return { text: `(${rows.map(() => one).join(' OR ')})`, values: rows.flat() };
+    },
+    insert(table, columns, rows, more = '') {
+      return { text: `INSERT INTO ${table} (${columns.join(', ')}) VALUES ? ${more}`, values: [rows] };
+    },
+    insertNew(table, columns, rows) {
+      // Not IGNORE, which would ignore other errors, too.
+      return this.insert(table, columns, rows, `ON DUPLICATE KEY UPDATE ${columns[0]} = ${columns[0]}`);
+    },
+    upsert(table, key, columns, rows) {
+      const others = columns.filter((column) => !key.includes(column));
+      const set = others.map((column) => `${column} = VALUES(${column})`).join(', ');
+      return this.insert(table, columns, rows, `ON DUPLICATE KEY UPDATE ${set}`);
+    },
+    lock: raw(`SELECT GET_LOCK(${lockName}, 3600)`),
+    unlock: raw(`SELECT RELEASE_LOCK(${lockName})`),
+  };
+}
+
+async function connect({ at, user, password, database, tls }: DatabaseAddress): Promise<Connection> {
+  const client = createConnection({
+    ...('path' in at ? { socketPath: at.path } : at),
+    user,
+    password,
+    database,
+    charset: 'UTF8MB4_BIN',
+    // Without `verifyIdentity` the certificate of any host would do.
+    ...(tls === undefined ? {} : { ssl: { ...tls, rejectUnauthorized: true, verifyIdentity: true } }),
+    connectTimeout: connectLimit,
+    enableKeepAlive: true,
+    disableEval: true,
+    // Otherwise the server could ask for a file of this machine.
+    flags: ['-LOCAL_FILES'],
+  });
+  const connection = new TimedConnection('MariaDB', {
+    ask: (sql) => ask(client, sql),
+    end: () => client.destroy(),
+    failure,
+  });
+  client.on('error', () => connection.destroy());
+  try {
+    await connection.within(
+      () =>
+        new Promise<void>((resolve, reject) =>
+          client.connect((error) => (error === null ? resolve() : reject(error))),
+        ),
+    );
+    for (const one of settings) await connection.query(raw(one));
+    const [facts] = await connection.query(raw('SELECT VERSION() AS version'));
+    const [, major, minor] = /^(?:5\.5\.5-)?(\d+)\.(\d+)\..*MariaDB/i.exec(facts?.version as string) ?? [];
+    if (major === undefined) throw new SqlError('refused', 'MariaDB: this is another database');
+    if (Number(major) < oldest[0] || (Number(major) === oldest[0] && Number(minor) < oldest[1])) {
+      throw new SqlError('refused', `MariaDB: it is older than version ${oldest.join('.')}`);
+    }
+    return connection;
+  } catch (error) {
+    connection.destroy();
+    throw error;
+  }
+}
+
+function ask(client: Client, { text, values }: Sql): Promise<Row[]> {
+  return new Promise((resolve, reject) =>
+    client.query(
+      {
+        sql: text,
+        values: [...values],
+        // Ids are bytes to the database, and text here.
+        typeCast: (field, next) =>
+          field.type === 'LONGLONG' || field.type === 'LONG' ? next() : field.string('utf8'),
+      },
+      (error, rows) => {
+        if (error === null) resolve(Array.isArray(rows) ? (rows as Row[]) : []);
+        else reject(error);
+      },
+    ),
+  );
+}
+
+function failure(error: unknown): SqlError {
+  const { errno = 0, code, fatal } = error as Partial<QueryError>;
+  const [problem, text] = problems[errno] ?? [];
+  if (problem !== undefined) return new SqlError(problem, `MariaDB: ${text} (${errno})`);
+  // The network, TLS, or mysql2 itself; a server's error that ends the connection, too.
+  if (fatal === true || errno < 1000)
+    return new SqlError('lost', `MariaDB: the connection failed (${code ?? errno})`);
+  return new SqlError('refused', `MariaDB: error ${errno}`);
+}
