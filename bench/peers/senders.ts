@@ -1,0 +1,82 @@
+/**
+ * 100 senders of the benchmark `durable`, each with one message under way.
+ * Run: node bench/peers/senders.ts history|transactions
+ */
+import { randomUUID } from 'node:crypto';
+import { rmSync } from 'node:fs';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { DatabaseSync } from 'node:sqlite';
+import { openHistory } from '../../server/history/open.ts';
+import { historyFolder } from '../../test/helpers/chat-server.ts';
+
+const senders = 100;
+const warmUp = 1000;
+const lasting = 4000;
+
+const place = historyFolder();
+const text = 'What a message usually says, in a sentence or two. '.repeat(2);
+const user = (sender: number) => ({ id: `u${sender}`, name: `User ${sender}` });
+
+/** Resolves when it is on the disk. */
+type Send = (sender: number) => Promise<void>;
+
+async function ofHistory(): Promise<Send> {
+  const history = await openHistory(
+    { kind: 'sqlite', path: place.path },
+    {
+      onFailure: (error) => {
+        throw error;
+      },
+    },
+  );
+  await history.write('publicRooms', { rooms: [{ id: 'hall', name: 'hall' }], at: Date.now() });
+  return async (sender) => {
+    const message = { room: 'hall', clientId: randomUUID(), user: user(sender), text, sentAt: Date.now() };
+    await history.write('send', { ...message, asMember: false });
+  };
+}
+
+/** The least that numbers a message and stores it. */
+function ofTransactions(): Send {
+  const db = new DatabaseSync(place.path);
+  db.exec('PRAGMA journal_mode = WAL');
+  db.exec('PRAGMA synchronous = FULL');
+  db.exec('CREATE TABLE heads (room TEXT PRIMARY KEY, head INTEGER)');
+  db.exec('CREATE TABLE messages (room TEXT, seq INTEGER, id TEXT, user TEXT, text TEXT, at INTEGER)');
+  db.exec("INSERT INTO heads VALUES ('hall', 0)");
+  const next = db.prepare("UPDATE heads SET head = head + 1 WHERE room = 'hall' RETURNING head");
+  const insert = db.prepare("INSERT INTO messages VALUES ('hall', ?, ?, ?, ?, ?)");
+  return async (sender) => {
+    db.exec('BEGIN IMMEDIATE');
+    const { head } = next.get() as { head: number };
+    insert.run(head, randomUUID(), user(sender).id, text, Date.now());
+    db.exec('COMMIT');
+    // The next sender has its turn.
+    await new Promise((resolve) => setImmediate(resolve));
+  };
+}
+
+const send = process.argv[2] === 'history' ? await ofHistory() : ofTransactions();
+const delay = monitorEventLoopDelay({ resolution: 1 });
+let stored = 0;
+let counting = false;
+let over = false;
+const all = Array.from({ length: senders }, async (_, sender) => {
+  while (!over) {
+    await send(sender);
+    if (counting) stored++;
+  }
+});
+await new Promise((resolve) => setTimeout(resolve, warmUp));
+counting = true;
+delay.enable();
+const began = performance.now();
+await new Promise((resolve) => setTimeout(resolve, lasting));
+const seconds = (performance.now() - began) / 1000;
+over = true;
+delay.disable();
+await Promise.all(all);
+// The histogram counts the millisecond between two looks as well.
+console.log(JSON.stringify({ rate: stored / seconds, delay: delay.percentile(99) / 1e6 - 1 }));
+rmSync(place.path, { force: true });
+process.exit(0);
