@@ -36,6 +36,24 @@ test('the code of menus, people and dialogs comes by itself, after the first mes
   await expect(page.getByRole('alertdialog')).toBeVisible();
 });
 
+test('buttons say their names when that code has come, though nothing else is drawn then', async ({
+  visitor,
+  site,
+}) => {
+  const { page } = visitor;
+  await page.setViewportSize({ width: 700, height: 700 });
+  await visitor.login(site.php.url, 'alice');
+  const held = await holdUp(page);
+  await page.reload();
+  await held.asked;
+  await expect(visitor.field).toBeVisible();
+  const come = page.waitForEvent('requestfinished', (request) => request.url().includes('/assets/panels-'));
+  held.letGo();
+  await come;
+  await menu(page).hover();
+  await expect(page.getByRole('tooltip', { name: 'Room menu' })).toBeVisible();
+});
+
 test('what is pressed before its code has come opens when it has', async ({ visitor, site }) => {
   const { page } = visitor;
   await visitor.login(site.php.url, 'alice');
@@ -65,6 +83,7 @@ test('code that cannot be had: Try again opens what was pressed, and at the seco
   await visitor.login(site.php.url, 'alice');
   const wire = await cutOff(page);
   const failed = page.waitForEvent('requestfailed');
+  await page.clock.install();
   await page.reload();
   await failed;
   // Nobody has asked for it yet.
@@ -77,6 +96,9 @@ test('code that cannot be had: Try again opens what was pressed, and at the seco
   const refused = page.waitForEvent('requestfailed');
   await again.click();
   await refused;
+  await expect(again).toBeVisible();
+  // It stays, for as long as one needs to see it.
+  await page.clock.fastForward(8000);
   await expect(again).toBeVisible();
   // What was asked for without the visitor does not count: only now is it time for the page.
   expect(loads).toBe(0);

@@ -438,7 +438,7 @@ export class AppView {
     this.#asked = true;
     if (this.#peopleShown) this.#with(panels, () => this.render());
     // Should it fail, it is asked for again when it is wanted.
-    else this.#silently(() => {});
+    else this.#silently(() => this.render());
     dialogs.load().catch(() => {});
   }
 

@@ -3,7 +3,7 @@ import { Icon } from './icon.tsx';
 
 const SHOWN_MS = 6000;
 
-/** One short notice at a time; it stays while it is pointed at or holds the focus. */
+/** One short notice at a time; it stays while it is pointed at, holds the focus, or has something to press. */
 export class Toasts {
   readonly #strings: Strings;
   readonly #changed: () => void;
@@ -77,6 +77,7 @@ export class Toasts {
 
   readonly #countDown = () => {
     this.#stay();
-    if (this.#shown !== undefined) this.#timer = setTimeout(this.clear, SHOWN_MS);
+    if (this.#shown !== undefined && this.#shown.again === undefined)
+      this.#timer = setTimeout(this.clear, SHOWN_MS);
   };
 }
