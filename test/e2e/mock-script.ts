@@ -301,7 +301,7 @@ export const market: Readonly<Record<string, RoomScript>> = {
     kind: 'private',
     topic: 'Saturday 28 November, 9 to 14',
     owner: 'searchAlice',
-    members: ['owen', 'bob', 'dimitri', 'sofia', 'marekHere', 'foundTom'],
+    members: ['owen', 'bob', 'dimitri', 'sofia', 'nadia', 'foundTom'],
     read: { searchAlice: 3 },
     lines: [
       ['owen', '09:20', 'The plan has changed a little.'],
@@ -322,7 +322,7 @@ export const market: Readonly<Record<string, RoomScript>> = {
     kind: 'direct',
     owner: 'shopAlice',
     members: ['sofia'],
-    read: { shopAlice: 4, sofia: 4 },
+    read: { shopAlice: 4, sofia: 3 },
     lines: orderHelp,
   },
   news: {

@@ -7,6 +7,7 @@ export class Wire {
   /** Requests that are answered so, as a server in trouble would. */
   readonly answers = new Map<string, unknown>();
   #down = false;
+  #refusal: string | undefined;
   readonly #open = new Set<WebSocketRoute>();
 
   static async of(context: BrowserContext): Promise<Wire> {
@@ -22,11 +23,18 @@ export class Wire {
     for (const page of this.#open) void page.close();
   }
 
+  /** Nobody is let in any more, for that reason. */
+  refuse(data: { code: string; retryAfterMs: number }): void {
+    this.#refusal = `44${JSON.stringify({ message: data.code, data })}`;
+    for (const page of this.#open) void page.close();
+  }
+
   #opened(page: WebSocketRoute): void {
     if (this.#down) return void page.close();
     this.#open.add(page);
     const server = page.connectToServer();
     page.onMessage((message) => {
+      if (this.#refusal !== undefined && String(message).startsWith('40')) return page.send(this.#refusal);
       const [, ack, name = ''] = /^42(\d+)\["([^"]+)"/.exec(String(message)) ?? [];
       if (this.held.has(name)) return;
       const answer = this.answers.get(name);

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -8,11 +9,13 @@ import { hue } from '../../client/src/text/avatar.ts';
 import type { Answer, Answers, RequestName } from '../../server/events.ts';
 import { type ChatServer, historyFolder, startChatServer } from '../helpers/chat-server.ts';
 import { freePort } from '../helpers/child.ts';
-import { startMemcached } from '../helpers/memcached.ts';
+import { type Memcached, startMemcached } from '../helpers/memcached.ts';
 import { startPhpApp } from '../helpers/php-app.ts';
 import { people, type RoomScript, when } from './mock-script.ts';
 
 const folder = join(import.meta.dirname, 'mock');
+
+const apiKey = 'a-key-for-the-pictures-only';
 
 /** Somebody of the mock's people: an id of the hue that the picture has, and a session. */
 export interface Someone {
@@ -29,6 +32,7 @@ export class MockWorld {
   /** The ids of the rooms, by their key in the script. */
   readonly rooms = new Map<string, string>();
   readonly #pages = new Map<string, string>();
+  memcached!: Memcached;
   chat!: ChatServer;
   php!: { readonly url: string };
   /** Where the mock's own pages are. */
@@ -63,16 +67,46 @@ export class MockWorld {
     return this.rooms.get(key) ?? '';
   }
 
+  /** Logs that person in once more, for `seconds` or for good; the id of the session. */
+  async login(
+    key: string,
+    { seconds = 0, ...more }: { seconds?: number; role?: string } = {},
+  ): Promise<string> {
+    const session = randomBytes(16).toString('hex');
+    await this.write(session, key, seconds, more);
+    return session;
+  }
+
+  /** As the site writes a session. */
+  async write(session: string, key: string, seconds = 0, more: object = {}): Promise<void> {
+    const { id, name } = this.someone(key);
+    const record = JSON.stringify({ user_id: id, firstname: people[key]?.firstname ?? name, name, ...more });
+    await this.memcached.set(`sessions/${session}`, record, seconds);
+  }
+
+  /** The site closes all connections of that person. */
+  async kick(key: string): Promise<void> {
+    const answer = await fetch(`${this.chat.url}/api/users/${this.someone(key).id}/connections`, {
+      method: 'DELETE',
+      headers: { authorization: `Bearer ${apiKey}` },
+    });
+    if (!answer.ok) throw new Error(`${answer.status}`);
+  }
+
   /** The mock's page with the real element in the place of its `index`th; the others leave their place empty. */
-  page(name: string, index: number, attributes: string): string {
+  page(name: string, index: number, attributes: string, tag = 'php-chat'): string {
     let at = 0;
     const html = readFileSync(join(folder, `${name}.html`), 'utf8')
-      .replace(/<php-chat( [^>]*)?>[\s\S]*?<\/php-chat>/gu, (_all, given: string) => {
-        const kept = given.replace(/ (server|room)="[^"]*"/gu, '');
+      .replace(new RegExp(`<${tag}( [^>]*)?>[\\s\\S]*?</${tag}>`, 'gu'), (_all, given: string) => {
+        const kept = given.replace(/ (server|room|full)(="[^"]*")?/gu, '');
         return at++ === index
-          ? `<php-chat server="${this.chat.url}"${kept} ${attributes}></php-chat>`
+          ? `<${tag} server="${this.chat.url}"${kept} ${attributes}></${tag}>`
           : `<div${kept}></div>`;
       })
+      .replace(
+        /<php-chat-badge[\s\S]*?<\/php-chat-badge>/gu,
+        `<php-chat-badge server="${this.chat.url}"></php-chat-badge>`,
+      )
       .replace(
         '</head>',
         `<style>.cell > div[class^=h] { block-size: var(--pc-height) }</style>
@@ -102,6 +136,7 @@ export class MockWorld {
 
   async #start(scripts: Readonly<Record<string, RoomScript>>, site: string): Promise<void> {
     const memcached = await startMemcached();
+    this.memcached = memcached;
     this.#closing.push(() => memcached.stop());
     const history = historyFolder();
     this.#closing.push(() => history.remove());
@@ -131,6 +166,7 @@ export class MockWorld {
         CHAT_FIND_PEOPLE: 'rooms',
         CHAT_USER_NAME: 'name',
         CHAT_USER_ROLES: 'role',
+        CHAT_API_KEY: apiKey,
         CHAT_USER_URL: '/people/{id}',
         CHAT_LOGIN_URL: `http://127.0.0.1:${phpPort}/`,
       });
@@ -142,14 +178,13 @@ export class MockWorld {
     this.php = php;
 
     const taken = new Set<string>();
-    for (const [key, { name, hue: wanted, firstname = name, id: beginning = '' }] of Object.entries(people)) {
+    for (const [key, { name, hue: wanted, id: beginning = '' }] of Object.entries(people)) {
       let number = 11;
       const idOf = () => `${beginning}${number}`;
       while (taken.has(idOf()) || hue(idOf()) !== wanted) number += 1;
       const id = beginning === '' ? number : idOf();
       taken.add(idOf());
       const session = Buffer.from(key.padEnd(16, '.')).toString('hex');
-      await memcached.set(`sessions/${session}`, JSON.stringify({ user_id: id, firstname, name }));
       const socket = io(this.chat.url, {
         transports: ['websocket'],
         extraHeaders: { cookie: `PHPSESSID=${session}` },
@@ -157,6 +192,7 @@ export class MockWorld {
         reconnection: false,
       });
       this.people.set(key, { id, name, session, socket });
+      await this.write(session, key);
     }
     await this.connect(...Object.keys(people));
     const changes: { room: string; seq: number; sentAt: number; editedAt: number | null }[] = [];

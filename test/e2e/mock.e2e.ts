@@ -52,7 +52,9 @@ interface Frame {
   readonly touch?: true;
   /** Of the page's elements, the first unless this says another. */
   readonly index?: number;
-  readonly before?: (context: BrowserContext, world: MockWorld) => Promise<void>;
+  readonly before?: (context: BrowserContext, world: MockWorld) => Promise<unknown>;
+  /** What is in the picture, where that is not the element alone. */
+  readonly tag?: 'php-chat-launcher';
 }
 
 async function mockPage(name: string): Promise<Page> {
@@ -69,7 +71,8 @@ async function mockPage(name: string): Promise<Page> {
 async function frame(browser: Browser, name: string, options: Frame): Promise<Pair> {
   const world = worlds[options.world ?? 'wider'];
   const index = options.index ?? 0;
-  const mock = (await mockPage(name)).locator('php-chat').nth(index);
+  const tag = options.tag ?? 'php-chat';
+  const mock = (await mockPage(name)).locator(tag).nth(index);
   const context = await browser.newContext({
     viewport: large,
     timezoneId: 'UTC',
@@ -83,8 +86,8 @@ async function frame(browser: Browser, name: string, options: Frame): Promise<Pa
   await options.before?.(context, world);
   const page = await context.newPage();
   const room = options.room === undefined ? '' : `room="${world.room(options.room)}"`;
-  await page.goto(world.page(name, index, `${room} ${options.attributes ?? ''}`));
-  return { mock, real: page.locator('php-chat'), page, world, context };
+  await page.goto(world.page(name, index, `${room} ${options.attributes ?? ''}`, tag));
+  return { mock, real: page.locator(tag), page, world, context };
 }
 
 async function same(
@@ -119,6 +122,11 @@ const noInvitation: Exception = {
   why: 'nobody is invited to a public room: everybody may join',
 };
 
+const phoneBar: Exception = {
+  what: /button “(Back to rooms|Search)|picture m14\.5 5-7|picture M9\.5 4 7|word “lobby”|picture M11 18a7|picture M9 11|word “7”/,
+  why: 'the pictures of phones have the count in the way back, and the search in the menu',
+};
+
 /** The design sorts 李 as “Li”; the element by the reader's language, where Chinese names come last. */
 async function sortPeople(mock: Locator): Promise<void> {
   await mock
@@ -130,7 +138,7 @@ async function sortPeople(mock: Locator): Promise<void> {
     });
 }
 
-test('desktop, in both schemes and at three widths', async ({ browser }) => {
+test('desktop, in both schemes and at four widths', async ({ browser }) => {
   const world = worlds.site;
   const context = await browser.newContext({ timezoneId: 'UTC', locale: 'en-GB' });
   await context.clock.setFixedTime(now);
@@ -148,6 +156,7 @@ test('desktop, in both schemes and at three widths', async ({ browser }) => {
     [1280, 'dark'],
     [960, 'light'],
     [640, 'dark'],
+    [360, 'light'],
   ] as const) {
     const mock = await mockPage(`desktop-${scheme}`);
     for (const one of [mock, page]) await one.setViewportSize({ width, height: 800 });
@@ -157,8 +166,14 @@ test('desktop, in both schemes and at three widths', async ({ browser }) => {
     await page.getByText('Me, I will hang it back').hover();
     await sortPeople(mock.locator('php-chat'));
     await scrollAlike(mock.locator('php-chat'), page.locator('php-chat'));
+    // The other pages have it so, which a phone's width needs.
+    await mock
+      .locator('.top nav span')
+      .first()
+      .evaluate((name) => name.classList.add('as'));
     const pair = { mock: mock.locator('body'), real: page.locator('body') };
-    await same(`desktop-${scheme}-${width}`, pair, undefined, [...usual, noInvitation]);
+    const narrow = width < 480 ? [phoneBar] : [];
+    await same(`desktop-${scheme}-${width}`, pair, undefined, [...usual, noInvitation, ...narrow]);
   }
   await context.close();
 });
@@ -311,6 +326,15 @@ async function seconds(mock: Locator, real: Locator): Promise<void> {
   const text = (await real.locator('.num').textContent()) ?? '';
   await mock.locator('.num').evaluate((num, words) => num.replaceChildren(words), text);
 }
+
+const sessionOf = async (context: BrowserContext) => (await context.cookies())[0]?.value ?? '';
+/** Logged in once more: what becomes of that session is of no matter to the other pictures. */
+const ownSession =
+  (key: string, more: { seconds?: number; role?: string } = {}) =>
+  async (context: BrowserContext, world: MockWorld) =>
+    context.addCookies([
+      { name: 'PHPSESSID', value: await world.login(key, more), domain: '127.0.0.1', path: '/' },
+    ]);
 
 // The design's boxes: states.html
 const own = groupOf('Sent, in a room');
@@ -560,7 +584,182 @@ state(
   },
 );
 
+state(
+  'states banner connecting',
+  'states',
+  {
+    ...boxed,
+    index: 3,
+    part: ['.banner:has-text("Connecting")', '.banner'],
+    // Nothing is said over it.
+    before: (context) => context.routeWebSocket(/socket\.io/, () => {}),
+  },
+  async ({ context, real }) => {
+    await expect(real.locator('.main')).toBeVisible();
+    await context.clock.setFixedTime(now + 2500);
+    await expect(real.locator('.banner')).toBeVisible();
+  },
+);
+state(
+  'states banner login service',
+  'states',
+  { ...boxed, room: 'own', index: 3, part: ['.banner:has-text("login service")', '.banner'] },
+  async ({ page, wire, context, real, mock }) => {
+    await shown(page, 'Sent, in a room');
+    wire.refuse({ code: 'session_store_unavailable', retryAfterMs: 8000 });
+    await expect(async () => {
+      await context.clock.setFixedTime(now + 1500);
+      await expect(real.locator('.banner')).toContainText('login service', { timeout: 300 });
+    }).toPass();
+    await seconds(mock.locator('.banner:has-text("login service")'), real.locator('.banner'));
+  },
+);
+const toasts: readonly [
+  name: string,
+  mock: string,
+  text: string,
+  State['before'],
+  (page: Page) => unknown,
+][] = [
+  [
+    'good',
+    'Carol Lindqvist was invited.',
+    'Saved.',
+    undefined,
+    async (page) => {
+      await press(page, 'Room menu');
+      await page.getByRole('menuitem', { name: 'Room settings' }).click();
+      await press(page, 'Save');
+    },
+  ],
+  [
+    'bad',
+    'You may not write in this room.',
+    'This room no longer exists.',
+    undefined,
+    (page) =>
+      page.locator('php-chat').evaluate((chat: HTMLElementTagNameMap['php-chat']) => chat.openRoom('no')),
+  ],
+  [
+    'to try again',
+    'Could not delete the message.',
+    'That did not work. Please try again.',
+    (context) => context.route(/assets\/panels/, (route) => route.abort()),
+    (page) => press(page, 'Room menu'),
+  ],
+];
+for (const [name, mocks, text, before, cause] of toasts)
+  state(
+    `states toast ${name}`,
+    'states',
+    {
+      ...boxed,
+      room: 'own',
+      index: 16,
+      part: [`.toast:has-text("${text}")`, '.toast'],
+      ...(before === undefined ? {} : { before }),
+    },
+    async ({ page, mock, real }) => {
+      await shown(page, 'Sent, in a room');
+      await cause(page);
+      await expect(real.locator('.toast')).toContainText(text);
+      await retext(mock, { [mocks]: text, Retry: 'Try again' });
+    },
+  );
+
+/** How a session ends, and in which of the design's boxes it says so. Each with a session of its own. */
+const ends: readonly [
+  reason: string,
+  heading: string,
+  boxes: readonly (readonly [page: string, index: number])[],
+  end: (world: MockWorld, session: string) => Promise<unknown>,
+][] = [
+  [
+    'logout',
+    'You are logged out',
+    [
+      ['edge', 3],
+      ['states', 8],
+    ],
+    (world, session) => world.memcached.delete(`sessions/${session}`),
+  ],
+  [
+    'user changed',
+    'Somebody else is logged in',
+    [['states', 10]],
+    (world, session) => world.write(session, 'bob'),
+  ],
+  ['kicked', 'Your connection was closed', [['states', 11]], (world) => world.kick('stateAlice')],
+];
+for (const [reason, heading, boxes, end] of ends)
+  for (const [page, index] of boxes)
+    state(
+      `${page} ended ${reason}`,
+      page,
+      { ...boxed, room: 'own', index, before: ownSession('stateAlice') },
+      async (pair) => {
+        await shown(pair.page, 'Sent, in a room');
+        await end(pair.world, await sessionOf(pair.context));
+        await expect(pair.page.getByRole('heading', { name: heading })).toBeVisible();
+        await retext(pair.mock, { 'Alice.': 'Alice Moreau.' });
+      },
+    );
+for (const [page, index] of [
+  ['edge', 4],
+  ['states', 9],
+] as const)
+  state(
+    `${page} ended expired`,
+    page,
+    { ...boxed, room: 'own', index, before: ownSession('stateAlice', { seconds: 6 }) },
+    async ({ page, wire, real, mock }) => {
+      await shown(page, 'Sent, in a room');
+      wire.held.add('message:send');
+      for (const words of ['one', 'two']) {
+        await real.locator('textarea').fill(words);
+        await page.keyboard.press('Enter');
+      }
+      await real.locator('textarea').fill('a draft');
+      await expect(page.getByRole('heading', { name: 'Your login has expired' })).toBeVisible({
+        timeout: 15_000,
+      });
+      await retext(mock, { 'Alice.': 'Alice Moreau.' });
+    },
+  );
+
 // edge.html
+state(
+  'edge checking',
+  'edge',
+  {
+    ...boxed,
+    room: 'own',
+    index: 2,
+    except: [{ what: /\.spin/, why: 'it turns' }],
+    before: async (context, world) => {
+      await ownSession('stateAlice')(context, world);
+      // The card that would come after a second does not.
+      await context.addInitScript(() => {
+        const wait = window.setTimeout;
+        Object.assign(window, {
+          setTimeout: (task: () => void, ms: number) => (ms === 1000 ? 0 : wait(task, ms)),
+        });
+      });
+    },
+  },
+  async ({ page, world, context }) => {
+    await shown(page, 'Sent, in a room');
+    await world.memcached.delete(`sessions/${await sessionOf(context)}`);
+    await expect(page.locator('article')).toHaveCount(0);
+    await context.clock.setFixedTime(now + 500);
+    await expect(page.getByRole('heading', { name: 'Checking your login…' })).toBeVisible();
+  },
+);
+state('edge refused origin', 'edge', { ...boxed, index: 5, often: true }, async ({ page }) => {
+  // The same page at an address that the chat server does not know.
+  await page.goto(page.url().replace('127.0.0.1', 'localhost'));
+  await expect(page.getByRole('heading', { name: 'This page may not use the chat' })).toBeVisible();
+});
 state(
   'edge down',
   'edge',
@@ -1095,6 +1294,156 @@ state(
     // The header of a phone has no room for it.
     await page.getByRole('menuitem', { name: 'Search in this room' }).evaluate((item) => item.remove());
     await retext(mock, { '12 members': '7 members' });
+  },
+);
+
+// lost.html
+const someOthers: Exception = {
+  what: /“(NH|Nadia|Haddad|Nadia Haddad)”: y/,
+  why: 'the picture leaves out some',
+};
+state(
+  'lost',
+  'lost',
+  { reader: 'busyAlice', room: 'busy', except: [noInvitation, morePeople, roles, someOthers] },
+  async ({ page, mock, real, wire, context }) => {
+    await shown(page, '👍');
+    for (const one of [mock.page(), page]) await one.setViewportSize({ width: 1280, height: 800 });
+    await expect(page.locator('.side .person.away').first()).toBeVisible();
+    wire.cut();
+    await expect(async () => {
+      await context.clock.setFixedTime(now + 1500);
+      await expect(real.locator('.banner')).toContainText('Connection lost.', { timeout: 300 });
+    }).toPass();
+    await seconds(mock, real);
+    await real.locator('textarea').fill('I am on my way.');
+    await page.keyboard.press('Enter');
+    await expect(page.getByText('Waiting for connection')).toBeVisible();
+    await page.mouse.move(0, 0);
+    await sortPeople(mock);
+    // The New line goes when one writes, and only the last message of one's own says what became of it.
+    await mock.locator('.timeline').evaluate((log) => {
+      for (const gone of log.querySelectorAll('.new, .state:not(:has(path[d*="V12l3 2"]))')) gone.remove();
+      log.querySelector('.msg.show')?.classList.remove('show');
+    });
+    await retext(mock, { '09:40': '21:00' });
+    await scrollAlike(mock, real);
+  },
+);
+
+// first-run.html
+const unclassed: Exception = {
+  what: /\.(panel|code)/,
+  why: 'it has no class: it is the only one of its kind',
+};
+const guide: Exception = {
+  what: /“Read ?the ?guide”|word “(Read|the|guide)”/,
+  why: 'the chat has no public address at which the guide could be read',
+};
+if (all)
+  test('first run', async ({ browser }) => {
+    const world = await MockWorld.start({}, 'lobby');
+    const context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
+    await context.clock.setFixedTime(now);
+    await ownSession('alice', { role: 'admin' })(context, world);
+    const page = await context.newPage();
+    await page.goto(world.page('first-run', 0, ''));
+    await expect(page.getByRole('heading', { name: 'Your chat is ready' })).toBeVisible();
+    const mock = (await mockPage('first-run')).locator('php-chat');
+    await mock.page().setViewportSize({ width: 1280, height: 800 });
+    await press(page, /^Here now/);
+    // Two of the lines name it.
+    for (let line = 0; line < 2; line++) await retext(mock, { 'https://chat.example': world.chat.url });
+    await still(page);
+    await same('first-run', { mock, real: page.locator('php-chat') }, undefined, [
+      ...usual,
+      guide,
+      unclassed,
+    ]);
+    await context.close();
+    await world.stop();
+  });
+
+// launcher.html and launcher-phone.html
+const launcher = { tag: 'php-chat-launcher' } as const;
+const twoTicks: Exception = {
+  what: /missing: picture m5 12\.5/,
+  why: '“Read” has two ticks where all states are shown',
+};
+const counted: Exception = {
+  what: /missing: button “Back to rooms”/,
+  why: 'its name says how many are unread there, too',
+};
+/** What is unread in the room that is open in the picture. */
+const lobbyRead = async (_context: BrowserContext, world: MockWorld) => {
+  await world.as('alice', 'room:join', { room: world.room('lobby') });
+  await world.as('alice', 'read:mark', { room: world.room('lobby'), seq: 10 });
+};
+/** The number in the page's menu, beside the launcher. */
+const badge = (name: string, { mock, page }: Pair, index: number) =>
+  same(name, { mock: mock.page().locator('.count').nth(index), real: page.locator('.count').nth(index) });
+state(
+  'launcher open',
+  'launcher',
+  {
+    ...launcher,
+    reader: 'shopAlice',
+    room: 'sofia',
+    part: ['.panel', 'dialog'],
+    except: [unclassed, counted, twoTicks],
+  },
+  async (pair) => {
+    const { page, world, mock, real } = pair;
+    for (const one of [mock.page(), page]) await one.setViewportSize({ width: 1280, height: 800 });
+    await press(page, /^Open chat/, 'php-chat-launcher');
+    await shown(page, 'A new leg');
+    await world.as('sofia', 'read:mark', { room: world.room('sofia'), seq: 4 });
+    await expect(real.getByText('Read', { exact: true })).toBeVisible();
+    await world.type('sofia', 'sofia');
+    await expect(page.getByText('Sofia Marin is typing…')).toBeVisible();
+    await scrollAlike(mock, real);
+    await still(page);
+    await same('launcher-open-button', pair, 'button[aria-label="Close chat"][aria-expanded]');
+  },
+);
+for (const [index, scheme] of [
+  [0, 'light'],
+  [2, 'dark'],
+] as const)
+  state(
+    `launcher phone ${scheme}`,
+    'launcher-phone',
+    { ...launcher, world: 'site', reader: 'alice', index, part: 'button', before: lobbyRead },
+    async (pair) => {
+      await expect(pair.real.getByRole('button', { name: 'Open chat, 17 unread' })).toBeVisible();
+      for (const count of [pair.mock, pair.mock.page().locator('.count').nth(index)])
+        await retext(count, { '12': '17' });
+      await pair.mock
+        .getByRole('button')
+        .evaluate((button) => button.setAttribute('aria-label', 'Open chat, 17 unread'));
+      await same(`launcher-phone-${scheme}-number`, pair, '.n');
+      await badge(`launcher-phone-${scheme}-badge`, pair, index);
+    },
+  );
+state(
+  'launcher phone open',
+  'launcher-phone',
+  {
+    ...launcher,
+    world: 'site',
+    reader: 'alice',
+    index: 1,
+    before: lobbyRead,
+    touch: true,
+    part: ['.panel', 'dialog'],
+    except: [unclassed],
+  },
+  async ({ page, real }) => {
+    await page.setViewportSize({ width: 390, height: 844 });
+    await press(page, /^Open chat/, 'php-chat-launcher');
+    await press(page, /^Back/);
+    await expect(page.getByRole('button', { name: /^lobby/ })).toBeVisible();
+    await expect(real.locator('dialog')).toBeVisible();
   },
 );
 
