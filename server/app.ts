@@ -10,6 +10,7 @@ import { Drain } from './connections/drain.ts';
 import type { Breach } from './connections/guard.ts';
 import { RateLimit, Turns } from './connections/limits.ts';
 import type { SessionReady } from './events.ts';
+import type { History } from './history/history.ts';
 import { openHistory } from './history/open.ts';
 import { clientFolder, readClientFiles } from './http/client-files.ts';
 import type { HttpBreach } from './http/connections.ts';
@@ -31,6 +32,18 @@ export interface App {
 
 /** Reads of one user at once. The history runs reads one after the other, so those of other users wait behind them. */
 const mostReads = 4;
+
+/** Milliseconds in which a database has to answer to be ready. */
+const historyLimit = 1000;
+
+async function historyAnswers(history: History): Promise<boolean> {
+  const late = new Promise<false>((resolve) => setTimeout(resolve, historyLimit, false).unref());
+  const answer = history.read('member', { room: '', user: '' }).then(
+    () => true,
+    () => false,
+  );
+  return Promise.race([answer, late]);
+}
 
 /** Wires the parts and opens the port. @param onFailure called if a part has died without which nothing works */
 export async function startApp(config: Config, log: Log, onFailure: (error: Error) => void): Promise<App> {
@@ -160,6 +173,7 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
       const missing: string[] = [];
       if (drain.started) missing.push('draining');
       if (!(await reader.answers())) missing.push('session store');
+      if (config.history.kind !== 'sqlite' && !(await historyAnswers(history))) missing.push('history');
       return missing;
     },
   });

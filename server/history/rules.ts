@@ -308,7 +308,8 @@ export const rules: { [Op in keyof Writes]: Rule<Op> } = {
     }
     if (rooms === undefined) return {};
     const listed = new Set(rooms.map(({ id }) => id));
-    for (const id of work.sessionRooms(user.id)) {
+    // In one order, whatever the database.
+    for (const id of work.sessionRooms(user.id).sort()) {
       const how = { bits: sources.session, by: 'session', cause: 'removed', at } as const;
       if (!listed.has(id)) take(work, id, user.id, how, changes);
     }

@@ -31,7 +31,11 @@ export const bodies = {
   }),
   ban: z.object({
     seconds: z.int().min(1).max(31_536_000).optional(),
-    reason: z.string().max(250).optional(),
+    reason: z
+      .string()
+      .max(250)
+      .transform((reason) => reason.toWellFormed().replace(/\p{Cc}/gu, ''))
+      .optional(),
   }),
   nothing: z.unknown(),
 } as const;

@@ -1,11 +1,14 @@
+import { randomInt } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { RequestError } from '../../server/errors.ts';
 import { type Change, type History, sources } from '../../server/history/history.ts';
 import { connectChat, newClientId } from '../helpers/chat-client.ts';
-import { chatProgram, startChatServer } from '../helpers/chat-server.ts';
+import { chatProgram, historyFolder, startChatServer } from '../helpers/chat-server.ts';
 import { startChild } from '../helpers/child.ts';
+import { dice } from '../helpers/dice.ts';
 import { type HistoryDatabase, openDatabase } from '../helpers/history-database.ts';
 import { startMemcached } from '../helpers/memcached.ts';
+import { randomWrites, readAll, withoutIds } from '../helpers/random-writes.ts';
 import { startTcpProxy, type TcpProxy } from '../helpers/tcp-proxy.ts';
 import { historyContract } from './history.ts';
 
@@ -14,6 +17,7 @@ interface Engine {
   readonly port: number;
   database(): Promise<HistoryDatabase>;
   remove(): Promise<void>;
+  signal(name: 'SIGSTOP' | 'SIGCONT'): void;
   /** Whether these bytes of the server say that a COMMIT has been carried out. */
   saysCommitted(reply: Buffer, sent: Buffer): boolean;
   /** Ends all connections to a database but the caller's. */
@@ -346,6 +350,43 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       expect((await history.read('publicRooms', null)).map(({ id }) => id).sort()).toEqual(['lobby', 'u-5']);
     });
 
+    test('whatever is written, in whatever transactions: the same answers, changes and reads as with SQLite', async () => {
+      const folder = historyFolder();
+      closing.push(() => folder.remove());
+      const seed = Number(process.env.SEED ?? randomInt(2 ** 31));
+      const both = [await empty(), await open(folder.url)];
+      await both[1]?.write('publicRooms', lobby);
+      const changes = both.map((history) => {
+        const own: Change[] = [];
+        history.onChange((change) => own.push(change));
+        return own;
+      });
+      const roll = dice(seed);
+      const writes = randomWrites(roll);
+      for (let round = 0; round < 40; round++) {
+        const batch = Array.from({ length: 1 + roll(20) }, () => writes());
+        const [own, other] = await Promise.all(
+          both.map((history) =>
+            Promise.all(
+              batch.map(({ op, input }) =>
+                history.write(op, input as never).catch(({ code, current }) => ({ code, current })),
+              ),
+            ),
+          ),
+        );
+        const where = `SEED=${seed}, round ${round}`;
+        for (const [i, { op, input }] of batch.entries()) {
+          const asked = `${where}: ${op} ${JSON.stringify(input)}`;
+          expect(withoutIds(own?.[i]), asked).toEqual(withoutIds(other?.[i]));
+        }
+        expect(withoutIds(changes[0]), where).toEqual(withoutIds(changes[1]));
+        for (const list of changes) list.length = 0;
+        if (round % 20 !== 19) continue;
+        const [reads, others] = await Promise.all(both.map(readAll));
+        expect(withoutIds(reads), where).toEqual(withoutIds(others));
+      }
+    });
+
     test('a newer version has changed the tables beyond what this one knows: it says so', async () => {
       await database.query('INSERT INTO chat_migrations (num, needs) VALUES (99, 98)');
       try {
@@ -387,6 +428,47 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
         expect(output).not.toContain(password);
         expect(output).not.toContain(decodeURIComponent(password));
       }
+    });
+
+    test('a database that hangs: every request is answered within 8 s, /readyz says it, and afterwards nothing is missing or twice', async () => {
+      await database.empty();
+      const memcached = await startMemcached();
+      closing.push(() => memcached.stop());
+      await memcached.set('sessions/u1', '{"user_id":1}');
+      const server = await startChatServer({ CHAT_SESSION_STORE: memcached.url, CHAT_HISTORY: database.url });
+      closing.push(() => server.stop());
+      const ann = await connectChat(server.url, 'PHPSESSID=u1');
+      closing.push(() => ann.close());
+      await ann.request('room:join', { room: 'lobby' });
+      const ready = async () => {
+        const answer = await fetch(`${server.url}/readyz`);
+        return [answer.status, ((await answer.json()) as { missing?: string[] }).missing];
+      };
+      expect(await ready()).toEqual([200, undefined]);
+      const sent = Array.from({ length: 20 }, () => ({
+        room: 'lobby',
+        text: 'hello',
+        clientId: newClientId(),
+      }));
+      // Some may be on their way to the disk, others not yet.
+      const sending = sent.map((one) => ann.raw('message:send', one));
+      engine.signal('SIGSTOP');
+      const began = performance.now();
+      const answers = await Promise.all([
+        ...sending,
+        ann.raw('message:history', { room: 'lobby' }),
+        ann.raw('message:search', { query: 'hello' }),
+      ]);
+      expect(performance.now() - began).toBeLessThan(8000);
+      for (const answer of answers) if (!answer.ok) expect(answer.error.code).toBe('storage_unavailable');
+      expect(answers.at(-1)).toMatchObject({ ok: false });
+      expect(await ready()).toEqual([503, ['history']]);
+      engine.signal('SIGCONT');
+      await expect.poll(ready).toEqual([200, undefined]);
+      for (const one of sent) await ann.request('message:send', one);
+      const { messages } = await ann.request('message:history', { room: 'lobby' });
+      expect(messages.map(({ seq }) => seq)).toEqual(sent.map((_, i) => i + 1));
+      expect(messages.map(({ clientId }) => clientId).sort()).toEqual(sent.map((one) => one.clientId).sort());
     });
 
     test('a chat server with a wrong password does not start, and shows none', async () => {

@@ -377,6 +377,17 @@ export function historyContract(
         await expect(create({ most: 2 })).rejects.toMatchObject({ code: 'limit_reached' });
       });
 
+      test('a name that a public room gives up is free for another in the same transaction', async () => {
+        const rename = (room: string, name: string) => history.write('updateRoom', { room, name });
+        await Promise.all([
+          rename('garden', 'Park'),
+          rename('lobby', 'garden'),
+          create({ kind: 'public', name: 'lobby' }),
+        ]);
+        const names = (await history.read('publicRooms', null)).map(({ name }) => name);
+        expect(names.sort()).toEqual(['Park', 'garden', 'lobby']);
+      });
+
       test('sources are kept apart: a membership ends with the last of them', async () => {
         const { id } = await create();
         await addPeople(id, [ben.id]);

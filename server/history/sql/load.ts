@@ -100,7 +100,7 @@ export async function load(
     for (const { before, most } of of('emptyRooms')) {
       const rows = await connection.query(
         sql`SELECT id FROM chat_rooms WHERE empty_since < ${before} AND kind = 'private'
-            ORDER BY empty_since LIMIT ${most}`,
+            ORDER BY empty_since, id LIMIT ${most}`,
       );
       work.emptied = { before, most, ids: rows.map(idOf) };
       found.push(...work.emptied.ids);
@@ -145,6 +145,7 @@ export async function load(
           ...(row.client_id === null ? {} : { clientId: row.client_id as string }),
           ...(row.empty_since === null ? {} : { emptySince: row.empty_since as number }),
         },
+        storedName: row.name as string,
         dirty: false,
         members: new Map(),
         messages: new Map(),

@@ -59,7 +59,7 @@ export function mariadb(address: DatabaseAddress): Dialect {
       if (columns.length === 1) {
         return { text: `${columns[0]} IN (?)`, values: [rows.map(([value = null]) => value)] };
       }
-      // Of lists of rows the optimizer would not use the index.
+      // For a list of rows not every version uses the index.
       const one = `(${columns.map((column) => `${column} = ?`).join(' AND ')})`;
       return { text: `(${rows.map(() => one).join(' OR ')})`, values: rows.flat() };
     },

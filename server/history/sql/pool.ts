@@ -6,7 +6,7 @@ export class Pool {
   readonly #most: number;
   #open = 0;
   readonly #idle: Connection[] = [];
-  readonly #waiting: (() => void)[] = [];
+  readonly #waiting: { go(): void; fail(error: Error): void }[] = [];
   #onIdle: (() => void) | undefined;
   #closed = false;
 
@@ -25,7 +25,7 @@ export class Pool {
     try {
       for (;;) {
         const idle = this.#idle.pop();
-        connection = idle ?? (await this.#dialect.connect());
+        connection = idle ?? (await this.#connect());
         try {
           return await work(connection);
         } catch (error) {
@@ -52,15 +52,25 @@ export class Pool {
     for (const connection of this.#idle.splice(0)) connection.destroy();
   }
 
+  /** If the database cannot be reached, those who wait need not find that out one after the other. */
+  async #connect(): Promise<Connection> {
+    try {
+      return await this.#dialect.connect();
+    } catch (error) {
+      for (const { fail } of this.#waiting.splice(0)) fail(error as Error);
+      throw error;
+    }
+  }
+
   async #turn(): Promise<void> {
     if (this.#closed) throw new SqlError('lost', 'the history is closed');
     if (this.#open < this.#most) this.#open++;
-    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    else await new Promise<void>((go, fail) => this.#waiting.push({ go, fail }));
   }
 
   #done(): void {
     const next = this.#waiting.shift();
-    if (next !== undefined) return next();
+    if (next !== undefined) return next.go();
     this.#open--;
     if (this.#open === 0) this.#onIdle?.();
   }

@@ -66,7 +66,7 @@ export async function store(
   const rooms = [...work.rooms.values()].filter((room) => room !== null);
   await storeRooms(rooms);
   const members: Rows = [];
-  const fresh: Rows = [];
+  const fresh: { order: number; row: readonly Value[] }[] = [];
   const changed: Rows = [];
   const former: Rows = [];
   for (const room of rooms) {
@@ -78,14 +78,22 @@ export async function store(
     }
     for (const message of room.messages.values()) {
       if (message === null || message.state === 'stored') continue;
-      (message.state === 'new' ? fresh : changed).push(messageRow(num, message.row));
-      if (message.state === 'changed') former.push(...termRows(num, message));
+      const row = messageRow(num, message.row);
+      if (message.state === 'new') fresh.push({ order: message.order as number, row });
+      else {
+        changed.push(row);
+        former.push(...termRows(num, message));
+      }
     }
   }
   if (members.length > 0) {
     await connection.query(dialect.upsert('chat_members', ['user_id', 'room'], memberColumns, members));
   }
-  if (fresh.length > 0) await connection.query(dialect.insert('chat_messages', messageColumns, fresh));
+  if (fresh.length > 0) {
+    // Of all rooms in the order in which they came: a search shows them so.
+    const rows = fresh.sort((a, b) => a.order - b.order).map(({ row }) => row);
+    await connection.query(dialect.insert('chat_messages', messageColumns, rows));
+  }
   if (changed.length > 0) {
     await connection.query(dialect.upsert('chat_messages', ['room', 'seq'], messageColumns, changed));
     const blocks = changed.map(([room, seq]) => [room as number, blockOf(seq as number)]);
@@ -99,6 +107,16 @@ export async function store(
 
   async function storeRooms(rooms: readonly LoadedRoom[]): Promise<void> {
     const made = rooms.filter(({ num }) => num === undefined);
+    // Another room may take the name that one gives up, and two may change theirs.
+    const renamed = rooms.filter(
+      ({ num, row, storedName }) => num !== undefined && row.kind === 'public' && row.name !== storedName,
+    );
+    if (renamed.length > 0) {
+      const nums = renamed.map(({ num }) => [num as number]);
+      await connection.query(
+        sql`UPDATE chat_rooms SET public_key = NULL WHERE ${dialect.among(['num'], nums)}`,
+      );
+    }
     if (made.length > 0) {
       const rows = made.map(roomRow);
       const nums = await connection.query(

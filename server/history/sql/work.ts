@@ -45,6 +45,8 @@ export interface LoadedMessage {
   state: 'stored' | 'new' | 'changed';
   /** The text in the database of one that is changed. */
   former?: string;
+  /** Its place among all new ones, of whatever room. */
+  order?: number;
 }
 
 interface Heir {
@@ -58,6 +60,8 @@ export interface LoadedRoom {
   /** Absent for a room that this transaction makes: the database holds nothing of it. */
   num: number | undefined;
   row: RoomRow;
+  /** Its name in the database. */
+  storedName: string | undefined;
   dirty: boolean;
   members: Map<string, LoadedMember | null>;
   messages: Map<number, LoadedMessage | null>;
@@ -167,6 +171,7 @@ export class LoadedWork implements Work {
         ? {
             num: undefined,
             row,
+            storedName: undefined,
             dirty: true,
             members: new Map(),
             messages: new Map(),
@@ -193,9 +198,11 @@ export class LoadedWork implements Work {
     if (emptied === undefined || emptied.before !== before || emptied.most < wanted) {
       throw new Missing({ what: 'emptyRooms', before, most: wanted });
     }
-    return emptied.ids
+    const changed = [...this.rooms].flatMap(([id, room]) => (room?.dirty ? [id] : []));
+    return [...new Set([...emptied.ids, ...changed])]
       .flatMap((id) => this.room(id) ?? [])
-      .filter(({ emptySince }) => emptySince !== undefined && emptySince < before)
+      .filter(({ kind, emptySince }) => kind === 'private' && emptySince !== undefined && emptySince < before)
+      .sort((a, b) => (a.emptySince as number) - (b.emptySince as number) || (a.id < b.id ? -1 : 1))
       .slice(0, most);
   }
 
@@ -289,7 +296,7 @@ export class LoadedWork implements Work {
   insertMessage(row: MessageRow): void {
     const { room: id, seq, user, clientId } = row.message;
     const room = this.#existing(id);
-    this.#set(room.messages, seq, { row, state: 'new' });
+    this.#set(room.messages, seq, { row, state: 'new', order: this.#kept + this.#undo.length });
     this.#set(room.clientIds, clientIdKey(user.id, clientId), seq);
   }
 
@@ -297,6 +304,7 @@ export class LoadedWork implements Work {
     const room = this.#existing(message.room);
     const known = room.messages.get(message.seq) as LoadedMessage;
     this.#set(room.messages, message.seq, {
+      ...known,
       row: { ...known.row, message },
       state: known.state === 'new' ? 'new' : 'changed',
       former: known.former ?? before.text,

@@ -16,13 +16,17 @@ import { LoadedWork, Missing } from './work.ts';
 const maxBatch = 500;
 const maxCharacters = 1024 * 1024;
 
-/** The pauses before a transaction is tried again, in milliseconds. Together they last as long as a short restart. */
+/**
+ * The pauses before a transaction is tried again, in milliseconds. Together they last as long as a short restart of the
+ * database; when more time than `longestTry` is over, it is not tried again: its clients have no answer yet.
+ */
 const pauses = [0, 20, 100, 300, 600, 1000];
+const longestTry = 4000;
 
 /** The pause before the outcome of a COMMIT is asked for again. */
 const askAgain = 250;
 /** How long that is tried when the history is being closed. */
-const longestClose = 5000;
+const longestClose = 2000;
 
 interface Call {
   op: keyof Writes;
@@ -92,20 +96,15 @@ export class Writer {
   }
 
   async #commit(calls: readonly Call[]): Promise<void> {
-    for (let tried = 0; ; tried++) {
+    const began = performance.now();
+    let batch: Batch | undefined;
+    for (let tried = 0; batch === undefined; tried++) {
       try {
-        const batch = await this.#transact(calls);
-        this.#onBatch(batch);
-        for (const [n, call] of calls.entries()) {
-          const outcome = batch.outcomes[n] as Outcome;
-          if ('value' in outcome) call.resolve(outcome.value);
-          else call.reject(outcome.error);
-        }
-        return;
+        batch = await this.#transact(calls);
       } catch (error) {
         const problem = error instanceof SqlError ? error.problem : 'refused';
         const again = problem === 'again' || problem === 'lost';
-        const wait = pauses[tried];
+        const wait = performance.now() - began < longestTry ? pauses[tried] : undefined;
         if (again && wait !== undefined && !this.#isOver) {
           await pause(wait * (0.5 + Math.random()));
           continue;
@@ -120,6 +119,12 @@ export class Writer {
         if (problem === 'lost') this.#fail(this.#queue.splice(0), error);
         return;
       }
+    }
+    this.#onBatch(batch);
+    for (const [n, call] of calls.entries()) {
+      const outcome = batch.outcomes[n] as Outcome;
+      if ('value' in outcome) call.resolve(outcome.value);
+      else call.reject(outcome.error);
     }
   }
 

@@ -348,7 +348,7 @@ function prepare(db: DatabaseSync) {
     ),
     emptyRooms: db.prepare(
       `SELECT id FROM rooms WHERE kind = 'private' AND empty_since IS NOT NULL AND empty_since < ?
-       ORDER BY empty_since LIMIT ?`,
+       ORDER BY empty_since, id LIMIT ?`,
     ),
     roomByName: db.prepare(`SELECT id FROM rooms WHERE name_key = ? AND kind = 'public'`),
     roomByPair: db.prepare(`SELECT id FROM rooms WHERE pair_low = ? AND pair_high = ? AND kind = 'direct'`),

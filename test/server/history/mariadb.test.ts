@@ -8,6 +8,7 @@ historyDatabaseContract('MariaDB', async () => {
     port: server.port,
     database: () => mariadbDatabase(server),
     remove: () => server.remove(),
+    signal: (name) => server.signal(name),
     // An OK packet, which names no statement.
     saysCommitted: (reply, sent) => sent.includes('COMMIT') && reply[4] === 0,
     disconnect: async ({ url }) => {

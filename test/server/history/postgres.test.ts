@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { historyDatabaseContract } from '../../contracts/history-database.ts';
 import { postgresDatabase } from '../../helpers/history-database.ts';
 import { startPostgres } from '../../helpers/postgres.ts';
@@ -8,6 +9,11 @@ historyDatabaseContract('PostgreSQL', async () => {
     port: server.port,
     database: () => postgresDatabase(server),
     remove: () => server.remove(),
+    signal: (name) => {
+      // Those that serve connections have groups of their own.
+      const children = execFileSync('ps', ['-o', 'pid=', '--ppid', String(server.pid)], { encoding: 'utf8' });
+      for (const pid of [server.pid, ...children.trim().split(/\s+/).map(Number)]) process.kill(pid, name);
+    },
     // `CommandComplete` with its tag.
     saysCommitted: (reply) => reply.includes('COMMIT\0'),
     disconnect: async ({ url }) => {

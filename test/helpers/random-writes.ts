@@ -1,0 +1,239 @@
+import type { History, Reads, Writes } from '../../server/history/history.ts';
+
+type Write = { [Op in keyof Writes]: { op: Op; input: Writes[Op]['in'] } }[keyof Writes];
+
+const userIds = ['1', '2', '3', 'Bob', 'bob', 'bob ', 'Bób'];
+const roomIds = ['lobby', 'p1', 'p2', 'r1', 'r2', 'r3', 's1', 's2', 'd1', 'd2', 'd3', 'none'];
+const names = ['Ann', 'ann', 'Été', 'ÉTÉ', 'Zoë Adams', '李雷', 'bob'];
+const texts = ['hello', 'Hello World', '你好，世界', 'ΣΊΣΥΦΟΣ', '👋🏽 here', '"x" AND *', "it's a\\ % _ ?"];
+
+/** Writes of all kinds to a few rooms by a few users, so that they often meet. */
+export function randomWrites(roll: (below: number) => number): () => Write {
+  let at = 1;
+  const one = <T>(list: readonly T[]): T => list[roll(list.length)] as T;
+  const user = () => ({ id: one(userIds), name: one(names) });
+  const some = <T>(list: readonly T[]) => list.filter(() => roll(3) === 0);
+  const maybe = <T extends object>(part: T): T | Record<never, never> => (roll(2) === 0 ? part : {});
+  const kinds = ['public', 'private'] as const;
+  const makers: readonly [weight: number, () => Write][] = [
+    [
+      12,
+      () => ({
+        op: 'send',
+        input: {
+          room: one(roomIds),
+          clientId: `c${roll(40)}`,
+          user: user(),
+          text: one(texts),
+          sentAt: at++,
+          asMember: roll(3) === 0,
+          ...maybe({ replyTo: 1 + roll(4) }),
+        },
+      }),
+    ],
+    [
+      4,
+      () => ({
+        op: 'edit',
+        input: {
+          room: one(roomIds),
+          seq: 1 + roll(8),
+          user: one(userIds),
+          text: one(texts),
+          at: at++,
+          ...maybe({ rev: 1 + roll(20) }),
+        },
+      }),
+    ],
+    [
+      2,
+      () => ({
+        op: 'delete',
+        input: {
+          room: one(roomIds),
+          seq: 1 + roll(8),
+          user: one(userIds),
+          moderator: roll(2) === 0,
+          at: at++,
+        },
+      }),
+    ],
+    [
+      2,
+      () => ({
+        op: 'createRoom',
+        input: {
+          id: one(['r1', 'r2', 'r3']) + at,
+          kind: one(kinds),
+          name: one(names),
+          by: user(),
+          clientId: `r${roll(6)}`,
+          most: roll(3),
+          at: at++,
+          ...maybe({ topic: one(texts) }),
+        },
+      }),
+    ],
+    [
+      3,
+      () => ({
+        op: 'putRoom',
+        input: {
+          id: one(roomIds.slice(1, 8)),
+          kind: one(kinds),
+          name: one(names),
+          at: at++,
+          ...maybe({ topic: 't' }),
+        },
+      }),
+    ],
+    [
+      1,
+      () => ({
+        op: 'updateRoom',
+        input: { room: one(roomIds), ...maybe({ name: one(names) }), ...maybe({ topic: '' }) },
+      }),
+    ],
+    [1, () => ({ op: 'deleteRoom', input: { room: one(roomIds), ...maybe({ access: roll(6) }) } })],
+    [1, () => ({ op: 'deleteEmptyRooms', input: { before: at - roll(60), most: 1 + roll(3) } })],
+    [
+      3,
+      () => ({
+        op: 'openDirect',
+        input: { id: one(['d1', 'd2', 'd3']) + at, by: user(), other: one(userIds), at: at++ },
+      }),
+    ],
+    [
+      4,
+      () => ({
+        op: 'addMembers',
+        input: {
+          room: one(roomIds),
+          users: some(userIds).map((id) => ({ id, ...maybe({ name: one(names) }) })),
+          source: one(['session', 'api', 'people'] as const),
+          mayReturn: roll(2) === 0,
+          at: at++,
+          ...maybe({ most: 1 + roll(5) }),
+          ...(roll(5) === 0 ? { access: roll(8) } : {}),
+        },
+      }),
+    ],
+    [4, () => ({ op: 'join', input: { room: one(roomIds), user: user(), at: at++ } })],
+    [
+      3,
+      () => ({
+        op: 'removeMembers',
+        input: {
+          room: one(roomIds),
+          users: some(userIds),
+          sources: 1 + roll(7),
+          by: one(['session', 'api', 'people'] as const),
+          cause: one(['left', 'removed'] as const),
+          at: at++,
+        },
+      }),
+    ],
+    [
+      3,
+      () => ({
+        op: 'setRole',
+        input: {
+          room: one(roomIds),
+          user: one(userIds),
+          role: one(['owner', 'moderator', 'member'] as const),
+        },
+      }),
+    ],
+    [
+      1,
+      () => ({
+        op: 'setNotify',
+        input: { room: one(roomIds), user: one(userIds), notify: one(['all', 'none'] as const) },
+      }),
+    ],
+    [3, () => ({ op: 'markRead', input: { room: one(roomIds), user: one(userIds), seq: roll(8) } })],
+    [
+      4,
+      () => ({
+        op: 'arrive',
+        input: {
+          user: user(),
+          at: at++,
+          ...maybe({ siteRole: one(['admin', 'moderator'] as const) }),
+          ...maybe({ rooms: some(['s1', 's2', 'p1', 'lobby']).map((id) => ({ id, name: one(names) })) }),
+        },
+      }),
+    ],
+    [
+      1,
+      () => ({
+        op: 'setBan',
+        input: { user: one(userIds), ban: one([null, {}, { until: 5 }, { reason: 'spam' }]) },
+      }),
+    ],
+    [
+      1,
+      () => ({
+        op: 'publicRooms',
+        input: { rooms: [{ id: one(['lobby', 'p1', 'p2']), name: `n${at}` }], at: at++ },
+      }),
+    ],
+  ];
+  const all = makers.flatMap(([weight, make]) => Array<() => Write>(weight).fill(make));
+  return () => one(all)();
+}
+
+/** Whatever can be read, of the rooms and users of `randomWrites`; where no order is promised, in one of its own. */
+export async function readAll(history: History): Promise<unknown> {
+  const page = { upTo: 1000, limit: 500 };
+  const sorted = <T>(list: readonly T[], key: (item: T) => string) =>
+    list.toSorted((a, b) => (key(a) < key(b) ? -1 : 1));
+  const publicRooms = sorted(await history.read('publicRooms', null), ({ id }) => id);
+  const users: unknown[] = [];
+  const rooms = new Set([...roomIds, ...publicRooms.map(({ id }) => id)]);
+  for (const user of userIds) {
+    const { user: known, memberships } = await history.read('user', { user });
+    for (const { room } of memberships) rooms.add(room.id);
+    users.push(
+      known,
+      sorted(memberships, ({ room }) => room.id),
+    );
+    users.push(await history.read('sharesRoom', { user, of: userIds }));
+    for (const query of ['b', 'a', 'é', 'adams', '李']) {
+      for (const onlyShared of [true, false]) {
+        const found = await history.read('findUsers', { user, query, onlyShared, limit: 10 });
+        users.push(sorted(found, ({ id }) => id));
+      }
+    }
+  }
+  const content: unknown[] = [];
+  for (const room of [...rooms].sort()) {
+    content.push(
+      await history.read('room', { room }),
+      await history.read('changes', { room, since: 0, ...page }),
+      await history.read('newest', { room, ...page }),
+      await history.read('after', { room, after: 2, ...page }),
+      await history.read('members', { room, limit: 100 }),
+    );
+    for (const user of userIds) content.push(await history.read('member', { room, user }));
+  }
+  const searches: unknown[] = [];
+  for (const query of ['hello', 'o w', '世界', 'σ', '👋', '%', '\\']) {
+    const of = { query, rooms: [...rooms], everyPublic: true, limit: 200 };
+    searches.push((await history.read('search', of satisfies Reads['search']['in'])).messages);
+  }
+  const known = sorted(await history.read('users', { ids: userIds }), ({ id }) => id);
+  const bans = sorted(await history.read('bans', null), ({ user }) => user);
+  return { publicRooms, users, content, searches, known, bans };
+}
+
+/** The ids of messages are random. */
+export function withoutIds(value: unknown): unknown {
+  return JSON.parse(
+    JSON.stringify(value ?? null, (_, part: unknown) =>
+      typeof part === 'object' && part !== null && 'clientId' in part && 'seq' in part
+        ? { ...part, id: '' }
+        : part,
+    ),
+  );
+}
