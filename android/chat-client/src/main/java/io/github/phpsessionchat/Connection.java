@@ -181,6 +181,10 @@ final class Connection implements Link.Listener {
 
   private void welcomed(JSONObject payload) {
     String id = Wire.object(payload, "user").optString("id");
+    if (id.isEmpty()) {
+      broken("parse error");
+      return;
+    }
     if (user != null && !user.equals(id)) {
       end(Reason.USER_CHANGED);
       return;

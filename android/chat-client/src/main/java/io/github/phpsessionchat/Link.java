@@ -13,8 +13,10 @@ import okhttp3.Interceptor;
 import okhttp3.OkHttpClient;
 import okhttp3.Request;
 import okhttp3.Response;
+import okhttp3.ResponseBody;
 import okhttp3.WebSocket;
 import okhttp3.WebSocketListener;
+import okio.ByteString;
 import org.json.JSONException;
 import org.json.JSONObject;
 
@@ -66,6 +68,9 @@ final class Link {
             .dispatcher(dispatcher)
             .readTimeout(POLL_MS, TimeUnit.MILLISECONDS)
             .callTimeout(0, TimeUnit.MILLISECONDS)
+            // The address of the chat server is given: what leads elsewhere is a proxy, or a mistake.
+            .followRedirects(false)
+            .followSslRedirects(false)
             .addInterceptor(this::watch)
             .build();
     IO.Options options = new IO.Options();
@@ -78,13 +83,14 @@ final class Link {
     options.auth = session;
     options.callFactory = this.http;
     options.webSocketFactory = this::openWebSocket;
+    options.decoder = new Packets.Decoder(() -> loop.run(() -> broken("parse error")));
     // Its path is where a proxy has put the server; to Socket.IO it would be the name of a namespace.
     URI origin = server.newBuilder().encodedPath("/").query(null).fragment(null).build().uri();
     socket = IO.socket(origin, options);
     socket.onAnyIncoming(args -> loop.run(() -> heard(args)));
     socket.on(Socket.EVENT_CONNECT, args -> loop.run(() -> open = true));
     socket.on(Socket.EVENT_CONNECT_ERROR, args -> loop.run(() -> refused(args)));
-    socket.on(Socket.EVENT_DISCONNECT, args -> loop.run(() -> broken(String.valueOf(args[0]))));
+    socket.on(Socket.EVENT_DISCONNECT, args -> loop.run(() -> broken(args.length == 0 ? "" : String.valueOf(args[0]))));
   }
 
   void connect() {
@@ -152,21 +158,45 @@ final class Link {
     if (!closed) listener.broken(reason);
   }
 
-  /** The Java client does not tell why a request failed. */
+  /** The Java client does not tell why a request failed, and takes any answer for one of the server. */
   private Response watch(Interceptor.Chain chain) throws IOException {
-    Response response = chain.proceed(chain.request());
+    Request request = chain.request();
+    Response response = proceed(chain);
     if (response.code() >= 400) {
       httpError = errorCode(response);
       retryAfterMs = retryAfterMs(response);
+    } else if (response.isSuccessful()) {
+      try (ResponseBody body = response.peekBody(Packets.LONGEST + 1)) {
+        boolean sound = body.contentLength() <= Packets.LONGEST;
+        if (sound && request.method().equals("GET")) sound = Packets.isPayload(body.string(), opens(request));
+        if (!sound) {
+          response.close();
+          throw new IOException("not an answer of the chat server");
+        }
+      }
     }
     return response;
+  }
+
+  /** What OkHttp is not prepared for (a cookie that no header can hold) it throws again on its own thread. */
+  private static Response proceed(Interceptor.Chain chain) throws IOException {
+    try {
+      return chain.proceed(chain.request());
+    } catch (RuntimeException e) {
+      throw new IOException("the request cannot be sent", e);
+    }
+  }
+
+  /** Whether this request opens the connection. */
+  private static boolean opens(Request request) {
+    return request.url().queryParameter("sid") == null;
   }
 
   private static String errorCode(Response response) {
     try {
       JSONObject body = new JSONObject(response.peekBody(10_000).string());
       return Wire.text(Wire.object(body, "error"), "code");
-    } catch (IOException | JSONException e) {
+    } catch (IOException | JSONException | StackOverflowError e) {
       // Of a proxy, or cut off.
       return null;
     }
@@ -178,36 +208,64 @@ final class Link {
     return seconds.matches("\\d{1,6}") ? TimeUnit.SECONDS.toMillis(Long.parseLong(seconds)) : 0;
   }
 
-  /** The Java client leaves the server's close frame unanswered, and would notice the end only by missing pings. */
   private WebSocket openWebSocket(Request request, WebSocketListener engine) {
-    WebSocketListener answering =
-        new WebSocketListener() {
-          @Override
-          public void onOpen(WebSocket socket, Response response) {
-            engine.onOpen(socket, response);
-          }
-
-          @Override
-          public void onMessage(WebSocket socket, String text) {
-            engine.onMessage(socket, text);
-          }
-
-          @Override
-          public void onClosing(WebSocket socket, int code, String reason) {
-            socket.close(1000, null);
-          }
-
-          @Override
-          public void onClosed(WebSocket socket, int code, String reason) {
-            engine.onClosed(socket, code, reason);
-          }
-
-          @Override
-          public void onFailure(WebSocket socket, Throwable error, Response response) {
-            engine.onFailure(socket, error, response);
-          }
-        };
-    webSocket = http.newWebSocket(request, answering);
+    webSocket = http.newWebSocket(request, new Guard(engine, opens(request)));
     return webSocket;
+  }
+
+  /**
+   * Between OkHttp and the Java client. That client leaves the server's close frame unanswered, and would notice the end
+   * only by missing pings; and it takes what it cannot.
+   */
+  private static final class Guard extends WebSocketListener {
+    private final WebSocketListener engine;
+    private boolean first;
+    private boolean over;
+
+    Guard(WebSocketListener engine, boolean first) {
+      this.engine = engine;
+      this.first = first;
+    }
+
+    @Override
+    public void onOpen(WebSocket socket, Response response) {
+      engine.onOpen(socket, response);
+    }
+
+    @Override
+    public void onMessage(WebSocket socket, String text) {
+      if (over) return;
+      if (Packets.isPacket(text, first)) engine.onMessage(socket, text);
+      else fail(socket);
+      first = false;
+    }
+
+    @Override
+    public void onMessage(WebSocket socket, ByteString bytes) {
+      if (!over) fail(socket);
+    }
+
+    @Override
+    public void onClosing(WebSocket socket, int code, String reason) {
+      socket.close(1000, null);
+    }
+
+    @Override
+    public void onClosed(WebSocket socket, int code, String reason) {
+      if (!over) engine.onClosed(socket, code, reason);
+    }
+
+    @Override
+    public void onFailure(WebSocket socket, Throwable error, Response response) {
+      if (over) return;
+      over = true;
+      // It does not hear of an Error.
+      engine.onFailure(socket, error instanceof Exception ? error : new IOException(error), response);
+    }
+
+    private void fail(WebSocket socket) {
+      onFailure(socket, new IOException("not a packet of the chat server"), null);
+      socket.cancel();
+    }
   }
 }

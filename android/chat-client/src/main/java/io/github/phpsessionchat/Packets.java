@@ -1,0 +1,106 @@
+package io.github.phpsessionchat;
+
+import io.socket.parser.IOParser;
+import io.socket.parser.Parser;
+import org.json.JSONArray;
+import org.json.JSONException;
+import org.json.JSONObject;
+
+/**
+ * What the stock client may be given. It throws on its own threads at what it does not expect (a proxy's page, bytes, an
+ * event without a name), and on Android that ends the app.
+ */
+final class Packets {
+  /** Far more than the server sends at once: it ends answers at 256 KiB. */
+  static final int LONGEST = 16 << 20;
+
+  private static final int LONGEST_HANDSHAKE = 10_000;
+
+  private Packets() {}
+
+  /** All packets of one answer to a poll; {@code first}: the answer to the request that opens the connection. */
+  static boolean isPayload(String payload, boolean first) {
+    boolean opens = first;
+    int from = 0;
+    for (int to = payload.indexOf('\u001e'); to >= 0; to = payload.indexOf('\u001e', from)) {
+      if (!isPacket(payload.substring(from, to), opens)) return false;
+      opens = false;
+      from = to + 1;
+    }
+    return isPacket(payload.substring(from), opens);
+  }
+
+  /** One packet of Engine.IO as text. The first opens the connection, no other does. Bytes are not sent in this chat. */
+  static boolean isPacket(String packet, boolean first) {
+    if (packet.isEmpty() || packet.length() > LONGEST) return false;
+    char type = packet.charAt(0);
+    if (first || type == '0') return first && type == '0' && isHandshake(packet.substring(1));
+    return type == '4' ? packet.length() > 1 : type >= '1' && type <= '6';
+  }
+
+  private static boolean isHandshake(String json) {
+    if (json.length() > LONGEST_HANDSHAKE) return false;
+    try {
+      JSONObject handshake = new JSONObject(json);
+      JSONArray upgrades = handshake.getJSONArray("upgrades");
+      int webSockets = 0;
+      for (int i = 0; i < upgrades.length(); i++) {
+        String upgrade = upgrades.getString(i);
+        if (upgrade.equals("polling")) return false;
+        if (upgrade.equals("websocket")) webSockets++;
+      }
+      boolean timed = handshake.getLong("pingInterval") > 0 && handshake.getLong("pingTimeout") > 0;
+      return timed && webSockets <= 1 && !handshake.getString("sid").isEmpty();
+    } catch (JSONException | StackOverflowError e) {
+      // Android reads JSON by recursion, however deep it is.
+      return false;
+    }
+  }
+
+  /** Socket.IO's packets, as the stock client reads them; after one that it cannot read, it is given no more. */
+  static final class Decoder implements Parser.Decoder {
+    private final Parser.Decoder stock = new IOParser.Decoder();
+    private final Runnable broken;
+    private boolean failed;
+
+    Decoder(Runnable broken) {
+      this.broken = broken;
+    }
+
+    @Override
+    public void add(String packet) {
+      if (failed) return;
+      // Of an event or an acknowledgement with bytes, which would then be waited for.
+      if (packet.startsWith("5") || packet.startsWith("6")) {
+        fail();
+        return;
+      }
+      try {
+        // What the stock client does with the packet happens in here as well.
+        stock.add(packet);
+      } catch (RuntimeException | StackOverflowError e) {
+        fail();
+      }
+    }
+
+    @Override
+    public void add(byte[] bytes) {
+      if (!failed) fail();
+    }
+
+    @Override
+    public void destroy() {
+      stock.destroy();
+    }
+
+    @Override
+    public void onDecoded(Callback callback) {
+      stock.onDecoded(callback);
+    }
+
+    private void fail() {
+      failed = true;
+      broken.run();
+    }
+  }
+}

@@ -1,0 +1,169 @@
+package io.github.phpsessionchat;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.stream.Stream;
+import okhttp3.OkHttpClient;
+import okio.ByteString;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** On Android an exception that nobody catches ends the app, whatever thread it is on. */
+class BrokenPacketsTest {
+  private final ExecutorService main = Executors.newSingleThreadExecutor();
+  private final Told told = new Told();
+  private Chat chat;
+  private final List<Throwable> uncaught = new CopyOnWriteArrayList<>();
+  private Thread.UncaughtExceptionHandler before;
+
+  @BeforeEach
+  void watch() {
+    before = Thread.getDefaultUncaughtExceptionHandler();
+    Thread.setDefaultUncaughtExceptionHandler((thread, error) -> uncaught.add(error));
+  }
+
+  @AfterEach
+  void end() {
+    Thread.setDefaultUncaughtExceptionHandler(before);
+    if (chat != null) chat.close();
+    main.shutdownNow();
+  }
+
+  static Stream<List<Object>> inPlaceOfTheHandshake() {
+    return Stream.of(
+        frames(""),
+        frames("<!doctype html><title>Log in to the Wi-Fi</title>"),
+        frames("404 Not Found"),
+        frames("9"),
+        frames("0"),
+        frames("0{"),
+        frames("0{}"),
+        frames("0" + repeated("[", 100_000)),
+        frames(ScriptedServer.CONNECT),
+        frames(ScriptedServer.OPEN, ScriptedServer.OPEN),
+        frames(ScriptedServer.OPEN, "42[5]", ScriptedServer.CONNECT),
+        frames(ScriptedServer.OPEN, "40"),
+        frames(ScriptedServer.OPEN, "44"),
+        frames(ScriptedServer.OPEN, ScriptedServer.CONNECT, "42[\"session:ready\"]"));
+  }
+
+  static Stream<List<Object>> later() {
+    List<List<Object>> all = new ArrayList<>();
+    for (String packet :
+        Arrays.asList(
+            "", "7", "b", "b!", "<html>", "4", "4<html>", "49", "40{}", "42", "42{}", "42[", "42[]", "42[null]",
+            "42[\"disconnect\"]", "42[\"connect_error\"]", "43{}", "4399999999999[]", "45", "45-[\"a\"]",
+            "45x-[\"a\"]", "45[\"a-b\"]", "451-[\"a\",{\"_placeholder\":true,\"num\":0}]b", "42" + repeated("[", 100_000),
+            "42[\"message:new\"," + repeated("{\"a\":", 100_000))) {
+      all.add(frames(packet));
+    }
+    return all.stream();
+  }
+
+  @ParameterizedTest
+  @MethodSource("inPlaceOfTheHandshake")
+  void overWebSocketNoAnswerToTheFirstRequestEndsTheApp(List<Object> frames) throws Exception {
+    try (ScriptedServer server = new ScriptedServer(true)) {
+      server.sayOnce(frames.toArray());
+      start(server);
+      // By the other transport, which is tried at once.
+      isOnline();
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("later")
+  void overWebSocketNoPacketEndsTheApp(List<Object> frames) throws Exception {
+    try (ScriptedServer server = new ScriptedServer(true)) {
+      server.sayOnce(ScriptedServer.welcome("alice", frames.toArray()).toArray());
+      breaksAndConnectsAgain(server);
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("inPlaceOfTheHandshake")
+  void overPollingNoAnswerToTheFirstRequestEndsTheApp(List<Object> frames) throws Exception {
+    try (ScriptedServer server = new ScriptedServer(false)) {
+      server.sayOnce(frames.toArray());
+      start(server);
+      told.until("OFFLINE");
+      chat.wake();
+      isOnline();
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("later")
+  void overPollingNoPacketEndsTheApp(List<Object> frames) throws Exception {
+    try (ScriptedServer server = new ScriptedServer(false)) {
+      server.sayOnce(ScriptedServer.welcome("alice", frames.toArray()).toArray());
+      breaksAndConnectsAgain(server);
+    }
+  }
+
+  @Test
+  void overWebSocketNoBytesEndTheApp() throws Exception {
+    try (ScriptedServer server = new ScriptedServer(true)) {
+      ByteString bytes = ByteString.encodeUtf8("42[]");
+      server.sayOnce(ScriptedServer.welcome("alice", "451-[\"a\",{\"_placeholder\":true,\"num\":0}]", bytes).toArray());
+      breaksAndConnectsAgain(server);
+      server.sayOnce(ScriptedServer.welcome("alice", bytes).toArray());
+      chat.stop();
+      chat.start();
+      told.until("OFFLINE");
+      assertEquals(Collections.emptyList(), uncaught);
+    }
+  }
+
+  @Test
+  void anAnswerThatSaysNothingEndsTheConnectionAndIsToldToWhoHasAsked() throws Exception {
+    try (ScriptedServer server = new ScriptedServer(true)) {
+      server.answers = (name, payload) -> null;
+      start(server);
+      isOnline();
+      chat.findUsers("bob", null, told.answer("found"));
+      server.asked("user:find");
+      server.send("430");
+      told.until("found: offline");
+      told.until("OFFLINE");
+      assertEquals(Collections.emptyList(), uncaught);
+    }
+  }
+
+  private void start(ScriptedServer server) {
+    OkHttpClient http = new OkHttpClient.Builder().cookieJar(new SessionCookies()).build();
+    chat = Chat.builder(server.url(), main, told).http(http).build();
+    chat.start();
+  }
+
+  private void isOnline() throws InterruptedException {
+    told.until("ONLINE");
+    assertEquals(Collections.emptyList(), uncaught);
+  }
+
+  private void breaksAndConnectsAgain(ScriptedServer server) throws InterruptedException {
+    start(server);
+    isOnline();
+    told.until("OFFLINE");
+    chat.wake();
+    isOnline();
+  }
+
+  private static List<Object> frames(Object... frames) {
+    return Arrays.asList(frames);
+  }
+
+  private static String repeated(String text, int times) {
+    return String.join("", Collections.nCopies(times, text));
+  }
+}

@@ -1,0 +1,204 @@
+package io.github.phpsessionchat;
+
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.List;
+import java.util.Queue;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import mockwebserver3.Dispatcher;
+import mockwebserver3.MockResponse;
+import mockwebserver3.MockWebServer;
+import mockwebserver3.RecordedRequest;
+import okhttp3.Response;
+import okhttp3.WebSocket;
+import okhttp3.WebSocketListener;
+import okio.ByteString;
+import org.json.JSONArray;
+import org.json.JSONObject;
+
+/**
+ * A chat server that says what a test wants, which the real one never would. It listens on a real socket, since what is
+ * to be proven happens on the threads of OkHttp and Socket.IO.
+ */
+final class ScriptedServer implements AutoCloseable {
+  static final String OPEN = "0{\"sid\":\"s\",\"upgrades\":[],\"pingInterval\":25000,\"pingTimeout\":20000}";
+  static final String CONNECT = "40{\"sid\":\"s\"}";
+
+  /** How a request of the client is answered. */
+  interface Answers {
+    /** Null: not at all. */
+    JSONObject to(String name, JSONObject payload);
+  }
+
+  private final MockWebServer server = new MockWebServer();
+  private final boolean webSocket;
+  /** What is said to the next connections; to all after these, {@link #usual}. */
+  private final Queue<List<Object>> next = new ConcurrentLinkedQueue<>();
+
+  private volatile List<Object> usual = welcome("alice");
+  private volatile WebSocket socket;
+  private volatile boolean closing;
+  private final BlockingQueue<JSONArray> requests = new LinkedBlockingQueue<>();
+  /** What the next polls of the newest connection are answered with. */
+  private volatile BlockingQueue<String> polls = new LinkedBlockingQueue<>();
+
+  volatile Answers answers = ScriptedServer::usualAnswer;
+
+  ScriptedServer(boolean webSocket) throws IOException {
+    this.webSocket = webSocket;
+    server.setDispatcher(
+        new Dispatcher() {
+          @Override
+          public MockResponse dispatch(RecordedRequest request) throws InterruptedException {
+            return answer(request);
+          }
+        });
+    server.start();
+  }
+
+  String url() {
+    return server.url("/").toString();
+  }
+
+  /** To each connection from now on: what a server says first, and texts or bytes after that. */
+  void say(List<Object> usual) {
+    this.usual = usual;
+  }
+
+  /** To one connection. */
+  void sayOnce(Object... frames) {
+    next.add(Arrays.asList(frames));
+  }
+
+  /** To the connection that is open. */
+  void event(String name, JSONObject payload) {
+    send("42" + new JSONArray().put(name).put(payload));
+  }
+
+  /** To the connection that is open. */
+  void send(String frame) {
+    socket.send(frame);
+  }
+
+  /** The next request of that name; others are passed over. */
+  JSONObject asked(String name) throws InterruptedException {
+    while (true) {
+      JSONArray request = requests.poll(10, TimeUnit.SECONDS);
+      if (request == null) throw new AssertionError("not asked: " + name);
+      if (request.getString(0).equals(name)) return request.getJSONObject(1);
+    }
+  }
+
+  static List<Object> welcome(String user, Object... then) {
+    List<Object> frames = new ArrayList<>(Arrays.asList(OPEN, CONNECT, ready(user)));
+    Collections.addAll(frames, then);
+    return frames;
+  }
+
+  static List<Object> refusal(String code) {
+    JSONObject error = new JSONObject().put("message", code).put("data", new JSONObject().put("code", code));
+    return Arrays.<Object>asList(OPEN, "44" + error);
+  }
+
+  private static String ready(String user) {
+    JSONObject ready =
+        new JSONObject()
+            .put("protocol", 1)
+            .put("user", new JSONObject().put("id", user).put("name", user))
+            .put("rooms", new JSONArray().put(room("lobby")).put(room("garden")))
+            .put("limits", new JSONObject().put("text", 4000));
+    return "42" + new JSONArray().put("session:ready").put(ready);
+  }
+
+  static JSONObject room(String id) {
+    return new JSONObject().put("id", id).put("name", id).put("kind", "public").put("member", true);
+  }
+
+  static JSONObject ok(JSONObject data) {
+    return new JSONObject().put("ok", true).put("data", data);
+  }
+
+  static JSONObject error(String code, long retryAfterMs) {
+    JSONObject error = new JSONObject().put("code", code).put("message", code);
+    if (retryAfterMs > 0) error.put("retryAfterMs", retryAfterMs);
+    return new JSONObject().put("ok", false).put("error", error);
+  }
+
+  static JSONObject usualAnswer(String name, JSONObject payload) {
+    switch (name) {
+      case "room:join":
+        JSONObject joined = new JSONObject().put("room", room(payload.getString("room")));
+        return ok(joined.put("messages", new JSONArray()).put("complete", true));
+      case "read:mark":
+        return ok(new JSONObject().put("room", room(payload.getString("room"))));
+      case "message:send":
+        return ok(new JSONObject().put("message", payload.put("seq", 1).put("rev", 1)));
+      default:
+        return ok(new JSONObject());
+    }
+  }
+
+  private MockResponse answer(RecordedRequest request) throws InterruptedException {
+    boolean upgrade = request.getHeaders().get("Upgrade") != null;
+    if (upgrade) {
+      if (!webSocket) return new MockResponse.Builder().code(400).build();
+      return new MockResponse.Builder().webSocketUpgrade(new Conversation()).build();
+    }
+    if (request.getMethod().equals("POST")) return new MockResponse.Builder().body("ok").build();
+    if (request.getUrl().queryParameter("sid") == null) {
+      // A poll of the connection before, which hangs, takes nothing of this one.
+      BlockingQueue<String> before = polls;
+      polls = new LinkedBlockingQueue<>();
+      before.add("1");
+      for (Object frame : frames()) polls.add((String) frame);
+    }
+    String body = closing ? "1" : polls.poll(20, TimeUnit.SECONDS);
+    return new MockResponse.Builder().body(body == null ? "6" : body).build();
+  }
+
+  private List<Object> frames() {
+    List<Object> once = next.poll();
+    return once == null ? usual : once;
+  }
+
+  private final class Conversation extends WebSocketListener {
+    @Override
+    public void onOpen(WebSocket socket, Response response) {
+      ScriptedServer.this.socket = socket;
+      for (Object frame : frames()) {
+        if (frame instanceof String) socket.send((String) frame);
+        else socket.send((ByteString) frame);
+      }
+    }
+
+    @Override
+    public void onMessage(WebSocket socket, String text) {
+      int from = text.indexOf('[');
+      if (!text.startsWith("42") || from < 0) return;
+      JSONArray request = new JSONArray(text.substring(from));
+      // Before the answer: whoever waits for it may change the answers then.
+      Answers now = answers;
+      JSONObject answer = now.to(request.getString(0), request.getJSONObject(1));
+      if (answer != null) socket.send("43" + text.substring(2, from) + new JSONArray().put(answer));
+      requests.add(request);
+    }
+
+    @Override
+    public void onClosing(WebSocket socket, int code, String reason) {
+      socket.close(1000, null);
+    }
+  }
+
+  @Override
+  public void close() {
+    // A poll that hangs would hold it up.
+    closing = true;
+    polls.add("1");
+    server.close();
+  }
+}
