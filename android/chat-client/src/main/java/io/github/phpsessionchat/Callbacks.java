@@ -8,8 +8,8 @@ import java.util.concurrent.RejectedExecutionException;
 /** Everything that an app is told, on its own executor. */
 final class Callbacks {
   private final Executor executor;
-  /** What was not told yet, by what it is about. Guarded by itself. */
-  private final Map<String, Runnable> newest = new HashMap<>();
+  /** What was not told yet, by what it is about; another map for each user. Guarded by itself, the field by this. */
+  private Map<String, Runnable> newest = new HashMap<>();
 
   Callbacks(Executor executor) {
     this.executor = executor;
@@ -23,25 +23,37 @@ final class Callbacks {
     }
   }
 
-  /** In place of what was not told yet about the same: an app that is slow is told the last state alone. */
-  void tellNewest(String about, Runnable callback) {
-    synchronized (newest) {
-      if (newest.put(about, callback) != null) return;
-    }
+  /** Unless it is forgotten before. */
+  void tellOfUser(Runnable callback) {
+    Map<String, Runnable> mine = mine();
     tell(
         () -> {
-          Runnable last;
-          synchronized (newest) {
-            last = newest.remove(about);
-          }
-          if (last != null) last.run();
+          if (mine == mine()) callback.run();
         });
   }
 
-  /** What was not told yet is not told any more. */
-  void forget() {
-    synchronized (newest) {
-      newest.clear();
+  /** In place of what was not told yet about the same: an app that is slow is told the last state alone. */
+  void tellNewest(String about, Runnable callback) {
+    Map<String, Runnable> mine = mine();
+    synchronized (mine) {
+      if (mine.put(about, callback) != null) return;
     }
+    tellOfUser(
+        () -> {
+          Runnable last;
+          synchronized (mine) {
+            last = mine.remove(about);
+          }
+          last.run();
+        });
+  }
+
+  /** What was not told yet of this user is not told any more: the next one may come before it would be. */
+  synchronized void forget() {
+    newest = new HashMap<>();
+  }
+
+  private synchronized Map<String, Runnable> mine() {
+    return newest;
   }
 }

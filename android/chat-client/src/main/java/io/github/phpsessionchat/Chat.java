@@ -14,6 +14,7 @@ import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executor;
@@ -57,8 +58,12 @@ public final class Chat {
 
   private boolean listChanged;
   private boolean tellingSoon;
+  /** Whose session has ended, and what the app showed then: who comes back goes on there. */
   private String lastUser;
+
+  private Map<String, Boolean> lastOpened = Collections.emptyMap();
   private Delivery delivery;
+  private volatile boolean closed;
 
   // What was told last, for all threads.
   private volatile ConnectionState state = ConnectionState.of(ConnectionState.Kind.STOPPED);
@@ -74,7 +79,7 @@ public final class Chat {
     tasks = new Tasks(loop, connection);
     rooms = new Rooms(tasks, new Listed());
     sync = new RoomSync(connection, tasks, new Synced());
-    typing = new Typing(loop, connection, (room, users) -> tell(() -> listener.onTyping(room, users)));
+    typing = new Typing(loop, connection, (room, users) -> tellOfUser(() -> listener.onTyping(room, users)));
     marks = new ReadMarks(loop, connection, rooms.byId);
   }
 
@@ -98,9 +103,9 @@ public final class Chat {
     private Outbox outbox = new MemoryOutbox();
 
     private Builder(String server, Executor executor, ChatListener listener) {
-      this.server = HttpUrl.get(server);
-      this.executor = executor;
-      this.listener = listener;
+      this.server = HttpUrl.get(Objects.requireNonNull(server, "server"));
+      this.executor = Objects.requireNonNull(executor, "executor");
+      this.listener = Objects.requireNonNull(listener, "listener");
     }
 
     /**
@@ -109,7 +114,7 @@ public final class Chat {
      * @return this builder
      */
     public Builder http(OkHttpClient http) {
-      this.http = http;
+      this.http = Objects.requireNonNull(http, "http");
       return this;
     }
 
@@ -118,7 +123,7 @@ public final class Chat {
      * @return this builder
      */
     public Builder session(SessionId session) {
-      this.session = session;
+      this.session = Objects.requireNonNull(session, "session");
       return this;
     }
 
@@ -127,7 +132,7 @@ public final class Chat {
      * @return this builder
      */
     public Builder outbox(Outbox outbox) {
-      this.outbox = outbox;
+      this.outbox = Objects.requireNonNull(outbox, "outbox");
       return this;
     }
 
@@ -144,7 +149,7 @@ public final class Chat {
 
   /** Connects, and stays connected. Also after a new login, when the session had ended. On Android: {@code onStart}. */
   public void start() {
-    loop.run(connection::start);
+    run(connection::start);
   }
 
   /**
@@ -152,19 +157,24 @@ public final class Chat {
    * outbox is sent when it goes on.
    */
   public void stop() {
-    loop.run(connection::stop);
+    run(connection::stop);
   }
 
   /** Somebody looks at the app again, or the network is back: does not wait for the next attempt. */
   public void wake() {
-    loop.run(connection::wake);
+    run(connection::wake);
   }
 
-  /** Disconnects for good. */
+  /**
+   * Disconnects for good, and ends the chat's thread. Nothing can be done with this chat any more: {@link #start} does
+   * nothing, a request fails with {@code offline}.
+   */
   public void close() {
-    loop.run(
+    run(
         () -> {
+          closed = true;
           connection.stop();
+          for (String room : new ArrayList<>(opening.keySet())) giveUp(room, new ChatError(ChatError.OFFLINE));
           if (delivery != null) delivery.close();
           marks.stop();
           // The last word of the connection is under way.
@@ -192,6 +202,7 @@ public final class Chat {
    * @return its messages, then those that wait to be sent
    */
   public List<Entry> messages(String room) {
+    Objects.requireNonNull(room, "room");
     List<Entry> entries = messages.get(room);
     return entries == null ? Collections.<Entry>emptyList() : entries;
   }
@@ -210,10 +221,12 @@ public final class Chat {
    *
    * @param room the id of a room, listed or not
    * @param callback called when the room is there, at the latest with the next connection; {@code offline} if it is
-   *     closed before; may be null
+   *     closed, or the session ends, before; may be null
    */
   public void openRoom(String room, Callback<RoomSummary> callback) {
-    loop.run(
+    Objects.requireNonNull(room, "room");
+    if (closed && callback != null) tell(() -> callback.failed(new ChatError(ChatError.OFFLINE)));
+    run(
         () -> {
           if (!opened.containsKey(room)) opened.put(room, false);
           Room known = rooms.byId.get(room);
@@ -232,7 +245,8 @@ public final class Chat {
 
   /** @param room the id of a room that is not shown any more; one stays a member */
   public void closeRoom(String room) {
-    loop.run(
+    Objects.requireNonNull(room, "room");
+    run(
         () -> {
           opened.remove(room);
           giveUp(room, new ChatError(ChatError.OFFLINE));
@@ -248,11 +262,13 @@ public final class Chat {
 
   /** @param room the id of an open room whose older messages are to be listed as well */
   public void loadOlder(String room) {
+    Objects.requireNonNull(room, "room");
     withRoom(room, sync::older);
   }
 
   /** @param room the id of an open room, whose newer messages are to be listed where the list does not reach the end */
   public void loadNewer(String room) {
+    Objects.requireNonNull(room, "room");
     withRoom(room, sync::newer);
   }
 
@@ -263,11 +279,13 @@ public final class Chat {
    * @param seq of the message
    */
   public void jumpTo(String room, long seq) {
+    Objects.requireNonNull(room, "room");
     withRoom(room, known -> sync.reach(known, seq));
   }
 
   /** @param room the id of an open room whose newest messages are to be listed again */
   public void jumpToEnd(String room) {
+    Objects.requireNonNull(room, "room");
     withRoom(
         room,
         known -> {
@@ -278,6 +296,7 @@ public final class Chat {
 
   /** @param room the id of an open room whose newest message is in sight: all in it counts as read, on all devices */
   public void markRead(String room) {
+    Objects.requireNonNull(room, "room");
     withRoom(
         room,
         known -> {
@@ -291,12 +310,13 @@ public final class Chat {
 
   /** @param room the id of an open room in which something was typed; call it for each change of the text */
   public void typed(String room) {
+    Objects.requireNonNull(room, "room");
     withRoom(room, known -> typing.typed(room));
   }
 
   /** The text was left or deleted: others no longer see that one types. Sending says so by itself. */
   public void stoppedTyping() {
-    loop.run(typing::stop);
+    run(typing::stop);
   }
 
   // Messages
@@ -312,8 +332,9 @@ public final class Chat {
 
   /**
    * Takes a message over into the outbox, and sends it until the server has stored it; in the order of the calls. It is
-   * listed at once. If the server refuses it, or it cannot be kept ({@code not_kept}), or nobody has been connected yet
-   * ({@code offline}), {@link ChatListener#onUnsent} is told.
+   * listed at once. If the server refuses it, or it cannot be kept ({@code not_kept}), or it is not known whose message it
+   * is ({@code offline}: before the first connection, and after the end of a session), {@link ChatListener#onUnsent} is
+   * told.
    *
    * @param room the id of a room, open or not
    * @param text 1 to {@link Identity#textLimit} characters
@@ -321,39 +342,46 @@ public final class Chat {
    * @return its {@code clientId}
    */
   public String send(String room, String text, long replyTo) {
+    Objects.requireNonNull(room, "room");
+    Objects.requireNonNull(text, "text");
     String clientId = newClientId();
-    loop.run(
-        () -> {
-          // Half a surrogate pair cannot be sent: on its way it would become a question mark.
-          String refusal = delivery == null ? ChatError.OFFLINE : isWellFormed(text) ? null : "bad_request";
-          if (refusal != null) {
-            long now = System.currentTimeMillis();
-            PendingMessage unsent = new PendingMessage(clientId, room, text, now, replyTo, refusal);
-            tell(() -> listener.onUnsent(unsent));
-            return;
-          }
-          typing.stop();
-          Room known = rooms.byId.get(room);
-          if (known != null) known.timeline.toEnd();
-          delivery.add(clientId, room, text, replyTo);
-          deliver();
-        });
+    // Half a surrogate pair cannot be sent: on its way it would become a question mark.
+    if (!isWellFormed(text)) refuse(clientId, room, text, replyTo, "bad_request");
+    else if (closed) refuse(clientId, room, text, replyTo, ChatError.OFFLINE);
+    else {
+      loop.run(
+          () -> {
+            if (delivery == null || closed) {
+              refuse(clientId, room, text, replyTo, ChatError.OFFLINE);
+              return;
+            }
+            typing.stop();
+            Room known = rooms.byId.get(room);
+            if (known != null) known.timeline.toEnd();
+            delivery.add(clientId, room, text, replyTo);
+          });
+    }
     return clientId;
+  }
+
+  private void refuse(String clientId, String room, String text, long replyTo, String code) {
+    PendingMessage unsent = new PendingMessage(clientId, room, text, System.currentTimeMillis(), replyTo, code);
+    tell(() -> listener.onUnsent(unsent));
   }
 
   /** @param clientId of a message that the server has refused, and that is to be sent again */
   public void retry(String clientId) {
-    loop.run(
+    Objects.requireNonNull(clientId, "clientId");
+    run(
         () -> {
-          if (delivery == null) return;
-          delivery.retry(clientId);
-          deliver();
+          if (delivery != null) delivery.retry(clientId);
         });
   }
 
   /** @param clientId of a message that waits or was refused, and is to be forgotten */
   public void discard(String clientId) {
-    loop.run(
+    Objects.requireNonNull(clientId, "clientId");
+    run(
         () -> {
           if (delivery != null) delivery.discard(clientId);
         });
@@ -365,6 +393,8 @@ public final class Chat {
    * @param callback {@code conflict} if the text has changed meanwhile: {@link ChatError#current} has it
    */
   public void edit(Message message, String text, Callback<Message> callback) {
+    Objects.requireNonNull(message, "message");
+    Objects.requireNonNull(text, "text");
     JSONObject payload =
         Wire.payload("room", message.room, "seq", message.seq, "rev", message.rev, "text", text);
     ask("message:edit", payload, this::acknowledged, callback);
@@ -376,6 +406,7 @@ public final class Chat {
    * @param callback the message without its text
    */
   public void delete(Message message, String reason, Callback<Message> callback) {
+    Objects.requireNonNull(message, "message");
     JSONObject payload = Wire.payload("room", message.room, "seq", message.seq, "reason", reason);
     ask("message:delete", payload, this::acknowledged, callback);
   }
@@ -387,6 +418,7 @@ public final class Chat {
    * @param callback the newest first; a page may be empty although there is more
    */
   public void search(String query, String room, String cursor, Callback<Page<Message>> callback) {
+    Objects.requireNonNull(query, "query");
     JSONObject payload = Wire.payload("query", query, "room", room, "cursor", cursor);
     ask("message:search", payload, data -> Wire.page(data, "messages", Wire::message), callback);
   }
@@ -409,6 +441,7 @@ public final class Chat {
    * @param callback the room, which is not opened by itself
    */
   public void createRoom(NewRoom room, Callback<Created> callback) {
+    Objects.requireNonNull(room, "room");
     JSONObject payload =
         Wire.payload(
             "name", room.name,
@@ -426,6 +459,7 @@ public final class Chat {
    * @param callback the room
    */
   public void updateRoom(String room, String name, String topic, Callback<RoomSummary> callback) {
+    Objects.requireNonNull(room, "room");
     ask("room:update", Wire.payload("room", room, "name", name, "topic", topic), this::putRoom, callback);
   }
 
@@ -434,6 +468,7 @@ public final class Chat {
    * @param callback no answer
    */
   public void deleteRoom(String room, Callback<Void> callback) {
+    Objects.requireNonNull(room, "room");
     JSONObject payload = Wire.payload("room", room);
     ask("room:delete", payload, data -> removed(room, RemovalReason.DELETED, false), callback);
   }
@@ -443,6 +478,7 @@ public final class Chat {
    * @param callback no answer
    */
   public void leaveRoom(String room, Callback<Void> callback) {
+    Objects.requireNonNull(room, "room");
     Identity self = me;
     JSONObject payload = Wire.payload("room", room, "user", self == null ? "" : self.user.id);
     ask("room:remove", payload, data -> removed(room, RemovalReason.LEFT, isPublic(room)), callback);
@@ -454,6 +490,8 @@ public final class Chat {
    * @param callback no answer
    */
   public void removeMember(String room, String user, Callback<Void> callback) {
+    Objects.requireNonNull(room, "room");
+    Objects.requireNonNull(user, "user");
     ask("room:remove", Wire.payload("room", room, "user", user), data -> null, callback);
   }
 
@@ -463,6 +501,8 @@ public final class Chat {
    * @param callback who was added, and who was not
    */
   public void invite(String room, List<String> users, Callback<Invited> callback) {
+    Objects.requireNonNull(room, "room");
+    Objects.requireNonNull(users, "users");
     JSONObject payload = Wire.payload("room", room, "users", new JSONArray(users));
     ask("room:invite", payload, data -> new Invited(Wire.texts(data, "added"), Wire.failed(data)), callback);
   }
@@ -474,6 +514,9 @@ public final class Chat {
    * @param callback no answer
    */
   public void setRole(String room, String user, RoomSummary.Role role, Callback<Void> callback) {
+    Objects.requireNonNull(room, "room");
+    Objects.requireNonNull(user, "user");
+    Objects.requireNonNull(role, "role");
     ask("room:role", Wire.payload("room", room, "user", user, "role", Wire.name(role)), data -> null, callback);
   }
 
@@ -485,6 +528,7 @@ public final class Chat {
    * @param callback the members, by name
    */
   public void members(String room, String query, Boolean present, String cursor, Callback<Members> callback) {
+    Objects.requireNonNull(room, "room");
     JSONObject payload = Wire.payload("room", room, "query", query, "present", present, "cursor", cursor);
     ask(
         "room:members",
@@ -500,6 +544,8 @@ public final class Chat {
    * @param callback the room
    */
   public void setNotify(String room, RoomSummary.Notify notify, Callback<RoomSummary> callback) {
+    Objects.requireNonNull(room, "room");
+    Objects.requireNonNull(notify, "notify");
     ask("room:notify", Wire.payload("room", room, "notify", Wire.name(notify)), this::putRoom, callback);
   }
 
@@ -510,6 +556,7 @@ public final class Chat {
    * @param callback the room of the two, which is not opened by itself
    */
   public void openDirect(String user, Callback<RoomSummary> callback) {
+    Objects.requireNonNull(user, "user");
     ask("direct:open", Wire.payload("user", user), this::putRoom, callback);
   }
 
@@ -519,6 +566,7 @@ public final class Chat {
    * @param callback at most 20
    */
   public void findUsers(String query, String room, Callback<Found> callback) {
+    Objects.requireNonNull(query, "query");
     JSONObject payload = Wire.payload("query", query, "room", room);
     ask(
         "user:find",
@@ -538,8 +586,15 @@ public final class Chat {
           room.joined = false;
         }
         typing.forget();
+        if (delivery != null) delivery.wake();
       }
-      if (now.kind == ConnectionState.Kind.SESSION_ENDED) forgetUnsent(now.reason);
+      boolean ended = now.kind == ConnectionState.Kind.SESSION_ENDED || now.kind == ConnectionState.Kind.REFUSED;
+      // What is opened from now on is for whoever comes next.
+      if (ended && lastUser != null && !opened.isEmpty()) {
+        lastOpened = new LinkedHashMap<>(opened);
+        opened.clear();
+        for (String room : new ArrayList<>(opening.keySet())) giveUp(room, new ChatError(ChatError.OFFLINE));
+      }
       state = now;
       tell(() -> listener.onState(now));
     }
@@ -550,15 +605,15 @@ public final class Chat {
       identity(ready);
       String user = me.user.id;
       // What another user had open is nothing to this one.
-      if (lastUser != null && !user.equals(lastUser)) {
-        opened.clear();
-        for (String room : new ArrayList<>(opening.keySet())) giveUp(room, new ChatError(ChatError.OFFLINE));
+      if (user.equals(lastUser)) {
+        for (Map.Entry<String, Boolean> one : lastOpened.entrySet()) opened.put(one.getKey(), one.getValue());
       }
+      lastOpened = Collections.emptyMap();
       lastUser = user;
       rooms.ready(ready);
       if (delivery == null) delivery = new Delivery(loop, outbox, user, new Sending());
       for (String id : new ArrayList<>(opened.keySet())) enter(id);
-      delivery.flush();
+      delivery.wake();
       deliver();
       marks.changed();
       listChanged();
@@ -579,6 +634,11 @@ public final class Chat {
       messages.clear();
       callbacks.forget();
       tell(listener::onHide);
+    }
+
+    @Override
+    public void over(ConnectionState.Reason reason) {
+      forgetUnsent(reason);
     }
 
     @Override
@@ -626,7 +686,7 @@ public final class Chat {
           if (room != null) readChanged(room, payload.optString("user"), payload.optLong("seq"));
           break;
         case "push":
-          tell(() -> listener.onPush(payload.optString("name"), Wire.plain(payload.opt("data"))));
+          tellOfUser(() -> listener.onPush(payload.optString("name"), Wire.plain(payload.opt("data"))));
           break;
         default:
           // Of a later version.
@@ -637,7 +697,7 @@ public final class Chat {
   private void identity(JSONObject json) {
     Identity now = Wire.identity(json, me);
     me = now;
-    tell(() -> listener.onIdentity(now));
+    tellOfUser(() -> listener.onIdentity(now));
   }
 
   private void heard(Room room, Message message) {
@@ -657,7 +717,7 @@ public final class Chat {
   private void arrived(Room room, RoomSummary.Last last, String text) {
     RoomSummary summary = room.summary;
     RoomSummary.Last whole = new RoomSummary.Last(last.seq, last.user, text, last.sentAt, last.deletedAt);
-    tell(() -> listener.onNewMessage(summary, whole));
+    tellOfUser(() -> listener.onNewMessage(summary, whole));
   }
 
   private void activity(JSONObject activity, Room room) {
@@ -684,7 +744,7 @@ public final class Chat {
       else changed.add(Wire.member(one));
     }
     boolean partial = change.optBoolean("partial");
-    tell(
+    tellOfUser(
         () ->
             listener.onMembers(
                 room.id(), Collections.unmodifiableList(changed), Collections.unmodifiableList(gone), partial));
@@ -710,7 +770,7 @@ public final class Chat {
       room.marked = Math.max(room.marked, seq);
       listChanged();
     } else {
-      tell(() -> listener.onReadByOther(room.id(), seq));
+      tellOfUser(() -> listener.onReadByOther(room.id(), seq));
     }
   }
 
@@ -726,7 +786,7 @@ public final class Chat {
       messages.remove(room.id());
       typing.forget(room.id());
       if (delivery != null) delivery.refuse(room.id(), "unknown_room");
-      tell(() -> listener.onRoomRemoved(before, reason, readable));
+      tellOfUser(() -> listener.onRoomRemoved(before, reason, readable));
       listChanged();
     }
 
@@ -750,7 +810,7 @@ public final class Chat {
       }
       List<Callback<RoomSummary>> waiting = opening.remove(room.id());
       if (waiting != null) for (Callback<RoomSummary> callback : waiting) answer(callback, room.summary);
-      delivery.flush();
+      if (delivery != null) delivery.drain(room.id());
       tidy();
       Chat.this.changed(room);
       listChanged();
@@ -810,20 +870,21 @@ public final class Chat {
 
     @Override
     public void failed(PendingMessage item) {
-      tell(() -> listener.onUnsent(item));
+      tellOfUser(() -> listener.onUnsent(item));
     }
 
     @Override
     public void changed(String room) {
       Room known = rooms.byId.get(room);
       if (known != null) Chat.this.changed(known);
-      // What waited there may have been the last reason to be joined.
+      // What waits is a reason to be joined, and what has waited there may have been the last one.
+      loop.run(Chat.this::deliver);
       loop.run(Chat.this::tidy);
     }
 
     @Override
     public void paused(String code, long ms) {
-      tell(() -> listener.onSendingPaused(code, ms));
+      tellOfUser(() -> listener.onSendingPaused(code, ms));
     }
   }
 
@@ -862,7 +923,11 @@ public final class Chat {
     room.open = true;
     changed(room);
     if (!room.joined) sync.join(room);
-    else loop.run(() -> new Synced().joined(room));
+    else loop.run(() -> openedAgain(room));
+  }
+
+  private void openedAgain(Room room) {
+    if (room.joined && rooms.byId.get(room.id()) == room) new Synced().joined(room);
   }
 
   /** Whoever waits for that room waits no more. */
@@ -954,7 +1019,7 @@ public final class Chat {
     if (reason != ConnectionState.Reason.LOGOUT && reason != ConnectionState.Reason.USER_CHANGED) return;
     try {
       outbox.keepOnly(null);
-    } catch (IOException e) {
+    } catch (IOException | RuntimeException e) {
       // The next user's outbox forgets it, before anything else.
     }
   }
@@ -965,8 +1030,16 @@ public final class Chat {
     void run(Room room);
   }
 
-  private void withRoom(String id, WithRoom task) {
+  /** On the chat's own thread. */
+  private void run(Runnable task) {
     loop.run(
+        () -> {
+          if (!closed) task.run();
+        });
+  }
+
+  private void withRoom(String id, WithRoom task) {
+    run(
         () -> {
           Room room = rooms.byId.get(id);
           if (room != null && room.open) task.run(room);
@@ -974,6 +1047,11 @@ public final class Chat {
   }
 
   private <T> void ask(String name, JSONObject payload, Wire.Reader<T> reader, Callback<T> callback) {
+    // Its thread may have ended: then nothing on it would answer.
+    if (closed) {
+      if (callback != null) tell(() -> callback.failed(new ChatError(ChatError.OFFLINE)));
+      return;
+    }
     loop.run(
         () ->
             connection.request(
@@ -1044,6 +1122,10 @@ public final class Chat {
 
   private void tell(Runnable callback) {
     callbacks.tell(callback);
+  }
+
+  private void tellOfUser(Runnable callback) {
+    callbacks.tellOfUser(callback);
   }
 
   /** 128 random bits. */

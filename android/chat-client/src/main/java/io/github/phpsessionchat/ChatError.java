@@ -4,7 +4,7 @@ package io.github.phpsessionchat;
 public final class ChatError extends Exception {
   private static final long serialVersionUID = 1;
 
-  /** There is no connection, or it was lost before the answer came. */
+  /** There is no connection, or it was lost before the answer came: then the server may have carried the request out. */
   public static final String OFFLINE = "offline";
   /** The server did not answer in time; the connection is given up and opened anew. */
   public static final String TIMEOUT = "timeout";

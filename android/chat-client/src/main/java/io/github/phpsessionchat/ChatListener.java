@@ -40,14 +40,15 @@ public interface ChatListener {
    */
   default void onNewMessage(RoomSummary room, RoomSummary.Last message) {}
 
-  /** @param message was refused by the server: {@link PendingMessage#failed} says why */
+  /** @param message was refused, or could not be kept: {@link PendingMessage#failed} says why */
   default void onUnsent(PendingMessage message) {}
 
   /**
-   * Nothing can be sent for a while.
+   * Something waits to be sent, or an outbox to be read; it is tried again by itself.
    *
-   * @param code why: {@code rate_limited}, {@code storage_unavailable}, {@code storage_full} …; null: it goes on
-   * @param ms so long
+   * @param code why: {@code rate_limited}, {@code storage_unavailable}, {@code storage_full} …; null: nothing waits any
+   *     more
+   * @param ms until the next attempt
    */
   default void onSendingPaused(String code, long ms) {}
 

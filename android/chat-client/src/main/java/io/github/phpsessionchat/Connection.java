@@ -25,6 +25,9 @@ final class Connection implements Link.Listener {
     /** The session may be over: nothing may be shown until {@code ready}. */
     void hide();
 
+    /** The session does not come back any more. That it has ended was told before, perhaps seconds ago. */
+    void over(Reason reason);
+
     /** Every event but those of the session, which are the connection's own. */
     void event(String name, JSONObject payload);
   }
@@ -123,15 +126,25 @@ final class Connection implements Link.Listener {
   void start() {
     if (state.kind != Kind.STOPPED && state.kind != Kind.SESSION_ENDED && state.kind != Kind.REFUSED) return;
     // Whoever it is after a login begins anew; who only was away goes on.
-    if (state.kind != Kind.STOPPED) user = null;
+    giveUp();
     reset();
     enter(ConnectionState.of(Kind.CONNECTING));
     begin();
   }
 
   void stop() {
+    giveUp();
     close();
     if (state.kind != Kind.STOPPED) enter(ConnectionState.of(Kind.STOPPED));
+  }
+
+  /** That the session has ended was said while it was still tried to be let in again: so it is. */
+  private void giveUp() {
+    if (state.kind != Kind.SESSION_ENDED || resume == null) return;
+    Reason reason = resume.reason;
+    resume = null;
+    user = null;
+    listener.over(reason);
   }
 
   /** Somebody looks at the app again, or the network is back. */
@@ -221,7 +234,7 @@ final class Connection implements Link.Listener {
   public void refused(JSONObject error) {
     JSONObject data = Wire.object(error, "data");
     String code = data.optString("code");
-    long retryAfterMs = data.optLong("retryAfterMs");
+    long retryAfterMs = Wire.retryAfterMs(data);
     if (data.has("loginUrl")) loginUrl = Wire.text(data, "loginUrl");
     drop();
     if (looking) close();
@@ -344,9 +357,11 @@ final class Connection implements Link.Listener {
     boolean said = state.kind == Kind.SESSION_ENDED && state.reason == reason;
     close();
     user = null;
-    if (said) return;
-    listener.hide();
-    enter(ConnectionState.ended(reason, loginUrl));
+    if (!said) {
+      listener.hide();
+      enter(ConnectionState.ended(reason, loginUrl));
+    }
+    listener.over(reason);
   }
 
   private void schedule(long pause) {

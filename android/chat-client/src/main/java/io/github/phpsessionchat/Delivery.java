@@ -28,7 +28,7 @@ final class Delivery {
 
     void changed(String room);
 
-    /** Sending goes on after a pause; {@code code} tells why; null: it goes on. */
+    /** Something waits; {@code code} tells why; null: nothing waits any more. */
     void paused(String code, long ms);
   }
 
@@ -52,6 +52,8 @@ final class Delivery {
               "conflict"));
 
   private static final long LONGEST_PAUSE_MS = 30_000;
+  /** In place of a room's id, which has no such characters. */
+  private static final String OUTBOX = "(outbox)";
 
   private final Loop loop;
   private final Outbox outbox;
@@ -61,8 +63,15 @@ final class Delivery {
   private final Map<String, PendingMessage> items = new LinkedHashMap<>();
 
   private final Set<String> sending = new HashSet<>();
+  /** Where a refusal that passes has paused sending: by room, or OUTBOX. */
   private final Map<String, Future<?>> pauses = new HashMap<>();
+  /** How often in a row; as long as there is one, the app knows that something waits. */
   private final Map<String, Integer> tries = new HashMap<>();
+  /** What the outbox could not do yet. */
+  private boolean cleared;
+
+  private boolean loaded;
+  private final Set<String> forgotten = new LinkedHashSet<>();
   private boolean closed;
 
   Delivery(Loop loop, Outbox outbox, String user, Port port) {
@@ -70,13 +79,44 @@ final class Delivery {
     this.outbox = outbox;
     this.user = user;
     this.port = port;
+    settle();
+  }
+
+  /** What the outbox owes. It is told once, and tried again with growing pauses. */
+  private void settle() {
+    boolean failed = false;
     try {
-      outbox.keepOnly(user);
-      for (PendingMessage item : outbox.load(user)) items.put(item.clientId, item);
-    } catch (IOException e) {
-      // What cannot be read now may be read next time; what is written from now on is sent all the same.
-      port.paused("storage_unavailable", 0);
+      if (!cleared) outbox.keepOnly(user);
+      cleared = true;
+    } catch (IOException | RuntimeException e) {
+      failed = true;
     }
+    try {
+      if (!loaded) load();
+      loaded = true;
+    } catch (IOException | RuntimeException e) {
+      // What is written from now on is sent all the same.
+      failed = true;
+    }
+    for (String clientId : new ArrayList<>(forgotten)) {
+      try {
+        outbox.remove(user, clientId);
+        forgotten.remove(clientId);
+      } catch (IOException | RuntimeException e) {
+        failed = true;
+      }
+    }
+    if (failed && !pauses.containsKey(OUTBOX)) pause(OUTBOX, new ChatError("storage_unavailable"), this::settle);
+    else if (!failed) goesOn(OUTBOX);
+  }
+
+  private void load() throws IOException {
+    for (PendingMessage item : outbox.load(user)) {
+      if (items.containsKey(item.clientId) || forgotten.contains(item.clientId)) continue;
+      items.put(item.clientId, item);
+      port.changed(item.room);
+    }
+    for (String room : waiting()) drain(room);
   }
 
   /** Oldest first. */
@@ -111,8 +151,8 @@ final class Delivery {
     if (item == null || item.failed == null) return;
     boolean used = item.failed.equals("conflict");
     String id = used ? Chat.newClientId() : clientId;
-    put(new PendingMessage(id, item.room, item.text, item.writtenAt, item.replyTo, null));
-    if (used) discard(clientId);
+    boolean kept = put(new PendingMessage(id, item.room, item.text, item.writtenAt, item.replyTo, null));
+    if (used && kept) discard(clientId);
   }
 
   void discard(String clientId) {
@@ -120,6 +160,7 @@ final class Delivery {
     if (item == null) return;
     forget(clientId);
     port.changed(item.room);
+    if (next(item.room) == null) goesOn(item.room);
   }
 
   /** A message of one's own was seen stored: its acknowledgement may have been lost. */
@@ -133,13 +174,13 @@ final class Delivery {
   /** Nothing more can be sent to that room. */
   void refuse(String room, String code) {
     for (PendingMessage item : list(room)) if (item.failed == null) refuse(item, code);
+    goesOn(room);
   }
 
-  /** Sends what can be sent, without a pause. */
-  void flush() {
-    for (Future<?> pause : pauses.values()) Loop.cancel(pause);
-    pauses.clear();
-    tries.clear();
+  /** Another connection, or none any more: no refusal of the one before counts. */
+  void wake() {
+    for (String paused : new ArrayList<>(tries.keySet())) if (!paused.equals(OUTBOX)) goesOn(paused);
+    settle();
     for (String room : waiting()) drain(room);
   }
 
@@ -150,7 +191,8 @@ final class Delivery {
     pauses.clear();
   }
 
-  private void drain(String room) {
+  /** Sends what waits in that room, unless that is paused. */
+  void drain(String room) {
     if (closed || sending.contains(room) || pauses.containsKey(room) || !port.canSend(room)) return;
     PendingMessage item = next(room);
     if (item == null) return;
@@ -162,7 +204,7 @@ final class Delivery {
           public void ok(JSONObject data) {
             sending.remove(room);
             if (closed) return;
-            if (tries.remove(room) != null) port.paused(null, 0);
+            goesOn(room);
             discard(item.clientId);
             port.sent(Wire.message(Wire.object(data, "message")));
             drain(room);
@@ -173,29 +215,36 @@ final class Delivery {
             sending.remove(room);
             if (closed) return;
             if (FINAL.contains(error.code)) {
+              goesOn(room);
               refuse(item, error.code);
               drain(room);
             } else if (port.canSend(room)) {
-              pause(room, error);
+              pause(room, error, () -> drain(room));
             }
           }
         });
   }
 
-  private void pause(String room, ChatError error) {
-    int before = tries.containsKey(room) ? tries.get(room) : 0;
-    tries.put(room, before + 1);
+  private void pause(String what, ChatError error, Runnable then) {
+    int before = tries.containsKey(what) ? tries.get(what) : 0;
+    tries.put(what, before + 1);
     long growing = Math.min(LONGEST_PAUSE_MS, 1000L << Math.min(before, 5));
     long ms = error.retryAfterMs > 0 ? error.retryAfterMs : growing;
-    port.paused(error.code, ms);
+    if (before == 0 || !what.equals(OUTBOX)) port.paused(error.code, ms);
     pauses.put(
-        room,
+        what,
         loop.later(
             ms,
             () -> {
-              pauses.remove(room);
-              drain(room);
+              pauses.remove(what);
+              then.run();
             }));
+  }
+
+  /** That nothing waits any more is told with the end of the last pause. */
+  private void goesOn(String what) {
+    Loop.cancel(pauses.remove(what));
+    if (tries.remove(what) != null && tries.isEmpty()) port.paused(null, 0);
   }
 
   private PendingMessage next(String room) {
@@ -203,16 +252,15 @@ final class Delivery {
     return null;
   }
 
-  private void put(PendingMessage item) {
-    try {
-      outbox.put(user, item);
-    } catch (IOException e) {
-      port.failed(item.failed(NOT_KEPT));
-      return;
-    }
-    items.put(item.clientId, item);
+  /** False: it is kept in memory alone, as refused, for the user to send again or discard. */
+  private boolean put(PendingMessage item) {
+    boolean kept = keep(item);
+    PendingMessage now = kept ? item : item.failed(NOT_KEPT);
+    items.put(item.clientId, now);
     port.changed(item.room);
-    drain(item.room);
+    if (kept) drain(item.room);
+    else port.failed(now);
+    return kept;
   }
 
   private void refuse(PendingMessage item, String code) {
@@ -220,20 +268,24 @@ final class Delivery {
     if (!items.containsKey(item.clientId)) return;
     PendingMessage failed = item.failed(code);
     items.put(item.clientId, failed);
-    try {
-      outbox.put(user, failed);
-    } catch (IOException e) {
-      // It is kept as not refused: sent again after the next start, it is refused again.
-    }
+    // Where that cannot be kept, it is sent again after the next start, and refused again.
+    keep(failed);
     port.changed(item.room);
     port.failed(failed);
   }
 
-  private void forget(String clientId) {
+  private boolean keep(PendingMessage item) {
     try {
-      outbox.remove(user, clientId);
-    } catch (IOException e) {
-      // Sent once more after the next start, which the server knows for a repeat.
+      outbox.put(user, item);
+      forgotten.remove(item.clientId);
+      return true;
+    } catch (IOException | RuntimeException e) {
+      return false;
     }
+  }
+
+  private void forget(String clientId) {
+    forgotten.add(clientId);
+    settle();
   }
 }

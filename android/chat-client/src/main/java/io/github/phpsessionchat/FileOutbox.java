@@ -6,40 +6,53 @@ import java.io.FileOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.Charset;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
+import okhttp3.HttpUrl;
 import org.json.JSONException;
 import org.json.JSONObject;
 
 /**
- * An {@link Outbox} in a folder, which survives the end of the process and of the machine: a folder for each user, a file
- * for each message. Every file is written beside its place, brought to the disk, and renamed, so that there is never
- * half a message.
+ * An {@link Outbox} in a folder, which survives the end of the process and of the machine: a folder for each server, in
+ * it one for each user, in that a file for each message. Every file is written beside its place, brought to the disk,
+ * and renamed, so that there is never half a message. What else lies there, and what is a link, is left alone.
  */
 public final class FileOutbox implements Outbox {
   private static final Charset UTF_8 = Charset.forName("UTF-8");
   private static final String KEPT = ".json";
   private static final String UNFINISHED = ".new";
+  /** Far more than a message takes. */
+  private static final int LONGEST = 1_000_000;
 
+  private final File base;
   private final File folder;
 
   /**
-   * @param folder of this outbox alone, one for each chat server; created with the first message. On Android a folder
-   *     below {@code context.getFilesDir()}, which no other app can read
+   * @param folder created with the first message, for this user of the machine alone. On Android a folder below {@code
+   *     context.getFilesDir()}, which no other app can read
+   * @param server the address of the chat server: what was written for one is not sent to another
    */
-  public FileOutbox(File folder) {
-    this.folder = folder;
+  public FileOutbox(File folder, String server) {
+    base = Objects.requireNonNull(folder, "folder");
+    this.folder = new File(folder, hash(HttpUrl.get(Objects.requireNonNull(server, "server")).toString()));
   }
 
   @Override
   public List<PendingMessage> load(String user) throws IOException {
     List<PendingMessage> messages = new ArrayList<>();
     for (File file : list(of(user))) {
+      String name = file.getName();
+      if (!isOwn(name) || !isPlain(file)) continue;
       // What the end of the process has left half written was never taken over.
-      if (file.getName().endsWith(UNFINISHED)) delete(file);
-      if (!file.getName().endsWith(KEPT)) continue;
+      if (name.endsWith(UNFINISHED)) {
+        delete(file);
+        continue;
+      }
       PendingMessage message = read(file);
-      if (message != null) messages.add(message);
+      if (message != null && name.equals(message.clientId + KEPT)) messages.add(message);
     }
     return messages;
   }
@@ -47,14 +60,21 @@ public final class FileOutbox implements Outbox {
   @Override
   public void put(String user, PendingMessage message) throws IOException {
     File own = of(user);
-    if (!own.isDirectory() && !own.mkdirs()) throw new IOException("cannot create " + own);
-    File unfinished = new File(own, message.clientId + UNFINISHED);
+    byte[] bytes = write(message).getBytes(UTF_8);
+    if (bytes.length > LONGEST) throw new IOException("too long to be kept");
+    create(base);
+    create(folder);
+    create(own);
+    if (isLink(folder) || isLink(own)) throw new IOException("is a link: " + own);
+    File unfinished = file(own, message.clientId, UNFINISHED);
+    // It may be a link, which would be written through.
+    delete(unfinished);
     try {
       try (FileOutputStream out = new FileOutputStream(unfinished)) {
-        out.write(write(message).getBytes(UTF_8));
+        out.write(bytes);
         out.getFD().sync();
       }
-      File file = new File(own, message.clientId + KEPT);
+      File file = file(own, message.clientId, KEPT);
       if (!unfinished.renameTo(file)) throw new IOException("cannot write " + file);
     } catch (IOException e) {
       unfinished.delete();
@@ -64,28 +84,60 @@ public final class FileOutbox implements Outbox {
 
   @Override
   public void remove(String user, String clientId) throws IOException {
-    delete(new File(of(user), clientId + KEPT));
+    delete(file(of(user), clientId, KEPT));
   }
 
   @Override
   public void keepOnly(String user) throws IOException {
     for (File other : list(folder)) {
-      if (user != null && other.equals(of(user))) continue;
-      for (File file : list(other)) delete(file);
-      delete(other);
+      if ((user != null && other.equals(of(user))) || !other.getName().matches("[0-9a-f]{64}")) continue;
+      if (isLink(other) || !other.isDirectory()) continue;
+      for (File file : list(other)) if (isOwn(file.getName())) delete(file);
+      // Unless something else lies in it.
+      other.delete();
     }
   }
 
-  /** User ids may hold any characters: of a folder's name only those that all file systems take. */
+  /** User ids may hold any characters, and more of them than the name of a folder. */
   private File of(String user) {
-    StringBuilder name = new StringBuilder("u");
-    for (byte b : user.getBytes(UTF_8)) name.append(String.format("%02x", b));
-    return new File(folder, name.toString());
+    return new File(folder, hash(user));
+  }
+
+  private static File file(File own, String clientId, String ending) throws IOException {
+    if (!isOwn(clientId + ending)) throw new IOException("not a clientId");
+    return new File(own, clientId + ending);
+  }
+
+  private static boolean isOwn(String name) {
+    return name.matches("[A-Za-z0-9_-]{1,64}\\.(json|new)");
+  }
+
+  private static boolean isPlain(File file) throws IOException {
+    return file.isFile() && !isLink(file);
+  }
+
+  /** {@code java.nio.file} would know, which Android has from API level 26 on. */
+  private static boolean isLink(File file) throws IOException {
+    File parent = file.getAbsoluteFile().getParentFile();
+    return !file.getCanonicalFile().equals(new File(parent.getCanonicalFile(), file.getName()));
+  }
+
+  /** For this user of the machine alone, where the file system knows users. */
+  private static void create(File folder) throws IOException {
+    if (folder.isDirectory()) return;
+    if (!folder.mkdirs() && !folder.isDirectory()) throw new IOException("cannot create " + folder);
+    folder.setReadable(false, false);
+    folder.setWritable(false, false);
+    folder.setExecutable(false, false);
+    folder.setReadable(true, true);
+    folder.setWritable(true, true);
+    folder.setExecutable(true, true);
   }
 
   private static List<File> list(File folder) throws IOException {
     List<File> files = new ArrayList<>();
     if (!folder.exists()) return files;
+    if (isLink(folder)) throw new IOException("is a link: " + folder);
     File[] found = folder.listFiles();
     if (found == null) throw new IOException("cannot read " + folder);
     for (File file : found) files.add(file);
@@ -94,6 +146,19 @@ public final class FileOutbox implements Outbox {
 
   private static void delete(File file) throws IOException {
     if (!file.delete() && file.exists()) throw new IOException("cannot delete " + file);
+  }
+
+  private static String hash(String text) {
+    try {
+      StringBuilder hex = new StringBuilder();
+      for (byte b : MessageDigest.getInstance("SHA-256").digest(text.getBytes(UTF_8))) {
+        hex.append(String.format("%02x", b));
+      }
+      return hex.toString();
+    } catch (NoSuchAlgorithmException e) {
+      // Every Java and every Android has it.
+      throw new IllegalStateException(e);
+    }
   }
 
   private static String write(PendingMessage message) {
@@ -107,17 +172,16 @@ public final class FileOutbox implements Outbox {
         .toString();
   }
 
-  /** Null: somebody else has written it, or the disk has lost it. */
-  private static PendingMessage read(File file) throws IOException {
+  /** Null: somebody else has written it, or the disk has lost it. It stays there, and hides no other. */
+  private static PendingMessage read(File file) {
+    if (file.length() > LONGEST) return null;
     byte[] bytes = new byte[(int) file.length()];
     try (InputStream in = new FileInputStream(file)) {
       for (int at = 0; at < bytes.length; ) {
         int n = in.read(bytes, at, bytes.length - at);
-        if (n < 0) throw new IOException("cut off: " + file);
+        if (n < 0) return null;
         at += n;
       }
-    }
-    try {
       JSONObject json = new JSONObject(new String(bytes, UTF_8));
       return new PendingMessage(
           json.getString("clientId"),
@@ -126,7 +190,7 @@ public final class FileOutbox implements Outbox {
           json.getLong("writtenAt"),
           json.getLong("replyTo"),
           Wire.text(json, "failed"));
-    } catch (JSONException e) {
+    } catch (IOException | JSONException | StackOverflowError e) {
       return null;
     }
   }

@@ -202,10 +202,11 @@ final class Link {
     }
   }
 
-  /** What {@code Retry-After} says in seconds; 0 where it says nothing, or a date. */
+  /** What {@code Retry-After} says in seconds, an hour at most; 0 where it says nothing, or a date. */
   static long retryAfterMs(Response response) {
     String seconds = response.header("Retry-After", "0");
-    return seconds.matches("\\d{1,6}") ? TimeUnit.SECONDS.toMillis(Long.parseLong(seconds)) : 0;
+    if (!seconds.matches("\\d{1,9}")) return 0;
+    return Math.min(Wire.LONGEST_PAUSE_MS, TimeUnit.SECONDS.toMillis(Long.parseLong(seconds)));
   }
 
   private WebSocket openWebSocket(Request request, WebSocketListener engine) {

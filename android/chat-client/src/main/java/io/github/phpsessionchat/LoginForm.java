@@ -1,7 +1,6 @@
 package io.github.phpsessionchat;
 
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -10,13 +9,6 @@ import java.util.regex.Pattern;
 
 /** The form of a page in which a password is asked for. */
 final class LoginForm {
-  private static final Pattern COMMENT = Pattern.compile("<!--.*?-->", Pattern.DOTALL);
-  private static final Pattern FORM =
-      Pattern.compile("<form\\b((?:[^>\"']|\"[^\"]*\"|'[^']*')*)>(.*?)</form>", Pattern.DOTALL | Pattern.CASE_INSENSITIVE);
-  private static final Pattern INPUT =
-      Pattern.compile("<input\\b((?:[^>\"']|\"[^\"]*\"|'[^']*')*)>", Pattern.CASE_INSENSITIVE);
-  private static final Pattern ATTRIBUTE =
-      Pattern.compile("([\\w:-]+)(?:\\s*=\\s*(?:\"([^\"]*)\"|'([^']*)'|([^\\s\"'>]+)))?");
   private static final Pattern ENTITY = Pattern.compile("&(?:#(\\d{1,7})|#[xX]([0-9a-fA-F]{1,6})|(\\w+));");
 
   /** Where it is sent, as it stands there. */
@@ -35,13 +27,22 @@ final class LoginForm {
 
   /** Null: there is none. */
   static LoginForm in(String html) {
-    Matcher forms = FORM.matcher(COMMENT.matcher(html).replaceAll(""));
-    while (forms.find()) {
-      List<Map<String, String>> inputs = new ArrayList<>();
-      int userAt = -1;
-      int passwordAt = -1;
-      for (Matcher input = INPUT.matcher(forms.group(2)); input.find(); ) {
-        Map<String, String> attributes = attributes(input.group(1));
+    HtmlTags tags = new HtmlTags(html);
+    String action = null;
+    List<Map<String, String>> inputs = new ArrayList<>();
+    int userAt = -1;
+    int passwordAt = -1;
+    while (tags.next()) {
+      Map<String, String> attributes = tags.attributes();
+      if (tags.name().equals("form") && action == null) {
+        action = attributes.containsKey("action") ? unescaped(attributes.get("action")) : "";
+        inputs.clear();
+        userAt = -1;
+        passwordAt = -1;
+      } else if (tags.name().equals("/form")) {
+        if (userAt >= 0 && passwordAt >= 0) break;
+        action = null;
+      } else if (tags.name().equals("input") && action != null) {
         if (!attributes.containsKey("name") || attributes.containsKey("disabled")) continue;
         String type = type(attributes);
         if (passwordAt < 0 && type.equals("password")) passwordAt = inputs.size();
@@ -50,11 +51,8 @@ final class LoginForm {
         }
         inputs.add(attributes);
       }
-      if (userAt < 0 || passwordAt < 0) continue;
-      String action = attributes(forms.group(1)).get("action");
-      return new LoginForm(action == null ? "" : action, inputs, userAt, passwordAt);
     }
-    return null;
+    return action == null || userAt < 0 || passwordAt < 0 ? null : new LoginForm(action, inputs, userAt, passwordAt);
   }
 
   /** Names and values, as a browser sends them. */
@@ -64,7 +62,7 @@ final class LoginForm {
     for (int i = 0; i < inputs.size(); i++) {
       Map<String, String> input = inputs.get(i);
       String type = type(input);
-      String value = input.containsKey("value") ? input.get("value") : "";
+      String value = input.containsKey("value") ? unescaped(input.get("value")) : "";
       if (i == userAt) value = user;
       else if (i == passwordAt) value = password;
       else if (type.equals("checkbox") || type.equals("radio")) {
@@ -77,7 +75,7 @@ final class LoginForm {
       } else if (type.equals("button") || type.equals("reset") || type.equals("image") || type.equals("file")) {
         continue;
       }
-      fields.add(new String[] {input.get("name"), value});
+      fields.add(new String[] {unescaped(input.get("name")), value});
     }
     return fields;
   }
@@ -85,16 +83,6 @@ final class LoginForm {
   private static String type(Map<String, String> input) {
     String type = input.get("type");
     return type == null || type.isEmpty() ? "text" : type.toLowerCase(Locale.ROOT);
-  }
-
-  private static Map<String, String> attributes(String text) {
-    Map<String, String> attributes = new HashMap<>();
-    for (Matcher one = ATTRIBUTE.matcher(text); one.find(); ) {
-      String name = one.group(1).toLowerCase(Locale.ROOT);
-      String value = one.group(2) != null ? one.group(2) : one.group(3) != null ? one.group(3) : one.group(4);
-      if (!attributes.containsKey(name)) attributes.put(name, value == null ? "" : unescaped(value));
-    }
-    return attributes;
   }
 
   private static String unescaped(String text) {

@@ -3,6 +3,7 @@ package io.github.phpsessionchat;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.Objects;
 
 /** A room to be created. The same object once more is the same room, so a request that failed can be repeated. */
 public final class NewRoom {
@@ -13,7 +14,7 @@ public final class NewRoom {
   String topic;
 
   private NewRoom(String name, RoomSummary.Kind kind, List<String> members) {
-    this.name = name;
+    this.name = Objects.requireNonNull(name, "name");
     this.kind = kind;
     this.members = members;
   }
@@ -32,7 +33,7 @@ public final class NewRoom {
    * @return a room for its members
    */
   public static NewRoom privateRoom(String name, List<String> members) {
-    return new NewRoom(name, RoomSummary.Kind.PRIVATE, new ArrayList<>(members));
+    return new NewRoom(name, RoomSummary.Kind.PRIVATE, new ArrayList<>(Objects.requireNonNull(members, "members")));
   }
 
   /**

@@ -1,5 +1,7 @@
 package io.github.phpsessionchat;
 
+import java.util.Objects;
+
 /** A message of one's own that is not known to be stored. An {@link Outbox} keeps it. */
 public final class PendingMessage {
   /** The same in every attempt: by it the server knows a repeat. */
@@ -12,7 +14,7 @@ public final class PendingMessage {
   public final long writtenAt;
   /** The {@code seq} of the message that it answers; 0: none. */
   public final long replyTo;
-  /** Why the server has refused it, as an error code of the protocol; null: it will be sent. */
+  /** Why it is not sent: an error code of the protocol, {@code not_kept} or {@code offline}; null: it will be sent. */
   public final String failed;
 
   /**
@@ -25,9 +27,9 @@ public final class PendingMessage {
    */
   public PendingMessage(
       String clientId, String room, String text, long writtenAt, long replyTo, String failed) {
-    this.clientId = clientId;
-    this.room = room;
-    this.text = text;
+    this.clientId = Objects.requireNonNull(clientId, "clientId");
+    this.room = Objects.requireNonNull(room, "room");
+    this.text = Objects.requireNonNull(text, "text");
     this.writtenAt = writtenAt;
     this.replyTo = replyTo;
     this.failed = failed;

@@ -120,7 +120,8 @@ final class RoomSync {
             Timeline.Changes changes = Wire.synced(data);
             timeline.synced(changes, since);
             port.arrived(room, changes.messages);
-            sync(room);
+            // An answer that leads no further would be asked for for ever; the next event asks again.
+            if (timeline.head() != since) sync(room);
           }
         });
   }

@@ -168,7 +168,8 @@ final class Rooms {
             put(Wire.list(data, "rooms", Wire::room), missing);
             port.changed();
             String next = Wire.text(data, "next");
-            if (next != null) fetchRest(next, missing);
+            // A cursor that leads no further would be asked for for ever.
+            if (next != null && !next.equals(cursor)) fetchRest(next, missing);
             else lookFor(missing);
           }
         });

@@ -1,9 +1,12 @@
 package io.github.phpsessionchat;
 
 import java.io.IOException;
+import java.util.Objects;
+import java.util.concurrent.TimeUnit;
 import okhttp3.CookieJar;
 import okhttp3.FormBody;
 import okhttp3.HttpUrl;
+import okhttp3.Interceptor;
 import okhttp3.OkHttpClient;
 import okhttp3.Request;
 import okhttp3.Response;
@@ -30,23 +33,40 @@ public final class SiteLogin {
   }
 
   private static final long LONGEST_PAGE = 1_000_000;
+  /** For each of the two requests, redirects included, where the client sets no limit of its own. */
+  private static final long LONGEST_S = 60;
 
   private final OkHttpClient http;
   private final HttpUrl page;
+  private boolean cleartext;
 
   /**
    * @param http with a cookie jar; the same as that of the {@link Chat}
-   * @param page the address of the page with the login form
+   * @param page the address of the page with the login form: {@code https}, or on this machine
    */
   public SiteLogin(OkHttpClient http, String page) {
     if (http.cookieJar() == CookieJar.NO_COOKIES) throw new IllegalArgumentException("http has no cookie jar");
-    this.http = http;
-    this.page = HttpUrl.get(page);
+    this.page = HttpUrl.get(Objects.requireNonNull(page, "page"));
+    OkHttpClient.Builder own = http.newBuilder().addNetworkInterceptor(this::onlyWhereSafe);
+    if (http.callTimeoutMillis() == 0) own.callTimeout(LONGEST_S, TimeUnit.SECONDS);
+    this.http = own.build();
+  }
+
+  /**
+   * The page may be read, and the password sent, without encryption: for a test server that is not on this machine. Where
+   * the page itself is encrypted this changes nothing.
+   *
+   * @return this login
+   */
+  public SiteLogin allowCleartext() {
+    cleartext = true;
+    return this;
   }
 
   /**
    * Blocks until the site has answered: not to be called on Android's main thread. The form is the one with a field of
-   * the type {@code password}; whether the site has let the user in is told by whether it shows such a form again.
+   * the type {@code password}; whether the site has let the user in is told by whether it shows such a form again. No
+   * redirect is followed from an encrypted page to one that is not.
    *
    * @param user what goes into the field before the password
    * @param password what goes into the password's field
@@ -54,6 +74,8 @@ public final class SiteLogin {
    * @throws IOException the site cannot be reached, or shows no login form
    */
   public void logIn(String user, String password) throws IOException {
+    Objects.requireNonNull(user, "user");
+    Objects.requireNonNull(password, "password");
     LoginForm form;
     HttpUrl target;
     try (Response response = http.newCall(new Request.Builder().url(page).build()).execute()) {
@@ -61,9 +83,7 @@ public final class SiteLogin {
       if (form == null) throw new IOException("no login form at " + page + ": HTTP " + response.code());
       // Where the site has led to: what the form says counts from there.
       target = response.request().url().resolve(form.action);
-      if (target == null || (page.isHttps() && !target.isHttps())) {
-        throw new IOException("the login form is not sent to an address that is safe");
-      }
+      if (target == null) throw new IOException("the login form is sent to no address of the web");
     }
     FormBody.Builder body = new FormBody.Builder();
     for (String[] field : form.filled(user, password)) body.add(field[0], field[1]);
@@ -77,6 +97,19 @@ public final class SiteLogin {
     }
   }
 
+  /** Of each single request, so that neither a redirect nor the form leads to where others can read. */
+  private Response onlyWhereSafe(Interceptor.Chain chain) throws IOException {
+    HttpUrl url = chain.request().url();
+    boolean safe = url.isHttps() || (!page.isHttps() && (cleartext || isLoopback(url.host())));
+    if (!safe) throw new IOException("no encryption: " + url.scheme() + "://" + url.host());
+    return chain.proceed(chain.request());
+  }
+
+  private static boolean isLoopback(String host) {
+    return host.equals("localhost") || host.equals("::1") || host.matches("127(\\.\\d{1,3}){3}");
+  }
+
+  /** Its beginning, where it is long. */
   private static String html(Response response) throws IOException {
     return response.peekBody(LONGEST_PAGE).string();
   }

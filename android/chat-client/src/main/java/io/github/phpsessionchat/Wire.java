@@ -18,6 +18,8 @@ import org.json.JSONObject;
  * the place of the library of that name.
  */
 final class Wire {
+  static final long LONGEST_PAUSE_MS = 3_600_000;
+
   private Wire() {}
 
   /** Of names and values in turn; what is null is left out. */
@@ -147,8 +149,13 @@ final class Wire {
     return new ChatError(
         code,
         error.optString("message", code),
-        error.optLong("retryAfterMs"),
+        retryAfterMs(error),
         current == null ? null : message(current));
+  }
+
+  /** Never longer than an hour, whatever it says: by then one may ask again. */
+  static long retryAfterMs(JSONObject error) {
+    return Math.max(0, Math.min(LONGEST_PAUSE_MS, error.optLong("retryAfterMs")));
   }
 
   /** The user ids and error codes of {@code failed}. */

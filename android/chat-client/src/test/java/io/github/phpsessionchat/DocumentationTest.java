@@ -56,7 +56,6 @@ class DocumentationTest {
           "import io.github.phpsessionchat.Entry",
           "import io.github.phpsessionchat.FileOutbox",
           "import io.github.phpsessionchat.HistoryView",
-          "import io.github.phpsessionchat.Identity",
           "import io.github.phpsessionchat.Outbox",
           "import io.github.phpsessionchat.SessionCookies",
           "import io.github.phpsessionchat.SiteLogin",

@@ -9,6 +9,7 @@ import java.io.File;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
@@ -21,20 +22,21 @@ class FileOutboxTest {
   private static final String ALICE = "alice@example.org/..\\:李";
 
   @TempDir Path temporary;
+  private static final String SERVER = "https://www.example.org/chat/";
   private File folder;
   private FileOutbox outbox;
 
   @BeforeEach
   void open() {
     folder = temporary.resolve("outbox").toFile();
-    outbox = new FileOutbox(folder);
+    outbox = new FileOutbox(folder, SERVER);
   }
 
   @Test
   void whatWasPutIsThereForTheNextProcess() throws IOException {
     outbox.put(ALICE, message("a", "我十点到 👩‍🌾\n\"x\" \\ \u0000", null));
     outbox.put(ALICE, message("b", "two", "too_long"));
-    List<String> kept = shown(new FileOutbox(folder).load(ALICE));
+    List<String> kept = shown(new FileOutbox(folder, SERVER).load(ALICE));
     assertEquals(
         Arrays.asList("a in lobby to 7 at 1234: 我十点到 👩‍🌾\n\"x\" \\ \u0000 null", "b in lobby to 7 at 1234: two too_long"),
         kept);
@@ -59,30 +61,98 @@ class FileOutboxTest {
     assertEquals(Collections.emptyList(), outbox.load(ALICE));
     assertEquals(1, outbox.load("bob").size());
     outbox.keepOnly(null);
-    assertEquals(0, folder.list().length);
+    assertEquals(0, folder.listFiles()[0].list().length);
   }
 
   @Test
   void whatWasHalfWrittenWhenTheProcessEndedIsForgotten() throws IOException {
     outbox.put(ALICE, message("a", "whole", null));
-    Path own = folder.listFiles()[0].toPath();
+    Path own = own();
     Path half = own.resolve("b.new");
     Files.write(half, "{\"clientId\":\"b\",\"te".getBytes());
-    assertEquals(1, new FileOutbox(folder).load(ALICE).size());
+    assertEquals(1, new FileOutbox(folder, SERVER).load(ALICE).size());
     assertFalse(Files.exists(half));
   }
 
   @Test
   void aFileThatIsNoMessageHidesNoOther() throws IOException {
     outbox.put(ALICE, message("a", "whole", null));
-    Files.write(folder.listFiles()[0].toPath().resolve("b.json"), "{}".getBytes());
-    assertEquals(1, new FileOutbox(folder).load(ALICE).size());
+    Files.write(own().resolve("b.json"), "{}".getBytes());
+    assertEquals(1, new FileOutbox(folder, SERVER).load(ALICE).size());
   }
 
   @Test
   void whatCannotBeKeptIsAnErrorAndLeavesNothingBehind() throws IOException {
     assertTrue(folder.createNewFile());
     assertThrows(IOException.class, () -> outbox.put(ALICE, message("a", "one", null)));
+  }
+
+  @Test
+  void aUserIdOfAnyLengthHasAFolder() throws IOException {
+    String longest = String.join("", Collections.nCopies(64, "李"));
+    outbox.put(longest, message("a", "one", null));
+    assertEquals(1, outbox.load(longest).size());
+    assertEquals(Collections.emptyList(), outbox.load(longest.substring(1)));
+  }
+
+  @Test
+  void whatWasWrittenForOneServerIsNotThereForAnother() throws IOException {
+    outbox.put(ALICE, message("a", "one", null));
+    FileOutbox other = new FileOutbox(folder, "https://test.example.org/chat/");
+    assertEquals(Collections.emptyList(), other.load(ALICE));
+    other.keepOnly(null);
+    assertEquals(1, outbox.load(ALICE).size());
+  }
+
+  @Test
+  void nobodyElseOnTheMachineMayLookIntoIt() throws IOException {
+    outbox.put(ALICE, message("a", "one", null));
+    for (Path one : Arrays.asList(folder.toPath(), own().getParent(), own())) {
+      assertEquals("rwx------", PosixFilePermissions.toString(Files.getPosixFilePermissions(one)));
+    }
+  }
+
+  @Test
+  void whatElseLiesThereHidesNothingAndIsLeftAlone() throws IOException {
+    outbox.put(ALICE, message("a", "one", null));
+    Files.createDirectory(own().resolve("b.json"));
+    Files.write(own().resolve("c.json"), new byte[2_000_000]);
+    Files.write(own().resolve("notes.txt"), new byte[1]);
+    Files.move(own().resolve("a.json"), own().resolve("d.json"));
+    assertEquals(Collections.emptyList(), outbox.load(ALICE));
+    outbox.put(ALICE, message("a", "two", null));
+    assertEquals(1, outbox.load(ALICE).size());
+    Files.delete(own().resolve("b.json"));
+    Files.write(own().getParent().resolve("notes.txt"), new byte[1]);
+    outbox.keepOnly(null);
+    assertEquals(Arrays.asList("notes.txt"), Arrays.asList(own().toFile().list()));
+    assertTrue(Files.exists(own().getParent().resolve("notes.txt")));
+  }
+
+  @Test
+  void noLinkIsFollowed() throws IOException {
+    Path elsewhere = Files.createDirectory(temporary.resolve("elsewhere"));
+    Path file = Files.write(elsewhere.resolve("x.json"), "{}".getBytes());
+    outbox.put(ALICE, message("a", "one", null));
+    Files.createSymbolicLink(own().resolve("b.json"), file);
+    Files.createSymbolicLink(own().resolve("c.new"), file);
+    assertEquals(1, outbox.load(ALICE).size());
+    outbox.put(ALICE, message("c", "two", null));
+    assertEquals("{}", new String(Files.readAllBytes(file)));
+
+    outbox.keepOnly(null);
+    Path link = own(ALICE);
+    Files.createSymbolicLink(link, elsewhere);
+    assertThrows(IOException.class, () -> outbox.put(ALICE, message("a", "one", null)));
+    assertThrows(IOException.class, () -> outbox.load(ALICE));
+    outbox.keepOnly(null);
+    assertTrue(Files.exists(file));
+  }
+
+  @Test
+  void anIdThatIsAPathIsNone() {
+    assertThrows(IOException.class, () -> outbox.put(ALICE, message("../a", "one", null)));
+    assertThrows(IOException.class, () -> outbox.remove(ALICE, "../a"));
   }
 
   @Test
@@ -96,6 +166,18 @@ class FileOutboxTest {
     assertEquals(0, memory.load(ALICE).size());
     memory.remove("bob", "b");
     assertEquals(0, memory.load("bob").size());
+  }
+
+  /** The folder of the only user. */
+  private Path own() {
+    return folder.listFiles()[0].listFiles(File::isDirectory)[0].toPath();
+  }
+
+  private Path own(String user) throws IOException {
+    outbox.put(user, message("a", "one", null));
+    Path own = own();
+    outbox.keepOnly(null);
+    return own;
   }
 
   private static PendingMessage message(String clientId, String text, String failed) {

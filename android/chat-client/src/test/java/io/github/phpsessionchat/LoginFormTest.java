@@ -2,9 +2,12 @@ package io.github.phpsessionchat;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
@@ -37,6 +40,28 @@ class LoginFormTest {
   void aFormInACommentOrWithoutAPasswordIsNone() {
     assertNull(LoginForm.in("<!-- <form><input name=u><input name=p type=password></form> --> <form><input name=q></form>"));
     assertNull(LoginForm.in(""));
+  }
+
+  @Test
+  void largeAndBrokenPagesAreReadInTimeAndWithoutRecursion() {
+    String form = "<form><input name=u><input name=p type=password></form>";
+    for (String piece : Arrays.asList("<form ", "<form>", "<!--", "<a \"", "<input a='b' ", "x='", "<", "</", "&a", "<script>")) {
+      String page = String.join("", Collections.nCopies(1_000_000 / piece.length(), piece));
+      assertTimeoutPreemptively(Duration.ofSeconds(5), () -> LoginForm.in(page), piece);
+      assertTimeoutPreemptively(Duration.ofSeconds(5), () -> LoginForm.in(page + form), piece);
+    }
+    String attributes = String.join("", Collections.nCopies(100_000, " a='>' b=\">\""));
+    assertEquals(
+        Arrays.asList("u=alice", "p=s€cret"), filled(form.replace("<form", "<form" + attributes)));
+  }
+
+  @Test
+  void whatAScriptSaysIsNoForm() {
+    String html =
+        "<script>var form = '<form><input name=x><input name=y type=password></form>';</SCRIPT>"
+            + "<FORM ACTION='/in'><INPUT NAME=u><INPUT NAME=p TYPE=password>";
+    assertEquals("/in", LoginForm.in(html).action);
+    assertEquals(Arrays.asList("u=alice", "p=s€cret"), filled(html));
   }
 
   private static List<String> filled(String html) {

@@ -67,7 +67,7 @@ public final class Robot implements ChatListener {
         Chat.Builder builder = Chat.builder(c.getString("server"), main, this);
         if (c.has("session")) builder.session(() -> c.getString("session"));
         else builder.http(http);
-        if (c.has("outbox")) builder.outbox(new FileOutbox(new File(c.getString("outbox"))));
+        if (c.has("outbox")) builder.outbox(new FileOutbox(new File(c.getString("outbox")), c.getString("server")));
         chat = builder.build();
         break;
       case "start":

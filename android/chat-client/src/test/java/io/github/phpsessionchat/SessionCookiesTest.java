@@ -2,6 +2,7 @@ package io.github.phpsessionchat;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import java.util.Collections;
 import okhttp3.Cookie;
@@ -42,6 +43,31 @@ class SessionCookiesTest {
   void theCookieOfADomainGoesToTheChatServersSubdomain() {
     receive(SITE, "PHPSESSID=one; path=/; domain=example.org");
     assertEquals("one", jar.get("https://chat.example.org/", "PHPSESSID"));
+  }
+
+  @Test
+  void aCookieThatIsSetTakesThePlaceOfTheSitesAndKeepsItsHosts() {
+    receive(SITE, "PHPSESSID=one; path=/shop; domain=example.org");
+    receive(SITE, "PHPSESSID=two; path=/; domain=example.org");
+    jar.set(SITE + "shop/", "PHPSESSID", "three");
+    assertEquals(1, jar.loadForRequest(HttpUrl.get(SITE + "shop/")).size());
+    assertEquals("three", jar.get("https://chat.example.org/shop/", "PHPSESSID"));
+  }
+
+  @Test
+  void theSitesCookieTakesThePlaceOfOneThatWasSet() {
+    jar.set(SITE, "PHPSESSID", "one");
+    jar.set(SITE, "PHPSESSID", "two");
+    receive(SITE, "PHPSESSID=three; path=/; domain=example.org");
+    assertEquals("three", jar.get(SITE, "PHPSESSID"));
+    assertEquals(1, jar.loadForRequest(HttpUrl.get(SITE)).size());
+  }
+
+  @Test
+  void whatNoHeaderCanHoldIsRefused() {
+    for (String value : new String[] {"a\nb", "a;b", "ü"}) {
+      assertThrows(IllegalArgumentException.class, () -> jar.set(SITE, "PHPSESSID", value));
+    }
   }
 
   private void receive(String url, String header) {

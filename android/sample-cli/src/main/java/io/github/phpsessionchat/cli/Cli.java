@@ -107,6 +107,11 @@ public final class Cli implements ChatListener {
     String[] words = line.split(" ", 3);
     String one = words.length > 1 ? words[1] : "";
     String rest = line.substring(Math.min(line.length(), words[0].length() + 1));
+    boolean needsRoom = !line.startsWith("/") || words[0].matches("/(older|who|reply|edit|delete|leave)");
+    if (needsRoom && room == null) {
+      out.println("* no room is open");
+      return;
+    }
     switch (words[0]) {
       case "/rooms":
         for (RoomSummary each : chat.rooms()) {
@@ -145,7 +150,6 @@ public final class Cli implements ChatListener {
         break;
       default:
         if (line.startsWith("/")) out.println(HELP);
-        else if (room == null) out.println("* no room is open");
         else chat.send(room, line);
     }
   }

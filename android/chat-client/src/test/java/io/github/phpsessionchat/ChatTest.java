@@ -1,0 +1,235 @@
+package io.github.phpsessionchat;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import java.io.IOException;
+import java.util.Collections;
+import java.util.List;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import okhttp3.OkHttpClient;
+import org.json.JSONObject;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** What an app may rely on when users, rooms and servers change under it. */
+class ChatTest {
+  private final ExecutorService main = Executors.newSingleThreadExecutor();
+  private final Told told = new Told();
+  private final MemoryOutbox outbox = new MemoryOutbox();
+  private ScriptedServer server;
+  private Chat chat;
+
+  @BeforeEach
+  void begin() throws IOException {
+    server = new ScriptedServer(true);
+    chat = chat(outbox);
+  }
+
+  private Chat chat(Outbox outbox) {
+    OkHttpClient http = new OkHttpClient.Builder().cookieJar(new SessionCookies()).build();
+    return Chat.builder(server.url(), main, told).http(http).outbox(outbox).build();
+  }
+
+  @AfterEach
+  void end() {
+    chat.close();
+    server.close();
+    main.shutdownNow();
+  }
+
+  @Test
+  void afterItsEndAChatDoesNothingMoreAndSaysSo() throws Exception {
+    chat.start();
+    told.until("ONLINE");
+    chat.openRoom("closed", told.answer("open"));
+    chat.close();
+    told.until("STOPPED");
+    chat.start();
+    chat.openRoom("lobby", told.answer("open later"));
+    chat.findUsers("bob", null, told.answer("found"));
+    chat.send("lobby", "hello");
+    String before = told.until("unsent hello: offline");
+    assertEquals("\nopen later: offline\nfound: offline", before.replace("\nopen: offline", ""));
+    assertEquals(ConnectionState.Kind.STOPPED, chat.state().kind);
+  }
+
+  @Test
+  void whatIsOpenedForTheNextUserIsOpenAndWhatTheLastOneSawIsNot() throws Exception {
+    chat.openRoom("lobby", told.answer("lobby"));
+    chat.start();
+    told.until("lobby");
+    server.event("session:ended", new JSONObject().put("reason", "kicked"));
+    told.until("SESSION_ENDED KICKED");
+    server.say(ScriptedServer.welcome("bob"));
+    chat.openRoom("garden", told.answer("garden"));
+    chat.start();
+    String before = told.until("garden");
+    assertFalse(before.contains("messages of lobby"), before);
+  }
+
+  @Test
+  void whoComesBackFindsOpenWhatWasOpen() throws Exception {
+    chat.openRoom("lobby", told.answer("lobby"));
+    chat.start();
+    told.until("lobby");
+    server.event("session:ended", new JSONObject().put("reason", "kicked"));
+    told.until("SESSION_ENDED KICKED");
+    chat.start();
+    told.until("messages of lobby: 0");
+  }
+
+  @Test
+  void whatIsUnsentIsKeptAsLongAsTheSessionMayComeBack() throws Exception {
+    server.answers = (name, payload) -> name.equals("message:send") ? null : ScriptedServer.usualAnswer(name, payload);
+    chat.openRoom("lobby", told.answer("lobby"));
+    chat.start();
+    told.until("lobby");
+    chat.send("lobby", "wait for me");
+    server.asked("message:send");
+    server.say(ScriptedServer.refusal("unauthorized"));
+    server.event("session:ended", new JSONObject().put("reason", "logout"));
+    told.until("SESSION_ENDED LOGOUT");
+    assertEquals(1, outbox.load("alice").size());
+    server.say(ScriptedServer.welcome("alice"));
+    server.answers = ScriptedServer::usualAnswer;
+    told.until("ONLINE");
+    assertEquals("wait for me", server.asked("message:send").getString("text"));
+  }
+
+  @Test
+  void whatIsUnsentIsForgottenWhenTheLogoutIsCertain() throws Exception {
+    server.answers = (name, payload) -> name.equals("message:send") ? null : ScriptedServer.usualAnswer(name, payload);
+    chat.openRoom("lobby", told.answer("lobby"));
+    chat.start();
+    told.until("lobby");
+    chat.send("lobby", "forget me");
+    server.asked("message:send");
+    server.say(ScriptedServer.refusal("unauthorized"));
+    server.event("session:ended", new JSONObject().put("reason", "logout"));
+    told.until("SESSION_ENDED LOGOUT");
+    assertEquals(1, outbox.load("alice").size());
+    // The app has shown its login, and hides the chat: nothing is tried any more.
+    chat.stop();
+    told.until("STOPPED");
+    assertEquals(Collections.emptyList(), outbox.load("alice"));
+    server.say(ScriptedServer.welcome("bob"));
+    chat.start();
+    told.until("I am bob");
+  }
+
+  @Test
+  void aPauseBelongsToTheRoomThatHasCausedItAndItsEndIsTold() throws Exception {
+    boolean[] limited = {true};
+    server.answers =
+        (name, payload) ->
+            limited[0] && name.equals("message:send")
+                ? ScriptedServer.error("rate_limited", 1500)
+                : ScriptedServer.usualAnswer(name, payload);
+    chat.openRoom("lobby", told.answer("lobby"));
+    chat.start();
+    told.until("lobby");
+    chat.send("lobby", "first");
+    told.until("paused rate_limited");
+    server.asked("message:send");
+    long at = System.nanoTime();
+    chat.openRoom("garden", told.answer("garden"));
+    told.until("garden");
+    limited[0] = false;
+    server.asked("message:send");
+    assertFalse(System.nanoTime() - at < 1_000_000_000, "sent before the pause had ended");
+    told.until("sending");
+  }
+
+  @Test
+  void aPauseEndsWithTheMessageForWhichItWas() throws Exception {
+    server.answers =
+        (name, payload) ->
+            name.equals("message:send")
+                ? ScriptedServer.error("rate_limited", Long.MAX_VALUE)
+                : ScriptedServer.usualAnswer(name, payload);
+    chat.openRoom("lobby", told.answer("lobby"));
+    chat.start();
+    told.until("lobby");
+    String clientId = chat.send("lobby", "first");
+    told.until("paused rate_limited");
+    chat.discard(clientId);
+    told.until("sending");
+  }
+
+  @Test
+  void anOutboxThatThrowsLosesNothing() throws Exception {
+    chat.close();
+    FullOutbox full = new FullOutbox();
+    chat = chat(full);
+    chat.openRoom("lobby", told.answer("lobby"));
+    chat.start();
+    told.until("lobby");
+    String clientId = chat.send("lobby", "too much");
+    told.until("unsent too much: not_kept");
+    told.until("messages of lobby: 1");
+    assertEquals("not_kept", chat.messages("lobby").get(0).pending.failed);
+    full.isFull = false;
+    chat.retry(clientId);
+    assertEquals("too much", server.asked("message:send").getString("text"));
+  }
+
+  @Test
+  void anOutboxThatCannotBeReadIsReadLaterAndThatIsToldOnce() throws Exception {
+    chat.close();
+    FullOutbox broken = new FullOutbox();
+    broken.isFull = false;
+    broken.kept.put("alice", new PendingMessage("a1", "garden", "from before", 1, 0, null));
+    broken.unreadable = 2;
+    chat = chat(broken);
+    chat.start();
+    told.until("paused storage_unavailable");
+    assertEquals("from before", server.asked("message:send").getString("text"));
+    String between = told.until("sending");
+    assertFalse(between.contains("paused"), between);
+  }
+
+  @Test
+  void whatIsNullIsNamedAtOnce() {
+    NullPointerException error = assertThrows(NullPointerException.class, () -> chat.openRoom(null));
+    assertEquals("room", error.getMessage());
+    error = assertThrows(NullPointerException.class, () -> chat.send("lobby", null));
+    assertEquals("text", error.getMessage());
+    error = assertThrows(NullPointerException.class, () -> Chat.builder(null, main, told));
+    assertEquals("server", error.getMessage());
+    error = assertThrows(NullPointerException.class, () -> NewRoom.publicRoom(null));
+    assertEquals("name", error.getMessage());
+  }
+
+  /** As a database that throws what need not be declared. */
+  private static final class FullOutbox implements Outbox {
+    final MemoryOutbox kept = new MemoryOutbox();
+    volatile boolean isFull = true;
+    volatile int unreadable;
+
+    @Override
+    public List<PendingMessage> load(String user) {
+      if (unreadable-- > 0) throw new IllegalStateException("locked");
+      return kept.load(user);
+    }
+
+    @Override
+    public void put(String user, PendingMessage message) {
+      if (isFull) throw new IllegalStateException("full");
+      kept.put(user, message);
+    }
+
+    @Override
+    public void remove(String user, String clientId) {
+      kept.remove(user, clientId);
+    }
+
+    @Override
+    public void keepOnly(String user) {
+      kept.keepOnly(user);
+    }
+  }
+}
