@@ -21,6 +21,7 @@ test('a word is found in the room, and in all rooms; a hit leads to its message,
   const opener = page.getByRole('button', { name: 'Search in this room' });
   await opener.click();
   await expect(field(alice)).toBeFocused();
+  await expect(field(alice)).toHaveAttribute('placeholder', 'Search messages');
   await field(alice).fill('spanner');
   await expect(hits(alice)).toHaveText([/^Bob.*the spare SPANNER hangs here$/]);
   await expect(hits(alice).locator('mark')).toHaveText('SPANNER');

@@ -98,6 +98,7 @@ export class SearchPanel extends Component<Props> {
             autocomplete="off"
             maxLength={100}
             aria-label={strings.text('search.open')}
+            placeholder={strings.text('search.open')}
             value={this.#query}
             ref={this.#field}
             onInput={this.#typed}
