@@ -202,6 +202,19 @@ test('no sideways scrolling: 1280 × 800, 800 × 600, 390 × 844, 280 × 320', a
   }
 });
 
+test('on a phone that lies on its side both pages end with the window', async ({ alice, site }) => {
+  const { page } = alice;
+  await page.setViewportSize({ width: 740, height: 320 });
+  for (const address of [site.php.url, site.chat.url]) {
+    await page.goto(address);
+    await expect(alice.field).toBeVisible();
+    const below = () => page.evaluate(() => document.documentElement.scrollHeight - innerHeight);
+    expect(await below(), address).toBe(0);
+    const box = await alice.field.boundingBox();
+    expect(Number(box?.y) + Number(box?.height), address).toBeLessThanOrEqual(320);
+  }
+});
+
 test('right to left, and French', async ({ alice, site }) => {
   await seed(site, 'bob', 'lobby', ['سأكون هناك الساعة 4 مع Bob.', 'Bonjour !']);
   await alice.page.setViewportSize({ width: 800, height: 600 });
