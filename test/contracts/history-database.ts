@@ -487,6 +487,16 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       expect(child.output()).not.toContain('geheim');
     });
 
+    test('the doctor says that it can be reached', async () => {
+      const child = startChild(process.execPath, ['server/doctor.ts'], {
+        cwd: new URL('../../', import.meta.url).pathname,
+        env: { PATH: process.env.PATH, CHAT_SESSION_STORE: 'file:///tmp', CHAT_HISTORY: database.url },
+      });
+      await new Promise((resolve) => child.process.on('close', resolve));
+      const place = database.url.replace(/\/\/.*@/, '//');
+      expect(child.output()).toContain(`✓ The history ${place} can be reached.`);
+    });
+
     test('a wrong password: the failure names the place, and no password', async () => {
       const wrong = database.url.replace(/:[^:@]+@/, ':geheim@');
       const error = await openDatabase(wrong).catch((reason: Error) => reason);

@@ -342,6 +342,18 @@ describe('what the server needs besides the sessions', () => {
     expect(forbiddenCode).toBe(1);
   });
 
+  test('the history in a database that cannot be reached: its place and the reason, without the password', async () => {
+    const [code, said] = await doctor({
+      ...store(),
+      CHAT_HISTORY: 'postgres://chat:geheim@127.0.0.1:1/chat',
+    });
+    expect(said).toMatch(
+      /^✗ The history postgres:\/\/127\.0\.0\.1:1\/chat cannot be reached\. PostgreSQL: .*ECONNREFUSED.*\n {2}→ /m,
+    );
+    expect(said).not.toContain('geheim');
+    expect(code).toBe(1);
+  });
+
   test('the built client: whether it is there', async () => {
     const [, said] = await doctor(store());
     const built = existsSync(join(root, 'client/dist/php-chat.js'));

@@ -1,3 +1,4 @@
+import { DatabaseSync } from 'node:sqlite';
 import { expect, onTestFinished, test } from 'vitest';
 import { connectChat, refusalOf } from '../../helpers/chat-client.ts';
 import { type ChatServer, historyFolder, startChatServer } from '../../helpers/chat-server.ts';
@@ -48,7 +49,7 @@ test('a ban holds over a restart and for its time by the wall clock; one without
     expect(answer.status).toBe(200);
   };
   await ban('ann', { seconds: 3600 });
-  await ban('ben', { reason: 'spam' });
+  await ban('ben', { reason: 'sp\0am\n' });
   expect([await isIn('ann'), await isIn('ben')]).toEqual(['forbidden', 'forbidden']);
   await start();
   clock.jump(3500);
@@ -58,4 +59,8 @@ test('a ban holds over a restart and for its time by the wall clock; one without
   clock.jump(40 * 365 * 86_400);
   await start();
   expect([await isIn('ann'), await isIn('ben')]).toEqual(['in', 'forbidden']);
+  // Without control characters, of which not every database takes all.
+  const stored = new DatabaseSync(history.path, { readOnly: true });
+  expect(stored.prepare("SELECT reason FROM bans WHERE user_id = 'ben'").get()).toEqual({ reason: 'spam' });
+  stored.close();
 });
