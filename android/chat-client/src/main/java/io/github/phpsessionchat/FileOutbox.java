@@ -190,7 +190,7 @@ public final class FileOutbox implements Outbox {
           json.getLong("writtenAt"),
           json.getLong("replyTo"),
           Wire.text(json, "failed"));
-    } catch (IOException | JSONException | StackOverflowError e) {
+    } catch (IOException | JSONException e) {
       return null;
     }
   }

@@ -2,6 +2,8 @@ package io.github.phpsessionchat;
 
 import io.socket.parser.IOParser;
 import io.socket.parser.Parser;
+import java.util.logging.Level;
+import java.util.logging.Logger;
 import org.json.JSONArray;
 import org.json.JSONException;
 import org.json.JSONObject;
@@ -15,6 +17,15 @@ final class Packets {
   static final int LONGEST = 16 << 20;
 
   private static final int LONGEST_HANDSHAKE = 10_000;
+  /** Android reads JSON by recursion, and so does this library. */
+  private static final int DEEPEST = 200;
+
+  /** It would log the packet that it cannot read, and a packet may hold somebody's text. */
+  private static final Logger STOCK_LOGGER = Logger.getLogger(IOParser.class.getName());
+
+  static {
+    STOCK_LOGGER.setLevel(Level.OFF);
+  }
 
   private Packets() {}
 
@@ -39,7 +50,7 @@ final class Packets {
   }
 
   private static boolean isHandshake(String json) {
-    if (json.length() > LONGEST_HANDSHAKE) return false;
+    if (json.length() > LONGEST_HANDSHAKE || !isShallow(json)) return false;
     try {
       JSONObject handshake = new JSONObject(json);
       JSONArray upgrades = handshake.getJSONArray("upgrades");
@@ -51,10 +62,24 @@ final class Packets {
       }
       boolean timed = handshake.getLong("pingInterval") > 0 && handshake.getLong("pingTimeout") > 0;
       return timed && webSockets <= 1 && !handshake.getString("sid").isEmpty();
-    } catch (JSONException | StackOverflowError e) {
-      // Android reads JSON by recursion, however deep it is.
+    } catch (JSONException e) {
       return false;
     }
+  }
+
+  /** Whether JSON, or what shall be JSON, is nested no deeper than can be read. */
+  static boolean isShallow(String json) {
+    int depth = 0;
+    boolean quoted = false;
+    for (int i = 0; i < json.length(); i++) {
+      char c = json.charAt(i);
+      if (c == '"') quoted = !quoted;
+      else if (quoted) i += c == '\\' ? 1 : 0;
+      else if (c == '[' || c == '{') depth++;
+      else if (c == ']' || c == '}') depth--;
+      if (depth > DEEPEST) return false;
+    }
+    return true;
   }
 
   /** Socket.IO's packets, as the stock client reads them; after one that it cannot read, it is given no more. */
@@ -70,15 +95,16 @@ final class Packets {
     @Override
     public void add(String packet) {
       if (failed) return;
-      // Of an event or an acknowledgement with bytes, which would then be waited for.
-      if (packet.startsWith("5") || packet.startsWith("6")) {
+      // After an event or an acknowledgement with bytes it would wait for these.
+      boolean hasBytes = packet.startsWith("5") || packet.startsWith("6");
+      if (hasBytes || !isShallow(packet)) {
         fail();
         return;
       }
       try {
         // What the stock client does with the packet happens in here as well.
         stock.add(packet);
-      } catch (RuntimeException | StackOverflowError e) {
+      } catch (RuntimeException e) {
         fail();
       }
     }

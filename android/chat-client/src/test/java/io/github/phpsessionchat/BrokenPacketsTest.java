@@ -1,6 +1,8 @@
 package io.github.phpsessionchat;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -9,7 +11,12 @@ import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.logging.Handler;
+import java.util.logging.LogRecord;
+import java.util.logging.Logger;
 import java.util.stream.Stream;
+import mockwebserver3.MockResponse;
+import mockwebserver3.MockWebServer;
 import okhttp3.OkHttpClient;
 import okio.ByteString;
 import org.junit.jupiter.api.AfterEach;
@@ -140,9 +147,74 @@ class BrokenPacketsTest {
     }
   }
 
+  @Test
+  void anAnswerWithoutEndAndAnswersThatSayNothingEndTheConnection() throws Exception {
+    try (ScriptedServer server = new ScriptedServer(false)) {
+      server.sayOnce(ScriptedServer.welcome("alice", "42[\"" + repeated("x", 20 << 20) + "\"]").toArray());
+      breaksAndConnectsAgain(server);
+      server.sayOnce(ScriptedServer.welcome("alice", Collections.nCopies(30, "6").toArray()).toArray());
+      chat.stop();
+      chat.start();
+      told.until("OFFLINE");
+    }
+  }
+
+  @Test
+  void whatIsDeepButNotTooDeepIsRead() {
+    assertTrue(Packets.isShallow(repeated("[{\"a\":", 100)));
+    assertFalse(Packets.isShallow(repeated("[{\"a\":", 101)));
+    assertTrue(Packets.isShallow("\"" + repeated("[\\\"", 1000) + "\""));
+    assertTrue(Packets.isShallow(repeated("[]", 1000)));
+  }
+
+  @Test
+  void noRedirectIsFollowed() throws Exception {
+    try (ScriptedServer server = new ScriptedServer(true); MockWebServer elsewhere = new MockWebServer()) {
+      MockResponse there = new MockResponse.Builder().code(302).addHeader("Location", server.url()).build();
+      elsewhere.enqueue(there);
+      elsewhere.enqueue(there);
+      elsewhere.start();
+      start(elsewhere.url("/").toString());
+      String before = told.until("OFFLINE");
+      assertFalse(before.contains("ONLINE"), before);
+      assertEquals(2, elsewhere.getRequestCount());
+    }
+  }
+
+  @Test
+  void nothingOfABrokenPacketIsLogged() throws Exception {
+    List<LogRecord> logged = new CopyOnWriteArrayList<>();
+    Handler handler =
+        new Handler() {
+          @Override
+          public void publish(LogRecord record) {
+            logged.add(record);
+          }
+
+          @Override
+          public void flush() {}
+
+          @Override
+          public void close() {}
+        };
+    Logger all = Logger.getLogger("io.socket");
+    all.addHandler(handler);
+    try (ScriptedServer server = new ScriptedServer(true)) {
+      server.sayOnce(ScriptedServer.welcome("alice", "42[\"secret").toArray());
+      breaksAndConnectsAgain(server);
+      assertEquals(Collections.emptyList(), logged);
+    } finally {
+      all.removeHandler(handler);
+    }
+  }
+
   private void start(ScriptedServer server) {
+    start(server.url());
+  }
+
+  private void start(String url) {
     OkHttpClient http = new OkHttpClient.Builder().cookieJar(new SessionCookies()).build();
-    chat = Chat.builder(server.url(), main, told).http(http).build();
+    chat = Chat.builder(url, main, told).http(http).build();
     chat.start();
   }
 

@@ -9,7 +9,9 @@ import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.atomic.AtomicInteger;
 import okhttp3.OkHttpClient;
+import org.json.JSONArray;
 import org.json.JSONObject;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -190,6 +192,45 @@ class ChatTest {
     assertEquals("from before", server.asked("message:send").getString("text"));
     String between = told.until("sending");
     assertFalse(between.contains("paused"), between);
+  }
+
+  @Test
+  void answersThatLeadNoFurtherAreNotAskedForAgainAndAgain() throws Exception {
+    AtomicInteger lists = new AtomicInteger();
+    AtomicInteger syncs = new AtomicInteger();
+    JSONObject known = new JSONObject().put("room", "lobby").put("seq", 0).put("rev", 0);
+    server.answers =
+        (name, payload) -> {
+          if (name.equals("room:list")) {
+            lists.incrementAndGet();
+            return ScriptedServer.ok(new JSONObject().put("next", "c"));
+          }
+          if (!name.equals("room:sync")) return ScriptedServer.usualAnswer(name, payload);
+          syncs.incrementAndGet();
+          return ScriptedServer.ok(new JSONObject().put("head", 9).put("messages", new JSONArray().put(known)));
+        };
+    List<Object> more = ScriptedServer.welcome("alice");
+    more.set(2, ((String) more.get(2)).replace("\"rooms\":", "\"more\":true,\"rooms\":"));
+    server.say(more);
+    chat.openRoom("lobby", told.answer("lobby"));
+    chat.start();
+    told.until("lobby");
+    server.event("message:new", new JSONObject().put("room", "lobby").put("seq", 5).put("rev", 5));
+    server.asked("room:sync");
+    for (int i = 0; i < 5; i++) {
+      chat.findUsers("bob", null, told.answer("found"));
+      told.until("found");
+    }
+    assertEquals(1, syncs.get());
+    assertEquals(2, lists.get());
+  }
+
+  @Test
+  void nobodyIsTrustedWithAPauseOfMoreThanAnHour() {
+    for (long ms : new long[] {Long.MAX_VALUE, 3_600_001}) {
+      assertEquals(3_600_000, Wire.retryAfterMs(new JSONObject().put("retryAfterMs", ms)));
+    }
+    assertEquals(0, Wire.retryAfterMs(new JSONObject().put("retryAfterMs", -1)));
   }
 
   @Test

@@ -5,8 +5,10 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
+import java.util.Map;
 import java.util.Queue;
 import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
@@ -44,8 +46,8 @@ final class ScriptedServer implements AutoCloseable {
   private volatile WebSocket socket;
   private volatile boolean closing;
   private final BlockingQueue<JSONArray> requests = new LinkedBlockingQueue<>();
-  /** What the next polls of the newest connection are answered with. */
-  private volatile BlockingQueue<String> polls = new LinkedBlockingQueue<>();
+  /** What the next polls are answered with, by the id of the connection. */
+  private final Map<String, BlockingQueue<String>> polls = new ConcurrentHashMap<>();
 
   volatile Answers answers = ScriptedServer::usualAnswer;
 
@@ -150,14 +152,13 @@ final class ScriptedServer implements AutoCloseable {
       return new MockResponse.Builder().webSocketUpgrade(new Conversation()).build();
     }
     if (request.getMethod().equals("POST")) return new MockResponse.Builder().body("ok").build();
-    if (request.getUrl().queryParameter("sid") == null) {
-      // A poll of the connection before, which hangs, takes nothing of this one.
-      BlockingQueue<String> before = polls;
-      polls = new LinkedBlockingQueue<>();
-      before.add("1");
-      for (Object frame : frames()) polls.add((String) frame);
+    String sid = request.getUrl().queryParameter("sid");
+    if (sid == null) {
+      sid = "s" + polls.size();
+      polls.put(sid, new LinkedBlockingQueue<>());
+      for (Object frame : frames()) polls.get(sid).add(((String) frame).replace("\"sid\":\"s\"", "\"sid\":\"" + sid + "\""));
     }
-    String body = closing ? "1" : polls.poll(20, TimeUnit.SECONDS);
+    String body = closing ? "1" : polls.get(sid).poll(20, TimeUnit.SECONDS);
     return new MockResponse.Builder().body(body == null ? "6" : body).build();
   }
 
@@ -198,7 +199,7 @@ final class ScriptedServer implements AutoCloseable {
   public void close() {
     // A poll that hangs would hold it up.
     closing = true;
-    polls.add("1");
+    for (BlockingQueue<String> hanging : polls.values()) hanging.add("1");
     server.close();
   }
 }

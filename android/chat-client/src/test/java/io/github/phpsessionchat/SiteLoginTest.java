@@ -114,6 +114,16 @@ class SiteLoginTest {
   }
 
   @Test
+  void aRefusalSaysWhenItMayBeTriedAgainWithinAnHour() {
+    encrypted.enqueue(page(FORM));
+    encrypted.enqueue(new MockResponse.Builder().code(429).addHeader("Retry-After", "999999999").build());
+    SiteLogin login = new SiteLogin(http, encryptedUrl());
+    SiteLogin.Refused refused = assertThrows(SiteLogin.Refused.class, () -> login.logIn("a", "b"));
+    assertEquals(429, refused.status);
+    assertEquals(3_600_000, refused.retryAfterMs);
+  }
+
+  @Test
   void aPageWithoutEndIsReadToALimit() {
     List<String> mebibytes = Collections.nCopies(8, String.join("", Collections.nCopies(1 << 20, "<")));
     encrypted.enqueue(page(String.join("", mebibytes)));
