@@ -13,23 +13,28 @@ export function summaryOf(directory: Directory, room: Room, connection: Connecti
   const member = person.memberships.get(record.id)?.member;
   const readSeq = member === undefined ? 0 : Math.min(member.readSeq, record.lastSeq);
   const partner = partnerOf(directory, room, person);
-  return {
+  // Made for each room of each connection, and without conditions that are spread at a fraction of the cost.
+  const summary: RoomSummary = {
     id: record.id,
     name: partner?.user.name ?? record.name,
-    ...(record.topic === undefined ? {} : { topic: record.topic }),
     kind: record.kind,
     member: member !== undefined,
     members: membersOf(room),
-    ...(member === undefined ? {} : { role: member.role }),
     may: rightsIn(record, { roles: identity.roles, member }),
-    ...(partner === undefined ? {} : { with: partner.user, present: partner.present }),
     head: record.head,
     lastSeq: record.lastSeq,
     readSeq,
     unread: member === undefined ? 0 : record.lastSeq - readSeq,
-    ...(record.last === undefined ? {} : { last: previewOf(record.last) }),
     notify: notifyOf(room, member),
   };
+  if (record.topic !== undefined) summary.topic = record.topic;
+  if (member !== undefined) summary.role = member.role;
+  if (partner !== undefined) {
+    summary.with = partner.user;
+    summary.present = partner.present;
+  }
+  if (record.last !== undefined) summary.last = previewOf(record.last);
+  return summary;
 }
 
 /** The name of a room as this member sees it: that of a direct room is the other user's. */
