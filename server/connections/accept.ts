@@ -24,7 +24,7 @@ import type { SessionUser } from '../session/identity.ts';
 import type { LiveSession, SessionReader, SessionRefusal } from '../session/read-session.ts';
 import { type Admission, reasonOf, tryAgainAfter } from './admission.ts';
 import { FanOut } from './fan-out.ts';
-import { type Breach, type Guard, type GuardedSocket, guard, maxPacketBytes } from './guard.ts';
+import { type Breach, Guard, type GuardedSocket, maxPacketBytes } from './guard.ts';
 import { Penalties } from './intake.ts';
 import { OpenLimit } from './limits.ts';
 import { Source, WebSockets } from './source.ts';
@@ -106,11 +106,12 @@ export class SocketTransport {
     // Before Socket.IO's own listener, so that what breaks the rules never reaches it.
     this.#engine.prependListener('connection', (conn: EngineSocket) => {
       const { id } = conn as EngineSocket & { id: string };
-      conn.on('close', this.#admission.bind(id, conn.request, conn.transport.name === 'websocket'));
+      const unbind = this.#admission.bind(id, conn.request, conn.transport.name === 'websocket');
       const source = new Source();
-      const guarded = guard(conn, source, options.limitQueue, options.onBreach);
-      this.#connections.set(id, { conn, guard: guarded, source });
+      const guard = new Guard(conn, source, options.limitQueue, options.onBreach);
+      this.#connections.set(id, { conn, guard, source });
       conn.on('close', () => {
+        unbind();
         this.#connections.delete(id);
         source.resume();
       });
@@ -324,7 +325,7 @@ export class SocketTransport {
       },
     });
     const { source, guard } = conn;
-    const intake = this.#penalties.intake(connection.person.user.id, source, () => guard.close('flood'));
+    const intake = this.#penalties.intake(connection.person.user.id, source, guard);
     socket.on('disconnect', () => {
       this.publisher.remove(id);
       intake.leave();
@@ -338,7 +339,7 @@ export class SocketTransport {
       requestListener(services, {
         connection,
         intake,
-        weight: conn.guard.weight,
+        weight: guard,
         active: () => subscription.written(),
       }),
     );

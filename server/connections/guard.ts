@@ -54,123 +54,181 @@ interface PacketOptions {
   wsPreEncodedFrame?: Buffer[];
 }
 
-/** What the rest of `connections/` does with a guarded connection. */
-export interface Guard {
-  /** Closes it for a breach that was seen elsewhere. */
-  close(breach: Breach): void;
-  /** Its CONNECT was accepted. */
-  accept(): void;
-  /** A WebSocket has been opened to which this connection may be upgraded. */
-  watch(socket: GuardedSocket): void;
-  /** As how many more requests its large packets count, so far. */
-  readonly weight: Weight;
-}
-
+/** As how many more requests the large packets of a connection count, so far. */
 export interface Weight {
   readonly received: number;
 }
 
 /**
- * Holds one Engine.IO connection to what a client may do to it: one CONNECT, packets as they should be, few
- * control packets, and not more waiting for it than `maxQueue` bytes (0 lifts the limit). To be called before Socket.IO
- * gets hold of the connection.
- * @param onBreach called at most once per connection, when it is closed for a breach
+ * By this, what a guard listens to knows the guard: all connections share one function for each event, where a function for
+ * each connection would take memory for as long as that lives.
  */
-export function guard(
-  conn: EngineSocket,
-  source: Source,
-  maxQueue: number,
-  onBreach: (breach: Breach) => void,
-): Guard {
-  let told = false;
-  let connects = 0;
+const guard = Symbol('guard');
+
+interface Guarded {
+  [guard]: Guard;
+}
+type GuardedConnection = EngineSocket & Guarded;
+
+/**
+ * Holds one Engine.IO connection to what a client may do to it: one CONNECT, packets as they should be, few
+ * control packets, and not more waiting for it than `maxQueue` bytes (0 lifts the limit). To be made before Socket.IO
+ * gets hold of the connection.
+ */
+export class Guard implements Weight {
+  received = 0;
+  readonly #conn: EngineSocket;
+  readonly #source: Source;
+  readonly #maxQueue: number;
+  readonly #onBreach: (breach: Breach) => void;
+  #told = false;
+  #connects = 0;
   /** Bytes attached to the last packet so far: Socket.IO keeps them until all that the packet announces are there. */
-  let attached = 0;
-  let control = 0;
-  let windowEnds = performance.now() + pingInterval;
+  #attached = 0;
+  #control = 0;
+  #windowEnds = performance.now() + pingInterval;
   /** Set while Socket.IO handles a packet: what makes it close the connection then is that packet. */
-  let handling = false;
+  #handling = false;
   /** Bytes in Engine.IO's own buffer, which it empties whole into the transport. */
-  let buffered = 0;
-  let measuring = false;
+  #buffered = 0;
+  #measuring = false;
   /** Answers to polls that are not out yet: a client may ask again and not read. */
-  const answers = new Set<ServerResponse>();
-  const weight = { received: 0 };
-  let upgrading: GuardedSocket | undefined;
-  let probes = 0;
+  #answers: Set<ServerResponse> | undefined;
+  #upgrading: GuardedSocket | undefined;
+  #probes = 0;
+  #unconnected: NodeJS.Timeout | undefined;
 
-  const wire = (): Wire => conn.transport as unknown as Wire;
-  const waiting = (): number => {
-    let bytes = buffered + (wire().socket?.bufferedAmount ?? 0);
-    for (const answer of answers) bytes += answer.writableLength;
-    return bytes;
-  };
-  const tell = (breach: Breach): void => {
-    if (told) return;
-    told = true;
-    onBreach(breach);
-  };
-  const close = (breach: Breach): void => {
-    tell(breach);
-    const { socket } = wire();
-    source.drop();
+  /** @param onBreach called at most once, when the connection is closed for a breach */
+  constructor(conn: EngineSocket, source: Source, maxQueue: number, onBreach: (breach: Breach) => void) {
+    this.#conn = conn;
+    this.#source = source;
+    this.#maxQueue = maxQueue;
+    this.#onBreach = onBreach;
+    Object.assign(conn, { [guard]: this });
+    conn.on('packet', Guard.#onPacket);
+    // After Socket.IO's own listener, which it adds in this turn.
+    queueMicrotask(() => conn.on('data', Guard.#onData));
+    // Not left to Socket.IO, whose way of closing waits half a minute for a poll that may never come.
+    this.#unconnected = setTimeout(() => this.close('no_connect'), connectTimeout);
+    conn.on('close', Guard.#onClose);
+    conn.on('packetCreate', Guard.#onPacketCreate);
+    conn.on('flush', Guard.#onFlush);
+    // Until the upgrade, Engine.IO tells nothing else of the new transport; each probe is answered on it.
+    conn.on('upgrading', Guard.#onUpgrading);
+    // Before ws's errors reach Engine.IO, which does not tell them from a cut cable.
+    const { socket } = this.#wire;
+    if (socket !== undefined) this.#watch(socket);
+  }
+
+  /** Closes it, for a breach that may have been seen elsewhere. */
+  close(breach: Breach): void {
+    this.#tell(breach);
+    const { socket } = this.#wire;
+    this.#source.drop();
     // close() alone stays "closing" until the other side has taken everything, and keeps all of it until then.
-    conn.close(true);
+    this.#conn.close(true);
     socket?.terminate();
-    upgrading?.terminate();
+    this.#upgrading?.terminate();
     // Only what still carries an answer to this client: a proxy may have given the TCP connection to another by now.
-    for (const answer of answers) answer.destroy();
-  };
-  const countControl = (): void => {
+    for (const answer of this.#answers ?? []) answer.destroy();
+  }
+
+  /** Its CONNECT was accepted. */
+  accept(): void {
+    clearTimeout(this.#unconnected);
+    this.#unconnected = undefined;
+  }
+
+  /** A WebSocket has been opened to which this connection may be upgraded. */
+  watch(socket: GuardedSocket): void {
+    // One that has failed may take its time to close, and a client may try as often as it likes.
+    this.#upgrading?.terminate();
+    this.#upgrading = socket;
+    this.#watch(socket);
+  }
+
+  get #wire(): Wire {
+    return this.#conn.transport as unknown as Wire;
+  }
+
+  get #waiting(): number {
+    let bytes = this.#buffered + (this.#wire.socket?.bufferedAmount ?? 0);
+    for (const answer of this.#answers ?? []) bytes += answer.writableLength;
+    return bytes;
+  }
+
+  #tell(breach: Breach): void {
+    if (this.#told) return;
+    this.#told = true;
+    this.#onBreach(breach);
+  }
+
+  #watch(socket: GuardedSocket): void {
+    this.#source.readSocket(socket);
+    Object.assign(socket, { [guard]: this });
+    socket.on('ping', Guard.#onPing);
+    socket.on('pong', Guard.#onPong);
+    socket.on('error', Guard.#onError);
+  }
+
+  #countControl(): void {
     const now = performance.now();
-    if (now > windowEnds) {
-      control = 0;
-      windowEnds = now + pingInterval;
+    if (now > this.#windowEnds) {
+      this.#control = 0;
+      this.#windowEnds = now + pingInterval;
     }
-    if (++control > mostControlPackets) close('ping_flood');
-  };
-  const watch = (socket: GuardedSocket): void => {
-    source.readSocket(socket);
-    socket.on('ping', () => {
-      // ws ends the connection by itself when too many pongs wait to be sent, and hands on this ping afterwards.
-      if (socket.readyState !== WebSocket.OPEN) close('ping_flood');
-      else countControl();
-    });
-    socket.on('pong', countControl);
-    socket.on('error', ({ code }) => {
-      if (code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH') tell('too_large');
-      else if (code === 'WS_ERR_TOO_MANY_BUFFERED_PARTS') close('flood');
-      else if (code?.startsWith('WS_ERR_')) tell('malformed');
-    });
+    if (++this.#control > mostControlPackets) this.close('ping_flood');
+  }
+
+  static readonly #onPing = function (this: GuardedSocket): void {
+    const own = (this as unknown as Guarded)[guard];
+    // ws ends the connection by itself when too many pongs wait to be sent, and hands on this ping afterwards.
+    if (this.readyState !== WebSocket.OPEN) own.close('ping_flood');
+    else own.#countControl();
   };
 
-  conn.on('packet', ({ type, data }: { type: string; data?: unknown }) => {
-    weight.received += Math.floor(sizeOf(data) / receivedAsOne);
-    attached = typeof data === 'string' ? 0 : attached + sizeOf(data);
-    if (attached > maxPacketBytes) close('too_large');
+  static readonly #onPong = function (this: GuardedSocket): void {
+    (this as unknown as Guarded)[guard].#countControl();
+  };
+
+  static readonly #onError = function (this: GuardedSocket, { code }: { code?: string }): void {
+    const own = (this as unknown as Guarded)[guard];
+    if (code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH') own.#tell('too_large');
+    else if (code === 'WS_ERR_TOO_MANY_BUFFERED_PARTS') own.close('flood');
+    else if (code?.startsWith('WS_ERR_')) own.#tell('malformed');
+  };
+
+  static readonly #onPacket = function (
+    this: EngineSocket,
+    { type, data }: { type: string; data?: unknown },
+  ): void {
+    const own = (this as GuardedConnection)[guard];
+    own.received += Math.floor(sizeOf(data) / receivedAsOne);
+    own.#attached = typeof data === 'string' ? 0 : own.#attached + sizeOf(data);
+    if (own.#attached > maxPacketBytes) own.close('too_large');
     else if (type === 'message') {
-      handling = true;
+      own.#handling = true;
       // Each CONNECT costs a look-up in the store, whichever namespace it names.
-      if (typeof data === 'string' && data.startsWith('0') && ++connects > 1) close('second_connect');
+      if (typeof data === 'string' && data.startsWith('0') && ++own.#connects > 1)
+        own.close('second_connect');
       // Acks, plain and binary: this server asks for none, and nothing else would ever count them.
-      if (typeof data === 'string' && /^[36]/.test(data)) close('malformed');
-    } else if (type === 'error') close('malformed');
-    else countControl();
-  });
-  // After Socket.IO's own listener, which it adds in this turn.
-  queueMicrotask(() => {
-    conn.on('data', () => {
-      handling = false;
-      if (conn.readyState !== 'open') close('malformed');
-    });
-  });
-  // Not left to Socket.IO, whose way of closing waits half a minute for a poll that may never come.
-  const unconnected = setTimeout(() => close('no_connect'), connectTimeout);
-  conn.on('close', (reason: string) => {
-    clearTimeout(unconnected);
-    if (handling) tell('malformed');
+      if (typeof data === 'string' && /^[36]/.test(data)) own.close('malformed');
+    } else if (type === 'error') own.close('malformed');
+    else own.#countControl();
+  };
+
+  static readonly #onData = function (this: EngineSocket): void {
+    const own = (this as GuardedConnection)[guard];
+    own.#handling = false;
+    if (this.readyState !== 'open') own.close('malformed');
+  };
+
+  static readonly #onClose = function (this: EngineSocket, reason: string): void {
+    const own = (this as GuardedConnection)[guard];
+    clearTimeout(own.#unconnected);
+    if (own.#handling) own.#tell('malformed');
     // Nobody is there to take what is still queued: a stopped client, a cut cable.
-    const { socket } = wire();
+    const { socket } = own.#wire;
     if (reason === 'ping timeout') socket?.terminate();
     else if (socket && socket.readyState !== WebSocket.CLOSED) {
       const lingering = setTimeout(() => socket.terminate(), goodbye).unref();
@@ -183,44 +241,38 @@ export function guard(
       // Or the timer would hold the connection and all that it has read until then.
       socket.on('close', () => clearTimeout(lingering));
     }
-  });
-  conn.on('packetCreate', ({ data, options }: { data?: unknown; options?: PacketOptions }) => {
-    buffered += options?.wsPreEncodedFrame?.[0]?.length ?? sizeOf(data);
-    if (maxQueue === 0 || measuring || waiting() <= maxQueue) return;
+  };
+
+  static readonly #onPacketCreate = function (
+    this: EngineSocket,
+    { data, options }: { data?: unknown; options?: PacketOptions },
+  ): void {
+    const own = (this as GuardedConnection)[guard];
+    own.#buffered += options?.wsPreEncodedFrame?.[0]?.length ?? sizeOf(data);
+    if (own.#maxQueue === 0 || own.#measuring || own.#waiting <= own.#maxQueue) return;
     // A batch of messages is handed over in one turn, before anything of it can be written. In the next turn the
     // kernel has taken the first of it, and Engine.IO hands it the rest; what then waits, waits for the reader.
-    measuring = true;
+    own.#measuring = true;
     setImmediate(() =>
       setImmediate(() => {
-        measuring = false;
-        if (waiting() > maxQueue) close('slow_reader');
+        own.#measuring = false;
+        if (own.#waiting > own.#maxQueue) own.close('slow_reader');
       }),
     );
-  });
-  conn.on('flush', () => {
-    buffered = 0;
-    const { res } = wire();
+  };
+
+  static readonly #onFlush = function (this: EngineSocket): void {
+    const own = (this as GuardedConnection)[guard];
+    own.#buffered = 0;
+    const { res } = own.#wire;
     if (!res) return;
-    answers.add(res);
-    res.on('close', () => answers.delete(res));
-  });
-  // Until the upgrade, Engine.IO tells nothing else of the new transport; each probe is answered on it.
-  conn.on('upgrading', (transport: Wire) => {
-    if (++probes > mostProbes) transport.socket?.terminate();
-  });
-  // Before ws's errors reach Engine.IO, which does not tell them from a cut cable.
-  const { socket: first } = wire();
-  if (first !== undefined) watch(first);
-  return {
-    close,
-    accept: () => clearTimeout(unconnected),
-    watch(socket) {
-      // One that has failed may take its time to close, and a client may try as often as it likes.
-      upgrading?.terminate();
-      upgrading = socket;
-      watch(socket);
-    },
-    weight,
+    own.#answers ??= new Set();
+    own.#answers.add(res);
+    res.on('close', () => own.#answers?.delete(res));
+  };
+
+  static readonly #onUpgrading = function (this: EngineSocket, transport: Wire): void {
+    if (++(this as GuardedConnection)[guard].#probes > mostProbes) transport.socket?.terminate();
   };
 }
 

@@ -1,3 +1,4 @@
+import type { Guard } from './guard.ts';
 import type { Source } from './source.ts';
 
 /** The most requests of one connection under way. Beyond it none are read until half of them are done. */
@@ -17,13 +18,13 @@ export class Penalties {
 
   /**
    * The intake of a connection of this user.
-   * @param close closes it, if the user does not stop
+   * @param guard closes it, if the user does not stop
    */
-  intake(user: string, source: Source, close: () => void): Intake {
+  intake(user: string, source: Source, guard: Guard): Intake {
     const known = this.#users.get(user);
     const own = known ?? new Penalty(() => this.#users.delete(user));
     if (known === undefined) this.#users.set(user, own);
-    return new Intake(source, own, close);
+    return new Intake(source, own, guard);
   }
 }
 
@@ -76,14 +77,14 @@ class Penalty {
 export class Intake {
   readonly #source: Source;
   readonly #penalty: Penalty;
-  readonly close: () => void;
+  readonly #guard: Guard;
   #underWay = 0;
   #paused = false;
 
-  constructor(source: Source, penalty: Penalty, close: () => void) {
+  constructor(source: Source, penalty: Penalty, guard: Guard) {
     this.#source = source;
     this.#penalty = penalty;
-    this.close = close;
+    this.#guard = guard;
     penalty.intakes.add(this);
     this.adjust();
   }
@@ -106,6 +107,11 @@ export class Intake {
   /** The connection is closed. */
   leave(): void {
     this.#penalty.leave(this);
+  }
+
+  /** The user does not stop. */
+  close(): void {
+    this.#guard.close('flood');
   }
 
   adjust(): void {

@@ -22,10 +22,23 @@ export interface LivenessOptions
 }
 
 /** A connection's subscription to its session. */
-export interface SessionSubscription {
+export class SessionSubscription {
+  readonly #session: CheckedSession;
+  readonly #subscriber: Subscriber;
+
+  constructor(session: CheckedSession, subscriber: Subscriber) {
+    this.#session = session;
+    this.#subscriber = subscriber;
+  }
+
   /** The user has written something in the chat, which can keep the session alive. */
-  written(): void;
-  end(): void;
+  written(): void {
+    this.#session.written();
+  }
+
+  end(): void {
+    this.#session.unsubscribe(this.#subscriber);
+  }
 }
 
 /**
@@ -85,10 +98,7 @@ export class Liveness {
       checked = this.#add(session);
     }
     checked.subscribe(subscriber, session);
-    return {
-      written: () => checked.written(),
-      end: () => checked.unsubscribe(subscriber),
-    };
+    return new SessionSubscription(checked, subscriber);
   }
 
   /** Ends all sessions of a user. @returns how many connections they had */
