@@ -60,6 +60,23 @@ test('a long name is cut: of a room in the field to write in, one’s own below 
   await context.close();
 });
 
+for (const [hand, hasTouch] of [
+  ['a finger', true],
+  ['a mouse', false],
+] as const)
+  test(`a menu that is higher than the element scrolls, with ${hand}`, async ({ browser, site }) => {
+    const context = await browser.newContext({ viewport: { width: 320, height: 200 }, hasTouch });
+    const { page } = await visit(site, context);
+    await page.getByRole('button', { name: 'Room menu' }).click();
+    const menu = page.getByRole('menu', { name: 'Room menu' });
+    await expect(menu).toBeInViewport({ ratio: 0.98 });
+    for (const item of await menu.getByRole('menuitem').all()) {
+      await item.focus();
+      await expect(item).toBeInViewport({ ratio: 0.98 });
+    }
+    await context.close();
+  });
+
 test('on a phone a room that was left, or that one was taken out of, leads to the rooms', async ({
   browser,
   site,
