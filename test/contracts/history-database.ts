@@ -88,6 +88,17 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
     const count = async (what: string) =>
       Number((await database.query(`SELECT count(*) AS n FROM ${what}`))[0]?.n);
 
+    test('servers that start together on an empty database make its tables once', async () => {
+      const fresh = await engine.database();
+      closing.push(() => fresh.close());
+      const histories = await Promise.all([1, 2, 3].map(() => open(fresh.url)));
+      await Promise.all(histories.map((history) => history.write('publicRooms', lobby)));
+      for (const history of histories) {
+        expect(await history.read('publicRooms', null)).toMatchObject([{ id: 'lobby' }]);
+      }
+      expect(Number((await fresh.query('SELECT count(*) AS n FROM chat_digest_key'))[0]?.n)).toBe(1);
+    });
+
     test('many senders share a transaction', async () => {
       const batches: number[] = [];
       const history = await empty(({ messages }) => batches.push(messages));

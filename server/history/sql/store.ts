@@ -8,8 +8,9 @@ import { type LoadedMessage, type LoadedRoom, type LoadedWork, storedSortKey } f
 
 type Rows = (readonly Value[])[];
 
-/** Terms of one statement. */
+/** Terms of one statement, and users with new names. */
 const mostTerms = 1000;
+const mostNames = 100;
 
 const newRoomColumns: Columns = [
   'id',
@@ -152,25 +153,37 @@ export async function store(
     changed.sort(([a], [b]) => (a < b ? -1 : 1));
     const rows: Rows = [];
     const keys: Rows = [];
-    const renamed: Rows = [];
+    const renamed: { id: string; name: string }[] = [];
     for (const [id, { row, before }] of changed) {
       const { name = '', actedPublic, siteRole = null } = row ?? {};
       rows.push([id, name, actedPublic ? 1 : 0, siteRole]);
       if (name === before?.name) continue;
       for (const key of findKeys({ id, name })) keys.push([key, id]);
-      renamed.push([id]);
+      renamed.push({ id, name });
     }
     await connection.query(
       dialect.upsert('chat_users', ['id'], ['id', 'name', 'acted_public', 'site_role'], rows),
     );
     if (renamed.length === 0) return;
-    await connection.query(sql`DELETE FROM chat_user_keys WHERE ${dialect.among(['user_id'], renamed)}`);
+    await connection.query(
+      sql`DELETE FROM chat_user_keys WHERE ${dialect.among(
+        ['user_id'],
+        renamed.map(({ id }) => [id]),
+      )}`,
+    );
     await connection.query(dialect.insert('chat_user_keys', ['find_key', 'user_id'], keys));
-    for (const [id, { row, before }] of changed) {
-      if (row === undefined || row.name === before?.name) continue;
-      await connection.query(
-        sql`UPDATE chat_members SET sort = ${storedSortKey(row.name)} WHERE user_id = ${id}`,
+    for (let n = 0; n < renamed.length; n += mostNames) {
+      const some = renamed.slice(n, n + mostNames);
+      const cases = some.map(({ id, name }) => sql` WHEN ${id} THEN ${storedSortKey(name)}`);
+      const keys = {
+        text: `CASE user_id${cases.map(({ text }) => text).join('')} END`,
+        values: cases.flatMap(({ values }) => values),
+      };
+      const among = dialect.among(
+        ['user_id'],
+        some.map(({ id }) => [id]),
       );
+      await connection.query(sql`UPDATE chat_members SET sort = ${keys} WHERE ${among}`);
     }
   }
 
