@@ -17,6 +17,9 @@ interface Engine {
   readonly port: number;
   database(): Promise<HistoryDatabase>;
   remove(): Promise<void>;
+  /** Of `localhost`, in PEM. */
+  readonly certificate: string;
+  readonly socket: string;
   signal(name: 'SIGSTOP' | 'SIGCONT'): void;
   /** Whether these bytes of the server say that a COMMIT has been carried out. */
   saysCommitted(reply: Buffer, sent: Buffer): boolean;
@@ -496,6 +499,16 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       expect(child.output()).toMatch(/the server cannot start/);
       expect(child.output()).toMatch(/it refuses the user or the password/);
       expect(child.output()).not.toContain('geheim');
+    });
+
+    test('over TLS with a certificate that is checked, and over a Unix socket', async () => {
+      await empty();
+      const secured = `${database.url.replace('127.0.0.1', 'localhost')}?tls=on`;
+      const byTls = await open(`${secured}&ca=${engine.certificate}`);
+      await byTls.write('send', message());
+      await expect(openDatabase(secured)).rejects.toThrow(/there is no TLS with it: its certificate/);
+      const bySocket = await open(`${database.url.replace(/@[^/]*/, '@')}?socket=${engine.socket}`);
+      expect(await bySocket.read('room', { room: 'lobby' })).toMatchObject({ lastSeq: 1 });
     });
 
     test('the doctor says that it can be reached', async () => {

@@ -54,3 +54,11 @@ export class TimedConnection implements Connection {
     this.#client.end();
   }
 }
+
+/** A failure that is not the database's own: of the network, of TLS, or of the client library. */
+export function connectionFailure(name: string, code: string): SqlError {
+  const text = /CERT|SSL|SELF_SIGNED|ISSUER/.test(code)
+    ? 'there is no TLS with it: its certificate has to be of a known authority, or of ca=, and name the host'
+    : 'the connection failed';
+  return new SqlError('lost', `${name}: ${text}${code === '' ? '' : ` (${code})`}`);
+}

@@ -1,7 +1,7 @@
 import { type Connection as Client, createConnection, type QueryError } from 'mysql2';
 import type { Row } from '../rows.ts';
 import type { DatabaseAddress } from './address.ts';
-import { TimedConnection } from './connection.ts';
+import { connectionFailure, TimedConnection } from './connection.ts';
 import { type Connection, type Dialect, type Problem, raw, type Sql, SqlError } from './dialect.ts';
 import { connectLimit, lockLimit, statementLimit, transactionLimit } from './limits.ts';
 
@@ -145,7 +145,6 @@ function failure(error: unknown): SqlError {
   const [problem, text] = problems[errno] ?? [];
   if (problem !== undefined) return new SqlError(problem, `MariaDB: ${text} (${errno})`);
   // The network, TLS, or mysql2 itself; a server's error that ends the connection, too.
-  if (fatal === true || errno < 1000)
-    return new SqlError('lost', `MariaDB: the connection failed (${code ?? errno})`);
+  if (fatal === true || errno < 1000) return connectionFailure('MariaDB', code ?? String(errno));
   return new SqlError('refused', `MariaDB: error ${errno}`);
 }

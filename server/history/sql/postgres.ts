@@ -1,7 +1,7 @@
 import { Client, type ClientConfig } from 'pg';
 import type { Row } from '../rows.ts';
 import type { DatabaseAddress } from './address.ts';
-import { TimedConnection } from './connection.ts';
+import { connectionFailure, TimedConnection } from './connection.ts';
 import {
   type ColumnName,
   type Columns,
@@ -150,5 +150,7 @@ function failure(error: unknown): SqlError {
   // Class 08: the connection. An error without a severity is not the server's: the network, TLS, or pg itself.
   const ofConnection = severity === undefined || code.startsWith('08') || severity !== 'ERROR';
   if (!ofConnection) return new SqlError('refused', `PostgreSQL: code ${code}`);
-  return new SqlError('lost', `PostgreSQL: the connection failed${code === '' ? '' : ` (${code})`}`);
+  // Which has no code.
+  const noTls = (error as Error).message.includes('not support SSL');
+  return connectionFailure('PostgreSQL', noTls ? 'NO_SSL' : code);
 }

@@ -6,6 +6,8 @@ historyDatabaseContract('MariaDB', async () => {
   const server = await startMariadb();
   return {
     port: server.port,
+    certificate: `${server.folder}/certificate.pem`,
+    socket: `${server.folder}/socket`,
     database: () => mariadbDatabase(server),
     remove: () => server.remove(),
     signal: (name) => server.signal(name),

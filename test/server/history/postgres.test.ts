@@ -7,6 +7,8 @@ historyDatabaseContract('PostgreSQL', async () => {
   const server = await startPostgres();
   return {
     port: server.port,
+    certificate: `${server.folder}/certificate.pem`,
+    socket: `${server.folder}/.s.PGSQL.${server.port}`,
     database: () => postgresDatabase(server),
     remove: () => server.remove(),
     signal: (name) => {
