@@ -180,7 +180,11 @@ test('on the pages that come with it, “could not be loaded” is not said befo
   const { page } = alice;
   // It is neither there nor refused yet.
   await page.route('**/php-chat.js', () => {});
+  // On a busy machine the two seconds would be over before one can look.
+  const cdp = await page.context().newCDPSession(page);
+  await cdp.send('Animation.enable');
   for (const url of [site.chat.url, site.php.url]) {
+    await cdp.send('Animation.setPlaybackRate', { playbackRate: 0 });
     await page.goto(url, { waitUntil: 'commit' });
     const fallback = page.getByText('The chat could not be loaded.');
     await expect(fallback).toBeAttached();
@@ -189,6 +193,7 @@ test('on the pages that come with it, “could not be loaded” is not said befo
       element.getAnimations()[0]?.effect?.getComputedTiming().duration,
     ]);
     expect(hidden).toEqual(['hidden', 2000]);
+    await cdp.send('Animation.setPlaybackRate', { playbackRate: 1 });
     await expect(fallback).toBeVisible();
   }
 });

@@ -6,6 +6,8 @@ test('a button that is only a picture says its name: pointed at, after half a se
   const { page } = alice;
   const tip = page.getByRole('tooltip');
   const menu = page.getByRole('button', { name: 'Room menu' });
+  // Their code has come with that of the people.
+  await expect(page.getByRole('complementary', { name: 'People' })).toBeVisible();
   await page.clock.install();
   // It goes on by itself otherwise, on a slow machine for longer than what is waited for here.
   await page.clock.pauseAt(Date.now() + 60_000);
