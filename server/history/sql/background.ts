@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Change } from '../history.ts';
-import { goneRooms } from '../rows.ts';
+import { gone, goneRooms, type Row } from '../rows.ts';
 import { type Connection, type Dialect, raw, SqlError, sql, type Value } from './dialect.ts';
 import type { Pool } from './pool.ts';
 import { addTerms, blockSize } from './terms.ts';
@@ -25,8 +25,10 @@ export class Background {
   readonly #dialect: Dialect;
   readonly #pool: Pool;
   readonly #onFailure: (error: Error) => void;
-  /** What has been left by the last run is looked for first. */
   #wanted = true;
+  /** Rooms that may have a full block; before the first round and after a failure, any may. */
+  readonly #full = new Set<string>();
+  #anyFull = true;
   #running: Promise<void> | undefined;
   readonly #closing = new AbortController();
 
@@ -38,7 +40,12 @@ export class Background {
   }
 
   follow(changes: readonly Change[]): void {
-    if (changes.some(isWork)) this.#start();
+    let wanted = false;
+    for (const change of changes) {
+      if (fillsBlock(change)) this.#full.add(change.message.room);
+      wanted ||= isWork(change);
+    }
+    if (wanted) this.#start();
   }
 
   /** Ends after the step that is under way. */
@@ -64,6 +71,7 @@ export class Background {
       } catch (error) {
         if (!(error instanceof SqlError)) return this.#onFailure(error as Error);
         this.#wanted = true;
+        this.#anyFull = true;
         wait = failurePause;
       }
       await pause(wait, undefined, { signal }).catch(() => {});
@@ -73,12 +81,7 @@ export class Background {
   /** @returns whether there may be more to do */
   async #round(connection: Connection): Promise<boolean> {
     const { signal } = this.#closing;
-    const full = await connection.query(
-      sql`SELECT num, last_seq, last_block FROM (SELECT num, last_seq,
-            coalesce((SELECT max(block) FROM chat_blocks AS blocks WHERE blocks.room = rooms.num), -1) AS last_block
-          FROM chat_rooms AS rooms WHERE last_seq >= ${blockSize} AND NOT (${raw(goneRooms)})) AS rooms
-          WHERE last_seq >= (last_block + 2) * ${blockSize} LIMIT ${roomsAtOnce}`,
-    );
+    const full = await this.#fullRooms(connection);
     for (const { num, last_block } of full) {
       if (signal.aborted) return true;
       await this.#index(connection, num as number, (last_block as number) + 1);
@@ -90,11 +93,35 @@ export class Background {
       if (signal.aborted) return true;
       await this.#index(connection, room as number, block as number);
     }
-    const [gone] = await connection.query(
+    const [deleted] = await connection.query(
       sql`SELECT num FROM chat_rooms WHERE ${raw(goneRooms)} ORDER BY id LIMIT 1`,
     );
-    if (gone !== undefined) await this.#purge(connection, gone.num as number);
-    return full.length > 0 || stale.length > 0 || gone !== undefined;
+    if (deleted !== undefined) await this.#purge(connection, deleted.num as number);
+    return this.#full.size > 0 || this.#anyFull || stale.length > 0 || deleted !== undefined;
+  }
+
+  /** Rooms with a full block that is not in the index, with the last one that is. */
+  async #fullRooms(connection: Connection): Promise<Row[]> {
+    const ids = [...this.#full].slice(0, roomsAtOnce);
+    if (ids.length === 0 && !this.#anyFull) return [];
+    // Before they are looked at: what fills a block meanwhile notes them again.
+    for (const id of ids) this.#full.delete(id);
+    const which = this.#anyFull
+      ? sql`NOT (${raw(goneRooms)})`
+      : this.#dialect.among(
+          ['id'],
+          ids.map((id) => [id]),
+        );
+    const rows = await connection.query(
+      sql`SELECT num, id, last_block FROM (SELECT num, id, last_seq,
+            coalesce((SELECT max(block) FROM chat_blocks AS blocks WHERE blocks.room = rooms.num), -1) AS last_block
+          FROM chat_rooms AS rooms WHERE last_seq >= ${blockSize} AND ${which}) AS rooms
+          WHERE last_seq >= (last_block + 2) * ${blockSize} LIMIT ${roomsAtOnce}`,
+    );
+    if (this.#anyFull) this.#anyFull = rows.length > 0;
+    // They may have more than one.
+    for (const { id } of rows) this.#full.add(id as string);
+    return rows;
   }
 
   /** Takes the terms of a block into the index. */
@@ -106,7 +133,6 @@ export class Background {
     const messages = await connection.query(
       sql`SELECT num, text FROM chat_messages WHERE ${ofBlock} ORDER BY seq`,
     );
-    if (messages.length < blockSize) return;
     const terms = new Set<number>();
     let characters = 0;
     for (const { text } of messages) {
@@ -118,7 +144,8 @@ export class Background {
     }
     const rows: Value[][] = [...terms].map((term) => [room, term, block]);
     await transaction(connection, async () => {
-      await connection.query(sql`SELECT head FROM chat_rooms WHERE num = ${room} FOR UPDATE`);
+      const [locked] = await connection.query(sql`SELECT id FROM chat_rooms WHERE num = ${room} FOR UPDATE`);
+      if (locked === undefined || (locked.id as string).startsWith(gone)) return;
       const [changed] = await connection.query(
         sql`SELECT seq FROM chat_messages WHERE ${ofBlock} AND rev > ${seen.head as number} LIMIT 1`,
       );
@@ -128,7 +155,8 @@ export class Background {
         const some = rows.slice(n, n + mostRows);
         await connection.query(this.#dialect.insertNew('chat_terms', ['room', 'term', 'block'], some));
       }
-      const nums = messages.map(({ num }) => num as number);
+      // Somebody may have deleted messages by hand.
+      const nums = messages.length > 0 ? messages.map(({ num }) => num as number) : [0];
       const row = [room, block, Math.min(...nums), Math.max(...nums), 0];
       await connection.query(
         this.#dialect.upsert(
@@ -176,8 +204,12 @@ async function transaction(connection: Connection, work: () => Promise<void>): P
   }
 }
 
-/** Whether a change may make a block full or out of date, or leaves something to delete. */
+function fillsBlock(change: Change): change is Change & { type: 'message' } {
+  return change.type === 'message' && change.is === 'new' && change.message.seq % blockSize === 0;
+}
+
+/** Whether a change makes a block full or out of date, or leaves something to delete. */
 function isWork(change: Change): boolean {
-  if (change.type === 'message') return change.is === 'changed' || change.message.seq % blockSize === 0;
+  if (change.type === 'message') return change.is === 'changed' || fillsBlock(change);
   return change.type === 'room' && change.is === 'deleted';
 }
