@@ -58,10 +58,12 @@ public final class Chat {
 
   private boolean listChanged;
   private boolean tellingSoon;
-  /** Whose session has ended, and what the app showed then: who comes back goes on there. */
+  /** Who was let in last, and what the app showed when that session ended: who comes back goes on there. */
   private String lastUser;
 
   private Map<String, Boolean> lastOpened = Collections.emptyMap();
+  /** Somebody was, since a session has ended last: what is open belongs to that user, not to whoever comes next. */
+  private boolean letIn;
   private Delivery delivery;
   private volatile boolean closed;
 
@@ -147,7 +149,11 @@ public final class Chat {
 
   // The connection
 
-  /** Connects, and stays connected. Also after a new login, when the session had ended. On Android: {@code onStart}. */
+  /**
+   * Connects, and stays connected. Also after a new login, when the session had ended: rooms that were opened meanwhile
+   * are for whoever has logged in, and those of before are open again if it is the same user. On Android: {@code
+   * onStart}.
+   */
   public void start() {
     run(connection::start);
   }
@@ -590,7 +596,8 @@ public final class Chat {
       }
       boolean ended = now.kind == ConnectionState.Kind.SESSION_ENDED || now.kind == ConnectionState.Kind.REFUSED;
       // What is opened from now on is for whoever comes next.
-      if (ended && lastUser != null && !opened.isEmpty()) {
+      if (ended && letIn) {
+        letIn = false;
         lastOpened = new LinkedHashMap<>(opened);
         opened.clear();
         for (String room : new ArrayList<>(opening.keySet())) giveUp(room, new ChatError(ChatError.OFFLINE));
@@ -610,6 +617,7 @@ public final class Chat {
       }
       lastOpened = Collections.emptyMap();
       lastUser = user;
+      letIn = true;
       rooms.ready(ready);
       if (delivery == null) delivery = new Delivery(loop, outbox, user, new Sending());
       for (String id : new ArrayList<>(opened.keySet())) enter(id);

@@ -22,7 +22,10 @@ public final class ConnectionState {
      * a second.
      */
     CHECKING_SESSION,
-    /** The user has to log in again, and the app then calls {@link Chat#start}. */
+    /**
+     * The user has to log in again, and the app then calls {@link Chat#start}. After {@link #CHECKING_SESSION} it is
+     * still tried in silence for four seconds: {@link #ONLINE} may follow by itself.
+     */
     SESSION_ENDED,
     /** The server lets this user or this app in no more: {@link ConnectionState#refusal}. */
     REFUSED

@@ -66,8 +66,12 @@ class ChatTest {
     told.until("lobby");
     server.event("session:ended", new JSONObject().put("reason", "kicked"));
     told.until("SESSION_ENDED KICKED");
-    server.say(ScriptedServer.welcome("bob"));
     chat.openRoom("garden", told.answer("garden"));
+    // Nobody has logged in yet.
+    server.say(ScriptedServer.refusal("unauthorized"));
+    chat.start();
+    told.until("SESSION_ENDED UNAUTHORIZED");
+    server.say(ScriptedServer.welcome("bob"));
     chat.start();
     String before = told.until("garden");
     assertFalse(before.contains("messages of lobby"), before);
