@@ -20,6 +20,8 @@ interface Engine {
   /** Of `localhost`, in PEM. */
   readonly certificate: string;
   readonly socket: string;
+  /** By the programs that docs/operate.md names. */
+  copy(from: HistoryDatabase, to: HistoryDatabase): void;
   signal(name: 'SIGSTOP' | 'SIGCONT'): void;
   /** Whether these bytes of the server say that a COMMIT has been carried out. */
   saysCommitted(reply: Buffer, sent: Buffer): boolean;
@@ -504,6 +506,27 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       expect(child.output()).toMatch(/the server cannot start/);
       expect(child.output()).toMatch(/it refuses the user or the password/);
       expect(child.output()).not.toContain('geheim');
+    });
+
+    test('a dump is a whole backup, also for a database of another name', async () => {
+      const history = await empty();
+      const sent = message('before');
+      const { message: stored } = await history.write('send', sent);
+      await history.close();
+      const restored = await engine.database();
+      closing.push(() => restored.close());
+      engine.copy(database, restored);
+      const copy = await open(restored.url);
+      expect(await copy.write('send', sent)).toEqual({ message: stored, repeated: true });
+      await copy.write('send', message('after'));
+      const found = await copy.read('search', {
+        query: 'fo',
+        rooms: ['lobby'],
+        everyPublic: false,
+        limit: 5,
+      });
+      expect(found.messages).toEqual([stored]);
+      expect((await all(copy, 'lobby')).messages.map(({ seq }) => seq)).toEqual([1, 2]);
     });
 
     test('over TLS with a certificate that is checked, and over a Unix socket', async () => {

@@ -1,6 +1,9 @@
+import { execFileSync } from 'node:child_process';
 import { historyDatabaseContract } from '../../contracts/history-database.ts';
-import { mariadbDatabase } from '../../helpers/history-database.ts';
+import { type HistoryDatabase, mariadbDatabase } from '../../helpers/history-database.ts';
 import { startMariadb } from '../../helpers/mariadb.ts';
+
+const nameOf = ({ url }: HistoryDatabase) => url.slice(url.lastIndexOf('/') + 1);
 
 historyDatabaseContract('MariaDB', async () => {
   const server = await startMariadb();
@@ -9,14 +12,19 @@ historyDatabaseContract('MariaDB', async () => {
     certificate: `${server.folder}/certificate.pem`,
     socket: `${server.folder}/socket`,
     database: () => mariadbDatabase(server),
+    copy: (from, to) => {
+      const login = ['-u', 'root', `--socket=${server.folder}/socket`];
+      const input = execFileSync('mariadb-dump', [...login, '--single-transaction', nameOf(from)]);
+      execFileSync('mariadb', [...login, nameOf(to)], { input });
+    },
     remove: () => server.remove(),
     signal: (name) => server.signal(name),
     // An OK packet, which names no statement.
     saysCommitted: (reply, sent) => sent.includes('COMMIT') && reply[4] === 0,
-    disconnect: async ({ url }) => {
+    disconnect: async (database) => {
       const open = await server.query(
         'SELECT id FROM information_schema.processlist WHERE db = ? AND user = ?',
-        [url.slice(url.lastIndexOf('/') + 1), 'site'],
+        [nameOf(database), 'site'],
       );
       // One that has ended meanwhile is unknown.
       for (const { id } of open) await server.query(`KILL ${id}`).catch(() => {});

@@ -10,6 +10,13 @@ historyDatabaseContract('PostgreSQL', async () => {
     certificate: `${server.folder}/certificate.pem`,
     socket: `${server.folder}/.s.PGSQL.${server.port}`,
     database: () => postgresDatabase(server),
+    copy: (from, to) => {
+      const input = execFileSync('/usr/lib/postgresql/15/bin/pg_dump', [from.url]);
+      execFileSync('/usr/lib/postgresql/15/bin/psql', ['-q', '-v', 'ON_ERROR_STOP=1', to.url], {
+        input,
+        stdio: 'pipe',
+      });
+    },
     remove: () => server.remove(),
     signal: (name) => {
       // Those that serve connections have groups of their own.

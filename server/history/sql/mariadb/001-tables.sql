@@ -38,13 +38,12 @@ CREATE TABLE IF NOT EXISTS chat_members (
   KEY (room, sort, user_id)
 ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
-CREATE SEQUENCE IF NOT EXISTS chat_message_nums;
-
+-- `num` has no sequence: its default would name the database, also in a dump for another one.
 CREATE TABLE IF NOT EXISTS chat_messages (
   room BIGINT NOT NULL,
   seq BIGINT NOT NULL,
   rev BIGINT NOT NULL,
-  num BIGINT NOT NULL DEFAULT NEXTVAL(chat_message_nums),
+  num BIGINT NOT NULL AUTO_INCREMENT,
   id VARBINARY(64) NOT NULL,
   client_id VARBINARY(256) NOT NULL,
   user_id VARBINARY(256) NOT NULL,
@@ -58,7 +57,8 @@ CREATE TABLE IF NOT EXISTS chat_messages (
   digest VARBINARY(64) NOT NULL,
   PRIMARY KEY (room, seq),
   UNIQUE (room, rev),
-  UNIQUE (room, user_id, client_id)
+  UNIQUE (room, user_id, client_id),
+  KEY (num)
 ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
 CREATE TABLE IF NOT EXISTS chat_users (
