@@ -7,7 +7,15 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { percentile, rss } from '../test/helpers/server-figures.ts';
 import { LightClient } from './light-client.ts';
-import { cpuSeconds, root, type Server, sessionOf, startChat, startPlain, startSessions } from './load.ts';
+import {
+  checkouts,
+  cpuSeconds,
+  type Server,
+  sessionOf,
+  startChat,
+  startPlain,
+  startSessions,
+} from './load.ts';
 
 const usual = 1000;
 const many = 5000;
@@ -99,8 +107,8 @@ const memcached = await startSessions(many + 1);
 const servers: Server[] = [];
 try {
   servers.push(await startPlain());
-  for (const [name, folder] of [['this', root], ...process.argv.slice(2).map((one) => [one, one])]) {
-    servers.push(await startChat(name as string, folder as string, memcached, rooms));
+  for (const { name, folder } of checkouts) {
+    servers.push(await startChat(name, folder, memcached, rooms));
   }
   const cpu = servers.map(() => [] as number[]);
   for (let round = 0; round <= rounds; round++) {

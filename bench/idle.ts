@@ -6,7 +6,15 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { percentile } from '../test/helpers/server-figures.ts';
 import { LightClient } from './light-client.ts';
-import { cpuSeconds, root, type Server, sessionOf, startChat, startPlain, startSessions } from './load.ts';
+import {
+  checkouts,
+  cpuSeconds,
+  type Server,
+  sessionOf,
+  startChat,
+  startPlain,
+  startSessions,
+} from './load.ts';
 
 const connections = 10_000;
 /** A ping interval is 25 s: a slice holds one ping of each connection. */
@@ -39,12 +47,11 @@ async function cost({ port, dialect, sessions, process: { pid } }: Server): Prom
 // One after the other: a process may not have more files open than the connections to one of them.
 const memcached = await startSessions(connections);
 try {
-  for (const start of [
-    startPlain,
-    () => startChat('this', root, memcached, ['lobby']),
-    ...process.argv.slice(2).map((one) => () => startChat(one, one, memcached, ['lobby'])),
-  ]) {
-    const server = await start();
+  for (const checkout of [undefined, ...checkouts]) {
+    const server =
+      checkout === undefined
+        ? await startPlain()
+        : await startChat(checkout.name, checkout.folder, memcached, ['lobby']);
     try {
       const costs = await cost(server);
       console.log(

@@ -2,6 +2,7 @@
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { chatProgram, historyFolder } from '../test/helpers/chat-server.ts';
@@ -11,6 +12,11 @@ import { percentile } from '../test/helpers/server-figures.ts';
 import { bareWebSocket, centrifuge, type Dialect, LightClient, socketIo } from './light-client.ts';
 
 export const root = new URL('..', import.meta.url).pathname;
+/** The checkouts that are compared: this one, and those that the arguments name. */
+export const checkouts: readonly { name: string; folder: string }[] = [
+  { name: 'this', folder: root },
+  ...process.argv.slice(2).map((folder) => ({ name: basename(folder), folder })),
+];
 const connections = 1000;
 const text = 'x'.repeat(80);
 const seconds = 4;

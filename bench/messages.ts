@@ -4,7 +4,7 @@
  * Run: npm run bench messages [CHECKOUT], with another checkout of this project to compare with
  */
 import { rss } from '../test/helpers/server-figures.ts';
-import { Crowd, compare, root, startBareWs, startChat, startPlain, startSessions } from './load.ts';
+import { Crowd, checkouts, compare, startBareWs, startChat, startPlain, startSessions } from './load.ts';
 
 const rooms = Array.from({ length: 10 }, (_, n) => `room-${n}`);
 
@@ -12,10 +12,8 @@ const memcached = await startSessions();
 const crowds: Crowd[] = [];
 try {
   crowds.push(await Crowd.gather(await startPlain(), rooms), await Crowd.gather(await startBareWs(), rooms));
-  for (const [name, folder] of [['this', root], ...process.argv.slice(2).map((one) => [one, one])]) {
-    crowds.push(
-      await Crowd.gather(await startChat(name as string, folder as string, memcached, rooms), rooms),
-    );
+  for (const { name, folder } of checkouts) {
+    crowds.push(await Crowd.gather(await startChat(name, folder, memcached, rooms), rooms));
   }
   for (const { server, pid, connectCpu } of crowds) {
     const ratio = connectCpu / (crowds[0] as Crowd).connectCpu;

@@ -66,8 +66,7 @@ for (const [name, file] of known) {
   const output = await run(file, args);
   if (output === null) process.exitCode = 1;
   else {
-    const command = ['npm run bench', name, ...args].join(' ');
-    const text = `${command}\n${setting}\n\n${output}`;
+    const text = `${setting}\n\n${output}`;
     writeFileSync(results, insertRun(readFileSync(results, 'utf8'), name, text));
   }
 }
