@@ -24,7 +24,9 @@ const mostSilent = 6000;
  * Answers and upgrades begun in one turn of the event loop. So neither open WebSockets nor new connections, of which Node
  * accepts one a turn, wait for hundreds of them.
  */
-const mostInATurn = 4;
+const mostInATurn = 32;
+/** As how many an answer counts: 4 of them are a turn. Small turns would cost thousands of upgrades more than they help. */
+const answerWeight = 8;
 /** A client with too many connections may close one at any time, so this is a guess. */
 const tryAgainAfter = 5000;
 
@@ -52,6 +54,12 @@ interface Connection {
   readonly queue: (() => unknown)[];
   /** Frees its place. */
   readonly release: () => void;
+}
+
+/** An answer or an upgrade that waits for its turn. */
+interface Due {
+  readonly weight: number;
+  readonly begin: () => void;
 }
 
 /**
@@ -83,8 +91,8 @@ export class Connections {
   /** Whether too many wait, and those that have waited longest are about to be closed. */
   #closing = false;
   /** By address, the answers and upgrades that are to be begun: at most one of each connection. */
-  readonly #due = new Map<string, (() => void)[]>();
-  /** Answers begun in this turn. */
+  readonly #due = new Map<string, Due[]>();
+  /** What was begun in this turn, by weight. */
   #begun = 0;
 
   constructor(server: Server, bounds: Bounds, patience = defaultPatience) {
@@ -109,7 +117,7 @@ export class Connections {
       if (next !== undefined) next();
       else this.#wait(socket);
     });
-    this.#begin(this.#bounds.places.addressOf(req), () => {
+    this.#begin(this.#bounds.places.addressOf(req), answerWeight, () => {
       if (!this.#open.has(socket)) return;
       const release = this.#bounds.places.request(req);
       if (release === null) {
@@ -130,7 +138,7 @@ export class Connections {
     this.#heard(socket);
     // Until then nobody else listens, and an error without a listener ends the process.
     socket.on('error', ignore);
-    this.#begin(this.#bounds.places.addressOf(req), () => {
+    this.#begin(this.#bounds.places.addressOf(req), 1, () => {
       if (socket.destroyed) return;
       this.#leave(socket);
       answer();
@@ -159,27 +167,27 @@ export class Connections {
     this.#waiting.delete(socket);
   }
 
-  #begin(address: string, answer: () => void): void {
+  #begin(address: string, weight: number, begin: () => void): void {
     if (this.#begun === 0) setImmediate(() => this.#nextTurn());
     if (this.#begun < mostInATurn) {
-      this.#begun++;
-      return answer();
+      this.#begun += weight;
+      return begin();
     }
-    const answers = this.#due.get(address);
-    if (answers === undefined) this.#due.set(address, [answer]);
-    else answers.push(answer);
+    const due = this.#due.get(address);
+    if (due === undefined) this.#due.set(address, [{ weight, begin }]);
+    else due.push({ weight, begin });
   }
 
   /** One address after the other, however many connections each has. */
   #nextTurn(): void {
     this.#begun = 0;
-    for (const [address, answers] of this.#due) {
-      if (this.#begun === mostInATurn) break;
-      const answer = answers.shift();
+    for (const [address, due] of this.#due) {
+      if (this.#begun >= mostInATurn) break;
+      const next = due.shift();
       this.#due.delete(address);
       // At the end of the map, to which this loop comes again.
-      if (answers.length > 0) this.#due.set(address, answers);
-      if (answer !== undefined) this.#begin(address, answer);
+      if (due.length > 0) this.#due.set(address, due);
+      if (next !== undefined) this.#begin(address, next.weight, next.begin);
     }
   }
 
