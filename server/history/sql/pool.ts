@@ -1,5 +1,8 @@
 import { type Connection, type Dialect, SqlError } from './dialect.ts';
 
+/** Milliseconds in which a connection that has long been lost is known to be. */
+const longestLoss = 1000;
+
 /** So many connections at most; who wants one more waits. */
 export class Pool {
   readonly #dialect: Dialect;
@@ -24,6 +27,7 @@ export class Pool {
     let connection: Connection | undefined;
     try {
       for (;;) {
+        const began = performance.now();
         const idle = this.#idle.pop();
         connection = idle ?? (await this.#connect());
         try {
@@ -32,7 +36,8 @@ export class Pool {
           if (!(error instanceof SqlError) || error.problem !== 'lost') throw error;
           connection.destroy();
           connection = undefined;
-          if (idle === undefined) throw error;
+          // One that was lost while idle says so at once; a database that hangs would only be asked again.
+          if (idle === undefined || performance.now() - began > longestLoss) throw error;
         }
       }
     } finally {

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { RequestError } from '../../errors.ts';
 import type { Change, History, Reads } from '../history.ts';
 import { SearchCursors } from '../search-cursors.ts';
@@ -9,6 +10,9 @@ import { Pool } from './pool.ts';
 import { queriesOf } from './queries.ts';
 import { search } from './search.ts';
 import { closed, unavailable, Writer } from './writer.ts';
+
+/** Milliseconds that reads have to end when all writes are done. */
+const longestClose = 1000;
 
 /** Rows of `chat_writers` are kept for so long after the last transaction of that server. */
 const writersKept = 30 * 86_400_000;
@@ -68,8 +72,14 @@ export async function openSqlHistory(
     },
     close() {
       closing ??= (async () => {
-        await background.close();
-        await Promise.all([readers.close(), searchers.close(), helpers.close(), writer.close()]);
+        const others = Promise.all([
+          background.close().then(() => helpers.close()),
+          readers.close(),
+          searchers.close(),
+        ]);
+        await writer.close();
+        // A database that hangs does not hold up the end of the server: what is left changes nothing.
+        await Promise.race([others, pause(longestClose, undefined, { ref: false })]);
       })();
       return closing;
     },
