@@ -3,6 +3,7 @@ import { type Connection, userOf } from './chat/model.ts';
 import { readyRoomsOf } from './chat/rooms.ts';
 import * as site from './chat/site.ts';
 import { canOf, membershipsOf, totalsOf, totalsOfUser } from './chat/summary.ts';
+import { openBus } from './cluster/bus.ts';
 import type { Config } from './config.ts';
 import { type OnRefusal, SocketTransport } from './connections/accept.ts';
 import { Admission } from './connections/admission.ts';
@@ -45,13 +46,33 @@ async function historyAnswers(history: History): Promise<boolean> {
   return Promise.race([answer, late]);
 }
 
+/** So many milliseconds without the bus are no reason to send users elsewhere. */
+const busGrace = 5000;
+/** How often the database is looked at, in milliseconds, for what no hint told; and where there is no bus at all. */
+const look = { besideBus: 1000, alone: 100 };
+
+/** What several servers need; undefined for one alone. */
+async function openCluster({ cluster, history }: Config, log: Log) {
+  if (cluster === undefined || history.kind === 'sqlite') return undefined;
+  let isUp = false;
+  const bus = await openBus(cluster, history, (lost) => {
+    if (lost !== null) {
+      log.error({ reason: lost.message }, 'the bus is down: degraded, messages of other servers come later');
+    } else if (!isUp) log.info('the bus is up');
+    isUp = lost === null;
+  });
+  return bus === undefined ? { look: look.alone } : { bus, look: look.besideBus };
+}
+
 /** Wires the parts and opens the port. @param onFailure called if a part has died without which nothing works */
 export async function startApp(config: Config, log: Log, onFailure: (error: Error) => void): Promise<App> {
   const metrics = new Metrics(() => transport.connections);
   const quiet = new QuietLog(log);
   const drain = new Drain();
 
+  const cluster = await openCluster(config, log);
   const history = await openHistory(config.history, {
+    ...(cluster === undefined ? {} : { shared: cluster }),
     onFailure,
     onBatch: ({ messages, commitMs }) => {
       metrics.messages.inc(messages);
@@ -174,6 +195,8 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
       if (drain.started) missing.push('draining');
       if (!(await reader.answers())) missing.push('session store');
       if (config.history.kind !== 'sqlite' && !(await historyAnswers(history))) missing.push('history');
+      const downSince = cluster?.bus?.downSince ?? null;
+      if (downSince !== null && performance.now() - downSince > busGrace) missing.push('bus');
       return missing;
     },
   });
@@ -200,6 +223,7 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
       await server.close();
       reader.close();
       await history.close();
+      cluster?.bus?.close();
     },
   };
 }

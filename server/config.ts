@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { z } from 'zod';
+import { readBusPlace } from './cluster/address.ts';
 import { readHistoryPlace } from './history/open.ts';
 import { type OptionName, optionTexts, readOptions } from './session/options.ts';
 import {
@@ -81,6 +82,17 @@ const settings = {
     }),
     'sqlite:PATH, a file, nor postgres: or mysql://USER:PASSWORD@HOST/DATABASE, in which what is special in the password is percent-encoded',
   ],
+  CHAT_CLUSTER: [
+    '',
+    z.string().transform((value, context) => {
+      if (value === '') return undefined;
+      const place = readBusPlace(value);
+      if (place !== undefined) return place;
+      context.addIssue('it is no bus');
+      return z.NEVER;
+    }),
+    'redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE], in which what is special in the password is percent-encoded, nor postgres or mysql, which is the database of the history',
+  ],
   CHAT_LOGIN_URL: ['http://localhost:8080/', webAddress, 'a web address, or a path beginning with /'],
   CHAT_ROOMS: [
     'lobby',
@@ -159,7 +171,7 @@ type Settings = typeof settings;
 type Value<K extends keyof Settings> = z.output<Settings[K][1]>;
 type Parsed = { [K in keyof Settings]: Value<K> };
 
-const names = [...Object.values(sessionSettings), ...Object.keys(settings), 'CHAT_CLUSTER'];
+const names = [...Object.values(sessionSettings), ...Object.keys(settings)];
 
 /** The settings of one run, frozen. Durations are in milliseconds. */
 export type Config = ReturnType<typeof readConfig>;
@@ -173,11 +185,7 @@ export function readConfig(env: NodeJS.ProcessEnv) {
   if (env.CHAT_API_KEY && env.CHAT_API_KEY_FILE) {
     problems.push('CHAT_API_KEY and CHAT_API_KEY_FILE: give one of them, not both');
   }
-  if (env.CHAT_CLUSTER) {
-    problems.push(
-      'CHAT_CLUSTER and CHAT_HISTORY: servers cannot work together on a sqlite: history, which is a file of one server alone, and in this version on no other either; leave CHAT_CLUSTER out',
-    );
-  }
+  problems.push(...clusterProblems(parsed as Partial<Parsed>));
   const session = readOptions(sessionOptions(env), (option) => sessionSettings[option]);
   if ('problems' in session) problems.push(...session.problems);
   const unknown = unknownSettings(env, names);
@@ -198,6 +206,7 @@ export function readConfig(env: NodeJS.ProcessEnv) {
     sessionGrace: value.CHAT_SESSION_GRACE,
     sessionKeepalive: value.CHAT_SESSION_KEEPALIVE,
     history: value.CHAT_HISTORY,
+    cluster: value.CHAT_CLUSTER,
     loginUrl: value.CHAT_LOGIN_URL,
     /** The same for the pages of other sites than the sample, for which alone the default is right. */
     siteLoginUrl:
@@ -228,6 +237,20 @@ export function readConfig(env: NodeJS.ProcessEnv) {
     limitText: value.CHAT_LIMIT_TEXT,
     logLevel: value.CHAT_LOG_LEVEL,
   });
+}
+
+/** Whether the servers can work together on that history. A setting that cannot be used at all is reported by itself. */
+function clusterProblems({ CHAT_CLUSTER: bus, CHAT_HISTORY: history }: Partial<Parsed>): string[] {
+  if (!bus || !history) return [];
+  if (history.kind === 'sqlite') {
+    return [
+      'CHAT_CLUSTER and CHAT_HISTORY: servers cannot work together on a sqlite: history, which is a file of one server alone; leave CHAT_CLUSTER out, or keep the history in PostgreSQL or MariaDB',
+    ];
+  }
+  if (bus.kind === 'redis' || bus.kind === history.kind) return [];
+  return [
+    `CHAT_CLUSTER and CHAT_HISTORY: ${bus.kind} is the database of the history, which is of another kind; give ${history.kind}, or a redis:// address`,
+  ];
 }
 
 /** A name that is no setting, for the operator. */

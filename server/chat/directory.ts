@@ -104,12 +104,21 @@ export class Directory {
 
   static async open(history: History, listener: DirectoryListener, findAll: boolean): Promise<Directory> {
     const directory = new Directory(history, listener, findAll);
-    for (const record of await history.read('publicRooms', null)) directory.#roomFor(record);
-    for (const { user, ban } of await history.read('bans', null)) directory.#bans.set(user, ban);
-    history.onChange((change) => {
+    // Another server may change something while this one reads.
+    const early: Change[] = [];
+    let isRead = false;
+    const apply = (change: Change) => {
       for (const missed of directory.#loading) missed.push(change);
       directory.#apply(change);
+    };
+    history.onChange((change) => {
+      if (isRead) apply(change);
+      else early.push(change);
     });
+    for (const record of await history.read('publicRooms', null)) directory.#roomFor(record);
+    for (const { user, ban } of await history.read('bans', null)) directory.#bans.set(user, ban);
+    isRead = true;
+    for (const change of early) apply(change);
     return directory;
   }
 

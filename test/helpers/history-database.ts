@@ -28,6 +28,8 @@ const tables = [
   'blocks',
   'terms',
   'writers',
+  'position',
+  'changes',
 ].map((name) => `chat_${name}`);
 
 let made = 0;

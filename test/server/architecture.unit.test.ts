@@ -41,6 +41,12 @@ const mayImport: Record<string, readonly string[]> = {
     'server/errors.ts',
     'server/events.ts',
   ],
+  'server/cluster/': [
+    'server/history/sql/address.ts',
+    'server/history/sql/followed.ts',
+    'server/history/sql/postgres.ts',
+    'server/session/stores/redis/connection.ts',
+  ],
   'server/liveness/': ['server/session/', 'server/events.ts'],
   'server/requests/': [
     'server/answer-in-time.ts',

@@ -151,17 +151,52 @@ test('the address of a history’s database, with a password of all that has to 
   });
 });
 
-test.each(['redis://redis:6379', 'postgres', 'anything'])(
-  'CHAT_CLUSTER=%s is refused, whatever the history is, naming both and what to do',
+test.each(['redis://redis:6379', 'postgres', 'mysql'])(
+  'CHAT_CLUSTER=%s is refused with a sqlite: history, naming both and what to do',
   (value) => {
-    for (const history of [undefined, 'sqlite:./data/chat.db', 'postgres://chat:geheim@host/chat']) {
+    for (const history of [undefined, 'sqlite:./data/chat.db']) {
       expect(problemsOf({ CHAT_CLUSTER: value, CHAT_HISTORY: history })).toMatch(
-        /^ {2}CHAT_CLUSTER and CHAT_HISTORY: .*sqlite:.*leave CHAT_CLUSTER out$/m,
+        /^ {2}CHAT_CLUSTER and CHAT_HISTORY: .*sqlite:.*leave CHAT_CLUSTER out/m,
       );
-      expect(problemsOf({ CHAT_CLUSTER: value })).not.toContain('no such setting');
     }
   },
 );
+
+const databases = { postgres: 'postgres://chat:geheim@host/chat', mysql: 'mysql://chat:geheim@host/chat' };
+
+test.each([
+  ['postgres', 'mysql'],
+  ['mysql', 'postgres'],
+] as const)('CHAT_CLUSTER=%s is refused with a history in %s', (bus, history) => {
+  const problems = problemsOf({ CHAT_CLUSTER: bus, CHAT_HISTORY: databases[history] });
+  expect(problems).toContain(`give ${history}, or a redis:// address`);
+  expect(problems).not.toContain('geheim');
+});
+
+test.each(['anything', 'redis:', 'redis://:geh/eim@host', 'redis://user:geheim@host/x', 'redis://a@b@host'])(
+  'CHAT_CLUSTER=%s is no bus',
+  (value) => {
+    const problems = problemsOf({ CHAT_CLUSTER: value, CHAT_HISTORY: databases.postgres });
+    expect(problems).toMatch(/^ {2}CHAT_CLUSTER: .*postgres or mysql/m);
+    expect(problems).not.toMatch(/geh.?eim/);
+  },
+);
+
+test('a bus: a Redis with a login, or the database of the history', () => {
+  const busOf = (bus: string, history: keyof typeof databases) =>
+    configOf({ CHAT_CLUSTER: bus, CHAT_HISTORY: databases[history] }).cluster;
+  expect(busOf('postgres', 'postgres')).toEqual({ kind: 'postgres' });
+  expect(busOf('mysql', 'mysql')).toEqual({ kind: 'mysql' });
+  expect(busOf('rediss://chat:p%40ss@redis.example:6380/3', 'mysql')).toEqual({
+    kind: 'redis',
+    server: {
+      at: { host: 'redis.example', port: 6380, tls: {} },
+      user: 'chat',
+      password: 'p@ss',
+      database: 3,
+    },
+  });
+});
 
 test.each([
   ['CHAT_ROOM', 'CHAT_ROOMS'],

@@ -38,6 +38,8 @@ export interface Dialect {
   /** Waits for a lock that all servers of this history share, and holds it until the connection gives it back. */
   lock: Sql;
   unlock: Sql;
+  /** Counts the number of the next entry of `chat_changes`, and locks it until the transaction ends. */
+  nextPosition: Sql;
 }
 
 /**
@@ -108,6 +110,7 @@ export const columnTypes = {
   first_num: 'int',
   last_num: 'int',
   stale: 'int',
+  changes: 'text',
 } as const;
 
 export type ColumnName = keyof typeof columnTypes;

@@ -77,6 +77,9 @@ export function mariadb(address: DatabaseAddress): Dialect {
     },
     lock: raw(`SELECT GET_LOCK(${lockName}, 3600)`),
     unlock: raw(`SELECT RELEASE_LOCK(${lockName})`),
+    nextPosition: raw(
+      `INSERT INTO chat_position (id, num) VALUES ('changes', 1) ON DUPLICATE KEY UPDATE num = num + 1 RETURNING num`,
+    ),
   };
 }
 

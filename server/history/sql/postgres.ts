@@ -76,6 +76,10 @@ export function postgres(address: DatabaseAddress): Dialect {
     },
     lock: raw(`SELECT pg_advisory_lock(${lockNumber})`),
     unlock: raw(`SELECT pg_advisory_unlock(${lockNumber})`),
+    nextPosition: raw(
+      `INSERT INTO chat_position (id, num) VALUES ('changes', 1)
+         ON CONFLICT (id) DO UPDATE SET num = chat_position.num + 1 RETURNING num`,
+    ),
   };
 }
 
@@ -89,9 +93,10 @@ function unnested(columns: Columns, rows: readonly (readonly Value[])[]): Sql {
   };
 }
 
-async function connect({ at, user, password, database, tls }: DatabaseAddress): Promise<Connection> {
+/** How pg is to connect. */
+export function clientConfig({ at, user, password, database, tls }: DatabaseAddress): ClientConfig {
   const [, folder = '', socketPort] = 'path' in at ? (/^(.*)\/\.s\.PGSQL\.(\d+)$/.exec(at.path) ?? []) : [];
-  const config: ClientConfig = {
+  return {
     ...('path' in at ? { host: folder, port: Number(socketPort) } : at),
     user,
     // For an empty string, pg would look for a password in the environment and in ~/.pgpass.
@@ -106,13 +111,19 @@ async function connect({ at, user, password, database, tls }: DatabaseAddress): 
       getTypeParser: (oid: number) => (integers.includes(oid) ? Number : String) as never,
     },
   };
-  const client = new Client(config);
+}
+
+/** Ends it at once: `end` would wait for an answer. pg's types leave the stream out. */
+export function destroySocket(client: Client): void {
+  (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
+}
+
+async function connect(address: DatabaseAddress): Promise<Connection> {
+  const client = new Client(clientConfig(address));
   const connection = new TimedConnection('PostgreSQL', {
     ask: async ({ text, values }) =>
       (await client.query<Row>(numbered(text), values.length === 0 ? undefined : [...values])).rows,
-    // `end` alone would wait for an answer. pg's types leave the stream out.
-    end: () =>
-      (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy(),
+    end: () => destroySocket(client),
     failure,
   });
   client.on('error', () => connection.destroy());

@@ -4,6 +4,7 @@ import type { Change, History, Reads } from '../history.ts';
 import { SearchCursors } from '../search-cursors.ts';
 import { Background } from './background.ts';
 import { type Connection, type Dialect, raw, SqlError, sql } from './dialect.ts';
+import { follow, type Shared } from './followed.ts';
 import { mostReaders, mostSearchers } from './limits.ts';
 import { migrate } from './migrations.ts';
 import { Pool } from './pool.ts';
@@ -28,6 +29,7 @@ export async function openSqlHistory(
   options: {
     onFailure: (error: Error) => void;
     onBatch?: (batch: { messages: number; commitMs: number }) => void;
+    shared?: Shared;
   },
 ): Promise<History> {
   const digestKey = await prepare(dialect);
@@ -37,11 +39,22 @@ export async function openSqlHistory(
   const helpers = new Pool(dialect, 1);
   const background = new Background(dialect, helpers, options.onFailure);
   const listeners: ((change: Change) => void)[] = [];
-  const writer = new Writer(dialect, digestKey, ({ changes, commitMs }) => {
+  const handOut = (changes: readonly Change[]) => {
     for (const change of changes) for (const listener of listeners) listener(change);
-    const messages = changes.filter((change) => change.type === 'message' && change.is === 'new').length;
-    if (messages > 0) options.onBatch?.({ messages, commitMs });
-    background.follow(changes);
+  };
+  const others =
+    options.shared === undefined
+      ? undefined
+      : await follow(dialect, digestKey, options.shared, { handOut, onFailure: options.onFailure });
+  const writer = new Writer(dialect, digestKey, {
+    shared: others !== undefined,
+    onBatch({ changes, commitMs, entry }) {
+      const messages = changes.filter((change) => change.type === 'message' && change.is === 'new').length;
+      const handedOut = entry === undefined ? handOut(changes) : others?.written(entry, changes);
+      if (messages > 0) options.onBatch?.({ messages, commitMs });
+      background.follow(changes);
+      return handedOut ?? undefined;
+    },
   });
   let closing: Promise<void> | undefined;
 
@@ -72,14 +85,16 @@ export async function openSqlHistory(
     },
     close() {
       closing ??= (async () => {
-        const others = Promise.all([
+        const readersEnd = Promise.all([
           background.close().then(() => helpers.close()),
           readers.close(),
           searchers.close(),
         ]);
         await writer.close();
+        // The writer's last changes are handed out by it.
+        const end = Promise.all([readersEnd, others?.close()]);
         // A database that hangs does not hold up the end of the server: what is left changes nothing.
-        await Promise.race([others, pause(longestClose, undefined, { ref: false })]);
+        await Promise.race([end, pause(longestClose, undefined, { ref: false })]);
       })();
       return closing;
     },

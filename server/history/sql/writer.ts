@@ -4,6 +4,7 @@ import { RequestError } from '../../errors.ts';
 import type { Change, Writes } from '../history.ts';
 import { probe, rules } from '../rules.ts';
 import { type Connection, type Dialect, raw, type Sql, SqlError, sql } from './dialect.ts';
+import { append, positionOf } from './journal.ts';
 import { load } from './load.ts';
 import { needsOf } from './needs.ts';
 import { store } from './store.ts';
@@ -43,6 +44,8 @@ interface Batch {
   outcomes: Outcome[];
   changes: Change[];
   commitMs: number;
+  /** With several servers: the entry of this transaction, or the last one that it saw if it has changed nothing. */
+  entry?: number;
 }
 
 /**
@@ -53,7 +56,11 @@ interface Batch {
 export class Writer {
   readonly #dialect: Dialect;
   readonly #digestKey: Uint8Array;
-  readonly #onBatch: (batch: Batch) => void;
+  readonly #onBatch: (batch: Batch) => Promise<void> | undefined;
+  /** Whether other servers are to learn of the changes. */
+  readonly #shared: boolean;
+  /** Until the changes of all transactions so far were handed out. */
+  #handedOut: Promise<void> | undefined;
   /** This run of the server: see `chat_writers`. */
   readonly #id = randomUUID();
   #number = 0;
@@ -62,10 +69,16 @@ export class Writer {
   #running: Promise<void> | undefined;
   #closeBefore: number | undefined;
 
-  constructor(dialect: Dialect, digestKey: Uint8Array, onBatch: (batch: Batch) => void) {
+  /** @param options.onBatch hands the changes out; its promise resolves when it has, unless it does so at once */
+  constructor(
+    dialect: Dialect,
+    digestKey: Uint8Array,
+    options: { shared: boolean; onBatch: (batch: Batch) => Promise<void> | undefined },
+  ) {
     this.#dialect = dialect;
     this.#digestKey = digestKey;
-    this.#onBatch = onBatch;
+    this.#shared = options.shared;
+    this.#onBatch = options.onBatch;
   }
 
   call(
@@ -84,6 +97,9 @@ export class Writer {
   async close(): Promise<void> {
     this.#closeBefore ??= performance.now() + longestClose;
     await this.#running;
+    // A lost database may keep it from ever being handed out.
+    const rest = Math.max(0, this.#closeBefore - performance.now());
+    await Promise.race([this.#handedOut, pause(rest, undefined, { ref: false })]);
     await this.#connection?.query(sql`DELETE FROM chat_writers WHERE id = ${this.#id}`).catch(() => {});
     this.#connection?.destroy();
   }
@@ -120,12 +136,18 @@ export class Writer {
         return;
       }
     }
-    this.#onBatch(batch);
-    for (const [n, call] of calls.entries()) {
-      const outcome = batch.outcomes[n] as Outcome;
-      if ('value' in outcome) call.resolve(outcome.value);
-      else call.reject(outcome.error);
-    }
+    const { outcomes } = batch;
+    const answer = () => {
+      for (const [n, call] of calls.entries()) {
+        const outcome = outcomes[n] as Outcome;
+        if ('value' in outcome) call.resolve(outcome.value);
+        else call.reject(outcome.error);
+      }
+    };
+    const handedOut = this.#onBatch(batch);
+    if (handedOut === undefined) return answer();
+    // The next transaction goes on meanwhile.
+    this.#handedOut = handedOut.then(answer, (error) => this.#fail(calls, error));
   }
 
   get #isOver(): boolean {
@@ -143,6 +165,7 @@ export class Writer {
     const number = ++this.#number;
     const outcomes: Outcome[] = [];
     const changes: Change[] = [];
+    let entry: number | undefined;
     try {
       await connection.query(raw('BEGIN'));
       const work = new LoadedWork(this.#digestKey);
@@ -156,11 +179,21 @@ export class Writer {
         outcomes.push(await perform(call, work, changes, (missing) => load(place, work, [missing.need])));
       }
       if (!work.changed) {
+        // What the rules have seen is known here before they are answered.
+        if (this.#shared) entry = await positionOf(connection);
         await connection.query(raw('ROLLBACK'));
-        return { outcomes, changes, commitMs: performance.now() - began };
+        return {
+          outcomes,
+          changes,
+          commitMs: performance.now() - began,
+          ...(entry === undefined ? {} : { entry }),
+        };
       }
       await store(place, work);
       await connection.query(this.#mark(number));
+      // Last, since it locks what all servers need.
+      if (this.#shared)
+        entry = changes.length > 0 ? await append(place, changes) : await positionOf(connection);
     } catch (error) {
       await connection.query(raw('ROLLBACK')).catch(() => this.#disconnect());
       throw error;
@@ -172,7 +205,12 @@ export class Writer {
       if (!(error instanceof SqlError && error.problem === 'lost')) throw error;
       if (!(await this.#isCommitted(number))) throw error;
     }
-    return { outcomes, changes, commitMs: performance.now() - began };
+    return {
+      outcomes,
+      changes,
+      commitMs: performance.now() - began,
+      ...(entry === undefined ? {} : { entry }),
+    };
   }
 
   async #connected(): Promise<Connection> {

@@ -1,0 +1,31 @@
+import type { RedisServer } from '../session/stores/redis/connection.ts';
+
+/**
+ * Over what several servers tell each other of what they write: a Redis, the NOTIFY of the history's own PostgreSQL, or
+ * nothing but the history's own MariaDB.
+ */
+export type BusPlace = { kind: 'redis'; server: RedisServer } | { kind: 'postgres' } | { kind: 'mysql' };
+
+/** What CHAT_CLUSTER may be. @returns undefined for anything else */
+export function readBusPlace(setting: string): BusPlace | undefined {
+  if (setting === 'postgres' || setting === 'mysql') return { kind: setting };
+  const parts =
+    /^(rediss?):\/\/(?:([^:@/?#]*):([^@/?#]*)@)?(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+))(?::(\d{1,5}))?(?:\/(\d{1,5}))?$/.exec(
+      setting,
+    );
+  if (parts === null) return undefined;
+  const [, scheme, user = '', password = '', v6, host = v6 as string, port = '6379', database = '0'] = parts;
+  try {
+    return {
+      kind: 'redis',
+      server: {
+        at: { host, port: Number(port), ...(scheme === 'rediss' ? { tls: {} } : {}) },
+        user: decodeURIComponent(user),
+        password: decodeURIComponent(password),
+        database: Number(database),
+      },
+    };
+  } catch {
+    return undefined;
+  }
+}

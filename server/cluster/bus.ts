@@ -1,0 +1,78 @@
+import type { DatabaseAddress } from '../history/sql/address.ts';
+import type { Bus } from '../history/sql/followed.ts';
+import type { BusPlace } from './address.ts';
+import { Kept } from './kept.ts';
+import type { BusKind, BusLink } from './kind.ts';
+
+/** Texts that wait to be sent; what is more is left out, and found in the database. */
+const mostWaiting = 1000;
+
+/** A bus, and how it is. */
+export interface KnownBus extends Bus {
+  /** Since when it has been down, by the monotonic clock; null while it is up. */
+  readonly downSince: number | null;
+  close(): void;
+}
+
+/**
+ * @param onState is told the reason when the bus goes down, and null when it is up again
+ * @returns undefined where the database alone is looked at
+ */
+export async function openBus(
+  place: BusPlace,
+  history: DatabaseAddress,
+  onState: (reason: Error | null) => void,
+): Promise<KnownBus | undefined> {
+  if (place.kind === 'mysql') return undefined;
+  const kind =
+    place.kind === 'redis'
+      ? (await import('./redis.ts')).redisBus(place.server)
+      : (await import('./postgres.ts')).postgresBus(history);
+  return new ConnectedBus(kind, onState);
+}
+
+class ConnectedBus implements KnownBus {
+  readonly #kind: BusKind;
+  readonly #onState: (reason: Error | null) => void;
+  #kept: Kept<BusLink> | undefined;
+  #waiting = 0;
+  #downSince: number | null = performance.now();
+
+  constructor(kind: BusKind, onState: (reason: Error | null) => void) {
+    this.#kind = kind;
+    this.#onState = onState;
+  }
+
+  get most(): number {
+    return this.#kind.most;
+  }
+
+  get downSince(): number | null {
+    return this.#downSince;
+  }
+
+  publish(text: string): void {
+    const link = this.#kept?.link;
+    if (link === undefined || this.#waiting >= mostWaiting) return;
+    this.#waiting++;
+    link
+      .send(text)
+      .catch(() => {})
+      .finally(() => this.#waiting--);
+  }
+
+  listen(channel: string, onText: (text: string) => void, onUp: () => void): void {
+    this.#kept = new Kept(
+      (failed) => this.#kind.connect(channel, { text: onText, failed }),
+      (reason) => {
+        this.#downSince = reason === null ? null : performance.now();
+        this.#onState(reason);
+        if (reason === null) onUp();
+      },
+    );
+  }
+
+  close(): void {
+    this.#kept?.close();
+  }
+}

@@ -1,0 +1,47 @@
+import { type Client, createClient, type RedisServer } from '../session/stores/redis/connection.ts';
+import { BusError, type BusKind } from './kind.ts';
+
+/** Milliseconds after which a socket that does not connect is closed. It has been given up by then. */
+const timeout = 10_000;
+
+/** Redis, or Valkey: what a batch has changed goes with the hint, so the other servers need not read it. */
+export function redisBus(server: RedisServer): BusKind {
+  return {
+    most: 64 * 1024,
+    async connect(channel, { text, failed }) {
+      const library = await import('redis');
+      // A connection that listens may do nothing else.
+      const clients = [0, 1].map(() => createClient(library, server, timeout)) as [Client, Client];
+      const [sending, listening] = clients;
+      let ended = false;
+      const end = () => {
+        ended = true;
+        for (const client of clients) if (client.isOpen) client.destroy();
+      };
+      const failure = (error: unknown) =>
+        new BusError(
+          error instanceof library.ErrorReply
+            ? `Redis refuses (${/^[A-Z]{1,20}\b/.exec(error.message)?.[0] ?? 'an unknown error'})`
+            : `Redis: the connection failed (${(error as NodeJS.ErrnoException).code ?? 'closed'})`,
+        );
+      for (const client of clients) {
+        client.on('error', (error) => failed(failure(error)));
+        // One that is destroyed while it connects becomes connected all the same.
+        client.on('ready', () => ended && client.destroy());
+      }
+      try {
+        await Promise.all(clients.map((client) => client.connect()));
+        await listening.subscribe(channel, (message) => text(String(message)));
+      } catch (error) {
+        end();
+        throw failure(error);
+      }
+      return {
+        send: (message) => sending.publish(channel, message),
+        ping: () =>
+          Promise.all([sending.ping(), listening.ping()]).catch((error) => Promise.reject(failure(error))),
+        end,
+      };
+    },
+  };
+}

@@ -1,0 +1,129 @@
+import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Change } from '../history.ts';
+import { Delivery } from './delivery.ts';
+import { type Dialect, SqlError } from './dialect.ts';
+import { entriesAfter, forget, positionOf } from './journal.ts';
+import { Pool } from './pool.ts';
+
+/** How servers tell each other that something was written. Nothing depends on it: what it loses is found later. */
+export interface Bus {
+  /** Texts with more characters than this are not sent whole. */
+  readonly most: number;
+  /** To all servers, if the bus is up; never waits, never fails. */
+  publish(text: string): void;
+  /** @param onUp is called whenever the bus is up: what came before may have been lost */
+  listen(channel: string, onText: (text: string) => void, onUp: () => void): void;
+}
+
+/** That several servers work together on this history. */
+export interface Shared {
+  /** Absent where the database alone is looked at. */
+  bus?: Bus;
+  /** How often the database is looked at, in milliseconds, for what no hint told. */
+  look: number;
+}
+
+/** The changes of all servers, this one too. */
+export interface Others {
+  /** What this server has written. Resolves when it was handed out, and all that came before it. */
+  written(entry: number, changes: readonly Change[]): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Entries are kept for so long, in milliseconds: a server that stood still for longer cannot know what it has missed. */
+const kept = 60 * 60 * 1000;
+const forgetEvery = 60 * 1000;
+/** Characters of an HMAC-SHA-256 in base64. */
+const codeLength = 44;
+
+/** Begins to hand out what is written from now on. @throws SqlError */
+export async function follow(
+  dialect: Dialect,
+  digestKey: Uint8Array,
+  { bus, look }: Shared,
+  {
+    handOut,
+    onFailure,
+  }: { handOut: (changes: readonly Change[]) => void; onFailure: (error: Error) => void },
+): Promise<Others> {
+  const pool = new Pool(dialect, 1);
+  const closing = new AbortController();
+  const { signal } = closing;
+  const delivery = new Delivery({
+    position: await pool.use(positionOf),
+    read: (after) => pool.use((connection) => entriesAfter({ dialect, connection }, after)),
+    deliver: handOut,
+    onGap: (next) =>
+      onFailure(new Error(`this server stood still for too long: what was written before ${next} is gone`)),
+  });
+  bus?.listen(
+    // Several sites may share a bus.
+    `php-session-chat:${createHash('sha256').update(digestKey).digest('hex').slice(0, 16)}`,
+    (text) => {
+      const hint = opened(digestKey, text);
+      if (hint !== null) delivery.hint(hint.num, hint.changes);
+    },
+    () => void lookOnce(),
+  );
+
+  async function lookOnce(): Promise<void> {
+    const before = delivery.position;
+    try {
+      const num = await pool.use(positionOf);
+      // Another one would go on with numbers that are known here already.
+      if (num < before) return onFailure(new Error('the history was replaced by an older one'));
+      delivery.hint(num);
+    } catch (error) {
+      // The next look may succeed.
+      if (!(error instanceof SqlError)) onFailure(error as Error);
+    }
+  }
+
+  async function repeat(every: number, work: () => Promise<void>): Promise<void> {
+    while (!signal.aborted) {
+      await work();
+      await pause(every, undefined, { signal }).catch(() => {});
+    }
+  }
+
+  const looking = repeat(look, lookOnce);
+  const forgetting = repeat(forgetEvery, () =>
+    pool.use((connection) => forget(connection, Date.now() - kept)).catch(() => {}),
+  );
+  return {
+    written(entry, changes) {
+      if (changes.length === 0) return delivery.upTo(entry);
+      if (bus !== undefined) {
+        const whole = bus.most > 0 ? sealed(digestKey, { num: entry, changes: changes.map(told) }) : '';
+        bus.publish(whole !== '' && whole.length <= bus.most ? whole : sealed(digestKey, { num: entry }));
+      }
+      return delivery.own(entry, changes);
+    },
+    async close() {
+      closing.abort();
+      delivery.close(new SqlError('lost', 'the history is closed'));
+      await Promise.all([looking, forgetting]);
+      await pool.close();
+    },
+  };
+}
+
+/** Who has asked is known to this server alone. */
+const told = ({ asker: _, ...change }: Change): Change => change;
+
+/** A hint with its code: who may publish on the bus, but not read the database, can make nobody say anything. */
+function sealed(key: Uint8Array, hint: { num: number; changes?: Change[] }): string {
+  const text = JSON.stringify(hint);
+  return codeOf(key, text) + text;
+}
+
+/** null: not of these servers, or cut off. */
+function opened(key: Uint8Array, text: string): { num: number; changes?: Change[] } | null {
+  const hint = text.slice(codeLength);
+  const code = Buffer.from(text.slice(0, codeLength));
+  if (code.length !== codeLength || !timingSafeEqual(code, Buffer.from(codeOf(key, hint)))) return null;
+  return JSON.parse(hint) as { num: number; changes?: Change[] };
+}
+
+const codeOf = (key: Uint8Array, text: string) => createHmac('sha256', key).update(text).digest('base64');

@@ -1,0 +1,139 @@
+import type { Message } from '../../events.ts';
+import type { Change, RoomRecord } from '../history.ts';
+import { messageColumns, messageFrom } from '../rows.ts';
+import { type Connection, type Dialect, raw, sql } from './dialect.ts';
+
+/** What one transaction has changed: `num` counts them over all servers, in the order of the commits. */
+export interface Entry {
+  num: number;
+  changes: Change[];
+}
+
+/** A message without its text, which may be deleted while the entry is still kept. */
+interface Place {
+  room: string;
+  seq: number;
+  rev: number;
+}
+
+/** A change as it is stored. */
+type Stored =
+  | Exclude<Change, { type: 'message' }>
+  | { type: 'message'; is: 'new' | 'changed'; message: Place };
+
+interface Database {
+  dialect: Dialect;
+  connection: Connection;
+}
+
+/** Entries that are read at once. */
+const mostEntries = 200;
+
+/** Adds an entry, as the last statements of its transaction. @returns its number */
+export async function append({ dialect, connection }: Database, changes: readonly Change[]): Promise<number> {
+  const [row] = await connection.query(dialect.nextPosition);
+  const num = row?.num as number;
+  const text = JSON.stringify(changes.map(stored));
+  await connection.query(
+    dialect.insert('chat_changes', ['num', 'since', 'changes'], [[num, Date.now(), text]]),
+  );
+  return num;
+}
+
+/** The number of the last entry. */
+export async function positionOf(connection: Connection): Promise<number> {
+  const [row] = await connection.query(raw('SELECT num FROM chat_position'));
+  return (row?.num as number | undefined) ?? 0;
+}
+
+/**
+ * The next entries after that number. A message is as it is now: one that has changed again meanwhile comes with the
+ * entry of that change alone.
+ */
+export async function entriesAfter({ dialect, connection }: Database, after: number): Promise<Entry[]> {
+  const rows = await connection.query(
+    sql`SELECT num, changes FROM chat_changes WHERE num > ${after} ORDER BY num LIMIT ${mostEntries}`,
+  );
+  const entries = rows.map(({ num, changes }) => ({
+    num: num as number,
+    changes: JSON.parse(changes as string) as Stored[],
+  }));
+  const messages = await load(
+    { dialect, connection },
+    entries.flatMap(({ changes }) => changes.flatMap(placesOf)),
+  );
+  const overtaken = new Set<string>();
+  return entries.map(({ num, changes }) => ({
+    num,
+    changes: changes.flatMap((change): Change[] => {
+      if (change.type === 'message') {
+        const key = keyOf(change.message);
+        const message = messages.get(key);
+        if (message === undefined) return [];
+        if (message.rev > change.message.rev) {
+          if (change.is === 'new') overtaken.add(key);
+          return [];
+        }
+        return [{ type: 'message', is: overtaken.has(key) ? 'new' : change.is, message }];
+      }
+      if (change.type !== 'room' && change.type !== 'member') return [change];
+      const last = messages.get(keyOf(lastOf(change.room)));
+      return [last === undefined ? change : { ...change, room: { ...change.room, last } }];
+    }),
+  }));
+}
+
+/** Deletes entries from before that time, but for the last one: by it a server finds out that it is behind. */
+export async function forget(connection: Connection, before: number): Promise<void> {
+  const last = await positionOf(connection);
+  await connection.query(sql`DELETE FROM chat_changes WHERE since < ${before} AND num < ${last}`);
+}
+
+const keyOf = ({ room, seq }: { room: string; seq: number }) => `${seq} ${room}`;
+const lastOf = ({ id, lastSeq }: RoomRecord) => ({ room: id, seq: lastSeq });
+
+function stored({ asker: _, ...change }: Change): Stored {
+  if (change.type === 'message') {
+    const { room, seq, rev } = change.message;
+    return { type: 'message', is: change.is, message: { room, seq, rev } };
+  }
+  if (change.type !== 'room' && change.type !== 'member') return change;
+  const { last: _last, ...room } = change.room;
+  return { ...change, room };
+}
+
+/** The messages that a change needs. */
+function placesOf(change: Stored): { room: string; seq: number }[] {
+  if (change.type === 'message') return [change.message];
+  return change.type === 'room' || change.type === 'member' ? [lastOf(change.room)] : [];
+}
+
+async function load(
+  { dialect, connection }: Database,
+  places: readonly { room: string; seq: number }[],
+): Promise<Map<string, Message>> {
+  const found = new Map<string, Message>();
+  const wanted = new Map(places.filter(({ seq }) => seq > 0).map((place) => [keyOf(place), place]));
+  if (wanted.size === 0) return found;
+  const ids = [...new Set([...wanted.values()].map(({ room }) => room))];
+  const among = dialect.among(
+    ['id'],
+    ids.map((id) => [id]),
+  );
+  const rooms = await connection.query(sql`SELECT num, id FROM chat_rooms WHERE ${among}`);
+  const nums = new Map(rooms.map(({ num, id }) => [id as string, num as number]));
+  const names = new Map(rooms.map(({ num, id }) => [num as number, id as string]));
+  const pairs = [...wanted.values()].flatMap(({ room, seq }) => {
+    const num = nums.get(room);
+    return num === undefined ? [] : [[num, seq]];
+  });
+  if (pairs.length === 0) return found;
+  const rows = await connection.query(
+    sql`SELECT room, ${raw(messageColumns)} FROM chat_messages AS messages WHERE ${dialect.among(['room', 'seq'], pairs)}`,
+  );
+  for (const row of rows) {
+    const message = messageFrom(row, names.get(row.room as number) as string);
+    found.set(keyOf(message), message);
+  }
+  return found;
+}

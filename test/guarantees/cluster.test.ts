@@ -1,0 +1,363 @@
+import { randomInt } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
+import { createClient } from 'redis';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import type { Message } from '../../server/events.ts';
+import { type ChatClient, connectChat, newClientId } from '../helpers/chat-client.ts';
+import { type ChatServer, startChatServer } from '../helpers/chat-server.ts';
+import { freePort } from '../helpers/child.ts';
+import { type HistoryDatabase, mariadbDatabase, postgresDatabase } from '../helpers/history-database.ts';
+import { type Mariadb, startMariadb } from '../helpers/mariadb.ts';
+import { type Memcached, startMemcached } from '../helpers/memcached.ts';
+import { type Postgres, startPostgres } from '../helpers/postgres.ts';
+import { type Redis, startRedis } from '../helpers/redis.ts';
+import { startTcpProxy, type TcpProxy } from '../helpers/tcp-proxy.ts';
+import { size } from './size.ts';
+
+const rooms = ['lobby', 'kitchen', 'garden'];
+const senders = 9;
+const each = size(500, 40);
+const kills = size(10, 2);
+const key = 'a-key-of-the-php-application';
+
+let memcached: Memcached;
+let postgres: Postgres;
+let mariadb: Mariadb;
+let redis: Redis;
+const closing: (() => unknown)[] = [];
+beforeAll(async () => {
+  [memcached, postgres, mariadb, redis] = await Promise.all([
+    startMemcached(),
+    startPostgres(),
+    startMariadb(),
+    startRedis(),
+  ]);
+  for (let user = 1; user <= 20; user++) {
+    await memcached.set(`sessions/u${user}`, JSON.stringify({ user_id: user, firstname: `user ${user}` }));
+  }
+});
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close();
+});
+afterAll(async () => {
+  await Promise.all([memcached.stop(), postgres.remove(), mariadb.remove(), redis.remove()]);
+});
+
+async function startNode(history: HistoryDatabase, bus: string, port = 0): Promise<ChatServer> {
+  const server = await startChatServer({
+    CHAT_PORT: String(port),
+    CHAT_HISTORY: history.url,
+    CHAT_CLUSTER: bus,
+    CHAT_ROOMS: rooms.join(','),
+    CHAT_SESSION_STORE: memcached.url,
+    CHAT_API_KEY: key,
+  });
+  closing.push(() => server.stop());
+  return server;
+}
+
+const startNodes = (history: HistoryDatabase, bus: string) =>
+  Promise.all([startNode(history, bus), startNode(history, bus)]);
+
+async function newHistory(kind: 'postgres' | 'mysql'): Promise<HistoryDatabase> {
+  const history = kind === 'postgres' ? await postgresDatabase(postgres) : await mariadbDatabase(mariadb);
+  closing.push(() => history.close());
+  return history;
+}
+
+/** The Redis behind a proxy that can be cut. */
+async function cuttable(): Promise<{ url: string; cut(): Promise<void>; mend(): Promise<void> }> {
+  const port = await freePort();
+  const open = () =>
+    startTcpProxy(
+      redis.port,
+      (piece, client) => client.write(piece),
+      () => {},
+      port,
+    );
+  let proxy: TcpProxy | undefined = await open();
+  const cut = async () => {
+    await proxy?.close();
+    proxy = undefined;
+  };
+  closing.push(cut);
+  return {
+    url: `redis://127.0.0.1:${port}`,
+    cut,
+    async mend() {
+      proxy ??= await open();
+    },
+  };
+}
+
+async function connect(server: { url: string }, user: number): Promise<ChatClient> {
+  const client = await connectChat(server.url, `PHPSESSID=u${user}`);
+  closing.push(() => client.close());
+  return client;
+}
+
+/** A user who goes from server to server and repeats each message until it is acknowledged. */
+async function roam(user: number, servers: readonly { url: string }[], acknowledged: Map<string, Message>) {
+  const room = rooms[user % rooms.length] as string;
+  let client: ChatClient | undefined;
+  for (let n = 0; n < each; n++) {
+    const clientId = `s${user}-${n}`;
+    while (!acknowledged.has(clientId)) {
+      try {
+        if (client === undefined) {
+          const { url } = servers[randomInt(servers.length)] as { url: string };
+          // A server that is killed before it says session:ready refuses nothing.
+          const late = pause(3000, undefined, { ref: false }).then(() =>
+            Promise.reject(new Error('no answer')),
+          );
+          client = await Promise.race([connectChat(url, `PHPSESSID=u${user}`), late]);
+          const joining = client.socket.timeout(3000).emitWithAck('room:join', { room });
+          if (!(await joining).ok) throw new Error('the room could not be joined');
+        }
+        const answer = await client.socket
+          .timeout(3000)
+          .emitWithAck('message:send', { room, text: `text ${clientId}`, clientId });
+        if (!answer.ok) throw new Error(answer.error.code);
+        acknowledged.set(clientId, answer.data.message);
+      } catch {
+        // That server was killed: the same message goes to another one.
+        client?.close();
+        client = undefined;
+        await pause(20);
+      }
+    }
+    if (randomInt(10) > 0) continue;
+    client?.close();
+    client = undefined;
+  }
+  client?.close();
+}
+
+/** Every hint once more, some of them late: so also in another order. */
+async function disturb(): Promise<void> {
+  const client = createClient({ url: `redis://127.0.0.1:${redis.port}` });
+  client.on('error', () => {});
+  await client.connect();
+  const other = await client.duplicate().connect();
+  closing.push(() => {
+    client.destroy();
+    other.destroy();
+  });
+  const said: string[] = [];
+  let before = '';
+  await client.pSubscribe('php-session-chat:*', (text, channel) => {
+    // What it has said itself comes back.
+    const echo = said.indexOf(text);
+    if (echo !== -1) return void said.splice(echo, 1);
+    for (const again of [text, before]) {
+      if (again === '') continue;
+      setTimeout(() => {
+        said.push(again);
+        other.publish(channel, again).catch(() => {});
+      }, randomInt(40));
+    }
+    before = text;
+  });
+}
+
+const surroundings = [
+  { name: 'PostgreSQL and Redis', kind: 'postgres', bus: 'redis' },
+  { name: 'MariaDB alone', kind: 'mysql', bus: 'mysql' },
+  { name: 'PostgreSQL alone', kind: 'postgres', bus: 'postgres' },
+  { name: 'MariaDB and Redis', kind: 'mysql', bus: 'redis' },
+] as const;
+
+describe.each(surroundings.slice(0, size(4, 2)))('three servers on $name', ({ kind, bus }) => {
+  test(`${senders} senders × ${each} messages who move, ${kills} kills, the bus cut and disturbed: lost 0, doubled 0, one order`, async () => {
+    const history = await newHistory(kind);
+    const line = bus === 'redis' ? await cuttable() : undefined;
+    const setting = line?.url ?? bus;
+    const fixed = await startNodes(history, setting);
+    let killed = await startNode(history, setting);
+    if (bus === 'redis') await disturb();
+    const servers = [...fixed, killed];
+    const readers = await Promise.all(
+      fixed.map(async (server, n) => {
+        const reader = await connect(server, 19 + n);
+        for (const room of rooms) await reader.request('room:join', { room });
+        return reader;
+      }),
+    );
+
+    const acknowledged = new Map<string, Message>();
+    const total = senders * each;
+    const sending = Promise.all(
+      Array.from({ length: senders }, (_, n) => roam(n + 1, servers, acknowledged)),
+    );
+    for (let kill = 1; kill <= kills; kill++) {
+      const moment = Math.floor((total / (kills + 1)) * (kill - 0.5 + randomInt(1000) / 1000));
+      await expect.poll(() => acknowledged.size, { timeout: 60_000, interval: 1 }).toBeGreaterThan(moment);
+      await (kill % 2 === 1 ? line?.cut() : line?.mend());
+      await killed.stop('SIGKILL');
+      killed = await startNode(history, setting, killed.port);
+    }
+    await sending;
+
+    for (const reader of readers) {
+      await expect.poll(() => reader.messages().length, { timeout: 5000, interval: 10 }).toBe(total);
+      for (const room of rooms) {
+        const revs = reader.messages().flatMap((message) => (message.room === room ? [message.rev] : []));
+        expect(revs).toEqual(revs.map((_, n) => n + 1));
+      }
+      const ids = reader.messages().map(({ clientId }) => clientId);
+      expect(ids.sort()).toEqual([...acknowledged.keys()].sort());
+      for (const message of reader.messages()) expect(acknowledged.get(message.clientId)).toEqual(message);
+    }
+  });
+});
+
+describe('two servers', () => {
+  const eventOf = (client: ChatClient, name: string, within = 1500) =>
+    expect.poll(() => client.events.find((event) => event.name === name)?.payload, {
+      timeout: within,
+      interval: 5,
+    });
+
+  test.each(['up', 'down, which is told'] as const)(
+    'rooms, members, roles, names, marks, bans and deletions of one are seen on the other within 1.5 s, the bus %s',
+    async (state) => {
+      const history = await newHistory('postgres');
+      const line = await cuttable();
+      const [one, two] = await startNodes(history, line.url);
+      const [ann, bob, bobHere] = [await connect(one, 1), await connect(two, 2), await connect(one, 2)];
+      const ready = async () => (await fetch(`${one.url}/readyz`)).status;
+      await expect.poll(ready, { timeout: 3000 }).toBe(200);
+      const cutAt = performance.now();
+      if (state !== 'up') {
+        await line.cut();
+        for (const node of [one, two]) await node.until(/the bus is down: degraded/);
+      }
+      const made = await ann.request('room:create', {
+        name: 'Both',
+        kind: 'private',
+        members: ['2'],
+        clientId: newClientId(),
+      });
+      const room = made.room.id;
+      await eventOf(bob, 'room:added').toMatchObject({ id: room, name: 'Both', role: 'member' });
+      await bob.request('room:join', { room });
+
+      await ann.request('room:join', { room });
+      const { message } = await ann.request('message:send', { room, text: 'hello', clientId: newClientId() });
+      await eventOf(bob, 'message:new').toEqual(message);
+      await ann.request('room:update', { room, name: 'Renamed' });
+      await eventOf(bob, 'room:activity').toMatchObject({ room, name: 'Renamed' });
+      await ann.request('room:role', { room, user: '2', role: 'moderator' });
+      await eventOf(bob, 'room:changed').toMatchObject({ id: room, role: 'moderator' });
+      await bobHere.request('read:mark', { room, seq: message.seq });
+      await eventOf(bob, 'read:changed').toEqual({ room, user: '2', seq: message.seq });
+      await ann.request('message:delete', { room, seq: message.seq });
+      await eventOf(bob, 'message:changed').toMatchObject({
+        seq: message.seq,
+        text: '',
+        deletedBy: 'author',
+      });
+
+      await ann.request('room:remove', { room, user: '2' });
+      await ann.request('message:send', { room, text: 'he is gone', clientId: newClientId() });
+      await eventOf(bob, 'room:removed').toMatchObject({ room, reason: 'removed' });
+      expect(bob.messages()).toHaveLength(1);
+      await expect(bob.request('room:sync', { room, since: 0 })).rejects.toThrow('unknown_room');
+
+      const lobby = await bob.request('room:join', { room: 'lobby' });
+      const ban = await fetch(`${one.url}/api/users/2/ban`, {
+        method: 'PUT',
+        headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+        body: '{}',
+      });
+      expect(ban.status).toBe(200);
+      expect((await bob.ended).reason).toBe('kicked');
+      await expect(connect(two, 2)).rejects.toThrow('forbidden');
+      expect(lobby.room.member).toBe(true);
+
+      if (state === 'up') return;
+      await expect.poll(ready, { timeout: 9000 }).toBe(503);
+      expect(performance.now() - cutAt).toBeGreaterThan(5000);
+      expect(await (await fetch(`${one.url}/readyz`)).json()).toMatchObject({ missing: ['bus'] });
+      await line.mend();
+      await expect.poll(ready, { timeout: 3000 }).toBe(200);
+      expect(one.output().match(/the bus is down/g)).toHaveLength(1);
+    },
+  );
+
+  test('a change that the other server has not heard of makes nobody act on what was', async () => {
+    const history = await newHistory('postgres');
+    const line = await cuttable();
+    const [one, two] = await startNodes(history, line.url);
+    const [ann, bob] = [await connect(one, 1), await connect(two, 2)];
+    const { room } = await ann.request('room:create', {
+      name: 'Both',
+      kind: 'private',
+      members: ['2', '3'],
+      clientId: newClientId(),
+    });
+    await ann.request('room:role', { room: room.id, user: '2', role: 'moderator' });
+    await eventOf(bob, 'room:changed').toMatchObject({ role: 'moderator' });
+    await line.cut();
+    for (const node of [one, two]) await node.until(/the bus is down: degraded/);
+    await ann.request('room:role', { room: room.id, user: '2', role: 'member' });
+    await expect(bob.request('room:remove', { room: room.id, user: '3' })).rejects.toThrow('forbidden');
+  });
+
+  test('a hint that is forged, or cut off, is ignored', async () => {
+    const history = await newHistory('postgres');
+    const [one, two] = await startNodes(history, `redis://127.0.0.1:${redis.port}`);
+    const [ann, bob] = [await connect(one, 1), await connect(two, 2)];
+    for (const client of [ann, bob]) await client.request('room:join', { room: 'lobby' });
+    const listener = createClient({ url: `redis://127.0.0.1:${redis.port}` });
+    await listener.connect();
+    closing.push(() => listener.destroy());
+    const heard = new Promise<[string, string]>((resolve) => {
+      listener.pSubscribe('php-session-chat:*', (text, channel) => resolve([text, channel]));
+    });
+    const send = (text: string) =>
+      ann.request('message:send', { room: 'lobby', text, clientId: newClientId() });
+    await send('hello');
+    const [hint, channel] = await heard;
+    expect(hint).toContain('hello');
+    const { num } = JSON.parse(hint.slice(hint.indexOf('{'))) as { num: number };
+    for (const forged of [
+      hint.replaceAll('hello', 'forged').replace(`"num":${num}`, `"num":${num + 1}`),
+      hint.slice(hint.indexOf('{')).replaceAll('hello', 'forged'),
+      hint.slice(0, 60),
+      'x',
+      '',
+    ]) {
+      await redis.ask('PUBLISH', channel, forged);
+    }
+    await send('the next');
+    await expect.poll(() => bob.messages().map(({ text }) => text)).toEqual(['hello', 'the next']);
+  });
+
+  test('one that stood still for longer than changes are kept ends, instead of leaving something out', async () => {
+    const history = await newHistory('postgres');
+    const [one, two] = await startNodes(history, 'postgres');
+    const ann = await connect(one, 1);
+    await ann.request('room:join', { room: 'lobby' });
+    two.process.kill('SIGSTOP');
+    for (let n = 0; n < 3; n++) {
+      await ann.request('message:send', { room: 'lobby', text: 'hello', clientId: newClientId() });
+    }
+    await history.query('DELETE FROM chat_changes WHERE num < (SELECT num FROM chat_position)');
+    two.process.kill('SIGCONT');
+    await two.until(/this server stood still for too long/);
+  });
+});
+
+test('no text outlives its deletion, neither in the database nor in what servers tell each other', async () => {
+  const history = await newHistory('postgres');
+  const server = await startNode(history, 'postgres');
+  const ann = await connect(server, 1);
+  await ann.request('room:join', { room: 'lobby' });
+  const text = `secret-${randomInt(1e9)}`;
+  const { message } = await ann.request('message:send', { room: 'lobby', text, clientId: newClientId() });
+  expect(await history.holding(text)).toEqual(['chat_messages']);
+  await ann.request('message:delete', { room: 'lobby', seq: message.seq });
+  expect(await history.holding(text)).toEqual([]);
+  expect(await server.stop()).toBe(0);
+});

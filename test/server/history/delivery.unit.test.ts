@@ -1,0 +1,120 @@
+import fc from 'fast-check';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import type { Change } from '../../../server/history/history.ts';
+import { Delivery } from '../../../server/history/sql/delivery.ts';
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+/** A change that names its entry. */
+const change = (num: number): Change => ({ type: 'ban', user: String(num), ban: null });
+const numberOf = (one: Change) => Number((one as Change & { type: 'ban' }).user);
+
+/** A database with that many entries, of which the first `gone` were deleted, and a delivery that begins at 0. */
+function start(options: { gone?: number; failing?: () => boolean } = {}) {
+  const world = { committed: 0, delivered: [] as number[], gaps: [] as number[], reads: 0 };
+  const delivery = new Delivery({
+    position: 0,
+    async read(after) {
+      world.reads++;
+      if (options.failing?.()) throw new Error('the database does not answer');
+      const first = Math.max(after, options.gone ?? 0) + 1;
+      const nums = Array.from({ length: Math.max(0, world.committed - first + 1) }, (_, n) => first + n);
+      return nums.slice(0, 3).map((num) => ({ num, changes: [change(num)] }));
+    },
+    deliver: (changes) => world.delivered.push(...changes.map(numberOf)),
+    onGap: (next) => world.gaps.push(next),
+  });
+  return Object.assign(world, { delivery });
+}
+
+const upTo = (n: number) => Array.from({ length: n }, (_, i) => i + 1);
+
+test('whatever becomes of hints and reads, every entry is handed out once, in order, and who waits is told after it', async () => {
+  const step = fc.record({
+    // The hint of an entry that was committed before, with or without what it holds; of one's own; or time goes by.
+    kind: fc.constantFrom('commit', 'hint', 'number', 'own', 'wait', 'look'),
+    which: fc.nat(30),
+    pause: fc.nat(40),
+  });
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 60 }), fc.array(fc.boolean()), async (steps, failures) => {
+      const world = start({ failing: () => failures.pop() ?? false });
+      const { delivery } = world;
+      const waits: Promise<void>[] = [];
+      for (const { kind, which, pause } of steps) {
+        const known = world.committed === 0 ? 0 : 1 + (which % world.committed);
+        if (kind === 'commit') world.committed++;
+        else if (kind === 'own') {
+          const num = ++world.committed;
+          const told = delivery.own(num, [change(num)]).then(() => {
+            expect(world.delivered).toContain(num);
+          });
+          waits.push(told);
+        } else if (kind === 'wait') await vi.advanceTimersByTimeAsync(pause);
+        else if (kind === 'look') delivery.hint(world.committed);
+        else if (known > 0) delivery.hint(known, kind === 'hint' ? [change(known)] : undefined);
+        expect(world.delivered).toEqual(upTo(world.delivered.length));
+      }
+      delivery.hint(world.committed);
+      await vi.advanceTimersByTimeAsync(60_000);
+      await Promise.all(waits);
+      expect(world.delivered).toEqual(upTo(world.committed));
+      expect(world.gaps).toEqual([]);
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test('what comes in order is handed out at once, without a read', () => {
+  const world = start();
+  for (const num of upTo(5)) world.delivery.hint(num, [change(num)]);
+  expect(world.delivered).toEqual(upTo(5));
+  expect(world.reads).toBe(0);
+});
+
+test('a later entry waits for the one before for 20 ms, and then reads it', async () => {
+  const world = start();
+  world.committed = 2;
+  world.delivery.hint(2, [change(2)]);
+  await vi.advanceTimersByTimeAsync(19);
+  expect(world.reads).toBe(0);
+  await vi.advanceTimersByTimeAsync(1);
+  expect(world.delivered).toEqual([1, 2]);
+  expect(world.reads).toBe(1);
+});
+
+test('a hint of an entry that does not exist is forgotten', async () => {
+  const world = start();
+  world.delivery.hint(7);
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(world.reads).toBe(1);
+  expect(world.gaps).toEqual([]);
+  world.committed = 1;
+  world.delivery.hint(1);
+  await vi.advanceTimersByTimeAsync(0);
+  expect(world.delivered).toEqual([1]);
+});
+
+test('entries that are gone are reported, and nothing after them is handed out', async () => {
+  const world = start({ gone: 4 });
+  world.committed = 6;
+  world.delivery.hint(6);
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(world.gaps).toEqual([5]);
+  expect(world.delivered).toEqual([]);
+});
+
+test('after the end nothing is handed out, and who waits is told', async () => {
+  const world = start();
+  const waiting = world.delivery.upTo(1);
+  world.delivery.close(new Error('closed'));
+  world.delivery.hint(1, [change(1)]);
+  await expect(waiting).rejects.toThrow('closed');
+  await expect(world.delivery.upTo(1)).rejects.toThrow('closed');
+  expect(world.delivered).toEqual([]);
+});
