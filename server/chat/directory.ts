@@ -82,7 +82,8 @@ interface Entry {
  */
 export class Directory {
   readonly #history: History;
-  readonly #listener: DirectoryListener;
+  /** Absent while the directory is being opened: nobody is here who could be notified. */
+  #listener: DirectoryListener | undefined;
   /** Whether everybody may find everybody; then nobody is hidden. */
   readonly #findAll: boolean;
   readonly #rooms = new Map<string, Room>();
@@ -96,14 +97,13 @@ export class Directory {
   /** Changes that came while memberships are being read: they may be missing in what is read. */
   readonly #loading = new Set<Change[]>();
 
-  private constructor(history: History, listener: DirectoryListener, findAll: boolean) {
+  private constructor(history: History, findAll: boolean) {
     this.#history = history;
-    this.#listener = listener;
     this.#findAll = findAll;
   }
 
   static async open(history: History, listener: DirectoryListener, findAll: boolean): Promise<Directory> {
-    const directory = new Directory(history, listener, findAll);
+    const directory = new Directory(history, findAll);
     // Another server may change something while this one reads.
     const early: Change[] = [];
     let isRead = false;
@@ -119,6 +119,7 @@ export class Directory {
     for (const { user, ban } of await history.read('bans', null)) directory.#bans.set(user, ban);
     isRead = true;
     for (const change of early) apply(change);
+    directory.#listener = listener;
     return directory;
   }
 
@@ -208,7 +209,7 @@ export class Directory {
     connection.identity = identity;
     const entry = this.#people.get(connection.person.user.id);
     if (entry !== undefined) await this.#settle(entry);
-    if (identity.roles.join() !== roles.join()) this.#listener.rolesChanged(connection, roles);
+    if (identity.roles.join() !== roles.join()) this.#listener?.rolesChanged(connection, roles);
   }
 
   disconnect(connection: Connection): void {
@@ -337,14 +338,14 @@ export class Directory {
     if (before?.name === name) return;
     const now = { id, name };
     room.present.set(id, now);
-    this.#listener.present(room, id, before, now);
+    this.#listener?.present(room, id, before, now);
   }
 
   #hide(room: Room, user: string): void {
     const before = room.present.get(user);
     if (before === undefined) return;
     room.present.delete(user);
-    this.#listener.present(room, user, before, null);
+    this.#listener?.present(room, user, before, null);
   }
 
   #apply(change: Change): void {
@@ -361,14 +362,14 @@ export class Directory {
           const { member } = membership;
           membership.member = { ...member, readSeq: Math.max(member.readSeq, change.readSeq) };
         }
-        return this.#listener.read(this.#rooms.get(change.room), change);
+        return this.#listener?.read(this.#rooms.get(change.room), change);
       }
       case 'user':
         return this.#user(change.user);
       case 'ban': {
         if (change.ban === null) this.#bans.delete(change.user);
         else this.#bans.set(change.user, change.ban);
-        if (change.ban !== null) this.#listener.banned(change.user);
+        if (change.ban !== null) this.#listener?.banned(change.user);
         return;
       }
     }
@@ -381,7 +382,7 @@ export class Directory {
     follow(room.record, change);
     if (is === 'new') this.#wrote(room, message.user.id);
     for (const follower of this.#followers.get(room) ?? []) follower(change);
-    this.#listener.message(room, change);
+    this.#listener?.message(room, change);
   }
 
   /** By writing, the sender has shown up in the room (`acted`); the history has stored that with the message. */
@@ -402,7 +403,7 @@ export class Directory {
       const members = [...known.here];
       for (const { memberships } of members) memberships.delete(record.id);
       for (const connection of known.joined) connection.joined.delete(known);
-      this.#listener.roomDeleted(known, members, asker);
+      this.#listener?.roomDeleted(known, members, asker);
       known.joined.clear();
       this.#forget(known);
       return;
@@ -410,8 +411,11 @@ export class Directory {
     if (known !== undefined) {
       if (known.record.name !== record.name) this.#byName = undefined;
       update(known.record, record);
-      this.#listener.roomChanged(known);
-    } else if (record.kind === 'public') this.#listener.roomAdded(this.#roomFor(record), asker);
+      this.#listener?.roomChanged(known);
+    } else if (record.kind === 'public') {
+      const room = this.#roomFor(record);
+      this.#listener?.roomAdded(room, asker);
+    }
   }
 
   #member(change: Change & { type: 'member' }): void {
@@ -427,13 +431,13 @@ export class Directory {
     if (!isMember(now)) {
       if (!wasMember) return;
       const left = person === undefined ? [] : this.#remove(room, person);
-      this.#listener.memberRemoved(room, change, person, left);
+      this.#listener?.memberRemoved(room, change, person, left);
       this.#forgetIfEmpty(room);
       return;
     }
     if (person !== undefined) this.#enter(room, person, now);
-    if (wasMember) this.#listener.memberChanged(room, user, before, now, person);
-    else this.#listener.memberAdded(room, user, now, person, asker);
+    if (wasMember) this.#listener?.memberChanged(room, user, before, now, person);
+    else this.#listener?.memberAdded(room, user, now, person, asker);
   }
 
   /** @returns the connections that had joined: they get no more events of the room */
