@@ -1,5 +1,5 @@
 import type { Message } from '../events.ts';
-import type { MemberRecord, RoomRecord, UserRecord } from './history.ts';
+import { type MemberRecord, maxPageBytes, type Page, type RoomRecord, type UserRecord } from './history.ts';
 
 /** Turns rows of the tables into what the history returns. Used by all of its threads. */
 export type Row = Record<string, unknown>;
@@ -76,3 +76,17 @@ export function messageFrom(row: Row, room: string): Message {
 export const gone = 'gone/';
 /** The condition for such rooms. */
 export const goneRooms = `id >= '${gone}' AND id < '${gone}:'`;
+
+/** Takes rows until the limit or the size of a page is reached; at least one, so that every page goes on. */
+export function pageOf(rows: Iterable<Row>, room: string, limit: number): Page {
+  const messages: Page['messages'] = [];
+  let bytes = 0;
+  for (const row of rows) {
+    const message = messageFrom(row, room);
+    bytes += Buffer.byteLength(JSON.stringify(message)) + 1;
+    if (messages.length === limit || (bytes > maxPageBytes && messages.length > 0))
+      return { messages, complete: false };
+    messages.push(message);
+  }
+  return { messages, complete: true };
+}

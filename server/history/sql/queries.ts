@@ -8,12 +8,12 @@ import {
   type RoomRecord,
   type UserRecord,
 } from '../history.ts';
-import { fill } from '../page.ts';
 import {
   memberColumns,
   memberFrom,
   messageColumns,
   messageFrom,
+  pageOf,
   type Row,
   roomColumns,
   roomFrom,
@@ -171,7 +171,7 @@ export function queriesOf(dialect: Dialect, connection: Connection): Queries {
               ORDER BY ${order} LIMIT ${limit + 1}) AS p) AS q
           WHERE bytes_so_far <= ${maxPageBytes} ORDER BY ${order}`,
     );
-    return fill(rows, room, limit);
+    return pageOf(rows, room, limit);
   }
 
   async function withLast(rows: readonly Row[]): Promise<RoomRecord[]> {

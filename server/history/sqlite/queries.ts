@@ -1,11 +1,11 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { Ban, Partner, Reads, RoomRecord } from '../history.ts';
-import { fill } from '../page.ts';
 import {
   memberColumns,
   memberFrom,
   messageColumns,
   messageFrom,
+  pageOf,
   type Row,
   roomColumns,
   roomFrom,
@@ -132,14 +132,14 @@ export function prepareQueries(db: DatabaseSync): Queries {
       return [...near, ...far].slice(0, limit);
     },
     newest({ room, upTo, limit }) {
-      const found = fill(statements.newest.iterate(room, upTo, limit + 1), room, limit);
+      const found = pageOf(statements.newest.iterate(room, upTo, limit + 1), room, limit);
       found.messages.reverse();
       return found;
     },
     after: ({ room, after, upTo, limit }) =>
-      fill(statements.after.iterate(room, after, upTo, limit + 1), room, limit),
+      pageOf(statements.after.iterate(room, after, upTo, limit + 1), room, limit),
     changes: ({ room, since, upTo, limit }) =>
-      fill(statements.changes.iterate(room, since, upTo, limit + 1), room, limit),
+      pageOf(statements.changes.iterate(room, since, upTo, limit + 1), room, limit),
   };
 
   function optionalRoom(row: Row | undefined): RoomRecord | null {
