@@ -1,10 +1,13 @@
 import style from '../../styles/panels.css?inline';
 import { sheetOf } from '../../styles.ts';
+import type { Context, MenuRequest } from '../context.ts';
 import { addPictures } from '../icon.tsx';
+import { openAddMenu } from './add-menu.ts';
+import { openMessageMenu } from './message-menu.tsx';
 import { pictures } from './pictures.ts';
+import { openRoomMenu } from './room-menu.tsx';
 
 export { hintAt, hintAtScripts, hintAtUnknownRoom } from '../../hints.ts';
-export { openMenu } from './menus.ts';
 export { People } from './people.tsx';
 export { SearchPanel } from './search.tsx';
 export { Tooltip } from './tooltip.tsx';
@@ -13,3 +16,10 @@ export { Tooltip } from './tooltip.tsx';
 export const sheet = sheetOf(style);
 
 addPictures(pictures);
+
+/** All menus that something outside of the panels opens. */
+export function openMenu(request: MenuRequest, context: Context, opener: HTMLElement): void {
+  if (request.kind === 'add') openAddMenu(context, opener);
+  else if (request.kind === 'room') openRoomMenu(request.room, context, opener);
+  else openMessageMenu(request.entry, request.writing, request.key, context, opener);
+}
