@@ -15,7 +15,7 @@ export interface KnownBus extends Bus {
 }
 
 /**
- * @param onState is told the reason when the bus goes down, and null when it is up again
+ * @param onState called with the reason when the bus goes down, and with null when it is up again
  * @returns undefined where the database alone is looked at
  */
 export async function openBus(

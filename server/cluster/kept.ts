@@ -22,7 +22,7 @@ export class Kept<L extends Link> {
   #isUp: boolean | undefined;
   #closed = false;
 
-  /** @param onState is told the reason when there is no connection any more, and null when there is one */
+  /** @param onState called with the reason when the connection is lost, and with null when there is one */
   constructor(
     connect: (failed: (error: Error) => void) => Promise<L>,
     onState: (reason: Error | null) => void,

@@ -28,7 +28,7 @@ export async function openHistory(
   },
 ): Promise<History> {
   if (place.kind === 'sqlite') return openSqliteHistory({ ...options, path: place.path });
-  // Who has a file does without the memory that this takes.
+  // It takes memory that a server with a file does not need.
   const { openSqlHistory } = await import('./sql/sql.ts');
   const dialect = await dialectOf(place);
   return openSqlHistory(dialect, options).catch((cause: Error) => {

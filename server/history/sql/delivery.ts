@@ -29,7 +29,7 @@ export class Delivery {
   /**
    * @param options.position the number of the last entry before those that are handed out
    * @param options.read the next entries after a number; empty if there are none
-   * @param options.onGap is told that entries before that one are gone for good: what they changed cannot be known
+   * @param options.onGap called when all entries before `next` have been deleted: their changes cannot be read any more
    */
   constructor(options: {
     position: number;
@@ -75,7 +75,7 @@ export class Delivery {
     });
   }
 
-  /** Hands out nothing more; who still waits is told that error. */
+  /** Hands out nothing more. What `own` and `upTo` have returned rejects with that error. */
   close(error: Error): void {
     this.#closed = error;
     clearTimeout(this.#timer);

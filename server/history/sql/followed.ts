@@ -6,7 +6,7 @@ import { type Dialect, SqlError } from './dialect.ts';
 import { entriesAfter, forget, positionOf } from './journal.ts';
 import { Pool } from './pool.ts';
 
-/** How servers tell each other that something was written. Nothing depends on it: what it loses is found later. */
+/** Notifies the other servers that something was written. Nothing depends on it: what it loses is found later. */
 export interface Bus {
   /** Texts with more characters than this are not sent whole. */
   readonly most: number;
@@ -20,7 +20,7 @@ export interface Bus {
 export interface Shared {
   /** Absent where the database alone is looked at. */
   bus?: Bus;
-  /** How often the database is looked at, in milliseconds, for what no hint told. */
+  /** How often the database is looked at, in milliseconds, for changes whose hint was lost. */
   look: number;
 }
 
@@ -109,10 +109,10 @@ export async function follow(
   };
 }
 
-/** Who has asked is known to this server alone. */
+/** The connection that asked exists on this server alone, so the hint leaves it out. */
 const told = ({ asker: _, ...change }: Change): Change => change;
 
-/** A hint with its code: who may publish on the bus, but not read the database, can make nobody say anything. */
+/** A hint with its code. Without the key, which lies in the database, nobody can forge one, even with access to the bus. */
 function sealed(key: Uint8Array, hint: { num: number; changes?: Change[] }): string {
   const text = JSON.stringify(hint);
   return codeOf(key, text) + text;

@@ -3,7 +3,7 @@ import { type Connection, type Dialect, SqlError } from './dialect.ts';
 /** Milliseconds in which a connection that has long been lost is known to be. */
 const longestLoss = 1000;
 
-/** So many connections at most; who wants one more waits. */
+/** At most so many connections; further work waits for one of them. */
 export class Pool {
   readonly #dialect: Dialect;
   readonly #most: number;

@@ -232,7 +232,7 @@ export class LoadedWork implements Work {
       if (member !== null && isMember(member.row) && member.row.role === 'owner') return user;
     }
     if (room.owner === undefined) throw new Missing({ what: 'owner', room: id });
-    // One who is loaded is none any more.
+    // If that member is loaded, the loop above has seen that the role is another one now.
     return room.owner === null || room.members.has(room.owner) ? undefined : room.owner;
   }
 

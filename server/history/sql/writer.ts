@@ -239,7 +239,7 @@ export class Writer {
 
   /**
    * Whether the transaction of that number, whose COMMIT got no answer, has been carried out. It waits for as long as it
-   * takes: nothing else is written before the answer is known, and nobody is told a guess.
+   * takes: nothing else is written before the answer is known, and no client gets a guess.
    */
   async #isCommitted(number: number): Promise<boolean> {
     for (;;) {
@@ -307,7 +307,7 @@ async function perform(
   }
 }
 
-/** What the client is told of a failure of the database. */
+/** The error that a client gets when the database has failed. */
 export function unavailable(error: SqlError): RequestError {
   return new RequestError(error.code, error.message, { cause: error });
 }

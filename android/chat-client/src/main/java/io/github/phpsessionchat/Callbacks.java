@@ -8,7 +8,7 @@ import java.util.concurrent.RejectedExecutionException;
 /** Everything that an app is told, on its own executor. */
 final class Callbacks {
   private final Executor executor;
-  /** What was not told yet, by what it is about; another map for each user. Guarded by itself, the field by this. */
+  /** Calls that the listener has yet to get, by what they are about; another map for each user. Guarded by itself, the field by this. */
   private Map<String, Runnable> newest = new HashMap<>();
 
   Callbacks(Executor executor) {
@@ -48,7 +48,7 @@ final class Callbacks {
         });
   }
 
-  /** What was not told yet of this user is not told any more: the next one may come before it would be. */
+  /** Drops the calls about this user that the listener has yet to get: the next user may come first. */
   synchronized void forget() {
     newest = new HashMap<>();
   }

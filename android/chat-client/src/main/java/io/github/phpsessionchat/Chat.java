@@ -58,7 +58,7 @@ public final class Chat {
 
   private boolean listChanged;
   private boolean tellingSoon;
-  /** Who was let in last, and what the app showed when that session ended: who comes back goes on there. */
+  /** The last user, and what the app showed when that session ended: the same user goes on there. */
   private String lastUser;
 
   private Map<String, Boolean> lastOpened = Collections.emptyMap();
@@ -938,7 +938,7 @@ public final class Chat {
     if (room.joined && rooms.byId.get(room.id()) == room) new Synced().joined(room);
   }
 
-  /** Whoever waits for that room waits no more. */
+  /** Fails all calls that wait for that room. */
   private void giveUp(String id, ChatError error) {
     List<Callback<RoomSummary>> waiting = opening.remove(id);
     if (waiting != null) for (Callback<RoomSummary> one : waiting) tell(() -> one.failed(error));

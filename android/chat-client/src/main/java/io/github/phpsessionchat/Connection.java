@@ -25,7 +25,7 @@ final class Connection implements Link.Listener {
     /** The session may be over: nothing may be shown until {@code ready}. */
     void hide();
 
-    /** The session does not come back any more. That it has ended was told before, perhaps seconds ago. */
+    /** The session will not come back. The listener learned of its end before, perhaps seconds ago. */
     void over(Reason reason);
 
     /** Every event but those of the session, which are the connection's own. */

@@ -28,7 +28,7 @@ final class Delivery {
 
     void changed(String room);
 
-    /** Something waits; {@code code} tells why; null: nothing waits any more. */
+    /** Messages wait, for the reason {@code code}; null: none waits any more. */
     void paused(String code, long ms);
   }
 
@@ -82,7 +82,7 @@ final class Delivery {
     settle();
   }
 
-  /** What the outbox owes. It is told once, and tried again with growing pauses. */
+  /** Changes that the outbox has yet to keep. The listener learns of them once; they are tried again with growing pauses. */
   private void settle() {
     boolean failed = false;
     try {
@@ -241,7 +241,7 @@ final class Delivery {
             }));
   }
 
-  /** That nothing waits any more is told with the end of the last pause. */
+  /** The listener learns that nothing waits any more when the last pause ends. */
   private void goesOn(String what) {
     Loop.cancel(pauses.remove(what));
     if (tries.remove(what) != null && tries.isEmpty()) port.paused(null, 0);

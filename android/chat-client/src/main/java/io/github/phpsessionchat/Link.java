@@ -163,7 +163,7 @@ final class Link {
     if (!closed) listener.broken(reason);
   }
 
-  /** The Java client does not tell why a request failed, and takes any answer for one of the server. */
+  /** The Java client gives no reason for a failed request, and takes any answer for the server's. */
   private Response watch(Interceptor.Chain chain) throws IOException {
     Request request = chain.request();
     Response response = proceed(chain);

@@ -65,7 +65,7 @@ public final class SiteLogin {
 
   /**
    * Blocks until the site has answered: not to be called on Android's main thread. The form is the one with a field of
-   * the type {@code password}; whether the site has let the user in is told by whether it shows such a form again. No
+   * the type {@code password}; if the site shows such a form again, it has not let the user in. No
    * redirect is followed from an encrypted page to one that is not.
    *
    * @param user what goes into the field before the password
