@@ -27,12 +27,15 @@ import { reportStore } from './store-at-start.ts';
 export interface App {
   host: string;
   port: number;
-  /** Drains: accepts nothing new, finishes what it has accepted, tells the clients, closes everything. */
+  /** Drains: lets nobody in, finishes what it has accepted, closes the connections over time, and then everything. */
   close(): Promise<void>;
 }
 
 /** Reads of one user at once. The history runs reads one after the other, so those of other users wait behind them. */
 const mostReads = 4;
+
+/** Milliseconds that a client has to take what is on its way to it when the server ends. */
+const longestFarewell = 3000;
 
 /** Milliseconds in which a database has to answer to be ready. */
 const historyLimit = 1000;
@@ -213,14 +216,17 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
     host: config.host,
     port: server.port,
     async close() {
+      const { over, within } = config.drain;
+      // Of what is left after the last connection's turn: for its last packets, for the last bytes, for the history.
+      const each = (within - over) / 3;
       endReport();
+      drain.start();
+      // While the port is still open: a polling client needs one more request to learn that its connection is closed.
+      await transport.close(drain, { over, lastPackets: Math.min(longestFarewell, each) });
       liveness.stop();
       chat.close();
-      // What was accepted is stored, published and acknowledged before any transport closes.
-      await drain.start();
-      // While the port is still open: a polling client needs one more request to learn that its connection is closed.
-      await transport.close();
-      await server.close();
+      await drain.finishAll();
+      await server.close(Math.min(longestFarewell, each));
       reader.close();
       await history.close();
       cluster?.bus?.close();

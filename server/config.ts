@@ -8,6 +8,7 @@ import {
   apiKey,
   count,
   duration,
+  durationOrNone,
   list,
   network,
   origin,
@@ -92,6 +93,14 @@ const settings = {
       return z.NEVER;
     }),
     'redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE], in which what is special in the password is percent-encoded, nor postgres or mysql, which is the database of the history',
+  ],
+  CHAT_DRAIN: [
+    '',
+    z
+      .literal('')
+      .transform(() => undefined)
+      .or(durationOrNone),
+    'a duration such as 8s, or 0s',
   ],
   CHAT_LOGIN_URL: ['http://localhost:8080/', webAddress, 'a web address, or a path beginning with /'],
   CHAT_ROOMS: [
@@ -207,6 +216,7 @@ export function readConfig(env: NodeJS.ProcessEnv) {
     sessionKeepalive: value.CHAT_SESSION_KEEPALIVE,
     history: value.CHAT_HISTORY,
     cluster: value.CHAT_CLUSTER,
+    drain: drainTimes(value),
     loginUrl: value.CHAT_LOGIN_URL,
     /** The same for the pages of other sites than the sample, for which alone the default is right. */
     siteLoginUrl:
@@ -251,6 +261,18 @@ function clusterProblems({ CHAT_CLUSTER: bus, CHAT_HISTORY: history }: Partial<P
   return [
     `CHAT_CLUSTER and CHAT_HISTORY: ${bus.kind} is the database of the history, which is of another kind; give ${history.kind}, or a redis:// address`,
   ];
+}
+
+/** What CHAT_DRAIN is without one. */
+const usualDrain = 8000;
+/** What a drain may take beyond CHAT_DRAIN. */
+const drainMargin = 2000;
+
+/** Over how long the connections are closed on SIGTERM, and after which time the process has to be over. */
+function drainTimes({ CHAT_DRAIN, CHAT_CLUSTER }: Parsed): { over: number; within: number } {
+  // The users of a server alone have nowhere else to go: it shall be back soon.
+  const over = CHAT_DRAIN ?? (CHAT_CLUSTER === undefined ? 0 : usualDrain);
+  return { over, within: (CHAT_DRAIN ?? usualDrain) + drainMargin };
 }
 
 /** A name that is no setting, for the operator. */

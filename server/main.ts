@@ -8,8 +8,8 @@ import { clientBuilt, proxiesNamed } from './surroundings.ts';
 const badConfiguration = 78;
 /** EX_IOERR: the history or the port cannot be opened, or an unexpected error has ended the server. */
 const failed = 74;
-/** Clients and operators are promised that a drain ends within 10 s. */
-const drainLimit = 9000;
+/** Milliseconds before the promised end of a drain at which it is cut short. */
+const beforeTheEnd = 500;
 
 // The history is private: files created from here on are readable by this user alone.
 process.umask(0o077);
@@ -37,10 +37,8 @@ async function main(): Promise<void> {
     if (stopping) return;
     stopping = true;
     log.info({ signal }, 'draining');
-    setTimeout(
-      () => die(new Error(`not done after ${drainLimit} ms`), 'the drain was cut short'),
-      drainLimit,
-    ).unref();
+    const limit = config.drain.within - beforeTheEnd;
+    setTimeout(() => die(new Error(`not done after ${limit} ms`), 'the drain was cut short'), limit).unref();
     app.close().then(
       () => {
         log.info('stopped');

@@ -14,6 +14,15 @@ export const duration = z
   })
   .pipe(z.int().min(10).max(86_400_000));
 
+/** The same, or `0s`. */
+export const durationOrNone = z.union([
+  z
+    .string()
+    .regex(/^0(ms|s|m|h)$/)
+    .transform(() => 0),
+  duration,
+]);
+
 /** `20/10s`: so many in so much time; `0` for no limit. */
 export const rate = z.union([
   z.literal('0').transform(() => ({ count: 0, ms: 0 })),

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { setTimeout as pause } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { Server as EngineServer, type Socket as EngineSocket } from 'engine.io';
 import { type DefaultEventsMap, Server, type Socket as SocketIoSocket } from 'socket.io';
@@ -23,6 +23,7 @@ import { requestListener, type Services } from '../requests/dispatch.ts';
 import type { SessionUser } from '../session/identity.ts';
 import type { LiveSession, SessionReader, SessionRefusal } from '../session/read-session.ts';
 import { type Admission, reasonOf, tryAgainAfter } from './admission.ts';
+import type { Drain } from './drain.ts';
 import { FanOut } from './fan-out.ts';
 import { type Breach, Guard, type GuardedSocket, maxPacketBytes } from './guard.ts';
 import { Penalties } from './intake.ts';
@@ -53,6 +54,15 @@ interface Parts {
   self: (connection: Connection) => SessionChange;
 }
 
+/** A connection of Engine.IO. */
+interface Open {
+  readonly conn: EngineSocket;
+  readonly guard: Guard;
+  readonly source: Source;
+  /** From `session:ready` on. */
+  connection: Connection | undefined;
+}
+
 type ChatServer = Server<ClientToServer, ServerToClient, DefaultEventsMap, SocketData>;
 type EngineRequest = Parameters<EngineServer['handleRequest']>[0];
 type ChatSocket = SocketIoSocket<ClientToServer, ServerToClient, DefaultEventsMap, SocketData>;
@@ -62,8 +72,8 @@ const mostPackets = 500;
 /** So many sessions are remembered whose rooms were logged. */
 const mostLogged = 10_000;
 const packetSeparator = '\x1e';
-/** How long a draining server waits for clients to take their last packets. */
-const closingTime = 3000;
+/** Milliseconds between two times at which a draining server closes connections. */
+const shortestPause = 5;
 
 /** Socket.IO bound to sessions: who may connect, what a connection may do, how all of them end. */
 export class SocketTransport {
@@ -78,7 +88,9 @@ export class SocketTransport {
   readonly #logged = new Set<string>();
   readonly #penalties = new Penalties();
   /** By sid. */
-  readonly #connections = new Map<string, { conn: EngineSocket; guard: Guard; source: Source }>();
+  readonly #connections = new Map<string, Open>();
+  /** Called when the last one has closed. */
+  #onEmpty = (): void => {};
 
   constructor(options: {
     admission: Admission;
@@ -109,11 +121,12 @@ export class SocketTransport {
       const unbind = this.#admission.bind(id, conn.request, conn.transport.name === 'websocket');
       const source = new Source();
       const guard = new Guard(conn, source, options.limitQueue, options.onBreach);
-      this.#connections.set(id, { conn, guard, source });
+      this.#connections.set(id, { conn, guard, source, connection: undefined });
       conn.on('close', () => {
         unbind();
         this.#connections.delete(id);
         source.resume();
+        if (this.#connections.size === 0) this.#onEmpty();
       });
     });
   }
@@ -202,18 +215,46 @@ export class SocketTransport {
     if (websocket !== undefined) connection?.guard.watch(websocket);
   }
 
-  /** Closes every transport, after what is queued for it: clients connect again by themselves. */
-  async close(): Promise<void> {
-    this.publisher.flushAll();
-    // Engine.IO's types keep `clients` to its subclasses.
-    const open = Object.values(
-      (this.#engine as unknown as { clients: Record<string, EngineSocket> }).clients,
-    );
-    const closed = Promise.all(open.map((conn) => new Promise((resolve) => conn.once('close', resolve))));
-    for (const conn of open) conn.close();
-    // A client that has not read its queue by then is not waited for.
-    await Promise.race([closed, pause(closingTime)]);
+  /**
+   * Closes every transport, evenly spread over that time: clients connect again by themselves, and the other servers
+   * shall not get them all at once. Until its turn comes, a connection is served as ever.
+   * @param over milliseconds
+   * @param lastPackets milliseconds that a client has to take what is queued for it
+   */
+  async close(drain: Drain, { over, lastPackets }: { over: number; lastPackets: number }): Promise<void> {
+    const ends = performance.now() + over;
+    const empty = new Promise<void>((resolve) => {
+      this.#onEmpty = resolve;
+    });
+    const staying = [...this.#connections.values()];
+    const share = over / staying.length;
+    const leaving: Promise<void>[] = [];
+    while (staying.length > 0 && this.#connections.size > 0) {
+      const left = ends - performance.now();
+      const stay = Math.min(staying.length - 1, share > 0 ? Math.floor(left / share) : 0);
+      leaving.push(this.#leave(staying.splice(Math.max(stay, 0)), drain, lastPackets));
+      if (staying.length === 0) break;
+      const wait = left - staying.length * share;
+      await Promise.race([empty, pause(Math.max(wait, shortestPause))]);
+    }
+    await Promise.all(leaving);
     await this.#io.close();
+  }
+
+  /** Finishes and answers what was accepted of these connections, and closes them after it. */
+  async #leave(connections: readonly Open[], drain: Drain, lastPackets: number): Promise<void> {
+    await Promise.all(connections.map(({ connection }) => connection && drain.finish(connection)));
+    // What has arrived meanwhile is read and refused.
+    await nextTurn();
+    const closed = connections.map(({ conn, connection }) => {
+      if (connection !== undefined) this.publisher.flush(connection.id);
+      if (conn.readyState === 'closed') return undefined;
+      const close = new Promise((resolve) => conn.once('close', resolve));
+      conn.close();
+      return close;
+    });
+    // A client that has not read its queue by then is not waited for.
+    await Promise.race([Promise.all(closed), pause(lastPackets)]);
   }
 
   /** Sets `socket.data` and returns null, or returns why the connection is refused. */
@@ -294,6 +335,7 @@ export class SocketTransport {
     Object.assign(socket.conn, { request: null });
     Object.assign(socket, { handshake: null });
     const { id } = connection;
+    conn.connection = connection;
     this.publisher.add(id, socket.conn);
     this.publisher.toConnections([id], 'session:ready', ready(connection));
     this.publisher.flush(id);

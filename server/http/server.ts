@@ -14,8 +14,6 @@ const headersTimeout = 10_000;
 const requestTimeout = 30_000;
 /** Clients and proxies send up to 50. */
 const mostHeaders = 100;
-/** How long a client has to take the last bytes that are on their way to it. */
-const lastBytes = 2000;
 /** Connections that the kernel keeps until they are accepted. One address alone may come with more than Node's 511. */
 const backlog = 4096;
 const socketPath = '/socket.io/';
@@ -28,7 +26,8 @@ export interface SocketEndpoint {
 
 export interface HttpServer {
   port: number;
-  close(): Promise<void>;
+  /** @param lastBytes milliseconds that clients have to take the last bytes that are on their way to them */
+  close(lastBytes: number): Promise<void>;
 }
 
 /** Opens the port and tells Socket.IO's requests from all others. */
@@ -100,7 +99,7 @@ export async function openHttpServer(options: {
 
   return {
     port: (server.address() as AddressInfo).port,
-    async close() {
+    async close(lastBytes) {
       const closed = new Promise((resolve) => server.close(resolve));
       // A connection that is closed by force while input waits unread loses the output that is on its way.
       await Promise.race([closed, pause(lastBytes)]);

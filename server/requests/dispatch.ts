@@ -83,7 +83,7 @@ export function requestListener(services: Services, client: Client) {
       if (more > 0) limit.add(user, more);
     };
     try {
-      if (services.drain.started) throw new RequestError('server_draining');
+      if (services.drain.isLeaving(connection)) throw new RequestError('server_draining');
       if (name === 'unknown') throw new RequestError('unknown_event');
       // The table pairs each name with the payload that its schema makes; TypeScript cannot follow that.
       const handler = handlers[name] as RequestHandler<'message:send'>;
@@ -97,7 +97,7 @@ export function requestListener(services: Services, client: Client) {
         (error: unknown) => answer({ ok: false, error: failure(services, name, error) }),
       );
       // Beyond its answer too: what is late is still carried out.
-      services.drain.track(Promise.allSettled([work, answered]));
+      services.drain.track(connection, Promise.allSettled([work, answered]));
     } catch (error) {
       answer({ ok: false, error: failure(services, name, error) });
     }

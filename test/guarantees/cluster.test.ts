@@ -48,6 +48,7 @@ async function startNode(history: HistoryDatabase, bus: string, port = 0): Promi
     CHAT_PORT: String(port),
     CHAT_HISTORY: history.url,
     CHAT_CLUSTER: bus,
+    CHAT_DRAIN: '0s',
     CHAT_ROOMS: rooms.join(','),
     CHAT_SESSION_STORE: memcached.url,
     CHAT_API_KEY: key,

@@ -69,6 +69,7 @@ test('everything that is wrong is listed together, with what is accepted', () =>
     CHAT_PORT: '70000',
     CHAT_ORIGINS: 'https://a.example/path',
     CHAT_SESSION_CHECK: 'often',
+    CHAT_DRAIN: 'at once',
     CHAT_ROOMS: 'lobby,u-mine',
     CHAT_LIMIT_TEXT: '10001',
     CHAT_HISTORY: 'sqlite::memory:',
@@ -173,6 +174,18 @@ test.each([
   expect(problems).not.toContain('geheim');
 });
 
+test.each([
+  [{}, { over: 0, within: 10_000 }],
+  [
+    { CHAT_CLUSTER: 'postgres', CHAT_HISTORY: databases.postgres },
+    { over: 8000, within: 10_000 },
+  ],
+  [{ CHAT_DRAIN: '0s' }, { over: 0, within: 2000 }],
+  [{ CHAT_DRAIN: '1m' }, { over: 60_000, within: 62_000 }],
+] as const)('a drain with %o: %o', (env, times) => {
+  expect(configOf(env).drain).toEqual(times);
+});
+
 test.each(['anything', 'redis:', 'redis://:geh/eim@host', 'redis://user:geheim@host/x', 'redis://a@b@host'])(
   'CHAT_CLUSTER=%s is no bus',
   (value) => {
@@ -210,8 +223,8 @@ test.each([
 });
 
 test('all misspelt names are listed together with the values that cannot be used, and other unknown names too', () => {
-  const listed = problemsOf({ CHAT_PORT: 'x', CHAT_ROOM: 'a', CHAT_DRAIN: '1s' });
-  expect(listed.match(/CHAT_\w+(?=:)/g)).toEqual(['CHAT_PORT', 'CHAT_ROOM', 'CHAT_DRAIN']);
+  const listed = problemsOf({ CHAT_PORT: 'x', CHAT_ROOM: 'a', CHAT_RETENTION: '1s' });
+  expect(listed.match(/CHAT_\w+(?=:)/g)).toEqual(['CHAT_PORT', 'CHAT_ROOM', 'CHAT_RETENTION']);
 });
 
 test.each([
@@ -220,8 +233,7 @@ test.each([
   ['CHAT_SERVICE_HOST', 'CHAT_HOST'],
   // Settings of other versions.
   ['CHAT_RETENTION', undefined],
-  ['CHAT_DRAIN', undefined],
-  ['CHAT_NODE', undefined],
+  ['CHAT_FILE_TYPES', undefined],
   ['CHAT_LIMIT_FILE', undefined],
   // Not what was meant, perhaps.
   ['CHAT_STORE', 'CHAT_SESSION_STORE'],

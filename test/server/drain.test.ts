@@ -1,19 +1,19 @@
-import { afterEach, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { type ChatClient, connectChat, newClientId } from '../helpers/chat-client.ts';
 import { historyFolder, startChatServer } from '../helpers/chat-server.ts';
 import { startChild } from '../helpers/child.ts';
 import { type Memcached, startMemcached } from '../helpers/memcached.ts';
 
-let memcached: Memcached | undefined;
+let memcached: Memcached;
 const history = historyFolder();
-afterEach(async () => {
-  await memcached?.stop();
-  history.remove();
-});
-
-test('SIGTERM: what was accepted is done and answered, clients are told, exit 0 within 10 s', async () => {
+beforeAll(async () => {
   memcached = await startMemcached();
   for (let user = 1; user <= 12; user++) await memcached.set(`sessions/u${user}`, `{"user_id":${user}}`);
+});
+afterEach(() => history.remove());
+afterAll(() => memcached.stop());
+
+test('SIGTERM: what was accepted is done and answered, clients are told, exit 0 within 10 s', async () => {
   const env = { CHAT_SESSION_STORE: memcached.url, CHAT_HISTORY: history.url };
   const server = await startChatServer(env);
   const connect = (n: number, transports = ['websocket']) =>
@@ -65,6 +65,57 @@ test('SIGTERM: what was accepted is done and answered, clients are told, exit 0 
   expect(new Set(messages.map(({ clientId }) => clientId))).toEqual(stored);
   reader.close();
   await again.stop();
+});
+
+test('over CHAT_DRAIN: nobody is let in, one after the other is closed, who stays is served; the end comes with the last', async () => {
+  const server = await startChatServer({
+    CHAT_SESSION_STORE: memcached.url,
+    CHAT_HISTORY: history.url,
+    CHAT_DRAIN: '1h',
+  });
+  const clients = await Promise.all(
+    [1, 2, 3, 4].map((user) => connectChat(server.url, `PHPSESSID=u${user}`)),
+  );
+  for (const client of clients) await client.request('room:join', { room: 'lobby' });
+  const exit = server.stop('SIGTERM');
+  await Promise.race(clients.map(({ disconnected }) => disconnected));
+  const staying = clients.filter(({ socket }) => socket.connected);
+  expect(staying).toHaveLength(3);
+  const [one, two, three] = staying as [ChatClient, ChatClient, ChatClient];
+
+  expect(await (await fetch(`${server.url}/readyz`)).json()).toMatchObject({ missing: ['draining'] });
+  const refused = await fetch(`${server.url}/socket.io/?EIO=4&transport=polling`);
+  expect([refused.status, await refused.json()]).toMatchObject([503, { error: { code: 'server_draining' } }]);
+  const { message } = await one.request('message:send', {
+    room: 'lobby',
+    text: 'still here',
+    clientId: newClientId(),
+  });
+  await expect.poll(() => two.messages()).toEqual([message]);
+  await memcached.delete(`sessions/u${three.ready.user.id}`);
+  expect((await three.ended).reason).toBe('logout');
+  one.close();
+  two.close();
+  expect(await exit).toBe(0);
+});
+
+test('the process ends within CHAT_DRAIN and 2 s, the connections closed over all that time', async () => {
+  const server = await startChatServer({
+    CHAT_SESSION_STORE: memcached.url,
+    CHAT_HISTORY: history.url,
+    CHAT_DRAIN: '2s',
+  });
+  const clients = await Promise.all(
+    [9, 10, 11, 12].map((user) => connectChat(server.url, `PHPSESSID=u${user}`)),
+  );
+  const began = performance.now();
+  const passed = () => (performance.now() - began) / 1000;
+  const exit = server.stop('SIGTERM');
+  await Promise.all(clients.map(({ disconnected }) => disconnected));
+  // The last quarter is that of the last one.
+  expect(passed()).toBeGreaterThan(1);
+  expect(await exit).toBe(0);
+  expect(passed()).toBeLessThan(4);
 });
 
 test('npm run server passes SIGTERM on, and the exit code back', async () => {
