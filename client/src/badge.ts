@@ -1,9 +1,9 @@
 import { type FirstTexts, firstTexts } from './first-texts.ts';
-import { numberOf } from './number.ts';
 import { serverAddress } from './server-address.ts';
 import { sharedSheet } from './shared-sheet.ts';
 import style from './styles/badge.css?inline';
 import { Unread } from './unread.ts';
+import { unreadNumber } from './unread-number.ts';
 
 declare global {
   interface HTMLElementTagNameMap {
@@ -47,6 +47,6 @@ export class PhpChatBadge extends HTMLElement {
     const words = document.createElement('span');
     words.className = 'vh';
     words.textContent = this.#text?.('rooms.unread', this.#count) ?? '';
-    this.#root.replaceChildren(...(this.#count === 0 ? [] : [numberOf(this.#count, ''), words]));
+    this.#root.replaceChildren(...(this.#count === 0 ? [] : [unreadNumber(this.#count, ''), words]));
   }
 }

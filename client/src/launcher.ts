@@ -1,12 +1,12 @@
 import { openChatWith } from './chat-with.ts';
 import type { PhpChat } from './element.ts';
 import { type FirstTexts, firstTexts } from './first-texts.ts';
-import { numberOf } from './number.ts';
 import type { OwnersTexts } from './own-texts.ts';
 import { serverAddress } from './server-address.ts';
 import { sharedSheet } from './shared-sheet.ts';
 import style from './styles/launcher.css?inline';
 import { Unread } from './unread.ts';
+import { unreadNumber } from './unread-number.ts';
 
 const NAMESPACE = 'http://www.w3.org/2000/svg';
 declare global {
@@ -200,7 +200,7 @@ export class PhpChatLauncher extends HTMLElement {
     this.#button.ariaLabel = this.#text(key, this.#count);
     this.#button.ariaExpanded = String(open);
     this.#button.replaceChildren(svg(open ? pictures.close : pictures.open));
-    if (!open) this.#button.append(numberOf(this.#count, 'n'));
+    if (!open) this.#button.append(unreadNumber(this.#count, 'n'));
   }
 
   /** The element that has the focus, in whichever shadow tree. */

@@ -1,5 +1,5 @@
-/** A number for the eye, beside words for those who do not see it; nothing at 0. */
-export function numberOf(count: number, className: string): Node | '' {
+/** How many are unread, for the eye: beside words for those who do not see it; nothing at 0. */
+export function unreadNumber(count: number, className: string): Node | '' {
   if (count === 0) return '';
   const number = document.createElement('span');
   number.className = className;
