@@ -4,12 +4,16 @@ import type { Plugin } from 'vite';
 
 const file = fileURLToPath(new URL('src/strings.json', import.meta.url));
 const start = 'virtual:texts/';
-/** What is needed before a language has been loaded. */
+/** What is needed before a language has been loaded; some of it is only then. */
 const first = /^(launcher\.|common\.again$|rooms\.unread$)/;
 
-/** Of what is not in the client yet: other pages, files, reactions, mentions, moderation. */
-const later =
-  /^(page|file|view|react|emoji|mention|format|notify|report|reports|mute|ban|block)\.|^(rooms\.last(Picture|File)|settings\.(write|slow)|composer\.(readOnly|slow|muted|mutedForGood|reason|blockedDirect)|say\.(react|mention|uploaded))/;
+/** Of the launcher, and of what is not in the client yet: other pages, files, reactions, mentions, moderation. */
+const missing =
+  /^(launcher\.(?!close)|(page|file|view|react|emoji|mention|format|notify|report|reports|mute|ban|block)\.|rooms\.(last(Picture|File)|mentioned)|settings\.(write|slow)|composer\.(readOnly|slow|muted|mutedForGood|reason|blockedDirect)|say\.(react|mention|uploaded)|people\.message|conn\.(rate|origin|invalid)|invite\.(person|placeholder)|common\.(close|save|show)|error\.(too_long|delete)|code\.label|ready\.guide$)/;
+
+/** Of what opens later: menus, people, search, dialogs, the card of a new chat. */
+const rest =
+  /^(create|direct|invite|leave|settings|owner|ready|delete\.(?!told)|action\.(?!reply)|people\.(?!heading)|search\.(?!none\.title|inRoom|open)|rooms\.(invite|leave|members|settings|mute$|unmute|about)|common\.(cancel|copied|done|hide|copy))/;
 
 type All = Record<string, Record<string, string>>;
 
@@ -20,7 +24,14 @@ export function textsIn(lang: string, all: All): Record<string, string> {
   );
 }
 
-/** Makes a module of each language, `virtual:texts/en`, and one of the few texts of all languages that come first. */
+function those<T>(texts: Record<string, T>, wanted: (key: string) => boolean): Record<string, T> {
+  return Object.fromEntries(Object.entries(texts).filter(([key]) => wanted(key)));
+}
+
+/**
+ * Makes two modules of each language: `virtual:texts/en` has what the first messages are shown with,
+ * `virtual:texts/rest-en` what opens later. `virtual:texts/first` has the few texts of all languages that come before.
+ */
 export function strings(): Plugin {
   return {
     name: 'strings',
@@ -29,11 +40,12 @@ export function strings(): Plugin {
       if (!id.startsWith(`\0${start}`)) return undefined;
       this.addWatchFile(file);
       const all = JSON.parse(readFileSync(file, 'utf8')) as All;
-      const lang = id.slice(start.length + 1);
+      const name = id.slice(start.length + 1);
+      const lang = name.replace(/^rest-/, '');
       const texts =
-        lang === 'first'
-          ? Object.fromEntries(Object.entries(all).filter(([key]) => first.test(key)))
-          : Object.fromEntries(Object.entries(textsIn(lang, all)).filter(([key]) => !later.test(key)));
+        name === 'first'
+          ? those(all, (key) => first.test(key))
+          : those(textsIn(lang, all), (key) => !missing.test(key) && rest.test(key) === (name !== lang));
       return `export default ${JSON.stringify(texts)}`;
     },
   };

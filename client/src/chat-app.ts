@@ -1,7 +1,8 @@
 import type { Totals } from '../../server/events.ts';
 import { Chat } from './chat.ts';
 import { type Ended, RequestError } from './connection-state.ts';
-import { atMost99, Strings, type Texts } from './strings.ts';
+import type { Texts } from './language-texts.ts';
+import { atMost99, Strings } from './strings.ts';
 import { sheet } from './styles.ts';
 import { AppView } from './views/app.tsx';
 
@@ -130,8 +131,10 @@ export class ChatApp {
   }
 
   texts(texts: Texts): void {
-    this.#strings.use(texts);
-    this.#changed();
+    this.#strings.replace(texts).then(
+      () => this.#changed(),
+      () => {},
+    );
   }
 
   #touch(): boolean {

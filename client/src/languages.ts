@@ -1,8 +1,8 @@
+import type { Texts } from './language-texts.ts';
 import type { OwnersTexts } from './own-texts.ts';
 import type { LoadedTexts } from './owners-texts.ts';
-import type { Texts } from './strings.ts';
 
-/** Each is loaded only where it is shown. */
+/** What the first messages are shown with. Each is loaded only where it is shown. */
 const ours: Record<string, () => Promise<{ default: Record<string, string> }>> = {
   en: () => import('virtual:texts/en'),
   fr: () => import('virtual:texts/fr'),

@@ -1,5 +1,5 @@
+import type { Texts } from './language-texts.ts';
 import type { OwnersTexts } from './own-texts.ts';
-import type { Texts } from './strings.ts';
 
 /** So long the first drawing waits for the owner's file. */
 const FILE_MS = 1000;
@@ -81,7 +81,11 @@ export function merged(lang: string, ours: Texts, owners: OwnersTexts): Texts {
     typeof text === 'string' ? [[key, text]] : [],
   );
   if (base(lang) !== base(ours.lang)) for (const [key] of given) delete by[key.replace(/\.other$/, '.one')];
-  return { lang, by: { ...by, ...Object.fromEntries(given) } };
+  return {
+    lang,
+    by: { ...by, ...Object.fromEntries(given) },
+    above: { lang: ours.lang, put: (others) => merged(lang, others, owners) },
+  };
 }
 
 function base(tag: string): string | undefined {

@@ -1,3 +1,5 @@
+import type { Texts } from './language-texts.ts';
+import { restOf } from './rest-texts.ts';
 import type all from './strings.json';
 
 export type StringKey = keyof typeof all;
@@ -8,17 +10,13 @@ type Values = Record<string, string | number>;
 /** As short as a badge has to be. */
 export const atMost99 = (count: number) => (count > 99 ? '99+' : String(count));
 
-/** One language's texts by their keys; the owner of a page may have others than ours. */
-export interface Texts {
-  readonly lang: string;
-  readonly by: Readonly<Record<string, string>>;
-}
-
 /** The texts, times and dates that are shown. */
 export class Strings {
   /** For dates, numbers and sorting: the reader's own region where it is of the same language. */
   locale = 'en';
   #texts: Texts = { lang: 'en', by: {} };
+  #by: Texts['by'] = {};
+  #whole = false;
   #plural = new Intl.PluralRules('en');
   #time = new Intl.DateTimeFormat('en');
   #full = new Intl.DateTimeFormat('en');
@@ -29,9 +27,17 @@ export class Strings {
     this.use(texts);
   }
 
-  /** The owner's texts may come when the first ones are shown already. */
+  /** The owner's texts may come when others are shown already: at once in all places, or not at all. */
+  async replace(texts: Texts): Promise<void> {
+    const rest = this.#whole ? await restOf(texts) : undefined;
+    this.use(texts);
+    if (rest !== undefined) this.#add(rest);
+  }
+
   use(texts: Texts): void {
     this.#texts = texts;
+    this.#by = texts.by;
+    this.#whole = false;
     // The owner may have named a language as no browser knows it.
     const lang = isTag(texts.lang) ? texts.lang : 'en';
     this.locale = this.#browser.find((tag) => language(tag) === language(lang)) ?? lang;
@@ -49,18 +55,38 @@ export class Strings {
     return this.#texts;
   }
 
+  /** The texts of what opens later are here, too. */
+  get whole(): boolean {
+    return this.#whole;
+  }
+
+  /** Loads those. What is drawn already needs none of them. */
+  async complete(): Promise<void> {
+    if (this.#whole) return;
+    const texts = this.#texts;
+    const rest = await restOf(texts);
+    // The owner's may have come meanwhile.
+    if (texts !== this.#texts) return this.complete();
+    this.#add(rest);
+  }
+
+  #add(rest: Texts): void {
+    this.#by = { ...this.#by, ...rest.by };
+    this.#whole = true;
+  }
+
   has(key: string): key is StringKey {
-    return key in this.#texts.by;
+    return key in this.#by;
   }
 
   text(key: StringKey, values: Values = {}): string {
-    return fill(this.#texts.by[key] ?? key, values);
+    return fill(this.#by[key] ?? key, values);
   }
 
   /** Picks the form for `n`, such as `.one`; a language that knows one form has only `.other`. */
   count(key: PluralKey, n: number, values: Values = {}): string {
-    const form = this.#texts.by[`${key}.${this.#plural.select(n)}`];
-    return fill(form ?? this.#texts.by[`${key}.other`] ?? key, { n, ...values });
+    const form = this.#by[`${key}.${this.#plural.select(n)}`];
+    return fill(form ?? this.#by[`${key}.other`] ?? key, { n, ...values });
   }
 
   time(at: number): string {

@@ -1,6 +1,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { brotliDecompressSync, gunzipSync, gzipSync } from 'node:zlib';
 import { build } from 'vite';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
@@ -46,8 +47,11 @@ test('the script of a page, with launcher, badge and their sheets, is at most 6 
   expect(gzipSync(read('php-chat.js'), { level: 9 }).length).toBeLessThanOrEqual(6 * 1024);
 });
 
+const chunk = (name: string) => names.find((file) => file.startsWith(name) && file.endsWith('.js')) ?? name;
+const languages = ['en', 'fr', 'zh-Hans'];
+
 /** The files that come before the first message: the script, the chat with its sheet, one language, and what they import. */
-function firstLoad(): Set<string> {
+function firstLoad(lang: string): Set<string> {
   const files = new Set<string>();
   const load = (name: string) => {
     if (files.has(name)) return;
@@ -56,15 +60,48 @@ function firstLoad(): Set<string> {
     for (const [, from = ''] of code.matchAll(/\bfrom\s*["'`]\.\/([^"'`]+)/g))
       load(join(dirname(name), from));
   };
-  for (const start of ['php-chat', 'assets/chat-app-', 'assets/en-']) {
-    load(names.find((name) => name.startsWith(start) && name.endsWith('.js')) ?? start);
-  }
+  for (const start of ['php-chat.js', 'assets/chat-app-', `assets/${lang}-`]) load(chunk(start));
   return files;
 }
 
-test('what a first visit loads is at most 45 KB with brotli', () => {
-  const lengths = [...firstLoad()].map((name) => read(`${name}.br`).length);
-  expect(lengths.reduce((sum, length) => sum + length, 0)).toBeLessThanOrEqual(45 * 1024);
+test('what a first visit loads is at most 45 KB with brotli, in every language', () => {
+  const sizes = languages.map((lang) =>
+    [...firstLoad(lang)].reduce((sum, name) => sum + read(`${name}.br`).length, 0),
+  );
+  for (const size of sizes) expect(size).toBeLessThanOrEqual(45 * 1024);
+});
+
+/** Texts by their keys, as that chunk has them. */
+async function textsOf(name: string): Promise<Record<string, string>> {
+  const { default: texts } = (await import(pathToFileURL(join(folder, chunk(`assets/${name}-`))).href)) as {
+    default: Record<string, string>;
+  };
+  return texts;
+}
+
+/** Which of the keys a script names, as a whole, without a plural form, or by their beginning. */
+function named(script: string, keys: readonly string[]): string[] {
+  const code = read(chunk(script)).toString();
+  const beginnings = [...code.matchAll(/`([\w.]+\.)\$\{/g)].map(([, beginning = '']) => beginning);
+  const forms = (key: string) => [key, key.replace(/\.(zero|one|two|few|many|other)$/, '')];
+  return keys.filter(
+    (key) =>
+      forms(key).some((form) => code.includes(`\`${form}\``)) ||
+      beginnings.some((beginning) => key.startsWith(beginning)),
+  );
+}
+
+test('each text comes with the first code that shows it', async () => {
+  for (const lang of languages) {
+    const [first, rest] = [Object.keys(await textsOf(lang)), Object.keys(await textsOf(`rest-${lang}`))];
+    const atOnce = named('assets/chat-app-', first);
+    expect(first.filter((key) => !atOnce.includes(key))).toEqual([]);
+    expect(named('assets/chat-app-', rest)).toEqual([]);
+    const later = ['panels', 'dialogs', 'ready-card', 'copy'].flatMap((name) =>
+      named(`assets/${name}-`, rest),
+    );
+    expect(rest.filter((key) => !later.includes(key))).toEqual([]);
+  }
 });
 
 test('the script of a page imports nothing before it is asked to', () => {

@@ -259,6 +259,7 @@ test('texts of the owner: a late file is applied, what is typed stays, one langu
   const texts = {
     'composer.label': { de: 'Nachricht an {room}' },
     'conn.connected': { de: 'Verbunden' },
+    'people.title': { de: 'Leute' },
   };
   let send = () => {};
   const asked = new Promise<void>((resolve) => {
@@ -270,19 +271,22 @@ test('texts of the owner: a late file is applied, what is typed stays, one langu
   });
   const languages: string[] = [];
   context.on('request', (request) => {
-    const [, language] = /assets\/(en|fr|zh-Hans)-/.exec(request.url()) ?? [];
+    const [, language] = /assets\/((?:rest-)?(?:en|fr|zh-Hans))-/.exec(request.url()) ?? [];
     if (language !== undefined) languages.push(language);
   });
   const body = '<php-chat room="elements" strings="/texts.json"></php-chat>';
   const page = await open(site, context, { body, attributes: 'lang="de"' });
   await expect(page.getByText('Connected', { exact: true })).toBeVisible();
   await field(page).fill('half a sentence');
+  // What opens later has its texts of its own.
+  await expect(page.getByRole('complementary', { name: 'People' })).toBeVisible();
   send();
   await expect(page.getByText('Verbunden')).toBeVisible();
+  await expect(page.getByRole('complementary', { name: 'Leute' })).toContainText('Here now');
   await expect(page.getByRole('textbox', { name: 'Nachricht an elements' })).toHaveValue('half a sentence');
   await expect(page.getByRole('textbox', { name: 'Nachricht an elements' })).toBeFocused();
   expect(await page.locator('php-chat .app').getAttribute('lang')).toBe('de');
-  expect(languages).toEqual(['en']);
+  expect(languages).toEqual(['en', 'rest-en']);
   await page.locator('php-chat').evaluate((chat) => {
     Object.assign(chat, { strings: { 'conn.connected': { de: 'Da' } } });
   });

@@ -1,14 +1,19 @@
 import type { Page, Route } from '@playwright/test';
 import { expect, test } from './fixtures.ts';
 
-/** Holds up the code that comes after the first messages, until it is let go. */
-async function holdUp(page: Page): Promise<{ asked: Promise<unknown>; letGo(): void }> {
+/** What comes after the first messages. */
+const code = /\/assets\/(panels|dialogs)-/;
+/** Its texts. */
+const words = /\/assets\/rest-en-/;
+
+/** Holds up what comes after the first messages, until it is let go. */
+async function holdUp(page: Page, what = code): Promise<{ asked: Promise<unknown>; letGo(): void }> {
   const free = Promise.withResolvers<void>();
-  await page.route(/\/assets\/(panels|dialogs)-/, async (route) => {
+  await page.route(what, async (route) => {
     await free.promise;
     await route.continue();
   });
-  return { asked: page.waitForRequest(/\/assets\/panels-/), letGo: () => free.resolve() };
+  return { asked: page.waitForRequest(what), letGo: () => free.resolve() };
 }
 
 const menu = (page: Page) => page.getByRole('button', { name: 'Room menu' });
@@ -54,23 +59,27 @@ test('buttons say their names when that code has come, though nothing else is dr
   await expect(page.getByRole('tooltip', { name: 'Room menu' })).toBeVisible();
 });
 
-test('what is pressed before its code has come opens when it has', async ({ visitor, site }) => {
-  const { page } = visitor;
-  await visitor.login(site.php.url, 'alice');
-  const held = await holdUp(page);
-  await page.reload();
-  await held.asked;
-  await menu(page).click();
-  held.letGo();
-  await expect(page.getByRole('menuitem').first()).toBeFocused();
-});
+for (const [name, what] of [
+  ['code', code],
+  ['text', words],
+] as const)
+  test(`what is pressed before its ${name} is there opens when it is`, async ({ visitor, site }) => {
+    const { page } = visitor;
+    await visitor.login(site.php.url, 'alice');
+    const held = await holdUp(page, what);
+    await page.reload();
+    await held.asked;
+    await menu(page).click();
+    await expect(page.getByRole('menu')).toHaveCount(0);
+    held.letGo();
+    await expect(page.getByRole('menuitem').first()).toBeFocused();
+    await expect(page.getByRole('menuitem', { name: 'Leave room' })).toBeVisible();
+  });
 
-/** Lets no code through that comes after the first messages, as long as `fails`. */
+/** Lets nothing through that comes after the first messages, as long as `fails`. */
 async function cutOff(page: Page): Promise<{ fails: boolean }> {
   const wire = { fails: true };
-  await page.route(/\/assets\/(panels|dialogs)-/, (route: Route) =>
-    wire.fails ? route.abort() : route.continue(),
-  );
+  await page.route(code, (route: Route) => (wire.fails ? route.abort() : route.continue()));
   return wire;
 }
 

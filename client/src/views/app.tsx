@@ -10,10 +10,9 @@ import { type Caret, Composer } from './composer.tsx';
 import type { Context, DialogRequest, MenuRequest, Writing } from './context.ts';
 import { holdFocus } from './focus-keeper.ts';
 import { Header } from './header.tsx';
-import { Later } from './later.ts';
 import type { SearchPanel } from './panels/search.tsx';
-import type { Tooltip } from './panels/tooltip.tsx';
 import { ReadMarker } from './read-marker.ts';
+import { Rest } from './rest.ts';
 import { RoomList } from './room-list.tsx';
 import { Speaker } from './speaker.tsx';
 import { TimelineView } from './timeline.tsx';
@@ -25,11 +24,6 @@ const WIDE = 960;
 /** On a phone the bar above the messages has no room for a search. */
 const SEARCH_IN_BAR = 391;
 
-type Panels = typeof import('./panels/panels.ts');
-
-const panels = new Later(() => import('./panels/panels.ts'));
-const dialogs = new Later(() => import('./dialogs/dialogs.tsx'));
-
 /** The whole element: three panes, and what lies above them. */
 export class AppView {
   readonly #root: ShadowRoot;
@@ -38,6 +32,7 @@ export class AppView {
   readonly #toasts: Toasts;
   readonly #speaker: Speaker;
   readonly #reading: ReadMarker;
+  readonly #rest: Rest;
   readonly #resized: ResizeObserver;
   readonly #title = createRef<HTMLHeadingElement>();
   readonly #peopleButton = createRef<HTMLButtonElement>();
@@ -46,9 +41,6 @@ export class AppView {
   /** Messages are looked for: in the room that is shown, or everywhere. */
   #searching: 'here' | 'everywhere' | undefined;
   #searchPanel: SearchPanel | undefined;
-  #tooltip: Tooltip | undefined;
-  /** What comes later has been asked for. */
-  #asked = false;
   /** What opened the search. */
   #searcher: HTMLElement | undefined;
   /** A menu. */
@@ -110,6 +102,9 @@ export class AppView {
       },
     });
     this.#reading = new ReadMarker(chat, this.#timeline);
+    this.#rest = new Rest(this.#context, root, (again) =>
+      this.#toasts.show(strings.text('error.other'), 'bad', again),
+    );
     this.#peopleBeside = chat.settings.get<boolean>('people') ?? true;
     this.#resized = new ResizeObserver(([entry]) => this.#measured(entry?.contentRect.width ?? 0));
     this.#resized.observe(root.host);
@@ -118,7 +113,7 @@ export class AppView {
   render(): void {
     if (this.#stopped) return;
     const { chat, strings } = this.#context;
-    this.#equip();
+    this.#rest.equip();
     const card = cardOf(chat, strings, this.#loginUrl);
     this.#carded = card !== undefined;
     if (card !== undefined) return this.#draw(<CardView {...card} />);
@@ -132,7 +127,7 @@ export class AppView {
     focus();
     this.#resume();
     this.#reading.watch();
-    if (this.#timeline.shown || chat.roomless) this.#loadRest();
+    if (this.#timeline.shown || chat.roomless) this.#rest.load(this.#peopleShown);
   }
 
   toast(text: string, kind: 'good' | 'bad'): void {
@@ -143,8 +138,8 @@ export class AppView {
   stop(): void {
     this.#stopped = true;
     this.#reading.stop();
+    this.#rest.stop();
     this.#resized.disconnect();
-    this.#tooltip?.hide();
     this.#toasts.clear();
     this.#speaker.clear();
     render(null, this.#root);
@@ -166,7 +161,7 @@ export class AppView {
     this.#layer = undefined;
     this.#dialog = undefined;
     this.#searching = undefined;
-    this.#tooltip?.hide();
+    this.#rest.tooltip?.hide();
     this.#toasts.clear();
     this.#speaker.clear();
     this.#timeline.clear();
@@ -178,7 +173,7 @@ export class AppView {
     this.#speaker.connection(state);
     if (state.kind === 'connecting' || state.kind === 'ready') return;
     const { chat } = this.#context;
-    this.#silently(({ hintAt }) => {
+    this.#rest.silently(({ hintAt }) => {
       if (chat.connection.state === state) hintAt(state, chat.server);
     });
     if (state.kind !== 'ended' && state.kind !== 'refused') return;
@@ -188,7 +183,7 @@ export class AppView {
 
   /** What the page named is no room. */
   unknownRoom(id: string): void {
-    this.#silently(({ hintAtUnknownRoom }) => hintAtUnknownRoom(id, this.#context.chat.single));
+    this.#rest.silently(({ hintAtUnknownRoom }) => hintAtUnknownRoom(id, this.#context.chat.single));
   }
 
   #sayCard(): void {
@@ -244,11 +239,11 @@ export class AppView {
         data-side={side ? (this.#wide ? '' : 'open') : undefined}
         onKeyDownCapture={this.#escape}
         onKeyDown={this.#key}
-        onPointerOver={this.#tooltip?.pointed}
-        onPointerLeave={this.#tooltip?.hide}
-        onPointerDown={this.#tooltip?.hide}
-        onFocusIn={this.#tooltip?.focused}
-        onFocusOut={this.#tooltip?.hide}
+        onPointerOver={this.#rest.tooltip?.pointed}
+        onPointerLeave={this.#rest.tooltip?.hide}
+        onPointerDown={this.#rest.tooltip?.hide}
+        onFocusIn={this.#rest.tooltip?.focused}
+        onFocusOut={this.#rest.tooltip?.hide}
       >
         {content}
         {this.#speaker.draw()}
@@ -265,7 +260,7 @@ export class AppView {
     const notice = noticeOf(context);
     const lost = notice?.lost === true;
     const inert = this.#dialog !== undefined;
-    const { SearchPanel, People } = panels.code ?? {};
+    const { SearchPanel, People } = this.#rest.panels ?? {};
     return (
       <>
         <RoomList
@@ -327,7 +322,7 @@ export class AppView {
         <div class="layer">
           {this.#layer?.()}
           {this.#dialog?.()}
-          {this.#tooltip?.draw()}
+          {this.#rest.tooltip?.draw()}
         </div>
         {this.#toasts.draw()}
       </>
@@ -374,7 +369,7 @@ export class AppView {
   }
 
   #openMenu(request: MenuRequest, opener: HTMLElement): void {
-    this.#with(panels, ({ openMenu }) => openMenu(request, this.#context, opener));
+    this.#rest.withPanels(({ openMenu }) => openMenu(request, this.#context, opener));
   }
 
   #openDialog(request: DialogRequest): void {
@@ -385,74 +380,10 @@ export class AppView {
       this.render();
       this.#opener = undefined;
     };
-    // A dialog has lists of people, too: its sheet stands upon that of the panels.
-    this.#with(panels, () =>
-      this.#with(dialogs, ({ Dialogs, sheet }) => {
-        this.#dress(sheet());
-        this.#dialog = () => <Dialogs context={this.#context} request={request} close={close} />;
-        this.render();
-      }),
-    );
-  }
-
-  /**
-   * Does that with code that comes later: at once, if it has come. Where it cannot be had, the reader is offered to try
-   * again.
-   *
-   * @param again - the reader has pressed that once
-   */
-  #with<T>(later: Later<T>, task: (code: T) => void, again = false): void {
-    if (later.code !== undefined) {
-      this.#equip();
-      return task(later.code);
-    }
-    const { chat, strings } = this.#context;
-    const me = chat.me?.id;
-    const tryAgain = () => {
-      // Some browsers do not ask again for a script that has failed in the same page.
-      if (again) location.reload();
-      else this.#with(later, task, true);
-    };
-    later.load().then(
-      (code) => {
-        // It was for somebody whose session may have ended meanwhile.
-        if (this.#stopped || chat.me?.id !== me) return;
-        this.#equip();
-        task(code);
-      },
-      () => !this.#stopped && this.#toasts.show(strings.text('error.other'), 'bad', tryAgain),
-    );
-  }
-
-  /** What nobody waits for. */
-  #silently(task: (code: Panels) => void): void {
-    panels.load().then(
-      (code) => !this.#stopped && task(code),
-      () => {},
-    );
-  }
-
-  /** Nothing is to wait for code when it is wanted. */
-  #loadRest(): void {
-    if (this.#asked) return;
-    this.#asked = true;
-    if (this.#peopleShown) this.#with(panels, () => this.render());
-    // Should it fail, it is asked for again when it is wanted.
-    else this.#silently(() => this.render());
-    dialogs.load().catch(() => {});
-  }
-
-  /** What is to be done once when the panels have come. */
-  #equip(): void {
-    if (panels.code === undefined || this.#tooltip !== undefined) return;
-    this.#dress(panels.code.sheet());
-    this.#tooltip = new panels.code.Tooltip(this.#context);
-    void panels.code.hintAtScripts();
-  }
-
-  #dress(sheet: CSSStyleSheet): void {
-    const { adoptedStyleSheets: sheets } = this.#root;
-    if (!sheets.includes(sheet)) sheets.push(sheet);
+    this.#rest.withDialogs(({ Dialogs }) => {
+      this.#dialog = () => <Dialogs context={this.#context} request={request} close={close} />;
+      this.render();
+    });
   }
 
   /** Who gets the focus when what had it is gone. */
@@ -497,7 +428,7 @@ export class AppView {
 
   #search(where: 'here' | 'everywhere'): void {
     const focused = this.#root.activeElement;
-    this.#with(panels, () => {
+    this.#rest.withPanels(() => {
       const open = this.#searching !== undefined;
       if (!open) this.#searcher = focused instanceof HTMLElement ? focused : undefined;
       this.#searching = where;
@@ -532,7 +463,7 @@ export class AppView {
     await this.#timeline.jump(seq);
   }
 
-  readonly #togglePeople = () => this.#with(panels, () => this.#toggle());
+  readonly #togglePeople = () => this.#rest.withPanels(() => this.#toggle());
 
   #toggle(): void {
     this.#searching = undefined;
@@ -556,8 +487,8 @@ export class AppView {
 
   /** A tooltip is the topmost of all. */
   readonly #escape = (event: KeyboardEvent) => {
-    if (event.key !== 'Escape' || this.#tooltip?.shown !== true) return;
-    this.#tooltip?.hide();
+    if (event.key !== 'Escape' || this.#rest.tooltip?.shown !== true) return;
+    this.#rest.tooltip?.hide();
     event.preventDefault();
     event.stopPropagation();
   };

@@ -8,11 +8,11 @@ let card: Card | undefined;
 
 /** What the owner sees who has just set the chat up, in place of an empty room; its code is loaded for him alone. */
 export function firstRun(context: Context): ComponentChildren {
-  const { chat, changed } = context;
+  const { chat, strings, changed } = context;
   if (!isNew(chat)) return undefined;
-  if (card === undefined) {
-    void import('./ready-card.tsx').then(
-      ({ ReadyCard }) => {
+  if (card === undefined || !strings.whole) {
+    void Promise.all([import('./ready-card.tsx'), strings.complete()]).then(
+      ([{ ReadyCard }]) => {
         card = ReadyCard;
         changed();
       },

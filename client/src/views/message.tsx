@@ -1,7 +1,8 @@
 import { Component, createRef } from 'preact';
 import type { Message as Stored } from '../../../server/events.ts';
+import type { Texts } from '../language-texts.ts';
 import type { Entry } from '../store/entries.ts';
-import type { Strings, Texts } from '../strings.ts';
+import type { Strings } from '../strings.ts';
 import { type Inline, parts } from '../text/code.ts';
 import { onlyEmoji } from '../text/emoji.ts';
 import type { Context } from './context.ts';

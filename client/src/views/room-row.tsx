@@ -1,7 +1,8 @@
 import { Component } from 'preact';
 import type { RoomSummary } from '../../../server/events.ts';
+import type { Texts } from '../language-texts.ts';
 import type { Room } from '../store/room.ts';
-import { atMost99, startOfDay, type Texts } from '../strings.ts';
+import { atMost99, startOfDay } from '../strings.ts';
 import { Avatar } from './avatar.tsx';
 import type { Context } from './context.ts';
 import { Icon } from './icon.tsx';

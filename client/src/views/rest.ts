@@ -1,0 +1,125 @@
+import type { Context } from './context.ts';
+import { Later } from './later.ts';
+import type { Tooltip } from './panels/tooltip.tsx';
+
+type Panels = typeof import('./panels/panels.ts');
+type Dialogs = typeof import('./dialogs/dialogs.tsx');
+
+const panels = new Later<Panels>(() => import('./panels/panels.ts'));
+const dialogs = new Later<Dialogs>(() => import('./dialogs/dialogs.tsx'));
+
+/** What one element gets after its first messages: the code of what opens later, its sheets and its texts. */
+export class Rest {
+  tooltip: Tooltip | undefined;
+  readonly #context: Context;
+  readonly #root: ShadowRoot;
+  readonly #failed: (again: () => void) => void;
+  #asked = false;
+  /** What comes late is for nobody any more. */
+  #stopped = false;
+
+  /** @param failed - tells the reader that something cannot be had, and offers to try again */
+  constructor(context: Context, root: ShadowRoot, failed: (again: () => void) => void) {
+    this.#context = context;
+    this.#root = root;
+    this.#failed = failed;
+  }
+
+  /** Undefined until they can be shown. */
+  get panels(): Panels | undefined {
+    return this.#context.strings.whole ? panels.code : undefined;
+  }
+
+  /**
+   * Nothing is to wait for code when it is wanted. Should it fail, it is asked for again then.
+   *
+   * @param wanted - some of it is to be seen now
+   */
+  load(wanted: boolean): void {
+    if (this.#asked) return;
+    this.#asked = true;
+    const draw = () => this.#context.draw();
+    if (wanted) this.#with(panels, draw);
+    else this.#quietly(this.#come(panels), draw);
+    this.#quietly(dialogs.load());
+  }
+
+  withPanels(task: (code: Panels) => void): void {
+    this.#with(panels, task);
+  }
+
+  withDialogs(task: (code: Dialogs) => void): void {
+    // A dialog has lists of people, too: its sheet stands upon that of the panels.
+    this.#with(panels, () =>
+      this.#with(dialogs, (code) => {
+        this.#dress(code.sheet());
+        task(code);
+      }),
+    );
+  }
+
+  /** What nobody waits for, and shows nothing. */
+  silently(task: (code: Panels) => void): void {
+    this.#quietly(panels.load(), task);
+  }
+
+  #quietly<T>(coming: Promise<T>, task?: (code: T) => void): void {
+    coming.then(
+      (code) => !this.#stopped && task?.(code),
+      () => {},
+    );
+  }
+
+  /** What is to be done once when the panels have come. */
+  equip(): void {
+    if (this.panels === undefined || this.tooltip !== undefined) return;
+    this.#dress(this.panels.sheet());
+    this.tooltip = new this.panels.Tooltip(this.#context);
+    void this.panels.hintAtScripts();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.tooltip?.hide();
+  }
+
+  /**
+   * Does that with code that comes later: at once, if it has come. Where it cannot be had, the reader is offered to try
+   * again.
+   *
+   * @param again - the reader has pressed that once
+   */
+  #with<T>(later: Later<T>, task: (code: T) => void, again = false): void {
+    const { chat, strings } = this.#context;
+    if (later.code !== undefined && strings.whole) {
+      this.equip();
+      return task(later.code);
+    }
+    const me = chat.me?.id;
+    const tryAgain = () => {
+      // Some browsers do not ask again for a script that has failed in the same page.
+      if (again) location.reload();
+      else this.#with(later, task, true);
+    };
+    this.#come(later).then(
+      (code) => {
+        // It was for somebody whose session may have ended meanwhile.
+        if (this.#stopped || chat.me?.id !== me) return;
+        this.equip();
+        task(code);
+      },
+      () => !this.#stopped && this.#failed(tryAgain),
+    );
+  }
+
+  /** Code with the texts that it shows. */
+  async #come<T>(later: Later<T>): Promise<T> {
+    const [code] = await Promise.all([later.load(), this.#context.strings.complete()]);
+    return code;
+  }
+
+  #dress(sheet: CSSStyleSheet): void {
+    const { adoptedStyleSheets: sheets } = this.#root;
+    if (!sheets.includes(sheet)) sheets.push(sheet);
+  }
+}
