@@ -66,13 +66,17 @@ async function newHistory(kind: 'postgres' | 'mysql'): Promise<HistoryDatabase> 
   return history;
 }
 
-/** The Redis behind a proxy that can be cut. */
-async function cuttable(): Promise<{ url: string; cut(): Promise<void>; mend(): Promise<void> }> {
+/** The Redis behind a proxy that can be cut, and slowed when it is mended. */
+async function cuttable(): Promise<{
+  url: string;
+  cut(): Promise<void>;
+  mend(late?: number): Promise<void>;
+}> {
   const port = await freePort();
-  const open = () =>
+  const open = (late = 0) =>
     startTcpProxy(
       redis.port,
-      (piece, client) => client.write(piece),
+      (piece, client) => setTimeout(() => client.write(piece), late),
       () => {},
       port,
     );
@@ -85,8 +89,9 @@ async function cuttable(): Promise<{ url: string; cut(): Promise<void>; mend(): 
   return {
     url: `redis://127.0.0.1:${port}`,
     cut,
-    async mend() {
-      proxy ??= await open();
+    async mend(late) {
+      await cut();
+      proxy = await open(late);
     },
   };
 }
@@ -95,6 +100,14 @@ async function connect(server: { url: string }, user: number): Promise<ChatClien
   const client = await connectChat(server.url, `PHPSESSID=u${user}`);
   closing.push(() => client.close());
   return client;
+}
+
+/** PostgreSQL restarts as after a crash, and everybody loses his connections. */
+async function crashDatabase(): Promise<void> {
+  const [one] = await postgres.query(
+    `SELECT pid FROM pg_stat_activity WHERE backend_type = 'background writer'`,
+  );
+  process.kill(Number(one?.pid), 'SIGKILL');
 }
 
 /** A user who goes from server to server and repeats each message until it is acknowledged. */
@@ -161,15 +174,17 @@ async function disturb(): Promise<void> {
   });
 }
 
+const busFaults = 'the bus cut, slowed and disturbed';
+const databaseFaults = 'the database restarted';
 const surroundings = [
-  { name: 'PostgreSQL and Redis', kind: 'postgres', bus: 'redis' },
-  { name: 'MariaDB alone', kind: 'mysql', bus: 'mysql' },
-  { name: 'PostgreSQL alone', kind: 'postgres', bus: 'postgres' },
-  { name: 'MariaDB and Redis', kind: 'mysql', bus: 'redis' },
+  { name: 'PostgreSQL and Redis', kind: 'postgres', bus: 'redis', faults: `${busFaults}, ${databaseFaults}` },
+  { name: 'MariaDB alone', kind: 'mysql', bus: 'mysql', faults: 'nothing else' },
+  { name: 'PostgreSQL alone', kind: 'postgres', bus: 'postgres', faults: databaseFaults },
+  { name: 'MariaDB and Redis', kind: 'mysql', bus: 'redis', faults: busFaults },
 ] as const;
 
-describe.each(surroundings.slice(0, size(4, 2)))('three servers on $name', ({ kind, bus }) => {
-  test(`${senders} senders × ${each} messages who move, ${kills} kills, the bus cut and disturbed: lost 0, doubled 0, one order`, async () => {
+describe.each(surroundings.slice(0, size(4, 2)))('three servers on $name', ({ kind, bus, faults }) => {
+  test(`${senders} senders × ${each} messages who move, ${kills} kills, ${faults}: lost 0, doubled 0, one order`, async () => {
     const history = await newHistory(kind);
     const line = bus === 'redis' ? await cuttable() : undefined;
     const setting = line?.url ?? bus;
@@ -193,7 +208,8 @@ describe.each(surroundings.slice(0, size(4, 2)))('three servers on $name', ({ ki
     for (let kill = 1; kill <= kills; kill++) {
       const moment = Math.floor((total / (kills + 1)) * (kill - 0.5 + randomInt(1000) / 1000));
       await expect.poll(() => acknowledged.size, { timeout: 60_000, interval: 1 }).toBeGreaterThan(moment);
-      await (kill % 2 === 1 ? line?.cut() : line?.mend());
+      await [line?.mend, line?.cut, () => line?.mend(2000), line?.cut][kill % 4]?.();
+      if (kind === 'postgres' && kill % 3 === 1) await crashDatabase();
       await killed.stop('SIGKILL');
       killed = await startNode(history, setting, killed.port);
     }
