@@ -25,6 +25,7 @@ const serviceOf = {
   'mariadb-server': 'mariadb.service',
   postgresql: 'postgresql.service',
   'nginx-light': 'nginx.service',
+  haproxy: 'haproxy.service',
 };
 
 /**

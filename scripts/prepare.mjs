@@ -37,6 +37,7 @@ const needs = [
   },
   { name: 'postgresql', only: 'test', present: () => existsSync('/usr/lib/postgresql') },
   { name: 'nginx-light', only: 'test', present: () => onPath('nginx') || existsSync('/usr/sbin/nginx') },
+  { name: 'haproxy', only: 'test', present: () => onPath('haproxy') || existsSync('/usr/sbin/haproxy') },
   { name: 'dokuwiki', only: 'test', present: () => existsSync('/usr/share/dokuwiki/doku.php') },
   { name: 'libfaketime', only: 'test', present: hasFaketime },
   { name: 'openjdk-17-jdk-headless', only: 'test', present: () => onPath('javac') },

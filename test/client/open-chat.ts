@@ -2,16 +2,19 @@ import { vi } from 'vitest';
 import { Chat } from '../../client/src/chat.ts';
 import type { ChatListener } from '../../client/src/chat-listener.ts';
 
-/** The cookie of the browser whose chat is made next. */
-let jar = '';
+/** The cookies of the browsers. A chat names its browser in the address of its server: `/~0/`. */
+const jars: string[] = [];
 
 // Node has no cookies of its own: all else is the client as sites get it, and the real server.
 vi.stubGlobal(
   'WebSocket',
   class extends WebSocket {
     constructor(url: URL) {
+      const [browser = '', n] = /~(\d+)\//.exec(url.pathname) ?? [];
+      const target = new URL(url);
+      target.pathname = url.pathname.replace(browser, '');
       // Node's own takes headers, too, of which the types know nothing.
-      super(url, { headers: { cookie: jar } } as unknown as string);
+      super(target, { headers: { cookie: jars[Number(n)] } } as unknown as string);
     }
   },
 );
@@ -28,13 +31,13 @@ const open = new Set<Chat>();
 
 /** The client without its views, in a browser with that cookie. */
 export function openChat(url: string, cookie: string, room?: string): OpenChat {
-  jar = cookie;
+  if (!jars.includes(cookie)) jars.push(cookie);
   const told: OpenChat['told'] = [];
   const note =
     (name: keyof ChatListener) =>
     (...args: unknown[]) =>
       void told.push({ name, args });
-  const chat = new Chat(`${url}/`, room, {
+  const chat = new Chat(`${url}/~${jars.indexOf(cookie)}/`, room, {
     changed: () => {},
     hide: note('hide'),
     state: note('state'),

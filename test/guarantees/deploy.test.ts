@@ -1,0 +1,202 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import type { Message } from '../../server/events.ts';
+import { closeChats, openChat } from '../client/open-chat.ts';
+import { startHaproxy, startNginxBalancer } from '../helpers/balancer.ts';
+import { type ChatClient, connectChat, newClientId } from '../helpers/chat-client.ts';
+import { type ChatServer, startChatServer } from '../helpers/chat-server.ts';
+import { freePort } from '../helpers/child.ts';
+import { postgresDatabase } from '../helpers/history-database.ts';
+import { type Memcached, startMemcached } from '../helpers/memcached.ts';
+import { type Postgres, startPostgres } from '../helpers/postgres.ts';
+import { type Redis, startRedis } from '../helpers/redis.ts';
+import { size, within } from './size.ts';
+
+const senders = 10;
+/** Messages of each in a second. */
+const rate = size(20, 5);
+const key = 'a-key-of-the-php-application';
+const drain = size('8s', '1s');
+
+let memcached: Memcached;
+let postgres: Postgres;
+let redis: Redis;
+let env: NodeJS.ProcessEnv;
+let ports: number[];
+let servers: ChatServer[];
+const closing: (() => unknown)[] = [];
+beforeAll(async () => {
+  [memcached, postgres, redis] = await Promise.all([startMemcached(), startPostgres(), startRedis()]);
+  for (let user = 1; user <= 20; user++) {
+    await memcached.set(`sessions/u${user}`, JSON.stringify({ user_id: user, firstname: `user ${user}` }));
+  }
+  const history = await postgresDatabase(postgres);
+  closing.push(() => history.close());
+  env = {
+    CHAT_HISTORY: history.url,
+    CHAT_CLUSTER: `redis://127.0.0.1:${redis.port}`,
+    CHAT_SESSION_STORE: memcached.url,
+    CHAT_ROOMS: `lobby,${balancers.map(({ name }) => name).join(',')}`,
+    CHAT_DRAIN: drain,
+    CHAT_API_KEY: key,
+    CHAT_TRUSTED_PROXIES: '127.0.0.1',
+  };
+  ports = await Promise.all([freePort(), freePort(), freePort()]);
+  servers = await Promise.all(ports.map(start));
+});
+afterEach(closeChats);
+afterAll(async () => {
+  for (const close of closing.reverse()) await close();
+  await Promise.all(servers.map((server) => server.stop('SIGKILL')));
+  await Promise.all([memcached.stop(), postgres.remove(), redis.remove()]);
+});
+
+const start = (port: number) => startChatServer({ ...env, CHAT_PORT: String(port) });
+
+async function ready(server: { url: string }): Promise<void> {
+  await expect.poll(async () => (await fetch(`${server.url}/readyz`)).status).toBe(200);
+}
+
+/** Reads the room as any client does who comes back with what it has; ends with `stop`. */
+function reader(url: string, user: number, room: string) {
+  const revs: number[] = [];
+  const messages: Message[] = [];
+  let client: ChatClient | undefined;
+  let stopped = false;
+  const take = (message: Message) => {
+    revs.push(message.rev);
+    messages.push(message);
+  };
+  const live = async () => {
+    while (!stopped) {
+      try {
+        client = await connectChat(url, `PHPSESSID=u${user}`, { path: '/chat/socket.io/' });
+        const early: Message[] = [];
+        let joined = false;
+        client.socket.on('message:new', (message) => (joined ? take(message) : early.push(message)));
+        const since = revs.at(-1) ?? 0;
+        const { messages: missed, complete } = await client.request('room:join', { room, since });
+        for (const message of [...missed, ...early]) take(message);
+        if (!complete) throw new Error('more was missed than one answer holds');
+        joined = true;
+        await client.disconnected;
+      } catch {
+        // Its server is going away.
+        client?.close();
+        await pause(100);
+      }
+    }
+  };
+  const living = live();
+  return {
+    revs,
+    messages,
+    async stop() {
+      stopped = true;
+      client?.close();
+      await living;
+    },
+  };
+}
+
+const balancers = [
+  { name: 'nginx', balance: startNginxBalancer },
+  { name: 'HAProxy', balance: startHaproxy },
+];
+
+test.each(balancers.slice(0, size(2, 1)))(
+  `behind $name, three servers restarted one after the other under ${senders * rate} messages a second: lost 0, doubled 0, one order, nobody away for more than 3 s`,
+  async ({ name: room, balance }) => {
+    const balancer = await balance(ports);
+    closing.push(() => balancer.stop());
+    const { origin } = new URL(balancer.url);
+    const readers = [19, 20].map((user) => reader(origin, user, room));
+    // The client of browsers, as sites get it.
+    const chats = Array.from({ length: senders }, (_, n) =>
+      openChat(balancer.url, `PHPSESSID=u${n + 1}`, room),
+    );
+    const away = chats.map(() => ({ longest: 0, times: 0, since: Number.NaN }));
+    for (const { chat } of chats) await expect.poll(() => chat.current?.joined).toBe(true);
+    let sent = 0;
+    let refused = 0;
+    const timers = chats.map(({ chat }) =>
+      setInterval(() => {
+        if (chat.send(`text ${sent}`)) sent++;
+        else refused++;
+      }, 1000 / rate),
+    );
+    const watch = setInterval(() => {
+      for (const [n, { chat }] of chats.entries()) {
+        const one = away[n] as (typeof away)[number];
+        const now = performance.now();
+        if (chat.connection.state.kind === 'ready') one.since = Number.NaN;
+        else if (Number.isNaN(one.since)) [one.since, one.times] = [now, one.times + 1];
+        else one.longest = Math.max(one.longest, now - one.since);
+      }
+    }, 20);
+
+    for (const [n, port] of ports.entries()) {
+      expect(await (servers[n] as ChatServer).stop('SIGTERM')).toBe(0);
+      const again = await start(port);
+      servers[n] = again;
+      await ready(again);
+    }
+    for (const timer of timers) clearInterval(timer);
+    expect(refused).toBe(0);
+    for (const { chat } of chats)
+      await expect.poll(() => chat.outbox?.list(), { timeout: 20_000 }).toEqual([]);
+    clearInterval(watch);
+
+    const expected = Array.from({ length: sent }, (_, n) => `text ${n}`).sort();
+    for (const { revs, messages } of readers) {
+      await expect.poll(() => messages.length, { timeout: 10_000 }).toBe(sent);
+      expect(messages.map(({ text }) => text).sort()).toEqual(expected);
+      expect(revs).toEqual(revs.map((_, index) => index + 1));
+    }
+    const longest = Math.max(...away.map((one) => one.longest));
+    console.log(
+      `deploy: ${sent} messages, away ${away.map(({ times }) => times).join(' ')} times, at most ${Math.round(longest)} ms`,
+    );
+    for (const { times } of away) expect(times).toBeGreaterThan(0);
+    expect(longest / 1000).toBeLessThan(within(3));
+    await Promise.all(readers.map((one) => one.stop()));
+  },
+);
+
+test.each(balancers)(
+  '$name as docs/operate.md has it: polling stays at its server, and all servers get connections',
+  async ({ balance }) => {
+    const balancer = await balance(ports);
+    closing.push(() => balancer.stop());
+    const { origin } = new URL(balancer.url);
+    const path = '/chat/socket.io/';
+    const others = await Promise.all(
+      [1, 2, 3, 4, 5, 6].map((user) => connectChat(origin, `PHPSESSID=u${user}`, { path })),
+    );
+    const polling = await Promise.all(
+      [7, 8, 9].map((user) => connectChat(origin, `PHPSESSID=u${user}`, { path, transports: ['polling'] })),
+    );
+    const upgraded = await connectChat(origin, 'PHPSESSID=u10', {
+      path,
+      transports: ['polling', 'websocket'],
+    });
+    await expect.poll(() => upgraded.socket.io.engine.transport.name).toBe('websocket');
+    const all = [...others, ...polling, upgraded];
+    for (const client of all) await client.request('room:join', { room: 'lobby' });
+    for (const client of all) {
+      await client.request('message:send', { room: 'lobby', text: 'hello', clientId: newClientId() });
+    }
+    for (const client of all) await expect.poll(() => client.messages()).toHaveLength(all.length);
+    // Each server has some: by the number of connections that it says it has.
+    const headers = { authorization: `Bearer ${key}` };
+    const counts = await Promise.all(
+      servers.map(async ({ url }) => {
+        const [, count] =
+          /^chat_connections (\d+)$/m.exec(await (await fetch(`${url}/metrics`, { headers })).text()) ?? [];
+        return Number(count);
+      }),
+    );
+    expect(Math.min(...counts)).toBeGreaterThan(0);
+    for (const client of all) client.close();
+  },
+);

@@ -1,0 +1,52 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { freePort, startChild } from './child.ts';
+import { advised, runNginx, untilAnswered } from './nginx.ts';
+
+export interface Balancer {
+  /** Of the chat, through it. */
+  readonly url: string;
+  stop(): Promise<void>;
+}
+
+/** With the servers at those ports in place of the two of docs/operate.md. */
+const withServers = (block: string, ports: readonly number[]): string =>
+  block.replace(/^( *server \S*) ?10\.0\.0\.11:7070(.*)\n.*10\.0\.0\.12:7070.*\n/gm, (_, start, rest) =>
+    ports.map((port, n) => `${start}${/one$/.test(start) ? n : ''} 127.0.0.1:${port}${rest}\n`).join(''),
+  );
+
+/** As docs/operate.md has it for nginx, in front of the servers at these ports of this machine. */
+export async function startNginxBalancer(ports: readonly number[]): Promise<Balancer> {
+  const port = await freePort();
+  const http = `${withServers(advised('operate.md', 'nginx', 'upstream '), ports)}
+server {
+    listen 127.0.0.1:${port};
+    ${advised('operate.md', 'nginx', 'location /chat/ {')}
+}
+`;
+  const url = `http://127.0.0.1:${port}/chat`;
+  const nginx = await runNginx(http, port, `${url}/healthz`);
+  return { url, stop: nginx.stop };
+}
+
+/** The same for HAProxy. */
+export async function startHaproxy(ports: readonly number[]): Promise<Balancer> {
+  const port = await freePort();
+  const folder = mkdtempSync(join(tmpdir(), 'chat-haproxy-'));
+  const file = join(folder, 'haproxy.cfg');
+  const block = withServers(advised('operate.md', 'haproxy', 'defaults chat'), ports);
+  writeFileSync(file, block.replace(/bind :443 .*/, `bind 127.0.0.1:${port}`));
+  const child = startChild('haproxy', ['-db', '-f', file], {
+    env: { PATH: `${process.env.PATH}:/usr/sbin` },
+  });
+  const url = `http://127.0.0.1:${port}/chat`;
+  await untilAnswered(`${url}/healthz`, child);
+  return {
+    url,
+    async stop() {
+      await child.stop();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
