@@ -94,8 +94,14 @@ export class Connections {
   readonly #due = new Map<string, Due[]>();
   /** What was begun in this turn, by weight. */
   #begun = 0;
+  /** One function for all: one of its own would keep Node's HTTP parser for as long as a WebSocket lives. */
+  readonly #closed: (this: Socket) => void;
 
   constructor(server: Server, bounds: Bounds, patience = defaultPatience) {
+    const leave = (socket: Socket) => this.#leave(socket);
+    this.#closed = function () {
+      leave(this);
+    };
     this.#bounds = bounds;
     this.#patience = patience;
     server.on('connection', (socket: Socket) => this.#add(socket));
@@ -158,6 +164,7 @@ export class Connections {
     connection.release();
     connection.queue.length = 0;
     this.#open.delete(socket);
+    socket.off('close', this.#closed);
     this.#heard(socket);
   }
 
@@ -200,7 +207,7 @@ export class Connections {
     const connection: Connection = { current: undefined, queue: [], release };
     this.#open.set(socket, connection);
     this.#silent.set(socket, performance.now());
-    socket.on('close', () => this.#leave(socket));
+    socket.on('close', this.#closed);
     // Node's types leave out its HTTP parser.
     const { parser } = socket as unknown as { parser: Parser };
     const { onIncoming } = parser;

@@ -90,9 +90,12 @@ export async function openHttpServer(options: {
   });
   // Node forgets those that became WebSockets.
   const sockets = new Set<Socket>();
+  const forget = function (this: Socket): void {
+    sockets.delete(this);
+  };
   server.on('connection', (socket) => {
     sockets.add(socket);
-    socket.on('close', () => sockets.delete(socket));
+    socket.on('close', forget);
   });
   server.listen({ port: options.port, host: options.host, backlog });
   await once(server, 'listening');
