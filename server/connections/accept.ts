@@ -114,6 +114,8 @@ export class SocketTransport {
       wsEngine: WebSockets,
     });
     this.#io = new Server({ serveClient: false });
+    // Rooms are the fan-out's: Socket.IO would keep a room, and a set of rooms, for each connection.
+    Object.assign(this.#io.of('/').adapter, { addAll: nothing, delAll: nothing });
     this.#io.bind(this.#engine);
     // Before Socket.IO's own listener, so that what breaks the rules never reaches it.
     this.#engine.prependListener('connection', (conn: EngineSocket) => {
@@ -387,6 +389,8 @@ export class SocketTransport {
     );
   }
 }
+
+function nothing(): void {}
 
 /** The TCP connection under a WebSocket, which the types of Engine.IO and ws leave out. */
 function tcpOf(conn: EngineSocket): Socket | undefined {

@@ -4,46 +4,76 @@ import { BlockList, isIP, isIPv6, type Socket } from 'node:net';
 /** A host that is this machine, as a URL or a setting has it. */
 export const loopback = /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/;
 
-/** The addresses whose `X-Forwarded-For` counts. */
-export function trustedProxies(ranges: readonly string[]): BlockList {
-  const list = new BlockList();
-  for (const range of ranges) {
-    const [address = '', bits] = range.split('/');
-    const family = isIPv6(address) ? 'ipv6' : 'ipv4';
-    if (bits === undefined) list.addAddress(address, family);
-    else list.addSubnet(address, Number(bits), family);
-  }
-  return list;
+/** So many addresses are remembered: most connections come from few, and each is asked about several times. */
+const mostRemembered = 1000;
+
+/** One end of a connection. `key`: by which limits count it; of IPv6 the /64, which is what one customer gets. */
+interface End {
+  key: string;
+  /** A proxy whose `X-Forwarded-For` counts. */
+  trusted: boolean;
 }
 
-/**
- * The key of the limits by address: the client's address; of IPv6 its /64, which is what one customer gets.
- *
- * `X-Forwarded-For` is read from its end: each trusted proxy appends the address that it got the request from, and
- * everything left of the first untrusted address may be forged.
- */
-export function limitKey(
-  { socket, headers }: Pick<IncomingMessage, 'socket' | 'headers'>,
-  proxies: BlockList,
-): string {
-  let address = peer(socket);
-  const header = headers['x-forwarded-for'];
-  const hops = (Array.isArray(header) ? header.join(',') : (header ?? '')).split(',');
-  while (isTrusted(address, proxies)) {
-    const hop = plain(hops.pop()?.trim() ?? '');
-    if (isIP(hop) === 0) break;
-    address = hop;
+/** Whose connections and requests these are, for the limits by address. */
+export class Addresses {
+  readonly #proxies = new BlockList();
+  /** By what the socket says. */
+  readonly #peers = new Map<string, End>();
+
+  /** @param trusted addresses and networks of proxies */
+  constructor(trusted: readonly string[]) {
+    for (const range of trusted) {
+      const [address = '', bits] = range.split('/');
+      const family = isIPv6(address) ? 'ipv6' : 'ipv4';
+      if (bits === undefined) this.#proxies.addAddress(address, family);
+      else this.#proxies.addSubnet(address, Number(bits), family);
+    }
   }
-  return isIPv6(address) ? network64(address) : address;
-}
 
-/** Whether a trusted proxy is at the other end of the connection. */
-export const isProxied = (socket: Socket, proxies: BlockList): boolean => isTrusted(peer(socket), proxies);
+  /** Whether a trusted proxy is at the other end of the connection. */
+  isProxied(socket: Socket): boolean {
+    return this.#peer(socket).trusted;
+  }
 
-const peer = (socket: Socket): string => plain(socket.remoteAddress ?? '');
+  /** The key of the connection itself, whoever uses it. */
+  keyOfPeer(socket: Socket): string {
+    return this.#peer(socket).key;
+  }
 
-function isTrusted(address: string, proxies: BlockList): boolean {
-  return isIP(address) !== 0 && proxies.check(address, isIPv6(address) ? 'ipv6' : 'ipv4');
+  /**
+   * The key of the client. `X-Forwarded-For` is read from its end: each trusted proxy appends the address that it got the
+   * request from, and everything left of the first untrusted address may be forged.
+   */
+  keyOf({ socket, headers }: Pick<IncomingMessage, 'socket' | 'headers'>): string {
+    let end = this.#peer(socket);
+    if (!end.trusted) return end.key;
+    const header = headers['x-forwarded-for'];
+    const hops = (Array.isArray(header) ? header.join(',') : (header ?? '')).split(',');
+    while (end.trusted) {
+      const hop = plain(hops.pop()?.trim() ?? '');
+      if (isIP(hop) === 0) break;
+      end = this.#end(hop);
+    }
+    return end.key;
+  }
+
+  #peer({ remoteAddress = '' }: Socket): End {
+    let end = this.#peers.get(remoteAddress);
+    if (end === undefined) {
+      end = this.#end(plain(remoteAddress));
+      if (this.#peers.size === mostRemembered) this.#peers.clear();
+      this.#peers.set(remoteAddress, end);
+    }
+    return end;
+  }
+
+  #end(address: string): End {
+    const version = isIP(address);
+    return {
+      key: version === 6 ? network64(address) : address,
+      trusted: version !== 0 && this.#proxies.check(address, version === 6 ? 'ipv6' : 'ipv4'),
+    };
+  }
 }
 
 /** An IPv4 address on an IPv6 socket is the same client; some proxies append the port. */

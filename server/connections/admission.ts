@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { BlockList, Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import type { HttpErrorCode } from '../errors.ts';
-import { isProxied, limitKey, loopback, trustedProxies } from './address.ts';
+import { Addresses, loopback } from './address.ts';
 import type { Drain } from './drain.ts';
 import { OpenLimit, type Rate, RateLimit } from './limits.ts';
 
@@ -24,7 +24,6 @@ const httpConnectionsEach = 3;
 interface Binding {
   session: string | null;
   origin: string | undefined;
-  webSocket: boolean;
 }
 
 /**
@@ -38,8 +37,12 @@ export class Admission {
   readonly #hosts: ReadonlySet<string>;
   readonly #nativeClients: boolean;
   readonly #sessionId: (cookieHeader: string | undefined) => string | null;
+  /**
+   * Of what began by polling. What began as a WebSocket stays one TCP connection: no client has a reason to send a
+   * request for it.
+   */
   readonly #bindings = new Map<string, Binding>();
-  readonly #proxies: BlockList;
+  readonly #addresses: Addresses;
   readonly #connects: RateLimit;
   /** Requests that were refused for another reason. They are counted apart: foreign pages can cause them anywhere. */
   readonly #refused: RateLimit;
@@ -68,7 +71,7 @@ export class Admission {
     this.#hosts = new Set(options.origins.map(schemeAndHost));
     this.#nativeClients = options.nativeClients;
     this.#sessionId = sessionId;
-    this.#proxies = trustedProxies(options.trustedProxies);
+    this.#addresses = new Addresses(options.trustedProxies);
     this.#connects = new RateLimit(options.limitConnectAddress);
     this.#refused = new RateLimit(options.limitConnectAddress);
     this.#me = new RateLimit(options.limitMe);
@@ -82,27 +85,27 @@ export class Admission {
    * address.
    */
   connection(socket: Socket): (() => void) | null {
-    if (isProxied(socket, this.#proxies)) return noPlace;
-    return this.#http.take(limitKey({ socket, headers: {} }, this.#proxies));
+    if (this.#addresses.isProxied(socket)) return noPlace;
+    return this.#http.take(this.#addresses.keyOfPeer(socket));
   }
 
   /** The same for a request that a trusted proxy passes on: it has a connection of the proxy to itself. */
   request(req: IncomingMessage): (() => void) | null {
-    if (!isProxied(req.socket, this.#proxies)) return noPlace;
-    const key = limitKey(req, this.#proxies);
+    if (!this.#addresses.isProxied(req.socket)) return noPlace;
+    const key = this.#addresses.keyOf(req);
     // Without a client address the request comes from the proxy itself.
-    if (key === limitKey({ socket: req.socket, headers: {} }, this.#proxies)) return noPlace;
+    if (key === this.#addresses.keyOfPeer(req.socket)) return noPlace;
     return this.#http.take(key);
   }
 
   /** The key by which limits by address count this request. */
   addressOf(req: IncomingMessage): string {
-    return limitKey(req, this.#proxies);
+    return this.#addresses.keyOf(req);
   }
 
   /** Why a request or upgrade for Engine.IO is refused, or null when it may go on. */
   refusal(req: IncomingMessage, url: URL, upgrade: boolean): HttpRefusal | null {
-    const key = limitKey(req, this.#proxies);
+    const key = this.#addresses.keyOf(req);
     const code = this.#refusedFor(req, url, upgrade);
     if (code !== null) {
       const retryAfterMs = this.#refused.take(key);
@@ -148,8 +151,6 @@ export class Admission {
     // The sid in the URL is all that Engine.IO asks for: anyone who has seen it could take over the connection.
     const binding = this.#bindings.get(sid);
     if (binding === undefined || (req.method !== 'GET' && req.method !== 'POST')) return 'bad_request';
-    // What began as a WebSocket stays one TCP connection: no client has a reason to send a request for it.
-    if (binding.webSocket) return 'bad_request';
     if (binding.session !== this.#sessionId(req.headers.cookie)) return 'session_changed';
     if (
       origin === undefined
@@ -168,7 +169,7 @@ export class Admission {
    */
   bind(sid: string, first: IncomingMessage, webSocket: boolean): () => void {
     const { cookie, origin } = first.headers;
-    this.#bindings.set(sid, { session: this.#sessionId(cookie), origin, webSocket });
+    if (!webSocket) this.#bindings.set(sid, { session: this.#sessionId(cookie), origin });
     const release = this.#places.get(first);
     this.#places.delete(first);
     return () => {
@@ -212,7 +213,7 @@ export class Admission {
     const allowed =
       origin === undefined ? req.headers['sec-fetch-site'] === 'same-origin' : this.#allows(origin, req);
     if (!allowed) return { code: 'origin_not_allowed' };
-    const retryAfterMs = this.#me.take(limitKey(req, this.#proxies));
+    const retryAfterMs = this.#me.take(this.#addresses.keyOf(req));
     return retryAfterMs === null ? null : { code: 'rate_limited', retryAfterMs };
   }
 

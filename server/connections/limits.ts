@@ -99,8 +99,9 @@ export class OpenLimit {
 
   /** Takes a place. @returns the function that frees it, or null if there is none */
   take(key: string): (() => void) | null {
+    if (this.#most === 0) return unlimited;
     const open = this.#open.get(key) ?? 0;
-    if (this.#most !== 0 && open >= this.#most) return null;
+    if (open >= this.#most) return null;
     this.#open.set(key, open + 1);
     let free = false;
     return () => {
@@ -112,6 +113,8 @@ export class OpenLimit {
     };
   }
 }
+
+function unlimited(): void {}
 
 /** Lets few tasks of one key run at once; the others wait in the order in which they came. */
 export class Turns {
