@@ -14,12 +14,16 @@ const mostAnswers = 20;
 
 port.on('message', (requests: Request[]) => {
   let outcomes: Outcome[] = [];
+  // All in one transaction, which writes nothing: SQLite would lock and unlock the file for each statement.
+  db.exec('BEGIN');
   for (const request of requests) {
     if ('op' in request) outcomes.push(answer(request));
     if (outcomes.length < mostAnswers) continue;
     port.postMessage({ outcomes } satisfies Reply);
     outcomes = [];
   }
+  // A failure of the disk may have ended it.
+  if (db.isTransaction) db.exec('COMMIT');
   if (outcomes.length > 0) port.postMessage({ outcomes } satisfies Reply);
   if (requests.some((request) => 'close' in request)) {
     db.close();
