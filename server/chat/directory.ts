@@ -22,6 +22,7 @@ import {
   type SiteRoom,
   siteRole,
 } from './model.ts';
+import { RecentPeople } from './recent-people.ts';
 
 /** Milliseconds. A user who reloads a page is back within this time, and nobody sees them leave. */
 const linger = 750;
@@ -88,6 +89,7 @@ export class Directory {
   readonly #findAll: boolean;
   readonly #rooms = new Map<string, Room>();
   readonly #people = new Map<string, Entry>();
+  readonly #recent = new RecentPeople();
   readonly #bans = new Map<string, Ban>();
   /** Direct rooms by each of their users: one who is not here may be renamed. */
   readonly #directRooms = new Map<string, Set<Room>>();
@@ -179,15 +181,7 @@ export class Directory {
     const user = { id: identity.id, name: identity.name };
     let entry = this.#people.get(user.id);
     if (entry === undefined) {
-      const person: Person = {
-        user: { ...user, actedPublic: false },
-        connections: new Set(),
-        memberships: new Map(),
-      };
-      entry = { person, loaded: Promise.resolve(), stored: false };
-      this.#people.set(user.id, entry);
-      entry.loaded = this.#load(entry);
-      entry.loaded.catch(() => this.#people.delete(user.id));
+      entry = this.#back(user.id) ?? this.#arrived(user);
     }
     clearTimeout(entry.leaves);
     const { person } = entry;
@@ -201,6 +195,30 @@ export class Directory {
       throw error;
     }
     return connection;
+  }
+
+  /** Somebody who has left not long ago, and whose rooms are all still in memory. */
+  #back(user: string): Entry | undefined {
+    const person = this.#recent.take(user, (room) => this.#rooms.get(room.record.id) === room);
+    if (person === undefined) return undefined;
+    const entry: Entry = { person, loaded: Promise.resolve(), stored: true };
+    this.#people.set(user, entry);
+    for (const { room, member } of person.memberships.values()) this.#enter(room, person, member);
+    return entry;
+  }
+
+  /** Somebody whom the history has to be asked about. */
+  #arrived(user: User): Entry {
+    const person: Person = {
+      user: { ...user, actedPublic: false },
+      connections: new Set(),
+      memberships: new Map(),
+    };
+    const entry: Entry = { person, loaded: Promise.resolve(), stored: false };
+    this.#people.set(user.id, entry);
+    entry.loaded = this.#load(entry);
+    entry.loaded.catch(() => this.#people.delete(user.id));
+    return entry;
   }
 
   /** What the session says about its user has changed. */
@@ -227,11 +245,11 @@ export class Directory {
       this.#settle(entry).catch(() => {});
       return;
     }
-    entry.leaves = setTimeout(() => this.#leave(person), linger);
+    entry.leaves = setTimeout(() => this.#leave(entry), linger);
     entry.leaves.unref();
   }
 
-  #leave(person: Person): void {
+  #leave({ person, stored }: Entry): void {
     if (person.connections.size > 0) return;
     this.#people.delete(person.user.id);
     for (const { room } of person.memberships.values()) {
@@ -239,6 +257,7 @@ export class Directory {
       this.#hide(room, person.user.id);
       this.#forgetIfEmpty(room);
     }
+    if (stored) this.#recent.remember(person);
   }
 
   async #load(entry: Entry): Promise<void> {
@@ -349,6 +368,8 @@ export class Directory {
   }
 
   #apply(change: Change): void {
+    const concerned = userOf(change);
+    if (concerned !== undefined) this.#recent.forget(concerned);
     switch (change.type) {
       case 'message':
         return this.#message(change);
@@ -491,6 +512,21 @@ export class Directory {
 export function found(room: Room | undefined): Room {
   if (room === undefined) throw new RequestError('unknown_room');
   return room;
+}
+
+/** Whose memberships or names a change changes. */
+function userOf(change: Change): string | undefined {
+  switch (change.type) {
+    case 'message':
+      return change.message.user.id;
+    case 'member':
+    case 'user':
+      return change.user.id;
+    case 'read':
+      return change.user;
+    default:
+      return undefined;
+  }
 }
 
 /** Applies a message to its room, unless the room is further already. */

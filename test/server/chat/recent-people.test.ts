@@ -1,0 +1,186 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { type Chat, openChat } from '../../../server/chat/chat.ts';
+import { type History, sources } from '../../../server/history/history.ts';
+import { openSqliteHistory } from '../../../server/history/sqlite/sqlite.ts';
+import { historyFolder } from '../../helpers/chat-server.ts';
+
+/** Users who leave and come back: asked of the history again only if something that concerns them has changed. */
+const folder = historyFolder();
+let history: History;
+let chat: Chat;
+/** Users whom the history was asked about. */
+const asked = new Set<string>();
+let connections = 0;
+const at = 1_700_000_000_000;
+
+beforeAll(async () => {
+  const fail = (error: Error) => {
+    throw error;
+  };
+  const stored = await openSqliteHistory({ path: folder.path, onFailure: fail });
+  history = {
+    ...stored,
+    read(query, input) {
+      if (query === 'user') asked.add((input as { user: string }).user);
+      return stored.read(query, input);
+    },
+  };
+  const ignore = () => {};
+  chat = await openChat({
+    history,
+    publisher: { toRoom: ignore, toConnections: ignore, join: ignore, leave: ignore },
+    settings: { createRooms: 'all', direct: true, findPeople: 'rooms' },
+    limits: { text: 4000, members: 0, roomsOfUser: 0 },
+    rooms: [],
+    kick: ignore,
+    onSweepFailure: fail,
+  });
+});
+afterAll(async () => {
+  chat.close();
+  await history.close();
+  folder.remove();
+});
+
+const user = (id: string) => ({ id, name: `Name of ${id}` });
+const connect = (id: string) =>
+  chat.directory.connect(`c${connections++}`, { ...user(id), roles: [], rooms: [] });
+
+async function gone(id: string): Promise<void> {
+  await vi.waitUntil(() => chat.directory.person(id) === undefined, { timeout: 20_000 });
+  asked.delete(id);
+}
+
+/** Is here, and then away for long enough to have left. */
+async function visit(id: string): Promise<void> {
+  chat.directory.disconnect(await connect(id));
+  await gone(id);
+}
+
+/** What the chat knows of a user who is here. */
+function known(id: string) {
+  const person = chat.directory.person(id);
+  const memberships = [...(person?.memberships.values() ?? [])].map(({ room, member }) => ({
+    room: room.record,
+    member,
+  }));
+  return { user: person?.user, memberships: memberships.sort((a, b) => (a.room.id < b.room.id ? -1 : 1)) };
+}
+
+async function stored(id: string) {
+  const { user, memberships } = await history.read('user', { user: id });
+  const sorted = memberships.map(({ room, member }) => ({ room, member }));
+  return { user, memberships: sorted.sort((a, b) => (a.room.id < b.room.id ? -1 : 1)) };
+}
+
+const say = (room: string, by: string, asMember = true) =>
+  history.write('send', {
+    room,
+    clientId: randomUUID(),
+    user: user(by),
+    text: 'news',
+    sentAt: at,
+    asMember,
+  });
+
+/** A private room of `owner`, who is here all the time, so that the room stays in memory. */
+async function den(id: string, owner: string, members: string[]): Promise<void> {
+  await connect(owner);
+  await history.write('createRoom', {
+    id,
+    kind: 'private',
+    name: id,
+    by: user(owner),
+    clientId: id,
+    most: 0,
+    at,
+  });
+  await history.write('addMembers', {
+    room: id,
+    users: members.map(user),
+    source: 'people',
+    mayReturn: true,
+    at,
+  });
+  await say(id, owner);
+}
+
+describe.concurrent('somebody who comes back', () => {
+  test('unchanged is known without asking the history, with what the rooms have seen meanwhile', async () => {
+    await den('u-ann', 'owner-1', ['ann']);
+    await visit('ann');
+    await say('u-ann', 'owner-1');
+    await connect('ann');
+    expect(asked.has('ann')).toBe(false);
+    expect(known('ann').memberships).toMatchObject([{ room: { id: 'u-ann', lastSeq: 2 } }]);
+    expect(known('ann')).toEqual(await stored('ann'));
+    const person = chat.directory.person('ann');
+    expect([...(person?.memberships.get('u-ann')?.room.here ?? [])]).toContain(person);
+  });
+
+  test('to a direct room is seen there as before', async () => {
+    const { room } = await history.write('openDirect', { id: 'd-1', by: user('dan'), other: 'eve', at });
+    await connect('dan');
+    const told = await connect('eve');
+    for (const id of ['dan', 'eve']) await say(room.id, id);
+    const partner = () => chat.directory.find(told.person, room.id)?.partners.get('dan')?.user.name;
+    expect(partner()).toBe('Name of dan');
+    chat.directory.disconnect(await connect('dan'));
+    for (const one of chat.directory.person('dan')?.connections ?? []) chat.directory.disconnect(one);
+    await gone('dan');
+    expect(chat.directory.find(told.person, room.id)?.present.has('dan')).toBe(false);
+    await connect('dan');
+    expect(asked.has('dan')).toBe(false);
+    expect(chat.directory.find(told.person, room.id)?.present.get('dan')).toEqual(user('dan'));
+    expect(partner()).toBe('Name of dan');
+  });
+
+  const meanwhile: { [title: string]: (id: string) => Promise<unknown> } = {
+    'was removed from a room': (id) =>
+      history.write('removeMembers', {
+        room: `u-${id}`,
+        users: [id],
+        sources: sources.people,
+        by: 'people',
+        cause: 'removed',
+        at,
+      }),
+    'was invited to another room': (id) => den(`u-other-${id}`, `owner-of-other-${id}`, [id]),
+    'got another role': (id) => history.write('setRole', { room: `u-${id}`, user: id, role: 'moderator' }),
+    'chose other notifications': (id) =>
+      history.write('setNotify', { room: `u-${id}`, user: id, notify: 'none' }),
+    'read a room elsewhere': (id) => history.write('markRead', { room: `u-${id}`, user: id, seq: 1 }),
+    'wrote elsewhere': (id) => say(`u-${id}`, id),
+    'had a room deleted': (id) => history.write('deleteRoom', { room: `u-${id}` }),
+  };
+
+  test.each(Object.entries(meanwhile))('and %s while away is as the history says', async (title, change) => {
+    const id = title.replaceAll(' ', '-');
+    await den(`u-${id}`, `owner-of-${id}`, [id]);
+    await visit(id);
+    const before = await stored(id);
+    await change(id);
+    const now = await stored(id);
+    expect(now.memberships).not.toEqual(before.memberships);
+    await connect(id);
+    expect(known(id)).toEqual(now);
+  });
+
+  test('to a room that nobody has kept in memory is read again', async () => {
+    await history.write('createRoom', {
+      id: 'u-alone',
+      kind: 'private',
+      name: 'Alone',
+      by: user('gus'),
+      clientId: 'alone',
+      most: 0,
+      at,
+    });
+    await visit('gus');
+    await say('u-alone', 'site', false);
+    await connect('gus');
+    expect(asked.has('gus')).toBe(true);
+    expect(known('gus')).toEqual(await stored('gus'));
+  });
+});
