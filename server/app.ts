@@ -162,6 +162,7 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
     protocol: 1,
     ...self(connection),
     ...readyRoomsOf(chat, connection),
+    ...(config.node === undefined ? {} : { node: config.node }),
     totals: totalsOf(membershipsOf(connection.person)),
     limits: { text: config.limitText },
     serverTime: Date.now(),

@@ -94,6 +94,14 @@ const settings = {
     }),
     'redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE], in which what is special in the password is percent-encoded, nor postgres or mysql, which is the database of the history',
   ],
+  CHAT_NODE: [
+    '',
+    z
+      .literal('')
+      .transform(() => undefined)
+      .or(z.string().regex(/^[A-Za-z0-9._:-]{1,64}$/)),
+    'a name of up to 64 of A-Z a-z 0-9 . _ : -',
+  ],
   CHAT_DRAIN: [
     '',
     z
@@ -216,6 +224,8 @@ export function readConfig(env: NodeJS.ProcessEnv) {
     sessionKeepalive: value.CHAT_SESSION_KEEPALIVE,
     history: value.CHAT_HISTORY,
     cluster: value.CHAT_CLUSTER,
+    /** Undefined if the operator has not named this server. */
+    node: value.CHAT_NODE,
     drain: drainTimes(value),
     loginUrl: value.CHAT_LOGIN_URL,
     /** The same for the pages of other sites than the sample, for which alone the default is right. */

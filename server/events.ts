@@ -225,6 +225,8 @@ export const events = {
     /** There are other rooms, to be had by `room:list`. */
     more: z.boolean(),
     firstRoom: roomId.exactOptional(),
+    /** The name of the server, if it has one. */
+    node: z.string().exactOptional(),
     totals,
     limits: z.object({ text: z.int() }),
     serverTime: time,

@@ -5,11 +5,12 @@ export type Log = pino.Logger;
 /**
  * JSON lines on standard output. What must never be in a log (session ids, cookies, keys, message texts) is
  * not given to it in the first place; the redaction is a second barrier, for objects that are logged as a whole.
+ * @param node the server's name, for every line
  */
-export function createLog(level: string): Log {
+export function createLog(level: string, node?: string): Log {
   return pino({
     level,
-    base: null,
+    base: node === undefined ? null : { node },
     redact: {
       paths: [
         'cookie',

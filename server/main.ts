@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import { startApp } from './app.ts';
 import { type Config, ConfigError, listSettings, readConfig, unknownText } from './config.ts';
 import { createLog, type Log } from './log.ts';
@@ -21,7 +22,9 @@ process.umask(0o077);
  */
 async function main(): Promise<void> {
   const config = readConfig(process.env);
-  const log = createLog(config.logLevel);
+  // Where the lines of several servers come together, each says whose it is.
+  const node = config.node ?? (config.cluster && `${hostname()}:${config.port}`);
+  const log = createLog(config.logLevel, node);
   reportStart(config, process.env, log);
   const die = (error: unknown, message: string): never => {
     log.fatal({ err: error }, message);

@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto';
+import { hostname } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
 import { createClient } from 'redis';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
@@ -369,6 +370,7 @@ describe('two servers', () => {
 test('no text outlives its deletion, neither in the database nor in what servers tell each other', async () => {
   const history = await newHistory('postgres');
   const server = await startNode(history, 'postgres');
+  expect(server.output()).toContain(`"node":"${hostname()}:0"`);
   const ann = await connect(server, 1);
   await ann.request('room:join', { room: 'lobby' });
   const text = `secret-${randomInt(1e9)}`;

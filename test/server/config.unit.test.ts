@@ -70,6 +70,7 @@ test('everything that is wrong is listed together, with what is accepted', () =>
     CHAT_ORIGINS: 'https://a.example/path',
     CHAT_SESSION_CHECK: 'often',
     CHAT_DRAIN: 'at once',
+    CHAT_NODE: 'the first',
     CHAT_ROOMS: 'lobby,u-mine',
     CHAT_LIMIT_TEXT: '10001',
     CHAT_HISTORY: 'sqlite::memory:',
