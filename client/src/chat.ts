@@ -170,6 +170,11 @@ export class Chat implements ConnectionListener {
     return this.connection.state.kind === 'ready' && this.current === undefined && this.#looking === 0;
   }
 
+  /** A room, of whichever kind. */
+  get mayCreate(): boolean {
+    return this.can.createPublic || this.can.createPrivate;
+  }
+
   /** What is in sight is not told as unread, not even for the moment until it counts as read. */
   unreadIn(room: Room): number {
     return room === this.current && this.viewing ? 0 : room.unread;

@@ -2,7 +2,9 @@ import { expect, test } from '@playwright/test';
 import { startChatServer } from '../helpers/chat-server.ts';
 import { startMemcached } from '../helpers/memcached.ts';
 
-test('the owner of a new chat sees the lines that bring it to his site, until he hides them', async ({
+const apiKey = 'a-key-for-this-test-only';
+
+test('the owner of a new chat sees the lines that bring it to his site; without any room there is one to make', async ({
   browser,
 }) => {
   const memcached = await startMemcached();
@@ -10,6 +12,8 @@ test('the owner of a new chat sees the lines that bring it to his site, until he
     CHAT_SESSION_STORE: memcached.url,
     CHAT_ROOMS: 'lobby',
     CHAT_USER_ROLES: 'role',
+    CHAT_CREATE_ROOMS: 'all',
+    CHAT_API_KEY: apiKey,
   });
   const session = (id: string, role: string) =>
     memcached.set(`sessions/${id.repeat(32)}`, JSON.stringify({ user_id: id, firstname: id, role }));
@@ -36,6 +40,25 @@ test('the owner of a new chat sees the lines that bring it to his site, until he
   await owner.reload();
   await expect(owner.getByText('No messages yet').last()).toBeVisible();
   await expect(card).toBeHidden();
+
+  // Even that room goes: beside the list, or in its place on a phone, is how to begin.
+  const deleted = await fetch(`${chat.url}/api/rooms/lobby`, {
+    method: 'DELETE',
+    headers: { authorization: `Bearer ${apiKey}` },
+  });
+  expect(deleted.status).toBe(200);
+  const none = member.getByRole('heading', { name: 'No rooms yet' });
+  await expect(none).toHaveCount(1);
+  await expect(member.locator('.main').getByRole('heading', { name: 'No rooms yet' })).toBeVisible();
+  await member.screenshot({ path: 'test-results/screenshots/first-run-2-no-rooms.png' });
+  await member.setViewportSize({ width: 360, height: 640 });
+  await expect(member.locator('.rooms').getByRole('heading', { name: 'No rooms yet' })).toBeVisible();
+  await expect(none).toHaveCount(1);
+  await member.screenshot({ path: 'test-results/screenshots/first-run-3-no-rooms-phone.png' });
+  await member.getByRole('button', { name: 'New room', exact: true }).click();
+  await member.getByLabel('Name').fill('harvest');
+  await member.getByRole('button', { name: 'Create room' }).click();
+  await expect(member.getByRole('heading', { name: 'harvest' })).toBeVisible();
   await member.context().close();
   await owner.context().close();
   await chat.stop();

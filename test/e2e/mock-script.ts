@@ -348,6 +348,7 @@ export const market: Readonly<Record<string, RoomScript>> = {
     ],
   },
   empty: box([]),
+  alone: box([], { members: [] }),
   own: box([['stateAlice', '10:02', 'Sent, in a room with many readers.']]),
   ownLater: box([
     ['stateAlice', '10:15', 'Edited since.', { edited: '10:20' }],

@@ -85,8 +85,17 @@ export class MockWorld {
   }
 
   /** The site closes all connections of that person. */
-  async kick(key: string): Promise<void> {
-    const answer = await fetch(`${this.chat.url}/api/users/${this.someone(key).id}/connections`, {
+  kick(key: string): Promise<void> {
+    return this.#delete(`users/${this.someone(key).id}/connections`);
+  }
+
+  /** The site deletes a room. */
+  delete(room: string): Promise<void> {
+    return this.#delete(`rooms/${room}`);
+  }
+
+  async #delete(what: string): Promise<void> {
+    const answer = await fetch(`${this.chat.url}/api/${what}`, {
       method: 'DELETE',
       headers: { authorization: `Bearer ${apiKey}` },
     });

@@ -253,6 +253,10 @@ const smallTip: Exception = {
   what: /Edited|today|word “(09|41)”|pixels/,
   why: 'in the picture the tooltip is within small text, and so smaller than the other one',
 };
+const editing: Exception = {
+  what: /missing: textbox “Message to lobby/,
+  why: 'the field says that a message is edited in it',
+};
 const roles: Exception = {
   what: /word “(moderator|09|04)”/,
   why: 'no message tells that its author moderates, and the pages of members are of 50: it would be told of some',
@@ -302,6 +306,7 @@ const shown = (page: Page, text: string) =>
 const press = (page: Page, name: string | RegExp, within = 'php-chat') =>
   page.locator(within).getByRole('button', { name }).first().click();
 const boxed = { reader: 'stateAlice' } as const;
+const search = { reader: 'searchAlice' } as const;
 const noFlash = (mock: Locator) =>
   mock.locator('.flash').evaluate((article) => article.classList.remove('flash'));
 
@@ -498,6 +503,16 @@ state(
   },
 );
 state(
+  'states nobody else',
+  'states',
+  { ...boxed, room: 'alone', index: 15, part: ['.empty', '.side .empty'], attributes: high(420) },
+  async ({ page }) => {
+    await expect(page.locator('.timeline').getByText('No messages yet')).toBeVisible();
+    await press(page, /^Here now/);
+    await expect(page.locator('.side').getByText('Only you are here')).toBeVisible();
+  },
+);
+state(
   'states chinese',
   'states',
   {
@@ -616,6 +631,20 @@ state(
       await expect(real.locator('.banner')).toContainText('login service', { timeout: 300 });
     }).toPass();
     await seconds(mock.locator('.banner:has-text("login service")'), real.locator('.banner'));
+  },
+);
+state(
+  'states banner too fast',
+  'states',
+  { ...boxed, room: 'own', index: 3, part: ['.banner:has-text("very fast")', '.banner'] },
+  async ({ page, wire, context, real, mock }) => {
+    await shown(page, 'Sent, in a room');
+    wire.refuse({ code: 'rate_limited', retryAfterMs: 8000 });
+    await expect(async () => {
+      await context.clock.setFixedTime(now + 1500);
+      await expect(real.locator('.banner')).toContainText('very fast', { timeout: 300 });
+    }).toPass();
+    await seconds(mock.locator('.banner:has-text("very fast")'), real.locator('.banner'));
   },
 );
 const toasts: readonly [
@@ -969,7 +998,6 @@ state(
 );
 
 // rooms.html
-const search = { reader: 'searchAlice' } as const;
 state(
   'rooms plus menu',
   'rooms',
@@ -1106,6 +1134,47 @@ state(
     await withoutOptions(mock, real);
   },
 );
+state(
+  'rooms invite failed',
+  'rooms',
+  { ...spring, index: 6, part: '.dialog', attributes: high(560), often: true },
+  async ({ page, wire, world, mock }) => {
+    await roomMenu(page, 'Invite');
+    await chip(page, 'Carol Lindqvist', '李伟');
+    await page.getByRole('combobox').fill('m.ferreira');
+    await page.getByRole('option', { name: 'm.ferreira' }).click();
+    // Nobody of the picture's people has left a room: the server would say it so.
+    const added = ['carol', 'li'].map((who) => String(world.someone(who).id));
+    wire.answers.set('room:invite', {
+      ok: true,
+      data: { added, failed: [{ user: 'm.ferreira', code: 'forbidden' }] },
+    });
+    await press(page, 'Invite 3');
+    await expect(page.getByText('2 people were invited. 1 person could not be invited.')).toBeVisible();
+    await retext(mock, { 'could not be.': 'could not be invited.' });
+  },
+);
+state(
+  'rooms edit clash',
+  'rooms',
+  { ...boxed, room: 'actions', index: 10, part: '.composer', often: true, except: [editing] },
+  async ({ page, wire, real, world }) => {
+    await actionsOf({ page });
+    await page.getByRole('menuitem', { name: 'Edit' }).click();
+    const current = {
+      room: world.room('actions'),
+      seq: 2,
+      rev: 9,
+      user: { id: String(world.someone('stateAlice').id), name: 'Alice Moreau' },
+      sentAt: now,
+      text: 'Here it is: two spades, two rakes.',
+      editedAt: now,
+    };
+    wire.answers.set('message:edit', { ok: false, error: { code: 'conflict', message: '', current } });
+    await real.locator('textarea').press('Enter');
+    await expect(page.getByText('Changed elsewhere meanwhile')).toBeVisible();
+  },
+);
 state('rooms menu', 'rooms', { ...spring, index: 7, part: '.menu', often: true }, ({ page }) =>
   roomMenu(page),
 );
@@ -1204,6 +1273,15 @@ state(
     wire.answers.set('message:search', { ok: false, error: { code: 'internal', message: '' } });
     await find(page, 'key', false);
     await expect(page.locator('php-chat').getByText('Search does not answer')).toBeVisible();
+  },
+);
+state(
+  'states no result',
+  'states',
+  { ...search, room: 'search/lobby', index: 13, part: ['.empty', '.search .empty'], attributes: high(420) },
+  async ({ page }) => {
+    await find(page, 'trowel', false);
+    await expect(page.locator('.search').getByText('Nothing found')).toBeVisible();
   },
 );
 state(
@@ -1359,10 +1437,15 @@ if (all)
     // Two of the lines name it.
     for (let line = 0; line < 2; line++) await retext(mock, { 'https://chat.example': world.chat.url });
     await still(page);
-    await same('first-run', { mock, real: page.locator('php-chat') }, undefined, [
-      ...usual,
-      guide,
-      unclassed,
+    await same('first-run', { mock, real: page.locator('php-chat') }, undefined, [...usual, unclassed]);
+    await world.delete('lobby');
+    await page.setViewportSize(large);
+    await page.goto(world.page('states', 14, high(420)));
+    await expect(page.getByText('No rooms yet').first()).toBeVisible();
+    const none = (await mockPage('states')).locator('php-chat').nth(14);
+    await same('states-no-rooms', { mock: none, real: page.locator('php-chat') }, [
+      '.empty',
+      '.rooms .empty',
     ]);
     await context.close();
     await world.stop();

@@ -16,6 +16,12 @@ export interface Notice {
 const LOST_MS = 1000;
 const CONNECTING_MS = 2000;
 
+const causes = {
+  network: { picture: 'retry', text: 'conn.retry' },
+  store: { picture: 'store', text: 'conn.store' },
+  rate: { picture: 'clock', text: 'conn.rate' },
+} as const;
+
 /** What is wrong with the connection: at most one line. */
 export function Banner({ context, notice }: { context: Context; notice: Notice | undefined }) {
   if (notice === undefined) return null;
@@ -57,10 +63,10 @@ export function noticeOf({ chat, strings }: Context): Notice | undefined {
     if (now - state.since < LOST_MS) return undefined;
     if (state.retryAt <= now)
       return { kind: 'warn', picture: 'retry', text: strings.text('conn.lost'), lost: true };
-    const store = state.cause === 'store';
-    const text = strings.text(store ? 'conn.store' : 'conn.retry');
-    const picture = store ? 'store' : 'retry';
-    return { kind: 'warn', picture, text, until: state.retryAt, retry: tryNow, lost: true };
+    const { picture, text } = causes[state.cause];
+    // To try now would be more of what is too much.
+    const retry = state.cause === 'rate' ? {} : { retry: tryNow };
+    return { kind: 'warn', picture, text: strings.text(text), until: state.retryAt, ...retry, lost: true };
   }
   if (chat.paused?.code.startsWith('storage_') === true) {
     const retry = () => chat.outbox?.wake();

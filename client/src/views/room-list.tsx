@@ -7,6 +7,7 @@ import type { Context } from './context.ts';
 import { Empty } from './empty.tsx';
 import { FilterField } from './filter-field.tsx';
 import { Icon } from './icon.tsx';
+import { NoRooms } from './no-rooms.tsx';
 import { RoomRow } from './room-row.tsx';
 import { RovingList } from './roving-list.tsx';
 import { StillOrder } from './still-order.ts';
@@ -97,7 +98,7 @@ export class RoomList extends Component<Props> {
               <Icon name="search" />
             </button>
           )}
-          {(can.createPublic || can.createPrivate || can.direct) && (
+          {(chat.mayCreate || can.direct) && (
             <button
               type="button"
               class="icon"
@@ -189,14 +190,20 @@ export class RoomList extends Component<Props> {
   }
 
   #nothing() {
-    const { chat, strings, dialog } = this.props.context;
-    const { createPublic, createPrivate } = chat.can;
+    const { context } = this.props;
+    const { chat, strings, dialog } = context;
     const wanted = this.#query.trim();
-    const title = strings.text(wanted === '' ? 'empty.rooms.title' : 'search.none.title');
-    const text = strings.text(wanted === '' ? 'empty.rooms.text' : 'rooms.filterNone', { q: wanted });
+    if (wanted === '')
+      return (
+        // Where there is room beside the list, it is said there.
+        <div class="narrow" key="none">
+          <NoRooms context={context} />
+        </div>
+      );
+    const text = strings.text('rooms.filterNone', { q: wanted });
     return (
-      <Empty picture={wanted === '' ? 'hash' : 'search'} title={title} text={text} key="nothing">
-        {(createPublic || createPrivate) && (
+      <Empty picture="search" title={strings.text('search.none.title')} text={text} key="nothing">
+        {chat.mayCreate && (
           <button type="button" class="btn" onClick={() => dialog({ kind: 'create', name: wanted })}>
             {strings.text('rooms.new')}
           </button>

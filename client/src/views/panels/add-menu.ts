@@ -4,9 +4,9 @@ import { type MenuItem, openMenu } from './menu.tsx';
 /** What can be begun: a room, or a message to somebody. */
 export function openAddMenu(context: Context, opener: HTMLElement): void {
   const { chat, strings, dialog } = context;
-  const { createPublic, createPrivate, direct } = chat.can;
+  const { direct } = chat.can;
   const items: (MenuItem | false)[] = [
-    (createPublic || createPrivate) && {
+    chat.mayCreate && {
       picture: 'hash',
       label: strings.text('rooms.new'),
       run: () => dialog({ kind: 'create' }),
