@@ -35,6 +35,16 @@ test('the owner of a new chat sees the lines that bring it to his site; without 
   const card = owner.getByRole('region', { name: 'Your chat is ready' });
   await expect(card).toContainText(`<script type="module" src="${chat.url}/php-chat.js"></script>`);
   await owner.screenshot({ path: 'test-results/screenshots/first-run.png' });
+  const opened = owner.waitForEvent('popup');
+  await card.getByRole('link', { name: 'Read the guide' }).click();
+  const guide = await opened;
+  await expect(guide.getByRole('heading', { name: 'Attributes' })).toBeVisible();
+  // Its sheet has come.
+  await expect(guide.locator('th').first()).toHaveCSS('text-align', 'start');
+  await guide.setViewportSize({ width: 360, height: 640 });
+  expect(await guide.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(360);
+  await guide.screenshot({ path: 'test-results/screenshots/first-run-4-guide.png' });
+  await guide.close();
   await card.getByRole('button', { name: 'Hide' }).click();
   await expect(card).toBeHidden();
   await owner.reload();

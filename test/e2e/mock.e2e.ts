@@ -1418,10 +1418,6 @@ const unclassed: Exception = {
   what: /\.(panel|code)/,
   why: 'it has no class: it is the only one of its kind',
 };
-const guide: Exception = {
-  what: /“Read ?the ?guide”|word “(Read|the|guide)”/,
-  why: 'the chat has no public address at which the guide could be read',
-};
 if (all)
   test('first run', async ({ browser }) => {
     const world = await MockWorld.start({}, 'lobby');

@@ -40,6 +40,9 @@ export function ReadyCard({ context, hide }: { context: Context; hide(): void })
         <button type="button" class="btn primary" onClick={() => copy(lines, context)}>
           {strings.text('common.copy')}
         </button>
+        <a class="btn" href={`${chat.server}guide.html`} target="_blank" rel="noopener">
+          {strings.text('ready.guide')}
+        </a>
         <span class="spring" />
         <button type="button" class="btn quiet" onClick={hide}>
           {strings.text('common.hide')}
