@@ -1,9 +1,11 @@
+import { hostname } from 'node:os';
 import { openChat } from './chat/chat.ts';
 import { type Connection, userOf } from './chat/model.ts';
 import { readyRoomsOf } from './chat/rooms.ts';
 import * as site from './chat/site.ts';
 import { canOf, membershipsOf, totalsOf, totalsOfUser } from './chat/summary.ts';
-import { openBus } from './cluster/bus.ts';
+import { type KnownBus, openBus } from './cluster/bus.ts';
+import { Servers } from './cluster/servers.ts';
 import type { Config } from './config.ts';
 import { type OnRefusal, SocketTransport } from './connections/accept.ts';
 import { Admission } from './connections/admission.ts';
@@ -13,6 +15,7 @@ import { RateLimit, Turns } from './connections/limits.ts';
 import type { SessionReady } from './events.ts';
 import type { History } from './history/history.ts';
 import { openHistory } from './history/open.ts';
+import type { Shared } from './history/sql/followed.ts';
 import { clientFolder, readClientFiles } from './http/client-files.ts';
 import type { HttpBreach } from './http/connections.ts';
 import { Metrics } from './http/metrics.ts';
@@ -42,7 +45,7 @@ const historyLimit = 1000;
 
 async function historyAnswers(history: History): Promise<boolean> {
   const late = new Promise<false>((resolve) => setTimeout(resolve, historyLimit, false).unref());
-  const answer = history.read('member', { room: '', user: '' }).then(
+  const answer = history.read('membersOf', { room: '', users: [''] }).then(
     () => true,
     () => false,
   );
@@ -54,8 +57,11 @@ const busGrace = 5000;
 /** How often the database is looked at, in milliseconds, for what no hint told; and where there is no bus at all. */
 const look = { besideBus: 1000, alone: 100 };
 
-/** What several servers need; undefined for one alone. */
-async function openCluster({ cluster, history }: Config, log: Log) {
+/** What several servers need of the history; undefined for one alone. */
+async function openCluster(
+  { cluster, history }: Config,
+  { log, quiet, onSaid }: { log: Log; quiet: QuietLog; onSaid: (what: object) => void },
+): Promise<(Shared & { bus?: KnownBus }) | undefined> {
   if (cluster === undefined || history.kind === 'sqlite') return undefined;
   let isUp = false;
   const bus = await openBus(cluster, history, (lost) => {
@@ -64,7 +70,21 @@ async function openCluster({ cluster, history }: Config, log: Log) {
     } else if (!isUp) log.info('the bus is up');
     isUp = lost === null;
   });
-  return bus === undefined ? { look: look.alone } : { bus, look: look.besideBus };
+  const onForeign = () =>
+    quiet.warn('foreign', {}, 'a text on the bus was ignored: it is cut off, or not of these servers');
+  const listeners = { onSaid, onForeign };
+  return bus === undefined ? { ...listeners, look: look.alone } : { ...listeners, bus, look: look.besideBus };
+}
+
+function openServers(history: History, log: Log): Servers {
+  return new Servers({
+    history,
+    onSilence: (server, silent) => {
+      if (silent)
+        log.warn({ server }, 'a server has not been heard of for 15 s: its users are not present now');
+      else log.info({ server }, 'a server is heard of again');
+    },
+  });
 }
 
 /** Wires the parts and opens the port. @param onFailure called if a part has died without which nothing works */
@@ -73,7 +93,8 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
   const quiet = new QuietLog(log);
   const drain = new Drain();
 
-  const cluster = await openCluster(config, log);
+  let servers: Servers | undefined;
+  const cluster = await openCluster(config, { log, quiet, onSaid: (what) => servers?.heard(what) });
   const history = await openHistory(config.history, {
     ...(cluster === undefined ? {} : { shared: cluster }),
     onFailure,
@@ -82,6 +103,7 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
       metrics.commits.observe(commitMs / 1000);
     },
   });
+  if (cluster !== undefined) servers = openServers(history, log);
   const reader = createSessionReader(config.session);
   const endReport = reportStore(reader, log);
   const admission = new Admission(config, (header) => sessionIdFrom(header, config.session.cookie), drain);
@@ -106,6 +128,7 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
     limits: { text: config.limitText, members: config.limitMembers, roomsOfUser: config.limitRoomsUser },
     rooms: config.rooms,
     kick: (user) => liveness.kick(user),
+    others: servers,
     onSweepFailure: (err) => log.error({ err }, 'rooms without members could not be deleted'),
   });
   const liveness = new Liveness(reader, {
@@ -175,11 +198,11 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
     apiKeys: config.apiKeys,
     api: {
       postMessage: (room, body) => site.postMessage(chat, room, body),
-      push: (user, { name, data }) => site.push(chat, user, name, data),
+      push: (user, body) => chat.everywhere(user, { is: 'push', ...body }),
       putRoom: (id, body) => site.putRoom(chat, { id, ...body }),
       deleteRoom: (room) => site.deleteRoom(chat, room),
       changeMembers: (room, body) => site.changeMembers(chat, room, body),
-      kick: (user) => liveness.kick(user),
+      kick: (user) => chat.everywhere(user, { is: 'kick' }),
       ban: (user, body) => site.ban(chat, user, body),
       unban: (user) => site.unban(chat, user),
       lookUp: (user) => site.lookUp(chat, user),
@@ -205,6 +228,8 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
     },
   });
 
+  servers?.open(chat.here);
+
   const server = await openHttpServer({
     ...config,
     endpoint: transport,
@@ -212,6 +237,7 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
     bounds: { places: admission, onRefusal, onBreach },
     log,
   });
+  await servers?.join(config.node ?? `${hostname()}:${server.port}`);
 
   return {
     host: config.host,
@@ -227,7 +253,7 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
       liveness.stop();
       chat.close();
       await drain.finishAll();
-      await server.close(Math.min(longestFarewell, each));
+      await Promise.all([server.close(Math.min(longestFarewell, each)), servers?.close()]);
       reader.close();
       await history.close();
       cluster?.bus?.close();

@@ -223,7 +223,10 @@ export class Announcements implements DirectoryListener {
         ...(partial ? { partial: true } : {}),
       });
     }
-    const changed = [...gathered.members.values()];
+    // Whoever is connected to another server is known to be present a little later than to be a member.
+    const changed = [...gathered.members.values()].map((change) =>
+      'gone' in change ? change : { ...change, present: room.present.has(change.user.id) },
+    );
     if (changed.length === 0) return;
     this.#publisher.toRoom(id, 'members:changed', {
       room: id,

@@ -3,6 +3,8 @@ import type { History } from '../history/history.ts';
 import { Announcements } from './announcements.ts';
 import { Directory } from './directory.ts';
 import { NewestPages } from './newest-pages.ts';
+import { carryOut } from './orders.ts';
+import type { Order, OtherServers, ThisServer } from './other-servers.ts';
 import type { Publisher } from './publisher.ts';
 import type { ChatSettings } from './summary.ts';
 import { Typing } from './typing.ts';
@@ -32,6 +34,10 @@ export interface Chat {
   newest: NewestPages;
   settings: ChatSettings;
   limits: Limits;
+  /** Has an order carried out on all servers. @returns how many connections the user has there */
+  everywhere(user: string, order: Order): Promise<number>;
+  /** What the other servers need of this one. */
+  here: ThisServer;
   /** The ids of the rooms of CHAT_ROOMS, in their order. */
   configured: readonly string[];
   /** Begins no more work of its own. */
@@ -66,13 +72,15 @@ export async function openChat(options: {
   settings: ChatSettings;
   limits: Limits;
   rooms: readonly { id?: string; name: string }[];
-  /** Closes all connections of a user. */
-  kick: (user: string) => void;
+  /** Closes all connections of a user. @returns how many there were */
+  kick: (user: string) => number;
+  /** Absent for a server alone. */
+  others?: OtherServers | undefined;
   /** Rooms without members could not be deleted. */
   onSweepFailure: (error: Error) => void;
 }): Promise<Chat> {
-  const { history, publisher, settings, limits, kick } = options;
-  const typing = new Typing(publisher);
+  const { history, publisher, settings, limits, kick, others } = options;
+  const typing = new Typing(publisher, others);
   const rooms = options.rooms.map(({ id, name }) => ({ id: id ?? roomIdOf(name), name }));
   await history.write('publicRooms', { rooms, at: Date.now() });
   const announcements: Announcements = new Announcements({
@@ -81,7 +89,18 @@ export async function openChat(options: {
     directory: () => directory,
     kick,
   });
-  const directory = await Directory.open(history, announcements, settings.findPeople === 'all');
+  const findAll = settings.findPeople === 'all';
+  const directory = await Directory.open(history, announcements, { findAll, others });
+  const here: ThisServer = {
+    seen: (user) => directory.seen(user),
+    everybody: () => directory.everybody(),
+    presenceChanged: (room, user) => directory.presenceChanged(room, user),
+    typing(id, user, isTyping) {
+      const room = directory.room(id);
+      if (room !== undefined) typing.setElsewhere(room, user, isTyping);
+    },
+    carryOut: (user, order) => carryOut({ directory, publisher, kick }, user, order),
+  };
   const closing = new AbortController();
   // Nobody waits for it: there may be very many such rooms, and the port opens meanwhile.
   keepSweeping(history, closing.signal, options.onSweepFailure);
@@ -93,6 +112,8 @@ export async function openChat(options: {
     newest: new NewestPages(history),
     settings,
     limits,
+    here,
+    everywhere: async (user, order) => others?.carryOut(user, order) ?? here.carryOut(user, order),
     configured: rooms.map(({ id }) => id),
     close: () => closing.abort(),
   };

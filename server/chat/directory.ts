@@ -22,6 +22,7 @@ import {
   type SiteRoom,
   siteRole,
 } from './model.ts';
+import type { OtherServers, Seen } from './other-servers.ts';
 import { RecentPeople } from './recent-people.ts';
 
 /** Milliseconds. A user who reloads a page is back within this time, and nobody sees them leave. */
@@ -87,6 +88,7 @@ export class Directory {
   #listener: DirectoryListener | undefined;
   /** Whether everybody may find everybody; then nobody is hidden. */
   readonly #findAll: boolean;
+  readonly #others: OtherServers | undefined;
   readonly #rooms = new Map<string, Room>();
   readonly #people = new Map<string, Entry>();
   readonly #recent = new RecentPeople();
@@ -99,13 +101,18 @@ export class Directory {
   /** Changes that came while memberships are being read: they may be missing in what is read. */
   readonly #loading = new Set<Change[]>();
 
-  private constructor(history: History, findAll: boolean) {
+  private constructor(history: History, findAll: boolean, others: OtherServers | undefined) {
     this.#history = history;
     this.#findAll = findAll;
+    this.#others = others;
   }
 
-  static async open(history: History, listener: DirectoryListener, findAll: boolean): Promise<Directory> {
-    const directory = new Directory(history, findAll);
+  static async open(
+    history: History,
+    listener: DirectoryListener,
+    { findAll, others }: { findAll: boolean; others: OtherServers | undefined },
+  ): Promise<Directory> {
+    const directory = new Directory(history, findAll, others);
     // Another server may change something while this one reads.
     const early: Change[] = [];
     let isRead = false;
@@ -154,8 +161,40 @@ export class Directory {
     return this.#people.get(id)?.person;
   }
 
+  /** Whether the user is connected, to this server or another one. */
+  isHere(id: string): boolean {
+    return this.#people.has(id) || (this.#others?.isConnected(id) ?? false);
+  }
+
+  /** How others see a user who is connected to this server; null if there is none. */
+  seen(id: string): Seen | null {
+    const person = this.person(id);
+    if (person === undefined) return null;
+    const { user, memberships } = person;
+    const visible = [...memberships].filter(([, { member }]) => this.isVisible(user, member));
+    return { name: user.name, rooms: visible.map(([room]) => room) };
+  }
+
+  /** Who is present on other servers has changed. */
+  presenceChanged(roomId: string, user: string): void {
+    const room = this.#rooms.get(roomId);
+    if (room === undefined) return;
+    const person = this.person(user);
+    const member = person?.memberships.get(roomId)?.member;
+    // Somebody who is present here, too, stays as he is.
+    if (person !== undefined && member !== undefined && this.isVisible(person.user, member)) return;
+    const now = this.#others?.presentIn(roomId).get(user);
+    if (now === undefined) this.#hide(room, user);
+    else this.#show(room, now);
+  }
+
   *everybody(): Iterable<Person> {
     for (const { person } of this.#people.values()) yield person;
+  }
+
+  /** A room, whoever may know of it. */
+  room(id: string): Room | undefined {
+    return this.#rooms.get(id);
   }
 
   /** The room, if this person may know of it. A hidden room and one that does not exist run the same code. */
@@ -203,6 +242,7 @@ export class Directory {
     if (person === undefined) return undefined;
     const entry: Entry = { person, loaded: Promise.resolve(), stored: true };
     this.#people.set(user, entry);
+    this.#others?.seenChanged(user);
     for (const { room, member } of person.memberships.values()) this.#enter(room, person, member);
     return entry;
   }
@@ -217,7 +257,7 @@ export class Directory {
     const entry: Entry = { person, loaded: Promise.resolve(), stored: false };
     this.#people.set(user.id, entry);
     entry.loaded = this.#load(entry);
-    entry.loaded.catch(() => this.#people.delete(user.id));
+    entry.loaded.catch(() => this.#people.delete(user.id)).then(() => this.#others?.seenChanged(user.id));
     return entry;
   }
 
@@ -252,6 +292,7 @@ export class Directory {
   #leave({ person, stored }: Entry): void {
     if (person.connections.size > 0) return;
     this.#people.delete(person.user.id);
+    this.#others?.seenChanged(person.user.id);
     for (const { room } of person.memberships.values()) {
       room.here.delete(person);
       this.#hide(room, person.user.id);
@@ -315,6 +356,7 @@ export class Directory {
     if (known !== undefined) return known;
     const room = newRoom(record);
     this.#rooms.set(record.id, room);
+    for (const [id, user] of this.#others?.presentIn(record.id) ?? []) room.present.set(id, user);
     if (record.kind === 'public') {
       this.#public.add(room);
       this.#byName = undefined;
@@ -350,6 +392,7 @@ export class Directory {
       room.partners.set(user.id, { user, acted: member.acted, shares });
     }
     if (this.isVisible(user, member)) this.#show(room, user);
+    this.#others?.seenChanged(user.id);
   }
 
   #show(room: Room, { id, name }: User): void {
@@ -360,7 +403,10 @@ export class Directory {
     this.#listener?.present(room, id, before, now);
   }
 
+  /** The user has left this server, or the room. */
   #hide(room: Room, user: string): void {
+    const elsewhere = this.#others?.presentIn(room.record.id).get(user);
+    if (elsewhere !== undefined) return this.#show(room, elsewhere);
     const before = room.present.get(user);
     if (before === undefined) return;
     room.present.delete(user);
@@ -415,6 +461,7 @@ export class Directory {
     membership.member = { ...membership.member, acted: acted.written };
     const person = this.person(user);
     if (person !== undefined) this.#show(room, person.user);
+    this.#others?.seenChanged(user);
   }
 
   #room({ is, room: record, asker }: Change & { type: 'room' }): void {
@@ -422,7 +469,10 @@ export class Directory {
     if (is === 'deleted') {
       if (known === undefined) return;
       const members = [...known.here];
-      for (const { memberships } of members) memberships.delete(record.id);
+      for (const { user, memberships } of members) {
+        memberships.delete(record.id);
+        this.#others?.seenChanged(user.id);
+      }
       for (const connection of known.joined) connection.joined.delete(known);
       this.#listener?.roomDeleted(known, members, asker);
       known.joined.clear();
@@ -466,6 +516,7 @@ export class Directory {
     person.memberships.delete(room.record.id);
     room.here.delete(person);
     this.#hide(room, person.user.id);
+    this.#others?.seenChanged(person.user.id);
     const left = [...person.connections].filter((connection) => connection.joined.delete(room));
     for (const connection of left) room.joined.delete(connection);
     return left;
@@ -482,6 +533,7 @@ export class Directory {
     for (const { room, member } of person.memberships.values()) {
       if (this.isVisible(user, member)) this.#show(room, user);
     }
+    this.#others?.seenChanged(user.id);
   }
 
   /** A change that came while a person was being loaded, and may be newer than what was read. */

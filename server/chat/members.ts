@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { RequestError, type RequestErrorCode } from '../errors.ts';
 import type { Answers, RequestPayload, RoomMember, User } from '../events.ts';
-import { type MemberRecord, type Reads, sources, type UserRecord } from '../history/history.ts';
+import { type History, isMember, type MemberRecord, type Reads, sources } from '../history/history.ts';
 import { nameKey, sortKey } from '../history/text-keys.ts';
 import { type Actor, outranks, rankOf, rightsIn } from './access.ts';
 import type { Chat } from './chat.ts';
@@ -40,11 +40,16 @@ function actorOf(room: Room, { identity, person }: Connection): Actor {
   return { roles: identity.roles, member: person.memberships.get(room.record.id)?.member };
 }
 
+export async function memberOf(history: History, room: Room, user: string): Promise<MemberRecord | null> {
+  const [member = null] = await history.read('membersOf', { room: room.record.id, users: [user] });
+  return member;
+}
+
 /** The user who is acted on, whether here or not. */
 async function targetOf({ history, directory }: Chat, room: Room, user: string): Promise<Actor> {
   const person = directory.person(user);
   const here = person?.memberships.get(room.record.id)?.member;
-  const member = here ?? (await history.read('member', { room: room.record.id, user }));
+  const member = here ?? (await memberOf(history, room, user));
   const role = siteRole(person) ?? (await history.read('users', { ids: [user] }))[0]?.siteRole;
   return {
     roles: role === undefined ? [] : [role],
@@ -208,72 +213,80 @@ export async function setNotify(
 }
 
 export async function members(
-  { history, directory }: Chat,
+  chat: Chat,
   room: Room,
   { query, present, cursor, limit }: RequestPayload<'room:members'>,
 ): Promise<Answers['room:members']> {
+  const { history, directory } = chat;
   const { id } = room.record;
   // Only the id: a cursor with the name would reveal a hidden name.
   let [after] = cursor === undefined ? [] : decodeCursor(cursor, ['string']);
-  const listed: RoomMember[] = [];
-  const atOnce = query === undefined && present === undefined ? limit + 1 : filteredAtOnce;
-  do {
-    const page: Reads['members']['out'] =
-      present === true
-        ? await presentAfter(after)
-        : await history.read('members', {
-            room: id,
-            ...(query === undefined ? {} : { query }),
-            ...(after === undefined ? {} : { after }),
-            limit: atOnce,
-          });
-    for (const { user, member } of page.members) {
-      const shown = shownMember(user, member);
-      // A hidden user must not be found by name.
-      if (query !== undefined && !matches(shown, query)) continue;
-      if (present === undefined || shown.present === present) listed.push(shown);
-    }
-    after = page.next;
-  } while (after !== undefined && listed.length <= limit);
+  let listed: RoomMember[] = [];
+  if (present === true) {
+    listed = await presentAfter(chat, room, { after, query, most: limit + 1 });
+  } else {
+    const atOnce = query === undefined && present === undefined ? limit + 1 : filteredAtOnce;
+    do {
+      const page: Reads['members']['out'] = await history.read('members', {
+        room: id,
+        ...(query === undefined ? {} : { query }),
+        ...(after === undefined ? {} : { after }),
+        limit: atOnce,
+      });
+      for (const { user, member } of page.members) {
+        const visible = directory.isVisible(user, member);
+        const shown = { id: user.id, name: visible ? user.name : user.id };
+        // A hidden user must not be found by name.
+        if (query !== undefined && !matches(shown, query)) continue;
+        const isPresent = room.present.has(user.id);
+        if (present === undefined || !isPresent) {
+          listed.push({ user: shown, role: member.role, present: isPresent });
+        }
+      }
+      after = page.next;
+    } while (after !== undefined && listed.length <= limit);
+  }
   const last = listed.length > limit ? listed[limit - 1] : undefined;
   return {
     members: listed.slice(0, limit),
     count: room.record.members,
     ...(last === undefined ? {} : { next: cursorOf([last.user.id]) }),
   };
-
-  /** Present users are in memory, so not all members have to be read for them. */
-  async function presentAfter(user: string | undefined): Promise<Reads['members']['out']> {
-    const key = ({ id, name }: User) => `${sortKey(name)}\0${id}`;
-    // By the name that they are sorted by: the history may have a newer one already.
-    const last =
-      user === undefined
-        ? undefined
-        : (directory.person(user)?.user ?? (await history.read('users', { ids: [user] }))[0]);
-    const from = user === undefined ? '' : key(last ?? { id: user, name: user });
-    const found = [...room.here]
-      .filter((person) => room.present.has(person.user.id))
-      .map((person) => ({
-        user: person.user,
-        member: person.memberships.get(id)?.member,
-        key: key(person.user),
-      }))
-      .filter((one) => one.key > from)
-      .sort((a, b) => (a.key < b.key ? -1 : 1));
-    return { members: found.flatMap(({ user, member }) => (member === undefined ? [] : [{ user, member }])) };
-  }
-
-  function shownMember(user: UserRecord, member: MemberRecord): RoomMember {
-    const visible = directory.isVisible(user, member);
-    return {
-      user: { id: user.id, name: visible ? user.name : user.id },
-      role: member.role,
-      present: room.present.has(user.id),
-    };
-  }
 }
 
-function matches({ user }: RoomMember, query: string): boolean {
+/** Present users are in memory: of the members, only those are read who are connected to other servers. */
+async function presentAfter(
+  { history, directory }: Chat,
+  room: Room,
+  { after, query, most }: { after: string | undefined; query: string | undefined; most: number },
+): Promise<RoomMember[]> {
+  const { id: roomId } = room.record;
+  const keyOf = ({ id, name }: User) => `${sortKey(name)}\0${id}`;
+  let from = '';
+  if (after !== undefined) {
+    // By the name that they are sorted by: the history may have a newer one already.
+    const last = room.present.get(after) ?? (await history.read('users', { ids: [after] }))[0];
+    from = keyOf(last ?? { id: after, name: after });
+  }
+  const users = [...room.present.values()]
+    .filter((user) => query === undefined || matches(user, query))
+    .map((user) => ({ user, key: keyOf(user) }))
+    .filter(({ key }) => key > from)
+    .sort((a, b) => (a.key < b.key ? -1 : 1))
+    .slice(0, most)
+    .map(({ user }) => user);
+  const known = new Map(
+    users.map(({ id }) => [id, directory.person(id)?.memberships.get(roomId)?.member ?? null]),
+  );
+  const unknown = users.map(({ id }) => id).filter((id) => known.get(id) === null);
+  if (unknown.length > 0) {
+    const read = await history.read('membersOf', { room: roomId, users: unknown });
+    for (const [n, id] of unknown.entries()) known.set(id, read[n] ?? null);
+  }
+  return users.map((user) => ({ user, role: known.get(user.id)?.role ?? 'member', present: true }));
+}
+
+function matches(user: User, query: string): boolean {
   const beginning = nameKey(query);
   const name = nameKey(user.name);
   return [name, nameKey(user.id), ...name.split(/[^\p{L}\p{M}\p{N}]+/u)].some((key) =>
@@ -282,7 +295,7 @@ function matches({ user }: RoomMember, query: string): boolean {
 }
 
 export async function findPeople(
-  { history, directory, settings }: Chat,
+  { history, settings }: Chat,
   connection: Connection,
   room: Room | undefined,
   { query, limit }: RequestPayload<'user:find'>,
@@ -290,15 +303,13 @@ export async function findPeople(
   const user = connection.person.user.id;
   const onlyShared = settings.findPeople === 'rooms';
   const records = await history.read('findUsers', { user, query, onlyShared, limit });
-  const inRoom: string[] = [];
-  if (room !== undefined) {
-    for (const { id } of records) {
-      const here = directory.person(id)?.memberships.has(room.record.id);
-      const member = here ? null : await history.read('member', { room: room.record.id, user: id });
-      if (here || (member !== null && member.sources !== 0)) inRoom.push(id);
-    }
-  }
-  return { users: records.map(({ id, name }) => ({ id, name })), inRoom };
+  const ids = records.map(({ id }) => id);
+  const members =
+    room === undefined ? [] : await history.read('membersOf', { room: room.record.id, users: ids });
+  return {
+    users: records.map(({ id, name }) => ({ id, name })),
+    inRoom: ids.filter((_, n) => isMember(members[n])),
+  };
 }
 
 export async function openDirect(

@@ -1,7 +1,9 @@
 import { RequestError } from '../errors.ts';
 import type { Answers, Message, RequestPayload } from '../events.ts';
-import { type Actor, outranks, rightsIn } from './access.ts';
+import { isMember } from '../history/history.ts';
+import { type Actor, mayRead, outranks, rightsIn } from './access.ts';
 import type { Chat } from './chat.ts';
+import { memberOf } from './members.ts';
 import { type Connection, type Room, siteRole, userOf } from './model.ts';
 import { summaryOf } from './summary.ts';
 
@@ -51,7 +53,7 @@ export async function deleteMessage(
   room: Room,
   { seq, reason }: RequestPayload<'message:delete'>,
 ): Promise<Answers['message:delete']> {
-  const { history, directory, publisher } = chat;
+  const { history } = chat;
   const { id } = room.record;
   const me = connection.person.user.id;
   const [before] = (await history.read('after', { room: id, after: seq - 1, upTo: seq, limit: 1 })).messages;
@@ -66,19 +68,19 @@ export async function deleteMessage(
     moderator: author !== me,
     at: Date.now(),
   });
-  const person = directory.person(author);
   // An author who was removed gets no more events of the room.
-  if (
-    changed &&
-    author !== me &&
-    reason &&
-    person !== undefined &&
-    directory.find(person, id) !== undefined
-  ) {
-    const connections = [...person.connections].map((one) => one.id);
-    publisher.toConnections(connections, 'push', { name: 'deleted', data: { room: id, seq, reason } });
+  if (changed && author !== me && reason && (await mayReadStill(chat, room, author))) {
+    const data = { room: id, seq, reason };
+    // The deletion is done, whatever becomes of this.
+    chat.everywhere(author, { is: 'push', name: 'deleted', data }).catch(() => {});
   }
   return { message };
+}
+
+async function mayReadStill({ history, directory }: Chat, room: Room, user: string): Promise<boolean> {
+  const here = directory.person(user)?.memberships.get(room.record.id)?.member;
+  const member = here ?? (await memberOf(history, room, user));
+  return mayRead(room.record, isMember(member) ? member : undefined);
 }
 
 async function mayModerate(
@@ -91,8 +93,7 @@ async function mayModerate(
   const actor: Actor = { roles: identity.roles, member: person.memberships.get(id)?.member };
   if (!rightsIn(room.record, actor).includes('moderate')) return false;
   const there = directory.person(author);
-  const member =
-    there?.memberships.get(id)?.member ?? (await history.read('member', { room: id, user: author }));
+  const member = there?.memberships.get(id)?.member ?? (await memberOf(history, room, author));
   const role = siteRole(there) ?? (await history.read('users', { ids: [author] }))[0]?.siteRole;
   return outranks(actor, {
     roles: role === undefined ? [] : [role],

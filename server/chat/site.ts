@@ -23,13 +23,6 @@ export async function postMessage(
   return history.write('send', { room, user, text, clientId, sentAt: Date.now(), asMember: false });
 }
 
-/** @returns how many connections it was sent to */
-export function push({ directory, publisher }: Chat, user: string, name: string, data: unknown): number {
-  const connections = [...(directory.person(user)?.connections ?? [])].map(({ id }) => id);
-  publisher.toConnections(connections, 'push', { name, ...(data === undefined ? {} : { data }) });
-  return connections.length;
-}
-
 export async function putRoom(
   { history }: Chat,
   room: { id: string; name: string; topic?: string | undefined; kind: 'public' | 'private' },
@@ -74,17 +67,20 @@ async function notDirect(history: Chat['history'], room: string): Promise<void> 
 
 /** Closes the user's connections and refuses new ones. @returns how many were open */
 export async function ban(
-  { history, directory }: Chat,
+  { history, everywhere }: Chat,
   user: string,
   { seconds, reason }: { seconds?: number | undefined; reason?: string | undefined },
 ): Promise<number> {
-  const open = directory.person(user)?.connections.size ?? 0;
   const ban: Ban = {
     ...(seconds === undefined ? {} : { until: Date.now() + seconds * 1000 }),
     ...(reason ? { reason } : {}),
   };
-  await history.write('setBan', { user, ban });
-  return open;
+  // The ban itself closes connections too, but does not count them. Those that it finds have come in between.
+  const [closed] = await Promise.all([
+    everywhere(user, { is: 'kick' }),
+    history.write('setBan', { user, ban }),
+  ]);
+  return closed;
 }
 
 export async function unban({ history }: Chat, user: string): Promise<void> {
@@ -93,7 +89,7 @@ export async function unban({ history }: Chat, user: string): Promise<void> {
 
 /** Null for somebody who has neither connected nor been named. */
 export async function lookUp(
-  { history, directory }: Chat,
+  { history, directory, everywhere }: Chat,
   id: string,
 ): Promise<{ user: User; connections: number; rooms: number; banned?: Ban } | null> {
   const { user, memberships } = await history.read('user', { user: id });
@@ -101,7 +97,7 @@ export async function lookUp(
   if (user === null && banned === null) return null;
   return {
     user: { id, name: user?.name ?? id },
-    connections: directory.person(id)?.connections.size ?? 0,
+    connections: await everywhere(id, { is: 'count' }),
     rooms: memberships.length,
     ...(banned === null ? {} : { banned }),
   };

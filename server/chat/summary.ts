@@ -72,7 +72,7 @@ function partnerOf(
   const visible = partner !== undefined && (partner.shares || directory.isVisible(partner.user, partner));
   if (!visible) return { user: { id, name: id }, present: false };
   const here = directory.person(id);
-  return { user: { id, name: (here ?? partner).user.name }, present: here !== undefined };
+  return { user: { id, name: (here ?? partner).user.name }, present: directory.isHere(id) };
 }
 
 export function notifyOf({ record }: Pick<Room, 'record'>, member: MemberRecord | undefined): Notify {

@@ -1,4 +1,6 @@
+import type { User } from '../events.ts';
 import type { Connection, Room } from './model.ts';
+import type { OtherServers } from './other-servers.ts';
 import type { Publisher } from './publisher.ts';
 
 /** A user has stopped typing if nothing more is heard of it for this many milliseconds. */
@@ -8,47 +10,53 @@ const repeatAfter = 2500;
 /** In rooms with more present users than this, typing is not announced. */
 const mostPresent = 100;
 
+interface Writing {
+  user: User;
+  /** Absent for a user of another server. */
+  connection?: Connection;
+  ends: NodeJS.Timeout;
+  toldAt: number;
+}
+
 /** Who is typing where. Never stored. */
 export class Typing {
   readonly #publisher: Publisher;
-  readonly #rooms = new Map<
-    Room,
-    Map<string, { connection: Connection; ends: NodeJS.Timeout; toldAt: number }>
-  >();
+  readonly #others: OtherServers | undefined;
+  readonly #rooms = new Map<Room, Map<string, Writing>>();
 
-  constructor(publisher: Publisher) {
+  constructor(publisher: Publisher, others: OtherServers | undefined) {
     this.#publisher = publisher;
+    this.#others = others;
   }
 
   set(room: Room, connection: Connection, typing: boolean): void {
-    const { id } = connection.person.user;
-    if (!typing) return this.stop(room, id);
-    if (room.present.size > mostPresent) return;
-    const users = this.#rooms.get(room) ?? new Map();
-    this.#rooms.set(room, users);
-    const known = users.get(id);
-    clearTimeout(known?.ends);
-    const ends = setTimeout(() => this.stop(room, id), endsAfter).unref();
-    const now = performance.now();
-    const telling = known === undefined || now - known.toldAt >= repeatAfter;
-    users.set(id, { connection, ends, toldAt: telling ? now : known.toldAt });
-    if (telling) this.#tell(room, connection, true);
+    const user = { id: connection.person.user.id, name: connection.identity.name };
+    const told = typing ? this.#begin(room, user, connection) : this.stop(room, user.id);
+    if (told) this.#others?.typing(room.record.id, user, typing);
   }
 
-  stop(room: Room, user: string): void {
+  /** The same for a user of another server. */
+  setElsewhere(room: Room, user: User, typing: boolean): void {
+    if (typing) this.#begin(room, user);
+    else this.stop(room, user.id);
+  }
+
+  /** @returns whether the user was typing */
+  stop(room: Room, user: string): boolean {
     const users = this.#rooms.get(room);
     const known = users?.get(user);
-    if (users === undefined || known === undefined) return;
+    if (users === undefined || known === undefined) return false;
     clearTimeout(known.ends);
     users.delete(user);
     if (users.size === 0) this.#rooms.delete(room);
-    this.#tell(room, known.connection, false);
+    this.#tell(room, known.user, false);
+    return true;
   }
 
   /** The connection has left the room, or is closed. */
   left(room: Room, connection: Connection): void {
     const { id } = connection.person.user;
-    if (this.#rooms.get(room)?.get(id)?.connection === connection) this.stop(room, id);
+    if (this.#rooms.get(room)?.get(id)?.connection === connection) this.set(room, connection, false);
   }
 
   forget(room: Room): void {
@@ -56,10 +64,29 @@ export class Typing {
     this.#rooms.delete(room);
   }
 
+  /** @returns whether the others were told */
+  #begin(room: Room, user: User, connection?: Connection): boolean {
+    if (room.present.size > mostPresent) return false;
+    const users = this.#rooms.get(room) ?? new Map<string, Writing>();
+    this.#rooms.set(room, users);
+    const known = users.get(user.id);
+    clearTimeout(known?.ends);
+    const ends = setTimeout(() => this.stop(room, user.id), endsAfter).unref();
+    const now = performance.now();
+    const telling = known === undefined || now - known.toldAt >= repeatAfter;
+    users.set(user.id, {
+      user,
+      ...(connection === undefined ? {} : { connection }),
+      ends,
+      toldAt: telling ? now : known.toldAt,
+    });
+    if (telling) this.#tell(room, user, true);
+    return telling;
+  }
+
   /** Only to other users: the user's own connections need not be told. */
-  #tell(room: Room, { person, identity }: Connection, typing: boolean): void {
-    const user = { id: person.user.id, name: identity.name };
-    const ids = [...room.joined].filter((one) => one.person !== person).map(({ id }) => id);
+  #tell(room: Room, user: User, typing: boolean): void {
+    const ids = [...room.joined].filter(({ person }) => person.user.id !== user.id).map(({ id }) => id);
     if (ids.length > 0) {
       this.#publisher.toConnections(ids, 'typing:changed', { room: room.record.id, user, typing });
     }

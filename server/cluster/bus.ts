@@ -51,12 +51,12 @@ class ConnectedBus implements KnownBus {
     return this.#downSince;
   }
 
-  publish(text: string): void {
+  publish(text: string, is: 'hint' | 'said'): void {
     const link = this.#kept?.link;
     if (link === undefined || this.#waiting >= mostWaiting) return;
     this.#waiting++;
     link
-      .send(text)
+      .send(text, is)
       .catch(() => {})
       .finally(() => this.#waiting--);
   }

@@ -12,7 +12,8 @@ export interface BusKind {
 }
 
 export interface BusLink extends Link {
-  send(text: string): Promise<unknown>;
+  /** A hint may be left out for a later one. */
+  send(text: string, is: 'hint' | 'said'): Promise<unknown>;
 }
 
 /** A failure of the bus. It leaves out the bus's own message, which may hold the password. */

@@ -3,8 +3,11 @@ import type { DatabaseAddress } from '../history/sql/address.ts';
 import { clientConfig, destroySocket } from '../history/sql/postgres.ts';
 import { BusError, type BusKind } from './kind.ts';
 
+/** PostgreSQL takes no more. */
+const mostBytes = 7999;
+
 /**
- * NOTIFY in the history's own database. The hint is a number alone: PostgreSQL takes no payload of 8,000 bytes, and one
+ * NOTIFY in the history's own database. A hint is a number alone, since a payload is small. PostgreSQL takes one
  * lock for all commits with a NOTIFY. So it is a statement of its own, and what comes while one is under way shares the
  * next one.
  */
@@ -26,19 +29,22 @@ export function postgresBus(address: DatabaseAddress): BusKind {
         end();
         throw failure(error);
       }
-      let next: string | undefined;
+      let hint: string | undefined;
+      let said: string[] = [];
       let sending: Promise<void> | undefined;
       const sendAll = async () => {
-        while (next !== undefined) {
-          const message = next;
-          // The highest number says it all.
-          next = undefined;
-          await client.query('SELECT pg_notify($1, $2)', [channel, message]);
+        while (hint !== undefined || said.length > 0) {
+          const texts = hint === undefined ? said : [...said, hint];
+          hint = undefined;
+          said = [];
+          await client.query('SELECT pg_notify($1, text) FROM unnest($2::text[]) AS text', [channel, texts]);
         }
       };
       return {
-        send(message) {
-          next = message;
+        send(text, is) {
+          // The highest number says it all.
+          if (is === 'hint') hint = text;
+          else if (Buffer.byteLength(text) <= mostBytes) said.push(text);
           sending ??= sendAll().finally(() => {
             sending = undefined;
           });

@@ -37,7 +37,7 @@ export function redisBus(server: RedisServer): BusKind {
         throw failure(error);
       }
       return {
-        send: (message) => sending.publish(channel, message),
+        send: (text) => sending.publish(channel, text),
         ping: () =>
           Promise.all([sending.ping(), listening.ping()]).catch((error) => Promise.reject(failure(error))),
         end,

@@ -112,6 +112,8 @@ export type Change = { asker?: string } & (
   | { type: 'read'; room: string; user: string; readSeq: number }
   | { type: 'user'; user: UserRecord }
   | { type: 'ban'; user: string; ban: Ban | null }
+  /** What one of several servers has told all of them. */
+  | { type: 'told'; from: string; what: object }
 );
 
 type Code = 'conflict' | 'unknown_room' | 'unknown_message' | 'unknown_user' | 'forbidden' | 'limit_reached';
@@ -235,6 +237,8 @@ export interface Writes {
     out: Nothing;
   };
   setBan: { in: { user: string; ban: Ban | null }; out: Nothing };
+  /** With several servers: reaches all of them as a change, this one too. Nothing else is written. */
+  tell: { in: { from: string; what: object }; out: Nothing };
 }
 
 /** What can be read. A read sees all writes that resolved before it was asked. */
@@ -248,7 +252,8 @@ export interface Reads {
   user: { in: { user: string }; out: { user: UserRecord | null; memberships: Membership[] } };
   /** Those of the ids that are known. */
   users: { in: { ids: readonly string[] }; out: UserRecord[] };
-  member: { in: { room: string; user: string }; out: MemberRecord | null };
+  /** What is stored of each of the users in a room. */
+  membersOf: { in: { room: string; users: readonly string[] }; out: (MemberRecord | null)[] };
   /**
    * By name, then id, after the user `after`; `query`: the beginning of the id, the name, or a word of the name. `next`:
    * the user after whom to go on; a page may be short though there are more.
@@ -296,6 +301,8 @@ export interface History {
   read<Query extends keyof Reads>(query: Query, input: Reads[Query]['in']): Promise<Reads[Query]['out']>;
   /** See `Change`. */
   onChange(listener: (change: Change) => void): void;
+  /** With several servers and a bus: says something small to the others, which may be lost. Never waits, never fails. */
+  say?(what: object): void;
   /** Finishes what was asked for, then closes. */
   close(): Promise<void>;
 }

@@ -326,6 +326,11 @@ export const rules: { [Op in keyof Writes]: Rule<Op> } = {
     changes.push({ type: 'ban', user, ban });
     return {};
   },
+
+  tell(_work, told, changes) {
+    changes.push({ type: 'told', ...told });
+    return {};
+  },
 };
 
 /** Both users of a direct room, in the same order whoever opens it. */

@@ -45,11 +45,11 @@ type Bodies = { [Name in keyof typeof bodies]: z.output<(typeof bodies)[Name]> }
 /** What the PHP application may do with its key. Each may throw a RequestError. */
 export interface Api {
   postMessage(room: string, body: Bodies['message']): Promise<{ message: object; repeated: boolean }>;
-  push(user: string, body: Bodies['push']): number;
+  push(user: string, body: Bodies['push']): Promise<number>;
   putRoom(room: string, body: Bodies['room']): Promise<{ room: object; created: boolean }>;
   deleteRoom(room: string): Promise<void>;
   changeMembers(room: string, body: Bodies['members']): Promise<number>;
-  kick(user: string): number;
+  kick(user: string): Promise<number>;
   ban(user: string, body: Bodies['ban']): Promise<number>;
   unban(user: string): Promise<void>;
   lookUp(user: string): Promise<object | null>;
@@ -119,10 +119,10 @@ export const routes: readonly Route[] = [
   ),
   route('POST', '/api/users/{user}/push', 'push', [202], async (api, id, body) => ({
     status: 202,
-    body: { delivered: api.push(id, body) },
+    body: { delivered: await api.push(id, body) },
   })),
   route('DELETE', '/api/users/{user}/connections', 'nothing', [200], async (api, id) =>
-    ok({ closed: api.kick(id) }),
+    ok({ closed: await api.kick(id) }),
   ),
   route('PUT', '/api/users/{user}/ban', 'ban', [200], async (api, id, body) =>
     ok({ closed: await api.ban(id, body) }),

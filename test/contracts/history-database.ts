@@ -362,7 +362,8 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
         ...['ok', 'ok', 'ok', 'ok'],
       ]);
       expect(outcomes[7]).toMatchObject({ value: { created: false, room: { id: 'd-1', members: 2 } } });
-      const member = (id: string, user: string) => history.read('member', { room: id, user });
+      const member = async (id: string, user: string) =>
+        (await history.read('membersOf', { room: id, users: [user] }))[0];
       expect(await member('u-1', '1')).toMatchObject({ sources: 0 });
       expect(await member('u-1', '3')).toMatchObject({ sources: 0, role: 'member' });
       expect(await member('u-1', '2')).toMatchObject({ role: 'owner' });

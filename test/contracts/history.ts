@@ -49,7 +49,8 @@ export function historyContract(
     const newest = (room: string, upTo: number, limit = 50) => history.read('newest', { room, upTo, limit });
     const since = (room: string, from: number, upTo: number, limit = 500) =>
       history.read('changes', { room, since: from, upTo, limit });
-    const memberOf = (room: string, user: string) => history.read('member', { room, user });
+    const memberOf = async (room: string, user: string) =>
+      (await history.read('membersOf', { room, users: [user] }))[0];
     const create = async (over?: Partial<Writes['createRoom']['in']>) =>
       (await history.write('createRoom', newRoom(over))).room;
     const addPeople = (room: string, users: string[], over: Partial<Writes['addMembers']['in']> = {}) =>

@@ -12,6 +12,7 @@ import { type Mariadb, startMariadb } from '../helpers/mariadb.ts';
 import { type Memcached, startMemcached } from '../helpers/memcached.ts';
 import { type Postgres, startPostgres } from '../helpers/postgres.ts';
 import { type Redis, startRedis } from '../helpers/redis.ts';
+import { Tab } from '../helpers/tab.ts';
 import { startTcpProxy, type TcpProxy } from '../helpers/tcp-proxy.ts';
 import { size } from './size.ts';
 
@@ -19,6 +20,8 @@ const rooms = ['lobby', 'kitchen', 'garden'];
 const senders = 9;
 const each = size(500, 40);
 const kills = size(10, 2);
+/** For how long a server stands still at least, in seconds. */
+const standing = size(40, 16);
 const key = 'a-key-of-the-php-application';
 
 let memcached: Memcached;
@@ -148,6 +151,86 @@ async function roam(user: number, servers: readonly { url: string }[], acknowled
   client?.close();
 }
 
+/** Users open and close tabs at random, on any server. What each tab shows is the truth a while later. */
+async function comeAndGo(servers: readonly { url: string }[]): Promise<void> {
+  const tabs = new Map<string, Tab | 'busy'>();
+  const changes: Promise<void>[] = [];
+  const members = new Set<string>(['u19', 'u20']);
+  const toggle = async (user: string, nth: number) => {
+    const now = tabs.get(`${user} ${nth}`);
+    if (now === 'busy') return;
+    tabs.set(`${user} ${nth}`, 'busy');
+    members.add(user);
+    const { url } = servers[randomInt(servers.length)] as { url: string };
+    if (now === undefined) tabs.set(`${user} ${nth}`, await Tab.open(url, `PHPSESSID=${user}`, 'lobby'));
+    else {
+      now.client.close();
+      tabs.delete(`${user} ${nth}`);
+    }
+  };
+  for (let ends = performance.now() + size(30_000, 3000); performance.now() < ends; await pause(10)) {
+    changes.push(toggle(`u${1 + randomInt(18)}`, randomInt(3)));
+  }
+  await Promise.all(changes);
+  const open = [...tabs].flatMap(([name, tab]) =>
+    tab instanceof Tab ? [{ user: name.split(' ')[0], tab }] : [],
+  );
+  // The two readers have the lobby open, too.
+  const truth = [...new Set([...open.map(({ user }) => user?.slice(1)), '19', '20'])].sort().join();
+  const shown = () =>
+    open.map(({ tab }) =>
+      tab.count === tab.present.size ? [...tab.present].sort().join() : 'another count',
+    );
+  await expect.poll(shown, { timeout: 3000, interval: 20 }).toEqual(open.map(() => truth));
+  for (const { tab } of open) tab.client.close();
+}
+
+/** Who writes to one server is seen to do so on the others, and the PHP application reaches everybody by any of them. */
+async function reachesAll(
+  servers: readonly { url: string }[],
+  { typing }: { typing: boolean },
+): Promise<void> {
+  const [one, two, three] = servers as [{ url: string }, { url: string }, { url: string }];
+  const [ann, bob] = [await connect(one, 1), await connect(two, 2)];
+  for (const client of [ann, bob]) await client.request('room:join', { room: 'lobby' });
+  await ann.request('typing:set', { room: 'lobby', typing: true });
+  const { message } = await ann.request('message:send', {
+    room: 'lobby',
+    text: 'hello',
+    clientId: newClientId(),
+  });
+  await eventOf(bob, 'message:new', 3000).toEqual(message);
+  const told = bob.events.filter(({ name }) => name === 'typing:changed').map(({ payload }) => payload);
+  const user = { id: '1', name: 'user 1' };
+  expect(told).toEqual(typing ? [true, false].map((typing) => ({ room: 'lobby', user, typing })) : []);
+
+  const carols = await Promise.all([one, two, three, three].map((server) => connect(server, 3)));
+  expect(await api(one, 'GET', '/api/users/3')).toMatchObject({ connections: 4 });
+  const order = { name: 'order', data: { number: 4711 } };
+  expect(await api(one, 'POST', '/api/users/3/push', order)).toEqual({ delivered: 4 });
+  for (const carol of carols) await eventOf(carol, 'push').toEqual(order);
+  expect(await api(two, 'DELETE', '/api/users/3/connections')).toEqual({ closed: 4 });
+  for (const carol of carols) expect((await carol.ended).reason).toBe('kicked');
+  const again = await connect(three, 3);
+  expect(await api(one, 'PUT', '/api/users/3/ban', {})).toEqual({ closed: 1 });
+  expect((await again.ended).reason).toBe('kicked');
+}
+
+async function api(server: { url: string }, method: string, path: string, body?: object): Promise<unknown> {
+  const answer = await fetch(server.url + path, {
+    method,
+    headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  return answer.json();
+}
+
+const eventOf = (client: ChatClient, name: string, within = 1500) =>
+  expect.poll(() => client.events.find((event) => event.name === name)?.payload, {
+    timeout: within,
+    interval: 5,
+  });
+
 /** Every hint once more, some of them late: so also in another order. */
 async function disturb(): Promise<void> {
   const client = createClient({ url: `redis://127.0.0.1:${redis.port}` });
@@ -185,7 +268,7 @@ const surroundings = [
 ] as const;
 
 describe.each(surroundings.slice(0, size(4, 2)))('three servers on $name', ({ kind, bus, faults }) => {
-  test(`${senders} senders × ${each} messages who move, ${kills} kills, ${faults}: lost 0, doubled 0, one order`, async () => {
+  test(`${senders} senders × ${each} messages who move, ${kills} kills, ${faults}: lost 0, doubled 0, one order; then all agree on who is there`, async () => {
     const history = await newHistory(kind);
     const line = bus === 'redis' ? await cuttable() : undefined;
     const setting = line?.url ?? bus;
@@ -226,16 +309,17 @@ describe.each(surroundings.slice(0, size(4, 2)))('three servers on $name', ({ ki
       expect(ids.sort()).toEqual([...acknowledged.keys()].sort());
       for (const message of reader.messages()) expect(acknowledged.get(message.clientId)).toEqual(message);
     }
+
+    await line?.mend();
+    const now = [...fixed, killed];
+    const ready = () => Promise.all(now.map(async ({ url }) => (await fetch(`${url}/readyz`)).status));
+    await expect.poll(ready, { timeout: 5000 }).toEqual([200, 200, 200]);
+    await comeAndGo(now);
+    await reachesAll(now, { typing: bus !== 'mysql' });
   });
 });
 
 describe('two servers', () => {
-  const eventOf = (client: ChatClient, name: string, within = 1500) =>
-    expect.poll(() => client.events.find((event) => event.name === name)?.payload, {
-      timeout: within,
-      interval: 5,
-    });
-
   test.each(['up', 'down, which is told'] as const)(
     'rooms, members, roles, names, marks, bans and deletions of one are seen on the other within 1.5 s, the bus %s',
     async (state) => {
@@ -302,6 +386,57 @@ describe('two servers', () => {
       expect(one.output().match(/the bus is down/g)).toHaveLength(1);
     },
   );
+
+  test(`the users of a server that was killed, or stands still for ${standing} s, leave presence within 20 s; it says nothing of before when it goes on`, async () => {
+    const history = await newHistory('postgres');
+    const bus = `redis://127.0.0.1:${redis.port}`;
+    const [one, two] = await startNodes(history, bus);
+    const three = await startNode(history, bus);
+    const watcher = await Tab.open(one.url, 'PHPSESSID=u1', 'lobby');
+    const ann = watcher.client;
+    closing.push(() => ann.close());
+    const bob = await connect(two, 2);
+    // Connected to another one, too.
+    for (const server of [one, two]) await (await connect(server, 3)).request('room:join', { room: 'lobby' });
+    const dan = await connect(two, 4);
+    const eve = await connect(three, 5);
+    const fay = await connect(two, 6);
+    for (const client of [bob, dan, eve, fay]) await client.request('room:join', { room: 'lobby' });
+    const shown = () => [...watcher.present].sort().join();
+    await expect.poll(shown, { timeout: 1500, interval: 5 }).toBe('1,2,3,4,5,6');
+    const { room } = await ann.request('room:create', {
+      name: 'Both',
+      kind: 'private',
+      members: ['2'],
+      clientId: newClientId(),
+    });
+    await eventOf(bob, 'room:added').toMatchObject({ id: room.id });
+    for (const client of [ann, bob]) await client.request('room:join', { room: room.id });
+
+    two.process.kill('SIGSTOP');
+    await three.stop('SIGKILL');
+    const stoppedAt = performance.now();
+    await ann.request('typing:set', { room: 'lobby', typing: true });
+    await ann.request('room:remove', { room: room.id, user: '2' });
+    await ann.request('message:send', { room: room.id, text: 'he is gone', clientId: newClientId() });
+    expect(await api(one, 'DELETE', '/api/users/4/connections')).toEqual({ closed: 0 });
+    await expect.poll(shown, { timeout: 20_000, interval: 50 }).toBe('1,3');
+    console.log(`gone after ${((performance.now() - stoppedAt) / 1000).toFixed(1)} s`);
+    expect(watcher.count).toBe(2);
+    await pause(Math.max(0, standing * 1000 - (performance.now() - stoppedAt)));
+
+    two.process.kill('SIGCONT');
+    expect((await dan.ended).reason).toBe('kicked');
+    await eventOf(bob, 'room:removed', 3000).toMatchObject({ room: room.id, reason: 'removed' });
+    await expect.poll(shown, { timeout: 5000, interval: 50 }).toBe('1,2,3,6');
+    const { message } = await ann.request('message:send', {
+      room: 'lobby',
+      text: 'now',
+      clientId: newClientId(),
+    });
+    await expect.poll(() => bob.messages(), { timeout: 3000 }).toEqual([message]);
+    expect(fay.events.map(({ name }) => name)).not.toContain('typing:changed');
+  });
 
   test('a change that the other server has not heard of makes nobody act on what was', async () => {
     const history = await newHistory('postgres');

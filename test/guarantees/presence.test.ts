@@ -1,9 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { PresenceChange } from '../../server/events.ts';
-import { type ChatClient, connectChat } from '../helpers/chat-client.ts';
 import { type ChatSite, startChatSite } from '../helpers/chat-site.ts';
 import { dice } from '../helpers/dice.ts';
+import { Tab } from '../helpers/tab.ts';
 import { size, within } from './size.ts';
 
 const rooms = ['hall', 'east', 'west', 'north'];
@@ -19,68 +18,6 @@ beforeAll(async () => {
   site = await startChatSite({ CHAT_ROOMS: rooms.join(',') });
 });
 afterAll(() => site.close());
-
-/** A client as it has to be written: whom it shows as present in the room that it shows. */
-class Tab {
-  readonly room: string;
-  readonly client: ChatClient;
-  readonly present = new Set<string>();
-  count = 0;
-  /** Changes that came while the list was being fetched. */
-  #held: PresenceChange[] | null = [];
-
-  private constructor(client: ChatClient, room: string) {
-    this.client = client;
-    this.room = room;
-    client.socket.on('presence:changed', (change) => {
-      if (change.room !== room) return;
-      if (this.#held === null) this.#apply(change);
-      else this.#held.push(change);
-    });
-  }
-
-  static async open(cookie: string, room: string): Promise<Tab> {
-    const tab = new Tab(await connectChat(site.chat.url, cookie), room);
-    const { present, presentCount } = await tab.client.request('room:join', { room });
-    if (presentCount > present.length) await tab.#fetch();
-    else {
-      for (const { id } of present) tab.present.add(id);
-      tab.count = presentCount;
-      tab.#release();
-    }
-    return tab;
-  }
-
-  async #fetch(): Promise<void> {
-    this.#held ??= [];
-    this.present.clear();
-    for (let cursor: string | undefined, more = true; more; ) {
-      const page = await this.client.request('room:members', {
-        room: this.room,
-        present: true,
-        ...(cursor === undefined ? {} : { cursor }),
-      });
-      for (const { user } of page.members) this.present.add(user.id);
-      cursor = page.next;
-      more = cursor !== undefined;
-    }
-    this.count = this.present.size;
-    this.#release();
-  }
-
-  #release(): void {
-    const held = this.#held ?? [];
-    this.#held = null;
-    for (const change of held) this.#apply(change);
-  }
-
-  #apply({ joined, left, count, partial }: PresenceChange): void {
-    for (const { id } of joined) this.present.add(id);
-    for (const id of left) this.present.delete(id);
-    this.count = count;
-    if (partial) void this.#fetch().catch(() => {});
-  }
-}
 
 test(`${users} users × ${tabs} connections come and go at random for ${seconds} s, seed ${seed}: every client’s presence is the truth ${settled / 1000} s later`, async () => {
   const roll = dice(seed);
@@ -104,7 +41,7 @@ test(`${users} users × ${tabs} connections come and go at random for ${seconds}
     // All are in the hall, so that it has more than one event can name.
     const room = members.get('hall')?.has(user) ? (rooms[roll(rooms.length)] as string) : 'hall';
     members.get(room)?.add(user);
-    own[tab] = await Tab.open(cookies[user] as string, room);
+    own[tab] = await Tab.open(site.chat.url, cookies[user] as string, room);
   }
   const ends = performance.now() + seconds * 1000;
   for (let user = 0; user < users; user++) changes.push(toggle(user, 0));
@@ -133,13 +70,18 @@ test(`${users} users × ${tabs} connections come and go at random for ${seconds}
 
 test(`a user whose last connection goes is seen to leave within ${within(settled) / 1000} s, by everybody; not before the last one`, async () => {
   const watchers = await Promise.all(
-    Array.from({ length: 10 }, async (_, n) => Tab.open(await site.session(`watcher${n}`), 'east')),
+    Array.from({ length: 10 }, async (_, n) =>
+      Tab.open(site.chat.url, await site.session(`watcher${n}`), 'east'),
+    ),
   );
   const took: number[] = [];
   for (let n = 0; n < size(50, 4); n++) {
     const id = `leaver${n}`;
     const cookie = await site.session(id);
-    const [first, second] = [await Tab.open(cookie, 'east'), await Tab.open(cookie, 'west')];
+    const [first, second] = [
+      await Tab.open(site.chat.url, cookie, 'east'),
+      await Tab.open(site.chat.url, cookie, 'west'),
+    ];
     await expect.poll(() => watchers.every(({ present }) => present.has(id)), { interval: 5 }).toBe(true);
     first.client.close();
     await pause(10);

@@ -215,7 +215,7 @@ export async function readAll(history: History): Promise<unknown> {
       await history.read('after', { room, after: 2, ...page }),
       await history.read('members', { room, limit: 100 }),
     );
-    for (const user of userIds) content.push(await history.read('member', { room, user }));
+    content.push(...(await history.read('membersOf', { room, users: userIds })));
   }
   const searches: unknown[] = [];
   for (const query of ['hello', 'o w', '世界', 'σ', '👋', '%', '\\']) {

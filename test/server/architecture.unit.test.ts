@@ -42,6 +42,9 @@ const mayImport: Record<string, readonly string[]> = {
     'server/events.ts',
   ],
   'server/cluster/': [
+    'server/chat/other-servers.ts',
+    'server/events.ts',
+    'server/history/history.ts',
     'server/history/sql/address.ts',
     'server/history/sql/followed.ts',
     'server/history/sql/postgres.ts',

@@ -1,4 +1,4 @@
-import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+import { createHash, createHmac, randomUUID, timingSafeEqual } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Change } from '../history.ts';
 import { Delivery } from './delivery.ts';
@@ -8,10 +8,10 @@ import { Pool } from './pool.ts';
 
 /** Notifies the other servers that something was written. Nothing depends on it: what it loses is found later. */
 export interface Bus {
-  /** Texts with more characters than this are not sent whole. */
+  /** Hints with more characters than this are not sent whole. */
   readonly most: number;
-  /** To all servers, if the bus is up; never waits, never fails. */
-  publish(text: string): void;
+  /** To all servers, if the bus is up; never waits, never fails. A hint may be left out for a later one. */
+  publish(text: string, is: 'hint' | 'said'): void;
   /** @param onUp is called whenever the bus is up: what came before may have been lost */
   listen(channel: string, onText: (text: string) => void, onUp: () => void): void;
 }
@@ -22,12 +22,18 @@ export interface Shared {
   bus?: Bus;
   /** How often the database is looked at, in milliseconds, for changes whose hint was lost. */
   look: number;
+  /** Is called with what another server has said. */
+  onSaid(what: object): void;
+  /** Is called when a text on the bus is not of these servers. */
+  onForeign(): void;
 }
 
 /** The changes of all servers, this one too. */
 export interface Others {
   /** What this server has written. Resolves when it was handed out, and all that came before it. */
   written(entry: number, changes: readonly Change[]): Promise<void>;
+  /** As in `History`. */
+  say(what: object): void;
   close(): Promise<void>;
 }
 
@@ -41,13 +47,18 @@ const codeLength = 44;
 export async function follow(
   dialect: Dialect,
   digestKey: Uint8Array,
-  { bus, look }: Shared,
+  { bus, look, onSaid, onForeign }: Shared,
   {
     handOut,
     onFailure,
   }: { handOut: (changes: readonly Change[]) => void; onFailure: (error: Error) => void },
 ): Promise<Others> {
   const pool = new Pool(dialect, 1);
+  /** This run of the server. */
+  const self = randomUUID();
+  let said = 0;
+  /** How many texts each of the other servers has said, as far as was heard. */
+  const heard = new Map<string, number>();
   const closing = new AbortController();
   const { signal } = closing;
   const delivery = new Delivery({
@@ -61,8 +72,13 @@ export async function follow(
     // Several sites may share a bus.
     `php-session-chat:${createHash('sha256').update(digestKey).digest('hex').slice(0, 16)}`,
     (text) => {
-      const hint = opened(digestKey, text);
-      if (hint !== null) delivery.hint(hint.num, hint.changes);
+      const sent = opened(digestKey, text);
+      if (sent === null) return onForeign();
+      if ('num' in sent) return delivery.hint(sent.num, sent.changes);
+      // Its own texts come back; one that is doubled, overtaken or played back later says nothing new.
+      if (sent.from === self || sent.nth <= (heard.get(sent.from) ?? 0)) return;
+      heard.set(sent.from, sent.nth);
+      onSaid(sent.said);
     },
     () => void lookOnce(),
   );
@@ -95,11 +111,13 @@ export async function follow(
     written(entry, changes) {
       if (changes.length === 0) return delivery.upTo(entry);
       if (bus !== undefined) {
-        const whole = bus.most > 0 ? sealed(digestKey, { num: entry, changes: changes.map(told) }) : '';
-        bus.publish(whole !== '' && whole.length <= bus.most ? whole : sealed(digestKey, { num: entry }));
+        const whole = bus.most > 0 ? sealed(digestKey, { num: entry, changes: changes.map(hinted) }) : '';
+        const hint = whole !== '' && whole.length <= bus.most ? whole : sealed(digestKey, { num: entry });
+        bus.publish(hint, 'hint');
       }
       return delivery.own(entry, changes);
     },
+    say: (what) => bus?.publish(sealed(digestKey, { from: self, nth: ++said, said: what }), 'said'),
     async close() {
       closing.abort();
       delivery.close(new SqlError('lost', 'the history is closed'));
@@ -110,20 +128,23 @@ export async function follow(
 }
 
 /** The connection that asked exists on this server alone, so the hint leaves it out. */
-const told = ({ asker: _, ...change }: Change): Change => change;
+const hinted = ({ asker: _, ...change }: Change): Change => change;
 
-/** A hint with its code. Without the key, which lies in the database, nobody can forge one, even with access to the bus. */
-function sealed(key: Uint8Array, hint: { num: number; changes?: Change[] }): string {
-  const text = JSON.stringify(hint);
+/** What is sent over the bus: a hint that an entry was written, or what a server has said. */
+type Sent = { num: number; changes?: Change[] } | { from: string; nth: number; said: object };
+
+/** A text with its code. Without the key, which lies in the database, nobody can forge one, even with access to the bus. */
+function sealed(key: Uint8Array, sent: Sent): string {
+  const text = JSON.stringify(sent);
   return codeOf(key, text) + text;
 }
 
 /** null: not of these servers, or cut off. */
-function opened(key: Uint8Array, text: string): { num: number; changes?: Change[] } | null {
-  const hint = text.slice(codeLength);
+function opened(key: Uint8Array, text: string): Sent | null {
+  const sent = text.slice(codeLength);
   const code = Buffer.from(text.slice(0, codeLength));
-  if (code.length !== codeLength || !timingSafeEqual(code, Buffer.from(codeOf(key, hint)))) return null;
-  return JSON.parse(hint) as { num: number; changes?: Change[] };
+  if (code.length !== codeLength || !timingSafeEqual(code, Buffer.from(codeOf(key, sent)))) return null;
+  return JSON.parse(sent) as Sent;
 }
 
 const codeOf = (key: Uint8Array, text: string) => createHmac('sha256', key).update(text).digest('base64');

@@ -57,6 +57,7 @@ const needs: { [Op in keyof Writes]: (input: Writes[Op]['in']) => Need[] } = {
     ]),
   ],
   setBan: () => [],
+  tell: () => [],
 };
 
 export function needsOf(op: keyof Writes, input: unknown): Need[] {

@@ -87,11 +87,14 @@ export function queriesOf(dialect: Dialect, connection: Connection): Queries {
       const known = await usersOf(ids);
       return ids.flatMap((id) => known.get(id) ?? []);
     },
-    async member({ room, user }) {
-      const [row] = await ask(
-        sql`SELECT ${member} FROM chat_members WHERE room = ${numOf(room)} AND user_id = ${user}`,
+    async membersOf({ room, users }) {
+      if (users.length === 0) return [];
+      const rows = await ask(
+        sql`SELECT user_id, ${member} FROM chat_members
+            WHERE room = ${numOf(room)} AND ${amongUsers('user_id', users)}`,
       );
-      return row === undefined ? null : memberFrom(row);
+      const known = new Map(rows.map((row) => [row.user_id as string, memberFrom(row)]));
+      return users.map((user) => known.get(user) ?? null);
     },
     async members({ room, query, after = '', limit }) {
       const beginning = query === undefined ? undefined : nameKey(query);

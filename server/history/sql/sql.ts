@@ -83,6 +83,7 @@ export async function openSqlHistory(
     onChange: (listener) => {
       listeners.push(listener);
     },
+    ...(others === undefined ? {} : { say: others.say }),
     close() {
       closing ??= (async () => {
         const readersEnd = Promise.all([

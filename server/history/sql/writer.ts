@@ -178,7 +178,7 @@ export class Writer {
       for (const call of calls) {
         outcomes.push(await perform(call, work, changes, (missing) => load(place, work, [missing.need])));
       }
-      if (!work.changed) {
+      if (!work.changed && changes.length === 0) {
         // What the rules have seen is known here before they are answered.
         if (this.#shared) entry = await positionOf(connection);
         await connection.query(raw('ROLLBACK'));

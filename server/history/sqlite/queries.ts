@@ -100,10 +100,11 @@ export function prepareQueries(db: DatabaseSync): Queries {
         const row = statements.user.get(id);
         return row === undefined ? [] : [userFrom(row)];
       }),
-    member({ room, user }) {
-      const row = statements.member.get(room, user);
-      return row === undefined ? null : memberFrom(row);
-    },
+    membersOf: ({ room, users }) =>
+      users.map((user) => {
+        const row = statements.member.get(room, user);
+        return row === undefined ? null : memberFrom(row);
+      }),
     members({ room, query, after = '', limit }) {
       const members: Reads['members']['out']['members'] = [];
       const beginning = query === undefined ? undefined : nameKey(query);

@@ -1,0 +1,87 @@
+import type { Seen } from '../chat/other-servers.ts';
+import type { User } from '../events.ts';
+
+/** What is known of one other server. */
+interface Server {
+  users: Map<string, Seen>;
+  /** Its users count as present. */
+  counts: boolean;
+}
+
+const nobody: ReadonlyMap<string, User> = new Map();
+
+/** Who is connected to other servers, and in which rooms members see them. */
+export class Elsewhere {
+  readonly #servers = new Map<string, Server>();
+  /** Those who count as present, by room: over all servers, so each user once. */
+  readonly #rooms = new Map<string, Map<string, User>>();
+  readonly #onChange: (room: string, user: string) => void;
+
+  /** @param onChange called when a user has come to a room, has left it, or is seen there by another name */
+  constructor(onChange: (room: string, user: string) => void) {
+    this.#onChange = onChange;
+  }
+
+  presentIn(room: string): ReadonlyMap<string, User> {
+    return this.#rooms.get(room) ?? nobody;
+  }
+
+  isConnected(user: string): boolean {
+    for (const { users, counts } of this.#servers.values()) if (counts && users.has(user)) return true;
+    return false;
+  }
+
+  /** All who count as present. */
+  *present(): Iterable<{ room: string; user: string }> {
+    for (const [room, users] of this.#rooms) for (const user of users.keys()) yield { room, user };
+  }
+
+  /** How a user is seen who is connected to that server; null for one who is not any more. */
+  set(id: string, user: string, seen: Seen | null): void {
+    const server = this.#servers.get(id) ?? { users: new Map(), counts: true };
+    this.#servers.set(id, server);
+    const before = server.users.get(user);
+    if (seen === null) server.users.delete(user);
+    else server.users.set(user, seen);
+    for (const room of new Set([...(before?.rooms ?? []), ...(seen?.rooms ?? [])])) this.#look(room, user);
+  }
+
+  /** Whether the users of that server count as present. */
+  setCounts(id: string, counts: boolean): void {
+    const server = this.#servers.get(id);
+    if (server === undefined || server.counts === counts) return;
+    server.counts = counts;
+    for (const [user, { rooms }] of server.users) for (const room of rooms) this.#look(room, user);
+  }
+
+  /** The user is no member any more, whatever the servers have said before. */
+  removed(room: string, user: string): void {
+    for (const { users } of this.#servers.values()) {
+      const seen = users.get(user);
+      if (!seen?.rooms.includes(room)) continue;
+      users.set(user, { ...seen, rooms: seen.rooms.filter((one) => one !== room) });
+      this.#look(room, user);
+    }
+  }
+
+  forget(id: string): void {
+    this.setCounts(id, false);
+    this.#servers.delete(id);
+  }
+
+  #look(room: string, user: string): void {
+    let name: string | undefined;
+    for (const { users, counts } of this.#servers.values()) {
+      const seen = counts ? users.get(user) : undefined;
+      if (seen?.rooms.includes(room)) name = seen.name;
+    }
+    const users = this.#rooms.get(room);
+    if (users?.get(user)?.name === name) return;
+    if (name === undefined) {
+      users?.delete(user);
+      if (users?.size === 0) this.#rooms.delete(room);
+    } else if (users === undefined) this.#rooms.set(room, new Map([[user, { id: user, name }]]));
+    else users.set(user, { id: user, name });
+    this.#onChange(room, user);
+  }
+}

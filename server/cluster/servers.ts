@@ -1,0 +1,311 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Order, OtherServers, Seen, ThisServer } from '../chat/other-servers.ts';
+import type { User } from '../events.ts';
+import { type Change, type History, isMember } from '../history/history.ts';
+import { Elsewhere } from './elsewhere.ts';
+
+// Milliseconds.
+/** Who comes and goes within this time is told at once. */
+const gatherFor = 100;
+/** The pause before what could not be told is told again. */
+const failurePause = 1000;
+const beatEvery = 5000;
+/** A server that is not heard of for so long is dead, or stands still: its users do not count as present. */
+const deadAfter = 15_000;
+const tickEvery = 1000;
+/** A tick that comes so late says that this process stood still. */
+const stoodStill = 3000;
+/** How long an order waits for what the other servers answer. */
+const answersWithin = 1000;
+/** A server that stands still for an hour ends itself: see `Delivery`. */
+const forgetAfter = 2 * 60 * 60 * 1000;
+/** How long the end of this server is held up by telling it. */
+const byeWithin = 500;
+
+/** Users of one change. */
+const mostUsers = 100;
+
+/**
+ * What a server tells all of them, itself too. It goes the way of the changes: nothing is lost, and all servers get it
+ * in the same order, so nobody has to ask whether what is known of another server is complete.
+ */
+type Told =
+  | { is: 'hello' | 'beat'; name: string }
+  | { is: 'bye' }
+  | { is: 'here'; users: (readonly [string, Seen | null])[] }
+  | { is: 'order'; id: string; user: string; order: Order }
+  | { is: 'done'; id: string; count: number };
+
+/** What a server says over the bus, if there is one. */
+interface Said {
+  is: 'typing';
+  room: string;
+  user: User;
+  typing: boolean;
+}
+
+interface Known {
+  /** Empty until it is known. */
+  name: string;
+  heardAt: number;
+  /** Own beats that have come back since. */
+  beats: number;
+  alive: boolean;
+}
+
+/**
+ * The other servers: which there are, and who is connected to them. Each tells the others whenever somebody comes, goes
+ * or is seen in another way, and that it is alive. One that falls silent keeps what it has told: when it is heard of
+ * again, it is as it was, since nothing that it has told in between can be missing.
+ */
+export class Servers implements OtherServers {
+  /** This run of the server. */
+  readonly #self = randomUUID();
+  readonly #history: History;
+  /** Absent while this server is being started. */
+  #here: ThisServer | undefined;
+  readonly #onSilence: (server: string, silent: boolean) => void;
+  #name = '';
+  readonly #elsewhere: Elsewhere;
+  readonly #known = new Map<string, Known>();
+  readonly #orders = new Map<string, { count: number; missing: Set<string>; done: () => void }>();
+  /** Users whose state the others are still to be told. */
+  readonly #changed = new Set<string>();
+  #telling: Promise<void> | undefined;
+  readonly #closing = new AbortController();
+  #tickedAt = performance.now();
+  #deafUntil = 0;
+
+  /** @param options.onSilence called when another server is not heard of any more, and when it is again */
+  constructor(options: { history: History; onSilence: (server: string, silent: boolean) => void }) {
+    this.#history = options.history;
+    this.#onSilence = options.onSilence;
+    this.#elsewhere = new Elsewhere((room, user) => this.#here?.presenceChanged(room, user));
+    this.#history.onChange((change) => this.#follow(change));
+  }
+
+  /** From now on this server does what the others tell it. */
+  open(here: ThisServer): void {
+    this.#here = here;
+    for (const { room, user } of this.#elsewhere.present()) here.presenceChanged(room, user);
+    const timer = setInterval(() => this.#tick(), tickEvery).unref();
+    this.#closing.signal.addEventListener('abort', () => clearInterval(timer));
+  }
+
+  /**
+   * From now on the others know of this server, and it of them.
+   * @param name of a place that is that of no other server: one that was there before is gone
+   */
+  async join(name: string): Promise<void> {
+    this.#name = name;
+    await this.#tell({ is: 'hello', name });
+    void this.#keepBeating();
+  }
+
+  /** All connections to this server are closed. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    const told = this.#tell({ is: 'bye' }).catch(() => {});
+    await Promise.race([told, pause(byeWithin, undefined, { ref: false })]);
+  }
+
+  presentIn(room: string): ReadonlyMap<string, User> {
+    return this.#elsewhere.presentIn(room);
+  }
+
+  isConnected(user: string): boolean {
+    return this.#elsewhere.isConnected(user);
+  }
+
+  seenChanged(user: string): void {
+    this.#changed.add(user);
+    this.#telling ??= this.#tellChanged();
+  }
+
+  typing(room: string, user: User, typing: boolean): void {
+    const said: Said = { is: 'typing', room, user, typing };
+    this.#history.say?.(said);
+  }
+
+  async carryOut(user: string, order: Order): Promise<number> {
+    const id = randomUUID();
+    return new Promise((resolve, reject) => {
+      let timer: NodeJS.Timeout | undefined;
+      const end = () => {
+        clearTimeout(timer);
+        this.#orders.delete(id);
+      };
+      const waiting = {
+        count: 0,
+        missing: new Set<string>(),
+        done: () => {
+          end();
+          resolve(waiting.count);
+        },
+      };
+      this.#orders.set(id, waiting);
+      this.#tell({ is: 'order', id, user, order }).then(
+        () => {
+          if (this.#orders.has(id)) timer = setTimeout(waiting.done, answersWithin);
+        },
+        (error: unknown) => {
+          end();
+          reject(error);
+        },
+      );
+    });
+  }
+
+  /** What another server has said over the bus. */
+  heard(what: object): void {
+    const now = performance.now();
+    // What has been waiting for this process since before it stood still is over.
+    if (now < this.#deafUntil || now - this.#tickedAt > stoodStill) return;
+    const said = what as Said;
+    if (said.is === 'typing') this.#here?.typing(said.room, said.user, said.typing);
+  }
+
+  async #tell(told: Told): Promise<void> {
+    await this.#history.write('tell', { from: this.#self, what: told });
+  }
+
+  async #keepBeating(): Promise<void> {
+    const { signal } = this.#closing;
+    while (!signal.aborted) {
+      await pause(beatEvery, undefined, { signal, ref: false }).catch(() => {});
+      // If it fails, the next one may succeed.
+      if (!signal.aborted) await this.#tell({ is: 'beat', name: this.#name }).catch(() => {});
+    }
+  }
+
+  async #tellChanged(): Promise<void> {
+    const { signal } = this.#closing;
+    let wait = gatherFor;
+    while (this.#changed.size > 0 && !signal.aborted) {
+      await pause(wait, undefined, { signal, ref: false }).catch(() => {});
+      wait = 0;
+      const users = [...this.#changed].slice(0, mostUsers);
+      for (const user of users) this.#changed.delete(user);
+      try {
+        await this.#tell({ is: 'here', users: users.map((user) => [user, this.#here?.seen(user) ?? null]) });
+      } catch {
+        for (const user of users) this.#changed.add(user);
+        wait = failurePause;
+      }
+    }
+    this.#telling = undefined;
+  }
+
+  #follow(change: Change): void {
+    // A server that stands still says too late that somebody is not there any more.
+    if (change.type === 'room' && change.is === 'deleted') {
+      const { id } = change.room;
+      for (const user of [...this.#elsewhere.presentIn(id).keys()]) this.#elsewhere.removed(id, user);
+    }
+    if (change.type === 'member' && !isMember(change.now)) {
+      this.#elsewhere.removed(change.room.id, change.user.id);
+    }
+    if (change.type === 'told') this.#heardFrom(change.from, change.what as Told);
+  }
+
+  #heardFrom(from: string, told: Told): void {
+    const own = from === this.#self;
+    if (own) {
+      if (told.is === 'beat') for (const known of this.#known.values()) known.beats++;
+    } else if (told.is === 'bye') {
+      return this.#forget(from);
+    } else {
+      this.#isAlive(from);
+    }
+    switch (told.is) {
+      case 'hello':
+        if (own) return;
+        this.#replaced(told.name);
+        this.#introduce();
+        this.#named(from, told.name);
+        return;
+      case 'beat':
+        if (!own) this.#named(from, told.name);
+        return;
+      case 'here':
+        if (!own) for (const [user, seen] of told.users) this.#elsewhere.set(from, user, seen);
+        return;
+      case 'order': {
+        const count = this.#here?.carryOut(told.user, told.order) ?? 0;
+        if (!own) return void this.#tell({ is: 'done', id: told.id, count }).catch(() => {});
+        const waiting = this.#orders.get(told.id);
+        if (waiting === undefined) return;
+        waiting.count += count;
+        for (const [id, { alive }] of this.#known) if (alive) waiting.missing.add(id);
+        if (waiting.missing.size === 0) waiting.done();
+        return;
+      }
+      case 'done': {
+        const waiting = this.#orders.get(told.id);
+        if (waiting === undefined || !waiting.missing.delete(from)) return;
+        waiting.count += told.count;
+        if (waiting.missing.size === 0) waiting.done();
+      }
+    }
+  }
+
+  /** Another server has started: it knows nobody. */
+  #introduce(): void {
+    // At once, so that it waits for this server where it has to.
+    this.#tell({ is: 'beat', name: this.#name }).catch(() => {});
+    for (const { user } of this.#here?.everybody() ?? []) this.seenChanged(user.id);
+  }
+
+  #isAlive(id: string): void {
+    const known = this.#known.get(id);
+    const heard = { heardAt: performance.now(), beats: 0, alive: true };
+    if (known === undefined) return void this.#known.set(id, { name: '', ...heard });
+    const wasAlive = known.alive;
+    Object.assign(known, heard);
+    if (wasAlive) return;
+    this.#elsewhere.setCounts(id, true);
+    this.#onSilence(known.name, false);
+  }
+
+  #named(id: string, name: string): void {
+    const known = this.#known.get(id);
+    if (known !== undefined) known.name = name;
+  }
+
+  #isGone(id: string, known: Known): void {
+    known.alive = false;
+    this.#elsewhere.setCounts(id, false);
+  }
+
+  /** A server has started where another one was: that one was killed. */
+  #replaced(name: string): void {
+    for (const [id, known] of this.#known) if (known.alive && known.name === name) this.#isGone(id, known);
+  }
+
+  #tick(): void {
+    const now = performance.now();
+    const late = now - this.#tickedAt > stoodStill;
+    this.#tickedAt = now;
+    if (late) {
+      this.#deafUntil = now + tickEvery;
+      // What they have told meanwhile is still to be read.
+      for (const known of this.#known.values()) Object.assign(known, { heardAt: now, beats: 0 });
+    }
+    for (const [id, known] of this.#known) {
+      const silentFor = now - known.heardAt;
+      // While own beats do not come back either, it is the database that is silent.
+      if (known.alive && silentFor > deadAfter && known.beats >= 2) {
+        this.#isGone(id, known);
+        this.#onSilence(known.name, true);
+      } else if (silentFor > forgetAfter) {
+        this.#forget(id);
+      }
+    }
+  }
+
+  #forget(id: string): void {
+    this.#known.delete(id);
+    this.#elsewhere.forget(id);
+  }
+}
