@@ -484,8 +484,10 @@ export class Chat implements ConnectionListener {
       if (room !== undefined && (room.summary.member || id === this.#wanted)) return this.#openNow(room);
     }
     if (this.single) return;
-    const first = this.rooms.get(this.#firstRoom ?? '') ?? this.list.own()[0];
-    if (first !== undefined) this.#openNow(first);
+    const first = this.rooms.get(this.#firstRoom ?? '');
+    const left = first?.summary.member === false && this.store?.get('left') === first.id;
+    const room = (left ? undefined : first) ?? this.list.own()[0];
+    if (room !== undefined) this.#openNow(room);
   }
 
   #openNow(room: Room): void {
@@ -527,6 +529,7 @@ export class Chat implements ConnectionListener {
   }
 
   #joined(room: Room, anew: boolean): void {
+    if (room.id === this.#firstRoom) this.store?.delete('left');
     if (anew && room.summary.last === undefined) void this.list.place();
     this.outbox?.flush();
     if (room === this.current) {
@@ -566,6 +569,8 @@ export class Chat implements ConnectionListener {
     room.joined = false;
     this.typing.forget(room.id);
     if (this.store?.get<string>('room') === room.id) this.store.delete('room');
+    // It would be opened, and so joined, for the next connection.
+    if (room.id === this.#firstRoom) this.store?.set('left', room.id);
     this.outbox?.refuse(room.id, 'unknown_room');
     this.#listener.removed?.(room, reason);
     if (shown) {

@@ -109,10 +109,21 @@ test('on a phone a room that was left, or that one was taken out of, leads to th
   await page.setViewportSize({ width: 800, height: 640 });
   await expect(page.getByRole('heading', { name: 'No room is open' })).toBeVisible();
   await expect(page.locator('php-chat .bone')).toHaveCount(0);
-  await rooms(page)
-    .getByRole('button', { name: /^announcements/ })
-    .click();
+  // Nothing takes one back there but oneself: neither a new connection nor another visit.
+  const left = rooms(page).getByRole('button', { name: 'announcements , not joined' });
+  await context.setOffline(true);
+  await expect(page.getByText('Connection lost', { exact: true })).toBeVisible();
+  await context.setOffline(false);
+  await expect(page.getByText('Connected', { exact: true })).toBeVisible();
+  await expect(page.getByRole('heading', { name: 'No room is open' })).toBeVisible();
+  await expect(left).toBeVisible();
+  await page.reload();
+  await expect(page.getByText('Connected', { exact: true })).toBeVisible();
+  await expect(page.getByRole('heading', { name: 'No room is open' })).toBeVisible();
+  await left.click();
   await expect(page.getByRole('textbox', { name: 'Message to announcements' })).toBeFocused();
+  await page.reload();
+  await expect(page.getByRole('textbox', { name: 'Message to announcements' })).toBeVisible();
   await context.close();
 });
 
