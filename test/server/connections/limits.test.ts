@@ -293,7 +293,7 @@ describe.concurrent('by user', () => {
       }
       const began = performance.now();
       await client.request('room:list', {});
-      expect(performance.now() - began).toBeLessThan(1000);
+      expect(performance.now() - began).toBeLessThan(5000);
       expect(client.socket.connected).toBe(true);
     },
   );
