@@ -65,7 +65,7 @@ export class LightClient {
   readonly #dialect: Dialect;
   readonly #ping: Buffer;
   /** Requests without an answer, by their id. */
-  readonly #requests = new Map<number, (ok: boolean) => void>();
+  readonly #requests = new Map<number, PromiseWithResolvers<boolean>>();
   /** With number 1 some protocols ask to be let in. */
   #lastId = 1;
   #tail = '';
@@ -78,7 +78,11 @@ export class LightClient {
     this.#ping = Buffer.from([0x81, dialect.ping.length, ...Buffer.from(dialect.ping)]);
     socket.setNoDelay(true);
     socket.on('data', (chunk: Buffer) => this.#read(chunk));
-    socket.on('close', () => this.#failed?.(new Error('the server has closed the connection')));
+    socket.on('close', () => {
+      const closed = new Error('the server has closed the connection');
+      this.#failed?.(closed);
+      for (const { reject } of this.#requests.values()) reject(closed);
+    });
     socket.on('error', () => {});
   }
 
@@ -100,15 +104,18 @@ export class LightClient {
     return client;
   }
 
-  /** Resolves with whether it was carried out. */
+  /** Resolves with whether it was carried out; rejects when the connection is closed before. */
   request(name: 'room:join' | 'message:send', payload: { room: string }): Promise<boolean> {
     const id = ++this.#lastId;
+    const answer = Promise.withResolvers<boolean>();
+    this.#requests.set(id, answer);
     this.#send(this.#dialect.request(id, name, payload));
-    return new Promise((resolve) => this.#requests.set(id, resolve));
+    return answer.promise;
   }
 
   close(): void {
     this.#failed = undefined;
+    this.#requests.clear();
     this.#socket.destroy();
   }
 
@@ -151,7 +158,7 @@ export class LightClient {
     // The beginning of an answer may lie in two chunks.
     const text = this.#tail + chunk.toString('latin1');
     for (const [, id, outcome = ''] of text.matchAll(this.#dialect.answers)) {
-      this.#requests.get(Number(id))?.(this.#dialect.ok.includes(outcome));
+      this.#requests.get(Number(id))?.resolve(this.#dialect.ok.includes(outcome));
       this.#requests.delete(Number(id));
     }
     this.#tail = text.slice(-30);
