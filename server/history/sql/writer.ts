@@ -11,7 +11,7 @@ import { store } from './store.ts';
 import { LoadedWork, Missing } from './work.ts';
 
 /**
- * Most operations of one transaction, and characters of their texts: it bounds how long the first of its senders waits,
+ * Most operations of one transaction, and characters of what they hold: it bounds how long the first of its senders waits,
  * and a database takes statements of so many bytes only.
  */
 const maxBatch = 500;
@@ -267,8 +267,9 @@ export class Writer {
 function batchOf(calls: readonly Call[]): number {
   let characters = 0;
   let size = 0;
-  for (const { input } of calls) {
-    characters += (input as { text?: string }).text?.length ?? 0;
+  for (const { op, input } of calls) {
+    characters +=
+      op === 'tell' ? JSON.stringify(input).length : ((input as { text?: string }).text?.length ?? 0);
     if (size === maxBatch || (characters > maxCharacters && size > 0)) break;
     size++;
   }
