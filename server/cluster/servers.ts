@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as pause } from 'node:timers/promises';
 import type { Order, OtherServers, Seen, ThisServer } from '../chat/other-servers.ts';
 import type { User } from '../events.ts';
 import { type Change, type History, isMember } from '../history/history.ts';
@@ -54,6 +53,9 @@ interface Known {
   alive: boolean;
 }
 
+/** It keeps no process alive. */
+const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms).unref());
+
 /**
  * The other servers: which there are, and who is connected to them. Each tells the others whenever somebody comes, goes
  * or is seen in another way, and that it is alive. One that falls silent keeps what it has told: when it is heard of
@@ -73,7 +75,8 @@ export class Servers implements OtherServers {
   /** Users whose state the others are still to be told. */
   readonly #changed = new Set<string>();
   #telling: Promise<void> | undefined;
-  readonly #closing = new AbortController();
+  #ticks: NodeJS.Timeout | undefined;
+  #closed = false;
   #tickedAt = performance.now();
   #deafUntil = 0;
 
@@ -89,8 +92,7 @@ export class Servers implements OtherServers {
   open(here: ThisServer): void {
     this.#here = here;
     for (const { room, user } of this.#elsewhere.present()) here.presenceChanged(room, user);
-    const timer = setInterval(() => this.#tick(), tickEvery).unref();
-    this.#closing.signal.addEventListener('abort', () => clearInterval(timer));
+    this.#ticks = setInterval(() => this.#tick(), tickEvery).unref();
   }
 
   /**
@@ -105,9 +107,10 @@ export class Servers implements OtherServers {
 
   /** All connections to this server are closed. */
   async close(): Promise<void> {
-    this.#closing.abort();
+    this.#closed = true;
+    clearInterval(this.#ticks);
     const told = this.#tell({ is: 'bye' }).catch(() => {});
-    await Promise.race([told, pause(byeWithin, undefined, { ref: false })]);
+    await Promise.race([told, pause(byeWithin)]);
   }
 
   presentIn(room: string): ReadonlyMap<string, User> {
@@ -171,19 +174,17 @@ export class Servers implements OtherServers {
   }
 
   async #keepBeating(): Promise<void> {
-    const { signal } = this.#closing;
-    while (!signal.aborted) {
-      await pause(beatEvery, undefined, { signal, ref: false }).catch(() => {});
+    while (!this.#closed) {
+      await pause(beatEvery);
       // If it fails, the next one may succeed.
-      if (!signal.aborted) await this.#tell({ is: 'beat', name: this.#name }).catch(() => {});
+      if (!this.#closed) await this.#tell({ is: 'beat', name: this.#name }).catch(() => {});
     }
   }
 
   async #tellChanged(): Promise<void> {
-    const { signal } = this.#closing;
     let wait = gatherFor;
-    while (this.#changed.size > 0 && !signal.aborted) {
-      await pause(wait, undefined, { signal, ref: false }).catch(() => {});
+    while (this.#changed.size > 0 && !this.#closed) {
+      await pause(wait);
       wait = 0;
       const users = [...this.#changed].slice(0, mostUsers);
       for (const user of users) this.#changed.delete(user);

@@ -321,7 +321,7 @@ describe.each(surroundings.slice(0, size(4, 2)))('three servers on $name', ({ ki
 
 describe('two servers', () => {
   test.each(['up', 'down, which is told'] as const)(
-    'rooms, members, roles, names, marks, bans and deletions of one are seen on the other within 1.5 s, the bus %s',
+    'rooms, members, roles, names, marks, pushes, bans and deletions of one are seen on the other within 1.5 s, the bus %s',
     async (state) => {
       const history = await newHistory('postgres');
       const line = await cuttable();
@@ -359,6 +359,21 @@ describe('two servers', () => {
         text: '',
         deletedBy: 'author',
       });
+
+      const watcher = await Tab.open(one.url, 'PHPSESSID=u1', 'lobby');
+      closing.push(() => watcher.client.close());
+      const cy = await connect(two, 3);
+      await cy.request('room:join', { room: 'lobby' });
+      // Through the bus 0.35 s, without it a second more.
+      const seen = () => watcher.present.has('3');
+      await expect.poll(seen, { timeout: 3000, interval: 5 }).toBe(true);
+      const order = { name: 'order', data: { number: 4711 } };
+      const pushed = api(one, 'POST', '/api/users/3/push', order);
+      await eventOf(cy, 'push').toEqual(order);
+      const closed = api(one, 'DELETE', '/api/users/3/connections');
+      expect((await cy.ended).reason).toBe('kicked');
+      await expect.poll(seen, { timeout: 4000, interval: 5 }).toBe(false);
+      if (state === 'up') expect([await pushed, await closed]).toEqual([{ delivered: 1 }, { closed: 1 }]);
 
       await ann.request('room:remove', { room, user: '2' });
       await ann.request('message:send', { room, text: 'he is gone', clientId: newClientId() });
@@ -483,6 +498,7 @@ describe('two servers', () => {
     ]) {
       await redis.ask('PUBLISH', channel, forged);
     }
+    await two.until(/a text on the bus was ignored/);
     await send('the next');
     await expect.poll(() => bob.messages().map(({ text }) => text)).toEqual(['hello', 'the next']);
   });
@@ -490,8 +506,10 @@ describe('two servers', () => {
   test('one that stood still for longer than changes are kept ends, instead of leaving something out', async () => {
     const history = await newHistory('postgres');
     const [one, two] = await startNodes(history, 'postgres');
-    const ann = await connect(one, 1);
-    await ann.request('room:join', { room: 'lobby' });
+    const [ann, bob] = [await connect(one, 1), await connect(two, 2)];
+    for (const client of [ann, bob]) await client.request('room:join', { room: 'lobby' });
+    await ann.request('typing:set', { room: 'lobby', typing: true });
+    await eventOf(bob, 'typing:changed').toMatchObject({ user: { id: '1' }, typing: true });
     two.process.kill('SIGSTOP');
     for (let n = 0; n < 3; n++) {
       await ann.request('message:send', { room: 'lobby', text: 'hello', clientId: newClientId() });

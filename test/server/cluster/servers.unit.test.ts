@@ -1,0 +1,282 @@
+import fc from 'fast-check';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import type { Order, Seen } from '../../../server/chat/other-servers.ts';
+import { Servers } from '../../../server/cluster/servers.ts';
+import type { Change, History } from '../../../server/history/history.ts';
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.clearAllTimers();
+  vi.useRealTimers();
+});
+
+const rooms = ['hall', 'attic', 'cellar'];
+
+/** The database that all servers share: what is written is handed out to each of them in one order. */
+class Database {
+  readonly #changes: Change[] = [];
+  readonly #readers: { at: number; listener: (change: Change) => void; isCut: () => boolean }[] = [];
+  /** Whether nobody can reach it. */
+  down = false;
+
+  write(change: Change): void {
+    this.#changes.push(change);
+    this.#handOut();
+  }
+
+  /** @param isCut whether this server alone cannot reach it */
+  history(isCut: () => boolean): History {
+    return {
+      write: async (_op: 'tell', input: { from: string; what: object }) => {
+        if (this.down || isCut()) throw new Error('the database does not answer');
+        // As over the network: nothing of it is shared.
+        this.write({ type: 'told', ...structuredClone(input) });
+        return {};
+      },
+      onChange: (listener: (change: Change) => void) => {
+        this.#readers.push({ at: this.#changes.length, listener, isCut });
+      },
+    } as unknown as History;
+  }
+
+  /** The user is no member of the room any more. */
+  remove(id: string, room: string): void {
+    const now = { sources: 0, role: 'member', readSeq: 0, acted: 0 } as const;
+    const record = { id: room } as (Change & { type: 'member' })['room'];
+    const user = { id, name: id };
+    this.write({ type: 'member', room: record, user, before: now, now, by: 'people', cause: 'removed' });
+  }
+
+  #handOut(): void {
+    for (const reader of this.#readers) {
+      while (!this.down && !reader.isCut() && reader.at < this.#changes.length) {
+        reader.listener(this.#changes[reader.at++] as Change);
+      }
+    }
+  }
+
+  goOn(): void {
+    this.#handOut();
+  }
+}
+
+/** A server, as far as presence goes. */
+class Server {
+  readonly users = new Map<string, string[]>();
+  readonly orders: string[] = [];
+  /** What it shows of the others, kept up by what it is notified of alone. */
+  readonly shown = new Set<string>();
+  readonly #database: Database;
+  readonly #servers: Servers;
+  cut = false;
+  silent = 0;
+
+  constructor(database: Database, name: string) {
+    this.#database = database;
+    const history = database.history(() => this.cut);
+    this.#servers = new Servers({ history, onSilence: (_, isSilent) => (this.silent += isSilent ? 1 : -1) });
+    history.onChange((change) => {
+      if (change.type === 'member') this.#set(change.user.id, (own) => own !== change.room.id);
+    });
+    this.#servers.open({
+      seen: (user) => this.#seen(user),
+      everybody: () => [...this.users.keys()].map((id) => ({ user: { id, name: id } })),
+      presenceChanged: (room, user) => {
+        if (this.#servers.presentIn(room).has(user)) this.shown.add(`${room} ${user}`);
+        else this.shown.delete(`${room} ${user}`);
+      },
+      typing: () => {},
+      carryOut: (user, { is }: Order) => {
+        this.orders.push(`${is} ${user}`);
+        return this.users.has(user) ? 1 : 0;
+      },
+    });
+    void this.#servers.join(name);
+  }
+
+  #seen(user: string): Seen | null {
+    const own = this.users.get(user);
+    return own === undefined ? null : { name: user, rooms: own };
+  }
+
+  #set(user: string, which: (room: string) => boolean): void {
+    const own = this.users.get(user);
+    if (own === undefined) return;
+    this.users.set(user, own.filter(which));
+    this.#servers.seenChanged(user);
+  }
+
+  come(user: string, own: string[]): void {
+    this.users.set(user, own);
+    this.#servers.seenChanged(user);
+  }
+
+  go(user: string): void {
+    this.users.delete(user);
+    this.#servers.seenChanged(user);
+  }
+
+  order(user: string, order: Order): Promise<number> {
+    return this.#servers.carryOut(user, order);
+  }
+
+  /** Whom it knows on other servers, as its users see it. */
+  get known(): string[] {
+    return rooms.flatMap((room) =>
+      [...this.#servers.presentIn(room).keys()].map((user) => `${room} ${user}`),
+    );
+  }
+
+  back(): void {
+    this.cut = false;
+    this.#database.goOn();
+  }
+
+  close(): Promise<void> {
+    return this.#servers.close();
+  }
+}
+
+const seconds = (n: number) => vi.advanceTimersByTimeAsync(n * 1000);
+
+async function start(count: number): Promise<{ database: Database; servers: Server[] }> {
+  const database = new Database();
+  const servers = Array.from({ length: count }, (_, n) => new Server(database, `server-${n}`));
+  await seconds(1);
+  return { database, servers };
+}
+
+/** What a server has to know: whom the others have. */
+const truthFor = (one: Server, all: readonly Server[]) => [
+  ...new Set(
+    all.flatMap((other) =>
+      other === one ? [] : [...other.users].flatMap(([user, own]) => own.map((room) => `${room} ${user}`)),
+    ),
+  ),
+];
+
+test('whoever comes, goes, is removed, whichever server is cut off, killed or started: all agree a while later', async () => {
+  const user = fc.constantFrom('ann', 'bob', 'cy', 'dee');
+  const which = fc.nat(2);
+  const step = fc.oneof(
+    fc.record({ do: fc.constant('come' as const), which, user, own: fc.subarray(rooms) }),
+    fc.record({ do: fc.constant('go' as const), which, user }),
+    fc.record({ do: fc.constant('remove' as const), which, user, room: fc.constantFrom(...rooms) }),
+    fc.record({ do: fc.constantFrom('cut' as const, 'back' as const, 'kill' as const), which }),
+    fc.record({ do: fc.constant('wait' as const), which: fc.nat(9000) }),
+  );
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 40, size: 'max' }), async (steps) => {
+      const { database, servers } = await start(3);
+      for (const one of steps) {
+        const server = servers[one.which] as Server;
+        if (one.do === 'come') server.come(one.user, one.own);
+        if (one.do === 'go') server.go(one.user);
+        if (one.do === 'cut') server.cut = true;
+        if (one.do === 'back') server.back();
+        if (one.do === 'wait') await vi.advanceTimersByTimeAsync(one.which);
+        if (one.do === 'kill') {
+          server.cut = true;
+          servers[one.which] = new Server(database, `server-${one.which}`);
+        }
+        if (one.do === 'remove') {
+          database.remove(one.user, one.room);
+        }
+      }
+      for (const server of servers) server.back();
+      await seconds(22);
+      for (const server of servers) {
+        expect(server.known.sort()).toEqual(truthFor(server, servers).sort());
+        expect([...server.shown].sort()).toEqual(server.known.sort());
+      }
+      vi.clearAllTimers();
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test('the users of a server that is cut off leave within 20 s and are back when it is', async () => {
+  const { servers } = await start(2);
+  const [one, two] = servers as [Server, Server];
+  two.come('bob', ['hall']);
+  await seconds(1);
+  expect(one.known).toEqual(['hall bob']);
+  two.cut = true;
+  await seconds(14);
+  expect(one.known).toEqual(['hall bob']);
+  await seconds(6);
+  expect(one.known).toEqual([]);
+  expect(one.silent).toBe(1);
+  two.come('cy', ['attic']);
+  two.back();
+  await seconds(7);
+  expect(one.known.sort()).toEqual(['attic cy', 'hall bob']);
+  expect(one.silent).toBe(0);
+});
+
+test('who is removed from a room is not seen there any more, though the server that says so is cut off', async () => {
+  const { database, servers } = await start(2);
+  const [one, two] = servers as [Server, Server];
+  two.come('bob', ['hall', 'attic']);
+  await seconds(1);
+  two.cut = true;
+  database.remove('bob', 'hall');
+  expect(one.known).toEqual(['attic bob']);
+  expect([...one.shown]).toEqual(['attic bob']);
+});
+
+test('nobody leaves while the database answers nobody, nor when it answers again', async () => {
+  const { database, servers } = await start(2);
+  const [one, two] = servers as [Server, Server];
+  one.come('ann', ['hall']);
+  two.come('bob', ['hall']);
+  await seconds(1);
+  database.down = true;
+  await seconds(60);
+  database.down = false;
+  for (let n = 0; n < 200; n++) {
+    expect([one.known, two.known]).toEqual([['hall bob'], ['hall ann']]);
+    await seconds(0.1);
+  }
+});
+
+test('a server takes the place of a killed one of the same name at once', async () => {
+  const { database, servers } = await start(2);
+  const [one, two] = servers as [Server, Server];
+  two.come('bob', ['hall']);
+  await seconds(1);
+  two.cut = true;
+  new Server(database, 'server-1');
+  await seconds(0.1);
+  expect(one.known).toEqual([]);
+  expect(one.silent).toBe(0);
+});
+
+test('an order is carried out everywhere, and sums those who answer within a second', async () => {
+  const { servers } = await start(3);
+  const [one, two, three] = servers as [Server, Server, Server];
+  for (const server of servers) server.come('bob', []);
+  await seconds(1);
+  expect(await one.order('bob', { is: 'kick' })).toBe(3);
+  three.cut = true;
+  const partly = one.order('bob', { is: 'count' });
+  await seconds(1);
+  expect(await partly).toBe(2);
+  three.back();
+  expect(three.orders).toEqual(['kick bob', 'count bob']);
+  expect(two.orders).toEqual(three.orders);
+  two.cut = true;
+  await expect(two.order('bob', { is: 'kick' })).rejects.toThrow('does not answer');
+});
+
+test('a server that ends takes its users along', async () => {
+  const { servers } = await start(2);
+  const [one, two] = servers as [Server, Server];
+  two.come('bob', ['hall']);
+  await seconds(1);
+  two.users.clear();
+  await Promise.all([two.close(), seconds(1)]);
+  expect(one.known).toEqual([]);
+});
