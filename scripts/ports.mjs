@@ -14,16 +14,16 @@ export function portFrom(variable, fallback) {
 /**
  * Fails unless the port is free on both loopback addresses: another server on ::1 would get what a browser
  * sends to `localhost`.
- * @param {string} variable @param {number} port @param {string} what
+ * @param {string} variable @param {number} port @param {string} what @param {string} command
  */
-export async function requireFree(variable, port, what) {
+export async function requireFree(variable, port, what, command) {
   for (const address of ['127.0.0.1', '::1']) {
     const code = await tryPort(port, address);
     if (code === undefined || code === 'EADDRNOTAVAIL' || code === 'EAFNOSUPPORT') continue;
     const why = code === 'EADDRINUSE' ? 'is in use by another program' : `cannot be used (${code})`;
     throw new Problem(
       `Port ${port}, for ${what}, ${why}.\n` +
-        `End that program, or choose another port: ${variable}=${port + 1} npm start`,
+        `End that program, or choose another port: ${variable}=${port + 1} ${command}`,
     );
   }
 }

@@ -5,10 +5,12 @@ import { Problem, UNAVAILABLE } from './command.mjs';
 import { installDebianPackages, installLine } from './debian.mjs';
 import { installNpmPackages } from './npm-packages.mjs';
 
+/** @typedef {'start' | 'cluster' | 'test'} Command */
+
 /**
  * What the commands need beside Node and npm: the Debian package, who needs it, and how to see that it is
  * there. Looked for by what it brings and not by its name, so that PHP from elsewhere will do as well.
- * @type {{ name: string, only?: 'test', present: () => boolean }[]}
+ * @type {{ name: string, only?: Command[], present: () => boolean }[]}
  */
 const needs = [
   { name: 'libatomic1', present: () => process.platform !== 'linux' || hasLibrary('libatomic.so.1') }, // Node 26
@@ -16,42 +18,50 @@ const needs = [
   { name: 'php-memcached', present: () => phpHas('memcached') },
   { name: 'php-sqlite3', present: () => phpHas('pdo_sqlite') },
   { name: 'memcached', present: () => onPath('memcached') },
-  { name: 'phpunit', only: 'test', present: () => onPath('phpunit') },
-  { name: 'php-xml', only: 'test', present: () => phpHas('dom', 'xmlwriter') },
-  { name: 'php-mbstring', only: 'test', present: () => phpHas('mbstring') },
-  { name: 'php-igbinary', only: 'test', present: () => phpHas('igbinary') },
-  { name: 'php-msgpack', only: 'test', present: () => phpHas('msgpack') },
-  { name: 'php-memcache', only: 'test', present: () => phpHas('memcache') },
-  { name: 'php-redis', only: 'test', present: () => phpHas('redis') },
-  { name: 'php-mysql', only: 'test', present: () => phpHas('pdo_mysql') },
-  { name: 'php-pgsql', only: 'test', present: () => phpHas('pdo_pgsql') },
+  { name: 'phpunit', only: ['test'], present: () => onPath('phpunit') },
+  { name: 'php-xml', only: ['test'], present: () => phpHas('dom', 'xmlwriter') },
+  { name: 'php-mbstring', only: ['test'], present: () => phpHas('mbstring') },
+  { name: 'php-igbinary', only: ['test'], present: () => phpHas('igbinary') },
+  { name: 'php-msgpack', only: ['test'], present: () => phpHas('msgpack') },
+  { name: 'php-memcache', only: ['test'], present: () => phpHas('memcache') },
+  { name: 'php-redis', only: ['test'], present: () => phpHas('redis') },
+  { name: 'php-mysql', only: ['test'], present: () => phpHas('pdo_mysql') },
+  { name: 'php-pgsql', only: ['test'], present: () => phpHas('pdo_pgsql') },
   // Laravel's own classes.
-  { name: 'php-illuminate-session', only: 'test', present: () => hasPhpClasses('Illuminate/Session') },
-  { name: 'php-illuminate-encryption', only: 'test', present: () => hasPhpClasses('Illuminate/Encryption') },
-  { name: 'php-illuminate-cookie', only: 'test', present: () => hasPhpClasses('Illuminate/Cookie') },
-  { name: 'redis-server', only: 'test', present: () => onPath('redis-server') },
+  { name: 'php-illuminate-session', only: ['test'], present: () => hasPhpClasses('Illuminate/Session') },
+  {
+    name: 'php-illuminate-encryption',
+    only: ['test'],
+    present: () => hasPhpClasses('Illuminate/Encryption'),
+  },
+  { name: 'php-illuminate-cookie', only: ['test'], present: () => hasPhpClasses('Illuminate/Cookie') },
+  { name: 'redis-server', only: ['test', 'cluster'], present: () => onPath('redis-server') },
   {
     name: 'mariadb-server',
-    only: 'test',
+    only: ['test'],
     present: () => onPath('mariadbd') || existsSync('/usr/sbin/mariadbd'),
   },
-  { name: 'postgresql', only: 'test', present: () => existsSync('/usr/lib/postgresql') },
-  { name: 'nginx-light', only: 'test', present: () => onPath('nginx') || existsSync('/usr/sbin/nginx') },
-  { name: 'haproxy', only: 'test', present: () => onPath('haproxy') || existsSync('/usr/sbin/haproxy') },
-  { name: 'dokuwiki', only: 'test', present: () => existsSync('/usr/share/dokuwiki/doku.php') },
-  { name: 'libfaketime', only: 'test', present: hasFaketime },
-  { name: 'openjdk-17-jdk-headless', only: 'test', present: () => onPath('javac') },
-  { name: 'maven', only: 'test', present: () => onPath('mvn') },
-  { name: 'chromium', only: 'test', present: () => existsSync('/usr/bin/chromium') },
+  { name: 'postgresql', only: ['test', 'cluster'], present: () => existsSync('/usr/lib/postgresql') },
+  {
+    name: 'nginx-light',
+    only: ['test', 'cluster'],
+    present: () => onPath('nginx') || existsSync('/usr/sbin/nginx'),
+  },
+  { name: 'haproxy', only: ['test'], present: () => onPath('haproxy') || existsSync('/usr/sbin/haproxy') },
+  { name: 'dokuwiki', only: ['test'], present: () => existsSync('/usr/share/dokuwiki/doku.php') },
+  { name: 'libfaketime', only: ['test'], present: hasFaketime },
+  { name: 'openjdk-17-jdk-headless', only: ['test'], present: () => onPath('javac') },
+  { name: 'maven', only: ['test'], present: () => onPath('mvn') },
+  { name: 'chromium', only: ['test'], present: () => existsSync('/usr/bin/chromium') },
   // Pages are compared and read with Chinese and emoji in them.
-  { name: 'fonts-wqy-microhei', only: 'test', present: () => hasFont('wqy/wqy-microhei.ttc') },
-  { name: 'fonts-noto-color-emoji', only: 'test', present: () => hasFont('noto/NotoColorEmoji.ttf') },
+  { name: 'fonts-wqy-microhei', only: ['test'], present: () => hasFont('wqy/wqy-microhei.ttc') },
+  { name: 'fonts-noto-color-emoji', only: ['test'], present: () => hasFont('noto/NotoColorEmoji.ttf') },
 ];
 
 /**
  * Makes sure that everything is there, the quick question first: who has to install Debian packages by
  * hand hears of it before npm has worked for a minute.
- * @param {'start' | 'test'} command
+ * @param {Command} command
  */
 export async function prepare(command) {
   const missing = missingFor(command);
@@ -65,11 +75,11 @@ export async function prepare(command) {
   await installNpmPackages();
 }
 
-/** @param {'start' | 'test'} command */
+/** @param {Command} command */
 function missingFor(command) {
   phpModules = undefined;
   return needs
-    .filter(({ only, present }) => (only === undefined || only === command) && !present())
+    .filter(({ only, present }) => (only === undefined || only.includes(command)) && !present())
     .map(({ name }) => name);
 }
 
@@ -79,7 +89,7 @@ function notInstalled(missing, command) {
     ? 'Install them with this line, then run the command again:'
     : 'This system has no apt-get; install what corresponds to them. On Debian the line is:';
   return new Problem(
-    `npm ${command} needs what these Debian packages bring: ${missing.join(', ')}.\n${how}\n\n${installLine(missing)}\n`,
+    `npm ${command === 'cluster' ? 'run start:cluster' : command} needs what these Debian packages bring: ${missing.join(', ')}.\n${how}\n\n${installLine(missing)}\n`,
     UNAVAILABLE,
   );
 }

@@ -16,12 +16,14 @@ const logs = join('data', 'log');
  * @param {string} program
  * @param {string[]} args
  * @param {NodeJS.ProcessEnv} env
+ * @param {{ uid: number, gid: number }} [account] to run it as
  */
-export function startService(name, program, args, env) {
+export function startService(name, program, args, env, account) {
   mkdirSync(join(root, logs), { recursive: true });
   const log = join(logs, `${name.toLowerCase().replaceAll(' ', '-')}.log`);
   const file = openSync(join(root, log), 'w');
-  const { ended } = launch(program, args, { cwd: root, env, stdio: ['ignore', file, file] });
+  const cwd = account === undefined ? root : '/'; // which another account may not enter
+  const { ended, pid } = launch(program, args, { cwd, env, stdio: ['ignore', file, file], ...account });
   closeSync(file);
   const tail = () => {
     const lines = lastLines(join(root, log), 20);
@@ -35,6 +37,8 @@ export function startService(name, program, args, env) {
   failed.catch(() => {}); // told to whoever waits, now or later
 
   return {
+    pid,
+    ended,
     failed,
     /** @param {() => Promise<boolean>} check */
     async ready(check) {
@@ -51,10 +55,11 @@ async function repeat(check) {
   while (!(await check())) await delay(50);
 }
 
-/** @param {number} port @returns {Promise<boolean>} */
-export function accepts(port) {
+/** @param {number | string} place a port, or the path of a socket @returns {Promise<boolean>} */
+export function accepts(place) {
   return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1', () => {
+    const at = typeof place === 'string' ? { path: place } : { port: place, host: '127.0.0.1' };
+    const socket = connect(at, () => {
       socket.destroy();
       resolve(true);
     });

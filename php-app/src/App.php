@@ -11,6 +11,7 @@ final class App
         '/' => ['GET' => 'home'],
         '/login' => ['POST' => 'logIn'],
         '/logout' => ['POST' => 'logOut'],
+        '/nodes' => ['GET' => 'nodesPage'],
         '/order' => ['POST' => 'shipOrder'],
         '/session' => ['GET' => 'sessionPage'],
     ];
@@ -143,6 +144,18 @@ final class App
             'now' => gmdate(DATE_ATOM),
             'server' => gethostname() . ':' . $_SERVER['SERVER_PORT'],
         ]));
+    }
+
+    /** Which of several chat servers the browser is connected to. */
+    private function nodesPage(): Response
+    {
+        $this->session->start();
+        if ($this->session->user() === null) {
+            return $this->loginForm(200);
+        }
+        $chat = $this->config->chat ?? ChatAddress::beside($this->request);
+        $page = $this->view->page('nodes', ['chat' => $chat->url]);
+        return new Response(200, $page, chat: $chat, ownScripts: true);
     }
 
     private function notice(int $status, string $text): Response

@@ -12,12 +12,14 @@ final class Response
     /**
      * @param array<string, string> $headers
      * @param ChatAddress|null $chat whose script the page loads; null: the page may run no script at all
+     * @param bool $ownScripts whether it loads a script of the site, too
      */
     public function __construct(
         private readonly int $status,
         private readonly string $body,
         private readonly array $headers = [],
         private readonly ?ChatAddress $chat = null,
+        private readonly bool $ownScripts = false,
     ) {
     }
 
@@ -54,7 +56,7 @@ final class Response
             "require-trusted-types-for 'script'",
         ];
         if ($this->chat !== null) {
-            $policy[] = "script-src {$this->chat->origin}";
+            $policy[] = "script-src {$this->chat->origin}" . ($this->ownScripts ? " 'self'" : '');
             $policy[] = "connect-src {$this->chat->origin} " . $this->chat->socketOrigin();
         }
         $headers = [

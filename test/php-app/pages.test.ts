@@ -145,6 +145,7 @@ describe('every page', () => {
     ['GET', '/', 200],
     ['GET', '/?a=b', 200],
     ['GET', '/session', 200],
+    ['GET', '/nodes', 200],
     ['GET', '/nothing', 404],
     ['GET', '/index.php', 404],
     ['GET', '/..%2f', 404],

@@ -1,0 +1,37 @@
+// Which of several chat servers this browser is connected to, by a connection of its own: the first event of one says so.
+const main = document.querySelector('main');
+const now = document.getElementById('node');
+const moves = document.getElementById('moves');
+const { chat, none, unnamed } = main.dataset;
+
+function show(name) {
+  now.textContent = name;
+  const move = document.createElement('li');
+  const time = document.createElement('time');
+  time.textContent = new Date().toLocaleTimeString(document.documentElement.lang);
+  move.append(time, ' ', name);
+  moves.prepend(move);
+}
+
+function connect() {
+  const socket = new WebSocket(`${chat.replace(/^http/, 'ws')}/socket.io/?EIO=4&transport=websocket`);
+  let ready = false;
+  socket.addEventListener('message', ({ data }) => {
+    if (data.startsWith('0')) socket.send('40');
+    else if (data === '2') socket.send('3');
+    else if (data.startsWith('42["session:ready",')) {
+      ready = true;
+      show(JSON.parse(data.slice(2))[1].node ?? unnamed);
+    } else if (data.startsWith('44') && JSON.parse(data.slice(2)).data?.code === 'unauthorized') {
+      // To log in.
+      location.reload();
+    }
+  });
+  socket.addEventListener('close', () => {
+    if (ready) show(none);
+    // At random, as the chat does: after the end of a server everybody comes back.
+    setTimeout(connect, 1000 + Math.random() * 1000);
+  });
+}
+
+connect();

@@ -1,0 +1,87 @@
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { CONFIG, Problem } from './command.mjs';
+import { root, runtime } from './npm-packages.mjs';
+import { freePort, portFrom, requireFree } from './ports.mjs';
+import { accepts, answers, startService } from './service.mjs';
+
+/** @typedef {{ app: number, chat: number }} Ports */
+
+/**
+ * The two ports that a browser asks, and what checks that they are free.
+ * @param {string} command for the advice
+ * @param {string} chat what is to listen on the port of the chat
+ */
+export function sitePorts(command, chat) {
+  const ports = { app: portFrom('APP_PORT', 8080), chat: portFrom('CHAT_PORT', 7070) };
+  if (ports.app === ports.chat) throw new Problem(`APP_PORT and CHAT_PORT are both ${ports.app}`, CONFIG);
+  return {
+    ports,
+    async requireFree() {
+      await requireFree('APP_PORT', ports.app, 'the PHP application', command);
+      await requireFree('CHAT_PORT', ports.chat, chat, command);
+    },
+  };
+}
+
+/** Between PHP and the chat server alone; a key of one's own in the environment goes to both as it is. */
+export function apiKey() {
+  const own = process.env.CHAT_API_KEY || process.env.CHAT_API_KEY_FILE;
+  return own ? {} : { CHAT_API_KEY: randomBytes(32).toString('base64url') };
+}
+
+/** A memcached of our own, for the sessions. */
+export async function startSessionStore() {
+  const port = await freePort();
+  const user = process.getuid?.() === 0 ? ['-u', 'nobody'] : []; // as root it refuses to run without
+  const args = ['-l', '127.0.0.1', '-p', String(port), '-U', '0', ...user];
+  const service = startService('memcached server', 'memcached', args, process.env);
+  await service.ready(() => accepts(port));
+  return { service, url: `memcached://127.0.0.1:${port}?prefix=sessions/&format=json` };
+}
+
+/** @param {Ports} ports @param {string} store @param {NodeJS.ProcessEnv} key */
+export async function startPhp(ports, store, key) {
+  const env = {
+    ...process.env,
+    ...key,
+    CHAT_API_URL: `http://127.0.0.1:${ports.chat}`,
+    SESSION_STORE: store,
+    APP_DATA: join(root, 'data'),
+    // Without workers one slow page would hold up all others.
+    PHP_CLI_SERVER_WORKERS: '4',
+    ...(ports.chat === 7070 ? {} : { CHAT_URL: `http://localhost:${ports.chat}` }),
+  };
+  // PHP's server binds one address. On 127.0.0.1 it has all that say localhost (browsers turn to it when
+  // nobody answers on ::1) and nobody else: everybody knows the demonstration's passwords.
+  const args = ['-S', `127.0.0.1:${ports.app}`, '-t', 'php-app/public', 'php-app/public/index.php'];
+  const service = startService('PHP application', 'php', args, env);
+  await service.ready(() => answers(`http://127.0.0.1:${ports.app}/`));
+  return service;
+}
+
+/**
+ * @param {string} name what the reader knows it as
+ * @param {number} port
+ * @param {Ports} ports
+ * @param {NodeJS.ProcessEnv} settings
+ */
+export async function startChat(name, port, ports, settings) {
+  const { node, env } = runtime();
+  const service = startService(
+    name,
+    node,
+    ['--max-semi-space-size=4', '--heap-growing-percent=15', 'server/main.ts'],
+    {
+      NODE_COMPILE_CACHE: join(root, 'node_modules', '.cache', 'node'),
+      CHAT_ORIGINS: `http://localhost:${ports.app},http://127.0.0.1:${ports.app}`,
+      CHAT_LOGIN_URL: `http://localhost:${ports.app}/`,
+      ...env,
+      CHAT_HOST: '127.0.0.1',
+      CHAT_PORT: String(port),
+      ...settings,
+    },
+  );
+  await service.ready(() => answers(`http://127.0.0.1:${port}/readyz`));
+  return service;
+}

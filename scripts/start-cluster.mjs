@@ -1,0 +1,143 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { buildClient } from './client-build.mjs';
+import { runCommand } from './command.mjs';
+import { freePort } from './ports.mjs';
+import { startPostgres } from './postgres.mjs';
+import { prepare } from './prepare.mjs';
+import { isEnding } from './processes.mjs';
+import { accepts, answers, startService } from './service.mjs';
+import { apiKey, sitePorts, startChat, startPhp, startSessionStore } from './site.mjs';
+
+const command = 'npm run start:cluster';
+const names = ['one', 'two'];
+/** Milliseconds before a server that has ended is started again. */
+const restartPause = 500;
+
+/** The demonstration with several chat servers: PostgreSQL and Redis behind them, nginx in front of them. */
+async function start() {
+  const { ports, requireFree } = sitePorts(command, 'nginx in front of the chat servers');
+  await requireFree();
+  await prepare('cluster');
+  await buildClient();
+  await requireFree(); // the first preparation takes minutes
+
+  const folder = mkdtempSync(join(tmpdir(), 'php-session-chat-'));
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+  const [store, postgres, redis] = await Promise.all([
+    startSessionStore(),
+    startPostgres(folder),
+    startRedis(folder),
+  ]);
+  const key = apiKey();
+  const chats = await Promise.all(names.map(async (name) => ({ name, port: await freePort() })));
+  /** @param {{ name: string, port: number }} chat */
+  const run = ({ name, port }) =>
+    startChat(`chat server ${name}`, port, ports, {
+      ...key,
+      CHAT_SESSION_STORE: store.url,
+      CHAT_HISTORY: postgres.url,
+      CHAT_CLUSTER: redis.url,
+      CHAT_NODE: name,
+      CHAT_DRAIN: '1s',
+      CHAT_TRUSTED_PROXIES: '127.0.0.1',
+    });
+  const first = await Promise.all(chats.map(run));
+  const others = await Promise.all([
+    startNginx(
+      folder,
+      ports.chat,
+      chats.map(({ port }) => port),
+    ),
+    startPhp(ports, store.url, key),
+  ]);
+  console.log(`ready  http://localhost:${ports.app}`);
+  console.log(`nodes  http://localhost:${ports.app}/nodes  End one, and see where its clients go:`);
+  for (const [n, { name }] of chats.entries()) console.log(`       kill ${first[n].pid}   # ${name}`);
+
+  /** As a service manager would. @param {number} n */
+  const keep = async (n) => {
+    for (let service = first[n]; ; service = await run(chats[n])) {
+      const how = await service.ended;
+      await delay(restartPause);
+      if (isEnding()) await new Promise(() => {});
+      console.log(`chat server ${names[n]} ended (${how}) and is started again`);
+    }
+  };
+  const services = [store.service, postgres.service, redis.service, ...others];
+  return await Promise.race([...services.map(({ failed }) => failed), ...chats.map((_, n) => keep(n))]);
+}
+
+/** Nothing is stored there. @param {string} folder */
+async function startRedis(folder) {
+  const port = await freePort();
+  const password = randomBytes(24).toString('base64url');
+  const file = join(folder, 'redis.conf');
+  // Not by an option, which every user of the machine could see.
+  writeFileSync(file, `bind 127.0.0.1\nport ${port}\nrequirepass ${password}\nsave ""\n`, { mode: 0o600 });
+  const service = startService('Redis server', 'redis-server', [file], process.env);
+  await service.ready(() => accepts(port));
+  return { service, url: `redis://default:${password}@127.0.0.1:${port}` };
+}
+
+/**
+ * As docs/operate.md has it, in front of chat servers that have a port of their own.
+ * @param {string} folder @param {number} port @param {number[]} servers
+ */
+async function startNginx(folder, port, servers) {
+  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
+    (kind) => `${kind}_temp_path ${join(folder, kind)};`,
+  );
+  const list = servers.map((server) => `server 127.0.0.1:${server} max_fails=0;`).join('\n    ');
+  const file = join(folder, 'nginx.conf');
+  writeFileSync(
+    file,
+    `daemon off;
+master_process off;
+pid ${join(folder, 'nginx.pid')};
+error_log stderr;
+events { worker_connections 4096; }
+http {
+  access_log off;
+  ${temporary.join('\n  ')}
+  upstream chat_any {
+    ${list}
+  }
+  upstream chat_sticky {
+    hash $cookie_PHPSESSID consistent;
+    ${list}
+  }
+  map "$arg_transport $arg_sid" $chat_servers {
+    default chat_any;
+    "~^polling" chat_sticky;
+    "~^websocket ." chat_sticky;
+  }
+  map $http_upgrade $connection_upgrade { default upgrade; '' close; }
+  server {
+    listen 127.0.0.1:${port};
+    location / {
+      proxy_pass http://$chat_servers;
+      proxy_next_upstream error timeout http_503;
+      proxy_connect_timeout 1s;
+      proxy_http_version 1.1;
+      proxy_set_header Host $http_host;
+      proxy_set_header Upgrade $http_upgrade;
+      proxy_set_header Connection $connection_upgrade;
+      proxy_set_header X-Forwarded-For $remote_addr;
+      proxy_read_timeout 60s;
+    }
+  }
+}
+`,
+  );
+  // Debian has it where only root's PATH leads.
+  const env = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin` };
+  const service = startService('nginx', 'nginx', ['-p', folder, '-c', file], env);
+  await service.ready(() => answers(`http://127.0.0.1:${port}/readyz`));
+  return service;
+}
+
+await runCommand(start, { stoppedByUser: 0 });
