@@ -10,6 +10,7 @@ import {
   StoreError,
   type StoreListener,
   type Subscription,
+  type Versioned,
 } from './store.ts';
 import { within } from './stores/deadline.ts';
 import { createJudge, type Explanation, judgeFailure, type Verdict } from './verdict.ts';
@@ -83,7 +84,7 @@ export function createSessionReader({ source, cookie, user }: SessionSettings): 
   async function fromId(id: string): Promise<LiveSession | SessionRefusal> {
     try {
       const checkWithin = (budget: number) =>
-        readWithRetries(id, budget).then((bytes) => judge.verdict(id, bytes), judgeUnread(id));
+        readWithRetries(id, budget).then((found) => judgeRead(id, found), judgeUnread(id));
       let verdict = await checkWithin(firstBudget);
       if (verdict.state === 'nobody' || verdict.state === 'empty') {
         await pause(secondCheckAfter);
@@ -98,8 +99,15 @@ export function createSessionReader({ source, cookie, user }: SessionSettings): 
     }
   }
 
+  async function judgeRead(id: string, found: Versioned | null): Promise<Verdict> {
+    const verdict = await judge.verdict(id, found?.bytes ?? null);
+    // Or the first check of each session would have to read it again.
+    if (verdict.state === 'user' && found?.version != null) versions.set(verdict.bytes, found.version);
+    return verdict;
+  }
+
   /** Retries help with a store that was restarted or cut a connection, though not with one that is silent. */
-  async function readWithRetries(id: string, budget: number): Promise<Buffer | null> {
+  async function readWithRetries(id: string, budget: number): Promise<Versioned | null> {
     const end = performance.now() + budget;
     let failure: StoreError | undefined;
     const late = () => failure ?? new StoreError('the store did not answer in time');
@@ -180,12 +188,16 @@ export function createSessionReader({ source, cookie, user }: SessionSettings): 
  * Callers that ask for a session while it is being read get that answer too. A visitor with many connections
  * therefore costs the store one read at a time.
  */
-function sharedReads(store: SessionStore): SessionStore['get'] {
-  const underWay = new Map<string, Promise<Buffer | null>>();
+function sharedReads(store: SessionStore): (id: string) => Promise<Versioned | null> {
+  const underWay = new Map<string, Promise<Versioned | null>>();
+  const get = async (id: string): Promise<Versioned | null> => {
+    const bytes = await store.get(id);
+    return bytes && { bytes, version: null };
+  };
   return (id) => {
     const known = underWay.get(id);
     if (known !== undefined) return known;
-    const answer = store.get(id).finally(() => underWay.delete(id));
+    const answer = (store.getVersioned?.(id) ?? get(id)).finally(() => underWay.delete(id));
     underWay.set(id, answer);
     return answer;
   };

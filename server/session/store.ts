@@ -18,6 +18,8 @@ export interface SessionStore {
    * @throws FormatError if the stored value cannot be unpacked
    */
   get(id: string): Promise<Buffer | null>;
+  /** The same with the version of just these bytes, where the store has one. Absent if it does not tell both at once. */
+  getVersioned?(id: string): Promise<Versioned | null>;
   /**
    * A value that differs after each change of the session and costs less to ask for than the session. It is null if
    * the session does not exist or the store has no version of it. A version that was asked for before `get` belongs
@@ -51,6 +53,12 @@ export interface SessionStore {
   /** For the doctor: some keys of the store that end so, prefixes included. Absent if it cannot list them. */
   keys?(end: string): Promise<string[]>;
   close(): void;
+}
+
+/** A session with its version: see `SessionStore.version`. */
+export interface Versioned {
+  bytes: Buffer;
+  version: string | null;
 }
 
 /** What a store notifies of. A notification may be missing, late or wrong: it is a reason to check, and no verdict. */

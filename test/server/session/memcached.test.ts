@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import type { LiveSession } from '../../../server/session/read-session.ts';
 import { probeId, StoreError } from '../../../server/session/store.ts';
 import { storeConnectionContract } from '../../contracts/store-connection.ts';
 import { newIds, openStore, writeSessions } from '../../helpers/many-sessions.ts';
@@ -76,6 +77,12 @@ describe('reading', () => {
 describe('a reader of sessions', () => {
   const reads = async () => Number(/STAT cmd_get (\d+)/.exec(await memcached.ask('stats\r\n'))?.[1]);
 
+  async function letIn(sessions: ReturnType<typeof readerAt>, id: string): Promise<LiveSession> {
+    const found = await sessions.fromCookie(`PHPSESSID=${id}`);
+    if ('code' in found) throw new Error(found.reason);
+    return found;
+  }
+
   test('a hundred connections of one visitor at once cost one read', async () => {
     await memcached.set('sessions/many', '{"user_id":7}');
     const sessions = readerAt(memcached.url);
@@ -83,6 +90,41 @@ describe('a reader of sessions', () => {
     const found = await Promise.all(Array.from({ length: 100 }, () => sessions.fromCookie('PHPSESSID=many')));
     expect(found.every((one) => 'user' in one && one.user.id === '7')).toBe(true);
     expect((await reads()) - before).toBe(1);
+  });
+
+  test('the first check of a session reads it again only if it was written meanwhile', async () => {
+    const sessions = readerAt(memcached.url);
+    // Questions for versions have a connection of their own, which is open by now.
+    await sessions.ttl('checked');
+    for (const user of [7, 8]) {
+      await memcached.set('sessions/checked', `{"user_id":${user}}`);
+      const { id, bytes } = await letIn(sessions, 'checked');
+      const before = await reads();
+      expect(await sessions.check(id, bytes)).toBeNull();
+      // To ask for the version counts too.
+      expect((await reads()) - before).toBe(1);
+      await memcached.set('sessions/checked', '{"user_id":9}');
+      expect(await sessions.check(id, bytes)).toMatchObject({ user: { id: '9' } });
+    }
+  });
+
+  test('a memcached that was started anew, and counts from one again, is not taken for the old one', async () => {
+    const first = await startMemcached();
+    const sessions = readerAt(first.url);
+    await sessions.ttl('counted');
+    await first.set('sessions/counted', '{"user_id":7}');
+    const { id, bytes } = await letIn(sessions, 'counted');
+    expect(await sessions.check(id, bytes)).toBeNull();
+    const countOf = (on: Memcached) => on.ask('mg sessions/counted c\r\n', /\r\n$/);
+    const count = await countOf(first);
+    await first.stop('SIGKILL');
+    const second = await startMemcached(first.port);
+    onTestFinished(async () => void (await second.stop('SIGKILL')));
+    await second.set('sessions/counted', '{"user_id":8}');
+    expect(await countOf(second)).toBe(count);
+    await expect
+      .poll(() => orNull(sessions.check(id, bytes)), { timeout: 20_000 })
+      .toMatchObject({ user: { id: '8' } });
   });
 
   test('the verdict on a large session is remembered for the same bytes only', async () => {

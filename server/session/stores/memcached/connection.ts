@@ -2,7 +2,7 @@ import { connect, type Socket } from 'node:net';
 import memjs from 'memjs';
 import { StoreError } from '../../store.ts';
 import { Unanswered } from '../deadline.ts';
-import type { Item } from './item.ts';
+import type { CountedItem } from './item.ts';
 
 /** The largest item that memcached can be configured to hold (`-I`), and some room for the header. */
 const maxReplyBytes = 128 * 1024 * 1024 + 1024;
@@ -24,6 +24,8 @@ class HardenedServer extends memjs.Server {
   /** For the log: of several servers one may fail. */
   readonly name: string;
   #socket: Socket | undefined;
+  /** The count of the item in the reply that is handed on: memjs leaves it out. */
+  count = 0n;
   /** Questions by their numbers. */
   readonly #asked: Unanswered<number>;
   /** The questions of one turn of the event loop are sent together: a write for each would cost the most of all. */
@@ -83,6 +85,7 @@ class HardenedServer extends memjs.Server {
         ) {
           return this.fail(new StoreError(`${this.name} answered something that was not asked`));
         }
+        this.count = rest.readBigUInt64BE(16);
         this.respond(reply);
         rest = rest.subarray(headerBytes + bodyBytes);
       }
@@ -129,7 +132,7 @@ export class MemcachedConnection {
    * The value is a part of the received bytes: a caller that keeps it copies it.
    * @throws StoreError after `timeout` ms at the latest
    */
-  get(key: string): Promise<Item | null> {
+  get(key: string): Promise<CountedItem | null> {
     return new Promise((resolve, reject) => {
       if (this.#closed) return reject(new StoreError('the store was closed'));
       // With a callback, since memjs would make a promise too, and sessions are looked up by the thousand.
@@ -137,7 +140,8 @@ export class MemcachedConnection {
         if (error instanceof StoreError) reject(error);
         else if (error) reject(new StoreError(`${this.#server.name} refused the look-up`, { cause: error }));
         else if (value === null) resolve(null);
-        else if (flags?.length === 4) resolve({ bytes: value, flags: flags.readUInt32BE(0) });
+        else if (flags?.length === 4)
+          resolve({ bytes: value, flags: flags.readUInt32BE(0), count: this.#server.count });
         else reject(new StoreError(`${this.#server.name} answered without the flags of the item`));
       });
     });

@@ -9,6 +9,11 @@ export interface Item {
   flags: number;
 }
 
+/** `count`: a number that each write changes, 0 if memcached is configured not to keep it (`-C`). */
+export interface CountedItem extends Item {
+  count: bigint;
+}
+
 /**
  * The bytes that PHP gave to one of its extensions; for an array or an object, the bytes into which the extension
  * serialized it. The upper 16 bits of the flags are the site's own.

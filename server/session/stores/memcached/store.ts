@@ -25,7 +25,7 @@ const possibleKey = /^[\x21-\x7e]{1,250}$/;
 const maxRelativeSeconds = 30 * 24 * 60 * 60;
 /** To `mg KEY t`: the TTL in seconds, or -1 for none; no such item; 1.5 and older do not know the command. */
 const ttlAnswer = /^(?:HD t(?<left>-1|\d+)(?: .*)?|EN|(?<unknown>ERROR))$/;
-/** To `mg KEY c`: a number that each write changes, 0 if memcached is configured not to keep it (`-C`). */
+/** To `mg KEY c`: the count of the item, as in `CountedItem`. */
 const versionAnswer = /^(?:HD c(\d+)|EN|(ERROR))$/;
 /** After a failed question for versions, a server is not asked for them for so many milliseconds. */
 const versionsAgainAfter = 10_000;
@@ -173,10 +173,14 @@ function openMemcached(settings: {
     return null;
   }
 
+  /** memcached starts its counts anew with each start. */
+  const versionOf = (n: number, count: string): string | null =>
+    count === '0' ? null : `${texts[n]?.connections}/${count}`;
+
   /** By server. A server whose answer has failed is not asked for a while: it may be a proxy without this command. */
   const versions = texts.map((text, n) => {
     let again = 0;
-    const versionOf = batched(async (keys) => {
+    const ask = batched(async (keys) => {
       const questions = keys.map((key) => `mg ${key} c`);
       const answers = await text.askAll(questions, versionAnswer).catch((error: unknown) => {
         again = performance.now() + versionsAgainAfter;
@@ -185,14 +189,13 @@ function openMemcached(settings: {
       const found = new Map<string, string>();
       for (const [k, [, count, unknown]] of answers.entries()) {
         if (unknown !== undefined) withoutMeta.add(n);
-        // memcached starts its count anew with each start.
-        if (count !== undefined && count !== '0')
-          found.set(keys[k] as string, `${text.connections}/${count}`);
+        const version = count === undefined ? null : versionOf(n, count);
+        if (version !== null) found.set(keys[k] as string, version);
       }
       return found;
     });
     return (key: string) =>
-      withoutMeta.has(n) || performance.now() < again ? Promise.resolve(null) : versionOf(key);
+      withoutMeta.has(n) || performance.now() < again ? Promise.resolve(null) : ask(key);
   });
 
   const ttls = texts.map((text, n) =>
@@ -225,6 +228,21 @@ function openMemcached(settings: {
     async get(id) {
       const item = await ask(id, (n, key) => (connections[n] as MemcachedConnection).get(key));
       return item && decode(item);
+    },
+    async getVersioned(id) {
+      const [first] = order.of(id);
+      let version: string | null = null;
+      const item = await ask(id, async (n, key) => {
+        // Of another server, and of one that was started anew meanwhile, the count says nothing.
+        const before = texts[n]?.connections;
+        const found = await (connections[n] as MemcachedConnection).get(key);
+        version =
+          found !== null && n === first && before === texts[n]?.connections
+            ? versionOf(n, String(found.count))
+            : null;
+        return found;
+      });
+      return item && { bytes: decode(item), version };
     },
     ttl: (id) => ask(id, async (n, key) => (withoutMeta.has(n) ? null : (ttls[n]?.(key) ?? null))),
     async touch(id, seconds) {
