@@ -8,6 +8,9 @@ interface Server {
   counts: boolean;
 }
 
+/** Users of a server that is heard of no more, or again, in one turn of the event loop. */
+const atOnce = 200;
+
 const nobody: ReadonlyMap<string, User> = new Map();
 
 /** Who is connected to other servers, and in which rooms members see them. */
@@ -51,7 +54,7 @@ export class Elsewhere {
     const server = this.#servers.get(id);
     if (server === undefined || server.counts === counts) return;
     server.counts = counts;
-    for (const [user, { rooms }] of server.users) for (const room of rooms) this.#look(room, user);
+    void this.#lookAtAll(server);
   }
 
   /** The user is no member any more, whatever the servers have said before. */
@@ -65,8 +68,18 @@ export class Elsewhere {
   }
 
   forget(id: string): void {
-    this.setCounts(id, false);
+    const server = this.#servers.get(id);
+    if (server === undefined) return;
     this.#servers.delete(id);
+    void this.#lookAtAll(server);
+  }
+
+  async #lookAtAll({ users }: Server): Promise<void> {
+    let looked = 0;
+    for (const [user, { rooms }] of users) {
+      for (const room of rooms) this.#look(room, user);
+      if (++looked % atOnce === 0) await new Promise(setImmediate);
+    }
   }
 
   #look(room: string, user: string): void {
