@@ -1,4 +1,5 @@
 import type { Locator } from '@playwright/test';
+import { privateRoom } from './as-user.ts';
 import { expect, test } from './fixtures.ts';
 import { ownUser } from './own-user.ts';
 import { differingPixels } from './pixels.ts';
@@ -166,5 +167,41 @@ test('a text is copied on a page without TLS, too', async ({ browser, site }) =>
   await page.keyboard.press('c');
   await expect(page.getByText('Copied.')).toBeVisible();
   expect(await page.evaluate('readClipboard()')).toBe('copied without TLS');
+  await context.close();
+});
+
+/** Whether the first letter of a name is in sight, where all of it is not. */
+const beginsInSight = (name: Locator) =>
+  name.evaluate((bdi) => {
+    const letter = document.createRange();
+    letter.setStart(bdi.firstChild as Text, 0);
+    letter.setEnd(bdi.firstChild as Text, 1);
+    const { left, right } = letter.getBoundingClientRect();
+    let box: Element | null = bdi;
+    while (box !== null && getComputedStyle(box).overflowX === 'visible') box = box.parentElement;
+    if (box === null || box.scrollWidth <= box.clientWidth) throw new Error('it is not cut');
+    const sight = box.getBoundingClientRect();
+    return left >= sight.left && right <= sight.right;
+  });
+
+test('a name from right to left that is too long is cut at its end, and begins where others do', async ({
+  browser,
+  site,
+}) => {
+  const context = await browser.newContext();
+  const long = 'عبد الرحمن بن محمد بن عبد العزيز آل سعود من المدينة المنورة';
+  const { id } = await ownUser(site, context, { firstname: long });
+  const name = `حديقة المدينة الكبيرة وملتقى المتطوعين ${id}`;
+  await privateRoom(site, 'bob', name, [id]);
+  const page = await context.newPage();
+  await page.goto(site.chat.url);
+  await page.getByRole('button', { name: new RegExp(`^${name}`) }).click();
+  const chat = page.locator('php-chat');
+  await expect(chat.locator('.side .person').first()).toBeVisible();
+  for (const place of ['.rooms .room[aria-current] bdi', '.side .name bdi', '.me b bdi'])
+    expect(await beginsInSight(chat.locator(place).filter({ hasText: /^[حع]/ })), place).toBe(true);
+  const left = async (place: string) => (await chat.locator(place).first().boundingBox())?.x;
+  expect(await left('.side .name bdi')).toBe(await left('.side .name'));
+  await page.screenshot({ path: 'test-results/screenshots/texts-right-to-left.png' });
   await context.close();
 });
