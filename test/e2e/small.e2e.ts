@@ -191,6 +191,13 @@ test('a name and a topic that do not fit in are shown as a whole when they are p
     isMobile: true,
   });
   const { page, id } = await visit(site, context);
+  // Where nothing is cut, nothing moves.
+  const bar = page.locator('php-chat .main > .bar');
+  const height = async () => (await bar.boundingBox())?.height;
+  const before = await height();
+  await bar.getByRole('button', { expanded: false }).first().tap();
+  await expect(bar.getByRole('button', { expanded: true })).toBeVisible();
+  expect(await height()).toBe(before);
   const topic = `House rules, opening times and the number of the caretaker. ${'And more. '.repeat(10)}The end.`;
   const members = [id];
   await asUser(site, 'bob', (ask) =>
