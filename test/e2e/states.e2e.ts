@@ -1,6 +1,26 @@
 import { expect, Person, test } from './fixtures.ts';
 import { seed } from './seed.ts';
 
+test('a room that is being opened says nothing of what is not known yet', async ({ alice, site }) => {
+  const { page } = alice;
+  await expect(page.getByRole('button', { name: 'Here now: 1' })).toBeVisible();
+  site.chat.signal('SIGSTOP');
+  try {
+    await page
+      .getByRole('navigation', { name: 'Rooms' })
+      .getByRole('button', { name: /^garden/ })
+      .click();
+    await expect(page.locator('php-chat .bone').first()).toBeVisible();
+    await expect(page.getByRole('button', { name: 'Here now: –' })).toBeVisible();
+    await expect(page.locator('php-chat .jump')).toHaveCount(0);
+    await alice.shot('states-0-opening');
+  } finally {
+    site.chat.signal('SIGCONT');
+  }
+  await expect(page.getByRole('button', { name: 'Here now: 1' })).toBeVisible();
+  await expect(alice.timeline.getByText('No messages yet')).toBeVisible();
+});
+
 test('what becomes of one’s own messages: sending, sent, conflict, failed', async ({ alice, site }) => {
   await seed(site, 'alice', 'states', [{ text: 'the first words', clientId: 'used-before' }]);
   await alice.open('states');

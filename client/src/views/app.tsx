@@ -340,9 +340,9 @@ export class AppView {
     return shown && this.#searching === undefined && !roomless && current?.summary.kind !== 'direct';
   }
 
-  /** How many messages are below what is in sight; undefined where the end is in sight. */
+  /** How many messages are below what is in sight; undefined where the end is in sight, or none is known yet. */
   #pill(): number | undefined {
-    return this.#timeline.atEnd ? undefined : this.#timeline.below;
+    return this.#timeline.atEnd || !this.#timeline.shown ? undefined : this.#timeline.below;
   }
 
   readonly #toEnd = () => {

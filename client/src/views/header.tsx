@@ -25,7 +25,8 @@ export function Header(props: Props) {
   const unread = room === undefined || room.muted ? 0 : chat.unreadIn(room);
   const elsewhere = chat.unread - unread;
   const label = strings.text('rooms.back');
-  const count = lost ? '–' : (room?.presentCount ?? 0);
+  // Oneself is here, as soon as it is known who is.
+  const count = lost || !room?.presentCount ? '–' : room.presentCount;
   const heading = strings.text('people.heading');
   return (
     <div class="bar" part="header">
