@@ -1,10 +1,11 @@
 import { parseArgs } from 'node:util';
 import { ConfigError, listSettings, readConfig, unknownText } from './config.ts';
+import { reached } from './reached.ts';
 import { examine } from './session/doctor/examine.ts';
 import { type Finding, printable, warning, well } from './session/doctor/finding.ts';
 import { surroundings } from './surroundings.ts';
 
-const usage = 'npm run doctor -- [--cookie VALUE] [--origin URL]';
+const usage = 'npm run doctor -- [--cookie VALUE] [--origin URL] [--chat URL]';
 /** EX_USAGE and EX_CONFIG of sysexits.h. */
 const badUsage = 64;
 const badConfiguration = 78;
@@ -12,9 +13,15 @@ const badConfiguration = 78;
 const marks = { well: '✓', warning: '!', wrong: '✗' };
 
 async function main(): Promise<number> {
-  const { values } = parseArgs({ options: { cookie: { type: 'string' }, origin: { type: 'string' } } });
-  if (values.origin !== undefined && !/^https?:\/\/[^/]/.test(values.origin)) {
-    console.error(`✗ --origin is the address of a page, such as https://www.example.org\n  ${usage}`);
+  const { values } = parseArgs({
+    options: { cookie: { type: 'string' }, origin: { type: 'string' }, chat: { type: 'string' } },
+  });
+  for (const [option, what] of [
+    ['origin', 'a page, such as https://www.example.org'],
+    ['chat', 'the chat, such as https://www.example.org/chat'],
+  ] as const) {
+    if (values[option] === undefined || /^https?:\/\/[^/]/.test(values[option])) continue;
+    console.error(`✗ --${option} is the address of ${what}\n  ${usage}`);
     return badUsage;
   }
   const config = readConfig(process.env);
@@ -43,11 +50,16 @@ function printSettings(): void {
 
 async function* checks(
   config: ReturnType<typeof readConfig>,
-  { cookie, origin }: { cookie?: string | undefined; origin?: string | undefined },
+  {
+    cookie,
+    origin,
+    chat,
+  }: { cookie?: string | undefined; origin?: string | undefined; chat?: string | undefined },
 ): AsyncGenerator<Finding> {
   yield well('The settings can be used.');
   for (const one of config.unknown) yield warning(`${unknownText(one)}. It has no effect.`);
   yield* surroundings(config, origin);
+  if (chat !== undefined) yield* reached(config, chat);
   const { session, sessionKeepalive } = config;
   yield* examine(session, {
     cookie: cookie === undefined ? undefined : cookieHeader(cookie, session.cookie.name),

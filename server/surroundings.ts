@@ -1,6 +1,8 @@
 import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { dirname, resolve } from 'node:path';
+import type { BusPlace } from './cluster/address.ts';
+import { tryBus } from './cluster/bus.ts';
 import type { Config } from './config.ts';
 import { loopback } from './connections/address.ts';
 import { tryDatabase } from './history/open.ts';
@@ -20,6 +22,9 @@ export async function* surroundings(config: Config, page: string | undefined): A
     );
   }
   yield config.history.kind === 'sqlite' ? file(config.history.path) : await database(config.history);
+  if (config.cluster !== undefined && config.history.kind !== 'sqlite') {
+    yield await bus(config.cluster, config.history);
+  }
   yield clientBuilt();
   yield* origins(config, page);
   yield* proxiesNamed(config);
@@ -34,6 +39,30 @@ async function database(address: DatabaseAddress): Promise<Finding> {
       `The history ${placeOf(address)} cannot be reached. ${(error as Error).message}.`,
       'Start the database, or correct CHAT_HISTORY: the database has to exist, and its owner is the user to log in as.',
     );
+  }
+}
+
+/** Milliseconds. What people write comes later by as much on the other servers. */
+const slowBus = 100;
+
+async function bus(place: BusPlace, history: DatabaseAddress): Promise<Finding> {
+  const redis = place.kind === 'redis';
+  const advice = redis
+    ? 'Start the Redis, or correct CHAT_CLUSTER. Its user needs publish, subscribe and ping on the channels php-session-chat:*.'
+    : 'The servers connect to PostgreSQL itself for NOTIFY: a pooler has to be in session mode.';
+  try {
+    const took = await tryBus(place, history);
+    if (took === undefined) return well('No bus: the servers look into the history every 100 ms.');
+    if (took === null) {
+      return wrong('The bus of CHAT_CLUSTER takes what is sent, and does not hand it out.', advice);
+    }
+    if (took <= slowBus) return well('The bus of CHAT_CLUSTER hands out what is sent.');
+    return warning(
+      `The bus of CHAT_CLUSTER is slow: what was sent came back after ${Math.round(took)} ms.`,
+      'Messages of other servers come later by as much. Is it far away, or busy?',
+    );
+  } catch (error) {
+    return wrong(`The bus of CHAT_CLUSTER cannot be used. ${(error as Error).message}.`, advice);
   }
 }
 

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { DatabaseAddress } from '../history/sql/address.ts';
 import type { Bus } from '../history/sql/followed.ts';
 import type { BusPlace } from './address.ts';
@@ -6,6 +7,8 @@ import type { BusKind, BusLink } from './kind.ts';
 
 /** Texts that wait to be sent; what is more is left out, and found in the database. */
 const mostWaiting = 1000;
+/** Milliseconds that the doctor waits for an answer. */
+const patience = 3000;
 
 /** A bus, and how it is. */
 export interface KnownBus extends Bus {
@@ -23,12 +26,50 @@ export async function openBus(
   history: DatabaseAddress,
   onState: (reason: Error | null) => void,
 ): Promise<KnownBus | undefined> {
+  const kind = await kindOf(place, history);
+  return kind && new ConnectedBus(kind, onState);
+}
+
+async function kindOf(place: BusPlace, history: DatabaseAddress): Promise<BusKind | undefined> {
   if (place.kind === 'mysql') return undefined;
-  const kind =
-    place.kind === 'redis'
-      ? (await import('./redis.ts')).redisBus(place.server)
-      : (await import('./postgres.ts')).postgresBus(history);
-  return new ConnectedBus(kind, onState);
+  return place.kind === 'redis'
+    ? (await import('./redis.ts')).redisBus(place.server)
+    : (await import('./postgres.ts')).postgresBus(history);
+}
+
+/**
+ * For the doctor: sends itself a text.
+ * @returns after how many milliseconds it came back; null if it did not, undefined where there is no bus
+ * @throws Error that says why the bus cannot be used
+ */
+export async function tryBus(place: BusPlace, history: DatabaseAddress): Promise<number | null | undefined> {
+  const kind = await kindOf(place, history);
+  if (kind === undefined) return undefined;
+  const text = randomUUID();
+  const { promise: back, resolve, reject } = Promise.withResolvers<number | null>();
+  const late = setTimeout(() => reject(new Error('it does not answer')), patience);
+  let began = 0;
+  const connecting = kind.connect(`php-session-chat:doctor-${text}`, {
+    text: (heard) => heard === text && resolve(performance.now() - began),
+    failed: reject,
+  });
+  try {
+    connecting
+      .then(async (link) => {
+        began = performance.now();
+        await link.send(text, 'said');
+        clearTimeout(late);
+        setTimeout(resolve, patience, null).unref();
+      })
+      .catch(reject);
+    return await back;
+  } finally {
+    clearTimeout(late);
+    connecting.then(
+      (link) => link.end(),
+      () => {},
+    );
+  }
 }
 
 class ConnectedBus implements KnownBus {

@@ -14,12 +14,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { deflateRawSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { startChild } from '../helpers/child.ts';
+import { startNginxBalancer } from '../helpers/balancer.ts';
+import { startChatServer } from '../helpers/chat-server.ts';
+import { freePort, startChild } from '../helpers/child.ts';
 import { type Mariadb, startMariadb } from '../helpers/mariadb.ts';
 import { type Memcached, startMemcached } from '../helpers/memcached.ts';
+import { runNginx } from '../helpers/nginx.ts';
 import { phpRequest } from '../helpers/php-request.ts';
 import { type Postgres, startPostgres } from '../helpers/postgres.ts';
-import { startLockedRedis } from '../helpers/redis.ts';
+import { type Redis, startLockedRedis, startRedis } from '../helpers/redis.ts';
 
 const root = new URL('../..', import.meta.url).pathname;
 let folder: string;
@@ -649,6 +652,72 @@ test('rights to list files and to renew sessions: those of another user’s file
   } finally {
     await redis.remove();
   }
+});
+
+describe('several servers', () => {
+  let postgres: Postgres;
+  let redis: Redis;
+  beforeAll(async () => {
+    [postgres, redis] = await Promise.all([startPostgres(), startRedis(['--requirepass', 'geheim'])]);
+  });
+  afterAll(() => Promise.all([postgres.remove(), redis.remove()]));
+  const settings = (bus: string) => ({
+    CHAT_SESSION_STORE: `file://${folder}`,
+    CHAT_HISTORY: `postgres://${postgres.login}@127.0.0.1:${postgres.port}/site`,
+    CHAT_CLUSTER: bus,
+  });
+
+  test('the bus: works, a wrong password, not there, and one that forbids the channels', async () => {
+    await redis.ask('ACL', 'SETUSER', 'chat', 'on', '>geheim', '+@all', '&other:*');
+    const at = (login: string, port = redis.port) => settings(`redis://${login}@127.0.0.1:${port}`);
+    const answers = await Promise.all([
+      doctor(at('default:geheim')),
+      doctor(settings('postgres')),
+      doctor(at('default:falsch')),
+      doctor(at('default:geheim', 1)),
+      doctor(at('chat:geheim')),
+    ]);
+    const [works, notify, refused, missing, forbidden] = answers.map(([, said]) => said);
+    for (const said of [works, notify])
+      expect(said).toMatch(/^[✓!] The bus of CHAT_CLUSTER (hands out|is slow)/m);
+    const wrong = (why: string) =>
+      new RegExp(
+        `^✗ The bus of CHAT_CLUSTER cannot be used\\. ${why}.*\\.\n {2}→ .*php-session-chat:\\*`,
+        'm',
+      );
+    expect(refused).toMatch(wrong('Redis refuses \\(WRONGPASS\\)'));
+    expect(missing).toMatch(wrong('Redis: the connection failed \\(ECONNREFUSED\\)'));
+    expect(forbidden).toMatch(wrong('Redis refuses \\(NOPERM\\)'));
+    expect(answers.map(([code]) => code)).toEqual([0, 0, 1, 1, 1]);
+    for (const [, said] of answers) expect(said).not.toMatch(/geheim|falsch/);
+  });
+
+  test('at the address of the chat: sticky, not sticky, without WebSocket, and something else', async () => {
+    const env = { CHAT_SESSION_STORE: `file://${folder}` };
+    const servers = await Promise.all([startChatServer(env), startChatServer(env)]);
+    const ports = servers.map(({ port }) => port);
+    const upstream = `upstream chat { ${ports.map((port) => `server 127.0.0.1:${port};`).join(' ')} }`;
+    const port = await freePort();
+    const sticky = await startNginxBalancer(ports);
+    // Without the upgrade, and to any server.
+    const plain = await runNginx(
+      `${upstream} server { listen 127.0.0.1:${port}; location / { proxy_pass http://chat; } }`,
+      port,
+      `http://127.0.0.1:${port}/healthz`,
+    );
+    const [[, well], [, bad], [code, other]] = await Promise.all([
+      doctor(env, '--chat', `${sticky.url}/`),
+      doctor(env, '--chat', `http://127.0.0.1:${port}`),
+      doctor(env, '--chat', `http://127.0.0.1:${port}/nowhere`),
+    ]);
+    expect(well).toMatch(/^✓ A WebSocket reaches[\s\S]*^✓ Polling reaches the chat, too, and stays/m);
+    expect(bad).toMatch(
+      /^✗ No WebSocket reaches[\s\S]*^! Polling does not stay at its server: [1-4] of 4[\s\S]*PHPSESSID/m,
+    );
+    expect(other).toMatch(/^✗ At http:.*nowhere there is no chat: .* 404\./m);
+    expect(code).toBe(1);
+    await Promise.all([sticky.stop(), plain.stop(), ...servers.map((server) => server.stop())]);
+  });
 });
 
 test('one of two memcached servers is down: it is named, although the other one answers', async () => {

@@ -1,0 +1,89 @@
+import { randomUUID } from 'node:crypto';
+import type { Config } from './config.ts';
+import { type Finding, warning, well, wrong } from './session/doctor/finding.ts';
+
+/** Milliseconds that one request may take. */
+const patience = 5000;
+/** So many connections by polling are tried: a balancer that chooses at random is right with some. */
+const connections = 4;
+
+/**
+ * For the doctor: whether browsers reach the chat at this address, through whatever is in front of it. Of several servers,
+ * whether those that have no WebSocket stay at theirs.
+ */
+export async function* reached(config: Config, address: string): AsyncGenerator<Finding> {
+  const base = `${address.replace(/\/+$/, '')}/socket.io/?EIO=4`;
+  const [origin] = config.origins;
+  const headersWith = (session: string) => ({
+    cookie: `${config.session.cookie.name}=${session}`,
+    ...(origin === undefined ? {} : { origin }),
+    // Or an open connection would keep the doctor from its end.
+    connection: 'close',
+  });
+  const ask = async (session: string, query: string, body?: string) => {
+    const init =
+      body === undefined ? {} : { method: 'POST', body, headers: { 'content-type': 'text/plain' } };
+    const answer = await fetch(`${base}&transport=polling${query}`, {
+      ...init,
+      headers: { ...init.headers, ...headersWith(session) },
+      redirect: 'manual',
+      signal: AbortSignal.timeout(patience),
+    });
+    return { status: answer.status, text: await answer.text() };
+  };
+
+  let lost = 0;
+  for (let n = 0; n < connections; n++) {
+    // Nobody's: that is told only over the connection, and the balancer may choose the server by it.
+    const session = `doctor-${randomUUID()}`;
+    try {
+      const first = await ask(session, '');
+      const sid = /^0.*"sid":"([^"]+)"/.exec(first.text)?.[1];
+      if (first.status !== 200 || sid === undefined) {
+        return yield wrong(
+          `At ${address} there is no chat: /socket.io/ is answered with ${first.status}.`,
+          'Does the proxy pass this path on, and without its prefix? See docs/install.md.',
+        );
+      }
+      const query = `&sid=${encodeURIComponent(sid)}`;
+      const sent = await ask(session, query, '40');
+      // The answer is that nobody is logged in.
+      if (sent.status !== 200 || (await ask(session, query)).status !== 200) lost++;
+    } catch (error) {
+      return yield wrong(`The chat cannot be reached at ${address} (${reasonOf(error)}).`, undefined);
+    }
+  }
+  yield (await opens(`${base.replace(/^http/, 'ws')}&transport=websocket`, headersWith('doctor')))
+    ? well(`A WebSocket reaches the chat at ${address}.`)
+    : wrong(
+        `No WebSocket reaches the chat at ${address}: everybody is served by polling, which is slower.`,
+        'Let the proxy pass the upgrade on. See docs/install.md.',
+      );
+  yield lost === 0
+    ? well('Polling reaches the chat, too, and stays at its server.')
+    : warning(
+        `Polling does not stay at its server: ${lost} of ${connections} connections were lost. Those who have no WebSocket cannot use the chat.`,
+        `Let the load balancer choose the server by the cookie ${config.session.cookie.name}. See docs/operate.md.`,
+      );
+}
+
+function reasonOf(error: unknown): string {
+  const { name, cause } = error as Error & { cause?: { code?: string } };
+  return cause?.code ?? name;
+}
+
+function opens(url: string, headers: Record<string, string>): Promise<boolean> {
+  return new Promise((resolve) => {
+    // Node's own takes headers, too, of which the types know nothing.
+    const socket = new WebSocket(url, { headers } as unknown as string);
+    const late = setTimeout(() => socket.close(), patience);
+    socket.addEventListener('message', () => {
+      resolve(true);
+      socket.close();
+    });
+    socket.addEventListener('close', () => {
+      clearTimeout(late);
+      resolve(false);
+    });
+  });
+}
