@@ -3,15 +3,13 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises';
-import { isDeepStrictEqual } from 'node:util';
 import { Server as EngineServer, type Socket as EngineSocket } from 'engine.io';
 import { type DefaultEventsMap, Server, type Socket as SocketIoSocket } from 'socket.io';
-import type { Connection, SessionIdentity } from '../chat/model.ts';
+import type { Connection } from '../chat/model.ts';
 import { type ConnectErrorCode, connectErrors } from '../errors.ts';
 import type {
   ClientToServer,
   ConnectFailure,
-  EndReason,
   ServerToClient,
   SessionChange,
   SessionReady,
@@ -22,6 +20,7 @@ import type { Log } from '../log.ts';
 import { requestListener, type Services } from '../requests/dispatch.ts';
 import type { SessionUser } from '../session/identity.ts';
 import type { LiveSession, SessionReader, SessionRefusal } from '../session/read-session.ts';
+import { Accepted, identityOf, type Surroundings } from './accepted.ts';
 import { type Admission, reasonOf, tryAgainAfter } from './admission.ts';
 import type { Drain } from './drain.ts';
 import { FanOut } from './fan-out.ts';
@@ -59,8 +58,14 @@ interface Open {
   readonly conn: EngineSocket;
   readonly guard: Guard;
   readonly source: Source;
-  /** From `session:ready` on. */
+  /** Frees its place among those of its address. */
+  readonly unbind: () => void;
+  /** The same among those of its user. */
+  release: (() => void) | undefined;
+  /** From when its session is known. */
   connection: Connection | undefined;
+  /** Whether Socket.IO has taken it: then that tells of its end, which may be earlier. */
+  accepted: boolean;
 }
 
 type ChatServer = Server<ClientToServer, ServerToClient, DefaultEventsMap, SocketData>;
@@ -91,6 +96,8 @@ export class SocketTransport {
   readonly #connections = new Map<string, Open>();
   /** Called when the last one has closed. */
   #onEmpty = (): void => {};
+  /** Called for a connection that closes before Socket.IO takes it. */
+  #onLost = (_: Connection): void => {};
 
   constructor(options: {
     admission: Admission;
@@ -117,19 +124,20 @@ export class SocketTransport {
     // Rooms are the fan-out's: Socket.IO would keep a room, and a set of rooms, for each connection.
     Object.assign(this.#io.of('/').adapter, { addAll: nothing, delAll: nothing });
     this.#io.bind(this.#engine);
+    const closed = (conn: EngineSocket) => this.#closed(conn);
+    const onClose = function (this: EngineSocket) {
+      closed(this);
+    };
     // Before Socket.IO's own listener, so that what breaks the rules never reaches it.
     this.#engine.prependListener('connection', (conn: EngineSocket) => {
-      const { id } = conn as EngineSocket & { id: string };
-      const unbind = this.#admission.bind(id, conn.request, conn.transport.name === 'websocket');
+      const sid = sidOf(conn);
+      const unbind = this.#admission.bind(sid, conn.request, conn.transport.name === 'websocket');
       const source = new Source();
       const guard = new Guard(conn, source, options.limitQueue, options.onBreach);
-      this.#connections.set(id, { conn, guard, source, connection: undefined });
-      conn.on('close', () => {
-        unbind();
-        this.#connections.delete(id);
-        source.resume();
-        if (this.#connections.size === 0) this.#onEmpty();
-      });
+      const open = { release: undefined, connection: undefined, accepted: false };
+      this.#connections.set(sid, { conn, guard, source, unbind, ...open });
+      // One function for all of them, for their memory.
+      conn.on('close', onClose);
     });
   }
 
@@ -139,6 +147,13 @@ export class SocketTransport {
 
   /** Takes connections from now on. */
   open(parts: Parts): void {
+    const { services } = parts;
+    this.#onLost = (connection) => services.chat.directory.disconnect(connection);
+    const around: Surroundings = {
+      ...parts,
+      publisher: this.publisher,
+      logRooms: (session, user) => this.#logRooms(session, user, services.log),
+    };
     this.#io.use((socket, next) => {
       this.#authenticate(socket, parts).then(
         (refusal) => next(refusal === null ? undefined : connectError(refusal, this.#loginUrl)),
@@ -150,7 +165,7 @@ export class SocketTransport {
         },
       );
     });
-    this.#io.on('connection', (socket) => this.#welcome(socket, parts));
+    this.#io.on('connection', (socket) => this.#welcome(socket, parts.ready, around));
   }
 
   request(req: IncomingMessage, res: ServerResponse, url: URL): void {
@@ -295,7 +310,8 @@ export class SocketTransport {
         'too many connections of one user',
       );
     }
-    if (conn.readyState === 'open') conn.once('close', release);
+    const open = this.#connections.get(sidOf(conn));
+    if (open !== undefined && conn.readyState === 'open') open.release = release;
     else release();
     const connection = await chat.directory.connect(socket.id, identityOf(session.user));
     // Banned meanwhile: that closed the connections that were in by then, and this one is not yet.
@@ -307,7 +323,7 @@ export class SocketTransport {
     // What comes next is written with `session:ready`: see `#welcome`.
     tcpOf(conn)?.cork();
     socket.data = { session, connection };
-    if (conn.readyState === 'open') conn.once('close', () => chat.directory.disconnect(connection));
+    if (open !== undefined && conn.readyState === 'open') open.connection = connection;
     else chat.directory.disconnect(connection);
     return null;
   }
@@ -326,80 +342,53 @@ export class SocketTransport {
     );
   }
 
-  #welcome(socket: ChatSocket, { liveness, services, ready, self }: Parts): void {
+  #welcome(socket: ChatSocket, ready: Parts['ready'], around: Surroundings): void {
     const { session, connection } = socket.data;
-    this.#logRooms(session.id, session.user, services.log);
-    // Engine.IO's types leave out `id`.
-    const conn = this.#connections.get((socket.conn as unknown as { id: string }).id);
+    around.logRooms(session.id, session.user);
+    const open = this.#connections.get(sidOf(socket.conn));
     // Closed in this very turn.
-    if (conn === undefined) return;
-    conn.guard.accept();
+    if (open === undefined) return;
+    open.accepted = true;
+    const { guard, source } = open;
+    guard.accept();
     Object.assign(socket.conn, { request: null });
     Object.assign(socket, { handshake: null });
     const { id } = connection;
-    conn.connection = connection;
     this.publisher.add(id, socket.conn);
     this.publisher.toConnections([id], 'session:ready', ready(connection));
     this.publisher.flush(id);
     tcpOf(socket.conn)?.uncork();
     (socket as unknown as Answering).ack = (request) => (answer) =>
       this.publisher.answer(id, request, answer);
-    const { chat, log } = services;
-    const end = (reason: EndReason): void => {
-      // Nothing is written after the end.
-      this.publisher.remove(id);
-      socket.emit('session:ended', { reason });
-      socket.disconnect(true);
-    };
-    const subscription = liveness.subscribe(session, {
-      ended: end,
-      unconfirmed: () => socket.conn.close(),
-      changed: (user) => {
-        if (user.banned) return end('kicked');
-        this.#logRooms(session.id, user, log);
-        const before = self(connection);
-        chat.directory.changed(connection, identityOf(user)).then(
-          () => {
-            const now = self(connection);
-            if (!isDeepStrictEqual(before, now)) this.publisher.toConnections([id], 'session:changed', now);
-          },
-          (error: unknown) =>
-            log.error({ err: error }, 'the rooms and roles of a changed session could not be applied'),
-        );
-      },
-    });
-    const { source, guard } = conn;
     const intake = this.#penalties.intake(connection.person.user.id, source, guard);
-    socket.on('disconnect', () => {
-      this.publisher.remove(id);
-      intake.leave();
-      subscription.end();
-      for (const room of connection.joined) chat.typing.left(room, connection);
-      chat.directory.disconnect(connection);
-      // A client that only left the namespace would stay connected without a session.
-      socket.conn.close();
-    });
-    socket.onAny(
-      requestListener(services, {
-        connection,
-        intake,
-        weight: guard,
-        active: () => subscription.written(),
-      }),
-    );
+    const accepted = new Accepted(around, socket, { connection, intake, guard, session: session.id });
+    socket.on('disconnect', () => accepted.left());
+    accepted.subscribe(session);
+    socket.onAny(requestListener(around.services, accepted));
+  }
+
+  #closed(conn: EngineSocket): void {
+    const sid = sidOf(conn);
+    const open = this.#connections.get(sid);
+    if (open === undefined) return;
+    this.#connections.delete(sid);
+    open.unbind();
+    open.release?.();
+    open.source.resume();
+    if (open.connection !== undefined && !open.accepted) this.#onLost(open.connection);
+    if (this.#connections.size === 0) this.#onEmpty();
   }
 }
 
 function nothing(): void {}
 
+/** Engine.IO's id of a connection, which its types leave out. */
+const sidOf = (conn: EngineSocket): string => (conn as unknown as { id: string }).id;
+
 /** The TCP connection under a WebSocket, which the types of Engine.IO and ws leave out. */
 function tcpOf(conn: EngineSocket): Socket | undefined {
   const { socket } = conn.transport as unknown as { socket?: { _socket?: Socket } };
   return socket?._socket;
-}
-
-function identityOf({ id, name, roles = [], rooms = [] }: SessionUser): SessionIdentity {
-  return { id, name, roles, ...(rooms === 'unreadable' ? {} : { rooms }) };
 }
 
 /**

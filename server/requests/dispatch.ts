@@ -133,7 +133,7 @@ async function carryOut(
     payload,
     room: room as Room,
     notCounted: () => counted?.(),
-    active: client.active,
+    active: () => client.active(),
   };
   const refused = refusalByRights(handler, context);
   if (refused !== null) return (await repeatOf(handler, context, refused)) ?? raise(refused);

@@ -1,0 +1,117 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Socket as EngineSocket } from 'engine.io';
+import type { Connection, SessionIdentity } from '../chat/model.ts';
+import type { EndReason, SessionChange } from '../events.ts';
+import type { Subscriber } from '../liveness/checked-session.ts';
+import type { Liveness, SessionSubscription } from '../liveness/liveness.ts';
+import type { Client, Services } from '../requests/dispatch.ts';
+import type { SessionUser } from '../session/identity.ts';
+import type { LiveSession } from '../session/read-session.ts';
+import type { FanOut } from './fan-out.ts';
+import type { Guard } from './guard.ts';
+import type { Intake } from './intake.ts';
+
+/** What all connections share. */
+export interface Surroundings {
+  publisher: FanOut;
+  services: Services;
+  liveness: Liveness;
+  /** What `session:changed` says. */
+  self: (connection: Connection) => SessionChange;
+  /** Logs what cannot be taken of the rooms in a session. */
+  logRooms: (session: string, user: SessionUser) => void;
+}
+
+/** What is needed of Socket.IO's socket. */
+interface AcceptedSocket {
+  readonly conn: EngineSocket;
+  emit(event: 'session:ended', payload: { reason: EndReason }): unknown;
+  disconnect(close: true): unknown;
+}
+
+/**
+ * A connection that was let in, as its session and its requests see it. One object, and no functions of its own: there
+ * are thousands, and each lives for hours.
+ */
+export class Accepted implements Subscriber, Client {
+  readonly connection: Connection;
+  readonly intake: Intake;
+  readonly weight: Guard;
+  readonly #around: Surroundings;
+  readonly #socket: AcceptedSocket;
+  readonly #session: string;
+  #subscription: SessionSubscription | undefined;
+
+  constructor(
+    around: Surroundings,
+    socket: AcceptedSocket,
+    {
+      connection,
+      intake,
+      guard,
+      session,
+    }: { connection: Connection; intake: Intake; guard: Guard; session: string },
+  ) {
+    this.#around = around;
+    this.#socket = socket;
+    this.connection = connection;
+    this.intake = intake;
+    this.weight = guard;
+    this.#session = session;
+  }
+
+  /** From now on it ends with its session. */
+  subscribe(session: LiveSession): void {
+    this.#subscription = this.#around.liveness.subscribe(session, this);
+    // What has changed since the session was read may have ended it at once.
+    if (this.connection.gone) this.#subscription.end();
+  }
+
+  active(): void {
+    this.#subscription?.written();
+  }
+
+  ended(reason: EndReason): void {
+    // Nothing is written after the end.
+    this.#around.publisher.remove(this.connection.id);
+    this.#socket.emit('session:ended', { reason });
+    this.#socket.disconnect(true);
+  }
+
+  unconfirmed(): void {
+    this.#socket.conn.close();
+  }
+
+  changed(user: SessionUser): void {
+    if (user.banned) return this.ended('kicked');
+    const { connection } = this;
+    const { services, publisher, self, logRooms } = this.#around;
+    logRooms(this.#session, user);
+    const before = self(connection);
+    services.chat.directory.changed(connection, identityOf(user)).then(
+      () => {
+        const now = self(connection);
+        if (!isDeepStrictEqual(before, now)) publisher.toConnections([connection.id], 'session:changed', now);
+      },
+      (error: unknown) =>
+        services.log.error({ err: error }, 'the rooms and roles of a changed session could not be applied'),
+    );
+  }
+
+  /** Socket.IO has let go of it: by the client's wish, by `ended`, or since its transport is closed. */
+  left(): void {
+    const { connection } = this;
+    const { publisher, services } = this.#around;
+    publisher.remove(connection.id);
+    this.intake.leave();
+    this.#subscription?.end();
+    for (const room of connection.joined) services.chat.typing.left(room, connection);
+    services.chat.directory.disconnect(connection);
+    // A client that only left the namespace would stay connected without a session.
+    this.#socket.conn.close();
+  }
+}
+
+export function identityOf({ id, name, roles = [], rooms = [] }: SessionUser): SessionIdentity {
+  return { id, name, roles, ...(rooms === 'unreadable' ? {} : { rooms }) };
+}
