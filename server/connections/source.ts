@@ -76,33 +76,53 @@ export class Source {
   }
 }
 
+/** By this, the stream of a WebSocket knows its pace: all of them share one function. */
+const pace = Symbol('pace');
+
+interface Paced extends Writable {
+  [pace]: Pace;
+}
+
+type Done = Parameters<Writable['_write']>[2];
+
 /**
  * Lets a WebSocket read its frames in small pieces, and none while it is paused. ws's own `pause()` stops TCP alone:
  * what that has brought already is read to its end, even when the connection is closed.
  */
 class Pace {
+  readonly #receiver: Writable;
   #paused = false;
   #dropped = false;
   #held: (() => void) | undefined;
 
   constructor({ _receiver: receiver }: ReceivingSocket) {
-    const read: Writable['_write'] = receiver._write.bind(receiver);
-    receiver._write = (bytes: Buffer, encoding, done) => {
-      let from = 0;
-      const readPiece = (): void => {
-        if (this.#dropped) return done();
-        if (this.#paused) {
-          this.#held = readPiece;
-          return;
-        }
-        const piece = bytes.subarray(from, from + pieceBytes);
-        from += pieceBytes;
-        if (from >= bytes.length) read(piece, encoding, done);
-        else read(piece, encoding, (error) => (error ? done(error) : inTurn(readPiece)));
-      };
-      if (bytes.length <= pieceBytes) readPiece();
-      else inTurn(readPiece);
-    };
+    this.#receiver = receiver;
+    Object.assign(receiver, { [pace]: this, _write: Pace.#write });
+  }
+
+  static readonly #write = function (
+    this: Writable,
+    bytes: Buffer,
+    encoding: BufferEncoding,
+    done: Done,
+  ): void {
+    const own = (this as Paced)[pace];
+    if (bytes.length <= pieceBytes) own.#read(bytes, encoding, done);
+    else inTurn(() => own.#read(bytes, encoding, done));
+  };
+
+  #read(bytes: Buffer, encoding: BufferEncoding, done: Done): void {
+    if (this.#dropped) return done();
+    if (this.#paused) {
+      this.#held = () => this.#read(bytes, encoding, done);
+      return;
+    }
+    const read = (piece: Buffer, then: Done) =>
+      (Object.getPrototypeOf(this.#receiver) as Writable)._write.call(this.#receiver, piece, encoding, then);
+    if (bytes.length <= pieceBytes) return read(bytes, done);
+    read(bytes.subarray(0, pieceBytes), (error) =>
+      error ? done(error) : inTurn(() => this.#read(bytes.subarray(pieceBytes), encoding, done)),
+    );
   }
 
   pause(): void {
