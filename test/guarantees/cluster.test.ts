@@ -329,7 +329,7 @@ describe.each(surroundings.slice(0, size(4, 2)))('three servers on $name', ({ ki
 
 describe('two servers', () => {
   test.each(['up', 'down, which is told'] as const)(
-    'rooms, members, roles, names, marks, pushes, bans and deletions of one are seen on the other within 1.5 s, the bus %s',
+    'rooms, members, roles, names, marks, logouts, pushes, kicks, bans and deletions of one are seen on the other within seconds, the bus %s',
     async (state) => {
       const history = await newHistory('postgres');
       const line = await cuttable();
@@ -368,6 +368,18 @@ describe('two servers', () => {
         deletedBy: 'author',
       });
 
+      await memcached.set('sessions/u21', JSON.stringify({ user_id: 21, firstname: 'user 21' }));
+      const leaving = await Promise.all([one, two].map((server) => connect(server, 21)));
+      await memcached.delete('sessions/u21');
+      const loggedOutAt = performance.now();
+      for (const client of leaving) expect((await client.ended).reason).toBe('logout');
+      expect(performance.now() - loggedOutAt).toBeLessThan(within(2000));
+
+      const spam = await bob.request('message:send', { room, text: 'spam', clientId: newClientId() });
+      await ann.request('message:delete', { room, seq: spam.message.seq, reason: 'spam' });
+      const data = { room, seq: spam.message.seq, reason: 'spam' };
+      await eventOf(bob, 'push').toEqual({ name: 'deleted', data });
+
       const watcher = await Tab.open(one.url, 'PHPSESSID=u1', 'lobby');
       closing.push(() => watcher.client.close());
       const cy = await connect(two, 3);
@@ -375,6 +387,15 @@ describe('two servers', () => {
       // Through the bus 0.35 s, without it a second more.
       const seen = () => watcher.present.has('3');
       await expect.poll(seen, { timeout: within(2000), interval: 5 }).toBe(true);
+      const user = { id: '3', name: 'user 3' };
+      const { members } = await ann.request('room:members', {
+        room: 'lobby',
+        present: true,
+        query: 'user 3',
+      });
+      expect(members).toEqual([{ user, role: 'member', present: true }]);
+      const direct = await ann.request('direct:open', { user: '3' });
+      expect(direct.room).toMatchObject({ with: user, present: true });
       const order = { name: 'order', data: { number: 4711 } };
       await api(one, 'POST', '/api/users/3/push', order);
       await eventOf(cy, 'push').toEqual(order);
@@ -385,7 +406,7 @@ describe('two servers', () => {
       await ann.request('room:remove', { room, user: '2' });
       await ann.request('message:send', { room, text: 'he is gone', clientId: newClientId() });
       await eventOf(bob, 'room:removed').toMatchObject({ room, reason: 'removed' });
-      expect(bob.messages()).toHaveLength(1);
+      expect(bob.messages()).toHaveLength(2);
       await expect(bob.request('room:sync', { room, since: 0 })).rejects.toThrow('unknown_room');
 
       const lobby = await bob.request('room:join', { room: 'lobby' });
