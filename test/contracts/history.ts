@@ -310,6 +310,16 @@ export function historyContract(
       });
     });
 
+    test('what a server tells the others is a change in its place among those of that batch', async () => {
+      const told = { from: 'one', what: { is: 'beat' } };
+      await Promise.all([send(message()), history.write('tell', told), send(message())]);
+      const relevant = changes.filter(({ type }) => type === 'told' || type === 'message');
+      expect(relevant.map(({ type }) => type)).toEqual(['message', 'told', 'message']);
+      expect(relevant[1]).toEqual({ type: 'told', ...told });
+      await history.write('tell', told);
+      expect(changes.at(-1)).toEqual({ type: 'told', ...told });
+    });
+
     describe('rooms and members', () => {
       test('rooms keep their numbers when they are made again, and after reopening', async () => {
         const last = await send(message());
@@ -336,6 +346,9 @@ export function historyContract(
         expect(await mark(2)).toEqual({ readSeq: 2 });
         expect(await mark(1)).toEqual({ readSeq: 2 });
         await expect(mark(3)).rejects.toMatchObject({ code: 'bad_request' });
+        const users = ['nobody', ann.id, ben.id];
+        const [nobody, member, sender] = await history.read('membersOf', { room: 'lobby', users });
+        expect([nobody, member?.readSeq, sender]).toEqual([null, 2, null]);
         await send(message({ user: ann }));
         history = await reopen();
         expect(await memberOf('lobby', ann.id)).toMatchObject({ readSeq: 3 });
