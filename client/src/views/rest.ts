@@ -8,21 +8,27 @@ type Dialogs = typeof import('./dialogs/dialogs.tsx');
 const panels = new Later<Panels>(() => import('./panels/panels.ts'));
 const dialogs = new Later<Dialogs>(() => import('./dialogs/dialogs.tsx'));
 
+interface RestPort {
+  /** The panels have come. */
+  come(panels: Panels): void;
+  /** Something cannot be had: the reader is told, and offered to try again. */
+  failed(again: () => void): void;
+}
+
 /** What one element gets after its first messages: the code of what opens later, its sheets and its texts. */
 export class Rest {
   tooltip: Tooltip | undefined;
   readonly #context: Context;
   readonly #root: ShadowRoot;
-  readonly #failed: (again: () => void) => void;
+  readonly #port: RestPort;
   #asked = false;
   /** What comes late is for nobody any more. */
   #stopped = false;
 
-  /** @param failed - tells the reader that something cannot be had, and offers to try again */
-  constructor(context: Context, root: ShadowRoot, failed: (again: () => void) => void) {
+  constructor(context: Context, root: ShadowRoot, port: RestPort) {
     this.#context = context;
     this.#root = root;
-    this.#failed = failed;
+    this.#port = port;
   }
 
   /** Undefined until they can be shown. */
@@ -75,6 +81,7 @@ export class Rest {
     if (this.panels === undefined || this.tooltip !== undefined) return;
     this.#dress(this.panels.sheet());
     this.tooltip = new this.panels.Tooltip(this.#context);
+    this.#port.come(this.panels);
     void this.panels.hintAtScripts();
   }
 
@@ -108,7 +115,7 @@ export class Rest {
         this.equip();
         task(code);
       },
-      () => !this.#stopped && this.#failed(tryAgain),
+      () => !this.#stopped && this.#port.failed(tryAgain),
     );
   }
 
