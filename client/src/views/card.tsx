@@ -51,7 +51,7 @@ export function cardOf(chat: Chat, strings: Strings, loginUrl: string | null): C
       };
     case 'lost': {
       // For these the banner has words of its own.
-      if (state.cause !== 'network' || !navigator.onLine) return undefined;
+      if (state.cause === 'store' || !navigator.onLine) return undefined;
       if (!state.first || now - state.since < DOWN_MS) return undefined;
       const seconds = Math.ceil((state.retryAt - now) / 1000);
       return {
