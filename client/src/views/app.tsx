@@ -15,7 +15,6 @@ import type { SearchPanel } from './panels/search.tsx';
 import { ReadMarker } from './read-marker.ts';
 import { Rest } from './rest.ts';
 import { RoomList } from './room-list.tsx';
-import { Speaker } from './speaker.tsx';
 import { TimelineView } from './timeline.tsx';
 import { Toasts } from './toasts.tsx';
 
@@ -31,7 +30,6 @@ export class AppView {
   readonly #context: Context;
   readonly #timeline: TimelineView;
   readonly #toasts: Toasts;
-  readonly #speaker: Speaker;
   readonly #reading: ReadMarker;
   readonly #rest: Rest;
   readonly #resized: ResizeObserver;
@@ -76,7 +74,6 @@ export class AppView {
     const { chat, strings, changed } = context;
     this.#root = root;
     this.#toasts = new Toasts(strings, changed);
-    this.#speaker = new Speaker(strings, changed);
     this.#context = {
       ...context,
       draw: () => this.render(),
@@ -146,7 +143,6 @@ export class AppView {
     this.#end.abort();
     this.#resized.disconnect();
     this.#toasts.clear();
-    this.#speaker.clear();
     render(null, this.#root);
   }
 
@@ -168,14 +164,14 @@ export class AppView {
     this.#searching = undefined;
     this.#rest.tooltip?.hide();
     this.#toasts.clear();
-    this.#speaker.clear();
+    this.#rest.speaker?.clear();
     this.#timeline.clear();
     this.#draw(null);
   }
 
   state(state: ConnectionState, loginUrl: string | null): void {
     this.#loginUrl = loginUrl;
-    this.#speaker.connection(state);
+    this.#rest.speaker?.connection(state);
     if (state.kind === 'connecting' || state.kind === 'ready') return;
     const { chat } = this.#context;
     this.#rest.silently(({ hintAt }) => {
@@ -193,14 +189,18 @@ export class AppView {
 
   #sayCard(): void {
     const heading = this.#root.querySelector<HTMLElement>('.empty h2');
-    this.#speaker.alert(heading?.textContent ?? '');
+    const words = heading?.textContent ?? '';
+    // Another one may be shown, or none, when it can be said.
+    this.#rest.speak(
+      (speaker) => heading?.isConnected && heading.textContent === words && speaker.alert(words),
+    );
     if (this.#left !== undefined) heading?.focus();
     this.#left = undefined;
   }
 
   message(room: Room, message: Pick<Message, 'user' | 'text'>): void {
-    if (room === this.#context.chat.current) this.#speaker.message(message.user.name, message.text);
-    else this.#speaker.elsewhere(room.summary.name);
+    if (room === this.#context.chat.current) this.#rest.speaker?.message(message.user.name, message.text);
+    else this.#rest.speaker?.elsewhere(room.summary.name);
   }
 
   /** The user is in a room no more: has left it, or it was taken away. */
@@ -219,11 +219,11 @@ export class AppView {
   }
 
   unsent(): void {
-    this.#speaker.alert(this.#context.strings.text('say.unsent'));
+    this.#rest.speaker?.unsent();
   }
 
   loaded(count: number): void {
-    if (count > 0) this.#speaker.say(this.#context.strings.text('say.loaded', { n: count }));
+    this.#rest.speaker?.loaded(count);
   }
 
   /** The page may be going. */
@@ -251,7 +251,7 @@ export class AppView {
         onFocusOut={this.#rest.tooltip?.hide}
       >
         {content}
-        {this.#speaker.draw()}
+        {this.#rest.speaker?.draw()}
         <CloseChat context={this.#context} />
       </div>,
       this.#root,
@@ -310,7 +310,7 @@ export class AppView {
             shown={this.#setSearchPanel}
             setEverywhere={(everywhere) => this.#search(everywhere ? 'everywhere' : 'here')}
             jump={(message) => void this.#jump(message)}
-            say={(text) => this.#speaker.say(text)}
+            say={(text) => this.#rest.speaker?.say(text)}
             close={this.#closeSearch}
           />
         )}

@@ -1,5 +1,6 @@
 import type { Context } from './context.ts';
 import { Later } from './later.ts';
+import type { Speaker } from './panels/speaker.tsx';
 import type { Tooltip } from './panels/tooltip.tsx';
 
 type Panels = typeof import('./panels/panels.ts');
@@ -18,6 +19,7 @@ interface RestPort {
 /** What one element gets after its first messages: the code of what opens later, its sheets and its texts. */
 export class Rest {
   tooltip: Tooltip | undefined;
+  speaker: Speaker | undefined;
   readonly #context: Context;
   readonly #root: ShadowRoot;
   readonly #port: RestPort;
@@ -69,6 +71,15 @@ export class Rest {
     this.#quietly(panels.load(), task);
   }
 
+  /** For those who hear it: at once, or as soon as it can be said. */
+  speak(task: (speaker: Speaker) => void): void {
+    if (this.speaker !== undefined) return task(this.speaker);
+    this.#quietly(this.#come(panels), () => {
+      this.equip();
+      if (this.speaker !== undefined) task(this.speaker);
+    });
+  }
+
   #quietly<T>(coming: Promise<T>, task?: (code: T) => void): void {
     coming.then(
       (code) => !this.#stopped && task?.(code),
@@ -80,7 +91,10 @@ export class Rest {
   equip(): void {
     if (this.panels === undefined || this.tooltip !== undefined) return;
     this.#dress(this.panels.sheet());
+    const { chat, strings, changed } = this.#context;
     this.tooltip = new this.panels.Tooltip(this.#context);
+    this.speaker = new this.panels.Speaker(strings, changed);
+    this.speaker.connection(chat.connection.state);
     this.#port.come(this.panels);
     void this.panels.hintAtScripts();
   }
@@ -88,6 +102,7 @@ export class Rest {
   stop(): void {
     this.#stopped = true;
     this.tooltip?.hide();
+    this.speaker?.clear();
   }
 
   /**

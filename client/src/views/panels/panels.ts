@@ -11,6 +11,7 @@ export { hintAt, hintAtScripts, hintAtUnknownRoom } from '../../hints.ts';
 export { onMessages } from './message-input.ts';
 export { People } from './people.tsx';
 export { SearchPanel } from './search.tsx';
+export { Speaker } from './speaker.tsx';
 export { Tooltip } from './tooltip.tsx';
 
 /** What stands beside, above or in place of the room: comes when the first messages are shown. */

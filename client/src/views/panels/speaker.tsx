@@ -1,5 +1,5 @@
-import type { ConnectionState } from '../connection-state.ts';
-import type { Strings } from '../strings.ts';
+import type { ConnectionState } from '../../connection-state.ts';
+import type { Strings } from '../../strings.ts';
 
 const BURST_MS = 2000;
 const OTHER_ROOM_MS = 10_000;
@@ -59,6 +59,14 @@ export class Speaker {
     if (now - this.#other < OTHER_ROOM_MS) return;
     this.#other = now;
     this.say(this.#strings.text('say.room', { room }));
+  }
+
+  loaded(count: number): void {
+    if (count > 0) this.say(this.#strings.text('say.loaded', { n: count }));
+  }
+
+  unsent(): void {
+    this.alert(this.#strings.text('say.unsent'));
   }
 
   /** That the connection is lost, once it is for a while, and that it is back. */
