@@ -51,6 +51,8 @@ interface Known {
   /** Own beats that have come back since. */
   beats: number;
   alive: boolean;
+  /** It has let an order wait for nothing since: the next one does not wait for it. */
+  late: boolean;
 }
 
 /** It keeps no process alive. */
@@ -131,7 +133,7 @@ export class Servers implements OtherServers {
     this.#history.say?.(said);
   }
 
-  async carryOut(user: string, order: Order): Promise<number> {
+  carryOut(user: string, order: Order): Promise<number> {
     const id = randomUUID();
     return new Promise((resolve, reject) => {
       let timer: NodeJS.Timeout | undefined;
@@ -150,7 +152,11 @@ export class Servers implements OtherServers {
       this.#orders.set(id, waiting);
       this.#tell({ is: 'order', id, user, order }).then(
         () => {
-          if (this.#orders.has(id)) timer = setTimeout(waiting.done, answersWithin);
+          if (!this.#orders.has(id)) return;
+          timer = setTimeout(() => {
+            for (const server of waiting.missing) this.#isLate(server);
+            waiting.done();
+          }, answersWithin);
         },
         (error: unknown) => {
           end();
@@ -238,7 +244,7 @@ export class Servers implements OtherServers {
         const waiting = this.#orders.get(told.id);
         if (waiting === undefined) return;
         waiting.count += count;
-        for (const [id, { alive }] of this.#known) if (alive) waiting.missing.add(id);
+        for (const [id, { alive, late }] of this.#known) if (alive && !late) waiting.missing.add(id);
         if (waiting.missing.size === 0) waiting.done();
         return;
       }
@@ -260,7 +266,7 @@ export class Servers implements OtherServers {
 
   #isAlive(id: string): void {
     const known = this.#known.get(id);
-    const heard = { heardAt: performance.now(), beats: 0, alive: true };
+    const heard = { heardAt: performance.now(), beats: 0, alive: true, late: false };
     if (known === undefined) return void this.#known.set(id, { name: '', ...heard });
     const wasAlive = known.alive;
     Object.assign(known, heard);
@@ -272,6 +278,11 @@ export class Servers implements OtherServers {
   #named(id: string, name: string): void {
     const known = this.#known.get(id);
     if (known !== undefined) known.name = name;
+  }
+
+  #isLate(id: string): void {
+    const known = this.#known.get(id);
+    if (known !== undefined) known.late = true;
   }
 
   #isGone(id: string, known: Known): void {

@@ -266,8 +266,11 @@ test('an order is carried out everywhere, and sums those who answer within a sec
   const partly = one.order('bob', { is: 'count' });
   await seconds(1);
   expect(await partly).toBe(2);
+  // Not for one that has let the last one wait.
+  expect(await one.order('bob', { is: 'count' })).toBe(2);
   three.back();
-  expect(three.orders).toEqual(['kick bob', 'count bob']);
+  expect(three.orders).toEqual(['kick bob', 'count bob', 'count bob']);
+  expect(await one.order('bob', { is: 'count' })).toBe(3);
   expect(two.orders).toEqual(three.orders);
   two.cut = true;
   await expect(two.order('bob', { is: 'kick' })).rejects.toThrow('does not answer');
