@@ -1,0 +1,256 @@
+/**
+ * Many servers as one chat, on paper: the rule by which they hand out what all of them write is the real one, as are its
+ * waits and reads; time, the bus, the database and the people are simulated. Rooms by Zipf, delays and losses of the bus.
+ * Run: npm run bench cluster-sim
+ */
+import { setImmediate as turn } from 'node:timers/promises';
+import { Delivery } from '../server/history/sql/delivery.ts';
+import type { Entry } from '../server/history/sql/journal.ts';
+import { percentile } from '../test/helpers/server-figures.ts';
+
+/** Simulated milliseconds: before anything is counted, and while it is. */
+const warmUp = 2000;
+const counted = 10_000;
+/** Milliseconds of a look into the database, and of a read of entries. */
+const readTime = 2;
+/** How often each server looks for what no hint told, and most entries of one read: as the servers do. */
+const look = 1000;
+const mostEntries = 200;
+/** As CHAT_LIMIT_MEMBERS has it for private rooms. */
+const mostInRoom = 1000;
+
+interface Case {
+  servers: number;
+  /** Of all servers together, in a second. */
+  messages: number;
+  /** Milliseconds that a transaction holds the lock of all servers, the sync to the disk among them. */
+  commit: number;
+  /** The mean delay of a hint in milliseconds, exponential; the part of them that is lost, and that comes twice. */
+  bus: { delay: number; lost: number; doubled: number };
+}
+
+const fine = { delay: 1, lost: 0, doubled: 0 };
+const late = (delay: number) => ({ ...fine, delay });
+const ten = { servers: 10, messages: 400, commit: 2, bus: fine };
+const cases: [title: string, one: Case][] = [
+  ['2 servers', { ...ten, servers: 2 }],
+  ['10 servers', ten],
+  ['10 servers, a hint in 100 lost, one doubled', { ...ten, bus: { delay: 1, lost: 0.01, doubled: 0.01 } }],
+  ['10 servers, hints late by 50 ms', { ...ten, bus: late(50) }],
+  ['10 servers, hints late by 2 s', { ...ten, bus: late(2000) }],
+  ['10 servers, the bus down', { ...ten, bus: { ...fine, lost: 1 } }],
+  ['20 servers', { ...ten, servers: 20, messages: 333 }],
+  ['100 servers', { ...ten, servers: 100, messages: 1667 }],
+  ['100 servers, a disk that needs 5 ms', { ...ten, servers: 100, messages: 1667, commit: 5 }],
+];
+
+// The same people in each run.
+let seed = 20_261_121;
+/** Between 0 and 1 (mulberry32). */
+function random(): number {
+  seed = (seed + 0x6d2b79f5) | 0;
+  let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
+  t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+  return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+}
+const exponential = (mean: number) => -Math.log(1 - random()) * mean;
+
+/** Time that passes only when nothing is left to do now: `setTimeout` of all that runs in it. */
+class VirtualTime {
+  now = 0;
+  /** By the millisecond, in the order in which it was asked for. */
+  readonly #due = new Map<number, Set<() => void>>();
+  readonly #real = { set: globalThis.setTimeout, clear: globalThis.clearTimeout };
+
+  begin(): void {
+    const cancel = new Map<object, () => void>();
+    Object.assign(globalThis, {
+      setTimeout: (run: (value?: unknown) => void, ms = 0, value?: unknown) => {
+        const timer = {};
+        cancel.set(
+          timer,
+          this.after(ms, () => {
+            cancel.delete(timer);
+            run(value);
+          }),
+        );
+        return timer;
+      },
+      clearTimeout: (timer: object | undefined) => {
+        if (timer === undefined) return;
+        cancel.get(timer)?.();
+        cancel.delete(timer);
+      },
+    });
+  }
+
+  end(): void {
+    Object.assign(globalThis, { setTimeout: this.#real.set, clearTimeout: this.#real.clear });
+  }
+
+  /** In tenths of a millisecond. @returns what cancels it */
+  after(ms: number, run: () => void): () => void {
+    const at = Math.round((this.now + Math.max(ms, 0.1)) * 10);
+    const due = this.#due.get(at) ?? new Set();
+    this.#due.set(at, due);
+    const one = () => run();
+    due.add(one);
+    return () => due.delete(one);
+  }
+
+  wait(ms: number): Promise<void> {
+    return new Promise((resolve) => this.after(ms, resolve));
+  }
+
+  async runUntil(end: number): Promise<void> {
+    for (let at = Math.round(this.now * 10); at <= end * 10; at++) {
+      const due = this.#due.get(at);
+      if (due === undefined) continue;
+      this.now = at / 10;
+      for (const run of due) run();
+      this.#due.delete(at);
+      // What follows from it at once.
+      await turn();
+    }
+  }
+}
+
+/** What a case has shown. @throws Error if a server has left something out, or handed it out twice or too early */
+async function simulate({ servers, messages, commit, bus }: Case) {
+  const time = new VirtualTime();
+  time.begin();
+  /** Of each entry, when it was committed. */
+  const committed: number[] = [];
+  const late: number[] = [];
+  const answers: number[] = [];
+  let [reads, transactions, stored] = [0, 0, 0];
+  const counts = () => time.now > warmUp;
+  const entriesAfter = async (after: number): Promise<Entry[]> => {
+    if (counts()) reads++;
+    await time.wait(readTime);
+    return committed
+      .slice(after, after + mostEntries)
+      .map((_, n) => ({ num: after + n + 1, changes: [numbered(after + n + 1)] }));
+  };
+  let lock = Promise.resolve();
+  const all = Array.from({ length: servers }, () => {
+    let last = 0;
+    const delivery = new Delivery({
+      position: 0,
+      read: entriesAfter,
+      deliver: ([change]) => {
+        const num = Number((change as { user: string }).user);
+        if (num !== last + 1) throw new Error(`${num} was handed out after ${last}`);
+        last = num;
+        if (counts()) late.push(time.now - (committed[num - 1] as number));
+      },
+      onGap: () => {
+        throw new Error('entries are gone');
+      },
+    });
+    /** Since when each message waits that this server has not yet stored. */
+    let waiting: number[] = [];
+    let writing = false;
+    const write = async () => {
+      writing = true;
+      while (waiting.length > 0) {
+        // What it holds is loaded and checked before, beside the transactions of others.
+        await time.wait(commit / 2);
+        const turnOfOthers = lock;
+        const { promise, resolve } = Promise.withResolvers<void>();
+        lock = promise;
+        await turnOfOthers;
+        const batch = waiting;
+        waiting = [];
+        await time.wait(commit);
+        committed.push(time.now);
+        const num = committed.length;
+        resolve();
+        if (counts()) [transactions, stored] = [transactions + 1, stored + batch.length];
+        for (const other of all) {
+          if (other === self) continue;
+          for (const one of random() < bus.doubled ? [1, 2] : [1]) {
+            if (random() < bus.lost) continue;
+            time.after(exponential(bus.delay) * one, () => other.delivery.hint(num, [numbered(num)]));
+          }
+        }
+        await delivery.own(num, [numbered(num)]);
+        if (counts()) answers.push(...batch.map((since) => time.now - since));
+      }
+      writing = false;
+    };
+    const send = () => {
+      waiting.push(time.now);
+      if (!writing) void write();
+      time.after(exponential((1000 * servers) / messages), send);
+    };
+    const looks = () => {
+      void time.wait(readTime).then(() => delivery.hint(committed.length));
+      time.after(look, looks);
+    };
+    const self = { delivery, handedOut: () => last };
+    time.after(exponential((1000 * servers) / messages), send);
+    time.after(random() * look, looks);
+    return self;
+  });
+  await time.runUntil(warmUp + counted);
+  // Nobody is further behind than one look and its reads.
+  const behind = committed.findLastIndex((at) => at < time.now - 2 * look) + 1;
+  time.end();
+  for (const one of all) {
+    if (one.handedOut() < behind) throw new Error(`a server is ${behind - one.handedOut()} entries behind`);
+  }
+  return { late, answers, transactions, stored, reads };
+}
+
+/** A change that names its entry. */
+const numbered = (num: number) => ({ type: 'ban', user: String(num), ban: null }) as const;
+
+/** How many show each room: by Zipf's law, the largest first, and none has more than `most`. */
+function roomSizes(rooms: number, connections: number, most: number): number[] {
+  const weights = Array.from({ length: rooms }, (_, n) => 1 / (n + 1));
+  let [left, weight] = [connections, weights.reduce((a, b) => a + b, 0)];
+  return weights.map((own) => {
+    const size = Math.min(most, Math.round((left * own) / weight));
+    left -= size;
+    weight -= own;
+    return size;
+  });
+}
+
+console.log(
+  `${counted / 1000} s each; ms from a commit until the other servers hand it out, and from sending to the answer`,
+);
+for (const [title, one] of cases) {
+  const { late, answers, transactions, stored, reads } = await simulate(one);
+  const p = (values: number[]) =>
+    [0.5, 0.99, 1].map((part) => percentile(values, part).toFixed(0)).join(', ');
+  console.log(
+    `  ${title}, ${one.messages} messages a second: handed out p50, p99, longest ${p(late)}; answer ${p(answers)}; ` +
+      `${(stored / transactions).toFixed(1)} messages a transaction, ${(transactions / (counted / 1000)).toFixed(0)} transactions a second, ` +
+      `${(reads / (counted / 1000) / one.servers).toFixed(1)} reads a second and server; one order, nothing lost or doubled`,
+  );
+}
+console.log(
+  `receivers of a message: rooms by Zipf, at most ${mostInRoom} connections each; everybody writes as often as any other`,
+);
+for (const [connections, servers] of [
+  [20_000, 2],
+  [200_000, 20],
+  [1_000_000, 100],
+] as const) {
+  const sizes = roomSizes(connections / 10, connections, mostInRoom);
+  const deliveries = sizes.reduce((sum, size) => sum + size ** 2, 0);
+  const shares = new Array<number>(servers).fill(0);
+  for (const size of sizes) {
+    // Each of its connections is at some server, and gets what all of them write.
+    for (let n = 0; n < size; n++) {
+      const server = Math.floor(random() * servers);
+      shares[server] = (shares[server] as number) + size;
+    }
+  }
+  console.log(
+    `  ${connections} connections in ${connections / 10} rooms: ${(deliveries / connections).toFixed(0)} on average; ` +
+      `the busiest of ${servers} servers has ${((Math.max(...shares) * servers) / deliveries).toFixed(2)} of an even share`,
+  );
+}
