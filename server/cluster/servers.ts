@@ -51,7 +51,7 @@ interface Known {
   /** Own beats that have come back since. */
   beats: number;
   alive: boolean;
-  /** It has let an order wait for nothing since: the next one does not wait for it. */
+  /** An order has waited for it in vain since then: the next one does not. */
   late: boolean;
 }
 
@@ -99,7 +99,7 @@ export class Servers implements OtherServers {
 
   /**
    * From now on the others know of this server, and it of them.
-   * @param name of a place that is that of no other server: one that was there before is gone
+   * @param name which no other server has: one that had it before is gone
    */
   async join(name: string): Promise<void> {
     this.#name = name;

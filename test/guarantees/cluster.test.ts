@@ -168,7 +168,7 @@ async function comeAndGo(servers: readonly { url: string }[]): Promise<void> {
       tabs.delete(`${user} ${nth}`);
     }
   };
-  for (let ends = performance.now() + size(30_000, 3000); performance.now() < ends; await pause(10)) {
+  for (let ends = performance.now() + size(30_000, 2000); performance.now() < ends; await pause(10)) {
     changes.push(toggle(`u${1 + randomInt(18)}`, randomInt(3)));
   }
   await Promise.all(changes);
