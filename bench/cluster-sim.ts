@@ -16,6 +16,9 @@ const readTime = 2;
 /** How often each server looks for what no hint told, and most entries of one read: as the servers do. */
 const look = 1000;
 const mostEntries = 200;
+/** For so long servers gather who has come and gone, and so often each says that it is alive. */
+const gatherFor = 100;
+const beatEvery = 5000;
 /** As CHAT_LIMIT_MEMBERS has it for private rooms. */
 const mostInRoom = 1000;
 
@@ -23,6 +26,8 @@ interface Case {
   servers: number;
   /** Of all servers together, in a second. */
   messages: number;
+  /** Users who come to a server or go from it, in a second. */
+  moves: number;
   /** Milliseconds that a transaction holds the lock of all servers, the sync to the disk among them. */
   commit: number;
   /** The mean delay of a hint in milliseconds, exponential; the part of them that is lost, and that comes twice. */
@@ -31,7 +36,8 @@ interface Case {
 
 const fine = { delay: 1, lost: 0, doubled: 0 };
 const late = (delay: number) => ({ ...fine, delay });
-const ten = { servers: 10, messages: 400, commit: 2, bus: fine };
+const ten = { servers: 10, messages: 400, moves: 1, commit: 2, bus: fine };
+const hundred = { ...ten, servers: 100, messages: 1667, moves: 11 };
 const cases: [title: string, one: Case][] = [
   ['2 servers', { ...ten, servers: 2 }],
   ['10 servers', ten],
@@ -39,9 +45,10 @@ const cases: [title: string, one: Case][] = [
   ['10 servers, hints late by 50 ms', { ...ten, bus: late(50) }],
   ['10 servers, hints late by 2 s', { ...ten, bus: late(2000) }],
   ['10 servers, the bus down', { ...ten, bus: { ...fine, lost: 1 } }],
-  ['20 servers', { ...ten, servers: 20, messages: 333 }],
-  ['100 servers', { ...ten, servers: 100, messages: 1667 }],
-  ['100 servers, a disk that needs 5 ms', { ...ten, servers: 100, messages: 1667, commit: 5 }],
+  ['20 servers', { ...ten, servers: 20, messages: 333, moves: 11 }],
+  ['100 servers', hundred],
+  ['100 servers, nobody comes or goes', { ...hundred, moves: 0 }],
+  ['100 servers, a fast disk', { ...hundred, commit: 0.5 }],
 ];
 
 // The same people in each run.
@@ -116,7 +123,7 @@ class VirtualTime {
 }
 
 /** What a case has shown. @throws Error if a server has left something out, or handed it out twice or too early */
-async function simulate({ servers, messages, commit, bus }: Case) {
+async function simulate({ servers, messages, moves, commit, bus }: Case) {
   const time = new VirtualTime();
   time.begin();
   /** Of each entry, when it was committed. */
@@ -148,8 +155,8 @@ async function simulate({ servers, messages, commit, bus }: Case) {
         throw new Error('entries are gone');
       },
     });
-    /** Since when each message waits that this server has not yet stored. */
-    let waiting: number[] = [];
+    /** What this server has to store: of a message, since when. */
+    let waiting: (number | 'told')[] = [];
     let writing = false;
     const write = async () => {
       writing = true;
@@ -166,7 +173,8 @@ async function simulate({ servers, messages, commit, bus }: Case) {
         committed.push(time.now);
         const num = committed.length;
         resolve();
-        if (counts()) [transactions, stored] = [transactions + 1, stored + batch.length];
+        const sent = batch.filter((one) => one !== 'told');
+        if (counts()) [transactions, stored] = [transactions + 1, stored + sent.length];
         for (const other of all) {
           if (other === self) continue;
           for (const one of random() < bus.doubled ? [1, 2] : [1]) {
@@ -175,13 +183,31 @@ async function simulate({ servers, messages, commit, bus }: Case) {
           }
         }
         await delivery.own(num, [numbered(num)]);
-        if (counts()) answers.push(...batch.map((since) => time.now - since));
+        if (counts()) answers.push(...sent.map((since) => time.now - since));
       }
       writing = false;
     };
-    const send = () => {
-      waiting.push(time.now);
+    const store = (what: number | 'told') => {
+      waiting.push(what);
       if (!writing) void write();
+    };
+    let telling = false;
+    const move = () => {
+      if (!telling) {
+        telling = true;
+        time.after(gatherFor, () => {
+          telling = false;
+          store('told');
+        });
+      }
+      time.after(exponential(1000 / moves), move);
+    };
+    const beat = () => {
+      store('told');
+      time.after(beatEvery, beat);
+    };
+    const send = () => {
+      store(time.now);
       time.after(exponential((1000 * servers) / messages), send);
     };
     const looks = () => {
@@ -191,6 +217,8 @@ async function simulate({ servers, messages, commit, bus }: Case) {
     const self = { delivery, handedOut: () => last };
     time.after(exponential((1000 * servers) / messages), send);
     time.after(random() * look, looks);
+    time.after(random() * beatEvery, beat);
+    if (moves > 0) time.after(exponential(1000 / moves), move);
     return self;
   });
   await time.runUntil(warmUp + counted);
