@@ -1,10 +1,11 @@
 import type { Totals } from '../../server/events.ts';
 import { Chat } from './chat.ts';
-import { type Ended, RequestError } from './connection-state.ts';
+import type { Ended } from './connection-state.ts';
 import type { Texts } from './language-texts.ts';
 import { atMost99, Strings } from './strings.ts';
 import { sheet } from './styles.ts';
 import { AppView } from './views/app.tsx';
+import { refusal } from './views/refusal.ts';
 
 /** What the element is told. */
 export interface AppListener {
@@ -100,9 +101,7 @@ export class ChatApp {
     try {
       this.#view.open((await found).id);
     } catch (error) {
-      const key = `error.${error instanceof RequestError ? error.code : 'other'}`;
-      const text = this.#strings.has(key) ? this.#strings.text(key) : this.#strings.text('error.other');
-      this.#view.toast(text, 'bad');
+      this.#view.toast(refusal(error, this.#strings), 'bad');
     }
   }
 

@@ -75,10 +75,6 @@ export class Strings {
     this.#whole = true;
   }
 
-  has(key: string): key is StringKey {
-    return key in this.#by;
-  }
-
   text(key: StringKey, values: Values = {}): string {
     return fill(this.#by[key] ?? key, values);
   }

@@ -1,5 +1,6 @@
 import { asUser, privateRoom } from './as-user.ts';
 import { expect, type Person, test } from './fixtures.ts';
+import { Wire } from './mock-wire.ts';
 import { seed } from './seed.ts';
 
 const menu = ({ page }: Person) => page.getByRole('menu', { name: 'Message actions' });
@@ -129,9 +130,11 @@ test('deleting asks first, with the focus on Keep; the text is gone for everybod
 }) => {
   const room = await own(alice, site, 'deletions');
   await seed(site, 'bob', room, ['from Bob']);
+  const { page } = alice;
+  const wire = await Wire.of(page.context());
+  await page.reload();
   await alice.write('from Alice');
   await bob.open('deletions');
-  const { page } = alice;
   await alice.message('from Alice').focus();
   await page.keyboard.press('Delete');
   const dialog = page.getByRole('alertdialog', { name: 'Delete this message?' });
@@ -141,6 +144,10 @@ test('deleting asks first, with the focus on Keep; the text is gone for everybod
   await expect(dialog).toBeHidden();
   await expect(alice.message('from Alice')).toBeFocused();
   await page.keyboard.press('Delete');
+  wire.answers.set('message:delete', { ok: false, error: { code: 'internal', message: '' } });
+  await dialog.getByRole('button', { name: 'Delete' }).click();
+  await expect(dialog.getByRole('alert')).toHaveText('Could not delete the message.');
+  wire.answers.clear();
   await dialog.getByRole('button', { name: 'Delete' }).click();
   await expect(bob.texts).toHaveText(['from Bob', 'Message deleted']);
 

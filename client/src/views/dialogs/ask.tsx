@@ -1,5 +1,6 @@
 import { Component } from 'preact';
 import type { Context } from '../context.ts';
+import { refusal } from '../refusal.ts';
 import { Actions, Dialog } from './dialog.tsx';
 import { Submission } from './submission.ts';
 
@@ -10,6 +11,8 @@ interface Props {
   /** The answer that changes nothing. */
   readonly stay: string;
   readonly label: string;
+  /** What is said when it could not be done, where the reason has no words of its own. */
+  readonly failed?: string;
   run(): Promise<void>;
   /** What was asked has been done. */
   done?(): void;
@@ -51,10 +54,11 @@ export class Ask extends Component<Props> {
   }
 
   readonly #submit = () => {
-    const { run, done, close } = this.props;
-    void this.#submission.run(run, () => {
+    const { context, failed, run, done, close } = this.props;
+    const finished = () => {
       close();
       done?.();
-    });
+    };
+    void this.#submission.run(run, finished, (error) => refusal(error, context.strings, failed));
   };
 }

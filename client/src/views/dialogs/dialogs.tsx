@@ -33,6 +33,7 @@ export function Dialogs({ context, request, close }: Props) {
         text={strings.text('delete.text', { text: shortened(message.text) })}
         stay={strings.text('delete.keep')}
         label={strings.text('action.delete')}
+        failed={strings.text('error.delete')}
         run={() => chat.delete(message)}
         close={close}
       />
