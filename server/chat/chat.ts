@@ -72,8 +72,8 @@ export async function openChat(options: {
   settings: ChatSettings;
   limits: Limits;
   rooms: readonly { id?: string; name: string }[];
-  /** Closes all connections of a user. @returns how many there were */
-  kick: (user: string) => number;
+  /** Closes all connections of a user. */
+  kick: (user: string) => void;
   /** Absent for a server alone. */
   others?: OtherServers | undefined;
   /** Rooms without members could not be deleted. */

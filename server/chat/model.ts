@@ -26,6 +26,8 @@ export interface Connection {
   readonly joined: Set<Room>;
   /** Set when it is closed: requests that are still under way must not join a room any more. */
   gone: boolean;
+  /** Set when all connections of the user are closed: one that is still being let in is closed when it is in. */
+  kicked: boolean;
 }
 
 /** A user with an open connection, or who had one a moment ago. */

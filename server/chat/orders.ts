@@ -8,15 +8,19 @@ export function carryOut(
     directory,
     publisher,
     kick,
-  }: { directory: Directory; publisher: Publisher; kick: (user: string) => number },
+  }: { directory: Directory; publisher: Publisher; kick: (user: string) => void },
   user: string,
   order: Order,
 ): number {
-  if (order.is === 'kick') return kick(user);
-  const connections = [...(directory.person(user)?.connections ?? [])].map(({ id }) => id);
+  const connections = [...(directory.person(user)?.connections ?? [])];
+  if (order.is === 'kick') {
+    for (const connection of connections) connection.kicked = true;
+    kick(user);
+  }
   if (order.is === 'push') {
     const { name, data } = order;
-    publisher.toConnections(connections, 'push', { name, ...(data === undefined ? {} : { data }) });
+    const ids = connections.map(({ id }) => id);
+    publisher.toConnections(ids, 'push', { name, ...(data === undefined ? {} : { data }) });
   }
   return connections.length;
 }

@@ -65,6 +65,7 @@ export class Accepted implements Subscriber, Client {
     this.#subscription = this.#around.liveness.subscribe(session, this);
     // What has changed since the session was read may have ended it at once.
     if (this.connection.gone) this.#subscription.end();
+    else if (this.connection.kicked) this.ended('kicked');
   }
 
   active(): void {

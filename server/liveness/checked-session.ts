@@ -113,10 +113,6 @@ export class CheckedSession {
     return this.#user;
   }
 
-  get connections(): number {
-    return this.#subscribers.size;
-  }
-
   /** @param seen the session as this connection has read it, perhaps before or after a change */
   subscribe(subscriber: Subscriber, seen: LiveSession): void {
     this.#subscribers.add(subscriber);

@@ -101,12 +101,10 @@ export class Liveness {
     return new SessionSubscription(checked, subscriber);
   }
 
-  /** Ends all sessions of a user. @returns how many connections they had */
-  kick(user: string): number {
+  /** Ends all sessions of a user. */
+  kick(user: string): void {
     const sessions = [...this.#byId.values()].filter((session) => session.user.id === user);
-    const connections = sessions.reduce((sum, session) => sum + session.connections, 0);
     for (const session of sessions) session.end('kicked');
-    return connections;
   }
 
   #named(name: SessionName): CheckedSession | undefined {

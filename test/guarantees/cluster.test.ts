@@ -481,6 +481,35 @@ describe('two servers', () => {
     expect(fay.events.map(({ name }) => name)).not.toContain('typing:changed');
   });
 
+  test('a kick reaches who is still being let in by another server', async () => {
+    const history = await newHistory('postgres');
+    const bus = `redis://127.0.0.1:${redis.port}`;
+    const held: (() => void)[] = [];
+    let holding = false;
+    let onAsked = () => {};
+    const database = await startTcpProxy(
+      postgres.port,
+      (piece, client) => {
+        if (holding) held.push(() => client.write(piece));
+        else client.write(piece);
+      },
+      (piece) => piece.includes('chat_users') && onAsked(),
+    );
+    closing.push(() => database.close());
+    const url = history.url.replace(String(postgres.port), String(database.port));
+    const [one, two] = [await startNode(history, bus), await startNode({ ...history, url }, bus)];
+    const asked = new Promise<void>((resolve) => {
+      onAsked = resolve;
+    });
+    holding = true;
+    const connecting = connect(two, 8);
+    await asked;
+    await api(one, 'DELETE', '/api/users/8/connections');
+    holding = false;
+    for (const release of held) release();
+    expect((await (await connecting).ended).reason).toBe('kicked');
+  });
+
   test('a change that the other server has not heard of makes nobody act on what was', async () => {
     const history = await newHistory('postgres');
     const line = await cuttable();

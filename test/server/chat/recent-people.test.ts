@@ -33,7 +33,7 @@ beforeAll(async () => {
     settings: { createRooms: 'all', direct: true, findPeople: 'rooms' },
     limits: { text: 4000, members: 0, roomsOfUser: 0 },
     rooms: [],
-    kick: () => 0,
+    kick: ignore,
     onSweepFailure: fail,
   });
 });
