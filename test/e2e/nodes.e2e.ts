@@ -1,39 +1,39 @@
 import { expect, test } from '@playwright/test';
-import { historyFolder, startChatServer } from '../helpers/chat-server.ts';
-import { freePort } from '../helpers/child.ts';
-import { startMemcached } from '../helpers/memcached.ts';
-import { startPhpApp } from '../helpers/php-app.ts';
+import { freePort, startChild } from '../helpers/child.ts';
 
-test('/nodes shows which server the browser is connected to, and where it goes when that one ends', async ({
+test('npm run start:cluster: a message is sent, and /nodes shows where the browser goes when its server ends', async ({
   page,
 }) => {
-  const memcached = await startMemcached();
-  const history = historyFolder();
-  const port = await freePort();
-  const php = await startPhpApp({ memcachedPort: memcached.port, chatUrl: `http://127.0.0.1:${port}` });
-  const start = (name: string) =>
-    startChatServer({
-      CHAT_PORT: String(port),
-      CHAT_NODE: name,
-      CHAT_SESSION_STORE: memcached.url,
-      CHAT_HISTORY: history.url,
-      CHAT_ORIGINS: php.url,
-    });
-  const one = await start('one');
-  await page.goto(`${php.url}/nodes`);
+  // It makes a database.
+  test.slow();
+  const [app, chat] = [await freePort(), await freePort()];
+  const cluster = startChild(process.execPath, ['scripts/start-cluster.mjs'], {
+    cwd: new URL('../../', import.meta.url),
+    env: { ...process.env, APP_PORT: String(app), CHAT_PORT: String(chat) },
+  });
+  const [, site = ''] = await cluster.until(/^ready {2}(\S+)$/m);
+  await page.goto(site);
   await page.getByLabel('User name').fill('alice');
   await page.getByLabel('Password').fill('alice');
   await page.getByRole('button', { name: 'Log in' }).click();
-  await page.goto(`${php.url}/nodes`);
+  await page.getByRole('textbox', { name: /^Message to/ }).fill('by one of two');
+  await page.keyboard.press('Enter');
+  await expect(page.getByText('Sent', { exact: true }).last()).toBeVisible();
+
+  await page.goto(`${site}/nodes`);
   const node = page.getByRole('status');
-  await expect(node).toHaveText('one');
-  await one.stop();
-  await expect(node).toHaveText('no server');
-  const two = await start('two');
-  await expect(node).toHaveText('two');
-  await expect(page.getByRole('listitem')).toHaveText([/ two$/, / no server$/, / one$/]);
-  await php.stop();
-  await two.stop();
-  await memcached.stop();
-  history.remove();
+  await expect(node).toHaveText(/^(one|two)$/);
+  const first = await node.innerText();
+  const other = first === 'one' ? 'two' : 'one';
+  const [, pid] = await cluster.until(new RegExp(`kill (\\d+) {3}# ${first}$`, 'm'));
+  process.kill(Number(pid), 'SIGTERM');
+  await expect(node).toHaveText(other);
+  await expect(page.getByRole('listitem')).toHaveText(
+    [other, 'no server', first].map((name) => new RegExp(` ${name}$`)),
+  );
+  await cluster.until(new RegExp(`chat server ${first} ended .* is started again`));
+
+  expect(await cluster.stop('SIGTERM')).toBe(0);
+  for (const port of [app, chat])
+    await expect(fetch(`http://127.0.0.1:${port}/`)).rejects.toThrow('fetch failed');
 });
