@@ -30,6 +30,7 @@ test('two people log in with PHP and talk both ways', async ({ browser, site }) 
     await expect(to.texts.nth(index)).toHaveJSProperty('textContent', text);
     await expect(from.texts.nth(index)).toHaveJSProperty('textContent', text);
   }
+  await expect(alice.page.locator('php-chat .start')).toHaveCSS('text-align', 'center');
   await alice.shot('talk-2-alice');
   await bob.shot('talk-3-bob');
   for (const { page } of [alice, bob]) await page.close();
