@@ -238,11 +238,10 @@ export class Directory {
 
   /** Somebody who has left not long ago, and whose rooms are all still in memory. */
   #back(user: string): Entry | undefined {
-    const person = this.#recent.take(user, (room) => this.#rooms.get(room.record.id) === room);
+    const person = this.#recent.forget(user);
     if (person === undefined) return undefined;
     const entry: Entry = { person, loaded: Promise.resolve(), stored: true };
     this.#people.set(user, entry);
-    this.#others?.seenChanged(user);
     for (const { room, member } of person.memberships.values()) this.#enter(room, person, member);
     return entry;
   }
@@ -298,7 +297,10 @@ export class Directory {
       this.#hide(room, person.user.id);
       this.#forgetIfEmpty(room);
     }
-    if (stored) this.#recent.remember(person);
+    const isInMemory = ({ room }: { room: Room }) => this.#rooms.get(room.record.id) === room;
+    if (stored && this.#others === undefined && [...person.memberships.values()].every(isInMemory)) {
+      this.#recent.remember(person);
+    }
   }
 
   async #load(entry: Entry): Promise<void> {
@@ -375,6 +377,7 @@ export class Directory {
 
   #forget(room: Room): void {
     this.#rooms.delete(room.record.id);
+    this.#recent.forgetRoom(room);
     if (this.#public.delete(room)) this.#byName = undefined;
     for (const user of room.record.pair ?? []) {
       const rooms = this.#directRooms.get(user);
@@ -414,8 +417,7 @@ export class Directory {
   }
 
   #apply(change: Change): void {
-    const concerned = userOf(change);
-    if (concerned !== undefined) this.#recent.forget(concerned);
+    for (const user of this.#concernedBy(change)) this.#recent.forget(user);
     switch (change.type) {
       case 'message':
         return this.#message(change);
@@ -439,6 +441,26 @@ export class Directory {
         if (change.ban !== null) this.#listener?.banned(change.user);
         return;
       }
+    }
+  }
+
+  /** Whose memberships, names or rights a change changes. */
+  #concernedBy(change: Change): string[] {
+    // Two who have a direct room see each other's names if they share another room, and have shown up there.
+    const withPartners = (user: string) => [
+      user,
+      ...[...(this.#directRooms.get(user) ?? [])].flatMap(({ record }) => record.pair ?? []),
+    ];
+    switch (change.type) {
+      case 'message':
+        return withPartners(change.message.user.id);
+      case 'member':
+      case 'user':
+        return withPartners(change.user.id);
+      case 'read':
+        return [change.user];
+      default:
+        return [];
     }
   }
 
@@ -543,6 +565,7 @@ export class Directory {
     if (change.type === 'message') {
       const room = this.#rooms.get(change.message.room);
       if (room !== undefined) follow(room.record, change);
+      if (room !== undefined && change.is === 'new' && change.message.user.id === id) this.#wrote(room, id);
     }
     if (change.type === 'read' && change.user === id) {
       const membership = person.memberships.get(change.room);
@@ -564,21 +587,6 @@ export class Directory {
 export function found(room: Room | undefined): Room {
   if (room === undefined) throw new RequestError('unknown_room');
   return room;
-}
-
-/** Whose memberships or names a change changes. */
-function userOf(change: Change): string | undefined {
-  switch (change.type) {
-    case 'message':
-      return change.message.user.id;
-    case 'member':
-    case 'user':
-      return change.user.id;
-    case 'read':
-      return change.user;
-    default:
-      return undefined;
-  }
 }
 
 /** Applies a message to its room, unless the room is further already. */

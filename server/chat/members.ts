@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { RequestError, type RequestErrorCode } from '../errors.ts';
 import type { Answers, RequestPayload, RoomMember, User } from '../events.ts';
-import { type History, isMember, type MemberRecord, type Reads, sources } from '../history/history.ts';
+import { isMember, type MemberRecord, type Reads, sources } from '../history/history.ts';
 import { nameKey, sortKey } from '../history/text-keys.ts';
 import { type Actor, outranks, rankOf, rightsIn } from './access.ts';
 import type { Chat } from './chat.ts';
@@ -40,21 +40,24 @@ function actorOf(room: Room, { identity, person }: Connection): Actor {
   return { roles: identity.roles, member: person.memberships.get(room.record.id)?.member };
 }
 
-export async function memberOf(history: History, room: Room, user: string): Promise<MemberRecord | null> {
-  const [member = null] = await history.read('membersOf', { room: room.record.id, users: [user] });
-  return member;
+/** What is stored of the user's membership, whether here or not; undefined for somebody who is no member. */
+export async function memberOf(
+  { history, directory }: Chat,
+  room: Room,
+  user: string,
+): Promise<MemberRecord | undefined> {
+  const here = directory.person(user)?.memberships.get(room.record.id)?.member;
+  if (here !== undefined) return here;
+  const [member] = await history.read('membersOf', { room: room.record.id, users: [user] });
+  return isMember(member) ? member : undefined;
 }
 
 /** The user who is acted on, whether here or not. */
-async function targetOf({ history, directory }: Chat, room: Room, user: string): Promise<Actor> {
-  const person = directory.person(user);
-  const here = person?.memberships.get(room.record.id)?.member;
-  const member = here ?? (await memberOf(history, room, user));
-  const role = siteRole(person) ?? (await history.read('users', { ids: [user] }))[0]?.siteRole;
-  return {
-    roles: role === undefined ? [] : [role],
-    member: member === null || member.sources === 0 ? undefined : member,
-  };
+export async function targetOf(chat: Chat, room: Room, user: string): Promise<Actor> {
+  const member = await memberOf(chat, room, user);
+  const here = siteRole(chat.directory.person(user));
+  const role = here ?? (await chat.history.read('users', { ids: [user] }))[0]?.siteRole;
+  return { roles: role === undefined ? [] : [role], member };
 }
 
 export async function invite(

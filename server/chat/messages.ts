@@ -1,10 +1,9 @@
 import { RequestError } from '../errors.ts';
 import type { Answers, Message, RequestPayload } from '../events.ts';
-import { isMember } from '../history/history.ts';
 import { type Actor, mayRead, outranks, rightsIn } from './access.ts';
 import type { Chat } from './chat.ts';
-import { memberOf } from './members.ts';
-import { type Connection, type Room, siteRole, userOf } from './model.ts';
+import { memberOf, targetOf } from './members.ts';
+import { type Connection, type Room, userOf } from './model.ts';
 import { summaryOf } from './summary.ts';
 
 /** What `send` of the history takes, for a message of this connection. */
@@ -68,23 +67,23 @@ export async function deleteMessage(
     moderator: author !== me,
     at: Date.now(),
   });
-  // An author who was removed gets no more events of the room.
-  if (changed && author !== me && reason && (await mayReadStill(chat, room, author))) {
-    const data = { room: id, seq, reason };
+  if (changed && author !== me && reason) {
     // The deletion is done, whatever becomes of this.
-    chat.everywhere(author, { is: 'push', name: 'deleted', data }).catch(() => {});
+    tellAuthor(chat, room, author, { room: id, seq, reason }).catch(() => {});
   }
   return { message };
 }
 
-async function mayReadStill({ history, directory }: Chat, room: Room, user: string): Promise<boolean> {
-  const here = directory.person(user)?.memberships.get(room.record.id)?.member;
-  const member = here ?? (await memberOf(history, room, user));
-  return mayRead(room.record, isMember(member) ? member : undefined);
+/** @param data what was deleted, and why */
+async function tellAuthor(chat: Chat, room: Room, author: string, data: object): Promise<void> {
+  const member = await memberOf(chat, room, author);
+  // An author who was removed gets no more events of the room.
+  if (!mayRead(room.record, member)) return;
+  await chat.everywhere(author, { is: 'push', name: 'deleted', data });
 }
 
 async function mayModerate(
-  { history, directory }: Chat,
+  chat: Chat,
   { identity, person }: Connection,
   room: Room,
   author: string,
@@ -92,13 +91,7 @@ async function mayModerate(
   const { id } = room.record;
   const actor: Actor = { roles: identity.roles, member: person.memberships.get(id)?.member };
   if (!rightsIn(room.record, actor).includes('moderate')) return false;
-  const there = directory.person(author);
-  const member = there?.memberships.get(id)?.member ?? (await memberOf(history, room, author));
-  const role = siteRole(there) ?? (await history.read('users', { ids: [author] }))[0]?.siteRole;
-  return outranks(actor, {
-    roles: role === undefined ? [] : [role],
-    member: member === null || member.sources === 0 ? undefined : member,
-  });
+  return outranks(actor, await targetOf(chat, room, author));
 }
 
 export async function history(

@@ -7,19 +7,23 @@ const weight = ({ memberships }: Person): number => 1 + memberships.size;
 
 /**
  * People who have left a while ago, as they were: when thousands come back at once, nobody has to be read from the
- * history. A change that concerns somebody here makes the directory forget them, so what is remembered is what the history
- * would say.
+ * history. They are forgotten when a change concerns them, and when one of their rooms leaves memory, so what is remembered
+ * is what the history would say. For a server alone: the changes of others come late.
  */
 export class RecentPeople {
   /** By user id; the longest gone is first. */
   readonly #people = new Map<string, Person>();
+  readonly #byRoom = new Map<Room, Set<Person>>();
   #weight = 0;
 
-  /** Somebody has left. */
+  /** Somebody has left; all their rooms are in memory, and stay there for others. */
   remember(person: Person): void {
     if (weight(person) > mostRemembered) return;
-    this.forget(person.user.id);
     this.#people.set(person.user.id, person);
+    for (const { room } of person.memberships.values()) {
+      const people = this.#byRoom.get(room) ?? new Set();
+      this.#byRoom.set(room, people.add(person));
+    }
     this.#weight += weight(person);
     for (const longestGone of this.#people.keys()) {
       if (this.#weight <= mostRemembered) break;
@@ -27,23 +31,25 @@ export class RecentPeople {
     }
   }
 
-  /** What is remembered of this user is no longer true. */
-  forget(user: string): void {
-    const person = this.#people.get(user);
-    if (person === undefined) return;
-    this.#people.delete(user);
-    this.#weight -= weight(person);
-  }
-
   /**
-   * Somebody is back, and no longer among those who have left.
-   * @param isCurrent whether a room is still the one in memory, which has followed all changes
+   * What is remembered of this user is no longer true, or is used now.
+   * @returns what was remembered
    */
-  take(user: string, isCurrent: (room: Room) => boolean): Person | undefined {
+  forget(user: string): Person | undefined {
     const person = this.#people.get(user);
     if (person === undefined) return undefined;
-    this.forget(user);
-    for (const { room } of person.memberships.values()) if (!isCurrent(room)) return undefined;
+    this.#people.delete(user);
+    for (const { room } of person.memberships.values()) {
+      const people = this.#byRoom.get(room);
+      people?.delete(person);
+      if (people?.size === 0) this.#byRoom.delete(room);
+    }
+    this.#weight -= weight(person);
     return person;
+  }
+
+  /** The room is no longer in memory. */
+  forgetRoom(room: Room): void {
+    for (const { user } of this.#byRoom.get(room) ?? []) this.forget(user.id);
   }
 }

@@ -304,7 +304,9 @@ export const rules: { [Op in keyof Writes]: Rule<Op> } = {
     const known = work.user(user.id);
     if (known !== undefined && known.siteRole !== siteRole) {
       const { siteRole: _, ...rest } = known;
-      work.putUser({ ...rest, ...(siteRole === undefined ? {} : { siteRole }) });
+      const now = { ...rest, ...(siteRole === undefined ? {} : { siteRole }) };
+      work.putUser(now);
+      changes.push({ type: 'user', user: now });
     }
     if (rooms === undefined) return {};
     const listed = new Set(rooms.map(({ id }) => id));

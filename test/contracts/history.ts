@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import {
   type Change,
   type History,
@@ -564,6 +564,19 @@ export function historyContract(
         expect(await members({ after: '3', limit: 2 })).toEqual(['bob', 'émile']);
         expect(await members({ query: 'Z' })).toEqual(['Amy Zed', 'Zoë Adams']);
         expect(await members({ query: 'NEVER' })).toEqual(['never-here']);
+      });
+
+      test('another role on the site is told, and so is its end', async () => {
+        const user = { id: 'moderates', name: 'Mo' };
+        const roles: unknown[] = [];
+        history.onChange((change) => {
+          if (change.type === 'user' && change.user.id === user.id) roles.push(change.user.siteRole);
+        });
+        await history.write('arrive', { user, at });
+        await history.write('arrive', { user, siteRole: 'moderator', at });
+        await history.write('arrive', { user, siteRole: 'moderator', at });
+        await history.write('arrive', { user, at });
+        await vi.waitFor(() => expect(roles).toEqual([undefined, 'moderator', undefined]));
       });
 
       test('users are four where their ids differ in case, a blank or an accent', async () => {

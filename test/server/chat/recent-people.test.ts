@@ -11,6 +11,8 @@ let history: History;
 let chat: Chat;
 /** Users whom the history was asked about. */
 const asked = new Set<string>();
+/** Answers about users that wait. */
+const held = new Map<string, Promise<void>>();
 let connections = 0;
 const at = 1_700_000_000_000;
 
@@ -22,8 +24,11 @@ beforeAll(async () => {
   history = {
     ...stored,
     read(query, input) {
-      if (query === 'user') asked.add((input as { user: string }).user);
-      return stored.read(query, input);
+      if (query !== 'user') return stored.read(query, input);
+      const { user: id } = input as { user: string };
+      asked.add(id);
+      const answer = stored.read(query, input);
+      return held.get(id)?.then(() => answer) ?? answer;
     },
   };
   const ignore = () => {};
@@ -165,6 +170,41 @@ describe.concurrent('somebody who comes back', () => {
     expect(now.memberships).not.toEqual(before.memberships);
     await connect(id);
     expect(known(id)).toEqual(now);
+  });
+
+  test('to a direct room, after the partner has gone from a room of both, is as the history says', async () => {
+    const { room } = await history.write('openDirect', { id: 'd-2', by: user('pat'), other: 'quin', at });
+    await say(room.id, 'pat');
+    await connect('quin');
+    await den('u-both', 'owner-of-both', ['pat', 'quin']);
+    await say('u-both', 'quin');
+    await visit('pat');
+    await history.write('removeMembers', {
+      room: 'u-both',
+      users: ['quin'],
+      sources: sources.people,
+      by: 'people',
+      cause: 'left',
+      at,
+    });
+    await connect('pat');
+    const { memberships } = await history.read('user', { user: 'pat' });
+    const direct = memberships.find((one) => one.room.id === room.id);
+    expect(direct?.partner?.shares).toBe(false);
+    expect(chat.directory.room(room.id)?.partners.get('quin')?.shares).toBe(false);
+  });
+
+  test('having written while the history was asked is seen in the room', async () => {
+    await den('u-hal', 'owner-of-hal', ['hal']);
+    const hold = Promise.withResolvers<void>();
+    held.set('hal', hold.promise);
+    const arriving = connect('hal');
+    await say('u-hal', 'hal');
+    held.delete('hal');
+    hold.resolve();
+    await arriving;
+    expect(known('hal')).toEqual(await stored('hal'));
+    expect(chat.directory.room('u-hal')?.present.has('hal')).toBe(true);
   });
 
   test('to a room that nobody has kept in memory is read again', async () => {
