@@ -13,18 +13,16 @@ const queries = prepareQueries(db);
 const mostAnswers = 20;
 
 port.on('message', (requests: Request[]) => {
-  let outcomes: Outcome[] = [];
-  // All in one transaction, which writes nothing: SQLite would lock and unlock the file for each statement.
-  db.exec('BEGIN');
-  for (const request of requests) {
-    if ('op' in request) outcomes.push(answer(request));
-    if (outcomes.length < mostAnswers) continue;
+  const calls = requests.filter((request) => 'op' in request);
+  for (let n = 0; n < calls.length; n += mostAnswers) {
+    // In a transaction, which writes nothing: SQLite would lock and unlock the file for each statement. The writer cannot
+    // empty the write-ahead log meanwhile, so it is one for each reply and not for all of them.
+    db.exec('BEGIN');
+    const outcomes = calls.slice(n, n + mostAnswers).map(answer);
+    // A failure of the disk may have ended it.
+    if (db.isTransaction) db.exec('COMMIT');
     port.postMessage({ outcomes } satisfies Reply);
-    outcomes = [];
   }
-  // A failure of the disk may have ended it.
-  if (db.isTransaction) db.exec('COMMIT');
-  if (outcomes.length > 0) port.postMessage({ outcomes } satisfies Reply);
   if (requests.some((request) => 'close' in request)) {
     db.close();
     port.close();
