@@ -10,7 +10,6 @@ import { type Caret, Composer } from './composer.tsx';
 import type { Context, DialogRequest, MenuRequest, Writing } from './context.ts';
 import { holdFocus } from './focus-keeper.ts';
 import { Header } from './header.tsx';
-import type { MessageActions } from './message.tsx';
 import type { SearchPanel } from './panels/search.tsx';
 import { ReadMarker } from './read-marker.ts';
 import { Rest } from './rest.ts';
@@ -33,7 +32,6 @@ export class AppView {
   readonly #reading: ReadMarker;
   readonly #rest: Rest;
   readonly #resized: ResizeObserver;
-  readonly #end = new AbortController();
   readonly #title = createRef<HTMLHeadingElement>();
   readonly #peopleButton = createRef<HTMLButtonElement>();
   #composer: Composer | undefined;
@@ -89,11 +87,10 @@ export class AppView {
       showPeople: () => this.#peopleShown || this.#togglePeople(),
       searchInMenu: () => (this.#width < SEARCH_IN_BAR ? () => this.#search('here') : undefined),
     };
-    const menu: MessageActions['menu'] = (entry, opener, key) =>
-      this.#openMenu({ kind: 'message', entry, writing: this.#writing, key }, opener);
     this.#timeline = new TimelineView(this.#context, {
       reply: this.#writing.reply,
-      menu,
+      menu: (entry, opener, key) =>
+        this.#openMenu({ kind: 'message', entry, writing: this.#writing, key }, opener),
       jump: (seq) => void this.#timeline.jump(seq),
       retry: ({ pending }) => pending !== undefined && chat.outbox?.retry(pending),
       discard: ({ pending }) => {
@@ -102,10 +99,9 @@ export class AppView {
       },
     });
     this.#reading = new ReadMarker(chat, this.#timeline);
-    this.#rest = new Rest(this.#context, root, {
-      come: ({ onMessages }) => onMessages(root, this.#timeline.find, menu, this.#end.signal),
-      failed: (again) => this.#toasts.show(strings.text('error.other'), 'bad', again),
-    });
+    this.#rest = new Rest(this.#context, root, (again) =>
+      this.#toasts.show(strings.text('error.other'), 'bad', again),
+    );
     this.#peopleBeside = chat.settings.get<boolean>('people') ?? true;
     this.#resized = new ResizeObserver(([entry]) => this.#measured(entry?.contentRect.width ?? 0));
     this.#resized.observe(root.host);
@@ -140,7 +136,6 @@ export class AppView {
     this.#stopped = true;
     this.#reading.stop();
     this.#rest.stop();
-    this.#end.abort();
     this.#resized.disconnect();
     this.#toasts.clear();
     render(null, this.#root);

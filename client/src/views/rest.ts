@@ -9,28 +9,22 @@ type Dialogs = typeof import('./dialogs/dialogs.tsx');
 const panels = new Later<Panels>(() => import('./panels/panels.ts'));
 const dialogs = new Later<Dialogs>(() => import('./dialogs/dialogs.tsx'));
 
-interface RestPort {
-  /** The panels have come. */
-  come(panels: Panels): void;
-  /** Something cannot be had: the reader is told, and offered to try again. */
-  failed(again: () => void): void;
-}
-
 /** What one element gets after its first messages: the code of what opens later, its sheets and its texts. */
 export class Rest {
   tooltip: Tooltip | undefined;
   speaker: Speaker | undefined;
   readonly #context: Context;
   readonly #root: ShadowRoot;
-  readonly #port: RestPort;
+  readonly #failed: (again: () => void) => void;
   #asked = false;
   /** What comes late is for nobody any more. */
   #stopped = false;
 
-  constructor(context: Context, root: ShadowRoot, port: RestPort) {
+  /** @param failed - tells the reader that something cannot be had, and offers to try again */
+  constructor(context: Context, root: ShadowRoot, failed: (again: () => void) => void) {
     this.#context = context;
     this.#root = root;
-    this.#port = port;
+    this.#failed = failed;
   }
 
   /** Undefined until they can be shown. */
@@ -95,7 +89,6 @@ export class Rest {
     this.tooltip = new this.panels.Tooltip(this.#context);
     this.speaker = new this.panels.Speaker(strings, changed);
     this.speaker.connection(chat.connection.state);
-    this.#port.come(this.panels);
     void this.panels.hintAtScripts();
   }
 
@@ -130,7 +123,7 @@ export class Rest {
         this.equip();
         task(code);
       },
-      () => !this.#stopped && this.#port.failed(tryAgain),
+      () => !this.#stopped && this.#failed(tryAgain),
     );
   }
 

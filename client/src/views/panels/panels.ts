@@ -8,7 +8,6 @@ import { pictures } from './pictures.ts';
 import { openRoomMenu } from './room-menu.tsx';
 
 export { hintAt, hintAtScripts, hintAtUnknownRoom } from '../../hints.ts';
-export { onMessages } from './message-input.ts';
 export { People } from './people.tsx';
 export { SearchPanel } from './search.tsx';
 export { Speaker } from './speaker.tsx';

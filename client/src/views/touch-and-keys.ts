@@ -1,5 +1,5 @@
-import type { Entry } from '../../store/entries.ts';
-import type { Message } from '../message.tsx';
+import type { Entry } from '../store/entries.ts';
+import type { Message } from './message.tsx';
 
 const LONG_PRESS_MS = 450;
 /** A finger is never quite still. */
@@ -11,20 +11,9 @@ const KEYS = new Set(['r', 'c', 'e', 'del']);
 type Find = (element: Element) => Message | undefined;
 type Open = (entry: Entry, opener: HTMLElement, key?: string) => void;
 
-/**
- * What keys and fingers do to messages, wherever in the element these are drawn.
- *
- * @param signal - ends it
- */
-export function onMessages(root: ShadowRoot, find: Find, open: Open, signal: AbortSignal): void {
-  onKeys(root, find, open, signal);
-  onLongPress(root, find, open, signal);
-  onComingBack(root, find, signal);
-}
-
 /** On a message: Enter or Shift+F10 opens the menu, letters do what it offers. */
-function onKeys(root: ShadowRoot, find: Find, open: Open, signal: AbortSignal): void {
-  const pressed = (event: KeyboardEvent) => {
+export function onMessageKeys(timeline: HTMLElement, find: Find, open: Open): void {
+  timeline.addEventListener('keydown', (event) => {
     const target = event.target as HTMLElement;
     const message = find(target);
     if (message?.element == null || event.altKey || event.ctrlKey || event.metaKey) return;
@@ -38,17 +27,25 @@ function onKeys(root: ShadowRoot, find: Find, open: Open, signal: AbortSignal): 
     if (!isStored(entry) || !(menu || (KEYS.has(key) && !event.shiftKey))) return;
     event.preventDefault();
     open(entry, message.element, menu ? undefined : key);
-  };
-  root.addEventListener('keydown', (event) => pressed(event as KeyboardEvent), { signal });
+  });
+}
+
+/** Shift+Tab comes to a message from the field to write in: to it, not to the last control in it. */
+export function onComingBack(timeline: HTMLElement, find: Find): void {
+  timeline.addEventListener('focusin', ({ target, relatedTarget }) => {
+    if (!(target instanceof HTMLElement) || !(relatedTarget instanceof Element)) return;
+    if (!target.matches(':focus-visible') || relatedTarget.closest('.composer') === null) return;
+    find(target)?.element?.focus();
+  });
 }
 
 /** A long press on a message opens its sheet. */
-function onLongPress(root: ShadowRoot, find: Find, open: Open, signal: AbortSignal): void {
+export function onLongPress(timeline: HTMLElement, find: Find, open: Open): void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   let from = { x: 0, y: 0 };
   let opened = false;
   const cancel = () => clearTimeout(timer);
-  const down = (event: PointerEvent) => {
+  timeline.addEventListener('pointerdown', (event) => {
     cancel();
     opened = false;
     const message = find(event.target as Element);
@@ -60,28 +57,13 @@ function onLongPress(root: ShadowRoot, find: Find, open: Open, signal: AbortSign
       opened = true;
       open(message.props.entry, message.element);
     }, LONG_PRESS_MS);
-  };
-  const move = (event: PointerEvent) => {
-    if (Math.hypot(event.clientX - from.x, event.clientY - from.y) > MOVED_PX) cancel();
-  };
-  root.addEventListener('pointerdown', (event) => down(event as PointerEvent), { signal });
-  root.addEventListener('pointermove', (event) => move(event as PointerEvent), { signal });
+  });
   // On a link the browser has a menu of its own for a long press: not above this one.
-  root.addEventListener('contextmenu', (event) => opened && event.preventDefault(), { signal });
-  // Scrolling is told to what is scrolled alone.
-  for (const name of ['pointerup', 'pointercancel', 'scroll'])
-    root.addEventListener(name, cancel, { capture: true, signal });
-  signal.addEventListener('abort', cancel);
-}
-
-/** Shift+Tab comes to a message from the field to write in: to it, not to the last control in it. */
-function onComingBack(root: ShadowRoot, find: Find, signal: AbortSignal): void {
-  const came = ({ target, relatedTarget }: FocusEvent) => {
-    if (!(target instanceof HTMLElement) || !(relatedTarget instanceof Element)) return;
-    if (!target.matches(':focus-visible') || relatedTarget.closest('.composer') === null) return;
-    find(target)?.element?.focus();
-  };
-  root.addEventListener('focusin', (event) => came(event as FocusEvent), { signal });
+  timeline.addEventListener('contextmenu', (event) => opened && event.preventDefault());
+  timeline.addEventListener('pointermove', (event) => {
+    if (Math.hypot(event.clientX - from.x, event.clientY - from.y) > MOVED_PX) cancel();
+  });
+  for (const name of ['pointerup', 'pointercancel', 'scroll']) timeline.addEventListener(name, cancel);
 }
 
 /** There is something that can be done with it. */
