@@ -566,6 +566,20 @@ export function historyContract(
         expect(await members({ query: 'NEVER' })).toEqual(['never-here']);
       });
 
+      test('members are in the order of their names, also of one who had another for a moment', async () => {
+        const { id } = await create();
+        await history.write('arrive', { user: { id: 'one', name: 'Anna' }, at });
+        await addPeople(id, [], { users: [{ id: 'two', name: 'Mia' }] });
+        await Promise.all([
+          history.write('arrive', { user: { id: 'one', name: 'Zoe' }, at }),
+          history.write('arrive', { user: { id: 'one', name: 'Zoe' }, rooms: [{ id, name: 'x' }], at }),
+          history.write('arrive', { user: { id: 'one', name: 'Anna' }, at }),
+        ]);
+        const { members } = await history.read('members', { room: id, limit: 10 });
+        const names = members.map(({ user }) => user.name).filter((name) => /Anna|Mia/.test(name));
+        expect(names).toEqual(['Anna', 'Mia']);
+      });
+
       test('another role on the site is told, and so is its end', async () => {
         const user = { id: 'moderates', name: 'Mo' };
         const roles: unknown[] = [];

@@ -75,7 +75,10 @@ export async function store(
     for (const [user, member] of room.members) {
       if (!member?.dirty) continue;
       const { sources, role, readSeq, notify = null, acted } = member.row;
-      members.push([num, user, sources, role, readSeq, notify, acted, member.since, member.sort]);
+      // A user may have had another name between two operations of the transaction.
+      const named = work.users.get(user);
+      const sort = named === undefined ? member.sort : storedSortKey(named.row?.name ?? user);
+      members.push([num, user, sources, role, readSeq, notify, acted, member.since, sort]);
     }
     for (const message of room.messages.values()) {
       if (message === null || message.state === 'stored') continue;
