@@ -76,6 +76,23 @@ for (const [name, what] of [
     await expect(page.getByRole('menuitem', { name: 'Leave room' })).toBeVisible();
   });
 
+test('a key that is pressed on a message before its code is there opens the menu when it is', async ({
+  visitor,
+  site,
+}) => {
+  const { page } = visitor;
+  await visitor.login(site.php.url, 'alice');
+  await visitor.write('pressed early');
+  await expect(page.getByText('Sent', { exact: true })).toBeVisible();
+  const held = await holdUp(page);
+  await page.reload();
+  await held.asked;
+  await visitor.message('pressed early').focus();
+  await page.keyboard.press('Enter');
+  held.letGo();
+  await expect(page.getByRole('menuitem', { name: 'Reply' })).toBeFocused();
+});
+
 /** Lets nothing through that comes after the first messages, as long as `fails`. */
 async function cutOff(page: Page): Promise<{ fails: boolean }> {
   const wire = { fails: true };
