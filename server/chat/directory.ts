@@ -387,15 +387,18 @@ export class Directory {
   }
 
   #enter(room: Room, person: Person, member: MemberRecord): void {
+    const { user } = person;
+    const before = person.memberships.get(room.record.id)?.member;
+    const wasVisible = before !== undefined && this.isVisible(user, before);
+    const isVisible = this.isVisible(user, member);
     person.memberships.set(room.record.id, { room, member });
     room.here.add(person);
-    const { user } = person;
     if (room.record.pair !== undefined) {
       const shares = room.partners.get(user.id)?.shares ?? false;
       room.partners.set(user.id, { user, acted: member.acted, shares });
     }
-    if (this.isVisible(user, member)) this.#show(room, user);
-    this.#others?.seenChanged(user.id);
+    if (isVisible) this.#show(room, user);
+    if (isVisible !== wasVisible) this.#others?.seenChanged(user.id);
   }
 
   #show(room: Room, { id, name }: User): void {

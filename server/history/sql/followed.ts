@@ -75,6 +75,8 @@ export async function follow(
       const sent = opened(digestKey, text);
       if (sent === null) return onForeign();
       if ('num' in sent) return delivery.hint(sent.num, sent.changes);
+      // A later version may send something else.
+      if (!('said' in sent)) return;
       // Its own texts come back; one that is doubled, overtaken or played back later says nothing new.
       if (sent.from === self || sent.nth <= (heard.get(sent.from) ?? 0)) return;
       heard.set(sent.from, sent.nth);
