@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Order, OtherServers, Seen, ThisServer } from '../chat/other-servers.ts';
+import { RequestError } from '../errors.ts';
 import type { User } from '../events.ts';
 import { type Change, type History, isMember } from '../history/history.ts';
 import { Elsewhere } from './elsewhere.ts';
@@ -175,7 +176,10 @@ export class Servers implements OtherServers {
     if (said.is === 'typing') this.#here?.typing(said.room, said.user, said.typing);
   }
 
+  /** @throws RequestError `storage_unavailable`, or `server_draining` */
   async #tell(told: Told): Promise<void> {
+    // Whatever came after its end would make the others take this server for alive again.
+    if (this.#closed && told.is !== 'bye') throw new RequestError('server_draining');
     await this.#history.write('tell', { from: this.#self, what: told });
   }
 
@@ -183,7 +187,7 @@ export class Servers implements OtherServers {
     while (!this.#closed) {
       await pause(beatEvery);
       // If it fails, the next one may succeed.
-      if (!this.#closed) await this.#tell({ is: 'beat', name: this.#name }).catch(() => {});
+      await this.#tell({ is: 'beat', name: this.#name }).catch(() => {});
     }
   }
 

@@ -43,6 +43,7 @@ const mayImport: Record<string, readonly string[]> = {
   ],
   'server/cluster/': [
     'server/chat/other-servers.ts',
+    'server/errors.ts',
     'server/events.ts',
     'server/history/history.ts',
     'server/history/sql/address.ts',

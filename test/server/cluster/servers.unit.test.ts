@@ -285,3 +285,18 @@ test('a server that ends takes its users along', async () => {
   await Promise.all([two.close(), seconds(1)]);
   expect(one.known).toEqual([]);
 });
+
+test('a server that has ended tells nothing more, whatever it still has to tell', async () => {
+  const { servers } = await start(2);
+  const [one, two] = servers as [Server, Server];
+  two.come('bob', ['hall']);
+  await seconds(1);
+  two.come('cy', ['hall']);
+  await seconds(0.05);
+  await Promise.all([two.close(), seconds(0.01)]);
+  await expect(two.order('bob', { is: 'kick' })).rejects.toThrow('shutting down');
+  // One that answers no order, and introduces itself to nobody.
+  expect(await one.order('bob', { is: 'count' })).toBe(0);
+  await seconds(20);
+  expect([one.known, one.silent]).toEqual([[], 0]);
+});
