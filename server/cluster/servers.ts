@@ -18,7 +18,10 @@ const tickEvery = 1000;
 const stoodStill = 3000;
 /** How long an order waits for what the other servers answer. */
 const answersWithin = 1000;
-/** A server that stands still for an hour ends itself: see `Delivery`. */
+/**
+ * Whom a dead server has told of is kept for so long. One that was not heard of, but lives, is asked again: it may have
+ * read all the time (one that has not for an hour ends, see `Delivery`) and only could not write.
+ */
 const forgetAfter = 2 * 60 * 60 * 1000;
 /** How long the end of this server is held up by telling it. */
 const byeWithin = 500;
@@ -81,6 +84,10 @@ export class Servers implements OtherServers {
   #ticks: NodeJS.Timeout | undefined;
   #closed = false;
   #tickedAt = performance.now();
+  /** When the last own `hello` came back: all who lived then tell their users after it. */
+  #introducedAt = Number.POSITIVE_INFINITY;
+  /** The next beat is a `hello`. */
+  #asks = false;
   #deafUntil = 0;
 
   /** @param options.onSilence called when another server is not heard of any more, and when it is again */
@@ -186,8 +193,12 @@ export class Servers implements OtherServers {
   async #keepBeating(): Promise<void> {
     while (!this.#closed) {
       await pause(beatEvery);
+      const is = this.#asks ? 'hello' : 'beat';
+      this.#asks = false;
       // If it fails, the next one may succeed.
-      await this.#tell({ is: 'beat', name: this.#name }).catch(() => {});
+      await this.#tell({ is, name: this.#name }).catch(() => {
+        if (is === 'hello') this.#asks = true;
+      });
     }
   }
 
@@ -223,16 +234,20 @@ export class Servers implements OtherServers {
   #heardFrom(from: string, told: Told): void {
     const own = from === this.#self;
     if (own) {
-      if (told.is === 'beat') for (const known of this.#known.values()) known.beats++;
+      if (told.is === 'hello') this.#introducedAt = performance.now();
+      if (told.is === 'hello' || told.is === 'beat') for (const known of this.#known.values()) known.beats++;
     } else if (told.is === 'bye') {
       return this.#forget(from);
     } else {
+      // Neither one that starts nor one that answers: it was forgotten.
+      const forgotten = !this.#known.has(from) && told.is !== 'hello';
+      if (forgotten && performance.now() - this.#introducedAt > deadAfter) this.#asks = true;
       this.#isAlive(from);
     }
     switch (told.is) {
       case 'hello':
         if (own) return;
-        this.#replaced(told.name);
+        this.#replaced(from, told.name);
         this.#introduce();
         this.#named(from, told.name);
         return;
@@ -261,7 +276,7 @@ export class Servers implements OtherServers {
     }
   }
 
-  /** Another server has started: it knows nobody. */
+  /** Another server has started, or has forgotten one that lives: it does not know who is here. */
   #introduce(): void {
     // At once, so that it waits for this server where it has to.
     this.#tell({ is: 'beat', name: this.#name }).catch(() => {});
@@ -295,8 +310,10 @@ export class Servers implements OtherServers {
   }
 
   /** A server has started where another one was: that one was killed. */
-  #replaced(name: string): void {
-    for (const [id, known] of this.#known) if (known.alive && known.name === name) this.#isGone(id, known);
+  #replaced(by: string, name: string): void {
+    for (const [id, known] of this.#known) {
+      if (id !== by && known.alive && known.name === name) this.#isGone(id, known);
+    }
   }
 
   #tick(): void {
@@ -311,7 +328,8 @@ export class Servers implements OtherServers {
     for (const [id, known] of this.#known) {
       const silentFor = now - known.heardAt;
       // While own beats do not come back either, it is the database that is silent.
-      if (known.alive && silentFor > deadAfter && known.beats >= 2) {
+      if (known.beats < 2) continue;
+      if (known.alive && silentFor > deadAfter) {
         this.#isGone(id, known);
         this.#onSilence(known.name, true);
       } else if (silentFor > forgetAfter) {

@@ -236,12 +236,27 @@ test('nobody leaves while the database answers nobody, nor when it answers again
   two.come('bob', ['hall']);
   await seconds(1);
   database.down = true;
-  await seconds(60);
+  // For longer than a dead server is remembered.
+  await seconds(2 * 3600 + 30);
   database.down = false;
   for (let n = 0; n < 200; n++) {
     expect([one.known, two.known]).toEqual([['hall bob'], ['hall ann']]);
     await seconds(0.1);
   }
+});
+
+test('a server that was forgotten, but lives, is known again within 20 s', async () => {
+  const { servers } = await start(3);
+  const [one, two, three] = servers as [Server, Server, Server];
+  two.come('bob', ['hall']);
+  three.come('cy', ['attic']);
+  await seconds(1);
+  two.cut = true;
+  await seconds(2 * 3600 + 30);
+  two.back();
+  await seconds(20);
+  for (const server of servers) expect(server.known.sort()).toEqual(truthFor(server, servers).sort());
+  expect(one.known).toHaveLength(2);
 });
 
 test('a server takes the place of a killed one of the same name at once', async () => {
