@@ -67,6 +67,13 @@ export class Elsewhere {
     }
   }
 
+  /** There is no such room any more, whatever the servers have said before, or say when they count again. */
+  roomDeleted(room: string): void {
+    for (const { users } of this.#servers.values()) {
+      for (const [user, { rooms }] of users) if (rooms.includes(room)) this.removed(room, user);
+    }
+  }
+
   forget(id: string): void {
     const server = this.#servers.get(id);
     if (server === undefined) return;

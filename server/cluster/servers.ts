@@ -221,10 +221,7 @@ export class Servers implements OtherServers {
 
   #follow(change: Change): void {
     // A server that stands still says too late that somebody is not there any more.
-    if (change.type === 'room' && change.is === 'deleted') {
-      const { id } = change.room;
-      for (const user of [...this.#elsewhere.presentIn(id).keys()]) this.#elsewhere.removed(id, user);
-    }
+    if (change.type === 'room' && change.is === 'deleted') this.#elsewhere.roomDeleted(change.room.id);
     if (change.type === 'member' && !isMember(change.now)) {
       this.#elsewhere.removed(change.room.id, change.user.id);
     }

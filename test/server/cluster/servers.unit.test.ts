@@ -49,6 +49,10 @@ class Database {
     this.write({ type: 'member', room: record, user, before: now, now, by: 'people', cause: 'removed' });
   }
 
+  delete(room: string): void {
+    this.write({ type: 'room', is: 'deleted', room: { id: room } as (Change & { type: 'room' })['room'] });
+  }
+
   #handOut(): void {
     for (const reader of this.#readers) {
       while (!this.down && !reader.isCut() && reader.at < this.#changes.length) {
@@ -79,6 +83,9 @@ class Server {
     this.#servers = new Servers({ history, onSilence: (_, isSilent) => (this.silent += isSilent ? 1 : -1) });
     history.onChange((change) => {
       if (change.type === 'member') this.#set(change.user.id, (own) => own !== change.room.id);
+      if (change.type === 'room') {
+        for (const user of this.users.keys()) this.#set(user, (own) => own !== change.room.id);
+      }
     });
     this.#servers.open({
       seen: (user) => this.#seen(user),
@@ -164,6 +171,7 @@ test('whoever comes, goes, is removed, whichever server is cut off, killed or st
     fc.record({ do: fc.constant('come' as const), which, user, own: fc.subarray(rooms) }),
     fc.record({ do: fc.constant('go' as const), which, user }),
     fc.record({ do: fc.constant('remove' as const), which, user, room: fc.constantFrom(...rooms) }),
+    fc.record({ do: fc.constant('delete' as const), which, room: fc.constantFrom(...rooms) }),
     fc.record({ do: fc.constantFrom('cut' as const, 'back' as const, 'kill' as const), which }),
     fc.record({ do: fc.constant('wait' as const), which: fc.nat(9000) }),
   );
@@ -181,9 +189,8 @@ test('whoever comes, goes, is removed, whichever server is cut off, killed or st
           server.cut = true;
           servers[one.which] = new Server(database, `server-${one.which}`);
         }
-        if (one.do === 'remove') {
-          database.remove(one.user, one.room);
-        }
+        if (one.do === 'remove') database.remove(one.user, one.room);
+        if (one.do === 'delete') database.delete(one.room);
       }
       for (const server of servers) server.back();
       await seconds(22);
@@ -227,6 +234,24 @@ test('who is removed from a room is not seen there any more, though the server t
   database.remove('bob', 'hall');
   expect(one.known).toEqual(['attic bob']);
   expect([...one.shown]).toEqual(['attic bob']);
+});
+
+test('a room that was deleted while a server was silent does not come back with it', async () => {
+  const { database, servers } = await start(2);
+  const [one, two] = servers as [Server, Server];
+  two.come('bob', ['hall', 'attic']);
+  await seconds(1);
+  two.cut = true;
+  await seconds(20);
+  expect(one.known).toEqual([]);
+  database.delete('hall');
+  // It writes again before it reads.
+  two.cut = false;
+  for (let n = 0; n < 120; n++) {
+    await seconds(0.05);
+    expect(one.known).not.toContain('hall bob');
+  }
+  expect(one.known).toEqual(['attic bob']);
 });
 
 test('nobody leaves while the database answers nobody, nor when it answers again', async () => {
