@@ -3,7 +3,7 @@ import type { History } from '../history/history.ts';
 import { Announcements } from './announcements.ts';
 import { Directory } from './directory.ts';
 import { NewestPages } from './newest-pages.ts';
-import { carryOut } from './orders.ts';
+import { obey } from './orders.ts';
 import type { Order, OtherServers, ThisServer } from './other-servers.ts';
 import type { Publisher } from './publisher.ts';
 import type { ChatSettings } from './summary.ts';
@@ -99,7 +99,7 @@ export async function openChat(options: {
       const room = directory.room(id);
       if (room !== undefined) typing.setElsewhere(room, user, isTyping);
     },
-    carryOut: (user, order) => carryOut({ directory, publisher, kick }, user, order),
+    obey: (user, order) => obey({ directory, publisher, kick }, user, order),
   };
   const closing = new AbortController();
   // Nobody waits for it: there may be very many such rooms, and the port opens meanwhile.
@@ -113,7 +113,7 @@ export async function openChat(options: {
     settings,
     limits,
     here,
-    everywhere: async (user, order) => others?.carryOut(user, order) ?? here.carryOut(user, order),
+    everywhere: async (user, order) => others?.orderAll(user, order) ?? here.obey(user, order),
     configured: rooms.map(({ id }) => id),
     close: () => closing.abort(),
   };

@@ -3,7 +3,7 @@ import type { Order } from './other-servers.ts';
 import type { Publisher } from './publisher.ts';
 
 /** Carries out what concerns the connections to this server. @returns how many they are */
-export function carryOut(
+export function obey(
   {
     directory,
     publisher,

@@ -18,7 +18,7 @@ export interface OtherServers {
   seenChanged(user: string): void;
   typing(room: string, user: User, typing: boolean): void;
   /** Has the order carried out on all servers, this one too. @returns the sum of what they say in time */
-  carryOut(user: string, order: Order): Promise<number>;
+  orderAll(user: string, order: Order): Promise<number>;
 }
 
 /** What the other servers need of this one. */
@@ -30,6 +30,6 @@ export interface ThisServer {
   presenceChanged(room: string, user: string): void;
   /** Somebody on another server is typing, or has stopped. */
   typing(room: string, user: User, typing: boolean): void;
-  /** As in `OtherServers`, for the connections to this server. */
-  carryOut(user: string, order: Order): number;
+  /** Carries an order out for the connections to this server. @returns how many they are */
+  obey(user: string, order: Order): number;
 }

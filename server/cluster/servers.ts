@@ -141,7 +141,7 @@ export class Servers implements OtherServers {
     this.#history.say?.(said);
   }
 
-  carryOut(user: string, order: Order): Promise<number> {
+  orderAll(user: string, order: Order): Promise<number> {
     const id = randomUUID();
     return new Promise((resolve, reject) => {
       let timer: NodeJS.Timeout | undefined;
@@ -255,7 +255,7 @@ export class Servers implements OtherServers {
         if (!own) for (const [user, seen] of told.users) this.#elsewhere.set(from, user, seen);
         return;
       case 'order': {
-        const count = this.#here?.carryOut(told.user, told.order) ?? 0;
+        const count = this.#here?.obey(told.user, told.order) ?? 0;
         if (!own) return void this.#tell({ is: 'done', id: told.id, count }).catch(() => {});
         const waiting = this.#orders.get(told.id);
         if (waiting === undefined) return;

@@ -83,7 +83,7 @@ port.on('message', (first: Request[]) => {
     requests.push(...(next.message as Request[]));
   }
   const calls = requests.filter((request) => 'op' in request);
-  for (let from = 0; from < calls.length; from += maxBatch) carryOut(calls.slice(from, from + maxBatch));
+  for (let from = 0; from < calls.length; from += maxBatch) serve(calls.slice(from, from + maxBatch));
   if (calls.length < requests.length) {
     clearTimeout(erasing);
     clearTimeout(purging);
@@ -95,7 +95,7 @@ port.on('message', (first: Request[]) => {
 });
 port.postMessage({ ready: true } satisfies Reply);
 
-function carryOut(calls: readonly Call[]): void {
+function serve(calls: readonly Call[]): void {
   const writes = calls.filter((call) => !('read' in call));
   const batch: Batch = writes.length > 0 ? commit(writes) : { outcomes: [] };
   // After the transaction: what they tell is on the disk.

@@ -95,7 +95,7 @@ class Server {
         else this.shown.delete(`${room} ${user}`);
       },
       typing: () => {},
-      carryOut: (user, { is }: Order) => {
+      obey: (user, { is }: Order) => {
         this.orders.push(`${is} ${user}`);
         return this.users.has(user) ? 1 : 0;
       },
@@ -126,7 +126,7 @@ class Server {
   }
 
   order(user: string, order: Order): Promise<number> {
-    return this.#servers.carryOut(user, order);
+    return this.#servers.orderAll(user, order);
   }
 
   /** Whom it knows on other servers, as its users see it. */
