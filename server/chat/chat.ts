@@ -34,7 +34,11 @@ export interface Chat {
   newest: NewestPages;
   settings: ChatSettings;
   limits: Limits;
-  /** Has an order carried out on all servers. @returns how many connections the user has there */
+  /**
+   * Has an order carried out on all servers: here at once, whether the others can be told or not.
+   * @returns how many connections the user has there
+   * @throws RequestError if the others cannot be told, and giving the order again is safe and of use
+   */
   everywhere(user: string, order: Order): Promise<number>;
   /** What the other servers need of this one. */
   here: ThisServer;
@@ -113,7 +117,17 @@ export async function openChat(options: {
     settings,
     limits,
     here,
-    everywhere: async (user, order) => others?.orderAll(user, order) ?? here.obey(user, order),
+    async everywhere(user, order) {
+      const count = here.obey(user, order);
+      if (others === undefined) return count;
+      try {
+        return count + (await others.orderOthers(user, order));
+      } catch (error) {
+        // What has been pushed here would come twice.
+        if (order.is === 'kick' || (order.is === 'push' && count === 0)) throw error;
+        return count;
+      }
+    },
     configured: rooms.map(({ id }) => id),
     close: () => closing.abort(),
   };

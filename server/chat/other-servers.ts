@@ -17,8 +17,12 @@ export interface OtherServers {
   /** How others see a user who is connected here may have changed. */
   seenChanged(user: string): void;
   typing(room: string, user: User, typing: boolean): void;
-  /** Has the order carried out on all servers, this one too. @returns the sum of what they say in time */
-  orderAll(user: string, order: Order): Promise<number>;
+  /**
+   * Has the order carried out on all servers but this one.
+   * @returns the sum of what they say in time
+   * @throws RequestError if they cannot be told
+   */
+  orderOthers(user: string, order: Order): Promise<number>;
 }
 
 /** What the other servers need of this one. */

@@ -141,7 +141,7 @@ export class Servers implements OtherServers {
     this.#history.say?.(said);
   }
 
-  orderAll(user: string, order: Order): Promise<number> {
+  orderOthers(user: string, order: Order): Promise<number> {
     const id = randomUUID();
     return new Promise((resolve, reject) => {
       let timer: NodeJS.Timeout | undefined;
@@ -255,11 +255,12 @@ export class Servers implements OtherServers {
         if (!own) for (const [user, seen] of told.users) this.#elsewhere.set(from, user, seen);
         return;
       case 'order': {
-        const count = this.#here?.obey(told.user, told.order) ?? 0;
-        if (!own) return void this.#tell({ is: 'done', id: told.id, count }).catch(() => {});
+        if (!own) {
+          const count = this.#here?.obey(told.user, told.order) ?? 0;
+          return void this.#tell({ is: 'done', id: told.id, count }).catch(() => {});
+        }
         const waiting = this.#orders.get(told.id);
         if (waiting === undefined) return;
-        waiting.count += count;
         for (const [id, { alive, late }] of this.#known) if (alive && !late) waiting.missing.add(id);
         if (waiting.missing.size === 0) waiting.done();
         return;
