@@ -16,6 +16,11 @@ const deadAfter = 15_000;
 const tickEvery = 1000;
 /** A tick that comes so late says that this process stood still. */
 const stoodStill = 3000;
+/**
+ * An order that may be older than this when it is read is over, unless it is a kick. What is known of its age is that it
+ * is younger than the last own beat that was read before it: 5 s at most, while all is well.
+ */
+const lapsesAfter = 10_000;
 /** How long an order waits for what the other servers answer. */
 const answersWithin = 1000;
 /**
@@ -34,7 +39,8 @@ const mostUsers = 100;
  * in the same order, so nobody has to ask whether what is known of another server is complete.
  */
 type Told =
-  | { is: 'hello' | 'beat'; name: string }
+  /** `at` says something to the one that told it alone: by its own wall clock. */
+  | { is: 'hello' | 'beat'; name: string; at: number }
   | { is: 'bye' }
   | { is: 'here'; users: (readonly [string, Seen | null])[] }
   | { is: 'order'; id: string; user: string; order: Order }
@@ -84,6 +90,11 @@ export class Servers implements OtherServers {
   #ticks: NodeJS.Timeout | undefined;
   #closed = false;
   #tickedAt = performance.now();
+  /**
+   * When the last own beat that has come back was told: what is read after it was told later. By the wall clock, which
+   * goes on while the machine sleeps.
+   */
+  #upToDate = Date.now();
   /** When the last own `hello` came back: all who lived then tell their users after it. */
   #introducedAt = Number.POSITIVE_INFINITY;
   /** The next beat is a `hello`. */
@@ -111,7 +122,7 @@ export class Servers implements OtherServers {
    */
   async join(name: string): Promise<void> {
     this.#name = name;
-    await this.#tell({ is: 'hello', name });
+    await this.#tell({ is: 'hello', name, at: Date.now() });
     void this.#keepBeating();
   }
 
@@ -191,14 +202,19 @@ export class Servers implements OtherServers {
   }
 
   async #keepBeating(): Promise<void> {
+    let wait = beatEvery;
     while (!this.#closed) {
-      await pause(beatEvery);
+      await pause(wait);
       const is = this.#asks ? 'hello' : 'beat';
       this.#asks = false;
-      // If it fails, the next one may succeed.
-      await this.#tell({ is, name: this.#name }).catch(() => {
+      const began = performance.now();
+      try {
+        await this.#tell({ is, name: this.#name, at: Date.now() });
+        wait = Math.max(0, beatEvery - (performance.now() - began));
+      } catch {
         if (is === 'hello') this.#asks = true;
-      });
+        wait = failurePause;
+      }
     }
   }
 
@@ -232,7 +248,10 @@ export class Servers implements OtherServers {
     const own = from === this.#self;
     if (own) {
       if (told.is === 'hello') this.#introducedAt = performance.now();
-      if (told.is === 'hello' || told.is === 'beat') for (const known of this.#known.values()) known.beats++;
+      if (told.is === 'hello' || told.is === 'beat') {
+        this.#upToDate = told.at;
+        for (const known of this.#known.values()) known.beats++;
+      }
     } else if (told.is === 'bye') {
       return this.#forget(from);
     } else {
@@ -255,10 +274,7 @@ export class Servers implements OtherServers {
         if (!own) for (const [user, seen] of told.users) this.#elsewhere.set(from, user, seen);
         return;
       case 'order': {
-        if (!own) {
-          const count = this.#here?.obey(told.user, told.order) ?? 0;
-          return void this.#tell({ is: 'done', id: told.id, count }).catch(() => {});
-        }
+        if (!own) return this.#obey(told);
         const waiting = this.#orders.get(told.id);
         if (waiting === undefined) return;
         for (const [id, { alive, late }] of this.#known) if (alive && !late) waiting.missing.add(id);
@@ -274,10 +290,19 @@ export class Servers implements OtherServers {
     }
   }
 
+  #obey({ id, user, order }: Told & { is: 'order' }): void {
+    const late = Date.now() - this.#upToDate > lapsesAfter;
+    // A kick closes what is open now: what was open when it was given is not known.
+    if (late && order.is !== 'kick') return;
+    const count = this.#here?.obey(user, order) ?? 0;
+    // Nobody waits for a late answer.
+    if (!late) this.#tell({ is: 'done', id, count }).catch(() => {});
+  }
+
   /** Another server has started, or has forgotten one that lives: it does not know who is here. */
   #introduce(): void {
     // At once, so that it waits for this server where it has to.
-    this.#tell({ is: 'beat', name: this.#name }).catch(() => {});
+    this.#tell({ is: 'beat', name: this.#name, at: Date.now() }).catch(() => {});
     for (const { user } of this.#here?.everybody() ?? []) this.seenChanged(user.id);
   }
 

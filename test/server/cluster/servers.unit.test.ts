@@ -49,6 +49,11 @@ class Database {
     this.write({ type: 'member', room: record, user, before: now, now, by: 'people', cause: 'removed' });
   }
 
+  /** How many orders were answered. */
+  get answers(): number {
+    return this.#changes.filter(({ type, ...told }) => 'what' in told && 'count' in told.what).length;
+  }
+
   delete(room: string): void {
     this.write({ type: 'room', is: 'deleted', room: { id: room } as (Change & { type: 'room' })['room'] });
   }
@@ -315,6 +320,24 @@ test('an order is carried out on all other servers, and sums those who answer wi
   expect(one.orders).toEqual([]);
   two.cut = true;
   await expect(two.order('bob', { is: 'kick' })).rejects.toThrow('does not answer');
+});
+
+test('a server that is more than 10 s late carries out kicks alone, and answers nothing', async () => {
+  const { database, servers } = await start(2);
+  const [one, two] = servers as [Server, Server];
+  two.come('bob', []);
+  await seconds(1);
+  two.cut = true;
+  await seconds(12);
+  for (const order of [{ is: 'push', name: 'news' }, { is: 'count' }, { is: 'kick' }] as const) {
+    const [counted] = await Promise.all([one.order('bob', order), seconds(1)]);
+    expect(counted).toBe(0);
+  }
+  two.back();
+  expect(two.orders).toEqual(['kick bob']);
+  await seconds(2);
+  expect(database.answers).toBe(0);
+  expect(await one.order('bob', { is: 'push', name: 'news' })).toBe(1);
 });
 
 test('a server that ends takes its users along', async () => {
