@@ -84,6 +84,11 @@ function openServers(history: History, log: Log): Servers {
         log.warn({ server }, 'a server has not been heard of for 15 s: its users are not present now');
       else log.info({ server }, 'a server is heard of again');
     },
+    onSameName: (server) =>
+      log.warn(
+        { server },
+        'two servers have the same CHAT_NODE: when one starts, the users of the other are not present for a moment',
+      ),
   });
 }
 

@@ -61,6 +61,8 @@ interface Known {
   /** Own beats that have come back since. */
   beats: number;
   alive: boolean;
+  /** That it is silent was told to `onSilence`. */
+  silent: boolean;
   /** An order has waited for it in vain since then: the next one does not. */
   late: boolean;
 }
@@ -80,6 +82,8 @@ export class Servers implements OtherServers {
   /** Absent while this server is being started. */
   #here: ThisServer | undefined;
   readonly #onSilence: (server: string, silent: boolean) => void;
+  readonly #onSameName: (server: string) => void;
+  #sameNameTold = false;
   #name = '';
   readonly #elsewhere: Elsewhere;
   readonly #known = new Map<string, Known>();
@@ -101,10 +105,18 @@ export class Servers implements OtherServers {
   #asks = false;
   #deafUntil = 0;
 
-  /** @param options.onSilence called when another server is not heard of any more, and when it is again */
-  constructor(options: { history: History; onSilence: (server: string, silent: boolean) => void }) {
+  /**
+   * @param options.onSilence called when another server is not heard of any more, and when it is again
+   * @param options.onSameName called once, when two servers have one name
+   */
+  constructor(options: {
+    history: History;
+    onSilence: (server: string, silent: boolean) => void;
+    onSameName: (server: string) => void;
+  }) {
     this.#history = options.history;
     this.#onSilence = options.onSilence;
+    this.#onSameName = options.onSameName;
     this.#elsewhere = new Elsewhere((room, user) => this.#here?.presenceChanged(room, user));
     this.#history.onChange((change) => this.#follow(change));
   }
@@ -309,17 +321,21 @@ export class Servers implements OtherServers {
   #isAlive(id: string): void {
     const known = this.#known.get(id);
     const heard = { heardAt: performance.now(), beats: 0, alive: true, late: false };
-    if (known === undefined) return void this.#known.set(id, { name: '', ...heard });
-    const wasAlive = known.alive;
+    if (known === undefined) return void this.#known.set(id, { name: '', silent: false, ...heard });
     Object.assign(known, heard);
-    if (wasAlive) return;
     this.#elsewhere.setCounts(id, true);
-    this.#onSilence(known.name, false);
+    if (known.silent) this.#onSilence(known.name, false);
+    known.silent = false;
   }
 
   #named(id: string, name: string): void {
     const known = this.#known.get(id);
     if (known !== undefined) known.name = name;
+    if (this.#sameNameTold) return;
+    const others = [...this.#known].filter(([other, { alive }]) => other !== id && alive);
+    if (![this.#name, ...others.map(([, other]) => other.name)].includes(name)) return;
+    this.#sameNameTold = true;
+    this.#onSameName(name);
   }
 
   #isLate(id: string): void {
@@ -354,6 +370,7 @@ export class Servers implements OtherServers {
       if (known.beats < 2) continue;
       if (known.alive && silentFor > deadAfter) {
         this.#isGone(id, known);
+        known.silent = true;
         this.#onSilence(known.name, true);
       } else if (silentFor > forgetAfter) {
         this.#forget(id);

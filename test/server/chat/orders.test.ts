@@ -24,7 +24,7 @@ test('a server that cannot tell the others closes, pushes and counts here, and s
   const ignore = () => {};
   const kicked: string[] = [];
   const pushed: unknown[] = [];
-  const others = new Servers({ history, onSilence: ignore });
+  const others = new Servers({ history, onSilence: ignore, onSameName: ignore });
   const chat = await openChat({
     history,
     publisher: {

@@ -81,11 +81,16 @@ class Server {
   readonly #servers: Servers;
   cut = false;
   silent = 0;
+  readonly sameName: string[] = [];
 
   constructor(database: Database, name: string) {
     this.#database = database;
     const history = database.history(() => this.cut);
-    this.#servers = new Servers({ history, onSilence: (_, isSilent) => (this.silent += isSilent ? 1 : -1) });
+    this.#servers = new Servers({
+      history,
+      onSilence: (_, isSilent) => (this.silent += isSilent ? 1 : -1),
+      onSameName: (same) => this.sameName.push(same),
+    });
     history.onChange((change) => {
       if (change.type === 'member') this.#set(change.user.id, (own) => own !== change.room.id);
       if (change.type === 'room') {
@@ -298,7 +303,24 @@ test('a server takes the place of a killed one of the same name at once', async 
   new Server(database, 'server-1');
   await seconds(0.1);
   expect(one.known).toEqual([]);
-  expect(one.silent).toBe(0);
+  await seconds(20);
+  expect([one.silent, one.sameName]).toEqual([0, []]);
+});
+
+test('two servers of one name both count, and each server says once that there are two', async () => {
+  const { database, servers } = await start(2);
+  const [one, two] = servers as [Server, Server];
+  two.come('bob', ['hall']);
+  await seconds(1);
+  const three = new Server(database, 'server-1');
+  three.come('cy', ['hall']);
+  await seconds(20);
+  new Server(database, 'server-1');
+  await seconds(20);
+  expect(one.known.sort()).toEqual(['hall bob', 'hall cy']);
+  for (const { silent, sameName } of [one, two, three]) {
+    expect([silent, sameName]).toEqual([0, ['server-1']]);
+  }
 });
 
 test('an order is carried out on all other servers, and sums those who answer within a second', async () => {
