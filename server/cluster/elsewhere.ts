@@ -34,11 +34,6 @@ export class Elsewhere {
     return false;
   }
 
-  /** All who count as present. */
-  *present(): Iterable<{ room: string; user: string }> {
-    for (const [room, users] of this.#rooms) for (const user of users.keys()) yield { room, user };
-  }
-
   /** How a user is seen who is connected to that server; null for one who is not any more. */
   set(id: string, user: string, seen: Seen | null): void {
     const server = this.#servers.get(id) ?? { users: new Map(), counts: true };

@@ -81,6 +81,8 @@ export class Servers implements OtherServers {
   readonly #history: History;
   /** Absent while this server is being started. */
   #here: ThisServer | undefined;
+  /** Who has come and gone on other servers while this one was being started. */
+  readonly #unseen: { room: string; user: string }[] = [];
   readonly #onSilence: (server: string, silent: boolean) => void;
   readonly #onSameName: (server: string) => void;
   #sameNameTold = false;
@@ -117,14 +119,17 @@ export class Servers implements OtherServers {
     this.#history = options.history;
     this.#onSilence = options.onSilence;
     this.#onSameName = options.onSameName;
-    this.#elsewhere = new Elsewhere((room, user) => this.#here?.presenceChanged(room, user));
+    this.#elsewhere = new Elsewhere((room, user) => {
+      if (this.#here === undefined) this.#unseen.push({ room, user });
+      else this.#here.presenceChanged(room, user);
+    });
     this.#history.onChange((change) => this.#follow(change));
   }
 
   /** From now on this server does what the others tell it. */
   open(here: ThisServer): void {
     this.#here = here;
-    for (const { room, user } of this.#elsewhere.present()) here.presenceChanged(room, user);
+    for (const { room, user } of this.#unseen.splice(0)) here.presenceChanged(room, user);
     this.#ticks = setInterval(() => this.#tick(), tickEvery).unref();
   }
 

@@ -83,7 +83,8 @@ class Server {
   silent = 0;
   readonly sameName: string[] = [];
 
-  constructor(database: Database, name: string) {
+  /** @param name absent: it is being started, and shows nobody yet */
+  constructor(database: Database, name?: string) {
     this.#database = database;
     const history = database.history(() => this.cut);
     this.#servers = new Servers({
@@ -97,6 +98,12 @@ class Server {
         for (const user of this.users.keys()) this.#set(user, (own) => own !== change.room.id);
       }
     });
+    if (name === undefined) return;
+    this.open();
+    void this.#servers.join(name);
+  }
+
+  open(): void {
     this.#servers.open({
       seen: (user) => this.#seen(user),
       everybody: () => [...this.users.keys()].map((id) => ({ user: { id, name: id } })),
@@ -110,7 +117,6 @@ class Server {
         return this.users.has(user) ? 1 : 0;
       },
     });
-    void this.#servers.join(name);
   }
 
   #seen(user: string): Seen | null {
@@ -244,6 +250,21 @@ test('who is removed from a room is not seen there any more, though the server t
   database.remove('bob', 'hall');
   expect(one.known).toEqual(['attic bob']);
   expect([...one.shown]).toEqual(['attic bob']);
+});
+
+test('who leaves another server while this one is being started is not shown', async () => {
+  const { database, servers } = await start(1);
+  const [one] = servers as [Server];
+  const starting = new Server(database);
+  for (const user of ['ann', 'bob']) one.come(user, ['hall']);
+  await seconds(1);
+  for (const line of starting.known) starting.shown.add(line);
+  expect([...starting.shown]).toEqual(['hall ann', 'hall bob']);
+  one.go('ann');
+  one.come('cy', ['hall']);
+  await seconds(1);
+  starting.open();
+  expect([...starting.shown]).toEqual(['hall bob', 'hall cy']);
 });
 
 test('a room that was deleted while a server was silent does not come back with it', async () => {
