@@ -1,4 +1,3 @@
-import { hostname } from 'node:os';
 import { openChat } from './chat/chat.ts';
 import { type Connection, userOf } from './chat/model.ts';
 import { readyRoomsOf } from './chat/rooms.ts';
@@ -6,7 +5,7 @@ import * as site from './chat/site.ts';
 import { canOf, membershipsOf, totalsOf, totalsOfUser } from './chat/summary.ts';
 import { type KnownBus, openBus } from './cluster/bus.ts';
 import { Servers } from './cluster/servers.ts';
-import type { Config } from './config.ts';
+import { type Config, nodeName } from './config.ts';
 import { type OnRefusal, SocketTransport } from './connections/accept.ts';
 import { Admission } from './connections/admission.ts';
 import { Drain } from './connections/drain.ts';
@@ -242,7 +241,7 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
     bounds: { places: admission, onRefusal, onBreach },
     log,
   });
-  await servers?.join(config.node ?? `${hostname()}:${server.port}`);
+  await servers?.join(nodeName(config));
 
   return {
     host: config.host,

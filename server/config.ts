@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
+import { hostname } from 'node:os';
 import { z } from 'zod';
 import { readBusPlace } from './cluster/address.ts';
 import { readHistoryPlace } from './history/open.ts';
@@ -257,6 +258,14 @@ export function readConfig(env: NodeJS.ProcessEnv) {
     limitText: value.CHAT_LIMIT_TEXT,
     logLevel: value.CHAT_LOG_LEVEL,
   });
+}
+
+/**
+ * What the log and the other servers call this one of several. On any free port (0), the process tells it from the others
+ * of this host.
+ */
+export function nodeName({ node, port }: Pick<Config, 'node' | 'port'>): string {
+  return node ?? `${hostname()}:${port === 0 ? `any-${process.pid}` : port}`;
 }
 
 /** Whether the servers can work together on that history. A setting that cannot be used at all is reported by itself. */

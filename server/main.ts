@@ -1,6 +1,5 @@
-import { hostname } from 'node:os';
 import { startApp } from './app.ts';
-import { type Config, ConfigError, listSettings, readConfig, unknownText } from './config.ts';
+import { type Config, ConfigError, listSettings, nodeName, readConfig, unknownText } from './config.ts';
 import { createLog, type Log } from './log.ts';
 import { typedPaths } from './session/doctor/typed.ts';
 import { clientBuilt, proxiesNamed } from './surroundings.ts';
@@ -23,7 +22,7 @@ process.umask(0o077);
 async function main(): Promise<void> {
   const config = readConfig(process.env);
   // Where the lines of several servers come together, each says whose it is.
-  const node = config.node ?? (config.cluster && `${hostname()}:${config.port}`);
+  const node = config.cluster ? nodeName(config) : config.node;
   const log = createLog(config.logLevel, node);
   reportStart(config, process.env, log);
   const die = (error: unknown, message: string): never => {
