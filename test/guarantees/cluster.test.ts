@@ -281,7 +281,8 @@ describe.each(surroundings.slice(0, size(4, 2)))('three servers on $name', ({ ki
     const line = bus === 'redis' ? await cuttable() : undefined;
     const setting = line?.url ?? bus;
     const fixed = await startNodes(history, setting);
-    let killed = await startNode(history, setting);
+    // With a port of its own, so with one name: it takes its own place when it starts again.
+    let killed = await startNode(history, setting, await freePort());
     if (bus === 'redis') await disturb();
     const servers = [...fixed, killed];
     const readers = await Promise.all(
