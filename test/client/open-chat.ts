@@ -5,16 +5,17 @@ import type { ChatListener } from '../../client/src/chat-listener.ts';
 /** The cookies of the browsers. A chat names its browser in the address of its server: `/~0/`. */
 const jars: string[] = [];
 
-// Node has no cookies of its own: all else is the client as sites get it, and the real server.
+// Node has no cookies of its own: all else is the client as sites get it, and the real server. Other tests of the same
+// worker find the stub, too: an address that names no browser is Node's own.
 vi.stubGlobal(
   'WebSocket',
   class extends WebSocket {
-    constructor(url: URL) {
-      const [browser = '', n] = /~(\d+)\//.exec(url.pathname) ?? [];
-      const target = new URL(url);
-      target.pathname = url.pathname.replace(browser, '');
+    constructor(address: string | URL) {
+      const target = new URL(address);
+      const [browser = '', n] = /~(\d+)\//.exec(target.pathname) ?? [];
+      target.pathname = target.pathname.replace(browser, '');
       // Node's own takes headers, too, of which the types know nothing.
-      super(target, { headers: { cookie: jars[Number(n)] } } as unknown as string);
+      super(target, n === undefined ? [] : ({ headers: { cookie: jars[Number(n)] } } as unknown as string));
     }
   },
 );
