@@ -48,6 +48,18 @@ test('before the first opening: the number, one question, and no chat code', asy
   await context.close();
 });
 
+test('a press counts although the button is drawn anew in the middle of it', async ({ browser, site }) => {
+  const context = await browser.newContext();
+  const { page } = await withUnread(site, context, 'lobby', []);
+  await page.goto(shop(site));
+  await button(page).hover();
+  await page.mouse.down();
+  await page.locator('php-chat-launcher').evaluate((launcher) => Object.assign(launcher, { strings: {} }));
+  await page.mouse.up();
+  await expect(field(page)).toBeFocused();
+  await context.close();
+});
+
 test('nobody is logged in: no number, nothing in the console', async ({ browser, site }) => {
   const context = await browser.newContext();
   const page = await context.newPage();
