@@ -71,7 +71,10 @@ test('a message that the server refuses is told, kept, and sent again or forgott
   await app.ask('open', { room: 'lobby' });
   const clientId = await app.ask('send', { room: 'lobby', text: 'x'.repeat(4001) });
   expect(await app.isTold('unsent')).toMatchObject({ message: { clientId, failed: 'too_long' } });
-  expect((await app.messages('lobby')).at(-1)).toMatchObject({ clientId, failed: 'too_long' });
+  // The list is told in a turn of its own.
+  await expect
+    .poll(async () => (await app.messages('lobby')).at(-1))
+    .toMatchObject({ clientId, failed: 'too_long' });
   const from = app.told.length;
   await app.ask('retry', { clientId });
   await app.isTold('unsent', undefined, from);
