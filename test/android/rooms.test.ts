@@ -46,8 +46,9 @@ test('messages: replied to, edited, deleted, searched for, and a conflict with a
     text: 'Apfelkuchen',
     edited: true,
   });
-  const [edited] = (await app.messages('lobby')) as [JavaMessage];
-  expect(edited).toMatchObject({ text: 'Apfelkuchen', edited: true });
+  // The list is told in a turn of its own.
+  const edited = async () => (await app.messages('lobby'))[0];
+  await expect.poll(edited).toMatchObject({ text: 'Apfelkuchen', edited: true });
   // The other device is quicker: the app still has the text of before.
   await also.request('message:edit', { room: 'lobby', seq: first.seq, text: 'Käsekuchen' });
   await expect(app.ask('edit', { room: 'lobby', seq: first.seq, text: 'Streusel' })).rejects.toMatchObject({
@@ -71,7 +72,6 @@ test('a message that the server refuses is told, kept, and sent again or forgott
   await app.ask('open', { room: 'lobby' });
   const clientId = await app.ask('send', { room: 'lobby', text: 'x'.repeat(4001) });
   expect(await app.isTold('unsent')).toMatchObject({ message: { clientId, failed: 'too_long' } });
-  // The list is told in a turn of its own.
   await expect
     .poll(async () => (await app.messages('lobby')).at(-1))
     .toMatchObject({ clientId, failed: 'too_long' });

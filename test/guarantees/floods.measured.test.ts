@@ -64,7 +64,8 @@ describe(`${lasting / 1000} s of it: p99 of others’ messages and of /healthz b
     ['packets', 10, addresses(20), /"rate_limited":\d/],
     // What one connection sends at once is handled bit by bit.
     ['events', ofUser, addresses(1), size(/"closed":\d/, /"written":\d/)],
-    ['posts', ofUser, addresses(1), /"closed":\d/],
+    // What is read ever more slowly is closed within seconds, not always within two: then each has hardly written.
+    ['posts', ofUser, addresses(1), /"closed":\d|"written":\d\d\}/],
     ['reads', ofUser, addresses(1), /"rate_limited":\d/],
     ['frames', ofAddress, addresses(1), /"closed":\d/, nobody],
     ...size<Flood[]>(
