@@ -64,7 +64,7 @@ interface Open {
   release: (() => void) | undefined;
   /** From when its session is known. */
   connection: Connection | undefined;
-  /** Whether Socket.IO has taken it: then that tells of its end, which may be earlier. */
+  /** Whether Socket.IO has taken it. Socket.IO then reports the end of the connection, perhaps before it closes. */
   accepted: boolean;
 }
 
