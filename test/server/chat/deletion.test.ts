@@ -1,44 +1,15 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Chat, openChat } from '../../../server/chat/chat.ts';
+import { expect, onTestFinished, test } from 'vitest';
 import { deleteMessage } from '../../../server/chat/messages.ts';
-import type { History } from '../../../server/history/history.ts';
-import { openSqliteHistory } from '../../../server/history/sqlite/sqlite.ts';
-import { historyFolder } from '../../helpers/chat-server.ts';
-
-const folder = historyFolder();
-const at = 1_700_000_000_000;
-let history: History;
-let chat: Chat;
-let readsFail = false;
-
-beforeAll(async () => {
-  const fail = (error: Error) => {
-    throw error;
-  };
-  const stored = await openSqliteHistory({ path: folder.path, onFailure: fail });
-  history = {
-    ...stored,
-    read: (query, input) =>
-      readsFail ? Promise.reject(new Error('the disk is gone')) : stored.read(query, input),
-  };
-  const ignore = () => {};
-  chat = await openChat({
-    history,
-    publisher: { toRoom: ignore, toConnections: ignore, join: ignore, leave: ignore },
-    settings: { createRooms: 'all', direct: true, findPeople: 'rooms' },
-    limits: { text: 4000, members: 0, roomsOfUser: 0 },
-    rooms: [],
-    kick: () => 0,
-    onSweepFailure: fail,
-  });
-});
-afterAll(async () => {
-  chat.close();
-  await history.close();
-  folder.remove();
-});
+import { openChatOver } from '../../helpers/chat-over-history.ts';
 
 test('a deletion that is done is not refused because nothing could be read for the author’s notice', async () => {
+  let readsFail = false;
+  const { chat, history, close } = await openChatOver((stored) => ({
+    read: (query, input) =>
+      readsFail ? Promise.reject(new Error('the disk is gone')) : stored.read(query, input),
+  }));
+  onTestFinished(close);
+  const at = 1_700_000_000_000;
   const owner = { id: 'owner', name: 'Owner' };
   const author = { id: 'author', name: 'Author' };
   const room = 'den';

@@ -1,14 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { type Chat, openChat } from '../../../server/chat/chat.ts';
+import type { Chat } from '../../../server/chat/chat.ts';
 import { type History, sources } from '../../../server/history/history.ts';
-import { openSqliteHistory } from '../../../server/history/sqlite/sqlite.ts';
-import { historyFolder } from '../../helpers/chat-server.ts';
+import { openChatOver } from '../../helpers/chat-over-history.ts';
 
 /** Users who leave and come back: asked of the history again only if something that concerns them has changed. */
-const folder = historyFolder();
 let history: History;
 let chat: Chat;
+let close: () => Promise<void>;
 /** Users whom the history was asked about. */
 const asked = new Set<string>();
 /** Answers about users that wait. */
@@ -17,12 +16,7 @@ let connections = 0;
 const at = 1_700_000_000_000;
 
 beforeAll(async () => {
-  const fail = (error: Error) => {
-    throw error;
-  };
-  const stored = await openSqliteHistory({ path: folder.path, onFailure: fail });
-  history = {
-    ...stored,
+  ({ chat, history, close } = await openChatOver((stored) => ({
     read(query, input) {
       if (query !== 'user') return stored.read(query, input);
       const { user: id } = input as { user: string };
@@ -30,23 +24,9 @@ beforeAll(async () => {
       const answer = stored.read(query, input);
       return held.get(id)?.then(() => answer) ?? answer;
     },
-  };
-  const ignore = () => {};
-  chat = await openChat({
-    history,
-    publisher: { toRoom: ignore, toConnections: ignore, join: ignore, leave: ignore },
-    settings: { createRooms: 'all', direct: true, findPeople: 'rooms' },
-    limits: { text: 4000, members: 0, roomsOfUser: 0 },
-    rooms: [],
-    kick: ignore,
-    onSweepFailure: fail,
-  });
+  })));
 });
-afterAll(async () => {
-  chat.close();
-  await history.close();
-  folder.remove();
-});
+afterAll(() => close());
 
 const user = (id: string) => ({ id, name: `Name of ${id}` });
 const connect = (id: string) =>

@@ -1,0 +1,49 @@
+import { type Chat, openChat } from '../../server/chat/chat.ts';
+import type { History } from '../../server/history/history.ts';
+import { openSqliteHistory } from '../../server/history/sqlite/sqlite.ts';
+import { historyFolder } from './chat-server.ts';
+
+export interface OpenChat {
+  readonly chat: Chat;
+  readonly history: History;
+  close(): Promise<void>;
+}
+
+function unexpected(error: Error): never {
+  throw error;
+}
+
+function ignore(): void {}
+
+/**
+ * The chat in this process, without HTTP and sockets, on a history of its own.
+ * @param around what stands in for parts of the history, given the real one
+ * @param over what the test looks at itself
+ */
+export async function openChatOver(
+  around: (stored: History) => Partial<History>,
+  over: (history: History) => Partial<Parameters<typeof openChat>[0]> = () => ({}),
+): Promise<OpenChat> {
+  const folder = historyFolder();
+  const stored = await openSqliteHistory({ path: folder.path, onFailure: unexpected });
+  const history: History = { ...stored, ...around(stored) };
+  const chat = await openChat({
+    history,
+    publisher: { toRoom: ignore, toConnections: ignore, join: ignore, leave: ignore },
+    settings: { createRooms: 'all', direct: true, findPeople: 'rooms' },
+    limits: { text: 4000, members: 0, roomsOfUser: 0 },
+    rooms: [],
+    kick: ignore,
+    onSweepFailure: unexpected,
+    ...over(history),
+  });
+  return {
+    chat,
+    history,
+    async close() {
+      chat.close();
+      await history.close();
+      folder.remove();
+    },
+  };
+}
