@@ -3,23 +3,17 @@
  * 400 connections in 10 rooms of 40. And what it costs a third one that has none of its receivers.
  * Run: npm run bench cluster
  */
-import { randomUUID } from 'node:crypto';
-import { setTimeout as pause } from 'node:timers/promises';
 import { type ChatServer, startChatServer } from '../test/helpers/chat-server.ts';
 import { postgresDatabase } from '../test/helpers/history-database.ts';
 import { startPostgres } from '../test/helpers/postgres.ts';
 import { startRedis } from '../test/helpers/redis.ts';
 import { percentile } from '../test/helpers/server-figures.ts';
 import { LightClient, socketIo } from './light-client.ts';
-import { cpuSeconds, sessionOf, startSessions } from './load.ts';
+import { cpuSeconds, sendEvenly, sessionOf, startSessions } from './load.ts';
 
 const rooms = Array.from({ length: 10 }, (_, n) => `room-${n}`);
 const connections = 400;
-const seconds = 4;
 const rounds = 5;
-/** So many messages may be without an answer. */
-const mostUnanswered = 1000;
-const text = 'x'.repeat(80);
 const dialect = socketIo('"session:ready"');
 const roomOf = (n: number) => rooms[n % rooms.length] as string;
 
@@ -42,28 +36,8 @@ async function talk(
   servers: readonly ChatServer[],
   rate: number,
 ): Promise<{ cpu: number[]; acks: number[] }> {
-  const acks: number[] = [];
-  const waits = new Set<Promise<void>>();
   const cpu = servers.map(({ pid }) => cpuSeconds(pid));
-  const begun = performance.now();
-  let sent = 0;
-  while (performance.now() - begun < seconds * 1000) {
-    const due = Math.floor(((performance.now() - begun) / 1000) * rate);
-    for (; sent < due && waits.size < mostUnanswered; sent++) {
-      const at = performance.now();
-      const n = sent % connections;
-      const message = { room: roomOf(n), text, clientId: randomUUID() };
-      const wait = (clients[n] as LightClient).request('message:send', message).then((ok) => {
-        if (!ok) throw new Error('a message was refused');
-        acks.push(performance.now() - at);
-        waits.delete(wait);
-      });
-      waits.add(wait);
-    }
-    await pause(1);
-  }
-  await Promise.all(waits);
-  await pause(200);
+  const { sent, acks } = await sendEvenly(clients, rate, roomOf);
   return { cpu: servers.map(({ pid }, n) => ((cpuSeconds(pid) - (cpu[n] as number)) * 1000) / sent), acks };
 }
 

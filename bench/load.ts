@@ -109,6 +109,44 @@ export interface Slice {
   acks: number[];
 }
 
+/** What evenly sent messages have shown: how many there were, milliseconds until all were answered, and each answer's. */
+export interface Sent {
+  sent: number;
+  lasted: number;
+  acks: number[];
+}
+
+/** Sends at this rate for some seconds, evenly, from one client after the other. @throws Error if one is refused */
+export async function sendEvenly(
+  clients: readonly LightClient[],
+  rate: number,
+  roomOf: (client: number) => string,
+): Promise<Sent> {
+  const acks: number[] = [];
+  const waits = new Set<Promise<void>>();
+  const begun = performance.now();
+  let sent = 0;
+  while (performance.now() - begun < seconds * 1000) {
+    const due = Math.floor(((performance.now() - begun) / 1000) * rate);
+    for (; sent < due && waits.size < mostUnanswered; sent++) {
+      const at = performance.now();
+      const n = sent % clients.length;
+      const message = { room: roomOf(n), text, clientId: randomUUID() };
+      const wait = (clients[n] as LightClient).request('message:send', message).then((ok) => {
+        if (!ok) throw new Error('a message was refused');
+        acks.push(performance.now() - at);
+        waits.delete(wait);
+      });
+      waits.add(wait);
+    }
+    await pause(1);
+  }
+  await Promise.all(waits);
+  const lasted = performance.now() - begun;
+  await pause(200);
+  return { sent, lasted, acks };
+}
+
 /** A server with its thousand connections, spread over the rooms. */
 export class Crowd {
   readonly server: Server;
@@ -153,33 +191,13 @@ export class Crowd {
   /** Sends at this rate, evenly, from one connection after the other. */
   async talk(rate: number): Promise<Slice> {
     const received = () => this.#clients.reduce((sum, { bytes }) => sum + bytes, 0);
-    const acks: number[] = [];
-    const waits = new Set<Promise<void>>();
-    const [bytes, cpu, begun] = [received(), cpuSeconds(this.pid), performance.now()];
-    let sent = 0;
-    while (performance.now() - begun < seconds * 1000) {
-      const due = Math.floor(((performance.now() - begun) / 1000) * rate);
-      for (; sent < due && waits.size < mostUnanswered; sent++) {
-        const at = performance.now();
-        const n = sent % connections;
-        const message = { room: this.#roomOf(n), text, clientId: randomUUID() };
-        const wait = (this.#clients[n] as LightClient).request('message:send', message).then((ok) => {
-          if (!ok) throw new Error(`${this.server.name}: a message was refused`);
-          acks.push(performance.now() - at);
-          waits.delete(wait);
-        });
-        waits.add(wait);
-      }
-      await pause(1);
-    }
-    await Promise.all(waits);
-    const lasted = (performance.now() - begun) / 1000;
-    await pause(200);
+    const [bytes, cpu] = [received(), cpuSeconds(this.pid)];
+    const { sent, lasted, acks } = await sendEvenly(this.#clients, rate, (n) => this.#roomOf(n));
     const deliveries = sent * (connections / this.#rooms.length);
     if (received() - bytes < deliveries * text.length) {
       throw new Error(`${this.server.name}: ${received() - bytes} bytes are not ${deliveries} deliveries`);
     }
-    return { cpu: ((cpuSeconds(this.pid) - cpu) * 1000) / sent, rate: sent / lasted, acks };
+    return { cpu: ((cpuSeconds(this.pid) - cpu) * 1000) / sent, rate: (sent * 1000) / lasted, acks };
   }
 
   async leave(): Promise<void> {
