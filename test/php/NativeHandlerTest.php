@@ -175,7 +175,7 @@ final class NativeHandlerTest extends TestCase
     private function twoMemcached(): array
     {
         [$first, $second] = $this->servers = [new MemcachedProcess(), new MemcachedProcess()];
-        $url = "memcached://127.0.0.1:$first->port,127.0.0.1:$second->port?handler=memcache&timeout=200ms";
+        $url = "memcached://127.0.0.1:$first->port,127.0.0.1:$second->port?handler=memcache&timeout=500ms";
         return [$url, $this->servers];
     }
 

@@ -110,7 +110,7 @@ final class TableSessionFailureTest extends TestCase
         $holder->exec("UPDATE {$this->site->table} SET expires = expires + 1");
         $start = microtime(true);
         $answer = $this->site->page($cookie, self::STORE, ['database' => "{$this->site->url}?timeout=500ms"]);
-        self::assertLessThan(2.5, microtime(true) - $start);
+        self::assertLessThan(10, microtime(true) - $start);
         $this->assertUnavailable($answer, $cookie);
         $holder->exec('ROLLBACK');
         self::assertSame('', $this->site->page($cookie, self::STORE)->error);
@@ -124,7 +124,7 @@ final class TableSessionFailureTest extends TestCase
         try {
             $start = microtime(true);
             $answer = $this->site->page($cookie, '', ['database' => "{$this->site->url}?timeout=10ms"]);
-            self::assertLessThan(2, microtime(true) - $start);
+            self::assertLessThan(10, microtime(true) - $start);
         } finally {
             MariadbProcess::shared()->resume();
         }
