@@ -1,7 +1,8 @@
 /**
  * What a test runner reports.
  * @typedef {{ passed: number, skipped: number, failures: Failure[] }} Report
- * @typedef {{ test: string, message: string }} Failure a test's file and name, and how what it says begins
+ * @typedef {{ place: string, test: string, message: string }} Failure a test's file or class, its name, and how what
+ *   it says begins
  */
 
 const attribute = String.raw`[\w:]+="[^"]*"\s*`;
@@ -12,7 +13,7 @@ export function readReport(xml) {
   const report = { passed: 0, skipped: 0, failures: [] };
   for (const [, attributes, body = ''] of xml.matchAll(testcase)) {
     const failure = /<(?:failure|error)\b[^>]*>(.*?)<\/(?:failure|error)>/s.exec(body);
-    if (failure !== null) report.failures.push({ test: nameOf(attributes), message: beginning(failure[1]) });
+    if (failure !== null) report.failures.push({ ...nameOf(attributes), message: beginning(failure[1]) });
     else if (/<skipped\b/.test(body)) report.skipped++;
     else report.passed++;
   }
@@ -24,7 +25,7 @@ function nameOf(attributes) {
   const [place, name] = ['classname', 'name'].map(
     (key) => new RegExp(`(?:^|\\s)${key}="([^"]*)"`).exec(attributes)?.[1] ?? '',
   );
-  return unescaped(`${place} › ${name}`);
+  return { place: unescaped(place), test: unescaped(name) };
 }
 
 /** @param {string} text of a failure, with where it happened and all that belongs to it */

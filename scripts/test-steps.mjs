@@ -8,6 +8,7 @@ import { root } from './npm-packages.mjs';
  * @property {string} command as typed in the project's folder with the npm packages' programs in PATH
  * @property {NodeJS.ProcessEnv} [env]
  * @property {string} [report] the file that the command writes its report to, in JUnit's format
+ * @property {(places: string[]) => string} [again] the command for the tests of these files or classes alone
  */
 
 /**
@@ -19,6 +20,7 @@ import { root } from './npm-packages.mjs';
 export function testSteps(reports) {
   const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   const e2e = join(reports, 'e2e.xml');
+  const browser = `${scripts['test:e2e']} --reporter=list,junit`;
   return [
     [
       vitestStep(['unit'], reports),
@@ -33,9 +35,10 @@ export function testSteps(reports) {
     [
       {
         name: 'e2e',
-        command: `${scripts['test:e2e']} --reporter=list,junit`,
+        command: browser,
         env: { PLAYWRIGHT_JUNIT_OUTPUT_FILE: e2e },
         report: e2e,
+        again: (files) => `${browser} ${files.join(' ')}`,
       },
     ],
   ];
@@ -55,24 +58,21 @@ export function soakSteps(reports) {
 function vitestStep(projects, reports, ...more) {
   const name = projects.join(' and ');
   const report = join(reports, `${projects[0]}.xml`);
-  return {
-    name,
-    command:
-      `exec vitest run -c test/vitest.config.ts --project=${projects.join(' --project=')} ${more.join(' ')} ` +
-      `--reporter=default --reporter=junit --outputFile.junit=${report}`,
-    report,
-  };
+  const command =
+    `exec vitest run -c test/vitest.config.ts --project=${projects.join(' --project=')} ${more.join(' ')} ` +
+    `--reporter=default --reporter=junit --outputFile.junit=${report}`;
+  return { name, command, report, again: (files) => `${command} ${files.join(' ')}` };
 }
 
 /** @param {string} reports @param {string[]} more @returns {Step} */
 function phpunitStep(reports, ...more) {
   const report = join(reports, 'phpunit.xml');
   const strict = '--fail-on-skipped --fail-on-incomplete --fail-on-risky --fail-on-warning';
-  return {
-    name: 'phpunit',
-    command: `exec phpunit -c test/php/phpunit.xml ${strict} ${more.join(' ')} --log-junit ${report}`,
-    report,
-  };
+  const command = `exec phpunit -c test/php/phpunit.xml ${strict} ${more.join(' ')} --log-junit ${report}`;
+  // A class is named with dots in JUnit's format.
+  const again = (classes) =>
+    `${command} --filter '${classes.map((name) => `\\b${name.split('.').at(-1)}::`).join('|')}'`;
+  return { name: 'phpunit', command, report, again };
 }
 
 /** Maven writes a report for each class. @param {string} reports @returns {Step} */
