@@ -117,9 +117,11 @@ export class RoomList {
   /** Puts rooms without a message where the server has them: no other answer says where that is. */
   async place(): Promise<void> {
     await this.#tasks.once('place', async (current) => {
+      // What is said while the answer is on its way stands above: it is not in the answer.
+      const from = this.#now;
       const { rooms } = await this.#connection.request('room:list', { limit: PAGE });
       if (!current()) return;
-      this.#list(rooms, this.#now);
+      this.#list(rooms, from);
       this.#port.changed();
     });
   }

@@ -5,6 +5,7 @@ import { Search } from '../../client/src/search.ts';
 import type { Room } from '../../client/src/store/room.ts';
 import { type ChatClient, connectChat } from '../helpers/chat-client.ts';
 import { type ChatSite, startChatSite } from '../helpers/chat-site.ts';
+import { startTcpProxy } from '../helpers/tcp-proxy.ts';
 import { closeChats, openChat } from './open-chat.ts';
 
 let site: ChatSite;
@@ -157,6 +158,35 @@ describe('the list of rooms', () => {
     chat.open(old.room.id);
     await expect.poll(() => names(chat.list.own())).toEqual(['spoken in', 'old and empty', 'lobby']);
     expect(names((await open(ann.cookie)).chat.list.own())).toEqual(names(chat.list.own()));
+  });
+
+  test('an empty room that one joins stands below what is said while the list is on its way', async () => {
+    const ann = await person();
+    const ben = await other();
+    const held: (() => void)[] = [];
+    let [joined, late] = [false, ''];
+    const proxy = await startTcpProxy(Number(new URL(site.chat.url).port), (piece, client) => {
+      if (!joined) client.write(piece);
+      else held.push(() => client.write(piece));
+      if (joined) late += piece.toString();
+      joined ||= piece.includes('presentCount');
+    });
+    try {
+      const { chat } = openChat(`http://127.0.0.1:${proxy.port}`, ann.cookie);
+      await expect.poll(() => late).toContain('"rooms":[');
+      const room = await privateRoom(ben, [ann.id], 'spoken in');
+      await ben.request('room:join', { room });
+      const { sentAt } = await write(ben, room, 'hello');
+      await expect.poll(() => late).toContain('hello');
+      // As long as a page may be busy.
+      await expect.poll(() => Date.now() - sentAt).toBeGreaterThan(200);
+      joined = false;
+      for (const pass of held) pass();
+      await expect.poll(() => chat.rooms.get(room)?.summary.last?.text).toBe('hello');
+      expect(names(chat.list.own())).toEqual(['spoken in', 'lobby']);
+    } finally {
+      await proxy.close();
+    }
   });
 
   test('public rooms of others: by page, found by name, and new ones at once', async () => {
