@@ -33,13 +33,15 @@ export class RoomList extends Component<Props> {
   readonly #nav = createRef<HTMLElement>();
   readonly #list = createRef<HTMLDivElement>();
   readonly #filter = createRef<HTMLInputElement>();
-  readonly #order = new StillOrder();
+  readonly #order = new StillOrder<Room>();
   readonly #names = new Map<string, { name: string; plain: string }>();
   /** The room that was open when the list was last drawn. */
   #open: Room | undefined;
   #query = '';
-  #pointed = false;
-  #focused = false;
+  /** What points at the list, or did so last, is a finger. */
+  #finger = false;
+  /** It is on the list now. */
+  #touched = false;
 
   override componentDidMount(): void {
     this.props.shown(this);
@@ -57,8 +59,7 @@ export class RoomList extends Component<Props> {
 
   /** One's own rooms as they stand on the screen. */
   get order(): readonly Room[] {
-    const { chat } = this.props.context;
-    return this.#order.of(chat.list.own(chat.current));
+    return this.#order.drawn;
   }
 
   /** To the field, or to the list where there is none. */
@@ -81,7 +82,9 @@ export class RoomList extends Component<Props> {
     const wanted = plain(this.#query.trim());
     const matches = (room: Room) => wanted === '' || this.#plain(room).includes(wanted);
     // What does not match is hidden, not taken away: making hundreds of rows anew takes longer than a frame.
-    const own = this.order.map((room) => ({ room, hidden: !matches(room) }));
+    const own = this.#order
+      .draw(chat.list.own(chat.current), this.#held)
+      .map((room) => ({ room, hidden: !matches(room) }));
     const found = own.filter(({ hidden }) => !hidden).length;
     const others = chat.list.others(strings.locale, chat.current).filter(matches);
     return (
@@ -120,10 +123,9 @@ export class RoomList extends Component<Props> {
           preferred="[aria-current]"
           element={this.#list}
           onScroll={this.#extend}
-          onPointerEnter={this.#hold}
-          onPointerLeave={this.#hold}
-          onFocusIn={this.#hold}
-          onFocusOut={this.#hold}
+          onPointerEnter={this.#pointed}
+          onPointerLeave={this.#pointed}
+          onFocusOut={context.changed}
         >
           {own.length > 0 && (
             <ul key="own">
@@ -250,15 +252,20 @@ export class RoomList extends Component<Props> {
     return known.plain;
   }
 
-  /** While one points at the list or moves in it, nothing in it changes places. */
-  readonly #hold = (event: PointerEvent | FocusEvent) => {
-    if (event.type === 'pointerenter') this.#pointed = true;
-    else if (event.type === 'pointerleave') this.#pointed = false;
-    else if (event.type === 'focusin') this.#focused = true;
-    // From one of its rooms to the next the focus does not leave it.
-    else this.#focused = this.#list.current?.contains(event.relatedTarget as Node | null) === true;
-    if (this.#pointed || this.#focused) this.#order.hold(this.order.map(({ id }) => id));
-    else this.#order.release();
+  /**
+   * While one points at the list or moves in it, nothing in it changes places. The browser is asked whether one does: what
+   * is taken away or drawn anew under a pointer need not tell that it leaves.
+   */
+  get #held(): boolean {
+    const list = this.#list.current;
+    if (list === null) return false;
+    // Where a finger was, the browser goes on to say that something points.
+    return list.matches(':focus-within') || (this.#finger ? this.#touched : list.matches(':hover'));
+  }
+
+  readonly #pointed = ({ type, pointerType }: PointerEvent) => {
+    this.#finger = pointerType === 'touch';
+    this.#touched = this.#finger && type === 'pointerenter';
     this.props.context.changed();
   };
 

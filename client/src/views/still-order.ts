@@ -1,18 +1,15 @@
-/** Holds a list still while somebody points at it or has the focus in it: what is new comes last. */
-export class StillOrder {
-  #held: readonly string[] | undefined;
+/** Keeps a list as it was drawn last while somebody points at it or has the focus in it: what is new comes last. */
+export class StillOrder<T extends { readonly id: string }> {
+  /** As it stands on the screen. */
+  drawn: readonly T[] = [];
 
-  hold(ids: readonly string[]): void {
-    this.#held ??= ids;
+  draw(items: readonly T[], still: boolean): readonly T[] {
+    this.drawn = still ? this.#asDrawn(items) : items;
+    return this.drawn;
   }
 
-  release(): void {
-    this.#held = undefined;
-  }
-
-  of<T extends { readonly id: string }>(items: readonly T[]): readonly T[] {
-    if (this.#held === undefined) return items;
-    const places = new Map(this.#held.map((id, index) => [id, index]));
+  #asDrawn(items: readonly T[]): readonly T[] {
+    const places = new Map(this.drawn.map(({ id }, index) => [id, index]));
     const last = places.size;
     return [...items].sort((a, b) => (places.get(a.id) ?? last) - (places.get(b.id) ?? last));
   }
