@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { hue, initials } from '../../client/src/text/avatar.ts';
-import { parts } from '../../client/src/text/code.ts';
 import { onlyEmoji } from '../../client/src/text/emoji.ts';
+import { blocks, type Inline, plain } from '../../client/src/text/format.ts';
 import { links } from '../../client/src/text/links.ts';
 import { blank, cleaned, codePoints } from '../../client/src/text/paste.ts';
 
@@ -61,36 +61,42 @@ describe('links', () => {
       }),
     );
   });
-
-  test('a long run of one sign takes no long time', () => {
-    const before = process.threadCpuUsage();
-    for (const sign of [')', 'a', 'a.', 'a@', 'www.', '@', '-', '`', '```', '`a'])
-      parts(`https://a${sign.repeat(4000)} ${sign.repeat(4000)}`);
-    expect(process.threadCpuUsage(before).user).toBeLessThan(500_000);
-  });
 });
 
-describe('code', () => {
-  /** Paragraphs as they are, code in angle brackets. */
-  const shape = (text: string) =>
-    parts(text).map((part) =>
-      part.kind === 'code'
-        ? [part.text]
-        : part.inline
-            .map((piece) =>
-              typeof piece === 'string' ? piece : 'code' in piece ? `<${piece.code}>` : piece.text,
-            )
-            .join(''),
-    );
+/** Pieces as text: code in angle brackets, bold in square ones, italic in braces. */
+const shape = (inline: readonly Inline[]): string =>
+  inline
+    .map((piece) => {
+      if (typeof piece === 'string') return piece;
+      if ('code' in piece) return `<${piece.code}>`;
+      if (!('mark' in piece)) return piece.text;
+      const inside = shape(piece.inline);
+      return piece.mark === 'strong' ? `[${inside}]` : `{${inside}}`;
+    })
+    .join('');
+/** A paragraph as its text; code, a quotation or a list in an array behind its sign. */
+const shapes = (text: string) =>
+  blocks(text).map((block) => {
+    if (block.kind === 'code') return ['`', block.text];
+    if (block.kind === 'list') return [block.start ?? '-', ...block.items.map(shape)];
+    return block.kind === 'quote' ? ['>', shape(block.inline)] : shape(block.inline);
+  });
 
-  test.each<[string, (string | [string])[]]>([
+describe('formatting', () => {
+  test.each<[string, unknown[]]>([
     ['no code', ['no code']],
     ['', ['']],
     ['call `f()` and `g`', ['call <f()> and <g>']],
-    ['before\n```\n  a\n\n  b\n```\nafter', ['before', ['  a\n\n  b'], 'after']],
-    ['```php\n<?php\n```', [['<?php']]],
-    ['in ```one line``` of text', ['in ', ['one line'], ' of text']],
-    ['```a```\n```b```', [['a'], ['b']]],
+    ['before\n```\n  a\n\n  b\n```\nafter', ['before', ['`', '  a\n\n  b'], 'after']],
+    ['```php\n<?php\n```', [['`', '<?php']]],
+    ['in ```one line``` of text', ['in ', ['`', 'one line'], ' of text']],
+    [
+      '```a```\n```b```',
+      [
+        ['`', 'a'],
+        ['`', 'b'],
+      ],
+    ],
     ['`https://a.example` https://a.example', ['<https://a.example> https://a.example']],
     ['a ` b', ['a ` b']],
     ['`a\nb`', ['`a\nb`']],
@@ -98,7 +104,145 @@ describe('code', () => {
     ['```\nnot closed', ['```\nnot closed']],
     ['``````', ['``````']],
     ['```\n\n```', ['```\n\n```']],
-  ])('%j', (text, expected) => expect(shape(text)).toEqual(expected));
+  ])('code: %j', (text, expected) => expect(shapes(text)).toEqual(expected));
+
+  test.each([
+    ['**bold** and *italic* and _italic_', '[bold] and {italic} and {italic}'],
+    ['**two\nlines**', '[two\nlines]'],
+    ['***both***, **bold *both***, *italic **both***', '{[both]}, [bold {both}], {italic [both]}'],
+    ['**`code`, https://a.example/_x_**', '[<code>, https://a.example/_x_]'],
+    ['*https://a.example/* and _https://a.example/_', '{https://a.example/} and {https://a.example/}'],
+    ['(**bold**), “_italic_”!', '([bold]), “{italic}”!'],
+    ['这是**粗体**字', '这是[粗体]字'],
+    ['snake_case_name 2*3*4 x**2 + y**2 __init__', 'snake_case_name 2*3*4 x**2 + y**2 __init__'],
+    ['5 * 3 * 2, a * b*, *a *', '5 * 3 * 2, a * b*, *a *'],
+    ['**not closed, *nor this', '**not closed, *nor this'],
+    ['*a **b* c**', '{a **b} c**'],
+    ['**one\n\ntwo**', '**one\n\ntwo**'],
+    ['** ** **** * *', '** ** **** * *'],
+    ['_**_', '{**}'],
+    ['*1 _2 **3** 2_ 1*', '{1 {2 [3] 2} 1}'],
+    ['_0 *1 _2 **3** 2_ 1* 0_', '_0 {1 {2 [3] 2} 1} 0_'],
+    ['\\*plain\\* \\_ \\` \\\\ C:\\new', '*plain* _ ` \\ C:\\new'],
+    ['\\`**not code**`', '`[not code]`'],
+    ['**<img src=x onerror=alert(1)>**', '[<img src=x onerror=alert(1)>]'],
+  ])('bold and italic: %j', (text, expected) => expect(shapes(text)).toEqual([expected]));
+
+  test.each<[string, unknown[]]>([
+    ['> a **b**\n> c', [['>', 'a [b]\nc']]],
+    ['> a\n>\n> b\n>', [['>', 'a\n\nb']]],
+    ['said:\n> a\nyes', ['said:', ['>', 'a'], 'yes']],
+    ['>_< >a\n>', ['>_< >a\n>']],
+    ['to do:\n\n- a\n- *b*\n\nthat is all\n\nreally', ['to do:', ['-', 'a', '{b}'], 'that is all\n\nreally']],
+    ['1. a\n2. b', [[1, 'a', 'b']]],
+    ['1. a\n1. b\n1. c', [[1, 'a', 'b', 'c']]],
+    [
+      '1. yes\n3. no',
+      [
+        [1, 'yes'],
+        [3, 'no'],
+      ],
+    ],
+    [
+      '- a\n1. b\n> c\n- d',
+      [
+        ['-', 'a'],
+        [1, 'b'],
+        ['>', 'c'],
+        ['-', 'd'],
+      ],
+    ],
+    ['-a\n -b\n- \n1.b\n1234. c', ['-a\n -b\n- \n1.b\n1234. c']],
+    ['\\- a\n1\\. b\n\\> c', ['- a\n1. b\n> c']],
+    [
+      '- a\n```\n- b\n```\n- c',
+      [
+        ['-', 'a'],
+        ['`', '- b'],
+        ['-', 'c'],
+      ],
+    ],
+    ['> > a', [['>', '> a']]],
+    ['\n\na\n\n', ['\n\na\n\n']],
+  ])('quotations and lists: %j', (text, expected) => expect(shapes(text)).toEqual(expected));
+
+  test('plain is what one reads', () => {
+    const text =
+      '**Bold**, _italic_, `code`:\n- two\n- one\n3. three\n4. four\n> said\n```js\nx\n```\nhttps://a.example';
+    expect(plain(text)).toBe('Bold, italic, code:\ntwo\none\n3. three\n4. four\nsaid\nx\nhttps://a.example');
+  });
+
+  test('nothing of a text is lost but the signs that format it', () => {
+    const text = fc.array(
+      fc.constantFrom(
+        '*',
+        '**',
+        '_',
+        '`',
+        '```',
+        '> ',
+        '- ',
+        '1. ',
+        '\\',
+        '\n',
+        ' ',
+        'a',
+        'é',
+        '字',
+        'www.a.example',
+      ),
+      { maxLength: 40 },
+    );
+    const letters = (from: string) => from.replace(/[^\p{L}]/gu, '');
+    fc.assert(
+      fc.property(text, (pieces) => {
+        const written = pieces.join('');
+        // The name of a language behind a fence is not shown.
+        fc.pre(!/```[a-z]/u.test(written));
+        expect(letters(plain(written))).toBe(letters(written));
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test('a long run of one sign takes no long time', () => {
+    const before = process.threadCpuUsage();
+    const signs = [
+      ')',
+      'a',
+      'a.',
+      'a@',
+      'www.',
+      '@',
+      '-',
+      '`',
+      '```',
+      '`a',
+      '*',
+      '*a ',
+      'a* ',
+      '*a* ',
+      '**',
+      '**a ',
+      '_',
+      '_a *b ',
+      '> ',
+      '- a\n',
+      '\\',
+      '\n',
+    ];
+    for (const sign of signs) {
+      const text = sign.repeat(10_000 / sign.length);
+      for (const one of [
+        text,
+        `https://a${text}`,
+        `${'_a '.repeat(1000)}${'a* '.repeat(1000)}${text}`,
+        `${'*a **b _c '.repeat(300)}x${' c_ b** a*'.repeat(300)}`,
+      ])
+        blocks(one);
+    }
+    expect(process.threadCpuUsage(before).user).toBeLessThan(3_000_000);
+  });
 });
 
 test.each([

@@ -7,7 +7,7 @@ const LABEL = '[\\p{L}\\p{N}-]';
 /** With a scheme, beginning with `www.`, or of e-mail; each begins where a word does. */
 const CANDIDATE = new RegExp(
   [
-    `\\b(?:https?://|mailto:)${ADDRESS}`,
+    `(?<![\\p{L}\\p{N}])(?:https?://|mailto:)${ADDRESS}`,
     `(?<![\\p{L}\\p{N}@./-])www\\.${LABEL}+\\.${ADDRESS}`,
     `(?<![\\p{L}\\p{N}._%+/@-])[\\p{L}\\p{N}][\\p{L}\\p{N}._%+-]{0,63}@${LABEL}+(?:\\.${LABEL}+)+`,
   ].join('|'),

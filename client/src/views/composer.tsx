@@ -2,6 +2,7 @@ import { Component, createRef } from 'preact';
 import { RequestError } from '../connection-state.ts';
 import type { Entry } from '../store/entries.ts';
 import type { Room } from '../store/room.ts';
+import { plain } from '../text/format.ts';
 import { blank, cleaned, codePoints } from '../text/paste.ts';
 import type { Context } from './context.ts';
 import { Icon } from './icon.tsx';
@@ -94,7 +95,7 @@ export class Composer extends Component<Props> {
     if (entry.message === undefined) return;
     this.#setReply({
       replyTo: entry.message.seq,
-      about: { name: entry.user.name, text: entry.text.slice(0, 200) },
+      about: { name: entry.user.name, text: plain(entry.text).slice(0, 200) },
     });
     this.#keep();
     this.focus();

@@ -3,9 +3,10 @@ import type { Message as Stored } from '../../../server/events.ts';
 import type { Texts } from '../language-texts.ts';
 import type { Entry } from '../store/entries.ts';
 import type { Strings } from '../strings.ts';
-import { type Inline, parts } from '../text/code.ts';
 import { onlyEmoji } from '../text/emoji.ts';
+import { plain } from '../text/format.ts';
 import type { Context } from './context.ts';
+import { formatted } from './formatted.tsx';
 import { Icon } from './icon.tsx';
 
 export type State = 'sending' | 'waiting' | 'sent' | 'read' | 'failed' | 'conflict' | undefined;
@@ -123,7 +124,7 @@ export class Message extends Component<Props> {
         aria-label={strings.text('msg.name', {
           name: own ? strings.text('msg.you') : user.name,
           time: strings.time(entry.sentAt),
-          text: gone ? this.#gone() : `${entry.text}${this.#edited()}`,
+          text: gone ? this.#gone() : `${plain(entry.text)}${this.#edited()}`,
         })}
         aria-posinset={message?.seq}
         aria-setsize={message === undefined ? undefined : setSize}
@@ -141,34 +142,12 @@ export class Message extends Component<Props> {
 
   #words() {
     const { entry, context } = this.props;
-    const all = parts(entry.text);
     const edited = entry.message?.editedAt !== undefined && (
       <span class="edited" data-tip={this.#editedAt(entry.message.editedAt)}>
         {context.strings.text('msg.edited')}
       </span>
     );
-    const text = all.map((part, n) => {
-      const last = n === all.length - 1;
-      if (part.kind === 'text') {
-        return (
-          <p class="text" key={n}>
-            {part.inline.map(inline)}
-            {last && edited}
-          </p>
-        );
-      }
-      return [
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: what is cut off at its end is reached by keyboard, too.
-        <pre class="code" tabIndex={0} key={n}>
-          <code>{part.text}</code>
-        </pre>,
-        last && edited && (
-          <p class="text" key="edited">
-            {edited}
-          </p>
-        ),
-      ];
-    });
+    const text = formatted(entry.text, edited);
     if (!mayBeLong(entry.text)) return text;
     return (
       <>
@@ -231,7 +210,7 @@ export class Message extends Component<Props> {
     const { context, actions } = this.props;
     const { strings } = context;
     const [before, after] = strings.text('composer.replyTo').split('{name}');
-    const line = quoted?.deletedAt === undefined ? (quoted?.text ?? '') : strings.text('msg.deleted');
+    const line = quoted?.deletedAt === undefined ? plain(quoted?.text ?? '') : strings.text('msg.deleted');
     return (
       <button type="button" class="quote" tabIndex={-1} onClick={() => actions.jump(seq)}>
         <b>
@@ -301,22 +280,6 @@ export class Message extends Component<Props> {
 /** When it was edited, in words. */
 export function editedAt(at: number, strings: Strings): string {
   return strings.text('msg.editedAt', { when: `${strings.dayWithin(at)}, ${strings.time(at)}` });
-}
-
-function inline(piece: Inline) {
-  if (typeof piece === 'string') return piece;
-  if ('code' in piece) return <code>{piece.code}</code>;
-  return (
-    <a
-      href={piece.href}
-      rel="noopener noreferrer nofollow ugc"
-      target="_blank"
-      title={piece.host}
-      tabIndex={-1}
-    >
-      {piece.text}
-    </a>
-  );
 }
 
 /** Whether it may take more than `LONG_LINES` lines: in the narrowest element a line has ten characters at least. */

@@ -3,6 +3,7 @@ import type { RoomSummary } from '../../../server/events.ts';
 import type { Texts } from '../language-texts.ts';
 import type { Room } from '../store/room.ts';
 import { atMost99, startOfDay } from '../strings.ts';
+import { plain } from '../text/format.ts';
 import { Avatar } from './avatar.tsx';
 import type { Context } from './context.ts';
 import { Icon } from './icon.tsx';
@@ -111,7 +112,8 @@ export class RoomRow extends Component<Props> {
     const { chat, strings } = context;
     const { last } = summary;
     if (last === undefined) return strings.text('rooms.lastNone');
-    const text = last.deletedAt === undefined ? last.text.replace(/\s+/gu, ' ') : strings.text('msg.deleted');
+    const text =
+      last.deletedAt === undefined ? plain(last.text).replace(/\s+/gu, ' ') : strings.text('msg.deleted');
     const own = last.user.id === chat.me?.id;
     if (summary.kind === 'direct' && !own) return text;
     const name = <bdi>{own ? strings.text('msg.you') : last.user.name}</bdi>;

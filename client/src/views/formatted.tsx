@@ -1,0 +1,70 @@
+import type { ComponentChildren } from 'preact';
+import { type Block, blocks, type Inline } from '../text/format.ts';
+
+/** A message's text as elements; `end` follows its last word. */
+export function formatted(text: string, end: ComponentChildren) {
+  const all = blocks(text);
+  return all.map((block, n) => shown(block, n, n === all.length - 1 ? end : undefined));
+}
+
+function shown(block: Block, key: number, end: ComponentChildren) {
+  if (block.kind === 'code') {
+    return [
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: what is cut off at its end is reached by keyboard, too.
+      <pre class="code" tabIndex={0} key={key}>
+        <code>{block.text}</code>
+      </pre>,
+      end && (
+        <p class="text" key="end">
+          {end}
+        </p>
+      ),
+    ];
+  }
+  if (block.kind !== 'list') {
+    return (
+      <p class={block.kind === 'quote' ? 'text q' : 'text'} key={key}>
+        {block.inline.map(inline)}
+        {end}
+      </p>
+    );
+  }
+  const items = block.items.map((item, n) => (
+    <li key={n}>
+      {item.map(inline)}
+      {n === block.items.length - 1 && end}
+    </li>
+  ));
+  if (block.start === undefined) {
+    return (
+      <ul class="text" key={key}>
+        {items}
+      </ul>
+    );
+  }
+  return (
+    <ol class={block.start + items.length > 10 ? 'text wide' : 'text'} start={block.start} key={key}>
+      {items}
+    </ol>
+  );
+}
+
+function inline(piece: Inline): ComponentChildren {
+  if (typeof piece === 'string') return piece;
+  if ('code' in piece) return <code>{piece.code}</code>;
+  if ('mark' in piece) {
+    const inside = piece.inline.map(inline);
+    return piece.mark === 'strong' ? <strong>{inside}</strong> : <em>{inside}</em>;
+  }
+  return (
+    <a
+      href={piece.href}
+      rel="noopener noreferrer nofollow ugc"
+      target="_blank"
+      title={piece.host}
+      tabIndex={-1}
+    >
+      {piece.text}
+    </a>
+  );
+}

@@ -1,0 +1,87 @@
+import { expect, test } from './fixtures.ts';
+import { seed } from './seed.ts';
+
+test('code is shown as it was written, and scrolls in a box of its own', async ({ alice, site }) => {
+  const wide = `$_SESSION['user_id'] = ${'4'.repeat(300)};`;
+  await alice.open('board');
+  await seed(site, 'bob', 'board', [
+    `Call \`session_start()\` first:\n\`\`\`php\n<?php\n    ${wide}\n\`\`\`\nDocs: www.php.example/session or help@orchard.example.`,
+  ]);
+  const message = alice.messages.last();
+  await expect(message.locator('.text code')).toHaveText('session_start()');
+  const block = message.locator('pre');
+  expect(await block.textContent()).toBe(`<?php\n    ${wide}`);
+  await expect(message.getByRole('link', { name: 'www.php.example/session' })).toHaveAttribute(
+    'href',
+    'https://www.php.example/session',
+  );
+  await expect(message.getByRole('link', { name: 'help@orchard.example' })).toHaveAttribute(
+    'href',
+    'mailto:help@orchard.example',
+  );
+  const [box, around] = await Promise.all([block.boundingBox(), message.locator('.bubble').boundingBox()]);
+  expect(Number(box?.x) + Number(box?.width)).toBeLessThanOrEqual(Number(around?.x) + Number(around?.width));
+  // By keyboard alone, too.
+  await block.focus();
+  await alice.page.keyboard.press('ArrowRight');
+  await expect.poll(() => block.evaluate((pre) => pre.scrollLeft)).toBeGreaterThan(0);
+});
+
+test('bold, italic, quotations and lists', async ({ alice, site }) => {
+  await alice.open('board');
+  await seed(site, 'bob', 'board', [
+    '**Bold**, _italic_ and `code`:\n- two *spades*\n- one rake\n> Quoted from elsewhere\n10. ten\n11. eleven\n**<b>HTML stays text</b>**',
+  ]);
+  const message = alice.messages.last();
+  await expect(message.locator('strong')).toHaveText(['Bold', '<b>HTML stays text</b>']);
+  await expect(message.locator('em')).toHaveText(['italic', 'spades']);
+  await expect(message.locator('ul > li')).toHaveText(['two spades', 'one rake']);
+  await expect(message.locator('.q')).toHaveText('Quoted from elsewhere');
+  await expect(message.getByRole('listitem').last()).toHaveText('eleven');
+  await expect(message.locator('ol')).toHaveAttribute('start', '10');
+  // What is read out, and the line in the list of rooms, have no signs.
+  const said = 'Bold, italic and code:';
+  await expect(message).toHaveAccessibleName(new RegExp(`${said} two spades`));
+  await expect(alice.page.locator('.room', { hasText: 'board' }).locator('.last')).toContainText(said);
+});
+
+test('what is selected is formatted by keys and by a bar, and lists go on by themselves', async ({
+  alice,
+}) => {
+  await alice.open('board');
+  const { field, page } = alice;
+  const bar = page.getByRole('toolbar', { name: 'Format' });
+  await field.fill('bring two spades');
+  await expect(bar).toBeHidden();
+  await field.press('Shift+Home');
+  await expect(bar).toBeVisible();
+  await field.press('Control+b');
+  await expect(field).toHaveValue('**bring two spades**');
+  await field.press('Control+b');
+  await expect(field).toHaveValue('bring two spades');
+  const place = await Promise.all([bar.boundingBox(), field.boundingBox()]);
+  expect(Number(place[0]?.y) + Number(place[0]?.height)).toBeLessThanOrEqual(Number(place[1]?.y));
+  await bar.getByRole('button', { name: 'Italic' }).click();
+  await bar.getByRole('button', { name: 'List' }).click();
+  await expect(field).toHaveValue('- _bring two spades_');
+  await field.press('Control+z');
+  await expect(field).toHaveValue('_bring two spades_');
+  await field.press('Control+Shift+z');
+  await field.press('End');
+  await expect(bar).toBeHidden();
+  await field.press('Shift+Enter');
+  await field.pressSequentially('one rake');
+  await field.press('Shift+Enter');
+  await field.press('Shift+Enter');
+  await field.pressSequentially('thanks');
+  await expect(field).toHaveValue('- _bring two spades_\n- one rake\nthanks');
+  await field.press('Enter');
+  const message = alice.messages.last();
+  await expect(message.locator('li')).toHaveText(['bring two spades', 'one rake']);
+  await expect(message.locator('em')).toHaveText('bring two spades');
+  // What is edited is what was typed.
+  await field.press('ArrowUp');
+  await expect(page.getByRole('textbox', { name: 'Edit message' })).toHaveValue(
+    '- _bring two spades_\n- one rake\nthanks',
+  );
+});
