@@ -322,6 +322,7 @@ export class AppView {
         <div class="layer">
           {this.#layer?.()}
           {this.#dialog?.()}
+          {this.#rest.formatBar?.draw()}
           {this.#rest.tooltip?.draw()}
         </div>
         {this.#toasts.draw()}

@@ -1,5 +1,6 @@
 import type { Context } from './context.ts';
 import { Later } from './later.ts';
+import type { FormatBar } from './panels/format-bar.tsx';
 import type { Speaker } from './panels/speaker.tsx';
 import type { Tooltip } from './panels/tooltip.tsx';
 
@@ -13,6 +14,7 @@ const dialogs = new Later<Dialogs>(() => import('./dialogs/dialogs.tsx'));
 export class Rest {
   tooltip: Tooltip | undefined;
   speaker: Speaker | undefined;
+  formatBar: FormatBar | undefined;
   readonly #context: Context;
   readonly #root: ShadowRoot;
   readonly #failed: (again: () => void) => void;
@@ -88,6 +90,7 @@ export class Rest {
     const { chat, strings, changed } = this.#context;
     this.tooltip = new this.panels.Tooltip(this.#context);
     this.speaker = new this.panels.Speaker(strings, changed);
+    this.formatBar = new this.panels.FormatBar(this.#context, this.#root);
     this.speaker.connection(chat.connection.state);
     void this.panels.hintAtScripts();
   }
@@ -96,6 +99,7 @@ export class Rest {
     this.#stopped = true;
     this.tooltip?.hide();
     this.speaker?.clear();
+    this.formatBar?.stop();
   }
 
   /**

@@ -8,6 +8,7 @@ import { pictures } from './pictures.ts';
 import { openRoomMenu } from './room-menu.tsx';
 
 export { hintAt, hintAtScripts, hintAtUnknownRoom } from '../../hints.ts';
+export { FormatBar } from './format-bar.tsx';
 export { People } from './people.tsx';
 export { SearchPanel } from './search.tsx';
 export { Speaker } from './speaker.tsx';

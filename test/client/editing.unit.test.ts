@@ -1,0 +1,49 @@
+import { describe, expect, test } from 'vitest';
+import { type Change, type Field, type Format, newLine, toggle } from '../../client/src/text/editing.ts';
+
+/** A text in which what is selected stands between `[` and `]`; or the caret is `|`. */
+function field(text: string): Field {
+  const start = text.search(/[[|]/);
+  const value = text.replace(/[[\]|]/g, '');
+  return { value, start, end: text.includes(']') ? text.indexOf(']') - 1 : start };
+}
+
+function after({ value }: Field, { from, to, text, start, end }: Change): string {
+  const all = value.slice(0, from) + text + value.slice(to);
+  if (start === end) return `${all.slice(0, start)}|${all.slice(start)}`;
+  return `${all.slice(0, start)}[${all.slice(start, end)}]${all.slice(end)}`;
+}
+
+describe('formatting what is selected', () => {
+  test.each<[Format, string, string]>([
+    ['bold', 'a [b] c', 'a **[b]** c'],
+    ['bold', 'a **[b]** c', 'a [b] c'],
+    ['bold', 'a [**b**] c', 'a [b] c'],
+    ['bold', 'a[ b ]c', 'a **[b]** c'],
+    ['bold', 'a | c', 'a **|** c'],
+    ['italic', '[a]', '_[a]_'],
+    ['code', '[a]', '`[a]`'],
+    ['code', 'x [a\nb]', 'x ```\n[a\nb]\n```'],
+    ['quote', 'a\n[b\nc]\nd', 'a\n[> b\n> c]\nd'],
+    ['quote', '> a\n[> b\n> c]', '> a\n[b\nc]'],
+    ['list', 'a|b', '[- ab]'],
+    ['list', '[a\n]b', '[- a]\nb'],
+    ['list', '- [a\nb]', '[- a\n- b]'],
+  ])('%s: %j', (format, text, expected) => {
+    expect(after(field(text), toggle(field(text), format))).toBe(expected);
+  });
+});
+
+test.each<[string, string | undefined]>([
+  ['- a|', '- a\n- |'],
+  ['- a|b', '- a\n- |b'],
+  ['x\n9. a|', 'x\n9. a\n10. |'],
+  ['- a\n- |', '- a\n|'],
+  ['1. |', '|'],
+  ['a|', undefined],
+  ['|- a', undefined],
+  ['-a|', undefined],
+])('a new line in %j', (text, expected) => {
+  const change = newLine(field(text));
+  expect(change && after(field(text), change)).toBe(expected);
+});
