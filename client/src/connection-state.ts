@@ -12,7 +12,7 @@ export type ConnectionState =
   /** `retryAt` is in the past while an attempt is under way. `first`: there was no connection since `start`. */
   | {
       readonly kind: 'lost';
-      readonly cause: 'network' | 'store' | 'rate';
+      readonly cause: 'network' | 'store' | 'many';
       readonly since: number;
       readonly retryAt: number;
       readonly first: boolean;

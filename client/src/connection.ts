@@ -183,7 +183,7 @@ export class Connection {
     if (code === 'unauthorized') this.#check('unauthorized');
     else if (code === 'session_invalid') this.#refuse('invalid');
     else if (code === 'session_store_unavailable') this.#retry('store', retryAfterMs);
-    else if (code === 'rate_limited') this.#retry('rate', retryAfterMs);
+    else if (code === 'rate_limited') this.#retry('many', retryAfterMs);
     else {
       const first = this.#failures === 0;
       this.#retry('network', retryAfterMs);
@@ -225,7 +225,7 @@ export class Connection {
     this.#enter({ kind: 'refused', cause });
   }
 
-  #retry(cause: 'network' | 'store' | 'rate', atLeast = 0): void {
+  #retry(cause: 'network' | 'store' | 'many', atLeast = 0): void {
     if (this.#looking) return this.#close();
     if (this.#resume !== undefined) return this.#tryAgain();
     if (this.#unwelcome) return;
@@ -281,7 +281,7 @@ export class Connection {
     // There may have been a connection meanwhile, which was lost for another reason.
     if (verdict.kind === 'no' || this.#state.kind !== 'lost' || this.#lostAt !== lostAt) return;
     if (verdict.kind === 'limited') {
-      if (this.#attempt === undefined) this.#retry('rate', verdict.retryAfterMs);
+      if (this.#attempt === undefined) this.#retry('many', verdict.retryAfterMs);
       return;
     }
     this.#close();

@@ -1,6 +1,6 @@
 import { historyFolder, startChatServer } from '../helpers/chat-server.ts';
 import { freePort } from '../helpers/child.ts';
-import { expect, test } from './fixtures.ts';
+import { expect, Person, test } from './fixtures.ts';
 
 /** What the element says in place of everything else. */
 const heading = (name: string | RegExp) => ({ name, exact: true }) as const;
@@ -242,24 +242,34 @@ test('a server that is down when the page loads: a calm card, and the chat when 
   }
 });
 
-test('too many connections from one address are no refused origin', async ({ visitor, site }) => {
+test('too many connections of a user or an address are told so, and are no refused origin', async ({
+  visitor,
+  site,
+}) => {
   const history = historyFolder();
   const { origin } = new URL(site.host(''));
   const server = await startChatServer({
     CHAT_ORIGINS: origin,
     CHAT_SESSION_STORE: site.memcached.url,
     CHAT_HISTORY: history.url,
-    CHAT_LIMIT_CONNECT_ADDRESS: '1/60s',
+    CHAT_ROOMS: 'lobby',
+    CHAT_LIMIT_CONNECTIONS_USER: '1',
+    CHAT_LIMIT_CONNECT_ADDRESS: '2/60s',
   });
   try {
     const html = `<!doctype html><title>x</title>
       <script type="module" src="${server.url}/php-chat.js"></script><php-chat></php-chat>`;
+    await visitor.enter(site, 'alice');
     await visitor.page.goto(site.host(html));
-    await expect(visitor.page.getByRole('heading', heading('Please log in'))).toBeVisible();
-    await visitor.page.reload();
-    await expect(visitor.page.getByRole('heading', heading('The chat cannot be reached'))).toBeVisible();
+    await expect(visitor.page.getByText('Connected', { exact: true })).toBeVisible();
+    const second = new Person(await visitor.page.context().newPage());
+    await second.page.goto(site.host(html));
+    const words = 'The chat is open in too many places. Trying again in';
+    await expect(second.banner).toHaveText(new RegExp(`^${words} \\d s\\.$`));
     // Retry-After, not the growing pauses.
-    await expect(visitor.page.getByText(/^Trying again in [3-6]\d s$/)).toBeVisible();
+    await second.page.reload();
+    await expect(second.banner).toHaveText(new RegExp(`^${words} [3-6]\\d s\\.$`));
+    await second.shot('too-many');
   } finally {
     await server.stop();
     history.remove();

@@ -16,10 +16,10 @@ export interface Notice {
 const LOST_MS = 1000;
 const CONNECTING_MS = 2000;
 
-const causes = {
+export const causes = {
   network: { picture: 'retry', text: 'conn.retry' },
   store: { picture: 'store', text: 'conn.store' },
-  rate: { picture: 'clock', text: 'conn.rate' },
+  many: { picture: 'clock', text: 'conn.many' },
 } as const;
 
 /** What is wrong with the connection: at most one line. */
@@ -65,7 +65,7 @@ export function noticeOf({ chat, strings }: Context): Notice | undefined {
       return { kind: 'warn', picture: 'retry', text: strings.text('conn.lost'), lost: true };
     const { picture, text } = causes[state.cause];
     // To try now would be more of what is too much.
-    const retry = state.cause === 'rate' ? {} : { retry: tryNow };
+    const retry = state.cause === 'many' ? {} : { retry: tryNow };
     return { kind: 'warn', picture, text: strings.text(text), until: state.retryAt, ...retry, lost: true };
   }
   if (chat.paused?.code.startsWith('storage_') === true) {

@@ -50,8 +50,8 @@ export function cardOf(chat: Chat, strings: Strings, loginUrl: string | null): C
         text: strings.text(refusals[state.cause].text),
       };
     case 'lost': {
-      // For these the banner has words of its own.
-      if (state.cause === 'store' || !navigator.onLine) return undefined;
+      // For all else the banner has words of its own.
+      if (state.cause !== 'network' || !navigator.onLine) return undefined;
       if (!state.first || now - state.since < DOWN_MS) return undefined;
       const seconds = Math.ceil((state.retryAt - now) / 1000);
       return {

@@ -1,5 +1,6 @@
 import type { ConnectionState } from '../../connection-state.ts';
 import type { Strings } from '../../strings.ts';
+import { causes } from '../banner.tsx';
 
 const BURST_MS = 2000;
 const OTHER_ROOM_MS = 10_000;
@@ -17,6 +18,7 @@ export class Speaker {
   #unspoken = 0;
   #other = 0;
   #lost: ReturnType<typeof setTimeout> | undefined;
+  #state: ConnectionState | undefined;
   #lostSaid = false;
 
   constructor(strings: Strings, changed: () => void) {
@@ -71,18 +73,23 @@ export class Speaker {
 
   /** That the connection is lost, once it is for a while, and that it is back. */
   connection(state: ConnectionState): void {
+    this.#state = state;
     if (state.kind === 'lost') {
-      this.#lost ??= setTimeout(() => {
-        const seconds = Math.max(1, Math.round((state.retryAt - Date.now()) / 1000));
-        this.say(this.#strings.text('conn.retry', { s: seconds }));
-        this.#lostSaid = true;
-      }, LOST_MS);
+      this.#lost ??= setTimeout(() => this.#sayLost(), LOST_MS);
     } else if (state.kind !== 'connecting') {
       clearTimeout(this.#lost);
       this.#lost = undefined;
       if (this.#lostSaid && state.kind === 'ready') this.say(this.#strings.text('conn.restored'));
       this.#lostSaid = false;
     }
+  }
+
+  /** Why it is lost may have been found out meanwhile. */
+  #sayLost(): void {
+    if (this.#state?.kind !== 'lost') return;
+    const seconds = Math.max(1, Math.round((this.#state.retryAt - Date.now()) / 1000));
+    this.say(this.#strings.text(causes[this.#state.cause].text, { s: seconds }));
+    this.#lostSaid = true;
   }
 
   say(text: string): void {
