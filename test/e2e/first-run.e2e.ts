@@ -1,8 +1,14 @@
 import { expect, test } from '@playwright/test';
-import { startChatServer } from '../helpers/chat-server.ts';
+import { type ChatServer, startChatServer } from '../helpers/chat-server.ts';
 import { startMemcached } from '../helpers/memcached.ts';
 
 const apiKey = 'a-key-for-this-test-only';
+
+async function deleteLobby({ url }: ChatServer): Promise<void> {
+  const headers = { authorization: `Bearer ${apiKey}` };
+  const { status } = await fetch(`${url}/api/rooms/lobby`, { method: 'DELETE', headers });
+  expect(status).toBe(200);
+}
 
 test('the owner of a new chat sees the lines that bring it to his site; without any room there is one to make', async ({
   browser,
@@ -52,11 +58,7 @@ test('the owner of a new chat sees the lines that bring it to his site; without 
   await expect(card).toBeHidden();
 
   // Even that room goes: beside the list, or in its place on a phone, is how to begin.
-  const deleted = await fetch(`${chat.url}/api/rooms/lobby`, {
-    method: 'DELETE',
-    headers: { authorization: `Bearer ${apiKey}` },
-  });
-  expect(deleted.status).toBe(200);
+  await deleteLobby(chat);
   const none = member.getByRole('heading', { name: 'No rooms yet' });
   await expect(none).toHaveCount(1);
   await expect(member.locator('.main').getByRole('heading', { name: 'No rooms yet' })).toBeVisible();
@@ -69,8 +71,32 @@ test('the owner of a new chat sees the lines that bring it to his site; without 
   await member.getByLabel('Name').fill('harvest');
   await member.getByRole('button', { name: 'Create room' }).click();
   await expect(member.getByRole('heading', { name: 'harvest' })).toBeVisible();
+  await chat.stop();
+  // Who may make none is offered what he may do.
+  for (const [direct, text, button] of [
+    ['on', 'Write to somebody, or wait to be invited.', 'New direct message'],
+    ['off', 'A room appears here when you are invited.', undefined],
+  ] as const) {
+    const bare = await startChatServer({
+      CHAT_SESSION_STORE: memcached.url,
+      CHAT_ROOMS: 'lobby',
+      CHAT_CREATE_ROOMS: 'none',
+      CHAT_DIRECT: direct,
+      CHAT_API_KEY: apiKey,
+    });
+    await deleteLobby(bare);
+    await member.goto(bare.url);
+    const empty = member.locator('php-chat .empty:visible');
+    await expect(empty).toContainText(text);
+    await expect(empty.getByRole('button')).toHaveText(button === undefined ? [] : [button]);
+    await member.screenshot({ path: `test-results/screenshots/first-run-5-direct-${direct}.png` });
+    if (button !== undefined) {
+      await empty.getByRole('button').click();
+      await expect(member.getByRole('dialog', { name: button }).getByRole('combobox')).toBeFocused();
+    }
+    await bare.stop();
+  }
   await member.context().close();
   await owner.context().close();
-  await chat.stop();
   await memcached.stop();
 });
