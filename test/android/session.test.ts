@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { type ChatClient, connectChat, newClientId } from '../helpers/chat-client.ts';
-import { type ChatServer, startChatServer } from '../helpers/chat-server.ts';
+import { type ChatServer, nextChatServer } from '../helpers/chat-server.ts';
 import { freePort } from '../helpers/child.ts';
 import { type JavaClient, startJavaClient } from '../helpers/java-client.ts';
 import { type Memcached, startMemcached } from '../helpers/memcached.ts';
@@ -14,7 +14,7 @@ let chat: ChatServer;
 beforeAll(async () => {
   memcached = await startMemcached();
   const phpPort = await freePort();
-  chat = await startChatServer({
+  chat = await nextChatServer({
     CHAT_SESSION_STORE: memcached.url,
     CHAT_ROOMS: 'lobby',
     CHAT_LOGIN_URL: `http://127.0.0.1:${phpPort}/`,
@@ -153,7 +153,7 @@ test('over polling, where every request carries the cookie, a new session id is 
 
 test('behind nginx, where the chat is below a path of the site', async () => {
   const port = await freePort();
-  const behind = await startChatServer({
+  const behind = await nextChatServer({
     CHAT_SESSION_STORE: memcached.url,
     CHAT_ROOMS: 'lobby',
     CHAT_TRUSTED_PROXIES: '127.0.0.1',

@@ -1,6 +1,6 @@
 import type { Page } from '@playwright/test';
 import { expect, test } from '@playwright/test';
-import { startChatServer } from '../helpers/chat-server.ts';
+import { nextChatServer } from '../helpers/chat-server.ts';
 import { freePort } from '../helpers/child.ts';
 import { startMemcached } from '../helpers/memcached.ts';
 import { startNginx } from '../helpers/nginx.ts';
@@ -27,7 +27,7 @@ async function talk(page: Page, url: string): Promise<string[]> {
 test('the chat under a path of the site, as docs/install.md has it for nginx', async ({ page }) => {
   const memcached = await startMemcached();
   const [phpPort, chatPort, port] = [await freePort(), await freePort(), await freePort()];
-  const chat = await startChatServer({
+  const chat = await nextChatServer({
     CHAT_PORT: String(chatPort),
     CHAT_TRUSTED_PROXIES: '127.0.0.1',
     CHAT_SESSION_STORE: memcached.url,
@@ -46,7 +46,7 @@ test('the chat under a path of the site, as docs/install.md has it for nginx', a
 test('the chat on a subdomain, with PHP’s session.cookie_domain', async ({ page }) => {
   const memcached = await startMemcached();
   const [phpPort, chatPort, port] = [await freePort(), await freePort(), await freePort()];
-  const chat = await startChatServer({
+  const chat = await nextChatServer({
     CHAT_PORT: String(chatPort),
     CHAT_TRUSTED_PROXIES: '127.0.0.1',
     CHAT_SESSION_STORE: memcached.url,

@@ -1,4 +1,4 @@
-import { historyFolder, startChatServer } from '../helpers/chat-server.ts';
+import { historyFolder, nextChatServer } from '../helpers/chat-server.ts';
 import { freePort } from '../helpers/child.ts';
 import { expect, Person, test } from './fixtures.ts';
 
@@ -57,7 +57,7 @@ test('where one logs in: what the page says, else what the server says, else not
   const port = await freePort();
   const history = historyFolder();
   const { origin } = new URL(site.host(''));
-  const silent = await startChatServer({
+  const silent = await nextChatServer({
     CHAT_PORT: String(port),
     CHAT_ORIGINS: origin,
     CHAT_SESSION_STORE: site.memcached.url,
@@ -134,7 +134,7 @@ test('a server that stops to answer is lost everywhere within 11 s of the first 
 }) => {
   const history = historyFolder();
   const { origin } = new URL(site.php.url);
-  const server = await startChatServer({
+  const server = await nextChatServer({
     CHAT_ORIGINS: origin,
     CHAT_SESSION_STORE: site.memcached.url,
     CHAT_HISTORY: history.url,
@@ -171,7 +171,7 @@ test('a server that stops to answer is lost everywhere within 11 s of the first 
 
 test('who looks again at a page whose server hangs knows it after 3 s', async ({ visitor, site }) => {
   const history = historyFolder();
-  const server = await startChatServer({
+  const server = await nextChatServer({
     CHAT_SESSION_STORE: site.memcached.url,
     CHAT_HISTORY: history.url,
     CHAT_ROOMS: 'lobby',
@@ -225,7 +225,7 @@ test('a server that is down when the page loads: a calm card, and the chat when 
   await alice.shot('down');
   const history = historyFolder();
   const { origin } = new URL(site.host(''));
-  const server = await startChatServer({
+  const server = await nextChatServer({
     CHAT_PORT: String(gone),
     CHAT_ORIGINS: origin,
     CHAT_SESSION_STORE: site.memcached.url,
@@ -248,7 +248,7 @@ test('too many connections of a user or an address are told so, and are no refus
 }) => {
   const history = historyFolder();
   const { origin } = new URL(site.host(''));
-  const server = await startChatServer({
+  const server = await nextChatServer({
     CHAT_ORIGINS: origin,
     CHAT_SESSION_STORE: site.memcached.url,
     CHAT_HISTORY: history.url,
@@ -279,7 +279,7 @@ test('too many connections of a user or an address are told so, and are no refus
 test('who is banned is told so, and not that the connection is lost', async ({ visitor, site }) => {
   const history = historyFolder();
   const key = 'k'.repeat(40);
-  const server = await startChatServer({
+  const server = await nextChatServer({
     CHAT_SESSION_STORE: site.memcached.url,
     CHAT_HISTORY: history.url,
     CHAT_ROOMS: 'lobby',

@@ -1,5 +1,5 @@
 import { expect, test } from '@playwright/test';
-import { type ChatServer, startChatServer } from '../helpers/chat-server.ts';
+import { type ChatServer, nextChatServer } from '../helpers/chat-server.ts';
 import { startMemcached } from '../helpers/memcached.ts';
 
 const apiKey = 'a-key-for-this-test-only';
@@ -14,7 +14,7 @@ test('the owner of a new chat sees the lines that bring it to his site; without 
   browser,
 }) => {
   const memcached = await startMemcached();
-  const chat = await startChatServer({
+  const chat = await nextChatServer({
     CHAT_SESSION_STORE: memcached.url,
     CHAT_ROOMS: 'lobby',
     CHAT_USER_ROLES: 'role',
@@ -77,7 +77,7 @@ test('the owner of a new chat sees the lines that bring it to his site; without 
     ['on', 'Write to somebody, or wait to be invited.', 'New direct message'],
     ['off', 'A room appears here when you are invited.', undefined],
   ] as const) {
-    const bare = await startChatServer({
+    const bare = await nextChatServer({
       CHAT_SESSION_STORE: memcached.url,
       CHAT_ROOMS: 'lobby',
       CHAT_CREATE_ROOMS: 'none',

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { test as base, expect, type Locator, type Page } from '@playwright/test';
-import { type ChatServer, historyFolder, startChatServer } from '../helpers/chat-server.ts';
+import { type ChatServer, historyFolder, nextChatServer } from '../helpers/chat-server.ts';
 import { freePort } from '../helpers/child.ts';
 import { type Memcached, startMemcached } from '../helpers/memcached.ts';
 import { type PhpApp, startPhpApp } from '../helpers/php-app.ts';
@@ -177,7 +177,7 @@ export const test = base.extend<Fixtures, { surroundings: Surroundings }>({
     const apiKey = 'a key for the tests only'.replaceAll(' ', '-');
     const otherUrl = `http://127.0.0.1:${otherPort}`;
     const start = () =>
-      startChatServer({
+      nextChatServer({
         CHAT_PORT: String(chatPort),
         CHAT_ORIGINS: `${php.url},${otherUrl}`,
         CHAT_SESSION_STORE: memcached.url,
@@ -212,7 +212,7 @@ export const test = base.extend<Fixtures, { surroundings: Surroundings }>({
         chat = await start();
       },
     });
-    await chat.stop('SIGKILL');
+    await chat.stop();
     history.remove();
   },
 

@@ -7,7 +7,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { io, type Socket } from 'socket.io-client';
 import { hue } from '../../client/src/text/avatar.ts';
 import type { Answer, Answers, RequestName } from '../../server/events.ts';
-import { type ChatServer, historyFolder, startChatServer } from '../helpers/chat-server.ts';
+import { type ChatServer, historyFolder, nextChatServer } from '../helpers/chat-server.ts';
 import { freePort } from '../helpers/child.ts';
 import { type Memcached, startMemcached } from '../helpers/memcached.ts';
 import { startPhpApp } from '../helpers/php-app.ts';
@@ -165,7 +165,7 @@ export class MockWorld {
       pages.closeAllConnections();
     });
     const start = async () => {
-      this.chat = await startChatServer({
+      this.chat = await nextChatServer({
         CHAT_PORT: String(chatPort),
         CHAT_ORIGINS: `http://127.0.0.1:${phpPort},${this.url}`,
         CHAT_SESSION_STORE: memcached.url,
@@ -181,7 +181,7 @@ export class MockWorld {
       });
     };
     await start();
-    this.#closing.push(() => this.chat.stop('SIGKILL'));
+    this.#closing.push(() => this.chat.stop());
     const php = await startPhpApp({ memcachedPort: memcached.port, chatUrl: this.chat.url, port: phpPort });
     this.#closing.push(() => php.stop());
     this.php = php;

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { newClientId } from '../helpers/chat-client.ts';
+import { startChatServer } from '../helpers/chat-server.ts';
 import { type ChatSite, startChatSite } from '../helpers/chat-site.ts';
 import { inspected, liveHeap } from '../helpers/live-heap.ts';
 import { connectRaw, type RawClient } from '../helpers/raw-client.ts';
@@ -14,7 +15,7 @@ const room = 'lobby';
 
 let site: ChatSite;
 beforeAll(async () => {
-  site = await startChatSite(inspected);
+  site = await startChatSite(inspected, startChatServer);
 });
 afterAll(() => site.close());
 

@@ -1,5 +1,6 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { newClientId } from '../helpers/chat-client.ts';
+import { startChatServer } from '../helpers/chat-server.ts';
 import { startChatSite } from '../helpers/chat-site.ts';
 import { connectRaw, type RawClient } from '../helpers/raw-client.ts';
 import { connectPolling, type PollingClient } from '../helpers/raw-polling.ts';
@@ -23,7 +24,7 @@ test.for<[name: string, webSockets: number, polls: number]>([
 ])(
   `%s: 20 paused and ${listening} live connections, 1 KB messages: the paused are closed, nobody else notices`,
   async ([name, webSockets, polls]) => {
-    const site = await startChatSite({ CHAT_LIMIT_QUEUE: '1MB' });
+    const site = await startChatSite({ CHAT_LIMIT_QUEUE: '1MB' }, startChatServer);
     onTestFinished(() => site.close());
     const { port } = site.chat;
     const slowReaders = async () =>

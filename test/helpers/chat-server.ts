@@ -45,22 +45,74 @@ export const defaultLimits = {
 /** What Node is told to run, as package.json has it. */
 export const chatProgram = ['--max-semi-space-size=4', '--heap-growing-percent=15', 'server/main.ts'];
 
+/** What a test has not set itself. */
+const usual = { ...noLimits, CHAT_HOST: '127.0.0.1', CHAT_PORT: '0' };
+
+/** Where a server that has started listens, by what it has written after so many characters. */
+async function listening(child: Child, from = 0): Promise<{ port: number; url: string }> {
+  const [line] = await child.until(/^\{.*"msg":"listening".*\}$/m, from);
+  const { port } = JSON.parse(line) as { port: number };
+  return { port, url: `http://127.0.0.1:${port}` };
+}
+
 /** The chat server as a process of its own, ready when its log says `listening`; its history ends with it. */
 export async function startChatServer(env: NodeJS.ProcessEnv, cwd = root): Promise<ChatServer> {
   const history = env.CHAT_HISTORY === undefined ? historyFolder() : undefined;
   const child = startChild(process.execPath, chatProgram, {
     cwd,
-    env: {
-      ...noLimits,
-      PATH: process.env.PATH,
-      CHAT_HOST: '127.0.0.1',
-      CHAT_PORT: '0',
-      CHAT_HISTORY: history?.url,
-      ...env,
-    },
+    env: { ...usual, PATH: process.env.PATH, CHAT_HISTORY: history?.url, ...env },
   });
   child.process.on('close', () => history?.remove());
-  const match = await child.until(/^\{.*"msg":"listening".*\}$/m);
-  const { port } = JSON.parse(match[0]) as { port: number };
-  return Object.assign(child, { port, url: `http://127.0.0.1:${port}` });
+  return Object.assign(child, await listening(child));
+}
+
+/** Processes whose server has stopped. */
+const idle = new Set<Child>();
+
+/**
+ * A chat server of its own in a process that may have run others before: to load what it consists of takes four fifths
+ * of a start, and only tests of starts, ends and memory need to pay for them. Its `stop()` leaves the process for the
+ * next one; other signals reach the process itself.
+ */
+export async function nextChatServer(env: NodeJS.ProcessEnv): Promise<ChatServer> {
+  const history = env.CHAT_HISTORY === undefined ? historyFolder() : undefined;
+  const [child = startNext()] = idle;
+  idle.delete(child);
+  const from = child.output().length;
+  child.process.send({ ...usual, CHAT_HISTORY: history?.url, ...env });
+  const where = await listening(child, from);
+  let stopped: Promise<number | NodeJS.Signals | null> | undefined;
+  return {
+    ...child,
+    ...where,
+    pid: child.pid,
+    output: () => child.output().slice(from),
+    until: (pattern) => child.until(pattern, from),
+    stop(name = 'SIGTERM') {
+      stopped ??= (async () => {
+        if (name !== 'SIGTERM') return child.stop(name);
+        const said = child.output().length;
+        child.signal('SIGCONT');
+        child.process.send('stop');
+        await child.until(/^stopped$/m, said);
+        idle.add(child);
+        return 0;
+      })().finally(() => history?.remove());
+      return stopped;
+    },
+  };
+}
+
+function startNext(): Child {
+  const child = startChild(
+    process.execPath,
+    [...chatProgram.slice(0, -1), 'test/helpers/next-chat-server.ts'],
+    {
+      cwd: root,
+      env: { PATH: process.env.PATH },
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    },
+  );
+  child.process.on('close', () => idle.delete(child));
+  return child;
 }

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { type ChatServer, startChatServer } from './chat-server.ts';
+import { type ChatServer, nextChatServer } from './chat-server.ts';
 import { type Memcached, startMemcached } from './memcached.ts';
 
 export interface ChatSite {
@@ -14,10 +14,17 @@ export interface ChatSite {
   close(): Promise<void>;
 }
 
-/** A memcached and a chat server for one test file, with sessions written as PHP would write them. */
-export async function startChatSite(env: NodeJS.ProcessEnv = {}): Promise<ChatSite> {
+/**
+ * A memcached and a chat server for one test file, with sessions written as PHP would write them.
+ *
+ * @param start starts the chat server: in a process of its own, where the process matters
+ */
+export async function startChatSite(
+  env: NodeJS.ProcessEnv = {},
+  start: (env: NodeJS.ProcessEnv) => Promise<ChatServer> = nextChatServer,
+): Promise<ChatSite> {
   const memcached = await startMemcached(undefined, ['-I', '8m']);
-  const chat = await startChatServer({
+  const chat = await start({
     CHAT_SESSION_STORE: memcached.url,
     ...env,
   });

@@ -28,8 +28,8 @@ export interface Child {
   readonly pid: number;
   /** Everything written to standard output and standard error so far. */
   output(): string;
-  /** Resolves with the first match in the output; rejects when the process ends without one. */
-  until(pattern: RegExp): Promise<RegExpExecArray>;
+  /** Resolves with the first match in the output after so many characters; rejects when the process ends without one. */
+  until(pattern: RegExp, from?: number): Promise<RegExpExecArray>;
   /** Sends a signal to the whole process group. */
   signal(name: NodeJS.Signals): void;
   /** Sends the signal and waits for the end; the exit code, or the signal's name. */
@@ -83,10 +83,10 @@ export function startChild(command: string, args: readonly string[], options: Sp
       return child.pid;
     },
     output: () => text,
-    until(pattern) {
+    until(pattern, from = 0) {
       return new Promise((resolve, reject) => {
         const check = () => {
-          const match = pattern.exec(text);
+          const match = pattern.exec(text.slice(from));
           if (match === null && !ended && failure === undefined) return;
           waiting.delete(check);
           if (match !== null) resolve(match);

@@ -24,6 +24,7 @@ export async function startMemcached(
   const user = process.getuid?.() === 0 ? ['-u', 'nobody'] : [];
   const child = startChild('memcached', ['-l', host, '-p', String(port), '-U', '0', ...user, ...args]);
   await reachable(port, child, host);
+  const { stop } = child;
   const ask = (command: string | Buffer, end = /(END|STORED|DELETED|NOT_FOUND|OK|ERROR.*)\r\n$/) =>
     new Promise<string>((resolve, reject) => {
       const socket = connect(port, host);
@@ -36,6 +37,8 @@ export async function startMemcached(
       socket.write(command);
     });
   return Object.assign(child, {
+    // It keeps nothing, and by itself it would end with the next second.
+    stop: (name: NodeJS.Signals = 'SIGKILL') => stop(name),
     host,
     port,
     url: `memcached://${host}:${port}?prefix=sessions/&format=json`,

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { type ChatClient, connectChat } from '../helpers/chat-client.ts';
-import { type ChatServer, startChatServer } from '../helpers/chat-server.ts';
+import { type ChatServer, nextChatServer } from '../helpers/chat-server.ts';
 import { freePort } from '../helpers/child.ts';
 import { type Memcached, startMemcached } from '../helpers/memcached.ts';
 import { eventsOf } from '../helpers/people.ts';
@@ -14,7 +14,7 @@ let app: PhpApp;
 const open: ChatClient[] = [];
 beforeAll(async () => {
   memcached = await startMemcached();
-  chat = await startChatServer({
+  chat = await nextChatServer({
     CHAT_SESSION_STORE: memcached.url,
     CHAT_API_KEY: `${key},another-key-of-16-characters`,
   });

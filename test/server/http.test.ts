@@ -3,7 +3,13 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { type ChatServer, chatProgram, historyFolder, startChatServer } from '../helpers/chat-server.ts';
+import {
+  type ChatServer,
+  chatProgram,
+  historyFolder,
+  nextChatServer,
+  startChatServer,
+} from '../helpers/chat-server.ts';
 import { type ChatSite, startChatSite } from '../helpers/chat-site.ts';
 import { startChild } from '../helpers/child.ts';
 
@@ -193,7 +199,7 @@ describe('/metrics', () => {
 
 test('/metrics with CHAT_TRUSTED_PROXIES: with the key only, from this machine too', async () => {
   // A proxy on this machine that passes on the client's Host and adds nothing looks like this machine itself.
-  const proxied = await startChatServer({
+  const proxied = await nextChatServer({
     CHAT_SESSION_STORE: site.memcached.url,
     CHAT_TRUSTED_PROXIES: '10.0.0.0/8',
     CHAT_API_KEY: key,

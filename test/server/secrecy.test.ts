@@ -1,11 +1,15 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { connectChat, newClientId, refusalOf } from '../helpers/chat-client.ts';
+import { startChatServer } from '../helpers/chat-server.ts';
 import { type ChatSite, startChatSite } from '../helpers/chat-site.ts';
 
 const apiKey = 'key-that-nobody-may-see-0123456789';
 let site: ChatSite;
 beforeAll(async () => {
-  site = await startChatSite({ CHAT_API_KEY: apiKey, CHAT_LOG_LEVEL: 'trace', CHAT_SESSION_CHECK: '50ms' });
+  site = await startChatSite(
+    { CHAT_API_KEY: apiKey, CHAT_LOG_LEVEL: 'trace', CHAT_SESSION_CHECK: '50ms' },
+    startChatServer,
+  );
 });
 afterAll(() => site.close());
 

@@ -1,14 +1,14 @@
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { connectChat } from '../../helpers/chat-client.ts';
-import { type ChatServer, startChatServer } from '../../helpers/chat-server.ts';
+import { type ChatServer, nextChatServer } from '../../helpers/chat-server.ts';
 import { type ChatSite, startChatSite } from '../../helpers/chat-site.ts';
 
 let site: ChatSite;
 let strict: ChatServer;
 beforeAll(async () => {
   site = await startChatSite({ CHAT_ORIGINS: 'https://good.example,http://shop.example:8080' });
-  strict = await startChatServer({
+  strict = await nextChatServer({
     CHAT_ORIGINS: 'https://good.example',
     CHAT_NATIVE_CLIENTS: 'false',
     CHAT_SESSION_STORE: site.memcached.url,
@@ -157,7 +157,7 @@ test('the log names the origin that was refused, once', async () => {
 });
 
 test('an origin takes nothing into the log that a terminal would obey', async () => {
-  const server = await startChatServer({ CHAT_SESSION_STORE: site.memcached.url });
+  const server = await nextChatServer({ CHAT_SESSION_STORE: site.memcached.url });
   onTestFinished(async () => void (await server.stop()));
   // The 8-bit form of the escape sequence that clears a screen.
   await raw(server, get(handshake, { Origin: 'https://evil.example\u009b2J' }));

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { chatSocket, connectChat, refusalOf } from '../../helpers/chat-client.ts';
-import { startChatServer } from '../../helpers/chat-server.ts';
+import { nextChatServer } from '../../helpers/chat-server.ts';
 import { type ChatSite, startChatSite } from '../../helpers/chat-site.ts';
 
 let site: ChatSite;
@@ -95,7 +95,7 @@ describe('nobody: unauthorized', () => {
   });
 
   test('with the address of the login, where the operator has set one', async () => {
-    const server = await startChatServer({
+    const server = await nextChatServer({
       CHAT_SESSION_STORE: site.memcached.url,
       CHAT_LOGIN_URL: '/login?from=chat',
     });

@@ -2,7 +2,7 @@ import { connect as tcpConnect } from 'node:net';
 import { afterAll, beforeAll, describe, type TestContext, test } from 'vitest';
 import type { RequestFailure } from '../../../server/events.ts';
 import { type ChatClient, connectChat, newClientId, refusalOf } from '../../helpers/chat-client.ts';
-import { type ChatServer, startChatServer } from '../../helpers/chat-server.ts';
+import { type ChatServer, nextChatServer } from '../../helpers/chat-server.ts';
 import { fastClock } from '../../helpers/fake-clock.ts';
 import { type Memcached, startMemcached } from '../../helpers/memcached.ts';
 import { metrics } from '../../helpers/server-figures.ts';
@@ -20,7 +20,7 @@ afterAll(() => memcached.stop());
 
 /** Has a server with these settings, which ends with the test. */
 async function start({ onTestFinished }: TestContext, env: NodeJS.ProcessEnv): Promise<ChatServer> {
-  const server = await startChatServer({ CHAT_SESSION_STORE: memcached.url, ...env });
+  const server = await nextChatServer({ CHAT_SESSION_STORE: memcached.url, ...env });
   onTestFinished(async () => void (await server.stop()));
   return server;
 }

@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { connectChat, newClientId } from '../../helpers/chat-client.ts';
+import { startChatServer } from '../../helpers/chat-server.ts';
 import { type ChatSite, startChatSite } from '../../helpers/chat-site.ts';
 
 let site: ChatSite;
 beforeAll(async () => {
   // With less than the answers of this test would take, were they kept.
-  site = await startChatSite({ NODE_OPTIONS: '--max-old-space-size=64' });
+  site = await startChatSite({ NODE_OPTIONS: '--max-old-space-size=64' }, startChatServer);
 });
 afterAll(() => site.close());
 

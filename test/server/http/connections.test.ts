@@ -4,7 +4,7 @@ import { type AddressInfo, connect, type Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { Connections } from '../../../server/http/connections.ts';
-import { type ChatServer, startChatServer } from '../../helpers/chat-server.ts';
+import { type ChatServer, nextChatServer } from '../../helpers/chat-server.ts';
 import { inShort, request, say, upgrade } from '../../helpers/fuzz-exchange.ts';
 import { type Memcached, startMemcached } from '../../helpers/memcached.ts';
 import { metrics } from '../../helpers/server-figures.ts';
@@ -13,7 +13,7 @@ let memcached: Memcached;
 let server: ChatServer;
 beforeAll(async () => {
   memcached = await startMemcached();
-  server = await startChatServer({ CHAT_SESSION_STORE: memcached.url });
+  server = await nextChatServer({ CHAT_SESSION_STORE: memcached.url });
 });
 afterAll(async () => {
   await server.stop();
@@ -150,7 +150,7 @@ describe('connections of one address', () => {
   const limits = { CHAT_LIMIT_CONNECTIONS_ADDRESS: '2', CHAT_LIMIT_CONNECT_ADDRESS: '' };
 
   test('three times CHAT_LIMIT_CONNECTIONS_ADDRESS at once; the next is 429 with Retry-After, others are served', async () => {
-    const small = await startChatServer({ ...limits, CHAT_SESSION_STORE: memcached.url });
+    const small = await nextChatServer({ ...limits, CHAT_SESSION_STORE: memcached.url });
     onTestFinished(async () => void (await small.stop()));
     const kept = Array.from({ length: 6 }, () => open(small.port));
     for (const { socket } of kept) socket.write(request('/healthz'));
@@ -173,7 +173,7 @@ describe('connections of one address', () => {
   test('those of a trusted proxy are not limited, but the requests at once of each address that it names', async () => {
     // As long as it stands still, requests for /readyz wait.
     const held = await startMemcached();
-    const proxied = await startChatServer({
+    const proxied = await nextChatServer({
       ...limits,
       CHAT_SESSION_STORE: `${held.url}&timeout=5000ms`,
       CHAT_TRUSTED_PROXIES: '127.0.0.1',

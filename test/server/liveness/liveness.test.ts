@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { PresenceChange } from '../../../server/events.ts';
 import { type ChatClient, connectChat, newClientId, refusalOf } from '../../helpers/chat-client.ts';
-import { type ChatServer, startChatServer } from '../../helpers/chat-server.ts';
+import { type ChatServer, nextChatServer } from '../../helpers/chat-server.ts';
 import { type ChatSite, startChatSite } from '../../helpers/chat-site.ts';
 import { startMemcached } from '../../helpers/memcached.ts';
 import { startLockedRedis } from '../../helpers/redis.ts';
@@ -12,7 +12,7 @@ let site: ChatSite;
 let hasty: ChatServer;
 beforeAll(async () => {
   site = await startChatSite({ CHAT_SESSION_CHECK: '200ms' });
-  hasty = await startChatServer({
+  hasty = await nextChatServer({
     CHAT_SESSION_STORE: site.memcached.url,
     CHAT_SESSION_CHECK: '100ms',
     CHAT_SESSION_GRACE: '1s',
@@ -162,7 +162,7 @@ test('the store is silent for longer than the grace: the transport is closed wit
 test('one of two memcached servers is gone: logged once, however many sessions are on either, and once when it is back', async () => {
   const [one, two] = [await startMemcached(), await startMemcached()];
   const lost = two.port;
-  const chat = await startChatServer({
+  const chat = await nextChatServer({
     CHAT_SESSION_STORE: `memcached://127.0.0.1:${one.port},127.0.0.1:${lost}?prefix=sessions/&format=json`,
     CHAT_SESSION_CHECK: '50ms',
   });
@@ -191,7 +191,7 @@ test('the store’s account may not renew sessions: logged once, however often i
   const redis = await startLockedRedis(password);
   await redis.ask('SET', 'siam_a', 'user_id|i:1;', 'EX', '1000');
   const store = `redis://chat:${encodeURIComponent(password)}@127.0.0.1:${redis.port}?prefix=siam_&lifetime=1`;
-  const chat = await startChatServer({ CHAT_SESSION_STORE: store, CHAT_SESSION_CHECK: '50ms' });
+  const chat = await nextChatServer({ CHAT_SESSION_STORE: store, CHAT_SESSION_CHECK: '50ms' });
   const client = await connectChat(chat.url, 'PHPSESSID=a');
   await client.request('room:join', { room: 'lobby' });
   await send(client);

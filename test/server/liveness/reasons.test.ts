@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, test } from 'vitest';
 import { connectChat } from '../../helpers/chat-client.ts';
-import { type ChatServer, startChatServer } from '../../helpers/chat-server.ts';
+import { type ChatServer, nextChatServer } from '../../helpers/chat-server.ts';
 import { startMemcached } from '../../helpers/memcached.ts';
 import { phpRequest } from '../../helpers/php-request.ts';
 import { startPostgres } from '../../helpers/postgres.ts';
@@ -32,7 +32,7 @@ async function files(): Promise<Site> {
     const used = Date.now() / 1000 - lifetime + seconds;
     utimesSync(path(id), used, used);
   };
-  const chat = await startChatServer({ CHAT_SESSION_STORE: `file://${folder}?lifetime=${lifetime}` });
+  const chat = await nextChatServer({ CHAT_SESSION_STORE: `file://${folder}?lifetime=${lifetime}` });
   return {
     chat,
     expire,
@@ -52,7 +52,7 @@ async function files(): Promise<Site> {
 async function postgres(): Promise<Site> {
   const server = await startPostgres();
   await server.query('CREATE TABLE sessions (id text PRIMARY KEY, data bytea, expires bigint)');
-  const chat = await startChatServer({
+  const chat = await nextChatServer({
     CHAT_SESSION_STORE: `postgres://${server.login}@127.0.0.1:${server.port}/site?table=sessions&id=id&data=data&expires=expires`,
   });
   const expire = (id: string, seconds: number | null) =>
@@ -83,7 +83,7 @@ async function postgres(): Promise<Site> {
 async function redis(): Promise<Site> {
   const server = await startRedis(['--notify-keyspace-events', 'Egx']);
   // What Redis notifies has to do: there is no regular check in time.
-  const chat = await startChatServer({
+  const chat = await nextChatServer({
     CHAT_SESSION_STORE: `redis://127.0.0.1:${server.port}`,
     CHAT_SESSION_CHECK: '1m',
   });
@@ -108,7 +108,7 @@ async function redis(): Promise<Site> {
 
 async function memcached(): Promise<Site> {
   const server = await startMemcached();
-  const chat = await startChatServer({
+  const chat = await nextChatServer({
     CHAT_SESSION_STORE: `memcached://127.0.0.1:${server.port}?handler=memcached`,
     // The record may be gone before the first regular check.
     CHAT_SESSION_CHECK: '2s',
@@ -189,7 +189,7 @@ test.concurrent('PHP empties a session in any other format: logout', async ({ ex
   const formats = ['php_binary', 'php_serialize', 'igbinary', 'msgpack'];
   const reasons = await Promise.all(
     formats.map(async (format) => {
-      const chat = await startChatServer({ CHAT_SESSION_STORE: `file://${folder}?format=${format}` });
+      const chat = await nextChatServer({ CHAT_SESSION_STORE: `file://${folder}?format=${format}` });
       onTestFinished(async () => void (await chat.stop()));
       const php = { 'session.save_path': folder, 'session.serialize_handler': format };
       const id = phpRequest(php, '$_SESSION["user_id"] = 7');
@@ -207,7 +207,7 @@ test.concurrent('a handler of one’s own empties a session in JSON: logout', as
 }) => {
   const folder = mkdtempSync(join(tmpdir(), 'php-sessions-'));
   onTestFinished(() => rmSync(folder, { recursive: true }));
-  const chat = await startChatServer({ CHAT_SESSION_STORE: `file://${folder}?format=json` });
+  const chat = await nextChatServer({ CHAT_SESSION_STORE: `file://${folder}?format=json` });
   onTestFinished(async () => void (await chat.stop()));
   const empty = ['', '[]', '{}', 'null'];
   const reasons = await Promise.all(
@@ -231,7 +231,7 @@ test.concurrent('memcached knows no TTLs (before 1.6), and lifetime= is over sin
   const older = await startTcpProxy(server.port, (piece, client) =>
     client.write(piece.toString('latin1').replace(/^(HD|EN)\b.*$/gm, 'ERROR\r'), 'latin1'),
   );
-  const chat = await startChatServer({
+  const chat = await nextChatServer({
     CHAT_SESSION_STORE: `memcached://127.0.0.1:${older.port}?prefix=s/&format=php&lifetime=2`,
   });
   onTestFinished(async () => {

@@ -9,7 +9,7 @@ import { decodePhpSerialize } from '../../../server/session/formats/php-serializ
 import { identify } from '../../../server/session/identity.ts';
 import { presets } from '../../../server/session/presets.ts';
 import { connectChat, refusalOf } from '../../helpers/chat-client.ts';
-import { startChatServer } from '../../helpers/chat-server.ts';
+import { nextChatServer } from '../../helpers/chat-server.ts';
 import { configOf } from '../../helpers/config.ts';
 import { type DokuWiki, startDokuWiki } from '../../helpers/dokuwiki.ts';
 import { startMemcached } from '../../helpers/memcached.ts';
@@ -74,7 +74,7 @@ test('Roundcube with a storage of its own, where the session is a string', () =>
 
 /** From a visitor to a user in the chat, out again, and in again. */
 async function logInAndOut(wiki: DokuWiki, settings: NodeJS.ProcessEnv): Promise<void> {
-  const chat = await startChatServer(settings);
+  const chat = await nextChatServer(settings);
   onTestFinished(async () => void (await chat.stop()));
 
   const visitor = await wiki.visit();

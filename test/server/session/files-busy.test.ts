@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { type ChatClient, connectChat } from '../../helpers/chat-client.ts';
-import { type ChatServer, startChatServer } from '../../helpers/chat-server.ts';
+import { type ChatServer, nextChatServer } from '../../helpers/chat-server.ts';
 import { phpRequest } from '../../helpers/php-request.ts';
 
 let folder: string;
@@ -12,7 +12,7 @@ let chat: ChatServer;
 beforeAll(async () => {
   // In memory: waiting for a disk would make pauses, in which there is time to read.
   folder = mkdtempSync(join('/dev/shm', 'php-sessions-'));
-  chat = await startChatServer({ CHAT_SESSION_STORE: `file://${folder}` });
+  chat = await nextChatServer({ CHAT_SESSION_STORE: `file://${folder}` });
 });
 afterAll(async () => {
   await chat.stop();

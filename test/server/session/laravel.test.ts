@@ -8,7 +8,7 @@ import { parseCookieForm } from '../../../server/session/cookie.ts';
 import { createSessionReader } from '../../../server/session/read-session.ts';
 import { parseStoreUrl } from '../../../server/session/store-url.ts';
 import { connectChat, refusalOf } from '../../helpers/chat-client.ts';
-import { startChatServer } from '../../helpers/chat-server.ts';
+import { nextChatServer } from '../../helpers/chat-server.ts';
 
 const name = 'laravel_session';
 const userId = 'login_web_59ba36addc2b2f9401580f014c7f58ea4e30989d';
@@ -98,7 +98,7 @@ test('a session encrypted with a key that is not in the file: session_invalid, w
 });
 
 test('the chat knows Laravel’s users, by the cookie and by auth.session, and the log has no secret', async () => {
-  const chat = await startChatServer({
+  const chat = await nextChatServer({
     CHAT_SESSION_STORE: storeUrl(true),
     CHAT_SESSION_NAME: name,
     CHAT_SESSION_COOKIE: `laravel:${keyFile}`,

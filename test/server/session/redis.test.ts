@@ -6,7 +6,7 @@ import type { FormatName } from '../../../server/session/formats/formats.ts';
 import { logoutNotifications } from '../../../server/session/stores/redis/notifications.ts';
 import { sessionStoreContract } from '../../contracts/session-store.ts';
 import { connectChat, newClientId, refusalOf } from '../../helpers/chat-client.ts';
-import { type ChatServer, startChatServer } from '../../helpers/chat-server.ts';
+import { type ChatServer, nextChatServer } from '../../helpers/chat-server.ts';
 import { freePort } from '../../helpers/child.ts';
 import { startGate } from '../../helpers/gate.ts';
 import { phpRequest } from '../../helpers/php-request.ts';
@@ -330,7 +330,7 @@ test('a chat for a site with phpredis: the user, a new name, the logout, and no 
     );
   let chat: ChatServer | undefined;
   try {
-    chat = await startChatServer({
+    chat = await nextChatServer({
       CHAT_SESSION_STORE: `redis://chat:${inUrl}@${place}?prefix=siam_`,
       CHAT_SESSION_CHECK: '100ms',
     });

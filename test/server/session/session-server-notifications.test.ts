@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { parseStoreUrl } from '../../../server/session/store-url.ts';
 import { connectChat } from '../../helpers/chat-client.ts';
-import { startChatServer } from '../../helpers/chat-server.ts';
+import { nextChatServer } from '../../helpers/chat-server.ts';
 import { type KeptSessions, keptSessions } from '../../helpers/kept-sessions.ts';
 import { metrics } from '../../helpers/server-figures.ts';
 import { type SessionServer, startSessionServer } from '../../helpers/session-server.ts';
@@ -235,7 +235,7 @@ describe('a chat server that would check each session ten times a second', () =>
   test('checks none while the session server notifies, all while it is silent, and sees every end', async () => {
     const own = await ownServer();
     const sessions = await keptSessions(own.port);
-    const chat = await startChatServer({ CHAT_SESSION_STORE: own.url, CHAT_SESSION_CHECK: '100ms' });
+    const chat = await nextChatServer({ CHAT_SESSION_STORE: own.url, CHAT_SESSION_CHECK: '100ms' });
     onTestFinished(async () => void (await chat.stop()));
     await chat.until(/store notifications are/);
     const ids = Array.from({ length: 6 }, (_, n) => `session${n}`);

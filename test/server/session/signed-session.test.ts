@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { connectChat, refusalOf } from '../../helpers/chat-client.ts';
-import { type ChatServer, startChatServer } from '../../helpers/chat-server.ts';
+import { type ChatServer, nextChatServer } from '../../helpers/chat-server.ts';
 import { type Child, freePort, startChild } from '../../helpers/child.ts';
 import { startMariadb } from '../../helpers/mariadb.ts';
 import { reachable } from '../../helpers/memcached.ts';
@@ -59,7 +59,7 @@ describe.each(process.env.SOAK === '1' ? databases : databases.slice(0, 1))(
       await reachable(port, child);
       site = Object.assign(child, { url: `http://127.0.0.1:${port}` });
       await page('/setup');
-      chat = await startChatServer({
+      chat = await nextChatServer({
         CHAT_SESSION_STORE: `${database.url}?table=sessions&id=id&data=data&expires=expires&format=json&timeout=3000ms`,
         CHAT_SESSION_NAME: 'SESSION',
         CHAT_SESSION_COOKIE: `signed:${keyFile}`,

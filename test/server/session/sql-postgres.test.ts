@@ -9,7 +9,7 @@ import { sessionStoreContract } from '../../contracts/session-store.ts';
 import { sqlServerContract } from '../../contracts/sql-server.ts';
 import { sqlTableContract } from '../../contracts/sql-table.ts';
 import { connectChat, refusalOf } from '../../helpers/chat-client.ts';
-import { startChatServer } from '../../helpers/chat-server.ts';
+import { nextChatServer } from '../../helpers/chat-server.ts';
 import { freePort } from '../../helpers/child.ts';
 import { startGate } from '../../helpers/gate.ts';
 import { pdoRequest } from '../../helpers/pdo-request.ts';
@@ -292,7 +292,7 @@ test('one session that cannot be read, for two reasons: refused with the reason,
   onTestFinished(() => gate.close());
   await db.query('CREATE TABLE odd_sessions (id TEXT PRIMARY KEY, data TEXT, expires BIGINT)');
   const store = `postgres://${db.login}@127.0.0.1:${gate.port}/site?table=odd_sessions&id=id&data=data&expires=expires&timeout=1000ms`;
-  const chat = await startChatServer({ CHAT_SESSION_STORE: store, CHAT_SESSION_CHECK: '100ms' });
+  const chat = await nextChatServer({ CHAT_SESSION_STORE: store, CHAT_SESSION_CHECK: '100ms' });
   onTestFinished(async () => void (await chat.stop()));
   const ids = ['charset', 'expiry', 'well'];
   for (const [n, id] of ids.entries()) {
