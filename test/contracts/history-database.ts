@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { RequestError } from '../../server/errors.ts';
 import { type Change, type History, sources } from '../../server/history/history.ts';
+import { type Connection, raw, sql } from '../../server/history/sql/dialect.ts';
 import { connectChat, newClientId } from '../helpers/chat-client.ts';
 import { chatProgram, historyFolder, startChatServer } from '../helpers/chat-server.ts';
 import { startChild } from '../helpers/child.ts';
@@ -16,6 +17,10 @@ import { historyContract } from './history.ts';
 interface Engine {
   readonly port: number;
   database(): Promise<HistoryDatabase>;
+  /** As the history connects to it. */
+  connect(database: HistoryDatabase): Promise<Connection>;
+  /** How often storing a message waits for the database. */
+  readonly trips: number;
   remove(): Promise<void>;
   /** Of `localhost`, in PEM. */
   readonly certificate: string;
@@ -112,6 +117,29 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       expect(batches.length).toBeLessThan(50);
     });
 
+    test('storing a message waits for the database as rarely as it can', async () => {
+      await empty();
+      let trips = 0;
+      let waits = false;
+      const proxy = await startTcpProxy(
+        engine.port,
+        (piece, client) => {
+          waits = false;
+          client.write(piece);
+        },
+        () => {
+          if (!waits) trips++;
+          waits = true;
+        },
+      );
+      closing.push(() => proxy.close());
+      const history = await open(database.url.replace(`:${engine.port}/`, `:${proxy.port}/`));
+      await history.write('send', message());
+      trips = 0;
+      for (let sent = 0; sent < 20; sent++) await history.write('send', message());
+      expect(trips / 20).toBeCloseTo(engine.trips, 0);
+    });
+
     test('two servers write into the same rooms: no number is missing or twice, each hands out its own changes in order', async () => {
       const first = await empty();
       const rooms = ['a', 'b', 'c', 'd'].map((id) => ({ id, name: id }));
@@ -145,6 +173,27 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
         }
       }
       expect(await count('chat_messages')).toBe(400);
+    });
+
+    test('statements that go together: after one that fails none has an effect, a COMMIT neither', async () => {
+      await database.empty();
+      const connection = await engine.connect(database);
+      closing.push(() => connection.destroy());
+      const insert = (id: string, num: number) =>
+        sql`INSERT INTO chat_writers (id, num, since) VALUES (${id}, ${num}, 0)`;
+      const failed = connection.queryAll([
+        raw('BEGIN'),
+        insert('a', 1),
+        insert('a', 2),
+        insert('b', 3),
+        raw('COMMIT'),
+      ]);
+      await expect(failed).rejects.toMatchObject({ problem: 'again' });
+      await connection.query(raw('ROLLBACK'));
+      expect(await count('chat_writers')).toBe(0);
+      const all = [raw('BEGIN'), insert('a', 1), raw('SELECT num FROM chat_writers'), raw('COMMIT')];
+      expect((await connection.queryAll(all))[2]).toEqual([{ num: 1 }]);
+      expect(await count('chat_writers')).toBe(1);
     });
 
     test('the same clientId by way of two servers at once is one message', async () => {

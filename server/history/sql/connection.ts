@@ -5,6 +5,8 @@ import { answerLimit } from './limits.ts';
 /** A connection by a client library. */
 export interface Client {
   ask(sql: Sql): Promise<Row[]>;
+  /** As `queryAll` of `Connection`, where it takes one trip. */
+  askAll?(statements: readonly Sql[]): Promise<Row[][]>;
   /** Closes it at once. */
   end(): void;
   /** What an error of the library means. */
@@ -24,6 +26,14 @@ export class TimedConnection implements Connection {
 
   async query(sql: Sql): Promise<Row[]> {
     return this.within(() => this.#client.ask(sql));
+  }
+
+  async queryAll(statements: readonly Sql[]): Promise<Row[][]> {
+    const client = this.#client;
+    if (client.askAll !== undefined) return this.within(async () => client.askAll?.(statements) ?? []);
+    const answers: Row[][] = [];
+    for (const sql of statements) answers.push(await this.query(sql));
+    return answers;
   }
 
   /** Something else than a statement: logging in. */

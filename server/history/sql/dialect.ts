@@ -13,6 +13,11 @@ export interface Sql {
 export interface Connection {
   /** @throws SqlError */
   query(sql: Sql): Promise<Row[]>;
+  /**
+   * Statements of one transaction, in their order and, if the database can, in one trip. After one that fails none of the
+   * others has an effect, a COMMIT neither. @throws SqlError of the first that fails
+   */
+  queryAll(statements: readonly Sql[]): Promise<Row[][]>;
   /** Ends it at once, and the statement that is under way. */
   destroy(): void;
 }

@@ -1,7 +1,7 @@
 import type { Message } from '../../events.ts';
 import type { Change, RoomRecord } from '../history.ts';
-import { messageColumns, messageFrom } from '../rows.ts';
-import { type Connection, type Dialect, raw, sql } from './dialect.ts';
+import { messageColumns, messageFrom, type Row } from '../rows.ts';
+import { type Connection, type Dialect, raw, type Sql, sql } from './dialect.ts';
 
 /** What one transaction has changed: `num` counts them over all servers, in the order of the commits. */
 export interface Entry {
@@ -29,22 +29,25 @@ interface Database {
 /** Entries that are read at once. */
 const mostEntries = 200;
 
-/** Adds an entry, as the last statements of its transaction. @returns its number */
-export async function append({ dialect, connection }: Database, changes: readonly Change[]): Promise<number> {
-  const [row] = await connection.query(dialect.nextPosition);
-  const num = row?.num as number;
+/** The statements that add an entry, the last ones of its transaction. The first answers with its number. */
+export function append(dialect: Dialect, changes: readonly Change[]): Sql[] {
   const text = JSON.stringify(changes.map(stored));
-  await connection.query(
-    dialect.insert('chat_changes', ['num', 'since', 'changes'], [[num, Date.now(), text]]),
-  );
-  return num;
+  return [
+    dialect.nextPosition,
+    sql`INSERT INTO chat_changes (num, since, changes) SELECT num, ${raw(String(Date.now()))}, ${text} FROM chat_position`,
+  ];
 }
+
+/** Answers with the number of the last entry, if there is one. */
+export const lastPosition = raw('SELECT num FROM chat_position');
 
 /** The number of the last entry. */
 export async function positionOf(connection: Connection): Promise<number> {
-  const [row] = await connection.query(raw('SELECT num FROM chat_position'));
-  return (row?.num as number | undefined) ?? 0;
+  return numberOf(await connection.query(lastPosition));
 }
+
+/** What `append` and `lastPosition` answer with. */
+export const numberOf = ([row]: readonly Row[]): number => (row?.num as number | undefined) ?? 0;
 
 /**
  * The next entries after that number. A message is as it is now: one that has changed again meanwhile comes with the

@@ -9,16 +9,24 @@ import {
   roomFrom,
   userFrom,
 } from '../rows.ts';
-import { type Connection, type Dialect, raw, sql } from './dialect.ts';
+import { type Dialect, raw, type Sql, sql } from './dialect.ts';
+import type { Transaction } from './transaction.ts';
 import { clientIdKey, type LoadedRoom, type LoadedWork, makerKey, type Need, pairKey } from './work.ts';
 
 type NeedOf<What extends Need['what']> = Extract<Need, { what: What }>;
 
 const withRole = 'sources <> 0';
 
+type StoredRoom = LoadedRoom & { num: number };
+
+interface Question {
+  sql: Sql;
+  take(rows: Row[]): void;
+}
+
 /** Loads what rules need, in a few statements for all of it. Rooms are locked, in the order of their ids. */
 export async function load(
-  { dialect, connection }: { dialect: Dialect; connection: Connection },
+  { dialect, transaction }: { dialect: Dialect; transaction: Transaction },
   work: LoadedWork,
   needs: readonly Need[],
 ): Promise<void> {
@@ -44,9 +52,10 @@ export async function load(
   for (const { room } of of('lastMessage')) {
     messages.push({ room, seq: work.rooms.get(room)?.row.lastSeq ?? 0 });
   }
-  await loadMembers();
-  await loadMessages();
-  await loadUsers();
+  const questions = [...askMembers(), ...askMessages(), ...askUsers()];
+  if (questions.length === 0) return;
+  const answers = await transaction.queryAll(questions.map(({ sql }) => sql));
+  for (const [n, { take }] of questions.entries()) take(answers[n] as Row[]);
 
   /** By what else than their ids rooms are asked for. @returns the ids of those rooms */
   async function findRooms(): Promise<string[]> {
@@ -57,7 +66,7 @@ export async function load(
         ['public_key'],
         names.map(({ key }) => [storedNameKey(key)]),
       );
-      const rows = await connection.query(sql`SELECT public_key, id FROM chat_rooms WHERE ${among}`);
+      const rows = await transaction.query(sql`SELECT public_key, id FROM chat_rooms WHERE ${among}`);
       const ids = new Map(rows.map((row) => [row.public_key as string, row.id as string]));
       for (const { key } of names) work.publicNames.set(key, ids.get(storedNameKey(key)) ?? null);
       found.push(...ids.values());
@@ -68,7 +77,9 @@ export async function load(
         ['pair_low', 'pair_high'],
         pairs.map(({ pair }) => pair),
       );
-      const rows = await connection.query(sql`SELECT pair_low, pair_high, id FROM chat_rooms WHERE ${among}`);
+      const rows = await transaction.query(
+        sql`SELECT pair_low, pair_high, id FROM chat_rooms WHERE ${among}`,
+      );
       for (const { pair } of pairs) work.pairs.set(pairKey(pair), null);
       for (const { pair_low, pair_high, id } of rows) {
         work.pairs.set(pairKey([pair_low as string, pair_high as string]), id as string);
@@ -81,7 +92,7 @@ export async function load(
         ['created_by', 'client_id'],
         makers.map(({ user, clientId }) => [user, clientId]),
       );
-      const rows = await connection.query(
+      const rows = await transaction.query(
         sql`SELECT created_by, client_id, id FROM chat_rooms WHERE ${among}`,
       );
       for (const { user, clientId } of makers) work.makers.set(makerKey(user, clientId), null);
@@ -92,13 +103,13 @@ export async function load(
     }
     for (const { user } of of('madeBy')) {
       if (work.madeBy.has(user)) continue;
-      const rows = await connection.query(
+      const rows = await transaction.query(
         sql`SELECT id FROM chat_rooms WHERE created_by = ${user} AND client_id IS NOT NULL`,
       );
       work.madeBy.set(user, rows.map(idOf));
     }
     for (const { before, most } of of('emptyRooms')) {
-      const rows = await connection.query(
+      const rows = await transaction.query(
         sql`SELECT id FROM chat_rooms WHERE empty_since < ${before} AND kind = 'private'
             ORDER BY empty_since, id LIMIT ${most}`,
       );
@@ -111,7 +122,7 @@ export async function load(
         ['user_id'],
         guests.map(({ user }) => [user]),
       );
-      const rows = await connection.query(
+      const rows = await transaction.query(
         sql`SELECT user_id, rooms.id AS id FROM chat_members AS members JOIN chat_rooms AS rooms ON rooms.num = members.room
             WHERE ${among} AND (sources & 1) <> 0`,
       );
@@ -131,7 +142,7 @@ export async function load(
       ['id'],
       ids.map((id) => [id]),
     );
-    const rows = await connection.query(
+    const rows = await transaction.query(
       sql`SELECT num, ${raw(roomColumns)}, created_by, client_id, empty_since FROM chat_rooms AS rooms
           WHERE ${among} ORDER BY id FOR UPDATE`,
     );
@@ -158,8 +169,8 @@ export async function load(
     });
   }
 
-  async function loadMembers(): Promise<void> {
-    const wanted = new Map<string, { room: LoadedRoom & { num: number }; user: string }>();
+  function* askMembers(): Generator<Question> {
+    const wanted = new Map<string, { room: StoredRoom; user: string }>();
     for (const { room: id, user } of members) {
       const room = stored(id);
       if (room !== undefined && !room.members.has(user)) wanted.set(`${room.num} ${user}`, { room, user });
@@ -169,45 +180,51 @@ export async function load(
         ['user_id', 'room'],
         [...wanted.values()].map(({ room, user }) => [user, room.num]),
       );
-      const rows = await connection.query(
-        sql`SELECT room, user_id, ${raw(memberColumns)}, since, sort FROM chat_members WHERE ${among}`,
-      );
-      for (const { room, user } of wanted.values()) room.members.set(user, null);
-      for (const row of rows) {
-        const user = row.user_id as string;
-        wanted.get(`${row.room} ${user}`)?.room.members.set(user, {
-          row: memberFrom(row) satisfies MemberRecord,
-          since: row.since as number,
-          sort: row.sort as string,
-          dirty: false,
-        });
-      }
+      yield {
+        sql: sql`SELECT room, user_id, ${raw(memberColumns)}, since, sort FROM chat_members WHERE ${among}`,
+        take(rows) {
+          for (const { room, user } of wanted.values()) room.members.set(user, null);
+          for (const row of rows) {
+            const user = row.user_id as string;
+            wanted.get(`${row.room} ${user}`)?.room.members.set(user, {
+              row: memberFrom(row) satisfies MemberRecord,
+              since: row.since as number,
+              sort: row.sort as string,
+              dirty: false,
+            });
+          }
+        },
+      };
     }
     for (const { room: id } of of('owner')) {
       const room = stored(id);
       if (room === undefined) continue;
-      const [row] = await connection.query(
-        sql`SELECT user_id FROM chat_members WHERE room = ${room.num} AND role = 'owner' AND ${raw(withRole)}`,
-      );
-      room.owner = (row?.user_id as string | undefined) ?? null;
+      yield {
+        sql: sql`SELECT user_id FROM chat_members WHERE room = ${room.num} AND role = 'owner' AND ${raw(withRole)}`,
+        take([row]) {
+          room.owner = (row?.user_id as string | undefined) ?? null;
+        },
+      };
     }
     for (const { room: id, most } of of('heirs')) {
       const room = stored(id);
       if (room === undefined) continue;
-      const rows = await connection.query(
-        sql`SELECT user_id, role, since FROM chat_members WHERE room = ${room.num} AND ${raw(withRole)}
+      yield {
+        sql: sql`SELECT user_id, role, since FROM chat_members WHERE room = ${room.num} AND ${raw(withRole)}
             ORDER BY CASE role WHEN 'moderator' THEN 0 ELSE 1 END, since, user_id LIMIT ${most}`,
-      );
-      const list = rows.map(({ user_id, role, since }) => ({
-        user: user_id as string,
-        moderator: role === 'moderator',
-        since: since as number,
-      }));
-      room.heirs = { list, all: rows.length < most };
+        take(rows) {
+          const list = rows.map(({ user_id, role, since }) => ({
+            user: user_id as string,
+            moderator: role === 'moderator',
+            since: since as number,
+          }));
+          room.heirs = { list, all: rows.length < most };
+        },
+      };
     }
   }
 
-  async function loadMessages(): Promise<void> {
+  function* askMessages(): Generator<Question> {
     const columns = raw(`room, ${messageColumns}, digest`);
     const bySeq: [number, number][] = [];
     for (const { room: id, seq } of messages) {
@@ -218,7 +235,7 @@ export async function load(
     }
     if (bySeq.length > 0) {
       const among = dialect.among(['room', 'seq'], bySeq);
-      keep(await connection.query(sql`SELECT ${columns} FROM chat_messages AS messages WHERE ${among}`));
+      yield { sql: sql`SELECT ${columns} FROM chat_messages AS messages WHERE ${among}`, take: keep };
     }
     const byClientId: [number, string, string][] = [];
     for (const { room: id, user, clientId } of of('clientId')) {
@@ -230,7 +247,7 @@ export async function load(
     }
     if (byClientId.length > 0) {
       const among = dialect.among(['room', 'user_id', 'client_id'], byClientId);
-      keep(await connection.query(sql`SELECT ${columns} FROM chat_messages AS messages WHERE ${among}`));
+      yield { sql: sql`SELECT ${columns} FROM chat_messages AS messages WHERE ${among}`, take: keep };
     }
   }
 
@@ -248,27 +265,29 @@ export async function load(
     }
   }
 
-  async function loadUsers(): Promise<void> {
+  function* askUsers(): Generator<Question> {
     const ids = [...users].filter((id) => !work.users.has(id));
     if (ids.length === 0) return;
     const among = dialect.among(
       ['id'],
       ids.map((id) => [id]),
     );
-    const rows = await connection.query(
-      sql`SELECT id, name, acted_public, site_role FROM chat_users WHERE ${among}`,
-    );
-    for (const id of ids) work.users.set(id, { row: undefined, before: undefined });
-    for (const row of rows) {
-      const user: UserRecord = userFrom(row);
-      work.users.set(user.id, { row: user, before: user });
-    }
+    yield {
+      sql: sql`SELECT id, name, acted_public, site_role FROM chat_users WHERE ${among}`,
+      take(rows) {
+        for (const id of ids) work.users.set(id, { row: undefined, before: undefined });
+        for (const row of rows) {
+          const user: UserRecord = userFrom(row);
+          work.users.set(user.id, { row: user, before: user });
+        }
+      },
+    };
   }
 
   /** A room that the database has. */
-  function stored(id: string): (LoadedRoom & { num: number }) | undefined {
+  function stored(id: string): StoredRoom | undefined {
     const room = work.rooms.get(id);
-    return room?.num === undefined ? undefined : (room as LoadedRoom & { num: number });
+    return room?.num === undefined ? undefined : (room as StoredRoom);
   }
 }
 

@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream';
 import { Client, type ClientConfig } from 'pg';
 import type { Row } from '../rows.ts';
 import type { DatabaseAddress } from './address.ts';
@@ -113,16 +114,32 @@ export function clientConfig({ at, user, password, database, tls }: DatabaseAddr
   };
 }
 
-/** Ends it at once: `end` would wait for an answer. pg's types leave the stream out. */
+/** Ends it at once: `end` would wait for an answer. */
 export function destroySocket(client: Client): void {
-  (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
+  streamOf(client).destroy();
+}
+
+/** pg's types leave it out. */
+function streamOf(client: Client): Duplex {
+  return (client as unknown as { connection: { stream: Duplex } }).connection.stream;
+}
+
+async function ask(client: Client, { text, values }: Sql): Promise<Row[]> {
+  return (await client.query<Row>(numbered(text), values.length === 0 ? undefined : [...values])).rows;
 }
 
 async function connect(address: DatabaseAddress): Promise<Connection> {
-  const client = new Client(clientConfig(address));
+  const client = new Client({ ...clientConfig(address), pipeline: true });
   const connection = new TimedConnection('PostgreSQL', {
-    ask: async ({ text, values }) =>
-      (await client.query<Row>(numbered(text), values.length === 0 ? undefined : [...values])).rows,
+    ask: (sql) => ask(client, sql),
+    askAll(statements) {
+      const stream = streamOf(client);
+      stream.cork();
+      // In a transaction, PostgreSQL refuses everything that comes after a failure, and takes COMMIT for ROLLBACK.
+      const answers = Promise.all(statements.map((sql) => ask(client, sql)));
+      stream.uncork();
+      return answers;
+    },
     end: () => destroySocket(client),
     failure,
   });

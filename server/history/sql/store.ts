@@ -1,9 +1,10 @@
 import type { Message } from '../../events.ts';
 import { gone, type Row } from '../rows.ts';
 import { findKeys, nameKey } from '../text-keys.ts';
-import { type Columns, type Connection, type Dialect, sql, type Value } from './dialect.ts';
+import { type Columns, type Dialect, sql, type Value } from './dialect.ts';
 import { storedNameKey } from './load.ts';
 import { addTerms, blockOf } from './terms.ts';
+import type { Transaction } from './transaction.ts';
 import { type LoadedMessage, type LoadedRoom, type LoadedWork, storedSortKey } from './work.ts';
 
 type Rows = (readonly Value[])[];
@@ -57,13 +58,15 @@ const messageColumns: Columns = [
   'digest',
 ];
 
-/** Writes what a transaction has put: one statement a table, however many operations it holds. */
+/**
+ * Writes what a transaction has put, along with its next statement: one statement a table, however many operations it holds.
+ */
 export async function store(
-  { dialect, connection }: { dialect: Dialect; connection: Connection },
+  { dialect, transaction }: { dialect: Dialect; transaction: Transaction },
   work: LoadedWork,
 ): Promise<void> {
   // Before the others are made: one may be named as a deleted one was.
-  for (const num of work.deleted) await retire(num);
+  for (const num of work.deleted) retire(num);
   const rooms = [...work.rooms.values()].filter((room) => room !== null);
   await storeRooms(rooms);
   const members: Rows = [];
@@ -91,23 +94,23 @@ export async function store(
     }
   }
   if (members.length > 0) {
-    await connection.query(dialect.upsert('chat_members', ['user_id', 'room'], memberColumns, members));
+    transaction.later(dialect.upsert('chat_members', ['user_id', 'room'], memberColumns, members));
   }
   if (fresh.length > 0) {
     // Of all rooms in the order in which they came: a search shows them so.
     const rows = fresh.sort((a, b) => a.order - b.order).map(({ row }) => row);
-    await connection.query(dialect.insert('chat_messages', messageColumns, rows));
+    transaction.later(dialect.insert('chat_messages', messageColumns, rows));
   }
   if (changed.length > 0) {
-    await connection.query(dialect.upsert('chat_messages', ['room', 'seq'], messageColumns, changed));
+    transaction.later(dialect.upsert('chat_messages', ['room', 'seq'], messageColumns, changed));
     const blocks = changed.map(([room, seq]) => [room as number, blockOf(seq as number)]);
-    const { length } = await connection.query(
+    const { length } = await transaction.query(
       sql`SELECT room FROM chat_blocks WHERE ${dialect.among(['room', 'block'], blocks)}`,
     );
-    if (length > 0) await outdate(blocks);
+    if (length > 0) outdate(blocks);
   }
-  await storeUsers();
-  await storeBans();
+  storeUsers();
+  storeBans();
 
   async function storeRooms(rooms: readonly LoadedRoom[]): Promise<void> {
     const made = rooms.filter(({ num }) => num === undefined);
@@ -117,13 +120,11 @@ export async function store(
     );
     if (renamed.length > 0) {
       const nums = renamed.map(({ num }) => [num as number]);
-      await connection.query(
-        sql`UPDATE chat_rooms SET public_key = NULL WHERE ${dialect.among(['num'], nums)}`,
-      );
+      transaction.later(sql`UPDATE chat_rooms SET public_key = NULL WHERE ${dialect.among(['num'], nums)}`);
     }
     if (made.length > 0) {
       const rows = made.map(roomRow);
-      const nums = await connection.query(
+      const nums = await transaction.query(
         dialect.insert('chat_rooms', newRoomColumns, rows, 'RETURNING num, id'),
       );
       const byId = new Map(nums.map(({ num, id }: Row) => [id as string, num as number]));
@@ -132,24 +133,22 @@ export async function store(
     const changed = rooms.filter((room) => room.dirty && !made.includes(room));
     if (changed.length > 0) {
       const rows = changed.map((room) => [room.num as number, ...roomRow(room)]);
-      await connection.query(dialect.upsert('chat_rooms', ['num'], ['num', ...newRoomColumns], rows));
+      transaction.later(dialect.upsert('chat_rooms', ['num'], ['num', ...newRoomColumns], rows));
     }
   }
 
   /** What the index for searching holds of the texts goes with them. Others in these blocks may have had the same. */
-  async function outdate(blocks: Rows): Promise<void> {
-    await connection.query(
+  function outdate(blocks: Rows): void {
+    transaction.later(
       sql`UPDATE chat_blocks SET stale = 1 WHERE ${dialect.among(['room', 'block'], blocks)}`,
     );
     for (let n = 0; n < former.length; n += mostTerms) {
       const some = former.slice(n, n + mostTerms);
-      await connection.query(
-        sql`DELETE FROM chat_terms WHERE ${dialect.among(['room', 'term', 'block'], some)}`,
-      );
+      transaction.later(sql`DELETE FROM chat_terms WHERE ${dialect.among(['room', 'term', 'block'], some)}`);
     }
   }
 
-  async function storeUsers(): Promise<void> {
+  function storeUsers(): void {
     const changed = [...work.users].filter(([, { row, before }]) => row !== undefined && row !== before);
     if (changed.length === 0) return;
     // In one order, as other servers do: fewer of them wait for each other in a circle.
@@ -164,17 +163,17 @@ export async function store(
       for (const key of findKeys({ id, name })) keys.push([key, id]);
       renamed.push({ id, name });
     }
-    await connection.query(
+    transaction.later(
       dialect.upsert('chat_users', ['id'], ['id', 'name', 'acted_public', 'site_role'], rows),
     );
     if (renamed.length === 0) return;
-    await connection.query(
+    transaction.later(
       sql`DELETE FROM chat_user_keys WHERE ${dialect.among(
         ['user_id'],
         renamed.map(({ id }) => [id]),
       )}`,
     );
-    await connection.query(dialect.insert('chat_user_keys', ['find_key', 'user_id'], keys));
+    transaction.later(dialect.insert('chat_user_keys', ['find_key', 'user_id'], keys));
     for (let n = 0; n < renamed.length; n += mostNames) {
       const some = renamed.slice(n, n + mostNames);
       const cases = some.map(({ id, name }) => sql` WHEN ${id} THEN ${storedSortKey(name)}`);
@@ -186,13 +185,13 @@ export async function store(
         ['user_id'],
         some.map(({ id }) => [id]),
       );
-      await connection.query(sql`UPDATE chat_members SET sort = ${keys} WHERE ${among}`);
+      transaction.later(sql`UPDATE chat_members SET sort = ${keys} WHERE ${among}`);
     }
   }
 
-  async function storeBans(): Promise<void> {
+  function storeBans(): void {
     if (work.bans.size === 0) return;
-    await connection.query(
+    transaction.later(
       sql`DELETE FROM chat_bans WHERE ${dialect.among(
         ['user_id'],
         [...work.bans.keys()].map((user) => [user]),
@@ -202,14 +201,14 @@ export async function store(
       ban === null ? [] : [[user, ban.until ?? null, ban.reason ?? null]],
     );
     if (rows.length > 0) {
-      await connection.query(dialect.insert('chat_bans', ['user_id', 'until', 'reason'], rows));
+      transaction.later(dialect.insert('chat_bans', ['user_id', 'until', 'reason'], rows));
     }
   }
 
   /** A deleted room keeps nothing but its messages, which are deleted step by step: see `Background`. */
-  async function retire(num: number): Promise<void> {
-    await connection.query(sql`DELETE FROM chat_members WHERE room = ${num}`);
-    await connection.query(
+  function retire(num: number): void {
+    transaction.later(sql`DELETE FROM chat_members WHERE room = ${num}`);
+    transaction.later(
       sql`UPDATE chat_rooms SET id = ${`${gone}${num}`}, kind = 'private', name = '', public_key = NULL, topic = NULL,
             members = 0, created_by = NULL, client_id = NULL, pair_low = NULL, pair_high = NULL, empty_since = NULL
           WHERE num = ${num}`,

@@ -4,10 +4,11 @@ import { RequestError } from '../../errors.ts';
 import type { Change, Writes } from '../history.ts';
 import { probe, rules } from '../rules.ts';
 import { type Connection, type Dialect, raw, type Sql, SqlError, sql } from './dialect.ts';
-import { append, positionOf } from './journal.ts';
+import { append, lastPosition, numberOf } from './journal.ts';
 import { load } from './load.ts';
 import { needsOf } from './needs.ts';
 import { store } from './store.ts';
+import { Transaction } from './transaction.ts';
 import { LoadedWork, Missing } from './work.ts';
 
 /**
@@ -163,13 +164,20 @@ export class Writer {
     const began = performance.now();
     const connection = await this.#connected();
     const number = ++this.#number;
+    const transaction = new Transaction(connection);
     const outcomes: Outcome[] = [];
     const changes: Change[] = [];
     let entry: number | undefined;
+    const batch = () => ({
+      outcomes,
+      changes,
+      commitMs: performance.now() - began,
+      ...(entry === undefined ? {} : { entry }),
+    });
     try {
-      await connection.query(raw('BEGIN'));
+      transaction.later(raw('BEGIN'));
       const work = new LoadedWork(this.#digestKey);
-      const place = { dialect: this.#dialect, connection };
+      const place = { dialect: this.#dialect, transaction };
       await load(
         place,
         work,
@@ -178,22 +186,23 @@ export class Writer {
       for (const call of calls) {
         outcomes.push(await perform(call, work, changes, (missing) => load(place, work, [missing.need])));
       }
-      if (!work.changed && changes.length === 0) {
-        // What the rules have seen is known here before they are answered.
-        if (this.#shared) entry = await positionOf(connection);
-        await connection.query(raw('ROLLBACK'));
-        return {
-          outcomes,
-          changes,
-          commitMs: performance.now() - began,
-          ...(entry === undefined ? {} : { entry }),
-        };
+      const changed = work.changed || changes.length > 0;
+      if (changed) {
+        await store(place, work);
+        transaction.later(this.#mark(number));
       }
-      await store(place, work);
-      await connection.query(this.#mark(number));
-      // Last, since it locks what all servers need.
-      if (this.#shared)
-        entry = changes.length > 0 ? await append(place, changes) : await positionOf(connection);
+      if (this.#shared) {
+        // Last, since it locks what all servers need. If nothing has changed, what the rules have seen is known here before
+        // they are answered.
+        const last = changes.length > 0 ? append(this.#dialect, changes) : [lastPosition];
+        const [answer = []] = await transaction.queryAll(last);
+        entry = numberOf(answer);
+      }
+      if (!changed) {
+        await transaction.query(raw('ROLLBACK'));
+        return batch();
+      }
+      await transaction.flush();
     } catch (error) {
       await connection.query(raw('ROLLBACK')).catch(() => this.#disconnect());
       throw error;
@@ -205,12 +214,7 @@ export class Writer {
       if (!(error instanceof SqlError && error.problem === 'lost')) throw error;
       if (!(await this.#isCommitted(number))) throw error;
     }
-    return {
-      outcomes,
-      changes,
-      commitMs: performance.now() - began,
-      ...(entry === undefined ? {} : { entry }),
-    };
+    return batch();
   }
 
   async #connected(): Promise<Connection> {

@@ -1,4 +1,6 @@
 import { execFileSync } from 'node:child_process';
+import { type DatabaseAddress, readDatabaseAddress } from '../../../server/history/sql/address.ts';
+import { mariadb } from '../../../server/history/sql/mariadb.ts';
 import { historyDatabaseContract } from '../../contracts/history-database.ts';
 import { type HistoryDatabase, mariadbDatabase } from '../../helpers/history-database.ts';
 import { startMariadb } from '../../helpers/mariadb.ts';
@@ -12,6 +14,8 @@ historyDatabaseContract('MariaDB', async () => {
     certificate: `${server.folder}/certificate.pem`,
     socket: `${server.folder}/socket`,
     database: () => mariadbDatabase(server),
+    connect: ({ url }) => mariadb(readDatabaseAddress(url) as DatabaseAddress).connect(),
+    trips: 9,
     copy: (from, to) => {
       const login = ['-u', 'root', `--socket=${server.folder}/socket`];
       const input = execFileSync('mariadb-dump', [...login, '--single-transaction', nameOf(from)]);

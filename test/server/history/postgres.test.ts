@@ -1,4 +1,6 @@
 import { execFileSync } from 'node:child_process';
+import { type DatabaseAddress, readDatabaseAddress } from '../../../server/history/sql/address.ts';
+import { postgres } from '../../../server/history/sql/postgres.ts';
 import { historyDatabaseContract } from '../../contracts/history-database.ts';
 import { postgresDatabase } from '../../helpers/history-database.ts';
 import { startPostgres } from '../../helpers/postgres.ts';
@@ -10,6 +12,8 @@ historyDatabaseContract('PostgreSQL', async () => {
     certificate: `${server.folder}/certificate.pem`,
     socket: `${server.folder}/.s.PGSQL.${server.port}`,
     database: () => postgresDatabase(server),
+    connect: ({ url }) => postgres(readDatabaseAddress(url) as DatabaseAddress).connect(),
+    trips: 4,
     copy: (from, to) => {
       const input = execFileSync('/usr/lib/postgresql/15/bin/pg_dump', [from.url]);
       execFileSync('/usr/lib/postgresql/15/bin/psql', ['-q', '-v', 'ON_ERROR_STOP=1', to.url], {
