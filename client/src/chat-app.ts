@@ -53,8 +53,7 @@ export class ChatApp {
         unsent: () => this.#view?.unsent(),
         loaded: (count) => this.#view?.loaded(count),
         unknownRoom: (id) => this.#view?.unknownRoom(id),
-        removed: (room, reason) => this.#view?.removed(room, reason),
-        deleted: (room, reason) => this.#view?.deleted(room, reason),
+        removed: (room) => this.#view?.removed(room),
       },
       single,
     );

@@ -18,9 +18,7 @@ export interface ChatListener {
   unsent(item: Pending): void;
   loaded(count: number): void;
   /** A room was taken from the user, who may have been reading it. */
-  removed?(room: Room, reason: RoomRemoval): void;
+  removed?(room: Room): void;
   /** The room that the page names is none that the user may read. */
   unknownRoom?(id: string): void;
-  /** A moderator has deleted a message of the user's, and says why. */
-  deleted?(room: Room, reason: string): void;
 }

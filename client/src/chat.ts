@@ -48,6 +48,15 @@ export interface Follower {
   presence?(change: PresenceChange): void;
   /** It is new, or another than before. */
   message?(message: Message): void;
+  /** It is listed now, or one is a member of it now. */
+  added?(room: Room): void;
+  /** Here or elsewhere. */
+  opened?(room: Room): void;
+  removed?(room: Room, reason: RoomRemoval): void;
+  /** A moderator has deleted a message of the user's, and says why. */
+  deleted?(room: Room, reason: string): void;
+  /** Another tab has changed what is kept in the browser. */
+  stored?(key: string | null): void;
 }
 
 /** What the user's rooms are and what goes on in them: between the one connection and the views. */
@@ -378,7 +387,12 @@ export class Chat implements ConnectionListener {
     'message:new': (message) => this.#message(message),
     'message:changed': (message) => this.#message(message),
     'room:activity': (activity) => this.#activity(activity),
-    'room:added': (summary) => this.#put({ room: summary }),
+    'room:added': (summary) => {
+      const member = this.rooms.get(summary.id)?.summary.member;
+      const room = this.list.put(summary);
+      if (member !== true) for (const follower of this.followers) follower.added?.(room);
+      this.#listener.changed();
+    },
     'room:changed': (summary) => this.#put({ room: summary }),
     'room:removed': (removal) => this.list.removed(removal),
     'room:reset': ({ room: id }) => {
@@ -408,7 +422,7 @@ export class Chat implements ConnectionListener {
       if (name !== 'deleted') return;
       const { room: id, reason } = data as { room: string; reason: string };
       const room = this.rooms.get(id);
-      if (room !== undefined) this.#listener.deleted?.(room, reason);
+      if (room !== undefined) for (const follower of this.followers) follower.deleted?.(room, reason);
     },
   };
 
@@ -455,6 +469,7 @@ export class Chat implements ConnectionListener {
     if (user === this.me?.id) {
       room.readUpTo(seq);
       room.marked = Math.max(room.marked, seq);
+      for (const follower of this.followers) follower.opened?.(room);
     } else {
       room.readByOther = Math.max(room.readByOther, seq);
     }
@@ -521,6 +536,7 @@ export class Chat implements ConnectionListener {
     // Without a connection it shows what is known.
     room.opening = room.newFrom !== undefined && this.connection.state.kind === 'ready';
     this.store?.set('room', room.id);
+    for (const follower of this.followers) follower.opened?.(room);
   }
 
   #enter(room: Room): void {
@@ -572,7 +588,8 @@ export class Chat implements ConnectionListener {
     // It would be opened, and so joined, for the next connection.
     if (room.id === this.#firstRoom) this.store?.set('left', room.id);
     this.outbox?.refuse(room.id, 'unknown_room');
-    this.#listener.removed?.(room, reason);
+    this.#listener.removed?.(room);
+    for (const follower of this.followers) follower.removed?.(room, reason);
     if (shown) {
       this.current = undefined;
       this.viewing = false;
@@ -636,6 +653,7 @@ export class Chat implements ConnectionListener {
   }
 
   readonly #stored = (event: StorageEvent) => {
+    for (const follower of this.followers) follower.stored?.(event.key);
     if (this.store?.owns(event.key, 'out/') !== true) return;
     this.outbox?.reread();
     // The tab in which it was written sends it, if it can.

@@ -26,6 +26,8 @@ export class RoomList {
   readonly #port: RoomListPort;
   /** Where the next page of the public rooms begins; null when all are here, undefined before the first page. */
   #next: string | null | undefined = null;
+  /** All of one's own are listed. */
+  whole = false;
   /** What is unread in rooms of one's own that are not listed yet. */
   #unlisted: Totals = { unread: 0, mentions: 0 };
   /** How far the server's clock is ahead of this one. */
@@ -73,6 +75,7 @@ export class RoomList {
     const missing = new Set(this.byId.keys());
     this.#list(rooms, this.#now, missing);
     this.#next = more ? undefined : null;
+    this.whole = !more;
     // What was read here and not told to the server yet is in both sums.
     const listed = rooms.reduce((sum, { unread, notify }) => sum + (notify === 'none' ? 0 : unread), 0);
     this.#unlisted = { ...totals, unread: more ? Math.max(0, totals.unread - listed) : 0 };
@@ -218,6 +221,7 @@ export class RoomList {
           above = this.#list(answer.rooms, above, missing);
           cursor = answer.next;
         } while (cursor !== undefined);
+        this.whole = true;
         this.#unlisted = { unread: 0, mentions: 0 };
         this.#port.changed();
       });

@@ -47,7 +47,6 @@ export function openChat(url: string, cookie: string, room?: string): OpenChat {
     loaded: note('loaded'),
     removed: note('removed'),
     unknownRoom: note('unknownRoom'),
-    deleted: note('deleted'),
   });
   open.add(chat);
   chat.start();

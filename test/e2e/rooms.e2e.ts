@@ -1,5 +1,5 @@
 import { asUser, privateRoom } from './as-user.ts';
-import { expect, type Person, type Site, test } from './fixtures.ts';
+import { expect, Person, type Site, test } from './fixtures.ts';
 import { seed } from './seed.ts';
 
 const list = ({ page }: Person) => page.getByRole('navigation', { name: 'Rooms' });
@@ -211,6 +211,45 @@ test('a direct room is named by the other, who has a dot while here, and shows t
   await bob.page.close();
   await expect(room(alice, 'Bob')).toHaveAccessibleName(/^Bob ?, Direct messages \d/);
   await seed(site, 'carol', 'lobby', ['for another room']);
+});
+
+test('whoever is taken into a room is told so, and it is new until it is opened, in all tabs and after a visit', async ({
+  alice,
+  bob,
+  site,
+}) => {
+  const title = await bob.page.title();
+  // What tells of it comes after the first messages.
+  await expect(bob.page.locator('php-chat [role=status]')).toBeAttached();
+  await privateRoom(site, 'alice', 'shed', ['2']);
+  await expect(bob.page.getByText('You are now a member of shed.')).toBeVisible();
+  await expect(room(bob, 'shed')).toHaveAccessibleName('shed , private, New No messages yet');
+  await expect(room(bob, 'shed').locator('.badge')).toHaveText('New');
+  await bob.shot('rooms-8-new');
+  expect(await bob.page.title()).toBe(title);
+  // Who has made it knows it.
+  await expect(room(alice, 'shed')).toHaveAccessibleName('shed , private No messages yet');
+
+  const other = new Person(await bob.page.context().newPage());
+  await other.page.goto(site.php.url);
+  await expect(room(other, 'shed')).toHaveAccessibleName(/New/);
+  await other.page.goto('about:blank');
+  const attic = await privateRoom(site, 'alice', 'attic', ['2']);
+  await expect(room(bob, 'attic')).toHaveAccessibleName(/New/);
+  await other.page.goto(site.php.url);
+  await expect(room(other, 'attic')).toHaveAccessibleName(/New/);
+  await bob.open('shed');
+  await expect(room(bob, 'shed')).toHaveAccessibleName('shed , private No messages yet');
+  await expect(room(other, 'shed')).toHaveAccessibleName('shed , private No messages yet');
+  await expect(room(other, 'attic')).toHaveAccessibleName(/New/);
+  await bob.page.reload();
+  await expect(room(bob, 'attic')).toHaveAccessibleName(/New/);
+  await expect(room(bob, 'shed')).toHaveAccessibleName('shed , private No messages yet');
+  // One with something unread is new no longer when that was read elsewhere.
+  await seed(site, 'alice', attic, ['welcome']);
+  await expect(room(bob, 'attic')).toHaveAccessibleName(/1 unread/);
+  await asUser(site, 'bob', (ask) => ask('read:mark', { room: attic, seq: 1 }));
+  await expect(room(bob, 'attic')).toHaveAccessibleName(/^attic , private \d/);
 });
 
 test('leaving is asked, and Stay stays; whoever is taken out is told so', async ({ alice, bob, site }) => {

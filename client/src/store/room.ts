@@ -22,6 +22,8 @@ export class Room {
   joined = false;
   /** The "New" line stands before the first message of others from this `seq` on. */
   newFrom: number | undefined;
+  /** One was taken into it by somebody else, and has not opened it since. */
+  fresh = false;
   /** What is unseen is being fetched: the room opens where that begins. */
   opening = false;
   /** Where the room stands among the others: the later, the further above. */

@@ -1,6 +1,5 @@
 import { type ComponentChildren, createRef, render } from 'preact';
 import type { Message, User } from '../../../server/events.ts';
-import type { RoomRemoval } from '../chat-listener.ts';
 import { type ConnectionState, RequestError } from '../connection-state.ts';
 import type { Room } from '../store/room.ts';
 import { Banner, noticeOf } from './banner.tsx';
@@ -84,6 +83,10 @@ export class AppView {
       menu: (request, opener) => this.#openMenu(request, opener),
       dialog: (request) => this.#openDialog(request),
       profileUrl: (user) => this.#profileUrl(user),
+      noRooms: () => {
+        const { NoRooms } = this.#rest.panels ?? {};
+        return NoRooms !== undefined && <NoRooms context={this.#context} />;
+      },
       showPeople: () => this.#peopleShown || this.#togglePeople(),
       searchInMenu: () => (this.#width < SEARCH_IN_BAR ? () => this.#search('here') : undefined),
     };
@@ -199,18 +202,9 @@ export class AppView {
   }
 
   /** The user is in a room no more: has left it, or it was taken away. */
-  removed(room: Room, reason: RoomRemoval): void {
+  removed(room: Room): void {
     // Where there is one pane, another room in its place would not say that this one is gone.
     if (room === this.#context.chat.current) this.#toRooms();
-    if (reason === 'left') return;
-    const text = reason === 'deleted' ? 'rooms.deleted' : 'rooms.removed';
-    this.#toasts.show(this.#context.strings.text(text, { room: room.summary.name }), 'bad');
-  }
-
-  /** A moderator has deleted a message of the user's. */
-  deleted(room: Room, reason: string): void {
-    const { strings } = this.#context;
-    this.#toasts.show(strings.text('delete.told', { room: room.summary.name, reason }), 'bad');
   }
 
   unsent(): void {
@@ -521,7 +515,7 @@ export class AppView {
     const at = chat.current === undefined ? -1 : all.indexOf(chat.current);
     for (let i = at + by; i >= 0 && i < all.length; i += by) {
       const room = all[i];
-      if (room !== undefined && (!unread || room.unread > 0)) return this.open(room.id);
+      if (room !== undefined && (!unread || room.unread > 0 || room.fresh)) return this.open(room.id);
     }
   }
 }

@@ -63,6 +63,8 @@ export interface Context {
   dialog(request: DialogRequest): void;
   /** Where the site shows more about a person. */
   profileUrl(user: User): string | undefined;
+  /** What stands in place of all rooms where there is none; its code comes later. */
+  noRooms(): ComponentChildren;
   /** The people beside or above the timeline. */
   showPeople(): void;
   /** Looks for messages of the room, where the bar above them has no button for it. */

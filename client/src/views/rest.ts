@@ -92,6 +92,7 @@ export class Rest {
     this.speaker = new this.panels.Speaker(strings, changed);
     this.formatBar = new this.panels.FormatBar(this.#context, this.#root);
     this.speaker.connection(chat.connection.state);
+    chat.followers.add(new this.panels.RoomNews(this.#context));
     void this.panels.hintAtScripts();
   }
 

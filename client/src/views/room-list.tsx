@@ -7,7 +7,6 @@ import type { Context } from './context.ts';
 import { Empty } from './empty.tsx';
 import { FilterField } from './filter-field.tsx';
 import { Icon } from './icon.tsx';
-import { NoRooms } from './no-rooms.tsx';
 import { RoomRow } from './room-row.tsx';
 import { RovingList } from './roving-list.tsx';
 import { StillOrder } from './still-order.ts';
@@ -138,6 +137,7 @@ export class RoomList extends Component<Props> {
                   summary={room.summary}
                   texts={strings.texts}
                   unread={chat.unreadIn(room)}
+                  fresh={room.fresh}
                   current={room === chat.current}
                 />
               ))}
@@ -199,7 +199,7 @@ export class RoomList extends Component<Props> {
       return (
         // Where there is room beside the list, it is said there.
         <div class="narrow" key="none">
-          <NoRooms context={context} />
+          {context.noRooms()}
         </div>
       );
     const text = strings.text('rooms.filterNone', { q: wanted });

@@ -16,6 +16,7 @@ interface Props {
   readonly summary: RoomSummary;
   readonly texts: Texts;
   readonly unread: number;
+  readonly fresh: boolean;
   readonly current: boolean;
   /** It is not what is looked for. */
   readonly hidden: boolean;
@@ -26,11 +27,12 @@ export class RoomRow extends Component<Props> {
   #day = 0;
 
   override shouldComponentUpdate(next: Props): boolean {
-    const { summary, texts, unread, current, hidden } = this.props;
+    const { summary, texts, unread, fresh, current, hidden } = this.props;
     return (
       hidden !== next.hidden ||
       summary !== next.summary ||
       unread !== next.unread ||
+      fresh !== next.fresh ||
       current !== next.current ||
       texts !== next.texts ||
       // "Yesterday" is another day tomorrow.
@@ -39,7 +41,7 @@ export class RoomRow extends Component<Props> {
   }
 
   override render() {
-    const { context, room, summary, unread, current, hidden } = this.props;
+    const { context, room, summary, unread, fresh, current, hidden } = this.props;
     const { strings } = context;
     const { kind, name, last } = summary;
     this.#day = startOfDay(Date.now());
@@ -47,7 +49,7 @@ export class RoomRow extends Component<Props> {
       <li hidden={hidden}>
         <button
           type="button"
-          class={unread > 0 && !room.muted ? 'room two unread' : 'room two'}
+          class={(unread > 0 && !room.muted) || fresh ? 'room two unread' : 'room two'}
           aria-current={current || undefined}
           tabIndex={-1}
           data-key={room.id}
@@ -80,9 +82,9 @@ export class RoomRow extends Component<Props> {
             </span>
             <span class="l2">
               <span class="last">{this.#last()}</span>
-              {unread > 0 && (
+              {(unread > 0 || fresh) && (
                 <span class={room.muted ? 'badge quiet' : 'badge'} aria-hidden="true">
-                  {atMost99(unread)}
+                  {unread > 0 ? atMost99(unread) : strings.text('timeline.new')}
                 </span>
               )}
             </span>
@@ -94,13 +96,13 @@ export class RoomRow extends Component<Props> {
 
   /** What pictures and colours say, in words. */
   #about(): string {
-    const { context, room, summary, unread } = this.props;
+    const { context, room, summary, unread, fresh } = this.props;
     const { strings } = context;
     const words = [
       summary.kind === 'private' && strings.text('rooms.private'),
       summary.kind === 'direct' && strings.text('rooms.direct'),
       summary.kind === 'direct' && summary.present === true && strings.text('rooms.here'),
-      unread > 0 && strings.text('rooms.unread', { n: unread }),
+      unread > 0 ? strings.text('rooms.unread', { n: unread }) : fresh && strings.text('timeline.new'),
       room.muted && strings.text('rooms.muted'),
     ];
     return words.map((word) => (word === false ? '' : `, ${word}`)).join('');

@@ -9,7 +9,6 @@ import { Empty } from './empty.tsx';
 import { firstRun } from './first-run.tsx';
 import { GroupKeys } from './group-keys.ts';
 import { Message, type MessageActions, type State } from './message.tsx';
-import { NoRooms } from './no-rooms.tsx';
 import { Roving } from './roving.ts';
 import { ScrollKeeper } from './scroll-keeper.ts';
 import { Skeleton } from './skeleton.tsx';
@@ -242,10 +241,17 @@ export class TimelineView {
 
   #none() {
     const { chat, strings } = this.#context;
-    if (!chat.single && chat.rooms.size === 0) return <NoRooms context={this.#context} />;
-    const kind = chat.single ? 'single' : 'none';
-    const [title, text] = [strings.text(`empty.${kind}.title`), strings.text(`empty.${kind}.text`)];
-    return <Empty picture={chat.single ? 'alert' : 'bubble'} title={title} text={text} />;
+    if (!chat.single && chat.rooms.size === 0) return this.#context.noRooms();
+    const [title, text] = chat.single
+      ? (['empty.single.title', 'empty.single.text'] as const)
+      : (['empty.none.title', 'empty.none.text'] as const);
+    return (
+      <Empty
+        picture={chat.single ? 'alert' : 'bubble'}
+        title={strings.text(title)}
+        text={strings.text(text)}
+      />
+    );
   }
 
   #later(ms: number): void {

@@ -9,7 +9,9 @@ import { openRoomMenu } from './room-menu.tsx';
 
 export { hintAt, hintAtScripts, hintAtUnknownRoom } from '../../hints.ts';
 export { FormatBar } from './format-bar.tsx';
+export { NoRooms } from './no-rooms.tsx';
 export { People } from './people.tsx';
+export { RoomNews } from './room-news.ts';
 export { SearchPanel } from './search.tsx';
 export { Speaker } from './speaker.tsx';
 export { Tooltip } from './tooltip.tsx';

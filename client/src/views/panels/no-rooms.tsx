@@ -1,5 +1,5 @@
-import type { Context } from './context.ts';
-import { Empty } from './empty.tsx';
+import type { Context } from '../context.ts';
+import { Empty } from '../empty.tsx';
 
 /** There is no room at all, neither one's own nor one to join: what one may do by oneself is offered. */
 export function NoRooms({ context }: { context: Context }) {

@@ -1,0 +1,85 @@
+import type { Follower } from '../../chat.ts';
+import type { RoomRemoval } from '../../chat-listener.ts';
+import type { Room } from '../../store/room.ts';
+import type { Context } from '../context.ts';
+
+/** The private rooms that this user has seen in this browser: what is not among them is new. */
+const SEEN = 'seen';
+
+/**
+ * Tells the user what others do with his rooms. A room that he was taken into stays marked until he opens it, over
+ * visits and in all tabs: it has nothing unread, since whoever becomes a member begins with the next message.
+ */
+export class RoomNews implements Follower {
+  readonly #context: Context;
+
+  constructor(context: Context) {
+    this.#context = context;
+    this.ready();
+  }
+
+  /** Perhaps he was taken into rooms while he was away. */
+  ready(): void {
+    const { chat } = this.#context;
+    const seen = chat.store?.get<string[]>(SEEN);
+    // At a first visit all is new, and so nothing is.
+    if (seen !== undefined && chat.list.whole)
+      for (const room of this.#rooms) room.fresh ||= room !== chat.current && !seen.includes(room.id);
+    this.#keep();
+  }
+
+  added(room: Room): void {
+    if (!mayBeNews(room)) return;
+    room.fresh = room !== this.#context.chat.current;
+    this.#keep();
+    this.#tell('rooms.added', room, 'good');
+  }
+
+  opened(room: Room): void {
+    if (!room.fresh) return;
+    room.fresh = false;
+    this.#keep();
+  }
+
+  removed(room: Room, reason: RoomRemoval): void {
+    room.fresh = false;
+    this.#keep();
+    if (reason !== 'left') this.#tell(reason === 'deleted' ? 'rooms.deleted' : 'rooms.removed', room, 'bad');
+  }
+
+  deleted({ summary }: Room, reason: string): void {
+    const { strings, toast } = this.#context;
+    toast(strings.text('delete.told', { room: summary.name, reason }), 'bad');
+  }
+
+  stored(key: string | null): void {
+    const { chat, changed } = this.#context;
+    if (chat.store?.owns(key, SEEN) !== true) return;
+    const seen = chat.store.get<string[]>(SEEN) ?? [];
+    for (const room of this.#rooms) room.fresh &&= !seen.includes(room.id);
+    changed();
+  }
+
+  get #rooms(): Room[] {
+    return [...this.#context.chat.rooms.values()].filter(mayBeNews);
+  }
+
+  /** Only when all are listed: those of which nothing is known yet would be new again. */
+  #keep(): void {
+    const { store, list } = this.#context.chat;
+    if (list.whole)
+      store?.set(
+        SEEN,
+        this.#rooms.filter(({ fresh }) => !fresh).map(({ id }) => id),
+      );
+  }
+
+  #tell(text: 'rooms.added' | 'rooms.removed' | 'rooms.deleted', room: Room, kind: 'good' | 'bad'): void {
+    const { strings, toast } = this.#context;
+    toast(strings.text(text, { room: room.summary.name }), kind);
+  }
+}
+
+/** Not what he has made himself. A public room he joins by himself, and a direct one comes with a message. */
+const mayBeNews = ({ summary: { kind, member, role } }: Room) =>
+  kind === 'private' && member && role !== 'owner';
