@@ -21,8 +21,8 @@ export class People implements Follower {
   readonly #tasks: Tasks;
   readonly #changed: () => void;
   readonly #room: Room;
-  #here = empty();
-  #away = empty();
+  readonly #here = empty();
+  readonly #away = empty();
   #found: { query: string; members: readonly RoomMember[] } | undefined;
   #wanted = '';
   /** Counts how often all was asked for anew: what was asked before no longer matters. */
@@ -35,23 +35,26 @@ export class People implements Follower {
     this.#changed = changed;
   }
 
-  /** Asks, and asks anew: over a new connection, or when more has changed than events tell. */
+  /**
+   * Asks, and asks anew: over a new connection, or when more has changed than events tell. What was known before is
+   * shown until the answer comes, or as long as there is no connection.
+   */
   ready(): void {
     this.#turn++;
-    this.#here = empty();
-    this.#away = empty();
+    this.#here.next = undefined;
+    this.#away.next = undefined;
     if (this.#connection.state.kind !== 'ready') return;
     void this.load(true);
     void this.load(false);
     void this.find(this.#wanted);
   }
 
-  /** Sorted by name. Before the first page arrives, the answer to `room:join` says who is present. */
+  /** Sorted by name. Before the first page of all arrives, the answer to `room:join` says who is present. */
   list(present: boolean, lang: string): RoomMember[] {
     const { members, next } = present ? this.#here : this.#away;
     const { compare } = new Intl.Collator(lang, { numeric: true });
     const known =
-      present && next === undefined
+      present && next === undefined && members.size === 0
         ? this.#room.present.map((user): RoomMember => ({ user, role: 'member', present }))
         : [...members.values()];
     return known.sort((a, b) => compare(a.user.name, b.user.name) || (a.user.id < b.user.id ? -1 : 1));
@@ -78,7 +81,13 @@ export class People implements Follower {
           limit: PAGE,
           ...(list.next === undefined ? {} : { cursor: list.next ?? '' }),
         });
-        for (const member of answer.members) list.members.set(member.user.id, member);
+        if (this.#turn !== turn) return;
+        if (list.next === undefined) list.members.clear();
+        const other = present ? this.#away : this.#here;
+        for (const member of answer.members) {
+          list.members.set(member.user.id, member);
+          other.members.delete(member.user.id);
+        }
         list.next = answer.next ?? null;
         this.#changed();
       },

@@ -129,7 +129,11 @@ test('a hundred and twenty members come by pages, and one is found by name', asy
 });
 
 test('while the connection is lost nobody is said to be here', async ({ alice, site }) => {
+  await asUser(site, 'bob', async () => {});
+  await privateRoom(site, 'alice', 'watch', ['2']);
   await privateRoom(site, 'alice', 'lookout', []);
+  await alice.open('watch');
+  await expect(under(alice, 'Others')).toHaveText(['Bob']);
   await alice.open('lookout');
   await expect(people(alice).getByRole('heading', { name: 'Here now' })).toBeVisible();
   const alone = people(alice).getByText('Only you are here');
@@ -141,6 +145,24 @@ test('while the connection is lost nobody is said to be here', async ({ alice, s
     await expect(alice.page.getByText('Connection lost', { exact: true })).toBeVisible();
     await expect(alice.page.getByRole('button', { name: 'Here now: –' })).toBeVisible();
     await alice.shot('people-3-lost');
+
+    // What was known of others is still shown when the panel is opened again; of a new room nothing is.
+    const open = async (name: string) => {
+      await alice.page
+        .getByRole('navigation', { name: 'Rooms' })
+        .getByRole('button', { name: new RegExp(`^${name}\\b`) })
+        .click();
+      await expect(alice.page.getByRole('region', { name })).toBeVisible();
+    };
+    await open('watch');
+    await expect(under(alice, 'Last seen here')).toHaveText(['Alice']);
+    await expect(person(alice, 'Alice')).toContainText('owner');
+    await expect(under(alice, 'Others')).toHaveText(['Bob']);
+    await open('garden');
+    await expect(people(alice).getByText('Connection lost.')).toBeVisible();
+    await expect(people(alice).getByRole('button', { name: 'Try again' })).toBeVisible();
+    await alice.shot('people-4-unknown');
+    await open('lookout');
   });
   await expect(people(alice).getByRole('heading', { name: 'Here now' })).toBeVisible();
   await expect(alice.page.getByText('Connected', { exact: true })).toBeVisible();

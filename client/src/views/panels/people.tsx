@@ -26,6 +26,9 @@ const PAUSE_MS = 200;
 /** The next page is fetched so far ahead of where one scrolls. */
 const AHEAD = 300;
 
+/** What was known when the panel was closed, for as long as the room is: without a connection nothing else is. */
+const known = new WeakMap<Room, Members>();
+
 /** The members of the room: who is here now, then the others. */
 export class People extends Component<Props> {
   readonly #list = createRef<HTMLDivElement>();
@@ -35,8 +38,10 @@ export class People extends Component<Props> {
 
   constructor(props: Props) {
     super(props);
-    const { chat, changed } = props.context;
-    this.#people = new Members(chat.connection, chat.tasks, props.room, changed);
+    const { room, context } = props;
+    const { chat, changed } = context;
+    this.#people = known.get(room) ?? new Members(chat.connection, chat.tasks, room, changed);
+    known.set(room, this.#people);
   }
 
   override componentDidMount(): void {
@@ -105,6 +110,16 @@ export class People extends Component<Props> {
     const present = Math.max(here.length, room.presentCount);
     const others = Math.max(away.length, room.summary.members - present);
     const hidden = present - here.length + (others - away.length);
+    // As where a room is opened for the first time.
+    if (lost && here.length + away.length === 0)
+      return (
+        <p class="note">
+          {strings.text('conn.lost')}.{' '}
+          <button type="button" class="link" onClick={() => context.chat.connection.tryNow()}>
+            {strings.text('common.again')}
+          </button>
+        </p>
+      );
     return [
       here.length > 0 && (
         <h3 class="section" key="here heading">
