@@ -578,11 +578,23 @@ export class Directory {
     }
     if (change.type === 'member' && change.user.id === id) {
       const room = this.#roomFor(change.room);
+      update(room.record, change.room);
       if (isMember(change.now)) this.#enter(room, person, change.now);
       else this.#remove(room, person);
       this.#forgetIfEmpty(room);
+    } else if (change.type === 'member' || change.type === 'room') {
+      this.#catchUpRoom(person, change);
     }
-    if (change.type === 'room' && change.is === 'deleted') person.memberships.delete(change.room.id);
+  }
+
+  #catchUpRoom(person: Person, change: Change & { type: 'member' | 'room' }): void {
+    const room = person.memberships.get(change.room.id)?.room;
+    if (room === undefined) return;
+    if (change.type === 'member' || change.is !== 'deleted') return update(room.record, change.room);
+    person.memberships.delete(change.room.id);
+    room.here.delete(person);
+    // Another one may have got its id since, as the rooms that the site makes can.
+    if (room.record.createdAt === change.room.createdAt) this.#forget(room);
   }
 }
 

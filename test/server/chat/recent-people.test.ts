@@ -17,12 +17,13 @@ const at = 1_700_000_000_000;
 
 beforeAll(async () => {
   ({ chat, history, close } = await openChatOver((stored) => ({
-    read(query, input) {
-      if (query !== 'user') return stored.read(query, input);
+    async read(query, input) {
+      const answer = await stored.read(query, input);
+      if (query !== 'user') return answer;
       const { user: id } = input as { user: string };
       asked.add(id);
-      const answer = stored.read(query, input);
-      return held.get(id)?.then(() => answer) ?? answer;
+      await held.get(id);
+      return answer;
     },
   })));
 });
@@ -72,6 +73,11 @@ const say = (room: string, by: string, asMember = true) =>
 /** A private room of `owner`, who is here all the time, so that the room stays in memory. */
 async function den(id: string, owner: string, members: string[]): Promise<void> {
   await connect(owner);
+  await quietDen(id, owner, members);
+}
+
+/** The same, of which nobody is here. */
+async function quietDen(id: string, owner: string, members: string[]): Promise<void> {
   await history.write('createRoom', {
     id,
     kind: 'private',
@@ -185,6 +191,28 @@ describe.concurrent('somebody who comes back', () => {
     await arriving;
     expect(known('hal')).toEqual(await stored('hal'));
     expect(chat.directory.room('u-hal')?.present.has('hal')).toBe(true);
+  });
+
+  const whileAsked: { [title: string]: (room: string, other: string) => Promise<unknown> } = {
+    'a new name of the room': (room) => history.write('updateRoom', { room, name: 'Another name' }),
+    'another role of somebody else': (room, other) =>
+      history.write('setRole', { room, user: other, role: 'moderator' }),
+    'the end of the room': (room) => history.write('deleteRoom', { room }),
+  };
+
+  test.each(Object.entries(whileAsked))('hears of %s while the history is asked', async (title, change) => {
+    const id = `early-${title.replaceAll(' ', '-')}`;
+    await quietDen(`u-${id}`, `owner-of-${id}`, [id, `other-${id}`]);
+    const hold = Promise.withResolvers<void>();
+    held.set(id, hold.promise);
+    const arriving = connect(id);
+    await vi.waitUntil(() => asked.has(id), { timeout: 20_000 });
+    await change(`u-${id}`, `other-${id}`);
+    hold.resolve();
+    await arriving;
+    const now = await stored(id);
+    expect(known(id)).toEqual(now);
+    expect(chat.directory.room(`u-${id}`) !== undefined).toBe(now.memberships.length > 0);
   });
 
   test('to a room that nobody has kept in memory is read again', async () => {
