@@ -42,13 +42,22 @@ const longestFarewell = 3000;
 /** Milliseconds in which a database has to answer to be ready. */
 const historyLimit = 1000;
 
-async function historyAnswers(history: History): Promise<boolean> {
-  const late = new Promise<false>((resolve) => setTimeout(resolve, historyLimit, false).unref());
-  const answer = history.read('membersOf', { room: '', users: [''] }).then(
-    () => true,
-    () => false,
-  );
-  return Promise.race([answer, late]);
+/** Asks a history whether it answers. Whoever asks meanwhile waits for the same answer: anybody may ask. */
+function asking(history: History): () => Promise<boolean> {
+  let answer: Promise<boolean> | undefined;
+  return () => {
+    answer ??= history
+      .read('membersOf', { room: '', users: [''] })
+      .then(
+        () => true,
+        () => false,
+      )
+      .finally(() => {
+        answer = undefined;
+      });
+    const late = new Promise<false>((resolve) => setTimeout(resolve, historyLimit, false).unref());
+    return Promise.race([answer, late]);
+  };
 }
 
 /** So many milliseconds without the bus are no reason to send users elsewhere. */
@@ -70,7 +79,7 @@ async function openCluster(
     isUp = lost === null;
   });
   const onForeign = () =>
-    quiet.warn('foreign', {}, 'a text on the bus was ignored: it is cut off, or not of these servers');
+    quiet.warn('foreign', {}, 'a text on the bus was ignored: it is cut off, or another program sent it');
   const listeners = { onSaid, onForeign };
   return bus === undefined ? { ...listeners, look: look.alone } : { ...listeners, bus, look: look.besideBus };
 }
@@ -80,8 +89,8 @@ function openServers(history: History, log: Log): Servers {
     history,
     onSilence: (server, silent) => {
       if (silent)
-        log.warn({ server }, 'a server has not been heard of for 15 s: its users are not present now');
-      else log.info({ server }, 'a server is heard of again');
+        log.warn({ server }, 'nothing has come from a server for 15 s: its users no longer count as present');
+      else log.info({ server }, 'a server is back');
     },
     onSameName: (server) =>
       log.warn(
@@ -91,7 +100,7 @@ function openServers(history: History, log: Log): Servers {
   });
 }
 
-/** Wires the parts and opens the port. @param onFailure called if a part has died without which nothing works */
+/** Wires the parts and opens the port. @param onFailure called when a part that everything needs has died */
 export async function startApp(config: Config, log: Log, onFailure: (error: Error) => void): Promise<App> {
   const metrics = new Metrics(() => transport.connections);
   const quiet = new QuietLog(log);
@@ -107,6 +116,7 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
       metrics.commits.observe(commitMs / 1000);
     },
   });
+  const historyAnswers = asking(history);
   if (cluster !== undefined) servers = openServers(history, log);
   const reader = createSessionReader(config.session);
   const endReport = reportStore(reader, log);
@@ -225,7 +235,7 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
       const missing: string[] = [];
       if (drain.started) missing.push('draining');
       if (!(await reader.answers())) missing.push('session store');
-      if (config.history.kind !== 'sqlite' && !(await historyAnswers(history))) missing.push('history');
+      if (config.history.kind !== 'sqlite' && !(await historyAnswers())) missing.push('history');
       const downSince = cluster?.bus?.downSince ?? null;
       if (downSince !== null && performance.now() - downSince > busGrace) missing.push('bus');
       return missing;

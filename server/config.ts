@@ -82,7 +82,7 @@ const settings = {
       context.addIssue('it is no place for a history');
       return z.NEVER;
     }),
-    'sqlite:PATH, a file, nor postgres: or mysql://USER:PASSWORD@HOST/DATABASE, in which what is special in the password is percent-encoded',
+    'a history: give sqlite:PATH for a file, or postgres://USER:PASSWORD@HOST/DATABASE or mysql://… (special characters of the password percent-encoded)',
   ],
   CHAT_CLUSTER: [
     '',
@@ -93,7 +93,7 @@ const settings = {
       context.addIssue('it is no bus');
       return z.NEVER;
     }),
-    'redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE], in which what is special in the password is percent-encoded, nor postgres or mysql, which is the database of the history',
+    'a bus: give redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE] (special characters of the password percent-encoded), or postgres or mysql for the database of the history',
   ],
   CHAT_NODE: [
     '',
@@ -229,7 +229,7 @@ export function readConfig(env: NodeJS.ProcessEnv) {
     node: value.CHAT_NODE,
     drain: drainTimes(value),
     loginUrl: value.CHAT_LOGIN_URL,
-    /** The same for the pages of other sites than the sample, for which alone the default is right. */
+    /** The login address for pages of real sites; undefined while the default stands, which fits only the sample. */
     siteLoginUrl:
       value.CHAT_LOGIN_URL === settings.CHAT_LOGIN_URL[0] ? undefined : (value.CHAT_LOGIN_URL as string),
     rooms: value.CHAT_ROOMS,

@@ -16,8 +16,8 @@ process.umask(0o077);
 
 /**
  * To be run with the options of Node that package.json has. After a flood the heap is full of what is over, and by
- * itself V8 lets it grow to a multiple of what is in use. What they do is in bench/README.md. Not by
- * `v8.setFlagsFromString()`: so one process in forty that ended soon hung at its end.
+ * itself V8 lets it grow to a multiple of what is in use. What they do is in bench/README.md. Do not
+ * set them by `v8.setFlagsFromString()`: one in forty short-lived processes then hung at its end.
  */
 async function main(): Promise<void> {
   const config = readConfig(process.env);

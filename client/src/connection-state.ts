@@ -4,7 +4,7 @@ export type Ended = EndReason | 'unauthorized';
 export type Ready = Parameters<ServerToClient['session:ready']>[0];
 
 export type ConnectionState =
-  /** The first attempts, which nothing has been heard of yet. */
+  /** The first attempts, without any answer yet. */
   | { readonly kind: 'connecting'; readonly since: number }
   /** The session seems over. Nothing is shown while it is looked whether it has only been renewed. */
   | { readonly kind: 'checking'; readonly since: number; readonly user: User | undefined }

@@ -31,7 +31,7 @@ const REQUEST_MS = 10_000;
 const ATTEMPT_MS = 12_000;
 /** Whether the connection still lives, asked when somebody looks at the page again. */
 const PROBE_MS = 3000;
-/** Who has just heard of the server need not ask. */
+/** If something came from the server so recently, it need not be asked. */
 const HEARD_MS = 1000;
 /** A timer that comes later than this was asleep with the machine. */
 const TICK_MS = 2000;
@@ -50,7 +50,7 @@ export class Connection {
   #state: ConnectionState = { kind: 'connecting', since: Date.now() };
   /** The next attempt. */
   #timer: ReturnType<typeof setTimeout> | undefined;
-  /** The attempt that is under way, and that nothing has been heard of. */
+  /** The attempt that is under way, without any answer yet. */
   #attempt: { readonly began: number; readonly ends: ReturnType<typeof setTimeout> } | undefined;
   #failures = 0;
   /** The origin seems to be refused, which cannot be told for certain: tried again when somebody looks. */
@@ -61,7 +61,7 @@ export class Connection {
   /** The session seems over: how often it was tried to be let in again, and when it is said. */
   #resume: { readonly reason: Ended; readonly until: number; tries: number } | undefined;
   #card: ReturnType<typeof setTimeout> | undefined;
-  /** After the end of a session, a look whether there is another one, of which nothing is shown. */
+  /** Looking for a new session after one has ended; nothing of it is shown. */
   #looking = false;
   #lookedAt = 0;
   #loginUrl: string | undefined;
@@ -209,7 +209,7 @@ export class Connection {
     this.#tryAgain();
   }
 
-  /** Once more, the last time when the time is over. */
+  /** Tries once more; the last attempt is when the time is over. */
   #tryAgain(): void {
     if (this.#resume === undefined) return;
     const { tries, until, reason } = this.#resume;

@@ -409,7 +409,7 @@ final class SessionServerClient
             throw $this->failed($command, 'another client has got the lock of the session meanwhile');
         }
         throw new SessionDataError(
-            "The session server refuses to $command: it is too large, or another value is a reference to it.",
+            "The session server refused $command: a value is too large, or another value of the session refers to the old one.",
         );
     }
 

@@ -37,7 +37,7 @@ export interface Chat {
   /**
    * Has an order carried out on all servers: here at once, whether the others can be told or not.
    * @returns how many connections the user has there
-   * @throws RequestError if the others cannot be told, and giving the order again is safe and of use
+   * @throws RequestError if the others cannot be told and the order may safely be given again
    */
   everywhere(user: string, order: Order): Promise<number>;
   /** What the other servers need of this one. */

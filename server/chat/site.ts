@@ -7,10 +7,7 @@ import { checkText } from './texts.ts';
 /** A room as the PHP application sees it: no user's own view. */
 export type SiteRoom = Pick<RoomRecord, 'id' | 'name' | 'topic' | 'kind' | 'members' | 'head' | 'lastSeq'>;
 
-/**
- * What the PHP application may do (docs/protocol.md, "HTTP"). It is the site itself, so no rights are checked; what it
- * names is.
- */
+/** Posts a message as any user. It is the site itself that asks, so its rights are not checked; the ids it names are. */
 export async function postMessage(
   { history, limits }: Chat,
   room: string,

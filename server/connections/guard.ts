@@ -60,8 +60,8 @@ export interface Weight {
 }
 
 /**
- * By this, what a guard listens to knows the guard: all connections share one function for each event, where a function for
- * each connection would take memory for as long as that lives.
+ * Under this key, an object that a guard listens to keeps its guard. All connections can then share one listener for each
+ * event; a listener each would take memory for as long as the connection lives.
  */
 const guard = Symbol('guard');
 

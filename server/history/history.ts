@@ -13,7 +13,7 @@ export type Source = keyof typeof sources;
 /** How far a user has shown up in a room by an own act: others see no more of somebody who was merely added. */
 export const acted = { never: 0, joined: 1, written: 2 } as const;
 
-/** A room as it is stored. `access` rises with every change of a membership, a role or a ban. */
+/** A room as it is stored. `access` rises when somebody becomes a member, stops being one, or gets another role. */
 export interface RoomRecord {
   id: string;
   kind: RoomKind;

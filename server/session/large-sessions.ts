@@ -96,17 +96,20 @@ export class LargeSessions {
       else pending?.reject(new FormatError(reply.wrong));
     });
     // The next large session starts another one.
-    thread.on('error', () => this.#fail(thread));
+    thread.on('error', (cause) => this.#fail(thread, cause));
     thread.on('exit', () => this.#fail(thread));
     return thread;
   }
 
   /** An error comes before the exit, and the next thread may have started in between: what waits is its work then. */
-  #fail(thread: Worker): void {
+  #fail(thread: Worker, cause?: unknown): void {
     if (this.#thread !== thread) return;
     this.#thread = undefined;
+    // The message may hold a part of a session.
+    const { name = '', code = name } = (cause ?? {}) as NodeJS.ErrnoException;
+    const why = code === '' ? '' : `: ${code}`;
     for (const { reject } of this.#pending.values()) {
-      reject(new StoreError('the thread that reads large sessions has ended'));
+      reject(new StoreError(`the thread that reads large sessions has ended${why}`, { cause }));
     }
     this.#pending.clear();
     this.#waiting = 0;

@@ -120,7 +120,7 @@ test.each([
 
 test('of an address that may hold a password, its beginning is repeated', () => {
   expect(problemsOf({ CHAT_HISTORY: 'postgres://user:secret@host' })).toContain(
-    'CHAT_HISTORY: "postgres:…" is not sqlite:PATH, a file, nor postgres: or mysql://USER:PASSWORD@HOST/DATABASE',
+    'CHAT_HISTORY: "postgres:…" is not a history: give sqlite:PATH for a file, or postgres://USER:PASSWORD@HOST/DATABASE',
   );
 });
 
