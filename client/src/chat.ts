@@ -166,8 +166,8 @@ export class Chat implements ConnectionListener {
       return { unread: current === undefined || current.muted ? 0 : this.unreadIn(current), mentions: 0 };
     }
     const { unread, mentions } = this.list.totals;
-    const insight = current === undefined || current.muted ? 0 : current.unread - this.unreadIn(current);
-    return { unread: unread - insight, mentions };
+    const inSight = current === undefined || current.muted ? 0 : current.unread - this.unreadIn(current);
+    return { unread: unread - inSight, mentions };
   }
 
   get single(): boolean {
@@ -231,9 +231,9 @@ export class Chat implements ConnectionListener {
   async openDirect(user: string): Promise<Room> {
     await this.#ready();
     const { room } = await this.connection.request('direct:open', { user });
-    this.list.put(room);
+    const listed = this.list.put(room);
     this.open(room.id);
-    return this.list.put(room);
+    return listed;
   }
 
   /** False when there is no room for it in the browser's storage. */

@@ -18,11 +18,13 @@ export function wantedLanguage(element: Element): string {
 
 /** The best there is, by the exact tag or else by its first part; the owner's languages count like ours. */
 export function bestLanguage(wanted: string, owners: OwnersTexts = {}): string {
-  const tag = wanted.toLowerCase().replaceAll('_', '-');
+  const same = (tag: string) => tag.toLowerCase().replaceAll('_', '-');
   const known = [...Object.values(owners).flatMap(Object.keys), ...Object.keys(ours)];
   // Traditional Chinese readers are better served with simplified characters than with English.
   return (
-    known.find((lang) => lang.toLowerCase() === tag) ?? known.find((lang) => base(lang) === base(tag)) ?? 'en'
+    known.find((lang) => same(lang) === same(wanted)) ??
+    known.find((lang) => base(lang) === base(wanted)) ??
+    'en'
   );
 }
 
@@ -50,6 +52,7 @@ async function load(lang: string): Promise<Texts> {
   return { lang, by: (await ours[lang]?.())?.default ?? {} };
 }
 
+/** The first part of a tag. Code that is loaded at another time has its own: shared, it would be one more file to load. */
 function base(tag: string): string | undefined {
-  return tag.toLowerCase().split('-')[0];
+  return tag.toLowerCase().split(/[-_]/)[0];
 }

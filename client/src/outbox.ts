@@ -120,11 +120,14 @@ export class Outbox {
       return;
     }
     this.#draining.add(room);
-    do {
-      this.#again.delete(room);
-      if (this.#next(room) !== undefined) await this.#alone(room, () => this.#sendAll(room));
-    } while (this.#again.has(room));
-    this.#draining.delete(room);
+    try {
+      do {
+        this.#again.delete(room);
+        if (this.#next(room) !== undefined) await this.#alone(room, () => this.#sendAll(room));
+      } while (this.#again.has(room));
+    } finally {
+      this.#draining.delete(room);
+    }
   }
 
   async #sendAll(room: string): Promise<void> {
@@ -138,7 +141,9 @@ export class Outbox {
         this.#port.sent(message);
         this.#changed();
       } catch (error) {
-        const { code = 'internal', retryAfterMs } = error as { code?: string; retryAfterMs?: number };
+        const { code, retryAfterMs } = error as { code?: string; retryAfterMs?: number };
+        // No refusal, but a fault of this program.
+        if (code === undefined) throw error;
         if (FINAL.has(code)) {
           this.#refuse(item, code);
         } else {

@@ -88,6 +88,7 @@ export function merged(lang: string, ours: Texts, owners: OwnersTexts): Texts {
   };
 }
 
+/** As in languages.ts. */
 function base(tag: string): string | undefined {
   return tag.toLowerCase().split(/[-_]/)[0];
 }

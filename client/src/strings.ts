@@ -40,7 +40,7 @@ export class Strings {
     this.#whole = false;
     // The owner may have named a language as no browser knows it.
     const lang = isTag(texts.lang) ? texts.lang : 'en';
-    this.locale = this.#browser.find((tag) => language(tag) === language(lang)) ?? lang;
+    this.locale = this.#browser.find((tag) => base(tag) === base(lang)) ?? lang;
     this.#plural = new Intl.PluralRules(lang);
     this.#time = new Intl.DateTimeFormat(this.locale, { timeStyle: 'short' });
     this.#full = new Intl.DateTimeFormat(this.locale, { dateStyle: 'full', timeStyle: 'medium' });
@@ -120,7 +120,8 @@ export function startOfDay(at: number): number {
   return new Date(at).setHours(0, 0, 0, 0);
 }
 
-function language(tag: string): string | undefined {
+/** As in languages.ts. */
+function base(tag: string): string | undefined {
   return tag.toLowerCase().split(/[-_]/)[0];
 }
 

@@ -13,6 +13,9 @@ export function tabLock(scope: string): Alone {
       begun = true;
       return task();
     };
-    await locks.request(`php-chat/${scope}/${name}`, once).catch(() => (begun ? undefined : once()));
+    await locks.request(`php-chat/${scope}/${name}`, once).catch((error) => {
+      if (begun) throw error;
+      return once();
+    });
   };
 }

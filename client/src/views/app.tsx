@@ -1,6 +1,6 @@
 import { type ComponentChildren, createRef, render } from 'preact';
 import type { Message, User } from '../../../server/events.ts';
-import { type ConnectionState, RequestError } from '../connection-state.ts';
+import type { ConnectionState } from '../connection-state.ts';
 import type { Room } from '../store/room.ts';
 import { Banner, noticeOf } from './banner.tsx';
 import { CardView, cardOf } from './card.tsx';
@@ -11,6 +11,7 @@ import { holdFocus } from './focus-keeper.ts';
 import { Header } from './header.tsx';
 import type { SearchPanel } from './panels/search.tsx';
 import { ReadMarker } from './read-marker.ts';
+import { refusal } from './refusal.ts';
 import { Rest } from './rest.ts';
 import { RoomList } from './room-list.tsx';
 import { TimelineView } from './timeline.tsx';
@@ -445,11 +446,10 @@ export class AppView {
   async #jump({ room, seq }: Message): Promise<void> {
     const { chat, strings, toast } = this.#context;
     try {
+      await chat.connected();
       await chat.openRoom(room);
     } catch (error) {
-      if (!(error instanceof RequestError)) throw error;
-      const gone = error.code === 'unknown_room';
-      return toast(strings.text(gone ? 'error.unknown_room' : 'error.other'), 'bad');
+      return toast(refusal(error, strings), 'bad');
     }
     this.#view = 'room';
     // It would stand above what was found.

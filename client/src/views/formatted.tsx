@@ -29,23 +29,16 @@ function shown(block: Block, key: number, end: ComponentChildren) {
       </p>
     );
   }
-  const items = block.items.map((item, n) => (
-    <li key={n}>
-      {item.map(inline)}
-      {n === block.items.length - 1 && end}
-    </li>
-  ));
-  if (block.start === undefined) {
-    return (
-      <ul class="text" key={key}>
-        {items}
-      </ul>
-    );
-  }
+  const List = block.start === undefined ? 'ul' : 'ol';
   return (
-    <ol class={block.start + items.length > 10 ? 'text wide' : 'text'} start={block.start} key={key}>
-      {items}
-    </ol>
+    <List class="text" start={block.start} key={key}>
+      {block.items.map((item, n) => (
+        <li key={n}>
+          {item.map(inline)}
+          {n === block.items.length - 1 && end}
+        </li>
+      ))}
+    </List>
   );
 }
 

@@ -2,6 +2,7 @@ import type { RoomMember, User } from '../../../../server/events.ts';
 import type { Room } from '../../store/room.ts';
 import { Avatar } from '../avatar.tsx';
 import type { Context } from '../context.ts';
+import { refusal } from '../refusal.ts';
 import { type MenuItem, openMenu } from './menu.tsx';
 
 const rank = { member: 0, moderator: 1, owner: 2 } as const;
@@ -29,10 +30,13 @@ export function personItems({ user, role }: RoomMember, room: Room, context: Con
         picture: 'bubble',
         label: strings.text('people.writeTo'),
         run: () => {
-          chat.openDirect(user.id).then(
-            (direct) => context.open(direct.id),
-            () => toast(strings.text('error.other'), 'bad'),
-          );
+          chat
+            .connected()
+            .then(() => chat.openDirect(user.id))
+            .then(
+              (direct) => context.open(direct.id),
+              (error) => toast(refusal(error, strings), 'bad'),
+            );
         },
       },
     profile !== undefined && {
