@@ -9,6 +9,7 @@ import { type Caret, Composer } from './composer.tsx';
 import type { Context, DialogRequest, MenuRequest, Writing } from './context.ts';
 import { holdFocus } from './focus-keeper.ts';
 import { Header } from './header.tsx';
+import type { MessageActions } from './message.tsx';
 import type { SearchPanel } from './panels/search.tsx';
 import { ReadMarker } from './read-marker.ts';
 import { refusal } from './refusal.ts';
@@ -91,10 +92,11 @@ export class AppView {
       showPeople: () => this.#peopleShown || this.#togglePeople(),
       searchInMenu: () => (this.#width < SEARCH_IN_BAR ? () => this.#search('here') : undefined),
     };
+    const open: MessageActions['menu'] = (entry, opener, key) =>
+      this.#openMenu({ kind: 'message', entry, writing: this.#writing, key }, opener);
     this.#timeline = new TimelineView(this.#context, {
       reply: this.#writing.reply,
-      menu: (entry, opener, key) =>
-        this.#openMenu({ kind: 'message', entry, writing: this.#writing, key }, opener),
+      menu: open,
       jump: (seq) => void this.#timeline.jump(seq),
       retry: ({ pending }) => pending !== undefined && chat.outbox?.retry(pending),
       discard: ({ pending }) => {
@@ -103,7 +105,7 @@ export class AppView {
       },
     });
     this.#reading = new ReadMarker(chat, this.#timeline);
-    this.#rest = new Rest(this.#context, root, (again) =>
+    this.#rest = new Rest(this.#context, root, { find: this.#timeline.find, open }, (again) =>
       this.#toasts.show(strings.text('error.other'), 'bad', again),
     );
     this.#peopleBeside = chat.settings.get<boolean>('people') ?? true;

@@ -3,6 +3,7 @@ import { Later } from './later.ts';
 import type { FormatBar } from './panels/format-bar.tsx';
 import type { Speaker } from './panels/speaker.tsx';
 import type { Tooltip } from './panels/tooltip.tsx';
+import type { Messages } from './panels/touch-and-keys.ts';
 
 type Panels = typeof import('./panels/panels.ts');
 type Dialogs = typeof import('./dialogs/dialogs.tsx');
@@ -17,15 +18,17 @@ export class Rest {
   formatBar: FormatBar | undefined;
   readonly #context: Context;
   readonly #root: ShadowRoot;
+  readonly #messages: Messages;
   readonly #failed: (again: () => void) => void;
   #asked = false;
   /** What comes late is for nobody any more. */
-  #stopped = false;
+  readonly #stopped = new AbortController();
 
   /** @param failed - tells the reader that something cannot be had, and offers to try again */
-  constructor(context: Context, root: ShadowRoot, failed: (again: () => void) => void) {
+  constructor(context: Context, root: ShadowRoot, messages: Messages, failed: (again: () => void) => void) {
     this.#context = context;
     this.#root = root;
+    this.#messages = messages;
     this.#failed = failed;
   }
 
@@ -78,7 +81,7 @@ export class Rest {
 
   #quietly<T>(coming: Promise<T>, task?: (code: T) => void): void {
     coming.then(
-      (code) => !this.#stopped && task?.(code),
+      (code) => !this.#stopped.signal.aborted && task?.(code),
       () => {},
     );
   }
@@ -88,19 +91,20 @@ export class Rest {
     if (this.panels === undefined || this.tooltip !== undefined) return;
     this.#dress(this.panels.sheet());
     const { chat, strings, changed } = this.#context;
+    const { signal } = this.#stopped;
     this.tooltip = new this.panels.Tooltip(this.#context);
     this.speaker = new this.panels.Speaker(strings, changed);
-    this.formatBar = new this.panels.FormatBar(this.#context, this.#root);
+    this.formatBar = new this.panels.FormatBar(this.#context, this.#root, signal);
+    this.panels.listenToMessages(this.#root, this.#messages, signal);
     this.speaker.connection(chat.connection.state);
     chat.followers.add(new this.panels.RoomNews(this.#context));
     void this.panels.hintAtScripts();
   }
 
   stop(): void {
-    this.#stopped = true;
+    this.#stopped.abort();
     this.tooltip?.hide();
     this.speaker?.clear();
-    this.formatBar?.stop();
   }
 
   /**
@@ -124,11 +128,11 @@ export class Rest {
     this.#come(later).then(
       (code) => {
         // It was for somebody whose session may have ended meanwhile.
-        if (this.#stopped || chat.me?.id !== me) return;
+        if (this.#stopped.signal.aborted || chat.me?.id !== me) return;
         this.equip();
         task(code);
       },
-      () => !this.#stopped && this.#failed(tryAgain),
+      () => !this.#stopped.signal.aborted && this.#failed(tryAgain),
     );
   }
 

@@ -12,7 +12,6 @@ import { Message, type MessageActions, type State } from './message.tsx';
 import { Roving } from './roving.ts';
 import { ScrollKeeper } from './scroll-keeper.ts';
 import { Skeleton } from './skeleton.tsx';
-import { onComingBack, onLongPress, onMessageKeys } from './touch-and-keys.ts';
 
 /** Older messages are fetched, or shown, this far ahead of where the reader is. */
 const AHEAD = 800;
@@ -203,15 +202,11 @@ export class TimelineView {
     this.#roving = undefined;
     const column = element?.firstElementChild;
     if (element === null || !(column instanceof HTMLElement)) return;
-    const { menu } = this.#actions;
     this.#scroll = new ScrollKeeper(element, column, () => this.#placed && this.#context.changed());
     this.#roving = new Roving(column, '.msg');
-    onMessageKeys(element, this.#find, menu);
-    onLongPress(element, this.#find, menu);
-    onComingBack(element, this.#find);
   };
 
-  readonly #find = (element: Element) =>
+  readonly find = (element: Element) =>
     this.#drawn.get(element.closest<HTMLElement>('.msg')?.dataset.key ?? '');
 
   #change(room: Room | undefined): void {

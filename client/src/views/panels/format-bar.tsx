@@ -13,22 +13,20 @@ const apple = /^(?:Mac|iP)/.test(navigator.platform);
 export class FormatBar {
   readonly #context: Pick<Context, 'strings' | 'touch' | 'changed'>;
   readonly #root: ShadowRoot;
-  readonly #stopped = new AbortController();
   #field: HTMLTextAreaElement | undefined;
 
-  constructor(context: Pick<Context, 'strings' | 'touch' | 'changed'>, root: ShadowRoot) {
+  constructor(
+    context: Pick<Context, 'strings' | 'touch' | 'changed'>,
+    root: ShadowRoot,
+    signal: AbortSignal,
+  ) {
     this.#context = context;
     this.#root = root;
-    const { signal } = this.#stopped;
     root.addEventListener('keydown', this.#key, { signal });
     // Only some browsers say so when the selection of a field has changed.
     for (const type of ['select', 'input', 'keyup', 'pointerup', 'focusin', 'focusout'])
       root.addEventListener(type, this.#look, { signal });
     document.addEventListener('selectionchange', this.#look, { signal });
-  }
-
-  stop(): void {
-    this.#stopped.abort();
   }
 
   draw() {

@@ -15,6 +15,7 @@ export { RoomNews } from './room-news.ts';
 export { SearchPanel } from './search.tsx';
 export { Speaker } from './speaker.tsx';
 export { Tooltip } from './tooltip.tsx';
+export { listenToMessages } from './touch-and-keys.ts';
 
 /** What stands beside, above or in place of the room: comes when the first messages are shown. */
 export const sheet = sheetOf(style);

@@ -1,5 +1,5 @@
-import type { Entry } from '../store/entries.ts';
-import type { Message } from './message.tsx';
+import type { Entry } from '../../store/entries.ts';
+import type { Message } from '../message.tsx';
 
 const LONG_PRESS_MS = 450;
 /** A finger is never quite still. */
@@ -8,12 +8,23 @@ const MOVED_PX = 10;
 /** What the menu of a message offers by a key of its own. */
 const KEYS = new Set(['r', 'c', 'e', 'del']);
 
-type Find = (element: Element) => Message | undefined;
-type Open = (entry: Entry, opener: HTMLElement, key?: string) => void;
+/** What is drawn in the timeline, and how the menu of a message is opened. */
+export interface Messages {
+  find(element: Element): Message | undefined;
+  /** `key`: does at once what that key of the menu does. */
+  open(entry: Entry, opener: HTMLElement, key?: string): void;
+}
+
+/** What fingers and keys do with messages, until the signal says that it is over. */
+export function listenToMessages(root: ShadowRoot, messages: Messages, signal: AbortSignal): void {
+  onKeys(root, messages, signal);
+  onComingBack(root, messages, signal);
+  onLongPress(root, messages, signal);
+}
 
 /** On a message: Enter or Shift+F10 opens the menu, letters do what it offers. */
-export function onMessageKeys(timeline: HTMLElement, find: Find, open: Open): void {
-  timeline.addEventListener('keydown', (event) => {
+function onKeys(root: ShadowRoot, { find, open }: Messages, signal: AbortSignal): void {
+  const pressed = (event: KeyboardEvent) => {
     const target = event.target as HTMLElement;
     const message = find(target);
     if (message?.element == null || event.altKey || event.ctrlKey || event.metaKey) return;
@@ -27,28 +38,30 @@ export function onMessageKeys(timeline: HTMLElement, find: Find, open: Open): vo
     if (!isStored(entry) || !(menu || (KEYS.has(key) && !event.shiftKey))) return;
     event.preventDefault();
     open(entry, message.element, menu ? undefined : key);
-  });
+  };
+  root.addEventListener('keydown', (event) => event instanceof KeyboardEvent && pressed(event), { signal });
 }
 
 /** Shift+Tab comes to a message from the field to write in: to it, not to the last control in it. */
-export function onComingBack(timeline: HTMLElement, find: Find): void {
-  timeline.addEventListener('focusin', ({ target, relatedTarget }) => {
+function onComingBack(root: ShadowRoot, { find }: Messages, signal: AbortSignal): void {
+  const focused = ({ target, relatedTarget }: FocusEvent) => {
     if (!(target instanceof HTMLElement) || !(relatedTarget instanceof Element)) return;
     if (!target.matches(':focus-visible') || relatedTarget.closest('.composer') === null) return;
     find(target)?.element?.focus();
-  });
+  };
+  root.addEventListener('focusin', (event) => event instanceof FocusEvent && focused(event), { signal });
 }
 
 /** A long press on a message opens its sheet. */
-export function onLongPress(timeline: HTMLElement, find: Find, open: Open): void {
+function onLongPress(root: ShadowRoot, { find, open }: Messages, signal: AbortSignal): void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   let from = { x: 0, y: 0 };
   let opened = false;
   const cancel = () => clearTimeout(timer);
-  timeline.addEventListener('pointerdown', (event) => {
+  const down = (event: PointerEvent) => {
     cancel();
     opened = false;
-    const message = find(event.target as Element);
+    const message = event.target instanceof Element ? find(event.target) : undefined;
     if (event.pointerType !== 'touch' || message === undefined || !isStored(message.props.entry)) return;
     from = { x: event.clientX, y: event.clientY };
     timer = setTimeout(() => {
@@ -57,13 +70,19 @@ export function onLongPress(timeline: HTMLElement, find: Find, open: Open): void
       opened = true;
       open(message.props.entry, message.element);
     }, LONG_PRESS_MS);
-  });
+  };
+  const moved = ({ clientX, clientY }: PointerEvent) => {
+    if (Math.hypot(clientX - from.x, clientY - from.y) > MOVED_PX) cancel();
+  };
+  const pointer = (does: (event: PointerEvent) => void) => (event: Event) =>
+    event instanceof PointerEvent && does(event);
+  root.addEventListener('pointerdown', pointer(down), { signal });
+  root.addEventListener('pointermove', pointer(moved), { signal });
   // On a link the browser has a menu of its own for a long press: not above this one.
-  timeline.addEventListener('contextmenu', (event) => opened && event.preventDefault());
-  timeline.addEventListener('pointermove', (event) => {
-    if (Math.hypot(event.clientX - from.x, event.clientY - from.y) > MOVED_PX) cancel();
-  });
-  for (const name of ['pointerup', 'pointercancel', 'scroll']) timeline.addEventListener(name, cancel);
+  root.addEventListener('contextmenu', (event) => opened && event.preventDefault(), { signal });
+  for (const name of ['pointerup', 'pointercancel']) root.addEventListener(name, cancel, { signal });
+  // It does not bubble.
+  root.addEventListener('scroll', cancel, { signal, capture: true });
 }
 
 /** There is something that can be done with it. */
