@@ -18,7 +18,6 @@ test('the owner of a new chat sees the lines that bring it to his site; without 
     CHAT_SESSION_STORE: memcached.url,
     CHAT_ROOMS: 'lobby',
     CHAT_USER_ROLES: 'role',
-    CHAT_CREATE_ROOMS: 'all',
     CHAT_API_KEY: apiKey,
   });
   const session = (id: string, role: string) =>
@@ -68,6 +67,10 @@ test('the owner of a new chat sees the lines that bring it to his site; without 
   await expect(none).toHaveCount(1);
   await member.screenshot({ path: 'test-results/screenshots/first-run-3-no-rooms-phone.png' });
   await member.getByRole('button', { name: 'New room', exact: true }).click();
+  // Of one kind alone, which is not asked for.
+  await expect(member.getByRole('radio')).toHaveCount(0);
+  await expect(member.getByText('Only people who are invited.')).toBeVisible();
+  await member.screenshot({ path: 'test-results/screenshots/first-run-6-new-room.png' });
   await member.getByLabel('Name').fill('harvest');
   await member.getByRole('button', { name: 'Create room' }).click();
   await expect(member.getByRole('heading', { name: 'harvest' })).toBeVisible();

@@ -86,10 +86,16 @@ export class CreateRoom extends Component<Props> {
     );
   }
 
-  /** Where only one kind may be made, there is nothing to choose. */
+  /** Where only one kind may be made, there is nothing to choose: which one it is is said. */
   #who() {
     const { chat, strings, changed } = this.props.context;
-    if (!chat.can.createPublic || !chat.can.createPrivate) return undefined;
+    if (!chat.can.createPublic || !chat.can.createPrivate)
+      return (
+        <>
+          <span class="label">{strings.text('create.who')}</span>
+          <p class="hint">{strings.text(`create.${this.#kind}Hint`)}</p>
+        </>
+      );
     return (
       <fieldset disabled={this.#submission.busy}>
         <legend>{strings.text('create.who')}</legend>
