@@ -121,6 +121,10 @@ test('on a touch screen: a long press, a sheet, the way back to the rooms', asyn
   await page.evaluate(() => new Promise((resolve) => requestIdleCallback(resolve)));
   // The finger that opened the sheet chooses nothing and closes nothing as it is lifted.
   await expect(page.getByRole('menuitem', { name: 'Reply' })).toBeVisible();
+  // Nor does what lies below it look chosen.
+  const under = page.locator('[role="menuitem"]:hover');
+  await expect(under).toHaveCount(1);
+  await expect(under).toHaveCSS('background-color', 'rgba(0, 0, 0, 0)');
   await person.shot('touch-1-sheet');
   await page.getByRole('menuitem', { name: 'Reply' }).tap();
   await expect(page.getByText(/^Reply to Bob · press me/)).toBeVisible();
