@@ -1,6 +1,7 @@
 import { Component, createRef } from 'preact';
 import type { Message } from '../../../../server/events.ts';
 import { Search } from '../../search.ts';
+import type { Store } from '../../storage.ts';
 import type { Room } from '../../store/room.ts';
 import { snippet } from '../../text/snippet.ts';
 import type { Context } from '../context.ts';
@@ -11,6 +12,9 @@ import { RovingList } from '../roving-list.tsx';
 
 /** An answer that comes sooner needs no picture of its coming. */
 const BONES_MS = 300;
+
+/** What was looked for when a hit was chosen, for each user: it may not have been the one that was meant. */
+const chosen = new WeakMap<Store, string>();
 
 interface Props {
   readonly context: Context;
@@ -33,7 +37,10 @@ export class SearchPanel extends Component<Props> {
   readonly #field = createRef<HTMLInputElement>();
   readonly #list = createRef<HTMLDivElement>();
   readonly #search: Search;
-  #query = '';
+  readonly #store: Store | undefined;
+  #query: string;
+  /** A hit of these words was chosen. */
+  #chosen = false;
   #asked = 0;
   /** Which room was shown when it was asked for. */
   #room: string | undefined;
@@ -44,11 +51,13 @@ export class SearchPanel extends Component<Props> {
     super(props);
     const { chat, changed } = props.context;
     this.#search = new Search(chat.connection, changed);
+    this.#store = chat.store;
+    this.#query = (this.#store && chosen.get(this.#store)) ?? '';
   }
 
   override componentDidMount(): void {
     this.props.context.chat.followers.add(this.#search);
-    this.#room = this.props.context.chat.current?.id;
+    this.#find();
     this.props.shown(this);
     this.focus();
   }
@@ -68,6 +77,7 @@ export class SearchPanel extends Component<Props> {
 
   override componentWillUnmount(): void {
     clearTimeout(this.#wake);
+    if (this.#store !== undefined) chosen.set(this.#store, this.#chosen ? this.#query : '');
     this.props.shown(undefined);
     this.#search.clear();
     this.props.context.chat.followers.delete(this.#search);
@@ -186,8 +196,12 @@ export class SearchPanel extends Component<Props> {
     const { strings, chat } = context;
     const room = chat.rooms.get(message.room);
     const { before, found, after } = snippet(message.text, query);
+    const choose = () => {
+      this.#chosen = true;
+      jump(message);
+    };
     return (
-      <button type="button" class="hit" tabIndex={-1} onClick={() => jump(message)}>
+      <button type="button" class="hit" tabIndex={-1} onClick={choose}>
         <small>
           <b>
             <bdi>{message.user.id === chat.me?.id ? strings.text('msg.you') : message.user.name}</bdi>
@@ -218,6 +232,7 @@ export class SearchPanel extends Component<Props> {
 
   readonly #typed = () => {
     this.#query = this.#field.current?.value ?? '';
+    this.#chosen = false;
     this.#find();
   };
 
