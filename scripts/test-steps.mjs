@@ -19,8 +19,6 @@ import { root } from './npm-packages.mjs';
  */
 export function testSteps(reports) {
   const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
-  const e2e = join(reports, 'e2e.xml');
-  const browser = `${scripts['test:e2e']} --reporter=list,junit`;
   return [
     [
       vitestStep(['unit'], reports),
@@ -32,15 +30,7 @@ export function testSteps(reports) {
     [{ name: 'build', command: scripts.build }],
     [vitestStep(['integration', 'guarantees'], reports, '--maxWorkers=5'), phpunitStep(reports)],
     [vitestStep(['measured'], reports)],
-    [
-      {
-        name: 'e2e',
-        command: browser,
-        env: { PLAYWRIGHT_JUNIT_OUTPUT_FILE: e2e },
-        report: e2e,
-        again: (files) => `${browser} ${files.join(' ')}`,
-      },
-    ],
+    [e2eStep(reports)],
   ];
 }
 
@@ -51,6 +41,7 @@ export function soakSteps(reports) {
     [javaStep(reports), { name: 'build', command: scripts.build }],
     [vitestStep(['soak'], reports)],
     [{ ...phpunitStep(reports, '--group soak'), env: { SOAK: '1' } }],
+    [e2eStep(reports, { SOAK: '1' })],
   ];
 }
 
@@ -73,6 +64,20 @@ function phpunitStep(reports, ...more) {
   const again = (classes) =>
     `${command} --filter '${classes.map((name) => `\\b${name.split('.').at(-1)}::`).join('|')}'`;
   return { name: 'phpunit', command, report, again };
+}
+
+/** @param {string} reports @param {NodeJS.ProcessEnv} env @returns {Step} */
+function e2eStep(reports, env = {}) {
+  const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  const report = join(reports, 'e2e.xml');
+  const command = `${scripts['test:e2e']} --reporter=list,junit`;
+  return {
+    name: 'e2e',
+    command,
+    env: { ...env, PLAYWRIGHT_JUNIT_OUTPUT_FILE: report },
+    report,
+    again: (files) => `${command} ${files.join(' ')}`,
+  };
 }
 
 /** Maven writes a report for each class. @param {string} reports @returns {Step} */

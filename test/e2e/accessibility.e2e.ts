@@ -19,7 +19,9 @@ async function faults({ page }: Person, rules?: string[]): Promise<string[]> {
 }
 
 for (const width of [360, 1280]) {
-  test(`axe finds nothing at ${width} px, light and dark: list, room, menus, dialogs, search, people, lost, ended`, async ({
+  // Both widths have the same colours.
+  const dark = width === 1280 || process.env.SOAK !== undefined;
+  test(`axe finds nothing at ${width} px, ${dark ? 'light and dark' : 'light'}: list, room, menus, dialogs, search, people, lost, ended`, async ({
     alice,
     site,
   }) => {
@@ -33,6 +35,7 @@ for (const width of [360, 1280]) {
     const check = async (state: string) => {
       await page.emulateMedia({ colorScheme: 'light' });
       expect(await faults(alice), state).toEqual([]);
+      if (!dark) return;
       await page.emulateMedia({ colorScheme: 'dark' });
       expect(await faults(alice, inColours), `${state}, dark`).toEqual([]);
     };

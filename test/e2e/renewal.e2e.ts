@@ -3,7 +3,7 @@ import { freePort, startChild } from '../helpers/child.ts';
 import { reachable } from '../helpers/memcached.ts';
 import { expect, test } from './fixtures.ts';
 
-const seconds = process.env.SOAK === '1' ? 30 : 8;
+const seconds = process.env.SOAK === '1' ? 30 : 4;
 
 declare global {
   interface Window {

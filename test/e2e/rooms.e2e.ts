@@ -126,41 +126,43 @@ test('of more than twenty rooms one is found by any part of its name, without ca
   await expect(field).toHaveValue('');
 });
 
-test('three hundred rooms: most letters that are typed to find one take less than 16 ms to draw', async ({
-  alice,
-  site,
-}) => {
-  test.setTimeout(60_000);
-  const { page } = alice;
-  const names = Array.from({ length: 300 }, (_, index) => `plot ${index}`);
-  await siteRooms(site, names, 'private', ['1']);
-  await page.reload();
-  await expect(list(alice).locator('.room.two').nth(299)).toBeAttached();
-  const field = page.getByRole('searchbox', { name: 'Find a chat' });
-  await field.focus();
-  const devtools = await page.context().newCDPSession(page);
-  // Time of this thread alone, whatever else the machine does.
-  await devtools.send('Performance.enable', { timeDomain: 'threadTicks' });
-  const spent = async () => {
-    const { metrics } = await devtools.send('Performance.getMetrics');
-    const parts = metrics.filter(({ name }) => /^(Script|Layout|RecalcStyle)Duration$/.test(name));
-    expect(parts).toHaveLength(3);
-    return parts.reduce((sum, { value }) => sum + value * 1000, 0);
-  };
-  const times: number[] = [];
-  for (const value of ['p', 'pl', 'plo', 'plot', 'plot 2', 'plot 29', 'plot 299', 'plot 29', '']) {
-    const before = await spent();
-    await field.evaluate(async (input: HTMLInputElement, text) => {
-      input.value = text;
-      input.dispatchEvent(new InputEvent('input', { bubbles: true }));
-      await new Promise((resolve) => requestAnimationFrame(resolve));
-      input.getBoundingClientRect();
-    }, value);
-    times.push((await spent()) - before);
-  }
-  times.sort((a, b) => a - b);
-  expect(times[4]).toBeLessThan(16);
-});
+// It measures, and to draw three hundred rooms is as much work as three other tests.
+if (process.env.SOAK !== undefined)
+  test('three hundred rooms: most letters that are typed to find one take less than 16 ms to draw', async ({
+    alice,
+    site,
+  }) => {
+    test.setTimeout(60_000);
+    const { page } = alice;
+    const names = Array.from({ length: 300 }, (_, index) => `plot ${index}`);
+    await siteRooms(site, names, 'private', ['1']);
+    await page.reload();
+    await expect(list(alice).locator('.room.two').nth(299)).toBeAttached();
+    const field = page.getByRole('searchbox', { name: 'Find a chat' });
+    await field.focus();
+    const devtools = await page.context().newCDPSession(page);
+    // Time of this thread alone, whatever else the machine does.
+    await devtools.send('Performance.enable', { timeDomain: 'threadTicks' });
+    const spent = async () => {
+      const { metrics } = await devtools.send('Performance.getMetrics');
+      const parts = metrics.filter(({ name }) => /^(Script|Layout|RecalcStyle)Duration$/.test(name));
+      expect(parts).toHaveLength(3);
+      return parts.reduce((sum, { value }) => sum + value * 1000, 0);
+    };
+    const times: number[] = [];
+    for (const value of ['p', 'pl', 'plo', 'plot', 'plot 2', 'plot 29', 'plot 299', 'plot 29', '']) {
+      const before = await spent();
+      await field.evaluate(async (input: HTMLInputElement, text) => {
+        input.value = text;
+        input.dispatchEvent(new InputEvent('input', { bubbles: true }));
+        await new Promise((resolve) => requestAnimationFrame(resolve));
+        input.getBoundingClientRect();
+      }, value);
+      times.push((await spent()) - before);
+    }
+    times.sort((a, b) => a - b);
+    expect(times[4]).toBeLessThan(16);
+  });
 
 test('a muted room has a crossed bell and a quiet count, and is in no sum', async ({ alice, site }) => {
   const { page } = alice;
