@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { createConnection, type QueryValues, type RowDataPacket } from 'mysql2/promise';
 import { makeCertificate } from './certificate.ts';
 import { type Child, freePort, startChild } from './child.ts';
+import { makeOnce } from './kept-folder.ts';
 
 export interface Mariadb extends Child {
   readonly port: number;
@@ -20,6 +21,7 @@ export interface Mariadb extends Child {
   remove(): Promise<void>;
 }
 
+const program = '/usr/sbin/mariadbd';
 /** With all that a URL must not hold as it is. */
 const password = 'se@same:/?#%12';
 
@@ -40,19 +42,22 @@ export async function startMariadb(args: readonly string[] = []): Promise<Mariad
   }
   const { certificate, key } = makeCertificate(folder, 'localhost');
   const socket = join(folder, 'socket');
+  const data = join(folder, 'data');
   const common = [
     '--no-defaults',
     ...user,
-    `--datadir=${join(folder, 'data')}`,
+    `--datadir=${data}`,
     `--tmpdir=${temporary}`,
     '--innodb-buffer-pool-size=16M',
   ];
-  execFileSync(
-    'mariadb-install-db',
-    [...common, '--auth-root-authentication-method=normal', '--skip-test-db'],
-    { stdio: 'ignore' },
-  );
-  const child = startChild('/usr/sbin/mariadbd', [
+  makeOnce(data, program, () => {
+    execFileSync(
+      'mariadb-install-db',
+      [...common, '--auth-root-authentication-method=normal', '--skip-test-db'],
+      { stdio: 'ignore' },
+    );
+  });
+  const child = startChild(program, [
     ...[...common, '--innodb-flush-log-at-trx-commit=0', '--skip-log-bin'],
     ...[
       `--socket=${socket}`,

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { Pool } from 'pg';
 import { makeCertificate } from './certificate.ts';
 import { type Child, freePort, startChild } from './child.ts';
+import { makeOnce } from './kept-folder.ts';
 
 export interface Postgres extends Child {
   readonly port: number;
@@ -37,14 +38,17 @@ export async function startPostgres(settings: readonly string[] = []): Promise<P
   const { certificate, key } = makeCertificate(folder, 'localhost');
   const options = { cwd: folder, env: { PATH: process.env.PATH }, ...owner };
   const data = join(folder, 'data');
-  execFileSync(
-    join(programs, 'initdb'),
-    [
-      ...['-D', data, '-U', 'postgres', '-E', 'UTF8', '--locale=C', '--no-sync'],
-      ...['--auth-local=trust', '--auth-host=scram-sha-256'],
-    ],
-    { ...options, stdio: 'ignore' },
-  );
+  const initdb = join(programs, 'initdb');
+  makeOnce(data, initdb, () => {
+    execFileSync(
+      initdb,
+      [
+        ...['-D', data, '-U', 'postgres', '-E', 'UTF8', '--locale=C', '--no-sync'],
+        ...['--auth-local=trust', '--auth-host=scram-sha-256'],
+      ],
+      { ...options, stdio: 'ignore' },
+    );
+  });
   // What a test's statements hold would fill the pipe of the log while the test waits for PHP.
   const given = [
     ...['listen_addresses=127.0.0.1', `port=${port}`, `unix_socket_directories=${folder}`, 'fsync=off'],
