@@ -49,10 +49,10 @@ function startProbe(port: number) {
 type Flood = [kind: string, through: 'directly' | 'through nginx', connections: number, proof: RegExp];
 const floods: Flood[] = [
   ['unread', 'directly', 300, /"closed":\d{3}/],
-  ['images', 'directly', 300, /"403":\d{3},"429":\d{3}/],
   ['unread', 'through nginx', 300, /"opened":\d{3}/],
   ...size<Flood[]>(
     [
+      ['images', 'directly', 300, /"403":\d{3},"429":\d{3}/],
       ['hoarded', 'directly', 600, /"opened":\d{3}/],
       ['head', 'directly', 300, /"200":\d{4}/],
       ['files', 'directly', 300, /"200":\d{4}/],

@@ -3,7 +3,7 @@ import { connectChat, newClientId, refusalOf } from '../helpers/chat-client.ts';
 import { type ChatSite, startChatSite } from '../helpers/chat-site.ts';
 import { size, within } from './size.ts';
 
-const silence = size(30_000, 5000);
+const silence = size(30_000, 3000);
 let site: ChatSite;
 beforeAll(async () => {
   site = await startChatSite();
