@@ -1,4 +1,5 @@
 import { afterEach, expect, test } from 'vitest';
+import { connectChat, newClientId } from '../helpers/chat-client.ts';
 import { type ChatSite, startChatSite } from '../helpers/chat-site.ts';
 import { startGate } from '../helpers/gate.ts';
 import { type JavaClient, startJavaClient } from '../helpers/java-client.ts';
@@ -46,18 +47,19 @@ test('offline, and online again with what was said meanwhile', async () => {
   const cookie = await site.session(1);
   const app = await start(cookie, `http://127.0.0.1:${gate.port}`);
   await app.ask('open', { room: 'lobby' });
-  const other = await start(await site.session(2));
-  await other.ask('open', { room: 'lobby' });
+  const other = await connectChat(site.chat.url, await site.session(2));
+  await other.request('room:join', { room: 'lobby' });
   await gate.outage.begin();
   await enters(app, 'OFFLINE');
-  await other.ask('send', { room: 'lobby', text: 'meanwhile' });
+  await other.request('message:send', { room: 'lobby', text: 'meanwhile', clientId: newClientId() });
   await app.ask('send', { room: 'lobby', text: 'in the tunnel' });
   await app.isTold('messages', ({ pending }) => pending === 1);
   await gate.outage.end();
   await app.ask('wake');
   await app.isTold('messages', ({ last, pending }) => last === 'in the tunnel' && pending === 0);
   expect((await app.messages('lobby')).map(({ text }) => text)).toEqual(['meanwhile', 'in the tunnel']);
-  await other.isTold('messages', ({ last }) => last === 'in the tunnel');
+  await expect.poll(() => other.messages().at(-1)?.text).toBe('in the tunnel');
+  other.close();
   await gate.close();
 });
 
@@ -115,10 +117,10 @@ test('stopped and started again, the app has everything, and only what is new is
   await app.ask('stop');
   await enters(app, 'STOPPED');
   expect((await app.messages('lobby')).map(({ text }) => text)).toEqual(['before']);
-  const other = await start(await site.session(2));
-  await other.ask('open', { room: 'lobby' });
-  await other.ask('send', { room: 'lobby', text: 'while stopped' });
-  await other.isTold('messages', ({ last, pending }) => last === 'while stopped' && pending === 0);
+  const other = await connectChat(site.chat.url, await site.session(2));
+  await other.request('room:join', { room: 'lobby' });
+  await other.request('message:send', { room: 'lobby', text: 'while stopped', clientId: newClientId() });
+  other.close();
   const from = app.told.length;
   await app.ask('start');
   await app.isTold('messages', ({ last, upToDate }) => last === 'while stopped' && upToDate === true, from);
@@ -128,14 +130,13 @@ test('stopped and started again, the app has everything, and only what is new is
 test('too many connections of the user, and too many of the address', async () => {
   site = await startChatSite({ CHAT_LIMIT_CONNECTIONS_USER: '1', CHAT_LIMIT_CONNECTIONS_ADDRESS: '2' });
   const cookie = await site.session(1);
-  const first = await start(cookie);
-  await enters(first, 'ONLINE');
+  const first = await connectChat(site.chat.url, cookie);
   const second = await start(cookie);
   await enters(second, 'RATE_LIMITED');
-  const other = await start(await site.session(2));
-  await enters(other, 'ONLINE');
+  const other = await connectChat(site.chat.url, await site.session(2));
   const third = await start(await site.session(3));
   await enters(third, 'RATE_LIMITED');
+  for (const client of [first, other]) client.close();
 });
 
 test('too many messages: the app is told how long, and all arrive in their order', async () => {

@@ -57,12 +57,12 @@ async function activeAndIdle(
 const told = sessionPlaces.map(({ name, open }) => ({ name, open, chatKnowsLifetime: true }));
 // PHP’s files do not say how long they live, so there the chat has to be told.
 const untold = sessionPlaces
-  .filter(({ name }) => /ext-memcached|phpredis|MariaDB/.test(name))
+  .filter(({ name }) => /ext-memcached|phpredis|PostgreSQL|MariaDB/.test(name))
   .map(({ name, open }) => ({ name: `${name}, lifetime= not said`, open, chatKnowsLifetime: false }));
 
 const all = [...told, ...untold];
 const few = all.filter(({ name }) =>
-  /^(memcached, our|Redis, phpredis, |files, PHP|PostgreSQL|MariaDB, )/.test(name),
+  /^(memcached, our|Redis, phpredis, |files, PHP|PostgreSQL, )/.test(name),
 );
 
 test.concurrent.for(size(all, few))(

@@ -173,6 +173,6 @@ export const sessionPlaces: readonly {
   { name: 'SQLite', tells: false, open: (more = '') => inSqlite(more) },
 ];
 
-const ofEachFamily = /^(memcached, our|Redis, phpredis|session server|files, PHP|PostgreSQL|MariaDB)/;
-/** One of each family of stores; of all, MariaDB does not let the chat server know of a logout. */
+const ofEachFamily = /^(memcached, our|Redis, phpredis|session server|files, PHP|PostgreSQL|SQLite)/;
+/** One of each family of stores; of them, SQLite does not let the chat server know of a logout. */
 export const fewPlaces = sessionPlaces.filter(({ name }) => ofEachFamily.test(name));
