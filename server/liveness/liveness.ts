@@ -6,8 +6,14 @@ import {
   type StoreError,
   type Subscription as StoreSubscription,
 } from '../session/store.ts';
-import { CheckedSession, type Subscriber, type Surroundings } from './checked-session.ts';
+import { CheckedSession, restFor, type Subscriber, type Surroundings } from './checked-session.ts';
 import { Schedule } from './schedule.ts';
+
+/**
+ * Milliseconds. A site that wants a logout noticed sooner than this without a notification has its sessions looked at:
+ * that notifications are missing does not show sooner.
+ */
+const shortestInterval = 1000;
 
 export interface LivenessOptions
   extends Pick<Surroundings, 'interval' | 'grace' | 'keepalive' | 'onCheck' | 'onEnd'> {
@@ -57,6 +63,9 @@ export class Liveness {
   /** Sessions whose last check got no answer: of a store's servers only one may be silent. */
   readonly #unanswered = new Set<CheckedSession>();
   #silent = false;
+  /** Ends the proving that the notifications are complete. */
+  #proving: (() => void) | undefined;
+  #completeSince: number | undefined;
 
   constructor(reader: SessionReader, options: LivenessOptions) {
     this.#options = options;
@@ -73,8 +82,11 @@ export class Liveness {
       onAnswer: (session) => this.#answered(session),
       onFailure: (session, error) => this.#failed(session, error),
       onRelease: (session) => this.#release(session),
+      completeSince: () => this.#completeSince,
+      onRest: (session) => this.#schedule.rest(session),
+      onWake: (session) => this.#schedule.wake(session),
     };
-    this.#schedule = new Schedule(options.interval, (sessions) => {
+    this.#schedule = new Schedule(options.interval, restFor, (sessions) => {
       for (const session of sessions) session.turn();
     });
     this.#notifications = reader.subscribe({
@@ -86,6 +98,7 @@ export class Liveness {
 
   /** No session is checked any more. */
   stop(): void {
+    this.#proving?.();
     this.#notifications();
     this.#schedule.stop();
   }
@@ -116,7 +129,19 @@ export class Liveness {
     this.#byId.set(checked.id, checked);
     this.#byMarker.set(logoutMarker(checked.id), checked);
     this.#schedule.add(checked);
+    this.#prove();
     return checked;
+  }
+
+  /** While there are sessions that could rest. */
+  #prove(): void {
+    const { interval } = this.#options;
+    if (this.#proving !== undefined || interval < shortestInterval || interval >= restFor) return;
+    this.#proving = this.#notifications.prove?.((complete) => {
+      this.#completeSince = complete ? performance.now() : undefined;
+      if (complete) return;
+      for (const session of this.#schedule.wakeAll()) session.woken();
+    });
   }
 
   #release(session: CheckedSession): void {
@@ -125,6 +150,10 @@ export class Liveness {
     this.#schedule.delete(session);
     // That it is not asked about any more says nothing of the store.
     this.#unanswered.delete(session);
+    if (this.#byId.size > 0) return;
+    this.#proving?.();
+    this.#proving = undefined;
+    this.#completeSince = undefined;
   }
 
   #answered(session: CheckedSession): void {

@@ -6,6 +6,7 @@ import { MemcachedConnection } from './connection.ts';
 import { type Item, itemDecoders } from './item.ts';
 import { keysEndingWith } from './keys.ts';
 import { subscribeMemcached } from './notifications.ts';
+import { canaryKeys, memcachedProof } from './proof.ts';
 import {
   type Distribution,
   distributions,
@@ -142,6 +143,9 @@ function openMemcached(settings: {
   // One connection each: a silent server delays its own sessions only.
   const connections = servers.map(({ host, port }) => new MemcachedConnection(host, port, timeout));
   const texts = servers.map(({ host, port }) => new TextConnection(host, port, timeout));
+  const canaries = canaryKeys();
+  /** How many items were touched, by server. */
+  const touched = servers.map(() => 0);
   /** Servers that do not know the meta commands. */
   const withoutMeta = new Set<number>();
 
@@ -255,7 +259,8 @@ function openMemcached(settings: {
       let done = false;
       for (const n of order.of(id)) {
         try {
-          await (texts[n] as TextConnection).ask(`touch ${key} ${end}`, touchAnswer);
+          const [answer] = await (texts[n] as TextConnection).ask(`touch ${key} ${end}`, touchAnswer);
+          if (answer === 'TOUCHED') touched[n] = (touched[n] ?? 0) + 1;
           done = true;
           // Then an item on another server is no copy, but left from a time when this server gave no answer.
           if (!order.copies) break;
@@ -265,7 +270,14 @@ function openMemcached(settings: {
       }
       if (!done) throw failure;
     },
-    subscribe: (listener) => subscribeMemcached(servers, prefix, listener),
+    subscribe(listener) {
+      const watched = servers.map(({ host, port }, n) => ({
+        host,
+        port,
+        proof: memcachedProof(texts[n] as TextConnection, canaries, () => touched[n] ?? 0),
+      }));
+      return subscribeMemcached(watched, prefix, canaries, listener);
+    },
     close() {
       for (const connection of [...connections, ...texts]) connection.close();
     },

@@ -8,7 +8,8 @@ const lineEnd = 0x0a;
 
 interface Question {
   fits: RegExp;
-  missing: number;
+  /** Whether this answer is the last one. */
+  ends(answer: RegExpExecArray): boolean;
   answers: RegExpExecArray[];
   settle(answer: RegExpExecArray[] | StoreError): void;
 }
@@ -48,7 +49,20 @@ export class TextConnection {
    * Asks at least one command of one kind, all in one round trip.
    * @returns their answers, in the same order
    */
-  async askAll(commands: readonly string[], fits: RegExp): Promise<RegExpExecArray[]> {
+  askAll(commands: readonly string[], fits: RegExp): Promise<RegExpExecArray[]> {
+    let missing = commands.length;
+    return this.#ask(commands, fits, () => --missing === 0);
+  }
+
+  /**
+   * Asks a command that is answered by several lines.
+   * @param fits matches each of them
+   */
+  askList(command: string, fits: RegExp, ends: Question['ends']): Promise<RegExpExecArray[]> {
+    return this.#ask([command], fits, ends);
+  }
+
+  async #ask(commands: readonly string[], fits: RegExp, ends: Question['ends']): Promise<RegExpExecArray[]> {
     if (this.#closed) throw new StoreError('the store was closed');
     // Answers come in the order of the questions: if this one is late, so are all behind it.
     const answered = deadline(this.#timeout, () =>
@@ -56,7 +70,7 @@ export class TextConnection {
     );
     try {
       const answers = await new Promise<RegExpExecArray[] | StoreError>((settle) => {
-        this.#asked.push({ fits, missing: commands.length, answers: [], settle });
+        this.#asked.push({ fits, ends, answers: [], settle });
         this.#socket ??= this.#open();
         this.#socket.write(commands.map((command) => `${command}\r\n`).join(''));
       });
@@ -95,7 +109,7 @@ export class TextConnection {
           return;
         }
         question.answers.push(answer);
-        if (--question.missing === 0) this.#asked.shift()?.settle(question.answers);
+        if (question.ends(answer)) this.#asked.shift()?.settle(question.answers);
         from = end + 1;
       }
       rest = received.subarray(from);

@@ -99,6 +99,27 @@ export class RedisConnection {
     });
   }
 
+  /**
+   * Writes one of our own items, deletes another one, and tells how many items Redis has evicted, all in one round trip.
+   * @param before the item that was written last; null is returned if it is gone
+   */
+  replaceOwn(before: string, item: string, deleted: string, seconds: number): Promise<string | null> {
+    return this.#ask(async (link) => {
+      const { client } = link;
+      const own = <T>(answer: Promise<T>) => permitted('prove', answer, link);
+      const answers: unknown[] = await Promise.all([
+        own(client.exists(before)),
+        own(client.setEx(item, seconds, '')),
+        own(client.setEx(deleted, seconds, '')),
+        own(client.del(deleted)),
+        own(client.sendCommand(['INFO', 'stats'])),
+      ]);
+      const evicted = /^evicted_keys:(\d+)\r$/m.exec(String(answers[4]))?.[1];
+      if (evicted === undefined) throw new NotPermitted('Redis does not tell how many keys it has evicted');
+      return answers[0] === 1 ? evicted : null;
+    });
+  }
+
   /** A setting of this Redis; null if the user is not permitted to read it. */
   setting(name: string): Promise<string | null> {
     return this.#ask(async ({ client, ErrorReply }) => {
@@ -196,7 +217,7 @@ export function endIfUnwanted(client: Client, unwanted: () => boolean): void {
 class NotPermitted extends StoreError {}
 
 async function permitted<T>(
-  wanted: 'ttl' | 'touch' | 'list',
+  wanted: 'ttl' | 'touch' | 'list' | 'prove',
   answer: Promise<T>,
   { ErrorReply }: Link,
 ): Promise<T> {
@@ -274,6 +295,7 @@ const permissions = {
   ttl: 'read the TTL of sessions: let it use pttl on these keys (+pttl)',
   touch: 'renew the TTL of sessions: let it use expire on these keys (+expire)',
   list: 'list the keys: let it use scan (+scan)',
+  prove: 'prove its notifications: let it use exists, setex and del on the keys chat_canary.*, and info',
   subscribe:
     'subscribe to notifications: let it use subscribe on the channels of the keyspace events (+subscribe &__keyevent@*)',
 } as const;
