@@ -6,6 +6,7 @@ import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promi
 import { Server as EngineServer, type Socket as EngineSocket } from 'engine.io';
 import { type DefaultEventsMap, Server, type Socket as SocketIoSocket } from 'socket.io';
 import type { Connection } from '../chat/model.ts';
+import type { Drain } from '../drain.ts';
 import { type ConnectErrorCode, connectErrors } from '../errors.ts';
 import type {
   ClientToServer,
@@ -15,6 +16,7 @@ import type {
   SessionReady,
 } from '../events.ts';
 import { answerError, answerErrorRaw } from '../http/answer.ts';
+import { OpenLimit } from '../limits.ts';
 import type { Liveness } from '../liveness/liveness.ts';
 import type { Log } from '../log.ts';
 import { requestListener, type Services } from '../requests/dispatch.ts';
@@ -22,11 +24,9 @@ import type { SessionUser } from '../session/identity.ts';
 import type { LiveSession, SessionReader, SessionRefusal } from '../session/read-session.ts';
 import { Accepted, identityOf, type Surroundings } from './accepted.ts';
 import { type Admission, reasonOf, tryAgainAfter } from './admission.ts';
-import type { Drain } from './drain.ts';
 import { FanOut } from './fan-out.ts';
 import { type Breach, Guard, type GuardedSocket, maxPacketBytes } from './guard.ts';
 import { Penalties } from './intake.ts';
-import { OpenLimit } from './limits.ts';
 import { Source, WebSockets } from './source.ts';
 
 /**

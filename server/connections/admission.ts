@@ -1,9 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import type { Drain } from '../drain.ts';
 import type { HttpErrorCode } from '../errors.ts';
+import { OpenLimit, type Rate, RateLimit } from '../limits.ts';
 import { Addresses, loopback } from './address.ts';
-import type { Drain } from './drain.ts';
-import { OpenLimit, type Rate, RateLimit } from './limits.ts';
 
 /** `retryAfterMs` goes with `rate_limited`. */
 export interface HttpRefusal {

@@ -54,11 +54,6 @@ interface PacketOptions {
   wsPreEncodedFrame?: Buffer[];
 }
 
-/** As how many more requests the large packets of a connection count, so far. */
-export interface Weight {
-  readonly received: number;
-}
-
 /**
  * Under this key, an object that a guard listens to keeps its guard. All connections can then share one listener for each
  * event; a listener each would take memory for as long as the connection lives.
@@ -75,7 +70,8 @@ type GuardedConnection = EngineSocket & Guarded;
  * control packets, and not more waiting for it than `maxQueue` bytes (0 lifts the limit). To be made before Socket.IO
  * gets hold of the connection.
  */
-export class Guard implements Weight {
+export class Guard {
+  /** As how many more requests its large packets count, so far. */
   received = 0;
   readonly #conn: EngineSocket;
   readonly #source: Source;

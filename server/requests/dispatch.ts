@@ -3,12 +3,10 @@ import { rightsIn } from '../chat/access.ts';
 import type { Chat } from '../chat/chat.ts';
 import { found } from '../chat/directory.ts';
 import type { Connection, Room } from '../chat/model.ts';
-import type { Drain } from '../connections/drain.ts';
-import type { Weight } from '../connections/guard.ts';
-import type { Intake } from '../connections/intake.ts';
-import type { RateLimit, Turns } from '../connections/limits.ts';
+import type { Drain } from '../drain.ts';
 import { RequestError, requestErrors } from '../errors.ts';
 import { type Answer, type Message, type RequestName, type RequestPayload, requests } from '../events.ts';
+import type { RateLimit, Turns } from '../limits.ts';
 import type { Log, QuietLog } from '../log.ts';
 import { messageRequests } from './messages.ts';
 import { RequestOrder } from './order.ts';
@@ -35,10 +33,10 @@ export interface Services {
 /** A connection as its requests come in; kept apart from socket.io. */
 export interface Client {
   connection: Connection;
-  /** Where its packets come from. */
-  intake: Intake;
-  /** What its packets so far count as, beyond one each. */
-  weight: Weight;
+  /** Where its packets come from: what is told of its requests decides how fast it is read. */
+  intake: { begin(): void; end(): void; punish(weight: number): void };
+  /** As how many more requests its large packets count, so far. */
+  weight: { readonly received: number };
   /** The user has done something: that keeps the session alive, if the operator wants it. */
   active(): void;
 }

@@ -55,9 +55,10 @@ const mayImport: Record<string, readonly string[]> = {
   'server/requests/': [
     'server/answer-in-time.ts',
     'server/chat/',
-    'server/connections/',
+    'server/drain.ts',
     'server/errors.ts',
     'server/events.ts',
+    'server/limits.ts',
     'server/log.ts',
   ],
   'server/http/': ['server/answer-in-time.ts', 'server/errors.ts', 'server/events.ts', 'server/log.ts'],
