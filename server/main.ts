@@ -1,8 +1,8 @@
 import { startApp } from './app.ts';
 import { type Config, ConfigError, listSettings, nodeName, readConfig, unknownText } from './config.ts';
+import { clientBuilt, proxiesNamed } from './doctor/server.ts';
 import { createLog, type Log } from './log.ts';
 import { typedPaths } from './session/doctor/typed.ts';
-import { clientBuilt, proxiesNamed } from './surroundings.ts';
 
 /** EX_CONFIG of sysexits.h: a service manager need not try again. */
 const badConfiguration = 78;

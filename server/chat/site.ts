@@ -5,7 +5,7 @@ import type { Chat } from './chat.ts';
 import { checkText } from './texts.ts';
 
 /** A room as the PHP application sees it: no user's own view. */
-export type SiteRoom = Pick<RoomRecord, 'id' | 'name' | 'topic' | 'kind' | 'members' | 'head' | 'lastSeq'>;
+export type ApiRoom = Pick<RoomRecord, 'id' | 'name' | 'topic' | 'kind' | 'members' | 'head' | 'lastSeq'>;
 
 /** Posts a message as any user. It is the site itself that asks, so its rights are not checked; the ids it names are. */
 export async function postMessage(
@@ -23,13 +23,13 @@ export async function postMessage(
 export async function putRoom(
   { history }: Chat,
   room: { id: string; name: string; topic?: string | undefined; kind: 'public' | 'private' },
-): Promise<{ room: SiteRoom; created: boolean }> {
+): Promise<{ room: ApiRoom; created: boolean }> {
   if (/^[udr]-/.test(room.id)) {
     throw new RequestError('bad_request', 'ids that begin with u-, d- or r- are the server’s own');
   }
   const { topic, ...rest } = room;
   const done = await history.write('putRoom', { ...rest, ...(topic ? { topic } : {}), at: Date.now() });
-  return { room: siteRoom(done.room), created: done.created };
+  return { room: apiRoom(done.room), created: done.created };
 }
 
 export async function deleteRoom({ history }: Chat, room: string): Promise<void> {
@@ -100,6 +100,6 @@ export async function lookUp(
   };
 }
 
-function siteRoom({ id, name, topic, kind, members, head, lastSeq }: RoomRecord): SiteRoom {
+function apiRoom({ id, name, topic, kind, members, head, lastSeq }: RoomRecord): ApiRoom {
   return { id, name, ...(topic === undefined ? {} : { topic }), kind, members, head, lastSeq };
 }

@@ -22,7 +22,7 @@ import type { Log } from '../log.ts';
 import { requestListener, type Services } from '../requests/dispatch.ts';
 import type { SessionUser } from '../session/identity.ts';
 import type { LiveSession, SessionReader, SessionRefusal } from '../session/read-session.ts';
-import { Accepted, identityOf, type Surroundings } from './accepted.ts';
+import { Accepted, identityOf, type Shared } from './accepted.ts';
 import { type Admission, reasonOf, tryAgainAfter } from './admission.ts';
 import { FanOut } from './fan-out.ts';
 import { type Breach, Guard, type GuardedSocket, maxPacketBytes } from './guard.ts';
@@ -149,7 +149,7 @@ export class SocketTransport {
   open(parts: Parts): void {
     const { services } = parts;
     this.#onLost = (connection) => services.chat.directory.disconnect(connection);
-    const around: Surroundings = {
+    const shared: Shared = {
       ...parts,
       publisher: this.publisher,
       logRooms: (session, user) => this.#logRooms(session, user, services.log),
@@ -165,7 +165,7 @@ export class SocketTransport {
         },
       );
     });
-    this.#io.on('connection', (socket) => this.#welcome(socket, parts.ready, around));
+    this.#io.on('connection', (socket) => this.#welcome(socket, parts.ready, shared));
   }
 
   request(req: IncomingMessage, res: ServerResponse, url: URL): void {
@@ -342,9 +342,9 @@ export class SocketTransport {
     );
   }
 
-  #welcome(socket: ChatSocket, ready: Parts['ready'], around: Surroundings): void {
+  #welcome(socket: ChatSocket, ready: Parts['ready'], shared: Shared): void {
     const { session, connection } = socket.data;
-    around.logRooms(session.id, session.user);
+    shared.logRooms(session.id, session.user);
     const open = this.#connections.get(sidOf(socket.conn));
     // Closed in this very turn.
     if (open === undefined) return;
@@ -361,10 +361,10 @@ export class SocketTransport {
     (socket as unknown as Answering).ack = (request) => (answer) =>
       this.publisher.answer(id, request, answer);
     const intake = this.#penalties.intake(connection.person.user.id, source, guard);
-    const accepted = new Accepted(around, socket, { connection, intake, guard, session: session.id });
+    const accepted = new Accepted(shared, socket, { connection, intake, guard, session: session.id });
     socket.on('disconnect', () => accepted.left());
     accepted.subscribe(session);
-    socket.onAny(requestListener(around.services, accepted));
+    socket.onAny(requestListener(shared.services, accepted));
   }
 
   #closed(conn: EngineSocket): void {

@@ -12,7 +12,7 @@ import type { Guard } from './guard.ts';
 import type { Intake } from './intake.ts';
 
 /** What all connections share. */
-export interface Surroundings {
+export interface Shared {
   publisher: FanOut;
   services: Services;
   liveness: Liveness;
@@ -37,13 +37,13 @@ export class Accepted implements Subscriber, Client {
   readonly connection: Connection;
   readonly intake: Intake;
   readonly weight: Guard;
-  readonly #around: Surroundings;
+  readonly #shared: Shared;
   readonly #socket: AcceptedSocket;
   readonly #session: string;
   #subscription: SessionSubscription | undefined;
 
   constructor(
-    around: Surroundings,
+    shared: Shared,
     socket: AcceptedSocket,
     {
       connection,
@@ -52,7 +52,7 @@ export class Accepted implements Subscriber, Client {
       session,
     }: { connection: Connection; intake: Intake; guard: Guard; session: string },
   ) {
-    this.#around = around;
+    this.#shared = shared;
     this.#socket = socket;
     this.connection = connection;
     this.intake = intake;
@@ -62,7 +62,7 @@ export class Accepted implements Subscriber, Client {
 
   /** From now on it ends with its session. */
   subscribe(session: LiveSession): void {
-    this.#subscription = this.#around.liveness.subscribe(session, this);
+    this.#subscription = this.#shared.liveness.subscribe(session, this);
     // What has changed since the session was read may have ended it at once.
     if (this.connection.gone) this.#subscription.end();
     else if (this.connection.kicked) this.ended('kicked');
@@ -74,7 +74,7 @@ export class Accepted implements Subscriber, Client {
 
   ended(reason: EndReason): void {
     // Nothing is written after the end.
-    this.#around.publisher.remove(this.connection.id);
+    this.#shared.publisher.remove(this.connection.id);
     this.#socket.emit('session:ended', { reason });
     this.#socket.disconnect(true);
   }
@@ -86,7 +86,7 @@ export class Accepted implements Subscriber, Client {
   changed(user: SessionUser): void {
     if (user.banned) return this.ended('kicked');
     const { connection } = this;
-    const { services, publisher, self, logRooms } = this.#around;
+    const { services, publisher, self, logRooms } = this.#shared;
     logRooms(this.#session, user);
     const before = self(connection);
     services.chat.directory.changed(connection, identityOf(user)).then(
@@ -102,7 +102,7 @@ export class Accepted implements Subscriber, Client {
   /** Socket.IO has let go of it: by the client's wish, by `ended`, or since its transport is closed. */
   left(): void {
     const { connection } = this;
-    const { publisher, services } = this.#around;
+    const { publisher, services } = this.#shared;
     publisher.remove(connection.id);
     this.intake.leave();
     this.#subscription?.end();

@@ -52,7 +52,7 @@ async function doctorAs(
   env: Record<string, string>,
   ...args: string[]
 ): Promise<[number, string]> {
-  const child = startChild(process.execPath, ['server/doctor.ts', ...args], {
+  const child = startChild(process.execPath, ['server/doctor/doctor.ts', ...args], {
     cwd: root,
     // Most of the time goes by with compiling.
     env: { PATH: process.env.PATH, NODE_COMPILE_CACHE: join(folder, 'compiled'), ...env },

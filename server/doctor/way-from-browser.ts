@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import type { Config } from './config.ts';
-import { type Finding, warning, well, wrong } from './session/doctor/finding.ts';
+import type { Config } from '../config.ts';
+import { type Finding, warning, well, wrong } from '../session/doctor/finding.ts';
 
 /** Milliseconds that one request may take. */
 const patience = 5000;
@@ -11,7 +11,7 @@ const connections = 4;
  * For the doctor: whether browsers reach the chat at this address, through whatever is in front of it. Of several servers,
  * whether those that have no WebSocket stay at theirs.
  */
-export async function* reached(config: Config, address: string): AsyncGenerator<Finding> {
+export async function* wayFromBrowser(config: Config, address: string): AsyncGenerator<Finding> {
   const base = `${address.replace(/\/+$/, '')}/socket.io/?EIO=4`;
   const [origin] = config.origins;
   const headersWith = (session: string) => ({

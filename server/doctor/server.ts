@@ -1,20 +1,20 @@
 import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { dirname, resolve } from 'node:path';
-import type { BusPlace } from './cluster/address.ts';
-import { tryBus } from './cluster/bus.ts';
-import type { Config } from './config.ts';
-import { loopback } from './connections/address.ts';
-import { tryDatabase } from './history/open.ts';
-import { type DatabaseAddress, placeOf } from './history/sql/address.ts';
-import { clientFolder } from './http/client-files.ts';
-import { type Finding, warning, well, wrong } from './session/doctor/finding.ts';
+import type { BusPlace } from '../cluster/address.ts';
+import { tryBus } from '../cluster/bus.ts';
+import type { Config } from '../config.ts';
+import { loopback } from '../connections/address.ts';
+import { tryDatabase } from '../history/open.ts';
+import { type DatabaseAddress, placeOf } from '../history/sql/address.ts';
+import { clientFolder } from '../http/client-files.ts';
+import { type Finding, warning, well, wrong } from '../session/doctor/finding.ts';
 
 /**
  * For the doctor: whether what the server needs besides the sessions is there.
  * @param page the address of a page with the chat, or its origin
  */
-export async function* surroundings(config: Config, page: string | undefined): AsyncGenerator<Finding> {
+export async function* serverFindings(config: Config, page: string | undefined): AsyncGenerator<Finding> {
   if (process.geteuid?.() === 0) {
     yield warning(
       'This is root, who may read and write everything: what follows says nothing about another account.',

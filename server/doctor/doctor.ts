@@ -1,9 +1,9 @@
 import { parseArgs } from 'node:util';
-import { ConfigError, listSettings, readConfig, unknownText } from './config.ts';
-import { reached } from './reached.ts';
-import { examine } from './session/doctor/examine.ts';
-import { type Finding, printable, warning, well } from './session/doctor/finding.ts';
-import { surroundings } from './surroundings.ts';
+import { ConfigError, listSettings, readConfig, unknownText } from '../config.ts';
+import { examine } from '../session/doctor/examine.ts';
+import { type Finding, printable, warning, well } from '../session/doctor/finding.ts';
+import { serverFindings } from './server.ts';
+import { wayFromBrowser } from './way-from-browser.ts';
 
 const usage = 'npm run doctor -- [--cookie VALUE] [--origin URL] [--chat URL]';
 /** EX_USAGE and EX_CONFIG of sysexits.h. */
@@ -58,8 +58,8 @@ async function* checks(
 ): AsyncGenerator<Finding> {
   yield well('The settings can be used.');
   for (const one of config.unknown) yield warning(`${unknownText(one)}. It has no effect.`);
-  yield* surroundings(config, origin);
-  if (chat !== undefined) yield* reached(config, chat);
+  yield* serverFindings(config, origin);
+  if (chat !== undefined) yield* wayFromBrowser(config, chat);
   const { session, sessionKeepalive } = config;
   yield* examine(session, {
     cookie: cookie === undefined ? undefined : cookieHeader(cookie, session.cookie.name),
