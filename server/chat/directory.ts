@@ -9,9 +9,9 @@ import {
   type MemberRecord,
   type Membership,
   type RoomRecord,
+  sources,
   type UserRecord,
 } from '../history/history.ts';
-import { nameKey, sortKey } from '../history/text-keys.ts';
 import { mayRead } from './access.ts';
 import {
   type Connection,
@@ -23,6 +23,7 @@ import {
   siteRole,
 } from './model.ts';
 import type { OtherServers, Seen } from './other-servers.ts';
+import { PublicRooms } from './public-rooms.ts';
 import { RecentPeople } from './recent-people.ts';
 
 /** Milliseconds. A user who reloads a page is back within this time, and nobody sees them leave. */
@@ -63,13 +64,6 @@ export interface DirectoryListener {
   banned(user: string): void;
 }
 
-/** A room in a list: `key` is its place, `name` is compared with what is looked for. */
-export interface ListedRoom {
-  room: Room;
-  key: readonly [string | number, string];
-  name: string;
-}
-
 interface Entry {
   person: Person;
   loaded: Promise<void>;
@@ -95,8 +89,7 @@ export class Directory {
   readonly #bans = new Map<string, Ban>();
   /** Direct rooms by each of their users: one who is not here may be renamed. */
   readonly #directRooms = new Map<string, Set<Room>>();
-  readonly #public = new Set<Room>();
-  #byName: readonly ListedRoom[] | undefined;
+  readonly publicRooms = new PublicRooms();
   readonly #followers = new Map<Room, Set<(change: Change & { type: 'message' }) => void>>();
   /** Changes that came while memberships are being read: they may be missing in what is read. */
   readonly #loading = new Set<Change[]>();
@@ -130,21 +123,6 @@ export class Directory {
     for (const change of early) apply(change);
     directory.#listener = listener;
     return directory;
-  }
-
-  /** All public rooms by name. Sorted again only when one was created, deleted or renamed. */
-  publicByName(): readonly ListedRoom[] {
-    this.#byName ??= [...this.#public]
-      .map((room) => {
-        const { id, name } = room.record;
-        return { room, key: [sortKey(name), id] as const, name: nameKey(name) };
-      })
-      .sort((a, b) => compareKeys(a.key, b.key));
-    return this.#byName;
-  }
-
-  countPublic(): number {
-    return this.#public.size;
   }
 
   /** Calls back with each message of the room before it is published, until the returned function is called. */
@@ -334,13 +312,12 @@ export class Directory {
     const lists = connections.map(({ identity }) => identity.rooms);
     const rooms = new Map<string, SiteRoom>();
     for (const list of lists) for (const room of list ?? []) rooms.set(room.id, room);
+    const now = [...person.memberships].filter(([, { member }]) => member.sources & sources.session);
     // A list that cannot be read may have any room in it: nothing is removed then.
-    const known = lists.includes(undefined)
-      ? [...person.memberships].filter(([, { member }]) => member.sources & 1)
-      : [];
-    for (const [roomId, { room }] of known) rooms.set(roomId, { id: roomId, name: room.record.name });
-    const now = [...person.memberships].filter(([, { member }]) => member.sources & 1).map(([key]) => key);
-    const same = now.length === rooms.size && now.every((key) => rooms.has(key));
+    if (lists.includes(undefined)) {
+      for (const [roomId, { room }] of now) rooms.set(roomId, { id: roomId, name: room.record.name });
+    }
+    const same = now.length === rooms.size && now.every(([roomId]) => rooms.has(roomId));
     if (entry.stored && same && person.user.name === name && person.user.siteRole === role) return;
     await this.#history.write('arrive', {
       user: { id, name },
@@ -359,10 +336,7 @@ export class Directory {
     const room = newRoom(record);
     this.#rooms.set(record.id, room);
     for (const [id, user] of this.#others?.presentIn(record.id) ?? []) room.present.set(id, user);
-    if (record.kind === 'public') {
-      this.#public.add(room);
-      this.#byName = undefined;
-    }
+    if (record.kind === 'public') this.publicRooms.add(room);
     for (const user of record.pair ?? []) {
       const rooms = this.#directRooms.get(user) ?? new Set();
       this.#directRooms.set(user, rooms.add(room));
@@ -378,7 +352,7 @@ export class Directory {
   #forget(room: Room): void {
     this.#rooms.delete(room.record.id);
     this.#recent.forgetRoom(room);
-    if (this.#public.delete(room)) this.#byName = undefined;
+    this.publicRooms.delete(room);
     for (const user of room.record.pair ?? []) {
       const rooms = this.#directRooms.get(user);
       rooms?.delete(room);
@@ -471,7 +445,7 @@ export class Directory {
     const { message, is } = change;
     const room = this.#rooms.get(message.room);
     if (room === undefined) return;
-    follow(room.record, change);
+    applyMessage(room.record, change);
     if (is === 'new') this.#wrote(room, message.user.id);
     for (const follower of this.#followers.get(room) ?? []) follower(change);
     this.#listener?.message(room, change);
@@ -505,8 +479,8 @@ export class Directory {
       return;
     }
     if (known !== undefined) {
-      if (known.record.name !== record.name) this.#byName = undefined;
-      update(known.record, record);
+      if (known.record.name !== record.name) this.publicRooms.renamed();
+      applyRecord(known.record, record);
       this.#listener?.roomChanged(known);
     } else if (record.kind === 'public') {
       const room = this.#roomFor(record);
@@ -523,7 +497,7 @@ export class Directory {
       if (person === undefined || !isMember(now)) return;
       room = this.#roomFor(record);
     }
-    update(room.record, record);
+    applyRecord(room.record, record);
     if (!isMember(now)) {
       if (!wasMember) return;
       const left = person === undefined ? [] : this.#remove(room, person);
@@ -567,7 +541,7 @@ export class Directory {
     if (change.type === 'user' && change.user.id === id) person.user = { ...change.user };
     if (change.type === 'message') {
       const room = this.#rooms.get(change.message.room);
-      if (room !== undefined) follow(room.record, change);
+      if (room !== undefined) applyMessage(room.record, change);
       if (room !== undefined && change.is === 'new' && change.message.user.id === id) this.#wrote(room, id);
     }
     if (change.type === 'read' && change.user === id) {
@@ -578,7 +552,7 @@ export class Directory {
     }
     if (change.type === 'member' && change.user.id === id) {
       const room = this.#roomFor(change.room);
-      update(room.record, change.room);
+      applyRecord(room.record, change.room);
       if (isMember(change.now)) this.#enter(room, person, change.now);
       else this.#remove(room, person);
       this.#forgetIfEmpty(room);
@@ -590,7 +564,7 @@ export class Directory {
   #catchUpRoom(person: Person, change: Change & { type: 'member' | 'room' }): void {
     const room = person.memberships.get(change.room.id)?.room;
     if (room === undefined) return;
-    if (change.type === 'member' || change.is !== 'deleted') return update(room.record, change.room);
+    if (change.type === 'member' || change.is !== 'deleted') return applyRecord(room.record, change.room);
     person.memberships.delete(change.room.id);
     room.here.delete(person);
     // Another one may have got its id since, as the rooms that the site makes can.
@@ -605,7 +579,7 @@ export function found(room: Room | undefined): Room {
 }
 
 /** Applies a message to its room, unless the room is further already. */
-function follow(record: RoomRecord, { message }: Change & { type: 'message' }): void {
+function applyMessage(record: RoomRecord, { message }: Change & { type: 'message' }): void {
   if (message.rev <= record.head) return;
   record.head = message.rev;
   record.lastSeq = Math.max(record.lastSeq, message.seq);
@@ -613,15 +587,10 @@ function follow(record: RoomRecord, { message }: Change & { type: 'message' }): 
 }
 
 /** Applies the room's own fields as they are stored. `head`, `lastSeq` and `last` follow the messages alone. */
-function update(record: RoomRecord, { name, topic, access, members }: RoomRecord): void {
+function applyRecord(record: RoomRecord, { name, topic, access, members }: RoomRecord): void {
   record.name = name;
   if (topic === undefined) delete record.topic;
   else record.topic = topic;
   record.access = access;
   record.members = members;
-}
-
-export function compareKeys(a: ListedRoom['key'], b: ListedRoom['key']): number {
-  const n = a[0] === b[0] ? 1 : 0;
-  return a[n] < b[n] ? -1 : a[n] > b[n] ? 1 : 0;
 }

@@ -1,14 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import { RequestError, type RequestErrorCode } from '../errors.ts';
 import type { Answers, Message, RequestPayload, RoomSummary, User } from '../events.ts';
-import { type Change, maxPageBytes, type Page } from '../history/history.ts';
+import { acted, type Change, maxPageBytes, type Page } from '../history/history.ts';
 import { nameKey } from '../history/text-keys.ts';
 import type { Chat } from './chat.ts';
 import { cursorOf, decodeCursor } from './cursor.ts';
-import { compareKeys, type Directory, found, type ListedRoom } from './directory.ts';
+import { type Directory, found } from './directory.ts';
 import { addPeople } from './members.ts';
 import { type Connection, type Person, type Room, userOf } from './model.ts';
 import { joinPage } from './newest-pages.ts';
+import { compareKeys, type ListedRoom } from './public-rooms.ts';
 import { canOf, nameFor, summaryOf } from './summary.ts';
 
 /** How many changes a join with `since` returns. */
@@ -32,7 +33,7 @@ export function readyRoomsOf(
     const room = connection.person.memberships.has(id) ? undefined : directory.find(connection.person, id);
     if (room !== undefined) rooms.push(room);
   }
-  const publicRooms = directory.countPublic();
+  const publicRooms = directory.publicRooms.count;
   const all = own.length + publicRooms - own.filter(({ record }) => record.kind === 'public').length;
   const first = configured.find((id) => directory.find(connection.person, id) !== undefined);
   return {
@@ -50,7 +51,7 @@ export function list(
   const { directory } = chat;
   const { person } = connection;
   const wanted = query === undefined ? undefined : nameKey(query);
-  const rooms = member ? ownRooms(directory, person) : directory.publicByName();
+  const rooms = member ? ownRooms(directory, person) : directory.publicRooms.byName;
   const from =
     cursor === undefined
       ? 0
@@ -106,7 +107,7 @@ export async function join(
   const { person } = connection;
   const { id } = room.record;
   const membership = person.memberships.get(id);
-  if (membership === undefined || membership.member.acted === 0) {
+  if (membership === undefined || membership.member.acted === acted.never) {
     await history.write('join', { room: id, user: userOf(connection), at: Date.now() }, connection.id);
   }
   const resume = since !== undefined && since <= room.record.head ? since : undefined;

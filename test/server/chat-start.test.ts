@@ -24,7 +24,7 @@ test('what another server writes while the chat reads at its start is neither mi
     }),
   );
   onTestFinished(close);
-  expect(chat.directory.publicByName().map(({ room }) => room.record.id)).toEqual(['late', 'lobby']);
+  expect(chat.directory.publicRooms.byName.map(({ room }) => room.record.id)).toEqual(['late', 'lobby']);
   expect(chat.directory.banOf('7')).toEqual({});
   expect(kicked).toEqual([]);
 });

@@ -1,0 +1,47 @@
+import { nameKey, sortKey } from '../history/text-keys.ts';
+import type { Room } from './model.ts';
+
+/** A room in a list: `key` is its place, `name` is compared with what is looked for. */
+export interface ListedRoom {
+  room: Room;
+  key: readonly [string | number, string];
+  name: string;
+}
+
+/** All public rooms. They are sorted again only when one was made, deleted or renamed. */
+export class PublicRooms {
+  readonly #rooms = new Set<Room>();
+  #byName: readonly ListedRoom[] | undefined;
+
+  get count(): number {
+    return this.#rooms.size;
+  }
+
+  get byName(): readonly ListedRoom[] {
+    this.#byName ??= [...this.#rooms]
+      .map((room) => {
+        const { id, name } = room.record;
+        return { room, key: [sortKey(name), id] as const, name: nameKey(name) };
+      })
+      .sort((a, b) => compareKeys(a.key, b.key));
+    return this.#byName;
+  }
+
+  add(room: Room): void {
+    this.#rooms.add(room);
+    this.#byName = undefined;
+  }
+
+  delete(room: Room): void {
+    if (this.#rooms.delete(room)) this.#byName = undefined;
+  }
+
+  renamed(): void {
+    this.#byName = undefined;
+  }
+}
+
+export function compareKeys(a: ListedRoom['key'], b: ListedRoom['key']): number {
+  const n = a[0] === b[0] ? 1 : 0;
+  return a[n] < b[n] ? -1 : a[n] > b[n] ? 1 : 0;
+}
