@@ -6,7 +6,8 @@ import { type ConnectErrorCode, type RequestErrorCode, requestErrors } from './e
  * generated from all of them. The browser client imports the types alone.
  */
 const characters = (text: string) => (text.length > 2 * 250 ? text.length / 2 : [...text].length);
-const blank = /^[\p{White_Space}\p{Cf}]*$/u;
+/** There is nothing to see in it. */
+export const isBlank = (text: string) => /^[\p{White_Space}\p{Cf}]*$/u.test(text);
 /** Text of one line: no control characters, no half of a surrogate pair; counted in code points. */
 const line = (most: number) =>
   z
@@ -17,7 +18,7 @@ const roomId = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/);
 const clientId = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/);
 /** 1 to 64 characters without control characters, as in a session. */
 export const userId = line(64).refine((id) => id !== '');
-export const roomName = line(80).refine((name) => !blank.test(name));
+export const roomName = line(80).refine((name) => !isBlank(name));
 export const topic = line(250);
 /** A `seq` or `rev`: a whole number that JavaScript holds exactly. */
 const counter = z.int().min(0);
@@ -114,7 +115,7 @@ export type Totals = z.output<typeof totals>;
 
 const cursor = z.string().min(1).max(500);
 const limit = (most: number, usual = most) => z.int().min(1).max(most).default(usual);
-const query = line(100).refine((text) => !blank.test(text));
+const query = line(100).refine((text) => !isBlank(text));
 
 /** The payload of every request this server knows. Unknown fields are ignored. */
 export const requests = {

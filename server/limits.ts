@@ -1,3 +1,6 @@
+/** Milliseconds after which a client with too many connections tries again. It may close one at any time: a guess. */
+export const tryAgainAfter = 5000;
+
 /** This many in any period of this many milliseconds; `count` 0 lifts the limit. */
 export interface Rate {
   count: number;

@@ -2,6 +2,7 @@ import type { Message } from '../../server/events.ts';
 import type { Follower } from './chat.ts';
 import type { Connection } from './connection.ts';
 import { RequestError } from './connection-state.ts';
+import { blank } from './text/paste.ts';
 
 /** Nothing is asked for while one types. */
 const PAUSE_MS = 250;
@@ -39,7 +40,7 @@ export class Search implements Follower {
   /** With every letter. A blank query shows nothing. */
   find(query: string, room: string | undefined): void {
     this.clear();
-    if (/^[\p{White_Space}\p{Cf}]*$/u.test(query)) return this.#changed();
+    if (blank(query)) return this.#changed();
     this.state = { query, room, messages: undefined, more: false, busy: true, error: undefined };
     this.#timer = setTimeout(() => void this.#ask(), PAUSE_MS);
     this.#changed();

@@ -1,5 +1,5 @@
 import type { MembersChange, RemovalReason, RoomMember, SiteRole, User } from '../events.ts';
-import { acted, type Change, type MemberRecord } from '../history/history.ts';
+import { acted, type Change, type MemberRecord, otherOf } from '../history/history.ts';
 import { rightsIn } from './access.ts';
 import type { Directory, DirectoryListener } from './directory.ts';
 import type { Connection, Person, Room } from './model.ts';
@@ -164,7 +164,7 @@ export class Announcements implements DirectoryListener {
     if (room === undefined) return;
     const person = this.#directory().person(user);
     const others = idsOf(person === undefined ? [] : [person], asker);
-    const partner = room.record.pair?.find((id) => id !== user);
+    const partner = otherOf(room.record.pair, user);
     const otherSide = partner === undefined ? undefined : this.#directory().person(partner);
     const ids = otherSide?.memberships.has(room.record.id) ? [...others, ...idsOf([otherSide])] : others;
     if (ids.length > 0) {
@@ -245,7 +245,7 @@ export class Announcements implements DirectoryListener {
       const changes = this.#direct.get(room) ?? new Map<string, User | null>();
       this.#direct.delete(room);
       for (const [id, now] of changes) {
-        const partner = room.record.pair?.find((one) => one !== id);
+        const partner = otherOf(room.record.pair, id);
         const person = partner === undefined ? undefined : this.#directory().person(partner);
         const ids = [...(person?.connections ?? [])]
           .filter((one) => !one.joined.has(room))

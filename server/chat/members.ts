@@ -7,7 +7,7 @@ import { type Actor, outranks, rankOf, rightsIn } from './access.ts';
 import type { Chat } from './chat.ts';
 import { cursorOf, decodeCursor } from './cursor.ts';
 import { found } from './directory.ts';
-import { type Connection, type Room, siteRole, userOf } from './model.ts';
+import { actorOf, type Connection, type Room, siteRole, userOf } from './model.ts';
 import { summaryOf } from './summary.ts';
 
 /** How often a decision is repeated if the room's members or roles have changed meanwhile. */
@@ -34,10 +34,6 @@ function need(room: Room, connection: Connection, right: Parameters<typeof has>[
 
 function has(room: Room, connection: Connection, right: ReturnType<typeof rightsIn>[number]): boolean {
   return rightsIn(room.record, actorOf(room, connection)).includes(right);
-}
-
-function actorOf(room: Room, { identity, person }: Connection): Actor {
-  return { roles: identity.roles, member: person.memberships.get(room.record.id)?.member };
 }
 
 /** What is stored of the user's membership, whether here or not; undefined for somebody who is no member. */

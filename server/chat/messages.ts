@@ -1,9 +1,9 @@
 import { RequestError } from '../errors.ts';
 import type { Answers, Message, RequestPayload } from '../events.ts';
-import { type Actor, mayRead, outranks, rightsIn } from './access.ts';
+import { mayRead, outranks, rightsIn } from './access.ts';
 import type { Chat } from './chat.ts';
 import { memberOf, targetOf } from './members.ts';
-import { type Connection, type Room, userOf } from './model.ts';
+import { actorOf, type Connection, type Room, userOf } from './model.ts';
 import { summaryOf } from './summary.ts';
 
 /** What `send` of the history takes, for a message of this connection. */
@@ -82,14 +82,8 @@ async function tellAuthor(chat: Chat, room: Room, author: string, data: object):
   await chat.everywhere(author, { is: 'push', name: 'deleted', data });
 }
 
-async function mayModerate(
-  chat: Chat,
-  { identity, person }: Connection,
-  room: Room,
-  author: string,
-): Promise<boolean> {
-  const { id } = room.record;
-  const actor: Actor = { roles: identity.roles, member: person.memberships.get(id)?.member };
+async function mayModerate(chat: Chat, connection: Connection, room: Room, author: string): Promise<boolean> {
+  const actor = actorOf(room, connection);
   if (!rightsIn(room.record, actor).includes('moderate')) return false;
   return outranks(actor, await targetOf(chat, room, author));
 }

@@ -1,5 +1,6 @@
 import type { SiteRole, User } from '../events.ts';
 import type { MemberRecord, Partner, RoomRecord, UserRecord } from '../history/history.ts';
+import type { Actor } from './access.ts';
 
 // What the chat holds in memory: who is here, over which connections, and the rooms that they can reach.
 
@@ -41,6 +42,11 @@ export interface Person {
 export function siteRole(person: Person | undefined): SiteRole | undefined {
   const roles = [...(person?.connections ?? [])].flatMap(({ identity }) => identity.roles);
   return roles.includes('admin') ? 'admin' : roles.includes('moderator') ? 'moderator' : undefined;
+}
+
+/** The user of this connection, as the one who acts in a room. */
+export function actorOf(room: Room, { identity, person }: Connection): Actor {
+  return { roles: identity.roles, member: person.memberships.get(room.record.id)?.member };
 }
 
 /** As others see the user of this connection. */

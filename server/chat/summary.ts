@@ -1,5 +1,5 @@
 import type { Can, LastMessage, Message, Notify, RoomSummary, SiteRole, Totals, User } from '../events.ts';
-import type { History, MemberRecord } from '../history/history.ts';
+import { type History, type MemberRecord, otherOf } from '../history/history.ts';
 import { rightsIn } from './access.ts';
 import type { Directory } from './directory.ts';
 import type { Connection, Person, Room } from './model.ts';
@@ -66,7 +66,7 @@ function partnerOf(
   room: Room,
   person: Person,
 ): { user: User; present: boolean } | undefined {
-  const id = room.record.pair?.find((one) => one !== person.user.id);
+  const id = otherOf(room.record.pair, person.user.id);
   if (id === undefined) return undefined;
   const partner = room.partners.get(id);
   const visible = partner !== undefined && (partner.shares || directory.isVisible(partner.user, partner));

@@ -1,4 +1,5 @@
 import { RequestError } from '../errors.ts';
+import { isBlank } from '../events.ts';
 
 /** @throws RequestError `bad_request` or `too_long` if this cannot be the text of a message */
 export function checkText(text: string, maxText: number): void {
@@ -8,7 +9,7 @@ export function checkText(text: string, maxText: number): void {
   if (/(?![\t\n\x7f-\x9f])\p{Cc}/u.test(text)) {
     throw new RequestError('bad_request', 'text holds a control character');
   }
-  if (/^[\p{White_Space}\p{Cf}]*$/u.test(text)) throw new RequestError('bad_request', 'text is blank');
+  if (isBlank(text)) throw new RequestError('bad_request', 'text is blank');
   // A text has at least half as many code points as UTF-16 units, so most need no counting.
   if (text.length > maxText && [...text].length > maxText) throw new RequestError('too_long');
 }

@@ -1,5 +1,5 @@
 import type { User } from '../events.ts';
-import type { Connection, Room } from './model.ts';
+import { type Connection, type Room, userOf } from './model.ts';
 import type { OtherServers } from './other-servers.ts';
 import type { Publisher } from './publisher.ts';
 
@@ -30,7 +30,7 @@ export class Typing {
   }
 
   set(room: Room, connection: Connection, typing: boolean): void {
-    const user = { id: connection.person.user.id, name: connection.identity.name };
+    const user = userOf(connection);
     const told = typing ? this.#begin(room, user, connection) : this.stop(room, user.id);
     if (told) this.#others?.typing(room.record.id, user, typing);
   }

@@ -16,14 +16,14 @@ import type {
   SessionReady,
 } from '../events.ts';
 import { answerError, answerErrorRaw } from '../http/answer.ts';
-import { OpenLimit } from '../limits.ts';
+import { OpenLimit, tryAgainAfter } from '../limits.ts';
 import type { Liveness } from '../liveness/liveness.ts';
 import type { Log } from '../log.ts';
 import { requestListener, type Services } from '../requests/dispatch.ts';
 import type { SessionUser } from '../session/identity.ts';
 import type { LiveSession, SessionReader, SessionRefusal } from '../session/read-session.ts';
 import { Accepted, identityOf, type Shared } from './accepted.ts';
-import { type Admission, reasonOf, tryAgainAfter } from './admission.ts';
+import { type Admission, reasonOf } from './admission.ts';
 import { FanOut } from './fan-out.ts';
 import { type Breach, Guard, type GuardedSocket, maxPacketBytes } from './guard.ts';
 import { Penalties } from './intake.ts';

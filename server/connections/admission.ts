@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Drain } from '../drain.ts';
 import type { HttpErrorCode } from '../errors.ts';
-import { OpenLimit, type Rate, RateLimit } from '../limits.ts';
+import { OpenLimit, type Rate, RateLimit, tryAgainAfter } from '../limits.ts';
 import { Addresses, loopback } from './address.ts';
 
 /** `retryAfterMs` goes with `rate_limited`. */
@@ -13,8 +13,6 @@ export interface HttpRefusal {
   readable?: boolean;
 }
 
-/** For clients with too many connections open: one may be closed at any time, so this is a guess. */
-export const tryAgainAfter = 5000;
 /**
  * HTTP connections for each connection to the chat: one by long-polling has two at a time, and its page loads files.
  */

@@ -42,6 +42,11 @@ export interface MemberRecord {
   acted: number;
 }
 
+/** The other one of the two who have a direct room. */
+export function otherOf(pair: RoomRecord['pair'], user: string): string | undefined {
+  return pair?.find((one) => one !== user);
+}
+
 /** Whether somebody is a member now. */
 export function isMember(member: MemberRecord | null | undefined): member is MemberRecord {
   return member !== null && member !== undefined && member.sources !== 0;

@@ -2,6 +2,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { HttpErrorCode } from '../errors.ts';
+import { tryAgainAfter } from '../limits.ts';
 import { answerError, answerErrorRaw } from './answer.ts';
 
 /** Requests of one connection that may be without an answer. Browsers and proxies send one at a time. */
@@ -27,8 +28,6 @@ const mostSilent = 6000;
 const mostInATurn = 32;
 /** As how many an answer counts: 4 of them are a turn. Small turns would cost thousands of upgrades more than they help. */
 const answerWeight = 8;
-/** A client with too many connections may close one at any time, so this is a guess. */
-const tryAgainAfter = 5000;
 
 /** Why a connection was closed by force; a label of the metrics. */
 export type HttpBreach = 'pipelining' | 'slow_reader';

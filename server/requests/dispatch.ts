@@ -2,7 +2,7 @@ import { answerInTime } from '../answer-in-time.ts';
 import { rightsIn } from '../chat/access.ts';
 import type { Chat } from '../chat/chat.ts';
 import { found } from '../chat/directory.ts';
-import type { Connection, Room } from '../chat/model.ts';
+import { actorOf, type Connection, type Room } from '../chat/model.ts';
 import type { Drain } from '../drain.ts';
 import { RequestError, requestErrors } from '../errors.ts';
 import { type Answer, type Message, type RequestName, type RequestPayload, requests } from '../events.ts';
@@ -175,11 +175,7 @@ function refusalByRights(
   const { connection, room } = context;
   if (handler.joined && !connection.joined.has(room)) return new RequestError('not_joined');
   const allowed =
-    handler.right === undefined ||
-    rightsIn(room.record, {
-      roles: connection.identity.roles,
-      member: connection.person.memberships.get(room.record.id)?.member,
-    }).includes(handler.right);
+    handler.right === undefined || rightsIn(room.record, actorOf(room, connection)).includes(handler.right);
   if (!allowed || handler.allowed?.(context) === false) return new RequestError('forbidden');
   return null;
 }

@@ -61,7 +61,13 @@ const mayImport: Record<string, readonly string[]> = {
     'server/limits.ts',
     'server/log.ts',
   ],
-  'server/http/': ['server/answer-in-time.ts', 'server/errors.ts', 'server/events.ts', 'server/log.ts'],
+  'server/http/': [
+    'server/answer-in-time.ts',
+    'server/errors.ts',
+    'server/events.ts',
+    'server/limits.ts',
+    'server/log.ts',
+  ],
   'session-server/': [
     'server/claim.ts',
     'server/session/formats/',

@@ -2,6 +2,7 @@ import {
   type Ban,
   type Membership,
   maxPageBytes,
+  otherOf,
   type Page,
   type Partner,
   type Reads,
@@ -72,12 +73,12 @@ export function queriesOf(dialect: Dialect, connection: Connection): Queries {
       );
       const rooms = await withLast(rows);
       const others = rooms.flatMap(({ id: room, pair }) => {
-        const other = pair?.find((one) => one !== id);
+        const other = otherOf(pair, id);
         return other === undefined ? [] : [{ room, other }];
       });
       const sides = await partners(id, others);
       const memberships = rooms.map((room, n): Membership => {
-        const other = room.pair?.find((one) => one !== id);
+        const other = otherOf(room.pair, id);
         const partner = other === undefined ? undefined : sides.get(other);
         return { room, member: memberFrom(rows[n] as Row), ...(partner === undefined ? {} : { partner }) };
       });

@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
-import type { Ban, Partner, Reads, RoomRecord } from '../history.ts';
+import { type Ban, otherOf, type Partner, type Reads, type RoomRecord } from '../history.ts';
 import {
   memberColumns,
   memberFrom,
@@ -86,7 +86,7 @@ export function prepareQueries(db: DatabaseSync): Queries {
         user: row === undefined ? null : userFrom(row),
         memberships: statements.memberships.all(user).map((row) => {
           const room = roomWithLast(row);
-          const other = room.pair?.find((id) => id !== user);
+          const other = otherOf(room.pair, user);
           return {
             room,
             member: memberFrom(row),
