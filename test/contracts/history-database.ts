@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { RequestError } from '../../server/errors.ts';
 import { type Change, type History, sources } from '../../server/history/history.ts';
 import { type Connection, raw, sql } from '../../server/history/sql/dialect.ts';
+import type { Shared } from '../../server/history/sql/followed.ts';
 import { connectChat, newClientId } from '../helpers/chat-client.ts';
 import { chatProgram, historyFolder, startChatServer } from '../helpers/chat-server.ts';
 import { startChild } from '../helpers/child.ts';
@@ -81,8 +82,9 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
     async function open(
       url = database.url,
       onBatch?: (batch: { messages: number }) => void,
+      shared?: Shared,
     ): Promise<History> {
-      const history = await openDatabase(url, onBatch);
+      const history = await openDatabase(url, onBatch, shared);
       closing.push(() => history.close());
       return history;
     }
@@ -206,34 +208,44 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       expect(await count('chat_messages')).toBe(50);
     });
 
-    test('the answer to a COMMIT is lost: the message is stored once, and its sender is told so', async () => {
-      const history = await empty();
-      const lost = { commits: 0 };
-      let sent: Buffer = Buffer.alloc(0);
-      const proxy: TcpProxy = await startTcpProxy(
-        engine.port,
-        (piece, client) => {
-          if (lost.commits > 0 && engine.saysCommitted(piece, sent)) {
-            lost.commits--;
-            client.destroy();
-          } else client.write(piece);
-        },
-        (piece) => {
-          sent = piece;
-        },
-      );
-      closing.push(() => proxy.close());
-      const cut = await open(database.url.replace(`:${engine.port}/`, `:${proxy.port}/`));
-      const changes: Change[] = [];
-      cut.onChange((change) => changes.push(change));
-      await cut.write('send', message('before'));
-      lost.commits = 1;
-      const { message: stored, repeated } = await cut.write('send', message('once'));
-      expect(lost.commits).toBe(0);
-      expect(repeated).toBe(false);
-      expect((await all(history, 'lobby')).messages).toMatchObject([{ text: 'before' }, stored]);
-      expect(changes.filter(({ type }) => type === 'message')).toHaveLength(2);
-    });
+    test.each([
+      ['alone', undefined],
+      ['one of several', { look: 1000, onSaid() {}, onForeign() {} }],
+    ])(
+      'the answer to a COMMIT is lost, %s: the message is stored once, and its sender is told so',
+      async (_, shared) => {
+        const history = await empty();
+        const lost = { commits: 0 };
+        let sent: Buffer = Buffer.alloc(0);
+        const proxy: TcpProxy = await startTcpProxy(
+          engine.port,
+          (piece, client) => {
+            if (lost.commits > 0 && engine.saysCommitted(piece, sent)) {
+              lost.commits--;
+              client.destroy();
+            } else client.write(piece);
+          },
+          (piece) => {
+            sent = piece;
+          },
+        );
+        closing.push(() => proxy.close());
+        const cut = await open(
+          database.url.replace(`:${engine.port}/`, `:${proxy.port}/`),
+          undefined,
+          shared,
+        );
+        const changes: Change[] = [];
+        cut.onChange((change) => changes.push(change));
+        await cut.write('send', message('before'));
+        lost.commits = 1;
+        const { message: stored, repeated } = await cut.write('send', message('once'));
+        expect(lost.commits).toBe(0);
+        expect(repeated).toBe(false);
+        expect((await all(history, 'lobby')).messages).toMatchObject([{ text: 'before' }, stored]);
+        expect(changes.filter(({ type }) => type === 'message')).toHaveLength(2);
+      },
+    );
 
     test('connections that end: what is sent meanwhile is stored once, or refused', async () => {
       const history = await empty();

@@ -2,6 +2,7 @@ import { createPool, type RowDataPacket } from 'mysql2/promise';
 import { Pool } from 'pg';
 import type { History } from '../../server/history/history.ts';
 import { openHistory, readHistoryPlace } from '../../server/history/open.ts';
+import type { Shared } from '../../server/history/sql/followed.ts';
 import type { Mariadb } from './mariadb.ts';
 import type { Postgres } from './postgres.ts';
 
@@ -98,6 +99,7 @@ export async function mariadbDatabase(server: Mariadb): Promise<HistoryDatabase>
 export function openDatabase(
   url: string,
   onBatch?: (batch: { messages: number; commitMs: number }) => void,
+  shared?: Shared,
 ): Promise<History> {
   const place = readHistoryPlace(url);
   if (place === undefined) throw new Error('this is no place for a history');
@@ -106,5 +108,6 @@ export function openDatabase(
       throw error;
     },
     ...(onBatch === undefined ? {} : { onBatch }),
+    ...(shared === undefined ? {} : { shared }),
   });
 }

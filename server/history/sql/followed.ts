@@ -32,6 +32,8 @@ export interface Shared {
 export interface Others {
   /** What this server has written. Resolves when it was handed out, and all that came before it. */
   written(entry: number, changes: readonly Change[]): Promise<void>;
+  /** Resolves when everything up to that entry was handed out. */
+  upTo(entry: number): Promise<void>;
   /** As in `History`. */
   say(what: object): void;
   close(): Promise<void>;
@@ -123,7 +125,6 @@ export async function follow(
   );
   return {
     written(entry, changes) {
-      if (changes.length === 0) return delivery.upTo(entry);
       if (bus !== undefined) {
         const whole = bus.most > 0 ? sealed(digestKey, { num: entry, changes: changes.map(hinted) }) : '';
         const hint = whole !== '' && whole.length <= bus.most ? whole : sealed(digestKey, { num: entry });
@@ -131,6 +132,7 @@ export async function follow(
       }
       return delivery.own(entry, changes);
     },
+    upTo: (entry) => delivery.upTo(entry),
     say: (what) => publish(sealed(digestKey, { from: self, nth: ++said, said: what }), 'said'),
     async close() {
       closing.abort();

@@ -48,12 +48,15 @@ export async function openSqlHistory(
       : await follow(dialect, digestKey, options.shared, { handOut, onFailure: options.onFailure });
   const writer = new Writer(dialect, digestKey, {
     shared: others !== undefined,
-    onBatch({ changes, commitMs, entry }) {
+    onBatch({ changes, commitMs, entry, upTo }) {
       const messages = changes.filter((change) => change.type === 'message' && change.is === 'new').length;
-      const handedOut = entry === undefined ? handOut(changes) : others?.written(entry, changes);
+      let handedOut: Promise<void> | undefined;
+      if (entry !== undefined) handedOut = others?.written(entry, changes);
+      else if (upTo !== undefined) handedOut = others?.upTo(upTo);
+      else handOut(changes);
       if (messages > 0) options.onBatch?.({ messages, commitMs });
       background.follow(changes);
-      return handedOut ?? undefined;
+      return handedOut;
     },
   });
   let closing: Promise<void> | undefined;

@@ -4,7 +4,7 @@ import { RequestError } from '../../errors.ts';
 import type { Change, Writes } from '../history.ts';
 import { probe, rules } from '../rules.ts';
 import { type Connection, type Dialect, raw, type Sql, SqlError, sql } from './dialect.ts';
-import { append, lastPosition, numberOf } from './journal.ts';
+import { append, lastPosition, numberOf, positionOf } from './journal.ts';
 import { load } from './load.ts';
 import { needsOf } from './needs.ts';
 import { store } from './store.ts';
@@ -45,8 +45,9 @@ interface Batch {
   outcomes: Outcome[];
   changes: Change[];
   commitMs: number;
-  /** With several servers: the entry of this transaction, or the last one that it saw if it has changed nothing. */
+  /** With several servers: the entry of this transaction. If it has none, or if that is not known: the last one there was. */
   entry?: number;
+  upTo?: number;
 }
 
 /**
@@ -167,15 +168,17 @@ export class Writer {
     const transaction = new Transaction(connection);
     const outcomes: Outcome[] = [];
     const changes: Change[] = [];
-    let entry: number | undefined;
-    const batch = () => ({
+    let ending = false;
+    const batch = (handOut: Pick<Batch, 'entry' | 'upTo'>): Batch => ({
       outcomes,
       changes,
       commitMs: performance.now() - began,
-      ...(entry === undefined ? {} : { entry }),
+      ...handOut,
     });
     try {
       transaction.later(raw('BEGIN'));
+      // It has to be there, and locked, before COMMIT is sent: see `#isCommitted`.
+      transaction.later(this.#mark(number));
       const work = new LoadedWork(this.#digestKey);
       const place = { dialect: this.#dialect, transaction };
       await load(
@@ -183,38 +186,33 @@ export class Writer {
         work,
         calls.flatMap(({ op, input }) => needsOf(op, input)),
       );
+      await transaction.flush();
       for (const call of calls) {
         outcomes.push(await perform(call, work, changes, (missing) => load(place, work, [missing.need])));
       }
       const changed = work.changed || changes.length > 0;
-      if (changed) {
-        await store(place, work);
-        transaction.later(this.#mark(number));
-      }
-      if (this.#shared) {
-        // Last, since it locks what all servers need. If nothing has changed, what the rules have seen is known here before
-        // they are answered.
-        const last = changes.length > 0 ? append(this.#dialect, changes) : [lastPosition];
-        const [answer = []] = await transaction.queryAll(last);
-        entry = numberOf(answer);
-      }
-      if (!changed) {
-        await transaction.query(raw('ROLLBACK'));
-        return batch();
-      }
-      await transaction.flush();
+      if (changed) await store(place, work);
+      // Last, and in one trip with COMMIT: an entry locks what all servers need. If there is none, what the rules have seen
+      // is known here before they are answered.
+      const numbered = changes.length > 0 ? append(this.#dialect, changes) : [lastPosition];
+      ending = changed;
+      const [answer = []] = await transaction.queryAll([
+        ...(this.#shared ? numbered : []),
+        raw(changed ? 'COMMIT' : 'ROLLBACK'),
+      ]);
+      if (!this.#shared) return batch({});
+      return batch(changes.length > 0 ? { entry: numberOf(answer) } : { upTo: numberOf(answer) });
     } catch (error) {
-      await connection.query(raw('ROLLBACK')).catch(() => this.#disconnect());
-      throw error;
-    }
-    try {
-      await connection.query(raw('COMMIT'));
-    } catch (error) {
+      if (!ending || !(error instanceof SqlError && error.problem === 'lost')) {
+        await connection.query(raw('ROLLBACK')).catch(() => this.#disconnect());
+        throw error;
+      }
       this.#disconnect();
-      if (!(error instanceof SqlError && error.problem === 'lost')) throw error;
-      if (!(await this.#isCommitted(number))) throw error;
+      const last = await this.#isCommitted(number);
+      if (last === null) throw error;
+      // Its number is lost. It is among those up to the last one.
+      return batch(this.#shared ? { upTo: last } : {});
     }
-    return batch();
   }
 
   async #connected(): Promise<Connection> {
@@ -244,8 +242,9 @@ export class Writer {
   /**
    * Whether the transaction of that number, whose COMMIT got no answer, has been carried out. It waits for as long as it
    * takes: nothing else is written before the answer is known, and no client gets a guess.
+   * @returns the number of the last entry since; null if it has not
    */
-  async #isCommitted(number: number): Promise<boolean> {
+  async #isCommitted(number: number): Promise<number | null> {
     for (;;) {
       try {
         const connection = await this.#dialect.connect();
@@ -254,7 +253,7 @@ export class Writer {
           const [row] = await connection.query(
             sql`SELECT num FROM chat_writers WHERE id = ${this.#id} FOR UPDATE`,
           );
-          return row?.num === number;
+          return row?.num === number ? await positionOf(connection) : null;
         } finally {
           connection.destroy();
         }

@@ -13,7 +13,7 @@ historyDatabaseContract('PostgreSQL', async () => {
     socket: `${server.folder}/.s.PGSQL.${server.port}`,
     database: () => postgresDatabase(server),
     connect: ({ url }) => postgres(readDatabaseAddress(url) as DatabaseAddress).connect(),
-    trips: 4,
+    trips: 3,
     copy: (from, to) => {
       const input = execFileSync('/usr/lib/postgresql/15/bin/pg_dump', [from.url]);
       execFileSync('/usr/lib/postgresql/15/bin/psql', ['-q', '-v', 'ON_ERROR_STOP=1', to.url], {
