@@ -1,10 +1,13 @@
 /**
  * How many messages a second the history stores durably for 100 senders who each wait for the answer, beside one
- * transaction of SQLite for each message; and how long they hold up the event loop. Once more with a disk that takes
- * 4 ms for each commit.
+ * transaction for each message; and how long they hold up the event loop. In SQLite, in SQLite on a disk that takes 4 ms
+ * for each commit, and in PostgreSQL.
  * Run: npm run bench durable
  */
+import { historyFolder } from '../test/helpers/chat-server.ts';
 import { startChild } from '../test/helpers/child.ts';
+import { postgresDatabase } from '../test/helpers/history-database.ts';
+import { startPostgres } from '../test/helpers/postgres.ts';
 import { percentile } from '../test/helpers/server-figures.ts';
 import { root } from './load.ts';
 
@@ -17,28 +20,53 @@ interface Outcome {
   delay: number;
 }
 
-async function measure(way: 'history' | 'transactions', preload: string[]): Promise<Outcome> {
-  const child = startChild(process.execPath, [...preload, 'bench/peers/senders.ts', way], { cwd: root });
+/** An empty place for a history. */
+interface Place {
+  url: string;
+  remove(): unknown;
+}
+
+const postgres = await startPostgres(['fsync=on']);
+const inSqlite = async (): Promise<Place> => historyFolder();
+const inPostgres = async (): Promise<Place> => {
+  const { url, close } = await postgresDatabase(postgres);
+  return { url, remove: close };
+};
+
+async function measure(
+  way: 'history' | 'transactions',
+  made: () => Promise<Place>,
+  preload: readonly string[],
+): Promise<Outcome> {
+  const place = await made();
+  const args = [...preload, 'bench/peers/senders.ts', way, place.url];
+  const child = startChild(process.execPath, args, { cwd: root });
   const [line] = await child.until(/^\{.*\}$/m);
   await child.stop();
+  await place.remove();
   return JSON.parse(line) as Outcome;
 }
 
-for (const [disk, preload] of [
-  ['this disk', []],
-  ['4 ms a commit', ['--import=./bench/peers/slow-commit.ts']],
-] as const) {
-  const outcomes: { own: Outcome; plain: Outcome }[] = [];
-  for (let round = 0; round < rounds; round++) {
-    const plain = await measure('transactions', [...preload]);
-    outcomes.push({ plain, own: await measure('history', [...preload]) });
+try {
+  for (const [where, made, preload] of [
+    ['SQLite', inSqlite, []],
+    ['SQLite, 4 ms a commit', inSqlite, ['--import=./bench/peers/slow-commit.ts']],
+    ['PostgreSQL', inPostgres, []],
+  ] as const) {
+    const outcomes: { own: Outcome; plain: Outcome }[] = [];
+    for (let round = 0; round < rounds; round++) {
+      const plain = await measure('transactions', made, preload);
+      outcomes.push({ plain, own: await measure('history', made, preload) });
+    }
+    const middle = (of: (outcome: (typeof outcomes)[number]) => number) => percentile(outcomes.map(of), 0.5);
+    const ratios = outcomes.map(({ own, plain }) => own.rate / plain.rate);
+    console.log(
+      `${where}: ${percentile(ratios, 0.5).toFixed(1)} (${Math.min(...ratios).toFixed(1)} to ` +
+        `${Math.max(...ratios).toFixed(1)}); ${middle(({ own }) => own.rate).toFixed(0)} and ` +
+        `${middle(({ plain }) => plain.rate).toFixed(0)} messages a second; event loop delay p99 ` +
+        `${middle(({ own }) => own.delay).toFixed(1)} ms`,
+    );
   }
-  const middle = (of: (outcome: (typeof outcomes)[number]) => number) => percentile(outcomes.map(of), 0.5);
-  const ratios = outcomes.map(({ own, plain }) => own.rate / plain.rate);
-  console.log(
-    `${disk}: ${percentile(ratios, 0.5).toFixed(1)} (${Math.min(...ratios).toFixed(1)} to ` +
-      `${Math.max(...ratios).toFixed(1)}); ${middle(({ own }) => own.rate).toFixed(0)} and ` +
-      `${middle(({ plain }) => plain.rate).toFixed(0)} messages a second; event loop delay p99 ` +
-      `${middle(({ own }) => own.delay).toFixed(1)} ms`,
-  );
+} finally {
+  await postgres.remove();
 }

@@ -1,19 +1,19 @@
 /**
  * 100 senders of the benchmark `durable`, each with one message under way.
- * Run: node bench/peers/senders.ts history|transactions
+ * Run: node bench/peers/senders.ts history|transactions PLACE, with a place as in CHAT_HISTORY
  */
 import { randomUUID } from 'node:crypto';
-import { rmSync } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { DatabaseSync } from 'node:sqlite';
-import { openHistory } from '../../server/history/open.ts';
-import { historyFolder } from '../../test/helpers/chat-server.ts';
+import { Pool } from 'pg';
+import { type HistoryPlace, openHistory, readHistoryPlace } from '../../server/history/open.ts';
 
 const senders = 100;
 const warmUp = 1000;
 const lasting = 4000;
 
-const place = historyFolder();
+const [, , way, url = ''] = process.argv;
+const place = readHistoryPlace(url) as HistoryPlace;
 const text = 'What a message usually says, in a sentence or two. '.repeat(2);
 const user = (sender: number) => ({ id: `u${sender}`, name: `User ${sender}` });
 
@@ -21,14 +21,11 @@ const user = (sender: number) => ({ id: `u${sender}`, name: `User ${sender}` });
 type Send = (sender: number) => Promise<void>;
 
 async function ofHistory(): Promise<Send> {
-  const history = await openHistory(
-    { kind: 'sqlite', path: place.path },
-    {
-      onFailure: (error) => {
-        throw error;
-      },
+  const history = await openHistory(place, {
+    onFailure: (error) => {
+      throw error;
     },
-  );
+  });
   await history.write('publicRooms', { rooms: [{ id: 'hall', name: 'hall' }], at: Date.now() });
   return async (sender) => {
     const message = { room: 'hall', clientId: randomUUID(), user: user(sender), text, sentAt: Date.now() };
@@ -37,8 +34,8 @@ async function ofHistory(): Promise<Send> {
 }
 
 /** The least that numbers a message and stores it. */
-function ofTransactions(): Send {
-  const db = new DatabaseSync(place.path);
+function ofSqlite(path: string): Send {
+  const db = new DatabaseSync(path);
   db.exec('PRAGMA journal_mode = WAL');
   db.exec('PRAGMA synchronous = FULL');
   db.exec('CREATE TABLE heads (room TEXT PRIMARY KEY, head INTEGER)');
@@ -56,7 +53,29 @@ function ofTransactions(): Send {
   };
 }
 
-const send = process.argv[2] === 'history' ? await ofHistory() : ofTransactions();
+/** The same over a pool of ten connections, which is pg's default. */
+async function ofPostgres(): Promise<Send> {
+  const pool = new Pool({ connectionString: url });
+  await pool.query('CREATE TABLE heads (room TEXT PRIMARY KEY, head INTEGER)');
+  await pool.query(
+    'CREATE TABLE messages (room TEXT, seq INTEGER, id TEXT, "user" TEXT, text TEXT, at BIGINT)',
+  );
+  await pool.query("INSERT INTO heads VALUES ('hall', 0)");
+  return async (sender) => {
+    const client = await pool.connect();
+    await client.query('BEGIN');
+    const { rows } = await client.query<{ head: number }>(
+      "UPDATE heads SET head = head + 1 WHERE room = 'hall' RETURNING head",
+    );
+    const values = [rows[0]?.head, randomUUID(), user(sender).id, text, Date.now()];
+    await client.query("INSERT INTO messages VALUES ('hall', $1, $2, $3, $4, $5)", values);
+    await client.query('COMMIT');
+    client.release();
+  };
+}
+
+const ofTransactions = () => (place.kind === 'sqlite' ? ofSqlite(place.path) : ofPostgres());
+const send = await (way === 'history' ? ofHistory() : ofTransactions());
 const delay = monitorEventLoopDelay({ resolution: 1 });
 let stored = 0;
 let counting = false;
@@ -78,5 +97,4 @@ delay.disable();
 await Promise.all(all);
 // The histogram counts the millisecond between two looks as well.
 console.log(JSON.stringify({ rate: stored / seconds, delay: delay.percentile(99) / 1e6 - 1 }));
-rmSync(place.path, { force: true });
 process.exit(0);
