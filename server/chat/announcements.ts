@@ -1,7 +1,7 @@
 import type { MembersChange, RemovalReason, RoomMember, SiteRole, User } from '../events.ts';
 import { acted, type Change, type MemberRecord, otherOf } from '../history/history.ts';
 import { rightsIn } from './access.ts';
-import type { Directory, DirectoryListener } from './directory.ts';
+import type { Directory, DirectoryListener, MemberChange } from './directory.ts';
 import type { Connection, Person, Room } from './model.ts';
 import type { Publisher } from './publisher.ts';
 import { membersOf, nameFor, previewOf, summaryOf } from './summary.ts';
@@ -95,12 +95,12 @@ export class Announcements implements DirectoryListener {
 
   memberAdded(
     room: Room,
-    user: User,
+    user: MemberChange['user'],
     member: MemberRecord,
     person: Person | undefined,
     asker: string | undefined,
   ) {
-    this.#memberChange(room, user.id, this.#roomMember(room, user, member, person));
+    this.#memberChange(room, user.id, this.#roomMember(room, user, member));
     for (const connection of person?.connections ?? []) {
       if (connection.id === asker) continue;
       this.#publisher.toConnections(
@@ -111,9 +111,15 @@ export class Announcements implements DirectoryListener {
     }
   }
 
-  memberChanged(room: Room, user: User, before: MemberRecord, now: MemberRecord, person: Person | undefined) {
+  memberChanged(
+    room: Room,
+    user: MemberChange['user'],
+    before: MemberRecord,
+    now: MemberRecord,
+    person: Person | undefined,
+  ) {
     if (before.role !== now.role || before.acted !== now.acted) {
-      this.#memberChange(room, user.id, this.#roomMember(room, user, now, person));
+      this.#memberChange(room, user.id, this.#roomMember(room, user, now));
     }
     if (before.role === now.role && before.notify === now.notify && before.sources === now.sources) return;
     for (const connection of person?.connections ?? []) {
@@ -127,7 +133,7 @@ export class Announcements implements DirectoryListener {
 
   memberRemoved(
     room: Room,
-    { user, by, cause, asker }: Change & { type: 'member' },
+    { user, now, by, cause, asker }: MemberChange,
     person: Person | undefined,
     left: readonly Connection[],
   ): void {
@@ -137,7 +143,7 @@ export class Announcements implements DirectoryListener {
     const reason: RemovalReason = by === 'people' ? (cause === 'left' ? 'left' : 'removed') : 'site';
     const ids = idsOf(person === undefined ? [] : [person], asker);
     this.#publisher.toConnections(ids, 'room:removed', { room: id, readable: kind === 'public', reason });
-    this.#memberChange(room, user.id, { user: { id: user.id, name: user.name }, gone: true });
+    this.#memberChange(room, user.id, { user: this.#shown(user, now), gone: true });
   }
 
   rolesChanged(connection: Connection, before: readonly SiteRole[]): void {
@@ -176,13 +182,15 @@ export class Announcements implements DirectoryListener {
     this.#kick(user);
   }
 
-  #roomMember(room: Room, { id, name }: User, member: MemberRecord, person: Person | undefined): RoomMember {
-    const visible = person === undefined ? member.acted > acted.never : room.present.has(id);
-    return {
-      user: { id, name: visible ? name : id },
-      role: member.role,
-      present: room.present.has(id),
-    };
+  #roomMember(room: Room, user: MemberChange['user'], member: MemberRecord): RoomMember {
+    const { id } = user;
+    return { user: this.#shown(user, member), role: member.role, present: room.present.has(id) };
+  }
+
+  /** As everybody in the room may know him. */
+  #shown(user: MemberChange['user'], member: MemberRecord): User {
+    const { id, name } = user;
+    return { id, name: this.#directory().isVisible(user, member) ? name : id };
   }
 
   #memberChange(room: Room, user: string, change: MembersChange['changed'][number]): void {

@@ -29,6 +29,9 @@ import { RecentPeople } from './recent-people.ts';
 /** Milliseconds. A user who reloads a page is back within this time, and nobody sees them leave. */
 const linger = 750;
 
+/** A membership has begun, changed or ended. */
+export type MemberChange = Change & { type: 'member' };
+
 /** Is told what happens in the directory, to notify the clients. Called in the order of the commits. */
 export interface DirectoryListener {
   message(room: Room, change: Change & { type: 'message' }): void;
@@ -38,21 +41,21 @@ export interface DirectoryListener {
   /** `person` is absent when nobody of that user is here. */
   memberAdded(
     room: Room,
-    user: User,
+    user: MemberChange['user'],
     member: MemberRecord,
     person: Person | undefined,
     asker: string | undefined,
   ): void;
   memberChanged(
     room: Room,
-    user: User,
+    user: MemberChange['user'],
     before: MemberRecord,
     now: MemberRecord,
     person: Person | undefined,
   ): void;
   memberRemoved(
     room: Room,
-    change: Change & { type: 'member' },
+    change: MemberChange,
     person: Person | undefined,
     left: readonly Connection[],
   ): void;
@@ -189,8 +192,8 @@ export class Directory {
   }
 
   /** Whether members of the room may see more of this user than the id: see `acted`. */
-  isVisible(user: UserRecord, member: { acted: number } | undefined): boolean {
-    return this.#findAll || user.actedPublic || (member?.acted ?? 0) > acted.never;
+  isVisible(user: Partial<Pick<UserRecord, 'actedPublic'>>, member: { acted: number } | undefined): boolean {
+    return this.#findAll || user.actedPublic === true || (member?.acted ?? 0) > acted.never;
   }
 
   /** A user has opened a connection. Rejects if the history fails. */
@@ -488,7 +491,7 @@ export class Directory {
     }
   }
 
-  #member(change: Change & { type: 'member' }): void {
+  #member(change: MemberChange): void {
     const { room: record, user, before, now, asker } = change;
     const person = this.person(user.id);
     const wasMember = isMember(before);

@@ -108,7 +108,7 @@ export type Change = { asker?: string } & (
   | {
       type: 'member';
       room: RoomRecord;
-      user: User;
+      user: User & Partial<Pick<UserRecord, 'actedPublic'>>;
       before: MemberRecord | null;
       now: MemberRecord;
       by: Source;

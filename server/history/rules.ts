@@ -366,8 +366,9 @@ function record(work: Work, row: RoomRow): RoomRecord {
   return { ...room, ...(last === undefined ? {} : { last }) };
 }
 
-function named(work: Work, id: string): User {
-  return { id, name: work.user(id)?.name ?? id };
+function named(work: Work, id: string): (Change & { type: 'member' })['user'] {
+  const known = work.user(id);
+  return { id, name: known?.name ?? id, ...(known?.actedPublic ? { actedPublic: true } : {}) };
 }
 
 /** The stored message of the same clientId, or null. @throws RequestError `conflict` when it says something else */
@@ -474,7 +475,7 @@ function add(
   changes.push({
     type: 'member',
     room: record(work, room),
-    user,
+    user: { ...named(work, user.id), name: user.name },
     before: before ?? null,
     now,
     by: how.source ?? 'people',

@@ -268,9 +268,38 @@ describe('rooms that people make', () => {
       await ann.request('room:members', { room, present: true, cursor: present.next as string }),
     ).toMatchObject({ members: [{ user: { id: ben.id } }], count: 3 });
     expect((await ann.request('room:members', { room, query: 'zz' })).members).toHaveLength(1);
+    const told = () => eventsOf(ben, 'members:changed').flatMap(({ changed }) => changed);
     await expect
-      .poll(() => eventsOf(ben, 'members:changed').flatMap(({ changed }) => changed))
+      .poll(told)
       .toContainEqual({ user: { id: 'zz-absent', name: 'zz-absent' }, role: 'member', present: false });
+  });
+
+  test('of somebody who is away, changes tell the name if he has acted where all may read, and else the id', async () => {
+    const [ann, ben, known, hidden] = [await person(), await person(), await person(), await person()];
+    for (const one of [ann, known]) await one.request('room:join', { room: 'lobby' });
+    hidden.close();
+    await expect.poll(async () => (await api('GET', `/users/${hidden.id}`)).body.connections).toBe(0);
+    known.close();
+    // Both are away a while after that.
+    await expect
+      .poll(() => eventsOf(ann, 'presence:changed').flatMap(({ left }) => left), { timeout: 10_000 })
+      .toContain(known.id);
+    const room = await den(ann, [ben]);
+    await ben.request('room:join', { room });
+    const told = () =>
+      eventsOf(ben, 'members:changed')
+        .flatMap(({ changed }) => changed)
+        .filter(({ user }) => user.id === known.id || user.id === hidden.id);
+    const users = [
+      { id: known.id, name: `Name of ${known.id}` },
+      { id: hidden.id, name: hidden.id },
+    ];
+    await ann.request('room:invite', { room, users: [known.id, hidden.id] });
+    await expect.poll(() => told().length).toBe(2);
+    expect(told()).toEqual(users.map((user) => ({ user, role: 'member', present: false })));
+    for (const { id } of users) await ann.request('room:remove', { room, user: id });
+    await expect.poll(() => told().length).toBe(4);
+    expect(told().slice(2)).toEqual(users.map((user) => ({ user, gone: true })));
   });
 
   test('notify is one’s own: told to all devices, and counted in the totals', async () => {
