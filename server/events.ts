@@ -60,6 +60,19 @@ const roomSummary = z.object({
 
 const roomMember = z.object({ user, role, present: z.boolean() });
 
+/** One emoji, as Unicode recommends emoji for interchange. The longest there has 35 bytes. */
+const emoji = z
+  .string()
+  .max(40)
+  .refine((text) => /^\p{RGI_Emoji}$/v.test(text));
+/** Users with one emoji on a message. `users`: the first 10 by time; `mine`: one of them is who asks, in answers alone. */
+const reaction = z.object({
+  emoji: z.string(),
+  count: seq,
+  users: z.array(userId),
+  mine: z.literal(true).exactOptional(),
+});
+
 /** A stored message. */
 const message = z.object({
   id: z.string(),
@@ -74,6 +87,8 @@ const message = z.object({
   deletedAt: time.exactOptional(),
   deletedBy: z.enum(['author', 'moderator']).exactOptional(),
   replyTo: seq.exactOptional(),
+  /** First used first; absent if there are none. */
+  reactions: z.array(reaction).exactOptional(),
 });
 
 /** What the operator's settings allow a user; a request beyond it is `forbidden`. */
@@ -95,6 +110,7 @@ export const shapes = {
   LastMessage: lastMessage,
   RoomMember: roomMember,
   Message: message,
+  Reaction: reaction,
 } as const;
 
 export type User = z.output<typeof user>;
@@ -109,6 +125,7 @@ export type LastMessage = z.output<typeof lastMessage>;
 export type RoomSummary = z.output<typeof roomSummary>;
 export type RoomMember = z.output<typeof roomMember>;
 export type Message = z.output<typeof message>;
+export type Reaction = z.output<typeof reaction>;
 export type Can = z.output<typeof can>;
 export type Profile = z.output<typeof profile>;
 export type Totals = z.output<typeof totals>;
@@ -153,6 +170,8 @@ export const requests = {
   'message:send': z.object({ room: roomId, text: z.string(), clientId, replyTo: seq.optional() }),
   'message:edit': z.object({ room: roomId, seq, text: z.string(), rev: seq.optional() }),
   'message:delete': z.object({ room: roomId, seq, reason: line(250).optional() }),
+  'message:react': z.object({ room: roomId, seq, emoji, on: z.boolean() }),
+  'message:reactions': z.object({ room: roomId, seq, emoji, cursor: cursor.optional() }),
   'message:history': z
     .object({ room: roomId, before: counter.optional(), after: counter.optional(), limit: limit(100, 50) })
     .refine(({ before, after }) => before === undefined || after === undefined, {
@@ -200,6 +219,8 @@ export const answers = {
   'message:send': z.object({ message }),
   'message:edit': z.object({ message }),
   'message:delete': z.object({ message }),
+  'message:react': z.object({ message }),
+  'message:reactions': z.object({ users: z.array(user), next }),
   'message:history': z.object({ messages, complete }),
   'message:search': z.object({ messages, next }),
   'read:mark': z.object({ room: roomSummary }),
@@ -236,6 +257,20 @@ export const events = {
   'session:ended': z.object({ reason: z.enum(endReasons) }),
   'message:new': message,
   'message:changed': message,
+  'message:reacted': z.object({
+    room: roomId,
+    seq,
+    rev: seq,
+    changes: z.array(
+      z.object({
+        emoji: z.string(),
+        /** How many users have it now. */
+        count: counter,
+        added: z.array(userId).exactOptional(),
+        removed: z.array(userId).exactOptional(),
+      }),
+    ),
+  }),
   'room:activity': z.object({
     room: roomId,
     head: counter,
@@ -273,6 +308,7 @@ export type SessionReady = EventPayload<'session:ready'>;
 export type SessionChange = EventPayload<'session:changed'>;
 export type PresenceChange = EventPayload<'presence:changed'>;
 export type MembersChange = EventPayload<'members:changed'>;
+export type MessageReacted = EventPayload<'message:reacted'>;
 export type RoomActivity = EventPayload<'room:activity'>;
 
 /** For socket.io's typed sockets, on either side. */

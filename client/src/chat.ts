@@ -386,6 +386,13 @@ export class Chat implements ConnectionListener {
     },
     'message:new': (message) => this.#message(message),
     'message:changed': (message) => this.#message(message),
+    'message:reacted': (reacted) => {
+      const room = this.rooms.get(reacted.room);
+      if (room === undefined || this.me === undefined) return;
+      room.timeline.live({ ...reacted, me: this.me.id });
+      if (room.joined) void this.sync.sync(room);
+      this.#listener.changed();
+    },
     'room:activity': (activity) => this.#activity(activity),
     'room:added': (summary) => {
       const member = this.rooms.get(summary.id)?.summary.member;

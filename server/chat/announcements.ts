@@ -49,9 +49,15 @@ export class Announcements implements DirectoryListener {
     this.#kick = options.kick;
   }
 
-  message(room: Room, { is, message }: Change & { type: 'message' }): void {
+  message(room: Room, { is, message, reacted }: Change & { type: 'message' }): void {
     if (is === 'new') this.#typing.stop(room, message.user.id);
-    this.#publisher.toRoom(room.record.id, is === 'new' ? 'message:new' : 'message:changed', message);
+    const { id } = room.record;
+    if (reacted !== undefined) {
+      const { seq, rev } = message;
+      this.#publisher.toRoom(id, 'message:reacted', { room: id, seq, rev, changes: reacted });
+    } else {
+      this.#publisher.toRoom(id, is === 'new' ? 'message:new' : 'message:changed', message);
+    }
     this.#active(room);
   }
 

@@ -6,6 +6,7 @@ import { NewestPages } from './newest-pages.ts';
 import { obey } from './orders.ts';
 import type { Order, OtherServers, ThisServer } from './other-servers.ts';
 import type { Publisher } from './publisher.ts';
+import { Reactions } from './reactions.ts';
 import type { ChatSettings } from './summary.ts';
 import { Typing } from './typing.ts';
 
@@ -32,6 +33,7 @@ export interface Chat {
   publisher: Publisher;
   typing: Typing;
   newest: NewestPages;
+  reactions: Reactions;
   settings: ChatSettings;
   limits: Limits;
   /**
@@ -114,6 +116,7 @@ export async function openChat(options: {
     publisher,
     typing,
     newest: new NewestPages(history),
+    reactions: new Reactions(history),
     settings,
     limits,
     here,

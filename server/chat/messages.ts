@@ -2,9 +2,14 @@ import { RequestError } from '../errors.ts';
 import type { Answers, Message, RequestPayload } from '../events.ts';
 import { mayRead, outranks, rightsIn } from './access.ts';
 import type { Chat } from './chat.ts';
+import { cursorOf, decodeCursor } from './cursor.ts';
 import { memberOf, targetOf } from './members.ts';
+import { messageFor, pageFor } from './mine.ts';
 import { actorOf, type Connection, type Room, userOf } from './model.ts';
 import { summaryOf } from './summary.ts';
+
+/** Users of one page of `message:reactions`. */
+const reactorsListed = 100;
 
 /** What `send` of the history takes, for a message of this connection. */
 export function newMessage(
@@ -28,22 +33,68 @@ export async function send(
   connection: Connection,
   payload: RequestPayload<'message:send'>,
 ): Promise<{ message: Message; repeated: boolean }> {
-  return history.write('send', newMessage(connection, payload), connection.id);
+  const { message, repeated } = await history.write('send', newMessage(connection, payload), connection.id);
+  return { message: await messageFor(history, connection.person.user.id, message), repeated };
 }
 
 export async function edit(
-  { history }: Chat,
+  { history, reactions }: Chat,
   connection: Connection,
   { room, seq, text, rev }: RequestPayload<'message:edit'>,
 ): Promise<Answers['message:edit']> {
-  return history.write('edit', {
-    room,
-    seq,
-    user: connection.person.user.id,
-    text,
-    ...(rev === undefined ? {} : { rev }),
-    at: Date.now(),
-  });
+  const user = connection.person.user.id;
+  reactions.flush(room, seq);
+  try {
+    const { message } = await history.write('edit', {
+      room,
+      seq,
+      user,
+      text,
+      ...(rev === undefined ? {} : { rev }),
+      at: Date.now(),
+    });
+    return { message: await messageFor(history, user, message) };
+  } catch (error) {
+    if (!(error instanceof RequestError) || error.current === undefined) throw error;
+    const current = await messageFor(history, user, error.current as Message);
+    throw new RequestError(error.code, error.message, { current });
+  }
+}
+
+export async function react(
+  { history, reactions }: Chat,
+  connection: Connection,
+  payload: RequestPayload<'message:react'>,
+): Promise<Answers['message:react'] & { changed: boolean }> {
+  const user = connection.person.user.id;
+  const { message, changed } = await reactions.react(user, payload);
+  return { message: await messageFor(history, user, message), changed };
+}
+
+/** The message, if this would change nothing; otherwise null. */
+export async function reacted(
+  { history }: Chat,
+  connection: Connection,
+  { room, seq, emoji, on }: RequestPayload<'message:react'>,
+): Promise<Answers['message:react'] | null> {
+  const user = connection.person.user.id;
+  const known = await history.probe('react', { room, seq, reactions: [{ user, emoji, on }] });
+  if (known === null) return null;
+  const [result = 'same'] = known.results;
+  if (result !== 'same' && result !== 'changed') throw new RequestError(result);
+  return { message: await messageFor(history, user, known.message) };
+}
+
+/** Who has reacted so, by time. */
+export async function reactors(
+  { history }: Chat,
+  { room, seq, emoji, cursor }: RequestPayload<'message:reactions'>,
+): Promise<Answers['message:reactions']> {
+  const [after] = cursor === undefined ? [0] : decodeCursor(cursor, ['number']);
+  const page = await history.read('reactors', { room, seq, emoji, after, limit: reactorsListed });
+  if (page === null) throw new RequestError('unknown_message');
+  const { users, next } = page;
+  return { users, ...(next === undefined ? {} : { next: cursorOf([next]) }) };
 }
 
 export async function deleteMessage(
@@ -52,8 +103,9 @@ export async function deleteMessage(
   room: Room,
   { seq, reason }: RequestPayload<'message:delete'>,
 ): Promise<Answers['message:delete']> {
-  const { history } = chat;
+  const { history, reactions } = chat;
   const { id } = room.record;
+  reactions.flush(id, seq);
   const me = connection.person.user.id;
   const [before] = (await history.read('after', { room: id, after: seq - 1, upTo: seq, limit: 1 })).messages;
   if (before === undefined) throw new RequestError('unknown_message');
@@ -90,13 +142,17 @@ async function mayModerate(chat: Chat, connection: Connection, room: Room, autho
 
 export async function history(
   { history }: Chat,
+  { person }: Connection,
   room: Room,
   { before, after, limit }: RequestPayload<'message:history'>,
 ): Promise<Answers['message:history']> {
   const { id, lastSeq } = room.record;
-  if (after !== undefined) return history.read('after', { room: id, after, upTo: lastSeq, limit });
   const upTo = before === undefined ? lastSeq : Math.min(before - 1, lastSeq);
-  return history.read('newest', { room: id, upTo, limit });
+  const page =
+    after === undefined
+      ? await history.read('newest', { room: id, upTo, limit })
+      : await history.read('after', { room: id, after, upTo: lastSeq, limit });
+  return pageFor(history, person.user.id, page);
 }
 
 export async function markRead(
@@ -124,13 +180,14 @@ export async function search(
   { query, cursor, limit }: RequestPayload<'message:search'>,
 ): Promise<Answers['message:search']> {
   const rooms = room === undefined ? [...person.memberships.keys()] : [room.record.id];
-  const { messages, next } = await history.read('search', {
+  const found = await history.read('search', {
     query,
     rooms,
     everyPublic: room === undefined,
     ...(cursor === undefined ? {} : { from: cursor }),
     limit,
   });
+  const { messages, next } = await pageFor(history, person.user.id, found);
   // The user may have lost a room while the search ran.
   const readable = messages.filter((message) => directory.find(person, message.room) !== undefined);
   return { messages: readable, ...(next === undefined ? {} : { next }) };

@@ -1,12 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { RequestError, type RequestErrorCode } from '../errors.ts';
 import type { Answers, Message, RequestPayload, RoomSummary, User } from '../events.ts';
-import { acted, type Change, maxPageBytes, type Page } from '../history/history.ts';
+import { acted, type Change, maxPageBytes, type Page, sizeOf } from '../history/history.ts';
 import { nameKey } from '../history/text-keys.ts';
 import type { Chat } from './chat.ts';
 import { cursorOf, decodeCursor } from './cursor.ts';
 import { type Directory, found } from './directory.ts';
 import { addPeople } from './members.ts';
+import { Mine, pageFor } from './mine.ts';
 import { type Connection, type Person, type Room, userOf } from './model.ts';
 import { joinPage } from './newest-pages.ts';
 import { compareKeys, type ListedRoom } from './public-rooms.ts';
@@ -113,12 +114,15 @@ export async function join(
   const resume = since !== undefined && since <= room.record.head ? since : undefined;
   const missed: Message[] = [];
   const stop = directory.follow(room, (change: Change & { type: 'message' }) => missed.push(change.message));
+  const mine = new Mine(history, person.user.id);
   let page: Page;
   try {
     const { head } = room.record;
     if (resume === head || head === 0) page = nothing;
     else if (resume === undefined) page = await newest.of(room);
     else page = await history.read('changes', { room: id, since: resume, upTo: head, limit: joinChanges });
+    // What is published meanwhile may need it, too.
+    while (await mine.look([...page.messages, ...missed]));
   } finally {
     stop();
   }
@@ -135,6 +139,7 @@ export async function join(
   return {
     room: summaryOf(directory, room, connection),
     ...answer,
+    messages: mine.in(answer.messages),
     ...(since !== undefined && resume === undefined ? { reset: true as const } : {}),
     ...presentIn(room, person),
   };
@@ -153,19 +158,19 @@ function presentIn(room: Room, { user }: Person): { present: User[]; presentCoun
 
 export async function sync(
   { history }: Chat,
+  { person }: Connection,
   room: Room,
   { since, limit }: RequestPayload<'room:sync'>,
 ): Promise<Answers['room:sync']> {
   const { id, head, lastSeq } = room.record;
+  const user = person.user.id;
   // The history was restored from a backup: the client discards the room and starts again.
   if (since > head) {
-    return {
-      head,
-      ...(await history.read('newest', { room: id, upTo: lastSeq, limit: joinPage })),
-      reset: true,
-    };
+    const page = await history.read('newest', { room: id, upTo: lastSeq, limit: joinPage });
+    return { head, ...(await pageFor(history, user, page)), reset: true };
   }
-  return { head, ...(await history.read('changes', { room: id, since, upTo: head, limit })) };
+  const page = await history.read('changes', { room: id, since, upTo: head, limit });
+  return { head, ...(await pageFor(history, user, page)) };
 }
 
 export function leave(
@@ -261,12 +266,12 @@ function changesOf(page: Page, missed: readonly Message[]): Page {
     byId.delete(message.seq);
     byId.set(message.seq, message);
   }
-  const messages = [...byId.values()];
+  const messages = [...byId.values()].sort((a, b) => a.rev - b.rev);
   if (messages.length > joinChanges || isTooLarge(messages))
     return { messages: page.messages, complete: false };
   return { messages, complete: true };
 }
 
 function isTooLarge(messages: readonly Message[]): boolean {
-  return Buffer.byteLength(JSON.stringify(messages)) > maxPageBytes;
+  return messages.reduce((bytes, message) => bytes + sizeOf(message) + 1, 0) > maxPageBytes;
 }

@@ -1,7 +1,12 @@
-import type { Message, Notify, RoomKind, RoomRole, SiteRole, User } from '../events.ts';
+import type { Message, MessageReacted, Notify, RoomKind, RoomRole, SiteRole, User } from '../events.ts';
 
 /** No answer exceeds this many bytes of JSON, however many messages were asked for. */
 export const maxPageBytes = 256 * 1024;
+
+/** Most bytes of a message in an answer, with what only an answer says of its reactions: `,"mine":true`. */
+export function sizeOf(message: Message): number {
+  return Buffer.byteLength(JSON.stringify(message)) + 12 * (message.reactions?.length ?? 0);
+}
 
 /**
  * What makes a user a member of a room. Kept apart: each can end without the others. A user is a member as long as one
@@ -9,6 +14,10 @@ export const maxPageBytes = 256 * 1024;
  */
 export const sources = { session: 1, api: 2, people: 4 } as const;
 export type Source = keyof typeof sources;
+
+/** Different emoji on one message, and users of each that a message names. */
+export const mostReactions = 12;
+export const namedReactors = 10;
 
 /** How far a user has shown up in a room by an own act: others see no more of somebody who was merely added. */
 export const acted = { never: 0, joined: 1, written: 2 } as const;
@@ -101,8 +110,10 @@ export interface Page {
  * What a write has changed. All changes are handed out in the order of the commits, before the write that made them
  * resolves; a listener's copy is therefore current when the write resolves. `asker` is what was given to `write`.
  */
-export type Change = { asker?: string } & (
-  | { type: 'message'; is: 'new' | 'changed'; message: Message }
+export type Change = {
+  asker?: string;
+} /** `reacted`: nothing but these reactions has changed. What is read from a database server later leaves it out. */ & (
+  | { type: 'message'; is: 'new' | 'changed'; message: Message; reacted?: MessageReacted['changes'] }
   /** Created, renamed, or with another number of members. */
   | { type: 'room'; is: 'new' | 'changed' | 'deleted'; room: RoomRecord }
   | {
@@ -154,6 +165,15 @@ export interface Writes {
   delete: {
     in: { room: string; seq: number; user: string; moderator: boolean; at: number };
     out: { message: Message; changed: boolean };
+  };
+  /**
+   * Reactions of several users to one message, as one change of it. Of what one user says about one emoji the last counts.
+   * Each is answered for: whether it changed anything, or why it could not (`unknown_room`: no member; `limit_reached`).
+   * Codes: `unknown_room`, `unknown_message` (none, or deleted).
+   */
+  react: {
+    in: { room: string; seq: number; reactions: readonly { user: string; emoji: string; on: boolean }[] };
+    out: { message: Message; results: ('changed' | 'same' | Code)[] };
   };
   /** Makes the rooms of the settings that do not exist yet. */
   publicRooms: { in: { rooms: readonly { id: string; name: string }[]; at: number }; out: Nothing };
@@ -278,8 +298,21 @@ export interface Reads {
   newest: { in: { room: string; upTo: number; limit: number }; out: Page };
   /** The oldest messages with `after` < `seq` ≤ `upTo`. */
   after: { in: { room: string; after: number; upTo: number; limit: number }; out: Page };
-  /** What changed after `since` and up to `upTo`, by `rev`, each message once and in its newest state. */
+  /**
+   * What changed after `since` and up to `upTo`, by `rev`, each message once and in its newest state. A complete answer also
+   * has messages whose reactions alone have changed after `upTo`: what is told of that says nothing of the change before.
+   */
   changes: { in: { room: string; since: number; upTo: number; limit: number }; out: Page };
+  /** Those of the reactions that are this user's. */
+  reactionsOf: {
+    in: { user: string; of: readonly { room: string; seq: number; emoji: string }[] };
+    out: { room: string; seq: number; emoji: string }[];
+  };
+  /** Who has reacted so, by time, after the place `after`; null where there is no such message, or a deleted one. */
+  reactors: {
+    in: { room: string; seq: number; emoji: string; after: number; limit: number };
+    out: { users: User[]; next?: number } | null;
+  };
   /**
    * Messages whose text holds `query`, newest first, in these rooms and (`everyPublic`) in all public ones. `next`: where
    * to go on (as `from`); a page may be short though there are more. It says nothing to those who read it, such as how

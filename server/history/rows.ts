@@ -1,5 +1,13 @@
-import type { Message } from '../events.ts';
-import { type MemberRecord, maxPageBytes, type Page, type RoomRecord, type UserRecord } from './history.ts';
+import type { Message, Reaction } from '../events.ts';
+import {
+  type MemberRecord,
+  maxPageBytes,
+  type Page,
+  type Reads,
+  type RoomRecord,
+  sizeOf,
+  type UserRecord,
+} from './history.ts';
 
 /** Turns rows of the tables into what the history returns. Used by all of its threads. */
 export type Row = Record<string, unknown>;
@@ -46,9 +54,46 @@ export function userFrom(row: Row): UserRecord {
 }
 
 export const messageColumns =
-  'seq, rev, messages.id AS id, messages.client_id AS client_id, user_id, user_name, text, sent_at, edited_at, deleted_at, deleted_by, reply_to';
+  'seq, rev, messages.id AS id, messages.client_id AS client_id, user_id, user_name, text, sent_at, edited_at, deleted_at, deleted_by, reply_to, rich';
+
+/** What the rules know of a message's reactions beside those that it shows. */
+export interface Reacted {
+  /** The message's `rev` when they last changed. A higher one is that of a change of the text. */
+  rev: number;
+  /** The text's `rev` by then. */
+  textRev: number;
+  /** How many there have ever been: the next one's place. */
+  placed: number;
+}
+
+/**
+ * The column `rich`: what a message has beside its text, as JSON. Its reactions as they are shown stand with the message,
+ * so that reading a page costs nothing more; one row each, they tell who has reacted.
+ */
+interface Rich extends Reacted {
+  reactions: [emoji: string, count: number, users: string[]][];
+}
+
+export function richOf({ deletedAt, reactions = [] }: Message, reacted: Reacted | undefined): string | null {
+  if (reacted === undefined || deletedAt !== undefined) return null;
+  const shown = reactions.map(({ emoji, count, users }) => [emoji, count, users]);
+  return JSON.stringify({ ...reacted, reactions: shown } satisfies Record<keyof Rich, unknown>);
+}
+
+export function reactedFrom({ rich, deleted_at }: Row): Reacted | undefined {
+  if (rich === null || deleted_at !== null) return undefined;
+  const { rev, textRev, placed } = JSON.parse(rich as string) as Rich;
+  return { rev, textRev, placed };
+}
+
+function reactionsFrom({ rich, deleted_at }: Row): Reaction[] {
+  if (rich === null || deleted_at !== null) return [];
+  const { reactions } = JSON.parse(rich as string) as Rich;
+  return reactions.map(([emoji, count, users]) => ({ emoji, count, users }));
+}
 
 export function messageFrom(row: Row, room: string): Message {
+  const reactions = reactionsFrom(row);
   return {
     id: row.id as string,
     room,
@@ -66,6 +111,7 @@ export function messageFrom(row: Row, room: string): Message {
           deletedBy: row.deleted_by as NonNullable<Message['deletedBy']>,
         }),
     ...(row.reply_to === null ? {} : { replyTo: row.reply_to as number }),
+    ...(reactions.length === 0 ? {} : { reactions }),
   };
 }
 
@@ -77,13 +123,40 @@ export const gone = 'gone/';
 /** The condition for such rooms. */
 export const goneRooms = `id >= '${gone}' AND id < '${gone}:'`;
 
+/**
+ * A page of what has changed, by `rev`.
+ * @param rows one more than `limit` where there are more. Those beyond `upTo` have reactions, or had some
+ */
+export function changesPage(rows: Iterable<Row>, room: string, upTo: number, limit: number): Page {
+  let count = 0;
+  const shown = function* () {
+    for (const row of rows) {
+      count++;
+      const reacted = reactedFrom(row);
+      const isOvertaken = reacted !== undefined && reacted.rev === row.rev && reacted.textRev <= upTo;
+      if ((row.rev as number) <= upTo || isOvertaken) yield row;
+    }
+  };
+  const page = pageOf(shown(), room, limit);
+  if (page.complete && count <= limit) return page;
+  // The next page goes on after the last `rev` of this one.
+  const messages = page.messages.filter(({ rev }) => rev <= upTo);
+  return messages.length === 0 ? { ...page, complete: true } : { messages, complete: false };
+}
+
+/** @param rows one more than `limit` where there are more */
+export function reactorsPage(rows: readonly Row[], limit: number): Reads['reactors']['out'] {
+  const users = rows.slice(0, limit).map(({ id, name }) => ({ id: id as string, name: name as string }));
+  return rows.length <= limit ? { users } : { users, next: rows[limit - 1]?.place as number };
+}
+
 /** Takes rows until the limit or the size of a page is reached; at least one, so that every page goes on. */
 export function pageOf(rows: Iterable<Row>, room: string, limit: number): Page {
   const messages: Page['messages'] = [];
   let bytes = 0;
   for (const row of rows) {
     const message = messageFrom(row, room);
-    bytes += Buffer.byteLength(JSON.stringify(message)) + 1;
+    bytes += sizeOf(message) + 1;
     if (messages.length === limit || (bytes > maxPageBytes && messages.length > 0))
       return { messages, complete: false };
     messages.push(message);

@@ -1,18 +1,21 @@
 import { randomUUID } from 'node:crypto';
 import { RequestError, type RequestErrorCode } from '../errors.ts';
-import type { Message, User } from '../events.ts';
+import type { Message, MessageReacted, Reaction, User } from '../events.ts';
 import {
   acted,
   type Ban,
   type Change,
   isMember,
   type MemberRecord,
+  mostReactions,
   type NewMessage,
+  namedReactors,
   type RoomRecord,
   sources,
   type UserRecord,
   type Writes,
 } from './history.ts';
+import type { Reacted } from './rows.ts';
 import { nameKey } from './text-keys.ts';
 
 /** A change of a member by what people do in the chat, which is no coming or going. */
@@ -66,7 +69,16 @@ export interface Work {
   message(room: string, seq: number): Message | undefined;
   messageByClientId(room: string, user: string, clientId: string): MessageRow | undefined;
   insertMessage(row: MessageRow): void;
-  /** @param before as it was: its text is in the index for searching */
+  /** What is known of a message's reactions; undefined if it never had any. */
+  reacted(room: string, seq: number): Reacted | undefined;
+  hasReaction(room: string, seq: number, emoji: string, user: string): boolean;
+  /** So many of those who have reacted so, by time. */
+  reactors(room: string, seq: number, emoji: string, most: number): string[];
+  /** @param place by which they are ordered; null: it is taken back */
+  putReaction(room: string, seq: number, emoji: string, user: string, place: number | null): void;
+  /** A message whose reactions have changed, and nothing else. */
+  putReacted(message: Message, reacted: Reacted): void;
+  /** @param before as it was: its text is in the index for searching. The reactions of one that is deleted go with it. */
   updateMessage(message: Message, before: Message): void;
   /** The keyed digest of what is sent. */
   digest(text: string, replyTo: number | undefined): string;
@@ -121,7 +133,7 @@ export const rules: { [Op in keyof Writes]: Rule<Op> } = {
     if (before === undefined || before.deletedAt !== undefined) refuse('unknown_message');
     if (before.user.id !== user) refuse('forbidden');
     if (before.text === text) return { message: before };
-    if (rev !== undefined && rev < before.rev) {
+    if (rev !== undefined && rev < before.rev && rev < textRevOf(work, before)) {
       throw new RequestError('conflict', 'the message was edited meanwhile', { current: before });
     }
     const message: Message = { ...before, text, rev: room.head + 1, editedAt: at };
@@ -138,7 +150,7 @@ export const rules: { [Op in keyof Writes]: Rule<Op> } = {
     const own = before.user.id === user;
     if (!own && !moderator) refuse('forbidden');
     if (before.deletedAt !== undefined) return { message: before, changed: false };
-    const { editedAt: _, ...kept } = before;
+    const { editedAt: _, reactions: _gone, ...kept } = before;
     const message: Message = {
       ...kept,
       text: '',
@@ -150,6 +162,59 @@ export const rules: { [Op in keyof Writes]: Rule<Op> } = {
     work.putRoom({ ...room, head: message.rev });
     changes.push({ type: 'message', is: 'changed', message });
     return { message, changed: true };
+  },
+
+  react(work, { room: id, seq, reactions }, changes) {
+    const room = existing(work, id);
+    const before = work.message(id, seq);
+    if (before === undefined || before.deletedAt !== undefined) refuse('unknown_message');
+    const list = new Map(before.reactions?.map((reaction) => [reaction.emoji, reaction]));
+    const reacted = new Map<string, { added: string[]; removed: string[] }>();
+    let placed = work.reacted(id, seq)?.placed ?? 0;
+    const last = new Map(reactions.map(({ user, emoji }, n) => [`${emoji} ${user}`, n]));
+    const results = reactions.map(({ user, emoji, on }, n) => {
+      if (!isMember(work.member(id, user))) return 'unknown_room';
+      if (last.get(`${emoji} ${user}`) !== n) return 'same';
+      if (work.hasReaction(id, seq, emoji, user) === on) return 'same';
+      const { count, users }: Omit<Reaction, 'emoji'> = list.get(emoji) ?? { count: 0, users: [] };
+      if (count === 0 && list.size === mostReactions) return 'limit_reached';
+      const change = reacted.get(emoji) ?? { added: [], removed: [] };
+      reacted.set(emoji, change);
+      if (on) {
+        work.putReaction(id, seq, emoji, user, ++placed);
+        change.added.push(user);
+        list.set(emoji, { emoji, count: count + 1, users: [...users, user].slice(0, namedReactors) });
+        return 'changed';
+      }
+      work.putReaction(id, seq, emoji, user, null);
+      change.removed.push(user);
+      // Somebody who has not been named so far may take the place.
+      const isLong = count > namedReactors && users.includes(user);
+      const rest = isLong
+        ? work.reactors(id, seq, emoji, namedReactors)
+        : users.filter((one) => one !== user);
+      if (count === 1) list.delete(emoji);
+      else list.set(emoji, { emoji, count: count - 1, users: rest });
+      return 'changed';
+    });
+    if (reacted.size === 0) return { message: before, results };
+    const { reactions: _, ...kept } = before;
+    const rev = room.head + 1;
+    const message: Message = { ...kept, rev, ...(list.size === 0 ? {} : { reactions: [...list.values()] }) };
+    work.putReacted(message, { rev, textRev: textRevOf(work, before), placed });
+    work.putRoom({ ...room, head: rev });
+    changes.push({
+      type: 'message',
+      is: 'changed',
+      message,
+      reacted: [...reacted].map(([emoji, { added, removed }]): MessageReacted['changes'][number] => ({
+        emoji,
+        count: list.get(emoji)?.count ?? 0,
+        ...(added.length === 0 ? {} : { added }),
+        ...(removed.length === 0 ? {} : { removed }),
+      })),
+    });
+    return { message, results };
   },
 
   publicRooms(work, { rooms, at }, changes) {
@@ -379,6 +444,12 @@ function repeatOf(work: Work, { room, user, clientId, text, replyTo }: NewMessag
     refuse('conflict', 'this clientId was already used for another text or reply in this room');
   }
   return earlier.message;
+}
+
+/** The `rev` of the last change that was not one of reactions. */
+function textRevOf(work: Work, { room, seq, rev }: Message): number {
+  const reacted = work.reacted(room, seq);
+  return reacted?.rev === rev ? reacted.textRev : rev;
 }
 
 function checkReply(room: RoomRow, replyTo: number | undefined): void {

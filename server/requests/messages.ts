@@ -1,4 +1,16 @@
-import { deleteMessage, edit, history, markRead, newMessage, search, send } from '../chat/messages.ts';
+import {
+  deleteMessage,
+  edit,
+  history,
+  markRead,
+  newMessage,
+  react,
+  reacted,
+  reactors,
+  search,
+  send,
+} from '../chat/messages.ts';
+import { messageFor } from '../chat/mine.ts';
 import { checkText } from '../chat/texts.ts';
 import type { RequestHandlers } from './request.ts';
 
@@ -7,6 +19,8 @@ export const messageRequests: RequestHandlers<
   | 'message:send'
   | 'message:edit'
   | 'message:delete'
+  | 'message:react'
+  | 'message:reactions'
   | 'message:history'
   | 'message:search'
   | 'read:mark'
@@ -28,7 +42,8 @@ export const messageRequests: RequestHandlers<
     async probe({ chat, connection, payload }) {
       const message = { ...newMessage(connection, payload), asMember: false };
       const known = await chat.history.probe('send', message);
-      return known && { message: known.message };
+      const user = connection.person.user.id;
+      return known && { message: await messageFor(chat.history, user, known.message) };
     },
   },
   'message:edit': {
@@ -51,9 +66,27 @@ export const messageRequests: RequestHandlers<
       return deleteMessage(chat, connection, room, payload);
     },
   },
+  // Whoever has joined may: also where only some may write.
+  'message:react': {
+    order: 'ordered',
+    joined: true,
+    counts: () => ({ change: 1 }),
+    async run({ chat, connection, payload, notCounted, active }) {
+      const { message, changed } = await react(chat, connection, payload);
+      if (changed) active();
+      else notCounted();
+      return { message };
+    },
+    probe: async ({ chat, connection, room, payload }) =>
+      connection.joined.has(room) ? reacted(chat, connection, payload) : null,
+  },
+  'message:reactions': {
+    order: 'read',
+    run: ({ chat, payload }) => reactors(chat, payload),
+  },
   'message:history': {
     order: 'read',
-    run: ({ chat, room, payload }) => history(chat, room, payload),
+    run: ({ chat, connection, room, payload }) => history(chat, connection, room, payload),
   },
   'message:search': {
     order: 'read',

@@ -40,7 +40,7 @@ export const roomRequests: RequestHandlers<
   },
   'room:sync': {
     order: 'read',
-    run: ({ chat, room, payload }) => sync(chat, room, payload),
+    run: ({ chat, connection, room, payload }) => sync(chat, connection, room, payload),
   },
   'room:leave': {
     order: 'change',

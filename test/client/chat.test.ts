@@ -5,6 +5,7 @@ import { Search } from '../../client/src/search.ts';
 import type { Room } from '../../client/src/store/room.ts';
 import { type ChatClient, connectChat } from '../helpers/chat-client.ts';
 import { type ChatSite, startChatSite } from '../helpers/chat-site.ts';
+import { metrics } from '../helpers/server-figures.ts';
 import { startTcpProxy } from '../helpers/tcp-proxy.ts';
 import { closeChats, openChat } from './open-chat.ts';
 
@@ -482,6 +483,30 @@ describe('messages', () => {
     expect(chat.current?.timeline.list()[0]).toMatchObject({ text: '', deletedBy: 'author' });
     const answer = await ben.raw('message:delete', { room, seq: 9 });
     expect(answer).toMatchObject({ ok: false });
+  });
+
+  test('reactions of others are known, and nothing is asked for again after them', async () => {
+    const ann = await person();
+    const ben = await other();
+    const id = await privateRoom(ben, [ann.id]);
+    await ben.request('room:join', { room: id });
+    await write(ben, id, 'one');
+    const { chat } = await open(ann.cookie, id);
+    const room = chat.current;
+    const syncs = async () =>
+      [...(await metrics(site.chat.url))].filter(
+        ([name]) => name.startsWith('chat_requests_total') && name.includes('room:sync'),
+      );
+    const before = await syncs();
+    await ben.request('message:react', { room: id, seq: 1, emoji: '👍', on: true });
+    await write(ben, id, 'two');
+    await expect.poll(() => texts(room)).toEqual(['one', 'two']);
+    expect(room?.timeline.get(1)).toMatchObject({
+      rev: 2,
+      reactions: [{ emoji: '👍', count: 1, users: [ben.id] }],
+    });
+    expect(room?.timeline.head).toBe(3);
+    expect(await syncs()).toEqual(before);
   });
 
   test('search: older answers are dropped, pages follow, and a deleted hit goes', async () => {

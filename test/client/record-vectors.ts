@@ -4,6 +4,7 @@
  */
 import { writeFileSync } from 'node:fs';
 import fc from 'fast-check';
+import type { Reacted } from '../../client/src/store/reactions.ts';
 import { Timeline } from '../../client/src/store/timeline.ts';
 import type { Message } from '../../server/events.ts';
 import { Client, Log } from './room-model.ts';
@@ -49,9 +50,12 @@ class Recorder extends Timeline {
     super.synced(answer, since);
   }
 
-  override live(message: Message) {
-    this.steps.push({ do: 'event', message: short(message) });
-    super.live(message);
+  override live(change: Message | Reacted) {
+    if ('changes' in change) {
+      const { me, ...event } = change;
+      this.steps.push({ do: 'reacted', event, me });
+    } else this.steps.push({ do: 'event', message: short(change) });
+    super.live(change);
   }
 
   override stored(message: Message) {

@@ -1,4 +1,5 @@
 import type { Pending } from '../../client/src/store/entries.ts';
+import type { Reacted } from '../../client/src/store/reactions.ts';
 import { Timeline } from '../../client/src/store/timeline.ts';
 import type { Message, User } from '../../server/events.ts';
 
@@ -40,6 +41,33 @@ export class Log {
     return message;
   }
 
+  /** One of three users gives one of two reactions, or takes it back. */
+  react(at: number): Reacted | undefined {
+    const old = this.messages[at % Math.max(1, this.messages.length)];
+    if (old === undefined || old.deletedAt !== undefined) return undefined;
+    const user = [me.id, ...others.map(({ id }) => id)][at % 3] as string;
+    const emoji = ['👍', '❤️'][at % 2] as string;
+    const rev = ++this.head;
+    const { reactions = [], ...rest } = old;
+    const users = reactions.find((reaction) => reaction.emoji === emoji)?.users ?? [];
+    const on = !users.includes(user);
+    const now = on ? [...users, user] : users.filter((one) => one !== user);
+    const reaction = {
+      emoji,
+      count: now.length,
+      users: now,
+      ...(now.includes(me.id) ? { mine: true as const } : {}),
+    };
+    const all =
+      users.length === 0
+        ? [...reactions, reaction]
+        : reactions.map((one) => (one.emoji === emoji ? reaction : one));
+    const list = all.filter(({ count }) => count > 0);
+    this.messages[old.seq - 1] = { ...rest, rev, ...(list.length > 0 ? { reactions: list } : {}) };
+    const change = { emoji, count: now.length, ...(on ? { added: [user] } : { removed: [user] }) };
+    return { seq: old.seq, rev, changes: [change], me: me.id };
+  }
+
   /** `limit` stands for the page size and for the 256 KiB after which an answer ends. */
   since(since: number, limit: number) {
     const changed = this.messages.filter(({ rev }) => rev > since).sort((a, b) => a.rev - b.rev);
@@ -71,7 +99,7 @@ export class Client {
   readonly timeline: Timeline;
   pending: Pending[] = [];
   #answers: Answering[] = [];
-  #events: Message[] = [];
+  #events: (Message | Reacted)[] = [];
   #syncing = false;
   #connected = false;
   #count = 0;
@@ -102,8 +130,8 @@ export class Client {
     this.#events = [];
   }
 
-  hear(message: Message | undefined): void {
-    if (message !== undefined && this.#connected) this.#events.push(message);
+  hear(change: Message | Reacted | undefined): void {
+    if (change !== undefined && this.#connected) this.#events.push(change);
   }
 
   send(): void {

@@ -8,6 +8,7 @@ export const step = fc.oneof(
   { weight: 4, arbitrary: fc.record({ do: fc.constant('other' as const), n: small }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('send' as const) }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('change' as const), n: small, remove: fc.boolean() }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('react' as const), n: small }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('connect' as const), limit }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('disconnect' as const) }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('page' as const), limit }) },
@@ -41,6 +42,8 @@ export function perform(log: Log, client: Client, step: Step, count: { n: number
       return client.send();
     case 'change':
       return client.hear(log.change(step.n, step.remove));
+    case 'react':
+      return client.hear(log.react(step.n));
     case 'connect':
       return client.connect(step.limit);
     case 'disconnect':

@@ -1,5 +1,5 @@
 import type { HistoryAnswer, JoinAnswer, SyncAnswer } from '../../client/src/store/timeline.ts';
-import type { Message } from '../../server/events.ts';
+import type { Message, MessageReacted, Reaction } from '../../server/events.ts';
 
 /** A message of the vectors: all that decides about order and deduplication. */
 export interface ShortMessage {
@@ -10,6 +10,7 @@ export interface ShortMessage {
   text: string;
   editedAt?: number;
   deletedAt?: number;
+  reactions?: Reaction[];
 }
 
 type Short<A extends { messages: Message[] }> = Omit<A, 'messages'> & { messages: ShortMessage[] };
@@ -19,6 +20,7 @@ export type Step =
   | { do: 'join'; since: number | null }
   | { do: 'joined'; since: number | null; answer: Short<JoinAnswer> }
   | { do: 'event'; message: ShortMessage }
+  | { do: 'reacted'; event: Omit<MessageReacted, 'room'>; me: string }
   | { do: 'ack'; message: ShortMessage }
   | { do: 'synced'; since: number; answer: Short<SyncAnswer> }
   | { do: 'ask'; id: number }
@@ -35,7 +37,8 @@ export interface Vector {
   steps: Step[];
 }
 
-export function short({ seq, rev, user, clientId, text, editedAt, deletedAt }: Message): ShortMessage {
+export function short(message: Message): ShortMessage {
+  const { seq, rev, user, clientId, text, editedAt, deletedAt, reactions } = message;
   return {
     seq,
     rev,
@@ -44,6 +47,7 @@ export function short({ seq, rev, user, clientId, text, editedAt, deletedAt }: M
     text,
     ...(editedAt === undefined ? {} : { editedAt }),
     ...(deletedAt === undefined ? {} : { deletedAt }),
+    ...(reactions === undefined ? {} : { reactions }),
   };
 }
 

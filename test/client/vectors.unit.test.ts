@@ -20,6 +20,8 @@ function perform(timeline: Timeline, step: Step, asked: Map<number, number>): vo
       return timeline.joined(lengthened(step.answer), step.since ?? undefined);
     case 'event':
       return timeline.live(long(step.message));
+    case 'reacted':
+      return timeline.live({ ...step.event, me: step.me });
     case 'ack':
       return timeline.stored(long(step.message));
     case 'synced':

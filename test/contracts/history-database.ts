@@ -346,14 +346,21 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       await history.write('send', message(deleted));
       await history.write('send', message(edited));
       await history.write('send', message(gone, 'den'));
+      const people = { room: 'den', users: [ann], source: 'api' as const, mayReturn: true, at: 0 };
+      await history.write('addMembers', people);
+      const reactions = [{ user: ann.id, emoji: '👍', on: true }];
+      for (const room of ['lobby', 'den']) await history.write('react', { room, seq: 1, reactions });
+      expect(await count('chat_reactions')).toBe(2);
       expect(await database.holding('Wm4kZ')).toEqual(['chat_messages', 'chat_rooms']);
       const at = { room: 'lobby', user: ann.id, at: 0 };
       await history.write('delete', { ...at, seq: 1, moderator: false });
       await history.write('edit', { ...at, seq: 2, text: 'other' });
       expect(await database.holding('Wm4kZ-deleted')).toEqual([]);
       expect(await database.holding('Wm4kZ-edited')).toEqual([]);
+      expect(await count('chat_reactions')).toBe(1);
       await history.write('deleteRoom', { room: 'den' });
       await expect.poll(() => database.holding('Wm4kZ')).toEqual([]);
+      expect(await count('chat_reactions')).toBe(0);
     });
 
     test('operations of one transaction see each other: roles, owners, pairs, names and sessions’ rooms', async () => {

@@ -266,6 +266,130 @@ export function historyContract(
       });
     });
 
+    describe('reactions', () => {
+      const people = Array.from({ length: 13 }, (_, i) => ({ id: `p${i}`, name: `Person ${i}` }));
+      const ids = people.map(({ id }) => id);
+      const react = (reactions: Writes['react']['in']['reactions'], seq = 1) =>
+        history.write('react', { room: 'lobby', seq, reactions });
+      const all = (emoji: string, users: readonly string[], on = true) =>
+        users.map((user) => ({ user, emoji, on }));
+      const reactors = async (emoji: string, after = 0, limit = 100) =>
+        history.read('reactors', { room: 'lobby', seq: 1, emoji, after, limit });
+      beforeEach(async () => {
+        await join(...people);
+        await send(message());
+        await send(message({ user: people[0] as typeof ann, text: 'two' }));
+        changes.length = 0;
+      });
+
+      test('those of several users are one change; the first ten are named by time, also when one of them takes it back', async () => {
+        const { message: first, results } = await react([
+          ...all('👍', ids),
+          ...all('❤️', ['p3']),
+          ...all('🎉', ['p3']),
+          ...all('🎉', ['p3'], false),
+        ]);
+        expect(results).toEqual([...Array(14).fill('changed'), 'same', 'same']);
+        expect(first).toMatchObject({
+          rev: 3,
+          reactions: [
+            { emoji: '👍', count: 13, users: ids.slice(0, 10) },
+            { emoji: '❤️', count: 1, users: ['p3'] },
+          ],
+        });
+        expect(changes).toEqual([
+          {
+            type: 'message',
+            is: 'changed',
+            message: first,
+            reacted: [
+              { emoji: '👍', count: 13, added: ids },
+              { emoji: '❤️', count: 1, added: ['p3'] },
+            ],
+          },
+        ]);
+        history = await reopen();
+        // Also by several operations of one transaction.
+        await Promise.all([
+          react([...all('👍', ['p2', 'p0', 'p12'], false), ...all('❤️', ['p3'], false)]),
+          react([...all('👍', ['p0', 'p1'], true), ...all('👍', ['p3'], false)]),
+        ]);
+        const left = ['p1', ...ids.slice(4, 12), 'p0'];
+        expect((await newest('lobby', 1)).messages).toMatchObject([
+          { rev: 5, reactions: [{ emoji: '👍', count: 10, users: left }] },
+        ]);
+        expect((await since('lobby', 3, 5)).messages).toMatchObject([{ seq: 1, rev: 5 }]);
+        expect(await reactors('👍', 0, 4)).toEqual({
+          users: left.slice(0, 4).map((id) => ({ id, name: `Person ${id.slice(1)}` })),
+          next: expect.any(Number),
+        });
+        const { next } = (await reactors('👍', 0, 9)) ?? {};
+        expect(await reactors('👍', next)).toEqual({ users: [people[0]] });
+        expect(await reactors('❤️')).toEqual({ users: [] });
+        const of = ['👍', '❤️'].map((emoji) => ({ room: 'lobby', seq: 1, emoji }));
+        expect(await history.read('reactionsOf', { user: 'p1', of })).toEqual([of[0]]);
+        expect(await history.read('reactionsOf', { user: 'p12', of })).toEqual([]);
+      });
+
+      test('again what is so already changes nothing, and a thirteenth emoji is one too many', async () => {
+        const emojis = [...'😀😃😄😁😆😅😂🙂😉😊😇🥰'];
+        await react(emojis.map((emoji) => ({ user: 'p1', emoji, on: true })));
+        const { message: full, results } = await react([
+          { user: 'p1', emoji: '😀', on: true },
+          { user: 'p2', emoji: '😍', on: true },
+          { user: 'p2', emoji: '😘', on: false },
+          { user: 'nobody', emoji: '😀', on: true },
+        ]);
+        expect(results).toEqual(['same', 'limit_reached', 'same', 'unknown_room']);
+        expect(full).toMatchObject({ rev: 3 });
+        expect(changes).toHaveLength(1);
+        const freed = await react([
+          { user: 'p2', emoji: '😀', on: true },
+          { user: 'p1', emoji: '😃', on: false },
+          { user: 'p2', emoji: '😍', on: true },
+        ]);
+        expect(freed.results).toEqual(['changed', 'changed', 'changed']);
+        expect(freed.message.reactions).toHaveLength(12);
+        const again = { room: 'lobby', seq: 1, reactions: [{ user: 'p2', emoji: '😍', on: true }] };
+        expect(await history.probe('react', again)).toEqual({ message: freed.message, results: ['same'] });
+        const news = { ...again, reactions: [{ user: 'p2', emoji: '😍', on: false }] };
+        expect(await history.probe('react', news)).toBeNull();
+        expect((await newest('lobby', 1)).messages).toEqual([freed.message]);
+      });
+
+      test('they are no reason for a conflict of edits, stay with an edited message, and go with a deleted one', async () => {
+        await react(all('👍', ['p1']), 2);
+        const edit = (text: string, rev: number) =>
+          history.write('edit', { room: 'lobby', seq: 2, user: 'p0', text, rev, at });
+        const { message: edited } = await edit('dos', 2);
+        expect(edited).toMatchObject({ rev: 4, reactions: [{ emoji: '👍', count: 1, users: ['p1'] }] });
+        await react(all('👍', ['p2']), 2);
+        // A reaction that is not published yet does not tell the text before it: so it keeps none back.
+        for (const upTo of [4, 5]) {
+          const { messages, complete } = await since('lobby', 2, upTo);
+          expect({ messages, complete }).toMatchObject({
+            complete: true,
+            messages: [{ rev: 5, text: 'dos' }],
+          });
+        }
+        await send(message());
+        expect((await since('lobby', 4, 4, 1)).messages).toMatchObject([{ rev: 5 }]);
+        expect((await since('lobby', 0, 4, 2)).messages.map(({ rev }) => rev)).toEqual([1, 5]);
+        expect(await since('lobby', 0, 4, 1)).toMatchObject({ complete: false, messages: [{ rev: 1 }] });
+        await expect(edit('deux', 3)).rejects.toMatchObject({ code: 'conflict', current: { rev: 5 } });
+        expect((await edit('deux', 4)).message).toMatchObject({ rev: 7, reactions: [{ count: 2 }] });
+        const where = { room: 'lobby', seq: 2, user: 'p0' };
+        const { message: deleted } = await history.write('delete', { ...where, moderator: false, at });
+        expect(deleted).not.toHaveProperty('reactions');
+        expect((await newest('lobby', 2)).messages.at(-1)).toEqual(deleted);
+        await expect(react(all('👍', ['p1']), 2)).rejects.toMatchObject({ code: 'unknown_message' });
+        await expect(react(all('👍', ['p1']), 9)).rejects.toMatchObject({ code: 'unknown_message' });
+        const gone = { room: 'lobby', seq: 2, emoji: '👍' };
+        expect(await history.read('reactors', { ...gone, after: 0, limit: 9 })).toBeNull();
+        expect(await history.read('reactionsOf', { user: 'p1', of: [gone] })).toEqual([]);
+      });
+    });
+
     describe('pages', () => {
       test('by seq: the newest up to a number, and the oldest after one; oldest first', async () => {
         for (let i = 0; i < 10; i++) await send(message());

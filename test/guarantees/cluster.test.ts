@@ -529,10 +529,20 @@ describe('two servers', () => {
     });
     await ann.request('room:role', { room: room.id, user: '2', role: 'moderator' });
     await eventOf(bob, 'room:changed').toMatchObject({ role: 'moderator' });
+    for (const client of [ann, bob]) await client.request('room:join', { room: room.id });
+    const sent = { room: room.id, text: 'hello', clientId: newClientId() };
+    const { seq, rev } = (await ann.request('message:send', sent)).message;
+    await eventOf(bob, 'message:new').toMatchObject({ seq });
     await line.cut();
     for (const node of [one, two]) await node.until(/the bus is down: degraded/);
     await ann.request('room:role', { room: room.id, user: '2', role: 'member' });
     await expect(bob.request('room:remove', { room: room.id, user: '3' })).rejects.toThrow('forbidden');
+    // What is read from the database tells the message as it is then.
+    await ann.request('message:react', { room: room.id, seq, emoji: '👍', on: true });
+    await eventOf(bob, 'message:changed').toMatchObject({
+      rev: rev + 1,
+      reactions: [{ emoji: '👍', count: 1, users: ['1'] }],
+    });
   });
 
   test('a hint that is forged, or cut off, is ignored', async () => {
@@ -565,6 +575,14 @@ describe('two servers', () => {
     await two.until(/a text on the bus was ignored/);
     await send('the next');
     await expect.poll(() => bob.messages().map(({ text }) => text)).toEqual(['hello', 'the next']);
+    const reaction = { room: 'lobby', seq: 1, emoji: '👍', on: true };
+    const { rev } = (await ann.request('message:react', reaction)).message;
+    await eventOf(bob, 'message:reacted').toEqual({
+      room: 'lobby',
+      seq: 1,
+      rev,
+      changes: [{ emoji: '👍', count: 1, added: ['1'] }],
+    });
   });
 
   test('one that stood still for longer than changes are kept ends, instead of leaving something out', async () => {

@@ -88,6 +88,8 @@ const fields: Record<string, Json> = {
   member: json(true, false),
   present: json(true, false),
   typing: json(true, false),
+  on: json(true, false),
+  emoji: json('👍', '❤️', '👩🏽‍💻', '', '👍👍', '\u2764', 'x'),
 };
 const otherKey = fc.oneof(
   fc.constantFrom(
@@ -202,6 +204,8 @@ const dataKeys: Record<RequestName, string> = {
   'message:send': 'message',
   'message:edit': 'message',
   'message:delete': 'message',
+  'message:react': 'message',
+  'message:reactions': 'users',
   'message:history': 'complete,messages',
   'message:search': 'messages',
   'read:mark': 'room',

@@ -22,6 +22,7 @@ export interface HistoryDatabase {
 const tables = [
   'rooms',
   'members',
+  'reactions',
   'messages',
   'users',
   'user_keys',

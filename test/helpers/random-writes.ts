@@ -5,6 +5,7 @@ type Write = { [Op in keyof Writes]: { op: Op; input: Writes[Op]['in'] } }[keyof
 const userIds = ['1', '2', '3', 'Bob', 'bob', 'bob ', 'Bób'];
 const roomIds = ['lobby', 'p1', 'p2', 'r1', 'r2', 'r3', 's1', 's2', 'd1', 'd2', 'd3', 'none'];
 const names = ['Ann', 'ann', 'Été', 'ÉTÉ', 'Zoë Adams', '李雷', 'bob'];
+const emojis = ['👍', '❤️', '🇪🇺', '👩🏽‍💻'];
 const texts = ['hello', 'Hello World', '你好，世界', 'ΣΊΣΥΦΟΣ', '👋🏽 here', '"x" AND *', "it's a\\ % _ ?"];
 
 /** Writes of all kinds to a few rooms by a few users, so that they often meet. */
@@ -55,6 +56,21 @@ export function randomWrites(roll: (below: number) => number): () => Write {
           user: one(userIds),
           moderator: roll(2) === 0,
           at: at++,
+        },
+      }),
+    ],
+    [
+      6,
+      () => ({
+        op: 'react',
+        input: {
+          room: one(roomIds),
+          seq: 1 + roll(4),
+          reactions: Array.from({ length: 1 + roll(6) }, () => ({
+            user: one(userIds),
+            emoji: one(emojis),
+            on: roll(3) > 0,
+          })),
         },
       }),
     ],
@@ -216,6 +232,15 @@ export async function readAll(history: History): Promise<unknown> {
       await history.read('members', { room, limit: 100 }),
     );
     content.push(...(await history.read('membersOf', { room, users: userIds })));
+    for (const emoji of emojis) {
+      content.push(await history.read('reactors', { room, seq: 1, emoji, after: 0, limit: 2 }));
+      content.push(
+        await history.read('reactionsOf', {
+          user: 'Bob',
+          of: [1, 2, 3].map((seq) => ({ room, seq, emoji })),
+        }),
+      );
+    }
   }
   const searches: unknown[] = [];
   for (const query of ['hello', 'o w', '世界', 'σ', '👋', '%', '\\']) {

@@ -1,4 +1,5 @@
 import type { Message } from '../../../server/events.ts';
+import { type Reacted, withMine, withReactions } from './reactions.ts';
 
 export interface JoinAnswer {
   room: { head: number; lastSeq: number };
@@ -38,7 +39,11 @@ export class Timeline {
   /** By `seq`. May hold messages of neither piece: quoted ones, and changes to what is not loaded. */
   #messages = new Map<number, Message>();
   /** Live events that cannot be applied yet, by `rev`. */
-  #held = new Map<number, Message>();
+  #held = new Map<number, Message | Reacted>();
+  /** Reactions to what is not loaded, by `seq`: a page that is on its way may not have them. */
+  #late = new Map<number, Reacted[]>();
+  /** Up to here an answer that was not complete has left out states which later changes of the same messages replace. */
+  #partly = 0;
   #head: number | undefined;
   #seen = 0;
   /** Where the piece that reaches to the end begins. */
@@ -123,10 +128,10 @@ export class Timeline {
     else if (this.#head !== undefined && since <= this.#head) this.#merge(answer, since);
   }
 
-  /** `message:new` and `message:changed` alike. */
-  live(message: Message): void {
-    this.#seen = Math.max(this.#seen, message.rev);
-    if (this.#held.size < HELD) this.#held.set(message.rev, message);
+  /** `message:new`, `message:changed` and `message:reacted` alike. */
+  live(change: Message | Reacted): void {
+    this.#seen = Math.max(this.#seen, change.rev);
+    if (this.#held.size < HELD) this.#held.set(change.rev, change);
     this.#settle();
   }
 
@@ -206,6 +211,8 @@ export class Timeline {
   /** Everything is gone; the room has to be joined anew. */
   forget(): void {
     this.#messages.clear();
+    this.#late.clear();
+    this.#partly = 0;
     this.#head = undefined;
     this.#first = Number.POSITIVE_INFINITY;
     this.#complete = false;
@@ -220,7 +227,10 @@ export class Timeline {
     const last = answer.messages.at(-1)?.rev;
     const reached = answer.complete || last === undefined ? answer.head : last;
     this.#head = Math.max(this.#head ?? since, reached);
-    if (!answer.complete) this.#seen = Math.max(this.#seen, answer.head);
+    if (!answer.complete) {
+      this.#seen = Math.max(this.#seen, answer.head);
+      this.#partly = answer.head;
+    }
     this.#settle();
   }
 
@@ -230,7 +240,12 @@ export class Timeline {
     for (;;) {
       const next = this.#held.get(this.#head + 1);
       if (next === undefined) break;
-      this.#put(next);
+      // It is told as a difference: the rest of the answer has the message as it is.
+      if ('changes' in next && next.rev <= this.#partly) break;
+      const known = this.#messages.get(next.seq);
+      if (!('changes' in next)) this.#put(withMine(next, known));
+      else if (known !== undefined) this.#put(withReactions(known, next));
+      else this.#keepLate(next);
       this.#head = next.rev;
     }
     for (const rev of this.#held.keys()) if (rev <= this.#head) this.#held.delete(rev);
@@ -277,10 +292,17 @@ export class Timeline {
     }
   }
 
+  #keepLate(reacted: Reacted): void {
+    // No page is on its way for so long.
+    if (this.#late.size === HELD) this.#late.clear();
+    this.#late.set(reacted.seq, [...(this.#late.get(reacted.seq) ?? []), reacted]);
+  }
+
   #put(message: Message): void {
     const known = this.#messages.get(message.seq);
     if (known !== undefined && known.rev >= message.rev) return;
-    this.#messages.set(message.seq, message);
+    this.#messages.set(message.seq, (this.#late.get(message.seq) ?? []).reduce(withReactions, message));
+    this.#late.delete(message.seq);
     this.#sorted = undefined;
   }
 }

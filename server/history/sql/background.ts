@@ -171,13 +171,22 @@ export class Background {
 
   /** Deletes the next messages of a deleted room, or the room itself when none is left. */
   async #purge(connection: Connection, room: number): Promise<void> {
+    const [reactions] = await connection.query(
+      sql`SELECT seq FROM chat_reactions WHERE room = ${room} ORDER BY seq LIMIT 1`,
+    );
     const [message] = await connection.query(
       sql`SELECT min(seq) AS seq FROM chat_messages WHERE room = ${room}`,
     );
     const [term] = await connection.query(
       sql`SELECT term FROM chat_terms WHERE room = ${room} ORDER BY term LIMIT 1`,
     );
-    if (typeof message?.seq === 'number') {
+    if (reactions !== undefined) {
+      const [end] = await connection.query(
+        sql`SELECT seq FROM chat_reactions WHERE room = ${room} ORDER BY seq LIMIT 1 OFFSET ${purgeRows}`,
+      );
+      const upTo = (end?.seq as number | undefined) ?? Number.MAX_SAFE_INTEGER;
+      await connection.query(sql`DELETE FROM chat_reactions WHERE room = ${room} AND seq <= ${upTo}`);
+    } else if (typeof message?.seq === 'number') {
       const upTo = message.seq + purgeRows;
       await connection.query(sql`DELETE FROM chat_messages WHERE room = ${room} AND seq < ${upTo}`);
     } else if (term !== undefined) {
@@ -210,6 +219,8 @@ function fillsBlock(change: Change): change is Change & { type: 'message' } {
 
 /** Whether a change makes a block full or out of date, or leaves something to delete. */
 function isWork(change: Change): boolean {
-  if (change.type === 'message') return change.is === 'changed' || fillsBlock(change);
+  if (change.type === 'message') {
+    return (change.is === 'changed' && change.reacted === undefined) || fillsBlock(change);
+  }
   return change.type === 'room' && change.is === 'deleted';
 }

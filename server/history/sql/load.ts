@@ -5,13 +5,22 @@ import {
   messageColumns,
   messageFrom,
   type Row,
+  reactedFrom,
   roomColumns,
   roomFrom,
   userFrom,
 } from '../rows.ts';
 import { type Dialect, raw, type Sql, sql } from './dialect.ts';
 import type { Transaction } from './transaction.ts';
-import { clientIdKey, type LoadedRoom, type LoadedWork, makerKey, type Need, pairKey } from './work.ts';
+import {
+  clientIdKey,
+  type LoadedRoom,
+  type LoadedWork,
+  makerKey,
+  type Need,
+  pairKey,
+  reactionKey,
+} from './work.ts';
 
 type NeedOf<What extends Need['what']> = Extract<Need, { what: What }>;
 
@@ -52,7 +61,7 @@ export async function load(
   for (const { room } of of('lastMessage')) {
     messages.push({ room, seq: work.rooms.get(room)?.row.lastSeq ?? 0 });
   }
-  const questions = [...askMembers(), ...askMessages(), ...askUsers()];
+  const questions = [...askMembers(), ...askMessages(), ...askReactions(), ...askUsers()];
   if (questions.length === 0) return;
   const answers = await transaction.queryAll(questions.map(({ sql }) => sql));
   for (const [n, { take }] of questions.entries()) take(answers[n] as Row[]);
@@ -251,6 +260,51 @@ export async function load(
     }
   }
 
+  /** After their messages. */
+  function* askReactions(): Generator<Question> {
+    const wanted = new Map<string, { room: StoredRoom; seq: number; emoji: string; user: string }>();
+    const keyOf = (room: unknown, seq: unknown, key: string) => `${room} ${seq} ${key}`;
+    for (const { room: id, seq, emoji, user } of of('reaction')) {
+      const room = stored(id);
+      const key = reactionKey(emoji, user);
+      if (room === undefined || room.messages.get(seq)?.reactions.has(key)) continue;
+      wanted.set(keyOf(room.num, seq, key), { room, seq, emoji, user });
+    }
+    if (wanted.size > 0) {
+      const among = dialect.among(
+        ['room', 'seq', 'emoji', 'user_id'],
+        [...wanted.values()].map(({ room, seq, emoji, user }) => [room.num, seq, emoji, user]),
+      );
+      yield {
+        sql: sql`SELECT room, seq, emoji, user_id, place FROM chat_reactions WHERE ${among}`,
+        take(rows) {
+          const places = new Map(
+            rows.map(({ room, seq, emoji, user_id, place }) => [
+              keyOf(room, seq, reactionKey(emoji as string, user_id as string)),
+              place as number,
+            ]),
+          );
+          for (const [key, { room, seq, emoji, user }] of wanted) {
+            const place = places.get(key) ?? null;
+            room.messages.get(seq)?.reactions.set(reactionKey(emoji, user), { place, dirty: false });
+          }
+        },
+      };
+    }
+    for (const { room: id, seq, emoji, most } of of('reactors')) {
+      const room = stored(id);
+      if (room === undefined) continue;
+      yield {
+        sql: sql`SELECT user_id FROM chat_reactions WHERE room = ${room.num} AND seq = ${seq} AND emoji = ${emoji}
+                 ORDER BY place LIMIT ${most}`,
+        take(rows) {
+          const list = rows.map(({ user_id }) => user_id as string);
+          room.messages.get(seq)?.reactors.set(emoji, { list, all: rows.length < most });
+        },
+      };
+    }
+  }
+
   function keep(rows: readonly Row[]): void {
     const byNum = new Map([...work.rooms.values()].map((room) => [room?.num, room]));
     for (const row of rows) {
@@ -260,7 +314,13 @@ export async function load(
       room.clientIds.set(clientIdKey(user.id, clientId), seq);
       // What this transaction has made of it is newer.
       if (!room.messages.get(seq)) {
-        room.messages.set(seq, { row: { message, digest: row.digest as string }, state: 'stored' });
+        room.messages.set(seq, {
+          row: { message, digest: row.digest as string },
+          reacted: reactedFrom(row),
+          reactions: new Map(),
+          reactors: new Map(),
+          state: 'stored',
+        });
       }
     }
   }

@@ -21,6 +21,13 @@ const needs: { [Op in keyof Writes]: (input: Writes[Op]['in']) => Need[] } = {
     { what: 'member', room, user },
     { what: 'message', room, seq },
   ],
+  react: ({ room, seq, reactions }) => [
+    { what: 'message', room, seq },
+    ...reactions.flatMap(({ user, emoji }): Need[] => [
+      { what: 'member', room, user },
+      { what: 'reaction', room, seq, emoji, user },
+    ]),
+  ],
   publicRooms: ({ rooms }) => rooms.map(({ id }) => ({ what: 'room', id })),
   createRoom: ({ id, kind, name, by, clientId, most }) => [
     { what: 'room', id },

@@ -10,12 +10,14 @@ import {
   type UserRecord,
 } from '../history.ts';
 import {
+  changesPage,
   memberColumns,
   memberFrom,
   messageColumns,
   messageFrom,
   pageOf,
   type Row,
+  reactorsPage,
   roomColumns,
   roomFrom,
   userFrom,
@@ -29,11 +31,17 @@ const beyond = '\u{10ffff}';
 const mostCandidates = 2000;
 /** Of members by name: so many at a time where not all of them fit. */
 const membersAtOnce = 200;
+/** Reactions that are looked up by one statement. */
+const reactionsAtOnce = 500;
 
 const room = raw(`num, ${roomColumns}`);
 const member = raw(memberColumns);
 const message = raw(messageColumns);
 const user = raw('id, name, acted_public, site_role');
+/** Bytes of what users have made of a message; its JSON has more. Those of one that is deleted are not shown. */
+const size = raw(
+  '(octet_length(text) + CASE WHEN deleted_at IS NULL THEN coalesce(octet_length(rich), 0) ELSE 0 END)',
+);
 
 type Query = Exclude<keyof Reads, 'search'>;
 export type Queries = { [Q in Query]: (input: Reads[Q]['in']) => Promise<Reads[Q]['out']> };
@@ -155,6 +163,43 @@ export function queriesOf(dialect: Dialect, connection: Connection): Queries {
         ...found.filter((one) => !near.has(one.id) && (far === undefined || far.has(one.id))),
       ].slice(0, limit);
     },
+    async reactionsOf({ user, of }) {
+      const found: Reads['reactionsOf']['out'] = [];
+      const nums = await numsOf([...new Set(of.map(({ room }) => room))]);
+      const ids = new Map([...nums].map(([id, num]) => [num, id]));
+      const wanted = of.flatMap(({ room, seq, emoji }) => {
+        const num = nums.get(room);
+        return num === undefined ? [] : [[num, seq, emoji, user]];
+      });
+      for (let n = 0; n < wanted.length; n += reactionsAtOnce) {
+        const some = wanted.slice(n, n + reactionsAtOnce);
+        const rows = await ask(
+          sql`SELECT room, seq, emoji FROM chat_reactions
+              WHERE ${dialect.among(['room', 'seq', 'emoji', 'user_id'], some)}`,
+        );
+        for (const { room, seq, emoji } of rows) {
+          found.push({
+            room: ids.get(room as number) as string,
+            seq: seq as number,
+            emoji: emoji as string,
+          });
+        }
+      }
+      return found;
+    },
+    async reactors({ room, seq, emoji, after, limit }) {
+      const [row] = await ask(
+        sql`SELECT room FROM chat_messages WHERE room = ${numOf(room)} AND seq = ${seq} AND deleted_at IS NULL`,
+      );
+      if (row === undefined) return null;
+      const rows = await ask(
+        sql`SELECT user_id AS id, coalesce(name, user_id) AS name, place
+            FROM chat_reactions AS reactions LEFT JOIN chat_users AS users ON users.id = reactions.user_id
+            WHERE room = ${row.room as number} AND seq = ${seq} AND emoji = ${emoji} AND place > ${after}
+            ORDER BY place LIMIT ${limit + 1}`,
+      );
+      return reactorsPage(rows, limit);
+    },
     async newest({ room, upTo, limit }) {
       const found = await page(room, sql`seq <= ${upTo}`, raw('seq DESC'), limit);
       found.messages.reverse();
@@ -162,20 +207,38 @@ export function queriesOf(dialect: Dialect, connection: Connection): Queries {
     },
     after: ({ room, after, upTo, limit }) =>
       page(room, sql`seq > ${after} AND seq <= ${upTo}`, raw('seq'), limit),
-    changes: ({ room, since, upTo, limit }) =>
-      page(room, sql`rev > ${since} AND rev <= ${upTo}`, raw('rev'), limit),
+    changes: async ({ room, since, upTo, limit }) =>
+      changesPage(
+        await rowsOf(room, sql`rev > ${since} AND (rev <= ${upTo} OR rich IS NOT NULL)`, raw('rev'), limit),
+        room,
+        upTo,
+        limit,
+      ),
   };
 
-  /** No more than the first message beyond the size of a page is fetched. */
   async function page(room: string, which: Sql, order: Sql, limit: number): Promise<Page> {
-    const rows = await ask(
+    return pageOf(await rowsOf(room, which, order, limit), room, limit);
+  }
+
+  /** No more than the first message beyond the size of a page is fetched. */
+  function rowsOf(room: string, which: Sql, order: Sql, limit: number): Promise<Row[]> {
+    return ask(
       sql`SELECT * FROM (
-            SELECT p.*, sum(octet_length(text)) OVER (ORDER BY ${order}) - octet_length(text) AS bytes_so_far FROM (
+            SELECT p.*, sum(${size}) OVER (ORDER BY ${order}) - ${size} AS bytes_so_far FROM (
               SELECT ${message} FROM chat_messages AS messages WHERE room = ${numOf(room)} AND ${which}
               ORDER BY ${order} LIMIT ${limit + 1}) AS p) AS q
           WHERE bytes_so_far <= ${maxPageBytes} ORDER BY ${order}`,
     );
-    return pageOf(rows, room, limit);
+  }
+
+  async function numsOf(ids: readonly string[]): Promise<Map<string, number>> {
+    if (ids.length === 0) return new Map();
+    const among = dialect.among(
+      ['id'],
+      ids.map((id) => [id]),
+    );
+    const rows = await ask(sql`SELECT id, num FROM chat_rooms WHERE ${among}`);
+    return new Map(rows.map(({ id, num }) => [id as string, num as number]));
   }
 
   async function withLast(rows: readonly Row[]): Promise<RoomRecord[]> {

@@ -1,5 +1,4 @@
-import type { Message } from '../../events.ts';
-import { gone, type Row } from '../rows.ts';
+import { gone, type Row, richOf } from '../rows.ts';
 import { findKeys, nameKey } from '../text-keys.ts';
 import { type Columns, type Dialect, sql, type Value } from './dialect.ts';
 import { storedNameKey } from './load.ts';
@@ -55,8 +54,10 @@ const messageColumns: Columns = [
   'deleted_at',
   'deleted_by',
   'reply_to',
+  'rich',
   'digest',
 ];
+const reactionColumns: Columns = ['room', 'seq', 'emoji', 'user_id', 'place'];
 
 /**
  * Writes what a transaction has put, along with its next statement: one statement a table, however many operations it holds.
@@ -73,6 +74,10 @@ export async function store(
   const fresh: { order: number; row: readonly Value[] }[] = [];
   const changed: Rows = [];
   const former: Rows = [];
+  const outdated: Rows = [];
+  const added: Rows = [];
+  const removed: Rows = [];
+  const cleared: Rows = [];
   for (const room of rooms) {
     const num = room.num as number;
     for (const [user, member] of room.members) {
@@ -85,11 +90,26 @@ export async function store(
     }
     for (const message of room.messages.values()) {
       if (message === null || message.state === 'stored') continue;
-      const row = messageRow(num, message.row);
+      const row = messageRow(num, message);
       if (message.state === 'new') fresh.push({ order: message.order as number, row });
       else {
         changed.push(row);
-        former.push(...termRows(num, message));
+        if (message.former !== undefined) {
+          former.push(...termRows(num, message));
+          outdated.push([num, blockOf(message.row.message.seq)]);
+        }
+      }
+      const { seq, deletedAt } = message.row.message;
+      if (deletedAt !== undefined) {
+        if (message.reacted !== undefined) cleared.push([num, seq]);
+        continue;
+      }
+      for (const [key, { place, dirty }] of message.reactions) {
+        if (!dirty) continue;
+        const space = key.indexOf(' ');
+        const reaction = [num, seq, key.slice(0, space), key.slice(space + 1)];
+        if (place === null) removed.push(reaction);
+        else added.push([...reaction, place]);
       }
     }
   }
@@ -103,11 +123,25 @@ export async function store(
   }
   if (changed.length > 0) {
     transaction.later(dialect.upsert('chat_messages', ['room', 'seq'], messageColumns, changed));
-    const blocks = changed.map(([room, seq]) => [room as number, blockOf(seq as number)]);
+  }
+  if (outdated.length > 0) {
     const { length } = await transaction.query(
-      sql`SELECT room FROM chat_blocks WHERE ${dialect.among(['room', 'block'], blocks)}`,
+      sql`SELECT room FROM chat_blocks WHERE ${dialect.among(['room', 'block'], outdated)}`,
     );
-    if (length > 0) outdate(blocks);
+    if (length > 0) outdate(outdated);
+  }
+  if (cleared.length > 0) {
+    transaction.later(sql`DELETE FROM chat_reactions WHERE ${dialect.among(['room', 'seq'], cleared)}`);
+  }
+  if (removed.length > 0) {
+    transaction.later(
+      sql`DELETE FROM chat_reactions WHERE ${dialect.among(['room', 'seq', 'emoji', 'user_id'], removed)}`,
+    );
+  }
+  if (added.length > 0) {
+    transaction.later(
+      dialect.upsert('chat_reactions', ['room', 'seq', 'emoji', 'user_id'], reactionColumns, added),
+    );
   }
   storeUsers();
   storeBans();
@@ -242,7 +276,7 @@ function termRows(room: number, { row, former = '' }: LoadedMessage): Rows {
   return [...terms].map((term) => [room, term, blockOf(row.message.seq)]);
 }
 
-function messageRow(room: number, { message, digest }: { message: Message; digest: string }): Value[] {
+function messageRow(room: number, { row: { message, digest }, reacted }: LoadedMessage): Value[] {
   return [
     room,
     message.seq,
@@ -257,6 +291,7 @@ function messageRow(room: number, { message, digest }: { message: Message; diges
     message.deletedAt ?? null,
     message.deletedBy ?? null,
     message.replyTo ?? null,
+    richOf(message, reacted),
     digest,
   ];
 }

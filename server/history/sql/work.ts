@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto';
 import type { Message } from '../../events.ts';
 import { type Ban, isMember, type MemberRecord, sources, type UserRecord } from '../history.ts';
+import type { Reacted } from '../rows.ts';
 import type { MessageRow, RoomRow, Work } from '../rules.ts';
 import { nameKey, sortKey } from '../text-keys.ts';
 
@@ -12,6 +13,10 @@ export type Need =
   | { what: 'member'; room: string; user: string }
   | { what: 'user'; id: string }
   | { what: 'message'; room: string; seq: number }
+  /** The message itself has to be loaded. */
+  | { what: 'reaction'; room: string; seq: number; emoji: string; user: string }
+  /** So many of those who have reacted so, by time. */
+  | { what: 'reactors'; room: string; seq: number; emoji: string; most: number }
   | { what: 'clientId'; room: string; user: string; clientId: string }
   | { what: 'publicName'; key: string }
   | { what: 'pair'; pair: readonly [string, string] }
@@ -42,8 +47,13 @@ export interface LoadedMember {
 
 export interface LoadedMessage {
   row: MessageRow;
+  reacted: Reacted | undefined;
+  /** By emoji and user: see `reactionKey`. The place, or null where there is none. */
+  reactions: Map<string, { place: number | null; dirty: boolean }>;
+  /** By emoji, as it is in the database. */
+  reactors: Map<string, { list: readonly string[]; all: boolean }>;
   state: 'stored' | 'new' | 'changed';
-  /** The text in the database of one that is changed. */
+  /** The text in the database, if it is another one now. */
   former?: string;
   /** Its place among all new ones, of whatever room. */
   order?: number;
@@ -80,6 +90,8 @@ export interface LoadedUser {
 
 export const clientIdKey = (user: string, clientId: string) => `${clientId} ${user}`;
 export const makerKey = clientIdKey;
+/** No emoji has a space in it. */
+export const reactionKey = (emoji: string, user: string) => `${emoji} ${user}`;
 export const pairKey = (pair: readonly [string, string]) => JSON.stringify(pair);
 
 /**
@@ -296,7 +308,14 @@ export class LoadedWork implements Work {
   insertMessage(row: MessageRow): void {
     const { room: id, seq, user, clientId } = row.message;
     const room = this.#existing(id);
-    this.#set(room.messages, seq, { row, state: 'new', order: this.#kept + this.#undo.length });
+    this.#set(room.messages, seq, {
+      row,
+      reacted: undefined,
+      reactions: new Map(),
+      reactors: new Map(),
+      state: 'new',
+      order: this.#kept + this.#undo.length,
+    });
     this.#set(room.clientIds, clientIdKey(user.id, clientId), seq);
   }
 
@@ -308,6 +327,49 @@ export class LoadedWork implements Work {
       row: { ...known.row, message },
       state: known.state === 'new' ? 'new' : 'changed',
       former: known.former ?? before.text,
+    });
+  }
+
+  reacted(room: string, seq: number): Reacted | undefined {
+    return this.#loaded(room, seq).reacted;
+  }
+
+  hasReaction(room: string, seq: number, emoji: string, user: string): boolean {
+    const { reactions, state } = this.#loaded(room, seq);
+    const known = reactions.get(reactionKey(emoji, user));
+    if (known === undefined && state !== 'new')
+      throw new Missing({ what: 'reaction', room, seq, emoji, user });
+    return typeof known?.place === 'number';
+  }
+
+  reactors(room: string, seq: number, emoji: string, most: number): string[] {
+    const { reactions, reactors, state } = this.#loaded(room, seq);
+    const own = new Map<string, number | null>();
+    for (const [key, { place, dirty }] of reactions) {
+      const beginning = reactionKey(emoji, '');
+      if (dirty && key.startsWith(beginning)) own.set(key.slice(beginning.length), place);
+    }
+    const stored = state === 'new' ? { list: [], all: true } : reactors.get(emoji);
+    const enough = most + own.size;
+    if (stored === undefined || (!stored.all && stored.list.length < enough)) {
+      throw new Missing({ what: 'reactors', room, seq, emoji, most: enough });
+    }
+    const added = [...own].flatMap(([user, place]) => (place === null ? [] : [{ user, place }]));
+    added.sort((a, b) => a.place - b.place);
+    return [...stored.list.filter((user) => !own.has(user)), ...added.map(({ user }) => user)].slice(0, most);
+  }
+
+  putReaction(room: string, seq: number, emoji: string, user: string, place: number | null): void {
+    this.#set(this.#loaded(room, seq).reactions, reactionKey(emoji, user), { place, dirty: true });
+  }
+
+  putReacted(message: Message, reacted: Reacted): void {
+    const known = this.#loaded(message.room, message.seq);
+    this.#set(this.#existing(message.room).messages, message.seq, {
+      ...known,
+      row: { ...known.row, message },
+      reacted,
+      state: known.state === 'new' ? 'new' : 'changed',
     });
   }
 
@@ -350,6 +412,11 @@ export class LoadedWork implements Work {
     if (known !== undefined) return known;
     if (room.num !== undefined) throw new Missing(need);
     return null;
+  }
+
+  /** One that the rule has asked for. */
+  #loaded(room: string, seq: number): LoadedMessage {
+    return this.#existing(room).messages.get(seq) as LoadedMessage;
   }
 
   #set<Key, Entry>(map: Map<Key, Entry>, key: Key, entry: Entry): void {

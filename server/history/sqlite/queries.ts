@@ -1,12 +1,14 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { type Ban, otherOf, type Partner, type Reads, type RoomRecord } from '../history.ts';
 import {
+  changesPage,
   memberColumns,
   memberFrom,
   messageColumns,
   messageFrom,
   pageOf,
   type Row,
+  reactorsPage,
   roomColumns,
   roomFrom,
   userFrom,
@@ -59,13 +61,25 @@ export function prepareQueries(db: DatabaseSync): Queries {
        WHERE theirs.user_id = ?2 AND theirs.sources <> 0 AND rooms.kind = 'public'
          AND mine.user_id = ?1 AND mine.sources <> 0 LIMIT 1`,
     ),
+    reaction: db.prepare(
+      `SELECT 1 FROM reactions WHERE message = (SELECT num FROM messages WHERE room = ${num} AND seq = ?2)
+         AND emoji = ?3 AND user_id = ?4`,
+    ),
+    messageNum: db.prepare(
+      `SELECT num FROM messages WHERE room = ${num} AND seq = ?2 AND deleted_at IS NULL`,
+    ),
+    reactors: db.prepare(
+      `SELECT user_id AS id, coalesce(name, user_id) AS name, place
+       FROM reactions LEFT JOIN users ON users.id = reactions.user_id
+       WHERE message = ? AND emoji = ? AND place > ? ORDER BY place LIMIT ?`,
+    ),
     candidates: db.prepare(
       `SELECT DISTINCT users.id AS id, name, acted_public, site_role FROM user_keys JOIN users ON users.id = user_keys.user_id
        WHERE key >= ?1 AND key < ?1 || '${beyond}' AND users.id <> ?2 ORDER BY key LIMIT ${mostCandidates}`,
     ),
     newest: db.prepare(`${page} AND seq <= ?2 ORDER BY seq DESC LIMIT ?3`),
     after: db.prepare(`${page} AND seq > ?2 AND seq <= ?3 ORDER BY seq LIMIT ?4`),
-    changes: db.prepare(`${page} AND rev > ?2 AND rev <= ?3 ORDER BY rev LIMIT ?4`),
+    changes: db.prepare(`${page} AND rev > ?2 AND (rev <= ?3 OR rich IS NOT NULL) ORDER BY rev LIMIT ?4`),
   };
 
   return {
@@ -132,6 +146,13 @@ export function prepareQueries(db: DatabaseSync): Queries {
       }
       return [...near, ...far].slice(0, limit);
     },
+    reactionsOf: ({ user, of }) =>
+      of.filter(({ room, seq, emoji }) => statements.reaction.get(room, seq, emoji, user) !== undefined),
+    reactors({ room, seq, emoji, after, limit }) {
+      const message = statements.messageNum.get(room, seq)?.num as number | undefined;
+      if (message === undefined) return null;
+      return reactorsPage(statements.reactors.all(message, emoji, after, limit + 1), limit);
+    },
     newest({ room, upTo, limit }) {
       const found = pageOf(statements.newest.iterate(room, upTo, limit + 1), room, limit);
       found.messages.reverse();
@@ -140,7 +161,7 @@ export function prepareQueries(db: DatabaseSync): Queries {
     after: ({ room, after, upTo, limit }) =>
       pageOf(statements.after.iterate(room, after, upTo, limit + 1), room, limit),
     changes: ({ room, since, upTo, limit }) =>
-      pageOf(statements.changes.iterate(room, since, upTo, limit + 1), room, limit),
+      changesPage(statements.changes.iterate(room, since, upTo, limit + 1), room, upTo, limit),
   };
 
   function optionalRoom(row: Row | undefined): RoomRecord | null {

@@ -9,7 +9,10 @@ import {
   memberFrom,
   messageColumns,
   messageFrom,
+  type Reacted,
   type Row,
+  reactedFrom,
+  richOf,
   roomColumns,
   roomFrom,
   userFrom,
@@ -17,7 +20,7 @@ import {
 import type { MessageRow, RoomRow, Work } from '../rules.ts';
 import { findKeys, nameKey, sortKey } from '../text-keys.ts';
 
-/** Most messages, and bytes of their texts, that one step deletes. */
+/** Most messages, and bytes of their texts and rows of reactions, that one step deletes. */
 const purgeMessages = 500;
 const purgeBytes = 256 * 1024;
 /** No step is taken while more deleted texts than this are still in the index for searching. */
@@ -282,7 +285,7 @@ export class SqliteWork implements Work {
 
   updateMessage(message: Message, before: Message): void {
     const room = this.#num(message.room);
-    const num = this.#statements.messageNum.get(room, message.seq)?.num as number;
+    const num = this.#messageNum(message.room, message.seq);
     this.#statements.formerText.run(num, room, before.text);
     this.#statements.updateMessage.run(
       message.rev,
@@ -292,6 +295,35 @@ export class SqliteWork implements Work {
       message.deletedBy ?? null,
       num,
     );
+    if (message.deletedAt !== undefined && before.deletedAt === undefined) {
+      this.#statements.deleteReactions.run(num);
+      this.#statements.setRich.run(message.rev, null, num);
+    }
+  }
+
+  reacted(room: string, seq: number): Reacted | undefined {
+    const row = this.#statements.rich.get(this.#num(room), seq);
+    return row && reactedFrom(row);
+  }
+
+  hasReaction(room: string, seq: number, emoji: string, user: string): boolean {
+    return this.#statements.reaction.get(this.#messageNum(room, seq), emoji, user) !== undefined;
+  }
+
+  reactors(room: string, seq: number, emoji: string, most: number): string[] {
+    const rows = this.#statements.reactors.all(this.#messageNum(room, seq), emoji, most);
+    return rows.map((row) => row.user_id as string);
+  }
+
+  putReaction(room: string, seq: number, emoji: string, user: string, place: number | null): void {
+    const num = this.#messageNum(room, seq);
+    if (place === null) this.#statements.deleteReaction.run(num, emoji, user);
+    else this.#statements.insertReaction.run(num, emoji, user, place);
+  }
+
+  putReacted(message: Message, reacted: Reacted): void {
+    const num = this.#messageNum(message.room, message.seq);
+    this.#statements.setRich.run(message.rev, richOf(message, reacted), num);
   }
 
   digest(text: string, replyTo: number | undefined): string {
@@ -326,6 +358,10 @@ export class SqliteWork implements Work {
   /** The number of a room that the rules have seen; none has -1. */
   #num(id: string): number {
     return this.#room(id)?.num ?? -1;
+  }
+
+  #messageNum(room: string, seq: number): number {
+    return this.#statements.messageNum.get(this.#num(room), seq)?.num as number;
   }
 
   #member(room: string, user: string): CachedMember | undefined {
@@ -377,7 +413,8 @@ function prepare(db: DatabaseSync) {
       `SELECT coalesce((SELECT max(change) FROM former_texts) - (SELECT min(change) FROM former_texts), 0) AS texts`,
     ),
     sizes: db.prepare(
-      'SELECT seq, octet_length(text) AS size FROM messages WHERE room = ? ORDER BY seq LIMIT ?',
+      `SELECT seq, octet_length(text) + 100 * (SELECT count(*) FROM reactions WHERE message = messages.num) AS size
+       FROM messages WHERE room = ? ORDER BY seq LIMIT ?`,
     ),
     member: db.prepare(`SELECT ${memberColumns} FROM members WHERE user_id = ? AND room = ?`),
     owner: db.prepare(`SELECT user_id FROM members WHERE room = ? AND role = 'owner' AND sources <> 0`),
@@ -411,6 +448,15 @@ function prepare(db: DatabaseSync) {
     deleteBan: db.prepare('DELETE FROM bans WHERE user_id = ?'),
     message: db.prepare(`SELECT ${messageColumns} FROM messages WHERE room = ? AND seq = ?`),
     messageNum: db.prepare('SELECT num FROM messages WHERE room = ? AND seq = ?'),
+    rich: db.prepare('SELECT rich, deleted_at FROM messages WHERE room = ? AND seq = ?'),
+    setRich: db.prepare('UPDATE messages SET rev = ?, rich = ? WHERE num = ?'),
+    reaction: db.prepare('SELECT 1 FROM reactions WHERE message = ? AND emoji = ? AND user_id = ?'),
+    reactors: db.prepare(
+      'SELECT user_id FROM reactions WHERE message = ? AND emoji = ? ORDER BY place LIMIT ?',
+    ),
+    insertReaction: db.prepare('INSERT INTO reactions (message, emoji, user_id, place) VALUES (?, ?, ?, ?)'),
+    deleteReaction: db.prepare('DELETE FROM reactions WHERE message = ? AND emoji = ? AND user_id = ?'),
+    deleteReactions: db.prepare('DELETE FROM reactions WHERE message = ?'),
     messageByClientId: db.prepare(
       `SELECT ${messageColumns}, digest FROM messages WHERE room = ? AND user_id = ? AND client_id = ?`,
     ),

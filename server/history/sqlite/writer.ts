@@ -49,6 +49,7 @@ const longestWait = 1000;
 const adding: ReadonlySet<string> = new Set<keyof Writes>([
   'send',
   'edit',
+  'react',
   'createRoom',
   'putRoom',
   'addMembers',
@@ -195,6 +196,7 @@ function perform(call: Call, changes: Change[], roomLeft: boolean): Outcome {
 }
 
 function erases(change: Change): boolean {
+  if (change.type === 'message' && change.reacted !== undefined) return false;
   return (change.type === 'message' || change.type === 'room') && change.is !== 'new';
 }
 

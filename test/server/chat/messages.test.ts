@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Message, RoomActivity } from '../../../server/events.ts';
+import type { Message, MessageReacted, RoomActivity } from '../../../server/events.ts';
 import { type ChatClient, connectChat, newClientId } from '../../helpers/chat-client.ts';
 import { type ChatSite, startChatSite } from '../../helpers/chat-site.ts';
 
-const rooms = Array.from({ length: 12 }, (_, i) => `room-${i}`);
+const rooms = Array.from({ length: 17 }, (_, i) => `room-${i}`);
 let site: ChatSite;
 let next = 0;
 beforeAll(async () => {
@@ -54,6 +54,150 @@ describe('editing', () => {
     const lost = answers.find(({ ok }) => !ok);
     expect(lost).toMatchObject({
       error: { code: 'conflict', current: (won as { data: { message: Message } }).data.message },
+    });
+  });
+});
+
+describe('reacting', () => {
+  const react = async (client: ChatClient, room: string, emoji = '👍', on = true, seq = 1) =>
+    (await client.request('message:react', { room, seq, emoji, on })).message;
+  const reactedOf = (client: ChatClient) =>
+    client.events
+      .filter(({ name }) => name === 'message:reacted')
+      .map(({ payload }) => payload as MessageReacted);
+
+  test('within 250 ms it is one change; each answer says what is one’s own, the event says it to nobody', async () => {
+    const { room, ann, ben } = await talk();
+    await send(ann, room, 'the first');
+    const answers = await Promise.all([react(ann, room), react(ben, room), react(ben, room, '❤️')]);
+    const thumbs = { emoji: '👍', count: 2, users: ['1', '2'] };
+    const heart = { emoji: '❤️', count: 1, users: ['2'] };
+    const mine = { mine: true };
+    const asAnn = [{ ...thumbs, ...mine }, heart];
+    const asBen = [
+      { ...thumbs, ...mine },
+      { ...heart, ...mine },
+    ];
+    expect(answers.map(({ rev, reactions }) => [rev, reactions])).toEqual([
+      [2, asAnn],
+      [2, asBen],
+      [2, asBen],
+    ]);
+    for (const client of [ann, ben]) {
+      await expect
+        .poll(() => reactedOf(client))
+        .toEqual([
+          {
+            room,
+            seq: 1,
+            rev: 2,
+            changes: [
+              { emoji: '👍', count: 2, added: ['1', '2'] },
+              { emoji: '❤️', count: 1, added: ['2'] },
+            ],
+          },
+        ]);
+      expect(changesOf(client)).toEqual([]);
+    }
+    const message = answers[0] as Message;
+    expect((await ann.request('room:join', { room })).messages).toEqual([message]);
+    expect((await ann.request('room:join', { room, since: 1 })).messages).toEqual([message]);
+    expect((await ann.request('room:sync', { room, since: 1 })).messages).toEqual([message]);
+    expect((await ann.request('message:history', { room })).messages).toEqual([message]);
+    expect((await ann.request('message:search', { query: 'the first', room })).messages).toEqual([message]);
+    expect((await ben.request('room:join', { room })).messages).toMatchObject([{ reactions: asBen }]);
+    const users = [
+      { id: '1', name: 'User 1' },
+      { id: '2', name: 'User 2' },
+    ];
+    expect(await ben.request('message:reactions', { room, seq: 1, emoji: '👍' })).toEqual({ users });
+  });
+
+  test('again what is so already is ok and nobody hears of it; taken back, it is gone', async () => {
+    const { room, ann, ben } = await talk();
+    await send(ann, room);
+    const first = await react(ann, room);
+    expect(await react(ann, room)).toEqual(first);
+    expect(await react(ben, room, '👍', false)).toMatchObject({ rev: 2 });
+    expect(await react(ann, room, '👍', false)).not.toHaveProperty('reactions');
+    await expect
+      .poll(() => reactedOf(ben).map(({ rev, changes }) => [rev, changes]))
+      .toEqual([
+        [2, [{ emoji: '👍', count: 1, added: ['1'] }]],
+        [3, [{ emoji: '👍', count: 0, removed: ['1'] }]],
+      ]);
+  });
+
+  test('is no reason for a conflict; what one asks for next does not overtake it', async () => {
+    const { room, ann, ben } = await talk();
+    const { rev } = await send(ann, room, 'one');
+    await react(ben, room);
+    const later = [
+      ann.request('message:react', { room, seq: 1, emoji: '👍', on: true }),
+      ann.request('message:edit', { room, seq: 1, text: 'uno', rev }),
+    ] as const;
+    const [reacted, edited] = await Promise.all(later);
+    expect([reacted.message.rev, edited.message.rev]).toEqual([3, 4]);
+    expect(edited.message).toMatchObject({
+      text: 'uno',
+      reactions: [{ emoji: '👍', count: 2, users: ['2', '1'], mine: true }],
+    });
+    await react(ben, room, '👍', false);
+    const late = { room, seq: 1, text: 'eins', rev };
+    expect(await ann.raw('message:edit', late)).toMatchObject({
+      error: {
+        code: 'conflict',
+        current: { rev: 5, text: 'uno', reactions: [{ count: 1, users: ['1'], mine: true }] },
+      },
+    });
+    const gone = [
+      ann.request('message:react', { room, seq: 1, emoji: '❤️', on: true }),
+      ann.request('message:delete', { room, seq: 1 }),
+    ] as const;
+    const [, deleted] = await Promise.all(gone);
+    expect(deleted.message).toMatchObject({ rev: 7, text: '' });
+    expect(deleted.message).not.toHaveProperty('reactions');
+    expect(await codeOf(ben, 'message:reactions', { room, seq: 1, emoji: '👍' })).toBe('unknown_message');
+  });
+
+  test('of many the first ten are named, and who is not among them is told so all the same', async () => {
+    const { room, ann } = await talk();
+    await send(ann, room);
+    const clients = await Promise.all(Array.from({ length: 12 }, (_, n) => connect(100 + n)));
+    await Promise.all(clients.map((client) => client.request('room:join', { room })));
+    const answers = await Promise.all(clients.map((client) => react(client, room)));
+    for (const { reactions } of answers) expect(reactions).toMatchObject([{ mine: true }]);
+    const { messages: seen } = await ann.request('room:join', { room });
+    const named = seen[0]?.reactions?.[0]?.users ?? [];
+    expect(seen).toMatchObject([{ reactions: [{ emoji: '👍', count: 12 }] }]);
+    expect(named).toHaveLength(10);
+    expect(seen[0]?.reactions?.[0]).not.toHaveProperty('mine');
+    const unnamed = clients.filter(({ ready }) => !answers[0]?.reactions?.[0]?.users.includes(ready.user.id));
+    expect(unnamed).toHaveLength(2);
+    const last = unnamed[0] as ChatClient;
+    for (const { messages } of [
+      await last.request('room:join', { room }),
+      await last.request('room:sync', { room, since: 1 }),
+    ]) {
+      expect(messages).toMatchObject([{ reactions: [{ mine: true }] }]);
+    }
+    const { users } = await last.request('message:reactions', { room, seq: 1, emoji: '👍' });
+    expect(users.map(({ id }) => id).sort()).toEqual(clients.map(({ ready }) => ready.user.id).sort());
+    for (const client of clients) client.close();
+  });
+
+  test('is no message: it is not unread, and nobody’s list of rooms changes its order', async () => {
+    const { room, ann, ben } = await talk();
+    await send(ann, room);
+    await ben.request('read:mark', { room, seq: 1 });
+    await ben.request('room:leave', { room });
+    await react(ann, room);
+    const { rooms: listed } = await ben.request('room:list', {});
+    expect(listed.find(({ id }) => id === room)).toMatchObject({ head: 2, lastSeq: 1, unread: 0 });
+    const { messages, complete } = await ben.request('room:join', { room, since: 1 });
+    expect({ messages, complete }).toMatchObject({
+      complete: true,
+      messages: [{ seq: 1, rev: 2, reactions: [{ emoji: '👍', users: ['1'] }] }],
     });
   });
 });

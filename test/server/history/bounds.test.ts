@@ -44,6 +44,9 @@ test('what was in a deleted room goes bit by bit, over a restart too, until noth
   const first = await open(path);
   await first.write('putRoom', { id: 'den', name: 'Den', kind: 'private', at });
   await fill(first, 'den', 3000, (n) => `${n} ${'long text '.repeat(100)}`);
+  const user = { id: '9', name: 'Ida' };
+  await first.write('addMembers', { room: 'den', users: [user], source: 'api', mayReturn: true, at });
+  await first.write('react', { room: 'den', seq: 2999, reactions: [{ user: '9', emoji: '👍', on: true }] });
   const file = new DatabaseSync(path, { readOnly: true, timeout: 5000 });
   onTestFinished(() => file.close());
   const count = (table: string) =>
@@ -51,6 +54,7 @@ test('what was in a deleted room goes bit by bit, over a restart too, until noth
   await first.write('deleteRoom', { room: 'den' });
   expect(await first.read('room', { room: 'den' })).toBeNull();
   expect(count('messages')).toBeGreaterThan(2000);
+  expect(count('reactions')).toBe(1);
   await first.close();
   const second = await open(path);
   // The room may be made again meanwhile.
@@ -62,6 +66,7 @@ test('what was in a deleted room goes bit by bit, over a restart too, until noth
     return count('messages') === 1 && count('former_texts') === 0;
   };
   await vi.waitUntil(isDone, { timeout: 60_000, interval: 5 });
+  expect(count('reactions')).toBe(0);
   // Never all texts at once: whoever removes them from the index for searching has them in memory.
   expect(waiting).toBeLessThan(1000);
   expect(

@@ -281,6 +281,54 @@ const table: Record<RequestName, Partial<Record<Code, readonly Case[]>>> = {
     forbidden: [['ben', { seq: 1 }]],
     unknown_message: [['ann', { seq: 3 }]],
   },
+  'message:react': {
+    ok: [
+      ['ben', { seq: 1, emoji: '👩🏽‍💻', on: true }],
+      ['ben', { seq: 2, emoji: '👍', on: false }],
+    ],
+    bad_request: [
+      ['ben', { seq: 1, emoji: '👍👍', on: true }],
+      ['ben', { seq: 1, emoji: 'x', on: true }],
+      ['ben', { seq: 1, emoji: '', on: true }],
+      // Without the variation selector it is a sign of text.
+      ['ben', { seq: 1, emoji: '\u2764', on: true }],
+      ['ben', { seq: 1, emoji: '👍' }],
+    ],
+    unknown_room: [['eve', { seq: 1, emoji: '👍', on: true }]],
+    not_joined: [['ben', leaves('ben', { seq: 1, emoji: '👍', on: true })]],
+    unknown_message: [
+      ['ben', { seq: 3, emoji: '👍', on: true }],
+      [
+        'ben',
+        async ({ ann, room }) => {
+          await ann.request('message:delete', { room, seq: 1 });
+          return { seq: 1, emoji: '👍', on: true };
+        },
+      ],
+    ],
+    limit_reached: [
+      [
+        'ben',
+        async ({ ann, room }) => {
+          const react = (emoji: string) => ann.request('message:react', { room, seq: 1, emoji, on: true });
+          await Promise.all([...'😀😃😄😁😆😅😂🙂😉😊😇🥰'].map(react));
+          return { seq: 1, emoji: '👍', on: true };
+        },
+      ],
+    ],
+  },
+  'message:reactions': {
+    ok: [
+      ['ben', { seq: 1, emoji: '👍' }],
+      ['ben', leaves('ben', { seq: 1, emoji: '👍', cursor: cursor([7]) })],
+    ],
+    bad_request: [
+      ['ben', { seq: 1, emoji: 'thumbs up' }],
+      ['ben', { seq: 1, emoji: '👍', cursor: cursor(['7']) }],
+    ],
+    unknown_room: [['eve', { seq: 1, emoji: '👍' }]],
+    unknown_message: [['ben', { seq: 3, emoji: '👍' }]],
+  },
   'message:history': {
     ok: [
       ['ben', { before: 2 }],
@@ -410,6 +458,7 @@ describe('rate_limited, with the time to wait', () => {
     CHAT_LIMIT_CHANGE: [
       ['message:edit', (_, n) => ({ seq: 1, text: `x${n}` })],
       ['message:delete', () => ({ seq: 1 })],
+      ['message:react', (_, n) => ({ seq: 1, emoji: '👍', on: n % 2 === 0 })],
       ['room:update', (_, n) => ({ topic: `x${n}` })],
     ],
     CHAT_LIMIT_CREATE: [

@@ -660,6 +660,11 @@ public final class Chat {
         case "message:changed":
           if (room != null) heard(room, Wire.message(payload));
           break;
+        case "message:reacted":
+          if (room == null) break;
+          room.timeline.reacted(payload.optLong("seq"), payload.optLong("rev"));
+          if (room.joined) sync.sync(room);
+          break;
         case "room:activity":
           activity(payload, room);
           break;

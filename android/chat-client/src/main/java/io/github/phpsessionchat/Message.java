@@ -66,6 +66,12 @@ public final class Message {
     this.replyTo = replyTo;
   }
 
+  /** The same after a change of what is not shown here. */
+  Message at(long rev) {
+    return new Message(
+        id, room, seq, rev, clientId, user, text, sentAt, editedAt, deletedAt, deletedBy, replyTo);
+  }
+
   /** @return whether it was deleted; it keeps its place in the list */
   public boolean isDeleted() {
     return deletedAt != 0;

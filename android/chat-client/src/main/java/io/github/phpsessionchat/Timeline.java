@@ -57,9 +57,15 @@ final class Timeline {
   private final Map<Long, Message> messages = new HashMap<>();
   /** Live events that cannot be applied yet, by {@code rev}. */
   private final Map<Long, Message> held = new HashMap<>();
+  /** Reactions that cannot be applied yet: the {@code seq} of their messages, by {@code rev}. */
+  private final Map<Long, Long> heldReactions = new HashMap<>();
+  /** Reactions to what is not loaded: their {@code rev}, by {@code seq}. A page that is on its way may not have them. */
+  private final Map<Long, Long> late = new HashMap<>();
 
   private long head = NONE;
   private long seen;
+  /** Up to here an answer that was not complete has left out states which later changes of the same messages replace. */
+  private long partly;
   /** Where the piece that reaches to the end begins. */
   private long first = END;
 
@@ -125,6 +131,7 @@ final class Timeline {
   long join() {
     joining = true;
     held.clear();
+    heldReactions.clear();
     // A history restored from a backup counts from lower revs again: what was seen says nothing now.
     seen = 0;
     return head;
@@ -153,6 +160,13 @@ final class Timeline {
   void live(Message message) {
     seen = Math.max(seen, message.rev);
     if (held.size() < HELD) held.put(message.rev, message);
+    settle();
+  }
+
+  /** {@code message:reacted}: this client shows no reactions, but they are changes of the message. */
+  void reacted(long seq, long rev) {
+    seen = Math.max(seen, rev);
+    if (heldReactions.size() < HELD) heldReactions.put(rev, seq);
     settle();
   }
 
@@ -239,6 +253,8 @@ final class Timeline {
   /** Everything is gone; the room has to be joined anew. */
   void forget() {
     messages.clear();
+    late.clear();
+    partly = 0;
     head = NONE;
     first = END;
     complete = false;
@@ -253,19 +269,42 @@ final class Timeline {
     boolean whole = answer.complete || answer.messages.isEmpty();
     long reached = whole ? answer.head : answer.messages.get(answer.messages.size() - 1).rev;
     head = Math.max(head, reached);
-    if (!answer.complete) seen = Math.max(seen, answer.head);
+    if (!answer.complete) {
+      seen = Math.max(seen, answer.head);
+      partly = answer.head;
+    }
     settle();
   }
 
   /** Applies what is held as far as it follows without a gap. */
   private void settle() {
     if (head == NONE || joining) return;
-    for (Message next = held.get(head + 1); next != null; next = held.get(head + 1)) {
-      put(next);
-      head = next.rev;
+    for (; ; head++) {
+      Message next = held.get(head + 1);
+      Long reacted = heldReactions.get(head + 1);
+      if (next != null) put(next);
+      // It does not tell the message: that comes with the rest of the answer.
+      else if (reacted != null && head + 1 > partly) raise(reacted, head + 1);
+      else break;
     }
-    for (Iterator<Long> revs = held.keySet().iterator(); revs.hasNext(); ) {
+    dropKnown(held);
+    dropKnown(heldReactions);
+  }
+
+  private void dropKnown(Map<Long, ?> byRev) {
+    for (Iterator<Long> revs = byRev.keySet().iterator(); revs.hasNext(); ) {
       if (revs.next() <= head) revs.remove();
+    }
+  }
+
+  private void raise(long seq, long rev) {
+    Message known = messages.get(seq);
+    if (known != null) {
+      put(known.at(rev));
+    } else {
+      // No page is on its way for so long.
+      if (late.size() == HELD) late.clear();
+      late.put(seq, rev);
     }
   }
 
@@ -322,7 +361,8 @@ final class Timeline {
   private void put(Message message) {
     Message known = messages.get(message.seq);
     if (known != null && known.rev >= message.rev) return;
-    messages.put(message.seq, message);
+    Long later = late.remove(message.seq);
+    messages.put(message.seq, later != null && later > message.rev ? message.at(later) : message);
     sorted = null;
   }
 }

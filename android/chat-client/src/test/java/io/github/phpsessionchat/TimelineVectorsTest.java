@@ -58,6 +58,10 @@ class TimelineVectorsTest {
         case "event":
           timeline.live(Vectors.message(step.getJSONObject("message")));
           break;
+        case "reacted":
+          JSONObject event = step.getJSONObject("event");
+          timeline.reacted(event.getLong("seq"), event.getLong("rev"));
+          break;
         case "ack":
           timeline.stored(Vectors.message(step.getJSONObject("message")));
           break;

@@ -1,0 +1,79 @@
+import { RequestError } from '../errors.ts';
+import type { Message, RequestPayload } from '../events.ts';
+import type { History } from '../history/history.ts';
+
+/** What comes within this many milliseconds for one message is one change of it: a popular one must not be hundreds. */
+const gatherFor = 250;
+/** So many are not waited for longer: one change, and its event, have a largest size. */
+const mostGathered = 500;
+
+interface Reaction {
+  user: string;
+  emoji: string;
+  on: boolean;
+  resolve(outcome: { message: Message; changed: boolean }): void;
+  reject(error: unknown): void;
+}
+
+interface Gathered {
+  room: string;
+  seq: number;
+  reactions: Reaction[];
+  timer: NodeJS.Timeout;
+}
+
+/** Gathers reactions to each message. Who reacts is answered when they are on the disk. */
+export class Reactions {
+  readonly #history: History;
+  readonly #gathered = new Map<string, Gathered>();
+
+  constructor(history: History) {
+    this.#history = history;
+  }
+
+  /** @returns the message as it is then, and whether this has changed anything */
+  react(
+    user: string,
+    { room, seq, emoji, on }: RequestPayload<'message:react'>,
+  ): Promise<{ message: Message; changed: boolean }> {
+    return new Promise((resolve, reject) => {
+      const { reactions } = this.#gather(room, seq);
+      if (reactions.push({ user, emoji, on, resolve, reject }) === mostGathered) this.flush(room, seq);
+    });
+  }
+
+  /** Stores those of a message at once: what its sender asks for next may be to change or delete the message. */
+  flush(room: string, seq: number): void {
+    const gathered = this.#gathered.get(keyOf(room, seq));
+    if (gathered === undefined) return;
+    this.#gathered.delete(keyOf(room, seq));
+    clearTimeout(gathered.timer);
+    void this.#store(gathered);
+  }
+
+  #gather(room: string, seq: number): Gathered {
+    const key = keyOf(room, seq);
+    const known = this.#gathered.get(key);
+    if (known !== undefined) return known;
+    const timer = setTimeout(() => this.flush(room, seq), gatherFor);
+    const gathered: Gathered = { room, seq, reactions: [], timer };
+    this.#gathered.set(key, gathered);
+    return gathered;
+  }
+
+  async #store({ room, seq, reactions }: Gathered): Promise<void> {
+    const input = { room, seq, reactions: reactions.map(({ user, emoji, on }) => ({ user, emoji, on })) };
+    try {
+      const { message, results } = await this.#history.write('react', input);
+      for (const [n, { resolve, reject }] of reactions.entries()) {
+        const result = results[n];
+        if (result === 'changed' || result === 'same') resolve({ message, changed: result === 'changed' });
+        else reject(new RequestError(result ?? 'internal'));
+      }
+    } catch (error) {
+      for (const { reject } of reactions) reject(error);
+    }
+  }
+}
+
+const keyOf = (room: string, seq: number) => `${seq} ${room}`;
