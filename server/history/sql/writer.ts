@@ -192,15 +192,16 @@ export class Writer {
       }
       const changed = work.changed || changes.length > 0;
       if (changed) await store(place, work);
+      ending = changed;
+      const end = raw(changed ? 'COMMIT' : 'ROLLBACK');
+      if (!this.#shared) {
+        await transaction.query(end);
+        return batch({});
+      }
       // Last, and in one trip with COMMIT: an entry locks what all servers need. If there is none, what the rules have seen
       // is known here before they are answered.
       const numbered = changes.length > 0 ? append(this.#dialect, changes) : [lastPosition];
-      ending = changed;
-      const [answer = []] = await transaction.queryAll([
-        ...(this.#shared ? numbered : []),
-        raw(changed ? 'COMMIT' : 'ROLLBACK'),
-      ]);
-      if (!this.#shared) return batch({});
+      const [answer = []] = await transaction.queryAll([...numbered, end]);
       return batch(changes.length > 0 ? { entry: numberOf(answer) } : { upTo: numberOf(answer) });
     } catch (error) {
       if (!ending || !(error instanceof SqlError && error.problem === 'lost')) {
