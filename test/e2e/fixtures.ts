@@ -7,6 +7,7 @@ import { type ChatServer, historyFolder, nextChatServer } from '../helpers/chat-
 import { freePort } from '../helpers/child.ts';
 import { type Memcached, startMemcached } from '../helpers/memcached.ts';
 import { type PhpApp, startPhpApp } from '../helpers/php-app.ts';
+import { KeptWindow } from './kept-window.ts';
 
 /** What there is from the beginning. */
 export const rooms = [
@@ -148,7 +149,10 @@ interface Fixtures {
   visitor: Person;
 }
 
-export const test = base.extend<Fixtures, { surroundings: Surroundings }>({
+export const test = base.extend<
+  Fixtures & { window: (name: string) => Promise<Page> },
+  { surroundings: Surroundings; windows: Map<string, KeptWindow> }
+>({
   surroundings: [
     // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the fixtures' names from the pattern.
     async ({}, use) => {
@@ -170,6 +174,29 @@ export const test = base.extend<Fixtures, { surroundings: Surroundings }>({
     },
     { scope: 'worker' },
   ],
+
+  windows: [
+    // biome-ignore lint/correctness/noEmptyPattern: as above.
+    async ({}, use) => {
+      const windows = new Map<string, KeptWindow>();
+      await use(windows);
+      for (const window of windows.values()) await window.close();
+    },
+    { scope: 'worker' },
+  ],
+
+  // After the test a window leaves the chat before the chat ends.
+  window: async ({ browser, site: { php }, windows }, use, info) => {
+    const used = new Set<KeptWindow>();
+    await use((name) => {
+      const window = windows.get(name) ?? new KeptWindow();
+      windows.set(name, window);
+      used.add(window);
+      return window.open(browser);
+    });
+    const failed = info.status !== info.expectedStatus;
+    for (const window of used) await window.leave(`${php.url}/site.css`, failed);
+  },
 
   site: async ({ surroundings }, use) => {
     const { memcached, php, chatPort, otherPort } = surroundings;
@@ -216,26 +243,18 @@ export const test = base.extend<Fixtures, { surroundings: Surroundings }>({
     history.remove();
   },
 
-  visitor: async ({ browser }, use) => {
-    const context = await browser.newContext();
-    await use(new Person(await context.newPage()));
-    await context.close();
-  },
+  visitor: async ({ window }, use) => use(new Person(await window('visitor'))),
 
-  alice: async ({ browser, site }, use) => {
-    const context = await browser.newContext();
-    const person = new Person(await context.newPage());
+  alice: async ({ window, site }, use) => {
+    const person = new Person(await window('alice'));
     await person.enter(site, 'alice');
     await use(person);
-    await context.close();
   },
 
-  bob: async ({ browser, site }, use) => {
-    const context = await browser.newContext();
-    const person = new Person(await context.newPage());
+  bob: async ({ window, site }, use) => {
+    const person = new Person(await window('bob'));
     await person.enter(site, 'bob');
     await use(person);
-    await context.close();
   },
 });
 
