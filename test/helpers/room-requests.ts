@@ -14,6 +14,8 @@ export const roomRequests: Readonly<Record<string, object>> = {
   'message:send': { text: 'hello', clientId: 'a' },
   'message:edit': { seq: 1, text: 'hello' },
   'message:delete': { seq: 1 },
+  'message:react': { seq: 1, emoji: '👍', on: true },
+  'message:reactions': { seq: 1, emoji: '👍' },
   'message:history': {},
   'message:search': { query: 'secret' },
   'read:mark': { seq: 1 },
