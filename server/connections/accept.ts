@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -18,15 +17,14 @@ import type {
 import { answerError, answerErrorRaw } from '../http/answer.ts';
 import { OpenLimit, tryAgainAfter } from '../limits.ts';
 import type { Liveness } from '../liveness/liveness.ts';
-import type { Log } from '../log.ts';
 import { requestListener, type Services } from '../requests/dispatch.ts';
-import type { SessionUser } from '../session/identity.ts';
 import type { LiveSession, SessionReader, SessionRefusal } from '../session/read-session.ts';
 import { Accepted, identityOf, type Shared } from './accepted.ts';
 import { type Admission, reasonOf } from './admission.ts';
 import { FanOut } from './fan-out.ts';
 import { type Breach, Guard, type GuardedSocket, maxPacketBytes } from './guard.ts';
 import { Penalties } from './intake.ts';
+import { RoomsLog } from './rooms-log.ts';
 import { Source, WebSockets } from './source.ts';
 
 /**
@@ -74,8 +72,6 @@ type ChatSocket = SocketIoSocket<ClientToServer, ServerToClient, DefaultEventsMa
 
 /** Packets in the body of one POST, which are handled in one turn: more than a client sends after a break. */
 const mostPackets = 500;
-/** So many sessions are remembered whose rooms were logged. */
-const mostLogged = 10_000;
 const packetSeparator = '\x1e';
 /** Milliseconds between two times at which a draining server closes connections. */
 const shortestPause = 5;
@@ -89,8 +85,6 @@ export class SocketTransport {
   readonly #onRefusal: OnRefusal;
   readonly #loginUrl: string | undefined;
   readonly #connectionsOfUser: OpenLimit;
-  /** Digests of what was logged of sessions. */
-  readonly #logged = new Set<string>();
   readonly #penalties = new Penalties();
   /** By sid. */
   readonly #connections = new Map<string, Open>();
@@ -152,7 +146,7 @@ export class SocketTransport {
     const shared: Shared = {
       ...parts,
       publisher: this.publisher,
-      logRooms: (session, user) => this.#logRooms(session, user, services.log),
+      roomsLog: new RoomsLog(services.log),
     };
     this.#io.use((socket, next) => {
       this.#authenticate(socket, parts).then(
@@ -328,23 +322,9 @@ export class SocketTransport {
     return null;
   }
 
-  /** Once for what a session holds, however many connections it has. */
-  #logRooms(session: string, { roomsProblem }: SessionUser, log: Log): void {
-    if (roomsProblem === undefined) return;
-    const key = createHash('sha256').update(`${session} ${roomsProblem}`).digest('base64');
-    if (this.#logged.has(key)) return;
-    // So that it does not grow for ever; then the log says it once more.
-    if (this.#logged.size >= mostLogged) this.#logged.clear();
-    this.#logged.add(key);
-    log.warn(
-      { setting: 'CHAT_USER_ROOMS', reason: roomsProblem },
-      'not all rooms in a session could be taken',
-    );
-  }
-
   #welcome(socket: ChatSocket, ready: Parts['ready'], shared: Shared): void {
     const { session, connection } = socket.data;
-    shared.logRooms(session.id, session.user);
+    shared.roomsLog.say(session.id, session.user);
     const open = this.#connections.get(sidOf(socket.conn));
     // Closed in this very turn.
     if (open === undefined) return;

@@ -10,6 +10,7 @@ import type { LiveSession } from '../session/read-session.ts';
 import type { FanOut } from './fan-out.ts';
 import type { Guard } from './guard.ts';
 import type { Intake } from './intake.ts';
+import type { RoomsLog } from './rooms-log.ts';
 
 /** What all connections share. */
 export interface Shared {
@@ -18,8 +19,7 @@ export interface Shared {
   liveness: Liveness;
   /** What `session:changed` says. */
   self: (connection: Connection) => SessionChange;
-  /** Logs what cannot be taken of the rooms in a session. */
-  logRooms: (session: string, user: SessionUser) => void;
+  roomsLog: RoomsLog;
 }
 
 /** What is needed of Socket.IO's socket. */
@@ -86,8 +86,8 @@ export class Accepted implements Subscriber, Client {
   changed(user: SessionUser): void {
     if (user.banned) return this.ended('kicked');
     const { connection } = this;
-    const { services, publisher, self, logRooms } = this.#shared;
-    logRooms(this.#session, user);
+    const { services, publisher, self, roomsLog } = this.#shared;
+    roomsLog.say(this.#session, user);
     const before = self(connection);
     services.chat.directory.changed(connection, identityOf(user)).then(
       () => {
