@@ -33,6 +33,8 @@ declare global {
  * @attr login-url - where the reader logs in again when the session has ended
  * @attr profile-url - where the site shows a person: `{id}` is replaced by the user's id
  * @attr title-count - `off` leaves the page's title alone
+ * @attr notify-text - `off`: notifications have no text of private and direct messages
+ * @attr sound - `on`: notifications make the system's sound
  * @attr closable - shows a button that fires `php-chat:close`
  * @fires php-chat:unread - the number of unread messages has changed
  * @fires php-chat:ended - the session has ended; everything shown is gone

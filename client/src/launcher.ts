@@ -28,6 +28,8 @@ const handedOn = [
   'login-url',
   'profile-url',
   'title-count',
+  'notify-text',
+  'sound',
 ];
 const pictures = { open: 'M4 5h16v11.5H10.5L6 20v-3.5H4z', close: 'm5 9.5 7 7 7-7' };
 

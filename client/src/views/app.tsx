@@ -105,7 +105,9 @@ export class AppView {
       },
     });
     this.#reading = new ReadMarker(chat, this.#timeline);
-    this.#rest = new Rest(this.#context, root, { find: this.#timeline.find, open }, (again) =>
+    const { find } = this.#timeline;
+    const jump = (to: Pick<Message, 'room' | 'seq'>) => void this.#jump(to);
+    this.#rest = new Rest(this.#context, root, { find, open, jump }, (again) =>
       this.#toasts.show(strings.text('error.other'), 'bad', again),
     );
     this.#peopleBeside = chat.settings.get<boolean>('people') ?? true;
@@ -166,6 +168,7 @@ export class AppView {
     this.#rest.tooltip?.hide();
     this.#toasts.clear();
     this.#rest.speaker?.clear();
+    this.#rest.notifications?.clear();
     this.#timeline.clear();
     this.#draw(null);
   }
@@ -199,7 +202,8 @@ export class AppView {
     this.#left = undefined;
   }
 
-  message(room: Room, message: Pick<Message, 'user' | 'text'>): void {
+  message(room: Room, message: Pick<Message, 'user' | 'text' | 'seq'>): void {
+    this.#rest.notifications?.message(room, message);
     if (room === this.#context.chat.current) this.#rest.speaker?.message(message.user.name, message.text);
     else this.#rest.speaker?.elsewhere(room.summary.name);
   }
@@ -257,7 +261,7 @@ export class AppView {
     const notice = noticeOf(context);
     const lost = notice?.lost === true;
     const inert = this.#dialog !== undefined;
-    const { SearchPanel, People } = this.#rest.panels ?? {};
+    const { AskCard, SearchPanel, People } = this.#rest.panels ?? {};
     return (
       <>
         <RoomList
@@ -266,6 +270,7 @@ export class AppView {
           lost={lost}
           shown={this.#setRooms}
           search={() => this.#search('everywhere')}
+          above={AskCard && <AskCard context={context} />}
         />
         <section class="main" aria-label={room?.summary.name ?? strings.text('rooms.heading')} inert={inert}>
           <Header
@@ -445,7 +450,7 @@ export class AppView {
     this.#searcher = undefined;
   };
 
-  async #jump({ room, seq }: Message): Promise<void> {
+  async #jump({ room, seq }: Pick<Message, 'room' | 'seq'>): Promise<void> {
     const { chat, strings, toast } = this.#context;
     try {
       await chat.connected();

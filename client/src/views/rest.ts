@@ -1,3 +1,5 @@
+import type { Message } from '../../../server/events.ts';
+import type { Notifications } from '../notifications.ts';
 import type { Context } from './context.ts';
 import { Later } from './later.ts';
 import type { FormatBar } from './panels/format-bar.tsx';
@@ -11,21 +13,33 @@ type Dialogs = typeof import('./dialogs/dialogs.tsx');
 const panels = new Later<Panels>(() => import('./panels/panels.ts'));
 const dialogs = new Later<Dialogs>(() => import('./dialogs/dialogs.tsx'));
 
+/** What is done with messages. */
+interface MessageActs extends Messages {
+  /** Shows a message, whichever room it is in. */
+  jump(message: Pick<Message, 'room' | 'seq'>): void;
+}
+
 /** What one element gets after its first messages: the code of what opens later, its sheets and its texts. */
 export class Rest {
   tooltip: Tooltip | undefined;
   speaker: Speaker | undefined;
   formatBar: FormatBar | undefined;
+  notifications: Notifications | undefined;
   readonly #context: Context;
   readonly #root: ShadowRoot;
-  readonly #messages: Messages;
+  readonly #messages: MessageActs;
   readonly #failed: (again: () => void) => void;
   #asked = false;
   /** What comes late is for nobody any more. */
   readonly #stopped = new AbortController();
 
   /** @param failed - tells the reader that something cannot be had, and offers to try again */
-  constructor(context: Context, root: ShadowRoot, messages: Messages, failed: (again: () => void) => void) {
+  constructor(
+    context: Context,
+    root: ShadowRoot,
+    messages: MessageActs,
+    failed: (again: () => void) => void,
+  ) {
     this.#context = context;
     this.#root = root;
     this.#messages = messages;
@@ -96,6 +110,8 @@ export class Rest {
     this.speaker = new this.panels.Speaker(strings, changed);
     this.formatBar = new this.panels.FormatBar(this.#context, this.#root, signal);
     this.panels.listenToMessages(this.#root, this.#messages, signal);
+    const { jump } = this.#messages;
+    this.notifications = new this.panels.Notifications(chat, this.#root.host, jump, signal);
     this.speaker.connection(chat.connection.state);
     chat.followers.add(new this.panels.RoomNews(this.#context));
     void this.panels.hintAtScripts();

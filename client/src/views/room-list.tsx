@@ -1,4 +1,4 @@
-import { Component, createRef } from 'preact';
+import { Component, type ComponentChildren, createRef } from 'preact';
 import type { Chat } from '../chat.ts';
 import type { Room } from '../store/room.ts';
 import type { Strings } from '../strings.ts';
@@ -20,6 +20,8 @@ interface Props {
   /** This is the list that is shown now; undefined: none is. */
   shown(list: RoomList | undefined): void;
   search(): void;
+  /** What stands above the list. */
+  readonly above: ComponentChildren;
 }
 
 /** From so many rooms on there is a field to find one. */
@@ -74,7 +76,7 @@ export class RoomList extends Component<Props> {
     (stop ?? this.#nav.current?.querySelector<HTMLElement>('.bar button'))?.focus();
   }
 
-  override render({ context, inert, lost, search }: Props) {
+  override render({ context, inert, lost, search, above }: Props) {
     const { chat, strings } = context;
     const { can, me } = chat;
     const label = strings.text('rooms.list');
@@ -113,6 +115,7 @@ export class RoomList extends Component<Props> {
             </button>
           )}
         </div>
+        {above}
         {chat.rooms.size > MANY && this.#field()}
         {/* Another one when the rooms are known: the field above would move the empty one. */}
         <RovingList

@@ -2,6 +2,7 @@ import { Component } from 'preact';
 import type { Notify } from '../../../../server/events.ts';
 import type { Room } from '../../store/room.ts';
 import type { Context } from '../context.ts';
+import { NotifyLine } from '../panels/ask-card.tsx';
 import { refusal } from '../refusal.ts';
 import { Ask } from './ask.tsx';
 import { Actions, Dialog } from './dialog.tsx';
@@ -99,6 +100,7 @@ export class RoomSettings extends Component<Props> {
             </button>
           ))}
         </div>
+        <NotifyLine context={context} />
         {this.#ends()}
       </Dialog>
     );

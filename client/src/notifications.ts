@@ -1,0 +1,146 @@
+import type { Message } from '../../server/events.ts';
+import type { Chat } from './chat.ts';
+import type { Room } from './store/room.ts';
+import { plain } from './text/format.ts';
+
+/** Between two visits of one person. */
+const VISIT_MS = 30 * 60_000;
+const VISITS = 3;
+const LATER_MS = 30 * 24 * 60 * 60_000;
+const LONGEST = 140;
+/** In this time every page of the browser has got the message. */
+const EVERYWHERE_MS = 5000;
+
+/** What is kept in this browser. */
+interface Kept {
+  readonly on?: boolean;
+  readonly visits: number;
+  readonly at: number;
+  /** Until then nobody is asked. */
+  readonly later?: number;
+}
+
+const kept = ({ settings }: Chat): Kept => settings.get<Kept>('notifications') ?? { visits: 0, at: 0 };
+const keep = (chat: Chat, change: Partial<Kept>) =>
+  chat.settings.set('notifications', { ...kept(chat), ...change });
+
+/** `absent`: this browser cannot show any on this page, as on a page without TLS. */
+export function notificationState(chat: Chat): 'on' | 'off' | 'blocked' | 'absent' {
+  if (typeof Notification === 'undefined' || navigator.locks === undefined) return 'absent';
+  if (Notification.permission === 'denied') return 'blocked';
+  return Notification.permission === 'granted' && kept(chat).on === true ? 'on' : 'off';
+}
+
+/** To be called by a press: nothing else may ask. */
+export async function turnOn(chat: Chat): Promise<void> {
+  keep(chat, { on: true });
+  if (Notification.permission !== 'granted') await Notification.requestPermission();
+}
+
+/** At the third visit, unless somebody said “not now” in the last thirty days. */
+export function mayAsk(chat: Chat): boolean {
+  const { visits, later = 0 } = kept(chat);
+  return visits >= VISITS && later < Date.now() && notificationState(chat) === 'off';
+}
+
+export function askLater(chat: Chat): void {
+  keep(chat, { later: Date.now() + LATER_MS });
+}
+
+/**
+ * Notifications of the browser about new messages, while no page with this chat has the focus. Of several pages one
+ * shows each; of a room the newest one stands.
+ */
+export class Notifications {
+  readonly #chat: Chat;
+  readonly #host: Element;
+  readonly #open: (message: Pick<Message, 'room' | 'seq'>) => void;
+  readonly #name: string;
+  readonly #shown = new Map<string, Notification>();
+  #blurred = () => {};
+
+  /** @param open - shows that message */
+  constructor(
+    chat: Chat,
+    host: Element,
+    open: (message: Pick<Message, 'room' | 'seq'>) => void,
+    signal: AbortSignal,
+  ) {
+    this.#chat = chat;
+    this.#host = host;
+    this.#open = open;
+    this.#name = `php-chat ${chat.server}`;
+    const { visits, at } = kept(chat);
+    if (Date.now() - at > VISIT_MS) keep(chat, { visits: visits + 1, at: Date.now() });
+    if (notificationState(chat) === 'absent') return;
+    addEventListener('focus', this.#focused, { signal });
+    addEventListener('blur', () => this.#blurred(), { signal });
+    signal.addEventListener('abort', () => {
+      this.#blurred();
+      this.clear();
+    });
+    if (document.hasFocus()) this.#focused();
+  }
+
+  message(room: Room, message: Pick<Message, 'user' | 'text' | 'seq'>): void {
+    if (document.hasFocus() || room.summary.notify !== 'all' || notificationState(this.#chat) !== 'on')
+      return;
+    const name = `${this.#name} ${room.id} ${message.seq}`;
+    void navigator.locks.request(name, { ifAvailable: true }, async (lock) => {
+      if (lock === null) return;
+      const { held = [] } = await navigator.locks.query();
+      if (held.some((one) => one.name === this.#focusName)) return;
+      this.#show(room, message);
+      await new Promise((resolve) => setTimeout(resolve, EVERYWHERE_MS));
+    });
+  }
+
+  /** They may be for somebody else's eyes by now. */
+  clear(): void {
+    for (const notification of this.#shown.values()) notification.close();
+    this.#shown.clear();
+  }
+
+  get #focusName(): string {
+    return `${this.#name} focus`;
+  }
+
+  /** As long as this page has the focus, the others know by a lock. What was shown is in sight now. */
+  readonly #focused = () => {
+    this.clear();
+    this.#blurred();
+    const blurred = new Promise<void>((resolve) => {
+      this.#blurred = resolve;
+    });
+    void navigator.locks.request(this.#focusName, { mode: 'shared' }, () => blurred);
+  };
+
+  #show(room: Room, { user, text, seq }: Pick<Message, 'user' | 'text' | 'seq'>): void {
+    const { kind, name } = room.summary;
+    const secret = kind !== 'public' && this.#host.getAttribute('notify-text') === 'off';
+    const words = [...plain(text).replace(/\s+/gu, ' ')];
+    const body = words.length > LONGEST ? `${words.slice(0, LONGEST).join('')}…` : words.join('');
+    const notification = notificationOf(kind === 'direct' ? user.name : `${user.name} · ${name}`, {
+      body: secret ? '' : body,
+      tag: `${this.#name} ${room.id}`,
+      silent: this.#host.getAttribute('sound') !== 'on',
+    });
+    if (notification === undefined) return;
+    this.#shown.set(room.id, notification);
+    notification.onclick = () => {
+      focus();
+      notification.close();
+      (this.#host.closest('php-chat-launcher') as (Element & { open(): void }) | null)?.open();
+      this.#open({ room: room.id, seq });
+    };
+  }
+}
+
+/** Undefined in browsers that show notifications of service workers only, as those of Android do. */
+function notificationOf(title: string, options: NotificationOptions): Notification | undefined {
+  try {
+    return new Notification(title, options);
+  } catch {
+    return undefined;
+  }
+}
