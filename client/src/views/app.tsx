@@ -84,6 +84,7 @@ export class AppView {
       },
       menu: (request, opener) => this.#openMenu(request, opener),
       dialog: (request) => this.#openDialog(request),
+      firstRun: () => this.#rest.panels?.firstRun(this.#context),
       profileUrl: (user) => this.#profileUrl(user),
       noRooms: () => {
         const { NoRooms } = this.#rest.panels ?? {};

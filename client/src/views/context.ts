@@ -61,6 +61,8 @@ export interface Context {
   menu(request: MenuRequest, opener: HTMLElement): void;
   /** Opens a dialog. */
   dialog(request: DialogRequest): void;
+  /** In place of an empty room, for somebody who has just set the chat up. */
+  firstRun(): ComponentChildren;
   /** Where the site shows more about a person. */
   profileUrl(user: User): string | undefined;
   /** What stands in place of all rooms where there is none; its code comes later. */

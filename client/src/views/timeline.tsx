@@ -6,7 +6,6 @@ import { Slice } from '../store/slice.ts';
 import { Avatar } from './avatar.tsx';
 import type { Context } from './context.ts';
 import { Empty } from './empty.tsx';
-import { firstRun } from './first-run.tsx';
 import { GroupKeys } from './group-keys.ts';
 import { Message, type MessageActions, type State } from './message.tsx';
 import { Roving } from './roving.ts';
@@ -313,7 +312,7 @@ export class TimelineView {
         : strings.text('empty.room.text', { room: name });
       if (!complete) return false;
       return (
-        firstRun(this.#context) ?? (
+        this.#context.firstRun() ?? (
           <Empty picture="bubble" title={strings.text('empty.room.title')} text={text} />
         )
       );

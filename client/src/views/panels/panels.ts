@@ -10,6 +10,7 @@ import { openRoomMenu } from './room-menu.tsx';
 export { hintAt, hintAtScripts, hintAtUnknownRoom } from '../../hints.ts';
 export { Notifications } from '../../notifications.ts';
 export { AskCard } from './ask-card.tsx';
+export { firstRun } from './first-run.tsx';
 export { FormatBar } from './format-bar.tsx';
 export { NoRooms } from './no-rooms.tsx';
 export { People } from './people.tsx';

@@ -1,7 +1,7 @@
-import style from '../styles/first-run.css?inline';
-import type { Context } from './context.ts';
-import { copy } from './copy.ts';
-import { Icon } from './icon.tsx';
+import style from '../../styles/first-run.css?inline';
+import type { Context } from '../context.ts';
+import { copy } from '../copy.ts';
+import { Icon } from '../icon.tsx';
 
 let sheet: CSSStyleSheet | undefined;
 
