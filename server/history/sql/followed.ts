@@ -44,6 +44,8 @@ const kept = 60 * 60 * 1000;
 const forgetEvery = 60 * 1000;
 /** Characters of an HMAC-SHA-256 in base64. */
 const codeLength = 44;
+/** Own texts that are awaited back. The bus may lose some. */
+const mostAwaited = 1000;
 
 /** Begins to hand out what is written from now on. @throws SqlError */
 export async function follow(
@@ -61,6 +63,8 @@ export async function follow(
   let said = 0;
   /** How many texts each of the other servers has said, as far as was heard. */
   const heard = new Map<string, number>();
+  /** The codes of its own texts that have not come back: they say nothing new, so they need not be opened. */
+  const awaited = new Set<string>();
   const closing = new AbortController();
   const { signal } = closing;
   const delivery = new Delivery({
@@ -74,18 +78,26 @@ export async function follow(
     // Several sites may share a bus.
     `php-session-chat:${createHash('sha256').update(digestKey).digest('hex').slice(0, 16)}`,
     (text) => {
+      if (awaited.delete(text.slice(0, codeLength))) return;
       const sent = opened(digestKey, text);
       if (sent === null) return onForeign();
       if ('num' in sent) return delivery.hint(sent.num, sent.changes);
       // A later version may send something else.
       if (!('said' in sent)) return;
-      // Its own texts come back; one that is doubled, overtaken or played back later says nothing new.
+      // Its own, doubled by the bus; and one that was overtaken or is played back later says nothing new.
       if (sent.from === self || sent.nth <= (heard.get(sent.from) ?? 0)) return;
       heard.set(sent.from, sent.nth);
       onSaid(sent.said);
     },
     () => void lookOnce(),
   );
+
+  function publish(text: string, is: 'hint' | 'said'): void {
+    const [oldest] = awaited;
+    if (awaited.size === mostAwaited) awaited.delete(oldest as string);
+    awaited.add(text.slice(0, codeLength));
+    bus?.publish(text, is);
+  }
 
   async function lookOnce(): Promise<void> {
     const before = delivery.position;
@@ -116,12 +128,12 @@ export async function follow(
       if (bus !== undefined) {
         const whole = bus.most > 0 ? sealed(digestKey, { num: entry, changes: changes.map(hinted) }) : '';
         const hint = whole !== '' && whole.length <= bus.most ? whole : sealed(digestKey, { num: entry });
-        bus.publish(hint, 'hint');
+        publish(hint, 'hint');
       }
       return delivery.own(entry, changes);
     },
     upTo: (entry) => delivery.upTo(entry),
-    say: (what) => bus?.publish(sealed(digestKey, { from: self, nth: ++said, said: what }), 'said'),
+    say: (what) => publish(sealed(digestKey, { from: self, nth: ++said, said: what }), 'said'),
     async close() {
       closing.abort();
       delivery.close(new SqlError('lost', 'the history is closed'));
