@@ -115,9 +115,9 @@ test.concurrent(`${sessions} sessions in memcached are looked at once in 15 s, w
     await pause(16_000);
     return (await looks()) - before;
   };
-  // Up to two looks at each, and the canary, which is looked at three or four times a second. If this machine holds it
+  // Up to two looks at each, and the canary, which is looked at twice a second. If this machine holds it
   // up, there are more looks than need be, so that this may take another attempt.
-  await expect.poll(looksIn16Seconds, { timeout: 40_000, interval: 0 }).toBeLessThan(2 * sessions + 16 * 4);
+  await expect.poll(looksIn16Seconds, { timeout: 40_000, interval: 0 }).toBeLessThan(2 * sessions + 16 * 2);
   await memcached.delete(one);
   await expectInTime(clients[0] as ChatClient, expect);
 });

@@ -4,11 +4,11 @@ import { within } from './deadline.ts';
 
 // Milliseconds. What is lost in the worst case: `every` + `timeout` until it shows, and a look at all sessions after
 // that. Together it has to be far below the two seconds in which a logout is noticed.
-const every = 300;
+const every = 500;
 const timeout = 300;
 /** Notifications count as complete when nothing has spoken against it for so long. */
 const calm = 3000;
-/** The longest pause after failures: a store that refuses the canary is not asked three times a second. */
+/** The longest pause after failures: a store that refuses the canary is not asked twice a second. */
 const longestPause = 60_000;
 
 /** How long a canary lives if nobody replaces it. */

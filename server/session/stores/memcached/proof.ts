@@ -20,7 +20,8 @@ const silent = [
   'log_worker_dropped',
   'log_watcher_skipped',
 ];
-const statAnswer = /^(?:STAT (?<name>\S+) (?<value>.*)|END|(?<refused>(?:[A-Z]+_)?ERROR.*))$/;
+/** To `mg`, to `set`, and to `stats`, which has many lines. */
+const answers = /^(?:HD|EN|STORED|NOT_STORED|(?:[A-Z]+_)?ERROR.*|STAT (\S+) (.*)|END)$/;
 
 /** The keys of one process's canaries: they begin with `start`. */
 export const canaryKeys = () => `${prefix}${randomBytes(6).toString('hex')}.`;
@@ -36,7 +37,7 @@ export function memcachedProof(text: TextConnection, start: string, touched: () 
 
   /** @throws StoreError if this memcached does not count everything, or may lose items from its disk */
   function silentChanges(counts: readonly RegExpExecArray[]): string {
-    const stats = new Map(counts.map(({ groups }) => [groups?.name, groups?.value]));
+    const stats = new Map(counts.map(([, name, value]) => [name, value]));
     if (!silent.every((name) => stats.has(name)) || stats.has('extstore_page_evictions'))
       throw new StoreError('memcached does not count all that it does not notify of');
     const values = silent.map((name) => Number(stats.get(name)) - (name === 'touch_hits' ? touched() : 0));
@@ -53,13 +54,12 @@ export function memcachedProof(text: TextConnection, start: string, touched: () 
   return {
     notifications: (name) => [String(name)],
     async write(name, before) {
-      const [[found], [stored], counts] = await Promise.all([
-        text.ask(`mg ${start}${before}`, /^(?:HD|EN|(?:[A-Z]+_)?ERROR.*)$/),
-        text.ask(`set ${start}${name} 0 ${canarySeconds} 0\r\n`, /^(?:(?:NOT_)?STORED|(?:[A-Z]+_)?ERROR.*)$/),
-        text.askList('stats', statAnswer, ([line]) => !line.startsWith('STAT ')),
-      ]);
-      if (stored !== 'STORED') throw new StoreError('memcached does not store the canary');
-      return found === 'HD' ? silentChanges(counts) : null;
+      // In one piece: each answer that comes by itself wakes both processes.
+      const commands = [`mg ${start}${before}`, `set ${start}${name} 0 ${canarySeconds} 0\r\n`, 'stats'];
+      const isLast = ([, stat]: RegExpExecArray, nth: number) => nth > 2 && stat === undefined;
+      const [found, stored, ...counts] = await text.askUntil(commands, answers, isLast);
+      if (stored?.[0] !== 'STORED') throw new StoreError('memcached does not store the canary');
+      return found?.[0] === 'HD' ? silentChanges(counts) : null;
     },
   };
 }

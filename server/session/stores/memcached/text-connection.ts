@@ -8,8 +8,8 @@ const lineEnd = 0x0a;
 
 interface Question {
   fits: RegExp;
-  /** Whether this answer is the last one. */
-  ends(answer: RegExpExecArray): boolean;
+  /** Whether this answer, the nth from 1, is the last one. */
+  ends(answer: RegExpExecArray, nth: number): boolean;
   answers: RegExpExecArray[];
   settle(answer: RegExpExecArray[] | StoreError): void;
 }
@@ -50,19 +50,15 @@ export class TextConnection {
    * @returns their answers, in the same order
    */
   askAll(commands: readonly string[], fits: RegExp): Promise<RegExpExecArray[]> {
-    let missing = commands.length;
-    return this.#ask(commands, fits, () => --missing === 0);
+    return this.askUntil(commands, fits, (_, nth) => nth === commands.length);
   }
 
-  /**
-   * Asks a command that is answered by several lines.
-   * @param fits matches each of them
-   */
-  askList(command: string, fits: RegExp, ends: Question['ends']): Promise<RegExpExecArray[]> {
-    return this.#ask([command], fits, ends);
-  }
-
-  async #ask(commands: readonly string[], fits: RegExp, ends: Question['ends']): Promise<RegExpExecArray[]> {
+  /** The same for commands that are not answered by one line each; `fits` matches every line. */
+  async askUntil(
+    commands: readonly string[],
+    fits: RegExp,
+    ends: Question['ends'],
+  ): Promise<RegExpExecArray[]> {
     if (this.#closed) throw new StoreError('the store was closed');
     // Answers come in the order of the questions: if this one is late, so are all behind it.
     const answered = deadline(this.#timeout, () =>
@@ -109,7 +105,7 @@ export class TextConnection {
           return;
         }
         question.answers.push(answer);
-        if (question.ends(answer)) this.#asked.shift()?.settle(question.answers);
+        if (question.ends(answer, question.answers.length)) this.#asked.shift()?.settle(question.answers);
         from = end + 1;
       }
       rest = received.subarray(from);
