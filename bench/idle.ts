@@ -1,9 +1,11 @@
 /**
  * What connections cost while nothing happens: CPU of all threads of the server a second, for 10,000 connections with a
- * session each in memcached, which is looked at once a second, beside plain Socket.IO, which only pings.
+ * session each in memcached, beside plain Socket.IO, which only pings. Sessions are looked at once in 15 s while
+ * memcached is quiet, and once a second while it is in use: then an item is deleted ten times a second.
  * Run: npm run bench idle [CHECKOUT], with another checkout of this project to compare with
  */
 import { setTimeout as pause } from 'node:timers/promises';
+import type { Memcached } from '../test/helpers/memcached.ts';
 import { percentile } from '../test/helpers/server-figures.ts';
 import { LightClient } from './light-client.ts';
 import {
@@ -44,14 +46,33 @@ async function cost({ port, dialect, sessions, process: { pid } }: Server): Prom
   return costs;
 }
 
+/** While it lasts, there is always something of which memcached notifies nobody. */
+function use(memcached: Memcached): () => void {
+  const deleting = setInterval(async () => {
+    await memcached.set('used', 'x');
+    await memcached.delete('used');
+  }, 100);
+  return () => clearInterval(deleting);
+}
+
 // One after the other: a process may not have more files open than the connections to one of them.
 const memcached = await startSessions(connections);
 try {
-  for (const checkout of [undefined, ...checkouts]) {
+  const chats = checkouts.flatMap((checkout) => [
+    { ...checkout, inUse: false },
+    { ...checkout, inUse: true },
+  ]);
+  for (const chat of [undefined, ...chats]) {
     const server =
-      checkout === undefined
+      chat === undefined
         ? await startPlain()
-        : await startChat(checkout.name, checkout.folder, memcached, ['lobby']);
+        : await startChat(
+            `${chat.name}, memcached ${chat.inUse ? 'in use' : 'quiet'}`,
+            chat.folder,
+            memcached,
+            ['lobby'],
+          );
+    const end = chat?.inUse ? use(memcached) : () => {};
     try {
       const costs = await cost(server);
       console.log(
@@ -59,6 +80,7 @@ try {
           `(${Math.min(...costs).toFixed(1)} to ${Math.max(...costs).toFixed(1)})`,
       );
     } finally {
+      end();
       await server.stop();
     }
   }
