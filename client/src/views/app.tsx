@@ -500,6 +500,10 @@ export class AppView {
     if (event.defaultPrevented || this.#dialog !== undefined) return;
     const { key, altKey, ctrlKey, metaKey, shiftKey } = event;
     const { single } = this.#context.chat;
+    const target = event.target as Element;
+    // What opens the menu of a message comes later.
+    if (this.#rest.panels === undefined && key === 'Enter' && target.matches('.msg'))
+      return this.#rest.withPanels(() => target.dispatchEvent(new KeyboardEvent(event.type, event)));
     if (key === 'Escape') {
       if (this.#searching !== undefined) this.#closeSearch();
       else if (this.#peopleAbove) this.#togglePeople();
