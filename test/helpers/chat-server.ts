@@ -68,6 +68,8 @@ export async function startChatServer(env: NodeJS.ProcessEnv, cwd = root): Promi
 
 /** Processes whose server has stopped. */
 const idle = new Set<Child>();
+/** What tests that run side by side have taken is memory that others need. */
+const mostIdle = 2;
 
 /**
  * A chat server of its own in a process that may have run others before: to load what it consists of takes four fifths
@@ -95,7 +97,8 @@ export async function nextChatServer(env: NodeJS.ProcessEnv): Promise<ChatServer
         child.signal('SIGCONT');
         child.process.send('stop');
         await child.until(/^stopped$/m, said);
-        idle.add(child);
+        if (idle.size < mostIdle) idle.add(child);
+        else await child.stop('SIGKILL');
         return 0;
       })().finally(() => history?.remove());
       return stopped;
