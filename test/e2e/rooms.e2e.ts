@@ -201,11 +201,14 @@ test('a direct room is named by the other, who has a dot while here, and shows t
   await page.keyboard.press('Enter');
   await expect(dialog).toHaveCount(0);
   await expect(alice.field).toBeFocused();
+  const said = bob.page.locator('php-chat [role=status]');
+  await expect(said).toBeAttached();
   await alice.write('a word to you');
   const chat = room(bob, 'Alice');
   await expect(chat).toHaveAccessibleName(
     /^Alice ?, Direct messages, here now, 1 unread \d\d:\d\d a word to you$/,
   );
+  await expect(said).toHaveText('New message in Alice');
   await chat.click();
   await bob.write('and one back');
   await expect(alice.message('and one back')).toBeVisible();

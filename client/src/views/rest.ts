@@ -113,7 +113,7 @@ export class Rest {
     const { jump } = this.#messages;
     this.notifications = new this.panels.Notifications(chat, this.#root.host, jump, signal);
     this.speaker.connection(chat.connection.state);
-    chat.followers.add(new this.panels.RoomNews(this.#context));
+    chat.followers.add(new this.panels.RoomNews(this.#context, this.speaker));
     void this.panels.hintAtScripts();
   }
 

@@ -2,6 +2,7 @@ import type { Follower } from '../../chat.ts';
 import type { RoomRemoval } from '../../chat-listener.ts';
 import type { Room } from '../../store/room.ts';
 import type { Context } from '../context.ts';
+import type { Speaker } from './speaker.tsx';
 
 /** The private rooms that this user has seen in this browser: what is not among them is new. */
 const SEEN = 'seen';
@@ -12,9 +13,11 @@ const SEEN = 'seen';
  */
 export class RoomNews implements Follower {
   readonly #context: Context;
+  readonly #speaker: Speaker;
 
-  constructor(context: Context) {
+  constructor(context: Context, speaker: Speaker) {
     this.#context = context;
+    this.#speaker = speaker;
     this.ready();
   }
 
@@ -29,8 +32,11 @@ export class RoomNews implements Follower {
   }
 
   added(room: Room): void {
+    const { me, current } = this.#context.chat;
+    // A direct one comes with what was said in it.
+    if (room.unread > 0 && room.summary.last?.user.id !== me?.id) this.#speaker.elsewhere(room.summary.name);
     if (!mayBeNews(room)) return;
-    room.fresh = room !== this.#context.chat.current;
+    room.fresh = room !== current;
     this.#keep();
     this.#tell('rooms.added', room, 'good');
   }
