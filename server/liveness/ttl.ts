@@ -79,7 +79,12 @@ export class SessionTtl {
    */
   lastsUntil(end: number, since: number): boolean {
     const changed = Math.max(since, this.#usedAt);
-    if (this.#knownAt >= changed) return this.#expires !== undefined && this.#expires - precision > end;
+    if (this.#knownAt >= changed) {
+      const lasts = this.#expires !== undefined && this.#expires - precision > end;
+      // It cannot change until then without a word.
+      if (lasts) this.#askAgainAt = Math.max(this.#askAgainAt, end);
+      return lasts;
+    }
     if (this.#askedAt < changed) {
       this.#askAgainAt = Number.NEGATIVE_INFINITY;
       this.update();
