@@ -186,9 +186,12 @@ export class Directory {
     return room !== undefined && mayRead(room.record, undefined) ? room : undefined;
   }
 
-  banOf(user: string, now = Date.now()): Ban | null {
+  banOf(user: string): Ban | null {
     const ban = this.#bans.get(user);
-    return ban !== undefined && (ban.until === undefined || ban.until > now) ? ban : null;
+    if (ban === undefined) return null;
+    if (ban.until === undefined || ban.until > Date.now()) return ban;
+    this.#bans.delete(user);
+    return null;
   }
 
   /** Whether members of the room may see more of this user than the id: see `acted`. */
