@@ -145,10 +145,14 @@ test(`desktop, in both schemes and at ${all ? 'four' : 'three'} widths`, async (
   await context.addCookies([
     { name: 'PHPSESSID', value: world.someone('alice').session, domain: '127.0.0.1', path: '/' },
   ]);
+  // From the beginning: the first room of the list would be read before another one could be opened.
+  await context.addInitScript((lobby) => {
+    const open = () => document.querySelector('php-chat:not([room])')?.setAttribute('room', lobby);
+    new MutationObserver(open).observe(document, { childList: true, subtree: true });
+  }, world.room('lobby'));
   const page = await context.newPage();
   await page.goto(world.php.url);
   await expect(page.getByText('Connected', { exact: true })).toBeAttached();
-  await page.locator('php-chat').evaluate((chat, id) => chat.setAttribute('room', id), world.room('lobby'));
   await expect(page.locator('article').filter({ hasText: '👍' })).toBeVisible();
   await still(page);
   for (const [width, scheme, often = false] of [
