@@ -4,6 +4,7 @@ import type {
   EventPayload,
   MembersChange,
   Message,
+  MessageReacted,
   Notify,
   PresenceChange,
   Profile,
@@ -48,6 +49,7 @@ export interface Follower {
   presence?(change: PresenceChange): void;
   /** It is new, or another than before. */
   message?(message: Message): void;
+  reacted?(room: Room, reacted: MessageReacted): void;
   /** It is listed now, or one is a member of it now. */
   added?(room: Room): void;
   /** Here or elsewhere. */
@@ -391,6 +393,7 @@ export class Chat implements ConnectionListener {
       if (room === undefined || this.me === undefined) return;
       room.timeline.live({ ...reacted, me: this.me.id });
       if (room.joined) void this.sync.sync(room);
+      for (const follower of this.followers) follower.reacted?.(room, reacted);
       this.#listener.changed();
     },
     'room:activity': (activity) => this.#activity(activity),

@@ -11,6 +11,8 @@ const LONGEST = 140;
 /** In this time every page of the browser has got the message. */
 const EVERYWHERE_MS = 5000;
 
+export type MessagePlace = Pick<Message, 'room' | 'seq'>;
+
 /** What is kept in this browser. */
 interface Kept {
   readonly on?: boolean;
@@ -54,18 +56,13 @@ export function askLater(chat: Chat): void {
 export class Notifications {
   readonly #chat: Chat;
   readonly #host: Element;
-  readonly #open: (message: Pick<Message, 'room' | 'seq'>) => void;
+  readonly #open: (message: MessagePlace) => void;
   readonly #name: string;
   readonly #shown = new Map<string, Notification>();
   #blurred = () => {};
 
   /** @param open - shows that message */
-  constructor(
-    chat: Chat,
-    host: Element,
-    open: (message: Pick<Message, 'room' | 'seq'>) => void,
-    signal: AbortSignal,
-  ) {
+  constructor(chat: Chat, host: Element, open: (message: MessagePlace) => void, signal: AbortSignal) {
     this.#chat = chat;
     this.#host = host;
     this.#open = open;

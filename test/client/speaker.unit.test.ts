@@ -7,6 +7,8 @@ import { textsIn } from '../../client/strings-plugin.ts';
 
 afterEach(() => vi.useRealTimers());
 
+const chat = { me: { id: '1', name: 'Alice' } };
+
 /** All texts of what was drawn. */
 const textsOf = (drawn: unknown): string[] => {
   if (typeof drawn === 'string') return [drawn];
@@ -17,7 +19,7 @@ const textsOf = (drawn: unknown): string[] => {
 
 test('a lost connection is said with its cause, though that is found out later', () => {
   vi.useFakeTimers();
-  const speaker = new Speaker(new Strings({ lang: 'en', by: textsIn('en', all) }), () => {});
+  const speaker = new Speaker(chat, new Strings({ lang: 'en', by: textsIn('en', all) }), () => {});
   const lost = (cause: 'network' | 'many', seconds: number): ConnectionState => {
     const since = Date.now();
     return { kind: 'lost', cause, since, retryAt: since + seconds * 1000, first: false };

@@ -145,6 +145,13 @@ export class Timeline {
     }
   }
 
+  /** A message is shown in another way, as long as nothing newer is known of it. */
+  shown(message: Message): void {
+    if (this.#messages.get(message.seq)?.rev !== message.rev) return;
+    this.#messages.set(message.seq, message);
+    this.#sorted = undefined;
+  }
+
   /** An older page of `message:history`, as asked for with `before` when `epoch` was this one's. */
   older(answer: HistoryAnswer, before: number, epoch: number): void {
     if (epoch !== this.#epoch) return;

@@ -86,6 +86,7 @@ export class AppView {
       dialog: (request) => this.#openDialog(request),
       firstRun: () => this.#rest.panels?.firstRun(this.#context),
       profileUrl: (user) => this.#profileUrl(user),
+      reactions: (entry) => this.#rest.panels?.reactions(entry, this.#context, open),
       noRooms: () => {
         const { NoRooms } = this.#rest.panels ?? {};
         return NoRooms !== undefined && <NoRooms context={this.#context} />;

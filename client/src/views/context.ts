@@ -59,6 +59,8 @@ export interface Context {
   layer(content?: () => ComponentChildren): void;
   /** Opens a menu beside what was pressed. */
   menu(request: MenuRequest, opener: HTMLElement): void;
+  /** The row of reactions under a message; its code comes later. */
+  reactions(entry: Entry): ComponentChildren;
   /** Opens a dialog. */
   dialog(request: DialogRequest): void;
   /** In place of an empty room, for somebody who has just set the chat up. */

@@ -135,6 +135,8 @@ export class Message extends Component<Props> {
           {gone ? <p class="text">{this.#gone()}</p> : this.#words()}
         </div>
         {message !== undefined && !gone && this.#tools()}
+        {/* Its code comes with the other texts, with which all messages are drawn again. */}
+        {message?.reactions && context.reactions(entry)}
         {state !== undefined && this.#state(state)}
       </article>
     );

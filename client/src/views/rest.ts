@@ -1,11 +1,6 @@
-import type { Message } from '../../../server/events.ts';
-import type { Notifications } from '../notifications.ts';
 import type { Context } from './context.ts';
 import { Later } from './later.ts';
-import type { FormatBar } from './panels/format-bar.tsx';
-import type { Speaker } from './panels/speaker.tsx';
-import type { Tooltip } from './panels/tooltip.tsx';
-import type { Messages } from './panels/touch-and-keys.ts';
+import type { Equipment, MessageActs } from './panels/equipment.ts';
 
 type Panels = typeof import('./panels/panels.ts');
 type Dialogs = typeof import('./dialogs/dialogs.tsx');
@@ -13,18 +8,12 @@ type Dialogs = typeof import('./dialogs/dialogs.tsx');
 const panels = new Later<Panels>(() => import('./panels/panels.ts'));
 const dialogs = new Later<Dialogs>(() => import('./dialogs/dialogs.tsx'));
 
-/** What is done with messages. */
-interface MessageActs extends Messages {
-  /** Shows a message, whichever room it is in. */
-  jump(message: Pick<Message, 'room' | 'seq'>): void;
-}
-
 /** What one element gets after its first messages: the code of what opens later, its sheets and its texts. */
 export class Rest {
-  tooltip: Tooltip | undefined;
-  speaker: Speaker | undefined;
-  formatBar: FormatBar | undefined;
-  notifications: Notifications | undefined;
+  tooltip: Equipment['tooltip'] | undefined;
+  speaker: Equipment['speaker'] | undefined;
+  formatBar: Equipment['formatBar'] | undefined;
+  notifications: Equipment['notifications'] | undefined;
   readonly #context: Context;
   readonly #root: ShadowRoot;
   readonly #messages: MessageActs;
@@ -85,7 +74,7 @@ export class Rest {
   }
 
   /** For those who hear it: at once, or as soon as it can be said. */
-  speak(task: (speaker: Speaker) => void): void {
+  speak(task: (speaker: Equipment['speaker']) => void): void {
     if (this.speaker !== undefined) return task(this.speaker);
     this.#quietly(this.#come(panels), () => {
       this.equip();
@@ -104,17 +93,7 @@ export class Rest {
   equip(): void {
     if (this.panels === undefined || this.tooltip !== undefined) return;
     this.#dress(this.panels.sheet());
-    const { chat, strings, changed } = this.#context;
-    const { signal } = this.#stopped;
-    this.tooltip = new this.panels.Tooltip(this.#context);
-    this.speaker = new this.panels.Speaker(strings, changed);
-    this.formatBar = new this.panels.FormatBar(this.#context, this.#root, signal);
-    this.panels.listenToMessages(this.#root, this.#messages, signal);
-    const { jump } = this.#messages;
-    this.notifications = new this.panels.Notifications(chat, this.#root.host, jump, signal);
-    this.speaker.connection(chat.connection.state);
-    chat.followers.add(new this.panels.RoomNews(this.#context, this.speaker));
-    void this.panels.hintAtScripts();
+    Object.assign(this, this.panels.equip(this.#context, this.#root, this.#messages, this.#stopped.signal));
   }
 
   stop(): void {

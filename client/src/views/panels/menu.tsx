@@ -14,9 +14,16 @@ export interface MenuItem {
   run(): void;
 }
 
+/** One of a few that stand beside each other above the items. */
+export interface Pick {
+  readonly emoji: string;
+  run(): void;
+}
+
 interface Props {
   readonly label: string;
   readonly items: readonly MenuItem[];
+  readonly picks?: readonly Pick[] | undefined;
   /** What the menu is about: above the items. */
   readonly about?: ComponentChildren;
   /** What the menu stands beside. */
@@ -31,7 +38,7 @@ interface Props {
 export function openMenu(
   context: Context,
   opener: HTMLElement,
-  menu: Pick<Props, 'label' | 'items' | 'about' | 'width'> & { beside?: Element | null },
+  menu: Omit<Props, 'beside' | 'sheet' | 'close'> & { beside?: Element | null },
 ): void {
   // What one presses a key on may be the opener, such as a message: that does not expand.
   const expanded = (value: boolean) =>
@@ -61,7 +68,13 @@ class Menu extends Component<Props> {
     menu.querySelector<HTMLElement>('[role=menuitem]')?.focus();
   }
 
-  override render({ label, items, about, sheet, width, close }: Props) {
+  override render({ label, items, picks, about, sheet, width, close }: Props) {
+    const chosen = (run: () => void) => (event: MouseEvent) => {
+      // By keyboard there is no press.
+      if (event.detail > 0 && !this.#pressed) return;
+      close();
+      run();
+    };
     return (
       <>
         {/* biome-ignore lint/a11y/noStaticElementInteractions: the keyboard has Esc for it. */}
@@ -81,6 +94,15 @@ class Menu extends Component<Props> {
           onPointerDown={this.#press}
           onKeyDown={this.#key}
         >
+          {picks !== undefined && (
+            <div class="pick" role="presentation">
+              {picks.map(({ emoji, run }) => (
+                <button type="button" role="menuitem" tabIndex={-1} key={emoji} onClick={chosen(run)}>
+                  {emoji}
+                </button>
+              ))}
+            </div>
+          )}
           {about}
           {items.map(({ picture, label: name, key, apart, bad, run }) => [
             apart === true && <hr key={`above ${name}`} />,
@@ -90,12 +112,7 @@ class Menu extends Component<Props> {
               class={bad === true ? 'bad' : ''}
               tabIndex={-1}
               key={name}
-              onClick={({ detail }) => {
-                // By keyboard there is no press.
-                if (detail > 0 && !this.#pressed) return;
-                close();
-                run();
-              }}
+              onClick={chosen(run)}
             >
               <Icon name={picture} />
               <span>{name}</span>
@@ -115,9 +132,13 @@ class Menu extends Component<Props> {
   readonly #key = (event: KeyboardEvent) => {
     const all = [...(this.#menu.current?.querySelectorAll<HTMLElement>('[role=menuitem]') ?? [])];
     const at = all.indexOf(event.target as HTMLElement);
+    const [after, before] = [(at + 1) % all.length, (at - 1 + all.length) % all.length];
+    const isPick = (event.target as Element).closest('.pick') !== null;
+    const mirrored = (event.target as Element).matches(':dir(rtl)');
     const to: Record<string, number> = {
-      ArrowDown: (at + 1) % all.length,
-      ArrowUp: (at - 1 + all.length) % all.length,
+      ArrowDown: after,
+      ArrowUp: before,
+      ...(isPick && { ArrowRight: mirrored ? before : after, ArrowLeft: mirrored ? after : before }),
       Home: 0,
       End: all.length - 1,
     };

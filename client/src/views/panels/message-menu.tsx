@@ -2,10 +2,26 @@ import type { Entry } from '../../store/entries.ts';
 import type { Context, Writing } from '../context.ts';
 import { copy } from '../copy.ts';
 import { editedAt } from '../message.tsx';
-import { type MenuItem, openMenu } from './menu.tsx';
+import { frequent, used } from './frequent.ts';
+import { type MenuItem, openMenu, type Pick } from './menu.tsx';
+import { react } from './react.ts';
+
+/** The reactions that are offered first. */
+function picksFor({ message }: Entry, context: Context): Pick[] {
+  if (message === undefined || message.deletedAt !== undefined) return [];
+  const { settings, rooms } = context.chat;
+  return frequent(settings).map((emoji) => ({
+    emoji,
+    run() {
+      used(settings, emoji);
+      // It may have changed while the menu was open.
+      void react(context, rooms.get(message.room)?.timeline.get(message.seq) ?? message, emoji);
+    },
+  }));
+}
 
 /** What can be done with a message; what one may not do is absent. */
-function messageItems(entry: Entry, context: Context, writing: Writing): MenuItem[] {
+function messageItems(entry: Entry, context: Context, writing: Writing, pick: () => void): MenuItem[] {
   const { chat, strings, touch, dialog } = context;
   const { message, text } = entry;
   if (message === undefined || message.deletedAt !== undefined) return [];
@@ -13,6 +29,7 @@ function messageItems(entry: Entry, context: Context, writing: Writing): MenuIte
   const moderates = chat.rooms.get(message.room)?.summary.may.includes('moderate') === true;
   const items: (MenuItem | false)[] = [
     { picture: 'reply', label: strings.text('action.reply'), key: 'R', run: () => writing.reply(entry) },
+    !touch() && { picture: 'react', label: strings.text('react.add'), key: '+', run: pick },
     { picture: 'copy', label: strings.text('action.copy'), key: 'C', run: () => copy(text, context) },
     touch() && {
       picture: 'select',
@@ -46,7 +63,16 @@ export function openMessageMenu(
   opener: HTMLElement,
 ): void {
   const { chat, strings, touch } = context;
-  const items = messageItems(entry, context, writing);
+  const picks = picksFor(entry, context);
+  const pick = () =>
+    openMenu(context, opener, {
+      label: strings.text('react.add'),
+      items: [],
+      picks,
+      beside: opener.querySelector('.bubble'),
+    });
+  if (key === '+' && picks.length > 0) return pick();
+  const items = messageItems(entry, context, writing, pick);
   if (key !== undefined) return items.find((item) => item.key?.toLowerCase() === key)?.run();
   if (items.length === 0) return;
   const who = entry.user.id === chat.me?.id ? strings.text('msg.you') : entry.user.name;
@@ -61,6 +87,7 @@ export function openMessageMenu(
   openMenu(context, opener, {
     label: strings.text('msg.actions'),
     items,
+    picks: touch() ? picks : undefined,
     about: touch() && about,
     beside: opener.querySelector('.bubble'),
   });

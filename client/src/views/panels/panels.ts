@@ -7,18 +7,15 @@ import { openMessageMenu } from './message-menu.tsx';
 import { pictures } from './pictures.ts';
 import { openRoomMenu } from './room-menu.tsx';
 
-export { hintAt, hintAtScripts, hintAtUnknownRoom } from '../../hints.ts';
-export { Notifications } from '../../notifications.ts';
+export { hintAt, hintAtUnknownRoom } from '../../hints.ts';
 export { AskCard } from './ask-card.tsx';
+export { equip } from './equipment.ts';
 export { firstRun } from './first-run.tsx';
-export { FormatBar } from './format-bar.tsx';
 export { NoRooms } from './no-rooms.tsx';
 export { People } from './people.tsx';
-export { RoomNews } from './room-news.ts';
+export { react } from './react.ts';
+export { reactions } from './reactions.tsx';
 export { SearchPanel } from './search.tsx';
-export { Speaker } from './speaker.tsx';
-export { Tooltip } from './tooltip.tsx';
-export { listenToMessages } from './touch-and-keys.ts';
 
 /** What stands beside, above or in place of the room: comes when the first messages are shown. */
 export const sheet = sheetOf(style);

@@ -1,3 +1,4 @@
+import type { MessageReacted } from '../../../../server/events.ts';
 import type { Follower } from '../../chat.ts';
 import type { RoomRemoval } from '../../chat-listener.ts';
 import type { Room } from '../../store/room.ts';
@@ -29,6 +30,10 @@ export class RoomNews implements Follower {
     if (seen !== undefined && chat.list.whole)
       for (const room of this.#rooms) room.fresh ||= room !== chat.current && !seen.includes(room.id);
     this.#keep();
+  }
+
+  reacted(room: Room, reacted: MessageReacted): void {
+    if (room === this.#context.chat.current) this.#speaker.reacted(room, reacted);
   }
 
   added(room: Room): void {

@@ -1,14 +1,19 @@
+import type { MessageReacted } from '../../../../server/events.ts';
+import type { Chat } from '../../chat.ts';
 import type { ConnectionState } from '../../connection-state.ts';
+import type { Room } from '../../store/room.ts';
 import type { Strings } from '../../strings.ts';
 import { causes } from '../banner.tsx';
 
 const BURST_MS = 2000;
 const OTHER_ROOM_MS = 10_000;
+const REACTED_MS = 10_000;
 const LOST_MS = 2000;
 const LONGEST = 140;
 
 /** What a screen reader says without being asked: two hidden live regions, used sparingly. */
 export class Speaker {
+  readonly #chat: Pick<Chat, 'me'>;
   readonly #strings: Strings;
   readonly #changed: () => void;
   #polite: Said | undefined;
@@ -17,11 +22,13 @@ export class Speaker {
   #burst: ReturnType<typeof setTimeout> | undefined;
   #unspoken = 0;
   #other = 0;
+  #reacted = 0;
   #lost: ReturnType<typeof setTimeout> | undefined;
   #state: ConnectionState | undefined;
   #lostSaid = false;
 
-  constructor(strings: Strings, changed: () => void) {
+  constructor(chat: Pick<Chat, 'me'>, strings: Strings, changed: () => void) {
+    this.#chat = chat;
     this.#strings = strings;
     this.#changed = changed;
   }
@@ -61,6 +68,20 @@ export class Speaker {
     if (now - this.#other < OTHER_ROOM_MS) return;
     this.#other = now;
     this.say(this.#strings.text('say.room', { room }));
+  }
+
+  /** Somebody else's reaction to one's own message. */
+  reacted(room: Room, { seq, changes }: MessageReacted): void {
+    const me = this.#chat.me?.id;
+    const now = Date.now();
+    if (room.timeline.get(seq)?.user.id !== me || now - this.#reacted < REACTED_MS) return;
+    for (const { emoji, added = [] } of changes) {
+      const user = added.find((id) => id !== me);
+      if (user === undefined) continue;
+      this.#reacted = now;
+      const name = room.present.find(({ id }) => id === user)?.name ?? user;
+      return this.say(this.#strings.text('say.react', { name, emoji }));
+    }
   }
 
   loaded(count: number): void {

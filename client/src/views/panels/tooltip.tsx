@@ -2,17 +2,19 @@ import type { Context } from '../context.ts';
 
 const POINTED_MS = 500;
 const GAP = 6;
+/** People who are named. */
+const NAMED = 8;
 
 /**
  * Says the name of a button that is only a picture, and when a message was edited: to who points at it for a while, or
- * comes to it by keyboard.
+ * comes to it by keyboard. Of a reaction it names the people.
  */
 export class Tooltip {
-  readonly #context: Pick<Context, 'touch' | 'changed'>;
+  readonly #context: Pick<Context, 'chat' | 'strings' | 'touch' | 'changed'>;
   #of: HTMLElement | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(context: Pick<Context, 'touch' | 'changed'>) {
+  constructor(context: Pick<Context, 'chat' | 'strings' | 'touch' | 'changed'>) {
     this.#context = context;
   }
 
@@ -25,18 +27,19 @@ export class Tooltip {
     if (button === this.#of) return;
     this.hide();
     if (button === undefined || pointerType === 'touch' || this.#context.touch()) return;
-    this.#timer = setTimeout(() => this.#show(button), POINTED_MS);
+    this.#timer = setTimeout(() => this.show(button), POINTED_MS);
   };
 
   readonly focused = ({ target }: FocusEvent) => {
     if (!(target instanceof Element) || !target.matches(':focus-visible') || this.#context.touch()) return;
     const button = named(target) ?? target.querySelector<HTMLElement>(':scope > .bubble .edited');
-    if (button !== null) this.#show(button);
+    if (button !== null) this.show(button);
   };
 
   readonly hide = () => {
     clearTimeout(this.#timer);
     if (this.#of === undefined) return;
+    if (this.#of.dataset.emoji !== undefined) delete this.#of.dataset.tip;
     this.#of = undefined;
     this.#context.changed();
   };
@@ -46,6 +49,7 @@ export class Tooltip {
     const name = button?.dataset.tip ?? button?.getAttribute('aria-label');
     // What the button opens says enough.
     if (button?.isConnected !== true || button.getAttribute('aria-expanded') === 'true') return undefined;
+    if (name == null) return undefined;
     return (
       <div class="tip" role="tooltip" key={name} ref={this.#place}>
         {name}
@@ -53,9 +57,30 @@ export class Tooltip {
     );
   }
 
-  #show(button: HTMLElement): void {
+  show(button: HTMLElement): void {
     this.#of = button;
     this.#context.changed();
+    if (button.dataset.emoji !== undefined) void this.#nameThem(button, button.dataset.emoji);
+  }
+
+  async #nameThem(button: HTMLElement, emoji: string): Promise<void> {
+    const { chat, strings, changed } = this.#context;
+    const seq = Number(button.closest('.msg')?.getAttribute('aria-posinset'));
+    const room = chat.current;
+    const reaction = room?.timeline.get(seq)?.reactions?.find((one) => one.emoji === emoji);
+    if (room === undefined || reaction === undefined) return;
+    // Without an answer their number has to do.
+    const answer = await chat
+      .request('message:reactions', { room: room.id, seq, emoji })
+      .catch(() => undefined);
+    if (answer === undefined || this.#of !== button) return;
+    const names = answer.users.map(({ id, name }) => (id === chat.me?.id ? strings.text('msg.you') : name));
+    const more = reaction.count - NAMED;
+    const list = (type: 'conjunction' | 'unit') =>
+      new Intl.ListFormat(strings.locale, { type }).format(names.slice(0, NAMED));
+    button.dataset.tip =
+      more > 0 ? strings.text('react.others', { names: list('unit'), n: more }) : list('conjunction');
+    changed();
   }
 
   /** Below the button where there is room, else above; within the element. */
@@ -76,6 +101,7 @@ export class Tooltip {
 
 function named(target: EventTarget | null): HTMLElement | undefined {
   return target instanceof Element
-    ? (target.closest<HTMLElement>(':is(.icon, .send)[aria-label], [data-tip]') ?? undefined)
+    ? (target.closest<HTMLElement>(':is(.icon, .send, .add)[aria-label], [data-emoji], [data-tip]') ??
+        undefined)
     : undefined;
 }

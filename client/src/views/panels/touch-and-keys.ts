@@ -1,12 +1,13 @@
 import type { Entry } from '../../store/entries.ts';
 import type { Message } from '../message.tsx';
+import type { Tooltip } from './tooltip.tsx';
 
 const LONG_PRESS_MS = 450;
 /** A finger is never quite still. */
 const MOVED_PX = 10;
 
 /** What the menu of a message offers by a key of its own. */
-const KEYS = new Set(['r', 'c', 'e', 'del']);
+const KEYS = new Set(['r', 'c', 'e', 'del', '+']);
 
 /** What is drawn in the timeline, and how the menu of a message is opened. */
 export interface Messages {
@@ -16,10 +17,15 @@ export interface Messages {
 }
 
 /** What fingers and keys do with messages, until the signal says that it is over. */
-export function listenToMessages(root: ShadowRoot, messages: Messages, signal: AbortSignal): void {
+export function listenToMessages(
+  root: ShadowRoot,
+  messages: Messages,
+  tooltip: Tooltip,
+  signal: AbortSignal,
+): void {
   onKeys(root, messages, signal);
   onComingBack(root, messages, signal);
-  onLongPress(root, messages, signal);
+  onLongPress(root, messages, tooltip, signal);
 }
 
 /** On a message: Enter or Shift+F10 opens the menu, letters do what it offers. */
@@ -35,7 +41,7 @@ function onKeys(root: ShadowRoot, { find, open }: Messages, signal: AbortSignal)
       event.key === 'ContextMenu' ||
       (event.key === 'F10' && event.shiftKey);
     const key = event.key === 'Delete' ? 'del' : event.key.toLowerCase();
-    if (!isStored(entry) || !(menu || (KEYS.has(key) && !event.shiftKey))) return;
+    if (!isStored(entry) || !(menu || (KEYS.has(key) && (key === '+' || !event.shiftKey)))) return;
     event.preventDefault();
     open(entry, message.element, menu ? undefined : key);
   };
@@ -52,8 +58,13 @@ function onComingBack(root: ShadowRoot, { find }: Messages, signal: AbortSignal)
   root.addEventListener('focusin', (event) => event instanceof FocusEvent && focused(event), { signal });
 }
 
-/** A long press on a message opens its sheet. */
-function onLongPress(root: ShadowRoot, { find, open }: Messages, signal: AbortSignal): void {
+/** A long press on a message opens its sheet; on a reaction it says whose it is. */
+function onLongPress(
+  root: ShadowRoot,
+  { find, open }: Messages,
+  tooltip: Tooltip,
+  signal: AbortSignal,
+): void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   let from = { x: 0, y: 0 };
   let opened = false;
@@ -61,14 +72,17 @@ function onLongPress(root: ShadowRoot, { find, open }: Messages, signal: AbortSi
   const down = (event: PointerEvent) => {
     cancel();
     opened = false;
-    const message = event.target instanceof Element ? find(event.target) : undefined;
+    const { target } = event;
+    const message = target instanceof Element ? find(target) : undefined;
     if (event.pointerType !== 'touch' || message === undefined || !isStored(message.props.entry)) return;
+    const reaction = (target as Element).closest<HTMLElement>('[data-emoji]');
     from = { x: event.clientX, y: event.clientY };
     timer = setTimeout(() => {
       // It may have gone meanwhile.
       if (message.element === null) return;
       opened = true;
-      open(message.props.entry, message.element);
+      if (reaction !== null) tooltip.show(reaction);
+      else open(message.props.entry, message.element);
     }, LONG_PRESS_MS);
   };
   const moved = ({ clientX, clientY }: PointerEvent) => {
@@ -80,6 +94,13 @@ function onLongPress(root: ShadowRoot, { find, open }: Messages, signal: AbortSi
   root.addEventListener('pointermove', pointer(moved), { signal });
   // On a link the browser has a menu of its own for a long press: not above this one.
   root.addEventListener('contextmenu', (event) => opened && event.preventDefault(), { signal });
+  // The finger that asked whose a reaction is does not press it as well.
+  const pressed = (event: Event) => {
+    if (!opened || !(event.target instanceof Element) || event.target.closest('[data-emoji]') === null)
+      return;
+    event.stopPropagation();
+  };
+  root.addEventListener('click', pressed, { signal, capture: true });
   for (const name of ['pointerup', 'pointercancel']) root.addEventListener(name, cancel, { signal });
   // It does not bubble.
   root.addEventListener('scroll', cancel, { signal, capture: true });

@@ -1,0 +1,43 @@
+import { hintAtScripts } from '../../hints.ts';
+import { type MessagePlace, Notifications } from '../../notifications.ts';
+import type { Context } from '../context.ts';
+import { FormatBar } from './format-bar.tsx';
+import { RoomNews } from './room-news.ts';
+import { Speaker } from './speaker.tsx';
+import { Tooltip } from './tooltip.tsx';
+import { listenToMessages, type Messages } from './touch-and-keys.ts';
+
+/** What is done with messages. */
+export interface MessageActs extends Messages {
+  /** Shows a message, whichever room it is in. */
+  jump(message: MessagePlace): void;
+}
+
+/** What one element has from the time when the panels have come until the signal says that it is over. */
+export interface Equipment {
+  readonly tooltip: Tooltip;
+  readonly speaker: Speaker;
+  readonly formatBar: FormatBar;
+  readonly notifications: Notifications;
+}
+
+export function equip(
+  context: Context,
+  root: ShadowRoot,
+  messages: MessageActs,
+  signal: AbortSignal,
+): Equipment {
+  const { chat, strings, changed } = context;
+  const tooltip = new Tooltip(context);
+  const speaker = new Speaker(chat, strings, changed);
+  speaker.connection(chat.connection.state);
+  chat.followers.add(new RoomNews(context, speaker));
+  listenToMessages(root, messages, tooltip, signal);
+  void hintAtScripts();
+  return {
+    tooltip,
+    speaker,
+    formatBar: new FormatBar(context, root, signal),
+    notifications: new Notifications(chat, root.host, messages.jump, signal),
+  };
+}

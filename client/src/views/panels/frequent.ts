@@ -1,0 +1,21 @@
+import type { Store } from '../../storage.ts';
+
+const USUAL = ['👍', '❤️', '😂', '😮', '😢', '🎉'];
+/** After so many uses they are a person's own. */
+const ENOUGH = 10;
+
+type Uses = Readonly<Record<string, number>>;
+
+/** The six reactions that are offered first: the usual ones, then those that this person uses most. */
+export function frequent(settings: Store): string[] {
+  const uses = settings.get<Uses>('reactions') ?? {};
+  const own = Object.entries(uses);
+  if (own.reduce((sum, [, count]) => sum + count, 0) < ENOUGH) return USUAL;
+  const most = own.sort(([, a], [, b]) => b - a).map(([emoji]) => emoji);
+  return [...new Set([...most, ...USUAL])].slice(0, USUAL.length);
+}
+
+export function used(settings: Store, emoji: string): void {
+  const uses = settings.get<Uses>('reactions') ?? {};
+  settings.set('reactions', { ...uses, [emoji]: (uses[emoji] ?? 0) + 1 });
+}

@@ -1,0 +1,35 @@
+import type { Message, Reaction } from '../../../../server/events.ts';
+import { withReactions } from '../../store/reactions.ts';
+import type { Context } from '../context.ts';
+import { refusal } from '../refusal.ts';
+
+/** Gives a reaction or takes it back: shown at once, and as it was if it is refused. */
+export async function react(context: Context, message: Message, emoji: string): Promise<void> {
+  const { chat, strings, toast, changed } = context;
+  const { room, seq, rev, reactions = [] } = message;
+  const timeline = chat.rooms.get(room)?.timeline;
+  const me = chat.me?.id;
+  if (timeline === undefined || me === undefined) return;
+  const known = reactions.find((reaction) => reaction.emoji === emoji);
+  const on = known === undefined || !isMine(known, me);
+  const count = known?.count ?? 0;
+  const change = on ? { count: count + 1, added: [me] } : { count: count - 1, removed: [me] };
+  const show = (as: Message) => {
+    timeline.shown(as);
+    changed();
+  };
+  show({ ...withReactions(message, { seq, rev: rev + 1, changes: [{ emoji, ...change }], me }), rev });
+  try {
+    const answer = await chat.request('message:react', { room, seq, emoji, on });
+    timeline.stored(answer.message);
+    // Where nothing has changed by it, this is newer than what was shown.
+    show(answer.message);
+  } catch (error) {
+    show(message);
+    toast(refusal(error, strings), 'bad');
+  }
+}
+
+export function isMine({ mine, users }: Reaction, me = ''): boolean {
+  return mine === true || users.includes(me);
+}
