@@ -158,7 +158,7 @@ test('deleting asks first, with the focus on Keep; the text is gone for everybod
   await alice.write('of the owner');
   await bob.message('of the owner').focus();
   await bob.page.keyboard.press('Enter');
-  await expect(menu(bob).getByRole('menuitem')).toHaveText([/^Reply/, /^Copy text/]);
+  await expect(menu(bob).getByRole('menuitem')).toHaveText([/^Reply/, /^Add a reaction/, /^Copy text/]);
 });
 
 test('in a direct room one sees what the other has read', async ({ alice, bob, site }) => {
