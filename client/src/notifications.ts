@@ -1,5 +1,5 @@
 import type { Message } from '../../server/events.ts';
-import type { Chat } from './chat.ts';
+import type { Chat, Follower } from './chat.ts';
 import type { Room } from './store/room.ts';
 import { plain } from './text/format.ts';
 
@@ -53,13 +53,15 @@ export function askLater(chat: Chat): void {
  * Notifications of the browser about new messages, while no page with this chat has the focus. Of several pages one
  * shows each; of a room the newest one stands.
  */
-export class Notifications {
+export class Notifications implements Follower {
   readonly #chat: Chat;
   readonly #host: Element;
   readonly #open: (message: MessagePlace) => void;
   readonly #name: string;
-  readonly #shown = new Map<string, Notification>();
+  readonly #shown = new Map<string, { readonly seq: number; readonly notification: Notification }>();
   #blurred = () => {};
+  /** How often everything was taken back. */
+  #cleared = 0;
 
   /** @param open - shows that message */
   constructor(chat: Chat, host: Element, open: (message: MessagePlace) => void, signal: AbortSignal) {
@@ -79,23 +81,39 @@ export class Notifications {
     if (document.hasFocus()) this.#focused();
   }
 
-  message(room: Room, message: Pick<Message, 'user' | 'text' | 'seq'>): void {
+  arrived(room: Room, message: Pick<Message, 'user' | 'text' | 'seq'>): void {
     if (document.hasFocus() || room.summary.notify !== 'all' || notificationState(this.#chat) !== 'on')
       return;
     const name = `${this.#name} ${room.id} ${message.seq}`;
+    const cleared = this.#cleared;
     void navigator.locks.request(name, { ifAvailable: true }, async (lock) => {
       if (lock === null) return;
       const { held = [] } = await navigator.locks.query();
-      if (held.some((one) => one.name === this.#focusName)) return;
+      // The session may have ended meanwhile.
+      if (cleared !== this.#cleared || held.some((one) => one.name === this.#focusName)) return;
       this.#show(room, message);
       await new Promise((resolve) => setTimeout(resolve, EVERYWHERE_MS));
     });
   }
 
+  message({ room, seq, deletedAt }: Message): void {
+    if (deletedAt !== undefined && this.#shown.get(room)?.seq === seq) this.#close(room);
+  }
+
+  /** The room is no more, or not this user's any more. */
+  removed({ id }: Room): void {
+    this.#close(id);
+  }
+
   /** They may be for somebody else's eyes by now. */
   clear(): void {
-    for (const notification of this.#shown.values()) notification.close();
-    this.#shown.clear();
+    this.#cleared++;
+    for (const room of this.#shown.keys()) this.#close(room);
+  }
+
+  #close(room: string): void {
+    this.#shown.get(room)?.notification.close();
+    this.#shown.delete(room);
   }
 
   get #focusName(): string {
@@ -123,7 +141,7 @@ export class Notifications {
       silent: this.#host.getAttribute('sound') !== 'on',
     });
     if (notification === undefined) return;
-    this.#shown.set(room.id, notification);
+    this.#shown.set(room.id, { seq, notification });
     notification.onclick = () => {
       focus();
       notification.close();

@@ -113,6 +113,11 @@ test('notifications: asked by a press, shown once while no page has the focus, a
     await ask('message:send', { room: den, text: 'a secret', clientId: 'secret' });
   });
   await expect.poll(() => shown(alice)).toMatchObject([{ title: 'Bob · den', body: '' }]);
+  // Nothing stays of a room that one is taken out of, or when one looks at the page again.
+  await asUser(site, 'bob', (ask) => ask('room:remove', { room: den, user: '1' }));
+  await expect.poll(() => shown(alice)).toEqual([]);
+  await seed(site, 'bob', 'board', ['and again']);
+  await expect.poll(async () => (await shown(alice)).length).toBe(1);
   await focus(alice, true);
   expect(await shown(alice)).toEqual([]);
 });
@@ -123,6 +128,8 @@ test('whether to notify is asked at the third visit, and not again for thirty da
   const card = page.getByRole('group', { name: 'Notifications' });
   /** Comes back after that time. */
   const visit = async (days: number) => {
+    // Visits are counted by the panels' code.
+    await expect(page.locator('.side')).toBeVisible();
     await page.evaluate((ms) => {
       for (const key of Object.keys(localStorage).filter((name) => name.endsWith('/notifications'))) {
         const kept = JSON.parse(localStorage.getItem(key) ?? '{}');
@@ -131,7 +138,6 @@ test('whether to notify is asked at the third visit, and not again for thirty da
       }
     }, days * 86_400_000);
     await page.reload();
-    // The panels' code has come.
     await expect(page.locator('.side')).toBeVisible();
   };
   for (let visits = 1; visits < 3; visits++) {

@@ -205,7 +205,7 @@ export class AppView {
   }
 
   message(room: Room, message: Pick<Message, 'user' | 'text' | 'seq'>): void {
-    this.#rest.notifications?.message(room, message);
+    this.#rest.notifications?.arrived(room, message);
     if (room === this.#context.chat.current) this.#rest.speaker?.message(message.user.name, message.text);
     else this.#rest.speaker?.elsewhere(room.summary.name);
   }

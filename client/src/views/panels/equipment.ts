@@ -33,11 +33,8 @@ export function equip(
   speaker.connection(chat.connection.state);
   chat.followers.add(new RoomNews(context, speaker));
   listenToMessages(root, messages, tooltip, signal);
+  const notifications = new Notifications(chat, root.host, messages.jump, signal);
+  chat.followers.add(notifications);
   void hintAtScripts();
-  return {
-    tooltip,
-    speaker,
-    formatBar: new FormatBar(context, root, signal),
-    notifications: new Notifications(chat, root.host, messages.jump, signal),
-  };
+  return { tooltip, speaker, formatBar: new FormatBar(context, root, signal), notifications };
 }
