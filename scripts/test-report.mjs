@@ -1,6 +1,6 @@
 /**
  * What a test runner reports.
- * @typedef {{ passed: number, skipped: number, failures: Failure[] }} Report
+ * @typedef {{ tests: string[], passed: number, skipped: number, failures: Failure[] }} Report `tests`: places and names
  * @typedef {{ place: string, test: string, message: string }} Failure a test's file or class, its name, and how what
  *   it says begins
  */
@@ -10,10 +10,12 @@ const testcase = new RegExp(String.raw`<testcase\s+((?:${attribute})*)(?:/>|>(.*
 
 /** @param {string} xml JUnit's format, which Vitest, PHPUnit and Playwright all write. @returns {Report} */
 export function readReport(xml) {
-  const report = { passed: 0, skipped: 0, failures: [] };
+  const report = { tests: [], passed: 0, skipped: 0, failures: [] };
   for (const [, attributes, body = ''] of xml.matchAll(testcase)) {
+    const { place, test } = nameOf(attributes);
+    report.tests.push(`${place} ${test}`);
     const failure = /<(?:failure|error)\b[^>]*>(.*?)<\/(?:failure|error)>/s.exec(body);
-    if (failure !== null) report.failures.push({ ...nameOf(attributes), message: beginning(failure[1]) });
+    if (failure !== null) report.failures.push({ place, test, message: beginning(failure[1]) });
     else if (/<skipped\b/.test(body)) report.skipped++;
     else report.passed++;
   }

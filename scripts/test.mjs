@@ -37,19 +37,20 @@ async function test() {
 
 /**
  * Runs the files of a step's failed tests once more, with nothing beside them: of 5,000 tests with real services one may
- * fail because a machine stood still. The summary names each test that passed the second time only. Where more failed,
- * there is a cause.
+ * fail because a machine stood still. The summary names each test that passed the second time only. Where more failed, or
+ * something that is no test, there is a cause.
  * @param {import('./test-steps.mjs').Step} step @param {Result} result @returns {Promise<Result>}
  */
 async function runAgain(step, result) {
   const { failures } = result;
   const places = [...new Set(failures.map(({ place }) => place))];
-  if (step.again === undefined || failures.length === 0 || failures.length > 3 || places.includes(''))
-    return result;
+  if (step.again === undefined || failures.length === 0 || failures.length > 3) return result;
+  if (!places.every((place) => /^[\w./-]+$/.test(place))) return result;
   console.log(`\n=== ${step.name} once more: ${places.join(', ')}`);
   rmSync(step.report);
   const second = await runStep({ ...step, command: step.again(places) }, 'inherit');
-  if (second.failures.length + second.skipped > 0) return result;
+  const again = failures.every(({ place, test }) => second.tests.includes(`${place} ${test}`));
+  if (!again || second.failures.length + second.skipped > 0) return result;
   return { ...result, passed: result.passed + failures.length, failures: [], secondTime: failures };
 }
 
