@@ -391,7 +391,7 @@ export class Chat implements ConnectionListener {
     'message:reacted': (reacted) => {
       const room = this.rooms.get(reacted.room);
       if (room === undefined || this.me === undefined) return;
-      room.timeline.live({ ...reacted, me: this.me.id });
+      room.timeline.live(reacted, this.me.id);
       if (room.joined) void this.sync.sync(room);
       for (const follower of this.followers) follower.reacted?.(room, reacted);
       this.#listener.changed();
@@ -440,7 +440,7 @@ export class Chat implements ConnectionListener {
     const room = this.rooms.get(message.room);
     if (room === undefined || this.me === undefined) return;
     const fresh = message.seq > room.summary.lastSeq && message.user.id !== this.me.id;
-    room.timeline.live(message);
+    room.timeline.live(message, this.me.id);
     this.#note(room, [message]);
     this.#changed(message);
     this.typing.stopped(room.id, message.user.id);

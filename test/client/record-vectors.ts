@@ -50,12 +50,10 @@ class Recorder extends Timeline {
     super.synced(answer, since);
   }
 
-  override live(change: Message | Reacted) {
-    if ('changes' in change) {
-      const { me, ...event } = change;
-      this.steps.push({ do: 'reacted', event, me });
-    } else this.steps.push({ do: 'event', message: short(change) });
-    super.live(change);
+  override live(change: Message | Reacted, me: string) {
+    if ('changes' in change) this.steps.push({ do: 'reacted', event: change, me });
+    else this.steps.push({ do: 'event', message: short(change) });
+    super.live(change, me);
   }
 
   override stored(message: Message) {

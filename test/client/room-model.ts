@@ -65,7 +65,7 @@ export class Log {
     const list = all.filter(({ count }) => count > 0);
     this.messages[old.seq - 1] = { ...rest, rev, ...(list.length > 0 ? { reactions: list } : {}) };
     const change = { emoji, count: now.length, ...(on ? { added: [user] } : { removed: [user] }) };
-    return { seq: old.seq, rev, changes: [change], me: me.id };
+    return { seq: old.seq, rev, changes: [change] };
   }
 
   /** `limit` stands for the page size and for the 256 KiB after which an answer ends. */
@@ -90,6 +90,12 @@ export class Log {
     const newest = this.before(Number.POSITIVE_INFINITY, limit);
     return { room, ...newest, ...(since === undefined ? {} : { reset: true }) };
   }
+}
+
+/** What all are told alike does not say what is one's own. */
+export function event<E extends Message | Reacted>(change: E): E {
+  if ('changes' in change || change.reactions === undefined) return change;
+  return { ...change, reactions: change.reactions.map(({ mine: _, ...reaction }) => reaction) };
 }
 
 type Answering = () => void;
@@ -131,7 +137,7 @@ export class Client {
   }
 
   hear(change: Message | Reacted | undefined): void {
-    if (change !== undefined && this.#connected) this.#events.push(change);
+    if (change !== undefined && this.#connected) this.#events.push(event(change));
   }
 
   send(): void {
@@ -202,7 +208,7 @@ export class Client {
     if (event) {
       const [message] = this.#events.splice(at, 1);
       if (message === undefined || how === 'drop') return;
-      this.timeline.live(message);
+      this.timeline.live(message, me.id);
       if (how === 'double') this.#events.push(message);
     } else {
       this.#answers.splice(at, 1)[0]?.();

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { entries } from '../../client/src/store/entries.ts';
 import { Timeline } from '../../client/src/store/timeline.ts';
 import type { Message, User } from '../../server/events.ts';
-import { Client, Log, me, others } from './room-model.ts';
+import { Client, event, Log, me, others } from './room-model.ts';
 import { limit, perform, settle, small, step } from './room-steps.ts';
 
 function expectContiguous(list: readonly Message[]): void {
@@ -123,7 +123,7 @@ describe('the timeline', () => {
           timeline.joined(before.join(timeline.join(), 50), undefined);
           // Held back for a gap, and of a future that the restored history never had.
           before.write(me, 'missed');
-          timeline.live(before.write(me, 'lost'));
+          timeline.live(before.write(me, 'lost'), me.id);
           const page = { answer: before.before(timeline.first + 1, 5), epoch: timeline.epoch };
 
           const after = new Log();
@@ -131,10 +131,10 @@ describe('the timeline', () => {
           const since = timeline.join();
           const answer = after.join(since, limit);
           const next = after.write(me, 'later');
-          if (early) timeline.live(next);
+          if (early) timeline.live(next, me.id);
           timeline.joined(answer, since);
-          if (!early) timeline.live(next);
-          for (let i = 0; i < 40; i++) timeline.live(after.write(me, `later${i}`));
+          if (!early) timeline.live(next, me.id);
+          for (let i = 0; i < 40; i++) timeline.live(after.write(me, `later${i}`), me.id);
           timeline.older(page.answer, timeline.first, page.epoch);
 
           const list = timeline.list();
@@ -166,8 +166,8 @@ describe('the timeline', () => {
     timeline.stored(mine);
     expect(timeline.list()).toEqual([mine]);
     expect(timeline.head).toBe(0);
-    timeline.live(missed);
-    timeline.live(mine);
+    timeline.live(missed, me.id);
+    timeline.live(mine, me.id);
     expect(timeline.list()).toEqual([missed, mine]);
     expect(timeline.head).toBe(2);
   });
@@ -178,7 +178,7 @@ describe('the timeline', () => {
     timeline.joined(log.join(timeline.join(), 50), undefined);
     for (let i = 0; i < 1500; i++) {
       const message = log.write(me, `c${i}`);
-      if (i > 0) timeline.live(message);
+      if (i > 0) timeline.live(message, me.id);
     }
     for (let since = timeline.syncFrom; since !== undefined; since = timeline.syncFrom) {
       timeline.synced(log.since(since, 500), since);
@@ -197,6 +197,98 @@ describe('the timeline', () => {
     timeline.older(log.before(timeline.first, 50), timeline.first, timeline.epoch);
     expect(timeline.list()).toEqual(log.messages);
   });
+});
+
+describe('what one has reacted oneself', () => {
+  const bob = others[0] as User;
+  const named = Array.from({ length: 10 }, (_, i) => `${i + 10}`);
+
+  /** One's own reaction to the oldest of 20 messages is the last of eleven, so no event names it. */
+  function reacted(loaded: number) {
+    const log = new Log();
+    for (let i = 0; i < 20; i++) log.write(bob, `c${i}`);
+    const like = { emoji: '👍', count: 11, users: named, mine: true as const };
+    log.messages[0] = { ...(log.messages[0] as Message), reactions: [like] };
+    const timeline = new Timeline();
+    timeline.joined(log.join(timeline.join(), loaded), undefined);
+    return { log, timeline };
+  }
+  const ownOf = (timeline: Timeline) =>
+    timeline.get(1)?.reactions?.flatMap(({ emoji, mine }) => (mine ? emoji : []));
+
+  test('comes with the page after an edit, and after an edit and a reaction of somebody else', () => {
+    for (const more of [false, true]) {
+      const { log, timeline } = reacted(5);
+      timeline.live(event(log.change(0, false) as Message), me.id);
+      const page = log.before(timeline.first, 50);
+      const changes = [{ emoji: '🎉', count: 1, added: [bob.id] }];
+      if (more) timeline.live({ seq: 1, rev: ++log.head, changes }, me.id);
+      timeline.older(page, timeline.first, timeline.epoch);
+      expect(ownOf(timeline)).toEqual(['👍']);
+      expect(timeline.get(1)).toMatchObject({ text: 't1*', rev: log.head });
+      expect(timeline.get(1)?.reactions).toHaveLength(more ? 2 : 1);
+    }
+  });
+
+  test('stays over an edit that comes before the page', () => {
+    const { log, timeline } = reacted(5);
+    const page = log.before(timeline.first, 50);
+    timeline.live(event(log.change(0, false) as Message), me.id);
+    timeline.older(page, timeline.first, timeline.epoch);
+    expect(ownOf(timeline)).toEqual(['👍']);
+    expect(timeline.get(1)).toMatchObject({ text: 't1*', rev: log.head });
+  });
+
+  test('comes with an answer of the same rev', () => {
+    const { log, timeline } = reacted(50);
+    const whole = log.messages[0] as Message;
+    const now = {
+      ...whole,
+      rev: ++log.head,
+      reactions: [...(whole.reactions ?? []), { emoji: '🎉', count: 11, users: named }],
+    };
+    timeline.live(event(now), me.id);
+    expect(ownOf(timeline)).toEqual(['👍']);
+    const answer = { ...now, reactions: now.reactions.map((one) => ({ ...one, mine: true as const })) };
+    timeline.stored(answer);
+    expect(ownOf(timeline)).toEqual(['👍', '🎉']);
+    // The same event again says less.
+    timeline.live(event(now), me.id);
+    expect(timeline.get(1)).toEqual(answer);
+  });
+
+  test('is told by an event that names all users', () => {
+    const { log, timeline } = reacted(50);
+    const now = (users: string[]) => ({
+      ...(log.messages[0] as Message),
+      rev: ++log.head,
+      reactions: [{ emoji: '👍', count: users.length, users }],
+    });
+    timeline.live(now([bob.id]), me.id);
+    expect(ownOf(timeline)).toEqual([]);
+    timeline.live(now([bob.id, me.id]), me.id);
+    expect(ownOf(timeline)).toEqual(['👍']);
+  });
+});
+
+test('of changes to what is not loaded, the newest 1,000 wait for a page, of one message or of many', () => {
+  for (const messages of [1, 2000]) {
+    const log = new Log();
+    for (let i = 0; i < 2001; i++) log.write(me, `c${i}`);
+    const timeline = new Timeline();
+    timeline.joined(log.join(timeline.join(), 1), undefined);
+    const page = log.before(timeline.first, 2000);
+    for (let i = 0; i < 5000; i++) {
+      const changes = [{ emoji: '👍', count: i + 1, added: [`${i}`] }];
+      timeline.live({ seq: (i % messages) + 1, rev: ++log.head, changes }, me.id);
+    }
+    timeline.older(page, timeline.first, timeline.epoch);
+    const reactions = timeline.list().flatMap((message) => message.reactions ?? []);
+    expect(reactions).toHaveLength(Math.min(messages, 1000));
+    expect(Math.max(...reactions.map(({ count }) => count))).toBe(5000);
+    // Each of one message, beginning with the first that was kept, has named one more user, up to ten.
+    if (messages === 1) expect(reactions[0]?.users[0]).toBe('4000');
+  }
 });
 
 describe('pending messages', () => {

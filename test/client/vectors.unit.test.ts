@@ -19,9 +19,9 @@ function perform(timeline: Timeline, step: Step, asked: Map<number, number>): vo
     case 'joined':
       return timeline.joined(lengthened(step.answer), step.since ?? undefined);
     case 'event':
-      return timeline.live(long(step.message));
+      return timeline.live(long(step.message), '1');
     case 'reacted':
-      return timeline.live({ ...step.event, me: step.me });
+      return timeline.live(step.event, step.me);
     case 'ack':
       return timeline.stored(long(step.message));
     case 'synced':

@@ -3,12 +3,16 @@ import type { Message, MessageReacted } from '../../../server/events.ts';
 /** Users of one reaction that a message names. */
 const NAMED = 10;
 
-/** What was told of reactions, and to whom. */
-export type Reacted = Omit<MessageReacted, 'room'> & { readonly me: string };
+/** What was told of reactions. */
+export type Reacted = Omit<MessageReacted, 'room'>;
 
-/** The message after that; as it is, if it knows of it. */
-export function withReactions(message: Message, { rev, changes, me }: Reacted): Message {
-  if (message.rev >= rev) return message;
+/** The message after that change, as the user `me` sees it; as it is, if it knows of it. */
+export function afterChange(message: Message, change: Message | Reacted, me: string): Message {
+  if (message.rev >= change.rev) return message;
+  return 'changes' in change ? withReactions(message, change, me) : withMine(change, message, me);
+}
+
+function withReactions(message: Message, { rev, changes }: Reacted, me: string): Message {
   const { reactions = [], ...rest } = message;
   const list = new Map(reactions.map((reaction) => [reaction.emoji, reaction]));
   for (const { emoji, count, added = [], removed = [] } of changes) {
@@ -25,14 +29,13 @@ export function withReactions(message: Message, { rev, changes, me }: Reacted): 
   return { ...rest, rev, ...(list.size > 0 ? { reactions: [...list.values()] } : {}) };
 }
 
-/** An event does not say what is one's own. */
-export function withMine(message: Message, known: Message | undefined): Message {
-  const mine = known?.reactions?.flatMap(({ emoji, mine }) => (mine ? emoji : []));
-  if (!message.reactions || !mine?.length) return message;
-  return {
-    ...message,
-    reactions: message.reactions.map((reaction) =>
-      mine.includes(reaction.emoji) ? { ...reaction, mine: true } : reaction,
-    ),
-  };
+/** An event does not say what is one's own: that is known where all are named, and else from before. */
+function withMine(message: Message, { reactions: before }: Message, me: string): Message {
+  const reactions = message.reactions?.map((reaction) => {
+    const { emoji, count, users } = reaction;
+    const mine =
+      users.includes(me) || (count > users.length && before?.find((one) => one.emoji === emoji)?.mine);
+    return mine ? { ...reaction, mine } : reaction;
+  });
+  return reactions ? { ...message, reactions } : message;
 }

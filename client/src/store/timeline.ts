@@ -1,5 +1,5 @@
 import type { Message } from '../../../server/events.ts';
-import { type Reacted, withMine, withReactions } from './reactions.ts';
+import { afterChange, type Reacted } from './reactions.ts';
 
 export interface JoinAnswer {
   room: { head: number; lastSeq: number };
@@ -20,7 +20,7 @@ export interface HistoryAnswer {
   complete: boolean;
 }
 
-/** Live events kept while something older is fetched; what is beyond comes with the next sync. */
+/** Live events kept while something older is fetched; what is beyond comes with the next sync, or with a later page. */
 const HELD = 1000;
 /** So many messages stay in memory, and so many of the newest while one reads further back than that. */
 const KEPT = 2000;
@@ -36,12 +36,13 @@ const KEPT_NEWEST = 100;
  * without a gap, which becomes one with the newest as soon as it reaches them.
  */
 export class Timeline {
-  /** By `seq`. May hold messages of neither piece: quoted ones, and changes to what is not loaded. */
+  /** By `seq`. May hold messages of neither piece: quoted ones, and what a sync says of what is not loaded. */
   #messages = new Map<number, Message>();
   /** Live events that cannot be applied yet, by `rev`. */
   #held = new Map<number, Message | Reacted>();
-  /** Reactions to what is not loaded, by `seq`: a page that is on its way may not have them. */
-  #late = new Map<number, Reacted[]>();
+  /** The newest changes to what is not loaded: a page that is on its way may not have them. */
+  #late: (Message | Reacted)[] = [];
+  #me = '';
   /** Up to here an answer that was not complete has left out states which later changes of the same messages replace. */
   #partly = 0;
   #head: number | undefined;
@@ -128,8 +129,9 @@ export class Timeline {
     else if (this.#head !== undefined && since <= this.#head) this.#merge(answer, since);
   }
 
-  /** `message:new`, `message:changed` and `message:reacted` alike. */
-  live(change: Message | Reacted): void {
+  /** `message:new`, `message:changed` and `message:reacted` alike, as the user `me` hears them. */
+  live(change: Message | Reacted, me: string): void {
+    this.#me = me;
     this.#seen = Math.max(this.#seen, change.rev);
     if (this.#held.size < HELD) this.#held.set(change.rev, change);
     this.#settle();
@@ -218,7 +220,7 @@ export class Timeline {
   /** Everything is gone; the room has to be joined anew. */
   forget(): void {
     this.#messages.clear();
-    this.#late.clear();
+    this.#late = [];
     this.#partly = 0;
     this.#head = undefined;
     this.#first = Number.POSITIVE_INFINITY;
@@ -250,9 +252,11 @@ export class Timeline {
       // It is told as a difference: the rest of the answer has the message as it is.
       if ('changes' in next && next.rev <= this.#partly) break;
       const known = this.#messages.get(next.seq);
-      if (!('changes' in next)) this.#put(withMine(next, known));
-      else if (known !== undefined) this.#put(withReactions(known, next));
-      else this.#keepLate(next);
+      if (known !== undefined) this.#put(afterChange(known, next, this.#me));
+      else if ('changes' in next || next.seq < this.#first) {
+        // No page is on its way for so long.
+        if (this.#late.push(next) > HELD) this.#late.shift();
+      } else this.#put(next);
       this.#head = next.rev;
     }
     for (const rev of this.#held.keys()) if (rev <= this.#head) this.#held.delete(rev);
@@ -299,17 +303,15 @@ export class Timeline {
     }
   }
 
-  #keepLate(reacted: Reacted): void {
-    // No page is on its way for so long.
-    if (this.#late.size === HELD) this.#late.clear();
-    this.#late.set(reacted.seq, [...(this.#late.get(reacted.seq) ?? []), reacted]);
-  }
-
+  /** Of one `rev`, an answer says more than events: what is one's own. */
   #put(message: Message): void {
-    const known = this.#messages.get(message.seq);
-    if (known !== undefined && known.rev >= message.rev) return;
-    this.#messages.set(message.seq, (this.#late.get(message.seq) ?? []).reduce(withReactions, message));
-    this.#late.delete(message.seq);
+    const { seq, rev } = message;
+    if ((this.#messages.get(seq)?.rev ?? 0) > rev) return;
+    const late = this.#late.filter((change) => change.seq === seq);
+    this.#messages.set(
+      seq,
+      late.reduce<Message>((message, change) => afterChange(message, change, this.#me), message),
+    );
     this.#sorted = undefined;
   }
 }

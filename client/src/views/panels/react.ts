@@ -1,5 +1,5 @@
 import type { Message, Reaction } from '../../../../server/events.ts';
-import { withReactions } from '../../store/reactions.ts';
+import { afterChange } from '../../store/reactions.ts';
 import type { Context } from '../context.ts';
 import { refusal } from '../refusal.ts';
 
@@ -18,12 +18,12 @@ export async function react(context: Context, message: Message, emoji: string): 
     timeline.shown(as);
     changed();
   };
-  show({ ...withReactions(message, { seq, rev: rev + 1, changes: [{ emoji, ...change }], me }), rev });
+  const reacted = { seq, rev: rev + 1, changes: [{ emoji, ...change }] };
+  show({ ...afterChange(message, reacted, me), rev });
   try {
     const answer = await chat.request('message:react', { room, seq, emoji, on });
     timeline.stored(answer.message);
-    // Where nothing has changed by it, this is newer than what was shown.
-    show(answer.message);
+    changed();
   } catch (error) {
     show(message);
     toast(refusal(error, strings), 'bad');
