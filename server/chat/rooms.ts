@@ -121,8 +121,8 @@ export async function join(
     if (resume === head || head === 0) page = nothing;
     else if (resume === undefined) page = await newest.of(room);
     else page = await history.read('changes', { room: id, since: resume, upTo: head, limit: joinChanges });
-    // What is published meanwhile may need it, too.
-    while (await mine.look([...page.messages, ...missed]));
+    // What is published meanwhile may need it, too. Not for ever: of what changes at each look, the rest stays unknown.
+    if (await mine.look([...page.messages, ...missed])) await mine.look([...page.messages, ...missed]);
   } finally {
     stop();
   }
@@ -257,9 +257,10 @@ function newestOf(page: Page, missed: readonly Message[]): Page {
   return { messages, complete };
 }
 
-/** Adds what was published meanwhile after all changes; if there are more, room:sync returns it with the rest. */
+/** Adds what was published meanwhile after all changes; if there are more, room:sync returns the rest. */
 function changesOf(page: Page, missed: readonly Message[]): Page {
-  if (!page.complete || missed.length === 0) return page;
+  const newest = missed.at(-1);
+  if (!page.complete || newest === undefined) return page;
   const byId = new Map(page.messages.map((message) => [message.seq, message]));
   for (const message of missed) {
     // Each message once, in its newest state and at its newest place.
@@ -267,9 +268,15 @@ function changesOf(page: Page, missed: readonly Message[]): Page {
     byId.set(message.seq, message);
   }
   const messages = [...byId.values()].sort((a, b) => a.rev - b.rev);
-  if (messages.length > joinChanges || isTooLarge(messages))
-    return { messages: page.messages, complete: false };
-  return { messages, complete: true };
+  let bytes = 0;
+  const rest = messages.findIndex((message, n) => {
+    bytes += sizeOf(message) + 1;
+    return n > 0 && (n === joinChanges || bytes > maxPageBytes);
+  });
+  if (rest === -1) return { messages, complete: true };
+  // The client goes on after the last of them, so it must not be one that is read, but not published yet.
+  const first = messages.slice(0, rest).filter(({ rev }) => rev <= newest.rev);
+  return { messages: first, complete: false };
 }
 
 function isTooLarge(messages: readonly Message[]): boolean {

@@ -123,25 +123,43 @@ export const gone = 'gone/';
 /** The condition for such rooms. */
 export const goneRooms = `id >= '${gone}' AND id < '${gone}:'`;
 
+/** Of the rows of `changes`: not one that has changed after `upTo`, unless its reactions alone have. */
+function isShown(row: Row, upTo: number): boolean {
+  if ((row.rev as number) <= upTo) return true;
+  const reacted = reactedFrom(row);
+  return reacted !== undefined && reacted.rev === row.rev && reacted.textRev <= upTo;
+}
+
 /**
  * A page of what has changed, by `rev`.
  * @param rows one more than `limit` where there are more. Those beyond `upTo` have reactions, or had some
+ * @returns null: all that is left has changed after `upTo`, and is not among the rows as a whole. See `overtaken`
  */
-export function changesPage(rows: Iterable<Row>, room: string, upTo: number, limit: number): Page {
-  let count = 0;
-  const shown = function* () {
+export function changesPage(rows: Iterable<Row>, room: string, upTo: number, limit: number): Page | null {
+  const shown = new Set<number>();
+  const noted = function* () {
     for (const row of rows) {
-      count++;
-      const reacted = reactedFrom(row);
-      const isOvertaken = reacted !== undefined && reacted.rev === row.rev && reacted.textRev <= upTo;
-      if ((row.rev as number) <= upTo || isOvertaken) yield row;
+      if (isShown(row, upTo)) shown.add(row.rev as number);
+      yield row;
     }
   };
-  const page = pageOf(shown(), room, limit);
-  if (page.complete && count <= limit) return page;
-  // The next page goes on after the last `rev` of this one.
+  // Those that are not shown count too: a database that has cut the rows by their bytes has counted them.
+  const page = pageOf(noted(), room, limit);
+  if (page.complete) return { messages: page.messages.filter(({ rev }) => shown.has(rev)), complete: true };
+  // The next page goes on after the last `rev` of this one, which must not lie beyond what is left out here.
   const messages = page.messages.filter(({ rev }) => rev <= upTo);
-  return messages.length === 0 ? { ...page, complete: true } : { messages, complete: false };
+  return messages.length === 0 ? null : { messages, complete: false };
+}
+
+/**
+ * The last page of changes where that is one of messages whose reactions alone have changed after `upTo`. No page can go
+ * on behind one of them, so it has all. They are few: `upTo` is behind only until what is stored has been published.
+ * @param rows all of them
+ */
+export function overtaken(rows: Iterable<Row>, room: string, upTo: number): Page {
+  const messages: Message[] = [];
+  for (const row of rows) if (isShown(row, upTo)) messages.push(messageFrom(row, room));
+  return { messages, complete: true };
 }
 
 /** @param rows one more than `limit` where there are more */

@@ -357,6 +357,30 @@ export function historyContract(
         expect((await newest('lobby', 1)).messages).toEqual([freed.message]);
       });
 
+      test('no page of changes leaves out a message because reactions have overtaken it, however little fits', async () => {
+        // More than one page, and not to be shown yet.
+        for (let seq = 3; seq < 9; seq++) {
+          await send(message({ text: 'long '.repeat(10_000) }));
+          await react(all('👍', ['p1']), seq);
+        }
+        await react(all('👍', ['p1']), 1);
+        await react(all('👍', ['p1']), 2);
+        for (const limit of [1, 2, 6, 500]) {
+          const { messages, complete } = await since('lobby', 0, 2, limit);
+          const places = messages.map(({ seq, rev }) => [seq, rev]);
+          expect({ limit, places, complete }).toEqual({
+            limit,
+            places: [
+              [1, 15],
+              [2, 16],
+            ],
+            complete: true,
+          });
+        }
+        const { messages, complete } = await since('lobby', 0, 3, 1);
+        expect([messages.map(({ seq }) => seq), complete]).toEqual([[3, 1, 2], true]);
+      });
+
       test('they are no reason for a conflict of edits, stay with an edited message, and go with a deleted one', async () => {
         await react(all('👍', ['p1']), 2);
         const edit = (text: string, rev: number) =>

@@ -15,6 +15,7 @@ import {
   memberFrom,
   messageColumns,
   messageFrom,
+  overtaken,
   pageOf,
   type Row,
   reactorsPage,
@@ -207,13 +208,15 @@ export function queriesOf(dialect: Dialect, connection: Connection): Queries {
     },
     after: ({ room, after, upTo, limit }) =>
       page(room, sql`seq > ${after} AND seq <= ${upTo}`, raw('seq'), limit),
-    changes: async ({ room, since, upTo, limit }) =>
-      changesPage(
-        await rowsOf(room, sql`rev > ${since} AND (rev <= ${upTo} OR rich IS NOT NULL)`, raw('rev'), limit),
-        room,
-        upTo,
-        limit,
-      ),
+    async changes({ room, since, upTo, limit }) {
+      const which = sql`rev > ${since} AND (rev <= ${upTo} OR rich IS NOT NULL)`;
+      const found = changesPage(await rowsOf(room, which, raw('rev'), limit), room, upTo, limit);
+      if (found !== null) return found;
+      const rows = await ask(
+        sql`SELECT ${message} FROM chat_messages AS messages WHERE room = ${numOf(room)} AND ${which} ORDER BY rev`,
+      );
+      return overtaken(rows, room, upTo);
+    },
   };
 
   async function page(room: string, which: Sql, order: Sql, limit: number): Promise<Page> {

@@ -6,6 +6,7 @@ import {
   memberFrom,
   messageColumns,
   messageFrom,
+  overtaken,
   pageOf,
   type Row,
   reactorsPage,
@@ -161,7 +162,8 @@ export function prepareQueries(db: DatabaseSync): Queries {
     after: ({ room, after, upTo, limit }) =>
       pageOf(statements.after.iterate(room, after, upTo, limit + 1), room, limit),
     changes: ({ room, since, upTo, limit }) =>
-      changesPage(statements.changes.iterate(room, since, upTo, limit + 1), room, upTo, limit),
+      changesPage(statements.changes.iterate(room, since, upTo, limit + 1), room, upTo, limit) ??
+      overtaken(statements.changes.iterate(room, since, upTo, -1), room, upTo),
   };
 
   function optionalRoom(row: Row | undefined): RoomRecord | null {
