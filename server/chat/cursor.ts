@@ -5,22 +5,21 @@ export function cursorOf(key: readonly (string | number)[]): string {
   return Buffer.from(JSON.stringify(key)).toString('base64url');
 }
 
-type KeyOf<Types extends readonly ('string' | 'number')[]> = {
+/** A number is an integer; a count is not below zero. */
+type Type = 'string' | 'number' | 'count';
+
+type KeyOf<Types extends readonly Type[]> = {
   [N in keyof Types]: Types[N] extends 'string' ? string : number;
 };
 
 /** @throws RequestError `bad_request` if no page can have had this cursor */
-export function decodeCursor<const Types extends readonly ('string' | 'number')[]>(
+export function decodeCursor<const Types extends readonly Type[]>(
   cursor: string,
   types: Types,
 ): KeyOf<Types> {
   try {
     const key: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString());
-    if (
-      Array.isArray(key) &&
-      key.length === types.length &&
-      key.every((part, n) => typeof part === types[n])
-    ) {
+    if (Array.isArray(key) && key.length === types.length && key.every((part, n) => isOf(part, types[n]))) {
       // The check above is what TypeScript cannot follow: one part for each of the types.
       return key as never;
     }
@@ -28,4 +27,10 @@ export function decodeCursor<const Types extends readonly ('string' | 'number')[
     // Not ours.
   }
   throw new RequestError('bad_request', 'this cursor is not from this server');
+}
+
+/** Databases take nothing else: not 1.5 where a column has integers, and PostgreSQL no U+0000. */
+function isOf(part: unknown, type: Type | undefined): boolean {
+  if (type === 'string') return typeof part === 'string' && part.isWellFormed() && !part.includes('\0');
+  return Number.isSafeInteger(part) && (type === 'number' || (part as number) >= 0);
 }

@@ -90,7 +90,7 @@ export async function reactors(
   { history }: Chat,
   { room, seq, emoji, cursor }: RequestPayload<'message:reactions'>,
 ): Promise<Answers['message:reactions']> {
-  const [after] = cursor === undefined ? [0] : decodeCursor(cursor, ['number']);
+  const [after] = cursor === undefined ? [0] : decodeCursor(cursor, ['count']);
   const page = await history.read('reactors', { room, seq, emoji, after, limit: reactorsListed });
   if (page === null) throw new RequestError('unknown_message');
   const { users, next } = page;
