@@ -83,6 +83,21 @@ const shapes = (text: string) =>
   });
 
 describe('formatting', () => {
+  test('a backslash within a link is part of it; beside a link it is not', () => {
+    const [block] = blocks('\\*https://a.b/x\\_y\\* **www.a.b/\\-c** https://\\*');
+    expect(block).toMatchObject({
+      inline: [
+        '*',
+        { text: 'https://a.b/x\\_y' },
+        '*',
+        ' ',
+        { mark: 'strong', inline: [{ text: 'www.a.b/\\-c' }] },
+        ' https://',
+        '*',
+      ],
+    });
+  });
+
   test.each<[string, unknown[]]>([
     ['no code', ['no code']],
     ['', ['']],

@@ -22,10 +22,10 @@ const LANGUAGE = /^[A-Za-z0-9+#.-]{0,20}\n/u;
 /** How a line of a quotation or a list begins, and what it says. */
 const LINE = /^(?:(>)|-|(\d{1,3})\.) +(\S.*)$/u;
 /**
- * A sign that is to be plain, or code within a line. The latter also matches blanks, which are sorted out afterwards: in
- * the expression that would take quadratic time.
+ * What may be a link, up to its last letter or digit, whose backslashes are its own; a sign that is to be plain; or code within a line. The latter also
+ * matches blanks, which are sorted out afterwards: in the expression that would take quadratic time.
  */
-const LITERAL = /\\([\\*_`>.-])|(?<!`)`([^`\n]+)`(?!`)/gu;
+const LITERAL = /(?:https?:\/\/|www\.)[^\s`]*[\p{L}\p{N}]|\\([\\*_`>.-])|(?<!`)`([^`\n]+)`(?!`)/giu;
 /** Signs that may begin or end something, and the end of a paragraph. */
 const SIGNS = /(\*+|_+|\n[^\S\n]*\n)/u;
 /** What signs stand outside of. Scripts without case have no such edges: some of them put no space between words. */
@@ -187,7 +187,7 @@ function inline(text: string): Inline[] {
 
   for (const match of text.matchAll(LITERAL)) {
     const [all, escaped, code] = match;
-    if (code?.trim() === '') continue;
+    if (!(escaped ?? code?.trim())) continue;
     words(match.index);
     found.push(escaped ?? { code: code ?? '' });
     done += all.length;
