@@ -19,7 +19,7 @@ import {
   makerKey,
   type Need,
   pairKey,
-  reactionKey,
+  reactionsBy,
 } from './work.ts';
 
 type NeedOf<What extends Need['what']> = Extract<Need, { what: What }>;
@@ -263,12 +263,12 @@ export async function load(
   /** After their messages. */
   function* askReactions(): Generator<Question> {
     const wanted = new Map<string, { room: StoredRoom; seq: number; emoji: string; user: string }>();
-    const keyOf = (room: unknown, seq: unknown, key: string) => `${room} ${seq} ${key}`;
+    // No emoji has a space in it.
+    const keyOf = (...parts: readonly unknown[]) => parts.join(' ');
     for (const { room: id, seq, emoji, user } of of('reaction')) {
       const room = stored(id);
-      const key = reactionKey(emoji, user);
-      if (room === undefined || room.messages.get(seq)?.reactions.has(key)) continue;
-      wanted.set(keyOf(room.num, seq, key), { room, seq, emoji, user });
+      if (room === undefined || room.messages.get(seq)?.reactions.get(emoji)?.has(user)) continue;
+      wanted.set(keyOf(room.num, seq, emoji, user), { room, seq, emoji, user });
     }
     if (wanted.size > 0) {
       const among = dialect.among(
@@ -280,13 +280,14 @@ export async function load(
         take(rows) {
           const places = new Map(
             rows.map(({ room, seq, emoji, user_id, place }) => [
-              keyOf(room, seq, reactionKey(emoji as string, user_id as string)),
+              keyOf(room, seq, emoji, user_id),
               place as number,
             ]),
           );
           for (const [key, { room, seq, emoji, user }] of wanted) {
             const place = places.get(key) ?? null;
-            room.messages.get(seq)?.reactions.set(reactionKey(emoji, user), { place, dirty: false });
+            const message = room.messages.get(seq);
+            if (message) reactionsBy(message, emoji).set(user, { place, dirty: false });
           }
         },
       };

@@ -104,12 +104,13 @@ export async function store(
         if (message.reacted !== undefined) cleared.push([num, seq]);
         continue;
       }
-      for (const [key, { place, dirty }] of message.reactions) {
-        if (!dirty) continue;
-        const space = key.indexOf(' ');
-        const reaction = [num, seq, key.slice(0, space), key.slice(space + 1)];
-        if (place === null) removed.push(reaction);
-        else added.push([...reaction, place]);
+      for (const [emoji, users] of message.reactions) {
+        for (const [user, { place, dirty }] of users) {
+          if (!dirty) continue;
+          const reaction = [num, seq, emoji, user];
+          if (place === null) removed.push(reaction);
+          else added.push([...reaction, place]);
+        }
       }
     }
   }

@@ -48,8 +48,8 @@ export interface LoadedMember {
 export interface LoadedMessage {
   row: MessageRow;
   reacted: Reacted | undefined;
-  /** By emoji and user: see `reactionKey`. The place, or null where there is none. */
-  reactions: Map<string, { place: number | null; dirty: boolean }>;
+  /** By emoji, and then by user. The place, or null where there is none. */
+  reactions: Map<string, Map<string, { place: number | null; dirty: boolean }>>;
   /** By emoji, as it is in the database. */
   reactors: Map<string, { list: readonly string[]; all: boolean }>;
   state: 'stored' | 'new' | 'changed';
@@ -90,8 +90,6 @@ export interface LoadedUser {
 
 export const clientIdKey = (user: string, clientId: string) => `${clientId} ${user}`;
 export const makerKey = clientIdKey;
-/** No emoji has a space in it. */
-export const reactionKey = (emoji: string, user: string) => `${emoji} ${user}`;
 export const pairKey = (pair: readonly [string, string]) => JSON.stringify(pair);
 
 /**
@@ -336,23 +334,21 @@ export class LoadedWork implements Work {
 
   hasReaction(room: string, seq: number, emoji: string, user: string): boolean {
     const { reactions, state } = this.#loaded(room, seq);
-    const known = reactions.get(reactionKey(emoji, user));
+    const known = reactions.get(emoji)?.get(user);
     if (known === undefined && state !== 'new')
       throw new Missing({ what: 'reaction', room, seq, emoji, user });
     return typeof known?.place === 'number';
   }
 
   reactors(room: string, seq: number, emoji: string, most: number): string[] {
-    const { reactions, reactors, state } = this.#loaded(room, seq);
+    const loaded = this.#loaded(room, seq);
+    const known = reactionsBy(loaded, emoji);
     const own = new Map<string, number | null>();
-    for (const [key, { place, dirty }] of reactions) {
-      const beginning = reactionKey(emoji, '');
-      if (dirty && key.startsWith(beginning)) own.set(key.slice(beginning.length), place);
-    }
-    const stored = state === 'new' ? { list: [], all: true } : reactors.get(emoji);
-    const enough = most + own.size;
-    if (stored === undefined || (!stored.all && stored.list.length < enough)) {
-      throw new Missing({ what: 'reactors', room, seq, emoji, most: enough });
+    for (const [user, { place, dirty }] of known) if (dirty) own.set(user, place);
+    const stored = loaded.state === 'new' ? { list: [], all: true } : loaded.reactors.get(emoji);
+    if (stored === undefined || (!stored.all && stored.list.length < most + own.size)) {
+      // Those who are loaded are going to change theirs: enough for all of them, or the rule would begin anew for each.
+      throw new Missing({ what: 'reactors', room, seq, emoji, most: most + known.size });
     }
     const added = [...own].flatMap(([user, place]) => (place === null ? [] : [{ user, place }]));
     added.sort((a, b) => a.place - b.place);
@@ -360,7 +356,7 @@ export class LoadedWork implements Work {
   }
 
   putReaction(room: string, seq: number, emoji: string, user: string, place: number | null): void {
-    this.#set(this.#loaded(room, seq).reactions, reactionKey(emoji, user), { place, dirty: true });
+    this.#set(reactionsBy(this.#loaded(room, seq), emoji), user, { place, dirty: true });
   }
 
   putReacted(message: Message, reacted: Reacted): void {
@@ -428,6 +424,15 @@ export class LoadedWork implements Work {
     });
     map.set(key, entry);
   }
+}
+
+/** What is known of one kind of a message's reactions, to add to it. */
+export function reactionsBy({ reactions }: LoadedMessage, emoji: string) {
+  const known = reactions.get(emoji);
+  if (known !== undefined) return known;
+  const users = new Map<string, { place: number | null; dirty: boolean }>();
+  reactions.set(emoji, users);
+  return users;
 }
 
 /** Moderators first, then by the time since when they are members. */

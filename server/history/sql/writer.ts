@@ -17,6 +17,8 @@ import { LoadedWork, Missing } from './work.ts';
  */
 const maxBatch = 500;
 const maxCharacters = 1024 * 1024;
+/** About so many of a statement are those of one reaction. */
+const charactersOfReaction = 100;
 
 /**
  * The pauses before a transaction is tried again, in milliseconds. Together they last as long as a short restart of the
@@ -271,13 +273,18 @@ export class Writer {
 function batchOf(calls: readonly Call[]): number {
   let characters = 0;
   let size = 0;
-  for (const { op, input } of calls) {
-    characters +=
-      op === 'tell' ? JSON.stringify(input).length : ((input as { text?: string }).text?.length ?? 0);
+  for (const call of calls) {
+    characters += charactersOf(call);
     if (size === maxBatch || (characters > maxCharacters && size > 0)) break;
     size++;
   }
   return size;
+}
+
+function charactersOf({ op, input }: Call): number {
+  if (op === 'tell') return JSON.stringify(input).length;
+  const { text = '', reactions = [] } = input as { text?: string; reactions?: readonly unknown[] };
+  return text.length + reactions.length * charactersOfReaction;
 }
 
 /** Carries out one operation. A refusal is an answer; anything else that is thrown undoes the whole transaction. */
