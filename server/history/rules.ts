@@ -3,7 +3,6 @@ import { RequestError, type RequestErrorCode } from '../errors.ts';
 import type { Message, MessageReacted, Reaction, User } from '../events.ts';
 import {
   acted,
-  type Ban,
   type Change,
   isMember,
   type MemberRecord,
@@ -12,77 +11,13 @@ import {
   namedReactors,
   type RoomRecord,
   sources,
-  type UserRecord,
   type Writes,
 } from './history.ts';
-import type { Reacted } from './rows.ts';
 import { nameKey } from './text-keys.ts';
+import type { RoomRow, Work } from './work.ts';
 
 /** A change of a member by what people do in the chat, which is no coming or going. */
 const byPeople = { by: 'people', cause: 'other' } as const;
-
-/** A room with what only the rules need. */
-export interface RoomRow extends Omit<RoomRecord, 'last'> {
-  createdBy?: string;
-  clientId?: string;
-  /** Since when it has no members. */
-  emptySince?: number;
-}
-
-/** A message with the keyed digest of what was first sent: it tells a repeat from a conflict after an edit, too. */
-export interface MessageRow {
-  message: Message;
-  digest: string;
-}
-
-/**
- * What one transaction has read and is going to write. A database implements it; the rules below use nothing else. What
- * has been put is seen by the operations that follow in the same transaction.
- */
-export interface Work {
-  room(id: string): RoomRow | undefined;
-  /** The newest message of a room. */
-  lastMessage(room: string): Message | undefined;
-  /** The public room of that name, without regard to case. */
-  publicRoomNamed(key: string): string | undefined;
-  roomOfPair(pair: readonly [string, string]): RoomRow | undefined;
-  roomMadeBy(user: string, clientId: string): RoomRow | undefined;
-  countRoomsMadeBy(user: string): number;
-  putRoom(room: RoomRow): void;
-  deleteRoom(id: string): void;
-  /** Private rooms without members since before that time. */
-  emptyRooms(before: number, most: number): RoomRow[];
-
-  member(room: string, user: string): MemberRecord | undefined;
-  /** Who takes over from `except`: the longest-standing moderator, otherwise the longest-standing member. */
-  successor(room: string, except: string): string | undefined;
-  owner(room: string): string | undefined;
-  /** The rooms of which the user is a member because of the session. */
-  sessionRooms(user: string): string[];
-  /** @param since when this membership began, in milliseconds since 1970, where it begins now */
-  putMember(room: string, user: string, member: MemberRecord, since?: number): void;
-
-  user(id: string): UserRecord | undefined;
-  putUser(user: UserRecord): void;
-  putBan(user: string, ban: Ban | null): void;
-
-  message(room: string, seq: number): Message | undefined;
-  messageByClientId(room: string, user: string, clientId: string): MessageRow | undefined;
-  insertMessage(row: MessageRow): void;
-  /** What is known of a message's reactions; undefined if it never had any. */
-  reacted(room: string, seq: number): Reacted | undefined;
-  hasReaction(room: string, seq: number, emoji: string, user: string): boolean;
-  /** So many of those who have reacted so, by time. */
-  reactors(room: string, seq: number, emoji: string, most: number): string[];
-  /** @param place by which they are ordered; null: it is taken back */
-  putReaction(room: string, seq: number, emoji: string, user: string, place: number | null): void;
-  /** A message whose reactions have changed, and nothing else. */
-  putReacted(message: Message, reacted: Reacted): void;
-  /** @param before as it was: its text is in the index for searching. The reactions of one that is deleted go with it. */
-  updateMessage(message: Message, before: Message): void;
-  /** The keyed digest of what is sent. */
-  digest(text: string, replyTo: number | undefined): string;
-}
 
 type Rule<Op extends keyof Writes> = (
   work: Work,
@@ -621,41 +556,4 @@ function invitePartner(
     now,
     ...byPeople,
   });
-}
-
-/** What returns nothing changes something. The compiler demands that each of these is named. */
-type Writing = { [Name in keyof Work]: ReturnType<Work[Name]> extends void ? Name : never }[keyof Work];
-const writing: Record<Writing, true> = {
-  putRoom: true,
-  deleteRoom: true,
-  putMember: true,
-  putUser: true,
-  putBan: true,
-  insertMessage: true,
-  putReaction: true,
-  putReacted: true,
-  updateMessage: true,
-};
-
-const reached = new Error('the write would change something');
-
-/** Carries a rule out up to its first change. See `History.probe`. */
-export function probe(work: Work, rule: (work: Work) => unknown): { value: unknown } | null {
-  const readOnly = new Proxy(work, {
-    get(target, name) {
-      if (name in writing) {
-        return () => {
-          throw reached;
-        };
-      }
-      const member = target[name as keyof Work];
-      return typeof member === 'function' ? member.bind(target) : member;
-    },
-  });
-  try {
-    return { value: rule(readOnly) };
-  } catch (error) {
-    if (error === reached) return null;
-    throw error;
-  }
 }

@@ -2,8 +2,8 @@ import { createHmac } from 'node:crypto';
 import type { Message } from '../../events.ts';
 import { type Ban, isMember, type MemberRecord, sources, type UserRecord } from '../history.ts';
 import type { Reacted } from '../rows.ts';
-import type { MessageRow, RoomRow, Work } from '../rules.ts';
 import { nameKey, sortKey } from '../text-keys.ts';
+import type { MessageRow, RoomRow, Work } from '../work.ts';
 
 /** Something of the database that a rule asks for. */
 export type Need =

@@ -17,8 +17,8 @@ import {
   roomFrom,
   userFrom,
 } from '../rows.ts';
-import type { MessageRow, RoomRow, Work } from '../rules.ts';
 import { findKeys, nameKey, sortKey } from '../text-keys.ts';
+import type { MessageRow, RoomRow, Work } from '../work.ts';
 
 /** Most messages, and bytes of their texts and rows of reactions, that one step deletes. */
 const purgeMessages = 500;

@@ -2,7 +2,8 @@ import { DatabaseSync } from 'node:sqlite';
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { RequestError } from '../../errors.ts';
 import type { Change, Writes } from '../history.ts';
-import { probe, rules } from '../rules.ts';
+import { rules } from '../rules.ts';
+import { probe } from '../work.ts';
 import { Disk } from './disk.ts';
 import { migrate } from './migrations.ts';
 import {
