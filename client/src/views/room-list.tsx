@@ -9,7 +9,6 @@ import { FilterField } from './filter-field.tsx';
 import { Icon } from './icon.tsx';
 import { RoomRow } from './room-row.tsx';
 import { RovingList } from './roving-list.tsx';
-import { StillOrder } from './still-order.ts';
 
 interface Props {
   readonly context: Context;
@@ -292,6 +291,23 @@ export class RoomList extends Component<Props> {
     if (!chat.list.moreOthers || list === null || list.clientHeight === 0) return;
     if (list.scrollHeight - list.scrollTop - list.clientHeight < AHEAD) void chat.list.loadOthers();
   };
+}
+
+/** Keeps a list as it was drawn last while somebody points at it or has the focus in it: what is new comes last. */
+class StillOrder<T extends { readonly id: string }> {
+  /** As it stands on the screen. */
+  drawn: readonly T[] = [];
+
+  draw(items: readonly T[], still: boolean): readonly T[] {
+    this.drawn = still ? this.#asDrawn(items) : items;
+    return this.drawn;
+  }
+
+  #asDrawn(items: readonly T[]): readonly T[] {
+    const places = new Map(this.drawn.map(({ id }, index) => [id, index]));
+    const last = places.size;
+    return [...items].sort((a, b) => (places.get(a.id) ?? last) - (places.get(b.id) ?? last));
+  }
 }
 
 /** Without case and accents. */
