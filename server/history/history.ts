@@ -300,7 +300,7 @@ export interface Reads {
   after: { in: { room: string; after: number; upTo: number; limit: number }; out: Page };
   /**
    * What changed after `since` and up to `upTo`, by `rev`, each message once and in its newest state. A complete answer also
-   * has messages whose reactions alone have changed after `upTo`: what is told of that says nothing of the change before.
+   * has each message that changed up to `upTo` and got a reaction after it: the event for a reaction carries no text.
    */
   changes: { in: { room: string; since: number; upTo: number; limit: number }; out: Page };
   /** Those of the reactions that are this user's. */

@@ -33,7 +33,7 @@ export interface Services {
 /** A connection as its requests come in; kept apart from socket.io. */
 export interface Client {
   connection: Connection;
-  /** Where its packets come from: what is told of its requests decides how fast it is read. */
+  /** Reads its packets, and slows down by what it learns here of the requests. */
   intake: { begin(): void; end(): void; punish(weight: number): void };
   /** As how many more requests its large packets count, so far. */
   weight: { readonly received: number };
