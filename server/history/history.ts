@@ -112,8 +112,14 @@ export interface Page {
  */
 export type Change = {
   asker?: string;
-} /** `reacted`: nothing but these reactions has changed. What is read from a database server later leaves it out. */ & (
-  | { type: 'message'; is: 'new' | 'changed'; message: Message; reacted?: MessageReacted['changes'] }
+} & (
+  | {
+      type: 'message';
+      is: 'new' | 'changed';
+      message: Message;
+      /** Only these reactions have changed. A server that reads the change from the database later does not get it. */
+      reacted?: MessageReacted['changes'];
+    }
   /** Created, renamed, or with another number of members. */
   | { type: 'room'; is: 'new' | 'changed' | 'deleted'; room: RoomRecord }
   | {

@@ -9,9 +9,8 @@ export const mostKeys = 1000;
 
 /**
  * Where PHP keeps its sessions. A store reads them and, at most, renews their TTL. It writes nothing else but the items
- * of `Subscription.prove`, and it
- * neither takes PHP's locks nor waits for them. Each method but `close` throws StoreError if the store gives no
- * answer, or one that does not fit the question. Such a failure says nothing about the session.
+ * of `Subscription.prove`, and it neither takes PHP's locks nor waits for them. Each method but `close` throws StoreError
+ * if the store gives no answer, or one that does not fit the question. Such a failure says nothing about the session.
  */
 export interface SessionStore {
   /**

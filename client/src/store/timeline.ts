@@ -249,7 +249,7 @@ export class Timeline {
     for (;;) {
       const next = this.#held.get(this.#head + 1);
       if (next === undefined) break;
-      // It is told as a difference: the rest of the answer has the message as it is.
+      // It says only what is different: the rest of the answer has the whole message.
       if ('changes' in next && next.rev <= this.#partly) break;
       const known = this.#messages.get(next.seq);
       if (known !== undefined) this.#put(afterChange(known, next, this.#me));

@@ -1,6 +1,7 @@
 import { type ComponentChildren, createRef, render } from 'preact';
 import type { Message, User } from '../../../server/events.ts';
 import type { ConnectionState } from '../connection-state.ts';
+import type { MessagePlace } from '../notifications.ts';
 import type { Room } from '../store/room.ts';
 import { Banner, noticeOf } from './banner.tsx';
 import { CardView, cardOf } from './card.tsx';
@@ -108,7 +109,7 @@ export class AppView {
     });
     this.#reading = new ReadMarker(chat, this.#timeline);
     const { find } = this.#timeline;
-    const jump = (to: Pick<Message, 'room' | 'seq'>) => void this.#jump(to);
+    const jump = (to: MessagePlace) => void this.#jump(to);
     this.#rest = new Rest(this.#context, root, { find, open, jump }, (again) =>
       this.#toasts.show(strings.text('error.other'), 'bad', again),
     );
@@ -452,7 +453,7 @@ export class AppView {
     this.#searcher = undefined;
   };
 
-  async #jump({ room, seq }: Pick<Message, 'room' | 'seq'>): Promise<void> {
+  async #jump({ room, seq }: MessagePlace): Promise<void> {
     const { chat, strings, toast } = this.#context;
     try {
       await chat.connected();
