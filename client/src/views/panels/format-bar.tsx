@@ -27,6 +27,8 @@ export class FormatBar {
     for (const type of ['select', 'input', 'keyup', 'pointerup', 'focusin', 'focusout'])
       root.addEventListener(type, this.#look, { signal });
     document.addEventListener('selectionchange', this.#look, { signal });
+    // Something may be selected already.
+    this.#look();
   }
 
   draw() {
