@@ -79,7 +79,8 @@ test('what is selected is formatted by keys and by a bar, and lists go on by the
   const message = alice.messages.last();
   await expect(message.locator('li')).toHaveText(['bring two spades', 'one rake']);
   await expect(message.locator('em')).toHaveText('bring two spades');
-  // What is edited is what was typed.
+  // What is edited is what was typed, once it is stored.
+  await expect(message).toHaveAttribute('aria-posinset', /\d/);
   await field.press('ArrowUp');
   await expect(page.getByRole('textbox', { name: 'Edit message' })).toHaveValue(
     '- _bring two spades_\n- one rake\nthanks',
