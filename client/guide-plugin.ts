@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import type { Plugin } from 'vite';
 
 const text = fileURLToPath(new URL('../docs/element.md', import.meta.url));
-const style = fileURLToPath(new URL('src/guide.css', import.meta.url));
+const style = fileURLToPath(new URL('src/page/guide.css', import.meta.url));
 
 /** Makes `guide.html` of docs/element.md: what the owner of a new chat is led to, on his own server. */
 export const guide: Plugin = {

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Plugin } from 'vite';
 
-const file = fileURLToPath(new URL('src/strings.json', import.meta.url));
+const file = fileURLToPath(new URL('src/strings/strings.json', import.meta.url));
 const start = 'virtual:texts/';
 /** What is needed before a language has been loaded; some of it is only then. */
 const first = /^(launcher\.|common\.again$|rooms\.unread$)/;

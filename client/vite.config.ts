@@ -26,7 +26,7 @@ export default defineConfig({
         chunkFileNames: 'assets/[name]-[hash].js',
         assetFileNames: 'assets/[name]-[hash][extname]',
         // What the chat begins with is one file, though code that comes later shares some of it.
-        codeSplitting: { groups: [{ name: 'chat-app', test: /\/src\/chat-app\.ts$/ }] },
+        codeSplitting: { groups: [{ name: 'chat-app', test: /\/src\/element\/chat-app\.ts$/ }] },
       },
     },
   },

@@ -1,6 +1,6 @@
-import { PhpChatBadge } from './badge.ts';
-import { PhpChat } from './element.ts';
-import { PhpChatLauncher } from './launcher.ts';
+import { PhpChatBadge } from './element/badge.ts';
+import { PhpChat } from './element/element.ts';
+import { PhpChatLauncher } from './element/launcher.ts';
 
 export type { PhpChat, PhpChatBadge, PhpChatLauncher };
 

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { newId } from '../../client/src/outbox.ts';
-import { People } from '../../client/src/people.ts';
-import { Search } from '../../client/src/search.ts';
+import { newId } from '../../client/src/chat/outbox.ts';
+import { People } from '../../client/src/chat/people.ts';
+import { Search } from '../../client/src/chat/search.ts';
 import type { Room } from '../../client/src/store/room.ts';
 import { type ChatClient, connectChat } from '../helpers/chat-client.ts';
 import { type ChatSite, startChatSite } from '../helpers/chat-site.ts';

@@ -1,6 +1,6 @@
 import { vi } from 'vitest';
-import { Chat } from '../../client/src/chat.ts';
-import type { ChatListener } from '../../client/src/chat-listener.ts';
+import { Chat } from '../../client/src/chat/chat.ts';
+import type { ChatListener } from '../../client/src/chat/chat-listener.ts';
 
 /** The cookies of the browsers. A chat names its browser in the address of its server: `/~0/`. */
 const jars: string[] = [];

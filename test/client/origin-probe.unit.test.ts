@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect, test } from 'vitest';
-import { causeOfRefusal } from '../../client/src/origin-probe.ts';
+import { causeOfRefusal } from '../../client/src/connection/origin-probe.ts';
 
 /** What becomes of a 429 with that header. */
 async function limited(retryAfter: string | undefined): Promise<number> {

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import type { Connection, RequestOf } from '../../client/src/connection.ts';
-import { People } from '../../client/src/people.ts';
+import { People } from '../../client/src/chat/people.ts';
+import type { Connection, RequestOf } from '../../client/src/connection/connection.ts';
+import { Tasks } from '../../client/src/connection/tasks.ts';
 import { Room } from '../../client/src/store/room.ts';
-import { Tasks } from '../../client/src/tasks.ts';
 import type { Answers, RoomMember, RoomSummary } from '../../server/events.ts';
 
 const ann: RoomMember = { user: { id: '1', name: 'Ann' }, role: 'member', present: true };

@@ -1,7 +1,7 @@
 import { afterEach, expect, test, vi } from 'vitest';
-import type { ConnectionState } from '../../client/src/connection-state.ts';
-import all from '../../client/src/strings.json';
-import { Strings } from '../../client/src/strings.ts';
+import type { ConnectionState } from '../../client/src/connection/connection-state.ts';
+import all from '../../client/src/strings/strings.json';
+import { Strings } from '../../client/src/strings/strings.ts';
 import { Speaker } from '../../client/src/views/panels/speaker.tsx';
 import { textsIn } from '../../client/strings-plugin.ts';
 

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { bestLanguage } from '../../client/src/languages.ts';
-import { merged } from '../../client/src/owners-texts.ts';
-import all from '../../client/src/strings.json';
-import { Strings } from '../../client/src/strings.ts';
+import { bestLanguage } from '../../client/src/strings/languages.ts';
+import { merged } from '../../client/src/strings/owners-texts.ts';
+import all from '../../client/src/strings/strings.json';
+import { Strings } from '../../client/src/strings/strings.ts';
 import { textsIn } from '../../client/strings-plugin.ts';
 
 const stringsIn = (lang: string, browser?: readonly string[]) =>

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { RequestError } from '../../client/src/connection-state.ts';
+import { RequestError } from '../../client/src/connection/connection-state.ts';
 import type { Context } from '../../client/src/views/context.ts';
 import { Submission } from '../../client/src/views/dialogs/submission.ts';
 

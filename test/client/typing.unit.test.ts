@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import type { Connection } from '../../client/src/connection.ts';
-import { OthersTyping, OwnTyping } from '../../client/src/typing.ts';
+import { OthersTyping, OwnTyping } from '../../client/src/chat/typing.ts';
+import type { Connection } from '../../client/src/connection/connection.ts';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 const root = new URL('../..', import.meta.url).pathname;
 const read = (file: string) => readFileSync(join(root, file), 'utf8');
 const page = read('docs/element.md');
-const element = read('client/src/element.ts');
+const element = read('client/src/element/element.ts');
 const tokens = read('client/src/styles/tokens.css');
 const views = readdirSync(join(root, 'client/src/views'), { recursive: true, encoding: 'utf8' })
   .filter((name) => name.endsWith('.tsx'))

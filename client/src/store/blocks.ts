@@ -1,4 +1,4 @@
-import { startOfDay } from '../strings.ts';
+import { startOfDay } from '../strings/strings.ts';
 import type { Entry } from './entries.ts';
 
 /** What the timeline shows, from top to bottom. */

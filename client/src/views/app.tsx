@@ -1,7 +1,7 @@
 import { type ComponentChildren, createRef, render } from 'preact';
 import type { Message, User } from '../../../server/events.ts';
-import type { ConnectionState } from '../connection-state.ts';
-import type { MessagePlace } from '../notifications.ts';
+import type { MessagePlace } from '../chat/notifications.ts';
+import type { ConnectionState } from '../connection/connection-state.ts';
 import type { Room } from '../store/room.ts';
 import { Banner, noticeOf } from './banner.tsx';
 import { CardView, cardOf } from './card.tsx';

@@ -1,6 +1,6 @@
-import type { Chat } from '../chat.ts';
-import type { ConnectionState } from '../connection-state.ts';
-import type { StringKey, Strings } from '../strings.ts';
+import type { Chat } from '../chat/chat.ts';
+import type { ConnectionState } from '../connection/connection-state.ts';
+import type { StringKey, Strings } from '../strings/strings.ts';
 import { Icon, type IconName } from './icon.tsx';
 
 type Ended = Extract<ConnectionState, { kind: 'ended' }>;

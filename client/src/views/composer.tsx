@@ -1,5 +1,5 @@
 import { Component, createRef } from 'preact';
-import { RequestError } from '../connection-state.ts';
+import { RequestError } from '../connection/connection-state.ts';
 import type { Entry } from '../store/entries.ts';
 import type { Room } from '../store/room.ts';
 import { plain } from '../text/format.ts';

@@ -1,9 +1,9 @@
 import type { ComponentChildren } from 'preact';
 import type { Message, User } from '../../../server/events.ts';
-import type { Chat } from '../chat.ts';
+import type { Chat } from '../chat/chat.ts';
 import type { Entry } from '../store/entries.ts';
 import type { Room } from '../store/room.ts';
-import type { Strings } from '../strings.ts';
+import type { Strings } from '../strings/strings.ts';
 
 /** What a dialog is about. */
 export type DialogRequest =

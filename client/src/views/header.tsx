@@ -1,5 +1,5 @@
 import { Component, type RefObject } from 'preact';
-import { atMost99 } from '../strings.ts';
+import { atMost99 } from '../strings/strings.ts';
 import { Avatar } from './avatar.tsx';
 import type { Context } from './context.ts';
 import { Icon } from './icon.tsx';

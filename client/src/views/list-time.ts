@@ -1,4 +1,4 @@
-import { type Strings, startOfDay } from '../strings.ts';
+import { type Strings, startOfDay } from '../strings/strings.ts';
 
 const DAY_MS = 86_400_000;
 

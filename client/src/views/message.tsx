@@ -1,8 +1,8 @@
 import { Component, createRef } from 'preact';
 import type { Message as Stored } from '../../../server/events.ts';
-import type { Texts } from '../language-texts.ts';
 import type { Entry } from '../store/entries.ts';
-import type { Strings } from '../strings.ts';
+import type { Texts } from '../strings/language-texts.ts';
+import type { Strings } from '../strings/strings.ts';
 import { onlyEmoji } from '../text/emoji.ts';
 import { plain } from '../text/format.ts';
 import type { Context } from './context.ts';

@@ -1,4 +1,4 @@
-import type { Chat } from '../chat.ts';
+import type { Chat } from '../chat/chat.ts';
 import type { TimelineView } from './timeline.tsx';
 
 const READ_MS = 500;

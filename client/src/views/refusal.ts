@@ -1,5 +1,5 @@
-import { RequestError } from '../connection-state.ts';
-import type { Strings } from '../strings.ts';
+import { RequestError } from '../connection/connection-state.ts';
+import type { Strings } from '../strings/strings.ts';
 
 /** Why something was not done, in words. What is no answer of the server is a fault of this program. */
 export function refusal(error: unknown, strings: Strings, otherwise = strings.text('error.other')): string {

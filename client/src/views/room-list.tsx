@@ -1,7 +1,7 @@
 import { Component, type ComponentChildren, createRef } from 'preact';
-import type { Chat } from '../chat.ts';
+import type { Chat } from '../chat/chat.ts';
 import type { Room } from '../store/room.ts';
-import type { Strings } from '../strings.ts';
+import type { Strings } from '../strings/strings.ts';
 import { Avatar } from './avatar.tsx';
 import type { Context } from './context.ts';
 import { Empty } from './empty.tsx';

@@ -1,8 +1,8 @@
 import { Component } from 'preact';
 import type { RoomSummary } from '../../../server/events.ts';
-import type { Texts } from '../language-texts.ts';
 import type { Room } from '../store/room.ts';
-import { atMost99, startOfDay } from '../strings.ts';
+import type { Texts } from '../strings/language-texts.ts';
+import { atMost99, startOfDay } from '../strings/strings.ts';
 import { plain } from '../text/format.ts';
 import { Avatar } from './avatar.tsx';
 import type { Context } from './context.ts';

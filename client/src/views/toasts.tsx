@@ -1,4 +1,4 @@
-import type { Strings } from '../strings.ts';
+import type { Strings } from '../strings/strings.ts';
 import { Icon } from './icon.tsx';
 
 const SHOWN_MS = 6000;

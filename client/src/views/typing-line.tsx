@@ -1,6 +1,6 @@
-import type { Chat } from '../chat.ts';
+import type { Chat } from '../chat/chat.ts';
 import type { Room } from '../store/room.ts';
-import type { Strings } from '../strings.ts';
+import type { Strings } from '../strings/strings.ts';
 
 /** Who is typing: one name, two, else several people. */
 export function TypingLine({ chat, room, strings }: { chat: Chat; room: Room; strings: Strings }) {

@@ -62,7 +62,7 @@ const filesIn = (path: string) =>
     .map((entry) => join(entry.parentPath, entry.name).slice(path.length + 1));
 
 /** The element: the script of a page and what it loads, and the types of what a page may say to it. */
-const ofTheClient = /^dist\/(client\/(php-chat|assets\/[\w-]+)\.js|types\/client\/src\/[\w-]+\.d\.ts)$/;
+const ofTheClient = /^dist\/(client\/(php-chat|assets\/[\w-]+)\.js|types\/client\/src\/[\w/-]+\.d\.ts)$/;
 
 test('contains every file of the folder, built and with its types, its README and the licence, the client, and no more', () => {
   const sources = filesIn(join(root, 'server/session')).filter((name) => /(?<!\.d)\.ts$/.test(name));

@@ -1,5 +1,5 @@
 import { Component } from 'preact';
-import { newId } from '../../outbox.ts';
+import { newId } from '../../chat/outbox.ts';
 import type { Context } from '../context.ts';
 import { refusal } from '../refusal.ts';
 import { Actions, Dialog } from './dialog.tsx';

@@ -1,5 +1,5 @@
 import style from '../../styles/dialogs.css?inline';
-import { sheetOf } from '../../styles.ts';
+import { sheetOf } from '../../styles/styles.ts';
 import type { Context, DialogRequest } from '../context.ts';
 import { Ask } from './ask.tsx';
 import { CreateRoom } from './create.tsx';

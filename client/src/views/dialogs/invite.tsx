@@ -1,6 +1,6 @@
 import { Component } from 'preact';
 import type { Room } from '../../store/room.ts';
-import type { Strings } from '../../strings.ts';
+import type { Strings } from '../../strings/strings.ts';
 import type { Context, FailedInvitation } from '../context.ts';
 import { Actions, Dialog } from './dialog.tsx';
 import { type Chip, PeopleField } from './people-field.tsx';

@@ -1,6 +1,6 @@
 import { Component, createRef } from 'preact';
 import type { User } from '../../../../server/events.ts';
-import { RequestError } from '../../connection-state.ts';
+import { RequestError } from '../../connection/connection-state.ts';
 import type { Room } from '../../store/room.ts';
 import { blank, codePoints } from '../../text/paste.ts';
 import { Avatar } from '../avatar.tsx';

@@ -1,4 +1,4 @@
-import type { Strings } from '../../strings.ts';
+import type { Strings } from '../../strings/strings.ts';
 import { blank, codePoints } from '../../text/paste.ts';
 import { TextField } from './dialog.tsx';
 

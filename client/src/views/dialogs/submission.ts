@@ -1,4 +1,4 @@
-import { RequestError } from '../../connection-state.ts';
+import { RequestError } from '../../connection/connection-state.ts';
 import type { Context } from '../context.ts';
 import { refusal } from '../refusal.ts';
 

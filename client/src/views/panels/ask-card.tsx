@@ -1,4 +1,4 @@
-import { askLater, mayAsk, notificationState, turnOn } from '../../notifications.ts';
+import { askLater, mayAsk, notificationState, turnOn } from '../../chat/notifications.ts';
 import type { Context } from '../context.ts';
 import { Icon } from '../icon.tsx';
 

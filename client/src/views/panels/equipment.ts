@@ -1,7 +1,7 @@
-import { hintAtScripts } from '../../hints.ts';
-import { type MessagePlace, Notifications } from '../../notifications.ts';
+import { type MessagePlace, Notifications } from '../../chat/notifications.ts';
 import type { Context } from '../context.ts';
 import { FormatBar } from './format-bar.tsx';
+import { hintAtScripts } from './hints.ts';
 import { RoomNews } from './room-news.ts';
 import { Speaker } from './speaker.tsx';
 import { Tooltip } from './tooltip.tsx';

@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact';
-import type { Chat } from '../../chat.ts';
+import type { Chat } from '../../chat/chat.ts';
 import type { Context } from '../context.ts';
 import { ReadyCard } from './ready-card.tsx';
 

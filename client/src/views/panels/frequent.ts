@@ -1,4 +1,4 @@
-import type { Store } from '../../storage.ts';
+import type { Store } from '../../chat/storage.ts';
 
 const USUAL = ['👍', '❤️', '😂', '😮', '😢', '🎉'];
 /** After so many uses they are a person's own. */

@@ -1,5 +1,5 @@
 import style from '../../styles/panels.css?inline';
-import { sheetOf } from '../../styles.ts';
+import { sheetOf } from '../../styles/styles.ts';
 import type { Context, MenuRequest } from '../context.ts';
 import { addPictures } from '../icon.tsx';
 import { openAddMenu } from './add-menu.ts';
@@ -7,10 +7,10 @@ import { openMessageMenu } from './message-menu.tsx';
 import { pictures } from './pictures.ts';
 import { openRoomMenu } from './room-menu.tsx';
 
-export { hintAt, hintAtUnknownRoom } from '../../hints.ts';
 export { AskCard } from './ask-card.tsx';
 export { equip } from './equipment.ts';
 export { firstRun } from './first-run.tsx';
+export { hintAt, hintAtUnknownRoom } from './hints.ts';
 export { NoRooms } from './no-rooms.tsx';
 export { People } from './people.tsx';
 export { react } from './react.ts';

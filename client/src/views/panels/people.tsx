@@ -1,6 +1,6 @@
 import { Component, createRef } from 'preact';
 import type { RoomMember } from '../../../../server/events.ts';
-import { People as Members } from '../../people.ts';
+import { People as Members } from '../../chat/people.ts';
 import type { Room } from '../../store/room.ts';
 import { Avatar } from '../avatar.tsx';
 import type { Context } from '../context.ts';

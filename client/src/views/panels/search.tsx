@@ -1,7 +1,7 @@
 import { Component, createRef } from 'preact';
 import type { Message } from '../../../../server/events.ts';
-import { Search } from '../../search.ts';
-import type { Store } from '../../storage.ts';
+import { Search } from '../../chat/search.ts';
+import type { Store } from '../../chat/storage.ts';
 import type { Room } from '../../store/room.ts';
 import { snippet } from '../../text/snippet.ts';
 import type { Context } from '../context.ts';

@@ -1,8 +1,8 @@
 import type { MessageReacted } from '../../../../server/events.ts';
-import type { Chat } from '../../chat.ts';
-import type { ConnectionState } from '../../connection-state.ts';
+import type { Chat } from '../../chat/chat.ts';
+import type { ConnectionState } from '../../connection/connection-state.ts';
 import type { Room } from '../../store/room.ts';
-import type { Strings } from '../../strings.ts';
+import type { Strings } from '../../strings/strings.ts';
 import { causes } from '../banner.tsx';
 
 const BURST_MS = 2000;

@@ -1,9 +1,9 @@
-import controls from './styles/controls.css?inline';
-import element from './styles/element.css?inline';
-import layout from './styles/layout.css?inline';
-import rooms from './styles/rooms.css?inline';
-import timeline from './styles/timeline.css?inline';
-import tokens from './styles/tokens.css?inline';
+import controls from './controls.css?inline';
+import element from './element.css?inline';
+import layout from './layout.css?inline';
+import rooms from './rooms.css?inline';
+import timeline from './timeline.css?inline';
+import tokens from './tokens.css?inline';
 
 /**
  * One sheet for all elements of a page: adopted, so that a strict policy for styles does not stop it. Not

@@ -1,7 +1,7 @@
-import { type FirstTexts, firstTexts } from './first-texts.ts';
+import { type FirstTexts, firstTexts } from '../strings/first-texts.ts';
+import style from '../styles/badge.css?inline';
+import { sharedSheet } from '../styles/shared-sheet.ts';
 import { serverAddress } from './server-address.ts';
-import { sharedSheet } from './shared-sheet.ts';
-import style from './styles/badge.css?inline';
 import { Unread } from './unread.ts';
 import { unreadNumber } from './unread-number.ts';
 

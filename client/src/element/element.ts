@@ -1,11 +1,11 @@
+import { firstTexts } from '../strings/first-texts.ts';
+import { loadTexts, wantedLanguage } from '../strings/languages.ts';
+import type { OwnersTexts } from '../strings/own-texts.ts';
+import style from '../styles/host.css?inline';
+import { sharedSheet } from '../styles/shared-sheet.ts';
 import type { ChatApp } from './chat-app.ts';
 import { openChatWith } from './chat-with.ts';
-import { firstTexts } from './first-texts.ts';
-import { loadTexts, wantedLanguage } from './languages.ts';
-import type { OwnersTexts } from './own-texts.ts';
 import { serverAddress } from './server-address.ts';
-import { sharedSheet } from './shared-sheet.ts';
-import style from './styles/host.css?inline';
 import { Unread } from './unread.ts';
 
 declare global {

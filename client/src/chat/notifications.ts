@@ -1,7 +1,7 @@
-import type { Message } from '../../server/events.ts';
+import type { Message } from '../../../server/events.ts';
+import type { Room } from '../store/room.ts';
+import { plain } from '../text/format.ts';
 import type { Chat, Follower } from './chat.ts';
-import type { Room } from './store/room.ts';
-import { plain } from './text/format.ts';
 
 /** Between two visits of one person. */
 const VISIT_MS = 30 * 60_000;

@@ -1,10 +1,10 @@
+import { type FirstTexts, firstTexts } from '../strings/first-texts.ts';
+import type { OwnersTexts } from '../strings/own-texts.ts';
+import style from '../styles/launcher.css?inline';
+import { sharedSheet } from '../styles/shared-sheet.ts';
 import { openChatWith } from './chat-with.ts';
 import type { PhpChat } from './element.ts';
-import { type FirstTexts, firstTexts } from './first-texts.ts';
-import type { OwnersTexts } from './own-texts.ts';
 import { serverAddress } from './server-address.ts';
-import { sharedSheet } from './shared-sheet.ts';
-import style from './styles/launcher.css?inline';
 import { Unread } from './unread.ts';
 import { unreadNumber } from './unread-number.ts';
 

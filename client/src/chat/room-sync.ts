@@ -1,7 +1,7 @@
-import type { Message } from '../../server/events.ts';
-import type { Connection } from './connection.ts';
-import type { Room } from './store/room.ts';
-import type { Tasks } from './tasks.ts';
+import type { Message } from '../../../server/events.ts';
+import type { Connection } from '../connection/connection.ts';
+import type { Tasks } from '../connection/tasks.ts';
+import type { Room } from '../store/room.ts';
 
 export interface RoomSyncPort {
   /** Messages came with an answer, not as an event. */

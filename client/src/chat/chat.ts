@@ -13,26 +13,26 @@ import type {
   SiteRole,
   Totals,
   User,
-} from '../../server/events.ts';
-import type { ChatListener, RoomRemoval } from './chat-listener.ts';
-import { Connection, type RequestOf } from './connection.ts';
+} from '../../../server/events.ts';
+import { Connection, type RequestOf } from '../connection/connection.ts';
 import {
   type ConnectionListener,
   type ConnectionState,
   type Ready,
   RequestError,
   type ServerEvents,
-} from './connection-state.ts';
+} from '../connection/connection-state.ts';
+import { Tasks } from '../connection/tasks.ts';
+import type { Pending } from '../store/entries.ts';
+import type { Room } from '../store/room.ts';
+import type { ChatListener, RoomRemoval } from './chat-listener.ts';
 import { openOutbox, type Pause } from './delivery.ts';
 import type { Outbox } from './outbox.ts';
 import { ReadMarks } from './read-marks.ts';
 import { RoomList } from './room-list.ts';
 import { RoomSync } from './room-sync.ts';
 import { browserStorage, Store } from './storage.ts';
-import type { Pending } from './store/entries.ts';
-import type { Room } from './store/room.ts';
 import { tabLock } from './tab-lock.ts';
-import { Tasks } from './tasks.ts';
 import { OthersTyping, OwnTyping } from './typing.ts';
 
 /** For so long a message is left to the tab in which it was written. */

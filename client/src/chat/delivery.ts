@@ -1,11 +1,11 @@
-import type { Message } from '../../server/events.ts';
-import type { Connection } from './connection.ts';
-import { RequestError } from './connection-state.ts';
+import type { Message } from '../../../server/events.ts';
+import type { Connection } from '../connection/connection.ts';
+import { RequestError } from '../connection/connection-state.ts';
+import type { Pending } from '../store/entries.ts';
+import type { Room } from '../store/room.ts';
 import { type Alone, Outbox } from './outbox.ts';
 import type { RoomSync } from './room-sync.ts';
 import type { Store } from './storage.ts';
-import type { Pending } from './store/entries.ts';
-import type { Room } from './store/room.ts';
 
 export interface Pause {
   /** Why the last attempt failed. */

@@ -1,8 +1,8 @@
-import type { MembersChange, PresenceChange, RoomMember } from '../../server/events.ts';
+import type { MembersChange, PresenceChange, RoomMember } from '../../../server/events.ts';
+import type { Connection } from '../connection/connection.ts';
+import type { Tasks } from '../connection/tasks.ts';
+import type { Room } from '../store/room.ts';
 import type { Follower } from './chat.ts';
-import type { Connection } from './connection.ts';
-import type { Room } from './store/room.ts';
-import type { Tasks } from './tasks.ts';
 
 const PAGE = 50;
 

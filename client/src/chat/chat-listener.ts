@@ -1,7 +1,7 @@
-import type { EventPayload, Message } from '../../server/events.ts';
-import type { ConnectionState } from './connection-state.ts';
-import type { Pending } from './store/entries.ts';
-import type { Room } from './store/room.ts';
+import type { EventPayload, Message } from '../../../server/events.ts';
+import type { ConnectionState } from '../connection/connection-state.ts';
+import type { Pending } from '../store/entries.ts';
+import type { Room } from '../store/room.ts';
 
 /** `unknown`: it was found missing. */
 export type RoomRemoval = EventPayload<'room:removed'>['reason'] | 'unknown';

@@ -1,4 +1,4 @@
-import type { ConnectionState } from './connection-state.ts';
+import type { ConnectionState } from '../../connection/connection-state.ts';
 
 const said = new Set<string>();
 

@@ -1,6 +1,6 @@
-import type { Connection } from './connection.ts';
-import { RequestError } from './connection-state.ts';
-import type { Room } from './store/room.ts';
+import type { Connection } from '../connection/connection.ts';
+import { RequestError } from '../connection/connection-state.ts';
+import type { Room } from '../store/room.ts';
 
 /** One mark at most in this time. */
 const PAUSE_MS = 1000;

@@ -1,11 +1,11 @@
-import type { Totals } from '../../server/events.ts';
-import { Chat } from './chat.ts';
-import type { Ended } from './connection-state.ts';
-import type { Texts } from './language-texts.ts';
-import { atMost99, Strings } from './strings.ts';
-import { sheet } from './styles.ts';
-import { AppView } from './views/app.tsx';
-import { refusal } from './views/refusal.ts';
+import type { Totals } from '../../../server/events.ts';
+import { Chat } from '../chat/chat.ts';
+import type { Ended } from '../connection/connection-state.ts';
+import type { Texts } from '../strings/language-texts.ts';
+import { atMost99, Strings } from '../strings/strings.ts';
+import { sheet } from '../styles/styles.ts';
+import { AppView } from '../views/app.tsx';
+import { refusal } from '../views/refusal.ts';
 
 /** What the element is told. */
 export interface AppListener {

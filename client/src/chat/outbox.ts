@@ -1,6 +1,6 @@
-import type { Message } from '../../server/events.ts';
+import type { Message } from '../../../server/events.ts';
+import type { Pending } from '../store/entries.ts';
 import type { Store } from './storage.ts';
-import type { Pending } from './store/entries.ts';
 
 /** The same message again would be refused again: only the user can decide. */
 const FINAL = new Set([

@@ -1,8 +1,8 @@
-import type { RoomActivity, RoomSummary, SessionReady, Totals, User } from '../../server/events.ts';
+import type { RoomActivity, RoomSummary, SessionReady, Totals, User } from '../../../server/events.ts';
+import type { Connection } from '../connection/connection.ts';
+import type { Tasks } from '../connection/tasks.ts';
+import { Room } from '../store/room.ts';
 import type { RoomRemoval } from './chat-listener.ts';
-import type { Connection } from './connection.ts';
-import { Room } from './store/room.ts';
-import type { Tasks } from './tasks.ts';
 
 export interface RoomListPort {
   /** It is in the list no more. */

@@ -1,5 +1,5 @@
-import type { EventPayload, User } from '../../server/events.ts';
-import type { Connection } from './connection.ts';
+import type { EventPayload, User } from '../../../server/events.ts';
+import type { Connection } from '../connection/connection.ts';
 
 /** Somebody of whom nothing more is heard has stopped. */
 const OTHERS_MS = 6000;
