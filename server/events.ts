@@ -32,6 +32,8 @@ const kind = z.enum(['public', 'private', 'direct']);
 const role = z.enum(['owner', 'moderator', 'member']);
 const siteRole = z.enum(['admin', 'moderator']);
 const notify = z.enum(['all', 'mentions', 'none']);
+/** Who may write in a room. */
+const write = z.enum(['all', 'moderators']);
 const right = z.enum(['send', 'invite', 'update', 'remove', 'moderate', 'roles', 'delete', 'leave']);
 
 /** The newest message of a room as it is now; `text` is cut to 120 characters. */
@@ -56,6 +58,9 @@ const roomSummary = z.object({
   unread: counter,
   last: lastMessage.exactOptional(),
   notify,
+  write,
+  /** Seconds between two messages of one user, but for moderators. */
+  slow: z.int().min(1).exactOptional(),
 });
 
 const roomMember = z.object({ user, role, present: z.boolean() });
@@ -119,6 +124,7 @@ export type RoomRole = z.output<typeof role>;
 /** Roles on the whole site, from the session (`CHAT_USER_ROLES`). */
 export type SiteRole = z.output<typeof siteRole>;
 export type Notify = z.output<typeof notify>;
+export type Write = z.output<typeof write>;
 /** What a user may do in a room, as `RoomSummary.may` says it. */
 export type Right = z.output<typeof right>;
 export type LastMessage = z.output<typeof lastMessage>;
@@ -152,7 +158,13 @@ export const requests = {
     members: z.array(userId).max(100).optional(),
     clientId,
   }),
-  'room:update': z.object({ room: roomId, name: roomName.optional(), topic: topic.optional() }),
+  'room:update': z.object({
+    room: roomId,
+    name: roomName.optional(),
+    topic: topic.optional(),
+    write: write.optional(),
+    slow: z.int().min(0).max(3600).optional(),
+  }),
   'room:delete': z.object({ room: roomId }),
   'room:invite': z.object({ room: roomId, users: z.array(userId).min(1).max(100) }),
   'room:remove': z.object({ room: roomId, user: userId }),

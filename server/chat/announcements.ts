@@ -85,6 +85,12 @@ export class Announcements implements DirectoryListener {
     this.#active(room, 'joined too');
   }
 
+  writingChanged(room: Room): void {
+    for (const { connections } of room.here) {
+      for (const connection of connections) this.#changed(room, connection);
+    }
+  }
+
   roomDeleted(room: Room, members: readonly Person[], asker: string | undefined): void {
     const concerned = room.record.kind === 'public' ? [...this.#directory().everybody()] : members;
     const ids = idsOf(concerned, asker);
@@ -128,13 +134,7 @@ export class Announcements implements DirectoryListener {
       this.#memberChange(room, user.id, this.#roomMember(room, user, now));
     }
     if (before.role === now.role && before.notify === now.notify && before.sources === now.sources) return;
-    for (const connection of person?.connections ?? []) {
-      this.#publisher.toConnections(
-        [connection.id],
-        'room:changed',
-        summaryOf(this.#directory(), room, connection),
-      );
-    }
+    for (const connection of person?.connections ?? []) this.#changed(room, connection);
   }
 
   memberRemoved(
@@ -158,9 +158,7 @@ export class Announcements implements DirectoryListener {
       const [was, is] = [before, identity.roles].map((roles) =>
         rightsIn(room.record, { roles, member }).join(),
       );
-      if (was === is) continue;
-      const summary = summaryOf(this.#directory(), room, connection);
-      this.#publisher.toConnections([connection.id], 'room:changed', summary);
+      if (was !== is) this.#changed(room, connection);
     }
   }
 
@@ -186,6 +184,11 @@ export class Announcements implements DirectoryListener {
 
   banned(user: string): void {
     this.#kick(user);
+  }
+
+  #changed(room: Room, connection: Connection): void {
+    const summary = summaryOf(this.#directory(), room, connection);
+    this.#publisher.toConnections([connection.id], 'room:changed', summary);
   }
 
   #roomMember(room: Room, user: MemberChange['user'], member: MemberRecord): RoomMember {

@@ -25,6 +25,7 @@ import {
 import type { OtherServers, Seen } from './other-servers.ts';
 import { PublicRooms } from './public-rooms.ts';
 import { RecentPeople } from './recent-people.ts';
+import { noteWritten } from './slow-mode.ts';
 
 /** Milliseconds. A user who reloads a page is back within this time, and nobody sees them leave. */
 const linger = 750;
@@ -36,7 +37,10 @@ export type MemberChange = Change & { type: 'member' };
 export interface DirectoryListener {
   message(room: Room, change: Change & { type: 'message' }): void;
   roomAdded(room: Room, asker: string | undefined): void;
+  /** The name or the topic. */
   roomChanged(room: Room): void;
+  /** Who may write, or how often. */
+  writingChanged(room: Room): void;
   roomDeleted(room: Room, members: readonly Person[], asker: string | undefined): void;
   /** `person` is absent when nobody of that user is here. */
   memberAdded(
@@ -453,6 +457,7 @@ export class Directory {
     if (room === undefined) return;
     applyMessage(room.record, change);
     if (is === 'new') this.#wrote(room, message.user.id);
+    if (is === 'new') noteWritten(room, message);
     for (const follower of this.#followers.get(room) ?? []) follower(change);
     this.#listener?.message(room, change);
   }
@@ -485,9 +490,13 @@ export class Directory {
       return;
     }
     if (known !== undefined) {
-      if (known.record.name !== record.name) this.publicRooms.renamed();
+      const before = { ...known.record };
+      if (before.name !== record.name) this.publicRooms.renamed();
       applyRecord(known.record, record);
-      this.#listener?.roomChanged(known);
+      if (before.write !== record.write || before.slow !== record.slow) {
+        this.#listener?.writingChanged(known);
+      }
+      if (before.name !== record.name || before.topic !== record.topic) this.#listener?.roomChanged(known);
     } else if (record.kind === 'public') {
       const room = this.#roomFor(record);
       this.#listener?.roomAdded(room, asker);
@@ -593,10 +602,14 @@ function applyMessage(record: RoomRecord, { message }: Change & { type: 'message
 }
 
 /** Applies the room's own fields as they are stored. `head`, `lastSeq` and `last` follow the messages alone. */
-function applyRecord(record: RoomRecord, { name, topic, access, members }: RoomRecord): void {
+function applyRecord(record: RoomRecord, { name, topic, write, slow, access, members }: RoomRecord): void {
   record.name = name;
   if (topic === undefined) delete record.topic;
   else record.topic = topic;
+  if (write === undefined) delete record.write;
+  else record.write = write;
+  if (slow === undefined) delete record.slow;
+  else record.slow = slow;
   record.access = access;
   record.members = members;
 }

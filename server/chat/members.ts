@@ -166,11 +166,16 @@ export async function update(
   chat: Chat,
   connection: Connection,
   room: Room,
-  { name, topic }: RequestPayload<'room:update'>,
+  { name, topic, write, slow }: RequestPayload<'room:update'>,
 ): Promise<Answers['room:update']> {
   await decided(async () => {
     need(room, connection, 'update');
-    const change = { ...(name === undefined ? {} : { name }), ...(topic === undefined ? {} : { topic }) };
+    const change = {
+      ...(name === undefined ? {} : { name }),
+      ...(topic === undefined ? {} : { topic }),
+      ...(write === undefined ? {} : { write }),
+      ...(slow === undefined ? {} : { slow }),
+    };
     return chat.history.write(
       'updateRoom',
       { room: room.record.id, ...change, access: room.record.access },

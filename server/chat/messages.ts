@@ -6,6 +6,7 @@ import { cursorOf, decodeCursor } from './cursor.ts';
 import { memberOf, targetOf } from './members.ts';
 import { messageFor, pageFor } from './mine.ts';
 import { actorOf, type Connection, type Room, userOf } from './model.ts';
+import { lastWritten } from './slow-mode.ts';
 import { summaryOf } from './summary.ts';
 
 /** Users of one page of `message:reactions`. */
@@ -14,16 +15,20 @@ const reactorsListed = 100;
 /** What `send` of the history takes, for a message of this connection. */
 export function newMessage(
   connection: Connection,
-  { room, text, clientId, replyTo }: RequestPayload<'message:send'>,
+  room: Room,
+  { text, clientId, replyTo }: RequestPayload<'message:send'>,
 ) {
+  const lastOwn = lastWritten(room, connection.person.user.id);
   return {
-    room,
+    room: room.record.id,
     clientId,
     user: userOf(connection),
     text,
     ...(replyTo === undefined ? {} : { replyTo }),
     sentAt: Date.now(),
     asMember: true,
+    siteModerator: connection.identity.roles.length > 0,
+    ...(lastOwn === undefined ? {} : { lastOwn }),
   };
 }
 
@@ -31,9 +36,11 @@ export function newMessage(
 export async function send(
   { history }: Chat,
   connection: Connection,
+  room: Room,
   payload: RequestPayload<'message:send'>,
 ): Promise<{ message: Message; repeated: boolean }> {
-  const { message, repeated } = await history.write('send', newMessage(connection, payload), connection.id);
+  const sent = newMessage(connection, room, payload);
+  const { message, repeated } = await history.write('send', sent, connection.id);
   return { message: await messageFor(history, connection.person.user.id, message), repeated };
 }
 

@@ -26,7 +26,9 @@ export function summaryOf(directory: Directory, room: Room, connection: Connecti
     readSeq,
     unread: member === undefined ? 0 : record.lastSeq - readSeq,
     notify: notifyOf(room, member),
+    write: record.write ?? 'all',
   };
+  if (record.slow !== undefined) summary.slow = record.slow;
   if (record.topic !== undefined) summary.topic = record.topic;
   if (member !== undefined) summary.role = member.role;
   if (partner !== undefined) {

@@ -1,4 +1,13 @@
-import type { Message, MessageReacted, Notify, RoomKind, RoomRole, SiteRole, User } from '../events.ts';
+import type {
+  Message,
+  MessageReacted,
+  Notify,
+  RoomKind,
+  RoomRole,
+  SiteRole,
+  User,
+  Write,
+} from '../events.ts';
 
 /** No answer exceeds this many bytes of JSON, however many messages were asked for. */
 export const maxPageBytes = 256 * 1024;
@@ -35,6 +44,10 @@ export interface RoomRecord {
   members: number;
   /** Milliseconds since 1970. */
   createdAt: number;
+  /** Absent: all who may read it may write. */
+  write?: Exclude<Write, 'all'>;
+  /** Seconds between two messages of one user; absent: as the limits allow. */
+  slow?: number;
   /** Both users of a direct room. */
   pair?: readonly [string, string];
   /** The newest message as it is now, with its whole text. */
@@ -49,6 +62,8 @@ export interface MemberRecord {
   notify?: Notify;
   /** One of `acted`. */
   acted: number;
+  /** When the last own message was sent; absent if there is none. Milliseconds since 1970. */
+  wroteAt?: number;
 }
 
 /** The other one of the two who have a direct room. */
@@ -98,6 +113,15 @@ export interface NewMessage {
   text: string;
   replyTo?: number;
   sentAt: number;
+}
+
+/** How somebody writes: a member, as what the user is there, or the PHP application, which may always. */
+export interface Sending {
+  asMember: boolean;
+  /** The session makes a moderator of the whole site of the sender. */
+  siteModerator?: boolean;
+  /** The own message of that time was so many milliseconds ago, by a clock that nobody sets. */
+  lastOwn?: { sentAt: number; ms: number };
 }
 
 /** `complete`: nothing that was asked for is left beyond `messages`. */
@@ -153,12 +177,11 @@ type Nothing = Record<string, never>;
 export interface Writes {
   /**
    * Stores a message; marks the room as read up to it for the sender. A `clientId` that this user has used in this
-   * room before stores nothing and gives the stored message as it is now. `asMember`: only members may (for the PHP
-   * application anybody may).
+   * room before stores nothing and gives the stored message as it is now.
    * Codes: `unknown_room` (also for users who are not members), `conflict` (same clientId, other text or replyTo),
-   * `unknown_message` (replyTo names none).
+   * `forbidden` (moderators alone write there), `unknown_message` (replyTo names none), `rate_limited` (slow mode).
    */
-  send: { in: NewMessage & { asMember: boolean }; out: { message: Message; repeated: boolean } };
+  send: { in: NewMessage & Sending; out: { message: Message; repeated: boolean } };
   /**
    * Codes: `unknown_message` (none, or deleted), `forbidden` (another's), `conflict` (changed after `rev`; the error
    * carries the message as it is now).
@@ -205,9 +228,9 @@ export interface Writes {
     in: { id: string; kind: 'public' | 'private'; name: string; topic?: string; at: number };
     out: { room: RoomRecord; created: boolean };
   };
-  /** An empty topic removes it. Codes: `unknown_room`, `conflict` (a public room has that name). */
+  /** An empty topic removes it, and 0 ends slow mode. Codes: `unknown_room`, `conflict` (a public room has that name). */
   updateRoom: {
-    in: { room: string; name?: string; topic?: string; access?: number };
+    in: { room: string; name?: string; topic?: string; write?: Write; slow?: number; access?: number };
     out: { room: RoomRecord; stale: boolean };
   };
   /** Deletes the room with all that is in it. Codes: `unknown_room`. */

@@ -15,7 +15,7 @@ export type Row = Record<string, unknown>;
 export const roomColumns =
   'rooms.id AS id, rooms.kind AS kind, rooms.name AS name, rooms.topic AS topic, rooms.head AS head, ' +
   'rooms.last_seq AS last_seq, rooms.access AS access, rooms.members AS members, rooms.created_at AS created_at, ' +
-  'rooms.pair_low AS pair_low, rooms.pair_high AS pair_high';
+  'rooms.pair_low AS pair_low, rooms.pair_high AS pair_high, rooms.writers AS writers, rooms.slow AS slow';
 
 export function roomFrom(row: Row): RoomRecord {
   return {
@@ -28,11 +28,13 @@ export function roomFrom(row: Row): RoomRecord {
     access: row.access as number,
     members: row.members as number,
     createdAt: row.created_at as number,
+    ...(row.writers === 'moderators' ? { write: 'moderators' as const } : {}),
+    ...(row.slow === null ? {} : { slow: row.slow as number }),
     ...(row.pair_low === null ? {} : { pair: [row.pair_low as string, row.pair_high as string] as const }),
   };
 }
 
-export const memberColumns = 'sources, role, read_seq, notify, acted';
+export const memberColumns = 'sources, role, read_seq, notify, acted, wrote_at';
 
 export function memberFrom(row: Row): MemberRecord {
   return {
@@ -41,6 +43,7 @@ export function memberFrom(row: Row): MemberRecord {
     readSeq: row.read_seq as number,
     ...(row.notify === null ? {} : { notify: row.notify as NonNullable<MemberRecord['notify']> }),
     acted: row.acted as number,
+    ...(row.wrote_at === null ? {} : { wroteAt: row.wrote_at as number }),
   };
 }
 

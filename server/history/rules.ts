@@ -10,6 +10,7 @@ import {
   type NewMessage,
   namedReactors,
   type RoomRecord,
+  type Sending,
   sources,
   type Writes,
 } from './history.ts';
@@ -37,7 +38,10 @@ export const rules: { [Op in keyof Writes]: Rule<Op> } = {
     if (input.asMember && !isMember(member)) refuse('unknown_room');
     const repeat = repeatOf(work, input);
     if (repeat !== null) return { message: repeat, repeated: true };
+    const free = !input.asMember || input.siteModerator === true || isRoomModerator(member);
+    if (room.write === 'moderators' && !free) refuse('forbidden');
     checkReply(room, input.replyTo);
+    if (room.slow !== undefined && !free) checkPause(room.slow, member, input);
     const message: Message = {
       id: randomUUID(),
       room: id,
@@ -54,7 +58,12 @@ export const rules: { [Op in keyof Writes]: Rule<Op> } = {
     changes.push({ type: 'message', is: 'new', message });
     rename(work, user, changes);
     if (isMember(member)) {
-      work.putMember(id, user.id, { ...member, readSeq: message.seq, acted: acted.written });
+      work.putMember(id, user.id, {
+        ...member,
+        readSeq: message.seq,
+        acted: acted.written,
+        wroteAt: input.sentAt,
+      });
       changes.push({ type: 'read', room: id, user: user.id, readSeq: message.seq });
     }
     if (room.kind === 'public') actInPublic(work, user, changes);
@@ -356,6 +365,27 @@ function existingFor(work: Work, id: string, user: string): RoomRow {
   return room;
 }
 
+function isRoomModerator(member: MemberRecord | undefined): boolean {
+  return isMember(member) && member.role !== 'member';
+}
+
+/**
+ * In slow mode. The stored time is that of a wall clock, which is the same for all servers and outlives them; where this
+ * server has measured how long ago that was, it counts. A clock that was set back locks nobody out.
+ * @throws RequestError `rate_limited`
+ */
+function checkPause(
+  slow: number,
+  member: MemberRecord | undefined,
+  { sentAt, lastOwn }: { sentAt: number } & Sending,
+): void {
+  if (member?.wroteAt === undefined) return;
+  const ago = lastOwn?.sentAt === member.wroteAt ? lastOwn.ms : sentAt - member.wroteAt;
+  const wait = slow * 1000 - ago;
+  if (ago < 0 || wait <= 0) return;
+  throw new RequestError('rate_limited', 'the room is in slow mode', { retryAfterMs: Math.ceil(wait) });
+}
+
 function isStale(room: RoomRow, access: number | undefined): boolean {
   return access !== undefined && access !== room.access;
 }
@@ -425,13 +455,22 @@ function countMembers(work: Work, room: RoomRow, more: 1 | -1, at: number): void
 function update(
   work: Work,
   room: RoomRow,
-  { name = room.name, topic = room.topic }: { name?: string; topic?: string },
+  change: Pick<Writes['updateRoom']['in'], 'name' | 'topic' | 'write' | 'slow'>,
   changes: Change[],
 ): RoomRecord {
-  if (name === room.name && (topic ?? '') === (room.topic ?? '')) return record(work, room);
+  const { name = room.name, topic = room.topic, write = room.write, slow = room.slow } = change;
+  const { topic: _topic, write: _write, slow: _slow, ...rest } = room;
+  const now: RoomRow = {
+    ...rest,
+    name,
+    ...(topic ? { topic } : {}),
+    ...(write === 'moderators' ? { write } : {}),
+    ...(slow ? { slow } : {}),
+  };
+  const isSame = (['name', 'topic', 'write', 'slow'] as const).every((field) => now[field] === room[field]);
+  if (isSame) return record(work, room);
   if (room.kind === 'public') checkName(work, name, room.id);
-  const { topic: _, ...rest } = room;
-  work.putRoom({ ...rest, name, ...(topic ? { topic } : {}) });
+  work.putRoom(now);
   const updated = record(work, room);
   changes.push({ type: 'room', is: 'changed', room: updated });
   return updated;
@@ -465,6 +504,7 @@ function add(
   const room = existing(work, id);
   const before = work.member(id, user.id);
   const lastActed = before?.acted ?? acted.never;
+  const kept = before?.wroteAt === undefined ? {} : { wroteAt: before.wroteAt };
   const was = isMember(before);
   const bits = how.source === undefined ? 0 : sources[how.source];
   const now: MemberRecord = was
@@ -474,6 +514,7 @@ function add(
         role: how.role,
         readSeq: room.lastSeq,
         acted: Math.max(lastActed, how.acted),
+        ...kept,
       };
   if (was && now.sources === before.sources && now.acted === before.acted) return;
   work.putMember(id, user.id, now, was ? undefined : how.at);

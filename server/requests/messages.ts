@@ -12,6 +12,7 @@ import {
 } from '../chat/messages.ts';
 import { messageFor } from '../chat/mine.ts';
 import { checkText } from '../chat/texts.ts';
+import { RequestError } from '../errors.ts';
 import type { RequestHandlers } from './request.ts';
 
 /** Everything about messages. */
@@ -32,15 +33,21 @@ export const messageRequests: RequestHandlers<
     joined: true,
     right: 'send',
     counts: () => ({ send: 1 }),
-    async run({ chat, connection, payload, notCounted, active }) {
-      const { message, repeated } = await send(chat, connection, payload);
-      // A repeat is what a client sends by itself, again and again.
-      if (repeated) notCounted();
-      else active();
-      return { message };
+    async run({ chat, connection, room, payload, notCounted, active }) {
+      try {
+        const { message, repeated } = await send(chat, connection, room, payload);
+        // A repeat is what a client sends by itself, again and again.
+        if (repeated) notCounted();
+        else active();
+        return { message };
+      } catch (error) {
+        // In slow mode: what is over one limit counts against none.
+        if (error instanceof RequestError && error.code === 'rate_limited') notCounted();
+        throw error;
+      }
     },
-    async probe({ chat, connection, payload }) {
-      const message = { ...newMessage(connection, payload), asMember: false };
+    async probe({ chat, connection, room, payload }) {
+      const message = { ...newMessage(connection, room, payload), asMember: false };
       const known = await chat.history.probe('send', message);
       const user = connection.person.user.id;
       return known && { message: await messageFor(chat.history, user, known.message) };

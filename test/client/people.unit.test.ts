@@ -17,6 +17,7 @@ const room = (id: string) => {
     members: 2,
     may: ['send'],
     notify: 'all',
+    write: 'all',
     head: 0,
     lastSeq: 0,
     readSeq: 0,

@@ -12,6 +12,7 @@ const summary = (more: Partial<RoomSummary> = {}): RoomSummary => ({
   members: 2,
   may: ['send'],
   notify: 'all',
+  write: 'all',
   head: 10,
   lastSeq: 10,
   readSeq: 10,

@@ -6,6 +6,7 @@ import {
   sources,
   type Writes,
 } from '../../server/history/history.ts';
+import { moderationContract } from './history-moderation.ts';
 
 const ann = { id: '1', name: 'Ann' };
 const ben = { id: '2', name: 'Ben' };
@@ -764,6 +765,10 @@ export function historyContract(
         await history.write('setBan', { user: ann.id, ban: null });
         expect(await history.read('bans', null)).toEqual([]);
       });
+    });
+
+    describe('order among people', () => {
+      moderationContract(() => ({ history, changes, reopen: async () => (history = await reopen()) }));
     });
 
     describe('searching', () => {

@@ -89,6 +89,8 @@ const fields: Record<string, Json> = {
   present: json(true, false),
   typing: json(true, false),
   on: json(true, false),
+  write: json('all', 'moderators', 'nobody'),
+  slow: number,
   emoji: json('👍', '❤️', '👩🏽‍💻', '', '👍👍', '\u2764', 'x'),
 };
 const otherKey = fc.oneof(

@@ -107,7 +107,13 @@ export function randomWrites(roll: (below: number) => number): () => Write {
       1,
       () => ({
         op: 'updateRoom',
-        input: { room: one(roomIds), ...maybe({ name: one(names) }), ...maybe({ topic: '' }) },
+        input: {
+          room: one(roomIds),
+          ...maybe({ name: one(names) }),
+          ...maybe({ topic: '' }),
+          ...maybe({ write: one(['all', 'moderators'] as const) }),
+          ...maybe({ slow: roll(3) }),
+        },
       }),
     ],
     [1, () => ({ op: 'deleteRoom', input: { room: one(roomIds), ...maybe({ access: roll(6) }) } })],

@@ -28,6 +28,8 @@ const newRoomColumns: Columns = [
   'pair_low',
   'pair_high',
   'empty_since',
+  'writers',
+  'slow',
 ];
 const memberColumns: Columns = [
   'room',
@@ -37,6 +39,7 @@ const memberColumns: Columns = [
   'read_seq',
   'notify',
   'acted',
+  'wrote_at',
   'since',
   'sort',
 ];
@@ -82,11 +85,11 @@ export async function store(
     const num = room.num as number;
     for (const [user, member] of room.members) {
       if (!member?.dirty) continue;
-      const { sources, role, readSeq, notify = null, acted } = member.row;
+      const { sources, role, readSeq, notify = null, acted, wroteAt = null } = member.row;
       // A user may have had another name between two operations of the transaction.
       const named = work.users.get(user);
       const sort = named === undefined ? member.sort : storedSortKey(named.row?.name ?? user);
-      members.push([num, user, sources, role, readSeq, notify, acted, member.since, sort]);
+      members.push([num, user, sources, role, readSeq, notify, acted, wroteAt, member.since, sort]);
     }
     for (const message of room.messages.values()) {
       if (message === null || message.state === 'stored') continue;
@@ -268,6 +271,8 @@ function roomRow({ row }: LoadedRoom): Value[] {
     row.pair?.[0] ?? null,
     row.pair?.[1] ?? null,
     row.emptySince ?? null,
+    row.write ?? null,
+    row.slow ?? null,
   ];
 }
 

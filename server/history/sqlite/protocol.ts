@@ -24,6 +24,7 @@ export const readsAtStart = { publicRooms: true, bans: true } as const satisfies
 export interface Failure {
   code: RequestErrorCode;
   detail: string;
+  retryAfterMs?: number;
   current?: object;
 }
 

@@ -226,8 +226,13 @@ class Thread {
       if (!('code' in outcome)) pending?.resolve(outcome.value as never);
       else if (outcome.code === 'internal') pending?.reject(new Error(outcome.detail));
       else {
-        const { code, detail, current } = outcome;
-        pending?.reject(new RequestError(code, detail, current && { current }));
+        const { code, detail, retryAfterMs, current } = outcome;
+        pending?.reject(
+          new RequestError(code, detail, {
+            ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+            ...(current === undefined ? {} : { current }),
+          }),
+        );
       }
     }
   }

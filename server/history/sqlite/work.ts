@@ -72,7 +72,7 @@ export class SqliteWork implements Work {
       if (dirty) updateNumbers.run(row.head, row.lastSeq, num);
     }
     for (const { room, user, row, dirty } of this.#members.values()) {
-      if (dirty) updateRead.run(row.readSeq, row.acted, user, room);
+      if (dirty) updateRead.run(row.readSeq, row.acted, row.wroteAt ?? null, user, room);
     }
   }
 
@@ -120,6 +120,8 @@ export class SqliteWork implements Work {
         row.pair?.[0] ?? null,
         row.pair?.[1] ?? null,
         row.emptySince ?? null,
+        row.write ?? null,
+        row.slow ?? null,
       );
       this.#rooms.set(row.id, { num: Number(lastInsertRowid), row, dirty: false });
       return;
@@ -129,6 +131,8 @@ export class SqliteWork implements Work {
     const onlyNumbers =
       before.name === row.name &&
       before.topic === row.topic &&
+      before.write === row.write &&
+      before.slow === row.slow &&
       before.access === row.access &&
       before.members === row.members;
     if (onlyNumbers) known.dirty = true;
@@ -143,6 +147,8 @@ export class SqliteWork implements Work {
         row.access,
         row.members,
         row.emptySince ?? null,
+        row.write ?? null,
+        row.slow ?? null,
         known.num,
       );
     }
@@ -228,6 +234,7 @@ export class SqliteWork implements Work {
       row.readSeq,
       row.notify ?? null,
       row.acted,
+      row.wroteAt ?? null,
       since ?? 0,
       sortKey(name),
       since === undefined ? 0 : 1,
@@ -394,12 +401,13 @@ function prepare(db: DatabaseSync) {
     ),
     insertRoom: db.prepare(
       `INSERT INTO rooms (id, kind, name, name_key, topic, head, last_seq, access, members, created_at, created_by,
-         client_id, pair_low, pair_high, empty_since) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+         client_id, pair_low, pair_high, empty_since, writers, slow)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     ),
     updateNumbers: db.prepare('UPDATE rooms SET head = ?, last_seq = ? WHERE num = ?'),
     updateRoom: db.prepare(
       `UPDATE rooms SET name = ?, name_key = ?, topic = ?, head = ?, last_seq = ?, access = ?, members = ?,
-         empty_since = ? WHERE num = ?`,
+         empty_since = ?, writers = ?, slow = ? WHERE num = ?`,
     ),
     deleteRoom: db.prepare('DELETE FROM rooms WHERE num = ?'),
     deleteMembers: db.prepare('DELETE FROM members WHERE room = ?'),
@@ -427,12 +435,14 @@ function prepare(db: DatabaseSync) {
        WHERE user_id = ? AND sources & 1`,
     ),
     putMember: db.prepare(
-      `INSERT INTO members (user_id, room, sources, role, read_seq, notify, acted, since, sort)
-       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+      `INSERT INTO members (user_id, room, sources, role, read_seq, notify, acted, wrote_at, since, sort)
+       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
        ON CONFLICT DO UPDATE SET sources = ?3, role = ?4, read_seq = ?5, notify = ?6, acted = ?7,
-         since = iif(?10, ?8, since), sort = ?9`,
+         wrote_at = ?8, since = iif(?11, ?9, since), sort = ?10`,
     ),
-    updateRead: db.prepare('UPDATE members SET read_seq = ?, acted = ? WHERE user_id = ? AND room = ?'),
+    updateRead: db.prepare(
+      'UPDATE members SET read_seq = ?, acted = ?, wrote_at = ? WHERE user_id = ? AND room = ?',
+    ),
     user: db.prepare('SELECT id, name, acted_public, site_role FROM users WHERE id = ?'),
     putUser: db.prepare(
       `INSERT INTO users (id, name, acted_public, site_role) VALUES (?1, ?2, ?3, ?4)

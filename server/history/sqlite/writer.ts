@@ -191,8 +191,14 @@ function perform(call: Call, changes: Change[], roomLeft: boolean): Outcome {
     return { id, value };
   } catch (error) {
     if (!(error instanceof RequestError)) throw error;
-    const { code, message, current } = error;
-    return { id, code, detail: message, ...(current === undefined ? {} : { current }) };
+    const { code, message, retryAfterMs, current } = error;
+    return {
+      id,
+      code,
+      detail: message,
+      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+      ...(current === undefined ? {} : { current }),
+    };
   }
 }
 
