@@ -141,9 +141,11 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
     settings: config,
     limits: { text: config.limitText, members: config.limitMembers, roomsOfUser: config.limitRoomsUser },
     rooms: config.rooms,
+    retention: config.retention,
     kick: (user) => liveness.kick(user),
     others: servers,
-    onSweepFailure: (err) => log.error({ err }, 'rooms without members could not be deleted'),
+    onSweepFailure: (err) =>
+      log.error({ err }, 'old messages, or rooms without members, could not be deleted'),
   });
   const liveness = new Liveness(reader, {
     interval: config.sessionCheck,

@@ -15,6 +15,7 @@ import {
   origin,
   rate,
   readEach,
+  retention,
   roomSetting,
   shown,
   size,
@@ -47,6 +48,7 @@ const sessionSettings = {
 } as const satisfies Record<OptionName, string>;
 
 const onOff = z.enum(['on', 'off']).transform((v) => v === 'on');
+const retentionForm = 'none, or a time such as 90d';
 const templateForm = 'a path beginning with / or an https:// address, with {id} in place of the user id';
 
 /** Every other setting of this version: its default, its form, and what is accepted in words. */
@@ -162,6 +164,8 @@ const settings = {
   CHAT_LIMIT_CONNECTIONS_ADDRESS: ['200', count, 'a number, or 0'],
   CHAT_LIMIT_CONNECTIONS_USER: ['20', count, 'a number, or 0'],
   CHAT_LIMIT_MEMBERS: ['1000', count, 'a number, or 0'],
+  CHAT_RETENTION: ['none', retention, retentionForm],
+  CHAT_RETENTION_DIRECT: ['none', retention, retentionForm],
   CHAT_LIMIT_ROOMS_USER: ['200', count, 'a number, or 0'],
   CHAT_LIMIT_INVITE: ['50/1h', rate, 'a rate such as 50/1h, or 0'],
   CHAT_LIMIT_SEARCH: ['30/10s', rate, 'a rate such as 30/10s, or 0'],
@@ -242,6 +246,7 @@ export function readConfig(env: NodeJS.ProcessEnv) {
       ...(value.CHAT_USER_URL === '' ? {} : { url: value.CHAT_USER_URL }),
     },
     limitMembers: value.CHAT_LIMIT_MEMBERS,
+    retention: { rooms: value.CHAT_RETENTION, direct: value.CHAT_RETENTION_DIRECT },
     limitRoomsUser: value.CHAT_LIMIT_ROOMS_USER,
     limitInvite: value.CHAT_LIMIT_INVITE,
     limitSearch: value.CHAT_LIMIT_SEARCH,

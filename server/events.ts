@@ -54,6 +54,8 @@ const roomSummary = z.object({
   present: z.boolean().exactOptional(),
   head: counter,
   lastSeq: counter,
+  /** The oldest message that is left, if some are gone because they were too old. */
+  firstSeq: seq.exactOptional(),
   readSeq: counter,
   unread: counter,
   last: lastMessage.exactOptional(),
@@ -287,6 +289,7 @@ export const events = {
     room: roomId,
     head: counter,
     lastSeq: counter,
+    firstSeq: seq.exactOptional(),
     members: counter,
     name: z.string(),
     topic: z.string().exactOptional(),

@@ -2,16 +2,18 @@ import { isIP } from 'node:net';
 import { z } from 'zod';
 import { roomName } from './events.ts';
 
-const milliseconds = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+const milliseconds = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+function inMilliseconds(value: string): number {
+  const unit = /[a-z]+$/.exec(value)?.[0] as keyof typeof milliseconds;
+  return Number.parseInt(value, 10) * milliseconds[unit];
+}
 
 /** `250ms`, `1s`, `5m`: a duration above nothing and up to a day, in milliseconds. */
 export const duration = z
   .string()
   .regex(/^\d{1,9}(ms|s|m|h)$/)
-  .transform((value) => {
-    const unit = /[a-z]+$/.exec(value)?.[0] as keyof typeof milliseconds;
-    return Number.parseInt(value, 10) * milliseconds[unit];
-  })
+  .transform(inMilliseconds)
   .pipe(z.int().min(10).max(86_400_000));
 
 /** The same, or `0s`. */
@@ -21,6 +23,15 @@ export const durationOrNone = z.union([
     .regex(/^0(ms|s|m|h)$/)
     .transform(() => 0),
   duration,
+]);
+
+/** `none`, which is 0, or a time such as `90d`, in milliseconds. */
+export const retention = z.union([
+  z.literal('none').transform(() => 0),
+  z
+    .string()
+    .regex(/^[1-9]\d{0,5}(s|m|h|d)$/)
+    .transform(inMilliseconds),
 ]);
 
 /** `20/10s`: so many in so much time; `0` for no limit. */

@@ -321,6 +321,7 @@ export class Announcements implements DirectoryListener {
       room: record.id,
       head: record.head,
       lastSeq: record.lastSeq,
+      ...(record.firstSeq === 1 ? {} : { firstSeq: record.firstSeq }),
       members: membersOf(room),
       name: nameFor(this.#directory(), room, first.person),
       ...(record.topic === undefined ? {} : { topic: record.topic }),

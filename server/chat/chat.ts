@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { History } from '../history/history.ts';
+import type { History, Reads } from '../history/history.ts';
 import { Announcements } from './announcements.ts';
 import { Directory } from './directory.ts';
 import { NewestPages } from './newest-pages.ts';
@@ -22,8 +22,9 @@ export interface Limits {
 
 /** Milliseconds after which a private room without members is deleted. */
 const emptyFor = 30 * 24 * 60 * 60 * 1000;
-/** How often such rooms are looked for, in milliseconds, and how many are deleted at once. */
+/** The longest time between two sweeps, in milliseconds, the shortest, and how many rooms are deleted at once. */
 const sweepEvery = 60 * 60 * 1000;
+const sweepAtMost = 1000;
 const sweepMost = 100;
 
 /** The parts of the chat that its operations work on. */
@@ -56,19 +57,63 @@ function roomIdOf(name: string): string {
   return `r-${createHash('sha256').update(name.normalize('NFC')).digest('hex').slice(0, 16)}`;
 }
 
-/** Deletes such rooms, now and from time to time, until it is aborted. If the history fails, the next turn tries again. */
-function keepSweeping(history: History, signal: AbortSignal, onFailure: (error: Error) => void): void {
+/** How long messages are kept, in milliseconds; 0 for ever. */
+export interface Retention {
+  /** Of public and private rooms. */
+  rooms: number;
+  direct: number;
+}
+
+/**
+ * Deletes such rooms, and what is too old, now and from time to time, until it is aborted: a message is gone by a tenth of
+ * its time later. If the history fails, the next turn tries again.
+ */
+function keepSweeping(
+  history: History,
+  retention: Retention,
+  signal: AbortSignal,
+  onFailure: (error: Error) => void,
+): void {
   const sweep = async () => {
     const before = Date.now() - emptyFor;
     let more = true;
     while (more && !signal.aborted) {
       more = (await history.write('deleteEmptyRooms', { before, most: sweepMost })).deleted === sweepMost;
     }
+    await sweepMessages();
   };
-  const turn = () => void sweep().catch(onFailure);
-  const timer = setInterval(turn, sweepEvery).unref();
+  const sweepMessages = async () => {
+    const [before, beforeDirect] = [retention.rooms, retention.direct].map((kept) =>
+      kept === 0 ? 0 : Date.now() - kept,
+    ) as [number, number];
+    let from: number | undefined = before === 0 && beforeDirect === 0 ? undefined : 0;
+    while (from !== undefined && !signal.aborted) {
+      const { rooms, next }: Reads['expired']['out'] = await history.read('expired', {
+        before,
+        beforeDirect,
+        from,
+      });
+      for (const room of rooms) await history.write('expire', room);
+      from = next;
+    }
+  };
+  let sweeping = false;
+  const turn = async () => {
+    if (sweeping) return;
+    sweeping = true;
+    try {
+      await sweep();
+    } catch (error) {
+      onFailure(error as Error);
+    } finally {
+      sweeping = false;
+    }
+  };
+  const times = [retention.rooms, retention.direct].filter((kept) => kept > 0);
+  const every = Math.max(sweepAtMost, Math.min(sweepEvery, ...times.map((kept) => kept / 10)));
+  const timer = setInterval(() => void turn(), every).unref();
   signal.addEventListener('abort', () => clearInterval(timer));
-  turn();
+  void turn();
 }
 
 /** @param rooms of CHAT_ROOMS: an id, or undefined where it is made of the name */
@@ -78,11 +123,12 @@ export async function openChat(options: {
   settings: ChatSettings;
   limits: Limits;
   rooms: readonly { id?: string; name: string }[];
+  retention: Retention;
   /** Closes all connections of a user. */
   kick: (user: string) => void;
   /** Absent for a server alone. */
   others?: OtherServers | undefined;
-  /** Rooms without members could not be deleted. */
+  /** Rooms without members, or what is too old, could not be deleted. */
   onSweepFailure: (error: Error) => void;
 }): Promise<Chat> {
   const { history, publisher, settings, limits, kick, others } = options;
@@ -109,7 +155,7 @@ export async function openChat(options: {
   };
   const closing = new AbortController();
   // Nobody waits for it: there may be very many such rooms, and the port opens meanwhile.
-  keepSweeping(history, closing.signal, options.onSweepFailure);
+  keepSweeping(history, options.retention, closing.signal, options.onSweepFailure);
   return {
     history,
     directory,

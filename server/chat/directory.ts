@@ -602,7 +602,10 @@ function applyMessage(record: RoomRecord, { message }: Change & { type: 'message
 }
 
 /** Applies the room's own fields as they are stored. `head`, `lastSeq` and `last` follow the messages alone. */
-function applyRecord(record: RoomRecord, { name, topic, write, slow, access, members }: RoomRecord): void {
+function applyRecord(
+  record: RoomRecord,
+  { name, topic, write, slow, access, members, firstSeq }: RoomRecord,
+): void {
   record.name = name;
   if (topic === undefined) delete record.topic;
   else record.topic = topic;
@@ -612,4 +615,7 @@ function applyRecord(record: RoomRecord, { name, topic, write, slow, access, mem
   else record.slow = slow;
   record.access = access;
   record.members = members;
+  // A server of the version before does not name it.
+  if (firstSeq > record.firstSeq) record.firstSeq = firstSeq;
+  if (record.last !== undefined && record.last.seq < record.firstSeq) delete record.last;
 }

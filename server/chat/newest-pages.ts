@@ -20,7 +20,7 @@ export class NewestPages {
     // At once: a deleted text is kept nowhere.
     history.onChange((change) => {
       if (change.type === 'message') this.#pages.delete(change.message.room);
-      else if (change.type === 'room' && change.is === 'deleted') this.#pages.delete(change.room.id);
+      else if (change.type === 'room') this.#pages.delete(change.room.id);
     });
   }
 

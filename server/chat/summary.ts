@@ -1,5 +1,5 @@
 import type { Can, LastMessage, Message, Notify, RoomSummary, SiteRole, Totals, User } from '../events.ts';
-import { type History, type MemberRecord, otherOf } from '../history/history.ts';
+import { type History, type MemberRecord, otherOf, type RoomRecord } from '../history/history.ts';
 import { rightsIn } from './access.ts';
 import type { Directory } from './directory.ts';
 import type { Connection, Person, Room } from './model.ts';
@@ -24,11 +24,12 @@ export function summaryOf(directory: Directory, room: Room, connection: Connecti
     head: record.head,
     lastSeq: record.lastSeq,
     readSeq,
-    unread: member === undefined ? 0 : record.lastSeq - readSeq,
+    unread: member === undefined ? 0 : unreadOf(record, readSeq),
     notify: notifyOf(room, member),
     write: record.write ?? 'all',
   };
   if (record.slow !== undefined) summary.slow = record.slow;
+  if (record.firstSeq > 1) summary.firstSeq = record.firstSeq;
   if (record.topic !== undefined) summary.topic = record.topic;
   if (member !== undefined) summary.role = member.role;
   if (partner !== undefined) {
@@ -81,10 +82,15 @@ export function notifyOf({ record }: Pick<Room, 'record'>, member: MemberRecord 
   return member?.notify ?? (record.kind === 'public' ? 'mentions' : 'all');
 }
 
+/** Those that are too old are not unread any more. */
+function unreadOf({ lastSeq, firstSeq }: RoomRecord, readSeq: number): number {
+  return Math.max(0, lastSeq - Math.max(readSeq, firstSeq - 1));
+}
+
 export function totalsOf(memberships: Iterable<Pick<Room, 'record'> & { member: MemberRecord }>): Totals {
   let unread = 0;
   for (const { record, member } of memberships) {
-    if (notifyOf({ record }, member) !== 'none') unread += Math.max(0, record.lastSeq - member.readSeq);
+    if (notifyOf({ record }, member) !== 'none') unread += unreadOf(record, member.readSeq);
   }
   return { unread, mentions: 0 };
 }

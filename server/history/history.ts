@@ -39,6 +39,8 @@ export interface RoomRecord {
   topic?: string;
   head: number;
   lastSeq: number;
+  /** The oldest message that is left: those before it are too old. 1 as long as none has gone. */
+  firstSeq: number;
   access: number;
   /** How many members it has. */
   members: number;
@@ -235,6 +237,11 @@ export interface Writes {
   };
   /** Deletes the room with all that is in it. Codes: `unknown_room`. */
   deleteRoom: { in: { room: string; access?: number }; out: { stale: boolean } };
+  /**
+   * All messages before `firstSeq` are too old: nobody gets them any more, and they are deleted step by step. Never falls.
+   * Codes: `unknown_room`.
+   */
+  expire: { in: { room: string; firstSeq: number }; out: Nothing };
   /** Deletes private rooms that have had no members since before `before`, so many at a time. */
   deleteEmptyRooms: { in: { before: number; most: number }; out: { deleted: number } };
   /** The direct room of these two; the first becomes a member. Codes: none. */
@@ -332,6 +339,14 @@ export interface Reads {
    * has each message that changed up to `upTo` and got a reaction after it: the event for a reaction carries no text.
    */
   changes: { in: { room: string; since: number; upTo: number; limit: number }; out: Page };
+  /**
+   * Rooms whose oldest messages were sent before `before`, or in direct rooms before `beforeDirect` (0: none is too old), with
+   * the first that is left of those that were looked at. `next`: where to go on, as `from`; a room may come again.
+   */
+  expired: {
+    in: { before: number; beforeDirect: number; from: number };
+    out: { rooms: { room: string; firstSeq: number }[]; next?: number };
+  };
   /** Those of the reactions that are this user's. */
   reactionsOf: {
     in: { user: string; of: readonly { room: string; seq: number; emoji: string }[] };

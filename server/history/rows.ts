@@ -14,8 +14,9 @@ export type Row = Record<string, unknown>;
 
 export const roomColumns =
   'rooms.id AS id, rooms.kind AS kind, rooms.name AS name, rooms.topic AS topic, rooms.head AS head, ' +
-  'rooms.last_seq AS last_seq, rooms.access AS access, rooms.members AS members, rooms.created_at AS created_at, ' +
-  'rooms.pair_low AS pair_low, rooms.pair_high AS pair_high, rooms.writers AS writers, rooms.slow AS slow';
+  'rooms.last_seq AS last_seq, rooms.first_seq AS first_seq, rooms.access AS access, rooms.members AS members, ' +
+  'rooms.created_at AS created_at, rooms.pair_low AS pair_low, rooms.pair_high AS pair_high, rooms.writers AS writers, ' +
+  'rooms.slow AS slow';
 
 export function roomFrom(row: Row): RoomRecord {
   return {
@@ -25,6 +26,7 @@ export function roomFrom(row: Row): RoomRecord {
     ...(row.topic === null ? {} : { topic: row.topic as string }),
     head: row.head as number,
     lastSeq: row.last_seq as number,
+    firstSeq: row.first_seq as number,
     access: row.access as number,
     members: row.members as number,
     createdAt: row.created_at as number,
@@ -116,6 +118,24 @@ export function messageFrom(row: Row, room: string): Message {
     ...(row.reply_to === null ? {} : { replyTo: row.reply_to as number }),
     ...(reactions.length === 0 ? {} : { reactions }),
   };
+}
+
+/** How much one reading of what is too old looks at: rooms, and messages of one; and how many rooms it returns. */
+export const expiry = { rooms: 200, messages: 500, found: 10 } as const;
+
+/** Whether the oldest message of a room is too old: the time before which it would be, or null. */
+export function expiredBefore(
+  { kind, oldest }: Row,
+  { before, beforeDirect }: { before: number; beforeDirect: number },
+): number | null {
+  const time = kind === 'direct' ? beforeDirect : before;
+  return typeof oldest === 'number' && oldest < time ? time : null;
+}
+
+/** @param rows the oldest messages of a room, of which the first is too old */
+export function firstLeft(rows: readonly Row[], before: number): number {
+  const left = rows.find(({ sent_at }) => (sent_at as number) >= before);
+  return (left?.seq as number | undefined) ?? (rows.at(-1)?.seq as number) + 1;
 }
 
 /**

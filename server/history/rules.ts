@@ -73,7 +73,7 @@ export const rules: { [Op in keyof Writes]: Rule<Op> } = {
 
   edit(work, { room: id, seq, user, text, rev, at }, changes) {
     const room = existingFor(work, id, user);
-    const before = work.message(id, seq);
+    const before = messageIn(work, room, seq);
     if (before === undefined || before.deletedAt !== undefined) refuse('unknown_message');
     if (before.user.id !== user) refuse('forbidden');
     if (before.text === text) return { message: before };
@@ -89,7 +89,7 @@ export const rules: { [Op in keyof Writes]: Rule<Op> } = {
 
   delete(work, { room: id, seq, user, moderator, at }, changes) {
     const room = existingFor(work, id, user);
-    const before = work.message(id, seq);
+    const before = messageIn(work, room, seq);
     if (before === undefined) refuse('unknown_message');
     const own = before.user.id === user;
     if (!own && !moderator) refuse('forbidden');
@@ -110,7 +110,7 @@ export const rules: { [Op in keyof Writes]: Rule<Op> } = {
 
   react(work, { room: id, seq, reactions }, changes) {
     const room = existing(work, id);
-    const before = work.message(id, seq);
+    const before = messageIn(work, room, seq);
     if (before === undefined || before.deletedAt !== undefined) refuse('unknown_message');
     const list = new Map(before.reactions?.map((reaction) => [reaction.emoji, reaction]));
     const reacted = new Map<string, { added: string[]; removed: string[] }>();
@@ -207,6 +207,15 @@ export const rules: { [Op in keyof Writes]: Rule<Op> } = {
     if (isStale(room, access)) return { stale: true };
     deleteRoom(work, room, changes);
     return { stale: false };
+  },
+
+  expire(work, { room: id, firstSeq }, changes) {
+    const room = existing(work, id);
+    if (firstSeq <= room.firstSeq) return {};
+    const now = { ...room, firstSeq: Math.min(firstSeq, room.lastSeq + 1) };
+    work.putRoom(now);
+    changes.push({ type: 'room', is: 'changed', room: record(work, now) });
+    return {};
   },
 
   deleteEmptyRooms(work, { before, most }, changes) {
@@ -386,13 +395,18 @@ function checkPause(
   throw new RequestError('rate_limited', 'the room is in slow mode', { retryAfterMs: Math.ceil(wait) });
 }
 
+/** A message that is not too old: see `expire`. */
+function messageIn(work: Work, room: RoomRow, seq: number): Message | undefined {
+  return seq < room.firstSeq ? undefined : work.message(room.id, seq);
+}
+
 function isStale(room: RoomRow, access: number | undefined): boolean {
   return access !== undefined && access !== room.access;
 }
 
 function record(work: Work, row: RoomRow): RoomRecord {
   const { createdBy: _by, clientId: _id, emptySince: _since, ...room } = work.room(row.id) ?? row;
-  const last = work.lastMessage(row.id);
+  const last = room.lastSeq < room.firstSeq ? undefined : work.lastMessage(row.id);
   return { ...room, ...(last === undefined ? {} : { last }) };
 }
 
@@ -418,7 +432,7 @@ function textRevOf(work: Work, { room, seq, rev }: Message): number {
 }
 
 function checkReply(room: RoomRow, replyTo: number | undefined): void {
-  if (replyTo !== undefined && replyTo > room.lastSeq) {
+  if (replyTo !== undefined && (replyTo > room.lastSeq || replyTo < room.firstSeq)) {
     refuse('unknown_message', 'replyTo names no message of this room');
   }
 }
@@ -430,7 +444,18 @@ function checkName(work: Work, name: string, except?: string): void {
 }
 
 function emptyRoom(id: string, kind: RoomRow['kind'], name: string, at: number): RoomRow {
-  return { id, kind, name, head: 0, lastSeq: 0, access: 0, members: 0, createdAt: at, emptySince: at };
+  return {
+    id,
+    kind,
+    name,
+    head: 0,
+    lastSeq: 0,
+    firstSeq: 1,
+    access: 0,
+    members: 0,
+    createdAt: at,
+    emptySince: at,
+  };
 }
 
 function newRoom(work: Work, room: RoomRow, changes: Change[]): RoomRow {

@@ -3,6 +3,7 @@ import {
   type Change,
   type History,
   maxPageBytes,
+  type Reads,
   sources,
   type Writes,
 } from '../../server/history/history.ts';
@@ -475,7 +476,7 @@ export function historyContract(
         history = await reopen();
         await history.write('publicRooms', { rooms: [{ id: 'lobby', name: 'Other' }], at: at + 1 });
         const rooms = await history.read('publicRooms', null);
-        const room = { kind: 'public', topic: undefined, access: 0, members: 0, createdAt: at };
+        const room = { kind: 'public', topic: undefined, access: 0, firstSeq: 1, members: 0, createdAt: at };
         expect(rooms.sort((a, b) => a.id.localeCompare(b.id))).toEqual([
           { ...room, id: 'garden', name: 'Garden', head: 0, lastSeq: 0 },
           { ...room, id: 'lobby', name: 'lobby', head: 1, lastSeq: 1, last },
@@ -656,6 +657,71 @@ export function historyContract(
         expect((await history.read('user', { user: ben.id })).memberships).toEqual([]);
         expect(await search('gone with', [id])).toEqual([]);
         await expect(send(message({ room: id }))).rejects.toMatchObject({ code: 'unknown_room' });
+      });
+
+      test('messages that are too old go, with their reactions and the search, and nobody can act on them', async () => {
+        const { id } = await create();
+        for (const sentAt of [at, at + 1, at + 2]) {
+          await send(message({ room: id, text: `old ${sentAt - at}`, sentAt, asMember: true }));
+        }
+        const emoji = '👍';
+        await history.write('react', { room: id, seq: 1, reactions: [{ user: ann.id, emoji, on: true }] });
+        const expired = (before: number, beforeDirect = 0) =>
+          history.read('expired', { before, beforeDirect, from: 0 });
+        expect(await expired(at, at + 9)).toEqual({ rooms: [] });
+        expect(await expired(at + 2)).toEqual({ rooms: [{ room: id, firstSeq: 3 }] });
+        await history.write('expire', { room: id, firstSeq: 3 });
+        const room = { id, head: 4, firstSeq: 3 };
+        expect(changes.at(-1)).toMatchObject({ type: 'room', is: 'changed', room });
+        // Nothing of them is shown, whether they are deleted by now or not.
+        expect((await newest(id, 10)).messages.map(({ seq }) => seq)).toEqual([3]);
+        const page = await history.read('after', { room: id, after: 0, upTo: 3, limit: 10 });
+        expect(page).toMatchObject({ messages: [{ seq: 3 }], complete: true });
+        const acts = [
+          history.write('edit', { room: id, seq: 2, user: ann.id, text: 'new', at }),
+          history.write('delete', { room: id, seq: 2, user: ann.id, moderator: false, at }),
+          history.write('react', { room: id, seq: 1, reactions: [{ user: ann.id, emoji, on: false }] }),
+          send(message({ room: id, replyTo: 2, asMember: true })),
+        ];
+        for (const act of acts) await expect(act).rejects.toMatchObject({ code: 'unknown_message' });
+        await history.write('expire', { room: id, firstSeq: 2 });
+        expect(await history.read('room', { room: id })).toMatchObject({ firstSeq: 3, last: { seq: 3 } });
+        await expect.poll(() => search('old', [id])).toEqual(['old 2']);
+        await expect
+          .poll(() => history.read('reactors', { room: id, seq: 1, emoji, after: 0, limit: 1 }))
+          .toBeNull();
+        expect(await expired(at + 3)).toEqual({ rooms: [{ room: id, firstSeq: 4 }] });
+        await history.write('expire', { room: id, firstSeq: 4 });
+        history = await reopen();
+        expect(await history.read('room', { room: id })).toMatchObject({ firstSeq: 4, lastSeq: 3 });
+        expect((await history.read('room', { room: id }))?.last).toBeUndefined();
+        expect(await expired(at + 3)).toEqual({ rooms: [] });
+        expect(await send(message({ room: id, asMember: true }))).toMatchObject({ seq: 4, rev: 5 });
+      });
+
+      test('of a long history all that is too old goes, step by step', async () => {
+        const { id } = await create();
+        const texts = Array.from({ length: 620 }, (_, n) => `word${n}`);
+        await Promise.all(
+          texts.map((text, n) => send(message({ room: id, text, sentAt: at + n, asMember: true }))),
+        );
+        const sweep = async () => {
+          for (let from: number | undefined = 0; from !== undefined; ) {
+            const found: Reads['expired']['out'] = await history.read('expired', {
+              before: at + 610,
+              beforeDirect: 0,
+              from,
+            });
+            for (const room of found.rooms) await history.write('expire', room);
+            from = found.next;
+          }
+        };
+        await sweep();
+        expect(await history.read('room', { room: id })).toMatchObject({ firstSeq: 611 });
+        expect(await search('word619', [id])).toEqual(['word619']);
+        const left = async () =>
+          (await history.read('changes', { room: id, since: 0, upTo: 620, limit: 1000 })).messages.length;
+        await expect.poll(left, { timeout: 10_000 }).toBe(10);
       });
 
       test('private rooms without members are deleted when they have been so for long enough, others stay', async () => {

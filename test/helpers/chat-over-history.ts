@@ -33,6 +33,7 @@ export async function openChatOver(
     settings: { createRooms: 'all', direct: true, findPeople: 'rooms' },
     limits: { text: 4000, members: 0, roomsOfUser: 0 },
     rooms: [],
+    retention: { rooms: 0, direct: 0 },
     kick: ignore,
     onSweepFailure: unexpected,
     ...over(history),

@@ -224,8 +224,8 @@ test.each([
 });
 
 test('all misspelt names are listed together with the values that cannot be used, and other unknown names too', () => {
-  const listed = problemsOf({ CHAT_PORT: 'x', CHAT_ROOM: 'a', CHAT_RETENTION: '1s' });
-  expect(listed.match(/CHAT_\w+(?=:)/g)).toEqual(['CHAT_PORT', 'CHAT_ROOM', 'CHAT_RETENTION']);
+  const listed = problemsOf({ CHAT_PORT: 'x', CHAT_ROOM: 'a', CHAT_ARCHIVE: '1s' });
+  expect(listed.match(/CHAT_\w+(?=:)/g)).toEqual(['CHAT_PORT', 'CHAT_ROOM', 'CHAT_ARCHIVE']);
 });
 
 test.each([
@@ -233,7 +233,7 @@ test.each([
   ['CHAT_PORT_7070_TCP_ADDR', 'CHAT_PORT'],
   ['CHAT_SERVICE_HOST', 'CHAT_HOST'],
   // Settings of other versions.
-  ['CHAT_RETENTION', undefined],
+  ['CHAT_ARCHIVE', undefined],
   ['CHAT_FILE_TYPES', undefined],
   ['CHAT_LIMIT_FILE', undefined],
   // Not what was meant, perhaps.
@@ -244,7 +244,7 @@ test.each([
 });
 
 test('a name that is empty, and those of the PHP application, are not unknown', () => {
-  const env = { CHAT_PORT: '1', CHAT_URL: 'http://localhost', CHAT_RETENTION: '', PATH: '' };
+  const env = { CHAT_PORT: '1', CHAT_URL: 'http://localhost', CHAT_ARCHIVE: '', PATH: '' };
   expect(configOf(env).unknown).toEqual([]);
 });
 

@@ -277,10 +277,10 @@ describe('the settings', () => {
     const [unknownCode, unknown] = await doctor({
       CHAT_SESSION_STORE: store,
       CHAT_STORE: 'x',
-      CHAT_RETENTION: '8s',
+      CHAT_ARCHIVE: '8s',
     });
     expect(unknown).toMatch(/^! CHAT_STORE: there is no such setting; the nearest is CHAT_SESSION_STORE\./m);
-    expect(unknown).toMatch(/^! CHAT_RETENTION: there is no such setting in this version\./m);
+    expect(unknown).toMatch(/^! CHAT_ARCHIVE: there is no such setting in this version\./m);
     expect(unknownCode).toBe(0);
   });
 });

@@ -3,7 +3,7 @@ import type { Change } from '../history.ts';
 import { gone, goneRooms, type Row } from '../rows.ts';
 import { type Connection, type Dialect, raw, SqlError, sql, type Value } from './dialect.ts';
 import type { Pool } from './pool.ts';
-import { addTerms, blockSize } from './terms.ts';
+import { addTerms, blockOf, blockSize } from './terms.ts';
 
 /** Characters whose terms are found in one turn of the event loop. */
 const turnCharacters = 32 * 1024;
@@ -11,6 +11,8 @@ const turnCharacters = 32 * 1024;
 const mostRows = 1000;
 /** Messages, and rows of the index, that one step deletes. */
 const purgeRows = 500;
+/** Messages that are too old, in one step: their terms are found in one turn of the event loop. */
+const expiredAtOnce = 100;
 /** Milliseconds between two steps, and after a failure. */
 const stepPause = 20;
 const failurePause = 1000;
@@ -18,7 +20,7 @@ const failurePause = 1000;
 const roomsAtOnce = 50;
 
 /**
- * What can wait: the index for searching, and the deletion of what was in deleted rooms. In small steps, so that all
+ * What can wait: the index for searching, and the deletion of what was in deleted rooms or is too old. In small steps, so that all
  * that users ask for goes in between. Several servers may do it at once: each step locks its room.
  */
 export class Background {
@@ -97,7 +99,10 @@ export class Background {
       sql`SELECT num FROM chat_rooms WHERE ${raw(goneRooms)} ORDER BY id LIMIT 1`,
     );
     if (deleted !== undefined) await this.#purge(connection, deleted.num as number);
-    return this.#full.size > 0 || this.#anyFull || stale.length > 0 || deleted !== undefined;
+    const [expiring] = await connection.query(sql`SELECT num FROM chat_rooms WHERE expiring = 1 LIMIT 1`);
+    if (expiring !== undefined) await this.#expire(connection, expiring.num as number);
+    const more = deleted !== undefined || expiring !== undefined;
+    return this.#full.size > 0 || this.#anyFull || stale.length > 0 || more;
   }
 
   /** Rooms with a full block that is not in the index, with the last one that is. */
@@ -169,6 +174,41 @@ export class Background {
     });
   }
 
+  /** Deletes the next messages of a room that are too old, and what the index for searching holds of them. */
+  async #expire(connection: Connection, room: number): Promise<void> {
+    await transaction(connection, async () => {
+      const [locked] = await connection.query(
+        sql`SELECT first_seq FROM chat_rooms WHERE num = ${room} FOR UPDATE`,
+      );
+      if (locked === undefined) return;
+      const messages = await connection.query(
+        sql`SELECT seq, text FROM chat_messages WHERE room = ${room} AND seq < ${locked.first_seq as number}
+            ORDER BY seq LIMIT ${expiredAtOnce}`,
+      );
+      const last = messages.at(-1);
+      if (last === undefined) {
+        await connection.query(sql`UPDATE chat_rooms SET expiring = NULL WHERE num = ${room}`);
+        return;
+      }
+      for (const [block, some] of Map.groupBy(messages, ({ seq }) => blockOf(seq as number))) {
+        const terms = new Set<number>();
+        for (const { text } of some) addTerms(terms, text as string);
+        // Others in the block may have had the same: it is made anew.
+        const rows: Value[][] = [...terms].map((term) => [room, term, block]);
+        for (let n = 0; n < rows.length; n += mostRows) {
+          const among = this.#dialect.among(['room', 'term', 'block'], rows.slice(n, n + mostRows));
+          await connection.query(sql`DELETE FROM chat_terms WHERE ${among}`);
+        }
+        await connection.query(
+          sql`UPDATE chat_blocks SET stale = 1 WHERE room = ${room} AND block = ${block}`,
+        );
+      }
+      await connection.query(
+        sql`DELETE FROM chat_messages WHERE room = ${room} AND seq <= ${last.seq as number}`,
+      );
+    });
+  }
+
   /** Deletes the next messages of a deleted room, or the room itself when none is left. */
   async #purge(connection: Connection, room: number): Promise<void> {
     const [reactions] = await connection.query(
@@ -217,10 +257,10 @@ function fillsBlock(change: Change): change is Change & { type: 'message' } {
   return change.type === 'message' && change.is === 'new' && change.message.seq % blockSize === 0;
 }
 
-/** Whether a change makes a block full or out of date, or leaves something to delete. */
+/** Whether a change makes a block full or out of date, or may leave something to delete. */
 function isWork(change: Change): boolean {
   if (change.type === 'message') {
     return (change.is === 'changed' && change.reacted === undefined) || fillsBlock(change);
   }
-  return change.type === 'room' && change.is === 'deleted';
+  return change.type === 'room' && change.is !== 'new';
 }

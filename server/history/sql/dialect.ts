@@ -119,6 +119,7 @@ export const columnTypes = {
   block: 'int',
   term: 'int',
   first_num: 'int',
+  first_seq: 'int',
   last_num: 'int',
   stale: 'int',
   changes: 'text',

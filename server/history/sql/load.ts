@@ -166,6 +166,7 @@ export async function load(
           ...(row.empty_since === null ? {} : { emptySince: row.empty_since as number }),
         },
         storedName: row.name as string,
+        storedFirst: row.first_seq as number,
         dirty: false,
         members: new Map(),
         messages: new Map(),

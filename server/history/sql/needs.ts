@@ -39,6 +39,7 @@ const needs: { [Op in keyof Writes]: (input: Writes[Op]['in']) => Need[] } = {
   putRoom: ({ id, kind, name }) => [{ what: 'lastMessage', room: id }, ...named(kind, name)],
   updateRoom: ({ room }) => [{ what: 'lastMessage', room }],
   deleteRoom: ({ room }) => [{ what: 'lastMessage', room }],
+  expire: ({ room }) => [{ what: 'lastMessage', room }],
   deleteEmptyRooms: ({ before, most }) => [{ what: 'emptyRooms', before, most }],
   openDirect: ({ id, by, other }) => [
     { what: 'pair', pair: pairOf(by.id, other) },

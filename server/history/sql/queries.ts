@@ -11,6 +11,10 @@ import {
 } from '../history.ts';
 import {
   changesPage,
+  expiredBefore,
+  expiry,
+  firstLeft,
+  goneRooms,
   memberColumns,
   memberFrom,
   messageColumns,
@@ -56,6 +60,8 @@ export function queriesOf(dialect: Dialect, connection: Connection): Queries {
       ids.map((id) => [id]),
     );
   const numOf = (id: string) => sql`(SELECT num FROM chat_rooms WHERE id = ${id})`;
+
+  const notExpired = (id: string) => sql`seq >= (SELECT first_seq FROM chat_rooms WHERE id = ${id})`;
 
   return {
     publicRooms: async () =>
@@ -164,6 +170,29 @@ export function queriesOf(dialect: Dialect, connection: Connection): Queries {
         ...found.filter((one) => !near.has(one.id) && (far === undefined || far.has(one.id))),
       ].slice(0, limit);
     },
+    async expired({ before, beforeDirect, from }) {
+      const rooms: Reads['expired']['out']['rooms'] = [];
+      const looked = await ask(
+        sql`SELECT num, id, kind, first_seq, (SELECT sent_at FROM chat_messages AS messages
+              WHERE messages.room = rooms.num AND seq >= rooms.first_seq ORDER BY seq LIMIT 1) AS oldest
+            FROM chat_rooms AS rooms WHERE num > ${from} AND NOT (${raw(goneRooms)}) ORDER BY num LIMIT ${expiry.rooms}`,
+      );
+      for (const row of looked) {
+        const time = expiredBefore(row, { before, beforeDirect });
+        if (time === null) continue;
+        const num = row.num as number;
+        const oldest = await ask(
+          sql`SELECT seq, sent_at FROM chat_messages WHERE room = ${num} AND seq >= ${row.first_seq as number}
+              ORDER BY seq LIMIT ${expiry.messages}`,
+        );
+        // Another server may have deleted them meanwhile.
+        if (oldest.length > 0) rooms.push({ room: row.id as string, firstSeq: firstLeft(oldest, time) });
+        // It may have more of them.
+        if (oldest.length === expiry.messages || rooms.length === expiry.found)
+          return { rooms, next: num - 1 };
+      }
+      return looked.length < expiry.rooms ? { rooms } : { rooms, next: looked.at(-1)?.num as number };
+    },
     async reactionsOf({ user, of }) {
       const found: Reads['reactionsOf']['out'] = [];
       const nums = await numsOf([...new Set(of.map(({ room }) => room))]);
@@ -202,12 +231,12 @@ export function queriesOf(dialect: Dialect, connection: Connection): Queries {
       return reactorsPage(rows, limit);
     },
     async newest({ room, upTo, limit }) {
-      const found = await page(room, sql`seq <= ${upTo}`, raw('seq DESC'), limit);
+      const found = await page(room, sql`${notExpired(room)} AND seq <= ${upTo}`, raw('seq DESC'), limit);
       found.messages.reverse();
       return found;
     },
     after: ({ room, after, upTo, limit }) =>
-      page(room, sql`seq > ${after} AND seq <= ${upTo}`, raw('seq'), limit),
+      page(room, sql`${notExpired(room)} AND seq > ${after} AND seq <= ${upTo}`, raw('seq'), limit),
     async changes({ room, since, upTo, limit }) {
       const which = sql`rev > ${since} AND (rev <= ${upTo} OR rich IS NOT NULL)`;
       const found = changesPage(await rowsOf(room, which, raw('rev'), limit), room, upTo, limit);
@@ -246,8 +275,8 @@ export function queriesOf(dialect: Dialect, connection: Connection): Queries {
 
   async function withLast(rows: readonly Row[]): Promise<RoomRecord[]> {
     const rooms = rows.map(roomFrom);
-    const wanted = rooms.flatMap(({ lastSeq }, n) =>
-      lastSeq > 0 ? [[rows[n]?.num as number, lastSeq]] : [],
+    const wanted = rooms.flatMap(({ lastSeq, firstSeq }, n) =>
+      lastSeq >= firstSeq ? [[rows[n]?.num as number, lastSeq]] : [],
     );
     if (wanted.length === 0) return rooms;
     const last = new Map(

@@ -20,6 +20,7 @@ const newRoomColumns: Columns = [
   'topic',
   'head',
   'last_seq',
+  'first_seq',
   'access',
   'members',
   'created_at',
@@ -173,6 +174,11 @@ export async function store(
       const rows = changed.map((room) => [room.num as number, ...roomRow(room)]);
       transaction.later(dialect.upsert('chat_rooms', ['num'], ['num', ...newRoomColumns], rows));
     }
+    const expired = changed.filter(({ row, storedFirst }) => row.firstSeq !== storedFirst);
+    if (expired.length > 0) {
+      const nums = expired.map(({ num }) => [num as number]);
+      transaction.later(sql`UPDATE chat_rooms SET expiring = 1 WHERE ${dialect.among(['num'], nums)}`);
+    }
   }
 
   /** What the index for searching holds of the texts goes with them. Others in these blocks may have had the same. */
@@ -263,6 +269,7 @@ function roomRow({ row }: LoadedRoom): Value[] {
     row.topic ?? null,
     row.head,
     row.lastSeq,
+    row.firstSeq,
     row.access,
     row.members,
     row.createdAt,

@@ -72,6 +72,8 @@ export interface LoadedRoom {
   row: RoomRow;
   /** Its name in the database. */
   storedName: string | undefined;
+  /** Its first message that is left, in the database. */
+  storedFirst: number | undefined;
   dirty: boolean;
   members: Map<string, LoadedMember | null>;
   messages: Map<number, LoadedMessage | null>;
@@ -182,6 +184,7 @@ export class LoadedWork implements Work {
             num: undefined,
             row,
             storedName: undefined,
+            storedFirst: undefined,
             dirty: true,
             members: new Map(),
             messages: new Map(),

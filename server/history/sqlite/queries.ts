@@ -2,6 +2,10 @@ import type { DatabaseSync } from 'node:sqlite';
 import { type Ban, otherOf, type Partner, type Reads, type RoomRecord } from '../history.ts';
 import {
   changesPage,
+  expiredBefore,
+  expiry,
+  firstLeft,
+  goneRooms,
   memberColumns,
   memberFrom,
   messageColumns,
@@ -23,6 +27,7 @@ const mostCandidates = 2000;
 
 const num = '(SELECT num FROM rooms WHERE id = ?1)';
 const page = `SELECT ${messageColumns} FROM messages WHERE room = ${num}`;
+const notExpired = 'seq >= (SELECT first_seq FROM rooms WHERE id = ?1)';
 /** The queries of `Reads` by name, but for `search`, which has a thread and an index of its own. */
 export type Queries = {
   [Query in Exclude<keyof Reads, 'search'>]: (input: Reads[Query]['in']) => Reads[Query]['out'];
@@ -78,8 +83,15 @@ export function prepareQueries(db: DatabaseSync): Queries {
       `SELECT DISTINCT users.id AS id, name, acted_public, site_role FROM user_keys JOIN users ON users.id = user_keys.user_id
        WHERE key >= ?1 AND key < ?1 || '${beyond}' AND users.id <> ?2 ORDER BY key LIMIT ${mostCandidates}`,
     ),
-    newest: db.prepare(`${page} AND seq <= ?2 ORDER BY seq DESC LIMIT ?3`),
-    after: db.prepare(`${page} AND seq > ?2 AND seq <= ?3 ORDER BY seq LIMIT ?4`),
+    oldest: db.prepare(
+      `SELECT num, id, kind, first_seq, (SELECT sent_at FROM messages WHERE room = rooms.num AND seq >= rooms.first_seq
+         ORDER BY seq LIMIT 1) AS oldest FROM rooms WHERE num > ? AND NOT (${goneRooms}) ORDER BY num LIMIT ?`,
+    ),
+    oldestMessages: db.prepare(
+      'SELECT seq, sent_at FROM messages WHERE room = ? AND seq >= ? ORDER BY seq LIMIT ?',
+    ),
+    newest: db.prepare(`${page} AND ${notExpired} AND seq <= ?2 ORDER BY seq DESC LIMIT ?3`),
+    after: db.prepare(`${page} AND ${notExpired} AND seq > ?2 AND seq <= ?3 ORDER BY seq LIMIT ?4`),
     changes: db.prepare(`${page} AND rev > ?2 AND (rev <= ?3 OR rich IS NOT NULL) ORDER BY rev LIMIT ?4`),
   };
 
@@ -147,6 +159,21 @@ export function prepareQueries(db: DatabaseSync): Queries {
       }
       return [...near, ...far].slice(0, limit);
     },
+    expired({ before, beforeDirect, from }) {
+      const rooms: Reads['expired']['out']['rooms'] = [];
+      const looked = statements.oldest.all(from, expiry.rooms);
+      for (const row of looked) {
+        const time = expiredBefore(row, { before, beforeDirect });
+        if (time === null) continue;
+        const num = row.num as number;
+        const oldest = statements.oldestMessages.all(num, row.first_seq as number, expiry.messages);
+        rooms.push({ room: row.id as string, firstSeq: firstLeft(oldest, time) });
+        // It may have more of them.
+        if (oldest.length === expiry.messages || rooms.length === expiry.found)
+          return { rooms, next: num - 1 };
+      }
+      return looked.length < expiry.rooms ? { rooms } : { rooms, next: looked.at(-1)?.num as number };
+    },
     reactionsOf: ({ user, of }) =>
       of.filter(({ room, seq, emoji }) => statements.reaction.get(room, seq, emoji, user) !== undefined),
     reactors({ room, seq, emoji, after, limit }) {
@@ -172,7 +199,8 @@ export function prepareQueries(db: DatabaseSync): Queries {
 
   function roomWithLast(row: Row): RoomRecord {
     const room = roomFrom(row);
-    const last = statements.message.get(row.num as number, room.lastSeq);
+    const last =
+      room.lastSeq < room.firstSeq ? undefined : statements.message.get(row.num as number, room.lastSeq);
     return last === undefined ? room : { ...room, last: messageFrom(last, room.id) };
   }
 

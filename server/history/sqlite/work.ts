@@ -26,6 +26,14 @@ const purgeBytes = 256 * 1024;
 /** No step is taken while more deleted texts than this are still in the index for searching. */
 const mostTextsWaiting = 50;
 
+/** Of a room, what is still to be deleted: its messages up to `upTo`. */
+interface RoomToPurge {
+  num: number;
+  upTo: number;
+  /** The room goes, too. */
+  isDeleted: boolean;
+}
+
 interface CachedRoom {
   num: number;
   row: RoomRow;
@@ -133,6 +141,7 @@ export class SqliteWork implements Work {
       before.topic === row.topic &&
       before.write === row.write &&
       before.slow === row.slow &&
+      before.firstSeq === row.firstSeq &&
       before.access === row.access &&
       before.members === row.members;
     if (onlyNumbers) known.dirty = true;
@@ -151,6 +160,7 @@ export class SqliteWork implements Work {
         row.slow ?? null,
         known.num,
       );
+      if (before.firstSeq !== row.firstSeq) this.#statements.expire.run(row.firstSeq, known.num);
     }
   }
 
@@ -164,30 +174,39 @@ export class SqliteWork implements Work {
     for (const [key, { room }] of this.#members) if (room === known.num) this.#members.delete(key);
   }
 
-  /** The number of a deleted room that is still there. */
-  goneRoom(): number | undefined {
-    return this.#statements.goneRoom.get()?.num as number | undefined;
+  /** A room of which something is to be deleted: all of it, or the messages that are too old. */
+  roomToPurge(): RoomToPurge | undefined {
+    const deleted = this.#statements.goneRoom.get();
+    const row = deleted ?? this.#statements.expiredRoom.get();
+    return (
+      row && {
+        num: row.num as number,
+        upTo: deleted === undefined ? (row.first_seq as number) - 1 : Number.MAX_SAFE_INTEGER,
+        isDeleted: deleted !== undefined,
+      }
+    );
   }
 
-  /** Whether the index for searching has followed so far that the next messages of a deleted room may go. */
+  /** Whether the index for searching has followed so far that the next messages may go. */
   indexFollows(): boolean {
     return (this.#statements.textsWaiting.get()?.texts as number) <= mostTextsWaiting;
   }
 
-  /** Deletes the next messages of such a room, or the room itself when none is left. */
-  purge(room: number): void {
+  /** Deletes the next messages of such a room, or a deleted room itself when none is left. */
+  purge({ num, upTo: last, isDeleted }: RoomToPurge): void {
     let bytes = 0;
     let upTo = -1;
-    for (const { seq, size } of this.#statements.sizes.iterate(room, purgeMessages)) {
+    for (const { seq, size } of this.#statements.sizes.iterate(num, last, purgeMessages)) {
       upTo = seq as number;
       bytes += size as number;
       if (bytes > purgeBytes) break;
     }
-    if (upTo === -1) this.#statements.deleteRoom.run(room);
-    else {
-      this.#statements.roomTexts.run(room, upTo);
-      this.#statements.deleteMessages.run(room, upTo);
-    }
+    if (upTo !== -1) {
+      this.#statements.keepNumbers.run(this.#nextMessage);
+      this.#statements.roomTexts.run(num, upTo);
+      this.#statements.deleteMessages.run(num, upTo);
+    } else if (isDeleted) this.#statements.deleteRoom.run(num);
+    else this.#statements.expired.run(num);
   }
 
   emptyRooms(before: number, most: number): RoomRow[] {
@@ -409,6 +428,9 @@ function prepare(db: DatabaseSync) {
       `UPDATE rooms SET name = ?, name_key = ?, topic = ?, head = ?, last_seq = ?, access = ?, members = ?,
          empty_since = ?, writers = ?, slow = ? WHERE num = ?`,
     ),
+    expire: db.prepare('UPDATE rooms SET first_seq = ?, expiring = 1 WHERE num = ?'),
+    expired: db.prepare('UPDATE rooms SET expiring = NULL WHERE num = ?'),
+    expiredRoom: db.prepare('SELECT num, first_seq FROM rooms WHERE expiring = 1 LIMIT 1'),
     deleteRoom: db.prepare('DELETE FROM rooms WHERE num = ?'),
     deleteMembers: db.prepare('DELETE FROM members WHERE room = ?'),
     deleteMessages: db.prepare('DELETE FROM messages WHERE room = ? AND seq <= ?'),
@@ -422,7 +444,7 @@ function prepare(db: DatabaseSync) {
     ),
     sizes: db.prepare(
       `SELECT seq, octet_length(text) + 100 * (SELECT count(*) FROM reactions WHERE message = messages.num) AS size
-       FROM messages WHERE room = ? ORDER BY seq LIMIT ?`,
+       FROM messages WHERE room = ? AND seq <= ? ORDER BY seq LIMIT ?`,
     ),
     member: db.prepare(`SELECT ${memberColumns} FROM members WHERE user_id = ? AND room = ?`),
     owner: db.prepare(`SELECT user_id FROM members WHERE room = ? AND role = 'owner' AND sources <> 0`),

@@ -41,7 +41,7 @@ const lockTimeout = 1000;
 /** Milliseconds after which a deleted text is removed from the WAL; also the pause before another try. */
 const eraseAfter = 10_000;
 
-/** Milliseconds between two steps that delete the messages of deleted rooms. */
+/** Milliseconds between two steps that delete messages of deleted rooms, and old ones. */
 const purgeEvery = 20;
 /** Most milliseconds until it is seen that the index for searching has followed; a full disk may keep it from that. */
 const longestWait = 1000;
@@ -72,7 +72,7 @@ db.exec(`PRAGMA journal_size_limit = ${maxWal}`);
 const work = new SqliteWork(db);
 const queries = prepareQueries(db);
 let erasing: NodeJS.Timeout | undefined;
-/** A deleted room may have been left half done by the last run. */
+/** What the last run has left half done. */
 let purging: NodeJS.Timeout | undefined = setTimeout(purge, purgeEvery);
 /** The pause before its next step. */
 let waited = purgeEvery;
@@ -104,7 +104,7 @@ function serve(calls: readonly Call[]): void {
   for (const call of calls) if ('read' in call) batch.outcomes.push(answer(call));
   port.postMessage(batch satisfies Reply);
   if (batch.changes?.some(erases)) erasing ??= setTimeout(erase, eraseAfter);
-  if (batch.changes?.some(deletesRoom)) purging ??= setTimeout(purge, purgeEvery);
+  if (batch.changes?.some(leavesMessages)) purging ??= setTimeout(purge, purgeEvery);
   disk.checkpointInTime();
 }
 
@@ -207,16 +207,17 @@ function erases(change: Change): boolean {
   return (change.type === 'message' || change.type === 'room') && change.is !== 'new';
 }
 
-function deletesRoom(change: Change): boolean {
-  return change.type === 'room' && change.is === 'deleted';
+/** A deleted room, or one whose first messages may be too old. */
+function leavesMessages(change: Change): boolean {
+  return change.type === 'room' && change.is !== 'new';
 }
 
-/** A step of deleting what was in deleted rooms. All that users ask for goes in between. */
+/** A step of deleting what was in deleted rooms, and what is too old. All that users ask for goes in between. */
 function purge(): void {
   purging = undefined;
   let pause = purgeEvery;
   try {
-    const room = work.goneRoom();
+    const room = work.roomToPurge();
     if (room === undefined) return;
     if (work.indexFollows()) {
       disk.lend(() => inTransaction(() => work.purge(room)));

@@ -40,6 +40,57 @@ test('a deleted and an edited text are in no file of the server, within 60 s and
   expect([...found(deleted), ...found(edited)]).toEqual([]);
 });
 
+test('what is older than CHAT_RETENTION goes from the rooms, from what is unread, and from all files of the server', async () => {
+  const memcached = await startMemcached();
+  onTestFinished(async () => {
+    await memcached.stop();
+  });
+  for (const user of [1, 2]) await memcached.set(`sessions/u${user}`, `{"user_id":${user}}`);
+  const history = historyFolder();
+  onTestFinished(() => history.remove());
+  const server = await startChatServer({
+    CHAT_SESSION_STORE: memcached.url,
+    CHAT_HISTORY: history.url,
+    CHAT_RETENTION: '4s',
+  });
+  onTestFinished(async () => {
+    await server.stop();
+  });
+  const ann = await connectChat(server.url, 'PHPSESSID=u1');
+  await ann.request('room:join', { room: 'lobby' });
+  const bob = await connectChat(server.url, 'PHPSESSID=u2');
+  await bob.request('room:join', { room: 'lobby' });
+  const send = (room: string, text: string) =>
+    ann.request('message:send', { room, text, clientId: newClientId() });
+  const [old, direct] = ['Wm4kZ-old-Tq8', 'Wm4kZ-direct-Tq8'];
+  await send('lobby', old);
+  const { room } = await ann.request('direct:open', { user: '2' });
+  await ann.request('room:join', { room: room.id });
+  await send(room.id, direct);
+  const activities = () =>
+    bob.events.filter(({ name }) => name === 'room:activity').map(({ payload }) => payload);
+  await expect
+    .poll(activities, { timeout: 15_000 })
+    .toContainEqual(expect.objectContaining({ room: 'lobby', head: 1, lastSeq: 1, firstSeq: 2 }));
+  const { rooms } = await bob.request('room:list', {});
+  expect(rooms.find(({ id }) => id === 'lobby')).toMatchObject({ unread: 0, readSeq: 0, firstSeq: 2 });
+  expect(rooms.find(({ id }) => id === 'lobby')).not.toHaveProperty('last');
+  expect((await bob.request('message:history', { room: 'lobby' })).messages).toEqual([]);
+  expect((await bob.request('message:search', { query: 'Wm4kZ' })).messages).toMatchObject([
+    { text: direct },
+  ]);
+  await expect(
+    ann.request('message:send', { room: 'lobby', text: 'so', replyTo: 1, clientId: newClientId() }),
+  ).rejects.toThrow('unknown_message');
+  const folder = dirname(history.path);
+  const found = (text: string) =>
+    readdirSync(folder).filter((name) => readFileSync(join(folder, name)).includes(text));
+  await expect.poll(() => found(old), { timeout: 50_000 }).toEqual([]);
+  expect(found(direct)).not.toEqual([]);
+  ann.close();
+  bob.close();
+});
+
 test('a deleted text is not in the memory of the server, though its room was shown with it', async () => {
   const memcached = await startMemcached();
   onTestFinished(async () => {
