@@ -347,7 +347,7 @@ describe('reading', () => {
     const watching = await connectChat(site.chat.url, ann.cookie);
     clients.add(watching);
     const { chat } = await open(ann.cookie, room);
-    chat.viewing = true;
+    chat.shown.viewing = true;
     const began = performance.now();
     for (let n = 0; n < 12; n++) {
       await write(ben, room, `m${n}`);

@@ -31,6 +31,7 @@ import type { Outbox } from './outbox.ts';
 import { ReadMarks } from './read-marks.ts';
 import { RoomList } from './room-list.ts';
 import { RoomSync } from './room-sync.ts';
+import { ShownRoom } from './shown-room.ts';
 import { browserStorage, Store } from './storage.ts';
 import { tabLock } from './tab-lock.ts';
 import { OthersTyping, OwnTyping } from './typing.ts';
@@ -66,6 +67,7 @@ export class Chat implements ConnectionListener {
   readonly connection: Connection;
   readonly sync: RoomSync;
   readonly list: RoomList;
+  readonly shown: ShownRoom;
   readonly typing: OthersTyping;
   /** What one types oneself, for the others to see. */
   readonly ownTyping: OwnTyping;
@@ -75,10 +77,6 @@ export class Chat implements ConnectionListener {
   can: Can = NOTHING;
   profile: Profile = {};
   limit = Number.POSITIVE_INFINITY;
-  /** The room that is shown. */
-  current: Room | undefined;
-  /** Its newest message is in sight, and the page has the reader's attention. */
-  viewing = false;
   /** The outbox waits before it tries again. */
   paused: Pause | undefined;
   outbox: Outbox | undefined;
@@ -94,17 +92,8 @@ export class Chat implements ConnectionListener {
   /** Its address, with a slash at the end. */
   readonly server: string;
   readonly #listener: ChatListener;
-  /** The room that the page wants is shown alone: no other one takes its place. */
-  readonly #single: () => boolean;
   readonly #storage = browserStorage();
   readonly #marks: ReadMarks;
-  /** The room the page wants opened; undefined once it was, or was found missing. */
-  #wanted: string | undefined;
-  #firstRoom: string | undefined;
-  /** How often it is being asked whether there is a room to begin with. */
-  #looking = 0;
-  /** What was shown when all was hidden, and to whom: who is let in again goes on there. */
-  #shown: { readonly user: string; readonly room: string } | undefined;
   #delivery: ReturnType<typeof setTimeout> | undefined;
   /** Who waits for the connection. */
   readonly #waiting = new Set<{ resolve(): void; reject(error: RequestError): void }>();
@@ -116,14 +105,17 @@ export class Chat implements ConnectionListener {
     single: () => boolean = () => false,
   ) {
     this.server = server;
-    this.#wanted = wanted;
     this.#listener = listener;
-    this.#single = single;
     this.settings = new Store(this.#storage, server);
     this.connection = new Connection(server, this, this.#events);
     const changed = () => listener.changed();
     this.list = new RoomList(this.connection, this.tasks, {
       removed: (room, reason) => this.#removed(room, reason),
+      changed,
+    });
+    this.shown = new ShownRoom(wanted, single, this.list, this.tasks, {
+      shown: (room) => this.#shown(room),
+      unknown: (id) => listener.unknownRoom?.(id),
       changed,
     });
     this.sync = new RoomSync(this.connection, this.tasks, {
@@ -141,6 +133,11 @@ export class Chat implements ConnectionListener {
   /** All rooms that are known, one's own and others. */
   get rooms(): ReadonlyMap<string, Room> {
     return this.list.byId;
+  }
+
+  /** The room that is shown. */
+  get current(): Room | undefined {
+    return this.shown.room;
   }
 
   start(): void {
@@ -173,12 +170,12 @@ export class Chat implements ConnectionListener {
   }
 
   get single(): boolean {
-    return this.#single();
+    return this.shown.single();
   }
 
   /** There is no room to show: none was found, or the one that was shown is gone. */
   get roomless(): boolean {
-    return this.connection.state.kind === 'ready' && this.current === undefined && this.#looking === 0;
+    return this.connection.state.kind === 'ready' && this.shown.none;
   }
 
   /** A room, of whichever kind. */
@@ -188,7 +185,7 @@ export class Chat implements ConnectionListener {
 
   /** What is in sight is not told as unread, not even for the moment until it counts as read. */
   unreadIn(room: Room): number {
-    return room === this.current && this.viewing ? 0 : room.unread;
+    return room === this.current && this.shown.viewing ? 0 : room.unread;
   }
 
   pending(room?: Room): Pending[] {
@@ -215,8 +212,7 @@ export class Chat implements ConnectionListener {
       before.newFrom = undefined;
       before.timeline.toEnd();
     }
-    this.#show(room);
-    this.#enter(room);
+    this.shown.show(room);
     this.#tidy();
     this.#listener.changed();
   }
@@ -338,16 +334,16 @@ export class Chat implements ConnectionListener {
     this.tasks.restart();
     this.#identity(ready);
     this.limit = ready.limits.text;
-    this.#firstRoom = ready.firstRoom;
     this.settings.keepOnly(ready.user.id);
     this.store ??= this.#userStore(ready.user);
+    this.shown.ready(ready.user.id, this.store, ready.firstRoom);
     this.outbox ??= this.#newOutbox(this.store, ready.user);
     this.outbox.wake();
     const member = this.current?.summary.member;
     this.list.ready(ready);
     // Joining would make one a member again of a public room that one was taken out of meanwhile.
     if (member === true && this.current?.summary.member === false) this.#removed(this.current, 'unknown');
-    if (this.current === undefined) this.#openFirst();
+    if (this.current === undefined) this.shown.begin();
     else this.#enter(this.current);
     this.#deliver();
     for (const follower of this.followers) follower.ready?.();
@@ -366,11 +362,7 @@ export class Chat implements ConnectionListener {
     this.typing.forget();
     this.ownTyping.forget();
     this.#marks.stop();
-    if (this.me !== undefined && this.current !== undefined) {
-      this.#shown = { user: this.me.id, room: this.current.id };
-    }
-    this.current = undefined;
-    this.viewing = false;
+    this.shown.hide();
     this.me = undefined;
     this.roles = [];
     this.can = NOTHING;
@@ -444,7 +436,7 @@ export class Chat implements ConnectionListener {
     this.#note(room, [message]);
     this.#changed(message);
     this.typing.stopped(room.id, message.user.id);
-    const viewed = room === this.current && this.viewing;
+    const viewed = room === this.current && this.shown.viewing;
     if (viewed && room.markRead()) this.#marks.changed();
     else if (!viewed && fresh && room === this.current) room.newFrom ??= message.seq;
     if (viewed || room !== this.current || !room.timeline.attached) room.timeline.trim();
@@ -498,55 +490,11 @@ export class Chat implements ConnectionListener {
     this.#listener.changed();
   }
 
-  #openFirst(): void {
-    const shown = this.#shown?.user === this.me?.id ? this.#shown?.room : undefined;
-    this.#shown = undefined;
-    const last = shown ?? (this.single ? undefined : this.store?.get<string>('room'));
-    for (const id of [this.#wanted, last]) {
-      const room = this.rooms.get(id ?? '');
-      if (room === undefined && id !== undefined) return void this.#lookFor(id);
-      // Who has left a room is not taken back there.
-      if (room !== undefined && (room.summary.member || id === this.#wanted)) return this.#openNow(room);
-    }
-    if (this.single) return;
-    const first = this.rooms.get(this.#firstRoom ?? '');
-    const left = first?.summary.member === false && this.store?.get('left') === first.id;
-    const room = (left ? undefined : first) ?? this.list.own()[0];
-    if (room !== undefined) this.#openNow(room);
-  }
-
-  #openNow(room: Room): void {
-    if (!this.single) this.#wanted = undefined;
-    this.#show(room);
-    this.#enter(room);
-  }
-
-  /** A room to begin with that is not among those that are listed. */
-  async #lookFor(id: string): Promise<void> {
-    this.#looking += 1;
-    const found = await this.tasks.once(
-      `look for ${id}`,
-      async () => void (await this.list.fetch(id)),
-      () => {
-        if (id === this.#wanted) this.#listener.unknownRoom?.(id);
-        else this.store?.delete('room');
-        this.#wanted = undefined;
-        if (this.current === undefined) this.#openFirst();
-      },
-    );
-    this.#looking -= 1;
-    if (found && this.current === undefined) this.#openFirst();
-    this.#listener.changed();
-  }
-
-  #show(room: Room): void {
-    this.current = room;
-    this.viewing = false;
-    room.newFrom = room.unread > 0 ? room.summary.readSeq + 1 : undefined;
+  #shown(room: Room): void {
     // Without a connection it shows what is known.
     room.opening = room.newFrom !== undefined && this.connection.state.kind === 'ready';
-    this.store?.set('room', room.id);
     for (const follower of this.followers) follower.opened?.(room);
+    this.#enter(room);
   }
 
   #enter(room: Room): void {
@@ -555,11 +503,11 @@ export class Chat implements ConnectionListener {
   }
 
   #joined(room: Room, anew: boolean): void {
-    if (room.id === this.#firstRoom) this.store?.delete('left');
+    this.shown.joined(room);
     if (anew && room.summary.last === undefined) void this.list.place();
     this.outbox?.flush();
     if (room === this.current) {
-      if (!this.viewing && room.unread > 0) room.newFrom ??= room.summary.readSeq + 1;
+      if (!this.shown.viewing && room.unread > 0) room.newFrom ??= room.summary.readSeq + 1;
       void this.sync.unseen(room);
     }
     this.#tidy();
@@ -594,19 +542,11 @@ export class Chat implements ConnectionListener {
     const shown = room === this.current;
     room.joined = false;
     this.typing.forget(room.id);
-    if (this.store?.get<string>('room') === room.id) this.store.delete('room');
-    // It would be opened, and so joined, for the next connection.
-    if (room.id === this.#firstRoom) this.store?.set('left', room.id);
+    this.shown.removed(room);
     this.outbox?.refuse(room.id, 'unknown_room');
     this.#listener.removed?.(room);
     for (const follower of this.followers) follower.removed?.(room, reason);
-    if (shown) {
-      this.current = undefined;
-      this.viewing = false;
-      // Not one that is only offered: joining it would make one a member.
-      const [next] = this.single ? [] : this.list.own();
-      if (next !== undefined) this.#openNow(next);
-    }
+    if (shown) this.shown.replace();
     this.#listener.changed();
   }
 

@@ -18,7 +18,7 @@ export class ReadMarker {
   watch(): void {
     const { atEnd, visible } = this.#timeline;
     const viewing = atEnd && visible && document.hasFocus() && !document.hidden;
-    this.#chat.viewing = viewing;
+    this.#chat.shown.viewing = viewing;
     if (!viewing) this.stop();
     else this.#timer ??= setTimeout(() => this.#read(), READ_MS);
   }

@@ -1,0 +1,140 @@
+import type { Tasks } from '../connection/tasks.ts';
+import type { Room } from '../store/room.ts';
+import type { RoomList } from './room-list.ts';
+import type { Store } from './storage.ts';
+
+export interface ShownRoomPort {
+  /** It is shown from now on. */
+  shown(room: Room): void;
+  /** What the page wants is no room that this user may read. */
+  unknown(id: string): void;
+  changed(): void;
+}
+
+/** Which room is shown: the one that the user opens, and which one before, after a removal and after another login. */
+export class ShownRoom {
+  room: Room | undefined;
+  /** Its newest message is in sight, and the page has the reader's attention. */
+  viewing = false;
+  /** The room that the page wants is shown alone: no other one takes its place. */
+  readonly single: () => boolean;
+  readonly #list: RoomList;
+  readonly #tasks: Tasks;
+  readonly #port: ShownRoomPort;
+  /** The room the page wants opened; undefined once it was, or was found missing. */
+  #wanted: string | undefined;
+  /** What the server has new users begin with. */
+  #first: string | undefined;
+  #user: string | undefined;
+  #store: Store | undefined;
+  /** How often it is being asked whether there is a room to begin with. */
+  #looking = 0;
+  /** What was shown when all was hidden, and to whom: anyone who is let in again goes on there. */
+  #before: { readonly user: string | undefined; readonly room: string } | undefined;
+
+  constructor(
+    wanted: string | undefined,
+    single: () => boolean,
+    list: RoomList,
+    tasks: Tasks,
+    port: ShownRoomPort,
+  ) {
+    this.#wanted = wanted;
+    this.single = single;
+    this.#list = list;
+    this.#tasks = tasks;
+    this.#port = port;
+  }
+
+  /** No room is shown, and none is being looked for. */
+  get none(): boolean {
+    return this.room === undefined && this.#looking === 0;
+  }
+
+  /** Over a new connection, for this user. */
+  ready(user: string, store: Store, first: string | undefined): void {
+    this.#user = user;
+    this.#store = store;
+    this.#first = first;
+  }
+
+  show(room: Room): void {
+    this.room = room;
+    this.viewing = false;
+    room.newFrom = room.unread > 0 ? room.summary.readSeq + 1 : undefined;
+    this.#store?.set('room', room.id);
+    this.#port.shown(room);
+  }
+
+  /** Shows the room to begin with. */
+  begin(): void {
+    const before = this.#before?.user === this.#user ? this.#before?.room : undefined;
+    this.#before = undefined;
+    const single = this.single();
+    const last = before ?? (single ? undefined : this.#store?.get<string>('room'));
+    for (const id of [this.#wanted, last]) {
+      const room = this.#list.byId.get(id ?? '');
+      if (room === undefined && id !== undefined) return void this.#lookFor(id);
+      // Users who have left a room are not taken back there.
+      if (room !== undefined && (room.summary.member || id === this.#wanted)) return this.#beginWith(room);
+    }
+    if (single) return;
+    const first = this.#list.byId.get(this.#first ?? '');
+    const left = first?.summary.member === false && this.#store?.get('left') === first.id;
+    this.#beginWith((left ? undefined : first) ?? this.#list.own()[0]);
+  }
+
+  /** It has been joined. */
+  joined({ id }: Room): void {
+    if (id === this.#first) this.#store?.delete('left');
+  }
+
+  /** The user is in it no more. */
+  removed({ id }: Room): void {
+    if (this.#store?.get<string>('room') === id) this.#store.delete('room');
+    // It would be opened, and so joined, for the next connection.
+    if (id === this.#first) this.#store?.set('left', id);
+  }
+
+  /** Shows another one in place of a room that was removed. */
+  replace(): void {
+    this.#clear();
+    // Not one that is only offered: joining it would make one a member.
+    if (!this.single()) this.#beginWith(this.#list.own()[0]);
+  }
+
+  hide(): void {
+    if (this.room !== undefined) this.#before = { user: this.#user, room: this.room.id };
+    this.#clear();
+    this.#store = undefined;
+  }
+
+  #clear(): void {
+    this.room = undefined;
+    this.viewing = false;
+  }
+
+  #beginWith(room: Room | undefined): void {
+    if (room === undefined) return;
+    if (!this.single()) this.#wanted = undefined;
+    this.show(room);
+  }
+
+  /** A room to begin with that is not among those that are listed. */
+  async #lookFor(id: string): Promise<void> {
+    this.#looking += 1;
+    const found = await this.#tasks.once(
+      `look for ${id}`,
+      async () => void (await this.#list.fetch(id)),
+      () => {
+        if (id === this.#wanted) this.#port.unknown(id);
+        else this.#store?.delete('room');
+        this.#wanted = undefined;
+        if (this.room === undefined) this.begin();
+      },
+    );
+    this.#looking -= 1;
+    if (found && this.room === undefined) this.begin();
+    this.#port.changed();
+  }
+}
