@@ -92,6 +92,10 @@ test('a text that was changed elsewhere meanwhile stands above one’s own: eith
   await expect(clash).toContainText('two rakes');
   await expect(editing(alice)).toHaveValue('three rakes');
   await alice.shot('edit-clash');
+  // It is kept with the draft.
+  await alice.page.reload();
+  await expect(clash).toContainText('two rakes');
+  await expect(editing(alice)).toHaveValue('three rakes');
   await alice.page.getByRole('button', { name: 'Save mine' }).click();
   await expect(alice.texts).toHaveText(['three rakes(edited)']);
 

@@ -11,7 +11,6 @@ import type { Context, DialogRequest, MenuRequest, Writing } from './context.ts'
 import { holdFocus } from './focus-keeper.ts';
 import { Header } from './header.tsx';
 import type { MessageActions } from './message.tsx';
-import type { SearchPanel } from './panels/search.tsx';
 import { ReadMarker } from './read-marker.ts';
 import { refusal } from './refusal.ts';
 import { Rest } from './rest.ts';
@@ -38,11 +37,6 @@ export class AppView {
   readonly #peopleButton = createRef<HTMLButtonElement>();
   #composer: Composer | undefined;
   #rooms: RoomList | undefined;
-  /** Messages are looked for: in the room that is shown, or everywhere. */
-  #searching: 'here' | 'everywhere' | undefined;
-  #searchPanel: SearchPanel | undefined;
-  /** What opened the search. */
-  #searcher: HTMLElement | undefined;
   /** A menu. */
   #layer: (() => ComponentChildren) | undefined;
   /** A dialog: what is below it is inert. */
@@ -60,8 +54,8 @@ export class AppView {
   #carded = false;
   /** Taken from the page: what comes late draws nothing any more. */
   #stopped = false;
-  /** What a dialog that closes was opened by. */
-  #opener: HTMLElement | undefined;
+  /** What opened that which closes now. */
+  #opener: Element | null | undefined;
   /** Where the focus was when everything was hidden. */
   #left: { caret: Caret | undefined } | undefined;
 
@@ -76,7 +70,11 @@ export class AppView {
     this.#toasts = new Toasts(strings, changed);
     this.#context = {
       ...context,
-      draw: () => this.render(),
+      draw: (opener) => {
+        this.#opener = opener;
+        this.render();
+        this.#opener = undefined;
+      },
       toast: (text, kind) => this.toast(text, kind),
       open: (room) => this.open(room),
       layer: (content) => {
@@ -87,6 +85,7 @@ export class AppView {
       dialog: (request) => this.#openDialog(request),
       firstRun: () => this.#rest.panels?.firstRun(this.#context),
       profileUrl: (user) => this.#profileUrl(user),
+      clash: (...of) => this.#rest.panels?.clashStrip(...of, this.#context),
       reactions: (entry) => this.#rest.panels?.reactions(entry, this.#context, open),
       noRooms: () => {
         const { NoRooms } = this.#rest.panels ?? {};
@@ -167,7 +166,7 @@ export class AppView {
     this.#reading.stop();
     this.#layer = undefined;
     this.#dialog = undefined;
-    this.#searching = undefined;
+    this.#rest.search?.clear();
     this.#rest.tooltip?.hide();
     this.#toasts.clear();
     this.#rest.speaker?.clear();
@@ -231,7 +230,7 @@ export class AppView {
   }
 
   #draw(content: ComponentChildren): void {
-    const side = (this.#peopleShown || this.#searching !== undefined) && !this.#carded;
+    const side = (this.#peopleShown || this.#searching) && !this.#carded;
     const lost = noticeOf(this.#context)?.lost === true;
     render(
       // biome-ignore lint/a11y/noStaticElementInteractions: keys of whatever has the focus within.
@@ -264,7 +263,7 @@ export class AppView {
     const notice = noticeOf(context);
     const lost = notice?.lost === true;
     const inert = this.#dialog !== undefined;
-    const { AskCard, SearchPanel, People } = this.#rest.panels ?? {};
+    const { AskCard, People } = this.#rest.panels ?? {};
     return (
       <>
         <RoomList
@@ -301,18 +300,9 @@ export class AppView {
             />
           )}
         </section>
-        {this.#searching !== undefined && SearchPanel !== undefined && (
-          <SearchPanel
-            context={context}
-            everywhere={this.#searching === 'everywhere' || room === undefined}
-            roomInSight={room !== undefined && (this.#width >= TWO_PANES || this.#view === 'room')}
-            inert={inert}
-            shown={this.#setSearchPanel}
-            setEverywhere={(everywhere) => this.#search(everywhere ? 'everywhere' : 'here')}
-            jump={(message) => void this.#jump(message)}
-            say={(text) => this.#rest.speaker?.say(text)}
-            close={this.#closeSearch}
-          />
+        {this.#rest.search?.draw(
+          room !== undefined && (this.#width >= TWO_PANES || this.#view === 'room'),
+          inert,
         )}
         {room !== undefined && this.#peopleShown && People !== undefined && (
           <People
@@ -335,6 +325,11 @@ export class AppView {
     );
   }
 
+  /** Messages are looked for. */
+  get #searching(): boolean {
+    return this.#rest.search?.where !== undefined;
+  }
+
   get #wide(): boolean {
     return this.#width >= WIDE;
   }
@@ -343,7 +338,7 @@ export class AppView {
   get #peopleShown(): boolean {
     const shown = this.#wide ? this.#peopleBeside : this.#peopleAbove;
     const { current, roomless } = this.#context.chat;
-    return shown && this.#searching === undefined && !roomless && current?.summary.kind !== 'direct';
+    return shown && !this.#searching && !roomless && current?.summary.kind !== 'direct';
   }
 
   /** How many messages are below what is in sight; undefined where the end is in sight, or none is known yet. */
@@ -382,9 +377,7 @@ export class AppView {
     const opener = this.#root.activeElement;
     const close = () => {
       this.#dialog = undefined;
-      this.#opener = opener instanceof HTMLElement ? opener : undefined;
-      this.render();
-      this.#opener = undefined;
+      this.#context.draw(opener);
     };
     this.#rest.withDialogs(({ Dialogs }) => {
       this.#dialog = () => <Dialogs context={this.#context} request={request} close={close} />;
@@ -401,7 +394,8 @@ export class AppView {
       '.room[tabindex="0"]',
       '.rooms .bar button',
     ].map((place) => this.#root.querySelector<HTMLElement>(place));
-    return [this.#opener, ...places].find((place) => place?.checkVisibility() === true) ?? undefined;
+    const [heir] = [this.#opener, ...places].filter((place) => place?.checkVisibility());
+    return heir instanceof HTMLElement ? heir : undefined;
   }
 
   #profileUrl({ id }: User): string | undefined {
@@ -418,7 +412,7 @@ export class AppView {
   #toRooms(): void {
     this.#view = 'rooms';
     this.#peopleAbove = false;
-    if (!this.#wide) this.#searching = undefined;
+    if (!this.#wide) this.#rest.search?.clear();
   }
 
   readonly #back = () => {
@@ -428,30 +422,14 @@ export class AppView {
     this.#rooms?.focus();
   };
 
-  readonly #setSearchPanel = (panel: SearchPanel | undefined) => {
-    this.#searchPanel = panel;
-  };
-
   #search(where: 'here' | 'everywhere'): void {
     const focused = this.#root.activeElement;
     this.#rest.withPanels(() => {
-      const open = this.#searching !== undefined;
-      if (!open) this.#searcher = focused instanceof HTMLElement ? focused : undefined;
-      this.#searching = where;
       // One of them is above the timeline where there is no room beside it.
       this.#peopleAbove = false;
-      this.render();
-      if (open) this.#searchPanel?.focus();
+      this.#rest.search?.open(where, focused);
     });
   }
-
-  readonly #closeSearch = () => {
-    this.#searching = undefined;
-    this.#opener = this.#searcher;
-    this.render();
-    this.#opener = undefined;
-    this.#searcher = undefined;
-  };
 
   async #jump({ room, seq }: MessagePlace): Promise<void> {
     const { chat, strings, toast } = this.#context;
@@ -463,7 +441,7 @@ export class AppView {
     }
     this.#view = 'room';
     // It would stand above what was found.
-    if (!this.#wide) this.#searching = undefined;
+    if (!this.#wide) this.#rest.search?.clear();
     this.render();
     await this.#timeline.jump(seq);
   }
@@ -471,7 +449,7 @@ export class AppView {
   readonly #togglePeople = () => this.#rest.withPanels(() => this.#toggle());
 
   #toggle(): void {
-    this.#searching = undefined;
+    this.#rest.search?.clear();
     if (this.#wide) {
       this.#peopleBeside = !this.#peopleBeside;
       this.#context.chat.settings.set('people', this.#peopleBeside);
@@ -507,7 +485,7 @@ export class AppView {
     if (this.#rest.panels === undefined && key === 'Enter' && target.matches('.msg'))
       return this.#rest.withPanels(() => target.dispatchEvent(new KeyboardEvent(event.type, event)));
     if (key === 'Escape') {
-      if (this.#searching !== undefined) this.#closeSearch();
+      if (this.#searching) this.#rest.search?.close();
       else if (this.#peopleAbove) this.#togglePeople();
       else if (this.#composer?.cancel() !== true) return;
     } else if (single) {

@@ -4,16 +4,16 @@ import type { Entry } from '../store/entries.ts';
 import type { Room } from '../store/room.ts';
 import { plain } from '../text/format.ts';
 import { blank, cleaned, codePoints } from '../text/paste.ts';
-import type { Context } from './context.ts';
+import type { Clash, Context } from './context.ts';
 import { Icon } from './icon.tsx';
 import { refusal } from './refusal.ts';
+import { type About, Strip } from './strip.tsx';
 import { TypingLine } from './typing-line.tsx';
 
 interface Draft {
   text: string;
   replyTo?: number;
-  /** Whom the reply is for, and what was said: shown above the field. */
-  about?: { name: string; text: string };
+  about?: About;
   /** A message that is being edited; the draft waits meanwhile. */
   edit?: Edit;
 }
@@ -23,8 +23,7 @@ interface Edit {
   /** Of the message as it was seen. */
   readonly rev: number;
   readonly text: string;
-  /** What it says by now: somebody changed it on another device, or it was deleted. */
-  readonly clash?: { readonly text: string; readonly rev: number } | 'deleted';
+  readonly clash?: Clash;
 }
 
 /** Where in the text somebody is writing. */
@@ -168,7 +167,14 @@ export class Composer extends Component<Props> {
           <span class={left < 0 ? 'count over' : 'count'}>{near && words}</span>
         </div>
         <div class="field">
-          {this.#strip()}
+          {(edit?.clash !== undefined && context.clash(edit.clash, this.#use, this.cancel)) || (
+            <Strip
+              context={context}
+              editing={edit !== undefined}
+              about={this.#reply.about}
+              cancel={this.cancel}
+            />
+          )}
           <div class="row">
             <textarea
               rows={1}
@@ -216,83 +222,14 @@ export class Composer extends Component<Props> {
     return strings.text(clash === 'deleted' ? 'msg.sendNew' : 'edit.saveMine');
   }
 
-  /** What one replies to, or edits. */
-  #strip() {
-    const { about } = this.#reply;
-    const { strings } = this.props.context;
-    if (this.#edit !== undefined) {
-      const { clash } = this.#edit;
-      if (clash !== undefined) return this.#clash(clash);
-      return (
-        <div class="context" key="edit">
-          <Icon name="edit" size="s" />
-          <div>{strings.text('composer.editing')}</div>
-          <button
-            type="button"
-            class="icon"
-            aria-label={strings.text('composer.cancelEdit')}
-            onClick={this.cancel}
-          >
-            <Icon name="close" />
-          </button>
-        </div>
-      );
-    }
-    if (about === undefined) return undefined;
-    const [before, after] = strings.text('composer.replyTo').split('{name}');
-    return (
-      <div class="context">
-        <Icon name="reply" size="s" />
-        <div>
-          {before}
-          <b>
-            <bdi>{about.name}</bdi>
-          </b>
-          {`${after ?? ''} · ${about.text.replace(/\s+/gu, ' ')}`}
-        </div>
-        <button
-          type="button"
-          class="icon"
-          aria-label={strings.text('composer.cancelReply')}
-          onClick={this.cancel}
-        >
-          <Icon name="close" />
-        </button>
-      </div>
-    );
-  }
-
-  /** What the edited message says by now, above one's own text. */
-  #clash(clash: NonNullable<Edit['clash']>) {
-    const { context } = this.props;
-    const { strings } = context;
-    const deleted = clash === 'deleted';
-    return (
-      <div class="clash" role="alert" key="clash">
-        <b>
-          <Icon name="alert" size="s" />
-          {strings.text(deleted ? 'edit.gone' : 'edit.clash')}
-        </b>
-        {!deleted && <p>{clash.text}</p>}
-        {!deleted && (
-          <button type="button" class="link" onClick={() => this.#use(clash.text, clash.rev)}>
-            {strings.text('edit.useOther')}
-          </button>
-        )}
-        <button type="button" class="link" onClick={this.cancel}>
-          {strings.text('composer.cancelEdit')}
-        </button>
-      </div>
-    );
-  }
-
-  #use(text: string, rev: number): void {
+  /** What the edited message says by now is edited instead. */
+  readonly #use = (text: string, rev: number) => {
     if (this.#edit === undefined) return;
     this.#edit = { seq: this.#edit.seq, rev, text };
     this.#keep();
     this.focus();
     this.props.context.draw();
-  }
+  };
 
   async #save(edit: Edit): Promise<void> {
     const { context, room } = this.props;

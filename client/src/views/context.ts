@@ -40,6 +40,9 @@ export interface FailedInvitation {
   readonly code: string;
 }
 
+/** What the message that is being edited says by now: somebody changed it on another device, or it was deleted. */
+export type Clash = { readonly text: string; readonly rev: number } | 'deleted';
+
 /** What every view works with. */
 export interface Context {
   readonly chat: Chat;
@@ -50,8 +53,12 @@ export interface Context {
   close(): (() => void) | undefined;
   /** Draws again with the next frame. */
   changed(): void;
-  /** Draws now, before this returns. */
-  draw(): void;
+  /**
+   * Draws now, before this returns.
+   *
+   * @param opener - what opened that which closes: it gets the focus that was there
+   */
+  draw(opener?: Element | null): void;
   toast(text: string, kind: 'good' | 'bad'): void;
   /** Opens a room, and moves the focus there. */
   open(room: string): void;
@@ -59,6 +66,8 @@ export interface Context {
   layer(content?: () => ComponentChildren): void;
   /** Opens a menu beside what was pressed. */
   menu(request: MenuRequest, opener: HTMLElement): void;
+  /** What an edited message says by now, above the user's own text; its code comes later. */
+  clash(clash: Clash, use: (text: string, rev: number) => void, cancel: () => void): ComponentChildren;
   /** The row of reactions under a message; its code comes later. */
   reactions(entry: Entry): ComponentChildren;
   /** Opens a dialog. */

@@ -13,6 +13,7 @@ export class Rest {
   tooltip: Equipment['tooltip'] | undefined;
   speaker: Equipment['speaker'] | undefined;
   formatBar: Equipment['formatBar'] | undefined;
+  search: Equipment['search'] | undefined;
   notifications: Equipment['notifications'] | undefined;
   readonly #context: Context;
   readonly #root: ShadowRoot;

@@ -3,6 +3,7 @@ import type { Context } from '../context.ts';
 import { FormatBar } from './format-bar.tsx';
 import { hintAtScripts } from './hints.ts';
 import { RoomNews } from './room-news.ts';
+import { SearchPane } from './search-pane.tsx';
 import { Speaker } from './speaker.tsx';
 import { Tooltip } from './tooltip.tsx';
 import { listenToMessages, type Messages } from './touch-and-keys.ts';
@@ -18,6 +19,7 @@ export interface Equipment {
   readonly tooltip: Tooltip;
   readonly speaker: Speaker;
   readonly formatBar: FormatBar;
+  readonly search: SearchPane;
   readonly notifications: Notifications;
 }
 
@@ -36,5 +38,11 @@ export function equip(
   const notifications = new Notifications(chat, root.host, messages.jump, signal);
   chat.followers.add(notifications);
   void hintAtScripts();
-  return { tooltip, speaker, formatBar: new FormatBar(context, root, signal), notifications };
+  return {
+    tooltip,
+    speaker,
+    formatBar: new FormatBar(context, root, signal),
+    search: new SearchPane(context, messages.jump, speaker),
+    notifications,
+  };
 }

@@ -8,6 +8,7 @@ import { pictures } from './pictures.ts';
 import { openRoomMenu } from './room-menu.tsx';
 
 export { AskCard } from './ask-card.tsx';
+export { clashStrip } from './clash.tsx';
 export { equip } from './equipment.ts';
 export { firstRun } from './first-run.tsx';
 export { hintAt, hintAtUnknownRoom } from './hints.ts';
@@ -15,7 +16,6 @@ export { NoRooms } from './no-rooms.tsx';
 export { People } from './people.tsx';
 export { react } from './react.ts';
 export { reactions } from './reactions.tsx';
-export { SearchPanel } from './search.tsx';
 
 /** What stands beside, above or in place of the room: comes when the first messages are shown. */
 export const sheet = sheetOf(style);

@@ -1,0 +1,29 @@
+import type { Clash, Context } from '../context.ts';
+import { Icon } from '../icon.tsx';
+
+/** What the edited message says by now, above the user's own text. */
+export function clashStrip(
+  clash: Clash,
+  use: (text: string, rev: number) => void,
+  cancel: () => void,
+  { strings }: Pick<Context, 'strings'>,
+) {
+  const deleted = clash === 'deleted';
+  return (
+    <div class="clash" role="alert" key="clash">
+      <b>
+        <Icon name="alert" size="s" />
+        {strings.text(deleted ? 'edit.gone' : 'edit.clash')}
+      </b>
+      {!deleted && <p>{clash.text}</p>}
+      {!deleted && (
+        <button type="button" class="link" onClick={() => use(clash.text, clash.rev)}>
+          {strings.text('edit.useOther')}
+        </button>
+      )}
+      <button type="button" class="link" onClick={cancel}>
+        {strings.text('composer.cancelEdit')}
+      </button>
+    </div>
+  );
+}
