@@ -21,7 +21,7 @@ export interface Sink extends Pick<StoreListener, 'changed' | 'opened'> {
 /**
  * Connects, and settles when the store has agreed to send notifications. It needs no timeout of its own.
  * @returns a ping: asks the store anything at all, to see that it is still there
- * @throws StoreError
+ * @throws StoreError; anything else is a bug in this program, and ends it as an unhandled rejection
  */
 export type Listen = (sink: Sink) => Promise<() => Promise<unknown>>;
 
@@ -48,14 +48,12 @@ export function keepSubscribed(listen: Listen, listener: StoreListener): () => v
     const failed = (error: unknown) => {
       if (signal.aborted) return;
       control.abort();
+      // To try again would hide it.
+      if (!(error instanceof StoreError)) throw error;
       const longest = Math.min(pauses.longest, pauses.shortest * 2 ** failures++);
       // Random, or all connections that a restart has cut off would come back at the same moment.
       reopening = setTimeout(open, longest * (0.5 + Math.random() / 2));
-      report(
-        error instanceof StoreError
-          ? error
-          : new StoreError('the subscription to the store failed', { cause: error }),
-      );
+      report(error);
     };
     const late = () => new StoreError(`the store did not answer its subscription within ${timeout} ms`);
     const inTime = <T>(work: Promise<T>) => within(timeout, work, late, signal);

@@ -5,7 +5,7 @@ import { StoreError } from '../../../server/session/store.ts';
 import { keepSubscribed, type Sink } from '../../../server/session/stores/subscription.ts';
 import { fastClock } from '../../helpers/fake-clock.ts';
 
-const module = new URL('../../../server/session/stores/subscription.ts', import.meta.url).pathname;
+const session = new URL('../../../server/session', import.meta.url).pathname;
 
 /** The notifications, and the sink of each connection. */
 function subscribe(listen: (sink: Sink, nth: number) => Promise<() => Promise<unknown>>) {
@@ -23,7 +23,13 @@ function subscribe(listen: (sink: Sink, nth: number) => Promise<() => Promise<un
 async function quickly(program: string): Promise<string[]> {
   const { stdout } = await promisify(execFile)(
     process.execPath,
-    ['--input-type=module', '-e', `import { keepSubscribed } from '${module}'; ${program}`],
+    [
+      '--input-type=module',
+      '-e',
+      `import { StoreError } from '${session}/store.ts';
+        import { keepSubscribed } from '${session}/stores/subscription.ts';
+        ${program}`,
+    ],
     { encoding: 'utf8', env: { ...process.env, ...fastClock(30) }, timeout: 30_000 },
   );
   return stdout.trim().split('\n');
@@ -75,12 +81,12 @@ describe.concurrent('a subscription', () => {
       const asked = [];
       const end = keepSubscribed(async () => {
         if (asked.push(performance.now()) === 8) end();
-        throw new Error('no');
+        throw new StoreError('no');
       }, { lost: (reason) => console.log(reason.message) });
       process.on('exit', () => {
         for (const [n, at] of asked.entries()) if (n > 0) console.log((at - asked[n - 1]) / 1000);
       });`);
-    expect(said[0]).toBe('the subscription to the store failed');
+    expect(said[0]).toBe('no');
     const waited = said.slice(1).map(Number);
     const longest = [1, 2, 4, 8, 16, 30, 30];
     expect(waited).toHaveLength(longest.length);
@@ -90,6 +96,20 @@ describe.concurrent('a subscription', () => {
       expect(waited[n]).toBeLessThan(most + 100);
     }
   });
+
+  test.for([
+    ['connecting', `async () => { throw new TypeError('not a function'); }`],
+    ['a ping', `async () => async () => { throw new TypeError('not a function'); }`],
+  ])(
+    'that fails at %s by a bug of this program is not tried again: it ends the process',
+    async ([, listen], { expect }) => {
+      const ended = quickly(`keepSubscribed(${listen}, { lost: (reason) => console.log(reason) });`);
+      await expect(ended).rejects.toMatchObject({
+        code: 1,
+        stderr: expect.stringContaining('not a function'),
+      });
+    },
+  );
 
   test('whose second ping gets no answer is lost after 40 s or more, and connects again', async ({
     expect,
