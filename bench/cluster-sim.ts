@@ -151,8 +151,8 @@ async function simulate({ servers, messages, moves, commit, bus }: Case) {
         last = num;
         if (counts()) late.push(time.now - (committed[num - 1] as number));
       },
-      onGap: () => {
-        throw new Error('entries are gone');
+      onFailure: (error) => {
+        throw error;
       },
     });
     /** What this server has to store: of a message, since when. */

@@ -84,9 +84,10 @@ async function openCluster(
   return bus === undefined ? { ...listeners, look: look.alone } : { ...listeners, bus, look: look.besideBus };
 }
 
-function openServers(history: History, log: Log): Servers {
+function openServers(history: History, log: Log, onFailure: (error: Error) => void): Servers {
   return new Servers({
     history,
+    onFailure,
     onSilence: (server, silent) => {
       if (silent)
         log.warn({ server }, 'nothing has come from a server for 15 s: its users no longer count as present');
@@ -117,7 +118,7 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
     },
   });
   const historyAnswers = asking(history);
-  if (cluster !== undefined) servers = openServers(history, log);
+  if (cluster !== undefined) servers = openServers(history, log, onFailure);
   const reader = createSessionReader(config.session);
   const endReport = reportStore(reader, log);
   const admission = new Admission(config, (header) => sessionIdFrom(header, config.session.cookie), drain);

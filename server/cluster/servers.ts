@@ -67,6 +67,10 @@ interface Known {
   late: boolean;
 }
 
+/** The same may succeed later, or this server ends. */
+const isPassing = (error: unknown) =>
+  error instanceof RequestError && /^(storage_|server_draining$)/.test(error.code);
+
 /** It keeps no process alive. */
 const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms).unref());
 
@@ -85,6 +89,7 @@ export class Servers implements OtherServers {
   readonly #unseen: { room: string; user: string }[] = [];
   readonly #onSilence: (server: string, silent: boolean) => void;
   readonly #onSameName: (server: string) => void;
+  readonly #onFailure: (error: Error) => void;
   #sameNameTold = false;
   #name = '';
   readonly #elsewhere: Elsewhere;
@@ -110,15 +115,18 @@ export class Servers implements OtherServers {
   /**
    * @param options.onSilence called when another server is not heard of any more, and when it is again
    * @param options.onSameName called once, when two servers have one name
+   * @param options.onFailure called after a bug in this program
    */
   constructor(options: {
     history: History;
     onSilence: (server: string, silent: boolean) => void;
     onSameName: (server: string) => void;
+    onFailure: (error: Error) => void;
   }) {
     this.#history = options.history;
     this.#onSilence = options.onSilence;
     this.#onSameName = options.onSameName;
+    this.#onFailure = options.onFailure;
     this.#elsewhere = new Elsewhere((room, user) => {
       if (this.#here === undefined) this.#unseen.push({ room, user });
       else this.#here.presenceChanged(room, user);
@@ -147,7 +155,7 @@ export class Servers implements OtherServers {
   async close(): Promise<void> {
     this.#closed = true;
     clearInterval(this.#ticks);
-    const told = this.#tell({ is: 'bye' }).catch(() => {});
+    const told = this.#attempt({ is: 'bye' });
     await Promise.race([told, pause(byeWithin)]);
   }
 
@@ -218,6 +226,17 @@ export class Servers implements OtherServers {
     await this.#history.write('tell', { from: this.#self, what: told });
   }
 
+  /** @returns whether it was told: the history may not answer, or this server may end */
+  async #attempt(told: Told): Promise<boolean> {
+    try {
+      await this.#tell(told);
+      return true;
+    } catch (error) {
+      if (!isPassing(error)) this.#onFailure(error as Error);
+      return false;
+    }
+  }
+
   async #keepBeating(): Promise<void> {
     let wait = beatEvery;
     while (!this.#closed) {
@@ -225,10 +244,9 @@ export class Servers implements OtherServers {
       const is = this.#asks ? 'hello' : 'beat';
       this.#asks = false;
       const began = performance.now();
-      try {
-        await this.#tell({ is, name: this.#name, at: Date.now() });
+      if (await this.#attempt({ is, name: this.#name, at: Date.now() })) {
         wait = Math.max(0, beatEvery - (performance.now() - began));
-      } catch {
+      } else {
         if (is === 'hello') this.#asks = true;
         wait = failurePause;
       }
@@ -242,9 +260,8 @@ export class Servers implements OtherServers {
       wait = 0;
       const users = [...this.#changed].slice(0, mostUsers);
       for (const user of users) this.#changed.delete(user);
-      try {
-        await this.#tell({ is: 'here', users: users.map((user) => [user, this.#here?.seen(user) ?? null]) });
-      } catch {
+      const here = users.map((user) => [user, this.#here?.seen(user) ?? null] as const);
+      if (!(await this.#attempt({ is: 'here', users: here }))) {
         for (const user of users) this.#changed.add(user);
         wait = failurePause;
       }
@@ -313,13 +330,13 @@ export class Servers implements OtherServers {
     if (late && order.is !== 'kick') return;
     const count = this.#here?.obey(user, order) ?? 0;
     // Nobody waits for a late answer.
-    if (!late) this.#tell({ is: 'done', id, count }).catch(() => {});
+    if (!late) void this.#attempt({ is: 'done', id, count });
   }
 
   /** Another server has started, or has forgotten one that lives: it does not know who is here. */
   #introduce(): void {
     // At once, so that it waits for this server where it has to.
-    this.#tell({ is: 'beat', name: this.#name, at: Date.now() }).catch(() => {});
+    void this.#attempt({ is: 'beat', name: this.#name, at: Date.now() });
     for (const { user } of this.#here?.everybody() ?? []) this.seenChanged(user.id);
   }
 

@@ -1,4 +1,5 @@
 import type { Change } from '../history.ts';
+import { SqlError } from './dialect.ts';
 import type { Entry } from './journal.ts';
 
 /** Milliseconds that an entry is waited for when a later one has come first. */
@@ -16,7 +17,7 @@ const mostWaiting = 1000;
 export class Delivery {
   readonly #read: (after: number) => Promise<Entry[]>;
   readonly #deliver: (changes: readonly Change[]) => void;
-  readonly #onGap: (next: number) => void;
+  readonly #onFailure: (error: Error) => void;
   /** The last entry that was handed out, and the last one that is known of. */
   #position: number;
   #known: number;
@@ -29,19 +30,20 @@ export class Delivery {
   /**
    * @param options.position the number of the last entry before those that are handed out
    * @param options.read the next entries after a number; empty if there are none
-   * @param options.onGap called when all entries before `next` have been deleted: their changes cannot be read any more
+   * @param options.onFailure called when entries were deleted before they were read, and after a bug in this program:
+   * nothing more is handed out
    */
   constructor(options: {
     position: number;
     read: (after: number) => Promise<Entry[]>;
     deliver: (changes: readonly Change[]) => void;
-    onGap: (next: number) => void;
+    onFailure: (error: Error) => void;
   }) {
     this.#position = options.position;
     this.#known = options.position;
     this.#read = options.read;
     this.#deliver = options.deliver;
-    this.#onGap = options.onGap;
+    this.#onFailure = options.onFailure;
   }
 
   get position(): number {
@@ -123,7 +125,8 @@ export class Delivery {
       let entries: Entry[];
       try {
         entries = await this.#read(after);
-      } catch {
+      } catch (error) {
+        if (!(error instanceof SqlError)) return this.#fail(error as Error);
         await new Promise((resolve) => setTimeout(resolve, failurePause));
         continue;
       }
@@ -136,10 +139,17 @@ export class Delivery {
       // What is not there yet is not committed, whatever a hint said; the last entry is never deleted.
       const [first] = entries;
       if (first !== undefined) {
-        this.close(new Error(`what was written before ${first.num} is gone`));
-        return this.#onGap(first.num);
+        const gone = `what was written before ${first.num} is gone`;
+        return this.#fail(new Error(`this server stood still for too long: ${gone}`));
       }
       this.#known = this.#position;
     }
+  }
+
+  #fail(error: Error): void {
+    // It was closed while it read.
+    if (this.#closed !== undefined) return;
+    this.close(error);
+    this.#onFailure(error);
   }
 }

@@ -44,6 +44,8 @@ const kept = 60 * 60 * 1000;
 const forgetEvery = 60 * 1000;
 /** Characters of an HMAC-SHA-256 in base64. */
 const codeLength = 44;
+/** Runs of other servers of which it is known how many texts they have said: more than there are at a time. */
+const mostHeard = 1000;
 /** Own texts that are awaited back. The bus may lose some. */
 const mostAwaited = 1000;
 
@@ -61,7 +63,7 @@ export async function follow(
   /** This run of the server. */
   const self = randomUUID();
   let said = 0;
-  /** How many texts each of the other servers has said, as far as was heard. */
+  /** How many texts each of the other servers has said, as far as was heard; who spoke last is the last one. */
   const heard = new Map<string, number>();
   /** The codes of its own texts that have not come back: they say nothing new, so they need not be opened. */
   const awaited = new Set<string>();
@@ -71,8 +73,7 @@ export async function follow(
     position: await pool.use(positionOf),
     read: (after) => pool.use((connection) => entriesAfter({ dialect, connection }, after)),
     deliver: handOut,
-    onGap: (next) =>
-      onFailure(new Error(`this server stood still for too long: what was written before ${next} is gone`)),
+    onFailure,
   });
   bus?.listen(
     // Several sites may share a bus.
@@ -86,10 +87,13 @@ export async function follow(
       if (!('said' in sent)) return;
       // Its own, doubled by the bus; and one that was overtaken or is played back later says nothing new.
       if (sent.from === self || sent.nth <= (heard.get(sent.from) ?? 0)) return;
+      heard.delete(sent.from);
+      const [oldest] = heard.keys();
+      if (heard.size === mostHeard) heard.delete(oldest as string);
       heard.set(sent.from, sent.nth);
       onSaid(sent.said);
     },
-    () => void lookOnce(),
+    () => void attempt(lookOnce),
   );
 
   function publish(text: string, is: 'hint' | 'said'): void {
@@ -101,27 +105,31 @@ export async function follow(
 
   async function lookOnce(): Promise<void> {
     const before = delivery.position;
+    const num = await pool.use(positionOf);
+    // Another one would go on with numbers that are known here already.
+    if (num < before) return onFailure(new Error('the history was replaced by an older one'));
+    delivery.hint(num);
+  }
+
+  /** What the database fails is done again the next time. */
+  async function attempt(work: () => Promise<void>): Promise<void> {
     try {
-      const num = await pool.use(positionOf);
-      // Another one would go on with numbers that are known here already.
-      if (num < before) return onFailure(new Error('the history was replaced by an older one'));
-      delivery.hint(num);
+      await work();
     } catch (error) {
-      // The next look may succeed.
       if (!(error instanceof SqlError)) onFailure(error as Error);
     }
   }
 
   async function repeat(every: number, work: () => Promise<void>): Promise<void> {
     while (!signal.aborted) {
-      await work();
+      await attempt(work);
       await pause(every, undefined, { signal }).catch(() => {});
     }
   }
 
   const looking = repeat(look, lookOnce);
   const forgetting = repeat(forgetEvery, () =>
-    pool.use((connection) => forget(connection, Date.now() - kept)).catch(() => {}),
+    pool.use((connection) => forget(connection, Date.now() - kept)),
   );
   return {
     written(entry, changes) {

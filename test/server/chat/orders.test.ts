@@ -18,7 +18,7 @@ test('a server that cannot tell the others closes, pushes and counts here, and s
           : stored.write(op, input, asker),
     }),
     (history) => {
-      others = new Servers({ history, onSilence: ignore, onSameName: ignore });
+      others = new Servers({ history, onSilence: ignore, onSameName: ignore, onFailure: ignore });
       return {
         publisher: {
           toRoom: ignore,

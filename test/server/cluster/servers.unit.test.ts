@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { Order, Seen } from '../../../server/chat/other-servers.ts';
 import { Servers } from '../../../server/cluster/servers.ts';
+import { RequestError } from '../../../server/errors.ts';
 import type { Change, History } from '../../../server/history/history.ts';
 
 beforeEach(() => {
@@ -20,6 +21,8 @@ class Database {
   readonly #readers: { at: number; listener: (change: Change) => void; isCut: () => boolean }[] = [];
   /** Whether nobody can reach it. */
   down = false;
+  /** Whether to write into it fails by a bug of the program. */
+  broken = false;
 
   write(change: Change): void {
     this.#changes.push(change);
@@ -30,7 +33,8 @@ class Database {
   history(isCut: () => boolean): History {
     return {
       write: async (_op: 'tell', input: { from: string; what: object }) => {
-        if (this.down || isCut()) throw new Error('the database does not answer');
+        if (this.broken) throw new TypeError('not a function');
+        if (this.down || isCut()) throw new RequestError('storage_unavailable');
         // As over the network: nothing of it is shared.
         this.write({ type: 'told', ...structuredClone(input) });
         return {};
@@ -82,6 +86,7 @@ class Server {
   cut = false;
   silent = 0;
   readonly sameName: string[] = [];
+  readonly failures: string[] = [];
 
   /** @param name absent: it is being started, and shows nobody yet */
   constructor(database: Database, name?: string) {
@@ -91,6 +96,7 @@ class Server {
       history,
       onSilence: (_, isSilent) => (this.silent += isSilent ? 1 : -1),
       onSameName: (same) => this.sameName.push(same),
+      onFailure: ({ message }) => this.failures.push(message),
     });
     history.onChange((change) => {
       if (change.type === 'member') this.#set(change.user.id, (own) => own !== change.room.id);
@@ -406,4 +412,17 @@ test('a server that has ended tells nothing more, whatever it still has to tell'
   expect(await one.order('bob', { is: 'count' })).toBe(0);
   await seconds(20);
   expect([one.known, one.silent]).toEqual([[], 0]);
+});
+
+test('a database that does not answer is waited for; a bug of this program is reported', async () => {
+  const { database, servers } = await start(1);
+  const [server] = servers as [Server];
+  database.down = true;
+  server.come('ann', ['hall']);
+  await seconds(30);
+  expect(server.failures).toEqual([]);
+  database.down = false;
+  database.broken = true;
+  await seconds(5);
+  expect(new Set(server.failures)).toEqual(new Set(['not a function']));
 });

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { Change } from '../../../server/history/history.ts';
 import { Delivery } from '../../../server/history/sql/delivery.ts';
+import { SqlError } from '../../../server/history/sql/dialect.ts';
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -15,23 +16,25 @@ const change = (num: number): Change => ({ type: 'ban', user: String(num), ban: 
 const numberOf = (one: Change) => Number((one as Change & { type: 'ban' }).user);
 
 /** A database with that many entries, of which the first `gone` were deleted, and a delivery that begins at 0. */
-function start(options: { gone?: number; failing?: () => boolean } = {}) {
-  const world = { committed: 0, delivered: [] as number[], gaps: [] as number[], reads: 0 };
+function start(options: { gone?: number; failing?: () => Error | undefined } = {}) {
+  const world = { committed: 0, delivered: [] as number[], failures: [] as string[], reads: 0 };
   const delivery = new Delivery({
     position: 0,
     async read(after) {
       world.reads++;
-      if (options.failing?.()) throw new Error('the database does not answer');
+      const failure = options.failing?.();
+      if (failure) throw failure;
       const first = Math.max(after, options.gone ?? 0) + 1;
       const nums = Array.from({ length: Math.max(0, world.committed - first + 1) }, (_, n) => first + n);
       return nums.slice(0, 3).map((num) => ({ num, changes: [change(num)] }));
     },
     deliver: (changes) => world.delivered.push(...changes.map(numberOf)),
-    onGap: (next) => world.gaps.push(next),
+    onFailure: ({ message }) => world.failures.push(message),
   });
   return Object.assign(world, { delivery });
 }
 
+const lost = new SqlError('lost', 'the database does not answer');
 const upTo = (n: number) => Array.from({ length: n }, (_, i) => i + 1);
 
 test('whatever becomes of hints and reads, every entry is handed out once, in order, and who waits is told after it', async () => {
@@ -43,7 +46,7 @@ test('whatever becomes of hints and reads, every entry is handed out once, in or
   });
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 60 }), fc.array(fc.boolean()), async (steps, failures) => {
-      const world = start({ failing: () => failures.pop() ?? false });
+      const world = start({ failing: () => (failures.pop() ? lost : undefined) });
       const { delivery } = world;
       const waits: Promise<void>[] = [];
       for (const { kind, which, pause } of steps) {
@@ -64,7 +67,7 @@ test('whatever becomes of hints and reads, every entry is handed out once, in or
       await vi.advanceTimersByTimeAsync(60_000);
       await Promise.all(waits);
       expect(world.delivered).toEqual(upTo(world.committed));
-      expect(world.gaps).toEqual([]);
+      expect(world.failures).toEqual([]);
     }),
     { numRuns: 300 },
   );
@@ -93,7 +96,7 @@ test('a hint of an entry that does not exist is forgotten', async () => {
   world.delivery.hint(7);
   await vi.advanceTimersByTimeAsync(60_000);
   expect(world.reads).toBe(1);
-  expect(world.gaps).toEqual([]);
+  expect(world.failures).toEqual([]);
   world.committed = 1;
   world.delivery.hint(1);
   await vi.advanceTimersByTimeAsync(0);
@@ -105,8 +108,18 @@ test('entries that are gone are reported, and nothing after them is handed out',
   world.committed = 6;
   world.delivery.hint(6);
   await vi.advanceTimersByTimeAsync(60_000);
-  expect(world.gaps).toEqual([5]);
+  expect(world.failures).toEqual([expect.stringContaining('what was written before 5 is gone')]);
   expect(world.delivered).toEqual([]);
+});
+
+test('a read that fails by a bug of this program is not tried again: the failure is reported, and who waits is told', async () => {
+  const world = start({ failing: () => new TypeError('not a function') });
+  const waiting = world.delivery.upTo(1);
+  const told = expect(waiting).rejects.toThrow('not a function');
+  await vi.advanceTimersByTimeAsync(60_000);
+  await told;
+  expect(world.reads).toBe(1);
+  expect(world.failures).toEqual(['not a function']);
 });
 
 test('after the end nothing is handed out, and who waits is told', async () => {
