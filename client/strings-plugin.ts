@@ -13,7 +13,7 @@ const missing =
 
 /** Of what opens later: menus, people, search, dialogs, the card of a new chat. */
 const rest =
-  /^(create|direct|empty\.rooms|invite|leave|settings|owner|ready|format|notify|delete|action\.(?!reply)|say|conn\.restored|error\.delete|edit\.(gone|clash|useOther)|people\.(?!heading)|react|search\.(?!none\.title|inRoom|open)|rooms\.(added|removed|deleted|invite|leave|members|settings|mute$|unmute|about)|common\.(cancel|copied|done|hide|copy))/;
+  /^(create|direct|empty\.rooms|invite|leave|settings|owner|ready|format|notify|delete|action\.(?!reply)|say|conn\.restored|error\.delete|edit\.(gone|clash|useOther)|people\.(?!heading)|react|typing|search\.(?!none\.title|inRoom|open)|rooms\.(added|removed|deleted|invite|leave|members|settings|mute$|unmute|about)|common\.(cancel|copied|done|hide|copy))/;
 
 type All = Record<string, Record<string, string>>;
 

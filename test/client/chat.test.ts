@@ -3,6 +3,7 @@ import { newId } from '../../client/src/chat/outbox.ts';
 import { People } from '../../client/src/chat/people.ts';
 import { Search } from '../../client/src/chat/search.ts';
 import type { Room } from '../../client/src/store/room.ts';
+import { OthersTyping } from '../../client/src/views/panels/typing.tsx';
 import { type ChatClient, connectChat } from '../helpers/chat-client.ts';
 import { type ChatSite, startChatSite } from '../helpers/chat-site.ts';
 import { metrics } from '../helpers/server-figures.ts';
@@ -401,10 +402,12 @@ describe('typing', () => {
     const room = await privateRoom(ben, [ann.id]);
     await ben.request('room:join', { room });
     const { chat } = await open(ann.cookie, room);
+    const typing = new OthersTyping(() => {});
+    chat.followers.add(typing);
     await ben.request('typing:set', { room, typing: true });
-    await expect.poll(() => chat.typing.in(room).map(({ id }) => id)).toEqual([ben.id]);
+    await expect.poll(() => typing.in(room).map(({ id }) => id)).toEqual([ben.id]);
     await write(ben, room, 'done');
-    await expect.poll(() => chat.typing.in(room)).toEqual([]);
+    await expect.poll(() => typing.in(room)).toEqual([]);
     const heard = () =>
       ben.events
         .filter(({ name }) => name === 'typing:changed')

@@ -1,13 +1,14 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { OthersTyping, OwnTyping } from '../../client/src/chat/typing.ts';
+import { OwnTyping } from '../../client/src/chat/typing.ts';
 import type { Connection } from '../../client/src/connection/connection.ts';
+import { OthersTyping } from '../../client/src/views/panels/typing.tsx';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
 describe('others', () => {
   const heard = (typing: OthersTyping, id: string, on = true) =>
-    typing.heard({ room: 'r', user: { id, name: `User ${id}` }, typing: on });
+    typing.typing({ room: 'r', user: { id, name: `User ${id}` }, typing: on });
   const ids = (typing: OthersTyping) => typing.in('r').map(({ id }) => id);
 
   test('stand in the order in which they began, however often they are heard of', () => {

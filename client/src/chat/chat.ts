@@ -34,7 +34,7 @@ import { RoomSync } from './room-sync.ts';
 import { ShownRoom } from './shown-room.ts';
 import { browserStorage, Store } from './storage.ts';
 import { tabLock } from './tab-lock.ts';
-import { OthersTyping, OwnTyping } from './typing.ts';
+import { OwnTyping } from './typing.ts';
 
 /** For so long a message is left to the tab in which it was written. */
 const FOREIGN_MS = 2000;
@@ -56,6 +56,9 @@ export interface Follower {
   /** Here or elsewhere. */
   opened?(room: Room): void;
   removed?(room: Room, reason: RoomRemoval): void;
+  typing?(change: EventPayload<'typing:changed'>): void;
+  /** Nothing is heard of that room any more, or of any. */
+  silent?(room?: string): void;
   /** A moderator has deleted a message of the user's, and says why. */
   deleted?(room: Room, reason: string): void;
   /** Another tab has changed what is kept in the browser. */
@@ -68,7 +71,6 @@ export class Chat implements ConnectionListener {
   readonly sync: RoomSync;
   readonly list: RoomList;
   readonly shown: ShownRoom;
-  readonly typing: OthersTyping;
   /** What one types oneself, for the others to see. */
   readonly ownTyping: OwnTyping;
   me: User | undefined;
@@ -125,7 +127,6 @@ export class Chat implements ConnectionListener {
       loaded: (count) => listener.loaded(count),
       changed,
     });
-    this.typing = new OthersTyping(changed);
     this.ownTyping = new OwnTyping(this.connection);
     this.#marks = new ReadMarks(this.connection, this.rooms);
   }
@@ -316,7 +317,7 @@ export class Chat implements ConnectionListener {
         room.joined = false;
         room.opening = false;
       }
-      this.typing.forget();
+      this.#silent();
       this.ownTyping.forget();
       // Ends pauses: another tab, which may be connected, waits for its turn to send.
       this.outbox?.wake();
@@ -359,7 +360,7 @@ export class Chat implements ConnectionListener {
     // First the views: they keep a draft that was just typed.
     this.#listener.hide();
     this.list.clear();
-    this.typing.forget();
+    this.#silent();
     this.ownTyping.forget();
     this.#marks.stop();
     this.shown.hide();
@@ -417,7 +418,9 @@ export class Chat implements ConnectionListener {
       this.me = change.joined.find(({ id }) => id === this.me?.id) ?? this.me;
       this.#listener.changed();
     },
-    'typing:changed': (change) => this.typing.heard(change),
+    'typing:changed': (change) => {
+      for (const follower of this.followers) follower.typing?.(change);
+    },
     'read:changed': (read) => this.#read(read),
     push: ({ name, data }) => {
       // All others are the PHP application's, for a client of its own.
@@ -435,7 +438,6 @@ export class Chat implements ConnectionListener {
     room.timeline.live(message, this.me.id);
     this.#note(room, [message]);
     this.#changed(message);
-    this.typing.stopped(room.id, message.user.id);
     const viewed = room === this.current && this.shown.viewing;
     if (viewed && room.markRead()) this.#marks.changed();
     else if (!viewed && fresh && room === this.current) room.newFrom ??= message.seq;
@@ -446,6 +448,10 @@ export class Chat implements ConnectionListener {
     }
     if (room.joined) void this.sync.sync(room);
     this.#listener.changed();
+  }
+
+  #silent(room?: string): void {
+    for (const follower of this.followers) follower.silent?.(room);
   }
 
   #changed(message: Message): void {
@@ -518,7 +524,7 @@ export class Chat implements ConnectionListener {
     for (const room of this.rooms.values()) {
       if (!room.joined || room === this.current || this.#unsentIn(room.id)) continue;
       this.sync.leave(room);
-      this.typing.forget(room.id);
+      this.#silent(room.id);
     }
   }
 
@@ -541,7 +547,7 @@ export class Chat implements ConnectionListener {
   #removed(room: Room, reason: RoomRemoval): void {
     const shown = room === this.current;
     room.joined = false;
-    this.typing.forget(room.id);
+    this.#silent(room.id);
     this.shown.removed(room);
     this.outbox?.refuse(room.id, 'unknown_room');
     this.#listener.removed?.(room);

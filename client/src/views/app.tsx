@@ -86,6 +86,7 @@ export class AppView {
       firstRun: () => this.#rest.panels?.firstRun(this.#context),
       profileUrl: (user) => this.#profileUrl(user),
       clash: (...of) => this.#rest.panels?.clashStrip(...of, this.#context),
+      typing: (room) => this.#rest.typing?.draw(room, strings),
       reactions: (entry) => this.#rest.panels?.reactions(entry, this.#context, open),
       noRooms: () => {
         const { NoRooms } = this.#rest.panels ?? {};

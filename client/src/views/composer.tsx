@@ -8,7 +8,6 @@ import type { Clash, Context } from './context.ts';
 import { Icon } from './icon.tsx';
 import { refusal } from './refusal.ts';
 import { type About, Strip } from './strip.tsx';
-import { TypingLine } from './typing-line.tsx';
 
 interface Draft {
   text: string;
@@ -156,13 +155,11 @@ export class Composer extends Component<Props> {
         )}
         <div class="status">
           <span>
-            {edit !== undefined && !context.touch() ? (
-              strings.text('composer.editHint')
-            ) : seconds > 0 ? (
-              strings.text('composer.wait', { s: seconds })
-            ) : (
-              <TypingLine {...{ chat, strings, room }} />
-            )}
+            {edit !== undefined && !context.touch()
+              ? strings.text('composer.editHint')
+              : seconds > 0
+                ? strings.text('composer.wait', { s: seconds })
+                : context.typing(room)}
           </span>
           <span class={left < 0 ? 'count over' : 'count'}>{near && words}</span>
         </div>

@@ -70,6 +70,8 @@ export interface Context {
   clash(clash: Clash, use: (text: string, rev: number) => void, cancel: () => void): ComponentChildren;
   /** The row of reactions under a message; its code comes later. */
   reactions(entry: Entry): ComponentChildren;
+  /** Who is typing in a room; its code comes later. */
+  typing(room: Room): ComponentChildren;
   /** Opens a dialog. */
   dialog(request: DialogRequest): void;
   /** In place of an empty room, for somebody who has just set the chat up. */

@@ -15,6 +15,7 @@ export class Rest {
   formatBar: Equipment['formatBar'] | undefined;
   search: Equipment['search'] | undefined;
   notifications: Equipment['notifications'] | undefined;
+  typing: Equipment['typing'] | undefined;
   readonly #context: Context;
   readonly #root: ShadowRoot;
   readonly #messages: MessageActs;

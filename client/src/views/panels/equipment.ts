@@ -7,6 +7,7 @@ import { SearchPane } from './search-pane.tsx';
 import { Speaker } from './speaker.tsx';
 import { Tooltip } from './tooltip.tsx';
 import { listenToMessages, type Messages } from './touch-and-keys.ts';
+import { OthersTyping } from './typing.tsx';
 
 /** What is done with messages. */
 export interface MessageActs extends Messages {
@@ -21,6 +22,7 @@ export interface Equipment {
   readonly formatBar: FormatBar;
   readonly search: SearchPane;
   readonly notifications: Notifications;
+  readonly typing: OthersTyping;
 }
 
 export function equip(
@@ -37,6 +39,8 @@ export function equip(
   listenToMessages(root, messages, tooltip, signal);
   const notifications = new Notifications(chat, root.host, messages.jump, signal);
   chat.followers.add(notifications);
+  const typing = new OthersTyping(changed);
+  chat.followers.add(typing);
   void hintAtScripts();
   return {
     tooltip,
@@ -44,5 +48,6 @@ export function equip(
     formatBar: new FormatBar(context, root, signal),
     search: new SearchPane(context, messages.jump, speaker),
     notifications,
+    typing,
   };
 }

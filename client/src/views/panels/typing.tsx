@@ -1,0 +1,75 @@
+import type { EventPayload, Message, User } from '../../../../server/events.ts';
+import type { Follower } from '../../chat/chat.ts';
+import type { Room } from '../../store/room.ts';
+import type { Strings } from '../../strings/strings.ts';
+
+/** Somebody of whom nothing more is heard has stopped. */
+const OTHERS_MS = 6000;
+
+/** Who is typing in which room. */
+export class OthersTyping implements Follower {
+  readonly #rooms = new Map<string, Map<string, { user: User; ends: ReturnType<typeof setTimeout> }>>();
+  readonly #changed: () => void;
+
+  constructor(changed: () => void) {
+    this.#changed = changed;
+  }
+
+  /** Who began first stands first. */
+  in(room: string): User[] {
+    return [...(this.#rooms.get(room)?.values() ?? [])].map(({ user }) => user);
+  }
+
+  /** One name, two, else several people. */
+  draw(room: Room, strings: Strings) {
+    const [first, second, ...more] = this.in(room.id).map(({ name }) => name);
+    if (first === undefined) return null;
+    const words =
+      second === undefined
+        ? strings.text('typing.one', { a: first })
+        : more.length === 0
+          ? strings.text('typing.two', { a: first, b: second })
+          : strings.text('typing.many');
+    return (
+      <span class="typing">
+        <span class="dots" aria-hidden="true">
+          <i />
+          <i />
+          <i />
+        </span>
+        {words}
+      </span>
+    );
+  }
+
+  typing({ room, user, typing }: EventPayload<'typing:changed'>): void {
+    if (!typing) return this.#stopped(room, user.id);
+    const users = this.#rooms.get(room) ?? new Map();
+    this.#rooms.set(room, users);
+    clearTimeout(users.get(user.id)?.ends);
+    // Who goes on keeps the place.
+    users.set(user.id, { user, ends: setTimeout(() => this.#stopped(room, user.id), OTHERS_MS) });
+    this.#changed();
+  }
+
+  message({ room, user }: Message): void {
+    this.#stopped(room, user.id);
+  }
+
+  #stopped(room: string, user: string): void {
+    const users = this.#rooms.get(room);
+    const known = users?.get(user);
+    if (users === undefined || known === undefined) return;
+    clearTimeout(known.ends);
+    users.delete(user);
+    if (users.size === 0) this.#rooms.delete(room);
+    this.#changed();
+  }
+
+  silent(room?: string): void {
+    for (const id of room === undefined ? [...this.#rooms.keys()] : [room]) {
+      for (const { ends } of this.#rooms.get(id)?.values() ?? []) clearTimeout(ends);
+      this.#rooms.delete(id);
+    }
+  }
+}
