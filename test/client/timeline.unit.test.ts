@@ -87,6 +87,49 @@ describe('the timeline', () => {
     );
   });
 
+  test('what is too old goes from the list, and nothing older is asked for', () => {
+    const log = new Log();
+    const client = new Client(log);
+    for (let i = 0; i < 20; i++) log.write(me, `c${i}`);
+    client.connect(5);
+    settle(client);
+    const { timeline } = client;
+    const seqs = () => timeline.list().map(({ seq }) => seq);
+    timeline.expire(10);
+    expect(seqs()).toEqual([16, 17, 18, 19, 20]);
+    expect(timeline.complete).toBe(false);
+    // A page that was on its way is dropped; the next one ends where the history does.
+    const page = { answer: log.before(16, 5), epoch: timeline.epoch };
+    timeline.expire(15);
+    timeline.older(page.answer, 16, page.epoch);
+    expect(seqs()).toEqual([16, 17, 18, 19, 20]);
+    timeline.older({ messages: log.before(16, 1).messages, complete: true }, 16, timeline.epoch);
+    timeline.expire(19);
+    timeline.expire(3);
+    expect(seqs()).toEqual([19, 20]);
+    expect(timeline).toMatchObject({ complete: true, first: 19, head: log.head });
+    timeline.expire(21);
+    expect(seqs()).toEqual([]);
+    client.hear(log.write(me, 'new'));
+    settle(client);
+    expect(seqs()).toEqual([21]);
+  });
+
+  test('somebody who reads far back sees the end where all of that is too old', () => {
+    const log = new Log();
+    const client = new Client(log);
+    for (let i = 0; i < 40; i++) log.write(me, `c${i}`);
+    client.connect(5);
+    settle(client);
+    client.window(10, 5);
+    settle(client);
+    expect(client.timeline.attached).toBe(false);
+    client.timeline.expire(30);
+    expect(client.timeline.attached).toBe(true);
+    expect(client.timeline.list().map(({ seq }) => seq)).toEqual([36, 37, 38, 39, 40]);
+    expect(client.timeline.complete).toBe(false);
+  });
+
   test('no more than 2,000 messages are kept, however far one reads back and forth', () => {
     const log = new Log();
     const client = new Client(log);

@@ -45,8 +45,8 @@ export class Room {
   }
 
   get unread(): number {
-    const { member, lastSeq, readSeq } = this.summary;
-    return member ? Math.max(0, lastSeq - readSeq) : 0;
+    const { member, lastSeq, readSeq, firstSeq = 1 } = this.summary;
+    return member ? Math.max(0, lastSeq - Math.max(readSeq, firstSeq - 1)) : 0;
   }
 
   /** Counts neither in the page's title nor in any other sum. */
@@ -56,6 +56,7 @@ export class Room {
 
   /** What the server says now. What was read here stays read, unless the history starts anew. */
   update(summary: RoomSummary): void {
+    this.timeline.expire(summary.firstSeq);
     const { member, readSeq } = this.summary;
     this.marked = Math.min(summary.readSeq, summary.lastSeq);
     const read = member && summary.member ? Math.max(summary.readSeq, readSeq) : summary.readSeq;
@@ -63,7 +64,8 @@ export class Room {
   }
 
   /** What goes on in a room that is not joined. */
-  activity({ head, lastSeq, members, name, topic, last }: RoomActivity): void {
+  activity({ head, lastSeq, firstSeq, members, name, topic, last }: RoomActivity): void {
+    this.timeline.expire(firstSeq);
     const { topic: _topic, last: before, ...rest } = this.summary;
     const news = head >= rest.head;
     const shown = news ? last : before;
@@ -72,6 +74,7 @@ export class Room {
       name,
       members,
       ...(news ? { head, lastSeq } : {}),
+      ...(firstSeq === undefined ? {} : { firstSeq }),
       ...(topic === undefined ? {} : { topic }),
       ...(shown === undefined ? {} : { last: shown }),
     };

@@ -51,6 +51,8 @@ export class Timeline {
   #first = Number.POSITIVE_INFINITY;
   #complete = false;
   #window: { first: number; last: number } | undefined;
+  /** What came before this is too old, and gone. */
+  #oldest = 1;
   #epoch = 0;
   #joining = false;
   #sorted: readonly Message[] | undefined;
@@ -82,7 +84,7 @@ export class Timeline {
 
   /** Nothing older than the list is left. */
   get complete(): boolean {
-    return this.#window === undefined ? this.#complete : this.#window.first === 1;
+    return this.#window === undefined ? this.#complete : this.#window.first <= this.#oldest;
   }
 
   /** Changes when the list starts anew: a page asked for earlier no longer fits. */
@@ -217,6 +219,23 @@ export class Timeline {
     this.#sorted = undefined;
   }
 
+  /** What comes before this is too old. */
+  expire(oldest = 1): void {
+    if (oldest <= this.#oldest) return;
+    this.#oldest = oldest;
+    if (this.#first <= oldest) {
+      this.#first = oldest;
+      this.#complete = true;
+    }
+    if (this.#window !== undefined) {
+      this.#window.first = Math.max(this.#window.first, oldest);
+      if (this.#window.last < oldest) this.toEnd();
+    }
+    for (const seq of this.#messages.keys()) if (seq < oldest) this.#messages.delete(seq);
+    this.#epoch++;
+    this.#sorted = undefined;
+  }
+
   /** Everything is gone; the room has to be joined anew. */
   forget(): void {
     this.#messages.clear();
@@ -289,7 +308,8 @@ export class Timeline {
   /** A window that has reached the newest is one piece with them. */
   #attach(): void {
     if (this.#window === undefined || this.#window.last < this.#first - 1) return;
-    this.#complete = this.#window.first === 1 || (this.#complete && this.#first <= this.#window.first);
+    this.#complete =
+      this.#window.first <= this.#oldest || (this.#complete && this.#first <= this.#window.first);
     this.#first = Math.min(this.#first, this.#window.first);
     this.#window = undefined;
     this.#sorted = undefined;
