@@ -9,11 +9,11 @@ export const requestErrors = {
   unknown_room: 'There is no such room.',
   unknown_message: 'There is no such message in this room.',
   unknown_user: 'There is no such user here.',
-  /** Reserved, as `muted` is: this version does not send them. */
-  unknown_file: 'There is no such file of this user.',
+  unknown_file: 'There is no such file of this user in this room, or another message has it.',
   forbidden: 'This user may not do that here.',
   not_joined: 'Join the room on this connection first.',
   conflict: 'It has changed meanwhile, or its name or clientId is in use. Read it again.',
+  /** Reserved: this version does not send it. */
   muted: 'This user may not write here for a while.',
   limit_reached: 'A limit of this server is reached. Only its operator can raise it.',
   rate_limited: 'This is more than one user may do. Try again after retryAfterMs.',

@@ -36,8 +36,15 @@ const notify = z.enum(['all', 'mentions', 'none']);
 const write = z.enum(['all', 'moderators']);
 const right = z.enum(['send', 'invite', 'update', 'remove', 'moderate', 'roles', 'delete', 'leave']);
 
-/** The newest message of a room as it is now; `text` is cut to 120 characters. */
-const lastMessage = z.object({ seq, user, text: z.string(), sentAt: time, deletedAt: time.exactOptional() });
+/** The newest message of a room as it is now; `text` is cut to 120 characters, `files` counts its files. */
+const lastMessage = z.object({
+  seq,
+  user,
+  text: z.string(),
+  sentAt: time,
+  deletedAt: time.exactOptional(),
+  files: seq.exactOptional(),
+});
 
 /** A room as one user sees it. `unread` is 0 for users who are not members. */
 const roomSummary = z.object({
@@ -80,6 +87,32 @@ const reaction = z.object({
   mine: z.literal(true).exactOptional(),
 });
 
+/** The id of a file, which nobody can guess. */
+const fileId = z.string().regex(/^[A-Za-z0-9_-]{16,64}$/);
+/** What people who do not see a picture are told instead. */
+const alt = line(250);
+/** Files of one message. */
+export const mostFiles = 10;
+/**
+ * A file as a message shows it. `type` is what its bytes say, `size` counts bytes. A picture has its measures as it is
+ * shown, and a BlurHash to show until it is there.
+ */
+const file = z.object({
+  id: fileId,
+  name: z.string(),
+  type: z.string(),
+  size: counter,
+  alt: alt.exactOptional(),
+  image: z.object({ width: seq, height: seq, blur: z.string().max(64) }).exactOptional(),
+});
+/** Files as a client names them, each once. */
+const chosenFiles = z
+  .array(z.object({ id: fileId, alt: alt.optional() }))
+  .max(mostFiles)
+  .refine((files) => new Set(files.map(({ id }) => id)).size === files.length, {
+    message: 'a file is named twice',
+  });
+
 /** A stored message. */
 const message = z.object({
   id: z.string(),
@@ -94,6 +127,8 @@ const message = z.object({
   deletedAt: time.exactOptional(),
   deletedBy: z.enum(['author', 'moderator']).exactOptional(),
   replyTo: seq.exactOptional(),
+  /** In the order in which they are shown; absent if there are none. */
+  files: z.array(file).exactOptional(),
   /** First used first; absent if there are none. */
   reactions: z.array(reaction).exactOptional(),
 });
@@ -117,6 +152,7 @@ export const shapes = {
   LastMessage: lastMessage,
   RoomMember: roomMember,
   Message: message,
+  File: file,
   Reaction: reaction,
 } as const;
 
@@ -133,6 +169,8 @@ export type LastMessage = z.output<typeof lastMessage>;
 export type RoomSummary = z.output<typeof roomSummary>;
 export type RoomMember = z.output<typeof roomMember>;
 export type Message = z.output<typeof message>;
+export type MessageFile = z.output<typeof file>;
+export type ChosenFile = z.output<typeof chosenFiles>[number];
 export type Reaction = z.output<typeof reaction>;
 export type Can = z.output<typeof can>;
 export type Profile = z.output<typeof profile>;
@@ -181,8 +219,20 @@ export const requests = {
   'room:notify': z.object({ room: roomId, notify }),
   'direct:open': z.object({ user: userId }),
   'user:find': z.object({ query, room: roomId.optional(), limit: limit(20) }),
-  'message:send': z.object({ room: roomId, text: z.string(), clientId, replyTo: seq.optional() }),
-  'message:edit': z.object({ room: roomId, seq, text: z.string(), rev: seq.optional() }),
+  'message:send': z.object({
+    room: roomId,
+    text: z.string(),
+    clientId,
+    replyTo: seq.optional(),
+    files: chosenFiles.optional(),
+  }),
+  'message:edit': z.object({
+    room: roomId,
+    seq,
+    text: z.string(),
+    rev: seq.optional(),
+    files: chosenFiles.optional(),
+  }),
   'message:delete': z.object({ room: roomId, seq, reason: line(250).optional() }),
   'message:react': z.object({ room: roomId, seq, emoji, on: z.boolean() }),
   'message:reactions': z.object({ room: roomId, seq, emoji, cursor: cursor.optional() }),

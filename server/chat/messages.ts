@@ -16,7 +16,7 @@ const reactorsListed = 100;
 export function newMessage(
   connection: Connection,
   room: Room,
-  { text, clientId, replyTo }: RequestPayload<'message:send'>,
+  { text, clientId, replyTo, files }: RequestPayload<'message:send'>,
 ) {
   const lastOwn = lastWritten(room, connection.person.user.id);
   return {
@@ -25,6 +25,7 @@ export function newMessage(
     user: userOf(connection),
     text,
     ...(replyTo === undefined ? {} : { replyTo }),
+    ...(files === undefined ? {} : { files }),
     sentAt: Date.now(),
     asMember: true,
     siteModerator: connection.identity.roles.length > 0,
@@ -47,7 +48,7 @@ export async function send(
 export async function edit(
   { history, reactions }: Chat,
   connection: Connection,
-  { room, seq, text, rev }: RequestPayload<'message:edit'>,
+  { room, seq, text, files, rev }: RequestPayload<'message:edit'>,
 ): Promise<Answers['message:edit']> {
   const user = connection.person.user.id;
   reactions.flush(room, seq);
@@ -57,6 +58,7 @@ export async function edit(
       seq,
       user,
       text,
+      ...(files === undefined ? {} : { files }),
       ...(rev === undefined ? {} : { rev }),
       at: Date.now(),
     });

@@ -51,7 +51,7 @@ export function membersOf({ record }: Room): number {
 }
 
 export function previewOf(message: Message): LastMessage {
-  const { seq, user, text, sentAt, deletedAt } = message;
+  const { seq, user, text, sentAt, deletedAt, files } = message;
   return {
     seq,
     user,
@@ -61,6 +61,7 @@ export function previewOf(message: Message): LastMessage {
         : [...text.slice(0, 2 * previewLength)].slice(0, previewLength).join(''),
     sentAt,
     ...(deletedAt === undefined ? {} : { deletedAt }),
+    ...(files === undefined ? {} : { files: files.length }),
   };
 }
 

@@ -1,15 +1,18 @@
 import { RequestError } from '../errors.ts';
 import { isBlank } from '../events.ts';
 
-/** @throws RequestError `bad_request` or `too_long` if this cannot be the text of a message */
-export function checkText(text: string, maxText: number): void {
+/**
+ * @param mayBeBlank the message has files, or may have some
+ * @throws RequestError `bad_request` or `too_long` if this cannot be the text of a message
+ */
+export function checkText(text: string, maxText: number, mayBeBlank = false): void {
   // Half of a surrogate pair cannot be stored as UTF-8: it would come back as another text than was sent.
   if (!text.isWellFormed()) throw new RequestError('bad_request', 'text holds half of a surrogate pair');
   // C0, but for tab and line feed: the first thirty-two of what Unicode calls Cc.
   if (/(?![\t\n\x7f-\x9f])\p{Cc}/u.test(text)) {
     throw new RequestError('bad_request', 'text holds a control character');
   }
-  if (isBlank(text)) throw new RequestError('bad_request', 'text is blank');
+  if (!mayBeBlank && isBlank(text)) throw new RequestError('bad_request', 'text is blank');
   // A text has at least half as many code points as UTF-16 units, so most need no counting.
   if (text.length > maxText && [...text].length > maxText) throw new RequestError('too_long');
 }

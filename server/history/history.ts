@@ -1,5 +1,7 @@
 import type {
+  ChosenFile,
   Message,
+  MessageFile,
   MessageReacted,
   Notify,
   RoomKind,
@@ -114,6 +116,7 @@ export interface NewMessage {
   user: User;
   text: string;
   replyTo?: number;
+  files?: readonly ChosenFile[];
   sentAt: number;
 }
 
@@ -124,6 +127,19 @@ export interface Sending {
   siteModerator?: boolean;
   /** The own message of that time was so many milliseconds ago, by a clock that nobody sets. */
   lastOwn?: { sentAt: number; ms: number };
+}
+
+/** A file that has been uploaded. The first message that carries it keeps it. */
+export interface StoredFile {
+  id: string;
+  user: string;
+  /** `loose`: no message carries it, or none any more. `dropped`: it is about to be deleted, and is nobody's. */
+  state: 'loose' | 'carried' | 'dropped';
+  /** The message that has carried it first. */
+  seq?: number;
+  /** Since when it is in this state, in milliseconds since 1970. */
+  at: number;
+  about: MessageFile;
 }
 
 /** `complete`: nothing that was asked for is left beyond `messages`. */
@@ -164,7 +180,14 @@ export type Change = {
   | { type: 'told'; from: string; what: object }
 );
 
-type Code = 'conflict' | 'unknown_room' | 'unknown_message' | 'unknown_user' | 'forbidden' | 'limit_reached';
+type Code =
+  | 'conflict'
+  | 'unknown_room'
+  | 'unknown_message'
+  | 'unknown_user'
+  | 'unknown_file'
+  | 'forbidden'
+  | 'limit_reached';
 
 type Nothing = Record<string, never>;
 
@@ -180,19 +203,29 @@ export interface Writes {
   /**
    * Stores a message; marks the room as read up to it for the sender. A `clientId` that this user has used in this
    * room before stores nothing and gives the stored message as it is now.
-   * Codes: `unknown_room` (also for users who are not members), `conflict` (same clientId, other text or replyTo),
-   * `forbidden` (moderators alone write there), `unknown_message` (replyTo names none), `rate_limited` (slow mode).
+   * Codes: `unknown_room` (also for users who are not members), `conflict` (same clientId, other text, replyTo or files),
+   * `forbidden` (moderators alone write there), `unknown_message` (replyTo names none), `unknown_file` (no loose one of this user and room),
+   * `rate_limited` (slow mode).
    */
   send: { in: NewMessage & Sending; out: { message: Message; repeated: boolean } };
   /**
-   * Codes: `unknown_message` (none, or deleted), `forbidden` (another's), `conflict` (changed after `rev`; the error
-   * carries the message as it is now).
+   * `files`: those that it carries from now on; absent for no change. Codes: `unknown_message` (none, or deleted),
+   * `forbidden` (another's), `conflict` (changed after `rev`; the error carries the message as it is now), `unknown_file`
+   * (neither one of this message nor one that it may carry), `bad_request` (nothing would be left).
    */
   edit: {
-    in: { room: string; seq: number; user: string; text: string; rev?: number; at: number };
+    in: {
+      room: string;
+      seq: number;
+      user: string;
+      text: string;
+      files?: readonly ChosenFile[];
+      rev?: number;
+      at: number;
+    };
     out: { message: Message };
   };
-  /** Codes: `unknown_message`, `forbidden` (another's, without `moderator`). */
+  /** Its files are dropped. Codes: `unknown_message`, `forbidden` (another's, without `moderator`). */
   delete: {
     in: { room: string; seq: number; user: string; moderator: boolean; at: number };
     out: { message: Message; changed: boolean };
@@ -206,6 +239,15 @@ export interface Writes {
     in: { room: string; seq: number; reactions: readonly { user: string; emoji: string; on: boolean }[] };
     out: { message: Message; results: ('changed' | 'same' | Code)[] };
   };
+  /** A file that is being uploaded into a room. Codes: `unknown_room`. */
+  addFile: { in: { room: string; user: string; file: MessageFile; at: number }; out: Nothing };
+  /**
+   * Drops files that no message has carried since before `before`, so many at a time. `ids`: those whose bytes are to be
+   * deleted, these and others, those of deleted rooms among them.
+   */
+  dropFiles: { in: { before: number; most: number }; out: { ids: string[] } };
+  /** Forgets files whose bytes are deleted. */
+  forgetFiles: { in: { ids: readonly string[] }; out: Nothing };
   /** Makes the rooms of the settings that do not exist yet. */
   publicRooms: { in: { rooms: readonly { id: string; name: string }[]; at: number }; out: Nothing };
   /**
@@ -351,6 +393,11 @@ export interface Reads {
   reactionsOf: {
     in: { user: string; of: readonly { room: string; seq: number; emoji: string }[] };
     out: { room: string; seq: number; emoji: string }[];
+  };
+  /** A file that is not dropped, the room of its upload, and what is stored of this user there. */
+  file: {
+    in: { id: string; user: string };
+    out: { file: StoredFile; room: RoomRecord; member: MemberRecord | null } | null;
   };
   /** Who has reacted so, by time, after the place `after`; null where there is no such message, or a deleted one. */
   reactors: {

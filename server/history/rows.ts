@@ -1,10 +1,11 @@
-import type { Message, Reaction } from '../events.ts';
+import type { Message, MessageFile, Reaction } from '../events.ts';
 import {
   type MemberRecord,
   maxPageBytes,
   type Page,
   type Reads,
   type RoomRecord,
+  type StoredFile,
   sizeOf,
   type UserRecord,
 } from './history.ts';
@@ -59,7 +60,7 @@ export function userFrom(row: Row): UserRecord {
 }
 
 export const messageColumns =
-  'seq, rev, messages.id AS id, messages.client_id AS client_id, user_id, user_name, text, sent_at, edited_at, deleted_at, deleted_by, reply_to, rich';
+  'seq, rev, messages.id AS id, messages.client_id AS client_id, user_id, user_name, text, sent_at, edited_at, deleted_at, deleted_by, reply_to, rich, files';
 
 /** What the rules know of a message's reactions beside those that it shows. */
 export interface Reacted {
@@ -116,6 +117,7 @@ export function messageFrom(row: Row, room: string): Message {
           deletedBy: row.deleted_by as NonNullable<Message['deletedBy']>,
         }),
     ...(row.reply_to === null ? {} : { replyTo: row.reply_to as number }),
+    ...(row.files === null ? {} : { files: JSON.parse(row.files as string) as MessageFile[] }),
     ...(reactions.length === 0 ? {} : { reactions }),
   };
 }
@@ -137,6 +139,35 @@ export function firstLeft(rows: readonly Row[], before: number): number {
   const left = rows.find(({ sent_at }) => (sent_at as number) >= before);
   return (left?.seq as number | undefined) ?? (rows.at(-1)?.seq as number) + 1;
 }
+
+/** The column `files` of a message, so that reading a page costs nothing more; one row each, they tell whose they are. */
+export const filesColumn = ({ files }: Message): string | null =>
+  files === undefined ? null : JSON.stringify(files);
+
+/** Files by their states in the database. */
+export const fileStates = { loose: 0, carried: 1, dropped: 2 } as const satisfies Record<
+  StoredFile['state'],
+  number
+>;
+
+export const fileColumns =
+  'files.id AS file_id, files.user_id AS file_user, files.seq AS file_seq, files.state AS file_state, files.at AS file_at, files.about AS file_about';
+
+export function fileFrom(row: Row): StoredFile {
+  const states = Object.keys(fileStates) as StoredFile['state'][];
+  return {
+    id: row.file_id as string,
+    user: row.file_user as string,
+    state: states[row.file_state as number] as StoredFile['state'],
+    ...(row.file_seq === null ? {} : { seq: row.file_seq as number }),
+    at: row.file_at as number,
+    about: JSON.parse(row.file_about as string) as MessageFile,
+  };
+}
+
+/** Whether the room of a file is deleted, or the message that has carried it was too old. */
+export const isOutdated = ({ seq }: StoredFile, { id, firstSeq }: RoomRecord): boolean =>
+  id.startsWith(gone) || (seq !== undefined && seq < firstSeq);
 
 /**
  * Prefix of the id of a deleted room whose messages are still being deleted, step by step: it may have any number of

@@ -1,6 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { RequestError, type RequestErrorCode } from '../errors.ts';
-import type { Message, MessageReacted, Reaction, User } from '../events.ts';
+import {
+  type ChosenFile,
+  isBlank,
+  type Message,
+  type MessageFile,
+  type MessageReacted,
+  type Reaction,
+  type User,
+} from '../events.ts';
 import {
   acted,
   type Change,
@@ -41,6 +49,7 @@ export const rules: { [Op in keyof Writes]: Rule<Op> } = {
     const free = !input.asMember || input.siteModerator === true || isRoomModerator(member);
     if (room.write === 'moderators' && !free) refuse('forbidden');
     checkReply(room, input.replyTo);
+    const files = filesOf(work, input, { chosen: input.files ?? [] });
     if (room.slow !== undefined && !free) checkPause(room.slow, member, input);
     const message: Message = {
       id: randomUUID(),
@@ -52,8 +61,10 @@ export const rules: { [Op in keyof Writes]: Rule<Op> } = {
       text: input.text,
       sentAt: input.sentAt,
       ...(input.replyTo === undefined ? {} : { replyTo: input.replyTo }),
+      ...(files.length === 0 ? {} : { files }),
     };
-    work.insertMessage({ message, digest: work.digest(input.text, input.replyTo) });
+    work.insertMessage({ message, digest: work.digest(saidBy(input)) });
+    carry(work, message, input.sentAt);
     work.putRoom({ ...room, head: message.rev, lastSeq: message.seq });
     changes.push({ type: 'message', is: 'new', message });
     rename(work, user, changes);
@@ -71,17 +82,30 @@ export const rules: { [Op in keyof Writes]: Rule<Op> } = {
     return { message, repeated: false };
   },
 
-  edit(work, { room: id, seq, user, text, rev, at }, changes) {
+  edit(work, { room: id, seq, user, text, files: chosen, rev, at }, changes) {
     const room = existingFor(work, id, user);
     const before = messageIn(work, room, seq);
     if (before === undefined || before.deletedAt !== undefined) refuse('unknown_message');
     if (before.user.id !== user) refuse('forbidden');
-    if (before.text === text) return { message: before };
+    const { files: carried = [], ...rest } = before;
+    if (before.text === text && (chosen === undefined || isSame(chosen, carried))) return { message: before };
+    const files = chosen === undefined ? carried : filesOf(work, before, { chosen, seq });
     if (rev !== undefined && rev < before.rev && rev < textRevOf(work, before)) {
       throw new RequestError('conflict', 'the message was edited meanwhile', { current: before });
     }
-    const message: Message = { ...before, text, rev: room.head + 1, editedAt: at };
+    if (isBlank(text) && files.length === 0) refuse('bad_request', 'text is blank');
+    const message: Message = {
+      ...rest,
+      text,
+      rev: room.head + 1,
+      editedAt: at,
+      ...(files.length === 0 ? {} : { files }),
+    };
     work.updateMessage(message, before);
+    const kept = new Set(files.map((file) => file.id));
+    for (const file of carried)
+      if (!kept.has(file.id)) release(work, message, file.id, { state: 'loose', at });
+    carry(work, message, at);
     work.putRoom({ ...room, head: message.rev });
     changes.push({ type: 'message', is: 'changed', message });
     return { message };
@@ -94,7 +118,7 @@ export const rules: { [Op in keyof Writes]: Rule<Op> } = {
     const own = before.user.id === user;
     if (!own && !moderator) refuse('forbidden');
     if (before.deletedAt !== undefined) return { message: before, changed: false };
-    const { editedAt: _, reactions: _gone, ...kept } = before;
+    const { editedAt: _, reactions: _gone, files = [], ...kept } = before;
     const message: Message = {
       ...kept,
       text: '',
@@ -103,6 +127,7 @@ export const rules: { [Op in keyof Writes]: Rule<Op> } = {
       deletedBy: own ? 'author' : 'moderator',
     };
     work.updateMessage(message, before);
+    for (const file of files) release(work, message, file.id, { state: 'dropped', at });
     work.putRoom({ ...room, head: message.rev });
     changes.push({ type: 'message', is: 'changed', message });
     return { message, changed: true };
@@ -159,6 +184,23 @@ export const rules: { [Op in keyof Writes]: Rule<Op> } = {
       })),
     });
     return { message, results };
+  },
+
+  addFile(work, { room, user, file, at }) {
+    existing(work, room);
+    work.insertFile(room, { id: file.id, user, state: 'loose', at, about: file });
+    return {};
+  },
+
+  dropFiles(work, { before, most }) {
+    const ids = work.doomedFiles(before, most);
+    for (const id of ids) work.dropFile(id);
+    return { ids };
+  },
+
+  forgetFiles(work, { ids }) {
+    for (const id of ids) work.forgetFile(id);
+    return {};
   },
 
   publicRooms(work, { rooms, at }, changes) {
@@ -416,13 +458,67 @@ function named(work: Work, id: string): (Change & { type: 'member' })['user'] {
 }
 
 /** The stored message of the same clientId, or null. @throws RequestError `conflict` when it says something else */
-function repeatOf(work: Work, { room, user, clientId, text, replyTo }: NewMessage): Message | null {
+function repeatOf(work: Work, message: NewMessage): Message | null {
+  const { room, user, clientId } = message;
   const earlier = work.messageByClientId(room, user.id, clientId);
   if (earlier === undefined) return null;
-  if (earlier.digest !== work.digest(text, replyTo)) {
-    refuse('conflict', 'this clientId was already used for another text or reply in this room');
+  if (earlier.digest !== work.digest(saidBy(message))) {
+    refuse('conflict', 'this clientId was already used for another text, reply or files in this room');
   }
   return earlier.message;
+}
+
+/** What tells a repeat from another message. One text for one message: only the second form begins with a bracket. */
+function saidBy({ text, replyTo, files = [] }: NewMessage): string {
+  if (files.length === 0) return `${replyTo ?? ''}\n${text}`;
+  return JSON.stringify([replyTo ?? null, text, files.map(({ id }) => id)]);
+}
+
+/**
+ * The files that a message is going to carry: loose ones that its author has uploaded into this room and no other message
+ * has carried, and its own.
+ * @throws RequestError `unknown_file`
+ */
+function filesOf(
+  work: Work,
+  { room, user }: Pick<Message, 'room' | 'user'>,
+  { chosen, seq }: { chosen: readonly ChosenFile[]; seq?: number },
+): MessageFile[] {
+  return chosen.map(({ id, alt }) => {
+    const file = work.file(room, id);
+    if (file === undefined || file.user !== user.id) refuse('unknown_file');
+    const isOwn = file.seq !== undefined && file.seq === seq && file.state !== 'dropped';
+    if (!isOwn && (file.state !== 'loose' || file.seq !== undefined)) refuse('unknown_file');
+    return { ...file.about, ...(alt ? { alt } : {}) };
+  });
+}
+
+/** Its files are no other message's from now on. */
+function carry(work: Work, { room, seq, files = [] }: Message, at: number): void {
+  for (const { id } of files) {
+    const file = work.file(room, id);
+    if (file !== undefined && file.state !== 'carried') {
+      work.putFile(room, { ...file, state: 'carried', seq, at });
+    }
+  }
+}
+
+/** A message carries it no more. */
+function release(
+  work: Work,
+  { room }: Message,
+  id: string,
+  now: { state: 'loose' | 'dropped'; at: number },
+): void {
+  const file = work.file(room, id);
+  if (file !== undefined) work.putFile(room, { ...file, ...now });
+}
+
+function isSame(chosen: readonly ChosenFile[], carried: readonly MessageFile[]): boolean {
+  return (
+    chosen.length === carried.length &&
+    chosen.every(({ id, alt }, n) => id === carried[n]?.id && (alt || undefined) === carried[n]?.alt)
+  );
 }
 
 /** The `rev` of the last change that was not one of reactions. */

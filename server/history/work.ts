@@ -1,5 +1,5 @@
 import type { Message } from '../events.ts';
-import type { Ban, MemberRecord, RoomRecord, UserRecord } from './history.ts';
+import type { Ban, MemberRecord, RoomRecord, StoredFile, UserRecord } from './history.ts';
 import type { Reacted } from './rows.ts';
 
 /** A room with what only the rules need. */
@@ -61,8 +61,18 @@ export interface Work {
   putReacted(message: Message, reacted: Reacted): void;
   /** @param before as it was: its text is in the index for searching. The reactions of one that is deleted go with it. */
   updateMessage(message: Message, before: Message): void;
+  /** A file that was uploaded into this room. */
+  file(room: string, id: string): StoredFile | undefined;
+  insertFile(room: string, file: StoredFile): void;
+  /** Its state has changed. */
+  putFile(room: string, file: StoredFile): void;
+  /** Files to be deleted: those that are dropped, loose ones since before that time, and those of deleted rooms. */
+  doomedFiles(before: number, most: number): string[];
+  /** It is dropped, whatever its room. */
+  dropFile(id: string): void;
+  forgetFile(id: string): void;
   /** The keyed digest of what is sent. */
-  digest(text: string, replyTo: number | undefined): string;
+  digest(said: string): string;
 }
 
 /** What returns nothing changes something. The compiler demands that each of these is named. */
@@ -77,6 +87,10 @@ const writing: Record<Writing, true> = {
   putReaction: true,
   putReacted: true,
   updateMessage: true,
+  insertFile: true,
+  putFile: true,
+  dropFile: true,
+  forgetFile: true,
 };
 
 const reached = new Error('the write would change something');

@@ -29,7 +29,7 @@ export const messageRequests: RequestHandlers<
 > = {
   'message:send': {
     order: 'ordered',
-    check: ({ chat, payload }) => checkText(payload.text, chat.limits.text),
+    check: ({ chat, payload: { text, files = [] } }) => checkText(text, chat.limits.text, files.length > 0),
     joined: true,
     right: 'send',
     counts: () => ({ send: 1 }),
@@ -55,7 +55,9 @@ export const messageRequests: RequestHandlers<
   },
   'message:edit': {
     order: 'ordered',
-    check: ({ chat, payload }) => checkText(payload.text, chat.limits.text),
+    // Whether the message has files already is known later.
+    check: ({ chat, payload: { text, files } }) =>
+      checkText(text, chat.limits.text, files === undefined || files.length > 0),
     joined: true,
     right: 'send',
     counts: () => ({ change: 1 }),

@@ -416,6 +416,138 @@ export function historyContract(
       });
     });
 
+    describe('files', () => {
+      const about = (id: string) => ({
+        id,
+        name: `${id}.png`,
+        type: 'image/png',
+        size: 5,
+        image: { width: 4, height: 3, blur: 'LEHV6nWB2yk8pyo0adR*.7kCMdnj' },
+      });
+      const add = (id: string, { user = ann, room = 'lobby', added = at } = {}) =>
+        history.write('addFile', { room, user: user.id, file: about(id), at: added });
+      const file = (id: string, user = ben) => history.read('file', { id, user: user.id });
+      const doomed = async (before = 0, most = 100) =>
+        (await history.write('dropFiles', { before, most })).ids;
+      const edit = (seq: number, files: { id: string; alt?: string }[], text = 'hello') =>
+        history.write('edit', { room: 'lobby', seq, user: ann.id, text, files, at });
+      beforeEach(() => join(ann, ben));
+
+      test('a message carries those of its author and room, in its order, and no other message does after it', async () => {
+        for (const id of ['f1', 'f2', 'f3']) await add(id);
+        await add('f4', { user: ben });
+        await add('f5', { room: 'garden' });
+        expect(await file('f1')).toMatchObject({
+          file: { id: 'f1', user: ann.id, state: 'loose', at, about: about('f1') },
+          room: { id: 'lobby' },
+          member: { acted: 1 },
+        });
+        for (const id of ['f4', 'f5', 'f6']) {
+          const files = [{ id: 'f1' }, { id }];
+          await expect(send(message({ files }))).rejects.toMatchObject({ code: 'unknown_file' });
+        }
+        const sent = message({ text: '', files: [{ id: 'f2', alt: 'A cat' }, { id: 'f1' }] });
+        const [first, again] = await Promise.all([send(sent), send(sent)]);
+        expect(again).toEqual(first);
+        const files = [{ ...about('f2'), alt: 'A cat' }, about('f1')];
+        expect(first).toMatchObject({ seq: 1, text: '', files });
+        expect((await history.read('room', { room: 'lobby' }))?.last).toEqual(first);
+        history = await reopen();
+        expect((await newest('lobby', 1)).messages).toEqual([first]);
+        expect(await file('f2')).toMatchObject({ file: { state: 'carried', seq: 1 } });
+        expect(await history.probe('send', sent)).toMatchObject({ repeated: true });
+        for (const others of [[], [{ id: 'f1' }, { id: 'f2' }], [{ id: 'f2' }]]) {
+          const wrong = { ...sent, files: others };
+          await expect(history.write('send', wrong)).rejects.toMatchObject({ code: 'conflict' });
+        }
+        await expect(send(message({ files: [{ id: 'f1' }] }))).rejects.toMatchObject({
+          code: 'unknown_file',
+        });
+      });
+
+      test('an edit without files leaves them, one with files exchanges them, and none without text', async () => {
+        for (const id of ['f1', 'f2', 'f3']) await add(id);
+        await send(message({ files: [{ id: 'f1' }, { id: 'f2' }] }));
+        const { files: _, ...plain } = { room: 'lobby', seq: 1, user: ann.id, text: 'new', at, files: [] };
+        expect((await history.write('edit', plain)).message.files).toEqual([about('f1'), about('f2')]);
+        const same = await edit(1, [{ id: 'f1' }, { id: 'f2' }], 'new');
+        expect(same.message.rev).toBe(2);
+        const { message: changed } = await edit(1, [{ id: 'f3' }, { id: 'f2', alt: 'Two' }], 'new');
+        expect(changed).toMatchObject({ rev: 3, files: [about('f3'), { ...about('f2'), alt: 'Two' }] });
+        expect(await file('f1')).toMatchObject({ file: { state: 'loose', seq: 1 } });
+        // It stays the first message's.
+        await expect(send(message({ files: [{ id: 'f1' }] }))).rejects.toMatchObject({
+          code: 'unknown_file',
+        });
+        await expect(edit(1, [{ id: 'f9' }])).rejects.toMatchObject({ code: 'unknown_file' });
+        expect((await edit(1, [{ id: 'f1' }], '')).message).toMatchObject({ text: '', files: [about('f1')] });
+        await expect(edit(1, [], ' ')).rejects.toMatchObject({ code: 'bad_request' });
+        expect((await edit(1, [], 'text')).message).not.toHaveProperty('files');
+        expect((await newest('lobby', 1)).messages[0]).not.toHaveProperty('files');
+      });
+
+      test('those of a deleted message are nobody’s at once, and doomed until they are forgotten, also after a restart', async () => {
+        for (const id of ['f1', 'f2', 'f3']) await add(id);
+        await send(message({ files: [{ id: 'f1' }, { id: 'f2' }] }));
+        const { message: deleted } = await history.write('delete', {
+          room: 'lobby',
+          seq: 1,
+          user: ann.id,
+          moderator: false,
+          at,
+        });
+        expect(deleted).not.toHaveProperty('files');
+        expect(await file('f1', ann)).toBeNull();
+        await expect(send(message({ files: [{ id: 'f2' }] }))).rejects.toMatchObject({
+          code: 'unknown_file',
+        });
+        history = await reopen();
+        expect(await doomed(0, 1)).toEqual(['f1']);
+        expect(await doomed()).toEqual(['f1', 'f2']);
+        await history.write('forgetFiles', { ids: ['f1', 'f2'] });
+        expect(await doomed()).toEqual([]);
+        expect(await file('f3')).not.toBeNull();
+      });
+
+      test('what no message has carried for long is dropped: no message can carry it from then on', async () => {
+        for (const id of ['old', 'sent', 'kept']) await add(id, { added: at });
+        await add('young', { added: at + 10 });
+        // In one transaction, in this order.
+        const [, ids, late] = await Promise.allSettled([
+          send(message({ files: [{ id: 'sent' }] })),
+          doomed(at + 5),
+          send(message({ files: [{ id: 'old' }] })),
+        ]);
+        expect(ids).toMatchObject({ value: ['kept', 'old'] });
+        expect(late).toMatchObject({ status: 'rejected', reason: { code: 'unknown_file' } });
+        expect(await file('old', ann)).toBeNull();
+        await edit(1, []);
+        expect(await doomed(at + 5)).toEqual(['kept', 'old', 'sent']);
+        expect(await file('young', ann)).not.toBeNull();
+      });
+
+      test('those of a deleted room are doomed', async () => {
+        const { id: room } = await create();
+        await add('f1', { room });
+        await add('f2', { room });
+        await send(message({ room, files: [{ id: 'f1' }] }));
+        await history.write('deleteRoom', { room });
+        expect(await doomed()).toEqual(['f1', 'f2']);
+        expect(await file('f1', ann)).toBeNull();
+        await expect(add('f3', { room })).rejects.toMatchObject({ code: 'unknown_room' });
+      });
+
+      test('those of a message that is too old are nobody’s at once, and doomed', async () => {
+        for (const id of ['f1', 'f2', 'f3']) await add(id);
+        await send(message({ files: [{ id: 'f1' }] }));
+        await send(message({ files: [{ id: 'f2' }] }));
+        await history.write('expire', { room: 'lobby', firstSeq: 2 });
+        expect(await file('f1', ann)).toBeNull();
+        expect(await file('f2')).not.toBeNull();
+        await expect.poll(() => doomed()).toEqual(['f1']);
+      });
+    });
+
     describe('pages', () => {
       test('by seq: the newest up to a number, and the oldest after one; oldest first', async () => {
         for (let i = 0; i < 10; i++) await send(message());

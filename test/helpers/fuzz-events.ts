@@ -91,6 +91,13 @@ const fields: Record<string, Json> = {
   on: json(true, false),
   write: json('all', 'moderators', 'nobody'),
   slow: number,
+  files: json(
+    [],
+    [{ id: 'abcdefghijklmnopqrstuv' }],
+    [{ id: 'abcdefghijklmnopqrstuv', alt: 'x' }],
+    [{ id: 'a b' }],
+    [1],
+  ),
   emoji: json('👍', '❤️', '👩🏽‍💻', '', '👍👍', '\u2764', 'x'),
 };
 const otherKey = fc.oneof(

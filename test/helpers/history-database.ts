@@ -23,6 +23,7 @@ const tables = [
   'rooms',
   'members',
   'reactions',
+  'files',
   'messages',
   'users',
   'user_keys',

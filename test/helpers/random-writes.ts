@@ -15,6 +15,15 @@ export function randomWrites(roll: (below: number) => number): () => Write {
   const user = () => ({ id: one(userIds), name: one(names) });
   const some = <T>(list: readonly T[]) => list.filter(() => roll(3) === 0);
   const maybe = <T extends object>(part: T): T | Record<never, never> => (roll(2) === 0 ? part : {});
+  const files: string[] = [];
+  const chosen = () =>
+    [...new Set(some(files.slice(-4)))].map((id) => ({ id, ...maybe({ alt: one(texts) }) }));
+  const newFile = () => {
+    const id = `file-${files.length}`;
+    files.push(id);
+    const image = { width: 1 + roll(9), height: 1, blur: 'L' };
+    return { id, name: one(texts), type: 'image/png', size: roll(99), ...maybe({ image }) };
+  };
   const kinds = ['public', 'private'] as const;
   const makers: readonly [weight: number, () => Write][] = [
     [
@@ -29,6 +38,7 @@ export function randomWrites(roll: (below: number) => number): () => Write {
           sentAt: at++,
           asMember: roll(3) === 0,
           ...maybe({ replyTo: 1 + roll(4) }),
+          ...maybe({ files: chosen() }),
         },
       }),
     ],
@@ -40,9 +50,10 @@ export function randomWrites(roll: (below: number) => number): () => Write {
           room: one(roomIds),
           seq: 1 + roll(8),
           user: one(userIds),
-          text: one(texts),
+          text: roll(6) === 0 ? '' : one(texts),
           at: at++,
           ...maybe({ rev: 1 + roll(20) }),
+          ...maybe({ files: chosen() }),
         },
       }),
     ],
@@ -74,6 +85,15 @@ export function randomWrites(roll: (below: number) => number): () => Write {
         },
       }),
     ],
+    [
+      6,
+      () => ({
+        op: 'addFile',
+        input: { room: one(roomIds), user: one(userIds), file: newFile(), at: at++ },
+      }),
+    ],
+    [1, () => ({ op: 'dropFiles', input: { before: at - roll(80), most: 1 + roll(4) } })],
+    [1, () => ({ op: 'forgetFiles', input: { ids: some(files.slice(-6)) } })],
     [
       2,
       () => ({
@@ -229,6 +249,7 @@ export async function readAll(history: History): Promise<unknown> {
     }
   }
   const content: unknown[] = [];
+  for (let n = 0; n < 60; n++) content.push(await history.read('file', { id: `file-${n}`, user: 'Bob' }));
   for (const room of [...rooms].sort()) {
     content.push(
       await history.read('room', { room }),

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Change } from '../history.ts';
-import { gone, goneRooms, type Row } from '../rows.ts';
+import { fileStates, gone, goneRooms, type Row } from '../rows.ts';
 import { type Connection, type Dialect, raw, SqlError, sql, type Value } from './dialect.ts';
 import type { Pool } from './pool.ts';
 import { addTerms, blockOf, blockSize } from './terms.ts';
@@ -204,6 +204,10 @@ export class Background {
         );
       }
       await connection.query(
+        sql`UPDATE chat_files SET state = ${fileStates.dropped}
+            WHERE room = ${room} AND seq <= ${last.seq as number}`,
+      );
+      await connection.query(
         sql`DELETE FROM chat_messages WHERE room = ${room} AND seq <= ${last.seq as number}`,
       );
     });
@@ -237,6 +241,8 @@ export class Background {
       await connection.query(sql`DELETE FROM chat_terms WHERE room = ${room} AND term <= ${upTo}`);
     } else {
       await connection.query(sql`DELETE FROM chat_blocks WHERE room = ${room}`);
+      // Whatever has not been deleted yet.
+      await connection.query(sql`UPDATE chat_files SET state = ${fileStates.dropped} WHERE room = ${room}`);
       await connection.query(sql`DELETE FROM chat_rooms WHERE num = ${room}`);
     }
   }

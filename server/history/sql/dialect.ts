@@ -123,6 +123,10 @@ export const columnTypes = {
   last_num: 'int',
   stale: 'int',
   changes: 'text',
+  files: 'text',
+  state: 'int',
+  at: 'int',
+  about: 'text',
 } as const;
 
 export type ColumnName = keyof typeof columnTypes;

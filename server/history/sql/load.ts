@@ -1,5 +1,9 @@
 import type { MemberRecord, UserRecord } from '../history.ts';
 import {
+  fileColumns,
+  fileFrom,
+  fileStates,
+  goneRooms,
   memberColumns,
   memberFrom,
   messageColumns,
@@ -61,7 +65,7 @@ export async function load(
   for (const { room } of of('lastMessage')) {
     messages.push({ room, seq: work.rooms.get(room)?.row.lastSeq ?? 0 });
   }
-  const questions = [...askMembers(), ...askMessages(), ...askReactions(), ...askUsers()];
+  const questions = [...askMembers(), ...askMessages(), ...askReactions(), ...askUsers(), ...askFiles()];
   if (questions.length === 0) return;
   const answers = await transaction.queryAll(questions.map(({ sql }) => sql));
   for (const [n, { take }] of questions.entries()) take(answers[n] as Row[]);
@@ -344,6 +348,54 @@ export async function load(
         }
       },
     };
+  }
+
+  /** They are locked: one belongs to one message, and what is to be deleted gets no message any more. */
+  function* askFiles(): Generator<Question> {
+    const ids = [...new Set(of('file').map(({ id }) => id))].filter((id) => !work.files.has(id)).sort();
+    if (ids.length > 0) {
+      const among = dialect.among(
+        ['id'],
+        ids.map((id) => [id]),
+      );
+      yield {
+        sql: sql`SELECT room, ${raw(fileColumns)} FROM chat_files AS files WHERE ${among} ORDER BY id FOR UPDATE`,
+        take(rows) {
+          for (const id of ids) work.files.set(id, null);
+          for (const row of rows) {
+            const file = fileFrom(row);
+            work.files.set(file.id, { row: file, room: row.room as number, state: 'stored' });
+          }
+        },
+      };
+    }
+    const [sweep] = of('doomedFiles');
+    if (sweep === undefined) return;
+    const { before, most } = sweep;
+    const found = new Set<string>();
+    const which = [
+      sql`state = ${fileStates.dropped}`,
+      sql`state = ${fileStates.loose} AND at < ${before}`,
+      sql`room IN (SELECT num FROM chat_rooms WHERE ${raw(goneRooms)})`,
+    ];
+    if (work.deleted.length > 0) {
+      which.push(
+        dialect.among(
+          ['room'],
+          work.deleted.map((num) => [num]),
+        ),
+      );
+    }
+    const rooms = work.deleted.length;
+    for (const some of which) {
+      yield {
+        sql: sql`SELECT id FROM chat_files WHERE ${some} ORDER BY id LIMIT ${most} FOR UPDATE`,
+        take(rows) {
+          for (const { id } of rows) found.add(id as string);
+          work.doomed = { before, most, rooms, ids: [...found] };
+        },
+      };
+    }
   }
 
   /** A room that the database has. */

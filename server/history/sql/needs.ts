@@ -8,14 +8,16 @@ import type { Need } from './work.ts';
  * once. What is missing here is still found: it costs a statement, and the rule begins anew.
  */
 const needs: { [Op in keyof Writes]: (input: Writes[Op]['in']) => Need[] } = {
-  send: ({ room, user, clientId }) => [
+  send: ({ room, user, clientId, files }) => [
     { what: 'member', room, user: user.id },
     { what: 'clientId', room, user: user.id, clientId },
     { what: 'user', id: user.id },
+    ...filesNamed(files),
   ],
-  edit: ({ room, seq, user }) => [
+  edit: ({ room, seq, user, files }) => [
     { what: 'member', room, user },
     { what: 'message', room, seq },
+    ...filesNamed(files),
   ],
   delete: ({ room, seq, user }) => [
     { what: 'member', room, user },
@@ -28,6 +30,9 @@ const needs: { [Op in keyof Writes]: (input: Writes[Op]['in']) => Need[] } = {
       { what: 'reaction', room, seq, emoji, user },
     ]),
   ],
+  addFile: ({ room }) => [{ what: 'room', id: room }],
+  dropFiles: ({ before, most }) => [{ what: 'doomedFiles', before, most }],
+  forgetFiles: () => [],
   publicRooms: ({ rooms }) => rooms.map(({ id }) => ({ what: 'room', id })),
   createRoom: ({ id, kind, name, by, clientId, most }) => [
     { what: 'room', id },
@@ -74,6 +79,9 @@ export function needsOf(op: keyof Writes, input: unknown): Need[] {
 }
 
 const idOf = ({ id }: { id: string }) => id;
+
+const filesNamed = (files: readonly { id: string }[] = []): Need[] =>
+  files.map(({ id }) => ({ what: 'file', id }));
 
 const named = (kind: string, name: string): Need[] =>
   kind === 'public' ? [{ what: 'publicName', key: nameKey(name) }] : [];

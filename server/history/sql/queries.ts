@@ -13,8 +13,12 @@ import {
   changesPage,
   expiredBefore,
   expiry,
+  fileColumns,
+  fileFrom,
+  fileStates,
   firstLeft,
   goneRooms,
+  isOutdated,
   memberColumns,
   memberFrom,
   messageColumns,
@@ -45,7 +49,7 @@ const message = raw(messageColumns);
 const user = raw('id, name, acted_public, site_role');
 /** Bytes of what users have made of a message; its JSON has more. Those of one that is deleted are not shown. */
 const size = raw(
-  '(octet_length(text) + CASE WHEN deleted_at IS NULL THEN coalesce(octet_length(rich), 0) ELSE 0 END)',
+  '(octet_length(text) + coalesce(octet_length(files), 0) + CASE WHEN deleted_at IS NULL THEN coalesce(octet_length(rich), 0) ELSE 0 END)',
 );
 
 type Query = Exclude<keyof Reads, 'search'>;
@@ -229,6 +233,20 @@ export function queriesOf(dialect: Dialect, connection: Connection): Queries {
             ORDER BY place LIMIT ${limit + 1}`,
       );
       return reactorsPage(rows, limit);
+    },
+    async file({ id, user: asker }) {
+      const [row] = await ask(
+        sql`SELECT ${raw(fileColumns)}, ${room}, ${raw('members.user_id AS member')}, ${member}
+            FROM chat_files AS files JOIN chat_rooms AS rooms ON rooms.num = files.room
+            LEFT JOIN chat_members AS members ON members.room = rooms.num AND members.user_id = ${asker}
+            WHERE files.id = ${id} AND state <> ${fileStates.dropped}`,
+      );
+      if (row === undefined) return null;
+      const record = roomFrom(row);
+      const file = fileFrom(row);
+      if (isOutdated(file, record)) return null;
+      const stored = row.member === null ? null : memberFrom(row);
+      return { file, room: record, member: stored };
     },
     async newest({ room, upTo, limit }) {
       const found = await page(room, sql`${notExpired(room)} AND seq <= ${upTo}`, raw('seq DESC'), limit);

@@ -1,4 +1,4 @@
-import { gone, type Row, richOf } from '../rows.ts';
+import { fileStates, filesColumn, gone, type Row, richOf } from '../rows.ts';
 import { findKeys, nameKey } from '../text-keys.ts';
 import { type Columns, type Dialect, sql, type Value } from './dialect.ts';
 import { storedNameKey } from './load.ts';
@@ -59,8 +59,10 @@ const messageColumns: Columns = [
   'deleted_by',
   'reply_to',
   'rich',
+  'files',
   'digest',
 ];
+const fileColumns: Columns = ['id', 'room', 'user_id', 'seq', 'state', 'at', 'about'];
 const reactionColumns: Columns = ['room', 'seq', 'emoji', 'user_id', 'place'];
 
 /**
@@ -150,6 +152,7 @@ export async function store(
   }
   storeUsers();
   storeBans();
+  storeFiles();
 
   async function storeRooms(rooms: readonly LoadedRoom[]): Promise<void> {
     const made = rooms.filter(({ num }) => num === undefined);
@@ -249,6 +252,41 @@ export async function store(
     }
   }
 
+  function storeFiles(): void {
+    const rows: Record<'new' | 'changed', Rows> = { new: [], changed: [] };
+    for (const [id, file] of work.files) {
+      if (file === null || file.state === 'stored') continue;
+      const { user, seq = null, state, at, about } = file.row;
+      const room = typeof file.room === 'number' ? file.room : (work.rooms.get(file.room)?.num as number);
+      (rows[file.state] as (readonly Value[])[]).push([
+        id,
+        room,
+        user,
+        seq,
+        fileStates[state],
+        at,
+        JSON.stringify(about),
+      ]);
+    }
+    if (rows.new.length > 0) transaction.later(dialect.insert('chat_files', fileColumns, rows.new));
+    if (rows.changed.length > 0) {
+      transaction.later(dialect.upsert('chat_files', ['id'], fileColumns, rows.changed));
+    }
+    const among = (ids: ReadonlySet<string>) =>
+      dialect.among(
+        ['id'],
+        [...ids].map((id) => [id]),
+      );
+    if (work.dropped.size > 0) {
+      transaction.later(
+        sql`UPDATE chat_files SET state = ${fileStates.dropped} WHERE ${among(work.dropped)}`,
+      );
+    }
+    if (work.forgotten.size > 0) {
+      transaction.later(sql`DELETE FROM chat_files WHERE ${among(work.forgotten)}`);
+    }
+  }
+
   /** A deleted room keeps nothing but its messages, which are deleted step by step: see `Background`. */
   function retire(num: number): void {
     transaction.later(sql`DELETE FROM chat_members WHERE room = ${num}`);
@@ -305,6 +343,7 @@ function messageRow(room: number, { row: { message, digest }, reacted }: LoadedM
     message.deletedBy ?? null,
     message.replyTo ?? null,
     richOf(message, reacted),
+    filesColumn(message),
     digest,
   ];
 }

@@ -1,6 +1,13 @@
 import { createHmac } from 'node:crypto';
 import type { Message } from '../../events.ts';
-import { type Ban, isMember, type MemberRecord, sources, type UserRecord } from '../history.ts';
+import {
+  type Ban,
+  isMember,
+  type MemberRecord,
+  type StoredFile,
+  sources,
+  type UserRecord,
+} from '../history.ts';
 import type { Reacted } from '../rows.ts';
 import { nameKey, sortKey } from '../text-keys.ts';
 import type { MessageRow, RoomRow, Work } from '../work.ts';
@@ -17,6 +24,8 @@ export type Need =
   | { what: 'reaction'; room: string; seq: number; emoji: string; user: string }
   /** So many of those who have reacted so, by time. */
   | { what: 'reactors'; room: string; seq: number; emoji: string; most: number }
+  | { what: 'file'; id: string }
+  | { what: 'doomedFiles'; before: number; most: number }
   | { what: 'clientId'; room: string; user: string; clientId: string }
   | { what: 'publicName'; key: string }
   | { what: 'pair'; pair: readonly [string, string] }
@@ -90,6 +99,13 @@ export interface LoadedUser {
   before: UserRecord | undefined;
 }
 
+export interface LoadedFile {
+  row: StoredFile;
+  /** The number of its room, or the id where that is new too. */
+  room: number | string;
+  state: 'stored' | 'new' | 'changed';
+}
+
 export const clientIdKey = (user: string, clientId: string) => `${clientId} ${user}`;
 export const makerKey = clientIdKey;
 export const pairKey = (pair: readonly [string, string]) => JSON.stringify(pair);
@@ -111,6 +127,12 @@ export class LoadedWork implements Work {
   readonly madeBy = new Map<string, readonly string[]>();
   readonly sessionRoomsOf = new Map<string, readonly string[]>();
   emptied: { before: number; most: number; ids: readonly string[] } | undefined;
+  readonly files = new Map<string, LoadedFile | null>();
+  /** As they are in the database. */
+  doomed: { before: number; most: number; rooms: number; ids: readonly string[] } | undefined;
+  /** Files of the database that are dropped, or forgotten, whatever else is known of them. */
+  readonly dropped = new Set<string>();
+  readonly forgotten = new Set<string>();
   readonly #digestKey: Uint8Array;
   #undo: (() => void)[] = [];
   #kept = 0;
@@ -372,10 +394,52 @@ export class LoadedWork implements Work {
     });
   }
 
-  digest(text: string, replyTo: number | undefined): string {
-    return createHmac('sha256', this.#digestKey)
-      .update(`${replyTo ?? ''}\n${text}`)
-      .digest('hex');
+  file(room: string, id: string): StoredFile | undefined {
+    const known = this.files.get(id);
+    if (known === undefined) throw new Missing({ what: 'file', id });
+    if (known === null || (known.room !== room && known.room !== this.#existing(room).num)) return undefined;
+    return this.dropped.has(id) ? { ...known.row, state: 'dropped' } : known.row;
+  }
+
+  insertFile(room: string, row: StoredFile): void {
+    this.#set(this.files, row.id, { row, room: this.#existing(room).num ?? room, state: 'new' });
+  }
+
+  putFile(_room: string, row: StoredFile): void {
+    const known = this.files.get(row.id) as LoadedFile;
+    this.#set(this.files, row.id, { ...known, row, state: known.state === 'new' ? 'new' : 'changed' });
+  }
+
+  doomedFiles(before: number, most: number): string[] {
+    const changed = [...this.files.values()]
+      .filter((file) => file !== null)
+      .filter(({ state }) => state !== 'stored');
+    const wanted = most + changed.length + this.forgotten.size;
+    const { doomed, deleted } = this;
+    const isLoaded = doomed?.before === before && doomed.most >= wanted && doomed.rooms === deleted.length;
+    if (!isLoaded) throw new Missing({ what: 'doomedFiles', before, most: wanted });
+    const isDoomed = (id: string) => {
+      const file = this.files.get(id);
+      if (this.forgotten.has(id)) return false;
+      if (!file || file.state === 'stored' || this.dropped.has(id)) return true;
+      const { row, room } = file;
+      const hasRoom = typeof room === 'string' ? this.rooms.get(room) !== null : !deleted.includes(room);
+      return !hasRoom || row.state === 'dropped' || (row.state === 'loose' && row.at < before);
+    };
+    const ids = [...doomed.ids, ...this.dropped, ...changed.map(({ row }) => row.id)];
+    return [...new Set(ids)].filter(isDoomed).sort().slice(0, most);
+  }
+
+  dropFile(id: string): void {
+    this.#add(this.dropped, id);
+  }
+
+  forgetFile(id: string): void {
+    this.#add(this.forgotten, id);
+  }
+
+  digest(said: string): string {
+    return createHmac('sha256', this.#digestKey).update(said).digest('hex');
   }
 
   #room(id: string): LoadedRoom | null {
@@ -416,6 +480,12 @@ export class LoadedWork implements Work {
   /** One that the rule has asked for. */
   #loaded(room: string, seq: number): LoadedMessage {
     return this.#existing(room).messages.get(seq) as LoadedMessage;
+  }
+
+  #add(set: Set<string>, id: string): void {
+    if (set.has(id)) return;
+    this.#undo.push(() => set.delete(id));
+    set.add(id);
   }
 
   #set<Key, Entry>(map: Map<Key, Entry>, key: Key, entry: Entry): void {

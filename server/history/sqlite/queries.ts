@@ -4,8 +4,12 @@ import {
   changesPage,
   expiredBefore,
   expiry,
+  fileColumns,
+  fileFrom,
+  fileStates,
   firstLeft,
   goneRooms,
+  isOutdated,
   memberColumns,
   memberFrom,
   messageColumns,
@@ -78,6 +82,10 @@ export function prepareQueries(db: DatabaseSync): Queries {
       `SELECT user_id AS id, coalesce(name, user_id) AS name, place
        FROM reactions LEFT JOIN users ON users.id = reactions.user_id
        WHERE message = ? AND emoji = ? AND place > ? ORDER BY place LIMIT ?`,
+    ),
+    file: db.prepare(
+      `SELECT ${fileColumns}, ${roomColumns} FROM files JOIN rooms ON rooms.num = files.room
+       WHERE files.id = ? AND state <> ${fileStates.dropped}`,
     ),
     candidates: db.prepare(
       `SELECT DISTINCT users.id AS id, name, acted_public, site_role FROM user_keys JOIN users ON users.id = user_keys.user_id
@@ -180,6 +188,15 @@ export function prepareQueries(db: DatabaseSync): Queries {
       const message = statements.messageNum.get(room, seq)?.num as number | undefined;
       if (message === undefined) return null;
       return reactorsPage(statements.reactors.all(message, emoji, after, limit + 1), limit);
+    },
+    file({ id, user }) {
+      const row = statements.file.get(id);
+      if (row === undefined) return null;
+      const room = roomFrom(row);
+      const file = fileFrom(row);
+      if (isOutdated(file, room)) return null;
+      const member = statements.member.get(room.id, user);
+      return { file, room, member: member === undefined ? null : memberFrom(member) };
     },
     newest({ room, upTo, limit }) {
       const found = pageOf(statements.newest.iterate(room, upTo, limit + 1), room, limit);

@@ -1,8 +1,12 @@
 import { createHmac } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
 import type { Message } from '../../events.ts';
-import type { Ban, MemberRecord, UserRecord } from '../history.ts';
+import type { Ban, MemberRecord, StoredFile, UserRecord } from '../history.ts';
 import {
+  fileColumns,
+  fileFrom,
+  fileStates,
+  filesColumn,
   gone,
   goneRooms,
   memberColumns,
@@ -204,9 +208,13 @@ export class SqliteWork implements Work {
     if (upTo !== -1) {
       this.#statements.keepNumbers.run(this.#nextMessage);
       this.#statements.roomTexts.run(num, upTo);
+      this.#statements.dropFilesUpTo.run(num, upTo);
       this.#statements.deleteMessages.run(num, upTo);
-    } else if (isDeleted) this.#statements.deleteRoom.run(num);
-    else this.#statements.expired.run(num);
+    } else if (isDeleted) {
+      // Whatever has not been deleted yet: another room may get the number.
+      this.#statements.dropFilesOf.run(num);
+      this.#statements.deleteRoom.run(num);
+    } else this.#statements.expired.run(num);
   }
 
   emptyRooms(before: number, most: number): RoomRow[] {
@@ -305,6 +313,7 @@ export class SqliteWork implements Work {
       message.text,
       message.sentAt,
       message.replyTo ?? null,
+      filesColumn(message),
       Buffer.from(digest, 'hex'),
     );
   }
@@ -319,6 +328,7 @@ export class SqliteWork implements Work {
       message.editedAt ?? null,
       message.deletedAt ?? null,
       message.deletedBy ?? null,
+      filesColumn(message),
       num,
     );
     if (message.deletedAt !== undefined && before.deletedAt === undefined) {
@@ -352,10 +362,35 @@ export class SqliteWork implements Work {
     this.#statements.setRich.run(message.rev, richOf(message, reacted), num);
   }
 
-  digest(text: string, replyTo: number | undefined): string {
-    return createHmac('sha256', this.#digestKey)
-      .update(`${replyTo ?? ''}\n${text}`)
-      .digest('hex');
+  file(room: string, id: string): StoredFile | undefined {
+    const row = this.#statements.file.get(id, this.#num(room));
+    return row && fileFrom(row);
+  }
+
+  insertFile(room: string, { id, user, state, seq, at, about }: StoredFile): void {
+    const row = [id, this.#num(room), user, seq ?? null, fileStates[state], at, JSON.stringify(about)];
+    this.#statements.insertFile.run(...row);
+  }
+
+  putFile(_room: string, { id, state, seq, at }: StoredFile): void {
+    this.#statements.updateFile.run(fileStates[state], seq ?? null, at, id);
+  }
+
+  doomedFiles(before: number, most: number): string[] {
+    const { doomedFiles } = this.#statements;
+    return doomedFiles.all(before, most).map(({ id }) => id as string);
+  }
+
+  dropFile(id: string): void {
+    this.#statements.dropFile.run(id);
+  }
+
+  forgetFile(id: string): void {
+    this.#statements.deleteFile.run(id);
+  }
+
+  digest(said: string): string {
+    return createHmac('sha256', this.#digestKey).update(said).digest('hex');
   }
 
   #room(id: string): CachedRoom | undefined {
@@ -493,8 +528,8 @@ function prepare(db: DatabaseSync) {
       `SELECT ${messageColumns}, digest FROM messages WHERE room = ? AND user_id = ? AND client_id = ?`,
     ),
     insertMessage: db.prepare(
-      `INSERT INTO messages (num, room, seq, rev, id, client_id, user_id, user_name, text, sent_at, reply_to, digest)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO messages (num, room, seq, rev, id, client_id, user_id, user_name, text, sent_at, reply_to, files, digest)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     ),
     formerText: db.prepare('INSERT INTO former_texts (message, room, text) VALUES (?, ?, ?)'),
     keepNumbers: db.prepare('UPDATE next_message SET num = ?'),
@@ -503,7 +538,21 @@ function prepare(db: DatabaseSync) {
        SELECT num, room, text FROM messages WHERE room = ? AND seq <= ? AND text <> '' ORDER BY seq`,
     ),
     updateMessage: db.prepare(
-      'UPDATE messages SET rev = ?, text = ?, edited_at = ?, deleted_at = ?, deleted_by = ? WHERE num = ?',
+      'UPDATE messages SET rev = ?, text = ?, edited_at = ?, deleted_at = ?, deleted_by = ?, files = ? WHERE num = ?',
+    ),
+    file: db.prepare(`SELECT ${fileColumns} FROM files WHERE id = ? AND room = ?`),
+    insertFile: db.prepare(
+      'INSERT INTO files (id, room, user_id, seq, state, at, about) VALUES (?, ?, ?, ?, ?, ?, ?)',
+    ),
+    updateFile: db.prepare('UPDATE files SET state = ?, seq = ?, at = ? WHERE id = ?'),
+    dropFile: db.prepare(`UPDATE files SET state = ${fileStates.dropped} WHERE id = ?`),
+    dropFilesUpTo: db.prepare(`UPDATE files SET state = ${fileStates.dropped} WHERE room = ? AND seq <= ?`),
+    dropFilesOf: db.prepare(`UPDATE files SET state = ${fileStates.dropped} WHERE room = ?`),
+    deleteFile: db.prepare('DELETE FROM files WHERE id = ?'),
+    doomedFiles: db.prepare(
+      `SELECT id FROM files WHERE state = ${fileStates.dropped}
+       UNION SELECT id FROM files WHERE state = ${fileStates.loose} AND at < ?1
+       UNION SELECT id FROM files WHERE room IN (SELECT num FROM rooms WHERE ${goneRooms}) ORDER BY id LIMIT ?2`,
     ),
   };
 }

@@ -55,6 +55,7 @@ const adding: ReadonlySet<string> = new Set<keyof Writes>([
   'putRoom',
   'addMembers',
   'openDirect',
+  'addFile',
 ]);
 
 const db = new DatabaseSync(path, { enableForeignKeyConstraints: true, timeout: lockTimeout });
@@ -103,7 +104,8 @@ function serve(calls: readonly Call[]): void {
   // After the transaction: what they tell is on the disk.
   for (const call of calls) if ('read' in call) batch.outcomes.push(answer(call));
   port.postMessage(batch satisfies Reply);
-  if (batch.changes?.some(erases)) erasing ??= setTimeout(erase, eraseAfter);
+  const forgets = writes.some(({ op }) => op === 'forgetFiles');
+  if (forgets || batch.changes?.some(erases)) erasing ??= setTimeout(erase, eraseAfter);
   if (batch.changes?.some(leavesMessages)) purging ??= setTimeout(purge, purgeEvery);
   disk.checkpointInTime();
 }
