@@ -20,6 +20,7 @@ import {
   type RoomRecord,
   type Sending,
   sources,
+  type UserRecord,
   type Writes,
 } from './history.ts';
 import { nameKey } from './text-keys.ts';
@@ -331,20 +332,11 @@ export const rules: { [Op in keyof Writes]: Rule<Op> } = {
   },
 
   setNotify(work, { room: id, user, notify }, changes) {
-    const room = existing(work, id);
+    existing(work, id);
     const before = work.member(id, user);
     if (!isMember(before)) refuse('unknown_room');
     if (before.notify === notify) return {};
-    const now = { ...before, notify };
-    work.putMember(id, user, now);
-    changes.push({
-      type: 'member',
-      room: record(work, room),
-      user: named(work, user),
-      before,
-      now,
-      ...byPeople,
-    });
+    putMember(work, { room: id, user, before, now: { ...before, notify }, ...byPeople }, changes);
     return {};
   },
 
@@ -364,9 +356,7 @@ export const rules: { [Op in keyof Writes]: Rule<Op> } = {
     const known = work.user(user.id);
     if (known !== undefined && known.siteRole !== siteRole) {
       const { siteRole: _, ...rest } = known;
-      const now = { ...rest, ...(siteRole === undefined ? {} : { siteRole }) };
-      work.putUser(now);
-      changes.push({ type: 'user', user: now });
+      putUser(work, { ...rest, ...(siteRole === undefined ? {} : { siteRole }) }, changes);
     }
     if (rooms === undefined) return {};
     const listed = new Set(rooms.map(({ id }) => id));
@@ -601,25 +591,49 @@ function update(
 function rename(work: Work, { id, name }: User, changes: Change[]): void {
   const known = work.user(id);
   if (known?.name === name) return;
-  const user = { ...known, id, name, actedPublic: known?.actedPublic ?? false };
-  work.putUser(user);
-  changes.push({ type: 'user', user });
+  putUser(work, { ...known, id, name, actedPublic: known?.actedPublic ?? false }, changes);
 }
 
 function actInPublic(work: Work, { id, name }: User, changes: Change[]): void {
   const known = work.user(id);
   if (known?.actedPublic) return;
-  const user = { ...known, id, name, actedPublic: true };
+  putUser(work, { ...known, id, name, actedPublic: true }, changes);
+}
+
+function putUser(work: Work, user: UserRecord, changes: Change[]): void {
   work.putUser(user);
   changes.push({ type: 'user', user });
 }
 
-/** Adds a source to a membership, which may begin with it. A new member has read everything so far. */
+/** @param change.since when the membership begins, if it does */
+function putMember(
+  work: Work,
+  change: Pick<Change & { type: 'member' }, 'now' | 'by' | 'cause'> & {
+    room: string;
+    user: string;
+    before: MemberRecord | undefined;
+    since?: number | undefined;
+  },
+  changes: Change[],
+): void {
+  const { room, user, before = null, now, by, cause, since } = change;
+  work.putMember(room, user, now, since);
+  const after = record(work, existing(work, room));
+  changes.push({ type: 'member', room: after, user: named(work, user), before, now, by, cause });
+}
+
+/** Adds a source to a membership, which may begin with it. A new member has read everything up to `readSeq`, or all. */
 function add(
   work: Work,
   { id }: RoomRow,
   user: User,
-  how: { source: keyof typeof sources | undefined; role: MemberRecord['role']; acted: number; at: number },
+  how: {
+    source: keyof typeof sources | undefined;
+    role: MemberRecord['role'];
+    acted: number;
+    readSeq?: number;
+    at: number;
+  },
   changes: Change[],
 ): void {
   const room = existing(work, id);
@@ -633,22 +647,18 @@ function add(
     : {
         sources: bits,
         role: how.role,
-        readSeq: room.lastSeq,
+        readSeq: how.readSeq ?? room.lastSeq,
         acted: Math.max(lastActed, how.acted),
         ...kept,
       };
   if (was && now.sources === before.sources && now.acted === before.acted) return;
-  work.putMember(id, user.id, now, was ? undefined : how.at);
   if (!was) countMembers(work, room, 1, how.at);
-  changes.push({
-    type: 'member',
-    room: record(work, room),
-    user: { ...named(work, user.id), name: user.name },
-    before: before ?? null,
-    now,
-    by: how.source ?? 'people',
-    cause: 'other',
-  });
+  const since = was ? undefined : how.at;
+  putMember(
+    work,
+    { room: id, user: user.id, before, now, since, by: how.source ?? 'people', cause: 'other' },
+    changes,
+  );
 }
 
 /** Removes sources from a membership, which may end by that. */
@@ -666,9 +676,8 @@ function take(
   if (left === before.sources) return;
   const now: MemberRecord =
     left === 0 ? { ...before, sources: 0, role: 'member' } : { ...before, sources: left };
-  work.putMember(id, user, now);
   if (left === 0) countMembers(work, room, -1, at);
-  changes.push({ type: 'member', room: record(work, room), user: named(work, user), before, now, by, cause });
+  putMember(work, { room: id, user, before, now, by, cause }, changes);
   if (left !== 0 || before.role !== 'owner') return;
   const next = work.successor(id, user);
   if (next !== undefined) setRole(work, id, next, 'owner', changes);
@@ -678,17 +687,8 @@ function setRole(work: Work, id: string, user: string, role: MemberRecord['role'
   const room = existing(work, id);
   const before = work.member(id, user);
   if (!isMember(before)) return;
-  const now = { ...before, role };
-  work.putMember(id, user, now);
   work.putRoom({ ...room, access: room.access + 1 });
-  changes.push({
-    type: 'member',
-    room: record(work, room),
-    user: named(work, user),
-    before,
-    now,
-    ...byPeople,
-  });
+  putMember(work, { room: id, user, before, now: { ...before, role }, ...byPeople }, changes);
 }
 
 /** The other side of a direct room becomes a member with the first message, which is then unread. */
@@ -701,21 +701,14 @@ function invitePartner(
 ): void {
   const other = pair[0] === message.user.id ? pair[1] : pair[0];
   if (isMember(work.member(id, other))) return;
-  const room = existing(work, id);
-  const now: MemberRecord = {
-    sources: sources.people,
-    role: 'member',
-    readSeq: message.seq - 1,
-    acted: acted.never,
-  };
-  work.putMember(id, other, now, message.sentAt);
-  countMembers(work, room, 1, message.sentAt);
-  changes.push({
-    type: 'member',
-    room: record(work, room),
-    user: named(work, other),
-    before: null,
-    now,
-    ...byPeople,
-  });
+  const partner = { id: other, name: named(work, other).name };
+  const readSeq = message.seq - 1;
+  const at = message.sentAt;
+  add(
+    work,
+    existing(work, id),
+    partner,
+    { source: 'people', role: 'member', acted: acted.never, readSeq, at },
+    changes,
+  );
 }
