@@ -8,6 +8,7 @@ use PhpSessionChat\Session\SessionDataError;
 use PhpSessionChat\Session\SessionServerClient;
 use PhpSessionChat\Session\SessionServerWatcher;
 use PhpSessionChat\Session\SessionUnavailable;
+use PhpSessionChat\Tests\Support\ServerProcess;
 use PhpSessionChat\Tests\Support\SessionServerProcess;
 use PHPUnit\Framework\TestCase;
 
@@ -68,6 +69,25 @@ final class SessionServerWatcherTest extends TestCase
         }
         self::assertNull($this->watcher->next(1));
         self::assertSame([100, null], [$this->client->ttlOf('session1'), $this->client->ttlOf('nobody')]);
+    }
+
+    public function testOfMoreThanTenThousandEventsThatAreNotFetchedOnlyTheLossIsLeft(): void
+    {
+        $port = ServerProcess::freePort();
+        $flood = sprintf('$s = stream_socket_server("tcp://127.0.0.1:%d"); echo "ready"; $c = stream_socket_accept($s, 60);
+            while (($line = fgets($c)) !== false) {
+                if (str_starts_with($line, "ping")) fwrite($c, str_repeat("event changed a 1\r\n", 6000));
+                fwrite($c, str_starts_with($line, "hello") ? "ok 1 encoding\r\n" : "ok\r\n");
+            }', $port);
+        $server = new ServerProcess([PHP_BINARY, '-r', $flood], ServerProcess::folder(), 'ready');
+        $watcher = new SessionServerWatcher('127.0.0.1', $port, timeout: 5000);
+        $watcher->ping();
+        self::assertSame(['changed', 'a', 1], $watcher->next(0));
+        $watcher->ping();
+        self::assertSame(['lost', null, null], $watcher->next(0));
+        for ($fetched = 0; $watcher->next(0) !== null; $fetched++);
+        self::assertSame(11_999 - 10_001, $fetched);
+        $server->end();
     }
 
     public function testALostConnectionIsUnavailableAndNotSilence(): void

@@ -18,6 +18,9 @@ final class SessionServerConnection
 
     private const EVENT = 'event ';
 
+    /** Events that wait to be fetched; of more than these only `lost` is left. */
+    private const MOST_EVENTS = 10_000;
+
     private ?LineSocket $socket = null;
 
     /** @var list<string> that came between answers and were not fetched yet */
@@ -175,6 +178,9 @@ final class SessionServerConnection
                     break;
                 }
                 $this->events[] = substr($answer, strlen(self::EVENT));
+                if (count($this->events) > self::MOST_EVENTS) {
+                    $this->events = ['lost'];
+                }
             }
             if ($answer === null || ($isLast && !$sent && !str_starts_with($answer, 'err '))) {
                 $this->disconnect();

@@ -38,7 +38,7 @@ export function batched<T>(
  * A visitor can make a session large, for example by what they type. Large sessions are therefore asked for apart
  * from the others and one question at a time, so that small sessions never wait for them.
  */
-export class LargeSessions {
+export class LargeLookups {
   readonly #known = new Set<string>();
   readonly #timeout: number;
   readonly #store: string;

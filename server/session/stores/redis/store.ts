@@ -1,7 +1,7 @@
 import { FormatError } from '../../formats/value.ts';
 import type { StoreKind, StoreUrl } from '../../source.ts';
 import { maxSessionBytes, type SessionStore } from '../../store.ts';
-import { batched, LargeSessions } from '../lookups.ts';
+import { batched, LargeLookups } from '../lookups.ts';
 import { RedisConnection, type RedisServer } from './connection.ts';
 import { eventsSetting, logoutNotifications, subscribeRedis } from './notifications.ts';
 
@@ -62,7 +62,7 @@ function database({ hosts, path, options }: StoreUrl): number {
 function openRedis(server: RedisServer, prefix: string, timeout: number): SessionStore {
   const small = new RedisConnection(server, timeout);
   const forLarge = new RedisConnection(server, timeout);
-  const large = new LargeSessions(timeout, 'Redis');
+  const large = new LargeLookups(timeout, 'Redis');
 
   const ask = batched(async (ids) => {
     const lengths = await small.lengths(ids.map((id) => prefix + id));

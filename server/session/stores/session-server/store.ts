@@ -4,7 +4,7 @@ import { Reader } from '../../formats/reader.ts';
 import { FormatError, PhpBytes } from '../../formats/value.ts';
 import type { StoreKind } from '../../source.ts';
 import { maxSessionBytes, SessionBusyError, type SessionStore } from '../../store.ts';
-import { LargeSessions } from '../lookups.ts';
+import { LargeLookups } from '../lookups.ts';
 import { type ReadReply, readAddress, type SessionServer, SessionServerConnection } from './connection.ts';
 import { subscribeSessionServer } from './notifications.ts';
 
@@ -38,7 +38,7 @@ export const sessionServerStore: StoreKind = (url) => {
 function openSessionServer(server: SessionServer, timeout: number): SessionStore {
   const open = () => new SessionServerConnection(server, timeout, maxReplyBytes);
   const [connection, forLarge] = [open(), open()];
-  const large = new LargeSessions(timeout, server.name);
+  const large = new LargeLookups(timeout, server.name);
 
   async function peek(id: string, on: SessionServerConnection): Promise<Buffer | null> {
     const text = await on.ask(

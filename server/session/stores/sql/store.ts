@@ -1,6 +1,6 @@
 import type { StoreKind, UrlOptions } from '../../source.ts';
 import { maxSessionBytes, mostKeys, SessionBusyError, type SessionStore } from '../../store.ts';
-import { batched, LargeSessions } from '../lookups.ts';
+import { batched, LargeLookups } from '../lookups.ts';
 import { type Database, type Row, type SqlDriver, type Unit, units } from './driver.ts';
 
 /** The most bytes of a prefix and an id together. */
@@ -95,7 +95,7 @@ interface Statements {
 
 function openSql(database: Database, statements: Statements, prefix: string): SessionStore {
   const { version, renew } = statements;
-  const large = new LargeSessions(database.timeout, 'the database');
+  const large = new LargeLookups(database.timeout, 'the database');
 
   async function rowsOf(select: string, ids: readonly string[]): Promise<Map<string, Row>> {
     const rows = await database.rows(
