@@ -955,11 +955,13 @@ export function historyContract(
         expect(found.map(({ id }) => id).sort()).toEqual(['Bob', 'bob', 'bob ']);
       });
 
-      test('bans are kept, replaced and lifted', async () => {
+      test('bans are kept, replaced and lifted; those that are over are deleted when the history is opened', async () => {
+        const until = Date.now() + 3_600_000;
         await history.write('setBan', { user: ann.id, ban: { reason: 'spam' } });
-        await history.write('setBan', { user: ann.id, ban: { until: at } });
+        await history.write('setBan', { user: ann.id, ban: { until } });
+        await history.write('setBan', { user: ben.id, ban: { until: at } });
         history = await reopen();
-        expect(await history.read('bans', null)).toEqual([{ user: ann.id, ban: { until: at } }]);
+        expect(await history.read('bans', null)).toEqual([{ user: ann.id, ban: { until } }]);
         await history.write('setBan', { user: ann.id, ban: null });
         expect(await history.read('bans', null)).toEqual([]);
       });

@@ -105,12 +105,13 @@ export async function openSqlHistory(
   };
 }
 
-/** Makes the tables, or brings them to the newest form. @returns the key of the digests */
+/** Makes the tables, or brings them to the newest form, and deletes what is over. @returns the key of the digests */
 async function prepare(dialect: Dialect): Promise<Uint8Array> {
   const connection = await dialect.connect();
   try {
     await migrate(connection, dialect);
     await connection.query(sql`DELETE FROM chat_writers WHERE since < ${Date.now() - writersKept}`);
+    await connection.query(sql`DELETE FROM chat_bans WHERE until <= ${Date.now()}`);
     const [row] = await connection.query(raw('SELECT digest FROM chat_digest_key'));
     return Buffer.from(row?.digest as string, 'hex');
   } finally {

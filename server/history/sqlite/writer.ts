@@ -67,6 +67,7 @@ disk.lend(() => {
   // What is deleted is overwritten, not only forgotten.
   db.exec('PRAGMA secure_delete = ON');
   migrate(db);
+  db.prepare('DELETE FROM bans WHERE until <= ?').run(Date.now());
 });
 // While a backup reads, say, the WAL grows beyond that, and by itself the file would never shrink again.
 db.exec(`PRAGMA journal_size_limit = ${maxWal}`);
