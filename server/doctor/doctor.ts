@@ -1,87 +1,12 @@
-import { parseArgs } from 'node:util';
-import { ConfigError, listSettings, readConfig, unknownText } from '../config.ts';
-import { examine } from '../session/doctor/examine.ts';
-import { type Finding, printable, warning, well } from '../session/doctor/finding.ts';
-import { serverFindings } from './server.ts';
-import { wayFromBrowser } from './way-from-browser.ts';
+import { doctor } from './report.ts';
 
-const usage = 'npm run doctor -- [--cookie VALUE] [--origin URL] [--chat URL]';
-/** EX_USAGE and EX_CONFIG of sysexits.h. */
-const badUsage = 64;
-const badConfiguration = 78;
+// Whoever reads it has seen enough, such as `head`.
+process.stdout.on('error', ({ code }: NodeJS.ErrnoException) => {
+  if (code !== 'EPIPE') throw new Error(`the standard output cannot be written (${code})`);
+  process.exit();
+});
 
-const marks = { well: '✓', warning: '!', wrong: '✗' };
-
-async function main(): Promise<number> {
-  const { values } = parseArgs({
-    options: { cookie: { type: 'string' }, origin: { type: 'string' }, chat: { type: 'string' } },
-  });
-  for (const [option, what] of [
-    ['origin', 'a page, such as https://www.example.org'],
-    ['chat', 'the chat, such as https://www.example.org/chat'],
-  ] as const) {
-    if (values[option] === undefined || /^https?:\/\/[^/]/.test(values[option])) continue;
-    console.error(`✗ --${option} is the address of ${what}\n  ${usage}`);
-    return badUsage;
-  }
-  const config = readConfig(process.env);
-  printSettings();
-  let wrongs = 0;
-  for await (const { is, text, advice } of checks(config, values)) {
-    console.log(`${marks[is]} ${text}`);
-    if (advice !== undefined) console.log(`  → ${advice}`);
-    if (is === 'wrong') wrongs++;
-  }
-  if (values.cookie === undefined) {
-    console.log(`To follow one session from the cookie to the user: ${usage}, with the value of ${config.session.cookie.name}
-in the browser of somebody who is logged in.`);
-  }
-  return wrongs === 0 ? 0 : 1;
-}
-
-function printSettings(): void {
-  const all = listSettings(process.env);
-  const width = Math.max(...all.map(({ name }) => name.length));
-  for (const { name, value, from } of all) {
-    const text = value === '' ? 'none' : printable(value, 1000);
-    console.log(`  ${name.padEnd(width)}  ${from.padEnd('environment'.length)}  ${text}`);
-  }
-}
-
-async function* checks(
-  config: ReturnType<typeof readConfig>,
-  {
-    cookie,
-    origin,
-    chat,
-  }: { cookie?: string | undefined; origin?: string | undefined; chat?: string | undefined },
-): AsyncGenerator<Finding> {
-  yield well('The settings can be used.');
-  for (const one of config.unknown) yield warning(`${unknownText(one)}. It has no effect.`);
-  yield* serverFindings(config, origin);
-  if (chat !== undefined) yield* wayFromBrowser(config, chat);
-  const { session, sessionKeepalive } = config;
-  yield* examine(session, {
-    cookie: cookie === undefined ? undefined : cookieHeader(cookie, session.cookie.name),
-    keepalive: sessionKeepalive,
-  });
-}
-
-/** As it was copied: the value alone, with the name before it, or the whole header. */
-function cookieHeader(copied: string, name: string): string {
-  const given = copied.trim().replace(/^cookie:\s*/i, '');
-  return new RegExp(`(^|;\\s*)${name}=`).test(given) ? given : `${name}=${given}`;
-}
-
-main().then(
-  (code) => {
-    process.exitCode = code;
-  },
-  (error: unknown) => {
-    const known =
-      error instanceof ConfigError || (error as { code?: string }).code?.startsWith('ERR_PARSE_ARGS');
-    if (!known) throw error;
-    console.error(`✗ ${(error as Error).message}${error instanceof ConfigError ? '' : `\n  ${usage}`}`);
-    process.exitCode = error instanceof ConfigError ? badConfiguration : badUsage;
-  },
-);
+process.exitCode = await doctor(process.argv.slice(2), process.env, {
+  finding: (line) => console.log(line),
+  problem: (line) => console.error(line),
+});

@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import {
   chmodSync,
@@ -14,6 +14,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { deflateRawSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { doctor as examine } from '../../server/doctor/report.ts';
 import { startNginxBalancer } from '../helpers/balancer.ts';
 import { startChatServer } from '../helpers/chat-server.ts';
 import { freePort, startChild } from '../helpers/child.ts';
@@ -42,10 +43,16 @@ afterAll(async () => {
   await memcached.stop();
 });
 
-/** `npm run doctor` with these settings: its exit code, and what it says. */
+/** The exit code of `npm run doctor` with these settings, and what it says; in this process, which is loaded already. */
 async function doctor(env: Record<string, string>, ...args: string[]): Promise<[number, string]> {
-  return doctorAs({}, env, ...args);
+  const said: string[] = [];
+  const say = (line: string) => void said.push(`${line}\n`);
+  const code = await examine(args, env, { finding: say, problem: say });
+  return [code, said.join('')];
 }
+
+/** The same as a process of its own, which has to end by itself. */
+const doctorProcess = (env: Record<string, string>, ...args: string[]) => doctorAs({}, env, ...args);
 
 async function doctorAs(
   user: { uid?: number },
@@ -73,7 +80,7 @@ function sessionFile(session: string | Buffer, name = 'sess_'): { store: string;
 }
 
 test('all is well: from the cookie to the user, and no value of the session', async () => {
-  const [code, said] = await doctor(
+  const [code, said] = await doctorProcess(
     {
       CHAT_SESSION_STORE: `file://${folder}`,
       CHAT_USER_ID: 'app.user.id',
@@ -217,7 +224,7 @@ test('logout notifications of Redis that are not active, that are, and that nobo
 });
 
 test('without a cookie: whether the store answers, and how to go on', async () => {
-  const [code, said] = await doctor({ CHAT_SESSION_STORE: memcached.url });
+  const [code, said] = await doctorProcess({ CHAT_SESSION_STORE: memcached.url });
   expect(said).toMatch(
     /✓ The session store answers\.\n[\s\S]*npm run doctor -- \[--cookie VALUE\] \[--origin URL\]/,
   );
@@ -239,8 +246,8 @@ test('nobody’s cookie, a wrong option, settings that cannot be used', async ()
   const [, said] = await doctor({ CHAT_SESSION_STORE: store }, '--cookie', packed);
   await memcached.delete(packed);
   expect(said).toContain('→ Is handler= right, and distribution=?');
-  expect(await doctor({}, '--cake')).toEqual([64, expect.stringContaining("Unknown option '--cake'")]);
-  const settings = await doctor({ CHAT_SESSION_STORE: 'redis://user:geheim@host:x' });
+  expect(await doctorProcess({}, '--cake')).toEqual([64, expect.stringContaining("Unknown option '--cake'")]);
+  const settings = await doctorProcess({ CHAT_SESSION_STORE: 'redis://user:geheim@host:x' });
   expect(settings).toEqual([78, expect.stringContaining('CHAT_SESSION_STORE')]);
   expect(settings[1]).not.toContain('geheim');
 });
@@ -317,6 +324,17 @@ test('docs/operate.md shows what the doctor says', async () => {
   const findings = (all: string[]) => all.filter((line) => !/^ {2}(CHAT_|…)/.test(line));
   expect(findings(shown)).toEqual(findings(lines));
   expect(code).toBe(1);
+});
+
+test('ends without a word when nobody reads on, as in `npm run doctor | head -1`', () => {
+  const line = `"${process.execPath}" server/doctor/doctor.ts | head -1`;
+  const { stdout, stderr } = spawnSync('sh', ['-c', line], {
+    cwd: root,
+    env: { PATH: process.env.PATH, CHAT_SESSION_STORE: `file://${folder}` },
+    encoding: 'utf8',
+  });
+  expect(stdout).toMatch(/^ {2}CHAT_\w+ .*\n$/);
+  expect(stderr).toBe('');
 });
 
 describe('what the server needs besides the sessions', () => {
@@ -538,7 +556,7 @@ describe('a session under a prefix that nobody has heard of', () => {
       const other = randomBytes(16).toString('hex');
       await redis.ask('SET', `odd:${other}`, bytes);
       const env = { CHAT_SESSION_STORE: `redis://:secret@127.0.0.1:${redis.port}` };
-      const [, said] = await doctor(env, '--cookie', other);
+      const [, said] = await doctorProcess(env, '--cookie', other);
       expect(said).toMatch(/needs these options behind its \?: prefix=odd:$/m);
       for (const start of '123456') await redis.ask('SET', `sf_s${start}${other.slice(1)}`, bytes);
       const [code, none] = await doctor(env, '--cookie', 'f'.repeat(32));
@@ -605,7 +623,7 @@ describe('MariaDB', () => {
   test('a prefix', async () => {
     const other = randomBytes(16).toString('hex');
     await db.query(`INSERT INTO s VALUES ('odd:${other}', 'user_id|i:7;', UNIX_TIMESTAMP() + 100)`);
-    const [, said] = await doctor({ CHAT_SESSION_STORE: url('s') }, '--cookie', other);
+    const [, said] = await doctorProcess({ CHAT_SESSION_STORE: url('s') }, '--cookie', other);
     expect(said).toMatch(/needs these options behind its \?: .*prefix=odd:$/m);
   });
 });
@@ -618,7 +636,7 @@ test('PostgreSQL: a prefix, a table that is missing, and NOTIFY as the bus', asy
     await db.query(`INSERT INTO s VALUES ('odd:${other}', 'user_id|i:7;')`);
     const url = `postgres://${db.login}@127.0.0.1:${db.port}/site?id=id&data=data&timeout=5000ms&table=`;
     const cluster = { CHAT_HISTORY: url.replace(/\?.*/, ''), CHAT_CLUSTER: 'postgres' };
-    const [, said] = await doctor({ CHAT_SESSION_STORE: `${url}s`, ...cluster }, '--cookie', other);
+    const [, said] = await doctorProcess({ CHAT_SESSION_STORE: `${url}s`, ...cluster }, '--cookie', other);
     expect(said).toMatch(/needs these options behind its \?: .*prefix=odd:$/m);
     expect(said).toMatch(/^[✓!] The bus of CHAT_CLUSTER (hands out|is slow)/m);
     const [code, missing] = await doctor({ CHAT_SESSION_STORE: `${url}missing` });
@@ -667,7 +685,7 @@ describe('several servers', () => {
         ['default:geheim', 1],
         ['chat:geheim', redis.port],
       ].map(([login, port]) =>
-        doctor({
+        doctorProcess({
           CHAT_SESSION_STORE: `file://${folder}`,
           CHAT_HISTORY: 'postgres://chat:geheim@127.0.0.1:1/chat',
           CHAT_CLUSTER: `redis://${login}@127.0.0.1:${port}`,
@@ -702,7 +720,7 @@ describe('several servers', () => {
       `http://127.0.0.1:${port}/healthz`,
     );
     const [[, well], [, bad], [code, other]] = await Promise.all([
-      doctor(env, '--chat', `${sticky.url}/`),
+      doctorProcess(env, '--chat', `${sticky.url}/`),
       doctor(env, '--chat', `http://127.0.0.1:${port}`),
       doctor(env, '--chat', `http://127.0.0.1:${port}/nowhere`),
     ]);

@@ -1,0 +1,100 @@
+import { parseArgs } from 'node:util';
+import { ConfigError, listSettings, readConfig, unknownText } from '../config.ts';
+import { examine } from '../session/doctor/examine.ts';
+import { type Finding, printable, warning, well } from '../session/doctor/finding.ts';
+import { serverFindings } from './server.ts';
+import { wayFromBrowser } from './way-from-browser.ts';
+
+const usage = 'npm run doctor -- [--cookie VALUE] [--origin URL] [--chat URL]';
+/** EX_USAGE and EX_CONFIG of sysexits.h. */
+const badUsage = 64;
+const badConfiguration = 78;
+
+const marks = { well: '✓', warning: '!', wrong: '✗' };
+
+/** Where a line goes: what was found, or that the question cannot be answered. */
+export interface Say {
+  finding(line: string): void;
+  problem(line: string): void;
+}
+
+/**
+ * What is wrong with the settings and everything they name, line by line.
+ * @returns the exit code: 1 if anything is wrong
+ */
+export async function doctor(args: readonly string[], env: NodeJS.ProcessEnv, say: Say): Promise<number> {
+  try {
+    return await examineAll(args, env, say);
+  } catch (error) {
+    const { code, message } = error as Error & { code?: string };
+    if (error instanceof ConfigError) {
+      say.problem(`✗ ${message}`);
+      return badConfiguration;
+    }
+    if (code?.startsWith('ERR_PARSE_ARGS') !== true) throw error;
+    say.problem(`✗ ${message}\n  ${usage}`);
+    return badUsage;
+  }
+}
+
+async function examineAll(args: readonly string[], env: NodeJS.ProcessEnv, say: Say): Promise<number> {
+  const { values } = parseArgs({
+    args: [...args],
+    options: { cookie: { type: 'string' }, origin: { type: 'string' }, chat: { type: 'string' } },
+  });
+  for (const [option, what] of [
+    ['origin', 'a page, such as https://www.example.org'],
+    ['chat', 'the chat, such as https://www.example.org/chat'],
+  ] as const) {
+    if (values[option] === undefined || /^https?:\/\/[^/]/.test(values[option])) continue;
+    say.problem(`✗ --${option} is the address of ${what}\n  ${usage}`);
+    return badUsage;
+  }
+  const config = readConfig(env);
+  for (const line of settingLines(env)) say.finding(line);
+  let wrongs = 0;
+  for await (const { is, text, advice } of checks(config, values)) {
+    say.finding(`${marks[is]} ${text}`);
+    if (advice !== undefined) say.finding(`  → ${advice}`);
+    if (is === 'wrong') wrongs++;
+  }
+  if (values.cookie === undefined) {
+    say.finding(`To follow one session from the cookie to the user: ${usage}, with the value of ${config.session.cookie.name}
+in the browser of somebody who is logged in.`);
+  }
+  return wrongs === 0 ? 0 : 1;
+}
+
+function settingLines(env: NodeJS.ProcessEnv): string[] {
+  const all = listSettings(env);
+  const width = Math.max(...all.map(({ name }) => name.length));
+  return all.map(({ name, value, from }) => {
+    const text = value === '' ? 'none' : printable(value, 1000);
+    return `  ${name.padEnd(width)}  ${from.padEnd('environment'.length)}  ${text}`;
+  });
+}
+
+async function* checks(
+  config: ReturnType<typeof readConfig>,
+  {
+    cookie,
+    origin,
+    chat,
+  }: { cookie?: string | undefined; origin?: string | undefined; chat?: string | undefined },
+): AsyncGenerator<Finding> {
+  yield well('The settings can be used.');
+  for (const one of config.unknown) yield warning(`${unknownText(one)}. It has no effect.`);
+  yield* serverFindings(config, origin);
+  if (chat !== undefined) yield* wayFromBrowser(config, chat);
+  const { session, sessionKeepalive } = config;
+  yield* examine(session, {
+    cookie: cookie === undefined ? undefined : cookieHeader(cookie, session.cookie.name),
+    keepalive: sessionKeepalive,
+  });
+}
+
+/** As it was copied: the value alone, with the name before it, or the whole header. */
+function cookieHeader(copied: string, name: string): string {
+  const given = copied.trim().replace(/^cookie:\s*/i, '');
+  return new RegExp(`(^|;\\s*)${name}=`).test(given) ? given : `${name}=${given}`;
+}
