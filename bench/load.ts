@@ -28,6 +28,8 @@ const ticksPerSecond = 100;
 export interface Server {
   readonly name: string;
   readonly process: Child;
+  /** The process that serves, if that is another one. */
+  readonly pid?: number;
   readonly port: number;
   readonly dialect: Dialect;
   /** Whether its users have sessions. */
@@ -44,8 +46,15 @@ export function cpuSeconds(pid: number): number {
 
 async function startPeer(name: string, program: string, args: string[], dialect: Dialect): Promise<Server> {
   const child = startChild(program, args, { cwd: root });
-  const [, port] = await child.until(/port (\d+)/);
-  return { name, process: child, port: Number(port), dialect, stop: async () => void (await child.stop()) };
+  const [, port, pid] = await child.until(/port (\d+)(?: process (\d+))?/);
+  return {
+    name,
+    process: child,
+    ...(pid === undefined ? {} : { pid: Number(pid) }),
+    port: Number(port),
+    dialect,
+    stop: async () => void (await child.stop()),
+  };
 }
 
 export const startPlain = () =>
@@ -53,6 +62,12 @@ export const startPlain = () =>
 
 export const startBareWs = () =>
   startPeer('bare ws', process.execPath, ['bench/peers/bare-ws.ts'], bareWebSocket);
+
+/** workerman, in one process as the others, if WORKERMAN names a folder in which Composer has installed it. */
+export async function startWorkerman(): Promise<Server[]> {
+  if (!process.env.WORKERMAN) return [];
+  return [await startPeer('workerman', 'php', ['bench/peers/workerman.php', 'start'], bareWebSocket)];
+}
 
 /** Centrifugo's engine with its history in memory. Needs Go, and the module proxy the first time. */
 export async function startCentrifuge(): Promise<Server> {
@@ -161,7 +176,7 @@ export class Crowd {
   }
 
   get pid(): number {
-    return this.server.process.pid;
+    return this.server.pid ?? this.server.process.pid;
   }
 
   static async gather(server: Server, rooms: readonly string[]): Promise<Crowd> {

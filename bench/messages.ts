@@ -1,10 +1,19 @@
 /**
  * What a message costs from the sender's frame to all receivers, stored durably, beside plain Socket.IO, which stores
- * nothing and knows nobody: 1,000 connections in 10 rooms of 100, CPU of all threads of the server.
+ * nothing and knows nobody, bare ws and, with WORKERMAN, workerman: 1,000 connections in 10 rooms of 100, CPU of all threads of the server.
  * Run: npm run bench messages [CHECKOUT], with another checkout of this project to compare with
  */
 import { rss } from '../test/helpers/server-figures.ts';
-import { Crowd, checkouts, compare, startBareWs, startChat, startPlain, startSessions } from './load.ts';
+import {
+  Crowd,
+  checkouts,
+  compare,
+  startBareWs,
+  startChat,
+  startPlain,
+  startSessions,
+  startWorkerman,
+} from './load.ts';
 
 const rooms = Array.from({ length: 10 }, (_, n) => `room-${n}`);
 
@@ -12,6 +21,7 @@ const memcached = await startSessions();
 const crowds: Crowd[] = [];
 try {
   crowds.push(await Crowd.gather(await startPlain(), rooms), await Crowd.gather(await startBareWs(), rooms));
+  for (const server of await startWorkerman()) crowds.push(await Crowd.gather(server, rooms));
   for (const { name, folder } of checkouts) {
     crowds.push(await Crowd.gather(await startChat(name, folder, memcached, rooms), rooms));
   }
