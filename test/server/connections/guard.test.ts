@@ -35,6 +35,7 @@ async function nextIsServed(): Promise<void> {
 
 const engine = (client: ChatClient) =>
   client.socket.io.engine as unknown as {
+    on(event: 'data', listener: (data: unknown) => void): void;
     write(data: string | Buffer): void;
     transport: { ws: Wire };
   };
@@ -56,6 +57,8 @@ describe('a packet that should not be closes that connection, counted by its rea
     ['a CONNECT_ERROR', 'malformed', '4{"message":"x"}'],
     ['an ack, which nobody asked for', 'malformed', '39[]'],
     ['a second CONNECT', 'second_connect', '0'],
+    // Its type is read as a number, and a blank is 0.
+    ['a second CONNECT, its type a blank', 'second_connect', ' '],
     ['a CONNECT to another namespace', 'second_connect', '0/admin,'],
     ['70 KB', 'too_large', `2["room:list",{"a":"${'x'.repeat(70_000)}"}]`],
   ])('%s: %s', async (_, reason, packet) => {
@@ -95,6 +98,31 @@ describe('a packet that should not be closes that connection, counted by its rea
       await nextIsServed();
     },
   );
+
+  test('events with attachments of two connections at once: each is put together by itself, answered, and no payload', async () => {
+    const clients = await Promise.all(
+      [1, 2].map(async (user) => connectChat(site.chat.url, await site.session(user))),
+    );
+    const answers = clients.map(
+      (client) =>
+        new Promise<string>((resolve) => engine(client).on('data', (data) => resolve(String(data)))),
+    );
+    for (const [n, client] of clients.entries()) {
+      engine(client).write(
+        `52-${n}["room:list",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]`,
+      );
+    }
+    for (let part = 0; part < 2; part++)
+      for (const client of clients) engine(client).write(Buffer.from([part]));
+    for (const [n, answer] of (await Promise.all(answers)).entries()) {
+      expect(answer).toMatch(new RegExp(`^3${n}\\[\\{"ok":false,"error":\\{"code":"bad_request"`));
+    }
+    // Neither is in the middle of a packet any more.
+    for (const client of clients) {
+      await client.request('room:list', {});
+      client.close();
+    }
+  });
 
   test('what is poured in after the end is not read for long', async () => {
     const client = await connectRaw(site.chat.port, await site.session(1), 'lobby');
