@@ -145,6 +145,8 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
     retention: config.retention,
     kick: (user) => liveness.kick(user),
     others: servers,
+    onEndFailure: (err) =>
+      quiet.warn('ends', { err }, 'mutes and bans that are over could not be lifted yet'),
     onSweepFailure: (err) =>
       log.error({ err }, 'old messages, or rooms without members, could not be deleted'),
   });

@@ -70,6 +70,9 @@ const roomSummary = z.object({
   write,
   /** Seconds between two messages of one user, but for moderators. */
   slow: z.int().min(1).exactOptional(),
+  /** How long the user may not write there, in milliseconds; 2^53 − 1: for good. */
+  mutedForMs: counter.exactOptional(),
+  mutedReason: z.string().exactOptional(),
 });
 
 const roomMember = z.object({ user, role, present: z.boolean() });
@@ -178,6 +181,13 @@ export type Totals = z.output<typeof totals>;
 
 const cursor = z.string().min(1).max(500);
 const limit = (most: number, usual = most) => z.int().min(1).max(most).default(usual);
+/** A mute or a ban. `seconds`: 0 lifts it; absent: for good. */
+const restriction = z.object({
+  room: roomId,
+  user: userId,
+  seconds: z.int().min(0).max(31_536_000).optional(),
+  reason: line(250).optional(),
+});
 const query = line(100).refine((text) => !isBlank(text));
 
 /** The payload of every request this server knows. Unknown fields are ignored. */
@@ -217,6 +227,9 @@ export const requests = {
     limit: limit(100),
   }),
   'room:notify': z.object({ room: roomId, notify }),
+  'room:mute': restriction,
+  'room:ban': restriction,
+  'room:restricted': z.object({ room: roomId, cursor: cursor.optional() }),
   'direct:open': z.object({ user: userId }),
   'user:find': z.object({ query, room: roomId.optional(), limit: limit(20) }),
   'message:send': z.object({
@@ -278,6 +291,20 @@ export const answers = {
   'room:role': nothing,
   'room:members': z.object({ members: z.array(roomMember), count: counter, next }),
   'room:notify': z.object({ room: roomSummary }),
+  'room:mute': nothing,
+  'room:ban': nothing,
+  'room:restricted': z.object({
+    users: z.array(
+      z.object({
+        user,
+        kind: z.enum(['muted', 'banned']),
+        until: time.exactOptional(),
+        reason: z.string().exactOptional(),
+        by: user,
+      }),
+    ),
+    next,
+  }),
   'direct:open': z.object({ room: roomSummary }),
   'user:find': z.object({ users: z.array(user), inRoom: z.array(userId) }),
   'message:send': z.object({ message }),
@@ -347,7 +374,14 @@ export const events = {
   }),
   'room:added': roomSummary,
   'room:changed': roomSummary,
-  'room:removed': z.object({ room: roomId, readable: z.boolean(), reason: z.enum(removalReasons) }),
+  'room:removed': z.object({
+    room: roomId,
+    readable: z.boolean(),
+    reason: z.enum(removalReasons),
+    /** Of a ban: why, and until when. */
+    text: z.string().exactOptional(),
+    until: time.exactOptional(),
+  }),
   'room:reset': z.object({ room: roomId }),
   'members:changed': z.object({
     room: roomId,

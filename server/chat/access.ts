@@ -12,9 +12,12 @@ export interface Actor {
 /** From the highest: admin, site's moderator, owner, moderator, member. */
 type Rank = 4 | 3 | 2 | 1 | 0;
 
-/** Whether a user may know of a room at all. Without that, the user can neither act in it nor learn of it. */
-export function mayRead(room: RoomRecord, member: MemberRecord | undefined): boolean {
-  return room.kind === 'public' || member !== undefined;
+/**
+ * Whether a user may know of a room at all. Without that, the user can neither act in it nor learn of it. Who is banned is no
+ * member.
+ */
+export function mayRead(room: RoomRecord, member: MemberRecord | undefined, banned: boolean): boolean {
+  return member !== undefined || (room.kind === 'public' && !banned);
 }
 
 /**

@@ -31,6 +31,7 @@ export class Announcements implements DirectoryListener {
   readonly #typing: Typing;
   readonly #directory: () => Directory;
   readonly #kick: (user: string) => void;
+  readonly #onRestrictions: () => void;
   readonly #gathered = new Map<Room, Gathered>();
   readonly #direct = new Map<Room, Map<string, User | null>>();
   /** Rooms whose `room:activity` was sent within the last second; `waiting`: there has been more since. */
@@ -42,11 +43,14 @@ export class Announcements implements DirectoryListener {
     directory: () => Directory;
     /** Closes all connections of a user. */
     kick: (user: string) => void;
+    /** Called after somebody was muted or banned in a room, or is not any more. */
+    onRestrictions: () => void;
   }) {
     this.#publisher = options.publisher;
     this.#typing = options.typing;
     this.#directory = options.directory;
     this.#kick = options.kick;
+    this.#onRestrictions = options.onRestrictions;
   }
 
   message(room: Room, { is, message, reacted }: Change & { type: 'message' }): void {
@@ -92,14 +96,19 @@ export class Announcements implements DirectoryListener {
   }
 
   roomDeleted(room: Room, members: readonly Person[], asker: string | undefined): void {
-    const concerned = room.record.kind === 'public' ? [...this.#directory().everybody()] : members;
+    const { id } = room.record;
+    const { restrictions } = this.#directory();
+    const concerned =
+      room.record.kind === 'public'
+        ? [...this.#directory().everybody()].filter(({ user }) => !restrictions.isBanned(id, user.id))
+        : members;
     const ids = idsOf(concerned, asker);
     this.#publisher.toConnections(ids, 'room:removed', {
-      room: room.record.id,
+      room: id,
       readable: false,
       reason: 'deleted',
     });
-    for (const { id } of room.joined) this.#publisher.leave(id, room.record.id);
+    for (const connection of room.joined) this.#publisher.leave(connection.id, id);
     this.#typing.forget(room);
     this.#gathered.delete(room);
     this.#activity.delete(room);
@@ -146,10 +155,26 @@ export class Announcements implements DirectoryListener {
     const { id, kind } = room.record;
     for (const connection of left) this.#publisher.leave(connection.id, id);
     this.#typing.stop(room, user.id);
-    const reason: RemovalReason = by === 'people' ? (cause === 'left' ? 'left' : 'removed') : 'site';
+    const ban = cause === 'banned' ? now.restricted?.banned : undefined;
+    const byPeople: RemovalReason = ban !== undefined ? 'banned' : cause === 'left' ? 'left' : 'removed';
     const ids = idsOf(person === undefined ? [] : [person], asker);
-    this.#publisher.toConnections(ids, 'room:removed', { room: id, readable: kind === 'public', reason });
+    this.#publisher.toConnections(ids, 'room:removed', {
+      room: id,
+      readable: kind === 'public' && ban === undefined,
+      reason: by === 'people' ? byPeople : 'site',
+      ...(ban?.reason === undefined ? {} : { text: ban.reason }),
+      ...(ban?.until === undefined ? {} : { until: ban.until }),
+    });
     this.#memberChange(room, user.id, { user: this.#shown(user, now), gone: true });
+  }
+
+  muteChanged(room: Room, person: Person): void {
+    this.#typing.stop(room, person.user.id);
+    for (const connection of person.connections) this.#changed(room, connection);
+  }
+
+  restrictionsChanged(): void {
+    this.#onRestrictions();
   }
 
   rolesChanged(connection: Connection, before: readonly SiteRole[]): void {

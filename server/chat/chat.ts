@@ -7,6 +7,7 @@ import { obey } from './orders.ts';
 import type { Order, OtherServers, ThisServer } from './other-servers.ts';
 import type { Publisher } from './publisher.ts';
 import { Reactions } from './reactions.ts';
+import { keepEnding } from './restriction-ends.ts';
 import type { ChatSettings } from './summary.ts';
 import { Typing } from './typing.ts';
 
@@ -128,6 +129,8 @@ export async function openChat(options: {
   kick: (user: string) => void;
   /** Absent for a server alone. */
   others?: OtherServers | undefined;
+  /** Mutes and bans whose time is over could not be lifted. */
+  onEndFailure: (error: Error) => void;
   /** Rooms without members, or what is too old, could not be deleted. */
   onSweepFailure: (error: Error) => void;
 }): Promise<Chat> {
@@ -140,6 +143,7 @@ export async function openChat(options: {
     typing,
     directory: () => directory,
     kick,
+    onRestrictions: () => endInTime(),
   });
   const findAll = settings.findPeople === 'all';
   const directory = await Directory.open(history, announcements, { findAll, others });
@@ -154,6 +158,8 @@ export async function openChat(options: {
     obey: (user, order) => obey({ directory, publisher, kick }, user, order),
   };
   const closing = new AbortController();
+  const endInTime = keepEnding({ history, directory }, closing.signal, options.onEndFailure);
+  endInTime();
   // Nobody waits for it: there may be very many such rooms, and the port opens meanwhile.
   keepSweeping(history, options.retention, closing.signal, options.onSweepFailure);
   return {

@@ -1,5 +1,5 @@
 import { RequestError } from '../errors.ts';
-import type { SiteRole, User } from '../events.ts';
+import type { Message, SiteRole, User } from '../events.ts';
 import {
   acted,
   type Ban,
@@ -25,6 +25,7 @@ import {
 import type { OtherServers, Seen } from './other-servers.ts';
 import { PublicRooms } from './public-rooms.ts';
 import { RecentPeople } from './recent-people.ts';
+import { Restrictions } from './restrictions.ts';
 import { noteWritten } from './slow-mode.ts';
 
 /** Milliseconds. A user who reloads a page is back within this time, and nobody sees them leave. */
@@ -63,6 +64,10 @@ export interface DirectoryListener {
     person: Person | undefined,
     left: readonly Connection[],
   ): void;
+  /** Somebody who is here was muted, or is not any more. */
+  muteChanged(room: Room, person: Person): void;
+  /** A mute or a ban, of whomever: another one may be the next that ends. */
+  restrictionsChanged(): void;
   /** The session gives this connection other roles on the site. */
   rolesChanged(connection: Connection, before: readonly SiteRole[]): void;
   /** How others see a user in a room, before and now; null: not at all. */
@@ -97,6 +102,8 @@ export class Directory {
   /** Direct rooms by each of their users: one who is not here may be renamed. */
   readonly #directRooms = new Map<string, Set<Room>>();
   readonly publicRooms = new PublicRooms();
+  /** Mutes and bans in rooms. Bans from the whole site are `banOf`. */
+  readonly restrictions = new Restrictions();
   readonly #followers = new Map<Room, Set<(change: Change & { type: 'message' }) => void>>();
   /** Changes that came while memberships are being read: they may be missing in what is read. */
   readonly #loading = new Set<Change[]>();
@@ -126,6 +133,9 @@ export class Directory {
     });
     for (const record of await history.read('publicRooms', null)) directory.#roomFor(record);
     for (const { user, ban } of await history.read('bans', null)) directory.#bans.set(user, ban);
+    for (const { room, user, restricted } of await history.read('restrictions', null)) {
+      directory.restrictions.setAll(room, user, restricted);
+    }
     isRead = true;
     for (const change of early) apply(change);
     directory.#listener = listener;
@@ -187,7 +197,8 @@ export class Directory {
     const known = person.memberships.get(id)?.room;
     if (known !== undefined) return known;
     const room = this.#rooms.get(id);
-    return room !== undefined && mayRead(room.record, undefined) ? room : undefined;
+    const banned = this.restrictions.isBanned(id, person.user.id);
+    return room !== undefined && mayRead(room.record, undefined, banned) ? room : undefined;
   }
 
   banOf(user: string): Ban | null {
@@ -428,6 +439,8 @@ export class Directory {
         if (change.ban !== null) this.#listener?.banned(change.user);
         return;
       }
+      case 'restricted':
+        return this.#restricted(change);
     }
   }
 
@@ -456,19 +469,21 @@ export class Directory {
     const room = this.#rooms.get(message.room);
     if (room === undefined) return;
     applyMessage(room.record, change);
-    if (is === 'new') this.#wrote(room, message.user.id);
+    if (is === 'new') this.#wrote(room, message);
     if (is === 'new') noteWritten(room, message);
     for (const follower of this.#followers.get(room) ?? []) follower(change);
     this.#listener?.message(room, change);
   }
 
   /** By writing, the sender has shown up in the room (`acted`); the history has stored that with the message. */
-  #wrote(room: Room, user: string): void {
+  #wrote(room: Room, { user: { id: user }, sentAt }: Message): void {
     const membership = this.person(user)?.memberships.get(room.record.id);
     const partner = room.partners.get(user);
     if (partner !== undefined) partner.acted = acted.written;
-    if (membership === undefined || membership.member.acted === acted.written) return;
-    membership.member = { ...membership.member, acted: acted.written };
+    if (membership === undefined) return;
+    const before = membership.member.acted;
+    membership.member = { ...membership.member, acted: acted.written, wroteAt: sentAt };
+    if (before === acted.written) return;
     const person = this.person(user);
     if (person !== undefined) this.#show(room, person.user);
     this.#others?.seenChanged(user);
@@ -477,7 +492,7 @@ export class Directory {
   #room({ is, room: record, asker }: Change & { type: 'room' }): void {
     const known = this.#rooms.get(record.id);
     if (is === 'deleted') {
-      if (known === undefined) return;
+      if (known === undefined) return this.restrictions.forget(record.id);
       const members = [...known.here];
       for (const { user, memberships } of members) {
         memberships.delete(record.id);
@@ -487,6 +502,7 @@ export class Directory {
       this.#listener?.roomDeleted(known, members, asker);
       known.joined.clear();
       this.#forget(known);
+      this.restrictions.forget(record.id);
       return;
     }
     if (known !== undefined) {
@@ -501,6 +517,16 @@ export class Directory {
       const room = this.#roomFor(record);
       this.#listener?.roomAdded(room, asker);
     }
+  }
+
+  #restricted({ room: record, user, kind, now }: Change & { type: 'restricted' }): void {
+    this.restrictions.set(record.id, user, kind, now);
+    this.#listener?.restrictionsChanged();
+    const room = this.#rooms.get(record.id);
+    if (room === undefined) return;
+    applyRecord(room.record, record);
+    const person = this.person(user);
+    if (kind === 'muted' && person?.memberships.has(record.id)) this.#listener?.muteChanged(room, person);
   }
 
   #member(change: MemberChange): void {
@@ -557,7 +583,9 @@ export class Directory {
     if (change.type === 'message') {
       const room = this.#rooms.get(change.message.room);
       if (room !== undefined) applyMessage(room.record, change);
-      if (room !== undefined && change.is === 'new' && change.message.user.id === id) this.#wrote(room, id);
+      if (room !== undefined && change.is === 'new' && change.message.user.id === id) {
+        this.#wrote(room, change.message);
+      }
     }
     if (change.type === 'read' && change.user === id) {
       const membership = person.memberships.get(change.room);

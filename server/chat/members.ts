@@ -20,7 +20,7 @@ const filteredAtOnce = 500;
  * Decides and writes. If the room has changed between the two, it does so again: no write is based on an outdated
  * decision.
  */
-async function decided(attempt: () => Promise<{ stale: boolean }>): Promise<void> {
+export async function decided(attempt: () => Promise<{ stale: boolean }>): Promise<void> {
   for (let n = 0; n < mostAttempts; n++) {
     if (!(await attempt()).stale) return;
   }
@@ -28,7 +28,7 @@ async function decided(attempt: () => Promise<{ stale: boolean }>): Promise<void
 }
 
 /** @throws RequestError `forbidden` if the user has lost the right meanwhile */
-function need(room: Room, connection: Connection, right: Parameters<typeof has>[2]): void {
+export function need(room: Room, connection: Connection, right: Parameters<typeof has>[2]): void {
   if (!has(room, connection, right)) throw new RequestError('forbidden');
 }
 

@@ -139,7 +139,7 @@ export async function deleteMessage(
 async function tellAuthor(chat: Chat, room: Room, author: string, data: object): Promise<void> {
   const member = await memberOf(chat, room, author);
   // An author who was removed gets no more events of the room.
-  if (!mayRead(room.record, member)) return;
+  if (!mayRead(room.record, member, chat.directory.restrictions.isBanned(room.record.id, author))) return;
   await chat.everywhere(author, { is: 'push', name: 'deleted', data });
 }
 

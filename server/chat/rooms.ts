@@ -34,7 +34,11 @@ export function readyRoomsOf(
     const room = connection.person.memberships.has(id) ? undefined : directory.find(connection.person, id);
     if (room !== undefined) rooms.push(room);
   }
-  const publicRooms = directory.publicRooms.count;
+  // From which public rooms the user is banned, no list tells.
+  const hidden = directory.restrictions
+    .bannedFrom(connection.person.user.id)
+    .filter((id) => directory.room(id)?.record.kind === 'public');
+  const publicRooms = directory.publicRooms.count - hidden.length;
   const all = own.length + publicRooms - own.filter(({ record }) => record.kind === 'public').length;
   const first = configured.find((id) => directory.find(connection.person, id) !== undefined);
   return {
@@ -63,6 +67,7 @@ export function list(
   for (let n = from; n < rooms.length; n++) {
     const { room, key, name } = rooms[n] as ListedRoom;
     if (!member && person.memberships.has(room.record.id)) continue;
+    if (directory.find(person, room.record.id) === undefined) continue;
     if (wanted !== undefined && !name.includes(wanted)) continue;
     const summary = summaryOf(directory, room, connection);
     bytes += Buffer.byteLength(JSON.stringify(summary)) + 1;

@@ -30,6 +30,11 @@ export function summaryOf(directory: Directory, room: Room, connection: Connecti
   };
   if (record.slow !== undefined) summary.slow = record.slow;
   if (record.firstSeq > 1) summary.firstSeq = record.firstSeq;
+  const muted = directory.restrictions.muteOf(record.id, identity.id);
+  if (muted !== undefined) {
+    summary.mutedForMs = muted.forMs;
+    if (muted.mute.reason !== undefined) summary.mutedReason = muted.mute.reason;
+  }
   if (record.topic !== undefined) summary.topic = record.topic;
   if (member !== undefined) summary.role = member.role;
   if (partner !== undefined) {

@@ -68,6 +68,30 @@ export interface MemberRecord {
   acted: number;
   /** When the last own message was sent; absent if there is none. Milliseconds since 1970. */
   wroteAt?: number;
+  /** What moderators have laid on the user there, member or not. */
+  restricted?: Partial<Record<RestrictionKind, Restriction>>;
+  /** While the user is banned: the sources that make a member again when the ban ends. `sources` is 0 until then. */
+  held?: number;
+}
+
+/** Muted: may not write. Banned: may not know of the room, whatever made the user a member. */
+export const restrictionKinds = ['muted', 'banned'] as const;
+export type RestrictionKind = (typeof restrictionKinds)[number];
+
+export interface Restriction {
+  /** Milliseconds since 1970, by the wall clock; absent for good. */
+  until?: number;
+  reason?: string;
+  /** The moderator's id. */
+  by: string;
+}
+
+/** Milliseconds of what has no end. The largest whole number that every client holds exactly. */
+export const forGood = Number.MAX_SAFE_INTEGER;
+
+/** Milliseconds until it ends; 0 or less if it is over. */
+export function leftOf({ until }: Restriction, at: number): number {
+  return until === undefined ? forGood : until - at;
 }
 
 /** The other one of the two who have a direct room. */
@@ -96,6 +120,7 @@ export interface Partner {
   shares: boolean;
 }
 
+/** Of a user on the whole site, by the PHP application. Moderators of a room lay a `Restriction` on somebody. */
 export interface Ban {
   /** Milliseconds since 1970; absent for good. */
   until?: number;
@@ -171,8 +196,10 @@ export type Change = {
       before: MemberRecord | null;
       now: MemberRecord;
       by: Source;
-      cause: 'left' | 'removed' | 'other';
+      cause: 'left' | 'removed' | 'banned' | 'other';
     }
+  /** It has begun, changed or (null) ended. What a ban does to a membership is a change of its own, after it. */
+  | { type: 'restricted'; room: RoomRecord; user: string; kind: RestrictionKind; now: Restriction | null }
   | { type: 'read'; room: string; user: string; readSeq: number }
   | { type: 'user'; user: UserRecord }
   | { type: 'ban'; user: string; ban: Ban | null }
@@ -204,12 +231,12 @@ export interface Writes {
    * Stores a message; marks the room as read up to it for the sender. A `clientId` that this user has used in this
    * room before stores nothing and gives the stored message as it is now.
    * Codes: `unknown_room` (also for users who are not members), `conflict` (same clientId, other text, replyTo or files),
-   * `forbidden` (moderators alone write there), `unknown_message` (replyTo names none), `unknown_file` (no loose one of this user and room),
+   * `forbidden` (moderators alone write there), `muted`, `unknown_message` (replyTo names none), `unknown_file` (no loose one of this user and room),
    * `rate_limited` (slow mode).
    */
   send: { in: NewMessage & Sending; out: { message: Message; repeated: boolean } };
   /**
-   * `files`: those that it carries from now on; absent for no change. Codes: `unknown_message` (none, or deleted),
+   * `files`: those that it carries from now on; absent for no change. Codes: `muted`, `unknown_message` (none, or deleted),
    * `forbidden` (another's), `conflict` (changed after `rev`; the error carries the message as it is now), `unknown_file`
    * (neither one of this message nor one that it may carry), `bad_request` (nothing would be left).
    */
@@ -325,6 +352,20 @@ export interface Writes {
     };
     out: { stale: boolean };
   };
+  /** Lays it on a user of a room, or (null) lifts it. Codes: `unknown_room`. */
+  restrict: {
+    in: {
+      room: string;
+      user: string;
+      kind: RestrictionKind;
+      restriction: Restriction | null;
+      access?: number;
+      at: number;
+    };
+    out: { stale: boolean };
+  };
+  /** Lifts what has ended by that time, so many at a time. */
+  endRestrictions: { in: { before: number; most: number }; out: { ended: number } };
   /** Codes: `unknown_room`, `unknown_user` (not a member). */
   setRole: { in: { room: string; user: string; role: RoomRole; access?: number }; out: { stale: boolean } };
   /** Codes: `unknown_room` (not a member). */
@@ -349,6 +390,10 @@ export interface Reads {
   /** For the start: all rooms that everybody may read. */
   publicRooms: { in: null; out: RoomRecord[] };
   bans: { in: null; out: { user: string; ban: Ban }[] };
+  restrictions: {
+    in: null;
+    out: { room: string; user: string; restricted: NonNullable<MemberRecord['restricted']> }[];
+  };
   room: { in: { room: string }; out: RoomRecord | null };
   partner: { in: { user: string; other: string; room: string }; out: Partner };
   /** All rooms that a user is a member of, and what is known of the user. */

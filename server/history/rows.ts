@@ -1,5 +1,6 @@
 import type { Message, MessageFile, Reaction } from '../events.ts';
 import {
+  forGood,
   type MemberRecord,
   maxPageBytes,
   type Page,
@@ -37,7 +38,7 @@ export function roomFrom(row: Row): RoomRecord {
   };
 }
 
-export const memberColumns = 'sources, role, read_seq, notify, acted, wrote_at';
+export const memberColumns = 'sources, role, read_seq, notify, acted, wrote_at, restricted, held';
 
 export function memberFrom(row: Row): MemberRecord {
   return {
@@ -47,6 +48,24 @@ export function memberFrom(row: Row): MemberRecord {
     ...(row.notify === null ? {} : { notify: row.notify as NonNullable<MemberRecord['notify']> }),
     acted: row.acted as number,
     ...(row.wrote_at === null ? {} : { wroteAt: row.wrote_at as number }),
+    ...(row.restricted === null ? {} : { restricted: JSON.parse(row.restricted as string) }),
+    ...(row.held === null ? {} : { held: row.held as number }),
+  };
+}
+
+/** What the columns `restricted` and `restricted_until` say of a member: the latter is when the first of them ends. */
+export function restrictedOf({ restricted }: MemberRecord): [json: string | null, until: number | null] {
+  if (restricted === undefined) return [null, null];
+  const ends = Object.values(restricted).map(({ until = forGood }) => until);
+  return [JSON.stringify(restricted), Math.min(...ends)];
+}
+
+/** What `restrictions` reads. */
+export function restrictionFrom({ room, user_id, restricted }: Row): Reads['restrictions']['out'][number] {
+  return {
+    room: room as string,
+    user: user_id as string,
+    restricted: JSON.parse(restricted as string),
   };
 }
 

@@ -13,11 +13,15 @@ import {
   acted,
   type Change,
   isMember,
+  leftOf,
   type MemberRecord,
   mostReactions,
   type NewMessage,
   namedReactors,
+  type Restriction,
+  type RestrictionKind,
   type RoomRecord,
+  restrictionKinds,
   type Sending,
   sources,
   type UserRecord,
@@ -49,6 +53,7 @@ export const rules: { [Op in keyof Writes]: Rule<Op> } = {
     if (repeat !== null) return { message: repeat, repeated: true };
     const free = !input.asMember || input.siteModerator === true || isRoomModerator(member);
     if (room.write === 'moderators' && !free) refuse('forbidden');
+    if (input.asMember) checkMuted(member, input.sentAt);
     checkReply(room, input.replyTo);
     const files = filesOf(work, input, { chosen: input.files ?? [] });
     if (room.slow !== undefined && !free) checkPause(room.slow, member, input);
@@ -85,6 +90,7 @@ export const rules: { [Op in keyof Writes]: Rule<Op> } = {
 
   edit(work, { room: id, seq, user, text, files: chosen, rev, at }, changes) {
     const room = existingFor(work, id, user);
+    checkMuted(work.member(id, user), at);
     const before = messageIn(work, room, seq);
     if (before === undefined || before.deletedAt !== undefined) refuse('unknown_message');
     if (before.user.id !== user) refuse('forbidden');
@@ -283,6 +289,7 @@ export const rules: { [Op in keyof Writes]: Rule<Op> } = {
     const results = users.map(({ id: user, name }) => {
       const before = work.member(id, user);
       if (!isMember(before)) {
+        if (source === 'people' && isBanned(before)) return 'forbidden' as const;
         if (before !== undefined && !mayReturn) return 'forbidden' as const;
         if (most > 0 && existing(work, id).members >= most) return 'limit_reached' as const;
       }
@@ -297,7 +304,8 @@ export const rules: { [Op in keyof Writes]: Rule<Op> } = {
 
   join(work, { room: id, user, at }, changes) {
     const room = existing(work, id);
-    if (room.kind !== 'public' && !isMember(work.member(id, user.id))) refuse('unknown_room');
+    const before = work.member(id, user.id);
+    if (room.kind === 'public' ? isBanned(before) : !isMember(before)) refuse('unknown_room');
     rename(work, user, changes);
     if (room.kind === 'public') actInPublic(work, user, changes);
     add(
@@ -315,6 +323,25 @@ export const rules: { [Op in keyof Writes]: Rule<Op> } = {
     if (isStale(room, access)) return { stale: true };
     for (const user of users) take(work, id, user, { bits, by, cause, at }, changes);
     return { stale: false };
+  },
+
+  restrict(work, { room: id, user, kind, restriction, access, at }, changes) {
+    if (isStale(existing(work, id), access)) return { stale: true };
+    restrict(work, id, user, { kind, restriction, at }, changes);
+    return { stale: false };
+  },
+
+  endRestrictions(work, { before, most }, changes) {
+    const ended = work.endedRestrictions(before, most);
+    for (const { room, user } of ended) {
+      const { restricted = {} } = work.member(room, user) ?? {};
+      for (const kind of restrictionKinds) {
+        const known = restricted[kind];
+        if (known === undefined || leftOf(known, before) > 0) continue;
+        restrict(work, room, user, { kind, restriction: null, at: before }, changes);
+      }
+    }
+    return { ended: ended.length };
   },
 
   setRole(work, { room: id, user, role, access }, changes) {
@@ -430,6 +457,17 @@ function checkPause(
 /** A message that is not too old: see `expire`. */
 function messageIn(work: Work, room: RoomRow, seq: number): Message | undefined {
   return seq < room.firstSeq ? undefined : work.message(room.id, seq);
+}
+
+/** @throws RequestError `muted` */
+function checkMuted(member: MemberRecord | undefined, at: number): void {
+  const muted = member?.restricted?.muted;
+  const wait = muted === undefined ? 0 : leftOf(muted, at);
+  if (wait > 0) throw new RequestError('muted', undefined, { retryAfterMs: wait });
+}
+
+function isBanned(member: MemberRecord | undefined): member is MemberRecord & { held: number } {
+  return member?.held !== undefined;
 }
 
 function isStale(room: RoomRow, access: number | undefined): boolean {
@@ -638,10 +676,15 @@ function add(
 ): void {
   const room = existing(work, id);
   const before = work.member(id, user.id);
-  const lastActed = before?.acted ?? acted.never;
-  const kept = before?.wroteAt === undefined ? {} : { wroteAt: before.wroteAt };
-  const was = isMember(before);
   const bits = how.source === undefined ? 0 : sources[how.source];
+  if (isBanned(before)) {
+    const held = before.held | bits;
+    if (held !== before.held) work.putMember(id, user.id, { ...before, held });
+    return;
+  }
+  const lastActed = before?.acted ?? acted.never;
+  const { wroteAt, restricted } = before ?? {};
+  const was = isMember(before);
   const now: MemberRecord = was
     ? { ...before, sources: before.sources | bits, acted: Math.max(lastActed, how.acted) }
     : {
@@ -649,7 +692,8 @@ function add(
         role: how.role,
         readSeq: how.readSeq ?? room.lastSeq,
         acted: Math.max(lastActed, how.acted),
-        ...kept,
+        ...(wroteAt === undefined ? {} : { wroteAt }),
+        ...(restricted === undefined ? {} : { restricted }),
       };
   if (was && now.sources === before.sources && now.acted === before.acted) return;
   if (!was) countMembers(work, room, 1, how.at);
@@ -671,6 +715,11 @@ function take(
 ): void {
   const room = existing(work, id);
   const before = work.member(id, user);
+  if (isBanned(before)) {
+    const held = before.held & ~bits;
+    if (held !== before.held) work.putMember(id, user, { ...before, held });
+    return;
+  }
   if (!isMember(before)) return;
   const left = before.sources & ~bits;
   if (left === before.sources) return;
@@ -678,9 +727,50 @@ function take(
     left === 0 ? { ...before, sources: 0, role: 'member' } : { ...before, sources: left };
   if (left === 0) countMembers(work, room, -1, at);
   putMember(work, { room: id, user, before, now, by, cause }, changes);
-  if (left !== 0 || before.role !== 'owner') return;
+  if (left === 0) handOver(work, id, user, before, changes);
+}
+
+/** Somebody is no member any more: an owner's room goes to another. */
+function handOver(work: Work, id: string, user: string, before: MemberRecord, changes: Change[]): void {
+  if (before.role !== 'owner') return;
   const next = work.successor(id, user);
   if (next !== undefined) setRole(work, id, next, 'owner', changes);
+}
+
+/** Changes what is laid on a user of a room. A ban takes the membership away, and its end gives it back. */
+function restrict(
+  work: Work,
+  id: string,
+  user: string,
+  { kind, restriction, at }: { kind: RestrictionKind; restriction: Restriction | null; at: number },
+  changes: Change[],
+): void {
+  const room = existing(work, id);
+  const before = work.member(id, user) ?? { sources: 0, role: 'member', readSeq: 0, acted: acted.never };
+  if (restriction === null && before.restricted?.[kind] === undefined) return;
+  const { restricted, held: _, ...rest } = before;
+  const { [kind]: _former, ...others } = restricted ?? {};
+  const all = restriction === null ? others : { ...others, [kind]: restriction };
+  const laid = Object.keys(all).length === 0 ? {} : { restricted: all };
+  const wasMember = isMember(before);
+  let now: MemberRecord = { ...before, ...laid };
+  if (kind === 'banned') {
+    const held = before.held ?? before.sources;
+    // Who comes back is a member like a new one.
+    if (restriction === null) now = { ...rest, sources: held, readSeq: room.lastSeq, ...laid };
+    else now = { ...rest, sources: 0, role: 'member', held, ...laid };
+  } else if (restriction === null) {
+    now = { ...rest, ...(isBanned(before) ? { held: before.held } : {}), ...laid };
+  }
+  const is = isMember(now);
+  if (is === wasMember) work.putRoom({ ...room, access: room.access + 1 });
+  else countMembers(work, room, is ? 1 : -1, at);
+  changes.push({ type: 'restricted', room: record(work, room), user, kind, now: restriction });
+  if (is === wasMember) return work.putMember(id, user, now);
+  const since = is ? at : undefined;
+  const cause = is ? 'other' : 'banned';
+  putMember(work, { room: id, user, before, now, since, by: 'people', cause }, changes);
+  if (!is) handOver(work, id, user, before, changes);
 }
 
 function setRole(work: Work, id: string, user: string, role: MemberRecord['role'], changes: Change[]): void {

@@ -38,8 +38,10 @@ export interface Work {
   /** Who takes over from `except`: the longest-standing moderator, otherwise the longest-standing member. */
   successor(room: string, except: string): string | undefined;
   owner(room: string): string | undefined;
-  /** The rooms of which the user is a member because of the session. */
+  /** The rooms of which the user is a member because of the session, or would be without a ban. */
   sessionRooms(user: string): string[];
+  /** Of whom something has ended by that time, in rooms that exist. */
+  endedRestrictions(before: number, most: number): { room: string; user: string }[];
   /** @param since when this membership began, in milliseconds since 1970, where it begins now */
   putMember(room: string, user: string, member: MemberRecord, since?: number): void;
 

@@ -162,12 +162,16 @@ async function carryOut(
   }
   if (retryAfterMs === null && handler.order === 'ordered') return handler.run(context);
   if (retryAfterMs === null) {
-    return limits.reads.run(user, () => {
+    return limits.reads.run(user, async () => {
       // The cost of earlier answers was unknown when this request arrived, so it is counted again.
       limits.requests.giveBack(user, taken, weight);
       const tooMany = limits.requests.take(user, weight);
       if (tooMany !== null) throw new RequestError('rate_limited', undefined, { retryAfterMs: tooMany });
-      return handler.run(context);
+      const answer = await handler.run(context);
+      // Removed or banned while it was read: nothing of the room reaches the user after the event that says so.
+      if (room !== undefined && handler.order === 'read')
+        found(chat.directory.find(connection.person, room.record.id));
+      return answer;
     });
   }
   const due = await handler.probe?.(context);
@@ -185,7 +189,10 @@ function refusalByRights(
   const allowed =
     handler.right === undefined || rightsIn(room.record, actorOf(room, connection)).includes(handler.right);
   if (!allowed || handler.allowed?.(context) === false) return new RequestError('forbidden');
-  return null;
+  if (handler.right !== 'send') return null;
+  const { restrictions } = context.chat.directory;
+  const muted = restrictions.muteOf(room.record.id, connection.person.user.id);
+  return muted === undefined ? null : new RequestError('muted', undefined, { retryAfterMs: muted.forMs });
 }
 
 /** A repeat is answered even to users who may not do it any more, or a lost answer could not be asked for again. */

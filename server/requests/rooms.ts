@@ -9,6 +9,7 @@ import {
   setRole,
   update,
 } from '../chat/members.ts';
+import { restrict, restricted } from '../chat/moderation.ts';
 import { create, created, join, leave, list, mayCreate, sync } from '../chat/rooms.ts';
 import { canOf } from '../chat/summary.ts';
 import type { RequestHandlers } from './request.ts';
@@ -27,6 +28,9 @@ export const roomRequests: RequestHandlers<
   | 'room:role'
   | 'room:members'
   | 'room:notify'
+  | 'room:mute'
+  | 'room:ban'
+  | 'room:restricted'
   | 'direct:open'
   | 'user:find'
 > = {
@@ -94,6 +98,23 @@ export const roomRequests: RequestHandlers<
   'room:notify': {
     order: 'change',
     run: ({ chat, connection, room, payload }) => setNotify(chat, connection, room, payload),
+  },
+  'room:mute': {
+    order: 'change',
+    right: 'moderate',
+    counts: () => ({ change: 1 }),
+    run: ({ chat, connection, room, payload }) => restrict(chat, connection, room, 'muted', payload),
+  },
+  'room:ban': {
+    order: 'change',
+    right: 'moderate',
+    counts: () => ({ change: 1 }),
+    run: ({ chat, connection, room, payload }) => restrict(chat, connection, room, 'banned', payload),
+  },
+  'room:restricted': {
+    order: 'read',
+    right: 'moderate',
+    run: ({ chat, room, payload }) => restricted(chat, room, payload),
   },
   'direct:open': {
     order: 'change',

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { Change, History, Writes } from '../../server/history/history.ts';
+import { type Change, type History, sources, type Writes } from '../../server/history/history.ts';
 
 const ann = { id: '1', name: 'Ann' };
 const ben = { id: '2', name: 'Ben' };
@@ -110,5 +110,119 @@ export function moderationContract(
     );
     // Nothing was measured: one message is let through.
     await send(ben, { sentAt: at - 2 * hour });
+  });
+
+  const memberOf = async (user: string, room = 'lobby') =>
+    (await now().history.read('membersOf', { room, users: [user] }))[0];
+  const restrict = (
+    user: string,
+    kind: 'muted' | 'banned',
+    restriction: Writes['restrict']['in']['restriction'],
+    over: Partial<Writes['restrict']['in']> = {},
+  ) => write('restrict', { room: 'lobby', user, kind, restriction, at, ...over });
+  const accessOf = async (history = now().history) =>
+    (await history.read('room', { room: 'lobby' }))?.access as number;
+  const by = '1';
+
+  test('a mute: no word and no edit until it ends, also of one who comes later; it raises `access` at both ends', async () => {
+    await join(ann, ben);
+    await send(ben);
+    const access = await accessOf();
+    now().changes.length = 0;
+    const mute = { until: at + 5000, reason: 'spam', by };
+    await restrict(ben.id, 'muted', mute);
+    expect(now().changes).toMatchObject([{ type: 'restricted', user: ben.id, kind: 'muted', now: mute }]);
+    expect(await restrict(ben.id, 'muted', null, { access })).toEqual({ stale: true });
+    const refusal = refused('muted', { retryAfterMs: 4000 });
+    await expect(send(ben, { sentAt: at + 1000, replyTo: 99 })).rejects.toEqual(refusal);
+    const edit = { room: 'lobby', seq: 1, user: ben.id, text: 'x' };
+    await expect(write('edit', { ...edit, at: at + 1000 })).rejects.toEqual(refusal);
+    await send(ben, { sentAt: at + 1000, asMember: false });
+    await write('removeMembers', {
+      room: 'lobby',
+      users: [ben.id],
+      sources: sources.people,
+      by: 'people',
+      cause: 'left',
+      at,
+    });
+    const history = await now().reopen();
+    await history.write('join', { room: 'lobby', user: ben, at });
+    expect(await history.read('restrictions', null)).toEqual([
+      { room: 'lobby', user: ben.id, restricted: { muted: mute } },
+    ]);
+    const sent = { room: 'lobby', user: ben, text: 'x', asMember: true, clientId: 'muted' };
+    await expect(history.write('send', { ...sent, sentAt: at })).rejects.toEqual(
+      refused('muted', { retryAfterMs: 5000 }),
+    );
+    await history.write('send', { ...sent, sentAt: at + 5000 });
+    const before = await accessOf(history);
+    expect(await history.write('endRestrictions', { before: at + 4999, most: 9 })).toEqual({ ended: 0 });
+    expect(await history.write('endRestrictions', { before: at + 5000, most: 9 })).toEqual({ ended: 1 });
+    expect(await history.write('endRestrictions', { before: at + 5000, most: 9 })).toEqual({ ended: 0 });
+    expect([before - access, await accessOf(history)]).toEqual([3, before + 1]);
+    expect(await history.read('restrictions', null)).toEqual([]);
+  });
+
+  test('a ban for good: no member whatever came before or comes then, and one again when it is lifted', async () => {
+    const lobby = [{ id: 'lobby', name: 'lobby' }];
+    await join(ann, ben);
+    await write('setRole', { room: 'lobby', user: ben.id, role: 'owner' });
+    await send(ann);
+    now().changes.length = 0;
+    await restrict(ben.id, 'banned', { by });
+    expect(now().changes).toMatchObject([
+      { type: 'restricted', kind: 'banned', room: { members: 1 } },
+      { type: 'member', user: { id: ben.id }, now: { sources: 0, role: 'member' }, cause: 'banned' },
+      { type: 'member', user: { id: ann.id }, now: { role: 'owner' } },
+    ]);
+    const found = await now().history.read('members', { room: 'lobby', limit: 9 });
+    expect(found.members.map(({ user }) => user.id)).toEqual([ann.id]);
+    await expect(join(ben)).rejects.toEqual(refused('unknown_room'));
+    await expect(send(ben)).rejects.toEqual(refused('unknown_room'));
+    await expect(write('markRead', { room: 'lobby', user: ben.id, seq: 1 })).rejects.toEqual(
+      refused('unknown_room'),
+    );
+    const add = (source: 'people' | 'api') =>
+      write('addMembers', { room: 'lobby', users: [ben], source, mayReturn: true, at });
+    expect((await add('people')).results).toEqual(['forbidden']);
+    expect((await add('api')).results).toEqual([null]);
+    await write('arrive', { user: ben, rooms: lobby, at });
+    expect(await now().history.read('room', { room: 'lobby' })).toMatchObject({ members: 1 });
+    // What has made a member of him may end meanwhile.
+    const take = { room: 'lobby', users: [ben.id], by: 'people', cause: 'removed', at } as const;
+    await write('removeMembers', { ...take, sources: sources.people });
+    expect(await memberOf(ben.id)).toMatchObject({ sources: 0, held: sources.api | sources.session });
+    await write('arrive', { user: ben, rooms: [], at });
+    await restrict(ben.id, 'muted', { by });
+    now().changes.length = 0;
+    await restrict(ben.id, 'banned', null);
+    expect(now().changes).toMatchObject([
+      { type: 'restricted', kind: 'banned', now: null, room: { members: 2 } },
+      { type: 'member', before: { sources: 0 }, now: { sources: sources.api, readSeq: 1 }, cause: 'other' },
+    ]);
+    expect(await memberOf(ben.id)).toEqual({
+      sources: sources.api,
+      role: 'member',
+      readSeq: 1,
+      acted: 1,
+      restricted: { muted: { by } },
+    });
+  });
+
+  test('of somebody who never was there; bans end by time, several at once, and go with their room', async () => {
+    await join(ann);
+    for (const [n, user] of ['2', '3', '4'].entries()) {
+      await restrict(user, 'banned', { until: at + n, by });
+      await restrict(user, 'banned', { until: at + n, by, reason: 'again' });
+    }
+    await expect(join(ben)).rejects.toEqual(refused('unknown_room'));
+    const end = (most: number) => write('endRestrictions', { before: at + 1, most });
+    expect([await end(1), await end(5), await end(5)]).toEqual([{ ended: 1 }, { ended: 1 }, { ended: 0 }]);
+    await join(ben);
+    expect(await memberOf(ben.id)).toMatchObject({ sources: sources.people, role: 'member' });
+    await write('deleteRoom', { room: 'lobby' });
+    expect(await now().history.read('restrictions', null)).toEqual([]);
+    expect(await write('endRestrictions', { before: at + 9, most: 5 })).toEqual({ ended: 0 });
   });
 }

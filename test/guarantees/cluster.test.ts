@@ -244,6 +244,12 @@ const eventOf = (client: ChatClient, name: string, limit = 1500) =>
     interval: 5,
   });
 
+const lastOf = (client: ChatClient, name: string) =>
+  expect.poll(() => client.events.findLast((event) => event.name === name)?.payload, {
+    timeout: 1500,
+    interval: 5,
+  });
+
 /** Every hint once more, some of them late: so also in another order. */
 async function disturb(): Promise<void> {
   const client = createClient({ url: `redis://127.0.0.1:${redis.port}` });
@@ -409,9 +415,20 @@ describe('two servers', () => {
       expect((await cy.ended).reason).toBe('kicked');
       await expect.poll(seen, { timeout: within(2500), interval: 5 }).toBe(false);
 
+      await ann.request('room:mute', { room, user: '2', seconds: 600 });
+      await lastOf(bob, 'room:changed').toMatchObject({ id: room, mutedForMs: expect.any(Number) });
+      await expect(bob.request('message:send', { room, text: 'x', clientId: newClientId() })).rejects.toThrow(
+        'muted',
+      );
+      await ann.request('room:ban', { room, user: '2', seconds: 600 });
+      await lastOf(bob, 'room:removed').toMatchObject({ room, readable: false, reason: 'banned' });
+      await expect(bob.request('room:join', { room })).rejects.toThrow('unknown_room');
+      await ann.request('room:ban', { room, user: '2', seconds: 0 });
+      await lastOf(bob, 'room:added').toMatchObject({ id: room, mutedForMs: expect.any(Number) });
+      await bob.request('room:join', { room });
       await ann.request('room:remove', { room, user: '2' });
       await ann.request('message:send', { room, text: 'he is gone', clientId: newClientId() });
-      await eventOf(bob, 'room:removed').toMatchObject({ room, reason: 'removed' });
+      await lastOf(bob, 'room:removed').toMatchObject({ room, reason: 'removed' });
       expect(bob.messages()).toHaveLength(2);
       await expect(bob.request('room:sync', { room, since: 0 })).rejects.toThrow('unknown_room');
 

@@ -35,6 +35,7 @@ export async function openChatOver(
     rooms: [],
     retention: { rooms: 0, direct: 0 },
     kick: ignore,
+    onEndFailure: unexpected,
     onSweepFailure: unexpected,
     ...over(history),
   });

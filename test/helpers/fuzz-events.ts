@@ -98,6 +98,7 @@ const fields: Record<string, Json> = {
     [{ id: 'a b' }],
     [1],
   ),
+  seconds: number,
   emoji: json('👍', '❤️', '👩🏽‍💻', '', '👍👍', '\u2764', 'x'),
 };
 const otherKey = fc.oneof(
@@ -206,6 +207,9 @@ const dataKeys: Record<RequestName, string> = {
   'room:invite': 'added,failed',
   'room:remove': '',
   'room:role': '',
+  'room:mute': '',
+  'room:ban': '',
+  'room:restricted': 'users',
   'room:members': 'count,members',
   'room:notify': 'room',
   'direct:open': 'room',

@@ -187,6 +187,21 @@ export function randomWrites(roll: (below: number) => number): () => Write {
       }),
     ],
     [
+      3,
+      () => ({
+        op: 'restrict',
+        input: {
+          room: one(roomIds),
+          user: one(userIds),
+          kind: one(['muted', 'banned'] as const),
+          restriction: one([null, { by: '1' }, { by: '2', until: at + roll(20), reason: 'spam' }]),
+          at: at++,
+          ...(roll(5) === 0 ? { access: roll(8) } : {}),
+        },
+      }),
+    ],
+    [1, () => ({ op: 'endRestrictions', input: { before: at, most: 1 + roll(3) } })],
+    [
       1,
       () => ({
         op: 'setNotify',
@@ -276,7 +291,11 @@ export async function readAll(history: History): Promise<unknown> {
   }
   const known = sorted(await history.read('users', { ids: userIds }), ({ id }) => id);
   const bans = sorted(await history.read('bans', null), ({ user }) => user);
-  return { publicRooms, users, content, searches, known, bans };
+  const restrictions = sorted(
+    await history.read('restrictions', null),
+    ({ room, user }) => `${room} ${user}`,
+  );
+  return { publicRooms, users, content, searches, known, bans, restrictions };
 }
 
 /** The ids of messages are random. */

@@ -79,7 +79,7 @@ export async function entriesAfter({ dialect, connection }: Database, after: num
         }
         return [{ type: 'message', is: overtaken.has(key) ? 'new' : change.is, message }];
       }
-      if (change.type !== 'room' && change.type !== 'member') return [change];
+      if (!isOfRoom(change)) return [change];
       const last = messages.get(keyOf(lastOf(change.room)));
       return [last === undefined ? change : { ...change, room: { ...change.room, last } }];
     }),
@@ -100,15 +100,20 @@ function stored({ asker: _, ...change }: Change): Stored {
     const { room, seq, rev } = change.message;
     return { type: 'message', is: change.is, message: { room, seq, rev } };
   }
-  if (change.type !== 'room' && change.type !== 'member') return change;
+  if (!isOfRoom(change)) return change;
   const { last: _last, ...room } = change.room;
   return { ...change, room };
+}
+
+/** Whether it carries the room as it is then. */
+function isOfRoom(change: Stored): change is Extract<Stored, { room: RoomRecord }> {
+  return 'room' in change && typeof change.room !== 'string';
 }
 
 /** The messages that a change needs. */
 function placesOf(change: Stored): { room: string; seq: number }[] {
   if (change.type === 'message') return [change.message];
-  return change.type === 'room' || change.type === 'member' ? [lastOf(change.room)] : [];
+  return isOfRoom(change) ? [lastOf(change.room)] : [];
 }
 
 async function load(

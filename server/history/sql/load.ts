@@ -129,6 +129,19 @@ export async function load(
       work.emptied = { before, most, ids: rows.map(idOf) };
       found.push(...work.emptied.ids);
     }
+    for (const { before, most } of of('endedRestrictions')) {
+      const rows = await transaction.query(
+        sql`SELECT rooms.id AS id, user_id FROM chat_members AS members JOIN chat_rooms AS rooms ON rooms.num = members.room
+            WHERE restricted_until <= ${before} ORDER BY restricted_until, rooms.id, user_id LIMIT ${most}`,
+      );
+      const ended = rows.map(({ id, user_id }) => ({ room: id as string, user: user_id as string }));
+      work.ended = { before, most, members: ended };
+      for (const { room, user } of ended) {
+        found.push(room);
+        members.push({ room, user });
+        users.add(user);
+      }
+    }
     const guests = of('sessionRooms').filter(({ user }) => !work.sessionRoomsOf.has(user));
     if (guests.length > 0) {
       const among = dialect.among(
@@ -137,7 +150,7 @@ export async function load(
       );
       const rows = await transaction.query(
         sql`SELECT user_id, rooms.id AS id FROM chat_members AS members JOIN chat_rooms AS rooms ON rooms.num = members.room
-            WHERE ${among} AND (sources & 1) <> 0`,
+            WHERE ${among} AND ((sources | coalesce(held, 0)) & 1) <> 0`,
       );
       for (const { user } of guests) work.sessionRoomsOf.set(user, []);
       for (const [user, own] of Map.groupBy(rows, ({ user_id }) => user_id as string)) {

@@ -54,6 +54,8 @@ const needs: { [Op in keyof Writes]: (input: Writes[Op]['in']) => Need[] } = {
   addMembers: ({ room, users }) => [{ what: 'lastMessage', room }, ...people(room, users.map(idOf))],
   join: ({ room, user }) => [{ what: 'lastMessage', room }, ...people(room, [user.id])],
   removeMembers: ({ room, users }) => [{ what: 'lastMessage', room }, ...people(room, users)],
+  restrict: ({ room, user }) => [{ what: 'lastMessage', room }, ...people(room, [user])],
+  endRestrictions: ({ before, most }) => [{ what: 'endedRestrictions', before, most }],
   setRole: ({ room, user }) => [
     { what: 'lastMessage', room },
     { what: 'owner', room },

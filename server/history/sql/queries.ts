@@ -27,6 +27,7 @@ import {
   pageOf,
   type Row,
   reactorsPage,
+  restrictionFrom,
   roomColumns,
   roomFrom,
   userFrom,
@@ -78,6 +79,13 @@ export function queriesOf(dialect: Dialect, connection: Connection): Queries {
           ...(reason === null ? {} : { reason: reason as string }),
         } satisfies Ban,
       })),
+    restrictions: async () =>
+      (
+        await ask(
+          sql`SELECT rooms.id AS id, user_id, restricted FROM chat_members AS members
+              JOIN chat_rooms AS rooms ON rooms.num = members.room WHERE restricted_until > 0`,
+        )
+      ).map(({ id, ...row }) => restrictionFrom({ ...row, room: id })),
     room: async ({ room: id }) =>
       (await withLast(await ask(sql`SELECT ${room} FROM chat_rooms AS rooms WHERE id = ${id}`)))[0] ?? null,
     async partner({ user, other, room }) {

@@ -1,4 +1,4 @@
-import { fileStates, filesColumn, gone, type Row, richOf } from '../rows.ts';
+import { fileStates, filesColumn, gone, type Row, restrictedOf, richOf } from '../rows.ts';
 import { findKeys, nameKey } from '../text-keys.ts';
 import { type Columns, type Dialect, sql, type Value } from './dialect.ts';
 import { storedNameKey } from './load.ts';
@@ -41,6 +41,9 @@ const memberColumns: Columns = [
   'notify',
   'acted',
   'wrote_at',
+  'held',
+  'restricted',
+  'restricted_until',
   'since',
   'sort',
 ];
@@ -88,11 +91,24 @@ export async function store(
     const num = room.num as number;
     for (const [user, member] of room.members) {
       if (!member?.dirty) continue;
-      const { sources, role, readSeq, notify = null, acted, wroteAt = null } = member.row;
+      const { sources, role, readSeq, notify = null, acted, wroteAt = null, held = null } = member.row;
       // A user may have had another name between two operations of the transaction.
       const named = work.users.get(user);
       const sort = named === undefined ? member.sort : storedSortKey(named.row?.name ?? user);
-      members.push([num, user, sources, role, readSeq, notify, acted, wroteAt, member.since, sort]);
+      members.push([
+        num,
+        user,
+        sources,
+        role,
+        readSeq,
+        notify,
+        acted,
+        wroteAt,
+        held,
+        ...restrictedOf(member.row),
+        member.since,
+        sort,
+      ]);
     }
     for (const message of room.messages.values()) {
       if (message === null || message.state === 'stored') continue;

@@ -35,7 +35,8 @@ export type Need =
   | { what: 'owner'; room: string }
   /** So many of those who would take over. */
   | { what: 'heirs'; room: string; most: number }
-  | { what: 'sessionRooms'; user: string };
+  | { what: 'sessionRooms'; user: string }
+  | { what: 'endedRestrictions'; before: number; most: number };
 
 /** Thrown out of a rule that asks for what has not been loaded. It begins anew when that has been done. */
 export class Missing extends Error {
@@ -133,6 +134,7 @@ export class LoadedWork implements Work {
   /** Files of the database that are dropped, or forgotten, whatever else is known of them. */
   readonly dropped = new Set<string>();
   readonly forgotten = new Set<string>();
+  ended: { before: number; most: number; members: { room: string; user: string }[] } | undefined;
   readonly #digestKey: Uint8Array;
   #undo: (() => void)[] = [];
   #kept = 0;
@@ -279,11 +281,20 @@ export class LoadedWork implements Work {
       const member = room?.members.get(user);
       if (room === null || member === null) rooms.delete(id);
       else if (member !== undefined) {
-        if ((member.row.sources & sources.session) !== 0) rooms.add(id);
+        if (((member.row.sources | (member.row.held ?? 0)) & sources.session) !== 0) rooms.add(id);
         else rooms.delete(id);
       }
     }
     return [...rooms];
+  }
+
+  endedRestrictions(before: number, most: number): { room: string; user: string }[] {
+    const { ended } = this;
+    if (ended?.before !== before || ended.most !== most) {
+      throw new Missing({ what: 'endedRestrictions', before, most });
+    }
+    // Another operation of this transaction may have deleted the room.
+    return ended.members.filter(({ room }) => this.#room(room) !== null);
   }
 
   putMember(id: string, user: string, row: MemberRecord, since?: number): void {

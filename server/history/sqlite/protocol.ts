@@ -16,7 +16,7 @@ export type Question = {
 export type Request = Call | { close: true };
 
 /** What is read once, at the start. The thread that writes answers it, so that no other one is needed by then. */
-export const readsAtStart = { publicRooms: true, bans: true } as const satisfies Partial<
+export const readsAtStart = { publicRooms: true, bans: true, restrictions: true } as const satisfies Partial<
   Record<keyof Reads, true>
 >;
 

@@ -18,6 +18,7 @@ import {
   pageOf,
   type Row,
   reactorsPage,
+  restrictionFrom,
   roomColumns,
   roomFrom,
   userFrom,
@@ -42,6 +43,10 @@ export function prepareQueries(db: DatabaseSync): Queries {
   const statements = {
     publicRooms: db.prepare(`SELECT num, ${roomColumns} FROM rooms WHERE kind = 'public'`),
     bans: db.prepare('SELECT user_id, until, reason FROM bans'),
+    restrictions: db.prepare(
+      `SELECT rooms.id AS room, user_id, restricted FROM members JOIN rooms ON rooms.num = members.room
+       WHERE restricted_until > 0`,
+    ),
     room: db.prepare(`SELECT num, ${roomColumns} FROM rooms WHERE id = ?`),
     message: db.prepare(`SELECT ${messageColumns} FROM messages WHERE room = ? AND seq = ?`),
     user: db.prepare('SELECT id, name, acted_public, site_role FROM users WHERE id = ?'),
@@ -113,6 +118,7 @@ export function prepareQueries(db: DatabaseSync): Queries {
           ...(reason === null ? {} : { reason: reason as string }),
         } satisfies Ban,
       })),
+    restrictions: () => statements.restrictions.all().map(restrictionFrom),
     room: ({ room }) => optionalRoom(statements.room.get(room)),
     partner: ({ user, other, room }) => partner(user, other, room),
     user({ user }) {

@@ -16,6 +16,7 @@ import {
   type Reacted,
   type Row,
   reactedFrom,
+  restrictedOf,
   richOf,
   roomColumns,
   roomFrom,
@@ -237,6 +238,11 @@ export class SqliteWork implements Work {
     return this.#statements.sessionRooms.all(user).map(({ id }) => id as string);
   }
 
+  endedRestrictions(before: number, most: number): { room: string; user: string }[] {
+    const rows = this.#statements.endedRestrictions.all(before, most);
+    return rows.map(({ room, user }) => ({ room: room as string, user: user as string }));
+  }
+
   putMember(room: string, user: string, row: MemberRecord, since?: number): void {
     const num = this.#num(room);
     const known = this.#member(room, user);
@@ -246,7 +252,9 @@ export class SqliteWork implements Work {
       since === undefined &&
       before.sources === row.sources &&
       before.role === row.role &&
-      before.notify === row.notify;
+      before.notify === row.notify &&
+      before.restricted === row.restricted &&
+      before.held === row.held;
     if (known !== undefined && onlyRead) {
       known.row = row;
       known.dirty = true;
@@ -262,6 +270,8 @@ export class SqliteWork implements Work {
       row.notify ?? null,
       row.acted,
       row.wroteAt ?? null,
+      row.held ?? null,
+      ...restrictedOf(row),
       since ?? 0,
       sortKey(name),
       since === undefined ? 0 : 1,
@@ -489,13 +499,18 @@ function prepare(db: DatabaseSync) {
     ),
     sessionRooms: db.prepare(
       `SELECT rooms.id AS id FROM members JOIN rooms ON rooms.num = members.room
-       WHERE user_id = ? AND sources & 1`,
+       WHERE user_id = ? AND (sources | coalesce(held, 0)) & 1`,
+    ),
+    endedRestrictions: db.prepare(
+      `SELECT rooms.id AS room, user_id AS user FROM members JOIN rooms ON rooms.num = members.room
+       WHERE restricted_until <= ? ORDER BY restricted_until, room, user LIMIT ?`,
     ),
     putMember: db.prepare(
-      `INSERT INTO members (user_id, room, sources, role, read_seq, notify, acted, wrote_at, since, sort)
-       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+      `INSERT INTO members (user_id, room, sources, role, read_seq, notify, acted, wrote_at, held, restricted,
+         restricted_until, since, sort)
+       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
        ON CONFLICT DO UPDATE SET sources = ?3, role = ?4, read_seq = ?5, notify = ?6, acted = ?7,
-         wrote_at = ?8, since = iif(?11, ?9, since), sort = ?10`,
+         wrote_at = ?8, held = ?9, restricted = ?10, restricted_until = ?11, since = iif(?14, ?12, since), sort = ?13`,
     ),
     updateRead: db.prepare(
       'UPDATE members SET read_seq = ?, acted = ?, wrote_at = ? WHERE user_id = ? AND room = ?',

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type ChatClient, newClientId } from '../../helpers/chat-client.ts';
 import {
   codeOf,
@@ -115,5 +115,183 @@ describe('slow mode', () => {
     await owner.request('room:update', { room, slow: 0 });
     await expect.poll(() => eventsOf(ben, 'room:changed').at(-1)).not.toHaveProperty('slow');
     await say(ben, room);
+  });
+});
+
+const longest = 9_007_199_254_740_991;
+
+describe('a mute', () => {
+  test('lets a member read and not write, until it ends by itself; all devices are told of both ends', async () => {
+    const { room, moderator, others } = await talk(2);
+    const [ben, eve] = others as [Person, Person];
+    const again = await site.again(ben);
+    users.push(again);
+    await ben.request('typing:set', { room, typing: true });
+    await expect.poll(() => eventsOf(eve, 'typing:changed').at(-1)?.typing).toBe(true);
+    const sent = { room, ...text() };
+    const { message } = await ben.request('message:send', sent);
+    await moderator.request('room:mute', { room, user: ben.id, seconds: 2, reason: 'spam' });
+    for (const client of [ben, again]) {
+      await expect
+        .poll(() => eventsOf(client, 'room:changed').at(-1))
+        .toMatchObject({ id: room, mutedReason: 'spam', mutedForMs: expect.any(Number) });
+    }
+    await expect.poll(() => eventsOf(eve, 'typing:changed').at(-1)?.typing).toBe(false);
+    const refused = { ok: false, error: { code: 'muted', retryAfterMs: expect.any(Number) } };
+    expect(await send(ben, room)).toMatchObject(refused);
+    expect(await send(ben, room, { replyTo: 99 })).toMatchObject(refused);
+    expect(await ben.raw('message:edit', { room, seq: 1, text: 'x' })).toMatchObject(refused);
+    expect(await ben.raw('typing:set', { room, typing: true })).toMatchObject(refused);
+    // What was acknowledged to nobody may be asked for again.
+    expect((await ben.request('message:send', sent)).message).toEqual(message);
+    expect(await codeOf(ben, 'message:react', { room, seq: 1, emoji: '👍', on: true })).toBe('ok');
+    expect((await ben.request('message:history', { room })).messages).toHaveLength(1);
+    expect((await again.request('room:join', { room })).room).toMatchObject({ mutedReason: 'spam' });
+    for (const client of [ben, again]) {
+      await expect
+        .poll(() => eventsOf(client, 'room:changed').at(-1), { timeout: 10_000 })
+        .not.toHaveProperty('mutedForMs');
+    }
+    await say(ben, room);
+    // Nobody else is told.
+    expect(eventsOf(eve, 'room:changed')).toEqual([]);
+  });
+
+  test('for good, lifted, and found in the list of the moderators with who laid it', async () => {
+    const { room, owner, moderator, ben } = await talk();
+    await owner.request('room:mute', { room, user: moderator.id });
+    await moderator.request('room:mute', { room, user: ben.id, seconds: 600, reason: 'spam' });
+    await moderator.request('room:ban', { room, user: 'never-seen' });
+    expect(await send(moderator, room)).toMatchObject({ error: { code: 'muted', retryAfterMs: longest } });
+    const { users: listed } = await owner.request('room:restricted', { room });
+    const named = ({ id }: Person) => ({ id, name: `Name of ${id}` });
+    expect(listed).toHaveLength(3);
+    expect(listed).toEqual(
+      expect.arrayContaining([
+        { user: named(moderator), kind: 'muted', by: named(owner) },
+        {
+          user: named(ben),
+          kind: 'muted',
+          reason: 'spam',
+          until: expect.any(Number),
+          by: named(moderator),
+        },
+        { user: { id: 'never-seen', name: 'never-seen' }, kind: 'banned', by: named(moderator) },
+      ]),
+    );
+    await owner.request('room:mute', { room, user: moderator.id, seconds: 0 });
+    await expect.poll(() => eventsOf(moderator, 'room:changed').at(-1)).not.toHaveProperty('mutedForMs');
+    await say(moderator, room);
+  });
+});
+
+describe('a ban', () => {
+  test.each(['public', 'private'] as const)(
+    'takes a %s room away on all devices at once, as if it had never been, until it ends',
+    async (kind) => {
+      const { room, owner, moderator, others } = await talk(2, { kind });
+      const [ben, eve] = others as [Person, Person];
+      const again = await site.again(ben);
+      users.push(again);
+      const secret = `word${newClientId().replaceAll('-', 'x')}`;
+      await say(eve, room, secret);
+      const before = (await owner.request('room:join', { room })).room.members;
+      await moderator.request('room:ban', { room, user: ben.id, seconds: 3, reason: 'enough' });
+      for (const client of [ben, again]) {
+        await expect
+          .poll(() => eventsOf(client, 'room:removed'))
+          .toEqual([{ room, readable: false, reason: 'banned', text: 'enough', until: expect.any(Number) }]);
+      }
+      const until = eventsOf(ben, 'room:removed')[0]?.until as number;
+      const heard = ben.events.length;
+      await say(eve, room, `${secret} again`);
+      await owner.request('room:update', { room, topic: secret });
+      const requests: [string, object][] = [
+        ['room:join', {}],
+        ['room:sync', { since: 0 }],
+        ['room:members', {}],
+        ['room:notify', { notify: 'all' }],
+        ['message:send', text()],
+        ['message:edit', { seq: 1, text: 'x' }],
+        ['message:react', { seq: 1, emoji: '👍', on: true }],
+        ['message:reactions', { seq: 1, emoji: '👍' }],
+        ['message:history', {}],
+        ['message:search', { query: secret }],
+        ['read:mark', { seq: 1 }],
+      ];
+      for (const [event, payload] of requests) {
+        const answer = await ben.raw(event, { room, ...payload });
+        const none = await ben.raw(event, { room: 'u-none', ...payload });
+        expect([event, answer]).toMatchObject([event, { error: { code: 'unknown_room' } }]);
+        expect([event, answer]).toEqual([event, none]);
+      }
+      const fresh = await site.again(ben);
+      users.push(fresh);
+      const learnt = [
+        fresh.ready,
+        await ben.request('room:list', { member: true }),
+        await ben.request('room:list', { member: false }),
+        await ben.request('message:search', { query: secret }),
+        ben.events.slice(heard),
+      ];
+      expect(JSON.stringify(learnt)).not.toContain(room);
+      expect(JSON.stringify(learnt)).not.toContain(secret);
+      const listed = await eve.request('room:members', { room });
+      expect(listed.count).toBe(before - 1);
+      expect(listed.members.map(({ user: { id } }) => id)).not.toContain(ben.id);
+      const joined = await eve.request('room:join', { room });
+      expect(joined.present.map(({ id }) => id)).not.toContain(ben.id);
+      await expect
+        .poll(() => eventsOf(eve, 'members:changed').flatMap(({ changed }) => changed))
+        .toContainEqual({ user: { id: ben.id, name: `Name of ${ben.id}` }, gone: true });
+      if (kind === 'private')
+        expect((await owner.request('room:invite', { room, users: [ben.id] })).failed).toEqual([
+          { user: ben.id, code: 'forbidden' },
+        ]);
+      // What made a member of him counts again.
+      const added = await vi.waitUntil(
+        () => ben.events.slice(heard).find(({ name }) => name === 'room:added'),
+        { timeout: 10_000 },
+      );
+      expect(Date.now()).toBeGreaterThanOrEqual(until);
+      expect(added.payload).toMatchObject({ id: room, member: true, role: 'member', unread: 0 });
+      expect((await ben.request('room:join', { room })).messages).toHaveLength(2);
+    },
+  );
+
+  test('of a site’s list or the API counts as any other; it takes a moderator’s role, and hands the room over', async () => {
+    const { room, owner, moderator } = await talk(0, { kind: 'private' });
+    const admin = await user({ roles: 'admin' });
+    await owner.request('room:invite', { room, users: [admin.id] });
+    await admin.request('room:ban', { room, user: owner.id });
+    await expect.poll(() => eventsOf(moderator, 'room:changed').at(-1)?.role).toBe('owner');
+    await admin.request('room:ban', { room, user: owner.id, seconds: 0 });
+    await expect.poll(() => eventsOf(owner, 'room:added').at(-1)).toMatchObject({ role: 'member' });
+    const team = `team-${newClientId()}`;
+    const boss = await user({ roles: 'admin', rooms: [team] });
+    const one = await user({ rooms: [team] });
+    expect((await site.api('PATCH', `/rooms/${team}/members`, { add: [one.id] })).status).toBe(200);
+    await boss.request('room:ban', { room: team, user: one.id });
+    await expect.poll(() => eventsOf(one, 'room:removed').at(-1)?.reason).toBe('banned');
+    const back = await site.again(one);
+    users.push(back);
+    expect(back.ready.rooms.map(({ id }) => id)).not.toContain(team);
+    expect((await site.api('PATCH', `/rooms/${team}/members`, { add: [one.id] })).body).toEqual({ count: 1 });
+    expect(await codeOf(back, 'room:join', { room: team })).toBe('unknown_room');
+  });
+
+  test('of a public room that is deleted meanwhile: the user is told nothing, and the next room of that id is new', async () => {
+    const room = `club-${newClientId()}`;
+    const made = { name: room, kind: 'public' };
+    expect((await site.api('PUT', `/rooms/${room}`, made)).status).toBe(201);
+    const [boss, ben, eve] = [await user({ roles: 'admin' }), await user(), await user()];
+    await boss.request('room:ban', { room, user: ben.id });
+    const gone = nextOf(eve, 'room:removed');
+    expect((await site.api('DELETE', `/rooms/${room}`)).status).toBe(200);
+    expect(await gone).toEqual({ room, readable: false, reason: 'deleted' });
+    expect(await codeOf(ben, 'room:join', { room })).toBe('unknown_room');
+    expect(eventsOf(ben, 'room:removed')).toEqual([]);
+    expect((await site.api('PUT', `/rooms/${room}`, made)).status).toBe(201);
+    expect(await codeOf(ben, 'room:join', { room })).toBe('ok');
   });
 });

@@ -167,18 +167,26 @@ async function attempt(
   { room, actor, other }: Awaited<ReturnType<typeof cell>>,
   action: Action,
 ): Promise<string> {
-  const requests: Record<Action, [string, object]> = {
+  const laid = (kind: 'mute' | 'ban'): [string, object][] => [
+    [`room:${kind}`, { user: other.id, seconds: 60 }],
+    [`room:${kind}`, { user: other.id, seconds: 0 }],
+  ];
+  const requests: Record<Action, [string, object] | [string, object][]> = {
     send: ['message:send', { text: 'x', clientId: newClientId() }],
     invite: ['room:invite', { users: ['somebody'] }],
-    update: ['room:update', { topic: 'new' }],
+    update: ['room:update', { topic: 'new', write: 'all', slow: 0 }],
     remove: ['room:remove', { user: other.id }],
-    moderate: ['message:delete', { seq: 1 }],
+    moderate: [['message:delete', { seq: 1 }], ...laid('mute'), ...laid('ban'), ['room:restricted', {}]],
     roles: ['room:role', { user: other.id, role: 'moderator' }],
     delete: ['room:delete', {}],
     leave: ['room:remove', { user: actor.id }],
   };
-  const [event, payload] = requests[action];
-  return codeOf(actor, event, { room, ...payload });
+  const asked = requests[action];
+  const codes: string[] = [];
+  for (const [event, payload] of (Array.isArray(asked[0]) ? asked : [asked]) as [string, object][]) {
+    codes.push(await codeOf(actor, event, { room, ...payload }));
+  }
+  return [...new Set(codes)].join();
 }
 
 describe.each(places)('in $title', (place) => {
@@ -237,7 +245,7 @@ test.each([
   ['site moderator', 'admin', 'forbidden'],
   ['admin', 'site moderator', 'ok'],
   ['admin', 'admin', 'forbidden'],
-] as const)('%s removes %s: %s', async (actorRole, targetRole, expected) => {
+] as const)('%s removes, mutes and bans %s: %s', async (actorRole, targetRole, expected) => {
   const siteRole = { admin: { roles: 'admin' }, 'site moderator': { roles: 'moderator' } } as Record<
     string,
     object
@@ -258,8 +266,11 @@ test.each([
     if (role === 'moderator') await owner.request('room:role', { room: room.id, user: one.id, role });
   }
   const ask = async () => {
-    const answer = await actor.raw('room:remove', { room: room.id, user: target.id });
-    return answer.ok ? 'ok' : answer.error.code;
+    const codes: string[] = [];
+    for (const event of ['room:mute', 'room:ban', 'room:remove']) {
+      codes.push(await codeOf(actor, event, { room: room.id, user: target.id }));
+    }
+    return [...new Set(codes)].join();
   };
   // Whether the target is here or not: the role on the site is remembered.
   target.close();

@@ -77,6 +77,7 @@ test('joining makes a member, who has read what was there; others are counted as
     unread: 0,
     last: { seq: 1, user: { id: '1', name: 'User 1' }, text: 'hello', sentAt: expect.any(Number) },
     notify: 'mentions',
+    write: 'all',
   });
   await ben.request('room:leave', { room });
   for (let i = 0; i < 3; i++) await send(ann, room);

@@ -177,6 +177,51 @@ const table: Record<RequestName, Partial<Record<Code, readonly Case[]>>> = {
     ],
     unknown_user: [['ann', { user: 'nobody-there', role: 'moderator' }]],
   },
+  'room:mute': {
+    ok: [
+      ['ann', ({ ben }) => ({ user: ben.id, seconds: 31_536_000, reason: 'x'.repeat(250) })],
+      ['ann', ({ ben }) => ({ user: ben.id })],
+      ['ann', { user: 'nobody-there', seconds: 0 }],
+    ],
+    bad_request: [
+      ['ann', ({ ben }) => ({ user: ben.id, seconds: 31_536_001 })],
+      ['ann', ({ ben }) => ({ user: ben.id, seconds: -1 })],
+      ['ann', ({ ben }) => ({ user: ben.id, seconds: 0.5 })],
+      ['ann', ({ ben }) => ({ user: ben.id, reason: 'x'.repeat(251) })],
+      ['ann', ({ ben }) => ({ user: ben.id, reason: 'a\nb' })],
+      ['ann', { user: '' }],
+    ],
+    unknown_room: [['eve', ({ ben }) => ({ user: ben.id })]],
+    forbidden: [
+      ['ben', ({ ann }) => ({ user: ann.id })],
+      ['ben', { user: 'nobody-there' }],
+      ['ann', ({ ann }) => ({ user: ann.id })],
+    ],
+  },
+  'room:ban': {
+    ok: [
+      ['ann', ({ ben }) => ({ user: ben.id, seconds: 1 })],
+      ['ann', { user: 'nobody-there' }],
+    ],
+    bad_request: [['ann', ({ ben }) => ({ user: ben.id, seconds: '5' })]],
+    unknown_room: [['eve', ({ ben }) => ({ user: ben.id })]],
+    forbidden: [
+      ['ben', ({ ann }) => ({ user: ann.id })],
+      ['ann', ({ ann }) => ({ user: ann.id, seconds: 0 })],
+    ],
+  },
+  'room:restricted': {
+    ok: [
+      ['ann', {}],
+      ['ann', { cursor: cursor(['a']) }],
+    ],
+    bad_request: [
+      ['ann', { cursor: 'x' }],
+      ['ann', { cursor: cursor([1]) }],
+    ],
+    unknown_room: [['eve', {}]],
+    forbidden: [['ben', {}]],
+  },
   'room:members': {
     ok: [
       ['ben', { query: 'name', present: true, limit: 1 }],

@@ -1,0 +1,93 @@
+import { RequestError } from '../errors.ts';
+import type { Answers, RequestPayload, User } from '../events.ts';
+import { type Restriction, type RestrictionKind, restrictionKinds } from '../history/history.ts';
+import { outranks } from './access.ts';
+import type { Chat } from './chat.ts';
+import { cursorOf, decodeCursor } from './cursor.ts';
+import { found } from './directory.ts';
+import { decided, need, targetOf } from './members.ts';
+import { actorOf, type Connection, type Room } from './model.ts';
+
+/** Users of one page of `room:restricted`. */
+const restrictedListed = 100;
+
+/** Mutes or bans somebody in a room, or lifts that. */
+export async function restrict(
+  chat: Chat,
+  connection: Connection,
+  room: Room,
+  kind: RestrictionKind,
+  { user, seconds, reason }: RequestPayload<'room:mute'>,
+): Promise<Record<never, never>> {
+  const { history, directory } = chat;
+  const { id } = room.record;
+  await decided(async () => {
+    found(directory.find(connection.person, id));
+    const { access } = room.record;
+    const target = await targetOf(chat, room, user);
+    need(room, connection, 'moderate');
+    if (!outranks(actorOf(room, connection), target)) throw new RequestError('forbidden');
+    const at = Date.now();
+    const restriction: Restriction = {
+      ...(seconds === undefined ? {} : { until: at + seconds * 1000 }),
+      ...(reason ? { reason } : {}),
+      by: connection.person.user.id,
+    };
+    const lifted = seconds === 0;
+    const what = { room: id, user, kind, restriction: lifted ? null : restriction, access, at };
+    return history.write('restrict', what, connection.id);
+  });
+  return {};
+}
+
+/** Who is muted in a room, or banned from it, by their ids. */
+export async function restricted(
+  chat: Chat,
+  room: Room,
+  { cursor }: RequestPayload<'room:restricted'>,
+): Promise<Answers['room:restricted']> {
+  const [after] = cursor === undefined ? [''] : decodeCursor(cursor, ['string']);
+  const now = Date.now();
+  const all = chat.directory.restrictions.of(room.record.id).filter(({ user }) => user > after);
+  const page = all.slice(0, restrictedListed);
+  const laid = page.flatMap(({ user, restricted }) =>
+    restrictionKinds.flatMap((kind) => {
+      const one = restricted[kind];
+      return one === undefined || (one.until ?? now + 1) <= now ? [] : [{ user, kind, ...one }];
+    }),
+  );
+  const names = await namesIn(
+    chat,
+    room,
+    laid.flatMap(({ user, by }) => [user, by]),
+  );
+  return {
+    users: laid.map(({ user, by, ...one }) => ({
+      ...one,
+      user: names.get(user) as User,
+      by: names.get(by) as User,
+    })),
+    ...(all.length > page.length ? { next: cursorOf([page.at(-1)?.user ?? '']) } : {}),
+  };
+}
+
+/** Users as members of the room may see them. */
+async function namesIn(
+  { history, directory }: Chat,
+  room: Room,
+  users: readonly string[],
+): Promise<Map<string, User>> {
+  const ids = [...new Set(users)];
+  const [known, members] = await Promise.all([
+    history.read('users', { ids }),
+    history.read('membersOf', { room: room.record.id, users: ids }),
+  ]);
+  const records = new Map(known.map((user) => [user.id, user]));
+  return new Map(
+    ids.map((id, n) => {
+      const record = records.get(id);
+      const visible = record !== undefined && directory.isVisible(record, members[n] ?? undefined);
+      return [id, { id, name: visible ? record.name : id }];
+    }),
+  );
+}

@@ -1,0 +1,45 @@
+import type { History } from '../history/history.ts';
+import type { Directory } from './directory.ts';
+
+/** How often, at most, an end is looked for, in milliseconds: the wall clock may be set meanwhile. */
+const lookEvery = 1000;
+/** So many end at once. */
+const mostEnded = 100;
+
+/**
+ * Ends mutes and bans when their time is over, by the wall clock. Several servers may do it at once.
+ * @returns the function to call whenever one may be the next to end
+ */
+export function keepEnding(
+  { history, directory }: { history: History; directory: Directory },
+  signal: AbortSignal,
+  onFailure: (error: Error) => void,
+): () => void {
+  let timer: NodeJS.Timeout | undefined;
+  let ending = false;
+  const turn = async () => {
+    const end = directory.restrictions.nextEnd;
+    if (end === undefined || signal.aborted) return;
+    if (end > Date.now()) return wait(end - Date.now());
+    ending = true;
+    try {
+      const { ended } = await history.write('endRestrictions', { before: Date.now(), most: mostEnded });
+      ending = false;
+      // What another server has ended comes from there.
+      if (ended === 0) wait(lookEvery);
+      else await turn();
+    } catch (error) {
+      ending = false;
+      onFailure(error as Error);
+      wait(lookEvery);
+    }
+  };
+  const wait = (ms: number) => {
+    clearTimeout(timer);
+    timer = setTimeout(() => void turn(), Math.min(ms, lookEvery)).unref();
+  };
+  signal.addEventListener('abort', () => clearTimeout(timer));
+  return () => {
+    if (!ending) wait(0);
+  };
+}

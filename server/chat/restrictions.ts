@@ -1,0 +1,69 @@
+import { leftOf, type MemberRecord, type Restriction, type RestrictionKind } from '../history/history.ts';
+
+type Restricted = NonNullable<MemberRecord['restricted']>;
+
+/** Who is muted in rooms, and who is banned from them: all of it, in memory, as `Directory` holds what decides. */
+export class Restrictions {
+  readonly #byUser = new Map<string, Map<string, Restricted>>();
+  readonly #byRoom = new Map<string, Set<string>>();
+
+  set(room: string, user: string, kind: RestrictionKind, now: Restriction | null): void {
+    const { [kind]: _, ...others } = this.#byUser.get(user)?.get(room) ?? {};
+    this.setAll(room, user, now === null ? others : { ...others, [kind]: now });
+  }
+
+  setAll(room: string, user: string, restricted: Restricted): void {
+    const rooms = this.#byUser.get(user) ?? new Map<string, Restricted>();
+    const users = this.#byRoom.get(room) ?? new Set<string>();
+    if (Object.keys(restricted).length > 0) {
+      this.#byUser.set(user, rooms.set(room, restricted));
+      this.#byRoom.set(room, users.add(user));
+      return;
+    }
+    rooms.delete(room);
+    users.delete(user);
+    if (rooms.size === 0) this.#byUser.delete(user);
+    if (users.size === 0) this.#byRoom.delete(room);
+  }
+
+  forget(room: string): void {
+    for (const user of this.#byRoom.get(room) ?? []) this.setAll(room, user, {});
+  }
+
+  /** A ban lasts until its end is stored: the membership comes back in the same moment. */
+  isBanned(room: string, user: string): boolean {
+    return this.#byUser.get(user)?.get(room)?.banned !== undefined;
+  }
+
+  bannedFrom(user: string): string[] {
+    return [...(this.#byUser.get(user) ?? [])].flatMap(([room, { banned }]) => (banned ? [room] : []));
+  }
+
+  /** What mutes the user there now, and for how many milliseconds more. */
+  muteOf(room: string, user: string): { mute: Restriction; forMs: number } | undefined {
+    const mute = this.#byUser.get(user)?.get(room)?.muted;
+    if (mute === undefined) return undefined;
+    const forMs = leftOf(mute, Date.now());
+    return forMs > 0 ? { mute, forMs } : undefined;
+  }
+
+  /** Of a room, by users in the order of their ids. */
+  of(room: string): { user: string; restricted: Restricted }[] {
+    return [...(this.#byRoom.get(room) ?? [])]
+      .sort((a, b) => (a < b ? -1 : 1))
+      .map((user) => ({ user, restricted: this.#byUser.get(user)?.get(room) ?? {} }));
+  }
+
+  /** When the first of all ends; undefined if none does. */
+  get nextEnd(): number | undefined {
+    let next: number | undefined;
+    for (const rooms of this.#byUser.values()) {
+      for (const restricted of rooms.values()) {
+        for (const { until } of Object.values(restricted)) {
+          if (until !== undefined && (next === undefined || until < next)) next = until;
+        }
+      }
+    }
+    return next;
+  }
+}
