@@ -200,7 +200,7 @@ export function randomWrites(roll: (below: number) => number): () => Write {
         },
       }),
     ],
-    [1, () => ({ op: 'endRestrictions', input: { before: at, most: 1 + roll(3) } })],
+    [3, () => ({ op: 'endRestrictions', input: { before: at, most: 1 + roll(3) } })],
     [
       1,
       () => ({
@@ -277,10 +277,13 @@ export async function readAll(history: History): Promise<unknown> {
     for (const emoji of emojis) {
       content.push(await history.read('reactors', { room, seq: 1, emoji, after: 0, limit: 2 }));
       content.push(
-        await history.read('reactionsOf', {
-          user: 'Bob',
-          of: [1, 2, 3].map((seq) => ({ room, seq, emoji })),
-        }),
+        sorted(
+          await history.read('reactionsOf', {
+            user: 'Bob',
+            of: [1, 2, 3].map((seq) => ({ room, seq, emoji })),
+          }),
+          ({ seq }) => String(seq),
+        ),
       );
     }
   }

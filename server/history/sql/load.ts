@@ -134,9 +134,9 @@ export async function load(
         sql`SELECT rooms.id AS id, user_id FROM chat_members AS members JOIN chat_rooms AS rooms ON rooms.num = members.room
             WHERE restricted_until <= ${before} ORDER BY restricted_until, rooms.id, user_id LIMIT ${most}`,
       );
-      const ended = rows.map(({ id, user_id }) => ({ room: id as string, user: user_id as string }));
-      work.ended = { before, most, members: ended };
-      for (const { room, user } of ended) {
+      work.ended = { before, most };
+      for (const { id, user_id } of rows) {
+        const [room, user] = [id as string, user_id as string];
         found.push(room);
         members.push({ room, user });
         users.add(user);

@@ -8,7 +8,7 @@ import {
   sources,
   type UserRecord,
 } from '../history.ts';
-import type { Reacted } from '../rows.ts';
+import { type Reacted, restrictedOf } from '../rows.ts';
 import { nameKey, sortKey } from '../text-keys.ts';
 import type { MessageRow, RoomRow, Work } from '../work.ts';
 
@@ -134,7 +134,8 @@ export class LoadedWork implements Work {
   /** Files of the database that are dropped, or forgotten, whatever else is known of them. */
   readonly dropped = new Set<string>();
   readonly forgotten = new Set<string>();
-  ended: { before: number; most: number; members: { room: string; user: string }[] } | undefined;
+  /** Those who ended by then are loaded. */
+  ended: { before: number; most: number } | undefined;
   readonly #digestKey: Uint8Array;
   #undo: (() => void)[] = [];
   #kept = 0;
@@ -289,12 +290,22 @@ export class LoadedWork implements Work {
   }
 
   endedRestrictions(before: number, most: number): { room: string; user: string }[] {
-    const { ended } = this;
-    if (ended?.before !== before || ended.most !== most) {
-      throw new Missing({ what: 'endedRestrictions', before, most });
+    const changed = [...this.rooms.values()].flatMap((room) => [...(room?.members.values() ?? [])]);
+    // Those that this transaction has changed may not be among them any more.
+    const wanted = most + changed.filter((member) => member?.dirty).length;
+    if (this.ended?.before !== before || this.ended.most < wanted) {
+      throw new Missing({ what: 'endedRestrictions', before, most: wanted });
     }
-    // Another operation of this transaction may have deleted the room.
-    return ended.members.filter(({ room }) => this.#room(room) !== null);
+    const all: { room: string; user: string; until: number }[] = [];
+    for (const [room, known] of this.rooms) {
+      for (const [user, member] of known?.members ?? []) {
+        const [, until] = member === null ? [] : restrictedOf(member.row);
+        if (typeof until === 'number' && until <= before) all.push({ room, user, until });
+      }
+    }
+    return all
+      .sort((a, b) => a.until - b.until || compareBytes(a.room, b.room) || compareBytes(a.user, b.user))
+      .slice(0, most);
   }
 
   putMember(id: string, user: string, row: MemberRecord, since?: number): void {
@@ -522,7 +533,12 @@ export function reactionsBy({ reactions }: LoadedMessage, emoji: string) {
 /** Moderators first, then by the time since when they are members. */
 function compareHeirs(a: Heir, b: Heir): number {
   if (a.moderator !== b.moderator) return a.moderator ? -1 : 1;
-  return a.since - b.since || Buffer.compare(Buffer.from(a.user), Buffer.from(b.user));
+  return a.since - b.since || compareBytes(a.user, b.user);
+}
+
+/** As the databases sort ids. */
+function compareBytes(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }
 
 /** A database indexes only so many bytes: of a longer key its beginning decides. No usual name has one. */
