@@ -1,26 +1,44 @@
-import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises';
 import { Server as EngineServer, type Socket as EngineSocket } from 'engine.io';
-import { type Packet, PacketType } from 'socket.io-parser';
+import { type DefaultEventsMap, Server, type Socket as SocketIoSocket } from 'socket.io';
 import type { Connection } from '../chat/model.ts';
 import type { Drain } from '../drain.ts';
 import { type ConnectErrorCode, connectErrors } from '../errors.ts';
-import type { ConnectFailure, SessionChange, SessionReady } from '../events.ts';
+import type {
+  ClientToServer,
+  ConnectFailure,
+  ServerToClient,
+  SessionChange,
+  SessionReady,
+} from '../events.ts';
 import { answerError, answerErrorRaw } from '../http/answer.ts';
 import { OpenLimit, tryAgainAfter } from '../limits.ts';
 import type { Liveness } from '../liveness/liveness.ts';
-import { type RequestListener, requestListener, type Services } from '../requests/dispatch.ts';
+import { requestListener, type Services } from '../requests/dispatch.ts';
 import type { LiveSession, SessionReader, SessionRefusal } from '../session/read-session.ts';
 import { Accepted, identityOf, type Shared } from './accepted.ts';
 import { type Admission, reasonOf } from './admission.ts';
 import { FanOut } from './fan-out.ts';
 import { type Breach, Guard, type GuardedSocket, maxPacketBytes } from './guard.ts';
 import { Penalties } from './intake.ts';
-import { Packets } from './packets.ts';
 import { RoomsLog } from './rooms-log.ts';
 import { Source, WebSockets } from './source.ts';
+
+/**
+ * The part of Socket.IO's socket that its types leave out: makes what answers the request with that number. Its own
+ * searches the answer for bytes, of which there are none, and writes each answer for itself.
+ */
+interface Answering {
+  ack(request: number): (answer: unknown) => number;
+}
+
+interface SocketData {
+  session: LiveSession;
+  connection: Connection;
+}
 
 /** What a connection needs of the rest of the server. */
 interface Parts {
@@ -42,16 +60,15 @@ interface Open {
   readonly unbind: () => void;
   /** The same among those of its user. */
   release: (() => void) | undefined;
-  /** Whether it has sent its CONNECT. */
-  asked: boolean;
   /** From when its session is known. */
   connection: Connection | undefined;
-  /** From when it was let in. */
-  accepted: Accepted | undefined;
-  listener: RequestListener | undefined;
+  /** Whether Socket.IO has taken it. Socket.IO then reports the end of the connection, perhaps before it closes. */
+  accepted: boolean;
 }
 
+type ChatServer = Server<ClientToServer, ServerToClient, DefaultEventsMap, SocketData>;
 type EngineRequest = Parameters<EngineServer['handleRequest']>[0];
+type ChatSocket = SocketIoSocket<ClientToServer, ServerToClient, DefaultEventsMap, SocketData>;
 
 /** Packets in the body of one POST, which are handled in one turn: more than a client sends after a break. */
 const mostPackets = 500;
@@ -59,13 +76,11 @@ const packetSeparator = '\x1e';
 /** Milliseconds between two times at which a draining server closes connections. */
 const shortestPause = 5;
 
-/**
- * Socket.IO's protocol, over Engine.IO, bound to sessions: who may connect, what a connection may do, how all of them end.
- */
+/** Socket.IO bound to sessions: who may connect, what a connection may do, how all of them end. */
 export class SocketTransport {
   readonly publisher = new FanOut();
   readonly #engine: EngineServer;
-  readonly #packets = new Packets();
+  readonly #io: ChatServer;
   readonly #admission: Admission;
   readonly #onRefusal: OnRefusal;
   readonly #loginUrl: string | undefined;
@@ -73,10 +88,10 @@ export class SocketTransport {
   readonly #penalties = new Penalties();
   /** By sid. */
   readonly #connections = new Map<string, Open>();
-  /** From when connections are taken. */
-  #parts: (Parts & Shared) | undefined;
   /** Called when the last one has closed. */
   #onEmpty = (): void => {};
+  /** Called for a connection that closes before Socket.IO takes it. */
+  #onLost = (_: Connection): void => {};
 
   constructor(options: {
     admission: Admission;
@@ -99,46 +114,52 @@ export class SocketTransport {
       httpCompression: false,
       wsEngine: WebSockets,
     });
-    // One function each for all connections, for their memory.
-    const opened = (conn: EngineSocket) => this.#connections.get(sidOf(conn));
-    const heard = (open: Open, data: unknown) => this.#heard(open, data);
-    const onData = function (this: EngineSocket, data: unknown) {
-      const open = opened(this);
-      if (open !== undefined) heard(open, data);
-    };
+    this.#io = new Server({ serveClient: false });
+    // Rooms are the fan-out's: Socket.IO would keep a room, and a set of rooms, for each connection.
+    Object.assign(this.#io.of('/').adapter, { addAll: nothing, delAll: nothing });
+    this.#io.bind(this.#engine);
     const closed = (conn: EngineSocket) => this.#closed(conn);
     const onClose = function (this: EngineSocket) {
       closed(this);
     };
-    this.#engine.on('connection', (conn: EngineSocket) => {
+    // Before Socket.IO's own listener, so that what breaks the rules never reaches it.
+    this.#engine.prependListener('connection', (conn: EngineSocket) => {
       const sid = sidOf(conn);
       const unbind = this.#admission.bind(sid, conn.request, conn.transport.name === 'websocket');
       const source = new Source();
-      // Before the guard's own listener, which looks at what became of the packet.
-      conn.on('data', onData);
       const guard = new Guard(conn, source, options.limitQueue, options.onBreach);
-      this.#connections.set(sid, {
-        conn,
-        guard,
-        source,
-        unbind,
-        release: undefined,
-        asked: false,
-        connection: undefined,
-        accepted: undefined,
-        listener: undefined,
-      });
+      const open = { release: undefined, connection: undefined, accepted: false };
+      this.#connections.set(sid, { conn, guard, source, unbind, ...open });
+      // One function for all of them, for their memory.
       conn.on('close', onClose);
     });
   }
 
   get connections(): number {
-    return this.publisher.size;
+    return this.#io.of('/').sockets.size;
   }
 
   /** Takes connections from now on. */
   open(parts: Parts): void {
-    this.#parts = { ...parts, publisher: this.publisher, roomsLog: new RoomsLog(parts.services.log) };
+    const { services } = parts;
+    this.#onLost = (connection) => services.chat.directory.disconnect(connection);
+    const shared: Shared = {
+      ...parts,
+      publisher: this.publisher,
+      roomsLog: new RoomsLog(services.log),
+    };
+    this.#io.use((socket, next) => {
+      this.#authenticate(socket, parts).then(
+        (refusal) => next(refusal === null ? undefined : connectError(refusal, this.#loginUrl)),
+        // Socket.IO does not await a middleware: a rejection that is not caught leaves the client waiting.
+        (error: unknown) => {
+          parts.services.log.error({ err: error }, 'unexpected error while a client connected');
+          this.#onRefusal({ code: 'internal' });
+          next(connectError({ code: 'internal' }));
+        },
+      );
+    });
+    this.#io.on('connection', (socket) => this.#welcome(socket, parts.ready, shared));
   }
 
   request(req: IncomingMessage, res: ServerResponse, url: URL): void {
@@ -228,7 +249,7 @@ export class SocketTransport {
       await Promise.race([empty, pause(Math.max(wait, shortestPause))]);
     }
     await Promise.all(leaving);
-    this.#engine.close();
+    await this.#io.close();
   }
 
   /** Finishes and answers what was accepted of these connections, and closes them after it. */
@@ -247,67 +268,15 @@ export class SocketTransport {
     await Promise.race([Promise.all(closed), pause(lastPackets)]);
   }
 
-  #heard(open: Open, data: unknown): void {
-    const { conn } = open;
-    // Closed for this very packet.
-    if (conn.readyState !== 'open') return;
-    let packet: Packet | undefined;
-    try {
-      packet = this.#packets.read(conn, data);
-    } catch {
-      conn.close();
-      return;
-    }
-    if (packet === undefined) return;
-    const { type, nsp } = packet;
-    if (type === PacketType.CONNECT) {
-      // Each costs a look-up in the store.
-      if (open.asked) return open.guard.close('second_connect');
-      open.asked = true;
-      if (nsp === '/') this.#connect(open, packet.data);
-      else conn.write(`${PacketType.CONNECT_ERROR}${nsp},{"message":"Invalid namespace"}`);
-    } else if (open.accepted === undefined || nsp !== '/' || type === PacketType.CONNECT_ERROR) {
-      conn.close();
-    } else {
-      // Not in this turn of Engine.IO's: its own reading goes first, and what closes the connection now is not this packet.
-      process.nextTick(obey, open, packet);
-    }
-  }
-
-  #connect(open: Open, auth: unknown): void {
-    const { conn } = open;
-    const parts = this.#parts;
-    if (parts === undefined) return;
-    const refuse = (refusal: ConnectRefusal) => {
-      if (conn.readyState !== 'open') return;
-      conn.write(`${PacketType.CONNECT_ERROR}${JSON.stringify(connectError(refusal, this.#loginUrl))}`);
-    };
-    this.#authenticate(open, auth, parts).then(
-      (outcome) => {
-        if ('code' in outcome) refuse(outcome);
-        else this.#welcome(open, outcome, parts);
-      },
-      (error: unknown) => {
-        parts.services.log.error({ err: error }, 'unexpected error while a client connected');
-        this.#onRefusal({ code: 'internal' });
-        refuse({ code: 'internal' });
-      },
-    );
-  }
-
-  /** Returns the session, or why the connection is refused. */
-  async #authenticate(
-    open: Open,
-    auth: unknown,
-    { reader, services }: Parts,
-  ): Promise<LiveSession | ConnectRefusal> {
-    const { conn } = open;
+  /** Sets `socket.data` and returns null, or returns why the connection is refused. */
+  async #authenticate(socket: ChatSocket, { reader, services }: Parts): Promise<ConnectRefusal | null> {
+    const { conn } = socket;
     const refuse = (refusal: ConnectRefusal, reason: string): ConnectRefusal => {
       this.#onRefusal({ code: refusal.code, reason, kind: reason });
       return refusal;
     };
     if (services.drain.started) return refuse({ code: 'server_draining' }, 'draining');
-    const { session: given } = (auth ?? {}) as { session?: unknown };
+    const { session: given } = socket.handshake.auth;
     if (given !== undefined && conn.transport.name !== 'websocket') {
       // Over polling nothing would bind later requests to this session.
       return refuse(
@@ -317,7 +286,7 @@ export class SocketTransport {
     }
     const session =
       given === undefined
-        ? await reader.fromCookie(conn.request.headers.cookie)
+        ? await reader.fromCookie(socket.handshake.headers.cookie)
         : await reader.fromValue(given);
     if ('code' in session) {
       this.#onRefusal(session);
@@ -335,39 +304,47 @@ export class SocketTransport {
         'too many connections of one user',
       );
     }
-    if (conn.readyState === 'open') open.release = release;
+    const open = this.#connections.get(sidOf(conn));
+    if (open !== undefined && conn.readyState === 'open') open.release = release;
     else release();
-    const connection = await chat.directory.connect(randomUUID(), identityOf(session.user));
+    const connection = await chat.directory.connect(socket.id, identityOf(session.user));
     // Banned meanwhile: that closed the connections that were in by then, and this one is not yet.
     if (chat.directory.banOf(session.user.id) !== null) {
       chat.directory.disconnect(connection);
       release();
       return refuse({ code: 'forbidden' }, 'banned');
     }
-    if (conn.readyState === 'open') open.connection = connection;
+    // What comes next is written with `session:ready`: see `#welcome`.
+    tcpOf(conn)?.cork();
+    socket.data = { session, connection };
+    if (open !== undefined && conn.readyState === 'open') open.connection = connection;
     else chat.directory.disconnect(connection);
-    return session;
+    return null;
   }
 
-  #welcome(open: Open, session: LiveSession, parts: Parts & Shared): void {
-    const { conn, connection, guard, source } = open;
-    // Closed meanwhile.
-    if (conn.readyState !== 'open' || connection === undefined) return;
-    parts.roomsLog.say(session.id, session.user);
+  #welcome(socket: ChatSocket, ready: Parts['ready'], shared: Shared): void {
+    const { session, connection } = socket.data;
+    shared.roomsLog.say(session.id, session.user);
+    const open = this.#connections.get(sidOf(socket.conn));
+    // Closed in this very turn.
+    if (open === undefined) return;
+    open.accepted = true;
+    const { guard, source } = open;
     guard.accept();
-    // Nothing of the handshake is kept.
-    Object.assign(conn, { request: null });
+    Object.assign(socket.conn, { request: null });
+    Object.assign(socket, { handshake: null });
     const { id } = connection;
-    const { publisher } = this;
-    publisher.add(id, conn);
-    publisher.packet(id, `${PacketType.CONNECT}${JSON.stringify({ sid: id })}`);
-    publisher.toConnections([id], 'session:ready', parts.ready(connection));
-    publisher.flush(id);
+    this.publisher.add(id, socket.conn);
+    this.publisher.toConnections([id], 'session:ready', ready(connection));
+    this.publisher.flush(id);
+    tcpOf(socket.conn)?.uncork();
+    (socket as unknown as Answering).ack = (request) => (answer) =>
+      this.publisher.answer(id, request, answer);
     const intake = this.#penalties.intake(connection.person.user.id, source, guard);
-    const accepted = new Accepted(parts, conn, { connection, intake, guard, session: session.id });
-    open.accepted = accepted;
-    open.listener = requestListener(parts.services, accepted);
+    const accepted = new Accepted(shared, socket, { connection, intake, guard, session: session.id });
+    socket.on('disconnect', () => accepted.left());
     accepted.subscribe(session);
+    socket.onAny(requestListener(shared.services, accepted));
   }
 
   #closed(conn: EngineSocket): void {
@@ -378,22 +355,21 @@ export class SocketTransport {
     open.unbind();
     open.release?.();
     open.source.resume();
-    if (open.accepted !== undefined) open.accepted.left();
-    else if (open.connection !== undefined) {
-      this.#parts?.services.chat.directory.disconnect(open.connection);
-    }
+    if (open.connection !== undefined && !open.accepted) this.#onLost(open.connection);
     if (this.#connections.size === 0) this.#onEmpty();
   }
 }
 
-/** What a client that was let in says. */
-function obey({ accepted, listener }: Open, { type, data, id }: Packet): void {
-  if (type === PacketType.EVENT) listener?.(data as [string, ...unknown[]], id);
-  else if (type === PacketType.DISCONNECT) accepted?.left();
-}
+function nothing(): void {}
 
 /** Engine.IO's id of a connection, which its types leave out. */
 const sidOf = (conn: EngineSocket): string => (conn as unknown as { id: string }).id;
+
+/** The TCP connection under a WebSocket, which the types of Engine.IO and ws leave out. */
+function tcpOf(conn: EngineSocket): Socket | undefined {
+  const { socket } = conn.transport as unknown as { socket?: { _socket?: Socket } };
+  return socket?._socket;
+}
 
 /**
  * Called for each refusal, for the log and the metrics. `reason` says why, without a secret; `kind` is the same without
@@ -408,11 +384,8 @@ interface ConnectRefusal {
   retryAfterMs?: number;
 }
 
-/** What clients get as `connect_error`. */
-function connectError(
-  { code, message, retryAfterMs }: ConnectRefusal,
-  loginUrl?: string,
-): { message: ConnectErrorCode; data: ConnectFailure } {
+/** What Socket.IO sends as `connect_error`. */
+function connectError({ code, message, retryAfterMs }: ConnectRefusal, loginUrl?: string): Error {
   const known = connectErrors[code];
   const data: ConnectFailure = {
     code,
@@ -421,5 +394,5 @@ function connectError(
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
     ...(code === 'unauthorized' && loginUrl !== undefined ? { loginUrl } : {}),
   };
-  return { message: code, data };
+  return Object.assign(new Error(code), { data });
 }

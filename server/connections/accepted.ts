@@ -1,8 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Socket as EngineSocket } from 'engine.io';
-import { PacketType } from 'socket.io-parser';
 import type { Connection, SessionIdentity } from '../chat/model.ts';
-import type { Answer, EndReason, SessionChange } from '../events.ts';
+import type { EndReason, SessionChange } from '../events.ts';
 import type { Subscriber } from '../liveness/checked-session.ts';
 import type { Liveness, SessionSubscription } from '../liveness/liveness.ts';
 import type { Client, Services } from '../requests/dispatch.ts';
@@ -23,6 +22,13 @@ export interface Shared {
   roomsLog: RoomsLog;
 }
 
+/** What is needed of Socket.IO's socket. */
+interface AcceptedSocket {
+  readonly conn: EngineSocket;
+  emit(event: 'session:ended', payload: { reason: EndReason }): unknown;
+  disconnect(close: true): unknown;
+}
+
 /**
  * A connection that was let in, as its session and its requests see it. One object, and no functions of its own: there
  * are thousands, and each lives for hours.
@@ -32,13 +38,13 @@ export class Accepted implements Subscriber, Client {
   readonly intake: Intake;
   readonly weight: Guard;
   readonly #shared: Shared;
-  readonly #conn: EngineSocket;
+  readonly #socket: AcceptedSocket;
   readonly #session: string;
   #subscription: SessionSubscription | undefined;
 
   constructor(
     shared: Shared,
-    conn: EngineSocket,
+    socket: AcceptedSocket,
     {
       connection,
       intake,
@@ -47,7 +53,7 @@ export class Accepted implements Subscriber, Client {
     }: { connection: Connection; intake: Intake; guard: Guard; session: string },
   ) {
     this.#shared = shared;
-    this.#conn = conn;
+    this.#socket = socket;
     this.connection = connection;
     this.intake = intake;
     this.weight = guard;
@@ -66,21 +72,15 @@ export class Accepted implements Subscriber, Client {
     this.#subscription?.written();
   }
 
-  answer(request: number, answer: Answer<unknown>): number {
-    return this.#shared.publisher.answer(this.connection.id, request, answer);
-  }
-
   ended(reason: EndReason): void {
-    const { id } = this.connection;
-    const { publisher } = this.#shared;
-    publisher.toConnections([id], 'session:ended', { reason });
-    publisher.packet(id, `${PacketType.DISCONNECT}`);
     // Nothing is written after the end.
-    this.left();
+    this.#shared.publisher.remove(this.connection.id);
+    this.#socket.emit('session:ended', { reason });
+    this.#socket.disconnect(true);
   }
 
   unconfirmed(): void {
-    this.#conn.close();
+    this.#socket.conn.close();
   }
 
   changed(user: SessionUser): void {
@@ -99,10 +99,9 @@ export class Accepted implements Subscriber, Client {
     );
   }
 
-  /** By the client's wish, by `ended`, or since its transport is closed. */
+  /** Socket.IO has let go of it: by the client's wish, by `ended`, or since its transport is closed. */
   left(): void {
     const { connection } = this;
-    if (connection.gone) return;
     const { publisher, services } = this.#shared;
     publisher.remove(connection.id);
     this.intake.leave();
@@ -110,7 +109,7 @@ export class Accepted implements Subscriber, Client {
     for (const room of connection.joined) services.chat.typing.left(room, connection);
     services.chat.directory.disconnect(connection);
     // A client that only left the namespace would stay connected without a session.
-    this.#conn.close();
+    this.#socket.conn.close();
   }
 }
 

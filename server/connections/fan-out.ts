@@ -5,7 +5,7 @@ import type { Publisher } from '../chat/publisher.ts';
 /** ws's WebSocket, with the parts that its types leave out. */
 interface WebSocketOfWs {
   readyState: number;
-  _socket?: { writableLength: number; write(bytes: Buffer): void };
+  _socket?: { writableLength: number; writableCorked: number; write(bytes: Buffer): void };
   _sender?: { sendFrame?: unknown };
 }
 
@@ -86,11 +86,6 @@ export class FanOut implements Publisher {
     this.#receivers.set(id, { conn, rooms: new Set(), batch: undefined });
   }
 
-  /** How many connections there are. */
-  get size(): number {
-    return this.#receivers.size;
-  }
-
   /** What was published so far is still written to it, and nothing else. */
   remove(id: string): void {
     this.flush(id);
@@ -139,12 +134,6 @@ export class FanOut implements Publisher {
     return frame.bytes.length;
   }
 
-  /** Sends this connection a packet of Socket.IO's that is no event. */
-  packet(connection: string, packet: string): void {
-    const receiver = this.#receivers.get(connection);
-    if (receiver !== undefined) this.#gather(receiver, frameOf(packet));
-  }
-
   /** Writes what this connection has been published so far. */
   flush(id: string): void {
     const receiver = this.#receivers.get(id);
@@ -186,8 +175,9 @@ function write(receiver: Receiver): void {
     return;
   }
   const tcp = socket._socket;
-  // All that was sent before is with the kernel: the frames need not take the way through Engine.IO and ws.
-  const next = tcp !== undefined && tcp.writableLength === 0;
+  // All that was sent before is with the kernel, or held back by a cork to go with this: the frames need not take the
+  // way through Engine.IO and ws.
+  const next = tcp !== undefined && (tcp.writableLength === 0 || tcp.writableCorked > 0);
   if (next && writeBuffer.length === 0 && socket.readyState === WebSocket.OPEN) {
     tcp.write(batch.bytes);
     return;

@@ -66,9 +66,9 @@ interface Guarded {
 type GuardedConnection = EngineSocket & Guarded;
 
 /**
- * Holds one Engine.IO connection to what a client may do to it: a CONNECT in time, packets as they should be, few
- * control packets, and not more waiting for it than `maxQueue` bytes (0 lifts the limit). To be made when the listener of
- * its packets is there.
+ * Holds one Engine.IO connection to what a client may do to it: one CONNECT, packets as they should be, few
+ * control packets, and not more waiting for it than `maxQueue` bytes (0 lifts the limit). To be made before Socket.IO
+ * gets hold of the connection.
  */
 export class Guard {
   /** As how many more requests its large packets count, so far. */
@@ -78,11 +78,12 @@ export class Guard {
   readonly #maxQueue: number;
   readonly #onBreach: (breach: Breach) => void;
   #told = false;
-  /** Bytes attached to the last packet so far: they are kept until all that the packet announces are there. */
+  #connects = 0;
+  /** Bytes attached to the last packet so far: Socket.IO keeps them until all that the packet announces are there. */
   #attached = 0;
   #control = 0;
   #windowEnds = performance.now() + pingInterval;
-  /** Set while a packet is read: what closes the connection then is that packet. */
+  /** Set while Socket.IO handles a packet: what makes it close the connection then is that packet. */
   #handling = false;
   /** Bytes in Engine.IO's own buffer, which it empties whole into the transport. */
   #buffered = 0;
@@ -101,8 +102,9 @@ export class Guard {
     this.#onBreach = onBreach;
     Object.assign(conn, { [guard]: this });
     conn.on('packet', Guard.#onPacket);
-    conn.on('data', Guard.#onData);
-    // By force: Engine.IO's own way of closing waits half a minute for a poll that may never come.
+    // After Socket.IO's own listener, which it adds in this turn.
+    queueMicrotask(() => conn.on('data', Guard.#onData));
+    // Not left to Socket.IO, whose way of closing waits half a minute for a poll that may never come.
     this.#unconnected = setTimeout(() => this.close('no_connect'), connectTimeout);
     conn.on('close', Guard.#onClose);
     conn.on('packetCreate', Guard.#onPacketCreate);
@@ -202,6 +204,10 @@ export class Guard {
     if (own.#attached > maxPacketBytes) own.close('too_large');
     else if (type === 'message') {
       own.#handling = true;
+      // Each CONNECT costs a look-up in the store, whichever namespace it names.
+      // Socket.IO reads the type as a number: a blank is 0, too.
+      if (typeof data === 'string' && Number(data.charAt(0)) === 0 && ++own.#connects > 1)
+        own.close('second_connect');
       // Acks, plain and binary: this server asks for none, and nothing else would ever count them.
       if (typeof data === 'string' && /^[36]/.test(data)) own.close('malformed');
     } else if (type === 'error') own.close('malformed');

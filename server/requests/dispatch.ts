@@ -39,15 +39,7 @@ export interface Client {
   weight: { readonly received: number };
   /** The user has done something: that keeps the session alive, if the operator wants it. */
   active(): void;
-  /** @param request the number that the client has given it @returns bytes of the answer */
-  answer(request: number, answer: Answer<unknown>): number;
 }
-
-/**
- * Gets all events of one connection: the name, what comes with it, and the number that the client gives a request which
- * it wants to be answered.
- */
-export type RequestListener = (said: readonly [name: unknown, ...args: unknown[]], request?: number) => void;
 
 /**
  * This many bytes of an answer count as one more request, by the measured cost of reading it. A page of history is one
@@ -59,33 +51,33 @@ const handlers = { ...roomRequests, ...messageRequests };
 
 /**
  * The one place through which every event of a connection goes: shape, order, rights, limits, errors. Returns the
- * listener for all events of one connection; it never throws, and answers each request that has a number exactly once.
+ * listener for all events of one connection; it never throws, and answers each request that has an ack exactly once.
  */
-export function requestListener(services: Services, client: Client): RequestListener {
+export function requestListener(services: Services, client: Client) {
   const { requests: limit } = services.limits;
   const { connection, intake } = client;
   const order = new RequestOrder();
   const user = connection.person.user.id;
   let known = client.weight.received;
-  return ([event, ...args], request) => {
-    // What came at once is handed on although the connection was closed for the first of it.
+  return (event: string, ...args: unknown[]): void => {
+    // Socket.IO hands on what came at once although the connection was closed for the first of it.
     if (connection.gone) return;
-    const name =
-      typeof event === 'string' && Object.hasOwn(requests, event) ? (event as RequestName) : 'unknown';
+    const ack = args.pop();
+    const name = Object.hasOwn(requests, event) ? (event as RequestName) : 'unknown';
     // Everything counts, also what is no request: it was read all the same.
     const weight = 1 + client.weight.received - known;
     known = client.weight.received;
     const count: Count = { weight, taken: performance.now() };
     const limited = limit.take(user, weight, count.taken);
     if (limited !== null) intake.punish(weight);
-    if (request === undefined) {
+    if (typeof ack !== 'function') {
       // Without an ack nobody learns whether it worked: it is not carried out.
       services.onRequest(name, 'no_ack');
       return;
     }
     const answer = (result: Answer<unknown>) => {
       services.onRequest(name, result.ok ? 'ok' : result.error.code);
-      const more = Math.floor(client.answer(request, result) / answeredAsOne);
+      const more = Math.floor(ack(result) / answeredAsOne);
       if (more > 0) limit.add(user, more);
     };
     try {

@@ -1,0 +1,106 @@
+/**
+ * What a message costs the chat servers when they are two, on PostgreSQL and Redis, beside one alone on the same database:
+ * 400 connections in 10 rooms of 40. And what it costs a third one that has none of its receivers.
+ * Run: npm run bench cluster
+ */
+import { type ChatServer, startChatServer } from '../test/helpers/chat-server.ts';
+import { postgresDatabase } from '../test/helpers/history-database.ts';
+import { startPostgres } from '../test/helpers/postgres.ts';
+import { startRedis } from '../test/helpers/redis.ts';
+import { percentile } from '../test/helpers/server-figures.ts';
+import { LightClient, socketIo } from './light-client.ts';
+import { cpuSeconds, sendEvenly, sessionOf, startSessions } from './load.ts';
+
+const rooms = Array.from({ length: 10 }, (_, n) => `room-${n}`);
+const connections = 400;
+const rounds = 6;
+const dialect = socketIo('"session:ready"');
+const roomOf = (n: number) => rooms[n % rooms.length] as string;
+
+/** Spread over the servers, so that each has as many of each room. */
+async function crowd(servers: readonly ChatServer[]): Promise<LightClient[]> {
+  const clients: LightClient[] = [];
+  for (let n = 0; n < connections; n++) {
+    const { port } = servers[Math.floor(n / rooms.length) % servers.length] as ChatServer;
+    const client = await LightClient.open(port, dialect, `PHPSESSID=${sessionOf(n)}`);
+    if (!(await client.request('room:join', { room: roomOf(n) })))
+      throw new Error('a room could not be joined');
+    clients.push(client);
+  }
+  return clients;
+}
+
+/** Milliseconds of CPU a message of each server, while so many a second are sent evenly. */
+async function talk(
+  clients: readonly LightClient[],
+  servers: readonly ChatServer[],
+  rate: number,
+): Promise<{ cpu: number[]; acks: number[] }> {
+  const cpu = servers.map(({ pid }) => cpuSeconds(pid));
+  const { sent, acks } = await sendEvenly(clients, rate, roomOf);
+  return { cpu: servers.map(({ pid }, n) => ((cpuSeconds(pid) - (cpu[n] as number)) * 1000) / sent), acks };
+}
+
+const [memcached, postgres, redis] = await Promise.all([
+  startSessions(connections),
+  startPostgres(['fsync=on']),
+  startRedis(),
+]);
+const running: ChatServer[] = [];
+try {
+  const start = async (history: string, cluster: NodeJS.ProcessEnv) => {
+    const server = await startChatServer({
+      CHAT_HISTORY: history,
+      CHAT_ROOMS: rooms.join(','),
+      CHAT_SESSION_STORE: `${memcached.url.split('?')[0]}?prefix=&format=php`,
+      CHAT_LOG_LEVEL: 'warn',
+      CHAT_DRAIN: '0s',
+      ...cluster,
+    });
+    running.push(server);
+    return server;
+  };
+  const [first, second] = [await postgresDatabase(postgres), await postgresDatabase(postgres)];
+  const alone = [await start(first.url, {})];
+  const bus = { CHAT_CLUSTER: `redis://127.0.0.1:${redis.port}` };
+  const several = [await start(second.url, bus), await start(second.url, bus), await start(second.url, bus)];
+  const byOne = await crowd(alone);
+  const byTwo = await crowd(several.slice(0, 2));
+  const median = (values: number[]) => percentile(values, 0.5);
+  // What has run often is compiled; each of two servers does half of it.
+  for (let warmUp = 0; warmUp < 2; warmUp++) {
+    await talk(byOne, alone, 1000);
+    await talk(byTwo, several, 1000);
+  }
+  for (const rate of [200]) {
+    const costs = { one: [] as number[], two: [] as number[], third: [] as number[], ratio: [] as number[] };
+    const acks: { one: number[]; two: number[] } = { one: [], two: [] };
+    for (let round = 0; round < rounds; round++) {
+      const one = await talk(byOne, alone, rate);
+      const two = await talk(byTwo, several, rate);
+      const [a = 0, b = 0, third = 0] = two.cpu;
+      const [single = 0] = one.cpu;
+      costs.one.push(single);
+      costs.two.push(a + b);
+      costs.third.push(third);
+      costs.ratio.push((a + b) / single);
+      acks.one.push(...one.acks);
+      acks.two.push(...two.acks);
+    }
+    const ms = (values: number[]) => `${median(values).toFixed(3)} ms`;
+    const answer = (values: number[]) =>
+      `p50 ${median(values).toFixed(1)} ms, p99 ${percentile(values, 0.99).toFixed(1)} ms`;
+    console.log(`${rate} a second, 40 receivers each`);
+    console.log(`  one alone: ${ms(costs.one)} of CPU a message; answer ${answer(acks.one)}`);
+    console.log(
+      `  two together: ${ms(costs.two)}, ${median(costs.ratio).toFixed(2)} (${Math.min(...costs.ratio).toFixed(2)} to ` +
+        `${Math.max(...costs.ratio).toFixed(2)}); answer ${answer(acks.two)}`,
+    );
+    console.log(`  a third one, with none of the receivers: ${ms(costs.third)}`);
+  }
+  for (const client of [...byOne, ...byTwo]) client.close();
+  await Promise.all([first.close(), second.close()]);
+} finally {
+  for (const server of running) await server.stop('SIGKILL');
+  await Promise.all([memcached.stop(), postgres.remove(), redis.remove()]);
+}
