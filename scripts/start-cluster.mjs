@@ -128,6 +128,8 @@ http {
       proxy_set_header Connection $connection_upgrade;
       proxy_set_header X-Forwarded-For $remote_addr;
       proxy_read_timeout 60s;
+      client_max_body_size 10m;
+      proxy_request_buffering off;
     }
   }
 }

@@ -1,4 +1,5 @@
 import { openChat } from './chat/chat.ts';
+import { fileFor, mayUpload } from './chat/files.ts';
 import { type Connection, userOf } from './chat/model.ts';
 import { readyRoomsOf } from './chat/rooms.ts';
 import * as site from './chat/site.ts';
@@ -7,15 +8,18 @@ import { type KnownBus, openBus } from './cluster/bus.ts';
 import { Servers } from './cluster/servers.ts';
 import { type Config, nodeName } from './config.ts';
 import { type OnRefusal, SocketTransport } from './connections/accept.ts';
+import { identityOf } from './connections/accepted.ts';
 import { Admission } from './connections/admission.ts';
 import type { Breach } from './connections/guard.ts';
 import { Drain } from './drain.ts';
-import type { SessionReady } from './events.ts';
+import { mostFiles, type SessionReady } from './events.ts';
+import { Files } from './files/files.ts';
 import type { History } from './history/history.ts';
 import { openHistory } from './history/open.ts';
 import type { Shared } from './history/sql/followed.ts';
 import { clientFolder, readClientFiles } from './http/client-files.ts';
 import type { HttpBreach } from './http/connections.ts';
+import { createFileRoutes } from './http/files.ts';
 import { Metrics } from './http/metrics.ts';
 import { createRoutes } from './http/routes.ts';
 import { openHttpServer } from './http/server.ts';
@@ -99,6 +103,23 @@ function openServers(history: History, log: Log, onFailure: (error: Error) => vo
         'two servers have the same CHAT_NODE: when one starts, the users of the other are not present for a moment',
       ),
   });
+}
+
+/** Undefined if there are to be none. Whether their place can be used is said in the log; the chat goes on without. */
+function openFiles(
+  { files: place, fileTypes, filesOrphans }: Config,
+  { history, log, quiet }: { history: History; log: Log; quiet: QuietLog },
+): Files | undefined {
+  if (place.kind === 'off') return undefined;
+  const onFailure = ({ message: reason }: Error) =>
+    quiet.warn('files', { reason }, 'files cannot be stored or deleted at the moment');
+  const files = new Files({ place, types: fileTypes, orphans: filesOrphans, history, onFailure });
+  files
+    .check()
+    .catch(({ message: reason }: Error) =>
+      log.error({ reason, hint: 'correct CHAT_FILES; npm run doctor checks it' }, 'files cannot be stored'),
+    );
+  return files;
 }
 
 /** Wires the parts and opens the port. @param onFailure called when a part that everything needs has died */
@@ -206,12 +227,31 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
     ...readyRoomsOf(chat, connection),
     ...(config.node === undefined ? {} : { node: config.node }),
     totals: totalsOf(membershipsOf(connection.person)),
-    limits: { text: config.limitText },
+    limits: { text: config.limitText, file: config.limitFile, files: mostFiles },
     serverTime: Date.now(),
   });
   transport.open({ reader, liveness, services, self, ready });
 
+  const files = openFiles(config, { history, log, quiet });
+  const fileRoutes =
+    files &&
+    createFileRoutes({
+      limit: config.limitFile,
+      rate: config.limitFilesUser,
+      admission,
+      async who({ session: given, cookie }) {
+        const session = await (given === undefined ? reader.fromCookie(cookie) : reader.fromValue(given));
+        if (!('code' in session)) return session.user.banned ? 'banned' : identityOf(session.user);
+        return session.code === 'session_store_unavailable' ? session.code : 'unauthorized';
+      },
+      draining: () => drain.started,
+      check: (identity, room) => mayUpload(chat, identity, room),
+      add: (upload) => files.add(upload),
+      find: (identity, id) => fileFor(chat, identity, id),
+      open: (id, what, part) => files.open(id, what, part),
+    });
   const routes = createRoutes({
+    fileRoutes,
     files: readClientFiles(clientFolder, config.loginUrl),
     metrics,
     apiKeys: config.apiKeys,
@@ -272,6 +312,7 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
       liveness.stop();
       chat.close();
       await drain.finishAll();
+      await files?.close();
       await Promise.all([server.close(Math.min(longestFarewell, each)), servers?.close()]);
       reader.close();
       await history.close();

@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 import { z } from 'zod';
 import { readBusPlace } from './cluster/address.ts';
+import { type FilesPlace, readFilesPlace } from './files/place.ts';
 import { readHistoryPlace } from './history/open.ts';
 import { type OptionName, optionTexts, readOptions } from './session/options.ts';
 import {
@@ -11,6 +12,7 @@ import {
   duration,
   durationOrNone,
   list,
+  mediaType,
   network,
   origin,
   rate,
@@ -19,7 +21,9 @@ import {
   roomSetting,
   shown,
   size,
+  sizeRate,
   template,
+  time,
   webAddress,
 } from './setting-forms.ts';
 import { type UnknownSetting, unknownSettings } from './setting-names.ts';
@@ -182,6 +186,24 @@ const settings = {
       .pipe(z.int().min(1).max(10_000)),
     '1 to 10000',
   ],
+  CHAT_FILES: [
+    'dir:./data/files',
+    z.string().transform((value, context) => {
+      const place = readFilesPlace(value);
+      if (place !== undefined) return place;
+      context.addIssue('it is no place for files');
+      return z.NEVER;
+    }),
+    'a place for files: give dir:FOLDER, s3://[KEY:SECRET@]BUCKET[?endpoint=ADDRESS&region=REGION&prefix=PREFIX] (special characters of the key and secret percent-encoded), or off',
+  ],
+  CHAT_FILE_TYPES: [
+    'image/*,video/mp4,audio/*,application/pdf,text/plain,application/zip',
+    list.pipe(z.array(mediaType).min(1)),
+    'types of files such as image/* or application/pdf, separated by commas',
+  ],
+  CHAT_LIMIT_FILE: ['10MB', size.refine((bytes) => bytes > 0), 'a size such as 512KB or 10MB'],
+  CHAT_LIMIT_FILES_USER: ['500MB/24h', sizeRate, 'a size in a time such as 500MB/24h, or 0'],
+  CHAT_FILES_ORPHANS: ['24h', time, 'a duration such as 24h or 7d'],
   CHAT_LOG_LEVEL: [
     'info',
     z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']),
@@ -208,6 +230,12 @@ export function readConfig(env: NodeJS.ProcessEnv) {
     problems.push('CHAT_API_KEY and CHAT_API_KEY_FILE: give one of them, not both');
   }
   problems.push(...clusterProblems(parsed as Partial<Parsed>));
+  const files = withCredentials((parsed as Partial<Parsed>).CHAT_FILES, env);
+  if (files?.kind === 's3' && files.credentials === undefined) {
+    problems.push(
+      'CHAT_FILES: no key for the bucket; give s3://KEY:SECRET@BUCKET, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY',
+    );
+  }
   const session = readOptions(sessionOptions(env), (option) => sessionSettings[option]);
   if ('problems' in session) problems.push(...session.problems);
   const unknown = unknownSettings(env, names);
@@ -228,6 +256,11 @@ export function readConfig(env: NodeJS.ProcessEnv) {
     sessionGrace: value.CHAT_SESSION_GRACE,
     sessionKeepalive: value.CHAT_SESSION_KEEPALIVE,
     history: value.CHAT_HISTORY,
+    files: files as FilesPlace,
+    fileTypes: value.CHAT_FILE_TYPES,
+    limitFile: value.CHAT_LIMIT_FILE,
+    limitFilesUser: value.CHAT_LIMIT_FILES_USER,
+    filesOrphans: value.CHAT_FILES_ORPHANS,
     cluster: value.CHAT_CLUSTER,
     /** Undefined if the operator has not named this server. */
     node: value.CHAT_NODE,
@@ -263,6 +296,14 @@ export function readConfig(env: NodeJS.ProcessEnv) {
     limitText: value.CHAT_LIMIT_TEXT,
     logLevel: value.CHAT_LOG_LEVEL,
   });
+}
+
+/** The place with the key from the environment, by the names that all programs for S3 use, unless it has one. */
+function withCredentials(place: FilesPlace | undefined, env: NodeJS.ProcessEnv): FilesPlace | undefined {
+  if (place?.kind !== 's3' || place.credentials !== undefined) return place;
+  const { AWS_ACCESS_KEY_ID: key, AWS_SECRET_ACCESS_KEY: secret } = env;
+  if (!key || !secret) return place;
+  return { ...place, credentials: { key, secret } };
 }
 
 /**

@@ -39,7 +39,10 @@ export const connectErrors = {
 
 export const httpErrors = {
   bad_request: { status: 400, message: 'The request is malformed.' },
-  unauthorized: { status: 401, message: 'A valid API key is needed.' },
+  unauthorized: {
+    status: 401,
+    message: 'A valid API key, or a session in which somebody is logged in, is needed.',
+  },
   origin_not_allowed: {
     status: 403,
     message: 'This page may not use the chat: CHAT_ORIGINS does not list its origin.',
@@ -50,6 +53,11 @@ export const httpErrors = {
   },
   not_found: { status: 404, message: 'There is nothing at this address.' },
   method_not_allowed: { status: 405, message: 'This address does not support that method.' },
+  length_required: { status: 411, message: 'The request has to say the length of its body.' },
+  file_type: {
+    status: 415,
+    message: 'Files of this type are not taken here, or this one cannot be read as what it is.',
+  },
   request_timeout: { status: 408, message: 'The request took too long to arrive.' },
   rate_limited: {
     status: 429,

@@ -142,6 +142,8 @@ const can = z.object({
   createPrivate: z.boolean(),
   direct: z.boolean(),
   findPeople: z.boolean(),
+  /** Whether files can be uploaded. */
+  files: z.boolean(),
 });
 /** Templates in which a client replaces `{id}` by the percent-encoded user id. */
 const profile = z.object({ avatar: z.string().exactOptional(), url: z.string().exactOptional() });
@@ -341,7 +343,8 @@ export const events = {
     /** The name of the server, if it has one. */
     node: z.string().exactOptional(),
     totals,
-    limits: z.object({ text: z.int() }),
+    /** Characters of a message, bytes of a file, files of a message. */
+    limits: z.object({ text: z.int(), file: z.int(), files: z.int() }),
     serverTime: time,
   }),
   'session:changed': z.object(whoIAm),

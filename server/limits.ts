@@ -63,6 +63,22 @@ export class RateLimit {
     return null;
   }
 
+  /** As `take`, but for what is not let through in part: it fits whole or not at all. */
+  takeWhole(key: string, weight: number, now = performance.now()): number | null {
+    const { count, ms } = this.#rate;
+    if (count === 0) return null;
+    if (weight > count) return ms;
+    let total = weight;
+    const slices = this.#counting(key, now);
+    for (const slice of slices) total += slice.weight;
+    for (const slice of slices) {
+      if (total <= count) break;
+      total -= slice.weight;
+      if (total <= count) return Math.ceil(slice.last + ms - now);
+    }
+    return this.take(key, weight, now);
+  }
+
   /** Undoes a `take`. @param taken when it was taken, by the monotonic clock */
   giveBack(key: string, taken: number, weight = 1): void {
     const slices = this.#counting(key, performance.now());

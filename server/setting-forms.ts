@@ -34,6 +34,12 @@ export const retention = z.union([
     .transform(inMilliseconds),
 ]);
 
+/** `24h`, `7d`: a time, in milliseconds. */
+export const time = z
+  .string()
+  .regex(/^[1-9]\d{0,5}(ms|s|m|h|d)$/)
+  .transform(inMilliseconds);
+
 /** `20/10s`: so many in so much time; `0` for no limit. */
 export const rate = z.union([
   z.literal('0').transform(() => ({ count: 0, ms: 0 })),
@@ -59,6 +65,22 @@ export const size = z
   .string()
   .regex(/^(0|\d{1,5}(KB|MB))$/)
   .transform((value) => Number.parseInt(value, 10) * (bytes[value.slice(-2) as keyof typeof bytes] ?? 0));
+
+/** `500MB/24h`: so many bytes in so much time; `0` for no limit. */
+export const sizeRate = z.union([
+  z.literal('0').transform(() => ({ count: 0, ms: 0 })),
+  z
+    .string()
+    .regex(/^[1-9]\d{0,4}(KB|MB)\/[^/]+$/)
+    .refine((value) => duration.safeParse(value.split('/')[1]).success)
+    .transform((value) => {
+      const [bytes = '', ms = ''] = value.split('/');
+      return { count: size.parse(bytes), ms: duration.parse(ms) };
+    }),
+]);
+
+/** `image/*`, `application/pdf`: a type of files, or all of a kind. */
+export const mediaType = z.string().regex(/^[a-z]+\/(\*|[a-z0-9][a-z0-9.+-]{0,100})$/);
 
 /** An address, or a range of them as CIDR. */
 export const network = z.string().refine((value) => {

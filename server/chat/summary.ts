@@ -118,14 +118,19 @@ export interface ChatSettings {
   createRooms: 'none' | 'private' | 'all';
   direct: boolean;
   findPeople: 'rooms' | 'all' | 'off';
+  files: { kind: string };
 }
 
-export function canOf({ createRooms, direct, findPeople }: ChatSettings, roles: readonly SiteRole[]): Can {
+export function canOf(
+  { createRooms, direct, findPeople, files }: ChatSettings,
+  roles: readonly SiteRole[],
+): Can {
   const moderator = roles.length > 0;
   return {
     createPublic: moderator || createRooms === 'all',
     createPrivate: moderator || createRooms !== 'none',
     direct,
     findPeople: findPeople !== 'off',
+    files: files.kind !== 'off',
   };
 }

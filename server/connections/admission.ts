@@ -197,7 +197,7 @@ export class Admission {
     res.setHeader('Access-Control-Expose-Headers', 'Retry-After');
     if (req.method === 'OPTIONS') {
       res.setHeader('Access-Control-Allow-Methods', 'GET, POST');
-      res.setHeader('Access-Control-Allow-Headers', 'Content-Type');
+      res.setHeader('Access-Control-Allow-Headers', 'Content-Type, Authorization');
       res.setHeader('Access-Control-Max-Age', '600');
     }
   }
@@ -213,6 +213,19 @@ export class Admission {
     if (!allowed) return { code: 'origin_not_allowed' };
     const retryAfterMs = this.#me.take(this.#addresses.keyOf(req));
     return retryAfterMs === null ? null : { code: 'rate_limited', retryAfterMs };
+  }
+
+  /** A page of an allowed origin, or an app that hands its session over by itself. A cookie alone may be another page's. */
+  mayUpload(req: IncomingMessage): boolean {
+    const { origin, authorization } = req.headers;
+    if (origin !== undefined) return this.#allows(origin, req);
+    return this.#nativeClients && authorization !== undefined;
+  }
+
+  /** Browsers load pictures of a foreign page without `Origin`, and say so. */
+  mayDownload(req: IncomingMessage): boolean {
+    const { origin, 'sec-fetch-site': site } = req.headers;
+    return origin === undefined ? site !== 'cross-site' : this.#allows(origin, req);
   }
 
   #allows(origin: string, req: IncomingMessage): boolean {

@@ -5,6 +5,8 @@ import type { BusPlace } from '../cluster/address.ts';
 import { tryBus } from '../cluster/bus.ts';
 import type { Config } from '../config.ts';
 import { loopback } from '../connections/address.ts';
+import { openStorage } from '../files/open.ts';
+import type { FilesPlace } from '../files/place.ts';
 import { tryDatabase } from '../history/open.ts';
 import { type DatabaseAddress, placeOf } from '../history/sql/address.ts';
 import { clientFolder } from '../http/client-files.ts';
@@ -25,6 +27,7 @@ export async function* serverFindings(config: Config, page: string | undefined):
   if (config.cluster !== undefined && config.history.kind !== 'sqlite') {
     yield await bus(config.cluster, config.history);
   }
+  yield await filesPlace(config.files);
   yield clientBuilt();
   yield* origins(config, page);
   yield* proxiesNamed(config);
@@ -38,6 +41,23 @@ async function database(address: DatabaseAddress): Promise<Finding> {
     return wrong(
       `The history ${placeOf(address)} cannot be reached. ${(error as Error).message}.`,
       'Start the database, or correct CHAT_HISTORY: the database has to exist, and its owner is the user to log in as.',
+    );
+  }
+}
+
+async function filesPlace(place: FilesPlace): Promise<Finding> {
+  if (place.kind === 'off') return well('No files can be uploaded: CHAT_FILES is off.');
+  const where = place.kind === 'dir' ? `the folder ${resolve(place.folder)}` : `the bucket ${place.url}`;
+  try {
+    await (await openStorage(place)).check();
+    return well(`Files can be stored in ${where}.`);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    return wrong(
+      `Files cannot be stored in ${where} (${code ?? message}).`,
+      place.kind === 'dir'
+        ? 'Let the account of the chat server write to it, or set CHAT_FILES to another place, or to off.'
+        : 'Correct CHAT_FILES: the bucket, its endpoint and region, and a key that may get, put and delete there.',
     );
   }
 }

@@ -177,10 +177,12 @@ export function answerRequestError(req: IncomingMessage, res: ServerResponse, er
 }
 
 /** The status of an error; 400 for all others. */
-const statusOf: Partial<Record<RequestError['code'], number>> = {
+export const statusOf: Partial<Record<RequestError['code'], number>> = {
   forbidden: 403,
+  muted: 403,
   unknown_room: 404,
   unknown_user: 404,
+  rate_limited: 429,
   conflict: 409,
   storage_unavailable: 503,
   server_draining: 503,

@@ -11,6 +11,8 @@ const mostUnanswered = 8;
 const mostPipelinedHeaders = 25;
 /** Bytes. Most requests are refused before their body has come. */
 const mostUnreadBody = 65_536;
+/** Milliseconds for the body of a request that is no upload. */
+const longestBody = 30_000;
 /** How long a client may take to send a request or to take an answer, however it spreads the bytes. */
 const defaultPatience = 60_000;
 /** The most connections that wait for their clients; each may wait at least this many milliseconds. */
@@ -49,6 +51,8 @@ export interface Bounds {
 interface Connection {
   /** The answer that is being made or sent. */
   current: ServerResponse | undefined;
+  /** Until when the request has to be there as a whole. */
+  bodyUntil: number;
   /** Later requests, which are not handed to Node yet. */
   readonly queue: (() => unknown)[];
   /** Frees its place. */
@@ -114,6 +118,7 @@ export class Connections {
     const connection = this.#open.get(socket);
     if (connection === undefined) return;
     connection.current = res;
+    connection.bodyUntil = performance.now() + longestBody;
     this.#heard(socket);
     if (mayBeLarge(req)) res.setHeader('Connection', 'close');
     res.on('close', () => {
@@ -149,6 +154,12 @@ export class Connections {
       answer();
       socket.off('error', ignore);
     });
+  }
+
+  /** This request may take its time: who answers it sees to it that it goes on. */
+  patient({ socket }: IncomingMessage): void {
+    const connection = this.#open.get(socket);
+    if (connection !== undefined) connection.bodyUntil = Number.POSITIVE_INFINITY;
   }
 
   /** Whether an answer is due on this connection. */
@@ -203,7 +214,7 @@ export class Connections {
       this.#onTooMany('too many HTTP connections of one address: a proxy belongs in CHAT_TRUSTED_PROXIES');
       return answerErrorRaw(socket, 'rate_limited', tryAgainAfter);
     }
-    const connection: Connection = { current: undefined, queue: [], release };
+    const connection: Connection = { current: undefined, bodyUntil: 0, queue: [], release };
     this.#open.set(socket, connection);
     this.#silent.set(socket, performance.now());
     socket.on('close', this.#closed);
@@ -235,7 +246,11 @@ export class Connections {
 
   #sweep(): void {
     const now = performance.now();
-    for (const [socket, { current }] of this.#open) {
+    for (const [socket, { current, bodyUntil }] of this.#open) {
+      if (current !== undefined && !current.req.complete && now > bodyUntil) {
+        this.#close(socket, 'slow_reader');
+        continue;
+      }
       if (current?.writableEnded && !this.#waiting.has(socket)) this.#waiting.set(socket, now);
     }
     for (const socket of this.#silent.keys()) if (socket.bytesRead > 0) this.#wait(socket);

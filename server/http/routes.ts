@@ -5,6 +5,8 @@ import { answerError, answerJson, securityHeaders, send } from './answer.ts';
 import { type Api, answerRequestError, answerUnauthorized, createApi, hasKey } from './api.ts';
 import type { ClientFile } from './client-files.ts';
 import { codingFor } from './encoding.ts';
+import { isKnown } from './etag.ts';
+import { isOfFiles } from './files.ts';
 import type { Metrics } from './metrics.ts';
 
 /** Allows only the client's own files and connections to this server; text never becomes code. */
@@ -38,6 +40,8 @@ export function createRoutes(options: {
     refusalOfMe(req: IncomingMessage): { code: HttpErrorCode; retryAfterMs?: number } | null;
     allowReading(req: IncomingMessage, res: ServerResponse): void;
   };
+  /** What is under `/files`; absent where files cannot be uploaded. */
+  fileRoutes?: ((req: IncomingMessage, res: ServerResponse) => Promise<void>) | undefined;
   /** Whether a proxy on this machine may pass on requests of others. */
   proxied: boolean;
 }): (req: IncomingMessage, res: ServerResponse, path: string) => Promise<void> {
@@ -69,6 +73,9 @@ export function createRoutes(options: {
   const answerApi = createApi(options.api, options.apiKeys);
   return async (req, res, path) => {
     if (path.startsWith('/api/') && req.method !== 'TRACE') return answerApi(req, res, path);
+    if (options.fileRoutes !== undefined && isOfFiles(path) && req.method !== 'TRACE') {
+      return options.fileRoutes(req, res);
+    }
     const file = options.files.get(path);
     const handler = file !== undefined ? serve(file) : Object.hasOwn(routes, path) ? routes[path] : undefined;
     const known = handler !== undefined || path === '/' || path === '/php-chat.js';
@@ -103,12 +110,6 @@ function serve(file: ClientFile): Handler {
     res.writeHead(200, { ...headers, 'Content-Length': body.length });
     res.end(req.method === 'HEAD' ? undefined : body);
   };
-}
-
-/** By the weak comparison: a proxy that has changed the encoding on the way makes a tag weak. */
-function isKnown(etag: string, header: string | undefined): boolean {
-  const tags = header?.split(',').map((tag) => tag.trim().replace(/^W\//, ''));
-  return tags !== undefined && (tags.includes(etag) || tags.includes('*'));
 }
 
 /** Whether a request seems to come from this machine itself: a proxy on it may leave no trace. */

@@ -6,12 +6,14 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Log } from '../log.ts';
 import { answerError, answerErrorRaw } from './answer.ts';
 import { type Bounds, Connections } from './connections.ts';
+import { isUpload } from './files.ts';
 import { createServer } from './node-http.ts';
 import { targetOf } from './target.ts';
 
 /** Milliseconds. Headers that take longer are an attack, or come over a line that is too slow. */
 const headersTimeout = 10_000;
-const requestTimeout = 30_000;
+/** Of an upload; `Connections` bounds all others. */
+const requestTimeout = 15 * 60_000;
 /** Clients and proxies send up to 50. */
 const mostHeaders = 100;
 /** Connections that the kernel keeps until they are accepted. One address alone may come with more than Node's 511. */
@@ -60,6 +62,7 @@ export async function openHttpServer(options: {
     if (hasTooManyHeaders(req)) return answerError(res, 'header_too_large');
     const target = targetOf(req);
     if (target === null) return answerError(res, 'bad_request');
+    if (isUpload(req, target.path)) connections.patient(req);
     if (target.path === socketPath) return endpoint.request(req, res, target.url);
     routes(req, res, target.path).catch((error: unknown) => {
       log.error({ err: error }, 'unexpected error in an HTTP request');

@@ -30,7 +30,7 @@ export async function openChatOver(
   const chat = await openChat({
     history,
     publisher: { toRoom: ignore, toConnections: ignore, join: ignore, leave: ignore },
-    settings: { createRooms: 'all', direct: true, findPeople: 'rooms' },
+    settings: { createRooms: 'all', direct: true, findPeople: 'rooms', files: { kind: 'off' } },
     limits: { text: 4000, members: 0, roomsOfUser: 0 },
     rooms: [],
     retention: { rooms: 0, direct: 0 },

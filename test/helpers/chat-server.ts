@@ -11,10 +11,16 @@ export interface ChatServer extends Child {
 const root = new URL('../../', import.meta.url).pathname;
 
 /** A folder for a history that outlives restarts of the server; removed by `remove()`. */
-export function historyFolder(): { url: string; path: string; remove(): void } {
+export function historyFolder(): { url: string; path: string; files: string; remove(): void } {
   const folder = mkdtempSync(join(tmpdir(), 'chat-history-'));
   const path = join(folder, 'chat.db');
-  return { url: `sqlite:${path}`, path, remove: () => rmSync(folder, { recursive: true, force: true }) };
+  return {
+    url: `sqlite:${path}`,
+    path,
+    /** As in CHAT_FILES. */
+    files: `dir:${join(folder, 'files')}`,
+    remove: () => rmSync(folder, { recursive: true, force: true }),
+  };
 }
 
 /** All tests come from one address and send as fast as they can: those that are about limits set their own. */
@@ -60,7 +66,7 @@ export async function startChatServer(env: NodeJS.ProcessEnv, cwd = root): Promi
   const history = env.CHAT_HISTORY === undefined ? historyFolder() : undefined;
   const child = startChild(process.execPath, chatProgram, {
     cwd,
-    env: { ...usual, PATH: process.env.PATH, CHAT_HISTORY: history?.url, ...env },
+    env: { ...usual, PATH: process.env.PATH, CHAT_HISTORY: history?.url, CHAT_FILES: history?.files, ...env },
   });
   child.process.on('close', () => history?.remove());
   return Object.assign(child, await listening(child));
@@ -81,7 +87,7 @@ export async function nextChatServer(env: NodeJS.ProcessEnv): Promise<ChatServer
   const [child = startNext()] = idle;
   idle.delete(child);
   const from = child.output().length;
-  child.process.send({ ...usual, CHAT_HISTORY: history?.url, ...env });
+  child.process.send({ ...usual, CHAT_HISTORY: history?.url, CHAT_FILES: history?.files, ...env });
   const where = await listening(child, from);
   let stopped: Promise<number | NodeJS.Signals | null> | undefined;
   return {

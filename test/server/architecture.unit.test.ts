@@ -51,6 +51,7 @@ const mayImport: Record<string, readonly string[]> = {
     'server/history/sql/postgres.ts',
     'server/session/stores/redis/connection.ts',
   ],
+  'server/files/': ['server/errors.ts', 'server/events.ts', 'server/history/history.ts'],
   'server/liveness/': ['server/session/', 'server/events.ts'],
   'server/requests/': [
     'server/answer-in-time.ts',

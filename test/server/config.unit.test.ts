@@ -74,6 +74,11 @@ test('everything that is wrong is listed together, with what is accepted', () =>
     CHAT_ROOMS: 'lobby,u-mine',
     CHAT_LIMIT_TEXT: '10001',
     CHAT_HISTORY: 'sqlite::memory:',
+    CHAT_FILES: './files',
+    CHAT_FILE_TYPES: 'pictures',
+    CHAT_LIMIT_FILE: '0',
+    CHAT_LIMIT_FILES_USER: '500MB',
+    CHAT_FILES_ORPHANS: '1w',
   };
   const error = problemsOf(wrong);
   for (const [name, value] of Object.entries(wrong)) {
@@ -109,6 +114,9 @@ test.each([
   ['CHAT_HISTORY', 'mysql:host=db;password=geheim'],
   ['CHAT_HISTORY', 'user:geheim@host'],
   ['CHAT_HISTORY', 'host=db password=geheim'],
+  ['CHAT_FILES', 's3://key:geheim@bucket?endpoint=x'],
+  ['CHAT_FILES', 's3://key:ge/geheim@bucket'],
+  ['CHAT_FILES', 's3://geheim@bucket'],
   ['CHAT_CLUSTER', 'redis://:geheim@host'],
   ['CHAT_ORIGINS', 'https://user:geheim@host'],
   ['CHAT_LOGIN_URL', 'ftp://user:geheim@host/'],
@@ -234,13 +242,40 @@ test.each([
   ['CHAT_SERVICE_HOST', 'CHAT_HOST'],
   // Settings of other versions.
   ['CHAT_ARCHIVE', undefined],
-  ['CHAT_FILE_TYPES', undefined],
-  ['CHAT_LIMIT_FILE', undefined],
+  ['CHAT_VIDEO_CODECS', undefined],
+  ['CHAT_MEETINGS', undefined],
   // Not what was meant, perhaps.
   ['CHAT_STORE', 'CHAT_SESSION_STORE'],
   ['CHAT_TRUSTED_PROXY', 'CHAT_TRUSTED_PROXIES'],
 ])('%s is unknown, and no reason not to start; the nearest setting is %s', (name, nearest) => {
   expect(configOf({ [name]: 'x' }).unknown).toEqual([{ name, nearest, misspelt: false }]);
+});
+
+test('places for files: a folder, a bucket of Amazon or of another server, with a key of its own or of the environment', () => {
+  const files = (setting: string, env = {}) => configOf({ CHAT_FILES: setting, ...env }).files;
+  const credentials = { key: 'k', secret: 's/e+c' };
+  const aws = { AWS_ACCESS_KEY_ID: 'k', AWS_SECRET_ACCESS_KEY: 's/e+c' };
+  expect(files('')).toEqual({ kind: 'dir', folder: './data/files' });
+  expect(files('off')).toEqual({ kind: 'off' });
+  expect(files('s3://k:s%2Fe%2Bc@pictures')).toEqual({
+    kind: 's3',
+    url: 'https://pictures.s3.us-east-1.amazonaws.com/',
+    region: 'us-east-1',
+    prefix: '',
+    credentials,
+  });
+  expect(files('s3://pictures?endpoint=http://127.0.0.1:9000&region=eu&prefix=chat/', aws)).toEqual({
+    kind: 's3',
+    url: 'http://127.0.0.1:9000/pictures/',
+    region: 'eu',
+    prefix: 'chat/',
+    credentials,
+  });
+  expect(problemsOf({ CHAT_FILES: 's3://pictures' })).toContain('AWS_ACCESS_KEY_ID');
+  expect(configOf({ CHAT_LIMIT_FILES_USER: '1MB/1h' }).limitFilesUser).toEqual({
+    count: 1048576,
+    ms: 3_600_000,
+  });
 });
 
 test('a name that is empty, and those of the PHP application, are not unknown', () => {

@@ -305,6 +305,7 @@ test('docs/operate.md shows what the doctor says', async () => {
     {
       CHAT_SESSION_STORE: `file://${place}`,
       CHAT_HISTORY: `sqlite:${place}/chat.db`,
+      CHAT_FILES: `dir:${place}/files`,
       CHAT_ORIGINS: 'https://www.example.org',
       CHAT_TRUSTED_PROXIES: '127.0.0.1',
     },
@@ -355,7 +356,11 @@ describe('what the server needs besides the sessions', () => {
     const [forbiddenCode, forbidden] = await doctorAs(nobody, {
       CHAT_SESSION_STORE: memcached.url,
       CHAT_HISTORY: 'sqlite:/usr/chat.db',
+      CHAT_FILES: 'dir:/usr/files',
     });
+    expect(forbidden).toMatch(
+      /^✗ Files cannot be stored in the folder \/usr\/files \(EACCES\)\.\n {2}→ .*CHAT_FILES/m,
+    );
     expect(forbidden).toMatch(
       /^✗ The history \/usr\/chat\.db cannot be written \(EACCES\)\.\n {2}→ Let the account/m,
     );

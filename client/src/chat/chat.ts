@@ -40,7 +40,13 @@ import { OwnTyping } from './typing.ts';
 const FOREIGN_MS = 2000;
 /** So long somebody who wants something done waits for a connection. */
 const CONNECTING_MS = 10_000;
-const NOTHING: Can = { createPublic: false, createPrivate: false, direct: false, findPeople: false };
+const NOTHING: Can = {
+  createPublic: false,
+  createPrivate: false,
+  direct: false,
+  findPeople: false,
+  files: false,
+};
 
 /** What wants to know of events, as long as it is shown. Its code comes later. */
 export interface Follower {

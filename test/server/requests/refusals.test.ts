@@ -479,6 +479,7 @@ test('what the operator has switched off is forbidden', async () => {
     CHAT_CREATE_ROOMS: 'none',
     CHAT_DIRECT: 'off',
     CHAT_FIND_PEOPLE: 'off',
+    CHAT_FILES: 'off',
   });
   const [ann, admin] = [await strict.person(), await strict.person({ roles: 'admin' })];
   expect(ann.ready.can).toEqual({
@@ -486,7 +487,13 @@ test('what the operator has switched off is forbidden', async () => {
     createPrivate: false,
     direct: false,
     findPeople: false,
+    files: false,
   });
+  for (const method of ['GET', 'POST']) {
+    const address = `${strict.chat.url}/files${method === 'GET' ? `/${'a'.repeat(32)}/x` : '?room=lobby&name=x'}`;
+    const headers = { origin: 'http://localhost:8080' };
+    expect((await fetch(address, { method, headers })).status).toBe(404);
+  }
   for (const kind of ['private', 'public']) {
     const room = { name: 'x', kind, clientId: fresh() };
     expect(await codeOf(ann, 'room:create', room)).toBe('forbidden');

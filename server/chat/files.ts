@@ -1,0 +1,58 @@
+import { RequestError } from '../errors.ts';
+import type { MessageFile } from '../events.ts';
+import { isMember, type MemberRecord, type RoomRecord, sources } from '../history/history.ts';
+import { mayRead, rightsIn } from './access.ts';
+import type { Chat } from './chat.ts';
+import type { SessionIdentity } from './model.ts';
+
+/**
+ * What is stored of a user's membership, as the session of this request has it: nobody with that session need be
+ * connected, and until somebody is, nothing brings the two in line.
+ */
+function memberBySession(
+  { kind, id }: RoomRecord,
+  member: MemberRecord | null | undefined,
+  { rooms }: SessionIdentity,
+): MemberRecord | undefined {
+  if (!isMember(member) || rooms === undefined || rooms.some((room) => room.id === id) || kind === 'direct') {
+    return isMember(member) ? member : undefined;
+  }
+  const now = { ...member, sources: member.sources & ~sources.session };
+  return isMember(now) ? now : undefined;
+}
+
+/** @throws RequestError `unknown_room`, `forbidden`, `muted` */
+export async function mayUpload(
+  { history, directory }: Chat,
+  identity: SessionIdentity,
+  room: string,
+): Promise<void> {
+  if (directory.banOf(identity.id) !== null) throw new RequestError('forbidden');
+  const record = await history.read('room', { room });
+  if (record === null) throw new RequestError('unknown_room');
+  const [stored] = await history.read('membersOf', { room, users: [identity.id] });
+  const member = memberBySession(record, stored, identity);
+  const { restrictions } = directory;
+  if (!mayRead(record, member, restrictions.isBanned(room, identity.id)))
+    throw new RequestError('unknown_room');
+  if (!rightsIn(record, { roles: identity.roles, member }).includes('send'))
+    throw new RequestError('forbidden');
+  const muted = restrictions.muteOf(room, identity.id);
+  if (muted !== undefined) throw new RequestError('muted', undefined, { retryAfterMs: muted.forMs });
+}
+
+/** A file that this user may see: of a room that the user may read, or an own one. It is asked each time. */
+export async function fileFor(
+  { history, directory }: Chat,
+  identity: SessionIdentity,
+  id: string,
+): Promise<MessageFile | null> {
+  if (directory.banOf(identity.id) !== null) return null;
+  const found = await history.read('file', { id, user: identity.id });
+  if (found === null) return null;
+  const { file, room, member } = found;
+  if (file.user === identity.id) return file.about;
+  const isBanned = directory.restrictions.isBanned(room.id, identity.id);
+  const mayReadIt = mayRead(room, memberBySession(room, member, identity), isBanned);
+  return file.state === 'carried' && mayReadIt ? file.about : null;
+}

@@ -1,0 +1,214 @@
+import { randomBytes } from 'node:crypto';
+import { type FileHandle, open, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { RequestError } from '../errors.ts';
+import type { MessageFile } from '../events.ts';
+import type { Change, History } from '../history/history.ts';
+import { Examiner } from './examiner.ts';
+import { fileName } from './name.ts';
+import { openStorage } from './open.ts';
+import type { FilesPlace } from './place.ts';
+import type { Opened, Storage } from './storage.ts';
+
+/** Files that are deleted before the history forgets them. */
+const mostAtOnce = 100;
+/** How often files that no message carries are looked for, in milliseconds. */
+const sweepEvery = 60_000;
+/** After something was deleted, what has been left for later is looked for after so many milliseconds. */
+const sweepAgainAfter = 5000;
+/** A picture and its preview may take more than what came. */
+const madeOf = 2;
+
+export interface Upload {
+  room: string;
+  user: string;
+  /** As the uploader calls it. */
+  name: string;
+  /** Bytes. */
+  length: number;
+  bytes: AsyncIterable<Buffer>;
+}
+
+const previewOf = (id: string) => `${id}.preview`;
+
+/** The files that users upload: from the first byte until nothing of them is left. */
+export class Files {
+  readonly #place: Exclude<FilesPlace, { kind: 'off' }>;
+  readonly #types: readonly string[];
+  readonly #orphans: number;
+  readonly #history: History;
+  readonly #onFailure: (error: Error) => void;
+  readonly #examiner = new Examiner();
+  #storage: Promise<Storage> | undefined;
+  #sweeping: Promise<void> | undefined;
+  #again = false;
+  #timer: NodeJS.Timeout;
+  #soon: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  /**
+   * @param options.orphans milliseconds for which a file may be without a message
+   * @param options.onFailure called when the place of the files fails
+   */
+  constructor(options: {
+    place: Exclude<FilesPlace, { kind: 'off' }>;
+    types: readonly string[];
+    orphans: number;
+    history: History;
+    onFailure: (error: Error) => void;
+  }) {
+    this.#place = options.place;
+    this.#types = options.types;
+    this.#orphans = options.orphans;
+    this.#history = options.history;
+    this.#onFailure = options.onFailure;
+    this.#timer = setInterval(() => this.sweep(), Math.min(sweepEvery, options.orphans)).unref();
+    this.#history.onChange((change) => {
+      if (leavesFiles(change)) this.sweep();
+    });
+  }
+
+  /**
+   * Takes a file, and resolves when it can be sent with a message.
+   * @returns `unusable` if its type is not taken, or it cannot be read as what it is
+   * @throws RequestError `storage_full`, `storage_unavailable`, `unknown_room`
+   */
+  async add({ room, user, name, length, bytes }: Upload): Promise<MessageFile | 'unusable'> {
+    const storage = await this.#opened();
+    const folder = await storage.work().catch((error: Error) => this.#fail(error));
+    if (!(await storage.hasRoomFor(length * (1 + madeOf)))) throw new RequestError('storage_full');
+    const id = randomBytes(16).toString('hex');
+    const path = join(folder, id);
+    try {
+      await this.#receive(bytes, path);
+      const found = await this.#examiner
+        .examine(user, { path, types: this.#types })
+        .catch((error: Error) => this.#fail(error));
+      if ('refused' in found) return 'unusable';
+      if ('failed' in found) {
+        if (isFull(found.failed) || !(await storage.hasRoomFor(0))) throw new RequestError('storage_full');
+        return 'unusable';
+      }
+      const { type, made } = found;
+      const file: MessageFile = {
+        id,
+        name: fileName(name),
+        type,
+        size: made?.size ?? length,
+        ...(made === undefined ? {} : { image: { width: made.width, height: made.height, blur: made.blur } }),
+      };
+      // Before its bytes: those of a file that nobody knows would stay for ever.
+      await this.#history.write('addFile', { room, user, file, at: Date.now() });
+      await this.#keep(storage, id, made ?? { path });
+      return file;
+    } finally {
+      for (const one of [path, `${path}.made`, `${path}.preview`]) await rm(one, { force: true });
+    }
+  }
+
+  /** @param part of a file alone; null if there is none */
+  async open(
+    id: string,
+    what: 'file' | 'preview',
+    part?: { start: number; end: number },
+  ): Promise<Opened | null> {
+    const storage = await this.#opened();
+    try {
+      return await storage.open(what === 'file' ? id : previewOf(id), part);
+    } catch (error) {
+      return this.#fail(error as Error);
+    }
+  }
+
+  /** Rejects if files cannot be stored. */
+  async check(): Promise<void> {
+    await (await this.#opened()).check();
+  }
+
+  /** Deletes what no message carries any more, or for too long; one after the other, however often it is called. */
+  sweep(): void {
+    this.#again = true;
+    this.#sweeping ??= this.#sweepAll()
+      .catch(this.#onFailure)
+      .finally(() => {
+        this.#sweeping = undefined;
+      });
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearInterval(this.#timer);
+    clearTimeout(this.#soon);
+    this.#examiner.close();
+    await this.#sweeping;
+  }
+
+  #opened(): Promise<Storage> {
+    this.#storage ??= openStorage(this.#place);
+    return this.#storage;
+  }
+
+  /** Piece by piece: nothing more is read before what came is on its way to the disk. */
+  async #receive(bytes: AsyncIterable<Buffer>, path: string): Promise<void> {
+    const file = await open(path, 'wx', 0o600).catch((error: Error) => this.#fail(error));
+    try {
+      for await (const piece of bytes) {
+        await write(file, piece).catch((error: Error) => this.#fail(error));
+      }
+      // What is answered is on the disk, also after a loss of power.
+      await file.sync().catch((error: Error) => this.#fail(error));
+    } finally {
+      await file.close();
+    }
+  }
+
+  async #keep(storage: Storage, id: string, made: { path: string; preview?: string }): Promise<void> {
+    try {
+      if (made.preview !== undefined) await storage.put(previewOf(id), made.preview);
+      await storage.put(id, made.path);
+    } catch (error) {
+      // What is there of it goes with its entry, after a while.
+      this.#fail(error as Error);
+    }
+  }
+
+  #fail(error: Error): never {
+    if (isFull((error as NodeJS.ErrnoException).code)) throw new RequestError('storage_full');
+    this.#onFailure(error);
+    throw new RequestError('storage_unavailable', undefined, { cause: error });
+  }
+
+  async #sweepAll(): Promise<void> {
+    while (this.#again && !this.#closed) {
+      this.#again = false;
+      const before = Date.now() - this.#orphans;
+      const { ids } = await this.#history.write('dropFiles', { before, most: mostAtOnce });
+      if (ids.length === 0) continue;
+      const storage = await this.#opened();
+      for (const id of ids) {
+        await storage.delete(previewOf(id));
+        await storage.delete(id);
+      }
+      await this.#history.write('forgetFiles', { ids });
+      this.#again = ids.length === mostAtOnce;
+      this.#soon ??= setTimeout(() => {
+        this.#soon = undefined;
+        this.sweep();
+      }, sweepAgainAfter).unref();
+    }
+  }
+}
+
+async function write(file: FileHandle, piece: Buffer): Promise<void> {
+  for (let written = 0; written < piece.length; ) {
+    written += (await file.write(piece, written)).bytesWritten;
+  }
+}
+
+const isFull = (code: string | undefined) => code === 'ENOSPC' || code === 'EDQUOT';
+
+/** Whether it may have left files that are nobody's. */
+function leavesFiles(change: Change): boolean {
+  if (change.type === 'message') return change.is === 'changed' && change.message.deletedAt !== undefined;
+  return change.type === 'room' && change.is !== 'new';
+}

@@ -1,0 +1,52 @@
+import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import type { Storage } from './storage.ts';
+import { WorkFolder } from './work-folder.ts';
+
+/** Files in a folder. Several servers may share it. */
+export function folderStorage(setting: string): Storage {
+  const folder = resolve(setting);
+  const work = new WorkFolder(join(folder, 'incoming'));
+  // No folder gets too many.
+  const pathOf = (name: string) => join(folder, name.slice(0, 2), name);
+  return {
+    work: () => work.path(),
+    hasRoomFor: (bytes) => work.hasRoomFor(bytes),
+    async put(name, path) {
+      const to = pathOf(name);
+      await mkdir(dirname(to), { recursive: true, mode: 0o700 });
+      await rename(path, to);
+      await syncFolder(dirname(to));
+    },
+    async open(name, part) {
+      const handle = await open(pathOf(name)).catch(absent);
+      if (handle === null) return null;
+      try {
+        const { size } = await handle.stat();
+        // Closes the handle at its end.
+        const bytes = handle.createReadStream({ ...part, highWaterMark: 64 * 1024 });
+        return { size: part === undefined ? size : part.end - part.start + 1, bytes };
+      } catch (error) {
+        await handle.close();
+        throw error;
+      }
+    },
+    delete: (name) => rm(pathOf(name), { force: true }),
+    check: () => work.check(),
+  };
+}
+
+function absent(error: NodeJS.ErrnoException): null {
+  if (error.code === 'ENOENT') return null;
+  throw error;
+}
+
+/** Or a name that was made could be lost with the power. */
+async function syncFolder(path: string): Promise<void> {
+  const handle = await open(path);
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

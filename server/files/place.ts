@@ -1,0 +1,66 @@
+/** Where the bytes of files are kept: a folder, or a bucket of S3 or of what speaks as it does. */
+export type FilesPlace =
+  | { kind: 'off' }
+  | { kind: 'dir'; folder: string }
+  | {
+      kind: 's3';
+      /** Of the bucket, with a slash at its end. */
+      url: string;
+      region: string;
+      /** Before the names of all files. */
+      prefix: string;
+      /** Absent if the environment has them: see `AWS_ACCESS_KEY_ID`. */
+      credentials?: Credentials;
+    };
+
+export interface Credentials {
+  key: string;
+  secret: string;
+}
+
+/**
+ * `off`, `dir:FOLDER`, or `s3://[KEY:SECRET@]BUCKET` with the options `endpoint` (an address; Amazon's where it is absent),
+ * `region` and `prefix`. Undefined if it is none of them.
+ */
+export function readFilesPlace(text: string): FilesPlace | undefined {
+  if (text === 'off') return { kind: 'off' };
+  const [, folder] = /^dir:(?!\/\/)([^\0]+)$/.exec(text) ?? [];
+  if (folder !== undefined) return { kind: 'dir', folder };
+  return readBucket(text);
+}
+
+function readBucket(text: string): FilesPlace | undefined {
+  const [, user, bucket, query = ''] =
+    /^s3:\/\/(?:([^@/?#]+)@)?([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])\/?(?:\?([^#]*))?$/.exec(text) ?? [];
+  if (bucket === undefined) return undefined;
+  const options = new URLSearchParams(query);
+  const known = new Set(['endpoint', 'region', 'prefix']);
+  if ([...options.keys()].some((name) => !known.has(name) || options.getAll(name).length > 1))
+    return undefined;
+  const region = options.get('region') ?? 'us-east-1';
+  const prefix = options.get('prefix') ?? '';
+  if (!/^[a-z0-9-]{1,40}$/.test(region) || !/^[A-Za-z0-9/_.-]{0,200}$/.test(prefix)) return undefined;
+  const credentials = user === undefined ? undefined : credentialsOf(user);
+  if (credentials === null) return undefined;
+  const url = addressOf(bucket, region, options.get('endpoint'));
+  if (url === undefined) return undefined;
+  return { kind: 's3', url, region, prefix, ...(credentials === undefined ? {} : { credentials }) };
+}
+
+/** Other servers than Amazon's have the bucket in the path: there need not be a name for each. */
+function addressOf(bucket: string, region: string, endpoint: string | null): string | undefined {
+  if (endpoint === null) return `https://${bucket}.s3.${region}.amazonaws.com/`;
+  if (!URL.canParse(endpoint)) return undefined;
+  const { protocol, host, pathname, search, username } = new URL(endpoint);
+  if (!/^https?:$/.test(protocol) || search !== '' || username !== '') return undefined;
+  return `${protocol}//${host}${pathname.replace(/\/$/, '')}/${bucket}/`;
+}
+
+function credentialsOf(text: string): Credentials | null {
+  try {
+    const [key = '', secret = '', ...rest] = text.split(':').map(decodeURIComponent);
+    return key === '' || secret === '' || rest.length > 0 ? null : { key, secret };
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,260 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { answerInTime } from '../answer-in-time.ts';
+import { type HttpErrorCode, httpErrors, RequestError } from '../errors.ts';
+import type { MessageFile } from '../events.ts';
+import { OpenLimit, type Rate, RateLimit, tryAgainAfter } from '../limits.ts';
+import { answerJson, securityHeaders } from './answer.ts';
+import { statusOf } from './api.ts';
+import { isKnown } from './etag.ts';
+import { type Part, partOf } from './range.ts';
+import { targetOf } from './target.ts';
+
+/** Uploads of one user, and of all, at once. A client of ours sends two. */
+const mostOfUser = 4;
+const mostOfAll = 200;
+/** In so many milliseconds at least so many bytes have to come, or be taken. */
+const progressEvery = 30_000;
+const leastProgress = 8 * 1024;
+/** Milliseconds for which a client that is refused may go on sending, so that it gets to read why. */
+const linger = 3000;
+
+/** Types that are sent as what they are; browsers show or play them, and run nothing of them. */
+const shown: ReadonlySet<string> = new Set([
+  'image/png',
+  'image/jpeg',
+  'image/gif',
+  'image/webp',
+  'image/avif',
+  'video/mp4',
+  'video/webm',
+  'audio/mpeg',
+  'audio/ogg',
+  'audio/wav',
+  'audio/mp4',
+]);
+
+/** What the routes of files need. `Who`: a user, as a session says it. */
+export interface FileParts<Who extends { id: string }> {
+  /** The largest file, in bytes. */
+  limit: number;
+  /** Bytes that one user uploads. */
+  rate: Rate;
+  admission: {
+    mayUpload(req: IncomingMessage): boolean;
+    mayDownload(req: IncomingMessage): boolean;
+    allowReading(req: IncomingMessage, res: ServerResponse): void;
+  };
+  /** Who asks: the user of the session in the header, or in the cookie. */
+  who(given: { session?: string; cookie?: string | undefined }): Promise<Who | 'banned' | HttpErrorCode>;
+  draining(): boolean;
+  /** @throws RequestError if this user may not upload into the room */
+  check(who: Who, room: string): Promise<void>;
+  add(upload: {
+    room: string;
+    user: string;
+    name: string;
+    length: number;
+    bytes: AsyncIterable<Buffer>;
+  }): Promise<MessageFile | 'unusable'>;
+  /** The file, if this user may see it. */
+  find(who: Who, id: string): Promise<MessageFile | null>;
+  open(id: string, what: 'file' | 'preview', part?: Part): Promise<{ size: number; bytes: Readable } | null>;
+}
+
+/** Whether it sends a file, which may take its time. */
+export const isUpload = (req: IncomingMessage, path: string): boolean =>
+  path === '/files' && req.method === 'POST';
+
+export const isOfFiles = (path: string): boolean => path === '/files' || path.startsWith('/files/');
+
+/** Answers what is asked for under `/files`. Without a place for files, nothing is there. */
+export function createFileRoutes<Who extends { id: string }>(
+  parts: FileParts<Who>,
+): (req: IncomingMessage, res: ServerResponse) => Promise<void> {
+  const { admission } = parts;
+  const ofUser = new OpenLimit(mostOfUser);
+  const ofAll = new OpenLimit(mostOfAll);
+  const rate = new RateLimit(parts.rate);
+
+  async function upload(req: IncomingMessage, res: ServerResponse, query: URLSearchParams): Promise<void> {
+    if (!admission.mayUpload(req)) return refuse(req, res, 'origin_not_allowed');
+    admission.allowReading(req, res);
+    if (parts.draining()) return refuse(req, res, 'server_draining');
+    const length = lengthOf(req);
+    if (length === null) return refuse(req, res, 'length_required');
+    if (length > parts.limit) return refuse(req, res, 'too_large');
+    const room = query.get('room') ?? '';
+    const name = query.get('name') ?? '';
+    if (query.size > new Set(query.keys()).size || room === '') return refuse(req, res, 'bad_request');
+    const who = await answerInTime(parts.who(sessionOf(req)));
+    if (typeof who === 'string') return refuse(req, res, who === 'banned' ? 'forbidden' : who);
+    await answerInTime(parts.check(who, room));
+    const places = [ofUser.take(who.id), ofAll.take('')];
+    const release = () => {
+      for (const place of places) place?.();
+    };
+    try {
+      if (places.includes(null)) return refuse(req, res, 'rate_limited', tryAgainAfter);
+      const at = performance.now();
+      const retryAfterMs = rate.takeWhole(who.id, length, at);
+      if (retryAfterMs !== null) return refuse(req, res, 'rate_limited', retryAfterMs);
+      const stopped = watchProgress(req, () => req.socket.bytesRead);
+      const file = await parts
+        .add({ room, user: who.id, name, length, bytes: req.iterator({ destroyOnReturn: false }) })
+        .catch((error: unknown) => {
+          rate.giveBack(who.id, at, length);
+          throw error;
+        })
+        .finally(stopped);
+      if (file === 'unusable') return refuse(req, res, 'file_type');
+      answerJson(req, res, 201, { file });
+    } finally {
+      release();
+    }
+  }
+
+  async function download(
+    req: IncomingMessage,
+    res: ServerResponse,
+    id: string,
+    query: URLSearchParams,
+  ): Promise<void> {
+    if (!admission.mayDownload(req)) return refuse(req, res, 'not_found');
+    admission.allowReading(req, res);
+    const who = await answerInTime(parts.who(sessionOf(req)));
+    if (who === 'session_store_unavailable') return refuse(req, res, who);
+    const file = typeof who === 'string' ? null : await answerInTime(parts.find(who, id));
+    const size = query.get('size');
+    if (file === null || (size !== null && (size !== 'preview' || file.image === undefined))) {
+      return refuse(req, res, 'not_found');
+    }
+    const what = size === null ? 'file' : 'preview';
+    const etag = `"${id}${size === null ? '' : '-preview'}"`;
+    const headers = {
+      ...securityHeaders,
+      ETag: etag,
+      'Cache-Control': 'private, no-cache',
+      'Content-Security-Policy': "sandbox; default-src 'none'",
+      'Cross-Origin-Resource-Policy': 'same-site',
+    };
+    if (isKnown(etag, req.headers['if-none-match'])) return void res.writeHead(304, headers).end();
+    const part = what === 'file' ? partOf(req, file.size, etag) : undefined;
+    if (part === null) {
+      return void res
+        .writeHead(416, { ...headers, 'Content-Range': `bytes */${file.size}`, 'Content-Length': 0 })
+        .end();
+    }
+    const opened = await answerInTime(parts.open(id, what, part));
+    if (opened === null) return refuse(req, res, 'not_found');
+    res.writeHead(part === undefined ? 200 : 206, {
+      ...headers,
+      ...describe(file, what),
+      'Content-Length': opened.size,
+      ...(what === 'file' ? { 'Accept-Ranges': 'bytes' } : {}),
+      ...(part === undefined ? {} : { 'Content-Range': `bytes ${part.start}-${part.end}/${file.size}` }),
+    });
+    if (req.method === 'HEAD') {
+      opened.bytes.destroy();
+      return void res.end();
+    }
+    const stopped = watchProgress(req, () => req.socket.bytesWritten);
+    // A client that goes away in the middle is no failure; one that stays sees that the file is cut.
+    await pipeline(opened.bytes, res)
+      .catch(() => res.destroy())
+      .finally(stopped);
+  }
+
+  return async (req, res) => {
+    const target = targetOf(req);
+    const [, id] = /^\/files\/([A-Za-z0-9_-]{16,64})\/[^/]+$/.exec(target?.path ?? '') ?? [];
+    const isList = target?.path === '/files';
+    if (target === null || (id === undefined && !isList)) return refuse(req, res, 'not_found');
+    const methods = isList ? ['POST'] : ['GET', 'HEAD'];
+    if (req.method === 'OPTIONS' && admission.mayDownload(req)) {
+      admission.allowReading(req, res);
+      return void res.writeHead(204).end();
+    }
+    if (!methods.includes(req.method ?? '')) {
+      res.setHeader('Allow', methods.join(', '));
+      return refuse(req, res, 'method_not_allowed');
+    }
+    try {
+      const query = target.url.searchParams;
+      if (id === undefined) await upload(req, res, query);
+      else await download(req, res, id, query);
+    } catch (error) {
+      // The client has gone away in the middle of its upload.
+      if (res.headersSent || req.errored || res.destroyed) return void res.destroy();
+      if (!(error instanceof RequestError)) throw error;
+      refuse(req, res, error.code, error.retryAfterMs);
+    }
+  };
+}
+
+/** The length of the body; null where it is not said. */
+function lengthOf({ headers }: IncomingMessage): number | null {
+  const length = headers['content-length'];
+  return length === undefined || headers['transfer-encoding'] !== undefined ? null : Number(length);
+}
+
+function sessionOf({ headers }: IncomingMessage): { session?: string; cookie?: string | undefined } {
+  const [, session] = /^Session +(\S+)$/i.exec(headers.authorization ?? '') ?? [];
+  return session === undefined ? { cookie: headers.cookie } : { session };
+}
+
+/** Closes the connection when nothing moves any more. @returns the function that ends this */
+function watchProgress({ socket }: IncomingMessage, bytes: () => number): () => void {
+  let before = bytes();
+  const timer = setInterval(() => {
+    const now = bytes();
+    if (now - before < leastProgress) socket.destroy();
+    before = now;
+  }, progressEvery).unref();
+  return () => clearInterval(timer);
+}
+
+/**
+ * Answers with an error. Of a body that is still coming something is read and thrown away: a connection that is closed
+ * while input waits unread loses the answer.
+ */
+function refuse(
+  req: IncomingMessage,
+  res: ServerResponse,
+  code: HttpErrorCode | RequestError['code'],
+  retryAfterMs?: number,
+): void {
+  const known = code in httpErrors ? httpErrors[code as HttpErrorCode] : undefined;
+  const { status, message } = known ?? {
+    status: statusOf[code as RequestError['code']] ?? 400,
+    message: new RequestError(code as RequestError['code']).message,
+  };
+  const body = JSON.stringify({ error: { code, message } });
+  res.writeHead(status, {
+    ...securityHeaders,
+    'Content-Type': 'application/json',
+    'Content-Length': Buffer.byteLength(body),
+    'Cache-Control': 'no-store',
+    ...(retryAfterMs === undefined ? {} : { 'Retry-After': Math.ceil(retryAfterMs / 1000) }),
+  });
+  if (req.method === 'HEAD') return void res.end();
+  if (req.complete) return void res.end(body);
+  res.write(body);
+  const end = () => {
+    clearTimeout(timer);
+    res.end();
+  };
+  const timer = setTimeout(end, linger).unref();
+  req.once('end', end).once('close', end).resume();
+}
+
+function describe({ type, name }: MessageFile, what: 'file' | 'preview'): Record<string, string> {
+  if (what === 'preview') return { 'Content-Type': 'image/webp' };
+  const asItIs = shown.has(type);
+  const encoded = encodeURIComponent(name).replace(/['()*]/g, (c) => `%${c.charCodeAt(0).toString(16)}`);
+  return {
+    'Content-Type': asItIs ? type : 'application/octet-stream',
+    'Content-Disposition': `${asItIs ? 'inline' : 'attachment'}; filename*=UTF-8''${encoded}`,
+  };
+}

