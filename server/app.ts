@@ -12,7 +12,7 @@ import { identityOf } from './connections/accepted.ts';
 import { Admission } from './connections/admission.ts';
 import type { Breach } from './connections/guard.ts';
 import { Drain } from './drain.ts';
-import { mostFiles, type SessionReady } from './events.ts';
+import { mostFiles, mostMentions, type SessionReady } from './events.ts';
 import { Files } from './files/files.ts';
 import type { History } from './history/history.ts';
 import { openHistory } from './history/open.ts';
@@ -227,7 +227,12 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
     ...readyRoomsOf(chat, connection),
     ...(config.node === undefined ? {} : { node: config.node }),
     totals: totalsOf(membershipsOf(connection.person)),
-    limits: { text: config.limitText, file: config.limitFile, files: mostFiles },
+    limits: {
+      text: config.limitText,
+      mentions: mostMentions,
+      file: config.limitFile,
+      files: mostFiles,
+    },
     serverTime: Date.now(),
   });
   transport.open({ reader, liveness, services, self, ready });

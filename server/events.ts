@@ -26,6 +26,9 @@ const seq = z.int().min(1);
 /** Milliseconds since 1970, for show: order comes from `seq` and `rev` alone. */
 const time = z.int().min(0);
 
+/** Most mentions of one message. */
+export const mostMentions = 20;
+
 /** A user as others see them. `name`: at most 64 characters. */
 const user = z.object({ id: userId, name: z.string() });
 const kind = z.enum(['public', 'private', 'direct']);
@@ -65,6 +68,8 @@ const roomSummary = z.object({
   firstSeq: seq.exactOptional(),
   readSeq: counter,
   unread: counter,
+  /** Unread messages that mention this user, or everybody. */
+  mentions: counter,
   last: lastMessage.exactOptional(),
   notify,
   write,
@@ -74,6 +79,9 @@ const roomSummary = z.object({
   mutedForMs: counter.exactOptional(),
   mutedReason: z.string().exactOptional(),
 });
+
+/** A user who is named in a text, and where: in characters. Nobody is named twice in one place. */
+const mention = z.object({ user, start: counter, length: seq });
 
 const roomMember = z.object({ user, role, present: z.boolean() });
 
@@ -130,6 +138,8 @@ const message = z.object({
   deletedAt: time.exactOptional(),
   deletedBy: z.enum(['author', 'moderator']).exactOptional(),
   replyTo: seq.exactOptional(),
+  /** By their places; the names are those of now. Absent if there are none. */
+  mentions: z.array(mention).exactOptional(),
   /** In the order in which they are shown; absent if there are none. */
   files: z.array(file).exactOptional(),
   /** First used first; absent if there are none. */
@@ -157,6 +167,7 @@ export const shapes = {
   LastMessage: lastMessage,
   RoomMember: roomMember,
   Message: message,
+  Mention: mention,
   File: file,
   Reaction: reaction,
 } as const;
@@ -176,6 +187,7 @@ export type RoomMember = z.output<typeof roomMember>;
 export type Message = z.output<typeof message>;
 export type MessageFile = z.output<typeof file>;
 export type ChosenFile = z.output<typeof chosenFiles>[number];
+export type Mention = z.output<typeof mention>;
 export type Reaction = z.output<typeof reaction>;
 export type Can = z.output<typeof can>;
 export type Profile = z.output<typeof profile>;
@@ -191,6 +203,9 @@ const restriction = z.object({
   reason: line(250).optional(),
 });
 const query = line(100).refine((text) => !isBlank(text));
+
+/** Who is named where. In which text it has to fit is checked with the text. */
+const mentions = z.array(z.object({ user: userId, start: counter, length: seq })).max(mostMentions);
 
 /** The payload of every request this server knows. Unknown fields are ignored. */
 export const requests = {
@@ -240,6 +255,7 @@ export const requests = {
     clientId,
     replyTo: seq.optional(),
     files: chosenFiles.optional(),
+    mentions: mentions.optional(),
   }),
   'message:edit': z.object({
     room: roomId,
@@ -247,6 +263,7 @@ export const requests = {
     text: z.string(),
     rev: seq.optional(),
     files: chosenFiles.optional(),
+    mentions: mentions.optional(),
   }),
   'message:delete': z.object({ room: roomId, seq, reason: line(250).optional() }),
   'message:react': z.object({ room: roomId, seq, emoji, on: z.boolean() }),
@@ -343,8 +360,8 @@ export const events = {
     /** The name of the server, if it has one. */
     node: z.string().exactOptional(),
     totals,
-    /** Characters of a message, bytes of a file, files of a message. */
-    limits: z.object({ text: z.int(), file: z.int(), files: z.int() }),
+    /** Characters and mentions of a message, bytes of a file, files of a message. */
+    limits: z.object({ text: z.int(), mentions: z.int(), file: z.int(), files: z.int() }),
     serverTime: time,
   }),
   'session:changed': z.object(whoIAm),
@@ -365,6 +382,7 @@ export const events = {
       }),
     ),
   }),
+  mention: z.object({ message }),
   'room:activity': z.object({
     room: roomId,
     head: counter,

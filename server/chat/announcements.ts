@@ -1,5 +1,5 @@
 import type { MembersChange, RemovalReason, RoomMember, SiteRole, User } from '../events.ts';
-import { acted, type Change, type MemberRecord, otherOf } from '../history/history.ts';
+import { acted, type Change, everybody, type MemberRecord, otherOf } from '../history/history.ts';
 import { rightsIn } from './access.ts';
 import type { Directory, DirectoryListener, MemberChange } from './directory.ts';
 import type { Connection, Person, Room } from './model.ts';
@@ -32,6 +32,7 @@ export class Announcements implements DirectoryListener {
   readonly #directory: () => Directory;
   readonly #kick: (user: string) => void;
   readonly #onRestrictions: () => void;
+  readonly #hasJoinedElsewhere: (user: string, room: string) => Promise<boolean>;
   readonly #gathered = new Map<Room, Gathered>();
   readonly #direct = new Map<Room, Map<string, User | null>>();
   /** Rooms whose `room:activity` was sent within the last second; `waiting`: there has been more since. */
@@ -45,12 +46,15 @@ export class Announcements implements DirectoryListener {
     kick: (user: string) => void;
     /** Called after somebody was muted or banned in a room, or is not any more. */
     onRestrictions: () => void;
+    /** Whether a connection of that user to another server has joined the room. */
+    hasJoinedElsewhere: (user: string, room: string) => Promise<boolean>;
   }) {
     this.#publisher = options.publisher;
     this.#typing = options.typing;
     this.#directory = options.directory;
     this.#kick = options.kick;
     this.#onRestrictions = options.onRestrictions;
+    this.#hasJoinedElsewhere = options.hasJoinedElsewhere;
   }
 
   message(room: Room, { is, message, reacted }: Change & { type: 'message' }): void {
@@ -60,9 +64,43 @@ export class Announcements implements DirectoryListener {
       const { seq, rev } = message;
       this.#publisher.toRoom(id, 'message:reacted', { room: id, seq, rev, changes: reacted });
     } else {
-      this.#publisher.toRoom(id, is === 'new' ? 'message:new' : 'message:changed', message);
+      const shown = this.#directory().messageOf(message);
+      this.#publisher.toRoom(id, is === 'new' ? 'message:new' : 'message:changed', shown);
     }
     this.#active(room);
+  }
+
+  mentioned(room: Room, { message, added, removed }: Change & { type: 'mentions' }): void {
+    const directory = this.#directory();
+    const { id } = room.record;
+    const namedNow = new Set((message.mentions ?? []).map(({ user }) => user));
+    const payload = { message: directory.messageOf(message) };
+    const people = new Set(namedNow.has(everybody) && added.includes(everybody) ? room.here : []);
+    for (const user of added) {
+      const person = directory.person(user);
+      // A server that learns of it late may find that the message has changed since.
+      if (person === undefined || people.has(person) || !namedNow.has(user)) continue;
+      if (directory.find(person, id) !== room) continue;
+      if (this.#hasJoined(room, person)) continue;
+      const tell = () => this.#publisher.toConnections(idsOf([person]), 'mention', payload);
+      // If the other servers cannot be asked: rather once too often.
+      this.#hasJoinedElsewhere(user, id).then((has) => has || tell(), tell);
+    }
+    // One frame for all of them, and no other server is asked about so many.
+    const absent = [...people].filter((person) => !this.#hasJoined(room, person));
+    this.#publisher.toConnections(idsOf(absent), 'mention', payload);
+    // Their number of mentions has fallen. Not for a mention of everybody: that would be an event for each of them.
+    for (const user of removed) {
+      if (user === everybody) continue;
+      for (const connection of directory.person(user)?.connections ?? []) {
+        if (!connection.person.memberships.has(id)) continue;
+        this.#publisher.toConnections(
+          [connection.id],
+          'room:changed',
+          summaryOf(directory, room, connection),
+        );
+      }
+    }
   }
 
   roomAdded(room: Room, asker: string | undefined): void {
@@ -214,6 +252,10 @@ export class Announcements implements DirectoryListener {
   #changed(room: Room, connection: Connection): void {
     const summary = summaryOf(this.#directory(), room, connection);
     this.#publisher.toConnections([connection.id], 'room:changed', summary);
+  }
+
+  #hasJoined(room: Room, { connections }: Person): boolean {
+    return [...connections].some(({ joined }) => joined.has(room));
   }
 
   #roomMember(room: Room, user: MemberChange['user'], member: MemberRecord): RoomMember {

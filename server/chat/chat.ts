@@ -144,6 +144,10 @@ export async function openChat(options: {
     directory: () => directory,
     kick,
     onRestrictions: () => endInTime(),
+    async hasJoinedElsewhere(user, room) {
+      if (others === undefined || !others.isConnected(user)) return false;
+      return (await others.orderOthers(user, { is: 'joined', room })) > 0;
+    },
   });
   const findAll = settings.findPeople === 'all';
   const directory = await Directory.open(history, announcements, { findAll, others });

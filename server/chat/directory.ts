@@ -4,20 +4,25 @@ import {
   acted,
   type Ban,
   type Change,
+  everybody,
   type History,
   isMember,
   type MemberRecord,
   type Membership,
+  mostUnreadMentions,
   type RoomRecord,
+  type StoredMessage,
   sources,
   type UserRecord,
 } from '../history/history.ts';
 import { mayRead } from './access.ts';
+import { messageOf } from './mentions.ts';
 import {
   type Connection,
   newRoom,
   type Person,
   type Room,
+  type RoomOfPerson,
   type SessionIdentity,
   type SiteRoom,
   siteRole,
@@ -37,6 +42,7 @@ export type MemberChange = Change & { type: 'member' };
 /** Is told what happens in the directory, to notify the clients. Called in the order of the commits. */
 export interface DirectoryListener {
   message(room: Room, change: Change & { type: 'message' }): void;
+  mentioned(room: Room, change: Change & { type: 'mentions' }): void;
   roomAdded(room: Room, asker: string | undefined): void;
   /** The name or the topic. */
   roomChanged(room: Room): void;
@@ -183,6 +189,13 @@ export class Directory {
     else this.#show(room, now);
   }
 
+  /** A message as everybody who may read it gets it. */
+  messageOf(message: StoredMessage): Message {
+    // The two of a direct room may know each other from elsewhere.
+    const partners = this.#rooms.get(message.room)?.partners;
+    return messageOf(message, (user) => this.#findAll || partners?.get(user)?.shares === true);
+  }
+
   *everybody(): Iterable<Person> {
     for (const { person } of this.#people.values()) yield person;
   }
@@ -314,10 +327,10 @@ export class Directory {
     }
     if (found.user !== null) person.user = found.user;
     entry.stored = found.user !== null;
-    for (const { room: record, member, partner } of found.memberships) {
+    for (const { room: record, member, mentions, partner } of found.memberships) {
       const room = this.#roomFor(record);
       if (partner !== undefined) room.partners.set(partner.user.id, partner);
-      this.#enter(room, person, member);
+      this.#enter(room, person, member, mentions);
     }
     for (const change of missed) this.#catchUp(person, change);
   }
@@ -381,12 +394,14 @@ export class Directory {
     }
   }
 
-  #enter(room: Room, person: Person, member: MemberRecord): void {
+  #enter(room: Room, person: Person, member: MemberRecord, mentions?: readonly number[]): void {
     const { user } = person;
-    const before = person.memberships.get(room.record.id)?.member;
+    const known = person.memberships.get(room.record.id);
+    const before = known?.member;
     const wasVisible = before !== undefined && this.isVisible(user, before);
     const isVisible = this.isVisible(user, member);
-    person.memberships.set(room.record.id, { room, member });
+    const unread = afterRead(mentions ?? known?.mentions ?? none, member.readSeq);
+    person.memberships.set(room.record.id, { room, member, mentions: unread });
     room.here.add(person);
     if (room.record.pair !== undefined) {
       const shares = room.partners.get(user.id)?.shares ?? false;
@@ -419,16 +434,15 @@ export class Directory {
     switch (change.type) {
       case 'message':
         return this.#message(change);
+      case 'mentions':
+        return this.#mentions(change);
       case 'room':
         return this.#room(change);
       case 'member':
         return this.#member(change);
       case 'read': {
         const membership = this.person(change.user)?.memberships.get(change.room);
-        if (membership !== undefined) {
-          const { member } = membership;
-          membership.member = { ...member, readSeq: Math.max(member.readSeq, change.readSeq) };
-        }
+        if (membership !== undefined) read(membership, change.readSeq);
         return this.#listener?.read(this.#rooms.get(change.room), change);
       }
       case 'user':
@@ -459,6 +473,8 @@ export class Directory {
         return withPartners(change.user.id);
       case 'read':
         return [change.user];
+      case 'mentions':
+        return [...change.added, ...change.removed];
       default:
         return [];
     }
@@ -475,8 +491,25 @@ export class Directory {
     this.#listener?.message(room, change);
   }
 
+  #mentions(change: Change & { type: 'mentions' }): void {
+    const { message, added, removed } = change;
+    const room = this.#rooms.get(message.room);
+    if (room === undefined) return;
+    const users = [...added, ...removed];
+    if (users.includes(everybody)) {
+      this.#recent.forgetRoom(room);
+      for (const person of room.here) note(person, message);
+    } else {
+      for (const user of users) {
+        const person = this.person(user);
+        if (person !== undefined) note(person, message);
+      }
+    }
+    this.#listener?.mentioned(room, change);
+  }
+
   /** By writing, the sender has shown up in the room (`acted`); the history has stored that with the message. */
-  #wrote(room: Room, { user: { id: user }, sentAt }: Message): void {
+  #wrote(room: Room, { user: { id: user }, sentAt }: StoredMessage): void {
     const membership = this.person(user)?.memberships.get(room.record.id);
     const partner = room.partners.get(user);
     if (partner !== undefined) partner.acted = acted.written;
@@ -590,9 +623,9 @@ export class Directory {
     if (change.type === 'read' && change.user === id) {
       const membership = person.memberships.get(change.room);
       if (membership === undefined) return;
-      const { member } = membership;
-      membership.member = { ...member, readSeq: Math.max(member.readSeq, change.readSeq) };
+      read(membership, change.readSeq);
     }
+    if (change.type === 'mentions') note(person, change.message);
     if (change.type === 'member' && change.user.id === id) {
       const room = this.#roomFor(change.room);
       applyRecord(room.record, change.room);
@@ -619,6 +652,31 @@ export class Directory {
 export function found(room: Room | undefined): Room {
   if (room === undefined) throw new RequestError('unknown_room');
   return room;
+}
+
+const none: readonly number[] = [];
+
+function afterRead(mentions: readonly number[], readSeq: number): readonly number[] {
+  return (mentions[0] ?? Number.POSITIVE_INFINITY) > readSeq
+    ? mentions
+    : mentions.filter((seq) => seq > readSeq);
+}
+
+function read(membership: RoomOfPerson, upTo: number): void {
+  const { member, mentions } = membership;
+  const readSeq = Math.max(member.readSeq, upTo);
+  membership.member = { ...member, readSeq };
+  membership.mentions = afterRead(mentions, readSeq);
+}
+
+/** Whom a message mentions has changed: what it says now counts, however often that is applied. */
+function note(person: Person, { room, seq, mentions = [] }: StoredMessage): void {
+  const membership = person.memberships.get(room);
+  if (membership === undefined) return;
+  const others = membership.mentions.filter((one) => one !== seq);
+  const isNamed = mentions.some(({ user }) => user === person.user.id || user === everybody);
+  if (isNamed && seq > membership.member.readSeq) others.push(seq);
+  membership.mentions = others.length === 0 ? none : others.sort((a, b) => a - b).slice(-mostUnreadMentions);
 }
 
 /** Applies a message to its room, unless the room is further already. */

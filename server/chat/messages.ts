@@ -1,9 +1,11 @@
 import { RequestError } from '../errors.ts';
 import type { Answers, Message, RequestPayload } from '../events.ts';
+import type { StoredMessage } from '../history/history.ts';
 import { mayRead, outranks, rightsIn } from './access.ts';
 import type { Chat } from './chat.ts';
 import { cursorOf, decodeCursor } from './cursor.ts';
 import { memberOf, targetOf } from './members.ts';
+import { inOrder } from './mentions.ts';
 import { messageFor, pageFor } from './mine.ts';
 import { actorOf, type Connection, type Room, userOf } from './model.ts';
 import { lastWritten } from './slow-mode.ts';
@@ -16,7 +18,7 @@ const reactorsListed = 100;
 export function newMessage(
   connection: Connection,
   room: Room,
-  { text, clientId, replyTo, files }: RequestPayload<'message:send'>,
+  { text, clientId, replyTo, files, mentions }: RequestPayload<'message:send'>,
 ) {
   const lastOwn = lastWritten(room, connection.person.user.id);
   return {
@@ -26,6 +28,7 @@ export function newMessage(
     text,
     ...(replyTo === undefined ? {} : { replyTo }),
     ...(files === undefined ? {} : { files }),
+    ...(mentions === undefined ? {} : { mentions: inOrder(mentions) }),
     sentAt: Date.now(),
     asMember: true,
     siteModerator: connection.identity.roles.length > 0,
@@ -35,63 +38,65 @@ export function newMessage(
 
 /** Resolves when the message is on the disk; it has been published by then. */
 export async function send(
-  { history }: Chat,
+  chat: Chat,
   connection: Connection,
   room: Room,
   payload: RequestPayload<'message:send'>,
 ): Promise<{ message: Message; repeated: boolean }> {
   const sent = newMessage(connection, room, payload);
-  const { message, repeated } = await history.write('send', sent, connection.id);
-  return { message: await messageFor(history, connection.person.user.id, message), repeated };
+  const { message, repeated } = await chat.history.write('send', sent, connection.id);
+  return { message: await messageFor(chat, connection.person.user.id, message), repeated };
 }
 
 export async function edit(
-  { history, reactions }: Chat,
+  chat: Chat,
   connection: Connection,
-  { room, seq, text, files, rev }: RequestPayload<'message:edit'>,
+  { room, seq, text, files, mentions, rev }: RequestPayload<'message:edit'>,
 ): Promise<Answers['message:edit']> {
   const user = connection.person.user.id;
-  reactions.flush(room, seq);
+  chat.reactions.flush(room, seq);
   try {
-    const { message } = await history.write('edit', {
+    const { message } = await chat.history.write('edit', {
       room,
       seq,
       user,
       text,
       ...(files === undefined ? {} : { files }),
+      ...(mentions === undefined ? {} : { mentions: inOrder(mentions) }),
+      siteModerator: connection.identity.roles.length > 0,
       ...(rev === undefined ? {} : { rev }),
       at: Date.now(),
     });
-    return { message: await messageFor(history, user, message) };
+    return { message: await messageFor(chat, user, message) };
   } catch (error) {
     if (!(error instanceof RequestError) || error.current === undefined) throw error;
-    const current = await messageFor(history, user, error.current as Message);
+    const current = await messageFor(chat, user, error.current as StoredMessage);
     throw new RequestError(error.code, error.message, { current });
   }
 }
 
 export async function react(
-  { history, reactions }: Chat,
+  chat: Chat,
   connection: Connection,
   payload: RequestPayload<'message:react'>,
 ): Promise<Answers['message:react'] & { changed: boolean }> {
   const user = connection.person.user.id;
-  const { message, changed } = await reactions.react(user, payload);
-  return { message: await messageFor(history, user, message), changed };
+  const { message, changed } = await chat.reactions.react(user, payload);
+  return { message: await messageFor(chat, user, message), changed };
 }
 
 /** The message, if this would change nothing; otherwise null. */
 export async function reacted(
-  { history }: Chat,
+  chat: Chat,
   connection: Connection,
   { room, seq, emoji, on }: RequestPayload<'message:react'>,
 ): Promise<Answers['message:react'] | null> {
   const user = connection.person.user.id;
-  const known = await history.probe('react', { room, seq, reactions: [{ user, emoji, on }] });
+  const known = await chat.history.probe('react', { room, seq, reactions: [{ user, emoji, on }] });
   if (known === null) return null;
   const [result = 'same'] = known.results;
   if (result !== 'same' && result !== 'changed') throw new RequestError(result);
-  return { message: await messageFor(history, user, known.message) };
+  return { message: await messageFor(chat, user, known.message) };
 }
 
 /** Who has reacted so, by time. */
@@ -132,7 +137,7 @@ export async function deleteMessage(
     // The deletion is done, whatever becomes of this.
     tellAuthor(chat, room, author, { room: id, seq, reason }).catch(() => {});
   }
-  return { message };
+  return { message: chat.directory.messageOf(message) };
 }
 
 /** @param data what was deleted, and why */
@@ -150,7 +155,7 @@ async function mayModerate(chat: Chat, connection: Connection, room: Room, autho
 }
 
 export async function history(
-  { history }: Chat,
+  chat: Chat,
   { person }: Connection,
   room: Room,
   { before, after, limit }: RequestPayload<'message:history'>,
@@ -159,9 +164,9 @@ export async function history(
   const upTo = before === undefined ? lastSeq : Math.min(before - 1, lastSeq);
   const page =
     after === undefined
-      ? await history.read('newest', { room: id, upTo, limit })
-      : await history.read('after', { room: id, after, upTo: lastSeq, limit });
-  return pageFor(history, person.user.id, page);
+      ? await chat.history.read('newest', { room: id, upTo, limit })
+      : await chat.history.read('after', { room: id, after, upTo: lastSeq, limit });
+  return pageFor(chat, person.user.id, page);
 }
 
 export async function markRead(
@@ -183,21 +188,21 @@ export async function markRead(
 
 /** @param room absent: in all rooms that the user may read */
 export async function search(
-  { history, directory }: Chat,
+  chat: Chat,
   { person }: Connection,
   room: Room | undefined,
   { query, cursor, limit }: RequestPayload<'message:search'>,
 ): Promise<Answers['message:search']> {
   const rooms = room === undefined ? [...person.memberships.keys()] : [room.record.id];
-  const found = await history.read('search', {
+  const found = await chat.history.read('search', {
     query,
     rooms,
     everyPublic: room === undefined,
     ...(cursor === undefined ? {} : { from: cursor }),
     limit,
   });
-  const { messages, next } = await pageFor(history, person.user.id, found);
+  const { messages, next } = await pageFor(chat, person.user.id, found);
   // The user may have lost a room while the search ran.
-  const readable = messages.filter((message) => directory.find(person, message.room) !== undefined);
+  const readable = messages.filter((message) => chat.directory.find(person, message.room) !== undefined);
   return { messages: readable, ...(next === undefined ? {} : { next }) };
 }

@@ -1,23 +1,24 @@
 import type { Message, Reaction } from '../events.ts';
-import type { History } from '../history/history.ts';
+import type { StoredMessage } from '../history/history.ts';
+import type { Chat } from './chat.ts';
 
 /**
- * Which reactions are those of one user, for the answers to that user. Events do not say it: they are one frame for all,
- * and a client knows its own.
+ * Messages as one user gets them in answers: they say which reactions are that user's. Events do not: they are one frame
+ * for all, and a client knows its own.
  */
 export class Mine {
-  readonly #history: History;
+  readonly #chat: Pick<Chat, 'history' | 'directory'>;
   readonly #user: string;
   /** Reactions that do not name everybody, by their messages: whether they are this user's. */
   readonly #looked = new Map<string, boolean>();
 
-  constructor(history: History, user: string) {
-    this.#history = history;
+  constructor(chat: Pick<Chat, 'history' | 'directory'>, user: string) {
+    this.#chat = chat;
     this.#user = user;
   }
 
   /** Asks the history, once for all of them, where the messages themselves do not tell. @returns whether it had to */
-  async look(messages: readonly Message[]): Promise<boolean> {
+  async look(messages: readonly StoredMessage[]): Promise<boolean> {
     const asked = new Map<string, string>();
     const of: { room: string; seq: number; emoji: string }[] = [];
     for (const message of messages) {
@@ -31,7 +32,10 @@ export class Mine {
       }
     }
     if (of.length === 0) return false;
-    for (const { room, seq, emoji } of await this.#history.read('reactionsOf', { user: this.#user, of })) {
+    for (const { room, seq, emoji } of await this.#chat.history.read('reactionsOf', {
+      user: this.#user,
+      of,
+    })) {
       const key = asked.get(placeOf(room, seq, emoji));
       if (key !== undefined) this.#looked.set(key, true);
     }
@@ -39,9 +43,9 @@ export class Mine {
   }
 
   /** The messages as this user gets them. Those that were given may be others' too, and stay as they are. */
-  in(messages: Message[]): Message[] {
-    if (!messages.some(({ reactions }) => reactions !== undefined)) return messages;
-    return messages.map((message) => {
+  in(messages: readonly StoredMessage[]): Message[] {
+    return messages.map((stored) => {
+      const message = this.#chat.directory.messageOf(stored);
       if (message.reactions === undefined) return message;
       const reactions = message.reactions.map((reaction) => {
         const isMine = this.#told(reaction) ?? this.#looked.get(keyOf(message, reaction)) ?? false;
@@ -59,21 +63,22 @@ export class Mine {
 }
 
 /** What an answer holds, as this user gets it. */
-export async function pageFor<Page extends { messages: Message[] }>(
-  history: History,
+export async function pageFor<Page extends { messages: StoredMessage[] }>(
+  chat: Chat,
   user: string,
   page: Page,
-): Promise<Page> {
-  const mine = new Mine(history, user);
+): Promise<Omit<Page, 'messages'> & { messages: Message[] }> {
+  const mine = new Mine(chat, user);
   await mine.look(page.messages);
   return { ...page, messages: mine.in(page.messages) };
 }
 
-export async function messageFor(history: History, user: string, message: Message): Promise<Message> {
-  if (message.reactions === undefined) return message;
-  const { messages } = await pageFor(history, user, { messages: [message] });
+export async function messageFor(chat: Chat, user: string, message: StoredMessage): Promise<Message> {
+  if (message.reactions === undefined) return chat.directory.messageOf(message);
+  const { messages } = await pageFor(chat, user, { messages: [message] });
   return messages[0] as Message;
 }
 
 const placeOf = (room: string, seq: number, emoji: string) => `${seq} ${emoji} ${room}`;
-const keyOf = ({ room, seq, rev }: Message, { emoji }: Reaction) => `${rev} ${placeOf(room, seq, emoji)}`;
+const keyOf = ({ room, seq, rev }: Pick<StoredMessage, 'room' | 'seq' | 'rev'>, { emoji }: Reaction) =>
+  `${rev} ${placeOf(room, seq, emoji)}`;

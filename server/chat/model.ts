@@ -36,7 +36,14 @@ export interface Person {
   user: UserRecord;
   readonly connections: Set<Connection>;
   /** The user's current memberships, by room id. */
-  readonly memberships: Map<string, { room: Room; member: MemberRecord }>;
+  readonly memberships: Map<string, RoomOfPerson>;
+}
+
+export interface RoomOfPerson {
+  room: Room;
+  member: MemberRecord;
+  /** The numbers of unread messages that mention this user, or everybody: see `Membership`. */
+  mentions: readonly number[];
 }
 
 export function siteRole(person: Person | undefined): SiteRole | undefined {

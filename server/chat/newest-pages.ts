@@ -12,8 +12,8 @@ const mostRooms = 100;
  */
 export class NewestPages {
   readonly #history: History;
-  /** By room, as it is now. */
-  readonly #pages = new Map<string, Promise<Page>>();
+  /** By room, as it is now. `named`: whose names are in it; unknown until it has been read. */
+  readonly #pages = new Map<string, { page: Promise<Page>; named: ReadonlySet<string> | undefined }>();
 
   constructor(history: History) {
     this.#history = history;
@@ -21,21 +21,40 @@ export class NewestPages {
     history.onChange((change) => {
       if (change.type === 'message') this.#pages.delete(change.message.room);
       else if (change.type === 'room') this.#pages.delete(change.room.id);
+      // Mentions are shown with the name of now, which others may see from now on.
+      else if (change.type === 'user' || change.type === 'member') this.#renamed(change.user.id);
     });
   }
 
   /** As the room was published by now, or newer. */
   of({ record: { id, lastSeq } }: Room): Promise<Page> {
-    const page =
-      this.#pages.get(id) ?? this.#history.read('newest', { room: id, upTo: lastSeq, limit: joinPage });
+    const known = this.#pages.get(id) ?? this.#read(id, lastSeq);
     // At the end: the room that was joined longest ago is the first to go.
     this.#pages.delete(id);
-    this.#pages.set(id, page);
-    page.catch(() => {
-      if (this.#pages.get(id) === page) this.#pages.delete(id);
-    });
+    this.#pages.set(id, known);
     const [oldest] = this.#pages.keys();
     if (this.#pages.size > mostRooms && oldest !== undefined) this.#pages.delete(oldest);
-    return page;
+    return known.page;
+  }
+
+  #read(id: string, lastSeq: number) {
+    const page = this.#history.read('newest', { room: id, upTo: lastSeq, limit: joinPage });
+    const reading: { page: Promise<Page>; named: ReadonlySet<string> | undefined } = {
+      page,
+      named: undefined,
+    };
+    page.then(
+      ({ messages }) => {
+        reading.named = new Set(messages.flatMap(({ mentions = [] }) => mentions.map(({ user }) => user)));
+      },
+      () => {
+        if (this.#pages.get(id) === reading) this.#pages.delete(id);
+      },
+    );
+    return reading;
+  }
+
+  #renamed(user: string): void {
+    for (const [id, { named }] of this.#pages) if (named?.has(user) !== false) this.#pages.delete(id);
   }
 }

@@ -22,5 +22,9 @@ export function obey(
     const ids = connections.map(({ id }) => id);
     publisher.toConnections(ids, 'push', { name, ...(data === undefined ? {} : { data }) });
   }
+  if (order.is === 'joined') {
+    return connections.filter(({ joined }) => [...joined].some(({ record }) => record.id === order.room))
+      .length;
+  }
   return connections.length;
 }

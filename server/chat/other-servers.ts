@@ -1,7 +1,11 @@
 import type { User } from '../events.ts';
 
-/** What is done with all connections of one user, on whatever server they are. */
-export type Order = { is: 'count' } | { is: 'kick' } | { is: 'push'; name: string; data?: unknown };
+/** What is done with all connections of one user, on whatever server they are. `joined` counts those that have joined a room. */
+export type Order =
+  | { is: 'count' }
+  | { is: 'joined'; room: string }
+  | { is: 'kick' }
+  | { is: 'push'; name: string; data?: unknown };
 
 /** How others see a user: by which name, and in which rooms. */
 export interface Seen {

@@ -1,6 +1,6 @@
 import { RequestError } from '../errors.ts';
-import type { Message, RequestPayload } from '../events.ts';
-import type { History } from '../history/history.ts';
+import type { RequestPayload } from '../events.ts';
+import type { History, StoredMessage } from '../history/history.ts';
 
 /** What comes within this many milliseconds for one message is one change of it: a popular one must not be hundreds. */
 const gatherFor = 250;
@@ -11,7 +11,7 @@ interface Reaction {
   user: string;
   emoji: string;
   on: boolean;
-  resolve(outcome: { message: Message; changed: boolean }): void;
+  resolve(outcome: { message: StoredMessage; changed: boolean }): void;
   reject(error: unknown): void;
 }
 
@@ -35,7 +35,7 @@ export class Reactions {
   react(
     user: string,
     { room, seq, emoji, on }: RequestPayload<'message:react'>,
-  ): Promise<{ message: Message; changed: boolean }> {
+  ): Promise<{ message: StoredMessage; changed: boolean }> {
     return new Promise((resolve, reject) => {
       const { reactions } = this.#gather(room, seq);
       if (reactions.push({ user, emoji, on, resolve, reject }) === mostGathered) this.flush(room, seq);

@@ -1,7 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { RequestError, type RequestErrorCode } from '../errors.ts';
-import type { Answers, Message, RequestPayload, RoomSummary, User } from '../events.ts';
-import { acted, type Change, maxPageBytes, type Page, sizeOf } from '../history/history.ts';
+import type { Answers, RequestPayload, RoomSummary, User } from '../events.ts';
+import {
+  acted,
+  type Change,
+  maxPageBytes,
+  type Page,
+  type StoredMessage,
+  sizeOf,
+} from '../history/history.ts';
 import { nameKey } from '../history/text-keys.ts';
 import type { Chat } from './chat.ts';
 import { cursorOf, decodeCursor } from './cursor.ts';
@@ -117,9 +124,9 @@ export async function join(
     await history.write('join', { room: id, user: userOf(connection), at: Date.now() }, connection.id);
   }
   const resume = since !== undefined && since <= room.record.head ? since : undefined;
-  const missed: Message[] = [];
+  const missed: StoredMessage[] = [];
   const stop = directory.follow(room, (change: Change & { type: 'message' }) => missed.push(change.message));
-  const mine = new Mine(history, person.user.id);
+  const mine = new Mine(chat, person.user.id);
   let page: Page;
   try {
     const { head } = room.record;
@@ -162,7 +169,7 @@ function presentIn(room: Room, { user }: Person): { present: User[]; presentCoun
 }
 
 export async function sync(
-  { history }: Chat,
+  chat: Chat,
   { person }: Connection,
   room: Room,
   { since, limit }: RequestPayload<'room:sync'>,
@@ -171,11 +178,11 @@ export async function sync(
   const user = person.user.id;
   // The history was restored from a backup: the client discards the room and starts again.
   if (since > head) {
-    const page = await history.read('newest', { room: id, upTo: lastSeq, limit: joinPage });
-    return { head, ...(await pageFor(history, user, page)), reset: true };
+    const page = await chat.history.read('newest', { room: id, upTo: lastSeq, limit: joinPage });
+    return { head, ...(await pageFor(chat, user, page)), reset: true };
   }
-  const page = await history.read('changes', { room: id, since, upTo: head, limit });
-  return { head, ...(await pageFor(history, user, page)) };
+  const page = await chat.history.read('changes', { room: id, since, upTo: head, limit });
+  return { head, ...(await pageFor(chat, user, page)) };
 }
 
 export function leave(
@@ -245,7 +252,7 @@ function newRoomId(): string {
 }
 
 /** Adds what was published meanwhile, and drops the oldest messages for it. */
-function newestOf(page: Page, missed: readonly Message[]): Page {
+function newestOf(page: Page, missed: readonly StoredMessage[]): Page {
   if (missed.length === 0) return page;
   const bySeq = new Map(page.messages.map((message) => [message.seq, message]));
   for (const message of missed) {
@@ -263,7 +270,7 @@ function newestOf(page: Page, missed: readonly Message[]): Page {
 }
 
 /** Adds what was published meanwhile after all changes; if there are more, room:sync returns the rest. */
-function changesOf(page: Page, missed: readonly Message[]): Page {
+function changesOf(page: Page, missed: readonly StoredMessage[]): Page {
   const newest = missed.at(-1);
   if (!page.complete || newest === undefined) return page;
   const byId = new Map(page.messages.map((message) => [message.seq, message]));
@@ -284,6 +291,6 @@ function changesOf(page: Page, missed: readonly Message[]): Page {
   return { messages: first, complete: false };
 }
 
-function isTooLarge(messages: readonly Message[]): boolean {
+function isTooLarge(messages: readonly StoredMessage[]): boolean {
   return messages.reduce((bytes, message) => bytes + sizeOf(message) + 1, 0) > maxPageBytes;
 }

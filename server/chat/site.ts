@@ -9,7 +9,7 @@ export type ApiRoom = Pick<RoomRecord, 'id' | 'name' | 'topic' | 'kind' | 'membe
 
 /** Posts a message as any user. It is the site itself that asks, so its rights are not checked; the ids it names are. */
 export async function postMessage(
-  { history, limits }: Chat,
+  { history, limits, directory }: Chat,
   room: string,
   { user, text, clientId }: { user: User; text: string; clientId: string },
 ): Promise<{ message: Message; repeated: boolean }> {
@@ -17,7 +17,9 @@ export async function postMessage(
   const record = await history.read('room', { room });
   // A direct room belongs to two: nobody else can have written in it.
   if (record?.pair !== undefined && !record.pair.includes(user.id)) throw new RequestError('unknown_room');
-  return history.write('send', { room, user, text, clientId, sentAt: Date.now(), asMember: false });
+  const sent = { room, user, text, clientId, sentAt: Date.now(), asMember: false };
+  const { message, repeated } = await history.write('send', sent);
+  return { message: directory.messageOf(message), repeated };
 }
 
 export async function putRoom(

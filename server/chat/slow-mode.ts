@@ -1,4 +1,4 @@
-import type { Message } from '../events.ts';
+import type { StoredMessage } from '../history/history.ts';
 import type { Room } from './model.ts';
 
 /** So many people of a room are remembered; of the others the history knows the wall clock's time. */
@@ -8,7 +8,7 @@ const mostRemembered = 10_000;
 const written = new WeakMap<Room, Map<string, { sentAt: number; at: number }>>();
 
 /** A message has been published. */
-export function noteWritten(room: Room, { user, sentAt }: Message): void {
+export function noteWritten(room: Room, { user, sentAt }: Pick<StoredMessage, 'user' | 'sentAt'>): void {
   if (room.record.slow === undefined) return void written.delete(room);
   const people = written.get(room) ?? new Map();
   written.set(room, people);

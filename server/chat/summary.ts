@@ -1,5 +1,12 @@
-import type { Can, LastMessage, Message, Notify, RoomSummary, SiteRole, Totals, User } from '../events.ts';
-import { type History, type MemberRecord, otherOf, type RoomRecord } from '../history/history.ts';
+import type { Can, LastMessage, Notify, RoomSummary, SiteRole, Totals, User } from '../events.ts';
+import {
+  type History,
+  type MemberRecord,
+  type Membership,
+  otherOf,
+  type RoomRecord,
+  type StoredMessage,
+} from '../history/history.ts';
 import { rightsIn } from './access.ts';
 import type { Directory } from './directory.ts';
 import type { Connection, Person, Room } from './model.ts';
@@ -10,7 +17,8 @@ const previewLength = 120;
 export function summaryOf(directory: Directory, room: Room, connection: Connection): RoomSummary {
   const { record } = room;
   const { person, identity } = connection;
-  const member = person.memberships.get(record.id)?.member;
+  const membership = person.memberships.get(record.id);
+  const member = membership?.member;
   const readSeq = member === undefined ? 0 : Math.min(member.readSeq, record.lastSeq);
   const partner = partnerOf(directory, room, person);
   // Made for each room of each connection, and without conditions that are spread at a fraction of the cost.
@@ -25,6 +33,7 @@ export function summaryOf(directory: Directory, room: Room, connection: Connecti
     lastSeq: record.lastSeq,
     readSeq,
     unread: member === undefined ? 0 : unreadOf(record, readSeq),
+    mentions: membership === undefined ? 0 : mentionsOf(record, membership.mentions),
     notify: notifyOf(room, member),
     write: record.write ?? 'all',
   };
@@ -55,7 +64,7 @@ export function membersOf({ record }: Room): number {
   return record.kind === 'direct' ? 2 : record.members;
 }
 
-export function previewOf(message: Message): LastMessage {
+export function previewOf(message: StoredMessage): LastMessage {
   const { seq, user, text, sentAt, deletedAt, files } = message;
   return {
     seq,
@@ -93,16 +102,25 @@ function unreadOf({ lastSeq, firstSeq }: RoomRecord, readSeq: number): number {
   return Math.max(0, lastSeq - Math.max(readSeq, firstSeq - 1));
 }
 
-export function totalsOf(memberships: Iterable<Pick<Room, 'record'> & { member: MemberRecord }>): Totals {
-  let unread = 0;
-  for (const { record, member } of memberships) {
-    if (notifyOf({ record }, member) !== 'none') unread += unreadOf(record, member.readSeq);
+function mentionsOf({ firstSeq }: RoomRecord, mentions: readonly number[]): number {
+  return mentions.length === 0 ? 0 : mentions.filter((seq) => seq >= firstSeq).length;
+}
+
+export function totalsOf(
+  memberships: Iterable<Pick<Room, 'record'> & Pick<Membership, 'member' | 'mentions'>>,
+): Totals {
+  const totals = { unread: 0, mentions: 0 };
+  for (const { record, member, mentions } of memberships) {
+    if (notifyOf({ record }, member) === 'none') continue;
+    totals.unread += unreadOf(record, member.readSeq);
+    totals.mentions += mentionsOf(record, mentions);
   }
-  return { unread, mentions: 0 };
+  return totals;
 }
 
 export function* membershipsOf({ memberships }: Person) {
-  for (const { room, member } of memberships.values()) yield { record: room.record, member };
+  for (const { room, member, mentions } of memberships.values())
+    yield { record: room.record, member, mentions };
 }
 
 /** What `GET /me` answers about a user, who need not be here. It makes nobody present. */
@@ -110,7 +128,7 @@ export async function totalsOfUser(history: History, directory: Directory, user:
   const person = directory.person(user);
   if (person !== undefined) return totalsOf(membershipsOf(person));
   const { memberships } = await history.read('user', { user });
-  return totalsOf(memberships.map(({ room, member }) => ({ record: room, member })));
+  return totalsOf(memberships.map(({ room, ...rest }) => ({ record: room, ...rest })));
 }
 
 /** What the operator's settings allow: see CHAT_CREATE_ROOMS, CHAT_DIRECT and CHAT_FIND_PEOPLE. */

@@ -14,9 +14,32 @@ import type {
 /** No answer exceeds this many bytes of JSON, however many messages were asked for. */
 export const maxPageBytes = 256 * 1024;
 
-/** Most bytes of a message in an answer, with what only an answer says of its reactions: `,"mine":true`. */
-export function sizeOf(message: Message): number {
-  return Buffer.byteLength(JSON.stringify(message)) + 12 * (message.reactions?.length ?? 0);
+/** The id by which everybody in a room is mentioned. */
+export const everybody = '*';
+
+/** Who is named where in a text, as it is sent. */
+export interface NewMention {
+  user: string;
+  start: number;
+  length: number;
+}
+
+/** A mention with the name that its user has now. `shown`: those who may read the message may see the name. */
+export interface StoredMention extends NewMention {
+  name: string;
+  shown: boolean;
+}
+
+/** A message as it is stored: what users get of it depends on whose names they may see. */
+export type StoredMessage = Omit<Message, 'mentions'> & { mentions?: StoredMention[] };
+
+/**
+ * Most bytes of a message in an answer, with what only an answer says: `,"mine":true` of its reactions, and of a mention the
+ * id in place of the name.
+ */
+export function sizeOf(message: StoredMessage): number {
+  const ids = (message.mentions ?? []).reduce((bytes, { user }) => bytes + Buffer.byteLength(user), 0);
+  return Buffer.byteLength(JSON.stringify(message)) + 12 * (message.reactions?.length ?? 0) + ids;
 }
 
 /**
@@ -29,6 +52,8 @@ export type Source = keyof typeof sources;
 /** Different emoji on one message, and users of each that a message names. */
 export const mostReactions = 12;
 export const namedReactors = 10;
+/** Of so many unread mentions in a room their number is exact. */
+export const mostUnreadMentions = 1000;
 
 /** How far a user has shown up in a room by an own act: others see no more of somebody who was merely added. */
 export const acted = { never: 0, joined: 1, written: 2 } as const;
@@ -55,7 +80,7 @@ export interface RoomRecord {
   /** Both users of a direct room. */
   pair?: readonly [string, string];
   /** The newest message as it is now, with its whole text. */
-  last?: Message;
+  last?: StoredMessage;
 }
 
 /** What is stored of one user in one room. It stays after the user has left: `sources` is 0 then. */
@@ -107,6 +132,8 @@ export function isMember(member: MemberRecord | null | undefined): member is Mem
 export interface Membership {
   room: RoomRecord;
   member: MemberRecord;
+  /** The numbers of unread messages that mention this user or everybody: the newest 1,000, in order. */
+  mentions: readonly number[];
   /** The other side of a direct room. */
   partner?: Partner;
 }
@@ -142,6 +169,8 @@ export interface NewMessage {
   text: string;
   replyTo?: number;
   files?: readonly ChosenFile[];
+  /** In the order of their places. */
+  mentions?: readonly NewMention[];
   sentAt: number;
 }
 
@@ -169,7 +198,7 @@ export interface StoredFile {
 
 /** `complete`: nothing that was asked for is left beyond `messages`. */
 export interface Page {
-  messages: Message[];
+  messages: StoredMessage[];
   complete: boolean;
 }
 
@@ -183,10 +212,12 @@ export type Change = {
   | {
       type: 'message';
       is: 'new' | 'changed';
-      message: Message;
+      message: StoredMessage;
       /** Only these reactions have changed. A server that reads the change from the database later does not get it. */
       reacted?: MessageReacted['changes'];
     }
+  /** These users are mentioned by a message, or not any more. A server that reads it later gets the message as it is then. */
+  | { type: 'mentions'; message: StoredMessage; added: readonly string[]; removed: readonly string[] }
   /** Created, renamed, or with another number of members. */
   | { type: 'room'; is: 'new' | 'changed' | 'deleted'; room: RoomRecord }
   | {
@@ -230,13 +261,16 @@ export interface Writes {
   /**
    * Stores a message; marks the room as read up to it for the sender. A `clientId` that this user has used in this
    * room before stores nothing and gives the stored message as it is now.
-   * Codes: `unknown_room` (also for users who are not members), `conflict` (same clientId, other text, replyTo or files),
+   * Mentions of users who may not read the room are left out, and of everybody
+   * unless a moderator sends it.
+   * Codes: `unknown_room` (also for users who are not members), `conflict` (same clientId, other text, replyTo, files or mentions),
    * `forbidden` (moderators alone write there), `muted`, `unknown_message` (replyTo names none), `unknown_file` (no loose one of this user and room),
    * `rate_limited` (slow mode).
    */
-  send: { in: NewMessage & Sending; out: { message: Message; repeated: boolean } };
+  send: { in: NewMessage & Sending; out: { message: StoredMessage; repeated: boolean } };
   /**
-   * `files`: those that it carries from now on; absent for no change. Codes: `muted`, `unknown_message` (none, or deleted),
+   * `files`: those that it carries from now on; absent for no change. Without `mentions`, another text mentions nobody, and
+   * the same text those whom it did. Codes: `muted`, `unknown_message` (none, or deleted),
    * `forbidden` (another's), `conflict` (changed after `rev`; the error carries the message as it is now), `unknown_file`
    * (neither one of this message nor one that it may carry), `bad_request` (nothing would be left).
    */
@@ -247,15 +281,17 @@ export interface Writes {
       user: string;
       text: string;
       files?: readonly ChosenFile[];
+      mentions?: readonly NewMention[];
+      siteModerator?: boolean;
       rev?: number;
       at: number;
     };
-    out: { message: Message };
+    out: { message: StoredMessage };
   };
   /** Its files are dropped. Codes: `unknown_message`, `forbidden` (another's, without `moderator`). */
   delete: {
     in: { room: string; seq: number; user: string; moderator: boolean; at: number };
-    out: { message: Message; changed: boolean };
+    out: { message: StoredMessage; changed: boolean };
   };
   /**
    * Reactions of several users to one message, as one change of it. Of what one user says about one emoji the last counts.
@@ -264,7 +300,7 @@ export interface Writes {
    */
   react: {
     in: { room: string; seq: number; reactions: readonly { user: string; emoji: string; on: boolean }[] };
-    out: { message: Message; results: ('changed' | 'same' | Code)[] };
+    out: { message: StoredMessage; results: ('changed' | 'same' | Code)[] };
   };
   /** A file that is being uploaded into a room. Codes: `unknown_room`. */
   addFile: { in: { room: string; user: string; file: MessageFile; at: number }; out: Nothing };
@@ -456,7 +492,7 @@ export interface Reads {
    */
   search: {
     in: { query: string; rooms: readonly string[]; everyPublic: boolean; from?: string; limit: number };
-    out: { messages: Message[]; next?: string };
+    out: { messages: StoredMessage[]; next?: string };
   };
 }
 

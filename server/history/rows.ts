@@ -1,5 +1,6 @@
-import type { Message, MessageFile, Reaction } from '../events.ts';
+import type { MessageFile, Reaction } from '../events.ts';
 import {
+  everybody,
   forGood,
   type MemberRecord,
   maxPageBytes,
@@ -7,6 +8,8 @@ import {
   type Reads,
   type RoomRecord,
   type StoredFile,
+  type StoredMention,
+  type StoredMessage,
   sizeOf,
   type UserRecord,
 } from './history.ts';
@@ -78,8 +81,86 @@ export function userFrom(row: Row): UserRecord {
   };
 }
 
-export const messageColumns =
-  'seq, rev, messages.id AS id, messages.client_id AS client_id, user_id, user_name, text, sent_at, edited_at, deleted_at, deleted_by, reply_to, rich, files';
+const ownColumns =
+  'seq, rev, messages.id AS id, messages.client_id AS client_id, user_id, user_name, text, sent_at, edited_at, deleted_at, ' +
+  'deleted_by, reply_to, rich, files, mentions';
+
+/** Between two fields and two users in the column `names`: neither ids nor names have control characters. */
+const field = '\t';
+const next = '\n';
+
+/**
+ * With the names of those who are mentioned, as they are now, and whether they have shown up where the readers of the message
+ * are (`acted`). A message that mentions nobody costs nothing more.
+ * @param prefix of the names of tables
+ * @param listed how the database makes one text of many, with `next` between them
+ */
+export function messageColumns(prefix: string, listed: (text: string) => string): string {
+  const one = `concat(people.id, '${field}', people.name, '${field}',
+    CASE WHEN people.acted_public <> 0 OR coalesce(named_member.acted, 0) > 0 THEN 1 ELSE 0 END)`;
+  return `${ownColumns}, CASE WHEN mentions IS NOT NULL THEN (
+    SELECT ${listed(one)} FROM ${prefix}mentions AS named JOIN ${prefix}users AS people ON people.id = named.user_id
+    LEFT JOIN ${prefix}members AS named_member ON named_member.user_id = named.user_id AND named_member.room = named.room
+    WHERE named.room = messages.room AND named.seq = messages.seq) END AS names`;
+}
+
+/** As PostgreSQL and SQLite write it. */
+export const stringAgg = (text: string) => `string_agg(${text}, '${next}')`;
+/** As MariaDB writes it. */
+export const groupConcat = (text: string) => `GROUP_CONCAT(${text} SEPARATOR '${next}')`;
+
+/** The column `mentions`. */
+export function mentionsJson({ mentions }: StoredMessage): string | null {
+  if (mentions === undefined) return null;
+  return JSON.stringify(mentions.map(({ user, start, length }) => [user, start, length]));
+}
+
+function mentionsFrom({ mentions, names }: Row): StoredMention[] {
+  if (mentions === null) return [];
+  const known = new Map<string, readonly [name: string, shown: boolean]>([[everybody, [everybody, true]]]);
+  for (const line of ((names as string | null) ?? '').split(next)) {
+    const [id = '', name = '', shown] = line.split(field);
+    if (id !== everybody) known.set(id, [name, shown === '1']);
+  }
+  return (JSON.parse(mentions as string) as [string, number, number][]).map(([user, start, length]) => {
+    const [name, shown] = known.get(user) ?? [user, false];
+    return { user, start, length, name, shown };
+  });
+}
+
+/** The message with what a transaction knows of those it mentions, where that is newer than what it has read. */
+export function withNames(
+  message: StoredMessage,
+  user: (id: string) => UserRecord | undefined,
+  member: (id: string) => MemberRecord | undefined,
+): StoredMessage {
+  const { mentions } = message;
+  if (mentions === undefined) return message;
+  const now = mentions.map((mention) => {
+    const known = user(mention.user);
+    const acted = known?.actedPublic === true || (member(mention.user)?.acted ?? 0) > 0;
+    return { ...mention, name: known?.name ?? mention.name, shown: mention.shown || acted };
+  });
+  return { ...message, mentions: now };
+}
+
+/** Each of those who are mentioned once. */
+export const mentioned = (mentions: readonly StoredMention[] = []) =>
+  new Set(mentions.map(({ user }) => user));
+
+/** Whether the same users are mentioned in the same places. */
+export function sameMentions(
+  some: readonly StoredMention[] = [],
+  others: readonly StoredMention[] = [],
+): boolean {
+  return (
+    some.length === others.length &&
+    some.every(({ user, start, length }, n) => {
+      const other = others[n];
+      return other?.user === user && other.start === start && other.length === length;
+    })
+  );
+}
 
 /** What the rules know of a message's reactions beside those that it shows. */
 export interface Reacted {
@@ -99,7 +180,10 @@ interface Rich extends Reacted {
   reactions: [emoji: string, count: number, users: string[]][];
 }
 
-export function richOf({ deletedAt, reactions = [] }: Message, reacted: Reacted | undefined): string | null {
+export function richOf(
+  { deletedAt, reactions = [] }: StoredMessage,
+  reacted: Reacted | undefined,
+): string | null {
   if (reacted === undefined || deletedAt !== undefined) return null;
   const shown = reactions.map(({ emoji, count, users }) => [emoji, count, users]);
   return JSON.stringify({ ...reacted, reactions: shown } satisfies Record<keyof Rich, unknown>);
@@ -117,7 +201,8 @@ function reactionsFrom({ rich, deleted_at }: Row): Reaction[] {
   return reactions.map(([emoji, count, users]) => ({ emoji, count, users }));
 }
 
-export function messageFrom(row: Row, room: string): Message {
+export function messageFrom(row: Row, room: string): StoredMessage {
+  const mentions = mentionsFrom(row);
   const reactions = reactionsFrom(row);
   return {
     id: row.id as string,
@@ -133,10 +218,11 @@ export function messageFrom(row: Row, room: string): Message {
       ? {}
       : {
           deletedAt: row.deleted_at as number,
-          deletedBy: row.deleted_by as NonNullable<Message['deletedBy']>,
+          deletedBy: row.deleted_by as NonNullable<StoredMessage['deletedBy']>,
         }),
     ...(row.reply_to === null ? {} : { replyTo: row.reply_to as number }),
     ...(row.files === null ? {} : { files: JSON.parse(row.files as string) as MessageFile[] }),
+    ...(mentions.length === 0 ? {} : { mentions }),
     ...(reactions.length === 0 ? {} : { reactions }),
   };
 }
@@ -160,7 +246,7 @@ export function firstLeft(rows: readonly Row[], before: number): number {
 }
 
 /** The column `files` of a message, so that reading a page costs nothing more; one row each, they tell whose they are. */
-export const filesColumn = ({ files }: Message): string | null =>
+export const filesColumn = ({ files }: StoredMessage): string | null =>
   files === undefined ? null : JSON.stringify(files);
 
 /** Files by their states in the database. */
@@ -230,7 +316,7 @@ export function changesPage(rows: Iterable<Row>, room: string, upTo: number, lim
  * @param rows all of them
  */
 export function overtaken(rows: Iterable<Row>, room: string, upTo: number): Page {
-  const messages: Message[] = [];
+  const messages: StoredMessage[] = [];
   for (const row of rows) if (isShown(row, upTo)) messages.push(messageFrom(row, room));
   return { messages, complete: true };
 }

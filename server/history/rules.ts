@@ -3,7 +3,6 @@ import { RequestError, type RequestErrorCode } from '../errors.ts';
 import {
   type ChosenFile,
   isBlank,
-  type Message,
   type MessageFile,
   type MessageReacted,
   type Reaction,
@@ -12,6 +11,7 @@ import {
 import {
   acted,
   type Change,
+  everybody,
   isMember,
   leftOf,
   type MemberRecord,
@@ -23,10 +23,13 @@ import {
   type RoomRecord,
   restrictionKinds,
   type Sending,
+  type StoredMention,
+  type StoredMessage,
   sources,
   type UserRecord,
   type Writes,
 } from './history.ts';
+import { mentioned, sameMentions } from './rows.ts';
 import { nameKey } from './text-keys.ts';
 import type { RoomRow, Work } from './work.ts';
 
@@ -56,8 +59,9 @@ export const rules: { [Op in keyof Writes]: Rule<Op> } = {
     if (input.asMember) checkMuted(member, input.sentAt);
     checkReply(room, input.replyTo);
     const files = filesOf(work, input, { chosen: input.files ?? [] });
+    const mentions = mentionsFor(work, room, input.mentions, free);
     if (room.slow !== undefined && !free) checkPause(room.slow, member, input);
-    const message: Message = {
+    const message: StoredMessage = {
       id: randomUUID(),
       room: id,
       seq: room.lastSeq + 1,
@@ -68,6 +72,7 @@ export const rules: { [Op in keyof Writes]: Rule<Op> } = {
       sentAt: input.sentAt,
       ...(input.replyTo === undefined ? {} : { replyTo: input.replyTo }),
       ...(files.length === 0 ? {} : { files }),
+      ...(mentions.length === 0 ? {} : { mentions }),
     };
     work.insertMessage({ message, digest: work.digest(saidBy(input)) });
     carry(work, message, input.sentAt);
@@ -85,28 +90,43 @@ export const rules: { [Op in keyof Writes]: Rule<Op> } = {
     }
     if (room.kind === 'public') actInPublic(work, user, changes);
     if (room.pair !== undefined) invitePartner(work, room.id, room.pair, message, changes);
+    // Last: who is mentioned may have become a member by it.
+    tellMentions(message, undefined, changes);
     return { message, repeated: false };
   },
 
-  edit(work, { room: id, seq, user, text, files: chosen, rev, at }, changes) {
+  edit(work, input, changes) {
+    const { room: id, seq, user, text, files: chosen, rev, at } = input;
     const room = existingFor(work, id, user);
     checkMuted(work.member(id, user), at);
     const before = messageIn(work, room, seq);
     if (before === undefined || before.deletedAt !== undefined) refuse('unknown_message');
     if (before.user.id !== user) refuse('forbidden');
-    const { files: carried = [], ...rest } = before;
-    if (before.text === text && (chosen === undefined || isSame(chosen, carried))) return { message: before };
+    const { files: carried = [], mentions: _, ...rest } = before;
+    const mentions =
+      input.mentions === undefined && before.text === text
+        ? (before.mentions ?? [])
+        : mentionsFor(
+            work,
+            room,
+            input.mentions,
+            input.siteModerator || isRoomModerator(work.member(id, user)),
+          );
+    const isSameFiles = chosen === undefined || isSame(chosen, carried);
+    if (before.text === text && isSameFiles && sameMentions(mentions, before.mentions))
+      return { message: before };
     const files = chosen === undefined ? carried : filesOf(work, before, { chosen, seq });
     if (rev !== undefined && rev < before.rev && rev < textRevOf(work, before)) {
       throw new RequestError('conflict', 'the message was edited meanwhile', { current: before });
     }
     if (isBlank(text) && files.length === 0) refuse('bad_request', 'text is blank');
-    const message: Message = {
+    const message: StoredMessage = {
       ...rest,
       text,
       rev: room.head + 1,
       editedAt: at,
       ...(files.length === 0 ? {} : { files }),
+      ...(mentions.length === 0 ? {} : { mentions }),
     };
     work.updateMessage(message, before);
     const kept = new Set(files.map((file) => file.id));
@@ -115,6 +135,7 @@ export const rules: { [Op in keyof Writes]: Rule<Op> } = {
     carry(work, message, at);
     work.putRoom({ ...room, head: message.rev });
     changes.push({ type: 'message', is: 'changed', message });
+    tellMentions(message, before, changes);
     return { message };
   },
 
@@ -125,8 +146,8 @@ export const rules: { [Op in keyof Writes]: Rule<Op> } = {
     const own = before.user.id === user;
     if (!own && !moderator) refuse('forbidden');
     if (before.deletedAt !== undefined) return { message: before, changed: false };
-    const { editedAt: _, reactions: _gone, files = [], ...kept } = before;
-    const message: Message = {
+    const { editedAt: _, mentions: _named, reactions: _gone, files = [], ...kept } = before;
+    const message: StoredMessage = {
       ...kept,
       text: '',
       rev: room.head + 1,
@@ -137,6 +158,7 @@ export const rules: { [Op in keyof Writes]: Rule<Op> } = {
     for (const file of files) release(work, message, file.id, { state: 'dropped', at });
     work.putRoom({ ...room, head: message.rev });
     changes.push({ type: 'message', is: 'changed', message });
+    tellMentions(message, before, changes);
     return { message, changed: true };
   },
 
@@ -176,7 +198,11 @@ export const rules: { [Op in keyof Writes]: Rule<Op> } = {
     if (reacted.size === 0) return { message: before, results };
     const { reactions: _, ...kept } = before;
     const rev = room.head + 1;
-    const message: Message = { ...kept, rev, ...(list.size === 0 ? {} : { reactions: [...list.values()] }) };
+    const message: StoredMessage = {
+      ...kept,
+      rev,
+      ...(list.size === 0 ? {} : { reactions: [...list.values()] }),
+    };
     work.putReacted(message, { rev, textRev: textRevOf(work, before), placed });
     work.putRoom({ ...room, head: rev });
     changes.push({
@@ -455,7 +481,7 @@ function checkPause(
 }
 
 /** A message that is not too old: see `expire`. */
-function messageIn(work: Work, room: RoomRow, seq: number): Message | undefined {
+function messageIn(work: Work, room: RoomRow, seq: number): StoredMessage | undefined {
   return seq < room.firstSeq ? undefined : work.message(room.id, seq);
 }
 
@@ -486,20 +512,26 @@ function named(work: Work, id: string): (Change & { type: 'member' })['user'] {
 }
 
 /** The stored message of the same clientId, or null. @throws RequestError `conflict` when it says something else */
-function repeatOf(work: Work, message: NewMessage): Message | null {
+function repeatOf(work: Work, message: NewMessage): StoredMessage | null {
   const { room, user, clientId } = message;
   const earlier = work.messageByClientId(room, user.id, clientId);
   if (earlier === undefined) return null;
   if (earlier.digest !== work.digest(saidBy(message))) {
-    refuse('conflict', 'this clientId was already used for another text, reply or files in this room');
+    refuse(
+      'conflict',
+      'this clientId was already used for another text, reply, files or mentions in this room',
+    );
   }
   return earlier.message;
 }
 
 /** What tells a repeat from another message. One text for one message: only the second form begins with a bracket. */
-function saidBy({ text, replyTo, files = [] }: NewMessage): string {
-  if (files.length === 0) return `${replyTo ?? ''}\n${text}`;
-  return JSON.stringify([replyTo ?? null, text, files.map(({ id }) => id)]);
+function saidBy({ text, replyTo, files = [], mentions = [] }: NewMessage): string {
+  if (files.length === 0 && mentions.length === 0) return `${replyTo ?? ''}\n${text}`;
+  const ids = files.map(({ id }) => id);
+  // Also those that are left out: the same users may be members later.
+  const named = mentions.map(({ user, start, length }) => [user, start, length]);
+  return JSON.stringify([replyTo ?? null, text, ids, ...(named.length === 0 ? [] : [named])]);
 }
 
 /**
@@ -509,7 +541,7 @@ function saidBy({ text, replyTo, files = [] }: NewMessage): string {
  */
 function filesOf(
   work: Work,
-  { room, user }: Pick<Message, 'room' | 'user'>,
+  { room, user }: Pick<StoredMessage, 'room' | 'user'>,
   { chosen, seq }: { chosen: readonly ChosenFile[]; seq?: number },
 ): MessageFile[] {
   return chosen.map(({ id, alt }) => {
@@ -522,7 +554,7 @@ function filesOf(
 }
 
 /** Its files are no other message's from now on. */
-function carry(work: Work, { room, seq, files = [] }: Message, at: number): void {
+function carry(work: Work, { room, seq, files = [] }: StoredMessage, at: number): void {
   for (const { id } of files) {
     const file = work.file(room, id);
     if (file !== undefined && file.state !== 'carried') {
@@ -534,7 +566,7 @@ function carry(work: Work, { room, seq, files = [] }: Message, at: number): void
 /** A message carries it no more. */
 function release(
   work: Work,
-  { room }: Message,
+  { room }: StoredMessage,
   id: string,
   now: { state: 'loose' | 'dropped'; at: number },
 ): void {
@@ -550,9 +582,38 @@ function isSame(chosen: readonly ChosenFile[], carried: readonly MessageFile[]):
 }
 
 /** The `rev` of the last change that was not one of reactions. */
-function textRevOf(work: Work, { room, seq, rev }: Message): number {
+function textRevOf(work: Work, { room, seq, rev }: StoredMessage): number {
   const reacted = work.reacted(room, seq);
   return reacted?.rev === rev ? reacted.textRev : rev;
+}
+
+/** The mentions that a message gets, with the names of now: those of users who may not read the room are left out. */
+function mentionsFor(
+  work: Work,
+  room: RoomRow,
+  mentions: NewMessage['mentions'] = [],
+  byModerator = false,
+): StoredMention[] {
+  return mentions.flatMap(({ user, start, length }): StoredMention[] => {
+    if (user === everybody) {
+      const may = byModerator && room.kind !== 'direct';
+      return may ? [{ user, start, length, name: everybody, shown: true }] : [];
+    }
+    const member = work.member(room.id, user);
+    const may = room.kind === 'public' ? !isBanned(member) : room.pair?.includes(user) || isMember(member);
+    if (!may) return [];
+    const known = work.user(user);
+    const shown = known?.actedPublic === true || (member?.acted ?? acted.never) > acted.never;
+    return [{ user, start, length, name: known?.name ?? user, shown }];
+  });
+}
+
+/** @param before the message as it was; undefined for a new one */
+function tellMentions(message: StoredMessage, before: StoredMessage | undefined, changes: Change[]): void {
+  const [were, are] = [mentioned(before?.mentions), mentioned(message.mentions)];
+  const added = [...are].filter((user) => !were.has(user));
+  const removed = [...were].filter((user) => !are.has(user));
+  if (added.length > 0 || removed.length > 0) changes.push({ type: 'mentions', message, added, removed });
 }
 
 function checkReply(room: RoomRow, replyTo: number | undefined): void {
@@ -786,7 +847,7 @@ function invitePartner(
   work: Work,
   id: string,
   pair: readonly [string, string],
-  message: Message,
+  message: StoredMessage,
   changes: Change[],
 ): void {
   const other = pair[0] === message.user.id ? pair[1] : pair[0];

@@ -1,5 +1,4 @@
-import type { Message } from '../events.ts';
-import type { Ban, MemberRecord, RoomRecord, StoredFile, UserRecord } from './history.ts';
+import type { Ban, MemberRecord, RoomRecord, StoredFile, StoredMessage, UserRecord } from './history.ts';
 import type { Reacted } from './rows.ts';
 
 /** A room with what only the rules need. */
@@ -12,7 +11,7 @@ export interface RoomRow extends Omit<RoomRecord, 'last'> {
 
 /** A message with the keyed digest of what was first sent: it tells a repeat from a conflict after an edit, too. */
 export interface MessageRow {
-  message: Message;
+  message: StoredMessage;
   digest: string;
 }
 
@@ -23,7 +22,7 @@ export interface MessageRow {
 export interface Work {
   room(id: string): RoomRow | undefined;
   /** The newest message of a room. */
-  lastMessage(room: string): Message | undefined;
+  lastMessage(room: string): StoredMessage | undefined;
   /** The public room of that name, without regard to case. */
   publicRoomNamed(key: string): string | undefined;
   roomOfPair(pair: readonly [string, string]): RoomRow | undefined;
@@ -49,7 +48,7 @@ export interface Work {
   putUser(user: UserRecord): void;
   putBan(user: string, ban: Ban | null): void;
 
-  message(room: string, seq: number): Message | undefined;
+  message(room: string, seq: number): StoredMessage | undefined;
   messageByClientId(room: string, user: string, clientId: string): MessageRow | undefined;
   insertMessage(row: MessageRow): void;
   /** What is known of a message's reactions; undefined if it never had any. */
@@ -60,9 +59,9 @@ export interface Work {
   /** @param place by which they are ordered; null: it is taken back */
   putReaction(room: string, seq: number, emoji: string, user: string, place: number | null): void;
   /** A message whose reactions have changed, and nothing else. */
-  putReacted(message: Message, reacted: Reacted): void;
+  putReacted(message: StoredMessage, reacted: Reacted): void;
   /** @param before as it was: its text is in the index for searching. The reactions of one that is deleted go with it. */
-  updateMessage(message: Message, before: Message): void;
+  updateMessage(message: StoredMessage, before: StoredMessage): void;
   /** A file that was uploaded into this room. */
   file(room: string, id: string): StoredFile | undefined;
   insertFile(room: string, file: StoredFile): void;

@@ -1,3 +1,4 @@
+import { checkMentions } from '../chat/mentions.ts';
 import {
   deleteMessage,
   edit,
@@ -29,7 +30,10 @@ export const messageRequests: RequestHandlers<
 > = {
   'message:send': {
     order: 'ordered',
-    check: ({ chat, payload: { text, files = [] } }) => checkText(text, chat.limits.text, files.length > 0),
+    check({ chat, payload: { text, files = [], mentions } }) {
+      checkText(text, chat.limits.text, files.length > 0);
+      checkMentions(text, mentions);
+    },
     joined: true,
     right: 'send',
     counts: () => ({ send: 1 }),
@@ -50,14 +54,16 @@ export const messageRequests: RequestHandlers<
       const message = { ...newMessage(connection, room, payload), asMember: false };
       const known = await chat.history.probe('send', message);
       const user = connection.person.user.id;
-      return known && { message: await messageFor(chat.history, user, known.message) };
+      return known && { message: await messageFor(chat, user, known.message) };
     },
   },
   'message:edit': {
     order: 'ordered',
-    // Whether the message has files already is known later.
-    check: ({ chat, payload: { text, files } }) =>
-      checkText(text, chat.limits.text, files === undefined || files.length > 0),
+    check({ chat, payload: { text, files, mentions } }) {
+      // Whether the message has files already is known later.
+      checkText(text, chat.limits.text, files === undefined || files.length > 0);
+      checkMentions(text, mentions);
+    },
     joined: true,
     right: 'send',
     counts: () => ({ change: 1 }),

@@ -22,6 +22,7 @@ const room = (id: string) => {
     lastSeq: 0,
     readSeq: 0,
     unread: 0,
+    mentions: 0,
   };
   return new Room(summary);
 };

@@ -17,6 +17,7 @@ const summary = (more: Partial<RoomSummary> = {}): RoomSummary => ({
   lastSeq: 10,
   readSeq: 10,
   unread: 0,
+  mentions: 0,
   ...more,
 });
 const message = (seq: number, user = bob): Message => ({

@@ -356,14 +356,16 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       await history.write('join', { room: 'lobby', user: ann, at: 0 });
       await history.write('putRoom', { id: 'den', kind: 'private', name: 'Wm4kZ-room', at: 0 });
       const [deleted, edited, gone] = ['Wm4kZ-deleted', 'Wm4kZ-edited', 'Wm4kZ-gone'];
-      await history.write('send', message(deleted));
-      await history.write('send', message(edited));
-      await history.write('send', message(gone, 'den'));
       const people = { room: 'den', users: [ann], source: 'api' as const, mayReturn: true, at: 0 };
       await history.write('addMembers', people);
+      const mentions = [{ user: ann.id, start: 0, length: 1 }];
+      for (const one of [message(deleted), message(edited), message(gone, 'den')]) {
+        await history.write('send', { ...one, mentions });
+      }
       const reactions = [{ user: ann.id, emoji: '👍', on: true }];
       for (const room of ['lobby', 'den']) await history.write('react', { room, seq: 1, reactions });
       expect(await count('chat_reactions')).toBe(2);
+      expect(await count('chat_mentions')).toBe(3);
       expect(await database.holding('Wm4kZ')).toEqual(['chat_messages', 'chat_rooms']);
       const at = { room: 'lobby', user: ann.id, at: 0 };
       await history.write('delete', { ...at, seq: 1, moderator: false });
@@ -371,9 +373,11 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       expect(await database.holding('Wm4kZ-deleted')).toEqual([]);
       expect(await database.holding('Wm4kZ-edited')).toEqual([]);
       expect(await count('chat_reactions')).toBe(1);
+      expect(await count('chat_mentions')).toBe(1);
       await history.write('deleteRoom', { room: 'den' });
       await expect.poll(() => database.holding('Wm4kZ')).toEqual([]);
       expect(await count('chat_reactions')).toBe(0);
+      expect(await count('chat_mentions')).toBe(0);
     });
 
     test('operations of one transaction see each other: roles, owners, pairs, names and sessions’ rooms', async () => {

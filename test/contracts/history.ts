@@ -548,6 +548,139 @@ export function historyContract(
       });
     });
 
+    describe('mentions', () => {
+      const [bob, zoë, eve] = [
+        { id: 'b', name: 'Bob' },
+        { id: 'z\u00eb 李', name: 'Zoë "O\'Neil", 李 👋🏽' },
+        { id: 'e', name: 'Eve' },
+      ];
+      const named = (...users: string[]) => users.map((user, i) => ({ user, start: 2 * i, length: 1 }));
+      const stored = (user: { id: string; name: string }, start = 0, shown = true) => {
+        const { id, name } = user;
+        return { user: id, start, length: 1, name, shown };
+      };
+      const text = '1 2 3 4 5';
+      const unreadOf = async (user: string) => {
+        const { memberships } = await history.read('user', { user });
+        return Object.fromEntries(memberships.map(({ room, mentions }) => [room.id, mentions]));
+      };
+      const told = () =>
+        changes.flatMap((change) =>
+          change.type === 'mentions'
+            ? [{ seq: change.message.seq, added: change.added, removed: change.removed }]
+            : [],
+        );
+      const edit = async (seq: number, over: Partial<Writes['edit']['in']> = {}) =>
+        (await history.write('edit', { room: 'lobby', seq, user: ann.id, text, at, ...over })).message;
+
+      test('they are stored with the names of now, by whoever may read the room, and shown if the user has shown up there', async () => {
+        await join(ann, bob, zoë);
+        const den = (await create({ by: ann })).id;
+        await addPeople(den, [bob.id]);
+        const everywhere = named(bob.id, zoë.id, 'nobody', '*');
+        const sent = message({ text, mentions: everywhere, asMember: true });
+        const first = await send(sent);
+        expect(first.mentions).toEqual([
+          stored(bob),
+          stored(zoë, 2),
+          stored({ id: 'nobody', name: 'nobody' }, 4, false),
+        ]);
+        expect(await send({ ...sent, sentAt: 5 })).toEqual(first);
+        await expect(send({ ...sent, mentions: named(bob.id) })).rejects.toMatchObject({ code: 'conflict' });
+        await expect(send(message({ ...sent, mentions: [] }))).rejects.toMatchObject({ code: 'conflict' });
+        // Whether everybody may be mentioned is not what is sent.
+        expect(await send({ ...sent, siteModerator: true })).toEqual(first);
+        const all = await send(message({ text, mentions: everywhere, siteModerator: true }));
+        expect(all.mentions?.at(-1)).toEqual({ user: '*', start: 6, length: 1, name: '*', shown: true });
+        // Bob has been in public, so his name may be known wherever he is.
+        const inDen = await send(message({ room: den, text, mentions: named(zoë.id, bob.id, eve.id) }));
+        expect(inDen.mentions).toEqual([stored(bob, 2)]);
+        await addPeople(den, [eve.id]);
+        expect(await send(message({ room: den, text, mentions: named(eve.id) }))).toMatchObject({
+          mentions: [{ user: 'e', name: 'e', shown: false }],
+        });
+        await history.write('arrive', { user: { ...eve, name: 'Eva' }, at });
+        await history.write('arrive', { user: { ...bob, name: 'Robert' }, at });
+        history = await reopen();
+        follow();
+        const now = [stored({ ...bob, name: 'Robert' }), ...(first.mentions?.slice(1) ?? [])];
+        const changed = { ...first, mentions: now };
+        expect((await newest('lobby', 1)).messages).toEqual([changed]);
+        expect((await since('lobby', 0, 1)).messages).toEqual([changed]);
+        expect((await history.write('send', sent)).message).toEqual(changed);
+        const found = { query: '1 2', rooms: ['lobby'], everyPublic: false, limit: 9 };
+        expect((await history.read('search', found)).messages.at(-1)).toEqual(changed);
+        const ofEve = (shown: boolean) => [{ user: 'e', start: 0, length: 1, name: 'Eva', shown }];
+        expect((await newest(den, 2)).messages.at(-1)?.mentions).toEqual(ofEve(false));
+        await history.write('join', { room: den, user: { ...eve, name: 'Eva' }, at });
+        expect((await newest(den, 2)).messages.at(-1)?.mentions).toEqual(ofEve(true));
+      });
+
+      test('both of a direct room may be mentioned, also before the other is a member', async () => {
+        const { room } = await history.write('openDirect', { id: 'd-1', by: ann, other: bob.id, at });
+        await send(message({ room: room.id, text, mentions: named(bob.id, eve.id), asMember: true }));
+        expect(changes.slice(-2)).toMatchObject([{ type: 'member' }, { type: 'mentions', added: ['b'] }]);
+        expect(await unreadOf(bob.id)).toEqual({ 'd-1': [1] });
+      });
+
+      test('unread messages that mention a user, or everybody, count once each, until they are read, edited or deleted', async () => {
+        await join(ann, bob, eve);
+        changes.length = 0;
+        const all = { text, siteModerator: true };
+        await send(message({ ...all, mentions: named(bob.id, bob.id, '*') }));
+        await send(message({ ...all, mentions: named(bob.id) }));
+        await send(message({ ...all, mentions: named('*') }));
+        await send(message());
+        expect(told()).toEqual([
+          { seq: 1, added: ['b', '*'], removed: [] },
+          { seq: 2, added: ['b'], removed: [] },
+          { seq: 3, added: ['*'], removed: [] },
+        ]);
+        expect(await unreadOf(bob.id)).toEqual({ lobby: [1, 2, 3] });
+        expect(await unreadOf(eve.id)).toEqual({ lobby: [1, 3] });
+        // By writing one has read.
+        expect(await unreadOf(ann.id)).toEqual({ lobby: [] });
+        await history.write('markRead', { room: 'lobby', user: bob.id, seq: 1 });
+        expect(await unreadOf(bob.id)).toEqual({ lobby: [2, 3] });
+        changes.length = 0;
+        expect((await edit(2, { mentions: named(eve.id) })).mentions).toMatchObject([{ user: 'e' }]);
+        expect(await edit(3, { mentions: named('*') })).not.toHaveProperty('mentions');
+        expect(told()).toEqual([
+          { seq: 2, added: ['e'], removed: ['b'] },
+          { seq: 3, added: [], removed: ['*'] },
+        ]);
+        expect(await unreadOf(bob.id)).toEqual({ lobby: [] });
+        expect(await unreadOf(eve.id)).toEqual({ lobby: [1, 2] });
+        changes.length = 0;
+        await history.write('delete', { room: 'lobby', seq: 1, user: ann.id, moderator: false, at });
+        expect(told()).toEqual([{ seq: 1, added: [], removed: ['b', '*'] }]);
+        expect((await newest('lobby', 1)).messages[0]).not.toHaveProperty('mentions');
+        history = await reopen();
+        expect(await unreadOf(eve.id)).toEqual({ lobby: [2] });
+        // Somebody who comes later has read what was before.
+        await join(zoë);
+        expect(await unreadOf(zoë.id)).toEqual({ lobby: [] });
+      });
+
+      test('an edit without them keeps those of the same text, and mentions nobody with another; a repeat changes nothing', async () => {
+        await join(ann, bob);
+        await send(message({ text, mentions: named(bob.id) }));
+        const same = await edit(1);
+        expect(same).toMatchObject({ rev: 1, mentions: [{ user: 'b' }] });
+        expect(await edit(1, { mentions: named(bob.id) })).toEqual(same);
+        expect(await edit(1, { mentions: [{ user: bob.id, start: 2, length: 3 }] })).toMatchObject({
+          rev: 2,
+          mentions: [{ user: 'b', start: 2, length: 3 }],
+        });
+        const reactions = [{ user: bob.id, emoji: '👍', on: true }];
+        const { message: reacted } = await history.write('react', { room: 'lobby', seq: 1, reactions });
+        expect(reacted).toMatchObject({ rev: 3, mentions: [{ user: 'b', name: 'Bob' }] });
+        expect((await newest('lobby', 1)).messages).toEqual([reacted]);
+        expect(await edit(1, { text: 'other' })).not.toHaveProperty('mentions');
+        expect(await edit(1, { text: 'other', mentions: [] })).toMatchObject({ rev: 4 });
+      });
+    });
+
     describe('pages', () => {
       test('by seq: the newest up to a number, and the oldest after one; oldest first', async () => {
         for (let i = 0; i < 10; i++) await send(message());

@@ -562,7 +562,7 @@ describe('two servers', () => {
     });
   });
 
-  test('a hint that is forged, or cut off, is ignored', async () => {
+  test('a hint that is forged, or cut off, is ignored; a mention is told to whoever has joined on no server', async () => {
     const history = await newHistory('postgres');
     const [one, two] = await startNodes(history, `redis://127.0.0.1:${redis.port}`, nextChatServer);
     const [ann, bob] = [await connect(one, 1), await connect(two, 2)];
@@ -600,6 +600,25 @@ describe('two servers', () => {
       rev,
       changes: [{ emoji: '👍', count: 1, added: ['1'] }],
     });
+    // Mentions go the same way. A server asks the others whether the user has joined there.
+    const kimToo = await connect(one, 3);
+    await kimToo.request('room:join', { room: 'lobby' });
+    const seenBy = (client: ChatClient) =>
+      JSON.stringify(client.events.filter(({ name }) => name === 'presence:changed'));
+    await expect.poll(() => seenBy(bob)).toContain('"id":"3"');
+    const kim = await connect(two, 3);
+    const mention = (text: string) => {
+      const mentions = [{ user: '3', start: 0, length: 1 }];
+      return ann.request('message:send', { room: 'lobby', text, clientId: newClientId(), mentions });
+    };
+    await mention('not told');
+    await kimToo.request('room:leave', { room: 'lobby' });
+    const { message } = await mention('told');
+    await eventOf(kim, 'mention').toEqual({ message });
+    await eventOf(kimToo, 'mention').toEqual({ message });
+    const told = kim.events.filter(({ name }) => name === 'mention');
+    expect(told).toHaveLength(1);
+    expect((await kim.request('room:list', {})).rooms).toMatchObject([{ unread: 2, mentions: 2 }]);
   });
 
   test('one that stood still for longer than changes are kept ends, instead of leaving something out', async () => {

@@ -78,6 +78,7 @@ const fields: Record<string, Json> = {
   topic: text,
   query: text,
   reason: text,
+  mentions: json([{ user: '2', start: 0, length: 1 }], [{ user: '*', start: 1, length: 900 }], [], [1]),
   cursor: json('', 'AAAA', 'WzEsImEiXQ', '-1', '5'),
   kind: json('public', 'private', 'direct'),
   role: json('owner', 'moderator', 'member', 'admin'),

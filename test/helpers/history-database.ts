@@ -22,6 +22,7 @@ export interface HistoryDatabase {
 const tables = [
   'rooms',
   'members',
+  'mentions',
   'reactions',
   'files',
   'messages',

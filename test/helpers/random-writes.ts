@@ -24,6 +24,8 @@ export function randomWrites(roll: (below: number) => number): () => Write {
     const image = { width: 1 + roll(9), height: 1, blur: 'L' };
     return { id, name: one(texts), type: 'image/png', size: roll(99), ...maybe({ image }) };
   };
+  const mentions = () =>
+    [...userIds, '*'].filter(() => roll(4) === 0).map((user, n) => ({ user, start: n, length: 1 }));
   const kinds = ['public', 'private'] as const;
   const makers: readonly [weight: number, () => Write][] = [
     [
@@ -39,6 +41,7 @@ export function randomWrites(roll: (below: number) => number): () => Write {
           asMember: roll(3) === 0,
           ...maybe({ replyTo: 1 + roll(4) }),
           ...maybe({ files: chosen() }),
+          ...maybe({ mentions: mentions(), siteModerator: roll(2) === 0 }),
         },
       }),
     ],
@@ -54,6 +57,7 @@ export function randomWrites(roll: (below: number) => number): () => Write {
           at: at++,
           ...maybe({ rev: 1 + roll(20) }),
           ...maybe({ files: chosen() }),
+          ...maybe({ mentions: mentions() }),
         },
       }),
     ],

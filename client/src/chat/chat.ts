@@ -428,6 +428,8 @@ export class Chat implements ConnectionListener {
       for (const follower of this.followers) follower.typing?.(change);
     },
     'read:changed': (read) => this.#read(read),
+    // The room list has no place for it yet.
+    mention: () => {},
     push: ({ name, data }) => {
       // All others are the PHP application's, for a client of its own.
       if (name !== 'deleted') return;

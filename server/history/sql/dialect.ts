@@ -32,6 +32,8 @@ export interface Dialect {
   readonly migrations: URL;
   /** A connection that is ready for use: logged in, with time-outs. @throws SqlError */
   connect(): Promise<Connection>;
+  /** What is read of a message. */
+  readonly messageColumns: Sql;
   /** The condition that these columns have the values of one of the rows; there is at least one row. */
   among(columns: Columns, rows: readonly (readonly Value[])[]): Sql;
   /** Inserts rows, in their order. */
@@ -111,6 +113,7 @@ export const columnTypes = {
   deleted_by: 'text',
   reply_to: 'int',
   rich: 'text',
+  mentions: 'text',
   emoji: 'text',
   place: 'int',
   digest: 'text',

@@ -1,6 +1,5 @@
-import type { Message } from '../../events.ts';
-import type { Change, RoomRecord } from '../history.ts';
-import { messageColumns, messageFrom, type Row } from '../rows.ts';
+import type { Change, RoomRecord, StoredMessage } from '../history.ts';
+import { messageFrom, type Row } from '../rows.ts';
 import { type Connection, type Dialect, raw, type Sql, sql } from './dialect.ts';
 
 /** What one transaction has changed: `num` counts them over all servers, in the order of the commits. */
@@ -18,7 +17,8 @@ interface Place {
 
 /** A change as it is stored. */
 type Stored =
-  | Exclude<Change, { type: 'message' }>
+  | Exclude<Change, { type: 'message' | 'mentions' }>
+  | (Omit<Change & { type: 'mentions' }, 'message'> & { message: Place })
   | { type: 'message'; is: 'new' | 'changed'; message: Place };
 
 interface Database {
@@ -79,6 +79,10 @@ export async function entriesAfter({ dialect, connection }: Database, after: num
         }
         return [{ type: 'message', is: overtaken.has(key) ? 'new' : change.is, message }];
       }
+      if (change.type === 'mentions') {
+        const message = messages.get(keyOf(change.message));
+        return message === undefined ? [] : [{ ...change, message }];
+      }
       if (!isOfRoom(change)) return [change];
       const last = messages.get(keyOf(lastOf(change.room)));
       return [last === undefined ? change : { ...change, room: { ...change.room, last } }];
@@ -92,14 +96,15 @@ export async function forget(connection: Connection, before: number): Promise<vo
   await connection.query(sql`DELETE FROM chat_changes WHERE since < ${before} AND num < ${last}`);
 }
 
+const placeOf = ({ room, seq, rev }: StoredMessage): Place => ({ room, seq, rev });
 const keyOf = ({ room, seq }: { room: string; seq: number }) => `${seq} ${room}`;
 const lastOf = ({ id, lastSeq }: RoomRecord) => ({ room: id, seq: lastSeq });
 
 function stored({ asker: _, ...change }: Change): Stored {
   if (change.type === 'message') {
-    const { room, seq, rev } = change.message;
-    return { type: 'message', is: change.is, message: { room, seq, rev } };
+    return { type: 'message', is: change.is, message: placeOf(change.message) };
   }
+  if (change.type === 'mentions') return { ...change, message: placeOf(change.message) };
   if (!isOfRoom(change)) return change;
   const { last: _last, ...room } = change.room;
   return { ...change, room };
@@ -112,15 +117,15 @@ function isOfRoom(change: Stored): change is Extract<Stored, { room: RoomRecord 
 
 /** The messages that a change needs. */
 function placesOf(change: Stored): { room: string; seq: number }[] {
-  if (change.type === 'message') return [change.message];
+  if (change.type === 'message' || change.type === 'mentions') return [change.message];
   return isOfRoom(change) ? [lastOf(change.room)] : [];
 }
 
 async function load(
   { dialect, connection }: Database,
   places: readonly { room: string; seq: number }[],
-): Promise<Map<string, Message>> {
-  const found = new Map<string, Message>();
+): Promise<Map<string, StoredMessage>> {
+  const found = new Map<string, StoredMessage>();
   const wanted = new Map(places.filter(({ seq }) => seq > 0).map((place) => [keyOf(place), place]));
   if (wanted.size === 0) return found;
   const ids = [...new Set([...wanted.values()].map(({ room }) => room))];
@@ -137,7 +142,7 @@ async function load(
   });
   if (pairs.length === 0) return found;
   const rows = await connection.query(
-    sql`SELECT room, ${raw(messageColumns)} FROM chat_messages AS messages WHERE ${dialect.among(['room', 'seq'], pairs)}`,
+    sql`SELECT room, ${dialect.messageColumns} FROM chat_messages AS messages WHERE ${dialect.among(['room', 'seq'], pairs)}`,
   );
   for (const row of rows) {
     const message = messageFrom(row, names.get(row.room as number) as string);

@@ -6,7 +6,6 @@ import {
   goneRooms,
   memberColumns,
   memberFrom,
-  messageColumns,
   messageFrom,
   type Row,
   reactedFrom,
@@ -252,7 +251,7 @@ export async function load(
   }
 
   function* askMessages(): Generator<Question> {
-    const columns = raw(`room, ${messageColumns}, digest`);
+    const columns = sql`room, ${dialect.messageColumns}, digest`;
     const bySeq: [number, number][] = [];
     for (const { room: id, seq } of messages) {
       const room = stored(id);

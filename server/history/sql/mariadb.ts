@@ -1,5 +1,5 @@
 import { type Connection as Client, createConnection, type QueryError } from 'mysql2';
-import type { Row } from '../rows.ts';
+import { groupConcat, messageColumns, type Row } from '../rows.ts';
 import type { DatabaseAddress } from './address.ts';
 import { connectionFailure, TimedConnection } from './connection.ts';
 import { type Connection, type Dialect, type Problem, raw, type Sql, SqlError } from './dialect.ts';
@@ -55,6 +55,7 @@ export function mariadb(address: DatabaseAddress): Dialect {
     name: 'MariaDB',
     migrations: new URL('./mariadb/', import.meta.url),
     connect: () => connect(address),
+    messageColumns: raw(messageColumns('chat_', groupConcat)),
     among(columns, rows) {
       if (columns.length === 1) {
         return { text: `${columns[0]} IN (?)`, values: [rows.map(([value = null]) => value)] };

@@ -1,4 +1,4 @@
-import type { Writes } from '../history.ts';
+import { everybody, type NewMention, type Writes } from '../history.ts';
 import { pairOf } from '../rules.ts';
 import { nameKey } from '../text-keys.ts';
 import type { Need } from './work.ts';
@@ -8,16 +8,18 @@ import type { Need } from './work.ts';
  * once. What is missing here is still found: it costs a statement, and the rule begins anew.
  */
 const needs: { [Op in keyof Writes]: (input: Writes[Op]['in']) => Need[] } = {
-  send: ({ room, user, clientId, files }) => [
+  send: ({ room, user, clientId, files, mentions }) => [
     { what: 'member', room, user: user.id },
     { what: 'clientId', room, user: user.id, clientId },
     { what: 'user', id: user.id },
     ...filesNamed(files),
+    ...mentioned(room, mentions),
   ],
-  edit: ({ room, seq, user, files }) => [
+  edit: ({ room, seq, user, files, mentions }) => [
     { what: 'member', room, user },
     { what: 'message', room, seq },
     ...filesNamed(files),
+    ...mentioned(room, mentions),
   ],
   delete: ({ room, seq, user }) => [
     { what: 'member', room, user },
@@ -84,6 +86,12 @@ const idOf = ({ id }: { id: string }) => id;
 
 const filesNamed = (files: readonly { id: string }[] = []): Need[] =>
   files.map(({ id }) => ({ what: 'file', id }));
+
+const mentioned = (room: string, mentions: readonly NewMention[] = []): Need[] =>
+  people(
+    room,
+    mentions.map(({ user }) => user).filter((user) => user !== everybody),
+  );
 
 const named = (kind: string, name: string): Need[] =>
   kind === 'public' ? [{ what: 'publicName', key: nameKey(name) }] : [];

@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 import { Client, type ClientConfig } from 'pg';
-import type { Row } from '../rows.ts';
+import { messageColumns, type Row, stringAgg } from '../rows.ts';
 import type { DatabaseAddress } from './address.ts';
 import { connectionFailure, TimedConnection } from './connection.ts';
 import {
@@ -57,6 +57,7 @@ export function postgres(address: DatabaseAddress): Dialect {
     name: 'PostgreSQL',
     migrations: new URL('./postgres/', import.meta.url),
     connect: () => connect(address),
+    messageColumns: raw(messageColumns('chat_', stringAgg)),
     among(columns, rows) {
       const { text, values } = unnested(columns, rows);
       return columns.length === 1

@@ -1,7 +1,9 @@
 import {
   type Ban,
+  everybody,
   type Membership,
   maxPageBytes,
+  mostUnreadMentions,
   otherOf,
   type Page,
   type Partner,
@@ -21,7 +23,6 @@ import {
   isOutdated,
   memberColumns,
   memberFrom,
-  messageColumns,
   messageFrom,
   overtaken,
   pageOf,
@@ -46,18 +47,29 @@ const reactionsAtOnce = 500;
 
 const room = raw(`num, ${roomColumns}`);
 const member = raw(memberColumns);
-const message = raw(messageColumns);
 const user = raw('id, name, acted_public, site_role');
 /** Bytes of what users have made of a message; its JSON has more. Those of one that is deleted are not shown. */
 const size = raw(
   '(octet_length(text) + coalesce(octet_length(files), 0) + CASE WHEN deleted_at IS NULL THEN coalesce(octet_length(rich), 0) ELSE 0 END)',
 );
 
+/** For each room of a user by the index, as far as the user has not read. The union has each message once. */
+export const unreadMentions = (user: string): Sql =>
+  sql`SELECT room, seq FROM (SELECT room, seq, row_number() OVER (PARTITION BY room ORDER BY seq DESC) AS place FROM (
+        SELECT mentions.room AS room, seq FROM chat_members AS members
+          JOIN chat_mentions AS mentions ON mentions.room = members.room AND mentions.user_id = members.user_id
+          WHERE members.user_id = ${user} AND sources <> 0 AND seq > read_seq
+        UNION SELECT mentions.room AS room, seq FROM chat_members AS members
+          JOIN chat_mentions AS mentions ON mentions.room = members.room AND mentions.user_id = ${everybody}
+          WHERE members.user_id = ${user} AND sources <> 0 AND seq > read_seq) AS found) AS numbered
+      WHERE place <= ${mostUnreadMentions} ORDER BY room, seq`;
+
 type Query = Exclude<keyof Reads, 'search'>;
 export type Queries = { [Q in Query]: (input: Reads[Q]['in']) => Promise<Reads[Q]['out']> };
 
 /** What is read of the history over one connection. Searching is apart: search.ts. */
 export function queriesOf(dialect: Dialect, connection: Connection): Queries {
+  const message = dialect.messageColumns;
   const ask = (statement: Sql) => connection.query(statement);
   const amongUsers = (column: 'id' | 'user_id', ids: readonly string[]) =>
     dialect.among(
@@ -104,10 +116,18 @@ export function queriesOf(dialect: Dialect, connection: Connection): Queries {
         return other === undefined ? [] : [{ room, other }];
       });
       const sides = await partners(id, others);
+      const unread = rooms.some(({ lastSeq }, n) => lastSeq > (rows[n]?.read_seq as number));
+      const mentions = unread ? await mentionsOf(id) : new Map<number, number[]>();
       const memberships = rooms.map((room, n): Membership => {
         const other = otherOf(room.pair, id);
         const partner = other === undefined ? undefined : sides.get(other);
-        return { room, member: memberFrom(rows[n] as Row), ...(partner === undefined ? {} : { partner }) };
+        const row = rows[n] as Row;
+        return {
+          room,
+          member: memberFrom(row),
+          mentions: mentions.get(row.num as number) ?? [],
+          ...(partner === undefined ? {} : { partner }),
+        };
       });
       return { user: known === undefined ? null : userFrom(known), memberships };
     },
@@ -287,6 +307,18 @@ export function queriesOf(dialect: Dialect, connection: Connection): Queries {
               ORDER BY ${order} LIMIT ${limit + 1}) AS p) AS q
           WHERE bytes_so_far <= ${maxPageBytes} ORDER BY ${order}`,
     );
+  }
+
+  /** Unread messages that mention the user or everybody, by the numbers of their rooms. */
+  async function mentionsOf(user: string): Promise<Map<number, number[]>> {
+    const rows = await ask(unreadMentions(user));
+    const found = new Map<number, number[]>();
+    for (const { room, seq } of rows) {
+      const seqs = found.get(room as number) ?? [];
+      seqs.push(seq as number);
+      found.set(room as number, seqs);
+    }
+    return found;
   }
 
   async function numsOf(ids: readonly string[]): Promise<Map<string, number>> {

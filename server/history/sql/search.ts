@@ -1,7 +1,7 @@
 import { maxPageBytes, type Reads } from '../history.ts';
-import { messageColumns, messageFrom, type Row } from '../rows.ts';
+import { messageFrom, type Row } from '../rows.ts';
 import type { SearchCursors } from '../search-cursors.ts';
-import { type Connection, type Dialect, raw, type Sql, sql } from './dialect.ts';
+import { type Connection, type Dialect, type Sql, sql } from './dialect.ts';
 import { blockSize, termsOfQuery } from './terms.ts';
 
 /** A search looks at so many messages. Then others have their turn, and it goes on with the next page. */
@@ -136,7 +136,7 @@ export async function search(
 
   async function messagesOf({ room, after, upTo }: Source): Promise<Row[]> {
     return connection.query(
-      sql`SELECT room, num, ${raw(messageColumns)} FROM chat_messages AS messages
+      sql`SELECT room, num, ${dialect.messageColumns} FROM chat_messages AS messages
           WHERE room = ${room} AND seq > ${after} AND seq <= ${upTo} AND num < ${before} AND text <> ''
           ORDER BY seq DESC LIMIT ${blockSize}`,
     );

@@ -1,4 +1,13 @@
-import { fileStates, filesColumn, gone, type Row, restrictedOf, richOf } from '../rows.ts';
+import {
+  fileStates,
+  filesColumn,
+  gone,
+  mentioned,
+  mentionsJson,
+  type Row,
+  restrictedOf,
+  richOf,
+} from '../rows.ts';
 import { findKeys, nameKey } from '../text-keys.ts';
 import { type Columns, type Dialect, sql, type Value } from './dialect.ts';
 import { storedNameKey } from './load.ts';
@@ -63,9 +72,11 @@ const messageColumns: Columns = [
   'reply_to',
   'rich',
   'files',
+  'mentions',
   'digest',
 ];
 const fileColumns: Columns = ['id', 'room', 'user_id', 'seq', 'state', 'at', 'about'];
+const mentionColumns: Columns = ['room', 'user_id', 'seq'];
 const reactionColumns: Columns = ['room', 'seq', 'emoji', 'user_id', 'place'];
 
 /**
@@ -87,6 +98,8 @@ export async function store(
   const added: Rows = [];
   const removed: Rows = [];
   const cleared: Rows = [];
+  const named: Rows = [];
+  const unnamed: Rows = [];
   for (const room of rooms) {
     const num = room.num as number;
     for (const [user, member] of room.members) {
@@ -121,7 +134,11 @@ export async function store(
           outdated.push([num, blockOf(message.row.message.seq)]);
         }
       }
-      const { seq, deletedAt } = message.row.message;
+      const { seq, deletedAt, mentions } = message.row.message;
+      if (message.state === 'new' || message.named) {
+        if (message.state !== 'new') unnamed.push([num, seq]);
+        for (const user of mentioned(mentions)) named.push([num, user, seq]);
+      }
       if (deletedAt !== undefined) {
         if (message.reacted !== undefined) cleared.push([num, seq]);
         continue;
@@ -166,6 +183,10 @@ export async function store(
       dialect.upsert('chat_reactions', ['room', 'seq', 'emoji', 'user_id'], reactionColumns, added),
     );
   }
+  if (unnamed.length > 0) {
+    transaction.later(sql`DELETE FROM chat_mentions WHERE ${dialect.among(['room', 'seq'], unnamed)}`);
+  }
+  if (named.length > 0) transaction.later(dialect.insert('chat_mentions', mentionColumns, named));
   storeUsers();
   storeBans();
   storeFiles();
@@ -360,6 +381,7 @@ function messageRow(room: number, { row: { message, digest }, reacted }: LoadedM
     message.replyTo ?? null,
     richOf(message, reacted),
     filesColumn(message),
+    mentionsJson(message),
     digest,
   ];
 }

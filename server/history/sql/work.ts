@@ -1,14 +1,14 @@
 import { createHmac } from 'node:crypto';
-import type { Message } from '../../events.ts';
 import {
   type Ban,
   isMember,
   type MemberRecord,
   type StoredFile,
+  type StoredMessage,
   sources,
   type UserRecord,
 } from '../history.ts';
-import { type Reacted, restrictedOf } from '../rows.ts';
+import { type Reacted, restrictedOf, sameMentions, withNames } from '../rows.ts';
 import { nameKey, sortKey } from '../text-keys.ts';
 import type { MessageRow, RoomRow, Work } from '../work.ts';
 
@@ -65,6 +65,8 @@ export interface LoadedMessage {
   state: 'stored' | 'new' | 'changed';
   /** The text in the database, if it is another one now. */
   former?: string;
+  /** Its mentions are not those of the database. */
+  named?: true;
   /** Its place among all new ones, of whatever room. */
   order?: number;
 }
@@ -164,10 +166,10 @@ export class LoadedWork implements Work {
     return this.#room(id)?.row;
   }
 
-  lastMessage(id: string): Message | undefined {
+  lastMessage(id: string): StoredMessage | undefined {
     const room = this.#room(id);
     if (room === null || room.row.lastSeq === 0) return undefined;
-    return this.#message(room, room.row.lastSeq, { what: 'lastMessage', room: id })?.row.message;
+    return this.#messageOf(room, this.#message(room, room.row.lastSeq, { what: 'lastMessage', room: id }));
   }
 
   publicRoomNamed(key: string): string | undefined {
@@ -334,10 +336,10 @@ export class LoadedWork implements Work {
     this.#set(this.bans, user, ban);
   }
 
-  message(id: string, seq: number): Message | undefined {
+  message(id: string, seq: number): StoredMessage | undefined {
     const room = this.#room(id);
     if (room === null) return undefined;
-    return this.#message(room, seq, { what: 'message', room: id, seq })?.row.message;
+    return this.#messageOf(room, this.#message(room, seq, { what: 'message', room: id, seq }));
   }
 
   messageByClientId(id: string, user: string, clientId: string): MessageRow | undefined {
@@ -347,7 +349,9 @@ export class LoadedWork implements Work {
     if (seq === undefined && room.num !== undefined) {
       throw new Missing({ what: 'clientId', room: id, user, clientId });
     }
-    return seq === null || seq === undefined ? undefined : room.messages.get(seq)?.row;
+    const known = seq === null || seq === undefined ? null : room.messages.get(seq);
+    const message = this.#messageOf(room, known ?? null);
+    return message && { message, digest: (known as LoadedMessage).row.digest };
   }
 
   insertMessage(row: MessageRow): void {
@@ -364,7 +368,7 @@ export class LoadedWork implements Work {
     this.#set(room.clientIds, clientIdKey(user.id, clientId), seq);
   }
 
-  updateMessage(message: Message, before: Message): void {
+  updateMessage(message: StoredMessage, before: StoredMessage): void {
     const room = this.#existing(message.room);
     const known = room.messages.get(message.seq) as LoadedMessage;
     this.#set(room.messages, message.seq, {
@@ -372,6 +376,7 @@ export class LoadedWork implements Work {
       row: { ...known.row, message },
       state: known.state === 'new' ? 'new' : 'changed',
       former: known.former ?? before.text,
+      ...(sameMentions(message.mentions, before.mentions) ? {} : { named: true }),
     });
   }
 
@@ -406,7 +411,7 @@ export class LoadedWork implements Work {
     this.#set(reactionsBy(this.#loaded(room, seq), emoji), user, { place, dirty: true });
   }
 
-  putReacted(message: Message, reacted: Reacted): void {
+  putReacted(message: StoredMessage, reacted: Reacted): void {
     const known = this.#loaded(message.room, message.seq);
     this.#set(this.#existing(message.room).messages, message.seq, {
       ...known,
@@ -497,6 +502,15 @@ export class LoadedWork implements Work {
     if (known !== undefined) return known;
     if (room.num !== undefined) throw new Missing(need);
     return null;
+  }
+
+  #messageOf(room: LoadedRoom, known: LoadedMessage | null): StoredMessage | undefined {
+    if (known === null) return undefined;
+    return withNames(
+      known.row.message,
+      (user) => this.users.get(user)?.row,
+      (user) => room.members.get(user)?.row,
+    );
   }
 
   /** One that the rule has asked for. */

@@ -1,5 +1,13 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { type Ban, otherOf, type Partner, type Reads, type RoomRecord } from '../history.ts';
+import {
+  type Ban,
+  everybody,
+  mostUnreadMentions,
+  otherOf,
+  type Partner,
+  type Reads,
+  type RoomRecord,
+} from '../history.ts';
 import {
   changesPage,
   expiredBefore,
@@ -12,7 +20,6 @@ import {
   isOutdated,
   memberColumns,
   memberFrom,
-  messageColumns,
   messageFrom,
   overtaken,
   pageOf,
@@ -24,6 +31,7 @@ import {
   userFrom,
 } from '../rows.ts';
 import { findKeys, nameKey } from '../text-keys.ts';
+import { columns } from './columns.ts';
 
 /** After the last code point: texts that begin with X lie between X and X followed by this. */
 const beyond = '\u{10ffff}';
@@ -31,8 +39,12 @@ const beyond = '\u{10ffff}';
 const mostCandidates = 2000;
 
 const num = '(SELECT num FROM rooms WHERE id = ?1)';
-const page = `SELECT ${messageColumns} FROM messages WHERE room = ${num}`;
+const page = `SELECT ${columns} FROM messages WHERE room = ${num}`;
 const notExpired = 'seq >= (SELECT first_seq FROM rooms WHERE id = ?1)';
+/** Unread messages that mention a user or everybody, the newest first: by the index, as far as the user has not read. */
+export const unreadMentions = `SELECT seq FROM mentions WHERE room = ?1 AND user_id = ?2 AND seq > ?3
+  UNION SELECT seq FROM mentions WHERE room = ?1 AND user_id = '${everybody}' AND seq > ?3
+  ORDER BY seq DESC LIMIT ${mostUnreadMentions}`;
 /** The queries of `Reads` by name, but for `search`, which has a thread and an index of its own. */
 export type Queries = {
   [Query in Exclude<keyof Reads, 'search'>]: (input: Reads[Query]['in']) => Reads[Query]['out'];
@@ -48,12 +60,14 @@ export function prepareQueries(db: DatabaseSync): Queries {
        WHERE restricted_until > 0`,
     ),
     room: db.prepare(`SELECT num, ${roomColumns} FROM rooms WHERE id = ?`),
-    message: db.prepare(`SELECT ${messageColumns} FROM messages WHERE room = ? AND seq = ?`),
+    message: db.prepare(`SELECT ${columns} FROM messages WHERE room = ? AND seq = ?`),
     user: db.prepare('SELECT id, name, acted_public, site_role FROM users WHERE id = ?'),
     memberships: db.prepare(
       `SELECT num, ${roomColumns}, ${memberColumns} FROM members JOIN rooms ON rooms.num = members.room
        WHERE user_id = ? AND sources <> 0`,
     ),
+    // The union has each message once.
+    mentions: db.prepare(unreadMentions),
     member: db.prepare(`SELECT ${memberColumns} FROM members WHERE room = ${num} AND user_id = ?2`),
     members: db.prepare(
       `SELECT user_id AS id, coalesce(users.name, user_id) AS name, coalesce(acted_public, 0) AS acted_public, site_role,
@@ -128,9 +142,11 @@ export function prepareQueries(db: DatabaseSync): Queries {
         memberships: statements.memberships.all(user).map((row) => {
           const room = roomWithLast(row);
           const other = otherOf(room.pair, user);
+          const member = memberFrom(row);
           return {
             room,
-            member: memberFrom(row),
+            member,
+            mentions: mentions(row.num as number, room, user, member.readSeq),
             ...(other === undefined ? {} : { partner: partner(user, other, room.id) }),
           };
         }),
@@ -215,6 +231,12 @@ export function prepareQueries(db: DatabaseSync): Queries {
       changesPage(statements.changes.iterate(room, since, upTo, limit + 1), room, upTo, limit) ??
       overtaken(statements.changes.iterate(room, since, upTo, -1), room, upTo),
   };
+
+  function mentions(num: number, room: RoomRecord, user: string, readSeq: number): number[] {
+    if (readSeq >= room.lastSeq) return [];
+    const found = statements.mentions.all(num, user, readSeq);
+    return found.map(({ seq }) => seq as number).reverse();
+  }
 
   function optionalRoom(row: Row | undefined): RoomRecord | null {
     return row === undefined ? null : roomWithLast(row);

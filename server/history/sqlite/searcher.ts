@@ -3,9 +3,10 @@ import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
 import { RequestError } from '../../errors.ts';
 import { maxPageBytes, type Reads } from '../history.ts';
-import { messageColumns, messageFrom } from '../rows.ts';
+import { messageFrom } from '../rows.ts';
 import { SearchCursors } from '../search-cursors.ts';
 import { pairsOf, searchPairs } from '../text-keys.ts';
+import { columns } from './columns.ts';
 import { hasForm, indexOf, indexTable } from './index-state.ts';
 import { type Call, isFull, type Outcome, type Reply, type Request, storageFailure } from './protocol.ts';
 
@@ -59,7 +60,7 @@ const statements = {
   roomNum: history.prepare('SELECT num FROM rooms WHERE id = ?'),
   publicNums: history.prepare(`SELECT num FROM rooms WHERE kind = 'public'`),
   message: history.prepare(
-    `SELECT ${messageColumns}, rooms.id AS room_id, rooms.num AS room_num FROM messages JOIN rooms ON rooms.num = messages.room
+    `SELECT ${columns}, rooms.id AS room_id, rooms.num AS room_num FROM messages JOIN rooms ON rooms.num = messages.room
      WHERE messages.num = ?`,
   ),
 };

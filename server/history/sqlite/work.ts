@@ -1,7 +1,6 @@
 import { createHmac } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
-import type { Message } from '../../events.ts';
-import type { Ban, MemberRecord, StoredFile, UserRecord } from '../history.ts';
+import type { Ban, MemberRecord, StoredFile, StoredMessage, UserRecord } from '../history.ts';
 import {
   fileColumns,
   fileFrom,
@@ -11,7 +10,8 @@ import {
   goneRooms,
   memberColumns,
   memberFrom,
-  messageColumns,
+  mentioned,
+  mentionsJson,
   messageFrom,
   type Reacted,
   type Row,
@@ -20,10 +20,13 @@ import {
   richOf,
   roomColumns,
   roomFrom,
+  sameMentions,
   userFrom,
+  withNames,
 } from '../rows.ts';
 import { findKeys, nameKey, sortKey } from '../text-keys.ts';
 import type { MessageRow, RoomRow, Work } from '../work.ts';
+import { columns } from './columns.ts';
 
 /** Most messages, and bytes of their texts and rows of reactions, that one step deletes. */
 const purgeMessages = 500;
@@ -93,7 +96,7 @@ export class SqliteWork implements Work {
     return this.#room(id)?.row;
   }
 
-  lastMessage(room: string): Message | undefined {
+  lastMessage(room: string): StoredMessage | undefined {
     const known = this.#room(room);
     return known && this.message(room, known.row.lastSeq);
   }
@@ -299,14 +302,14 @@ export class SqliteWork implements Work {
     else this.#statements.putBan.run(user, ban.until ?? null, ban.reason ?? null);
   }
 
-  message(room: string, seq: number): Message | undefined {
+  message(room: string, seq: number): StoredMessage | undefined {
     const row = this.#statements.message.get(this.#num(room), seq);
-    return row && messageFrom(row, room);
+    return row && this.#message(row, room);
   }
 
   messageByClientId(room: string, user: string, clientId: string): MessageRow | undefined {
     const row = this.#statements.messageByClientId.get(this.#num(room), user, clientId);
-    return row && { message: messageFrom(row, room), digest: hex(row.digest as Uint8Array) };
+    return row && { message: this.#message(row, room), digest: hex(row.digest as Uint8Array) };
   }
 
   insertMessage({ message, digest }: MessageRow): void {
@@ -324,11 +327,13 @@ export class SqliteWork implements Work {
       message.sentAt,
       message.replyTo ?? null,
       filesColumn(message),
+      mentionsJson(message),
       Buffer.from(digest, 'hex'),
     );
+    this.#insertMentions(num, message);
   }
 
-  updateMessage(message: Message, before: Message): void {
+  updateMessage(message: StoredMessage, before: StoredMessage): void {
     const room = this.#num(message.room);
     const num = this.#messageNum(message.room, message.seq);
     this.#statements.formerText.run(num, room, before.text);
@@ -339,12 +344,21 @@ export class SqliteWork implements Work {
       message.deletedAt ?? null,
       message.deletedBy ?? null,
       filesColumn(message),
+      mentionsJson(message),
       num,
     );
+    if (!sameMentions(message.mentions, before.mentions)) {
+      this.#statements.deleteMentions.run(room, message.seq);
+      this.#insertMentions(room, message);
+    }
     if (message.deletedAt !== undefined && before.deletedAt === undefined) {
       this.#statements.deleteReactions.run(num);
       this.#statements.setRich.run(message.rev, null, num);
     }
+  }
+
+  #insertMentions(room: number, { seq, mentions }: StoredMessage): void {
+    for (const user of mentioned(mentions)) this.#statements.insertMention.run(room, user, seq);
   }
 
   reacted(room: string, seq: number): Reacted | undefined {
@@ -367,7 +381,7 @@ export class SqliteWork implements Work {
     else this.#statements.insertReaction.run(num, emoji, user, place);
   }
 
-  putReacted(message: Message, reacted: Reacted): void {
+  putReacted(message: StoredMessage, reacted: Reacted): void {
     const num = this.#messageNum(message.room, message.seq);
     this.#statements.setRich.run(message.rev, richOf(message, reacted), num);
   }
@@ -401,6 +415,13 @@ export class SqliteWork implements Work {
 
   digest(said: string): string {
     return createHmac('sha256', this.#digestKey).update(said).digest('hex');
+  }
+
+  #message(row: Row, room: string): StoredMessage {
+    const num = this.#num(room);
+    // Names are read from the table, but not every member is in it as it is now.
+    const member = (user: string) => this.#members.get(`${num} ${user}`)?.row;
+    return withNames(messageFrom(row, room), () => undefined, member);
   }
 
   #room(id: string): CachedRoom | undefined {
@@ -528,7 +549,7 @@ function prepare(db: DatabaseSync) {
        ON CONFLICT DO UPDATE SET until = ?2, reason = ?3`,
     ),
     deleteBan: db.prepare('DELETE FROM bans WHERE user_id = ?'),
-    message: db.prepare(`SELECT ${messageColumns} FROM messages WHERE room = ? AND seq = ?`),
+    message: db.prepare(`SELECT ${columns} FROM messages WHERE room = ? AND seq = ?`),
     messageNum: db.prepare('SELECT num FROM messages WHERE room = ? AND seq = ?'),
     rich: db.prepare('SELECT rich, deleted_at FROM messages WHERE room = ? AND seq = ?'),
     setRich: db.prepare('UPDATE messages SET rev = ?, rich = ? WHERE num = ?'),
@@ -540,11 +561,11 @@ function prepare(db: DatabaseSync) {
     deleteReaction: db.prepare('DELETE FROM reactions WHERE message = ? AND emoji = ? AND user_id = ?'),
     deleteReactions: db.prepare('DELETE FROM reactions WHERE message = ?'),
     messageByClientId: db.prepare(
-      `SELECT ${messageColumns}, digest FROM messages WHERE room = ? AND user_id = ? AND client_id = ?`,
+      `SELECT ${columns}, digest FROM messages WHERE room = ? AND user_id = ? AND client_id = ?`,
     ),
     insertMessage: db.prepare(
-      `INSERT INTO messages (num, room, seq, rev, id, client_id, user_id, user_name, text, sent_at, reply_to, files, digest)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO messages (num, room, seq, rev, id, client_id, user_id, user_name, text, sent_at, reply_to, files,
+         mentions, digest) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     ),
     formerText: db.prepare('INSERT INTO former_texts (message, room, text) VALUES (?, ?, ?)'),
     keepNumbers: db.prepare('UPDATE next_message SET num = ?'),
@@ -553,7 +574,7 @@ function prepare(db: DatabaseSync) {
        SELECT num, room, text FROM messages WHERE room = ? AND seq <= ? AND text <> '' ORDER BY seq`,
     ),
     updateMessage: db.prepare(
-      'UPDATE messages SET rev = ?, text = ?, edited_at = ?, deleted_at = ?, deleted_by = ?, files = ? WHERE num = ?',
+      'UPDATE messages SET rev = ?, text = ?, edited_at = ?, deleted_at = ?, deleted_by = ?, files = ?, mentions = ? WHERE num = ?',
     ),
     file: db.prepare(`SELECT ${fileColumns} FROM files WHERE id = ? AND room = ?`),
     insertFile: db.prepare(
@@ -569,6 +590,8 @@ function prepare(db: DatabaseSync) {
        UNION SELECT id FROM files WHERE state = ${fileStates.loose} AND at < ?1
        UNION SELECT id FROM files WHERE room IN (SELECT num FROM rooms WHERE ${goneRooms}) ORDER BY id LIMIT ?2`,
     ),
+    insertMention: db.prepare('INSERT INTO mentions (room, user_id, seq) VALUES (?, ?, ?)'),
+    deleteMentions: db.prepare('DELETE FROM mentions WHERE room = ? AND seq = ?'),
   };
 }
 

@@ -75,6 +75,7 @@ test('joining makes a member, who has read what was there; others are counted as
     lastSeq: 1,
     readSeq: 1,
     unread: 0,
+    mentions: 0,
     last: { seq: 1, user: { id: '1', name: 'User 1' }, text: 'hello', sentAt: expect.any(Number) },
     notify: 'mentions',
     write: 'all',

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { DatabaseSync } from 'node:sqlite';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import type { History } from '../../../server/history/history.ts';
-import { prepareQueries } from '../../../server/history/sqlite/queries.ts';
+import { prepareQueries, unreadMentions } from '../../../server/history/sqlite/queries.ts';
 import { openSqliteHistory } from '../../../server/history/sqlite/sqlite.ts';
 import { SqliteWork } from '../../../server/history/sqlite/work.ts';
 import { pairsOf } from '../../../server/history/text-keys.ts';
@@ -39,13 +39,26 @@ function newFile(): string {
   return folder.path;
 }
 
+test('unread mentions are found by an index, however many have been read', async () => {
+  const path = newFile();
+  await (await open(path)).close();
+  const file = new DatabaseSync(path, { readOnly: true });
+  onTestFinished(() => file.close());
+  const plan = file.prepare(`EXPLAIN QUERY PLAN ${unreadMentions}`).all(1, '9', 2999);
+  const steps = plan.map(({ detail }) => detail as string).filter((detail) => detail.includes('mentions'));
+  expect(steps).toEqual(Array(2).fill('SEARCH mentions USING PRIMARY KEY (room=? AND user_id=? AND seq>?)'));
+});
+
 test('what was in a deleted room goes bit by bit, over a restart too, until nothing of it is left', async () => {
   const path = newFile();
   const first = await open(path);
   await first.write('putRoom', { id: 'den', name: 'Den', kind: 'private', at });
-  await fill(first, 'den', 3000, (n) => `${n} ${'long text '.repeat(100)}`);
+  await fill(first, 'den', 2999, (n) => `${n} ${'long text '.repeat(100)}`);
   const user = { id: '9', name: 'Ida' };
   await first.write('addMembers', { room: 'den', users: [user], source: 'api', mayReturn: true, at });
+  const mentions = [{ user: '9', start: 0, length: 1 }];
+  const last = { room: 'den', clientId: 'last', user, text: 'last', mentions, sentAt: at, asMember: true };
+  await first.write('send', last);
   await first.write('react', { room: 'den', seq: 2999, reactions: [{ user: '9', emoji: '👍', on: true }] });
   const file = new DatabaseSync(path, { readOnly: true, timeout: 5000 });
   onTestFinished(() => file.close());
@@ -54,7 +67,7 @@ test('what was in a deleted room goes bit by bit, over a restart too, until noth
   await first.write('deleteRoom', { room: 'den' });
   expect(await first.read('room', { room: 'den' })).toBeNull();
   expect(count('messages')).toBeGreaterThan(2000);
-  expect(count('reactions')).toBe(1);
+  expect([count('reactions'), count('mentions')]).toEqual([1, 1]);
   await first.close();
   const second = await open(path);
   // The room may be made again meanwhile.
@@ -66,7 +79,7 @@ test('what was in a deleted room goes bit by bit, over a restart too, until noth
     return count('messages') === 1 && count('former_texts') === 0;
   };
   await vi.waitUntil(isDone, { timeout: 60_000, interval: 5 });
-  expect(count('reactions')).toBe(0);
+  expect([count('reactions'), count('mentions')]).toEqual([0, 0]);
   // Never all texts at once: whoever removes them from the index for searching has them in memory.
   expect(waiting).toBeLessThan(1000);
   expect(

@@ -33,6 +33,8 @@ type Case = readonly [Who, object | ((scene: Scene) => Promise<object> | object)
 
 const cursor = (key: unknown) => Buffer.from(JSON.stringify(key)).toString('base64url');
 const fresh = () => newClientId();
+const at = (user: string, start: number, length = 1) => ({ user, start, length });
+const many = (count: number) => Array.from({ length: count }, (_, n) => at('1', n));
 const leaves =
   (who: Who, payload: object = {}) =>
   async (scene: Scene) => {
@@ -259,8 +261,21 @@ const table: Record<RequestName, Partial<Record<Code, readonly Case[]>>> = {
     unknown_room: [['eve', ({ room }) => ({ query: 'x', room })]],
   },
   'message:send': {
-    ok: [['ben', () => ({ text: 'x', clientId: fresh(), replyTo: 1 })]],
-    bad_request: [['ben', { text: '\u00ad', clientId: 'a' }]],
+    ok: [
+      ['ben', () => ({ text: 'x', clientId: fresh(), replyTo: 1 })],
+      // Counted in characters, and in any order.
+      ['ben', () => ({ text: '👋🏽x', clientId: fresh(), mentions: [at('1', 2), at('*', 0, 2)] })],
+      ['ben', () => ({ text: 'x'.repeat(20), clientId: fresh(), mentions: many(20) })],
+    ],
+    bad_request: [
+      ['ben', { text: '\u00ad', clientId: 'a' }],
+      ['ben', { text: '👋🏽x', clientId: 'a', mentions: [at('1', 2, 2)] }],
+      ['ben', { text: 'x', clientId: 'a', mentions: [at('1', 0, 0)] }],
+      ['ben', { text: 'x', clientId: 'a', mentions: [at('1', -1, 2)] }],
+      ['ben', { text: 'x', clientId: 'a', mentions: [at('', 0)] }],
+      ['ben', { text: 'xyz', clientId: 'a', mentions: [at('1', 1, 2), at('2', 0, 2)] }],
+      ['ben', { text: 'x'.repeat(20), clientId: 'a', mentions: [...many(20), at('1', 0)] }],
+    ],
     too_long: [['ben', { text: 'x'.repeat(21), clientId: 'a' }]],
     unknown_room: [['eve', { text: 'x', clientId: 'a' }]],
     not_joined: [['ben', leaves('ben', { text: 'x', clientId: 'a' })]],
@@ -280,6 +295,14 @@ const table: Record<RequestName, Partial<Record<Code, readonly Case[]>>> = {
           return { text: 'once', clientId: 'same', replyTo: 1 };
         },
       ],
+      [
+        'ben',
+        async ({ ann, ben, room }) => {
+          const sent = { text: 'once', clientId: 'same', mentions: [at(ann.id, 0)] };
+          await ben.request('message:send', { room, ...sent });
+          return { ...sent, mentions: [at(ann.id, 0, 2)] };
+        },
+      ],
     ],
   },
   'message:edit': {
@@ -287,6 +310,7 @@ const table: Record<RequestName, Partial<Record<Code, readonly Case[]>>> = {
     bad_request: [
       ['ann', { seq: 0, text: 'x' }],
       ['ann', { seq: 1, text: ' ' }],
+      ['ann', { seq: 1, text: 'x', mentions: [at('1', 1)] }],
     ],
     too_long: [['ann', { seq: 1, text: 'x'.repeat(21) }]],
     unknown_room: [['eve', { seq: 1, text: 'x' }]],

@@ -1,0 +1,39 @@
+import { RequestError } from '../errors.ts';
+import type { Message } from '../events.ts';
+import type { NewMention, StoredMessage } from '../history/history.ts';
+
+/** @throws RequestError `bad_request` if these cannot be the mentions of that text */
+export function checkMentions(text: string, mentions: readonly NewMention[] | undefined): void {
+  if (mentions === undefined) return;
+  const characters = [...text].length;
+  let end = 0;
+  for (const { start, length } of inOrder(mentions)) {
+    if (start < end) throw new RequestError('bad_request', 'mentions overlap');
+    end = start + length;
+    if (end > characters) throw new RequestError('bad_request', 'a mention is beyond the end of the text');
+  }
+}
+
+/** As the history takes them. */
+export function inOrder(mentions: readonly NewMention[]): NewMention[] {
+  return [...mentions].sort((a, b) => a.start - b.start);
+}
+
+/**
+ * A stored message as users get it.
+ * @param isKnown whether its readers may see the name of this user, though that user has not shown up in the room
+ */
+export function messageOf(
+  { mentions, ...message }: StoredMessage,
+  isKnown: (user: string) => boolean,
+): Message {
+  if (mentions === undefined) return message;
+  return {
+    ...message,
+    mentions: mentions.map(({ user, name, shown, start, length }) => ({
+      user: { id: user, name: shown || isKnown(user) ? name : user },
+      start,
+      length,
+    })),
+  };
+}

@@ -1,0 +1,180 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Message, RoomSummary } from '../../../server/events.ts';
+import { type ChatClient, newClientId } from '../../helpers/chat-client.ts';
+import { type PeopleSite, startPeopleSite } from '../../helpers/people.ts';
+
+const rooms = Array.from({ length: 10 }, (_, i) => `room-${i}`);
+let site: PeopleSite;
+let next = 0;
+beforeAll(async () => {
+  site = await startPeopleSite({
+    CHAT_ROOMS: rooms.join(','),
+    CHAT_FIND_PEOPLE: 'rooms',
+    CHAT_LIMIT_CHANGE: '0',
+  });
+});
+afterAll(() => site.close());
+
+const at = (user: string, start = 0, length = 1) => ({ user, start, length });
+const send = async (client: ChatClient, room: string, mentions: object[], text = '@ @ @ hello') =>
+  (
+    await client.request('message:send', {
+      room,
+      text,
+      clientId: newClientId(),
+      mentions: mentions as ReturnType<typeof at>[],
+    })
+  ).message;
+const payloads = <T>(client: ChatClient, event: string) =>
+  client.events.filter(({ name }) => name === event).map(({ payload }) => payload as T);
+const told = (client: ChatClient) =>
+  payloads<{ message: Message }>(client, 'mention').map(({ message }) => message);
+const summaryOf = async (client: ChatClient, room: string) => {
+  const { rooms } = await client.request('room:list', {});
+  return rooms.find(({ id }) => id === room) as RoomSummary;
+};
+/** A public room that they have joined and, but for the first, left open no more. */
+async function publicRoom(...people: ChatClient[]) {
+  const room = rooms[next++] as string;
+  for (const [n, person] of people.entries()) {
+    await person.request('room:join', { room });
+    if (n > 0) await person.request('room:leave', { room });
+  }
+  return room;
+}
+
+describe('mentions', () => {
+  test('say who is named where, in the order of their places, to everybody alike', async () => {
+    const [ann, ben] = [await site.person(), await site.person()];
+    expect(ann.ready.limits.mentions).toBe(20);
+    const room = await publicRoom(ann, ben);
+    await ben.request('room:join', { room });
+    const message = await send(ann, room, [at(ann.id, 3, 2), at(ben.id, 0, 2)], '👋🏽 hi');
+    expect(message.mentions).toEqual([
+      { user: { id: ben.id, name: `Name of ${ben.id}` }, start: 0, length: 2 },
+      { user: { id: ann.id, name: `Name of ${ann.id}` }, start: 3, length: 2 },
+    ]);
+    await expect.poll(() => ben.messages()).toEqual([message]);
+    await expect.poll(() => ann.messages()).toEqual([message]);
+    expect((await ben.request('message:history', { room })).messages).toEqual([message]);
+    const { seq } = message;
+    await site.writeSession(ben, { firstname: 'Benjamin' });
+    await expect.poll(() => payloads(ben, 'session:changed')).toHaveLength(1);
+    const renamed = {
+      ...message,
+      mentions: [{ ...message.mentions?.[0], user: { id: ben.id, name: 'Benjamin' } }, message.mentions?.[1]],
+    };
+    expect((await ann.request('room:join', { room })).messages).toEqual([renamed]);
+    const edited = await ann.request('message:edit', { room, seq, text: 'x', mentions: [at(ben.id)] });
+    expect(edited.message.mentions).toEqual([
+      { user: { id: ben.id, name: 'Benjamin' }, start: 0, length: 1 },
+    ]);
+    await expect.poll(() => payloads(ben, 'message:changed')).toEqual([edited.message]);
+    const { message: deleted } = await ann.request('message:delete', { room, seq });
+    expect(deleted).not.toHaveProperty('mentions');
+  });
+
+  test('name nobody who may not read the room, and everybody only for a moderator', async () => {
+    const [ann, ben, eve] = [await site.person(), await site.person(), await site.person()];
+    const { id: room } = await site.den(ann, [ben]);
+    for (const client of [ann, ben]) await client.request('room:join', { room });
+    const all = [at('*'), at(eve.id, 2), at(ann.id, 4)];
+    const named = ({ mentions = [] }: Message) => mentions.map(({ user }) => user);
+    expect(named(await send(ben, room, all))).toEqual([{ id: ann.id, name: `Name of ${ann.id}` }]);
+    const byOwner = await send(ann, room, all);
+    expect(named(byOwner)).toEqual([
+      { id: '*', name: '*' },
+      { id: ann.id, name: `Name of ${ann.id}` },
+    ]);
+    const { room: direct } = await ann.request('direct:open', { user: ben.id });
+    await ann.request('room:join', { room: direct.id });
+    expect(named(await send(ann, direct.id, [at('*'), at(ben.id, 2)]))).toEqual([
+      { id: ben.id, name: `Name of ${ben.id}` },
+    ]);
+    expect(told(eve)).toEqual([]);
+  });
+
+  test('tell no name of somebody whom the readers of the room may not find', async () => {
+    const [ann, eve] = [await site.person(), await site.person()];
+    const room = await publicRoom(ann);
+    const hidden = await send(ann, room, [at(eve.id)]);
+    expect(hidden.mentions).toEqual([{ user: { id: eve.id, name: eve.id }, start: 0, length: 1 }]);
+    // She may read it all the same.
+    await expect.poll(() => told(eve)).toEqual([hidden]);
+    await eve.request('room:join', { room });
+    const { messages } = await ann.request('message:history', { room });
+    expect(messages[0]?.mentions?.[0]?.user.name).toBe(`Name of ${eve.id}`);
+    expect((await ann.request('room:join', { room })).messages).toEqual(messages);
+  });
+
+  test('are counted while unread: by all connections, after a new login, and less by reading, an edit or a deletion', async () => {
+    const [ann, ben, bob] = [await site.person(), await site.person(), await site.person()];
+    const room = await publicRoom(ann, ben, bob);
+    await ann.request('room:notify', { room, notify: 'all' });
+    for (const users of [[ben.id], [ben.id, bob.id], [], [ben.id]]) {
+      await send(
+        ann,
+        room,
+        users.map((user, n) => at(user, 2 * n)),
+      );
+    }
+    expect(await summaryOf(ben, room)).toMatchObject({ unread: 4, mentions: 3 });
+    expect(await summaryOf(bob, room)).toMatchObject({ unread: 4, mentions: 1 });
+    expect(await summaryOf(ann, room)).toMatchObject({ unread: 0, mentions: 0 });
+    const again = await site.again(ben);
+    expect(again.ready.totals).toEqual({ unread: 4, mentions: 3 });
+    const me = await fetch(`${site.chat.url}/me`, {
+      headers: { cookie: bob.cookie, 'sec-fetch-site': 'same-origin' },
+    });
+    expect(await me.json()).toMatchObject({ unread: 4, mentions: 1 });
+    expect((await ben.request('read:mark', { room, seq: 1 })).room).toMatchObject({ unread: 3, mentions: 2 });
+    await ann.request('message:edit', { room, seq: 2, text: 'nobody' });
+    await expect
+      .poll(() => payloads(ben, 'room:changed'))
+      .toMatchObject([{ id: room, unread: 3, mentions: 1 }]);
+    await ann.request('message:delete', { room, seq: 4 });
+    await expect
+      .poll(() => payloads<RoomSummary>(ben, 'room:changed').map(({ mentions }) => mentions))
+      .toEqual([1, 0]);
+    await ann.request('message:edit', { room, seq: 3, text: '@', mentions: [at(ben.id)] });
+    expect(await summaryOf(ben, room)).toMatchObject({ mentions: 1 });
+    for (const client of [ben, again]) client.close();
+    await send(ann, room, [at(ben.id)]);
+    const later = await site.again(ben);
+    expect(later.ready.totals).toMatchObject({ mentions: 2 });
+    await later.request('read:mark', { room, seq: 5 });
+    expect(await summaryOf(later, room)).toMatchObject({ unread: 0, mentions: 0 });
+    await later.request('room:notify', { room, notify: 'none' });
+    await send(ann, room, [at(ben.id)]);
+    expect((await site.again(ben)).ready.totals).toMatchObject({ mentions: 0 });
+    expect(await summaryOf(later, room)).toMatchObject({ mentions: 1 });
+  });
+
+  test('reach all connections of those who are named and look at another room, and nobody else', async () => {
+    const [ann, ben, bob, kim] = [
+      await site.person(),
+      await site.person(),
+      await site.person(),
+      await site.person(),
+    ];
+    const { id: room } = await site.den(ann, [ben, bob, kim]);
+    for (const client of [ann, bob]) await client.request('room:join', { room });
+    const [benToo, bobToo] = [await site.again(ben), await site.again(bob)];
+    const first = await send(ann, room, [at(ben.id), at(bob.id, 2), at(ben.id, 4)]);
+    for (const client of [ben, benToo]) await expect.poll(() => told(client)).toEqual([first]);
+    const all = await send(ann, room, [at('*')]);
+    for (const client of [ben, benToo]) await expect.poll(() => told(client)).toEqual([first, all]);
+    await expect.poll(() => told(kim)).toEqual([all]);
+    // Whoever is named by an edit is told, and who was named already is not told again.
+    const edited = await ann.request('message:edit', {
+      room,
+      seq: 1,
+      text: '@ @',
+      mentions: [at(kim.id), at(ben.id, 2)],
+    });
+    await expect.poll(() => told(kim)).toEqual([all, edited.message]);
+    expect(told(ben)).toHaveLength(2);
+    for (const client of [ann, bob, bobToo]) expect(told(client)).toEqual([]);
+    expect(bob.messages()).toEqual([first, all]);
+  });
+});
