@@ -8,6 +8,7 @@ import { connectChat, newClientId } from '../helpers/chat-client.ts';
 import { chatProgram, historyFolder, startChatServer } from '../helpers/chat-server.ts';
 import { startChild } from '../helpers/child.ts';
 import { dice } from '../helpers/dice.ts';
+import { download, origin, upload } from '../helpers/files.ts';
 import { type HistoryDatabase, openDatabase } from '../helpers/history-database.ts';
 import { startMemcached } from '../helpers/memcached.ts';
 import { randomWrites, readAll, withoutIds } from '../helpers/random-writes.ts';
@@ -512,12 +513,22 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       const memcached = await startMemcached();
       closing.push(() => memcached.stop());
       await memcached.set('sessions/u1', '{"user_id":1}');
-      const env = { CHAT_SESSION_STORE: memcached.url, CHAT_HISTORY: database.url, CHAT_LOG_LEVEL: 'trace' };
+      const folder = historyFolder();
+      closing.push(() => folder.remove());
+      const env = {
+        CHAT_SESSION_STORE: memcached.url,
+        CHAT_HISTORY: database.url,
+        CHAT_LOG_LEVEL: 'trace',
+        CHAT_FILES: folder.files,
+        CHAT_ORIGINS: origin,
+      };
       const first = await startChatServer(env);
       closing.push(() => first.stop('SIGKILL'));
       const ann = await connectChat(first.url, 'PHPSESSID=u1');
       await ann.request('room:join', { room: 'lobby' });
-      const sent = { room: 'lobby', text: 'hello', clientId: newClientId() };
+      const { file } = await upload(first.url, 'PHPSESSID=u1', 'words');
+      const files = [{ id: file.id, alt: 'Words' }];
+      const sent = { room: 'lobby', text: 'hello', files, clientId: newClientId() };
       const stored = await ann.request('message:send', sent);
       await first.stop('SIGKILL');
       ann.close();
@@ -527,6 +538,8 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       closing.push(() => again.close());
       expect((await again.request('room:join', { room: 'lobby' })).messages).toEqual([stored.message]);
       expect(await again.request('message:send', sent)).toEqual(stored);
+      expect(stored.message.files).toEqual([{ ...file, alt: 'Words' }]);
+      expect(await (await download(second.url, 'PHPSESSID=u1', file)).text()).toBe('words');
       expect((await again.request('message:search', { query: 'ell' })).messages).toEqual([stored.message]);
       expect(await second.stop()).toBe(0);
       const password = /:([^:@]+)@/.exec(database.url)?.[1] as string;
