@@ -142,6 +142,8 @@ const message = z.object({
   mentions: z.array(mention).exactOptional(),
   /** In the order in which they are shown; absent if there are none. */
   files: z.array(file).exactOptional(),
+  /** In answers alone: the user who asks has blocked its author. */
+  hidden: z.literal(true).exactOptional(),
   /** First used first; absent if there are none. */
   reactions: z.array(reaction).exactOptional(),
 });
@@ -248,6 +250,8 @@ export const requests = {
   'room:ban': restriction,
   'room:restricted': z.object({ room: roomId, cursor: cursor.optional() }),
   'direct:open': z.object({ user: userId }),
+  'user:block': z.object({ user: userId, blocked: z.boolean() }),
+  'user:blocked': z.object({}),
   'user:find': z.object({ query, room: roomId.optional(), limit: limit(20) }),
   'message:send': z.object({
     room: roomId,
@@ -325,6 +329,8 @@ export const answers = {
     next,
   }),
   'direct:open': z.object({ room: roomSummary }),
+  'user:block': nothing,
+  'user:blocked': z.object({ users: z.array(user) }),
   'user:find': z.object({ users: z.array(user), inRoom: z.array(userId) }),
   'message:send': z.object({ message }),
   'message:edit': z.object({ message }),
@@ -419,6 +425,7 @@ export const events = {
   }),
   'typing:changed': z.object({ room: roomId, user, typing: z.boolean() }),
   'read:changed': z.object({ room: roomId, user: userId, seq: counter }),
+  'blocked:changed': z.object({ user: userId, blocked: z.boolean() }),
   push: z.object({ name: z.string(), data: z.unknown().exactOptional() }),
 } as const;
 

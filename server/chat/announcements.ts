@@ -80,6 +80,7 @@ export class Announcements implements DirectoryListener {
       const person = directory.person(user);
       // A server that learns of it late may find that the message has changed since.
       if (person === undefined || people.has(person) || !namedNow.has(user)) continue;
+      if (person.blocked.has(message.user.id)) continue;
       if (directory.find(person, id) !== room) continue;
       if (this.#hasJoined(room, person)) continue;
       const tell = () => this.#publisher.toConnections(idsOf([person]), 'mention', payload);
@@ -87,7 +88,9 @@ export class Announcements implements DirectoryListener {
       this.#hasJoinedElsewhere(user, id).then((has) => has || tell(), tell);
     }
     // One frame for all of them, and no other server is asked about so many.
-    const absent = [...people].filter((person) => !this.#hasJoined(room, person));
+    const absent = [...people].filter(
+      (person) => !person.blocked.has(message.user.id) && !this.#hasJoined(room, person),
+    );
     this.#publisher.toConnections(idsOf(absent), 'mention', payload);
     // Their number of mentions has fallen. Not for a mention of everybody: that would be an event for each of them.
     for (const user of removed) {
@@ -204,6 +207,12 @@ export class Announcements implements DirectoryListener {
       ...(ban?.until === undefined ? {} : { until: ban.until }),
     });
     this.#memberChange(room, user.id, { user: this.#shown(user, now), gone: true });
+  }
+
+  blocked({ user, other, blocked, asker }: Change & { type: 'blocked' }): void {
+    const person = this.#directory().person(user);
+    const ids = idsOf(person === undefined ? [] : [person], asker);
+    this.#publisher.toConnections(ids, 'blocked:changed', { user: other, blocked });
   }
 
   muteChanged(room: Room, person: Person): void {

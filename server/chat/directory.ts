@@ -8,8 +8,8 @@ import {
   type History,
   isMember,
   type MemberRecord,
-  type Membership,
   mostUnreadMentions,
+  type Reads,
   type RoomRecord,
   type StoredMessage,
   sources,
@@ -20,6 +20,7 @@ import { messageOf } from './mentions.ts';
 import {
   type Connection,
   newRoom,
+  nobody,
   type Person,
   type Room,
   type RoomOfPerson,
@@ -70,6 +71,7 @@ export interface DirectoryListener {
     person: Person | undefined,
     left: readonly Connection[],
   ): void;
+  blocked(change: Change & { type: 'blocked' }): void;
   /** Somebody who is here was muted, or is not any more. */
   muteChanged(room: Room, person: Person): void;
   /** A mute or a ban, of whomever: another one may be the next that ends. */
@@ -263,6 +265,7 @@ export class Directory {
     const person: Person = {
       user: { ...user, actedPublic: false },
       connections: new Set(),
+      blocked: nobody,
       memberships: new Map(),
     };
     const entry: Entry = { person, loaded: Promise.resolve(), stored: false };
@@ -319,13 +322,14 @@ export class Directory {
     const { person } = entry;
     const missed: Change[] = [];
     this.#loading.add(missed);
-    let found: { user: UserRecord | null; memberships: Membership[] };
+    let found: Reads['user']['out'];
     try {
       found = await this.#history.read('user', { user: person.user.id });
     } finally {
       this.#loading.delete(missed);
     }
     if (found.user !== null) person.user = found.user;
+    if (found.blocked.length > 0) person.blocked = new Set(found.blocked);
     entry.stored = found.user !== null;
     for (const { room: record, member, mentions, partner } of found.memberships) {
       const room = this.#roomFor(record);
@@ -455,6 +459,11 @@ export class Directory {
       }
       case 'restricted':
         return this.#restricted(change);
+      case 'blocked': {
+        const person = this.person(change.user);
+        if (person !== undefined) applyBlock(person, change);
+        return this.#listener?.blocked(change);
+      }
     }
   }
 
@@ -472,6 +481,7 @@ export class Directory {
       case 'user':
         return withPartners(change.user.id);
       case 'read':
+      case 'blocked':
         return [change.user];
       case 'mentions':
         return [...change.added, ...change.removed];
@@ -613,6 +623,7 @@ export class Directory {
   #catchUp(person: Person, change: Change): void {
     const { id } = person.user;
     if (change.type === 'user' && change.user.id === id) person.user = { ...change.user };
+    if (change.type === 'blocked' && change.user === id) applyBlock(person, change);
     if (change.type === 'message') {
       const room = this.#rooms.get(change.message.room);
       if (room !== undefined) applyMessage(room.record, change);
@@ -670,13 +681,21 @@ function read(membership: RoomOfPerson, upTo: number): void {
 }
 
 /** Whom a message mentions has changed: what it says now counts, however often that is applied. */
-function note(person: Person, { room, seq, mentions = [] }: StoredMessage): void {
+function note(person: Person, { room, seq, user: { id: author }, mentions = [] }: StoredMessage): void {
   const membership = person.memberships.get(room);
   if (membership === undefined) return;
   const others = membership.mentions.filter((one) => one !== seq);
-  const isNamed = mentions.some(({ user }) => user === person.user.id || user === everybody);
+  const isNamed =
+    !person.blocked.has(author) && mentions.some(({ user }) => user === person.user.id || user === everybody);
   if (isNamed && seq > membership.member.readSeq) others.push(seq);
   membership.mentions = others.length === 0 ? none : others.sort((a, b) => a - b).slice(-mostUnreadMentions);
+}
+
+function applyBlock(person: Person, { other, blocked }: Change & { type: 'blocked' }): void {
+  const now = new Set(person.blocked);
+  if (blocked) now.add(other);
+  else now.delete(other);
+  person.blocked = now.size === 0 ? nobody : now;
 }
 
 /** Applies a message to its room, unless the room is further already. */

@@ -45,7 +45,7 @@ export async function send(
 ): Promise<{ message: Message; repeated: boolean }> {
   const sent = newMessage(connection, room, payload);
   const { message, repeated } = await chat.history.write('send', sent, connection.id);
-  return { message: await messageFor(chat, connection.person.user.id, message), repeated };
+  return { message: await messageFor(chat, connection.person, message), repeated };
 }
 
 export async function edit(
@@ -67,10 +67,10 @@ export async function edit(
       ...(rev === undefined ? {} : { rev }),
       at: Date.now(),
     });
-    return { message: await messageFor(chat, user, message) };
+    return { message: await messageFor(chat, connection.person, message) };
   } catch (error) {
     if (!(error instanceof RequestError) || error.current === undefined) throw error;
-    const current = await messageFor(chat, user, error.current as StoredMessage);
+    const current = await messageFor(chat, connection.person, error.current as StoredMessage);
     throw new RequestError(error.code, error.message, { current });
   }
 }
@@ -82,7 +82,7 @@ export async function react(
 ): Promise<Answers['message:react'] & { changed: boolean }> {
   const user = connection.person.user.id;
   const { message, changed } = await chat.reactions.react(user, payload);
-  return { message: await messageFor(chat, user, message), changed };
+  return { message: await messageFor(chat, connection.person, message), changed };
 }
 
 /** The message, if this would change nothing; otherwise null. */
@@ -96,7 +96,7 @@ export async function reacted(
   if (known === null) return null;
   const [result = 'same'] = known.results;
   if (result !== 'same' && result !== 'changed') throw new RequestError(result);
-  return { message: await messageFor(chat, user, known.message) };
+  return { message: await messageFor(chat, connection.person, known.message) };
 }
 
 /** Who has reacted so, by time. */
@@ -166,7 +166,7 @@ export async function history(
     after === undefined
       ? await chat.history.read('newest', { room: id, upTo, limit })
       : await chat.history.read('after', { room: id, after, upTo: lastSeq, limit });
-  return pageFor(chat, person.user.id, page);
+  return pageFor(chat, person, page);
 }
 
 export async function markRead(
@@ -201,7 +201,7 @@ export async function search(
     ...(cursor === undefined ? {} : { from: cursor }),
     limit,
   });
-  const { messages, next } = await pageFor(chat, person.user.id, found);
+  const { messages, next } = await pageFor(chat, person, found);
   // The user may have lost a room while the search ran.
   const readable = messages.filter((message) => chat.directory.find(person, message.room) !== undefined);
   return { messages: readable, ...(next === undefined ? {} : { next }) };

@@ -1,20 +1,26 @@
 import type { Message, Reaction } from '../events.ts';
 import type { StoredMessage } from '../history/history.ts';
 import type { Chat } from './chat.ts';
+import type { Person } from './model.ts';
+
+/** For whom an answer is. */
+type Reader = Pick<Person, 'user' | 'blocked'>;
 
 /**
- * Messages as one user gets them in answers: they say which reactions are that user's. Events do not: they are one frame
- * for all, and a client knows its own.
+ * Messages as one user gets them in answers: they say which reactions are that user's, and which messages are of somebody whom
+ * the user has blocked. Events do not: they are one frame for all, and a client knows both.
  */
 export class Mine {
   readonly #chat: Pick<Chat, 'history' | 'directory'>;
   readonly #user: string;
+  readonly #blocked: ReadonlySet<string>;
   /** Reactions that do not name everybody, by their messages: whether they are this user's. */
   readonly #looked = new Map<string, boolean>();
 
-  constructor(chat: Pick<Chat, 'history' | 'directory'>, user: string) {
+  constructor(chat: Pick<Chat, 'history' | 'directory'>, { user, blocked }: Reader) {
     this.#chat = chat;
-    this.#user = user;
+    this.#user = user.id;
+    this.#blocked = blocked;
   }
 
   /** Asks the history, once for all of them, where the messages themselves do not tell. @returns whether it had to */
@@ -45,7 +51,9 @@ export class Mine {
   /** The messages as this user gets them. Those that were given may be others' too, and stay as they are. */
   in(messages: readonly StoredMessage[]): Message[] {
     return messages.map((stored) => {
-      const message = this.#chat.directory.messageOf(stored);
+      const hidden = this.#blocked.has(stored.user.id);
+      const shown = this.#chat.directory.messageOf(stored);
+      const message: Message = hidden ? { ...shown, hidden } : shown;
       if (message.reactions === undefined) return message;
       const reactions = message.reactions.map((reaction) => {
         const isMine = this.#told(reaction) ?? this.#looked.get(keyOf(message, reaction)) ?? false;
@@ -65,17 +73,16 @@ export class Mine {
 /** What an answer holds, as this user gets it. */
 export async function pageFor<Page extends { messages: StoredMessage[] }>(
   chat: Chat,
-  user: string,
+  reader: Reader,
   page: Page,
 ): Promise<Omit<Page, 'messages'> & { messages: Message[] }> {
-  const mine = new Mine(chat, user);
+  const mine = new Mine(chat, reader);
   await mine.look(page.messages);
   return { ...page, messages: mine.in(page.messages) };
 }
 
-export async function messageFor(chat: Chat, user: string, message: StoredMessage): Promise<Message> {
-  if (message.reactions === undefined) return chat.directory.messageOf(message);
-  const { messages } = await pageFor(chat, user, { messages: [message] });
+export async function messageFor(chat: Chat, reader: Reader, message: StoredMessage): Promise<Message> {
+  const { messages } = await pageFor(chat, reader, { messages: [message] });
   return messages[0] as Message;
 }
 

@@ -35,6 +35,8 @@ export interface Connection {
 export interface Person {
   user: UserRecord;
   readonly connections: Set<Connection>;
+  /** Whom the user has blocked. */
+  blocked: ReadonlySet<string>;
   /** The user's current memberships, by room id. */
   readonly memberships: Map<string, RoomOfPerson>;
 }
@@ -45,6 +47,9 @@ export interface RoomOfPerson {
   /** The numbers of unread messages that mention this user, or everybody: see `Membership`. */
   mentions: readonly number[];
 }
+
+/** Of those who have blocked nobody, which are nearly all. */
+export const nobody: ReadonlySet<string> = new Set();
 
 export function siteRole(person: Person | undefined): SiteRole | undefined {
   const roles = [...(person?.connections ?? [])].flatMap(({ identity }) => identity.roles);

@@ -126,7 +126,7 @@ export async function join(
   const resume = since !== undefined && since <= room.record.head ? since : undefined;
   const missed: StoredMessage[] = [];
   const stop = directory.follow(room, (change: Change & { type: 'message' }) => missed.push(change.message));
-  const mine = new Mine(chat, person.user.id);
+  const mine = new Mine(chat, person);
   let page: Page;
   try {
     const { head } = room.record;
@@ -175,14 +175,13 @@ export async function sync(
   { since, limit }: RequestPayload<'room:sync'>,
 ): Promise<Answers['room:sync']> {
   const { id, head, lastSeq } = room.record;
-  const user = person.user.id;
   // The history was restored from a backup: the client discards the room and starts again.
   if (since > head) {
     const page = await chat.history.read('newest', { room: id, upTo: lastSeq, limit: joinPage });
-    return { head, ...(await pageFor(chat, user, page)), reset: true };
+    return { head, ...(await pageFor(chat, person, page)), reset: true };
   }
   const page = await chat.history.read('changes', { room: id, since, upTo: head, limit });
-  return { head, ...(await pageFor(chat, user, page)) };
+  return { head, ...(await pageFor(chat, person, page)) };
 }
 
 export function leave(

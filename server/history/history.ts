@@ -34,12 +34,12 @@ export interface StoredMention extends NewMention {
 export type StoredMessage = Omit<Message, 'mentions'> & { mentions?: StoredMention[] };
 
 /**
- * Most bytes of a message in an answer, with what only an answer says: `,"mine":true` of its reactions, and of a mention the
+ * Most bytes of a message in an answer, with what only an answer says: `,"hidden":true`, `,"mine":true` of its reactions, and of a mention the
  * id in place of the name.
  */
 export function sizeOf(message: StoredMessage): number {
   const ids = (message.mentions ?? []).reduce((bytes, { user }) => bytes + Buffer.byteLength(user), 0);
-  return Buffer.byteLength(JSON.stringify(message)) + 12 * (message.reactions?.length ?? 0) + ids;
+  return Buffer.byteLength(JSON.stringify(message)) + 14 + 12 * (message.reactions?.length ?? 0) + ids;
 }
 
 /**
@@ -54,6 +54,9 @@ export const mostReactions = 12;
 export const namedReactors = 10;
 /** Of so many unread mentions in a room their number is exact. */
 export const mostUnreadMentions = 1000;
+
+/** Users whom one user may block. */
+export const mostBlocked = 1000;
 
 /** How far a user has shown up in a room by an own act: others see no more of somebody who was merely added. */
 export const acted = { never: 0, joined: 1, written: 2 } as const;
@@ -229,6 +232,7 @@ export type Change = {
       by: Source;
       cause: 'left' | 'removed' | 'banned' | 'other';
     }
+  | { type: 'blocked'; user: string; other: string; blocked: boolean }
   /** It has begun, changed or (null) ended. What a ban does to a membership is a change of its own, after it. */
   | { type: 'restricted'; room: RoomRecord; user: string; kind: RestrictionKind; now: Restriction | null }
   | { type: 'read'; room: string; user: string; readSeq: number }
@@ -264,7 +268,7 @@ export interface Writes {
    * Mentions of users who may not read the room are left out, and of everybody
    * unless a moderator sends it.
    * Codes: `unknown_room` (also for users who are not members), `conflict` (same clientId, other text, replyTo, files or mentions),
-   * `forbidden` (moderators alone write there), `muted`, `unknown_message` (replyTo names none), `unknown_file` (no loose one of this user and room),
+   * `forbidden` (moderators alone write there, or the other one of a direct room has blocked the sender), `muted`, `unknown_message` (replyTo names none), `unknown_file` (no loose one of this user and room),
    * `rate_limited` (slow mode).
    */
   send: { in: NewMessage & Sending; out: { message: StoredMessage; repeated: boolean } };
@@ -349,7 +353,7 @@ export interface Writes {
   expire: { in: { room: string; firstSeq: number }; out: Nothing };
   /** Deletes private rooms that have had no members since before `before`, so many at a time. */
   deleteEmptyRooms: { in: { before: number; most: number }; out: { deleted: number } };
-  /** The direct room of these two; the first becomes a member. Codes: none. */
+  /** The direct room of these two; the first becomes a member. Codes: `forbidden` (the other one has blocked the first). */
   openDirect: {
     in: { id: string; by: User; other: string; at: number };
     out: { room: RoomRecord; created: boolean };
@@ -417,6 +421,10 @@ export interface Writes {
     out: Nothing;
   };
   setBan: { in: { user: string; ban: Ban | null }; out: Nothing };
+  /**
+   * From now on this user wants to hear nothing of another one, or does again. Codes: `limit_reached` (`mostBlocked`).
+   */
+  block: { in: { user: string; other: string; blocked: boolean; at: number }; out: Nothing };
   /** With several servers: reaches all of them as a change, this one too. Nothing else is written. */
   tell: { in: { from: string; what: object }; out: Nothing };
 }
@@ -432,8 +440,11 @@ export interface Reads {
   };
   room: { in: { room: string }; out: RoomRecord | null };
   partner: { in: { user: string; other: string; room: string }; out: Partner };
-  /** All rooms that a user is a member of, and what is known of the user. */
-  user: { in: { user: string }; out: { user: UserRecord | null; memberships: Membership[] } };
+  /** All rooms that a user is a member of, what is known of the user, and whom the user has blocked, the last one first. */
+  user: {
+    in: { user: string };
+    out: { user: UserRecord | null; memberships: Membership[]; blocked: string[] };
+  };
   /** Those of the ids that are known. */
   users: { in: { ids: readonly string[] }; out: UserRecord[] };
   /** What is stored of each of the users in a room. */

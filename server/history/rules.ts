@@ -15,9 +15,11 @@ import {
   isMember,
   leftOf,
   type MemberRecord,
+  mostBlocked,
   mostReactions,
   type NewMessage,
   namedReactors,
+  otherOf,
   type Restriction,
   type RestrictionKind,
   type RoomRecord,
@@ -56,6 +58,7 @@ export const rules: { [Op in keyof Writes]: Rule<Op> } = {
     if (repeat !== null) return { message: repeat, repeated: true };
     const free = !input.asMember || input.siteModerator === true || isRoomModerator(member);
     if (room.write === 'moderators' && !free) refuse('forbidden');
+    if (input.asMember && isBlocked(work, room, user.id)) refuse('forbidden');
     if (input.asMember) checkMuted(member, input.sentAt);
     checkReply(room, input.replyTo);
     const files = filesOf(work, input, { chosen: input.files ?? [] });
@@ -98,6 +101,7 @@ export const rules: { [Op in keyof Writes]: Rule<Op> } = {
   edit(work, input, changes) {
     const { room: id, seq, user, text, files: chosen, rev, at } = input;
     const room = existingFor(work, id, user);
+    if (isBlocked(work, room, user)) refuse('forbidden');
     checkMuted(work.member(id, user), at);
     const before = messageIn(work, room, seq);
     if (before === undefined || before.deletedAt !== undefined) refuse('unknown_message');
@@ -302,6 +306,7 @@ export const rules: { [Op in keyof Writes]: Rule<Op> } = {
   openDirect(work, { id, by, other, at }, changes) {
     const pair = pairOf(by.id, other);
     const known = work.roomOfPair(pair);
+    if (work.hasBlocked(other, by.id)) refuse('forbidden');
     rename(work, by, changes);
     const room =
       known ?? newRoom(work, { ...emptyRoom(id, 'direct', '', at), pair, createdBy: by.id }, changes);
@@ -432,6 +437,14 @@ export const rules: { [Op in keyof Writes]: Rule<Op> } = {
     return {};
   },
 
+  block(work, { user, other, blocked, at }, changes) {
+    if (work.hasBlocked(user, other) === blocked) return {};
+    if (blocked && work.countBlocked(user) >= mostBlocked) refuse('limit_reached');
+    work.putBlocked(user, other, blocked ? at : null);
+    changes.push({ type: 'blocked', user, other, blocked });
+    return {};
+  },
+
   tell(_work, told, changes) {
     changes.push({ type: 'told', ...told });
     return {};
@@ -483,6 +496,12 @@ function checkPause(
 /** A message that is not too old: see `expire`. */
 function messageIn(work: Work, room: RoomRow, seq: number): StoredMessage | undefined {
   return seq < room.firstSeq ? undefined : work.message(room.id, seq);
+}
+
+/** Whether the other one of a direct room has blocked this user. */
+function isBlocked(work: Work, { pair }: RoomRow, user: string): boolean {
+  const other = otherOf(pair, user);
+  return other !== undefined && work.hasBlocked(other, user);
 }
 
 /** @throws RequestError `muted` */

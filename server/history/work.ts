@@ -47,6 +47,11 @@ export interface Work {
   user(id: string): UserRecord | undefined;
   putUser(user: UserRecord): void;
   putBan(user: string, ban: Ban | null): void;
+  /** Whether this user has blocked the other one. */
+  hasBlocked(user: string, other: string): boolean;
+  countBlocked(user: string): number;
+  /** @param since when, in milliseconds since 1970; null: not any more */
+  putBlocked(user: string, other: string, since: number | null): void;
 
   message(room: string, seq: number): StoredMessage | undefined;
   messageByClientId(room: string, user: string, clientId: string): MessageRow | undefined;
@@ -84,6 +89,7 @@ const writing: Record<Writing, true> = {
   putMember: true,
   putUser: true,
   putBan: true,
+  putBlocked: true,
   insertMessage: true,
   putReaction: true,
   putReacted: true,

@@ -53,8 +53,7 @@ export const messageRequests: RequestHandlers<
     async probe({ chat, connection, room, payload }) {
       const message = { ...newMessage(connection, room, payload), asMember: false };
       const known = await chat.history.probe('send', message);
-      const user = connection.person.user.id;
-      return known && { message: await messageFor(chat, user, known.message) };
+      return known && { message: await messageFor(chat, connection.person, known.message) };
     },
   },
   'message:edit': {

@@ -1,3 +1,4 @@
+import { block, blockedBy } from '../chat/blocking.ts';
 import {
   deleteRoom,
   findPeople,
@@ -33,6 +34,8 @@ export const roomRequests: RequestHandlers<
   | 'room:restricted'
   | 'direct:open'
   | 'user:find'
+  | 'user:block'
+  | 'user:blocked'
 > = {
   'room:list': {
     order: 'read',
@@ -125,6 +128,15 @@ export const roomRequests: RequestHandlers<
       if (!created) notCounted();
       return answer;
     },
+  },
+  'user:block': {
+    order: 'change',
+    counts: () => ({ change: 1 }),
+    run: ({ chat, connection, payload }) => block(chat, connection, payload),
+  },
+  'user:blocked': {
+    order: 'read',
+    run: ({ chat, connection }) => blockedBy(chat, connection),
   },
   'user:find': {
     order: 'read',

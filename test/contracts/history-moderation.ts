@@ -1,5 +1,11 @@
 import { expect, test } from 'vitest';
-import { type Change, type History, sources, type Writes } from '../../server/history/history.ts';
+import {
+  type Change,
+  type History,
+  mostBlocked,
+  sources,
+  type Writes,
+} from '../../server/history/history.ts';
 
 const ann = { id: '1', name: 'Ann' };
 const ben = { id: '2', name: 'Ben' };
@@ -224,5 +230,57 @@ export function moderationContract(
     await write('deleteRoom', { room: 'lobby' });
     expect(await now().history.read('restrictions', null)).toEqual([]);
     expect(await write('endRestrictions', { before: at + 9, most: 5 })).toEqual({ ended: 0 });
+  });
+
+  test('blocking: kept, the last one first; nothing more comes from that user in a direct room, and none is opened', async () => {
+    const block = (other: string, blocked = true, when = at) =>
+      write('block', { user: ann.id, other, blocked, at: when });
+    await block('3', true, at - 1);
+    await Promise.all([block(ben.id), block(ben.id), block('4', true, at + 1), block('4', false)]);
+    expect(now().changes).toEqual(
+      [
+        ['3', true],
+        [ben.id, true],
+        ['4', true],
+        ['4', false],
+      ].map(([other, blocked]) => ({ type: 'blocked', user: ann.id, other, blocked })),
+    );
+    const history = await now().reopen();
+    const blockedBy = async (user: string) => (await history.read('user', { user })).blocked;
+    expect([await blockedBy(ann.id), await blockedBy(ben.id)]).toEqual([[ben.id, '3'], []]);
+    const open = (by: typeof ann, other: string, id: string) =>
+      history.write('openDirect', { id, by, other, at });
+    await expect(open(ben, ann.id, 'd-1')).rejects.toEqual(refused('forbidden'));
+    await open(ann, ben.id, 'd-1');
+    const direct = (user: typeof ann, clientId: string, over = {}) =>
+      history.write('send', {
+        room: 'd-1',
+        clientId,
+        user,
+        text: 'x',
+        sentAt: at,
+        asMember: true,
+        ...over,
+      });
+    await direct(ann, 'first');
+    await expect(direct(ben, 'second', { replyTo: 99 })).rejects.toEqual(refused('forbidden'));
+    await history.write('block', { user: ann.id, other: ben.id, blocked: false, at });
+    await direct(ben, 'second');
+    await history.write('block', { user: ann.id, other: ben.id, blocked: true, at });
+    expect(await direct(ben, 'second')).toMatchObject({ repeated: true });
+    await expect(history.write('edit', { room: 'd-1', seq: 2, user: ben.id, text: 'y', at })).rejects.toEqual(
+      refused('forbidden'),
+    );
+    await expect(open(ben, ann.id, 'd-2')).rejects.toEqual(refused('forbidden'));
+  });
+
+  test('a user blocks so many others, and no more', async () => {
+    const block = (other: string) => write('block', { user: ann.id, other, blocked: true, at });
+    await Promise.all(Array.from({ length: mostBlocked - 1 }, (_, i) => block(`o${i}`)));
+    const answers = await Promise.allSettled([block('last'), block('more'), block('last')]);
+    expect(answers.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+    await write('block', { user: ann.id, other: 'o1', blocked: false, at });
+    await block('more');
+    await expect(block('beyond')).rejects.toEqual(refused('limit_reached'));
   });
 }

@@ -100,6 +100,7 @@ const fields: Record<string, Json> = {
     [1],
   ),
   seconds: number,
+  blocked: json(true, false),
   emoji: json('👍', '❤️', '👩🏽‍💻', '', '👍👍', '\u2764', 'x'),
 };
 const otherKey = fc.oneof(
@@ -214,6 +215,8 @@ const dataKeys: Record<RequestName, string> = {
   'room:members': 'count,members',
   'room:notify': 'room',
   'direct:open': 'room',
+  'user:block': '',
+  'user:blocked': 'users',
   'user:find': 'inRoom,users',
   'message:send': 'message',
   'message:edit': 'message',

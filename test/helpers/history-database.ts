@@ -29,6 +29,7 @@ const tables = [
   'users',
   'user_keys',
   'bans',
+  'blocked',
   'blocks',
   'terms',
   'writers',

@@ -204,6 +204,13 @@ export function randomWrites(roll: (below: number) => number): () => Write {
         },
       }),
     ],
+    [
+      2,
+      () => ({
+        op: 'block',
+        input: { user: one(userIds), other: one(userIds), blocked: roll(3) > 0, at: at++ },
+      }),
+    ],
     [3, () => ({ op: 'endRestrictions', input: { before: at, most: 1 + roll(3) } })],
     [
       1,
@@ -253,9 +260,10 @@ export async function readAll(history: History): Promise<unknown> {
   const users: unknown[] = [];
   const rooms = new Set([...roomIds, ...publicRooms.map(({ id }) => id)]);
   for (const user of userIds) {
-    const { user: known, memberships } = await history.read('user', { user });
+    const { user: known, memberships, blocked } = await history.read('user', { user });
     for (const { room } of memberships) rooms.add(room.id);
     users.push(
+      blocked,
       known,
       sorted(memberships, ({ room }) => room.id),
     );

@@ -63,6 +63,8 @@ export interface Follower {
   opened?(room: Room): void;
   removed?(room: Room, reason: RoomRemoval): void;
   typing?(change: EventPayload<'typing:changed'>): void;
+  /** On another device. */
+  blocked?(change: EventPayload<'blocked:changed'>): void;
   /** Nothing is heard of that room any more, or of any. */
   silent?(room?: string): void;
   /** A moderator has deleted a message of the user's, and says why. */
@@ -430,6 +432,9 @@ export class Chat implements ConnectionListener {
     'read:changed': (read) => this.#read(read),
     // The room list has no place for it yet.
     mention: () => {},
+    'blocked:changed': (change) => {
+      for (const follower of this.followers) follower.blocked?.(change);
+    },
     push: ({ name, data }) => {
       // All others are the PHP application's, for a client of its own.
       if (name !== 'deleted') return;

@@ -92,6 +92,7 @@ export const columnTypes = {
   slow: 'int',
   room: 'int',
   user_id: 'text',
+  other_id: 'text',
   sources: 'int',
   role: 'text',
   read_seq: 'int',

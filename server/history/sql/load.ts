@@ -16,6 +16,7 @@ import {
 import { type Dialect, raw, type Sql, sql } from './dialect.ts';
 import type { Transaction } from './transaction.ts';
 import {
+  blockKey,
   clientIdKey,
   type LoadedRoom,
   type LoadedWork,
@@ -52,10 +53,12 @@ export async function load(
   const members = of('member').map(({ room, user }) => ({ room, user }));
   const messages = of('message').map(({ room, seq }) => ({ room, seq }));
   const users = new Set(of('user').map(({ id }) => id));
+  const blocks = of('blocked').map(({ user, other }) => [user, other] as const);
 
   for (const id of await findRooms()) rooms.add(id);
   for (const { row } of await lockRooms([...rooms].filter((id) => !work.rooms.has(id)))) {
-    // The first message makes the other side a member.
+    // Of a direct room who writes may have been blocked by the other side, whom the first message makes a member.
+    if (row.pair !== undefined) blocks.push(row.pair, [row.pair[1], row.pair[0]]);
     for (const user of row.pair ?? []) {
       members.push({ room: row.id, user });
       users.add(user);
@@ -64,7 +67,14 @@ export async function load(
   for (const { room } of of('lastMessage')) {
     messages.push({ room, seq: work.rooms.get(room)?.row.lastSeq ?? 0 });
   }
-  const questions = [...askMembers(), ...askMessages(), ...askReactions(), ...askUsers(), ...askFiles()];
+  const questions = [
+    ...askMembers(),
+    ...askMessages(),
+    ...askReactions(),
+    ...askUsers(),
+    ...askBlocked(),
+    ...askFiles(),
+  ];
   if (questions.length === 0) return;
   const answers = await transaction.queryAll(questions.map(({ sql }) => sql));
   for (const [n, { take }] of questions.entries()) take(answers[n] as Row[]);
@@ -340,6 +350,33 @@ export async function load(
           state: 'stored',
         });
       }
+    }
+  }
+
+  function* askBlocked(): Generator<Question> {
+    const wanted = new Map(
+      blocks.map((pair) => [blockKey(...pair), pair] as const).filter(([key]) => !work.blocked.has(key)),
+    );
+    if (wanted.size > 0) {
+      yield {
+        sql: sql`SELECT user_id, other_id, since FROM chat_blocked
+                 WHERE ${dialect.among(['user_id', 'other_id'], [...wanted.values()])}`,
+        take(rows) {
+          for (const [key, [user, other]] of wanted) {
+            work.blocked.set(key, { user, other, stored: null, now: null });
+          }
+          for (const { user_id, other_id, since } of rows) {
+            const [user, other, stored] = [user_id as string, other_id as string, since as number];
+            work.blocked.set(blockKey(user, other), { user, other, stored, now: stored });
+          }
+        },
+      };
+    }
+    for (const { user } of of('countBlocked')) {
+      yield {
+        sql: sql`SELECT count(*) AS num FROM chat_blocked WHERE user_id = ${user}`,
+        take: ([row]) => void work.blockedBy.set(user, row?.num as number),
+      };
     }
   }
 

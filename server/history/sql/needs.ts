@@ -50,6 +50,7 @@ const needs: { [Op in keyof Writes]: (input: Writes[Op]['in']) => Need[] } = {
   deleteEmptyRooms: ({ before, most }) => [{ what: 'emptyRooms', before, most }],
   openDirect: ({ id, by, other }) => [
     { what: 'pair', pair: pairOf(by.id, other) },
+    { what: 'blocked', user: other, other: by.id },
     { what: 'room', id },
     { what: 'user', id: by.id },
   ],
@@ -74,6 +75,10 @@ const needs: { [Op in keyof Writes]: (input: Writes[Op]['in']) => Need[] } = {
     ]),
   ],
   setBan: () => [],
+  block: ({ user, other, blocked }) => [
+    { what: 'blocked', user, other },
+    ...(blocked ? [{ what: 'countBlocked', user } as const] : []),
+  ],
   tell: () => [],
 };
 

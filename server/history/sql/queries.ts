@@ -117,7 +117,10 @@ export function queriesOf(dialect: Dialect, connection: Connection): Queries {
       });
       const sides = await partners(id, others);
       const unread = rooms.some(({ lastSeq }, n) => lastSeq > (rows[n]?.read_seq as number));
-      const mentions = unread ? await mentionsOf(id) : new Map<number, number[]>();
+      const blocked = (
+        await ask(sql`SELECT other_id FROM chat_blocked WHERE user_id = ${id} ORDER BY since DESC, other_id`)
+      ).map(({ other_id }) => other_id as string);
+      const mentions = unread ? await mentionsOf(id, blocked) : new Map<number, number[]>();
       const memberships = rooms.map((room, n): Membership => {
         const other = otherOf(room.pair, id);
         const partner = other === undefined ? undefined : sides.get(other);
@@ -129,7 +132,11 @@ export function queriesOf(dialect: Dialect, connection: Connection): Queries {
           ...(partner === undefined ? {} : { partner }),
         };
       });
-      return { user: known === undefined ? null : userFrom(known), memberships };
+      return {
+        user: known === undefined ? null : userFrom(known),
+        memberships,
+        blocked,
+      };
     },
     async users({ ids }) {
       const known = await usersOf(ids);
@@ -309,11 +316,21 @@ export function queriesOf(dialect: Dialect, connection: Connection): Queries {
     );
   }
 
-  /** Unread messages that mention the user or everybody, by the numbers of their rooms. */
-  async function mentionsOf(user: string): Promise<Map<number, number[]>> {
+  /** Unread messages of others than the blocked that mention the user or everybody, by the numbers of their rooms. */
+  async function mentionsOf(user: string, blocked: readonly string[]): Promise<Map<number, number[]>> {
     const rows = await ask(unreadMentions(user));
+    const places = rows.map(({ room, seq }) => [room as number, seq as number]);
+    const hidden = new Set<string>();
+    if (places.length > 0 && blocked.length > 0) {
+      const among = dialect.among(['room', 'seq'], places);
+      const authors = await ask(sql`SELECT room, seq, user_id FROM chat_messages WHERE ${among}`);
+      for (const { room, seq, user_id } of authors) {
+        if (blocked.includes(user_id as string)) hidden.add(`${room} ${seq}`);
+      }
+    }
     const found = new Map<number, number[]>();
     for (const { room, seq } of rows) {
+      if (hidden.has(`${room} ${seq}`)) continue;
       const seqs = found.get(room as number) ?? [];
       seqs.push(seq as number);
       found.set(room as number, seqs);

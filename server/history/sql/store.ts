@@ -189,6 +189,7 @@ export async function store(
   if (named.length > 0) transaction.later(dialect.insert('chat_mentions', mentionColumns, named));
   storeUsers();
   storeBans();
+  storeBlocked();
   storeFiles();
 
   async function storeRooms(rooms: readonly LoadedRoom[]): Promise<void> {
@@ -321,6 +322,18 @@ export async function store(
     }
     if (work.forgotten.size > 0) {
       transaction.later(sql`DELETE FROM chat_files WHERE ${among(work.forgotten)}`);
+    }
+  }
+
+  function storeBlocked(): void {
+    const changed = [...work.blocked.values()].filter(({ stored, now }) => stored !== now);
+    const gone = changed.flatMap(({ user, other, stored }) => (stored === null ? [] : [[user, other]]));
+    if (gone.length > 0) {
+      transaction.later(sql`DELETE FROM chat_blocked WHERE ${dialect.among(['user_id', 'other_id'], gone)}`);
+    }
+    const rows = changed.flatMap(({ user, other, now }) => (now === null ? [] : [[user, other, now]]));
+    if (rows.length > 0) {
+      transaction.later(dialect.insert('chat_blocked', ['user_id', 'other_id', 'since'], rows));
     }
   }
 

@@ -36,7 +36,9 @@ export type Need =
   /** So many of those who would take over. */
   | { what: 'heirs'; room: string; most: number }
   | { what: 'sessionRooms'; user: string }
-  | { what: 'endedRestrictions'; before: number; most: number };
+  | { what: 'endedRestrictions'; before: number; most: number }
+  | { what: 'blocked'; user: string; other: string }
+  | { what: 'countBlocked'; user: string };
 
 /** Thrown out of a rule that asks for what has not been loaded. It begins anew when that has been done. */
 export class Missing extends Error {
@@ -96,6 +98,13 @@ export interface LoadedRoom {
   heirs: { list: readonly Heir[]; all: boolean } | undefined;
 }
 
+export interface LoadedBlock {
+  user: string;
+  other: string;
+  stored: number | null;
+  now: number | null;
+}
+
 export interface LoadedUser {
   row: UserRecord | undefined;
   /** As it is in the database. */
@@ -111,6 +120,7 @@ export interface LoadedFile {
 
 export const clientIdKey = (user: string, clientId: string) => `${clientId} ${user}`;
 export const makerKey = clientIdKey;
+export const blockKey = (user: string, other: string) => JSON.stringify([user, other]);
 export const pairKey = (pair: readonly [string, string]) => JSON.stringify(pair);
 
 /**
@@ -121,6 +131,10 @@ export class LoadedWork implements Work {
   readonly rooms = new Map<string, LoadedRoom | null>();
   readonly users = new Map<string, LoadedUser>();
   readonly bans = new Map<string, Ban | null>();
+  /** By both users: since when, or null; as it is in the database, and now. */
+  readonly blocked = new Map<string, LoadedBlock>();
+  /** How many each user has blocked, as the database knows it. */
+  readonly blockedBy = new Map<string, number>();
   /** Deleted rooms of the database. */
   readonly deleted: number[] = [];
   /** Answers to questions about many rows, as the database knows them. */
@@ -334,6 +348,27 @@ export class LoadedWork implements Work {
 
   putBan(user: string, ban: Ban | null): void {
     this.#set(this.bans, user, ban);
+  }
+
+  hasBlocked(user: string, other: string): boolean {
+    const known = this.blocked.get(blockKey(user, other));
+    if (known === undefined) throw new Missing({ what: 'blocked', user, other });
+    return known.now !== null;
+  }
+
+  countBlocked(user: string): number {
+    let count = this.blockedBy.get(user);
+    if (count === undefined) throw new Missing({ what: 'countBlocked', user });
+    for (const one of this.blocked.values()) {
+      if (one.user === user) count += Number(one.now !== null) - Number(one.stored !== null);
+    }
+    return count;
+  }
+
+  putBlocked(user: string, other: string, since: number | null): void {
+    const key = blockKey(user, other);
+    const known = this.blocked.get(key) as LoadedBlock;
+    this.#set(this.blocked, key, { ...known, now: since });
   }
 
   message(id: string, seq: number): StoredMessage | undefined {

@@ -62,6 +62,11 @@ export function prepareQueries(db: DatabaseSync): Queries {
     room: db.prepare(`SELECT num, ${roomColumns} FROM rooms WHERE id = ?`),
     message: db.prepare(`SELECT ${columns} FROM messages WHERE room = ? AND seq = ?`),
     user: db.prepare('SELECT id, name, acted_public, site_role FROM users WHERE id = ?'),
+    blocked: db.prepare('SELECT other_id FROM blocked WHERE user_id = ? ORDER BY since DESC, other_id'),
+    ofBlocked: db.prepare(
+      `SELECT 1 FROM messages CROSS JOIN blocked ON blocked.user_id = ?3 AND other_id = messages.user_id
+       WHERE room = ?1 AND seq = ?2`,
+    ),
     memberships: db.prepare(
       `SELECT num, ${roomColumns}, ${memberColumns} FROM members JOIN rooms ON rooms.num = members.room
        WHERE user_id = ? AND sources <> 0`,
@@ -137,8 +142,10 @@ export function prepareQueries(db: DatabaseSync): Queries {
     partner: ({ user, other, room }) => partner(user, other, room),
     user({ user }) {
       const row = statements.user.get(user);
+      const blocked = statements.blocked.all(user).map(({ other_id }) => other_id as string);
       return {
         user: row === undefined ? null : userFrom(row),
+        blocked,
         memberships: statements.memberships.all(user).map((row) => {
           const room = roomWithLast(row);
           const other = otherOf(room.pair, user);
@@ -146,7 +153,9 @@ export function prepareQueries(db: DatabaseSync): Queries {
           return {
             room,
             member,
-            mentions: mentions(row.num as number, room, user, member.readSeq),
+            mentions: mentions(row.num as number, room, user, member.readSeq).filter(
+              (seq) => blocked.length === 0 || !isOfBlocked(row.num as number, seq, user),
+            ),
             ...(other === undefined ? {} : { partner: partner(user, other, room.id) }),
           };
         }),
@@ -236,6 +245,10 @@ export function prepareQueries(db: DatabaseSync): Queries {
     if (readSeq >= room.lastSeq) return [];
     const found = statements.mentions.all(num, user, readSeq);
     return found.map(({ seq }) => seq as number).reverse();
+  }
+
+  function isOfBlocked(num: number, seq: number, user: string): boolean {
+    return statements.ofBlocked.get(num, seq, user) !== undefined;
   }
 
   function optionalRoom(row: Row | undefined): RoomRecord | null {

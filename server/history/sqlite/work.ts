@@ -302,6 +302,19 @@ export class SqliteWork implements Work {
     else this.#statements.putBan.run(user, ban.until ?? null, ban.reason ?? null);
   }
 
+  hasBlocked(user: string, other: string): boolean {
+    return this.#statements.hasBlocked.get(user, other) !== undefined;
+  }
+
+  countBlocked(user: string): number {
+    return this.#statements.countBlocked.get(user)?.others as number;
+  }
+
+  putBlocked(user: string, other: string, since: number | null): void {
+    if (since === null) this.#statements.deleteBlocked.run(user, other);
+    else this.#statements.putBlocked.run(user, other, since);
+  }
+
   message(room: string, seq: number): StoredMessage | undefined {
     const row = this.#statements.message.get(this.#num(room), seq);
     return row && this.#message(row, room);
@@ -548,6 +561,10 @@ function prepare(db: DatabaseSync) {
       `INSERT INTO bans (user_id, until, reason) VALUES (?1, ?2, ?3)
        ON CONFLICT DO UPDATE SET until = ?2, reason = ?3`,
     ),
+    hasBlocked: db.prepare('SELECT 1 FROM blocked WHERE user_id = ? AND other_id = ?'),
+    countBlocked: db.prepare('SELECT count(*) AS others FROM blocked WHERE user_id = ?'),
+    putBlocked: db.prepare('INSERT OR REPLACE INTO blocked (user_id, other_id, since) VALUES (?, ?, ?)'),
+    deleteBlocked: db.prepare('DELETE FROM blocked WHERE user_id = ? AND other_id = ?'),
     deleteBan: db.prepare('DELETE FROM bans WHERE user_id = ?'),
     message: db.prepare(`SELECT ${columns} FROM messages WHERE room = ? AND seq = ?`),
     messageNum: db.prepare('SELECT num FROM messages WHERE room = ? AND seq = ?'),

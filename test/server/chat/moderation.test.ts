@@ -295,3 +295,71 @@ describe('a ban', () => {
     expect(await codeOf(ben, 'room:join', { room })).toBe('ok');
   });
 });
+
+describe('blocking somebody', () => {
+  test('hides that user’s messages in all answers to oneself and nobody else; they count as unread; other devices are told', async () => {
+    const { room, owner, others } = await talk(2);
+    const [ben, eve] = others as [Person, Person];
+    const again = await site.again(ben);
+    users.push(again);
+    await say(eve, room, 'a word');
+    await ben.request('message:react', { room, seq: 1, emoji: '👍', on: true });
+    await ben.request('user:block', { user: eve.id, blocked: true });
+    await ben.request('user:block', { user: eve.id, blocked: true });
+    await expect.poll(() => eventsOf(again, 'blocked:changed')).toEqual([{ user: eve.id, blocked: true }]);
+    expect(eventsOf(ben, 'blocked:changed')).toEqual([]);
+    const { unread } = (await ben.request('room:join', { room })).room;
+    const { message } = await eve.request('message:send', { room, text: 'a word more', clientId: 'more' });
+    await say(owner, room, 'a word of the owner');
+    // It counts as unread, and not as a mention.
+    const mention = (name: Person) => ({ mentions: [{ user: name.id, start: 0, length: 1 }] });
+    await say(eve, room, 'a word to ben', mention(ben));
+    expect((await again.request('room:list', {})).rooms.find(({ id }) => id === room)?.mentions).toBe(0);
+    const hidden = [{ hidden: true }, { hidden: true }, {}, { hidden: true }];
+    const hiddenOf = (messages: readonly { hidden?: true }[]) =>
+      messages.map((one) => ('hidden' in one ? { hidden: one.hidden } : {}));
+    const back = await site.again(ben);
+    users.push(back);
+    for (const client of [ben, again, back]) {
+      const joined = await client.request('room:join', { room });
+      expect(hiddenOf(joined.messages)).toEqual(hidden);
+      expect(joined.messages[0]).toMatchObject({ text: 'a word', reactions: [{ mine: true }] });
+      expect(joined.room.unread).toBe(unread + 3);
+      expect(joined.room.mentions).toBe(0);
+    }
+    expect(hiddenOf((await ben.request('room:sync', { room, since: 0 })).messages)).toEqual(hidden);
+    expect(hiddenOf((await ben.request('message:history', { room })).messages)).toEqual(hidden);
+    const search = { query: 'a word', room };
+    expect(hiddenOf((await ben.request('message:search', search)).messages)).toEqual([...hidden].reverse());
+    const react = { room, seq: 2, emoji: '❤️', on: true };
+    expect((await ben.request('message:react', react)).message).toMatchObject({ hidden: true });
+    expect((await eve.request('message:react', react)).message).not.toHaveProperty('hidden');
+    // An event is one frame for all.
+    expect(eventsOf(ben, 'message:new').find(({ seq }) => seq === 2)).toEqual(message);
+    expect(hiddenOf((await owner.request('message:history', { room })).messages)).toEqual([{}, {}, {}, {}]);
+    await again.request('user:block', { user: eve.id, blocked: false });
+    expect(hiddenOf((await ben.request('message:history', { room })).messages)).toEqual([{}, {}, {}, {}]);
+  });
+
+  test('ends direct messages from that user, who is told no more than that; it shows no name', async () => {
+    const [ann, eve] = [await user(), await user()];
+    const { room } = await eve.request('direct:open', { user: ann.id });
+    await eve.request('room:join', { room: room.id });
+    await say(eve, room.id);
+    await ann.request('user:block', { user: eve.id, blocked: true });
+    expect(await codeOf(eve, 'message:send', { room: room.id, ...text() })).toBe('forbidden');
+    expect(await codeOf(eve, 'message:edit', { room: room.id, seq: 1, text: 'x' })).toBe('forbidden');
+    expect(await codeOf(eve, 'direct:open', { user: ann.id })).toBe('forbidden');
+    expect(eve.events.filter(({ name }) => name === 'blocked:changed')).toEqual([]);
+    const stranger = await user();
+    await ann.request('user:block', { user: stranger.id, blocked: true });
+    expect(await ann.request('user:blocked', {})).toEqual({
+      users: expect.arrayContaining([
+        { id: eve.id, name: `Name of ${eve.id}` },
+        { id: stranger.id, name: stranger.id },
+      ]),
+    });
+    await ann.request('user:block', { user: eve.id, blocked: false });
+    await say(eve, room.id);
+  });
+});

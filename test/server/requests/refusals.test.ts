@@ -252,6 +252,18 @@ const table: Record<RequestName, Partial<Record<Code, readonly Case[]>>> = {
       ['eve', { user: 'a\u0000' }],
     ],
   },
+  'user:block': {
+    ok: [
+      ['eve', ({ ann }) => ({ user: ann.id, blocked: true })],
+      ['eve', { user: 'never-seen', blocked: false }],
+    ],
+    bad_request: [
+      ['eve', ({ eve }) => ({ user: eve.id, blocked: true })],
+      ['eve', { user: 'x' }],
+      ['eve', { user: '', blocked: true }],
+    ],
+  },
+  'user:blocked': { ok: [['eve', {}]] },
   'user:find': {
     ok: [['ben', ({ room }) => ({ query: 'N', room, limit: 20 })]],
     bad_request: [
