@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -114,6 +115,8 @@ export class SocketTransport {
       httpCompression: false,
       wsEngine: WebSockets,
     });
+    // Its own takes random bytes anew for each.
+    this.#engine.generateId = () => randomUUID();
     this.#io = new Server({ serveClient: false });
     // Rooms are the fan-out's: Socket.IO would keep a room, and a set of rooms, for each connection.
     Object.assign(this.#io.of('/').adapter, { addAll: nothing, delAll: nothing });
@@ -175,7 +178,7 @@ export class SocketTransport {
       return;
     }
     res.on('close', () => this.#admission.over(req));
-    const handOn = () => this.#engine.handleRequest(req as EngineRequest, res);
+    const handOn = () => this.#engine.handleRequest(withQuery(req, url), res);
     const connection = this.#connections.get(url.searchParams.get('sid') ?? '');
     if (req.method !== 'POST' || connection === undefined) return handOn();
     if (Number(req.headers['content-length']) > maxPacketBytes) {
@@ -221,7 +224,7 @@ export class SocketTransport {
       // Nothing of the request is kept for as long as the connection lives.
       if (!this.#admission.awaits(req)) socket.off('close', over);
     });
-    this.#engine.handleUpgrade(req as EngineRequest, socket, head);
+    this.#engine.handleUpgrade(withQuery(req, url), socket, head);
     const { websocket } = req as IncomingMessage & { websocket?: GuardedSocket };
     if (websocket !== undefined) connection?.guard.watch(websocket);
   }
@@ -361,6 +364,11 @@ export class SocketTransport {
 }
 
 function nothing(): void {}
+
+/** The request as Engine.IO takes it, which would read its address once more. */
+function withQuery(req: IncomingMessage, { searchParams }: URL): EngineRequest {
+  return Object.assign(req as EngineRequest, { _query: Object.fromEntries(searchParams) });
+}
 
 /** Engine.IO's id of a connection, which its types leave out. */
 const sidOf = (conn: EngineSocket): string => (conn as unknown as { id: string }).id;

@@ -114,7 +114,11 @@ export class CheckedSession {
     this.#around = around;
     this.#followed = followed;
     this.#ttl = new SessionTtl(session.id, around);
-    this.#ttl.update();
+  }
+
+  /** Asks for its TTL, unless that is known: it tells an expiry from a logout. */
+  askTtl(): void {
+    if (this.#state !== 'ended') this.#ttl.update();
   }
 
   get user(): SessionUser {

@@ -14,6 +14,8 @@ import { Schedule } from './schedule.ts';
  * that notifications are missing does not show sooner.
  */
 const shortestInterval = 1000;
+/** For so many milliseconds sessions wait for each other, so that the store is asked for the TTLs of all of them at once. */
+const gatherTtlsFor = 50;
 
 export interface LivenessOptions
   extends Pick<Surroundings, 'interval' | 'grace' | 'keepalive' | 'onCheck' | 'onEnd'> {
@@ -63,6 +65,8 @@ export class Liveness {
   /** Sessions whose last check got no answer: of a store's servers only one may be silent. */
   readonly #unanswered = new Set<CheckedSession>();
   #silent = false;
+  /** Those whose TTL is to be asked for. */
+  #fresh: CheckedSession[] = [];
   /** Ends the proving that the notifications are complete. */
   #proving: (() => void) | undefined;
   #completeSince: number | undefined;
@@ -129,8 +133,13 @@ export class Liveness {
     this.#byId.set(checked.id, checked);
     this.#byMarker.set(logoutMarker(checked.id), checked);
     this.#schedule.add(checked);
+    if (this.#fresh.push(checked) === 1) setTimeout(() => this.#askTtls(), gatherTtlsFor).unref();
     this.#prove();
     return checked;
+  }
+
+  #askTtls(): void {
+    for (const session of this.#fresh.splice(0)) session.askTtl();
   }
 
   /** While there are sessions that could rest. */

@@ -203,6 +203,8 @@ describe('a check', () => {
       subscriptions.push(subscribe(session(`s${n}`)));
       await wait(1);
     }
+    // Until the TTLs have been asked for, too.
+    await wait(50);
     expect(vi.getTimerCount()).toBe(1);
     await wait(interval);
     expect(asked.checks.length).toBe(90);
@@ -662,7 +664,7 @@ describe('why nobody is logged in any more', () => {
     const { answers, notify, seen, subscribe, willSee } = site();
     answers.ttl = async () => 2500;
     subscribe();
-    await wait(0);
+    await wait(50);
     answers.ttl = async () => null;
     await wait(2.5 * interval);
     willSee(nobody);
@@ -699,9 +701,13 @@ describe('why nobody is logged in any more', () => {
     expect(seen.ended).toEqual(['logout']);
   });
 
-  test('the TTL is asked for when the connection begins, when something changes or is notified, and once a minute', async () => {
+  test('the TTL is asked for within 50 ms of the first connection, with those of other sessions, when something changes or is notified, and once a minute', async () => {
     const { asked, notify, subscribe, willSee } = site();
     subscribe();
+    await wait(30);
+    subscribe(session('another')).end();
+    expect(asked.ttls).toBe(0);
+    await wait(20);
     expect(asked.ttls).toBe(1);
     await wait(30.5 * interval);
     expect(asked.ttls).toBe(1);
