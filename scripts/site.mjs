@@ -71,7 +71,7 @@ export async function startChat(name, port, ports, settings) {
   const service = startService(
     name,
     node,
-    ['--max-semi-space-size=4', '--heap-growing-percent=15', 'server/main.ts'],
+    ['--max-semi-space-size=4', '--heap-growing-percent=50', 'server/main.ts'],
     {
       NODE_COMPILE_CACHE: join(root, 'node_modules', '.cache', 'node'),
       CHAT_ORIGINS: `http://localhost:${ports.app},http://127.0.0.1:${ports.app}`,

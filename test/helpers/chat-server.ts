@@ -49,7 +49,7 @@ export const defaultLimits = {
 };
 
 /** What Node is told to run, as package.json has it. */
-export const chatProgram = ['--max-semi-space-size=4', '--heap-growing-percent=15', 'server/main.ts'];
+export const chatProgram = ['--max-semi-space-size=4', '--heap-growing-percent=50', 'server/main.ts'];
 
 /** What a test has not set itself. */
 const usual = { ...noLimits, CHAT_HOST: '127.0.0.1', CHAT_PORT: '0' };
