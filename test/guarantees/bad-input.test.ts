@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type ConnectRefused, connectChat, newClientId } from '../helpers/chat-client.ts';
-import { type ChatServer, startChatServer } from '../helpers/chat-server.ts';
+import { type ChatServer, nextChatServer } from '../helpers/chat-server.ts';
 import { type ChatSite, startChatSite } from '../helpers/chat-site.ts';
 import { inShort, request, say, upgrade } from '../helpers/fuzz-exchange.ts';
 import { servesNext } from '../helpers/fuzz-next-client.ts';
@@ -26,8 +26,8 @@ let slowHeaders: Promise<string>;
 beforeAll(async () => {
   site = await startChatSite({ CHAT_API_KEY: key, CHAT_ORIGINS: 'https://good.example' });
   const other = { CHAT_SESSION_STORE: site.memcached.url };
-  capped = await startChatServer({ ...other, CHAT_LIMIT_CONNECT_ADDRESS: '5/1h' });
-  limited = await startChatServer({ ...other, CHAT_LIMIT_SEND: '1/1h' });
+  capped = await nextChatServer({ ...other, CHAT_LIMIT_CONNECT_ADDRESS: '5/1h' });
+  limited = await nextChatServer({ ...other, CHAT_LIMIT_SEND: '1/1h' });
   await site.memcached.set(`sessions/${user}`, '{"user_id":7}');
   await site.memcached.set('sessions/with,comma', '{"user_id":5}');
   // Takes 10 s, so it is begun before the others.

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ConnectRefused, connectChat } from '../helpers/chat-client.ts';
-import { startChatServer } from '../helpers/chat-server.ts';
+import { nextChatServer } from '../helpers/chat-server.ts';
 import { type Memcached, startMemcached } from '../helpers/memcached.ts';
 import { startTcpProxy } from '../helpers/tcp-proxy.ts';
 import { size, within } from './size.ts';
@@ -31,7 +31,7 @@ test(`replies cut in the middle ${cutsWanted} times under ${users} parallel conn
       client.end();
     } else client.write(piece);
   });
-  const server = await startChatServer({
+  const server = await nextChatServer({
     CHAT_SESSION_STORE: `memcached://127.0.0.1:${proxy.port}?prefix=sessions/&format=json`,
     CHAT_SESSION_CHECK: '100ms',
     CHAT_LOG_LEVEL: 'fatal',

@@ -1,6 +1,6 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { type ChatClient, connectChat, newClientId } from '../helpers/chat-client.ts';
-import { startChatServer } from '../helpers/chat-server.ts';
+import { nextChatServer } from '../helpers/chat-server.ts';
 import { startChatSite } from '../helpers/chat-site.ts';
 import { logOutAll, manyVisitors, median } from '../helpers/logouts.ts';
 import { startPhpApp } from '../helpers/php-app.ts';
@@ -19,7 +19,7 @@ size(test, test.concurrent).for(size(sessionPlaces, fewPlaces))(
     const php = await startPhpApp({ env: { SESSION_STORE: place.url } });
     onTestFinished(async () => void (await php.stop()));
     // What a store notifies does not need the regular check.
-    const chat = await startChatServer({
+    const chat = await nextChatServer({
       CHAT_SESSION_STORE: place.url,
       CHAT_SESSION_CHECK: tells ? '1m' : '1s',
     });

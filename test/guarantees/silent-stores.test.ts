@@ -1,6 +1,6 @@
 import { test, vi } from 'vitest';
 import { type ChatClient, connectChat, newClientId, refusalOf } from '../helpers/chat-client.ts';
-import { startChatServer } from '../helpers/chat-server.ts';
+import { nextChatServer } from '../helpers/chat-server.ts';
 import { startPhpApp } from '../helpers/php-app.ts';
 import { fewPlaces, sessionPlaces } from '../helpers/session-places.ts';
 import { size, within } from './size.ts';
@@ -15,7 +15,7 @@ test.concurrent.for(size(sessionPlaces, fewPlaces).filter(({ name }) => name !==
     onTestFinished(() => place.close());
     const php = await startPhpApp({ env: { SESSION_STORE: place.url } });
     onTestFinished(async () => void (await php.stop()));
-    const chat = await startChatServer({ CHAT_SESSION_STORE: place.url });
+    const chat = await nextChatServer({ CHAT_SESSION_STORE: place.url });
     onTestFinished(async () => void (await chat.stop()));
     const cookies: string[] = [];
     for (const name of ['alice', 'bob', 'carol']) cookies.push(await php.login(name));
