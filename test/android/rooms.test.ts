@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { type JavaClient, type JavaMessage, type JavaRoom, startJavaClient } from '../helpers/java-client.ts';
+import { type JavaClient, type JavaMessage, type JavaRoom, nextJavaClient } from '../helpers/java-client.ts';
 import { type PeopleSite, say, startPeopleSite } from '../helpers/people.ts';
 
 let site: PeopleSite;
@@ -12,14 +12,14 @@ beforeAll(async () => {
   });
 });
 let app: JavaClient;
-afterEach(() => app.stop('SIGKILL'));
+afterEach(() => app.end());
 afterAll(() => site.close());
 
 let count = 0;
 /** A user with the Java client, connected; `also` is the same user elsewhere. */
 async function start(session: object = {}) {
   const also = await site.person(session, `java${count++}`);
-  app = startJavaClient();
+  app = nextJavaClient();
   await app.ask('setCookie', { page: 'http://127.0.0.1/', value: also.cookie.split('=')[1] });
   await app.ask('chat', { server: site.chat.url });
   await app.ask('start');

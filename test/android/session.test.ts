@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { type ChatClient, connectChat, newClientId } from '../helpers/chat-client.ts';
 import { type ChatServer, nextChatServer } from '../helpers/chat-server.ts';
 import { freePort } from '../helpers/child.ts';
-import { type JavaClient, startJavaClient } from '../helpers/java-client.ts';
+import { type JavaClient, nextJavaClient } from '../helpers/java-client.ts';
 import { type Memcached, startMemcached } from '../helpers/memcached.ts';
 import { startNginx } from '../helpers/nginx.ts';
 import { type PhpApp, startPhpApp } from '../helpers/php-app.ts';
@@ -23,7 +23,7 @@ beforeAll(async () => {
 });
 const apps = new Set<JavaClient>();
 afterEach(async () => {
-  await Promise.all([...apps].map((app) => app.stop('SIGKILL')));
+  await Promise.all([...apps].map((app) => app.end()));
   apps.clear();
 });
 afterAll(async () => {
@@ -33,7 +33,7 @@ afterAll(async () => {
 });
 
 function start(): JavaClient {
-  const app = startJavaClient();
+  const app = nextJavaClient();
   apps.add(app);
   return app;
 }

@@ -2,12 +2,12 @@ import { afterEach, expect, test } from 'vitest';
 import { connectChat, newClientId } from '../helpers/chat-client.ts';
 import { type ChatSite, startChatSite } from '../helpers/chat-site.ts';
 import { startGate } from '../helpers/gate.ts';
-import { type JavaClient, startJavaClient } from '../helpers/java-client.ts';
+import { type JavaClient, nextJavaClient } from '../helpers/java-client.ts';
 
 let site: ChatSite;
 const apps = new Set<JavaClient>();
 afterEach(async () => {
-  await Promise.all([...apps].map((app) => app.stop('SIGKILL')));
+  await Promise.all([...apps].map((app) => app.end()));
   apps.clear();
   await site.close();
 });
@@ -20,7 +20,7 @@ const ask = (method: string, path: string, body?: object) =>
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   });
 async function start(cookie: string, server = site.chat.url) {
-  const app = startJavaClient();
+  const app = nextJavaClient();
   apps.add(app);
   await app.ask('setCookie', { page: 'http://127.0.0.1/', value: cookie.split('=')[1] });
   await app.ask('chat', { server });
@@ -99,13 +99,13 @@ test('a room that has gone meanwhile, and one that is closed before it was open,
   await ask('PUT', '/rooms/gone', { name: 'Gone', kind: 'public' });
   await app.isTold('rooms', ({ rooms }) => (rooms as { id: string }[]).some(({ id }) => id === 'gone'));
   await app.ask('stop');
-  const opening = app.ask('open', { room: 'gone' });
-  const other = app.ask('open', { room: 'lobby' });
+  const opening = expect(app.ask('open', { room: 'gone' })).rejects.toMatchObject({ code: 'unknown_room' });
+  const closed = expect(app.ask('open', { room: 'lobby' })).rejects.toMatchObject({ code: 'offline' });
   await app.ask('close', { room: 'lobby' });
-  await expect(other).rejects.toMatchObject({ code: 'offline' });
+  await closed;
   await ask('DELETE', '/rooms/gone');
   await app.ask('start');
-  await expect(opening).rejects.toMatchObject({ code: 'unknown_room' });
+  await opening;
 });
 
 test('stopped and started again, the app has everything, and only what is new is fetched', async () => {

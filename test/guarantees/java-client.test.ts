@@ -7,7 +7,7 @@ import { connectChat, newClientId } from '../helpers/chat-client.ts';
 import { type ChatServer, historyFolder, startChatServer } from '../helpers/chat-server.ts';
 import { freePort } from '../helpers/child.ts';
 import { type Gate, startGate } from '../helpers/gate.ts';
-import { type JavaClient, startJavaClient } from '../helpers/java-client.ts';
+import { type JavaClient, nextJavaClient, startJavaClient } from '../helpers/java-client.ts';
 import { type Memcached, startMemcached } from '../helpers/memcached.ts';
 import { type PhpApp, startPhpApp } from '../helpers/php-app.ts';
 import { size, within } from './size.ts';
@@ -35,7 +35,7 @@ beforeAll(async () => {
 });
 const apps = new Set<JavaClient>();
 afterEach(async () => {
-  await Promise.all([...apps].map((app) => app.stop('SIGKILL')));
+  await Promise.all([...apps].map((app) => app.end()));
   apps.clear();
 });
 afterAll(async () => {
@@ -47,7 +47,7 @@ afterAll(async () => {
 });
 
 async function connected(user: number, address: number) {
-  const app = startJavaClient();
+  const app = nextJavaClient();
   apps.add(app);
   await app.ask('setCookie', { page: 'http://127.0.0.1/', value: `java${user}` });
   await app.ask('chat', { server: `http://127.0.0.1:${address}` });
@@ -139,7 +139,7 @@ test('what waits in a file is sent by the next process, once', async () => {
 });
 
 test('a logout in PHP is told within 2 s; after another login it goes on', async () => {
-  const app = startJavaClient();
+  const app = nextJavaClient();
   apps.add(app);
   const logIn = () => app.ask<string>('logIn', { page: php.url, user: 'alice', password: 'alice' });
   const cookie = `PHPSESSID=${await logIn()}`;

@@ -32,7 +32,7 @@ export interface JavaRoom {
   readonly notify: string;
 }
 
-export interface JavaClient extends Child {
+export interface JavaClient {
   /** Everything that the app was told, in its order. */
   readonly told: readonly Told[];
   /** Has the app do something; the answer, or an Error with what the app was told of the failure. */
@@ -41,12 +41,37 @@ export interface JavaClient extends Child {
   isTold(name: string, matches?: (told: Told) => boolean, from?: number): Promise<Told>;
   /** The list of a room, as the app shows it. */
   messages(room: string): Promise<JavaMessage[]>;
+  /** Takes it out of its process. */
+  end(): Promise<void>;
 }
 
 const module = new URL('../../android/chat-client/', import.meta.url).pathname;
 
-/** The Java client in a process of its own, as an app that does what it is asked. */
-export function startJavaClient(): JavaClient {
+type Line = Told & { app: number; id?: number; ok?: unknown; error?: object };
+
+interface Jvm {
+  readonly child: Child;
+  readonly apps: Map<number, (line: Line) => void>;
+}
+
+/** Its start takes longer than most of what is asked of it. */
+let kept: Jvm | undefined;
+let count = 0;
+
+/** An app that does what it is asked, in a process that may have run others before. */
+export function nextJavaClient(): JavaClient {
+  if (kept === undefined || kept.child.process.exitCode !== null) kept = startJvm();
+  return appIn(kept);
+}
+
+/** The same in a process of its own, which can be killed. */
+export function startJavaClient(): JavaClient & Child {
+  const jvm = startJvm();
+  const end = async () => void (await jvm.child.stop('SIGKILL'));
+  return { ...jvm.child, pid: jvm.child.pid, ...appIn(jvm), end };
+}
+
+function startJvm(): Jvm {
   const path = `${module}target/test-classpath.txt`;
   if (!existsSync(path)) throw new Error('the Java client is not built: npm run android:build');
   const classPath = [`${module}target/classes`, `${module}target/test-classes`, readFileSync(path, 'utf8')];
@@ -55,24 +80,33 @@ export function startJavaClient(): JavaClient {
   const child = startChild('java', [...fast, '-cp', classPath.join(':'), 'io.github.phpsessionchat.Robot'], {
     stdio: ['pipe', 'pipe', 'pipe'],
   });
-  const told: Told[] = [];
-  const answers = new Map<number, (line: { ok?: unknown; error?: object }) => void>();
-  const watching = new Set<() => void>();
+  const apps: Jvm['apps'] = new Map();
   let rest = '';
   child.process.stdout?.on('data', (piece: string) => {
     const lines = (rest + piece).split('\n');
     rest = lines.pop() ?? '';
-    for (const line of lines) {
-      const said = JSON.parse(line) as Told & { id?: number; ok?: unknown; error?: object };
-      if (said.id === undefined) told.push(said);
-      else answers.get(said.id)?.(said);
+    for (const text of lines) {
+      const line = JSON.parse(text) as Line;
+      apps.get(line.app)?.(line);
     }
+  });
+  return { child, apps };
+}
+
+function appIn({ child, apps }: Jvm): JavaClient {
+  const app = count++;
+  const told: Told[] = [];
+  const answers = new Map<number, (line: { ok?: unknown; error?: object }) => void>();
+  const watching = new Set<() => void>();
+  apps.set(app, ({ app: _, ...line }) => {
+    if (line.id === undefined) told.push(line);
+    else answers.get(line.id)?.(line);
     for (const look of watching) look();
   });
-  let count = 0;
+  let asked = 0;
   const ask = <T>(what: string, more: object = {}) =>
     new Promise<T>((resolve, reject) => {
-      const id = count++;
+      const id = asked++;
       const ended = () => reject(new Error(`the Java client ended:\n${child.output()}`));
       child.process.once('close', ended);
       answers.set(id, ({ ok, error }) => {
@@ -81,9 +115,9 @@ export function startJavaClient(): JavaClient {
         if (error === undefined) resolve(ok as T);
         else reject(Object.assign(new Error(JSON.stringify(error)), error));
       });
-      child.process.stdin?.write(`${JSON.stringify({ id, do: what, ...more })}\n`);
+      child.process.stdin?.write(`${JSON.stringify({ app, id, do: what, ...more })}\n`);
     });
-  return Object.assign(child, {
+  return {
     told,
     ask,
     isTold(name: string, matches: (one: Told) => boolean = () => true, from = 0) {
@@ -102,5 +136,9 @@ export function startJavaClient(): JavaClient {
       });
     },
     messages: (room: string) => ask<JavaMessage[]>('messages', { room }),
-  });
+    async end() {
+      await ask('end');
+      apps.delete(app);
+    },
+  };
 }

@@ -8,6 +8,7 @@ import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ExecutorService;
@@ -18,11 +19,13 @@ import org.json.JSONObject;
 
 /**
  * An app without a screen, for tests that need the real site, the real server and a browser beside it: those are started
- * by {@code test/android}. Each line that it reads is a command, {@code {id, do, …}}; each line that it writes is the
- * answer, {@code {id, ok}} or {@code {id, error}}, or what the app was told, {@code {told, …}}.
+ * by {@code test/android}. One process can be several apps, of which none knows of the others. Each line that it reads is
+ * a command, {@code {app, id, do, …}}, the first of which makes that app; each line that it writes is the answer,
+ * {@code {app, id, ok}} or {@code {app, id, error}}, or what the app was told, {@code {app, told, …}}.
  */
 public final class Robot implements ChatListener {
   private final PrintStream out;
+  private final int app;
   private final SessionCookies cookies = new SessionCookies();
   private final OkHttpClient http = new OkHttpClient.Builder().cookieJar(cookies).build();
   /** As an Android app has its main thread. */
@@ -32,16 +35,19 @@ public final class Robot implements ChatListener {
   /** The messages as the test has seen them last. */
   private List<Entry> seen;
 
-  private Robot(PrintStream out) {
+  private Robot(PrintStream out, int app) {
     this.out = out;
+    this.app = app;
   }
 
   /** @param args none */
   public static void main(String[] args) throws IOException {
-    Robot robot = new Robot(new PrintStream(System.out, true, "UTF-8"));
+    PrintStream out = new PrintStream(System.out, true, "UTF-8");
+    Map<Integer, Robot> apps = new HashMap<>();
     BufferedReader commands = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
     for (String line = commands.readLine(); line != null; line = commands.readLine()) {
       JSONObject command = new JSONObject(line);
+      Robot robot = apps.computeIfAbsent(command.getInt("app"), app -> new Robot(out, app));
       try {
         robot.perform(command);
       } catch (SiteLogin.Refused e) {
@@ -60,6 +66,9 @@ public final class Robot implements ChatListener {
         new SiteLogin(http, c.getString("page")).logIn(c.getString("user"), c.getString("password"));
         answer(c, "ok", cookies.get(c.getString("page"), "PHPSESSID"));
         return;
+      case "end":
+        if (chat != null) chat.close();
+        break;
       case "setCookie":
         cookies.set(c.getString("page"), "PHPSESSID", c.getString("value"));
         break;
@@ -203,8 +212,10 @@ public final class Robot implements ChatListener {
     say(new JSONObject().put("id", command.get("id")).put(how, what == null ? JSONObject.NULL : what));
   }
 
-  private synchronized void say(JSONObject line) {
-    out.println(line);
+  private void say(JSONObject line) {
+    synchronized (out) {
+      out.println(line.put("app", app));
+    }
   }
 
   /** What the app is told, with the name of its thread. */
