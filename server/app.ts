@@ -1,4 +1,5 @@
 import { openChat } from './chat/chat.ts';
+import { exported } from './chat/export.ts';
 import { fileFor, mayUpload } from './chat/files.ts';
 import { type Connection, userOf } from './chat/model.ts';
 import { readyRoomsOf } from './chat/rooms.ts';
@@ -270,6 +271,8 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
       ban: (user, body) => site.ban(chat, user, body),
       unban: (user) => site.unban(chat, user),
       lookUp: (user) => site.lookUp(chat, user),
+      exportUser: (user) =>
+        exported(chat, user, async (id) => (await files?.open(id, 'file'))?.bytes ?? null),
     },
     me: async (cookie) => {
       if (sessionIdFrom(cookie, config.session.cookie) === null) return {};

@@ -170,6 +170,46 @@ final class ChatClient
         }
     }
 
+    /**
+     * Writes all that is kept of a user into a file, as a zip archive: for a user who asks for it.
+     *
+     * @return bool false for somebody whom the chat has never seen or heard of
+     * @throws ChatError also where the answer was cut off: the file is removed then
+     */
+    public function exportUser(int|string $userId, string $file): bool
+    {
+        $context = stream_context_create(['http' => [
+            'header' => ["Authorization: Bearer {$this->key}", 'Connection: close'],
+            'timeout' => $this->timeout,
+            'ignore_errors' => true,
+            'follow_location' => 0,
+        ]]);
+        $answer = @fopen("{$this->url}/api/users/{$this->part($userId)}/export", 'rb', false, $context);
+        if ($answer === false) {
+            throw new ChatError('no_answer', 'The chat server gave no answer.', 0);
+        }
+        $status = (int) (explode(' ', stream_get_meta_data($answer)['wrapper_data'][0] ?? '')[1] ?? 0);
+        if ($status !== 200) {
+            $error = json_decode((string) stream_get_contents($answer, self::MOST), true)['error'] ?? [];
+            if (($error['code'] ?? '') === 'unknown_user') {
+                return false;
+            }
+            throw new ChatError($error['code'] ?? 'no_answer', $error['message'] ?? 'The chat server gave no answer.', $status);
+        }
+        $archive = fopen($file, 'wb');
+        if ($archive === false) {
+            throw new InvalidArgumentException('The file of the export cannot be written.');
+        }
+        stream_copy_to_stream($answer, $archive);
+        fclose($archive);
+        // An archive ends with a record of 22 bytes; without it, it was cut off.
+        if (file_get_contents($file, false, null, max(0, filesize($file) - 22), 4) !== "PK\x05\x06") {
+            unlink($file);
+            throw new ChatError('no_answer', 'The answer of the chat server was cut off.', 0);
+        }
+        return true;
+    }
+
     private function part(int|string $name): string
     {
         return rawurlencode((string) $name);

@@ -486,6 +486,19 @@ export interface Reads {
     in: { user: string; of: readonly { room: string; seq: number; emoji: string }[] };
     out: { room: string; seq: number; emoji: string }[];
   };
+  /**
+   * What a user has written and nobody has deleted, room by room, by `seq`. `next`: where to go on, as `from`; a page may be
+   * empty though there are more.
+   */
+  written: {
+    in: { user: string; from: string; limit: number };
+    out: { messages: Page['messages']; next?: string };
+  };
+  /** All reactions of a user; pages as those of `written`. */
+  reactionsBy: {
+    in: { user: string; from: string; limit: number };
+    out: { reactions: { room: string; seq: number; emoji: string }[]; next?: string };
+  };
   /** A file that is not dropped, the room of its upload, and what is stored of this user there. */
   file: {
     in: { id: string; user: string };

@@ -327,6 +327,29 @@ export function reactorsPage(rows: readonly Row[], limit: number): Reads['reacto
   return rows.length <= limit ? { users } : { users, next: rows[limit - 1]?.place as number };
 }
 
+/** So many rooms are looked through at once for one in which a user has written. */
+export const roomsLookedThrough = 5000;
+
+/** Where a walk over all rooms goes on: in the room of that number, after that message. */
+export function placeFrom(from: string): [room: number, seq: number] {
+  const [room = 0, seq = 0] = from.split(' ').map(Number);
+  return [room, seq];
+}
+
+/** @param rows one more than `limit` where there are more */
+export function ownReactionsPage(rows: readonly Row[], limit: number): Reads['reactionsBy']['out'] {
+  const shown = rows.slice(0, limit);
+  const reactions = shown.map(({ room, seq, emoji }) => ({
+    room: room as string,
+    seq: seq as number,
+    emoji: emoji as string,
+  }));
+  const last = shown.at(-1);
+  return rows.length <= limit || last === undefined
+    ? { reactions }
+    : { reactions, next: `${last.place} ${last.emoji}` };
+}
+
 /** Takes rows until the limit or the size of a page is reached; at least one, so that every page goes on. */
 export function pageOf(rows: Iterable<Row>, room: string, limit: number): Page {
   const messages: Page['messages'] = [];

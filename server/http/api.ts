@@ -5,6 +5,7 @@ import { answerInTime } from '../answer-in-time.ts';
 import { RequestError, requestErrors } from '../errors.ts';
 import { roomName, topic, userId } from '../events.ts';
 import { answerError, answerJson } from './answer.ts';
+import { answerZip, type Part } from './zip.ts';
 
 const room = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/);
 /** PHP sites keep ids as integers or as strings. */
@@ -53,12 +54,11 @@ export interface Api {
   ban(user: string, body: Bodies['ban']): Promise<number>;
   unban(user: string): Promise<void>;
   lookUp(user: string): Promise<object | null>;
+  /** All that is kept of a user, as the files of an archive; null for a user who is not known. */
+  exportUser(user: string): Promise<AsyncIterable<Part> | null>;
 }
 
-interface Result {
-  status: number;
-  body: object;
-}
+type Result = { status: number; body: object } | { archive: string; parts: AsyncIterable<Part> };
 
 interface Route<Body extends keyof Bodies = keyof Bodies> {
   method: string;
@@ -135,6 +135,11 @@ export const routes: readonly Route[] = [
     const user = await api.lookUp(id);
     return user === null ? { status: 404, body: errorBody('unknown_user') } : ok(user);
   }),
+  route('GET', '/api/users/{user}/export', 'nothing', [200], async (api, id) => {
+    const parts = await api.exportUser(id);
+    if (parts === null) throw new RequestError('unknown_user');
+    return { archive: 'chat-export.zip', parts };
+  }),
 ];
 
 /** Answers requests under `/api/`. Without a configured key there is no API. */
@@ -162,8 +167,9 @@ export function createApi(
     const body = parse(found.body, text);
     if ('wrong' in body) return answerJson(req, res, 400, errorBody('bad_request', body.wrong));
     try {
-      const { status, body: answer } = await answerInTime(found.run(api, name, body.value));
-      answerJson(req, res, status, answer);
+      const result = await answerInTime(found.run(api, name, body.value));
+      if ('archive' in result) await answerZip(req, res, result.archive, result.parts);
+      else answerJson(req, res, result.status, result.body);
     } catch (error) {
       answerRequestError(req, res, error);
     }

@@ -8,15 +8,13 @@ import { OpenLimit, type Rate, RateLimit, tryAgainAfter } from '../limits.ts';
 import { answerJson, securityHeaders } from './answer.ts';
 import { statusOf } from './api.ts';
 import { isKnown } from './etag.ts';
+import { watchProgress } from './progress.ts';
 import { type Part, partOf } from './range.ts';
 import { targetOf } from './target.ts';
 
 /** Uploads of one user, and of all, at once. A client of ours sends two. */
 const mostOfUser = 4;
 const mostOfAll = 200;
-/** In so many milliseconds at least so many bytes have to come, or be taken. */
-const progressEvery = 30_000;
-const leastProgress = 8 * 1024;
 /** Milliseconds for which a client that is refused may go on sending, so that it gets to read why. */
 const linger = 3000;
 
@@ -202,17 +200,6 @@ function lengthOf({ headers }: IncomingMessage): number | null {
 function sessionOf({ headers }: IncomingMessage): { session?: string; cookie?: string | undefined } {
   const [, session] = /^Session +(\S+)$/i.exec(headers.authorization ?? '') ?? [];
   return session === undefined ? { cookie: headers.cookie } : { session };
-}
-
-/** Closes the connection when nothing moves any more. @returns the function that ends this */
-function watchProgress({ socket }: IncomingMessage, bytes: () => number): () => void {
-  let before = bytes();
-  const timer = setInterval(() => {
-    const now = bytes();
-    if (now - before < leastProgress) socket.destroy();
-    before = now;
-  }, progressEvery).unref();
-  return () => clearInterval(timer);
 }
 
 /**

@@ -912,6 +912,42 @@ export function historyContract(
         expect(await history.read('room', { room: 'd-2' })).toBeNull();
       });
 
+      test('all that a user has written and how the user has reacted, room by room, in pages', async () => {
+        const rooms = [(await create()).id, (await create()).id, 'lobby'];
+        for (const room of rooms) {
+          await addPeople(room, [ann.id, ben.id]);
+          for (const user of [ann, ben, ann]) await send(message({ room, user, text: `of ${user.name}` }));
+          for (const emoji of ['👍', '🎉']) {
+            const reactions = [ann, ben].map((user) => ({ user: user.id, emoji, on: true }));
+            await history.write('react', { room, seq: 1, reactions });
+          }
+        }
+        const [first = ''] = rooms;
+        await history.write('delete', { room: first, seq: 3, user: ann.id, moderator: false, at });
+        await history.write('deleteRoom', { room: rooms[1] as string });
+        const walk = async <Q extends 'written' | 'reactionsBy'>(query: Q, limit: number) => {
+          const found: Reads[Q]['out'][] = [];
+          for (let from: string | undefined = ''; from !== undefined; ) {
+            const page: Reads[Q]['out'] = await history.read(query, { user: ann.id, from, limit });
+            found.push(page);
+            from = page.next;
+          }
+          return found;
+        };
+        for (const limit of [1, 100]) {
+          const messages = (await walk('written', limit)).flatMap((page) => page.messages);
+          const places = messages.map(({ room, seq, text }) => `${room} ${seq} ${text}`);
+          expect(places.sort()).toEqual([`${first} 1 of Ann`, 'lobby 1 of Ann', 'lobby 3 of Ann'].sort());
+          const reactions = (await walk('reactionsBy', limit)).flatMap((page) => page.reactions);
+          expect(reactions.map(({ room, seq, emoji }) => `${room} ${seq} ${emoji}`).sort()).toEqual(
+            [first, 'lobby'].flatMap((room) => ['👍', '🎉'].map((emoji) => `${room} 1 ${emoji}`)).sort(),
+          );
+        }
+        expect(await history.read('written', { user: 'nobody', from: '', limit: 9 })).toEqual({
+          messages: [],
+        });
+      });
+
       test('a deleted room takes everything with it', async () => {
         const { id } = await create();
         await addPeople(id, [ben.id]);

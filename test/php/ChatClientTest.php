@@ -184,6 +184,21 @@ final class ChatClientTest extends TestCase
         );
     }
 
+    public function testAllThatIsKeptOfAUserIsHandedOut(): void
+    {
+        $id = self::newId();
+        $file = tempnam(sys_get_temp_dir(), 'chat-export-');
+        try {
+            self::assertFalse($this->chat->exportUser($id, $file));
+            $this->chat->postMessage('lobby', $id, 'Ann', 'Wm4kZ');
+            self::assertTrue($this->chat->exportUser($id, $file));
+            self::assertStringStartsWith("PK\x03\x04", (string) file_get_contents($file));
+            self::assertStringContainsString('messages.jsonl', (string) file_get_contents($file));
+        } finally {
+            unlink($file);
+        }
+    }
+
     public function testAnotherKeyIsRefusedAtOnce(): void
     {
         $chat = new ChatClient(ChatServerProcess::shared()->url, 'another-key-of-16-characters');

@@ -25,12 +25,15 @@ import {
   memberFrom,
   messageFrom,
   overtaken,
+  ownReactionsPage,
   pageOf,
+  placeFrom,
   type Row,
   reactorsPage,
   restrictionFrom,
   roomColumns,
   roomFrom,
+  roomsLookedThrough,
   userFrom,
 } from '../rows.ts';
 import { findKeys, nameKey } from '../text-keys.ts';
@@ -268,6 +271,41 @@ export function queriesOf(dialect: Dialect, connection: Connection): Queries {
             ORDER BY place LIMIT ${limit + 1}`,
       );
       return reactorsPage(rows, limit);
+    },
+    async written({ user: id, from, limit }) {
+      const [num, seq] = placeFrom(from);
+      const [room] = await ask(sql`SELECT id FROM chat_rooms WHERE num = ${num}`);
+      let messages: Page['messages'] = [];
+      if (room !== undefined) {
+        const rows = await ask(
+          sql`SELECT ${message} FROM chat_messages AS messages
+              WHERE room = ${num} AND user_id = ${id} AND seq > ${seq} AND deleted_at IS NULL
+                AND seq >= (SELECT first_seq FROM chat_rooms WHERE num = ${num}) ORDER BY seq LIMIT ${limit + 1}`,
+        );
+        const page = pageOf(rows, room.id as string, limit);
+        messages = page.messages;
+        if (!page.complete) return { messages, next: `${num} ${messages.at(-1)?.seq}` };
+      }
+      const end = num + roomsLookedThrough;
+      const [next] = await ask(
+        sql`SELECT num FROM chat_rooms AS rooms WHERE num > ${num} AND num <= ${end} AND NOT (${raw(goneRooms)})
+              AND EXISTS (SELECT 1 FROM chat_messages AS messages WHERE room = rooms.num AND user_id = ${id})
+            ORDER BY num LIMIT 1`,
+      );
+      if (next !== undefined) return { messages, next: `${next.num} 0` };
+      const [later] = await ask(sql`SELECT num FROM chat_rooms WHERE num > ${end} ORDER BY num LIMIT 1`);
+      return later === undefined ? { messages } : { messages, next: `${end} ${Number.MAX_SAFE_INTEGER}` };
+    },
+    async reactionsBy({ user: id, from, limit }) {
+      const [room = 0, seq = 0, emoji = ''] = from === '' ? [] : from.split(/[. ]/);
+      const rows = await ask(
+        sql`SELECT rooms.id AS room, seq, emoji, concat(rooms.num, '.', seq) AS place
+            FROM chat_reactions AS reactions JOIN chat_rooms AS rooms ON rooms.num = reactions.room
+            WHERE user_id = ${id} AND NOT (${raw(goneRooms)}) AND room >= ${Number(room)} AND (room > ${Number(room)}
+              OR seq > ${Number(seq)} OR (seq = ${Number(seq)} AND emoji > ${emoji}))
+            ORDER BY rooms.num, seq, emoji LIMIT ${limit + 1}`,
+      );
+      return ownReactionsPage(rows, limit);
     },
     async file({ id, user: asker }) {
       const [row] = await ask(

@@ -16,18 +16,22 @@ import {
   fileFrom,
   fileStates,
   firstLeft,
+  gone,
   goneRooms,
   isOutdated,
   memberColumns,
   memberFrom,
   messageFrom,
   overtaken,
+  ownReactionsPage,
   pageOf,
+  placeFrom,
   type Row,
   reactorsPage,
   restrictionFrom,
   roomColumns,
   roomFrom,
+  roomsLookedThrough,
   userFrom,
 } from '../rows.ts';
 import { findKeys, nameKey } from '../text-keys.ts';
@@ -106,6 +110,22 @@ export function prepareQueries(db: DatabaseSync): Queries {
       `SELECT user_id AS id, coalesce(name, user_id) AS name, place
        FROM reactions LEFT JOIN users ON users.id = reactions.user_id
        WHERE message = ? AND emoji = ? AND place > ? ORDER BY place LIMIT ?`,
+    ),
+    written: db.prepare(
+      `SELECT ${columns} FROM messages INDEXED BY messages_by_client_id
+       WHERE room = ?1 AND user_id = ?2 AND seq > ?3 AND deleted_at IS NULL
+         AND seq >= (SELECT first_seq FROM rooms WHERE num = ?1) ORDER BY seq LIMIT ?4`,
+    ),
+    roomId: db.prepare('SELECT id FROM rooms WHERE num = ?'),
+    nextWritten: db.prepare(
+      `SELECT num FROM rooms WHERE num > ?2 AND num <= ?2 + ${roomsLookedThrough} AND NOT (${goneRooms})
+         AND EXISTS (SELECT 1 FROM messages WHERE room = rooms.num AND user_id = ?1) ORDER BY num LIMIT 1`,
+    ),
+    lastRoom: db.prepare('SELECT coalesce(max(num), 0) AS num FROM rooms'),
+    reactionsBy: db.prepare(
+      `SELECT rooms.id AS room, messages.seq AS seq, emoji, message AS place
+       FROM reactions JOIN messages ON messages.num = message JOIN rooms ON rooms.num = messages.room
+       WHERE reactions.user_id = ?1 AND rooms.id NOT LIKE '${gone}%' AND (message, emoji) > (?2, ?3) ORDER BY message, emoji LIMIT ?4`,
     ),
     file: db.prepare(
       `SELECT ${fileColumns}, ${roomColumns} FROM files JOIN rooms ON rooms.num = files.room
@@ -219,6 +239,25 @@ export function prepareQueries(db: DatabaseSync): Queries {
       const message = statements.messageNum.get(room, seq)?.num as number | undefined;
       if (message === undefined) return null;
       return reactorsPage(statements.reactors.all(message, emoji, after, limit + 1), limit);
+    },
+    written({ user, from, limit }) {
+      const [num, seq] = placeFrom(from);
+      const room = statements.roomId.get(num)?.id as string | undefined;
+      const { messages, complete } =
+        room === undefined
+          ? { messages: [], complete: true }
+          : pageOf(statements.written.iterate(num, user, seq, limit + 1), room, limit);
+      if (!complete) return { messages, next: `${num} ${messages.at(-1)?.seq}` };
+      const next = statements.nextWritten.get(user, num)?.num;
+      if (next !== undefined) return { messages, next: `${next} 0` };
+      const end = num + roomsLookedThrough;
+      return end < (statements.lastRoom.get()?.num as number)
+        ? { messages, next: `${end} ${Number.MAX_SAFE_INTEGER}` }
+        : { messages };
+    },
+    reactionsBy({ user, from, limit }) {
+      const [place = '0', emoji = ''] = from.split(' ');
+      return ownReactionsPage(statements.reactionsBy.all(user, Number(place), emoji, limit + 1), limit);
     },
     file({ id, user }) {
       const row = statements.file.get(id);

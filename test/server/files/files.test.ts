@@ -2,12 +2,14 @@ import { existsSync, readdirSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { unzipSync } from 'fflate';
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type ChatClient, connectChat, newClientId } from '../../helpers/chat-client.ts';
 import { type ChatSite, startChatSite } from '../../helpers/chat-site.ts';
 import { download, origin, upload } from '../../helpers/files.ts';
 
+const apiKey = 'a-key-of-more-than-16-characters';
 let site: ChatSite;
 let folder: string;
 let annsCookie: string;
@@ -21,6 +23,7 @@ beforeAll(async () => {
     CHAT_FILES: `dir:${folder}`,
     CHAT_LIMIT_FILE: '1MB',
     CHAT_LIMIT_FILES_USER: '0',
+    CHAT_API_KEY: apiKey,
   });
   annsCookie = await site.session(1, 'Ann');
   bensCookie = await site.session(2, 'Ben');
@@ -279,4 +282,43 @@ test('of a deleted message and a deleted room no bytes are left; an edit exchang
   await expect.poll(stored).not.toContain(first.id);
   expect(existsSync(join(folder, 'incoming'))).toBe(true);
   expect(readdirSync(join(folder, 'incoming'))).toEqual([]);
+});
+
+test('all that is kept of a user is one archive: messages, reactions and files, and nobody else’s', async () => {
+  const room = await privateRoom();
+  const { file } = await upload(site.chat.url, annsCookie, 'a few words', { name: '../../Été.txt', room });
+  await send([{ id: file.id }], room, 'with a file');
+  await ben.request('room:join', { room });
+  const said = { room, text: 'of Ben', clientId: newClientId() };
+  const { message } = await ben.request('message:send', said);
+  await ann.request('message:react', { room, seq: message.seq, emoji: '👍', on: true });
+  const ask = (user: string, headers: Record<string, string> = { Authorization: `Bearer ${apiKey}` }) =>
+    fetch(`${site.chat.url}/api/users/${user}/export`, { headers });
+  const answer = await ask('1');
+  expect(answer.status).toBe(200);
+  expect(Object.fromEntries(answer.headers)).toMatchObject({
+    'content-type': 'application/zip',
+    'content-disposition': 'attachment; filename="chat-export.zip"',
+    'cache-control': 'no-store',
+  });
+  const files = unzipSync(new Uint8Array(await answer.arrayBuffer()));
+  const text = (name: string) => Buffer.from(files[name] ?? []).toString();
+  const lines = (name: string) =>
+    text(name)
+      .split('\n')
+      .slice(0, -1)
+      .map((line) => JSON.parse(line));
+  expect(JSON.parse(text('about.json'))).toMatchObject({
+    user: { id: '1', name: 'Ann' },
+    rooms: expect.arrayContaining([
+      { id: room, kind: 'private', name: 'Den', role: 'owner', readSeq: 1, notify: 'all' },
+    ]),
+  });
+  expect(text('messages.jsonl')).toContain('"text":"with a file"');
+  expect(text('messages.jsonl')).not.toContain('of Ben');
+  expect(lines('messages.jsonl').every(({ user }) => user.id === '1')).toBe(true);
+  expect(lines('reactions.jsonl')).toContainEqual({ room, seq: message.seq, emoji: '👍' });
+  expect(text(`files/${file.id}/${file.name}`)).toBe('a few words');
+  expect(Object.keys(files).every((name) => !name.includes('..'))).toBe(true);
+  expect([(await ask('never-seen')).status, (await ask('1', {})).status]).toEqual([404, 401]);
 });

@@ -1,0 +1,80 @@
+import { isMember, otherOf, type Reads } from '../history/history.ts';
+import type { Chat } from './chat.ts';
+import { notifyOf } from './summary.ts';
+
+/** Messages, and reactions, that are read at once. */
+const atOnce = 500;
+
+/** A file of what is kept of a user. */
+interface Part {
+  name: string;
+  bytes: AsyncIterable<string | Buffer>;
+}
+
+/**
+ * All that is kept of a user, for the user: who that is and in which rooms, what the user has written, with the files, and the
+ * reactions. Null for somebody who has neither connected nor been named.
+ * @param open the bytes of a file; null if it is gone
+ */
+export async function exported(
+  { history, directory }: Chat,
+  id: string,
+  open: (file: string) => Promise<AsyncIterable<Buffer> | null>,
+): Promise<AsyncIterable<Part> | null> {
+  const { user, memberships } = await history.read('user', { user: id });
+  const banned = directory.banOf(id);
+  if (user === null && banned === null) return null;
+  const about = {
+    user: { id, name: user?.name ?? id },
+    ...(user?.siteRole === undefined ? {} : { siteRole: user.siteRole }),
+    ...(banned === null ? {} : { banned }),
+    rooms: memberships.map(({ room, member }) => ({
+      id: room.id,
+      kind: room.kind,
+      ...(room.pair === undefined ? { name: room.name } : { with: otherOf(room.pair, id) }),
+      ...(isMember(member) ? { role: member.role } : {}),
+      readSeq: member.readSeq,
+      notify: notifyOf({ record: room }, member),
+    })),
+  };
+  const files: { id: string; name: string }[] = [];
+  async function* messages(): AsyncIterable<string> {
+    for (let from: string | undefined = ''; from !== undefined; ) {
+      const page: Reads['written']['out'] = await history.read('written', {
+        user: id,
+        from,
+        limit: atOnce,
+      });
+      for (const message of page.messages) files.push(...(message.files ?? []));
+      if (page.messages.length > 0) yield lines(page.messages);
+      from = page.next;
+    }
+  }
+  async function* reactions(): AsyncIterable<string> {
+    for (let from: string | undefined = ''; from !== undefined; ) {
+      const page: Reads['reactionsBy']['out'] = await history.read('reactionsBy', {
+        user: id,
+        from,
+        limit: atOnce,
+      });
+      if (page.reactions.length > 0) yield lines(page.reactions);
+      from = page.next;
+    }
+  }
+  return (async function* () {
+    yield { name: 'about.json', bytes: once(`${JSON.stringify(about, null, 2)}\n`) };
+    yield { name: 'messages.jsonl', bytes: messages() };
+    yield { name: 'reactions.jsonl', bytes: reactions() };
+    for (const { id: file, name } of files) {
+      const bytes = await open(file);
+      if (bytes !== null) yield { name: `files/${file}/${name}`, bytes };
+    }
+  })();
+}
+
+const lines = (values: readonly object[]): string =>
+  values.map((value) => `${JSON.stringify(value)}\n`).join('');
+
+async function* once(text: string): AsyncIterable<string> {
+  yield text;
+}

@@ -1,0 +1,52 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Readable } from 'node:stream';
+import { finished, pipeline } from 'node:stream/promises';
+import { securityHeaders } from './answer.ts';
+import { watchProgress } from './progress.ts';
+
+/** A file of an archive. */
+export interface Part {
+  name: string;
+  bytes: AsyncIterable<string | Buffer>;
+}
+
+/**
+ * Answers with an archive, of which no more is in memory than is on its way. A failure in the middle closes the
+ * connection, so that the client sees that the archive is cut.
+ * @throws Error if one of the parts fails
+ */
+export async function answerZip(
+  req: IncomingMessage,
+  res: ServerResponse,
+  name: string,
+  parts: AsyncIterable<Part>,
+): Promise<void> {
+  // Loaded here: most servers never need it.
+  const { ZipFile } = await import('yazl');
+  const zip = new ZipFile();
+  const left = new AbortController();
+  const add = async () => {
+    for await (const part of parts) {
+      const bytes = Readable.from(part.bytes, { objectMode: false });
+      zip.addReadStream(bytes, part.name, { mode: 0o100600 });
+      await finished(bytes, { signal: left.signal }).finally(() => bytes.destroy());
+    }
+    zip.end();
+  };
+  res.writeHead(200, {
+    ...securityHeaders,
+    'Content-Type': 'application/zip',
+    'Content-Disposition': `attachment; filename="${name}"`,
+    'Cache-Control': 'no-store',
+  });
+  const stopped = watchProgress(req, () => req.socket.bytesWritten);
+  const adding = add().catch((error: Error) => {
+    (zip.outputStream as Readable).destroy(error);
+    if (!left.signal.aborted) throw error;
+  });
+  // A client that goes away in the middle is no failure.
+  await pipeline(zip.outputStream, res).catch(() => res.destroy());
+  left.abort();
+  stopped();
+  await adding;
+}
