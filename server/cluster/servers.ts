@@ -4,6 +4,7 @@ import { RequestError } from '../errors.ts';
 import type { User } from '../events.ts';
 import { type Change, type History, isMember } from '../history/history.ts';
 import { Elsewhere } from './elsewhere.ts';
+import { GivenOrders } from './given-orders.ts';
 
 // Milliseconds.
 /** Who comes and goes within this time is told at once. */
@@ -21,8 +22,6 @@ const stoodStill = 3000;
  * is younger than the last own beat that was read before it: 5 s at most, while all is well.
  */
 const lapsesAfter = 10_000;
-/** How long an order waits for what the other servers answer. */
-const answersWithin = 1000;
 /**
  * Whom a dead server has told of is kept for so long. One that was not heard of, but lives, is asked again: it may have
  * read all the time (one that has not for an hour ends, see `Delivery`) and only could not write.
@@ -94,7 +93,7 @@ export class Servers implements OtherServers {
   #name = '';
   readonly #elsewhere: Elsewhere;
   readonly #known = new Map<string, Known>();
-  readonly #orders = new Map<string, { count: number; missing: Set<string>; done: () => void }>();
+  readonly #orders = new GivenOrders((server) => this.#isLate(server));
   /** Users whose state the others are still to be told. */
   readonly #changed = new Set<string>();
   #telling: Promise<void> | undefined;
@@ -178,36 +177,7 @@ export class Servers implements OtherServers {
   }
 
   orderOthers(user: string, order: Order): Promise<number> {
-    const id = randomUUID();
-    return new Promise((resolve, reject) => {
-      let timer: NodeJS.Timeout | undefined;
-      const end = () => {
-        clearTimeout(timer);
-        this.#orders.delete(id);
-      };
-      const waiting = {
-        count: 0,
-        missing: new Set<string>(),
-        done: () => {
-          end();
-          resolve(waiting.count);
-        },
-      };
-      this.#orders.set(id, waiting);
-      this.#tell({ is: 'order', id, user, order }).then(
-        () => {
-          if (!this.#orders.has(id)) return;
-          timer = setTimeout(() => {
-            for (const server of waiting.missing) this.#isLate(server);
-            waiting.done();
-          }, answersWithin);
-        },
-        (error: unknown) => {
-          end();
-          reject(error);
-        },
-      );
-    });
+    return this.#orders.give((id) => this.#tell({ is: 'order', id, user, order }));
   }
 
   /** What another server has said over the bus. */
@@ -309,18 +279,14 @@ export class Servers implements OtherServers {
         return;
       case 'order': {
         if (!own) return this.#obey(told);
-        const waiting = this.#orders.get(told.id);
-        if (waiting === undefined) return;
-        for (const [id, { alive, late }] of this.#known) if (alive && !late) waiting.missing.add(id);
-        if (waiting.missing.size === 0) waiting.done();
-        return;
+        const awaited = [...this.#known].filter(([, { alive, late }]) => alive && !late);
+        return this.#orders.told(
+          told.id,
+          awaited.map(([id]) => id),
+        );
       }
-      case 'done': {
-        const waiting = this.#orders.get(told.id);
-        if (waiting === undefined || !waiting.missing.delete(from)) return;
-        waiting.count += told.count;
-        if (waiting.missing.size === 0) waiting.done();
-      }
+      case 'done':
+        return this.#orders.answered(told.id, from, told.count);
     }
   }
 

@@ -1,0 +1,76 @@
+import { randomUUID } from 'node:crypto';
+
+/** How long an order waits for what the other servers answer, in milliseconds. */
+const answersWithin = 1000;
+
+interface Given {
+  /** On how many connections it was done so far. */
+  count: number;
+  /** The servers that have not answered. */
+  readonly missing: Set<string>;
+  done(): void;
+}
+
+/** The orders that this server has given to the others, until all have answered or their time is over. */
+export class GivenOrders {
+  readonly #orders = new Map<string, Given>();
+  readonly #onLate: (server: string) => void;
+
+  /** @param onLate called with each server that has not answered in time */
+  constructor(onLate: (server: string) => void) {
+    this.#onLate = onLate;
+  }
+
+  /**
+   * @param tell tells the others the order of that id
+   * @returns the sum of what they answer
+   * @throws what `tell` throws
+   */
+  give(tell: (id: string) => Promise<void>): Promise<number> {
+    const id = randomUUID();
+    return new Promise((resolve, reject) => {
+      let timer: NodeJS.Timeout | undefined;
+      const end = () => {
+        clearTimeout(timer);
+        this.#orders.delete(id);
+      };
+      const given: Given = {
+        count: 0,
+        missing: new Set(),
+        done() {
+          end();
+          resolve(this.count);
+        },
+      };
+      this.#orders.set(id, given);
+      tell(id).then(
+        () => {
+          if (!this.#orders.has(id)) return;
+          timer = setTimeout(() => {
+            for (const server of given.missing) this.#onLate(server);
+            given.done();
+          }, answersWithin);
+        },
+        (error: unknown) => {
+          end();
+          reject(error);
+        },
+      );
+    });
+  }
+
+  /** An order of this server has come back: these servers get it now, too. */
+  told(id: string, servers: Iterable<string>): void {
+    const given = this.#orders.get(id);
+    if (given === undefined) return;
+    for (const server of servers) given.missing.add(server);
+    if (given.missing.size === 0) given.done();
+  }
+
+  answered(id: string, server: string, count: number): void {
+    const given = this.#orders.get(id);
+    if (given?.missing.delete(server) !== true) return;
+    given.count += count;
+    if (given.missing.size === 0) given.done();
+  }
+}
