@@ -14,7 +14,7 @@ export interface ChatListener {
   hide(): void;
   state(state: ConnectionState): void;
   /** A new message of somebody else, in whichever room. */
-  message(room: Room, message: Pick<Message, 'user' | 'text' | 'seq'>): void;
+  message(room: Room, message: Pick<Message, 'user' | 'text' | 'seq' | 'mentions'>): void;
   unsent(item: Pending): void;
   loaded(count: number): void;
   /** A room was taken from the user, who may have been reading it. */

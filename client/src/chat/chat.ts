@@ -23,7 +23,7 @@ import {
   type ServerEvents,
 } from '../connection/connection-state.ts';
 import { Tasks } from '../connection/tasks.ts';
-import type { Pending } from '../store/entries.ts';
+import type { NewMention, Pending } from '../store/entries.ts';
 import type { Room } from '../store/room.ts';
 import type { ChatListener, RoomRemoval } from './chat-listener.ts';
 import { openOutbox, type Pause } from './delivery.ts';
@@ -57,6 +57,8 @@ export interface Follower {
   /** It is new, or another than before. */
   message?(message: Message): void;
   reacted?(room: Room, reacted: MessageReacted): void;
+  /** In a room that no page of this user shows. */
+  mentioned?(room: Room, message: Message): void;
   /** It is listed now, or one is a member of it now. */
   added?(room: Room): void;
   /** Here or elsewhere. */
@@ -244,9 +246,9 @@ export class Chat implements ConnectionListener {
   }
 
   /** False when there is no room for it in the browser's storage. */
-  send(text: string, replyTo?: number): boolean {
+  send(text: string, replyTo?: number, mentions?: readonly NewMention[]): boolean {
     const room = this.current;
-    if (room === undefined || this.outbox?.add(room.id, text, replyTo) !== true) return false;
+    if (room === undefined || this.outbox?.add(room.id, text, replyTo, mentions) !== true) return false;
     this.ownTyping.stop();
     room.newFrom = undefined;
     room.timeline.toEnd();
@@ -254,8 +256,12 @@ export class Chat implements ConnectionListener {
   }
 
   /** `rev`: of the message as it was seen. `conflict` carries the message as it is now. */
-  async edit({ room, seq, rev }: Pick<Message, 'room' | 'seq' | 'rev'>, text: string): Promise<void> {
-    const answer = await this.connection.request('message:edit', { room, seq, text, rev });
+  async edit(
+    { room, seq, rev }: Pick<Message, 'room' | 'seq' | 'rev'>,
+    text: string,
+    mentions: NewMention[] = [],
+  ): Promise<void> {
+    const answer = await this.connection.request('message:edit', { room, seq, text, rev, mentions });
     this.#acknowledged(answer.message);
   }
 
@@ -430,8 +436,13 @@ export class Chat implements ConnectionListener {
       for (const follower of this.followers) follower.typing?.(change);
     },
     'read:changed': (read) => this.#read(read),
-    // The room list has no place for it yet.
-    mention: () => {},
+    mention: ({ message }) => {
+      const room = this.rooms.get(message.room);
+      if (room === undefined) return;
+      room.summary = { ...room.summary, mentions: room.summary.mentions + 1 };
+      for (const follower of this.followers) follower.mentioned?.(room, message);
+      this.#listener.changed();
+    },
     'blocked:changed': (change) => {
       for (const follower of this.followers) follower.blocked?.(change);
     },

@@ -1,5 +1,5 @@
 import type { Message } from '../../../server/events.ts';
-import type { Connection } from '../connection/connection.ts';
+import type { Connection, RequestOf } from '../connection/connection.ts';
 import { RequestError } from '../connection/connection-state.ts';
 import type { Pending } from '../store/entries.ts';
 import type { Room } from '../store/room.ts';
@@ -26,12 +26,11 @@ interface Surroundings {
 /** The outbox of one user, sending over the connection into the rooms that are joined. */
 export function openOutbox(store: Store, alone: Alone, around: Surroundings): Outbox {
   const { connection, sync, rooms } = around;
-  const send = async ({ room, text, clientId, replyTo }: Pending): Promise<Message> => {
+  const send = async ({ sentAt: _, failed: _failed, ...payload }: Pending): Promise<Message> => {
     try {
-      const payload = { room, text, clientId, ...(replyTo === undefined ? {} : { replyTo }) };
-      return (await connection.request('message:send', payload)).message;
+      return (await connection.request('message:send', payload as RequestOf<'message:send'>)).message;
     } catch (error) {
-      const state = rooms.get(room);
+      const state = rooms.get(payload.room);
       if (state !== undefined && error instanceof RequestError && error.code === 'not_joined') {
         state.joined = false;
         void sync.join(state);

@@ -1,4 +1,5 @@
 import type { Message } from '../../../server/events.ts';
+import { mentions } from '../store/mentions.ts';
 import type { Room } from '../store/room.ts';
 import { plain } from '../text/format.ts';
 import type { Chat, Follower } from './chat.ts';
@@ -81,9 +82,18 @@ export class Notifications implements Follower {
     if (document.hasFocus()) this.#focused();
   }
 
-  arrived(room: Room, message: Pick<Message, 'user' | 'text' | 'seq'>): void {
-    if (document.hasFocus() || room.summary.notify !== 'all' || notificationState(this.#chat) !== 'on')
-      return;
+  arrived(room: Room, message: Pick<Message, 'user' | 'text' | 'seq' | 'mentions'>): void {
+    const { notify } = room.summary;
+    if (notify === 'all' || (notify === 'mentions' && mentions(message, this.#chat.me?.id)))
+      this.#notify(room, message);
+  }
+
+  mentioned(room: Room, message: Message): void {
+    if (!room.muted) this.#notify(room, message);
+  }
+
+  #notify(room: Room, message: Pick<Message, 'user' | 'text' | 'seq'>): void {
+    if (document.hasFocus() || notificationState(this.#chat) !== 'on') return;
     const name = `${this.#name} ${room.id} ${message.seq}`;
     const cleared = this.#cleared;
     void navigator.locks.request(name, { ifAvailable: true }, async (lock) => {

@@ -1,5 +1,5 @@
 import type { Message } from '../../../server/events.ts';
-import type { Pending } from '../store/entries.ts';
+import type { NewMention, Pending } from '../store/entries.ts';
 import type { Store } from './storage.ts';
 
 /** The same message again would be refused again: only the user can decide. */
@@ -66,10 +66,17 @@ export class Outbox {
   }
 
   /** False when the browser's storage is full: nothing was taken over then. */
-  add(room: string, text: string, replyTo?: number): boolean {
+  add(room: string, text: string, replyTo?: number, mentions: readonly NewMention[] = []): boolean {
     // Two messages of the same millisecond, or a clock set back, keep their order.
     const sentAt = Math.max(Date.now(), (this.list(room).at(-1)?.sentAt ?? 0) + 1);
-    const item = { clientId: newId(), room, text, sentAt, ...(replyTo === undefined ? {} : { replyTo }) };
+    const item = {
+      clientId: newId(),
+      room,
+      text,
+      sentAt,
+      ...(replyTo === undefined ? {} : { replyTo }),
+      ...(mentions.length === 0 ? {} : { mentions }),
+    };
     return this.#put(item);
   }
 

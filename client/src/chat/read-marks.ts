@@ -40,6 +40,7 @@ export class ReadMarks {
         seq: room.summary.readSeq,
       });
       room.marked = Math.max(room.marked, summary.readSeq);
+      room.summary = { ...room.summary, mentions: summary.mentions };
     } catch (error) {
       if (!(error instanceof RequestError)) throw error;
       // Over the next connection it is tried again; what the server refuses for another cause stays as it is.

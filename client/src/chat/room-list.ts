@@ -61,7 +61,11 @@ export class RoomList {
   /** Sums over one's own rooms, but for muted ones. */
   get totals(): Totals {
     let { unread, mentions } = this.#unlisted;
-    for (const room of this.byId.values()) if (!room.muted) unread += room.unread;
+    for (const room of this.byId.values()) {
+      if (room.muted) continue;
+      unread += room.unread;
+      mentions += room.mentions;
+    }
     return { unread, mentions };
   }
 
@@ -77,8 +81,9 @@ export class RoomList {
     this.#next = more ? undefined : null;
     this.whole = !more;
     // What was read here and not told to the server yet is in both sums.
-    const listed = rooms.reduce((sum, { unread, notify }) => sum + (notify === 'none' ? 0 : unread), 0);
-    this.#unlisted = { ...totals, unread: more ? Math.max(0, totals.unread - listed) : 0 };
+    const rest = (of: keyof Totals) =>
+      rooms.reduce((sum, room) => sum - (room.notify === 'none' ? 0 : room[of]), totals[of]);
+    this.#unlisted = { unread: Math.max(0, rest('unread')), mentions: Math.max(0, rest('mentions')) };
     void this.#rest(more, missing);
   }
 

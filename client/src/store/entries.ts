@@ -1,5 +1,12 @@
 import type { Message, User } from '../../../server/events.ts';
 
+/** Whom a text names where, in characters of it. */
+export interface NewMention {
+  readonly user: string;
+  readonly start: number;
+  readonly length: number;
+}
+
 /** A message of one's own that is not known to be stored. */
 export interface Pending {
   readonly clientId: string;
@@ -7,6 +14,7 @@ export interface Pending {
   readonly text: string;
   readonly sentAt: number;
   readonly replyTo?: number;
+  readonly mentions?: readonly NewMention[];
   /** Absent: to be sent. The code of the refusal otherwise. */
   readonly failed?: string;
 }

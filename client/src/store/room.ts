@@ -49,6 +49,11 @@ export class Room {
     return member ? Math.max(0, lastSeq - Math.max(readSeq, firstSeq - 1)) : 0;
   }
 
+  /** Unread messages that mention one. */
+  get mentions(): number {
+    return Math.min(this.summary.mentions, this.unread);
+  }
+
   /** Counts neither in the page's title nor in any other sum. */
   get muted(): boolean {
     return this.summary.notify === 'none';
@@ -108,7 +113,15 @@ export class Room {
   /** One is no member any more, but may join again. */
   left(): void {
     const { role: _role, ...summary } = this.summary;
-    this.summary = { ...summary, member: false, may: ['send'], unread: 0, readSeq: 0, notify: 'mentions' };
+    this.summary = {
+      ...summary,
+      member: false,
+      may: ['send'],
+      unread: 0,
+      mentions: 0,
+      readSeq: 0,
+      notify: 'mentions',
+    };
     this.marked = 0;
     this.joined = false;
     this.newFrom = undefined;

@@ -87,6 +87,8 @@ export class AppView {
       profileUrl: (user) => this.#profileUrl(user),
       clash: (...of) => this.#rest.panels?.clashStrip(...of, this.#context),
       typing: (room) => this.#rest.typing?.draw(room, strings),
+      named: (entry) => this.#rest.panels?.named(entry, chat.me?.id),
+      mentions: (...of) => this.#rest.suggest?.mentions(...of),
       reactions: (entry) => this.#rest.panels?.reactions(entry, this.#context, open),
       noRooms: () => {
         const { NoRooms } = this.#rest.panels ?? {};
@@ -205,9 +207,9 @@ export class AppView {
     this.#left = undefined;
   }
 
-  message(room: Room, message: Pick<Message, 'user' | 'text' | 'seq'>): void {
+  message(room: Room, message: Pick<Message, 'user' | 'text' | 'seq' | 'mentions'>): void {
     this.#rest.notifications?.arrived(room, message);
-    if (room === this.#context.chat.current) this.#rest.speaker?.message(message.user.name, message.text);
+    if (room === this.#context.chat.current) this.#rest.speaker?.message(message);
     else this.#rest.speaker?.elsewhere(room.summary.name);
   }
 
@@ -319,6 +321,7 @@ export class AppView {
           {this.#layer?.()}
           {this.#dialog?.()}
           {this.#rest.formatBar?.draw()}
+          {this.#rest.suggest?.draw()}
           {this.#rest.tooltip?.draw()}
         </div>
         {this.#toasts.draw()}

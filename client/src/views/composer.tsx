@@ -231,11 +231,12 @@ export class Composer extends Component<Props> {
   async #save(edit: Edit): Promise<void> {
     const { context, room } = this.props;
     const { chat, strings, toast, draw } = context;
+    const text = cleaned(edit.text);
     const rev = typeof edit.clash === 'object' ? edit.clash.rev : edit.rev;
     this.#saving = true;
     draw();
     try {
-      await chat.edit({ room: room.id, seq: edit.seq, rev }, cleaned(edit.text));
+      await chat.edit({ room: room.id, seq: edit.seq, rev }, text, context.mentions(room, text, edit.seq));
       if (this.#edit === edit) this.#edit = undefined;
     } catch (error) {
       const { code, current } = error instanceof RequestError ? error : {};
@@ -258,14 +259,16 @@ export class Composer extends Component<Props> {
   }
 
   #submit(): void {
-    const { chat, strings, toast, draw } = this.props.context;
-    const text = this.#shown;
+    const { room, context } = this.props;
+    const { chat, strings, toast, draw } = context;
+    const text = cleaned(this.#shown);
     const edit = this.#edit;
     if (blank(text) || codePoints(text) > chat.limit || this.#saving) return;
     if (edit !== undefined && edit.clash !== 'deleted') return void this.#save(edit);
     // A reply belongs to the draft, which waits.
     const replyTo = edit === undefined ? this.#reply.replyTo : undefined;
-    if (!chat.send(cleaned(text), replyTo)) return toast(strings.text('error.other'), 'bad');
+    if (!chat.send(text, replyTo, context.mentions(room, text, edit?.seq)))
+      return toast(strings.text('error.other'), 'bad');
     // What was deleted while it was edited goes as a new message, and the draft is still there.
     if (edit === undefined) {
       this.#text = '';

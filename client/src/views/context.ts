@@ -1,9 +1,10 @@
 import type { ComponentChildren } from 'preact';
 import type { Message, User } from '../../../server/events.ts';
 import type { Chat } from '../chat/chat.ts';
-import type { Entry } from '../store/entries.ts';
+import type { Entry, NewMention } from '../store/entries.ts';
 import type { Room } from '../store/room.ts';
 import type { Strings } from '../strings/strings.ts';
+import type { Say } from './formatted.tsx';
 
 /** What a dialog is about. */
 export type DialogRequest =
@@ -16,6 +17,16 @@ export type DialogRequest =
   | { readonly kind: 'remove'; readonly room: Room; readonly user: User }
   | { readonly kind: 'delete'; readonly message: Message }
   | { readonly kind: 'select'; readonly text: string };
+
+/** A message that mentions somebody, with the names of now. */
+export interface Named {
+  readonly text: string;
+  /** The text with a sign in place of each mention, and how that is shown. */
+  readonly marked: string;
+  readonly say: Say;
+  /** Somebody else mentions the reader. */
+  readonly toMe: boolean;
+}
 
 /** What is done with a message in the composer. */
 export interface Writing {
@@ -70,6 +81,10 @@ export interface Context {
   clash(clash: Clash, use: (text: string, rev: number) => void, cancel: () => void): ComponentChildren;
   /** The row of reactions under a message; its code comes later. */
   reactions(entry: Entry): ComponentChildren;
+  /** Whom a message mentions; its code comes later. */
+  named(entry: Entry): Named | undefined;
+  /** Whom a text mentions that is written into a room, or in place of that message. */
+  mentions(room: Room, text: string, seq?: number): NewMention[] | undefined;
   /** Who is typing in a room; its code comes later. */
   typing(room: Room): ComponentChildren;
   /** Opens a dialog. */

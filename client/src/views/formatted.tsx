@@ -1,18 +1,22 @@
 import type { ComponentChildren } from 'preact';
 import { type Block, blocks, type Inline } from '../text/format.ts';
 
+/** Says how a piece of text is shown; `code`: as words alone. */
+export type Say = (text: string, code?: boolean) => ComponentChildren;
+
 /** A message's text as elements; `end` follows its last word. */
-export function formatted(text: string, end: ComponentChildren) {
+export function formatted(text: string, end: ComponentChildren, say: Say = (piece) => piece) {
   const all = blocks(text);
-  return all.map((block, n) => shown(block, n, n === all.length - 1 ? end : undefined));
+  return all.map((block, n) => shown(block, n, n === all.length - 1 ? end : undefined, say));
 }
 
-function shown(block: Block, key: number, end: ComponentChildren) {
+function shown(block: Block, key: number, end: ComponentChildren, say: Say) {
+  const inlines = (pieces: readonly Inline[]) => pieces.map((piece) => inline(piece, say));
   if (block.kind === 'code') {
     return [
       // biome-ignore lint/a11y/noNoninteractiveTabindex: what is cut off at its end is reached by keyboard, too.
       <pre class="code" tabIndex={0} key={key}>
-        <code>{block.text}</code>
+        <code>{say(block.text, true)}</code>
       </pre>,
       end && (
         <p class="text" key="end">
@@ -24,7 +28,7 @@ function shown(block: Block, key: number, end: ComponentChildren) {
   if (block.kind !== 'list') {
     return (
       <p class={block.kind === 'quote' ? 'text q' : 'text'} key={key}>
-        {block.inline.map(inline)}
+        {inlines(block.inline)}
         {end}
       </p>
     );
@@ -34,7 +38,7 @@ function shown(block: Block, key: number, end: ComponentChildren) {
     <List class="text" start={block.start} key={key}>
       {block.items.map((item, n) => (
         <li key={n}>
-          {item.map(inline)}
+          {inlines(item)}
           {n === block.items.length - 1 && end}
         </li>
       ))}
@@ -42,11 +46,11 @@ function shown(block: Block, key: number, end: ComponentChildren) {
   );
 }
 
-function inline(piece: Inline): ComponentChildren {
-  if (typeof piece === 'string') return piece;
-  if ('code' in piece) return <code>{piece.code}</code>;
+function inline(piece: Inline, say: Say): ComponentChildren {
+  if (typeof piece === 'string') return say(piece);
+  if ('code' in piece) return <code>{say(piece.code, true)}</code>;
   if ('mark' in piece) {
-    const inside = piece.inline.map(inline);
+    const inside = piece.inline.map((one) => inline(one, say));
     return piece.mark === 'strong' ? <strong>{inside}</strong> : <em>{inside}</em>;
   }
   return (
@@ -57,7 +61,7 @@ function inline(piece: Inline): ComponentChildren {
       title={piece.host}
       tabIndex={-1}
     >
-      {piece.text}
+      {say(piece.text, true)}
     </a>
   );
 }

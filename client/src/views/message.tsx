@@ -5,7 +5,7 @@ import type { Texts } from '../strings/language-texts.ts';
 import type { Strings } from '../strings/strings.ts';
 import { onlyEmoji } from '../text/emoji.ts';
 import { plain } from '../text/format.ts';
-import type { Context } from './context.ts';
+import type { Context, Named } from './context.ts';
 import { formatted } from './formatted.tsx';
 import { Icon } from './icon.tsx';
 
@@ -109,12 +109,15 @@ export class Message extends Component<Props> {
     const { context, entry, own, state, quoted, setSize, flash } = this.props;
     const { strings } = context;
     const { message, user, replyTo } = entry;
+    // Its code comes with the other texts, with which all messages are drawn again.
+    const named = message?.mentions && context.named(entry);
     this.#stale = false;
     const gone = message?.deletedAt !== undefined;
     const classes = ['msg'];
     if (gone) classes.push('gone');
     else if (onlyEmoji(entry.text) && replyTo === undefined) classes.push('emoji');
     if (state === 'failed' || state === 'conflict') classes.push('failed');
+    if (named?.toMe) classes.push('tome');
     if (flash) classes.push('flash');
     return (
       <article
@@ -124,7 +127,7 @@ export class Message extends Component<Props> {
         aria-label={strings.text('msg.name', {
           name: own ? strings.text('msg.you') : user.name,
           time: strings.time(entry.sentAt),
-          text: gone ? this.#gone() : `${plain(entry.text)}${this.#edited()}`,
+          text: gone ? this.#gone() : `${plain(named?.text ?? entry.text)}${this.#edited()}`,
         })}
         aria-posinset={message?.seq}
         aria-setsize={message === undefined ? undefined : setSize}
@@ -132,24 +135,23 @@ export class Message extends Component<Props> {
       >
         <div class="bubble" part={own ? 'bubble bubble-own' : 'bubble'}>
           {!gone && replyTo !== undefined && this.#quote(replyTo, quoted)}
-          {gone ? <p class="text">{this.#gone()}</p> : this.#words()}
+          {gone ? <p class="text">{this.#gone()}</p> : this.#words(named)}
         </div>
         {message !== undefined && !gone && this.#tools()}
-        {/* Its code comes with the other texts, with which all messages are drawn again. */}
         {message?.reactions && context.reactions(entry)}
         {state !== undefined && this.#state(state)}
       </article>
     );
   }
 
-  #words() {
+  #words(named: Named | undefined) {
     const { entry, context } = this.props;
     const edited = entry.message?.editedAt !== undefined && (
       <span class="edited" data-tip={this.#editedAt(entry.message.editedAt)}>
         {context.strings.text('msg.edited')}
       </span>
     );
-    const text = formatted(entry.text, edited);
+    const text = formatted(named?.marked ?? entry.text, edited, named?.say);
     if (!mayBeLong(entry.text)) return text;
     return (
       <>

@@ -13,6 +13,7 @@ export class Rest {
   tooltip: Equipment['tooltip'] | undefined;
   speaker: Equipment['speaker'] | undefined;
   formatBar: Equipment['formatBar'] | undefined;
+  suggest: Equipment['suggest'] | undefined;
   search: Equipment['search'] | undefined;
   notifications: Equipment['notifications'] | undefined;
   typing: Equipment['typing'] | undefined;

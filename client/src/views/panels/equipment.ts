@@ -5,6 +5,7 @@ import { hintAtScripts } from './hints.ts';
 import { RoomNews } from './room-news.ts';
 import { SearchPane } from './search-pane.tsx';
 import { Speaker } from './speaker.tsx';
+import { Suggest } from './suggest.tsx';
 import { Tooltip } from './tooltip.tsx';
 import { listenToMessages, type Messages } from './touch-and-keys.ts';
 import { OthersTyping } from './typing.tsx';
@@ -20,6 +21,7 @@ export interface Equipment {
   readonly tooltip: Tooltip;
   readonly speaker: Speaker;
   readonly formatBar: FormatBar;
+  readonly suggest: Suggest;
   readonly search: SearchPane;
   readonly notifications: Notifications;
   readonly typing: OthersTyping;
@@ -41,11 +43,14 @@ export function equip(
   chat.followers.add(notifications);
   const typing = new OthersTyping(changed);
   chat.followers.add(typing);
+  const suggest = new Suggest(context, root, signal);
+  chat.followers.add(suggest);
   void hintAtScripts();
   return {
     tooltip,
     speaker,
     formatBar: new FormatBar(context, root, signal),
+    suggest,
     search: new SearchPane(context, messages.jump, speaker),
     notifications,
     typing,

@@ -106,7 +106,8 @@ const fieldOf = ({ value, selectionStart, selectionEnd }: HTMLTextAreaElement): 
   end: selectionEnd,
 });
 
-function apply({ from, to, text, start, end }: Change, field: HTMLTextAreaElement): void {
+/** Changes what is in a field as if it were typed. */
+export function apply({ from, to, text, start, end }: Change, field: HTMLTextAreaElement): void {
   field.setSelectionRange(from, to);
   // The only way that can be undone by the keys for it.
   const done = document.execCommand(text === '' ? 'delete' : 'insertText', false, text);

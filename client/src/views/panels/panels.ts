@@ -12,6 +12,7 @@ export { clashStrip } from './clash.tsx';
 export { equip } from './equipment.ts';
 export { firstRun } from './first-run.tsx';
 export { hintAt, hintAtUnknownRoom } from './hints.ts';
+export { named } from './named.tsx';
 export { NoRooms } from './no-rooms.tsx';
 export { People } from './people.tsx';
 export { react } from './react.ts';

@@ -1,6 +1,7 @@
-import type { MessageReacted } from '../../../../server/events.ts';
+import type { Message, MessageReacted } from '../../../../server/events.ts';
 import type { Chat } from '../../chat/chat.ts';
 import type { ConnectionState } from '../../connection/connection-state.ts';
+import { mentions } from '../../store/mentions.ts';
 import type { Room } from '../../store/room.ts';
 import type { Strings } from '../../strings/strings.ts';
 import { causes } from '../banner.tsx';
@@ -47,12 +48,13 @@ export class Speaker {
   }
 
   /** A message in the room that is open: read out, or only counted when many come at once. */
-  message(name: string, text: string): void {
+  message({ user: { name }, text, mentions: named }: Pick<Message, 'user' | 'text' | 'mentions'>): void {
+    if (mentions({ ...(named && { mentions: named }) }, this.#chat.me?.id))
+      return this.alert(this.#strings.text('say.mention', { name, text: shortened(text) }));
     const now = Date.now();
     this.#recent = [...this.#recent.filter((at) => now - at < BURST_MS), now];
     if (this.#recent.length <= 3 && this.#burst === undefined) {
-      const short = text.length > LONGEST ? `${text.slice(0, LONGEST).toWellFormed()}…` : text;
-      this.say(this.#strings.text('say.message', { name, text: short }));
+      this.say(this.#strings.text('say.message', { name, text: shortened(text) }));
       return;
     }
     this.#unspoken++;
@@ -133,6 +135,9 @@ export class Speaker {
     this.#assertive = undefined;
   }
 }
+
+const shortened = (text: string) =>
+  text.length > LONGEST ? `${text.slice(0, LONGEST).toWellFormed()}…` : text;
 
 interface Said {
   readonly text: string;

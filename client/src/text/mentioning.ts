@@ -1,0 +1,48 @@
+import type { NewMention } from '../store/entries.ts';
+
+/** Somebody who was chosen from the list: `label` is what stands in the text for it. */
+export interface Pick {
+  readonly user: string;
+  readonly label: string;
+}
+
+/** A name that is looked for is no longer than this. */
+const LONGEST = 40;
+const WORD = /[\p{L}\p{N}]/u;
+
+/** The `@` whose name is being typed, and as much of it as stands before the caret; undefined without one. */
+export function asked(text: string, caret: number): { at: number; query: string } | undefined {
+  const before = text.slice(Math.max(0, caret - LONGEST - 2), caret);
+  const found = /(?<=^|\s)@([^@\n]*)$/u.exec(before);
+  if (found === null) return undefined;
+  const at = caret - before.length + found.index;
+  // What is cut off at the start may be the end of a word.
+  if (at > 0 && !/\s/u.test(text[at - 1] ?? '')) return undefined;
+  return { at, query: found[1] ?? '' };
+}
+
+/**
+ * Those who were chosen and still stand in the text, by their places. Of two with one name each stands for the next place;
+ * a name that was typed by hand mentions nobody.
+ */
+export function mentionsIn(text: string, picks: readonly Pick[], most = 20): NewMention[] {
+  const left = [...picks];
+  const found: NewMention[] = [];
+  let characters = 0;
+  for (let at = 0; at < text.length && found.length < most; ) {
+    const next = left
+      .filter(({ label }) => text.startsWith(label, at) && !WORD.test(text[at + label.length] ?? ''))
+      .sort((a, b) => b.label.length - a.label.length)[0];
+    if (next === undefined) {
+      at += (text.codePointAt(at) ?? 0) > 0xffff ? 2 : 1;
+      characters++;
+      continue;
+    }
+    left.splice(left.indexOf(next), 1);
+    const length = [...next.label].length;
+    found.push({ user: next.user, start: characters, length });
+    at += next.label.length;
+    characters += length;
+  }
+  return found;
+}

@@ -1,0 +1,43 @@
+import type { Entry } from '../../store/entries.ts';
+import { EVERYBODY, mentions } from '../../store/mentions.ts';
+import type { Named } from '../context.ts';
+
+/** Stand for the mentions while the text is parsed: signs that Unicode gives to nobody. A message has 20 at most. */
+const SIGNS = /([\ufdd0-\ufdef])/u;
+const FIRST = 0xfdd0;
+
+/** A message that mentions somebody, with the names of now. Undefined where its text has such signs itself. */
+export function named({ message, text, user }: Entry, me: string | undefined): Named | undefined {
+  const all = message?.mentions ?? [];
+  if (SIGNS.test(text)) return undefined;
+  const characters = [...text];
+  let done = 0;
+  let marked = '';
+  const names = all.map(({ user: { id, name }, start, length }, n) => {
+    const typed = characters.slice(start, start + length).join('');
+    marked += characters.slice(done, start).join('') + String.fromCharCode(FIRST + n);
+    done = start + length;
+    return { id, words: id === EVERYBODY ? typed : `${typed.startsWith('@') ? '@' : ''}${name}` };
+  });
+  marked += characters.slice(done).join('');
+  const words = (piece: string) =>
+    piece.replace(new RegExp(SIGNS, 'gu'), (sign) => names[sign.charCodeAt(0) - FIRST]?.words ?? '');
+  return {
+    text: words(marked),
+    marked,
+    toMe: user.id !== me && message !== undefined && mentions(message, me),
+    say(piece, code) {
+      if (code === true || !SIGNS.test(piece)) return words(piece);
+      return piece.split(SIGNS).map((part, n) => {
+        const one = n % 2 === 1 ? names[part.charCodeAt(0) - FIRST] : undefined;
+        if (one === undefined) return part;
+        const you = one.id === me || one.id === EVERYBODY;
+        return (
+          <bdi class={you ? 'mention you' : 'mention'} key={n}>
+            {one.words}
+          </bdi>
+        );
+      });
+    },
+  };
+}

@@ -1,0 +1,69 @@
+import { describe, expect, test } from 'vitest';
+import { asked, mentionsIn } from '../../client/src/text/mentioning.ts';
+import { named } from '../../client/src/views/panels/named.tsx';
+import type { Message } from '../../server/events.ts';
+
+describe('the @ for which people are listed', () => {
+  test.each<[text: string, query: string | undefined]>([
+    ['@', ''],
+    ['@bo', 'bo'],
+    ['hello @Bob Ke', 'Bob Ke'],
+    ['one\n@two', 'two'],
+    ['mail bob@example.org', undefined],
+    ['@bob\n', undefined],
+    ['@one @', ''],
+    [`@${'x'.repeat(60)}`, undefined],
+    [`${'x'.repeat(41)}@b`, undefined],
+    ['', undefined],
+  ])('%j', (text, query) => {
+    expect(asked(text, text.length)?.query).toBe(query);
+  });
+
+  test('stands before the caret', () => {
+    expect(asked('a @bob c', 5)).toEqual({ at: 2, query: 'bo' });
+  });
+});
+
+describe('whom a text mentions', () => {
+  const bob = { user: '2', label: '@Bob' };
+  const bobby = { user: '3', label: '@Bobby' };
+
+  test('in characters, by their places, whatever was chosen first', () => {
+    expect(mentionsIn('👋🏽 @Bobby, @Bob', [bob, bobby])).toEqual([
+      { user: '3', start: 3, length: 6 },
+      { user: '2', start: 11, length: 4 },
+    ]);
+  });
+
+  test('nobody who is no longer in it, is part of a word, or was typed by hand', () => {
+    expect(mentionsIn('@Bob', [])).toEqual([]);
+    expect(mentionsIn('@Bobs', [bob])).toEqual([]);
+    expect(mentionsIn('hello', [bob])).toEqual([]);
+    expect(mentionsIn('@Bob and @Bob', [bob])).toHaveLength(1);
+  });
+
+  test('of two with one name each, in the order in which they were chosen', () => {
+    expect(mentionsIn('@Bob @Bob', [bob, { ...bob, user: '9' }]).map(({ user }) => user)).toEqual(['2', '9']);
+  });
+
+  test('twenty at most', () => {
+    expect(mentionsIn('@Bob '.repeat(30), Array(30).fill(bob))).toHaveLength(20);
+  });
+});
+
+test('a mention is shown with the name of now, also within other formats; as code it is words', () => {
+  const message = (text: string, mentions: Message['mentions'] = []) => {
+    const user = { id: '2', name: 'Bob' };
+    const stored = { id: 'm', room: 'r', seq: 1, rev: 1, clientId: 'c', user, text, sentAt: 0, mentions };
+    return named({ key: 'k', user, text, sentAt: 0, message: stored }, '1');
+  };
+  const alice = { user: { id: '1', name: 'Alicia' }, start: 3, length: 6 };
+  const all = { user: { id: '*', name: '*' }, start: 13, length: 5 };
+  const shown = message('👋🏽 @Alice and @room', [alice, all]);
+  expect(shown).toMatchObject({ text: '👋🏽 @Alicia and @room', toMe: true });
+  expect(shown?.say(shown.marked, true)).toBe('👋🏽 @Alicia and @room');
+  expect(shown?.say('nothing')).toBe('nothing');
+  expect(message('x @Carol', [{ user: { id: '3', name: 'C' }, start: 2, length: 6 }])?.toMe).toBe(false);
+  // What might be taken for a mention shows the text as it is.
+  expect(message('\ufdd0 @Alice', [{ ...alice, start: 2 }])).toBeUndefined();
+});

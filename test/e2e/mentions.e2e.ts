@@ -1,0 +1,71 @@
+import { privateRoom } from './as-user.ts';
+import { expect, test } from './fixtures.ts';
+
+test('who is chosen from the list is mentioned; a name typed by hand mentions nobody', async ({
+  alice,
+  bob,
+  site,
+}) => {
+  await privateRoom(site, 'alice', 'market', ['2']);
+  await alice.open('market');
+  await bob.open('market');
+  const list = alice.page.getByRole('listbox', { name: 'People to mention' });
+  const mention = (person: typeof alice) => person.messages.last().locator('.mention');
+
+  await alice.field.focus();
+  await alice.page.keyboard.type('mail a@b and @');
+  await expect(list.getByRole('option')).toHaveText([/Bob/, /@room.*all 2 members/]);
+  await expect(list.getByRole('option', { selected: true })).toHaveText(/Bob/);
+  await expect(alice.field).toBeFocused();
+  await alice.page.keyboard.press('ArrowDown');
+  await expect(list.getByRole('option', { selected: true })).toHaveText(/@room/);
+  // Closed by hand, it opens no second time for the same sign.
+  await alice.page.keyboard.press('Escape');
+  await expect(list).toHaveCount(0);
+  await alice.page.keyboard.type('b');
+  await expect(list).toHaveCount(0);
+  await alice.field.fill('');
+
+  await alice.page.keyboard.type('👋🏽 @ob');
+  await expect(list.getByRole('option')).toHaveText([/Bob/]);
+  await alice.page.keyboard.press('Enter');
+  await expect(alice.field).toHaveValue('👋🏽 @Bob ');
+  await alice.page.keyboard.type('has **the** plan');
+  await alice.page.keyboard.press('Enter');
+  await expect(mention(alice)).toHaveText('@Bob');
+  await expect(mention(alice)).not.toHaveClass(/you/);
+  await expect(mention(bob)).toHaveClass('mention you');
+  await expect(bob.messages.last()).toHaveClass(/tome/);
+  await expect(bob.messages.last()).toHaveAccessibleName(/@Bob has the plan/);
+  await expect(bob.page.getByRole('alert').filter({ hasText: 'Alice mentions you' })).toBeAttached();
+
+  await alice.page.keyboard.type('@Bob by hand');
+  await alice.page.keyboard.press('Escape');
+  await alice.page.keyboard.press('Enter');
+  await expect(bob.messages.last()).toHaveAccessibleName(/by hand/);
+  await expect(mention(bob)).toHaveCount(0);
+
+  // An edit keeps who is still named.
+  await alice.messages.first().focus();
+  await alice.page.keyboard.press('e');
+  await alice.page.locator('php-chat textarea').fill('Today @Bob has it');
+  await alice.page.keyboard.press('Enter');
+  await expect(bob.messages.first().locator('.mention')).toHaveText('@Bob');
+  await expect(bob.messages.first()).toHaveAccessibleName(/Today @Bob has it/);
+});
+
+test('the room list shows where one is mentioned, until it is read', async ({ alice, bob, site }) => {
+  await privateRoom(site, 'alice', 'spring', ['2']);
+  await alice.open('spring');
+  await bob.open('lobby');
+  await alice.field.focus();
+  await alice.page.keyboard.type('@Bob');
+  await alice.page.keyboard.press('Tab');
+  await alice.page.keyboard.type('look');
+  await alice.page.keyboard.press('Enter');
+  const row = bob.page.getByRole('navigation', { name: 'Rooms' }).getByRole('button', { name: /spring/ });
+  await expect(row).toHaveAccessibleName(/1 unread, you are mentioned/);
+  await expect(row.locator('.badge.at')).toHaveText('@');
+  await row.click();
+  await expect(row).not.toHaveAccessibleName(/you are mentioned/);
+});
