@@ -66,6 +66,7 @@ export class SqliteWork implements Work {
   #nextMessage: number;
   #rooms = new Map<string, CachedRoom>();
   #members = new Map<string, CachedMember>();
+  #users = new Map<string, UserRecord | undefined>();
 
   constructor(db: DatabaseSync) {
     this.#statements = prepare(db);
@@ -79,6 +80,7 @@ export class SqliteWork implements Work {
   begin(): void {
     this.#rooms.clear();
     this.#members.clear();
+    this.#users.clear();
   }
 
   /** Writes what was left for the end. To be called before the commit. */
@@ -283,12 +285,18 @@ export class SqliteWork implements Work {
   }
 
   user(id: string): UserRecord | undefined {
+    // Each message looks twice: whether its sender has another name now, and whether he has acted in public.
+    if (this.#users.has(id)) return this.#users.get(id);
     const row = this.#statements.user.get(id);
-    return row && userFrom(row);
+    const user = row && userFrom(row);
+    this.#users.set(id, user);
+    return user;
   }
 
-  putUser({ id, name, actedPublic, siteRole }: UserRecord): void {
+  putUser(user: UserRecord): void {
+    const { id, name, actedPublic, siteRole } = user;
     const before = this.user(id);
+    this.#users.set(id, user);
     this.#statements.putUser.run(id, name, actedPublic ? 1 : 0, siteRole ?? null);
     if (before?.name === name) return;
     // By all of the key: the table has no index by users.
