@@ -24,6 +24,7 @@ import java.util.stream.Stream;
 import javax.tools.ToolProvider;
 import org.jetbrains.kotlin.cli.common.ExitCode;
 import org.jetbrains.kotlin.cli.jvm.K2JVMCompiler;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -78,7 +79,9 @@ class DocumentationTest {
     assertEquals(0, status, said.toString("UTF-8"));
   }
 
+  /** What it uses of the client, the example in Java uses too; to load Kotlin's compiler takes longer than all other tests. */
   @Test
+  @Tag("soak")
   void theExampleInKotlinCompiles(@TempDir Path folder) throws IOException {
     Path code = write(folder, "ChatActivity.kt", IMPORTS + "import kotlin.concurrent.thread\n" + example("kotlin"));
     List<String> arguments = new ArrayList<>(Arrays.asList("-no-stdlib", "-no-reflect", "-jvm-target", "1.8"));
