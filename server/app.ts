@@ -212,6 +212,7 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
       change: new RateLimit(config.limitChange),
       create: new RateLimit(config.limitCreate),
       invite: new RateLimit(config.limitInvite),
+      report: new RateLimit(config.limitReport),
     },
     log,
     quiet,

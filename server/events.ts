@@ -78,6 +78,8 @@ const roomSummary = z.object({
   /** How long the user may not write there, in milliseconds; 2^53 − 1: for good. */
   mutedForMs: counter.exactOptional(),
   mutedReason: z.string().exactOptional(),
+  /** Open reports, for whom the room gives the right `moderate`. */
+  reports: counter.exactOptional(),
 });
 
 /** A user who is named in a text, and where: in characters. Nobody is named twice in one place. */
@@ -148,6 +150,20 @@ const message = z.object({
   reactions: z.array(reaction).exactOptional(),
 });
 
+/** A user's report of a message. `message`: as it was then; once the report is closed, as it is now. */
+const report = z.object({
+  id: z.string(),
+  room: roomId,
+  message,
+  by: user,
+  reason: z.enum(['spam', 'abuse', 'other']),
+  text: z.string().exactOptional(),
+  at: time,
+  closed: z
+    .object({ by: user, done: z.enum(['deleted', 'muted', 'banned', 'nothing']), at: time })
+    .exactOptional(),
+});
+
 /** What the operator's settings allow a user; a request beyond it is `forbidden`. */
 const can = z.object({
   createPublic: z.boolean(),
@@ -156,6 +172,8 @@ const can = z.object({
   findPeople: z.boolean(),
   /** Whether files can be uploaded. */
   files: z.boolean(),
+  /** Whether messages can be reported. */
+  report: z.boolean(),
 });
 /** Templates in which a client replaces `{id}` by the percent-encoded user id. */
 const profile = z.object({ avatar: z.string().exactOptional(), url: z.string().exactOptional() });
@@ -172,6 +190,7 @@ export const shapes = {
   Mention: mention,
   File: file,
   Reaction: reaction,
+  Report: report,
 } as const;
 
 export type User = z.output<typeof user>;
@@ -190,6 +209,7 @@ export type Message = z.output<typeof message>;
 export type MessageFile = z.output<typeof file>;
 export type ChosenFile = z.output<typeof chosenFiles>[number];
 export type Mention = z.output<typeof mention>;
+export type Report = z.output<typeof report>;
 export type Reaction = z.output<typeof reaction>;
 export type Can = z.output<typeof can>;
 export type Profile = z.output<typeof profile>;
@@ -271,6 +291,25 @@ export const requests = {
   }),
   'message:delete': z.object({ room: roomId, seq, reason: line(250).optional() }),
   'message:react': z.object({ room: roomId, seq, emoji, on: z.boolean() }),
+  'message:report': z.object({
+    room: roomId,
+    seq,
+    reason: z.enum(['spam', 'abuse', 'other']),
+    /** Several lines, as in a message. */
+    text: z
+      .string()
+      .refine((text) => text.isWellFormed() && !/[^\P{Cc}\t\n]/u.test(text) && text.length <= 1000)
+      .refine((text) => [...text].length <= 500)
+      .meta({ maxLength: 500 })
+      .optional(),
+  }),
+  'report:list': z.object({ cursor: cursor.optional(), limit: limit(100, 50) }),
+  'report:close': z.object({
+    id: z.string().min(1).max(64),
+    done: z.enum(['deleted', 'muted', 'banned', 'nothing']),
+    /** For how long, with `muted` and `banned`; absent: for good. */
+    seconds: z.int().min(1).max(31_536_000).optional(),
+  }),
   'message:reactions': z.object({ room: roomId, seq, emoji, cursor: cursor.optional() }),
   'message:history': z
     .object({ room: roomId, before: counter.optional(), after: counter.optional(), limit: limit(100, 50) })
@@ -336,6 +375,9 @@ export const answers = {
   'message:edit': z.object({ message }),
   'message:delete': z.object({ message }),
   'message:react': z.object({ message }),
+  'message:report': nothing,
+  'report:list': z.object({ reports: z.array(report), next }),
+  'report:close': nothing,
   'message:reactions': z.object({ users: z.array(user), next }),
   'message:history': z.object({ messages, complete }),
   'message:search': z.object({ messages, next }),
@@ -425,6 +467,7 @@ export const events = {
   }),
   'typing:changed': z.object({ room: roomId, user, typing: z.boolean() }),
   'read:changed': z.object({ room: roomId, user: userId, seq: counter }),
+  'report:changed': z.object({ report, open: counter }),
   'blocked:changed': z.object({ user: userId, blocked: z.boolean() }),
   push: z.object({ name: z.string(), data: z.unknown().exactOptional() }),
 } as const;

@@ -1,9 +1,17 @@
-import type { MembersChange, RemovalReason, RoomMember, SiteRole, User } from '../events.ts';
-import { acted, type Change, everybody, type MemberRecord, otherOf } from '../history/history.ts';
+import type { MembersChange, RemovalReason, Report, RoomMember, SiteRole, User } from '../events.ts';
+import {
+  acted,
+  type Change,
+  everybody,
+  type MemberRecord,
+  otherOf,
+  type RoomRecord,
+} from '../history/history.ts';
 import { rightsIn } from './access.ts';
 import type { Directory, DirectoryListener, MemberChange } from './directory.ts';
 import type { Connection, Person, Room } from './model.ts';
 import type { Publisher } from './publisher.ts';
+import { seesReportsOf } from './shown-reports.ts';
 import { membersOf, nameFor, previewOf, summaryOf } from './summary.ts';
 import type { Typing } from './typing.ts';
 
@@ -32,6 +40,8 @@ export class Announcements implements DirectoryListener {
   readonly #directory: () => Directory;
   readonly #kick: (user: string) => void;
   readonly #onRestrictions: () => void;
+  readonly #readReport: (id: string) => Promise<Report | null>;
+  #reports: Promise<void> = Promise.resolve();
   readonly #hasJoinedElsewhere: (user: string, room: string) => Promise<boolean>;
   readonly #gathered = new Map<Room, Gathered>();
   readonly #direct = new Map<Room, Map<string, User | null>>();
@@ -46,6 +56,8 @@ export class Announcements implements DirectoryListener {
     kick: (user: string) => void;
     /** Called after somebody was muted or banned in a room, or is not any more. */
     onRestrictions: () => void;
+    /** A report as those see it who may; null if it is gone. */
+    readReport: (id: string) => Promise<Report | null>;
     /** Whether a connection of that user to another server has joined the room. */
     hasJoinedElsewhere: (user: string, room: string) => Promise<boolean>;
   }) {
@@ -54,6 +66,7 @@ export class Announcements implements DirectoryListener {
     this.#directory = options.directory;
     this.#kick = options.kick;
     this.#onRestrictions = options.onRestrictions;
+    this.#readReport = options.readReport;
     this.#hasJoinedElsewhere = options.hasJoinedElsewhere;
   }
 
@@ -207,6 +220,24 @@ export class Announcements implements DirectoryListener {
       ...(ban?.until === undefined ? {} : { until: ban.until }),
     });
     this.#memberChange(room, user.id, { user: this.#shown(user, now), gone: true });
+  }
+
+  reported(room: RoomRecord, id: string): void {
+    const sees = (connection: Connection) => seesReportsOf(room, connection);
+    const seeing = () =>
+      [...this.#directory().everybody()].flatMap(({ connections }) => [...connections].filter(sees));
+    if (seeing().length === 0) return;
+    const open = room.reports ?? 0;
+    // It is read, one after the other, so that what is told last is the newest.
+    this.#reports = this.#reports
+      .then(() => this.#readReport(id))
+      .then((report) => {
+        if (report === null) return;
+        const ids = seeing().map((connection) => connection.id);
+        this.#publisher.toConnections(ids, 'report:changed', { report, open });
+      })
+      // Whoever asks for the list gets it.
+      .catch(() => {});
   }
 
   blocked({ user, other, blocked, asker }: Change & { type: 'blocked' }): void {

@@ -8,6 +8,7 @@ import type { Order, OtherServers, ThisServer } from './other-servers.ts';
 import type { Publisher } from './publisher.ts';
 import { Reactions } from './reactions.ts';
 import { keepEnding } from './restriction-ends.ts';
+import { reportOf } from './shown-reports.ts';
 import type { ChatSettings } from './summary.ts';
 import { Typing } from './typing.ts';
 
@@ -144,6 +145,7 @@ export async function openChat(options: {
     directory: () => directory,
     kick,
     onRestrictions: () => endInTime(),
+    readReport: (id) => reportOf({ history, directory }, id),
     async hasJoinedElsewhere(user, room) {
       if (others === undefined || !others.isConnected(user)) return false;
       return (await others.orderOthers(user, { is: 'joined', room })) > 0;

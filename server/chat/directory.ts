@@ -71,6 +71,8 @@ export interface DirectoryListener {
     person: Person | undefined,
     left: readonly Connection[],
   ): void;
+  /** A report of a message there is new, or closed. */
+  reported(room: RoomRecord, id: string): void;
   blocked(change: Change & { type: 'blocked' }): void;
   /** Somebody who is here was muted, or is not any more. */
   muteChanged(room: Room, person: Person): void;
@@ -459,6 +461,12 @@ export class Directory {
       }
       case 'restricted':
         return this.#restricted(change);
+      case 'report': {
+        const { room, id } = change;
+        const known = this.#rooms.get(room.id);
+        if (known !== undefined) applyRecord(known.record, room);
+        return this.#listener?.reported(room, id);
+      }
       case 'blocked': {
         const person = this.person(change.user);
         if (person !== undefined) applyBlock(person, change);
@@ -709,7 +717,7 @@ function applyMessage(record: RoomRecord, { message }: Change & { type: 'message
 /** Applies the room's own fields as they are stored. `head`, `lastSeq` and `last` follow the messages alone. */
 function applyRecord(
   record: RoomRecord,
-  { name, topic, write, slow, access, members, firstSeq }: RoomRecord,
+  { name, topic, write, slow, reports, access, members, firstSeq }: RoomRecord,
 ): void {
   record.name = name;
   if (topic === undefined) delete record.topic;
@@ -718,6 +726,8 @@ function applyRecord(
   else record.write = write;
   if (slow === undefined) delete record.slow;
   else record.slow = slow;
+  if (reports === undefined) delete record.reports;
+  else record.reports = reports;
   record.access = access;
   record.members = members;
   // A server of the version before does not name it.

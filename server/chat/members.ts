@@ -39,17 +39,17 @@ function has(room: Room, connection: Connection, right: ReturnType<typeof rights
 /** What is stored of the user's membership, whether here or not; undefined for somebody who is no member. */
 export async function memberOf(
   { history, directory }: Chat,
-  room: Room,
+  room: string,
   user: string,
 ): Promise<MemberRecord | undefined> {
-  const here = directory.person(user)?.memberships.get(room.record.id)?.member;
+  const here = directory.person(user)?.memberships.get(room)?.member;
   if (here !== undefined) return here;
-  const [member] = await history.read('membersOf', { room: room.record.id, users: [user] });
+  const [member] = await history.read('membersOf', { room, users: [user] });
   return isMember(member) ? member : undefined;
 }
 
 /** The user who is acted on, whether here or not. */
-export async function targetOf(chat: Chat, room: Room, user: string): Promise<Actor> {
+export async function targetOf(chat: Chat, room: string, user: string): Promise<Actor> {
   const member = await memberOf(chat, room, user);
   const here = siteRole(chat.directory.person(user));
   const role = here ?? (await chat.history.read('users', { ids: [user] }))[0]?.siteRole;
@@ -117,7 +117,7 @@ export async function remove(
     if (self && actor.member === undefined) return { stale: false };
     need(room, connection, self ? 'leave' : 'remove');
     if (!self) {
-      const target = await targetOf(chat, room, user);
+      const target = await targetOf(chat, room.record.id, user);
       if (target.member === undefined) return { stale: false };
       if (!outranks(actor, target)) throw new RequestError('forbidden');
       // A membership that comes from the session or the API ends only by them.
@@ -149,7 +149,7 @@ export async function setRole(
 ): Promise<Answers['room:role']> {
   await decided(async () => {
     const { access } = room.record;
-    const target = await targetOf(chat, room, user);
+    const target = await targetOf(chat, room.record.id, user);
     // A repeat after a lost answer: the former owner no longer has the right.
     if (target.member?.role === role) return { stale: false };
     need(room, connection, 'roles');

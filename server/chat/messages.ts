@@ -142,7 +142,7 @@ export async function deleteMessage(
 
 /** @param data what was deleted, and why */
 async function tellAuthor(chat: Chat, room: Room, author: string, data: object): Promise<void> {
-  const member = await memberOf(chat, room, author);
+  const member = await memberOf(chat, room.record.id, author);
   // An author who was removed gets no more events of the room.
   if (!mayRead(room.record, member, chat.directory.restrictions.isBanned(room.record.id, author))) return;
   await chat.everywhere(author, { is: 'push', name: 'deleted', data });
@@ -151,7 +151,7 @@ async function tellAuthor(chat: Chat, room: Room, author: string, data: object):
 async function mayModerate(chat: Chat, connection: Connection, room: Room, author: string): Promise<boolean> {
   const actor = actorOf(room, connection);
   if (!rightsIn(room.record, actor).includes('moderate')) return false;
-  return outranks(actor, await targetOf(chat, room, author));
+  return outranks(actor, await targetOf(chat, room.record.id, author));
 }
 
 export async function history(

@@ -7,6 +7,7 @@ import { cursorOf, decodeCursor } from './cursor.ts';
 import { found } from './directory.ts';
 import { decided, need, targetOf } from './members.ts';
 import { actorOf, type Connection, type Room } from './model.ts';
+import { namesIn } from './names.ts';
 
 /** Users of one page of `room:restricted`. */
 const restrictedListed = 100;
@@ -24,20 +25,29 @@ export async function restrict(
   await decided(async () => {
     found(directory.find(connection.person, id));
     const { access } = room.record;
-    const target = await targetOf(chat, room, user);
+    const target = await targetOf(chat, room.record.id, user);
     need(room, connection, 'moderate');
     if (!outranks(actorOf(room, connection), target)) throw new RequestError('forbidden');
     const at = Date.now();
-    const restriction: Restriction = {
-      ...(seconds === undefined ? {} : { until: at + seconds * 1000 }),
-      ...(reason ? { reason } : {}),
-      by: connection.person.user.id,
-    };
+    const restriction = restrictionOf(connection.person.user.id, { seconds, reason }, at);
     const lifted = seconds === 0;
     const what = { room: id, user, kind, restriction: lifted ? null : restriction, access, at };
     return history.write('restrict', what, connection.id);
   });
   return {};
+}
+
+/** @param what.seconds absent: for good */
+export function restrictionOf(
+  by: string,
+  { seconds, reason }: { seconds: number | undefined; reason?: string | undefined },
+  at: number,
+): Restriction {
+  return {
+    ...(seconds === undefined ? {} : { until: at + seconds * 1000 }),
+    ...(reason ? { reason } : {}),
+    by,
+  };
 }
 
 /** Who is muted in a room, or banned from it, by their ids. */
@@ -58,7 +68,7 @@ export async function restricted(
   );
   const names = await namesIn(
     chat,
-    room,
+    room.record.id,
     laid.flatMap(({ user, by }) => [user, by]),
   );
   return {
@@ -69,25 +79,4 @@ export async function restricted(
     })),
     ...(all.length > page.length ? { next: cursorOf([page.at(-1)?.user ?? '']) } : {}),
   };
-}
-
-/** Users as members of the room may see them. */
-async function namesIn(
-  { history, directory }: Chat,
-  room: Room,
-  users: readonly string[],
-): Promise<Map<string, User>> {
-  const ids = [...new Set(users)];
-  const [known, members] = await Promise.all([
-    history.read('users', { ids }),
-    history.read('membersOf', { room: room.record.id, users: ids }),
-  ]);
-  const records = new Map(known.map((user) => [user.id, user]));
-  return new Map(
-    ids.map((id, n) => {
-      const record = records.get(id);
-      const visible = record !== undefined && directory.isVisible(record, members[n] ?? undefined);
-      return [id, { id, name: visible ? record.name : id }];
-    }),
-  );
 }

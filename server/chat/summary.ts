@@ -39,6 +39,7 @@ export function summaryOf(directory: Directory, room: Room, connection: Connecti
   };
   if (record.slow !== undefined) summary.slow = record.slow;
   if (record.firstSeq > 1) summary.firstSeq = record.firstSeq;
+  if (summary.may.includes('moderate')) summary.reports = record.reports ?? 0;
   const muted = directory.restrictions.muteOf(record.id, identity.id);
   if (muted !== undefined) {
     summary.mutedForMs = muted.forMs;
@@ -150,5 +151,6 @@ export function canOf(
     direct,
     findPeople: findPeople !== 'off',
     files: files.kind !== 'off',
+    report: true,
   };
 }

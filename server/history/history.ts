@@ -80,6 +80,8 @@ export interface RoomRecord {
   write?: Exclude<Write, 'all'>;
   /** Seconds between two messages of one user; absent: as the limits allow. */
   slow?: number;
+  /** Open reports of messages that are not too old; absent for none. */
+  reports?: number;
   /** Both users of a direct room. */
   pair?: readonly [string, string];
   /** The newest message as it is now, with its whole text. */
@@ -148,6 +150,23 @@ export interface Partner {
   acted: number;
   /** Whether both are members of another room in which this user has acted. */
   shares: boolean;
+}
+
+export const reportReasons = ['spam', 'abuse', 'other'] as const;
+export const reportEnds = ['deleted', 'muted', 'banned', 'nothing'] as const;
+
+/** A user's report of a message, as it is stored. */
+export interface StoredReport {
+  id: string;
+  room: string;
+  seq: number;
+  by: string;
+  reason: (typeof reportReasons)[number];
+  text?: string;
+  at: number;
+  /** As it was then, until the report is closed: it may have been edited or deleted since. */
+  message?: StoredMessage;
+  closed?: { by: string; done: (typeof reportEnds)[number]; at: number };
 }
 
 /** Of a user on the whole site, by the PHP application. Moderators of a room lay a `Restriction` on somebody. */
@@ -233,6 +252,8 @@ export type Change = {
       cause: 'left' | 'removed' | 'banned' | 'other';
     }
   | { type: 'blocked'; user: string; other: string; blocked: boolean }
+  /** A report of a message of that room is new, or closed. */
+  | { type: 'report'; room: RoomRecord; id: string; closed: boolean }
   /** It has begun, changed or (null) ended. What a ban does to a membership is a change of its own, after it. */
   | { type: 'restricted'; room: RoomRecord; user: string; kind: RestrictionKind; now: Restriction | null }
   | { type: 'read'; room: string; user: string; readSeq: number }
@@ -292,9 +313,9 @@ export interface Writes {
     };
     out: { message: StoredMessage };
   };
-  /** Its files are dropped. Codes: `unknown_message`, `forbidden` (another's, without `moderator`). */
+  /** Its files are dropped. `anywhere`: also for one who is no member. Codes: `unknown_message`, `forbidden` (another's, without `moderator`). */
   delete: {
-    in: { room: string; seq: number; user: string; moderator: boolean; at: number };
+    in: { room: string; seq: number; user: string; moderator: boolean; anywhere?: true; at: number };
     out: { message: StoredMessage; changed: boolean };
   };
   /**
@@ -404,6 +425,19 @@ export interface Writes {
     };
     out: { stale: boolean };
   };
+  /**
+   * A report of a message, one a user and message. Codes: `unknown_room` (who may not read it), `unknown_message` (none, or
+   * deleted), `forbidden` (one's own).
+   */
+  report: {
+    in: Omit<StoredReport, 'id' | 'message' | 'closed'>;
+    out: { repeated: boolean };
+  };
+  /** The message as it was is forgotten. Closing again changes nothing. Codes: `unknown_room`, `unknown_message`. */
+  closeReport: {
+    in: { room: string; id: string } & NonNullable<StoredReport['closed']>;
+    out: Nothing;
+  };
   /** Lifts what has ended by that time, so many at a time. */
   endRestrictions: { in: { before: number; most: number }; out: { ended: number } };
   /** Codes: `unknown_room`, `unknown_user` (not a member). */
@@ -434,6 +468,12 @@ export interface Reads {
   /** For the start: all rooms that everybody may read. */
   publicRooms: { in: null; out: RoomRecord[] };
   bans: { in: null; out: { user: string; ban: Ban }[] };
+  report: { in: { id: string }; out: StoredReport | null };
+  /** Open ones of messages that are not too old, the newest first; `rooms` null: of all. `before` and `next`: places. */
+  reports: {
+    in: { rooms: readonly string[] | null; before?: number; limit: number };
+    out: { reports: StoredReport[]; next?: number };
+  };
   restrictions: {
     in: null;
     out: { room: string; user: string; restricted: NonNullable<MemberRecord['restricted']> }[];

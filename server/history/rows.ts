@@ -10,6 +10,7 @@ import {
   type StoredFile,
   type StoredMention,
   type StoredMessage,
+  type StoredReport,
   sizeOf,
   type UserRecord,
 } from './history.ts';
@@ -20,7 +21,7 @@ export type Row = Record<string, unknown>;
 export const roomColumns =
   'rooms.id AS id, rooms.kind AS kind, rooms.name AS name, rooms.topic AS topic, rooms.head AS head, ' +
   'rooms.last_seq AS last_seq, rooms.first_seq AS first_seq, rooms.access AS access, rooms.members AS members, ' +
-  'rooms.created_at AS created_at, rooms.pair_low AS pair_low, rooms.pair_high AS pair_high, rooms.writers AS writers, ' +
+  'rooms.created_at AS created_at, rooms.pair_low AS pair_low, rooms.pair_high AS pair_high, rooms.reports AS reports, rooms.writers AS writers, ' +
   'rooms.slow AS slow';
 
 export function roomFrom(row: Row): RoomRecord {
@@ -37,6 +38,7 @@ export function roomFrom(row: Row): RoomRecord {
     createdAt: row.created_at as number,
     ...(row.writers === 'moderators' ? { write: 'moderators' as const } : {}),
     ...(row.slow === null ? {} : { slow: row.slow as number }),
+    ...(row.reports === null ? {} : { reports: row.reports as number }),
     ...(row.pair_low === null ? {} : { pair: [row.pair_low as string, row.pair_high as string] as const }),
   };
 }
@@ -61,6 +63,53 @@ export function restrictedOf({ restricted }: MemberRecord): [json: string | null
   if (restricted === undefined) return [null, null];
   const ends = Object.values(restricted).map(({ until = forGood }) => until);
   return [JSON.stringify(restricted), Math.min(...ends)];
+}
+
+/** Of `reports`, beside the room. */
+export const reportColumns = [
+  'id',
+  'seq',
+  'by_id',
+  'reason',
+  'note',
+  'reported_at',
+  'message',
+  'closed',
+] as const;
+
+/** Their values. */
+export function reportRow({
+  id,
+  seq,
+  by,
+  reason,
+  text,
+  at,
+  message,
+  closed,
+}: StoredReport): (string | number | null)[] {
+  const json = (part: object | undefined) => (part === undefined ? null : JSON.stringify(part));
+  return [id, seq, by, reason, text ?? null, at, json(message), json(closed)];
+}
+
+export function reportFrom(row: Row, room: string): StoredReport {
+  return {
+    id: row.id as string,
+    room,
+    seq: row.seq as number,
+    by: row.by_id as string,
+    reason: row.reason as StoredReport['reason'],
+    ...(row.note === null ? {} : { text: row.note as string }),
+    at: row.reported_at as number,
+    ...(row.message === null ? {} : { message: JSON.parse(row.message as string) }),
+    ...(row.closed === null ? {} : { closed: JSON.parse(row.closed as string) }),
+  };
+}
+
+/** @param rows one more than `limit` where there are more */
+export function reportsPage(rows: readonly Row[], limit: number): Reads['reports']['out'] {
+  const reports = rows.slice(0, limit).map((row) => reportFrom(row, row.room_id as string));
+  return rows.length <= limit ? { reports } : { reports, next: rows[limit - 1]?.num as number };
 }
 
 /** What `restrictions` reads. */

@@ -143,8 +143,8 @@ export const rules: { [Op in keyof Writes]: Rule<Op> } = {
     return { message };
   },
 
-  delete(work, { room: id, seq, user, moderator, at }, changes) {
-    const room = existingFor(work, id, user);
+  delete(work, { room: id, seq, user, moderator, anywhere, at }, changes) {
+    const room = anywhere ? existing(work, id) : existingFor(work, id, user);
     const before = messageIn(work, room, seq);
     if (before === undefined) refuse('unknown_message');
     const own = before.user.id === user;
@@ -291,7 +291,10 @@ export const rules: { [Op in keyof Writes]: Rule<Op> } = {
   expire(work, { room: id, firstSeq }, changes) {
     const room = existing(work, id);
     if (firstSeq <= room.firstSeq) return {};
-    const now = { ...room, firstSeq: Math.min(firstSeq, room.lastSeq + 1) };
+    const { reports = 0, ...rest } = room;
+    const first = Math.min(firstSeq, room.lastSeq + 1);
+    const left = reports === 0 ? 0 : work.openReports(id, first);
+    const now = { ...rest, firstSeq: first, ...(left === 0 ? {} : { reports: left }) };
     work.putRoom(now);
     changes.push({ type: 'room', is: 'changed', room: record(work, now) });
     return {};
@@ -360,6 +363,34 @@ export const rules: { [Op in keyof Writes]: Rule<Op> } = {
     if (isStale(existing(work, id), access)) return { stale: true };
     restrict(work, id, user, { kind, restriction, at }, changes);
     return { stale: false };
+  },
+
+  report(work, { room: id, seq, by, ...report }, changes) {
+    const room = existing(work, id);
+    const member = work.member(id, by);
+    if (room.kind === 'public' ? isBanned(member) : !isMember(member)) refuse('unknown_room');
+    if (work.reportOf(id, seq, by) !== undefined) return { repeated: true };
+    const found = messageIn(work, room, seq);
+    if (found === undefined || found.deletedAt !== undefined) refuse('unknown_message');
+    if (found.user.id === by) refuse('forbidden', 'the message is one’s own');
+    const { reactions: _, ...message } = found;
+    const row = { id: randomUUID(), room: id, seq, by, ...report, message };
+    work.putReport(row);
+    countReports(work, room, 1);
+    changes.push({ type: 'report', room: record(work, room), id: row.id, closed: false });
+    return { repeated: false };
+  },
+
+  closeReport(work, { room: id, id: report, ...closed }, changes) {
+    const room = existing(work, id);
+    const known = work.report(report);
+    if (known === undefined || known.room !== id || known.seq < room.firstSeq) refuse('unknown_message');
+    if (known.closed !== undefined) return {};
+    const { message: _, text: _text, ...rest } = known;
+    work.putReport({ ...rest, closed });
+    countReports(work, room, -1);
+    changes.push({ type: 'report', room: record(work, room), id: report, closed: true });
+    return {};
   },
 
   endRestrictions(work, { before, most }, changes) {
@@ -672,6 +703,11 @@ function deleteRoom(work: Work, room: RoomRow, changes: Change[]): void {
   const gone = record(work, room);
   work.deleteRoom(room.id);
   changes.push({ type: 'room', is: 'deleted', room: gone });
+}
+
+function countReports(work: Work, { reports = 0, ...room }: RoomRow, more: 1 | -1): void {
+  const now = reports + more;
+  work.putRoom({ ...room, ...(now === 0 ? {} : { reports: now }) });
 }
 
 /** Changes the number of members. */

@@ -1,4 +1,12 @@
-import type { Ban, MemberRecord, RoomRecord, StoredFile, StoredMessage, UserRecord } from './history.ts';
+import type {
+  Ban,
+  MemberRecord,
+  RoomRecord,
+  StoredFile,
+  StoredMessage,
+  StoredReport,
+  UserRecord,
+} from './history.ts';
 import type { Reacted } from './rows.ts';
 
 /** A room with what only the rules need. */
@@ -39,6 +47,12 @@ export interface Work {
   owner(room: string): string | undefined;
   /** The rooms of which the user is a member because of the session, or would be without a ban. */
   sessionRooms(user: string): string[];
+  report(id: string): StoredReport | undefined;
+  /** The user's report of this message. */
+  reportOf(room: string, seq: number, user: string): StoredReport | undefined;
+  /** How many are open of messages from `from` on. */
+  openReports(room: string, from: number): number;
+  putReport(report: StoredReport): void;
   /** Of whom something has ended by that time, in rooms that exist. */
   endedRestrictions(before: number, most: number): { room: string; user: string }[];
   /** @param since when this membership began, in milliseconds since 1970, where it begins now */
@@ -90,6 +104,7 @@ const writing: Record<Writing, true> = {
   putUser: true,
   putBan: true,
   putBlocked: true,
+  putReport: true,
   insertMessage: true,
   putReaction: true,
   putReacted: true,

@@ -12,6 +12,7 @@ import {
   send,
 } from '../chat/messages.ts';
 import { messageFor } from '../chat/mine.ts';
+import { closeReport, listReports, maySeeReports, report } from '../chat/reports.ts';
 import { checkText } from '../chat/texts.ts';
 import { RequestError } from '../errors.ts';
 import type { RequestHandlers } from './request.ts';
@@ -23,6 +24,9 @@ export const messageRequests: RequestHandlers<
   | 'message:delete'
   | 'message:react'
   | 'message:reactions'
+  | 'message:report'
+  | 'report:list'
+  | 'report:close'
   | 'message:history'
   | 'message:search'
   | 'read:mark'
@@ -93,6 +97,26 @@ export const messageRequests: RequestHandlers<
     },
     probe: async ({ chat, connection, room, payload }) =>
       connection.joined.has(room) ? reacted(chat, connection, payload) : null,
+  },
+  'message:report': {
+    order: 'ordered',
+    counts: () => ({ report: 1 }),
+    async run({ chat, connection, payload, notCounted }) {
+      const { repeated } = await report(chat, connection, payload);
+      if (repeated) notCounted();
+      return {};
+    },
+  },
+  'report:list': {
+    order: 'read',
+    allowed: ({ connection }) => maySeeReports(connection),
+    run: ({ chat, connection, payload }) => listReports(chat, connection, payload),
+  },
+  // Its rights depend on the report: see `closeReport`.
+  'report:close': {
+    order: 'change',
+    counts: () => ({ change: 1 }),
+    run: ({ chat, connection, payload }) => closeReport(chat, connection, payload),
   },
   'message:reactions': {
     order: 'read',

@@ -3,7 +3,7 @@ import type { Connection, Room } from '../chat/model.ts';
 import type { Answers, RequestName, RequestPayload, Right } from '../events.ts';
 
 /** Limits that only some requests count against; all count against CHAT_LIMIT_REQUESTS. */
-export type LimitName = 'send' | 'search' | 'change' | 'create' | 'invite';
+export type LimitName = 'send' | 'search' | 'change' | 'create' | 'invite' | 'report';
 
 /** The room that a request names: found, and the user may read it. */
 type RoomOf<E extends RequestName> =

@@ -283,4 +283,86 @@ export function moderationContract(
     await block('more');
     await expect(block('beyond')).rejects.toEqual(refused('limit_reached'));
   });
+
+  test('a report keeps the message as it was until it is closed; one a user and message; the room counts the open ones', async () => {
+    await join(ann, ben, { id: '3', name: 'Cy' });
+    await send(ben, { text: 'rude' });
+    await send(ben, { text: 'ruder' });
+    const report = (over = {}) =>
+      write('report', {
+        room: 'lobby',
+        seq: 1,
+        by: ann.id,
+        reason: 'abuse',
+        text: 'look',
+        at,
+        ...over,
+      } as never);
+    now().changes.length = 0;
+    const answers = await Promise.all([
+      report(),
+      report({ reason: 'spam' }),
+      report({ by: '3' }),
+      report({ seq: 2 }),
+    ]);
+    expect(answers.map(({ repeated }) => repeated)).toEqual([false, true, false, false]);
+    expect(now().changes).toMatchObject(
+      [1, 2, 3].map((reports) => ({ type: 'report', closed: false, room: { reports } })),
+    );
+    await expect(report({ by: ben.id })).rejects.toEqual(refused('forbidden'));
+    await expect(report({ seq: 9 })).rejects.toEqual(refused('unknown_message'));
+    await write('edit', { room: 'lobby', seq: 1, user: ben.id, text: 'nice', at });
+    await write('delete', { room: 'lobby', seq: 1, user: ben.id, moderator: false, at });
+    const history = await now().reopen();
+    const list = async (rooms: string[] | null, before?: number, limit = 9) =>
+      history.read('reports', { rooms, limit, ...(before === undefined ? {} : { before }) });
+    const { reports } = await list(['lobby', 'garden']);
+    expect(reports).toMatchObject([
+      { seq: 2, by: ann.id, message: { text: 'ruder' } },
+      { seq: 1, by: '3', message: { text: 'rude' } },
+      { seq: 1, by: ann.id, reason: 'abuse', text: 'look', at, message: { text: 'rude', seq: 1 } },
+    ]);
+    const first = await list(null, undefined, 2);
+    expect([...first.reports, ...(await list(null, first.next, 2)).reports]).toEqual(reports);
+    expect((await list(['garden'])).reports).toEqual([]);
+    const id = reports[2]?.id as string;
+    const close = (over = {}) =>
+      history.write('closeReport', { room: 'lobby', id, by: ben.id, done: 'nothing', at, ...over } as never);
+    await expect(close({ id: 'none' })).rejects.toEqual(refused('unknown_message'));
+    await expect(close({ room: 'garden' })).rejects.toEqual(refused('unknown_message'));
+    await Promise.all([close(), close({ done: 'deleted' })]);
+    expect(await history.read('report', { id })).toEqual({
+      id,
+      room: 'lobby',
+      seq: 1,
+      by: ann.id,
+      reason: 'abuse',
+      at,
+      closed: { by: ben.id, done: 'nothing', at },
+    });
+    expect(await history.read('room', { room: 'lobby' })).toMatchObject({ reports: 2 });
+    // It is still the one report of this user.
+    expect(await history.write('report', { room: 'lobby', seq: 1, by: ann.id, reason: 'spam', at })).toEqual({
+      repeated: true,
+    });
+    // What is too old goes with its reports.
+    await history.write('expire', { room: 'lobby', firstSeq: 2 });
+    expect(await history.read('room', { room: 'lobby' })).toMatchObject({ reports: 1 });
+    expect((await list(null)).reports.map(({ seq }) => seq)).toEqual([2]);
+    await history.write('deleteRoom', { room: 'lobby' });
+    expect((await list(null)).reports).toEqual([]);
+  });
+
+  test('a report comes from who may read the room', async () => {
+    await join(ben);
+    await send(ben);
+    const report = (by: string, room = 'lobby') => write('report', { room, seq: 1, by, reason: 'spam', at });
+    await restrict(ann.id, 'banned', { by });
+    await expect(report(ann.id)).rejects.toEqual(refused('unknown_room'));
+    expect(await report('3')).toEqual({ repeated: false });
+    await write('openDirect', { id: 'd-1', by: ann, other: ben.id, at });
+    await send(ann, { room: 'd-1' });
+    await expect(report('3', 'd-1')).rejects.toEqual(refused('unknown_room'));
+    expect(await report(ben.id, 'd-1')).toEqual({ repeated: false });
+  });
 }

@@ -101,6 +101,8 @@ const fields: Record<string, Json> = {
   ),
   seconds: number,
   blocked: json(true, false),
+  id: json('none', '', 'x'.repeat(65)),
+  done: json('deleted', 'muted', 'banned', 'nothing', 'x'),
   emoji: json('👍', '❤️', '👩🏽‍💻', '', '👍👍', '\u2764', 'x'),
 };
 const otherKey = fc.oneof(
@@ -215,6 +217,9 @@ const dataKeys: Record<RequestName, string> = {
   'room:members': 'count,members',
   'room:notify': 'room',
   'direct:open': 'room',
+  'message:report': '',
+  'report:list': 'reports',
+  'report:close': '',
   'user:block': '',
   'user:blocked': 'users',
   'user:find': 'inRoom,users',

@@ -24,6 +24,7 @@ const tables = [
   'members',
   'mentions',
   'reactions',
+  'reports',
   'files',
   'messages',
   'users',

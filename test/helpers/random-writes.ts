@@ -211,6 +211,20 @@ export function randomWrites(roll: (below: number) => number): () => Write {
         input: { user: one(userIds), other: one(userIds), blocked: roll(3) > 0, at: at++ },
       }),
     ],
+    [
+      4,
+      () => ({
+        op: 'report',
+        input: {
+          room: one(roomIds),
+          seq: 1 + roll(4),
+          by: one(userIds),
+          reason: one(['spam', 'other'] as const),
+          at: at++,
+          ...maybe({ text: one(texts) }),
+        },
+      }),
+    ],
     [3, () => ({ op: 'endRestrictions', input: { before: at, most: 1 + roll(3) } })],
     [
       1,
@@ -306,18 +320,23 @@ export async function readAll(history: History): Promise<unknown> {
   }
   const known = sorted(await history.read('users', { ids: userIds }), ({ id }) => id);
   const bans = sorted(await history.read('bans', null), ({ user }) => user);
+  const { reports } = await history.read('reports', { rooms: null, limit: 500 });
+  const own = await history.read('reports', { rooms: ['lobby', 'p1', 'none'], limit: 3 });
   const restrictions = sorted(
     await history.read('restrictions', null),
     ({ room, user }) => `${room} ${user}`,
   );
-  return { publicRooms, users, content, searches, known, bans, restrictions };
+  return { publicRooms, users, content, searches, known, bans, restrictions, reports, own: own.reports };
 }
 
-/** The ids of messages are random. */
+/** The ids of messages and reports are random. */
 export function withoutIds(value: unknown): unknown {
   return JSON.parse(
     JSON.stringify(value ?? null, (_, part: unknown) =>
-      typeof part === 'object' && part !== null && 'clientId' in part && 'seq' in part
+      typeof part === 'object' &&
+      part !== null &&
+      (('seq' in part && ('clientId' in part || 'reason' in part)) ||
+        ('type' in part && part.type === 'report'))
         ? { ...part, id: '' }
         : part,
     ),

@@ -18,6 +18,7 @@ export const roomRequests: Readonly<Record<string, object>> = {
   'message:edit': { seq: 1, text: 'hello' },
   'message:delete': { seq: 1 },
   'message:react': { seq: 1, emoji: '👍', on: true },
+  'message:report': { seq: 1, reason: 'spam' },
   'message:reactions': { seq: 1, emoji: '👍' },
   'message:history': {},
   'message:search': { query: 'secret' },

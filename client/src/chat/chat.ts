@@ -46,6 +46,7 @@ const NOTHING: Can = {
   direct: false,
   findPeople: false,
   files: false,
+  report: false,
 };
 
 /** What wants to know of events, as long as it is shown. Its code comes later. */
@@ -65,6 +66,7 @@ export interface Follower {
   opened?(room: Room): void;
   removed?(room: Room, reason: RoomRemoval): void;
   typing?(change: EventPayload<'typing:changed'>): void;
+  reported?(change: EventPayload<'report:changed'>): void;
   /** On another device. */
   blocked?(change: EventPayload<'blocked:changed'>): void;
   /** Nothing is heard of that room any more, or of any. */
@@ -442,6 +444,9 @@ export class Chat implements ConnectionListener {
       room.summary = { ...room.summary, mentions: room.summary.mentions + 1 };
       for (const follower of this.followers) follower.mentioned?.(room, message);
       this.#listener.changed();
+    },
+    'report:changed': (change) => {
+      for (const follower of this.followers) follower.reported?.(change);
     },
     'blocked:changed': (change) => {
       for (const follower of this.followers) follower.blocked?.(change);

@@ -9,6 +9,8 @@ import {
   messageFrom,
   type Row,
   reactedFrom,
+  reportColumns,
+  reportFrom,
   roomColumns,
   roomFrom,
   userFrom,
@@ -22,8 +24,10 @@ import {
   type LoadedWork,
   makerKey,
   type Need,
+  openKey,
   pairKey,
   reactionsBy,
+  reportKey,
 } from './work.ts';
 
 type NeedOf<What extends Need['what']> = Extract<Need, { what: What }>;
@@ -73,6 +77,7 @@ export async function load(
     ...askReactions(),
     ...askUsers(),
     ...askBlocked(),
+    ...askReports(),
     ...askFiles(),
   ];
   if (questions.length === 0) return;
@@ -376,6 +381,44 @@ export async function load(
       yield {
         sql: sql`SELECT count(*) AS num FROM chat_blocked WHERE user_id = ${user}`,
         take: ([row]) => void work.blockedBy.set(user, row?.num as number),
+      };
+    }
+  }
+
+  function* askReports(): Generator<Question> {
+    const take = (rows: readonly Row[]) => {
+      for (const row of rows) {
+        const report = reportFrom(row, row.room_id as string);
+        // What this transaction has made of it is newer.
+        if (work.reports.get(report.id)) continue;
+        work.reports.set(report.id, { row: report, open: report.closed === undefined, dirty: false });
+        work.reportIds.set(reportKey(report.room, report.seq, report.by), report.id);
+      }
+    };
+    const columns = raw(reportColumns.map((name) => `reports.${name} AS ${name}`).join(', '));
+    const select = sql`SELECT rooms.id AS room_id, ${columns} FROM chat_reports AS reports
+                       JOIN chat_rooms AS rooms ON rooms.num = reports.room WHERE`;
+    for (const { id } of of('report')) {
+      if (work.reports.has(id)) continue;
+      work.reports.set(id, null);
+      yield { sql: sql`${select} reports.id = ${id}`, take };
+    }
+    for (const { room: id, seq, user } of of('reportOf')) {
+      const room = stored(id);
+      const key = reportKey(id, seq, user);
+      if (room === undefined || work.reportIds.has(key)) continue;
+      work.reportIds.set(key, null);
+      yield {
+        sql: sql`${select} reports.room = ${room.num} AND reports.seq = ${seq} AND by_id = ${user}`,
+        take,
+      };
+    }
+    for (const { room: id, from } of of('openReports')) {
+      const room = stored(id);
+      if (room === undefined) continue;
+      yield {
+        sql: sql`SELECT count(*) AS num FROM chat_reports WHERE room = ${room.num} AND seq >= ${from} AND closed IS NULL`,
+        take: ([row]) => void work.openReportsIn.set(openKey(id, from), row?.num as number),
       };
     }
   }

@@ -58,6 +58,16 @@ const needs: { [Op in keyof Writes]: (input: Writes[Op]['in']) => Need[] } = {
   join: ({ room, user }) => [{ what: 'lastMessage', room }, ...people(room, [user.id])],
   removeMembers: ({ room, users }) => [{ what: 'lastMessage', room }, ...people(room, users)],
   restrict: ({ room, user }) => [{ what: 'lastMessage', room }, ...people(room, [user])],
+  report: ({ room, seq, by }) => [
+    { what: 'lastMessage', room },
+    { what: 'message', room, seq },
+    { what: 'member', room, user: by },
+    { what: 'reportOf', room, seq, user: by },
+  ],
+  closeReport: ({ room, id }) => [
+    { what: 'lastMessage', room },
+    { what: 'report', room, id },
+  ],
   endRestrictions: ({ before, most }) => [{ what: 'endedRestrictions', before, most }],
   setRole: ({ room, user }) => [
     { what: 'lastMessage', room },

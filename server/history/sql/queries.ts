@@ -30,6 +30,9 @@ import {
   placeFrom,
   type Row,
   reactorsPage,
+  reportColumns,
+  reportFrom,
+  reportsPage,
   restrictionFrom,
   roomColumns,
   roomFrom,
@@ -67,6 +70,13 @@ export const unreadMentions = (user: string): Sql =>
           WHERE members.user_id = ${user} AND sources <> 0 AND seq > read_seq) AS found) AS numbered
       WHERE place <= ${mostUnreadMentions} ORDER BY room, seq`;
 
+const reportsWhere = raw(
+  `SELECT reports.num AS num, rooms.id AS room_id, ${reportColumns
+    .map((name) => `reports.${name} AS ${name}`)
+    .join(', ')}
+   FROM chat_reports AS reports JOIN chat_rooms AS rooms ON rooms.num = reports.room WHERE`,
+);
+
 type Query = Exclude<keyof Reads, 'search'>;
 export type Queries = { [Q in Query]: (input: Reads[Q]['in']) => Promise<Reads[Q]['out']> };
 
@@ -94,6 +104,25 @@ export function queriesOf(dialect: Dialect, connection: Connection): Queries {
           ...(reason === null ? {} : { reason: reason as string }),
         } satisfies Ban,
       })),
+    async report({ id }) {
+      const [row] = await ask(sql`${reportsWhere} reports.id = ${id} AND seq >= first_seq`);
+      return row === undefined ? null : reportFrom(row, row.room_id as string);
+    },
+    async reports({ rooms, before = Number.MAX_SAFE_INTEGER, limit }) {
+      if (rooms?.length === 0) return { reports: [] };
+      const which =
+        rooms === null
+          ? sql`1 = 1`
+          : sql`reports.room IN (SELECT num FROM chat_rooms WHERE ${dialect.among(
+              ['id'],
+              rooms.map((id) => [id]),
+            )})`;
+      const rows = await ask(
+        sql`${reportsWhere} ${which} AND reports.num < ${before} AND closed IS NULL AND seq >= first_seq
+            ORDER BY reports.num DESC LIMIT ${limit + 1}`,
+      );
+      return reportsPage(rows, limit);
+    },
     restrictions: async () =>
       (
         await ask(

@@ -5,6 +5,8 @@ import {
   mentioned,
   mentionsJson,
   type Row,
+  reportColumns,
+  reportRow,
   restrictedOf,
   richOf,
 } from '../rows.ts';
@@ -40,6 +42,7 @@ const newRoomColumns: Columns = [
   'empty_since',
   'writers',
   'slow',
+  'reports',
 ];
 const memberColumns: Columns = [
   'room',
@@ -190,6 +193,7 @@ export async function store(
   storeUsers();
   storeBans();
   storeBlocked();
+  storeReports();
   storeFiles();
 
   async function storeRooms(rooms: readonly LoadedRoom[]): Promise<void> {
@@ -325,6 +329,16 @@ export async function store(
     }
   }
 
+  function storeReports(): void {
+    const rows: Rows = [];
+    for (const report of work.reports.values()) {
+      const num = report?.dirty ? work.rooms.get(report.row.room)?.num : undefined;
+      if (report && num !== undefined) rows.push([num, ...reportRow(report.row)]);
+    }
+    if (rows.length === 0) return;
+    transaction.later(dialect.upsert('chat_reports', ['id'], ['room', ...reportColumns], rows));
+  }
+
   function storeBlocked(): void {
     const changed = [...work.blocked.values()].filter(({ stored, now }) => stored !== now);
     const gone = changed.flatMap(({ user, other, stored }) => (stored === null ? [] : [[user, other]]));
@@ -340,6 +354,7 @@ export async function store(
   /** A deleted room keeps nothing but its messages, which are deleted step by step: see `Background`. */
   function retire(num: number): void {
     transaction.later(sql`DELETE FROM chat_members WHERE room = ${num}`);
+    transaction.later(sql`DELETE FROM chat_reports WHERE room = ${num}`);
     transaction.later(
       sql`UPDATE chat_rooms SET id = ${`${gone}${num}`}, kind = 'private', name = '', public_key = NULL, topic = NULL,
             members = 0, created_by = NULL, client_id = NULL, pair_low = NULL, pair_high = NULL, empty_since = NULL
@@ -368,6 +383,7 @@ function roomRow({ row }: LoadedRoom): Value[] {
     row.emptySince ?? null,
     row.write ?? null,
     row.slow ?? null,
+    row.reports ?? null,
   ];
 }
 

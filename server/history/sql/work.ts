@@ -5,6 +5,7 @@ import {
   type MemberRecord,
   type StoredFile,
   type StoredMessage,
+  type StoredReport,
   sources,
   type UserRecord,
 } from '../history.ts';
@@ -38,7 +39,10 @@ export type Need =
   | { what: 'sessionRooms'; user: string }
   | { what: 'endedRestrictions'; before: number; most: number }
   | { what: 'blocked'; user: string; other: string }
-  | { what: 'countBlocked'; user: string };
+  | { what: 'countBlocked'; user: string }
+  | { what: 'report'; room: string; id: string }
+  | { what: 'reportOf'; room: string; seq: number; user: string }
+  | { what: 'openReports'; room: string; from: number };
 
 /** Thrown out of a rule that asks for what has not been loaded. It begins anew when that has been done. */
 export class Missing extends Error {
@@ -98,6 +102,13 @@ export interface LoadedRoom {
   heirs: { list: readonly Heir[]; all: boolean } | undefined;
 }
 
+export interface LoadedReport {
+  row: StoredReport;
+  /** Whether it is open in the database. */
+  open: boolean;
+  dirty: boolean;
+}
+
 export interface LoadedBlock {
   user: string;
   other: string;
@@ -121,6 +132,8 @@ export interface LoadedFile {
 export const clientIdKey = (user: string, clientId: string) => `${clientId} ${user}`;
 export const makerKey = clientIdKey;
 export const blockKey = (user: string, other: string) => JSON.stringify([user, other]);
+export const reportKey = (room: string, seq: number, user: string) => `${seq} ${room} ${user}`;
+export const openKey = (room: string, from: number) => `${from} ${room}`;
 export const pairKey = (pair: readonly [string, string]) => JSON.stringify(pair);
 
 /**
@@ -133,6 +146,11 @@ export class LoadedWork implements Work {
   readonly bans = new Map<string, Ban | null>();
   /** By both users: since when, or null; as it is in the database, and now. */
   readonly blocked = new Map<string, LoadedBlock>();
+  readonly reports = new Map<string, LoadedReport | null>();
+  /** By `reportKey`. */
+  readonly reportIds = new Map<string, string | null>();
+  /** By `openKey`, as the database knows it. */
+  readonly openReportsIn = new Map<string, number>();
   /** How many each user has blocked, as the database knows it. */
   readonly blockedBy = new Map<string, number>();
   /** Deleted rooms of the database. */
@@ -348,6 +366,34 @@ export class LoadedWork implements Work {
 
   putBan(user: string, ban: Ban | null): void {
     this.#set(this.bans, user, ban);
+  }
+
+  report(id: string): StoredReport | undefined {
+    return this.reports.get(id)?.row;
+  }
+
+  reportOf(room: string, seq: number, user: string): StoredReport | undefined {
+    const id = this.reportIds.get(reportKey(room, seq, user));
+    if (id === undefined && this.#room(room)?.num !== undefined) {
+      throw new Missing({ what: 'reportOf', room, seq, user });
+    }
+    return typeof id === 'string' ? this.reports.get(id)?.row : undefined;
+  }
+
+  openReports(room: string, from: number): number {
+    let count = this.openReportsIn.get(openKey(room, from));
+    if (count === undefined) throw new Missing({ what: 'openReports', room, from });
+    for (const report of this.reports.values()) {
+      if (report?.row.room !== room || report.row.seq < from) continue;
+      count += Number(report.row.closed === undefined) - Number(report.open);
+    }
+    return count;
+  }
+
+  putReport(row: StoredReport): void {
+    const open = this.reports.get(row.id)?.open ?? false;
+    this.#set(this.reports, row.id, { row, open, dirty: true });
+    this.#set(this.reportIds, reportKey(row.room, row.seq, row.by), row.id);
   }
 
   hasBlocked(user: string, other: string): boolean {

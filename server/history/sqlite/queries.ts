@@ -28,6 +28,9 @@ import {
   placeFrom,
   type Row,
   reactorsPage,
+  reportColumns,
+  reportFrom,
+  reportsPage,
   restrictionFrom,
   roomColumns,
   roomFrom,
@@ -49,6 +52,7 @@ const notExpired = 'seq >= (SELECT first_seq FROM rooms WHERE id = ?1)';
 export const unreadMentions = `SELECT seq FROM mentions WHERE room = ?1 AND user_id = ?2 AND seq > ?3
   UNION SELECT seq FROM mentions WHERE room = ?1 AND user_id = '${everybody}' AND seq > ?3
   ORDER BY seq DESC LIMIT ${mostUnreadMentions}`;
+const reportsColumns = reportColumns.map((name) => `reports.${name} AS ${name}`).join(', ');
 /** The queries of `Reads` by name, but for `search`, which has a thread and an index of its own. */
 export type Queries = {
   [Query in Exclude<keyof Reads, 'search'>]: (input: Reads[Query]['in']) => Reads[Query]['out'];
@@ -59,6 +63,21 @@ export function prepareQueries(db: DatabaseSync): Queries {
   const statements = {
     publicRooms: db.prepare(`SELECT num, ${roomColumns} FROM rooms WHERE kind = 'public'`),
     bans: db.prepare('SELECT user_id, until, reason FROM bans'),
+    report: db.prepare(
+      `SELECT reports.num AS num, rooms.id AS room_id, ${reportsColumns} FROM reports
+       JOIN rooms ON rooms.num = reports.room WHERE reports.id = ? AND seq >= first_seq`,
+    ),
+    reports: db.prepare(
+      `SELECT reports.num AS num, rooms.id AS room_id, ${reportsColumns} FROM reports INDEXED BY reports_open
+       CROSS JOIN rooms ON rooms.num = reports.room
+       WHERE reports.num < ? AND closed IS NULL AND seq >= first_seq ORDER BY reports.num DESC LIMIT ?`,
+    ),
+    reportsOfRoom: db.prepare(
+      `SELECT reports.num AS num, rooms.id AS room_id, ${reportsColumns} FROM rooms
+       CROSS JOIN reports ON reports.room = rooms.num
+       WHERE rooms.id = ? AND reports.num < ? AND closed IS NULL AND seq >= first_seq
+       ORDER BY reports.num DESC LIMIT ?`,
+    ),
     restrictions: db.prepare(
       `SELECT rooms.id AS room, user_id, restricted FROM members JOIN rooms ON rooms.num = members.room
        WHERE restricted_until > 0`,
@@ -157,6 +176,18 @@ export function prepareQueries(db: DatabaseSync): Queries {
           ...(reason === null ? {} : { reason: reason as string }),
         } satisfies Ban,
       })),
+    report({ id }) {
+      const row = statements.report.get(id);
+      return row === undefined ? null : reportFrom(row, row.room_id as string);
+    },
+    reports({ rooms, before = Number.MAX_SAFE_INTEGER, limit }) {
+      if (rooms === null) return reportsPage(statements.reports.all(before, limit + 1), limit);
+      const rows = rooms.flatMap((room) => statements.reportsOfRoom.all(room, before, limit + 1));
+      return reportsPage(
+        rows.sort((a, b) => (b.num as number) - (a.num as number)).slice(0, limit + 1),
+        limit,
+      );
+    },
     restrictions: () => statements.restrictions.all().map(restrictionFrom),
     room: ({ room }) => optionalRoom(statements.room.get(room)),
     partner: ({ user, other, room }) => partner(user, other, room),

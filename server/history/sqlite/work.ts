@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
-import type { Ban, MemberRecord, StoredFile, StoredMessage, UserRecord } from '../history.ts';
+import type { Ban, MemberRecord, StoredFile, StoredMessage, StoredReport, UserRecord } from '../history.ts';
 import {
   fileColumns,
   fileFrom,
@@ -16,6 +16,9 @@ import {
   type Reacted,
   type Row,
   reactedFrom,
+  reportColumns,
+  reportFrom,
+  reportRow,
   restrictedOf,
   richOf,
   roomColumns,
@@ -140,6 +143,7 @@ export class SqliteWork implements Work {
         row.emptySince ?? null,
         row.write ?? null,
         row.slow ?? null,
+        row.reports ?? null,
       );
       this.#rooms.set(row.id, { num: Number(lastInsertRowid), row, dirty: false });
       return;
@@ -151,6 +155,7 @@ export class SqliteWork implements Work {
       before.topic === row.topic &&
       before.write === row.write &&
       before.slow === row.slow &&
+      before.reports === row.reports &&
       before.firstSeq === row.firstSeq &&
       before.access === row.access &&
       before.members === row.members;
@@ -168,6 +173,7 @@ export class SqliteWork implements Work {
         row.emptySince ?? null,
         row.write ?? null,
         row.slow ?? null,
+        row.reports ?? null,
         known.num,
       );
       if (before.firstSeq !== row.firstSeq) this.#statements.expire.run(row.firstSeq, known.num);
@@ -179,6 +185,7 @@ export class SqliteWork implements Work {
     if (known === undefined) return;
     this.#statements.keepNumbers.run(this.#nextMessage);
     this.#statements.deleteMembers.run(known.num);
+    this.#statements.deleteReports.run(known.num);
     this.#statements.retireRoom.run(`${gone}${known.num}`, known.num);
     this.#rooms.delete(id);
     for (const [key, { room }] of this.#members) if (room === known.num) this.#members.delete(key);
@@ -308,6 +315,24 @@ export class SqliteWork implements Work {
   putBan(user: string, ban: Ban | null): void {
     if (ban === null) this.#statements.deleteBan.run(user);
     else this.#statements.putBan.run(user, ban.until ?? null, ban.reason ?? null);
+  }
+
+  report(id: string): StoredReport | undefined {
+    const row = this.#statements.report.get(id);
+    return row && reportFrom(row, row.room_id as string);
+  }
+
+  reportOf(room: string, seq: number, user: string): StoredReport | undefined {
+    const row = this.#statements.reportOf.get(this.#num(room), seq, user);
+    return row && reportFrom(row, room);
+  }
+
+  openReports(room: string, from: number): number {
+    return this.#statements.openReports.get(this.#num(room), from)?.open as number;
+  }
+
+  putReport(report: StoredReport): void {
+    this.#statements.putReport.run(this.#num(report.room), ...reportRow(report));
   }
 
   hasBlocked(user: string, other: string): boolean {
@@ -490,6 +515,9 @@ export class SqliteWork implements Work {
   }
 }
 
+/** Unambiguous beside those of the room. */
+const reportsColumns = reportColumns.map((name) => `reports.${name} AS ${name}`).join(', ');
+
 function prepare(db: DatabaseSync) {
   return {
     room: db.prepare(
@@ -507,18 +535,31 @@ function prepare(db: DatabaseSync) {
     ),
     insertRoom: db.prepare(
       `INSERT INTO rooms (id, kind, name, name_key, topic, head, last_seq, access, members, created_at, created_by,
-         client_id, pair_low, pair_high, empty_since, writers, slow)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+         client_id, pair_low, pair_high, empty_since, writers, slow, reports)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     ),
     updateNumbers: db.prepare('UPDATE rooms SET head = ?, last_seq = ? WHERE num = ?'),
     updateRoom: db.prepare(
       `UPDATE rooms SET name = ?, name_key = ?, topic = ?, head = ?, last_seq = ?, access = ?, members = ?,
-         empty_since = ?, writers = ?, slow = ? WHERE num = ?`,
+         empty_since = ?, writers = ?, slow = ?, reports = ? WHERE num = ?`,
     ),
     expire: db.prepare('UPDATE rooms SET first_seq = ?, expiring = 1 WHERE num = ?'),
     expired: db.prepare('UPDATE rooms SET expiring = NULL WHERE num = ?'),
     expiredRoom: db.prepare('SELECT num, first_seq FROM rooms WHERE expiring = 1 LIMIT 1'),
     deleteRoom: db.prepare('DELETE FROM rooms WHERE num = ?'),
+    deleteReports: db.prepare('DELETE FROM reports WHERE room = ?'),
+    report: db.prepare(
+      `SELECT rooms.id AS room_id, ${reportsColumns} FROM reports JOIN rooms ON rooms.num = reports.room
+       WHERE reports.id = ?`,
+    ),
+    reportOf: db.prepare(`SELECT ${reportsColumns} FROM reports WHERE room = ? AND seq = ? AND by_id = ?`),
+    openReports: db.prepare(
+      'SELECT count(*) AS open FROM reports WHERE room = ? AND seq >= ? AND closed IS NULL',
+    ),
+    putReport: db.prepare(
+      `INSERT INTO reports (room, ${reportColumns.join(', ')}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+       ON CONFLICT (id) DO UPDATE SET note = excluded.note, message = excluded.message, closed = excluded.closed`,
+    ),
     deleteMembers: db.prepare('DELETE FROM members WHERE room = ?'),
     deleteMessages: db.prepare('DELETE FROM messages WHERE room = ? AND seq <= ?'),
     retireRoom: db.prepare(

@@ -206,6 +206,7 @@ function perform(call: Call, changes: Change[], roomLeft: boolean): Outcome {
 }
 
 function erases(change: Change): boolean {
+  if (change.type === 'report') return change.closed;
   if (change.type === 'message' && change.reacted !== undefined) return false;
   return (change.type === 'message' || change.type === 'room') && change.is !== 'new';
 }

@@ -363,3 +363,87 @@ describe('blocking somebody', () => {
     await say(eve, room.id);
   });
 });
+
+describe('a report', () => {
+  const listOf = async (client: Person) => (await client.request('report:list', {})).reports;
+
+  test('reaches those who moderate the room or the site, with the message as it was; the author learns nothing', async () => {
+    const { room, owner, moderator, others } = await talk(2, { kind: 'private' });
+    const [ben, eve] = others as [Person, Person];
+    const site = await user({ roles: 'moderator' });
+    const { message } = await eve.request('message:send', { room, ...text(), text: 'rude' });
+    const heard = eve.events.length;
+    const told = [owner, moderator, site].map((client) => nextOf(client, 'report:changed'));
+    const report = { room, seq: 1, reason: 'abuse' as const, text: 'look\nhere' };
+    await ben.request('message:report', report);
+    await ben.request('message:report', { ...report, reason: 'spam' });
+    const named = ({ id }: Person) => ({ id, name: `Name of ${id}` });
+    const expected = {
+      id: expect.any(String),
+      room,
+      message,
+      by: named(ben),
+      reason: 'abuse',
+      text: 'look\nhere',
+      at: expect.any(Number),
+    };
+    for (const change of await Promise.all(told)) expect(change).toEqual({ report: expected, open: 1 });
+    await eve.request('message:edit', { room, seq: 1, text: 'nice' });
+    await eve.request('message:delete', { room, seq: 1 });
+    for (const client of [owner, moderator]) expect(await listOf(client)).toEqual([expected]);
+    expect((await listOf(site)).find((one) => one.room === room)).toEqual(expected);
+    expect((await owner.request('room:join', { room })).room.reports).toBe(1);
+    expect((await ben.request('room:join', { room })).room).not.toHaveProperty('reports');
+    for (const client of [ben, eve]) expect(await codeOf(client, 'report:list', {})).toBe('forbidden');
+    expect(eve.events.slice(heard).map(({ name }) => name)).not.toContain('report:changed');
+    // The room itself does not exist for a moderator of the site.
+    expect(await codeOf(site, 'room:join', { room })).toBe('unknown_room');
+    const closed = nextOf(site, 'report:changed');
+    const [{ id } = { id: '' }] = await listOf(moderator);
+    await moderator.request('report:close', { id, done: 'nothing' });
+    await owner.request('report:close', { id, done: 'banned' });
+    expect(await closed).toMatchObject({
+      report: { id, message: { text: '' }, closed: { by: named(moderator), done: 'nothing' } },
+      open: 0,
+    });
+    expect(await listOf(owner)).toEqual([]);
+    await say(eve, room);
+  });
+
+  test('is closed by doing something about it, also in a room where the site’s moderator is not', async () => {
+    const { room, owner, moderator, others } = await talk(1, { kind: 'private' });
+    const [ben] = others as [Person];
+    const site = await user({ roles: 'moderator' });
+    for (const one of [ben, moderator, ben]) await say(one, room, 'rude');
+    for (const seq of [1, 2, 3]) await owner.request('message:report', { room, seq, reason: 'spam' });
+    const [third, second, first] = (await listOf(owner)).map(({ id }) => id) as [string, string, string];
+    // Nobody decides about oneself, or about somebody of the same role.
+    expect(await codeOf(moderator, 'report:close', { id: second, done: 'nothing' })).toBe('forbidden');
+    const changed = nextOf(ben, 'message:changed');
+    await site.request('report:close', { id: first, done: 'deleted' });
+    expect(await changed).toMatchObject({ seq: 1, text: '', deletedBy: 'moderator' });
+    await site.request('report:close', { id: second, done: 'muted', seconds: 600 });
+    expect(await codeOf(moderator, 'message:send', { room, ...text() })).toBe('muted');
+    await moderator.request('report:close', { id: third, done: 'banned' });
+    await expect.poll(() => eventsOf(ben, 'room:removed').at(-1)?.reason).toBe('banned');
+    expect(await listOf(owner)).toEqual([]);
+  });
+
+  test('counts against a limit of its own, a repeat does not', async () => {
+    const strict = await startPeopleSite({ CHAT_ROOMS: 'lobby', CHAT_LIMIT_REPORT: '2/1h' });
+    try {
+      const [ann, ben] = [await strict.person(), await strict.person()];
+      for (const one of [ann, ben]) await one.request('room:join', { room: 'lobby' });
+      for (let n = 0; n < 3; n++) await say(ben, 'lobby');
+      const report = (seq: number) => ann.raw('message:report', { room: 'lobby', seq, reason: 'spam' });
+      for (const seq of [1, 1, 1, 2]) expect(await report(seq)).toEqual({ ok: true, data: {} });
+      expect(await report(3)).toMatchObject({
+        error: { code: 'rate_limited', retryAfterMs: expect.any(Number) },
+      });
+      ann.close();
+      ben.close();
+    } finally {
+      await strict.close();
+    }
+  });
+});

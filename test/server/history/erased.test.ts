@@ -6,38 +6,52 @@ import { connectChat, newClientId } from '../../helpers/chat-client.ts';
 import { historyFolder, startChatServer } from '../../helpers/chat-server.ts';
 import { startMemcached } from '../../helpers/memcached.ts';
 
-test('a deleted and an edited text are in no file of the server, within 60 s and after a clean end', async () => {
+test('a deleted and an edited text are in no file of the server, within 60 s and after a clean end, but for the copy in an open report', async () => {
   const memcached = await startMemcached();
   onTestFinished(async () => {
     await memcached.stop();
   });
   await memcached.set('sessions/u1', '{"user_id":1}');
+  await memcached.set('sessions/u2', '{"user_id":2,"roles":"admin"}');
   const history = historyFolder();
   onTestFinished(() => history.remove());
-  const server = await startChatServer({ CHAT_SESSION_STORE: memcached.url, CHAT_HISTORY: history.url });
+  const server = await startChatServer({
+    CHAT_SESSION_STORE: memcached.url,
+    CHAT_HISTORY: history.url,
+    CHAT_USER_ROLES: 'roles',
+  });
   onTestFinished(async () => {
     await server.stop();
   });
   const ann = await connectChat(server.url, 'PHPSESSID=u1');
   await ann.request('room:join', { room: 'lobby' });
   const [deleted, edited, kept] = ['Wm4kZ-deleted-Tq8', 'Wm4kZ-edited-Tq8', 'Wm4kZ-kept-Tq8'];
-  for (const text of [deleted, edited, kept]) {
+  const [reported, open] = ['Wm4kZ-reported-Tq8', 'Wm4kZ-open-Tq8'];
+  for (const text of [deleted, edited, kept, reported, open]) {
     await ann.request('message:send', { room: 'lobby', text, clientId: newClientId() });
   }
   // The index for searching holds them, too.
-  expect((await ann.request('message:search', { query: 'Wm4kZ' })).messages).toHaveLength(3);
+  expect((await ann.request('message:search', { query: 'Wm4kZ' })).messages).toHaveLength(5);
   const folder = dirname(history.path);
   const found = (text: string) =>
     readdirSync(folder).filter((name) => readFileSync(join(folder, name)).includes(text));
   expect(found(deleted)).not.toEqual([]);
   await ann.request('message:delete', { room: 'lobby', seq: 1 });
   await ann.request('message:edit', { room: 'lobby', seq: 2, text: 'something else' });
-  await expect.poll(() => [...found(deleted), ...found(edited)], { timeout: 50_000 }).toEqual([]);
-  expect(found(kept)).not.toEqual([]);
+  const admin = await connectChat(server.url, 'PHPSESSID=u2');
+  for (const seq of [5, 4]) {
+    await admin.request('message:report', { room: 'lobby', seq, reason: 'spam' });
+    await ann.request('message:delete', { room: 'lobby', seq });
+  }
+  const [last] = (await admin.request('report:list', {})).reports;
+  await admin.request('report:close', { id: last?.id as string, done: 'nothing' });
+  admin.close();
+  await expect.poll(() => [deleted, edited, reported].flatMap(found), { timeout: 50_000 }).toEqual([]);
+  for (const text of [kept, open]) expect(found(text)).not.toEqual([]);
   expect((await ann.request('message:search', { query: 'Wm4kZ' })).messages).toHaveLength(1);
   ann.close();
   await server.stop();
-  expect([...found(deleted), ...found(edited)]).toEqual([]);
+  expect([deleted, edited, reported].flatMap(found)).toEqual([]);
 });
 
 test('what is older than CHAT_RETENTION goes from the rooms, from what is unread, and from all files of the server', async () => {

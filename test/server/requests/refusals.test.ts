@@ -252,6 +252,79 @@ const table: Record<RequestName, Partial<Record<Code, readonly Case[]>>> = {
       ['eve', { user: 'a\u0000' }],
     ],
   },
+  'message:report': {
+    ok: [
+      ['ben', { seq: 1, reason: 'spam', text: `two\nlines${'x'.repeat(491)}` }],
+      ['ann', leaves('ann', { seq: 2, reason: 'other' })],
+    ],
+    bad_request: [
+      ['ben', { seq: 1, reason: 'dull' }],
+      ['ben', { seq: 1 }],
+      ['ben', { seq: 1, reason: 'spam', text: 'x'.repeat(501) }],
+      ['ben', { seq: 1, reason: 'spam', text: 'a\u0000' }],
+    ],
+    unknown_room: [['eve', { seq: 1, reason: 'spam' }]],
+    forbidden: [['ann', { seq: 1, reason: 'spam' }]],
+    unknown_message: [
+      ['ben', { seq: 3, reason: 'spam' }],
+      [
+        'ben',
+        async ({ ann, room }) => {
+          await ann.request('message:delete', { room, seq: 1 });
+          return { seq: 1, reason: 'spam' };
+        },
+      ],
+    ],
+  },
+  'report:list': {
+    ok: [
+      ['ann', {}],
+      ['ann', { limit: 100, cursor: cursor([5]) }],
+    ],
+    bad_request: [
+      ['ann', { limit: 101 }],
+      ['ann', { cursor: cursor(['5']) }],
+    ],
+    forbidden: [['eve', {}]],
+  },
+  'report:close': {
+    ok: [
+      [
+        'ann',
+        async ({ ann, ben, room }) => {
+          const { message } = await ben.request('message:send', { room, text: 'x', clientId: fresh() });
+          const other = await ann.request('message:report', { room, seq: message.seq, reason: 'spam' });
+          expect(other).toEqual({});
+          const { reports } = await ann.request('report:list', {});
+          return { id: reports[0]?.id, done: 'muted', seconds: 60 };
+        },
+      ],
+    ],
+    bad_request: [
+      ['ann', { id: 'x', done: 'all' }],
+      ['ann', { id: '', done: 'nothing' }],
+      ['ann', { id: 'x', done: 'muted', seconds: 0 }],
+    ],
+    unknown_message: [
+      ['ann', { id: 'none', done: 'nothing' }],
+      [
+        'eve',
+        async ({ ann, room }) => {
+          await ann.request('message:report', { room, seq: 2, reason: 'spam' });
+          return { id: (await ann.request('report:list', {})).reports[0]?.id, done: 'nothing' };
+        },
+      ],
+    ],
+    forbidden: [
+      [
+        'ann',
+        async ({ ann, ben, room }) => {
+          await ben.request('message:report', { room, seq: 1, reason: 'spam' });
+          return { id: (await ann.request('report:list', {})).reports[0]?.id, done: 'nothing' };
+        },
+      ],
+    ],
+  },
   'user:block': {
     ok: [
       ['eve', ({ ann }) => ({ user: ann.id, blocked: true })],
@@ -524,6 +597,7 @@ test('what the operator has switched off is forbidden', async () => {
     direct: false,
     findPeople: false,
     files: false,
+    report: true,
   });
   for (const method of ['GET', 'POST']) {
     const address = `${strict.chat.url}/files${method === 'GET' ? `/${'a'.repeat(32)}/x` : '?room=lobby&name=x'}`;

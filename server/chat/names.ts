@@ -1,0 +1,24 @@
+import type { User } from '../events.ts';
+import type { History } from '../history/history.ts';
+import type { Directory } from './directory.ts';
+
+/** Users as members of the room may see them. */
+export async function namesIn(
+  { history, directory }: { history: History; directory: Directory },
+  room: string,
+  users: readonly string[],
+): Promise<Map<string, User>> {
+  const ids = [...new Set(users)];
+  const [known, members] = await Promise.all([
+    history.read('users', { ids }),
+    history.read('membersOf', { room, users: ids }),
+  ]);
+  const records = new Map(known.map((user) => [user.id, user]));
+  return new Map(
+    ids.map((id, n) => {
+      const record = records.get(id);
+      const visible = record !== undefined && directory.isVisible(record, members[n] ?? undefined);
+      return [id, { id, name: visible ? record.name : id }];
+    }),
+  );
+}

@@ -1,0 +1,93 @@
+import { RequestError } from '../errors.ts';
+import type { Answers, RequestPayload } from '../events.ts';
+import { type Actor, outranks, rightsIn } from './access.ts';
+import type { Chat } from './chat.ts';
+import { cursorOf, decodeCursor } from './cursor.ts';
+import { decided, memberOf, targetOf } from './members.ts';
+import type { Connection } from './model.ts';
+import { restrictionOf } from './moderation.ts';
+import { messageNow, seesReportsOf, shownReport } from './shown-reports.ts';
+
+/** Reports a message to those who may do something about it. */
+export async function report(
+  { history }: Chat,
+  { person }: Connection,
+  { room, seq, reason, text }: RequestPayload<'message:report'>,
+): Promise<{ repeated: boolean }> {
+  const said = text === undefined || text === '' ? {} : { text };
+  return history.write('report', { room, seq, by: person.user.id, reason, ...said, at: Date.now() });
+}
+
+/** Whether the user moderates anything. */
+export function maySeeReports({ identity, person }: Connection): boolean {
+  return identity.roles.length > 0 || roomsOf({ identity, person }).length > 0;
+}
+
+/** The rooms that the user moderates as a member. */
+function roomsOf({ identity: { roles }, person }: Pick<Connection, 'identity' | 'person'>): string[] {
+  return [...person.memberships.values()]
+    .filter(({ room, member }) => rightsIn(room.record, { roles, member }).includes('moderate'))
+    .map(({ room }) => room.record.id);
+}
+
+export async function listReports(
+  chat: Chat,
+  connection: Connection,
+  { cursor, limit }: RequestPayload<'report:list'>,
+): Promise<Answers['report:list']> {
+  const [before] = cursor === undefined ? [] : decodeCursor(cursor, ['count']);
+  const rooms = connection.identity.roles.length > 0 ? null : roomsOf(connection);
+  const page = await chat.history.read('reports', {
+    rooms,
+    ...(before === undefined ? {} : { before }),
+    limit,
+  });
+  const reports = await Promise.all(page.reports.map((one) => shownReport(chat, one)));
+  return {
+    reports: reports.filter((one) => one !== null),
+    ...(page.next === undefined ? {} : { next: cursorOf([page.next]) }),
+  };
+}
+
+/** Does what a moderator has decided about a report, and closes it. */
+export async function closeReport(
+  chat: Chat,
+  connection: Connection,
+  { id, done, seconds }: RequestPayload<'report:close'>,
+): Promise<Answers['report:close']> {
+  const { history } = chat;
+  const me = connection.person.user.id;
+  const stored = await history.read('report', { id });
+  const record = stored && (await history.read('room', { room: stored.room }));
+  // Who may not see it does not learn that it is there.
+  if (stored === null || record === null || !seesReportsOf(record, connection)) {
+    throw new RequestError('unknown_message');
+  }
+  if (stored.closed !== undefined) return {};
+  const { room, seq } = stored;
+  const author = (stored.message ?? (await messageNow(chat, stored)))?.user.id ?? '';
+  const actor = await actorIn(chat, room, connection);
+  // Nor does anybody decide about oneself.
+  const mayAct = author !== me && (done === 'nothing' || outranks(actor, await targetOf(chat, room, author)));
+  if (!mayAct) throw new RequestError('forbidden');
+  const at = Date.now();
+  if (done === 'deleted') {
+    chat.reactions.flush(room, seq);
+    await history.write('delete', { room, seq, user: me, moderator: true, anywhere: true, at });
+  } else if (done !== 'nothing') {
+    const restriction = restrictionOf(me, { seconds }, at);
+    await decided(async () => {
+      const { access } = (await history.read('room', { room })) ?? record;
+      const again = await actorIn(chat, room, connection);
+      if (!outranks(again, await targetOf(chat, room, author))) throw new RequestError('forbidden');
+      return history.write('restrict', { room, user: author, kind: done, restriction, access, at });
+    });
+  }
+  await history.write('closeReport', { room, id, by: me, done, at });
+  return {};
+}
+
+/** The user of this connection in a room that may be nobody's here. */
+async function actorIn(chat: Chat, room: string, { identity, person }: Connection): Promise<Actor> {
+  return { roles: identity.roles, member: await memberOf(chat, room, person.user.id) };
+}

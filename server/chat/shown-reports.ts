@@ -1,0 +1,51 @@
+import type { Report, User } from '../events.ts';
+import type { History, RoomRecord, StoredMessage, StoredReport } from '../history/history.ts';
+import { rightsIn } from './access.ts';
+import type { Directory } from './directory.ts';
+import type { Connection } from './model.ts';
+import { namesIn } from './names.ts';
+
+interface Parts {
+  history: History;
+  directory: Directory;
+}
+
+/** Whether this connection sees the reports of that room: a site's moderators and admins see those of all rooms. */
+export function seesReportsOf(room: RoomRecord, { identity, person }: Connection): boolean {
+  const { roles } = identity;
+  if (roles.length > 0) return true;
+  const member = person.memberships.get(room.id)?.member;
+  return member !== undefined && rightsIn(room, { roles, member }).includes('moderate');
+}
+
+/** A report as those see it who may; null if its message is gone. */
+export async function reportOf(parts: Parts, id: string): Promise<Report | null> {
+  const stored = await parts.history.read('report', { id });
+  return stored && shownReport(parts, stored);
+}
+
+export async function shownReport(parts: Parts, stored: StoredReport): Promise<Report | null> {
+  const { id, room, by, reason, text, at, closed } = stored;
+  const message = stored.message ?? (await messageNow(parts, stored));
+  if (message === undefined) return null;
+  const names = await namesIn(parts, room, [by, ...(closed === undefined ? [] : [closed.by])]);
+  const named = (user: string) => names.get(user) as User;
+  return {
+    id,
+    room,
+    message: parts.directory.messageOf(message),
+    by: named(by),
+    reason,
+    ...(text === undefined ? {} : { text }),
+    at,
+    ...(closed === undefined ? {} : { closed: { ...closed, by: named(closed.by) } }),
+  };
+}
+
+/** The message as it is now. */
+export async function messageNow(
+  { history }: Parts,
+  { room, seq }: StoredReport,
+): Promise<StoredMessage | undefined> {
+  return (await history.read('after', { room, after: seq - 1, upTo: seq, limit: 1 })).messages[0];
+}
