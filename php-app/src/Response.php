@@ -49,7 +49,7 @@ final class Response
         $policy = [
             "default-src 'none'",
             "style-src 'self'",
-            "img-src 'self'",
+            'img-src' => "img-src 'self'",
             "base-uri 'none'",
             "form-action 'self'",
             "frame-ancestors 'none'",
@@ -57,6 +57,8 @@ final class Response
         ];
         if ($this->chat !== null) {
             $policy[] = "script-src {$this->chat->origin}" . ($this->ownScripts ? " 'self'" : '');
+            // What people send.
+            $policy['img-src'] .= " {$this->chat->origin}";
             $policy[] = "connect-src {$this->chat->origin} " . $this->chat->socketOrigin();
         }
         $headers = [

@@ -4,7 +4,7 @@ import { memoryStorage, Store } from '../../client/src/chat/storage.ts';
 import type { Pending } from '../../client/src/store/entries.ts';
 import type { Message } from '../../server/events.ts';
 
-const stored = ({ mentions: _, ...item }: Pending): Message => ({
+const stored = ({ mentions: _, files: _files, ...item }: Pending): Message => ({
   ...item,
   id: item.clientId,
   seq: 1,

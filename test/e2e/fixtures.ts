@@ -209,6 +209,7 @@ export const test = base.extend<
         CHAT_ORIGINS: `${php.url},${otherUrl}`,
         CHAT_SESSION_STORE: memcached.url,
         CHAT_HISTORY: history.url,
+        CHAT_FILES: history.files,
         CHAT_ROOMS: rooms.join(','),
         CHAT_CREATE_ROOMS: 'all',
         CHAT_FIND_PEOPLE: 'all',

@@ -170,6 +170,8 @@ export class MockWorld {
         CHAT_ORIGINS: `http://127.0.0.1:${phpPort},${this.url}`,
         CHAT_SESSION_STORE: memcached.url,
         CHAT_HISTORY: history.url,
+        // The design's pages of a room are from before files.
+        CHAT_FILES: 'off',
         CHAT_ROOMS: site,
         CHAT_CREATE_ROOMS: 'all',
         CHAT_FIND_PEOPLE: 'rooms',

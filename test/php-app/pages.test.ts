@@ -50,7 +50,7 @@ describe('chat page', () => {
     expect(Object.fromEntries(policy)).toEqual({
       'default-src': "'none'",
       'style-src': "'self'",
-      'img-src': "'self'",
+      'img-src': "'self' http://127.0.0.1:7070",
       'base-uri': "'none'",
       'form-action': "'self'",
       'frame-ancestors': "'none'",

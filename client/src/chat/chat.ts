@@ -23,7 +23,7 @@ import {
   type ServerEvents,
 } from '../connection/connection-state.ts';
 import { Tasks } from '../connection/tasks.ts';
-import type { NewMention, Pending } from '../store/entries.ts';
+import type { NewMention, Pending, SentFile } from '../store/entries.ts';
 import type { Room } from '../store/room.ts';
 import type { ChatListener, RoomRemoval } from './chat-listener.ts';
 import { openOutbox, type Pause } from './delivery.ts';
@@ -90,7 +90,7 @@ export class Chat implements ConnectionListener {
   /** What the operator's settings allow this user. */
   can: Can = NOTHING;
   profile: Profile = {};
-  limit = Number.POSITIVE_INFINITY;
+  limits: Omit<Ready['limits'], 'mentions'> = { text: Number.POSITIVE_INFINITY, file: 0, files: 0 };
   /** The outbox waits before it tries again. */
   paused: Pause | undefined;
   outbox: Outbox | undefined;
@@ -248,9 +248,15 @@ export class Chat implements ConnectionListener {
   }
 
   /** False when there is no room for it in the browser's storage. */
-  send(text: string, replyTo?: number, mentions?: readonly NewMention[]): boolean {
+  send(
+    text: string,
+    replyTo?: number,
+    mentions?: readonly NewMention[],
+    files?: readonly SentFile[],
+  ): boolean {
     const room = this.current;
-    if (room === undefined || this.outbox?.add(room.id, text, replyTo, mentions) !== true) return false;
+    if (room === undefined || this.outbox?.add(room.id, text, replyTo, mentions, files) !== true)
+      return false;
     this.ownTyping.stop();
     room.newFrom = undefined;
     room.timeline.toEnd();
@@ -350,7 +356,7 @@ export class Chat implements ConnectionListener {
   ready(ready: Ready): void {
     this.tasks.restart();
     this.#identity(ready);
-    this.limit = ready.limits.text;
+    this.limits = ready.limits;
     this.settings.keepOnly(ready.user.id);
     this.store ??= this.#userStore(ready.user);
     this.shown.ready(ready.user.id, this.store, ready.firstRoom);

@@ -28,7 +28,8 @@ export function openOutbox(store: Store, alone: Alone, around: Surroundings): Ou
   const { connection, sync, rooms } = around;
   const send = async ({ sentAt: _, failed: _failed, ...payload }: Pending): Promise<Message> => {
     try {
-      return (await connection.request('message:send', payload as RequestOf<'message:send'>)).message;
+      return (await connection.request('message:send', payload as object as RequestOf<'message:send'>))
+        .message;
     } catch (error) {
       const state = rooms.get(payload.room);
       if (state !== undefined && error instanceof RequestError && error.code === 'not_joined') {

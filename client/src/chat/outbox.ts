@@ -1,5 +1,5 @@
 import type { Message } from '../../../server/events.ts';
-import type { NewMention, Pending } from '../store/entries.ts';
+import type { NewMention, Pending, SentFile } from '../store/entries.ts';
 import type { Store } from './storage.ts';
 
 /** The same message again would be refused again: only the user can decide. */
@@ -66,7 +66,13 @@ export class Outbox {
   }
 
   /** False when the browser's storage is full: nothing was taken over then. */
-  add(room: string, text: string, replyTo?: number, mentions: readonly NewMention[] = []): boolean {
+  add(
+    room: string,
+    text: string,
+    replyTo?: number,
+    mentions: readonly NewMention[] = [],
+    files?: readonly SentFile[],
+  ): boolean {
     // Two messages of the same millisecond, or a clock set back, keep their order.
     const sentAt = Math.max(Date.now(), (this.list(room).at(-1)?.sentAt ?? 0) + 1);
     const item = {
@@ -76,16 +82,17 @@ export class Outbox {
       sentAt,
       ...(replyTo === undefined ? {} : { replyTo }),
       ...(mentions.length === 0 ? {} : { mentions }),
+      ...(files && { files }),
     };
-    return this.#put(item);
+    return this.put(item);
   }
 
   /** A refused message again, as it is or, where its id was already used for another text, as a new one. */
   retry(item: Pending): void {
     const { failed, ...again } = item;
     if (failed !== 'conflict') {
-      this.#put(again);
-    } else if (this.#put({ ...again, clientId: newId() })) {
+      this.put(again);
+    } else if (this.put({ ...again, clientId: newId() })) {
       this.discard(item.clientId);
     }
   }
@@ -197,10 +204,13 @@ export class Outbox {
 
   #next(room: string): Pending | undefined {
     if (this.#closed || !this.#port.canSend(room)) return undefined;
-    return this.list(room).find((item) => item.failed === undefined);
+    return this.list(room).find(
+      (item) => item.failed === undefined && item.files?.every(({ id }) => id) !== false,
+    );
   }
 
-  #put(item: Pending): boolean {
+  /** Keeps it as it is now, and sends it when that can be. */
+  put(item: Pending): boolean {
     if (!this.#store.set(keyOf(item), item)) return false;
     this.#changed();
     void this.#drain(item.room);

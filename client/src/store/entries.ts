@@ -1,4 +1,15 @@
-import type { Message, User } from '../../../server/events.ts';
+import type { Message, MessageFile, User } from '../../../server/events.ts';
+
+/** A file of a message that is on its way; with an `id` it has been uploaded. */
+export interface SentFile extends Partial<Pick<MessageFile, 'id' | 'alt' | 'image'>> {
+  /** Of the upload in this browser. */
+  readonly key: string;
+  readonly name: string;
+  readonly type: string;
+  readonly size: number;
+  /** Nobody uploads it any more. */
+  readonly lost?: boolean;
+}
 
 /** Whom a text names where, in characters of it. */
 export interface NewMention {
@@ -15,6 +26,8 @@ export interface Pending {
   readonly sentAt: number;
   readonly replyTo?: number;
   readonly mentions?: readonly NewMention[];
+  /** It goes when all of them are uploaded. */
+  readonly files?: readonly SentFile[];
   /** Absent: to be sent. The code of the refusal otherwise. */
   readonly failed?: string;
 }

@@ -1,5 +1,5 @@
 import { type ComponentChildren, createRef, render } from 'preact';
-import type { Message, User } from '../../../server/events.ts';
+import type { Message } from '../../../server/events.ts';
 import type { MessagePlace } from '../chat/notifications.ts';
 import type { ConnectionState } from '../connection/connection-state.ts';
 import type { Room } from '../store/room.ts';
@@ -84,11 +84,15 @@ export class AppView {
       menu: (request, opener) => this.#openMenu(request, opener),
       dialog: (request) => this.#openDialog(request),
       firstRun: () => this.#rest.panels?.firstRun(this.#context),
-      profileUrl: (user) => this.#profileUrl(user),
+      attribute: (name) => root.host.getAttribute(name),
+      clashOf: (error) => this.#rest.panels?.clashOf(error),
       clash: (...of) => this.#rest.panels?.clashStrip(...of, this.#context),
       typing: (room) => this.#rest.typing?.draw(room, strings),
       named: (entry) => this.#rest.panels?.named(entry, chat.me?.id),
       mentions: (...of) => this.#rest.suggest?.mentions(...of),
+      files: (entry) => this.#rest.files?.shown(entry),
+      tray: (room) => this.#rest.files?.tray(room),
+      attach: (room, files) => this.#rest.withPanels(() => this.#rest.files?.attach(room, files)),
       reactions: (entry) => this.#rest.panels?.reactions(entry, this.#context, open),
       noRooms: () => {
         const { NoRooms } = this.#rest.panels ?? {};
@@ -174,6 +178,7 @@ export class AppView {
     this.#toasts.clear();
     this.#rest.speaker?.clear();
     this.#rest.notifications?.clear();
+    this.#rest.files?.clear();
     this.#timeline.clear();
     this.#draw(null);
   }
@@ -302,6 +307,7 @@ export class AppView {
               shown={this.#setComposer}
             />
           )}
+          {room !== undefined && this.#rest.files?.frame(room)}
         </section>
         {this.#rest.search?.draw(
           room !== undefined && (this.#width >= TWO_PANES || this.#view === 'room'),
@@ -402,16 +408,6 @@ export class AppView {
     return heir instanceof HTMLElement ? heir : undefined;
   }
 
-  #profileUrl({ id }: User): string | undefined {
-    const template = this.#root.host.getAttribute('profile-url') ?? this.#context.chat.profile.url;
-    if (template === undefined) return undefined;
-    const url = URL.parse(template.replaceAll('{id}', encodeURIComponent(id)), document.baseURI);
-    // A page of the site, or one that nobody on the way can change; never a script.
-    return url !== null && (url.protocol === 'https:' || url.origin === location.origin)
-      ? url.href
-      : undefined;
-  }
-
   /** Where there is one pane; what lay above the room goes with it. */
   #toRooms(): void {
     this.#view = 'rooms';
@@ -496,7 +492,8 @@ export class AppView {
       // There is no other room.
       return;
     } else if (altKey && (key === 'ArrowUp' || key === 'ArrowDown')) {
-      this.#step(key === 'ArrowUp' ? -1 : 1, shiftKey);
+      const { order = [] } = this.#rooms ?? {};
+      this.#rest.panels?.step(key === 'ArrowUp' ? -1 : 1, shiftKey, order, this.#context);
     } else if ((ctrlKey || metaKey) && !altKey && !shiftKey && key.toLowerCase() === 'k') {
       this.#view = 'rooms';
       this.render();
@@ -504,14 +501,4 @@ export class AppView {
     } else return;
     event.preventDefault();
   };
-
-  #step(by: 1 | -1, unread: boolean): void {
-    const { chat } = this.#context;
-    const all = this.#rooms?.order ?? [];
-    const at = chat.current === undefined ? -1 : all.indexOf(chat.current);
-    for (let i = at + by; i >= 0 && i < all.length; i += by) {
-      const room = all[i];
-      if (room !== undefined && (!unread || room.unread > 0 || room.fresh)) return this.open(room.id);
-    }
-  }
 }

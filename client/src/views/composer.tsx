@@ -1,5 +1,4 @@
 import { Component, createRef } from 'preact';
-import { RequestError } from '../connection/connection-state.ts';
 import type { Entry } from '../store/entries.ts';
 import type { Room } from '../store/room.ts';
 import { plain } from '../text/format.ts';
@@ -132,8 +131,10 @@ export class Composer extends Component<Props> {
       chat.paused?.code === 'rate_limited' && chat.pending(room).length > 0 ? chat.paused : undefined;
     const seconds = limited === undefined ? 0 : Math.ceil((limited.until - Date.now()) / 1000);
     const edit = this.#edit;
-    const left = chat.limit - codePoints(this.#shown);
-    const near = chat.me !== undefined && left <= chat.limit / 10;
+    const { text: limit } = chat.limits;
+    const left = limit - codePoints(this.#shown);
+    const near = chat.me !== undefined && left <= limit / 10;
+    const tray = edit === undefined ? context.tray(room) : undefined;
     const words =
       left < 0 ? strings.count('composer.tooMany', -left) : strings.text('composer.left', { n: left });
     return (
@@ -172,7 +173,18 @@ export class Composer extends Component<Props> {
               cancel={this.cancel}
             />
           )}
+          {tray?.draw()}
           <div class="row">
+            {chat.can.files && edit === undefined && (
+              <button
+                type="button"
+                class="icon"
+                aria-label={strings.text('file.attach')}
+                onClick={() => context.attach(room)}
+              >
+                <Icon name="clip" />
+              </button>
+            )}
             <textarea
               rows={1}
               enterkeyhint="enter"
@@ -195,7 +207,7 @@ export class Composer extends Component<Props> {
               type="button"
               class="send"
               aria-label={this.#sendLabel()}
-              aria-disabled={blank(this.#shown) || left < 0 || this.#saving || undefined}
+              aria-disabled={(blank(this.#shown) && !tray?.full) || left < 0 || this.#saving || undefined}
               onClick={() => this.#submit()}
             >
               <Icon name={edit === undefined || edit.clash === 'deleted' ? 'send' : 'check'} />
@@ -239,12 +251,10 @@ export class Composer extends Component<Props> {
       await chat.edit({ room: room.id, seq: edit.seq, rev }, text, context.mentions(room, text, edit.seq));
       if (this.#edit === edit) this.#edit = undefined;
     } catch (error) {
-      const { code, current } = error instanceof RequestError ? error : {};
       // It was left meanwhile.
       if (this.#edit !== edit) return;
-      if (code === 'unknown_message') this.#edit = { ...edit, clash: 'deleted' };
-      else if (code === 'conflict' && current !== undefined)
-        this.#edit = { ...edit, clash: { text: current.text, rev: current.rev } };
+      const clash = context.clashOf(error);
+      if (clash !== undefined) this.#edit = { ...edit, clash };
       else toast(refusal(error, strings, strings.text('error.edit')), 'bad');
     } finally {
       this.#saving = false;
@@ -263,11 +273,13 @@ export class Composer extends Component<Props> {
     const { chat, strings, toast, draw } = context;
     const text = cleaned(this.#shown);
     const edit = this.#edit;
-    if (blank(text) || codePoints(text) > chat.limit || this.#saving) return;
+    const tray = edit === undefined ? context.tray(room) : undefined;
+    if ((blank(text) && !tray?.full) || codePoints(text) > chat.limits.text || this.#saving) return;
     if (edit !== undefined && edit.clash !== 'deleted') return void this.#save(edit);
     // A reply belongs to the draft, which waits.
     const replyTo = edit === undefined ? this.#reply.replyTo : undefined;
-    if (!chat.send(text, replyTo, context.mentions(room, text, edit?.seq)))
+    const mentions = context.mentions(room, text, edit?.seq);
+    if (!chat.send(blank(text) ? '' : text, replyTo, mentions, tray?.take()))
       return toast(strings.text('error.other'), 'bad');
     // What was deleted while it was edited goes as a new message, and the draft is still there.
     if (edit === undefined) {
@@ -328,8 +340,7 @@ export class Composer extends Component<Props> {
     const text = data.getData('text/plain');
     if (text === '' && data.files.length > 0) {
       event.preventDefault();
-      const { strings, toast } = this.props.context;
-      return toast(strings.text('composer.noFiles'), 'bad');
+      return this.props.context.attach(this.props.room, data.files);
     }
     const clean = cleaned(text);
     if (clean === text) return;

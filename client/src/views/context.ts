@@ -1,7 +1,7 @@
 import type { ComponentChildren } from 'preact';
 import type { Message, User } from '../../../server/events.ts';
 import type { Chat } from '../chat/chat.ts';
-import type { Entry, NewMention } from '../store/entries.ts';
+import type { Entry, NewMention, SentFile } from '../store/entries.ts';
 import type { Room } from '../store/room.ts';
 import type { Strings } from '../strings/strings.ts';
 import type { Say } from './formatted.tsx';
@@ -16,7 +16,13 @@ export type DialogRequest =
   | { readonly kind: 'leave'; readonly room: Room }
   | { readonly kind: 'remove'; readonly room: Room; readonly user: User }
   | { readonly kind: 'delete'; readonly message: Message }
-  | { readonly kind: 'select'; readonly text: string };
+  | { readonly kind: 'select'; readonly text: string }
+  | {
+      readonly kind: 'describe';
+      readonly source: Blob | undefined;
+      readonly alt: string;
+      save(alt: string): void;
+    };
 
 /** A message that mentions somebody, with the names of now. */
 export interface Named {
@@ -54,6 +60,15 @@ export interface FailedInvitation {
 /** What the message that is being edited says by now: somebody changed it on another device, or it was deleted. */
 export type Clash = { readonly text: string; readonly rev: number } | 'deleted';
 
+/** The files of what is being written. */
+export interface Tray {
+  /** There is something to send. */
+  readonly full: boolean;
+  draw(): ComponentChildren;
+  /** What goes with the message that is sent now; undefined for nothing. */
+  take(): SentFile[] | undefined;
+}
+
 /** What every view works with. */
 export interface Context {
   readonly chat: Chat;
@@ -77,6 +92,8 @@ export interface Context {
   layer(content?: () => ComponentChildren): void;
   /** Opens a menu beside what was pressed. */
   menu(request: MenuRequest, opener: HTMLElement): void;
+  /** What has come between an edit and its message; its code comes later. */
+  clashOf(error: unknown): Clash | undefined;
   /** What an edited message says by now, above the user's own text; its code comes later. */
   clash(clash: Clash, use: (text: string, rev: number) => void, cancel: () => void): ComponentChildren;
   /** The row of reactions under a message; its code comes later. */
@@ -85,14 +102,20 @@ export interface Context {
   named(entry: Entry): Named | undefined;
   /** Whom a text mentions that is written into a room, or in place of that message. */
   mentions(room: Room, text: string, seq?: number): NewMention[] | undefined;
+  /** The pictures and files of a message; its code comes later. */
+  files(entry: Entry): ComponentChildren;
+  /** What is attached to what is being written; its code comes later. */
+  tray(room: Room): Tray | undefined;
+  /** Attaches files; without any, asks for some. */
+  attach(room: Room, files?: FileList): void;
   /** Who is typing in a room; its code comes later. */
   typing(room: Room): ComponentChildren;
   /** Opens a dialog. */
   dialog(request: DialogRequest): void;
   /** In place of an empty room, for somebody who has just set the chat up. */
   firstRun(): ComponentChildren;
-  /** Where the site shows more about a person. */
-  profileUrl(user: User): string | undefined;
+  /** What the page says on the element. */
+  attribute(name: string): string | null;
   /** What stands in place of all rooms where there is none; its code comes later. */
   noRooms(): ComponentChildren;
   /** The people beside or above the timeline. */

@@ -1,5 +1,5 @@
 import { Component, createRef } from 'preact';
-import type { Message as Stored } from '../../../server/events.ts';
+import type { MessageFile, Message as Stored } from '../../../server/events.ts';
 import type { Entry } from '../store/entries.ts';
 import type { Texts } from '../strings/language-texts.ts';
 import type { Strings } from '../strings/strings.ts';
@@ -127,7 +127,9 @@ export class Message extends Component<Props> {
         aria-label={strings.text('msg.name', {
           name: own ? strings.text('msg.you') : user.name,
           time: strings.time(entry.sentAt),
-          text: gone ? this.#gone() : `${plain(named?.text ?? entry.text)}${this.#edited()}`,
+          text: gone
+            ? this.#gone()
+            : `${wordsOf(named?.text ?? entry.text, message?.files)}${this.#edited()}`,
         })}
         aria-posinset={message?.seq}
         aria-setsize={message === undefined ? undefined : setSize}
@@ -135,7 +137,14 @@ export class Message extends Component<Props> {
       >
         <div class="bubble" part={own ? 'bubble bubble-own' : 'bubble'}>
           {!gone && replyTo !== undefined && this.#quote(replyTo, quoted)}
-          {gone ? <p class="text">{this.#gone()}</p> : this.#words(named)}
+          {gone ? (
+            <p class="text">{this.#gone()}</p>
+          ) : (
+            <>
+              {context.files(entry)}
+              {entry.text && this.#words(named)}
+            </>
+          )}
         </div>
         {message !== undefined && !gone && this.#tools()}
         {message?.reactions && context.reactions(entry)}
@@ -214,7 +223,12 @@ export class Message extends Component<Props> {
     const { context, actions } = this.props;
     const { strings } = context;
     const [before, after] = strings.text('composer.replyTo').split('{name}');
-    const line = quoted?.deletedAt === undefined ? plain(quoted?.text ?? '') : strings.text('msg.deleted');
+    const line =
+      quoted === undefined
+        ? ''
+        : quoted.deletedAt === undefined
+          ? wordsOf(quoted.text, quoted.files)
+          : strings.text('msg.deleted');
     return (
       <button type="button" class="quote" tabIndex={-1} onClick={() => actions.jump(seq)}>
         <b>
@@ -279,6 +293,11 @@ export class Message extends Component<Props> {
       </div>
     );
   }
+}
+
+/** What a message says; of files, what they are. */
+function wordsOf(text: string, files: readonly MessageFile[] = []): string {
+  return [plain(text), ...files.map(({ alt, name }) => alt ?? name)].filter(Boolean).join(', ');
 }
 
 /** When it was edited, in words. */

@@ -17,6 +17,7 @@ export class Rest {
   search: Equipment['search'] | undefined;
   notifications: Equipment['notifications'] | undefined;
   typing: Equipment['typing'] | undefined;
+  files: Equipment['files'] | undefined;
   readonly #context: Context;
   readonly #root: ShadowRoot;
   readonly #messages: MessageActs;

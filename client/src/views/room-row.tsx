@@ -121,7 +121,9 @@ export class RoomRow extends Component<Props> {
     const { last } = summary;
     if (last === undefined) return strings.text('rooms.lastNone');
     const text =
-      last.deletedAt === undefined ? plain(last.text).replace(/\s+/gu, ' ') : strings.text('msg.deleted');
+      last.deletedAt === undefined
+        ? plain(last.text).replace(/\s+/gu, ' ') || strings.text('rooms.lastFile')
+        : strings.text('msg.deleted');
     const own = last.user.id === chat.me?.id;
     if (summary.kind === 'direct' && !own) return text;
     const name = <bdi>{own ? strings.text('msg.you') : last.user.name}</bdi>;

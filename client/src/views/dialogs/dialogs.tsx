@@ -3,6 +3,7 @@ import { sheetOf } from '../../styles/styles.ts';
 import type { Context, DialogRequest } from '../context.ts';
 import { Ask } from './ask.tsx';
 import { CreateRoom } from './create.tsx';
+import { Describe } from './describe.tsx';
 import { NewDirect } from './direct.tsx';
 import { Invite } from './invite.tsx';
 import { SelectText } from './select-text.tsx';
@@ -24,6 +25,7 @@ export function Dialogs({ context, request, close }: Props) {
     return <CreateRoom context={context} name={request.name ?? ''} close={close} />;
   if (request.kind === 'direct') return <NewDirect context={context} close={close} />;
   if (request.kind === 'select') return <SelectText context={context} text={request.text} close={close} />;
+  if (request.kind === 'describe') return <Describe context={context} {...request} close={close} />;
   if (request.kind === 'delete') {
     const { message } = request;
     return (

@@ -1,3 +1,4 @@
+import { RequestError } from '../../connection/connection-state.ts';
 import type { Clash, Context } from '../context.ts';
 import { Icon } from '../icon.tsx';
 
@@ -26,4 +27,12 @@ export function clashStrip(
       </button>
     </div>
   );
+}
+
+/** Somebody changed or deleted the message meanwhile. */
+export function clashOf(error: unknown): Clash | undefined {
+  if (!(error instanceof RequestError)) return undefined;
+  const { code, current } = error;
+  if (code === 'unknown_message') return 'deleted';
+  return code === 'conflict' && current !== undefined ? { text: current.text, rev: current.rev } : undefined;
 }

@@ -1,5 +1,6 @@
 import { type MessagePlace, Notifications } from '../../chat/notifications.ts';
 import type { Context } from '../context.ts';
+import { FileViews } from './files/file-views.tsx';
 import { FormatBar } from './format-bar.tsx';
 import { hintAtScripts } from './hints.ts';
 import { RoomNews } from './room-news.ts';
@@ -25,6 +26,7 @@ export interface Equipment {
   readonly search: SearchPane;
   readonly notifications: Notifications;
   readonly typing: OthersTyping;
+  readonly files: FileViews;
 }
 
 export function equip(
@@ -54,5 +56,6 @@ export function equip(
     search: new SearchPane(context, messages.jump, speaker),
     notifications,
     typing,
+    files: new FileViews(context, root, signal),
   };
 }

@@ -9,13 +9,13 @@ const rank = { member: 0, moderator: 1, owner: 2 } as const;
 
 /** What can be done with a person in a room; what one may not do is absent. */
 export function personItems({ user, role }: RoomMember, room: Room, context: Context): MenuItem[] {
-  const { chat, strings, dialog, profileUrl, toast } = context;
+  const { chat, strings, dialog, toast } = context;
   const { may, role: own = 'member' } = room.summary;
   const oneself = user.id === chat.me?.id;
   // A site's admin stands above the owner, its moderator above all others.
   const site = chat.roles.includes('admin') ? 3 : chat.roles.includes('moderator') ? 2.5 : 0;
   const above = !oneself && Math.max(site, rank[own]) > rank[role];
-  const profile = profileUrl(user);
+  const profile = profileUrl(user, context);
   const change = (to: 'moderator' | 'member') => {
     chat
       .request('room:role', { room: room.id, user: user.id, role: to })
@@ -86,4 +86,13 @@ function About({ user, words }: { user: User; words: string }) {
       </div>
     </div>
   );
+}
+
+/** Where the site shows more about a person. */
+function profileUrl({ id }: User, { attribute, chat }: Context): string | undefined {
+  const template = attribute('profile-url') ?? chat.profile.url;
+  if (template === undefined) return undefined;
+  const url = URL.parse(template.replaceAll('{id}', encodeURIComponent(id)), document.baseURI);
+  // A page of the site, or one that nobody on the way can change; never a script.
+  return url !== null && (url.protocol === 'https:' || url.origin === location.origin) ? url.href : undefined;
 }

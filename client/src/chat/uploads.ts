@@ -1,0 +1,157 @@
+import type { MessageFile } from '../../../server/events.ts';
+import { newId } from './outbox.ts';
+import { smaller } from './smaller-picture.ts';
+
+/** So many at once: each line is shared by all. */
+const AT_ONCE = 2;
+
+/** Why a file is not there: it would be refused, was refused, or did not arrive. */
+export type UploadProblem = 'tooLarge' | 'type' | 'failed' | 'limit';
+
+/** One file on its way to the server, or there. */
+export interface Upload {
+  readonly key: string;
+  readonly room: string;
+  readonly name: string;
+  readonly type: string;
+  readonly size: number;
+  /** What is sent; absent after a reload of the page. */
+  readonly source: Blob | undefined;
+  /** From 0 to 1. */
+  progress: number;
+  problem: UploadProblem | undefined;
+  /** What the server has made of it. */
+  stored: MessageFile | undefined;
+}
+
+/** The statuses of refusals that another try does not change. */
+const FINAL: Partial<Record<number, UploadProblem>> = { 413: 'tooLarge', 415: 'type', 429: 'limit' };
+
+/** Uploads files, a few at a time, and tells what becomes of them. */
+export class Uploads {
+  readonly #server: string;
+  readonly #all = new Map<string, Upload>();
+  readonly #running = new Map<string, AbortController>();
+  readonly #waiting: Upload[] = [];
+  readonly #listeners = new Set<(upload: Upload) => void>();
+
+  /** @param server - its address, with a slash at the end */
+  constructor(server: string) {
+    this.#server = server;
+  }
+
+  get(key: string): Upload | undefined {
+    return this.#all.get(key);
+  }
+
+  /** Is called with each that goes on, ends or fails, until the returned function is called. */
+  follow(listener: (upload: Upload) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** @param most - bytes of one file */
+  add(room: string, file: File, most: number): Upload {
+    const upload: Upload = {
+      key: newId(),
+      room,
+      name: file.name,
+      type: file.type,
+      size: file.size,
+      source: file,
+      progress: 0,
+      problem: undefined,
+      stored: undefined,
+    };
+    this.#all.set(upload.key, upload);
+    // A picture may get smaller before it is sent.
+    if (file.size > most && !file.type.startsWith('image/')) upload.problem = 'tooLarge';
+    else this.#enqueue(upload);
+    return upload;
+  }
+
+  /** One that is known from before the page was loaded. */
+  restore(upload: Upload): void {
+    this.#all.set(upload.key, upload);
+  }
+
+  retry(upload: Upload): void {
+    if (upload.source === undefined) return;
+    upload.problem = undefined;
+    upload.progress = 0;
+    this.#enqueue(upload);
+    this.#tell(upload);
+  }
+
+  cancel(key: string): void {
+    this.#all.delete(key);
+    const at = this.#waiting.findIndex((upload) => upload.key === key);
+    if (at >= 0) this.#waiting.splice(at, 1);
+    this.#running.get(key)?.abort();
+  }
+
+  /** The session is over. */
+  clear(): void {
+    for (const key of [...this.#all.keys()]) this.cancel(key);
+  }
+
+  #enqueue(upload: Upload): void {
+    this.#waiting.push(upload);
+    this.#next();
+  }
+
+  #next(): void {
+    const upload = this.#running.size < AT_ONCE ? this.#waiting.shift() : undefined;
+    if (upload === undefined) return;
+    const abort = new AbortController();
+    this.#running.set(upload.key, abort);
+    void this.#run(upload, abort.signal).finally(() => {
+      this.#running.delete(upload.key);
+      this.#next();
+      if (!abort.signal.aborted) this.#tell(upload);
+    });
+    this.#next();
+  }
+
+  async #run(upload: Upload, signal: AbortSignal): Promise<void> {
+    const { source, name } = upload;
+    if (source === undefined) return;
+    const sent = await smaller(source, name);
+    if (signal.aborted) return;
+    const { status, file } = await this.#send(upload, sent, signal);
+    if (file !== undefined) upload.stored = file;
+    else upload.problem = FINAL[status] ?? 'failed';
+  }
+
+  /** Only `XMLHttpRequest` says how much has been sent. */
+  #send(
+    upload: Upload,
+    { bytes, name }: { bytes: Blob; name: string },
+    signal: AbortSignal,
+  ): Promise<{ status: number; file?: MessageFile }> {
+    return new Promise((resolve) => {
+      const request = new XMLHttpRequest();
+      const query = new URLSearchParams({ room: upload.room, name });
+      request.open('POST', `${this.#server}files?${query}`);
+      request.withCredentials = true;
+      request.responseType = 'json';
+      // The server looks at the bytes alone.
+      request.setRequestHeader('Content-Type', 'application/octet-stream');
+      request.upload.onprogress = ({ loaded, total }) => {
+        upload.progress = total > 0 ? loaded / total : 0;
+        this.#tell(upload);
+      };
+      request.onloadend = () => {
+        const { status } = request;
+        const { file } = (request.response ?? {}) as { file?: MessageFile };
+        resolve(status === 201 && file !== undefined ? { status, file } : { status });
+      };
+      signal.addEventListener('abort', () => request.abort());
+      request.send(bytes);
+    });
+  }
+
+  #tell(upload: Upload): void {
+    for (const listener of this.#listeners) listener(upload);
+  }
+}

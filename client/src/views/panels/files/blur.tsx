@@ -1,0 +1,24 @@
+import { decode, isBlurhashValid } from 'blurhash';
+import { Component, createRef } from 'preact';
+
+const SIDE = 32;
+
+/** What a picture will look like, until it is there. On a canvas: no policy of a page has to allow it. */
+export class Blur extends Component<{ readonly hash: string }> {
+  readonly #canvas = createRef<HTMLCanvasElement>();
+
+  override componentDidMount(): void {
+    const { hash } = this.props;
+    const context = this.#canvas.current?.getContext('2d');
+    if (!context || !isBlurhashValid(hash).result) return;
+    context.putImageData(new ImageData(new Uint8ClampedArray(decode(hash, SIDE, SIDE)), SIDE), 0, 0);
+  }
+
+  override shouldComponentUpdate(): boolean {
+    return false;
+  }
+
+  override render() {
+    return <canvas width={SIDE} height={SIDE} ref={this.#canvas} />;
+  }
+}

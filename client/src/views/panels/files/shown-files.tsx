@@ -1,0 +1,243 @@
+import { Component } from 'preact';
+import type { MessageFile } from '../../../../../server/events.ts';
+import type { Upload } from '../../../chat/uploads.ts';
+import type { Entry, Pending, SentFile } from '../../../store/entries.ts';
+import type { Context } from '../../context.ts';
+import { Icon } from '../../icon.tsx';
+import { addressOf } from './address.ts';
+import type { Attachments } from './attachments.ts';
+import { Blur } from './blur.tsx';
+import { fileSize } from './file-size.ts';
+import { openLargeView } from './large-view.tsx';
+import { Thumbnail } from './thumbnail.tsx';
+
+/** So many pictures of a message are seen at once. */
+const SEEN = 4;
+/** One picture alone, in CSS pixels. */
+const WIDEST = 340;
+const TALLEST = 320;
+
+/** The pictures and files of a message. */
+export function shownFiles(entry: Entry, context: Context, attachments: Attachments) {
+  const { message, pending } = entry;
+  if (pending?.files !== undefined)
+    return <OnTheirWay context={context} attachments={attachments} pending={pending} />;
+  const files = message?.files ?? [];
+  const pictures = files.filter(({ image }) => image !== undefined);
+  const others = files.filter(({ image }) => image === undefined);
+  const { strings } = context;
+  return (
+    <>
+      {pictures.length > 0 && (
+        <Grid
+          pictures={pictures}
+          cell={(file, n) => (
+            <Picture
+              key={file.id}
+              context={context}
+              file={file}
+              alone={pictures.length === 1}
+              more={n === SEEN - 1 ? pictures.length - SEEN : 0}
+              open={(opener) => openLargeView({ context, entry, pictures, at: n, opener })}
+            />
+          )}
+        />
+      )}
+      {others.map((file) => (
+        <a
+          class="doc"
+          key={file.id}
+          href={addressOf(context.chat, file)}
+          download={file.name}
+          tabIndex={-1}
+          data-tip={strings.text('file.download', { name: file.name })}
+        >
+          <Described file={file} context={context} />
+          <Icon name="save" />
+        </a>
+      ))}
+    </>
+  );
+}
+
+function Grid<File extends Pick<MessageFile, 'image'>>({
+  pictures,
+  cell,
+}: {
+  readonly pictures: readonly File[];
+  cell(file: File, n: number): preact.ComponentChildren;
+}) {
+  const [first] = pictures;
+  const { width = 4, height = 3 } = first?.image ?? {};
+  const alone = pictures.length === 1;
+  // Nothing moves when it comes.
+  const inlineSize = alone ? `${Math.min(WIDEST, width, (TALLEST * width) / height)}px` : undefined;
+  return (
+    <div class={`imgs n${Math.min(pictures.length, SEEN)}`} style={{ inlineSize }}>
+      {pictures.slice(0, SEEN).map(cell)}
+    </div>
+  );
+}
+
+interface PictureProps {
+  readonly context: Context;
+  readonly file: MessageFile;
+  readonly alone: boolean;
+  /** So many more stand behind it. */
+  readonly more: number;
+  open(opener: HTMLElement): void;
+}
+
+/** A picture that is seen small, and opens large. */
+class Picture extends Component<PictureProps, { gone: boolean; here: boolean }> {
+  override state = { gone: false, here: false };
+
+  override render({ context, file, alone, more, open }: PictureProps) {
+    const { strings, chat } = context;
+    const { gone, here } = this.state;
+    const { width = 4, height = 3, blur = '' } = file.image ?? {};
+    const words = file.alt ?? file.name;
+    // A picture that moves is shown as it is, unless the reader wants nothing to move.
+    const still = file.type !== 'image/gif' || matchMedia('(prefers-reduced-motion: reduce)').matches;
+    const address = addressOf(chat, file);
+    return (
+      <button
+        type="button"
+        tabIndex={-1}
+        class={gone ? 'missing' : undefined}
+        style={alone ? { aspectRatio: `${width} / ${height}` } : undefined}
+        aria-label={more > 0 ? `${words} ${strings.text('file.more', { n: more })}` : words}
+        onClick={({ currentTarget }) => open(currentTarget)}
+      >
+        {!here && !gone && <Blur hash={blur} />}
+        {gone ? (
+          <span>{strings.text('file.gone')}</span>
+        ) : (
+          <img
+            src={still ? `${address}?size=preview` : address}
+            alt=""
+            crossorigin="use-credentials"
+            loading="lazy"
+            decoding="async"
+            onLoad={() => this.setState({ here: true })}
+            onError={() => this.setState({ gone: true })}
+          />
+        )}
+        {more > 0 && (
+          <span class="rest" aria-hidden="true">
+            +{more}
+          </span>
+        )}
+      </button>
+    );
+  }
+}
+
+/** "PDF, 1.4 MB" */
+function aboutFile(
+  { name, type, size }: Pick<MessageFile, 'name' | 'type' | 'size'>,
+  { strings }: Context,
+): string {
+  const [, ending] = /\.([^.]{1,11})$/.exec(name) ?? [];
+  return `${ending?.toUpperCase() ?? type}, ${fileSize(size, strings)}`;
+}
+
+/** The icon of a file, its name without ever cutting the ending, its kind and size. */
+function Described({
+  file,
+  context,
+  words,
+}: {
+  readonly file: Pick<MessageFile, 'name' | 'type' | 'size'>;
+  readonly context: Context;
+  readonly words?: string | undefined;
+}) {
+  const [, stem = file.name, ending = ''] = /^(.+?)(\.[^.]{1,12})$/.exec(file.name) ?? [];
+  return (
+    <>
+      <Icon name="file" />
+      <div>
+        <b>
+          <bdi>{stem}</bdi>
+          <bdi>{ending}</bdi>
+        </b>
+        <small>{words ?? aboutFile(file, context)}</small>
+      </div>
+    </>
+  );
+}
+
+interface OnTheirWayProps {
+  readonly context: Context;
+  readonly attachments: Attachments;
+  readonly pending: Pending;
+}
+
+/** The files of a message that waits for them, or for the server. */
+class OnTheirWay extends Component<OnTheirWayProps> {
+  #stop: (() => void) | undefined;
+
+  override componentDidMount(): void {
+    const { attachments } = this.props;
+    const own = ({ key }: Upload) => this.props.pending.files?.some((file) => file.key === key);
+    this.#stop = attachments.uploads.follow((upload) => own(upload) && this.forceUpdate());
+    attachments.look(this.props.pending);
+  }
+
+  override componentDidUpdate(): void {
+    this.props.attachments.look(this.props.pending);
+  }
+
+  override componentWillUnmount(): void {
+    this.#stop?.();
+  }
+
+  override render({ context, attachments, pending }: OnTheirWayProps) {
+    const files = pending.files ?? [];
+    const { uploads } = attachments;
+    const isPicture = ({ key, type }: SentFile) =>
+      type.startsWith('image/') && uploads.get(key)?.source !== undefined;
+    const pictures = files.filter(isPicture);
+    const { strings } = context;
+    return (
+      <>
+        {pictures.length > 0 && (
+          <Grid
+            pictures={pictures}
+            cell={(file) => (
+              <span class="going" key={file.key}>
+                <Thumbnail source={uploads.get(file.key)?.source as Blob} />
+                <Progress context={context} file={file} upload={uploads.get(file.key)} />
+              </span>
+            )}
+          />
+        )}
+        {files
+          .filter((file) => !isPicture(file))
+          .map((file) => (
+            <div class="doc" key={file.key}>
+              <Described
+                file={file}
+                context={context}
+                words={file.lost === true ? strings.text('file.failed') : undefined}
+              />
+              <Progress context={context} file={file} upload={uploads.get(file.key)} />
+            </div>
+          ))}
+      </>
+    );
+  }
+}
+
+interface ProgressProps {
+  readonly context: Context;
+  readonly file: SentFile;
+  readonly upload: Upload | undefined;
+}
+
+function Progress({ context, file, upload }: ProgressProps) {
+  if (file.id !== undefined || upload === undefined || upload.problem !== undefined) return null;
+  const n = Math.round(upload.progress * 100);
+  const label = context.strings.text('file.progress', { name: file.name, n });
+  return <progress max={100} value={n} aria-label={label} />;
+}

@@ -1,0 +1,40 @@
+import { Component, createRef } from 'preact';
+
+/** The shorter side, in pixels: sharp on a screen with two of them for one. */
+const SIDE = 184;
+
+interface Props {
+  readonly source: Blob;
+}
+
+/** A picture that is still in this browser. On a canvas: no policy of a page has to allow it. */
+export class Thumbnail extends Component<Props> {
+  readonly #canvas = createRef<HTMLCanvasElement>();
+
+  override componentDidMount(): void {
+    void this.#draw();
+  }
+
+  override shouldComponentUpdate(next: Props): boolean {
+    return next.source !== this.props.source;
+  }
+
+  override componentDidUpdate(): void {
+    void this.#draw();
+  }
+
+  override render() {
+    return <canvas ref={this.#canvas} />;
+  }
+
+  async #draw(): Promise<void> {
+    const picture = await createImageBitmap(this.props.source).catch(() => undefined);
+    const canvas = this.#canvas.current;
+    if (canvas === null || picture === undefined) return;
+    const scale = SIDE / Math.min(picture.width, picture.height);
+    canvas.width = Math.max(1, Math.round(picture.width * scale));
+    canvas.height = Math.max(1, Math.round(picture.height * scale));
+    canvas.getContext('2d')?.drawImage(picture, 0, 0, canvas.width, canvas.height);
+    picture.close();
+  }
+}

@@ -1,0 +1,204 @@
+import { mkdir, truncate, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import AxeBuilder from '@axe-core/playwright';
+import sharp from 'sharp';
+import { privateRoom } from './as-user.ts';
+import { expect, type Person, test } from './fixtures.ts';
+
+const picture = (color: string, width = 600, height = 400) =>
+  sharp({ create: { width, height, channels: 3, background: color } })
+    .png()
+    .toBuffer();
+
+/** Chooses files as somebody does who has pressed the button. */
+async function attach(person: Person, files: string | { name: string; mimeType: string; buffer: Buffer }[]) {
+  const chosen = person.page.waitForEvent('filechooser');
+  await person.page.getByRole('button', { name: 'Attach files' }).click();
+  await (await chosen).setFiles(files);
+}
+const tray = (person: Person) => person.page.getByRole('group', { name: 'Attachments' });
+const axe = async (person: Person) =>
+  (await new AxeBuilder({ page: person.page }).include('php-chat').analyze()).violations;
+
+test('pictures and a file: described, sent, seen by others, and seen large', async ({ alice, bob, site }) => {
+  test.setTimeout(60_000);
+  await privateRoom(site, 'alice', 'pictures', ['2']);
+  await alice.open('pictures');
+  await bob.open('pictures');
+  await attach(alice, [
+    { name: 'noon.png', mimeType: 'image/png', buffer: await picture('#7aa') },
+    { name: 'shed.png', mimeType: 'image/png', buffer: await picture('#a77', 300, 500) },
+    { name: 'layout-final.pdf', mimeType: 'application/pdf', buffer: Buffer.from('%PDF-1.7\n%%EOF\n') },
+  ]);
+  const tiles = tray(alice).getByRole('group');
+  await expect(tiles).toHaveCount(3);
+  await expect(tray(alice).getByRole('progressbar')).toHaveCount(0);
+  // By keyboard: one stop, arrows within, Enter describes, Del removes.
+  await alice.field.focus();
+  await alice.page.keyboard.press('Shift+Tab');
+  await alice.page.keyboard.press('Shift+Tab');
+  await expect(tiles.first()).toBeFocused();
+  await alice.page.keyboard.press('Enter');
+  const dialog = alice.page.getByRole('dialog', { name: 'Describe this picture' });
+  await dialog.getByLabel('For people who cannot see it').fill('The orchard at noon');
+  expect(await axe(alice)).toEqual([]);
+  await dialog.getByRole('button', { name: 'Save' }).click();
+  await expect(alice.page.getByRole('button', { name: 'Describe noon.png, done' })).toBeVisible();
+  await alice.shot('tray');
+  await alice.write('From this morning');
+  await expect(tray(alice)).toHaveCount(0);
+
+  const sent = bob.messages.last();
+  await expect(sent).toHaveAccessibleName(
+    /: From this morning, The orchard at noon, shed\.png, layout-final\.pdf$/,
+  );
+  const noon = sent.getByRole('button', { name: 'The orchard at noon' });
+  await expect(noon.locator('img')).toHaveJSProperty('complete', true);
+  await expect(noon.locator('canvas')).toHaveCount(0);
+  await expect(sent.getByRole('link', { name: /^layout-final ?\.pdf PDF, \d+ byte/ })).toBeVisible();
+  await bob.shot('files');
+
+  await noon.click();
+  const large = bob.page.getByRole('dialog', { name: 'Picture 1 of 2' });
+  await expect(large.getByRole('img', { name: 'The orchard at noon' })).toBeVisible();
+  expect(await axe(bob)).toEqual([]);
+  await bob.page.keyboard.press('ArrowRight');
+  await expect(bob.page.getByRole('dialog', { name: 'Picture 2 of 2' })).toContainText('shed.png · 2 of 2');
+  await expect(bob.page.getByRole('button', { name: 'Next picture' })).toHaveCount(0);
+  await bob.shot('large-view');
+  await bob.page.keyboard.press('Escape');
+  await expect(bob.page.getByRole('dialog')).toHaveCount(0);
+  await expect(noon).toBeFocused();
+
+  // What was deleted is gone with its files.
+  await alice.messages.last().focus();
+  await alice.page.keyboard.press('Delete');
+  await alice.page.getByRole('button', { name: 'Delete' }).last().click();
+  await expect(bob.messages.last()).toContainText('Message deleted');
+  await expect(bob.timeline.locator('img')).toHaveCount(0);
+});
+
+test('sending waits for nothing: the message stands there with its progress, and goes when the file is up', async ({
+  alice,
+  bob,
+  site,
+}) => {
+  await privateRoom(site, 'alice', 'waiting', ['2']);
+  await alice.open('waiting');
+  await bob.open('waiting');
+  const held = Promise.withResolvers<void>();
+  await alice.page.route('**/files?**', async (route) => {
+    await held.promise;
+    await route.continue();
+  });
+  await attach(alice, [{ name: 'notes.txt', mimeType: 'text/plain', buffer: Buffer.from('words') }]);
+  await alice.page.getByRole('button', { name: 'Send', exact: true }).click();
+  await expect(alice.messages.last()).toContainText('notes.txt');
+  await expect(alice.messages.last().getByRole('progressbar')).toHaveAccessibleName(/^notes\.txt, \d+ %$/);
+  await alice.write('This overtakes it.');
+  await expect(bob.message('This overtakes it.')).toBeVisible();
+  await expect(bob.messages).toHaveCount(1);
+  held.resolve();
+  await expect(bob.messages.last().getByRole('link', { name: /^notes ?\.txt/ })).toBeVisible();
+  const download = bob.page.waitForEvent('download');
+  await bob.messages
+    .last()
+    .getByRole('link', { name: /^notes ?\.txt/ })
+    .click();
+  expect((await download).suggestedFilename()).toBe('notes.txt');
+});
+
+test('what is not taken stands in the tray with the reason; a failure can be tried again; a reload keeps what is up', async ({
+  alice,
+  site,
+}, info) => {
+  await privateRoom(site, 'alice', 'refused', []);
+  const huge = info.outputPath('huge.zip');
+  await mkdir(dirname(huge), { recursive: true });
+  await writeFile(huge, '');
+  await truncate(huge, 11 * 1024 * 1024);
+  await alice.open('refused');
+  let failing = true;
+  await alice.page.route('**/files?**name=later**', (route) => (failing ? route.abort() : route.continue()));
+  await attach(alice, [
+    { name: 'program.exe', mimeType: 'application/x-msdownload', buffer: Buffer.from('MZ\0\0\0\0') },
+    { name: 'later.txt', mimeType: 'text/plain', buffer: Buffer.from('words') },
+    { name: 'up.png', mimeType: 'image/png', buffer: await picture('#555') },
+  ]);
+  await attach(alice, huge);
+  const tile = (name: string) => tray(alice).getByRole('group', { name });
+  await expect(tile('huge.zip')).toContainText('Larger than 10 MB');
+  await expect(tile('program.exe')).toContainText('This kind of file is not allowed.');
+  await expect(tile('later.txt')).toContainText('Not uploaded.');
+  await alice.shot('tray-refused');
+  expect(await axe(alice)).toEqual([]);
+  failing = false;
+  await tile('later.txt').getByRole('button', { name: 'Retry' }).click();
+  await expect(tile('later.txt')).not.toContainText('Not uploaded.');
+  await tile('program.exe').focus();
+  await alice.page.keyboard.press('Delete');
+  await expect(tray(alice).getByRole('group')).toHaveCount(3);
+  await expect(tile('later.txt')).toBeFocused();
+  await expect(tray(alice).getByRole('progressbar')).toHaveCount(0);
+  await alice.page.reload();
+  await alice.open('refused');
+  await expect(tile('up.png')).toBeVisible();
+  await expect(tile('huge.zip')).toContainText('Not uploaded.');
+  await alice.page.getByRole('button', { name: 'Send', exact: true }).click();
+  await expect(alice.messages.last().getByRole('link')).toHaveCount(1);
+  await expect(alice.messages.last().getByRole('button', { name: 'up.png' })).toBeVisible();
+  await expect(tray(alice).getByRole('group')).toHaveCount(1);
+});
+
+test('pasted, and dropped over the room: four pictures are seen of six, in a narrow element from right to left', async ({
+  alice,
+  site,
+}) => {
+  await privateRoom(site, 'alice', 'narrow files', []);
+  await alice.open('narrow files');
+  const chat = alice.page.locator('php-chat');
+  await chat.evaluate((element) => {
+    element.style.inlineSize = '360px';
+    element.setAttribute('dir', 'rtl');
+  });
+  const colors = ['#844', '#484', '#448', '#884', '#848', '#488'];
+  const bytes = await Promise.all(colors.map(async (color) => [...(await picture(color))]));
+  /** Files as the browser hands them over. */
+  const handOver = (type: 'paste' | 'dragover' | 'drop', files: number[][]) =>
+    alice.field.evaluate(
+      (field, { type, files }) => {
+        const data = new DataTransfer();
+        for (const [n, file] of files.entries())
+          data.items.add(new File([new Uint8Array(file)], `${n}.png`, { type: 'image/png' }));
+        const how = { bubbles: true, composed: true, cancelable: true };
+        field.dispatchEvent(
+          type === 'paste'
+            ? new ClipboardEvent(type, { ...how, clipboardData: data })
+            : new DragEvent(type, { ...how, dataTransfer: data }),
+        );
+      },
+      { type, files },
+    );
+  await alice.page.getByRole('button', { name: 'Attach files' }).waitFor();
+  await handOver('paste', bytes.slice(0, 1));
+  await handOver('dragover', bytes.slice(1));
+  await expect(alice.page.getByText('Drop to send to narrow files')).toBeVisible();
+  await handOver('drop', bytes.slice(1));
+  await expect(alice.page.getByText('Drop to send to narrow files')).toHaveCount(0);
+  await expect(tray(alice).getByRole('group')).toHaveCount(6);
+  await alice.page.getByRole('button', { name: 'Send', exact: true }).click();
+  const shown = alice.messages.last().locator('.imgs button');
+  await expect(shown).toHaveCount(4);
+  await expect(shown.last()).toHaveAccessibleName('2.png and 2 more pictures');
+  await expect(alice.messages.last().locator('.imgs canvas')).toHaveCount(0);
+  const overflow = await chat.evaluate(({ shadowRoot }) => {
+    const timeline = shadowRoot?.querySelector('.timeline');
+    return Number(timeline?.scrollWidth) - Number(timeline?.clientWidth);
+  });
+  expect(overflow).toBe(0);
+  await alice.shot('files-360');
+  expect(await axe(alice)).toEqual([]);
+  await shown.last().click();
+  await alice.page.keyboard.press('ArrowLeft');
+  await expect(alice.page.getByRole('dialog', { name: 'Picture 5 of 6' })).toBeVisible();
+});
