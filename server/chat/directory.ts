@@ -45,7 +45,7 @@ export interface DirectoryListener {
   message(room: Room, change: Change & { type: 'message' }): void;
   mentioned(room: Room, change: Change & { type: 'mentions' }): void;
   roomAdded(room: Room, asker: string | undefined): void;
-  /** The name or the topic. */
+  /** The name, the topic, or from which message on it is kept. */
   roomChanged(room: Room): void;
   /** Who may write, or how often. */
   writingChanged(room: Room): void;
@@ -563,7 +563,10 @@ export class Directory {
       if (before.write !== record.write || before.slow !== record.slow) {
         this.#listener?.writingChanged(known);
       }
-      if (before.name !== record.name || before.topic !== record.topic) this.#listener?.roomChanged(known);
+      const isShown = (['name', 'topic', 'firstSeq'] as const).some(
+        (field) => before[field] !== known.record[field],
+      );
+      if (isShown) this.#listener?.roomChanged(known);
     } else if (record.kind === 'public') {
       const room = this.#roomFor(record);
       this.#listener?.roomAdded(room, asker);

@@ -138,6 +138,7 @@ export async function search(
     return connection.query(
       sql`SELECT room, num, ${dialect.messageColumns} FROM chat_messages AS messages
           WHERE room = ${room} AND seq > ${after} AND seq <= ${upTo} AND num < ${before} AND text <> ''
+            AND seq >= (SELECT first_seq FROM chat_rooms WHERE num = ${room})
           ORDER BY seq DESC LIMIT ${blockSize}`,
     );
   }

@@ -61,7 +61,7 @@ const statements = {
   publicNums: history.prepare(`SELECT num FROM rooms WHERE kind = 'public'`),
   message: history.prepare(
     `SELECT ${columns}, rooms.id AS room_id, rooms.num AS room_num FROM messages JOIN rooms ON rooms.num = messages.room
-     WHERE messages.num = ?`,
+     WHERE messages.num = ? AND messages.seq >= rooms.first_seq`,
   ),
 };
 const cursors = new SearchCursors(history.prepare('SELECT key FROM digest_key').get()?.key as Uint8Array);
@@ -236,7 +236,7 @@ function search({ query, rooms, everyPublic, from, limit }: Reads['search']['in'
     if (messages.length === limit || (over && last > 0)) return { messages, next: cursors.of(last) };
     looked++;
     const row = statements.message.get(num as number);
-    // Deleted, edited or gone since the index was made.
+    // Deleted, edited, gone or too old since the index was made.
     const readable = row !== undefined && nums.has(row.room_num as number);
     const message = readable ? messageFrom(row, row.room_id as string) : undefined;
     if (message?.text.toLowerCase().includes(lookedFor)) {
