@@ -51,7 +51,10 @@ process.send?.('ready');
 async function examine({ path, types }: Task): Promise<Examined> {
   const found = (await fileTypeFromFile(path))?.mime;
   const type = await typeOf(path, found);
-  const allowed = (one: string) => types.includes(one) || types.includes(one.replace(/\/.*/, '/*'));
+  // `image/*`: those that are made anew. All others keep what a camera has noted in them, such as a place.
+  const isOfKind = (one: string) =>
+    types.includes(one.replace(/\/.*/, '/*')) && (!one.startsWith('image/') || one in formats);
+  const allowed = (one: string) => types.includes(one) || isOfKind(one);
   if (type === undefined || !allowed(type)) {
     // What is made of a zip, such as a document, is one.
     const isZip =

@@ -155,8 +155,6 @@ export class Files {
       for await (const piece of bytes) {
         await write(file, piece).catch((error: Error) => this.#fail(error));
       }
-      // What is answered is on the disk, also after a loss of power.
-      await file.sync().catch((error: Error) => this.#fail(error));
     } finally {
       await file.close();
     }

@@ -15,8 +15,10 @@ export function folderStorage(setting: string): Storage {
     async put(name, path) {
       const to = pathOf(name);
       await mkdir(dirname(to), { recursive: true, mode: 0o700 });
+      // What is answered is on the disk, also after a loss of power: the bytes, and then their name.
+      await sync(path);
       await rename(path, to);
-      await syncFolder(dirname(to));
+      await sync(dirname(to));
     },
     async open(name, part) {
       const handle = await open(pathOf(name)).catch(absent);
@@ -41,8 +43,7 @@ function absent(error: NodeJS.ErrnoException): null {
   throw error;
 }
 
-/** Or a name that was made could be lost with the power. */
-async function syncFolder(path: string): Promise<void> {
+async function sync(path: string): Promise<void> {
   const handle = await open(path);
   try {
     await handle.sync();

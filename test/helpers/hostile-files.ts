@@ -207,7 +207,8 @@ export async function hostileFiles(): Promise<HostileFile[]> {
       Buffer.concat([Buffer.from('3026b2758e66cf11a6d900aa0062ce6c', 'hex'), Buffer.alloc(500)]),
       'refused',
     ],
-    ['a TIFF', await plain.clone().tiff().toBuffer(), 'image/tiff'],
+    // It is not made anew, so it would keep what a camera has noted in it.
+    ['a TIFF with a place', await plain.clone().withExif(place).tiff().toBuffer(), 'refused'],
   ];
   return cases.map(([what, bytes, fate]) => ({ what, bytes, fate }));
 }
