@@ -33,12 +33,13 @@ import { Source, WebSockets } from './source.ts';
  * searches the answer for bytes, of which there are none, and writes each answer for itself.
  */
 interface Answering {
-  ack(request: number): (answer: unknown) => number;
+  ack: (this: ChatSocket, request: number) => (answer: unknown) => number;
 }
 
+/** Who comes in, and then who is in. */
 interface SocketData {
-  session: LiveSession;
-  connection: Connection;
+  entering?: { session: LiveSession; connection: Connection };
+  accepted?: Accepted;
 }
 
 /** What a connection needs of the rest of the server. */
@@ -89,6 +90,8 @@ export class SocketTransport {
   readonly #penalties = new Penalties();
   /** By sid. */
   readonly #connections = new Map<string, Open>();
+  /** As in `Answering`, of all sockets. */
+  readonly #ack: Answering['ack'];
   /** Called when the last one has closed. */
   #onEmpty = (): void => {};
   /** Called for a connection that closes before Socket.IO takes it. */
@@ -121,6 +124,11 @@ export class SocketTransport {
     // Rooms are the fan-out's: Socket.IO would keep a room, and a set of rooms, for each connection.
     Object.assign(this.#io.of('/').adapter, { addAll: nothing, delAll: nothing });
     this.#io.bind(this.#engine);
+    const answer = (to: string, request: number, answer: unknown) =>
+      this.publisher.answer(to, request, answer);
+    this.#ack = function (this: ChatSocket, request) {
+      return (given) => answer(this.id, request, given);
+    };
     const closed = (conn: EngineSocket) => this.#closed(conn);
     const onClose = function (this: EngineSocket) {
       closed(this);
@@ -319,14 +327,16 @@ export class SocketTransport {
     }
     // What comes next is written with `session:ready`: see `#welcome`.
     tcpOf(conn)?.cork();
-    socket.data = { session, connection };
+    socket.data = { entering: { session, connection } };
     if (open !== undefined && conn.readyState === 'open') open.connection = connection;
     else chat.directory.disconnect(connection);
     return null;
   }
 
   #welcome(socket: ChatSocket, ready: Parts['ready'], shared: Shared): void {
-    const { session, connection } = socket.data;
+    const { entering } = socket.data;
+    if (entering === undefined) return;
+    const { session, connection } = entering;
     shared.roomsLog.say(session.id, session.user);
     const open = this.#connections.get(sidOf(socket.conn));
     // Closed in this very turn.
@@ -335,17 +345,18 @@ export class SocketTransport {
     const { guard, source } = open;
     guard.accept();
     Object.assign(socket.conn, { request: null });
-    Object.assign(socket, { handshake: null });
+    // Nor a map each for the answers that a client might owe: this server asks clients for none.
+    Object.assign(socket, { handshake: null, acks: noAcks });
     const { id } = connection;
     this.publisher.add(id, socket.conn);
     this.publisher.toConnections([id], 'session:ready', ready(connection));
     this.publisher.flush(id);
     tcpOf(socket.conn)?.uncork();
-    (socket as unknown as Answering).ack = (request) => (answer) =>
-      this.publisher.answer(id, request, answer);
+    (socket as unknown as Answering).ack = this.#ack;
     const intake = this.#penalties.intake(connection.person.user.id, source, guard);
     const accepted = new Accepted(shared, socket, { connection, intake, guard, session: session.id });
-    socket.on('disconnect', () => accepted.left());
+    socket.data = { accepted };
+    socket.on('disconnect', left);
     accepted.subscribe(session);
     socket.onAny(requestListener(shared.services, accepted));
   }
@@ -364,6 +375,13 @@ export class SocketTransport {
 }
 
 function nothing(): void {}
+
+const noAcks = new Map<never, never>();
+
+/** Of all sockets: a function each would take memory for as long as the connection lives. */
+function left(this: ChatSocket): void {
+  this.data.accepted?.left();
+}
 
 /** The request as Engine.IO takes it, which would read its address once more. */
 function withQuery(req: IncomingMessage, { searchParams }: URL): EngineRequest {

@@ -17,7 +17,8 @@ interface Wire {
 
 interface Receiver {
   readonly conn: EngineSocket;
-  readonly rooms: Set<string>;
+  /** Each once. Most have one or two: a set would take four times the memory, and so would an array that is pushed to. */
+  rooms: readonly string[];
   /** What it gets at the end of this turn; undefined for nothing. */
   batch: Batch | undefined;
 }
@@ -83,7 +84,7 @@ export class FanOut implements Publisher {
 
   /** From now on this connection gets what is for it. @param id by which the chat knows it */
   add(id: string, conn: EngineSocket): void {
-    this.#receivers.set(id, { conn, rooms: new Set(), batch: undefined });
+    this.#receivers.set(id, { conn, rooms: [], batch: undefined });
   }
 
   /** What was published so far is still written to it, and nothing else. */
@@ -98,15 +99,18 @@ export class FanOut implements Publisher {
   join(connection: string, room: string): void {
     const receiver = this.#receivers.get(connection);
     if (receiver === undefined) return;
-    receiver.rooms.add(room);
     const inRoom = this.#rooms.get(room);
+    if (inRoom?.has(receiver)) return;
+    receiver.rooms = receiver.rooms.concat(room);
     if (inRoom === undefined) this.#rooms.set(room, new Set([receiver]));
     else inRoom.add(receiver);
   }
 
   leave(connection: string, room: string): void {
     const receiver = this.#receivers.get(connection);
-    if (receiver?.rooms.delete(room)) this.#leave(receiver, room);
+    if (receiver === undefined || !this.#rooms.get(room)?.has(receiver)) return;
+    receiver.rooms = receiver.rooms.filter((one) => one !== room);
+    this.#leave(receiver, room);
   }
 
   toRoom: Publisher['toRoom'] = (room, event, payload) => {

@@ -90,7 +90,8 @@ const transitions: Record<Event, Partial<Record<State, State>>> = {
 export class CheckedSession {
   readonly id: string;
   readonly #around: Surroundings;
-  readonly #subscribers = new Set<Subscriber>();
+  /** Mostly one: a set would take four times the memory, and so would an array that is pushed to. */
+  #subscribers: readonly Subscriber[] = [];
   readonly #ttl: SessionTtl;
   /** For stores that notify only of sessions that they were told to follow. */
   readonly #followed: Followed | undefined;
@@ -127,15 +128,15 @@ export class CheckedSession {
 
   /** @param seen the session as this connection has read it, perhaps before or after a change */
   subscribe(subscriber: Subscriber, seen: LiveSession): void {
-    this.#subscribers.add(subscriber);
+    this.#subscribers = this.#subscribers.concat(subscriber);
     if (seen.bytes.equals(this.#bytes)) return;
     if (!isDeepStrictEqual(seen.user, this.#user)) subscriber.changed(this.#user);
     this.notified();
   }
 
   unsubscribe(subscriber: Subscriber): void {
-    this.#subscribers.delete(subscriber);
-    if (this.#subscribers.size === 0) this.#release();
+    this.#subscribers = this.#subscribers.filter((one) => one !== subscriber);
+    if (this.#subscribers.length === 0) this.#release();
   }
 
   /** Its user has written something in the chat. */
@@ -169,7 +170,7 @@ export class CheckedSession {
   }
 
   end(reason: EndReason): void {
-    const subscribers = [...this.#subscribers];
+    const subscribers = this.#subscribers;
     this.#release();
     for (const subscriber of subscribers) {
       this.#around.onEnd(reason);
@@ -198,7 +199,7 @@ export class CheckedSession {
     if (this.#state === 'ended') return;
     this.#state = 'ended';
     clearTimeout(this.#pause);
-    this.#subscribers.clear();
+    this.#subscribers = [];
     this.#followed?.end();
     this.#around.onRelease(this);
   }
@@ -256,7 +257,7 @@ export class CheckedSession {
     this.#ttl.used();
     if (isDeepStrictEqual(user, this.#user)) return;
     this.#user = user;
-    for (const subscriber of [...this.#subscribers]) subscriber.changed(user);
+    for (const subscriber of this.#subscribers) subscriber.changed(user);
   }
 
   /** It stays in `checking` meanwhile: no notification can bring the session back now. */
@@ -271,10 +272,10 @@ export class CheckedSession {
     this.#answered = Number.NEGATIVE_INFINITY;
     this.#on(error instanceof UnsettledError ? 'unsettled' : 'failed');
     if (performance.now() - this.#confirmed >= this.#around.grace) {
-      for (const subscriber of [...this.#subscribers]) subscriber.unconfirmed();
+      for (const subscriber of this.#subscribers) subscriber.unconfirmed();
     }
     // Nobody may be left by now.
-    if (this.#subscribers.size > 0) this.#around.onFailure(this, error);
+    if (this.#subscribers.length > 0) this.#around.onFailure(this, error);
   }
 
   /** Whether the store's notifications have been complete since its last answer, which nothing has cast a doubt on. */
