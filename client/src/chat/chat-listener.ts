@@ -1,10 +1,15 @@
-import type { EventPayload, Message } from '../../../server/events.ts';
+import type { EventPayload, Message, MessageFile } from '../../../server/events.ts';
 import type { ConnectionState } from '../connection/connection-state.ts';
 import type { Pending } from '../store/entries.ts';
 import type { Room } from '../store/room.ts';
 
 /** `unknown`: it was found missing. */
 export type RoomRemoval = EventPayload<'room:removed'>['reason'] | 'unknown';
+
+/** A message that others sent; of a room that is not joined, how many files it has is all that is known of them. */
+export type NewMessage = Pick<Message, 'user' | 'text' | 'seq' | 'mentions'> & {
+  readonly files?: readonly MessageFile[] | number;
+};
 
 /** What the views are told. */
 export interface ChatListener {
@@ -14,7 +19,7 @@ export interface ChatListener {
   hide(): void;
   state(state: ConnectionState): void;
   /** A new message of somebody else, in whichever room. */
-  message(room: Room, message: Pick<Message, 'user' | 'text' | 'seq' | 'mentions'>): void;
+  message(room: Room, message: NewMessage): void;
   unsent(item: Pending): void;
   loaded(count: number): void;
   /** A room was taken from the user, who may have been reading it. */

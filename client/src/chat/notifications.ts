@@ -1,8 +1,9 @@
 import type { Message } from '../../../server/events.ts';
 import { mentions } from '../store/mentions.ts';
 import type { Room } from '../store/room.ts';
-import { plain } from '../text/format.ts';
+import { wordsOf } from '../text/words.ts';
 import type { Chat, Follower } from './chat.ts';
+import type { NewMessage } from './chat-listener.ts';
 
 /** Between two visits of one person. */
 const VISIT_MS = 30 * 60_000;
@@ -82,7 +83,7 @@ export class Notifications implements Follower {
     if (document.hasFocus()) this.#focused();
   }
 
-  arrived(room: Room, message: Pick<Message, 'user' | 'text' | 'seq' | 'mentions'>): void {
+  arrived(room: Room, message: NewMessage): void {
     const { notify } = room.summary;
     if (notify === 'all' || (notify === 'mentions' && mentions(message, this.#chat.me?.id)))
       this.#notify(room, message);
@@ -92,7 +93,7 @@ export class Notifications implements Follower {
     if (!room.muted) this.#notify(room, message);
   }
 
-  #notify(room: Room, message: Pick<Message, 'user' | 'text' | 'seq'>): void {
+  #notify(room: Room, message: NewMessage): void {
     if (document.hasFocus() || notificationState(this.#chat) !== 'on') return;
     const name = `${this.#name} ${room.id} ${message.seq}`;
     const cleared = this.#cleared;
@@ -140,10 +141,10 @@ export class Notifications implements Follower {
     void navigator.locks.request(this.#focusName, { mode: 'shared' }, () => blurred);
   };
 
-  #show(room: Room, { user, text, seq }: Pick<Message, 'user' | 'text' | 'seq'>): void {
+  #show(room: Room, { user, text, seq, files }: NewMessage): void {
     const { kind, name } = room.summary;
     const secret = kind !== 'public' && this.#host.getAttribute('notify-text') === 'off';
-    const words = [...plain(text).replace(/\s+/gu, ' ')];
+    const words = [...wordsOf(text, typeof files === 'number' ? [] : files).replace(/\s+/gu, ' ')];
     const body = words.length > LONGEST ? `${words.slice(0, LONGEST).join('')}…` : words.join('');
     const notification = notificationOf(kind === 'direct' ? user.name : `${user.name} · ${name}`, {
       body: secret ? '' : body,

@@ -1,5 +1,5 @@
 import { type ComponentChildren, createRef, render } from 'preact';
-import type { Message } from '../../../server/events.ts';
+import type { NewMessage } from '../chat/chat-listener.ts';
 import type { MessagePlace } from '../chat/notifications.ts';
 import type { ConnectionState } from '../connection/connection-state.ts';
 import type { Room } from '../store/room.ts';
@@ -212,7 +212,7 @@ export class AppView {
     this.#left = undefined;
   }
 
-  message(room: Room, message: Pick<Message, 'user' | 'text' | 'seq' | 'mentions'>): void {
+  message(room: Room, message: NewMessage): void {
     this.#rest.notifications?.arrived(room, message);
     if (room === this.#context.chat.current) this.#rest.speaker?.message(message);
     else this.#rest.speaker?.elsewhere(room.summary.name);

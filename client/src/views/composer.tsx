@@ -279,8 +279,7 @@ export class Composer extends Component<Props> {
     // A reply belongs to the draft, which waits.
     const replyTo = edit === undefined ? this.#reply.replyTo : undefined;
     const mentions = context.mentions(room, text, edit?.seq);
-    if (!chat.send(blank(text) ? '' : text, replyTo, mentions, tray?.take()))
-      return toast(strings.text('error.other'), 'bad');
+    if (!chat.send(text, replyTo, mentions, tray?.take())) return toast(strings.text('error.other'), 'bad');
     // What was deleted while it was edited goes as a new message, and the draft is still there.
     if (edit === undefined) {
       this.#text = '';

@@ -1,10 +1,10 @@
 import { Component, createRef } from 'preact';
-import type { MessageFile, Message as Stored } from '../../../server/events.ts';
+import type { Message as Stored } from '../../../server/events.ts';
 import type { Entry } from '../store/entries.ts';
 import type { Texts } from '../strings/language-texts.ts';
 import type { Strings } from '../strings/strings.ts';
 import { onlyEmoji } from '../text/emoji.ts';
-import { plain } from '../text/format.ts';
+import { wordsOf } from '../text/words.ts';
 import type { Context, Named } from './context.ts';
 import { formatted } from './formatted.tsx';
 import { Icon } from './icon.tsx';
@@ -224,11 +224,9 @@ export class Message extends Component<Props> {
     const { strings } = context;
     const [before, after] = strings.text('composer.replyTo').split('{name}');
     const line =
-      quoted === undefined
-        ? ''
-        : quoted.deletedAt === undefined
-          ? wordsOf(quoted.text, quoted.files)
-          : strings.text('msg.deleted');
+      quoted?.deletedAt === undefined
+        ? wordsOf(quoted?.text ?? '', quoted?.files)
+        : strings.text('msg.deleted');
     return (
       <button type="button" class="quote" tabIndex={-1} onClick={() => actions.jump(seq)}>
         <b>
@@ -293,11 +291,6 @@ export class Message extends Component<Props> {
       </div>
     );
   }
-}
-
-/** What a message says; of files, what they are. */
-function wordsOf(text: string, files: readonly MessageFile[] = []): string {
-  return [plain(text), ...files.map(({ alt, name }) => alt ?? name)].filter(Boolean).join(', ');
 }
 
 /** When it was edited, in words. */

@@ -1,9 +1,11 @@
-import type { Message, MessageReacted } from '../../../../server/events.ts';
+import type { MessageReacted } from '../../../../server/events.ts';
 import type { Chat } from '../../chat/chat.ts';
+import type { NewMessage } from '../../chat/chat-listener.ts';
 import type { ConnectionState } from '../../connection/connection-state.ts';
 import { mentions } from '../../store/mentions.ts';
 import type { Room } from '../../store/room.ts';
 import type { Strings } from '../../strings/strings.ts';
+import { wordsOf } from '../../text/words.ts';
 import { causes } from '../banner.tsx';
 
 const BURST_MS = 2000;
@@ -48,13 +50,14 @@ export class Speaker {
   }
 
   /** A message in the room that is open: read out, or only counted when many come at once. */
-  message({ user: { name }, text, mentions: named }: Pick<Message, 'user' | 'text' | 'mentions'>): void {
+  message({ user: { name }, text, mentions: named, files }: NewMessage): void {
+    const words = shortened(wordsOf(text, typeof files === 'number' ? [] : files));
     if (mentions({ ...(named && { mentions: named }) }, this.#chat.me?.id))
-      return this.alert(this.#strings.text('say.mention', { name, text: shortened(text) }));
+      return this.alert(this.#strings.text('say.mention', { name, text: words }));
     const now = Date.now();
     this.#recent = [...this.#recent.filter((at) => now - at < BURST_MS), now];
     if (this.#recent.length <= 3 && this.#burst === undefined) {
-      this.say(this.#strings.text('say.message', { name, text: shortened(text) }));
+      this.say(this.#strings.text('say.message', { name, text: words }));
       return;
     }
     this.#unspoken++;
