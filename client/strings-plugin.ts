@@ -9,11 +9,11 @@ const first = /^(launcher\.|common\.again$|rooms\.unread$)/;
 
 /** Of the launcher, and of what is not in the client yet: other pages, files, the grid of emoji, mentions, moderation. */
 const missing =
-  /^(launcher\.(?!close)|(page|emoji|report|reports|mute|ban|block)\.|mention\.(person|you)$|react\.(more|count)|rooms\.lastPicture|settings\.(write|slow)|composer\.(readOnly|slow|muted|mutedForGood|reason|blockedDirect)|say\.uploaded|people\.message|conn\.(origin|invalid|rate)|invite\.(person|placeholder)|common\.show|error\.too_long|code\.label$|file\.picture$)/;
+  /^(launcher\.(?!close)|(page|report|reports|mute|ban|block)\.|mention\.(person|you)$|react\.count|rooms\.lastPicture|settings\.(write|slow)|composer\.(readOnly|slow|muted|mutedForGood|reason|blockedDirect)|say\.uploaded|people\.message|conn\.(origin|invalid|rate)|invite\.(person|placeholder)|common\.show|error\.too_long|code\.label$|file\.picture$)/;
 
 /** Of what opens later: menus, people, search, dialogs, the card of a new chat. */
 const rest =
-  /^(create|direct|view|composer\.noFiles|file\.(?!attach)|empty\.rooms|invite|leave|settings|owner|ready|format|notify|delete|action\.(?!reply)|say|conn\.restored|error\.delete|edit\.(gone|clash|useOther)|people\.(?!heading)|react|mention|typing|search\.(?!none\.title|inRoom|open)|rooms\.(added|removed|deleted|invite|leave|members|settings|mute$|unmute|about)|common\.(cancel|close|save|copied|done|hide|copy))/;
+  /^(create|direct|view|composer\.noFiles|file\.(?!attach)|empty\.rooms|invite|leave|settings|owner|ready|format|notify|delete|action\.(?!reply)|say|conn\.restored|error\.delete|edit\.(gone|clash|useOther)|people\.(?!heading)|react|mention|emoji|typing|search\.(?!none\.title|inRoom|open)|rooms\.(added|removed|deleted|invite|leave|members|settings|mute$|unmute|about)|common\.(cancel|close|save|copied|done|hide|copy))/;
 
 type All = Record<string, Record<string, string>>;
 

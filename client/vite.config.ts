@@ -1,12 +1,13 @@
 import { defineConfig } from 'vite';
 import { compress } from './compress-plugin.ts';
+import { emoji } from './emoji-plugin.ts';
 import { guide } from './guide-plugin.ts';
 import { lean } from './lean-plugin.ts';
 import { strings } from './strings-plugin.ts';
 
 export default defineConfig({
   base: './',
-  plugins: [strings(), guide, lean, compress],
+  plugins: [strings(), emoji(), guide, lean, compress],
   // Every element is made by a call: those of the classic way are shorter than those of the automatic one.
   oxc: {
     jsx: { runtime: 'classic', pragma: 'h', pragmaFrag: 'Fragment' },

@@ -97,7 +97,7 @@ test('each text comes with the first code that shows it', async () => {
     const atOnce = named('assets/chat-app-', first);
     expect(first.filter((key) => !atOnce.includes(key))).toEqual([]);
     expect(named('assets/chat-app-', rest)).toEqual([]);
-    const later = ['panels', 'dialogs', 'ask-card'].flatMap((name) => named(`assets/${name}-`, rest));
+    const later = ['panels', 'dialogs', 'ask-card', 'grid'].flatMap((name) => named(`assets/${name}-`, rest));
     expect(rest.filter((key) => !later.includes(key))).toEqual([]);
   }
 });

@@ -59,7 +59,7 @@ export interface Follower {
   message?(message: Message): void;
   reacted?(room: Room, reacted: MessageReacted): void;
   /** In a room that no page of this user shows. */
-  mentioned?(room: Room, message: Message): void;
+  mentioned?(message: Message): void;
   /** It is listed now, or one is a member of it now. */
   added?(room: Room): void;
   /** Here or elsewhere. */
@@ -446,9 +446,8 @@ export class Chat implements ConnectionListener {
     'read:changed': (read) => this.#read(read),
     mention: ({ message }) => {
       const room = this.rooms.get(message.room);
-      if (room === undefined) return;
-      room.summary = { ...room.summary, mentions: room.summary.mentions + 1 };
-      for (const follower of this.followers) follower.mentioned?.(room, message);
+      if (room !== undefined) room.summary = { ...room.summary, mentions: room.mentions + 1 };
+      for (const follower of this.followers) follower.mentioned?.(message);
       this.#listener.changed();
     },
     'report:changed': (change) => {

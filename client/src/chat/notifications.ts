@@ -89,8 +89,9 @@ export class Notifications implements Follower {
       this.#notify(room, message);
   }
 
-  mentioned(room: Room, message: Message): void {
-    if (!room.muted) this.#notify(room, message);
+  mentioned(message: Message): void {
+    const room = this.#chat.rooms.get(message.room);
+    if (room?.muted === false) this.#notify(room, message);
   }
 
   #notify(room: Room, message: NewMessage): void {

@@ -82,8 +82,11 @@ export class RoomList {
     this.whole = !more;
     // What was read here and not told to the server yet is in both sums.
     const rest = (of: keyof Totals) =>
-      rooms.reduce((sum, room) => sum - (room.notify === 'none' ? 0 : room[of]), totals[of]);
-    this.#unlisted = { unread: Math.max(0, rest('unread')), mentions: Math.max(0, rest('mentions')) };
+      Math.max(
+        0,
+        rooms.reduce((sum, room) => (room.notify === 'none' ? sum : sum - room[of]), totals[of]),
+      );
+    this.#unlisted = { unread: rest('unread'), mentions: rest('mentions') };
     void this.#rest(more, missing);
   }
 

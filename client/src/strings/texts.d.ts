@@ -1,3 +1,13 @@
+/** The emoji of each tab of the grid. */
+declare module 'virtual:emoji/all' {
+  const tabs: string[];
+  export default tabs;
+}
+/** The words of each emoji, one a line. */
+declare module 'virtual:emoji/words-*' {
+  const words: string;
+  export default words;
+}
 declare module 'virtual:texts/first' {
   /** By key, then by language. */
   const texts: Record<string, Record<string, string>>;

@@ -82,7 +82,7 @@ export class RoomRow extends Component<Props> {
             </span>
             <span class="l2">
               <span class="last">{this.#last()}</span>
-              {unread > 0 && summary.mentions > 0 && (
+              {room.mentions > 0 && (
                 <span class="badge at" aria-hidden="true">
                   @
                 </span>
@@ -108,7 +108,7 @@ export class RoomRow extends Component<Props> {
       summary.kind === 'direct' && strings.text('rooms.direct'),
       summary.kind === 'direct' && summary.present === true && strings.text('rooms.here'),
       unread > 0 ? strings.text('rooms.unread', { n: unread }) : fresh && strings.text('timeline.new'),
-      unread > 0 && summary.mentions > 0 && strings.text('rooms.mentioned'),
+      room.mentions > 0 && strings.text('rooms.mentioned'),
       room.muted && strings.text('rooms.muted'),
     ];
     return words.map((word) => (word === false ? '' : `, ${word}`)).join('');

@@ -17,6 +17,8 @@ export interface MenuItem {
 /** One of a few that stand beside each other above the items. */
 export interface Pick {
   readonly emoji: string;
+  /** What it says where it is no emoji. */
+  readonly label?: string;
   run(): void;
 }
 
@@ -96,8 +98,15 @@ class Menu extends Component<Props> {
         >
           {picks !== undefined && (
             <div class="pick" role="presentation">
-              {picks.map(({ emoji, run }) => (
-                <button type="button" role="menuitem" tabIndex={-1} key={emoji} onClick={chosen(run)}>
+              {picks.map(({ emoji, label: name, run }) => (
+                <button
+                  type="button"
+                  role="menuitem"
+                  tabIndex={-1}
+                  key={emoji}
+                  aria-label={name}
+                  onClick={chosen(run)}
+                >
                   {emoji}
                 </button>
               ))}

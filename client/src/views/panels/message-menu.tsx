@@ -4,20 +4,28 @@ import { copy } from '../copy.ts';
 import { editedAt } from '../message.tsx';
 import { frequent, used } from './frequent.ts';
 import { type MenuItem, openMenu, type Pick } from './menu.tsx';
+import { openEmoji } from './open-emoji.tsx';
 import { react } from './react.ts';
 
 /** The reactions that are offered first. */
-function picksFor({ message }: Entry, context: Context): Pick[] {
+function picksFor({ message }: Entry, context: Context, opener: HTMLElement): Pick[] {
   if (message === undefined || message.deletedAt !== undefined) return [];
   const { settings, rooms } = context.chat;
-  return frequent(settings).map((emoji) => ({
-    emoji,
-    run() {
-      used(settings, emoji);
-      // It may have changed while the menu was open.
-      void react(context, rooms.get(message.room)?.timeline.get(message.seq) ?? message, emoji);
-    },
-  }));
+  const give = (emoji: string) => {
+    used(settings, emoji);
+    // It may have changed while the menu was open.
+    void react(context, rooms.get(message.room)?.timeline.get(message.seq) ?? message, emoji);
+  };
+  const more = () =>
+    openEmoji(context, opener, opener.querySelector('.bubble') ?? opener, (emoji) => {
+      opener.focus();
+      context.layer();
+      give(emoji);
+    });
+  return [
+    ...frequent(settings).map((emoji) => ({ emoji, run: () => give(emoji) })),
+    { emoji: '+', label: context.strings.text('react.more'), run: () => void more() },
+  ];
 }
 
 /** What can be done with a message; what one may not do is absent. */
@@ -63,7 +71,7 @@ export function openMessageMenu(
   opener: HTMLElement,
 ): void {
   const { chat, strings, touch } = context;
-  const picks = picksFor(entry, context);
+  const picks = picksFor(entry, context, opener);
   const pick = () =>
     openMenu(context, opener, {
       label: strings.text('react.add'),

@@ -1,0 +1,68 @@
+import { createRequire } from 'node:module';
+import type { Plugin } from 'vite';
+
+const start = 'virtual:emoji/';
+const from = createRequire(import.meta.url);
+/** The tabs of the grid, by the groups of Unicode: symbols and flags stand with the objects. */
+const tabs = [[0], [1], [3], [4], [6], [5], [7, 8, 9]];
+/** No newer emoji: few systems could draw them. */
+const newest = 15.1;
+/** So many words by which an emoji is found, beside its name. */
+const mostTags = 2;
+
+interface Emoji {
+  readonly emoji: string;
+  readonly label: string;
+  readonly tags?: readonly string[];
+  readonly group?: number;
+  readonly order?: number;
+  readonly version: number;
+}
+
+/** The emoji of each tab, in Unicode's order. */
+function grouped(lang: string): Emoji[][] {
+  const all = from(`emojibase-data/${lang}/data.json`) as Emoji[];
+  const shown = all.flatMap((one) => {
+    if (one.version > newest) return [];
+    // The data has a variation selector where Unicode recommends none.
+    const forms = [one.emoji, one.emoji.replaceAll('\ufe0f', '')];
+    const emoji = forms.find((form) => /^\p{RGI_Emoji}$/v.test(form));
+    return emoji === undefined ? [] : [{ ...one, emoji }];
+  });
+  return tabs.map((groups) =>
+    shown
+      .filter(({ group = -1 }) => groups.includes(group))
+      .sort(
+        (a, b) =>
+          groups.indexOf(a.group ?? 0) - groups.indexOf(b.group ?? 0) || (a.order ?? 0) - (b.order ?? 0),
+      ),
+  );
+}
+
+/** The name of an emoji, and what else it is found by. */
+function words({ label, tags = [] }: Emoji): string {
+  const more = tags.filter((tag) => !label.includes(tag)).slice(0, mostTags);
+  return [label, ...more].join(',').toLowerCase();
+}
+
+/**
+ * Modules of emojibase's data: `virtual:emoji/all` has the emoji of the tabs, each tab as one text; `virtual:emoji/words-en` has
+ * the words of each in a language, in the same order, one a line.
+ */
+export function emoji(): Plugin {
+  return {
+    name: 'emoji',
+    resolveId: (id) => (id.startsWith(start) ? `\0${id}` : undefined),
+    load(id) {
+      if (!id.startsWith(`\0${start}`)) return undefined;
+      const name = id.slice(start.length + 1);
+      const value =
+        name === 'all'
+          ? grouped('en').map((tab) => tab.map(({ emoji: one }) => one).join(' '))
+          : grouped(name.replace('words-', ''))
+              .flatMap((tab) => tab.map(words))
+              .join('\n');
+      return `export default ${JSON.stringify(value)}`;
+    },
+  };
+}

@@ -1,0 +1,237 @@
+import all from 'virtual:emoji/all';
+import { Component, createRef } from 'preact';
+import style from '../../styles/emoji.css?inline';
+import { sheetOf } from '../../styles/styles.ts';
+import { TONES, toned } from '../../text/tone.ts';
+import type { Context } from '../context.ts';
+import { drawable } from './drawable.ts';
+import { wordsIn } from './words.ts';
+
+export const sheet = sheetOf(style);
+
+const COLUMNS = 8;
+const MOST_FOUND = 80;
+const LONG_PRESS_MS = 450;
+const tabs = ['smileys', 'people', 'nature', 'food', 'sport', 'travel', 'objects'] as const;
+const pictures = ['😀', '👋', '🐻', '🍎', '⚽', '🚗', '💡'];
+const groups = all.map((tab) => tab.split(' '));
+/** What this system cannot draw is left out; asked of a tab when it is opened first. */
+const drawn = new Map<number, readonly string[]>();
+const inTab = (tab: number): readonly string[] => {
+  const known = drawn.get(tab) ?? drawable(groups[tab] ?? []);
+  drawn.set(tab, known);
+  return known;
+};
+
+interface Props {
+  readonly context: Context;
+  readonly beside: Element;
+  /** Those that stand first. */
+  readonly often: readonly string[];
+  chosen(emoji: string): void;
+  close(): void;
+}
+
+/** All emoji: by tabs, or by what they are called. */
+export class EmojiGrid extends Component<Props> {
+  readonly #box = createRef<HTMLDivElement>();
+  #tab = 0;
+  #query = '';
+  #words: readonly string[] = [];
+  /** Whose tones are offered. */
+  #tones: string | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  /** The press was long: it chooses nothing. */
+  #long = false;
+
+  override componentDidMount(): void {
+    const box = this.#box.current;
+    if (box === null) return;
+    place(box, this.props.beside);
+    box.querySelector('input')?.focus();
+    void wordsIn(this.props.context.strings.locale).then((words) => {
+      this.#words = words;
+      this.forceUpdate();
+    });
+  }
+
+  override componentWillUnmount(): void {
+    clearTimeout(this.#timer);
+  }
+
+  override render({ context, often: most, close }: Props) {
+    const { strings } = context;
+    const found = this.#query.trim() === '' ? undefined : this.#found();
+    const shown = found ?? inTab(this.#tab);
+    const often = found === undefined && this.#tab === 0 ? most : [];
+    return (
+      <>
+        {/* biome-ignore lint/a11y/noStaticElementInteractions: the keyboard has Esc for it. */}
+        {/* biome-ignore lint/a11y/useKeyWithClickEvents: the keyboard has Esc for it. */}
+        <div class="veil clear" onClick={close} />
+        <div
+          class="emojis"
+          role="dialog"
+          aria-label={strings.text('emoji.open')}
+          ref={this.#box}
+          onKeyDown={this.#key}
+        >
+          <input
+            class="input"
+            type="search"
+            aria-label={strings.text('emoji.find')}
+            placeholder={strings.text('emoji.find')}
+            value={this.#query}
+            onInput={(event) => {
+              this.#query = event.currentTarget.value;
+              this.#tones = undefined;
+              this.forceUpdate();
+            }}
+          />
+          <div class="tabs" role="tablist">
+            {tabs.map((name, n) => (
+              <button
+                type="button"
+                role="tab"
+                key={name}
+                tabIndex={n === this.#tab ? 0 : -1}
+                aria-selected={found === undefined && n === this.#tab}
+                aria-label={strings.text(`emoji.${name}`)}
+                onClick={() => this.#open(n)}
+              >
+                {pictures[n]}
+              </button>
+            ))}
+          </div>
+          <div class="scroll" role="tabpanel" aria-label={strings.text('emoji.open')} tabIndex={-1}>
+            {this.#tones !== undefined && this.#grid([this.#tones, ...tonesOf(this.#tones)], 'tones', true)}
+            {often.length > 0 && [
+              <h3 class="section" key="often">
+                {strings.text('emoji.frequent')}
+              </h3>,
+              this.#grid(often, 'frequent'),
+              <h3 class="section" key="all">
+                {strings.text('emoji.smileys')}
+              </h3>,
+            ]}
+            {shown.length > 0 ? this.#grid(shown, 'all') : <p class="note">{strings.text('emoji.none')}</p>}
+          </div>
+        </div>
+      </>
+    );
+  }
+
+  #grid(shown: readonly string[], key: string, asIs = false) {
+    const tone = asIs ? undefined : this.props.context.chat.settings.get<string>('tone');
+    return (
+      <div class="grid" key={key}>
+        {shown.map((one, n) => {
+          const emoji = (tone && toned(one, tone)) || one;
+          return (
+            <button
+              type="button"
+              key={one}
+              tabIndex={n === 0 ? 0 : -1}
+              title={this.#nameOf(one)}
+              aria-label={this.#nameOf(one)}
+              onPointerDown={() => this.#press(one)}
+              onPointerUp={() => clearTimeout(this.#timer)}
+              onPointerLeave={() => clearTimeout(this.#timer)}
+              onContextMenu={(event) => {
+                event.preventDefault();
+                this.#offer(one);
+              }}
+              onClick={() => {
+                if (this.#long) return;
+                if (asIs) this.props.context.chat.settings.set('tone', TONES[n - 1] ?? '');
+                this.#tones = undefined;
+                this.props.chosen(emoji);
+                this.forceUpdate();
+              }}
+            >
+              {emoji}
+            </button>
+          );
+        })}
+      </div>
+    );
+  }
+
+  #open(tab: number): void {
+    this.#tab = tab;
+    this.#query = '';
+    this.#tones = undefined;
+    this.forceUpdate();
+  }
+
+  #press(emoji: string): void {
+    this.#long = false;
+    clearTimeout(this.#timer);
+    if (tonesOf(emoji).length > 0) this.#timer = setTimeout(() => this.#offer(emoji), LONG_PRESS_MS);
+  }
+
+  #offer(emoji: string): void {
+    if (tonesOf(emoji).length === 0) return;
+    this.#long = true;
+    this.#tones = emoji;
+    this.forceUpdate();
+    this.#box.current?.querySelector('.scroll')?.scrollTo({ top: 0 });
+  }
+
+  #found(): string[] {
+    const wanted = this.#query.trim().toLowerCase();
+    // Those that are called so, then those of which it says something.
+    const rank = (words = '') => {
+      const at = words.indexOf(wanted);
+      return at <= 0 ? at : words.indexOf(',') > at ? 1 : 2;
+    };
+    const hits = groups.flat().map((emoji, n) => ({ emoji, rank: rank(this.#words[n]) }));
+    const found = hits.filter((hit) => hit.rank >= 0).sort((a, b) => a.rank - b.rank);
+    return drawable(found.slice(0, MOST_FOUND).map(({ emoji }) => emoji));
+  }
+
+  #nameOf(emoji: string): string {
+    const n = groups.flat().indexOf(emoji);
+    return this.#words[n]?.split(',')[0] ?? emoji;
+  }
+
+  readonly #key = (event: KeyboardEvent) => {
+    const target = event.target as HTMLElement;
+    const mirrored = target.matches(':dir(rtl)');
+    const side = event.key === 'ArrowRight' ? 1 : event.key === 'ArrowLeft' ? -1 : 0;
+    if (event.key === 'Escape') {
+      this.props.close();
+    } else if (target.role === 'tab' && side !== 0) {
+      this.#open((this.#tab + (mirrored ? -side : side) + tabs.length) % tabs.length);
+      this.#box.current?.querySelectorAll<HTMLElement>('[role=tab]')[this.#tab]?.focus();
+    } else if (target.matches('.grid button') || event.key === 'ArrowDown') {
+      const buttons = [...(this.#box.current?.querySelectorAll<HTMLElement>('.grid button') ?? [])];
+      const at = buttons.indexOf(target);
+      const rows = event.key === 'ArrowDown' ? COLUMNS : event.key === 'ArrowUp' ? -COLUMNS : 0;
+      const step = rows + (mirrored ? -side : side);
+      if (step === 0) return;
+      if (at < 0) buttons[0]?.focus();
+      else if (at + step < 0) this.#box.current?.querySelector('input')?.focus();
+      else buttons[Math.min(at + step, buttons.length - 1)]?.focus();
+    } else {
+      return;
+    }
+    event.preventDefault();
+    event.stopPropagation();
+  };
+}
+
+const tonesOf = (emoji: string): string[] => TONES.flatMap((tone) => toned(emoji, tone) ?? []);
+
+/** Above what it belongs to where there is room, else below; never beyond the element's edges. */
+function place(box: HTMLElement, beside: Element): void {
+  const around = (box.offsetParent ?? document.documentElement).getBoundingClientRect();
+  const from = beside.getBoundingClientRect();
+  const above = from.top - 4 - box.offsetHeight;
+  const top =
+    above >= around.top + 4 ? above : Math.min(from.bottom + 4, around.bottom - box.offsetHeight - 4);
+  const wanted = box.matches(':dir(rtl)') ? from.left : from.right - box.offsetWidth;
+  const left = Math.min(Math.max(around.left + 8, wanted), around.right - box.offsetWidth - 8);
+  box.style.insetBlockStart = `${Math.max(4, top - around.top)}px`;
+  box.style.left = `${left - around.left}px`;
+}

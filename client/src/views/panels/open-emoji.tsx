@@ -1,0 +1,27 @@
+import type { Context } from '../context.ts';
+import { frequent } from './frequent.ts';
+
+/** Opens the grid of all emoji; the focus comes back to the opener. */
+export async function openEmoji(
+  context: Context,
+  opener: HTMLElement,
+  beside: Element,
+  chosen: (emoji: string) => void,
+): Promise<void> {
+  const { layer, strings, toast } = context;
+  const close = () => {
+    opener.focus();
+    layer();
+  };
+  try {
+    const { EmojiGrid, sheet } = await import('../emoji/grid.tsx');
+    const root = opener.getRootNode() as ShadowRoot;
+    if (!opener.isConnected) return;
+    const dress = sheet();
+    if (!root.adoptedStyleSheets.includes(dress)) root.adoptedStyleSheets.push(dress);
+    const often = frequent(context.chat.settings);
+    layer(() => <EmojiGrid context={context} beside={beside} often={often} chosen={chosen} close={close} />);
+  } catch {
+    toast(strings.text('error.other'), 'bad');
+  }
+}

@@ -1,0 +1,32 @@
+import { brotliCompressSync } from 'node:zlib';
+import { expect, test } from 'vitest';
+import { emoji } from '../../client/emoji-plugin.ts';
+import { toned } from '../../client/src/text/tone.ts';
+
+const load = emoji().load as (id: string) => string;
+const moduleOf = (name: string) => load(`\0virtual:emoji/${name}`);
+const dataOf = (name: string) => JSON.parse(moduleOf(name).replace('export default ', ''));
+
+test('the grid has what the server takes, in seven tabs, with words for each in every language; at most 40 KB', () => {
+  const tabs = dataOf('all') as string[];
+  const all = tabs.flatMap((tab) => tab.split(' '));
+  expect(tabs).toHaveLength(7);
+  expect(all.length).toBeGreaterThan(1800);
+  expect(new Set(all).size).toBe(all.length);
+  expect(all.filter((one) => !/^\p{RGI_Emoji}$/v.test(one))).toEqual([]);
+  const size = (name: string) => brotliCompressSync(moduleOf(name)).length;
+  for (const lang of ['en', 'fr', 'zh']) {
+    const words = dataOf(`words-${lang}`) as string;
+    expect(words.split('\n')).toHaveLength(all.length);
+    const both = lang === 'en' ? 0 : size(`words-${lang}`);
+    expect(size('all') + size('words-en') + both).toBeLessThanOrEqual(40 * 1024);
+  }
+});
+
+test('a tone of skin is that of everybody in the picture; what has none gets none', () => {
+  const medium = '\u{1f3fd}';
+  expect(toned('👋', medium)).toBe('👋🏽');
+  expect(toned('🧑‍🤝‍🧑', medium)).toBe('🧑🏽‍🤝‍🧑🏽');
+  expect(toned('✌️', medium)).toBe('✌🏽');
+  expect(toned('🚀', medium)).toBeUndefined();
+});
