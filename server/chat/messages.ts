@@ -198,6 +198,8 @@ export async function search(
     query,
     rooms,
     everyPublic: room === undefined,
+    // Left out of what is found afterwards, a short page would tell of it.
+    except: chat.directory.restrictions.bannedFrom(person.user.id),
     ...(cursor === undefined ? {} : { from: cursor }),
     limit,
   });

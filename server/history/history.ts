@@ -550,12 +550,19 @@ export interface Reads {
     out: { users: User[]; next?: number } | null;
   };
   /**
-   * Messages whose text holds `query`, newest first, in these rooms and (`everyPublic`) in all public ones. `next`: where
+   * Messages whose text holds `query`, newest first, in these rooms and (`everyPublic`) in all public ones but `except`. `next`: where
    * to go on (as `from`); a page may be short though there are more. It says nothing to those who read it, such as how
    * many messages there are. Codes: `bad_request` (no `from` of this history).
    */
   search: {
-    in: { query: string; rooms: readonly string[]; everyPublic: boolean; from?: string; limit: number };
+    in: {
+      query: string;
+      rooms: readonly string[];
+      everyPublic: boolean;
+      except?: readonly string[];
+      from?: string;
+      limit: number;
+    };
     out: { messages: StoredMessage[]; next?: string };
   };
 }

@@ -948,6 +948,19 @@ export function historyContract(
         });
       });
 
+      test('a search leaves rooms out as if they were not there: no empty page tells of them', async () => {
+        const { id } = await create({ kind: 'public', name: 'Open' });
+        await addPeople(id, [ann.id]);
+        for (const room of ['lobby', id]) await send(message({ room, text: 'a word', asMember: false }));
+        const look = (except: string[]) =>
+          history.read('search', { query: 'word', rooms: [], everyPublic: true, except, limit: 1 });
+        const found = await look([]);
+        expect(found).toMatchObject({ messages: [{ room: id }], next: expect.any(String) });
+        const left = await look([id]);
+        expect(left).toMatchObject({ messages: [{ room: 'lobby' }] });
+        expect(await look([id, 'lobby', 'none'])).toEqual({ messages: [] });
+      });
+
       test('a deleted room takes everything with it', async () => {
         const { id } = await create();
         await addPeople(id, [ben.id]);

@@ -34,22 +34,26 @@ export async function search(
   dialect: Dialect,
   connection: Connection,
   cursors: SearchCursors,
-  { query, rooms, everyPublic, from, limit }: Reads['search']['in'],
+  { query, rooms, everyPublic, except = [], from, limit }: Reads['search']['in'],
 ): Promise<Reads['search']['out']> {
   const before = from === undefined ? Number.MAX_SAFE_INTEGER : cursors.messageOf(from);
   if (rooms.length === 0 && !everyPublic) return { messages: [] };
-  const named =
-    rooms.length === 0
+  const amongRooms = (ids: readonly string[]) =>
+    ids.length === 0
       ? undefined
-      : dialect.among(
+      : sql`rooms.${dialect.among(
           ['id'],
-          rooms.map((id) => [id]),
-        );
+          ids.map((id) => [id]),
+        )}`;
+  const named = amongRooms(rooms);
+  const hidden = amongRooms(except);
+  const isPublic =
+    hidden === undefined ? sql`rooms.kind = 'public'` : sql`rooms.kind = 'public' AND NOT ${hidden}`;
   const ofRooms = everyPublic
     ? named === undefined
-      ? sql`rooms.kind = 'public'`
-      : sql`(rooms.kind = 'public' OR rooms.${named})`
-    : sql`rooms.${named as Sql}`;
+      ? isPublic
+      : sql`(${isPublic} OR ${named})`
+    : (named as Sql);
   // Before the blocks are looked for: one that is made meanwhile is in both, and not in none.
   const places = await connection.query(
     sql`SELECT rooms.num AS room, rooms.id AS room_id, rooms.last_seq AS last_seq, messages.num AS last_num,

@@ -206,7 +206,14 @@ function wordsOf(text: string): string {
  * The index finds the messages that have all pairs of what is looked for; each is looked at itself then. So no text, and
  * nothing that is looked for, makes the index work for long without a message to show for it, and the time can be kept.
  */
-function search({ query, rooms, everyPublic, from, limit }: Reads['search']['in']): Reads['search']['out'] {
+function search({
+  query,
+  rooms,
+  everyPublic,
+  except = [],
+  from,
+  limit,
+}: Reads['search']['in']): Reads['search']['out'] {
   const before = from === undefined ? Number.MAX_SAFE_INTEGER : cursors.messageOf(from);
   const nums = new Set<number>();
   for (const room of rooms) {
@@ -214,6 +221,7 @@ function search({ query, rooms, everyPublic, from, limit }: Reads['search']['in'
     if (num !== undefined) nums.add(num);
   }
   if (everyPublic) for (const { num } of statements.publicNums.all()) nums.add(num as number);
+  for (const room of except) nums.delete(statements.roomNum.get(room)?.num as number);
   if (nums.size === 0) return { messages: [] };
   const wanted = searchPairs(query);
   const text =

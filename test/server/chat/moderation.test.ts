@@ -259,6 +259,14 @@ describe('a ban', () => {
     },
   );
 
+  test('hides that a search would find something there, whatever the page', async () => {
+    const { room, moderator, ben } = await talk();
+    const word = `word${newClientId().replaceAll('-', 'x')}`;
+    for (let n = 0; n < 3; n++) await say(moderator, room, word);
+    await moderator.request('room:ban', { room, user: ben.id });
+    expect(await ben.request('message:search', { query: word, limit: 1 })).toEqual({ messages: [] });
+  });
+
   test('of a site’s list or the API counts as any other; it takes a moderator’s role, and hands the room over', async () => {
     const { room, owner, moderator } = await talk(0, { kind: 'private' });
     const admin = await user({ roles: 'admin' });
