@@ -290,7 +290,8 @@ export function queriesOf(dialect: Dialect, connection: Connection): Queries {
     },
     async reactors({ room, seq, emoji, after, limit }) {
       const [row] = await ask(
-        sql`SELECT room FROM chat_messages WHERE room = ${numOf(room)} AND seq = ${seq} AND deleted_at IS NULL`,
+        sql`SELECT room FROM chat_messages
+            WHERE room = ${numOf(room)} AND seq = ${seq} AND deleted_at IS NULL AND ${notExpired(room)}`,
       );
       if (row === undefined) return null;
       const rows = await ask(
@@ -358,7 +359,7 @@ export function queriesOf(dialect: Dialect, connection: Connection): Queries {
     after: ({ room, after, upTo, limit }) =>
       page(room, sql`${notExpired(room)} AND seq > ${after} AND seq <= ${upTo}`, raw('seq'), limit),
     async changes({ room, since, upTo, limit }) {
-      const which = sql`rev > ${since} AND (rev <= ${upTo} OR rich IS NOT NULL)`;
+      const which = sql`${notExpired(room)} AND rev > ${since} AND (rev <= ${upTo} OR rich IS NOT NULL)`;
       const found = changesPage(await rowsOf(room, which, raw('rev'), limit), room, upTo, limit);
       if (found !== null) return found;
       const rows = await ask(

@@ -123,7 +123,7 @@ export function prepareQueries(db: DatabaseSync): Queries {
          AND emoji = ?3 AND user_id = ?4`,
     ),
     messageNum: db.prepare(
-      `SELECT num FROM messages WHERE room = ${num} AND seq = ?2 AND deleted_at IS NULL`,
+      `SELECT num FROM messages WHERE room = ${num} AND seq = ?2 AND deleted_at IS NULL AND ${notExpired}`,
     ),
     reactors: db.prepare(
       `SELECT user_id AS id, coalesce(name, user_id) AS name, place
@@ -163,7 +163,9 @@ export function prepareQueries(db: DatabaseSync): Queries {
     ),
     newest: db.prepare(`${page} AND ${notExpired} AND seq <= ?2 ORDER BY seq DESC LIMIT ?3`),
     after: db.prepare(`${page} AND ${notExpired} AND seq > ?2 AND seq <= ?3 ORDER BY seq LIMIT ?4`),
-    changes: db.prepare(`${page} AND rev > ?2 AND (rev <= ?3 OR rich IS NOT NULL) ORDER BY rev LIMIT ?4`),
+    changes: db.prepare(
+      `${page} AND ${notExpired} AND rev > ?2 AND (rev <= ?3 OR rich IS NOT NULL) ORDER BY rev LIMIT ?4`,
+    ),
   };
 
   return {
