@@ -33,6 +33,9 @@ export interface StoredMention extends NewMention {
 /** A message as it is stored: what users get of it depends on whose names they may see. */
 export type StoredMessage = Omit<Message, 'mentions'> & { mentions?: StoredMention[] };
 
+/** Most bytes of a user's name with its id, as JSON: each has 64 characters at most. */
+const mostNameBytes = 600;
+
 /**
  * Most bytes of a message in an answer, with what only an answer says: `,"hidden":true`, `,"mine":true` of its reactions, and of a mention the
  * id in place of the name.
@@ -222,6 +225,13 @@ export interface StoredFile {
 export interface Page {
   messages: StoredMessage[];
   complete: boolean;
+}
+
+/** Most bytes of a report in an answer, with the name of who has reported. */
+export function sizeOfReport({ message, ...report }: StoredReport): number {
+  return (
+    Buffer.byteLength(JSON.stringify(report)) + (message === undefined ? 0 : sizeOf(message)) + mostNameBytes
+  );
 }
 
 /**

@@ -12,6 +12,7 @@ import {
   type StoredMessage,
   type StoredReport,
   sizeOf,
+  sizeOfReport,
   type UserRecord,
 } from './history.ts';
 
@@ -106,10 +107,22 @@ export function reportFrom(row: Row, room: string): StoredReport {
   };
 }
 
-/** @param rows one more than `limit` where there are more */
+/**
+ * As many as fit into a page, but one at least.
+ * @param rows one more than `limit` where there are more
+ */
 export function reportsPage(rows: readonly Row[], limit: number): Reads['reports']['out'] {
-  const reports = rows.slice(0, limit).map((row) => reportFrom(row, row.room_id as string));
-  return rows.length <= limit ? { reports } : { reports, next: rows[limit - 1]?.num as number };
+  const reports: StoredReport[] = [];
+  let bytes = 0;
+  for (const row of rows) {
+    const report = reportFrom(row, row.room_id as string);
+    bytes += sizeOfReport(report);
+    if (reports.length === limit || (bytes > maxPageBytes && reports.length > 0)) {
+      return { reports, next: rows[reports.length - 1]?.num as number };
+    }
+    reports.push(report);
+  }
+  return { reports };
 }
 
 /** What `restrictions` reads. */

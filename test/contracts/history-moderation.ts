@@ -2,7 +2,9 @@ import { expect, test } from 'vitest';
 import {
   type Change,
   type History,
+  maxPageBytes,
   mostBlocked,
+  type Reads,
   sources,
   type Writes,
 } from '../../server/history/history.ts';
@@ -351,6 +353,28 @@ export function moderationContract(
     expect((await list(null)).reports.map(({ seq }) => seq)).toEqual([2]);
     await history.write('deleteRoom', { room: 'lobby' });
     expect((await list(null)).reports).toEqual([]);
+  });
+
+  test('a page of reports ends at its largest size, however many were asked for; the next goes on behind it', async () => {
+    await join(ann, ben);
+    const length = maxPageBytes / 4;
+    for (let seq = 1; seq <= 6; seq++) {
+      await send(ben, { text: 'x'.repeat(seq === 6 ? 2 * maxPageBytes : length) });
+      await write('report', { room: 'lobby', seq, by: ann.id, reason: 'spam', at });
+    }
+    for (const rooms of [null, ['lobby']]) {
+      const pages: number[][] = [];
+      for (let before: number | undefined = Number.MAX_SAFE_INTEGER; before !== undefined; ) {
+        const page: Reads['reports']['out'] = await now().history.read('reports', {
+          rooms,
+          before,
+          limit: 100,
+        });
+        pages.push(page.reports.map(({ seq }) => seq));
+        before = page.next;
+      }
+      expect(pages).toEqual([[6], [5, 4, 3], [2, 1]]);
+    }
   });
 
   test('a report comes from who may read the room', async () => {
