@@ -28,10 +28,11 @@ test('beyond the six there is a grid: by keyboard, by name, with a tone of skin 
   await expect(grid.getByRole('button', { name: 'red heart' }).first()).toBeFocused();
   await page.keyboard.press('ArrowUp');
   await expect(field).toBeFocused();
-  const { violations } = await new AxeBuilder({ page }).include('php-chat').analyze();
-  expect(violations).toEqual([]);
   await field.fill('rocket');
   await expect(grid.locator('.grid button').first()).toHaveText('🚀');
+  // Of few: to examine hundreds of buttons takes long.
+  const { violations } = await new AxeBuilder({ page }).include('php-chat').analyze();
+  expect(violations).toEqual([]);
   await page.keyboard.press('ArrowDown');
   await page.keyboard.press('Enter');
   await expect(grid).toHaveCount(0);
