@@ -69,3 +69,32 @@ test('the room list shows where one is mentioned, until it is read', async ({ al
   await row.click();
   await expect(row).not.toHaveAccessibleName(/you are mentioned/);
 });
+
+test('beside the way to the newest message, one leads to the next that mentions the reader', async ({
+  alice,
+  bob,
+  site,
+}) => {
+  await privateRoom(site, 'alice', 'stalls', ['2']);
+  await alice.open('stalls');
+  await alice.write('The first.');
+  await bob.open('stalls');
+  const say = (n: number) => alice.write(`${n} ${'long '.repeat(150)}`);
+  for (let n = 0; n < 4; n++) await say(n);
+  await expect(bob.messages).toHaveCount(5);
+  await bob.message('The first.').scrollIntoViewIfNeeded();
+  await alice.field.focus();
+  await alice.page.keyboard.type('@Bob');
+  await alice.page.keyboard.press('Enter');
+  await alice.page.keyboard.type('stall 12 is free');
+  await alice.page.keyboard.press('Enter');
+  await expect(alice.messages).toHaveCount(6);
+  for (let n = 4; n < 8; n++) await say(n);
+  await expect(bob.messages).toHaveCount(10);
+  const at = bob.page.getByRole('button', { name: 'you are mentioned', exact: true });
+  await at.click();
+  await expect(bob.messages.nth(5)).toBeInViewport();
+  await expect(bob.messages.nth(5)).toBeFocused();
+  await expect(at).toHaveCount(0);
+  await expect(bob.page.getByRole('button', { name: /new messages|Jump to latest/ })).toBeVisible();
+});

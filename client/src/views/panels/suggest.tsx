@@ -8,6 +8,7 @@ import { Avatar } from '../avatar.tsx';
 import type { Context } from '../context.ts';
 import { Icon } from '../icon.tsx';
 import { apply } from './format-bar.tsx';
+import { MentionPill } from './mention-pill.tsx';
 
 const GAP = 6;
 const SHOWN = 8;
@@ -21,6 +22,7 @@ type Option = Pick & { readonly user: string; readonly member?: RoomMember };
 export class Suggest implements Follower {
   readonly #context: Context;
   readonly #root: ShadowRoot;
+  readonly #pill: MentionPill;
   #field: HTMLTextAreaElement | undefined;
   /** Where the `@` stands for which the list is open. */
   #at = 0;
@@ -35,6 +37,7 @@ export class Suggest implements Follower {
   constructor(context: Context, root: ShadowRoot, signal: AbortSignal) {
     this.#context = context;
     this.#root = root;
+    this.#pill = new MentionPill(context, root, signal);
     root.addEventListener('keydown', this.#key, { signal, capture: true });
     for (const type of ['input', 'keyup', 'pointerup', 'focusin', 'focusout'])
       root.addEventListener(type, this.#look, { signal });
@@ -65,12 +68,17 @@ export class Suggest implements Follower {
   }
 
   draw() {
+    return [this.#list(), this.#pill.draw()];
+  }
+
+  #list() {
     const field = this.#field;
     if (field === undefined) return undefined;
     const { strings, chat } = this.#context;
     return (
       <div
         class="suggest"
+        key="list"
         role="listbox"
         id={LABEL}
         aria-label={strings.text('mention.list')}
