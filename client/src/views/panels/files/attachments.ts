@@ -89,6 +89,13 @@ export class Attachments {
     return strings.text(problem === 'type' ? 'file.type' : 'file.failed');
   }
 
+  /** Why a file of a message does not go. */
+  problemOf({ key, lost }: SentFile): string | undefined {
+    const upload = this.uploads.get(key);
+    if (upload?.problem !== undefined) return this.why(upload);
+    return lost === true ? this.#context.strings.text('file.failed') : undefined;
+  }
+
   /** A message that waits for files of which nothing is known here: another tab uploads them, or nobody any more. */
   look(pending: Pending): void {
     if (pending.failed !== undefined) return;

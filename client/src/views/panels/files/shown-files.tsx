@@ -198,7 +198,6 @@ class OnTheirWay extends Component<OnTheirWayProps> {
     const isPicture = ({ key, type }: SentFile) =>
       type.startsWith('image/') && uploads.get(key)?.source !== undefined;
     const pictures = files.filter(isPicture);
-    const { strings } = context;
     return (
       <>
         {pictures.length > 0 && (
@@ -216,11 +215,7 @@ class OnTheirWay extends Component<OnTheirWayProps> {
           .filter((file) => !isPicture(file))
           .map((file) => (
             <div class="doc" key={file.key}>
-              <Described
-                file={file}
-                context={context}
-                words={file.lost === true ? strings.text('file.failed') : undefined}
-              />
+              <Described file={file} context={context} words={attachments.problemOf(file)} />
               <Progress context={context} file={file} upload={uploads.get(file.key)} />
             </div>
           ))}
