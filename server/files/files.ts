@@ -16,6 +16,8 @@ const mostAtOnce = 100;
 const sweepEvery = 60_000;
 /** After something was deleted, what has been left for later is looked for after so many milliseconds. */
 const sweepAgainAfter = 5000;
+/** After so many bytes they are brought to the disk: messages would wait there behind many of them. */
+const syncEvery = 1024 * 1024;
 /** A picture and its preview may take more than what came. */
 const madeOf = 2;
 
@@ -152,8 +154,13 @@ export class Files {
   async #receive(bytes: AsyncIterable<Buffer>, path: string): Promise<void> {
     const file = await open(path, 'wx', 0o600).catch((error: Error) => this.#fail(error));
     try {
+      let unsynced = 0;
       for await (const piece of bytes) {
         await write(file, piece).catch((error: Error) => this.#fail(error));
+        unsynced += piece.length;
+        if (unsynced < syncEvery) continue;
+        unsynced = 0;
+        await file.datasync().catch((error: Error) => this.#fail(error));
       }
     } finally {
       await file.close();

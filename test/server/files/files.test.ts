@@ -226,7 +226,7 @@ test('who may not upload or download, and what is not taken', async () => {
   ]);
 });
 
-test('in a private room: nobody else gets the picture or its preview, nor who was removed from the room', async () => {
+test('in a private room: nobody else gets the picture or its preview, nor who was removed from the room, or banned from it', async () => {
   const room = await privateRoom();
   const { file } = await upload(site.chat.url, annsCookie, await noise(40, 30).png().toBuffer(), { room });
   await send(
@@ -245,6 +245,24 @@ test('in a private room: nobody else gets the picture or its preview, nor who wa
     expect(await statusOf(file, bensCookie, { preview, headers })).toBe(404);
     expect(await statusOf(file, annsCookie, { preview, headers })).toBe(304);
   }
+  await ann.request('room:invite', { room, users: ['2'] });
+  expect(await statusOf(file)).toBe(200);
+  await ann.request('room:ban', { room, user: '2' });
+  expect(await statusOf(file)).toBe(404);
+  expect(await upload(site.chat.url, bensCookie, 'text', { room })).toMatchObject({ status: 404 });
+});
+
+test('who is muted in a room, or may not write there, uploads nothing into it', async () => {
+  const room = await privateRoom();
+  await ann.request('room:mute', { room, user: '2', seconds: 60 });
+  const { status, code, headers } = await upload(site.chat.url, bensCookie, 'text', { room });
+  expect([status, code, Number(headers.get('retry-after')) > 50]).toEqual([403, 'muted', true]);
+  await ann.request('room:mute', { room, user: '2', seconds: 0 });
+  await ann.request('room:update', { room, write: 'moderators' });
+  expect(await upload(site.chat.url, bensCookie, 'text', { room })).toMatchObject({
+    status: 403,
+    code: 'forbidden',
+  });
 });
 
 test('of a deleted message and a deleted room no bytes are left; an edit exchanges files', async () => {
