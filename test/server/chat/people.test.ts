@@ -87,7 +87,14 @@ describe('what a connection is told first', () => {
       firstRoom: 'lobby',
       totals: { unread: 0, mentions: 0 },
       limits: { text: 4000, mentions: 20, file: 10_485_760, files: 10 },
-      can: { createPublic: false, createPrivate: true, direct: true, findPeople: true, files: true },
+      can: {
+        createPublic: false,
+        createPrivate: true,
+        direct: true,
+        findPeople: true,
+        files: true,
+        report: true,
+      },
       profile: {},
       serverTime: expect.any(Number),
     });
