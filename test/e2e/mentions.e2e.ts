@@ -1,3 +1,4 @@
+import AxeBuilder from '@axe-core/playwright';
 import { privateRoom } from './as-user.ts';
 import { expect, test } from './fixtures.ts';
 
@@ -17,6 +18,16 @@ test('who is chosen from the list is mentioned; a name typed by hand mentions no
   await expect(list.getByRole('option')).toHaveText([/Bob/, /@room.*all 2 members/]);
   await expect(list.getByRole('option', { selected: true })).toHaveText(/Bob/);
   await expect(alice.field).toBeFocused();
+  const examined = new AxeBuilder({ page: alice.page }).include('php-chat');
+  expect((await examined.analyze()).violations).toEqual([]);
+  // Within the narrowest element, from right to left, too.
+  const chat = alice.page.locator('php-chat');
+  await chat.evaluate((element) => element.setAttribute('style', 'inline-size: 280px; direction: rtl'));
+  const [inner, outer] = [await list.boundingBox(), await chat.boundingBox()];
+  if (inner === null || outer === null) throw new Error('the list is gone');
+  expect(inner.x).toBeGreaterThanOrEqual(outer.x);
+  expect(inner.x + inner.width).toBeLessThanOrEqual(outer.x + outer.width);
+  await chat.evaluate((element) => element.removeAttribute('style'));
   await alice.page.keyboard.press('ArrowDown');
   await expect(list.getByRole('option', { selected: true })).toHaveText(/@room/);
   // Closed by hand, it opens no second time for the same sign.
