@@ -1,5 +1,7 @@
 package io.github.phpsessionchat;
 
+import java.util.List;
+
 /**
  * A stored message as it is now. Its place is given by {@link #seq} alone: times are for display.
  *
@@ -38,6 +40,8 @@ public final class Message {
   public final DeletedBy deletedBy;
   /** The {@code seq} of the message that it answers; 0: none. */
   public final long replyTo;
+  /** Whom it mentions, by their places. Unmodifiable. */
+  public final List<Mention> mentions;
 
   Message(
       String id,
@@ -51,7 +55,8 @@ public final class Message {
       long editedAt,
       long deletedAt,
       DeletedBy deletedBy,
-      long replyTo) {
+      long replyTo,
+      List<Mention> mentions) {
     this.id = id;
     this.room = room;
     this.seq = seq;
@@ -64,12 +69,13 @@ public final class Message {
     this.deletedAt = deletedAt;
     this.deletedBy = deletedBy;
     this.replyTo = replyTo;
+    this.mentions = mentions;
   }
 
   /** The same after a change of what is not shown here. */
   Message at(long rev) {
     return new Message(
-        id, room, seq, rev, clientId, user, text, sentAt, editedAt, deletedAt, deletedBy, replyTo);
+        id, room, seq, rev, clientId, user, text, sentAt, editedAt, deletedAt, deletedBy, replyTo, mentions);
   }
 
   /** @return whether it was deleted; it keeps its place in the list */

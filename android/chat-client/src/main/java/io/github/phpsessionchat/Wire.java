@@ -72,7 +72,20 @@ final class Wire {
         json.optLong("editedAt"),
         json.optLong("deletedAt"),
         named(Message.DeletedBy.class, text(json, "deletedBy"), null),
-        json.optLong("replyTo"));
+        json.optLong("replyTo"),
+        mentions(json.optJSONArray("mentions")));
+  }
+
+  private static List<Mention> mentions(JSONArray json) {
+    if (json == null) return Collections.emptyList();
+    List<Mention> found = new ArrayList<>();
+    for (int i = 0; i < json.length(); i++) {
+      JSONObject mention = json.optJSONObject(i);
+      if (mention == null) continue;
+      User user = user(object(mention, "user"));
+      found.add(new Mention(user, mention.optInt("start"), mention.optInt("length")));
+    }
+    return Collections.unmodifiableList(found);
   }
 
   static RoomSummary.Last last(JSONObject json) {

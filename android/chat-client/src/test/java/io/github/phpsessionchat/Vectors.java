@@ -6,6 +6,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.Paths;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import org.json.JSONArray;
 import org.json.JSONObject;
@@ -42,7 +43,8 @@ final class Vectors {
         json.optLong("editedAt"),
         json.optLong("deletedAt"),
         null,
-        0);
+        0,
+        Collections.emptyList());
   }
 
   static List<Message> messages(JSONObject json, String name) {
