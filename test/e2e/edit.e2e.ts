@@ -164,7 +164,13 @@ test('deleting asks first, with the focus on Keep; the text is gone for everybod
   await alice.write('of the owner');
   await bob.message('of the owner').focus();
   await bob.page.keyboard.press('Enter');
-  await expect(menu(bob).getByRole('menuitem')).toHaveText([/^Reply/, /^Add a reaction/, /^Copy text/]);
+  await expect(menu(bob).getByRole('menuitem')).toHaveText([
+    /^Reply/,
+    /^Add a reaction/,
+    /^Copy text/,
+    'Report message',
+    'Block Alice',
+  ]);
 });
 
 test('in a direct room one sees what the other has read', async ({ alice, bob, site }) => {

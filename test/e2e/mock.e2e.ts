@@ -315,12 +315,20 @@ const search = { reader: 'searchAlice' } as const;
 const noFlash = (mock: Locator) =>
   mock.locator('.flash').evaluate((article) => article.classList.remove('flash'));
 
-/** That reactions are offered has come since: they are in the pictures of rich messages. */
-const withoutPicks = (page: Page) =>
-  page
+/** That reactions, reports and blocking are offered has come since: they are in the pictures of rich messages. */
+async function withoutPicks(page: Page): Promise<void> {
+  const offers = page
     .locator('php-chat .menu')
-    .locator('.pick, [role=menuitem]:has-text("Add a reaction")')
-    .evaluate((offer) => offer.remove());
+    .locator('.pick, [role=menuitem]')
+    .filter({ hasText: /^(👍.*|Add a reaction.*|Report message|Block .*)$/su });
+  await offers.first().waitFor();
+  await offers.evaluateAll((found) => {
+    for (const offer of found) {
+      if (offer.previousElementSibling?.matches('hr')) offer.previousElementSibling.remove();
+      offer.remove();
+    }
+  });
+}
 
 /** The list of rooms, the open one being read. */
 async function listed(page: Page, world: MockWorld): Promise<void> {

@@ -54,7 +54,15 @@ test('the menu of a person: a direct message, the profile, moderator and back', 
   await bob.open('committee');
   await person(alice, 'Bob').click();
   const items = page.getByRole('menuitem');
-  await expect(items).toHaveText(['Message', 'Profile', 'Make moderator', 'Remove from room']);
+  await expect(items).toHaveText([
+    'Message',
+    'Profile',
+    'Make moderator',
+    'Mute…',
+    'Ban…',
+    'Remove from room',
+    'Block Bob',
+  ]);
   await expect(items.first()).toBeFocused();
   await alice.shot('people-2-menu');
   await page.keyboard.press('Escape');
@@ -66,7 +74,7 @@ test('the menu of a person: a direct message, the profile, moderator and back', 
   await expect(person(bob, 'Bob')).toContainText('moderator');
   // A moderator may not act on the owner.
   await person(bob, 'Alice').click();
-  await expect(bob.page.getByRole('menuitem')).toHaveText(['Message', 'Profile']);
+  await expect(bob.page.getByRole('menuitem')).toHaveText(['Message', 'Profile', 'Block Alice']);
   await bob.page.keyboard.press('Escape');
   await person(alice, 'Bob').click();
   await items.getByText('No longer moderator').click();

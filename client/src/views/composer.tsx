@@ -52,6 +52,8 @@ export class Composer extends Component<Props> {
   #gone = false;
   /** The edited text is on its way. */
   #saving = false;
+  /** In slow mode; an edit is no new message. */
+  #waits: boolean | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(props: Props) {
@@ -127,10 +129,13 @@ export class Composer extends Component<Props> {
     const { context, room, below, unreadBelow, toEnd } = this.props;
     const { chat, strings } = context;
     const { name } = room.summary;
+    const bar = context.bar(room);
+    if (bar?.line) return bar.line;
     const limited =
       chat.paused?.code === 'rate_limited' && chat.pending(room).length > 0 ? chat.paused : undefined;
     const seconds = limited === undefined ? 0 : Math.ceil((limited.until - Date.now()) / 1000);
     const edit = this.#edit;
+    this.#waits = !edit && bar?.wait;
     const { text: limit } = chat.limits;
     const left = limit - codePoints(this.#shown);
     const near = chat.me !== undefined && left <= limit / 10;
@@ -160,7 +165,7 @@ export class Composer extends Component<Props> {
               ? strings.text('composer.editHint')
               : seconds > 0
                 ? strings.text('composer.wait', { s: seconds })
-                : context.typing(room)}
+                : bar?.status}
           </span>
           <span class={left < 0 ? 'count over' : 'count'}>{near && words}</span>
         </div>
@@ -207,7 +212,9 @@ export class Composer extends Component<Props> {
               type="button"
               class="send"
               aria-label={this.#sendLabel()}
-              aria-disabled={(blank(this.#shown) && !tray?.full) || left < 0 || this.#saving || undefined}
+              aria-disabled={
+                (blank(this.#shown) && !tray?.full) || left < 0 || this.#saving || this.#waits || undefined
+              }
               onClick={() => this.#submit()}
             >
               <Icon name={edit === undefined || edit.clash === 'deleted' ? 'send' : 'check'} />
@@ -274,7 +281,8 @@ export class Composer extends Component<Props> {
     const text = cleaned(this.#shown);
     const edit = this.#edit;
     const tray = edit === undefined ? context.tray(room) : undefined;
-    if ((blank(text) && !tray?.full) || codePoints(text) > chat.limits.text || this.#saving) return;
+    if ((blank(text) && !tray?.full) || codePoints(text) > chat.limits.text || this.#saving || this.#waits)
+      return;
     if (edit !== undefined && edit.clash !== 'deleted') return void this.#save(edit);
     // A reply belongs to the draft, which waits.
     const replyTo = edit === undefined ? this.#reply.replyTo : undefined;

@@ -15,6 +15,10 @@ export type DialogRequest =
   | { readonly kind: 'settings'; readonly room: Room }
   | { readonly kind: 'leave'; readonly room: Room }
   | { readonly kind: 'remove'; readonly room: Room; readonly user: User }
+  | { readonly kind: 'restrict'; readonly room: Room; readonly user: User; readonly how: 'mute' | 'ban' }
+  | { readonly kind: 'block'; readonly user: User; readonly run: () => Promise<void> }
+  | { readonly kind: 'report'; readonly message: Message }
+  | { readonly kind: 'reports' }
   | { readonly kind: 'delete'; readonly message: Message }
   | { readonly kind: 'select'; readonly text: string }
   | {
@@ -69,6 +73,13 @@ export interface Tray {
   take(): SentFile[] | undefined;
 }
 
+export interface Blocking {
+  has(user: string): boolean;
+  set(user: User, blocked: boolean): Promise<void>;
+  /** What stands in place of a hidden message. */
+  line(entry: Entry): ComponentChildren;
+}
+
 /** What every view works with. */
 export interface Context {
   readonly chat: Chat;
@@ -108,8 +119,13 @@ export interface Context {
   tray(room: Room): Tray | undefined;
   /** Attaches files; without any, asks for some. */
   attach(room: Room, files?: FileList): void;
-  /** Who is typing in a room; its code comes later. */
-  typing(room: Room): ComponentChildren;
+  /**
+   * What stands about the field of a room: `line` in place of it, where one may not write, or `status` above it. With
+   * `wait` nothing can be sent for a moment. Its code comes later.
+   */
+  bar(room: Room): { line?: ComponentChildren; status?: ComponentChildren; wait?: boolean } | undefined;
+  /** Whom the reader has blocked; its code comes later. */
+  blocking(): Blocking | undefined;
   /** Opens a dialog. */
   dialog(request: DialogRequest): void;
   /** In place of an empty room, for somebody who has just set the chat up. */

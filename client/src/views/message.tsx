@@ -112,6 +112,7 @@ export class Message extends Component<Props> {
     // Its code comes with the other texts, with which all messages are drawn again.
     const named = message?.mentions && context.named(entry);
     this.#stale = false;
+    if (message?.hidden) return <article data-key={entry.key}>{context.blocking()?.line(entry)}</article>;
     const gone = message?.deletedAt !== undefined;
     const classes = ['msg'];
     if (gone) classes.push('gone');

@@ -16,8 +16,9 @@ export class Rest {
   suggest: Equipment['suggest'] | undefined;
   search: Equipment['search'] | undefined;
   notifications: Equipment['notifications'] | undefined;
-  typing: Equipment['typing'] | undefined;
   files: Equipment['files'] | undefined;
+  blocking: Equipment['blocking'] | undefined;
+  barring: Equipment['barring'] | undefined;
   readonly #context: Context;
   readonly #root: ShadowRoot;
   readonly #messages: MessageActs;

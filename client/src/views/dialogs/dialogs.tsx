@@ -6,6 +6,9 @@ import { CreateRoom } from './create.tsx';
 import { Describe } from './describe.tsx';
 import { NewDirect } from './direct.tsx';
 import { Invite } from './invite.tsx';
+import { ReportMessage } from './report.tsx';
+import { Reports } from './reports.tsx';
+import { RestrictMember } from './restrict-member.tsx';
 import { SelectText } from './select-text.tsx';
 import { RoomSettings } from './settings.tsx';
 
@@ -26,6 +29,23 @@ export function Dialogs({ context, request, close }: Props) {
   if (request.kind === 'direct') return <NewDirect context={context} close={close} />;
   if (request.kind === 'select') return <SelectText context={context} text={request.text} close={close} />;
   if (request.kind === 'describe') return <Describe context={context} {...request} close={close} />;
+  if (request.kind === 'report')
+    return <ReportMessage context={context} message={request.message} close={close} />;
+  if (request.kind === 'reports') return <Reports context={context} close={close} />;
+  if (request.kind === 'block') {
+    const { name } = request.user;
+    return (
+      <Ask
+        context={context}
+        title={strings.text('block.title', { name })}
+        text={strings.text('block.text')}
+        stay={strings.text('common.cancel')}
+        label={strings.text('block.action', { name })}
+        run={request.run}
+        close={close}
+      />
+    );
+  }
   if (request.kind === 'delete') {
     const { message } = request;
     return (
@@ -60,6 +80,8 @@ export function Dialogs({ context, request, close }: Props) {
     );
   }
   const { user } = request;
+  if (request.kind === 'restrict')
+    return <RestrictMember context={context} room={room} user={user} how={request.how} close={close} />;
   return (
     <Ask
       context={context}

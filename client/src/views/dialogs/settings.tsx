@@ -1,6 +1,7 @@
 import { Component } from 'preact';
-import type { Notify } from '../../../../server/events.ts';
+import type { Notify, RoomSummary } from '../../../../server/events.ts';
 import type { Room } from '../../store/room.ts';
+import type { Strings } from '../../strings/strings.ts';
 import type { Context } from '../context.ts';
 import { NotifyLine } from '../panels/ask-card.tsx';
 import { refusal } from '../refusal.ts';
@@ -9,6 +10,9 @@ import { Actions, Dialog } from './dialog.tsx';
 import { HandOver } from './hand-over.tsx';
 import { RoomFields } from './room-fields.tsx';
 import { Submission } from './submission.ts';
+
+/** Seconds of slow mode that are offered. */
+const PAUSES = [0, 10, 30, 60, 300, 900];
 
 interface Props {
   readonly context: Context;
@@ -24,6 +28,8 @@ export class RoomSettings extends Component<Props> {
   readonly #fields: RoomFields;
   readonly #before: { readonly name: string; readonly topic: string };
   #notify: Notify;
+  #write: RoomSummary['write'];
+  #slow: number;
   /** What is asked in place of the settings, which come back with all that was typed. */
   #asking: 'handOver' | 'delete' | undefined;
   readonly #submission = new Submission(this.props.context);
@@ -34,6 +40,8 @@ export class RoomSettings extends Component<Props> {
     this.#before = { name, topic };
     this.#fields = new RoomFields(props.context.strings, props.context.changed, name, topic);
     this.#notify = notify;
+    this.#write = props.room.summary.write;
+    this.#slow = props.room.summary.slow ?? 0;
   }
 
   override componentWillUnmount(): void {
@@ -67,7 +75,7 @@ export class RoomSettings extends Component<Props> {
       <Dialog
         context={context}
         title={strings.text('settings.title')}
-        typed={this.#renamed() || this.#notify !== room.summary.notify}
+        typed={this.#renamed() || this.#ruled(room.summary) || this.#notify !== room.summary.notify}
         problem={this.#submission.problem}
         again={this.#submission.problem === undefined ? undefined : this.#save}
         submit={this.#save}
@@ -101,9 +109,60 @@ export class RoomSettings extends Component<Props> {
           ))}
         </div>
         <NotifyLine context={context} />
+        {room.summary.may.includes('update') && this.#rules()}
         {this.#ends()}
       </Dialog>
     );
+  }
+
+  /** Who may write, and how often. */
+  #rules() {
+    const { strings, changed } = this.props.context;
+    const label = strings.text('settings.write');
+    return (
+      <>
+        <p class="label">{label}</p>
+        {/* biome-ignore lint/a11y/useSemanticElements: a fieldset has other looks. */}
+        <div class="seg" role="group" aria-label={label}>
+          {(['all', 'moderators'] as const).map((write) => (
+            <button
+              type="button"
+              key={write}
+              aria-pressed={this.#write === write}
+              onClick={() => {
+                this.#write = write;
+                changed();
+              }}
+            >
+              {strings.text(`settings.write.${write}`)}
+            </button>
+          ))}
+        </div>
+        <label class="label" for="room-slow">
+          {strings.text('settings.slow')}
+        </label>
+        <select
+          class="input"
+          id="room-slow"
+          onChange={(event) => {
+            this.#slow = Number(event.currentTarget.value);
+            changed();
+          }}
+        >
+          {[...new Set([...PAUSES, this.#slow])]
+            .sort((a, b) => a - b)
+            .map((seconds) => (
+              <option key={seconds} value={seconds} selected={this.#slow === seconds}>
+                {pause(seconds, strings)}
+              </option>
+            ))}
+        </select>
+      </>
+    );
+  }
+
+  #ruled({ write, slow = 0 }: RoomSummary): boolean {
+    return this.#write !== write || this.#slow !== slow;
   }
 
   #ends() {
@@ -154,8 +213,9 @@ export class RoomSettings extends Component<Props> {
         const change = {
           ...(name === this.#before.name ? {} : { name }),
           ...(topic === this.#before.topic ? {} : { topic }),
+          ...(this.#ruled(room.summary) ? { write: this.#write, slow: this.#slow } : {}),
         };
-        if (this.#renamed()) await chat.updateRoom({ room: room.id, ...change });
+        if (Object.keys(change).length > 0) await chat.updateRoom({ room: room.id, ...change });
         if (this.#notify !== room.summary.notify) await chat.notify(room, this.#notify);
       },
       () => {
@@ -169,4 +229,10 @@ export class RoomSettings extends Component<Props> {
       },
     );
   };
+}
+
+function pause(seconds: number, strings: Strings): string {
+  if (seconds === 0) return strings.text('settings.slow.off');
+  if (seconds % 60 > 0 || seconds === 60) return strings.text('settings.slow.seconds', { s: seconds });
+  return strings.text('settings.slow.minutes', { m: seconds / 60 });
 }

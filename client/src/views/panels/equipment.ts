@@ -1,5 +1,7 @@
 import { type MessagePlace, Notifications } from '../../chat/notifications.ts';
 import type { Context } from '../context.ts';
+import { Barring } from './barring.tsx';
+import { Blocking } from './blocking.tsx';
 import { FileViews } from './files/file-views.tsx';
 import { FormatBar } from './format-bar.tsx';
 import { hintAtScripts } from './hints.ts';
@@ -25,8 +27,9 @@ export interface Equipment {
   readonly suggest: Suggest;
   readonly search: SearchPane;
   readonly notifications: Notifications;
-  readonly typing: OthersTyping;
   readonly files: FileViews;
+  readonly barring: Barring;
+  readonly blocking: Blocking;
 }
 
 export function equip(
@@ -43,8 +46,12 @@ export function equip(
   listenToMessages(root, messages, tooltip, signal);
   const notifications = new Notifications(chat, root.host, messages.jump, signal);
   chat.followers.add(notifications);
-  const typing = new OthersTyping(changed);
+  const blocking = new Blocking(context);
+  chat.followers.add(blocking);
+  const typing = new OthersTyping(changed, (user) => blocking.has(user));
   chat.followers.add(typing);
+  const barring = new Barring(context, typing);
+  chat.followers.add(barring);
   const suggest = new Suggest(context, root, signal);
   chat.followers.add(suggest);
   void hintAtScripts();
@@ -55,7 +62,8 @@ export function equip(
     suggest,
     search: new SearchPane(context, messages.jump, speaker),
     notifications,
-    typing,
     files: new FileViews(context, root, signal),
+    barring,
+    blocking,
   };
 }

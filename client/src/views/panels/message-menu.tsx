@@ -2,6 +2,7 @@ import type { Entry } from '../../store/entries.ts';
 import type { Context, Writing } from '../context.ts';
 import { copy } from '../copy.ts';
 import { editedAt } from '../message.tsx';
+import { blockItem } from './block-item.ts';
 import { frequent, used } from './frequent.ts';
 import { type MenuItem, openMenu, type Pick } from './menu.tsx';
 import { openEmoji } from './open-emoji.tsx';
@@ -50,11 +51,19 @@ function messageItems(entry: Entry, context: Context, writing: Writing, pick: ()
       key: 'E',
       run: () => writing.edit(entry),
     },
+    !own &&
+      chat.can.report && {
+        picture: 'flag',
+        label: strings.text('report.action'),
+        apart: true,
+        run: () => dialog({ kind: 'report', message }),
+      },
+    blockItem(entry.user, context),
     (own || moderates) && {
       picture: 'delete',
       label: strings.text('action.delete'),
       key: 'Del',
-      apart: true,
+      apart: own,
       bad: true,
       run: () => dialog({ kind: 'delete', message }),
     },

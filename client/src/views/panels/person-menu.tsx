@@ -3,6 +3,7 @@ import type { Room } from '../../store/room.ts';
 import { Avatar } from '../avatar.tsx';
 import type { Context } from '../context.ts';
 import { refusal } from '../refusal.ts';
+import { blockItem } from './block-item.ts';
 import { type MenuItem, openMenu } from './menu.tsx';
 
 const rank = { member: 0, moderator: 1, owner: 2 } as const;
@@ -51,14 +52,28 @@ export function personItems({ user, role }: RoomMember, room: Room, context: Con
       run: () => change(role === 'moderator' ? 'member' : 'moderator'),
     },
     above &&
+      may.includes('moderate') && {
+        picture: 'clock',
+        label: strings.text('mute.action'),
+        apart: !roles,
+        run: () => dialog({ kind: 'restrict', room, user, how: 'mute' }),
+      },
+    above &&
+      may.includes('moderate') && {
+        picture: 'ban',
+        label: strings.text('ban.action'),
+        bad: true,
+        run: () => dialog({ kind: 'restrict', room, user, how: 'ban' }),
+      },
+    above &&
       may.includes('remove') && {
         picture: 'remove',
         label: strings.text('people.remove'),
-        apart: !roles,
         bad: true,
         run: () => dialog({ kind: 'remove', room, user }),
       },
   ];
+  items.push(blockItem(user, context));
   const offered = items.filter((item) => item !== false);
   // Who it is stands above the first one, with a line.
   return offered.map((item, index) => (index === 0 ? { ...item, apart: false } : item));

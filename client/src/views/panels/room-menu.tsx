@@ -6,7 +6,7 @@ import { type MenuItem, openMenu } from './menu.tsx';
 function roomItems(room: Room, context: Context): MenuItem[] {
   const { chat, strings, dialog, showPeople, searchInMenu, toast } = context;
   const search = searchInMenu();
-  const { kind, member, may, notify } = room.summary;
+  const { kind, member, may, notify, reports } = room.summary;
   const direct = kind === 'direct';
   const quiet = notify === 'none';
   // What is usual for such a room.
@@ -19,6 +19,11 @@ function roomItems(room: Room, context: Context): MenuItem[] {
       run: () => dialog({ kind: 'invite', room }),
     },
     !direct && { picture: 'people', label: strings.text('rooms.members'), run: showPeople },
+    may.includes('moderate') && {
+      picture: 'flag',
+      label: reports ? `${strings.text('reports.title')} · ${reports}` : strings.text('reports.title'),
+      run: () => dialog({ kind: 'reports' }),
+    },
     member && {
       picture: quiet ? 'bell' : 'bellOff',
       label: strings.text(quiet ? 'rooms.unmute' : 'rooms.mute'),

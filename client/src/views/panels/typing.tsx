@@ -10,9 +10,12 @@ const OTHERS_MS = 6000;
 export class OthersTyping implements Follower {
   readonly #rooms = new Map<string, Map<string, { user: User; ends: ReturnType<typeof setTimeout> }>>();
   readonly #changed: () => void;
+  readonly #ignored: (user: string) => boolean;
 
-  constructor(changed: () => void) {
+  /** @param ignored - of whom nothing is to be seen */
+  constructor(changed: () => void, ignored: (user: string) => boolean = () => false) {
     this.#changed = changed;
+    this.#ignored = ignored;
   }
 
   /** Who began first stands first. */
@@ -43,7 +46,7 @@ export class OthersTyping implements Follower {
   }
 
   typing({ room, user, typing }: EventPayload<'typing:changed'>): void {
-    if (!typing) return this.#stopped(room, user.id);
+    if (!typing || this.#ignored(user.id)) return this.#stopped(room, user.id);
     const users = this.#rooms.get(room) ?? new Map();
     this.#rooms.set(room, users);
     clearTimeout(users.get(user.id)?.ends);

@@ -1,0 +1,177 @@
+import { Component } from 'preact';
+import type { Report } from '../../../../server/events.ts';
+import type { Follower } from '../../chat/chat.ts';
+import { plain } from '../../text/format.ts';
+import type { Context } from '../context.ts';
+import { refusal } from '../refusal.ts';
+import { Dialog } from './dialog.tsx';
+import { Restrict } from './restrict.tsx';
+import { Submission } from './submission.ts';
+
+interface Props {
+  readonly context: Context;
+  close(): void;
+}
+
+type Done = 'deleted' | 'muted' | 'nothing';
+
+/** The open reports, by messages, the newest first. What another moderator closes disappears. */
+export class Reports extends Component<Props> {
+  #reports: Report[] | undefined;
+  /** The author of this message is being muted. */
+  #muting: readonly Report[] | undefined;
+  readonly #submission = new Submission(this.props.context);
+  readonly #follower: Follower = {
+    reported: ({ report }) => {
+      const others = (this.#reports ?? []).filter(({ id }) => id !== report.id);
+      this.#reports = report.closed === undefined ? [report, ...others] : others;
+      this.props.context.changed();
+    },
+    ready: () => this.#load(),
+  };
+
+  override componentDidMount(): void {
+    this.props.context.chat.followers.add(this.#follower);
+    this.#load();
+  }
+
+  override componentWillUnmount(): void {
+    this.props.context.chat.followers.delete(this.#follower);
+    this.#submission.cancel();
+  }
+
+  override render({ context, close }: Props) {
+    const { strings } = context;
+    const muting = this.#muting;
+    const [first] = muting ?? [];
+    if (muting !== undefined && first !== undefined) {
+      return (
+        <Restrict
+          context={context}
+          how="mute"
+          name={first.message.user.name}
+          room={this.#roomName(first)}
+          reasoned={false}
+          run={(restriction) => this.#closeAll(muting, 'muted', restriction)}
+          close={() => {
+            this.#muting = undefined;
+            context.changed();
+          }}
+        />
+      );
+    }
+    return (
+      <Dialog
+        context={context}
+        title={strings.text('reports.title')}
+        problem={this.#submission.problem}
+        again={this.#reports === undefined && this.#submission.problem ? () => this.#load() : undefined}
+        submit={close}
+        close={close}
+        actions={
+          <button type="button" class="btn" onClick={close}>
+            {strings.text('reports.close')}
+          </button>
+        }
+      >
+        {this.#reports?.length === 0 && <p class="hint flat">{strings.text('reports.none')}</p>}
+        <ul class="reports">{this.#byMessage().map((reports) => this.#report(reports))}</ul>
+      </Dialog>
+    );
+  }
+
+  #report(reports: readonly Report[]) {
+    const { context } = this.props;
+    const { strings } = context;
+    const [first] = reports as [Report, ...Report[]];
+    const { message } = first;
+    const reasons = [...new Set(reports.map(({ reason }) => strings.text(`report.${reason}`)))].join(', ');
+    const by =
+      reports.length === 1
+        ? strings.text('reports.by', { name: first.by.name })
+        : strings.text('reports.byMany', { n: reports.length });
+    const notes = reports.flatMap(({ text }) => text ?? []);
+    const button = (label: string, run: () => void) => (
+      <button type="button" class="btn" onClick={run}>
+        {label}
+      </button>
+    );
+    return (
+      <li class="report" key={first.id}>
+        <small>
+          <b>
+            <bdi>{message.user.name}</bdi>
+          </b>
+          <span>
+            <bdi>{this.#roomName(first)}</bdi>, {strings.dayWithin(message.sentAt)},{' '}
+            {strings.time(message.sentAt)}
+          </span>
+        </small>
+        <p dir="auto">{plain(message.text)}</p>
+        <small>
+          <span>
+            {reasons} · {by}
+          </span>
+          {notes.map((note, n) => (
+            <span key={n}>{strings.text('composer.reason', { text: note })}</span>
+          ))}
+        </small>
+        <div class="acts">
+          {context.chat.rooms.has(first.room) &&
+            button(strings.text('common.show'), () => {
+              this.props.close();
+              context.open(first.room);
+            })}
+          {button(strings.text('reports.delete'), () => this.#run(reports, 'deleted'))}
+          {button(strings.text('reports.mute'), () => {
+            this.#muting = reports;
+            context.changed();
+          })}
+          {button(strings.text('reports.done'), () => this.#run(reports, 'nothing'))}
+        </div>
+      </li>
+    );
+  }
+
+  #roomName({ room }: Report): string {
+    return this.props.context.chat.rooms.get(room)?.summary.name ?? room;
+  }
+
+  #byMessage(): Report[][] {
+    const groups = Map.groupBy(this.#reports ?? [], ({ room, message }) => `${message.seq} ${room}`);
+    return [...groups.values()];
+  }
+
+  #load(): void {
+    const { chat, strings } = this.props.context;
+    void this.#submission.run(
+      () => chat.request('report:list', { limit: 100 }),
+      ({ reports }) => {
+        this.#reports = reports;
+      },
+      (error) => refusal(error, strings),
+    );
+  }
+
+  #run(reports: readonly Report[], done: Done): void {
+    void this.#submission.run(
+      () => this.#closeAll(reports, done),
+      () => {},
+      (error) => refusal(error, this.props.context.strings),
+    );
+  }
+
+  async #closeAll(
+    reports: readonly Report[],
+    done: Done,
+    { seconds }: { seconds?: number } = {},
+  ): Promise<void> {
+    const { chat } = this.props.context;
+    for (const { id } of reports)
+      await chat.request('report:close', { id, done, ...(seconds === undefined ? {} : { seconds }) });
+    this.#muting = undefined;
+    const closed = new Set(reports.map(({ id }) => id));
+    this.#reports = this.#reports?.filter(({ id }) => !closed.has(id));
+    this.props.context.changed();
+  }
+}

@@ -1,0 +1,54 @@
+import { Component } from 'preact';
+import type { User } from '../../../../server/events.ts';
+import type { Room } from '../../store/room.ts';
+import type { Context } from '../context.ts';
+import { Restrict } from './restrict.tsx';
+
+interface Props {
+  readonly context: Context;
+  readonly room: Room;
+  readonly user: User;
+  readonly how: 'mute' | 'ban';
+  close(): void;
+}
+
+/** Mutes or bans a member of a room; who is muted already may be let write again. */
+export class RestrictMember extends Component<Props> {
+  #muted = false;
+
+  override componentDidMount(): void {
+    if (this.props.how === 'mute') void this.#look();
+  }
+
+  override render({ context, room, user, how, close }: Props) {
+    const request = async (change: { seconds?: number; reason?: string }) =>
+      void (await context.chat.request(`room:${how}`, { room: room.id, user: user.id, ...change }));
+    return (
+      <Restrict
+        context={context}
+        how={how}
+        name={user.name}
+        room={room.summary.name}
+        reasoned
+        lift={this.#muted ? () => request({ seconds: 0 }) : undefined}
+        run={request}
+        close={close}
+      />
+    );
+  }
+
+  async #look(): Promise<void> {
+    const { context, room, user } = this.props;
+    let cursor: string | undefined;
+    do {
+      const page = await context.chat
+        .request('room:restricted', { room: room.id, ...(cursor === undefined ? {} : { cursor }) })
+        // Without it, one can mute all the same.
+        .catch(() => undefined);
+      if (page === undefined) return;
+      this.#muted = page.users.some((one) => one.kind === 'muted' && one.user.id === user.id);
+      cursor = page.next;
+    } while (cursor !== undefined && !this.#muted);
+    if (this.#muted) context.changed();
+  }
+}

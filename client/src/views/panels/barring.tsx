@@ -1,0 +1,102 @@
+import type { Message } from '../../../../server/events.ts';
+import type { Follower } from '../../chat/chat.ts';
+import type { Room } from '../../store/room.ts';
+import type { Strings } from '../../strings/strings.ts';
+import type { Context } from '../context.ts';
+import { Icon } from '../icon.tsx';
+import type { OthersTyping } from './typing.tsx';
+
+/** What the server sends for a mute that does not end. */
+const FOR_GOOD = Number.MAX_SAFE_INTEGER;
+/** No timer of a browser is longer. */
+const LONGEST = 2 ** 31 - 1;
+
+/** What stands about the field: what keeps somebody from writing, for long in place of it, for a moment above it; else who is typing. */
+export class Barring implements Follower {
+  readonly #context: Context;
+  readonly #typing: OthersTyping;
+  /** By rooms: what the server said last, and when that ends by the clock here. */
+  readonly #mutes = new Map<string, { forMs: number; ends: number }>();
+  /** One's own last message of each room: its number, and when it came. */
+  readonly #written = new Map<string, { seq: number; at: number }>();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(context: Context, typing: OthersTyping) {
+    this.#context = context;
+    this.#typing = typing;
+  }
+
+  message({ room, seq, user }: Message): void {
+    const { me } = this.#context.chat;
+    if (user.id !== me?.id || seq <= (this.#written.get(room)?.seq ?? 0)) return;
+    this.#written.set(room, { seq, at: performance.now() });
+  }
+
+  silent(room?: string): void {
+    if (room !== undefined) return;
+    this.#mutes.clear();
+    this.#written.clear();
+  }
+
+  bar(room: Room) {
+    const { strings } = this.#context;
+    const { may, slow, mutedReason } = room.summary;
+    const ends = this.#mutedUntil(room);
+    if (ends !== undefined) {
+      const words =
+        ends === FOR_GOOD
+          ? strings.text('composer.mutedForGood')
+          : strings.text('composer.muted', { when: `${dayOf(ends, strings)}, ${strings.time(ends)}` });
+      const reason = mutedReason === undefined ? '' : strings.text('composer.reason', { text: mutedReason });
+      return { line: closed('clock', `${words} ${reason}`) };
+    }
+    if (!may.includes('send')) return { line: closed('lock', strings.text('composer.readOnly')) };
+    const last = this.#written.get(room.id);
+    const free = { status: this.#typing.draw(room, strings) };
+    if (slow === undefined || last === undefined || may.includes('moderate')) return free;
+    const left = last.at + slow * 1000 - performance.now();
+    if (left <= 0) return free;
+    this.#drawIn(left % 1000 || 1000);
+    return { wait: true, status: strings.text('composer.slow', { s: Math.ceil(left / 1000) }) };
+  }
+
+  #mutedUntil({ id, summary: { mutedForMs } }: Room): number | undefined {
+    if (mutedForMs === undefined) return undefined;
+    let known = this.#mutes.get(id);
+    if (known?.forMs !== mutedForMs) {
+      known = { forMs: mutedForMs, ends: mutedForMs === FOR_GOOD ? FOR_GOOD : Date.now() + mutedForMs };
+      this.#mutes.set(id, known);
+    }
+    const left = known.ends - Date.now();
+    if (left <= 0) return undefined;
+    this.#drawIn(left);
+    return known.ends;
+  }
+
+  #drawIn(ms: number): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(this.#context.changed, Math.min(ms, LONGEST));
+  }
+}
+
+function closed(picture: 'clock' | 'lock', words: string) {
+  return (
+    <div class="composer column">
+      <div class="status">
+        <span />
+      </div>
+      <div class="closed" role="note">
+        <Icon name={picture} size="s" />
+        <span>{words}</span>
+      </div>
+    </div>
+  );
+}
+
+/** A day that is still to come, as it is written within a sentence. */
+function dayOf(at: number, strings: Strings): string {
+  const tomorrow = new Date();
+  tomorrow.setDate(tomorrow.getDate() + 1);
+  if (new Date(at).toDateString() !== tomorrow.toDateString()) return strings.dayWithin(at);
+  return new Intl.RelativeTimeFormat(strings.locale, { numeric: 'auto' }).format(1, 'day');
+}

@@ -1,0 +1,110 @@
+import type { EventPayload, Message, User } from '../../../../server/events.ts';
+import type { Follower } from '../../chat/chat.ts';
+import type { Entry } from '../../store/entries.ts';
+import type { Context } from '../context.ts';
+
+/** Whom the user has blocked, and what is hidden for it. The server hides it in answers; what comes live is hidden here. */
+export class Blocking implements Follower {
+  readonly #context: Context;
+  readonly #blocked = new Set<string>();
+
+  constructor(context: Context) {
+    this.#context = context;
+    this.ready();
+  }
+
+  has(user: string): boolean {
+    return this.#blocked.has(user);
+  }
+
+  async set({ id }: User, blocked: boolean): Promise<void> {
+    await this.#context.chat.request('user:block', { user: id, blocked });
+    this.blocked({ user: id, blocked });
+  }
+
+  ready(): void {
+    this.#context.chat
+      .request('user:blocked', {})
+      .then(({ users }) => {
+        for (const user of this.#blocked) {
+          if (!users.some(({ id }) => id === user)) this.blocked({ user, blocked: false });
+        }
+        for (const { id } of users) this.blocked({ user: id, blocked: true });
+      })
+      // With the next connection it is asked again.
+      .catch(() => {});
+  }
+
+  silent(room?: string): void {
+    if (room === undefined) this.#blocked.clear();
+  }
+
+  blocked({ user, blocked }: EventPayload<'blocked:changed'>): void {
+    if (this.#blocked.has(user) === blocked) return;
+    if (blocked) this.#blocked.add(user);
+    else this.#blocked.delete(user);
+    for (const { timeline } of this.#context.chat.rooms.values()) {
+      for (const message of timeline.list()) if (message.user.id === user) this.#hide(message, blocked);
+    }
+    this.#context.changed();
+  }
+
+  message(message: Message): void {
+    if (!this.#blocked.has(message.user.id)) return;
+    // Nobody is notified of it either.
+    message.hidden = true;
+    this.#hide(message, true);
+  }
+
+  /** In place of the first of several hidden messages in a row. */
+  line({ message }: Entry) {
+    const { strings } = this.#context;
+    if (message === undefined || this.#isHidden(message, -1)) return null;
+    const run = this.#run(message);
+    return (
+      <div class="hidden-msg">
+        {strings.count('block.hidden', run.length)}{' '}
+        <button
+          type="button"
+          class="link"
+          onClick={() => {
+            for (const one of run) this.#hide(one, false);
+            this.#context.changed();
+          }}
+        >
+          {strings.text('common.show')}
+        </button>
+      </div>
+    );
+  }
+
+  #timeline({ room }: Message) {
+    return this.#context.chat.rooms.get(room)?.timeline;
+  }
+
+  /** Whether the message at that distance is hidden for the same author. */
+  #isHidden(message: Message, distance: number): boolean {
+    const other = this.#timeline(message)?.get(message.seq + distance);
+    return other?.hidden === true && other.user.id === message.user.id;
+  }
+
+  #run(first: Message): Message[] {
+    const run = [first];
+    while (this.#isHidden(first, run.length)) {
+      run.push(this.#timeline(first)?.get(first.seq + run.length) as Message);
+    }
+    return run;
+  }
+
+  #hide(message: Message, hidden: boolean): void {
+    const timeline = this.#timeline(message);
+    const { hidden: _, ...open } = timeline?.get(message.seq) ?? message;
+    timeline?.shown(hidden ? { ...open, hidden } : open);
+    if (!hidden) return;
+    // How many they are stands with the first one.
+    let before = 0;
+    while (this.#isHidden(message, before - 1)) before--;
+    const first = before === 0 ? undefined : timeline?.get(message.seq + before);
+    if (first !== undefined) timeline?.shown({ ...first });
+  }
+}

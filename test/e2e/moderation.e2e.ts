@@ -1,0 +1,177 @@
+import { AxeBuilder } from '@axe-core/playwright';
+import type { Page } from '@playwright/test';
+import { asUser, privateRoom } from './as-user.ts';
+import { expect, type Person, test } from './fixtures.ts';
+
+const person = ({ page }: Person, name: string) =>
+  page.getByRole('complementary', { name: 'People' }).getByRole('button', { name: new RegExp(`^${name}`) });
+const item = ({ page }: Person, name: string | RegExp) => page.getByRole('menuitem', { name });
+const dialog = ({ page }: Person, name: string) => page.getByRole('dialog', { name });
+const closed = ({ page }: Person) => page.getByRole('note');
+
+/** What axe finds wrong within an element, one line each. */
+async function wrongIn(page: Page, part: string): Promise<string[]> {
+  const { violations } = await new AxeBuilder({ page }).setLegacyMode().include(['php-chat', part]).analyze();
+  return violations.map(({ id, help }) => `${id}: ${help}`);
+}
+
+test('a member is muted by the keyboard, reads why, and writes again when the moderator says so', async ({
+  alice,
+  bob,
+  site,
+}) => {
+  await privateRoom(site, 'alice', 'muted', ['2']);
+  await alice.open('muted');
+  await bob.open('muted');
+  await bob.field.fill('a draft');
+  await person(alice, 'Bob').focus();
+  await alice.page.keyboard.press('Enter');
+  await item(alice, 'Mute…').focus();
+  await alice.page.keyboard.press('Enter');
+  const mute = dialog(alice, 'Mute Bob');
+  await expect(mute).toContainText('Bob can read but not write in muted.');
+  await expect(mute.getByRole('button', { name: '1 day', pressed: true })).toBeVisible();
+  await mute.getByLabel('Reason, shown to Bob').fill('Please no advertising here');
+  expect(await wrongIn(alice.page, '.dialog')).toEqual([]);
+  await alice.shot('moderation-1-mute');
+  await alice.page.keyboard.press('Enter');
+  await expect(mute).toHaveCount(0);
+  await expect(closed(bob)).toHaveText(/^You can write again tomorrow, .* “Please no advertising here”$/);
+  await expect(bob.field).toHaveCount(0);
+  expect(await wrongIn(bob.page, '.composer')).toEqual([]);
+  await bob.shot('moderation-2-muted');
+  await bob.page.reload();
+  await expect(closed(bob)).toContainText('Please no advertising here');
+
+  await person(alice, 'Bob').click();
+  await item(alice, 'Mute…').click();
+  await mute.getByRole('button', { name: 'May write again' }).click();
+  await expect(mute).toHaveCount(0);
+  await expect(bob.field).toHaveValue('a draft');
+
+  await person(alice, 'Bob').click();
+  await item(alice, 'Ban…').click();
+  const ban = dialog(alice, 'Ban Bob');
+  await ban.getByRole('button', { name: 'For good' }).click();
+  await ban.getByRole('button', { name: 'Ban', exact: true }).click();
+  await expect(bob.page.getByText('You are no longer in muted.').first()).toBeVisible();
+  await expect(person(alice, 'Bob')).toHaveCount(0);
+});
+
+test('a mute ends by itself, and the field is there again', async ({ bob, site }) => {
+  const room = await privateRoom(site, 'alice', 'short', ['2']);
+  await bob.open('short');
+  await asUser(site, 'alice', async (ask) => {
+    await ask('room:mute', { room, user: '2', seconds: 3 });
+    await expect(closed(bob)).toContainText('You can write again');
+    await expect(bob.field).toBeVisible({ timeout: 10_000 });
+  });
+});
+
+test('the owner keeps a room for moderators, or slows it down; what is typed stays', async ({
+  alice,
+  bob,
+  site,
+}) => {
+  await privateRoom(site, 'alice', 'slow', ['2']);
+  await alice.open('slow');
+  await bob.open('slow');
+  const settings = async () => {
+    await alice.page.getByRole('button', { name: 'Room menu' }).click();
+    await item(alice, 'Room settings').click();
+    return dialog(alice, 'Room settings');
+  };
+  const first = await settings();
+  await first.getByRole('button', { name: 'Only moderators' }).click();
+  expect(await wrongIn(alice.page, '.dialog')).toEqual([]);
+  await alice.shot('moderation-3-settings');
+  await first.getByRole('button', { name: 'Save' }).click();
+  await expect(closed(bob)).toHaveText('Only moderators write here.');
+  await expect(alice.field).toBeVisible();
+  const second = await settings();
+  await second.getByRole('button', { name: 'Every member' }).click();
+  await second.getByLabel('Slow mode').selectOption('One message every 10 seconds');
+  await second.getByRole('button', { name: 'Save' }).click();
+  await expect(closed(bob)).toHaveCount(0);
+  await bob.write('the first');
+  await expect(bob.page.getByText(/^Slow mode: you can write again in \d+ s$/)).toBeVisible();
+  await bob.field.fill('the next');
+  await expect(bob.page.getByRole('button', { name: 'Send' })).toHaveAttribute('aria-disabled', 'true');
+  await bob.field.press('Enter');
+  await expect(bob.field).toHaveValue('the next');
+  await expect(bob.page.getByRole('button', { name: 'Send' })).not.toHaveAttribute('aria-disabled', {
+    timeout: 15_000,
+  });
+  await bob.field.press('Enter');
+  await expect(bob.message('the next')).toHaveAttribute('aria-posinset', '2');
+  for (const text of ['quick', 'quicker']) await alice.write(text);
+  await expect(alice.message('quicker')).toHaveAttribute('aria-posinset', '4');
+});
+
+test('a message is reported, and the report is found and closed by who moderates', async ({
+  alice,
+  bob,
+  site,
+}) => {
+  const room = await privateRoom(site, 'alice', 'reported', ['2', '3']);
+  await asUser(site, 'carol', async (ask) => {
+    await ask('room:join', { room });
+    await ask('message:send', { room, text: 'Cheap watches!!!', clientId: 'watches' });
+  });
+  await alice.open('reported');
+  await bob.open('reported');
+  await bob.message('Cheap watches!!!').focus();
+  await bob.page.keyboard.press('Enter');
+  await item(bob, 'Report message').click();
+  const report = dialog(bob, 'Report this message');
+  await report.getByLabel('Insult or threat').check();
+  await report.getByLabel('Note for the moderators').fill('Again.');
+  expect(await wrongIn(bob.page, '.dialog')).toEqual([]);
+  await bob.shot('moderation-4-report');
+  await report.getByRole('button', { name: 'Report' }).click();
+  await expect(bob.page.getByText('Reported. Thank you.').first()).toBeVisible();
+
+  await alice.page.getByRole('button', { name: 'Room menu' }).click();
+  await item(alice, /^Reports/).click();
+  const reports = dialog(alice, 'Reports');
+  await expect(reports.getByRole('listitem')).toContainText([/Carol.*Cheap watches.*Insult or threat.*Bob/]);
+  expect(await wrongIn(alice.page, '.dialog')).toEqual([]);
+  await alice.shot('moderation-5-reports');
+  await reports.getByRole('button', { name: 'Delete message' }).click();
+  await expect(reports).toContainText('No open reports');
+  await reports.getByRole('button', { name: 'Close reports' }).click();
+  await expect(bob.timeline.getByText('Deleted by a moderator')).toBeVisible();
+});
+
+test('who is blocked is one line in the timeline, which shows what was said, until it is taken back', async ({
+  bob,
+  site,
+}) => {
+  const room = await privateRoom(site, 'alice', 'blocked', ['2', '3']);
+  await asUser(site, 'carol', async (ask) => {
+    await ask('room:join', { room });
+    const say = (text: string) => ask('message:send', { room, text, clientId: text.replaceAll(' ', '-') });
+    await say('one');
+    await bob.open('blocked');
+    await person(bob, 'Carol').click();
+    await item(bob, 'Block Carol').click();
+    const ask2 = bob.page.getByRole('alertdialog', { name: 'Block Carol?' });
+    expect(await wrongIn(bob.page, '.dialog')).toEqual([]);
+    await ask2.getByRole('button', { name: 'Block Carol' }).click();
+    await expect(bob.timeline.getByText('1 message of a person you blocked.')).toBeVisible();
+    await say('two');
+    await expect(bob.timeline.getByText('2 messages of a person you blocked.')).toBeVisible();
+    await expect(bob.message('one')).toHaveCount(0);
+    await bob.page.reload();
+    await expect(bob.timeline.getByText('2 messages of a person you blocked.')).toBeVisible();
+    await bob.shot('moderation-6-blocked');
+    await bob.timeline.getByRole('button', { name: 'Show' }).click();
+    await expect(bob.message('two')).toBeVisible();
+    await bob.page.reload();
+    await expect(bob.timeline.getByText('2 messages of a person you blocked.')).toBeVisible();
+    await person(bob, 'Carol').click();
+    await item(bob, 'Unblock Carol').click();
+    await expect(bob.message('one')).toBeVisible();
+    await expect(bob.message('two')).toBeVisible();
+  });
+});
