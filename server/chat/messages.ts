@@ -137,7 +137,7 @@ export async function deleteMessage(
     // The deletion is done, whatever becomes of this.
     tellAuthor(chat, room, author, { room: id, seq, reason }).catch(() => {});
   }
-  return { message: chat.directory.messageOf(message) };
+  return { message: await messageFor(chat, connection.person, message) };
 }
 
 /** @param data what was deleted, and why */

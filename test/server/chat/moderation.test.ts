@@ -342,6 +342,9 @@ describe('blocking somebody', () => {
     const react = { room, seq: 2, emoji: '❤️', on: true };
     expect((await ben.request('message:react', react)).message).toMatchObject({ hidden: true });
     expect((await eve.request('message:react', react)).message).not.toHaveProperty('hidden');
+    await owner.request('room:role', { room, user: ben.id, role: 'moderator' });
+    const { message: deleted } = await ben.request('message:delete', { room, seq: 4 });
+    expect(deleted).toMatchObject({ seq: 4, hidden: true });
     // An event is one frame for all.
     expect(eventsOf(ben, 'message:new').find(({ seq }) => seq === 2)).toEqual(message);
     expect(hiddenOf((await owner.request('message:history', { room })).messages)).toEqual([{}, {}, {}, {}]);
