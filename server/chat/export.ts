@@ -46,7 +46,8 @@ export async function exported(
         limit: atOnce,
       });
       for (const message of page.messages) files.push(...(message.files ?? []));
-      if (page.messages.length > 0) yield lines(page.messages);
+      // As the user gets them: with no more names than the user may know.
+      if (page.messages.length > 0) yield lines(page.messages.map((one) => directory.messageOf(one)));
       from = page.next;
     }
   }

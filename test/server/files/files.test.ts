@@ -306,6 +306,11 @@ test('all that is kept of a user is one archive: messages, reactions and files, 
   const room = await privateRoom();
   const { file } = await upload(site.chat.url, annsCookie, 'a few words', { name: '../../Été.txt', room });
   await send([{ id: file.id }], room, 'with a file');
+  // Somebody who was added and has not been there: the room knows no name.
+  (await connectChat(site.chat.url, await site.session(3, 'Zacharias'))).close();
+  await ann.request('room:invite', { room, users: ['3'] });
+  const mentions = [{ user: '3', start: 0, length: 2 }];
+  await ann.request('message:send', { room, text: '@3', mentions, clientId: newClientId() });
   await ben.request('room:join', { room });
   const said = { room, text: 'of Ben', clientId: newClientId() };
   const { message } = await ben.request('message:send', said);
@@ -329,11 +334,14 @@ test('all that is kept of a user is one archive: messages, reactions and files, 
   expect(JSON.parse(text('about.json'))).toMatchObject({
     user: { id: '1', name: 'Ann' },
     rooms: expect.arrayContaining([
-      { id: room, kind: 'private', name: 'Den', role: 'owner', readSeq: 1, notify: 'all' },
+      { id: room, kind: 'private', name: 'Den', role: 'owner', readSeq: 2, notify: 'all' },
     ]),
   });
   expect(text('messages.jsonl')).toContain('"text":"with a file"');
   expect(text('messages.jsonl')).not.toContain('of Ben');
+  const mention = { user: { id: '3', name: '3' }, start: 0, length: 2 };
+  expect(lines('messages.jsonl').at(-1)).toMatchObject({ text: '@3', mentions: [mention] });
+  expect(text('messages.jsonl')).not.toContain('Zacharias');
   expect(lines('messages.jsonl').every(({ user }) => user.id === '1')).toBe(true);
   expect(lines('reactions.jsonl')).toContainEqual({ room, seq: message.seq, emoji: '👍' });
   expect(text(`files/${file.id}/${file.name}`)).toBe('a few words');
