@@ -15,6 +15,11 @@ import { targetOf } from './target.ts';
 /** Uploads of one user, and of all, at once. A client of ours sends two. */
 const mostOfUser = 4;
 const mostOfAll = 200;
+/**
+ * Uploads of one user in a time: a file takes its place on the disk and in the history, and its examination, however few
+ * bytes it has.
+ */
+const mostInTime: Rate = { count: 1000, ms: 60 * 60 * 1000 };
 /** Milliseconds for which a client that is refused may go on sending, so that it gets to read why. */
 const linger = 3000;
 
@@ -75,6 +80,7 @@ export function createFileRoutes<Who extends { id: string }>(
   const ofUser = new OpenLimit(mostOfUser);
   const ofAll = new OpenLimit(mostOfAll);
   const rate = new RateLimit(parts.rate);
+  const uploads = new RateLimit(parts.rate.count === 0 ? parts.rate : mostInTime);
 
   async function upload(req: IncomingMessage, res: ServerResponse, query: URLSearchParams): Promise<void> {
     if (!admission.mayUpload(req)) return refuse(req, res, 'origin_not_allowed');
@@ -96,12 +102,19 @@ export function createFileRoutes<Who extends { id: string }>(
     try {
       if (places.includes(null)) return refuse(req, res, 'rate_limited', tryAgainAfter);
       const at = performance.now();
-      const retryAfterMs = rate.takeWhole(who.id, length, at);
-      if (retryAfterMs !== null) return refuse(req, res, 'rate_limited', retryAfterMs);
+      const giveBack = () => uploads.giveBack(who.id, at);
+      const tooMany = uploads.take(who.id, 1, at);
+      if (tooMany !== null) return refuse(req, res, 'rate_limited', tooMany);
+      const tooLarge = rate.takeWhole(who.id, length, at);
+      if (tooLarge !== null) {
+        giveBack();
+        return refuse(req, res, 'rate_limited', tooLarge);
+      }
       const stopped = watchProgress(req, () => req.socket.bytesRead);
       const file = await parts
         .add({ room, user: who.id, name, length, bytes: req.iterator({ destroyOnReturn: false }) })
         .catch((error: unknown) => {
+          giveBack();
           rate.giveBack(who.id, at, length);
           throw error;
         })

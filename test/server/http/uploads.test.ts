@@ -1,0 +1,47 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { expect, test } from 'vitest';
+import { createFileRoutes } from '../../../server/http/files.ts';
+
+const hour = 60 * 60 * 1000;
+
+/** The routes of files, where every file is one that is not taken. Resolves with what uploads are answered. */
+async function uploads(rate: { count: number; ms: number }, sizes: readonly number[]): Promise<Response[]> {
+  const answer = createFileRoutes({
+    limit: 1024,
+    rate,
+    admission: { mayUpload: () => true, mayDownload: () => true, allowReading: () => {} },
+    who: async () => ({ id: '1' }),
+    draining: () => false,
+    check: async () => {},
+    async add({ bytes }) {
+      for await (const _ of bytes);
+      return 'unusable';
+    },
+    find: async () => null,
+    open: async () => null,
+  });
+  const server = createServer((req, res) => void answer(req, res)).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const answers: Response[] = [];
+  for (const size of sizes) {
+    const url = `http://127.0.0.1:${port}/files?room=lobby&name=x`;
+    const one = await fetch(url, { method: 'POST', body: 'x'.repeat(size) });
+    await one.text();
+    answers.push(one);
+  }
+  server.close();
+  return answers;
+}
+const statuses = (answers: readonly Response[]) => [...new Set(answers.map(({ status }) => status))];
+
+test('of files that are nearly empty one user uploads 1,000 in an hour, where bytes have a limit', async () => {
+  const sizes = Array.from({ length: 1001 }, () => 1);
+  const answers = await uploads({ count: 1_000_000, ms: hour }, sizes);
+  const last = answers.pop();
+  expect([statuses(answers), last?.status]).toEqual([[415], 429]);
+  expect(Number(last?.headers.get('retry-after'))).toBeGreaterThan(0);
+  expect(statuses(await uploads({ count: 0, ms: hour }, sizes))).toEqual([415]);
+});
