@@ -306,8 +306,11 @@ function state(
 const high = (pixels: number) => `style="--pc-height: ${pixels}px"`;
 const groupOf = (text: string) => `.group:has(article[aria-label*="${text}"])`;
 const said = (text: string) => `article[aria-label*="${text}"]`;
-const shown = (page: Page, text: string) =>
-  expect(page.locator('article .text', { hasText: text }).first()).toBeVisible();
+const shown = async (page: Page, text: string) => {
+  await expect(page.locator('article .text', { hasText: text }).first()).toBeVisible();
+  // What comes after the first messages is there too: without it nobody is seen typing.
+  await expect(page.locator('php-chat [role=status][aria-live]').first()).toBeAttached();
+};
 const press = (page: Page, name: string | RegExp, within = 'php-chat') =>
   page.locator(within).getByRole('button', { name }).first().click();
 const boxed = { reader: 'stateAlice' } as const;
