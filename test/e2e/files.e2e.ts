@@ -2,7 +2,7 @@ import { mkdir, truncate, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import AxeBuilder from '@axe-core/playwright';
 import sharp from 'sharp';
-import { privateRoom } from './as-user.ts';
+import { asUser, privateRoom } from './as-user.ts';
 import { expect, type Person, test } from './fixtures.ts';
 
 const picture = (color: string, width = 600, height = 400) =>
@@ -22,7 +22,7 @@ const axe = async (person: Person) =>
 
 test('pictures and a file: described, sent, seen by others, and seen large', async ({ alice, bob, site }) => {
   test.setTimeout(60_000);
-  await privateRoom(site, 'alice', 'pictures', ['2']);
+  const room = await privateRoom(site, 'alice', 'pictures', ['2']);
   await alice.open('pictures');
   await bob.open('pictures');
   await attach(alice, [
@@ -66,9 +66,45 @@ test('pictures and a file: described, sent, seen by others, and seen large', asy
   await expect(bob.page.getByRole('dialog', { name: 'Picture 2 of 2' })).toContainText('shed.png · 2 of 2');
   await expect(bob.page.getByRole('button', { name: 'Next picture' })).toHaveCount(0);
   await bob.shot('large-view');
+  // Neither a button that goes nor a press on the picture takes the keys away.
+  await bob.page.getByRole('button', { name: 'Previous picture' }).click();
+  await expect(bob.page.getByRole('button', { name: 'Next picture' })).toBeFocused();
+  await large.getByRole('img', { name: 'The orchard at noon' }).click();
+  await bob.page.keyboard.press('ArrowRight');
+  await expect(bob.page.getByRole('dialog', { name: 'Picture 2 of 2' })).toBeVisible();
+  // Dragged, and let go beside it.
+  await bob.page.mouse.move(640, 400);
+  await bob.page.mouse.down();
+  await bob.page.mouse.move(100, 400);
+  await bob.page.mouse.up();
+  await bob.page.keyboard.press('Tab');
+  await expect(bob.page.getByRole('link', { name: 'Save picture' })).toBeFocused();
   await bob.page.keyboard.press('Escape');
   await expect(bob.page.getByRole('dialog')).toHaveCount(0);
   await expect(noon).toBeFocused();
+
+  // What is there before the code for it came, too, and asked for once.
+  await asUser(site, 'alice', async (ask) => {
+    await ask('room:join', { room });
+    await ask('message:react', { room, seq: 1, emoji: '👍', on: true });
+  });
+  const free = Promise.withResolvers<void>();
+  await bob.page.route(/\/assets\/panels-/, async (route) => {
+    await free.promise;
+    await route.continue();
+  });
+  const asked: string[] = [];
+  bob.page.on('request', (request) => {
+    if (request.url().includes('/files/')) asked.push(request.url());
+  });
+  await bob.page.reload();
+  await expect(bob.messages.last()).toContainText('From this morning');
+  await expect(sent.locator('img')).toHaveCount(0);
+  free.resolve();
+  await expect(noon.locator('img')).toHaveJSProperty('complete', true);
+  await expect(noon.locator('canvas')).toHaveCount(0);
+  await expect(sent.getByRole('button', { name: '👍 1' })).toBeVisible();
+  expect(asked.filter((url) => url.includes('noon'))).toHaveLength(1);
 
   // What was deleted is gone with its files.
   await alice.messages.last().focus();
@@ -91,10 +127,14 @@ test('sending waits for nothing: the message stands there with its progress, and
     await held.promise;
     await route.continue();
   });
-  await attach(alice, [{ name: 'notes.txt', mimeType: 'text/plain', buffer: Buffer.from('words') }]);
+  await attach(alice, [
+    { name: 'notes.txt', mimeType: 'text/plain', buffer: Buffer.from('words') },
+    { name: 'noon.png', mimeType: 'image/png', buffer: await picture('#7aa') },
+  ]);
   await alice.page.getByRole('button', { name: 'Send', exact: true }).click();
   await expect(alice.messages.last()).toContainText('notes.txt');
-  await expect(alice.messages.last().getByRole('progressbar')).toHaveAccessibleName(/^notes\.txt, \d+ %$/);
+  await expect(alice.messages.last().getByRole('progressbar', { name: /^notes\.txt, \d+ %$/ })).toBeVisible();
+  await expect(alice.messages.last().locator('.going')).toHaveCSS('width', /^[23]\d\d/);
   await alice.write('This overtakes it.');
   await expect(bob.message('This overtakes it.')).toBeVisible();
   await expect(bob.messages).toHaveCount(1);

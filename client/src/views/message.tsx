@@ -109,7 +109,7 @@ export class Message extends Component<Props> {
     const { context, entry, own, state, quoted, setSize, flash } = this.props;
     const { strings } = context;
     const { message, user, replyTo } = entry;
-    // Its code comes with the other texts, with which all messages are drawn again.
+    // Its code comes later, as that of reactions and files: `equip` has all messages drawn again then.
     const named = message?.mentions && context.named(entry);
     this.#stale = false;
     if (message?.hidden) return <article data-key={entry.key}>{context.blocking()?.line(entry)}</article>;

@@ -55,6 +55,9 @@ export function equip(
   const suggest = new Suggest(context, root, signal);
   chat.followers.add(suggest);
   void hintAtScripts();
+  // Files, reactions and mentions of what stands there already were not drawn: that code has just come.
+  for (const element of root.querySelectorAll('.msg')) messages.find(element)?.forceUpdate();
+  changed();
   return {
     tooltip,
     speaker,

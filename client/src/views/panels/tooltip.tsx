@@ -99,8 +99,9 @@ export class Tooltip {
   };
 }
 
+/** None in the large view: it covers them, and its buttons have a `title`. */
 function named(target: EventTarget | null): HTMLElement | undefined {
-  return target instanceof Element
+  return target instanceof Element && target.closest('.lightbox') === null
     ? (target.closest<HTMLElement>(':is(.icon, .send, .add)[aria-label], [data-emoji], [data-tip]') ??
         undefined)
     : undefined;

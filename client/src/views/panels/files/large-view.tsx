@@ -48,6 +48,8 @@ class LargeView extends Component<Shown & { close(): void }, View> {
   /** Fingers, or the mouse, by their ids. */
   readonly #down = new Map<number, Place>();
   #began: Place | undefined;
+  /** A picture that is dragged may be let go beside it. */
+  #pressed: EventTarget | null = null;
 
   constructor(props: Shown & { close(): void }) {
     super(props);
@@ -70,6 +72,7 @@ class LargeView extends Component<Shown & { close(): void }, View> {
         type="button"
         class="icon"
         aria-label={strings.text(`view.${name}`)}
+        title={strings.text(`view.${name}`)}
         disabled={pictures[at + by] === undefined}
         onClick={() => this.#go(by)}
       >
@@ -80,6 +83,8 @@ class LargeView extends Component<Shown & { close(): void }, View> {
       <dialog
         class="lightbox"
         aria-label={strings.text('view.title', count)}
+        // What is pressed in it keeps the keys here.
+        tabIndex={-1}
         ref={this.#dialog}
         onClose={close}
         onKeyDown={this.#key}
@@ -89,7 +94,13 @@ class LargeView extends Component<Shown & { close(): void }, View> {
             <bdi>{entry.user.name}</bdi>
             <small>{strings.time(entry.sentAt)}</small>
           </h2>
-          <a class="icon" href={address} download={file.name} aria-label={strings.text('view.save')}>
+          <a
+            class="icon"
+            href={address}
+            download={file.name}
+            aria-label={strings.text('view.save')}
+            title={strings.text('view.save')}
+          >
             <Icon name="save" />
           </a>
           <a
@@ -98,16 +109,25 @@ class LargeView extends Component<Shown & { close(): void }, View> {
             target="_blank"
             rel="noopener noreferrer"
             aria-label={strings.text('view.tab')}
+            title={strings.text('view.tab')}
           >
             <Icon name="tab" />
           </a>
-          <button type="button" class="icon" aria-label={strings.text('common.close')} onClick={close}>
+          <button
+            type="button"
+            class="icon"
+            aria-label={strings.text('common.close')}
+            title={strings.text('common.close')}
+            onClick={close}
+          >
             <Icon name="close" />
           </button>
         </div>
         {/* biome-ignore lint/a11y/useKeyWithClickEvents: the keyboard has Esc for it. */}
         <figure
-          onClick={({ target, currentTarget }) => target === currentTarget && close()}
+          onClick={({ target, currentTarget }) =>
+            target === currentTarget && this.#pressed === target && close()
+          }
           onWheel={this.#wheel}
           onDblClick={() => this.setState(scale > 1 ? whole : { scale: 2 })}
           onPointerDown={this.#press}
@@ -117,9 +137,10 @@ class LargeView extends Component<Shown & { close(): void }, View> {
         >
           <img
             key={file.id}
+            // Before the address: it would be asked for twice.
+            crossorigin="use-credentials"
             src={address}
             alt={file.alt ?? file.name}
-            crossorigin="use-credentials"
             draggable={false}
             style={{ transform: `translate(${x}px, ${y}px) scale(${scale})` }}
           />
@@ -145,7 +166,14 @@ class LargeView extends Component<Shown & { close(): void }, View> {
 
   #go(by: 1 | -1): void {
     const at = this.state.at + by;
-    if (this.props.pictures[at] !== undefined) this.setState({ at, ...whole });
+    if (this.props.pictures[at] === undefined) return;
+    this.setState({ at, ...whole }, () => {
+      const dialog = this.#dialog.current;
+      const root = dialog?.getRootNode();
+      // There is none after the last one, and keys would go nowhere.
+      if (root instanceof ShadowRoot && root.activeElement?.matches(':disabled'))
+        dialog?.querySelector<HTMLElement>('.nav :enabled')?.focus();
+    });
   }
 
   readonly #key = (event: KeyboardEvent) => {
@@ -166,12 +194,15 @@ class LargeView extends Component<Shown & { close(): void }, View> {
     this.#zoom(Math.exp(-event.deltaY / 300));
   };
 
-  readonly #press = ({ pointerId, clientX: x, clientY: y }: PointerEvent) => {
+  readonly #press = ({ pointerId, target, clientX: x, clientY: y }: PointerEvent) => {
+    this.#pressed = target;
     this.#down.set(pointerId, { x, y });
     this.#began = this.#down.size === 1 ? { x, y } : undefined;
   };
 
-  readonly #move = ({ pointerId, clientX: x, clientY: y }: PointerEvent) => {
+  readonly #move = ({ pointerId, buttons, clientX: x, clientY: y }: PointerEvent) => {
+    // It was lifted elsewhere.
+    if (buttons === 0) this.#down.delete(pointerId);
     const before = this.#down.get(pointerId);
     if (before === undefined) return;
     const [other] = [...this.#down].flatMap(([id, place]) => (id === pointerId ? [] : [place]));

@@ -68,10 +68,9 @@ function Grid<File extends Pick<MessageFile, 'image'>>({
   cell(file: File, n: number): preact.ComponentChildren;
 }) {
   const [first] = pictures;
-  const { width = 4, height = 3 } = first?.image ?? {};
-  const alone = pictures.length === 1;
-  // Nothing moves when it comes.
-  const inlineSize = alone ? `${Math.min(WIDEST, width, (TALLEST * width) / height)}px` : undefined;
+  const size = pictures.length === 1 ? first?.image : undefined;
+  // Nothing moves when it comes. How large one is that is on its way, the server tells.
+  const inlineSize = size && `${Math.min(WIDEST, size.width, (TALLEST * size.width) / size.height)}px`;
   return (
     <div class={`imgs n${Math.min(pictures.length, SEEN)}`} style={{ inlineSize }}>
       {pictures.slice(0, SEEN).map(cell)}
@@ -114,10 +113,11 @@ class Picture extends Component<PictureProps, { gone: boolean; here: boolean }> 
           <span>{strings.text('file.gone')}</span>
         ) : (
           <img
-            src={still ? `${address}?size=preview` : address}
-            alt=""
+            // Before the address: it would be asked for twice.
             crossorigin="use-credentials"
             loading="lazy"
+            src={still ? `${address}?size=preview` : address}
+            alt=""
             decoding="async"
             onLoad={() => this.setState({ here: true })}
             onError={() => this.setState({ gone: true })}
