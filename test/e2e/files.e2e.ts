@@ -230,6 +230,9 @@ test('pasted, and dropped over the room: four pictures are seen of six, in a nar
   const shown = alice.messages.last().locator('.imgs button');
   await expect(shown).toHaveCount(4);
   await expect(shown.last()).toHaveAccessibleName('2.png and 2 more pictures');
+  await expect(alice.page.getByRole('navigation', { name: 'Rooms', includeHidden: true })).toContainText(
+    'You: Attachments',
+  );
   await expect(alice.messages.last().locator('.imgs canvas')).toHaveCount(0);
   const overflow = await chat.evaluate(({ shadowRoot }) => {
     const timeline = shadowRoot?.querySelector('.timeline');

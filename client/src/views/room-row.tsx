@@ -122,7 +122,7 @@ export class RoomRow extends Component<Props> {
     if (last === undefined) return strings.text('rooms.lastNone');
     const text =
       last.deletedAt === undefined
-        ? plain(last.text).replace(/\s+/gu, ' ') || strings.text('rooms.lastFile')
+        ? plain(last.text).replace(/\s+/gu, ' ') || strings.text('file.tray')
         : strings.text('msg.deleted');
     const own = last.user.id === chat.me?.id;
     if (summary.kind === 'direct' && !own) return text;
