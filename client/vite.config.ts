@@ -24,7 +24,8 @@ export default defineConfig({
       output: {
         // Sites include this address: it stays the same over all versions.
         entryFileNames: 'php-chat.js',
-        chunkFileNames: 'assets/[name]-[hash].js',
+        // The first load has these names in it, and six characters tell versions apart, too.
+        chunkFileNames: 'assets/[name]-[hash:6].js',
         assetFileNames: 'assets/[name]-[hash][extname]',
         // What the chat begins with is one file, though code that comes later shares some of it.
         codeSplitting: { groups: [{ name: 'chat-app', test: /\/src\/element\/chat-app\.ts$/ }] },
