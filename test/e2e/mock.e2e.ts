@@ -202,6 +202,7 @@ test('busy, in both schemes', async ({ browser }) => {
     await expect(page.getByText('Bob Keller is typing…')).toBeVisible();
     if (scheme === 'light') await page.getByRole('button', { name: 'Carol Lindqvist' }).last().click();
     await expect(page.getByRole('menu')).toBeVisible();
+    if (scheme === 'light') await withoutModeration(page);
     await sortPeople(mock);
     // The pointer is at the menu now, not at the message too.
     await mock.locator('.msg.show').evaluate((article) => article.classList.remove('show'));
@@ -318,12 +319,9 @@ const search = { reader: 'searchAlice' } as const;
 const noFlash = (mock: Locator) =>
   mock.locator('.flash').evaluate((article) => article.classList.remove('flash'));
 
-/** That reactions, reports and blocking are offered has come since: they are in the pictures of rich messages. */
-async function withoutPicks(page: Page): Promise<void> {
-  const offers = page
-    .locator('php-chat .menu')
-    .locator('.pick, [role=menuitem]')
-    .filter({ hasText: /^(👍.*|Add a reaction.*|Report message|Block .*)$/su });
+/** Takes what has come since out of a menu: it is in the pictures of rich messages. */
+async function without(page: Page, items: RegExp): Promise<void> {
+  const offers = page.locator('php-chat .menu').locator('.pick, [role=menuitem]').filter({ hasText: items });
   await offers.first().waitFor();
   await offers.evaluateAll((found) => {
     for (const offer of found) {
@@ -332,6 +330,9 @@ async function withoutPicks(page: Page): Promise<void> {
     }
   });
 }
+
+const withoutModeration = (page: Page) => without(page, /^(Mute…|Ban…|Block .*)$/);
+const withoutPicks = (page: Page) => without(page, /^(👍.*|Add a reaction.*|Report message|Block .*)$/su);
 
 /** The list of rooms, the open one being read. */
 async function listed(page: Page, world: MockWorld): Promise<void> {
@@ -1144,7 +1145,8 @@ const spring = { ...search, room: 'search/market' } as const;
 const roomMenu = async (page: Page, item?: string) => {
   await shown(page, 'Stall 12');
   await press(page, 'Room menu');
-  if (item !== undefined) await page.getByRole('menuitem', { name: item }).click();
+  if (item !== undefined) return page.getByRole('menuitem', { name: item }).click();
+  await without(page, /^Reports/);
 };
 state(
   'rooms invite',
@@ -1227,6 +1229,7 @@ state(
     await shown(page, '👍');
     await press(page, /^Here now/);
     await page.locator('.person', { hasText: 'Carol Lindqvist' }).click();
+    await withoutModeration(page);
     await sortPeople(mock);
     await same('rooms-members-menu', { mock, real }, '.menu');
     // Where it stands is made up in the picture.
