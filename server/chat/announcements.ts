@@ -93,10 +93,15 @@ export class Announcements implements DirectoryListener {
       const person = directory.person(user);
       // A server that learns of it late may find that the message has changed since.
       if (person === undefined || people.has(person) || !namedNow.has(user)) continue;
-      if (person.blocked.has(message.user.id)) continue;
-      if (directory.find(person, id) !== room) continue;
-      if (this.#hasJoined(room, person)) continue;
-      const tell = () => this.#publisher.toConnections(idsOf([person]), 'mention', payload);
+      const isToHear = () =>
+        !person.blocked.has(message.user.id) &&
+        directory.find(person, id) === room &&
+        !this.#hasJoined(room, person);
+      if (!isToHear()) continue;
+      const tell = () => {
+        // The user may have lost the room while the others were asked.
+        if (isToHear()) this.#publisher.toConnections(idsOf([person]), 'mention', payload);
+      };
       // If the other servers cannot be asked: rather once too often.
       this.#hasJoinedElsewhere(user, id).then((has) => has || tell(), tell);
     }

@@ -2,6 +2,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { lookUp } from '../../../server/chat/site.ts';
 import { Servers } from '../../../server/cluster/servers.ts';
 import { RequestError } from '../../../server/errors.ts';
+import { sources } from '../../../server/history/history.ts';
 import { openChatOver } from '../../helpers/chat-over-history.ts';
 
 test('a server that cannot tell the others closes, pushes and counts here, and says whether to try again', async () => {
@@ -48,4 +49,64 @@ test('a server that cannot tell the others closes, pushes and counts here, and s
   await expect(chat.everywhere('7', { is: 'kick' })).rejects.toMatchObject({ code: 'storage_unavailable' });
   expect(kicked).toEqual(['7']);
   expect([...(chat.directory.person('7')?.connections ?? [])].map((one) => one.kicked)).toEqual([true]);
+});
+
+test('who loses a room while the other servers are asked whether it is shown there, is not told of a mention', async () => {
+  const ignore = () => {};
+  const told: string[] = [];
+  const asked: ((joined: number) => void)[] = [];
+  const { chat, history, close } = await openChatOver(
+    () => ({}),
+    () => ({
+      publisher: {
+        toRoom: ignore,
+        toConnections: (ids: readonly string[], event: string) => {
+          if (ids.includes('c7')) told.push(event);
+        },
+        join: ignore,
+        leave: ignore,
+      },
+      others: {
+        presentIn: () => new Map(),
+        isConnected: () => true,
+        seenChanged: ignore,
+        typing: ignore,
+        orderOthers: () => new Promise<number>((resolve) => asked.push(resolve)),
+      },
+    }),
+  );
+  onTestFinished(close);
+  const [ann, ben] = [
+    { id: '7', name: 'Ann' },
+    { id: '8', name: 'Ben' },
+  ];
+  await chat.directory.connect('c7', { ...ann, roles: [], rooms: [] });
+  const [room, at] = ['u-den', Date.now()];
+  const make = { id: room, kind: 'private', name: 'Den', by: ben, clientId: 'den', most: 0, at } as const;
+  await history.write('createRoom', make);
+  const add = { room, users: [{ id: ann.id }], source: 'people', mayReturn: true, at } as const;
+  await history.write('addMembers', add);
+  const mention = async (clientId: string) => {
+    told.length = 0;
+    const mentions = [{ user: ann.id, start: 0, length: 1 }];
+    await history.write('send', {
+      room,
+      clientId,
+      user: ben,
+      text: 'x',
+      mentions,
+      sentAt: at,
+      asMember: true,
+    });
+    return asked.pop() as (joined: number) => void;
+  };
+  (await mention('one'))(0);
+  await expect.poll(() => told).toContain('mention');
+  const answer = await mention('two');
+  const how = { sources: sources.people, by: 'people', cause: 'removed', at } as const;
+  await history.write('removeMembers', { room, users: [ann.id], ...how });
+  answer(0);
+  await new Promise(setImmediate);
+  expect(told).toContain('room:removed');
+  expect(told).not.toContain('mention');
 });
