@@ -19,7 +19,7 @@ export function keepEnding(
   let ending = false;
   const turn = async () => {
     const end = directory.restrictions.nextEnd;
-    if (end === undefined || signal.aborted) return;
+    if (end === null || signal.aborted) return;
     if (end > Date.now()) return wait(end - Date.now());
     ending = true;
     try {

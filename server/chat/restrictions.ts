@@ -6,6 +6,8 @@ type Restricted = NonNullable<MemberRecord['restricted']>;
 export class Restrictions {
   readonly #byUser = new Map<string, Map<string, Restricted>>();
   readonly #byRoom = new Map<string, Set<string>>();
+  /** When the first of all ends; null if none does, undefined if it is to be looked for: there may be very many. */
+  #nextEnd: number | null | undefined = null;
 
   set(room: string, user: string, kind: RestrictionKind, now: Restriction | null): void {
     const { [kind]: _, ...others } = this.#byUser.get(user)?.get(room) ?? {};
@@ -15,6 +17,9 @@ export class Restrictions {
   setAll(room: string, user: string, restricted: Restricted): void {
     const rooms = this.#byUser.get(user) ?? new Map<string, Restricted>();
     const users = this.#byRoom.get(room) ?? new Set<string>();
+    const [before, now] = [firstEnd(rooms.get(room)), firstEnd(restricted)];
+    if (before !== null && before === this.#nextEnd) this.#nextEnd = undefined;
+    if (this.#nextEnd !== undefined) this.#nextEnd = earlier(this.#nextEnd, now);
     if (Object.keys(restricted).length > 0) {
       this.#byUser.set(user, rooms.set(room, restricted));
       this.#byRoom.set(room, users.add(user));
@@ -54,16 +59,26 @@ export class Restrictions {
       .map((user) => ({ user, restricted: this.#byUser.get(user)?.get(room) ?? {} }));
   }
 
-  /** When the first of all ends; undefined if none does. */
-  get nextEnd(): number | undefined {
-    let next: number | undefined;
-    for (const rooms of this.#byUser.values()) {
-      for (const restricted of rooms.values()) {
-        for (const { until } of Object.values(restricted)) {
-          if (until !== undefined && (next === undefined || until < next)) next = until;
-        }
+  /** When the first of all ends; null if none does. */
+  get nextEnd(): number | null {
+    if (this.#nextEnd === undefined) {
+      let next: number | null = null;
+      for (const rooms of this.#byUser.values()) {
+        for (const restricted of rooms.values()) next = earlier(next, firstEnd(restricted));
       }
+      this.#nextEnd = next;
     }
-    return next;
+    return this.#nextEnd;
   }
+}
+
+function firstEnd(restricted: Restricted = {}): number | null {
+  return Object.values(restricted).reduce<number | null>(
+    (end, { until = null }) => earlier(end, until),
+    null,
+  );
+}
+
+function earlier(one: number | null, other: number | null): number | null {
+  return one === null || (other !== null && other < one) ? other : one;
 }

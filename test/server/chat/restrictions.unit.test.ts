@@ -1,0 +1,39 @@
+import { expect, test } from 'vitest';
+import { Restrictions } from '../../../server/chat/restrictions.ts';
+
+test('the first end is known whatever begins, changes and is lifted', () => {
+  const restrictions = new Restrictions();
+  const ends: (number | null)[] = [];
+  const lay = (user: string, kind: 'muted' | 'banned', until?: number | null) => {
+    const now = until === null ? null : { by: '1', ...(until === undefined ? {} : { until }) };
+    restrictions.set('den', user, kind, now);
+    ends.push(restrictions.nextEnd);
+  };
+  lay('2', 'muted');
+  lay('2', 'banned', 30);
+  lay('3', 'muted', 20);
+  lay('3', 'banned', 10);
+  lay('3', 'banned', 40);
+  lay('3', 'muted', null);
+  lay('2', 'banned', null);
+  restrictions.forget('den');
+  expect([...ends, restrictions.nextEnd]).toEqual([null, 30, 20, 10, 20, 30, 40, null]);
+});
+
+test('one more of very many is no work for all of them', () => {
+  const restrictions = new Restrictions();
+  let looked = 0;
+  const most = 1000;
+  for (let n = 0; n < most; n++) {
+    const mute = {
+      by: '1',
+      get until() {
+        looked++;
+        return 1_000_000 + n;
+      },
+    };
+    restrictions.set('den', `user ${n}`, 'muted', mute);
+    expect(restrictions.nextEnd).toBe(1_000_000);
+  }
+  expect(looked).toBeLessThan(10 * most);
+});
