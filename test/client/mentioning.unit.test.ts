@@ -11,6 +11,8 @@ describe('the @ for which people are listed', () => {
     ['one\n@two', 'two'],
     ['mail bob@example.org', undefined],
     ['@bob\n', undefined],
+    ['at noon @ ', undefined],
+    ['at noon @ the shed', undefined],
     ['@one @', ''],
     [`@${'x'.repeat(60)}`, undefined],
     [`${'x'.repeat(41)}@b`, undefined],

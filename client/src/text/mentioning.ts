@@ -13,7 +13,7 @@ const WORD = /[\p{L}\p{N}]/u;
 /** The `@` whose name is being typed, and as much of it as stands before the caret; undefined without one. */
 export function asked(text: string, caret: number): { at: number; query: string } | undefined {
   const before = text.slice(Math.max(0, caret - LONGEST - 2), caret);
-  const found = /(?<=^|\s)@([^@\n]*)$/u.exec(before);
+  const found = /(?<=^|\s)@((?!\s)[^@\n]*)$/u.exec(before);
   if (found === null) return undefined;
   const at = caret - before.length + found.index;
   // What is cut off at the start may be the end of a word.
