@@ -134,12 +134,21 @@ test('sending waits for nothing: the message stands there with its progress, and
   await alice.page.getByRole('button', { name: 'Send', exact: true }).click();
   await expect(alice.messages.last()).toContainText('notes.txt');
   await expect(alice.messages.last().getByRole('progressbar', { name: /^notes\.txt, \d+ %$/ })).toBeVisible();
+  await expect(alice.messages.last()).toHaveAccessibleName(/: notes\.txt, noon\.png$/);
   await expect(alice.messages.last().locator('.going')).toHaveCSS('width', /^[23]\d\d/);
   await alice.write('This overtakes it.');
   await expect(bob.message('This overtakes it.')).toBeVisible();
   await expect(bob.messages).toHaveCount(1);
   held.resolve();
   await expect(bob.messages.last().getByRole('link', { name: /^notes ?\.txt/ })).toBeVisible();
+  // From right to left, too, a name ends with its ending.
+  await bob.page.locator('php-chat').evaluate((chat) => chat.setAttribute('dir', 'rtl'));
+  const [stem, ending] = await bob.messages.last().locator('.doc bdi').all();
+  const [{ x = 0 }, { x: after = 0 }] = [
+    (await stem?.boundingBox()) ?? {},
+    (await ending?.boundingBox()) ?? {},
+  ];
+  expect(after).toBeGreaterThan(x);
   const download = bob.page.waitForEvent('download');
   await bob.messages
     .last()
@@ -171,6 +180,15 @@ test('what is not taken stands in the tray with the reason; a failure can be tri
   await expect(tile('program.exe')).toContainText('This kind of file is not allowed.');
   await expect(tile('later.txt')).toContainText('Not uploaded.');
   await alice.shot('tray-refused');
+  // With larger letters the reason is still there as a whole.
+  await alice.page.evaluate(() => {
+    document.documentElement.style.fontSize = '200%';
+  });
+  const cut = await tile('program.exe').evaluate((element) => element.scrollHeight - element.clientHeight);
+  expect(cut).toBeLessThanOrEqual(0);
+  await alice.page.evaluate(() => {
+    document.documentElement.style.fontSize = '';
+  });
   expect(await axe(alice)).toEqual([]);
   failing = false;
   await tile('later.txt').getByRole('button', { name: 'Retry' }).click();
@@ -233,6 +251,13 @@ test('pasted, and dropped over the room: four pictures are seen of six, in a nar
   await expect(alice.page.getByRole('navigation', { name: 'Rooms', includeHidden: true })).toContainText(
     'You: Attachments',
   );
+  await alice.messages.last().focus();
+  await alice.page.keyboard.press('Enter');
+  await expect(alice.page.getByRole('menuitem', { name: 'Edit' })).toBeVisible();
+  await expect(alice.page.getByRole('menuitem', { name: 'Copy' })).toHaveCount(0);
+  await alice.page.getByRole('menuitem', { name: 'Reply' }).click();
+  await expect(alice.page.getByText('Reply to Alice · 0.png, 0.png, 1.png')).toBeVisible();
+  await alice.page.keyboard.press('Escape');
   await expect(alice.messages.last().locator('.imgs canvas')).toHaveCount(0);
   const overflow = await chat.evaluate(({ shadowRoot }) => {
     const timeline = shadowRoot?.querySelector('.timeline');

@@ -1,8 +1,8 @@
 import { Component, createRef } from 'preact';
 import type { Entry } from '../store/entries.ts';
 import type { Room } from '../store/room.ts';
-import { plain } from '../text/format.ts';
 import { blank, cleaned, codePoints } from '../text/paste.ts';
+import { wordsOf } from '../text/words.ts';
 import type { Clash, Context } from './context.ts';
 import { Icon } from './icon.tsx';
 import { refusal } from './refusal.ts';
@@ -94,7 +94,10 @@ export class Composer extends Component<Props> {
     if (entry.message === undefined) return;
     this.#setReply({
       replyTo: entry.message.seq,
-      about: { name: entry.user.name, text: plain(entry.text).slice(0, 200) },
+      about: {
+        name: entry.user.name,
+        text: wordsOf(entry.text, entry.message.files).slice(0, 200),
+      },
     });
     this.#keep();
     this.focus();

@@ -130,7 +130,7 @@ export class Message extends Component<Props> {
           time: strings.time(entry.sentAt),
           text: gone
             ? this.#gone()
-            : `${wordsOf(named?.text ?? entry.text, message?.files)}${this.#edited()}`,
+            : `${wordsOf(named?.text ?? entry.text, (message ?? entry.pending)?.files)}${this.#edited()}`,
         })}
         aria-posinset={message?.seq}
         aria-setsize={message === undefined ? undefined : setSize}

@@ -39,12 +39,18 @@ function messageItems(entry: Entry, context: Context, writing: Writing, pick: ()
   const items: (MenuItem | false)[] = [
     { picture: 'reply', label: strings.text('action.reply'), key: 'R', run: () => writing.reply(entry) },
     !touch() && { picture: 'react', label: strings.text('react.add'), key: '+', run: pick },
-    { picture: 'copy', label: strings.text('action.copy'), key: 'C', run: () => copy(text, context) },
-    touch() && {
-      picture: 'select',
-      label: strings.text('action.select'),
-      run: () => dialog({ kind: 'select', text }),
+    text !== '' && {
+      picture: 'copy',
+      label: strings.text('action.copy'),
+      key: 'C',
+      run: () => copy(text, context),
     },
+    text !== '' &&
+      touch() && {
+        picture: 'select',
+        label: strings.text('action.select'),
+        run: () => dialog({ kind: 'select', text }),
+      },
     own && {
       picture: 'edit',
       label: strings.text('action.edit'),
