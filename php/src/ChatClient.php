@@ -196,14 +196,16 @@ final class ChatClient
             }
             throw new ChatError($error['code'] ?? 'no_answer', $error['message'] ?? 'The chat server gave no answer.', $status);
         }
-        $archive = fopen($file, 'wb');
+        $archive = fopen($file, 'w+b');
         if ($archive === false) {
             throw new InvalidArgumentException('The file of the export cannot be written.');
         }
         stream_copy_to_stream($answer, $archive);
+        // An archive ends with a record of 22 bytes; without it, it was cut off. The file is asked itself: PHP remembers
+        // what size it had when the site last looked.
+        $isWhole = fseek($archive, -22, SEEK_END) === 0 && fread($archive, 4) === "PK\x05\x06";
         fclose($archive);
-        // An archive ends with a record of 22 bytes; without it, it was cut off.
-        if (file_get_contents($file, false, null, max(0, filesize($file) - 22), 4) !== "PK\x05\x06") {
+        if (!$isWhole) {
             unlink($file);
             throw new ChatError('no_answer', 'The answer of the chat server was cut off.', 0);
         }

@@ -191,6 +191,8 @@ final class ChatClientTest extends TestCase
         try {
             self::assertFalse($this->chat->exportUser($id, $file));
             $this->chat->postMessage('lobby', $id, 'Ann', 'Wm4kZ');
+            // The site has looked at its file: PHP remembers the size.
+            self::assertSame(0, filesize($file));
             self::assertTrue($this->chat->exportUser($id, $file));
             self::assertStringStartsWith("PK\x03\x04", (string) file_get_contents($file));
             self::assertStringContainsString('messages.jsonl', (string) file_get_contents($file));
