@@ -40,6 +40,8 @@ test('pictures and a file: described, sent, seen by others, and seen large', asy
   await expect(tiles.first()).toBeFocused();
   await alice.page.keyboard.press('Enter');
   const dialog = alice.page.getByRole('dialog', { name: 'Describe this picture' });
+  // The field has the focus, and shows it.
+  await expect(dialog.getByLabel('For people who cannot see it')).toHaveCSS('outline-style', 'solid');
   await dialog.getByLabel('For people who cannot see it').fill('The orchard at noon');
   expect(await axe(alice)).toEqual([]);
   await dialog.getByRole('button', { name: 'Save' }).click();
