@@ -161,6 +161,8 @@ test('who is blocked is one line in the timeline, which shows what was said, unt
     await expect(bob.timeline.getByText('1 message of a person you blocked.')).toBeVisible();
     await say('two');
     await expect(bob.timeline.getByText('2 messages of a person you blocked.')).toBeVisible();
+    // Nor is it read out.
+    await expect(bob.page.getByRole('status').filter({ hasText: 'Carol:' })).toHaveCount(0);
     await expect(bob.message('one')).toHaveCount(0);
     await bob.page.reload();
     await expect(bob.timeline.getByText('2 messages of a person you blocked.')).toBeVisible();

@@ -214,6 +214,7 @@ export class AppView {
   }
 
   message(room: Room, message: NewMessage): void {
+    if (this.#context.blocking()?.has(message.user.id)) return;
     this.#rest.notifications?.arrived(room, message);
     if (room === this.#context.chat.current) this.#rest.speaker?.message(message);
     else this.#rest.speaker?.elsewhere(room.summary.name);
