@@ -1,4 +1,4 @@
-import { isMember, otherOf, type Reads } from '../history/history.ts';
+import { otherOf, type Reads } from '../history/history.ts';
 import type { Chat } from './chat.ts';
 import { notifyOf } from './summary.ts';
 
@@ -32,7 +32,7 @@ export async function exported(
       id: room.id,
       kind: room.kind,
       ...(room.pair === undefined ? { name: room.name } : { with: otherOf(room.pair, id) }),
-      ...(isMember(member) ? { role: member.role } : {}),
+      role: member.role,
       readSeq: member.readSeq,
       notify: notifyOf({ record: room }, member),
     })),

@@ -75,6 +75,10 @@ export async function closeReport(
     chat.reactions.flush(room, seq);
     await history.write('delete', { room, seq, user: me, moderator: true, anywhere: true, at });
   } else if (done !== 'nothing') {
+    // Nobody could lift it: a direct room has no moderators.
+    if (record.kind === 'direct') {
+      throw new RequestError('bad_request', 'nobody is muted in a direct room, or banned from it');
+    }
     const restriction = restrictionOf(me, { seconds }, at);
     await decided(async () => {
       const { access } = (await history.read('room', { room })) ?? record;

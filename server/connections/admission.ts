@@ -46,6 +46,7 @@ export class Admission {
   readonly #refused: RateLimit;
   readonly #open: OpenLimit;
   readonly #me: RateLimit;
+  readonly #strangers: RateLimit;
   readonly #http: OpenLimit;
   /** By first request, until the connection is bound: the function that frees its place. */
   readonly #places = new WeakMap<IncomingMessage, () => void>();
@@ -73,6 +74,7 @@ export class Admission {
     this.#connects = new RateLimit(options.limitConnectAddress);
     this.#refused = new RateLimit(options.limitConnectAddress);
     this.#me = new RateLimit(options.limitMe);
+    this.#strangers = new RateLimit(options.limitMe);
     this.#open = new OpenLimit(options.limitConnectionsAddress);
     this.#http = new OpenLimit(options.limitConnectionsAddress * httpConnectionsEach);
   }
@@ -213,6 +215,15 @@ export class Admission {
     if (!allowed) return { code: 'origin_not_allowed' };
     const retryAfterMs = this.#me.take(this.#addresses.keyOf(req));
     return retryAfterMs === null ? null : { code: 'rate_limited', retryAfterMs };
+  }
+
+  /**
+   * Bounds the requests for files whose session is none, by address: each costs a look-up in the store.
+   * @returns milliseconds to wait, or the function that says that there was a session
+   */
+  stranger(req: IncomingMessage): number | (() => void) {
+    const [key, at] = [this.#addresses.keyOf(req), performance.now()];
+    return this.#strangers.take(key, 1, at) ?? (() => this.#strangers.giveBack(key, at));
   }
 
   /** A page of an allowed origin, or an app that hands its session over by itself. A cookie alone may be another page's. */

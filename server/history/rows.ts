@@ -177,8 +177,10 @@ export function mentionsJson({ mentions }: StoredMessage): string | null {
   return JSON.stringify(mentions.map(({ user, start, length }) => [user, start, length]));
 }
 
-function mentionsFrom({ mentions, names }: Row): StoredMention[] {
-  if (mentions === null) return [];
+// The version before leaves files and mentions where it deletes a message.
+
+function mentionsFrom({ mentions, names, deleted_at }: Row): StoredMention[] {
+  if (mentions === null || deleted_at !== null) return [];
   const known = new Map<string, readonly [name: string, shown: boolean]>([[everybody, [everybody, true]]]);
   for (const line of ((names as string | null) ?? '').split(next)) {
     const [id = '', name = '', shown] = line.split(field);
@@ -283,7 +285,9 @@ export function messageFrom(row: Row, room: string): StoredMessage {
           deletedBy: row.deleted_by as NonNullable<StoredMessage['deletedBy']>,
         }),
     ...(row.reply_to === null ? {} : { replyTo: row.reply_to as number }),
-    ...(row.files === null ? {} : { files: JSON.parse(row.files as string) as MessageFile[] }),
+    ...(row.files === null || row.deleted_at !== null
+      ? {}
+      : { files: JSON.parse(row.files as string) as MessageFile[] }),
     ...(mentions.length === 0 ? {} : { mentions }),
     ...(reactions.length === 0 ? {} : { reactions }),
   };

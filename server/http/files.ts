@@ -48,6 +48,8 @@ export interface FileParts<Who extends { id: string }> {
     mayUpload(req: IncomingMessage): boolean;
     mayDownload(req: IncomingMessage): boolean;
     allowReading(req: IncomingMessage, res: ServerResponse): void;
+    /** See `Admission.stranger`. */
+    stranger(req: IncomingMessage): number | (() => void);
   };
   /** Who asks: the user of the session in the header, or in the cookie. */
   who(given: { session?: string; cookie?: string | undefined }): Promise<Who | 'banned' | HttpErrorCode>;
@@ -82,6 +84,15 @@ export function createFileRoutes<Who extends { id: string }>(
   const rate = new RateLimit(parts.rate);
   const uploads = new RateLimit(parts.rate.count === 0 ? parts.rate : mostInTime);
 
+  /** @throws RequestError `rate_limited` */
+  async function knownIn(req: IncomingMessage): Promise<Who | 'banned' | HttpErrorCode> {
+    const known = admission.stranger(req);
+    if (typeof known === 'number') throw new RequestError('rate_limited', undefined, { retryAfterMs: known });
+    const who = await answerInTime(parts.who(sessionOf(req)));
+    if (who !== 'unauthorized') known();
+    return who;
+  }
+
   async function upload(req: IncomingMessage, res: ServerResponse, query: URLSearchParams): Promise<void> {
     if (!admission.mayUpload(req)) return refuse(req, res, 'origin_not_allowed');
     admission.allowReading(req, res);
@@ -92,7 +103,7 @@ export function createFileRoutes<Who extends { id: string }>(
     const room = query.get('room') ?? '';
     const name = query.get('name') ?? '';
     if (query.size > new Set(query.keys()).size || room === '') return refuse(req, res, 'bad_request');
-    const who = await answerInTime(parts.who(sessionOf(req)));
+    const who = await knownIn(req);
     if (typeof who === 'string') return refuse(req, res, who === 'banned' ? 'forbidden' : who);
     await answerInTime(parts.check(who, room));
     const places = [ofUser.take(who.id), ofAll.take('')];
@@ -134,7 +145,7 @@ export function createFileRoutes<Who extends { id: string }>(
   ): Promise<void> {
     if (!admission.mayDownload(req)) return refuse(req, res, 'not_found');
     admission.allowReading(req, res);
-    const who = await answerInTime(parts.who(sessionOf(req)));
+    const who = await knownIn(req);
     if (who === 'session_store_unavailable') return refuse(req, res, who);
     const file = typeof who === 'string' ? null : await answerInTime(parts.find(who, id));
     const size = query.get('size');

@@ -440,6 +440,22 @@ describe('a report', () => {
     expect(await listOf(owner)).toEqual([]);
   });
 
+  test('of a message in a direct room deletes it at most: nobody there could lift a mute or a ban', async () => {
+    const [ann, ben, site] = [await user(), await user(), await user({ roles: 'moderator' })];
+    const { room } = await ben.request('direct:open', { user: ann.ready.user.id });
+    await ben.request('room:join', { room: room.id });
+    await say(ben, room.id, 'rude');
+    await ann.request('room:join', { room: room.id });
+    await ann.request('message:report', { room: room.id, seq: 1, reason: 'abuse' });
+    const [{ id } = { id: '' }] = (await listOf(site)).filter((one) => one.room === room.id);
+    for (const done of ['muted', 'banned']) {
+      expect(await codeOf(site, 'report:close', { id, done, seconds: 60 })).toBe('bad_request');
+    }
+    await say(ben, room.id);
+    await site.request('report:close', { id, done: 'deleted' });
+    expect((await ann.request('message:history', { room: room.id })).messages[0]).toMatchObject({ text: '' });
+  });
+
   test('counts against a limit of its own, a repeat does not', async () => {
     const strict = await startPeopleSite({ CHAT_ROOMS: 'lobby', CHAT_LIMIT_REPORT: '2/1h' });
     try {

@@ -302,6 +302,28 @@ test('of a deleted message and a deleted room no bytes are left; an edit exchang
   expect(readdirSync(join(folder, 'incoming'))).toEqual([]);
 });
 
+test('requests without a session are bounded by address, and those with one are not', async () => {
+  const strict = await startChatSite({
+    CHAT_ORIGINS: origin,
+    CHAT_FILES: `dir:${folder}`,
+    CHAT_LIMIT_ME: '3/1h',
+  });
+  try {
+    const cookie = await strict.session(1, 'Ann');
+    const { file } = await upload(strict.chat.url, cookie, 'text', { name: 'a.txt' });
+    const statuses = async (given: string, times: number) => {
+      const answers = [];
+      for (let n = 0; n < times; n++) answers.push((await download(strict.chat.url, given, file)).status);
+      return answers;
+    };
+    expect(await statuses(cookie, 5)).toEqual([200, 200, 200, 200, 200]);
+    expect(await statuses('PHPSESSID=unknown', 4)).toEqual([404, 404, 404, 429]);
+    expect((await upload(strict.chat.url, 'PHPSESSID=unknown', 'text')).status).toBe(429);
+  } finally {
+    await strict.close();
+  }
+});
+
 test('all that is kept of a user is one archive: messages, reactions and files, and nobody else’s', async () => {
   const room = await privateRoom();
   const { file } = await upload(site.chat.url, annsCookie, 'a few words', { name: '../../Été.txt', room });

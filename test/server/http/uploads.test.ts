@@ -11,7 +11,12 @@ async function uploads(rate: { count: number; ms: number }, sizes: readonly numb
   const answer = createFileRoutes({
     limit: 1024,
     rate,
-    admission: { mayUpload: () => true, mayDownload: () => true, allowReading: () => {} },
+    admission: {
+      mayUpload: () => true,
+      mayDownload: () => true,
+      allowReading: () => {},
+      stranger: () => () => {},
+    },
     who: async () => ({ id: '1' }),
     draining: () => false,
     check: async () => {},
