@@ -87,7 +87,8 @@ test('a message stays one element from pending to stored, and its menu gives the
 });
 
 test('on a touch screen: a long press, a sheet, the way back to the rooms', async ({ browser, site }) => {
-  await seed(site, 'bob', 'announcements', ['press me https://a.example/']);
+  // The second one lifts the first to where the sheet has an item.
+  await seed(site, 'bob', 'announcements', ['press me https://a.example/', 'below']);
   const context = await browser.newContext({
     viewport: { width: 390, height: 844 },
     hasTouch: true,
@@ -105,7 +106,7 @@ test('on a touch screen: a long press, a sheet, the way back to the rooms', asyn
     .getByRole('button', { name: /^announcements/ })
     .tap();
   await expect(page.getByRole('heading', { name: 'announcements' })).toBeFocused();
-  const link = person.messages.last().getByRole('link');
+  const link = person.messages.first().getByRole('link');
   const box = await link.boundingBox();
   if (box === null) throw new Error('not on the page');
   const devtools = await context.newCDPSession(page);
