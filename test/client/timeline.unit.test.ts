@@ -10,6 +10,24 @@ function expectContiguous(list: readonly Message[]): void {
   expect(list.map(({ seq }) => seq)).toEqual(list.map((_, index) => (list[0]?.seq ?? 0) + index));
 }
 
+/** The first page of a sync leaves out a message with an own reaction; an event that was held has it without. */
+const heldBesideAPage: Parameters<typeof perform>[2][] = [
+  { do: 'other', n: 0 },
+  { do: 'connect', limit: 1 },
+  { do: 'other', n: 0 },
+  { do: 'react', n: 63 },
+  { do: 'react', n: 0 },
+  { do: 'other', n: 0 },
+  { do: 'change', n: 0, remove: false },
+  { do: 'other', n: 0 },
+  { do: 'arrive', n: 0, event: false, how: 'deliver' },
+  { do: 'change', n: 837, remove: false },
+  { do: 'change', n: 734, remove: false },
+  { do: 'arrive', n: 46, event: true, how: 'deliver' },
+  { do: 'sync', limit: 2 },
+  { do: 'arrive', n: 0, event: false, how: 'deliver' },
+];
+
 describe('the timeline', () => {
   test('any interleaving of events, answers, pages and reconnections ends in the same list', () => {
     fc.assert(
@@ -38,7 +56,7 @@ describe('the timeline', () => {
         expect(client.timeline.list()).toEqual(log.messages);
         expect(client.timeline.head).toBe(log.head);
       }),
-      { numRuns: 500 },
+      { numRuns: 500, examples: [[heldBesideAPage]] },
     );
   });
 

@@ -268,9 +268,9 @@ export class Timeline {
     for (;;) {
       const next = this.#held.get(this.#head + 1);
       if (next === undefined) break;
-      // It says only what is different: the rest of the answer has the whole message.
-      if ('changes' in next && next.rev <= this.#partly) break;
       const known = this.#messages.get(next.seq);
+      // The rest of the answer has the whole message: an event has only what is different, and never what is one's own.
+      if (next.rev <= this.#partly && (known === undefined || 'changes' in next)) break;
       if (known !== undefined) this.#put(afterChange(known, next, this.#me));
       else if ('changes' in next || next.seq < this.#first) {
         // No page is on its way for so long.
