@@ -606,14 +606,17 @@ describe('two servers', () => {
     const seenBy = (client: ChatClient) =>
       JSON.stringify(client.events.filter(({ name }) => name === 'presence:changed'));
     await expect.poll(() => seenBy(bob)).toContain('"id":"3"');
-    const kim = await connect(two, 3);
-    const mention = (text: string) => {
-      const mentions = [{ user: '3', start: 0, length: 1 }];
+    const danToo = await connect(one, 4);
+    const [kim, dan] = [await connect(two, 3), await connect(two, 4)];
+    const mention = (text: string, ...users: string[]) => {
+      const mentions = users.map((user, start) => ({ user, start, length: 1 }));
       return ann.request('message:send', { room: 'lobby', text, clientId: newClientId(), mentions });
     };
-    await mention('not told');
+    const both = await mention('not told', '3', '4');
+    // Each server has asked the other about Kim before it asked about Dan.
+    for (const one of [dan, danToo]) await eventOf(one, 'mention').toEqual({ message: both.message });
     await kimToo.request('room:leave', { room: 'lobby' });
-    const { message } = await mention('told');
+    const { message } = await mention('told', '3');
     await eventOf(kim, 'mention').toEqual({ message });
     await eventOf(kimToo, 'mention').toEqual({ message });
     const told = kim.events.filter(({ name }) => name === 'mention');
