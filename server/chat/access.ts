@@ -13,8 +13,8 @@ export interface Actor {
 type Rank = 4 | 3 | 2 | 1 | 0;
 
 /**
- * Whether a user may know of a room at all. Without that, the user can neither act in it nor learn of it. Who is banned is no
- * member.
+ * Whether a user may know of a room at all. A user who may not can neither act in the room nor learn that it exists.
+ * A banned user is not a member.
  */
 export function mayRead(room: RoomRecord, member: MemberRecord | undefined, banned: boolean): boolean {
   return member !== undefined || (room.kind === 'public' && !banned);

@@ -198,7 +198,8 @@ export async function search(
     query,
     rooms,
     everyPublic: room === undefined,
-    // Left out of what is found afterwards, a short page would tell of it.
+    // The search itself leaves these rooms out. If their messages were removed from the page later, a page with fewer
+    // messages than asked for would show that there are some.
     except: chat.directory.restrictions.bannedFrom(person.user.id),
     ...(cursor === undefined ? {} : { from: cursor }),
     limit,

@@ -93,7 +93,7 @@ export const rules: { [Op in keyof Writes]: Rule<Op> } = {
     }
     if (room.kind === 'public') actInPublic(work, user, changes);
     if (room.pair !== undefined) invitePartner(work, room.id, room.pair, message, changes);
-    // Last: who is mentioned may have become a member by it.
+    // At the end: this message may have made the mentioned user a member.
     tellMentions(message, undefined, changes);
     return { message, repeated: false };
   },
