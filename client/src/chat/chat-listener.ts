@@ -1,4 +1,11 @@
-import type { EventPayload, Message, MessageFile } from '../../../server/events.ts';
+import type {
+  EventPayload,
+  MembersChange,
+  Message,
+  MessageFile,
+  MessageReacted,
+  PresenceChange,
+} from '../../../server/events.ts';
 import type { ConnectionState } from '../connection/connection-state.ts';
 import type { Pending } from '../store/entries.ts';
 import type { Room } from '../store/room.ts';
@@ -26,4 +33,32 @@ export interface ChatListener {
   removed?(room: Room): void;
   /** The room that the page names is none that the user may read. */
   unknownRoom?(id: string): void;
+}
+
+/** What wants to know of events, as long as it is shown. Its code comes later. */
+export interface Follower {
+  /** Over a new connection. */
+  ready?(): void;
+  members?(change: MembersChange): void;
+  presence?(change: PresenceChange): void;
+  /** It is new, or another than before. */
+  message?(message: Message): void;
+  reacted?(room: Room, reacted: MessageReacted): void;
+  /** In a room that no page of this user shows. */
+  mentioned?(message: Message): void;
+  /** It is listed now, or one is a member of it now. */
+  added?(room: Room): void;
+  /** Here or elsewhere. */
+  opened?(room: Room): void;
+  removed?(room: Room, reason: RoomRemoval): void;
+  typing?(change: EventPayload<'typing:changed'>): void;
+  reported?(change: EventPayload<'report:changed'>): void;
+  /** On another device. */
+  blocked?(change: EventPayload<'blocked:changed'>): void;
+  /** Nothing is heard of that room any more, or of any. */
+  silent?(room?: string): void;
+  /** A moderator has deleted a message of the user's, and says why. */
+  deleted?(room: Room, reason: string): void;
+  /** Another tab has changed what is kept in the browser. */
+  stored?(key: string | null): void;
 }

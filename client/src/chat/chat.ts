@@ -2,11 +2,8 @@ import type {
   Answers,
   Can,
   EventPayload,
-  MembersChange,
   Message,
-  MessageReacted,
   Notify,
-  PresenceChange,
   Profile,
   RequestName,
   RoomActivity,
@@ -25,7 +22,7 @@ import {
 import { Tasks } from '../connection/tasks.ts';
 import type { NewMention, Pending, SentFile } from '../store/entries.ts';
 import type { Room } from '../store/room.ts';
-import type { ChatListener, RoomRemoval } from './chat-listener.ts';
+import type { ChatListener, Follower, RoomRemoval } from './chat-listener.ts';
 import { openOutbox, type Pause } from './delivery.ts';
 import type { Outbox } from './outbox.ts';
 import { ReadMarks } from './read-marks.ts';
@@ -48,34 +45,6 @@ const NOTHING: Can = {
   files: false,
   report: false,
 };
-
-/** What wants to know of events, as long as it is shown. Its code comes later. */
-export interface Follower {
-  /** Over a new connection. */
-  ready?(): void;
-  members?(change: MembersChange): void;
-  presence?(change: PresenceChange): void;
-  /** It is new, or another than before. */
-  message?(message: Message): void;
-  reacted?(room: Room, reacted: MessageReacted): void;
-  /** In a room that no page of this user shows. */
-  mentioned?(message: Message): void;
-  /** It is listed now, or one is a member of it now. */
-  added?(room: Room): void;
-  /** Here or elsewhere. */
-  opened?(room: Room): void;
-  removed?(room: Room, reason: RoomRemoval): void;
-  typing?(change: EventPayload<'typing:changed'>): void;
-  reported?(change: EventPayload<'report:changed'>): void;
-  /** On another device. */
-  blocked?(change: EventPayload<'blocked:changed'>): void;
-  /** Nothing is heard of that room any more, or of any. */
-  silent?(room?: string): void;
-  /** A moderator has deleted a message of the user's, and says why. */
-  deleted?(room: Room, reason: string): void;
-  /** Another tab has changed what is kept in the browser. */
-  stored?(key: string | null): void;
-}
 
 /** What the user's rooms are and what goes on in them: between the one connection and the views. */
 export class Chat implements ConnectionListener {

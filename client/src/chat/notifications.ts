@@ -2,8 +2,8 @@ import type { Message } from '../../../server/events.ts';
 import { mentions } from '../store/mentions.ts';
 import type { Room } from '../store/room.ts';
 import { wordsOf } from '../text/words.ts';
-import type { Chat, Follower } from './chat.ts';
-import type { NewMessage } from './chat-listener.ts';
+import type { Chat } from './chat.ts';
+import type { Follower, NewMessage } from './chat-listener.ts';
 
 /** Between two visits of one person. */
 const VISIT_MS = 30 * 60_000;

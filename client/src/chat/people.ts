@@ -2,7 +2,7 @@ import type { MembersChange, PresenceChange, RoomMember } from '../../../server/
 import type { Connection } from '../connection/connection.ts';
 import type { Tasks } from '../connection/tasks.ts';
 import type { Room } from '../store/room.ts';
-import type { Follower } from './chat.ts';
+import type { Follower } from './chat-listener.ts';
 
 const PAGE = 50;
 

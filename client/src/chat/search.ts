@@ -2,7 +2,7 @@ import type { Message } from '../../../server/events.ts';
 import type { Connection } from '../connection/connection.ts';
 import { RequestError } from '../connection/connection-state.ts';
 import { blank } from '../text/paste.ts';
-import type { Follower } from './chat.ts';
+import type { Follower } from './chat-listener.ts';
 
 /** Nothing is asked for while one types. */
 const PAUSE_MS = 250;

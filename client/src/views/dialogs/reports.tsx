@@ -1,6 +1,6 @@
 import { Component } from 'preact';
 import type { Report } from '../../../../server/events.ts';
-import type { Follower } from '../../chat/chat.ts';
+import type { Follower } from '../../chat/chat-listener.ts';
 import { plain } from '../../text/format.ts';
 import type { Context } from '../context.ts';
 import { refusal } from '../refusal.ts';

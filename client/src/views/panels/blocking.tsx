@@ -1,5 +1,5 @@
 import type { EventPayload, Message, User } from '../../../../server/events.ts';
-import type { Follower } from '../../chat/chat.ts';
+import type { Follower } from '../../chat/chat-listener.ts';
 import type { Entry } from '../../store/entries.ts';
 import type { Context } from '../context.ts';
 

@@ -1,6 +1,5 @@
 import type { MessageReacted } from '../../../../server/events.ts';
-import type { Follower } from '../../chat/chat.ts';
-import type { RoomRemoval } from '../../chat/chat-listener.ts';
+import type { Follower, RoomRemoval } from '../../chat/chat-listener.ts';
 import type { Room } from '../../store/room.ts';
 import type { Context } from '../context.ts';
 import type { Speaker } from './speaker.tsx';

@@ -1,5 +1,5 @@
 import type { RoomMember, User } from '../../../../server/events.ts';
-import type { Follower } from '../../chat/chat.ts';
+import type { Follower } from '../../chat/chat-listener.ts';
 import type { NewMention } from '../../store/entries.ts';
 import { EVERYBODY } from '../../store/mentions.ts';
 import type { Room } from '../../store/room.ts';
