@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { History, Reads } from '../history/history.ts';
+import type { History } from '../history/history.ts';
 import { Announcements } from './announcements.ts';
 import { Directory } from './directory.ts';
 import { NewestPages } from './newest-pages.ts';
@@ -10,6 +10,7 @@ import { Reactions } from './reactions.ts';
 import { keepEnding } from './restriction-ends.ts';
 import { reportOf } from './shown-reports.ts';
 import type { ChatSettings } from './summary.ts';
+import { keepSweeping, type Retention } from './sweeping.ts';
 import { Typing } from './typing.ts';
 
 /** What the operator has set. Texts and names are counted in Unicode code points. */
@@ -21,13 +22,6 @@ export interface Limits {
   /** Rooms that one user has made and that still exist; 0 lifts the limit. */
   roomsOfUser: number;
 }
-
-/** Milliseconds after which a private room without members is deleted. */
-const emptyFor = 30 * 24 * 60 * 60 * 1000;
-/** The longest time between two sweeps, in milliseconds, the shortest, and how many rooms are deleted at once. */
-const sweepEvery = 60 * 60 * 1000;
-const sweepAtMost = 1000;
-const sweepMost = 100;
 
 /** The parts of the chat that its operations work on. */
 export interface Chat {
@@ -57,65 +51,6 @@ export interface Chat {
 function roomIdOf(name: string): string {
   if (/^[A-Za-z0-9_-]{1,64}$/.test(name)) return name;
   return `r-${createHash('sha256').update(name.normalize('NFC')).digest('hex').slice(0, 16)}`;
-}
-
-/** How long messages are kept, in milliseconds; 0 for ever. */
-export interface Retention {
-  /** Of public and private rooms. */
-  rooms: number;
-  direct: number;
-}
-
-/**
- * Deletes such rooms, and what is too old, now and from time to time, until it is aborted: a message is gone by a tenth of
- * its time later. If the history fails, the next turn tries again.
- */
-function keepSweeping(
-  history: History,
-  retention: Retention,
-  signal: AbortSignal,
-  onFailure: (error: Error) => void,
-): void {
-  const sweep = async () => {
-    const before = Date.now() - emptyFor;
-    let more = true;
-    while (more && !signal.aborted) {
-      more = (await history.write('deleteEmptyRooms', { before, most: sweepMost })).deleted === sweepMost;
-    }
-    await sweepMessages();
-  };
-  const sweepMessages = async () => {
-    const [before, beforeDirect] = [retention.rooms, retention.direct].map((kept) =>
-      kept === 0 ? 0 : Date.now() - kept,
-    ) as [number, number];
-    let from: number | undefined = before === 0 && beforeDirect === 0 ? undefined : 0;
-    while (from !== undefined && !signal.aborted) {
-      const { rooms, next }: Reads['expired']['out'] = await history.read('expired', {
-        before,
-        beforeDirect,
-        from,
-      });
-      for (const room of rooms) await history.write('expire', room);
-      from = next;
-    }
-  };
-  let sweeping = false;
-  const turn = async () => {
-    if (sweeping) return;
-    sweeping = true;
-    try {
-      await sweep();
-    } catch (error) {
-      onFailure(error as Error);
-    } finally {
-      sweeping = false;
-    }
-  };
-  const times = [retention.rooms, retention.direct].filter((kept) => kept > 0);
-  const every = Math.max(sweepAtMost, Math.min(sweepEvery, ...times.map((kept) => kept / 10)));
-  const timer = setInterval(() => void turn(), every).unref();
-  signal.addEventListener('abort', () => clearInterval(timer));
-  void turn();
 }
 
 /** @param rooms of CHAT_ROOMS: an id, or undefined where it is made of the name */

@@ -1,0 +1,62 @@
+import type { History, Reads } from '../history/history.ts';
+
+/** Milliseconds after which a private room without members is deleted. */
+const emptyFor = 30 * 24 * 60 * 60 * 1000;
+/** The longest time between two sweeps, in milliseconds, the shortest, and how many rooms are deleted at once. */
+const sweepEvery = 60 * 60 * 1000;
+const sweepAtMost = 1000;
+const sweepMost = 100;
+
+/** How long messages are kept, in milliseconds; 0 for ever. */
+export interface Retention {
+  /** Of public and private rooms. */
+  rooms: number;
+  direct: number;
+}
+
+/**
+ * Deletes private rooms that have long had no members, and messages that are too old: now and from time to time, until it is
+ * aborted. A message is gone by a tenth of its time later. If the history fails, the next turn tries again.
+ */
+export function keepSweeping(
+  history: History,
+  retention: Retention,
+  signal: AbortSignal,
+  onFailure: (error: Error) => void,
+): void {
+  const times = [retention.rooms, retention.direct].filter((kept) => kept > 0);
+  const sweepRooms = async () => {
+    const before = Date.now() - emptyFor;
+    let more = true;
+    while (more && !signal.aborted) {
+      more = (await history.write('deleteEmptyRooms', { before, most: sweepMost })).deleted === sweepMost;
+    }
+  };
+  const sweepMessages = async () => {
+    const endOf = (kept: number) => (kept === 0 ? 0 : Date.now() - kept);
+    const [before, beforeDirect] = [endOf(retention.rooms), endOf(retention.direct)];
+    let from = times.length === 0 ? undefined : 0;
+    while (from !== undefined && !signal.aborted) {
+      const page: Reads['expired']['out'] = await history.read('expired', { before, beforeDirect, from });
+      for (const room of page.rooms) await history.write('expire', room);
+      from = page.next;
+    }
+  };
+  let sweeping = false;
+  const turn = async () => {
+    if (sweeping) return;
+    sweeping = true;
+    try {
+      await sweepRooms();
+      await sweepMessages();
+    } catch (error) {
+      onFailure(error as Error);
+    } finally {
+      sweeping = false;
+    }
+  };
+  const every = Math.max(sweepAtMost, Math.min(sweepEvery, ...times.map((kept) => kept / 10)));
+  const timer = setInterval(() => void turn(), every).unref();
+  signal.addEventListener('abort', () => clearInterval(timer));
+  void turn();
+}
