@@ -8,7 +8,6 @@ import {
   type History,
   isMember,
   type MemberRecord,
-  mostUnreadMentions,
   type Reads,
   type RoomRecord,
   type StoredMessage,
@@ -16,6 +15,15 @@ import {
   type UserRecord,
 } from '../history/history.ts';
 import { mayRead } from './access.ts';
+import {
+  applyBlock,
+  applyMentions,
+  applyMessage,
+  applyRead,
+  applyRecord,
+  noMentions,
+  stillUnread,
+} from './changes.ts';
 import { messageOf } from './mentions.ts';
 import {
   type Connection,
@@ -23,7 +31,6 @@ import {
   nobody,
   type Person,
   type Room,
-  type RoomOfPerson,
   type SessionIdentity,
   type SiteRoom,
   siteRole,
@@ -406,7 +413,7 @@ export class Directory {
     const before = known?.member;
     const wasVisible = before !== undefined && this.isVisible(user, before);
     const isVisible = this.isVisible(user, member);
-    const unread = afterRead(mentions ?? known?.mentions ?? none, member.readSeq);
+    const unread = stillUnread(mentions ?? known?.mentions ?? noMentions, member.readSeq);
     person.memberships.set(room.record.id, { room, member, mentions: unread });
     room.here.add(person);
     if (room.record.pair !== undefined) {
@@ -448,7 +455,7 @@ export class Directory {
         return this.#member(change);
       case 'read': {
         const membership = this.person(change.user)?.memberships.get(change.room);
-        if (membership !== undefined) read(membership, change.readSeq);
+        if (membership !== undefined) applyRead(membership, change.readSeq);
         return this.#listener?.read(this.#rooms.get(change.room), change);
       }
       case 'user':
@@ -516,11 +523,11 @@ export class Directory {
     const users = [...added, ...removed];
     if (users.includes(everybody)) {
       this.#recent.forgetRoom(room);
-      for (const person of room.here) note(person, message);
+      for (const person of room.here) applyMentions(person, message);
     } else {
       for (const user of users) {
         const person = this.person(user);
-        if (person !== undefined) note(person, message);
+        if (person !== undefined) applyMentions(person, message);
       }
     }
     this.#listener?.mentioned(room, change);
@@ -645,9 +652,9 @@ export class Directory {
     if (change.type === 'read' && change.user === id) {
       const membership = person.memberships.get(change.room);
       if (membership === undefined) return;
-      read(membership, change.readSeq);
+      applyRead(membership, change.readSeq);
     }
-    if (change.type === 'mentions') note(person, change.message);
+    if (change.type === 'mentions') applyMentions(person, change.message);
     if (change.type === 'member' && change.user.id === id) {
       const room = this.#roomFor(change.room);
       applyRecord(room.record, change.room);
@@ -674,66 +681,4 @@ export class Directory {
 export function found(room: Room | undefined): Room {
   if (room === undefined) throw new RequestError('unknown_room');
   return room;
-}
-
-const none: readonly number[] = [];
-
-function afterRead(mentions: readonly number[], readSeq: number): readonly number[] {
-  return (mentions[0] ?? Number.POSITIVE_INFINITY) > readSeq
-    ? mentions
-    : mentions.filter((seq) => seq > readSeq);
-}
-
-function read(membership: RoomOfPerson, upTo: number): void {
-  const { member, mentions } = membership;
-  const readSeq = Math.max(member.readSeq, upTo);
-  membership.member = { ...member, readSeq };
-  membership.mentions = afterRead(mentions, readSeq);
-}
-
-/** Whom a message mentions has changed: what it says now counts, however often that is applied. */
-function note(person: Person, { room, seq, user: { id: author }, mentions = [] }: StoredMessage): void {
-  const membership = person.memberships.get(room);
-  if (membership === undefined) return;
-  const others = membership.mentions.filter((one) => one !== seq);
-  const isNamed =
-    !person.blocked.has(author) && mentions.some(({ user }) => user === person.user.id || user === everybody);
-  if (isNamed && seq > membership.member.readSeq) others.push(seq);
-  membership.mentions = others.length === 0 ? none : others.sort((a, b) => a - b).slice(-mostUnreadMentions);
-}
-
-function applyBlock(person: Person, { other, blocked }: Change & { type: 'blocked' }): void {
-  const now = new Set(person.blocked);
-  if (blocked) now.add(other);
-  else now.delete(other);
-  person.blocked = now.size === 0 ? nobody : now;
-}
-
-/** Applies a message to its room, unless the room is further already. */
-function applyMessage(record: RoomRecord, { message }: Change & { type: 'message' }): void {
-  if (message.rev <= record.head) return;
-  record.head = message.rev;
-  record.lastSeq = Math.max(record.lastSeq, message.seq);
-  if (message.seq === record.lastSeq) record.last = message;
-}
-
-/** Applies the room's own fields as they are stored. `head`, `lastSeq` and `last` follow the messages alone. */
-function applyRecord(
-  record: RoomRecord,
-  { name, topic, write, slow, reports, access, members, firstSeq }: RoomRecord,
-): void {
-  record.name = name;
-  if (topic === undefined) delete record.topic;
-  else record.topic = topic;
-  if (write === undefined) delete record.write;
-  else record.write = write;
-  if (slow === undefined) delete record.slow;
-  else record.slow = slow;
-  if (reports === undefined) delete record.reports;
-  else record.reports = reports;
-  record.access = access;
-  record.members = members;
-  // A server of the version before does not name it.
-  if (firstSeq > record.firstSeq) record.firstSeq = firstSeq;
-  if (record.last !== undefined && record.last.seq < record.firstSeq) delete record.last;
 }
