@@ -72,3 +72,12 @@ export function answerErrorRaw(socket: Duplex, code: HttpErrorCode, retryAfterMs
     () => socket.destroy(),
   );
 }
+
+/**
+ * Whether the client already has what this ETag names (`If-None-Match`). By the weak comparison, since a proxy that changes the
+ * encoding makes the tag weak.
+ */
+export function isKnown(etag: string, header: string | undefined): boolean {
+  const tags = header?.split(',').map((tag) => tag.trim().replace(/^W\//, ''));
+  return tags !== undefined && (tags.includes(etag) || tags.includes('*'));
+}

@@ -1,11 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { answerInTime } from '../answer-in-time.ts';
 import type { HttpErrorCode } from '../errors.ts';
-import { answerError, answerJson, securityHeaders, send } from './answer.ts';
+import { answerError, answerJson, isKnown, securityHeaders, send } from './answer.ts';
 import { type Api, answerRequestError, answerUnauthorized, createApi, hasKey } from './api.ts';
 import type { ClientFile } from './client-files.ts';
 import { codingFor } from './encoding.ts';
-import { isKnown } from './etag.ts';
 import { isOfFiles } from './files.ts';
 import type { Metrics } from './metrics.ts';
 
