@@ -178,23 +178,16 @@ final class ChatClient
      */
     public function exportUser(int|string $userId, string $file): bool
     {
-        $context = stream_context_create(['http' => [
-            'header' => ["Authorization: Bearer {$this->key}", 'Connection: close'],
-            'timeout' => $this->timeout,
-            'ignore_errors' => true,
-            'follow_location' => 0,
-        ]]);
-        $answer = @fopen("{$this->url}/api/users/{$this->part($userId)}/export", 'rb', false, $context);
-        if ($answer === false) {
-            throw new ChatError('no_answer', 'The chat server gave no answer.', 0);
-        }
-        $status = (int) (explode(' ', stream_get_meta_data($answer)['wrapper_data'][0] ?? '')[1] ?? 0);
-        if ($status !== 200) {
-            $error = json_decode((string) stream_get_contents($answer, self::MOST), true)['error'] ?? [];
-            if (($error['code'] ?? '') === 'unknown_user') {
+        $url = "{$this->url}/api/users/{$this->part($userId)}/export";
+        $answer = @fopen($url, 'rb', false, $this->context('GET'));
+        $status = $answer === false ? 0 : self::statusOf(stream_get_meta_data($answer)['wrapper_data']);
+        if ($answer === false || $status !== 200) {
+            $text = $answer === false ? '' : (string) stream_get_contents($answer, self::MOST);
+            $error = self::errorOf(json_decode($text, true), $status);
+            if ($error->getErrorCode() === 'unknown_user') {
                 return false;
             }
-            throw new ChatError($error['code'] ?? 'no_answer', $error['message'] ?? 'The chat server gave no answer.', $status);
+            throw $error;
         }
         $archive = fopen($file, 'w+b');
         if ($archive === false) {
@@ -245,7 +238,21 @@ final class ChatClient
         // A broken byte in a name or a text of the site becomes U+FFFD: it is no reason to lose the message.
         $flags = JSON_THROW_ON_ERROR | JSON_INVALID_UTF8_SUBSTITUTE | JSON_UNESCAPED_UNICODE;
         $content = $body === null ? '' : json_encode($body, $flags);
-        $context = stream_context_create(['http' => [
+        // The warning names the address, and nothing that is secret; the error says what matters of it.
+        $context = $this->context($method, $content);
+        $text = @file_get_contents($this->url . $path, false, $context, 0, self::MOST);
+        $status = $text === false ? 0 : self::statusOf($http_response_header);
+        $answer = $text === false ? null : json_decode($text, true);
+        if ($status >= 200 && $status < 300 && is_array($answer)) {
+            return $answer;
+        }
+        throw self::errorOf($answer, $status);
+    }
+
+    /** @return resource */
+    private function context(string $method, string $content = '')
+    {
+        return stream_context_create(['http' => [
             'method' => $method,
             'header' => [
                 "Authorization: Bearer {$this->key}",
@@ -258,15 +265,18 @@ final class ChatClient
             'ignore_errors' => true,
             'follow_location' => 0,
         ]]);
-        // The warning names the address, and nothing that is secret; the error says what matters of it.
-        $text = @file_get_contents($this->url . $path, false, $context, 0, self::MOST);
-        $status = $text === false ? 0 : (int) (explode(' ', $http_response_header[0] ?? '')[1] ?? 0);
-        $answer = $text === false ? null : json_decode($text, true);
-        if ($status >= 200 && $status < 300 && is_array($answer)) {
-            return $answer;
-        }
+    }
+
+    /** @param list<string> $headers of the answer, its status line first */
+    private static function statusOf(array $headers): int
+    {
+        return (int) (explode(' ', $headers[0] ?? '')[1] ?? 0);
+    }
+
+    private static function errorOf(mixed $answer, int $status): ChatError
+    {
         $error = is_array($answer) ? ($answer['error'] ?? []) : [];
-        throw new ChatError(
+        return new ChatError(
             $error['code'] ?? 'no_answer',
             $error['message'] ?? 'The chat server gave no answer.',
             $status,
