@@ -13,7 +13,6 @@ export const requestErrors = {
   forbidden: 'This user may not do that here.',
   not_joined: 'Join the room on this connection first.',
   conflict: 'It has changed meanwhile, or its name or clientId is in use. Read it again.',
-  /** Reserved: this version does not send it. */
   muted: 'This user may not write here for a while.',
   limit_reached: 'A limit of this server is reached. Only its operator can raise it.',
   rate_limited: 'This is more than one user may do. Try again after retryAfterMs.',
