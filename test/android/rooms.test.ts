@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { type JavaClient, type JavaMessage, type JavaRoom, nextJavaClient } from '../helpers/java-client.ts';
-import { type PeopleSite, say, startPeopleSite } from '../helpers/people.ts';
+import { eventsOf, type PeopleSite, say, startPeopleSite } from '../helpers/people.ts';
 
 let site: PeopleSite;
 beforeAll(async () => {
@@ -211,6 +211,152 @@ test('far back: older pages, a window around one message, and the end again', as
   await app.isTold('messages', ({ last, atEnd }) => last === 'meanwhile' && atEnd === true, from);
   expect((await seqs()).at(-1)).toBe(231);
   writer.close();
+});
+
+test('mentions and reactions: counted, told of, shown with the names and users of now', async () => {
+  const also = await start();
+  const frank = await site.person({}, 'frank');
+  const den = await site.den(frank, [also]);
+  await frank.request('room:join', { room: den.id });
+  const mentions = [{ user: also.id, start: 2, length: 2 }];
+  const { seq } = await say(frank, den.id, '👋 @x', { mentions });
+  expect(await app.isTold('mention')).toMatchObject({
+    room: { id: den.id, mentions: 1, unread: 1 },
+    message: { text: '👋 @x', shown: `👋 @Name of ${also.id}` },
+  });
+  // The room's news come later, and are told once.
+  await app.isTold('newMessage', ({ room }) => room === den.id);
+  await app.ask('open', { room: den.id });
+  await shows('👋 @x', den.id);
+  await app.ask('markRead', { room: den.id });
+  await expect.poll(() => room(den.id)).toMatchObject({ mentions: 0, unread: 0 });
+  // Of a room that is open no event says it.
+  await say(frank, den.id, '@y', { mentions: [{ user: also.id, start: 0, length: 2 }] });
+  await expect.poll(() => room(den.id)).toMatchObject({ mentions: 1, unread: 1 });
+
+  await frank.request('message:react', { room: den.id, seq, emoji: '👍', on: true });
+  const first = async () => (await app.messages(den.id))[0]?.reactions;
+  await expect.poll(first).toEqual(['👍 1 [frank]']);
+  const given = await app.ask<JavaMessage>('react', { room: den.id, seq, emoji: '👍', on: true });
+  expect(given.reactions).toEqual([`👍 2 mine [frank, ${also.id}]`]);
+  await frank.request('message:react', { room: den.id, seq, emoji: '👍', on: false });
+  await expect.poll(first).toEqual([`👍 1 mine [${also.id}]`]);
+  const page = await app.ask<{ items: string[] }>('reactions', { seq, emoji: '👍' });
+  expect(page.items).toEqual([also.id]);
+  await app.ask('react', { room: den.id, seq, emoji: '👍', on: false });
+  await expect.poll(first).toBeUndefined();
+  await expect(app.ask('react', { room: den.id, seq, emoji: 'x', on: true })).rejects.toEqual(
+    refused('bad_request'),
+  );
+  const told = app.told.filter((one) => one.told === 'newMessage' && one.room === den.id);
+  expect(told.map(({ text }) => text)).toEqual(['👋 @x', '@y']);
+  frank.close();
+  also.close();
+});
+
+test('order among people: reports, mutes, bans, slow mode and who may write', async () => {
+  const also = await start();
+  expect(await app.isTold('identity')).toMatchObject({
+    limits: { text: 4000, mentions: 20, file: 10_485_760, files: 10 },
+    can: { sendFiles: true, report: true },
+  });
+  const gina = await site.person({}, 'gina');
+  const { room: den } = await app.ask<{ room: JavaRoom }>('createRoom', { name: 'Den', members: ['gina'] });
+  await gina.request('room:join', { room: den.id });
+  expect(
+    await app.ask('updateRoom', { room: den.id, topic: 'trees', write: 'MODERATORS', slow: 60 }),
+  ).toMatchObject({ name: 'Den', topic: 'trees', write: 'MODERATORS', slow: 60 });
+  await app.ask('updateRoom', { room: den.id, write: 'ALL', slow: 0 });
+  expect(await room(den.id)).toMatchObject({ topic: 'trees', write: 'ALL', slow: 0 });
+
+  const { seq } = await say(gina, den.id, 'buy now');
+  await app.ask('open', { room: den.id });
+  await expect(app.ask('messages', { room: den.id })).resolves.toHaveLength(1);
+  // Another device of the owner reports it.
+  await also.request('message:report', { room: den.id, seq, reason: 'spam', text: 'again' });
+  const report = { room: den.id, by: also.id, reason: 'SPAM', text: 'again', message: { text: 'buy now' } };
+  expect(await app.isTold('report')).toMatchObject({ report, open: 1 });
+  await expect.poll(() => room(den.id)).toMatchObject({ reports: 1 });
+  const open = await app.ask<{ items: { id: string }[] }>('reports');
+  expect(open.items).toMatchObject([report]);
+  const [{ id }] = open.items as [{ id: string }];
+  await app.ask('closeReport', { report: { id }, done: 'MUTED', seconds: 3600 });
+  expect(await app.isTold('report', ({ open }) => open === 0)).toMatchObject({ report: { done: 'MUTED' } });
+  const restricted = async () => (await app.ask<{ items: object[] }>('restricted', { room: den.id })).items;
+  expect(await restricted()).toMatchObject([{ user: 'gina', kind: 'MUTED', by: also.id }]);
+  await app.ask('unmute', { room: den.id, user: 'gina' });
+  expect(await restricted()).toEqual([]);
+  await app.ask('ban', { room: den.id, user: 'gina', reason: 'spam' });
+  expect(await restricted()).toEqual([
+    { user: 'gina', kind: 'BANNED', until: 0, reason: 'spam', by: also.id },
+  ]);
+  await app.ask('unban', { room: den.id, user: 'gina' });
+  expect(await restricted()).toEqual([]);
+
+  // The other way round.
+  const ours = await site.den(gina, [also]);
+  await app.ask('open', { room: ours.id });
+  await gina.request('room:join', { room: ours.id });
+  await say(gina, ours.id, 'mind your words');
+  await expect.poll(async () => (await app.messages(ours.id)).length).toBe(1);
+  await app.ask('report', { seq: 1, reason: 'OTHER', text: 'no' });
+  await expect
+    .poll(() => eventsOf(gina, 'report:changed'))
+    .toMatchObject([{ report: { text: 'no' }, open: 1 }]);
+  const at = Date.now();
+  await gina.request('room:mute', { room: ours.id, user: also.id, seconds: 1000, reason: 'calm down' });
+  await expect.poll(() => room(ours.id)).toMatchObject({ mutedReason: 'calm down' });
+  const until = (await room(ours.id))?.mutedUntil as number;
+  expect(until).toBeGreaterThan(at + 900_000);
+  expect(until).toBeLessThan(Date.now() + 1_001_000);
+  await app.ask('send', { room: ours.id, text: 'but' });
+  expect(await app.isTold('unsent')).toMatchObject({ message: { failed: 'muted' } });
+  await gina.request('room:mute', { room: ours.id, user: also.id });
+  await expect.poll(() => room(ours.id)).not.toHaveProperty('mutedReason');
+  expect(`${(await room(ours.id))?.mutedUntil}`).toBe('9223372036854776000');
+  await gina.request('room:mute', { room: ours.id, user: also.id, seconds: 0 });
+  await expect.poll(() => room(ours.id)).toMatchObject({ mutedUntil: 0 });
+  await gina.request('room:ban', { room: ours.id, user: also.id, seconds: 60, reason: 'enough' });
+  const gone = await app.isTold('roomRemoved', ({ room }) => room === ours.id);
+  expect(gone).toMatchObject({ reason: 'BANNED', readable: false, text: 'enough' });
+  expect(gone.until).toBeGreaterThan(at + 59_000);
+  gina.close();
+  also.close();
+});
+
+test('what a blocked user writes is hidden wherever it is shown, and nobody is notified of it', async () => {
+  const also = await start();
+  const hugo = await site.person({}, 'hugo');
+  const den = await site.den(hugo, [also]);
+  await hugo.request('room:join', { room: den.id });
+  await app.ask('open', { room: den.id });
+  const hidden = async () => (await app.messages(den.id)).map((one) => one.hidden);
+  await say(hugo, den.id, 'one');
+  await expect.poll(hidden).toEqual([false]);
+  await app.ask('block', { user: 'hugo', blocked: true });
+  await expect.poll(hidden).toEqual([true]);
+  expect(await app.ask('blocked')).toEqual(['hugo']);
+  await say(hugo, den.id, 'two', { mentions: [{ user: also.id, start: 0, length: 3 }] });
+  await hugo.request('typing:set', { room: den.id, typing: true });
+  await expect.poll(hidden).toEqual([true, true]);
+  expect(await room(den.id)).toMatchObject({ lastHidden: true, last: 'two', unread: 2, mentions: 0 });
+  // Over a new connection as well.
+  await app.ask('stop');
+  await app.isTold('state', ({ kind }) => kind === 'STOPPED');
+  const from = app.told.length;
+  await app.ask('start');
+  await app.isTold('messages', ({ upToDate }) => upToDate === true, from);
+  await say(hugo, den.id, 'three');
+  await expect.poll(hidden).toEqual([true, true, true]);
+  expect(app.told.filter(({ told }) => told === 'newMessage')).toMatchObject([{ text: 'one' }]);
+  expect(app.told.filter(({ told }) => told === 'typing')).toEqual([]);
+  // The user thinks better of it, on another device.
+  await also.request('user:block', { user: 'hugo', blocked: false });
+  expect(await app.isTold('blocked')).toMatchObject({ user: 'hugo', blocked: false });
+  await expect.poll(hidden).toEqual([false, false, false]);
+  await expect.poll(() => room(den.id)).toMatchObject({ lastHidden: false });
+  hugo.close();
+  also.close();
 });
 
 test('what the PHP application pushes comes as Java’s own types', async () => {

@@ -30,7 +30,15 @@ export type Step =
   | { do: 'quoted'; asked: number; message: ShortMessage }
   | { do: 'toEnd' }
   | { do: 'trim'; kept: number }
-  | { do: 'expect'; list: ShortMessage[]; head: number | null; syncFrom: number | null; attached: boolean };
+  | { do: 'expire'; firstSeq: number }
+  | {
+      do: 'expect';
+      list: ShortMessage[];
+      head: number | null;
+      syncFrom: number | null;
+      attached: boolean;
+      complete?: boolean;
+    };
 
 export interface Vector {
   name: string;

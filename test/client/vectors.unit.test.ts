@@ -40,11 +40,14 @@ function perform(timeline: Timeline, step: Step, asked: Map<number, number>): vo
       return timeline.toEnd();
     case 'trim':
       return timeline.trim(step.kept);
+    case 'expire':
+      return timeline.expire(step.firstSeq);
     case 'expect':
       expect(timeline.list().map(short)).toEqual(step.list);
       expect(timeline.head ?? null).toBe(step.head);
       expect(timeline.syncFrom ?? null).toBe(step.syncFrom);
       expect(timeline.attached).toBe(step.attached);
+      if (step.complete !== undefined) expect(timeline.complete).toBe(step.complete);
   }
 }
 

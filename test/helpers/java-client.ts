@@ -13,6 +13,11 @@ export interface JavaMessage {
   readonly replyTo: number;
   readonly edited: boolean;
   readonly deletedBy?: string;
+  /** With the names that its mentions have by now. */
+  readonly shown: string;
+  readonly hidden: boolean;
+  /** Each as `👍 2 mine [1, 2]`. */
+  readonly reactions?: readonly string[];
   /** Of a message that waits: why it was refused. */
   readonly failed?: string;
 }
@@ -28,8 +33,17 @@ export interface JavaRoom {
   readonly may: readonly string[];
   readonly with?: string;
   readonly unread: number;
+  readonly mentions: number;
+  readonly firstSeq: number;
   readonly last?: string;
+  readonly lastFiles: number;
+  readonly lastHidden: boolean;
   readonly notify: string;
+  readonly write: string;
+  readonly slow: number;
+  readonly mutedUntil: number;
+  readonly mutedReason?: string;
+  readonly reports: number;
 }
 
 export interface JavaClient {

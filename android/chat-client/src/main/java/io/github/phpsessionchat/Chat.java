@@ -48,6 +48,7 @@ public final class Chat {
   private final RoomSync sync;
   private final Typing typing;
   private final ReadMarks marks;
+  private final Blocks blocks;
 
   /** Which rooms the app shows, and whether one was a member when one was there last. */
   private final Map<String, Boolean> opened = new LinkedHashMap<>();
@@ -83,6 +84,7 @@ public final class Chat {
     sync = new RoomSync(connection, tasks, new Synced());
     typing = new Typing(loop, connection, (room, users) -> tellOfUser(() -> listener.onTyping(room, users)));
     marks = new ReadMarks(loop, connection, rooms.byId);
+    blocks = new Blocks(tasks, this::blocksChanged);
   }
 
   /**
@@ -237,7 +239,7 @@ public final class Chat {
           if (!opened.containsKey(room)) opened.put(room, false);
           Room known = rooms.byId.get(room);
           if (known != null && known.open && known.joined) {
-            if (callback != null) answer(callback, known.summary);
+            if (callback != null) answer(callback, blocks.shown(known.summary));
             changed(known);
             return;
           }
@@ -460,13 +462,19 @@ public final class Chat {
 
   /**
    * @param room the id of a room
-   * @param name its new name; null: as it is
-   * @param topic its new topic; empty: none; null: as it is
+   * @param change what is to be different, with the right {@link RoomSummary.Right#UPDATE}
    * @param callback the room
    */
-  public void updateRoom(String room, String name, String topic, Callback<RoomSummary> callback) {
+  public void updateRoom(String room, RoomChange change, Callback<RoomSummary> callback) {
     Objects.requireNonNull(room, "room");
-    ask("room:update", Wire.payload("room", room, "name", name, "topic", topic), this::putRoom, callback);
+    JSONObject payload =
+        Wire.payload(
+            "room", room,
+            "name", change.name,
+            "topic", change.topic,
+            "write", change.write == null ? null : Wire.name(change.write),
+            "slow", change.slow);
+    ask("room:update", payload, this::putRoom, callback);
   }
 
   /**
@@ -476,7 +484,7 @@ public final class Chat {
   public void deleteRoom(String room, Callback<Void> callback) {
     Objects.requireNonNull(room, "room");
     JSONObject payload = Wire.payload("room", room);
-    ask("room:delete", payload, data -> removed(room, RemovalReason.DELETED, false), callback);
+    ask("room:delete", payload, data -> removed(room, new Removal(RemovalReason.DELETED, false)), callback);
   }
 
   /**
@@ -487,7 +495,7 @@ public final class Chat {
     Objects.requireNonNull(room, "room");
     Identity self = me;
     JSONObject payload = Wire.payload("room", room, "user", self == null ? "" : self.user.id);
-    ask("room:remove", payload, data -> removed(room, RemovalReason.LEFT, isPublic(room)), callback);
+    ask("room:remove", payload, data -> removed(room, new Removal(RemovalReason.LEFT, isPublic(room))), callback);
   }
 
   /**
@@ -553,6 +561,166 @@ public final class Chat {
     Objects.requireNonNull(room, "room");
     Objects.requireNonNull(notify, "notify");
     ask("room:notify", Wire.payload("room", room, "notify", Wire.name(notify)), this::putRoom, callback);
+  }
+
+  // Reactions
+
+  /**
+   * Gives a reaction, or takes it back. It is listed when the server has stored it.
+   *
+   * @param message as it was seen
+   * @param emoji one emoji
+   * @param on whether it is given
+   * @param callback the message; {@code limit_reached} if it has as many different ones as one may have
+   */
+  public void react(Message message, String emoji, boolean on, Callback<Message> callback) {
+    Objects.requireNonNull(message, "message");
+    Objects.requireNonNull(emoji, "emoji");
+    JSONObject payload = Wire.payload("room", message.room, "seq", message.seq, "emoji", emoji, "on", on);
+    ask("message:react", payload, this::acknowledged, callback);
+  }
+
+  /**
+   * @param message as it was seen
+   * @param emoji one of its {@link Message#reactions}
+   * @param cursor {@link Page#next} of the page before; null: the first
+   * @param callback whom it is from, by time
+   */
+  public void reactions(Message message, String emoji, String cursor, Callback<Page<User>> callback) {
+    Objects.requireNonNull(message, "message");
+    Objects.requireNonNull(emoji, "emoji");
+    JSONObject payload = Wire.payload("room", message.room, "seq", message.seq, "emoji", emoji, "cursor", cursor);
+    ask("message:reactions", payload, data -> Wire.page(data, "users", Wire::user), callback);
+  }
+
+  // Order among people
+
+  /**
+   * Reports a message to the moderators; its author is not told.
+   *
+   * @param message of somebody else
+   * @param reason what is wrong with it
+   * @param text up to 500 characters; null: nothing
+   * @param callback no answer
+   */
+  public void report(Message message, Report.Reason reason, String text, Callback<Void> callback) {
+    Objects.requireNonNull(message, "message");
+    Objects.requireNonNull(reason, "reason");
+    JSONObject payload =
+        Wire.payload("room", message.room, "seq", message.seq, "reason", Wire.name(reason), "text", text);
+    ask("message:report", payload, data -> null, callback);
+  }
+
+  /**
+   * @param cursor {@link Page#next} of the page before; null: the first
+   * @param callback the open reports, the newest first, of the rooms where one has the right {@link
+   *     RoomSummary.Right#MODERATE}; for a moderator or admin of the site those of all rooms
+   */
+  public void reports(String cursor, Callback<Page<Report>> callback) {
+    ask("report:list", Wire.payload("cursor", cursor), data -> Wire.page(data, "reports", Wire::report), callback);
+  }
+
+  /**
+   * Closes a report, and does what it says.
+   *
+   * @param report as it was seen
+   * @param done deletes the message, or mutes or bans its author
+   * @param seconds how long the author is muted or banned; 0: for good
+   * @param callback no answer
+   */
+  public void closeReport(Report report, Report.Done done, long seconds, Callback<Void> callback) {
+    Objects.requireNonNull(report, "report");
+    Objects.requireNonNull(done, "done");
+    JSONObject payload =
+        Wire.payload("id", report.id, "done", Wire.name(done), "seconds", seconds == 0 ? null : seconds);
+    ask("report:close", payload, data -> null, callback);
+  }
+
+  /**
+   * Somebody may read a room, and not write there.
+   *
+   * @param room the id of a room where one has the right {@link RoomSummary.Right#MODERATE}
+   * @param user the id of a user, member or not
+   * @param seconds up to 31,536,000; 0: for good
+   * @param reason up to 250 characters, which that user sees; null: none
+   * @param callback no answer
+   */
+  public void mute(String room, String user, long seconds, String reason, Callback<Void> callback) {
+    restrict("room:mute", room, user, seconds == 0 ? null : seconds, reason, callback);
+  }
+
+  /**
+   * @param room the id of a room
+   * @param user the id of a user who may write there again
+   * @param callback no answer
+   */
+  public void unmute(String room, String user, Callback<Void> callback) {
+    restrict("room:mute", room, user, 0L, null, callback);
+  }
+
+  /**
+   * For somebody a room is there no longer.
+   *
+   * @param room the id of a room where one has the right {@link RoomSummary.Right#MODERATE}
+   * @param user the id of a user, member or not
+   * @param seconds up to 31,536,000; 0: for good
+   * @param reason up to 250 characters, which that user sees; null: none
+   * @param callback no answer
+   */
+  public void ban(String room, String user, long seconds, String reason, Callback<Void> callback) {
+    restrict("room:ban", room, user, seconds == 0 ? null : seconds, reason, callback);
+  }
+
+  /**
+   * @param room the id of a room
+   * @param user the id of a user for whom it is there again
+   * @param callback no answer
+   */
+  public void unban(String room, String user, Callback<Void> callback) {
+    restrict("room:ban", room, user, 0L, null, callback);
+  }
+
+  private void restrict(
+      String how, String room, String user, Long seconds, String reason, Callback<Void> callback) {
+    Objects.requireNonNull(room, "room");
+    Objects.requireNonNull(user, "user");
+    JSONObject payload = Wire.payload("room", room, "user", user, "seconds", seconds, "reason", reason);
+    ask(how, payload, data -> null, callback);
+  }
+
+  /**
+   * @param room the id of a room where one has the right {@link RoomSummary.Right#MODERATE}
+   * @param cursor {@link Page#next} of the page before; null: the first
+   * @param callback who is muted there or banned, by id
+   */
+  public void restricted(String room, String cursor, Callback<Page<Restriction>> callback) {
+    Objects.requireNonNull(room, "room");
+    JSONObject payload = Wire.payload("room", room, "cursor", cursor);
+    ask("room:restricted", payload, data -> Wire.page(data, "users", Wire::restriction), callback);
+  }
+
+  /**
+   * For oneself: messages of that user are {@link Message#hidden} from now on, and no direct ones come. Nobody is told.
+   *
+   * @param user the id of another user
+   * @param blocked false: not any more
+   * @param callback no answer
+   */
+  public void block(String user, boolean blocked, Callback<Void> callback) {
+    Objects.requireNonNull(user, "user");
+    ask(
+        "user:block",
+        Wire.payload("user", user, "blocked", blocked),
+        data -> {
+          blocks.set(user, blocked);
+          return null;
+        },
+        callback);
+  }
+
+  /** @param callback whom one has blocked, the last one first */
+  public void blocked(Callback<List<User>> callback) {
+    ask("user:blocked", new JSONObject(), data -> Wire.list(data, "users", Wire::user), callback);
   }
 
   // People
@@ -624,6 +792,7 @@ public final class Chat {
       delivery.wake();
       deliver();
       marks.changed();
+      blocks.ready();
       listChanged();
     }
 
@@ -635,6 +804,7 @@ public final class Chat {
       typing.forget();
       marks.stop();
       rooms.clear();
+      blocks.clear();
       changedRooms.clear();
       listChanged = false;
       me = null;
@@ -658,26 +828,27 @@ public final class Chat {
           break;
         case "message:new":
         case "message:changed":
-          if (room != null) heard(room, Wire.message(payload));
+          if (room != null) heard(room, blocks.shown(Wire.message(payload)));
           break;
         case "message:reacted":
           if (room == null) break;
-          room.timeline.reacted(payload.optLong("seq"), payload.optLong("rev"));
+          room.timeline.live(Wire.reacted(payload), me.user.id);
           if (room.joined) sync.sync(room);
+          changed(room);
+          break;
+        case "mention":
+          mentioned(Wire.message(Wire.object(payload, "message")));
           break;
         case "room:activity":
           activity(payload, room);
           break;
         case "room:added":
         case "room:changed":
-          rooms.put(Wire.room(payload));
+          changed(rooms.put(Wire.room(payload)));
           listChanged();
           break;
         case "room:removed":
-          removed(
-              payload.optString("room"),
-              Wire.named(RemovalReason.class, Wire.text(payload, "reason"), RemovalReason.UNKNOWN),
-              payload.optBoolean("readable"));
+          removed(payload.optString("room"), Wire.removal(payload));
           break;
         case "room:reset":
           if (room != null) {
@@ -693,10 +864,19 @@ public final class Chat {
           if (room != null) presenceChanged(room, payload);
           break;
         case "typing:changed":
-          typing.heard(payload.optString("room"), Wire.user(Wire.object(payload, "user")), payload.optBoolean("typing"));
+          User typist = Wire.user(Wire.object(payload, "user"));
+          if (!blocks.has(typist.id)) typing.heard(payload.optString("room"), typist, payload.optBoolean("typing"));
           break;
         case "read:changed":
           if (room != null) readChanged(room, payload.optString("user"), payload.optLong("seq"));
+          break;
+        case "report:changed":
+          reported(Wire.report(Wire.object(payload, "report")), payload.optInt("open"));
+          break;
+        case "blocked:changed":
+          String user = payload.optString("user");
+          boolean blocked = payload.optBoolean("blocked");
+          if (blocks.set(user, blocked)) tellOfUser(() -> listener.onBlocked(user, blocked));
           break;
         case "push":
           tellOfUser(() -> listener.onPush(payload.optString("name"), Wire.plain(payload.opt("data"))));
@@ -714,8 +894,8 @@ public final class Chat {
   }
 
   private void heard(Room room, Message message) {
-    boolean fresh = message.seq > room.summary.lastSeq && !message.user.id.equals(me.user.id);
-    room.timeline.live(message);
+    boolean fresh = message.seq > room.told && !message.user.id.equals(me.user.id);
+    room.timeline.live(Change.to(message), me.user.id);
     note(room, Collections.singletonList(message));
     typing.stopped(room.id(), message.user.id);
     if (!room.open) room.timeline.trim();
@@ -728,9 +908,36 @@ public final class Chat {
   }
 
   private void arrived(Room room, RoomSummary.Last last, String text) {
+    if (blocks.has(last.user.id)) return;
     RoomSummary summary = room.summary;
-    RoomSummary.Last whole = new RoomSummary.Last(last.seq, last.user, text, last.sentAt, last.deletedAt);
+    RoomSummary.Last whole =
+        new RoomSummary.Last(last.seq, last.user, text, last.sentAt, last.deletedAt, last.files, false);
     tellOfUser(() -> listener.onNewMessage(summary, whole));
+  }
+
+  private void mentioned(Message message) {
+    Room room = rooms.byId.get(message.room);
+    if (room == null) {
+      rooms.meet(message.room);
+      return;
+    }
+    room.mentioned(message.seq);
+    listChanged();
+    RoomSummary summary = blocks.shown(room.summary);
+    if (!room.muted()) tellOfUser(() -> listener.onMention(summary, message));
+  }
+
+  private void reported(Report report, int open) {
+    Room room = rooms.byId.get(report.room);
+    if (room != null) room.reports(open);
+    listChanged();
+    tellOfUser(() -> listener.onReport(report, open));
+  }
+
+  /** What was shown of a user is hidden, or what was hidden is shown. */
+  private void blocksChanged() {
+    for (Room room : rooms.byId.values()) changed(room);
+    listChanged();
   }
 
   private void activity(JSONObject activity, Room room) {
@@ -738,9 +945,10 @@ public final class Chat {
       rooms.meet(activity.optString("room"));
       return;
     }
-    long known = room.summary.lastSeq;
+    long known = room.told;
     room.activity(activity);
     rooms.moved(room);
+    changed(room);
     listChanged();
     RoomSummary.Last last = room.summary.last;
     if (last == null || last.seq <= known || last.user.id.equals(me.user.id)) return;
@@ -791,7 +999,7 @@ public final class Chat {
 
   private final class Listed implements Rooms.Port {
     @Override
-    public void removed(Room room, RoomSummary before, RemovalReason reason, boolean readable) {
+    public void removed(Room room, RoomSummary before, Removal removal) {
       room.joined = false;
       room.open = false;
       opened.remove(room.id());
@@ -799,7 +1007,7 @@ public final class Chat {
       messages.remove(room.id());
       typing.forget(room.id());
       if (delivery != null) delivery.refuse(room.id(), "unknown_room");
-      tellOfUser(() -> listener.onRoomRemoved(before, reason, readable));
+      tellOfUser(() -> listener.onRoomRemoved(before, removal));
       listChanged();
     }
 
@@ -822,7 +1030,7 @@ public final class Chat {
         tellPresent(room);
       }
       List<Callback<RoomSummary>> waiting = opening.remove(room.id());
-      if (waiting != null) for (Callback<RoomSummary> callback : waiting) answer(callback, room.summary);
+      if (waiting != null) for (Callback<RoomSummary> callback : waiting) answer(callback, blocks.shown(room.summary));
       if (delivery != null) delivery.drain(room.id());
       tidy();
       Chat.this.changed(room);
@@ -831,7 +1039,7 @@ public final class Chat {
 
     @Override
     public void gone(Room room) {
-      rooms.removed(room.id(), RemovalReason.UNKNOWN, false);
+      rooms.removed(room.id(), new Removal(RemovalReason.UNKNOWN, false));
     }
 
     @Override
@@ -930,7 +1138,7 @@ public final class Chat {
   private void enter(Room room) {
     // Joining would make one a member again of a public room that one was taken out of meanwhile.
     if (Boolean.TRUE.equals(opened.get(room.id())) && !room.summary.member) {
-      rooms.removed(room.id(), RemovalReason.UNKNOWN, true);
+      rooms.removed(room.id(), new Removal(RemovalReason.UNKNOWN, true));
       return;
     }
     room.open = true;
@@ -1014,11 +1222,11 @@ public final class Chat {
   private RoomSummary putRoom(JSONObject data) {
     Room room = rooms.put(Wire.room(Wire.object(data, "room")));
     listChanged();
-    return room.summary;
+    return blocks.shown(room.summary);
   }
 
-  private Void removed(String room, RemovalReason reason, boolean readable) {
-    rooms.removed(room, reason, readable);
+  private Void removed(String room, Removal removal) {
+    rooms.removed(room, removal);
     return null;
   }
 
@@ -1114,9 +1322,12 @@ public final class Chat {
     if (me == null) return;
     if (listChanged) {
       listChanged = false;
-      List<RoomSummary> list = rooms.list();
+      List<RoomSummary> list = new ArrayList<>();
+      for (RoomSummary room : rooms.list()) list.add(blocks.shown(room));
+      list = Collections.unmodifiableList(list);
       roomList = list;
-      callbacks.tellNewest("rooms", () -> listener.onRooms(list));
+      List<RoomSummary> told = list;
+      callbacks.tellNewest("rooms", () -> listener.onRooms(told));
     }
     for (String id : changedRooms) {
       Room room = rooms.byId.get(id);
@@ -1124,7 +1335,7 @@ public final class Chat {
       Timeline timeline = room.timeline;
       List<PendingMessage> pending =
           delivery == null || !timeline.attached() ? Collections.<PendingMessage>emptyList() : delivery.list(id);
-      List<Entry> entries = Entry.list(timeline.list(), pending, me.user);
+      List<Entry> entries = Entry.list(blocks.shown(timeline.list()), pending, me.user);
       boolean upToDate = room.joined && timeline.syncFrom() == Timeline.NONE;
       HistoryView view = new HistoryView(timeline.complete(), timeline.attached(), upToDate);
       messages.put(id, entries);

@@ -11,7 +11,7 @@ public final class ChatError extends Exception {
 
   /** An error code of the protocol, {@link #OFFLINE} or {@link #TIMEOUT}. Unknown ones mean what {@code internal} means. */
   public final String code;
-  /** With {@code rate_limited}: when it may be tried again, in milliseconds; else 0. */
+  /** With {@code rate_limited} and {@code muted}: when to try again, in milliseconds, at most an hour; else 0. */
   public final long retryAfterMs;
   /** With {@code conflict} of an edit: the message as it is now; else null. */
   public final transient Message current;

@@ -33,12 +33,21 @@ public interface ChatListener {
 
   /**
    * Somebody else has written something new: for a sound or a notification. Of rooms that are not open, the newest
-   * message of about a second is told, and nothing where the user wants none ({@link RoomSummary.Notify#NONE}).
+   * message of about a second is told, and nothing where the user wants none ({@link RoomSummary.Notify#NONE}). Of whom
+   * the user has blocked nothing is told.
    *
    * @param room the room
    * @param message the message, its text cut to 120 characters where the room is not open
    */
   default void onNewMessage(RoomSummary room, RoomSummary.Last message) {}
+
+  /**
+   * Somebody names this user, or everybody, in a room that is not open on any device of the user: for a notification.
+   *
+   * @param room the room, in which there is one unread mention more
+   * @param message the message; an edit may have put the name in
+   */
+  default void onMention(RoomSummary room, Message message) {}
 
   /** @param message was refused, or could not be kept: {@link PendingMessage#failed} says why */
   default void onUnsent(PendingMessage message) {}
@@ -56,10 +65,9 @@ public interface ChatListener {
    * One is in the room no more. If it was open, it is closed.
    *
    * @param room the room as it was
-   * @param reason why
-   * @param readable whether it is a public room, which one may join again
+   * @param removal why
    */
-  default void onRoomRemoved(RoomSummary room, RemovalReason reason, boolean readable) {}
+  default void onRoomRemoved(RoomSummary room, Removal removal) {}
 
   /**
    * Who is here, in an open room.
@@ -97,9 +105,26 @@ public interface ChatListener {
   default void onReadByOther(String room, long seq) {}
 
   /**
+   * A message was reported, or a report was closed, in a room where one has the right {@link RoomSummary.Right#MODERATE}.
+   *
+   * @param report the report
+   * @param open how many are open in its room
+   */
+  default void onReport(Report report, int open) {}
+
+  /**
+   * On another device of the user somebody was blocked, or is not any more.
+   *
+   * @param user the id of that user
+   * @param blocked whether the user is blocked now
+   */
+  default void onBlocked(String user, boolean blocked) {}
+
+  /**
    * The PHP application, or the server itself, tells this user something.
    *
-   * @param name what it is about
+   * @param name what it is about; {@code deleted} is the server's: why a moderator has deleted one's own message ({@code
+   *     room}, {@code seq}, {@code reason})
    * @param data what it says, in Java's own types: String, Long, Double, Boolean, List, Map, or null
    */
   default void onPush(String name, Object data) {}

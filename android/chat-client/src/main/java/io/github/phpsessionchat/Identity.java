@@ -24,35 +24,59 @@ public final class Identity {
   public final boolean canOpenDirect;
   /** Whether one may look for people. */
   public final boolean canFindPeople;
+  /** Whether one may send files. */
+  public final boolean canSendFiles;
+  /** Whether one may report messages to the moderators. */
+  public final boolean canReport;
   /** The address of a user's picture with <code>{id}</code> for the percent-encoded user id; null: none. */
   public final String avatarTemplate;
   /** The address of a user's page with <code>{id}</code> for the percent-encoded user id; null: none. */
   public final String profileTemplate;
   /** So many characters (code points) a message may have. */
   public final int textLimit;
+  /** So many users a message may mention. */
+  public final int mentionsLimit;
+  /** So many bytes a file may have. */
+  public final long fileLimit;
+  /** So many files a message may have. */
+  public final int filesLimit;
   /** The room to show to who has not chosen one; null: the first of one's own. */
   public final String firstRoom;
 
-  Identity(
-      User user,
-      Set<SiteRole> roles,
-      boolean canCreatePublic,
-      boolean canCreatePrivate,
-      boolean canOpenDirect,
-      boolean canFindPeople,
-      String avatarTemplate,
-      String profileTemplate,
-      int textLimit,
-      String firstRoom) {
-    this.user = user;
-    this.roles = roles;
-    this.canCreatePublic = canCreatePublic;
-    this.canCreatePrivate = canCreatePrivate;
-    this.canOpenDirect = canOpenDirect;
-    this.canFindPeople = canFindPeople;
-    this.avatarTemplate = avatarTemplate;
-    this.profileTemplate = profileTemplate;
-    this.textLimit = textLimit;
-    this.firstRoom = firstRoom;
+  Identity(Draft draft) {
+    user = draft.user;
+    roles = draft.roles;
+    canCreatePublic = draft.canCreatePublic;
+    canCreatePrivate = draft.canCreatePrivate;
+    canOpenDirect = draft.canOpenDirect;
+    canFindPeople = draft.canFindPeople;
+    canSendFiles = draft.canSendFiles;
+    canReport = draft.canReport;
+    avatarTemplate = draft.avatarTemplate;
+    profileTemplate = draft.profileTemplate;
+    textLimit = draft.textLimit;
+    mentionsLimit = draft.mentionsLimit;
+    fileLimit = draft.fileLimit;
+    filesLimit = draft.filesLimit;
+    firstRoom = draft.firstRoom;
+  }
+
+  /** An identity in the making. */
+  static final class Draft {
+    User user;
+    Set<SiteRole> roles;
+    boolean canCreatePublic;
+    boolean canCreatePrivate;
+    boolean canOpenDirect;
+    boolean canFindPeople;
+    boolean canSendFiles;
+    boolean canReport;
+    String avatarTemplate;
+    String profileTemplate;
+    int textLimit = Integer.MAX_VALUE;
+    int mentionsLimit;
+    long fileLimit;
+    int filesLimit;
+    String firstRoom;
   }
 }

@@ -1,5 +1,7 @@
 package io.github.phpsessionchat;
 
+import java.util.List;
+
 /** A user who is named in the text of a {@link Message}, and where. */
 public final class Mention {
   /** The id of {@link #user} where everybody in the room is mentioned. */
@@ -16,5 +18,23 @@ public final class Mention {
     this.user = user;
     this.start = start;
     this.length = length;
+  }
+
+  /** The text with the names of now. What lies outside the text, or in the midst of another mention, is left out. */
+  static String named(String text, List<Mention> mentions) {
+    StringBuilder named = new StringBuilder();
+    int done = 0;
+    int characters = text.codePointCount(0, text.length());
+    for (Mention mention : mentions) {
+      if (mention.start < 0 || mention.length < 1 || mention.length > characters - mention.start) continue;
+      int begin = text.offsetByCodePoints(0, mention.start);
+      if (begin < done) continue;
+      int end = text.offsetByCodePoints(begin, mention.length);
+      named.append(text, done, begin);
+      if (mention.user.id.equals(EVERYBODY)) named.append(text, begin, end);
+      else named.append(text.charAt(begin) == '@' ? "@" : "").append(mention.user.name);
+      done = end;
+    }
+    return named.append(text, done, text.length()).toString();
   }
 }

@@ -1,5 +1,6 @@
 package io.github.phpsessionchat;
 
+import java.util.Collections;
 import java.util.List;
 
 /**
@@ -28,7 +29,7 @@ public final class Message {
   public final String clientId;
   /** Who wrote it, with the name of that time. */
   public final User user;
-  /** Empty if it was deleted. */
+  /** Empty if it was deleted, and where there are files alone. */
   public final String text;
   /** When it was stored, in milliseconds since 1970 by the server's clock. */
   public final long sentAt;
@@ -42,40 +43,67 @@ public final class Message {
   public final long replyTo;
   /** Whom it mentions, by their places. Unmodifiable. */
   public final List<Mention> mentions;
+  /** Its files, in the order in which they are shown. Unmodifiable. */
+  public final List<ChatFile> files;
+  /** With what it was answered, the emoji that was used first first. Unmodifiable. */
+  public final List<Reaction> reactions;
+  /** Whether the reader has blocked its author: not to be shown, or only when asked for. */
+  public final boolean hidden;
 
-  Message(
-      String id,
-      String room,
-      long seq,
-      long rev,
-      String clientId,
-      User user,
-      String text,
-      long sentAt,
-      long editedAt,
-      long deletedAt,
-      DeletedBy deletedBy,
-      long replyTo,
-      List<Mention> mentions) {
-    this.id = id;
-    this.room = room;
-    this.seq = seq;
-    this.rev = rev;
-    this.clientId = clientId;
-    this.user = user;
-    this.text = text;
-    this.sentAt = sentAt;
-    this.editedAt = editedAt;
-    this.deletedAt = deletedAt;
-    this.deletedBy = deletedBy;
-    this.replyTo = replyTo;
-    this.mentions = mentions;
+  private Message(Draft draft) {
+    id = draft.id;
+    room = draft.room;
+    seq = draft.seq;
+    rev = draft.rev;
+    clientId = draft.clientId;
+    user = draft.user;
+    text = draft.text;
+    sentAt = draft.sentAt;
+    editedAt = draft.editedAt;
+    deletedAt = draft.deletedAt;
+    deletedBy = draft.deletedBy;
+    replyTo = draft.replyTo;
+    mentions = draft.mentions;
+    files = draft.files;
+    reactions = Collections.unmodifiableList(draft.reactions);
+    hidden = draft.hidden;
   }
 
-  /** The same after a change of what is not shown here. */
-  Message at(long rev) {
-    return new Message(
-        id, room, seq, rev, clientId, user, text, sentAt, editedAt, deletedAt, deletedBy, replyTo, mentions);
+  Message with(List<Reaction> reactions, long rev) {
+    Draft draft = new Draft(this);
+    draft.reactions = reactions;
+    draft.rev = rev;
+    return draft.done();
+  }
+
+  Message hidden(boolean hidden) {
+    if (this.hidden == hidden) return this;
+    Draft draft = new Draft(this);
+    draft.hidden = hidden;
+    return draft.done();
+  }
+
+  /**
+   * Its text as it is to be read now: in place of each mention the name that its user has by now, with an {@code @} before
+   * it where one stands in the text.
+   *
+   * @return the text with those names
+   */
+  public String textWithNames() {
+    return Mention.named(text, mentions);
+  }
+
+  /**
+   * Whether it names a user, or everybody in the room.
+   *
+   * @param user a user id
+   * @return whether that user is meant
+   */
+  public boolean mentions(String user) {
+    for (Mention mention : mentions) {
+      if (mention.user.id.equals(user) || mention.user.id.equals(Mention.EVERYBODY)) return true;
+    }
+    return false;
   }
 
   /** @return whether it was deleted; it keeps its place in the list */
@@ -91,5 +119,50 @@ public final class Message {
   @Override
   public String toString() {
     return "message " + seq + " in " + room;
+  }
+
+  /** A message in the making. */
+  static final class Draft {
+    String id;
+    String room;
+    long seq;
+    long rev;
+    String clientId;
+    User user;
+    String text;
+    long sentAt;
+    long editedAt;
+    long deletedAt;
+    DeletedBy deletedBy;
+    long replyTo;
+    List<Mention> mentions;
+    List<ChatFile> files;
+    List<Reaction> reactions;
+    boolean hidden;
+
+    Draft() {}
+
+    Draft(Message from) {
+      id = from.id;
+      room = from.room;
+      seq = from.seq;
+      rev = from.rev;
+      clientId = from.clientId;
+      user = from.user;
+      text = from.text;
+      sentAt = from.sentAt;
+      editedAt = from.editedAt;
+      deletedAt = from.deletedAt;
+      deletedBy = from.deletedBy;
+      replyTo = from.replyTo;
+      mentions = from.mentions;
+      files = from.files;
+      reactions = from.reactions;
+      hidden = from.hidden;
+    }
+
+    Message done() {
+      return new Message(this);
+    }
   }
 }

@@ -44,7 +44,9 @@ final class ReadMarks {
         new Reply() {
           @Override
           public void ok(JSONObject data) {
-            room.marked = Math.max(room.marked, Wire.object(data, "room").optLong("readSeq"));
+            JSONObject now = Wire.object(data, "room");
+            room.marked = Math.max(room.marked, now.optLong("readSeq"));
+            room.mentions(now.optLong("mentions"));
             changed();
           }
 

@@ -26,9 +26,12 @@ final class Room {
   double at;
   /** Up to here the server knows that one has read. */
   long marked;
+  /** Up to here the app knows that something was written. */
+  long told;
 
   Room(RoomSummary summary) {
     this.summary = summary;
+    told = summary.lastSeq;
     marked = summary.readSeq;
   }
 
@@ -42,11 +45,13 @@ final class Room {
 
   /** What the server says now. What was read here stays read, unless the history starts anew. */
   void update(RoomSummary now, boolean anew) {
+    timeline.expire(now.firstSeq);
     marked = Math.min(now.readSeq, now.lastSeq);
     boolean keeps = !anew && summary.member && now.member;
     RoomSummary.Draft draft = new RoomSummary.Draft(now);
     draft.readSeq = Math.min(keeps ? Math.max(now.readSeq, summary.readSeq) : now.readSeq, now.lastSeq);
     summary = draft.done();
+    told = summary.lastSeq;
   }
 
   /** {@code room:activity}: what goes on in a room that is not joined. */
@@ -55,11 +60,14 @@ final class Room {
     draft.name = activity.optString("name", summary.name);
     draft.topic = Wire.text(activity, "topic");
     draft.members = activity.optInt("members");
+    draft.firstSeq = Math.max(summary.firstSeq, activity.optLong("firstSeq"));
+    timeline.expire(draft.firstSeq);
     long head = activity.optLong("head");
     if (head >= summary.head) {
       draft.head = head;
       draft.lastSeq = activity.optLong("lastSeq");
       draft.last = activity.has("last") ? Wire.last(Wire.object(activity, "last")) : null;
+      told = draft.lastSeq;
     }
     summary = draft.done();
   }
@@ -68,15 +76,38 @@ final class Room {
   void note(Message message, User me) {
     boolean own = message.user.id.equals(me.id);
     RoomSummary.Last last = summary.last;
+    told = Math.max(told, message.seq);
     boolean changed = last != null && message.seq == last.seq && message.rev > summary.head;
     RoomSummary.Draft draft = new RoomSummary.Draft(summary);
     if (message.seq > summary.lastSeq || changed) draft.last = preview(message);
     draft.head = Math.max(summary.head, message.rev);
     draft.lastSeq = Math.max(summary.lastSeq, message.seq);
+    if (message.seq > summary.lastSeq && !own && !message.hidden && message.mentions(me.id)) draft.mentions++;
     if (own) {
       marked = Math.max(marked, message.seq);
       draft.readSeq = Math.max(summary.readSeq, message.seq);
     }
+    summary = draft.done();
+  }
+
+  /** Of a message that mentions one, and that was not told of before: what else of it is new comes with what goes on. */
+  void mentioned(long seq) {
+    RoomSummary.Draft draft = new RoomSummary.Draft(summary);
+    draft.lastSeq = Math.max(summary.lastSeq, seq);
+    draft.mentions++;
+    summary = draft.done();
+  }
+
+  /** So many unread messages mention one, as the server says. */
+  void mentions(long count) {
+    RoomSummary.Draft draft = new RoomSummary.Draft(summary);
+    draft.mentions = count;
+    summary = draft.done();
+  }
+
+  void reports(int open) {
+    RoomSummary.Draft draft = new RoomSummary.Draft(summary);
+    draft.reports = open;
     summary = draft.done();
   }
 
@@ -99,6 +130,7 @@ final class Room {
     RoomSummary.Draft draft = new RoomSummary.Draft(summary);
     draft.member = false;
     draft.role = null;
+    draft.reports = 0;
     draft.may = Collections.singleton(RoomSummary.Right.SEND);
     draft.readSeq = 0;
     draft.notify = RoomSummary.Notify.MENTIONS;
@@ -133,6 +165,8 @@ final class Room {
   static RoomSummary.Last preview(Message message) {
     String text = message.text;
     if (text.codePointCount(0, text.length()) > PREVIEW) text = text.substring(0, text.offsetByCodePoints(0, PREVIEW));
-    return new RoomSummary.Last(message.seq, message.user, text, message.sentAt, message.deletedAt);
+    int files = message.files.size();
+    return new RoomSummary.Last(
+        message.seq, message.user, text, message.sentAt, message.deletedAt, files, message.hidden);
   }
 }

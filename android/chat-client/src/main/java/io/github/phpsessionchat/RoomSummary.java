@@ -31,11 +31,11 @@ public final class RoomSummary {
     SEND,
     /** To add people. */
     INVITE,
-    /** To change name and topic. */
+    /** To change name and topic, who may write, and slow mode. */
     UPDATE,
     /** To remove people. */
     REMOVE,
-    /** To delete messages of others. */
+    /** To delete messages of others, to mute and ban people, to see and close reports. */
     MODERATE,
     /** To give roles and to hand the room over. */
     ROLES,
@@ -55,6 +55,14 @@ public final class RoomSummary {
     NONE
   }
 
+  /** Who may write in a room. */
+  public enum Write {
+    /** Everybody who may read it. */
+    ALL,
+    /** The owner and moderators. */
+    MODERATORS
+  }
+
   /** The newest message of a room as it is now. */
   public static final class Last {
     /** Its number in the room. */
@@ -67,13 +75,23 @@ public final class RoomSummary {
     public final long sentAt;
     /** When it was deleted; 0: it was not. */
     public final long deletedAt;
+    /** How many files it has. */
+    public final int files;
+    /** Whether the reader has blocked its author. */
+    public final boolean hidden;
 
-    Last(long seq, User user, String text, long sentAt, long deletedAt) {
+    Last(long seq, User user, String text, long sentAt, long deletedAt, int files, boolean hidden) {
       this.seq = seq;
       this.user = user;
       this.text = text;
       this.sentAt = sentAt;
       this.deletedAt = deletedAt;
+      this.files = files;
+      this.hidden = hidden;
+    }
+
+    Last hidden(boolean hidden) {
+      return this.hidden == hidden ? this : new Last(seq, user, text, sentAt, deletedAt, files, hidden);
     }
   }
 
@@ -101,14 +119,31 @@ public final class RoomSummary {
   public final long head;
   /** The {@code seq} of the newest message; 0: none. */
   public final long lastSeq;
+  /** The {@code seq} of the oldest message that is left; what came before it was too old. 1: none is gone. */
+  public final long firstSeq;
   /** Up to here the reader has read. */
   public final long readSeq;
   /** How many messages the reader has not read; 0 for who is no member. */
   public final long unread;
+  /** How many of them mention the reader, or everybody. */
+  public final long mentions;
   /** Null: there is no message. */
   public final Last last;
   /** What the reader wants to be told of. */
   public final Notify notify;
+  /** Who may write. */
+  public final Write write;
+  /** So many seconds have to pass between two messages of one user, but for moderators; 0: none. */
+  public final int slow;
+  /**
+   * Until then the reader may not write here, in milliseconds since 1970 by this machine's clock; {@link Long#MAX_VALUE}:
+   * for good; 0: the reader may. Its end is told by {@link ChatListener#onRooms}.
+   */
+  public final long mutedUntil;
+  /** Why the reader may not write here; null: nobody has said why. */
+  public final String mutedReason;
+  /** How many reports are open, for who has the right {@link Right#MODERATE}; else 0. */
+  public final int reports;
 
   private RoomSummary(Draft draft) {
     id = draft.id;
@@ -123,10 +158,17 @@ public final class RoomSummary {
     present = draft.present;
     head = draft.head;
     lastSeq = draft.lastSeq;
+    firstSeq = draft.firstSeq;
     readSeq = draft.readSeq;
-    unread = draft.member ? Math.max(0, draft.lastSeq - draft.readSeq) : 0;
+    unread = draft.member ? Math.max(0, draft.lastSeq - Math.max(draft.readSeq, draft.firstSeq - 1)) : 0;
+    mentions = Math.min(draft.mentions, unread);
     last = draft.last;
     notify = draft.notify;
+    write = draft.write;
+    slow = draft.slow;
+    mutedUntil = draft.mutedUntil;
+    mutedReason = draft.mutedReason;
+    reports = draft.reports;
   }
 
   /**
@@ -156,9 +198,16 @@ public final class RoomSummary {
     boolean present;
     long head;
     long lastSeq;
+    long firstSeq;
     long readSeq;
+    long mentions;
     Last last;
     Notify notify;
+    Write write;
+    int slow;
+    long mutedUntil;
+    String mutedReason;
+    int reports;
 
     Draft() {}
 
@@ -175,9 +224,16 @@ public final class RoomSummary {
       present = from.present;
       head = from.head;
       lastSeq = from.lastSeq;
+      firstSeq = from.firstSeq;
       readSeq = from.readSeq;
+      mentions = from.mentions;
       last = from.last;
       notify = from.notify;
+      write = from.write;
+      slow = from.slow;
+      mutedUntil = from.mutedUntil;
+      mutedReason = from.mutedReason;
+      reports = from.reports;
     }
 
     RoomSummary done() {

@@ -17,7 +17,7 @@ import org.json.JSONObject;
 final class Rooms {
   interface Port {
     /** It is in the list no more, or one is no member any more. */
-    void removed(Room room, RoomSummary before, RemovalReason reason, boolean readable);
+    void removed(Room room, RoomSummary before, Removal removal);
 
     void changed();
   }
@@ -100,13 +100,13 @@ final class Rooms {
     if (!other.name.equals(user.name) || !room.summary.present) meet(room.id());
   }
 
-  void removed(String id, RemovalReason reason, boolean readable) {
+  void removed(String id, Removal removal) {
     Room room = byId.get(id);
     if (room == null) return;
     RoomSummary before = room.summary;
-    if (readable) room.left();
+    if (removal.readable) room.left();
     else byId.remove(id);
-    port.removed(room, before, reason, readable);
+    port.removed(room, before, removal);
   }
 
   /** A room that was not listed yet, or of which more is to be known now. */
@@ -187,7 +187,7 @@ final class Rooms {
 
             @Override
             public void refused(ChatError error) {
-              if (error.code.equals("unknown_room")) removed(id, RemovalReason.UNKNOWN, false);
+              if (error.code.equals("unknown_room")) removed(id, new Removal(RemovalReason.UNKNOWN, false));
             }
           });
     }

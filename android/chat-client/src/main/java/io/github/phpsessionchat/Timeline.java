@@ -1,8 +1,10 @@
 package io.github.phpsessionchat;
 
+import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.Comparator;
+import java.util.Deque;
 import java.util.HashMap;
 import java.util.Iterator;
 import java.util.List;
@@ -56,11 +58,11 @@ final class Timeline {
   /** By {@code seq}. May hold messages of neither piece: quoted ones, and changes to what is not loaded. */
   private final Map<Long, Message> messages = new HashMap<>();
   /** Live events that cannot be applied yet, by {@code rev}. */
-  private final Map<Long, Message> held = new HashMap<>();
-  /** Reactions that cannot be applied yet: the {@code seq} of their messages, by {@code rev}. */
-  private final Map<Long, Long> heldReactions = new HashMap<>();
-  /** Reactions to what is not loaded: their {@code rev}, by {@code seq}. A page that is on its way may not have them. */
-  private final Map<Long, Long> late = new HashMap<>();
+  private final Map<Long, Change> held = new HashMap<>();
+  /** The newest changes to what is not loaded: a page that is on its way may not have them. */
+  private final Deque<Change> late = new ArrayDeque<>();
+
+  private String me = "";
 
   private long head = NONE;
   private long seen;
@@ -73,6 +75,9 @@ final class Timeline {
   private boolean windowed;
   private long windowFirst;
   private long windowLast;
+  /** What came before this is too old, and gone. */
+  private long oldest = 1;
+
   private int epoch;
   private boolean joining;
   private List<Message> sorted;
@@ -106,7 +111,7 @@ final class Timeline {
 
   /** Nothing older than the list is left. */
   boolean complete() {
-    return windowed ? windowFirst == 1 : complete;
+    return windowed ? windowFirst <= oldest : complete;
   }
 
   /** Changes when the list starts anew: a page asked for earlier no longer fits. */
@@ -131,7 +136,6 @@ final class Timeline {
   long join() {
     joining = true;
     held.clear();
-    heldReactions.clear();
     // A history restored from a backup counts from lower revs again: what was seen says nothing now.
     seen = 0;
     return head;
@@ -156,17 +160,11 @@ final class Timeline {
     else if (head != NONE && since <= head) merge(answer);
   }
 
-  /** {@code message:new} and {@code message:changed} alike. */
-  void live(Message message) {
-    seen = Math.max(seen, message.rev);
-    if (held.size() < HELD) held.put(message.rev, message);
-    settle();
-  }
-
-  /** {@code message:reacted}: this client shows no reactions, but they are changes of the message. */
-  void reacted(long seq, long rev) {
-    seen = Math.max(seen, rev);
-    if (heldReactions.size() < HELD) heldReactions.put(rev, seq);
+  /** What an event tells, as the user {@code me} hears it. */
+  void live(Change change, String me) {
+    this.me = me;
+    seen = Math.max(seen, change.rev);
+    if (held.size() < HELD) held.put(change.rev, change);
     settle();
   }
 
@@ -250,6 +248,25 @@ final class Timeline {
     sorted = null;
   }
 
+  /** What comes before this is too old. */
+  void expire(long oldest) {
+    if (oldest <= this.oldest) return;
+    this.oldest = oldest;
+    if (first <= oldest) {
+      first = oldest;
+      complete = true;
+    }
+    if (windowed) {
+      windowFirst = Math.max(windowFirst, oldest);
+      if (windowLast < oldest) toEnd();
+    }
+    for (Iterator<Long> seqs = messages.keySet().iterator(); seqs.hasNext(); ) {
+      if (seqs.next() < oldest) seqs.remove();
+    }
+    epoch++;
+    sorted = null;
+  }
+
   /** Everything is gone; the room has to be joined anew. */
   void forget() {
     messages.clear();
@@ -279,32 +296,21 @@ final class Timeline {
   /** Applies what is held as far as it follows without a gap. */
   private void settle() {
     if (head == NONE || joining) return;
-    for (; ; head++) {
-      Message next = held.get(head + 1);
-      Long reacted = heldReactions.get(head + 1);
-      if (next != null) put(next);
-      // It does not tell the message: that comes with the rest of the answer.
-      else if (reacted != null && head + 1 > partly) raise(reacted, head + 1);
-      else break;
+    for (Change next = held.get(head + 1); next != null; next = held.get(head + 1)) {
+      Message known = messages.get(next.seq);
+      // The rest of the answer has the whole message: an event has only what is different, and never what is one's own.
+      if (next.rev <= partly && (known == null || next.whole() == null)) break;
+      if (known != null) put(next.after(known, me));
+      else if (next.whole() != null && next.seq >= first) put(next.whole());
+      else {
+        // No page is on its way for so long.
+        if (late.size() == HELD) late.removeFirst();
+        late.addLast(next);
+      }
+      head = next.rev;
     }
-    dropKnown(held);
-    dropKnown(heldReactions);
-  }
-
-  private void dropKnown(Map<Long, ?> byRev) {
-    for (Iterator<Long> revs = byRev.keySet().iterator(); revs.hasNext(); ) {
+    for (Iterator<Long> revs = held.keySet().iterator(); revs.hasNext(); ) {
       if (revs.next() <= head) revs.remove();
-    }
-  }
-
-  private void raise(long seq, long rev) {
-    Message known = messages.get(seq);
-    if (known != null) {
-      put(known.at(rev));
-    } else {
-      // No page is on its way for so long.
-      if (late.size() == HELD) late.clear();
-      late.put(seq, rev);
     }
   }
 
@@ -339,7 +345,7 @@ final class Timeline {
   /** A window that has reached the newest is one piece with them. */
   private void attach() {
     if (!windowed || windowLast < first - 1) return;
-    complete = windowFirst == 1 || (complete && first <= windowFirst);
+    complete = windowFirst <= oldest || (complete && first <= windowFirst);
     first = Math.min(first, windowFirst);
     windowed = false;
     sorted = null;
@@ -358,11 +364,13 @@ final class Timeline {
     for (Message message : all) put(message);
   }
 
+  /** Of one {@code rev}, an answer says more than events: what is one's own. */
   private void put(Message message) {
     Message known = messages.get(message.seq);
-    if (known != null && known.rev >= message.rev) return;
-    Long later = late.remove(message.seq);
-    messages.put(message.seq, later != null && later > message.rev ? message.at(later) : message);
+    if (known != null && known.rev > message.rev) return;
+    Message now = message;
+    for (Change change : late) if (change.seq == message.seq) now = change.after(now, me);
+    messages.put(message.seq, now);
     sorted = null;
   }
 }

@@ -19,6 +19,8 @@ import org.json.JSONObject;
  */
 final class Wire {
   static final long LONGEST_PAUSE_MS = 3_600_000;
+  /** The largest whole number of JavaScript stands for a time without an end. */
+  private static final long FOR_GOOD = (1L << 53) - 1;
 
   private Wire() {}
 
@@ -60,32 +62,56 @@ final class Wire {
   }
 
   static Message message(JSONObject json) {
-    return new Message(
-        json.optString("id"),
-        json.optString("room"),
-        json.optLong("seq"),
-        json.optLong("rev"),
-        json.optString("clientId"),
-        user(object(json, "user")),
-        json.optString("text"),
-        json.optLong("sentAt"),
-        json.optLong("editedAt"),
-        json.optLong("deletedAt"),
-        named(Message.DeletedBy.class, text(json, "deletedBy"), null),
-        json.optLong("replyTo"),
-        mentions(json.optJSONArray("mentions")));
+    Message.Draft draft = new Message.Draft();
+    draft.id = json.optString("id");
+    draft.room = json.optString("room");
+    draft.seq = json.optLong("seq");
+    draft.rev = json.optLong("rev");
+    draft.clientId = json.optString("clientId");
+    draft.user = user(object(json, "user"));
+    draft.text = json.optString("text");
+    draft.sentAt = json.optLong("sentAt");
+    draft.editedAt = json.optLong("editedAt");
+    draft.deletedAt = json.optLong("deletedAt");
+    draft.deletedBy = named(Message.DeletedBy.class, text(json, "deletedBy"), null);
+    draft.replyTo = json.optLong("replyTo");
+    draft.mentions = list(json, "mentions", Wire::mention);
+    draft.files = list(json, "files", Wire::file);
+    draft.reactions = list(json, "reactions", Wire::reaction);
+    draft.hidden = json.optBoolean("hidden");
+    return draft.done();
   }
 
-  private static List<Mention> mentions(JSONArray json) {
-    if (json == null) return Collections.emptyList();
-    List<Mention> found = new ArrayList<>();
-    for (int i = 0; i < json.length(); i++) {
-      JSONObject mention = json.optJSONObject(i);
-      if (mention == null) continue;
-      User user = user(object(mention, "user"));
-      found.add(new Mention(user, mention.optInt("start"), mention.optInt("length")));
-    }
-    return Collections.unmodifiableList(found);
+  private static Mention mention(JSONObject json) {
+    return new Mention(user(object(json, "user")), json.optInt("start"), json.optInt("length"));
+  }
+
+  static ChatFile file(JSONObject json) {
+    JSONObject image = json.optJSONObject("image");
+    return new ChatFile(
+        json.optString("id"),
+        json.optString("name"),
+        json.optString("type"),
+        json.optLong("size"),
+        text(json, "alt"),
+        image == null
+            ? null
+            : new ChatFile.Image(image.optInt("width"), image.optInt("height"), image.optString("blur")));
+  }
+
+  private static Reaction reaction(JSONObject json) {
+    return new Reaction(json.optString("emoji"), json.optInt("count"), texts(json, "users"), json.optBoolean("mine"));
+  }
+
+  static Change reacted(JSONObject json) {
+    List<Change.Reacted> changes =
+        list(
+            json,
+            "changes",
+            one ->
+                new Change.Reacted(
+                    one.optString("emoji"), one.optInt("count"), texts(one, "added"), texts(one, "removed")));
+    return Change.reactions(json.optLong("seq"), json.optLong("rev"), changes);
   }
 
   static RoomSummary.Last last(JSONObject json) {
@@ -94,7 +120,9 @@ final class Wire {
         user(object(json, "user")),
         json.optString("text"),
         json.optLong("sentAt"),
-        json.optLong("deletedAt"));
+        json.optLong("deletedAt"),
+        json.optInt("files"),
+        false);
   }
 
   static RoomSummary room(JSONObject json) {
@@ -111,10 +139,57 @@ final class Wire {
     draft.present = json.optBoolean("present");
     draft.head = json.optLong("head");
     draft.lastSeq = json.optLong("lastSeq");
+    draft.firstSeq = Math.max(1, json.optLong("firstSeq"));
     draft.readSeq = json.optLong("readSeq");
+    draft.mentions = json.optLong("mentions");
     draft.last = json.has("last") ? last(object(json, "last")) : null;
     draft.notify = named(RoomSummary.Notify.class, text(json, "notify"), RoomSummary.Notify.ALL);
+    draft.write = named(RoomSummary.Write.class, text(json, "write"), RoomSummary.Write.ALL);
+    draft.slow = json.optInt("slow");
+    draft.mutedUntil = json.has("mutedForMs") ? after(json.optLong("mutedForMs")) : 0;
+    draft.mutedReason = text(json, "mutedReason");
+    draft.reports = json.optInt("reports");
     return draft.done();
+  }
+
+  /** On this machine's clock. */
+  private static long after(long ms) {
+    return ms >= FOR_GOOD ? Long.MAX_VALUE : System.currentTimeMillis() + Math.max(0, ms);
+  }
+
+  static Report report(JSONObject json) {
+    JSONObject closed = json.optJSONObject("closed");
+    return new Report(
+        json.optString("id"),
+        json.optString("room"),
+        message(object(json, "message")),
+        user(object(json, "by")),
+        named(Report.Reason.class, text(json, "reason"), Report.Reason.OTHER),
+        text(json, "text"),
+        json.optLong("at"),
+        closed == null
+            ? null
+            : new Report.Closed(
+                user(object(closed, "by")),
+                named(Report.Done.class, text(closed, "done"), Report.Done.NOTHING),
+                closed.optLong("at")));
+  }
+
+  static Restriction restriction(JSONObject json) {
+    return new Restriction(
+        user(object(json, "user")),
+        named(Restriction.Kind.class, text(json, "kind"), null),
+        json.optLong("until"),
+        text(json, "reason"),
+        user(object(json, "by")));
+  }
+
+  static Removal removal(JSONObject json) {
+    return new Removal(
+        named(RemovalReason.class, text(json, "reason"), RemovalReason.UNKNOWN),
+        json.optBoolean("readable"),
+        text(json, "text"),
+        json.optLong("until"));
   }
 
   static RoomMember member(JSONObject json) {
@@ -124,21 +199,35 @@ final class Wire {
 
   /** Of {@code session:ready}; and of {@code session:changed}, which says nothing of limits and rooms. */
   static Identity identity(JSONObject json, Identity before) {
-    int textLimit = before == null ? Integer.MAX_VALUE : before.textLimit;
-    String firstRoom = before == null ? null : before.firstRoom;
     JSONObject can = object(json, "can");
     JSONObject profile = object(json, "profile");
-    return new Identity(
-        user(object(json, "user")),
-        Collections.unmodifiableSet(named(Identity.SiteRole.class, json.optJSONArray("roles"))),
-        can.optBoolean("createPublic"),
-        can.optBoolean("createPrivate"),
-        can.optBoolean("direct"),
-        can.optBoolean("findPeople"),
-        text(profile, "avatar"),
-        text(profile, "url"),
-        json.has("limits") ? object(json, "limits").optInt("text", textLimit) : textLimit,
-        json.has("firstRoom") ? text(json, "firstRoom") : firstRoom);
+    Identity.Draft draft = new Identity.Draft();
+    if (before != null) {
+      draft.textLimit = before.textLimit;
+      draft.mentionsLimit = before.mentionsLimit;
+      draft.fileLimit = before.fileLimit;
+      draft.filesLimit = before.filesLimit;
+      draft.firstRoom = before.firstRoom;
+    }
+    if (json.has("limits")) {
+      JSONObject limits = object(json, "limits");
+      draft.textLimit = limits.optInt("text", draft.textLimit);
+      draft.mentionsLimit = limits.optInt("mentions");
+      draft.fileLimit = limits.optLong("file");
+      draft.filesLimit = limits.optInt("files");
+    }
+    if (json.has("firstRoom")) draft.firstRoom = text(json, "firstRoom");
+    draft.user = user(object(json, "user"));
+    draft.roles = Collections.unmodifiableSet(named(Identity.SiteRole.class, json.optJSONArray("roles")));
+    draft.canCreatePublic = can.optBoolean("createPublic");
+    draft.canCreatePrivate = can.optBoolean("createPrivate");
+    draft.canOpenDirect = can.optBoolean("direct");
+    draft.canFindPeople = can.optBoolean("findPeople");
+    draft.canSendFiles = can.optBoolean("files");
+    draft.canReport = can.optBoolean("report");
+    draft.avatarTemplate = text(profile, "avatar");
+    draft.profileTemplate = text(profile, "url");
+    return new Identity(draft);
   }
 
   static Timeline.Changes joined(JSONObject answer) {

@@ -230,6 +230,78 @@ class ChatTest {
   }
 
   @Test
+  void whatIsTooOldLeavesTheOpenRoomAndWhatIsUnread() throws Exception {
+    List<Object> unread = ScriptedServer.welcome("alice");
+    unread.set(2, ((String) unread.get(2)).replace("\"id\":\"lobby\"", "\"head\":4,\"lastSeq\":4,\"id\":\"lobby\""));
+    server.say(unread);
+    JSONObject lobby = ScriptedServer.room("lobby").put("head", 4).put("lastSeq", 4);
+    JSONArray messages = new JSONArray();
+    for (int n = 1; n <= 4; n++) messages.put(message(n));
+    JSONObject joined = new JSONObject().put("room", lobby).put("messages", messages).put("complete", true);
+    server.answers =
+        (name, payload) ->
+            name.equals("room:join") ? ScriptedServer.ok(joined) : ScriptedServer.usualAnswer(name, payload);
+    chat.openRoom("lobby", told.answer("lobby"));
+    chat.start();
+    told.until("lobby");
+    assertEquals(4, chat.rooms().get(0).unread + chat.rooms().get(1).unread);
+    JSONObject activity = new JSONObject(lobby.toString()).put("room", "lobby").put("firstSeq", 4);
+    server.event("room:activity", activity);
+    told.until("messages of lobby: 1");
+    assertEquals(4, chat.messages("lobby").get(0).message.seq);
+    // The list of rooms is told in the same turn.
+    assertEquals(1, chat.rooms().get(0).unread + chat.rooms().get(1).unread);
+  }
+
+  @Test
+  void aRoomOfWhichTooMuchHasChangedIsJoinedAnew() throws Exception {
+    chat.openRoom("lobby", told.answer("lobby"));
+    chat.start();
+    told.until("lobby");
+    server.event("message:new", message(1));
+    told.until("messages of lobby: 1");
+    server.asked("room:join");
+    JSONObject again = new JSONObject().put("room", ScriptedServer.room("lobby").put("head", 9).put("lastSeq", 2));
+    again.put("messages", new JSONArray().put(message(2).put("rev", 9))).put("complete", true);
+    server.answers =
+        (name, payload) ->
+            name.equals("room:join") ? ScriptedServer.ok(again) : ScriptedServer.usualAnswer(name, payload);
+    server.event("room:reset", new JSONObject().put("room", "lobby"));
+    assertFalse(server.asked("room:join").has("since"));
+    server.event("message:new", message(3).put("rev", 10));
+    told.until("messages of lobby: 2");
+    assertEquals(2, chat.messages("lobby").get(0).message.seq);
+  }
+
+  @Test
+  void whatALaterServerSaysBesidesIsIgnored() throws Exception {
+    chat.openRoom("lobby", told.answer("lobby"));
+    chat.start();
+    told.until("lobby");
+    server.event("room:painted", new JSONObject().put("room", "lobby").put("colour", "red"));
+    JSONObject odd = ScriptedServer.room("lobby").put("write", "robots").put("notify", "loud").put("kind", "open");
+    server.event("room:changed", odd.put("may", new JSONArray().put("fly").put("send")));
+    JSONObject reaction = new JSONObject().put("emoji", "\uD83D\uDC4D").put("count", 1).put("colour", "red");
+    server.event("message:new", message(1).put("mood", new JSONArray()).put("reactions", new JSONArray().put(reaction)));
+    told.until("messages of lobby: 1");
+    assertEquals(1, chat.messages("lobby").get(0).message.reactions.get(0).count);
+    RoomSummary lobby = null;
+    for (RoomSummary room : chat.rooms()) if (room.id.equals("lobby")) lobby = room;
+    assertEquals(RoomSummary.Write.ALL, lobby.write);
+    assertEquals(Collections.singleton(RoomSummary.Right.SEND), lobby.may);
+  }
+
+  private static JSONObject message(int n) {
+    return new JSONObject()
+        .put("room", "lobby")
+        .put("seq", n)
+        .put("rev", n)
+        .put("clientId", "c" + n)
+        .put("user", new JSONObject().put("id", "bob").put("name", "Bob"))
+        .put("text", "t" + n);
+  }
+
+  @Test
   void nobodyIsTrustedWithAPauseOfMoreThanAnHour() {
     for (long ms : new long[] {Long.MAX_VALUE, 3_600_001}) {
       assertEquals(3_600_000, Wire.retryAfterMs(new JSONObject().put("retryAfterMs", ms)));

@@ -1,8 +1,10 @@
 package io.github.phpsessionchat;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.util.Collections;
 import org.json.JSONObject;
 import org.junit.jupiter.api.Test;
 
@@ -16,18 +18,41 @@ class MentionsTest {
   @Test
   void areReadWithTheNamesOfNowAndStayWithAMessageWhoseReactionsChange() {
     String alice = "{\"user\":{\"id\":\"1\",\"name\":\"Alicia\"},\"start\":2,\"length\":6}";
-    Message message = read(",\"mentions\":[" + alice + "]").at(3);
+    Message message = read(",\"mentions\":[" + alice + "]").with(Collections.emptyList(), 3);
     assertEquals(1, message.mentions.size());
     Mention mention = message.mentions.get(0);
     assertEquals("1 Alicia", mention.user.id + " " + mention.user.name);
     int start = message.text.offsetByCodePoints(0, mention.start);
     int end = message.text.offsetByCodePoints(start, mention.length);
     assertEquals("@Alice", message.text.substring(start, end));
+    assertEquals("\uD83D\uDC4B @Alicia", message.textWithNames());
+    assertTrue(message.mentions("1"));
+    assertFalse(message.mentions("2"));
   }
 
   @Test
   void areNoneWhereAServerSaysNothingOrNonsense() {
     assertTrue(read("").mentions.isEmpty());
     assertTrue(read(",\"mentions\":[1,null]").mentions.isEmpty());
+  }
+
+  @Test
+  void thatLieOutsideTheTextOrInEachOtherAreLeftOutOfIt() {
+    for (String place : new String[] {"-1,\"length\":2", "2,\"length\":7", "2,\"length\":0", "9,\"length\":1", "2147483647,\"length\":2147483647"}) {
+      assertEquals("\uD83D\uDC4B @Alice", read(",\"mentions\":[" + mention("1", place) + "]").textWithNames());
+    }
+    String all = mention("1", "2,\"length\":6") + "," + mention("2", "3,\"length\":2");
+    assertEquals("\uD83D\uDC4B @Name of 1", read(",\"mentions\":[" + all + "]").textWithNames());
+  }
+
+  @Test
+  void ofEverybodyAreShownAsTheyWereWrittenAndMeanEachUser() {
+    Message message = read(",\"mentions\":[" + mention("*", "2,\"length\":6") + "]");
+    assertEquals("\uD83D\uDC4B @Alice", message.textWithNames());
+    assertTrue(message.mentions("anybody"));
+  }
+
+  private static String mention(String user, String place) {
+    return "{\"user\":{\"id\":\"" + user + "\",\"name\":\"Name of " + user + "\"},\"start\":" + place + "}";
   }
 }

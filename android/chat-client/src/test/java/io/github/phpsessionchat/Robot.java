@@ -151,7 +151,50 @@ public final class Robot implements ChatListener {
         chat.createRoom(c.has("topic") ? made.topic(c.getString("topic")) : made, answering(c));
         return;
       case "updateRoom":
-        chat.updateRoom(room, Wire.text(c, "name"), Wire.text(c, "topic"), answering(c));
+        RoomChange change = new RoomChange();
+        if (c.has("name")) change.name(c.getString("name"));
+        if (c.has("topic")) change.topic(c.getString("topic"));
+        if (c.has("write")) change.write(RoomSummary.Write.valueOf(c.getString("write")));
+        if (c.has("slow")) change.slow(c.getInt("slow"));
+        chat.updateRoom(room, change, answering(c));
+        return;
+      case "react":
+        chat.react(message(c.getLong("seq")), c.getString("emoji"), c.getBoolean("on"), answering(c));
+        return;
+      case "reactions":
+        chat.reactions(message(c.getLong("seq")), c.getString("emoji"), Wire.text(c, "cursor"), answering(c));
+        return;
+      case "report":
+        chat.report(
+            message(c.getLong("seq")), Report.Reason.valueOf(c.getString("reason")), Wire.text(c, "text"), answering(c));
+        return;
+      case "reports":
+        chat.reports(Wire.text(c, "cursor"), answering(c));
+        return;
+      case "closeReport":
+        Report.Done done = Report.Done.valueOf(c.getString("done"));
+        chat.closeReport(Wire.report(c.getJSONObject("report")), done, c.optLong("seconds"), answering(c));
+        return;
+      case "mute":
+        chat.mute(room, c.getString("user"), c.optLong("seconds"), Wire.text(c, "reason"), answering(c));
+        return;
+      case "unmute":
+        chat.unmute(room, c.getString("user"), answering(c));
+        return;
+      case "ban":
+        chat.ban(room, c.getString("user"), c.optLong("seconds"), Wire.text(c, "reason"), answering(c));
+        return;
+      case "unban":
+        chat.unban(room, c.getString("user"), answering(c));
+        return;
+      case "restricted":
+        chat.restricted(room, Wire.text(c, "cursor"), answering(c));
+        return;
+      case "block":
+        chat.block(c.getString("user"), c.getBoolean("blocked"), answering(c));
+        return;
+      case "blocked":
+        chat.blocked(answering(c));
         return;
       case "deleteRoom":
         chat.deleteRoom(room, answering(c));
@@ -232,7 +275,10 @@ public final class Robot implements ChatListener {
 
   @Override
   public void onIdentity(Identity me) {
-    told("identity", "user", me.user, "textLimit", me.textLimit, "firstRoom", me.firstRoom, "roles", me.roles);
+    JSONObject limits = new JSONObject().put("text", me.textLimit).put("mentions", me.mentionsLimit);
+    limits.put("file", me.fileLimit).put("files", me.filesLimit);
+    JSONObject can = new JSONObject().put("sendFiles", me.canSendFiles).put("report", me.canReport);
+    told("identity", "user", me.user, "limits", limits, "can", can, "firstRoom", me.firstRoom, "roles", me.roles);
   }
 
   @Override
@@ -268,6 +314,11 @@ public final class Robot implements ChatListener {
   }
 
   @Override
+  public void onMention(RoomSummary room, Message message) {
+    told("mention", "room", room, "message", message);
+  }
+
+  @Override
   public void onUnsent(PendingMessage message) {
     told("unsent", "message", message);
   }
@@ -278,8 +329,14 @@ public final class Robot implements ChatListener {
   }
 
   @Override
-  public void onRoomRemoved(RoomSummary room, RemovalReason reason, boolean readable) {
-    told("roomRemoved", "room", room.id, "reason", reason, "readable", readable);
+  public void onRoomRemoved(RoomSummary room, Removal removal) {
+    told(
+        "roomRemoved",
+        "room", room.id,
+        "reason", removal.reason,
+        "readable", removal.readable,
+        "text", removal.text,
+        "until", removal.until);
   }
 
   @Override
@@ -300,6 +357,16 @@ public final class Robot implements ChatListener {
   @Override
   public void onReadByOther(String room, long seq) {
     told("readByOther", "room", room, "seq", seq);
+  }
+
+  @Override
+  public void onReport(Report report, int open) {
+    told("report", "report", report, "open", open);
+  }
+
+  @Override
+  public void onBlocked(String user, boolean blocked) {
+    told("blocked", "user", user, "blocked", blocked);
   }
 
   @Override
@@ -325,6 +392,26 @@ public final class Robot implements ChatListener {
           .put("present", member.present);
     }
     if (value instanceof Message) return json((Message) value);
+    if (value instanceof Report) {
+      Report report = (Report) value;
+      return new JSONObject()
+          .put("id", report.id)
+          .put("room", report.room)
+          .put("message", json(report.message))
+          .put("by", report.by.id)
+          .put("reason", report.reason.name())
+          .put("text", report.text)
+          .put("done", report.closed == null ? null : report.closed.done.name());
+    }
+    if (value instanceof Restriction) {
+      Restriction one = (Restriction) value;
+      return new JSONObject()
+          .put("user", one.user.id)
+          .put("kind", one.kind.name())
+          .put("until", one.until)
+          .put("reason", one.reason)
+          .put("by", one.by.id);
+    }
     if (value instanceof PendingMessage) {
       PendingMessage item = (PendingMessage) value;
       return new JSONObject()
@@ -370,7 +457,16 @@ public final class Robot implements ChatListener {
         .put("text", message.text)
         .put("replyTo", message.replyTo)
         .put("edited", message.isEdited())
+        .put("hidden", message.hidden)
+        .put("shown", message.textWithNames())
+        .put("reactions", message.reactions.isEmpty() ? null : new JSONArray(reactions(message)))
         .put("deletedBy", message.deletedBy == null ? null : message.deletedBy.name());
+  }
+
+  private static List<String> reactions(Message message) {
+    List<String> shown = new ArrayList<>();
+    for (Reaction one : message.reactions) shown.add(one + (one.mine ? " mine " : " ") + one.users);
+    return shown;
   }
 
   private static JSONObject json(RoomSummary room) {
@@ -387,7 +483,16 @@ public final class Robot implements ChatListener {
         .put("may", new JSONArray(may))
         .put("with", room.with == null ? null : room.with.id)
         .put("unread", room.unread)
+        .put("mentions", room.mentions)
+        .put("firstSeq", room.firstSeq)
         .put("last", room.last == null ? null : room.last.text)
-        .put("notify", room.notify.name());
+        .put("lastFiles", room.last == null ? 0 : room.last.files)
+        .put("lastHidden", room.last != null && room.last.hidden)
+        .put("notify", room.notify.name())
+        .put("write", room.write.name())
+        .put("slow", room.slow)
+        .put("mutedUntil", room.mutedUntil)
+        .put("mutedReason", room.mutedReason)
+        .put("reports", room.reports);
   }
 }

@@ -56,11 +56,13 @@ class TimelineVectorsTest {
           timeline.joined(changes(answer, room.getLong("head"), room.getLong("lastSeq")), number(step, "since"));
           break;
         case "event":
-          timeline.live(Vectors.message(step.getJSONObject("message")));
+          timeline.live(Change.to(Vectors.message(step.getJSONObject("message"))), "1");
           break;
         case "reacted":
-          JSONObject event = step.getJSONObject("event");
-          timeline.reacted(event.getLong("seq"), event.getLong("rev"));
+          timeline.live(Wire.reacted(step.getJSONObject("event")), step.getString("me"));
+          break;
+        case "expire":
+          timeline.expire(step.getLong("firstSeq"));
           break;
         case "ack":
           timeline.stored(Vectors.message(step.getJSONObject("message")));
@@ -94,6 +96,7 @@ class TimelineVectorsTest {
           assertEquals(number(step, "head"), timeline.head(), "head");
           assertEquals(number(step, "syncFrom"), timeline.syncFrom(), "syncFrom");
           assertEquals(step.getBoolean("attached"), timeline.attached(), "attached");
+          if (step.has("complete")) assertEquals(step.getBoolean("complete"), timeline.complete(), "complete");
           break;
         default:
           throw new AssertionError("no such step: " + step);

@@ -6,7 +6,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.Paths;
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.List;
 import org.json.JSONArray;
 import org.json.JSONObject;
@@ -30,21 +29,9 @@ final class Vectors {
   /** A message of the vectors has only what decides about order and deduplication. */
   static Message message(JSONObject json) {
     User user = new User(json.getString("user"), "User " + json.getString("user"));
-    long seq = json.getLong("seq");
-    return new Message(
-        "m" + seq,
-        "r",
-        seq,
-        json.getLong("rev"),
-        json.getString("clientId"),
-        user,
-        json.getString("text"),
-        seq,
-        json.optLong("editedAt"),
-        json.optLong("deletedAt"),
-        null,
-        0,
-        Collections.emptyList());
+    JSONObject whole = new JSONObject(json.toString());
+    whole.put("user", new JSONObject().put("id", user.id).put("name", user.name));
+    return Wire.message(whole.put("id", "m" + json.getLong("seq")).put("room", "r").put("sentAt", json.getLong("seq")));
   }
 
   static List<Message> messages(JSONObject json, String name) {
@@ -59,8 +46,17 @@ final class Vectors {
     for (Message m : messages) {
       lines.add(
           m.seq + " rev " + m.rev + " by " + m.user.id + " " + m.clientId + ": " + m.text
-              + (m.isEdited() ? " edited " + m.editedAt : "") + (m.isDeleted() ? " deleted " + m.deletedAt : ""));
+              + (m.isEdited() ? " edited " + m.editedAt : "") + (m.isDeleted() ? " deleted " + m.deletedAt : "")
+              + reactions(m));
     }
     return lines;
+  }
+
+  private static String reactions(Message message) {
+    StringBuilder shown = new StringBuilder();
+    for (Reaction one : message.reactions) {
+      shown.append(' ').append(one).append(" of ").append(one.users).append(one.mine ? " mine" : "");
+    }
+    return shown.toString();
   }
 }

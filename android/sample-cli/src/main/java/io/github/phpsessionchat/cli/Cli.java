@@ -11,7 +11,7 @@ import io.github.phpsessionchat.HistoryView;
 import io.github.phpsessionchat.Identity;
 import io.github.phpsessionchat.Message;
 import io.github.phpsessionchat.PendingMessage;
-import io.github.phpsessionchat.RemovalReason;
+import io.github.phpsessionchat.Removal;
 import io.github.phpsessionchat.RoomMember;
 import io.github.phpsessionchat.RoomSummary;
 import io.github.phpsessionchat.SessionCookies;
@@ -38,7 +38,7 @@ public final class Cli implements ChatListener {
           + "  --room    the room to open; else the first";
   private static final String HELP =
       "Type a text to send it. /rooms  /open ROOM  /older  /who  /reply SEQ TEXT  /edit SEQ TEXT  /delete SEQ\n"
-          + "/search TEXT  /find NAME  /direct USER  /leave  /quit";
+          + "/react SEQ EMOJI  /search TEXT  /find NAME  /direct USER  /leave  /quit";
 
   private final PrintStream out;
   /** Everything that the chat tells; on Android that is the main looper. */
@@ -107,7 +107,7 @@ public final class Cli implements ChatListener {
     String[] words = line.split(" ", 3);
     String one = words.length > 1 ? words[1] : "";
     String rest = line.substring(Math.min(line.length(), words[0].length() + 1));
-    boolean needsRoom = !line.startsWith("/") || words[0].matches("/(older|who|reply|edit|delete|leave)");
+    boolean needsRoom = !line.startsWith("/") || words[0].matches("/(older|who|reply|edit|delete|react|leave)");
     if (needsRoom && room == null) {
       out.println("* no room is open");
       return;
@@ -115,7 +115,8 @@ public final class Cli implements ChatListener {
     switch (words[0]) {
       case "/rooms":
         for (RoomSummary each : chat.rooms()) {
-          out.println("  " + each.id + "  " + each.name + (each.unread > 0 ? "  (" + each.unread + " new)" : ""));
+          String news = each.unread > 0 ? "  (" + each.unread + " new" + (each.mentions > 0 ? ", @" : "") + ")" : "";
+          out.println("  " + each.id + "  " + each.name + news);
         }
         break;
       case "/open":
@@ -135,6 +136,9 @@ public final class Cli implements ChatListener {
         break;
       case "/delete":
         if (find(one) != null) chat.delete(find(one), null, answer(message -> {}));
+        break;
+      case "/react":
+        if (words.length == 3 && find(one) != null) chat.react(find(one), words[2], true, answer(message -> {}));
         break;
       case "/search":
         chat.search(rest, null, null, answer(page -> page.items.forEach(this::printFound)));
@@ -222,7 +226,9 @@ public final class Cli implements ChatListener {
     for (Entry entry : entries) {
       Message message = entry.message;
       if (message == null) continue;
-      String text = message.isDeleted() ? "(deleted)" : message.text + (message.isEdited() ? " (edited)" : "");
+      String text = message.isDeleted() ? "(deleted)" : message.textWithNames() + (message.isEdited() ? " (edited)" : "");
+      if (message.hidden) text = "(of somebody you have blocked)";
+      if (!message.reactions.isEmpty()) text += "  " + message.reactions;
       if (text.equals(shown.put(entry.key, text))) continue;
       String to = message.replyTo == 0 ? "" : " to " + message.replyTo;
       out.println(message.seq + to + "  " + message.user + ": " + text);
@@ -233,6 +239,11 @@ public final class Cli implements ChatListener {
   @Override
   public void onNewMessage(RoomSummary where, RoomSummary.Last message) {
     if (!where.id.equals(room)) out.println("* " + where.name + ": " + message.user + " writes: " + message.text);
+  }
+
+  @Override
+  public void onMention(RoomSummary where, Message message) {
+    out.println("* " + where.name + ": " + message.user + " mentions you: " + message.textWithNames());
   }
 
   @Override
@@ -251,8 +262,8 @@ public final class Cli implements ChatListener {
   }
 
   @Override
-  public void onRoomRemoved(RoomSummary where, RemovalReason reason, boolean readable) {
-    out.println("* " + where.name + ": you are no member any more (" + reason + ")");
+  public void onRoomRemoved(RoomSummary where, Removal removal) {
+    out.println("* " + where.name + ": you are no member any more (" + removal.reason + ")");
     if (where.id.equals(room)) room = null;
   }
 }

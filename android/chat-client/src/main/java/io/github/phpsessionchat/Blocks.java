@@ -1,0 +1,78 @@
+package io.github.phpsessionchat;
+
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import org.json.JSONObject;
+
+/** Whom the user has blocked. The server says so in its answers, and leaves it to clients in what they are told live. */
+final class Blocks {
+  private final Tasks tasks;
+  private final Runnable changed;
+  private final Set<String> users = new HashSet<>();
+  /** Asked for since the session began. */
+  private boolean known;
+
+  Blocks(Tasks tasks, Runnable changed) {
+    this.tasks = tasks;
+    this.changed = changed;
+  }
+
+  /** Over a new connection: they may have changed meanwhile. */
+  void ready() {
+    tasks.once(
+        "blocked",
+        new Tasks.Task("user:blocked") {
+          @Override
+          JSONObject payload() {
+            return new JSONObject();
+          }
+
+          @Override
+          void answered(JSONObject data) {
+            List<String> now = new ArrayList<>();
+            for (User user : Wire.list(data, "users", Wire::user)) now.add(user.id);
+            boolean same = known && users.size() == now.size() && users.containsAll(now);
+            known = true;
+            users.clear();
+            users.addAll(now);
+            if (!same) changed.run();
+          }
+        });
+  }
+
+  void clear() {
+    users.clear();
+    known = false;
+  }
+
+  boolean has(String user) {
+    return users.contains(user);
+  }
+
+  /** False if that is nothing new. */
+  boolean set(String user, boolean blocked) {
+    boolean news = blocked ? users.add(user) : users.remove(user);
+    if (news) changed.run();
+    return news;
+  }
+
+  /** As it is to be shown now, however long ago it was read. */
+  Message shown(Message message) {
+    return known ? message.hidden(has(message.user.id)) : message;
+  }
+
+  List<Message> shown(List<Message> messages) {
+    List<Message> shown = new ArrayList<>(messages.size());
+    for (Message message : messages) shown.add(shown(message));
+    return shown;
+  }
+
+  RoomSummary shown(RoomSummary room) {
+    if (room.last == null || room.last.hidden == has(room.last.user.id)) return room;
+    RoomSummary.Draft draft = new RoomSummary.Draft(room);
+    draft.last = room.last.hidden(has(room.last.user.id));
+    return draft.done();
+  }
+}

@@ -1,0 +1,47 @@
+package io.github.phpsessionchat;
+
+/** A file of a {@link Message}. */
+public final class ChatFile {
+  /** What is known of a picture before it is there. */
+  public static final class Image {
+    /** In pixels, as it is shown. */
+    public final int width;
+    /** In pixels, as it is shown. */
+    public final int height;
+    /** A BlurHash: a few characters that a library of that name makes a blurred picture of. */
+    public final String blur;
+
+    Image(int width, int height, String blur) {
+      this.width = width;
+      this.height = height;
+      this.blur = blur;
+    }
+  }
+
+  /** The server's id of it. */
+  public final String id;
+  /** Its name, without a path. Others have chosen it. */
+  public final String name;
+  /** What its bytes say that it is, such as {@code image/png}. */
+  public final String type;
+  /** How many bytes it has. */
+  public final long size;
+  /** What is told to who does not see it; null: nothing. */
+  public final String alt;
+  /** Null: no picture that has a preview. */
+  public final Image image;
+
+  ChatFile(String id, String name, String type, long size, String alt, Image image) {
+    this.id = id;
+    this.name = name;
+    this.type = type;
+    this.size = size;
+    this.alt = alt;
+    this.image = image;
+  }
+
+  @Override
+  public String toString() {
+    return "file " + id;
+  }
+}

@@ -1,0 +1,24 @@
+package io.github.phpsessionchat;
+
+/** That one is in a room no more. */
+public final class Removal {
+  /** Why. */
+  public final RemovalReason reason;
+  /** Whether it is a public room, which one may join again. */
+  public final boolean readable;
+  /** What was said to a ban; else null. */
+  public final String text;
+  /** When a ban ends, in milliseconds since 1970 by the server's clock; 0: it does not, or it is no ban. */
+  public final long until;
+
+  Removal(RemovalReason reason, boolean readable, String text, long until) {
+    this.reason = reason;
+    this.readable = readable;
+    this.text = text;
+    this.until = until;
+  }
+
+  Removal(RemovalReason reason, boolean readable) {
+    this(reason, readable, null, 0);
+  }
+}

@@ -1,0 +1,75 @@
+package io.github.phpsessionchat;
+
+/** A message that a user has reported to the moderators. */
+public final class Report {
+  /** What is wrong with it. */
+  public enum Reason {
+    /** Advertising, or the same again and again. */
+    SPAM,
+    /** Against somebody. */
+    ABUSE,
+    /** All else. */
+    OTHER
+  }
+
+  /** What was done about it. */
+  public enum Done {
+    /** The message was deleted. */
+    DELETED,
+    /** Its author was muted in the room. */
+    MUTED,
+    /** Its author was banned from the room. */
+    BANNED,
+    /** Nothing was to be done. */
+    NOTHING
+  }
+
+  /** That it is closed. */
+  public static final class Closed {
+    /** By whom. */
+    public final User by;
+    /** What was done. */
+    public final Done done;
+    /** When, in milliseconds since 1970 by the server's clock. */
+    public final long at;
+
+    Closed(User by, Done done, long at) {
+      this.by = by;
+      this.done = done;
+      this.at = at;
+    }
+  }
+
+  /** The server's id of it. */
+  public final String id;
+  /** The id of the room. */
+  public final String room;
+  /** The message as it was when it was reported; once the report is closed, as it is. */
+  public final Message message;
+  /** Who has reported it. */
+  public final User by;
+  /** What is wrong. */
+  public final Reason reason;
+  /** What was said to it; null: nothing. */
+  public final String text;
+  /** When it was reported, in milliseconds since 1970 by the server's clock. */
+  public final long at;
+  /** Null while it is open. */
+  public final Closed closed;
+
+  Report(String id, String room, Message message, User by, Reason reason, String text, long at, Closed closed) {
+    this.id = id;
+    this.room = room;
+    this.message = message;
+    this.by = by;
+    this.reason = reason;
+    this.text = text;
+    this.at = at;
+    this.closed = closed;
+  }
+
+  @Override
+  public String toString() {
+    return "report " + id;
+  }
+}

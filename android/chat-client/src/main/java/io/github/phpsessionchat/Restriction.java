@@ -1,0 +1,31 @@
+package io.github.phpsessionchat;
+
+/** That a user may do less in a room than others. */
+public final class Restriction {
+  /** What the user may not. */
+  public enum Kind {
+    /** To write. */
+    MUTED,
+    /** To join the room, to read and to find it. */
+    BANNED
+  }
+
+  /** Whom it concerns. */
+  public final User user;
+  /** What the user may not; null: something that this version does not know. */
+  public final Kind kind;
+  /** When it ends, in milliseconds since 1970 by the server's clock; 0: it does not. */
+  public final long until;
+  /** Why; null: nobody has said why. */
+  public final String reason;
+  /** Who has ordered it. */
+  public final User by;
+
+  Restriction(User user, Kind kind, long until, String reason, User by) {
+    this.user = user;
+    this.kind = kind;
+    this.until = until;
+    this.reason = reason;
+    this.by = by;
+  }
+}

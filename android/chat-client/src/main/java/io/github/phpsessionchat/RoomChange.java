@@ -1,0 +1,47 @@
+package io.github.phpsessionchat;
+
+import java.util.Objects;
+
+/** What is to be different in a room; what is not named stays. */
+public final class RoomChange {
+  String name;
+  String topic;
+  RoomSummary.Write write;
+  Integer slow;
+
+  /**
+   * @param name 1 to 80 characters
+   * @return this change
+   */
+  public RoomChange name(String name) {
+    this.name = Objects.requireNonNull(name, "name");
+    return this;
+  }
+
+  /**
+   * @param topic up to 250 characters; empty: none
+   * @return this change
+   */
+  public RoomChange topic(String topic) {
+    this.topic = Objects.requireNonNull(topic, "topic");
+    return this;
+  }
+
+  /**
+   * @param write who may write
+   * @return this change
+   */
+  public RoomChange write(RoomSummary.Write write) {
+    this.write = Objects.requireNonNull(write, "write");
+    return this;
+  }
+
+  /**
+   * @param seconds between two messages of one user, but for moderators: up to 3,600; 0: none
+   * @return this change
+   */
+  public RoomChange slow(int seconds) {
+    slow = seconds;
+    return this;
+  }
+}
