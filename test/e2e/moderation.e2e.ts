@@ -36,6 +36,7 @@ test('a member is muted by the keyboard, reads why, and writes again when the mo
   await alice.shot('moderation-1-mute');
   await alice.page.keyboard.press('Enter');
   await expect(mute).toHaveCount(0);
+  await expect(person(alice, 'Bob')).toBeFocused();
   await expect(closed(bob)).toHaveText(/^You can write again tomorrow, .* “Please no advertising here”$/);
   await expect(bob.field).toHaveCount(0);
   expect(await wrongIn(bob.page, '.composer')).toEqual([]);
@@ -73,7 +74,7 @@ test('the owner keeps a room for moderators, or slows it down; what is typed sta
   bob,
   site,
 }) => {
-  await privateRoom(site, 'alice', 'slow', ['2']);
+  const room = await privateRoom(site, 'alice', 'slow', ['2']);
   await alice.open('slow');
   await bob.open('slow');
   const settings = async () => {
@@ -104,6 +105,11 @@ test('the owner keeps a room for moderators, or slows it down; what is typed sta
   });
   await bob.field.press('Enter');
   await expect(bob.message('the next')).toHaveAttribute('aria-posinset', '2');
+  await asUser(site, 'alice', (ask) => ask('room:update', { room, slow: 3600 }));
+  await expect(bob.page.getByText(/^Slow mode: you can write again in 3\d{3} s$/)).toBeVisible();
+  // Whoever loads the page again waits no less.
+  await bob.page.reload();
+  await expect(bob.page.getByText(/^Slow mode: you can write again in 3\d{3} s$/)).toBeVisible();
   for (const text of ['quick', 'quicker']) await alice.write(text);
   await expect(alice.message('quicker')).toHaveAttribute('aria-posinset', '4');
 });
@@ -124,6 +130,7 @@ test('a message is reported, and the report is found and closed by who moderates
   await bob.page.keyboard.press('Enter');
   await item(bob, 'Report message').click();
   const report = dialog(bob, 'Report this message');
+  await expect(report.getByLabel('Advertising or fraud')).toBeFocused();
   await report.getByLabel('Insult or threat').check();
   await report.getByLabel('Note for the moderators').fill('Again.');
   expect(await wrongIn(bob.page, '.dialog')).toEqual([]);
@@ -159,6 +166,16 @@ test('who is blocked is one line in the timeline, which shows what was said, unt
     expect(await wrongIn(bob.page, '.dialog')).toEqual([]);
     await ask2.getByRole('button', { name: 'Block Carol' }).click();
     await expect(bob.timeline.getByText('1 message of a person you blocked.')).toBeVisible();
+    await expect(person(bob, 'Carol')).toBeFocused();
+    // From the menu of a message, which is gone then.
+    await person(bob, 'Carol').click();
+    await item(bob, 'Unblock Carol').click();
+    await bob.message('one').focus();
+    await bob.page.keyboard.press('Enter');
+    await item(bob, 'Block Carol').click();
+    await ask2.getByRole('button', { name: 'Block Carol' }).click();
+    await expect(ask2).toHaveCount(0);
+    await expect(bob.field).toBeFocused();
     await say('two');
     await expect(bob.timeline.getByText('2 messages of a person you blocked.')).toBeVisible();
     // Nor is it read out.
@@ -169,6 +186,7 @@ test('who is blocked is one line in the timeline, which shows what was said, unt
     await bob.shot('moderation-6-blocked');
     await bob.timeline.getByRole('button', { name: 'Show' }).click();
     await expect(bob.message('two')).toBeVisible();
+    await expect(bob.message('one')).toBeFocused();
     await bob.page.reload();
     await expect(bob.timeline.getByText('2 messages of a person you blocked.')).toBeVisible();
     await person(bob, 'Carol').click();

@@ -132,7 +132,7 @@ export class AppView {
     const card = cardOf(chat, strings, this.#loginUrl);
     this.#carded = card !== undefined;
     if (card !== undefined) return this.#draw(<CardView {...card} />);
-    const focus = holdFocus(this.#root, () => this.#heir());
+    const focus = holdFocus(this.#root, () => this.#heirs());
     this.#timeline.hold();
     const pill = this.#pill();
     this.#draw(this.#panes());
@@ -398,16 +398,15 @@ export class AppView {
   }
 
   /** Who gets the focus when what had it is gone. */
-  #heir(): HTMLElement | undefined {
+  #heirs(): (Element | null | undefined)[] {
     const { chat, touch } = this.#context;
     const places = [
       ...(touch() ? [] : ['textarea']),
       chat.roomless ? '.timeline h3' : '.main h2',
       '.room[tabindex="0"]',
       '.rooms .bar button',
-    ].map((place) => this.#root.querySelector<HTMLElement>(place));
-    const [heir] = [this.#opener, ...places].filter((place) => place?.checkVisibility());
-    return heir instanceof HTMLElement ? heir : undefined;
+    ];
+    return [this.#opener, ...places.map((place) => this.#root.querySelector(place))];
   }
 
   /** Where there is one pane; what lay above the room goes with it. */

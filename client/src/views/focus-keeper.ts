@@ -2,9 +2,12 @@ const ITEMS = '.msg, .room, .person';
 
 /**
  * Remembers where the focus is. To be called back when all has changed: a removed element passes the focus on to
- * itself, where it was only drawn anew, else to its neighbour, else to `heir`; never to the page.
+ * itself, where it was only drawn anew, else to its neighbour, else to the first heir that takes it; never to the page.
  */
-export function holdFocus(root: ShadowRoot, heir: () => HTMLElement | null | undefined): () => void {
+export function holdFocus(
+  root: ShadowRoot,
+  heirs: () => readonly (Element | null | undefined)[],
+): () => void {
   const focused = root.activeElement;
   if (!(focused instanceof HTMLElement)) return () => {};
   const item = focused.closest<HTMLElement>(ITEMS);
@@ -13,13 +16,14 @@ export function holdFocus(root: ShadowRoot, heir: () => HTMLElement | null | und
   const at = item === null ? -1 : items.indexOf(item);
   return () => {
     if (root.activeElement !== null) return;
-    if (focused.isConnected) return focused.focus({ preventScroll: true });
     const { key } = item?.dataset ?? {};
-    const again =
-      key === undefined ? null : list?.querySelector<HTMLElement>(`[data-key="${CSS.escape(key)}"]`);
+    const again = key === undefined ? null : list?.querySelector(`[data-key="${CSS.escape(key)}"]`);
     const neighbour = [...items.slice(at), ...items.slice(0, Math.max(0, at)).reverse()].find(
       (element) => element.isConnected,
     );
-    (again ?? neighbour ?? heir())?.focus({ preventScroll: true });
+    // What is gone, hidden or no longer a control takes no focus.
+    for (const place of [focused, again, neighbour, ...heirs()]) {
+      if (root.activeElement === null) (place as HTMLElement | null)?.focus({ preventScroll: true });
+    }
   };
 }

@@ -67,9 +67,9 @@ export class Blocking implements Follower {
         <button
           type="button"
           class="link"
-          onClick={() => {
+          onClick={({ currentTarget }) => {
             for (const one of run) this.#hide(one, false);
-            this.#context.changed();
+            this.#context.draw(currentTarget.closest('article'));
           }}
         >
           {strings.text('common.show')}
