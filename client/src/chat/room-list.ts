@@ -77,7 +77,7 @@ export class RoomList {
       if (!room.summary.member && room.timeline.head === undefined) this.byId.delete(id);
     }
     const missing = new Set(this.byId.keys());
-    this.#list(rooms, this.#now, missing);
+    this.#list(rooms, this.now, missing);
     this.#next = more ? undefined : null;
     this.whole = !more;
     // What was read here and not told to the server yet is in both sums.
@@ -129,7 +129,7 @@ export class RoomList {
   async place(): Promise<void> {
     await this.#tasks.once('place', async (current) => {
       // What is said while the answer is on its way stands above: it is not in the answer.
-      const from = this.#now;
+      const from = this.now;
       const { rooms } = await this.#connection.request('room:list', { limit: PAGE });
       if (!current()) return;
       this.#list(rooms, from);
@@ -150,7 +150,7 @@ export class RoomList {
     const known = this.byId.get(summary.id);
     const room = known ?? new Room(summary);
     known?.update(summary);
-    room.at = at ?? (known === undefined ? this.#now : room.at);
+    room.at = at ?? (known === undefined ? this.now : room.at);
     this.byId.set(room.id, room);
     return room;
   }
@@ -209,8 +209,8 @@ export class RoomList {
     return above;
   }
 
-  /** Where a room stands that is made now. */
-  get #now(): number {
+  /** By the server's clock. Where a room stands that is made now. */
+  get now(): number {
     return Date.now() + this.#ahead;
   }
 
@@ -219,7 +219,7 @@ export class RoomList {
     if (more) {
       await this.#tasks.once('list own', async (current) => {
         let cursor: string | undefined;
-        let above = this.#now;
+        let above = this.now;
         do {
           const answer = await this.#connection.request('room:list', {
             limit: PAGE,

@@ -19,7 +19,7 @@ interface Props {
   close(): void;
 }
 
-const FIELDS = 'input:not([type=radio]), textarea, .acts button';
+const FIELDS = 'input, textarea, .acts button';
 
 /** A dialog within the element: what is below it is inert. */
 export class Dialog extends Component<Props> {

@@ -1,4 +1,3 @@
-import type { Message } from '../../../../server/events.ts';
 import type { Follower } from '../../chat/chat-listener.ts';
 import type { Room } from '../../store/room.ts';
 import type { Strings } from '../../strings/strings.ts';
@@ -17,19 +16,13 @@ export class Barring implements Follower {
   readonly #typing: OthersTyping;
   /** By rooms: what the server said last, and when that ends by the clock here. */
   readonly #mutes = new Map<string, { forMs: number; ends: number }>();
-  /** One's own last message of each room: its number, and when it came. */
+  /** One's own last message of each room: its number, and when it was sent by the clock that is never set. */
   readonly #written = new Map<string, { seq: number; at: number }>();
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(context: Context, typing: OthersTyping) {
     this.#context = context;
     this.#typing = typing;
-  }
-
-  message({ room, seq, user }: Message): void {
-    const { me } = this.#context.chat;
-    if (user.id !== me?.id || seq <= (this.#written.get(room)?.seq ?? 0)) return;
-    this.#written.set(room, { seq, at: performance.now() });
   }
 
   silent(room?: string): void {
@@ -51,13 +44,24 @@ export class Barring implements Follower {
       return { line: closed('clock', `${words} ${reason}`) };
     }
     if (!may.includes('send')) return { line: closed('lock', strings.text('composer.readOnly')) };
-    const last = this.#written.get(room.id);
     const free = { status: this.#typing.draw(room, strings) };
-    if (slow === undefined || last === undefined || may.includes('moderate')) return free;
-    const left = last.at + slow * 1000 - performance.now();
+    if (slow === undefined || may.includes('moderate')) return free;
+    const left = this.#lastWritten(room) + slow * 1000 - performance.now();
     if (left <= 0) return free;
     this.#drawIn(left % 1000 || 1000);
     return { wait: true, status: strings.text('composer.slow', { s: Math.ceil(left / 1000) }) };
+  }
+
+  /** By this page, before it was loaded, or on another device. */
+  #lastWritten({ id, timeline }: Room): number {
+    const { me, list } = this.#context.chat;
+    const known = this.#written.get(id);
+    const last = timeline.list().findLast(({ user }) => user.id === me?.id);
+    if (last === undefined || last.seq <= (known?.seq ?? 0)) return known?.at ?? -Infinity;
+    const age = Math.max(0, list.now - last.sentAt);
+    const at = performance.now() - age;
+    this.#written.set(id, { seq: last.seq, at });
+    return at;
   }
 
   #mutedUntil({ id, summary: { mutedForMs } }: Room): number | undefined {
