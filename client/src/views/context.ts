@@ -76,6 +76,8 @@ export interface Tray {
 export interface Blocking {
   has(user: string): boolean;
   set(user: User, blocked: boolean): Promise<void>;
+  /** What stands in place of what somebody said last, if that is hidden. */
+  instead(user: User | undefined): string | undefined;
   /** What stands in place of a hidden message. */
   line(entry: Entry): ComponentChildren;
 }

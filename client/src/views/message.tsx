@@ -225,9 +225,10 @@ export class Message extends Component<Props> {
     const { strings } = context;
     const [before, after] = strings.text('composer.replyTo').split('{name}');
     const line =
-      quoted?.deletedAt === undefined
+      context.blocking()?.instead(quoted?.user) ??
+      (quoted?.deletedAt === undefined
         ? wordsOf(quoted?.text ?? '', quoted?.files)
-        : strings.text('msg.deleted');
+        : strings.text('msg.deleted'));
     return (
       <button type="button" class="quote" tabIndex={-1} onClick={() => actions.jump(seq)}>
         <b>

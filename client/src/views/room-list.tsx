@@ -141,6 +141,7 @@ export class RoomList extends Component<Props> {
                   unread={chat.unreadIn(room)}
                   fresh={room.fresh}
                   current={room === chat.current}
+                  instead={context.blocking()?.instead(room.summary.last?.user)}
                 />
               ))}
             </ul>

@@ -20,6 +20,8 @@ interface Props {
   readonly current: boolean;
   /** It is not what is looked for. */
   readonly hidden: boolean;
+  /** What stands in place of what somebody said last whom the reader has blocked. */
+  readonly instead: string | undefined;
 }
 
 /** One of one's rooms, in two lines: its name and when something was said last, and what. */
@@ -27,9 +29,10 @@ export class RoomRow extends Component<Props> {
   #day = 0;
 
   override shouldComponentUpdate(next: Props): boolean {
-    const { summary, texts, unread, fresh, current, hidden } = this.props;
+    const { summary, texts, unread, fresh, current, hidden, instead } = this.props;
     return (
       hidden !== next.hidden ||
+      instead !== next.instead ||
       summary !== next.summary ||
       unread !== next.unread ||
       fresh !== next.fresh ||
@@ -116,9 +119,10 @@ export class RoomRow extends Component<Props> {
 
   /** "Bob: …"; of the other one of a direct room the words alone. */
   #last() {
-    const { context, summary } = this.props;
+    const { context, summary, instead } = this.props;
     const { chat, strings } = context;
     const { last } = summary;
+    if (instead) return instead;
     if (last === undefined) return strings.text('rooms.lastNone');
     const text =
       last.deletedAt === undefined

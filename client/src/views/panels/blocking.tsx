@@ -56,6 +56,10 @@ export class Blocking implements Follower {
     this.#hide(message, true);
   }
 
+  instead(user: User | undefined): string | undefined {
+    return user && this.has(user.id) ? this.#context.strings.count('block.hidden', 1) : undefined;
+  }
+
   /** In place of the first of several hidden messages in a row. */
   line({ message }: Entry) {
     const { strings } = this.#context;

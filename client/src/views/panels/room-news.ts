@@ -32,7 +32,7 @@ export class RoomNews implements Follower {
   }
 
   reacted(room: Room, reacted: MessageReacted): void {
-    if (room === this.#context.chat.current) this.#speaker.reacted(room, reacted);
+    if (room === this.#context.chat.current) this.#speaker.reacted(room, reacted, this.#context.blocking());
   }
 
   added(room: Room): void {

@@ -196,6 +196,7 @@ export class SearchPanel extends Component<Props> {
     const { strings, chat } = context;
     const room = chat.rooms.get(message.room);
     const { before, found, after } = snippet(message.text, query);
+    const instead = context.blocking()?.instead(message.user);
     const choose = () => {
       this.#chosen = true;
       jump(message);
@@ -211,11 +212,7 @@ export class SearchPanel extends Component<Props> {
             {listTime(message.sentAt, strings)}
           </time>
         </small>
-        <p>
-          {before}
-          <mark>{found}</mark>
-          {after}
-        </p>
+        <p>{instead ?? [before, <mark key="found">{found}</mark>, after]}</p>
       </button>
     );
   }

@@ -75,13 +75,13 @@ export class Speaker {
     this.say(this.#strings.text('say.room', { room }));
   }
 
-  /** Somebody else's reaction to one's own message. */
-  reacted(room: Room, { seq, changes }: MessageReacted): void {
+  /** Somebody else's reaction to one's own message, unless nothing is to be heard of that person. */
+  reacted(room: Room, { seq, changes }: MessageReacted, ignored?: { has(user: string): boolean }): void {
     const me = this.#chat.me?.id;
     const now = Date.now();
     if (room.timeline.get(seq)?.user.id !== me || now - this.#reacted < REACTED_MS) return;
     for (const { emoji, added = [] } of changes) {
-      const user = added.find((id) => id !== me);
+      const user = added.find((id) => id !== me && ignored?.has(id) !== true);
       if (user === undefined) continue;
       this.#reacted = now;
       const name = room.present.find(({ id }) => id === user)?.name ?? user;
