@@ -157,6 +157,28 @@ test('sending waits for nothing: the message stands there with its progress, and
     .getByRole('link', { name: /^notes ?\.txt/ })
     .click();
   expect((await download).suggestedFilename()).toBe('notes.txt');
+
+  // Of two files of a message one fails: whoever discards it waits for the other one no longer.
+  const failing = Promise.withResolvers<void>();
+  await alice.page.unroute('**/files?**');
+  await alice.page.route('**/files?**name=never**', () => {});
+  await alice.page.route('**/files?**name=bad**', async (route) => {
+    await failing.promise;
+    await route.abort();
+  });
+  const text = (name: string) => ({ name, mimeType: 'text/plain', buffer: Buffer.from('words') });
+  await attach(alice, [text('never.txt'), text('bad.txt')]);
+  await alice.page.getByRole('button', { name: 'Send', exact: true }).click();
+  const locks = () =>
+    alice.page.evaluate(async () => {
+      const { held = [] } = await navigator.locks.query();
+      return held.filter(({ name }) => name?.startsWith('php-chat/upload/')).length;
+    });
+  await expect.poll(locks).toBe(2);
+  failing.resolve();
+  await alice.messages.last().getByRole('button', { name: 'Discard' }).click();
+  await expect(alice.messages).toHaveCount(2);
+  await expect.poll(locks).toBe(0);
 });
 
 test('what is not taken stands in the tray with the reason; a failure can be tried again; a reload keeps what is up', async ({
@@ -208,6 +230,91 @@ test('what is not taken stands in the tray with the reason; a failure can be tri
   await expect(alice.messages.last().getByRole('link')).toHaveCount(1);
   await expect(alice.messages.last().getByRole('button', { name: 'up.png' })).toBeVisible();
   await expect(tray(alice).getByRole('group')).toHaveCount(1);
+});
+
+/** What the browser does with files that are dragged over that part: false where it leaves them to the page. */
+const drag = (person: Person, part: string, type: 'dragover' | 'drop') =>
+  person.page.locator(`php-chat ${part}`).evaluate((element, type) => {
+    const data = new DataTransfer();
+    data.items.add(new File(['words'], 'notes.txt', { type: 'text/plain' }));
+    const how = { bubbles: true, composed: true, cancelable: true, dataTransfer: data };
+    return element.dispatchEvent(new DragEvent(type, how));
+  }, type);
+
+test('where no files may be sent, one that is dropped is refused in words and does not replace the page', async ({
+  bob,
+  site,
+}) => {
+  const room = await privateRoom(site, 'alice', 'no files', ['2']);
+  await asUser(site, 'alice', (ask) => ask('room:update', { room, write: 'moderators' }));
+  await bob.open('no files');
+  await bob.page.getByText('Only moderators write here.').waitFor();
+  expect(await drag(bob, '.timeline', 'dragover')).toBe(false);
+  await expect(bob.page.getByText('Drop to send to')).toHaveCount(0);
+  expect(await drag(bob, '.timeline', 'drop')).toBe(false);
+  await expect(bob.page.locator('.toast')).toContainText('Files cannot be sent.');
+  expect(await drag(bob, '.rooms', 'drop')).toBe(false);
+  await expect(tray(bob)).toHaveCount(0);
+});
+
+test('without a connection uploads and pictures wait, and are tried again by themselves', async ({
+  alice,
+  bob,
+  site,
+}) => {
+  await privateRoom(site, 'alice', 'offline files', ['2']);
+  await alice.open('offline files');
+  await bob.open('offline files');
+  const text = (name: string) => ({ name, mimeType: 'text/plain', buffer: Buffer.from(name) });
+  await alice.page.context().setOffline(true);
+  await expect(alice.banner).toContainText('You are offline');
+  await attach(alice, [text('sent.txt')]);
+  await alice.page.getByRole('button', { name: 'Send', exact: true }).click();
+  await attach(alice, [text('kept.txt')]);
+  await expect(tray(alice).getByRole('progressbar')).toBeVisible();
+  await expect(alice.messages.last()).toContainText('Waiting for connection');
+  await alice.page.context().setOffline(false);
+  await expect(bob.messages.last().getByRole('link', { name: /^sent ?\.txt/ })).toBeVisible();
+  await expect(tray(alice).getByRole('progressbar')).toHaveCount(0);
+  await expect(tray(alice).getByRole('group')).toHaveText(/^kept\.txt ?8 bytes ?$/);
+  await alice.page.getByRole('button', { name: 'Send', exact: true }).click();
+  await expect(bob.messages).toHaveCount(2);
+
+  // A picture that could not be loaded on the way is not gone.
+  let broken = true;
+  await bob.page.route('**/files/**', (route) => (broken ? route.abort() : route.continue()));
+  await attach(alice, [{ name: 'noon.png', mimeType: 'image/png', buffer: await picture('#7aa') }]);
+  await expect(tray(alice).getByRole('progressbar')).toHaveCount(0);
+  await bob.open('lobby');
+  await alice.page.getByRole('button', { name: 'Send', exact: true }).click();
+  await expect(alice.messages.last()).toHaveAttribute('aria-posinset', '3');
+  await bob.open('offline files');
+  await expect(bob.messages.last()).toContainText('This file is no longer there.');
+  broken = false;
+  await site.restart('SIGTERM');
+  await expect(bob.messages.last().locator('img')).toHaveJSProperty('complete', true);
+  await expect(bob.messages.last().locator('canvas')).toHaveCount(0);
+  await expect(bob.messages.last()).not.toContainText('no longer there');
+});
+
+test('an upload that a server leaves hanging fails after a minute', async ({ alice, site }) => {
+  await privateRoom(site, 'alice', 'hanging', []);
+  // A minute is a second here.
+  await alice.page.addInitScript(() => {
+    const { setTimeout: later } = window;
+    window.setTimeout = ((task: TimerHandler, ms?: number) =>
+      later(task, ms === 60_000 ? 1000 : ms)) as typeof setTimeout;
+  });
+  await alice.page.reload();
+  await alice.open('hanging');
+  let asked = 0;
+  await alice.page.route('**/files?**', (route) => (asked++ === 0 ? undefined : route.continue()));
+  await attach(alice, [{ name: 'slow.txt', mimeType: 'text/plain', buffer: Buffer.from('words') }]);
+  await expect(tray(alice)).toContainText('Not uploaded.');
+  await tray(alice).getByRole('button', { name: 'Retry' }).click();
+  await expect(tray(alice).getByRole('progressbar')).toHaveCount(0);
+  await expect(tray(alice)).not.toContainText('Not uploaded.');
+  expect(asked).toBe(2);
 });
 
 test('pasted, and dropped over the room: four pictures are seen of six, in a narrow element from right to left', async ({

@@ -4,6 +4,8 @@ import { smaller } from './smaller-picture.ts';
 
 /** So many at once: each line is shared by all. */
 const AT_ONCE = 2;
+/** A server that neither takes more nor answers for so long does so no more. */
+const HANGS_MS = 60_000;
 
 /** Why a file is not there: it would be refused, was refused, or did not arrive. */
 export type UploadProblem = 'tooLarge' | 'type' | 'failed' | 'limit';
@@ -30,21 +32,26 @@ const FINAL: Partial<Record<number, UploadProblem>> = { 413: 'tooLarge', 415: 't
 /** Uploads files, a few at a time, and tells what becomes of them. */
 export class Uploads {
   readonly #server: string;
+  readonly #isConnected: () => boolean;
   readonly #all = new Map<string, Upload>();
   readonly #running = new Map<string, AbortController>();
   readonly #waiting: Upload[] = [];
   readonly #listeners = new Set<(upload: Upload) => void>();
 
-  /** @param server - its address, with a slash at the end */
-  constructor(server: string) {
+  /**
+   * @param server - its address, with a slash at the end
+   * @param isConnected - without a connection nothing is tried: what has begun waits for the next one
+   */
+  constructor(server: string, isConnected: () => boolean) {
     this.#server = server;
+    this.#isConnected = isConnected;
   }
 
   get(key: string): Upload | undefined {
     return this.#all.get(key);
   }
 
-  /** Is called with each that goes on, ends or fails, until the returned function is called. */
+  /** Is called with each that goes on, ends, fails or is cancelled, until the returned function is called. */
   follow(listener: (upload: Upload) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
@@ -84,10 +91,18 @@ export class Uploads {
   }
 
   cancel(key: string): void {
+    const cancelled = this.#all.get(key);
+    if (cancelled === undefined) return;
     this.#all.delete(key);
     const at = this.#waiting.findIndex((upload) => upload.key === key);
     if (at >= 0) this.#waiting.splice(at, 1);
     this.#running.get(key)?.abort();
+    this.#tell(cancelled);
+  }
+
+  /** There is a connection again. */
+  resume(): void {
+    this.#next();
   }
 
   /** The session is over. */
@@ -101,7 +116,8 @@ export class Uploads {
   }
 
   #next(): void {
-    const upload = this.#running.size < AT_ONCE ? this.#waiting.shift() : undefined;
+    const free = this.#running.size < AT_ONCE && this.#isConnected();
+    const upload = free ? this.#waiting.shift() : undefined;
     if (upload === undefined) return;
     const abort = new AbortController();
     this.#running.set(upload.key, abort);
@@ -120,7 +136,10 @@ export class Uploads {
     if (signal.aborted) return;
     const { status, file } = await this.#send(upload, sent, signal);
     if (file !== undefined) upload.stored = file;
-    else upload.problem = FINAL[status] ?? 'failed';
+    else if (status === 0 && !signal.aborted && !this.#isConnected()) {
+      upload.progress = 0;
+      this.#waiting.unshift(upload);
+    } else upload.problem = FINAL[status] ?? 'failed';
   }
 
   /** Only `XMLHttpRequest` says how much has been sent. */
@@ -137,16 +156,24 @@ export class Uploads {
       request.responseType = 'json';
       // The server looks at the bytes alone.
       request.setRequestHeader('Content-Type', 'application/octet-stream');
+      let timer: ReturnType<typeof setTimeout>;
+      const goesOn = () => {
+        clearTimeout(timer);
+        timer = setTimeout(() => request.abort(), HANGS_MS);
+      };
       request.upload.onprogress = ({ loaded, total }) => {
+        goesOn();
         upload.progress = total > 0 ? loaded / total : 0;
         this.#tell(upload);
       };
       request.onloadend = () => {
+        clearTimeout(timer);
         const { status } = request;
         const { file } = (request.response ?? {}) as { file?: MessageFile };
         resolve(status === 201 && file !== undefined ? { status, file } : { status });
       };
       signal.addEventListener('abort', () => request.abort());
+      goesOn();
       request.send(bytes);
     });
   }

@@ -54,6 +54,8 @@ export function equip(
   chat.followers.add(barring);
   const suggest = new Suggest(context, root, signal);
   chat.followers.add(suggest);
+  const files = new FileViews(context, root, signal);
+  chat.followers.add(files);
   void hintAtScripts();
   // Files, reactions and mentions of what stands there already were not drawn: that code has just come.
   for (const element of root.querySelectorAll('.msg')) messages.find(element)?.forceUpdate();
@@ -65,7 +67,7 @@ export function equip(
     suggest,
     search: new SearchPane(context, messages.jump, speaker),
     notifications,
-    files: new FileViews(context, root, signal),
+    files,
     barring,
     blocking,
   };

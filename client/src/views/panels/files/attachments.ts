@@ -29,7 +29,8 @@ export class Attachments {
 
   constructor(context: Context, root: ShadowRoot, signal: AbortSignal) {
     this.#context = context;
-    this.uploads = new Uploads(context.chat.server);
+    const { server, connection } = context.chat;
+    this.uploads = new Uploads(server, () => connection.state.kind === 'ready');
     this.uploads.follow((upload) => this.#changed(upload));
     const over = (event: DragEvent) => this.#over(event);
     for (const type of ['dragenter', 'dragover', 'dragleave', 'drop'] as const)
@@ -96,16 +97,39 @@ export class Attachments {
     return lost === true ? this.#context.strings.text('file.failed') : undefined;
   }
 
+  /** Over a new connection, what did not arrive over the one before is tried again. */
+  ready(): void {
+    this.uploads.resume();
+    for (const { upload } of [...this.#trays.values()].flat())
+      if (upload.problem === 'failed') this.uploads.retry(upload);
+    const { outbox } = this.#context.chat;
+    for (const item of outbox?.list() ?? []) {
+      const missing = (item.files ?? []).filter(({ id }) => id === undefined);
+      const uploads = missing.map(({ key }) => this.uploads.get(key));
+      const all = uploads.filter((upload) => upload?.problem === 'failed' && upload.source !== undefined);
+      // What cannot go as a whole is left to whoever has written it.
+      if (item.failed !== 'upload' || all.length < missing.length) continue;
+      for (const upload of all) if (upload !== undefined) this.#again(upload);
+      outbox?.retry(item);
+    }
+  }
+
   /** A message that waits for files of which nothing is known here: another tab uploads them, or nobody any more. */
   look(pending: Pending): void {
     if (pending.failed !== undefined) return;
     for (const file of pending.files ?? []) {
       if (file.id !== undefined) continue;
       const upload = this.uploads.get(file.key);
-      if (upload?.problem !== undefined && upload.source !== undefined) this.uploads.retry(upload);
+      if (upload?.problem !== undefined && upload.source !== undefined) this.#again(upload);
       else if (upload?.stored !== undefined) this.#changed(upload);
       else if (upload === undefined) void this.#lost(pending.clientId, file.key);
     }
+  }
+
+  /** A message is no longer on its way: it was stored, or discarded with what was still to come. */
+  release({ files = [] }: Pending): void {
+    const waiting = this.#context.chat.outbox?.list().flatMap((item) => item.files ?? []);
+    for (const { key } of files) if (!waiting?.some((file) => file.key === key)) this.uploads.cancel(key);
   }
 
   async #lost(clientId: string, key: string): Promise<void> {
@@ -190,6 +214,12 @@ export class Attachments {
     });
   }
 
+  /** A file of a message once more. */
+  #again(upload: Upload): void {
+    this.uploads.retry(upload);
+    this.#hold(upload);
+  }
+
   /** Other tabs see by it that this one is still at it. */
   #hold({ key }: Upload): void {
     void navigator.locks?.request(
@@ -197,7 +227,10 @@ export class Attachments {
       () =>
         new Promise<void>((resolve) => {
           const stop = this.uploads.follow((upload) => {
-            if (upload.key !== key || (upload.stored === undefined && upload.problem === undefined)) return;
+            if (upload.key !== key) return;
+            const goesOn = upload.stored === undefined && upload.problem === undefined;
+            // A cancelled one is known no more.
+            if (goesOn && this.uploads.get(key) !== undefined) return;
             stop();
             resolve();
           });
@@ -225,13 +258,15 @@ export class Attachments {
     const { current } = this.#context.chat;
     const isHere = event.target instanceof Element && event.target.closest('.main') !== null;
     const isFile = event.dataTransfer?.types.includes('Files') === true;
-    if (!isFile || current === undefined || !this.may(current)) return;
+    if (!isFile || current === undefined) return;
     // The field takes what is let go above it by itself.
     if (event.type === 'drop' && isHere && !event.defaultPrevented)
       this.attach(current, event.dataTransfer?.files);
-    if (isHere) event.preventDefault();
+    // Else the browser would show the file in place of the page.
+    event.preventDefault();
+    if (!isHere && event.dataTransfer) event.dataTransfer.dropEffect = 'none';
     const left = event.type === 'dragleave' && !(event.relatedTarget instanceof Node);
-    const dragged = isHere && event.type !== 'drop' && !left;
+    const dragged = isHere && event.type !== 'drop' && !left && this.may(current);
     if (dragged === this.dragged) return;
     this.dragged = dragged;
     this.#context.changed();

@@ -1,3 +1,4 @@
+import type { Follower } from '../../../chat/chat-listener.ts';
 import type { Entry } from '../../../store/entries.ts';
 import type { Room } from '../../../store/room.ts';
 import type { Tray as ComposersTray, Context } from '../../context.ts';
@@ -8,13 +9,17 @@ import { shownFiles } from './shown-files.tsx';
 import { Tray } from './tray.tsx';
 
 /** What is seen of files: in the composer, over the room, and in messages. */
-export class FileViews {
+export class FileViews implements Follower {
   readonly #context: Context;
   readonly #attachments: Attachments;
 
   constructor(context: Context, root: ShadowRoot, signal: AbortSignal) {
     this.#context = context;
     this.#attachments = new Attachments(context, root, signal);
+  }
+
+  ready(): void {
+    this.#attachments.ready();
   }
 
   tray(room: Room): ComposersTray {

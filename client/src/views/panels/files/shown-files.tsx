@@ -1,5 +1,6 @@
 import { Component } from 'preact';
 import type { MessageFile } from '../../../../../server/events.ts';
+import type { Follower } from '../../../chat/chat-listener.ts';
 import type { Upload } from '../../../chat/uploads.ts';
 import type { Entry, Pending, SentFile } from '../../../store/entries.ts';
 import type { Context } from '../../context.ts';
@@ -88,12 +89,25 @@ interface PictureProps {
 }
 
 /** A picture that is seen small, and opens large. */
-class Picture extends Component<PictureProps, { gone: boolean; here: boolean }> {
-  override state = { gone: false, here: false };
+class Picture extends Component<PictureProps, { missing: 'gone' | 'later' | undefined; here: boolean }> {
+  override state = { missing: undefined, here: false };
+  /** Over a new connection it is asked for again. */
+  readonly #follower: Follower = { ready: () => this.setState({ missing: undefined }) };
+
+  override componentDidUpdate(): void {
+    const { followers } = this.props.context.chat;
+    if (this.state.missing === undefined) followers.delete(this.#follower);
+    else followers.add(this.#follower);
+  }
+
+  override componentWillUnmount(): void {
+    this.props.context.chat.followers.delete(this.#follower);
+  }
 
   override render({ context, file, alone, more, open }: PictureProps) {
     const { strings, chat } = context;
-    const { gone, here } = this.state;
+    const { missing, here } = this.state;
+    const gone = missing === 'gone';
     const { width = 4, height = 3, blur = '' } = file.image ?? {};
     const words = file.alt ?? file.name;
     // A picture that moves is shown as it is, unless the reader wants nothing to move.
@@ -109,9 +123,8 @@ class Picture extends Component<PictureProps, { gone: boolean; here: boolean }> 
         onClick={({ currentTarget }) => open(currentTarget)}
       >
         {!here && !gone && <Blur hash={blur} />}
-        {gone ? (
-          <span>{strings.text('file.gone')}</span>
-        ) : (
+        {gone && <span>{strings.text('file.gone')}</span>}
+        {missing === undefined && (
           <img
             // Before the address: it would be asked for twice.
             crossorigin="use-credentials"
@@ -120,7 +133,9 @@ class Picture extends Component<PictureProps, { gone: boolean; here: boolean }> 
             alt=""
             decoding="async"
             onLoad={() => this.setState({ here: true })}
-            onError={() => this.setState({ gone: true })}
+            onError={() =>
+              this.setState({ missing: chat.connection.state.kind === 'ready' ? 'gone' : 'later' })
+            }
           />
         )}
         {more > 0 && (
@@ -190,6 +205,7 @@ class OnTheirWay extends Component<OnTheirWayProps> {
 
   override componentWillUnmount(): void {
     this.#stop?.();
+    this.props.attachments.release(this.props.pending);
   }
 
   override render({ context, attachments, pending }: OnTheirWayProps) {
