@@ -86,7 +86,7 @@ export class AppView {
       firstRun: () => this.#rest.panels?.firstRun(this.#context),
       attribute: (name) => root.host.getAttribute(name),
       clashOf: (error) => this.#rest.panels?.clashOf(error),
-      clash: (...of) => this.#rest.panels?.clashStrip(...of, this.#context),
+      strip: (stripped) => this.#rest.panels?.strip(stripped, this.#context),
       blocking: () => this.#rest.blocking,
       bar: (room) => this.#rest.barring?.bar(room),
       named: (entry) => this.#rest.panels?.named(entry, chat.me?.id),

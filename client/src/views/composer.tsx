@@ -3,10 +3,9 @@ import type { Entry } from '../store/entries.ts';
 import type { Room } from '../store/room.ts';
 import { blank, cleaned, codePoints } from '../text/paste.ts';
 import { wordsOf } from '../text/words.ts';
-import type { Clash, Context } from './context.ts';
+import type { About, Clash, Context } from './context.ts';
 import { Icon } from './icon.tsx';
 import { refusal } from './refusal.ts';
-import { type About, Strip } from './strip.tsx';
 
 interface Draft {
   text: string;
@@ -173,14 +172,7 @@ export class Composer extends Component<Props> {
           <span class={left < 0 ? 'count over' : 'count'}>{near && words}</span>
         </div>
         <div class="field">
-          {(edit?.clash !== undefined && context.clash(edit.clash, this.#use, this.cancel)) || (
-            <Strip
-              context={context}
-              editing={edit !== undefined}
-              about={this.#reply.about}
-              cancel={this.cancel}
-            />
-          )}
+          {context.strip({ edit, about: this.#reply.about, use: this.#use, cancel: this.cancel })}
           {tray?.draw()}
           <div class="row">
             {chat.can.files && edit === undefined && (

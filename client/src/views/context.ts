@@ -64,6 +64,21 @@ export interface FailedInvitation {
 /** What the message that is being edited says by now: somebody changed it on another device, or it was deleted. */
 export type Clash = { readonly text: string; readonly rev: number } | 'deleted';
 
+/** Whom a reply is for, and what was said. */
+export interface About {
+  readonly name: string;
+  readonly text: string;
+}
+
+/** What is written: an edit, a reply, or neither. */
+export interface Stripped {
+  readonly edit: { readonly clash?: Clash } | undefined;
+  readonly about: About | undefined;
+  /** Edits what the message says by now instead. */
+  use(text: string, rev: number): void;
+  cancel(): void;
+}
+
 /** The files of what is being written. */
 export interface Tray {
   /** There is something to send. */
@@ -107,8 +122,8 @@ export interface Context {
   menu(request: MenuRequest, opener: HTMLElement): void;
   /** What has come between an edit and its message; its code comes later. */
   clashOf(error: unknown): Clash | undefined;
-  /** What an edited message says by now, above the user's own text; its code comes later. */
-  clash(clash: Clash, use: (text: string, rev: number) => void, cancel: () => void): ComponentChildren;
+  /** What one replies to or edits, above the field; its code comes later. */
+  strip(stripped: Stripped): ComponentChildren;
   /** The row of reactions under a message; its code comes later. */
   reactions(entry: Entry): ComponentChildren;
   /** Whom a message mentions; its code comes later. */

@@ -1,17 +1,17 @@
 import { RequestError } from '../../connection/connection-state.ts';
-import type { Clash, Context } from '../context.ts';
+import type { Clash, Context, Stripped } from '../context.ts';
 import { Icon } from '../icon.tsx';
 
+interface Props extends Pick<Stripped, 'use' | 'cancel'> {
+  readonly context: Pick<Context, 'strings'>;
+  readonly clash: Clash;
+}
+
 /** What the edited message says by now, above the user's own text. */
-export function clashStrip(
-  clash: Clash,
-  use: (text: string, rev: number) => void,
-  cancel: () => void,
-  { strings }: Pick<Context, 'strings'>,
-) {
+export function ClashStrip({ context: { strings }, clash, use, cancel }: Props) {
   const deleted = clash === 'deleted';
   return (
-    <div class="clash" role="alert" key="clash">
+    <div class="clash" role="alert">
       <b>
         <Icon name="alert" size="s" />
         {strings.text(deleted ? 'edit.gone' : 'edit.clash')}

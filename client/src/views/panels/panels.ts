@@ -8,7 +8,7 @@ import { pictures } from './pictures.ts';
 import { openRoomMenu } from './room-menu.tsx';
 
 export { AskCard } from './ask-card.tsx';
-export { clashOf, clashStrip } from './clash.tsx';
+export { clashOf } from './clash.tsx';
 export { equip } from './equipment.ts';
 export { firstRun } from './first-run.tsx';
 export { hintAt, hintAtUnknownRoom } from './hints.ts';
@@ -18,6 +18,7 @@ export { People } from './people.tsx';
 export { react } from './react.ts';
 export { reactions } from './reactions.tsx';
 export { step } from './step.ts';
+export { strip } from './strip.tsx';
 
 /** What stands beside, above or in place of the room: comes when the first messages are shown. */
 export const sheet = sheetOf(style);

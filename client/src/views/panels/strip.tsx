@@ -1,26 +1,18 @@
-import type { Context } from './context.ts';
-import { Icon } from './icon.tsx';
-
-/** Whom a reply is for, and what was said. */
-export interface About {
-  readonly name: string;
-  readonly text: string;
-}
-
-interface Props {
-  readonly context: Context;
-  /** A message is being edited, and has not been changed by anybody else. */
-  readonly editing: boolean;
-  readonly about: About | undefined;
-  cancel(): void;
-}
+import type { Context, Stripped } from '../context.ts';
+import { Icon } from '../icon.tsx';
+import { ClashStrip } from './clash.tsx';
 
 /** What one replies to or edits, above the field. */
-export function Strip({ context: { strings }, editing, about, cancel }: Props) {
+export function strip(stripped: Stripped, context: Context) {
+  const { edit, about, cancel } = stripped;
+  const { strings } = context;
+  const editing = edit !== undefined;
   if (!editing && about === undefined) return null;
+  if (edit?.clash !== undefined)
+    return <ClashStrip key="clash" context={context} {...stripped} clash={edit.clash} />;
   const [before, after] = strings.text('composer.replyTo').split('{name}');
   return (
-    <div class="context" key={editing}>
+    <div class="context" key={String(editing)}>
       <Icon name={editing ? 'edit' : 'reply'} size="s" />
       <div>
         {editing || about === undefined
