@@ -4,7 +4,9 @@
  * meanwhile, and the memory of the idle ones.
  * Run: npm run bench connections [CHECKOUT], with another checkout of this project to compare with
  */
+import { once } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
+import { Worker } from 'node:worker_threads';
 import { percentile, rss } from '../test/helpers/server-figures.ts';
 import { LightClient } from './light-client.ts';
 import {
@@ -16,6 +18,7 @@ import {
   startPlain,
   startSessions,
 } from './load.ts';
+import type { Talk } from './talker.ts';
 
 const usual = 1000;
 const many = 5000;
@@ -72,22 +75,14 @@ interface Storm {
 async function storm(server: Server): Promise<Storm> {
   const visitors = new Visitors(server);
   const before = rss(server.process.pid);
-  const talker = await visitors.enter(many);
-  const late: number[] = [];
-  let raging = true;
-  const talking = (async () => {
-    while (raging) {
-      const at = performance.now();
-      const said = {
-        room: rooms[many % rooms.length] as string,
-        text: 'x',
-        clientId: `m-${at}`.replace('.', '-'),
-      };
-      await talker.request('message:send', said);
-      late.push(performance.now() - at);
-      await pause(5);
-    }
-  })();
+  const talk: Talk = {
+    port: server.port,
+    entered: server.dialect.enter?.heard ?? '',
+    cookie: server.sessions ? `PHPSESSID=${sessionOf(many)}` : '',
+    room: rooms[many % rooms.length] as string,
+  };
+  const talker = new Worker(new URL('talker.ts', import.meta.url), { workerData: talk });
+  await once(talker, 'message');
   const begun = performance.now();
   let failed = 0;
   const count = () => {
@@ -95,8 +90,8 @@ async function storm(server: Server): Promise<Storm> {
   };
   await Promise.all(Array.from({ length: many }, (_, n) => visitors.enter(n).catch(count)));
   const time = (performance.now() - begun) / 1000;
-  raging = false;
-  await talking;
+  talker.postMessage('stop');
+  const [late] = (await once(talker, 'message')) as [number[]];
   await pause(5000);
   const memory = (rss(server.process.pid) - before) / many;
   await visitors.leave();

@@ -1,0 +1,34 @@
+/**
+ * Somebody who talks while a storm rages, in a thread of its own: the thread that makes the storm would add its own
+ * delay to what is measured. Answers the message `stop` with how long each message took, in milliseconds.
+ */
+import { setTimeout as pause } from 'node:timers/promises';
+import { parentPort, workerData } from 'node:worker_threads';
+import { LightClient, socketIo } from './light-client.ts';
+
+export interface Talk {
+  readonly port: number;
+  /** What a server answers a CONNECT with. */
+  readonly entered: string;
+  readonly cookie: string;
+  readonly room: string;
+}
+
+const { port, entered, cookie, room } = workerData as Talk;
+const client = await LightClient.open(port, socketIo(entered), cookie);
+await client.request('room:join', { room });
+let talking = true;
+parentPort?.once('message', () => {
+  talking = false;
+});
+parentPort?.postMessage('ready');
+const late: number[] = [];
+for (let n = 0; talking; n++) {
+  const at = performance.now();
+  const said = { room, text: 'x', clientId: `talk-${Date.now()}-${n}` };
+  if (!(await client.request('message:send', said))) throw new Error('a message was refused');
+  late.push(performance.now() - at);
+  await pause(5);
+}
+client.close();
+parentPort?.postMessage(late);
