@@ -44,6 +44,8 @@ export class Announcements implements DirectoryListener {
   #reports: Promise<void> = Promise.resolve();
   readonly #hasJoinedElsewhere: (user: string, room: string) => Promise<boolean>;
   readonly #gathered = new Map<Room, Gathered>();
+  /** Rooms whose gathered changes are to be sent now. */
+  readonly #due: Room[] = [];
   readonly #direct = new Map<Room, Map<string, User | null>>();
   /** Rooms whose `room:activity` was sent within the last second; `waiting`: there has been more since. */
   readonly #activity = new Map<Room, { waiting: boolean }>();
@@ -324,8 +326,19 @@ export class Announcements implements DirectoryListener {
     if (known !== undefined) return known;
     const gathered: Gathered = { before: new Map(), joins: room.joins, members: new Map() };
     this.#gathered.set(room, gathered);
-    setTimeout(() => this.#tell(room), gatherFor);
+    setTimeout(() => this.#inTurn(room), gatherFor);
     return gathered;
+  }
+
+  /** One room in a turn of the event loop: when everybody comes back at once, messages go between them. */
+  #inTurn(room: Room): void {
+    if (this.#due.push(room) > 1) return;
+    const next = () => {
+      this.#tell(this.#due[0] as Room);
+      this.#due.shift();
+      if (this.#due.length > 0) setImmediate(next);
+    };
+    setImmediate(next);
   }
 
   #tell(room: Room): void {

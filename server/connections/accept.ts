@@ -16,6 +16,7 @@ import type {
   SessionReady,
 } from '../events.ts';
 import { answerError, answerErrorRaw } from '../http/answer.ts';
+import { Turns } from '../http/turns.ts';
 import { OpenLimit, tryAgainAfter } from '../limits.ts';
 import type { Liveness } from '../liveness/liveness.ts';
 import { requestListener, type Services } from '../requests/dispatch.ts';
@@ -75,6 +76,11 @@ type ChatSocket = SocketIoSocket<ClientToServer, ServerToClient, DefaultEventsMa
 /** Packets in the body of one POST, which are handled in one turn: more than a client sends after a break. */
 const mostPackets = 500;
 const packetSeparator = '\x1e';
+/**
+ * CONNECTs that are begun in one turn of the event loop, and are then read, welcomed and joined together: when thousands
+ * come back at once, the messages of others go between them.
+ */
+const mostConnectsInATurn = 32;
 /** Milliseconds between two times at which a draining server closes connections. */
 const shortestPause = 5;
 
@@ -88,6 +94,7 @@ export class SocketTransport {
   readonly #loginUrl: string | undefined;
   readonly #connectionsOfUser: OpenLimit;
   readonly #penalties = new Penalties();
+  readonly #connects = new Turns(mostConnectsInATurn);
   /** By sid. */
   readonly #connections = new Map<string, Open>();
   /** As in `Answering`, of all sockets. */
@@ -160,15 +167,20 @@ export class SocketTransport {
       roomsLog: new RoomsLog(services.log),
     };
     this.#io.use((socket, next) => {
-      this.#authenticate(socket, parts).then(
-        (refusal) => next(refusal === null ? undefined : connectError(refusal, this.#loginUrl)),
-        // Socket.IO does not await a middleware: a rejection that is not caught leaves the client waiting.
-        (error: unknown) => {
-          parts.services.log.error({ err: error }, 'unexpected error while a client connected');
-          this.#onRefusal({ code: 'internal' });
-          next(connectError({ code: 'internal' }));
-        },
-      );
+      const { conn } = socket;
+      this.#connects.take(this.#admission.addressOf(conn.request), 1, () => {
+        // Closed while it waited: Socket.IO lets go of it.
+        if (conn.readyState !== 'open') return next();
+        this.#authenticate(socket, parts).then(
+          (refusal) => next(refusal === null ? undefined : connectError(refusal, this.#loginUrl)),
+          // Socket.IO does not await a middleware: a rejection that is not caught leaves the client waiting.
+          (error: unknown) => {
+            parts.services.log.error({ err: error }, 'unexpected error while a client connected');
+            this.#onRefusal({ code: 'internal' });
+            next(connectError({ code: 'internal' }));
+          },
+        );
+      });
     });
     this.#io.on('connection', (socket) => this.#welcome(socket, parts.ready, shared));
   }

@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream';
 import type { HttpErrorCode } from '../errors.ts';
 import { tryAgainAfter } from '../limits.ts';
 import { answerError, answerErrorRaw } from './answer.ts';
+import { Turns } from './turns.ts';
 
 /** Requests of one connection that may be without an answer. Browsers and proxies send one at a time. */
 const mostUnanswered = 8;
@@ -59,12 +60,6 @@ interface Connection {
   readonly release: () => void;
 }
 
-/** An answer or an upgrade that waits for its turn. */
-interface Due {
-  readonly weight: number;
-  readonly begin: () => void;
-}
-
 /**
  * The part of Node's parser that is needed here: what it calls for each request. Node has no public way to hold a
  * request back, or to stop the parser within what has arrived.
@@ -93,10 +88,8 @@ export class Connections {
   readonly #silent = new Map<Socket, number>();
   /** Whether too many wait, and those that have waited longest are about to be closed. */
   #closing = false;
-  /** By address, the answers and upgrades that are to be begun: at most one of each connection. */
-  readonly #due = new Map<string, Due[]>();
-  /** What was begun in this turn, by weight. */
-  #begun = 0;
+  /** Of answers and upgrades. */
+  readonly #turns = new Turns(mostInATurn);
   /** One function for all: one of its own would keep Node's HTTP parser for as long as a WebSocket lives. */
   readonly #closed: (this: Socket) => void;
 
@@ -127,7 +120,7 @@ export class Connections {
       if (next !== undefined) next();
       else this.#wait(socket);
     });
-    this.#begin(this.#bounds.places.addressOf(req), answerWeight, () => {
+    this.#turns.take(this.#bounds.places.addressOf(req), answerWeight, () => {
       if (!this.#open.has(socket)) return;
       const release = this.#bounds.places.request(req);
       if (release === null) {
@@ -148,7 +141,7 @@ export class Connections {
     this.#heard(socket);
     // Until then nobody else listens, and an error without a listener ends the process.
     socket.on('error', ignore);
-    this.#begin(this.#bounds.places.addressOf(req), 1, () => {
+    this.#turns.take(this.#bounds.places.addressOf(req), 1, () => {
       if (socket.destroyed) return;
       this.#leave(socket);
       answer();
@@ -182,30 +175,6 @@ export class Connections {
   #heard(socket: Socket): void {
     this.#silent.delete(socket);
     this.#waiting.delete(socket);
-  }
-
-  #begin(address: string, weight: number, begin: () => void): void {
-    if (this.#begun === 0) setImmediate(() => this.#nextTurn());
-    if (this.#begun < mostInATurn) {
-      this.#begun += weight;
-      return begin();
-    }
-    const due = this.#due.get(address);
-    if (due === undefined) this.#due.set(address, [{ weight, begin }]);
-    else due.push({ weight, begin });
-  }
-
-  /** One address after the other, however many connections each has. */
-  #nextTurn(): void {
-    this.#begun = 0;
-    for (const [address, due] of this.#due) {
-      if (this.#begun >= mostInATurn) break;
-      const next = due.shift();
-      this.#due.delete(address);
-      // At the end of the map, to which this loop comes again.
-      if (due.length > 0) this.#due.set(address, due);
-      if (next !== undefined) this.#begin(address, next.weight, next.begin);
-    }
   }
 
   #add(socket: Socket): void {

@@ -1,0 +1,30 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+import { Turns } from '../../../server/http/turns.ts';
+
+test('a turn begins a bounded number, and one address does not hold up another', async () => {
+  const turns = new Turns(4);
+  const begun: string[] = [];
+  for (let n = 0; n < 10; n++) turns.take('busy', 1, () => void begun.push(`busy ${n}`));
+  turns.take('other', 1, () => void begun.push('other'));
+  const perTurn: number[] = [begun.length];
+  while (begun.length < 11) {
+    await nextTurn();
+    perTurn.push(begun.length - perTurn.reduce((sum, each) => sum + each, 0));
+  }
+  expect(perTurn).toEqual([4, 4, 3]);
+  expect(begun.indexOf('other')).toBeLessThan(6);
+  expect(begun.filter((each) => each !== 'other')).toEqual(Array.from({ length: 10 }, (_, n) => `busy ${n}`));
+});
+
+test('weights count, and a piece that asks for more while it begins waits for the next turn', async () => {
+  const turns = new Turns(8);
+  const begun: string[] = [];
+  turns.take('a', 8, () => {
+    begun.push('heavy');
+    turns.take('a', 1, () => void begun.push('later'));
+  });
+  expect(begun).toEqual(['heavy']);
+  await nextTurn();
+  expect(begun).toEqual(['heavy', 'later']);
+});
