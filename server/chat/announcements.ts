@@ -8,6 +8,7 @@ import {
   type RoomRecord,
 } from '../history/history.ts';
 import { rightsIn } from './access.ts';
+import { ChangedSummaries } from './changed-summaries.ts';
 import type { Directory, DirectoryListener, MemberChange } from './directory.ts';
 import type { Connection, Person, Room } from './model.ts';
 import type { Publisher } from './publisher.ts';
@@ -43,6 +44,7 @@ export class Announcements implements DirectoryListener {
   readonly #readReport: (id: string) => Promise<Report | null>;
   #reports: Promise<void> = Promise.resolve();
   readonly #hasJoinedElsewhere: (user: string, room: string) => Promise<boolean>;
+  readonly #summaries = new ChangedSummaries((room, connection) => this.#changed(room, connection));
   readonly #gathered = new Map<Room, Gathered>();
   /** Rooms whose gathered changes are to be sent now. */
   readonly #due: Room[] = [];
@@ -151,9 +153,10 @@ export class Announcements implements DirectoryListener {
   }
 
   writingChanged(room: Room): void {
-    for (const { connections } of room.here) {
-      for (const connection of connections) this.#changed(room, connection);
-    }
+    this.#summaries.tell(
+      room,
+      [...room.here].flatMap(({ connections }) => [...connections]),
+    );
   }
 
   roomDeleted(room: Room, members: readonly Person[], asker: string | undefined): void {

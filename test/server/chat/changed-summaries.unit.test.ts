@@ -1,0 +1,42 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+import { atOnce, ChangedSummaries } from '../../../server/chat/changed-summaries.ts';
+import { type Connection, newRoom, type Person, type Room } from '../../../server/chat/model.ts';
+
+const roomOf = (id: string): Room => newRoom({ id } as Room['record']);
+function connectionTo(room: Room, id: string): Connection {
+  const memberships = new Map([[room.record.id, { room }]]) as unknown as Person['memberships'];
+  return { id, gone: false, person: { memberships } } as Connection;
+}
+
+test('all of a large room are told, a few in each turn, and once, however often the room changes meanwhile', async () => {
+  const told: string[] = [];
+  const summaries = new ChangedSummaries((_, { id }) => told.push(id));
+  const [large, small] = [roomOf('large'), roomOf('small')];
+  const all = Array.from({ length: 3 * atOnce }, (_, n) => connectionTo(large, `${n}`));
+  summaries.tell(large, all);
+  expect(told).toHaveLength(atOnce);
+  summaries.tell(small, [connectionTo(small, 'one of the small')]);
+  for (let n = 0; n < 5; n++) summaries.tell(large, all);
+  // Who waits longest is told first; who was told before the last change is told again.
+  const seen = [...told];
+  for (let turn = 0; turn < 5; turn++) {
+    await nextTurn();
+    expect(told.length - seen.length).toBeLessThanOrEqual((turn + 1) * atOnce);
+  }
+  expect(told.slice(atOnce, 3 * atOnce)).toEqual(all.slice(atOnce).map(({ id }) => id));
+  expect(told.slice(3 * atOnce)).toEqual([...all.slice(0, atOnce).map(({ id }) => id), 'one of the small']);
+});
+
+test('nobody is told who has lost the room meanwhile, or is gone', async () => {
+  const told: string[] = [];
+  const summaries = new ChangedSummaries((_, { id }) => told.push(id));
+  const room = roomOf('large');
+  const all = Array.from({ length: atOnce + 3 }, (_, n) => connectionTo(room, `${n}`));
+  summaries.tell(room, all);
+  const [lost, gone, stays] = all.slice(atOnce) as [Connection, Connection, Connection];
+  lost.person.memberships.clear();
+  gone.gone = true;
+  await nextTurn();
+  expect(told.slice(atOnce)).toEqual([stays.id]);
+});
