@@ -4,7 +4,7 @@ import { fileFor, mayUpload } from './chat/files.ts';
 import { type Connection, userOf } from './chat/model.ts';
 import { readyRoomsOf } from './chat/rooms.ts';
 import * as site from './chat/site.ts';
-import { canOf, membershipsOf, totalsOf, totalsOfUser } from './chat/summary.ts';
+import { canOf, totalsOfPerson, totalsOfUser } from './chat/summary.ts';
 import { type KnownBus, openBus } from './cluster/bus.ts';
 import { Servers } from './cluster/servers.ts';
 import { type Config, nodeName } from './config.ts';
@@ -228,7 +228,7 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
     ...self(connection),
     ...readyRoomsOf(chat, connection),
     ...(config.node === undefined ? {} : { node: config.node }),
-    totals: totalsOf(membershipsOf(connection.person)),
+    totals: totalsOfPerson(connection.person),
     limits: {
       text: config.limitText,
       mentions: mostMentions,

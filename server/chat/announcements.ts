@@ -116,8 +116,9 @@ export class Announcements implements DirectoryListener {
     this.#publisher.toConnections(idsOf(absent), 'mention', payload);
     // Their number of mentions has fallen. Not for a mention of everybody: that would be an event for each of them.
     for (const user of removed) {
-      if (user === everybody) continue;
-      for (const connection of directory.person(user)?.connections ?? []) {
+      const person = directory.person(user);
+      if (user === everybody || person?.blocked.has(message.user.id)) continue;
+      for (const connection of person?.connections ?? []) {
         if (!connection.person.memberships.has(id)) continue;
         this.#publisher.toConnections(
           [connection.id],
@@ -250,8 +251,9 @@ export class Announcements implements DirectoryListener {
       .catch(() => {});
   }
 
-  blocked({ user, other, blocked, asker }: Change & { type: 'blocked' }): void {
+  blocked({ user, other, blocked, asker }: Change & { type: 'blocked' }, recounted: readonly Room[]): void {
     const person = this.#directory().person(user);
+    for (const room of recounted) this.#summaries.tell(room, person?.connections ?? []);
     const ids = idsOf(person === undefined ? [] : [person], asker);
     this.#publisher.toConnections(ids, 'blocked:changed', { user: other, blocked });
   }

@@ -1,20 +1,6 @@
-import {
-  type Change,
-  everybody,
-  mostUnreadMentions,
-  type RoomRecord,
-  type StoredMessage,
-} from '../history/history.ts';
-import { nobody, type Person, type RoomOfPerson } from './model.ts';
-
-export const noMentions: readonly number[] = [];
-
-/** Of messages that mention somebody, by `seq`, those after what has been read. */
-export function stillUnread(mentions: readonly number[], readSeq: number): readonly number[] {
-  return (mentions[0] ?? Number.POSITIVE_INFINITY) > readSeq
-    ? mentions
-    : mentions.filter((seq) => seq > readSeq);
-}
+import { type Change, everybody, type RoomRecord, type StoredMessage } from '../history/history.ts';
+import { nobody, type Person, type Room, type RoomOfPerson } from './model.ts';
+import { countMentions, stillUnread, withMention, withoutMention } from './unread-mentions.ts';
 
 export function applyRead(membership: RoomOfPerson, upTo: number): void {
   const { member, mentions } = membership;
@@ -30,19 +16,23 @@ export function applyMentions(
 ): void {
   const membership = person.memberships.get(room);
   if (membership === undefined) return;
-  const others = membership.mentions.filter((one) => one !== seq);
-  const isNamed =
-    !person.blocked.has(author) && mentions.some(({ user }) => user === person.user.id || user === everybody);
-  if (isNamed && seq > membership.member.readSeq) others.push(seq);
-  membership.mentions =
-    others.length === 0 ? noMentions : others.sort((a, b) => a - b).slice(-mostUnreadMentions);
+  const others = withoutMention(membership.mentions, seq);
+  const isNamed = mentions.some(({ user }) => user === person.user.id || user === everybody);
+  const isUnread = isNamed && seq > membership.member.readSeq;
+  membership.mentions = isUnread ? withMention(others, author, seq) : others;
 }
 
-export function applyBlock(person: Person, { other, blocked }: Change & { type: 'blocked' }): void {
+/** @returns the rooms in which another number of unread messages mentions this user now */
+export function applyBlock(person: Person, { other, blocked }: Change & { type: 'blocked' }): Room[] {
+  const countIn = ({ room, mentions }: RoomOfPerson) =>
+    countMentions(mentions, person.blocked, room.record.firstSeq);
+  const named = [...person.memberships.values()].filter(({ mentions }) => mentions.has(other));
+  const before = named.map(countIn);
   const now = new Set(person.blocked);
   if (blocked) now.add(other);
   else now.delete(other);
   person.blocked = now.size === 0 ? nobody : now;
+  return named.filter((one, n) => countIn(one) !== before[n]).map(({ room }) => room);
 }
 
 /** Applies a message to its room, unless the room is further already. */

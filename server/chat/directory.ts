@@ -12,18 +12,11 @@ import {
   type RoomRecord,
   type StoredMessage,
   sources,
+  type UnreadMentions,
   type UserRecord,
 } from '../history/history.ts';
 import { mayRead } from './access.ts';
-import {
-  applyBlock,
-  applyMentions,
-  applyMessage,
-  applyRead,
-  applyRecord,
-  noMentions,
-  stillUnread,
-} from './changes.ts';
+import { applyBlock, applyMentions, applyMessage, applyRead, applyRecord } from './changes.ts';
 import { messageOf } from './mentions.ts';
 import {
   type Connection,
@@ -40,6 +33,7 @@ import { PublicRooms } from './public-rooms.ts';
 import { RecentPeople } from './recent-people.ts';
 import { Restrictions } from './restrictions.ts';
 import { noteWritten } from './slow-mode.ts';
+import { noMentions, stillUnread } from './unread-mentions.ts';
 
 /** Milliseconds. A user who reloads a page is back within this time, and nobody sees them leave. */
 const linger = 750;
@@ -80,7 +74,8 @@ export interface DirectoryListener {
   ): void;
   /** A report of a message there is new, or closed. */
   reported(room: RoomRecord, id: string): void;
-  blocked(change: Change & { type: 'blocked' }): void;
+  /** @param recounted rooms in which another number of unread messages mentions the user now */
+  blocked(change: Change & { type: 'blocked' }, recounted: readonly Room[]): void;
   /** Somebody who is here was muted, or is not any more. */
   muteChanged(room: Room, person: Person): void;
   /** A mute or a ban, of whomever: another one may be the next that ends. */
@@ -407,7 +402,7 @@ export class Directory {
     }
   }
 
-  #enter(room: Room, person: Person, member: MemberRecord, mentions?: readonly number[]): void {
+  #enter(room: Room, person: Person, member: MemberRecord, mentions?: UnreadMentions): void {
     const { user } = person;
     const known = person.memberships.get(room.record.id);
     const before = known?.member;
@@ -476,8 +471,8 @@ export class Directory {
       }
       case 'blocked': {
         const person = this.person(change.user);
-        if (person !== undefined) applyBlock(person, change);
-        return this.#listener?.blocked(change);
+        const recounted = person === undefined ? [] : applyBlock(person, change);
+        return this.#listener?.blocked(change, recounted);
       }
     }
   }

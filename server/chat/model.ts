@@ -1,5 +1,5 @@
 import type { SiteRole, User } from '../events.ts';
-import type { MemberRecord, Partner, RoomRecord, UserRecord } from '../history/history.ts';
+import type { MemberRecord, Partner, RoomRecord, UnreadMentions, UserRecord } from '../history/history.ts';
 import type { Actor } from './access.ts';
 
 // What the chat holds in memory: who is here, over which connections, and the rooms that they can reach.
@@ -44,8 +44,7 @@ export interface Person {
 export interface RoomOfPerson {
   room: Room;
   member: MemberRecord;
-  /** The numbers of unread messages that mention this user, or everybody: see `Membership`. */
-  mentions: readonly number[];
+  mentions: UnreadMentions;
 }
 
 /** Of those who have blocked nobody, which are nearly all. */

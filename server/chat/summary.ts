@@ -10,6 +10,7 @@ import {
 import { rightsIn } from './access.ts';
 import type { Directory } from './directory.ts';
 import type { Connection, Person, Room } from './model.ts';
+import { countMentions } from './unread-mentions.ts';
 
 const previewLength = 120;
 
@@ -33,7 +34,8 @@ export function summaryOf(directory: Directory, room: Room, connection: Connecti
     lastSeq: record.lastSeq,
     readSeq,
     unread: member === undefined ? 0 : unreadOf(record, readSeq),
-    mentions: membership === undefined ? 0 : mentionsOf(record, membership.mentions),
+    mentions:
+      membership === undefined ? 0 : countMentions(membership.mentions, person.blocked, record.firstSeq),
     notify: notifyOf(room, member),
     write: record.write ?? 'all',
   };
@@ -103,33 +105,36 @@ function unreadOf({ lastSeq, firstSeq }: RoomRecord, readSeq: number): number {
   return Math.max(0, lastSeq - Math.max(readSeq, firstSeq - 1));
 }
 
-function mentionsOf({ firstSeq }: RoomRecord, mentions: readonly number[]): number {
-  return mentions.length === 0 ? 0 : mentions.filter((seq) => seq >= firstSeq).length;
-}
-
-export function totalsOf(
+function totalsOf(
   memberships: Iterable<Pick<Room, 'record'> & Pick<Membership, 'member' | 'mentions'>>,
+  blocked: ReadonlySet<string>,
 ): Totals {
   const totals = { unread: 0, mentions: 0 };
   for (const { record, member, mentions } of memberships) {
     if (notifyOf({ record }, member) === 'none') continue;
     totals.unread += unreadOf(record, member.readSeq);
-    totals.mentions += mentionsOf(record, mentions);
+    totals.mentions += countMentions(mentions, blocked, record.firstSeq);
   }
   return totals;
 }
 
-export function* membershipsOf({ memberships }: Person) {
-  for (const { room, member, mentions } of memberships.values())
-    yield { record: room.record, member, mentions };
+export function totalsOfPerson({ memberships, blocked }: Person): Totals {
+  const rooms = [...memberships.values()];
+  return totalsOf(
+    rooms.map(({ room: { record }, ...rest }) => ({ record, ...rest })),
+    blocked,
+  );
 }
 
 /** What `GET /me` answers about a user, who need not be here. It makes nobody present. */
 export async function totalsOfUser(history: History, directory: Directory, user: string): Promise<Totals> {
   const person = directory.person(user);
-  if (person !== undefined) return totalsOf(membershipsOf(person));
-  const { memberships } = await history.read('user', { user });
-  return totalsOf(memberships.map(({ room, ...rest }) => ({ record: room, ...rest })));
+  if (person !== undefined) return totalsOfPerson(person);
+  const { memberships, blocked } = await history.read('user', { user });
+  return totalsOf(
+    memberships.map(({ room, ...rest }) => ({ record: room, ...rest })),
+    new Set(blocked),
+  );
 }
 
 /** What the operator's settings allow: see CHAT_CREATE_ROOMS, CHAT_DIRECT and CHAT_FIND_PEOPLE. */

@@ -137,11 +137,16 @@ export function isMember(member: MemberRecord | null | undefined): member is Mem
   return member !== null && member !== undefined && member.sources !== 0;
 }
 
+/**
+ * The numbers of unread messages in a room that mention a user or everybody: the newest 1,000, in order, by who has written
+ * them. Those of somebody whom the user has blocked are among them.
+ */
+export type UnreadMentions = ReadonlyMap<string, readonly number[]>;
+
 export interface Membership {
   room: RoomRecord;
   member: MemberRecord;
-  /** The numbers of unread messages that mention this user or everybody: the newest 1,000, in order. */
-  mentions: readonly number[];
+  mentions: UnreadMentions;
   /** The other side of a direct room. */
   partner?: Partner;
 }

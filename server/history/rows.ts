@@ -13,6 +13,7 @@ import {
   type StoredReport,
   sizeOf,
   sizeOfReport,
+  type UnreadMentions,
   type UserRecord,
 } from './history.ts';
 
@@ -57,6 +58,17 @@ export function memberFrom(row: Row): MemberRecord {
     ...(row.restricted === null ? {} : { restricted: JSON.parse(row.restricted as string) }),
     ...(row.held === null ? {} : { held: row.held as number }),
   };
+}
+
+/** Unread mentions, by `seq`. */
+export function unreadMentionsFrom(rows: readonly Row[]): UnreadMentions {
+  const mentions = new Map<string, number[]>();
+  for (const { seq, by_id } of rows) {
+    const known = mentions.get(by_id as string);
+    if (known === undefined) mentions.set(by_id as string, [seq as number]);
+    else known.push(seq as number);
+  }
+  return mentions;
 }
 
 /** What the columns `restricted` and `restricted_until` say of a member: the latter is when the first of them ends. */

@@ -5,6 +5,7 @@ import {
   maxPageBytes,
   type Reads,
   sources,
+  type UnreadMentions,
   type Writes,
 } from '../../server/history/history.ts';
 import { moderationContract } from './history-moderation.ts';
@@ -562,7 +563,8 @@ export function historyContract(
       const text = '1 2 3 4 5';
       const unreadOf = async (user: string) => {
         const { memberships } = await history.read('user', { user });
-        return Object.fromEntries(memberships.map(({ room, mentions }) => [room.id, mentions]));
+        const seqsOf = (mentions: UnreadMentions) => [...mentions.values()].flat().sort((a, b) => a - b);
+        return Object.fromEntries(memberships.map(({ room, mentions }) => [room.id, seqsOf(mentions)]));
       };
       const told = () =>
         changes.flatMap((change) =>

@@ -37,6 +37,7 @@ import {
   roomColumns,
   roomFrom,
   roomsLookedThrough,
+  unreadMentionsFrom,
   userFrom,
 } from '../rows.ts';
 import { findKeys, nameKey } from '../text-keys.ts';
@@ -61,14 +62,16 @@ const size = raw(
 
 /** For each room of a user by the index, as far as the user has not read. The union has each message once. */
 export const unreadMentions = (user: string): Sql =>
-  sql`SELECT room, seq FROM (SELECT room, seq, row_number() OVER (PARTITION BY room ORDER BY seq DESC) AS place FROM (
+  sql`SELECT numbered.room AS room, numbered.seq AS seq, messages.user_id AS by_id FROM (
+      SELECT room, seq, row_number() OVER (PARTITION BY room ORDER BY seq DESC) AS place FROM (
         SELECT mentions.room AS room, seq FROM chat_members AS members
           JOIN chat_mentions AS mentions ON mentions.room = members.room AND mentions.user_id = members.user_id
           WHERE members.user_id = ${user} AND sources <> 0 AND seq > read_seq
         UNION SELECT mentions.room AS room, seq FROM chat_members AS members
           JOIN chat_mentions AS mentions ON mentions.room = members.room AND mentions.user_id = ${everybody}
           WHERE members.user_id = ${user} AND sources <> 0 AND seq > read_seq) AS found) AS numbered
-      WHERE place <= ${mostUnreadMentions} ORDER BY room, seq`;
+      JOIN chat_messages AS messages ON messages.room = numbered.room AND messages.seq = numbered.seq
+      WHERE place <= ${mostUnreadMentions} ORDER BY numbered.room, numbered.seq`;
 
 const reportsWhere = raw(
   `SELECT reports.num AS num, rooms.id AS room_id, ${reportColumns
@@ -152,7 +155,7 @@ export function queriesOf(dialect: Dialect, connection: Connection): Queries {
       const blocked = (
         await ask(sql`SELECT other_id FROM chat_blocked WHERE user_id = ${id} ORDER BY since DESC, other_id`)
       ).map(({ other_id }) => other_id as string);
-      const mentions = unread ? await mentionsOf(id, blocked) : new Map<number, number[]>();
+      const mentions = Map.groupBy(unread ? await ask(unreadMentions(id)) : [], (one) => one.room);
       const memberships = rooms.map((room, n): Membership => {
         const other = otherOf(room.pair, id);
         const partner = other === undefined ? undefined : sides.get(other);
@@ -160,7 +163,7 @@ export function queriesOf(dialect: Dialect, connection: Connection): Queries {
         return {
           room,
           member: memberFrom(row),
-          mentions: mentions.get(row.num as number) ?? [],
+          mentions: unreadMentionsFrom(mentions.get(row.num as number) ?? []),
           ...(partner === undefined ? {} : { partner }),
         };
       });
@@ -382,28 +385,6 @@ export function queriesOf(dialect: Dialect, connection: Connection): Queries {
               ORDER BY ${order} LIMIT ${limit + 1}) AS p) AS q
           WHERE bytes_so_far <= ${maxPageBytes} ORDER BY ${order}`,
     );
-  }
-
-  /** Unread messages of others than the blocked that mention the user or everybody, by the numbers of their rooms. */
-  async function mentionsOf(user: string, blocked: readonly string[]): Promise<Map<number, number[]>> {
-    const rows = await ask(unreadMentions(user));
-    const places = rows.map(({ room, seq }) => [room as number, seq as number]);
-    const hidden = new Set<string>();
-    if (places.length > 0 && blocked.length > 0) {
-      const among = dialect.among(['room', 'seq'], places);
-      const authors = await ask(sql`SELECT room, seq, user_id FROM chat_messages WHERE ${among}`);
-      for (const { room, seq, user_id } of authors) {
-        if (blocked.includes(user_id as string)) hidden.add(`${room} ${seq}`);
-      }
-    }
-    const found = new Map<number, number[]>();
-    for (const { room, seq } of rows) {
-      if (hidden.has(`${room} ${seq}`)) continue;
-      const seqs = found.get(room as number) ?? [];
-      seqs.push(seq as number);
-      found.set(room as number, seqs);
-    }
-    return found;
   }
 
   async function numsOf(ids: readonly string[]): Promise<Map<string, number>> {

@@ -35,6 +35,7 @@ import {
   roomColumns,
   roomFrom,
   roomsLookedThrough,
+  unreadMentionsFrom,
   userFrom,
 } from '../rows.ts';
 import { findKeys, nameKey } from '../text-keys.ts';
@@ -48,10 +49,12 @@ const mostCandidates = 2000;
 const num = '(SELECT num FROM rooms WHERE id = ?1)';
 const page = `SELECT ${columns} FROM messages WHERE room = ${num}`;
 const notExpired = 'seq >= (SELECT first_seq FROM rooms WHERE id = ?1)';
-/** Unread messages that mention a user or everybody, the newest first: by the index, as far as the user has not read. */
-export const unreadMentions = `SELECT seq FROM mentions WHERE room = ?1 AND user_id = ?2 AND seq > ?3
-  UNION SELECT seq FROM mentions WHERE room = ?1 AND user_id = '${everybody}' AND seq > ?3
-  ORDER BY seq DESC LIMIT ${mostUnreadMentions}`;
+/** Unread messages that mention a user or everybody: by the index, as far as the user has not read. The union has each once. */
+export const unreadMentions = `SELECT found.seq AS seq, messages.user_id AS by_id FROM (
+    SELECT seq FROM mentions WHERE room = ?1 AND user_id = ?2 AND seq > ?3
+    UNION SELECT seq FROM mentions WHERE room = ?1 AND user_id = '${everybody}' AND seq > ?3
+    ORDER BY seq DESC LIMIT ${mostUnreadMentions}) AS found
+  CROSS JOIN messages ON messages.room = ?1 AND messages.seq = found.seq ORDER BY found.seq`;
 const reportsColumns = reportColumns.map((name) => `reports.${name} AS ${name}`).join(', ');
 /** The queries of `Reads` by name, but for `search`, which has a thread and an index of its own. */
 export type Queries = {
@@ -86,15 +89,10 @@ export function prepareQueries(db: DatabaseSync): Queries {
     message: db.prepare(`SELECT ${columns} FROM messages WHERE room = ? AND seq = ?`),
     user: db.prepare('SELECT id, name, acted_public, site_role FROM users WHERE id = ?'),
     blocked: db.prepare('SELECT other_id FROM blocked WHERE user_id = ? ORDER BY since DESC, other_id'),
-    ofBlocked: db.prepare(
-      `SELECT 1 FROM messages CROSS JOIN blocked ON blocked.user_id = ?3 AND other_id = messages.user_id
-       WHERE room = ?1 AND seq = ?2`,
-    ),
     memberships: db.prepare(
       `SELECT num, ${roomColumns}, ${memberColumns} FROM members JOIN rooms ON rooms.num = members.room
        WHERE user_id = ? AND sources <> 0`,
     ),
-    // The union has each message once.
     mentions: db.prepare(unreadMentions),
     member: db.prepare(`SELECT ${memberColumns} FROM members WHERE room = ${num} AND user_id = ?2`),
     members: db.prepare(
@@ -206,8 +204,10 @@ export function prepareQueries(db: DatabaseSync): Queries {
           return {
             room,
             member,
-            mentions: mentions(row.num as number, room, user, member.readSeq).filter(
-              (seq) => blocked.length === 0 || !isOfBlocked(row.num as number, seq, user),
+            mentions: unreadMentionsFrom(
+              member.readSeq < room.lastSeq
+                ? statements.mentions.all(row.num as number, user, member.readSeq)
+                : [],
             ),
             ...(other === undefined ? {} : { partner: partner(user, other, room.id) }),
           };
@@ -312,16 +312,6 @@ export function prepareQueries(db: DatabaseSync): Queries {
       changesPage(statements.changes.iterate(room, since, upTo, limit + 1), room, upTo, limit) ??
       overtaken(statements.changes.iterate(room, since, upTo, -1), room, upTo),
   };
-
-  function mentions(num: number, room: RoomRecord, user: string, readSeq: number): number[] {
-    if (readSeq >= room.lastSeq) return [];
-    const found = statements.mentions.all(num, user, readSeq);
-    return found.map(({ seq }) => seq as number).reverse();
-  }
-
-  function isOfBlocked(num: number, seq: number, user: string): boolean {
-    return statements.ofBlocked.get(num, seq, user) !== undefined;
-  }
 
   function optionalRoom(row: Row | undefined): RoomRecord | null {
     return row === undefined ? null : roomWithLast(row);

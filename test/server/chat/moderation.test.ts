@@ -352,6 +352,50 @@ describe('blocking somebody', () => {
     expect(hiddenOf((await ben.request('message:history', { room })).messages)).toEqual([{}, {}, {}, {}]);
   });
 
+  test('takes back at once what was counted as unread mentions by that user, on all devices; it comes back at the end', async () => {
+    const { room, owner, others } = await talk(2);
+    const [ben, eve] = others as [Person, Person];
+    const other = await talk(0);
+    for (const one of [ben, eve]) await one.request('room:join', { room: other.room });
+    const mention = { mentions: [{ user: ben.id, start: 0, length: 1 }] };
+    for (const one of [owner, eve, eve]) await say(one, room, 'a word', mention);
+    await say(eve, other.room, 'a word', mention);
+    const again = await site.again(ben);
+    users.push(again);
+    const counted = (room: string, mentions: number, unread: number) =>
+      expect.objectContaining({ id: room, mentions, unread });
+    const block = async (blocked: boolean, now: readonly object[]) => {
+      const heard = [ben, again].map((client) => [client, client.events.length] as const);
+      await ben.request('user:block', { user: eve.id, blocked });
+      for (const [client, before] of heard) {
+        const told = () => client.events.slice(before).filter(({ name }) => name === 'room:changed');
+        await expect.poll(() => told().map(({ payload }) => payload)).toEqual(now);
+      }
+    };
+    const mentionsOfBen = async () => {
+      const late = await site.again(ben);
+      late.close();
+      const me = await fetch(`${site.chat.url}/me`, {
+        headers: { cookie: ben.cookie, 'sec-fetch-site': 'same-origin' },
+      });
+      return [late.ready.totals.mentions, ((await me.json()) as { mentions: number }).mentions];
+    };
+    expect(await mentionsOfBen()).toEqual([4, 4]);
+    await block(true, [counted(room, 1, 3), counted(other.room, 0, 1)]);
+    expect(await mentionsOfBen()).toEqual([1, 1]);
+    // What is deleted meanwhile does not come back.
+    await eve.request('message:delete', { room, seq: 2 });
+    await block(false, [counted(room, 2, 3), counted(other.room, 1, 1)]);
+    expect(await mentionsOfBen()).toEqual([3, 3]);
+    await block(true, [counted(room, 1, 3), counted(other.room, 0, 1)]);
+    // The same as after a restart: from the history.
+    for (const one of [ben, again]) one.close();
+    await expect.poll(async () => (await owner.request('room:join', { room })).present.length).toBe(3);
+    const back = await site.again(ben);
+    users.push(back);
+    expect(back.ready.totals.mentions).toBe(1);
+  });
+
   test('ends direct messages from that user, who is told no more than that; it shows no name', async () => {
     const [ann, eve] = [await user(), await user()];
     const { room } = await eve.request('direct:open', { user: ann.id });
