@@ -324,7 +324,7 @@ export const rules: { [Op in keyof Writes]: Rule<Op> } = {
       const before = work.member(id, user);
       if (!isMember(before)) {
         if (source === 'people' && isBanned(before)) return 'forbidden' as const;
-        if (before !== undefined && !mayReturn) return 'forbidden' as const;
+        if (!mayReturn && work.hasBeenMember(id, user)) return 'forbidden' as const;
         if (most > 0 && existing(work, id).members >= most) return 'limit_reached' as const;
       }
       const known = work.user(user);

@@ -42,6 +42,8 @@ export interface Work {
   emptyRooms(before: number, most: number): RoomRow[];
 
   member(room: string, user: string): MemberRecord | undefined;
+  /** Whether the user is a member or has ever been one: what is laid on somebody is kept of others, too. */
+  hasBeenMember(room: string, user: string): boolean;
   /** Who takes over from `except`: the longest-standing moderator, otherwise the longest-standing member. */
   successor(room: string, except: string): string | undefined;
   owner(room: string): string | undefined;

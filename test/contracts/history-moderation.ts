@@ -218,6 +218,30 @@ export function moderationContract(
     });
   });
 
+  test('of somebody who never was a member: lifted or not, members may add him; not who has left', async () => {
+    const room = 'den';
+    await write('putRoom', { id: room, name: room, kind: 'private', at });
+    const add = async (...ids: string[]) => {
+      const users = ids.map((id) => ({ id }));
+      return (await write('addMembers', { room, users, source: 'people', mayReturn: false, at })).results;
+    };
+    await add('1');
+    await write('removeMembers', {
+      room,
+      users: ['1'],
+      sources: sources.people,
+      by: 'people',
+      cause: 'left',
+      at,
+    });
+    for (const user of ['1', '2', '3']) await restrict(user, 'muted', { by }, { room });
+    for (const user of ['1', '2']) await restrict(user, 'muted', null, { room });
+    await restrict('4', 'banned', { by }, { room });
+    await restrict('5', 'banned', { by }, { room });
+    await restrict('5', 'banned', null, { room });
+    expect(await add('1', '2', '3', '4', '5')).toEqual(['forbidden', null, null, 'forbidden', null]);
+  });
+
   test('of somebody who never was there; bans end by time, several at once, and go with their room', async () => {
     await join(ann);
     for (const [n, user] of ['2', '3', '4'].entries()) {

@@ -283,6 +283,10 @@ export class LoadedWork implements Work {
     return known === null ? undefined : this.#member(known, user)?.row;
   }
 
+  hasBeenMember(room: string, user: string): boolean {
+    return (this.#member(this.#existing(room), user)?.since ?? 0) > 0;
+  }
+
   successor(id: string, except: string): string | undefined {
     const room = this.#existing(id);
     // Those who are loaded may have changed; one more than them is one who has not.

@@ -238,6 +238,10 @@ export class SqliteWork implements Work {
     return this.#member(room, user)?.row;
   }
 
+  hasBeenMember(room: string, user: string): boolean {
+    return this.#statements.hasBeenMember.get(user, this.#num(room)) !== undefined;
+  }
+
   successor(room: string, except: string): string | undefined {
     return this.#statements.successor.get(this.#num(room), except)?.user_id as string | undefined;
   }
@@ -575,6 +579,7 @@ function prepare(db: DatabaseSync) {
        FROM messages WHERE room = ? AND seq <= ? ORDER BY seq LIMIT ?`,
     ),
     member: db.prepare(`SELECT ${memberColumns} FROM members WHERE user_id = ? AND room = ?`),
+    hasBeenMember: db.prepare('SELECT 1 FROM members WHERE user_id = ? AND room = ? AND since > 0'),
     owner: db.prepare(`SELECT user_id FROM members WHERE room = ? AND role = 'owner' AND sources <> 0`),
     successor: db.prepare(
       `SELECT user_id FROM members WHERE room = ? AND user_id <> ? AND sources <> 0

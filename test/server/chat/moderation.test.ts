@@ -185,6 +185,21 @@ describe('a mute', () => {
   });
 });
 
+test('a mute of somebody who was never in a room, and its end, keep nobody from inviting him; one who has left stays out', async () => {
+  const { room, owner, ben } = await talk(1, { kind: 'private' });
+  const [eve, left] = [await user(), await user()];
+  const invite = (one: Person) => ben.request('room:invite', { room, users: [one.id] });
+  await invite(left);
+  await left.request('room:remove', { room, user: left.id });
+  const never = await user();
+  for (const one of [eve, never, left]) await owner.request('room:mute', { room, user: one.id });
+  for (const one of [eve, left]) await owner.request('room:mute', { room, user: one.id, seconds: 0 });
+  expect(await invite(left)).toEqual({ added: [], failed: [{ user: left.id, code: 'forbidden' }] });
+  for (const one of [eve, never]) expect((await invite(one)).added).toEqual([one.id]);
+  expect((await eve.request('room:join', { room })).room).not.toHaveProperty('mutedForMs');
+  expect((await never.request('room:join', { room })).room).toHaveProperty('mutedForMs');
+});
+
 describe('a ban', () => {
   test.each(['public', 'private'] as const)(
     'takes a %s room away on all devices at once, as if it had never been, until it ends',
