@@ -31,10 +31,17 @@ export async function restrict(
     const at = Date.now();
     const restriction = restrictionOf(connection.person.user.id, { seconds, reason }, at);
     const lifted = seconds === 0;
+    if (!lifted) needPlace(chat, id, user);
     const what = { room: id, user, kind, restriction: lifted ? null : restriction, access, at };
     return history.write('restrict', what, connection.id);
   });
   return {};
+}
+
+/** @throws RequestError `limit_reached` if too many others are muted there, or banned from it */
+export function needPlace({ directory }: Chat, room: string, user: string): void {
+  if (directory.restrictions.hasPlaceFor(room, user)) return;
+  throw new RequestError('limit_reached', 'too many users are muted in this room, or banned from it');
 }
 
 /** @param what.seconds absent: for good */

@@ -5,7 +5,7 @@ import type { Chat } from './chat.ts';
 import { cursorOf, decodeCursor } from './cursor.ts';
 import { decided, memberOf, targetOf } from './members.ts';
 import type { Connection } from './model.ts';
-import { restrictionOf } from './moderation.ts';
+import { needPlace, restrictionOf } from './moderation.ts';
 import { messageNow, seesReportsOf, shownReport } from './shown-reports.ts';
 
 /** Reports a message to those who may do something about it. */
@@ -84,6 +84,7 @@ export async function closeReport(
       const { access } = (await history.read('room', { room })) ?? record;
       const again = await actorIn(chat, room, connection);
       if (!outranks(again, await targetOf(chat, room, author))) throw new RequestError('forbidden');
+      needPlace(chat, room, author);
       return history.write('restrict', { room, user: author, kind: done, restriction, access, at });
     });
   }

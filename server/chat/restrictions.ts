@@ -1,5 +1,8 @@
 import { leftOf, type MemberRecord, type Restriction, type RestrictionKind } from '../history/history.ts';
 
+/** Users of one room of whom something may be laid at the same time: all of it is in memory. */
+export const mostRestricted = 10_000;
+
 type Restricted = NonNullable<MemberRecord['restricted']>;
 
 /** Who is muted in rooms, and who is banned from them: all of it, in memory, as `Directory` holds what decides. */
@@ -50,6 +53,19 @@ export class Restrictions {
     if (mute === undefined) return undefined;
     const forMs = leftOf(mute, Date.now());
     return forMs > 0 ? { mute, forMs } : undefined;
+  }
+
+  /** Whether something may be laid on this user, however much is on others. What is over and not lifted yet does not count. */
+  hasPlaceFor(room: string, user: string): boolean {
+    const users = this.#byRoom.get(room);
+    if (users === undefined || users.size < mostRestricted || users.has(user)) return true;
+    const at = Date.now();
+    let left = mostRestricted;
+    for (const one of users) {
+      const laid = Object.values(this.#byUser.get(one)?.get(room) ?? {});
+      if (laid.some((restriction) => leftOf(restriction, at) > 0)) left--;
+    }
+    return left > 0;
   }
 
   /** Of a room, by users in the order of their ids. */

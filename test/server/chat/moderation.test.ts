@@ -1,5 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { openSqliteHistory } from '../../../server/history/sqlite/sqlite.ts';
 import { type ChatClient, newClientId } from '../../helpers/chat-client.ts';
+import { historyFolder } from '../../helpers/chat-server.ts';
 import {
   codeOf,
   eventsOf,
@@ -432,6 +434,39 @@ describe('blocking somebody', () => {
     await ann.request('user:block', { user: eve.id, blocked: false });
     await say(eve, room.id);
   });
+});
+
+test('on 10,000 users of a room something may be laid at the same time, and on no more', async () => {
+  const folder = historyFolder();
+  const history = await openSqliteHistory({
+    path: folder.path,
+    onFailure: (error) => expect.unreachable(error.message),
+  });
+  const at = Date.now();
+  await history.write('putRoom', { id: 'full', name: 'full', kind: 'public', at });
+  const restriction = { by: 'x' };
+  await Promise.all(
+    Array.from({ length: 10_000 }, (_, n) =>
+      history.write('restrict', { room: 'full', user: `m${n}`, kind: 'muted', restriction, at }),
+    ),
+  );
+  await history.close();
+  const full = await startPeopleSite({ CHAT_HISTORY: folder.url });
+  try {
+    const admin = await full.person({ roles: 'admin' });
+    const lay = (event: string, user: string, over = {}) =>
+      codeOf(admin, event, { room: 'full', user, ...over });
+    for (const event of ['room:mute', 'room:ban']) expect(await lay(event, 'one more')).toBe('limit_reached');
+    expect(await lay('room:mute', 'one more', { seconds: 0 })).toBe('ok');
+    for (const event of ['room:mute', 'room:ban']) expect(await lay(event, 'm7', { seconds: 60 })).toBe('ok');
+    expect(await lay('room:mute', 'm8', { seconds: 0 })).toBe('ok');
+    expect(await lay('room:mute', 'one more')).toBe('ok');
+    expect(await lay('room:mute', 'another')).toBe('limit_reached');
+    admin.close();
+  } finally {
+    await full.close();
+    folder.remove();
+  }
 });
 
 describe('a report', () => {

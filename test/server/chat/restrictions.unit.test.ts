@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Restrictions } from '../../../server/chat/restrictions.ts';
+import { mostRestricted, Restrictions } from '../../../server/chat/restrictions.ts';
 
 test('the first end is known whatever begins, changes and is lifted', () => {
   const restrictions = new Restrictions();
@@ -36,4 +36,14 @@ test('one more of very many is no work for all of them', () => {
     expect(restrictions.nextEnd).toBe(1_000_000);
   }
   expect(looked).toBeLessThan(10 * most);
+});
+
+test('what is over and not lifted yet takes no place from anybody', () => {
+  const restrictions = new Restrictions();
+  for (let n = 0; n < mostRestricted; n++) restrictions.set('den', `${n}`, 'muted', { by: '1' });
+  expect(['7', 'new'].map((user) => restrictions.hasPlaceFor('den', user))).toEqual([true, false]);
+  restrictions.set('den', '7', 'muted', { by: '1', until: Date.now() });
+  expect(restrictions.hasPlaceFor('den', 'new')).toBe(true);
+  restrictions.set('den', '7', 'banned', { by: '1' });
+  expect(restrictions.hasPlaceFor('den', 'new')).toBe(false);
 });
