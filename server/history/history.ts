@@ -302,7 +302,7 @@ export interface Writes {
    * Stores a message; marks the room as read up to it for the sender. A `clientId` that this user has used in this
    * room before stores nothing and gives the stored message as it is now.
    * Mentions of users who may not read the room are left out, and of everybody
-   * unless a moderator sends it.
+   * unless a moderator sends it. Of users who are banned from a public room they stay, unless a moderator sends it.
    * Codes: `unknown_room` (also for users who are not members), `conflict` (same clientId, other text, replyTo, files or mentions),
    * `forbidden` (moderators alone write there, or the other one of a direct room has blocked the sender), `muted`, `unknown_message` (replyTo names none), `unknown_file` (no loose one of this user and room),
    * `rate_limited` (slow mode).

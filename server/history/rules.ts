@@ -650,7 +650,9 @@ function mentionsFor(
       return may ? [{ user, start, length, name: everybody, shown: true }] : [];
     }
     const member = work.member(room.id, user);
-    const may = room.kind === 'public' ? !isBanned(member) : room.pair?.includes(user) || isMember(member);
+    // Only moderators may learn who is banned from a public room. Who is gets nothing of it.
+    const isHidden = byModerator && isBanned(member);
+    const may = room.kind === 'public' ? !isHidden : room.pair?.includes(user) || isMember(member);
     if (!may) return [];
     const known = work.user(user);
     const shown = known?.actedPublic === true || (member?.acted ?? acted.never) > acted.never;

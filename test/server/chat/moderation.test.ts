@@ -276,6 +276,30 @@ describe('a ban', () => {
     },
   );
 
+  test('shows to nobody without `moderate` by a mention: it looks like that of somebody who has left, and reaches nobody', async () => {
+    const { room, owner, moderator, others } = await talk(3);
+    const [ben, eve, bob] = others as [Person, Person, Person];
+    await bob.request('room:remove', { room, user: bob.id });
+    await moderator.request('room:ban', { room, user: eve.id });
+    const named = [eve, bob].map(({ id }, n) => ({ user: id, start: 2 * n, length: 1 }));
+    const mention = { text: '1 2', mentions: named };
+    const shown = [eve, bob].map(({ id }, n) => ({
+      user: { id, name: `Name of ${id}` },
+      start: 2 * n,
+      length: 1,
+    }));
+    const said = await say(ben, room, '1 2', { mentions: named });
+    expect(said.mentions).toEqual(shown);
+    const { seq } = await say(ben, room);
+    const edited = await ben.request('message:edit', { room, seq, ...mention });
+    expect(edited.message.mentions).toEqual(shown);
+    expect((await say(moderator, room, '1 2', { mentions: named })).mentions).toEqual(shown.slice(1));
+    await expect.poll(() => eventsOf(bob, 'mention')).toHaveLength(3);
+    expect(eventsOf(eve, 'mention')).toEqual([]);
+    await owner.request('room:ban', { room, user: eve.id, seconds: 0 });
+    await expect.poll(() => eventsOf(eve, 'room:added').at(-1)).toMatchObject({ id: room, mentions: 0 });
+  });
+
   test('hides that a search would find something there, whatever the page', async () => {
     const { room, moderator, ben } = await talk();
     const word = `word${newClientId().replaceAll('-', 'x')}`;
