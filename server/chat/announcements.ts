@@ -253,6 +253,7 @@ export class Announcements implements DirectoryListener {
 
   blocked({ user, other, blocked, asker }: Change & { type: 'blocked' }, recounted: readonly Room[]): void {
     const person = this.#directory().person(user);
+    if (blocked) this.#typing.blocked(user, other);
     for (const room of recounted) this.#summaries.tell(room, person?.connections ?? []);
     const ids = idsOf(person === undefined ? [] : [person], asker);
     this.#publisher.toConnections(ids, 'blocked:changed', { user: other, blocked });

@@ -1,6 +1,6 @@
 import { RequestError } from '../errors.ts';
 import type { MessageFile } from '../events.ts';
-import { isMember, type MemberRecord, type RoomRecord, sources } from '../history/history.ts';
+import { isMember, type MemberRecord, otherOf, type RoomRecord, sources } from '../history/history.ts';
 import { mayRead, rightsIn } from './access.ts';
 import type { Chat } from './chat.ts';
 import type { SessionIdentity } from './model.ts';
@@ -37,8 +37,21 @@ export async function mayUpload(
     throw new RequestError('unknown_room');
   if (!rightsIn(record, { roles: identity.roles, member }).includes('send'))
     throw new RequestError('forbidden');
+  const partner = otherOf(record.pair, identity.id);
+  if (partner !== undefined && (await hasBlocked({ history, directory }, partner, identity.id)))
+    throw new RequestError('forbidden');
   const muted = restrictions.muteOf(room, identity.id);
   if (muted !== undefined) throw new RequestError('muted', undefined, { retryAfterMs: muted.forMs });
+}
+
+async function hasBlocked(
+  { history, directory }: Pick<Chat, 'history' | 'directory'>,
+  user: string,
+  other: string,
+): Promise<boolean> {
+  const here = directory.person(user);
+  if (here !== undefined) return here.blocked.has(other);
+  return (await history.read('user', { user })).blocked.includes(other);
 }
 
 /** A file that this user may see: of a room that the user may read, or an own one. It is asked each time. */

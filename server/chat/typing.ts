@@ -1,4 +1,5 @@
 import type { User } from '../events.ts';
+import { otherOf } from '../history/history.ts';
 import { type Connection, type Room, userOf } from './model.ts';
 import type { OtherServers } from './other-servers.ts';
 import type { Publisher } from './publisher.ts';
@@ -31,7 +32,9 @@ export class Typing {
 
   set(room: Room, connection: Connection, typing: boolean): void {
     const user = userOf(connection);
-    const told = typing ? this.#begin(room, user, connection) : this.stop(room, user.id);
+    const partner = otherOf(room.record.pair, user.id);
+    const isHidden = partner !== undefined && connection.person.blocked.has(partner);
+    const told = typing && !isHidden ? this.#begin(room, user, connection) : this.stop(room, user.id);
     if (told) this.#others?.typing(room.record.id, user, typing);
   }
 
@@ -51,6 +54,21 @@ export class Typing {
     if (users.size === 0) this.#rooms.delete(room);
     this.#tell(room, known.user, false);
     return true;
+  }
+
+  /** Who has blocked somebody does not see any more that he is typing; nor does he see it where only the two are. */
+  blocked(user: string, other: string): void {
+    for (const [room, writing] of this.#rooms) {
+      if (otherOf(room.record.pair, user) === other) this.stop(room, user);
+      const hidden = writing.get(other);
+      if (hidden === undefined) continue;
+      const ids = [...room.joined].filter(({ person }) => person.user.id === user).map(({ id }) => id);
+      this.#publisher.toConnections(ids, 'typing:changed', {
+        room: room.record.id,
+        user: hidden.user,
+        typing: false,
+      });
+    }
   }
 
   /** The connection has left the room, or is closed. */
@@ -84,9 +102,11 @@ export class Typing {
     return telling;
   }
 
-  /** Only to other users: the user's own connections need not be told. */
+  /** Only to other users, and to none who has blocked this one: the user's own connections need not be told. */
   #tell(room: Room, user: User, typing: boolean): void {
-    const ids = [...room.joined].filter(({ person }) => person.user.id !== user.id).map(({ id }) => id);
+    const ids = [...room.joined]
+      .filter(({ person }) => person.user.id !== user.id && !person.blocked.has(user.id))
+      .map(({ id }) => id);
     if (ids.length > 0) {
       this.#publisher.toConnections(ids, 'typing:changed', { room: room.record.id, user, typing });
     }

@@ -335,8 +335,8 @@ export interface Writes {
   };
   /**
    * Reactions of several users to one message, as one change of it. Of what one user says about one emoji the last counts.
-   * Each is answered for: whether it changed anything, or why it could not (`unknown_room`: no member; `limit_reached`).
-   * Codes: `unknown_room`, `unknown_message` (none, or deleted).
+   * Each is answered for: whether it changed anything, or why it could not (`unknown_room`: no member; `forbidden`: the other
+   * one of a direct room has blocked the user; `limit_reached`). Codes: `unknown_room`, `forbidden`, `unknown_message` (none, or deleted).
    */
   react: {
     in: { room: string; seq: number; reactions: readonly { user: string; emoji: string; on: boolean }[] };

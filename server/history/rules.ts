@@ -168,16 +168,21 @@ export const rules: { [Op in keyof Writes]: Rule<Op> } = {
 
   react(work, { room: id, seq, reactions }, changes) {
     const room = existing(work, id);
+    const isRefused = ({ user, on }: (typeof reactions)[number]) => on && isBlocked(work, room, user);
     const before = messageIn(work, room, seq);
-    if (before === undefined || before.deletedAt !== undefined) refuse('unknown_message');
+    if (before === undefined || before.deletedAt !== undefined) {
+      refuse(reactions.every(isRefused) ? 'forbidden' : 'unknown_message');
+    }
     const list = new Map(before.reactions?.map((reaction) => [reaction.emoji, reaction]));
     const reacted = new Map<string, { added: string[]; removed: string[] }>();
     let placed = work.reacted(id, seq)?.placed ?? 0;
     const last = new Map(reactions.map(({ user, emoji }, n) => [`${emoji} ${user}`, n]));
-    const results = reactions.map(({ user, emoji, on }, n) => {
+    const results = reactions.map((reaction, n) => {
+      const { user, emoji, on } = reaction;
       if (!isMember(work.member(id, user))) return 'unknown_room';
       if (last.get(`${emoji} ${user}`) !== n) return 'same';
       if (work.hasReaction(id, seq, emoji, user) === on) return 'same';
+      if (isRefused(reaction)) return 'forbidden';
       const { count, users }: Omit<Reaction, 'emoji'> = list.get(emoji) ?? { count: 0, users: [] };
       if (count === 0 && list.size === mostReactions) return 'limit_reached';
       const change = reacted.get(emoji) ?? { added: [], removed: [] };

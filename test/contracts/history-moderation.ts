@@ -298,6 +298,16 @@ export function moderationContract(
       refused('forbidden'),
     );
     await expect(open(ben, ann.id, 'd-2')).rejects.toEqual(refused('forbidden'));
+    const react = (...users: string[]) => ({
+      room: 'd-1',
+      seq: 1,
+      reactions: users.map((user) => ({ user, emoji: '👍', on: true })),
+    });
+    expect(await history.write('react', react(ben.id, ann.id))).toMatchObject({
+      results: ['forbidden', 'changed'],
+      message: { reactions: [{ count: 1, users: [ann.id] }] },
+    });
+    await expect(history.write('react', { ...react(ben.id), seq: 9 })).rejects.toEqual(refused('forbidden'));
   });
 
   test('a user blocks so many others, and no more', async () => {

@@ -442,10 +442,38 @@ describe('blocking somebody', () => {
     const { room } = await eve.request('direct:open', { user: ann.id });
     await eve.request('room:join', { room: room.id });
     await say(eve, room.id);
+    await ann.request('room:join', { room: room.id });
+    const react = (client: Person, emoji: string, on = true, seq = 1) =>
+      codeOf(client, 'message:react', { room: room.id, seq, emoji, on });
+    expect([await react(eve, '👍'), await react(eve, '❤️')]).toEqual(['ok', 'ok']);
+    const types = (client: Person, typing = true) => codeOf(client, 'typing:set', { room: room.id, typing });
+    const seen = (client: Person) => eventsOf(client, 'typing:changed').map(({ typing }) => typing);
+    for (const one of [ann, eve]) expect(await types(one)).toBe('ok');
+    for (const one of [ann, eve]) await expect.poll(() => seen(one)).toEqual([true]);
     await ann.request('user:block', { user: eve.id, blocked: true });
+    // What was shown ends, and nothing more is.
+    for (const one of [ann, eve]) await expect.poll(() => seen(one)).toEqual([true, false]);
+    for (const one of [eve, ann, eve, ann]) expect(await types(one)).toBe('ok');
     expect(await codeOf(eve, 'message:send', { room: room.id, ...text() })).toBe('forbidden');
     expect(await codeOf(eve, 'message:edit', { room: room.id, seq: 1, text: 'x' })).toBe('forbidden');
     expect(await codeOf(eve, 'direct:open', { user: ann.id })).toBe('forbidden');
+    expect([await react(eve, '🎉'), await react(eve, '🎉', true, 9)]).toEqual(['forbidden', 'forbidden']);
+    // A repeat, and taking it back.
+    expect([await react(eve, '👍'), await react(eve, '❤️', false)]).toEqual(['ok', 'ok']);
+    // Who has blocked somebody may still write to him.
+    expect(await react(ann, '👋')).toBe('ok');
+    await say(ann, room.id);
+    expect((await ann.request('room:join', { room: room.id })).messages[0]?.reactions).toMatchObject([
+      { emoji: '👍', users: [eve.id] },
+      { emoji: '👋', users: [ann.id] },
+    ]);
+    for (const one of [ann, eve]) expect(seen(one)).toEqual([true, false]);
+    const upload = await fetch(`${site.chat.url}/files?room=${room.id}&name=x.txt`, {
+      method: 'POST',
+      headers: { cookie: eve.cookie, origin: 'http://localhost:8080' },
+      body: 'text',
+    });
+    expect([upload.status, await upload.json()]).toMatchObject([403, { error: { code: 'forbidden' } }]);
     expect(eve.events.filter(({ name }) => name === 'blocked:changed')).toEqual([]);
     const stranger = await user();
     await ann.request('user:block', { user: stranger.id, blocked: true });
@@ -491,6 +519,18 @@ test('on 10,000 users of a room something may be laid at the same time, and on n
     await full.close();
     folder.remove();
   }
+});
+
+test('where somebody is typing, whoever has blocked him is not told', async () => {
+  const { room, others } = await talk(3);
+  const [ben, eve, bob] = others as [Person, Person, Person];
+  await ben.request('user:block', { user: eve.id, blocked: true });
+  await eve.request('typing:set', { room, typing: true });
+  await bob.request('typing:set', { room, typing: true });
+  const typing = (client: Person) => eventsOf(client, 'typing:changed').map(({ user }) => user.id);
+  await expect.poll(() => typing(eve)).toEqual([bob.id]);
+  await expect.poll(() => typing(bob)).toEqual([eve.id]);
+  await expect.poll(() => typing(ben)).toEqual([bob.id]);
 });
 
 describe('a report', () => {
