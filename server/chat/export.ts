@@ -2,7 +2,7 @@ import { otherOf, type Reads } from '../history/history.ts';
 import type { Chat } from './chat.ts';
 import { notifyOf } from './summary.ts';
 
-/** Messages, and reactions, that are read at once. */
+/** Messages, reactions and reports that are read at once. */
 const atOnce = 500;
 
 /** A file of what is kept of a user. */
@@ -12,8 +12,9 @@ interface Part {
 }
 
 /**
- * All that is kept of a user, for the user: who that is and in which rooms, what the user has written, with the files, and the
- * reactions. Null for somebody who has neither connected nor been named.
+ * All that is kept of a user, for the user: who that is and in which rooms, whom the user has blocked, what moderators have laid
+ * on the user, what the user has written, with the files, the reactions, and the reports. What others have said or decided stays
+ * with them: no report has the message of somebody else or its end, and no mute says who laid it. Null for somebody who has neither connected nor been named.
  * @param open the bytes of a file; null if it is gone
  */
 export async function exported(
@@ -21,9 +22,10 @@ export async function exported(
   id: string,
   open: (file: string) => Promise<AsyncIterable<Buffer> | null>,
 ): Promise<AsyncIterable<Part> | null> {
-  const { user, memberships } = await history.read('user', { user: id });
+  const { user, memberships, blocked } = await history.read('user', { user: id });
   const banned = directory.banOf(id);
-  if (user === null && banned === null) return null;
+  const restricted = directory.restrictions.on(id);
+  if (user === null && banned === null && restricted.length === 0) return null;
   const about = {
     user: { id, name: user?.name ?? id },
     ...(user?.siteRole === undefined ? {} : { siteRole: user.siteRole }),
@@ -35,6 +37,13 @@ export async function exported(
       role: member.role,
       readSeq: member.readSeq,
       notify: notifyOf({ record: room }, member),
+    })),
+    blocked,
+    restricted: restricted.map(({ room, kind, restriction: { until, reason } }) => ({
+      room,
+      kind,
+      ...(until === undefined ? {} : { until }),
+      ...(reason === undefined ? {} : { reason }),
     })),
   };
   const files: { id: string; name: string }[] = [];
@@ -62,10 +71,30 @@ export async function exported(
       from = page.next;
     }
   }
+  async function* reports(): AsyncIterable<string> {
+    for (let before: number | undefined = Number.MAX_SAFE_INTEGER; before !== undefined; ) {
+      const page: Reads['reportsBy']['out'] = await history.read('reportsBy', {
+        user: id,
+        before,
+        limit: atOnce,
+      });
+      const own = page.reports.map(({ id, room, seq, reason, text, at }) => ({
+        id,
+        room,
+        seq,
+        reason,
+        ...(text === undefined ? {} : { text }),
+        at,
+      }));
+      if (own.length > 0) yield lines(own);
+      before = page.next;
+    }
+  }
   return (async function* () {
     yield { name: 'about.json', bytes: once(`${JSON.stringify(about, null, 2)}\n`) };
     yield { name: 'messages.jsonl', bytes: messages() };
     yield { name: 'reactions.jsonl', bytes: reactions() };
+    yield { name: 'reports.jsonl', bytes: reports() };
     for (const { id: file, name } of files) {
       const bytes = await open(file);
       if (bytes !== null) yield { name: `files/${file}/${name}`, bytes };

@@ -1,4 +1,10 @@
-import { leftOf, type MemberRecord, type Restriction, type RestrictionKind } from '../history/history.ts';
+import {
+  leftOf,
+  type MemberRecord,
+  type Restriction,
+  type RestrictionKind,
+  restrictionKinds,
+} from '../history/history.ts';
 
 /** Users of one room of whom something may be laid at the same time: all of it is in memory. */
 export const mostRestricted = 10_000;
@@ -41,6 +47,17 @@ export class Restrictions {
   /** A ban lasts until its end is stored: the membership comes back in the same moment. */
   isBanned(room: string, user: string): boolean {
     return this.#byUser.get(user)?.get(room)?.banned !== undefined;
+  }
+
+  /** What is laid on a user now, in whatever room. */
+  on(user: string): { room: string; kind: RestrictionKind; restriction: Restriction }[] {
+    const at = Date.now();
+    return [...(this.#byUser.get(user) ?? [])].flatMap(([room, restricted]) =>
+      restrictionKinds.flatMap((kind) => {
+        const restriction = restricted[kind];
+        return restriction === undefined || leftOf(restriction, at) <= 0 ? [] : [{ room, kind, restriction }];
+      }),
+    );
   }
 
   bannedFrom(user: string): string[] {

@@ -489,6 +489,11 @@ export interface Reads {
     in: { rooms: readonly string[] | null; before?: number; limit: number };
     out: { reports: StoredReport[]; next?: number };
   };
+  /** All that a user has made, closed or not, of messages that are not too old; pages as those of `reports`. */
+  reportsBy: {
+    in: { user: string; before?: number; limit: number };
+    out: Reads['reports']['out'];
+  };
   restrictions: {
     in: null;
     out: { room: string; user: string; restricted: NonNullable<MemberRecord['restricted']> }[];

@@ -324,6 +324,7 @@ export function moderationContract(
     await join(ann, ben, { id: '3', name: 'Cy' });
     await send(ben, { text: 'rude' });
     await send(ben, { text: 'ruder' });
+    await send(ben, { text: 'rudest' });
     const report = (over = {}) =>
       write('report', {
         room: 'lobby',
@@ -385,8 +386,24 @@ export function moderationContract(
     await history.write('expire', { room: 'lobby', firstSeq: 2 });
     expect(await history.read('room', { room: 'lobby' })).toMatchObject({ reports: 1 });
     expect((await list(null)).reports.map(({ seq }) => seq)).toEqual([2]);
+    const own = (user: string, before = Number.MAX_SAFE_INTEGER) =>
+      history.read('reportsBy', { user, before, limit: 1 });
+    await history.write('report', { room: 'lobby', seq: 3, by: ann.id, reason: 'spam', at });
+    await history.write('closeReport', {
+      room: 'lobby',
+      id: (await own(ann.id)).reports[0]?.id ?? '',
+      by: ben.id,
+      done: 'nothing',
+      at,
+    });
+    const page = await own(ann.id);
+    expect(page).toMatchObject({ reports: [{ seq: 3, closed: { by: ben.id } }], next: expect.any(Number) });
+    const last = await own(ann.id, page.next);
+    expect([last.reports.map(({ seq }) => seq), last.next]).toEqual([[2], undefined]);
+    expect(await own('3')).toEqual({ reports: [] });
     await history.write('deleteRoom', { room: 'lobby' });
     expect((await list(null)).reports).toEqual([]);
+    expect((await own(ann.id)).reports).toEqual([]);
   });
 
   test('a page of reports ends at its largest size, however many were asked for; the next goes on behind it', async () => {

@@ -126,6 +126,13 @@ export function queriesOf(dialect: Dialect, connection: Connection): Queries {
       );
       return reportsPage(rows, limit);
     },
+    async reportsBy({ user, before = Number.MAX_SAFE_INTEGER, limit }) {
+      const rows = await ask(
+        sql`${reportsWhere} by_id = ${user} AND reports.num < ${before} AND seq >= first_seq
+            ORDER BY reports.num DESC LIMIT ${limit + 1}`,
+      );
+      return reportsPage(rows, limit);
+    },
     restrictions: async () =>
       (
         await ask(

@@ -81,6 +81,11 @@ export function prepareQueries(db: DatabaseSync): Queries {
        WHERE rooms.id = ? AND reports.num < ? AND closed IS NULL AND seq >= first_seq
        ORDER BY reports.num DESC LIMIT ?`,
     ),
+    reportsBy: db.prepare(
+      `SELECT reports.num AS num, rooms.id AS room_id, ${reportsColumns} FROM reports INDEXED BY reports_by_user
+       CROSS JOIN rooms ON rooms.num = reports.room
+       WHERE by_id = ? AND reports.num < ? AND seq >= first_seq ORDER BY reports.num DESC LIMIT ?`,
+    ),
     restrictions: db.prepare(
       `SELECT rooms.id AS room, user_id, restricted FROM members JOIN rooms ON rooms.num = members.room
        WHERE restricted_until > 0`,
@@ -188,6 +193,8 @@ export function prepareQueries(db: DatabaseSync): Queries {
         limit,
       );
     },
+    reportsBy: ({ user, before = Number.MAX_SAFE_INTEGER, limit }) =>
+      reportsPage(statements.reportsBy.all(user, before, limit + 1), limit),
     restrictions: () => statements.restrictions.all().map(restrictionFrom),
     room: ({ room }) => optionalRoom(statements.room.get(room)),
     partner: ({ user, other, room }) => partner(user, other, room),

@@ -19,6 +19,8 @@ let ben: ChatClient;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'chat-files-'));
   site = await startChatSite({
+    CHAT_ROOMS: 'lobby,other',
+    CHAT_USER_ROLES: 'roles',
     CHAT_ORIGINS: origin,
     CHAT_FILES: `dir:${folder}`,
     CHAT_LIMIT_FILE: '1MB',
@@ -337,6 +339,25 @@ test('all that is kept of a user is one archive: messages, reactions and files, 
   const said = { room, text: 'of Ben', clientId: newClientId() };
   const { message } = await ben.request('message:send', said);
   await ann.request('message:react', { room, seq: message.seq, emoji: '👍', on: true });
+  await ann.request('user:block', { user: '3', blocked: true });
+  for (const text of ['look', undefined]) {
+    const { message: rude } = await ben.request('message:send', {
+      room,
+      text: 'rude',
+      clientId: newClientId(),
+    });
+    const report = { room, seq: rude.seq, reason: 'abuse' as const, ...(text === undefined ? {} : { text }) };
+    await ann.request('message:report', report);
+  }
+  const boss = await connectChat(
+    site.chat.url,
+    await site.rawSession(JSON.stringify({ user_id: 'boss', firstname: 'Boss', roles: 'admin' })),
+  );
+  const lobby = { room: 'lobby', user: '1' };
+  await boss.request('room:mute', { ...lobby, seconds: 3600, reason: 'loud' });
+  await boss.request('room:ban', { ...lobby, room: 'other' });
+  await boss.request('room:mute', { room: 'lobby', user: 'only-muted' });
+  boss.close();
   const ask = (user: string, headers: Record<string, string> = { Authorization: `Bearer ${apiKey}` }) =>
     fetch(`${site.chat.url}/api/users/${user}/export`, { headers });
   const answer = await ask('1');
@@ -358,7 +379,21 @@ test('all that is kept of a user is one archive: messages, reactions and files, 
     rooms: expect.arrayContaining([
       { id: room, kind: 'private', name: 'Den', role: 'owner', readSeq: 2, notify: 'all' },
     ]),
+    blocked: ['3'],
+    restricted: [
+      { room: 'lobby', kind: 'muted', until: expect.any(Number), reason: 'loud' },
+      { room: 'other', kind: 'banned' },
+    ],
   });
+  const report = { id: expect.any(String), room, reason: 'abuse', at: expect.any(Number) };
+  expect(lines('reports.jsonl')).toEqual([
+    { ...report, seq: 5 },
+    { ...report, seq: 4, text: 'look' },
+  ]);
+  for (const secret of ['rude', 'boss']) {
+    for (const name of Object.keys(files)) expect([name, text(name)]).not.toContain(secret);
+    expect(Object.keys(files).map(text).join()).not.toContain(secret);
+  }
   expect(text('messages.jsonl')).toContain('"text":"with a file"');
   expect(text('messages.jsonl')).not.toContain('of Ben');
   const mention = { user: { id: '3', name: '3' }, start: 0, length: 2 };
@@ -368,5 +403,6 @@ test('all that is kept of a user is one archive: messages, reactions and files, 
   expect(lines('reactions.jsonl')).toContainEqual({ room, seq: message.seq, emoji: '👍' });
   expect(text(`files/${file.id}/${file.name}`)).toBe('a few words');
   expect(Object.keys(files).every((name) => !name.includes('..'))).toBe(true);
+  expect((await ask('only-muted')).status).toBe(200);
   expect([(await ask('never-seen')).status, (await ask('1', {})).status]).toEqual([404, 401]);
 });
