@@ -1,3 +1,4 @@
+import { asideFailures } from './aside-failures.ts';
 import { openChat } from './chat/chat.ts';
 import { exported } from './chat/export.ts';
 import { fileFor, mayUpload } from './chat/files.ts';
@@ -167,6 +168,7 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
     retention: config.retention,
     kick: (user) => liveness.kick(user),
     others: servers,
+    onAsideFailure: asideFailures(log, quiet),
     onEndFailure: (err) =>
       quiet.warn('ends', { err }, 'mutes and bans that are over could not be lifted yet'),
     onSweepFailure: (err) =>

@@ -8,6 +8,7 @@ import {
   type RoomRecord,
 } from '../history/history.ts';
 import { rightsIn } from './access.ts';
+import type { OnAsideFailure } from './asides.ts';
 import { ChangedSummaries } from './changed-summaries.ts';
 import type { Directory, DirectoryListener, MemberChange } from './directory.ts';
 import type { Connection, Person, Room } from './model.ts';
@@ -41,6 +42,7 @@ export class Announcements implements DirectoryListener {
   readonly #directory: () => Directory;
   readonly #kick: (user: string) => void;
   readonly #onRestrictions: () => void;
+  readonly #onAsideFailure: OnAsideFailure;
   readonly #readReport: (id: string) => Promise<Report | null>;
   #reports: Promise<void> = Promise.resolve();
   readonly #hasJoinedElsewhere: (user: string, room: string) => Promise<boolean>;
@@ -60,6 +62,7 @@ export class Announcements implements DirectoryListener {
     kick: (user: string) => void;
     /** Called after somebody was muted or banned in a room, or is not any more. */
     onRestrictions: () => void;
+    onAsideFailure: OnAsideFailure;
     /** A report as those see it who may; null if it is gone. */
     readReport: (id: string) => Promise<Report | null>;
     /** Whether a connection of that user to another server has joined the room. */
@@ -70,6 +73,7 @@ export class Announcements implements DirectoryListener {
     this.#directory = options.directory;
     this.#kick = options.kick;
     this.#onRestrictions = options.onRestrictions;
+    this.#onAsideFailure = options.onAsideFailure;
     this.#readReport = options.readReport;
     this.#hasJoinedElsewhere = options.hasJoinedElsewhere;
   }
@@ -248,7 +252,7 @@ export class Announcements implements DirectoryListener {
         this.#publisher.toConnections(ids, 'report:changed', { report, open });
       })
       // Whoever asks for the list gets it.
-      .catch(() => {});
+      .catch((error) => this.#onAsideFailure('report_changed', error));
   }
 
   blocked({ user, other, blocked, asker }: Change & { type: 'blocked' }, recounted: readonly Room[]): void {

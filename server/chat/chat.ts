@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { History } from '../history/history.ts';
 import { Announcements } from './announcements.ts';
+import type { OnAsideFailure } from './asides.ts';
 import { Directory } from './directory.ts';
 import { NewestPages } from './newest-pages.ts';
 import { obey } from './orders.ts';
@@ -41,6 +42,7 @@ export interface Chat {
   everywhere(user: string, order: Order): Promise<number>;
   /** What the other servers need of this one. */
   here: ThisServer;
+  onAsideFailure: OnAsideFailure;
   /** The ids of the rooms of CHAT_ROOMS, in their order. */
   configured: readonly string[];
   /** Begins no more work of its own. */
@@ -65,12 +67,13 @@ export async function openChat(options: {
   kick: (user: string) => void;
   /** Absent for a server alone. */
   others?: OtherServers | undefined;
+  onAsideFailure: OnAsideFailure;
   /** Mutes and bans whose time is over could not be lifted. */
   onEndFailure: (error: Error) => void;
   /** Rooms without members, or what is too old, could not be deleted. */
   onSweepFailure: (error: Error) => void;
 }): Promise<Chat> {
-  const { history, publisher, settings, limits, kick, others } = options;
+  const { history, publisher, settings, limits, kick, others, onAsideFailure } = options;
   const typing = new Typing(publisher, others);
   const rooms = options.rooms.map(({ id, name }) => ({ id: id ?? roomIdOf(name), name }));
   await history.write('publicRooms', { rooms, at: Date.now() });
@@ -80,6 +83,7 @@ export async function openChat(options: {
     directory: () => directory,
     kick,
     onRestrictions: () => endInTime(),
+    onAsideFailure,
     readReport: (id) => reportOf({ history, directory }, id),
     async hasJoinedElsewhere(user, room) {
       if (others === undefined || !others.isConnected(user)) return false;
@@ -87,7 +91,7 @@ export async function openChat(options: {
     },
   });
   const findAll = settings.findPeople === 'all';
-  const directory = await Directory.open(history, announcements, { findAll, others });
+  const directory = await Directory.open(history, announcements, { findAll, others, onAsideFailure });
   const here: ThisServer = {
     seen: (user) => directory.seen(user),
     everybody: () => directory.everybody(),
@@ -124,6 +128,7 @@ export async function openChat(options: {
         return count;
       }
     },
+    onAsideFailure,
     configured: rooms.map(({ id }) => id),
     close: () => closing.abort(),
   };

@@ -16,6 +16,7 @@ import {
   type UserRecord,
 } from '../history/history.ts';
 import { mayRead } from './access.ts';
+import type { OnAsideFailure } from './asides.ts';
 import { applyBlock, applyMentions, applyMessage, applyRead, applyRecord } from './changes.ts';
 import { messageOf } from './mentions.ts';
 import {
@@ -88,6 +89,12 @@ export interface DirectoryListener {
   banned(user: string): void;
 }
 
+interface DirectoryOptions {
+  findAll: boolean;
+  others: OtherServers | undefined;
+  onAsideFailure: OnAsideFailure;
+}
+
 interface Entry {
   person: Person;
   loaded: Promise<void>;
@@ -107,6 +114,7 @@ export class Directory {
   /** Whether everybody may find everybody; then nobody is hidden. */
   readonly #findAll: boolean;
   readonly #others: OtherServers | undefined;
+  readonly #onAsideFailure: OnAsideFailure;
   readonly #rooms = new Map<string, Room>();
   readonly #people = new Map<string, Entry>();
   readonly #recent = new RecentPeople();
@@ -120,18 +128,19 @@ export class Directory {
   /** Changes that came while memberships are being read: they may be missing in what is read. */
   readonly #loading = new Set<Change[]>();
 
-  private constructor(history: History, findAll: boolean, others: OtherServers | undefined) {
+  private constructor(history: History, { findAll, others, onAsideFailure }: DirectoryOptions) {
     this.#history = history;
     this.#findAll = findAll;
     this.#others = others;
+    this.#onAsideFailure = onAsideFailure;
   }
 
   static async open(
     history: History,
     listener: DirectoryListener,
-    { findAll, others }: { findAll: boolean; others: OtherServers | undefined },
+    options: DirectoryOptions,
   ): Promise<Directory> {
-    const directory = new Directory(history, findAll, others);
+    const directory = new Directory(history, options);
     // Another server may change something while this one reads.
     const early: Change[] = [];
     let isRead = false;
@@ -300,7 +309,7 @@ export class Directory {
     if (entry?.person !== person) return;
     if (person.connections.size > 0) {
       // If the history fails now, the next connection tries again.
-      this.#settle(entry).catch(() => {});
+      this.#settle(entry).catch((error) => this.#onAsideFailure('session_rooms', error));
       return;
     }
     entry.leaves = setTimeout(() => this.#leave(entry), linger);

@@ -135,7 +135,9 @@ export async function deleteMessage(
   });
   if (changed && author !== me && reason) {
     // The deletion is done, whatever becomes of this.
-    tellAuthor(chat, room, author, { room: id, seq, reason }).catch(() => {});
+    tellAuthor(chat, room, author, { room: id, seq, reason }).catch((error) =>
+      chat.onAsideFailure('deletion_reason', error),
+    );
   }
   return { message: await messageFor(chat, connection.person, message) };
 }

@@ -35,6 +35,7 @@ export async function openChatOver(
     rooms: [],
     retention: { rooms: 0, direct: 0 },
     kick: ignore,
+    onAsideFailure: (_, error) => unexpected(error as Error),
     onEndFailure: unexpected,
     onSweepFailure: unexpected,
     ...over(history),

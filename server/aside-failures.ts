@@ -1,0 +1,19 @@
+import type { OnAsideFailure } from './chat/asides.ts';
+import { RequestError } from './errors.ts';
+import type { Log, QuietLog } from './log.ts';
+
+/** Says in the log what failed though nobody waited for it. Storage comes back; all else is a fault of this program. */
+export function asideFailures(log: Log, quiet: QuietLog): OnAsideFailure {
+  return (aside, error) => {
+    if (error instanceof RequestError) {
+      const { code, message: reason } = error;
+      quiet.warn(
+        `${aside} ${code}`,
+        { code, aside, reason },
+        'something that no request waits for has failed',
+      );
+    } else {
+      log.error({ err: error, code: 'internal', aside }, 'unexpected error beside a request');
+    }
+  };
+}

@@ -1,0 +1,85 @@
+import { Writable } from 'node:stream';
+import pino from 'pino';
+import { expect, onTestFinished, test } from 'vitest';
+import { asideFailures } from '../../../server/aside-failures.ts';
+import { deleteMessage } from '../../../server/chat/messages.ts';
+import type { Room } from '../../../server/chat/model.ts';
+import { RequestError } from '../../../server/errors.ts';
+import type { Reads, Writes } from '../../../server/history/history.ts';
+import { QuietLog } from '../../../server/log.ts';
+import { openChatOver } from '../../helpers/chat-over-history.ts';
+
+test('what fails though no request waits for it is in the log: with a code, and no text, name or id', async () => {
+  const lines: Record<string, unknown>[] = [];
+  const sink = new Writable({
+    write(line, _, done) {
+      lines.push(JSON.parse(line));
+      done();
+    },
+  });
+  const log = pino({ base: null }, sink);
+  let failing: { write?: keyof Writes; read?: keyof Reads; error: Error } = { error: new Error('unset') };
+  const { chat, history, close } = await openChatOver(
+    (stored) => ({
+      write: (op, input, asker) =>
+        op === failing.write ? Promise.reject(failing.error) : stored.write(op, input, asker),
+      read: (query, input) =>
+        query === failing.read ? Promise.reject(failing.error) : stored.read(query, input),
+    }),
+    () => ({ onAsideFailure: asideFailures(log, new QuietLog(log)) }),
+  );
+  onTestFinished(close);
+  const at = Date.now();
+  const identity = (id: string, over = {}) => ({ id, name: `Name of ${id}`, roles: [], rooms: [], ...over });
+  const boss = await chat.directory.connect('c1', identity('boss-7', { roles: ['admin'] }));
+  await history.write('putRoom', { id: 'den', name: 'Den', kind: 'public', at });
+  const room = chat.directory.room('den') as Room;
+  await history.write('join', { room: 'den', user: { id: 'boss-7', name: 'Name of boss-7' }, at });
+  const say = async (clientId: string) => {
+    const user = { id: 'ben-7', name: 'Ben' };
+    const sent = { room: 'den', clientId, user, text: 'a secret', sentAt: at, asMember: false };
+    return (await history.write('send', sent)).message.seq;
+  };
+  const unavailable = new RequestError('storage_unavailable', 'the disk is slow');
+  const fault = new TypeError('x is not a function');
+  const asides: Record<string, () => Promise<unknown>> = {
+    async session_rooms() {
+      const more = await chat.directory.connect(
+        'c2',
+        identity('boss-7', { rooms: [{ id: 'b', name: 'B' }] }),
+      );
+      failing = { ...failing, write: 'arrive' };
+      chat.directory.disconnect(more);
+    },
+    async deletion_reason() {
+      const seq = await say(`m${lines.length}`);
+      const write = chat.history.write.bind(chat.history);
+      // The deletion itself looks the author up, too.
+      chat.history.write = async (op, input, asker) => {
+        const done = await write(op, input, asker);
+        if (op === 'delete') failing = { ...failing, read: 'membersOf' };
+        return done;
+      };
+      await deleteMessage(chat, boss, room, { room: 'den', seq, reason: 'a secret' });
+      chat.history.write = write;
+    },
+    async report_changed() {
+      const seq = await say(`m${lines.length}`);
+      failing = { ...failing, read: 'report' };
+      await history.write('report', { room: 'den', seq, by: 'eve', reason: 'spam', text: 'a secret', at });
+    },
+  };
+  for (const [aside, begin] of Object.entries(asides)) {
+    for (const error of [unavailable, fault]) {
+      failing = { error };
+      await begin();
+      const expected =
+        error === unavailable
+          ? { level: 40, aside, code: 'storage_unavailable', reason: 'the disk is slow' }
+          : { level: 50, aside, code: 'internal', err: { message: 'x is not a function' } };
+      await expect.poll(() => lines.at(-1)).toMatchObject(expected);
+    }
+  }
+  expect(lines).toHaveLength(6);
+  expect(JSON.stringify(lines)).not.toMatch(/secret|ben-7|boss-7|Name of/);
+});
