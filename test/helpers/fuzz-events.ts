@@ -125,11 +125,13 @@ function payloadOf(name: RequestName): Json {
   const own = Object.keys(requests[name].shape);
   // Each is mostly there and mostly of the right kind: with all of them wrong only the first would be looked at.
   const known = own.map((key) => {
+    const field = fields[key];
+    if (field === undefined) throw new Error(`fields has no values for ${key} of ${name}`);
     const schema: { safeParse(value: unknown): { success: boolean } } = requests[name].shape[key as never];
     const optional = schema.safeParse(undefined).success;
     return fc
       .oneof(
-        { weight: 12, arbitrary: fields[key] as Json },
+        { weight: 12, arbitrary: field },
         { weight: 1, arbitrary: whatever },
         { weight: optional ? 12 : 1, arbitrary: fc.constant(null) },
       )
