@@ -120,7 +120,8 @@ const file = z.object({
 });
 /** Files as a client names them, each once. */
 const chosenFiles = z
-  .array(z.object({ id: fileId, alt: alt.optional() }))
+  // Whatever its form: none that is not stored is known.
+  .array(z.object({ id: z.string().regex(/^[!-~]{1,64}$/), alt: alt.optional() }))
   .max(mostFiles)
   .refine((files) => new Set(files.map(({ id }) => id)).size === files.length, {
     message: 'a file is named twice',

@@ -488,7 +488,7 @@ describe('blocking somebody', () => {
   });
 });
 
-test('on 10,000 users of a room something may be laid at the same time, and on no more', async () => {
+test('on 10,000 users of a room something may be laid at the same time, and on no more; one user blocks 1,000', async () => {
   const folder = historyFolder();
   const history = await openSqliteHistory({
     path: folder.path,
@@ -497,6 +497,12 @@ test('on 10,000 users of a room something may be laid at the same time, and on n
   const at = Date.now();
   await history.write('putRoom', { id: 'full', name: 'full', kind: 'public', at });
   const restriction = { by: 'x' };
+  const admin = { id: 'admin', name: 'Admin' };
+  await Promise.all(
+    Array.from({ length: 999 }, (_, n) =>
+      history.write('block', { user: admin.id, other: `m${n}`, blocked: true, at }),
+    ),
+  );
   await Promise.all(
     Array.from({ length: 10_000 }, (_, n) =>
       history.write('restrict', { room: 'full', user: `m${n}`, kind: 'muted', restriction, at }),
@@ -505,16 +511,19 @@ test('on 10,000 users of a room something may be laid at the same time, and on n
   await history.close();
   const full = await startPeopleSite({ CHAT_HISTORY: folder.url });
   try {
-    const admin = await full.person({ roles: 'admin' });
+    const boss = await full.person({ roles: 'admin' }, admin.id);
+    const block = (user: string, blocked = true) => codeOf(boss, 'user:block', { user, blocked });
+    expect([await block('a'), await block('b'), await block('a')]).toEqual(['ok', 'limit_reached', 'ok']);
+    expect([await block('m1', false), await block('b')]).toEqual(['ok', 'ok']);
     const lay = (event: string, user: string, over = {}) =>
-      codeOf(admin, event, { room: 'full', user, ...over });
+      codeOf(boss, event, { room: 'full', user, ...over });
     for (const event of ['room:mute', 'room:ban']) expect(await lay(event, 'one more')).toBe('limit_reached');
     expect(await lay('room:mute', 'one more', { seconds: 0 })).toBe('ok');
     for (const event of ['room:mute', 'room:ban']) expect(await lay(event, 'm7', { seconds: 60 })).toBe('ok');
     expect(await lay('room:mute', 'm8', { seconds: 0 })).toBe('ok');
     expect(await lay('room:mute', 'one more')).toBe('ok');
     expect(await lay('room:mute', 'another')).toBe('limit_reached');
-    admin.close();
+    boss.close();
   } finally {
     await full.close();
     folder.remove();

@@ -9,10 +9,16 @@ import { codeOf, type PeopleSite, type Person, say, startPeopleSite } from '../.
  */
 const settingsRooms = Array.from({ length: 60 }, (_, n) => `set-${n}`);
 let site: PeopleSite;
+/** Sees all reports. */
+let overseer: Person;
 beforeAll(async () => {
   site = await startPeopleSite({ CHAT_CREATE_ROOMS: 'all', CHAT_ROOMS: settingsRooms.join(',') });
+  overseer = await site.person({ roles: 'admin' });
 });
-afterAll(() => site.close());
+afterAll(async () => {
+  overseer.close();
+  await site.close();
+});
 
 const users: Person[] = [];
 afterEach(() => {
@@ -153,18 +159,47 @@ const places: readonly Place[] = [
 ];
 
 /** The room, with a plain member whom people have brought in and whom every action is about. */
-async function cell(place: Place, role: Role): Promise<{ room: string; actor: Person; other: Person }> {
+async function cell(place: Place, role: Role) {
   const { room, actor, boss } = await place.make(role);
   if (role === 'moderator') await boss.request('room:role', { room, user: actor.id, role: 'moderator' });
   const other = await user();
   if (place.private) await boss.request('room:invite', { room, users: [other.id] });
   await other.request('room:join', { room });
   await say(other, room, 'of another');
-  return { room, actor, other };
+  return { room, actor, boss, other };
+}
+
+/** What needs no right: what whoever may read the room does there, and the own report, as its moderators see it. */
+async function takePart({ room, actor, boss }: Awaited<ReturnType<typeof cell>>) {
+  const by = (client: Person) => client.raw('message:report', { room, seq: 1, reason: 'spam' });
+  const upload = await fetch(`${site.chat.url}/files?room=${room}&name=x.txt`, {
+    method: 'POST',
+    headers: { cookie: actor.cookie, origin: 'http://localhost:8080' },
+    body: 'some text',
+  });
+  const asked: [string, object][] = [
+    ['message:react', { seq: 1, emoji: '👍', on: true }],
+    ['message:reactions', { seq: 1, emoji: '👍' }],
+    ['message:report', { seq: 1, reason: 'spam' }],
+  ];
+  const codes = new Set<string>();
+  for (const [event, payload] of asked) codes.add(await codeOf(actor, event, { room, ...payload }));
+  // Somebody else has reported it where the actor may not.
+  await by(boss);
+  const { reports } = await overseer.request('report:list', {});
+  const id = reports.find((one) => one.room === room)?.id ?? '';
+  const answer = await actor.raw('report:list', {});
+  const listed = answer.ok ? (answer.data as { reports: typeof reports }).reports : [];
+  return {
+    inRoom: [...codes].join(),
+    upload: upload.status,
+    seesReports: listed.some((one) => one.id === id),
+    closes: await codeOf(actor, 'report:close', { id, done: 'nothing' }),
+  };
 }
 
 async function attempt(
-  { room, actor, other }: Awaited<ReturnType<typeof cell>>,
+  { room, actor, other }: Pick<Awaited<ReturnType<typeof cell>>, 'room' | 'actor' | 'other'>,
   action: Action,
 ): Promise<string> {
   const laid = (kind: 'mute' | 'ban'): [string, object][] => [
@@ -201,6 +236,16 @@ describe.each(places)('in $title', (place) => {
         const joined = await here.actor.raw('room:join', { room: here.room });
         if (hidden) expect(joined).toMatchObject({ error: { code: 'unknown_room' } });
         else expect(joined).toMatchObject({ ok: true, data: { room: { may } } });
+        if (group === groups[0]) {
+          const moderates = may.includes('moderate');
+          expect(await takePart(here)).toEqual({
+            inRoom: hidden ? 'unknown_room' : 'ok',
+            upload: hidden ? 404 : 201,
+            seesReports: moderates,
+            // Who may not see a report does not learn that it is there.
+            closes: moderates ? 'ok' : 'unknown_message',
+          });
+        }
         for (const action of group) {
           const expected = hidden ? 'unknown_room' : may.includes(action) ? 'ok' : 'forbidden';
           expect([action, await attempt(here, action)]).toEqual([action, expected]);

@@ -59,13 +59,24 @@ test('an allowed origin may read it; a foreign page and one that does not say wh
   }
 });
 
-test('too many of one address: 429 with Retry-After; a silent store: 503', async () => {
+test('too many of one address: 429 with Retry-After; a silent store: 503, for files too', async () => {
   const cookie = await site.session(1);
   await site.memcached.stop();
   expect(await me({ cookie, ...sameOrigin })).toMatchObject({
     status: 503,
     body: { error: { code: 'session_store_unavailable' } },
   });
+  const origin = 'http://localhost:8080';
+  for (const [address, more] of [
+    [`/files/${'a'.repeat(32)}/x`, {}],
+    ['/files?room=lobby&name=x', { method: 'POST', body: 'x' }],
+  ] as const) {
+    const answer = await fetch(`${site.chat.url}${address}`, { ...more, headers: { cookie, origin } });
+    expect([answer.status, await answer.json()]).toMatchObject([
+      503,
+      { error: { code: 'session_store_unavailable' } },
+    ]);
+  }
   let answer = await me(sameOrigin);
   for (let n = 0; n < 50 && answer.status === 200; n++) answer = await me(sameOrigin);
   expect(answer).toMatchObject({ status: 429, body: { error: { code: 'rate_limited' } } });

@@ -16,8 +16,11 @@ type Code =
   | 'forbidden'
   | 'unknown_message'
   | 'unknown_user'
+  | 'unknown_file'
   | 'conflict'
-  | 'limit_reached';
+  | 'muted'
+  | 'limit_reached'
+  | 'rate_limited';
 
 /** In a private room of Ann’s with Ben in it; both have joined it and have written message 1 and 2. */
 interface Scene {
@@ -40,6 +43,30 @@ const leaves =
   async (scene: Scene) => {
     await scene[who].request('room:leave', { room: scene.room });
     return payload;
+  };
+/** Ben is under an order of Ann’s when he asks. */
+const muted =
+  (payload: object) =>
+  async ({ ann, ben, room }: Scene) => {
+    await ann.request('room:mute', { room, user: ben.id, seconds: 60 });
+    return payload;
+  };
+const under =
+  (rule: { write: 'moderators' } | { slow: number }, payload: object) =>
+  async ({ ann, room }: Scene) => {
+    await ann.request('room:update', { room, ...rule });
+    return payload;
+  };
+const onlyModerators = (payload: object) => under({ write: 'moderators' }, payload);
+/** Eve is blocked by Ann, with whom she has a direct room and has joined it. */
+const blocked =
+  (payload: object = {}) =>
+  async ({ ann, eve }: Scene) => {
+    const { room } = await eve.request('direct:open', { user: ann.id });
+    await eve.request('room:join', { room: room.id });
+    await say(eve, room.id, 'a message');
+    await ann.request('user:block', { user: eve.id, blocked: true });
+    return { ...payload, room: room.id };
   };
 const taken = 'The taken name';
 
@@ -251,6 +278,15 @@ const table: Record<RequestName, Partial<Record<Code, readonly Case[]>>> = {
       ['eve', ({ eve }) => ({ user: eve.id })],
       ['eve', { user: 'a\u0000' }],
     ],
+    forbidden: [
+      [
+        'eve',
+        async ({ ann, eve }) => {
+          await ann.request('user:block', { user: eve.id, blocked: true });
+          return { user: ann.id };
+        },
+      ],
+    ],
   },
   'message:report': {
     ok: [
@@ -360,7 +396,18 @@ const table: Record<RequestName, Partial<Record<Code, readonly Case[]>>> = {
       ['ben', { text: 'x', clientId: 'a', mentions: [at('', 0)] }],
       ['ben', { text: 'xyz', clientId: 'a', mentions: [at('1', 1, 2), at('2', 0, 2)] }],
       ['ben', { text: 'x'.repeat(20), clientId: 'a', mentions: [...many(20), at('1', 0)] }],
+      ['ben', { text: 'x', clientId: 'a', files: Array.from({ length: 11 }, (_, n) => ({ id: `f${n}` })) }],
+      ['ben', { text: 'x', clientId: 'a', files: [{ id: 'f' }, { id: 'f' }] }],
+      ['ben', { text: 'x', clientId: 'a', files: [{ id: 'f', alt: 'x'.repeat(251) }] }],
+      ['ben', { text: '', clientId: 'a', files: [] }],
     ],
+    forbidden: [
+      ['ben', onlyModerators({ text: 'x', clientId: 'a' })],
+      ['eve', blocked({ text: 'x', clientId: 'a' })],
+    ],
+    muted: [['ben', muted({ text: 'x', clientId: 'a' })]],
+    unknown_file: [['ben', { text: '', clientId: 'a', files: [{ id: 'none' }] }]],
+    rate_limited: [['ben', under({ slow: 60 }, { text: 'x', clientId: 'a' })]],
     too_long: [['ben', { text: 'x'.repeat(21), clientId: 'a' }]],
     unknown_room: [['eve', { text: 'x', clientId: 'a' }]],
     not_joined: [['ben', leaves('ben', { text: 'x', clientId: 'a' })]],
@@ -403,7 +450,11 @@ const table: Record<RequestName, Partial<Record<Code, readonly Case[]>>> = {
     forbidden: [
       ['ben', { seq: 1, text: 'x' }],
       ['ann', { seq: 2, text: 'x' }],
+      ['ben', onlyModerators({ seq: 2, text: 'x' })],
+      ['eve', blocked({ seq: 1, text: 'x' })],
     ],
+    muted: [['ben', muted({ seq: 2, text: 'x' })]],
+    unknown_file: [['ben', { seq: 2, text: 'x', files: [{ id: 'none' }] }]],
     unknown_message: [
       ['ann', { seq: 3, text: 'x' }],
       [
@@ -439,6 +490,9 @@ const table: Record<RequestName, Partial<Record<Code, readonly Case[]>>> = {
     ok: [
       ['ben', { seq: 1, emoji: '👩🏽‍💻', on: true }],
       ['ben', { seq: 2, emoji: '👍', on: false }],
+      ['ben', onlyModerators({ seq: 1, emoji: '👍', on: true })],
+      ['ben', muted({ seq: 1, emoji: '👍', on: true })],
+      ['eve', blocked({ seq: 1, emoji: '👍', on: false })],
     ],
     bad_request: [
       ['ben', { seq: 1, emoji: '👍👍', on: true }],
@@ -450,6 +504,7 @@ const table: Record<RequestName, Partial<Record<Code, readonly Case[]>>> = {
     ],
     unknown_room: [['eve', { seq: 1, emoji: '👍', on: true }]],
     not_joined: [['ben', leaves('ben', { seq: 1, emoji: '👍', on: true })]],
+    forbidden: [['eve', blocked({ seq: 1, emoji: '👍', on: true })]],
     unknown_message: [
       ['ben', { seq: 3, emoji: '👍', on: true }],
       [
@@ -518,8 +573,14 @@ const table: Record<RequestName, Partial<Record<Code, readonly Case[]>>> = {
     unknown_room: [['eve', { seq: 1 }]],
   },
   'typing:set': {
-    ok: [['ben', { typing: true }]],
+    ok: [
+      ['ben', { typing: true }],
+      // Nothing tells who is blocked, and nobody sees it.
+      ['eve', blocked({ typing: true })],
+    ],
     bad_request: [['ben', { typing: 1 }]],
+    forbidden: [['ben', onlyModerators({ typing: true })]],
+    muted: [['ben', muted({ typing: true })]],
     unknown_room: [['eve', { typing: true }]],
     not_joined: [['ben', leaves('ben', { typing: true })]],
   },
