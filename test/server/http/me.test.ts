@@ -66,7 +66,7 @@ test('too many of one address: 429 with Retry-After; a silent store: 503, for fi
     status: 503,
     body: { error: { code: 'session_store_unavailable' } },
   });
-  const origin = 'http://localhost:8080';
+  const origin = 'https://www.example.org';
   for (const [address, more] of [
     [`/files/${'a'.repeat(32)}/x`, {}],
     ['/files?room=lobby&name=x', { method: 'POST', body: 'x' }],
