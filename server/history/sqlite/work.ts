@@ -150,16 +150,7 @@ export class SqliteWork implements Work {
     }
     const before = known.row;
     known.row = row;
-    const onlyNumbers =
-      before.name === row.name &&
-      before.topic === row.topic &&
-      before.write === row.write &&
-      before.slow === row.slow &&
-      before.reports === row.reports &&
-      before.firstSeq === row.firstSeq &&
-      before.access === row.access &&
-      before.members === row.members;
-    if (onlyNumbers) known.dirty = true;
+    if (isSameBut(['head', 'lastSeq'], before, row)) known.dirty = true;
     else {
       known.dirty = false;
       this.#statements.updateRoom.run(
@@ -262,16 +253,11 @@ export class SqliteWork implements Work {
   putMember(room: string, user: string, row: MemberRecord, since?: number): void {
     const num = this.#num(room);
     const known = this.#member(room, user);
-    const before = known?.row;
-    const onlyRead =
-      before !== undefined &&
+    if (
+      known !== undefined &&
       since === undefined &&
-      before.sources === row.sources &&
-      before.role === row.role &&
-      before.notify === row.notify &&
-      before.restricted === row.restricted &&
-      before.held === row.held;
-    if (known !== undefined && onlyRead) {
+      isSameBut(['readSeq', 'acted', 'wroteAt'], known.row, row)
+    ) {
       known.row = row;
       known.dirty = true;
       return;
@@ -667,6 +653,16 @@ function prepare(db: DatabaseSync) {
     insertMention: db.prepare('INSERT INTO mentions (room, user_id, seq) VALUES (?, ?, ?)'),
     deleteMentions: db.prepare('DELETE FROM mentions WHERE room = ? AND seq = ?'),
   };
+}
+
+/**
+ * Whether a row differs in nothing but these fields, which each message changes: they are written once, at the end of the
+ * batch.
+ */
+function isSameBut<T extends object>(fields: readonly (keyof T)[], before: T, row: T): boolean {
+  for (const name in row) if (row[name] !== before[name] && !fields.includes(name)) return false;
+  for (const name in before) if (!(name in row) && !fields.includes(name)) return false;
+  return true;
 }
 
 function hex(bytes: Uint8Array): string {
