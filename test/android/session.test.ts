@@ -87,8 +87,10 @@ test('a wrong password is refused as the site does it, and leaves nobody logged 
   });
 });
 
-test('a new session id is survived: the cookie that the jar holds then counts', async () => {
+test('a new session id is survived: the cookie that the jar holds then counts, for an upload under way as well', async () => {
   const app = await inLobby('bob');
+  const upload = await app.ask('upload', { room: 'lobby', name: 'long.txt', size: 100_000, hold: 50_000 });
+  await app.isTold('upload');
   const carol = await connectChat(chat.url, await php.login('carol'));
   await carol.request('room:join', { room: 'lobby' });
   const id = app.cookie.split('=')[1] as string;
@@ -103,8 +105,12 @@ test('a new session id is survived: the cookie that the jar holds then counts', 
   await app.ask('setCookie', { page: php.url, value: 'renewedbyphp' });
   await online(app, from);
   await app.isTold('messages', ({ last }) => last === 'said meanwhile', from);
-  await app.ask('send', { room: 'lobby', text: 'still here' });
-  await expect.poll(() => carol.messages().at(-1)?.text).toBe('still here');
+  await app.ask('send', { room: 'lobby', text: 'still here', files: [{ upload }] });
+  // Once for the source of before, whose upload is over, and once for the next one.
+  for (const _ of [1, 2]) await app.ask('release');
+  await expect
+    .poll(() => carol.messages().at(-1))
+    .toMatchObject({ text: 'still here', files: [{ size: 100_000 }] });
   expect(app.told.slice(from).filter(({ kind }) => kind === 'SESSION_ENDED')).toEqual([]);
   carol.close();
 });
@@ -164,8 +170,11 @@ test('behind nginx, where the chat is below a path of the site', async () => {
   await app.ask('chat', { server: `http://127.0.0.1:${port}/chat/` });
   await app.ask('start');
   await app.ask('open', { room: 'lobby' });
-  await app.ask('send', { room: 'lobby', text: 'through nginx' });
+  const upload = await app.ask('upload', { room: 'lobby', name: 'small.txt', size: 300 });
+  await app.ask('send', { room: 'lobby', text: 'through nginx', files: [{ upload }] });
   await shows(app, 'through nginx');
+  const { seq } = (await app.messages('lobby')).at(-1) as { seq: number };
+  expect(await app.ask('download', { seq, index: 0 })).toMatchObject({ status: 200 });
   await nginx.stop();
   await behind.stop();
 });

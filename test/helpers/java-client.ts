@@ -18,6 +18,7 @@ export interface JavaMessage {
   readonly hidden: boolean;
   /** Each as `👍 2 mine [1, 2]`. */
   readonly reactions?: readonly string[];
+  readonly files?: readonly object[];
   /** Of a message that waits: why it was refused. */
   readonly failed?: string;
 }

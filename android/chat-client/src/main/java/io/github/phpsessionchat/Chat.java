@@ -21,6 +21,7 @@ import java.util.concurrent.Executor;
 import okhttp3.CookieJar;
 import okhttp3.HttpUrl;
 import okhttp3.OkHttpClient;
+import okhttp3.Request;
 import org.json.JSONArray;
 import org.json.JSONObject;
 
@@ -49,6 +50,8 @@ public final class Chat {
   private final Typing typing;
   private final ReadMarks marks;
   private final Blocks blocks;
+  private final FileAddresses addresses;
+  private final Uploads uploads;
 
   /** Which rooms the app shows, and whether one was a member when one was there last. */
   private final Map<String, Boolean> opened = new LinkedHashMap<>();
@@ -85,6 +88,8 @@ public final class Chat {
     typing = new Typing(loop, connection, (room, users) -> tellOfUser(() -> listener.onTyping(room, users)));
     marks = new ReadMarks(loop, connection, rooms.byId);
     blocks = new Blocks(tasks, this::blocksChanged);
+    addresses = new FileAddresses(builder.server, builder.origin, builder.session);
+    uploads = new Uploads(loop, addresses, builder.http, new Uploading());
   }
 
   /**
@@ -105,6 +110,7 @@ public final class Chat {
     private OkHttpClient http;
     private SessionId session;
     private Outbox outbox = new MemoryOutbox();
+    private String origin;
 
     private Builder(String server, Executor executor, ChatListener listener) {
       this.server = HttpUrl.get(Objects.requireNonNull(server, "server"));
@@ -140,6 +146,16 @@ public final class Chat {
       return this;
     }
 
+    /**
+     * @param site the address of the site, or its origin, as {@code CHAT_ORIGINS} of the server names it. Needed for files
+     *     to be sent where the chat server has a host of its own, which is not named there
+     * @return this builder
+     */
+    public Builder origin(String site) {
+      origin = FileAddresses.originOf(HttpUrl.get(Objects.requireNonNull(site, "site")));
+      return this;
+    }
+
     /** @return the chat, which {@link Chat#start} connects */
     public Chat build() {
       boolean cookies = http != null && http.cookieJar() != CookieJar.NO_COOKIES;
@@ -162,7 +178,7 @@ public final class Chat {
 
   /**
    * Disconnects. What is known is kept, and {@link #start} goes on there. On Android: {@code onStop}. What is in the
-   * outbox is sent when it goes on.
+   * outbox is sent when it goes on; an upload that is under way comes to its end.
    */
   public void stop() {
     run(connection::stop);
@@ -185,6 +201,7 @@ public final class Chat {
           for (String room : new ArrayList<>(opening.keySet())) giveUp(room, new ChatError(ChatError.OFFLINE));
           if (delivery != null) delivery.close();
           marks.stop();
+          uploads.clear();
           // The last word of the connection is under way.
           loop.later(2000, loop::end);
         });
@@ -213,6 +230,11 @@ public final class Chat {
     Objects.requireNonNull(room, "room");
     List<Entry> entries = messages.get(room);
     return entries == null ? Collections.<Entry>emptyList() : entries;
+  }
+
+  /** @return files that are on their way, or there and in no message yet, in the order of the calls */
+  public List<Upload> uploads() {
+    return uploads.list();
   }
 
   // Rooms that are shown
@@ -350,34 +372,58 @@ public final class Chat {
    * @return its {@code clientId}
    */
   public String send(String room, String text, long replyTo) {
+    return send(room, NewMessage.of(text).replyTo(replyTo));
+  }
+
+  /**
+   * As {@link #send(String, String, long)}, with mentions and files. It waits for its files, and later messages overtake
+   * it meanwhile. If a file cannot be sent, or the process ends before it is there, the message is refused ({@code
+   * not_uploaded}): {@link #retry} then sends again what there is a source of, and leaves the rest out.
+   *
+   * @param room the id of a room, open or not
+   * @param message what is to be sent
+   * @return its {@code clientId}
+   */
+  public String send(String room, NewMessage message) {
     Objects.requireNonNull(room, "room");
-    Objects.requireNonNull(text, "text");
+    Objects.requireNonNull(message, "message");
     String clientId = newClientId();
+    boolean wellFormed = isWellFormed(message.text);
+    for (String alt : message.files.values()) wellFormed &= alt == null || isWellFormed(alt);
     // Half a surrogate pair cannot be sent: on its way it would become a question mark.
-    if (!isWellFormed(text)) refuse(clientId, room, text, replyTo, "bad_request");
-    else if (closed) refuse(clientId, room, text, replyTo, ChatError.OFFLINE);
+    if (!wellFormed) refuse(clientId, room, message, "bad_request");
+    else if (closed) refuse(clientId, room, message, ChatError.OFFLINE);
     else {
       loop.run(
           () -> {
             if (delivery == null || closed) {
-              refuse(clientId, room, text, replyTo, ChatError.OFFLINE);
+              refuse(clientId, room, message, ChatError.OFFLINE);
               return;
             }
             typing.stop();
             Room known = rooms.byId.get(room);
             if (known != null) known.timeline.toEnd();
-            delivery.add(clientId, room, text, replyTo);
+            delivery.add(clientId, room, message);
           });
     }
     return clientId;
   }
 
-  private void refuse(String clientId, String room, String text, long replyTo, String code) {
-    PendingMessage unsent = new PendingMessage(clientId, room, text, System.currentTimeMillis(), replyTo, code);
+  private void refuse(String clientId, String room, NewMessage message, String code) {
+    PendingMessage unsent =
+        new PendingMessage(
+            clientId,
+            room,
+            message.text,
+            System.currentTimeMillis(),
+            message.replyTo,
+            new ArrayList<>(message.mentions),
+            Collections.<PendingFile>emptyList(),
+            code);
     tell(() -> listener.onUnsent(unsent));
   }
 
-  /** @param clientId of a message that the server has refused, and that is to be sent again */
+  /** @param clientId of a message that was refused, and that is to be sent again */
   public void retry(String clientId) {
     Objects.requireNonNull(clientId, "clientId");
     run(
@@ -401,10 +447,30 @@ public final class Chat {
    * @param callback {@code conflict} if the text has changed meanwhile: {@link ChatError#current} has it
    */
   public void edit(Message message, String text, Callback<Message> callback) {
+    edit(message, MessageEdit.of(text), callback);
+  }
+
+  /**
+   * @param message one's own, as it was seen
+   * @param edit what it is to be
+   * @param callback {@code conflict} if the text has changed meanwhile: {@link ChatError#current} has it
+   */
+  public void edit(Message message, MessageEdit edit, Callback<Message> callback) {
     Objects.requireNonNull(message, "message");
-    Objects.requireNonNull(text, "text");
+    Objects.requireNonNull(edit, "edit");
+    JSONArray files = null;
+    if (edit.files != null) {
+      files = new JSONArray();
+      for (ChatFile file : edit.files) files.put(Wire.payload("id", file.id, "alt", file.alt));
+    }
     JSONObject payload =
-        Wire.payload("room", message.room, "seq", message.seq, "rev", message.rev, "text", text);
+        Wire.payload(
+            "room", message.room,
+            "seq", message.seq,
+            "rev", message.rev,
+            "text", edit.text,
+            "mentions", Wire.mentions(edit.mentions),
+            "files", files);
     ask("message:edit", payload, this::acknowledged, callback);
   }
 
@@ -429,6 +495,80 @@ public final class Chat {
     Objects.requireNonNull(query, "query");
     JSONObject payload = Wire.payload("query", query, "room", room, "cursor", cursor);
     ask("message:search", payload, data -> Wire.page(data, "messages", Wire::message), callback);
+  }
+
+  // Files
+
+  /**
+   * Begins to send a file to the server, two at a time; {@link ChatListener#onUpload} tells how far it is. What breaks is
+   * sent again, over the next connection if there is none. A message has it by {@link NewMessage#file}; one that is in no
+   * message after {@code CHAT_FILES_ORPHANS} is deleted there. What is under way is forgotten with the process, and when
+   * another user comes.
+   *
+   * @param room the id of the room
+   * @param file with at most {@link Identity#fileLimit} bytes
+   * @return the key of the {@link Upload}
+   */
+  public String upload(String room, NewFile file) {
+    Objects.requireNonNull(room, "room");
+    Objects.requireNonNull(file, "file");
+    String key = newClientId();
+    if (closed) refuse(key, room, file);
+    else {
+      loop.run(
+          () -> {
+            if (me == null || closed) refuse(key, room, file);
+            else uploads.add(key, room, file, me.fileLimit);
+          });
+    }
+    return key;
+  }
+
+  private void refuse(String key, String room, NewFile file) {
+    Upload refused = new Upload(key, room, file.name, file.size, 0, null, ChatError.OFFLINE);
+    tell(() -> listener.onUpload(refused));
+  }
+
+  /** @param upload the key of one that has failed, and is to be tried again */
+  public void retryUpload(String upload) {
+    Objects.requireNonNull(upload, "upload");
+    run(
+        () -> {
+          Upload known = uploads.get(upload);
+          if (known != null && known.failed != null) uploads.retry(upload);
+        });
+  }
+
+  /** @param upload the key of one that is not to be sent any more; a message that waits for it is refused */
+  public void cancelUpload(String upload) {
+    Objects.requireNonNull(upload, "upload");
+    run(
+        () -> {
+          uploads.cancel(upload);
+          if (delivery != null) delivery.uploadGone(upload);
+        });
+  }
+
+  /**
+   * What fetches a file, for the {@link Builder#http} client (its cookies say who asks) or a library that loads pictures
+   * with that client. Who may not read the message gets a 404. Its type and name are chosen by others: show pictures, and
+   * hand all else to the user as a download.
+   *
+   * @param file of a message
+   * @return a request, for this session
+   */
+  public Request fileRequest(ChatFile file) {
+    return addresses.download(Objects.requireNonNull(file, "file"), false);
+  }
+
+  /**
+   * The same for a smaller picture, of at most 1,280 pixels on each side, as WebP.
+   *
+   * @param file of a message, with a {@link ChatFile#image}
+   * @return a request, for this session
+   */
+  public Request previewRequest(ChatFile file) {
+    return addresses.download(Objects.requireNonNull(file, "file"), true);
   }
 
   // Rooms
@@ -787,6 +927,7 @@ public final class Chat {
       lastUser = user;
       letIn = true;
       rooms.ready(ready);
+      uploads.ready(user);
       if (delivery == null) delivery = new Delivery(loop, outbox, user, new Sending());
       for (String id : new ArrayList<>(opened.keySet())) enter(id);
       delivery.wake();
@@ -801,6 +942,7 @@ public final class Chat {
       tasks.restart();
       if (delivery != null) delivery.close();
       delivery = null;
+      uploads.pause();
       typing.forget();
       marks.stop();
       rooms.clear();
@@ -1057,12 +1199,16 @@ public final class Chat {
 
     @Override
     public void send(PendingMessage item, Reply reply) {
+      JSONArray files = new JSONArray();
+      for (PendingFile one : item.files) files.put(Wire.payload("id", one.file.id, "alt", one.alt));
       JSONObject payload =
           Wire.payload(
               "room", item.room,
               "text", item.text,
               "clientId", item.clientId,
-              "replyTo", item.replyTo == 0 ? null : item.replyTo);
+              "replyTo", item.replyTo == 0 ? null : item.replyTo,
+              "mentions", Wire.mentions(item.mentions),
+              "files", item.files.isEmpty() ? null : files);
       connection.request(
           "message:send",
           payload,
@@ -1095,6 +1241,21 @@ public final class Chat {
     }
 
     @Override
+    public Upload upload(String key) {
+      return uploads.get(key);
+    }
+
+    @Override
+    public void uploadAgain(String key) {
+      uploads.retry(key);
+    }
+
+    @Override
+    public void forgetUpload(String key) {
+      uploads.cancel(key);
+    }
+
+    @Override
     public void changed(String room) {
       Room known = rooms.byId.get(room);
       if (known != null) Chat.this.changed(known);
@@ -1106,6 +1267,19 @@ public final class Chat {
     @Override
     public void paused(String code, long ms) {
       tellOfUser(() -> listener.onSendingPaused(code, ms));
+    }
+  }
+
+  private final class Uploading implements Uploads.Port {
+    @Override
+    public boolean ready() {
+      return connection.ready();
+    }
+
+    @Override
+    public void changed(Upload upload) {
+      callbacks.tellNewest("upload " + upload.key, () -> listener.onUpload(upload));
+      if (delivery != null) delivery.uploaded(upload);
     }
   }
 
@@ -1238,6 +1412,7 @@ public final class Chat {
   /** Privacy outranks unsent text: whoever comes next to this device must not find it. */
   private void forgetUnsent(ConnectionState.Reason reason) {
     if (reason != ConnectionState.Reason.LOGOUT && reason != ConnectionState.Reason.USER_CHANGED) return;
+    uploads.clear();
     try {
       outbox.keepOnly(null);
     } catch (IOException | RuntimeException e) {
@@ -1269,8 +1444,9 @@ public final class Chat {
 
   private <T> void ask(String name, JSONObject payload, Wire.Reader<T> reader, Callback<T> callback) {
     // Its thread may have ended: then nothing on it would answer.
-    if (closed) {
-      if (callback != null) tell(() -> callback.failed(new ChatError(ChatError.OFFLINE)));
+    String refused = closed ? ChatError.OFFLINE : isWellFormed(payload.toString()) ? null : "bad_request";
+    if (refused != null) {
+      if (callback != null) tell(() -> callback.failed(new ChatError(refused)));
       return;
     }
     loop.run(
@@ -1359,6 +1535,16 @@ public final class Chat {
     StringBuilder id = new StringBuilder();
     for (byte b : bytes) id.append(String.format("%02x", b));
     return id.toString();
+  }
+
+  /** As the server looks at it: there is nothing to see in it. */
+  static boolean isBlank(String text) {
+    for (int i = 0; i < text.length(); i += Character.charCount(text.codePointAt(i))) {
+      int c = text.codePointAt(i);
+      boolean space = Character.isWhitespace(c) || Character.isSpaceChar(c) || c == 0x85;
+      if (!space && Character.getType(c) != Character.FORMAT) return false;
+    }
+    return true;
   }
 
   private static boolean isWellFormed(String text) {

@@ -1,6 +1,6 @@
 package io.github.phpsessionchat;
 
-/** A file of a {@link Message}. */
+/** A file of a {@link Message}. {@link Chat#fileRequest} and {@link Chat#previewRequest} fetch it. */
 public final class ChatFile {
   /** What is known of a picture before it is there. */
   public static final class Image {
@@ -38,6 +38,16 @@ public final class ChatFile {
     this.size = size;
     this.alt = alt;
     this.image = image;
+  }
+
+  /**
+   * The same file for {@link MessageEdit#files}, told otherwise.
+   *
+   * @param alt up to 250 characters for who does not see it; null: nothing
+   * @return another object
+   */
+  public ChatFile describedAs(String alt) {
+    return new ChatFile(id, name, type, size, alt, image);
   }
 
   @Override

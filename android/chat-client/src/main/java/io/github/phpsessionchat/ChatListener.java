@@ -52,6 +52,9 @@ public interface ChatListener {
   /** @param message was refused, or could not be kept: {@link PendingMessage#failed} says why */
   default void onUnsent(PendingMessage message) {}
 
+  /** @param upload has come further, has ended or has failed */
+  default void onUpload(Upload upload) {}
+
   /**
    * Something waits to be sent, or an outbox to be read; it is tried again by itself.
    *

@@ -26,6 +26,15 @@ final class Delivery {
 
     void failed(PendingMessage item);
 
+    /** Null: nobody sends that file any more, in this process. */
+    Upload upload(String key);
+
+    /** Once more, from its source. */
+    void uploadAgain(String key);
+
+    /** No message needs it any more. */
+    void forgetUpload(String key);
+
     void changed(String room);
 
     /** Messages wait, for the reason {@code code}; null: none waits any more. */
@@ -34,6 +43,8 @@ final class Delivery {
 
   /** There is no room for a message where it would be kept: it is not sent. */
   static final String NOT_KEPT = "not_kept";
+  /** A file of a message is not there, and nobody sends it any more. */
+  static final String NOT_UPLOADED = "not_uploaded";
 
   /** The same message again would be refused again: only the user can decide. */
   private static final Set<String> FINAL =
@@ -115,6 +126,12 @@ final class Delivery {
       if (items.containsKey(item.clientId) || forgotten.contains(item.clientId)) continue;
       items.put(item.clientId, item);
       port.changed(item.room);
+      for (PendingFile file : item.files) {
+        if (file.file != null) continue;
+        Upload upload = port.upload(file.key);
+        if (upload == null) uploadGone(file.key);
+        else uploaded(upload);
+      }
     }
     for (String room : waiting()) drain(room);
   }
@@ -137,28 +154,96 @@ final class Delivery {
     return rooms;
   }
 
-  void add(String clientId, String room, String text, long replyTo) {
+  void add(String clientId, String room, NewMessage message) {
     List<PendingMessage> before = list(room);
     long last = before.isEmpty() ? 0 : before.get(before.size() - 1).writtenAt;
     // Two messages of the same millisecond, or a clock set back, keep their order.
     long at = Math.max(System.currentTimeMillis(), last + 1);
-    put(new PendingMessage(clientId, room, text, at, replyTo, null));
+    List<PendingFile> files = new ArrayList<>();
+    String failed = null;
+    for (Map.Entry<String, String> one : message.files.entrySet()) {
+      Upload upload = port.upload(one.getKey());
+      if (upload == null || upload.failed != null || !upload.room.equals(room)) failed = NOT_UPLOADED;
+      if (upload == null) continue;
+      PendingFile file = new PendingFile(upload.key, upload.name, upload.size, one.getValue(), null);
+      files.add(upload.file == null ? file : file.as(upload.file));
+    }
+    List<Mention> mentions = new ArrayList<>(message.mentions);
+    PendingMessage item =
+        new PendingMessage(clientId, room, message.text, at, message.replyTo, mentions, files, failed);
+    if (put(item) && failed != null) port.failed(item);
   }
 
-  /** A refused message again, as it is or, where its id was already used for another text, as a new one. */
+  /** A file has come to its end, the one or the other. */
+  void uploaded(Upload upload) {
+    if (upload.failed != null) uploadGone(upload.key);
+    if (upload.file == null) return;
+    for (PendingMessage item : new ArrayList<>(items.values())) {
+      List<PendingFile> files = new ArrayList<>();
+      boolean mine = false;
+      for (PendingFile file : item.files) {
+        boolean same = file.file == null && file.key.equals(upload.key);
+        mine |= same;
+        files.add(same ? file.as(upload.file) : file);
+      }
+      if (!mine) continue;
+      PendingMessage now = item.with(files);
+      items.put(now.clientId, now);
+      // Where that cannot be kept, it is known until the process ends.
+      keep(now);
+      port.changed(now.room);
+      drain(now.room);
+    }
+  }
+
+  /** Nobody sends that file any more. */
+  void uploadGone(String key) {
+    for (PendingMessage item : new ArrayList<>(items.values())) {
+      for (PendingFile file : item.files) {
+        if (item.failed == null && file.file == null && file.key.equals(key)) refuse(item, NOT_UPLOADED);
+      }
+    }
+  }
+
+  /**
+   * A refused message again, as it is or, where its id was already used for another text, as a new one. Files of which
+   * there is nothing any more are left out.
+   */
   void retry(String clientId) {
     PendingMessage item = items.get(clientId);
     if (item == null || item.failed == null) return;
+    boolean unknown = item.failed.equals("unknown_file");
+    List<PendingFile> files = new ArrayList<>();
+    List<String> again = new ArrayList<>();
+    for (PendingFile file : item.files) {
+      if ((file.file == null || unknown) && port.upload(file.key) != null) {
+        again.add(file.key);
+        files.add(file.as(null));
+      } else if (file.file != null) {
+        files.add(file);
+      }
+    }
+    if (files.isEmpty() && !item.files.isEmpty() && Chat.isBlank(item.text)) {
+      discard(clientId);
+      return;
+    }
     boolean used = item.failed.equals("conflict");
-    String id = used ? Chat.newClientId() : clientId;
-    boolean kept = put(new PendingMessage(id, item.room, item.text, item.writtenAt, item.replyTo, null));
-    if (used && kept) discard(clientId);
+    PendingMessage now = item.failed(null).with(files);
+    boolean kept = put(used ? now.as(Chat.newClientId()) : now);
+    if (used && kept) forget(item);
+    for (String key : again) port.uploadAgain(key);
   }
 
   void discard(String clientId) {
-    PendingMessage item = items.remove(clientId);
+    PendingMessage item = items.get(clientId);
     if (item == null) return;
-    forget(clientId);
+    for (PendingFile file : item.files) port.forgetUpload(file.key);
+    forget(item);
+  }
+
+  private void forget(PendingMessage item) {
+    items.remove(item.clientId);
+    forget(item.clientId);
     port.changed(item.room);
     if (next(item.room) == null) goesOn(item.room);
   }
@@ -248,7 +333,7 @@ final class Delivery {
   }
 
   private PendingMessage next(String room) {
-    for (PendingMessage item : list(room)) if (item.failed == null) return item;
+    for (PendingMessage item : list(room)) if (item.failed == null && item.isWhole()) return item;
     return null;
   }
 

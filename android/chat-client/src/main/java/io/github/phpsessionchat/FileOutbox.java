@@ -12,8 +12,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import okhttp3.HttpUrl;
-import org.json.JSONException;
-import org.json.JSONObject;
 
 /**
  * An {@link Outbox} in a folder, which survives the end of the process and of the machine: a folder for each server, in
@@ -60,7 +58,7 @@ public final class FileOutbox implements Outbox {
   @Override
   public void put(String user, PendingMessage message) throws IOException {
     File own = of(user);
-    byte[] bytes = write(message).getBytes(UTF_8);
+    byte[] bytes = message.toJson().getBytes(UTF_8);
     if (bytes.length > LONGEST) throw new IOException("too long to be kept");
     create(base);
     create(folder);
@@ -161,17 +159,6 @@ public final class FileOutbox implements Outbox {
     }
   }
 
-  private static String write(PendingMessage message) {
-    return Wire.payload(
-            "clientId", message.clientId,
-            "room", message.room,
-            "text", message.text,
-            "writtenAt", message.writtenAt,
-            "replyTo", message.replyTo,
-            "failed", message.failed)
-        .toString();
-  }
-
   /** Null: somebody else has written it, or the disk has lost it. It stays there, and hides no other. */
   private static PendingMessage read(File file) {
     if (file.length() > LONGEST) return null;
@@ -182,15 +169,8 @@ public final class FileOutbox implements Outbox {
         if (n < 0) return null;
         at += n;
       }
-      JSONObject json = new JSONObject(new String(bytes, UTF_8));
-      return new PendingMessage(
-          json.getString("clientId"),
-          json.getString("room"),
-          json.getString("text"),
-          json.getLong("writtenAt"),
-          json.getLong("replyTo"),
-          Wire.text(json, "failed"));
-    } catch (IOException | JSONException e) {
+      return PendingMessage.fromJson(new String(bytes, UTF_8));
+    } catch (IOException | IllegalArgumentException e) {
       return null;
     }
   }

@@ -191,7 +191,7 @@ final class Link {
   }
 
   /** What OkHttp is not prepared for (a cookie that no header can hold) it throws again on its own thread. */
-  private static Response proceed(Interceptor.Chain chain) throws IOException {
+  static Response proceed(Interceptor.Chain chain) throws IOException {
     try {
       return chain.proceed(chain.request());
     } catch (RuntimeException e) {

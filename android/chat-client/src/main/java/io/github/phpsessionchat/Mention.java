@@ -1,6 +1,7 @@
 package io.github.phpsessionchat;
 
 import java.util.List;
+import java.util.Objects;
 
 /** A user who is named in the text of a {@link Message}, and where. */
 public final class Mention {
@@ -18,6 +19,15 @@ public final class Mention {
     this.user = user;
     this.start = start;
     this.length = length;
+  }
+
+  /** Of a place as Java counts. */
+  static Mention in(String text, User user, int begin, int end) {
+    Objects.requireNonNull(user, "user");
+    if (begin < 0 || end <= begin || end > text.length()) {
+      throw new IndexOutOfBoundsException("from " + begin + " to " + end + " in a text of " + text.length());
+    }
+    return new Mention(user, text.codePointCount(0, begin), text.codePointCount(begin, end));
   }
 
   /** The text with the names of now. What lies outside the text, or in the midst of another mention, is left out. */

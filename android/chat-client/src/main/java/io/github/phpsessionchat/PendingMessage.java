@@ -1,6 +1,11 @@
 package io.github.phpsessionchat;
 
-import java.util.Objects;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import org.json.JSONArray;
+import org.json.JSONException;
+import org.json.JSONObject;
 
 /** A message of one's own that is not known to be stored. An {@link Outbox} keeps it. */
 public final class PendingMessage {
@@ -14,29 +19,108 @@ public final class PendingMessage {
   public final long writtenAt;
   /** The {@code seq} of the message that it answers; 0: none. */
   public final long replyTo;
-  /** Why it is not sent: an error code of the protocol, {@code not_kept} or {@code offline}; null: it will be sent. */
+  /** Whom it mentions. Unmodifiable. */
+  public final List<Mention> mentions;
+  /** Its files. It is sent when all of them are there. Unmodifiable. */
+  public final List<PendingFile> files;
+  /**
+   * Why it is not sent: an error code of the protocol, {@code not_kept}, {@code not_uploaded} or {@code offline}; null: it
+   * will be sent.
+   */
   public final String failed;
 
-  /**
-   * @param clientId 1 to 64 of {@code A-Z a-z 0-9 _ -}
-   * @param room the id of its room
-   * @param text its text
-   * @param writtenAt in milliseconds since 1970
-   * @param replyTo a {@code seq}, or 0
-   * @param failed an error code, or null
-   */
-  public PendingMessage(
-      String clientId, String room, String text, long writtenAt, long replyTo, String failed) {
-    this.clientId = Objects.requireNonNull(clientId, "clientId");
-    this.room = Objects.requireNonNull(room, "room");
-    this.text = Objects.requireNonNull(text, "text");
+  PendingMessage(
+      String clientId,
+      String room,
+      String text,
+      long writtenAt,
+      long replyTo,
+      List<Mention> mentions,
+      List<PendingFile> files,
+      String failed) {
+    this.clientId = clientId;
+    this.room = room;
+    this.text = text;
     this.writtenAt = writtenAt;
     this.replyTo = replyTo;
+    this.mentions = Collections.unmodifiableList(mentions);
+    this.files = Collections.unmodifiableList(files);
     this.failed = failed;
   }
 
   PendingMessage failed(String code) {
-    return new PendingMessage(clientId, room, text, writtenAt, replyTo, code);
+    return new PendingMessage(clientId, room, text, writtenAt, replyTo, mentions, files, code);
+  }
+
+  PendingMessage with(List<PendingFile> files) {
+    return new PendingMessage(clientId, room, text, writtenAt, replyTo, mentions, files, failed);
+  }
+
+  PendingMessage as(String clientId) {
+    return new PendingMessage(clientId, room, text, writtenAt, replyTo, mentions, files, failed);
+  }
+
+  /** Whether all its files are there. */
+  boolean isWhole() {
+    for (PendingFile file : files) if (file.file == null) return false;
+    return true;
+  }
+
+  /**
+   * All of it, for an outbox to keep.
+   *
+   * @return JSON, which {@link #fromJson} reads
+   */
+  public String toJson() {
+    JSONArray named = new JSONArray();
+    for (Mention mention : mentions) {
+      JSONObject user = Wire.payload("id", mention.user.id, "name", mention.user.name);
+      named.put(Wire.payload("user", user, "start", mention.start, "length", mention.length));
+    }
+    JSONArray sent = new JSONArray();
+    for (PendingFile one : files) {
+      JSONObject file = one.file == null ? null : Wire.file(one.file);
+      sent.put(Wire.payload("key", one.key, "name", one.name, "size", one.size, "alt", one.alt, "file", file));
+    }
+    return Wire.payload(
+            "clientId", clientId,
+            "room", room,
+            "text", text,
+            "writtenAt", writtenAt,
+            "replyTo", replyTo,
+            "mentions", mentions.isEmpty() ? null : named,
+            "files", files.isEmpty() ? null : sent,
+            "failed", failed)
+        .toString();
+  }
+
+  /**
+   * @param json what {@link #toJson} has given
+   * @return the same message
+   * @throws IllegalArgumentException that is something else
+   */
+  public static PendingMessage fromJson(String json) {
+    try {
+      JSONObject read = new JSONObject(json);
+      List<PendingFile> files = new ArrayList<>();
+      for (JSONObject one : Wire.list(read, "files", file -> file)) {
+        ChatFile file = one.has("file") ? Wire.file(Wire.object(one, "file")) : null;
+        files.add(
+            new PendingFile(
+                one.getString("key"), one.getString("name"), one.getLong("size"), Wire.text(one, "alt"), file));
+      }
+      return new PendingMessage(
+          read.getString("clientId"),
+          read.getString("room"),
+          read.getString("text"),
+          read.getLong("writtenAt"),
+          read.getLong("replyTo"),
+          Wire.list(read, "mentions", Wire::mention),
+          files,
+          Wire.text(read, "failed"));
+    } catch (JSONException e) {
+      throw new IllegalArgumentException("not a message that waits", e);
+    }
   }
 
   @Override

@@ -82,7 +82,7 @@ final class Wire {
     return draft.done();
   }
 
-  private static Mention mention(JSONObject json) {
+  static Mention mention(JSONObject json) {
     return new Mention(user(object(json, "user")), json.optInt("start"), json.optInt("length"));
   }
 
@@ -97,6 +97,21 @@ final class Wire {
         image == null
             ? null
             : new ChatFile.Image(image.optInt("width"), image.optInt("height"), image.optString("blur")));
+  }
+
+  static JSONObject file(ChatFile file) {
+    ChatFile.Image image = file.image;
+    JSONObject picture =
+        image == null ? null : payload("width", image.width, "height", image.height, "blur", image.blur);
+    return payload(
+        "id", file.id, "name", file.name, "type", file.type, "size", file.size, "alt", file.alt, "image", picture);
+  }
+
+  /** As requests name them; null where there are none. */
+  static JSONArray mentions(List<Mention> mentions) {
+    JSONArray named = new JSONArray();
+    for (Mention one : mentions) named.put(payload("user", one.user.id, "start", one.start, "length", one.length));
+    return mentions.isEmpty() ? null : named;
   }
 
   private static Reaction reaction(JSONObject json) {

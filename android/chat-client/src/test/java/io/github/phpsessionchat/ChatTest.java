@@ -4,12 +4,14 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.atomic.AtomicInteger;
+import mockwebserver3.MockResponse;
 import okhttp3.OkHttpClient;
 import org.json.JSONArray;
 import org.json.JSONObject;
@@ -188,7 +190,8 @@ class ChatTest {
     chat.close();
     FullOutbox broken = new FullOutbox();
     broken.isFull = false;
-    broken.kept.put("alice", new PendingMessage("a1", "garden", "from before", 1, 0, null));
+    String kept = "{'clientId':'a1','room':'garden','text':'from before','writtenAt':1,'replyTo':0}";
+    broken.kept.put("alice", PendingMessage.fromJson(kept));
     broken.unreadable = 2;
     chat = chat(broken);
     chat.start();
@@ -196,6 +199,55 @@ class ChatTest {
     assertEquals("from before", server.asked("message:send").getString("text"));
     String between = told.until("sending");
     assertFalse(between.contains("paused"), between);
+  }
+
+  @Test
+  void aFileIsSentAgainWhereTheServerMayTakeItLaterAndElseTheAppIsToldWhyNot() throws Exception {
+    chat.openRoom("lobby", told.answer("lobby"));
+    chat.start();
+    told.until("lobby");
+    server.uploads.add(new MockResponse.Builder().code(503).addHeader("Retry-After", "1").body("<html>").build());
+    JSONObject file = new JSONObject().put("id", "0123456789abcdef").put("type", "text/plain");
+    server.uploads.add(new MockResponse.Builder().code(201).body(new JSONObject().put("file", file).toString()).build());
+    chat.upload("lobby", NewFile.of("later", 3, () -> new ByteArrayInputStream(new byte[3])));
+    told.until("later is text/plain");
+
+    for (String refusal :
+        new String[] {
+          "429 3600 {\"error\":{\"code\":\"rate_limited\"}} rate_limited",
+          "413 0 <html> too_large",
+          "302 0 <html> internal",
+          "404 0 {\"error\":5} internal",
+          "403 0 {\"error\":{\"code\":\"forbidden\"}} forbidden",
+          "415 0 {\"error\":{\"code\":\"file_type\"}} file_type"
+        }) {
+      String[] one = refusal.split(" ");
+      MockResponse.Builder response = new MockResponse.Builder().code(Integer.parseInt(one[0])).body(one[2]);
+      server.uploads.add(response.addHeader("Retry-After", one[1]).addHeader("Location", "/elsewhere").build());
+      chat.upload("lobby", NewFile.of("never", 3, () -> new ByteArrayInputStream(new byte[3])));
+      told.until("never failed: " + one[3]);
+    }
+    // On Android a source may throw what need not be declared; and nobody is there to hear of it.
+    NewFile.Source[] sources = {
+      () -> {
+        throw new SecurityException("no permission");
+      },
+      () -> null
+    };
+    for (NewFile.Source source : sources) {
+      chat.upload("lobby", NewFile.of("denied", 3, source));
+      told.until("denied failed: unreadable");
+    }
+    assertEquals(9, chat.uploads().size());
+    server.event("session:ended", new JSONObject().put("reason", "kicked"));
+    told.until("SESSION_ENDED KICKED");
+    assertEquals(Collections.emptyList(), chat.uploads());
+    chat.upload("lobby", NewFile.of("nobody's", 3, sources[0]));
+    told.until("nobody's failed: offline");
+    server.say(ScriptedServer.welcome("bob"));
+    chat.start();
+    told.until("I am bob");
+    assertEquals(Collections.emptyList(), chat.uploads());
   }
 
   @Test
@@ -313,7 +365,7 @@ class ChatTest {
   void whatIsNullIsNamedAtOnce() {
     NullPointerException error = assertThrows(NullPointerException.class, () -> chat.openRoom(null));
     assertEquals("room", error.getMessage());
-    error = assertThrows(NullPointerException.class, () -> chat.send("lobby", null));
+    error = assertThrows(NullPointerException.class, () -> chat.send("lobby", (String) null));
     assertEquals("text", error.getMessage());
     error = assertThrows(NullPointerException.class, () -> Chat.builder(null, main, told));
     assertEquals("server", error.getMessage());

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.DynamicTest.dynamicTest;
 
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
@@ -30,6 +31,8 @@ class EntryVectorsTest {
               item.getString("text"),
               item.getLong("sentAt"),
               item.optLong("replyTo"),
+              Collections.emptyList(),
+              Collections.emptyList(),
               Wire.text(item, "failed")));
     }
     List<String> expected = new ArrayList<>();

@@ -43,6 +43,29 @@ class FileOutboxTest {
   }
 
   @Test
+  void mentionsAndFilesAreKeptAndWhatWasWrittenBeforeThereWereAny() throws IOException {
+    Mention mention = Mention.in("@李 hi", new User("李/\"1\"", "李"), 0, 2);
+    ChatFile.Image image = new ChatFile.Image(640, 480, "LEHV6nWB2yk8pyo0adR*.7kCMdnj");
+    ChatFile there = new ChatFile("0123456789abcdef", "a.png", "image/png", 7, null, image);
+    PendingFile done = new PendingFile("k1", "a \u202E.png", 9, "a cat", there);
+    PendingFile lost = new PendingFile("k2", "b", 1L << 40, null, null);
+    outbox.put(
+        ALICE,
+        new PendingMessage("a", "lobby", "@李 hi", 1, 0, Arrays.asList(mention), Arrays.asList(done, lost), null));
+    PendingMessage read = new FileOutbox(folder, SERVER).load(ALICE).get(0);
+    assertEquals("李/\"1\" 李 0 2", read.mentions.get(0).user.id + " " + read.mentions.get(0).user + " " + read.mentions.get(0).start + " " + read.mentions.get(0).length);
+    PendingFile first = read.files.get(0);
+    assertEquals("k1 a \u202E.png 9 a cat", first.key + " " + first.name + " " + first.size + " " + first.alt);
+    ChatFile file = first.file;
+    assertEquals("0123456789abcdef a.png image/png 7 null", file.id + " " + file.name + " " + file.type + " " + file.size + " " + file.alt);
+    assertEquals("640 480 LEHV6nWB2yk8pyo0adR*.7kCMdnj", file.image.width + " " + file.image.height + " " + file.image.blur);
+    assertEquals(1L << 40, read.files.get(1).size);
+    assertEquals(null, read.files.get(1).file);
+    Files.write(own().resolve("b.json"), "{\"clientId\":\"b\",\"room\":\"r\",\"text\":\"t\",\"writtenAt\":2,\"replyTo\":0}".getBytes());
+    assertEquals(2, outbox.load(ALICE).size());
+  }
+
+  @Test
   void theSameClientIdTakesThePlaceOfTheOneBefore() throws IOException {
     outbox.put(ALICE, message("a", "one", null));
     outbox.put(ALICE, message("a", "one", "muted"));
@@ -181,7 +204,8 @@ class FileOutboxTest {
   }
 
   private static PendingMessage message(String clientId, String text, String failed) {
-    return new PendingMessage(clientId, "lobby", text, 1234, 7, failed);
+    return new PendingMessage(
+        clientId, "lobby", text, 1234, 7, Collections.emptyList(), Collections.emptyList(), failed);
   }
 
   private static List<String> shown(List<PendingMessage> messages) {

@@ -3,17 +3,22 @@ package io.github.phpsessionchat;
 import java.io.BufferedReader;
 import java.io.File;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.InputStreamReader;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Base64;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.Semaphore;
 import okhttp3.OkHttpClient;
+import okhttp3.Request;
+import okhttp3.Response;
 import org.json.JSONArray;
 import org.json.JSONObject;
 
@@ -30,6 +35,9 @@ public final class Robot implements ChatListener {
   private final OkHttpClient http = new OkHttpClient.Builder().cookieJar(cookies).build();
   /** As an Android app has its main thread. */
   private final ExecutorService main = Executors.newSingleThreadExecutor(task -> new Thread(task, "main of the app"));
+
+  /** What an upload waits for that is held up. */
+  private final Semaphore held = new Semaphore(0);
 
   private Chat chat;
   /** The messages as the test has seen them last. */
@@ -76,6 +84,7 @@ public final class Robot implements ChatListener {
         Chat.Builder builder = Chat.builder(c.getString("server"), main, this);
         if (c.has("session")) builder.session(() -> c.getString("session"));
         else builder.http(http);
+        if (c.has("origin")) builder.origin(c.getString("origin"));
         if (c.has("outbox")) builder.outbox(new FileOutbox(new File(c.getString("outbox")), c.getString("server")));
         chat = builder.build();
         break;
@@ -123,7 +132,33 @@ public final class Robot implements ChatListener {
         chat.stoppedTyping();
         break;
       case "send":
-        answer(c, "ok", chat.send(room, c.getString("text"), c.optLong("replyTo")));
+        NewMessage written = NewMessage.of(c.getString("text")).replyTo(c.optLong("replyTo"));
+        for (JSONObject one : Wire.list(c, "mentions", json -> json)) {
+          written.mention(new User(one.getString("user"), "?"), one.getInt("begin"), one.getInt("end"));
+        }
+        for (JSONObject one : Wire.list(c, "files", json -> json)) {
+          written.file(one.getString("upload"), Wire.text(one, "alt"));
+        }
+        answer(c, "ok", chat.send(room, written));
+        return;
+      case "upload":
+        answer(c, "ok", chat.upload(room, file(c)));
+        return;
+      case "release":
+        held.release();
+        break;
+      case "retryUpload":
+        chat.retryUpload(c.getString("upload"));
+        break;
+      case "cancelUpload":
+        chat.cancelUpload(c.getString("upload"));
+        break;
+      case "uploads":
+        answer(c, "ok", json(chat.uploads()));
+        return;
+      case "download":
+        ChatFile wanted = message(c.getLong("seq")).files.get(c.getInt("index"));
+        answer(c, "ok", download(c.optBoolean("preview") ? chat.previewRequest(wanted) : chat.fileRequest(wanted)));
         return;
       case "retry":
         chat.retry(c.getString("clientId"));
@@ -132,7 +167,19 @@ public final class Robot implements ChatListener {
         chat.discard(c.getString("clientId"));
         break;
       case "edit":
-        chat.edit(message(c.getLong("seq")), c.getString("text"), answering(c));
+        MessageEdit edit = MessageEdit.of(c.getString("text"));
+        for (JSONObject one : Wire.list(c, "mentions", json -> json)) {
+          edit.mention(new User(one.getString("user"), "?"), one.getInt("begin"), one.getInt("end"));
+        }
+        if (c.has("kept")) {
+          // Of its files, those at these places.
+          List<ChatFile> kept = new ArrayList<>();
+          for (String at : Wire.texts(c, "kept")) {
+            kept.add(message(c.getLong("seq")).files.get(Integer.parseInt(at)).describedAs(Wire.text(c, "alt")));
+          }
+          edit.files(kept);
+        }
+        chat.edit(message(c.getLong("seq")), edit, answering(c));
         return;
       case "delete":
         chat.delete(message(c.getLong("seq")), Wire.text(c, "reason"), answering(c));
@@ -230,6 +277,47 @@ public final class Robot implements ChatListener {
     answer(c, "ok", null);
   }
 
+  /** A file, or the letters a to z over and over: the source stops where it is told, until it is released. */
+  private NewFile file(JSONObject c) {
+    if (c.has("path")) return NewFile.of(new File(c.getString("path")));
+    int size = c.getInt("size");
+    int hold = c.optInt("hold", -1);
+    int breaks = c.optInt("breaks", -1);
+    return NewFile.of(
+        c.getString("name"),
+        c.optInt("said", size),
+        () ->
+            new InputStream() {
+              private int at;
+
+              @Override
+              public int read() throws IOException {
+                if (at == hold) held.acquireUninterruptibly();
+                if (at == breaks) throw new IOException("gone");
+                return at == size ? -1 : 'a' + at++ % 26;
+              }
+
+              @Override
+              public int read(byte[] bytes, int from, int length) throws IOException {
+                int n = 0;
+                for (; n < length && (n == 0 || (at != hold && at != breaks)); n++) {
+                  int one = read();
+                  if (one < 0) return n == 0 ? -1 : n;
+                  bytes[from + n] = (byte) one;
+                }
+                return n;
+              }
+            });
+  }
+
+  private JSONObject download(Request request) throws IOException {
+    try (Response response = http.newCall(request).execute()) {
+      byte[] bytes = response.body().bytes();
+      JSONObject answer = new JSONObject().put("status", response.code()).put("type", response.header("Content-Type"));
+      return answer.put("base64", Base64.getEncoder().encodeToString(bytes));
+    }
+  }
+
   private Message message(long seq) {
     for (Entry entry : seen) {
       if (entry.message != null && entry.message.seq == seq) return entry.message;
@@ -324,6 +412,11 @@ public final class Robot implements ChatListener {
   }
 
   @Override
+  public void onUpload(Upload upload) {
+    told("upload", "upload", upload);
+  }
+
+  @Override
   public void onSendingPaused(String code, long ms) {
     told("sendingPaused", "code", code, "ms", ms);
   }
@@ -392,6 +485,30 @@ public final class Robot implements ChatListener {
           .put("present", member.present);
     }
     if (value instanceof Message) return json((Message) value);
+    if (value instanceof Upload) {
+      Upload upload = (Upload) value;
+      return new JSONObject()
+          .put("key", upload.key)
+          .put("name", upload.name)
+          .put("size", upload.size)
+          .put("sent", upload.sent)
+          .put("file", json(upload.file))
+          .put("failed", upload.failed);
+    }
+    if (value instanceof ChatFile) {
+      ChatFile file = (ChatFile) value;
+      return new JSONObject()
+          .put("name", file.name)
+          .put("type", file.type)
+          .put("size", file.size)
+          .put("alt", file.alt)
+          .put("width", file.image == null ? null : file.image.width)
+          .put("blur", file.image == null ? null : file.image.blur);
+    }
+    if (value instanceof PendingFile) {
+      PendingFile file = (PendingFile) value;
+      return new JSONObject().put("key", file.key).put("name", file.name).put("there", file.file != null);
+    }
     if (value instanceof Report) {
       Report report = (Report) value;
       return new JSONObject()
@@ -418,6 +535,7 @@ public final class Robot implements ChatListener {
           .put("clientId", item.clientId)
           .put("room", item.room)
           .put("text", item.text)
+          .put("files", json(item.files))
           .put("failed", item.failed);
     }
     if (value instanceof Entry) {
@@ -458,6 +576,7 @@ public final class Robot implements ChatListener {
         .put("replyTo", message.replyTo)
         .put("edited", message.isEdited())
         .put("hidden", message.hidden)
+        .put("files", message.files.isEmpty() ? null : json(message.files))
         .put("shown", message.textWithNames())
         .put("reactions", message.reactions.isEmpty() ? null : new JSONArray(reactions(message)))
         .put("deletedBy", message.deletedBy == null ? null : message.deletedBy.name());

@@ -49,6 +49,9 @@ final class ScriptedServer implements AutoCloseable {
   /** What the next polls are answered with, by the id of the connection. */
   private final Map<String, BlockingQueue<String>> polls = new ConcurrentHashMap<>();
 
+  /** What the next uploads are answered with. */
+  final Queue<MockResponse> uploads = new ConcurrentLinkedQueue<>();
+
   volatile Answers answers = ScriptedServer::usualAnswer;
 
   ScriptedServer(boolean webSocket) throws IOException {
@@ -113,7 +116,7 @@ final class ScriptedServer implements AutoCloseable {
             .put("protocol", 1)
             .put("user", new JSONObject().put("id", user).put("name", user))
             .put("rooms", new JSONArray().put(room("lobby")).put(room("garden")))
-            .put("limits", new JSONObject().put("text", 4000));
+            .put("limits", new JSONObject().put("text", 4000).put("file", 1000).put("files", 10));
     return "42" + new JSONArray().put("session:ready").put(ready);
   }
 
@@ -151,6 +154,7 @@ final class ScriptedServer implements AutoCloseable {
       if (!webSocket) return new MockResponse.Builder().code(400).build();
       return new MockResponse.Builder().webSocketUpgrade(new Conversation()).build();
     }
+    if (request.getUrl().encodedPath().equals("/files")) return uploads.remove();
     if (request.getMethod().equals("POST")) return new MockResponse.Builder().body("ok").build();
     String sid = request.getUrl().queryParameter("sid");
     if (sid == null) {

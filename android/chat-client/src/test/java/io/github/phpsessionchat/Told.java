@@ -61,6 +61,12 @@ final class Told implements ChatListener {
   }
 
   @Override
+  public void onUpload(Upload upload) {
+    if (upload.file != null) told.add(upload.name + " is " + upload.file.type);
+    if (upload.failed != null) told.add(upload.name + " failed: " + upload.failed);
+  }
+
+  @Override
   public void onUnsent(PendingMessage message) {
     told.add("unsent " + message.text + ": " + message.failed);
   }

@@ -4,29 +4,37 @@ import io.github.phpsessionchat.Answers;
 import io.github.phpsessionchat.Callback;
 import io.github.phpsessionchat.Chat;
 import io.github.phpsessionchat.ChatError;
+import io.github.phpsessionchat.ChatFile;
 import io.github.phpsessionchat.ChatListener;
 import io.github.phpsessionchat.ConnectionState;
 import io.github.phpsessionchat.Entry;
 import io.github.phpsessionchat.HistoryView;
 import io.github.phpsessionchat.Identity;
 import io.github.phpsessionchat.Message;
+import io.github.phpsessionchat.NewFile;
+import io.github.phpsessionchat.NewMessage;
 import io.github.phpsessionchat.PendingMessage;
 import io.github.phpsessionchat.Removal;
 import io.github.phpsessionchat.RoomMember;
 import io.github.phpsessionchat.RoomSummary;
 import io.github.phpsessionchat.SessionCookies;
 import io.github.phpsessionchat.SiteLogin;
+import io.github.phpsessionchat.Upload;
 import io.github.phpsessionchat.User;
 import java.io.BufferedReader;
+import java.io.File;
 import java.io.IOException;
 import java.io.InputStreamReader;
 import java.io.PrintStream;
+import java.nio.file.Files;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import okhttp3.Call;
 import okhttp3.OkHttpClient;
+import okhttp3.Response;
 
 /** A chat on the command line: an example of an app, and a way to try the client without a phone. */
 public final class Cli implements ChatListener {
@@ -38,12 +46,13 @@ public final class Cli implements ChatListener {
           + "  --room    the room to open; else the first";
   private static final String HELP =
       "Type a text to send it. /rooms  /open ROOM  /older  /who  /reply SEQ TEXT  /edit SEQ TEXT  /delete SEQ\n"
-          + "/react SEQ EMOJI  /search TEXT  /find NAME  /direct USER  /leave  /quit";
+          + "/mention USER TEXT  /file PATH [DESCRIPTION]  /save SEQ FOLDER  /react SEQ EMOJI\n/search TEXT  /find NAME  /direct USER  /leave  /quit";
 
   private final PrintStream out;
   /** Everything that the chat tells; on Android that is the main looper. */
   private final ExecutorService main = Executors.newSingleThreadExecutor();
 
+  private final OkHttpClient http;
   private final Chat chat;
   /** The room that is shown; touched on the executor alone, as all below. */
   private String room;
@@ -55,6 +64,7 @@ public final class Cli implements ChatListener {
   private Cli(PrintStream out, OkHttpClient http, String server, String room) {
     this.out = out;
     this.room = room;
+    this.http = http;
     chat = Chat.builder(server, main, this).http(http).build();
   }
 
@@ -107,7 +117,7 @@ public final class Cli implements ChatListener {
     String[] words = line.split(" ", 3);
     String one = words.length > 1 ? words[1] : "";
     String rest = line.substring(Math.min(line.length(), words[0].length() + 1));
-    boolean needsRoom = !line.startsWith("/") || words[0].matches("/(older|who|reply|edit|delete|react|leave)");
+    boolean needsRoom = !line.startsWith("/") || words[0].matches("/(older|who|reply|edit|delete|mention|file|save|react|leave)");
     if (needsRoom && room == null) {
       out.println("* no room is open");
       return;
@@ -136,6 +146,17 @@ public final class Cli implements ChatListener {
         break;
       case "/delete":
         if (find(one) != null) chat.delete(find(one), null, answer(message -> {}));
+        break;
+      case "/mention":
+        if (words.length == 3) mention(one, words[2]);
+        break;
+      case "/file":
+        String upload = chat.upload(room, NewFile.of(new File(one)));
+        chat.send(room, NewMessage.of("").file(upload, words.length == 3 ? words[2] : null));
+        break;
+      case "/save":
+        Message from = words.length == 3 ? find(one) : null;
+        if (from != null) for (ChatFile file : from.files) save(file, new File(words[2]));
         break;
       case "/react":
         if (words.length == 3 && find(one) != null) chat.react(find(one), words[2], true, answer(message -> {}));
@@ -172,6 +193,34 @@ public final class Cli implements ChatListener {
     }
     out.println("* no message " + seq + " is listed");
     return null;
+  }
+
+  /** The text names the user by the id; readers see the name. */
+  private void mention(String id, String text) {
+    String name = "@" + id;
+    chat.send(room, NewMessage.of(name + " " + text).mention(new User(id, id), 0, name.length()));
+  }
+
+  /** Under a name of our own: that of the file was chosen by somebody else. */
+  private void save(ChatFile file, File folder) {
+    http.newCall(chat.fileRequest(file))
+        .enqueue(
+            new okhttp3.Callback() {
+              @Override
+              public void onResponse(Call call, Response response) throws IOException {
+                try (Response answer = response) {
+                  if (!answer.isSuccessful()) throw new IOException("HTTP " + answer.code());
+                  File target = new File(folder, file.id);
+                  Files.copy(answer.body().byteStream(), target.toPath());
+                  out.println("* " + file.name + " is in " + target);
+                }
+              }
+
+              @Override
+              public void onFailure(Call call, IOException error) {
+                out.println("* " + file.name + ": " + error.getMessage());
+              }
+            });
   }
 
   private void printMembers(Answers.Members members) {
@@ -227,6 +276,9 @@ public final class Cli implements ChatListener {
       Message message = entry.message;
       if (message == null) continue;
       String text = message.isDeleted() ? "(deleted)" : message.textWithNames() + (message.isEdited() ? " (edited)" : "");
+      for (ChatFile file : message.files) {
+        text += " [" + file.name + ", " + file.size + " bytes" + (file.alt == null ? "" : ": " + file.alt) + "]";
+      }
       if (message.hidden) text = "(of somebody you have blocked)";
       if (!message.reactions.isEmpty()) text += "  " + message.reactions;
       if (text.equals(shown.put(entry.key, text))) continue;
@@ -254,6 +306,12 @@ public final class Cli implements ChatListener {
   @Override
   public void onUnsent(PendingMessage message) {
     out.println("* not sent (" + message.failed + "): " + message.text);
+  }
+
+  @Override
+  public void onUpload(Upload upload) {
+    if (upload.failed != null) out.println("* " + upload.name + " is not sent (" + upload.failed + ")");
+    else if (upload.file == null) out.println("* " + upload.name + ": " + upload.sent + " of " + upload.size);
   }
 
   @Override

@@ -1,0 +1,57 @@
+package io.github.phpsessionchat;
+
+import okhttp3.HttpUrl;
+import okhttp3.Request;
+
+/** Where the server has its files, and how it is told who asks for them. */
+final class FileAddresses {
+  private final HttpUrl server;
+  /** What a browser would say of the page: the server takes no file by a cookie alone. */
+  private final String origin;
+  private final SessionId session;
+
+  /**
+   * @param origin null: the server's own
+   * @param session null: the client's cookies tell who one is
+   */
+  FileAddresses(HttpUrl server, String origin, SessionId session) {
+    this.server = server;
+    this.origin = origin == null ? originOf(server) : origin;
+    this.session = session;
+  }
+
+  Request.Builder upload(String room, String name) {
+    HttpUrl url = files().addQueryParameter("room", room).addQueryParameter("name", name).build();
+    Request.Builder request = request(url);
+    return session == null ? request.header("Origin", origin) : request;
+  }
+
+  Request download(ChatFile file, boolean preview) {
+    HttpUrl.Builder url = files().addPathSegment(file.id).addPathSegment(isSegment(file.name) ? file.name : "file");
+    if (preview) url.addQueryParameter("size", "preview");
+    return request(url.build()).build();
+  }
+
+  private HttpUrl.Builder files() {
+    String below = server.encodedPath().replaceAll("/$", "");
+    return server.newBuilder().encodedPath(below + "/files").query(null).fragment(null);
+  }
+
+  private Request.Builder request(HttpUrl url) {
+    Request.Builder request = new Request.Builder().url(url);
+    String id = session == null ? null : session.current();
+    if (id != null && !id.isEmpty()) request.header("Authorization", "Session " + id);
+    return request;
+  }
+
+  /** These would lead to another address. */
+  private static boolean isSegment(String name) {
+    return !name.isEmpty() && !name.equals(".") && !name.equals("..");
+  }
+
+  /** As a browser writes it. */
+  static String originOf(HttpUrl url) {
+    String root = url.newBuilder().username("").password("").encodedPath("/").query(null).fragment(null).toString();
+    return root.substring(0, root.length() - 1);
+  }
+}

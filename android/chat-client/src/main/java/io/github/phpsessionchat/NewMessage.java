@@ -1,0 +1,64 @@
+package io.github.phpsessionchat;
+
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+
+/** What is to be sent: {@link Chat#send(String, NewMessage)}. */
+public final class NewMessage {
+  final String text;
+  final List<Mention> mentions = new ArrayList<>();
+  /** What is told to who does not see a file, by the keys of the uploads. */
+  final Map<String, String> files = new LinkedHashMap<>();
+
+  long replyTo;
+
+  private NewMessage(String text) {
+    this.text = Objects.requireNonNull(text, "text");
+  }
+
+  /**
+   * @param text 1 to {@link Identity#textLimit} characters; with files it may be empty
+   * @return a message in the making
+   */
+  public static NewMessage of(String text) {
+    return new NewMessage(text);
+  }
+
+  /**
+   * @param seq of the message that it answers
+   * @return this message
+   */
+  public NewMessage replyTo(long seq) {
+    replyTo = seq;
+    return this;
+  }
+
+  /**
+   * Names somebody in the text, up to {@link Identity#mentionsLimit} times. Readers see the name that the user has by
+   * then. Somebody who may not read the room is not told of it.
+   *
+   * @param user whom; with the id {@link Mention#EVERYBODY}, everybody in the room, for who may moderate there
+   * @param begin where the name begins, as in {@link String#substring}: at an {@code @}, if there is one
+   * @param end where it ends
+   * @return this message
+   */
+  public NewMessage mention(User user, int begin, int end) {
+    mentions.add(Mention.in(text, user, begin, end));
+    return this;
+  }
+
+  /**
+   * Adds a file, up to {@link Identity#filesLimit}. The message is sent when all its files are there.
+   *
+   * @param upload what {@link Chat#upload} has given for the same room
+   * @param alt up to 250 characters for who does not see it; null: nothing
+   * @return this message
+   */
+  public NewMessage file(String upload, String alt) {
+    files.put(Objects.requireNonNull(upload, "upload"), alt);
+    return this;
+  }
+}

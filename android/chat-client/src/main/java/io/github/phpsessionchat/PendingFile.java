@@ -1,0 +1,27 @@
+package io.github.phpsessionchat;
+
+/** A file of a {@link PendingMessage}. */
+public final class PendingFile {
+  /** Of its {@link Upload}, which is known in this process alone. */
+  public final String key;
+  /** Its name. */
+  public final String name;
+  /** How many bytes it has. */
+  public final long size;
+  /** What is told to who does not see it; null: nothing. */
+  public final String alt;
+  /** The file that is there already; null: it is on its way, or was, when the process ended. */
+  public final ChatFile file;
+
+  PendingFile(String key, String name, long size, String alt, ChatFile file) {
+    this.key = key;
+    this.name = name;
+    this.size = size;
+    this.alt = alt;
+    this.file = file;
+  }
+
+  PendingFile as(ChatFile file) {
+    return new PendingFile(key, name, size, alt, file);
+  }
+}

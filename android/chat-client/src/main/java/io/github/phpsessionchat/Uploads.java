@@ -1,0 +1,376 @@
+package io.github.phpsessionchat;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import okhttp3.Call;
+import okhttp3.Dispatcher;
+import okhttp3.MediaType;
+import okhttp3.OkHttpClient;
+import okhttp3.Request;
+import okhttp3.RequestBody;
+import okhttp3.Response;
+import okio.BufferedSink;
+import org.json.JSONException;
+import org.json.JSONObject;
+
+/** One user's files on their way to the server: a few at a time, each again if the network or the server fails. */
+final class Uploads {
+  interface Port {
+    /** Connected: what fails then is not for lack of a network. */
+    boolean ready();
+
+    void changed(Upload upload);
+  }
+
+  /** Each line is shared by all. */
+  private static final int AT_ONCE = 2;
+  /** Attempts while there is a connection; what is more would cost the user's data for nothing. */
+  private static final int ATTEMPTS = 4;
+
+  private static final long FIRST_PAUSE_MS = 1000;
+  /** Who has to wait for longer than this is told so. */
+  private static final long LONGEST_PAUSE_MS = 60_000;
+  /** Nothing more could be sent for so long. */
+  private static final long STALLED_MS = 30_000;
+  /** The server examines a picture before it answers, after those that came before it. */
+  private static final long EXAMINED_MS = 120_000;
+  /** Between two words about how much is sent. */
+  private static final long TELL_MS = 100;
+
+  private static final int PIECE = 16_384;
+  private static final long LONGEST_ANSWER = 100_000;
+  private static final MediaType BYTES = MediaType.get("application/octet-stream");
+
+  /** The same file may be taken later; all other refusals are final. */
+  private static final Set<Integer> PASSING = new HashSet<>(Arrays.asList(401, 408, 429, 500, 502, 503, 504, 507));
+
+  private final class Item {
+    final String key;
+    final String room;
+    final NewFile source;
+    long sent;
+    ChatFile file;
+    String failed;
+    int attempts;
+    /** Of the attempt that is under way. */
+    Call call;
+    /** Of the next one. */
+    Future<?> timer;
+
+    Item(String key, String room, NewFile source) {
+      this.key = key;
+      this.room = room;
+      this.source = source;
+    }
+
+    Upload now() {
+      return new Upload(key, room, source.name, source.size, sent, file, failed);
+    }
+  }
+
+  private final Loop loop;
+  private final FileAddresses addresses;
+  private final OkHttpClient http;
+  private final Port port;
+  private final Map<String, Item> items = new LinkedHashMap<>();
+  /** Of the user who is known to be logged in; for all threads. */
+  private volatile List<Upload> shown = Collections.emptyList();
+
+  private String user;
+  private boolean paused = true;
+
+  Uploads(Loop loop, FileAddresses addresses, OkHttpClient http, Port port) {
+    this.loop = loop;
+    this.addresses = addresses;
+    Dispatcher dispatcher = new Dispatcher(http.dispatcher().executorService());
+    dispatcher.setMaxRequests(AT_ONCE);
+    dispatcher.setMaxRequestsPerHost(AT_ONCE);
+    this.http =
+        http.newBuilder()
+            .dispatcher(dispatcher)
+            .callTimeout(0, TimeUnit.MILLISECONDS)
+            .writeTimeout(STALLED_MS, TimeUnit.MILLISECONDS)
+            .readTimeout(EXAMINED_MS, TimeUnit.MILLISECONDS)
+            .followRedirects(false)
+            .followSslRedirects(false)
+            .addInterceptor(Link::proceed)
+            .build();
+    this.port = port;
+  }
+
+  /** For all threads. */
+  List<Upload> list() {
+    return shown;
+  }
+
+  /** Null: nothing is known of it, in this process. */
+  Upload get(String key) {
+    Item item = items.get(key);
+    return item == null ? null : item.now();
+  }
+
+  /** @param most bytes of a file */
+  void add(String key, String room, NewFile file, long most) {
+    Item item = new Item(key, room, file);
+    items.put(key, item);
+    if (file.size > most) item.failed = "too_large";
+    tell(item);
+    if (item.failed == null) begin(item);
+  }
+
+  /** One that has failed, or that the server does not know any more. */
+  void retry(String key) {
+    Item item = items.get(key);
+    if (item == null || item.call != null || item.timer != null) return;
+    item.failed = null;
+    item.file = null;
+    item.attempts = 0;
+    item.sent = 0;
+    tell(item);
+    begin(item);
+  }
+
+  void cancel(String key) {
+    Item item = items.remove(key);
+    if (item == null) return;
+    stop(item);
+    show();
+  }
+
+  /** Over a new connection: what could not be sent goes on, if it is the same user. */
+  void ready(String user) {
+    if (!user.equals(this.user)) clear();
+    this.user = user;
+    paused = false;
+    show();
+    for (Item item : new ArrayList<>(items.values())) {
+      if (item.file != null || item.failed != null) continue;
+      item.attempts = 0;
+      Loop.cancel(item.timer);
+      item.timer = null;
+      begin(item);
+    }
+  }
+
+  /** The session may be over: nothing is sent until it is known. */
+  void pause() {
+    paused = true;
+    show();
+    for (Item item : items.values()) stop(item);
+  }
+
+  /** Another user comes, or none. */
+  void clear() {
+    for (String key : new ArrayList<>(items.keySet())) cancel(key);
+  }
+
+  private void stop(Item item) {
+    Call call = item.call;
+    item.call = null;
+    if (call != null) call.cancel();
+    Loop.cancel(item.timer);
+    item.timer = null;
+  }
+
+  private void begin(Item item) {
+    // Without a connection it waits for the next one.
+    if (paused || item.call != null || !port.ready()) return;
+    item.sent = 0;
+    Call call;
+    try {
+      call = http.newCall(addresses.upload(item.room, item.source.name).post(new Body(item)).build());
+    } catch (IllegalArgumentException e) {
+      // A session id that no header can hold.
+      fail(item, "unauthorized");
+      return;
+    }
+    item.call = call;
+    call.enqueue(
+        new okhttp3.Callback() {
+          @Override
+          public void onFailure(Call call, IOException error) {
+            boolean unreadable = error instanceof Unreadable;
+            end(item, call, () -> broken(item, unreadable ? Upload.UNREADABLE : ChatError.OFFLINE, unreadable, 0));
+          }
+
+          @Override
+          public void onResponse(Call call, Response response) {
+            try (Response answer = response) {
+              JSONObject body = read(answer);
+              int status = answer.code();
+              long retryAfterMs = Link.retryAfterMs(answer);
+              end(item, call, () -> answered(item, status, body, retryAfterMs));
+            }
+          }
+        });
+  }
+
+  /** On the chat's thread, unless it was stopped meanwhile. */
+  private void end(Item item, Call call, Runnable then) {
+    loop.run(
+        () -> {
+          if (item.call != call) return;
+          item.call = null;
+          then.run();
+        });
+  }
+
+  private void answered(Item item, int status, JSONObject body, long retryAfterMs) {
+    ChatFile file = Wire.file(Wire.object(body, "file"));
+    if (status == 201 && !file.id.isEmpty()) {
+      item.file = file;
+      item.sent = item.source.size;
+      tell(item);
+      return;
+    }
+    String code = Wire.text(Wire.object(body, "error"), "code");
+    // Of a proxy, which knows the size that it lets pass.
+    String usual = status == 413 ? "too_large" : "internal";
+    boolean isFinal = status != 201 && !PASSING.contains(status);
+    broken(item, code == null ? usual : code, isFinal, retryAfterMs);
+  }
+
+  private void broken(Item item, String code, boolean isFinal, long retryAfterMs) {
+    if (isFinal || retryAfterMs > LONGEST_PAUSE_MS) {
+      fail(item, code);
+    } else if (port.ready()) {
+      if (++item.attempts >= ATTEMPTS) {
+        fail(item, code);
+        return;
+      }
+      long pause = Math.max(retryAfterMs, FIRST_PAUSE_MS << (item.attempts - 1));
+      item.timer =
+          loop.later(
+              pause,
+              () -> {
+                item.timer = null;
+                begin(item);
+              });
+    }
+  }
+
+  private void fail(Item item, String code) {
+    item.failed = code;
+    tell(item);
+  }
+
+  private void tell(Item item) {
+    show();
+    port.changed(item.now());
+  }
+
+  private void show() {
+    List<Upload> now = new ArrayList<>();
+    if (!paused) for (Item item : items.values()) now.add(item.now());
+    shown = Collections.unmodifiableList(now);
+  }
+
+  private void progress(Item item, long sent) {
+    loop.run(
+        () -> {
+          if (item.call == null) return;
+          item.sent = sent;
+          tell(item);
+        });
+  }
+
+  private static JSONObject read(Response response) {
+    try {
+      String body = response.peekBody(LONGEST_ANSWER).string();
+      return Packets.isShallow(body) ? new JSONObject(body) : new JSONObject();
+    } catch (IOException | JSONException e) {
+      // Of a proxy, or cut off.
+      return new JSONObject();
+    }
+  }
+
+  /** It is the source that failed, and not the network. */
+  private static final class Unreadable extends IOException {
+    private static final long serialVersionUID = 1;
+
+    Unreadable(Throwable cause) {
+      super("the source of a file cannot be read", cause);
+    }
+  }
+
+  /** Straight from the source to the network. */
+  private final class Body extends RequestBody {
+    private final Item item;
+
+    Body(Item item) {
+      this.item = item;
+    }
+
+    @Override
+    public MediaType contentType() {
+      return BYTES;
+    }
+
+    @Override
+    public long contentLength() {
+      return item.source.size;
+    }
+
+    @Override
+    public void writeTo(BufferedSink sink) throws IOException {
+      long size = item.source.size;
+      long sent = 0;
+      long toldAt = loop.now() - TELL_MS;
+      try (Bytes bytes = new Bytes(item.source.source)) {
+        byte[] piece = new byte[PIECE];
+        for (int n = bytes.read(piece); n >= 0; n = bytes.read(piece)) {
+          if (n > size - sent) throw new Unreadable(null);
+          sink.write(piece, 0, n);
+          sent += n;
+          if (loop.now() - toldAt < TELL_MS) continue;
+          toldAt = loop.now();
+          progress(item, sent);
+        }
+      }
+      if (sent < size) throw new Unreadable(null);
+      sink.flush();
+      progress(item, sent);
+    }
+  }
+
+  /** What the source throws (on Android a {@code SecurityException}, too) is told apart from what the network does. */
+  private static final class Bytes implements AutoCloseable {
+    private final InputStream in;
+
+    Bytes(NewFile.Source source) throws Unreadable {
+      try {
+        in = source.open();
+        if (in == null) throw new IOException("no stream");
+      } catch (IOException | RuntimeException e) {
+        throw new Unreadable(e);
+      }
+    }
+
+    int read(byte[] piece) throws Unreadable {
+      try {
+        return in.read(piece);
+      } catch (IOException | RuntimeException e) {
+        throw new Unreadable(e);
+      }
+    }
+
+    @Override
+    public void close() {
+      try {
+        in.close();
+      } catch (IOException | RuntimeException e) {
+        // All of it was read.
+      }
+    }
+  }
+}

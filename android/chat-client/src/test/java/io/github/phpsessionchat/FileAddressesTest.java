@@ -1,0 +1,55 @@
+package io.github.phpsessionchat;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNull;
+
+import okhttp3.HttpUrl;
+import okhttp3.Request;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class FileAddressesTest {
+  private static final String SERVER = "https://www.example.org:8443/chat/";
+
+  private static FileAddresses at(String server, String origin, SessionId session) {
+    return new FileAddresses(HttpUrl.get(server), origin, session);
+  }
+
+  private static String download(String name) {
+    ChatFile file = new ChatFile("0123456789abcdef", name, "image/png", 1, null, null);
+    return at(SERVER, null, null).download(file, false).url().toString();
+  }
+
+  @ParameterizedTest
+  @CsvSource({"cat.png,cat.png", "..,file", ".,file", "'',file", "%2e%2e,%252e%252e", "a/b?c#d,a%2Fb%3Fc%23d", "größe 💐,gr%C3%B6%C3%9Fe%20%F0%9F%92%90"})
+  void noNameLeadsElsewhere(String name, String segment) {
+    assertEquals("https://www.example.org:8443/chat/files/0123456789abcdef/" + segment, download(name));
+  }
+
+  @Test
+  void aPreviewIsAskedForByItsSize() {
+    ChatFile file = new ChatFile("0123456789abcdef", "a", "image/png", 1, null, null);
+    String url = at("http://[::1]", null, null).download(file, true).url().toString();
+    assertEquals("http://[::1]/files/0123456789abcdef/a?size=preview", url);
+  }
+
+  @Test
+  void whoAsksIsToldByTheCookiesOfAClientOrByASessionIdAndNeverByBoth() {
+    Request own = at(SERVER, null, null).upload("den", "a b&c").build();
+    assertEquals("https://www.example.org:8443", own.header("Origin"));
+    assertNull(own.header("Authorization"));
+    assertEquals("room=den&name=a%20b%26c", own.url().encodedQuery());
+    Request other = at(SERVER, "https://site.example", null).upload("den", "a").build();
+    assertEquals("https://site.example", other.header("Origin"));
+    Request session = at(SERVER, null, () -> "abc").upload("den", "a").build();
+    assertEquals("Session abc", session.header("Authorization"));
+    assertNull(session.header("Origin"));
+  }
+
+  @Test
+  void anOriginIsWrittenAsABrowserWritesIt() {
+    assertEquals("https://www.example.org", FileAddresses.originOf(HttpUrl.get("https://u:p@www.example.org:443/chat?a#b")));
+    assertEquals("http://[::1]:7070", FileAddresses.originOf(HttpUrl.get("http://[::1]:7070/")));
+  }
+}

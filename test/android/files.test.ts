@@ -1,0 +1,277 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { download } from '../helpers/files.ts';
+import { type Gate, startGate } from '../helpers/gate.ts';
+import { type JavaClient, nextJavaClient, startJavaClient } from '../helpers/java-client.ts';
+import { type PeopleSite, type Person, startPeopleSite } from '../helpers/people.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'chat-java-files-'));
+const png = join(folder, 'cat.png');
+let site: PeopleSite;
+let gate: Gate;
+beforeAll(async () => {
+  site = await startPeopleSite({ CHAT_ROOMS: 'lobby', CHAT_CREATE_ROOMS: 'all' });
+  gate = await startGate(site.chat.port);
+  const pixels = { create: { width: 60, height: 40, channels: 3, background: 'teal' } } as const;
+  await sharp(pixels).png().toFile(png);
+});
+const apps = new Set<JavaClient>();
+afterEach(async () => {
+  await Promise.all([...apps].map((app) => app.end()));
+  apps.clear();
+});
+afterAll(async () => {
+  await gate.close();
+  await site.close();
+  rmSync(folder, { recursive: true });
+});
+
+const KB = 1024;
+const bytes = (size: number) => Buffer.from(Array.from({ length: size }, (_, n) => 97 + (n % 26)));
+
+/** The app of that person, in the lobby. */
+async function start(person: Person, { make = nextJavaClient, ...more }: Record<string, unknown> = {}) {
+  const app = (make as typeof nextJavaClient)();
+  apps.add(app);
+  const value = person.cookie.split('=')[1];
+  await app.ask('setCookie', { page: 'http://127.0.0.1/', value });
+  await app.ask('chat', { server: `http://127.0.0.1:${gate.port}`, ...more });
+  await app.ask('start');
+  await app.ask('open', { room: 'lobby' });
+  return app;
+}
+
+interface Uploaded {
+  key: string;
+  sent: number;
+  file?: { name: string; type: string };
+  failed?: string;
+}
+/** Waits until an upload is told of like this. */
+async function uploads(app: JavaClient, key: unknown, is: (upload: Uploaded) => boolean, from = 0) {
+  const told = await app.isTold(
+    'upload',
+    ({ upload }) => (upload as Uploaded).key === key && is(upload as Uploaded),
+    from,
+  );
+  return told.upload as Uploaded;
+}
+const isThere = ({ file }: Uploaded) => file !== undefined;
+const shows = (app: JavaClient, text: string) =>
+  app.isTold('messages', ({ last, pending }) => last === text && pending === 0);
+
+test('a picture and a file: uploaded, sent without a text, fetched by who may read it, and left out by an edit', async () => {
+  const ann = await site.person();
+  const other = await site.person();
+  const app = await start(ann);
+  const den = await site.den(ann);
+  const cat = await app.ask('upload', { room: den.id, path: png });
+  const note = await app.ask('upload', { room: den.id, name: '../größe 💐?.txt', size: 300 });
+  expect(await uploads(app, cat, isThere)).toMatchObject({ file: { name: 'cat.png', type: 'image/png' } });
+  expect(await uploads(app, note, isThere)).toMatchObject({ sent: 300, file: { type: 'text/plain' } });
+  expect(await app.ask('uploads')).toMatchObject([{ key: cat }, { key: note }]);
+  await app.ask('open', { room: den.id });
+  const files = [{ upload: cat, alt: 'a cat' }, { upload: note }];
+  await app.ask('send', { room: den.id, text: '', files });
+  await expect
+    .poll(async () => (await app.messages(den.id))[0])
+    .toMatchObject({
+      seq: 1,
+      files: [
+        {
+          name: 'cat.png',
+          type: 'image/png',
+          alt: 'a cat',
+          width: 60,
+          blur: expect.stringMatching(/^.{6,}$/),
+        },
+        { name: 'größe 💐_.txt', size: 300 },
+      ],
+    });
+  expect(await app.ask('uploads')).toEqual([]);
+  const fetched = (index: number, more = {}) =>
+    app.ask<{ status: number; type: string; base64: string }>('download', { seq: 1, index, ...more });
+  expect(await fetched(1)).toMatchObject({ status: 200, base64: bytes(300).toString('base64') });
+  expect(await fetched(0)).toMatchObject({ status: 200, type: 'image/png' });
+  const preview = await fetched(0, { preview: true });
+  expect(preview).toMatchObject({ status: 200, type: 'image/webp' });
+  expect(await sharp(Buffer.from(preview.base64, 'base64')).metadata()).toMatchObject({ width: 60 });
+  const { messages } = await ann.request('message:history', { room: den.id });
+  const [file] = messages[0]?.files ?? [];
+  expect((await download(site.chat.url, other.cookie, file as never)).status).toBe(404);
+
+  await app.ask('edit', {
+    seq: 1,
+    text: 'look @x',
+    kept: ['0'],
+    alt: 'Tom',
+    mentions: [{ user: ann.id, begin: 5, end: 7 }],
+  });
+  await expect
+    .poll(async () => (await app.messages(den.id))[0])
+    .toMatchObject({ shown: `look @Name of ${ann.id}`, files: [{ name: 'cat.png', alt: 'Tom' }] });
+  await expect(app.ask('edit', { seq: 1, text: '\ud83d', kept: [] })).rejects.toMatchObject({
+    code: 'bad_request',
+  });
+  ann.close();
+  other.close();
+});
+
+test('a message waits for its files, which go straight from their source; what is said meanwhile overtakes it', async () => {
+  const ben = await site.person();
+  const app = await start(ben);
+  const size = 4000 * KB;
+  const key = await app.ask('upload', { room: 'lobby', name: 'long.txt', size, hold: size - 1 });
+  const clientId = await app.ask('send', {
+    room: 'lobby',
+    text: '👋 @x: the long one',
+    files: [{ upload: key }],
+    mentions: [{ user: ben.id, begin: 3, end: 5 }],
+  });
+  // Before the source has given all, most of it is on its way.
+  const { sent } = await uploads(app, key, ({ sent }) => sent > 0);
+  expect(sent).toBeLessThan(size);
+  await app.ask('send', { room: 'lobby', text: 'the quick one' });
+  await expect
+    .poll(async () => (await app.messages('lobby')).map(({ text, seq }) => [text, seq]))
+    .toEqual([
+      ['the quick one', 1],
+      ['👋 @x: the long one', undefined],
+    ]);
+  expect((await app.messages('lobby'))[1]).toMatchObject({ clientId, files: [{ key, there: false }] });
+  await app.ask('release');
+  await shows(app, '👋 @x: the long one');
+  expect((await app.messages('lobby')).at(-1)).toMatchObject({
+    seq: 2,
+    shown: `👋 @Name of ${ben.id}: the long one`,
+    files: [{ name: 'long.txt', size }],
+  });
+  ben.close();
+});
+
+test('an upload that the network cuts begins anew over the next connection, and the message is sent once', async () => {
+  const cem = await site.person();
+  const app = await start(cem);
+  const size = 600 * KB;
+  const key = await app.ask('upload', { room: 'lobby', name: 'cut.txt', size, hold: size / 2 });
+  await app.ask('send', { room: 'lobby', text: 'in two pieces', files: [{ upload: key }] });
+  await app.isTold('messages', ({ pending }) => pending === 1);
+  await gate.outage.begin();
+  await app.isTold('state', ({ kind }) => kind === 'OFFLINE');
+  await app.ask('release');
+  const from = app.told.length;
+  await gate.outage.end();
+  await app.ask('wake');
+  // It asks its source anew, which holds again.
+  await app.isTold('state', ({ kind }) => kind === 'ONLINE', from);
+  await app.ask('release');
+  await shows(app, 'in two pieces');
+  expect((await app.messages('lobby')).filter(({ text }) => text === 'in two pieces')).toMatchObject([
+    { files: [{ name: 'cut.txt', size }] },
+  ]);
+  cem.close();
+});
+
+test('what will not be sent says why; the message then goes without it, or not at all', async () => {
+  const dan = await site.person();
+  const app = await start(dan);
+  writeFileSync(join(folder, 'zeros'), Buffer.alloc(100));
+  const refused = async (code: string, more: object) => {
+    const key = await app.ask('upload', { room: 'lobby', name: 'x.txt', size: 300, ...more });
+    expect(await uploads(app, key, ({ failed }) => failed !== undefined)).toMatchObject({ failed: code });
+    return key;
+  };
+  await refused('too_large', { said: 20_000_000 });
+  await refused('file_type', { path: join(folder, 'zeros') });
+  await refused('unknown_room', { room: 'nowhere' });
+  await refused('unreadable', { said: 301 });
+  await refused('unreadable', { said: 299 });
+  const key = await refused('unreadable', { breaks: 100 });
+  const from = app.told.length;
+  await app.ask('retryUpload', { upload: key });
+  await uploads(app, key, ({ failed }) => failed === 'unreadable', from + 1);
+
+  const clientId = await app.ask('send', {
+    room: 'lobby',
+    text: 'with or without',
+    files: [{ upload: key }],
+  });
+  const unsent = { message: { clientId, failed: 'not_uploaded', files: [{ key, there: false }] } };
+  expect(await app.isTold('unsent')).toMatchObject(unsent);
+  // There is a source still: it is tried once more.
+  const again = app.told.length;
+  await app.ask('retry', { clientId });
+  expect(await app.isTold('unsent', undefined, again)).toMatchObject(unsent);
+  await app.ask('cancelUpload', { upload: key });
+  await app.ask('retry', { clientId });
+  await shows(app, 'with or without');
+  expect((await app.messages('lobby')).at(-1)).not.toHaveProperty('files');
+
+  // Given up while it is on its way: without a text, nothing is left of the message.
+  const held = await app.ask('upload', { room: 'lobby', name: 'y.txt', size: 300, hold: 100 });
+  const empty = await app.ask('send', { room: 'lobby', text: ' ', files: [{ upload: held }] });
+  await app.isTold('messages', ({ pending }) => pending === 1, again);
+  const gone = app.told.length;
+  await app.ask('cancelUpload', { upload: held });
+  await app.isTold('unsent', ({ message }) => (message as { clientId: string }).clientId === empty, gone);
+  await app.ask('retry', { clientId: empty });
+  await app.isTold('messages', ({ pending, last }) => pending === 0 && last === 'with or without', gone);
+  await app.ask('release');
+  dan.close();
+});
+
+test('of a message whose files were on their way when the process ended, the next one keeps text and finished files', async () => {
+  const eva = await site.person();
+  const more = { make: startJavaClient, outbox: join(folder, 'outbox') };
+  const first = (await start(eva, more)) as ReturnType<typeof startJavaClient>;
+  const cat = await first.ask('upload', { room: 'lobby', path: png });
+  await uploads(first, cat, isThere);
+  const lost = await first.ask('upload', { room: 'lobby', name: 'lost.txt', size: 300, hold: 100 });
+  const files = [{ upload: cat }, { upload: lost }];
+  const clientId = await first.ask('send', { room: 'lobby', text: 'before the end', files });
+  await first.isTold('messages', ({ pending }) => pending === 1);
+  await first.stop('SIGKILL');
+  apps.delete(first);
+
+  const second = await start(eva, more);
+  expect(await second.isTold('unsent')).toMatchObject({
+    message: {
+      clientId,
+      failed: 'not_uploaded',
+      files: [
+        { key: cat, there: true },
+        { key: lost, there: false },
+      ],
+    },
+  });
+  await second.ask('retry', { clientId });
+  await shows(second, 'before the end');
+  const sent = (await second.messages('lobby')).filter((one) => one.clientId === clientId);
+  expect(sent).toMatchObject([{ files: [{ name: 'cat.png' }] }]);
+  expect(sent[0]?.files).toHaveLength(1);
+  eva.close();
+});
+
+test('a session id without a cookie is enough; a site of which the server does not know is refused', async () => {
+  const fay = await site.person();
+  const app = nextJavaClient();
+  apps.add(app);
+  await app.ask('chat', { server: site.chat.url, session: fay.cookie.split('=')[1] });
+  await app.ask('start');
+  await app.ask('open', { room: 'lobby' });
+  const key = await app.ask('upload', { room: 'lobby', name: 'a.txt', size: 10 });
+  await uploads(app, key, isThere);
+  await app.ask('send', { room: 'lobby', text: 'by its id', files: [{ upload: key }] });
+  await shows(app, 'by its id');
+  const { seq } = (await app.messages('lobby')).at(-1) as { seq: number };
+  expect(await app.ask('download', { seq, index: 0 })).toMatchObject({ status: 200 });
+
+  const foreign = await start(fay, { origin: 'https://elsewhere.example/' });
+  const other = await foreign.ask('upload', { room: 'lobby', name: 'a.txt', size: 10 });
+  const failed = await uploads(foreign, other, (one) => one.failed !== undefined);
+  expect(failed).toMatchObject({ failed: 'origin_not_allowed' });
+  fay.close();
+});
