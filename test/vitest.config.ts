@@ -38,7 +38,7 @@ export default defineConfig({
           // What each file starts it stops: the modules of the others need not be loaded anew.
           isolate: false,
           include: ['test/**/*.test.ts'],
-          exclude: ['test/**/*.unit.test.ts', 'test/guarantees/*.test.ts', 'test/**/*.measured.test.ts'],
+          exclude: ['test/**/*.{unit,measured,soak}.test.ts', 'test/guarantees/*.test.ts'],
           testTimeout: 60_000,
           expect: { poll: { timeout: 10_000 } },
           hookTimeout: 60_000,
@@ -77,8 +77,9 @@ export default defineConfig({
         test: {
           name: 'soak',
           // The guarantees with the promised counts; and all combinations of the session stores and of the session
-          // server's containers, of which an ordinary run has one of each family.
+          // server's containers, of which an ordinary run has one of each family; and what has to be installed first.
           include: [
+            'test/**/*.soak.test.ts',
             'test/guarantees/*.test.ts',
             'test/server/session/*.test.ts',
             'test/session-server/{limits,start-and-stop,subscriptions}.test.ts',

@@ -9,9 +9,11 @@ import type { FilesPlace } from './place.ts';
 import type { Storage } from './storage.ts';
 import { WorkFolder } from './work-folder.ts';
 
-/** Milliseconds until a bucket has to answer, and until it has to have taken a file. */
+/** Milliseconds until a bucket has to answer, and to have sent a file. */
 const answerLimit = 10_000;
-const uploadLimit = 120_000;
+const downloadLimit = 120_000;
+/** Bytes that it has to take in a millisecond, beyond that time. */
+const slowest = 100;
 
 /** Files in a bucket of S3, or of what speaks as it does. */
 export function bucketStorage({ url, region, prefix, credentials }: FilesPlace & { kind: 's3' }): Storage {
@@ -65,14 +67,15 @@ export function bucketStorage({ url, region, prefix, credentials }: FilesPlace &
     work: async () => (await folder()).path(),
     hasRoomFor: async (bytes) => (await folder()).hasRoomFor(bytes),
     async put(name, path) {
-      const answer = await ask('PUT', name, { body: await openAsBlob(path), limit: uploadLimit });
+      const body = await openAsBlob(path);
+      const answer = await ask('PUT', name, { body, limit: answerLimit + Math.ceil(body.size / slowest) });
       if (!answer.ok) throw await refusal(answer);
       await answer.body?.cancel();
       await rm(path, { force: true });
     },
     async open(name, part) {
       const headers = part === undefined ? {} : { Range: `bytes=${part.start}-${part.end}` };
-      const answer = await ask('GET', name, { headers, limit: uploadLimit });
+      const answer = await ask('GET', name, { headers, limit: downloadLimit });
       if (answer.status === 404) {
         await answer.body?.cancel();
         return null;

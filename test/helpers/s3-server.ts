@@ -1,0 +1,134 @@
+import { type ExecFileSyncOptions, execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, rmSync } from 'node:fs';
+import { createServer, request } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { AwsV4Signer } from 'aws4fetch';
+import { freePort, startChild } from './child.ts';
+import { reachable } from './memcached.ts';
+
+/** A server of S3 in Python. It checks signatures and what a key is allowed. */
+const moto = 'moto[s3]==5.2.1';
+const folder = join(import.meta.dirname, '../../node_modules/.cache/moto-5.2.1');
+
+interface Key {
+  id: string;
+  secret: string;
+}
+
+export interface S3Server {
+  /** Of the server, as in the option of `CHAT_FILES`. All that is asked there comes by `mode`. */
+  readonly endpoint: string;
+  readonly bucket: string;
+  /** May do in the bucket what docs/operate.md says that the chat's key needs. */
+  readonly key: Key;
+  /** `busy` and `forbidden`: it refuses with 503 and 403. `silent`: it takes what is sent, and answers nothing. */
+  mode: 'open' | 'busy' | 'forbidden' | 'silent';
+  /** What is in the bucket. */
+  names(): Promise<string[]>;
+  stop(): Promise<void>;
+}
+
+/** Installed once, when it is needed for the first time. */
+function install(): void {
+  if (existsSync(join(folder, 'bin/moto_server'))) return;
+  const quiet: ExecFileSyncOptions = { stdio: ['ignore', 'ignore', 'inherit'] };
+  try {
+    execFileSync('python3', ['-m', 'venv', folder], quiet);
+    execFileSync(join(folder, 'bin/pip'), ['install', '-q', moto, 'flask', 'flask-cors'], quiet);
+  } catch (error) {
+    rmSync(folder, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+const rules: Record<string, [action: string, resource: string][]> = {
+  chat: [
+    ['s3:GetObject', '/*'],
+    ['s3:PutObject', '/*'],
+    ['s3:DeleteObject', '/*'],
+    ['s3:ListBucket', ''],
+  ],
+  tester: [['s3:*', '']],
+};
+
+export async function startS3Server(bucket = 'pictures'): Promise<S3Server> {
+  install();
+  const port = await freePort();
+  // The bucket, and for each of the users an account, what it may do, and a key: afterwards nothing is free.
+  const free = 1 + 3 * Object.keys(rules).length;
+  const child = startChild(join(folder, 'bin/moto_server'), ['-H', '127.0.0.1', '-p', `${port}`], {
+    env: { ...process.env, INITIAL_NO_AUTH_ACTION_COUNT: `${free}` },
+  });
+  await reachable(port, child);
+  const ask = async (method: string, path: string, service: 's3' | 'iam', key: Key, body?: string) => {
+    const type = service === 'iam' ? { 'Content-Type': 'application/x-www-form-urlencoded' } : {};
+    const signed = await new AwsV4Signer({
+      method,
+      url: `http://127.0.0.1:${port}${path}`,
+      headers: type,
+      accessKeyId: key.id,
+      secretAccessKey: key.secret,
+      service,
+      region: 'us-east-1',
+      ...(body === undefined ? {} : { body }),
+    }).sign();
+    const answer = await fetch(signed.url, { method, headers: signed.headers, body: body ?? null });
+    const text = await answer.text();
+    if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${text}`);
+    return text;
+  };
+  const nobody = { id: 'nobody', secret: 'nothing' };
+  const iam = (what: Record<string, string>) =>
+    ask('POST', '/', 'iam', nobody, `${new URLSearchParams({ Version: '2010-05-08', ...what })}`);
+  const keys: Record<string, Key> = {};
+  await ask('PUT', `/${bucket}`, 's3', nobody);
+  for (const [user, allowed] of Object.entries(rules)) {
+    const statements = allowed.map(([Action, resource]) => ({
+      Effect: 'Allow',
+      Action,
+      Resource: `arn:aws:s3:::${bucket}${resource}`,
+    }));
+    const policy = JSON.stringify({ Version: '2012-10-17', Statement: statements });
+    await iam({ Action: 'CreateUser', UserName: user });
+    await iam({ Action: 'PutUserPolicy', UserName: user, PolicyName: 'files', PolicyDocument: policy });
+    const made = await iam({ Action: 'CreateAccessKey', UserName: user });
+    const textOf = (name: string) => new RegExp(`<${name}>([^<]+)<`).exec(made)?.[1] ?? '';
+    keys[user] = { id: textOf('AccessKeyId'), secret: textOf('SecretAccessKey') };
+  }
+  const { chat, tester } = keys as { chat: Key; tester: Key };
+  const self: S3Server = {
+    endpoint: '',
+    bucket,
+    key: chat,
+    mode: 'open',
+    async names() {
+      const listed = await ask('GET', `/${bucket}?list-type=2`, 's3', tester);
+      return [...listed.matchAll(/<Key>([^<]+)</g)].map(([, name]) => name as string).sort();
+    },
+    async stop() {
+      front.closeAllConnections();
+      front.close();
+      await child.stop('SIGKILL');
+    },
+  };
+  const front = createServer((req, res) => {
+    if (self.mode === 'silent') return void req.resume();
+    if (self.mode !== 'open') {
+      const [status, code] = self.mode === 'busy' ? [503, 'SlowDown'] : [403, 'AccessDenied'];
+      req.resume();
+      return void res.writeHead(status).end(`<Error><Code>${code}</Code></Error>`);
+    }
+    const { method, url, headers } = req;
+    const onward = request({ host: '127.0.0.1', port, method, path: url, headers }, (answer) => {
+      res.writeHead(answer.statusCode ?? 502, answer.rawHeaders);
+      answer.pipe(res);
+    });
+    onward.on('error', () => res.destroy());
+    req.pipe(onward);
+  });
+  front.listen(0, '127.0.0.1');
+  await once(front, 'listening');
+  return Object.assign(self, { endpoint: `http://127.0.0.1:${(front.address() as AddressInfo).port}` });
+}
