@@ -25,7 +25,8 @@ export function mayRead(room: RoomRecord, member: MemberRecord | undefined, bann
  * The order is that of `RoomSummary.may`.
  */
 export function rightsIn(room: RoomRecord, { roles, member }: Actor): Right[] {
-  if (room.kind === 'direct') return ['send'];
+  // Of one whose other side was erased, nobody would read what is written.
+  if (room.kind === 'direct') return room.pair === undefined ? [] : ['send'];
   const admin = roles.includes('admin');
   const owner = member?.role === 'owner' || admin;
   const moderator = owner || member?.role === 'moderator' || roles.includes('moderator');

@@ -306,6 +306,12 @@ export class Announcements implements DirectoryListener {
     this.#kick(user);
   }
 
+  reset(room: Room): void {
+    const { id } = room.record;
+    this.#publisher.toRoom(id, 'room:reset', { room: id });
+    this.#active(room);
+  }
+
   #changed(room: Room, connection: Connection): void {
     const summary = summaryOf(this.#directory(), room, connection);
     this.#publisher.toConnections([connection.id], 'room:changed', summary);

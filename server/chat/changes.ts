@@ -43,6 +43,17 @@ export function applyMessage(record: RoomRecord, { message }: Change & { type: '
   if (message.seq === record.lastSeq) record.last = message;
 }
 
+/** Much has changed, and this is how the room is now. */
+export function applyReset(record: RoomRecord, now: RoomRecord): void {
+  applyRecord(record, now);
+  record.head = Math.max(record.head, now.head);
+  if (now.reset !== undefined) record.reset = now.reset;
+  // What comes later than this is newer.
+  if (now.lastSeq < record.lastSeq) return;
+  if (now.last === undefined) delete record.last;
+  else record.last = now.last;
+}
+
 /** Applies the room's own fields as they are stored. `head`, `lastSeq` and `last` follow the messages alone. */
 export function applyRecord(
   record: RoomRecord,

@@ -17,7 +17,7 @@ import {
 } from '../history/history.ts';
 import { mayRead } from './access.ts';
 import type { OnAsideFailure } from './asides.ts';
-import { applyBlock, applyMentions, applyMessage, applyRead, applyRecord } from './changes.ts';
+import { applyBlock, applyMentions, applyMessage, applyRead, applyRecord, applyReset } from './changes.ts';
 import { messageOf } from './mentions.ts';
 import {
   type Connection,
@@ -87,6 +87,8 @@ export interface DirectoryListener {
   present(room: Room, user: string, before: User | null, now: User | null): void;
   read(room: Room | undefined, change: Change & { type: 'read' }): void;
   banned(user: string): void;
+  /** So much has changed that it has to be read anew. */
+  reset(room: Room): void;
 }
 
 interface DirectoryOptions {
@@ -404,6 +406,10 @@ export class Directory {
     this.#rooms.delete(room.record.id);
     this.#recent.forgetRoom(room);
     this.publicRooms.delete(room);
+    this.#unlistDirect(room);
+  }
+
+  #unlistDirect(room: Room): void {
     for (const user of room.record.pair ?? []) {
       const rooms = this.#directRooms.get(user);
       rooms?.delete(room);
@@ -483,6 +489,14 @@ export class Directory {
         const recounted = person === undefined ? [] : applyBlock(person, change);
         return this.#listener?.blocked(change, recounted);
       }
+      case 'reset': {
+        const room = this.#rooms.get(change.room.id);
+        if (room === undefined) return;
+        applyReset(room.record, change.room);
+        return this.#listener?.reset(room);
+      }
+      case 'erased':
+        return this.#erased(change.user);
     }
   }
 
@@ -501,6 +515,7 @@ export class Directory {
         return withPartners(change.user.id);
       case 'read':
       case 'blocked':
+      case 'erased':
         return [change.user];
       case 'mentions':
         return [...change.added, ...change.removed];
@@ -571,7 +586,13 @@ export class Directory {
       const before = { ...known.record };
       if (before.name !== record.name) this.publicRooms.renamed();
       applyRecord(known.record, record);
-      if (before.write !== record.write || before.slow !== record.slow) {
+      const isLeft = before.pair !== undefined && record.pair === undefined;
+      if (isLeft) {
+        this.#unlistDirect(known);
+        known.partners.clear();
+        delete known.record.pair;
+      }
+      if (isLeft || before.write !== record.write || before.slow !== record.slow) {
         this.#listener?.writingChanged(known);
       }
       const isShown = (['name', 'topic', 'firstSeq'] as const).some(
@@ -641,11 +662,22 @@ export class Directory {
     this.#others?.seenChanged(user.id);
   }
 
+  /** Whoever comes by that id from now on is somebody else. */
+  #erased(id: string): void {
+    const entry = this.#people.get(id);
+    if (entry === undefined) return;
+    entry.stored = false;
+    entry.person.user = { id, name: id, actedPublic: false };
+    entry.person.blocked = nobody;
+    this.#others?.seenChanged(id);
+  }
+
   /** A change that came while a person was being loaded, and may be newer than what was read. */
   #catchUp(person: Person, change: Change): void {
     const { id } = person.user;
     if (change.type === 'user' && change.user.id === id) person.user = { ...change.user };
     if (change.type === 'blocked' && change.user === id) applyBlock(person, change);
+    if (change.type === 'erased' && change.user === id) this.#erased(id);
     if (change.type === 'message') {
       const room = this.#rooms.get(change.message.room);
       if (room !== undefined) applyMessage(room.record, change);
@@ -659,6 +691,10 @@ export class Directory {
       applyRead(membership, change.readSeq);
     }
     if (change.type === 'mentions') applyMentions(person, change.message);
+    if (change.type === 'reset') {
+      const membership = person.memberships.get(change.room.id);
+      if (membership !== undefined) applyReset(membership.room.record, change.room);
+    }
     if (change.type === 'member' && change.user.id === id) {
       const room = this.#roomFor(change.room);
       applyRecord(room.record, change.room);

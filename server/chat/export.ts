@@ -1,4 +1,4 @@
-import { otherOf, type Reads } from '../history/history.ts';
+import { deletedUser, otherOf, type Reads } from '../history/history.ts';
 import type { Chat } from './chat.ts';
 import { notifyOf } from './summary.ts';
 
@@ -33,7 +33,7 @@ export async function exported(
     rooms: memberships.map(({ room, member }) => ({
       id: room.id,
       kind: room.kind,
-      ...(room.pair === undefined ? { name: room.name } : { with: otherOf(room.pair, id) }),
+      ...(room.kind === 'direct' ? { with: otherOf(room.pair, id) ?? deletedUser.id } : { name: room.name }),
       role: member.role,
       readSeq: member.readSeq,
       notify: notifyOf({ record: room }, member),

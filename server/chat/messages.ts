@@ -8,6 +8,7 @@ import { memberOf, targetOf } from './members.ts';
 import { inOrder } from './mentions.ts';
 import { messageFor, pageFor } from './mine.ts';
 import { actorOf, type Connection, type Room, userOf } from './model.ts';
+import { settled } from './rooms.ts';
 import { lastWritten } from './slow-mode.ts';
 import { summaryOf } from './summary.ts';
 
@@ -162,13 +163,15 @@ export async function history(
   room: Room,
   { before, after, limit }: RequestPayload<'message:history'>,
 ): Promise<Answers['message:history']> {
-  const { id, lastSeq } = room.record;
-  const upTo = before === undefined ? lastSeq : Math.min(before - 1, lastSeq);
-  const page =
-    after === undefined
-      ? await chat.history.read('newest', { room: id, upTo, limit })
-      : await chat.history.read('after', { room: id, after, upTo: lastSeq, limit });
-  return pageFor(chat, person, page);
+  return settled(room, async () => {
+    const { id, lastSeq } = room.record;
+    const upTo = before === undefined ? lastSeq : Math.min(before - 1, lastSeq);
+    const page =
+      after === undefined
+        ? await chat.history.read('newest', { room: id, upTo, limit })
+        : await chat.history.read('after', { room: id, after, upTo: lastSeq, limit });
+    return pageFor(chat, person, page);
+  });
 }
 
 export async function markRead(

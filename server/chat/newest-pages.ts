@@ -20,9 +20,10 @@ export class NewestPages {
     // At once: a deleted text is kept nowhere.
     history.onChange((change) => {
       if (change.type === 'message') this.#pages.delete(change.message.room);
-      else if (change.type === 'room') this.#pages.delete(change.room.id);
+      else if (change.type === 'room' || change.type === 'reset') this.#pages.delete(change.room.id);
       // Mentions are shown with the name of now, which others may see from now on.
       else if (change.type === 'user' || change.type === 'member') this.#renamed(change.user.id);
+      else if (change.type === 'erased') this.#renamed(change.user);
     });
   }
 

@@ -123,7 +123,8 @@ export async function join(
   if (membership === undefined || membership.member.acted === acted.never) {
     await history.write('join', { room: id, user: userOf(connection), at: Date.now() }, connection.id);
   }
-  const resume = since !== undefined && since <= room.record.head ? since : undefined;
+  const { reset } = room.record;
+  const resume = since !== undefined && isKnown(room, since) ? since : undefined;
   const missed: StoredMessage[] = [];
   const stop = directory.follow(room, (change: Change & { type: 'message' }) => missed.push(change.message));
   const mine = new Mine(chat, person);
@@ -143,6 +144,8 @@ export async function join(
   if (directory.find(person, id) !== room) throw new RequestError('unknown_room');
   // Removed from a public room meanwhile: this is joining it again, or a connection would show it without a member.
   if (!person.memberships.has(id)) return join(chat, connection, room, payload);
+  // Much has changed meanwhile, and what was read may be from before.
+  if (room.record.reset !== reset) return join(chat, connection, room, payload);
   const answer = resume === undefined ? newestOf(page, missed) : changesOf(page, missed);
   publisher.join(connection.id, id);
   connection.joined.add(room);
@@ -174,14 +177,30 @@ export async function sync(
   room: Room,
   { since, limit }: RequestPayload<'room:sync'>,
 ): Promise<Answers['room:sync']> {
-  const { id, head, lastSeq } = room.record;
-  // The history was restored from a backup: the client discards the room and starts again.
-  if (since > head) {
-    const page = await chat.history.read('newest', { room: id, upTo: lastSeq, limit: joinPage });
-    return { head, ...(await pageFor(chat, person, page)), reset: true };
+  return settled(room, async () => {
+    const { id, head, lastSeq } = room.record;
+    // The client discards the room and starts again.
+    if (!isKnown(room, since)) {
+      const page = await chat.history.read('newest', { room: id, upTo: lastSeq, limit: joinPage });
+      return { head, ...(await pageFor(chat, person, page)), reset: true as const };
+    }
+    const page = await chat.history.read('changes', { room: id, since, upTo: head, limit });
+    return { head, ...(await pageFor(chat, person, page)) };
+  });
+}
+
+/** Whether that head is one from which a client can go on: not of a history that was restored, and of what is still so. */
+function isKnown({ record: { head, reset = 0 } }: Room, since: number): boolean {
+  return since <= head && since >= reset;
+}
+
+/** What is read of a room, anew if much of it has changed meanwhile: clients have discarded what was before. */
+export async function settled<T>(room: Room, read: () => Promise<T>): Promise<T> {
+  for (;;) {
+    const { reset } = room.record;
+    const found = await read();
+    if (room.record.reset === reset) return found;
   }
-  const page = await chat.history.read('changes', { room: id, since, upTo: head, limit });
-  return { head, ...(await pageFor(chat, person, page)) };
 }
 
 export function leave(

@@ -16,7 +16,7 @@ export async function postMessage(
   checkText(text, limits.text);
   const record = await history.read('room', { room });
   // A direct room belongs to two: nobody else can have written in it.
-  if (record?.pair !== undefined && !record.pair.includes(user.id)) throw new RequestError('unknown_room');
+  if (record?.kind === 'direct' && !record.pair?.includes(user.id)) throw new RequestError('unknown_room');
   const sent = { room, user, text, clientId, sentAt: Date.now(), asMember: false };
   const { message, repeated } = await history.write('send', sent);
   return { message: directory.messageOf(message), repeated };

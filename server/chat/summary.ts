@@ -1,5 +1,6 @@
 import type { Can, LastMessage, Notify, RoomSummary, SiteRole, Totals, User } from '../events.ts';
 import {
+  deletedUser,
   type History,
   type MemberRecord,
   type Membership,
@@ -87,7 +88,9 @@ function partnerOf(
   room: Room,
   person: Person,
 ): { user: User; present: boolean } | undefined {
-  const id = otherOf(room.record.pair, person.user.id);
+  const { kind, pair } = room.record;
+  if (kind === 'direct' && pair === undefined) return { user: deletedUser, present: false };
+  const id = otherOf(pair, person.user.id);
   if (id === undefined) return undefined;
   const partner = room.partners.get(id);
   const visible = partner !== undefined && (partner.shares || directory.isVisible(partner.user, partner));

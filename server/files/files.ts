@@ -47,6 +47,8 @@ export class Files {
   #timer: NodeJS.Timeout;
   #soon: NodeJS.Timeout | undefined;
   #closed = false;
+  /** What is being uploaded, by its user. */
+  readonly #uploads = new Map<string, Set<AbortController>>();
 
   /**
    * @param options.orphans milliseconds for which a file may be without a message
@@ -67,13 +69,14 @@ export class Files {
     this.#timer = setInterval(() => this.sweep(), Math.min(sweepEvery, options.orphans)).unref();
     this.#history.onChange((change) => {
       if (leavesFiles(change)) this.sweep();
+      if (change.type === 'erased') for (const one of this.#uploads.get(change.user) ?? []) one.abort();
     });
   }
 
   /**
    * Takes a file, and resolves when it can be sent with a message.
    * @returns `unusable` if its type is not taken, or it cannot be read as what it is
-   * @throws RequestError `storage_full`, `storage_unavailable`, `unknown_room`
+   * @throws RequestError `storage_full`, `storage_unavailable`, `unknown_room`, `forbidden` (the user was erased meanwhile)
    */
   async add({ room, user, name, length, bytes }: Upload): Promise<MessageFile | 'unusable'> {
     const storage = await this.#opened();
@@ -81,8 +84,9 @@ export class Files {
     if (!(await storage.hasRoomFor(length * (1 + madeOf)))) throw new RequestError('storage_full');
     const id = randomBytes(16).toString('hex');
     const path = join(folder, id);
+    const erased = this.#begun(user);
     try {
-      await this.#receive(bytes, path);
+      await this.#receive(bytes, path, erased.signal);
       const found = await this.#examiner
         .examine(user, { path, types: this.#types })
         .catch((error: Error) => this.#fail(error));
@@ -100,10 +104,12 @@ export class Files {
         ...(made === undefined ? {} : { image: { width: made.width, height: made.height, blur: made.blur } }),
       };
       // Before its bytes: those of a file that nobody knows would stay for ever.
+      checkNotErased(erased.signal);
       await this.#history.write('addFile', { room, user, file, at: Date.now() });
       await this.#keep(storage, id, made ?? { path });
       return file;
     } finally {
+      this.#ended(user, erased);
       for (const one of [path, `${path}.made`, `${path}.preview`]) await rm(one, { force: true });
     }
   }
@@ -145,17 +151,31 @@ export class Files {
     await this.#sweeping;
   }
 
+  #begun(user: string): AbortController {
+    const uploads = this.#uploads.get(user) ?? new Set();
+    const upload = new AbortController();
+    this.#uploads.set(user, uploads.add(upload));
+    return upload;
+  }
+
+  #ended(user: string, upload: AbortController): void {
+    const uploads = this.#uploads.get(user);
+    uploads?.delete(upload);
+    if (uploads?.size === 0) this.#uploads.delete(user);
+  }
+
   #opened(): Promise<Storage> {
     this.#storage ??= openStorage(this.#place);
     return this.#storage;
   }
 
   /** Piece by piece: nothing more is read before what came is on its way to the disk. */
-  async #receive(bytes: AsyncIterable<Buffer>, path: string): Promise<void> {
+  async #receive(bytes: AsyncIterable<Buffer>, path: string, erased: AbortSignal): Promise<void> {
     const file = await open(path, 'wx', 0o600).catch((error: Error) => this.#fail(error));
     try {
       let unsynced = 0;
       for await (const piece of bytes) {
+        checkNotErased(erased);
         await write(file, piece).catch((error: Error) => this.#fail(error));
         unsynced += piece.length;
         if (unsynced < syncEvery) continue;
@@ -204,6 +224,11 @@ export class Files {
   }
 }
 
+/** @throws RequestError `forbidden` */
+function checkNotErased(signal: AbortSignal): void {
+  if (signal.aborted) throw new RequestError('forbidden', 'the user was erased meanwhile');
+}
+
 async function write(file: FileHandle, piece: Buffer): Promise<void> {
   for (let written = 0; written < piece.length; ) {
     written += (await file.write(piece, written)).bytesWritten;
@@ -215,5 +240,6 @@ const isFull = (code: string | undefined) => code === 'ENOSPC' || code === 'EDQU
 /** Whether it may have left files that are nobody's. */
 function leavesFiles(change: Change): boolean {
   if (change.type === 'message') return change.is === 'changed' && change.message.deletedAt !== undefined;
+  if (change.type === 'erased') return true;
   return change.type === 'room' && change.is !== 'new';
 }

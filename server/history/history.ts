@@ -17,6 +17,9 @@ export const maxPageBytes = 256 * 1024;
 /** The id by which everybody in a room is mentioned. */
 export const everybody = '*';
 
+/** Who stands where an erased user did. No session has this id: PHP calls it empty. */
+export const deletedUser: User = { id: '0', name: 'Deleted user' };
+
 /** Who is named where in a text, as it is sent. */
 export interface NewMention {
   user: string;
@@ -85,7 +88,9 @@ export interface RoomRecord {
   slow?: number;
   /** Open reports of messages that are not too old; absent for none. */
   reports?: number;
-  /** Both users of a direct room. */
+  /** The head when what was known before said nothing any more: so much had changed at once. */
+  reset?: number;
+  /** Both users of a direct room; absent if one of them was erased. */
   pair?: readonly [string, string];
   /** The newest message as it is now, with its whole text. */
   last?: StoredMessage;
@@ -176,6 +181,9 @@ export interface StoredReport {
   message?: StoredMessage;
   closed?: { by: string; done: (typeof reportEnds)[number]; at: number };
 }
+
+/** What becomes of the messages of an erased user. */
+export type ErasedMessages = 'anonymise' | 'delete';
 
 /** Of a user on the whole site, by the PHP application. Moderators of a room lay a `Restriction` on somebody. */
 export interface Ban {
@@ -274,6 +282,10 @@ export type Change = {
   | { type: 'read'; room: string; user: string; readSeq: number }
   | { type: 'user'; user: UserRecord }
   | { type: 'ban'; user: string; ban: Ban | null }
+  /** Much of the room has changed, and no other change says what. */
+  | { type: 'reset'; room: RoomRecord }
+  /** Nobody is known by that id any more. */
+  | { type: 'erased'; user: string }
   /** What one of several servers has told all of them. */
   | { type: 'told'; from: string; what: object }
 );
@@ -389,7 +401,7 @@ export interface Writes {
   expire: { in: { room: string; firstSeq: number }; out: Nothing };
   /** Deletes private rooms that have had no members since before `before`, so many at a time. */
   deleteEmptyRooms: { in: { before: number; most: number }; out: { deleted: number } };
-  /** The direct room of these two; the first becomes a member. Codes: `forbidden` (the other one has blocked the first). */
+  /** The direct room of these two; the first becomes a member. Codes: `forbidden` (the other one has blocked the first, or is nobody). */
   openDirect: {
     in: { id: string; by: User; other: string; at: number };
     out: { room: RoomRecord; created: boolean };
@@ -474,6 +486,17 @@ export interface Writes {
    * From now on this user wants to hear nothing of another one, or does again. Codes: `limit_reached` (`mostBlocked`).
    */
   block: { in: { user: string; other: string; blocked: boolean; at: number }; out: Nothing };
+  /**
+   * From now on this user is being erased: see `eraseStep`. Asked for again, it begins again; what is to be deleted stays so.
+   * @param in.messages whether the messages stay, as nobody's, or are deleted
+   */
+  erase: { in: { user: string; messages: ErasedMessages; at: number }; out: Nothing };
+  /**
+   * The next step of an erasure of which nobody else takes the steps now: null if there is none. `kick`: what follows takes
+   * for granted that the user's connections are closed.
+   * @param in.by who takes the steps, and goes on soon
+   */
+  eraseStep: { in: { by: string; at: number }; out: { user: string; kick: boolean } | null };
   /** With several servers: reaches all of them as a change, this one too. Nothing else is written. */
   tell: { in: { from: string; what: object }; out: Nothing };
 }
@@ -483,6 +506,8 @@ export interface Reads {
   /** For the start: all rooms that everybody may read. */
   publicRooms: { in: null; out: RoomRecord[] };
   bans: { in: null; out: { user: string; ban: Ban }[] };
+  /** How many users are being erased. */
+  erasures: { in: null; out: number };
   report: { in: { id: string }; out: StoredReport | null };
   /** Open ones of messages that are not too old, the newest first; `rooms` null: of all. `before` and `next`: places. */
   reports: {

@@ -1,4 +1,5 @@
 import type { MessageFile, Reaction } from '../events.ts';
+import type { Erasure } from './erasure.ts';
 import {
   everybody,
   forGood,
@@ -24,7 +25,7 @@ export const roomColumns =
   'rooms.id AS id, rooms.kind AS kind, rooms.name AS name, rooms.topic AS topic, rooms.head AS head, ' +
   'rooms.last_seq AS last_seq, rooms.first_seq AS first_seq, rooms.access AS access, rooms.members AS members, ' +
   'rooms.created_at AS created_at, rooms.pair_low AS pair_low, rooms.pair_high AS pair_high, rooms.reports AS reports, rooms.writers AS writers, ' +
-  'rooms.slow AS slow';
+  'rooms.slow AS slow, rooms.reset_rev AS reset_rev';
 
 export function roomFrom(row: Row): RoomRecord {
   return {
@@ -41,6 +42,7 @@ export function roomFrom(row: Row): RoomRecord {
     ...(row.writers === 'moderators' ? { write: 'moderators' as const } : {}),
     ...(row.slow === null ? {} : { slow: row.slow as number }),
     ...(row.reports === null ? {} : { reports: row.reports as number }),
+    ...(row.reset_rev === null ? {} : { reset: row.reset_rev as number }),
     ...(row.pair_low === null ? {} : { pair: [row.pair_low as string, row.pair_high as string] as const }),
   };
 }
@@ -294,7 +296,9 @@ export function messageFrom(row: Row, room: string): StoredMessage {
       ? {}
       : {
           deletedAt: row.deleted_at as number,
-          deletedBy: row.deleted_by as NonNullable<StoredMessage['deletedBy']>,
+          ...(row.deleted_by === null
+            ? {}
+            : { deletedBy: row.deleted_by as NonNullable<StoredMessage['deletedBy']> }),
         }),
     ...(row.reply_to === null ? {} : { replyTo: row.reply_to as number }),
     ...(row.files === null || row.deleted_at !== null
@@ -326,6 +330,45 @@ export function firstLeft(rows: readonly Row[], before: number): number {
 /** The column `files` of a message, so that reading a page costs nothing more; one row each, they tell whose they are. */
 export const filesColumn = ({ files }: StoredMessage): string | null =>
   files === undefined ? null : JSON.stringify(files);
+
+export function erasureFrom(row: Row): Erasure {
+  return {
+    user: row.user_id as string,
+    messages: row.erases as Erasure['messages'],
+    at: row.asked_at as number,
+    upTo: row.up_to as number,
+    stage: row.stage as Erasure['stage'],
+    place: row.place as number,
+    holder: row.holder as string,
+    heldUntil: row.held_until as number,
+  };
+}
+
+/** Of `erasures`. */
+export const erasureColumns = [
+  'user_id',
+  'erases',
+  'asked_at',
+  'up_to',
+  'stage',
+  'place',
+  'holder',
+  'held_until',
+] as const;
+
+/** Their values. */
+export function erasureRow({ user, messages, at, upTo, stage, place, holder, heldUntil }: Erasure) {
+  return [user, messages, at, upTo, stage, place, holder, heldUntil];
+}
+
+/** So many things are found at once for a step of an erasure, and so many reports looked through. */
+export const erasuresAtOnce = 100;
+export const reportsLookedThrough = 5000;
+
+/** What the JSON of a restriction, or of a closed report, by this user has in it; and that of a message by or with the user. */
+export const byIn = (user: string): string => `"by":${JSON.stringify(user)}`;
+export const authorIn = (user: string): string => `"user":{"id":${JSON.stringify(user)},`;
+export const mentionIn = (user: string): string => `"user":${JSON.stringify(user)},`;
 
 /** Files by their states in the database. */
 export const fileStates = { loose: 0, carried: 1, dropped: 2 } as const satisfies Record<

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { RequestError, type RequestErrorCode } from '../errors.ts';
+import { RequestError } from '../errors.ts';
 import {
   type ChosenFile,
   isBlank,
@@ -8,9 +8,11 @@ import {
   type Reaction,
   type User,
 } from '../events.ts';
+import { erase, eraseStep } from './erasing.ts';
 import {
   acted,
   type Change,
+  deletedUser,
   everybody,
   isMember,
   leftOf,
@@ -31,12 +33,23 @@ import {
   type UserRecord,
   type Writes,
 } from './history.ts';
-import { mentioned, sameMentions } from './rows.ts';
+import {
+  byPeople,
+  countMembers,
+  countReports,
+  deleteRoom,
+  existing,
+  handOver,
+  named,
+  putMember,
+  record,
+  refuse,
+  setRole,
+  tellMentions,
+} from './room-changes.ts';
+import { sameMentions } from './rows.ts';
 import { nameKey } from './text-keys.ts';
 import type { RoomRow, Work } from './work.ts';
-
-/** A change of a member by what people do in the chat, which is no coming or going. */
-const byPeople = { by: 'people', cause: 'other' } as const;
 
 type Rule<Op extends keyof Writes> = (
   work: Work,
@@ -59,6 +72,7 @@ export const rules: { [Op in keyof Writes]: Rule<Op> } = {
     const free = !input.asMember || input.siteModerator === true || isRoomModerator(member);
     if (room.write === 'moderators' && !free) refuse('forbidden');
     if (input.asMember && isBlocked(work, room, user.id)) refuse('forbidden');
+    if (room.kind === 'direct' && room.pair === undefined) refuse('forbidden', 'the other user was erased');
     if (input.asMember) checkMuted(member, input.sentAt);
     checkReply(room, input.replyTo);
     const files = filesOf(work, input, { chosen: input.files ?? [] });
@@ -314,7 +328,7 @@ export const rules: { [Op in keyof Writes]: Rule<Op> } = {
   openDirect(work, { id, by, other, at }, changes) {
     const pair = pairOf(by.id, other);
     const known = work.roomOfPair(pair);
-    if (work.hasBlocked(other, by.id)) refuse('forbidden');
+    if (other === deletedUser.id || work.hasBlocked(other, by.id)) refuse('forbidden');
     rename(work, by, changes);
     const room =
       known ?? newRoom(work, { ...emptyRoom(id, 'direct', '', at), pair, createdBy: by.id }, changes);
@@ -326,6 +340,7 @@ export const rules: { [Op in keyof Writes]: Rule<Op> } = {
     const room = existing(work, id);
     if (isStale(room, access)) return { results: [], stale: true };
     const results = users.map(({ id: user, name }) => {
+      if (user === deletedUser.id) return 'forbidden' as const;
       const before = work.member(id, user);
       if (!isMember(before)) {
         if (source === 'people' && isBanned(before)) return 'forbidden' as const;
@@ -481,6 +496,9 @@ export const rules: { [Op in keyof Writes]: Rule<Op> } = {
     return {};
   },
 
+  erase,
+  eraseStep,
+
   tell(_work, told, changes) {
     changes.push({ type: 'told', ...told });
     return {};
@@ -490,15 +508,6 @@ export const rules: { [Op in keyof Writes]: Rule<Op> } = {
 /** Both users of a direct room, in the same order whoever opens it. */
 export function pairOf(a: string, b: string): readonly [string, string] {
   return a < b ? [a, b] : [b, a];
-}
-
-function refuse(code: RequestErrorCode, detail?: string): never {
-  throw new RequestError(code, detail);
-}
-
-/** @throws RequestError `unknown_room` */
-function existing(work: Work, id: string): RoomRow {
-  return work.room(id) ?? refuse('unknown_room');
 }
 
 /** The room of a member: somebody who was removed while the request was under way is none. @throws RequestError `unknown_room` */
@@ -553,17 +562,6 @@ function isBanned(member: MemberRecord | undefined): member is MemberRecord & { 
 
 function isStale(room: RoomRow, access: number | undefined): boolean {
   return access !== undefined && access !== room.access;
-}
-
-function record(work: Work, row: RoomRow): RoomRecord {
-  const { createdBy: _by, clientId: _id, emptySince: _since, ...room } = work.room(row.id) ?? row;
-  const last = room.lastSeq < room.firstSeq ? undefined : work.lastMessage(row.id);
-  return { ...room, ...(last === undefined ? {} : { last }) };
-}
-
-function named(work: Work, id: string): (Change & { type: 'member' })['user'] {
-  const known = work.user(id);
-  return { id, name: known?.name ?? id, ...(known?.actedPublic ? { actedPublic: true } : {}) };
 }
 
 /** The stored message of the same clientId, or null. @throws RequestError `conflict` when it says something else */
@@ -665,14 +663,6 @@ function mentionsFor(
   });
 }
 
-/** @param before the message as it was; undefined for a new one */
-function tellMentions(message: StoredMessage, before: StoredMessage | undefined, changes: Change[]): void {
-  const [were, are] = [mentioned(before?.mentions), mentioned(message.mentions)];
-  const added = [...are].filter((user) => !were.has(user));
-  const removed = [...were].filter((user) => !are.has(user));
-  if (added.length > 0 || removed.length > 0) changes.push({ type: 'mentions', message, added, removed });
-}
-
 function checkReply(room: RoomRow, replyTo: number | undefined): void {
   if (replyTo !== undefined && (replyTo > room.lastSeq || replyTo < room.firstSeq)) {
     refuse('unknown_message', 'replyTo names no message of this room');
@@ -704,24 +694,6 @@ function newRoom(work: Work, room: RoomRow, changes: Change[]): RoomRow {
   work.putRoom(room);
   changes.push({ type: 'room', is: 'new', room: record(work, room) });
   return room;
-}
-
-function deleteRoom(work: Work, room: RoomRow, changes: Change[]): void {
-  const gone = record(work, room);
-  work.deleteRoom(room.id);
-  changes.push({ type: 'room', is: 'deleted', room: gone });
-}
-
-function countReports(work: Work, { reports = 0, ...room }: RoomRow, more: 1 | -1): void {
-  const now = reports + more;
-  work.putRoom({ ...room, ...(now === 0 ? {} : { reports: now }) });
-}
-
-/** Changes the number of members. */
-function countMembers(work: Work, room: RoomRow, more: 1 | -1, at: number): void {
-  const { emptySince: _, ...rest } = room;
-  const members = room.members + more;
-  work.putRoom({ ...rest, members, access: room.access + 1, ...(members === 0 ? { emptySince: at } : {}) });
 }
 
 function update(
@@ -764,23 +736,6 @@ function actInPublic(work: Work, { id, name }: User, changes: Change[]): void {
 function putUser(work: Work, user: UserRecord, changes: Change[]): void {
   work.putUser(user);
   changes.push({ type: 'user', user });
-}
-
-/** @param change.since when the membership begins, if it does */
-function putMember(
-  work: Work,
-  change: Pick<Change & { type: 'member' }, 'now' | 'by' | 'cause'> & {
-    room: string;
-    user: string;
-    before: MemberRecord | undefined;
-    since?: number | undefined;
-  },
-  changes: Change[],
-): void {
-  const { room, user, before = null, now, by, cause, since } = change;
-  work.putMember(room, user, now, since);
-  const after = record(work, existing(work, room));
-  changes.push({ type: 'member', room: after, user: named(work, user), before, now, by, cause });
 }
 
 /** Adds a source to a membership, which may begin with it. A new member has read everything up to `readSeq`, or all. */
@@ -853,13 +808,6 @@ function take(
   if (left === 0) handOver(work, id, user, before, changes);
 }
 
-/** Somebody is no member any more: an owner's room goes to another. */
-function handOver(work: Work, id: string, user: string, before: MemberRecord, changes: Change[]): void {
-  if (before.role !== 'owner') return;
-  const next = work.successor(id, user);
-  if (next !== undefined) setRole(work, id, next, 'owner', changes);
-}
-
 /** Changes what is laid on a user of a room. A ban takes the membership away, and its end gives it back. */
 function restrict(
   work: Work,
@@ -894,14 +842,6 @@ function restrict(
   const cause = is ? 'other' : 'banned';
   putMember(work, { room: id, user, before, now, since, by: 'people', cause }, changes);
   if (!is) handOver(work, id, user, before, changes);
-}
-
-function setRole(work: Work, id: string, user: string, role: MemberRecord['role'], changes: Change[]): void {
-  const room = existing(work, id);
-  const before = work.member(id, user);
-  if (!isMember(before)) return;
-  work.putRoom({ ...room, access: room.access + 1 });
-  putMember(work, { room: id, user, before, now: { ...before, role }, ...byPeople }, changes);
 }
 
 /** The other side of a direct room becomes a member with the first message, which is then unread. */

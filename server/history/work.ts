@@ -1,3 +1,4 @@
+import type { ErasableList, Erasure } from './erasure.ts';
 import type {
   Ban,
   MemberRecord,
@@ -93,6 +94,30 @@ export interface Work {
   /** It is dropped, whatever its room. */
   dropFile(id: string): void;
   forgetFile(id: string): void;
+  /** The erasure of this user that is under way. */
+  erasureOf(user: string): Erasure | undefined;
+  /** One that this holder carries out, or that nobody does at that time. */
+  openErasure(by: string, at: number): Erasure | undefined;
+  putErasure(erasure: Erasure): void;
+  /** It is done: nothing of it stays. */
+  endErasure(user: string): void;
+  /** What is next in its stage, so much at a time. What has been dealt with is not found again. */
+  erasable(erasure: Erasure): ErasableList;
+  /** The number of the newest message of all. */
+  newestMessage(): number;
+  /** Something has changed in the room that no change has told. */
+  noteErased(user: string, room: string): void;
+  /** It is told. */
+  toldErased(user: string, room: string): void;
+  /** What is stored of one user in one room. */
+  deleteMember(room: string, user: string): void;
+  /** Who that is, and the keys to be found by. */
+  deleteUser(id: string): void;
+  deleteReport(report: StoredReport): void;
+  /** It is dropped, and nobody's. */
+  eraseFile(id: string): void;
+  /** A message that has another author now: no repeat is told by what was first sent. */
+  eraseMessage(message: StoredMessage, before: StoredMessage): void;
   /** The keyed digest of what is sent. */
   digest(said: string): string;
 }
@@ -115,6 +140,15 @@ const writing: Record<Writing, true> = {
   putFile: true,
   dropFile: true,
   forgetFile: true,
+  putErasure: true,
+  endErasure: true,
+  noteErased: true,
+  toldErased: true,
+  deleteMember: true,
+  deleteUser: true,
+  deleteReport: true,
+  eraseFile: true,
+  eraseMessage: true,
 };
 
 const reached = new Error('the write would change something');

@@ -76,6 +76,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
         history = await openDatabase(database.url);
         return history;
       },
+      holding: (text) => database.holding(text),
     };
   });
 

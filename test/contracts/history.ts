@@ -8,6 +8,7 @@ import {
   type UnreadMentions,
   type Writes,
 } from '../../server/history/history.ts';
+import { erasureContract } from './history-erasure.ts';
 import { moderationContract } from './history-moderation.ts';
 
 const ann = { id: '1', name: 'Ann' };
@@ -38,11 +39,17 @@ const newRoom = (over: Partial<Writes['createRoom']['in']> = {}): Writes['create
 /** What every history must do. `reopen` closes the history and opens it anew from the same storage. */
 export function historyContract(
   name: string,
-  open: () => Promise<{ history: History; reopen(): Promise<History> }>,
+  open: () => Promise<{
+    history: History;
+    reopen(): Promise<History>;
+    /** In which tables a text is. */
+    holding?(text: string): Promise<string[]>;
+  }>,
 ) {
   describe(`the history contract: ${name}`, () => {
     let history: History;
     let reopen: () => Promise<History>;
+    let holding: ((text: string) => Promise<string[]>) | undefined;
     let changes: Change[];
     const follow = () => {
       changes = [];
@@ -73,7 +80,7 @@ export function historyContract(
       );
 
     beforeEach(async () => {
-      ({ history, reopen } = await open());
+      ({ history, reopen, holding } = await open());
       await history.write('publicRooms', {
         rooms: [
           { id: 'lobby', name: 'lobby' },
@@ -1162,6 +1169,15 @@ export function historyContract(
 
     describe('order among people', () => {
       moderationContract(() => ({ history, changes, reopen: async () => (history = await reopen()) }));
+    });
+
+    describe('erasure', () => {
+      erasureContract(() => ({
+        history,
+        changes,
+        reopen: async () => (history = await reopen()),
+        ...(holding === undefined ? {} : { holding }),
+      }));
     });
 
     describe('searching', () => {

@@ -36,6 +36,8 @@ const tables = [
   'writers',
   'position',
   'changes',
+  'erasures',
+  'erased_rooms',
 ].map((name) => `chat_${name}`);
 
 let made = 0;

@@ -45,6 +45,8 @@ export interface Dialect {
   /** Waits for a lock that all servers of this history share, and holds it until the connection gives it back. */
   lock: Sql;
   unlock: Sql;
+  /** Asks for the number of the newest message of all. */
+  newestMessage: Sql;
   /** Counts the number of the next entry of `chat_changes`, and locks it until the transaction ends. */
   nextPosition: Sql;
 }
@@ -124,6 +126,13 @@ export const columnTypes = {
   mentions: 'text',
   emoji: 'text',
   place: 'int',
+  erases: 'text',
+  asked_at: 'int',
+  up_to: 'int',
+  stage: 'text',
+  holder: 'text',
+  held_until: 'int',
+  reset_rev: 'int',
   digest: 'text',
   acted_public: 'int',
   site_role: 'text',

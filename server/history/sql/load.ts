@@ -16,6 +16,7 @@ import {
   userFrom,
 } from '../rows.ts';
 import { type Dialect, raw, type Sql, sql } from './dialect.ts';
+import { loadErasureOf, loadOpenErasure } from './erasing.ts';
 import type { Transaction } from './transaction.ts';
 import {
   blockKey,
@@ -45,8 +46,19 @@ interface Question {
 export async function load(
   { dialect, transaction }: { dialect: Dialect; transaction: Transaction },
   work: LoadedWork,
-  needs: readonly Need[],
+  asked: readonly Need[],
 ): Promise<void> {
+  const needs = [...asked];
+  for (const need of asked) {
+    const place = { dialect, transaction };
+    if (need.what === 'erasureOf') {
+      work.erasures.set(need.user, await loadErasureOf(place, need.user));
+    } else if (need.what === 'openErasure') {
+      const { loaded, needs: more } = await loadOpenErasure(place, need);
+      work.openedErasure = loaded;
+      needs.push(...more);
+    }
+  }
   const of = <What extends Need['what']>(what: What) =>
     needs.filter((need): need is NeedOf<What> => need.what === what);
   const rooms = new Set<string>();

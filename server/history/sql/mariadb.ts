@@ -78,6 +78,7 @@ export function mariadb(address: DatabaseAddress): Dialect {
     },
     lock: raw(`SELECT GET_LOCK(${lockName}, 3600)`),
     unlock: raw(`SELECT RELEASE_LOCK(${lockName})`),
+    newestMessage: raw('SELECT coalesce(max(num), 0) AS num FROM chat_messages'),
     nextPosition: raw(
       `INSERT INTO chat_position (id, num) VALUES ('changes', 1) ON DUPLICATE KEY UPDATE num = num + 1 RETURNING num`,
     ),

@@ -89,6 +89,8 @@ const needs: { [Op in keyof Writes]: (input: Writes[Op]['in']) => Need[] } = {
     { what: 'blocked', user, other },
     ...(blocked ? [{ what: 'countBlocked', user } as const] : []),
   ],
+  erase: ({ user }) => [{ what: 'erasureOf', user }],
+  eraseStep: ({ by, at }) => [{ what: 'openErasure', by, at }],
   tell: () => [],
 };
 

@@ -107,6 +107,7 @@ export function queriesOf(dialect: Dialect, connection: Connection): Queries {
           ...(reason === null ? {} : { reason: reason as string }),
         } satisfies Ban,
       })),
+    erasures: async () => (await ask(sql`SELECT count(*) AS num FROM chat_erasures`))[0]?.num as number,
     async report({ id }) {
       const [row] = await ask(sql`${reportsWhere} reports.id = ${id} AND seq >= first_seq`);
       return row === undefined ? null : reportFrom(row, row.room_id as string);

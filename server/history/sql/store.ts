@@ -43,6 +43,7 @@ const newRoomColumns: Columns = [
   'writers',
   'slow',
   'reports',
+  'reset_rev',
 ];
 const memberColumns: Columns = [
   'room',
@@ -195,6 +196,7 @@ export async function store(
   storeBlocked();
   storeReports();
   storeFiles();
+  for (const statement of work.more) transaction.later(statement(dialect));
 
   async function storeRooms(rooms: readonly LoadedRoom[]): Promise<void> {
     const made = rooms.filter(({ num }) => num === undefined);
@@ -384,6 +386,7 @@ function roomRow({ row }: LoadedRoom): Value[] {
     row.write ?? null,
     row.slow ?? null,
     row.reports ?? null,
+    row.reset ?? null,
   ];
 }
 

@@ -1,4 +1,5 @@
 import { createHmac } from 'node:crypto';
+import type { ErasableList, Erasure } from '../erasure.ts';
 import {
   type Ban,
   isMember,
@@ -9,9 +10,18 @@ import {
   sources,
   type UserRecord,
 } from '../history.ts';
-import { type Reacted, restrictedOf, sameMentions, withNames } from '../rows.ts';
+import {
+  erasureColumns,
+  erasureRow,
+  fileStates,
+  type Reacted,
+  restrictedOf,
+  sameMentions,
+  withNames,
+} from '../rows.ts';
 import { nameKey, sortKey } from '../text-keys.ts';
 import type { MessageRow, RoomRow, Work } from '../work.ts';
+import { type Dialect, type Sql, sql } from './dialect.ts';
 
 /** Something of the database that a rule asks for. */
 export type Need =
@@ -42,7 +52,9 @@ export type Need =
   | { what: 'countBlocked'; user: string }
   | { what: 'report'; room: string; id: string }
   | { what: 'reportOf'; room: string; seq: number; user: string }
-  | { what: 'openReports'; room: string; from: number };
+  | { what: 'openReports'; room: string; from: number }
+  | { what: 'erasureOf'; user: string }
+  | { what: 'openErasure'; by: string; at: number };
 
 /** Thrown out of a rule that asks for what has not been loaded. It begins anew when that has been done. */
 export class Missing extends Error {
@@ -129,6 +141,16 @@ export interface LoadedFile {
   state: 'stored' | 'new' | 'changed';
 }
 
+/** What one step of an erasure has to do with, as the database knows it. */
+export interface LoadedErasure {
+  by: string;
+  at: number;
+  /** Absent where there is none to take a step of. */
+  erasure?: Erasure;
+  list?: ErasableList;
+  newestMessage?: number;
+}
+
 export const clientIdKey = (user: string, clientId: string) => `${clientId} ${user}`;
 export const makerKey = clientIdKey;
 export const blockKey = (user: string, other: string) => JSON.stringify([user, other]);
@@ -170,6 +192,11 @@ export class LoadedWork implements Work {
   readonly forgotten = new Set<string>();
   /** Those who ended by then are loaded. */
   ended: { before: number; most: number } | undefined;
+  /** By user; undefined where there is none. */
+  readonly erasures = new Map<string, Erasure | undefined>();
+  openedErasure: LoadedErasure | undefined;
+  /** Statements at the end, after what is stored of all else. */
+  readonly more: ((dialect: Dialect) => Sql)[] = [];
   readonly #digestKey: Uint8Array;
   #undo: (() => void)[] = [];
   #kept = 0;
@@ -550,6 +577,83 @@ export class LoadedWork implements Work {
     this.#add(this.forgotten, id);
   }
 
+  erasureOf(user: string): Erasure | undefined {
+    if (!this.erasures.has(user)) throw new Missing({ what: 'erasureOf', user });
+    return this.erasures.get(user);
+  }
+
+  // A step of an erasure has a transaction of its own, so what the database says is as it is now.
+
+  openErasure(by: string, at: number): Erasure | undefined {
+    const known = this.openedErasure;
+    if (known?.by !== by || known.at !== at) throw new Missing({ what: 'openErasure', by, at });
+    return known.erasure;
+  }
+
+  putErasure(erasure: Erasure): void {
+    const row = erasureRow(erasure);
+    this.#later((dialect) => dialect.upsert('chat_erasures', ['user_id'], erasureColumns, [row]));
+    this.#set(this.erasures, erasure.user, erasure);
+  }
+
+  endErasure(user: string): void {
+    this.#later(() => sql`DELETE FROM chat_erasures WHERE user_id = ${user}`);
+    this.#later(() => sql`DELETE FROM chat_erased_rooms WHERE user_id = ${user}`);
+  }
+
+  erasable(): ErasableList {
+    return this.openedErasure?.list ?? { found: [] };
+  }
+
+  newestMessage(): number {
+    return this.openedErasure?.newestMessage ?? 0;
+  }
+
+  noteErased(user: string, id: string): void {
+    const { num: room } = this.#existing(id);
+    if (room === undefined) return;
+    this.#later((dialect) => dialect.insertNew('chat_erased_rooms', ['user_id', 'room'], [[user, room]]));
+  }
+
+  toldErased(user: string, id: string): void {
+    const { num: room } = this.#existing(id);
+    if (room === undefined) return;
+    this.#later(() => sql`DELETE FROM chat_erased_rooms WHERE user_id = ${user} AND room = ${room}`);
+  }
+
+  deleteMember(id: string, user: string): void {
+    const room = this.#existing(id);
+    this.#set(room.members, user, null);
+    const { num } = room;
+    if (num === undefined) return;
+    this.#later(() => sql`DELETE FROM chat_members WHERE room = ${num} AND user_id = ${user}`);
+  }
+
+  deleteUser(id: string): void {
+    this.#set(this.users, id, { row: undefined, before: undefined });
+    this.#later(() => sql`DELETE FROM chat_users WHERE id = ${id}`);
+    this.#later(() => sql`DELETE FROM chat_user_keys WHERE user_id = ${id}`);
+  }
+
+  deleteReport({ id }: StoredReport): void {
+    this.#set(this.reports, id, null);
+    this.#later(() => sql`DELETE FROM chat_reports WHERE id = ${id}`);
+  }
+
+  eraseFile(id: string): void {
+    this.#later(
+      () =>
+        sql`UPDATE chat_files SET state = ${fileStates.dropped}, user_id = '', about = '{}' WHERE id = ${id}`,
+    );
+  }
+
+  eraseMessage(message: StoredMessage, before: StoredMessage): void {
+    this.updateMessage(message, before);
+    const { messages } = this.#existing(message.room);
+    const known = messages.get(message.seq) as LoadedMessage;
+    this.#set(messages, message.seq, { ...known, row: { message, digest: '' } });
+  }
+
   digest(said: string): string {
     return createHmac('sha256', this.#digestKey).update(said).digest('hex');
   }
@@ -601,6 +705,11 @@ export class LoadedWork implements Work {
   /** One that the rule has asked for. */
   #loaded(room: string, seq: number): LoadedMessage {
     return this.#existing(room).messages.get(seq) as LoadedMessage;
+  }
+
+  #later(statement: (dialect: Dialect) => Sql): void {
+    this.more.push(statement);
+    this.#undo.push(() => this.more.pop());
   }
 
   #add(set: Set<string>, id: string): void {

@@ -270,12 +270,13 @@ export class Writer {
   }
 }
 
-/** How many of the calls make the next transaction; one at least. */
+/** How many of the calls make the next transaction; one at least. A step of an erasure has one of its own. */
 function batchOf(calls: readonly Call[]): number {
   let characters = 0;
   let size = 0;
   for (const call of calls) {
     characters += charactersOf(call);
+    if (call.op === 'eraseStep') return Math.max(size, 1);
     if (size === maxBatch || (characters > maxCharacters && size > 0)) break;
     size++;
   }

@@ -16,9 +16,12 @@ export type Question = {
 export type Request = Call | { close: true };
 
 /** What is read once, at the start. The thread that writes answers it, so that no other one is needed by then. */
-export const readsAtStart = { publicRooms: true, bans: true, restrictions: true } as const satisfies Partial<
-  Record<keyof Reads, true>
->;
+export const readsAtStart = {
+  publicRooms: true,
+  bans: true,
+  restrictions: true,
+  erasures: true,
+} as const satisfies Partial<Record<keyof Reads, true>>;
 
 /** `internal`: a bug in this program. `current` goes with the `conflict` of an edit. */
 export interface Failure {

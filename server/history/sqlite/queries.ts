@@ -65,6 +65,7 @@ export type Queries = {
 export function prepareQueries(db: DatabaseSync): Queries {
   const statements = {
     publicRooms: db.prepare(`SELECT num, ${roomColumns} FROM rooms WHERE kind = 'public'`),
+    erasures: db.prepare('SELECT count(*) AS users FROM erasures'),
     bans: db.prepare('SELECT user_id, until, reason FROM bans'),
     report: db.prepare(
       `SELECT reports.num AS num, rooms.id AS room_id, ${reportsColumns} FROM reports
@@ -181,6 +182,7 @@ export function prepareQueries(db: DatabaseSync): Queries {
           ...(reason === null ? {} : { reason: reason as string }),
         } satisfies Ban,
       })),
+    erasures: () => statements.erasures.get()?.users as number,
     report({ id }) {
       const row = statements.report.get(id);
       return row === undefined ? null : reportFrom(row, row.room_id as string);

@@ -70,7 +70,8 @@ export async function openSqliteHistory(options: {
 
 /** Whether the index for searching has to follow it. */
 function isForIndex(change: Change): boolean {
-  return change.type === 'message' || (change.type === 'room' && change.is === 'deleted');
+  if (change.type === 'message' || change.type === 'reset') return true;
+  return change.type === 'room' && change.is === 'deleted';
 }
 
 /** Makes the file if there is none, and claims it for this process. @returns its path without symbolic links */

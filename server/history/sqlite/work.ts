@@ -1,7 +1,11 @@
 import { createHmac } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
+import type { ErasableList, Erasure } from '../erasure.ts';
 import type { Ban, MemberRecord, StoredFile, StoredMessage, StoredReport, UserRecord } from '../history.ts';
 import {
+  erasureColumns,
+  erasureFrom,
+  erasureRow,
   fileColumns,
   fileFrom,
   fileStates,
@@ -30,6 +34,7 @@ import {
 import { findKeys, nameKey, sortKey } from '../text-keys.ts';
 import type { MessageRow, RoomRow, Work } from '../work.ts';
 import { columns } from './columns.ts';
+import { erasables } from './erasing.ts';
 
 /** Most messages, and bytes of their texts and rows of reactions, that one step deletes. */
 const purgeMessages = 500;
@@ -66,6 +71,7 @@ interface CachedMember {
 export class SqliteWork implements Work {
   readonly #statements: ReturnType<typeof prepare>;
   readonly #digestKey: Uint8Array;
+  readonly #erasable: Work['erasable'];
   #nextMessage: number;
   #rooms = new Map<string, CachedRoom>();
   #members = new Map<string, CachedMember>();
@@ -73,6 +79,7 @@ export class SqliteWork implements Work {
 
   constructor(db: DatabaseSync) {
     this.#statements = prepare(db);
+    this.#erasable = erasables(db);
     this.#nextMessage = db
       .prepare('SELECT max(num, (SELECT coalesce(max(num), 0) + 1 FROM messages)) AS num FROM next_message')
       .get()?.num as number;
@@ -165,6 +172,11 @@ export class SqliteWork implements Work {
         row.write ?? null,
         row.slow ?? null,
         row.reports ?? null,
+        row.reset ?? null,
+        row.pair?.[0] ?? null,
+        row.pair?.[1] ?? null,
+        row.createdBy ?? null,
+        row.clientId ?? null,
         known.num,
       );
       if (before.firstSeq !== row.firstSeq) this.#statements.expire.run(row.firstSeq, known.num);
@@ -449,6 +461,67 @@ export class SqliteWork implements Work {
     this.#statements.deleteFile.run(id);
   }
 
+  erasureOf(user: string): Erasure | undefined {
+    const row = this.#statements.erasure.get(user);
+    return row && erasureFrom(row);
+  }
+
+  openErasure(by: string, at: number): Erasure | undefined {
+    const row = this.#statements.openErasure.get(by, at);
+    return row && erasureFrom(row);
+  }
+
+  putErasure(erasure: Erasure): void {
+    this.#statements.putErasure.run(...erasureRow(erasure));
+  }
+
+  endErasure(user: string): void {
+    this.#statements.deleteErasure.run(user);
+  }
+
+  erasable(erasure: Erasure): ErasableList {
+    return this.#erasable(erasure);
+  }
+
+  newestMessage(): number {
+    return this.#nextMessage - 1;
+  }
+
+  noteErased(user: string, room: string): void {
+    this.#statements.noteErased.run(user, this.#num(room));
+  }
+
+  toldErased(user: string, room: string): void {
+    this.#statements.toldErased.run(user, this.#num(room));
+  }
+
+  deleteMember(room: string, user: string): void {
+    const num = this.#num(room);
+    this.#members.delete(`${num} ${user}`);
+    this.#statements.deleteMember.run(user, num);
+  }
+
+  deleteUser(id: string): void {
+    const known = this.user(id);
+    if (known !== undefined) for (const key of findKeys(known)) this.#statements.deleteKey.run(key, id);
+    this.#statements.deleteUser.run(id);
+    this.#users.set(id, undefined);
+  }
+
+  deleteReport({ id }: StoredReport): void {
+    this.#statements.deleteReport.run(id);
+  }
+
+  eraseFile(id: string): void {
+    this.#statements.eraseFile.run(id);
+  }
+
+  eraseMessage(message: StoredMessage, before: StoredMessage): void {
+    this.updateMessage(message, before);
+    const { room, seq, clientId, user } = message;
+    this.#statements.eraseMessage.run(clientId, user.id, user.name, this.#messageNum(room, seq));
+  }
+
   digest(said: string): string {
     return createHmac('sha256', this.#digestKey).update(said).digest('hex');
   }
@@ -531,7 +604,8 @@ function prepare(db: DatabaseSync) {
     updateNumbers: db.prepare('UPDATE rooms SET head = ?, last_seq = ? WHERE num = ?'),
     updateRoom: db.prepare(
       `UPDATE rooms SET name = ?, name_key = ?, topic = ?, head = ?, last_seq = ?, access = ?, members = ?,
-         empty_since = ?, writers = ?, slow = ?, reports = ? WHERE num = ?`,
+         empty_since = ?, writers = ?, slow = ?, reports = ?, reset_rev = ?, pair_low = ?, pair_high = ?, created_by = ?,
+         client_id = ? WHERE num = ?`,
     ),
     expire: db.prepare('UPDATE rooms SET first_seq = ?, expiring = 1 WHERE num = ?'),
     expired: db.prepare('UPDATE rooms SET expiring = NULL WHERE num = ?'),
@@ -549,6 +623,26 @@ function prepare(db: DatabaseSync) {
     putReport: db.prepare(
       `INSERT INTO reports (room, ${reportColumns.join(', ')}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT (id) DO UPDATE SET note = excluded.note, message = excluded.message, closed = excluded.closed`,
+    ),
+    erasure: db.prepare('SELECT * FROM erasures WHERE user_id = ?'),
+    openErasure: db.prepare(
+      'SELECT * FROM erasures WHERE holder = ? OR held_until <= ? ORDER BY asked_at, user_id LIMIT 1',
+    ),
+    putErasure: db.prepare(
+      `INSERT INTO erasures (${erasureColumns.join(', ')}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+       ON CONFLICT DO UPDATE SET erases = ?2, asked_at = ?3, up_to = ?4, stage = ?5, place = ?6, holder = ?7, held_until = ?8`,
+    ),
+    deleteErasure: db.prepare('DELETE FROM erasures WHERE user_id = ?'),
+    noteErased: db.prepare('INSERT OR IGNORE INTO erased_rooms (user_id, room) VALUES (?, ?)'),
+    toldErased: db.prepare('DELETE FROM erased_rooms WHERE user_id = ? AND room = ?'),
+    deleteMember: db.prepare('DELETE FROM members WHERE user_id = ? AND room = ?'),
+    deleteUser: db.prepare('DELETE FROM users WHERE id = ?'),
+    deleteReport: db.prepare('DELETE FROM reports WHERE id = ?'),
+    eraseFile: db.prepare(
+      `UPDATE files SET state = ${fileStates.dropped}, user_id = '', about = '{}' WHERE id = ?`,
+    ),
+    eraseMessage: db.prepare(
+      `UPDATE messages SET client_id = ?, user_id = ?, user_name = ?, digest = x'' WHERE num = ?`,
     ),
     deleteMembers: db.prepare('DELETE FROM members WHERE room = ?'),
     deleteMessages: db.prepare('DELETE FROM messages WHERE room = ? AND seq <= ?'),

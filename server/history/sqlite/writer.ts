@@ -105,7 +105,7 @@ function serve(calls: readonly Call[]): void {
   // After the transaction: what they tell is on the disk.
   for (const call of calls) if ('read' in call) batch.outcomes.push(answer(call));
   port.postMessage(batch satisfies Reply);
-  const forgets = writes.some(({ op }) => op === 'forgetFiles');
+  const forgets = writes.some(({ op }) => op === 'forgetFiles' || op === 'eraseStep');
   if (forgets || batch.changes?.some(erases)) erasing ??= setTimeout(erase, eraseAfter);
   if (batch.changes?.some(leavesMessages)) purging ??= setTimeout(purge, purgeEvery);
   disk.checkpointInTime();

@@ -1,0 +1,243 @@
+import type { Reaction } from '../events.ts';
+import { type Erasable, type Erasure, type ErasureStage, erasureStages } from './erasure.ts';
+import {
+  type Change,
+  deletedUser,
+  isMember,
+  type MemberRecord,
+  namedReactors,
+  otherOf,
+  restrictionKinds,
+  type StoredMessage,
+  type Writes,
+} from './history.ts';
+import {
+  countMembers,
+  countReports,
+  deleteRoom,
+  existing,
+  handOver,
+  record,
+  tellMentions,
+} from './room-changes.ts';
+import { gone } from './rows.ts';
+import type { Work } from './work.ts';
+
+/** Milliseconds for which who has taken a step is waited for to take the next one. */
+const held = 15_000;
+
+type Step = (work: Work, erasure: Erasure, found: Erasable, changes: Change[]) => void;
+
+const steps: { [Stage in ErasureStage]: Step } = {
+  begin() {},
+
+  /** A conversation stays with the other one, if that one has ever seen it. */
+  directs(work, { user, at }, { room: id }, changes) {
+    const { pair } = work.room(id) ?? {};
+    const other = otherOf(pair, user);
+    if (other === undefined) return;
+    if (!isMember(work.member(id, other))) return deleteRoom(work, existing(work, id), changes);
+    removeMember(work, { room: id, user, at }, changes);
+    const { pair: _, createdBy, ...room } = existing(work, id);
+    work.putRoom({ ...room, ...(createdBy === other ? { createdBy } : {}) });
+    changes.push({ type: 'room', is: 'changed', room: record(work, room) });
+    work.noteErased(user, id);
+  },
+
+  members(work, { user, at }, { room }, changes) {
+    removeMember(work, { room, user, at }, changes);
+  },
+
+  made(work, _erasure, { room: id }) {
+    const { createdBy: _by, clientId: _id, ...room } = existing(work, id);
+    work.putRoom(room);
+  },
+
+  restricted(work, { user }, { room: id, user: restricted }, changes) {
+    const member = work.member(id, restricted);
+    if (member?.restricted === undefined) return;
+    const now = { ...member.restricted };
+    for (const kind of restrictionKinds) {
+      if (now[kind]?.by !== user) continue;
+      now[kind] = { ...now[kind], by: deletedUser.id };
+      const room = record(work, existing(work, id));
+      changes.push({ type: 'restricted', room, user: restricted, kind, now: now[kind] });
+    }
+    work.putMember(id, restricted, { ...member, restricted: now });
+  },
+
+  blocks(work, erasure, { user, other }, changes) {
+    work.putBlocked(user, other, null);
+    if (user !== erasure.user) changes.push({ type: 'blocked', user, other, blocked: false });
+  },
+
+  files(work, _erasure, { id }) {
+    work.eraseFile(id);
+  },
+
+  person(work, { user }, _found, changes) {
+    work.deleteUser(user);
+    work.putBan(user, null);
+    changes.push({ type: 'ban', user, ban: null }, { type: 'erased', user });
+  },
+
+  reports(work, erasure, { room: id, id: report }, changes) {
+    const known = work.report(report);
+    if (known === undefined) return;
+    const { user } = erasure;
+    const { message, closed } = known;
+    const isCopy = message?.user.id === user;
+    if (known.by === user || (isCopy && erasure.messages === 'delete')) {
+      work.deleteReport(known);
+      if (closed !== undefined) return;
+      countReports(work, existing(work, id), -1);
+      changes.push({ type: 'room', is: 'changed', room: record(work, existing(work, id)) });
+      return work.noteErased(user, id);
+    }
+    work.putReport({
+      ...known,
+      ...(message === undefined
+        ? {}
+        : { message: withoutMention(isCopy ? asNobodys(message) : message, user) }),
+      ...(closed?.by === user ? { closed: { ...closed, by: deletedUser.id } } : {}),
+    });
+  },
+
+  reactions(work, { user }, { room: id, seq, emoji }) {
+    const message = work.message(id, seq);
+    work.putReaction(id, seq, emoji, user, null);
+    const reacted = work.reacted(id, seq);
+    if (message === undefined || reacted === undefined) return;
+    const { reactions: before = [], ...kept } = message;
+    const reactions = before.flatMap((one): Reaction[] => {
+      if (one.emoji !== emoji) return [one];
+      if (one.count === 1) return [];
+      const { count, users } = one;
+      // Somebody who has not been named so far may take the place.
+      const isLong = count > namedReactors && users.includes(user);
+      const rest = isLong
+        ? work.reactors(id, seq, emoji, namedReactors)
+        : users.filter((other) => other !== user);
+      return [{ emoji, count: count - 1, users: rest }];
+    });
+    // Without a new `rev`, here and below: one for the room, at the end, tells of everything.
+    work.putReacted({ ...kept, ...(reactions.length === 0 ? {} : { reactions }) }, reacted);
+    note(work, user, id);
+  },
+
+  /** What others have written stays as it is, but it names nobody. */
+  mentions(work, { user }, { room: id, seq }) {
+    const message = work.message(id, seq);
+    if (message === undefined) return;
+    work.updateMessage(withoutMention(message, user), message);
+    note(work, user, id);
+  },
+
+  messages(work, { user, at, messages }, { room: id, seq }, changes) {
+    const before = work.message(id, seq);
+    if (before === undefined) return;
+    const after = asNobodys(before);
+    // One that had nothing but files says nothing any more.
+    const isToGo = messages === 'delete' || after.text === '';
+    const message = isToGo && after.deletedAt === undefined ? deleted(after, at) : after;
+    work.eraseMessage(message, before);
+    tellMentions(message, before, changes);
+    note(work, user, id);
+  },
+
+  resets(work, { user }, { room: id }, changes) {
+    const room = work.room(id);
+    work.toldErased(user, id);
+    if (room === undefined || id.startsWith(gone)) return;
+    const now = { ...room, head: room.head + 1, reset: room.head + 1 };
+    work.putRoom(now);
+    changes.push({ type: 'reset', room: record(work, now) });
+  },
+};
+
+export function erase(work: Work, { user, messages, at }: Writes['erase']['in']): Writes['erase']['out'] {
+  const before = work.erasureOf(user);
+  const erases = before?.messages === 'delete' ? 'delete' : messages;
+  work.putErasure({
+    user,
+    messages: erases,
+    at,
+    upTo: 0,
+    stage: 'begin',
+    place: 0,
+    holder: '',
+    heldUntil: 0,
+  });
+  return {};
+}
+
+export function eraseStep(
+  work: Work,
+  { by, at }: Writes['eraseStep']['in'],
+  changes: Change[],
+): Writes['eraseStep']['out'] {
+  const erasure = work.openErasure(by, at);
+  if (erasure === undefined) return null;
+  const { user, stage, holder } = erasure;
+  const mine = { ...erasure, holder: by, heldUntil: at + held };
+  const isPerson = erasureStages.indexOf(stage) <= erasureStages.indexOf('person');
+  // Whoever had begun may have ended before the connections were closed.
+  if (stage !== 'begin' && isPerson && holder !== by) {
+    work.putErasure(mine);
+    return { user, kick: true };
+  }
+  // The user ends when the last connection that was open before is closed.
+  const ended = stage === 'person' ? { ...mine, at, upTo: work.newestMessage() } : mine;
+  const { found, next } = stage === 'person' ? { found: [{}] } : work.erasable(ended);
+  for (const one of found) steps[stage](work, ended, one as Erasable, changes);
+  const later = erasureStages[erasureStages.indexOf(stage) + 1];
+  if (next !== undefined) work.putErasure({ ...ended, place: next });
+  else if (later === undefined) work.endErasure(user);
+  else work.putErasure({ ...ended, stage: later, place: 0 });
+  return { user, kick: stage === 'begin' || (next === undefined && later === 'person') };
+}
+
+/** What is being deleted with its room is seen by nobody any more. */
+function note(work: Work, user: string, room: string): void {
+  if (!room.startsWith(gone)) work.noteErased(user, room);
+}
+
+/** As if the user had never been there. An owner's room goes to another. */
+function removeMember(
+  work: Work,
+  { room: id, user, at }: { room: string; user: string; at: number },
+  changes: Change[],
+): void {
+  const before = work.member(id, user);
+  if (before === undefined) return;
+  const room = existing(work, id);
+  if (isMember(before)) countMembers(work, room, -1, at);
+  else work.putRoom({ ...room, access: room.access + 1 });
+  work.deleteMember(id, user);
+  const now: MemberRecord = { sources: 0, role: 'member', readSeq: 0, acted: 0 };
+  const after = record(work, room);
+  for (const kind of restrictionKinds) {
+    if (before.restricted?.[kind] !== undefined) {
+      changes.push({ type: 'restricted', room: after, user, kind, now: null });
+    }
+  }
+  if (!isMember(before)) return;
+  const named = { id: user, name: user };
+  changes.push({ type: 'member', room: after, user: named, before, now, by: 'api', cause: 'removed' });
+  handOver(work, id, user, before, changes);
+}
+
+/** Without what tells whose it was: also what the author's program has called it. */
+function asNobodys({ files: _, ...message }: StoredMessage): StoredMessage {
+  return { ...message, clientId: `erased-${message.seq}`, user: deletedUser };
+}
+
+function deleted(message: StoredMessage, at: number): StoredMessage {
+  const { editedAt: _, mentions: _named, reactions: _gone, ...kept } = message;
+  return { ...kept, text: '', deletedAt: at };
+}
+
+function withoutMention({ mentions = [], ...message }: StoredMessage, user: string): StoredMessage {
+  const others = mentions.filter((mention) => mention.user !== user);
+  return { ...message, ...(others.length === 0 ? {} : { mentions: others }) };
+}

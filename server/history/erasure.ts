@@ -1,0 +1,53 @@
+import type { ErasedMessages } from './history.ts';
+
+/**
+ * The stages of an erasure, in their order. Until `person` the user is taken out of everything that makes somebody of a
+ * session, so that one who comes later is a new user; what that one writes is of nobody who is being erased.
+ */
+export const erasureStages = [
+  'begin',
+  'directs',
+  'members',
+  'made',
+  'restricted',
+  'blocks',
+  'files',
+  'person',
+  'reports',
+  'reactions',
+  'mentions',
+  'messages',
+  'resets',
+] as const;
+export type ErasureStage = (typeof erasureStages)[number];
+
+/** How far the erasure of a user has come. */
+export interface Erasure {
+  user: string;
+  messages: ErasedMessages;
+  /** When the user ended, and the number of the last message that was there; 0 until then. */
+  at: number;
+  upTo: number;
+  stage: ErasureStage;
+  /** Of stages that walk: where to go on. */
+  place: number;
+  /** Who takes its steps, and until when nobody else does. */
+  holder: string;
+  heldUntil: number;
+}
+
+/** Something that a stage of an erasure has to do with: what names it depends on the stage. */
+export interface Erasable {
+  room: string;
+  seq: number;
+  emoji: string;
+  user: string;
+  other: string;
+  id: string;
+}
+
+/** @param next where to go on; absent where nothing is left after these */
+export interface ErasableList {
+  found: Partial<Erasable>[];
+  next?: number;
+}

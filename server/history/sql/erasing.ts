@@ -1,0 +1,183 @@
+import type { Erasable, ErasableList, Erasure } from '../erasure.ts';
+import {
+  authorIn,
+  byIn,
+  erasureColumns,
+  erasureFrom,
+  erasuresAtOnce,
+  goneRooms,
+  mentionIn,
+  reportsLookedThrough,
+  roomsLookedThrough,
+} from '../rows.ts';
+import { type Dialect, raw, type Sql, sql } from './dialect.ts';
+import type { Transaction } from './transaction.ts';
+import type { LoadedErasure, Need } from './work.ts';
+
+interface Place {
+  dialect: Dialect;
+  transaction: Transaction;
+}
+
+const columns = raw(erasureColumns.join(', '));
+
+/** The erasure of this user. */
+export async function loadErasureOf({ transaction }: Place, user: string): Promise<Erasure | undefined> {
+  const [row] = await transaction.query(
+    sql`SELECT ${columns} FROM chat_erasures WHERE user_id = ${user} FOR UPDATE`,
+  );
+  return row && erasureFrom(row);
+}
+
+/** One that this holder may take a step of, with what is next, and with what the step needs of that. */
+export async function loadOpenErasure(
+  { dialect, transaction }: Place,
+  { by, at }: { by: string; at: number },
+): Promise<{ loaded: LoadedErasure; needs: Need[] }> {
+  // One that another server is just taking a step of is left to that one.
+  const [row] = await transaction.query(
+    sql`SELECT ${columns} FROM chat_erasures WHERE holder = ${by} OR held_until <= ${at}
+        ORDER BY asked_at, user_id LIMIT 1 FOR UPDATE SKIP LOCKED`,
+  );
+  const erasure = row && erasureFrom(row);
+  if (erasure === undefined) return { loaded: { by, at }, needs: [] };
+  const list = await listOf({ dialect, transaction }, erasure);
+  const [newest] = erasure.stage === 'person' ? await transaction.query(dialect.newestMessage) : [];
+  const loaded = { by, at, erasure, list, newestMessage: (newest?.num as number | undefined) ?? 0 };
+  return { loaded, needs: needsOf(erasure, list) };
+}
+
+async function listOf(place: Place, erasure: Erasure): Promise<ErasableList> {
+  const { user, stage } = erasure;
+  switch (stage) {
+    case 'begin':
+    case 'person':
+      return { found: [] };
+    case 'reports':
+      return reportsOf(place, erasure);
+    case 'messages':
+      return messagesOf(place, erasure);
+    default: {
+      const rows = await place.transaction.query(statements[stage](user));
+      const found = rows.map(({ user_id, ...row }) => ({
+        ...(row as Partial<Erasable>),
+        ...(typeof user_id === 'string' ? { user: user_id } : {}),
+      }));
+      // Those that are dealt with are not found again, so the stage goes on from its beginning.
+      return found.length < erasuresAtOnce ? { found } : { found, next: 0 };
+    }
+  }
+}
+
+const most = raw(`LIMIT ${erasuresAtOnce}`);
+const roomOf = (table: string) =>
+  raw(
+    `rooms.id AS room FROM chat_${table} AS ${table} JOIN chat_rooms AS rooms ON rooms.num = ${table}.room`,
+  );
+/** A text that is looked for in another, as a pattern. */
+const within = (text: string) => `%${text.replace(/[!%_]/g, '!$&')}%`;
+const has = (column: string, text: string) => sql`${raw(column)} LIKE ${within(text)} ESCAPE '!'`;
+
+const statements: Record<
+  Exclude<Erasure['stage'], 'begin' | 'person' | 'reports' | 'messages'>,
+  (user: string) => Sql
+> = {
+  directs: (user) =>
+    sql`SELECT id AS room FROM chat_rooms WHERE pair_low = ${user}
+        UNION SELECT id FROM chat_rooms WHERE pair_high = ${user} ${most}`,
+  members: (user) => sql`SELECT ${roomOf('members')} WHERE user_id = ${user} ${most}`,
+  made: (user) =>
+    sql`SELECT id AS room FROM chat_rooms WHERE created_by = ${user} AND client_id IS NOT NULL ${most}`,
+  restricted: (user) =>
+    sql`SELECT user_id, ${roomOf('members')}
+        WHERE restricted_until IS NOT NULL AND ${has('restricted', byIn(user))} ${most}`,
+  blocks: (user) =>
+    sql`SELECT user_id, other_id AS other FROM chat_blocked WHERE user_id = ${user}
+        UNION SELECT user_id, other_id FROM chat_blocked WHERE other_id = ${user} ${most}`,
+  files: (user) => sql`SELECT id FROM chat_files WHERE user_id = ${user} ${most}`,
+  reactions: (user) => sql`SELECT emoji, seq, ${roomOf('reactions')} WHERE user_id = ${user} ${most}`,
+  mentions: (user) => sql`SELECT seq, ${roomOf('mentions')} WHERE user_id = ${user} ${most}`,
+  resets: (user) => sql`SELECT ${roomOf('erased_rooms')} WHERE user_id = ${user} ${most}`,
+};
+
+async function reportsOf({ transaction }: Place, { user, place }: Erasure): Promise<ErasableList> {
+  const end = place + reportsLookedThrough;
+  const rows = await transaction.query(
+    sql`SELECT reports.num AS num, reports.id AS id, ${roomOf('reports')}
+        WHERE reports.num > ${place} AND reports.num <= ${end} AND (by_id = ${user} OR ${has('message', authorIn(user))}
+          OR ${has('message', mentionIn(user))} OR ${has('closed', byIn(user))}) ORDER BY reports.num ${most}`,
+  );
+  const found = rows as Partial<Erasable>[];
+  if (rows.length === erasuresAtOnce) return { found, next: rows.at(-1)?.num as number };
+  const [later] = await transaction.query(
+    sql`SELECT num FROM chat_reports WHERE num > ${end} ORDER BY num LIMIT 1`,
+  );
+  return later === undefined ? { found } : { found, next: end };
+}
+
+/** Room by room. */
+async function messagesOf(place: Place, { user, at, upTo, place: from }: Erasure): Promise<ErasableList> {
+  const { transaction } = place;
+  const theirs = sql`messages.user_id = ${user} AND (messages.num <= ${upTo} OR sent_at <= ${at})`;
+  for (let room = from; ; ) {
+    const rows = await transaction.query(
+      sql`SELECT seq, ${roomOf('messages')} WHERE messages.room = ${room} AND ${theirs} ${most}`,
+    );
+    if (rows.length > 0) return { found: rows as Partial<Erasable>[], next: room };
+    const end = room + roomsLookedThrough;
+    const [next] = await transaction.query(
+      sql`SELECT num FROM chat_rooms AS rooms WHERE num > ${room} AND num <= ${end} AND NOT (${raw(goneRooms)})
+            AND EXISTS (SELECT 1 FROM chat_messages AS messages WHERE messages.room = rooms.num AND ${theirs})
+          ORDER BY num LIMIT 1`,
+    );
+    if (next === undefined) {
+      const [later] = await transaction.query(
+        sql`SELECT num FROM chat_rooms WHERE num > ${end} ORDER BY num LIMIT 1`,
+      );
+      return later === undefined ? { found: [] } : { found: [], next: end };
+    }
+    room = next.num as number;
+  }
+}
+
+/** What the step is going to ask for. */
+function needsOf({ user, stage }: Erasure, { found }: ErasableList): Need[] {
+  return (found as Erasable[]).flatMap(({ room, seq, emoji, user: one, other, id }): Need[] => {
+    switch (stage) {
+      case 'directs':
+      case 'members':
+        return [
+          { what: 'lastMessage', room },
+          { what: 'member', room, user },
+          { what: 'user', id: user },
+        ];
+      case 'made':
+        return [{ what: 'room', id: room }];
+      case 'restricted':
+        return [
+          { what: 'lastMessage', room },
+          { what: 'member', room, user: one },
+          { what: 'user', id: one },
+        ];
+      case 'blocks':
+        return [{ what: 'blocked', user: one, other }];
+      case 'reports':
+        return [
+          { what: 'lastMessage', room },
+          { what: 'report', room, id },
+        ];
+      case 'reactions':
+        return [
+          { what: 'message', room, seq },
+          { what: 'reaction', room, seq, emoji, user },
+        ];
+      case 'mentions':
+      case 'messages':
+        return [{ what: 'message', room, seq }];
+      case 'resets':
+        return [{ what: 'lastMessage', room }];
+      default:
+        return [];
+    }
+  });
+}

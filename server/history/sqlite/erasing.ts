@@ -1,0 +1,105 @@
+import type { DatabaseSync } from 'node:sqlite';
+import type { Erasable, ErasableList, Erasure } from '../erasure.ts';
+import {
+  authorIn,
+  byIn,
+  erasuresAtOnce,
+  goneRooms,
+  mentionIn,
+  type Row,
+  reportsLookedThrough,
+  roomsLookedThrough,
+} from '../rows.ts';
+
+/** Bytes of texts of one step. */
+const mostBytes = 256 * 1024;
+
+/** Finds what the stages of an erasure have to do with: see `Work.erasable`. */
+export function erasables(db: DatabaseSync): (erasure: Erasure) => ErasableList {
+  const most = `LIMIT ${erasuresAtOnce}`;
+  const roomOf = (table: string) => `rooms.id AS room FROM ${table} JOIN rooms ON rooms.num = ${table}.room`;
+  const statements = {
+    directs: db.prepare(
+      `SELECT id AS room FROM rooms WHERE kind = 'direct' AND pair_low = ?1
+       UNION SELECT id FROM rooms WHERE kind = 'direct' AND pair_high = ?1 ${most}`,
+    ),
+    members: db.prepare(`SELECT ${roomOf('members')} WHERE user_id = ? ${most}`),
+    made: db.prepare(`SELECT id AS room FROM rooms WHERE created_by = ? AND client_id IS NOT NULL ${most}`),
+    restricted: db.prepare(
+      `SELECT user_id AS user, ${roomOf('members')}
+       WHERE restricted_until IS NOT NULL AND instr(restricted, ?) > 0 ${most}`,
+    ),
+    blocks: db.prepare(
+      `SELECT user_id AS user, other_id AS other FROM blocked WHERE user_id = ?1
+       UNION SELECT user_id, other_id FROM blocked WHERE other_id = ?1 ${most}`,
+    ),
+    files: db.prepare(`SELECT id FROM files WHERE user_id = ? ${most}`),
+    reports: db.prepare(
+      `SELECT reports.num AS num, reports.id AS id, ${roomOf('reports')}
+       WHERE reports.num > ?1 AND reports.num <= ?1 + ${reportsLookedThrough}
+         AND (by_id = ?2 OR instr(message, ?3) > 0 OR instr(message, ?4) > 0 OR instr(closed, ?5) > 0)
+       ORDER BY reports.num ${most}`,
+    ),
+    lastReport: db.prepare('SELECT coalesce(max(num), 0) AS num FROM reports'),
+    reactions: db.prepare(
+      `SELECT emoji, messages.seq AS seq, rooms.id AS room FROM reactions JOIN messages ON messages.num = message
+       JOIN rooms ON rooms.num = messages.room WHERE reactions.user_id = ? ${most}`,
+    ),
+    mentions: db.prepare(`SELECT seq, ${roomOf('mentions')} WHERE user_id = ? ${most}`),
+    messages: db.prepare(
+      `SELECT seq, octet_length(text) AS size, ${roomOf('messages')} WHERE messages.room = ?1 AND user_id = ?2
+         AND (messages.num <= ?3 OR sent_at <= ?4) ${most}`,
+    ),
+    nextRoom: db.prepare(
+      `SELECT num FROM rooms WHERE num > ?1 AND num <= ?1 + ${roomsLookedThrough} AND NOT (${goneRooms})
+         AND EXISTS (SELECT 1 FROM messages WHERE room = rooms.num AND user_id = ?2 AND (messages.num <= ?3 OR sent_at <= ?4))
+       ORDER BY num LIMIT 1`,
+    ),
+    lastRoom: db.prepare('SELECT coalesce(max(num), 0) AS num FROM rooms'),
+    resets: db.prepare(`SELECT ${roomOf('erased_rooms')} WHERE user_id = ? ${most}`),
+  };
+
+  /** Those that are dealt with are not found again, so the stage goes on from its beginning. */
+  function list(rows: readonly Row[]): ErasableList {
+    const found = rows as Partial<Erasable>[];
+    return found.length < erasuresAtOnce ? { found } : { found, next: 0 };
+  }
+
+  /** Room by room. */
+  function messages({ user, at, upTo, place }: Erasure): ErasableList {
+    const found: Partial<Erasable>[] = [];
+    let bytes = 0;
+    for (const { size, ...row } of statements.messages.iterate(place, user, upTo, at)) {
+      found.push(row as Partial<Erasable>);
+      bytes += size as number;
+      if (bytes > mostBytes) break;
+    }
+    if (found.length > 0) return { found, next: place };
+    const room = statements.nextRoom.get(place, user, upTo, at)?.num as number | undefined;
+    if (room !== undefined) return messages({ user, at, upTo, place: room } as Erasure);
+    const next = place + roomsLookedThrough;
+    return next < (statements.lastRoom.get()?.num as number) ? { found, next } : { found };
+  }
+
+  return (erasure) => {
+    const { user, place, stage } = erasure;
+    switch (stage) {
+      case 'begin':
+      case 'person':
+        return { found: [] };
+      case 'restricted':
+        return list(statements.restricted.all(byIn(user)));
+      case 'reports': {
+        const rows = statements.reports.all(place, user, authorIn(user), mentionIn(user), byIn(user));
+        const found = rows as Partial<Erasable>[];
+        if (rows.length === erasuresAtOnce) return { found, next: rows.at(-1)?.num as number };
+        const next = place + reportsLookedThrough;
+        return next < (statements.lastReport.get()?.num as number) ? { found, next } : { found };
+      }
+      case 'messages':
+        return messages(erasure);
+      default:
+        return list(statements[stage].all(user));
+    }
+  };
+}

@@ -1,0 +1,350 @@
+import { expect, test } from 'vitest';
+import {
+  type Change,
+  deletedUser,
+  type History,
+  type StoredReport,
+  type Writes,
+} from '../../server/history/history.ts';
+
+/** Letters that occur nowhere else. */
+const mark = 'Xw7qK';
+const ann = { id: `${mark}"%_!7`, name: `Anna ${mark}` };
+const ben = { id: '2', name: 'Ben' };
+const cat = { id: '3', name: 'Cat' };
+const at = 1_700_000_000_000;
+let n = 0;
+
+/**
+ * What every history must do when a user is erased. `now`: the history of this test, with the public room `lobby`; `holding`
+ * says in which tables of a database a text is.
+ */
+export function erasureContract(
+  now: () => {
+    history: History;
+    changes: Change[];
+    reopen(): Promise<History>;
+    holding?(text: string): Promise<string[]>;
+  },
+) {
+  const write = <Op extends keyof Writes>(op: Op, input: Writes[Op]['in']) => now().history.write(op, input);
+  const send = async (user: typeof ann, over: Partial<Writes['send']['in']> = {}) =>
+    (
+      await write('send', {
+        room: 'lobby',
+        clientId: `e${n++}`,
+        user,
+        text: 'hello',
+        sentAt: at,
+        asMember: false,
+        ...over,
+      })
+    ).message;
+  const react = (room: string, seq: number, emoji: string, users: string[]) =>
+    write('react', { room, seq, reactions: users.map((user) => ({ user, emoji, on: true })) });
+  const file = async (room: string, user: string) => {
+    const id = `file-${n++}`;
+    await write('addFile', {
+      room,
+      user,
+      file: { id, name: `${mark}.txt`, type: 'text/plain', size: 1 },
+      at,
+    });
+    return id;
+  };
+  const newest = async (room: string) =>
+    (await now().history.read('newest', { room, upTo: 1000, limit: 100 })).messages;
+  /** @returns how often connections were to be closed */
+  const carryOut = async (by = 'one', history = now().history) => {
+    let kicks = 0;
+    for (;;) {
+      const step = await history.write('eraseStep', { by, at: at + 1 });
+      if (step === null) return kicks;
+      if (step.kick) kicks++;
+    }
+  };
+  const erase = async (messages: 'anonymise' | 'delete') => {
+    await write('erase', { user: ann.id, messages, at });
+    return carryOut();
+  };
+  const resets = () => now().changes.flatMap((change) => (change.type === 'reset' ? [change.room] : []));
+
+  /** Everything in which a user can be. */
+  async function live() {
+    for (const user of [ann, ben, cat]) {
+      await write('arrive', { user, at });
+      await write('join', { room: 'lobby', user, at });
+    }
+    const made = async (by: typeof ann, id: string) =>
+      (
+        await write('createRoom', {
+          id: `u-${id}`,
+          kind: 'private',
+          name: id,
+          by,
+          clientId: `r${n++}`,
+          most: 0,
+          at,
+        })
+      ).room.id;
+    const den = await made(ann, `den${n++}`);
+    const alone = await made(ann, `alone${n++}`);
+    const ben2 = { id: ben.id };
+    await write('addMembers', {
+      room: den,
+      users: [ben2, { id: cat.id }],
+      source: 'people',
+      mayReturn: false,
+      at,
+    });
+    const open = async (by: typeof ann, other: string) =>
+      (await write('openDirect', { id: `d-${n++}`, by, other, at })).room.id;
+    const direct = await open(ben, ann.id);
+    await send(ben, { room: direct, text: 'of ben', asMember: true });
+    await send(ann, { room: direct, text: `direct ${mark}`, asMember: true });
+    const unseen = await open(ann, cat.id);
+    const carried = await file('lobby', ann.id);
+    const bare = await file('lobby', ann.id);
+    await file('lobby', ann.id);
+    await send(ann, {
+      text: 'text and more',
+      files: [{ id: carried, alt: `alt ${mark}` }],
+      mentions: [{ user: ben.id, start: 0, length: 1 }],
+      asMember: true,
+    });
+    await send(ben, {
+      text: 'of ben',
+      mentions: [
+        { user: ann.id, start: 0, length: 1 },
+        { user: cat.id, start: 1, length: 1 },
+      ],
+    });
+    await send(ann, { text: '', files: [{ id: bare }], asMember: true });
+    await send(ann, { text: 'gone before', asMember: true });
+    await write('delete', { room: 'lobby', seq: 4, user: ann.id, moderator: false, at });
+    await send(ben, { text: 'answer', replyTo: 1 });
+    const many = Array.from({ length: 11 }, (_, i) => ({ id: `m${i}`, name: `m${i}` }));
+    for (const user of many) await write('join', { room: 'lobby', user, at });
+    await react('lobby', 2, '👍', [ann.id, ...many.map(({ id }) => id)]);
+    await react('lobby', 5, '🎉', [ann.id]);
+    await react('lobby', 1, '👍', [ben.id]);
+    await write('report', { room: 'lobby', seq: 1, by: ben.id, reason: 'spam', at });
+    await write('report', { room: 'lobby', seq: 2, by: cat.id, reason: 'spam', at });
+    await write('report', { room: 'lobby', seq: 2, by: ann.id, reason: 'other', text: mark, at });
+    await write('report', { room: 'lobby', seq: 5, by: cat.id, reason: 'abuse', at });
+    const { reports } = await now().history.read('reports', { rooms: null, limit: 50 });
+    const closed = reports[0] as StoredReport;
+    await write('closeReport', { room: 'lobby', id: closed.id, by: ann.id, done: 'nothing', at });
+    for (const [user, by] of [
+      [cat.id, ann.id],
+      [ann.id, ben.id],
+    ] as const) {
+      const restriction = { by, reason: 'because' };
+      await write('restrict', { room: 'lobby', user, kind: 'muted', restriction, at });
+      await write('restrict', { room: 'lobby', user, kind: 'banned', restriction, at });
+    }
+    await write('block', { user: ann.id, other: ben.id, blocked: true, at });
+    await write('block', { user: cat.id, other: ann.id, blocked: true, at });
+    await write('setBan', { user: ann.id, ban: { reason: mark } });
+    return { den, alone, direct, unseen, carried, bare, closed: closed.id };
+  }
+
+  /** Whatever can be read. */
+  async function everything(rooms: readonly string[]) {
+    const { history } = now();
+    const all: unknown[] = [
+      await history.read('bans', null),
+      await history.read('restrictions', null),
+      await history.read('reports', { rooms: null, limit: 50 }),
+      await history.read('publicRooms', null),
+      await history.read('written', { user: ann.id, from: '', limit: 50 }),
+      await history.read('reactionsBy', { user: ann.id, from: '', limit: 50 }),
+      (await history.read('user', { user: ann.id })).memberships,
+      await history.read('user', { user: ben.id }),
+      await history.read('user', { user: cat.id }),
+      await history.read('search', { query: 'hello', rooms, everyPublic: true, limit: 50 }),
+    ];
+    for (const room of rooms) {
+      all.push(await newest(room), await history.read('members', { room, limit: 100 }));
+      all.push(await history.read('room', { room }));
+    }
+    for (const seq of [1, 2, 5]) {
+      for (const emoji of ['👍', '🎉']) {
+        all.push(await history.read('reactors', { room: 'lobby', seq, emoji, after: 0, limit: 50 }));
+      }
+    }
+    return JSON.stringify(all).replaceAll(JSON.stringify(ann.id).slice(1, -1), ann.id);
+  }
+
+  test('an erased user is nowhere any more, and what was written stays as nobody’s', async () => {
+    const { den, alone, direct, unseen, carried, bare, closed } = await live();
+    const { history } = now();
+    const rooms = ['lobby', den, alone, direct];
+    expect(await everything(rooms)).toContain(mark);
+    const before = await history.read('room', { room: 'lobby' });
+    now().changes.length = 0;
+    expect(await erase('anonymise')).toBe(2);
+
+    // What was said of a direct room stays; it was said by others too.
+    expect((await newest(direct)).map(({ text, user }) => [text, user.id])).toEqual([
+      ['of ben', ben.id],
+      [`direct ${mark}`, deletedUser.id],
+    ]);
+    expect((await everything(['lobby', den, alone])).replaceAll(`direct ${mark}`, '')).not.toContain(mark);
+    const messages = await newest('lobby');
+    expect(messages.map(({ user, text }) => [user.name, text])).toEqual([
+      [deletedUser.name, 'text and more'],
+      ['Ben', 'of ben'],
+      [deletedUser.name, ''],
+      [deletedUser.name, ''],
+      ['Ben', 'answer'],
+    ]);
+    const [one, two, three, four, five] = messages;
+    expect(one).toMatchObject({ user: deletedUser, mentions: [{ user: ben.id }], clientId: 'erased-1' });
+    expect(one).not.toHaveProperty('files');
+    expect(one).not.toHaveProperty('deletedAt');
+    expect(one?.reactions).toEqual([{ emoji: '👍', count: 1, users: [ben.id] }]);
+    // Another one is named in the place of who has gone.
+    const others = Array.from({ length: 10 }, (_, i) => `m${i}`);
+    expect(two).toMatchObject({
+      mentions: [{ user: cat.id }],
+      reactions: [{ emoji: '👍', count: 11, users: others }],
+    });
+    expect(three).toMatchObject({ deletedAt: expect.any(Number) });
+    expect(three).not.toHaveProperty('deletedBy');
+    expect(four).toMatchObject({ deletedBy: 'author', deletedAt: at });
+    expect(five).toMatchObject({ replyTo: 1 });
+    expect(five).not.toHaveProperty('reactions');
+    for (const id of [carried, bare]) expect(await history.read('file', { id, user: ben.id })).toBeNull();
+    expect((await write('dropFiles', { before: 0, most: 100 })).ids).toHaveLength(3);
+
+    const { reports } = await history.read('reports', { rooms: null, limit: 50 });
+    expect(reports.map(({ seq, by, message }) => [seq, by, message?.user.id])).toEqual([
+      [2, cat.id, ben.id],
+      [1, ben.id, deletedUser.id],
+    ]);
+    expect(reports[1]?.message).toMatchObject({ text: 'text and more' });
+    expect(reports[1]?.message).not.toHaveProperty('files');
+    expect(await history.read('report', { id: closed })).toMatchObject({ closed: { by: deletedUser.id } });
+    const lobby = await history.read('room', { room: 'lobby' });
+    expect(lobby).toMatchObject({
+      head: (before?.head ?? 0) + 1,
+      reset: (before?.head ?? 0) + 1,
+      reports: 2,
+    });
+
+    // The room has an owner, the empty one none; the direct room is nobody's, and the unseen one is gone.
+    const owner = (await history.read('members', { room: den, limit: 9 })).members;
+    expect(owner.map(({ user, member }) => [user.id, member.role])).toEqual([
+      [ben.id, 'owner'],
+      [cat.id, 'member'],
+    ]);
+    expect(await history.read('room', { room: alone })).toMatchObject({ members: 0 });
+    expect(await history.read('room', { room: direct })).not.toHaveProperty('pair');
+    expect(await history.read('room', { room: unseen })).toBeNull();
+    const refused = expect.objectContaining({ code: 'forbidden' });
+    await expect(send(ben, { room: direct, asMember: true })).rejects.toEqual(refused);
+    await expect(write('openDirect', { id: 'd-none', by: ben, other: deletedUser.id, at })).rejects.toEqual(
+      refused,
+    );
+    // Each room is told once, when all of it has changed.
+    expect(
+      resets()
+        .map(({ id }) => id)
+        .sort(),
+    ).toEqual(['lobby', direct].sort());
+    expect(resets().find(({ id }) => id === 'lobby')).toMatchObject({ head: lobby?.head, last: { seq: 5 } });
+    for (const table of (await now().holding?.(mark)) ?? []) {
+      expect(['chat_messages', 'chat_files']).toContain(table);
+    }
+    expect((await now().holding?.(ann.name)) ?? []).toEqual([]);
+    expect(await history.read('erasures', null)).toBe(0);
+
+    // Again is nothing, and who comes by that id is new.
+    now().changes.length = 0;
+    expect(await erase('anonymise')).toBe(2);
+    expect(resets()).toEqual([]);
+    await write('arrive', { user: ann, at });
+    await write('join', { room: 'lobby', user: ann, at });
+    const anew = await write('openDirect', { id: `d-${n++}`, by: ben, other: ann.id, at });
+    expect(anew.created).toBe(true);
+    expect(await history.read('user', { user: ann.id })).toMatchObject({
+      user: ann,
+      memberships: [{ room: { id: 'lobby' }, member: { readSeq: 5 } }],
+      blocked: [],
+    });
+    await now().reopen();
+    expect(await newest('lobby')).toEqual(messages);
+  });
+
+  test('what an erased user has written is deleted where that is asked for: in its place, by nobody', async () => {
+    const { den, alone, direct } = await live();
+    await send(cat, { room: den, text: 'a' });
+    await send(ann, { room: den, text: `b ${mark}`, mentions: [{ user: '*', start: 0, length: 1 }] });
+    now().changes.length = 0;
+    await erase('delete');
+    expect(await everything(['lobby', den, alone, direct])).not.toContain(mark);
+    const { history } = now();
+    expect((await newest('lobby')).map(({ user, text }) => `${user.id} ${text}`)).toEqual([
+      `${deletedUser.id} `,
+      `${ben.id} of ben`,
+      `${deletedUser.id} `,
+      `${deletedUser.id} `,
+      `${ben.id} answer`,
+    ]);
+    const [one] = await newest('lobby');
+    expect(one).toEqual({
+      id: expect.any(String),
+      room: 'lobby',
+      seq: 1,
+      rev: expect.any(Number),
+      clientId: 'erased-1',
+      user: deletedUser,
+      text: '',
+      sentAt: at,
+      deletedAt: expect.any(Number),
+    });
+    expect(await history.read('room', { room: den })).toMatchObject({ last: { seq: 2, user: deletedUser } });
+    // Nobody has an unread mention by a message that is gone.
+    const gone = now().changes.filter((change) => change.type === 'mentions');
+    expect(gone.map(({ removed }) => removed)).toContainEqual([ben.id]);
+    expect((await history.read('reports', { rooms: null, limit: 9 })).reports.map(({ seq }) => seq)).toEqual([
+      2,
+    ]);
+    const found = { query: mark, rooms: [den, direct], everyPublic: true, limit: 9 };
+    await expect.poll(async () => (await history.read('search', found)).messages).toEqual([]);
+    await write('dropFiles', { before: 0, most: 100 });
+    expect((await now().holding?.(mark)) ?? []).toEqual([]);
+  });
+
+  test('it goes on where another one has ended; meanwhile nobody else takes a step, and what comes later is of somebody new', async () => {
+    await write('join', { room: 'lobby', user: ann, at });
+    const sent: string[] = [];
+    for (let i = 0; i < 250; i++) sent.push((await send(ann, { text: `text ${i}` })).id);
+    await write('erase', { user: ann.id, messages: 'delete', at });
+    // Asked for again in another way, it stays.
+    await write('erase', { user: ann.id, messages: 'anonymise', at });
+    const step = (by: string, time: number) => write('eraseStep', { by, at: time });
+    const changed = async () =>
+      (await newest('lobby')).filter(({ deletedAt }) => deletedAt !== undefined).length;
+    for (let steps = 0; (await changed()) === 0; steps++) {
+      expect(steps).toBeLessThan(30);
+      await step('one', at + 1);
+    }
+    expect(resets()).toEqual([]);
+    expect(await step('two', at + 2)).toBeNull();
+    // A message that the clock gives the same time as those before is new, and so is the user.
+    const { seq } = await send(ann, { text: 'new', sentAt: at + 5000 });
+    const history = await now().reopen();
+    expect(await history.write('eraseStep', { by: 'two', at: at + 3 })).toBeNull();
+    const later = at + 60_000;
+    expect(await history.write('eraseStep', { by: 'two', at: later })).toEqual({ user: ann.id, kick: false });
+    expect(await history.write('eraseStep', { by: 'one', at: later })).toBeNull();
+    while ((await history.write('eraseStep', { by: 'two', at: later })) !== null);
+    const rest = (await history.read('after', { room: 'lobby', after: 0, upTo: 1000, limit: 300 })).messages;
+    expect(rest.filter(({ text }) => text !== '')).toMatchObject([{ seq, text: 'new', user: ann }]);
+    expect(rest).toHaveLength(251);
+    expect(sent).toEqual(rest.slice(0, 250).map(({ id }) => id));
+    expect(await history.read('room', { room: 'lobby' })).toMatchObject({ reset: 252, head: 252 });
+  });
+}
