@@ -129,7 +129,7 @@ export function asyncApi(): Json {
 /** The PHP application's HTTP API, as OpenAPI 3.1. */
 export function openApi(): Json {
   const paths: Record<string, Json> = {};
-  for (const { method, template, names, body, statuses } of routes) {
+  for (const { method, template, names, body, statuses, choice } of routes) {
     const responses: Json = Object.fromEntries(statuses.map((status) => [status, { description: 'done' }]));
     for (const status of ['400', '401', '404', '503']) {
       responses[status] = { $ref: '#/components/responses/Error' };
@@ -138,7 +138,18 @@ export function openApi(): Json {
     paths[template] = path;
     path[method.toLowerCase()] = {
       security: [{ key: [] }],
-      parameters: [{ name: names, in: 'path', required: true, schema: { type: 'string', maxLength: 64 } }],
+      parameters: [
+        { name: names, in: 'path', required: true, schema: { type: 'string', maxLength: 64 } },
+        ...(choice === undefined
+          ? []
+          : [
+              {
+                name: choice.name,
+                in: 'query',
+                schema: { type: 'string', enum: choice.of, default: choice.of[0] },
+              },
+            ]),
+      ],
       ...(body === 'nothing'
         ? {}
         : {

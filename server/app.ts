@@ -171,6 +171,8 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
     onAsideFailure: asideFailures(log, quiet),
     onEndFailure: (err) =>
       quiet.warn('ends', { err }, 'mutes and bans that are over could not be lifted yet'),
+    onEraseFailure: ({ message: reason }) =>
+      quiet.warn('erasing', { reason }, 'the erasure of a user could not go on yet'),
     onSweepFailure: (err) =>
       log.error({ err }, 'old messages, or rooms without members, could not be deleted'),
   });
@@ -274,6 +276,7 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
       ban: (user, body) => site.ban(chat, user, body),
       unban: (user) => site.unban(chat, user),
       lookUp: (user) => site.lookUp(chat, user),
+      eraseUser: (user, messages) => chat.erasing.erase(user, messages),
       exportUser: (user) =>
         exported(chat, user, async (id) => (await files?.open(id, 'file'))?.bytes ?? null),
     },
@@ -308,6 +311,7 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
     log,
   });
   await servers?.join(nodeName(config));
+  chat.erasing.resume();
 
   return {
     host: config.host,

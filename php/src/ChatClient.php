@@ -205,6 +205,17 @@ final class ChatClient
         return true;
     }
 
+    /**
+     * Begins to erase a user: all that the chat keeps of the user goes, whatever happens to the server.
+     *
+     * @param 'anonymise'|'delete' $messages whether the messages stay, as nobody's, or go too
+     * @throws ChatError
+     */
+    public function eraseUser(int|string $userId, string $messages = 'anonymise'): void
+    {
+        $this->call('DELETE', "/api/users/{$this->part($userId)}?messages=" . rawurlencode($messages));
+    }
+
     private function part(int|string $name): string
     {
         return rawurlencode((string) $name);

@@ -3,6 +3,7 @@ import type { History } from '../history/history.ts';
 import { Announcements } from './announcements.ts';
 import type { OnAsideFailure } from './asides.ts';
 import { Directory } from './directory.ts';
+import { Erasing } from './erasing.ts';
 import { NewestPages } from './newest-pages.ts';
 import { obey } from './orders.ts';
 import type { Order, OtherServers, ThisServer } from './other-servers.ts';
@@ -32,6 +33,7 @@ export interface Chat {
   typing: Typing;
   newest: NewestPages;
   reactions: Reactions;
+  erasing: Erasing;
   settings: ChatSettings;
   limits: Limits;
   /**
@@ -70,6 +72,8 @@ export async function openChat(options: {
   onAsideFailure: OnAsideFailure;
   /** Mutes and bans whose time is over could not be lifted. */
   onEndFailure: (error: Error) => void;
+  /** The erasure of a user could not go on. */
+  onEraseFailure: (error: Error) => void;
   /** Rooms without members, or what is too old, could not be deleted. */
   onSweepFailure: (error: Error) => void;
 }): Promise<Chat> {
@@ -107,6 +111,23 @@ export async function openChat(options: {
   endInTime();
   // Nobody waits for it: there may be very many such rooms, and the port opens meanwhile.
   keepSweeping(history, options.retention, closing.signal, options.onSweepFailure);
+  const everywhere: Chat['everywhere'] = async (user, order) => {
+    const count = here.obey(user, order);
+    if (others === undefined) return count;
+    try {
+      return count + (await others.orderOthers(user, order));
+    } catch (error) {
+      // What has been pushed here would come twice.
+      if (order.is === 'kick' || (order.is === 'push' && count === 0)) throw error;
+      return count;
+    }
+  };
+  const erasing = new Erasing(history, {
+    kick: (user) => everywhere(user, { is: 'kick' }),
+    isAlone: others === undefined,
+    signal: closing.signal,
+    onFailure: options.onEraseFailure,
+  });
   return {
     history,
     directory,
@@ -114,20 +135,11 @@ export async function openChat(options: {
     typing,
     newest: new NewestPages(history),
     reactions: new Reactions(history),
+    erasing,
     settings,
     limits,
     here,
-    async everywhere(user, order) {
-      const count = here.obey(user, order);
-      if (others === undefined) return count;
-      try {
-        return count + (await others.orderOthers(user, order));
-      } catch (error) {
-        // What has been pushed here would come twice.
-        if (order.is === 'kick' || (order.is === 'push' && count === 0)) throw error;
-        return count;
-      }
-    },
+    everywhere,
     onAsideFailure,
     configured: rooms.map(({ id }) => id),
     close: () => closing.abort(),

@@ -7,6 +7,10 @@ import { roomName, topic, userId } from '../events.ts';
 import { answerError, answerJson } from './answer.ts';
 import { answerZip, type Part } from './zip.ts';
 
+/** What becomes of the messages of an erased user. */
+const erasedMessages = ['anonymise', 'delete'] as const;
+type ErasedMessages = (typeof erasedMessages)[number];
+
 const room = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/);
 /** PHP sites keep ids as integers or as strings. */
 const siteUserId = z.union([userId, z.int().min(1).transform(String)]);
@@ -56,6 +60,8 @@ export interface Api {
   lookUp(user: string): Promise<object | null>;
   /** All that is kept of a user, as the files of an archive; null for a user who is not known. */
   exportUser(user: string): Promise<AsyncIterable<Part> | null>;
+  /** Begins to erase a user; what the user has written stays as nobody's, or is deleted. */
+  eraseUser(user: string, messages: ErasedMessages): Promise<void>;
 }
 
 type Result = { status: number; body: object } | { archive: string; parts: AsyncIterable<Part> };
@@ -67,11 +73,13 @@ interface Route<Body extends keyof Bodies = keyof Bodies> {
   path: RegExp;
   names: 'room' | 'user';
   body: Body;
+  /** What the query may say: one of these; without it, the first. */
+  choice?: { name: string; of: readonly string[] };
   /** Statuses of answers that are not errors. */
   statuses: readonly number[];
   /** The largest body, in bytes. */
   size: number;
-  run(api: Api, name: string, body: Bodies[Body]): Promise<Result>;
+  run(api: Api, name: string, body: Bodies[Body], chosen: string): Promise<Result>;
 }
 
 const usualSize = 64 * 1024;
@@ -140,6 +148,13 @@ export const routes: readonly Route[] = [
     if (parts === null) throw new RequestError('unknown_user');
     return { archive: 'chat-export.zip', parts };
   }),
+  {
+    ...route('DELETE', '/api/users/{user}', 'nothing', [202], async (api, id, _body, messages) => {
+      await api.eraseUser(id, messages as ErasedMessages);
+      return { status: 202, body: {} };
+    }),
+    choice: { name: 'messages', of: erasedMessages },
+  },
 ];
 
 /** Answers requests under `/api/`. Without a configured key there is no API. */
@@ -162,12 +177,17 @@ export function createApi(
     if (name === null || !(found.names === 'room' ? room : userId).safeParse(name).success) {
       return answerError(res, 'bad_request');
     }
+    const chosen = choose(found.choice, req);
+    if (chosen === null) {
+      const { name: option = '', of = [] } = found.choice ?? {};
+      return answerJson(req, res, 400, errorBody('bad_request', `${option}: one of ${of.join(', ')}`));
+    }
     const text = found.body === 'nothing' ? '' : await readBody(req, found.size);
     if (text === null) return answerError(res, 'too_large', undefined, { Connection: 'close' });
     const body = parse(found.body, text);
     if ('wrong' in body) return answerJson(req, res, 400, errorBody('bad_request', body.wrong));
     try {
-      const result = await answerInTime(found.run(api, name, body.value));
+      const result = await answerInTime(found.run(api, name, body.value, chosen));
       if ('archive' in result) await answerZip(req, res, result.archive, result.parts);
       else answerJson(req, res, result.status, result.body);
     } catch (error) {
@@ -197,6 +217,14 @@ export const statusOf: Partial<Record<RequestError['code'], number>> = {
 
 function errorBody(code: RequestError['code'], message: string = requestErrors[code]) {
   return { error: { code, message } };
+}
+
+/** What the query says; null if that is none of what it may say. */
+function choose({ name, of }: Route['choice'] = { name: '', of: [''] }, req: IncomingMessage): string | null {
+  const [first = ''] = of;
+  const said = new URL(req.url ?? '', 'http://localhost').searchParams.getAll(name);
+  const [chosen = first, ...more] = said;
+  return more.length === 0 && of.includes(chosen) ? chosen : null;
 }
 
 /** The body, or null if it is larger than `most` bytes. */

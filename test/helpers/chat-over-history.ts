@@ -37,6 +37,7 @@ export async function openChatOver(
     kick: ignore,
     onAsideFailure: (_, error) => unexpected(error as Error),
     onEndFailure: unexpected,
+    onEraseFailure: unexpected,
     onSweepFailure: unexpected,
     ...over(history),
   });

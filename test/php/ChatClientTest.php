@@ -201,6 +201,21 @@ final class ChatClientTest extends TestCase
         }
     }
 
+    public function testAUserIsErased(): void
+    {
+        $id = self::newId();
+        $this->chat->postMessage('lobby', $id, 'Ann', 'hello');
+        self::assertNotNull($this->chat->user($id));
+        $this->chat->eraseUser($id);
+        $this->chat->eraseUser($id, 'delete');
+        for ($end = microtime(true) + 10; $this->chat->user($id) !== null && microtime(true) < $end;) {
+            usleep(20_000);
+        }
+        self::assertNull($this->chat->user($id));
+        $error = self::errorOf(fn () => $this->chat->eraseUser($id, 'keep'));
+        self::assertSame(['bad_request', 400], [$error->getErrorCode(), $error->getStatus()]);
+    }
+
     public function testAnotherKeyIsRefusedAtOnce(): void
     {
         $chat = new ChatClient(ChatServerProcess::shared()->url, 'another-key-of-16-characters');

@@ -1,9 +1,10 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { connectChat, newClientId } from '../../helpers/chat-client.ts';
+import { type ChatClient, connectChat, newClientId } from '../../helpers/chat-client.ts';
 import { historyFolder, startChatServer } from '../../helpers/chat-server.ts';
+import { origin, upload } from '../../helpers/files.ts';
 import { startMemcached } from '../../helpers/memcached.ts';
 
 test('a deleted and an edited text are in no file of the server, within 60 s and after a clean end, but for the copy in an open report', async () => {
@@ -143,4 +144,87 @@ test('a deleted text is not in the memory of the server, though its room was sho
   expect(snapshot()?.includes(deleted)).toBe(false);
   ann.close();
   bob.close();
+});
+
+test('an erased user is in no file of the server: neither id, name, files, nor the texts that are to be deleted', async () => {
+  const memcached = await startMemcached();
+  onTestFinished(async () => {
+    await memcached.stop();
+  });
+  const history = historyFolder();
+  onTestFinished(() => history.remove());
+  const server = await startChatServer({
+    CHAT_SESSION_STORE: memcached.url,
+    CHAT_HISTORY: history.url,
+    CHAT_FILES: history.files,
+    CHAT_ORIGINS: origin,
+    CHAT_API_KEY: 'an-api-key-for-tests',
+  });
+  onTestFinished(async () => {
+    await server.stop();
+  });
+  const folder = dirname(history.path);
+  const found = (what: string) =>
+    readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(
+      (one) => statSync(join(folder, one)).isFile() && readFileSync(join(folder, one)).includes(what),
+    );
+  const connect = async (id: string, name: string) => {
+    await memcached.set(`sessions/${id}`, JSON.stringify({ user_id: id, firstname: name }));
+    const client = await connectChat(server.url, `PHPSESSID=${id}`);
+    await client.request('room:join', { room: 'lobby' });
+    return client;
+  };
+  const send = async (client: ChatClient, over: object) =>
+    (await client.request('message:send', { room: 'lobby', text: '', clientId: newClientId(), ...over }))
+      .message;
+  const bob = await connect('bob', 'Bob');
+
+  const live = async (mark: string) => {
+    const marked = (what: string) => `${mark}-${what}-Tq8`;
+    const [id, name, text, clientId] = [marked('id'), marked('name'), marked('text'), marked('client')];
+    const [content, alt, reason] = [marked('bytes'), marked('alt'), marked('why')];
+    const fileName = marked('file.txt');
+    const ann = await connect(id, name);
+    const uploaded = () => upload(server.url, `PHPSESSID=${id}`, content, { name: fileName });
+    const { file } = await uploaded();
+    await uploaded();
+    const first = await send(ann, { text, files: [{ id: file.id, alt }], clientId });
+    const { seq } = await send(ann, { text: 'not for long' });
+    await ann.request('message:edit', { room: 'lobby', seq, text: text });
+    const hello = await send(bob, { text: 'Hello', mentions: [{ user: id, start: 0, length: 5 }] });
+    await ann.request('message:react', { room: 'lobby', seq: hello.seq, emoji: '👍', on: true });
+    await ann.request('message:report', { room: 'lobby', seq: hello.seq, reason: 'spam', text: reason });
+    await bob.request('message:report', { room: 'lobby', seq: first.seq, reason: 'spam' });
+    const { room } = await ann.request('direct:open', { user: 'bob' });
+    await ann.request('room:join', { room: room.id });
+    await send(ann, { room: room.id, text });
+    await bob.request('room:create', { name: 'Den', kind: 'private', members: [id], clientId: mark });
+    expect((await bob.request('message:search', { query: text })).messages).toHaveLength(3);
+    const marks = [id, name, content, fileName, alt, reason, clientId];
+    for (const one of marks) expect(found(one)).not.toEqual([]);
+    return { ann, id, marks, text: text };
+  };
+  const [one, other] = [await live('Wm4kZ'), await live('Hv7xP')];
+
+  for (const [{ id }, query] of [
+    [one, ''],
+    [other, '?messages=delete'],
+  ] as const) {
+    const answer = await fetch(`${server.url}/api/users/${id}${query}`, {
+      method: 'DELETE',
+      headers: { authorization: 'Bearer an-api-key-for-tests' },
+    });
+    expect([answer.status, await answer.json()]).toEqual([202, {}]);
+  }
+  const gone = [...one.marks, ...other.marks, other.text];
+  await expect.poll(() => gone.flatMap(found), { timeout: 50_000 }).toEqual([]);
+  expect(found(one.text)).not.toEqual([]);
+  expect((await bob.request('message:search', { query: 'tq8' })).messages.map(({ text }) => text)).toEqual(
+    Array(3).fill(one.text),
+  );
+  const resets = bob.events.filter(({ name }) => name === 'room:reset').map(({ payload }) => payload);
+  expect(resets).toEqual([{ room: 'lobby' }, { room: 'lobby' }]);
+  for (const client of [one.ann, other.ann, bob]) client.close();
+  await server.stop();
+  expect(gone.flatMap(found)).toEqual([]);
 });

@@ -1,0 +1,183 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { newClientId } from '../../helpers/chat-client.ts';
+import { download, origin, upload } from '../../helpers/files.ts';
+import {
+  codeOf,
+  eventsOf,
+  nextOf,
+  type PeopleSite,
+  type Person,
+  say,
+  startPeopleSite,
+} from '../../helpers/people.ts';
+
+let site: PeopleSite;
+beforeAll(async () => {
+  site = await startPeopleSite({ CHAT_ORIGINS: origin, CHAT_ROOMS: 'lobby,garden,yard,shed' });
+});
+afterAll(() => site.close());
+
+const deletedUser = { id: '0', name: 'Deleted user' };
+const erase = (id: string, query = '') => site.api('DELETE', `/users/${encodeURIComponent(id)}${query}`);
+const join = (room: string, ...people: Person[]) =>
+  Promise.all(people.map((person) => person.request('room:join', { room })));
+
+test('an erased user is closed out, each room concerned is told once, and clients that come back later begin anew', async () => {
+  const [ann, ben, cat] = [await site.person(), await site.person(), await site.person()];
+  await join('garden', ann, ben, cat);
+  await join('lobby', ann, ben);
+  await say(ann, 'garden', 'first', { mentions: [{ user: ben.id, start: 0, length: 5 }] });
+  await say(cat, 'garden', 'second');
+  await cat.request('message:react', { room: 'garden', seq: 1, emoji: '👍', on: true });
+  const before = await cat.request('room:sync', { room: 'garden', since: 0 });
+  await cat.request('room:leave', { room: 'garden' });
+  await ben.request('user:block', { user: ann.id, blocked: true });
+  const sees = (await ben.request('room:list', {})).rooms.find(({ id }) => id === 'garden');
+  expect(sees).toMatchObject({ members: 3, unread: 2 });
+
+  const [ended, reset, gone] = [
+    nextOf(ann, 'session:ended'),
+    nextOf(ben, 'room:reset'),
+    nextOf(ben, 'members:changed'),
+  ];
+  expect(await erase(ann.id)).toEqual({ status: 202, body: {} });
+  expect(await ended).toEqual({ reason: 'kicked' });
+  expect(await gone).toMatchObject({ changed: [{ user: { id: ann.id, name: ann.id }, gone: true }] });
+  expect(await reset).toEqual({ room: 'garden' });
+  expect(await nextOf(cat, 'room:activity')).toMatchObject({
+    room: 'garden',
+    members: 2,
+    head: before.head + 1,
+  });
+  expect(eventsOf(ben, 'blocked:changed')).toEqual([{ user: ann.id, blocked: false }]);
+  expect((await ben.request('user:blocked', {})).users).toEqual([]);
+
+  const back = await cat.request('room:join', { room: 'garden', since: before.head });
+  expect(back).toMatchObject({ reset: true, complete: true, room: { members: 2 } });
+  expect(back.messages.map(({ user, text }) => [user, text])).toEqual([
+    [deletedUser, 'first'],
+    [{ id: cat.id, name: `Name of ${cat.id}` }, 'second'],
+  ]);
+  expect(back.messages[0]?.reactions).toMatchObject([{ emoji: '👍', count: 1, users: [cat.id], mine: true }]);
+  expect(await ben.request('room:sync', { room: 'garden', since: before.head })).toMatchObject({
+    reset: true,
+  });
+  const now = await ben.request('room:sync', { room: 'garden', since: back.room.head });
+  expect(now).toEqual({ head: back.room.head, messages: [], complete: true });
+  expect((await ben.request('room:members', { room: 'garden' })).members).toHaveLength(2);
+  expect((await site.api('GET', `/users/${ann.id}`)).status).toBe(404);
+  // Nothing was written there, so there is nothing to read anew.
+  expect(eventsOf(ben, 'room:reset')).toEqual([{ room: 'garden' }]);
+  await expect(say(cat, 'garden', 'third')).resolves.toMatchObject({ rev: back.room.head + 1 });
+
+  const again = await site.again(ann);
+  expect(again.ready.rooms.map(({ member }) => member)).not.toContain(true);
+  expect(again.ready.user).toEqual({ id: ann.id, name: `Name of ${ann.id}` });
+  await join('garden', again);
+  const edit = { room: 'garden', seq: 1, text: 'mine' };
+  expect(await codeOf(again, 'message:edit', edit)).toBe('forbidden');
+  for (const one of [again, ben, cat]) one.close();
+});
+
+test('the other one of a direct room keeps it without a partner, an owner’s room goes to another, and mutes stay', async () => {
+  const [ann, ben, cat] = [await site.person(), await site.person(), await site.person()];
+  const den = await site.den(ann, [ben, cat]);
+  const { room: direct } = await ann.request('direct:open', { user: ben.id });
+  await join(direct.id, ann);
+  await say(ann, direct.id, 'between us');
+  await join(direct.id, ben);
+  await say(ben, direct.id, 'yes');
+  await ann.request('room:mute', { room: den.id, user: cat.id, reason: 'so' });
+  await ben.request('direct:open', { user: ann.id });
+  const changed = nextOf(ben, 'room:reset');
+  await erase(ann.id, '?messages=delete');
+  expect(await changed).toEqual({ room: direct.id });
+  const { room, messages } = await ben.request('room:join', { room: direct.id });
+  expect(room).toMatchObject({
+    kind: 'direct',
+    name: 'Deleted user',
+    with: deletedUser,
+    present: false,
+    may: [],
+  });
+  expect(messages).toMatchObject([
+    { user: deletedUser, text: '', deletedAt: expect.any(Number) },
+    { user: { id: ben.id }, text: 'yes' },
+  ]);
+  const sent = { room: direct.id, text: 'anybody?', clientId: newClientId() };
+  expect(await codeOf(ben, 'message:send', sent)).toBe('forbidden');
+  const posted = { user: { id: ann.id, name: 'Ann' }, text: 'back', clientId: newClientId() };
+  expect((await site.api('POST', `/rooms/${direct.id}/messages`, posted)).status).toBe(404);
+  expect(await codeOf(ben, 'direct:open', { user: deletedUser.id })).toBe('forbidden');
+  expect(await ben.request('room:members', { room: den.id })).toMatchObject({
+    members: [
+      { user: { id: ben.id }, role: 'owner' },
+      { user: { id: cat.id }, role: 'member' },
+    ],
+  });
+  const { users } = await ben.request('room:restricted', { room: den.id });
+  expect(users).toMatchObject([
+    { user: { id: cat.id }, kind: 'muted', reason: 'so', by: { id: deletedUser.id } },
+  ]);
+  // A new conversation with whoever comes by that id.
+  expect((await ben.request('direct:open', { user: ann.id })).room.id).not.toBe(direct.id);
+  for (const one of [ben, cat]) one.close();
+});
+
+test('whoever writes while being erased: what was acknowledged before is gone, and what comes later is of a new user', async () => {
+  const [ann, ben] = [await site.person(), await site.person()];
+  await join('yard', ann, ben);
+  const { file } = await upload(site.chat.url, ann.cookie, 'some text', { room: 'yard', name: 'a.txt' });
+  await say(ann, 'yard', 'with a file', { files: [{ id: file.id }] });
+  expect((await download(site.chat.url, ben.cookie, file)).status).toBe(200);
+  const acknowledged: number[] = [];
+  let writes = true;
+  const writing = (async () => {
+    while (writes) {
+      const sent = await ann
+        .request('message:send', { room: 'yard', text: 'more', clientId: newClientId() })
+        .catch(() => null);
+      if (sent === null) return;
+      acknowledged.push(sent.message.seq);
+    }
+  })();
+  await expect.poll(() => acknowledged.length).toBeGreaterThan(50);
+  const first = [...acknowledged];
+  const both = await Promise.all([erase(ann.id, '?messages=delete'), erase(ann.id)]);
+  expect(both.map(({ status }) => status)).toEqual([202, 202]);
+  writes = false;
+  await expect.poll(() => eventsOf(ben, 'room:reset').length, { timeout: 20_000 }).toBeGreaterThan(0);
+  await writing;
+  expect((await download(site.chat.url, ben.cookie, file)).status).toBe(404);
+  await expect
+    .poll(async () => (await site.api('GET', `/users/${ann.id}`)).status, { timeout: 20_000 })
+    .toBe(404);
+  const left: number[] = [];
+  for (let after = 0; ; ) {
+    const page = await ben.request('message:history', { room: 'yard', after, limit: 100 });
+    left.push(...page.messages.filter(({ user }) => user.id !== deletedUser.id).map(({ seq }) => seq));
+    after = page.messages.at(-1)?.seq ?? after;
+    if (page.complete) break;
+  }
+  expect(left.filter((seq) => first.includes(seq))).toEqual([]);
+  const again = await site.again(ann);
+  await join('yard', again);
+  const { seq } = await say(again, 'yard', 'hello again');
+  const { messages } = await ben.request('message:history', { room: 'yard', limit: 1 });
+  expect(messages).toMatchObject([{ seq, user: { id: ann.id }, text: 'hello again' }]);
+  for (const one of [again, ben]) one.close();
+});
+
+test('somebody who is banned or was never here is erased too; another word for the messages is refused', async () => {
+  expect((await site.api('PUT', '/users/never-here/ban', { reason: 'x' })).status).toBe(200);
+  expect((await erase('never-here', '?messages=delete')).status).toBe(202);
+  await expect.poll(async () => (await site.api('GET', '/users/never-here')).status).toBe(404);
+  expect((await erase('nobody-at-all')).status).toBe(202);
+  for (const query of ['?messages=', '?messages=keep', '?messages=delete&messages=anonymise']) {
+    expect(await erase('never-here', query)).toMatchObject({
+      status: 400,
+      body: { error: { code: 'bad_request' } },
+    });
+  }
+  expect((await fetch(`${site.chat.url}/api/users/x`, { method: 'DELETE' })).status).toBe(401);
+});
