@@ -1,4 +1,8 @@
 import type { ChildProcess } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import sharp from 'sharp';
 import { startChild } from '../helpers/child.ts';
 import { expect, test } from './fixtures.ts';
 
@@ -21,6 +25,20 @@ test('a browser and the Java client on the command line, logged in by the PHP fo
     const author = index % 2 === 0 ? 'Bob' : 'Alice';
     await bob.until(new RegExp(`^${index + 1}  ${author}: ${RegExp.escape(text)}$`, 'm'));
   }
+  const folder = mkdtempSync(join(tmpdir(), 'chat-cli-'));
+  const tree = join(folder, 'tree.png');
+  await sharp({ create: { width: 60, height: 40, channels: 3, background: 'teal' } })
+    .png()
+    .toFile(tree);
+  // By the id that Alice has on the sample site.
+  stdin.write(`/mention 1 look\n/file ${tree} a tree\n`);
+  await expect(alice.texts.nth(texts.length)).toHaveJSProperty('textContent', '@Alice look');
+  await expect(alice.page.getByRole('button', { name: 'a tree' })).toBeVisible();
+  await bob.until(/^6 {2}Bob: {2}\[tree\.png, \d+ bytes: a tree\]$/m);
+  stdin.write(`/save 6 ${folder}\n/react 6 🌳\n`);
+  await bob.until(/^\* tree\.png is in /m);
+  await expect(alice.page.getByRole('button', { name: /🌳/ })).toBeVisible();
+  rmSync(folder, { recursive: true });
   await alice.shot('java');
   stdin.write('/quit\n');
   await new Promise((resolve) => bob.process.once('close', resolve));

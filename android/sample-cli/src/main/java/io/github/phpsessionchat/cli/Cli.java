@@ -290,7 +290,8 @@ public final class Cli implements ChatListener {
 
   @Override
   public void onNewMessage(RoomSummary where, RoomSummary.Last message) {
-    if (!where.id.equals(room)) out.println("* " + where.name + ": " + message.user + " writes: " + message.text);
+    String files = message.files == 0 ? "" : " [" + message.files + " files]";
+    if (!where.id.equals(room)) out.println("* " + where.name + ": " + message.user + " writes: " + message.text + files);
   }
 
   @Override
