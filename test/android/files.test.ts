@@ -103,16 +103,15 @@ test('a picture and a file: uploaded, sent without a text, fetched by who may re
   const [file] = messages[0]?.files ?? [];
   expect((await download(site.chat.url, other.cookie, file as never)).status).toBe(404);
 
-  await app.ask('edit', {
-    seq: 1,
-    text: 'look @x',
-    kept: ['0'],
-    alt: 'Tom',
-    mentions: [{ user: ann.id, begin: 5, end: 7 }],
-  });
+  const more = await app.ask('upload', { room: den.id, name: 'more.txt', size: 5 });
+  await uploads(app, more, isThere);
+  const change = { kept: ['0'], alt: 'Tom', added: [more] };
+  const mentions = [{ user: ann.id, begin: 5, end: 7 }];
+  await app.ask('edit', { seq: 1, text: 'look @x', mentions, ...change });
   await expect
     .poll(async () => (await app.messages(den.id))[0])
-    .toMatchObject({ shown: `look @Name of ${ann.id}`, files: [{ name: 'cat.png', alt: 'Tom' }] });
+    .toMatchObject({ shown: `look @Name of ${ann.id}`, files: [{ alt: 'Tom' }, { name: 'more.txt' }] });
+  expect(await app.ask('uploads')).toEqual([]);
   await expect(app.ask('edit', { seq: 1, text: '\ud83d', kept: [] })).rejects.toMatchObject({
     code: 'bad_request',
   });

@@ -518,7 +518,7 @@ public final class Chat {
       loop.run(
           () -> {
             if (me == null || closed) refuse(key, room, file);
-            else uploads.add(key, room, file, me.fileLimit);
+            else uploads.add(key, room, file, me.refusalOf(file));
           });
     }
     return key;
@@ -1389,6 +1389,7 @@ public final class Chat {
 
   private Message acknowledged(JSONObject data) {
     Message message = Wire.message(Wire.object(data, "message"));
+    uploads.taken(message.files);
     stored(message);
     return message;
   }

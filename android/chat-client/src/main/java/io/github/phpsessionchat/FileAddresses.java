@@ -22,14 +22,14 @@ final class FileAddresses {
 
   Request.Builder upload(String room, String name) {
     HttpUrl url = files().addQueryParameter("room", room).addQueryParameter("name", name).build();
-    Request.Builder request = request(url);
-    return session == null ? request.header("Origin", origin) : request;
+    String id = sessionId();
+    return id == null ? new Request.Builder().url(url).header("Origin", origin) : request(url, id);
   }
 
   Request download(ChatFile file, boolean preview) {
     HttpUrl.Builder url = files().addPathSegment(file.id).addPathSegment(isSegment(file.name) ? file.name : "file");
     if (preview) url.addQueryParameter("size", "preview");
-    return request(url.build()).build();
+    return request(url.build(), sessionId()).build();
   }
 
   private HttpUrl.Builder files() {
@@ -37,11 +37,15 @@ final class FileAddresses {
     return server.newBuilder().encodedPath(below + "/files").query(null).fragment(null);
   }
 
-  private Request.Builder request(HttpUrl url) {
+  private static Request.Builder request(HttpUrl url, String id) {
     Request.Builder request = new Request.Builder().url(url);
+    return id == null ? request : request.header("Authorization", "Session " + id);
+  }
+
+  /** Null: there is none, or one that no header can hold, and that is none of PHP. */
+  private String sessionId() {
     String id = session == null ? null : session.current();
-    if (id != null && !id.isEmpty()) request.header("Authorization", "Session " + id);
-    return request;
+    return id != null && id.matches("[!-~]+") ? id : null;
   }
 
   /** These would lead to another address. */

@@ -61,6 +61,12 @@ public final class Identity {
     firstRoom = draft.firstRoom;
   }
 
+  /** Null: none is known of. */
+  String refusalOf(NewFile file) {
+    if (!canSendFiles) return "forbidden";
+    return file.size > fileLimit ? "too_large" : null;
+  }
+
   /** An identity in the making. */
   static final class Draft {
     User user;

@@ -64,6 +64,8 @@ final class Uploads {
     int attempts;
     /** Of the attempt that is under way. */
     Call call;
+
+    Body body;
     /** Of the next one. */
     Future<?> timer;
 
@@ -119,11 +121,11 @@ final class Uploads {
     return item == null ? null : item.now();
   }
 
-  /** @param most bytes of a file */
-  void add(String key, String room, NewFile file, long most) {
+  /** @param refusal with which the server would answer; null: it may take the file */
+  void add(String key, String room, NewFile file, String refusal) {
     Item item = new Item(key, room, file);
     items.put(key, item);
-    if (file.size > most) item.failed = "too_large";
+    item.failed = refusal;
     tell(item);
     if (item.failed == null) begin(item);
   }
@@ -145,6 +147,13 @@ final class Uploads {
     if (item == null) return;
     stop(item);
     show();
+  }
+
+  /** A message has them. */
+  void taken(List<ChatFile> files) {
+    for (Item item : new ArrayList<>(items.values())) {
+      for (ChatFile file : files) if (item.file != null && item.file.id.equals(file.id)) cancel(item.key);
+    }
   }
 
   /** Over a new connection: what could not be sent goes on, if it is the same user. */
@@ -186,14 +195,9 @@ final class Uploads {
     // Without a connection it waits for the next one.
     if (paused || item.call != null || !port.ready()) return;
     item.sent = 0;
-    Call call;
-    try {
-      call = http.newCall(addresses.upload(item.room, item.source.name).post(new Body(item)).build());
-    } catch (IllegalArgumentException e) {
-      // A session id that no header can hold.
-      fail(item, "unauthorized");
-      return;
-    }
+    Body body = new Body(item);
+    Call call = http.newCall(addresses.upload(item.room, item.source.name).post(body).build());
+    item.body = body;
     item.call = call;
     call.enqueue(
         new okhttp3.Callback() {
@@ -275,10 +279,10 @@ final class Uploads {
     shown = Collections.unmodifiableList(now);
   }
 
-  private void progress(Item item, long sent) {
+  private void progress(Item item, Body body, long sent) {
     loop.run(
         () -> {
-          if (item.call == null) return;
+          if (item.call == null || item.body != body) return;
           item.sent = sent;
           tell(item);
         });
@@ -334,12 +338,12 @@ final class Uploads {
           sent += n;
           if (loop.now() - toldAt < TELL_MS) continue;
           toldAt = loop.now();
-          progress(item, sent);
+          progress(item, this, sent);
         }
       }
       if (sent < size) throw new Unreadable(null);
       sink.flush();
-      progress(item, sent);
+      progress(item, this, sent);
     }
   }
 

@@ -45,6 +45,11 @@ class FileAddressesTest {
     Request session = at(SERVER, null, () -> "abc").upload("den", "a").build();
     assertEquals("Session abc", session.header("Authorization"));
     assertNull(session.header("Origin"));
+    for (String id : new String[] {null, "", "a b", "ä", "a\n"}) {
+      Request none = at(SERVER, null, () -> id).upload("den", "a").build();
+      assertNull(none.header("Authorization"));
+      assertEquals("https://www.example.org:8443", none.header("Origin"));
+    }
   }
 
   @Test

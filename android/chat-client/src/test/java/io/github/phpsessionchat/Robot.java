@@ -177,6 +177,7 @@ public final class Robot implements ChatListener {
           for (String at : Wire.texts(c, "kept")) {
             kept.add(message(c.getLong("seq")).files.get(Integer.parseInt(at)).describedAs(Wire.text(c, "alt")));
           }
+          for (Upload upload : chat.uploads()) if (Wire.texts(c, "added").contains(upload.key)) kept.add(upload.file);
           edit.files(kept);
         }
         chat.edit(message(c.getLong("seq")), edit, answering(c));

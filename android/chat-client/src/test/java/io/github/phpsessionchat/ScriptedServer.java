@@ -116,6 +116,7 @@ final class ScriptedServer implements AutoCloseable {
             .put("protocol", 1)
             .put("user", new JSONObject().put("id", user).put("name", user))
             .put("rooms", new JSONArray().put(room("lobby")).put(room("garden")))
+            .put("can", new JSONObject().put("files", true))
             .put("limits", new JSONObject().put("text", 4000).put("file", 1000).put("files", 10));
     return "42" + new JSONArray().put("session:ready").put(ready);
   }
