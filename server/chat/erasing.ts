@@ -6,7 +6,7 @@ const stepPause = 5;
 /** The pause before what has failed is tried again. */
 const failurePause = 1000;
 /** How often it is looked for what another server has left undone. */
-const lookEvery = 10_000;
+const lookEvery = 3000;
 
 /** It keeps no process alive. */
 const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms).unref());
@@ -20,6 +20,7 @@ export class Erasing {
   readonly #onFailure: (error: Error) => void;
   #running = false;
   #again = false;
+  #later: NodeJS.Timeout | undefined;
 
   /**
    * @param options.kick closes all connections of a user, to all servers
@@ -60,12 +61,22 @@ export class Erasing {
     if (!this.#running) void this.#run();
   }
 
+  #startLater(): void {
+    this.#later ??= setTimeout(() => {
+      this.#later = undefined;
+      this.#start();
+    }, lookEvery).unref();
+  }
+
   async #run(): Promise<void> {
     this.#running = true;
     while (this.#again && !this.#signal.aborted) {
       this.#again = false;
       try {
-        if ((await this.#history.read('erasures', null)) > 0) await this.#carryOut();
+        const left = () => this.#history.read('erasures', null);
+        if ((await left()) > 0) await this.#carryOut();
+        // What another server is at, or this one was before it was killed, may be left undone.
+        if ((await left()) > 0) this.#startLater();
       } catch (error) {
         if (this.#signal.aborted) break;
         this.#onFailure(error as Error);

@@ -24,7 +24,7 @@ import { gone } from './rows.ts';
 import type { Work } from './work.ts';
 
 /** Milliseconds for which who has taken a step is waited for to take the next one. */
-const held = 15_000;
+const held = 5000;
 
 type Step = (work: Work, erasure: Erasure, found: Erasable, changes: Change[]) => void;
 

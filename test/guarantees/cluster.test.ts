@@ -504,6 +504,40 @@ describe('two servers', () => {
     expect(fay.events.map(({ name }) => name)).not.toContain('typing:changed');
   });
 
+  test('who is being erased goes from both, also when the one that carries it out is killed', async () => {
+    const history = await newHistory('postgres');
+    const [one, two] = await startNodes(history, 'postgres');
+    const [ann, annThere, bob] = [await connect(one, 1), await connect(two, 1), await connect(two, 2)];
+    for (const client of [ann, bob]) await client.request('room:join', { room: 'lobby' });
+    await Promise.all(
+      Array.from({ length: 1000 }, () =>
+        ann.request('message:send', { room: 'lobby', text: 'of ann', clientId: newClientId() }),
+      ),
+    );
+    await bob.request('user:block', { user: '1', blocked: true });
+    const headers = { authorization: `Bearer ${key}` };
+    const url = `${one.url}/api/users/1?messages=delete`;
+    expect((await fetch(url, { method: 'DELETE', headers })).status).toBe(202);
+    const left = async (what: string) =>
+      Number((await history.query(`SELECT count(*) AS n FROM ${what}`))[0]?.n);
+    await expect
+      .poll(() => left(`chat_messages WHERE user_id = '0'`), { timeout: 20_000, interval: 5 })
+      .toBeGreaterThan(0);
+    one.process.kill('SIGKILL');
+    expect(await left(`chat_messages WHERE user_id = '1'`)).toBeGreaterThan(0);
+    await eventOf(annThere, 'session:ended').toEqual({ reason: 'kicked' });
+    await eventOf(bob, 'blocked:changed').toEqual({ user: '1', blocked: false });
+    await expect.poll(() => left('chat_erasures'), { timeout: 60_000 }).toBe(0);
+    expect(await left(`chat_messages WHERE user_id = '1'`)).toBe(0);
+    await eventOf(bob, 'room:reset').toEqual({ room: 'lobby' });
+    expect(bob.events.filter(({ name }) => name === 'room:reset')).toHaveLength(1);
+    const { messages, room } = await bob.request('room:join', { room: 'lobby' });
+    expect(messages.filter(({ text, user }) => text !== '' || user.id !== '0')).toEqual([]);
+    expect(room).toMatchObject({ members: 1, head: 1001 });
+    // What servers tell each other is kept for an hour; nothing else has the name.
+    expect(await history.holding('user 1')).toEqual(['chat_changes']);
+  });
+
   test('a kick reaches who is still being let in by another server', async () => {
     const history = await newHistory('postgres');
     const bus = `redis://127.0.0.1:${redis.port}`;

@@ -68,6 +68,8 @@ disk.lend(() => {
   db.exec('PRAGMA secure_delete = ON');
   migrate(db);
   db.prepare('DELETE FROM bans WHERE until <= ?').run(Date.now());
+  // Whoever held them has ended: the file belongs to one server.
+  db.exec('UPDATE erasures SET held_until = 0');
 });
 // While a backup reads, say, the WAL grows beyond that, and by itself the file would never shrink again.
 db.exec(`PRAGMA journal_size_limit = ${maxWal}`);

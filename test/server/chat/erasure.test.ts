@@ -1,7 +1,10 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { newClientId } from '../../helpers/chat-client.ts';
+import { DatabaseSync } from 'node:sqlite';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { connectChat, newClientId } from '../../helpers/chat-client.ts';
+import { historyFolder, startChatServer } from '../../helpers/chat-server.ts';
 import { download, origin, upload } from '../../helpers/files.ts';
 import {
+  apiKey,
   codeOf,
   eventsOf,
   nextOf,
@@ -180,4 +183,53 @@ test('somebody who is banned or was never here is erased too; another word for t
     });
   }
   expect((await fetch(`${site.chat.url}/api/users/x`, { method: 'DELETE' })).status).toBe(401);
+});
+
+test('an erasure that was accepted outlives kill -9, and each room is told once', async () => {
+  const history = historyFolder();
+  onTestFinished(() => history.remove());
+  const env = {
+    CHAT_SESSION_STORE: site.memcached.url,
+    CHAT_HISTORY: history.url,
+    CHAT_API_KEY: apiKey,
+  };
+  const server = await startChatServer(env);
+  onTestFinished(async () => {
+    await server.stop('SIGKILL');
+  });
+  const cookie = await site.session('long-here');
+  const ann = await connectChat(server.url, cookie);
+  await ann.request('room:join', { room: 'lobby' });
+  const sends = Array.from({ length: 1000 }, (_, i) =>
+    ann.request('message:send', { room: 'lobby', text: `text ${i}`, clientId: `c${i}` }),
+  );
+  await Promise.all(sends);
+  const headers = { authorization: `Bearer ${apiKey}` };
+  const answer = await fetch(`${server.url}/api/users/long-here?messages=delete`, {
+    method: 'DELETE',
+    headers,
+  });
+  expect(answer.status).toBe(202);
+  await server.stop('SIGKILL');
+  const file = new DatabaseSync(history.path, { readOnly: true });
+  const left = file.prepare(`SELECT count(*) AS n FROM messages WHERE user_id = 'long-here'`).get();
+  const begun = file.prepare('SELECT count(*) AS n FROM erasures').get();
+  file.close();
+  expect([left?.n !== 0, begun?.n]).toEqual([true, 1]);
+
+  const again = await startChatServer(env);
+  onTestFinished(async () => {
+    await again.stop();
+  });
+  const ben = await connectChat(again.url, await site.session('somebody'));
+  await ben.request('room:join', { room: 'lobby' });
+  const texts = async () => {
+    const { messages } = await ben.request('message:history', { room: 'lobby', limit: 100 });
+    return messages.map(({ text }) => text).join('');
+  };
+  await expect.poll(texts, { timeout: 20_000 }).toBe('');
+  const known = await fetch(`${again.url}/api/users/long-here`, { headers });
+  expect(known.status).toBe(404);
+  await expect.poll(() => eventsOf(ben, 'room:reset'), { timeout: 20_000 }).toEqual([{ room: 'lobby' }]);
+  for (const client of [ann, ben]) client.close();
 });
