@@ -359,6 +359,42 @@ test('what a blocked user writes is hidden wherever it is shown, and nobody is n
   also.close();
 });
 
+test('a user is erased: an open room begins anew with what is left, at once or over the next connection', async () => {
+  const also = await start();
+  const ida = await site.person({}, 'ida');
+  const den = await site.den(also, [ida]);
+  for (const one of [ida, also]) await one.request('room:join', { room: den.id });
+  await say(ida, den.id, 'of ida');
+  await say(also, den.id, '@ida', { mentions: [{ user: 'ida', start: 0, length: 4 }] });
+  await app.ask('open', { room: den.id });
+  const shown = async () =>
+    (await app.messages(den.id)).map(({ user, shown, reactions = [] }) => [user, shown, ...reactions]);
+  expect(await shown()).toEqual([
+    ['ida', 'of ida'],
+    [also.id, '@Name of ida'],
+  ]);
+  expect((await site.api('DELETE', '/users/ida?messages=anonymise')).status).toBe(202);
+  await expect.poll(shown).toEqual([
+    ['0', 'of ida'],
+    [also.id, '@ida'],
+  ]);
+  // What is said from then on is not missed.
+  await say(also, den.id, 'after it');
+  await shows('after it', den.id);
+
+  const jon = await site.person({}, 'jon');
+  await also.request('room:invite', { room: den.id, users: ['jon'] });
+  await jon.request('room:join', { room: den.id });
+  await jon.request('message:react', { room: den.id, seq: 3, emoji: '👍', on: true });
+  await expect.poll(async () => (await shown())[2]).toEqual([also.id, 'after it', '👍 1 [jon]']);
+  await app.ask('stop');
+  await site.api('DELETE', '/users/jon?messages=delete');
+  await expect.poll(() => eventsOf(also, 'room:reset').length).toBe(2);
+  await app.ask('start');
+  await expect.poll(async () => (await shown())[2]).toEqual([also.id, 'after it']);
+  also.close();
+});
+
 test('what the PHP application pushes comes as Java’s own types', async () => {
   const also = await start();
   const data = { order: 7, price: 1.5, items: ['a', null, true] };

@@ -931,6 +931,7 @@ public final class Chat {
       if (delivery == null) delivery = new Delivery(loop, outbox, user, new Sending());
       for (String id : new ArrayList<>(opened.keySet())) enter(id);
       delivery.wake();
+      delivery.uploadsGoOn();
       deliver();
       marks.changed();
       blocks.ready();

@@ -234,6 +234,19 @@ final class Delivery {
     for (String key : again) port.uploadAgain(key);
   }
 
+  /** Files that could not be sent over the connection before are sent now; what cannot go as a whole is left to the user. */
+  void uploadsGoOn() {
+    for (PendingMessage item : new ArrayList<>(items.values())) {
+      boolean goesOn = NOT_UPLOADED.equals(item.failed);
+      for (PendingFile file : item.files) {
+        if (file.file != null) continue;
+        Upload upload = port.upload(file.key);
+        goesOn &= upload != null && upload.failed == null;
+      }
+      if (goesOn) retry(item.clientId);
+    }
+  }
+
   void discard(String clientId) {
     PendingMessage item = items.get(clientId);
     if (item == null) return;

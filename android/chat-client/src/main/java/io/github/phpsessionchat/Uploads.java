@@ -35,7 +35,7 @@ final class Uploads {
   /** Each line is shared by all. */
   private static final int AT_ONCE = 2;
   /** Attempts while there is a connection; what is more would cost the user's data for nothing. */
-  private static final int ATTEMPTS = 4;
+  private static final int ATTEMPTS = 3;
 
   private static final long FIRST_PAUSE_MS = 1000;
   /** Who has to wait for longer than this is told so. */
@@ -61,6 +61,8 @@ final class Uploads {
     long sent;
     ChatFile file;
     String failed;
+    /** Over another connection it may succeed. */
+    boolean passing;
     int attempts;
     /** Of the attempt that is under way. */
     Call call;
@@ -135,6 +137,7 @@ final class Uploads {
     Item item = items.get(key);
     if (item == null || item.call != null || item.timer != null) return;
     item.failed = null;
+    item.passing = false;
     item.file = null;
     item.attempts = 0;
     item.sent = 0;
@@ -163,7 +166,9 @@ final class Uploads {
     paused = false;
     show();
     for (Item item : new ArrayList<>(items.values())) {
+      if (item.passing) item.failed = null;
       if (item.file != null || item.failed != null) continue;
+      item.passing = false;
       item.attempts = 0;
       Loop.cancel(item.timer);
       item.timer = null;
@@ -249,6 +254,7 @@ final class Uploads {
       fail(item, code);
     } else if (port.ready()) {
       if (++item.attempts >= ATTEMPTS) {
+        item.passing = true;
         fail(item, code);
         return;
       }

@@ -2,6 +2,9 @@ package io.github.phpsessionchat;
 
 /** Somebody, as others see them. */
 public final class User {
+  /** The id of all users whom the site has erased; an app says in its own language who that is. */
+  public static final String ERASED = "0";
+
   /** The user id of the site: 1 to 64 characters. */
   public final String id;
   /** At most 64 characters; the id, where the site tells no name. */

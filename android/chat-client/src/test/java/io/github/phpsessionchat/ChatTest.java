@@ -255,6 +255,23 @@ class ChatTest {
   }
 
   @Test
+  void aFileThatCouldNotBeSentGoesWithItsMessageOverTheNextConnection() throws Exception {
+    chat.openRoom("lobby", told.answer("lobby"));
+    chat.start();
+    told.until("lobby");
+    for (int i = 0; i < 3; i++) server.uploads.add(new MockResponse.Builder().code(502).build());
+    String key = chat.upload("lobby", NewFile.of("a", 3, () -> new ByteArrayInputStream(new byte[3])));
+    chat.send("lobby", NewMessage.of("with a file").file(key, "alt"));
+    told.until("unsent with a file: not_uploaded");
+    JSONObject file = new JSONObject().put("id", "0123456789abcdef").put("type", "text/plain");
+    server.uploads.add(new MockResponse.Builder().code(201).body(new JSONObject().put("file", file).toString()).build());
+    chat.stop();
+    chat.start();
+    JSONObject sent = server.asked("message:send");
+    assertEquals("[{\"alt\":\"alt\",\"id\":\"0123456789abcdef\"}]", sent.getJSONArray("files").toString());
+  }
+
+  @Test
   void answersThatLeadNoFurtherAreNotAskedForAgainAndAgain() throws Exception {
     AtomicInteger lists = new AtomicInteger();
     AtomicInteger syncs = new AtomicInteger();
