@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isBlank } from './blank.ts';
 import { type ConnectErrorCode, type RequestErrorCode, requestErrors } from './errors.ts';
 
 /**
@@ -6,8 +7,6 @@ import { type ConnectErrorCode, type RequestErrorCode, requestErrors } from './e
  * generated from all of them. The browser client imports the types alone.
  */
 const characters = (text: string) => (text.length > 2 * 250 ? text.length / 2 : [...text].length);
-/** There is nothing to see in it. */
-export const isBlank = (text: string) => /^[\p{White_Space}\p{Cf}]*$/u.test(text);
 /** Text of one line: no control characters, no half of a surrogate pair; counted in code points. */
 const line = (most: number) =>
   z

@@ -1,13 +1,7 @@
 import { randomUUID } from 'node:crypto';
+import { isBlank } from '../blank.ts';
 import { RequestError } from '../errors.ts';
-import {
-  type ChosenFile,
-  isBlank,
-  type MessageFile,
-  type MessageReacted,
-  type Reaction,
-  type User,
-} from '../events.ts';
+import type { ChosenFile, MessageFile, MessageReacted, Reaction, User } from '../events.ts';
 import { erase, eraseStep } from './erasing.ts';
 import {
   acted,

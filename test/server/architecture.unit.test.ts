@@ -34,8 +34,9 @@ function importsOf(file: string): Import[] {
 /** What each folder or file may import beside itself; packages are checked below. The flow is one way. */
 const mayImport: Record<string, readonly string[]> = {
   'server/session/': [],
-  'server/history/': ['server/claim.ts', 'server/errors.ts', 'server/events.ts'],
+  'server/history/': ['server/blank.ts', 'server/claim.ts', 'server/errors.ts', 'server/events.ts'],
   'server/chat/': [
+    'server/blank.ts',
     'server/history/history.ts',
     'server/history/text-keys.ts',
     'server/errors.ts',
@@ -122,6 +123,15 @@ test.each<[string, RegExp]>([
   const found = filesIn(folder, /\.tsx?$/).flatMap((file) =>
     importsOf(file)
       .filter(({ from }) => forbidden.test(from))
+      .map(({ from }) => `${file} → ${from}`),
+  );
+  expect(found).toEqual([]);
+});
+
+test('the history takes nothing but types from the schemas of the wire: each of its threads would make them', () => {
+  const found = filesIn('server/history', /\.ts$/).flatMap((file) =>
+    importsOf(file)
+      .filter(({ from, typeOnly }) => from === 'server/events.ts' && !typeOnly)
       .map(({ from }) => `${file} → ${from}`),
   );
   expect(found).toEqual([]);
