@@ -31,6 +31,7 @@ export type Step =
   | { do: 'toEnd' }
   | { do: 'trim'; kept: number }
   | { do: 'expire'; firstSeq: number }
+  | { do: 'reset' }
   | {
       do: 'expect';
       list: ShortMessage[];

@@ -40,6 +40,8 @@ function perform(timeline: Timeline, step: Step, asked: Map<number, number>): vo
       return timeline.toEnd();
     case 'trim':
       return timeline.trim(step.kept);
+    case 'reset':
+      return timeline.forget();
     case 'expire':
       return timeline.expire(step.firstSeq);
     case 'expect':

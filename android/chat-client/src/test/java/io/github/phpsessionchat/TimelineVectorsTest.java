@@ -61,6 +61,9 @@ class TimelineVectorsTest {
         case "reacted":
           timeline.live(Wire.reacted(step.getJSONObject("event")), step.getString("me"));
           break;
+        case "reset":
+          timeline.forget();
+          break;
         case "expire":
           timeline.expire(step.getLong("firstSeq"));
           break;
