@@ -386,24 +386,24 @@ public final class Chat {
    */
   public String send(String room, NewMessage message) {
     Objects.requireNonNull(room, "room");
-    Objects.requireNonNull(message, "message");
+    NewMessage written = Objects.requireNonNull(message, "message").copy();
     String clientId = newClientId();
-    boolean wellFormed = isWellFormed(message.text);
-    for (String alt : message.files.values()) wellFormed &= alt == null || isWellFormed(alt);
+    boolean wellFormed = isWellFormed(written.text);
+    for (String alt : written.files.values()) wellFormed &= alt == null || isWellFormed(alt);
     // Half a surrogate pair cannot be sent: on its way it would become a question mark.
-    if (!wellFormed) refuse(clientId, room, message, "bad_request");
-    else if (closed) refuse(clientId, room, message, ChatError.OFFLINE);
+    if (!wellFormed) refuse(clientId, room, written, "bad_request");
+    else if (closed) refuse(clientId, room, written, ChatError.OFFLINE);
     else {
       loop.run(
           () -> {
             if (delivery == null || closed) {
-              refuse(clientId, room, message, ChatError.OFFLINE);
+              refuse(clientId, room, written, ChatError.OFFLINE);
               return;
             }
             typing.stop();
             Room known = rooms.byId.get(room);
             if (known != null) known.timeline.toEnd();
-            delivery.add(clientId, room, message);
+            delivery.add(clientId, room, written);
           });
     }
     return clientId;

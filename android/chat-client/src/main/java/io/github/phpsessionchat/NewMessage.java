@@ -19,6 +19,14 @@ public final class NewMessage {
     this.text = Objects.requireNonNull(text, "text");
   }
 
+  /** As it is now: it is sent on another thread. */
+  NewMessage copy() {
+    NewMessage copy = new NewMessage(text).replyTo(replyTo);
+    copy.mentions.addAll(mentions);
+    copy.files.putAll(files);
+    return copy;
+  }
+
   /**
    * @param text 1 to {@link Identity#textLimit} characters; with files it may be empty
    * @return a message in the making
