@@ -230,9 +230,13 @@ test('mentions and reactions: counted, told of, shown with the names and users o
   await shows('👋 @x', den.id);
   await app.ask('markRead', { room: den.id });
   await expect.poll(() => room(den.id)).toMatchObject({ mentions: 0, unread: 0 });
-  // Of a room that is open no event says it.
+  // Of a room that is open the message itself says it.
   await say(frank, den.id, '@y', { mentions: [{ user: also.id, start: 0, length: 2 }] });
   await expect.poll(() => room(den.id)).toMatchObject({ mentions: 1, unread: 1 });
+  expect(app.told.filter(({ told }) => told === 'mention').map(({ message }) => message)).toMatchObject([
+    { text: '👋 @x' },
+    { text: '@y' },
+  ]);
 
   await frank.request('message:react', { room: den.id, seq, emoji: '👍', on: true });
   const first = async () => (await app.messages(den.id))[0]?.reactions;
@@ -349,7 +353,7 @@ test('what a blocked user writes is hidden wherever it is shown, and nobody is n
   await say(hugo, den.id, 'three');
   await expect.poll(hidden).toEqual([true, true, true]);
   expect(app.told.filter(({ told }) => told === 'newMessage')).toMatchObject([{ text: 'one' }]);
-  expect(app.told.filter(({ told }) => told === 'typing')).toEqual([]);
+  expect(app.told.filter(({ told }) => told === 'typing' || told === 'mention')).toEqual([]);
   // The user thinks better of it, on another device.
   await also.request('user:block', { user: 'hugo', blocked: false });
   expect(await app.isTold('blocked')).toMatchObject({ user: 'hugo', blocked: false });

@@ -1044,6 +1044,7 @@ public final class Chat {
     if (!room.open) room.timeline.trim();
     if (fresh) {
       arrived(room, Room.preview(message), message.text);
+      if (message.mentions(me.user.id) && !message.hidden) tellOfMention(room, message);
       rooms.heard(room, message.user);
     }
     if (room.joined) sync.sync(room);
@@ -1066,6 +1067,10 @@ public final class Chat {
     }
     room.mentioned(message.seq);
     listChanged();
+    tellOfMention(room, message);
+  }
+
+  private void tellOfMention(Room room, Message message) {
     RoomSummary summary = blocks.shown(room.summary);
     if (!room.muted()) tellOfUser(() -> listener.onMention(summary, message));
   }

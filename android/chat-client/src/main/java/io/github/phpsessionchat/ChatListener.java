@@ -42,10 +42,12 @@ public interface ChatListener {
   default void onNewMessage(RoomSummary room, RoomSummary.Last message) {}
 
   /**
-   * Somebody names this user, or everybody, in a room that is not open on any device of the user: for a notification.
+   * Somebody names this user, or everybody: for a notification. Of a room that is not open here, it is told if the room is
+   * open on no other device of the user either. Nothing is told where the user wants nothing ({@link
+   * RoomSummary.Notify#NONE}).
    *
    * @param room the room, in which there is one unread mention more
-   * @param message the message; an edit may have put the name in
+   * @param message the message; of a room that is not open, an edit may have put the name in
    */
   default void onMention(RoomSummary room, Message message) {}
 

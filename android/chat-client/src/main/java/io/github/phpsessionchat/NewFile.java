@@ -25,13 +25,15 @@ public final class NewFile {
 
   private NewFile(String name, long size, Source source) {
     this.name = Objects.requireNonNull(name, "name");
+    if (size < 0) throw new IllegalArgumentException("size: " + size);
     this.size = size;
     this.source = Objects.requireNonNull(source, "source");
   }
 
   /**
    * @param name as others see it; on Android {@code OpenableColumns.DISPLAY_NAME}
-   * @param size how many bytes the source gives; on Android {@code OpenableColumns.SIZE}
+   * @param size how many bytes the source gives; on Android {@code OpenableColumns.SIZE}. Where that is not
+   *     known, copy it into a file first
    * @param source gives the bytes
    * @return the file
    */

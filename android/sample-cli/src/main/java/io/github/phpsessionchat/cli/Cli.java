@@ -296,6 +296,7 @@ public final class Cli implements ChatListener {
 
   @Override
   public void onMention(RoomSummary where, Message message) {
+    if (where.id.equals(room)) return;
     out.println("* " + where.name + ": " + message.user + " mentions you: " + message.textWithNames());
   }
 
