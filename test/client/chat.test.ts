@@ -1,11 +1,13 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { newId } from '../../client/src/chat/outbox.ts';
 import { People } from '../../client/src/chat/people.ts';
 import { Search } from '../../client/src/chat/search.ts';
+import { Connection } from '../../client/src/connection/connection.ts';
 import type { Room } from '../../client/src/store/room.ts';
 import { OthersTyping } from '../../client/src/views/panels/typing.tsx';
 import { type ChatClient, connectChat } from '../helpers/chat-client.ts';
 import { type ChatSite, startChatSite } from '../helpers/chat-site.ts';
+import { apiKey } from '../helpers/people.ts';
 import { metrics } from '../helpers/server-figures.ts';
 import { startTcpProxy } from '../helpers/tcp-proxy.ts';
 import { closeChats, openChat } from './open-chat.ts';
@@ -13,7 +15,12 @@ import { closeChats, openChat } from './open-chat.ts';
 let site: ChatSite;
 let users = 1;
 beforeAll(async () => {
-  site = await startChatSite({ CHAT_ROOMS: 'lobby,garden', CHAT_DIRECT: 'on', CHAT_CREATE_ROOMS: 'all' });
+  site = await startChatSite({
+    CHAT_ROOMS: 'lobby,garden',
+    CHAT_DIRECT: 'on',
+    CHAT_CREATE_ROOMS: 'all',
+    CHAT_API_KEY: apiKey,
+  });
 });
 afterEach(closeChats);
 afterAll(() => site.close());
@@ -510,6 +517,33 @@ describe('messages', () => {
     });
     expect(room?.timeline.head).toBe(3);
     expect(await syncs()).toEqual(before);
+  });
+
+  test('a room of which much has changed is read anew: what is shown stays until then, and what is unsent anyway', async () => {
+    const [ann, ben] = [await person(), await other()];
+    const { chat } = await open(ann.cookie);
+    const { current: room } = chat;
+    await ben.request('room:join', { room: 'lobby' });
+    await write(ben, 'lobby', 'to be forgotten');
+    await expect.poll(() => texts(room)?.at(-1)).toBe('to be forgotten');
+    const shown: unknown[] = [];
+    const request = vi.spyOn(chat.connection, 'request').mockImplementation((name, payload) => {
+      if (name === 'room:join') shown.push([payload, texts(room)?.at(-1)]);
+      // It waits, as without a connection.
+      if (name === 'message:send') return new Promise(() => {});
+      return Connection.prototype.request.call(chat.connection, name, payload) as Promise<never>;
+    });
+    chat.send('unsent');
+    const answer = await fetch(`${site.chat.url}/api/users/${ben.id}`, {
+      method: 'DELETE',
+      headers: { authorization: `Bearer ${apiKey}` },
+    });
+    expect(answer.status).toBe(202);
+    await expect.poll(() => room?.timeline.list().at(-1)?.user).toEqual({ id: '0', name: 'Deleted user' });
+    expect(shown).toEqual([[{ room: 'lobby' }, 'to be forgotten']]);
+    expect(room?.summary.last?.user.id).toBe('0');
+    expect(chat.pending(room).map(({ text }) => text)).toEqual(['unsent']);
+    request.mockRestore();
   });
 
   test('search: older answers are dropped, pages follow, and a deleted hit goes', async () => {

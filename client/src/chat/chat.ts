@@ -392,8 +392,9 @@ export class Chat implements ConnectionListener {
     'room:reset': ({ room: id }) => {
       const room = this.rooms.get(id);
       if (room === undefined) return;
-      room.timeline.forget();
-      if (room.joined) void this.sync.join(room);
+      // What is shown stays until the answer is there.
+      if (room.joined) void this.sync.join(room, true);
+      else room.timeline.forget();
       this.#listener.changed();
     },
     'members:changed': (change) => {

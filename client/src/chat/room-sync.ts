@@ -34,12 +34,14 @@ export class RoomSync {
     this.#port = port;
   }
 
-  async join(room: Room): Promise<void> {
+  /** @param anew - nothing that is known of it counts any more */
+  async join(room: Room, anew = false): Promise<void> {
     await this.#once(`join ${room.id}`, room, async (current) => {
       const { timeline, summary } = room;
       room.quoted.clear();
       if (timeline.head !== undefined && summary.head - timeline.head > MISSED) timeline.forget();
-      const since = timeline.join();
+      const head = timeline.join();
+      const since = anew ? undefined : head;
       const answer = await this.#connection.request('room:join', {
         room: room.id,
         ...(since === undefined ? {} : { since }),
