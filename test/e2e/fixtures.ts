@@ -16,6 +16,7 @@ export const rooms = [
   'board',
   'closed',
   'elements',
+  'erased',
   'expiring',
   'garden',
   'history',

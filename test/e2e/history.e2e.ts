@@ -130,3 +130,31 @@ async function unreadIn({ page }: Person, room: string): Promise<number> {
     .textContent();
   return Number.parseInt(/(\d+) unread/.exec(words ?? '')?.[1] ?? '0', 10);
 }
+
+test('what an erased user has written is a deleted user’s from that moment, in the reader’s language; what one types stays', async ({
+  alice,
+  site,
+}) => {
+  const headers = { authorization: `Bearer ${site.apiKey}`, 'content-type': 'application/json' };
+  const post = (text: string, clientId: string) =>
+    fetch(`${site.chat.url}/api/rooms/erased/messages`, {
+      method: 'POST',
+      headers,
+      body: JSON.stringify({ user: { id: 'gone-soon', name: 'Zoe Gone' }, text, clientId }),
+    });
+  expect((await post('I was here.', 'erased-1')).status).toBe(201);
+  await alice.open('erased');
+  await alice.page.evaluate(() => document.querySelector('php-chat')?.setAttribute('lang', 'fr'));
+  const by = alice.timeline.locator('.group:has(article) .by bdi').last();
+  await expect(by).toHaveText('Zoe Gone');
+  const row = alice.page.locator('php-chat .room.two[aria-current]');
+  await expect(row).toContainText('Zoe Gone');
+  const field = alice.page.locator('php-chat textarea').first();
+  await field.fill('not yet');
+  const answer = await fetch(`${site.chat.url}/api/users/gone-soon`, { method: 'DELETE', headers });
+  expect(answer.status).toBe(202);
+  await expect(by).toHaveText('Utilisateur supprimé');
+  await expect(row).toContainText('Utilisateur supprimé');
+  await expect(alice.texts.last()).toHaveText('I was here.');
+  await expect(field).toHaveValue('not yet');
+});

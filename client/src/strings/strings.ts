@@ -79,6 +79,11 @@ export class Strings {
     return fill(this.#by[key] ?? key, values);
   }
 
+  /** Who was erased has a name in the server's language. */
+  name(name: string): string {
+    return name === 'Deleted user' ? this.text('msg.deletedUser') : name;
+  }
+
   /** Picks the form for `n`, such as `.one`; a language that knows one form has only `.other`. */
   count(key: PluralKey, n: number, values: Values = {}): string {
     const form = this.#by[`${key}.${this.#plural.select(n)}`];

@@ -94,7 +94,7 @@ export class Composer extends Component<Props> {
     this.#setReply({
       replyTo: entry.message.seq,
       about: {
-        name: entry.user.name,
+        name: this.props.context.strings.name(entry.user.name),
         text: wordsOf(entry.text, entry.message.files).slice(0, 200),
       },
     });

@@ -85,7 +85,7 @@ export function Header(props: Props) {
 class Title extends Component<Pick<Props, 'context'>> {
   #open = false;
 
-  override render({ context: { chat } }: Pick<Props, 'context'>) {
+  override render({ context: { chat, strings } }: Pick<Props, 'context'>) {
     const { current } = chat;
     if (current === undefined) return null;
     const { id, kind, name, topic, with: other, present } = current.summary;
@@ -93,7 +93,7 @@ class Title extends Component<Pick<Props, 'context'>> {
       return (
         <>
           <Avatar user={other ?? { id, name }} kind={present === true ? 's here' : 's'} />
-          <bdi>{name}</bdi>
+          <bdi>{strings.name(name)}</bdi>
         </>
       );
     }

@@ -126,7 +126,7 @@ export class Message extends Component<Props> {
         tabIndex={-1}
         data-key={entry.key}
         aria-label={strings.text('msg.name', {
-          name: own ? strings.text('msg.you') : user.name,
+          name: own ? strings.text('msg.you') : strings.name(user.name),
           time: strings.time(entry.sentAt),
           text: gone
             ? this.#gone()
@@ -233,7 +233,7 @@ export class Message extends Component<Props> {
       <button type="button" class="quote" tabIndex={-1} onClick={() => actions.jump(seq)}>
         <b>
           <span class="vh">{before}</span>
-          <bdi>{quoted?.user.name ?? '…'}</bdi>
+          <bdi>{strings.name(quoted?.user.name ?? '…')}</bdi>
           <span class="vh">{after}</span>
         </b>
         <span>{line.replace(/\s+/gu, ' ').slice(0, 200).toWellFormed()}</span>

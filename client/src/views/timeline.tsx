@@ -358,7 +358,7 @@ export class TimelineView {
         {!own && <Avatar user={user} />}
         <div class="stack">
           <div class="by" key="by">
-            {!own && <bdi>{user.name}</bdi>}
+            {!own && <bdi>{strings.name(user.name)}</bdi>}
             <time dateTime={new Date(sentAt).toISOString()} title={strings.fullTime(sentAt)}>
               {strings.time(sentAt)}
             </time>

@@ -100,7 +100,7 @@ export class Reports extends Component<Props> {
       <li class="report" key={first.id}>
         <small>
           <b>
-            <bdi>{message.user.name}</bdi>
+            <bdi>{strings.name(message.user.name)}</bdi>
           </b>
           <span>
             <bdi>{this.#roomName(first)}</bdi>, {strings.dayWithin(message.sentAt)},{' '}

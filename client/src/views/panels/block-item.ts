@@ -6,7 +6,8 @@ import type { MenuItem } from './menu.tsx';
 export function blockItem(user: User, context: Context): MenuItem | false {
   const { chat, strings, dialog, toast } = context;
   const blocking = context.blocking();
-  if (user.id === chat.me?.id || blocking === undefined) return false;
+  // An erased user has the id of nobody.
+  if (user.id === chat.me?.id || user.id === '0' || blocking === undefined) return false;
   if (blocking.has(user.id)) {
     return {
       picture: 'ban',

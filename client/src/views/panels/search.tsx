@@ -205,7 +205,9 @@ export class SearchPanel extends Component<Props> {
       <button type="button" class="hit" tabIndex={-1} onClick={choose}>
         <small>
           <b>
-            <bdi>{message.user.id === chat.me?.id ? strings.text('msg.you') : message.user.name}</bdi>
+            <bdi>
+              {message.user.id === chat.me?.id ? strings.text('msg.you') : strings.name(message.user.name)}
+            </bdi>
           </b>
           {everywhere && room !== undefined && <Where room={room} />}
           <time dateTime={new Date(message.sentAt).toISOString()} title={strings.fullTime(message.sentAt)}>

@@ -91,7 +91,7 @@ class LargeView extends Component<Shown & { close(): void }, View> {
       >
         <div class="bar">
           <h2>
-            <bdi>{entry.user.name}</bdi>
+            <bdi>{strings.name(entry.user.name)}</bdi>
             <small>{strings.time(entry.sentAt)}</small>
           </h2>
           <a
