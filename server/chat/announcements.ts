@@ -247,7 +247,12 @@ export class Announcements implements DirectoryListener {
     this.#reports = this.#reports
       .then(() => this.#readReport(id))
       .then((report) => {
-        if (report === null) return;
+        // It is gone with its user. What is left to tell is that there is one less, to those who have the room listed.
+        if (report === null) {
+          const known = this.#directory().room(room.id);
+          const listing = seeing().filter(({ person }) => person.memberships.has(room.id));
+          return known && this.#summaries.tell(known, listing);
+        }
         const ids = seeing().map((connection) => connection.id);
         this.#publisher.toConnections(ids, 'report:changed', { report, open });
       })

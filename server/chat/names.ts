@@ -1,5 +1,5 @@
 import type { User } from '../events.ts';
-import type { History } from '../history/history.ts';
+import { deletedUser, type History } from '../history/history.ts';
 import type { Directory } from './directory.ts';
 
 /** Users as members of the room may see them. */
@@ -16,6 +16,7 @@ export async function namesIn(
   const records = new Map(known.map((user) => [user.id, user]));
   return new Map(
     ids.map((id, n) => {
+      if (id === deletedUser.id) return [id, deletedUser];
       const record = records.get(id);
       const visible = record !== undefined && directory.isVisible(record, members[n] ?? undefined);
       return [id, { id, name: visible ? record.name : id }];

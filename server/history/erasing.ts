@@ -18,6 +18,7 @@ import {
   existing,
   handOver,
   record,
+  refuse,
   tellMentions,
 } from './room-changes.ts';
 import { gone } from './rows.ts';
@@ -91,8 +92,12 @@ const steps: { [Stage in ErasureStage]: Step } = {
       work.deleteReport(known);
       if (closed !== undefined) return;
       countReports(work, existing(work, id), -1);
-      changes.push({ type: 'room', is: 'changed', room: record(work, existing(work, id)) });
-      return work.noteErased(user, id);
+      return void changes.push({
+        type: 'report',
+        room: record(work, existing(work, id)),
+        id: report,
+        closed: true,
+      });
     }
     work.putReport({
       ...known,
@@ -156,6 +161,7 @@ const steps: { [Stage in ErasureStage]: Step } = {
 };
 
 export function erase(work: Work, { user, messages, at }: Writes['erase']['in']): Writes['erase']['out'] {
+  if (user === deletedUser.id) refuse('bad_request', 'nobody has this id');
   const before = work.erasureOf(user);
   const erases = before?.messages === 'delete' ? 'delete' : messages;
   work.putErasure({
@@ -189,12 +195,23 @@ export function eraseStep(
   // The user ends when the last connection that was open before is closed.
   const ended = stage === 'person' ? { ...mine, at, upTo: work.newestMessage() } : mine;
   const { found, next } = stage === 'person' ? { found: [{}] } : work.erasable(ended);
-  for (const one of found) steps[stage](work, ended, one as Erasable, changes);
+  // In one order, whatever the database.
+  for (const one of (found as Erasable[]).sort(inOrder)) steps[stage](work, ended, one, changes);
   const later = erasureStages[erasureStages.indexOf(stage) + 1];
   if (next !== undefined) work.putErasure({ ...ended, place: next });
   else if (later === undefined) work.endErasure(user);
   else work.putErasure({ ...ended, stage: later, place: 0 });
   return { user, kick: stage === 'begin' || (next === undefined && later === 'person') };
+}
+
+function inOrder(a: Partial<Erasable>, b: Partial<Erasable>): number {
+  const bySeq = (a.seq ?? 0) - (b.seq ?? 0);
+  for (const name of ['room', 'user', 'other', 'id', 'emoji'] as const) {
+    const [one = '', other = ''] = [a[name], b[name]];
+    if (one !== other) return one < other ? -1 : 1;
+    if (name === 'room' && bySeq !== 0) return bySeq;
+  }
+  return 0;
 }
 
 /** What is being deleted with its room is seen by nobody any more. */

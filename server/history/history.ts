@@ -488,6 +488,7 @@ export interface Writes {
   block: { in: { user: string; other: string; blocked: boolean; at: number }; out: Nothing };
   /**
    * From now on this user is being erased: see `eraseStep`. Asked for again, it begins again; what is to be deleted stays so.
+   * Codes: `bad_request` (the id of nobody).
    * @param in.messages whether the messages stay, as nobody's, or are deleted
    */
   erase: { in: { user: string; messages: ErasedMessages; at: number }; out: Nothing };

@@ -256,6 +256,14 @@ export function randomWrites(roll: (below: number) => number): () => Write {
     [
       1,
       () => ({
+        op: 'erase',
+        input: { user: one(userIds), messages: one(['anonymise', 'delete']), at: at++ },
+      }),
+    ],
+    [12, () => ({ op: 'eraseStep', input: { by: 'one', at } })],
+    [
+      1,
+      () => ({
         op: 'publicRooms',
         input: { rooms: [{ id: one(['lobby', 'p1', 'p2']), name: `n${at}` }], at: at++ },
       }),

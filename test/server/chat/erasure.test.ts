@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { type IncomingMessage, request } from 'node:http';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { connectChat, newClientId } from '../../helpers/chat-client.ts';
@@ -119,9 +121,7 @@ test('the other one of a direct room keeps it without a partner, an owner’s ro
     ],
   });
   const { users } = await ben.request('room:restricted', { room: den.id });
-  expect(users).toMatchObject([
-    { user: { id: cat.id }, kind: 'muted', reason: 'so', by: { id: deletedUser.id } },
-  ]);
+  expect(users).toMatchObject([{ user: { id: cat.id }, kind: 'muted', reason: 'so', by: deletedUser }]);
   // A new conversation with whoever comes by that id.
   expect((await ben.request('direct:open', { user: ann.id })).room.id).not.toBe(direct.id);
   for (const one of [ben, cat]) one.close();
@@ -171,11 +171,38 @@ test('whoever writes while being erased: what was acknowledged before is gone, a
   for (const one of [again, ben]) one.close();
 });
 
+test('an upload that is under way is refused, and a report that goes is one less to those who see it', async () => {
+  const [ann, ben, cat] = [await site.person(), await site.person(), await site.person()];
+  const den = await site.den(ben, [ann, cat]);
+  await join(den.id, cat, ben);
+  await say(cat, den.id, 'bad');
+  await ann.request('message:report', { room: den.id, seq: 1, reason: 'abuse', text: 'why' });
+  await expect.poll(() => eventsOf(ben, 'report:changed').at(-1)?.open).toBe(1);
+  const uploading = request(`${site.chat.url}/files?room=${den.id}&name=slow.txt`, {
+    method: 'POST',
+    headers: { origin, cookie: ann.cookie, 'content-length': 20 },
+  });
+  const answered = once(uploading, 'response') as Promise<[IncomingMessage]>;
+  uploading.write('0123456789');
+  const fewer = nextOf(ben, 'room:changed');
+  await erase(ann.id);
+  expect(await fewer).toMatchObject({ id: den.id, reports: 0 });
+  expect((await ben.request('report:list', {})).reports).toEqual([]);
+  await expect.poll(async () => (await site.api('GET', `/users/${ann.id}`)).status).toBe(404);
+  uploading.end('0123456789');
+  const [answer] = await answered;
+  expect(answer.statusCode).toBe(403);
+  answer.resume();
+  for (const one of [ben, cat]) one.close();
+});
+
 test('somebody who is banned or was never here is erased too; another word for the messages is refused', async () => {
   expect((await site.api('PUT', '/users/never-here/ban', { reason: 'x' })).status).toBe(200);
   expect((await erase('never-here', '?messages=delete')).status).toBe(202);
   await expect.poll(async () => (await site.api('GET', '/users/never-here')).status).toBe(404);
   expect((await erase('nobody-at-all')).status).toBe(202);
+  // It is the id of all who are erased.
+  expect((await erase(deletedUser.id)).status).toBe(400);
   for (const query of ['?messages=', '?messages=keep', '?messages=delete&messages=anonymise']) {
     expect(await erase('never-here', query)).toMatchObject({
       status: 400,
