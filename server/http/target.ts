@@ -10,7 +10,7 @@ export interface Target {
 /** `PATH`, `PATH?QUERY`, or the same after `http://HOST` (RFC 9112, section 3.2.2). */
 const form = /^(?:https?:\/\/([^/?#]*))?(\/[^?#]*)(\?[^#]*)?$/i;
 /** Paths in which dots can be a user id: a user may be called `..`, and dots are never encoded. */
-const userOfDots = /^\/api\/users\/(?:\.|%2e){1,2}\/(?:connections|ban|push|export)$/i;
+const userOfDots = /^\/api\/users\/(?:\.|%2e){1,2}(?:\/(?:connections|ban|push|export))?$/i;
 
 /**
  * The target of a request; null if a proxy could read it differently from this server, and so let through what it

@@ -63,6 +63,12 @@ describe('DELETE /api/users/{id}/connections', () => {
     expect((await client.ended).reason).toBe('kicked');
   });
 
+  test('no user is called so that nobody can erase him', async () => {
+    for (const path of ['/api/users/..', '/api/users/%2e?messages=delete', '/api/users/a%2f..']) {
+      expect(await kickAt(path)).toEqual({ status: 202, body: {} });
+    }
+  });
+
   test('what leads to the API by way of dots is refused', async () => {
     const client = await connectChat(site.chat.url, await site.session('dots'));
     for (const path of ['/api/users/x/../dots/connections', '/x/../api/users/dots/connections']) {
