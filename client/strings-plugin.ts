@@ -9,11 +9,11 @@ const first = /^(launcher\.|common\.again$|rooms\.unread$)/;
 
 /** Of the launcher, and of what is not in the client yet: other pages, and some words of files and mentions. */
 const missing =
-  /^(launcher\.(?!close)|page\.|mention\.(person|you)$|react\.count|rooms\.last(File|Picture)|composer\.blockedDirect|say\.uploaded|people\.message|conn\.(origin|invalid|rate)|invite\.(person|placeholder)|error\.too_long|code\.label$|file\.picture$)/;
+  /^(launcher\.(?!close)|page\.|react\.count|rooms\.last(File|Picture)|people\.message|conn\.(origin|invalid|rate)|invite\.(person|placeholder)|error\.too_long|code\.label$|file\.picture$)/;
 
 /** Of what opens later: menus, people, search, dialogs, the card of a new chat. */
 const rest =
-  /^(create|report|mute|ban\.|block|composer\.(readOnly|slow|muted|reason|noFiles|cancel)|direct|view|file\.(?!attach|tray)|empty\.rooms|invite|leave|settings|owner|ready|format|notify|delete|action\.(?!reply)|say|conn\.restored|error\.delete|edit\.(gone|clash|useOther)|people\.(?!heading)|react|mention|emoji|typing|search\.(?!none\.title|inRoom|open)|rooms\.(added|removed|deleted|invite|leave|members|settings|mute$|unmute|about)|common\.(cancel|close|save|copied|done|hide|show|copy))/;
+  /^(create|report|mute|ban\.|block|composer\.(readOnly|slow|muted|reason|noFiles|cancel|blocked)|direct|view|file\.(?!attach|tray)|empty\.rooms|invite|leave|settings|owner|ready|format|notify|delete|action\.(?!reply)|say|conn\.restored|error\.delete|edit\.(gone|clash|useOther)|people\.(?!heading)|react|mention|emoji|typing|search\.(?!none\.title|inRoom|open)|rooms\.(added|removed|deleted|invite|leave|members|settings|mute$|unmute|about)|common\.(cancel|close|save|copied|done|hide|show|copy))/;
 
 type All = Record<string, Record<string, string>>;
 

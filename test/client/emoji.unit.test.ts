@@ -1,6 +1,7 @@
 import { brotliCompressSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 import { emoji } from '../../client/emoji-plugin.ts';
+import { emojiAsked } from '../../client/src/text/emoji-name.ts';
 import { toned } from '../../client/src/text/tone.ts';
 
 const load = emoji().load as (id: string) => string;
@@ -29,4 +30,13 @@ test('a tone of skin is that of everybody in the picture; what has none gets non
   expect(toned('🧑‍🤝‍🧑', medium)).toBe('🧑🏽‍🤝‍🧑🏽');
   expect(toned('✌️', medium)).toBe('✌🏽');
   expect(toned('🚀', medium)).toBeUndefined();
+});
+
+test('a colon at a word’s start and two letters ask for an emoji', () => {
+  const asked = (text: string) => emojiAsked(text, text.length);
+  expect(asked(':ro')).toEqual({ at: 0, query: 'ro' });
+  expect(asked('well :thumbs_u')).toEqual({ at: 5, query: 'thumbs_u' });
+  expect(asked('🚀\n:été')).toEqual({ at: 3, query: 'été' });
+  for (const text of [':r', ': ro', 'at 10:30', 'a:ro', ':)', ':ro ', `:${'r'.repeat(30)}`, '::ro'])
+    expect(asked(text), text).toBeUndefined();
 });

@@ -2,7 +2,7 @@ import AxeBuilder from '@axe-core/playwright';
 import { privateRoom } from './as-user.ts';
 import { expect, test } from './fixtures.ts';
 
-test('beyond the six there is a grid: by keyboard, by name, with a tone of skin that stays', async ({
+test('beyond the six there is a grid: by keyboard, by name, with a tone of skin that stays; in a text, too', async ({
   alice,
   site,
 }) => {
@@ -50,4 +50,32 @@ test('beyond the six there is a grid: by keyboard, by name, with a tone of skin 
   await expect(grid).toContainText('No emoji found');
   await page.keyboard.press('Escape');
   await expect(grid).toHaveCount(0);
+
+  // In what is being written: from the button, several at the caret, and back to the text.
+  await alice.field.fill('Well  done');
+  await alice.field.evaluate((text: HTMLTextAreaElement) => text.setSelectionRange(5, 5));
+  await page.getByRole('button', { name: 'Emoji', exact: true }).click();
+  await expect(field).toBeFocused();
+  await field.fill('rocket');
+  await page.keyboard.press('ArrowDown');
+  await page.keyboard.press('Enter');
+  await page.keyboard.press('Enter');
+  await expect(alice.field).toHaveValue('Well 🚀🚀 done');
+  await expect(grid.getByRole('button', { name: 'rocket' }).first()).toBeFocused();
+  await page.keyboard.press('Escape');
+  await expect(alice.field).toBeFocused();
+  // By its name.
+  const list = page.getByRole('listbox', { name: 'Emoji' });
+  await alice.field.fill('');
+  await page.keyboard.type('At 10:30 :w');
+  await expect(list).toHaveCount(0);
+  await page.keyboard.type('aving');
+  await expect(list.getByRole('option').first()).toHaveText(/👋🏽\s*waving hand/);
+  await page.keyboard.press('Escape');
+  await expect(list).toHaveCount(0);
+  await page.keyboard.type('x :rocke');
+  await expect(list.getByRole('option', { selected: true })).toHaveText(/rocket/);
+  await page.keyboard.press('Tab');
+  await expect(alice.field).toHaveValue('At 10:30 :wavingx 🚀 ');
+  await expect(alice.field).toBeFocused();
 });

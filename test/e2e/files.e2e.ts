@@ -33,6 +33,7 @@ test('pictures and a file: described, sent, seen by others, and seen large', asy
   const tiles = tray(alice).getByRole('group');
   await expect(tiles).toHaveCount(3);
   await expect(tray(alice).getByRole('progressbar')).toHaveCount(0);
+  await expect(alice.page.getByRole('status').filter({ hasText: /^\S+ uploaded$/ })).toBeAttached();
   // By keyboard: one stop, arrows within, Enter describes, Del removes.
   await alice.field.focus();
   await alice.page.keyboard.press('Shift+Tab');

@@ -56,6 +56,16 @@ test('who is chosen from the list is mentioned; a name typed by hand mentions no
   await expect(bob.messages.last()).toHaveAccessibleName(/by hand/);
   await expect(mention(bob)).toHaveCount(0);
 
+  // From the menu of a message: at the caret, and apart from what stands there.
+  await bob.field.fill('Right');
+  await bob.messages.last().focus();
+  await bob.page.keyboard.press('Enter');
+  await bob.page.getByRole('menuitem', { name: 'Mention Alice' }).click();
+  await expect(bob.field).toHaveValue('Right @Alice ');
+  await expect(bob.field).toBeFocused();
+  await bob.page.keyboard.press('Enter');
+  await expect(mention(alice)).toHaveClass('mention you');
+
   // An edit keeps who is still named.
   await alice.messages.first().focus();
   await alice.page.keyboard.press('e');

@@ -150,6 +150,20 @@ test('a message is reported, and the report is found and closed by who moderates
   await expect(bob.timeline.getByText('Deleted by a moderator')).toBeVisible();
 });
 
+test('whoever is blocked learns it by nothing but that no direct message goes', async ({ alice, site }) => {
+  await asUser(site, 'bob', async (ask) => {
+    const { room: direct } = await ask('direct:open', { user: '1' });
+    await ask('room:join', { room: direct.id });
+    await ask('message:send', { room: direct.id, text: 'Good morning', clientId: 'morning' });
+    await ask('user:block', { user: '1', blocked: true });
+  });
+  await alice.open('Bob');
+  await expect(alice.message('Good morning')).toBeVisible();
+  await alice.write('Are you there?');
+  await expect(alice.page.locator('.toast')).toContainText('You cannot write to this person.');
+  await expect(alice.messages.last().getByRole('button', { name: 'Discard' })).toBeVisible();
+});
+
 test('who is blocked is one line in the timeline, which shows what was said, until it is taken back', async ({
   bob,
   site,

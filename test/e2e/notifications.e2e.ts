@@ -101,6 +101,16 @@ test('notifications: asked by a press, shown once while no page has the focus, a
   await expect(found).toBeVisible();
   expect([...(await shown(alice)), ...(await shown(other))]).toEqual([]);
 
+  // The title says that one is mentioned.
+  await focus(alice, false);
+  await asUser(site, 'bob', async (ask) => {
+    await ask('room:join', { room: 'lobby' });
+    const mentions = [{ user: '1', start: 0, length: 6 }];
+    await ask('message:send', { room: 'lobby', text: '@Alice, look', mentions, clientId: 'look' });
+  });
+  const titles = async () => [...(await shown(alice)), ...(await shown(other))].map(({ title }) => title);
+  await expect.poll(titles).toEqual(['Bob mentioned you in lobby']);
+
   // The owner of the page may keep private texts out of it.
   await other.page.close();
   await focus(alice, true);

@@ -1,6 +1,7 @@
 import type { Message } from '../../../server/events.ts';
 import { mentions } from '../store/mentions.ts';
 import type { Room } from '../store/room.ts';
+import type { Strings } from '../strings/strings.ts';
 import { wordsOf } from '../text/words.ts';
 import type { Chat } from './chat.ts';
 import type { Follower, NewMessage } from './chat-listener.ts';
@@ -57,6 +58,7 @@ export function askLater(chat: Chat): void {
  */
 export class Notifications implements Follower {
   readonly #chat: Chat;
+  readonly #strings: Strings;
   readonly #host: Element;
   readonly #open: (message: MessagePlace) => void;
   readonly #name: string;
@@ -66,8 +68,15 @@ export class Notifications implements Follower {
   #cleared = 0;
 
   /** @param open - shows that message */
-  constructor(chat: Chat, host: Element, open: (message: MessagePlace) => void, signal: AbortSignal) {
+  constructor(
+    chat: Chat,
+    strings: Strings,
+    host: Element,
+    open: (message: MessagePlace) => void,
+    signal: AbortSignal,
+  ) {
     this.#chat = chat;
+    this.#strings = strings;
     this.#host = host;
     this.#open = open;
     this.#name = `php-chat ${chat.server}`;
@@ -142,12 +151,13 @@ export class Notifications implements Follower {
     void navigator.locks.request(this.#focusName, { mode: 'shared' }, () => blurred);
   };
 
-  #show(room: Room, { user, text, seq, files }: NewMessage): void {
-    const { kind, name } = room.summary;
+  #show(room: Room, message: NewMessage): void {
+    const { text, seq, files } = message;
+    const { kind } = room.summary;
     const secret = kind !== 'public' && this.#host.getAttribute('notify-text') === 'off';
     const words = [...wordsOf(text, typeof files === 'number' ? [] : files).replace(/\s+/gu, ' ')];
     const body = words.length > LONGEST ? `${words.slice(0, LONGEST).join('')}…` : words.join('');
-    const notification = notificationOf(kind === 'direct' ? user.name : `${user.name} · ${name}`, {
+    const notification = notificationOf(this.#titleOf(room, message), {
       body: secret ? '' : body,
       tag: `${this.#name} ${room.id}`,
       silent: this.#host.getAttribute('sound') !== 'on',
@@ -160,6 +170,13 @@ export class Notifications implements Follower {
       (this.#host.closest('php-chat-launcher') as (Element & { open(): void }) | null)?.open();
       this.#open({ room: room.id, seq });
     };
+  }
+
+  #titleOf({ summary: { kind, name: room } }: Room, message: NewMessage): string {
+    const { name } = message.user;
+    if (kind === 'direct') return name;
+    const isToMe = mentions(message, this.#chat.me?.id);
+    return isToMe ? this.#strings.text('mention.you', { name, room }) : `${name} · ${room}`;
   }
 }
 

@@ -50,7 +50,7 @@ export class ChatApp {
           this.#changed();
         },
         message: (room, message) => this.#view?.message(room, message),
-        unsent: () => this.#view?.unsent(),
+        unsent: (item) => this.#view?.unsent(item),
         loaded: (count) => this.#view?.loaded(count),
         unknownRoom: (id) => this.#view?.unknownRoom(id),
         removed: (room) => this.#view?.removed(room),

@@ -2,6 +2,7 @@ import { type ComponentChildren, createRef, render } from 'preact';
 import type { NewMessage } from '../chat/chat-listener.ts';
 import type { MessagePlace } from '../chat/notifications.ts';
 import type { ConnectionState } from '../connection/connection-state.ts';
+import type { Pending } from '../store/entries.ts';
 import type { Room } from '../store/room.ts';
 import { Banner, noticeOf } from './banner.tsx';
 import { CardView, cardOf } from './card.tsx';
@@ -86,6 +87,8 @@ export class AppView {
       firstRun: () => this.#rest.panels?.firstRun(this.#context),
       attribute: (name) => root.host.getAttribute(name),
       clashOf: (error) => this.#rest.panels?.clashOf(error),
+      tools: () => this.#rest.panels?.tools(this.#context),
+      mention: (user) => this.#rest.suggest?.mention(user),
       strip: (stripped) => this.#rest.panels?.strip(stripped, this.#context),
       blocking: () => this.#rest.blocking,
       bar: (room) => this.#rest.barring?.bar(room),
@@ -226,8 +229,8 @@ export class AppView {
     if (room === this.#context.chat.current) this.#toRooms();
   }
 
-  unsent(): void {
-    this.#rest.speaker?.unsent();
+  unsent(item: Pending): void {
+    this.#rest.unsent?.(item);
   }
 
   loaded(count: number): void {

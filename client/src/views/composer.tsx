@@ -203,6 +203,7 @@ export class Composer extends Component<Props> {
               onPaste={(event) => this.#paste(event.clipboardData, event)}
               onDrop={(event) => this.#paste(event.dataTransfer, event)}
             />
+            {context.tools()}
             <button
               type="button"
               class="send"

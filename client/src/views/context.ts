@@ -122,6 +122,10 @@ export interface Context {
   menu(request: MenuRequest, opener: HTMLElement): void;
   /** What has come between an edit and its message; its code comes later. */
   clashOf(error: unknown): Clash | undefined;
+  /** What stands beside the field; its code comes later. */
+  tools(): ComponentChildren;
+  /** Names somebody in what is being written; its code comes later. */
+  mention(user: User): void;
   /** What one replies to or edits, above the field; its code comes later. */
   strip(stripped: Stripped): ComponentChildren;
   /** The row of reactions under a message; its code comes later. */

@@ -19,6 +19,7 @@ export class Rest {
   files: Equipment['files'] | undefined;
   blocking: Equipment['blocking'] | undefined;
   barring: Equipment['barring'] | undefined;
+  unsent: Equipment['unsent'] | undefined;
   readonly #context: Context;
   readonly #root: ShadowRoot;
   readonly #messages: MessageActs;

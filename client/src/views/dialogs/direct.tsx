@@ -1,5 +1,6 @@
 import { Component } from 'preact';
 import type { Context } from '../context.ts';
+import { refusedDirect } from '../panels/refused-direct.ts';
 import { Actions, Dialog } from './dialog.tsx';
 import { type Chip, PeopleField } from './people-field.tsx';
 import { Submission } from './submission.ts';
@@ -79,6 +80,7 @@ export class NewDirect extends Component<Props> {
         close();
         context.open(room.id);
       },
+      (error) => refusedDirect(error, context.strings),
     );
   };
 }

@@ -1,11 +1,12 @@
-import all from 'virtual:emoji/all';
 import { Component, createRef } from 'preact';
 import style from '../../styles/emoji.css?inline';
 import { sheetOf } from '../../styles/styles.ts';
 import { TONES, toned } from '../../text/tone.ts';
 import type { Context } from '../context.ts';
 import { drawable } from './drawable.ts';
-import { wordsIn } from './words.ts';
+import { EmojiNames, groups } from './find.ts';
+
+export { EmojiNames } from './find.ts';
 
 export const sheet = sheetOf(style);
 
@@ -14,7 +15,6 @@ const MOST_FOUND = 80;
 const LONG_PRESS_MS = 450;
 const tabs = ['smileys', 'people', 'nature', 'food', 'sport', 'travel', 'objects'] as const;
 const pictures = ['😀', '👋', '🐻', '🍎', '⚽', '🚗', '💡'];
-const groups = all.map((tab) => tab.split(' '));
 /** What this system cannot draw is left out; asked of a tab when it is opened first. */
 const drawn = new Map<number, readonly string[]>();
 const inTab = (tab: number): readonly string[] => {
@@ -37,7 +37,7 @@ export class EmojiGrid extends Component<Props> {
   readonly #box = createRef<HTMLDivElement>();
   #tab = 0;
   #query = '';
-  #words: readonly string[] = [];
+  #names: EmojiNames | undefined;
   /** Whose tones are offered. */
   #tones: string | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -49,8 +49,8 @@ export class EmojiGrid extends Component<Props> {
     if (box === null) return;
     place(box, this.props.beside);
     box.querySelector('input')?.focus();
-    void wordsIn(this.props.context.strings.locale).then((words) => {
-      this.#words = words;
+    void EmojiNames.in(this.props.context.strings.locale).then((names) => {
+      this.#names = names;
       this.forceUpdate();
     });
   }
@@ -61,7 +61,7 @@ export class EmojiGrid extends Component<Props> {
 
   override render({ context, often: most, close }: Props) {
     const { strings } = context;
-    const found = this.#query.trim() === '' ? undefined : this.#found();
+    const found = this.#query.trim() === '' ? undefined : (this.#names?.find(this.#query, MOST_FOUND) ?? []);
     const shown = found ?? inTab(this.#tab);
     const often = found === undefined && this.#tab === 0 ? most : [];
     return (
@@ -178,21 +178,8 @@ export class EmojiGrid extends Component<Props> {
     this.#box.current?.querySelector('.scroll')?.scrollTo({ top: 0 });
   }
 
-  #found(): string[] {
-    const wanted = this.#query.trim().toLowerCase();
-    // Those that are called so, then those of which it says something.
-    const rank = (words = '') => {
-      const at = words.indexOf(wanted);
-      return at <= 0 ? at : words.indexOf(',') > at ? 1 : 2;
-    };
-    const hits = groups.flat().map((emoji, n) => ({ emoji, rank: rank(this.#words[n]) }));
-    const found = hits.filter((hit) => hit.rank >= 0).sort((a, b) => a.rank - b.rank);
-    return drawable(found.slice(0, MOST_FOUND).map(({ emoji }) => emoji));
-  }
-
   #nameOf(emoji: string): string {
-    const n = groups.flat().indexOf(emoji);
-    return this.#words[n]?.split(',')[0] ?? emoji;
+    return this.#names?.nameOf(emoji) ?? emoji;
   }
 
   readonly #key = (event: KeyboardEvent) => {

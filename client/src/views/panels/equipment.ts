@@ -1,4 +1,5 @@
 import { type MessagePlace, Notifications } from '../../chat/notifications.ts';
+import type { Pending } from '../../store/entries.ts';
 import type { Context } from '../context.ts';
 import { Barring } from './barring.tsx';
 import { Blocking } from './blocking.tsx';
@@ -30,6 +31,8 @@ export interface Equipment {
   readonly files: FileViews;
   readonly barring: Barring;
   readonly blocking: Blocking;
+  /** A message could not be sent. */
+  unsent(item: Pending): void;
 }
 
 export function equip(
@@ -44,7 +47,7 @@ export function equip(
   speaker.connection(chat.connection.state);
   chat.followers.add(new RoomNews(context, speaker));
   listenToMessages(root, messages, tooltip, signal);
-  const notifications = new Notifications(chat, root.host, messages.jump, signal);
+  const notifications = new Notifications(chat, strings, root.host, messages.jump, signal);
   chat.followers.add(notifications);
   const blocking = new Blocking(context);
   chat.followers.add(blocking);
@@ -54,7 +57,7 @@ export function equip(
   chat.followers.add(barring);
   const suggest = new Suggest(context, root, signal);
   chat.followers.add(suggest);
-  const files = new FileViews(context, root, signal);
+  const files = new FileViews(context, root, signal, (text) => speaker.say(text));
   chat.followers.add(files);
   void hintAtScripts();
   // Files, reactions and mentions of what stands there already were not drawn: that code has just come.
@@ -70,5 +73,11 @@ export function equip(
     files,
     barring,
     blocking,
+    unsent({ room, failed }) {
+      speaker.unsent();
+      const isDirect = chat.rooms.get(room)?.summary.kind === 'direct';
+      // The other one has blocked the user, who is told no more than that.
+      if (failed === 'forbidden' && isDirect) context.toast(strings.text('composer.blockedDirect'), 'bad');
+    },
   };
 }

@@ -35,7 +35,8 @@ function messageItems(entry: Entry, context: Context, writing: Writing, pick: ()
   const { message, text } = entry;
   if (message === undefined || message.deletedAt !== undefined) return [];
   const own = entry.user.id === chat.me?.id;
-  const moderates = chat.rooms.get(message.room)?.summary.may.includes('moderate') === true;
+  const room = chat.rooms.get(message.room);
+  const moderates = room?.summary.may.includes('moderate') === true;
   const items: (MenuItem | false)[] = [
     { picture: 'reply', label: strings.text('action.reply'), key: 'R', run: () => writing.reply(entry) },
     !touch() && { picture: 'react', label: strings.text('react.add'), key: '+', run: pick },
@@ -50,6 +51,13 @@ function messageItems(entry: Entry, context: Context, writing: Writing, pick: ()
         picture: 'select',
         label: strings.text('action.select'),
         run: () => dialog({ kind: 'select', text }),
+      },
+    !own &&
+      room?.summary.kind !== 'direct' &&
+      room?.summary.may.includes('send') === true && {
+        picture: 'at',
+        label: strings.text('mention.person', { name: entry.user.name }),
+        run: () => context.mention(entry.user),
       },
     own && {
       picture: 'edit',

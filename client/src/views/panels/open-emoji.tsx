@@ -1,6 +1,9 @@
 import type { Context } from '../context.ts';
 import { frequent } from './frequent.ts';
 
+/** All emoji, and what they are called. */
+export const emojiCode = () => import('../emoji/grid.tsx');
+
 /** Opens the grid of all emoji; the focus comes back to the opener. */
 export async function openEmoji(
   context: Context,
@@ -14,7 +17,7 @@ export async function openEmoji(
     layer();
   };
   try {
-    const { EmojiGrid, sheet } = await import('../emoji/grid.tsx');
+    const { EmojiGrid, sheet } = await emojiCode();
     const root = opener.getRootNode() as ShadowRoot;
     if (!opener.isConnected) return;
     const dress = sheet();

@@ -19,6 +19,7 @@ export { react } from './react.ts';
 export { reactions } from './reactions.tsx';
 export { step } from './step.ts';
 export { strip } from './strip.tsx';
+export { tools } from './tools.tsx';
 
 /** What stands beside, above or in place of the room: comes when the first messages are shown. */
 export const sheet = sheetOf(style);

@@ -2,9 +2,9 @@ import type { RoomMember, User } from '../../../../server/events.ts';
 import type { Room } from '../../store/room.ts';
 import { Avatar } from '../avatar.tsx';
 import type { Context } from '../context.ts';
-import { refusal } from '../refusal.ts';
 import { blockItem } from './block-item.ts';
 import { type MenuItem, openMenu } from './menu.tsx';
+import { refusedDirect } from './refused-direct.ts';
 
 const rank = { member: 0, moderator: 1, owner: 2 } as const;
 
@@ -36,7 +36,7 @@ export function personItems({ user, role }: RoomMember, room: Room, context: Con
             .then(() => chat.openDirect(user.id))
             .then(
               (direct) => context.open(direct.id),
-              (error) => toast(refusal(error, strings), 'bad'),
+              (error) => toast(refusedDirect(error, strings), 'bad'),
             );
         },
       },

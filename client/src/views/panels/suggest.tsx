@@ -3,12 +3,16 @@ import type { Follower } from '../../chat/chat-listener.ts';
 import type { NewMention } from '../../store/entries.ts';
 import { EVERYBODY } from '../../store/mentions.ts';
 import type { Room } from '../../store/room.ts';
+import { emojiAsked } from '../../text/emoji-name.ts';
 import { asked, mentionsIn, type Pick } from '../../text/mentioning.ts';
 import { Avatar } from '../avatar.tsx';
 import type { Context } from '../context.ts';
+import type { EmojiNames } from '../emoji/find.ts';
 import { Icon } from '../icon.tsx';
 import { apply } from './format-bar.tsx';
+import { used } from './frequent.ts';
 import { MentionPill } from './mention-pill.tsx';
+import { emojiCode } from './open-emoji.tsx';
 
 const GAP = 6;
 const SHOWN = 8;
@@ -16,21 +20,24 @@ const SHOWN = 8;
 const PAGE = 100;
 const LABEL = 'mention-list';
 
-type Option = Pick & { readonly user: string; readonly member?: RoomMember };
+/** A member, all of them, or an emoji by its name. */
+type Option = Pick & { readonly member?: RoomMember; readonly emoji?: string };
 
-/** The list of people that opens with `@` in the composer. Its focus stays in the field. */
+/** The list that opens in the composer, with `@` of people, with `:` of emoji. The focus stays in the field. */
 export class Suggest implements Follower {
   readonly #context: Context;
   readonly #root: ShadowRoot;
   readonly #pill: MentionPill;
   #field: HTMLTextAreaElement | undefined;
-  /** Where the `@` stands for which the list is open. */
+  /** Where the `@` or `:` stands for which the list is open. */
   #at = 0;
   #query = '';
   #options: readonly Option[] = [];
   #hot = 0;
-  /** It was closed by hand at this `@`. */
+  /** It was closed by hand at this sign. */
   #closedAt: number | undefined;
+  /** Comes with the first `:`. */
+  #emoji: EmojiNames | undefined;
   /** Members that were asked for, by room and by what was looked for. */
   #members = new Map<string, readonly RoomMember[]>();
 
@@ -81,11 +88,11 @@ export class Suggest implements Follower {
         key="list"
         role="listbox"
         id={LABEL}
-        aria-label={strings.text('mention.list')}
+        aria-label={strings.text(this.#options[0]?.emoji === undefined ? 'mention.list' : 'emoji.open')}
         ref={this.#place}
       >
         {this.#options.map((option, n) => {
-          const { user, label, member } = option;
+          const { user, label, member, emoji } = option;
           return (
             // biome-ignore lint/a11y/useKeyWithClickEvents: the field takes the keys.
             <div
@@ -99,17 +106,17 @@ export class Suggest implements Follower {
               onPointerDown={(event) => event.preventDefault()}
               onClick={() => this.#take(option)}
             >
-              {member === undefined ? (
-                <span class="avatar none" aria-hidden="true">
-                  <Icon name="people" />
-                </span>
-              ) : (
+              {member !== undefined ? (
                 <Avatar user={member.user} />
+              ) : (
+                <span class="avatar none" aria-hidden="true">
+                  {emoji ?? <Icon name="people" />}
+                </span>
               )}
               <span class="name">
                 <bdi>{member?.user.name ?? label}</bdi>
               </span>
-              {member === undefined && (
+              {user === EVERYBODY && (
                 <small>{strings.text('mention.room', { n: chat.current?.summary.members ?? 0 })}</small>
               )}
               {member !== undefined && member.role !== 'member' && (
@@ -124,10 +131,10 @@ export class Suggest implements Follower {
 
   readonly #look = () => {
     const field = this.#active();
-    const found =
-      field !== undefined && field.selectionStart === field.selectionEnd
-        ? asked(field.value, field.selectionStart)
-        : undefined;
+    const caret =
+      field !== undefined && field.selectionStart === field.selectionEnd ? field.selectionStart : 0;
+    const person = asked(field?.value ?? '', caret);
+    const found = person ?? emojiAsked(field?.value ?? '', caret);
     const room = this.#context.chat.current;
     // It was sent.
     if (field?.value === '' && room !== undefined) this.#context.chat.store?.delete(keyOf(room));
@@ -140,9 +147,10 @@ export class Suggest implements Follower {
     const same = this.#field === field && this.#at === found.at && this.#query === found.query;
     this.#at = found.at;
     this.#query = found.query;
-    this.#options = this.#found(room);
+    this.#options = person === undefined ? this.#foundEmoji() : this.#found(room);
     if (!same) this.#hot = 0;
-    void this.#ask(room, field);
+    if (person === undefined) void this.#askEmoji();
+    else void this.#ask(room, field);
     if (this.#options.length === 0) return this.#close();
     this.#open(field);
   };
@@ -185,19 +193,63 @@ export class Suggest implements Follower {
   #take(option: Option): void {
     const [field, room] = [this.#field, this.#context.chat.current];
     if (field === undefined || room === undefined) return;
-    const { user, label } = option;
-    const end = this.#at + label.length + 1;
-    const to = field.selectionStart;
+    const { user, label, emoji } = option;
+    const { settings } = this.#context.chat;
+    if (emoji !== undefined) {
+      used(settings, emoji);
+      return this.#put(field, emoji, field.selectionStart);
+    }
+    this.#put(field, label, field.selectionStart);
+    this.#keep(room, { user, label });
+  }
+
+  /** In place of what stands from the sign up to there, with a space after it. */
+  #put(field: HTMLTextAreaElement, words: string, to: number): void {
+    const end = this.#at + words.length + 1;
     this.#closedAt = this.#at;
     this.#close();
-    apply({ from: this.#at, to, text: `${label} `, start: end, end }, field);
-    const picks = [...this.#picks(room), { user, label }];
-    this.#context.chat.store?.set(keyOf(room), picks);
+    apply({ from: this.#at, to, text: `${words} `, start: end, end }, field);
+  }
+
+  #keep(room: Room, pick: Pick): void {
+    this.#context.chat.store?.set(keyOf(room), [...this.#picks(room), pick]);
+  }
+
+  /** Names somebody where the caret is. */
+  mention({ id, name }: User): void {
+    const room = this.#context.chat.current;
+    const field = this.#root.querySelector<HTMLTextAreaElement>('.composer textarea');
+    if (room === undefined || field === null || field.readOnly) return;
+    field.focus();
+    const { value, selectionStart: from, selectionEnd: to } = field;
+    const label = `@${name}`;
+    const isApart = from === 0 || /\s/u.test(value[from - 1] ?? '');
+    this.#at = from;
+    this.#put(field, isApart ? label : ` ${label}`, to);
+    this.#keep(room, { user: id, label });
   }
 
   /** Those who were chosen for what is being written, also before the page was loaded again. */
   #picks(room: Room): readonly Pick[] {
     return this.#context.chat.store?.get<Pick[]>(keyOf(room)) ?? [];
+  }
+
+  #foundEmoji(): Option[] {
+    const tone = this.#context.chat.settings.get<string>('tone');
+    const found = this.#emoji?.named(this.#query.replaceAll('_', ' '), SHOWN, tone) ?? [];
+    return found.map(({ emoji, name }) => ({ user: emoji, emoji, label: name }));
+  }
+
+  async #askEmoji(): Promise<void> {
+    if (this.#emoji !== undefined) return;
+    try {
+      const { EmojiNames: names } = await emojiCode();
+      this.#emoji = await names.in(this.#context.strings.locale);
+    } catch {
+      // With the next letter it is tried again.
+      return;
+    }
+    this.#look();
   }
 
   /** Those here first, then who wrote last. */

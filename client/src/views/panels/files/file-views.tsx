@@ -13,9 +13,16 @@ export class FileViews implements Follower {
   readonly #context: Context;
   readonly #attachments: Attachments;
 
-  constructor(context: Context, root: ShadowRoot, signal: AbortSignal) {
+  /** @param say - for those who hear it */
+  constructor(context: Context, root: ShadowRoot, signal: AbortSignal, say: (text: string) => void) {
     this.#context = context;
     this.#attachments = new Attachments(context, root, signal);
+    const { uploads } = this.#attachments;
+    uploads.follow((upload) => {
+      // One that is taken away again is known no more.
+      if (upload.stored !== undefined && uploads.get(upload.key) === upload)
+        say(context.strings.text('say.uploaded', { name: upload.name }));
+    });
   }
 
   ready(): void {

@@ -1,0 +1,44 @@
+import all from 'virtual:emoji/all';
+import { toned } from '../../text/tone.ts';
+import { drawable } from './drawable.ts';
+import { wordsIn } from './words.ts';
+
+/** All emoji, by the tabs of the grid. */
+export const groups = all.map((tab) => tab.split(' '));
+
+/** Looks for emoji by what they are called, in one language and in English. */
+export class EmojiNames {
+  readonly #words: readonly string[];
+
+  private constructor(words: readonly string[]) {
+    this.#words = words;
+  }
+
+  static async in(locale: string): Promise<EmojiNames> {
+    return new EmojiNames(await wordsIn(locale));
+  }
+
+  /** With that tone of skin, where there is one. */
+  named(query: string, most: number, tone: string | undefined): { emoji: string; name: string }[] {
+    return this.find(query, most).map((one) => ({
+      emoji: (tone && toned(one, tone)) || one,
+      name: this.nameOf(one) ?? one,
+    }));
+  }
+
+  nameOf(emoji: string): string | undefined {
+    return this.#words[groups.flat().indexOf(emoji)]?.split(',')[0];
+  }
+
+  /** Those that are called so, then those of which it says something; what this system cannot draw is left out. */
+  find(query: string, most: number): readonly string[] {
+    const wanted = query.trim().toLowerCase();
+    const rank = (words = '') => {
+      const at = words.indexOf(wanted);
+      return at <= 0 ? at : words.indexOf(',') > at ? 1 : 2;
+    };
+    const hits = groups.flat().map((emoji, n) => ({ emoji, rank: rank(this.#words[n]) }));
+    const found = hits.filter((hit) => hit.rank >= 0).sort((a, b) => a.rank - b.rank);
+    return drawable(found.slice(0, most).map(({ emoji }) => emoji));
+  }
+}

@@ -1,0 +1,9 @@
+import { RequestError } from '../../connection/connection-state.ts';
+import type { Strings } from '../../strings/strings.ts';
+import { refusal } from '../refusal.ts';
+
+/** Why there is no direct room with somebody. Whom one is blocked by is told no more than that. */
+export function refusedDirect(error: unknown, strings: Strings): string {
+  const isForbidden = error instanceof RequestError && error.code === 'forbidden';
+  return isForbidden ? strings.text('composer.blockedDirect') : refusal(error, strings);
+}
