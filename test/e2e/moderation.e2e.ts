@@ -9,6 +9,29 @@ const item = ({ page }: Person, name: string | RegExp) => page.getByRole('menuit
 const dialog = ({ page }: Person, name: string) => page.getByRole('dialog', { name });
 const closed = ({ page }: Person) => page.getByRole('note');
 
+/** The dialog within 360 pixels from right to left: all of it in sight, nothing beyond an edge, and axe has no objection. */
+async function fits({ page }: Person): Promise<void> {
+  const chat = page.locator('php-chat');
+  const before = page.viewportSize();
+  await page.setViewportSize({ width: 360, height: 640 });
+  await chat.evaluate((element) => element.setAttribute('dir', 'rtl'));
+  await expect(page.locator('php-chat .dialog')).toHaveCSS('width', '360px');
+  const beyond = await chat.evaluate(({ shadowRoot }) => {
+    const dialog = shadowRoot?.querySelector('.dialog');
+    const { left = 0, right = 0 } = dialog?.getBoundingClientRect() ?? {};
+    const parts = [...(dialog?.querySelectorAll('button, input, textarea, select, p, b, span') ?? [])];
+    return parts.flatMap((part) => {
+      const box = part.getBoundingClientRect();
+      return box.left < left - 1 || box.right > right + 1 ? [part.outerHTML.slice(0, 60)] : [];
+    });
+  });
+  expect(beyond).toEqual([]);
+  await expect(page.locator('php-chat .dialog .acts').last()).toBeInViewport();
+  expect(await wrongIn(page, '.dialog')).toEqual([]);
+  await chat.evaluate((element) => element.removeAttribute('dir'));
+  if (before !== null) await page.setViewportSize(before);
+}
+
 /** What axe finds wrong within an element, one line each. */
 async function wrongIn(page: Page, part: string): Promise<string[]> {
   const { violations } = await new AxeBuilder({ page }).setLegacyMode().include(['php-chat', part]).analyze();
@@ -20,7 +43,7 @@ test('a member is muted by the keyboard, reads why, and writes again when the mo
   bob,
   site,
 }) => {
-  await privateRoom(site, 'alice', 'muted', ['2']);
+  const room = await privateRoom(site, 'alice', 'muted', ['2']);
   await alice.open('muted');
   await bob.open('muted');
   await bob.field.fill('a draft');
@@ -46,9 +69,41 @@ test('a member is muted by the keyboard, reads why, and writes again when the mo
 
   await person(alice, 'Bob').click();
   await item(alice, 'Mute…').click();
+  await expect(mute.getByRole('button', { name: 'May write again' })).toBeVisible();
+  await fits(alice);
   await mute.getByRole('button', { name: 'May write again' }).click();
   await expect(mute).toHaveCount(0);
   await expect(bob.field).toHaveValue('a draft');
+
+  // Who is muted or banned is in the settings of the room, and can be let in again there.
+  const restricted = dialog(alice, 'Muted and banned');
+  const look = async () => {
+    await alice.page.getByRole('button', { name: 'Room menu' }).click();
+    await item(alice, 'Room settings').click();
+    await dialog(alice, 'Room settings').getByRole('button', { name: 'Muted and banned' }).click();
+  };
+  await look();
+  await expect(restricted).toContainText('Nobody is muted or banned');
+  await restricted.getByRole('button', { name: 'Close' }).click();
+  await expect(dialog(alice, 'Room settings')).toBeVisible();
+  await alice.page.keyboard.press('Escape');
+  await asUser(site, 'alice', (ask) =>
+    ask('room:mute', { room, user: '2', seconds: 86_400, reason: 'Again' }),
+  );
+  await expect(closed(bob)).toContainText('Again');
+  await look();
+  await expect(restricted.getByRole('listitem')).toHaveText(
+    /^Bobmuted until tomorrow, .* · by AliceAgainMay write again$/,
+  );
+  await fits(alice);
+  await alice.shot('moderation-7-restricted');
+  await restricted.getByRole('button', { name: 'May write again' }).focus();
+  await alice.page.keyboard.press('Enter');
+  await expect(restricted).toContainText('Nobody is muted or banned');
+  await expect(restricted.getByRole('button', { name: 'Close' })).toBeFocused();
+  await expect(bob.field).toHaveValue('a draft');
+  await restricted.getByRole('button', { name: 'Close' }).click();
+  await dialog(alice, 'Room settings').getByRole('button', { name: 'Cancel' }).click();
 
   await person(alice, 'Bob').click();
   await item(alice, 'Ban…').click();
@@ -57,6 +112,10 @@ test('a member is muted by the keyboard, reads why, and writes again when the mo
   await ban.getByRole('button', { name: 'Ban', exact: true }).click();
   await expect(bob.page.getByText('You are no longer in muted.').first()).toBeVisible();
   await expect(person(alice, 'Bob')).toHaveCount(0);
+  await look();
+  await expect(restricted.getByRole('listitem')).toContainText('banned for good');
+  await restricted.getByRole('button', { name: 'Lift ban' }).click();
+  await bob.open('muted');
 });
 
 test('a mute ends by itself, and the field is there again', async ({ bob, site }) => {
@@ -86,6 +145,7 @@ test('the owner keeps a room for moderators, or slows it down; what is typed sta
   await first.getByRole('button', { name: 'Only moderators' }).click();
   expect(await wrongIn(alice.page, '.dialog')).toEqual([]);
   await alice.shot('moderation-3-settings');
+  await fits(alice);
   await first.getByRole('button', { name: 'Save' }).click();
   await expect(closed(bob)).toHaveText('Only moderators write here.');
   await expect(alice.field).toBeVisible();
@@ -135,6 +195,7 @@ test('a message is reported, and the report is found and closed by who moderates
   await report.getByLabel('Note for the moderators').fill('Again.');
   expect(await wrongIn(bob.page, '.dialog')).toEqual([]);
   await bob.shot('moderation-4-report');
+  await fits(bob);
   await report.getByRole('button', { name: 'Report' }).click();
   await expect(bob.page.getByText('Reported. Thank you.').first()).toBeVisible();
 
@@ -144,8 +205,10 @@ test('a message is reported, and the report is found and closed by who moderates
   await expect(reports.getByRole('listitem')).toContainText([/Carol.*Cheap watches.*Insult or threat.*Bob/]);
   expect(await wrongIn(alice.page, '.dialog')).toEqual([]);
   await alice.shot('moderation-5-reports');
+  await fits(alice);
   await reports.getByRole('button', { name: 'Delete message' }).click();
   await expect(reports).toContainText('No open reports');
+  await expect(reports.getByRole('button', { name: 'Close reports' })).toBeFocused();
   await reports.getByRole('button', { name: 'Close reports' }).click();
   await expect(bob.timeline.getByText('Deleted by a moderator')).toBeVisible();
 });

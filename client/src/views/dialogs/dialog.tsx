@@ -30,6 +30,22 @@ export class Dialog extends Component<Props> {
     this.#dialog.current?.querySelector<HTMLElement>(FIELDS)?.focus();
   }
 
+  override getSnapshotBeforeUpdate(): boolean {
+    return this.#active !== null;
+  }
+
+  /** What had the focus may be done with, such as a line of a list: it stays in the dialog. */
+  override componentDidUpdate(_props: Props, _state: unknown, hadFocus: boolean): void {
+    if (hadFocus && this.#active === null)
+      this.#dialog.current?.querySelector<HTMLElement>('.body button, .acts button')?.focus();
+  }
+
+  get #active(): Element | null {
+    const root = this.#dialog.current?.getRootNode();
+    const active = root instanceof ShadowRoot ? root.activeElement : null;
+    return active?.closest('[aria-modal]') ?? null;
+  }
+
   override render({ context, title, ask = false, problem, again, actions, children }: Props) {
     return (
       // biome-ignore lint/a11y/noStaticElementInteractions: the keyboard has Esc for it.

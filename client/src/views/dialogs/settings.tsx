@@ -8,6 +8,7 @@ import { refusal } from '../refusal.ts';
 import { Ask } from './ask.tsx';
 import { Actions, Dialog } from './dialog.tsx';
 import { HandOver } from './hand-over.tsx';
+import { Restricted } from './restricted.tsx';
 import { RoomFields } from './room-fields.tsx';
 import { Submission } from './submission.ts';
 
@@ -21,8 +22,8 @@ interface Props {
 }
 
 /**
- * A room's name and topic, for those who may change them, and what one wants to be told of it; for the owner, what ends
- * being that.
+ * A room's name and topic, for those who may change them, and what one wants to be told of it; for moderators, who is
+ * muted or banned; for the owner, what ends being that.
  */
 export class RoomSettings extends Component<Props> {
   readonly #fields: RoomFields;
@@ -31,7 +32,7 @@ export class RoomSettings extends Component<Props> {
   #write: RoomSummary['write'];
   #slow: number;
   /** What is asked in place of the settings, which come back with all that was typed. */
-  #asking: 'handOver' | 'delete' | undefined;
+  #asking: 'restricted' | 'handOver' | 'delete' | undefined;
   readonly #submission = new Submission(this.props.context);
 
   constructor(props: Props) {
@@ -52,6 +53,7 @@ export class RoomSettings extends Component<Props> {
     const { chat, strings, changed, toast } = context;
     const { name } = room.summary;
     const back = () => this.#ask(undefined);
+    if (this.#asking === 'restricted') return <Restricted context={context} room={room} close={back} />;
     if (this.#asking === 'handOver')
       return <HandOver context={context} room={room} done={close} close={back} />;
     if (this.#asking === 'delete')
@@ -170,9 +172,15 @@ export class RoomSettings extends Component<Props> {
     const { may, role } = room.summary;
     const { strings } = context;
     const handOver = role === 'owner' && may.includes('roles');
-    if (!handOver && !may.includes('delete')) return null;
+    const moderates = may.includes('moderate');
+    if (!handOver && !moderates && !may.includes('delete')) return null;
     return (
       <div class="ends">
+        {moderates && (
+          <button type="button" class="btn" onClick={() => this.#ask('restricted')}>
+            {strings.text('restricted.title')}
+          </button>
+        )}
         {handOver && (
           <button type="button" class="btn" onClick={() => this.#ask('handOver')}>
             {strings.text('owner.handOver')}
@@ -187,7 +195,7 @@ export class RoomSettings extends Component<Props> {
     );
   }
 
-  #ask(what: 'handOver' | 'delete' | undefined): void {
+  #ask(what: 'restricted' | 'handOver' | 'delete' | undefined): void {
     this.#submission.cancel();
     this.#asking = what;
     this.props.context.changed();

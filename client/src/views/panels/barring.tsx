@@ -1,8 +1,8 @@
 import type { Follower } from '../../chat/chat-listener.ts';
 import type { Room } from '../../store/room.ts';
-import type { Strings } from '../../strings/strings.ts';
 import type { Context } from '../context.ts';
 import { Icon } from '../icon.tsx';
+import { timeToCome } from './time-to-come.ts';
 import type { OthersTyping } from './typing.tsx';
 
 /** What the server sends for a mute that does not end. */
@@ -39,7 +39,7 @@ export class Barring implements Follower {
       const words =
         ends === FOR_GOOD
           ? strings.text('composer.mutedForGood')
-          : strings.text('composer.muted', { when: `${dayOf(ends, strings)}, ${strings.time(ends)}` });
+          : strings.text('composer.muted', { when: timeToCome(ends, strings) });
       const reason = mutedReason === undefined ? '' : strings.text('composer.reason', { text: mutedReason });
       return { line: closed('clock', `${words} ${reason}`) };
     }
@@ -95,12 +95,4 @@ function closed(picture: 'clock' | 'lock', words: string) {
       </div>
     </div>
   );
-}
-
-/** A day that is still to come, as it is written within a sentence. */
-function dayOf(at: number, strings: Strings): string {
-  const tomorrow = new Date();
-  tomorrow.setDate(tomorrow.getDate() + 1);
-  if (new Date(at).toDateString() !== tomorrow.toDateString()) return strings.dayWithin(at);
-  return new Intl.RelativeTimeFormat(strings.locale, { numeric: 'auto' }).format(1, 'day');
 }
