@@ -176,6 +176,44 @@ test('while the connection is lost nobody is said to be here', async ({ alice, s
   await expect(alice.page.getByText('Connected', { exact: true })).toBeVisible();
 });
 
+test('pictures of people stand over their initials, which stay where there is none; that is asked once an hour', async ({
+  alice,
+  site,
+}) => {
+  const { page } = alice;
+  await asUser(site, 'bob', async () => {});
+  await privateRoom(site, 'alice', 'faces', ['2']);
+  const asked: string[] = [];
+  const referrers = new Set<string | undefined>();
+  const face =
+    '<svg xmlns="http://www.w3.org/2000/svg" width="64" height="64"><rect width="64" height="64" fill="teal"/></svg>';
+  await page.context().route('https://faces.example/**', async (route) => {
+    asked.push(new URL(route.request().url()).pathname);
+    referrers.add((await route.request().allHeaders()).referer);
+    if (asked.at(-1) === '/2') await route.fulfill({ contentType: 'image/svg+xml', body: face });
+    else await route.fulfill({ status: 404 });
+  });
+  const url = site.host(`<!doctype html><html lang="en"><title>Host</title>
+    <script type="module" src="${site.chat.url}/php-chat.js"></script>
+    <php-chat avatar-url="https://faces.example/{id}"></php-chat>`);
+  await page.goto(url);
+  await alice.open('faces');
+  const avatar = (name: string) => person(alice, name).locator('.avatar');
+  await expect(avatar('Bob').locator('img')).toHaveCSS('opacity', '1');
+  await expect(avatar('Bob').locator('img')).toHaveAttribute('alt', '');
+  await expect(avatar('Alice')).toHaveText('A');
+  await expect(avatar('Alice').locator('img')).toHaveCount(0);
+  await alice.shot('people-5-faces');
+  await alice.write('Here I am.');
+  await alice.write('And here.');
+  await expect(alice.message('And here.')).toBeVisible();
+  await page.reload();
+  await expect(avatar('Bob').locator('img')).toHaveCSS('opacity', '1');
+  await expect(avatar('Alice')).toHaveText('A');
+  expect(asked.filter((path) => path === '/1')).toHaveLength(1);
+  expect([...referrers]).toEqual([undefined]);
+});
+
 test('what the page puts into the slots is shown, and its own address of profiles goes before the server’s', async ({
   alice,
   site,

@@ -27,6 +27,7 @@ const handedOn = [
   'strings',
   'login-url',
   'profile-url',
+  'avatar-url',
   'title-count',
   'notify-text',
   'sound',

@@ -143,6 +143,7 @@ export class AppView {
     this.#timeline.settle();
     if (this.#pill() !== pill) this.#draw(this.#panes());
     focus();
+    this.#rest.portraits?.hang();
     this.#resume();
     this.#reading.watch();
     if (this.#timeline.shown || chat.roomless) this.#rest.load(this.#peopleShown);

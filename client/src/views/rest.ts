@@ -20,6 +20,7 @@ export class Rest {
   blocking: Equipment['blocking'] | undefined;
   barring: Equipment['barring'] | undefined;
   unsent: Equipment['unsent'] | undefined;
+  portraits: Equipment['portraits'] | undefined;
   readonly #context: Context;
   readonly #root: ShadowRoot;
   readonly #messages: MessageActs;

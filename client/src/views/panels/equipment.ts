@@ -6,6 +6,7 @@ import { Blocking } from './blocking.tsx';
 import { FileViews } from './files/file-views.tsx';
 import { FormatBar } from './format-bar.tsx';
 import { hintAtScripts } from './hints.ts';
+import { Portraits } from './portraits.ts';
 import { RoomNews } from './room-news.ts';
 import { SearchPane } from './search-pane.tsx';
 import { Speaker } from './speaker.tsx';
@@ -31,6 +32,7 @@ export interface Equipment {
   readonly files: FileViews;
   readonly barring: Barring;
   readonly blocking: Blocking;
+  readonly portraits: Portraits;
   /** A message could not be sent. */
   unsent(item: Pending): void;
 }
@@ -73,6 +75,7 @@ export function equip(
     files,
     barring,
     blocking,
+    portraits: new Portraits(context, root),
     unsent({ room, failed }) {
       speaker.unsent();
       const isDirect = chat.rooms.get(room)?.summary.kind === 'direct';

@@ -5,6 +5,7 @@ import type { Context } from '../context.ts';
 import { blockItem } from './block-item.ts';
 import { type MenuItem, openMenu } from './menu.tsx';
 import { refusedDirect } from './refused-direct.ts';
+import { siteAddress } from './site-address.ts';
 
 const rank = { member: 0, moderator: 1, owner: 2 } as const;
 
@@ -106,8 +107,5 @@ function About({ user, words }: { user: User; words: string }) {
 /** Where the site shows more about a person. */
 function profileUrl({ id }: User, { attribute, chat }: Context): string | undefined {
   const template = attribute('profile-url') ?? chat.profile.url;
-  if (template === undefined) return undefined;
-  const url = URL.parse(template.replaceAll('{id}', encodeURIComponent(id)), document.baseURI);
-  // A page of the site, or one that nobody on the way can change; never a script.
-  return url !== null && (url.protocol === 'https:' || url.origin === location.origin) ? url.href : undefined;
+  return template === undefined ? undefined : siteAddress(template, id);
 }

@@ -1,0 +1,75 @@
+import type { Context } from '../context.ts';
+import { siteAddress } from './site-address.ts';
+
+/** Where there is no picture, none is asked for again for so long. */
+const AGAIN_MS = 60 * 60_000;
+/** So many of them are remembered. */
+const MOST = 200;
+const FAILED = 'portraits';
+
+/** Until when a picture is not asked for, by addresses. */
+type Failed = Readonly<Record<string, number>>;
+
+/** Pictures of people, as the site has them: over the initials, which stay where there is none. */
+export class Portraits {
+  readonly #context: Context;
+  readonly #root: ShadowRoot;
+  #template: string | undefined;
+  readonly #addresses = new Map<string, string | undefined>();
+
+  constructor(context: Context, root: ShadowRoot) {
+    this.#context = context;
+    this.#root = root;
+  }
+
+  /** After each drawing: they hang in what was drawn. */
+  hang(): void {
+    const { chat, attribute } = this.#context;
+    const template = attribute('avatar-url') ?? chat.profile.avatar;
+    if (template !== this.#template) this.#addresses.clear();
+    else if (template === undefined) return;
+    this.#template = template;
+    const failed = this.#failed;
+    for (const avatar of this.#root.querySelectorAll<HTMLElement>('.avatar')) {
+      const picture = avatar.querySelector('img');
+      const address = this.#address(avatar.dataset.user);
+      if (picture?.src === address) continue;
+      picture?.remove();
+      if (address !== undefined && (failed[address] ?? 0) < Date.now()) avatar.append(this.#picture(address));
+    }
+  }
+
+  #address(id: string | undefined): string | undefined {
+    if (id === undefined || this.#template === undefined) return undefined;
+    if (!this.#addresses.has(id)) this.#addresses.set(id, siteAddress(this.#template, id));
+    return this.#addresses.get(id);
+  }
+
+  #picture(address: string): HTMLImageElement {
+    const picture = new Image();
+    picture.alt = '';
+    picture.loading = 'lazy';
+    picture.decoding = 'async';
+    picture.referrerPolicy = 'no-referrer';
+    picture.draggable = false;
+    picture.onload = () => picture.classList.add('there');
+    picture.onerror = () => {
+      picture.remove();
+      this.#fail(address);
+    };
+    picture.src = address;
+    return picture;
+  }
+
+  get #failed(): Failed {
+    return this.#context.chat.store?.get<Failed>(FAILED) ?? {};
+  }
+
+  /** For all pages of the site that this user opens in this browser. */
+  #fail(address: string): void {
+    const now = Date.now();
+    const others = Object.entries(this.#failed).filter(([one, until]) => until > now && one !== address);
+    const kept = [...others, [address, now + AGAIN_MS] as const].slice(-MOST);
+    this.#context.chat.store?.set(FAILED, Object.fromEntries(kept));
+  }
+}
