@@ -233,6 +233,42 @@ test('what is not taken stands in the tray with the reason; a failure can be tri
   await expect(tray(alice).getByRole('group')).toHaveCount(1);
 });
 
+test('a picture that moves is played three times, and again when one points at it; with reduced motion by its button', async ({
+  alice,
+  site,
+}) => {
+  await privateRoom(site, 'alice', 'moving', []);
+  const side = 80;
+  const frames = Buffer.concat(['#7aa', '#a77'].map((_, n) => Buffer.alloc(side * side * 3, 90 + 90 * n)));
+  const buffer = await sharp(frames, {
+    raw: { width: side, height: 2 * side, channels: 3, pageHeight: side },
+  })
+    .gif({ delay: [400, 400] })
+    .toBuffer();
+  await alice.page.emulateMedia({ reducedMotion: 'no-preference' });
+  await alice.open('moving');
+  await attach(alice, [{ name: 'wave.gif', mimeType: 'image/gif', buffer }]);
+  await expect(tray(alice).getByRole('progressbar')).toHaveCount(0);
+  await alice.page.mouse.move(0, 0);
+  await alice.page.getByRole('button', { name: 'Send', exact: true }).press('Enter');
+  const picture = alice.messages.last().getByRole('button', { name: 'wave.gif', exact: true });
+  const image = picture.locator('img');
+  await expect(image).toHaveAttribute('src', /wave\.gif$/);
+  await expect(image).toHaveAttribute('src', /\?size=preview$/);
+  await picture.hover();
+  await expect(image).toHaveAttribute('src', /wave\.gif$/);
+  await expect(image).toHaveAttribute('src', /\?size=preview$/);
+  await alice.page.emulateMedia({ reducedMotion: 'reduce' });
+  await alice.page.reload();
+  const play = alice.messages.last().getByRole('button', { name: 'Play wave.gif' });
+  await expect(play).toBeVisible();
+  await expect(image).toHaveAttribute('src', /\?size=preview$/);
+  expect(await axe(alice)).toEqual([]);
+  await play.click();
+  await expect(image).toHaveAttribute('src', /wave\.gif$/);
+  await expect(image).toHaveAttribute('src', /\?size=preview$/);
+});
+
 /** What the browser does with files that are dragged over that part: false where it leaves them to the page. */
 const drag = (person: Person, part: string, type: 'dragover' | 'drop') =>
   person.page.locator(`php-chat ${part}`).evaluate((element, type) => {

@@ -4,6 +4,7 @@ import type { Entry } from '../../../store/entries.ts';
 import type { Context } from '../../context.ts';
 import { Icon } from '../../icon.tsx';
 import { addressOf } from './address.ts';
+import { calm, moves } from './picture.tsx';
 
 const LARGEST = 4;
 /** A finger that goes so far, in pixels, turns the page. */
@@ -139,7 +140,7 @@ class LargeView extends Component<Shown & { close(): void }, View> {
             key={file.id}
             // Before the address: it would be asked for twice.
             crossorigin="use-credentials"
-            src={address}
+            src={moves(file) && calm() ? `${address}?size=preview` : address}
             alt={file.alt ?? file.name}
             draggable={false}
             style={{ transform: `translate(${x}px, ${y}px) scale(${scale})` }}

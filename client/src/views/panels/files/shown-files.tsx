@@ -1,15 +1,14 @@
 import { Component } from 'preact';
 import type { MessageFile } from '../../../../../server/events.ts';
-import type { Follower } from '../../../chat/chat-listener.ts';
 import type { Upload } from '../../../chat/uploads.ts';
 import type { Entry, Pending, SentFile } from '../../../store/entries.ts';
 import type { Context } from '../../context.ts';
 import { Icon } from '../../icon.tsx';
 import { addressOf } from './address.ts';
 import type { Attachments } from './attachments.ts';
-import { Blur } from './blur.tsx';
 import { fileSize } from './file-size.ts';
 import { openLargeView } from './large-view.tsx';
+import { Picture } from './picture.tsx';
 import { Thumbnail } from './thumbnail.tsx';
 
 /** So many pictures of a message are seen at once. */
@@ -77,75 +76,6 @@ function Grid<File extends Pick<MessageFile, 'image'>>({
       {pictures.slice(0, SEEN).map(cell)}
     </div>
   );
-}
-
-interface PictureProps {
-  readonly context: Context;
-  readonly file: MessageFile;
-  readonly alone: boolean;
-  /** So many more stand behind it. */
-  readonly more: number;
-  open(opener: HTMLElement): void;
-}
-
-/** A picture that is seen small, and opens large. */
-class Picture extends Component<PictureProps, { missing: 'gone' | 'later' | undefined; here: boolean }> {
-  override state = { missing: undefined, here: false };
-  /** Over a new connection it is asked for again. */
-  readonly #follower: Follower = { ready: () => this.setState({ missing: undefined }) };
-
-  override componentDidUpdate(): void {
-    const { followers } = this.props.context.chat;
-    if (this.state.missing === undefined) followers.delete(this.#follower);
-    else followers.add(this.#follower);
-  }
-
-  override componentWillUnmount(): void {
-    this.props.context.chat.followers.delete(this.#follower);
-  }
-
-  override render({ context, file, alone, more, open }: PictureProps) {
-    const { strings, chat } = context;
-    const { missing, here } = this.state;
-    const gone = missing === 'gone';
-    const { width = 4, height = 3, blur = '' } = file.image ?? {};
-    const words = file.alt ?? file.name;
-    // A picture that moves is shown as it is, unless the reader wants nothing to move.
-    const still = file.type !== 'image/gif' || matchMedia('(prefers-reduced-motion: reduce)').matches;
-    const address = addressOf(chat, file);
-    return (
-      <button
-        type="button"
-        tabIndex={-1}
-        class={gone ? 'missing' : undefined}
-        style={alone ? { aspectRatio: `${width} / ${height}` } : undefined}
-        aria-label={more > 0 ? `${words} ${strings.text('file.more', { n: more })}` : words}
-        onClick={({ currentTarget }) => open(currentTarget)}
-      >
-        {!here && !gone && <Blur hash={blur} />}
-        {gone && <span>{strings.text('file.gone')}</span>}
-        {missing === undefined && (
-          <img
-            // Before the address: it would be asked for twice.
-            crossorigin="use-credentials"
-            loading="lazy"
-            src={still ? `${address}?size=preview` : address}
-            alt=""
-            decoding="async"
-            onLoad={() => this.setState({ here: true })}
-            onError={() =>
-              this.setState({ missing: chat.connection.state.kind === 'ready' ? 'gone' : 'later' })
-            }
-          />
-        )}
-        {more > 0 && (
-          <span class="rest" aria-hidden="true">
-            +{more}
-          </span>
-        )}
-      </button>
-    );
-  }
 }
 
 /** "PDF, 1.4 MB" */
