@@ -165,9 +165,10 @@ test('deleting asks first, with the focus on Keep; the text is gone for everybod
   await bob.message('of the owner').focus();
   await bob.page.keyboard.press('Enter');
   await expect(menu(bob).getByRole('menuitem')).toHaveText([
-    /^Reply/,
     /^Add a reaction/,
+    /^Reply/,
     /^Copy text/,
+    'Mention Alice',
     'Report message',
     'Block Alice',
   ]);

@@ -35,6 +35,8 @@ export const people: Readonly<Record<string, PersonScript>> = {
   stateAlice: alice,
   unreadAlice: alice,
   phoneAlice: alice,
+  richAlice: alice,
+  boxAlice: alice,
   bob: { name: 'Bob Keller', hue: 5, here: true },
   carol: { name: 'Carol Lindqvist', hue: 3, here: true },
   li: { name: '李伟', hue: 1, here: true },
@@ -63,8 +65,25 @@ type Line = readonly [
   who: string,
   when: string,
   text: string,
-  more?: { readonly reply?: number; readonly edited?: string; readonly deleted?: string },
+  more?: {
+    readonly reply?: number;
+    readonly edited?: string;
+    readonly deleted?: string;
+    /** Who is named in it, as `@` and the name. */
+    readonly mentions?: readonly string[];
+    /** In their order, each with who gave it. */
+    readonly reactions?: readonly (readonly [emoji: string, ...who: string[]])[];
+    readonly files?: readonly FileScript[];
+  },
 ];
+
+/** A picture is one of the design's own, anything else so many bytes. */
+export interface FileScript {
+  readonly name: string;
+  readonly photo?: 1 | 2 | 3 | 4;
+  readonly alt?: string;
+  readonly bytes?: number;
+}
 
 export interface RoomScript {
   /** It is there from the start, with that id. */
@@ -461,5 +480,146 @@ export const market: Readonly<Record<string, RoomScript>> = {
       ['stateAlice', '10:24', 'شكرا، إلى اللقاء.', { reply: 1 }],
     ],
     { name: 'الحديقة', members: ['yusuf', 'bob', 'carol', 'dimitri', 'li', 'nadia'] },
+  ),
+};
+
+const photos: FileScript[] = [
+  { name: 'noon.png', photo: 1, alt: 'The orchard at noon' },
+  { name: 'crates.png', photo: 2, alt: 'A crate of apples' },
+  { name: 'row-four.png', photo: 3, alt: 'Row four' },
+  { name: 'shed.png', photo: 4, alt: 'The tool shed' },
+  ...[1, 2, 3].map((n): FileScript => ({ name: `more-${n}.png`, photo: 1 })),
+];
+
+/** A room of the boxes in `rich`. */
+const rich = (lines: Line[], more: Partial<RoomScript> = {}): RoomScript => ({
+  ...box(lines),
+  owner: 'boxAlice',
+  read: { boxAlice: lines.length },
+  ...more,
+});
+
+/** The site of the pictures of rich messages. */
+export const orchardRich: Readonly<Record<string, RoomScript>> = {
+  ...longList('richAlice'),
+  lobby: {
+    name: lobby(),
+    kind: 'public',
+    topic: 'Everything about the orchard, open to all',
+    owner: 'richAlice',
+    members: [
+      ...['bob', 'carol', 'li', 'owen'],
+      ...['awayDimitri', 'ines', 'marek', 'awayNadia', 'priya', 'tom', 'walter'],
+    ],
+    moderators: ['bob', 'marek'],
+    read: { richAlice: 3 },
+    lines: [
+      [
+        'bob',
+        '09:04',
+        'Morning all. Gate is **open**, kettle is on.',
+        {
+          reactions: [
+            ['👍', 'richAlice', 'carol', 'li', 'owen', 'awayNadia'],
+            ['☕', 'bob', 'carol'],
+          ],
+        },
+      ],
+      [
+        'awayNadia',
+        '09:20',
+        'Everything from this morning.',
+        {
+          files: photos,
+          reactions: [
+            ['❤️', 'richAlice', 'bob', 'carol', 'li'],
+            ['🎉', 'bob', 'owen'],
+          ],
+        },
+      ],
+      [
+        'richAlice',
+        '09:24',
+        'Lovely. @Bob Keller can you put them in the album?',
+        { mentions: ['bob'], reactions: [['👍', 'bob']] },
+      ],
+      ['carol', '09:33', '@Alice Moreau the plan for Saturday:', { mentions: ['richAlice'] }],
+      ['carol', '09:33', '', { files: [{ name: 'spring-market-layout.pdf', bytes: 1.4 * 2 ** 20 }] }],
+    ],
+  },
+  pictures: rich([
+    [
+      'nadia',
+      '10:14',
+      'Everything from this morning.',
+      {
+        files: photos,
+        reactions: [
+          ['❤️', 'boxAlice', 'bob', 'carol', 'li'],
+          ['🎉', 'bob', 'owen'],
+        ],
+      },
+    ],
+  ]),
+  oneFile: rich([
+    ['boxAlice', '10:20', '', { files: [{ name: 'spring-market-layout-final.pdf', bytes: 1.4 * 2 ** 20 }] }],
+    ['boxAlice', '10:20', 'New hinges.', { files: [photos[3] as FileScript] }],
+  ]),
+  coming: rich([['boxAlice', '10:02', 'The pictures are coming.']]),
+  hook: rich([
+    [
+      'carol',
+      '09:33',
+      'I will hang it back on the hook by the door.',
+      {
+        reactions: [
+          ['👍', 'boxAlice', 'bob', 'owen'],
+          ['🙏', 'bob'],
+        ],
+      },
+    ],
+  ]),
+  named: rich(
+    [
+      ['owen', '09:28', '@Alice Moreau, stall 12 is free again.', { mentions: ['boxAlice'] }],
+      ['owen', '09:28', '@Bob Keller has the plan.', { mentions: ['bob'] }],
+      ['boxAlice', '09:29', 'I am on my way.'],
+      ['boxAlice', '09:29', 'With the long ladder.'],
+      ['boxAlice', '09:29', 'And tea.'],
+    ],
+    {
+      members: ['bob', 'owen'],
+      moderators: ['bob'],
+    },
+  ),
+  formatted: rich([
+    [
+      'bob',
+      '09:40',
+      '**Bold**, *italic*, `code` and a list:\n- two spades\n- one rake\n\n> Quoted from elsewhere\n\n<b>HTML stays text</b>',
+    ],
+    ['boxAlice', '09:41', 'Noted.'],
+  ]),
+  menu: rich([['bob', '11:30', 'Could you send the list again?']], { owner: 'bob', members: ['boxAlice'] }),
+  hidden: rich(
+    [
+      ['tom', '09:58', 'One'],
+      ['tom', '09:58', 'Two'],
+      ['boxAlice', '10:00', 'Let us go on.'],
+    ],
+    { members: ['tom', 'bob'] },
+  ),
+  reported: rich([['tom', '09:58', 'Cheap watches, press here!!!']], {
+    members: ['tom', 'bob', 'ines', 'owen'],
+  }),
+  held: rich([], { owner: 'bob', members: ['boxAlice'] }),
+  sheet: rich(
+    [
+      ['carol', '09:33', 'I will hang it back on the hook by the door.'],
+      ['boxAlice', '09:40', 'Thank you!'],
+      ['bob', '09:41', 'Good.'],
+      ['bob', '09:42', 'See you there.'],
+    ],
+    { owner: 'carol', members: ['boxAlice', 'bob'] },
   ),
 };

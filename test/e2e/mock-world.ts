@@ -4,6 +4,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import sharp from 'sharp';
 import { io, type Socket } from 'socket.io-client';
 import { hue } from '../../client/src/text/avatar.ts';
 import type { Answer, Answers, RequestName } from '../../server/events.ts';
@@ -11,7 +12,7 @@ import { type ChatServer, historyFolder, nextChatServer } from '../helpers/chat-
 import { freePort } from '../helpers/child.ts';
 import { type Memcached, startMemcached } from '../helpers/memcached.ts';
 import { startPhpApp } from '../helpers/php-app.ts';
-import { people, type RoomScript, when } from './mock-script.ts';
+import { type FileScript, people, type RoomScript, when } from './mock-script.ts';
 
 const folder = join(import.meta.dirname, 'mock');
 
@@ -38,10 +39,17 @@ export class MockWorld {
   /** Where the mock's own pages are. */
   url!: string;
 
-  /** @param site the room that exists from the start, as CHAT_ROOMS has it */
-  static async start(scripts: Readonly<Record<string, RoomScript>>, site: string): Promise<MockWorld> {
+  /**
+   * @param site the room that exists from the start, as CHAT_ROOMS has it
+   * @param files may be sent: not on the pages of a room that are from before them
+   */
+  static async start(
+    scripts: Readonly<Record<string, RoomScript>>,
+    site: string,
+    { files = false }: { files?: boolean } = {},
+  ): Promise<MockWorld> {
     const world = new MockWorld();
-    await world.#start(scripts, site);
+    await world.#start(scripts, site, files);
     return world;
   }
 
@@ -143,7 +151,7 @@ export class MockWorld {
     );
   }
 
-  async #start(scripts: Readonly<Record<string, RoomScript>>, site: string): Promise<void> {
+  async #start(scripts: Readonly<Record<string, RoomScript>>, site: string, files: boolean): Promise<void> {
     const memcached = await startMemcached();
     this.memcached = memcached;
     this.#closing.push(() => memcached.stop());
@@ -151,11 +159,12 @@ export class MockWorld {
     this.#closing.push(() => history.remove());
     const [phpPort, chatPort] = [await freePort(), await freePort()];
     const pages = createServer((request, response) => {
-      const path = (request.url ?? '/').slice(1).replace(/^real\/(?=.*\.css)/, '');
+      const path = (request.url ?? '/').slice(1).replace(/^real\/(?=.*\.(css|svg))/, '');
       const held = this.#pages.get(path);
       const file = join(folder, path);
       if (held === undefined && !existsSync(file)) return void response.writeHead(404).end();
-      response.setHeader('Content-Type', path.endsWith('.css') ? 'text/css' : 'text/html; charset=utf-8');
+      const types: Record<string, string> = { css: 'text/css', svg: 'image/svg+xml' };
+      response.setHeader('Content-Type', types[path.split('.').at(-1) ?? ''] ?? 'text/html; charset=utf-8');
       response.end(held ?? readFileSync(file));
     });
     await new Promise<void>((resolve) => pages.listen(0, '127.0.0.1', resolve));
@@ -170,8 +179,8 @@ export class MockWorld {
         CHAT_ORIGINS: `http://127.0.0.1:${phpPort},${this.url}`,
         CHAT_SESSION_STORE: memcached.url,
         CHAT_HISTORY: history.url,
-        // The design's pages of a room are from before files.
-        CHAT_FILES: 'off',
+        CHAT_FILES: files ? history.files : 'off',
+        CHAT_LIMIT_FILE: '20MB',
         CHAT_ROOMS: site,
         CHAT_CREATE_ROOMS: 'all',
         CHAT_FIND_PEOPLE: 'rooms',
@@ -216,13 +225,20 @@ export class MockWorld {
         let seq = 0;
         for (const [who, time, text, more = {}] of script.lines) {
           seq += 1;
-          const { reply: replyTo, edited, deleted } = more;
+          const { reply: replyTo, edited, deleted, reactions = [] } = more;
           await this.as(who, 'message:send', {
             room,
             clientId: `${key.replace('/', '-')}-${seq}`,
             text: edited === undefined ? text : `${text} …`,
             ...(replyTo === undefined ? {} : { replyTo }),
+            ...(more.mentions && { mentions: this.#mentionsIn(text, more.mentions) }),
+            ...(more.files && { files: await this.#upload(who, room, more.files) }),
           });
+          for (const [emoji, first = who, ...others] of reactions) {
+            // Who gives it first sets its place.
+            await this.#react(first, room, seq, emoji);
+            await Promise.all(others.map((other) => this.#react(other, room, seq, emoji)));
+          }
           if (edited !== undefined) await this.as(who, 'message:edit', { room, seq, text });
           if (deleted !== undefined) await this.as(deleted, 'message:delete', { room, seq });
           changes.push({
@@ -250,6 +266,43 @@ export class MockWorld {
     database.close();
     await start();
     await this.connect(...Object.keys(people).filter((key) => people[key]?.here === true));
+  }
+
+  async #react(who: string, room: string, seq: number, emoji: string): Promise<void> {
+    await this.as(who, 'room:join', { room });
+    await this.as(who, 'message:react', { room, seq, emoji, on: true });
+  }
+
+  #mentionsIn(text: string, keys: readonly string[]): object[] {
+    return keys.map((key) => {
+      const { id, name } = this.someone(key);
+      return {
+        user: String(id),
+        start: [...(text.split(`@${name}`, 1)[0] ?? '')].length,
+        length: name.length + 1,
+      };
+    });
+  }
+
+  async #upload(who: string, room: string, files: readonly FileScript[]): Promise<object[]> {
+    const headers = { cookie: `PHPSESSID=${this.someone(who).session}`, origin: this.url };
+    const sent: object[] = [];
+    // One after the other: a server takes few at once from one user.
+    for (const { name, photo, alt, bytes = 0 } of files) {
+      const body =
+        photo === undefined
+          ? Buffer.alloc(bytes, '%PDF-1.7\n')
+          : await sharp(join(folder, `photo-${photo}.svg`))
+              .resize(800)
+              .png()
+              .toBuffer();
+      const query = new URLSearchParams({ room, name });
+      const answer = await fetch(`${this.chat.url}/files?${query}`, { method: 'POST', headers, body });
+      if (!answer.ok) throw new Error(`${name}: ${answer.status} ${await answer.text()}`);
+      const { file } = (await answer.json()) as { file: { id: string } };
+      sent.push({ id: file.id, ...(alt === undefined ? {} : { alt }) });
+    }
+    return sent;
   }
 
   async #make(

@@ -1,6 +1,8 @@
+import { join } from 'node:path';
 import { type Browser, type BrowserContext, expect, type Locator, type Page, test } from '@playwright/test';
+import sharp from 'sharp';
 import { alignTo, compare, type Exception, retext, scrollAlike, still } from './mock-compare.ts';
-import { market, now, orchard } from './mock-script.ts';
+import { market, now, orchard, orchardRich } from './mock-script.ts';
 import { Wire } from './mock-wire.ts';
 import { MockWorld } from './mock-world.ts';
 
@@ -14,19 +16,20 @@ const all = process.env.SOAK !== undefined;
 test.describe.configure({ mode: 'default' });
 
 /** Holds the longest of the design's pages: nothing has to be scrolled for a picture. */
-const large = { width: 1440, height: 2700 };
+const large = { width: 1440, height: 3000 };
 
-type Name = 'site' | 'wider';
+type Name = 'site' | 'wider' | 'rich';
 let worlds: Record<Name, MockWorld>;
 let mocks: BrowserContext;
 const pages = new Map<string, Page>();
 
 test.beforeAll(async ({ browser }) => {
-  const [site, wider] = await Promise.all([
+  const [site, wider, rich] = await Promise.all([
     MockWorld.start(orchard, 'announcements'),
     MockWorld.start(market, 'seed-swap:seed swap'),
+    MockWorld.start(orchardRich, 'seed-swap:seed swap', { files: true }),
   ]);
-  worlds = { site, wider };
+  worlds = { site, wider, rich };
   mocks = await browser.newContext({ locale: 'en-GB', viewport: large });
 });
 test.afterAll(async () => {
@@ -338,7 +341,8 @@ async function without(page: Page, items: RegExp): Promise<void> {
 }
 
 const withoutModeration = (page: Page) => without(page, /^(Mute…|Ban…|Block .*)$/);
-const withoutPicks = (page: Page) => without(page, /^(👍.*|Add a reaction.*|Report message|Block .*)$/su);
+const withoutPicks = (page: Page) =>
+  without(page, /^(👍.*|Add a reaction.*|Mention .*|Report message|Block .*)$/su);
 
 /** The list of rooms, the open one being read. */
 async function listed(page: Page, world: MockWorld): Promise<void> {
@@ -1565,6 +1569,351 @@ state(
     await press(page, /^Back/);
     await expect(page.getByRole('button', { name: /^lobby/ })).toBeVisible();
     await expect(real.locator('dialog')).toBeVisible();
+  },
+);
+
+// rich.html
+const rich = { world: 'rich', reader: 'boxAlice', attributes: high(760) } as const;
+const pictureNames: Exception = {
+  what: /missing: button “(\+3)?”/,
+  why: 'a button with a picture is called by what the picture shows',
+};
+const fileNames: Exception = {
+  what: /missing: (link “spring-market|word “(final|fin|layout)”)|word “pdf”: x/,
+  why: 'the name and its ending are two parts: the ending is never cut',
+};
+/** Pictures that are seen are there. */
+const pictured = (real: Locator) =>
+  expect
+    .poll(() =>
+      real
+        .locator('.imgs img')
+        .evaluateAll(
+          (all: HTMLImageElement[]) => all.filter(({ naturalWidth }) => naturalWidth === 0).length,
+        ),
+    )
+    .toBe(0);
+const fieldText: Exception = {
+  what: /missing: (textbox|\.input) “A/,
+  why: 'a field is called by its label, and its text is no content of it',
+};
+const altLetters: Exception = {
+  what: /missing: word “ALT”/,
+  why: 'those letters are of the style sheet: they are no text to be read',
+};
+const photo = (n: number) =>
+  sharp(join(import.meta.dirname, `mock/photo-${n}.svg`))
+    .resize(800)
+    .png()
+    .toBuffer();
+/** Files ready, on their way and refused, as a person gets them there. */
+async function attached({ page, real }: Pick<Pair, 'page' | 'real'>): Promise<void> {
+  await page.route('**/files?**name=row-four**', () => {});
+  await real.getByRole('button', { name: 'Attach files' }).waitFor();
+  const chosen = page.waitForEvent('filechooser');
+  await press(page, 'Attach files');
+  await (await chosen).setFiles([
+    { name: 'crates.jpg', mimeType: 'image/png', buffer: await photo(2) },
+    { name: 'row-four.jpg', mimeType: 'image/png', buffer: await photo(3) },
+    { name: 'plan.dwg', mimeType: 'application/acad', buffer: Buffer.alloc(21 * 2 ** 20) },
+  ]);
+  await expect(real.getByRole('group', { name: 'crates.jpg' })).not.toHaveClass(/busy/);
+}
+const described = async ({ page, real }: Pick<Pair, 'page' | 'real'>, save: boolean) => {
+  await press(page, 'Describe crates.jpg');
+  await real.getByLabel('For people who cannot see it').fill('A wooden crate with red apples.');
+  if (save) await press(page, 'Save');
+};
+state(
+  'rich tray',
+  'rich',
+  { ...rich, room: 'coming', index: 0, part: '.field', except: [altLetters] },
+  async ({ page, real }) => {
+    await shown(page, 'The pictures');
+    await attached({ page, real });
+    await described({ page, real }, true);
+    await real.locator('textarea').fill('From this morning');
+  },
+);
+state(
+  'rich drop',
+  'rich',
+  { ...rich, room: 'coming', index: 1, part: '.drop' },
+  async ({ page, real, mock }) => {
+    await shown(page, 'The pictures');
+    const height = await mock.locator('.main').evaluate((pane) => pane.getBoundingClientRect().height);
+    await real.evaluate((chat, most) => chat.style.setProperty('--pc-height', `${most}px`), height);
+    await real.locator('.timeline').evaluate((log) => {
+      const dataTransfer = new DataTransfer();
+      dataTransfer.items.add(new File(['words'], 'notes.txt'));
+      log.dispatchEvent(new DragEvent('dragover', { bubbles: true, cancelable: true, dataTransfer }));
+    });
+    await expect(real.locator('.drop')).toBeVisible();
+  },
+);
+state(
+  'rich pictures',
+  'rich',
+  { ...rich, room: 'pictures', index: 2, part: groupOf('Everything'), except: [pictureNames], often: true },
+  async ({ page, real }) => {
+    await shown(page, 'Everything');
+    await pictured(real);
+  },
+);
+state(
+  'rich file',
+  'rich',
+  { ...rich, room: 'oneFile', index: 3, part: '.group.own', except: [pictureNames, fileNames] },
+  async ({ page, real }) => {
+    await shown(page, 'New hinges');
+    await pictured(real);
+  },
+);
+state(
+  'rich describe',
+  'rich',
+  { ...rich, room: 'coming', index: 4, part: '.dialog', except: [fieldText] },
+  async ({ page, real }) => {
+    await shown(page, 'The pictures');
+    await attached({ page, real });
+    await described({ page, real }, false);
+  },
+);
+const firstPicture: Exception = {
+  what: /missing: button “(Save picture|Open in)|Previous|m14\.5 5-7|m9\.5 5 7/,
+  why: 'it is the first one here, which has no other before it; links lead to the file',
+};
+state(
+  'rich large view',
+  'rich',
+  { ...rich, room: 'pictures', index: 5, part: '.lightbox', except: [firstPicture] },
+  async ({ page, real, mock }) => {
+    await shown(page, 'Everything');
+    const box = await mock.locator('.lightbox').boundingBox();
+    await page.setViewportSize({ width: Math.round(box?.width ?? 0), height: Math.round(box?.height ?? 0) });
+    await real.getByRole('button', { name: 'The orchard at noon' }).click();
+    await expect(real.locator('.lightbox img')).toHaveJSProperty('complete', true);
+    await retext(mock, { '2 of 7': '1 of 7' });
+  },
+);
+const rounder: Exception = { what: /pixels/, why: 'it is a menu as all are, with the corners of those' };
+state(
+  'rich reactions',
+  'rich',
+  { ...rich, room: 'hook', index: 6, part: ['.pick', '.menu'], except: [rounder] },
+  async (pair) => {
+    const { page, mock, real } = pair;
+    await shown(page, 'I will hang it back');
+    await mock.locator('.tip').evaluate((tip) => tip.remove());
+    await page.mouse.move(0, 0);
+    await same('rich-reactions-row', pair, '.reacts');
+    await page.locator('.msg', { hasText: 'I will hang it back' }).focus();
+    await page.keyboard.press('+');
+    await expect(real.locator('.pick')).toBeVisible();
+    await mock
+      .locator('.hot')
+      .first()
+      .evaluate((pick) => pick.classList.remove('hot'));
+  },
+);
+const emojiSet: Exception = {
+  what: /(button|tab) “(🕘|😀|👋|🐻|🍎|⚽|🚗|💡|[^a-z]{1,4})”|word “[^a-z]{1,4}”|pixels/,
+  why: 'each button is called by its name, and all of Unicode’s faces are there',
+};
+state(
+  'rich emoji',
+  'rich',
+  { ...rich, room: 'coming', index: 7, part: '.emojis', except: [emojiSet] },
+  async ({ page, real }) => {
+    await shown(page, 'The pictures');
+    await press(page, 'Emoji');
+    await expect(real.locator('.emojis .grid').first()).toBeVisible();
+  },
+);
+const here: Exception = {
+  what: /missing: option “/,
+  why: 'the names of options are written in other elements',
+};
+state(
+  'rich mentions',
+  'rich',
+  { ...rich, room: 'named', index: 8, part: groupOf('stall 12') },
+  async (pair) => {
+    const { page, real } = pair;
+    await shown(page, 'stall 12');
+    await real.locator('textarea').pressSequentially('Thanks @');
+    await expect(real.getByRole('option', { name: /@room/ })).toBeVisible();
+    await retext(pair.mock, { '12 members': '3 members' });
+    await same('rich-mentions-list', pair, '.suggest', [here]);
+  },
+);
+state(
+  'rich formatting',
+  'rich',
+  { ...rich, room: 'formatted', index: 9, part: groupOf('Quoted') },
+  async (pair) => {
+    const { page, real } = pair;
+    await shown(page, 'Bold');
+    await real.locator('textarea').fill('The **gate** opens at eight');
+    await real.locator('textarea').evaluate((field: HTMLTextAreaElement) => field.setSelectionRange(6, 10));
+    await expect(real.locator('.fmt')).toBeVisible();
+    await same('rich-formatting-bar', pair, '.fmt');
+  },
+);
+const words: Exception = {
+  what: /Add|reaction|menuitem “(Reply R|Copy text C)|word “(R|C|\+)”|\.(menu|sheet).*: width|menuitem “.*: width|pixels/,
+  why: 'by the words of strings.json; the picture’s page sets the width; keys are not part of the names',
+};
+state(
+  'rich menu',
+  'rich',
+  { ...rich, room: 'menu', index: 10, part: '.menu', except: [words] },
+  async ({ page }) => {
+    await shown(page, 'Could you send');
+    await page.locator('.text', { hasText: 'Could you send' }).hover();
+    await press(page, 'More actions', '.msg:hover');
+    await expect(page.getByRole('menuitem', { name: /^Block/ })).toBeVisible();
+  },
+);
+state(
+  'rich report',
+  'rich',
+  { ...rich, room: 'reported', index: 12, part: '.dialog' },
+  async ({ page, real }) => {
+    await shown(page, 'Cheap watches');
+    await page.locator('.text', { hasText: 'Cheap watches' }).hover();
+    await press(page, 'More actions', '.msg:hover');
+    await page.getByRole('menuitem', { name: 'Report message' }).click();
+    await expect(real.getByRole('dialog')).toBeVisible();
+  },
+);
+const narrowReports: Exception = {
+  what: /: x |pixels/,
+  why: 'reports are in a dialog, whose edge is nearer',
+};
+state(
+  'rich reports',
+  'rich',
+  { ...rich, room: 'reported', index: 13, part: '.report', except: [narrowReports] },
+  async ({ page, world }) => {
+    const room = world.room('reported');
+    for (const who of ['bob', 'ines', 'owen']) {
+      await world.as(who, 'room:join', { room });
+      await world.as(who, 'message:report', { room, seq: 1, reason: 'spam' });
+    }
+    await shown(page, 'Cheap watches');
+    await press(page, 'Room menu');
+    await page.getByRole('menuitem', { name: /^Reports/ }).click();
+    await expect(page.getByRole('listitem').filter({ hasText: '3 people' })).toBeVisible();
+  },
+);
+state(
+  'rich mute',
+  'rich',
+  { ...rich, room: 'reported', index: 14, part: '.dialog' },
+  async ({ page, real }) => {
+    await shown(page, 'Cheap watches');
+    await press(page, /^Here now/);
+    await press(page, 'Tom Baker', '.side');
+    await page.getByRole('menuitem', { name: 'Mute…' }).click();
+    await real.getByLabel('Reason, shown to').fill('Please no advertising here');
+  },
+);
+state(
+  'rich blocked',
+  'rich',
+  { ...rich, room: 'hidden', index: 15, part: '.group:has(.hidden-msg)' },
+  async ({ page, world }) => {
+    await world.as('boxAlice', 'user:block', { user: String(world.someone('tom').id), blocked: true });
+    await page.reload();
+    await shown(page, 'Let us go on');
+    await expect(page.locator('.hidden-msg')).toBeVisible();
+  },
+);
+state(
+  'rich closed',
+  'rich',
+  { ...rich, room: 'held', index: 16, part: '.closed', attributes: high(300) },
+  async (pair) => {
+    const { page, world, mock, real } = pair;
+    const room = world.room('held');
+    await world.as('bob', 'room:update', { room, write: 'moderators' });
+    await expect(real.getByText('Only moderators write here.')).toBeVisible();
+    await same('rich-read-only', pair, '.closed');
+    await mock
+      .locator('.closed')
+      .first()
+      .evaluate((note) => note.parentElement?.remove());
+    await world.as('bob', 'room:update', { room, write: 'all' });
+    const user = String(world.someone('boxAlice').id);
+    await world.as('bob', 'room:mute', { room, user, seconds: 86_400, reason: 'Please no advertising here' });
+    await expect(real.getByText('You can write again')).toBeVisible();
+    const line = await real.locator('.closed span').textContent();
+    await retext(mock, { 'You can write again tomorrow, 09:58. “Please no advertising here”': line ?? '' });
+    await page.mouse.move(0, 0);
+  },
+);
+
+// rich-light.html, rich-dark.html and rich-360.html
+const lastSaid: Exception = {
+  what: /lobby 09:33 Carol|word “👍”/,
+  why: 'the list shows what was said last, which is a file',
+};
+test(`rich, ${all ? 'in both schemes' : 'light'}`, async ({ browser }) => {
+  const { real, page, world, context } = await frame(browser, 'rich-light', {
+    world: 'rich',
+    reader: 'richAlice',
+    room: 'lobby',
+  });
+  await shown(page, 'Everything');
+  await page.setViewportSize({ width: 1280, height: 800 });
+  await pictured(real);
+  for (const scheme of all ? (['light', 'dark'] as const) : (['light'] as const)) {
+    const mock = (await mockPage(`rich-${scheme}`)).locator('php-chat');
+    await mock.page().setViewportSize({ width: 1280, height: 800 });
+    await page.evaluate((name) => {
+      document.body.className = `full ${name}`;
+      document.querySelector('php-chat')?.setAttribute('theme', name);
+    }, scheme);
+    await world.type('bob', 'lobby');
+    await expect(page.getByText('Bob Keller is typing…')).toBeVisible();
+    await sortPeople(mock);
+    await mock.locator('.msg.show').evaluate((article) => article.classList.remove('show'));
+    await scrollAlike(mock, real);
+    await still(page);
+    const except = [noInvitation, morePeople, roles, pictureNames, fileNames, lastSaid];
+    await same(`rich-${scheme}`, { mock, real }, undefined, [...usual, ...except]);
+  }
+  await context.close();
+});
+const aboutIt: Exception = {
+  what: /: y |height|\.sheet “/,
+  why: 'what the sheet is about stands in it, as in the other pictures of sheets',
+};
+state(
+  'rich-360 sheet',
+  'rich-360',
+  { ...rich, room: 'sheet', index: 1, touch: true, part: '.sheet', except: [words, aboutIt] },
+  async ({ page, mock }) => {
+    await shown(page, 'Good.');
+    await page.locator('.msg', { hasText: 'I will hang it back' }).focus();
+    await page.keyboard.press('Enter');
+    await expect(page.getByRole('menuitem', { name: /^Block/ })).toBeVisible();
+    await mock
+      .locator('.hot')
+      .first()
+      .evaluate((pick) => pick.classList.remove('hot'));
+  },
+);
+state(
+  'rich-360 tray',
+  'rich-360',
+  { ...rich, room: 'coming', index: 2, touch: true, part: '.field', except: [altLetters] },
+  async ({ page, real }) => {
+    await shown(page, 'The pictures');
+    await attached({ page, real });
+    await described({ page, real }, true);
+    await real.locator('textarea').fill('From this morning');
   },
 );
 

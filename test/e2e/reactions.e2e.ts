@@ -16,7 +16,7 @@ test('a reaction is given by key, shows at once with everybody, and is taken bac
   const offered = bob.page.getByRole('menu', { name: 'Add a reaction' });
   await bob.message('Gate opens at nine.').focus();
   await bob.page.keyboard.press('+');
-  await expect(offered.getByRole('menuitem')).toHaveText(['👍', '❤️', '😂', '😮', '😢', '🎉', '+']);
+  await expect(offered.getByRole('menuitem')).toHaveText(['👍', '❤️', '😂', '😮', '😢', '🎉', '']);
   await bob.page.keyboard.press('ArrowRight');
   await bob.page.keyboard.press('Enter');
   await expect(offered).toHaveCount(0);

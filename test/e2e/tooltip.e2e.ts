@@ -28,6 +28,7 @@ test('a button that is only a picture says its name: pointed at, after half a se
 
   await alice.field.focus();
   await page.keyboard.press('Tab');
+  await page.keyboard.press('Tab');
   await page.clock.runFor(100);
   await expect(tip).toHaveText('Send');
   await page.keyboard.press('Escape');

@@ -5,6 +5,8 @@ import { Icon } from '../icon.tsx';
 interface Props {
   readonly context: Context;
   readonly title: string;
+  /** How many things there are in it. */
+  readonly count?: number;
   /** A question: it has no fields, and begins with the harmless answer. */
   readonly ask?: boolean;
   /** Something was typed, which a stray press must not lose. */
@@ -46,7 +48,7 @@ export class Dialog extends Component<Props> {
     return active?.closest('[aria-modal]') ?? null;
   }
 
-  override render({ context, title, ask = false, problem, again, actions, children }: Props) {
+  override render({ context, title, count = 0, ask = false, problem, again, actions, children }: Props) {
     return (
       // biome-ignore lint/a11y/noStaticElementInteractions: the keyboard has Esc for it.
       // biome-ignore lint/a11y/useKeyWithClickEvents: the keyboard has Esc for it.
@@ -69,7 +71,10 @@ export class Dialog extends Component<Props> {
           ref={this.#dialog}
           onKeyDown={this.#key}
         >
-          <h2 id="dialog-title">{title}</h2>
+          <h2 id="dialog-title">
+            {title}
+            {count > 0 && <small>{count}</small>}
+          </h2>
           <div class="body">
             {problem !== undefined && (
               <div class="problem" role="alert">

@@ -3,6 +3,7 @@ import type { Report } from '../../../../server/events.ts';
 import type { Follower } from '../../chat/chat-listener.ts';
 import { plain } from '../../text/format.ts';
 import type { Context } from '../context.ts';
+import { listTime } from '../list-time.ts';
 import { refusal } from '../refusal.ts';
 import { Dialog } from './dialog.tsx';
 import { Restrict } from './restrict.tsx';
@@ -64,6 +65,7 @@ export class Reports extends Component<Props> {
       <Dialog
         context={context}
         title={strings.text('reports.title')}
+        count={this.#byMessage().length}
         problem={this.#submission.problem}
         again={this.#reports === undefined && this.#submission.problem ? () => this.#load() : undefined}
         submit={close}
@@ -91,8 +93,8 @@ export class Reports extends Component<Props> {
         ? strings.text('reports.by', { name: first.by.name })
         : strings.text('reports.byMany', { n: reports.length });
     const notes = reports.flatMap(({ text }) => text ?? []);
-    const button = (label: string, run: () => void) => (
-      <button type="button" class="btn" onClick={run}>
+    const button = (label: string, run: () => void, kind = 'btn') => (
+      <button type="button" class={kind} onClick={run}>
         {label}
       </button>
     );
@@ -103,18 +105,19 @@ export class Reports extends Component<Props> {
             <bdi>{strings.name(message.user.name)}</bdi>
           </b>
           <span>
-            <bdi>{this.#roomName(first)}</bdi>, {strings.dayWithin(message.sentAt)},{' '}
-            {strings.time(message.sentAt)}
+            <bdi>{this.#roomName(first)}</bdi>, {listTime(message.sentAt, strings)}
           </span>
         </small>
         <p dir="auto">{plain(message.text)}</p>
         <small>
           <span>
             {reasons} · {by}
+            {notes.length > 0 && ': '}
+            {notes.map((note, n) => [
+              n > 0 && ' ',
+              <bdi key={n}>{strings.text('composer.reason', { text: note })}</bdi>,
+            ])}
           </span>
-          {notes.map((note, n) => (
-            <span key={n}>{strings.text('composer.reason', { text: note })}</span>
-          ))}
         </small>
         <div class="acts">
           {context.chat.rooms.has(first.room) &&
@@ -127,7 +130,7 @@ export class Reports extends Component<Props> {
             this.#muting = reports;
             context.changed();
           })}
-          {button(strings.text('reports.done'), () => this.#run(reports, 'nothing'))}
+          {button(strings.text('reports.done'), () => this.#run(reports, 'nothing'), 'btn quiet')}
         </div>
       </li>
     );

@@ -13,8 +13,11 @@ export const sheet = sheetOf(style);
 const COLUMNS = 8;
 const MOST_FOUND = 80;
 const LONG_PRESS_MS = 450;
-const tabs = ['smileys', 'people', 'nature', 'food', 'sport', 'travel', 'objects'] as const;
-const pictures = ['😀', '👋', '🐻', '🍎', '⚽', '🚗', '💡'];
+/** Those of a row, and those that are remembered at most. */
+const FIRST_ROW = 8;
+const MOST_OFTEN = 32;
+const tabs = ['frequent', 'smileys', 'people', 'nature', 'food', 'sport', 'travel', 'objects'] as const;
+const pictures = ['🕘', '😀', '👋', '🐻', '🍎', '⚽', '🚗', '💡'];
 /** What this system cannot draw is left out; asked of a tab when it is opened first. */
 const drawn = new Map<number, readonly string[]>();
 const inTab = (tab: number): readonly string[] => {
@@ -26,8 +29,8 @@ const inTab = (tab: number): readonly string[] => {
 interface Props {
   readonly context: Context;
   readonly beside: Element;
-  /** Those that stand first. */
-  readonly often: readonly string[];
+  /** So many of those that are used most. */
+  often(count: number): readonly string[];
   chosen(emoji: string): void;
   close(): void;
 }
@@ -35,7 +38,7 @@ interface Props {
 /** All emoji: by tabs, or by what they are called. */
 export class EmojiGrid extends Component<Props> {
   readonly #box = createRef<HTMLDivElement>();
-  #tab = 0;
+  #tab = 1;
   #query = '';
   #names: EmojiNames | undefined;
   /** Whose tones are offered. */
@@ -62,8 +65,8 @@ export class EmojiGrid extends Component<Props> {
   override render({ context, often: most, close }: Props) {
     const { strings } = context;
     const found = this.#query.trim() === '' ? undefined : (this.#names?.find(this.#query, MOST_FOUND) ?? []);
-    const shown = found ?? inTab(this.#tab);
-    const often = found === undefined && this.#tab === 0 ? most : [];
+    const shown = found ?? (this.#tab === 0 ? most(MOST_OFTEN) : inTab(this.#tab - 1));
+    const often = found === undefined && this.#tab === 1 ? most(FIRST_ROW) : [];
     return (
       <>
         {/* biome-ignore lint/a11y/noStaticElementInteractions: the keyboard has Esc for it. */}

@@ -1,18 +1,20 @@
 import type { Store } from '../../chat/storage.ts';
 
-const USUAL = ['👍', '❤️', '😂', '😮', '😢', '🎉'];
+const USUAL = ['👍', '❤️', '😂', '😮', '😢', '🎉', '🙏', '✅'];
+/** So many are offered as reactions. */
+const REACTIONS = 6;
 /** After so many uses they are a person's own. */
 const ENOUGH = 10;
 
 type Uses = Readonly<Record<string, number>>;
 
-/** The six reactions that are offered first: the usual ones, then those that this person uses most. */
-export function frequent(settings: Store): string[] {
+/** What is offered first: the usual ones, then those that this person uses most. */
+export function frequent(settings: Store, count = REACTIONS): string[] {
   const uses = settings.get<Uses>('reactions') ?? {};
   const own = Object.entries(uses);
-  if (own.reduce((sum, [, count]) => sum + count, 0) < ENOUGH) return USUAL;
+  if (own.reduce((sum, [, count]) => sum + count, 0) < ENOUGH) return USUAL.slice(0, count);
   const most = own.sort(([, a], [, b]) => b - a).map(([emoji]) => emoji);
-  return [...new Set([...most, ...USUAL])].slice(0, USUAL.length);
+  return [...new Set([...most, ...USUAL])].slice(0, count);
 }
 
 export function used(settings: Store, emoji: string): void {

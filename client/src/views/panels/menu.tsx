@@ -107,7 +107,7 @@ class Menu extends Component<Props> {
                   aria-label={name}
                   onClick={chosen(run)}
                 >
-                  {emoji}
+                  {name === undefined ? emoji : <Icon name="plus" />}
                 </button>
               ))}
             </div>

@@ -38,8 +38,8 @@ function messageItems(entry: Entry, context: Context, writing: Writing, pick: ()
   const room = chat.rooms.get(message.room);
   const moderates = room?.summary.may.includes('moderate') === true;
   const items: (MenuItem | false)[] = [
-    { picture: 'reply', label: strings.text('action.reply'), key: 'R', run: () => writing.reply(entry) },
     !touch() && { picture: 'react', label: strings.text('react.add'), key: '+', run: pick },
+    { picture: 'reply', label: strings.text('action.reply'), key: 'R', run: () => writing.reply(entry) },
     text !== '' && {
       picture: 'copy',
       label: strings.text('action.copy'),

@@ -22,8 +22,16 @@ export async function openEmoji(
     if (!opener.isConnected) return;
     const dress = sheet();
     if (!root.adoptedStyleSheets.includes(dress)) root.adoptedStyleSheets.push(dress);
-    const often = frequent(context.chat.settings);
-    layer(() => <EmojiGrid context={context} beside={beside} often={often} chosen={chosen} close={close} />);
+    const { settings } = context.chat;
+    layer(() => (
+      <EmojiGrid
+        context={context}
+        beside={beside}
+        often={(count) => frequent(settings, count)}
+        chosen={chosen}
+        close={close}
+      />
+    ));
   } catch {
     toast(strings.text('error.other'), 'bad');
   }

@@ -28,17 +28,19 @@ export function reactions(entry: Entry, context: Context, open: Messages['open']
           </button>
         );
       })}
-      <button
-        type="button"
-        class="react add"
-        tabIndex={-1}
-        aria-label={strings.text('react.add')}
-        aria-haspopup="menu"
-        aria-expanded="false"
-        onClick={(event) => open(entry, event.currentTarget, '+')}
-      >
-        <Icon name="react" />
-      </button>
+      {message.user.id !== chat.me?.id && (
+        <button
+          type="button"
+          class="react add"
+          tabIndex={-1}
+          aria-label={strings.text('react.add')}
+          aria-haspopup="menu"
+          aria-expanded="false"
+          onClick={(event) => open(entry, event.currentTarget, '+')}
+        >
+          <Icon name="react" />
+        </button>
+      )}
     </div>
   );
 }

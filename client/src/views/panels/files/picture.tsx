@@ -110,7 +110,7 @@ export class Picture extends Component<Props, State> {
         )}
         {more > 0 && (
           <span class="rest" aria-hidden="true">
-            +{more}
+            {`+${more}`}
           </span>
         )}
       </button>
