@@ -90,7 +90,7 @@ test('a key that is pressed on a message before its code is there opens the menu
   await visitor.message('pressed early').focus();
   await page.keyboard.press('Enter');
   held.letGo();
-  await expect(page.getByRole('menuitem', { name: 'Reply' })).toBeFocused();
+  await expect(page.getByRole('menuitem', { name: 'Add a reaction' })).toBeFocused();
 });
 
 /** Lets nothing through that comes after the first messages, as long as `fails`. */

@@ -273,7 +273,7 @@ test('who is blocked is one line in the timeline, which shows what was said, unt
     await expect(bob.page.getByRole('status').filter({ hasText: 'reacted' })).toHaveCount(0);
     await bob.page.getByRole('button', { name: 'Search in this room' }).click();
     await bob.page.getByRole('searchbox', { name: 'Search messages' }).fill('two');
-    await expect(bob.page.locator('.hit')).toHaveText(/Carol.*1 message of a person you blocked\.$/);
+    await expect(bob.page.locator('button.hit')).toHaveText(/Carol.*1 message of a person you blocked\.$/);
     await bob.page.keyboard.press('Escape');
     await expect(bob.message('one')).toHaveCount(0);
     await bob.page.reload();

@@ -24,7 +24,7 @@ test('everything by keyboard: rooms, writing, the menu of a message, a reply', a
   await keys('Shift+Tab', 'Shift+Tab');
   await expect(alice.messages.first()).toBeFocused();
   await keys('Enter');
-  await expect(page.getByRole('menuitem', { name: 'Reply' })).toBeFocused();
+  await expect(page.getByRole('menuitem', { name: 'Add a reaction' })).toBeFocused();
   await alice.shot('keyboard-1-menu');
   await keys('Escape');
   await expect(alice.messages.first()).toBeFocused();

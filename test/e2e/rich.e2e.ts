@@ -1,0 +1,129 @@
+import AxeBuilder from '@axe-core/playwright';
+import type { Page } from '@playwright/test';
+import sharp from 'sharp';
+import { asUser, privateRoom } from './as-user.ts';
+import { expect, type Person, type Site, test } from './fixtures.ts';
+
+/** A room with all that a message may have: pictures, a file, a mention, reactions. */
+async function richRoom(site: Site, alice: Person, name: string): Promise<void> {
+  const room = await privateRoom(site, 'alice', name, ['2']);
+  const cookie = `PHPSESSID=${await site.login('bob')}`;
+  const color = { create: { width: 400, height: 300, channels: 3, background: '#7aa' } } as const;
+  const files = await Promise.all(
+    [
+      { name: 'noon.png', body: await sharp(color).png().toBuffer() },
+      { name: 'shed.png', body: await sharp(color).png().toBuffer() },
+      { name: `${'a-long-name-of-a-plan-'.repeat(4)}.pdf`, body: Buffer.from('%PDF-1.7\n') },
+    ].map(async ({ name, body }) => {
+      const query = new URLSearchParams({ room, name });
+      const headers = { cookie, origin: new URL(site.php.url).origin };
+      const answer = await fetch(`${site.chat.url}/files?${query}`, { method: 'POST', headers, body });
+      return { id: ((await answer.json()) as { file: { id: string } }).file.id };
+    }),
+  );
+  await asUser(site, 'bob', async (ask) => {
+    await ask('room:join', { room });
+    const mentions = [{ user: '1', start: 0, length: 6 }];
+    const text = '@Alice, **this** morning, `code` and\n> a quotation\n- one\n- two';
+    await ask('message:send', { room, text, mentions, files, clientId: 'all-of-it' });
+    for (const emoji of ['👍', '❤️', '😂', '😮', '😢', '🎉', '🙏', '✅', '🚀', '🍎', '🐻', '💡'])
+      await ask('message:react', { room, seq: 1, emoji, on: true });
+  });
+  await alice.open(name);
+  await expect(alice.messages.last().locator('.imgs img')).toHaveCount(2);
+}
+
+/** What axe finds wrong, one line each. */
+async function wrong(page: Page): Promise<string[]> {
+  const { violations } = await new AxeBuilder({ page }).include('php-chat').analyze();
+  return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 80)).join(' ')}`);
+}
+
+/** What of that part stands beyond the element, or scrolls sideways. */
+const beyond = (page: Page, part: string) =>
+  page.locator('php-chat').evaluate((chat, selector) => {
+    const edge = chat.getBoundingClientRect();
+    const found = [...(chat.shadowRoot?.querySelectorAll(selector) ?? [])];
+    if (found.length === 0) return ['it is not there'];
+    return found.flatMap((one) => {
+      const box = one.getBoundingClientRect();
+      if (box.left < edge.left - 1 || box.right > edge.right + 1) return [`${box.left} to ${box.right}`];
+      return one.scrollWidth > one.clientWidth + 1
+        ? [`scrolls: ${one.scrollWidth} in ${one.clientWidth}`]
+        : [];
+    });
+  }, part);
+
+test('with text of 200 % on 280 and 360 pixels, from right to left, all of a rich message is within the element', async ({
+  alice,
+  site,
+}) => {
+  const { page } = alice;
+  await richRoom(site, alice, 'large text');
+  const before = page.viewportSize() ?? { width: 1280, height: 800 };
+  await page.evaluate(() => {
+    document.documentElement.style.fontSize = '200%';
+    document.querySelector('php-chat')?.setAttribute('dir', 'rtl');
+  });
+  for (const width of [360, 280]) {
+    await page.setViewportSize({ width, height: 740 });
+    await expect(alice.messages.last()).toBeVisible();
+    for (const part of ['.timeline', '.reacts', '.imgs', '.doc', '.bubble', '.composer'])
+      expect(await beyond(page, part), `${part} at ${width}`).toEqual([]);
+    await alice.messages.last().focus();
+    await page.keyboard.press('+');
+    await expect(page.getByRole('menu', { name: 'Add a reaction' })).toBeVisible();
+    expect(await beyond(page, '.menu'), `reactions at ${width}`).toEqual([]);
+    await page.getByRole('menuitem', { name: 'More emoji' }).click();
+    await expect(page.getByRole('dialog', { name: 'Emoji' })).toBeVisible();
+    expect(await beyond(page, '.emojis'), `emoji at ${width}`).toEqual([]);
+    await page.keyboard.press('Escape');
+    await alice.field.fill('');
+    await alice.field.pressSequentially('@');
+    await expect(page.getByRole('listbox')).toBeVisible();
+    expect(await beyond(page, '.suggest'), `people at ${width}`).toEqual([]);
+    await alice.field.fill('selected');
+    await alice.field.selectText();
+    await expect(page.getByRole('toolbar', { name: 'Format' })).toBeVisible();
+    expect(await beyond(page, '.fmt'), `formats at ${width}`).toEqual([]);
+    await alice.field.fill('');
+    await alice.messages.last().locator('.imgs button').first().click();
+    await expect(page.getByRole('dialog', { name: 'Picture 1 of 2' })).toBeVisible();
+    expect(await beyond(page, '.lightbox .bar, .lightbox .caption'), `large at ${width}`).toEqual([]);
+    await alice.shot(`rich-200-${width}`);
+    await page.keyboard.press('Escape');
+  }
+  await page.setViewportSize(before);
+});
+
+test('forced colours: what is pressed, chosen or named has a shape; axe finds nothing, in the dark too', async ({
+  alice,
+  site,
+}) => {
+  const { page } = alice;
+  await richRoom(site, alice, 'contrast');
+  const bordered = (part: string) =>
+    expect(page.locator(`php-chat ${part}`).first()).toHaveCSS('border-top-style', 'solid');
+  await page.emulateMedia({ colorScheme: 'dark' });
+  expect(await wrong(page)).toEqual([]);
+  await page.emulateMedia({ forcedColors: 'active' });
+  await alice.messages.last().getByRole('button', { name: '👍 1' }).click();
+  const pressed = alice.messages.last().getByRole('button', { name: '👍 2' });
+  await expect(pressed).toHaveCSS('outline-style', 'solid');
+  for (const part of ['.react', '.doc', '.field']) await bordered(part);
+  await expect(page.locator('php-chat .mention')).toHaveCSS('text-decoration-line', 'underline');
+  await alice.field.pressSequentially('@');
+  await bordered('.suggest');
+  await expect(page.getByRole('option', { selected: true })).toHaveCSS('outline-style', 'solid');
+  await alice.shot('rich-forced-colours');
+  await alice.field.fill('selected');
+  await alice.field.selectText();
+  await bordered('.fmt');
+  await alice.messages.last().focus();
+  await page.keyboard.press('+');
+  await bordered('.menu');
+  await page.getByRole('menuitem', { name: 'More emoji' }).click();
+  await bordered('.emojis');
+  await page.keyboard.press('Escape');
+  await page.emulateMedia({ forcedColors: 'none', colorScheme: 'light' });
+});
