@@ -79,6 +79,8 @@ test('notifications: asked by a press, shown once while no page has the focus, a
   await prepare(other);
   await other.page.goto(site.php.url);
   await expect(other.page.getByText('Connected', { exact: true })).toBeVisible();
+  // That it has the focus is told by code that comes later.
+  await expect(other.page.locator('.side')).toBeVisible();
   await focus(alice, false);
   await seed(site, 'bob', 'board', ['seen in the other page']);
   await expect(other.page.locator('.room', { hasText: 'seen in the other page' })).toBeVisible();
