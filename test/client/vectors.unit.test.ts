@@ -41,7 +41,7 @@ function perform(timeline: Timeline, step: Step, asked: Map<number, number>): vo
     case 'trim':
       return timeline.trim(step.kept);
     case 'reset':
-      return timeline.forget();
+      return void timeline.join();
     case 'expire':
       return timeline.expire(step.firstSeq);
     case 'expect':

@@ -994,11 +994,10 @@ public final class Chat {
           removed(payload.optString("room"), Wire.removal(payload));
           break;
         case "room:reset":
-          if (room != null) {
-            room.timeline.forget();
-            if (room.joined) sync.join(room);
-            changed(room);
-          }
+          if (room == null) break;
+          if (room.joined) sync.joinAnew(room);
+          else room.timeline.forget();
+          changed(room);
           break;
         case "members:changed":
           if (room != null) membersChanged(room, payload);

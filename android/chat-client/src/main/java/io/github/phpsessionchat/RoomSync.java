@@ -50,6 +50,15 @@ final class RoomSync {
   }
 
   void join(Room room) {
+    join(room, false);
+  }
+
+  /** Nothing that is known of it counts any more, and is shown until the answer is there. */
+  void joinAnew(Room room) {
+    join(room, true);
+  }
+
+  private void join(Room room, boolean anew) {
     Timeline timeline = room.timeline;
     tasks.once(
         "join " + room.id(),
@@ -60,7 +69,8 @@ final class RoomSync {
           JSONObject payload() {
             long head = timeline.head();
             if (head != Timeline.NONE && room.summary.head - head > MISSED) timeline.forget();
-            since = timeline.join();
+            long known = timeline.join();
+            since = anew ? Timeline.NONE : known;
             return Wire.payload("room", room.id(), "since", since == Timeline.NONE ? null : since);
           }
 

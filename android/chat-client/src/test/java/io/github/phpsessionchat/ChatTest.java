@@ -342,7 +342,8 @@ class ChatTest {
     server.event("room:reset", new JSONObject().put("room", "lobby"));
     assertFalse(server.asked("room:join").has("since"));
     server.event("message:new", message(3).put("rev", 10));
-    told.until("messages of lobby: 2");
+    String before = told.until("messages of lobby: 2");
+    assertFalse(before.contains("messages of lobby: 0"), before);
     assertEquals(2, chat.messages("lobby").get(0).message.seq);
   }
 

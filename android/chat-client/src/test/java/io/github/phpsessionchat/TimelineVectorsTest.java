@@ -62,7 +62,7 @@ class TimelineVectorsTest {
           timeline.live(Wire.reacted(step.getJSONObject("event")), step.getString("me"));
           break;
         case "reset":
-          timeline.forget();
+          timeline.join();
           break;
         case "expire":
           timeline.expire(step.getLong("firstSeq"));
