@@ -45,8 +45,12 @@ const steps: { [Stage in ErasureStage]: Step } = {
     work.noteErased(user, id);
   },
 
-  members(work, { user, at }, { room }, changes) {
-    removeMember(work, { room, user, at }, changes);
+  members(work, { user, at }, { room: id }, changes) {
+    const room = work.room(id);
+    if (room === undefined) return;
+    // The other one was erased before: nobody is left to read it.
+    if (room.kind === 'direct' && room.pair === undefined) return deleteRoom(work, room, changes);
+    removeMember(work, { room: id, user, at }, changes);
   },
 
   made(work, _erasure, { room: id }) {

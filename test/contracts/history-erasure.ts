@@ -317,6 +317,26 @@ export function erasureContract(
     expect((await now().holding?.(mark)) ?? []).toEqual([]);
   });
 
+  test('a direct room is deleted when the second of its two is erased', async () => {
+    for (const user of [ann, ben]) await write('arrive', { user, at });
+    const { room } = await write('openDirect', { id: `d-${n++}`, by: ann, other: ben.id, at });
+    for (const user of [ann, ben]) await send(user, { room: room.id, text: mark, asMember: true });
+    const { history } = now();
+    for (const { id } of [ben, ann]) {
+      expect(await history.read('room', { room: room.id })).not.toBeNull();
+      await write('erase', { user: id, messages: 'anonymise', at });
+      await carryOut();
+    }
+    expect(await history.read('room', { room: room.id })).toBeNull();
+    expect(now().changes).toContainEqual(
+      expect.objectContaining({
+        type: 'room',
+        is: 'deleted',
+        room: expect.objectContaining({ id: room.id }),
+      }),
+    );
+  });
+
   test('it goes on where another one has ended; meanwhile nobody else takes a step, and what comes later is of somebody new', async () => {
     await write('join', { room: 'lobby', user: ann, at });
     const sent: string[] = [];
