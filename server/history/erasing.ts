@@ -1,5 +1,5 @@
 import type { Reaction } from '../events.ts';
-import { type Erasable, type Erasure, type ErasureStage, erasureStages } from './erasure.ts';
+import { type Erasable, type Erasure, type ErasureStage, erasureStages, stagesAgain } from './erasure.ts';
 import {
   type Change,
   deletedUser,
@@ -198,14 +198,27 @@ export function eraseStep(
   }
   // The user ends when the last connection that was open before is closed.
   const ended = stage === 'person' ? { ...mine, at, upTo: work.newestMessage() } : mine;
-  const { found, next } = stage === 'person' ? { found: [{}] } : work.erasable(ended);
-  // In one order, whatever the database.
-  for (const one of (found as Erasable[]).sort(inOrder)) steps[stage](work, ended, one, changes);
+  if (
+    stage === 'person' &&
+    !stagesAgain.every((one) => takeFrom(work, { ...ended, stage: one }, changes) === undefined)
+  ) {
+    work.putErasure({ ...mine, stage: 'directs', place: 0 });
+    return { user, kick: false };
+  }
+  const next = takeFrom(work, ended, changes);
   const later = erasureStages[erasureStages.indexOf(stage) + 1];
   if (next !== undefined) work.putErasure({ ...ended, place: next });
   else if (later === undefined) work.endErasure(user);
   else work.putErasure({ ...ended, stage: later, place: 0 });
   return { user, kick: stage === 'begin' || (next === undefined && later === 'person') };
+}
+
+/** Deals with what is next in the stage of this erasure. @returns where to go on */
+function takeFrom(work: Work, erasure: Erasure, changes: Change[]): number | undefined {
+  const { found, next } = work.erasable(erasure);
+  // In one order, whatever the database.
+  for (const one of (found as Erasable[]).sort(inOrder)) steps[erasure.stage](work, erasure, one, changes);
+  return next;
 }
 
 function inOrder(a: Partial<Erasable>, b: Partial<Erasable>): number {

@@ -21,6 +21,12 @@ export const erasureStages = [
 ] as const;
 export type ErasureStage = (typeof erasureStages)[number];
 
+/**
+ * What is done once more with `person`: the user, or somebody who named the user, may have been here since, and the last
+ * connections are closed only then.
+ */
+export const stagesAgain = erasureStages.slice(1, erasureStages.indexOf('person'));
+
 /** How far the erasure of a user has come. */
 export interface Erasure {
   user: string;

@@ -337,6 +337,37 @@ export function erasureContract(
     );
   });
 
+  test('whoever was here, or was named, until the last connections were closed is erased with it', async () => {
+    const { history } = now();
+    for (const user of [ann, ben]) await write('arrive', { user, at });
+    await write('erase', { user: ann.id, messages: 'delete', at });
+    const kicked = async () => {
+      for (;;) if ((await write('eraseStep', { by: 'one', at: at + 1 }))?.kick) return;
+    };
+    await kicked();
+    await kicked();
+    // Whatever the stages before have looked for.
+    await write('arrive', { user: ann, rooms: [{ id: `own${n++}`, name: 'own' }], at });
+    await write('join', { room: 'lobby', user: ann, at });
+    const by = { by: ann, clientId: `r${n++}`, most: 0, at } as const;
+    const den = (await write('createRoom', { id: `u-${n++}`, kind: 'private', name: 'den', ...by })).room.id;
+    const direct = (await write('openDirect', { id: `d-${n++}`, by: ann, other: ben.id, at })).room.id;
+    await write('addMembers', { room: den, users: [{ id: ben.id }], source: 'people', mayReturn: false, at });
+    await write('block', { user: ben.id, other: ann.id, blocked: true, at });
+    const restriction = { by: ann.id, reason: 'because' };
+    await write('restrict', { room: den, user: ben.id, kind: 'muted', restriction, at });
+    await file('lobby', ann.id);
+    await send(ann, { room: 'lobby', text: mark });
+    await carryOut();
+    expect(await everything(['lobby', den])).not.toContain(mark);
+    expect(await history.read('room', { room: direct })).toBeNull();
+    expect((await history.read('room', { room: den }))?.members).toBe(1);
+    expect((await history.read('user', { user: ben.id })).blocked).toEqual([]);
+    await write('dropFiles', { before: 0, most: 100 });
+    expect((await now().holding?.(mark)) ?? []).toEqual([]);
+    expect((await now().holding?.(mark.toLowerCase())) ?? []).toEqual([]);
+  });
+
   test('it goes on where another one has ended; meanwhile nobody else takes a step, and what comes later is of somebody new', async () => {
     await write('join', { room: 'lobby', user: ann, at });
     const sent: string[] = [];

@@ -1,4 +1,10 @@
-import type { Erasable, ErasableList, Erasure } from '../erasure.ts';
+import {
+  type Erasable,
+  type ErasableList,
+  type Erasure,
+  type ErasureStage,
+  stagesAgain,
+} from '../erasure.ts';
 import {
   authorIn,
   byIn,
@@ -41,18 +47,25 @@ export async function loadOpenErasure(
   );
   const erasure = row && erasureFrom(row);
   if (erasure === undefined) return { loaded: { by, at }, needs: [] };
-  const list = await listOf({ dialect, transaction }, erasure);
+  const lists = new Map<ErasureStage, ErasableList>();
+  const needs: Need[] = [];
+  for (const stage of [...(erasure.stage === 'person' ? stagesAgain : []), erasure.stage]) {
+    const list = await listOf({ dialect, transaction }, { ...erasure, stage });
+    lists.set(stage, list);
+    needs.push(...needsOf({ ...erasure, stage }, list));
+  }
   const [newest] = erasure.stage === 'person' ? await transaction.query(dialect.newestMessage) : [];
-  const loaded = { by, at, erasure, list, newestMessage: (newest?.num as number | undefined) ?? 0 };
-  return { loaded, needs: needsOf(erasure, list) };
+  const loaded = { by, at, erasure, lists, newestMessage: (newest?.num as number | undefined) ?? 0 };
+  return { loaded, needs };
 }
 
 async function listOf(place: Place, erasure: Erasure): Promise<ErasableList> {
   const { user, stage } = erasure;
   switch (stage) {
     case 'begin':
-    case 'person':
       return { found: [] };
+    case 'person':
+      return { found: [{}] };
     case 'reports':
       return reportsOf(place, erasure);
     case 'messages':

@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto';
-import type { ErasableList, Erasure } from '../erasure.ts';
+import type { ErasableList, Erasure, ErasureStage } from '../erasure.ts';
 import {
   type Ban,
   isMember,
@@ -147,7 +147,7 @@ export interface LoadedErasure {
   at: number;
   /** Absent where there is none to take a step of. */
   erasure?: Erasure;
-  list?: ErasableList;
+  lists?: ReadonlyMap<ErasureStage, ErasableList>;
   newestMessage?: number;
 }
 
@@ -601,8 +601,8 @@ export class LoadedWork implements Work {
     this.#later(() => sql`DELETE FROM chat_erased_rooms WHERE user_id = ${user}`);
   }
 
-  erasable(): ErasableList {
-    return this.openedErasure?.list ?? { found: [] };
+  erasable({ stage }: Erasure): ErasableList {
+    return this.openedErasure?.lists?.get(stage) ?? { found: [] };
   }
 
   newestMessage(): number {

@@ -85,8 +85,9 @@ export function erasables(db: DatabaseSync): (erasure: Erasure) => ErasableList 
     const { user, place, stage } = erasure;
     switch (stage) {
       case 'begin':
-      case 'person':
         return { found: [] };
+      case 'person':
+        return { found: [{}] };
       case 'restricted':
         return list(statements.restricted.all(byIn(user)));
       case 'reports': {
