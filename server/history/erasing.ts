@@ -94,8 +94,10 @@ const steps: { [Stage in ErasureStage]: Step } = {
     const isCopy = message?.user.id === user;
     if (known.by === user || (isCopy && erasure.messages === 'delete')) {
       work.deleteReport(known);
-      if (closed !== undefined) return;
-      countReports(work, existing(work, id), -1);
+      const room = existing(work, id);
+      // Of messages that are too old none counts.
+      if (closed !== undefined || known.seq < room.firstSeq) return;
+      countReports(work, room, -1);
       return void changes.push({
         type: 'report',
         room: record(work, existing(work, id)),

@@ -368,6 +368,16 @@ export function erasureContract(
     expect((await now().holding?.(mark.toLowerCase())) ?? []).toEqual([]);
   });
 
+  test('a report of a message that is too old counts no more when it goes with a user', async () => {
+    for (let i = 0; i < 2; i++) await send(ann);
+    await write('report', { room: 'lobby', seq: 1, by: ben.id, reason: 'spam', at });
+    // All at once: what is too old is soon deleted, and its reports with it.
+    const steps = () => Array.from({ length: 30 }, () => write('eraseStep', { by: 'one', at: at + 1 }));
+    const expired = write('expire', { room: 'lobby', firstSeq: 2 });
+    await Promise.all([expired, write('erase', { user: ann.id, messages: 'delete', at }), ...steps()]);
+    expect(await now().history.read('room', { room: 'lobby' })).not.toHaveProperty('reports');
+  });
+
   test('it goes on where another one has ended; meanwhile nobody else takes a step, and what comes later is of somebody new', async () => {
     await write('join', { room: 'lobby', user: ann, at });
     const sent: string[] = [];
