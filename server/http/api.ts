@@ -12,8 +12,11 @@ const erasedMessages = ['anonymise', 'delete'] as const;
 type ErasedMessages = (typeof erasedMessages)[number];
 
 const room = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/);
-/** PHP sites keep ids as integers or as strings. */
-const siteUserId = z.union([userId, z.int().min(1).transform(String)]);
+/** PHP sites keep ids as integers or as strings. What stands where an erased user did, nobody else may bear. */
+const siteUserId = z.union([
+  userId.refine((id) => id !== '0', { message: '0 is nobody’s id' }),
+  z.int().min(1).transform(String),
+]);
 const userName = z
   .string()
   .transform((name) => [...name.toWellFormed().replace(/\p{Cc}/gu, '')].slice(0, 64).join(''));

@@ -203,6 +203,10 @@ test('somebody who is banned or was never here is erased too; another word for t
   expect((await erase('nobody-at-all')).status).toBe(202);
   // It is the id of all who are erased.
   expect((await erase(deletedUser.id)).status).toBe(400);
+  // Nor does the site let nobody write, or come: that would be taken for an erased user, and be in the way of the next.
+  const post = { user: deletedUser, text: 'x', clientId: 'erased-1' };
+  expect((await site.api('POST', '/rooms/lobby/messages', post)).status).toBe(400);
+  expect((await site.api('PATCH', '/rooms/lobby/members', { add: [deletedUser.id] })).status).toBe(400);
   for (const query of ['?messages=', '?messages=keep', '?messages=delete&messages=anonymise']) {
     expect(await erase('never-here', query)).toMatchObject({
       status: 400,
