@@ -62,7 +62,8 @@ export async function postgresDatabase(server: Postgres): Promise<HistoryDatabas
       return found.sort();
     },
     async empty() {
-      await pool.query(`TRUNCATE ${tables.join(', ')}`);
+      // TRUNCATE makes new files for all tables and indexes, which costs more than the rows of a test.
+      await pool.query(tables.map((name) => `DELETE FROM ${name}`).join(';'));
     },
     close: () => pool.end(),
   };
