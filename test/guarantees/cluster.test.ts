@@ -555,6 +555,8 @@ describe('two servers', () => {
     closing.push(() => database.close());
     const url = history.url.replace(String(postgres.port), String(database.port));
     const [one, two] = [await startNode(history, bus), await startNode({ ...history, url }, bus)];
+    // So that it has a connection to the database for what it will ask.
+    await connect(two, 9);
     const asked = new Promise<void>((resolve) => {
       onAsked = resolve;
     });
