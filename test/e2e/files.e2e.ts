@@ -1,5 +1,6 @@
 import { mkdir, truncate, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { crc32, deflateSync } from 'node:zlib';
 import AxeBuilder from '@axe-core/playwright';
 import sharp from 'sharp';
 import { asUser, privateRoom } from './as-user.ts';
@@ -231,6 +232,80 @@ test('what is not taken stands in the tray with the reason; a failure can be tri
   await expect(alice.messages.last().getByRole('link')).toHaveCount(1);
   await expect(alice.messages.last().getByRole('button', { name: 'up.png' })).toBeVisible();
   await expect(tray(alice).getByRole('group')).toHaveCount(1);
+});
+
+/** A PNG of so many pixels on a side, all of one colour: few bytes, and gigabytes when it is decoded. */
+function bomb(side: number): Buffer {
+  const chunk = (type: string, data: Buffer) => {
+    const body = Buffer.concat([Buffer.from(type), data]);
+    const [length, sum] = [Buffer.alloc(4), Buffer.alloc(4)];
+    length.writeUInt32BE(data.length);
+    sum.writeUInt32BE(crc32(body));
+    return Buffer.concat([length, body, sum]);
+  };
+  const head = Buffer.alloc(13);
+  head.writeUInt32BE(side, 0);
+  head.writeUInt32BE(side, 4);
+  head[8] = 1;
+  const signature = Buffer.from([137, 80, 78, 71, 13, 10, 26, 10]);
+  const pixels = deflateSync(Buffer.alloc(side * (1 + side / 8)));
+  return Buffer.concat([
+    signature,
+    chunk('IHDR', head),
+    chunk('IDAT', pixels),
+    chunk('IEND', Buffer.alloc(0)),
+  ]);
+}
+
+test('what is hostile is neither run nor shown: scripts in pictures, names that turn the text, pictures that fill the memory', async ({
+  alice,
+  site,
+}) => {
+  await privateRoom(site, 'alice', 'hostile', []);
+  await alice.open('hostile');
+  const asked: string[] = [];
+  alice.page.on('request', (request) => asked.push(request.url()));
+  let opened = 0;
+  alice.page.on('dialog', (dialog) => {
+    opened++;
+    void dialog.dismiss();
+  });
+  const script = '<svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)"><script>alert(2)</script></svg>';
+  // The longest time in which the page has drawn nothing.
+  await alice.page.evaluate(() => {
+    const page = window as unknown as { longest: number };
+    page.longest = 0;
+    let last = performance.now();
+    const look = () => {
+      const now = performance.now();
+      page.longest = Math.max(page.longest, now - last);
+      last = now;
+      requestAnimationFrame(look);
+    };
+    look();
+  });
+  await attach(alice, [
+    { name: 'a\u202egnp.svg', mimeType: 'image/svg+xml', buffer: Buffer.from(script) },
+    { name: 'b.png', mimeType: 'image/png', buffer: Buffer.from(`<html>${script}</html>`) },
+    { name: 'c.png', mimeType: 'image/png', buffer: bomb(40_000) },
+    { name: `<img src=x onerror=alert(3)>.txt`, mimeType: 'text/plain', buffer: Buffer.from('words') },
+  ]);
+  await expect(tray(alice).getByRole('progressbar')).toHaveCount(0);
+  await expect(tray(alice).getByRole('group', { name: 'c.png' })).toContainText(
+    'This kind of file is not allowed.',
+  );
+  const names = await tray(alice)
+    .getByRole('group')
+    .evaluateAll((tiles) => tiles.map((tile) => tile.getAttribute('aria-label')));
+  expect(names).toEqual(['agnp.svg', 'b.png', 'c.png', '<img src=x onerror=alert(3)>.txt']);
+  await alice.page.getByRole('button', { name: 'Send', exact: true }).click();
+  await expect(alice.messages.last()).toHaveAttribute('aria-posinset', '1');
+  await expect(alice.messages.last().locator('.imgs')).toHaveCount(0);
+  expect(opened).toBe(0);
+  expect(asked.filter((url) => url.endsWith('/x'))).toEqual([]);
+  expect(await alice.page.evaluate(() => (window as unknown as { longest: number }).longest)).toBeLessThan(
+    10_000,
+  );
 });
 
 test('a picture that moves is played three times, and again when one points at it; with reduced motion by its button', async ({

@@ -7,6 +7,9 @@ const AT_ONCE = 2;
 /** A server that neither takes more nor answers for so long does so no more. */
 const HANGS_MS = 60_000;
 
+/** In a name: what is not seen, or turns the direction of writing. The server takes it away, too. */
+const UNSEEN = /(?!\u200c|\u200d)[\p{Cc}\p{Cf}\p{Co}\p{Cn}\u2028\u2029]/gu;
+
 /** Why a file is not there: it would be refused, was refused, or did not arrive. */
 export type UploadProblem = 'tooLarge' | 'type' | 'failed' | 'limit';
 
@@ -62,7 +65,7 @@ export class Uploads {
     const upload: Upload = {
       key: newId(),
       room,
-      name: file.name,
+      name: file.name.replace(UNSEEN, ''),
       type: file.type,
       size: file.size,
       source: file,
