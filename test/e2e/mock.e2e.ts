@@ -1779,6 +1779,31 @@ state(
   },
 );
 state(
+  'rich notifications',
+  'rich',
+  {
+    ...rich,
+    room: 'coming',
+    index: 11,
+    part: '.ask-card',
+    before: (context) =>
+      context.addInitScript(() =>
+        Object.defineProperty(Notification, 'permission', { get: () => 'default' }),
+      ),
+  },
+  async ({ page, real }) => {
+    await shown(page, 'The pictures');
+    await page.evaluate(() => {
+      const key = Object.keys(localStorage).find((name) => name.endsWith('/notifications')) ?? '';
+      localStorage.setItem(key, JSON.stringify({ visits: 3, at: Date.now() }));
+    });
+    await page.reload();
+    await shown(page, 'The pictures');
+    await press(page, /^Back/);
+    await expect(real.locator('.ask-card')).toBeVisible();
+  },
+);
+state(
   'rich report',
   'rich',
   { ...rich, room: 'reported', index: 12, part: '.dialog' },

@@ -167,3 +167,18 @@ test('whether to notify is asked at the third visit, and not again for thirty da
   await expect(card).toBeHidden();
   expect(await page.evaluate(() => window.asked)).toBe(1);
 });
+
+test('whether to notify is asked after the first mention, too', async ({ alice, site }) => {
+  await prepare(alice);
+  await alice.page.reload();
+  await alice.open('board');
+  const card = alice.page.getByRole('group', { name: 'Notifications' });
+  await expect(alice.page.locator('.side')).toBeVisible();
+  await expect(card).toBeHidden();
+  await asUser(site, 'bob', async (ask) => {
+    await ask('room:join', { room: 'board' });
+    const mentions = [{ user: '1', start: 0, length: 6 }];
+    await ask('message:send', { room: 'board', text: '@Alice, look', mentions, clientId: 'look' });
+  });
+  await expect(card).toBeVisible();
+});

@@ -21,6 +21,8 @@ interface Kept {
   readonly on?: boolean;
   readonly visits: number;
   readonly at: number;
+  /** Somebody has named the reader. */
+  readonly mentioned?: boolean;
   /** Until then nobody is asked. */
   readonly later?: number;
 }
@@ -42,10 +44,10 @@ export async function turnOn(chat: Chat): Promise<void> {
   if (Notification.permission !== 'granted') await Notification.requestPermission();
 }
 
-/** At the third visit, unless somebody said “not now” in the last thirty days. */
+/** At the third visit or after the first mention, unless somebody said “not now” in the last thirty days. */
 export function mayAsk(chat: Chat): boolean {
-  const { visits, later = 0 } = kept(chat);
-  return visits >= VISITS && later < Date.now() && notificationState(chat) === 'off';
+  const { visits, later = 0, mentioned = false } = kept(chat);
+  return (visits >= VISITS || mentioned) && later < Date.now() && notificationState(chat) === 'off';
 }
 
 export function askLater(chat: Chat): void {
@@ -94,11 +96,17 @@ export class Notifications implements Follower {
 
   arrived(room: Room, message: NewMessage): void {
     const { notify } = room.summary;
+    if (mentions(message, this.#chat.me?.id)) this.#named();
     if (notify === 'all' || (notify === 'mentions' && mentions(message, this.#chat.me?.id)))
       this.#notify(room, message);
   }
 
+  #named(): void {
+    if (kept(this.#chat).mentioned !== true) keep(this.#chat, { mentioned: true });
+  }
+
   mentioned(message: Message): void {
+    this.#named();
     const room = this.#chat.rooms.get(message.room);
     if (room?.muted === false) this.#notify(room, message);
   }
