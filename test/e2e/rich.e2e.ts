@@ -102,6 +102,18 @@ test('forced colours: what is pressed, chosen or named has a shape; axe finds no
 }) => {
   const { page } = alice;
   await richRoom(site, alice, 'contrast');
+  // All of the text begins where its first line does, but for the list's points.
+  const lefts = await alice.messages
+    .last()
+    .locator('.text:not(ul)')
+    .evaluateAll((texts) =>
+      texts.map((text) => {
+        const { left } = text.getBoundingClientRect();
+        const { paddingInlineStart, borderInlineStartWidth } = getComputedStyle(text);
+        return borderInlineStartWidth === '0px' ? left + Number.parseFloat(paddingInlineStart) : left;
+      }),
+    );
+  expect(new Set(lefts).size).toBe(1);
   const bordered = (part: string) =>
     expect(page.locator(`php-chat ${part}`).first()).toHaveCSS('border-top-style', 'solid');
   await page.emulateMedia({ colorScheme: 'dark' });
