@@ -36,6 +36,7 @@ export function countMentions(
 }
 
 function filtered(mentions: UnreadMentions, stays: (seq: number) => boolean): UnreadMentions {
+  if (mentions.size === 0) return noMentions;
   if ([...mentions.values()].every((seqs) => seqs.every(stays))) return mentions;
   const now = new Map<string, readonly number[]>();
   for (const [author, seqs] of mentions) {

@@ -1,0 +1,45 @@
+import { expect, test } from 'vitest';
+import {
+  countMentions,
+  noMentions,
+  stillUnread,
+  withMention,
+  withoutMention,
+} from '../../../server/chat/unread-mentions.ts';
+import type { UnreadMentions } from '../../../server/history/history.ts';
+
+const nobody: ReadonlySet<string> = new Set();
+const of = (...mentions: [author: string, seq: number][]) =>
+  mentions.reduce<UnreadMentions>((all, [author, seq]) => withMention(all, author, seq), noMentions);
+
+test('they count by who has written them: not those of the blocked, and not what is too old', () => {
+  const mentions = of(['ann', 5], ['ben', 3], ['ann', 1], ['ben', 7]);
+  expect(mentions).toEqual(
+    new Map([
+      ['ann', [1, 5]],
+      ['ben', [3, 7]],
+    ]),
+  );
+  expect(countMentions(mentions, nobody, 1)).toBe(4);
+  expect(countMentions(mentions, new Set(['ben', 'eve']), 1)).toBe(2);
+  expect(countMentions(mentions, new Set(['ben']), 2)).toBe(1);
+});
+
+test('what is read, edited or deleted goes, whoever its author is by now; what nothing is left of takes no memory', () => {
+  const mentions = of(['ann', 1], ['ann', 5], ['ben', 3]);
+  expect(stillUnread(mentions, 0)).toBe(mentions);
+  expect(stillUnread(mentions, 3)).toEqual(new Map([['ann', [5]]]));
+  expect(stillUnread(mentions, 5)).toBe(noMentions);
+  expect(withoutMention(mentions, 3)).toEqual(new Map([['ann', [1, 5]]]));
+  expect(withoutMention(mentions, 4)).toBe(mentions);
+  // Of each room of a user who comes, the history hands out a map of its own.
+  expect(stillUnread(new Map(), 0)).toBe(noMentions);
+});
+
+test('of more than 1,000 the newest stay, as the history finds them', () => {
+  let mentions: UnreadMentions = of(['ann', 1], ['ben', 2]);
+  for (let seq = 3; seq <= 1001; seq++) mentions = withMention(mentions, 'ann', seq);
+  expect(countMentions(mentions, nobody, 1)).toBe(1000);
+  expect([mentions.get('ann')?.[0], mentions.get('ben')]).toEqual([3, [2]]);
+  expect(withMention(mentions, 'ben', 1002).get('ben')).toEqual([1002]);
+});
