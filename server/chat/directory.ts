@@ -586,12 +586,7 @@ export class Directory {
       const before = { ...known.record };
       if (before.name !== record.name) this.publicRooms.renamed();
       applyRecord(known.record, record);
-      const isLeft = before.pair !== undefined && record.pair === undefined;
-      if (isLeft) {
-        this.#unlistDirect(known);
-        known.partners.clear();
-        delete known.record.pair;
-      }
+      const isLeft = this.#partnerErased(known, record);
       if (isLeft || before.write !== record.write || before.slow !== record.slow) {
         this.#listener?.writingChanged(known);
       }
@@ -603,6 +598,15 @@ export class Directory {
       const room = this.#roomFor(record);
       this.#listener?.roomAdded(room, asker);
     }
+  }
+
+  /** One whose other side was erased is a room of nobody but the one who is left. @returns whether it has become so */
+  #partnerErased(room: Room, now: RoomRecord): boolean {
+    if (room.record.pair === undefined || now.pair !== undefined) return false;
+    this.#unlistDirect(room);
+    room.partners.clear();
+    delete room.record.pair;
+    return true;
   }
 
   #restricted({ room: record, user, kind, now }: Change & { type: 'restricted' }): void {
@@ -709,7 +713,10 @@ export class Directory {
   #catchUpRoom(person: Person, change: Change & { type: 'member' | 'room' }): void {
     const room = person.memberships.get(change.room.id)?.room;
     if (room === undefined) return;
-    if (change.type === 'member' || change.is !== 'deleted') return applyRecord(room.record, change.room);
+    if (change.type === 'member' || change.is !== 'deleted') {
+      this.#partnerErased(room, change.room);
+      return applyRecord(room.record, change.room);
+    }
     person.memberships.delete(change.room.id);
     room.here.delete(person);
     // Another one may have got its id since, as the rooms that the site makes can.

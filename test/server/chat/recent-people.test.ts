@@ -215,6 +215,22 @@ describe.concurrent('somebody who comes back', () => {
     expect(chat.directory.room(`u-${id}`) !== undefined).toBe(now.memberships.length > 0);
   });
 
+  test('hears that the partner of a direct room is erased while the history is asked', async () => {
+    const { room } = await history.write('openDirect', { id: 'd-3', by: user('rob'), other: 'sue', at });
+    for (const id of ['rob', 'sue']) await say(room.id, id);
+    const hold = Promise.withResolvers<void>();
+    held.set('rob', hold.promise);
+    const arriving = connect('rob');
+    await vi.waitUntil(() => asked.has('rob'), { timeout: 20_000 });
+    await chat.erasing.erase('sue', 'anonymise');
+    const isOver = async () => (await history.read('erasures', null)) === 0;
+    await vi.waitUntil(isOver, { timeout: 20_000 });
+    hold.resolve();
+    await arriving;
+    expect(known('rob')).toEqual(await stored('rob'));
+    expect(chat.directory.room(room.id)?.partners.has('sue')).toBe(false);
+  });
+
   test('to a room that nobody has kept in memory is read again', async () => {
     await history.write('createRoom', {
       id: 'u-alone',
