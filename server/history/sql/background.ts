@@ -268,5 +268,5 @@ function isWork(change: Change): boolean {
   if (change.type === 'message') {
     return (change.is === 'changed' && change.reacted === undefined) || fillsBlock(change);
   }
-  return change.type === 'room' && change.is !== 'new';
+  return change.type === 'reset' || (change.type === 'room' && change.is !== 'new');
 }

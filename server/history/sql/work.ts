@@ -487,7 +487,7 @@ export class LoadedWork implements Work {
       ...known,
       row: { ...known.row, message },
       state: known.state === 'new' ? 'new' : 'changed',
-      former: known.former ?? before.text,
+      ...(message.text === before.text ? {} : { former: known.former ?? before.text }),
       ...(sameMentions(message.mentions, before.mentions) ? {} : { named: true }),
     });
   }

@@ -384,7 +384,7 @@ export class SqliteWork implements Work {
   updateMessage(message: StoredMessage, before: StoredMessage): void {
     const room = this.#num(message.room);
     const num = this.#messageNum(message.room, message.seq);
-    this.#statements.formerText.run(num, room, before.text);
+    if (message.text !== before.text) this.#statements.formerText.run(num, room, before.text);
     this.#statements.updateMessage.run(
       message.rev,
       message.text,
