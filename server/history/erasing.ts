@@ -86,6 +86,10 @@ const steps: { [Stage in ErasureStage]: Step } = {
     changes.push({ type: 'ban', user, ban: null }, { type: 'erased', user });
   },
 
+  journal(work, { user }, { id }) {
+    work.eraseInJournal(user, id);
+  },
+
   reports(work, erasure, { room: id, id: report }, changes) {
     const known = work.report(report);
     if (known === undefined) return;

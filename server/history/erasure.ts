@@ -13,6 +13,7 @@ export const erasureStages = [
   'blocks',
   'files',
   'person',
+  'journal',
   'reports',
   'reactions',
   'mentions',

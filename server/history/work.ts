@@ -116,6 +116,8 @@ export interface Work {
   deleteReport(report: StoredReport): void;
   /** It is dropped, and nobody's. */
   eraseFile(id: string): void;
+  /** What servers tell each other of the user, in that entry: without name and words. */
+  eraseInJournal(user: string, entry: string): void;
   /** A message that has another author now: no repeat is told by what was first sent. */
   eraseMessage(message: StoredMessage, before: StoredMessage): void;
   /** The keyed digest of what is sent. */
@@ -149,6 +151,7 @@ const writing: Record<Writing, true> = {
   deleteReport: true,
   eraseFile: true,
   eraseMessage: true,
+  eraseInJournal: true,
 };
 
 const reached = new Error('the write would change something');

@@ -516,6 +516,12 @@ describe('two servers', () => {
     );
     await bob.request('user:block', { user: '1', blocked: true });
     const headers = { authorization: `Bearer ${key}` };
+    await fetch(`${one.url}/api/users/1/push`, {
+      method: 'POST',
+      headers,
+      body: JSON.stringify({ name: 'order', data: 'secret order' }),
+    });
+    expect(await history.holding('secret order')).toEqual(['chat_changes']);
     const url = `${one.url}/api/users/1?messages=delete`;
     expect((await fetch(url, { method: 'DELETE', headers })).status).toBe(202);
     const left = async (what: string) =>
@@ -534,8 +540,8 @@ describe('two servers', () => {
     const { messages, room } = await bob.request('room:join', { room: 'lobby' });
     expect(messages.filter(({ text, user }) => text !== '' || user.id !== '0')).toEqual([]);
     expect(room).toMatchObject({ members: 1, head: 1001 });
-    // What servers tell each other is kept for an hour; nothing else has the name.
-    expect(await history.holding('user 1')).toEqual(['chat_changes']);
+    expect(await history.holding('user 1')).toEqual([]);
+    expect(await history.holding('secret order')).toEqual([]);
   });
 
   test('a kick reaches who is still being let in by another server', async () => {

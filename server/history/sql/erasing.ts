@@ -66,6 +66,8 @@ async function listOf(place: Place, erasure: Erasure): Promise<ErasableList> {
       return { found: [] };
     case 'person':
       return { found: [{}] };
+    case 'journal':
+      return entriesOf(place, erasure);
     case 'reports':
       return reportsOf(place, erasure);
     case 'messages':
@@ -82,6 +84,9 @@ async function listOf(place: Place, erasure: Erasure): Promise<ErasableList> {
   }
 }
 
+/** So many entries are looked through for those that name a user. */
+const entriesLookedThrough = 2000;
+
 const most = raw(`LIMIT ${erasuresAtOnce}`);
 const roomOf = (table: string) =>
   raw(
@@ -92,7 +97,7 @@ const within = (text: string) => `%${text.replace(/[!%_]/g, '!$&')}%`;
 const has = (column: string, text: string) => sql`${raw(column)} LIKE ${within(text)} ESCAPE '!'`;
 
 const statements: Record<
-  Exclude<Erasure['stage'], 'begin' | 'person' | 'reports' | 'messages'>,
+  Exclude<Erasure['stage'], 'begin' | 'person' | 'journal' | 'reports' | 'messages'>,
   (user: string) => Sql
 > = {
   directs: (user) =>
@@ -112,6 +117,21 @@ const statements: Record<
   mentions: (user) => sql`SELECT seq, ${roomOf('mentions')} WHERE user_id = ${user} ${most}`,
   resets: (user) => sql`SELECT ${roomOf('erased_rooms')} WHERE user_id = ${user} ${most}`,
 };
+
+/** The entries that name the user, with their texts. */
+async function entriesOf({ transaction }: Place, { user, place }: Erasure): Promise<ErasableList> {
+  const [first] = await transaction.query(
+    sql`SELECT num FROM chat_changes WHERE num > ${place} ORDER BY num LIMIT 1`,
+  );
+  if (first === undefined) return { found: [] };
+  const end = (first.num as number) + entriesLookedThrough;
+  const rows = await transaction.query(
+    sql`SELECT num FROM chat_changes
+        WHERE num > ${place} AND num < ${end} AND ${has('changes', JSON.stringify(user))} ORDER BY num ${most}`,
+  );
+  const found = rows.map(({ num }) => ({ id: String(num) }));
+  return { found, next: rows.length < erasuresAtOnce ? end - 1 : (rows.at(-1)?.num as number) };
+}
 
 async function reportsOf({ transaction }: Place, { user, place }: Erasure): Promise<ErasableList> {
   const end = place + reportsLookedThrough;
@@ -187,6 +207,8 @@ function needsOf({ user, stage }: Erasure, { found }: ErasableList): Need[] {
       case 'mentions':
       case 'messages':
         return [{ what: 'message', room, seq }];
+      case 'journal':
+        return [{ what: 'entry', num: Number(id) }];
       case 'resets':
         return [{ what: 'lastMessage', room }];
       default:

@@ -96,6 +96,49 @@ export async function forget(connection: Connection, before: number): Promise<vo
   await connection.query(sql`DELETE FROM chat_changes WHERE since < ${before} AND num < ${last}`);
 }
 
+/**
+ * The text of an entry without what it says of this user but the id, which servers that are behind need. What it said is
+ * over by the time they read it: the user is nobody then.
+ */
+export function withoutWords(text: string, user: string): string {
+  const changes = (JSON.parse(text) as Stored[]).map((change): Stored => {
+    switch (change.type) {
+      case 'user':
+        return change.user.id === user ? { ...change, user: { ...change.user, name: user } } : change;
+      case 'member':
+        return change.user.id === user ? { ...change, user: { ...change.user, name: user } } : change;
+      case 'ban':
+        return change.user === user && change.ban !== null ? { ...change, ban: unsaid(change.ban) } : change;
+      case 'restricted':
+        return change.user === user && change.now !== null ? { ...change, now: unsaid(change.now) } : change;
+      case 'told':
+        return { ...change, what: toldWithout(change.what, user) };
+      default:
+        return change;
+    }
+  });
+  return JSON.stringify(changes);
+}
+
+function unsaid<T extends { reason?: string }>({ reason: _, ...rest }: T): Omit<T, 'reason'> {
+  return rest;
+}
+
+/** Of what servers tell each other (cluster/servers.ts): how others see users, and what is pushed to one. */
+function toldWithout(what: object, user: string): object {
+  const { users, order } = what as { users?: [string, { name: string } | null][]; order?: { is: string } };
+  if (users !== undefined) {
+    return {
+      ...what,
+      users: users.map(([id, seen]) => [id, id === user && seen ? { ...seen, name: id } : seen]),
+    };
+  }
+  // Whoever reads it now comes too late for it.
+  return order?.is === 'push' && 'user' in what && what.user === user
+    ? { ...what, order: { is: 'count' } }
+    : what;
+}
+
 const placeOf = ({ room, seq, rev }: StoredMessage): Place => ({ room, seq, rev });
 const keyOf = ({ room, seq }: { room: string; seq: number }) => `${seq} ${room}`;
 const lastOf = ({ id, lastSeq }: RoomRecord) => ({ room: id, seq: lastSeq });

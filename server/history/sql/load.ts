@@ -91,6 +91,7 @@ export async function load(
     ...askBlocked(),
     ...askReports(),
     ...askFiles(),
+    ...askEntries(),
   ];
   if (questions.length === 0) return;
   const answers = await transaction.queryAll(questions.map(({ sql }) => sql));
@@ -500,6 +501,17 @@ export async function load(
         },
       };
     }
+  }
+
+  function* askEntries(): Generator<Question> {
+    const nums = of('entry').map(({ num }) => [num]);
+    if (nums.length === 0) return;
+    yield {
+      sql: sql`SELECT num, changes FROM chat_changes WHERE ${dialect.among(['num'], nums)}`,
+      take: (rows) => {
+        for (const { num, changes } of rows) work.entries.set(num as number, changes as string);
+      },
+    };
   }
 
   /** A room that the database has. */

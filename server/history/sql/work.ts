@@ -22,6 +22,7 @@ import {
 import { nameKey, sortKey } from '../text-keys.ts';
 import type { MessageRow, RoomRow, Work } from '../work.ts';
 import { type Dialect, type Sql, sql } from './dialect.ts';
+import { withoutWords } from './journal.ts';
 
 /** Something of the database that a rule asks for. */
 export type Need =
@@ -53,6 +54,7 @@ export type Need =
   | { what: 'report'; room: string; id: string }
   | { what: 'reportOf'; room: string; seq: number; user: string }
   | { what: 'openReports'; room: string; from: number }
+  | { what: 'entry'; num: number }
   | { what: 'erasureOf'; user: string }
   | { what: 'openErasure'; by: string; at: number };
 
@@ -194,6 +196,8 @@ export class LoadedWork implements Work {
   ended: { before: number; most: number } | undefined;
   /** By user; undefined where there is none. */
   readonly erasures = new Map<string, Erasure | undefined>();
+  /** Entries of the journal, by their numbers. */
+  readonly entries = new Map<number, string>();
   openedErasure: LoadedErasure | undefined;
   /** Statements at the end, after what is stored of all else. */
   readonly more: ((dialect: Dialect) => Sql)[] = [];
@@ -645,6 +649,13 @@ export class LoadedWork implements Work {
       () =>
         sql`UPDATE chat_files SET state = ${fileStates.dropped}, user_id = '', about = '{}' WHERE id = ${id}`,
     );
+  }
+
+  eraseInJournal(user: string, entry: string): void {
+    const text = this.entries.get(Number(entry));
+    if (text === undefined) return;
+    const changes = withoutWords(text, user);
+    this.#later(() => sql`UPDATE chat_changes SET changes = ${changes} WHERE num = ${Number(entry)}`);
   }
 
   eraseMessage(message: StoredMessage, before: StoredMessage): void {

@@ -85,6 +85,7 @@ export function erasables(db: DatabaseSync): (erasure: Erasure) => ErasableList 
     const { user, place, stage } = erasure;
     switch (stage) {
       case 'begin':
+      case 'journal':
         return { found: [] };
       case 'person':
         return { found: [{}] };

@@ -516,6 +516,9 @@ export class SqliteWork implements Work {
     this.#statements.eraseFile.run(id);
   }
 
+  /** There are no other servers. */
+  eraseInJournal(): void {}
+
   eraseMessage(message: StoredMessage, before: StoredMessage): void {
     this.updateMessage(message, before);
     const { room, seq, clientId, user } = message;
