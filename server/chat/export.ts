@@ -14,7 +14,8 @@ interface Part {
 /**
  * All that is kept of a user, for the user: who that is and in which rooms, whom the user has blocked, what moderators have laid
  * on the user, what the user has written, with the files, the reactions, and the reports. What others have said or decided stays
- * with them: no report has the message of somebody else or its end, and no mute says who laid it. Null for somebody who has neither connected nor been named.
+ * with them: no report has the message of somebody else or its end, and no mute says who laid it. Null for somebody who has
+ * neither connected nor been named.
  * @param open the bytes of a file; null if it is gone
  */
 export async function exported(

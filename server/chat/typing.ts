@@ -33,9 +33,9 @@ export class Typing {
   set(room: Room, connection: Connection, typing: boolean): void {
     const user = userOf(connection);
     const partner = otherOf(room.record.pair, user.id);
-    const isHidden = partner !== undefined && connection.person.blocked.has(partner);
-    const told = typing && !isHidden ? this.#begin(room, user, connection) : this.stop(room, user.id);
-    if (told) this.#others?.typing(room.record.id, user, typing);
+    const isShown = typing && (partner === undefined || !connection.person.blocked.has(partner));
+    const told = isShown ? this.#begin(room, user, connection) : this.stop(room, user.id);
+    if (told) this.#others?.typing(room.record.id, user, isShown);
   }
 
   /** The same for a user of another server. */
