@@ -107,6 +107,13 @@ export class Files {
       checkNotErased(erased.signal);
       await this.#history.write('addFile', { room, user, file, at: Date.now() });
       await this.#keep(storage, id, made ?? { path });
+      // What was its user's, or its room's, may have been deleted meanwhile, when these bytes were not there yet.
+      if (erased.signal.aborted || (await this.#history.read('file', { id, user })) === null) {
+        await this.#delete(storage, id);
+        await this.#history.write('forgetFiles', { ids: [id] });
+        checkNotErased(erased.signal);
+        throw new RequestError('unknown_room');
+      }
       return file;
     } finally {
       this.#ended(user, erased);
@@ -197,6 +204,11 @@ export class Files {
     }
   }
 
+  async #delete(storage: Storage, id: string): Promise<void> {
+    await storage.delete(previewOf(id));
+    await storage.delete(id);
+  }
+
   #fail(error: Error): never {
     if (isFull((error as NodeJS.ErrnoException).code)) throw new RequestError('storage_full');
     this.#onFailure(error);
@@ -210,10 +222,7 @@ export class Files {
       const { ids } = await this.#history.write('dropFiles', { before, most: mostAtOnce });
       if (ids.length === 0) continue;
       const storage = await this.#opened();
-      for (const id of ids) {
-        await storage.delete(previewOf(id));
-        await storage.delete(id);
-      }
+      for (const id of ids) await this.#delete(storage, id);
       await this.#history.write('forgetFiles', { ids });
       this.#again = ids.length === mostAtOnce;
       this.#soon ??= setTimeout(() => {

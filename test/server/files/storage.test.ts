@@ -4,8 +4,12 @@ import { mkdtemp, open, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Examiner } from '../../../server/files/examiner.ts';
+import { Files } from '../../../server/files/files.ts';
+import type { History } from '../../../server/history/history.ts';
+import { openSqliteHistory } from '../../../server/history/sqlite/sqlite.ts';
 import { connectChat, newClientId } from '../../helpers/chat-client.ts';
 import { historyFolder, nextChatServer } from '../../helpers/chat-server.ts';
 import { download, origin, upload } from '../../helpers/files.ts';
@@ -30,6 +34,9 @@ const settings = (env: NodeJS.ProcessEnv = {}) => ({
   CHAT_ORIGINS: origin,
   ...env,
 });
+const unexpected = (error: Error) => {
+  throw error;
+};
 const send = (files: { id: string }[]) => ({ room: 'lobby', text: 'x', files, clientId: newClientId() });
 
 test('a user uploads so many bytes in a time, whatever becomes of them', async () => {
@@ -143,4 +150,44 @@ test('a file that ends the process which examines it is refused, and the next on
   expect(await next).toEqual({ type: 'text/plain' });
   examiner.close();
   await writer.close();
+});
+
+test.each([
+  ['its room is deleted while its bytes are put away', 'unknown_room'],
+  ['its user is erased while its bytes are put away', 'forbidden'],
+  ['its user is erased in the moment in which it gets known', 'forbidden'],
+] as const)('of an upload nothing is left where %s', async (title, code) => {
+  const place = historyFolder();
+  const stored = await openSqliteHistory({ path: place.path, onFailure: unexpected });
+  const at = Date.now();
+  await stored.write('putRoom', { id: 'den', name: 'den', kind: 'private', at });
+  const gone = async () => {
+    if (title.startsWith('its room')) await stored.write('deleteRoom', { room: 'den' });
+    else await stored.write('erase', { user: '1', messages: 'delete', at });
+    while ((await stored.write('eraseStep', { by: 'one', at })) !== null);
+    // Whatever is to be deleted has been.
+    const listed = async () => (await stored.write('dropFiles', { before: 0, most: 9 })).ids;
+    await expect.poll(listed, { timeout: 20_000 }).toEqual([]);
+  };
+  const history: History = {
+    ...stored,
+    async write(op, input, asker) {
+      if (op === 'addFile' && title.endsWith('known')) await gone();
+      const answer = await stored.write(op, input, asker);
+      if (op === 'addFile' && !title.endsWith('known')) await gone();
+      return answer;
+    },
+  };
+  const kept = join(folder, `gone-${newClientId()}`);
+  const options = { place: { kind: 'dir', folder: kept } as const, types: ['text/plain'], orphans: 60_000 };
+  const files = new Files({ ...options, history, onFailure: unexpected });
+  const bytes = Readable.from([Buffer.from('some text')]);
+  const adding = files.add({ room: 'den', user: '1', name: 'a.txt', length: 9, bytes });
+  await expect(adding).rejects.toMatchObject({ code });
+  const entries = readdirSync(kept, { recursive: true, withFileTypes: true });
+  expect(entries.filter((entry) => entry.isFile()).map(({ name }) => name)).toEqual([]);
+  expect((await stored.write('dropFiles', { before: Number.MAX_SAFE_INTEGER, most: 9 })).ids).toEqual([]);
+  await files.close();
+  await stored.close();
+  place.remove();
 });
