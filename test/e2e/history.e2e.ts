@@ -150,6 +150,10 @@ test('what an erased user has written is a deleted user’s from that moment, in
   const row = alice.page.locator('php-chat .room.two[aria-current]');
   await expect(row).toContainText('Zoe Gone');
   const field = alice.page.locator('php-chat textarea').first();
+  const strip = alice.page.locator('php-chat .context');
+  await alice.messages.last().focus();
+  await alice.page.keyboard.press('r');
+  await expect(strip).toContainText('Zoe Gone · I was here.');
   await field.fill('not yet');
   const answer = await fetch(`${site.chat.url}/api/users/gone-soon`, { method: 'DELETE', headers });
   expect(answer.status).toBe(202);
@@ -157,4 +161,6 @@ test('what an erased user has written is a deleted user’s from that moment, in
   await expect(row).toContainText('Utilisateur supprimé');
   await expect(alice.texts.last()).toHaveText('I was here.');
   await expect(field).toHaveValue('not yet');
+  await expect(strip).toContainText('Utilisateur supprimé · I was here.');
+  expect(await alice.page.evaluate(() => JSON.stringify(localStorage))).not.toContain('Zoe Gone');
 });

@@ -2,17 +2,15 @@ import { Component, createRef } from 'preact';
 import type { Entry } from '../store/entries.ts';
 import type { Room } from '../store/room.ts';
 import { blank, cleaned, codePoints } from '../text/paste.ts';
-import { wordsOf } from '../text/words.ts';
-import type { About, Clash, Context } from './context.ts';
+import type { Clash, Context } from './context.ts';
 import { Icon } from './icon.tsx';
 import { refusal } from './refusal.ts';
 
 interface Draft {
   text: string;
-  replyTo?: number;
-  about?: About;
+  replyTo: number | undefined;
   /** A message that is being edited; the draft waits meanwhile. */
-  edit?: Edit;
+  edit: Edit | undefined;
 }
 
 interface Edit {
@@ -46,7 +44,7 @@ const DRAFT_MS = 300;
 export class Composer extends Component<Props> {
   readonly #field = createRef<HTMLTextAreaElement>();
   #text: string;
-  #reply: Pick<Draft, 'replyTo' | 'about'> = {};
+  #replyTo: number | undefined;
   #edit: Edit | undefined;
   #gone = false;
   /** The edited text is on its way. */
@@ -59,7 +57,7 @@ export class Composer extends Component<Props> {
     super(props);
     const draft = props.context.chat.store?.get<Draft>(`draft/${props.room.id}`);
     this.#text = draft?.text ?? '';
-    this.#setReply(draft ?? {});
+    this.#replyTo = draft?.replyTo;
     this.#edit = draft?.edit;
   }
 
@@ -91,13 +89,7 @@ export class Composer extends Component<Props> {
 
   reply(entry: Entry): void {
     if (entry.message === undefined) return;
-    this.#setReply({
-      replyTo: entry.message.seq,
-      about: {
-        name: this.props.context.strings.name(entry.user.name),
-        text: wordsOf(entry.text, entry.message.files).slice(0, 200),
-      },
-    });
+    this.#replyTo = entry.message.seq;
     this.#keep();
     this.focus();
     this.props.context.changed();
@@ -114,7 +106,7 @@ export class Composer extends Component<Props> {
   /** True if there was something to leave. */
   readonly cancel = (): boolean => {
     if (this.#edit !== undefined) this.#edit = undefined;
-    else if (this.#reply.replyTo !== undefined) this.#setReply({});
+    else if (this.#replyTo !== undefined) this.#replyTo = undefined;
     else return false;
     this.#keep();
     this.focus();
@@ -172,7 +164,7 @@ export class Composer extends Component<Props> {
           <span class={left < 0 ? 'count over' : 'count'}>{near && words}</span>
         </div>
         <div class="field">
-          {context.strip({ edit, about: this.#reply.about, use: this.#use, cancel: this.cancel })}
+          {context.strip({ room, edit, replyTo: this.#replyTo, use: this.#use, cancel: this.cancel })}
           {tray?.draw()}
           <div class="row">
             {chat.can.files && edit === undefined && (
@@ -267,10 +259,6 @@ export class Composer extends Component<Props> {
     if (!this.#gone) this.#keep();
   }
 
-  #setReply({ replyTo, about }: Pick<Draft, 'replyTo' | 'about'>): void {
-    this.#reply = replyTo === undefined || about === undefined ? {} : { replyTo, about };
-  }
-
   #submit(): void {
     const { room, context } = this.props;
     const { chat, strings, toast, draw } = context;
@@ -281,13 +269,13 @@ export class Composer extends Component<Props> {
       return;
     if (edit !== undefined && edit.clash !== 'deleted') return void this.#save(edit);
     // A reply belongs to the draft, which waits.
-    const replyTo = edit === undefined ? this.#reply.replyTo : undefined;
+    const replyTo = edit === undefined ? this.#replyTo : undefined;
     const mentions = context.mentions(room, text, edit?.seq);
     if (!chat.send(text, replyTo, mentions, tray?.take())) return toast(strings.text('error.other'), 'bad');
     // What was deleted while it was edited goes as a new message, and the draft is still there.
     if (edit === undefined) {
       this.#text = '';
-      this.#setReply({});
+      this.#replyTo = undefined;
     }
     this.#edit = undefined;
     this.#keep();
@@ -318,8 +306,8 @@ export class Composer extends Component<Props> {
     if (store === undefined) return;
     const key = `draft/${this.props.room.id}`;
     const edit = this.#edit;
-    if (this.#text === '' && this.#reply.replyTo === undefined && edit === undefined) store.delete(key);
-    else store.set(key, { text: this.#text, ...this.#reply, ...(edit && { edit }) } satisfies Draft);
+    if (this.#text === '' && this.#replyTo === undefined && edit === undefined) store.delete(key);
+    else store.set(key, { text: this.#text, replyTo: this.#replyTo, edit });
   }
 
   readonly #key = (event: KeyboardEvent) => {

@@ -64,16 +64,12 @@ export interface FailedInvitation {
 /** What the message that is being edited says by now: somebody changed it on another device, or it was deleted. */
 export type Clash = { readonly text: string; readonly rev: number } | 'deleted';
 
-/** Whom a reply is for, and what was said. */
-export interface About {
-  readonly name: string;
-  readonly text: string;
-}
-
 /** What is written: an edit, a reply, or neither. */
 export interface Stripped {
+  readonly room: Room;
   readonly edit: { readonly clash?: Clash } | undefined;
-  readonly about: About | undefined;
+  /** The message that it answers, which may change meanwhile: nothing of it is kept with the draft. */
+  readonly replyTo: number | undefined;
   /** Edits what the message says by now instead. */
   use(text: string, rev: number): void;
   cancel(): void;

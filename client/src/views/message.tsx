@@ -8,6 +8,7 @@ import { wordsOf } from '../text/words.ts';
 import type { Context, Named } from './context.ts';
 import { formatted } from './formatted.tsx';
 import { Icon } from './icon.tsx';
+import { quotation } from './quotation.ts';
 
 export type State = 'sending' | 'waiting' | 'sent' | 'read' | 'failed' | 'conflict' | undefined;
 
@@ -220,23 +221,18 @@ export class Message extends Component<Props> {
     if (!this.#open) this.element?.scrollIntoView({ block: 'nearest' });
   };
 
-  #quote(seq: number, quoted: Stored | undefined) {
+  #quote(seq: number, message: Stored | undefined) {
     const { context, actions } = this.props;
-    const { strings } = context;
-    const [before, after] = strings.text('composer.replyTo').split('{name}');
-    const line =
-      context.blocking()?.instead(quoted?.user) ??
-      (quoted?.deletedAt === undefined
-        ? wordsOf(quoted?.text ?? '', quoted?.files)
-        : strings.text('msg.deleted'));
+    const [before, after] = context.strings.text('composer.replyTo').split('{name}');
+    const { name, line } = quotation(message, context);
     return (
       <button type="button" class="quote" tabIndex={-1} onClick={() => actions.jump(seq)}>
         <b>
           <span class="vh">{before}</span>
-          <bdi>{strings.name(quoted?.user.name ?? '…')}</bdi>
+          <bdi>{name}</bdi>
           <span class="vh">{after}</span>
         </b>
-        <span>{line.replace(/\s+/gu, ' ').slice(0, 200).toWellFormed()}</span>
+        <span>{line}</span>
       </button>
     );
   }

@@ -1,28 +1,32 @@
 import type { Context, Stripped } from '../context.ts';
 import { Icon } from '../icon.tsx';
+import { quotation } from '../quotation.ts';
 import { ClashStrip } from './clash.tsx';
 
 /** What one replies to or edits, above the field. */
 export function strip(stripped: Stripped, context: Context) {
-  const { edit, about, cancel } = stripped;
-  const { strings } = context;
+  const { room, edit, replyTo, cancel } = stripped;
+  const { chat, strings } = context;
   const editing = edit !== undefined;
-  if (!editing && about === undefined) return null;
+  if (!editing && replyTo === undefined) return null;
   if (edit?.clash !== undefined)
     return <ClashStrip key="clash" context={context} {...stripped} clash={edit.clash} />;
+  const message = replyTo === undefined ? undefined : room.timeline.get(replyTo);
+  if (replyTo !== undefined && message === undefined && room.joined) void chat.sync.quoted(room, replyTo);
+  const { name, line } = quotation(message, context);
   const [before, after] = strings.text('composer.replyTo').split('{name}');
   return (
     <div class="context" key={String(editing)}>
       <Icon name={editing ? 'edit' : 'reply'} size="s" />
       <div>
-        {editing || about === undefined
+        {editing
           ? strings.text('composer.editing')
           : [
               before,
               <b key="name">
-                <bdi>{about.name}</bdi>
+                <bdi>{name}</bdi>
               </b>,
-              `${after ?? ''} · ${about.text.replace(/\s+/gu, ' ')}`,
+              `${after ?? ''} · ${line}`,
             ]}
       </div>
       <button
