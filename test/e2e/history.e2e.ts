@@ -1,3 +1,4 @@
+import { asUser } from './as-user.ts';
 import { expect, type Person, test } from './fixtures.ts';
 import { numbered, seed } from './seed.ts';
 
@@ -163,4 +164,30 @@ test('what an erased user has written is a deleted user’s from that moment, in
   await expect(field).toHaveValue('not yet');
   await expect(strip).toContainText('Utilisateur supprimé · I was here.');
   expect(await alice.page.evaluate(() => JSON.stringify(localStorage))).not.toContain('Zoe Gone');
+  await alice.messages.last().focus();
+  await alice.page.keyboard.press('Enter');
+  const menu = alice.page.getByRole('menu');
+  await expect(menu).toContainText('Répondre');
+  await expect(menu).not.toContainText('Mentionner');
+});
+
+test('a direct room with an erased user says in the reader’s language who that was, and that nobody writes there', async ({
+  alice,
+  site,
+}) => {
+  await asUser(site, 'carol', async (ask) => {
+    const { room } = await ask('direct:open', { user: '1' });
+    await ask('room:join', { room: room.id });
+    await ask('message:send', { room: room.id, text: 'farewell', clientId: 'farewell-1' });
+  });
+  await alice.open('Carol');
+  const headers = { authorization: `Bearer ${site.apiKey}` };
+  expect((await fetch(`${site.chat.url}/api/users/3`, { method: 'DELETE', headers })).status).toBe(202);
+  const chat = alice.page.locator('php-chat');
+  await chat.evaluate((element) => element.setAttribute('lang', 'fr'));
+  await expect(alice.page.getByRole('region', { name: 'Utilisateur supprimé' })).toBeVisible();
+  await expect(alice.timeline).toContainText('farewell');
+  await expect(alice.timeline).toHaveAccessibleName('Messages de Utilisateur supprimé');
+  await expect(chat.getByRole('note')).toHaveText('Vous ne pouvez pas écrire à cette personne.');
+  expect(await chat.evaluate((element) => element.shadowRoot?.textContent)).not.toMatch(/Deleted user|Carol/);
 });

@@ -288,7 +288,11 @@ export class AppView {
           search={() => this.#search('everywhere')}
           above={AskCard && <AskCard context={context} />}
         />
-        <section class="main" aria-label={room?.summary.name ?? strings.text('rooms.heading')} inert={inert}>
+        <section
+          class="main"
+          aria-label={room ? strings.name(room.summary.name) : strings.text('rooms.heading')}
+          inert={inert}
+        >
           <Header
             context={context}
             peopleShown={this.#peopleShown}

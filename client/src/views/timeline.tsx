@@ -157,7 +157,7 @@ export class TimelineView {
         part="timeline"
         role="log"
         aria-live="off"
-        aria-label={strings.text('timeline.label', { room: room?.summary.name ?? '' })}
+        aria-label={strings.text('timeline.label', { room: strings.name(room?.summary.name ?? '') })}
         aria-busy={waiting || undefined}
         key={room?.id ?? ''}
         ref={this.#attach}
@@ -328,7 +328,7 @@ export class TimelineView {
       complete && this.#shown[0] === this.#entries[0] && (
         <p class="note start" key="start">
           {room.summary.kind === 'direct'
-            ? strings.text('timeline.startDirect', { name: room.summary.name })
+            ? strings.text('timeline.startDirect', { name: strings.name(room.summary.name) })
             : strings.text('timeline.start', { room: room.summary.name })}
         </p>
       ),

@@ -33,7 +33,7 @@ export class Barring implements Follower {
 
   bar(room: Room) {
     const { strings } = this.#context;
-    const { may, slow, mutedReason } = room.summary;
+    const { kind, may, slow, mutedReason } = room.summary;
     const ends = this.#mutedUntil(room);
     if (ends !== undefined) {
       const words =
@@ -43,7 +43,11 @@ export class Barring implements Follower {
       const reason = mutedReason === undefined ? '' : strings.text('composer.reason', { text: mutedReason });
       return { line: closed('clock', `${words} ${reason}`) };
     }
-    if (!may.includes('send')) return { line: closed('lock', strings.text('composer.readOnly')) };
+    if (!may.includes('send')) {
+      // A direct room has no moderators: the other one was erased.
+      const words = strings.text(kind === 'direct' ? 'composer.blockedDirect' : 'composer.readOnly');
+      return { line: closed('lock', words) };
+    }
     const free = { status: this.#typing.draw(room, strings) };
     if (slow === undefined || may.includes('moderate')) return free;
     const left = this.#lastWritten(room) + slow * 1000 - performance.now();

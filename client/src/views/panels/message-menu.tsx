@@ -53,6 +53,7 @@ function messageItems(entry: Entry, context: Context, writing: Writing, pick: ()
         run: () => dialog({ kind: 'select', text }),
       },
     !own &&
+      entry.user.id !== '0' &&
       room?.summary.kind !== 'direct' &&
       room?.summary.may.includes('send') === true && {
         picture: 'at',
