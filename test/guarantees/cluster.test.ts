@@ -604,7 +604,7 @@ describe('two servers', () => {
     });
   });
 
-  test('a hint that is forged, or cut off, is ignored; a mention is told to whoever has joined on no server', async () => {
+  test('a hint that is forged, or cut off, is ignored; a mention is told to whoever has joined on no server, and a block counts on all', async () => {
     const history = await newHistory('postgres');
     const [one, two] = await startNodes(history, `redis://127.0.0.1:${redis.port}`, nextChatServer);
     const [ann, bob] = [await connect(one, 1), await connect(two, 2)];
@@ -664,6 +664,27 @@ describe('two servers', () => {
     const told = kim.events.filter(({ name }) => name === 'mention');
     expect(told).toHaveLength(1);
     expect((await kim.request('room:list', {})).rooms).toMatchObject([{ unread: 2, mentions: 2 }]);
+    // Whom one blocks on one server counts, and is seen to type, on none.
+    for (const [blocked, mentions] of [
+      [true, 0],
+      [false, 2],
+      [true, 0],
+    ] as const) {
+      await kim.request('user:block', { user: '1', blocked });
+      for (const one of [kim, kimToo]) {
+        await lastOf(one, 'room:changed').toMatchObject({ id: 'lobby', unread: 2, mentions });
+      }
+    }
+    await Promise.all([kim, kimToo, bob].map((one) => one.request('room:join', { room: 'lobby' })));
+    await ann.request('typing:set', { room: 'lobby', typing: true });
+    await bob.request('typing:set', { room: 'lobby', typing: true });
+    for (const one of [kim, kimToo])
+      await eventOf(one, 'typing:changed').toMatchObject({ user: { id: '2' } });
+    await eventOf(bob, 'typing:changed').toMatchObject({ user: { id: '1' }, typing: true });
+    const typing = [kim, kimToo].flatMap(({ events }) =>
+      events.filter(({ name }) => name === 'typing:changed'),
+    );
+    expect(JSON.stringify(typing)).not.toContain('"id":"1"');
   });
 
   test('one that stood still for longer than changes are kept ends, instead of leaving something out', async () => {
