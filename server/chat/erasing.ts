@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { ErasedMessages, History } from '../history/history.ts';
 
-/** Milliseconds between two steps: all that users ask for goes in between. */
+/** The least milliseconds between two steps: all that users ask for goes in between. */
 const stepPause = 5;
 /** The pause before what has failed is tried again. */
 const failurePause = 1000;
@@ -89,10 +89,12 @@ export class Erasing {
 
   async #carryOut(): Promise<void> {
     while (!this.#signal.aborted) {
+      const began = performance.now();
       const step = await this.#history.write('eraseStep', { by: this.#self, at: Date.now() });
       if (step === null) return;
       if (step.kick) await this.#closeAll(step.user);
-      else await pause(stepPause);
+      // Half of the time at most is for this.
+      else await pause(Math.max(stepPause, performance.now() - began));
     }
   }
 
