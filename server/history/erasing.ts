@@ -251,16 +251,14 @@ function removeMember(
   const before = work.member(id, user);
   if (before === undefined) return;
   const room = existing(work, id);
+  const laid = restrictionKinds.filter((kind) => before.restricted?.[kind] !== undefined);
   if (isMember(before)) countMembers(work, room, -1, at);
-  else work.putRoom({ ...room, access: room.access + 1 });
+  // Never without a change that tells it: all that is decided of the room would be outdated.
+  else if (laid.length > 0) work.putRoom({ ...room, access: room.access + 1 });
   work.deleteMember(id, user);
   const now: MemberRecord = { sources: 0, role: 'member', readSeq: 0, acted: 0 };
   const after = record(work, room);
-  for (const kind of restrictionKinds) {
-    if (before.restricted?.[kind] !== undefined) {
-      changes.push({ type: 'restricted', room: after, user, kind, now: null });
-    }
-  }
+  for (const kind of laid) changes.push({ type: 'restricted', room: after, user, kind, now: null });
   if (!isMember(before)) return;
   const named = { id: user, name: user };
   changes.push({ type: 'member', room: after, user: named, before, now, by: 'api', cause: 'removed' });

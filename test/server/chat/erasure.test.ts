@@ -127,6 +127,18 @@ test('the other one of a direct room keeps it without a partner, an owner’s ro
   for (const one of [ben, cat]) one.close();
 });
 
+test('a room that an erased user had left goes on: its owner invites', async () => {
+  const [ann, ben, cat] = [await site.person(), await site.person(), await site.person()];
+  const den = await site.den(ben, [ann]);
+  await ann.request('room:remove', { room: den.id, user: ann.id });
+  await erase(ann.id);
+  await expect.poll(async () => (await site.api('GET', `/users/${ann.id}`)).status).toBe(404);
+  expect(await ben.request('room:invite', { room: den.id, users: [cat.id] })).toMatchObject({
+    added: [cat.id],
+  });
+  for (const one of [ann, ben, cat]) one.close();
+});
+
 test('whoever writes while being erased: what was acknowledged before is gone, and what comes later is of a new user', async () => {
   const [ann, ben] = [await site.person(), await site.person()];
   await join('yard', ann, ben);
