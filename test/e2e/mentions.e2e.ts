@@ -107,6 +107,7 @@ test('beside the way to the newest message, one leads to the next that mentions 
   await bob.message('The first.').scrollIntoViewIfNeeded();
   await alice.field.focus();
   await alice.page.keyboard.type('@Bob');
+  await expect(alice.page.getByRole('option', { selected: true })).toHaveText(/Bob/);
   await alice.page.keyboard.press('Enter');
   await alice.page.keyboard.type('stall 12 is free');
   await alice.page.keyboard.press('Enter');

@@ -54,7 +54,7 @@ const beyond = (page: Page, part: string) =>
     });
   }, part);
 
-test('with text of 200 % on 280 and 360 pixels, from right to left, all of a rich message is within the element', async ({
+test('with text of 200 % on 280 pixels, from right to left, all of a rich message is within the element', async ({
   alice,
   site,
 }) => {
@@ -65,7 +65,8 @@ test('with text of 200 % on 280 and 360 pixels, from right to left, all of a ric
     document.documentElement.style.fontSize = '200%';
     document.querySelector('php-chat')?.setAttribute('dir', 'rtl');
   });
-  for (const width of [360, 280]) {
+  // The narrower one is in each run.
+  for (const width of process.env.SOAK === undefined ? [280] : [360, 280]) {
     await page.setViewportSize({ width, height: 740 });
     await expect(alice.messages.last()).toBeVisible();
     for (const part of ['.timeline', '.reacts', '.imgs', '.doc', '.bubble', '.composer'])

@@ -258,15 +258,15 @@ export class Attachments {
     const { current } = this.#context.chat;
     const isHere = event.target instanceof Element && event.target.closest('.main') !== null;
     const isFile = event.dataTransfer?.types.includes('Files') === true;
-    if (!isFile || current === undefined) return;
+    if (!isFile) return;
     // The field takes what is let go above it by itself.
-    if (event.type === 'drop' && isHere && !event.defaultPrevented)
+    if (event.type === 'drop' && isHere && current !== undefined && !event.defaultPrevented)
       this.attach(current, event.dataTransfer?.files);
     // Else the browser would show the file in place of the page.
     event.preventDefault();
     if (!isHere && event.dataTransfer) event.dataTransfer.dropEffect = 'none';
     const left = event.type === 'dragleave' && !(event.relatedTarget instanceof Node);
-    const dragged = isHere && event.type !== 'drop' && !left && this.may(current);
+    const dragged = isHere && event.type !== 'drop' && !left && current !== undefined && this.may(current);
     if (dragged === this.dragged) return;
     this.dragged = dragged;
     this.#context.changed();
