@@ -206,6 +206,10 @@ test('a message is reported, and the report is found and closed by who moderates
   expect(await wrongIn(alice.page, '.dialog')).toEqual([]);
   await alice.shot('moderation-5-reports');
   await fits(alice);
+  await reports.getByRole('button', { name: 'Show' }).click();
+  await expect(alice.message('Cheap watches!!!')).toBeFocused();
+  await alice.page.getByRole('button', { name: 'Room menu' }).click();
+  await item(alice, /^Reports/).click();
   await reports.getByRole('button', { name: 'Delete message' }).click();
   await expect(reports).toContainText('No open reports');
   await expect(reports.getByRole('button', { name: 'Close reports' })).toBeFocused();

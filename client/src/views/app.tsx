@@ -78,6 +78,7 @@ export class AppView {
       },
       toast: (text, kind) => this.toast(text, kind),
       open: (room) => this.open(room),
+      jump: (to) => void this.#jump(to),
       layer: (content) => {
         this.#layer = content;
         this.render();
@@ -119,8 +120,7 @@ export class AppView {
     });
     this.#reading = new ReadMarker(chat, this.#timeline);
     const { find } = this.#timeline;
-    const jump = (to: MessagePlace) => void this.#jump(to);
-    this.#rest = new Rest(this.#context, root, { find, open, jump }, (again) =>
+    this.#rest = new Rest(this.#context, root, { find, open }, (again) =>
       this.#toasts.show(strings.text('error.other'), 'bad', again),
     );
     this.#peopleBeside = chat.settings.get<boolean>('people') ?? true;

@@ -1,6 +1,7 @@
 import type { ComponentChildren } from 'preact';
 import type { Message, User } from '../../../server/events.ts';
 import type { Chat } from '../chat/chat.ts';
+import type { MessagePlace } from '../chat/notifications.ts';
 import type { Entry, NewMention, SentFile } from '../store/entries.ts';
 import type { Room } from '../store/room.ts';
 import type { Strings } from '../strings/strings.ts';
@@ -112,6 +113,8 @@ export interface Context {
   toast(text: string, kind: 'good' | 'bad'): void;
   /** Opens a room, and moves the focus there. */
   open(room: string): void;
+  /** Shows a message, whichever room it is in. */
+  jump(message: MessagePlace): void;
   /** Puts a menu or sheet above everything else; without one, what is there goes. */
   layer(content?: () => ComponentChildren): void;
   /** Opens a menu beside what was pressed. */

@@ -1,6 +1,7 @@
 import type { Context } from './context.ts';
 import { Later } from './later.ts';
-import type { Equipment, MessageActs } from './panels/equipment.ts';
+import type { Equipment } from './panels/equipment.ts';
+import type { Messages } from './panels/touch-and-keys.ts';
 
 type Panels = typeof import('./panels/panels.ts');
 type Dialogs = typeof import('./dialogs/dialogs.tsx');
@@ -23,19 +24,14 @@ export class Rest {
   portraits: Equipment['portraits'] | undefined;
   readonly #context: Context;
   readonly #root: ShadowRoot;
-  readonly #messages: MessageActs;
+  readonly #messages: Messages;
   readonly #failed: (again: () => void) => void;
   #asked = false;
   /** What comes late is for nobody any more. */
   readonly #stopped = new AbortController();
 
   /** @param failed - tells the reader that something cannot be had, and offers to try again */
-  constructor(
-    context: Context,
-    root: ShadowRoot,
-    messages: MessageActs,
-    failed: (again: () => void) => void,
-  ) {
+  constructor(context: Context, root: ShadowRoot, messages: Messages, failed: (again: () => void) => void) {
     this.#context = context;
     this.#root = root;
     this.#messages = messages;

@@ -123,7 +123,7 @@ export class Reports extends Component<Props> {
           {context.chat.rooms.has(first.room) &&
             button(strings.text('common.show'), () => {
               this.props.close();
-              context.open(first.room);
+              context.jump(first.message);
             })}
           {button(strings.text('reports.delete'), () => this.#run(reports, 'deleted'))}
           {button(strings.text('reports.mute'), () => {

@@ -1,4 +1,4 @@
-import { type MessagePlace, Notifications } from '../../chat/notifications.ts';
+import { Notifications } from '../../chat/notifications.ts';
 import type { Pending } from '../../store/entries.ts';
 import type { Context } from '../context.ts';
 import { Barring } from './barring.tsx';
@@ -14,12 +14,6 @@ import { Suggest } from './suggest.tsx';
 import { Tooltip } from './tooltip.tsx';
 import { listenToMessages, type Messages } from './touch-and-keys.ts';
 import { OthersTyping } from './typing.tsx';
-
-/** What is done with messages. */
-export interface MessageActs extends Messages {
-  /** Shows a message, whichever room it is in. */
-  jump(message: MessagePlace): void;
-}
 
 /** What one element has from the time when the panels have come until the signal says that it is over. */
 export interface Equipment {
@@ -40,7 +34,7 @@ export interface Equipment {
 export function equip(
   context: Context,
   root: ShadowRoot,
-  messages: MessageActs,
+  messages: Messages,
   signal: AbortSignal,
 ): Equipment {
   const { chat, strings, changed } = context;
@@ -49,7 +43,7 @@ export function equip(
   speaker.connection(chat.connection.state);
   chat.followers.add(new RoomNews(context, speaker));
   listenToMessages(root, messages, tooltip, signal);
-  const notifications = new Notifications(chat, strings, root.host, messages.jump, signal);
+  const notifications = new Notifications(chat, strings, root.host, context.jump, signal);
   chat.followers.add(notifications);
   const blocking = new Blocking(context);
   chat.followers.add(blocking);
@@ -70,7 +64,7 @@ export function equip(
     speaker,
     formatBar: new FormatBar(context, root, signal),
     suggest,
-    search: new SearchPane(context, messages.jump, speaker),
+    search: new SearchPane(context, context.jump, speaker),
     notifications,
     files,
     barring,
