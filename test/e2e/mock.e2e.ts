@@ -1917,6 +1917,25 @@ test(`rich, ${all ? 'in both schemes' : 'light'}`, async ({ browser }) => {
   }
   await context.close();
 });
+const scrolled: Exception = { what: /pixels/, why: 'it is scrolled by another part of a pixel' };
+state(
+  'rich-360 room',
+  'rich-360',
+  {
+    world: 'rich',
+    reader: 'richAlice',
+    room: 'lobby',
+    index: 0,
+    touch: true,
+    part: '.timeline',
+    except: [roles, pictureNames, fileNames, scrolled],
+  },
+  async ({ page, mock, real }) => {
+    await shown(page, 'Everything');
+    await pictured(real);
+    await scrollAlike(mock, real);
+  },
+);
 const aboutIt: Exception = {
   what: /: y |height|\.sheet “/,
   why: 'what the sheet is about stands in it, as in the other pictures of sheets',
