@@ -3,6 +3,8 @@ import { siteAddress } from './site-address.ts';
 
 /** Where there is no picture, none is asked for again for so long. */
 const AGAIN_MS = 60 * 60_000;
+/** While the network is away, that says nothing of the picture. */
+const SOON_MS = 60_000;
 /** So many of them are remembered. */
 const MOST = 200;
 const FAILED = 'portraits';
@@ -53,10 +55,7 @@ export class Portraits {
     picture.referrerPolicy = 'no-referrer';
     picture.draggable = false;
     picture.onload = () => picture.classList.add('there');
-    picture.onerror = () => {
-      picture.remove();
-      this.#fail(address);
-    };
+    picture.onerror = () => this.#fail(address);
     picture.src = address;
     return picture;
   }
@@ -67,9 +66,14 @@ export class Portraits {
 
   /** For all pages of the site that this user opens in this browser. */
   #fail(address: string): void {
+    // Others of it may be out of sight, and not asked for yet.
+    for (const picture of this.#root.querySelectorAll<HTMLImageElement>('.avatar img'))
+      if (picture.src === address) picture.remove();
     const now = Date.now();
     const others = Object.entries(this.#failed).filter(([one, until]) => until > now && one !== address);
-    const kept = [...others, [address, now + AGAIN_MS] as const].slice(-MOST);
-    this.#context.chat.store?.set(FAILED, Object.fromEntries(kept));
+    const { connection, store } = this.#context.chat;
+    const pause = connection.state.kind === 'ready' ? AGAIN_MS : SOON_MS;
+    const kept = [...others, [address, now + pause] as const].slice(-MOST);
+    store?.set(FAILED, Object.fromEntries(kept));
   }
 }
