@@ -71,6 +71,8 @@ test('beyond the six there is a grid: by keyboard, by name, with a tone of skin 
   await expect(list).toHaveCount(0);
   await page.keyboard.type('aving');
   await expect(list.getByRole('option').first()).toHaveText(/👋🏽\s*waving hand/);
+  // It is to be known by its look: larger than initials would be.
+  await expect(list.getByText('👋🏽', { exact: true })).toHaveCSS('font-size', '18px');
   await page.keyboard.press('Escape');
   await expect(list).toHaveCount(0);
   await page.keyboard.type('x :rocke');
