@@ -184,10 +184,20 @@ test('a direct room with an erased user says in the reader’s language who that
   const headers = { authorization: `Bearer ${site.apiKey}` };
   expect((await fetch(`${site.chat.url}/api/users/3`, { method: 'DELETE', headers })).status).toBe(202);
   const chat = alice.page.locator('php-chat');
-  await chat.evaluate((element) => element.setAttribute('lang', 'fr'));
+  const faces: string[] = [];
+  await alice.page.context().route('**/faces/*', async (route) => {
+    faces.push(new URL(route.request().url()).pathname);
+    await route.fulfill({ status: 404 });
+  });
+  await chat.evaluate((element) => {
+    element.setAttribute('avatar-url', '/faces/{id}');
+    element.setAttribute('lang', 'fr');
+  });
   await expect(alice.page.getByRole('region', { name: 'Utilisateur supprimé' })).toBeVisible();
   await expect(alice.timeline).toContainText('farewell');
   await expect(alice.timeline).toHaveAccessibleName('Messages de Utilisateur supprimé');
   await expect(chat.getByRole('note')).toHaveText('Vous ne pouvez pas écrire à cette personne.');
   expect(await chat.evaluate((element) => element.shadowRoot?.textContent)).not.toMatch(/Deleted user|Carol/);
+  await expect.poll(() => faces).toContain('/faces/1');
+  expect(faces).not.toContain('/faces/0');
 });

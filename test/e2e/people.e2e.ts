@@ -210,7 +210,18 @@ test('pictures of people stand over their initials, which stay where there is no
   await page.reload();
   await expect(avatar('Bob').locator('img')).toHaveCSS('opacity', '1');
   await expect(avatar('Alice')).toHaveText('A');
-  expect(asked.filter((path) => path === '/1')).toHaveLength(1);
+  // Nor with each drawing where the browser keeps nothing.
+  await expect(alice.message('And here.')).toBeVisible();
+  await page.evaluate(() => localStorage.clear());
+  await page.reload();
+  await expect.poll(() => asked.filter((path) => path === '/1').length).toBe(2);
+  await expect(avatar('Alice').locator('img')).toHaveCount(0);
+  await page.evaluate(() => localStorage.clear());
+  for (const text of ['Once more.', 'And more.']) {
+    await alice.write(text);
+    await expect(alice.message(text)).toBeVisible();
+  }
+  expect(asked.filter((path) => path === '/1')).toHaveLength(2);
   expect([...referrers]).toEqual([undefined]);
 });
 

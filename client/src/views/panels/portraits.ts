@@ -5,7 +5,7 @@ import { siteAddress } from './site-address.ts';
 const AGAIN_MS = 60 * 60_000;
 /** While the network is away, that says nothing of the picture. */
 const SOON_MS = 60_000;
-/** So many of them are remembered. */
+/** So many of them are remembered beyond this page. */
 const MOST = 200;
 const FAILED = 'portraits';
 
@@ -18,6 +18,8 @@ export class Portraits {
   readonly #root: ShadowRoot;
   #template: string | undefined;
   readonly #addresses = new Map<string, string | undefined>();
+  /** Known here even where the browser's storage is full, was emptied, or forgets some of very many. */
+  #failed: Failed = {};
 
   constructor(context: Context, root: ShadowRoot) {
     this.#context = context;
@@ -31,7 +33,7 @@ export class Portraits {
     if (template !== this.#template) this.#addresses.clear();
     else if (template === undefined) return;
     this.#template = template;
-    const failed = this.#failed;
+    const failed = { ...this.#stored, ...this.#failed };
     for (const avatar of this.#root.querySelectorAll<HTMLElement>('.avatar')) {
       const picture = avatar.querySelector('img');
       const address = this.#address(avatar.dataset.user);
@@ -42,7 +44,8 @@ export class Portraits {
   }
 
   #address(id: string | undefined): string | undefined {
-    if (id === undefined || this.#template === undefined) return undefined;
+    // An erased user has the id of nobody.
+    if (id === undefined || id === '0' || this.#template === undefined) return undefined;
     if (!this.#addresses.has(id)) this.#addresses.set(id, siteAddress(this.#template, id));
     return this.#addresses.get(id);
   }
@@ -60,7 +63,7 @@ export class Portraits {
     return picture;
   }
 
-  get #failed(): Failed {
+  get #stored(): Failed {
     return this.#context.chat.store?.get<Failed>(FAILED) ?? {};
   }
 
@@ -70,10 +73,10 @@ export class Portraits {
     for (const picture of this.#root.querySelectorAll<HTMLImageElement>('.avatar img'))
       if (picture.src === address) picture.remove();
     const now = Date.now();
-    const others = Object.entries(this.#failed).filter(([one, until]) => until > now && one !== address);
     const { connection, store } = this.#context.chat;
-    const pause = connection.state.kind === 'ready' ? AGAIN_MS : SOON_MS;
-    const kept = [...others, [address, now + pause] as const].slice(-MOST);
-    store?.set(FAILED, Object.fromEntries(kept));
+    const until = now + (connection.state.kind === 'ready' ? AGAIN_MS : SOON_MS);
+    this.#failed = { ...this.#failed, [address]: until };
+    const others = Object.entries(this.#stored).filter(([one, then]) => then > now && one !== address);
+    store?.set(FAILED, Object.fromEntries([...others, [address, until] as const].slice(-MOST)));
   }
 }
