@@ -1,13 +1,18 @@
 import { expect, onTestFinished, test } from 'vitest';
+import type { Aside } from '../../../server/chat/asides.ts';
 import { deleteMessage } from '../../../server/chat/messages.ts';
 import { openChatOver } from '../../helpers/chat-over-history.ts';
 
 test('a deletion that is done is not refused because nothing could be read for the author’s notice', async () => {
   let readsFail = false;
-  const { chat, history, close } = await openChatOver((stored) => ({
-    read: (query, input) =>
-      readsFail ? Promise.reject(new Error('the disk is gone')) : stored.read(query, input),
-  }));
+  const failed = Promise.withResolvers<Aside>();
+  const { chat, history, close } = await openChatOver(
+    (stored) => ({
+      read: (query, input) =>
+        readsFail ? Promise.reject(new Error('the disk is gone')) : stored.read(query, input),
+    }),
+    () => ({ onAsideFailure: failed.resolve }),
+  );
   onTestFinished(close);
   const at = 1_700_000_000_000;
   const owner = { id: 'owner', name: 'Owner' };
@@ -26,5 +31,5 @@ test('a deletion that is done is not refused because nothing could be read for t
   });
   const answer = await deleteMessage(chat, connection, found, { room, seq: message.seq, reason: 'rude' });
   expect(answer.message.deletedBy).toBe('moderator');
-  expect(readsFail).toBe(true);
+  expect(await failed.promise).toBe('deletion_reason');
 });
