@@ -534,6 +534,10 @@ describe('messages', () => {
       return Connection.prototype.request.call(chat.connection, name, payload) as Promise<never>;
     });
     chat.send('unsent');
+    const search = new Search(chat.connection, () => {});
+    chat.followers.add(search);
+    search.find('forgotten', 'lobby');
+    await expect.poll(() => search.state?.messages?.map(({ user }) => user.id)).toEqual([ben.id]);
     const answer = await fetch(`${site.chat.url}/api/users/${ben.id}`, {
       method: 'DELETE',
       headers: { authorization: `Bearer ${apiKey}` },
@@ -541,6 +545,7 @@ describe('messages', () => {
     expect(answer.status).toBe(202);
     await expect.poll(() => room?.timeline.list().at(-1)?.user).toEqual({ id: '0', name: 'Deleted user' });
     expect(shown).toEqual([[{ room: 'lobby' }, 'to be forgotten']]);
+    await expect.poll(() => search.state?.messages?.map(({ user }) => user.id)).toEqual(['0']);
     expect(room?.summary.last?.user.id).toBe('0');
     expect(chat.pending(room).map(({ text }) => text)).toEqual(['unsent']);
     request.mockRestore();

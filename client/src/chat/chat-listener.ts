@@ -43,6 +43,8 @@ export interface Follower {
   presence?(change: PresenceChange): void;
   /** It is new, or another than before. */
   message?(message: Message): void;
+  /** What its messages were counts no more. */
+  reset?(room: Room): void;
   reacted?(room: Room, reacted: MessageReacted): void;
   /** In a room that no page of this user shows. */
   mentioned?(message: Message): void;

@@ -395,6 +395,7 @@ export class Chat implements ConnectionListener {
       // What is shown stays until the answer is there.
       if (room.joined) void this.sync.join(room, true);
       else room.timeline.forget();
+      for (const follower of this.followers) follower.reset?.(room);
       this.#listener.changed();
     },
     'members:changed': (change) => {

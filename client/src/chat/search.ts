@@ -1,6 +1,7 @@
 import type { Message } from '../../../server/events.ts';
 import type { Connection } from '../connection/connection.ts';
 import { RequestError } from '../connection/connection-state.ts';
+import type { Room } from '../store/room.ts';
 import { blank } from '../text/paste.ts';
 import type { Follower } from './chat-listener.ts';
 
@@ -70,6 +71,13 @@ export class Search implements Follower {
       .map((known) => (known.id === message.id && known.rev < message.rev ? message : known))
       .filter(({ deletedAt }) => deletedAt === undefined);
     this.state = { ...state, messages };
+  }
+
+  /** It is looked for anew; what was found stays until then. */
+  reset({ id }: Room): void {
+    if (this.state?.messages?.some(({ room }) => room === id) !== true) return;
+    this.#next = undefined;
+    void this.#ask();
   }
 
   async #ask(): Promise<void> {
