@@ -266,6 +266,11 @@ test('who is blocked is one line in the timeline, which shows what was said, unt
     await expect(bob.page.getByRole('status').filter({ hasText: 'Carol:' })).toHaveCount(0);
     const row = bob.page.getByRole('navigation', { name: 'Rooms' }).getByRole('button', { name: /^blocked/ });
     await expect(row).toContainText('1 message of a person you blocked.');
+    await bob.page.context().setOffline(true);
+    await expect(bob.banner).toContainText('You are offline');
+    await expect(row).toContainText('1 message of a person you blocked.');
+    await bob.page.context().setOffline(false);
+    await expect(bob.page.getByText('Connected', { exact: true })).toBeVisible();
     await asUser(site, 'alice', async (askAlice) => {
       await askAlice('room:join', { room });
       await askAlice('message:send', { room, text: 'Not so.', replyTo: 2, clientId: 'reply' });

@@ -351,11 +351,11 @@ export class Chat implements ConnectionListener {
     // First the views: they keep a draft that was just typed.
     this.#listener.hide();
     this.list.clear();
-    this.#silent();
     this.ownTyping.forget();
     this.#marks.stop();
     this.shown.hide();
     this.me = undefined;
+    this.#silent();
     this.roles = [];
     this.can = NOTHING;
     this.profile = {};

@@ -35,8 +35,9 @@ export class Blocking implements Follower {
       .catch(() => {});
   }
 
-  silent(room?: string): void {
-    if (room === undefined) this.#blocked.clear();
+  /** What is shown while the connection is lost is hidden still; after the session nothing is shown. */
+  silent(): void {
+    if (this.#context.chat.me === undefined) this.#blocked.clear();
   }
 
   blocked({ user, blocked }: EventPayload<'blocked:changed'>): void {
