@@ -27,6 +27,8 @@ export class RoomSync {
   readonly #connection: Connection;
   readonly #tasks: Tasks;
   readonly #port: RoomSyncPort;
+  /** Rooms of which nothing that is known counts any more. */
+  readonly #outdated = new Set<Room>();
 
   constructor(connection: Connection, tasks: Tasks, port: RoomSyncPort) {
     this.#connection = connection;
@@ -36,12 +38,14 @@ export class RoomSync {
 
   /** @param anew - nothing that is known of it counts any more */
   async join(room: Room, anew = false): Promise<void> {
-    await this.#once(`join ${room.id}`, room, async (current) => {
+    if (anew) this.#outdated.add(room);
+    const done = await this.#once(`join ${room.id}`, room, async (current) => {
+      const isOutdated = this.#outdated.delete(room);
       const { timeline, summary } = room;
       room.quoted.clear();
       if (timeline.head !== undefined && summary.head - timeline.head > MISSED) timeline.forget();
       const head = timeline.join();
-      const since = anew ? undefined : head;
+      const since = isOutdated ? undefined : head;
       const answer = await this.#connection.request('room:join', {
         room: room.id,
         ...(since === undefined ? {} : { since }),
@@ -56,7 +60,9 @@ export class RoomSync {
       this.#port.arrived(room, answer.messages);
       this.#port.joined(room, !summary.member);
     });
-    if (room.joined) await this.sync(room);
+    // It was read before that was said.
+    if (done && this.#outdated.has(room)) await this.join(room);
+    else if (room.joined) await this.sync(room);
   }
 
   /** The room is no longer shown. */
