@@ -26,7 +26,8 @@ export class Barring implements Follower {
   }
 
   silent(room?: string): void {
-    if (room !== undefined) return;
+    // Without a connection all of it goes on; it ends with the user.
+    if (room !== undefined || this.#context.chat.me !== undefined) return;
     this.#mutes.clear();
     this.#written.clear();
   }
