@@ -1,8 +1,8 @@
 import { asideFailures } from './aside-failures.ts';
 import { openChat } from './chat/chat.ts';
-import { exported } from './chat/export.ts';
-import { fileFor, mayUpload } from './chat/files.ts';
+import { fileFor, mayUpload } from './chat/messages/files.ts';
 import { type Connection, userOf } from './chat/model.ts';
+import { exported } from './chat/personal-data/export.ts';
 import { readyRoomsOf } from './chat/rooms.ts';
 import * as site from './chat/site.ts';
 import { canOf, totalsOfPerson, totalsOfUser } from './chat/summary.ts';

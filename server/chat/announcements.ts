@@ -11,11 +11,11 @@ import { rightsIn } from './access.ts';
 import type { OnAsideFailure } from './asides.ts';
 import { ChangedSummaries } from './changed-summaries.ts';
 import type { Directory, DirectoryListener, MemberChange } from './directory.ts';
+import type { Typing } from './messages/typing.ts';
 import type { Connection, Person, Room } from './model.ts';
+import { seesReportsOf } from './moderation/shown-reports.ts';
 import type { Publisher } from './publisher.ts';
-import { seesReportsOf } from './shown-reports.ts';
 import { membersOf, nameFor, previewOf, summaryOf } from './summary.ts';
-import type { Typing } from './typing.ts';
 
 /** Who comes and goes within this many milliseconds is one event per room: a storm of reconnects must not be many. */
 const gatherFor = 250;

@@ -1,6 +1,6 @@
 import { type Change, everybody, type RoomRecord, type StoredMessage } from '../history/history.ts';
+import { countMentions, stillUnread, withMention, withoutMention } from './messages/unread-mentions.ts';
 import { nobody, type Person, type Room, type RoomOfPerson } from './model.ts';
-import { countMentions, stillUnread, withMention, withoutMention } from './unread-mentions.ts';
 
 export function applyRead(membership: RoomOfPerson, upTo: number): void {
   const { member, mentions } = membership;

@@ -3,17 +3,17 @@ import type { History } from '../history/history.ts';
 import { Announcements } from './announcements.ts';
 import type { OnAsideFailure } from './asides.ts';
 import { Directory } from './directory.ts';
-import { Erasing } from './erasing.ts';
-import { NewestPages } from './newest-pages.ts';
+import { NewestPages } from './messages/newest-pages.ts';
+import { Reactions } from './messages/reactions.ts';
+import { keepSweeping, type Retention } from './messages/sweeping.ts';
+import { Typing } from './messages/typing.ts';
+import { keepEnding } from './moderation/restriction-ends.ts';
+import { reportOf } from './moderation/shown-reports.ts';
 import { obey } from './orders.ts';
 import type { Order, OtherServers, ThisServer } from './other-servers.ts';
+import { Erasing } from './personal-data/erasing.ts';
 import type { Publisher } from './publisher.ts';
-import { Reactions } from './reactions.ts';
-import { keepEnding } from './restriction-ends.ts';
-import { reportOf } from './shown-reports.ts';
 import type { ChatSettings } from './summary.ts';
-import { keepSweeping, type Retention } from './sweeping.ts';
-import { Typing } from './typing.ts';
 
 /** What the operator has set. Texts and names are counted in Unicode code points. */
 export interface Limits {

@@ -18,7 +18,8 @@ import {
 import { mayRead } from './access.ts';
 import type { OnAsideFailure } from './asides.ts';
 import { applyBlock, applyMentions, applyMessage, applyRead, applyRecord, applyReset } from './changes.ts';
-import { messageOf } from './mentions.ts';
+import { messageOf } from './messages/mentions.ts';
+import { noMentions, stillUnread } from './messages/unread-mentions.ts';
 import {
   type Connection,
   newRoom,
@@ -29,12 +30,11 @@ import {
   type SiteRoom,
   siteRole,
 } from './model.ts';
+import { Restrictions } from './moderation/restrictions.ts';
+import { noteWritten } from './moderation/slow-mode.ts';
 import type { OtherServers, Seen } from './other-servers.ts';
 import { PublicRooms } from './public-rooms.ts';
 import { RecentPeople } from './recent-people.ts';
-import { Restrictions } from './restrictions.ts';
-import { noteWritten } from './slow-mode.ts';
-import { noMentions, stillUnread } from './unread-mentions.ts';
 
 /** Milliseconds. A user who reloads a page is back within this time, and nobody sees them leave. */
 const linger = 750;

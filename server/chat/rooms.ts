@@ -14,9 +14,9 @@ import type { Chat } from './chat.ts';
 import { cursorOf, decodeCursor } from './cursor.ts';
 import { type Directory, found } from './directory.ts';
 import { addPeople } from './members.ts';
+import { joinPage } from './messages/newest-pages.ts';
 import { Mine, pageFor } from './mine.ts';
 import { type Connection, type Person, type Room, userOf } from './model.ts';
-import { joinPage } from './newest-pages.ts';
 import { compareKeys, type ListedRoom } from './public-rooms.ts';
 import { canOf, nameFor, summaryOf } from './summary.ts';
 

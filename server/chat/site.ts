@@ -2,7 +2,7 @@ import { RequestError } from '../errors.ts';
 import type { Message, User } from '../events.ts';
 import { type Ban, type RoomRecord, sources } from '../history/history.ts';
 import type { Chat } from './chat.ts';
-import { checkText } from './texts.ts';
+import { checkText } from './messages/texts.ts';
 
 /** A room as the PHP application sees it: no user's own view. */
 export type ApiRoom = Pick<RoomRecord, 'id' | 'name' | 'topic' | 'kind' | 'members' | 'head' | 'lastSeq'>;

@@ -10,8 +10,8 @@ import {
 } from '../history/history.ts';
 import { rightsIn } from './access.ts';
 import type { Directory } from './directory.ts';
+import { countMentions } from './messages/unread-mentions.ts';
 import type { Connection, Person, Room } from './model.ts';
-import { countMentions } from './unread-mentions.ts';
 
 const previewLength = 120;
 

@@ -1,4 +1,4 @@
-import { checkMentions } from '../chat/mentions.ts';
+import { checkMentions } from '../chat/messages/mentions.ts';
 import {
   deleteMessage,
   edit,
@@ -10,10 +10,10 @@ import {
   reactors,
   search,
   send,
-} from '../chat/messages.ts';
+} from '../chat/messages/messages.ts';
+import { checkText } from '../chat/messages/texts.ts';
 import { messageFor } from '../chat/mine.ts';
-import { closeReport, listReports, maySeeReports, report } from '../chat/reports.ts';
-import { checkText } from '../chat/texts.ts';
+import { closeReport, listReports, maySeeReports, report } from '../chat/moderation/reports.ts';
 import { RequestError } from '../errors.ts';
 import type { RequestHandlers } from './request.ts';
 

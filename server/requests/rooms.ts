@@ -1,4 +1,3 @@
-import { block, blockedBy } from '../chat/blocking.ts';
 import {
   deleteRoom,
   findPeople,
@@ -10,7 +9,8 @@ import {
   setRole,
   update,
 } from '../chat/members.ts';
-import { restrict, restricted } from '../chat/moderation.ts';
+import { block, blockedBy } from '../chat/moderation/blocking.ts';
+import { restrict, restricted } from '../chat/moderation/restrict.ts';
 import { create, created, join, leave, list, mayCreate, sync } from '../chat/rooms.ts';
 import { canOf } from '../chat/summary.ts';
 import type { RequestHandlers } from './request.ts';

@@ -2,7 +2,7 @@ import { Writable } from 'node:stream';
 import pino from 'pino';
 import { expect, onTestFinished, test } from 'vitest';
 import { asideFailures } from '../../../server/aside-failures.ts';
-import { deleteMessage } from '../../../server/chat/messages.ts';
+import { deleteMessage } from '../../../server/chat/messages/messages.ts';
 import type { Room } from '../../../server/chat/model.ts';
 import { RequestError } from '../../../server/errors.ts';
 import type { Reads, Writes } from '../../../server/history/history.ts';

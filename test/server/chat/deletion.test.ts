@@ -1,6 +1,6 @@
 import { expect, onTestFinished, test } from 'vitest';
 import type { Aside } from '../../../server/chat/asides.ts';
-import { deleteMessage } from '../../../server/chat/messages.ts';
+import { deleteMessage } from '../../../server/chat/messages/messages.ts';
 import { openChatOver } from '../../helpers/chat-over-history.ts';
 
 test('a deletion that is done is not refused because nothing could be read for the author’s notice', async () => {

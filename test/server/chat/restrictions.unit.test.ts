@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { mostRestricted, Restrictions } from '../../../server/chat/restrictions.ts';
+import { mostRestricted, Restrictions } from '../../../server/chat/moderation/restrictions.ts';
 
 test('the first end is known whatever begins, changes and is lifted', () => {
   const restrictions = new Restrictions();

@@ -5,7 +5,7 @@ import {
   stillUnread,
   withMention,
   withoutMention,
-} from '../../../server/chat/unread-mentions.ts';
+} from '../../../server/chat/messages/unread-mentions.ts';
 import type { UnreadMentions } from '../../../server/history/history.ts';
 
 const nobody: ReadonlySet<string> = new Set();

@@ -1,5 +1,5 @@
-import type { History, Page } from '../history/history.ts';
-import type { Room } from './model.ts';
+import type { History, Page } from '../../history/history.ts';
+import type { Room } from '../model.ts';
 
 /** How many messages a join without `since` returns. */
 export const joinPage = 50;

@@ -1,16 +1,16 @@
-import { RequestError } from '../errors.ts';
-import type { Answers, Message, RequestPayload } from '../events.ts';
-import type { StoredMessage } from '../history/history.ts';
-import { mayRead, outranks, rightsIn } from './access.ts';
-import type { Chat } from './chat.ts';
-import { cursorOf, decodeCursor } from './cursor.ts';
-import { memberOf, targetOf } from './members.ts';
+import { RequestError } from '../../errors.ts';
+import type { Answers, Message, RequestPayload } from '../../events.ts';
+import type { StoredMessage } from '../../history/history.ts';
+import { mayRead, outranks, rightsIn } from '../access.ts';
+import type { Chat } from '../chat.ts';
+import { cursorOf, decodeCursor } from '../cursor.ts';
+import { memberOf, targetOf } from '../members.ts';
+import { messageFor, pageFor } from '../mine.ts';
+import { actorOf, type Connection, type Room, userOf } from '../model.ts';
+import { lastWritten } from '../moderation/slow-mode.ts';
+import { settled } from '../rooms.ts';
+import { summaryOf } from '../summary.ts';
 import { inOrder } from './mentions.ts';
-import { messageFor, pageFor } from './mine.ts';
-import { actorOf, type Connection, type Room, userOf } from './model.ts';
-import { settled } from './rooms.ts';
-import { lastWritten } from './slow-mode.ts';
-import { summaryOf } from './summary.ts';
 
 /** Users of one page of `message:reactions`. */
 const reactorsListed = 100;

@@ -4,7 +4,7 @@ import {
   type Restriction,
   type RestrictionKind,
   restrictionKinds,
-} from '../history/history.ts';
+} from '../../history/history.ts';
 
 /** Users of one room of whom something may be laid at the same time: all of it is in memory. */
 export const mostRestricted = 10_000;

@@ -1,6 +1,6 @@
-import { RequestError } from '../errors.ts';
-import type { Message } from '../events.ts';
-import type { NewMention, StoredMessage } from '../history/history.ts';
+import { RequestError } from '../../errors.ts';
+import type { Message } from '../../events.ts';
+import type { NewMention, StoredMessage } from '../../history/history.ts';
 
 /** @throws RequestError `bad_request` if these cannot be the mentions of that text */
 export function checkMentions(text: string, mentions: readonly NewMention[] | undefined): void {

@@ -1,9 +1,9 @@
-import type { Report, User } from '../events.ts';
-import type { History, RoomRecord, StoredMessage, StoredReport } from '../history/history.ts';
-import { rightsIn } from './access.ts';
-import type { Directory } from './directory.ts';
-import type { Connection } from './model.ts';
-import { namesIn } from './names.ts';
+import type { Report, User } from '../../events.ts';
+import type { History, RoomRecord, StoredMessage, StoredReport } from '../../history/history.ts';
+import { rightsIn } from '../access.ts';
+import type { Directory } from '../directory.ts';
+import type { Connection } from '../model.ts';
+import { namesIn } from '../names.ts';
 
 interface Parts {
   history: History;

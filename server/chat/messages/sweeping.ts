@@ -1,4 +1,4 @@
-import type { History, Reads } from '../history/history.ts';
+import type { History, Reads } from '../../history/history.ts';
 
 /** Milliseconds after which a private room without members is deleted. */
 const emptyFor = 30 * 24 * 60 * 60 * 1000;

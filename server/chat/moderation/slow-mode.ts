@@ -1,5 +1,5 @@
-import type { StoredMessage } from '../history/history.ts';
-import type { Room } from './model.ts';
+import type { StoredMessage } from '../../history/history.ts';
+import type { Room } from '../model.ts';
 
 /** So many people of a room are remembered; of the others the history knows the wall clock's time. */
 const mostRemembered = 10_000;

@@ -1,6 +1,6 @@
-import { RequestError } from '../errors.ts';
-import type { RequestPayload } from '../events.ts';
-import type { History, StoredMessage } from '../history/history.ts';
+import { RequestError } from '../../errors.ts';
+import type { RequestPayload } from '../../events.ts';
+import type { History, StoredMessage } from '../../history/history.ts';
 
 /** What comes within this many milliseconds for one message is one change of it: a popular one must not be hundreds. */
 const gatherFor = 250;

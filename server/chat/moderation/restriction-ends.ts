@@ -1,5 +1,5 @@
-import type { History } from '../history/history.ts';
-import type { Directory } from './directory.ts';
+import type { History } from '../../history/history.ts';
+import type { Directory } from '../directory.ts';
 
 /** How often, at most, an end is looked for, in milliseconds: the wall clock may be set meanwhile. */
 const lookEvery = 1000;

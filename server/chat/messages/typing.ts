@@ -1,8 +1,8 @@
-import type { User } from '../events.ts';
-import { otherOf } from '../history/history.ts';
-import { type Connection, type Room, userOf } from './model.ts';
-import type { OtherServers } from './other-servers.ts';
-import type { Publisher } from './publisher.ts';
+import type { User } from '../../events.ts';
+import { otherOf } from '../../history/history.ts';
+import { type Connection, type Room, userOf } from '../model.ts';
+import type { OtherServers } from '../other-servers.ts';
+import type { Publisher } from '../publisher.ts';
 
 /** A user has stopped typing if nothing more is heard of it for this many milliseconds. */
 const endsAfter = 6000;

@@ -1,4 +1,4 @@
-import { mostUnreadMentions, type UnreadMentions } from '../history/history.ts';
+import { mostUnreadMentions, type UnreadMentions } from '../../history/history.ts';
 
 /** Of nobody, which is what most have in most rooms. */
 export const noMentions: UnreadMentions = new Map();

@@ -1,6 +1,6 @@
-import { deletedUser, otherOf, type Reads } from '../history/history.ts';
-import type { Chat } from './chat.ts';
-import { notifyOf } from './summary.ts';
+import { deletedUser, otherOf, type Reads } from '../../history/history.ts';
+import type { Chat } from '../chat.ts';
+import { notifyOf } from '../summary.ts';
 
 /** Messages, reactions and reports that are read at once. */
 const atOnce = 500;

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { ErasedMessages, History } from '../history/history.ts';
+import type { ErasedMessages, History } from '../../history/history.ts';
 
 /** The least milliseconds between two steps: all that users ask for goes in between. */
 const stepPause = 5;

@@ -1,13 +1,13 @@
-import { RequestError } from '../errors.ts';
-import type { Answers, RequestPayload, User } from '../events.ts';
-import { type Restriction, type RestrictionKind, restrictionKinds } from '../history/history.ts';
-import { outranks } from './access.ts';
-import type { Chat } from './chat.ts';
-import { cursorOf, decodeCursor } from './cursor.ts';
-import { found } from './directory.ts';
-import { decided, need, targetOf } from './members.ts';
-import { actorOf, type Connection, type Room } from './model.ts';
-import { namesIn } from './names.ts';
+import { RequestError } from '../../errors.ts';
+import type { Answers, RequestPayload, User } from '../../events.ts';
+import { type Restriction, type RestrictionKind, restrictionKinds } from '../../history/history.ts';
+import { outranks } from '../access.ts';
+import type { Chat } from '../chat.ts';
+import { cursorOf, decodeCursor } from '../cursor.ts';
+import { found } from '../directory.ts';
+import { decided, need, targetOf } from '../members.ts';
+import { actorOf, type Connection, type Room } from '../model.ts';
+import { namesIn } from '../names.ts';
 
 /** Users of one page of `room:restricted`. */
 const restrictedListed = 100;

@@ -1,9 +1,9 @@
-import { RequestError } from '../errors.ts';
-import type { MessageFile } from '../events.ts';
-import { isMember, type MemberRecord, otherOf, type RoomRecord, sources } from '../history/history.ts';
-import { mayRead, rightsIn } from './access.ts';
-import type { Chat } from './chat.ts';
-import type { SessionIdentity } from './model.ts';
+import { RequestError } from '../../errors.ts';
+import type { MessageFile } from '../../events.ts';
+import { isMember, type MemberRecord, otherOf, type RoomRecord, sources } from '../../history/history.ts';
+import { mayRead, rightsIn } from '../access.ts';
+import type { Chat } from '../chat.ts';
+import type { SessionIdentity } from '../model.ts';
 
 /**
  * What is stored of a user's membership, as the session of this request has it: nobody with that session need be

@@ -1,11 +1,11 @@
-import { RequestError } from '../errors.ts';
-import type { Answers, RequestPayload } from '../events.ts';
-import { type Actor, outranks, rightsIn } from './access.ts';
-import type { Chat } from './chat.ts';
-import { cursorOf, decodeCursor } from './cursor.ts';
-import { decided, memberOf, targetOf } from './members.ts';
-import type { Connection } from './model.ts';
-import { needPlace, restrictionOf } from './moderation.ts';
+import { RequestError } from '../../errors.ts';
+import type { Answers, RequestPayload } from '../../events.ts';
+import { type Actor, outranks, rightsIn } from '../access.ts';
+import type { Chat } from '../chat.ts';
+import { cursorOf, decodeCursor } from '../cursor.ts';
+import { decided, memberOf, targetOf } from '../members.ts';
+import type { Connection } from '../model.ts';
+import { needPlace, restrictionOf } from './restrict.ts';
 import { messageNow, seesReportsOf, shownReport } from './shown-reports.ts';
 
 /** Reports a message to those who may do something about it. */

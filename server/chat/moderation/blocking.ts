@@ -1,7 +1,7 @@
-import { RequestError } from '../errors.ts';
-import type { Answers, RequestPayload } from '../events.ts';
-import type { Chat } from './chat.ts';
-import type { Connection } from './model.ts';
+import { RequestError } from '../../errors.ts';
+import type { Answers, RequestPayload } from '../../events.ts';
+import type { Chat } from '../chat.ts';
+import type { Connection } from '../model.ts';
 
 export async function block(
   { history }: Chat,
