@@ -80,4 +80,8 @@ test('beyond the six there is a grid: by keyboard, by name, with a tone of skin 
   await page.keyboard.press('Tab');
   await expect(alice.field).toHaveValue('At 10:30 :wavingx 🚀 ');
   await expect(alice.field).toBeFocused();
+  // Behind a name that was begun, too; what is called just so stands first.
+  await alice.field.fill('');
+  await page.keyboard.type('@Bob has the :key');
+  await expect(list.getByRole('option').first()).toHaveText(/🔑\s*key/);
 });

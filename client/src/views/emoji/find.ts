@@ -30,12 +30,16 @@ export class EmojiNames {
     return this.#words[groups.flat().indexOf(emoji)]?.split(',')[0];
   }
 
-  /** Those that are called so, then those of which it says something; what this system cannot draw is left out. */
+  /**
+   * Those that are called so, whose names begin so or have it in them, then those of which it says something; what this
+   * system cannot draw is left out.
+   */
   find(query: string, most: number): readonly string[] {
     const wanted = query.trim().toLowerCase();
     const rank = (words = '') => {
       const at = words.indexOf(wanted);
-      return at <= 0 ? at : words.indexOf(',') > at ? 1 : 2;
+      const [name = ''] = words.split(',');
+      return at < 0 ? at : name === wanted ? 0 : at === 0 ? 1 : at < name.length ? 2 : 3;
     };
     const hits = groups.flat().map((emoji, n) => ({ emoji, rank: rank(this.#words[n]) }));
     const found = hits.filter((hit) => hit.rank >= 0).sort((a, b) => a.rank - b.rank);

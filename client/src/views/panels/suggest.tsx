@@ -133,8 +133,9 @@ export class Suggest implements Follower {
     const field = this.#active();
     const caret =
       field !== undefined && field.selectionStart === field.selectionEnd ? field.selectionStart : 0;
-    const person = asked(field?.value ?? '', caret);
-    const found = person ?? emojiAsked(field?.value ?? '', caret);
+    // After a name, its `@` still counts, since names may have blanks in them: the `:` is nearer.
+    const emoji = emojiAsked(field?.value ?? '', caret);
+    const found = emoji ?? asked(field?.value ?? '', caret);
     const room = this.#context.chat.current;
     // It was sent.
     if (field?.value === '' && room !== undefined) this.#context.chat.store?.delete(keyOf(room));
@@ -142,15 +143,14 @@ export class Suggest implements Follower {
       this.#closedAt = undefined;
       return this.#close();
     }
-    if (found.at === this.#closedAt) return;
-    this.#closedAt = undefined;
+    if (found.at === this.#closedAt) return this.#close();
     const same = this.#field === field && this.#at === found.at && this.#query === found.query;
     this.#at = found.at;
     this.#query = found.query;
-    this.#options = person === undefined ? this.#foundEmoji() : this.#found(room);
+    this.#options = emoji === undefined ? this.#found(room) : this.#foundEmoji();
     if (!same) this.#hot = 0;
-    if (person === undefined) void this.#askEmoji();
-    else void this.#ask(room, field);
+    if (emoji === undefined) void this.#ask(room, field);
+    else void this.#askEmoji();
     if (this.#options.length === 0) return this.#close();
     this.#open(field);
   };
