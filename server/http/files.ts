@@ -167,7 +167,12 @@ export function createFileRoutes<Who extends { id: string }>(
         .writeHead(416, { ...headers, 'Content-Range': `bytes */${file.size}`, 'Content-Length': 0 })
         .end();
     }
-    const opened = await answerInTime(parts.open(id, what, part));
+    const opening = parts.open(id, what, part);
+    const opened = await answerInTime(opening).catch((error) => {
+      // It may come later, and nobody would read it.
+      opening.then((late) => late?.bytes.destroy()).catch(() => {});
+      throw error;
+    });
     if (opened === null) return refuse(req, res, 'not_found');
     res.writeHead(part === undefined ? 200 : 206, {
       ...headers,
@@ -184,7 +189,11 @@ export function createFileRoutes<Who extends { id: string }>(
     // A client that goes away in the middle is no failure; one that stays sees that the file is cut.
     await pipeline(opened.bytes, res)
       .catch(() => res.destroy())
-      .finally(stopped);
+      .finally(() => {
+        // Of a client that was gone before, `pipeline` touches nothing. A file that nobody closes ends the process.
+        opened.bytes.destroy();
+        stopped();
+      });
   }
 
   return async (req, res) => {

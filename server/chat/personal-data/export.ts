@@ -21,7 +21,7 @@ interface Part {
 export async function exported(
   { history, directory }: Chat,
   id: string,
-  open: (file: string) => Promise<AsyncIterable<Buffer> | null>,
+  open: (file: string) => Promise<(AsyncIterable<Buffer> & { destroy(): unknown }) | null>,
 ): Promise<AsyncIterable<Part> | null> {
   const { user, memberships, blocked } = await history.read('user', { user: id });
   const banned = directory.banOf(id);
@@ -98,7 +98,13 @@ export async function exported(
     yield { name: 'reports.jsonl', bytes: reports() };
     for (const { id: file, name } of files) {
       const bytes = await open(file);
-      if (bytes !== null) yield { name: `files/${file}/${name}`, bytes };
+      if (bytes === null) continue;
+      try {
+        yield { name: `files/${file}/${name}`, bytes };
+      } finally {
+        // Whoever wanted it may be gone before it was begun, and a file that nobody closes ends the process.
+        bytes.destroy();
+      }
     }
   })();
 }

@@ -1,5 +1,7 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { once } from 'node:events';
+import { existsSync, readdirSync, readlinkSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { unzipSync } from 'fflate';
@@ -165,6 +167,32 @@ test('parts, tags and heads of a file', async () => {
   expect([same.status, same.headers.get('etag'), await same.text()]).toEqual([304, etag, '']);
   const head = await own({}, 'HEAD');
   expect([head.status, head.headers.get('content-length')]).toEqual([200, '34']);
+});
+
+test('a client that goes away before its file is opened leaves no open file behind', async () => {
+  const { file } = await upload(site.chat.url, annsCookie, 'a few words', { name: 'a.txt' });
+  const { hostname, port } = new URL(site.chat.url);
+  const leave = async () => {
+    const socket = connect(Number(port), hostname);
+    await once(socket, 'connect');
+    socket.write(`GET /files/${file.id}/a.txt HTTP/1.1\r\nHost: a\r\nCookie: ${annsCookie}\r\n\r\n`);
+    socket.resetAndDestroy();
+  };
+  const isOpen = () => {
+    const folderOf = `/proc/${site.chat.pid}/fd`;
+    return readdirSync(folderOf).some((fd) => {
+      try {
+        return readlinkSync(join(folderOf, fd)).startsWith(folder);
+      } catch {
+        // It was closed meanwhile.
+        return false;
+      }
+    });
+  };
+  for (let n = 0; n < 60; n++) await leave();
+  // All of them have been answered, or given up.
+  expect(await statusOf(file, annsCookie)).toBe(200);
+  await expect.poll(isOpen).toBe(false);
 });
 
 test('who may not upload or download, and what is not taken', async () => {
