@@ -135,7 +135,7 @@ const steps: { [Stage in ErasureStage]: Step } = {
         : users.filter((other) => other !== user);
       return [{ emoji, count: count - 1, users: rest }];
     });
-    // Without a new `rev`, here and below: one for the room, at the end, tells of everything.
+    // The message keeps its `rev`, here and below: the room gets one new `rev` at the end, for all its changes.
     work.putReacted({ ...kept, ...(reactions.length === 0 ? {} : { reactions }) }, reacted);
     note(work, user, id);
   },
@@ -202,7 +202,7 @@ export function eraseStep(
     work.putErasure(mine);
     return { user, kick: true };
   }
-  // The user ends when the last connection that was open before is closed.
+  // What is sent up to the close of the last old connection is the erased user's; what comes later is somebody else's.
   const ended = stage === 'person' ? { ...mine, at, upTo: work.newestMessage() } : mine;
   if (
     stage === 'person' &&
