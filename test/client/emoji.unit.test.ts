@@ -1,7 +1,7 @@
 import { brotliCompressSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 import { emoji } from '../../client/emoji-plugin.ts';
-import { emojiAsked } from '../../client/src/text/emoji-name.ts';
+import { emojiAsked } from '../../client/src/text/asked.ts';
 import { toned } from '../../client/src/text/tone.ts';
 
 const load = emoji().load as (id: string) => string;

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { asked, mentionsIn } from '../../client/src/text/mentioning.ts';
+import { personAsked } from '../../client/src/text/asked.ts';
+import { mentionsIn } from '../../client/src/text/mentioning.ts';
 import { named } from '../../client/src/views/panels/named.tsx';
 import type { Message } from '../../server/events.ts';
 
@@ -18,11 +19,11 @@ describe('the @ for which people are listed', () => {
     [`${'x'.repeat(41)}@b`, undefined],
     ['', undefined],
   ])('%j', (text, query) => {
-    expect(asked(text, text.length)?.query).toBe(query);
+    expect(personAsked(text, text.length)?.query).toBe(query);
   });
 
   test('stands before the caret', () => {
-    expect(asked('a @bob c', 5)).toEqual({ at: 2, query: 'bo' });
+    expect(personAsked('a @bob c', 5)).toEqual({ at: 2, query: 'bo' });
   });
 });
 

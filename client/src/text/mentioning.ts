@@ -6,20 +6,7 @@ export interface Pick {
   readonly label: string;
 }
 
-/** A name that is looked for is no longer than this. */
-const LONGEST = 40;
 const WORD = /[\p{L}\p{N}]/u;
-
-/** The `@` whose name is being typed, and as much of it as stands before the caret; undefined without one. */
-export function asked(text: string, caret: number): { at: number; query: string } | undefined {
-  const before = text.slice(Math.max(0, caret - LONGEST - 2), caret);
-  const found = /(?<=^|\s)@((?!\s)[^@\n]*)$/u.exec(before);
-  if (found === null) return undefined;
-  const at = caret - before.length + found.index;
-  // What is cut off at the start may be the end of a word.
-  if (at > 0 && !/\s/u.test(text[at - 1] ?? '')) return undefined;
-  return { at, query: found[1] ?? '' };
-}
 
 /**
  * Those who were chosen and still stand in the text, by their places. Of two with one name each stands for the next place;

@@ -3,8 +3,8 @@ import type { Follower } from '../../chat/chat-listener.ts';
 import type { NewMention } from '../../store/entries.ts';
 import { EVERYBODY } from '../../store/mentions.ts';
 import type { Room } from '../../store/room.ts';
-import { emojiAsked } from '../../text/emoji-name.ts';
-import { asked, mentionsIn, type Pick } from '../../text/mentioning.ts';
+import { emojiAsked, personAsked } from '../../text/asked.ts';
+import { mentionsIn, type Pick } from '../../text/mentioning.ts';
 import { Avatar } from '../avatar.tsx';
 import type { Context } from '../context.ts';
 import type { EmojiNames } from '../emoji/find.ts';
@@ -135,7 +135,7 @@ export class Suggest implements Follower {
       field !== undefined && field.selectionStart === field.selectionEnd ? field.selectionStart : 0;
     // After a name, its `@` still counts, since names may have blanks in them: the `:` is nearer.
     const emoji = emojiAsked(field?.value ?? '', caret);
-    const found = emoji ?? asked(field?.value ?? '', caret);
+    const found = emoji ?? personAsked(field?.value ?? '', caret);
     const room = this.#context.chat.current;
     // It was sent.
     if (field?.value === '' && room !== undefined) this.#context.chat.store?.delete(keyOf(room));

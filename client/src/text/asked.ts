@@ -1,0 +1,24 @@
+/** Where a sign stands, and what was typed after it up to the caret. */
+export interface Asked {
+  readonly at: number;
+  readonly query: string;
+}
+
+/** The `@` whose name is being typed; undefined without one. */
+export const personAsked = (text: string, caret: number): Asked | undefined =>
+  asked(/(?<=^|\s)@((?!\s)[^@\n]*)$/u, 40, text, caret);
+
+/** The `:` after which an emoji is named with two letters or more; undefined without one. */
+export const emojiAsked = (text: string, caret: number): Asked | undefined =>
+  asked(/(?<=^|\s):(\p{L}[\p{L}\p{N}_-]+)$/u, 24, text, caret);
+
+/** @param longest a name that is looked for has no more characters */
+function asked(pattern: RegExp, longest: number, text: string, caret: number): Asked | undefined {
+  const before = text.slice(Math.max(0, caret - longest - 2), caret);
+  const found = pattern.exec(before);
+  if (found === null) return undefined;
+  const at = caret - before.length + found.index;
+  // What is cut off at the start may be the end of a word.
+  if (at > 0 && !/\s/u.test(text[at - 1] ?? '')) return undefined;
+  return { at, query: found[1] ?? '' };
+}
