@@ -1,4 +1,4 @@
-import type { MembersChange, RemovalReason, Report, RoomMember, SiteRole, User } from '../events.ts';
+import type { RemovalReason, Report, RoomMember, SiteRole, User } from '../events.ts';
 import {
   acted,
   type Change,
@@ -14,26 +14,14 @@ import type { Directory, DirectoryListener, MemberChange } from './directory.ts'
 import type { Typing } from './messages/typing.ts';
 import type { Connection, Person, Room } from './model.ts';
 import { seesReportsOf } from './moderation/shown-reports.ts';
+import { PeopleChanges } from './people-changes.ts';
 import type { Publisher } from './publisher.ts';
 import { membersOf, nameFor, previewOf, summaryOf } from './summary.ts';
 
-/** Who comes and goes within this many milliseconds is one event per room: a storm of reconnects must not be many. */
-const gatherFor = 250;
-/** The same for the other user of a direct room, on connections that have not joined it. */
+/** Whether the other user of a direct room is here is gathered for so long, on connections that have not joined it. */
 const gatherDirectFor = 1000;
-/** At most this many users are named in one event; clients ask for the rest. */
-const mostNamed = 100;
 /** `room:activity` is sent at most this often per room, in milliseconds. */
 const activityEvery = 1000;
-
-/** Changes of one room that wait to be sent in one event. */
-interface Gathered {
-  /** The users who have come or gone, as they were visible before; null for those who were not. */
-  before: Map<string, User | null>;
-  /** `Room.joins` when the gathering began. */
-  joins: number;
-  members: Map<string, MembersChange['changed'][number]>;
-}
 
 /** Turns what happens in the directory into the events of the protocol. */
 export class Announcements implements DirectoryListener {
@@ -47,9 +35,7 @@ export class Announcements implements DirectoryListener {
   #reports: Promise<void> = Promise.resolve();
   readonly #hasJoinedElsewhere: (user: string, room: string) => Promise<boolean>;
   readonly #summaries = new ChangedSummaries((room, connection) => this.#changed(room, connection));
-  readonly #gathered = new Map<Room, Gathered>();
-  /** Rooms whose gathered changes are to be sent now. */
-  readonly #due: Room[] = [];
+  readonly #people: PeopleChanges;
   readonly #direct = new Map<Room, Map<string, User | null>>();
   /** Rooms whose `room:activity` was sent within the last second; `waiting`: there has been more since. */
   readonly #activity = new Map<Room, { waiting: boolean }>();
@@ -69,6 +55,7 @@ export class Announcements implements DirectoryListener {
     hasJoinedElsewhere: (user: string, room: string) => Promise<boolean>;
   }) {
     this.#publisher = options.publisher;
+    this.#people = new PeopleChanges(options.publisher);
     this.#typing = options.typing;
     this.#directory = options.directory;
     this.#kick = options.kick;
@@ -179,7 +166,7 @@ export class Announcements implements DirectoryListener {
     });
     for (const connection of room.joined) this.#publisher.leave(connection.id, id);
     this.#typing.forget(room);
-    this.#gathered.delete(room);
+    this.#people.forget(room);
     this.#activity.delete(room);
   }
 
@@ -190,7 +177,7 @@ export class Announcements implements DirectoryListener {
     person: Person | undefined,
     asker: string | undefined,
   ) {
-    this.#memberChange(room, user.id, this.#roomMember(room, user, member));
+    this.#people.member(room, user.id, this.#roomMember(room, user, member));
     for (const connection of person?.connections ?? []) {
       if (connection.id === asker) continue;
       this.#publisher.toConnections(
@@ -209,7 +196,7 @@ export class Announcements implements DirectoryListener {
     person: Person | undefined,
   ) {
     if (before.role !== now.role || before.acted !== now.acted) {
-      this.#memberChange(room, user.id, this.#roomMember(room, user, now));
+      this.#people.member(room, user.id, this.#roomMember(room, user, now));
     }
     if (before.role === now.role && before.notify === now.notify && before.sources === now.sources) return;
     for (const connection of person?.connections ?? []) this.#changed(room, connection);
@@ -234,7 +221,7 @@ export class Announcements implements DirectoryListener {
       ...(ban?.reason === undefined ? {} : { text: ban.reason }),
       ...(ban?.until === undefined ? {} : { until: ban.until }),
     });
-    this.#memberChange(room, user.id, { user: this.#shown(user, now), gone: true });
+    this.#people.member(room, user.id, { user: this.#shown(user, now), gone: true });
   }
 
   reported(room: RoomRecord, id: string): void {
@@ -288,10 +275,7 @@ export class Announcements implements DirectoryListener {
   }
 
   present(room: Room, user: string, before: User | null, now: User | null): void {
-    if (room.joined.size > 0) {
-      const gathered = this.#gather(room);
-      if (!gathered.before.has(user)) gathered.before.set(user, before);
-    }
+    this.#people.present(room, user, before);
     if (bothWrote(room)) this.#tellPartner(room, user, now);
   }
 
@@ -335,68 +319,6 @@ export class Announcements implements DirectoryListener {
   #shown(user: MemberChange['user'], member: MemberRecord): User {
     const { id, name } = user;
     return { id, name: this.#directory().isVisible(user, member) ? name : id };
-  }
-
-  #memberChange(room: Room, user: string, change: MembersChange['changed'][number]): void {
-    if (room.joined.size === 0 || room.record.kind === 'direct') return;
-    this.#gather(room).members.set(user, change);
-  }
-
-  #gather(room: Room): Gathered {
-    const known = this.#gathered.get(room);
-    if (known !== undefined) return known;
-    const gathered: Gathered = { before: new Map(), joins: room.joins, members: new Map() };
-    this.#gathered.set(room, gathered);
-    setTimeout(() => this.#inTurn(room), gatherFor);
-    return gathered;
-  }
-
-  /** One room in a turn of the event loop: when everybody comes back at once, messages go between them. */
-  #inTurn(room: Room): void {
-    if (this.#due.push(room) > 1) return;
-    const next = () => {
-      this.#tell(this.#due[0] as Room);
-      this.#due.shift();
-      if (this.#due.length > 0) setImmediate(next);
-    };
-    setImmediate(next);
-  }
-
-  #tell(room: Room): void {
-    const gathered = this.#gathered.get(room);
-    if (gathered === undefined) return;
-    this.#gathered.delete(room);
-    const { id } = room.record;
-    const joined: User[] = [];
-    const left: string[] = [];
-    // Whoever has joined meanwhile knows neither the state before nor the one now, but one in between.
-    const everything = room.joins !== gathered.joins;
-    for (const [user, before] of gathered.before) {
-      const now = room.present.get(user);
-      if (now === undefined && (everything || before !== null)) left.push(user);
-      if (now !== undefined && (everything || now.name !== before?.name)) joined.push(now);
-    }
-    if (joined.length > 0 || left.length > 0) {
-      const partial = joined.length > mostNamed || left.length > mostNamed;
-      this.#publisher.toRoom(id, 'presence:changed', {
-        room: id,
-        joined: joined.slice(0, mostNamed),
-        left: left.slice(0, mostNamed),
-        count: room.present.size,
-        ...(partial ? { partial: true } : {}),
-      });
-    }
-    // Whoever is connected to another server is known to be present a little later than to be a member.
-    const changed = [...gathered.members.values()].map((change) =>
-      'gone' in change ? change : { ...change, present: room.present.has(change.user.id) },
-    );
-    if (changed.length === 0) return;
-    this.#publisher.toRoom(id, 'members:changed', {
-      room: id,
-      changed: changed.slice(0, mostNamed),
-      count: membersOf(room),
-      ...(changed.length > mostNamed ? { partial: true } : {}),
-    });
   }
 
   /** In a direct room in which both have written, the other user gets it on connections that have not joined, too. */

@@ -1,0 +1,104 @@
+import type { MembersChange, User } from '../events.ts';
+import type { Room } from './model.ts';
+import type { Publisher } from './publisher.ts';
+import { membersOf } from './summary.ts';
+
+/** Who comes and goes within this many milliseconds is one event per room: a storm of reconnects must not be many. */
+const gatherFor = 250;
+/** At most this many users are named in one event; clients ask for the rest. */
+const mostNamed = 100;
+
+/** Changes of one room that wait to be sent in one event. */
+interface Gathered {
+  /** The users who have come or gone, as they were visible before; null for those who were not. */
+  before: Map<string, User | null>;
+  /** `Room.joins` when the gathering began. */
+  joins: number;
+  members: Map<string, MembersChange['changed'][number]>;
+}
+
+/** Tells those who have joined a room who comes and goes there, and who becomes a member of it or is one no more. */
+export class PeopleChanges {
+  readonly #publisher: Publisher;
+  readonly #gathered = new Map<Room, Gathered>();
+  /** Rooms whose gathered changes are to be sent now. */
+  readonly #due: Room[] = [];
+
+  constructor(publisher: Publisher) {
+    this.#publisher = publisher;
+  }
+
+  /** @param before how the user was visible there until now; null for not at all */
+  present(room: Room, user: string, before: User | null): void {
+    if (room.joined.size === 0) return;
+    const gathered = this.#gather(room);
+    if (!gathered.before.has(user)) gathered.before.set(user, before);
+  }
+
+  member(room: Room, user: string, change: MembersChange['changed'][number]): void {
+    if (room.joined.size === 0 || room.record.kind === 'direct') return;
+    this.#gather(room).members.set(user, change);
+  }
+
+  /** The room is gone. */
+  forget(room: Room): void {
+    this.#gathered.delete(room);
+  }
+
+  #gather(room: Room): Gathered {
+    const known = this.#gathered.get(room);
+    if (known !== undefined) return known;
+    const gathered: Gathered = { before: new Map(), joins: room.joins, members: new Map() };
+    this.#gathered.set(room, gathered);
+    setTimeout(() => this.#inTurn(room), gatherFor);
+    return gathered;
+  }
+
+  /** One room in a turn of the event loop: when everybody comes back at once, messages go between them. */
+  #inTurn(room: Room): void {
+    if (this.#due.push(room) > 1) return;
+    const next = () => {
+      this.#tell(this.#due[0] as Room);
+      this.#due.shift();
+      if (this.#due.length > 0) setImmediate(next);
+    };
+    setImmediate(next);
+  }
+
+  #tell(room: Room): void {
+    const gathered = this.#gathered.get(room);
+    if (gathered === undefined) return;
+    this.#gathered.delete(room);
+    const { id } = room.record;
+    const joined: User[] = [];
+    const left: string[] = [];
+    // Whoever has joined meanwhile knows neither the state before nor the one now, but one in between.
+    const everything = room.joins !== gathered.joins;
+    for (const [user, before] of gathered.before) {
+      const now = room.present.get(user);
+      if (now === undefined && (everything || before !== null)) left.push(user);
+      if (now !== undefined && (everything || now.name !== before?.name)) joined.push(now);
+    }
+    if (joined.length > 0 || left.length > 0) {
+      const partial = joined.length > mostNamed || left.length > mostNamed;
+      this.#publisher.toRoom(id, 'presence:changed', {
+        room: id,
+        joined: joined.slice(0, mostNamed),
+        left: left.slice(0, mostNamed),
+        count: room.present.size,
+        ...(partial ? { partial: true } : {}),
+      });
+    }
+    // Whoever is connected to another server is known to be present a little later than to be a member.
+    const changed = [...gathered.members.values()].map((change) =>
+      'gone' in change ? change : { ...change, present: room.present.has(change.user.id) },
+    );
+    if (changed.length === 0) return;
+    this.#publisher.toRoom(id, 'members:changed', {
+      room: id,
+      changed: changed.slice(0, mostNamed),
+      count: membersOf(room),
+      ...(changed.length > mostNamed ? { partial: true } : {}),
+    });
+  }
+}
