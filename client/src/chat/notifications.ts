@@ -1,6 +1,6 @@
 import type { Message } from '../../../server/events.ts';
-import { mentions } from '../store/mentions.ts';
 import type { Room } from '../store/room.ts';
+import { mentions } from '../store/user-ids.ts';
 import type { Strings } from '../strings/strings.ts';
 import { wordsOf } from '../text/words.ts';
 import type { Chat } from './chat.ts';

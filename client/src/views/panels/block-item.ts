@@ -1,4 +1,5 @@
 import type { User } from '../../../../server/events.ts';
+import { ERASED } from '../../store/user-ids.ts';
 import type { Context } from '../context.ts';
 import type { MenuItem } from './menu.tsx';
 
@@ -7,7 +8,7 @@ export function blockItem(user: User, context: Context): MenuItem | false {
   const { chat, strings, dialog, toast } = context;
   const blocking = context.blocking();
   // An erased user has the id of nobody.
-  if (user.id === chat.me?.id || user.id === '0' || blocking === undefined) return false;
+  if (user.id === chat.me?.id || user.id === ERASED || blocking === undefined) return false;
   if (blocking.has(user.id)) {
     return {
       picture: 'ban',

@@ -1,4 +1,5 @@
 import type { Entry } from '../../store/entries.ts';
+import { ERASED } from '../../store/user-ids.ts';
 import type { Context, Writing } from '../context.ts';
 import { copy } from '../copy.ts';
 import { editedAt } from '../message.tsx';
@@ -53,7 +54,7 @@ function messageItems(entry: Entry, context: Context, writing: Writing, pick: ()
         run: () => dialog({ kind: 'select', text }),
       },
     !own &&
-      entry.user.id !== '0' &&
+      entry.user.id !== ERASED &&
       room?.summary.kind !== 'direct' &&
       room?.summary.may.includes('send') === true && {
         picture: 'at',

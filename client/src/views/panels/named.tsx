@@ -1,5 +1,5 @@
 import type { Entry } from '../../store/entries.ts';
-import { EVERYBODY, mentions } from '../../store/mentions.ts';
+import { EVERYBODY, mentions } from '../../store/user-ids.ts';
 import type { Named } from '../context.ts';
 
 /** Stand for the mentions while the text is parsed: signs that Unicode gives to nobody. A message has 20 at most. */

@@ -1,3 +1,4 @@
+import { ERASED } from '../../store/user-ids.ts';
 import type { Context } from '../context.ts';
 import { siteAddress } from './site-address.ts';
 
@@ -45,7 +46,7 @@ export class Portraits {
 
   #address(id: string | undefined): string | undefined {
     // An erased user has the id of nobody.
-    if (id === undefined || id === '0' || this.#template === undefined) return undefined;
+    if (id === undefined || id === ERASED || this.#template === undefined) return undefined;
     if (!this.#addresses.has(id)) this.#addresses.set(id, siteAddress(this.#template, id));
     return this.#addresses.get(id);
   }

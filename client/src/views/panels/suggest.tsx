@@ -1,8 +1,8 @@
 import type { RoomMember, User } from '../../../../server/events.ts';
 import type { Follower } from '../../chat/chat-listener.ts';
 import type { NewMention } from '../../store/entries.ts';
-import { EVERYBODY } from '../../store/mentions.ts';
 import type { Room } from '../../store/room.ts';
+import { EVERYBODY } from '../../store/user-ids.ts';
 import { emojiAsked, personAsked } from '../../text/asked.ts';
 import { mentionsIn, type Pick } from '../../text/mentioning.ts';
 import { Avatar } from '../avatar.tsx';
