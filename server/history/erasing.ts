@@ -1,5 +1,12 @@
 import type { Reaction } from '../events.ts';
-import { type Erasable, type Erasure, type ErasureStage, erasureStages, stagesAgain } from './erasure.ts';
+import {
+  type Erasable,
+  type Erasure,
+  type ErasureStage,
+  erasureStages,
+  isBeforeEnd,
+  stagesAgain,
+} from './erasure.ts';
 import {
   type Change,
   deletedUser,
@@ -196,9 +203,8 @@ export function eraseStep(
   if (erasure === undefined) return null;
   const { user, stage, holder } = erasure;
   const mine = { ...erasure, holder: by, heldUntil: at + held };
-  const isPerson = erasureStages.indexOf(stage) <= erasureStages.indexOf('person');
   // Whoever had begun may have ended before the connections were closed.
-  if (stage !== 'begin' && isPerson && holder !== by) {
+  if (stage !== 'begin' && isBeforeEnd(erasure) && holder !== by) {
     work.putErasure(mine);
     return { user, kick: true };
   }

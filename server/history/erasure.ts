@@ -28,6 +28,11 @@ export type ErasureStage = (typeof erasureStages)[number];
  */
 export const stagesAgain = erasureStages.slice(1, erasureStages.indexOf('person'));
 
+/** Whether the user is still there: what is stored for that id belongs to whoever is being erased. */
+export function isBeforeEnd({ stage }: Pick<Erasure, 'stage'>): boolean {
+  return erasureStages.indexOf(stage) <= erasureStages.indexOf('person');
+}
+
 /** How far the erasure of a user has come. */
 export interface Erasure {
   user: string;

@@ -3,6 +3,7 @@ import { isBlank } from '../blank.ts';
 import { RequestError } from '../errors.ts';
 import type { ChosenFile, MessageFile, MessageReacted, Reaction, User } from '../events.ts';
 import { erase, eraseStep } from './erasing.ts';
+import { isBeforeEnd } from './erasure.ts';
 import {
   acted,
   type Change,
@@ -238,6 +239,9 @@ export const rules: { [Op in keyof Writes]: Rule<Op> } = {
 
   addFile(work, { room, user, file, at }) {
     existing(work, room);
+    const erasure = work.erasureOf(user);
+    // The stage that looks for files may just be over: nobody would find this one.
+    if (erasure !== undefined && isBeforeEnd(erasure)) refuse('forbidden', 'the user is being erased');
     work.insertFile(room, { id: file.id, user, state: 'loose', at, about: file });
     return {};
   },

@@ -356,7 +356,7 @@ export function erasureContract(
     await write('block', { user: ben.id, other: ann.id, blocked: true, at });
     const restriction = { by: ann.id, reason: 'because' };
     await write('restrict', { room: den, user: ben.id, kind: 'muted', restriction, at });
-    await file('lobby', ann.id);
+    await expect(file('lobby', ann.id)).rejects.toEqual(expect.objectContaining({ code: 'forbidden' }));
     await send(ann, { room: 'lobby', text: mark });
     await carryOut();
     expect(await everything(['lobby', den])).not.toContain(mark);
@@ -396,6 +396,7 @@ export function erasureContract(
     expect(await step('two', at + 2)).toBeNull();
     // A message that the clock gives the same time as those before is new, and so is the user.
     const { seq } = await send(ann, { text: 'new', sentAt: at + 5000 });
+    const uploaded = await file('lobby', ann.id);
     const history = await now().reopen();
     const later = at + 60_000;
     expect(await history.write('eraseStep', { by: 'two', at: later })).toEqual({ user: ann.id, kick: false });
@@ -405,6 +406,9 @@ export function erasureContract(
     expect(rest.filter(({ text }) => text !== '')).toMatchObject([{ seq, text: 'new', user: ann }]);
     expect(rest).toHaveLength(251);
     expect(sent).toEqual(rest.slice(0, 250).map(({ id }) => id));
+    expect(await history.read('file', { id: uploaded, user: ann.id })).toMatchObject({
+      file: { user: ann.id },
+    });
     expect(await history.read('room', { room: 'lobby' })).toMatchObject({ reset: 252, head: 252 });
   });
 }

@@ -1,5 +1,7 @@
 import type { MemberRecord, UserRecord } from '../history.ts';
 import {
+  erasureColumns,
+  erasureFrom,
   fileColumns,
   fileFrom,
   fileStates,
@@ -92,6 +94,7 @@ export async function load(
     ...askReports(),
     ...askFiles(),
     ...askEntries(),
+    ...askErasures(),
   ];
   if (questions.length === 0) return;
   const answers = await transaction.queryAll(questions.map(({ sql }) => sql));
@@ -510,6 +513,22 @@ export async function load(
       sql: sql`SELECT num, changes FROM chat_changes WHERE ${dialect.among(['num'], nums)}`,
       take: (rows) => {
         for (const { num, changes } of rows) work.entries.set(num as number, changes as string);
+      },
+    };
+  }
+
+  function* askErasures(): Generator<Question> {
+    const users = new Set(of('erasing').map(({ user }) => user)).difference(new Set(work.erasures.keys()));
+    if (users.size === 0) return;
+    const among = dialect.among(
+      ['user_id'],
+      [...users].map((user) => [user]),
+    );
+    yield {
+      sql: sql`SELECT ${raw(erasureColumns.join(', '))} FROM chat_erasures WHERE ${among}`,
+      take(rows) {
+        for (const user of users) work.erasures.set(user, undefined);
+        for (const erasure of rows.map(erasureFrom)) work.erasures.set(erasure.user, erasure);
       },
     };
   }

@@ -32,7 +32,10 @@ const needs: { [Op in keyof Writes]: (input: Writes[Op]['in']) => Need[] } = {
       { what: 'reaction', room, seq, emoji, user },
     ]),
   ],
-  addFile: ({ room }) => [{ what: 'room', id: room }],
+  addFile: ({ room, user }) => [
+    { what: 'room', id: room },
+    { what: 'erasing', user },
+  ],
   dropFiles: ({ before, most }) => [{ what: 'doomedFiles', before, most }],
   forgetFiles: () => [],
   publicRooms: ({ rooms }) => rooms.map(({ id }) => ({ what: 'room', id })),

@@ -55,7 +55,10 @@ export type Need =
   | { what: 'reportOf'; room: string; seq: number; user: string }
   | { what: 'openReports'; room: string; from: number }
   | { what: 'entry'; num: number }
+  /** Locks the erasure: no step of it is taken meanwhile. */
   | { what: 'erasureOf'; user: string }
+  /** The same without the lock, which steps would not wait for. */
+  | { what: 'erasing'; user: string }
   | { what: 'openErasure'; by: string; at: number };
 
 /** Thrown out of a rule that asks for what has not been loaded. It begins anew when that has been done. */

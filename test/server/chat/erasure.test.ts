@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { readdirSync } from 'node:fs';
 import { type IncomingMessage, request } from 'node:http';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
@@ -16,11 +17,20 @@ import {
   startPeopleSite,
 } from '../../helpers/people.ts';
 
+const kept = historyFolder();
 let site: PeopleSite;
 beforeAll(async () => {
-  site = await startPeopleSite({ CHAT_ORIGINS: origin, CHAT_ROOMS: 'lobby,garden,yard,shed' });
+  site = await startPeopleSite({
+    CHAT_ORIGINS: origin,
+    CHAT_ROOMS: 'lobby,garden,yard,shed',
+    CHAT_HISTORY: kept.url,
+    CHAT_FILES: kept.files,
+  });
 });
-afterAll(() => site.close());
+afterAll(async () => {
+  await site.close();
+  kept.remove();
+});
 
 const deletedUser = { id: '0', name: 'Deleted user' };
 const erase = (id: string, query = '') => site.api('DELETE', `/users/${encodeURIComponent(id)}${query}`);
@@ -206,6 +216,30 @@ test('an upload that is under way is refused, and a report that goes is one less
   expect(answer.statusCode).toBe(403);
   answer.resume();
   for (const one of [ben, cat]) one.close();
+});
+
+test('an upload of somebody whose erasure another one is at is refused, and nothing of it stays', async () => {
+  const ann = await site.person();
+  await join('lobby', ann);
+  const files = () => readdirSync(kept.files.slice('dir:'.length), { recursive: true });
+  const uploaded = () => upload(site.chat.url, ann.cookie, 'some text', { name: 'a.txt' });
+  expect((await uploaded()).status).toBe(201);
+  const before = files();
+  const db = new DatabaseSync(kept.path, { timeout: 5000 });
+  onTestFinished(() => db.close());
+  const until = Date.now() + 3_600_000;
+  db.prepare(`INSERT INTO erasures VALUES (?, 'anonymise', ?, 0, 'files', 0, 'another', ?)`).run(
+    ann.id,
+    Date.now(),
+    until,
+  );
+  expect(await uploaded()).toMatchObject({ status: 403, code: 'forbidden' });
+  expect(files()).toEqual(before);
+  // It has come so far that who uploads is a new user.
+  db.prepare(`UPDATE erasures SET stage = 'messages'`).run();
+  expect((await uploaded()).status).toBe(201);
+  db.exec('DELETE FROM erasures');
+  ann.close();
 });
 
 test('somebody who is banned or was never here is erased too; another word for the messages is refused', async () => {
