@@ -1,13 +1,15 @@
-import { afterEach, expect, test, vi } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { ConnectionState } from '../../client/src/connection/connection-state.ts';
+import { Room } from '../../client/src/store/room.ts';
 import all from '../../client/src/strings/strings.json';
 import { Strings } from '../../client/src/strings/strings.ts';
 import { Speaker } from '../../client/src/views/panels/speaker.tsx';
 import { textsIn } from '../../client/strings-plugin.ts';
+import type { Message, RoomSummary } from '../../server/events.ts';
 
 afterEach(() => vi.useRealTimers());
 
-const chat = { me: { id: '1', name: 'Alice' } };
+const chat = { me: { id: '1', name: 'Alice' }, current: undefined };
 
 /** All texts of what was drawn. */
 const textsOf = (drawn: unknown): string[] => {
@@ -17,9 +19,11 @@ const textsOf = (drawn: unknown): string[] => {
   return props === undefined ? [] : textsOf(props.children);
 };
 
+const start = () => new Speaker(chat, new Strings({ lang: 'en', by: textsIn('en', all) }), () => {});
+
 test('a lost connection is said with its cause, though that is found out later', () => {
   vi.useFakeTimers();
-  const speaker = new Speaker(chat, new Strings({ lang: 'en', by: textsIn('en', all) }), () => {});
+  const speaker = start();
   const lost = (cause: 'network' | 'many', seconds: number): ConnectionState => {
     const since = Date.now();
     return { kind: 'lost', cause, since, retryAt: since + seconds * 1000, first: false };
@@ -29,4 +33,45 @@ test('a lost connection is said with its cause, though that is found out later',
   speaker.connection(lost('many', 31));
   vi.advanceTimersByTime(1000);
   expect(textsOf(speaker.draw())).toEqual(['The chat is open in too many places. Trying again in 30 s.']);
+});
+
+describe('what was said can be read again until', () => {
+  const bob = { id: '2', name: 'Bob' };
+  const named = { user: chat.me, start: 0, length: 6 };
+  const message = { room: 'talk', seq: 7 } as Message;
+  const roomWith = (summary: Partial<RoomSummary>) => new Room(summary as RoomSummary);
+  const room = roomWith({ id: 'talk' });
+  const other = roomWith({ id: 'other' });
+  const direct = roomWith({ id: 'direct', name: 'Bob', with: bob });
+
+  test.each<[what: string, gone: (speaker: Speaker) => void]>([
+    ['its author is blocked', (speaker) => speaker.blocked({ user: '2', blocked: true })],
+    ['its author may be erased', (speaker) => speaker.reset(room)],
+    ['it is deleted', (speaker) => speaker.message({ ...message, deletedAt: 2 })],
+    ['its room is taken away', (speaker) => speaker.removed(room)],
+  ])('%s', (_, gone) => {
+    const speaker = start();
+    speaker.arrived(room, { user: bob, seq: 7, text: 'hello' });
+    speaker.arrived(room, { user: bob, seq: 7, text: '@Alice hello', mentions: [named] });
+    const said = ['Bob: hello', 'Bob mentions you: @Alice hello'];
+    expect(textsOf(speaker.draw())).toEqual(said);
+    // Not what has nothing to do with it.
+    speaker.blocked({ user: '3', blocked: true });
+    speaker.blocked({ user: '2', blocked: false });
+    speaker.reset(other);
+    speaker.removed(other);
+    speaker.message({ ...message, seq: 6, deletedAt: 2 });
+    speaker.message(message);
+    expect(textsOf(speaker.draw())).toEqual(said);
+    gone(speaker);
+    expect(textsOf(speaker.draw())).toEqual([]);
+  });
+
+  test('somebody is blocked whose name is that of a direct room', () => {
+    const speaker = start();
+    speaker.elsewhere(direct);
+    expect(textsOf(speaker.draw())).toEqual(['New message in Bob']);
+    speaker.blocked({ user: '2', blocked: true });
+    expect(textsOf(speaker.draw())).toEqual([]);
+  });
 });

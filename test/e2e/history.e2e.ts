@@ -143,9 +143,13 @@ test('what an erased user has written is a deleted user’s from that moment, in
       headers,
       body: JSON.stringify({ user: { id: 'gone-soon', name: 'Zoe Gone' }, text, clientId }),
     });
-  expect((await post('I was here.', 'erased-1')).status).toBe(201);
   await alice.open('erased');
   await alice.page.evaluate(() => document.querySelector('php-chat')?.setAttribute('lang', 'fr'));
+  await expect(alice.timeline).toHaveAccessibleName('Messages de erased');
+  // What speaks comes with the people, after the messages.
+  await expect(alice.page.locator('php-chat .side')).toBeVisible();
+  expect((await post('I was here.', 'erased-1')).status).toBe(201);
+  await expect(alice.page.getByRole('status').filter({ hasText: /^Zoe Gone.*I was here\.$/ })).toBeAttached();
   const by = alice.timeline.locator('.group:has(article) .by bdi').last();
   await expect(by).toHaveText('Zoe Gone');
   const row = alice.page.locator('php-chat .room.two[aria-current]');
@@ -163,6 +167,8 @@ test('what an erased user has written is a deleted user’s from that moment, in
   await expect(alice.texts.last()).toHaveText('I was here.');
   await expect(field).toHaveValue('not yet');
   await expect(strip).toContainText('Utilisateur supprimé · I was here.');
+  const chat = alice.page.locator('php-chat');
+  expect(await chat.evaluate(({ shadowRoot }) => shadowRoot?.textContent)).not.toContain('Zoe Gone');
   expect(await alice.page.evaluate(() => JSON.stringify(localStorage))).not.toContain('Zoe Gone');
   await alice.messages.last().focus();
   await alice.page.keyboard.press('Enter');

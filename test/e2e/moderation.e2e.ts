@@ -242,8 +242,11 @@ test('who is blocked is one line in the timeline, which shows what was said, unt
   await asUser(site, 'carol', async (ask) => {
     await ask('room:join', { room });
     const say = (text: string) => ask('message:send', { room, text, clientId: text.replaceAll(' ', '-') });
-    await say('one');
     await bob.open('blocked');
+    await expect(person(bob, 'Carol')).toBeVisible();
+    await say('one');
+    const spoken = bob.page.getByRole('status').filter({ hasText: 'Carol: one' });
+    await expect(spoken).toBeAttached();
     await person(bob, 'Carol').click();
     await item(bob, 'Block Carol').click();
     const ask2 = bob.page.getByRole('alertdialog', { name: 'Block Carol?' });
@@ -251,6 +254,7 @@ test('who is blocked is one line in the timeline, which shows what was said, unt
     await ask2.getByRole('button', { name: 'Block Carol' }).click();
     await expect(bob.timeline.getByText('1 message of a person you blocked.')).toBeVisible();
     await expect(person(bob, 'Carol')).toBeFocused();
+    await expect(spoken).toHaveCount(0);
     // From the menu of a message, which is gone then.
     await person(bob, 'Carol').click();
     await item(bob, 'Unblock Carol').click();

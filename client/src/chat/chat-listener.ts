@@ -55,7 +55,7 @@ export interface Follower {
   removed?(room: Room, reason: RoomRemoval): void;
   typing?(change: EventPayload<'typing:changed'>): void;
   reported?(change: EventPayload<'report:changed'>): void;
-  /** On another device. */
+  /** Here or on another device; also what is known already. */
   blocked?(change: EventPayload<'blocked:changed'>): void;
   /** Nothing is heard of that room any more, or of any. */
   silent?(room?: string): void;

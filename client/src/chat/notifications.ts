@@ -1,4 +1,4 @@
-import type { Message } from '../../../server/events.ts';
+import type { EventPayload, Message } from '../../../server/events.ts';
 import type { Room } from '../store/room.ts';
 import { mentions } from '../store/user-ids.ts';
 import type { Strings } from '../strings/strings.ts';
@@ -25,6 +25,13 @@ interface Kept {
   readonly mentioned?: boolean;
   /** Until then nobody is asked. */
   readonly later?: number;
+}
+
+/** The one that stands for a room. */
+interface Shown {
+  readonly seq: number;
+  readonly user: string;
+  readonly notification: Notification;
 }
 
 const kept = ({ settings }: Chat): Kept => settings.get<Kept>('notifications') ?? { visits: 0, at: 0 };
@@ -64,7 +71,7 @@ export class Notifications implements Follower {
   readonly #host: Element;
   readonly #open: (message: MessagePlace) => void;
   readonly #name: string;
-  readonly #shown = new Map<string, { readonly seq: number; readonly notification: Notification }>();
+  readonly #shown = new Map<string, Shown>();
   #blurred = () => {};
   /** How often everything was taken back. */
   #cleared = 0;
@@ -134,6 +141,15 @@ export class Notifications implements Follower {
     this.#close(id);
   }
 
+  reset({ id }: Room): void {
+    this.#close(id);
+  }
+
+  blocked({ user: id, blocked }: EventPayload<'blocked:changed'>): void {
+    if (!blocked) return;
+    for (const [room, { user }] of this.#shown) if (user === id) this.#close(room);
+  }
+
   /** They may be for somebody else's eyes by now. */
   clear(): void {
     this.#cleared++;
@@ -171,7 +187,7 @@ export class Notifications implements Follower {
       silent: this.#host.getAttribute('sound') !== 'on',
     });
     if (notification === undefined) return;
-    this.#shown.set(room.id, { seq, notification });
+    this.#shown.set(room.id, { seq, user: message.user.id, notification });
     notification.onclick = () => {
       focus();
       notification.close();

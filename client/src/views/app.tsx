@@ -220,8 +220,8 @@ export class AppView {
   message(room: Room, message: NewMessage): void {
     if (this.#context.blocking()?.has(message.user.id)) return;
     this.#rest.notifications?.arrived(room, message);
-    if (room === this.#context.chat.current) this.#rest.speaker?.message(message);
-    else this.#rest.speaker?.elsewhere(room.summary.name);
+    if (room === this.#context.chat.current) this.#rest.speaker?.arrived(room, message);
+    else this.#rest.speaker?.elsewhere(room);
   }
 
   /** The user is in a room no more: has left it, or it was taken away. */

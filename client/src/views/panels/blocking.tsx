@@ -19,7 +19,7 @@ export class Blocking implements Follower {
 
   async set({ id }: User, blocked: boolean): Promise<void> {
     await this.#context.chat.request('user:block', { user: id, blocked });
-    this.blocked({ user: id, blocked });
+    this.#tell({ user: id, blocked });
   }
 
   ready(): void {
@@ -27,12 +27,17 @@ export class Blocking implements Follower {
       .request('user:blocked', {})
       .then(({ users }) => {
         for (const user of this.#blocked) {
-          if (!users.some(({ id }) => id === user)) this.blocked({ user, blocked: false });
+          if (!users.some(({ id }) => id === user)) this.#tell({ user, blocked: false });
         }
-        for (const { id } of users) this.blocked({ user: id, blocked: true });
+        for (const { id } of users) this.#tell({ user: id, blocked: true });
       })
       // With the next connection it is asked again.
       .catch(() => {});
+  }
+
+  /** No event tells the page that has found it out. */
+  #tell(change: EventPayload<'blocked:changed'>): void {
+    for (const follower of this.#context.chat.followers) follower.blocked?.(change);
   }
 
   /** What is shown while the connection is lost is hidden still; after the session nothing is shown. */

@@ -39,14 +39,15 @@ export function equip(
 ): Equipment {
   const { chat, strings, changed } = context;
   const tooltip = new Tooltip(context);
-  const speaker = new Speaker(chat, strings, changed);
+  const blocking = new Blocking(context);
+  chat.followers.add(blocking);
+  const speaker = new Speaker(chat, strings, changed, (user) => blocking.has(user));
   speaker.connection(chat.connection.state);
+  chat.followers.add(speaker);
   chat.followers.add(new RoomNews(context, speaker));
   listenToMessages(root, messages, tooltip, signal);
   const notifications = new Notifications(chat, strings, root.host, context.jump, signal);
   chat.followers.add(notifications);
-  const blocking = new Blocking(context);
-  chat.followers.add(blocking);
   const typing = new OthersTyping(changed, (user) => blocking.has(user));
   chat.followers.add(typing);
   const barring = new Barring(context, typing);

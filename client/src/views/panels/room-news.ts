@@ -1,4 +1,3 @@
-import type { MessageReacted } from '../../../../server/events.ts';
 import type { Follower, RoomRemoval } from '../../chat/chat-listener.ts';
 import type { Room } from '../../store/room.ts';
 import type { Context } from '../context.ts';
@@ -31,14 +30,10 @@ export class RoomNews implements Follower {
     this.#keep();
   }
 
-  reacted(room: Room, reacted: MessageReacted): void {
-    if (room === this.#context.chat.current) this.#speaker.reacted(room, reacted, this.#context.blocking());
-  }
-
   added(room: Room): void {
     const { me, current } = this.#context.chat;
     // A direct one comes with what was said in it.
-    if (room.unread > 0 && room.summary.last?.user.id !== me?.id) this.#speaker.elsewhere(room.summary.name);
+    if (room.unread > 0 && room.summary.last?.user.id !== me?.id) this.#speaker.elsewhere(room);
     if (!mayBeNews(room)) return;
     room.fresh = room !== current;
     this.#keep();
