@@ -368,6 +368,41 @@ export function erasureContract(
     expect((await now().holding?.(mark.toLowerCase())) ?? []).toEqual([]);
   });
 
+  test('of an erased moderator no restriction is any more, however many there were', async () => {
+    const restrict = async (room: string, user: string, by: string) => {
+      for (const kind of ['muted', 'banned'] as const) {
+        await write('restrict', {
+          room,
+          user,
+          kind,
+          restriction: { by, reason: `because "by":"${by}"` },
+          at,
+        });
+      }
+    };
+    const users = Array.from({ length: 150 }, (_, i) => `r${i}`);
+    await Promise.all(users.map((user) => restrict('lobby', user, ann.id)));
+    await restrict('garden', ben.id, ann.id);
+    await restrict('garden', cat.id, ben.id);
+    await write('restrict', { room: 'lobby', user: 'r0', kind: 'muted', restriction: { by: ben.id }, at });
+    await erase('anonymise');
+    const left = await now().history.read('restrictions', null);
+    const by = left.map(({ room, user, restricted: { muted, banned } }) => [
+      room,
+      user,
+      muted?.by,
+      banned?.by,
+    ]);
+    const nobody = deletedUser.id;
+    expect(by.sort()).toEqual(
+      [
+        ...users.map((user) => ['lobby', user, user === 'r0' ? ben.id : nobody, nobody]),
+        ['garden', ben.id, nobody, nobody],
+        ['garden', cat.id, ben.id, ben.id],
+      ].sort(),
+    );
+  });
+
   test('a report of a message that is too old counts no more when it goes with a user', async () => {
     for (let i = 0; i < 2; i++) await send(ann);
     await write('report', { room: 'lobby', seq: 1, by: ben.id, reason: 'spam', at });

@@ -1,4 +1,5 @@
 import type { RequestErrorCode } from '../../errors.ts';
+import type { RestrictionKind } from '../history.ts';
 import type { Row } from '../rows.ts';
 
 export type Value = string | number | null;
@@ -45,6 +46,8 @@ export interface Dialect {
   /** Waits for a lock that all servers of this history share, and holds it until the connection gives it back. */
   lock: Sql;
   unlock: Sql;
+  /** By whom such a restriction of a member is, as the index has it. */
+  restrictedBy(kind: RestrictionKind): Sql;
   /** Asks for the number of the newest message of all. */
   newestMessage: Sql;
   /** Counts the number of the next entry of `chat_changes`, and locks it until the transaction ends. */

@@ -5,6 +5,7 @@ import {
   type ErasureStage,
   stagesAgain,
 } from '../erasure.ts';
+import type { RestrictionKind } from '../history.ts';
 import {
   authorIn,
   byIn,
@@ -73,7 +74,7 @@ async function listOf(place: Place, erasure: Erasure): Promise<ErasableList> {
     case 'messages':
       return messagesOf(place, erasure);
     default: {
-      const rows = await place.transaction.query(statements[stage](user));
+      const rows = await place.transaction.query(erasableOf[stage](user, place.dialect));
       const found = rows.map(({ user_id, ...row }) => ({
         ...(row as Partial<Erasable>),
         ...(typeof user_id === 'string' ? { user: user_id } : {}),
@@ -99,22 +100,33 @@ const roomOf = (table: string) =>
 const within = (text: string) => `%${text.replace(/[!%_]/g, '!$&')}%`;
 const has = (column: string, text: string) => sql`${raw(column)} LIKE ${within(text)} ESCAPE '!'`;
 
-const statements: Record<
-  Exclude<Erasure['stage'], 'begin' | 'person' | 'journal' | 'reports' | 'messages'>,
-  (user: string) => Sql
+/** Whatever is in one of two indexes: no more of either is read than is dealt with. */
+const either = (one: Sql, other: Sql) =>
+  sql`SELECT * FROM (${one} ${most}) AS one UNION SELECT * FROM (${other} ${most}) AS other ${most}`;
+
+/** What the stages ask for that look everything up by the user. */
+export const erasableOf: Record<
+  Exclude<ErasureStage, 'begin' | 'person' | 'journal' | 'reports' | 'messages'>,
+  (user: string, dialect: Dialect) => Sql
 > = {
   directs: (user) =>
-    sql`SELECT id AS room FROM chat_rooms WHERE pair_low = ${user}
-        UNION SELECT id FROM chat_rooms WHERE pair_high = ${user} ${most}`,
+    either(
+      sql`SELECT id AS room FROM chat_rooms WHERE pair_low = ${user}`,
+      sql`SELECT id AS room FROM chat_rooms WHERE pair_high = ${user}`,
+    ),
   members: (user) => sql`SELECT ${roomOf('members')} WHERE user_id = ${user} ${most}`,
   made: (user) =>
     sql`SELECT id AS room FROM chat_rooms WHERE created_by = ${user} AND client_id IS NOT NULL ${most}`,
-  restricted: (user) =>
-    sql`SELECT user_id, ${roomOf('members')}
-        WHERE restricted_until IS NOT NULL AND ${has('restricted', byIn(user))} ${most}`,
+  restricted: (user, { restrictedBy }) => {
+    const by = (kind: RestrictionKind) =>
+      sql`SELECT user_id, ${roomOf('members')} WHERE ${restrictedBy(kind)} = ${user} AND restricted IS NOT NULL`;
+    return either(by('muted'), by('banned'));
+  },
   blocks: (user) =>
-    sql`SELECT user_id, other_id AS other FROM chat_blocked WHERE user_id = ${user}
-        UNION SELECT user_id, other_id FROM chat_blocked WHERE other_id = ${user} ${most}`,
+    either(
+      sql`SELECT user_id, other_id AS other FROM chat_blocked WHERE user_id = ${user}`,
+      sql`SELECT user_id, other_id AS other FROM chat_blocked WHERE other_id = ${user}`,
+    ),
   files: (user) => sql`SELECT id FROM chat_files WHERE user_id = ${user} ${most}`,
   reactions: (user) => sql`SELECT emoji, seq, ${roomOf('reactions')} WHERE user_id = ${user} ${most}`,
   mentions: (user) => sql`SELECT seq, ${roomOf('mentions')} WHERE user_id = ${user} ${most}`,

@@ -76,6 +76,7 @@ export function mariadb(address: DatabaseAddress): Dialect {
       const set = others.map((column) => `${column} = VALUES(${column})`).join(', ');
       return this.insert(table, columns, rows, `ON DUPLICATE KEY UPDATE ${set}`);
     },
+    restrictedBy: (kind) => raw(`${kind}_by`),
     lock: raw(`SELECT GET_LOCK(${lockName}, 3600)`),
     unlock: raw(`SELECT RELEASE_LOCK(${lockName})`),
     newestMessage: raw('SELECT coalesce(max(num), 0) AS num FROM chat_messages'),

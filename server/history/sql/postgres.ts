@@ -76,6 +76,7 @@ export function postgres(address: DatabaseAddress): Dialect {
       const set = others.map((column) => `${column} = EXCLUDED.${column}`).join(', ');
       return this.insert(table, columns, rows, `ON CONFLICT (${key.join(', ')}) DO UPDATE SET ${set}`);
     },
+    restrictedBy: (kind) => raw(`(restricted::jsonb #>> '{${kind},by}') COLLATE "C"`),
     lock: raw(`SELECT pg_advisory_lock(${lockNumber})`),
     unlock: raw(`SELECT pg_advisory_unlock(${lockNumber})`),
     newestMessage: raw('SELECT last_value AS num FROM chat_message_nums'),

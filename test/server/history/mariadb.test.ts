@@ -14,7 +14,16 @@ historyDatabaseContract('MariaDB', async () => {
     certificate: `${server.folder}/certificate.pem`,
     socket: `${server.folder}/socket`,
     database: () => mariadbDatabase(server),
-    connect: ({ url }) => mariadb(readDatabaseAddress(url) as DatabaseAddress).connect(),
+    dialect: ({ url }) => mariadb(readDatabaseAddress(url) as DatabaseAddress),
+    async unindexed(connection, { text, values }) {
+      const steps = await connection.query({ text: `ANALYZE ${text}`, values });
+      const isSlow = ({ table, type, r_filtered, Extra }: (typeof steps)[number]) =>
+        String(Extra).includes('filesort') ||
+        Number(r_filtered ?? 100) < 100 ||
+        // What it has made itself is in angle brackets.
+        (['ALL', 'index'].includes(type as string) && !String(table).startsWith('<'));
+      return steps.filter(isSlow).map((step) => JSON.stringify(step));
+    },
     trips: 9,
     copy: (from, to) => {
       const login = ['-u', 'root', `--socket=${server.folder}/socket`];

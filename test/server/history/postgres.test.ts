@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { type DatabaseAddress, readDatabaseAddress } from '../../../server/history/sql/address.ts';
+import { raw } from '../../../server/history/sql/dialect.ts';
 import { postgres } from '../../../server/history/sql/postgres.ts';
 import { historyDatabaseContract } from '../../contracts/history-database.ts';
 import { postgresDatabase } from '../../helpers/history-database.ts';
@@ -12,7 +13,14 @@ historyDatabaseContract('PostgreSQL', async () => {
     certificate: `${server.folder}/certificate.pem`,
     socket: `${server.folder}/.s.PGSQL.${server.port}`,
     database: () => postgresDatabase(server),
-    connect: ({ url }) => postgres(readDatabaseAddress(url) as DatabaseAddress).connect(),
+    dialect: ({ url }) => postgres(readDatabaseAddress(url) as DatabaseAddress),
+    async unindexed(connection, { text, values }) {
+      // It prefers to look through a small table, even if it could do otherwise.
+      for (const way of ['seqscan', 'sort']) await connection.query(raw(`SET enable_${way} = off`));
+      const steps = await connection.query({ text: `EXPLAIN ANALYZE ${text}`, values });
+      const isSlow = (step: string) => /Seq Scan|Sort|Rows Removed by Filter/.test(step);
+      return steps.map((step) => String(step['QUERY PLAN'])).filter(isSlow);
+    },
     trips: 3,
     copy: (from, to) => {
       const input = execFileSync('/usr/lib/postgresql/15/bin/pg_dump', [from.url]);
