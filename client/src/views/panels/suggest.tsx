@@ -13,6 +13,7 @@ import { apply } from './format-bar.tsx';
 import { used } from './frequent.ts';
 import { MentionPill } from './mention-pill.tsx';
 import { emojiCode } from './open-emoji.tsx';
+import { Picks } from './picks.ts';
 
 const GAP = 6;
 const SHOWN = 8;
@@ -28,6 +29,7 @@ export class Suggest implements Follower {
   readonly #context: Context;
   readonly #root: ShadowRoot;
   readonly #pill: MentionPill;
+  readonly #picks: Picks;
   #field: HTMLTextAreaElement | undefined;
   /** Where the `@` or `:` stands for which the list is open. */
   #at = 0;
@@ -44,6 +46,8 @@ export class Suggest implements Follower {
   constructor(context: Context, root: ShadowRoot, signal: AbortSignal) {
     this.#context = context;
     this.#root = root;
+    this.#picks = new Picks(context.chat);
+    context.chat.followers.add(this.#picks);
     this.#pill = new MentionPill(context, root, signal);
     root.addEventListener('keydown', this.#key, { signal, capture: true });
     for (const type of ['input', 'keyup', 'pointerup', 'focusin', 'focusout'])
@@ -59,7 +63,7 @@ export class Suggest implements Follower {
       user: user.id,
       label: characters.slice(start, start + length).join(''),
     }));
-    return mentionsIn(text, [...former, ...this.#picks(room)]);
+    return mentionsIn(text, [...former, ...this.#picks.in(room)]);
   }
 
   ready(): void {
@@ -138,7 +142,7 @@ export class Suggest implements Follower {
     const found = emoji ?? personAsked(field?.value ?? '', caret);
     const room = this.#context.chat.current;
     // It was sent.
-    if (field?.value === '' && room !== undefined) this.#context.chat.store?.delete(keyOf(room));
+    if (field?.value === '' && room !== undefined) this.#picks.clear(room);
     if (field === undefined || found === undefined || room === undefined) {
       this.#closedAt = undefined;
       return this.#close();
@@ -200,7 +204,7 @@ export class Suggest implements Follower {
       return this.#put(field, emoji, field.selectionStart);
     }
     this.#put(field, label, field.selectionStart);
-    this.#keep(room, { user, label });
+    this.#picks.add(room, { user, label });
   }
 
   /** In place of what stands from the sign up to there, with a space after it. */
@@ -209,10 +213,6 @@ export class Suggest implements Follower {
     this.#closedAt = this.#at;
     this.#close();
     apply({ from: this.#at, to, text: `${words} `, start: end, end }, field);
-  }
-
-  #keep(room: Room, pick: Pick): void {
-    this.#context.chat.store?.set(keyOf(room), [...this.#picks(room), pick]);
   }
 
   /** Names somebody where the caret is. */
@@ -226,12 +226,7 @@ export class Suggest implements Follower {
     const isApart = from === 0 || /\s/u.test(value[from - 1] ?? '');
     this.#at = from;
     this.#put(field, isApart ? label : ` ${label}`, to);
-    this.#keep(room, { user: id, label });
-  }
-
-  /** Those who were chosen for what is being written, also before the page was loaded again. */
-  #picks(room: Room): readonly Pick[] {
-    return this.#context.chat.store?.get<Pick[]>(keyOf(room)) ?? [];
+    this.#picks.add(room, { user: id, label });
   }
 
   #foundEmoji(): Option[] {
@@ -310,5 +305,4 @@ export class Suggest implements Follower {
   };
 }
 
-const keyOf = ({ id }: Room) => `picks/${id}`;
 const nameOf = ({ name, id }: User) => `${name}\n${id}`.toLowerCase();

@@ -1,0 +1,55 @@
+import type { Chat } from '../../chat/chat.ts';
+import type { Follower } from '../../chat/chat-listener.ts';
+import type { Room } from '../../store/room.ts';
+import { EVERYBODY } from '../../store/user-ids.ts';
+import type { Pick } from '../../text/mentioning.ts';
+
+const PAGE = 100;
+
+/** Those who were chosen for what is being written, also before the page was loaded again. */
+export class Picks implements Follower {
+  readonly #chat: Chat;
+
+  constructor(chat: Chat) {
+    this.#chat = chat;
+  }
+
+  in(room: Room): readonly Pick[] {
+    return this.#chat.store?.get<Pick[]>(keyOf(room)) ?? [];
+  }
+
+  add(room: Room, pick: Pick): void {
+    this.#chat.store?.set(keyOf(room), [...this.in(room), pick]);
+  }
+
+  clear(room: Room): void {
+    this.#chat.store?.delete(keyOf(room));
+  }
+
+  /** One of them may be erased, and so in no room any more. */
+  reset(room: Room): void {
+    for (const user of new Set(this.in(room).map((pick) => pick.user)))
+      if (user !== EVERYBODY) void this.#leaveOutUnlessIn(room, user);
+  }
+
+  async #leaveOutUnlessIn(room: Room, user: string): Promise<void> {
+    if (await this.#isIn(room, user).catch(() => false)) return;
+    const rest = this.in(room).filter((pick) => pick.user !== user);
+    if (rest.length === 0) this.clear(room);
+    else this.#chat.store?.set(keyOf(room), rest);
+  }
+
+  /** The ids of others may begin in the same way. */
+  async #isIn(room: Room, user: string, cursor?: string): Promise<boolean> {
+    const page = { limit: PAGE, ...(cursor === undefined ? {} : { cursor }) };
+    const { members, next } = await this.#chat.request('room:members', {
+      room: room.id,
+      query: user,
+      ...page,
+    });
+    if (members.some((member) => member.user.id === user)) return true;
+    return next !== undefined && this.#isIn(room, user, next);
+  }
+}
+
+const keyOf = ({ id }: Room) => `picks/${id}`;
