@@ -4,6 +4,7 @@ import { merged } from '../../client/src/strings/owners-texts.ts';
 import all from '../../client/src/strings/strings.json';
 import { Strings } from '../../client/src/strings/strings.ts';
 import { textsIn } from '../../client/strings-plugin.ts';
+import type { RoomSummary } from '../../server/events.ts';
 
 const stringsIn = (lang: string, browser?: readonly string[]) =>
   new Strings({ lang, by: textsIn(lang, all) }, browser);
@@ -108,4 +109,13 @@ test('every text is there in every language, with the same values', () => {
       expect(names(texts[lang] ?? ''), `${key} in ${lang}`).toEqual(names(texts.en ?? ''));
     }
   }
+});
+
+test('who was erased is named in the reader’s language, by the id: somebody may have chosen those words', () => {
+  const french = stringsIn('fr');
+  expect(french.name({ id: '0', name: 'Deleted user' })).toBe('Utilisateur supprimé');
+  expect(french.name({ id: '7', name: 'Deleted user' })).toBe('Deleted user');
+  const room = { id: '0', name: 'Deleted user' } as RoomSummary;
+  expect(french.roomName(room)).toBe('Deleted user');
+  expect(french.roomName({ ...room, with: { id: '0', name: 'Deleted user' } })).toBe('Utilisateur supprimé');
 });

@@ -175,6 +175,9 @@ test('what an erased user has written is a deleted user’s from that moment, in
   const answer = await fetch(`${site.chat.url}/api/users/gone-soon`, { method: 'DELETE', headers });
   expect(answer.status).toBe(202);
   await expect(by).toHaveText('Utilisateur supprimé');
+  const picture = alice.timeline.locator('.group:has(article) > .avatar').last();
+  await expect(picture).toHaveText('');
+  await expect(picture.locator('path')).toHaveAttribute('d', /\d/);
   await expect(row).toContainText('Utilisateur supprimé');
   await expect(alice.texts.last()).toHaveText('I was here.');
   await expect(field).toHaveValue('not yet');

@@ -1,3 +1,5 @@
+import type { RoomSummary, User } from '../../../server/events.ts';
+import { ERASED } from '../store/user-ids.ts';
 import type { Texts } from './language-texts.ts';
 import { restOf } from './rest-texts.ts';
 import type all from './strings.json';
@@ -80,8 +82,13 @@ export class Strings {
   }
 
   /** Who was erased has a name in the server's language. */
-  name(name: string): string {
-    return name === 'Deleted user' ? this.text('msg.deletedUser') : name;
+  name({ id, name }: User): string {
+    return id === ERASED ? this.text('msg.deletedUser') : name;
+  }
+
+  /** A direct room has the name of the other one. */
+  roomName({ with: other, name }: RoomSummary): string {
+    return other ? this.name(other) : name;
   }
 
   /** Picks the form for `n`, such as `.one`; a language that knows one form has only `.other`. */

@@ -290,7 +290,7 @@ export class AppView {
         />
         <section
           class="main"
-          aria-label={room ? strings.name(room.summary.name) : strings.text('rooms.heading')}
+          aria-label={room ? strings.roomName(room.summary) : strings.text('rooms.heading')}
           inert={inert}
         >
           <Header

@@ -93,7 +93,7 @@ class Title extends Component<Pick<Props, 'context'>> {
       return (
         <>
           <Avatar user={other ?? { id, name }} kind={present === true ? 's here' : 's'} />
-          <bdi>{strings.name(name)}</bdi>
+          <bdi>{strings.roomName(current.summary)}</bdi>
         </>
       );
     }

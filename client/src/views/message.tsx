@@ -127,7 +127,7 @@ export class Message extends Component<Props> {
         tabIndex={-1}
         data-key={entry.key}
         aria-label={strings.text('msg.name', {
-          name: own ? strings.text('msg.you') : strings.name(user.name),
+          name: own ? strings.text('msg.you') : strings.name(user),
           time: strings.time(entry.sentAt),
           text: gone
             ? this.#gone()

@@ -11,7 +11,7 @@ export function quotation(message: Message | undefined, context: Context): { nam
       ? wordsOf(message?.text ?? '', message?.files)
       : strings.text('msg.deleted'));
   return {
-    name: strings.name(message?.user.name ?? '…'),
+    name: message ? strings.name(message.user) : '…',
     line: line.replace(/\s+/gu, ' ').slice(0, 200).toWellFormed(),
   };
 }

@@ -246,7 +246,8 @@ export class RoomList extends Component<Props> {
     event.stopPropagation();
   };
 
-  #plain({ id, summary: { name } }: Room): string {
+  #plain({ id, summary }: Room): string {
+    const name = this.props.context.strings.roomName(summary);
     let known = this.#names.get(id);
     if (known?.name !== name) {
       known = { name, plain: plain(name) };

@@ -73,7 +73,7 @@ export class RoomRow extends Component<Props> {
           <span class="what">
             <span class="l1">
               <span class="name">
-                <bdi>{strings.name(name)}</bdi>
+                <bdi>{strings.roomName(summary)}</bdi>
                 <span class="vh">{this.#about()}</span>
               </span>
               {room.muted && <Icon name="bellOff" size="s" />}
@@ -130,7 +130,7 @@ export class RoomRow extends Component<Props> {
         : strings.text('msg.deleted');
     const own = last.user.id === chat.me?.id;
     if (summary.kind === 'direct' && !own) return text;
-    const name = <bdi>{own ? strings.text('msg.you') : strings.name(last.user.name)}</bdi>;
+    const name = <bdi>{own ? strings.text('msg.you') : strings.name(last.user)}</bdi>;
     // The texts of a language decide what stands around the name.
     return strings
       .text('rooms.last')

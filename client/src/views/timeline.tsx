@@ -157,7 +157,7 @@ export class TimelineView {
         part="timeline"
         role="log"
         aria-live="off"
-        aria-label={strings.text('timeline.label', { room: strings.name(room?.summary.name ?? '') })}
+        aria-label={strings.text('timeline.label', { room: room ? strings.roomName(room.summary) : '' })}
         aria-busy={waiting || undefined}
         key={room?.id ?? ''}
         ref={this.#attach}
@@ -304,12 +304,10 @@ export class TimelineView {
   #messages(room: Room) {
     const { chat, strings } = this.#context;
     const { complete, first } = room.timeline;
+    const name = strings.roomName(room.summary);
+    const isDirect = room.summary.kind === 'direct';
     if (this.#entries.length === 0) {
-      const { kind, name } = room.summary;
-      const direct = kind === 'direct';
-      const text = direct
-        ? strings.text('empty.direct.text', { name })
-        : strings.text('empty.room.text', { room: name });
+      const text = strings.text(isDirect ? 'empty.direct.text' : 'empty.room.text', { name, room: name });
       if (!complete) return false;
       return (
         this.#context.firstRun() ?? (
@@ -327,9 +325,7 @@ export class TimelineView {
     return [
       complete && this.#shown[0] === this.#entries[0] && (
         <p class="note start" key="start">
-          {room.summary.kind === 'direct'
-            ? strings.text('timeline.startDirect', { name: strings.name(room.summary.name) })
-            : strings.text('timeline.start', { room: room.summary.name })}
+          {strings.text(isDirect ? 'timeline.startDirect' : 'timeline.start', { name, room: name })}
         </p>
       ),
       ...parts.map((block) => {
@@ -358,7 +354,7 @@ export class TimelineView {
         {!own && <Avatar user={user} />}
         <div class="stack">
           <div class="by" key="by">
-            {!own && <bdi>{strings.name(user.name)}</bdi>}
+            {!own && <bdi>{strings.name(user)}</bdi>}
             <time dateTime={new Date(sentAt).toISOString()} title={strings.fullTime(sentAt)}>
               {strings.time(sentAt)}
             </time>

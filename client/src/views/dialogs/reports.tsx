@@ -50,7 +50,7 @@ export class Reports extends Component<Props> {
         <Restrict
           context={context}
           how="mute"
-          name={first.message.user.name}
+          name={strings.name(first.message.user)}
           room={this.#roomName(first)}
           reasoned={false}
           run={(restriction) => this.#closeAll(muting, 'muted', restriction)}
@@ -90,7 +90,7 @@ export class Reports extends Component<Props> {
     const reasons = [...new Set(reports.map(({ reason }) => strings.text(`report.${reason}`)))].join(', ');
     const by =
       reports.length === 1
-        ? strings.text('reports.by', { name: first.by.name })
+        ? strings.text('reports.by', { name: strings.name(first.by) })
         : strings.text('reports.byMany', { n: reports.length });
     const notes = reports.flatMap(({ text }) => text ?? []);
     const button = (label: string, run: () => void, kind = 'btn') => (
@@ -102,7 +102,7 @@ export class Reports extends Component<Props> {
       <li class="report" key={first.id}>
         <small>
           <b>
-            <bdi>{strings.name(message.user.name)}</bdi>
+            <bdi>{strings.name(message.user)}</bdi>
           </b>
           <span>
             <bdi>{this.#roomName(first)}</bdi>, {listTime(message.sentAt, strings)}

@@ -72,7 +72,7 @@ export class Restricted extends Component<Props> {
             <bdi>{user.name}</bdi>
           </b>
           <span>
-            {words} · {strings.text('restricted.by', { name: strings.name(by.name) })}
+            {words} · {strings.text('restricted.by', { name: strings.name(by) })}
           </span>
         </small>
         {reason !== undefined && <p dir="auto">{reason}</p>}

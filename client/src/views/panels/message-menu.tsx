@@ -108,7 +108,7 @@ export function openMessageMenu(
   const items = messageItems(entry, context, writing, pick);
   if (key !== undefined) return items.find((item) => item.key?.toLowerCase() === key)?.run();
   if (items.length === 0) return;
-  const who = entry.user.id === chat.me?.id ? strings.text('msg.you') : strings.name(entry.user.name);
+  const who = entry.user.id === chat.me?.id ? strings.text('msg.you') : strings.name(entry.user);
   const edited = entry.message?.editedAt;
   const about = (
     <div class="about" role="presentation">

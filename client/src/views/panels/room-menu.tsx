@@ -50,11 +50,11 @@ function roomItems(room: Room, context: Context): MenuItem[] {
 
 export function openRoomMenu(room: Room, context: Context, opener: HTMLElement): void {
   const { strings, touch } = context;
-  const { name, kind, members } = room.summary;
+  const { kind, members } = room.summary;
   const about = (
     <div class="about" role="presentation">
       <span>
-        <bdi>{name}</bdi>
+        <bdi>{strings.roomName(room.summary)}</bdi>
       </span>
       {kind === 'direct' ? strings.text('rooms.direct') : strings.count(`rooms.about.${kind}`, members)}
     </div>

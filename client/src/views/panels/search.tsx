@@ -3,6 +3,7 @@ import type { Message } from '../../../../server/events.ts';
 import { Search } from '../../chat/search.ts';
 import type { Store } from '../../chat/storage.ts';
 import type { Room } from '../../store/room.ts';
+import type { Strings } from '../../strings/strings.ts';
 import { snippet } from '../../text/snippet.ts';
 import type { Context } from '../context.ts';
 import { Empty } from '../empty.tsx';
@@ -206,10 +207,10 @@ export class SearchPanel extends Component<Props> {
         <small>
           <b>
             <bdi>
-              {message.user.id === chat.me?.id ? strings.text('msg.you') : strings.name(message.user.name)}
+              {message.user.id === chat.me?.id ? strings.text('msg.you') : strings.name(message.user)}
             </bdi>
           </b>
-          {everywhere && room !== undefined && <Where room={room} />}
+          {everywhere && room !== undefined && <Where room={room} strings={strings} />}
           <time dateTime={new Date(message.sentAt).toISOString()} title={strings.fullTime(message.sentAt)}>
             {listTime(message.sentAt, strings)}
           </time>
@@ -243,12 +244,12 @@ export class SearchPanel extends Component<Props> {
   };
 }
 
-function Where({ room }: { room: Room }) {
-  const { kind, name } = room.summary;
+function Where({ room: { summary }, strings }: { room: Room; strings: Strings }) {
+  const { kind } = summary;
   return (
     <>
       <Icon name={kind === 'direct' ? 'bubble' : kind === 'private' ? 'lock' : 'hash'} />
-      <bdi>{name}</bdi>
+      <bdi>{strings.roomName(summary)}</bdi>
     </>
   );
 }

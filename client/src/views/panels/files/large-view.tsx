@@ -92,7 +92,7 @@ class LargeView extends Component<Shown & { close(): void }, View> {
       >
         <div class="bar">
           <h2>
-            <bdi>{strings.name(entry.user.name)}</bdi>
+            <bdi>{strings.name(entry.user)}</bdi>
             <small>{strings.time(entry.sentAt)}</small>
           </h2>
           <a
