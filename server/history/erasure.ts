@@ -43,7 +43,7 @@ export interface Erasure {
   stage: ErasureStage;
   /** Of stages that walk: where to go on. */
   place: number;
-  /** Who takes its steps, and until when nobody else does. */
+  /** Who takes its steps, and until when nobody else does; 0 before the first step. */
   holder: string;
   heldUntil: number;
 }

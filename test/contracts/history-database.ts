@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { RequestError } from '../../server/errors.ts';
 import { type Change, type History, sources } from '../../server/history/history.ts';
 import { type Connection, type Dialect, raw, type Sql, sql } from '../../server/history/sql/dialect.ts';
-import { erasableOf } from '../../server/history/sql/erasing.ts';
+import { erasableOf, openErasures } from '../../server/history/sql/erasing.ts';
 import type { Shared } from '../../server/history/sql/followed.ts';
 import { connectChat, newClientId } from '../helpers/chat-client.ts';
 import { chatProgram, historyFolder, startChatServer } from '../helpers/chat-server.ts';
@@ -641,7 +641,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       expect(await bySocket.read('room', { room: 'lobby' })).toMatchObject({ lastSeq: 1 });
     });
 
-    test('what a step of an erasure looks up by its user is found by an index', async () => {
+    test('the next erasure of many, and what a step of it looks up by its user, is found by an index', async () => {
       const history = await empty();
       const rooms = Array.from({ length: 300 }, (_, i) => ({ id: `room-${i}`, name: `Room ${i}` }));
       await history.write('publicRooms', { rooms, at: 0 });
@@ -654,6 +654,13 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       for (const of of Object.values(erasableOf)) {
         slow.push(...(await engine.unindexed(connection, of('somebody', engine.dialect(database)))));
       }
+      await Promise.all(users.map((user) => history.write('erase', { user, messages: 'delete', at: 2 })));
+      await history.write('eraseStep', { by: 'one', at: 2 });
+      await connection.query(raw('BEGIN'));
+      for (const statement of openErasures('one', 2)) {
+        slow.push(...(await engine.unindexed(connection, statement)));
+      }
+      await connection.query(raw('COMMIT'));
       expect(slow).toEqual([]);
     });
 

@@ -413,6 +413,24 @@ export function erasureContract(
     expect(await now().history.read('room', { room: 'lobby' })).not.toHaveProperty('reports');
   });
 
+  test('of many erasures each holder ends one after the other, what another one has left before what is new', async () => {
+    for (const [n, user] of ['c', 'b', 'a'].entries()) {
+      await write('erase', { user, messages: 'delete', at: at + n });
+    }
+    const step = async (by: string, time: number) => (await write('eraseStep', { by, at: time }))?.user;
+    expect([await step('one', at + 5), await step('two', at + 5), await step('one', at + 6)]).toEqual([
+      'c',
+      'b',
+      'c',
+    ]);
+    const later = at + 60_000;
+    const order: string[] = [];
+    for (let user = await step('two', later); user !== undefined; user = await step('two', later)) {
+      if (order.at(-1) !== user) order.push(user);
+    }
+    expect(order).toEqual(['b', 'c', 'a']);
+  });
+
   test('it goes on where another one has ended; meanwhile nobody else takes a step, and what comes later is of somebody new', async () => {
     await write('join', { room: 'lobby', user: ann, at });
     const sent: string[] = [];

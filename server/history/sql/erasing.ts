@@ -14,6 +14,7 @@ import {
   erasuresAtOnce,
   goneRooms,
   mentionIn,
+  type Row,
   reportsLookedThrough,
   roomsLookedThrough,
 } from '../rows.ts';
@@ -36,16 +37,24 @@ export async function loadErasureOf({ transaction }: Place, user: string): Promi
   return row && erasureFrom(row);
 }
 
+/**
+ * In this order: one that this holder is at, one that another holder has left, and one that is new. What another server has
+ * locked it is at.
+ */
+export const openErasures = (by: string, at: number): Sql[] =>
+  [
+    sql`holder = ${by} ORDER BY user_id`,
+    sql`held_until > 0 AND held_until <= ${at} ORDER BY held_until, asked_at, user_id`,
+    sql`held_until = 0 ORDER BY asked_at, user_id`,
+  ].map((which) => sql`SELECT ${columns} FROM chat_erasures WHERE ${which} LIMIT 1 FOR UPDATE SKIP LOCKED`);
+
 /** One that this holder may take a step of, with what is next, and with what the step needs of that. */
 export async function loadOpenErasure(
   { dialect, transaction }: Place,
   { by, at }: { by: string; at: number },
 ): Promise<{ loaded: LoadedErasure; needs: Need[] }> {
-  // One that another server is just taking a step of is left to that one.
-  const [row] = await transaction.query(
-    sql`SELECT ${columns} FROM chat_erasures WHERE holder = ${by} OR held_until <= ${at}
-        ORDER BY asked_at, user_id LIMIT 1 FOR UPDATE SKIP LOCKED`,
-  );
+  let row: Row | undefined;
+  for (const one of openErasures(by, at)) [row] = row === undefined ? await transaction.query(one) : [row];
   const erasure = row && erasureFrom(row);
   if (erasure === undefined) return { loaded: { by, at }, needs: [] };
   const lists = new Map<ErasureStage, ErasableList>();

@@ -467,7 +467,8 @@ export class SqliteWork implements Work {
   }
 
   openErasure(by: string, at: number): Erasure | undefined {
-    const row = this.#statements.openErasure.get(by, at);
+    const { heldErasure, leftErasure, newErasure } = this.#statements;
+    const row = heldErasure.get(by) ?? leftErasure.get(at) ?? newErasure.get();
     return row && erasureFrom(row);
   }
 
@@ -628,9 +629,11 @@ function prepare(db: DatabaseSync) {
        ON CONFLICT (id) DO UPDATE SET note = excluded.note, message = excluded.message, closed = excluded.closed`,
     ),
     erasure: db.prepare('SELECT * FROM erasures WHERE user_id = ?'),
-    openErasure: db.prepare(
-      'SELECT * FROM erasures WHERE holder = ? OR held_until <= ? ORDER BY asked_at, user_id LIMIT 1',
+    heldErasure: db.prepare('SELECT * FROM erasures WHERE holder = ? ORDER BY user_id LIMIT 1'),
+    leftErasure: db.prepare(
+      'SELECT * FROM erasures WHERE held_until > 0 AND held_until <= ? ORDER BY held_until, asked_at, user_id LIMIT 1',
     ),
+    newErasure: db.prepare('SELECT * FROM erasures WHERE held_until = 0 ORDER BY asked_at, user_id LIMIT 1'),
     putErasure: db.prepare(
       `INSERT INTO erasures (${erasureColumns.join(', ')}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
        ON CONFLICT DO UPDATE SET erases = ?2, asked_at = ?3, up_to = ?4, stage = ?5, place = ?6, holder = ?7, held_until = ?8`,
