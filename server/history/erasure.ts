@@ -37,7 +37,7 @@ export function isBeforeEnd({ stage }: Pick<Erasure, 'stage'>): boolean {
 export interface Erasure {
   user: string;
   messages: ErasedMessages;
-  /** When the user ended, and the number of the last message that was there; 0 until then. */
+  /** When the user ended, and the number of the last message that was there; 0 until then. Clocks may differ, numbers do not. */
   at: number;
   upTo: number;
   stage: ErasureStage;

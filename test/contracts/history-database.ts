@@ -113,6 +113,15 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
         expect(await history.read('publicRooms', null)).toMatchObject([{ id: 'lobby' }]);
       }
       expect(Number((await fresh.query('SELECT count(*) AS n FROM chat_digest_key'))[0]?.n)).toBe(1);
+      // The first message that there ever was is not of somebody who was erased before.
+      const [history] = histories as [History];
+      await history.write('erase', { user: ann.id, messages: 'delete', at: 1 });
+      const step = () => history.write('eraseStep', { by: 'one', at: 1 });
+      for (let closed = 0; closed < 2; ) if ((await step())?.kick) closed++;
+      await step();
+      const { message: first } = await history.write('send', message());
+      while ((await step()) !== null);
+      expect((await all(history, 'lobby')).messages).toEqual([first]);
     });
 
     test('many senders share a transaction', async () => {

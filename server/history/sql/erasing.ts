@@ -64,9 +64,9 @@ export async function loadOpenErasure(
     lists.set(stage, list);
     needs.push(...needsOf({ ...erasure, stage }, list));
   }
-  const [newest] = erasure.stage === 'person' ? await transaction.query(dialect.newestMessage) : [];
-  const loaded = { by, at, erasure, lists, newestMessage: (newest?.num as number | undefined) ?? 0 };
-  return { loaded, needs };
+  // Behind the rooms, which are locked first: what somebody has just written there as their member counts.
+  if (erasure.stage === 'person') needs.push({ what: 'newestMessage' });
+  return { loaded: { by, at, erasure, lists }, needs };
 }
 
 async function listOf(place: Place, erasure: Erasure): Promise<ErasableList> {
@@ -173,9 +173,9 @@ async function reportsOf({ transaction }: Place, { user, place }: Erasure): Prom
 }
 
 /** Room by room. */
-async function messagesOf(place: Place, { user, at, upTo, place: from }: Erasure): Promise<ErasableList> {
+async function messagesOf(place: Place, { user, upTo, place: from }: Erasure): Promise<ErasableList> {
   const { transaction } = place;
-  const theirs = sql`messages.user_id = ${user} AND (messages.num <= ${upTo} OR sent_at <= ${at})`;
+  const theirs = sql`messages.user_id = ${user} AND messages.num <= ${upTo}`;
   for (let room = from; ; ) {
     const rows = await transaction.query(
       sql`SELECT seq, ${roomOf('messages')} WHERE messages.room = ${room} AND ${theirs} LIMIT ${messagesAtOnce}`,

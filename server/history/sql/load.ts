@@ -95,6 +95,7 @@ export async function load(
     ...askFiles(),
     ...askEntries(),
     ...askErasures(),
+    ...askNewest(),
   ];
   if (questions.length === 0) return;
   const answers = await transaction.queryAll(questions.map(({ sql }) => sql));
@@ -529,6 +530,16 @@ export async function load(
       take(rows) {
         for (const user of users) work.erasures.set(user, undefined);
         for (const erasure of rows.map(erasureFrom)) work.erasures.set(erasure.user, erasure);
+      },
+    };
+  }
+
+  function* askNewest(): Generator<Question> {
+    if (of('newestMessage').length === 0) return;
+    yield {
+      sql: dialect.newestMessage,
+      take([row]) {
+        work.newest = row?.num as number;
       },
     };
   }

@@ -59,7 +59,8 @@ export type Need =
   | { what: 'erasureOf'; user: string }
   /** The same without the lock, which steps would not wait for. */
   | { what: 'erasing'; user: string }
-  | { what: 'openErasure'; by: string; at: number };
+  | { what: 'openErasure'; by: string; at: number }
+  | { what: 'newestMessage' };
 
 /** Thrown out of a rule that asks for what has not been loaded. It begins anew when that has been done. */
 export class Missing extends Error {
@@ -153,7 +154,6 @@ export interface LoadedErasure {
   /** Absent where there is none to take a step of. */
   erasure?: Erasure;
   lists?: ReadonlyMap<ErasureStage, ErasableList>;
-  newestMessage?: number;
 }
 
 export const clientIdKey = (user: string, clientId: string) => `${clientId} ${user}`;
@@ -202,6 +202,8 @@ export class LoadedWork implements Work {
   /** Entries of the journal, by their numbers. */
   readonly entries = new Map<number, string>();
   openedErasure: LoadedErasure | undefined;
+  /** The number of the newest message of all. */
+  newest: number | undefined;
   /** Statements at the end, after what is stored of all else. */
   readonly more: ((dialect: Dialect) => Sql)[] = [];
   readonly #digestKey: Uint8Array;
@@ -613,7 +615,8 @@ export class LoadedWork implements Work {
   }
 
   newestMessage(): number {
-    return this.openedErasure?.newestMessage ?? 0;
+    if (this.newest === undefined) throw new Missing({ what: 'newestMessage' });
+    return this.newest;
   }
 
   noteErased(user: string, id: string): void {

@@ -51,11 +51,11 @@ export function erasables(db: DatabaseSync): (erasure: Erasure) => ErasableList 
     mentions: db.prepare(`SELECT seq, ${roomOf('mentions')} WHERE user_id = ? ${most}`),
     messages: db.prepare(
       `SELECT seq, octet_length(text) AS size, ${roomOf('messages')} WHERE messages.room = ?1 AND user_id = ?2
-         AND (messages.num <= ?3 OR sent_at <= ?4) ${most}`,
+         AND messages.num <= ?3 ${most}`,
     ),
     nextRoom: db.prepare(
       `SELECT num FROM rooms WHERE num > ?1 AND num <= ?1 + ${roomsLookedThrough} AND NOT (${goneRooms})
-         AND EXISTS (SELECT 1 FROM messages WHERE room = rooms.num AND user_id = ?2 AND (messages.num <= ?3 OR sent_at <= ?4))
+         AND EXISTS (SELECT 1 FROM messages WHERE room = rooms.num AND user_id = ?2 AND messages.num <= ?3)
        ORDER BY num LIMIT 1`,
     ),
     lastRoom: db.prepare('SELECT coalesce(max(num), 0) AS num FROM rooms'),
@@ -69,17 +69,17 @@ export function erasables(db: DatabaseSync): (erasure: Erasure) => ErasableList 
   }
 
   /** Room by room. */
-  function messages({ user, at, upTo, place }: Erasure): ErasableList {
+  function messages({ user, upTo, place }: Pick<Erasure, 'user' | 'upTo' | 'place'>): ErasableList {
     const found: Partial<Erasable>[] = [];
     let bytes = 0;
-    for (const { size, ...row } of statements.messages.iterate(place, user, upTo, at)) {
+    for (const { size, ...row } of statements.messages.iterate(place, user, upTo)) {
       found.push(row as Partial<Erasable>);
       bytes += size as number;
       if (bytes > mostBytes) break;
     }
     if (found.length > 0) return { found, next: place };
-    const room = statements.nextRoom.get(place, user, upTo, at)?.num as number | undefined;
-    if (room !== undefined) return messages({ user, at, upTo, place: room } as Erasure);
+    const room = statements.nextRoom.get(place, user, upTo)?.num as number | undefined;
+    if (room !== undefined) return messages({ user, upTo, place: room });
     const next = place + roomsLookedThrough;
     return next < (statements.lastRoom.get()?.num as number) ? { found, next } : { found };
   }
