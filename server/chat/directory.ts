@@ -335,23 +335,42 @@ export class Directory {
 
   async #load(entry: Entry): Promise<void> {
     const { person } = entry;
+    await this.#read('user', { user: person.user.id }, (found, missed) => {
+      if (found.user !== null) person.user = found.user;
+      if (found.blocked.length > 0) person.blocked = new Set(found.blocked);
+      entry.stored = found.user !== null;
+      for (const { room: record, member, mentions, partner } of found.memberships) {
+        const room = this.#roomFor(record);
+        if (partner !== undefined) room.partners.set(partner.user.id, partner);
+        this.#enter(room, person, member, mentions);
+      }
+      for (const change of missed) this.#catchUp(person, change);
+    });
+  }
+
+  /** Reads who the other side of a direct room is, for this user. */
+  async learnPartner({ record, partners }: Room, user: string, other: string): Promise<void> {
+    await this.#read('partner', { user, other, room: record.id }, (found, missed) => {
+      // The other side was erased meanwhile.
+      if (record.pair === undefined) return;
+      partners.set(other, found);
+      for (const change of missed) this.#catchUpPartner(change);
+    });
+  }
+
+  /** @param take is given what was read, and the changes that came meanwhile: they may be newer */
+  async #read<Query extends 'user' | 'partner'>(
+    query: Query,
+    input: Reads[Query]['in'],
+    take: (found: Reads[Query]['out'], missed: readonly Change[]) => void,
+  ): Promise<void> {
     const missed: Change[] = [];
     this.#loading.add(missed);
-    let found: Reads['user']['out'];
     try {
-      found = await this.#history.read('user', { user: person.user.id });
+      take(await this.#history.read(query, input), missed);
     } finally {
       this.#loading.delete(missed);
     }
-    if (found.user !== null) person.user = found.user;
-    if (found.blocked.length > 0) person.blocked = new Set(found.blocked);
-    entry.stored = found.user !== null;
-    for (const { room: record, member, mentions, partner } of found.memberships) {
-      const room = this.#roomFor(record);
-      if (partner !== undefined) room.partners.set(partner.user.id, partner);
-      this.#enter(room, person, member, mentions);
-    }
-    for (const change of missed) this.#catchUp(person, change);
   }
 
   /** Brings what is stored of a user in line with what the open sessions say. */
@@ -555,8 +574,7 @@ export class Directory {
   /** By writing, the sender has shown up in the room (`acted`); the history has stored that with the message. */
   #wrote(room: Room, { user: { id: user }, sentAt }: StoredMessage): void {
     const membership = this.person(user)?.memberships.get(room.record.id);
-    const partner = room.partners.get(user);
-    if (partner !== undefined) partner.acted = acted.written;
+    this.#partnerActed(room.record.id, user, acted.written);
     if (membership === undefined) return;
     const before = membership.member.acted;
     membership.member = { ...membership.member, acted: acted.written, wroteAt: sentAt };
@@ -636,6 +654,7 @@ export class Directory {
       this.#forgetIfEmpty(room);
       return;
     }
+    this.#partnerActed(record.id, user.id, now.acted);
     if (person !== undefined) this.#enter(room, person, now);
     if (wasMember) this.#listener?.memberChanged(room, user, before, now, person);
     else this.#listener?.memberAdded(room, user, now, person, asker);
@@ -652,11 +671,20 @@ export class Directory {
     return left;
   }
 
-  #user(user: UserRecord): void {
+  #partnerActed(room: string, user: string, how: number): void {
+    const partner = this.#rooms.get(room)?.partners.get(user);
+    if (partner !== undefined) partner.acted = how;
+  }
+
+  #partnerNamed(user: UserRecord): void {
     for (const room of this.#directRooms.get(user.id) ?? []) {
       const partner = room.partners.get(user.id);
       if (partner !== undefined) partner.user = user;
     }
+  }
+
+  #user(user: UserRecord): void {
+    this.#partnerNamed(user);
     const person = this.person(user.id);
     if (person === undefined) return;
     person.user = { ...user };
@@ -679,6 +707,7 @@ export class Directory {
   /** A change that came while a person was being loaded, and may be newer than what was read. */
   #catchUp(person: Person, change: Change): void {
     const { id } = person.user;
+    this.#catchUpPartner(change);
     if (change.type === 'user' && change.user.id === id) person.user = { ...change.user };
     if (change.type === 'blocked' && change.user === id) applyBlock(person, change);
     if (change.type === 'erased' && change.user === id) this.#erased(id);
@@ -707,6 +736,18 @@ export class Directory {
       this.#forgetIfEmpty(room);
     } else if (change.type === 'member' || change.type === 'room') {
       this.#catchUpRoom(person, change);
+    }
+  }
+
+  /** Of both sides of direct rooms. */
+  #catchUpPartner(change: Change): void {
+    if (change.type === 'user') return this.#partnerNamed(change.user);
+    if (change.type === 'message' && change.is === 'new') {
+      const { room, user } = change.message;
+      this.#partnerActed(room, user.id, acted.written);
+    }
+    if (change.type === 'member' && isMember(change.now)) {
+      this.#partnerActed(change.room.id, change.user.id, change.now.acted);
     }
   }
 

@@ -330,6 +330,6 @@ export async function openDirect(
     connection.id,
   );
   const room = found(directory.find(person, record.id));
-  room.partners.set(other, await history.read('partner', { user: person.user.id, other, room: record.id }));
+  await directory.learnPartner(room, person.user.id, other);
   return { answer: { room: summaryOf(directory, room, connection) }, created };
 }

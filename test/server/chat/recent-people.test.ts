@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { Chat } from '../../../server/chat/chat.ts';
+import { openDirect } from '../../../server/chat/members.ts';
 import { type History, sources } from '../../../server/history/history.ts';
 import { openChatOver } from '../../helpers/chat-over-history.ts';
 
@@ -19,7 +20,7 @@ beforeAll(async () => {
   ({ chat, history, close } = await openChatOver((stored) => ({
     async read(query, input) {
       const answer = await stored.read(query, input);
-      if (query !== 'user') return answer;
+      if (query !== 'user' && query !== 'partner') return answer;
       const { user: id } = input as { user: string };
       asked.add(id);
       await held.get(id);
@@ -229,6 +230,53 @@ describe.concurrent('somebody who comes back', () => {
     await arriving;
     expect(known('rob')).toEqual(await stored('rob'));
     expect(chat.directory.room(room.id)?.partners.has('sue')).toBe(false);
+  });
+
+  const byPartner: { [title: string]: (room: string, id: string) => Promise<unknown> } = {
+    'a new name': (_, id) => history.write('arrive', { user: { id, name: 'Another name' }, at }),
+    'the first words': (room, id) => say(room, id),
+    'the first look at the room': (room, id) => history.write('join', { room, user: user(id), at }),
+  };
+
+  test.each(Object.entries(byPartner))(
+    'hears of %s of a partner while the history is asked',
+    async (title, change) => {
+      const [id, partner] = [`alf ${title}`, `bea ${title}`];
+      await history.write('arrive', { user: user(partner), at });
+      const { room } = await history.write('openDirect', {
+        id: `d-${title.length}`,
+        by: user(id),
+        other: partner,
+        at,
+      });
+      await say(room.id, id);
+      const hold = Promise.withResolvers<void>();
+      held.set(id, hold.promise);
+      const arriving = connect(id);
+      await vi.waitUntil(() => asked.has(id), { timeout: 20_000 });
+      await change(room.id, partner);
+      hold.resolve();
+      await arriving;
+      const { user: who, acted } = await history.read('partner', { user: id, other: partner, room: room.id });
+      expect(chat.directory.room(room.id)?.partners.get(partner)).toMatchObject({ user: who, acted });
+    },
+  );
+
+  test('and opens a direct room hears of what the partner does while the history is asked', async () => {
+    const room = { by: user('cal'), other: 'deb', at };
+    await history.write('arrive', { user: user('deb'), at });
+    const connection = await connect('cal');
+    asked.delete('cal');
+    const hold = Promise.withResolvers<void>();
+    held.set('cal', hold.promise);
+    const opening = openDirect(chat, connection, { user: 'deb' });
+    await vi.waitUntil(() => asked.has('cal'), { timeout: 20_000 });
+    const { id } = (await history.write('openDirect', { id: 'd-none', ...room })).room;
+    await say(id, 'cal');
+    await history.write('join', { room: id, user: { id: 'deb', name: 'Another name' }, at });
+    hold.resolve();
+    const { answer } = await opening;
+    expect(answer.room.with).toEqual({ id: 'deb', name: 'Another name' });
   });
 
   test('to a room that nobody has kept in memory is read again', async () => {
