@@ -123,6 +123,8 @@ export async function join(
   if (membership === undefined || membership.member.acted === acted.never) {
     await history.write('join', { room: id, user: userOf(connection), at: Date.now() }, connection.id);
   }
+  // The client has it from another server, from which it has not come here yet.
+  if (since !== undefined && since > room.record.head) await history.current();
   const { reset } = room.record;
   const resume = since !== undefined && isKnown(room, since) ? since : undefined;
   const missed: StoredMessage[] = [];
@@ -177,6 +179,7 @@ export async function sync(
   room: Room,
   { since, limit }: RequestPayload<'room:sync'>,
 ): Promise<Answers['room:sync']> {
+  if (since > room.record.head) await chat.history.current();
   return settled(room, async () => {
     const { id, head, lastSeq } = room.record;
     // The client discards the room and starts again.

@@ -626,6 +626,8 @@ export interface History {
    */
   probe<Op extends keyof Writes>(op: Op, input: Writes[Op]['in']): Promise<Writes[Op]['out'] | null>;
   read<Query extends keyof Reads>(query: Query, input: Reads[Query]['in']): Promise<Reads[Query]['out']>;
+  /** Resolves when everything was handed out that was stored before, by any server. Rejects if the database fails. */
+  current(): Promise<void>;
   /** See `Change`. */
   onChange(listener: (change: Change) => void): void;
   /** With several servers and a bus: says something small to the others, which may be lost. Never waits, never fails. */

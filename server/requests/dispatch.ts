@@ -122,8 +122,13 @@ async function carryOut(
   const user = connection.person.user.id;
   handler.check?.({ chat, payload });
   // A room is named by most requests, and found before anything is said about it.
-  const room =
-    payload.room === undefined ? undefined : found(chat.directory.find(connection.person, payload.room));
+  let room: Room | undefined;
+  if (payload.room !== undefined) {
+    const find = () => chat.directory.find(connection.person, payload.room);
+    // It may be a room of which another server knows already. Who asks too often is not worth the look.
+    if (find() === undefined && tooManyRequests === null) await chat.history.current();
+    room = found(find());
+  }
   let counted: (() => void) | undefined;
   const context: Context<'message:send'> = {
     chat,

@@ -604,6 +604,48 @@ describe('two servers', () => {
     });
   });
 
+  test('a client that comes from a server of which the other one has not heard goes on where it was: no room is unknown, none begins anew', async () => {
+    const history = await newHistory('postgres');
+    const line = await cuttable();
+    const [one, two] = await startNodes(history, line.url, nextChatServer);
+    const [ann, bob] = [await connect(one, 1), await connect(two, 2)];
+    for (const client of [ann, bob]) await client.request('room:join', { room: 'lobby' });
+    await line.cut();
+    for (const node of [one, two]) await node.until(/the bus is down: degraded/);
+    const sent = async () => {
+      const text = { room: 'lobby', text: 'hello', clientId: newClientId() };
+      return (await ann.request('message:send', text)).message;
+    };
+    // More than once: each second the other server looks for itself.
+    for (let nth = 0; nth < 3; nth++) {
+      const marked = await sent();
+      const { room } = await bob.request('read:mark', { room: 'lobby', seq: marked.seq });
+      expect(room).toMatchObject({ lastSeq: marked.seq, unread: 0 });
+      const synced = await sent();
+      const nothing = { messages: [], complete: true };
+      expect(await bob.request('room:sync', { room: 'lobby', since: synced.rev })).toEqual({
+        head: synced.rev,
+        ...nothing,
+      });
+      const joined = await sent();
+      const joining = await bob.request('room:join', { room: 'lobby', since: joined.rev });
+      expect(joining).toMatchObject({ room: { head: joined.rev }, ...nothing });
+      expect(joining).not.toHaveProperty('reset');
+      const made = await ann.request('room:create', {
+        name: 'Both',
+        kind: 'private',
+        members: ['2'],
+        clientId: newClientId(),
+      });
+      const { id } = made.room;
+      expect((await bob.request('room:join', { room: id })).room).toMatchObject({ id, role: 'member' });
+    }
+    // What no server knows is refused as ever.
+    await expect(bob.request('read:mark', { room: 'lobby', seq: 99 })).rejects.toThrow('bad_request');
+    await expect(bob.request('room:join', { room: 'u-none' })).rejects.toThrow('unknown_room');
+    expect(await bob.request('room:sync', { room: 'lobby', since: 99 })).toMatchObject({ reset: true });
+  });
+
   test('a hint that is forged, or cut off, is ignored; a mention is told to whoever has joined on no server, and a block counts on all', async () => {
     const history = await newHistory('postgres');
     const [one, two] = await startNodes(history, `redis://127.0.0.1:${redis.port}`, nextChatServer);

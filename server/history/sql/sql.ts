@@ -5,6 +5,7 @@ import { SearchCursors } from '../search-cursors.ts';
 import { Background } from './background.ts';
 import { type Connection, type Dialect, raw, SqlError, sql } from './dialect.ts';
 import { follow, type Shared } from './followed.ts';
+import { positionOf } from './journal.ts';
 import { mostReaders, mostSearchers } from './limits.ts';
 import { migrate } from './migrations.ts';
 import { Pool } from './pool.ts';
@@ -83,6 +84,15 @@ export async function openSqlHistory(
     // The writer answers it, since what it asks about may still be on its way to the database.
     probe: (op, input) => writer.call(op, input, { probe: true }) as Promise<never>,
     read,
+    async current() {
+      if (others === undefined) return;
+      if (closing !== undefined) throw closed();
+      try {
+        await others.upTo(await readers.use(positionOf));
+      } catch (error) {
+        throw error instanceof SqlError ? unavailable(error) : (error as Error);
+      }
+    },
     onChange: (listener) => {
       listeners.push(listener);
     },

@@ -56,6 +56,8 @@ export async function openSqliteHistory(options: {
       const thread = op in readsAtStart ? writer : op === 'search' ? searcher : reader;
       return thread.call({ op, input, read: true });
     },
+    // No other server writes here, and a write resolves when it was handed out.
+    current: () => Promise.resolve(),
     onChange: (listener) => {
       listeners.push(listener);
     },
