@@ -283,7 +283,8 @@ test('the owner deletes a room, asked before; Keep comes back to the settings as
   await alice.shot('dialogs-9-delete-room');
   await page.keyboard.press('Enter');
   await expect(dialog.getByRole('textbox', { name: 'Topic' })).toHaveValue('no more');
-  await dialog.getByRole('button', { name: 'Delete room' }).click();
+  await expect(dialog.getByRole('button', { name: 'Delete room' })).toBeFocused();
+  await page.keyboard.press('Enter');
   await ask.getByRole('button', { name: 'Delete room' }).click();
   await expect(ask).toHaveCount(0);
   await expect(dialog).toHaveCount(0);
@@ -309,6 +310,9 @@ test('the owner hands a room over to a member, asked before, and is a moderator 
   const dialog = page.getByRole('dialog', { name: 'Room settings' });
   await dialog.getByRole('button', { name: 'Hand over' }).click();
   const choose = page.getByRole('dialog', { name: 'Hand over' });
+  await page.keyboard.press('Escape');
+  await expect(dialog.getByRole('button', { name: 'Hand over' })).toBeFocused();
+  await page.keyboard.press('Enter');
   await expect(choose.getByRole('combobox', { name: 'New owner' })).toBeFocused();
   // Members alone, before anything is typed; nobody by an id.
   await expect(choose.getByRole('option')).toHaveText([/Bob$/]);

@@ -88,7 +88,8 @@ test('a member is muted by the keyboard, reads why, and writes again when the mo
   await look();
   await expect(restricted).toContainText('Nobody is muted or banned');
   await restricted.getByRole('button', { name: 'Close' }).click();
-  await expect(dialog(alice, 'Room settings')).toBeVisible();
+  const opener = dialog(alice, 'Room settings').getByRole('button', { name: 'Muted and banned' });
+  await expect(opener).toBeFocused();
   await alice.page.keyboard.press('Escape');
   await asUser(site, 'alice', (ask) =>
     ask('room:mute', { room, user: '2', seconds: 86_400, reason: 'Again' }),
@@ -213,6 +214,10 @@ test('a message is reported, and the report is found and closed by who moderates
   await expect(alice.message('Cheap watches!!!')).toBeFocused();
   await alice.page.getByRole('button', { name: 'Room menu' }).click();
   await item(alice, /^Reports/).click();
+  const muting = reports.getByRole('button', { name: 'Mute…' });
+  await muting.click();
+  await dialog(alice, 'Mute Carol').getByRole('button', { name: 'Cancel' }).click();
+  await expect(muting).toBeFocused();
   await reports.getByRole('button', { name: 'Delete message' }).click();
   await expect(reports).toContainText('No open reports');
   await expect(reports.getByRole('button', { name: 'Close reports' })).toBeFocused();

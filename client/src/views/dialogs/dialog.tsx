@@ -23,13 +23,19 @@ interface Props {
 
 const FIELDS = 'input, textarea, .acts button';
 
+/** Marks what has opened another dialog in place of this one: the focus returns there. */
+export const opener = (is: boolean) => ({ 'data-opener': is || undefined });
+
 /** A dialog within the element: what is below it is inert. */
 export class Dialog extends Component<Props> {
   readonly #dialog = createRef<HTMLDivElement>();
   #pressed = false;
 
   override componentDidMount(): void {
-    this.#dialog.current?.querySelector<HTMLElement>(FIELDS)?.focus();
+    const dialog = this.#dialog.current;
+    (
+      dialog?.querySelector<HTMLElement>('[data-opener]') ?? dialog?.querySelector<HTMLElement>(FIELDS)
+    )?.focus();
   }
 
   override getSnapshotBeforeUpdate(): boolean {

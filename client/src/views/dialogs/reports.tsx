@@ -5,7 +5,7 @@ import { plain } from '../../text/format.ts';
 import type { Context } from '../context.ts';
 import { listTime } from '../list-time.ts';
 import { refusal } from '../refusal.ts';
-import { Dialog } from './dialog.tsx';
+import { Dialog, opener } from './dialog.tsx';
 import { Restrict } from './restrict.tsx';
 import { Submission } from './submission.ts';
 
@@ -21,6 +21,8 @@ export class Reports extends Component<Props> {
   #reports: Report[] | undefined;
   /** The author of this message is being muted. */
   #muting: readonly Report[] | undefined;
+  /** The report for which that was asked last. */
+  #asked: string | undefined;
   readonly #submission = new Submission(this.props.context);
   readonly #follower: Follower = {
     reported: ({ report }) => {
@@ -93,8 +95,8 @@ export class Reports extends Component<Props> {
         ? strings.text('reports.by', { name: strings.name(first.by) })
         : strings.text('reports.byMany', { n: reports.length });
     const notes = reports.flatMap(({ text }) => text ?? []);
-    const button = (label: string, run: () => void, kind = 'btn') => (
-      <button type="button" class={kind} onClick={run}>
+    const button = (label: string, run: () => void, kind = 'btn', asks = false) => (
+      <button type="button" class={kind} onClick={run} {...opener(asks)}>
         {label}
       </button>
     );
@@ -126,10 +128,16 @@ export class Reports extends Component<Props> {
               context.jump(first.message);
             })}
           {button(strings.text('reports.delete'), () => this.#run(reports, 'deleted'))}
-          {button(strings.text('reports.mute'), () => {
-            this.#muting = reports;
-            context.changed();
-          })}
+          {button(
+            strings.text('reports.mute'),
+            () => {
+              this.#muting = reports;
+              this.#asked = first.id;
+              context.changed();
+            },
+            'btn',
+            this.#asked === first.id,
+          )}
           {button(strings.text('reports.done'), () => this.#run(reports, 'nothing'), 'btn quiet')}
         </div>
       </li>

@@ -6,7 +6,7 @@ import type { Context } from '../context.ts';
 import { NotifyLine } from '../panels/ask-card.tsx';
 import { refusal } from '../refusal.ts';
 import { Ask } from './ask.tsx';
-import { Actions, Dialog } from './dialog.tsx';
+import { Actions, Dialog, opener } from './dialog.tsx';
 import { HandOver } from './hand-over.tsx';
 import { Restricted } from './restricted.tsx';
 import { RoomFields } from './room-fields.tsx';
@@ -14,6 +14,8 @@ import { Submission } from './submission.ts';
 
 /** Seconds of slow mode that are offered. */
 const PAUSES = [0, 10, 30, 60, 300, 900];
+
+type Question = 'restricted' | 'handOver' | 'delete';
 
 interface Props {
   readonly context: Context;
@@ -32,7 +34,9 @@ export class RoomSettings extends Component<Props> {
   #write: RoomSummary['write'];
   #slow: number;
   /** What is asked in place of the settings, which come back with all that was typed. */
-  #asking: 'restricted' | 'handOver' | 'delete' | undefined;
+  #asking: Question | undefined;
+  /** What was asked last. */
+  #asked: Question | undefined;
   readonly #submission = new Submission(this.props.context);
 
   constructor(props: Props) {
@@ -174,30 +178,31 @@ export class RoomSettings extends Component<Props> {
     const handOver = role === 'owner' && may.includes('roles');
     const moderates = may.includes('moderate');
     if (!handOver && !moderates && !may.includes('delete')) return null;
+    const button = (question: Question, label: string, kind = 'btn') => (
+      <button
+        type="button"
+        class={kind}
+        {...opener(this.#asked === question)}
+        onClick={() => {
+          this.#asked = question;
+          this.#ask(question);
+        }}
+      >
+        {label}
+      </button>
+    );
     return (
       <div class="ends">
-        {moderates && (
-          <button type="button" class="btn" onClick={() => this.#ask('restricted')}>
-            {strings.text('restricted.title')}
-          </button>
-        )}
-        {handOver && (
-          <button type="button" class="btn" onClick={() => this.#ask('handOver')}>
-            {strings.text('owner.handOver')}
-          </button>
-        )}
-        {may.includes('delete') && (
-          <button type="button" class="btn bad" onClick={() => this.#ask('delete')}>
-            {strings.text('owner.delete')}
-          </button>
-        )}
+        {moderates && button('restricted', strings.text('restricted.title'))}
+        {handOver && button('handOver', strings.text('owner.handOver'))}
+        {may.includes('delete') && button('delete', strings.text('owner.delete'), 'btn bad')}
       </div>
     );
   }
 
-  #ask(what: 'restricted' | 'handOver' | 'delete' | undefined): void {
+  #ask(question: Question | undefined): void {
     this.#submission.cancel();
-    this.#asking = what;
+    this.#asking = question;
     this.props.context.changed();
   }
 
