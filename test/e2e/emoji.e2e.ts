@@ -1,4 +1,6 @@
 import AxeBuilder from '@axe-core/playwright';
+import sharp from 'sharp';
+import { drawable } from '../../client/src/views/emoji/drawable.ts';
 import { privateRoom } from './as-user.ts';
 import { expect, test } from './fixtures.ts';
 
@@ -22,6 +24,10 @@ test('beyond the six there is a grid: by keyboard, by name, with a tone of skin 
   };
   await open();
   await expect(grid.getByRole('tab', { selected: true })).toHaveAccessibleName('Smileys');
+  // In colour, though the font of texts has it in black and white.
+  const face = await grid.getByRole('button', { name: 'grinning face', exact: true }).screenshot();
+  const [red, , blue] = (await sharp(face).stats()).channels;
+  expect((red?.mean ?? 0) - (blue?.mean ?? 0)).toBeGreaterThan(20);
   await page.keyboard.press('ArrowDown');
   await expect(grid.getByRole('button', { name: 'thumbs up' }).first()).toBeFocused();
   await page.keyboard.press('ArrowRight');
@@ -84,4 +90,11 @@ test('beyond the six there is a grid: by keyboard, by name, with a tone of skin 
   await alice.field.fill('');
   await page.keyboard.type('@Bob has the :key');
   await expect(list.getByRole('option').first()).toHaveText(/🔑\s*key/);
+});
+
+test('emoji to choose from are all in colour; what is black and white, not drawn, or drawn as two is not among them', async ({
+  page,
+}) => {
+  const tried = ['😀', '☺️', '👩🏽‍🚀', '✔️', '🇫🇷', '🡐', 'A', '\u{10fffd}', '👍🏽👍🏽'];
+  expect(await page.evaluate(`(${drawable})(${JSON.stringify(tried)})`)).toEqual(tried.slice(0, 5));
 });
