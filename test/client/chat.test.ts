@@ -551,6 +551,33 @@ describe('messages', () => {
     request.mockRestore();
   });
 
+  test('a room of which much has changed while it is being joined is joined once more', async () => {
+    const [ann, ben] = [await person(), await other()];
+    await ben.request('room:join', { room: 'lobby' });
+    await write(ben, 'lobby', 'of somebody who is erased');
+    const { chat } = openChat(site.chat.url, ann.cookie, 'lobby');
+    const reset = Promise.withResolvers<void>();
+    chat.followers.add({ reset: () => reset.resolve() });
+    const joins: unknown[] = [];
+    const request = vi.spyOn(chat.connection, 'request').mockImplementation(async (name, payload) => {
+      const answer = await Connection.prototype.request.call(chat.connection, name, payload);
+      if (name === 'room:join' && joins.push(payload) === 1) {
+        await fetch(`${site.chat.url}/api/users/${ben.id}`, {
+          method: 'DELETE',
+          headers: { authorization: `Bearer ${apiKey}` },
+        });
+        // By long-polling the event may come with the answer, and is heard at once; who waits for the answer comes later.
+        await reset.promise;
+      }
+      return answer as never;
+    });
+    const last = () => chat.current?.timeline.list().at(-1);
+    await expect.poll(() => last()?.text).toBe('of somebody who is erased');
+    await expect.poll(() => last()?.user.id).toBe('0');
+    expect(joins).toEqual([{ room: 'lobby' }, { room: 'lobby' }]);
+    request.mockRestore();
+  });
+
   test('search: older answers are dropped, pages follow, and a deleted hit goes', async () => {
     const { chat, ben, room } = await talk();
     for (let n = 0; n < 40; n++) await write(ben, room, `needle ${n}`);

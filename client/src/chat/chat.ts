@@ -392,9 +392,7 @@ export class Chat implements ConnectionListener {
     'room:reset': ({ room: id }) => {
       const room = this.rooms.get(id);
       if (room === undefined) return;
-      // What is shown stays until the answer is there.
-      if (room.joined) void this.sync.join(room, true);
-      else room.timeline.forget();
+      void this.sync.anew(room);
       for (const follower of this.followers) follower.reset?.(room);
       this.#listener.changed();
     },

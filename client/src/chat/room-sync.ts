@@ -36,9 +36,14 @@ export class RoomSync {
     this.#port = port;
   }
 
-  /** @param anew - nothing that is known of it counts any more */
-  async join(room: Room, anew = false): Promise<void> {
-    if (anew) this.#outdated.add(room);
+  /** Nothing that is known of it counts any more. Of a room that is joined, what is shown stays until the answer is there. */
+  async anew(room: Room): Promise<void> {
+    this.#outdated.add(room);
+    if (room.joined) await this.join(room);
+    else room.timeline.forget();
+  }
+
+  async join(room: Room): Promise<void> {
     const done = await this.#once(`join ${room.id}`, room, async (current) => {
       const isOutdated = this.#outdated.delete(room);
       const { timeline, summary } = room;
