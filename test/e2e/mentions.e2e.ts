@@ -114,10 +114,14 @@ test('beside the way to the newest message, one leads to the next that mentions 
   await expect(alice.messages).toHaveCount(6);
   for (let n = 4; n < 8; n++) await say(n);
   await expect(bob.messages).toHaveCount(10);
+  // The list of rooms says so, too, until all is read.
+  const row = bob.page.getByRole('navigation', { name: 'Rooms' }).getByRole('button', { name: /stalls/ });
+  await expect(row).toHaveAccessibleName(/unread, you are mentioned/);
   const at = bob.page.getByRole('button', { name: 'you are mentioned', exact: true });
   await at.click();
   await expect(bob.messages.nth(5)).toBeInViewport();
   await expect(bob.messages.nth(5)).toBeFocused();
   await expect(at).toHaveCount(0);
-  await expect(bob.page.getByRole('button', { name: /new messages|Jump to latest/ })).toBeVisible();
+  await bob.page.getByRole('button', { name: /new messages|Jump to latest/ }).click();
+  await expect(row).not.toHaveAccessibleName(/you are mentioned/);
 });

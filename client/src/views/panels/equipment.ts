@@ -14,6 +14,7 @@ import { Suggest } from './suggest.tsx';
 import { Tooltip } from './tooltip.tsx';
 import { listenToMessages, type Messages } from './touch-and-keys.ts';
 import { OthersTyping } from './typing.tsx';
+import { UnreadMentions } from './unread-mentions.ts';
 
 /** What one element has from the time when the panels have come until the signal says that it is over. */
 export interface Equipment {
@@ -45,6 +46,7 @@ export function equip(
   speaker.connection(chat.connection.state);
   chat.followers.add(speaker);
   chat.followers.add(new RoomNews(context, speaker));
+  chat.followers.add(new UnreadMentions(context));
   listenToMessages(root, messages, tooltip, signal);
   const notifications = new Notifications(chat, strings, root.host, context.jump, signal);
   chat.followers.add(notifications);
