@@ -47,7 +47,7 @@ export class RoomSync {
     const done = await this.#once(`join ${room.id}`, room, async (current) => {
       const isOutdated = this.#outdated.delete(room);
       const { timeline, summary } = room;
-      room.quoted.clear();
+      room.askedQuotes.clear();
       if (timeline.head !== undefined && summary.head - timeline.head > MISSED) timeline.forget();
       const head = timeline.join();
       const since = isOutdated ? undefined : head;
@@ -154,11 +154,11 @@ export class RoomSync {
   }
 
   /** One older message, for a quote; asked for once a connection. */
-  async quoted(room: Room, seq: number): Promise<void> {
+  async askQuote(room: Room, seq: number): Promise<void> {
     const { epoch } = room.timeline;
     const name = `${seq} ${epoch}`;
-    if (room.quoted.has(name)) return;
-    room.quoted.add(name);
+    if (room.askedQuotes.has(name)) return;
+    room.askedQuotes.add(name);
     await this.#once(`quote ${room.id} ${name}`, room, async () => {
       const answer = await this.#connection.request('message:history', {
         room: room.id,

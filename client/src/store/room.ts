@@ -33,7 +33,7 @@ export class Room {
   /** Up to here the other one of a direct room has read, as far as this client was told. */
   readByOther = 0;
   /** Which quotes were asked for. */
-  readonly quoted = new Set<string>();
+  readonly askedQuotes = new Set<string>();
 
   constructor(summary: RoomSummary) {
     this.summary = summary;

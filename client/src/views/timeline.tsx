@@ -402,7 +402,7 @@ export class TimelineView {
 
   #quoted(room: Room, seq: number): Stored | undefined {
     const message = room.timeline.get(seq);
-    if (message === undefined && room.joined) void this.#context.chat.sync.quoted(room, seq);
+    if (message === undefined && room.joined) void this.#context.chat.sync.askQuote(room, seq);
     return message;
   }
 
