@@ -7,6 +7,7 @@ import type { Message } from '../../server/events.ts';
 import { type ChatClient, connectChat, newClientId } from '../helpers/chat-client.ts';
 import { type ChatServer, nextChatServer, startChatServer } from '../helpers/chat-server.ts';
 import { freePort } from '../helpers/child.ts';
+import { fakeClock } from '../helpers/fake-clock.ts';
 import { type HistoryDatabase, mariadbDatabase, postgresDatabase } from '../helpers/history-database.ts';
 import { type Mariadb, startMariadb } from '../helpers/mariadb.ts';
 import { type Memcached, startMemcached } from '../helpers/memcached.ts';
@@ -747,6 +748,29 @@ describe('two servers', () => {
     await two.until(/this server stood still for too long/);
   });
 });
+
+test.each(['postgres', 'mysql'] as const)(
+  'what servers tell each other is kept for an hour by the clock of the database: one whose clock is ahead deletes nothing that others have yet to read (%s)',
+  async (kind) => {
+    const history = await newHistory(kind);
+    const clock = fakeClock();
+    closing.push(() => clock.remove());
+    clock.jump(2 * 3600);
+    const ahead = (env: NodeJS.ProcessEnv) => startChatServer({ ...env, ...clock.env });
+    const one = await startNode(history, kind, 0, nextChatServer);
+    const ann = await connect(one, 1);
+    await ann.request('room:join', { room: 'lobby' });
+    await history.query('UPDATE chat_changes SET since = since - 3600001 WHERE num <= 2');
+    const two = await startNode(history, kind, 0, ahead);
+    const bob = await connect(two, 2);
+    await bob.request('room:join', { room: 'lobby' });
+    await ann.request('message:send', { room: 'lobby', text: 'hello', clientId: newClientId() });
+    // It reads, and deletes, over one connection.
+    await eventOf(bob, 'message:new', 5000).toMatchObject({ text: 'hello' });
+    const [first] = await history.query('SELECT min(num) AS num FROM chat_changes');
+    expect(Number(first?.num)).toBe(3);
+  },
+);
 
 test('no text outlives its deletion, neither in the database nor in what servers tell each other', async () => {
   const history = await newHistory('postgres');

@@ -50,6 +50,8 @@ export interface Dialect {
   restrictedBy(kind: RestrictionKind): Sql;
   /** Asks for the number of the newest message of all. */
   newestMessage: Sql;
+  /** Milliseconds since 1970 by the clock of the database, which all servers share. */
+  now: Sql;
   /** Counts the number of the next entry of `chat_changes`, and locks it until the transaction ends. */
   nextPosition: Sql;
 }

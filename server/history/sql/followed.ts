@@ -129,7 +129,7 @@ export async function follow(
 
   const looking = repeat(look, lookOnce);
   const forgetting = repeat(forgetEvery, () =>
-    pool.use((connection) => forget(connection, Date.now() - kept)),
+    pool.use((connection) => forget({ dialect, connection }, kept)),
   );
   return {
     written(entry, changes) {

@@ -34,7 +34,7 @@ export function append(dialect: Dialect, changes: readonly Change[]): Sql[] {
   const text = JSON.stringify(changes.map(stored));
   return [
     dialect.nextPosition,
-    sql`INSERT INTO chat_changes (num, since, changes) SELECT num, ${raw(String(Date.now()))}, ${text} FROM chat_position`,
+    sql`INSERT INTO chat_changes (num, since, changes) SELECT num, ${dialect.now}, ${text} FROM chat_position`,
   ];
 }
 
@@ -90,10 +90,15 @@ export async function entriesAfter({ dialect, connection }: Database, after: num
   }));
 }
 
-/** Deletes entries from before that time, but for the last one: by it a server finds out that it is behind. */
-export async function forget(connection: Connection, before: number): Promise<void> {
+/**
+ * Deletes entries that are older than that, in milliseconds, but for the last one: by it a server finds out that it is
+ * behind. By the clock of the database: one server's clock must not delete what another has just written.
+ */
+export async function forget({ dialect, connection }: Database, age: number): Promise<void> {
   const last = await positionOf(connection);
-  await connection.query(sql`DELETE FROM chat_changes WHERE since < ${before} AND num < ${last}`);
+  await connection.query(
+    sql`DELETE FROM chat_changes WHERE since < ${dialect.now} - ${age} AND num < ${last}`,
+  );
 }
 
 /**

@@ -80,6 +80,8 @@ export function mariadb(address: DatabaseAddress): Dialect {
     lock: raw(`SELECT GET_LOCK(${lockName}, 3600)`),
     unlock: raw(`SELECT RELEASE_LOCK(${lockName})`),
     newestMessage: raw('SELECT coalesce(max(num), 0) AS num FROM chat_messages'),
+    // Without NOW(), which has one hour twice when summer time ends.
+    now: raw('(UNIX_TIMESTAMP() * 1000)'),
     nextPosition: raw(
       `INSERT INTO chat_position (id, num) VALUES ('changes', 1) ON DUPLICATE KEY UPDATE num = num + 1 RETURNING num`,
     ),
