@@ -1,6 +1,7 @@
 import { expect, test } from '@playwright/test';
 import { type ChatServer, nextChatServer } from '../helpers/chat-server.ts';
 import { startMemcached } from '../helpers/memcached.ts';
+import { shot } from './shot.ts';
 
 const apiKey = 'a-key-for-this-test-only';
 
@@ -39,7 +40,7 @@ test('the owner of a new chat sees the lines that bring it to his site; without 
   const owner = await visit('a');
   const card = owner.getByRole('region', { name: 'Your chat is ready' });
   await expect(card).toContainText(`<script type="module" src="${chat.url}/php-chat.js"></script>`);
-  await owner.screenshot({ path: 'test-results/screenshots/first-run.png' });
+  await shot(owner, 'first-run');
   const opened = owner.waitForEvent('popup');
   await card.getByRole('link', { name: 'Read the guide' }).click();
   const guide = await opened;
@@ -48,7 +49,7 @@ test('the owner of a new chat sees the lines that bring it to his site; without 
   await expect(guide.locator('th').first()).toHaveCSS('text-align', 'start');
   await guide.setViewportSize({ width: 360, height: 640 });
   expect(await guide.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(360);
-  await guide.screenshot({ path: 'test-results/screenshots/first-run-4-guide.png' });
+  await shot(guide, 'first-run-4-guide');
   await guide.close();
   await card.getByRole('button', { name: 'Hide' }).click();
   await expect(card).toBeHidden();
@@ -61,16 +62,16 @@ test('the owner of a new chat sees the lines that bring it to his site; without 
   const none = member.getByRole('heading', { name: 'No rooms yet' });
   await expect(none).toHaveCount(1);
   await expect(member.locator('.main').getByRole('heading', { name: 'No rooms yet' })).toBeVisible();
-  await member.screenshot({ path: 'test-results/screenshots/first-run-2-no-rooms.png' });
+  await shot(member, 'first-run-2-no-rooms');
   await member.setViewportSize({ width: 360, height: 640 });
   await expect(member.locator('.rooms').getByRole('heading', { name: 'No rooms yet' })).toBeVisible();
   await expect(none).toHaveCount(1);
-  await member.screenshot({ path: 'test-results/screenshots/first-run-3-no-rooms-phone.png' });
+  await shot(member, 'first-run-3-no-rooms-phone');
   await member.getByRole('button', { name: 'New room', exact: true }).click();
   // Of one kind alone, which is not asked for.
   await expect(member.getByRole('radio')).toHaveCount(0);
   await expect(member.getByText('Only people who are invited.')).toBeVisible();
-  await member.screenshot({ path: 'test-results/screenshots/first-run-6-new-room.png' });
+  await shot(member, 'first-run-6-new-room');
   await member.getByLabel('Name').fill('harvest');
   await member.getByRole('button', { name: 'Create room' }).click();
   await expect(member.getByRole('heading', { name: 'harvest' })).toBeVisible();
@@ -92,7 +93,7 @@ test('the owner of a new chat sees the lines that bring it to his site; without 
     const empty = member.locator('php-chat .empty:visible');
     await expect(empty).toContainText(text);
     await expect(empty.getByRole('button')).toHaveText(button === undefined ? [] : [button]);
-    await member.screenshot({ path: `test-results/screenshots/first-run-5-direct-${direct}.png` });
+    await shot(member, `first-run-5-direct-${direct}`);
     if (button !== undefined) {
       await empty.getByRole('button').click();
       await expect(member.getByRole('dialog', { name: button }).getByRole('combobox')).toBeFocused();

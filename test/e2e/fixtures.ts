@@ -8,6 +8,7 @@ import { freePort } from '../helpers/child.ts';
 import { type Memcached, startMemcached } from '../helpers/memcached.ts';
 import { type PhpApp, startPhpApp } from '../helpers/php-app.ts';
 import { KeptWindow } from './kept-window.ts';
+import { shot } from './shot.ts';
 
 /** What there is from the beginning. */
 export const rooms = [
@@ -138,7 +139,7 @@ export class Person {
   }
 
   async shot(name: string): Promise<void> {
-    await this.page.screenshot({ path: `test-results/screenshots/${name}.png`, animations: 'disabled' });
+    await shot(this.page, name);
   }
 }
 

@@ -4,6 +4,7 @@ import { expect, test } from './fixtures.ts';
 import { ownUser } from './own-user.ts';
 import { differingPixels } from './pixels.ts';
 import { numbered, seed } from './seed.ts';
+import { shot } from './shot.ts';
 
 /** The characters of an element in the order in which they stand on the screen, from left to right. */
 const asShown = (element: Locator) =>
@@ -209,6 +210,6 @@ test('a name from right to left that is too long is cut at its end, and begins w
     expect(begin).toBeDefined();
     expect(begin).toBe(await left('.side .name'));
   }).toPass();
-  await page.screenshot({ path: 'test-results/screenshots/texts-right-to-left.png' });
+  await shot(page, 'texts-right-to-left');
   await context.close();
 });
