@@ -2,18 +2,24 @@ import type { Browser, BrowserContext, Page } from '@playwright/test';
 
 /** What cannot be taken back, or is easily forgotten. */
 const lasting = [
-  'addInitScript',
   'emulateMedia',
   'exposeBinding',
   'exposeFunction',
   'grantPermissions',
   'newCDPSession',
-  'on',
   'once',
-  'route',
   'routeWebSocket',
   'setExtraHTTPHeaders',
 ];
+const ofClock = ['install', 'pauseAt', 'resume', 'runFor', 'setFixedTime', 'setSystemTime'];
+
+/** How a call is taken back after the test, by its result and what it was called with. */
+const passing: Record<string, (part: Page | BrowserContext, result: never, args: never) => unknown> = {
+  addInitScript: async (_part, result: ReturnType<Page['addInitScript']>) => (await result).dispose(),
+  on: (part, _result, args: Parameters<Page['off']>) => (part as Page).off(...args),
+  // A request that the test has held up may still wait.
+  route: (part) => part.unrouteAll({ behavior: 'ignoreErrors' }),
+};
 
 /**
  * A window of a browser that serves one test after the other: a new one, with a process of its own for the site's pages,
@@ -24,6 +30,7 @@ export class KeptWindow {
   #context: BrowserContext | undefined;
   #page: Page | undefined;
   #spoilt = false;
+  #undo: (() => unknown)[] = [];
   #size: { width: number; height: number } | null = null;
 
   async open(browser: Browser): Promise<Page> {
@@ -31,10 +38,18 @@ export class KeptWindow {
     this.#context = await browser.newContext();
     this.#page = await this.#context.newPage();
     this.#spoilt = false;
+    this.#undo = [];
     this.#size = this.#page.viewportSize();
-    const { clock } = this.#context;
-    for (const part of [this.#context, this.#page]) this.#watch(part, lasting);
-    this.#watch(clock, ['install', 'pauseAt', 'resume', 'runFor', 'setFixedTime', 'setSystemTime']);
+    const spoil = () => {
+      this.#spoilt = true;
+    };
+    watch(this.#context.clock, ofClock, spoil);
+    for (const part of [this.#context, this.#page]) {
+      watch(part, lasting, spoil);
+      watch(part, Object.keys(passing), (name, result, args) => {
+        this.#undo.push(() => passing[name]?.(part, result, args));
+      });
+    }
     return this.#page;
   }
 
@@ -43,11 +58,15 @@ export class KeptWindow {
     const [context, page] = [this.#context, this.#page];
     if (context === undefined || page === undefined) return;
     if (failed || this.#spoilt || page.isClosed()) return this.close();
+    for (const undo of this.#undo.splice(0)) await undo();
     for (const other of context.pages()) if (other !== page) await other.close();
     await context.setOffline(false);
     if (this.#size !== null) await page.setViewportSize(this.#size);
-    await page.goto(address);
-    await page.evaluate(() => {
+    // To load a page costs more than to take the chat out of the one that is there.
+    if (!page.url().startsWith(new URL(address).origin)) await page.goto(address);
+    await page.evaluate(async () => {
+      for (const chat of document.querySelectorAll('php-chat, php-chat-launcher')) chat.remove();
+      await null;
       localStorage.clear();
       sessionStorage.clear();
     });
@@ -59,16 +78,22 @@ export class KeptWindow {
     this.#context = undefined;
     this.#page = undefined;
   }
+}
 
-  #watch(part: object, names: readonly string[]): void {
-    const methods = part as Record<string, ((...args: unknown[]) => unknown) | undefined>;
-    for (const name of names) {
-      const own = methods[name];
-      if (own === undefined) continue;
-      methods[name] = (...args) => {
-        this.#spoilt = true;
-        return own.apply(part, args);
-      };
-    }
+/** Tells of each call of these methods of that object. */
+function watch(
+  part: object,
+  names: readonly string[],
+  called: (name: string, result: never, args: never) => void,
+): void {
+  const methods = part as Record<string, ((...args: unknown[]) => unknown) | undefined>;
+  for (const name of names) {
+    const own = methods[name];
+    if (own === undefined) continue;
+    methods[name] = (...args) => {
+      const result = own.apply(part, args);
+      called(name, result as never, args as never);
+      return result;
+    };
   }
 }
