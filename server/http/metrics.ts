@@ -1,4 +1,8 @@
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import Counter from 'prom-client/lib/counter.js';
+import Gauge from 'prom-client/lib/gauge.js';
+import Histogram from 'prom-client/lib/histogram.js';
+import Registry from 'prom-client/lib/registry.js';
+import { addProcessMetrics } from './process-metrics.ts';
 
 /** What the server counts, in Prometheus' terms. Labels come from fixed sets, never from a client's input. */
 export class Metrics {
@@ -46,9 +50,7 @@ export class Metrics {
 
   /** @param connections how many clients are connected now */
   constructor(connections: () => number) {
-    // Node's own metrics, such as nodejs_eventloop_lag_seconds. With the 10 ms that are its default, looking at the event loop
-    // would take nearly all of the CPU of a server in which nothing happens.
-    collectDefaultMetrics({ register: this.#registry, eventLoopMonitoringPrecision: 50 });
+    addProcessMetrics(this.#registry);
     new Gauge({
       name: 'chat_connections',
       help: 'Connected clients',
