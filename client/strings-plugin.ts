@@ -13,7 +13,7 @@ const missing =
 
 /** Of what opens later: menus, people, search, dialogs, the card of a new chat. */
 const rest =
-  /^(create|report|restricted|mute|ban\.|block|composer\.(readOnly|slow|muted|reason|noFiles|cancel|blocked)|direct|view|file\.(?!attach|tray)|empty\.rooms|invite|leave|settings|owner|ready|format|notify|delete|action\.(?!reply)|say|conn\.restored|error\.delete|edit\.(gone|clash|useOther)|people\.(?!heading)|react|mention|emoji|typing|search\.(?!none\.title|inRoom|open)|rooms\.(added|removed|deleted|invite|leave|members|settings|mute$|unmute|about)|common\.(cancel|close|save|copied|done|hide|show|copy))/;
+  /^(create|report|restricted|mute|ban\.|block|composer\.(readOnly|slow|muted|reason|noFiles|cancel|blocked)|direct|view|file\.(?!attach|tray)|empty\.(none|rooms|single)|invite|leave|settings|owner|ready|format|notify|delete|action\.(?!reply)|say|conn\.restored|error\.delete|edit\.(gone|clash|useOther)|people\.(?!heading)|react|mention|emoji|typing|search\.(?!none\.title|inRoom|open)|rooms\.(added|removed|deleted|invite|leave|members|settings|mute$|unmute|about)|common\.(cancel|close|save|copied|done|hide|show|copy))/;
 
 type All = Record<string, Record<string, string>>;
 

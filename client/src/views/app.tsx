@@ -99,9 +99,9 @@ export class AppView {
       tray: (room) => this.#rest.files?.tray(room),
       attach: (room, files) => this.#rest.withPanels(() => this.#rest.files?.attach(room, files)),
       reactions: (entry) => this.#rest.panels?.reactions(entry, this.#context, open),
-      noRooms: () => {
-        const { NoRooms } = this.#rest.panels ?? {};
-        return NoRooms !== undefined && <NoRooms context={this.#context} />;
+      noRoom: () => {
+        const { NoRoom } = this.#rest.panels ?? {};
+        return NoRoom && <NoRoom context={this.#context} />;
       },
       showPeople: () => this.#peopleShown || this.#togglePeople(),
       searchInMenu: () => (this.#width < SEARCH_IN_BAR ? () => this.#search('here') : undefined),
@@ -146,7 +146,7 @@ export class AppView {
     this.#rest.portraits?.hang();
     this.#resume();
     this.#reading.watch();
-    if (this.#timeline.shown || chat.roomless) this.#rest.load(this.#peopleShown);
+    if (this.#timeline.shown || chat.roomless) this.#rest.load(this.#peopleShown || chat.roomless);
   }
 
   toast(text: string, kind: 'good' | 'bad'): void {

@@ -152,8 +152,8 @@ export interface Context {
   firstRun(): ComponentChildren;
   /** What the page says on the element. */
   attribute(name: string): string | null;
-  /** What stands in place of all rooms where there is none; its code comes later. */
-  noRooms(): ComponentChildren;
+  /** What stands in place of a room where none is open; its code comes later. */
+  noRoom(): ComponentChildren;
   /** The people beside or above the timeline. */
   showPeople(): void;
   /** Looks for messages of the room, where the bar above them has no button for it. */

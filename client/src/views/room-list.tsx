@@ -202,7 +202,7 @@ export class RoomList extends Component<Props> {
       return (
         // Where there is room beside the list, it is said there.
         <div class="narrow" key="none">
-          {context.noRooms()}
+          {context.noRoom()}
         </div>
       );
     const text = strings.text('rooms.filterNone', { q: wanted });

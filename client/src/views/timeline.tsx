@@ -164,7 +164,7 @@ export class TimelineView {
         onScroll={() => this.#scroll?.scrolled()}
       >
         <div class={nothing ? 'column none' : 'column'}>
-          {chat.roomless ? this.#none() : waiting && chat.connection.state.kind !== 'refused' && this.#wait()}
+          {chat.roomless ? this.#context.noRoom() : waiting && chat.connection.state.kind !== 'refused' && this.#wait()}
           {!waiting && this.#messages(room)}
         </div>
       </div>
@@ -231,21 +231,6 @@ export class TimelineView {
     if (Date.now() - this.#since >= SKELETON_MS) return <Skeleton />;
     this.#later(SKELETON_MS);
     return undefined;
-  }
-
-  #none() {
-    const { chat, strings } = this.#context;
-    if (!chat.single && chat.rooms.size === 0) return this.#context.noRooms();
-    const [title, text] = chat.single
-      ? (['empty.single.title', 'empty.single.text'] as const)
-      : (['empty.none.title', 'empty.none.text'] as const);
-    return (
-      <Empty
-        picture={chat.single ? 'alert' : 'bubble'}
-        title={strings.text(title)}
-        text={strings.text(text)}
-      />
-    );
   }
 
   #later(ms: number): void {

@@ -13,7 +13,7 @@ export { equip } from './equipment.ts';
 export { firstRun } from './first-run.tsx';
 export { hintAt, hintAtUnknownRoom } from './hints.ts';
 export { named } from './named.tsx';
-export { NoRooms } from './no-rooms.tsx';
+export { NoRoom } from './no-room.tsx';
 export { People } from './people.tsx';
 export { react } from './react.ts';
 export { reactions } from './reactions.tsx';

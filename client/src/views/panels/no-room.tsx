@@ -1,9 +1,19 @@
 import type { Context } from '../context.ts';
 import { Empty } from '../empty.tsx';
 
-/** There is no room at all, neither one's own nor one to join: what one may do by oneself is offered. */
-export function NoRooms({ context }: { context: Context }) {
+/** None is open. Where there is none at all, neither one's own nor one to join, what one may do by oneself is offered. */
+export function NoRoom({ context }: { context: Context }) {
   const { chat, strings, dialog } = context;
+  if (chat.single || chat.rooms.size > 0) {
+    const which = chat.single ? 'single' : 'none';
+    return (
+      <Empty
+        picture={chat.single ? 'alert' : 'bubble'}
+        title={strings.text(`empty.${which}.title`)}
+        text={strings.text(`empty.${which}.text`)}
+      />
+    );
+  }
   const begin = chat.mayCreate
     ? ({ text: 'empty.rooms.text', label: 'rooms.new', kind: 'create' } as const)
     : chat.can.direct
