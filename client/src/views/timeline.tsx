@@ -1,13 +1,9 @@
-import type { Message as Stored } from '../../../server/events.ts';
-import { type Block, blocks } from '../store/blocks.ts';
 import { type Entry, entries } from '../store/entries.ts';
 import type { Room } from '../store/room.ts';
 import { Slice } from '../store/slice.ts';
-import { Avatar } from './avatar.tsx';
 import type { Context } from './context.ts';
-import { Empty } from './empty.tsx';
-import { GroupKeys } from './group-keys.ts';
-import { Message, type MessageActions, type State } from './message.tsx';
+import type { MessageActions } from './message.tsx';
+import { MessageList } from './message-list.tsx';
 import { Roving } from './roving.ts';
 import { ScrollKeeper } from './scroll-keeper.ts';
 import { Skeleton } from './skeleton.tsx';
@@ -15,8 +11,6 @@ import { Skeleton } from './skeleton.tsx';
 /** Older messages are fetched, or shown, this far ahead of where the reader is. */
 const AHEAD = 800;
 const SKELETON_MS = 300;
-/** A message that is acknowledged sooner needs no "Sending…". */
-const SENDING_MS = 400;
 const FLASH_MS = 1600;
 
 /** Where a room opens, or is left: at its end, or with this message so far from the top. */
@@ -36,10 +30,8 @@ export class TimelineView {
   /** The newest message when the room was opened. */
   #opened = 0;
   readonly #context: Context;
-  readonly #actions: MessageActions;
   readonly #slice = new Slice();
-  readonly #groups = new GroupKeys();
-  readonly #drawn = new Map<string, Message>();
+  readonly #list: MessageList;
   readonly #left = new Map<string, Place>();
   #element: HTMLElement | undefined;
   #scroll: ScrollKeeper | undefined;
@@ -58,11 +50,10 @@ export class TimelineView {
   #target: number | undefined;
   /** Where to jump to when the room has been joined. */
   #awaited: { room: Room; seq: number } | undefined;
-  #flash: string | undefined;
 
   constructor(context: Context, actions: MessageActions) {
     this.#context = context;
-    this.#actions = actions;
+    this.#list = new MessageList(context, actions, { resize: this.#resize, later: (ms) => this.#later(ms) });
   }
 
   /** The newest message is in sight. */
@@ -164,8 +155,10 @@ export class TimelineView {
         onScroll={() => this.#scroll?.scrolled()}
       >
         <div class={nothing ? 'column none' : 'column'}>
-          {chat.roomless ? this.#context.noRoom() : waiting && chat.connection.state.kind !== 'refused' && this.#wait()}
-          {!waiting && this.#messages(room)}
+          {chat.roomless
+            ? this.#context.noRoom()
+            : waiting && chat.connection.state.kind !== 'refused' && this.#wait()}
+          {!waiting && this.#list.draw(room, this.#entries, this.#shown)}
         </div>
       </div>
     );
@@ -176,7 +169,10 @@ export class TimelineView {
     const width = this.#element?.firstElementChild?.clientWidth ?? 0;
     const resized = width !== this.#width;
     this.#width = width;
-    const counted = [...this.#drawn.values()].map((message) => ({ message, lines: message.lines(resized) }));
+    const counted = [...this.#list.drawn.values()].map((message) => ({
+      message,
+      lines: message.lines(resized),
+    }));
     return counted.filter(({ message, lines }) => lines !== undefined && message.fold(lines)).length > 0;
   }
 
@@ -206,7 +202,7 @@ export class TimelineView {
   };
 
   readonly find = (element: Element) =>
-    this.#drawn.get(element.closest<HTMLElement>('.msg')?.dataset.key ?? '');
+    this.#list.drawn.get(element.closest<HTMLElement>('.msg')?.dataset.key ?? '');
 
   #change(room: Room | undefined): void {
     const { chat } = this.#context;
@@ -262,7 +258,7 @@ export class TimelineView {
       const scroll = this.#scroll;
       scroll?.toEnd();
       const line = this.#element?.querySelector<HTMLElement>('.new');
-      const message = this.#drawn.get(key)?.element;
+      const message = this.#list.drawn.get(key)?.element;
       if (line != null) scroll?.show(line, 1 / 3);
       else if (message != null && left !== undefined) scroll?.restore(message, left.offset);
     };
@@ -271,7 +267,7 @@ export class TimelineView {
   /** Brings what was jumped to into sight. */
   #show(scroll: ScrollKeeper): void {
     const entry = this.#entries.find(({ message }) => message !== undefined && message.seq === this.#target);
-    const element = this.#drawn.get(entry?.key ?? '')?.element;
+    const element = this.#list.drawn.get(entry?.key ?? '')?.element;
     this.#target = undefined;
     if (element == null) return;
     scroll.show(element, 0.5);
@@ -279,90 +275,11 @@ export class TimelineView {
   }
 
   #mark(key: string | undefined): void {
-    this.#flash = key;
+    this.#list.flash = key;
     setTimeout(() => {
-      if (this.#flash === key) this.#flash = undefined;
+      if (this.#list.flash === key) this.#list.flash = undefined;
       this.#context.changed();
     }, FLASH_MS);
-  }
-
-  #messages(room: Room) {
-    const { chat, strings } = this.#context;
-    const { complete, first } = room.timeline;
-    const name = strings.roomName(room.summary);
-    const isDirect = room.summary.kind === 'direct';
-    if (this.#entries.length === 0) {
-      const text = strings.text(isDirect ? 'empty.direct.text' : 'empty.room.text', { name, room: name });
-      if (!complete) return false;
-      return (
-        this.#context.firstRun() ?? (
-          <Empty picture="bubble" title={strings.text('empty.room.title')} text={text} />
-        )
-      );
-    }
-    const newFrom = first <= (room.newFrom ?? 0) || complete ? room.newFrom : undefined;
-    const parts = blocks(this.#shown, chat.me?.id ?? '', newFrom);
-    const names = this.#groups.name(
-      parts.flatMap((block) => (block.kind === 'group' ? [block.entries] : [])),
-    );
-    let group = 0;
-    const last = this.#entries.findLast((entry) => entry.user.id === chat.me?.id)?.key;
-    return [
-      complete && this.#shown[0] === this.#entries[0] && (
-        <p class="note start" key="start">
-          {strings.text(isDirect ? 'timeline.startDirect' : 'timeline.start', { name, room: name })}
-        </p>
-      ),
-      ...parts.map((block) => {
-        if (block.kind === 'day') return this.#line('day', `day ${block.key}`, strings.day(block.at));
-        if (block.kind === 'new') return this.#line('new', 'new', strings.text('timeline.new'));
-        return this.#group(block, names[group++] ?? 0, room, last);
-      }),
-    ];
-  }
-
-  #line(kind: 'day' | 'new', key: string, words: string) {
-    return (
-      // biome-ignore lint/a11y/useSemanticElements: an hr has no words.
-      <div class={kind} role="separator" aria-label={words} key={key}>
-        <span aria-hidden="true">{words}</span>
-      </div>
-    );
-  }
-
-  /** `last`: the key of one's own newest message, which says that it was sent. */
-  #group({ own, entries: list }: Block & { kind: 'group' }, name: number, room: Room, last?: string) {
-    const { strings } = this.#context;
-    const [{ user, sentAt } = { user: { id: '', name: '' }, sentAt: 0 }] = list;
-    return (
-      <div class={own ? 'group own' : 'group'} key={name}>
-        {!own && <Avatar user={user} />}
-        <div class="stack">
-          <div class="by" key="by">
-            {!own && <bdi>{strings.name(user)}</bdi>}
-            <time dateTime={new Date(sentAt).toISOString()} title={strings.fullTime(sentAt)}>
-              {strings.time(sentAt)}
-            </time>
-          </div>
-          {list.map((entry) => (
-            <Message
-              key={entry.key}
-              context={this.#context}
-              actions={this.#actions}
-              drawn={this.#drawn}
-              entry={entry}
-              texts={strings.texts}
-              own={own}
-              state={this.#state(entry, last, room)}
-              quoted={entry.replyTo === undefined ? undefined : this.#quoted(room, entry.replyTo)}
-              setSize={room.summary.lastSeq}
-              flash={entry.key === this.#flash}
-              resize={this.#resize}
-            />
-          ))}
-        </div>
-      </div>
-    );
   }
 
   readonly #resize = () => {
@@ -370,31 +287,10 @@ export class TimelineView {
     this.#context.draw();
   };
 
-  #state(entry: Entry, last: string | undefined, room: Room): State {
-    const { message, pending } = entry;
-    if (pending === undefined) {
-      if (entry.key !== last || message?.deletedAt !== undefined) return undefined;
-      const read = room.summary.kind === 'direct' && room.readByOther >= (message?.seq ?? Infinity);
-      return read ? 'read' : 'sent';
-    }
-    if (pending.failed !== undefined) return pending.failed === 'conflict' ? 'conflict' : 'failed';
-    if (this.#context.chat.connection.state.kind !== 'ready') return 'waiting';
-    const age = Date.now() - pending.sentAt;
-    if (age >= SENDING_MS) return 'sending';
-    this.#later(SENDING_MS - age);
-    return undefined;
-  }
-
-  #quoted(room: Room, seq: number): Stored | undefined {
-    const message = room.timeline.get(seq);
-    if (message === undefined && room.joined) void this.#context.chat.sync.askQuote(room, seq);
-    return message;
-  }
-
   /** What the pill tells: how many messages of others are below what has been in sight. */
   #count(room: Room): void {
     const { timeline, summary } = room;
-    const last = this.#drawn.get(this.#scroll?.last?.dataset.key ?? '')?.props.entry.message;
+    const last = this.#list.drawn.get(this.#scroll?.last?.dataset.key ?? '')?.props.entry.message;
     if (this.atEnd) this.#seen = Math.max(this.#seen, summary.lastSeq);
     else if (this.#placed) this.#seen = Math.max(this.#seen, last?.seq ?? 0);
     const me = this.#context.chat.me?.id;
