@@ -12,18 +12,13 @@ import type { Context, DialogRequest, MenuRequest, Writing } from './context.ts'
 import { holdFocus } from './focus-keeper.ts';
 import { Header } from './header.tsx';
 import type { MessageActions } from './message.tsx';
+import { Panes } from './panes.ts';
 import { ReadMarker } from './read-marker.ts';
 import { refusal } from './refusal.ts';
 import { Rest } from './rest.ts';
 import { RoomList } from './room-list.tsx';
 import { TimelineView } from './timeline.tsx';
 import { Toasts } from './toasts.tsx';
-
-/** From so many pixels on there is room for the list beside a room, and for the people beside both. */
-const TWO_PANES = 640;
-const WIDE = 960;
-/** On a phone the bar above the messages has no room for a search. */
-const SEARCH_IN_BAR = 391;
 
 /** The whole element: three panes, and what lies above them. */
 export class AppView {
@@ -33,6 +28,7 @@ export class AppView {
   readonly #toasts: Toasts;
   readonly #reading: ReadMarker;
   readonly #rest: Rest;
+  readonly #panes: Panes;
   readonly #resized: ResizeObserver;
   readonly #title = createRef<HTMLHeadingElement>();
   readonly #peopleButton = createRef<HTMLButtonElement>();
@@ -42,13 +38,6 @@ export class AppView {
   #layer: (() => ComponentChildren) | undefined;
   /** A dialog: what is below it is inert. */
   #dialog: (() => ComponentChildren) | undefined;
-  /** Which pane is shown where there is room for one. */
-  #view: 'rooms' | 'room' = 'room';
-  /** People beside the timeline, where there is room for it: remembered. */
-  #peopleBeside: boolean;
-  /** People above the timeline, where there is not. */
-  #peopleAbove = false;
-  #width = 0;
   /** Where the page says that one logs in. */
   #loginUrl: string | null = null;
   /** A card replaces everything. */
@@ -104,7 +93,7 @@ export class AppView {
         return NoRoom && <NoRoom context={this.#context} />;
       },
       showPeople: () => this.#peopleShown || this.#togglePeople(),
-      searchInMenu: () => (this.#width < SEARCH_IN_BAR ? () => this.#search('here') : undefined),
+      searchInMenu: () => (this.#panes.searchInBar ? undefined : () => this.#search('here')),
     };
     const open: MessageActions['menu'] = (entry, opener, key) =>
       this.#openMenu({ kind: 'message', entry, writing: this.#writing, key }, opener);
@@ -123,8 +112,11 @@ export class AppView {
     this.#rest = new Rest(this.#context, root, { find, open }, (again) =>
       this.#toasts.show(strings.text('error.other'), 'bad', again),
     );
-    this.#peopleBeside = chat.settings.get<boolean>('people') ?? true;
-    this.#resized = new ResizeObserver(([entry]) => this.#measured(entry?.contentRect.width ?? 0));
+    this.#panes = new Panes(chat);
+    this.#resized = new ResizeObserver(([entry]) => {
+      this.#panes.fit(entry?.contentRect.width ?? 0);
+      changed();
+    });
     this.#resized.observe(root.host);
   }
 
@@ -138,10 +130,10 @@ export class AppView {
     const focus = holdFocus(this.#root, () => this.#heirs());
     this.#timeline.hold();
     const pill = this.#pill();
-    this.#draw(this.#panes());
-    if (this.#timeline.fold()) this.#draw(this.#panes());
+    this.#draw(this.#content());
+    if (this.#timeline.fold()) this.#draw(this.#content());
     this.#timeline.settle();
-    if (this.#pill() !== pill) this.#draw(this.#panes());
+    if (this.#pill() !== pill) this.#draw(this.#content());
     focus();
     this.#rest.portraits?.hang();
     this.#resume();
@@ -166,7 +158,7 @@ export class AppView {
   open(id: string): void {
     this.#context.chat.open(id);
     this.#toasts.goodNewsIsOld();
-    this.#view = 'room';
+    this.#panes.view = 'room';
     this.render();
     if (this.#context.touch()) this.#title.current?.focus();
     else this.#composer?.focus();
@@ -252,8 +244,8 @@ export class AppView {
         class={lost ? 'app lost' : 'app'}
         part="app"
         lang={this.#context.strings.lang}
-        data-view={this.#carded ? 'ended' : this.#context.chat.roomless ? 'rooms' : this.#view}
-        data-side={side ? (this.#wide ? '' : 'open') : undefined}
+        data-view={this.#carded ? 'ended' : this.#context.chat.roomless ? 'rooms' : this.#panes.view}
+        data-side={side ? (this.#panes.wide ? '' : 'open') : undefined}
         onKeyDownCapture={this.#escape}
         onKeyDown={this.#key}
         onPointerOver={this.#rest.tooltip?.pointed}
@@ -270,7 +262,7 @@ export class AppView {
     );
   }
 
-  #panes() {
+  #content() {
     const context = this.#context;
     const { chat, strings } = context;
     const room = chat.current;
@@ -301,7 +293,7 @@ export class AppView {
             people={this.#peopleButton}
             back={this.#back}
             togglePeople={this.#togglePeople}
-            search={this.#width < SEARCH_IN_BAR ? undefined : () => this.#search('here')}
+            search={this.#panes.searchInBar ? () => this.#search('here') : undefined}
           />
           <Banner context={context} notice={notice} />
           {this.#timeline.draw()}
@@ -319,10 +311,7 @@ export class AppView {
           )}
           {room !== undefined && this.#rest.files?.frame(room)}
         </section>
-        {this.#rest.search?.draw(
-          room !== undefined && (this.#width >= TWO_PANES || this.#view === 'room'),
-          inert,
-        )}
+        {this.#rest.search?.draw(room !== undefined && this.#panes.roomInSight, inert)}
         {room !== undefined && this.#peopleShown && People !== undefined && (
           <People
             key={room.id}
@@ -350,15 +339,8 @@ export class AppView {
     return this.#rest.search?.where !== undefined;
   }
 
-  get #wide(): boolean {
-    return this.#width >= WIDE;
-  }
-
-  /** People of a direct room are the two that one knows of. */
   get #peopleShown(): boolean {
-    const shown = this.#wide ? this.#peopleBeside : this.#peopleAbove;
-    const { current, roomless } = this.#context.chat;
-    return shown && !this.#searching && !roomless && current?.summary.kind !== 'direct';
+    return this.#panes.people && !this.#searching;
   }
 
   /** How many messages are below what is in sight; undefined where the end is in sight, or none is known yet. */
@@ -419,9 +401,9 @@ export class AppView {
 
   /** Where there is one pane; what lay above the room goes with it. */
   #toRooms(): void {
-    this.#view = 'rooms';
-    this.#peopleAbove = false;
-    if (!this.#wide) this.#rest.search?.clear();
+    this.#panes.view = 'rooms';
+    this.#panes.peopleAbove = false;
+    if (!this.#panes.wide) this.#rest.search?.clear();
   }
 
   readonly #back = () => {
@@ -435,7 +417,7 @@ export class AppView {
     const focused = this.#root.activeElement;
     this.#rest.withPanels(() => {
       // One of them is above the timeline where there is no room beside it.
-      this.#peopleAbove = false;
+      this.#panes.peopleAbove = false;
       this.#rest.search?.open(where, focused);
     });
   }
@@ -448,9 +430,9 @@ export class AppView {
     } catch (error) {
       return toast(refusal(error, strings), 'bad');
     }
-    this.#view = 'room';
+    this.#panes.view = 'room';
     // It would stand above what was found.
-    if (!this.#wide) this.#rest.search?.clear();
+    if (!this.#panes.wide) this.#rest.search?.clear();
     this.render();
     await this.#timeline.jump(seq);
   }
@@ -459,22 +441,11 @@ export class AppView {
 
   #toggle(): void {
     this.#rest.search?.clear();
-    if (this.#wide) {
-      this.#peopleBeside = !this.#peopleBeside;
-      this.#context.chat.settings.set('people', this.#peopleBeside);
-    } else {
-      this.#peopleAbove = !this.#peopleAbove;
-    }
+    this.#panes.togglePeople();
     this.render();
-    if (!this.#wide && this.#peopleAbove)
+    if (!this.#panes.wide && this.#panes.peopleAbove)
       this.#root.querySelector<HTMLElement>('.side .bar button:last-of-type')?.focus();
     else this.#peopleButton.current?.focus();
-  }
-
-  #measured(width: number): void {
-    this.#width = width;
-    if (this.#wide) this.#peopleAbove = false;
-    this.#context.changed();
   }
 
   /** A tooltip is the topmost of all. */
@@ -495,7 +466,7 @@ export class AppView {
       return this.#rest.withPanels(() => target.dispatchEvent(new KeyboardEvent(event.type, event)));
     if (key === 'Escape') {
       if (this.#searching) this.#rest.search?.close();
-      else if (this.#peopleAbove) this.#togglePeople();
+      else if (this.#panes.peopleAbove) this.#togglePeople();
       else if (this.#composer?.cancel() !== true) return;
     } else if (single) {
       // There is no other room.
@@ -504,7 +475,7 @@ export class AppView {
       const { order = [] } = this.#rooms ?? {};
       this.#rest.panels?.step(key === 'ArrowUp' ? -1 : 1, shiftKey, order, this.#context);
     } else if ((ctrlKey || metaKey) && !altKey && !shiftKey && key.toLowerCase() === 'k') {
-      this.#view = 'rooms';
+      this.#panes.view = 'rooms';
       this.render();
       this.#rooms?.find();
     } else return;

@@ -1,0 +1,58 @@
+import type { Chat } from '../chat/chat.ts';
+
+/** From so many pixels on there is room for the list beside a room, and for the people beside both. */
+const TWO_PANES = 640;
+const WIDE = 960;
+/** On a phone the bar above the messages has no room for a search. */
+const SEARCH_IN_BAR = 391;
+
+/** Which panes are shown in an element of its width. */
+export class Panes {
+  /** Which one is shown where there is room for one. */
+  view: 'rooms' | 'room' = 'room';
+  /** People above the timeline, where there is no room beside it. */
+  peopleAbove = false;
+  readonly #chat: Chat;
+  /** People beside the timeline, where there is room for it: remembered. */
+  #peopleBeside: boolean;
+  #width = 0;
+
+  constructor(chat: Chat) {
+    this.#chat = chat;
+    this.#peopleBeside = chat.settings.get<boolean>('people') ?? true;
+  }
+
+  fit(width: number): void {
+    this.#width = width;
+    if (this.wide) this.peopleAbove = false;
+  }
+
+  get wide(): boolean {
+    return this.#width >= WIDE;
+  }
+
+  get searchInBar(): boolean {
+    return this.#width >= SEARCH_IN_BAR;
+  }
+
+  /** The list does not stand in place of the room. */
+  get roomInSight(): boolean {
+    return this.#width >= TWO_PANES || this.view === 'room';
+  }
+
+  /** People of a direct room are the two that one knows of. */
+  get people(): boolean {
+    const { current, roomless } = this.#chat;
+    const wanted = this.wide ? this.#peopleBeside : this.peopleAbove;
+    return wanted && !roomless && current?.summary.kind !== 'direct';
+  }
+
+  togglePeople(): void {
+    if (this.wide) {
+      this.#peopleBeside = !this.#peopleBeside;
+      this.#chat.settings.set('people', this.#peopleBeside);
+    } else {
+      this.peopleAbove = !this.peopleAbove;
+    }
+  }
+}
