@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { test as base, expect, type Locator, type Page } from '@playwright/test';
-import { type ChatServer, historyFolder, nextChatServer } from '../helpers/chat-server.ts';
+import { type ChatServer, emptyHistory, nextChatServer } from '../helpers/chat-server.ts';
 import { freePort } from '../helpers/child.ts';
 import { type Memcached, startMemcached } from '../helpers/memcached.ts';
 import { type PhpApp, startPhpApp } from '../helpers/php-app.ts';
@@ -202,7 +202,7 @@ export const test = base.extend<
 
   site: async ({ surroundings }, use) => {
     const { memcached, php, chatPort, otherPort } = surroundings;
-    const history = historyFolder();
+    const history = await emptyHistory();
     const apiKey = 'a key for the tests only'.replaceAll(' ', '-');
     const otherUrl = `http://127.0.0.1:${otherPort}`;
     const start = () =>

@@ -1,6 +1,7 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { openSqliteHistory } from '../../server/history/sqlite/sqlite.ts';
 import { type Child, startChild } from './child.ts';
 
 export interface ChatServer extends Child {
@@ -21,6 +22,30 @@ export function historyFolder(): { url: string; path: string; files: string; rem
     files: `dir:${join(folder, 'files')}`,
     remove: () => rmSync(folder, { recursive: true, force: true }),
   };
+}
+
+let nothing: Promise<Buffer> | undefined;
+
+/** The file of a history in which nothing is, as a server leaves it. */
+async function emptyFile(): Promise<Buffer> {
+  const history = historyFolder();
+  try {
+    const onFailure = (error: Error) => {
+      throw error;
+    };
+    await (await openSqliteHistory({ path: history.path, onFailure })).close();
+    return readFileSync(history.path);
+  } finally {
+    history.remove();
+  }
+}
+
+/** As `historyFolder`, with an empty history: to make one costs a server a fifth of its start, and many waits for the disk. */
+export async function emptyHistory(): Promise<ReturnType<typeof historyFolder>> {
+  nothing ??= emptyFile();
+  const history = historyFolder();
+  writeFileSync(history.path, await nothing);
+  return history;
 }
 
 /** All tests come from one address and send as fast as they can: those that are about limits set their own. */
@@ -84,7 +109,7 @@ const mostIdle = 2;
  * next one; other signals reach the process itself.
  */
 export async function nextChatServer(env: NodeJS.ProcessEnv): Promise<ChatServer> {
-  const history = env.CHAT_HISTORY === undefined ? historyFolder() : undefined;
+  const history = env.CHAT_HISTORY === undefined ? await emptyHistory() : undefined;
   const [child = startNext()] = idle;
   idle.delete(child);
   const from = child.output().length;
