@@ -91,6 +91,7 @@ export function bucketStorage({ url, region, prefix, credentials }: FilesPlace &
       if (!answer.ok && answer.status !== 404) throw await refusal(answer);
       await answer.body?.cancel();
     },
+    tidy: async () => (await work)?.tidy(),
     async check() {
       // What may be asked for is what is needed: the account need not be allowed to list the bucket.
       const answer = await ask('GET', 'check');

@@ -66,7 +66,13 @@ export class Files {
     this.#orphans = options.orphans;
     this.#history = options.history;
     this.#onFailure = options.onFailure;
-    this.#timer = setInterval(() => this.sweep(), Math.min(sweepEvery, options.orphans)).unref();
+    this.#timer = setInterval(
+      () => {
+        this.sweep();
+        this.#tidy().catch(options.onFailure);
+      },
+      Math.min(sweepEvery, options.orphans),
+    ).unref();
     this.#history.onChange((change) => {
       if (leavesFiles(change)) this.sweep();
       if (change.type === 'erased') for (const one of this.#uploads.get(change.user) ?? []) one.abort();
@@ -213,6 +219,11 @@ export class Files {
     if (isFull((error as NodeJS.ErrnoException).code)) throw new RequestError('storage_full');
     this.#onFailure(error);
     throw new RequestError('storage_unavailable', undefined, { cause: error });
+  }
+
+  /** As long as it runs: whoever starts a server anew after it was killed does so at once, when nothing is old yet. */
+  async #tidy(): Promise<void> {
+    await (await this.#opened()).tidy();
   }
 
   async #sweepAll(): Promise<void> {

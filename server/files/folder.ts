@@ -34,6 +34,7 @@ export function folderStorage(setting: string): Storage {
       }
     },
     delete: (name) => rm(pathOf(name), { force: true }),
+    tidy: () => work.tidy(),
     check: () => work.check(),
   };
 }

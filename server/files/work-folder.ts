@@ -46,14 +46,24 @@ export class WorkFolder {
     }
   }
 
-  async #prepare(): Promise<string> {
-    await mkdir(this.#path, { recursive: true, mode: 0o700 });
+  /** Deletes what a server has left that has ended in the middle. */
+  async tidy(): Promise<void> {
     const before = Date.now() - abandonedAfter;
-    for (const name of await readdir(this.#path)) {
+    for (const name of await readdir(this.#path).catch(none)) {
       const path = join(this.#path, name);
       const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: before }));
       if (mtimeMs < before) await rm(path, { force: true, recursive: true });
     }
+  }
+
+  async #prepare(): Promise<string> {
+    await mkdir(this.#path, { recursive: true, mode: 0o700 });
     return this.#path;
   }
+}
+
+/** Nothing was made there yet. */
+function none(error: NodeJS.ErrnoException): string[] {
+  if (error.code === 'ENOENT') return [];
+  throw error;
 }

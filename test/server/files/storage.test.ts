@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { mkdtemp, open, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -99,6 +99,10 @@ test('what no message carries for CHAT_FILES_ORPHANS is deleted, and what a serv
   expect(stored()).toEqual([lost, sent, deleted].sort());
   const next = await nextChatServer({ ...env, CHAT_FILES_ORPHANS: '500ms' });
   await expect.poll(stored).toEqual([sent]);
+  // As if a server had been killed during an upload, a day ago and now.
+  for (const name of ['old', 'new']) writeFileSync(`${folder}/kept/incoming/${name}`, name);
+  utimesSync(`${folder}/kept/incoming/old`, 0, Date.now() / 1000 - 86_401);
+  await expect.poll(stored).toEqual([sent, 'new'].sort());
   expect((await download(next.url, cookie, { id: lost, name: 'x' })).status).toBe(404);
   expect(await (await download(next.url, cookie, { id: sent, name: 'x' })).text()).toBe('sent');
   await next.stop();
