@@ -1,4 +1,4 @@
-import { historyFolder, nextChatServer } from '../helpers/chat-server.ts';
+import { emptyHistory, nextChatServer } from '../helpers/chat-server.ts';
 import { freePort } from '../helpers/child.ts';
 import { expect, Person, test } from './fixtures.ts';
 
@@ -55,7 +55,7 @@ test('where one logs in: what the page says, else what the server says, else not
   await expect(visitor.page).toHaveURL(`${site.php.url}/`);
 
   const port = await freePort();
-  const history = historyFolder();
+  const history = await emptyHistory();
   const { origin } = new URL(site.host(''));
   const silent = await nextChatServer({
     CHAT_PORT: String(port),
@@ -132,7 +132,7 @@ test('a server that stops to answer is lost everywhere within 11 s of the first 
   visitor,
   site,
 }) => {
-  const history = historyFolder();
+  const history = await emptyHistory();
   const { origin } = new URL(site.php.url);
   const server = await nextChatServer({
     CHAT_ORIGINS: origin,
@@ -170,7 +170,7 @@ test('a server that stops to answer is lost everywhere within 11 s of the first 
 });
 
 test('who looks again at a page whose server hangs knows it after 3 s', async ({ visitor, site }) => {
-  const history = historyFolder();
+  const history = await emptyHistory();
   const server = await nextChatServer({
     CHAT_SESSION_STORE: site.memcached.url,
     CHAT_HISTORY: history.url,
@@ -223,7 +223,7 @@ test('a server that is down when the page loads: a calm card, and the chat when 
   await expect(alice.page.getByText(/^Trying again in \d+ s$/)).toBeVisible();
   await expect(alice.page.getByRole('button', { name: 'Try again' })).toBeVisible();
   await alice.shot('down');
-  const history = historyFolder();
+  const history = await emptyHistory();
   const { origin } = new URL(site.host(''));
   const server = await nextChatServer({
     CHAT_PORT: String(gone),
@@ -246,7 +246,7 @@ test('too many connections of a user or an address are told so, and are no refus
   visitor,
   site,
 }) => {
-  const history = historyFolder();
+  const history = await emptyHistory();
   const { origin } = new URL(site.host(''));
   const server = await nextChatServer({
     CHAT_ORIGINS: origin,
@@ -277,7 +277,7 @@ test('too many connections of a user or an address are told so, and are no refus
 });
 
 test('who is banned is told so, and not that the connection is lost', async ({ visitor, site }) => {
-  const history = historyFolder();
+  const history = await emptyHistory();
   const key = 'k'.repeat(40);
   const server = await nextChatServer({
     CHAT_SESSION_STORE: site.memcached.url,

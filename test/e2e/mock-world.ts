@@ -8,7 +8,7 @@ import sharp from 'sharp';
 import { io, type Socket } from 'socket.io-client';
 import { hue } from '../../client/src/text/avatar.ts';
 import type { Answer, Answers, RequestName } from '../../server/events.ts';
-import { type ChatServer, historyFolder, nextChatServer } from '../helpers/chat-server.ts';
+import { type ChatServer, emptyHistory, nextChatServer } from '../helpers/chat-server.ts';
 import { freePort } from '../helpers/child.ts';
 import { type Memcached, startMemcached } from '../helpers/memcached.ts';
 import { startPhpApp } from '../helpers/php-app.ts';
@@ -155,7 +155,7 @@ export class MockWorld {
     const memcached = await startMemcached();
     this.memcached = memcached;
     this.#closing.push(() => memcached.stop());
-    const history = historyFolder();
+    const history = await emptyHistory();
     this.#closing.push(() => history.remove());
     const [phpPort, chatPort] = [await freePort(), await freePort()];
     const pages = createServer((request, response) => {

@@ -1,7 +1,7 @@
 import { type Chat, openChat } from '../../server/chat/chat.ts';
 import type { History } from '../../server/history/history.ts';
 import { openSqliteHistory } from '../../server/history/sqlite/sqlite.ts';
-import { historyFolder } from './chat-server.ts';
+import { emptyHistory } from './chat-server.ts';
 
 export interface OpenChat {
   readonly chat: Chat;
@@ -24,7 +24,7 @@ export async function openChatOver(
   around: (stored: History) => Partial<History>,
   over: (history: History) => Partial<Parameters<typeof openChat>[0]> = () => ({}),
 ): Promise<OpenChat> {
-  const folder = historyFolder();
+  const folder = await emptyHistory();
   const stored = await openSqliteHistory({ path: folder.path, onFailure: unexpected });
   const history: History = { ...stored, ...around(stored) };
   const chat = await openChat({

@@ -3,7 +3,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { afterEach, describe, expect, test } from 'vitest';
 import { openSqliteHistory } from '../../../server/history/sqlite/sqlite.ts';
 import { historyContract } from '../../contracts/history.ts';
-import { historyFolder } from '../../helpers/chat-server.ts';
+import { emptyHistory, historyFolder } from '../../helpers/chat-server.ts';
 
 const folders: { remove(): void }[] = [];
 afterEach(() => {
@@ -26,7 +26,9 @@ const open = (path: string, onBatch?: (batch: { messages: number }) => void) =>
   });
 
 historyContract('SQLite', async () => {
-  const path = newFile();
+  const folder = await emptyHistory();
+  folders.push(folder);
+  const { path } = folder;
   let history = await open(path);
   return {
     history,
