@@ -1931,6 +1931,8 @@ test(`rich, ${all ? 'in both schemes' : 'light'}`, async ({ browser }) => {
     world: 'rich',
     reader: 'richAlice',
     room: 'lobby',
+    // What is read here is unread in the next picture.
+    before: async (inContext) => (await Wire.of(inContext)).held.add('read:mark'),
   });
   await shown(page, 'Everything');
   await page.setViewportSize({ width: 1280, height: 800 });
