@@ -14,7 +14,7 @@ export const requestErrors = {
   not_joined: 'Join the room on this connection first.',
   conflict: 'It has changed meanwhile, or its name or clientId is in use. Read it again.',
   muted: 'This user may not write here for a while.',
-  limit_reached: 'A limit of this server is reached. Only its operator can raise it.',
+  limit_reached: 'There are already as many as this server allows.',
   rate_limited: 'This is more than one user may do. Try again after retryAfterMs.',
   storage_unavailable: 'The history does not answer at the moment. Try again.',
   storage_full: 'There is no room left to store messages. Try again later.',
