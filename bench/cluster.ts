@@ -1,6 +1,6 @@
 /**
- * What a message costs the chat servers when they are two, on PostgreSQL and Redis, beside one alone on the same database:
- * 400 connections in 10 rooms of 40. And what it costs a third one that has none of its receivers.
+ * What a message costs the chat servers when they are two, on PostgreSQL and Redis, beside one alone on the same database,
+ * in rooms of three sizes. And what it costs a third one that has none of its receivers.
  * Run: npm run bench cluster
  */
 import { type ChatServer, startChatServer } from '../test/helpers/chat-server.ts';
@@ -11,17 +11,25 @@ import { percentile } from '../test/helpers/server-figures.ts';
 import { LightClient, socketIo } from './light-client.ts';
 import { cpuSeconds, sendEvenly, sessionOf, startSessions } from './load.ts';
 
-const rooms = Array.from({ length: 10 }, (_, n) => `room-${n}`);
-const connections = 400;
+const loads = [
+  { rooms: 10, receivers: 40, rates: [200, 1000] },
+  { rooms: 10, receivers: 100, rates: [200, 1000] },
+  { rooms: 4, receivers: 250, rates: [100] },
+];
+const mostConnections = Math.max(...loads.map(({ rooms, receivers }) => rooms * receivers));
 const rounds = 7;
 const dialect = socketIo('"session:ready"');
-const roomOf = (n: number) => rooms[n % rooms.length] as string;
 
 /** Spread over the servers, so that each has as many of each room. */
-async function crowd(servers: readonly ChatServer[]): Promise<LightClient[]> {
+async function crowd(
+  servers: readonly ChatServer[],
+  connections: number,
+  roomOf: (client: number) => string,
+  rooms: number,
+): Promise<LightClient[]> {
   const clients: LightClient[] = [];
   for (let n = 0; n < connections; n++) {
-    const { port } = servers[Math.floor(n / rooms.length) % servers.length] as ChatServer;
+    const { port } = servers[Math.floor(n / rooms) % servers.length] as ChatServer;
     const client = await LightClient.open(port, dialect, `PHPSESSID=${sessionOf(n)}`);
     if (!(await client.request('room:join', { room: roomOf(n) })))
       throw new Error('a room could not be joined');
@@ -35,6 +43,7 @@ async function talk(
   clients: readonly LightClient[],
   servers: readonly ChatServer[],
   rate: number,
+  roomOf: (client: number) => string,
 ): Promise<{ cpu: number[]; acks: number[] }> {
   const cpu = servers.map(({ pid }) => cpuSeconds(pid));
   const { sent, acks } = await sendEvenly(clients, rate, roomOf);
@@ -42,16 +51,19 @@ async function talk(
 }
 
 const [memcached, postgres, redis] = await Promise.all([
-  startSessions(connections),
+  startSessions(mostConnections),
   startPostgres(['fsync=on']),
   startRedis(),
 ]);
-const running: ChatServer[] = [];
-try {
+
+async function measure({ rooms, receivers, rates }: (typeof loads)[number]): Promise<void> {
+  const names = Array.from({ length: rooms }, (_, n) => `room-${n}`);
+  const roomOf = (n: number) => names[n % rooms] as string;
+  const running: ChatServer[] = [];
   const start = async (history: string, cluster: NodeJS.ProcessEnv) => {
     const server = await startChatServer({
       CHAT_HISTORY: history,
-      CHAT_ROOMS: rooms.join(','),
+      CHAT_ROOMS: names.join(','),
       CHAT_SESSION_STORE: `${memcached.url.split('?')[0]}?prefix=&format=php`,
       CHAT_LOG_LEVEL: 'warn',
       CHAT_DRAIN: '0s',
@@ -61,46 +73,62 @@ try {
     return server;
   };
   const [first, second] = [await postgresDatabase(postgres), await postgresDatabase(postgres)];
-  const alone = [await start(first.url, {})];
-  const bus = { CHAT_CLUSTER: `redis://127.0.0.1:${redis.port}` };
-  const several = [await start(second.url, bus), await start(second.url, bus), await start(second.url, bus)];
-  const byOne = await crowd(alone);
-  const byTwo = await crowd(several.slice(0, 2));
-  const median = (values: number[]) => percentile(values, 0.5);
-  // What has run often is compiled; each of two servers does half of it.
-  for (let warmUp = 0; warmUp < 2; warmUp++) {
-    await talk(byOne, alone, 1000);
-    await talk(byTwo, several, 1000);
-  }
-  for (const rate of [200, 1000]) {
-    const costs = { one: [] as number[], two: [] as number[], third: [] as number[], ratio: [] as number[] };
-    const acks: { one: number[]; two: number[] } = { one: [], two: [] };
-    for (let round = 0; round < rounds; round++) {
-      const one = await talk(byOne, alone, rate);
-      const two = await talk(byTwo, several, rate);
-      const [a = 0, b = 0, third = 0] = two.cpu;
-      const [single = 0] = one.cpu;
-      costs.one.push(single);
-      costs.two.push(a + b);
-      costs.third.push(third);
-      costs.ratio.push((a + b) / single);
-      acks.one.push(...one.acks);
-      acks.two.push(...two.acks);
+  try {
+    const alone = [await start(first.url, {})];
+    const bus = { CHAT_CLUSTER: `redis://127.0.0.1:${redis.port}` };
+    const several = [
+      await start(second.url, bus),
+      await start(second.url, bus),
+      await start(second.url, bus),
+    ];
+    const byOne = await crowd(alone, rooms * receivers, roomOf, rooms);
+    const byTwo = await crowd(several.slice(0, 2), rooms * receivers, roomOf, rooms);
+    const median = (values: number[]) => percentile(values, 0.5);
+    // What has run often is compiled; each of two servers does half of it.
+    for (let warmUp = 0; warmUp < 2; warmUp++) {
+      await talk(byOne, alone, Math.max(...rates), roomOf);
+      await talk(byTwo, several, Math.max(...rates), roomOf);
     }
-    const ms = (values: number[]) => `${median(values).toFixed(3)} ms`;
-    const answer = (values: number[]) =>
-      `p50 ${median(values).toFixed(1)} ms, p99 ${percentile(values, 0.99).toFixed(1)} ms`;
-    console.log(`${rate} a second, 40 receivers each`);
-    console.log(`  one alone: ${ms(costs.one)} of CPU a message; answer ${answer(acks.one)}`);
-    console.log(
-      `  two together: ${ms(costs.two)}, ${median(costs.ratio).toFixed(2)} (${Math.min(...costs.ratio).toFixed(2)} to ` +
-        `${Math.max(...costs.ratio).toFixed(2)}); answer ${answer(acks.two)}`,
-    );
-    console.log(`  a third one, with none of the receivers: ${ms(costs.third)}`);
+    for (const rate of rates) {
+      const costs = {
+        one: [] as number[],
+        two: [] as number[],
+        third: [] as number[],
+        ratio: [] as number[],
+      };
+      const acks: { one: number[]; two: number[] } = { one: [], two: [] };
+      for (let round = 0; round < rounds; round++) {
+        const one = await talk(byOne, alone, rate, roomOf);
+        const two = await talk(byTwo, several, rate, roomOf);
+        const [a = 0, b = 0, third = 0] = two.cpu;
+        const [single = 0] = one.cpu;
+        costs.one.push(single);
+        costs.two.push(a + b);
+        costs.third.push(third);
+        costs.ratio.push((a + b) / single);
+        acks.one.push(...one.acks);
+        acks.two.push(...two.acks);
+      }
+      const ms = (values: number[]) => `${median(values).toFixed(3)} ms`;
+      const answer = (values: number[]) =>
+        `p50 ${median(values).toFixed(1)} ms, p99 ${percentile(values, 0.99).toFixed(1)} ms`;
+      console.log(`${rate} a second, ${receivers} receivers each`);
+      console.log(`  one alone: ${ms(costs.one)} of CPU a message; answer ${answer(acks.one)}`);
+      console.log(
+        `  two together: ${ms(costs.two)}, ${median(costs.ratio).toFixed(2)} (${Math.min(...costs.ratio).toFixed(2)} to ` +
+          `${Math.max(...costs.ratio).toFixed(2)}); answer ${answer(acks.two)}`,
+      );
+      console.log(`  a third one, with none of the receivers: ${ms(costs.third)}`);
+    }
+    for (const client of [...byOne, ...byTwo]) client.close();
+  } finally {
+    for (const server of running) await server.stop('SIGKILL');
+    await Promise.all([first.close(), second.close()]);
   }
-  for (const client of [...byOne, ...byTwo]) client.close();
-  await Promise.all([first.close(), second.close()]);
+}
+
+try {
+  for (const load of loads) await measure(load);
 } finally {
-  for (const server of running) await server.stop('SIGKILL');
   await Promise.all([memcached.stop(), postgres.remove(), redis.remove()]);
 }
