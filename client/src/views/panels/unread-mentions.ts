@@ -9,16 +9,30 @@ import type { Context } from '../context.ts';
  */
 export class UnreadMentions implements Follower {
   readonly #context: Context;
+  /** Rooms that are asked for, and whether to ask once more: what has come since may not be in the answer. */
+  readonly #asked = new Map<string, boolean>();
 
   constructor(context: Context) {
     this.#context = context;
   }
 
   message(message: Message): void {
-    const { chat, changed } = this.#context;
+    const { chat } = this.#context;
     const room = chat.rooms.get(message.room);
     if (room === undefined || message.seq <= room.summary.readSeq || !mentions(message, chat.me?.id)) return;
-    // With the next summary of the room it is right in any case.
-    chat.list.fetch(room.id).then(changed, () => {});
+    // It is about to count as read.
+    if (room === chat.current && chat.shown.viewing) return;
+    if (this.#asked.has(room.id)) this.#asked.set(room.id, true);
+    else void this.#ask(room.id);
+  }
+
+  async #ask(room: string): Promise<void> {
+    const { chat, changed } = this.#context;
+    do {
+      this.#asked.set(room, false);
+      // With the next summary of the room it is right in any case.
+      await chat.list.fetch(room).then(changed, () => {});
+    } while (this.#asked.get(room) === true);
+    this.#asked.delete(room);
   }
 }

@@ -1,0 +1,53 @@
+import { expect, test } from 'vitest';
+import { Room } from '../../client/src/store/room.ts';
+import type { Context } from '../../client/src/views/context.ts';
+import { UnreadMentions } from '../../client/src/views/panels/unread-mentions.ts';
+import type { Message, RoomSummary } from '../../server/events.ts';
+
+/** The room that is open, with requests that the test answers. */
+function start(viewing: boolean) {
+  const me = { id: '1', name: 'Alice' };
+  const room = new Room({ id: 'r', readSeq: 4 } as RoomSummary);
+  const asked: PromiseWithResolvers<Room>[] = [];
+  const fetch = () => {
+    const answer = Promise.withResolvers<Room>();
+    asked.push(answer);
+    return answer.promise;
+  };
+  const chat = { me, rooms: new Map([['r', room]]), current: room, shown: { viewing }, list: { fetch } };
+  const mentions = new UnreadMentions({ chat, changed: () => {} } as unknown as Context);
+  const come = (seq: number) =>
+    mentions.message({ room: 'r', seq, mentions: [{ user: me, start: 0, length: 6 }] } as unknown as Message);
+  // What waits for it goes on in later turns.
+  const later = () => new Promise((done) => setImmediate(done));
+  return { asked, come, room, later };
+}
+
+test('of a mention that is read as it comes, or was read before, the server is not asked', () => {
+  const inSight = start(true);
+  inSight.come(5);
+  expect(inSight.asked).toHaveLength(0);
+  const { asked, come } = start(false);
+  come(4);
+  expect(asked).toHaveLength(0);
+  come(5);
+  expect(asked).toHaveLength(1);
+});
+
+test('of all that come while the server is asked, it is asked once more, whether it has answered or not', async () => {
+  const { asked, come, room, later } = start(false);
+  for (let seq = 5; seq < 10; seq++) come(seq);
+  expect(asked).toHaveLength(1);
+  asked[0]?.resolve(room);
+  await later();
+  expect(asked).toHaveLength(2);
+  come(10);
+  asked[1]?.reject(new Error());
+  await later();
+  expect(asked).toHaveLength(3);
+  asked[2]?.resolve(room);
+  await later();
+  expect(asked).toHaveLength(3);
+  come(11);
+  expect(asked).toHaveLength(4);
+});
