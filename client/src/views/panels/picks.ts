@@ -9,6 +9,7 @@ const PAGE = 100;
 /** Those who were chosen for what is being written, also before the page was loaded again. */
 export class Picks implements Follower {
   readonly #chat: Chat;
+  #looks = 0;
 
   constructor(chat: Chat) {
     this.#chat = chat;
@@ -26,14 +27,18 @@ export class Picks implements Follower {
     this.#chat.store?.delete(keyOf(room));
   }
 
-  /** One of them may be erased, and so in no room any more. */
+  /** One of them may be erased, and so in no room any more. Only an answer says so: no failure does. */
   reset(room: Room): void {
-    for (const user of new Set(this.in(room).map((pick) => pick.user)))
-      if (user !== EVERYBODY) void this.#leaveOutUnlessIn(room, user);
+    for (const user of new Set(this.in(room).map((pick) => pick.user))) {
+      if (user === EVERYBODY) continue;
+      // An answer that is on its way may have been given before: each time it is asked anew.
+      void this.#chat.tasks.once(`look for a pick ${this.#looks++}`, async (current) => {
+        if (!(await this.#isIn(room, user)) && current()) this.#leaveOut(room, user);
+      });
+    }
   }
 
-  async #leaveOutUnlessIn(room: Room, user: string): Promise<void> {
-    if (await this.#isIn(room, user).catch(() => false)) return;
+  #leaveOut(room: Room, user: string): void {
     const rest = this.in(room).filter((pick) => pick.user !== user);
     if (rest.length === 0) this.clear(room);
     else this.#chat.store?.set(keyOf(room), rest);
