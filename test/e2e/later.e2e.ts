@@ -1,5 +1,7 @@
 import type { Page, Route } from '@playwright/test';
+import { io } from 'socket.io-client';
 import { expect, test } from './fixtures.ts';
+import { ownUser } from './own-user.ts';
 
 /** What comes after the first messages. */
 const code = /\/assets\/(panels|dialogs)-/;
@@ -136,6 +138,35 @@ test('code that cannot be had: Try again opens what was pressed, and at the seco
   await again.click();
   await expect(page.getByRole('menuitem', { name: 'Leave room' })).toBeVisible();
   expect(loads).toBe(1);
+});
+
+test('code that could not be had is asked for again when what it draws stands in place of a room', async ({
+  browser,
+  site,
+}) => {
+  const context = await browser.newContext({ viewport: { width: 700, height: 700 } });
+  const { id, session } = await ownUser(site, context);
+  const page = await context.newPage();
+  const wire = await cutOff(page);
+  const failed = page.waitForEvent('requestfailed');
+  await page.goto(site.chat.url);
+  await failed;
+  await expect(page.getByRole('textbox', { name: 'Message to announcements' })).toBeVisible();
+  const again = page.getByRole('button', { name: 'Try again' });
+  await expect(again).toHaveCount(0);
+  // From another device.
+  const socket = io(site.chat.url, {
+    transports: ['websocket'],
+    extraHeaders: { cookie: `PHPSESSID=${session}` },
+  });
+  await new Promise((resolve) => socket.on('session:ready', resolve));
+  await socket.emitWithAck('room:remove', { room: 'announcements', user: id });
+  socket.disconnect();
+  await expect(again).toBeVisible();
+  wire.fails = false;
+  await again.click();
+  await expect(page.getByRole('heading', { name: 'No room is open' })).toBeVisible();
+  await context.close();
 });
 
 test('a guest is told to log in though no more code can be had', async ({ visitor, site }) => {

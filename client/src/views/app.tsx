@@ -138,7 +138,7 @@ export class AppView {
     this.#rest.portraits?.hang();
     this.#resume();
     this.#reading.watch();
-    if (this.#timeline.shown || chat.roomless) this.#rest.load(this.#peopleShown || chat.roomless);
+    if (this.#timeline.shown || chat.roomless) this.#rest.load(this.#peopleShown);
   }
 
   toast(text: string, kind: 'good' | 'bad'): void {

@@ -26,7 +26,8 @@ export class Rest {
   readonly #root: ShadowRoot;
   readonly #messages: Messages;
   readonly #failed: (again: () => void) => void;
-  #asked = false;
+  /** Whether no room was shown when it was asked for. */
+  #asked: boolean | undefined;
   /** What comes late is for nobody any more. */
   readonly #stopped = new AbortController();
 
@@ -44,15 +45,17 @@ export class Rest {
   }
 
   /**
-   * Nothing is to wait for code when it is wanted. Should it fail, it is asked for again then.
+   * Nothing is to wait for code when it is wanted. Should it fail, it is asked for again then, as where no room is shown
+   * any more.
    *
-   * @param wanted - some of it is to be seen now
+   * @param people - they are to be seen now
    */
-  load(wanted: boolean): void {
-    if (this.#asked) return;
-    this.#asked = true;
+  load(people: boolean): void {
+    const { roomless } = this.#context.chat;
+    if (this.#asked === roomless) return;
+    this.#asked = roomless;
     const draw = () => this.#context.draw();
-    if (wanted) this.#with(panels, draw);
+    if (people || roomless) this.#with(panels, draw);
     else this.#quietly(this.#come(panels), draw);
     this.#quietly(dialogs.load());
   }
