@@ -113,6 +113,8 @@ export class AppView {
       this.#toasts.show(strings.text('error.other'), 'bad', again),
     );
     this.#panes = new Panes(chat);
+    // The first messages may be drawn before the observer speaks.
+    this.#panes.fit(root.host.clientWidth);
     this.#resized = new ResizeObserver(([entry]) => {
       this.#panes.fit(entry?.contentRect.width ?? 0);
       changed();
