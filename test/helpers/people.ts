@@ -22,7 +22,8 @@ export interface PeopleSite extends ChatSite {
 }
 
 export const apiKey = 'an-api-key-for-tests';
-let users = 0;
+/** All ids have one length, so that they sort in the order in which they were given. */
+let users = 1000;
 
 /** A site whose sessions say rooms, roles and bans of their users, and whose PHP application has a key. */
 export async function startPeopleSite(env: NodeJS.ProcessEnv = {}): Promise<PeopleSite> {

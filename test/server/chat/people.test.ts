@@ -24,7 +24,8 @@ beforeAll(async () => {
 afterAll(() => site.close());
 
 type Person = ChatClient & { id: string; cookie: string };
-let users = 0;
+/** All ids have one length, so that they sort in the order in which they were given. */
+let users = 1000;
 const newId = () => `p${users++}`;
 
 async function person(over: object = {}, id = newId()): Promise<Person> {
