@@ -5,6 +5,7 @@ import { type Change, type History, sources } from '../../server/history/history
 import { type Connection, type Dialect, raw, type Sql, sql } from '../../server/history/sql/dialect.ts';
 import { erasableOf, openErasures } from '../../server/history/sql/erasing.ts';
 import type { Shared } from '../../server/history/sql/followed.ts';
+import { forgotten } from '../../server/history/sql/journal.ts';
 import { connectChat, newClientId } from '../helpers/chat-client.ts';
 import { chatProgram, historyFolder, startChatServer } from '../helpers/chat-server.ts';
 import { startChild } from '../helpers/child.ts';
@@ -671,6 +672,17 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       }
       await connection.query(raw('COMMIT'));
       expect(slow).toEqual([]);
+    });
+
+    test('entries of the journal that are old are found by an index', async () => {
+      await empty();
+      const dialect = engine.dialect(database);
+      const connection = await dialect.connect();
+      closing.push(() => connection.destroy());
+      const entries = Array.from({ length: 300 }, (_, i) => [i, Date.now(), '[]']);
+      await connection.query(dialect.insert('chat_changes', ['num', 'since', 'changes'], entries));
+      const statement = forgotten(dialect, 3_600_000, entries.length);
+      expect(await engine.unindexed(connection, statement)).toEqual([]);
     });
 
     test('the doctor says that it can be reached', async () => {

@@ -38,8 +38,8 @@ export async function loadErasureOf({ transaction }: Place, user: string): Promi
 }
 
 /**
- * In this order: one that this holder is at, one that another holder has left, and one that is new. What another server has
- * locked it is at.
+ * In this order: one that this holder is at, one that another holder has left, and one that is new. A row that is locked is
+ * skipped: another server is working on it.
  */
 export const openErasures = (by: string, at: number): Sql[] =>
   [

@@ -91,15 +91,17 @@ export async function entriesAfter({ dialect, connection }: Database, after: num
 }
 
 /**
- * Deletes entries that are older than that, in milliseconds, but for the last one: by it a server finds out that it is
- * behind. By the clock of the database: one server's clock must not delete what another has just written.
+ * Deletes old entries, but for the last one: by it a server finds out that it is behind. By the clock of the database:
+ * one server's clock must not delete what another has just written.
+ * @param age of the youngest that is deleted, in milliseconds
  */
 export async function forget({ dialect, connection }: Database, age: number): Promise<void> {
-  const last = await positionOf(connection);
-  await connection.query(
-    sql`DELETE FROM chat_changes WHERE since < ${dialect.now} - ${age} AND num < ${last}`,
-  );
+  await connection.query(forgotten(dialect, age, await positionOf(connection)));
 }
+
+/** Deletes entries of that age but for this one. */
+export const forgotten = (dialect: Dialect, age: number, num: number): Sql =>
+  sql`DELETE FROM chat_changes WHERE since < ${dialect.now} - ${age} AND num <> ${num}`;
 
 /**
  * The text of an entry without what it says of this user but the id, which servers that are behind need. What it said is

@@ -80,7 +80,8 @@ export function postgres(address: DatabaseAddress): Dialect {
     lock: raw(`SELECT pg_advisory_lock(${lockNumber})`),
     unlock: raw(`SELECT pg_advisory_unlock(${lockNumber})`),
     newestMessage: raw('SELECT CASE WHEN is_called THEN last_value ELSE 0 END AS num FROM chat_message_nums'),
-    now: raw('(extract(epoch FROM clock_timestamp()) * 1000)::bigint'),
+    // Not clock_timestamp(), which changes within a statement: no index is used for what is compared with it.
+    now: raw('(extract(epoch FROM statement_timestamp()) * 1000)::bigint'),
     nextPosition: raw(
       `INSERT INTO chat_position (id, num) VALUES ('changes', 1)
          ON CONFLICT (id) DO UPDATE SET num = chat_position.num + 1 RETURNING num`,
