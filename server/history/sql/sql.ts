@@ -79,6 +79,22 @@ export async function openSqlHistory(
     }
   }
 
+  /** The look that waits for a connection: it answers all who ask meanwhile, so that they do not hold up other readers. */
+  let looking: Promise<number> | undefined;
+  function lastEntry(): Promise<number> {
+    if (looking !== undefined) return looking;
+    const began = () => {
+      if (looking === look) looking = undefined;
+    };
+    const look = readers.use((connection) => {
+      began();
+      return positionOf(connection);
+    });
+    look.catch(began);
+    looking = look;
+    return look;
+  }
+
   return {
     write: (op, input, asker) => writer.call(op, input, { asker }) as Promise<never>,
     // The writer answers it, since what it asks about may still be on its way to the database.
@@ -88,7 +104,7 @@ export async function openSqlHistory(
       if (others === undefined) return;
       if (closing !== undefined) throw closed();
       try {
-        await others.upTo(await readers.use(positionOf));
+        await others.upTo(await lastEntry());
       } catch (error) {
         throw error instanceof SqlError ? unavailable(error) : (error as Error);
       }
