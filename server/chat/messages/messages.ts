@@ -181,7 +181,11 @@ export async function markRead(
   { seq }: RequestPayload<'read:mark'>,
 ): Promise<Answers['read:mark']> {
   // The client has read it from another server, from which it has not come here yet.
-  if (seq > room.record.lastSeq) await history.current();
+  if (seq > room.record.lastSeq) {
+    await history.current();
+    // The user may have lost the room meanwhile.
+    if (directory.find(connection.person, room.record.id) !== room) throw new RequestError('unknown_room');
+  }
   if (seq > room.record.lastSeq) throw new RequestError('bad_request', 'seq is beyond the last message');
   const { person } = connection;
   const { id } = room.record;
