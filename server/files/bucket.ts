@@ -91,7 +91,8 @@ export function bucketStorage({ url, region, prefix, credentials }: FilesPlace &
       if (!answer.ok && answer.status !== 404) throw await refusal(answer);
       await answer.body?.cancel();
     },
-    tidy: async () => (await work)?.tidy(),
+    // Each server has a temporary folder of its own, and nobody can say of another one whether its server still runs.
+    tidy: async () => {},
     async check() {
       // What may be asked for is what is needed: the account need not be allowed to list the bucket.
       const answer = await ask('GET', 'check');

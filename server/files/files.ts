@@ -66,13 +66,7 @@ export class Files {
     this.#orphans = options.orphans;
     this.#history = options.history;
     this.#onFailure = options.onFailure;
-    this.#timer = setInterval(
-      () => {
-        this.sweep();
-        this.#tidy().catch(options.onFailure);
-      },
-      Math.min(sweepEvery, options.orphans),
-    ).unref();
+    this.#timer = setInterval(() => this.sweep(), Math.min(sweepEvery, options.orphans)).unref();
     this.#history.onChange((change) => {
       if (leavesFiles(change)) this.sweep();
       if (change.type === 'erased') for (const one of this.#uploads.get(change.user) ?? []) one.abort();
@@ -221,11 +215,6 @@ export class Files {
     throw new RequestError('storage_unavailable', undefined, { cause: error });
   }
 
-  /** As long as it runs: whoever starts a server anew after it was killed does so at once, when nothing is old yet. */
-  async #tidy(): Promise<void> {
-    await (await this.#opened()).tidy();
-  }
-
   async #sweepAll(): Promise<void> {
     while (this.#again && !this.#closed) {
       this.#again = false;
@@ -241,6 +230,8 @@ export class Files {
         this.sweep();
       }, sweepAgainAfter).unref();
     }
+    // Not only at the start: a server is usually started again at once, when nothing is a day old yet.
+    await (await this.#opened()).tidy();
   }
 }
 
