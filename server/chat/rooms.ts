@@ -123,7 +123,7 @@ export async function join(
   if (membership === undefined || membership.member.acted === acted.never) {
     await history.write('join', { room: id, user: userOf(connection), at: Date.now() }, connection.id);
   }
-  // The client has it from another server, from which it has not come here yet.
+  // The client has got it from another server, and this one has not heard of it yet.
   if (since !== undefined && since > room.record.head) await history.current();
   const { reset } = room.record;
   const resume = since !== undefined && isKnown(room, since) ? since : undefined;

@@ -12,7 +12,7 @@ export interface Storage {
   open(name: string, part?: { start: number; end: number }): Promise<Opened | null>;
   /** Deletes it if it is there. */
   delete(name: string): Promise<void>;
-  /** Deletes from the folder for work what servers have left there that were killed. */
+  /** Deletes what killed servers have left in the folder for work. */
   tidy(): Promise<void>;
   /** Rejects if files cannot be stored; the message says why. */
   check(): Promise<void>;

@@ -46,7 +46,7 @@ export class WorkFolder {
     }
   }
 
-  /** Deletes what a server has left that has ended in the middle. */
+  /** Deletes what killed servers have left here. */
   async tidy(): Promise<void> {
     const before = Date.now() - abandonedAfter;
     for (const name of await readdir(this.#path).catch(none)) {

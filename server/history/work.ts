@@ -96,7 +96,7 @@ export interface Work {
   forgetFile(id: string): void;
   /** The erasure of this user that is under way. */
   erasureOf(user: string): Erasure | undefined;
-  /** One that this holder carries out, or that at that time nobody does: what another one has left goes before what is new. */
+  /** In this order: one that this holder carries out, one that another holder has left by then, and a new one. */
   openErasure(by: string, at: number): Erasure | undefined;
   putErasure(erasure: Erasure): void;
   /** It is done: nothing of it stays. */

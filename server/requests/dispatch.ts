@@ -125,7 +125,7 @@ async function carryOut(
   let room: Room | undefined;
   if (payload.room !== undefined) {
     const find = () => chat.directory.find(connection.person, payload.room);
-    // It may be a room of which another server knows already. Who asks too often is not worth the look.
+    // Another server may know the room already. A user who asks too often gets no look into the database.
     if (find() === undefined && tooManyRequests === null) await chat.history.current();
     room = found(find());
   }

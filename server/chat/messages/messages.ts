@@ -180,7 +180,7 @@ export async function markRead(
   room: Room,
   { seq }: RequestPayload<'read:mark'>,
 ): Promise<Answers['read:mark']> {
-  // The client has read it from another server, from which it has not come here yet.
+  // The client has got the message from another server, and this one has not heard of it yet.
   if (seq > room.record.lastSeq) {
     await history.current();
     // The user may have lost the room meanwhile.

@@ -4,8 +4,8 @@ import { mentions } from '../../store/user-ids.ts';
 import type { Context } from '../context.ts';
 
 /**
- * How many unread messages mention the reader, in a room that is open but not in sight. `mention` tells of rooms that are
- * joined nowhere, and not every message that names somebody counts: the server is asked.
+ * Counts the unread messages that mention the reader in a room that is joined but not in sight. The server sends `mention`
+ * for other rooms only. A message may name the reader and still not count, so the server is asked for the number.
  */
 export class UnreadMentions implements Follower {
   readonly #context: Context;
