@@ -5,7 +5,7 @@ import { type Change, type History, sources } from '../../server/history/history
 import { type Connection, type Dialect, raw, type Sql, sql } from '../../server/history/sql/dialect.ts';
 import { erasableOf, openErasures } from '../../server/history/sql/erasing.ts';
 import type { Shared } from '../../server/history/sql/followed.ts';
-import { forgotten } from '../../server/history/sql/journal.ts';
+import { deleteOld } from '../../server/history/sql/journal.ts';
 import { connectChat, newClientId } from '../helpers/chat-client.ts';
 import { chatProgram, historyFolder, startChatServer } from '../helpers/chat-server.ts';
 import { startChild } from '../helpers/child.ts';
@@ -681,7 +681,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       closing.push(() => connection.destroy());
       const entries = Array.from({ length: 300 }, (_, i) => [i, Date.now(), '[]']);
       await connection.query(dialect.insert('chat_changes', ['num', 'since', 'changes'], entries));
-      const statement = forgotten(dialect, 3_600_000, entries.length);
+      const statement = deleteOld(dialect, 3_600_000, entries.length);
       expect(await engine.unindexed(connection, statement)).toEqual([]);
     });
 

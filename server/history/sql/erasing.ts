@@ -54,7 +54,10 @@ export async function loadOpenErasure(
   { by, at }: { by: string; at: number },
 ): Promise<{ loaded: LoadedErasure; needs: Need[] }> {
   let row: Row | undefined;
-  for (const one of openErasures(by, at)) [row] = row === undefined ? await transaction.query(one) : [row];
+  for (const statement of openErasures(by, at)) {
+    [row] = await transaction.query(statement);
+    if (row !== undefined) break;
+  }
   const erasure = row && erasureFrom(row);
   if (erasure === undefined) return { loaded: { by, at }, needs: [] };
   const lists = new Map<ErasureStage, ErasableList>();

@@ -96,12 +96,12 @@ export async function entriesAfter({ dialect, connection }: Database, after: num
  * @param age of the youngest that is deleted, in milliseconds
  */
 export async function forget({ dialect, connection }: Database, age: number): Promise<void> {
-  await connection.query(forgotten(dialect, age, await positionOf(connection)));
+  await connection.query(deleteOld(dialect, age, await positionOf(connection)));
 }
 
-/** Deletes entries of that age but for this one. */
-export const forgotten = (dialect: Dialect, age: number, num: number): Sql =>
-  sql`DELETE FROM chat_changes WHERE since < ${dialect.now} - ${age} AND num <> ${num}`;
+/** Deletes the entries of that age, but for the last one. */
+export const deleteOld = (dialect: Dialect, age: number, last: number): Sql =>
+  sql`DELETE FROM chat_changes WHERE since < ${dialect.now} - ${age} AND num <> ${last}`;
 
 /**
  * The text of an entry without what it says of this user but the id, which servers that are behind need. What it said is
