@@ -11,7 +11,14 @@ import { percentile } from '../test/helpers/server-figures.ts';
 import { LightClient, socketIo } from './light-client.ts';
 import { cpuSeconds, sendEvenly, sessionOf, startSessions } from './load.ts';
 
-const loads = [
+interface Load {
+  rooms: number;
+  receivers: number;
+  /** Messages a second. */
+  rates: number[];
+}
+
+const loads: readonly Load[] = [
   { rooms: 10, receivers: 40, rates: [200, 1000] },
   { rooms: 10, receivers: 100, rates: [200, 1000] },
   { rooms: 4, receivers: 250, rates: [100] },
@@ -23,12 +30,11 @@ const dialect = socketIo('"session:ready"');
 /** Spread over the servers, so that each has as many of each room. */
 async function crowd(
   servers: readonly ChatServer[],
-  connections: number,
+  { rooms, receivers }: Load,
   roomOf: (client: number) => string,
-  rooms: number,
 ): Promise<LightClient[]> {
   const clients: LightClient[] = [];
-  for (let n = 0; n < connections; n++) {
+  for (let n = 0; n < rooms * receivers; n++) {
     const { port } = servers[Math.floor(n / rooms) % servers.length] as ChatServer;
     const client = await LightClient.open(port, dialect, `PHPSESSID=${sessionOf(n)}`);
     if (!(await client.request('room:join', { room: roomOf(n) })))
@@ -56,7 +62,8 @@ const [memcached, postgres, redis] = await Promise.all([
   startRedis(),
 ]);
 
-async function measure({ rooms, receivers, rates }: (typeof loads)[number]): Promise<void> {
+async function measure(load: Load): Promise<void> {
+  const { rooms, receivers, rates } = load;
   const names = Array.from({ length: rooms }, (_, n) => `room-${n}`);
   const roomOf = (n: number) => names[n % rooms] as string;
   const running: ChatServer[] = [];
@@ -81,8 +88,8 @@ async function measure({ rooms, receivers, rates }: (typeof loads)[number]): Pro
       await start(second.url, bus),
       await start(second.url, bus),
     ];
-    const byOne = await crowd(alone, rooms * receivers, roomOf, rooms);
-    const byTwo = await crowd(several.slice(0, 2), rooms * receivers, roomOf, rooms);
+    const byOne = await crowd(alone, load, roomOf);
+    const byTwo = await crowd(several.slice(0, 2), load, roomOf);
     const median = (values: number[]) => percentile(values, 0.5);
     // What has run often is compiled; each of two servers does half of it.
     for (let warmUp = 0; warmUp < 2; warmUp++) {
