@@ -40,7 +40,7 @@ export function launch(program, args, options) {
   const self = { pid, ended };
   running.push(self);
   tellWatchdog();
-  ended.then(() => {
+  void ended.then(() => {
     // The workers of a dead `php -S` live on and are found through the group that it led.
     if (ending || livingFamily(new Set([pid])).length > 0) return;
     running.splice(running.indexOf(self), 1);

@@ -95,7 +95,7 @@ export class Connection {
     socket.on('data', (chunk: Buffer) => this.#arrived(chunk));
     socket.on('end', () => {
       this.#halfClosed = true;
-      this.#run();
+      void this.#run();
     });
     // `close` follows each error.
     socket.on('error', () => {});
@@ -131,7 +131,7 @@ export class Connection {
     if (this.#ending) return;
     this.#reader.push(chunk);
     if (this.#running && this.#reader.pending > readAhead) this.#socket.pause();
-    if (this.#reserveOrEnd()) this.#run();
+    if (this.#reserveOrEnd()) void this.#run();
   }
 
   async #run(): Promise<void> {

@@ -80,7 +80,7 @@ export async function startSessionServer(settings: Settings, log: Log): Promise<
     }
     const connection = new Connection(socket, host);
     connections.add(connection);
-    connection.closed.then(() => {
+    void connection.closed.then(() => {
       connections.delete(connection);
       idle.delete(connection);
     });

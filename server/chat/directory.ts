@@ -286,7 +286,11 @@ export class Directory {
     const entry: Entry = { person, loaded: Promise.resolve(), stored: false };
     this.#people.set(user.id, entry);
     entry.loaded = this.#load(entry);
-    entry.loaded.catch(() => this.#people.delete(user.id)).then(() => this.#others?.seenChanged(user.id));
+    const seen = () => this.#others?.seenChanged(user.id);
+    entry.loaded.then(seen, () => {
+      this.#people.delete(user.id);
+      seen();
+    });
     return entry;
   }
 

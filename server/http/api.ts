@@ -194,6 +194,8 @@ export function createApi(
       if ('archive' in result) await answerZip(req, res, result.archive, result.parts);
       else answerJson(req, res, result.status, result.body);
     } catch (error) {
+      // An archive that has begun is cut off.
+      if (res.headersSent && error instanceof RequestError) return void res.destroy();
       answerRequestError(req, res, error);
     }
   };

@@ -40,13 +40,15 @@ export async function answerZip(
     'Cache-Control': 'no-store',
   });
   const stopped = watchProgress(req, () => req.socket.bytesWritten);
-  const adding = add().catch((error: Error) => {
-    (zip.outputStream as Readable).destroy(error);
-    if (!left.signal.aborted) throw error;
-  });
-  // A client that goes away in the middle is no failure.
-  await pipeline(zip.outputStream, res).catch(() => res.destroy());
-  left.abort();
-  stopped();
-  await adding;
+  // Both are awaited at once: a rejection that waits for its turn ends the process.
+  await Promise.all([
+    add().catch((error: Error) => {
+      (zip.outputStream as Readable).destroy(error);
+      if (!left.signal.aborted) throw error;
+    }),
+    // A client that goes away in the middle is no failure.
+    pipeline(zip.outputStream, res)
+      .catch(() => res.destroy())
+      .finally(() => left.abort()),
+  ]).finally(stopped);
 }

@@ -129,7 +129,7 @@ test('a holder that works keeps the lock, and so does an idle one if no client w
   await say(holder, 'open busy');
   const next = await waiter('busy', connectToHolding);
   let granted = false;
-  next.granted.then(() => {
+  void next.granted.then(() => {
     granted = true;
   });
   const began = performance.now();
@@ -176,5 +176,5 @@ test('at most SESSION_SERVER_WAITERS_SESSION clients wait for one session', asyn
   await say(holder, 'close');
   expect(await waiting[0]).toBe('ok');
   // The others still wait when the test closes their connections.
-  Promise.allSettled(waiting);
+  void Promise.allSettled(waiting);
 });

@@ -94,7 +94,7 @@ describe.each(size(['memory:', file, `sqlite:${folder}/sessions.db`], [file]))('
     let known: number | null = null;
     let watches = 0;
     let done = false;
-    writing.finally(() => {
+    void writing.finally(() => {
       done = true;
     });
     const hear = (line: string) => {

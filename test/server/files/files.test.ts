@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { existsSync, readdirSync, readlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -433,4 +433,23 @@ test('all that is kept of a user is one archive: messages, reactions and files, 
   expect(Object.keys(files).every((name) => !name.includes('..'))).toBe(true);
   expect((await ask('only-muted')).status).toBe(200);
   expect([(await ask('never-seen')).status, (await ask('1', {})).status]).toEqual([404, 401]);
+});
+
+test('an export whose bytes fail in the middle is cut off, and the server goes on', async () => {
+  const cookie = await site.session(41, 'Eve');
+  const eve = await connectChat(site.chat.url, cookie);
+  await eve.request('room:join', { room: 'lobby' });
+  const { file } = await upload(site.chat.url, cookie, 'a few words', { name: 'a.txt' });
+  const sent = { room: 'lobby', text: 'x', files: [{ id: file.id }], clientId: newClientId() };
+  await eve.request('message:send', sent);
+  const path = join(folder, file.id.slice(0, 2), file.id);
+  // It can be opened, and not be read.
+  rmSync(path);
+  mkdirSync(path);
+  const headers = { Authorization: `Bearer ${apiKey}` };
+  const whole = async () => (await fetch(`${site.chat.url}/api/users/41/export`, { headers })).arrayBuffer();
+  await expect(whole()).rejects.toThrow(TypeError);
+  expect((await fetch(`${site.chat.url}/healthz`)).status).toBe(200);
+  rmSync(path, { recursive: true });
+  eve.close();
 });

@@ -38,6 +38,8 @@ export class RedisConnection {
   constructor(server: RedisServer, timeout: number) {
     this.#server = server;
     this.#timeout = timeout;
+    // Each question that awaits it fails by itself.
+    this.#library.catch(() => {});
   }
 
   /** The sizes of these values in bytes, in one round trip; 0 for a key that does not exist or is no string. */

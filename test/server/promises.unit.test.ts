@@ -1,0 +1,88 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseSync } from 'vite';
+import { expect, test } from 'vitest';
+
+const root = join(import.meta.dirname, '../..');
+
+interface Node {
+  readonly type: string;
+  readonly start: number;
+  readonly end: number;
+  readonly [field: string]: unknown;
+}
+const isNode = (value: unknown): value is Node => typeof (value as Node | null)?.type === 'string';
+const childrenOf = (node: Node): Node[] => Object.values(node).flat().filter(isNode);
+const nameOf = (node: unknown) =>
+  isNode(node) && node.type === 'Identifier' ? (node.name as string) : undefined;
+
+/** All within a function, without the functions in it. */
+const within = (node: Node): Node[] =>
+  childrenOf(node).flatMap((one) => (/Function/.test(one.type) ? [] : [one, ...within(one)]));
+const functionsIn = (node: Node): Node[] =>
+  childrenOf(node).flatMap((one) => [...(/Function/.test(one.type) ? [one] : []), ...functionsIn(one)]);
+
+/** The names that an `await` waits for: `await a`, `await Promise.all([a, b])`. */
+function awaited(node: Node): string[] {
+  const of = (one: Node): string[] => {
+    const name = nameOf(one);
+    if (name !== undefined) return [name];
+    if (one.type === 'ArrayExpression') return childrenOf(one).flatMap(of);
+    const callee = one.callee as Node | undefined;
+    return nameOf(callee?.object) === 'Promise' ? (one.arguments as Node[]).flatMap(of) : [];
+  };
+  return of(node.argument as Node);
+}
+
+/** `a.catch(…)`, `a.then(…, …)`: the promise whose rejection it takes. */
+function caught({ type, callee, arguments: given }: Node): string | undefined {
+  if (type !== 'CallExpression') return undefined;
+  const { object, property } = callee as Node;
+  const method = nameOf(property);
+  return method === 'catch' || (method === 'then' && (given as Node[]).length === 2)
+    ? nameOf(object)
+    : undefined;
+}
+
+/** A promise that only resolves cannot reject while nobody awaits it. */
+const onlyResolves = /new Promise(<[^>]*>)?\(\(\w*\) =>/;
+
+/** Promises that are held in a variable while the function awaits something else, and that nobody has caught until then. */
+function held(text: string): string[] {
+  if (!text.includes('await')) return [];
+  const { program, errors } = parseSync('a.ts', text);
+  if (errors.length > 0) throw new Error(errors[0]?.message);
+  const whole = program as unknown as Node;
+  return [whole, ...functionsIn(whole)].flatMap((of) => {
+    const all = within(of);
+    const awaits = all.filter(({ type }) => type === 'AwaitExpression');
+    return all.flatMap(({ type, id, init, end }) => {
+      const name = nameOf(id);
+      if (type !== 'VariableDeclarator' || name === undefined || !isNode(init)) return [];
+      if (init.type === 'AwaitExpression' || init.type === 'ArrayExpression') return [];
+      if (onlyResolves.test(text.slice(init.start, init.end))) return [];
+      const use = awaits.find((one) => one.start > end && awaited(one).includes(name));
+      const between = ({ start }: Node) => start > end && start < (use?.start ?? 0);
+      if (!awaits.some(between) || all.some((one) => between(one) && caught(one) === name)) return [];
+      return [name];
+    });
+  });
+}
+
+test('a promise that is held while something else is awaited is found', () => {
+  const among = (...lines: string[]) => held(`async function f() { ${lines.join('\n')} }`);
+  expect(among('const a = g();', 'await h();', 'await a;')).toEqual(['a']);
+  expect(among('const a = g().catch(k);', 'await h();', 'await Promise.all([a, h()]);')).toEqual(['a']);
+  expect(among('const a = g();', 'a.catch(k);', 'await h();', 'await a;')).toEqual([]);
+  expect(among('const a = g();', 'await Promise.all([a, h()]);')).toEqual([]);
+});
+
+test.each(['server', 'session-server'])('%s/ holds no promise whose rejection nobody would see', (folder) => {
+  const files = readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).filter(
+    (name) => /\.ts$/.test(name) && !name.includes('node_modules'),
+  );
+  const found = files.flatMap((name) =>
+    held(readFileSync(join(root, folder, name), 'utf8')).map((one) => `${name}: ${one}`),
+  );
+  expect(found).toEqual([]);
+});
