@@ -5,6 +5,7 @@ import { onlyEmoji } from '../../client/src/text/emoji.ts';
 import { blocks, type Inline, plain } from '../../client/src/text/format.ts';
 import { links } from '../../client/src/text/links.ts';
 import { blank, cleaned, codePoints } from '../../client/src/text/paste.ts';
+import { snippet } from '../../client/src/text/snippet.ts';
 
 const urls = (text: string) =>
   links(text).flatMap((piece) => (typeof piece === 'string' ? [] : [piece.text]));
@@ -257,6 +258,21 @@ describe('formatting', () => {
         blocks(one);
     }
     expect(process.threadCpuUsage(before).user).toBeLessThan(3_000_000);
+  });
+});
+
+test('what was found stands in what the message says, without the signs that format it', () => {
+  const text = 'the **bold spanner**\nand `a *spanner`\n> quoted';
+  expect(snippet(text, 'SPANNER ')).toEqual({
+    before: 'the bold ',
+    found: 'spanner',
+    after: ' and a *spanner quoted',
+  });
+  // The signs are a part of the text that the server searches.
+  expect(snippet(text, '**bold')).toEqual({
+    before: 'the bold spanner and a *spanner quoted',
+    found: '',
+    after: '',
   });
 });
 

@@ -1,3 +1,5 @@
+import { plain } from './format.ts';
+
 /** So much of a text stands before what was found, that two lines show it. */
 const BEFORE = 60;
 const AFTER = 200;
@@ -8,9 +10,12 @@ export interface Snippet {
   readonly after: string;
 }
 
-/** The part of a text in which the query stands, without regard to case; its beginning if the query is not found as it is. */
+/**
+ * The part of a message in which the query stands, without regard to case and without the signs that format it; its
+ * beginning if the query is not found as it is.
+ */
 export function snippet(text: string, query: string): Snippet {
-  const line = text.replace(/\s+/gu, ' ').toWellFormed();
+  const line = plain(text).replace(/\s+/gu, ' ').toWellFormed();
   const wanted = query.trim().replace(/\s+/gu, ' ');
   const match = wanted === '' ? null : new RegExp(escaped(wanted), 'iu').exec(line);
   if (match === null) return { before: line.slice(0, BEFORE + AFTER).toWellFormed(), found: '', after: '' };

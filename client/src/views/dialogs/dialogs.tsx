@@ -1,5 +1,6 @@
 import style from '../../styles/dialogs.css?inline';
 import { sheetOf } from '../../styles/styles.ts';
+import { wordsOf } from '../../text/words.ts';
 import type { Context, DialogRequest } from '../context.ts';
 import { Ask } from './ask.tsx';
 import { CreateRoom } from './create.tsx';
@@ -52,7 +53,7 @@ export function Dialogs({ context, request, close }: Props) {
       <Ask
         context={context}
         title={strings.text('delete.title')}
-        text={strings.text('delete.text', { text: shortened(message.text) })}
+        text={strings.text('delete.text', { text: shortened(wordsOf(message.text, message.files)) })}
         stay={strings.text('delete.keep')}
         label={strings.text('action.delete')}
         failed={strings.text('error.delete')}

@@ -1,5 +1,6 @@
 import { Component } from 'preact';
 import type { Message } from '../../../../server/events.ts';
+import { wordsOf } from '../../text/words.ts';
 import type { Context } from '../context.ts';
 import { refusal } from '../refusal.ts';
 import { Actions, Dialog, Problem } from './dialog.tsx';
@@ -45,7 +46,7 @@ export class ReportMessage extends Component<Props> {
           />
         }
       >
-        <p class="text q">{message.text}</p>
+        <p class="text q">{wordsOf(message.text, message.files)}</p>
         <fieldset disabled={this.#submission.busy}>
           <legend>{strings.text('report.what')}</legend>
           {(['spam', 'abuse', 'other'] as const).map((reason) => (

@@ -1,7 +1,7 @@
 import { Component } from 'preact';
 import type { Report } from '../../../../server/events.ts';
 import type { Follower } from '../../chat/chat-listener.ts';
-import { plain } from '../../text/format.ts';
+import { wordsOf } from '../../text/words.ts';
 import type { Context } from '../context.ts';
 import { listTime } from '../list-time.ts';
 import { refusal } from '../refusal.ts';
@@ -110,7 +110,7 @@ export class Reports extends Component<Props> {
             <bdi>{this.#roomName(first)}</bdi>, {listTime(message.sentAt, strings)}
           </span>
         </small>
-        <p dir="auto">{plain(message.text)}</p>
+        <p dir="auto">{wordsOf(message.text, message.files)}</p>
         <small>
           <span>
             {reasons} · {by}
