@@ -1,5 +1,6 @@
 import type { Page, Route } from '@playwright/test';
 import { io } from 'socket.io-client';
+import { asUser } from './as-user.ts';
 import { expect, test } from './fixtures.ts';
 import { ownUser } from './own-user.ts';
 
@@ -167,6 +168,45 @@ test('code that could not be had is asked for again when what it draws stands in
   await again.click();
   await expect(page.getByRole('heading', { name: 'No room is open' })).toBeVisible();
   await context.close();
+});
+
+test('the sheets that come with dialogs and emoji move nothing that is there already', async ({
+  alice,
+  site,
+}) => {
+  const { page } = alice;
+  await asUser(site, 'alice', (ask) =>
+    ask('room:create', {
+      name: 'plot',
+      topic: 'Rows of beans',
+      kind: 'private',
+      members: [],
+      clientId: 'plot',
+    }),
+  );
+  await alice.open('plot');
+  await expect(page.getByRole('complementary', { name: 'People' })).toContainText('Alice');
+  await alice.write('hello');
+  await expect(page.getByText('Sent', { exact: true })).toBeVisible();
+  const places = () =>
+    page.locator('php-chat').evaluate(({ shadowRoot }) =>
+      Array.from(shadowRoot?.querySelectorAll('.app *') ?? [], (element) => {
+        const { x, y, width, height } = element.getBoundingClientRect();
+        return `${element.nodeName} ${element.getAttribute('class')} ${[x, y, width, height]}`;
+      }),
+    );
+  const sheets = () =>
+    page.locator('php-chat').evaluate(({ shadowRoot }) => shadowRoot?.adoptedStyleSheets.length);
+  const [before, count = 0] = [await places(), await sheets()];
+  await menu(page).click();
+  await page.getByRole('menuitem', { name: 'Leave room' }).click();
+  await expect(page.getByRole('alertdialog')).toBeVisible();
+  await page.keyboard.press('Escape');
+  await page.getByRole('button', { name: 'Emoji', exact: true }).click();
+  await expect(page.getByRole('dialog', { name: 'Emoji' })).toBeVisible();
+  await page.keyboard.press('Escape');
+  expect(await sheets()).toBe(count + 2);
+  expect(await places()).toEqual(before);
 });
 
 test('a guest is told to log in though no more code can be had', async ({ visitor, site }) => {
