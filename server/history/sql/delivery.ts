@@ -50,10 +50,10 @@ export class Delivery {
     return this.#position;
   }
 
-  /** An entry of this server: it is kept, whatever the number of others, since it alone says who asked. */
+  /** An entry of this server. Until its turn it is kept, however many others are, since it alone says who asked. */
   own(num: number, changes: readonly Change[]): Promise<void> {
-    this.#waiting.set(num, changes);
-    this.#learn(num);
+    // What was read back meanwhile has had its turn.
+    if (num > this.#position) this.#waiting.set(num, changes);
     return this.upTo(num);
   }
 

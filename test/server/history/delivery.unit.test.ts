@@ -80,6 +80,21 @@ test('what comes in order is handed out at once, without a read', () => {
   expect(world.reads).toBe(0);
 });
 
+test('an own entry that was read back already takes no place: whole hints still need no read', async () => {
+  const world = start();
+  const { delivery } = world;
+  for (const num of upTo(1000)) {
+    world.committed = num;
+    delivery.hint(num);
+    await vi.advanceTimersByTimeAsync(0);
+    await delivery.own(num, [change(num)]);
+  }
+  const before = world.reads;
+  for (const num of [1001, 1002, 1003]) delivery.hint(num, [change(num)]);
+  expect(world.delivered).toEqual(upTo(1003));
+  expect(world.reads).toBe(before);
+});
+
 test('a later entry waits for the one before for 20 ms, and then reads it', async () => {
   const world = start();
   world.committed = 2;
