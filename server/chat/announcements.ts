@@ -167,7 +167,6 @@ export class Announcements implements DirectoryListener {
     for (const connection of room.joined) this.#publisher.leave(connection.id, id);
     this.#typing.forget(room);
     this.#people.forget(room);
-    this.#activity.delete(room);
   }
 
   memberAdded(
@@ -331,7 +330,8 @@ export class Announcements implements DirectoryListener {
       this.#direct.delete(room);
       for (const [id, now] of changes) {
         const partner = otherOf(room.record.pair, id);
-        const person = partner === undefined ? undefined : this.#directory().person(partner);
+        // Only if the partner has not lost the room meanwhile.
+        const person = [...room.here].find(({ user }) => user.id === partner);
         const ids = [...(person?.connections ?? [])]
           .filter((one) => !one.joined.has(room))
           .map((one) => one.id);

@@ -600,6 +600,8 @@ export class Directory {
       for (const connection of known.joined) connection.joined.delete(known);
       this.#listener?.roomDeleted(known, members, asker);
       known.joined.clear();
+      // What is still to be sent about the room finds nobody.
+      known.here.clear();
       this.#forget(known);
       this.restrictions.forget(record.id);
       return;

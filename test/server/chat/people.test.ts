@@ -207,6 +207,19 @@ describe('rooms that people make', () => {
     expect(await codeOf(ann, 'room:delete', { room })).toBe('unknown_room');
   });
 
+  test('nothing that waits to be sent about a room follows its deletion', async () => {
+    const [ann, ben] = [await person(), await person()];
+    const rooms = [await den(ann, [ben]), await den(ann, [ben])] as const;
+    const [gone, kept] = rooms;
+    for (const room of rooms) await ann.request('room:join', { room });
+    // The second of each waits for a second.
+    for (const room of rooms) for (const words of ['one', 'two']) await send(ann, room, words);
+    await ann.request('room:delete', { room: gone });
+    const heardOf = (room: string) => eventsOf(ben, 'room:activity').filter((event) => event.room === room);
+    await expect.poll(() => heardOf(kept)).toMatchObject([{ lastSeq: 1 }, { lastSeq: 2 }]);
+    expect(heardOf(gone)).toMatchObject([{ lastSeq: 1 }]);
+  });
+
   test('who is removed gets nothing after the event that says so, on any device', async () => {
     const [ann, ben] = [await person(), await person()];
     const benToo = await again(ben);
