@@ -593,6 +593,12 @@ describe('two servers', () => {
     const sent = { room: room.id, text: 'hello', clientId: newClientId() };
     const { seq, rev } = (await ann.request('message:send', sent)).message;
     await eventOf(bob, 'message:new').toMatchObject({ seq });
+    // Who moderates hears of a report on the other server, too: when it is new, and when it is closed.
+    await bob.request('message:report', { room: room.id, seq, reason: 'other' });
+    await lastOf(ann, 'report:changed').toMatchObject({ report: { room: room.id }, open: 1 });
+    const [report] = (await bob.request('report:list', {})).reports;
+    await bob.request('report:close', { id: report?.id ?? '', done: 'nothing' });
+    await lastOf(ann, 'report:changed').toMatchObject({ report: { id: report?.id }, open: 0 });
     await line.cut();
     for (const node of [one, two]) await node.until(/the bus is down: degraded/);
     await ann.request('room:role', { room: room.id, user: '2', role: 'member' });
