@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import type { ComponentChildren } from 'preact';
 import { describe, expect, test } from 'vitest';
 import { hue, initials } from '../../client/src/text/avatar.ts';
 import { onlyEmoji } from '../../client/src/text/emoji.ts';
@@ -6,6 +7,7 @@ import { blocks, type Inline, plain } from '../../client/src/text/format.ts';
 import { links } from '../../client/src/text/links.ts';
 import { blank, cleaned, codePoints } from '../../client/src/text/paste.ts';
 import { snippet } from '../../client/src/text/snippet.ts';
+import { formatted } from '../../client/src/views/formatted.tsx';
 
 const urls = (text: string) =>
   links(text).flatMap((piece) => (typeof piece === 'string' ? [] : [piece.text]));
@@ -82,6 +84,20 @@ const shapes = (text: string) =>
     if (block.kind === 'list') return [block.start ?? '-', ...block.items.map(shape)];
     return block.kind === 'quote' ? ['>', shape(block.inline)] : shape(block.inline);
   });
+/** The elements and texts that Preact makes of it. */
+const nodes = (content: ComponentChildren): number => {
+  if (Array.isArray(content)) return content.reduce((sum, one) => sum + nodes(one), 0);
+  if (typeof content === 'string') return 1;
+  if (content == null || typeof content !== 'object' || !('props' in content)) return 0;
+  return 1 + nodes(content.props.children);
+};
+const textOf = (content: ComponentChildren): string => {
+  if (Array.isArray(content)) return content.map(textOf).join('');
+  if (typeof content === 'string') return content;
+  return content != null && typeof content === 'object' && 'props' in content
+    ? textOf(content.props.children)
+    : '';
+};
 
 describe('formatting', () => {
   test('a backslash within a link is part of it; beside a link it is not', () => {
@@ -90,11 +106,9 @@ describe('formatting', () => {
       inline: [
         '*',
         { text: 'https://a.b/x\\_y' },
-        '*',
-        ' ',
+        '* ',
         { mark: 'strong', inline: [{ text: 'www.a.b/\\-c' }] },
-        ' https://',
-        '*',
+        ' https://*',
       ],
     });
   });
@@ -219,6 +233,30 @@ describe('formatting', () => {
       }),
       { numRuns: 500 },
     );
+  });
+
+  test.each([
+    '- a\n',
+    '- a\n> a\n',
+    '- a\n1. a\n',
+    '1. a\n',
+    '*a* ',
+    '***a*** ',
+    '`a` ',
+    '```a``` ',
+    'a@b.c ',
+    '*_',
+    '**a _b ',
+    '\\*',
+    '> a\n\n',
+  ])('of %j a message makes no more nodes than it may, and says the same', (unit) => {
+    const text = unit.repeat(4000 / unit.length);
+    const said = (from: string) => from.replaceAll(/[\s\d.]/gu, '');
+    const content = formatted(text, 250, ' (edited)');
+    expect(nodes(content)).toBeLessThanOrEqual(260);
+    expect(said(textOf(content))).toBe(`${said(plain(text))}(edited)`);
+    const whole = formatted(text, Infinity, undefined);
+    expect(said(textOf(whole))).toBe(said(plain(text)));
   });
 
   test('a long run of one sign takes no long time', () => {

@@ -86,3 +86,31 @@ test('what is selected is formatted by keys and by a bar, and lists go on by the
     '- _bring two spades_\n- one rake\nthanks',
   );
 });
+
+test('messages full of signs make few nodes; a long one shows all of its list when it is opened', async ({
+  alice,
+  site,
+}) => {
+  await seed(
+    site,
+    'bob',
+    'board',
+    Array.from({ length: 50 }, () => '- a\n'.repeat(990)),
+  );
+  await alice.open('board');
+  await expect(alice.messages).toHaveCount(50);
+  const nodes = () =>
+    alice.timeline.evaluate((log) => {
+      const walker = document.createTreeWalker(log);
+      let count = 0;
+      while (walker.nextNode()) count++;
+      return count;
+    });
+  expect(await nodes()).toBeLessThan(50 * 200);
+  const last = alice.messages.last();
+  await expect(last.locator('.cut li').first()).toHaveText('a');
+  await last.getByRole('button', { name: 'Show more' }).click();
+  await expect(last.locator('li')).toHaveCount(990);
+  await last.getByRole('button', { name: 'Show less' }).click();
+  expect(await nodes()).toBeLessThan(50 * 200);
+});

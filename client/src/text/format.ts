@@ -1,6 +1,6 @@
 import { links, type Piece } from './links.ts';
 
-/** What stands in a line: text and links, code as it was written, or what is bold or italic. */
+/** The parts of a line: text and links, code as it was written, or what is bold or italic. */
 export type Inline =
   | Piece
   | { readonly code: string }
@@ -22,16 +22,16 @@ const LANGUAGE = /^[A-Za-z0-9+#.-]{0,20}\n/u;
 /** How a line of a quotation or a list begins, and what it says. */
 const LINE = /^(?:(>)|-|(\d{1,3})\.) +(\S.*)$/u;
 /**
- * What may be a link, up to its last letter or digit, whose backslashes are its own; a sign that is to be plain; or code within a line. The latter also
+ * A possible link, up to its last letter or digit, whose backslashes are its own; a sign that is to be plain; or code within a line. The latter also
  * matches blanks, which are sorted out afterwards: in the expression that would take quadratic time.
  */
 const LITERAL = /(?:https?:\/\/|www\.)[^\s`]*[\p{L}\p{N}]|\\([\\*_`>.-])|(?<!`)`([^`\n]+)`(?!`)/giu;
 /** Signs that may begin or end something, and the end of a paragraph. */
 const SIGNS = /(\*+|_+|\n[^\S\n]*\n)/u;
-/** What signs stand outside of. Scripts without case have no such edges: some of them put no space between words. */
+/** Signs stand outside of it. Scripts without case have no such edges: some of them put no space between words. */
 const WORD = /[\p{LC}\p{N}]/u;
 const DEPTH = 3;
-/** So many signs may wait for their end at once: each end is looked for among them. */
+/** At most so many signs wait for their end at once: each end is looked for among them. */
 const MOST_OPEN = 100;
 
 /**
@@ -57,9 +57,12 @@ export function blocks(text: string): Block[] {
   return found;
 }
 
-/** What a message says, without the signs that format it. */
-export function plain(text: string): string {
-  return blocks(text)
+/** The words of a message, without the signs that format it. */
+export const plain = (text: string): string => words(blocks(text));
+
+/** The same of what has been parsed. */
+export function words(all: readonly Block[]): string {
+  return all
     .map((block) => {
       if (block.kind === 'code') return block.text;
       if (block.kind !== 'list') return said(block.inline);
@@ -70,7 +73,7 @@ export function plain(text: string): string {
     .join('\n');
 }
 
-const said = (inline: readonly Inline[]): string =>
+export const said = (inline: readonly Inline[]): string =>
   inline
     .map((piece) => {
       if (typeof piece === 'string') return piece;
@@ -146,16 +149,17 @@ function inline(text: string): Inline[] {
   let open: { readonly sign: string; readonly at: number }[] = [];
   let done = 0;
 
-  /** Ends what this sign has begun last; false if it has begun nothing. What began in between stays as it is. */
+  /** Ends what this sign has begun last; false if it has begun nothing. Signs that began something in between stay as they are. */
   const close = (sign: string): boolean => {
     const n = open.findLastIndex((one) => one.sign === sign);
     const at = open[n]?.at;
     if (at === undefined) return false;
     const inside = found.slice(at + 1);
-    // All that is around would be deeper still.
+    // Everything around it would be deeper still.
     const deep = depth(inside) >= DEPTH;
     open = deep ? [] : open.slice(0, n);
-    if (!deep) found.splice(at, found.length, { mark: sign === '**' ? 'strong' : 'em', inline: inside });
+    if (!deep)
+      found.splice(at, found.length, { mark: sign === '**' ? 'strong' : 'em', inline: joined(inside) });
     return !deep;
   };
   const sign = (run: string) => {
@@ -193,7 +197,18 @@ function inline(text: string): Inline[] {
     done += all.length;
   }
   words(text.length);
-  return found;
+  return joined(found);
+}
+
+/** Each text becomes a node of the page: what stands beside another is one with it. */
+function joined(pieces: readonly Inline[]): Inline[] {
+  const all: Inline[] = [];
+  for (const piece of pieces) {
+    const last = all.at(-1);
+    if (typeof piece === 'string' && typeof last === 'string') all[all.length - 1] = last + piece;
+    else all.push(piece);
+  }
+  return all;
 }
 
 /** How deep the deepest of them is nested. */

@@ -14,6 +14,9 @@ export type State = 'sending' | 'waiting' | 'sent' | 'read' | 'failed' | 'confli
 
 /** A text that takes more lines is cut to twenty (`.cut` in timeline.css), with a button that shows the rest. */
 const LONG_LINES = 24;
+/** The nodes that a text may have: more than twenty lines need, and one that the reader has opened as a whole. */
+const NODES = 250;
+const OPEN_NODES = 5000;
 
 export interface MessageActions {
   reply(entry: Entry): void;
@@ -162,7 +165,8 @@ export class Message extends Component<Props> {
         {context.strings.text('msg.edited')}
       </span>
     );
-    const text = formatted(named?.marked ?? entry.text, edited, named?.say);
+    const most = this.#open ? OPEN_NODES : NODES;
+    const text = formatted(named?.marked ?? entry.text, most, edited, named?.say);
     if (!mayBeLong(entry.text)) return text;
     return (
       <>
