@@ -169,12 +169,20 @@ test('the server is killed and starts again: nothing is lost, nothing doubled', 
   await bob.open('restart');
   await alice.write('before');
   await expect(bob.message('before')).toBeVisible();
+  // Each of them is an error in the console.
+  const failed: string[] = [];
+  alice.page.on('websocket', () => failed.push('websocket'));
+  alice.page.on('requestfailed', (request) => failed.push(request.url().replace(/.*\/|[-?].*/g, '')));
   await site.restart('SIGKILL', async () => {
     await expect(alice.banner).toContainText(/Connection lost/);
     await alice.write('while it is down');
     await bob.write('me too');
     await expect(alice.message('while it is down').getByText('Waiting for connection')).toBeVisible();
     await alice.shot('restart-1-down');
+    await expect.poll(() => failed.length).toBeGreaterThan(0);
+    await alice.page.getByRole('button', { name: 'Try now' }).click();
+    await expect.poll(() => failed.length).toBeGreaterThan(2);
+    expect(failed.slice(0, 3)).toEqual(['websocket', 'websocket', 'polling']);
   });
   for (const person of [alice, bob]) {
     await expect(person.messages).toHaveCount(3);

@@ -319,7 +319,9 @@ export class Connection {
     if (this.#state.kind === 'lost') this.#enter({ ...this.#state, retryAt: Date.now() });
     this.#settled();
     this.#attempt = { began: Date.now(), ends: setTimeout(() => this.#abandon(), ATTEMPT_MS) };
-    this.#socket.connect(this.#first);
+    // Each way that fails is an error in the console. A server that was there is more likely away than out of reach of
+    // the way that worked: the other way is for every second attempt.
+    this.#socket.connect(this.#first, this.#failures % 2 === 0);
   }
 
   /** The connection was opened, and then the server said nothing. */

@@ -4,13 +4,14 @@ import { type Link, type LinkListener, pathAt } from './link.ts';
 /**
  * By HTTP, for networks that block WebSocket.
  *
- * @param upgrade - goes over to WebSocket where that works after all, or is the only way
+ * @param upgrade - goes over to WebSocket where that works after all
+ * @param both - tries WebSocket alone where polling fails
  */
-export function byPolling(server: string, upgrade: boolean, listener: LinkListener): Link {
+export function byPolling(server: string, upgrade: boolean, both: boolean, listener: LinkListener): Link {
   const engine = new Engine(new URL(server).origin, {
     path: pathAt(server),
     transports: upgrade ? ['polling', 'websocket'] : ['polling'],
-    tryAllTransports: true,
+    tryAllTransports: both,
     withCredentials: true,
   });
   let opened = false;

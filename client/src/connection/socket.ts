@@ -49,12 +49,16 @@ export class Socket {
     return this.#connected;
   }
 
-  /** Opens a connection; one that is open already ends. */
-  connect(first: 'websocket' | 'polling'): void {
+  /**
+   * Opens a connection; one that is open already ends.
+   *
+   * @param both - tries the other way, too, where the first fails
+   */
+  connect(first: 'websocket' | 'polling', both: boolean): void {
     this.disconnect();
     this.#opening = setTimeout(() => this.#close('hung'), this.#openMs);
-    if (first === 'polling') return void this.#poll(true);
-    this.#byWebSocket((how) => (how === 'failed' ? void this.#poll(false) : this.#close(how)));
+    if (first === 'polling') return void this.#poll(true, both);
+    this.#byWebSocket((how) => (both && how === 'failed' ? void this.#poll(false, false) : this.#close(how)));
   }
 
   #byWebSocket(closed: LinkListener['closed']): void {
@@ -65,18 +69,19 @@ export class Socket {
     }
   }
 
-  async #poll(upgrade: boolean): Promise<void> {
+  async #poll(upgrade: boolean, both: boolean): Promise<void> {
     const attempt = this.#attempt;
     const code = await import('./polling.ts').catch(() => undefined);
     if (attempt !== this.#attempt) return;
     if (code === undefined) {
       // The server may have another build by now, or the network was down. WebSocket may work.
-      if (upgrade) return this.#byWebSocket((how) => this.#close(how));
+      if (both) return this.#byWebSocket((how) => this.#close(how));
       return this.#close('failed');
     }
     this.#link = code.byPolling(
       this.#server,
       upgrade,
+      both,
       this.#listening((how) => this.#close(how)),
     );
   }
