@@ -76,6 +76,7 @@ export async function startChat(name, port, ports, settings) {
       NODE_COMPILE_CACHE: join(root, 'node_modules', '.cache', 'node'),
       CHAT_ORIGINS: `http://localhost:${ports.app},http://127.0.0.1:${ports.app}`,
       CHAT_LOGIN_URL: `http://localhost:${ports.app}/`,
+      CHAT_USER_ROLES: 'role',
       ...env,
       CHAT_HOST: '127.0.0.1',
       CHAT_PORT: String(port),

@@ -6,11 +6,11 @@ namespace PhpSessionChat;
 
 use PhpSessionChat\Session\InvalidSettings;
 
-/** The site's SQLite file. The first request creates it, with the sample users in it. */
+/** The site's SQLite file. The first request creates it, with the sample users in it, or brings it up to date. */
 final class Database
 {
     /** SQLite's user_version of a complete file. */
-    private const VERSION = 1;
+    private const VERSION = 2;
 
     /** Seconds to wait for another worker's transaction: the first one hashes three passwords. */
     private const LOCK_WAIT = 10;
@@ -36,8 +36,8 @@ final class Database
             if ($database->version() !== self::VERSION) {
                 // Other users of the machine may be able to read the folder; they must not read the password hashes.
                 chmod($file, 0600);
-                // Checked again under the lock: of two workers one creates the tables, and the other finds them.
-                $database->exclusively(fn () => $database->version() === self::VERSION ?: $database->create());
+                // Checked again under the lock: of two workers one makes the tables, and the other finds them.
+                $database->exclusively(fn () => $database->version() === self::VERSION ?: $database->prepare());
             }
         } catch (\PDOException $error) {
             throw new InvalidSettings("APP_DATA: $folder/site.db cannot be used: {$error->getMessage()}", 0, $error);
@@ -79,13 +79,19 @@ final class Database
         return (int) $this->query('PRAGMA user_version')->fetchColumn();
     }
 
-    private function create(): void
+    private function prepare(): void
     {
-        $this->pdo->exec(Users::TABLE);
-        $this->pdo->exec(LoginLimit::TABLES);
-        $users = new Users($this);
-        foreach (['alice' => 'Alice', 'bob' => 'Bob', 'carol' => 'Carol'] as $name => $firstname) {
-            $users->add($name, $firstname, $name);
+        if ($this->version() === 1) {
+            // Its users have no roles.
+            $this->pdo->exec("ALTER TABLE users ADD COLUMN role TEXT NOT NULL DEFAULT 'member'");
+            $this->pdo->exec("UPDATE users SET role = 'admin' WHERE name = 'alice'");
+        } else {
+            $this->pdo->exec(Users::TABLE);
+            $this->pdo->exec(LoginLimit::TABLES);
+            $users = new Users($this);
+            $users->add('alice', 'Alice', 'alice', 'admin');
+            $users->add('bob', 'Bob', 'bob');
+            $users->add('carol', 'Carol', 'carol');
         }
         $this->pdo->exec('PRAGMA user_version = ' . self::VERSION);
     }

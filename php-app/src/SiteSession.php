@@ -9,7 +9,7 @@ use PhpSessionChat\Session\NativeHandler;
 /**
  * The visitor's session: who is logged in, and the CSRF token of the forms.
  *
- * `user_id` (integer) and `firstname` (string) are what the chat server reads; the other keys are the site's own.
+ * `user_id` (integer), `firstname` and `role` (strings) are what the chat server reads; the other keys are the site's own.
  */
 final class SiteSession
 {
@@ -57,7 +57,8 @@ final class SiteSession
     {
         $id = $_SESSION['user_id'] ?? null;
         $firstname = $_SESSION['firstname'] ?? null;
-        return is_int($id) && is_string($firstname) ? new User($id, $firstname) : null;
+        $role = $_SESSION['role'] ?? 'member';
+        return is_int($id) && is_string($firstname) && is_string($role) ? new User($id, $firstname, $role) : null;
     }
 
     /** @return int Unix time */
@@ -75,7 +76,8 @@ final class SiteSession
     {
         // A new ID, and nothing of the old session is kept, so anyone who planted or saw the old ID cannot use it.
         $this->native?->regenerate() ?? $this->beginAnew();
-        $_SESSION = ['user_id' => $user->id, 'firstname' => $user->firstname] + self::beginning();
+        $_SESSION = ['user_id' => $user->id, 'firstname' => $user->firstname, 'role' => $user->role]
+            + self::beginning();
     }
 
     /** session_regenerate_id() would fail if the visitor clicks twice, since the first click has ended the session. */

@@ -12,7 +12,8 @@ final class Users
             id INTEGER PRIMARY KEY,
             name TEXT NOT NULL UNIQUE,
             firstname TEXT NOT NULL,
-            password TEXT NOT NULL
+            password TEXT NOT NULL,
+            role TEXT NOT NULL
         )
         SQL;
 
@@ -23,12 +24,16 @@ final class Users
     {
     }
 
-    public function add(string $name, string $firstname, #[\SensitiveParameter] string $password): void
-    {
+    public function add(
+        string $name,
+        string $firstname,
+        #[\SensitiveParameter] string $password,
+        string $role = 'member',
+    ): void {
         $hash = password_hash(self::digest($password), PASSWORD_BCRYPT, ['cost' => self::BCRYPT_COST]);
         $this->database->query(
-            'INSERT INTO users (name, firstname, password) VALUES (?, ?, ?)',
-            [$name, $firstname, $hash],
+            'INSERT INTO users (name, firstname, password, role) VALUES (?, ?, ?, ?)',
+            [$name, $firstname, $hash, $role],
         );
     }
 
@@ -36,11 +41,11 @@ final class Users
     public function verify(string $name, #[\SensitiveParameter] string $password): ?User
     {
         $row = $this->database
-            ->query('SELECT id, firstname, password FROM users WHERE name = ?', [$name])
+            ->query('SELECT id, firstname, password, role FROM users WHERE name = ?', [$name])
             ->fetch(\PDO::FETCH_ASSOC);
         $hash = $row === false ? self::nobodysHash() : $row['password'];
         $right = password_verify(self::digest($password), $hash);
-        return $row !== false && $right ? new User((int) $row['id'], $row['firstname']) : null;
+        return $row !== false && $right ? new User((int) $row['id'], $row['firstname'], $row['role']) : null;
     }
 
     /**

@@ -5,11 +5,12 @@ import { shot } from './shot.ts';
 
 const apiKey = 'a-key-for-this-test-only';
 
-async function deleteLobby({ url }: ChatServer): Promise<void> {
-  const headers = { authorization: `Bearer ${apiKey}` };
-  const { status } = await fetch(`${url}/api/rooms/lobby`, { method: 'DELETE', headers });
-  expect(status).toBe(200);
+async function api({ url }: ChatServer, method: string, path: string, body?: object): Promise<void> {
+  const headers = { authorization: `Bearer ${apiKey}`, 'content-type': 'application/json' };
+  const answer = await fetch(`${url}/api/${path}`, { method, headers, body: JSON.stringify(body) ?? null });
+  expect(answer.ok, await answer.text()).toBe(true);
 }
+const deleteLobby = (chat: ChatServer) => api(chat, 'DELETE', 'rooms/lobby');
 
 test('the owner of a new chat sees the lines that bring it to his site; without any room there is one to make', async ({
   browser,
@@ -20,6 +21,15 @@ test('the owner of a new chat sees the lines that bring it to his site; without 
     CHAT_ROOMS: 'lobby',
     CHAT_USER_ROLES: 'role',
     CHAT_API_KEY: apiKey,
+    CHAT_LOGIN_URL: 'https://shop.example/login',
+  });
+  // What the site itself writes to the owner is no message of a person.
+  await api(chat, 'PUT', 'rooms/orders', { name: 'Your orders', kind: 'private' });
+  await api(chat, 'PATCH', 'rooms/orders/members', { add: [{ id: 'a', name: 'a' }] });
+  await api(chat, 'POST', 'rooms/orders/messages', {
+    user: { id: 'site', name: 'The shop' },
+    clientId: 'welcome',
+    text: 'Welcome!',
   });
   const session = (id: string, role: string) =>
     memcached.set(`sessions/${id.repeat(32)}`, JSON.stringify({ user_id: id, firstname: id, role }));
@@ -39,6 +49,7 @@ test('the owner of a new chat sees the lines that bring it to his site; without 
 
   const owner = await visit('a');
   const card = owner.getByRole('region', { name: 'Your chat is ready' });
+  await expect(card).toContainText('CHAT_ORIGINS=https://shop.example');
   await expect(card).toContainText(`<script type="module" src="${chat.url}/php-chat.js"></script>`);
   await shot(owner, 'first-run');
   const opened = owner.waitForEvent('popup');

@@ -1475,6 +1475,7 @@ if (all)
     await press(page, /^Here now/);
     // Two of the lines name it.
     for (let line = 0; line < 2; line++) await retext(mock, { 'https://chat.example': world.chat.url });
+    await retext(mock, { 'https://www.your-site.example': new URL(page.url()).origin });
     await still(page);
     await same('first-run', { mock, real: page.locator('php-chat') }, undefined, [...usual, unclassed]);
     await world.delete('lobby');

@@ -38,19 +38,30 @@ function addUser(name: string, password: string): void {
   execFileSync('php', ['-r', code, '--', data, name, password], { cwd: root });
 }
 
+test('alice, as any user of a database of version 1, gets a role and keeps the password', async () => {
+  await tryLogin(app, 'alice', 'alice');
+  const code = `$pdo = new PDO("sqlite:$argv[1]/site.db");
+    foreach (['ALTER TABLE users DROP COLUMN role', 'PRAGMA user_version = 1'] as $sql) $pdo->exec($sql);`;
+  execFileSync('php', ['-r', code, '--', data]);
+  for (const [name, role] of Object.entries({ alice: 'admin', bob: 'member' }))
+    expect(await stored(sessionCookie(await tryLogin(app, name, name)))).toContain(`"role":"${role}"`);
+});
+
 describe('login', () => {
   test.each([
-    ['alice', 1, 'Alice'],
-    ['bob', 2, 'Bob'],
-    ['carol', 3, 'Carol'],
-  ])('%s is user %i, %s', async (username, id, firstname) => {
+    ['alice', 1, 'Alice', 'admin'],
+    ['bob', 2, 'Bob', 'member'],
+    ['carol', 3, 'Carol', 'member'],
+  ])('%s is user %i, %s, as %s', async (username, id, firstname, role) => {
     const answer = await tryLogin(app, username, username);
     expect(answer.status).toBe(303);
     expect(answer.headers.get('location')).toBe('/');
     const cookie = sessionCookie(answer);
     expect(await loggedInAs(app, cookie)).toBe(firstname);
     expect(await stored(cookie)).toMatch(
-      new RegExp(`^\\{"user_id":${id},"firstname":"${firstname}","started":\\d+,"csrf":"[0-9a-f]{64}"\\}$`),
+      new RegExp(
+        `^\\{"user_id":${id},"firstname":"${firstname}","role":"${role}","started":\\d+,"csrf":"[0-9a-f]{64}"\\}$`,
+      ),
     );
   });
 

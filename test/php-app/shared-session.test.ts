@@ -61,7 +61,7 @@ const stores: {
     url: () =>
       `memcached://${servers()}?handler=memcached&distribution=ketama_weighted&weight=3,1&prefix=site.&persistent=1&timeout=1&format=php_serialize`,
     stored: (id) => inMemcached(`site.${id}`),
-    as: /\r\na:4:\{s:7:"user_id";i:1;/,
+    as: /\r\na:5:\{s:7:"user_id";i:1;/,
   },
   {
     name: 'ext-memcache’s handler',

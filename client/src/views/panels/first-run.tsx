@@ -1,12 +1,14 @@
 import type { ComponentChildren } from 'preact';
 import type { Chat } from '../../chat/chat.ts';
+import type { Room } from '../../store/room.ts';
 import type { Context } from '../context.ts';
 import { ReadyCard } from './ready-card.tsx';
+import { isTrial } from './trial.ts';
 
 /** What the owner sees who has just set the chat up, in place of an empty room. */
 export function firstRun(context: Context): ComponentChildren {
   const { chat, changed } = context;
-  if (!isNew(chat)) return undefined;
+  if (!isTrial(location.href, chat.server) || !isNew(chat)) return undefined;
   const hide = () => {
     chat.settings.set('ready', 'hidden');
     changed();
@@ -14,11 +16,16 @@ export function firstRun(context: Context): ComponentChildren {
   return <ReadyCard context={context} hide={hide} />;
 }
 
-/** No message anywhere, and the one who looks has set it up. */
+/** No message of a person anywhere, and the one who looks has set it up. */
 function isNew(chat: Chat): boolean {
   return (
     chat.roles.includes('admin') &&
     chat.settings.get<string>('ready') === undefined &&
-    [...chat.rooms.values()].every(({ summary }) => summary.lastSeq === 0)
+    [...chat.rooms.values()].every((room) => isUnused(room, chat))
   );
+}
+
+/** In a private room of which one is the only member, others' messages are of the site, such as its welcome. */
+function isUnused({ summary: { kind, last, lastSeq, members } }: Room, { me }: Chat): boolean {
+  return lastSeq === 0 || (kind === 'private' && members === 1 && last?.user.id !== me?.id);
 }

@@ -2,6 +2,7 @@ import style from '../../styles/first-run.css?inline';
 import type { Context } from '../context.ts';
 import { copy } from '../copy.ts';
 import { Icon } from '../icon.tsx';
+import { isOwnPage } from './trial.ts';
 
 let sheet: CSSStyleSheet | undefined;
 
@@ -20,8 +21,11 @@ function dress(element: Element | null): void {
 export function ReadyCard({ context, hide }: { context: Context; hide(): void }) {
   const { chat, strings } = context;
   const address = chat.server.replace(/\/$/, '');
+  // People log in on the site, which may have another host than the chat's own page.
+  const login = isOwnPage(location.href, chat.server) && context.attribute('login-url');
+  const site = URL.parse(login || '.', location.href)?.origin;
   const lines = [
-    'CHAT_ORIGINS=https://www.your-site.example',
+    `CHAT_ORIGINS=${site}`,
     `<script type="module" src="${address}/php-chat.js"></script>`,
     `<php-chat server="${address}"></php-chat>`,
   ].join('\n');
