@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { asideFailures } from './aside-failures.ts';
 import { openChat } from './chat/chat.ts';
 import { fileFor, mayUpload } from './chat/messages/files.ts';
@@ -86,12 +87,16 @@ async function openCluster(
   });
   const onForeign = () =>
     quiet.warn('foreign', {}, 'a text on the bus was ignored: it is cut off, or another program sent it');
-  const listeners = { onSaid, onForeign };
-  return bus === undefined ? { ...listeners, look: look.alone } : { ...listeners, bus, look: look.besideBus };
+  const shared = { self: randomUUID(), onSaid, onForeign };
+  return bus === undefined ? { ...shared, look: look.alone } : { ...shared, bus, look: look.besideBus };
 }
 
-function openServers(history: History, log: Log, onFailure: (error: Error) => void): Servers {
+function openServers(
+  { self, history, log }: { self: string; history: History; log: Log },
+  onFailure: (error: Error) => void,
+): Servers {
   return new Servers({
+    self,
     history,
     onFailure,
     onSilence: (server, silent) => {
@@ -141,7 +146,7 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
     },
   });
   const historyAnswers = asking(history);
-  if (cluster !== undefined) servers = openServers(history, log, onFailure);
+  if (cluster !== undefined) servers = openServers({ self: cluster.self, history, log }, onFailure);
   const reader = createSessionReader(config.session);
   const endReport = reportStore(reader, log);
   const admission = new Admission(config, (header) => sessionIdFrom(header, config.session.cookie), drain);

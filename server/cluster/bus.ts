@@ -84,8 +84,8 @@ class ConnectedBus implements KnownBus {
     this.#onState = onState;
   }
 
-  get most(): number {
-    return this.#kind.most;
+  get takesChanges(): boolean {
+    return this.#kind.takesChanges;
   }
 
   get downSince(): number | null {

@@ -3,7 +3,7 @@ import type { Link } from './kept.ts';
 /** How one kind of bus works. */
 export interface BusKind {
   /** As in `Bus`. */
-  most: number;
+  takesChanges: boolean;
   /** Connects and listens. @throws BusError */
   connect(
     channel: string,

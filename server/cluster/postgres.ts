@@ -13,7 +13,7 @@ const mostBytes = 7999;
  */
 export function postgresBus(address: DatabaseAddress): BusKind {
   return {
-    most: 0,
+    takesChanges: false,
     async connect(channel, { text, failed }) {
       const client = new Client(clientConfig(address));
       const end = () => destroySocket(client);

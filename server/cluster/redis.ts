@@ -1,3 +1,4 @@
+import { mostBytes } from '../history/sql/followed.ts';
 import { type Client, createClient, type RedisServer } from '../session/stores/redis/connection.ts';
 import { BusError, type BusKind } from './kind.ts';
 
@@ -7,7 +8,7 @@ const timeout = 10_000;
 /** Redis, or Valkey: what a batch has changed goes with the hint, so the other servers need not read it. */
 export function redisBus(server: RedisServer): BusKind {
   return {
-    most: 64 * 1024,
+    takesChanges: true,
     async connect(channel, { text, failed }) {
       const library = await import('redis');
       // A connection that listens may do nothing else.
@@ -31,7 +32,9 @@ export function redisBus(server: RedisServer): BusKind {
       }
       try {
         await Promise.all(clients.map((client) => client.connect()));
-        await listening.subscribe(channel, (message) => text(String(message)));
+        // A text of hundreds of megabytes, which anybody may publish there, becomes no string.
+        const onMessage = (message: Buffer) => text(message.toString('utf8', 0, mostBytes + 1));
+        await listening.subscribe(channel, onMessage, true);
       } catch (error) {
         end();
         throw failure(error);

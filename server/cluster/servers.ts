@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { Order, OtherServers, Seen, ThisServer } from '../chat/other-servers.ts';
 import { RequestError } from '../errors.ts';
 import type { User } from '../events.ts';
@@ -79,8 +78,7 @@ const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve,
  * again, it is as it was, since nothing that it has told in between can be missing.
  */
 export class Servers implements OtherServers {
-  /** This run of the server. */
-  readonly #self = randomUUID();
+  readonly #self: string;
   readonly #history: History;
   /** Absent while this server is being started. */
   #here: ThisServer | undefined;
@@ -112,16 +110,19 @@ export class Servers implements OtherServers {
   #deafUntil = 0;
 
   /**
+   * @param options.self this run of the server
    * @param options.onSilence called when another server is not heard of any more, and when it is again
    * @param options.onSameName called once, when two servers have one name
    * @param options.onFailure called after a bug in this program
    */
   constructor(options: {
+    self: string;
     history: History;
     onSilence: (server: string, silent: boolean) => void;
     onSameName: (server: string) => void;
     onFailure: (error: Error) => void;
   }) {
+    this.#self = options.self;
     this.#history = options.history;
     this.#onSilence = options.onSilence;
     this.#onSameName = options.onSameName;

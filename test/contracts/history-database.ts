@@ -237,7 +237,7 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
 
     test.each([
       ['alone', undefined],
-      ['one of several', { look: 1000, onSaid() {}, onForeign() {} }],
+      ['one of several', { self: 'one', look: 1000, onSaid() {}, onForeign() {} }],
     ])(
       'the answer to a COMMIT is lost, %s: the message is stored once, and its sender is told so',
       async (_, shared) => {

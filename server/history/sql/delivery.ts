@@ -4,8 +4,9 @@ import type { Entry } from './journal.ts';
 
 /** Milliseconds that an entry is waited for when a later one has come first. */
 const patience = 20;
-/** The pause after a read that failed, in milliseconds. */
+/** The pause after a read that failed or found nothing, in milliseconds. */
 const failurePause = 250;
+const pause = () => new Promise<void>((resolve) => setTimeout(resolve, failurePause));
 /** Entries of other servers that are kept until their turn; the rest is read when its turn comes. */
 const mostWaiting = 1000;
 
@@ -127,7 +128,7 @@ export class Delivery {
         entries = await this.#read(after);
       } catch (error) {
         if (!(error instanceof SqlError)) return this.#fail(error as Error);
-        await new Promise((resolve) => setTimeout(resolve, failurePause));
+        await pause();
         continue;
       }
       for (const { num, changes } of entries) {
@@ -143,6 +144,8 @@ export class Delivery {
         return this.#fail(new Error(`this server stood still for too long: ${gone}`));
       }
       this.#known = this.#position;
+      // Somebody may repeat without end what was recorded on the bus before the database was restored.
+      await pause();
     }
   }
 

@@ -1,4 +1,4 @@
-import { createHash, createHmac, randomUUID, timingSafeEqual } from 'node:crypto';
+import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Change } from '../history.ts';
 import { Delivery } from './delivery.ts';
@@ -8,8 +8,8 @@ import { Pool } from './pool.ts';
 
 /** Notifies the other servers that something was written. Nothing depends on it: what it loses is found later. */
 export interface Bus {
-  /** Hints with more characters than this are not sent whole. */
-  readonly most: number;
+  /** Whether a hint says what has changed, too. */
+  readonly takesChanges: boolean;
   /** To all servers, if the bus is up; never waits, never fails. A hint may be left out for a later one. */
   publish(text: string, is: 'hint' | 'said'): void;
   /** @param onUp is called whenever the bus is up: what came before may have been lost */
@@ -18,6 +18,8 @@ export interface Bus {
 
 /** That several servers work together on this history. */
 export interface Shared {
+  /** This run of the server, by the name under which it tells the others something (`tell` of `Writes`). */
+  self: string;
   /** Absent where the database alone is looked at. */
   bus?: Bus;
   /** How often the database is looked at, in milliseconds, for changes whose hint was lost. */
@@ -44,8 +46,10 @@ const kept = 60 * 60 * 1000;
 const forgetEvery = 60 * 1000;
 /** Characters of an HMAC-SHA-256 in base64. */
 const codeLength = 44;
-/** Runs of other servers of which it is known how many texts they have said: more than there are at a time. */
-const mostHeard = 1000;
+/** More runs of other servers than there are at a time. */
+const mostRuns = 1000;
+/** No text on a bus is longer. Anybody who may publish there can make all servers compute the code of what they send. */
+export const mostBytes = 64 * 1024;
 /** Own texts that are awaited back. The bus may lose some. */
 const mostAwaited = 1000;
 
@@ -53,18 +57,27 @@ const mostAwaited = 1000;
 export async function follow(
   dialect: Dialect,
   digestKey: Uint8Array,
-  { bus, look, onSaid, onForeign }: Shared,
+  { self, bus, look, onSaid, onForeign }: Shared,
   {
     handOut,
     onFailure,
   }: { handOut: (changes: readonly Change[]) => void; onFailure: (error: Error) => void },
 ): Promise<Others> {
   const pool = new Pool(dialect, 1);
-  /** This run of the server. */
-  const self = randomUUID();
   let said = 0;
-  /** How many texts each of the other servers has said, as far as was heard; who spoke last is the last one. */
-  const heard = new Map<string, number>();
+  /**
+   * The runs of other servers that the database has confirmed since this one began, by what they have told there, and how
+   * many texts each has said. Texts of other runs may have been recorded before the database was restored: the database is
+   * asked in place of their hints, and the rest of them is ignored.
+   */
+  const runs = new Map<string, number>();
+  function confirm(run: string): void {
+    const heard = runs.get(run) ?? 0;
+    runs.delete(run);
+    const [oldest] = runs.keys();
+    if (runs.size === mostRuns) runs.delete(oldest as string);
+    runs.set(run, heard);
+  }
   /** The codes of its own texts that have not come back: they say nothing new, so they need not be opened. */
   const awaited = new Set<string>();
   const closing = new AbortController();
@@ -72,7 +85,10 @@ export async function follow(
   const delivery = new Delivery({
     position: await pool.use(positionOf),
     read: (after) => pool.use((connection) => entriesAfter({ dialect, connection }, after)),
-    deliver: handOut,
+    deliver(changes) {
+      for (const change of changes) if (change.type === 'told') confirm(change.from);
+      handOut(changes);
+    },
     onFailure,
   });
   bus?.listen(
@@ -82,15 +98,13 @@ export async function follow(
       if (awaited.delete(text.slice(0, codeLength))) return;
       const sent = opened(digestKey, text);
       if (sent === null) return onForeign();
-      if ('num' in sent) return delivery.hint(sent.num, sent.changes);
+      const heard = runs.get(sent.from);
+      if ('num' in sent) return delivery.hint(sent.num, heard === undefined ? undefined : sent.changes);
       // A later version may send something else.
       if (!('said' in sent)) return;
       // Its own, doubled by the bus; and one that was overtaken or is played back later says nothing new.
-      if (sent.from === self || sent.nth <= (heard.get(sent.from) ?? 0)) return;
-      heard.delete(sent.from);
-      const [oldest] = heard.keys();
-      if (heard.size === mostHeard) heard.delete(oldest as string);
-      heard.set(sent.from, sent.nth);
+      if (sent.from === self || heard === undefined || sent.nth <= heard) return;
+      runs.set(sent.from, sent.nth);
       onSaid(sent.said);
     },
     () => void attempt(lookOnce),
@@ -134,8 +148,11 @@ export async function follow(
   return {
     written(entry, changes) {
       if (bus !== undefined) {
-        const whole = bus.most > 0 ? sealed(digestKey, { num: entry, changes: changes.map(hinted) }) : '';
-        const hint = whole !== '' && whole.length <= bus.most ? whole : sealed(digestKey, { num: entry });
+        const from = self;
+        const whole = bus.takesChanges
+          ? sealed(digestKey, { from, num: entry, changes: changes.map(hinted) })
+          : undefined;
+        const hint = whole && isShort(whole) ? whole : sealed(digestKey, { from, num: entry });
         publish(hint, 'hint');
       }
       return delivery.own(entry, changes);
@@ -154,8 +171,8 @@ export async function follow(
 /** The connection that asked exists on this server alone, so the hint leaves it out. */
 const hinted = ({ asker: _, ...change }: Change): Change => change;
 
-/** What is sent over the bus: a hint that an entry was written, or what a server has said. */
-type Sent = { num: number; changes?: Change[] } | { from: string; nth: number; said: object };
+/** A text on the bus: a hint that an entry was written, or something that a server says. */
+type Sent = { from: string } & ({ num: number; changes?: Change[] } | { nth: number; said: object });
 
 /** A text with its code. Without the key, which lies in the database, nobody can forge one, even with access to the bus. */
 function sealed(key: Uint8Array, sent: Sent): string {
@@ -163,8 +180,11 @@ function sealed(key: Uint8Array, sent: Sent): string {
   return codeOf(key, text) + text;
 }
 
+const isShort = (text: string) => Buffer.byteLength(text) <= mostBytes;
+
 /** null: not of these servers, or cut off. */
 function opened(key: Uint8Array, text: string): Sent | null {
+  if (!isShort(text)) return null;
   const sent = text.slice(codeLength);
   const code = Buffer.from(text.slice(0, codeLength));
   if (code.length !== codeLength || !timingSafeEqual(code, Buffer.from(codeOf(key, sent)))) return null;

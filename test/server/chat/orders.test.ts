@@ -19,7 +19,13 @@ test('a server that cannot tell the others closes, pushes and counts here, and s
           : stored.write(op, input, asker),
     }),
     (history) => {
-      others = new Servers({ history, onSilence: ignore, onSameName: ignore, onFailure: ignore });
+      others = new Servers({
+        self: 'other',
+        history,
+        onSilence: ignore,
+        onSameName: ignore,
+        onFailure: ignore,
+      });
       return {
         publisher: {
           toRoom: ignore,

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { Order, Seen } from '../../../server/chat/other-servers.ts';
@@ -93,6 +94,7 @@ class Server {
     this.#database = database;
     const history = database.history(() => this.cut);
     this.#servers = new Servers({
+      self: randomUUID(),
       history,
       onSilence: (_, isSilent) => (this.silent += isSilent ? 1 : -1),
       onSameName: (same) => this.sameName.push(same),

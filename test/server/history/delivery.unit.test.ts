@@ -118,6 +118,20 @@ test('a hint of an entry that does not exist is forgotten', async () => {
   expect(world.delivered).toEqual([1]);
 });
 
+test('hints of entries that do not exist, however many, cost a few reads a second; those that exist are handed out meanwhile', async () => {
+  const world = start();
+  for (let ms = 0; ms < 1000; ms++) {
+    world.delivery.hint(7 + ms);
+    await vi.advanceTimersByTimeAsync(1);
+    if (ms === 100) {
+      world.committed = 1;
+      world.delivery.hint(1, [change(1)]);
+      expect(world.delivered).toEqual([1]);
+    }
+  }
+  expect(world.reads).toBeLessThanOrEqual(5);
+});
+
 test('entries that are gone are reported, and nothing after them is handed out', async () => {
   const world = start({ gone: 4 });
   world.committed = 6;
