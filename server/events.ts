@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { isBlank } from './blank.ts';
 import { type ConnectErrorCode, type RequestErrorCode, requestErrors } from './errors.ts';
+import { isBlank } from './session/blank.ts';
 
 /**
  * The wire contract (docs/protocol.md) as schemas: what clients may send is checked by them, and docs/asyncapi.json is

@@ -1,7 +1,8 @@
+import { isBlank } from './blank.ts';
 import { PhpBytes, PhpFloat, PhpObject, type PhpValue } from './formats/value.ts';
 import { type Found, follow, isEmpty, type Path, pathText } from './path.ts';
 
-/** Who a session says is logged in. `id`: 1 to 64 characters; `name`: at most 64, no control characters. */
+/** The user whom a session names. `id`: 1 to 64 characters; `name`: at most 64; neither is blank or has control characters. */
 export interface SessionUser {
   id: string;
   name: string;
@@ -109,8 +110,7 @@ function roomId(value: PhpValue): string | null {
 }
 
 function roomName(value: PhpValue): string {
-  if (typeof value !== 'string') return '';
-  return [...value.toWellFormed().replace(/\p{Cc}/gu, '')].slice(0, 80).join('').trim();
+  return typeof value === 'string' ? visibleLine(value, 80).trim() : '';
 }
 
 /** What PHP's `empty()` calls empty is nobody's. */
@@ -125,7 +125,8 @@ function noUser(found: Exclude<Found, { value: PhpValue }>): Identity {
 
 function userId(value: PhpValue): string | null {
   if (typeof value === 'number' || typeof value === 'bigint') return value > 0 ? String(value) : null;
-  if (typeof value !== 'string' || !value.isWellFormed() || /\p{Cc}/u.test(value)) return null;
+  if (typeof value !== 'string' || !value.isWellFormed() || /\p{Cc}/u.test(value) || isBlank(value))
+    return null;
   const characters = [...value];
   // Put together anew: a piece of the session's text would keep all of it in memory, as long as the user stays.
   return characters.length <= maxCharacters ? characters.join('') : null;
@@ -133,8 +134,13 @@ function userId(value: PhpValue): string | null {
 
 export function displayName(value: PhpValue): string {
   if (typeof value === 'number' || typeof value === 'bigint') return String(value);
-  if (typeof value !== 'string') return '';
-  return [...value.toWellFormed().replace(/\p{Cc}/gu, '')].slice(0, maxCharacters).join('');
+  return typeof value === 'string' ? visibleLine(value, maxCharacters) : '';
+}
+
+/** One line of so many characters; empty if there would be nothing to see. */
+function visibleLine(text: string, most: number): string {
+  const line = [...text.toWellFormed().replace(/\p{Cc}/gu, '')].slice(0, most).join('');
+  return isBlank(line) ? '' : line;
 }
 
 function kindOf(value: PhpValue): string {
@@ -144,6 +150,6 @@ function kindOf(value: PhpValue): string {
   if (typeof value === 'object') return 'an array or an object';
   if (typeof value === 'boolean') return 'true';
   return typeof value === 'string'
-    ? 'a string that is too long or has control characters'
+    ? 'a string that is too long or blank, or has control characters'
     : 'a negative number';
 }

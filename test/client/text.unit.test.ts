@@ -8,6 +8,7 @@ import { links } from '../../client/src/text/links.ts';
 import { blank, cleaned, codePoints } from '../../client/src/text/paste.ts';
 import { snippet } from '../../client/src/text/snippet.ts';
 import { formatted } from '../../client/src/views/formatted.tsx';
+import { isBlank } from '../../server/session/blank.ts';
 
 const urls = (text: string) =>
   links(text).flatMap((piece) => (typeof piece === 'string' ? [] : [piece.text]));
@@ -353,4 +354,8 @@ describe('what is typed and pasted', () => {
     [' \n\t\u200B\u00A0\u2060', true],
     ['\u3000x', false],
   ])('blank: %j', (text, expected) => expect(blank(text)).toBe(expected));
+  test('blank is, of each character, what is blank to the server', () => {
+    const all = Array.from({ length: 0x110000 }, (_, code) => String.fromCodePoint(code));
+    expect(all.filter((text) => blank(text) !== isBlank(text))).toEqual([]);
+  });
 });

@@ -15,5 +15,5 @@ export function codePoints(text: string): number {
 
 /** The server's rule for "not blank". */
 export function blank(text: string): boolean {
-  return /^[\p{White_Space}\p{Cf}]*$/u.test(text);
+  return /^[\p{White_Space}\p{Cc}\p{Cf}\p{DI}\u2800]*$/u.test(text);
 }

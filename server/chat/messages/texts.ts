@@ -1,5 +1,5 @@
-import { isBlank } from '../../blank.ts';
 import { RequestError } from '../../errors.ts';
+import { isBlank } from '../../session/blank.ts';
 
 /**
  * @param mayBeBlank the message has files, or may have some

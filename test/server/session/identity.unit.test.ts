@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { roomName } from '../../../server/events.ts';
 import { decodeJson } from '../../../server/session/formats/json.ts';
 import { FormatError } from '../../../server/session/formats/value.ts';
 import { identify } from '../../../server/session/identity.ts';
@@ -34,6 +35,23 @@ describe('who a JSON session belongs to', () => {
   });
 
   test.each([
+    ['blanks', ' \u00a0\u3000'],
+    ['characters without a width', '\u200b\u200d\ufeff\u2060'],
+    ['control characters', '\u0000\u0007\n\u0085'],
+    ['marks of direction', '\u202e\u200f\u2066\u061c'],
+    ['letters that are drawn as nothing', '\u3164\u115f\uffa0\u2800'],
+    ['variation selectors and tags', '\ufe0f\u{e0041}\u{e0100}\u034f'],
+  ])('a name of %s alone is none: neither of a user, nor of a room, of the site or of anybody', (_, name) => {
+    expect(who(JSON.stringify({ user_id: 7, firstname: name }))).toEqual({ user: { id: '7', name: '7' } });
+    const session = decodeJson(Buffer.from(JSON.stringify({ user_id: 7, rooms: { kitchen: name } })));
+    expect(identify(session, { id: ['user_id'], name: ['none'], rooms: ['rooms'] })).toMatchObject({
+      user: { rooms: [{ id: 'kitchen', name: 'kitchen' }] },
+    });
+    expect(roomName.safeParse(name).success).toBe(false);
+    expect(roomName.safeParse(`${name.replace(/\p{Cc}/gu, '')}A`).success).toBe(true);
+  });
+
+  test.each([
     ['no field', '{}'],
     ['PHP’s empty session', '[]'],
     ['null', '{"user_id":null}'],
@@ -61,6 +79,7 @@ describe('who a JSON session belongs to', () => {
     ['more than 64 bits, a float in PHP', '{"user_id":92233720368547758080}'],
     ['65 characters', `{"user_id":"${'a'.repeat(65)}"}`],
     ['a control character', '{"user_id":"a\\u0007"}'],
+    ['nothing to see', '{"user_id":" \\u200b"}'],
   ])('invalid: %s', (_, json) => {
     expect(who(json)).toHaveProperty('invalid');
   });

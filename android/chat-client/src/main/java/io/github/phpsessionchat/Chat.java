@@ -1543,12 +1543,26 @@ public final class Chat {
     return id.toString();
   }
 
+  /** Letters, signs and marks of which nothing is seen. */
+  private static final String DRAWN_AS_NOTHING =
+      "\u034F\u115F\u1160\u17B4\u17B5\u180B\u180C\u180D\u180F\u2065\u2800\u3164\uFFA0"
+          + "\uFE00\uFE01\uFE02\uFE03\uFE04\uFE05\uFE06\uFE07"
+          + "\uFE08\uFE09\uFE0A\uFE0B\uFE0C\uFE0D\uFE0E\uFE0F"
+          + "\uFFF0\uFFF1\uFFF2\uFFF3\uFFF4\uFFF5\uFFF6\uFFF7\uFFF8";
+
   /** As the server looks at it: there is nothing to see in it. */
   static boolean isBlank(String text) {
     for (int i = 0; i < text.length(); i += Character.charCount(text.codePointAt(i))) {
       int c = text.codePointAt(i);
-      boolean space = Character.isWhitespace(c) || Character.isSpaceChar(c) || c == 0x85;
-      if (!space && Character.getType(c) != Character.FORMAT) return false;
+      int type = Character.getType(c);
+      boolean unseen =
+          Character.isWhitespace(c)
+              || Character.isSpaceChar(c)
+              || type == Character.CONTROL
+              || type == Character.FORMAT
+              || DRAWN_AS_NOTHING.indexOf(c) >= 0
+              || c >= 0xE0000 && c <= 0xE0FFF;
+      if (!unseen) return false;
     }
     return true;
   }
