@@ -89,6 +89,7 @@ const settings = {
       return z.NEVER;
     }),
     'a history: give sqlite:PATH for a file, or postgres://USER:PASSWORD@HOST/DATABASE or mysql://… (special characters of the password percent-encoded)',
+    'address',
   ],
   CHAT_CLUSTER: [
     '',
@@ -100,6 +101,7 @@ const settings = {
       return z.NEVER;
     }),
     'a bus: give redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE] (special characters of the password percent-encoded), or postgres or mysql for the database of the history',
+    'address',
   ],
   CHAT_NODE: [
     '',
@@ -196,6 +198,7 @@ const settings = {
       return z.NEVER;
     }),
     'a place for files: give dir:FOLDER, s3://[KEY:SECRET@]BUCKET[?endpoint=ADDRESS&region=REGION&prefix=PREFIX] (special characters of the key and secret percent-encoded), or off',
+    'address',
   ],
   CHAT_FILE_TYPES: [
     'image/*,video/mp4,audio/*,application/pdf,text/plain,application/zip',

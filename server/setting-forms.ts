@@ -130,11 +130,10 @@ export const template = z.string().refine((value) => {
 
 export const apiKey = z.string().regex(/^[\x21-\x7e]{16,}$/);
 
-/**
- * What a setting is when it is not given, its form, what is accepted in words, and whether it is a key or the path of
- * a file with one.
- */
-type Setting = readonly [fallback: string, form: z.ZodType, accepted: string, secret?: 'key' | 'key file'];
+/** What a setting may hold: a key, the path of a file with one, or an address with a password. */
+type Secret = 'key' | 'key file' | 'address';
+/** What a setting is when it is not given, its form, what is accepted in words, and what of it is secret. */
+type Setting = readonly [fallback: string, form: z.ZodType, accepted: string, secret?: Secret];
 
 /** Reads all settings of a table from the environment, and says all that is wrong with them. */
 export function readEach(
@@ -156,19 +155,20 @@ export function readEach(
 }
 
 /** What an error may repeat of what was given: nothing that may be a key or a password, whichever setting it is. */
-function repeatable(given: string, secret: 'key' | 'key file' | undefined): string {
-  if (secret === 'key') return '';
+function repeatable(given: string, secret: Secret | undefined): string {
+  // Of an address that is not understood, any part may be the password.
+  if (secret === 'key' || secret === 'address') return '';
   // The key itself may have been given in place of its file.
   if (secret === 'key file') return /^\.{0,2}\/[^=]*$/.test(given) ? given : '';
-  const scheme = /^[a-z][a-z0-9+.-]*:/i.exec(given)?.[0] ?? '';
-  const isAddress = given.startsWith(`${scheme}//`) && !/^(https?|sqlite|file|memory):$/i.test(scheme);
+  const scheme = /^[a-z][a-z0-9+.-]*:(?=\/)/i.exec(given)?.[0] ?? '';
+  const isAddress = scheme !== '' && !/^(https?|sqlite|file|memory):$/i.test(scheme);
   // USER:PASSWORD@HOST, password=…: only what comes before can be no secret.
   if (!isAddress && !/[@=]/.test(given)) return given;
   return scheme === '' ? '' : `${scheme}…`;
 }
 
 /** The value of a setting that was accepted, without keys and passwords. */
-export function shown(value: string, secret: 'key' | 'key file' | undefined): string {
+export function shown(value: string, secret: Secret | undefined): string {
   if (secret === 'key' && value !== '') return '(not shown)';
   return value.replace(/(:\/\/)[^/?#@]*@/g, '$1…@');
 }

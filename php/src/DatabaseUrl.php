@@ -84,7 +84,7 @@ final class DatabaseUrl
             throw new InvalidSettings('the URL of a database has a user: //USER:PASSWORD@HOST/DATABASE');
         }
         // Without the characters that end a value in a data source name, so that no other setting can follow.
-        if (preg_match('~^/([^\s;\'"\\\\/\0]+)\z~', $parts->path, $name) !== 1) {
+        if (preg_match('~^/([^\s;&=\'"\\\\/\0]+)\z~', $parts->path, $name) !== 1) {
             throw new InvalidSettings('the URL of a database has its name: //USER:PASSWORD@HOST/DATABASE');
         }
         $parts->take('charset', '(?i:utf-?8(mb[34])?)', 'utf8mb4, as the sessions are written');

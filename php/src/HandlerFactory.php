@@ -66,7 +66,7 @@ final class HandlerFactory
             'file' => self::files($parts, $settings),
             'session-server' => self::sessionServer($parts, $settings),
             'mysql', 'mariadb', 'postgres', 'postgresql', 'sqlite' => self::table($parts, $settings),
-            default => throw new InvalidSettings("sessions are not written to $parts->scheme:"),
+            default => throw new InvalidSettings('sessions are not written to that kind of store: see HandlerFactory'),
         };
         $parts->finish();
         // The chat server reads the sessions in the format that the URL names, so PHP must write that format.

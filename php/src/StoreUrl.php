@@ -13,7 +13,6 @@ final class StoreUrl
      * @param list<array{string, int|null}> $hosts names or addresses, and ports where the URL has them
      * @param string $path with its first slash when there are hosts: `/3`, `/var/lib/php/sessions`
      * @param array<string, string> $options those that have not been taken yet
-     * @param bool $ambiguous whether the text after the `?` may be the end of a password
      */
     private function __construct(
         public readonly string $scheme,
@@ -22,7 +21,6 @@ final class StoreUrl
         public readonly array $hosts,
         public readonly string $path,
         private array $options,
-        private readonly bool $ambiguous,
     ) {
     }
 
@@ -35,10 +33,16 @@ final class StoreUrl
     /** @throws InvalidSettings */
     public static function parse(#[\SensitiveParameter] string $url): self
     {
-        if (preg_match('~^([a-z-]+):(?://(?:([^@/?]*)@)?([^/?]*))?([^?]*)(?:\?(.*))?\z~s', $url, $part) !== 1) {
-            throw new InvalidSettings('not a URL such as memcached://127.0.0.1:11211?handler=memcached');
+        // An @ stands nowhere but behind the login: whatever else it is in may be the end of a password.
+        $form = '~^(sqlite(?=:)|[a-z-]+(?=://)):(?://(?:([^@/?]*)@)?([^@/?]*))?([^@?]*)(?:\?([^@]*))?\z~s';
+        if (preg_match($form, $url, $part) !== 1) {
+            throw new InvalidSettings('not a URL such as memcached://127.0.0.1:11211?handler=memcached'
+                . ' (in a password @ : / ? are %40 %3A %2F %3F, and elsewhere @ is %40)');
         }
         [, $scheme, $login, $hosts, $path, $query] = $part + [5 => ''];
+        if (preg_match('~%(?![0-9a-f]{2})~i', $login . $path) === 1) {
+            throw new InvalidSettings('a % in a URL that two hexadecimal digits do not follow is %25');
+        }
         [$user, $password] = explode(':', $login, 2) + [1 => ''];
         $options = [];
         foreach ($query === '' ? [] : explode('&', $query) as $option) {
@@ -58,7 +62,6 @@ final class StoreUrl
             $places,
             rawurldecode($path),
             $options,
-            str_contains($query, '@'),
         );
     }
 
@@ -164,17 +167,17 @@ final class StoreUrl
             return;
         }
         $name = (string) array_key_first($this->options);
-        // If a password has a ? in it, its end looks like an option. So the name is quoted only if it cannot be that.
-        throw new InvalidSettings(!$this->ambiguous && preg_match('/^[a-z_]{1,32}\z/', $name) === 1
+        // A name alone may be the end of a password with a ? in it.
+        throw new InvalidSettings($this->options[$name] !== '' && preg_match('/^[a-z_]{1,32}\z/', $name) === 1
             ? "$name= is not an option of this session store"
-            : 'the URL has options that are none of this session store (in a password ? is %3F, and @ is %40)');
+            : 'the URL has options that are none of this session store (in a password ? is %3F)');
     }
 
     /** @return array{string, int|null} */
     private static function host(#[\SensitiveParameter] string $text): array
     {
         if (
-            preg_match('~^(?:\[([0-9a-f:.]+)\]|([^:@\[\]\s]+))(?::(\d{1,5}))?\z~i', $text, $part) !== 1
+            preg_match('~^(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+))(?::(\d{1,5}))?\z~i', $text, $part) !== 1
             || (isset($part[3]) && ((int) $part[3] < 1 || (int) $part[3] > 65535))
         ) {
             throw new InvalidSettings('hosts are HOST:PORT, separated by commas');

@@ -24,7 +24,7 @@ export interface Credentials {
  */
 export function readFilesPlace(text: string): FilesPlace | undefined {
   if (text === 'off') return { kind: 'off' };
-  const [, folder] = /^dir:(?!\/\/)([^\0]+)$/.exec(text) ?? [];
+  const [, folder] = /^dir:(?!\/\/|.*:.*@)([^\0]+)$/s.exec(text) ?? [];
   if (folder !== undefined) return { kind: 'dir', folder };
   return readBucket(text);
 }
@@ -51,8 +51,8 @@ function readBucket(text: string): FilesPlace | undefined {
 function addressOf(bucket: string, region: string, endpoint: string | null): string | undefined {
   if (endpoint === null) return `https://${bucket}.s3.${region}.amazonaws.com/`;
   if (!URL.canParse(endpoint)) return undefined;
-  const { protocol, host, pathname, search, username } = new URL(endpoint);
-  if (!/^https?:$/.test(protocol) || search !== '' || username !== '') return undefined;
+  const { protocol, host, pathname, search, hash, username, password } = new URL(endpoint);
+  if (!/^https?:$/.test(protocol) || search + hash + username + password !== '') return undefined;
   return `${protocol}//${host}${pathname.replace(/\/$/, '')}/${bucket}/`;
 }
 

@@ -9,8 +9,8 @@ export type HistoryPlace = { kind: 'sqlite'; path: string } | DatabaseAddress;
 
 /** What CHAT_HISTORY may be. @returns undefined for anything else */
 export function readHistoryPlace(setting: string): HistoryPlace | undefined {
-  // Several threads share the file, so it cannot be one in memory.
-  const path = /^sqlite:(?!:memory:)(.+)$/s.exec(setting)?.[1];
+  // Several threads share the file, so it cannot be one in memory. With a host or a login it is another database's.
+  const path = /^sqlite:(?!:memory:|\/\/[^/]|.*:.*@)(.+)$/s.exec(setting)?.[1];
   return path === undefined ? readDatabaseAddress(setting) : { kind: 'sqlite', path };
 }
 

@@ -55,12 +55,9 @@ export function readQuery(query: string): URLSearchParams {
 export class UrlOptions {
   readonly #left: Map<string, string>;
   readonly #protocol: string;
-  readonly #cut: boolean;
 
   constructor(protocol: string, query: string) {
     this.#left = new Map(readQuery(query));
-    // A password with a ? in it ends up in the query.
-    this.#cut = query.includes('@');
     this.#protocol = protocol;
   }
 
@@ -117,11 +114,13 @@ export class UrlOptions {
 
   /** @throws TypeError that names an option that nobody has taken */
   finish(): void {
-    const unknown = [...this.#left.keys()].find((name) => !forPhp.has(name));
+    const unknown = [...this.#left].find(([name]) => !forPhp.has(name));
     if (unknown !== undefined) {
-      if (this.#cut || !/^[a-z_]{1,32}$/.test(unknown))
+      const [name, value] = unknown;
+      // A name alone may be the end of a password with a ? in it.
+      if (value === '' || !/^[a-z_]{1,32}$/.test(name))
         throw new TypeError('the store URL is malformed behind its first ? (in a password it is %3F)');
-      throw new TypeError(`${unknown}= is not an option of ${this.#protocol}:, or not beside the others`);
+      throw new TypeError(`${name}= is not an option of ${this.#protocol}:, or not beside the others`);
     }
   }
 }

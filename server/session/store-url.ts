@@ -24,20 +24,25 @@ const stores: Record<string, StoreKind> = {
   'session-server': sessionServerStore,
 };
 
+/** An @ stands nowhere but behind the login: whatever else it is in may be the end of a password. */
+const form = /^(sqlite(?=:)|[a-z-]+(?=:\/\/)):(?:\/\/(?:([^@/?]*)@)?([^@/?]*))?([^@?]*)(?:\?([^@]*))?$/s;
+
 /**
  * Reads a store URL, such as `memcached://127.0.0.1:11211?handler=memcached` or `file:///var/lib/php/sessions`.
  * Each store documents its own options; all stores take `format=`, `layers=` and `lifetime=`.
  * @throws TypeError that says what is wrong with the URL, and never repeats it, since it may hold a password
  */
 export function parseStoreUrl(text: string): SessionSource {
-  const parts = /^([a-z-]+):(?:\/\/(?:([^@/?]*)@)?([^/?]*))?([^?]*)(?:\?(.*))?$/s.exec(text);
+  const parts = form.exec(text);
   if (parts === null) {
-    throw new TypeError('the store URL begins with the kind of store, as in file:///var/lib/php/sessions');
+    throw new TypeError(
+      'the store URL is malformed: it begins with the kind of store, as in file:///var/lib/php/sessions or redis://:PASSWORD@HOST (in a password @ : / ? are %40 %3A %2F %3F, and elsewhere @ is %40)',
+    );
   }
   const [, protocol = '', login = '', hosts = '', path = '', query = ''] = parts;
   const kind = Object.hasOwn(stores, protocol) ? stores[protocol] : undefined;
   if (kind === undefined) {
-    throw new TypeError(`this version reads ${Object.keys(stores).join(': ')}:, not ${protocol}:`);
+    throw new TypeError(`this version reads ${Object.keys(stores).join(': ')}:, and no other kind of store`);
   }
   const [user = '', ...password] = login.split(':').map(decoded);
   const options = new UrlOptions(protocol, query);
@@ -91,7 +96,8 @@ function decoded(part: string): string {
 }
 
 function hostAndPort(text: string): { host: string; port?: number } {
-  const [, address, name, port] = /^(?:\[([0-9A-Fa-f:.]+)\]|([^:@[\]\s]+))(?::(\d{1,5}))?$/.exec(text) ?? [];
+  const [, address, name, port] =
+    /^(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+))(?::(\d{1,5}))?$/.exec(text) ?? [];
   const host = address ?? name;
   if (host === undefined || Number(port ?? 1) > 65_535 || Number(port ?? 1) === 0) {
     throw new TypeError(

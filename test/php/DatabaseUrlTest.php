@@ -245,7 +245,7 @@ final class DatabaseUrlTest extends TestCase
     {
         $at = 'mysql://site:geheim@h';
         yield ['', 'not a URL'];
-        yield ['site:geheim@h', 'a database is'];
+        yield ['site:geheim@h', 'not a URL'];
         yield ['redis://site:geheim@h', 'a database is'];
         yield ['mysql://h/site', 'a user'];
         yield ['mysql://:geheim@h/site', 'a user'];
@@ -263,8 +263,9 @@ final class DatabaseUrlTest extends TestCase
         yield ['postgres://site:geheim@/site?socket=/run/postgresql', '/.s.PGSQL.5432'];
         yield ["$at:0/site", 'HOST:PORT'];
         yield ["$at:65536/site", 'HOST:PORT'];
-        yield ["$at;port=1/site", 'name or an address'];
-        yield ["$at%20/site", 'name or an address'];
+        yield ["$at;port=1/site", 'hosts are HOST:PORT'];
+        yield ["$at%20/site", 'hosts are HOST:PORT'];
+        yield ['mysql://site:geheim@[1::2::3]/site', 'name or an address'];
         yield ['mysql://site:geheim@a,,b/site', 'HOST:PORT'];
         yield ['mysql://site:geheim@[::1;x]/site', 'HOST:PORT'];
         yield ["$at/site?timeout=0ms", 'timeout='];

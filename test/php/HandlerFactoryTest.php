@@ -70,7 +70,7 @@ final class HandlerFactoryTest extends TestCase
     {
         yield ['', 'not a URL'];
         yield ['127.0.0.1:11211', 'not a URL'];
-        yield ['http://h?format=json', 'not written to http:'];
+        yield ['http://h?format=json', 'not written to that kind'];
         yield ['session-server://', 'one server'];
         yield ['session-server:///', 'one server'];
         yield ['session-server://h,g', 'one server'];
@@ -87,9 +87,9 @@ final class HandlerFactoryTest extends TestCase
         yield ["memcached://h:1?format=json\n", 'format= is one of'];
         yield ['memcached://h:1?handler=memcached', 'NativeHandler'];
         yield ['memcached://h:1?format=json&prefix[]=x', 'none of this session store'];
-        yield ['redis://user:123?secret@h', 'in a password ? is %3F'];
-        yield ['redis://user:123?secret&4@h', 'in a password ? is %3F'];
-        yield ['redis://user:123?a&secret=4@h&format=json', 'in a password ? is %3F'];
+        yield ['redis://user:123?secret@h', 'in a password @ : / ? are %40 %3A %2F %3F'];
+        yield ['redis://user:123?secret&4@h', 'in a password @ : / ? are %40 %3A %2F %3F'];
+        yield ['redis://user:123?a&secret=4@h&format=json', 'in a password @ : / ? are %40 %3A %2F %3F'];
         yield ['redis://h?secret-4', 'none of this session store'];
         yield ['memcached://h:1?format=wddx', 'format= is one of json, php, '];
         yield ['memcached://h:1/0?format=json', 'no path'];

@@ -133,6 +133,15 @@ final class SecretsTest extends TestCase
     public function testSettingsThatCannotBeUsedShowNoSecret(): void
     {
         $key = base64_encode(self::KEY);
+        $malformed = file(__DIR__ . '/../fixtures/malformed-store-urls.txt', FILE_IGNORE_NEW_LINES);
+        $this->assertNoSecretIn(array_map(
+            static fn (string $url): string => 'HandlerFactory::fromUrl(' . var_export($url, true) . ');',
+            $malformed,
+        ));
+        $this->assertNoSecretIn(array_map(
+            static fn (string $url): string => 'NativeHandler::fromUrl(' . var_export($url, true) . ');',
+            array_values(preg_grep('~^(redis|file):/~', $malformed)),
+        ));
         $this->assertNoSecretIn([
             'HandlerFactory::fromUrl("redis://:sesame@h?none=1");',
             'HandlerFactory::fromUrl("redis://:sesame@h/none");',

@@ -24,7 +24,7 @@ const ports = { postgres: 5432, mysql: 3306 };
 export function readDatabaseAddress(url: string): DatabaseAddress | undefined {
   // Not by URL, which reads a password with a slash in it as a host.
   const parts =
-    /^(postgres|postgresql|mysql|mariadb):\/\/([^:@/?#]+)(?::([^@/?#]*))?@([^@/?#]*)\/([^/?#@]+)(?:\?([^#@]*))?$/.exec(
+    /^(postgres|postgresql|mysql|mariadb):\/\/([^:@/?#]+)(?::([^@/?#]*))?@([^@/?#]*)\/([^\s;&=/?#@]+)(?:\?([^#@]*))?$/.exec(
       url,
     );
   if (parts === null) return undefined;

@@ -84,9 +84,10 @@ const handlers: Record<
  * A server that fails makes its own sessions unavailable, and no others. If ext-memcache would ask another server,
  * the store does too: for a copy, or for an item that a `Memcache` object has put there meanwhile.
  */
-export const memcachedStore: StoreKind = ({ user, password, hosts, options }) => {
+export const memcachedStore: StoreKind = ({ user, password, hosts, path, options }) => {
   if (user !== '' || password !== '') throw new TypeError('memcached: takes no user and no password');
   if (hosts.length === 0) throw new TypeError('the store URL names no host');
+  if (path !== '' && path !== '/') throw new TypeError('memcached: takes no path behind the hosts');
   const handler = options.take('handler');
   if (handler !== undefined && handler !== 'memcached' && handler !== 'memcache')
     throw new TypeError('handler= is memcached or memcache, or absent when you have one of your own');

@@ -32,7 +32,7 @@ export interface SqlServer {
  */
 export function readServer(url: StoreUrl, defaultPort: number): SqlServer {
   const { options, user, password, hosts } = url;
-  const database = /^\/([^/]+)$/.exec(url.path)?.[1];
+  const database = /^\/([^\s;&='"\\/\0]+)$/.exec(url.path)?.[1];
   if (user === '') throw new TypeError('the store URL names no user: //USER:PASSWORD@HOST/DATABASE');
   if (database === undefined) throw new TypeError('the store URL names no database: //USER@HOST/DATABASE');
   const path = options.take('socket');
