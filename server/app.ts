@@ -140,6 +140,10 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
   const history = await openHistory(config.history, {
     ...(cluster === undefined ? {} : { shared: cluster }),
     onFailure,
+    onMigration: (is) => {
+      if (is === 'waiting') log.info('another server migrates the history: this one waits for it');
+      else log.info(is, 'migrating the history: this may take minutes');
+    },
     onBatch: ({ messages, commitMs }) => {
       metrics.messages.inc(messages);
       metrics.commits.observe(commitMs / 1000);

@@ -2,6 +2,7 @@ import type { History } from './history.ts';
 import { type DatabaseAddress, placeOf, readDatabaseAddress } from './sql/address.ts';
 import type { Dialect } from './sql/dialect.ts';
 import type { Shared } from './sql/followed.ts';
+import type { Migrating } from './sql/migrations.ts';
 import { openSqliteHistory } from './sqlite/sqlite.ts';
 
 /** Where a history is: a file, or a database of a server. */
@@ -23,6 +24,8 @@ export async function openHistory(
   options: {
     onFailure: (error: Error) => void;
     onBatch?: (batch: { messages: number; commitMs: number }) => void;
+    /** Of a history in a database server. */
+    onMigration?: (is: Migrating) => void;
     /** Not with a file: several servers work together on this history. */
     shared?: Shared;
   },

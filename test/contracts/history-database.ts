@@ -1,4 +1,8 @@
 import { randomInt } from 'node:crypto';
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { RequestError } from '../../server/errors.ts';
 import { type Change, type History, sources } from '../../server/history/history.ts';
@@ -6,6 +10,7 @@ import { type Connection, type Dialect, raw, type Sql, sql } from '../../server/
 import { erasableOf, openErasures } from '../../server/history/sql/erasing.ts';
 import type { Shared } from '../../server/history/sql/followed.ts';
 import { deleteOld } from '../../server/history/sql/journal.ts';
+import { migrate } from '../../server/history/sql/migrations.ts';
 import { connectChat, newClientId } from '../helpers/chat-client.ts';
 import { chatProgram, historyFolder, startChatServer } from '../helpers/chat-server.ts';
 import { startChild } from '../helpers/child.ts';
@@ -123,6 +128,44 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
       const { message: first } = await history.write('send', message());
       while ((await step()) !== null);
       expect((await all(history, 'lobby')).messages).toEqual([first]);
+    });
+
+    test('a migration is carried out once and under no limit of statements; a server that starts meanwhile waits and says so', async () => {
+      const fresh = await engine.database();
+      closing.push(() => fresh.close());
+      await open(fresh.url);
+      const dialect = engine.dialect(fresh);
+      const folder = mkdtempSync(join(tmpdir(), 'migrations-'));
+      closing.push(() => rmSync(folder, { recursive: true }));
+      cpSync(dialect.migrations, folder, { recursive: true });
+      const limit = fresh.url.startsWith('mysql')
+        ? '@@max_statement_time'
+        : `current_setting('statement_timeout')`;
+      // It can only be carried out once.
+      writeFileSync(
+        join(folder, '099-next.sql'),
+        `-- needs: 1\nCREATE TABLE seen AS SELECT ${limit} AS was;`,
+      );
+      const newer = { ...dialect, migrations: pathToFileURL(`${folder}/`) };
+
+      const [holder, ...others] = await Promise.all([1, 2, 3].map(() => dialect.connect()));
+      closing.push(() => {
+        for (const one of [holder, ...others]) one?.destroy();
+      });
+      await holder?.query(dialect.tryLock);
+      const said: unknown[] = [];
+      const waiting = Promise.withResolvers<void>();
+      const migrating = others.map((one) =>
+        migrate(one, newer, (is) => {
+          said.push(is);
+          if (said.length === 2) waiting.resolve();
+        }),
+      );
+      await waiting.promise;
+      await holder?.query(dialect.unlock);
+      await Promise.all(migrating);
+      expect(said).toEqual(['waiting', 'waiting', { migration: '099-next' }]);
+      expect((await fresh.query('SELECT was FROM seen')).map(({ was }) => Number(was))).toEqual([0]);
     });
 
     test('many senders share a transaction', async () => {

@@ -28,6 +28,10 @@ export class TimedConnection implements Connection {
     return this.within(() => this.#client.ask(sql));
   }
 
+  async queryPatiently(sql: Sql): Promise<Row[]> {
+    return this.#failing(() => this.#client.ask(sql));
+  }
+
   async queryAll(statements: readonly Sql[]): Promise<Row[][]> {
     const client = this.#client;
     if (client.askAll !== undefined) return this.within(async () => client.askAll?.(statements) ?? []);
@@ -38,23 +42,25 @@ export class TimedConnection implements Connection {
 
   /** Something else than a statement: logging in. */
   async within<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#ended) throw new SqlError('lost', `${this.#name}: the connection is lost`);
     let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(
+        // What has arrived during a hold-up of this process is read first.
+        () => setImmediate(() => reject(new SqlError('lost', `${this.#name}: it does not answer`))),
+        answerLimit,
+      );
+    });
+    return this.#failing(() => Promise.race([work(), late])).finally(() => clearTimeout(timer));
+  }
+
+  async #failing<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#ended) throw new SqlError('lost', `${this.#name}: the connection is lost`);
     try {
-      const late = new Promise<never>((_, reject) => {
-        timer = setTimeout(
-          // What has arrived during a hold-up of this process is read first.
-          () => setImmediate(() => reject(new SqlError('lost', `${this.#name}: it does not answer`))),
-          answerLimit,
-        );
-      });
-      return await Promise.race([work(), late]);
+      return await work();
     } catch (error) {
       const failed = error instanceof SqlError ? error : this.#client.failure(error);
       if (failed.problem === 'lost') this.destroy();
       throw failed;
-    } finally {
-      clearTimeout(timer);
     }
   }
 

@@ -14,6 +14,8 @@ export interface Sql {
 export interface Connection {
   /** @throws SqlError */
   query(sql: Sql): Promise<Row[]>;
+  /** The same, however long the answer takes. @throws SqlError */
+  queryPatiently(sql: Sql): Promise<Row[]>;
   /**
    * Statements of one transaction, in their order and, if the database can, in one trip. After one that fails none of the
    * others has an effect, a COMMIT neither. @throws SqlError of the first that fails
@@ -43,9 +45,11 @@ export interface Dialect {
   insertNew(table: string, columns: Columns, rows: readonly (readonly Value[])[]): Sql;
   /** Inserts rows, and overwrites those with the same `key`. */
   upsert(table: string, key: Columns, columns: Columns, rows: readonly (readonly Value[])[]): Sql;
-  /** Waits for a lock that all servers of this history share, and holds it until the connection gives it back. */
-  lock: Sql;
+  /** Takes a lock that all servers of this history share, for as long as the connection lives: `num` is 1, or 0 if another has it. */
+  tryLock: Sql;
   unlock: Sql;
+  /** For the rest of this connection the database gives up no statement. */
+  patience: Sql;
   /** By whom such a restriction of a member is, as the index has it. */
   restrictedBy(kind: RestrictionKind): Sql;
   /** Asks for the number of the newest message of all. */

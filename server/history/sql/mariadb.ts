@@ -77,8 +77,9 @@ export function mariadb(address: DatabaseAddress): Dialect {
       return this.insert(table, columns, rows, `ON DUPLICATE KEY UPDATE ${set}`);
     },
     restrictedBy: (kind) => raw(`${kind}_by`),
-    lock: raw(`SELECT GET_LOCK(${lockName}, 3600)`),
+    tryLock: raw(`SELECT GET_LOCK(${lockName}, 0) AS num`),
     unlock: raw(`SELECT RELEASE_LOCK(${lockName})`),
+    patience: raw('SET max_statement_time = 0'),
     newestMessage: raw('SELECT coalesce(max(num), 0) AS num FROM chat_messages'),
     // Without NOW(), which has one hour twice when summer time ends.
     now: raw('(UNIX_TIMESTAMP() * 1000)'),

@@ -1,19 +1,30 @@
 import { randomBytes } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
 import { type Connection, type Dialect, raw, sql } from './dialect.ts';
+
+/** Milliseconds after which a server that waits for another one's migrations tries again. */
+const tryAgain = 100;
+
+/** The next migration begins, or another server is about them and this one waits for it. */
+export type Migrating = { migration: string } | 'waiting';
 
 /**
  * Brings the tables to the newest form, one numbered migration after the other; servers that start together wait for
- * each other. A migration only adds to what the version before uses, so that both can run beside each other: what is no
+ * each other. No limit of time holds for a migration: an index of millions of rows takes minutes. A migration only adds to what the version before uses, so that both can run beside each other: what is no
  * longer used goes one version later. `needs` in its first line is the number up to which a program has to know the
  * migrations to work with it.
  * @throws Error when a newer version has changed the tables beyond what this one can work with
  */
-export async function migrate(connection: Connection, dialect: Dialect): Promise<void> {
+export async function migrate(
+  connection: Connection,
+  dialect: Dialect,
+  onProgress: (is: Migrating) => void,
+): Promise<void> {
   const steps = readdirSync(dialect.migrations)
     .filter((name) => /^\d{3}-.*\.sql$/.test(name))
     .sort();
-  await connection.query(dialect.lock);
+  await lock(connection, dialect, onProgress);
   try {
     await connection.query(
       raw('CREATE TABLE IF NOT EXISTS chat_migrations (num BIGINT PRIMARY KEY, needs BIGINT NOT NULL)'),
@@ -27,14 +38,18 @@ export async function migrate(connection: Connection, dialect: Dialect): Promise
         `the history was written by a newer version (format ${needs}, this version knows ${steps.length})`,
       );
     }
+    const last = done?.num as number;
+    if (last < steps.length) await connection.query(dialect.patience);
     for (const [index, name] of steps.entries()) {
-      if (index < (done?.num as number)) continue;
+      if (index < last) continue;
+      // A new history has nothing that takes long.
+      if (last > 0) onProgress({ migration: name.replace(/\.sql$/, '') });
       const text = readFileSync(new URL(name, dialect.migrations), 'utf8');
       const known = Number(/^-- needs: (\d+)/.exec(text)?.[1]);
       const uncommented = text.replace(/--.*$/gm, '');
       await connection.query(raw('BEGIN'));
       for (const statement of uncommented.split(';')) {
-        if (statement.trim() !== '') await connection.query(raw(statement));
+        if (statement.trim() !== '') await connection.queryPatiently(raw(statement));
       }
       await connection.query(sql`INSERT INTO chat_migrations (num, needs) VALUES (${index + 1}, ${known})`);
       await connection.query(raw('COMMIT'));
@@ -47,5 +62,18 @@ export async function migrate(connection: Connection, dialect: Dialect): Promise
     }
   } finally {
     await connection.query(dialect.unlock).catch(() => {});
+  }
+}
+
+async function lock(
+  connection: Connection,
+  { tryLock }: Dialect,
+  onProgress: (is: Migrating) => void,
+): Promise<void> {
+  for (let tried = 0; ; tried++) {
+    const [row] = await connection.query(tryLock);
+    if (row?.num === 1) return;
+    if (tried === 0) onProgress('waiting');
+    await pause(tryAgain);
   }
 }

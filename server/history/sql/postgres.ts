@@ -77,8 +77,9 @@ export function postgres(address: DatabaseAddress): Dialect {
       return this.insert(table, columns, rows, `ON CONFLICT (${key.join(', ')}) DO UPDATE SET ${set}`);
     },
     restrictedBy: (kind) => raw(`(restricted::jsonb #>> '{${kind},by}') COLLATE "C"`),
-    lock: raw(`SELECT pg_advisory_lock(${lockNumber})`),
+    tryLock: raw(`SELECT pg_try_advisory_lock(${lockNumber})::int AS num`),
     unlock: raw(`SELECT pg_advisory_unlock(${lockNumber})`),
+    patience: raw('SET statement_timeout = 0'),
     newestMessage: raw('SELECT CASE WHEN is_called THEN last_value ELSE 0 END AS num FROM chat_message_nums'),
     // Not clock_timestamp(), which changes within a statement: no index is used for what is compared with it.
     now: raw('(extract(epoch FROM statement_timestamp()) * 1000)::bigint'),

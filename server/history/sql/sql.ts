@@ -7,7 +7,7 @@ import { type Connection, type Dialect, raw, SqlError, sql } from './dialect.ts'
 import { follow, type Shared } from './followed.ts';
 import { positionOf } from './journal.ts';
 import { mostReaders, mostSearchers } from './limits.ts';
-import { migrate } from './migrations.ts';
+import { type Migrating, migrate } from './migrations.ts';
 import { Pool } from './pool.ts';
 import { queriesOf } from './queries.ts';
 import { search } from './search.ts';
@@ -30,10 +30,11 @@ export async function openSqlHistory(
   options: {
     onFailure: (error: Error) => void;
     onBatch?: (batch: { messages: number; commitMs: number }) => void;
+    onMigration?: (is: Migrating) => void;
     shared?: Shared;
   },
 ): Promise<History> {
-  const digestKey = await prepare(dialect);
+  const digestKey = await prepare(dialect, options.onMigration ?? (() => {}));
   const cursors = new SearchCursors(digestKey);
   const readers = new Pool(dialect, mostReaders);
   const searchers = new Pool(dialect, mostSearchers);
@@ -132,10 +133,10 @@ export async function openSqlHistory(
 }
 
 /** Makes the tables, or brings them to the newest form, and deletes what is over. @returns the key of the digests */
-async function prepare(dialect: Dialect): Promise<Uint8Array> {
+async function prepare(dialect: Dialect, onMigration: (is: Migrating) => void): Promise<Uint8Array> {
   const connection = await dialect.connect();
   try {
-    await migrate(connection, dialect);
+    await migrate(connection, dialect, onMigration);
     await connection.query(sql`DELETE FROM chat_writers WHERE since < ${Date.now() - writersKept}`);
     await connection.query(sql`DELETE FROM chat_bans WHERE until <= ${Date.now()}`);
     const [row] = await connection.query(raw('SELECT digest FROM chat_digest_key'));

@@ -1,0 +1,27 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { TimedConnection } from '../../../server/history/sql/connection.ts';
+import { raw, SqlError } from '../../../server/history/sql/dialect.ts';
+import { answerLimit } from '../../../server/history/sql/limits.ts';
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+test('a database that does not answer is given up, but not one that carries out a migration', async () => {
+  const answer = Promise.withResolvers<[]>();
+  const connection = () =>
+    new TimedConnection('a database', {
+      ask: () => answer.promise,
+      end() {},
+      failure: () => new SqlError('refused', 'the statement failed'),
+    });
+  const given = expect(connection().query(raw('SELECT 1'))).rejects.toThrow('it does not answer');
+  const migrating = connection().queryPatiently(raw('CREATE INDEX'));
+  await vi.advanceTimersByTimeAsync(100 * answerLimit);
+  await given;
+  answer.resolve([]);
+  expect(await migrating).toEqual([]);
+});
