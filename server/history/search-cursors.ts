@@ -1,5 +1,6 @@
 import { createCipheriv, createDecipheriv, createHmac } from 'node:crypto';
 import { RequestError } from '../errors.ts';
+import { maxPageBytes, type Reads, type StoredMessage } from './history.ts';
 
 /**
  * Where a search goes on, as clients get it: one block with the number of a message, and zeros by which one that this
@@ -20,6 +21,31 @@ export class SearchCursors {
       .setAutoPadding(false)
       .update(block)
       .toString('base64url');
+  }
+
+  /**
+   * A page of a search.
+   * @param found newest first, and one more than fits where there are more
+   * @param rest whatever is not found yet has no higher number; 0: nothing is left
+   */
+  page(
+    found: readonly { num: number; message: () => StoredMessage }[],
+    rest: number,
+    limit: number,
+  ): Reads['search']['out'] {
+    const messages: StoredMessage[] = [];
+    let bytes = 0;
+    let last = 0;
+    for (const { num, message } of found) {
+      if (num <= rest) break;
+      if (messages.length === limit) return { messages, next: this.of(last) };
+      const shown = message();
+      bytes += Buffer.byteLength(JSON.stringify(shown)) + 1;
+      if (bytes > maxPageBytes && messages.length > 0) return { messages, next: this.of(last) };
+      messages.push(shown);
+      last = num;
+    }
+    return rest > 0 ? { messages, next: this.of(rest + 1) } : { messages };
   }
 
   /** @throws RequestError `bad_request` */

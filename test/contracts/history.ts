@@ -1213,6 +1213,52 @@ export function historyContract(
         expect(await search('needle', [])).toEqual([]);
       });
 
+      test('of rooms that are not named nothing shows, in however many rooms is searched: no page goes on because of them', async () => {
+        const { id: hidden } = await create();
+        const rooms = Array.from({ length: 120 }, (_, n) => `team-${n}`);
+        await Promise.all(
+          rooms.map((room) => history.write('putRoom', { id: room, name: room, kind: 'private', at })),
+        );
+        const say = (room: string, text: string) => send(message({ room, text }));
+        const look = (query: string, limit: number, from?: string) =>
+          history.read('search', { query, rooms, everyPublic: true, limit, ...(from ? { from } : {}) });
+        for (let n = 0; n < 3; n++) await say(hidden, 'the code is 7391');
+        await say('team-7', 'my code');
+        await say(hidden, 'the code is 7391');
+        await say('lobby', 'our code');
+        for (let n = 0; n < 3; n++) await say(hidden, 'the code is 7391');
+        expect(await look('code is 7', 1)).toEqual({ messages: [] });
+        const newest = await look('code', 1);
+        expect(newest).toMatchObject({ messages: [{ text: 'our code' }], next: expect.any(String) });
+        const oldest = await look('code', 1, newest.next);
+        expect(oldest).toMatchObject({ messages: [{ text: 'my code' }] });
+        expect(oldest.next).toBeUndefined();
+        expect((await look('code', 2)).next).toBeUndefined();
+      });
+
+      test('a page goes on for what is there: not for deleted, former and too old texts', async () => {
+        const { id } = await create();
+        for (const text of ['too old word', 'first word', 'deleted word', 'former word', 'last word'])
+          await send(message({ room: id, text, asMember: true }));
+        const act = { room: id, user: ann.id, at };
+        await history.write('delete', { ...act, seq: 3, moderator: false });
+        await history.write('edit', { ...act, seq: 4, text: 'another text' });
+        await history.write('expire', { room: id, firstSeq: 2 });
+        const look = (from?: string) =>
+          history.read('search', {
+            query: 'word',
+            rooms: [id],
+            everyPublic: false,
+            limit: 1,
+            ...(from ? { from } : {}),
+          });
+        const newest = await look();
+        expect(newest).toMatchObject({ messages: [{ seq: 5 }], next: expect.any(String) });
+        const oldest = await look(newest.next);
+        expect(oldest).toMatchObject({ messages: [{ seq: 2 }] });
+        expect(oldest.next).toBeUndefined();
+      });
+
       test('edited and deleted texts are not found any more, also after reopening', async () => {
         await join(ann);
         await send(message({ text: 'first words' }));

@@ -1,9 +1,10 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Change } from '../history.ts';
 import { fileStates, gone, goneRooms, type Row } from '../rows.ts';
+import { addTerms } from '../terms.ts';
+import { blockOf, blockSize } from './blocks.ts';
 import { type Connection, type Dialect, raw, SqlError, sql, type Value } from './dialect.ts';
 import type { Pool } from './pool.ts';
-import { addTerms, blockOf, blockSize } from './terms.ts';
 
 /** Characters whose terms are found in one turn of the event loop. */
 const turnCharacters = 32 * 1024;

@@ -1,8 +1,9 @@
-import { maxPageBytes, type Reads } from '../history.ts';
+import type { Reads } from '../history.ts';
 import { messageFrom, type Row } from '../rows.ts';
 import type { SearchCursors } from '../search-cursors.ts';
+import { termsOfQuery } from '../terms.ts';
+import { blockSize } from './blocks.ts';
 import { type Connection, type Dialect, type Sql, sql } from './dialect.ts';
-import { blockSize, termsOfQuery } from './terms.ts';
 
 /** A search looks at so many messages. Then others have their turn, and it goes on with the next page. */
 const mostCandidates = 5000;
@@ -19,11 +20,6 @@ interface Source {
   last: number;
   /** Whether there are older ones than one reading gives: see `tailsOf`. */
   isTail: boolean;
-}
-
-interface Found {
-  num: number;
-  row: Row;
 }
 
 /**
@@ -90,22 +86,15 @@ export async function search(
     }
   }
 
-  const floor = rest();
-  const sorted: Found[] = [...found].map(([num, row]) => ({ num, row })).sort((a, b) => b.num - a.num);
-  const messages: Reads['search']['out']['messages'] = [];
-  let bytes = 0;
-  let last: number | undefined;
-  for (const { num, row } of sorted) {
-    if (num <= floor) break;
-    const message = messageFrom(row, ids.get(row.room as number) as string);
-    bytes += Buffer.byteLength(JSON.stringify(message)) + 1;
-    if (messages.length === limit || (bytes > maxPageBytes && messages.length > 0)) {
-      return { messages, next: cursors.of(last as number) };
-    }
-    messages.push(message);
-    last = num;
-  }
-  return floor > 0 ? { messages, next: cursors.of(floor + 1) } : { messages };
+  const newestFirst = [...found].sort(([a], [b]) => b - a);
+  return cursors.page(
+    newestFirst.map(([num, row]) => ({
+      num,
+      message: () => messageFrom(row, ids.get(row.room as number) as string),
+    })),
+    rest(),
+    limit,
+  );
 
   /** The blocks with all terms of the query; those whose terms are out of date, too. `isAll`: there are no others. */
   async function blocksOf(nums: readonly number[]): Promise<{ sources: Source[]; isAll: boolean }> {

@@ -10,10 +10,11 @@ import {
   restrictedOf,
   richOf,
 } from '../rows.ts';
+import { addTerms } from '../terms.ts';
 import { findKeys, nameKey } from '../text-keys.ts';
+import { blockOf } from './blocks.ts';
 import { type Columns, type Dialect, sql, type Value } from './dialect.ts';
 import { storedNameKey } from './load.ts';
-import { addTerms, blockOf } from './terms.ts';
 import type { Transaction } from './transaction.ts';
 import { type LoadedMessage, type LoadedRoom, type LoadedWork, storedSortKey } from './work.ts';
 

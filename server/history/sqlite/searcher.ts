@@ -1,85 +1,90 @@
-import { rmSync } from 'node:fs';
-import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { DatabaseSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
 import { RequestError } from '../../errors.ts';
-import { maxPageBytes, type Reads } from '../history.ts';
-import { messageFrom } from '../rows.ts';
+import type { Reads } from '../history.ts';
+import { messageFrom, type Row } from '../rows.ts';
 import { SearchCursors } from '../search-cursors.ts';
-import { pairsOf, searchPairs } from '../text-keys.ts';
+import { termsOfQuery } from '../terms.ts';
 import { columns } from './columns.ts';
-import { hasForm, indexOf, indexTable } from './index-state.ts';
-import { type Call, isFull, type Outcome, type Reply, type Request, storageFailure } from './protocol.ts';
+import { type Call, type Outcome, type Reply, type Request, storageFailure } from './protocol.ts';
+import { SearchIndex, TextChanges } from './search-index.ts';
 
 /**
- * The thread that searches. Its index is a file of its own beside the history, made from the history alone. Sending does
- * not wait for it, and if the file is lost it is built again. It follows the history in steps, and catches up before
- * each search, unless it is just being built for a large history.
+ * The thread that searches. Its index follows the history in steps; what it has not followed yet, a search looks at itself.
+ * So neither sending nor a search waits for the index, and a search finds the same without it, only later.
  */
 const { path } = workerData as { path: string };
 if (parentPort === null) throw new Error('searcher.ts runs as a worker thread');
 const port = parentPort;
-const indexPath = indexOf(path);
 
-/** Messages that one step takes in, characters of their texts, and steps that a search waits for. */
+/** Messages that one step takes in, and characters of their texts. */
 const step = 500;
-const stepCharacters = 128 * 1024;
-const stepsBeforeSearch = 4;
+const stepCharacters = 64 * 1024;
 /**
- * With nothing asked, the index follows the history this often, in milliseconds, and more often as long as texts change:
- * the rest of a deleted room waits for that.
+ * The index follows the history this often, in milliseconds, and more often as long as texts change: the rest of a deleted
+ * room waits for that.
  */
 const followEvery = 1000;
 const followChangesEvery = 50;
 /**
- * A search in more rooms than this asks for the text alone. In fewer, what others write elsewhere makes it neither slower nor
- * its pages shorter: nothing is learnt of it.
+ * A search looks at so many characters, some 20 ms. Then others have their turn. It does not depend on
+ * a clock, which would show what else the server has to do. A row that is read takes as long as so many characters.
  */
-const mostRoomTerms = 100;
-/** A search looks at so many messages, and for so many milliseconds. Then others have their turn. */
-const mostCandidates = 5000;
-const longestSearch = 25;
+const mostWork = 5_000_000;
+const rowWork = 500;
 const lockTimeout = 1000;
 
 // Only read, except for `former_texts`, whose rows are deleted once the index has followed.
 const history = new DatabaseSync(path, { timeout: lockTimeout });
 history.exec('PRAGMA secure_delete = ON');
+/** Rooms: where their messages begin and end, the number of the newest, and whether the index has missed changes. */
+const places = `SELECT rooms.num AS room, rooms.id AS id, first_seq AS first, last_seq AS seq,
+    (SELECT messages.num FROM messages WHERE messages.room = rooms.num AND seq BETWEEN first_seq AND last_seq
+      ORDER BY seq DESC LIMIT 1) AS newest,
+    EXISTS (SELECT 1 FROM former_texts WHERE former_texts.room = rooms.num) AS changing FROM`;
 const statements = {
-  fresh: history.prepare(`SELECT num, room, id, text FROM messages WHERE num > ? ORDER BY num LIMIT ${step}`),
+  fresh: history.prepare(
+    `SELECT num, room, seq, text FROM messages WHERE num > ? ORDER BY num LIMIT ${step}`,
+  ),
   former: history.prepare(
-    `SELECT change, message, room, text FROM former_texts WHERE change > ? ORDER BY change LIMIT ${step}`,
+    `SELECT change, message, room, seq, text FROM former_texts WHERE change > ? ORDER BY change LIMIT ${step}`,
   ),
-  laterFormer: history.prepare(
-    'SELECT message, room, text FROM former_texts WHERE change > ? ORDER BY change',
-  ),
+  laterFormer: history.prepare('SELECT message, text FROM former_texts WHERE change > ? ORDER BY change'),
   forget: history.prepare('DELETE FROM former_texts WHERE change <= ?'),
-  current: history.prepare('SELECT room, text FROM messages WHERE num = ?'),
-  idOf: history.prepare('SELECT id FROM messages WHERE num = ?'),
-  nextMessage: history.prepare(
-    'SELECT max(num, (SELECT coalesce(max(num), 0) + 1 FROM messages)) AS num FROM next_message',
+  current: history.prepare('SELECT text FROM messages WHERE num = ?'),
+  rooms: history.prepare(`${places} json_each(?) AS ids CROSS JOIN rooms ON rooms.id = ids.value`),
+  publicRooms: history.prepare(`${places} rooms WHERE kind = 'public'`),
+  newestUpTo: history.prepare(
+    'SELECT seq, num FROM messages WHERE room = ? AND seq BETWEEN ? AND ? ORDER BY seq DESC LIMIT 1',
   ),
-  roomNum: history.prepare('SELECT num FROM rooms WHERE id = ?'),
-  publicNums: history.prepare(`SELECT num FROM rooms WHERE kind = 'public'`),
-  message: history.prepare(
-    `SELECT ${columns}, rooms.id AS room_id, rooms.num AS room_num FROM messages JOIN rooms ON rooms.num = messages.room
-     WHERE messages.num = ? AND messages.seq >= rooms.first_seq`,
+  newestChange: history.prepare(
+    'SELECT max(seq) AS seq FROM former_texts WHERE room = ? AND seq BETWEEN ? AND ?',
   ),
+  text: history.prepare('SELECT num, text FROM messages WHERE room = ? AND seq = ?'),
+  message: history.prepare(`SELECT ${columns} FROM messages WHERE num = ?`),
 };
 const cursors = new SearchCursors(history.prepare('SELECT key FROM digest_key').get()?.key as Uint8Array);
-const index = openIndex();
+const index = SearchIndex.open(history, path);
 let timer: NodeJS.Timeout | undefined;
-/** When a text that was edited or deleted was last taken out of the index. */
+/** When the index has last followed a text that was edited or deleted. */
 let textsChanged = Number.NEGATIVE_INFINITY;
 
-interface Index {
-  db: DatabaseSync;
-  add: StatementSync;
-  remove: StatementSync;
-  setState: StatementSync;
-  /** The newest message that is in the index: its number and id. */
-  message: number;
+/** A room that the asker may read, and how far a search has looked through it, from its newest message on backwards. */
+interface Place {
+  room: number;
   id: string;
-  /** The newest row of former_texts that the index has followed. */
-  change: number;
+  first: number;
+  /** The newest message that is left. */
+  seq: number;
+  /** Its number, or a higher one; 0: none is left. */
+  newest: number;
+  /** Whether the index has not followed all changes of its texts yet: 1 or 0. */
+  changing: number;
+}
+
+interface Found {
+  num: number;
+  id: string;
 }
 
 port.on('message', (requests: Request[]) => {
@@ -90,7 +95,7 @@ port.on('message', (requests: Request[]) => {
       continue;
     }
     clearTimeout(timer);
-    index.db.close();
+    index.close();
     history.close();
     port.close();
   }
@@ -99,22 +104,18 @@ port.postMessage({ ready: true } satisfies Reply);
 keepFollowing();
 
 function answer({ id, input }: Call): Outcome {
+  const files = [history, index.db];
   try {
-    catchUp();
+    // One state of both, and one lock for all statements.
+    for (const file of files) file.exec('BEGIN');
     return { id, value: search(input as Reads['search']['in']) };
   } catch (error) {
     return error instanceof RequestError
       ? { id, code: error.code, detail: error.message }
       : { id, ...storageFailure(error) };
-  }
-}
-
-/** A full disk keeps the index from following: what it holds can still be found. */
-function catchUp(): void {
-  try {
-    for (let n = 0; n < stepsBeforeSearch && follow(); n++);
-  } catch (error) {
-    if (!isFull(error)) throw error;
+  } finally {
+    // Nothing was written. A failure of the disk may have ended it.
+    for (const file of files) if (file.isTransaction) file.exec('ROLLBACK');
   }
 }
 
@@ -124,7 +125,7 @@ function keepFollowing(): void {
   try {
     more = follow();
   } catch {
-    // A full disk, or one that fails: a search says so, and the next step tries again.
+    // A full disk, or one that fails: the next step tries again.
   }
   const changing = performance.now() - textsChanged < followEvery;
   timer = setTimeout(keepFollowing, more ? 0 : changing ? followChangesEvery : followEvery);
@@ -133,11 +134,11 @@ function keepFollowing(): void {
 /** Takes the next changes and messages into the index. @returns whether there is more */
 function follow(): boolean {
   history.exec('BEGIN');
-  let former: { change: number; message: number; room: number; text: string }[];
-  const fresh: { num: number; room: number; id: string; text: string }[] = [];
+  let former: { change: number; message: number; room: number; seq: number; text: string }[];
+  const fresh: { num: number; room: number; seq: number; text: string }[] = [];
   let characters = 0;
   let moreFormer = false;
-  const current = new Map<number, { room: number; text: string } | undefined>();
+  const current = new Map<number, string>();
   try {
     former = statements.former.all(index.change) as typeof former;
     moreFormer = former.length === step;
@@ -150,61 +151,41 @@ function follow(): boolean {
       }
     }
     for (const { message } of former) {
-      current.set(message, statements.current.get(message) as { room: number; text: string } | undefined);
+      current.set(message, (statements.current.get(message)?.text as string | undefined) ?? '');
     }
     if (moreFormer) {
       // What a later step removes of a message, its next former text, is what this step has to add.
       const open = new Set(current.keys());
       for (const row of statements.laterFormer.iterate(former.at(-1)?.change as number)) {
-        const { message, room, text } = row as { message: number; room: number; text: string };
-        if (open.delete(message)) current.set(message, { room, text });
+        const { message, text } = row as { message: number; text: string };
+        if (open.delete(message)) current.set(message, text);
       }
     }
   } finally {
     history.exec('COMMIT');
   }
   if (former.length === 0 && fresh.length === 0) return false;
-  const { db } = index;
-  const last = fresh.at(-1);
-  const change = former.at(-1)?.change ?? index.change;
-  db.exec('BEGIN IMMEDIATE');
-  try {
-    // What the index holds of a message is the first of its former texts.
-    const followed = new Set<number>();
-    for (const { message, room, text } of former) {
-      if (message > index.message || followed.has(message)) continue;
-      followed.add(message);
-      const now = current.get(message);
-      if (text !== '') index.remove.run(message, `r${room}`, wordsOf(text));
-      if (now !== undefined && now.text !== '') index.add.run(message, `r${now.room}`, wordsOf(now.text));
-    }
-    for (const { num, room, text } of fresh) {
-      if (text !== '') index.add.run(num, `r${room}`, wordsOf(text));
-    }
-    index.setState.run(last?.num ?? index.message, last?.id ?? index.id, change);
-    db.exec('COMMIT');
-  } catch (error) {
-    if (db.isTransaction) db.exec('ROLLBACK');
-    throw error;
+  const changes = new TextChanges();
+  // What the index holds of a message is the first of its former texts.
+  const followed = new Set<number>();
+  for (const { message, room, seq, text } of former) {
+    if (message > index.message || followed.has(message)) continue;
+    followed.add(message);
+    changes.note(room, seq, text, current.get(message) ?? '');
   }
-  index.message = last?.num ?? index.message;
-  index.id = last?.id ?? index.id;
+  for (const { room, seq, text } of fresh) changes.note(room, seq, '', text);
+  const change = former.at(-1)?.change ?? index.change;
+  index.follow(changes, fresh.at(-1)?.num ?? index.message, change);
   if (former.length > 0) {
-    index.change = change;
     statements.forget.run(change);
     textsChanged = performance.now();
   }
   return moreFormer || fresh.length === step || characters > stepCharacters;
 }
 
-/** The pairs of a text, each once: the index knows which a text has, and not where. */
-function wordsOf(text: string): string {
-  return [...new Set(pairsOf(text))].join(' ');
-}
-
 /**
- * The index finds the messages that have all pairs of what is looked for; each is looked at itself then. So no text, and
- * nothing that is looked for, makes the index work for long without a message to show for it, and the time can be kept.
+ * Newest first, through all rooms at once. Each room is looked through by itself, and only as far as the page needs it:
+ * what is in other rooms makes a search neither slower nor its pages shorter, so nothing is learnt of it.
  */
 function search({
   query,
@@ -215,106 +196,102 @@ function search({
   limit,
 }: Reads['search']['in']): Reads['search']['out'] {
   const before = from === undefined ? Number.MAX_SAFE_INTEGER : cursors.messageOf(from);
-  const nums = new Set<number>();
-  for (const room of rooms) {
-    const num = statements.roomNum.get(room)?.num as number | undefined;
-    if (num !== undefined) nums.add(num);
-  }
-  if (everyPublic) for (const { num } of statements.publicNums.all()) nums.add(num as number);
-  for (const room of except) nums.delete(statements.roomNum.get(room)?.num as number);
-  if (nums.size === 0) return { messages: [] };
-  const wanted = searchPairs(query);
-  const text =
-    'pairs' in wanted
-      ? `text : (${[...new Set(wanted.pairs)].map((pair) => `"${pair}"`).join(' AND ')})`
-      : `text : "${wanted.beginning}" *`;
-  const few = nums.size <= mostRoomTerms;
-  const where = few ? `room : (${[...nums].map((num) => `r${num}`).join(' OR ')}) AND (${text})` : text;
+  const terms = termsOfQuery(query);
   const lookedFor = query.toLowerCase();
-  const began = performance.now();
-  const found = index.db
-    .prepare('SELECT rowid AS num FROM pairs WHERE pairs MATCH ? AND rowid < ? ORDER BY rowid DESC')
-    .iterate(where, before);
-  const messages: Reads['search']['out']['messages'] = [];
-  let looked = 0;
-  let last = 0;
-  let bytes = 0;
-  for (const { num } of found) {
-    const over = looked === mostCandidates || performance.now() - began > longestSearch;
-    if (messages.length === limit || (over && last > 0)) return { messages, next: cursors.of(last) };
-    looked++;
-    const row = statements.message.get(num as number);
-    // Deleted, edited, gone or too old since the index was made.
-    const readable = row !== undefined && nums.has(row.room_num as number);
-    const message = readable ? messageFrom(row, row.room_id as string) : undefined;
+  /** The room with the newest message that is left is the last one. */
+  const open = placesOf(rooms, everyPublic, except, before).sort((a, b) => a.newest - b.newest);
+  /** Newest first, and one more than fits. */
+  const found: Found[] = [];
+  let work = 0;
+  let rest = 0;
+  for (;;) {
+    rest = open.at(-1)?.newest ?? 0;
+    const isFull = (found[limit]?.num ?? 0) > rest;
+    if (rest === 0 || isFull || (work >= mostWork && rest < before - 1)) break;
+    const place = open.pop() as Place;
+    const { message, rows } = nextCandidate(place, terms, before);
+    work += rowWork * rows + (message?.text.length ?? 0);
     if (message?.text.toLowerCase().includes(lookedFor)) {
-      bytes += Buffer.byteLength(JSON.stringify(message)) + 1;
-      if (bytes > maxPageBytes && messages.length > 0) return { messages, next: cursors.of(last) };
-      messages.push(message);
+      insert(found, { num: message.num, id: place.id }, ({ num }) => -num);
+      if (found.length > limit + 1) found.pop();
     }
-    last = num as number;
+    if (place.newest > 0) insert(open, place, ({ newest }) => newest);
   }
-  return { messages };
+  const messages = found.map(({ num, id }) => ({
+    num,
+    message: () => messageFrom(statements.message.get(num) as Row, id),
+  }));
+  return cursors.page(messages, rest, limit);
 }
 
-/**
- * Opens the index, or makes it anew if it is damaged or belongs to another history. On a full disk it is made in memory:
- * the server then starts, though it cannot search everything.
- */
-function openIndex(): Index {
-  try {
-    return opened(indexPath);
-  } catch (error) {
-    if (isFull(error)) return opened(':memory:');
-  }
-  try {
-    for (const file of ['', '-journal']) rmSync(`${indexPath}${file}`, { force: true });
-    return opened(indexPath);
-  } catch {
-    return opened(':memory:');
-  }
+/** The rooms with messages before that one. */
+function placesOf(
+  rooms: readonly string[],
+  everyPublic: boolean,
+  except: readonly string[],
+  before: number,
+): Place[] {
+  const rows = statements.rooms.all(JSON.stringify(rooms));
+  if (everyPublic) for (const row of statements.publicRooms.iterate()) rows.push(row);
+  const found = new Map<string, Place>();
+  for (const row of rows) if (row.newest !== null) found.set(row.id as string, row as unknown as Place);
+  for (const id of except) found.delete(id);
+  for (const place of found.values()) place.newest = Math.min(place.newest, before - 1);
+  return [...found.values()];
 }
 
-/** @throws Error when the index is damaged, or was not made from this history */
-function opened(file: string): Index {
-  const db = new DatabaseSync(file);
-  try {
-    // One thread alone reads and writes it, so that it needs no WAL, which would take room on the history's disk.
-    db.exec('PRAGMA journal_mode = TRUNCATE');
-    // Losing the last steps costs nothing: they are taken again.
-    db.exec('PRAGMA synchronous = NORMAL');
-    db.exec('PRAGMA secure_delete = ON');
-    db.exec(`
-      CREATE TABLE IF NOT EXISTS state (message INTEGER NOT NULL, id TEXT NOT NULL, change INTEGER NOT NULL) STRICT;
-      CREATE VIRTUAL TABLE IF NOT EXISTS pairs USING ${indexTable};
-    `);
-    if (!hasForm(db)) throw new Error('the index is of an older form');
-    // Nothing is written where all is as it should be: the disk may be full.
-    const secure = db.prepare(`SELECT v FROM pairs_config WHERE k = 'secure-delete'`).get()?.v;
-    if (secure !== 1) db.exec(`INSERT INTO pairs (pairs, rank) VALUES ('secure-delete', 1)`);
-    const state = db.prepare('SELECT message, id, change FROM state');
-    if (state.get() === undefined) db.exec(`INSERT INTO state VALUES (0, '', 0)`);
-    const { message, id, change } = state.get() as {
-      message: number;
-      id: string;
-      change: number;
-    };
-    const known = statements.idOf.get(message)?.id;
-    // The message may be gone with its room, but its number was given before.
-    const given = (statements.nextMessage.get() as { num: number }).num > message;
-    if (!given || (message > 0 && known !== id && known !== undefined))
-      throw new Error('the index is of another history');
-    return {
-      db,
-      add: db.prepare('INSERT INTO pairs (rowid, room, text) VALUES (?, ?, ?)'),
-      remove: db.prepare(`INSERT INTO pairs (pairs, rowid, room, text) VALUES ('delete', ?, ?, ?)`),
-      setState: db.prepare('UPDATE state SET message = ?, id = ?, change = ?'),
-      message,
-      id,
-      change,
-    };
-  } catch (error) {
-    db.close();
-    throw error;
+/** The next message of the room that may be one that is looked for. */
+function nextCandidate(
+  place: Place,
+  terms: readonly number[],
+  before: number,
+): { message?: { num: number; text: string }; rows: number } {
+  const { room, first } = place;
+  if (place.newest === before - 1) {
+    goOn(place, lastBefore(place, before));
+    if (place.newest === 0) return { rows: 1 };
   }
+  let next: { seq?: number; left: number; rows: number } = { seq: place.seq, left: place.seq, rows: 0 };
+  if (place.newest <= index.message) {
+    next = index.candidate(room, terms, first, place.seq);
+    // A text that has changed since, the index may not have.
+    const changed = place.changing && statements.newestChange.get(room, next.left, place.seq)?.seq;
+    if (changed) next = { ...next, seq: changed as number, left: changed as number };
+  }
+  const row = next.seq === undefined ? undefined : statements.text.get(room, next.seq);
+  goOn(place, next.left - 1);
+  // Beside those of the index, the message and the one after it.
+  const rows = next.rows + 2;
+  return row === undefined ? { rows } : { message: row as { num: number; text: string }, rows };
+}
+
+/** Only what is there up to that message is left. */
+function goOn(place: Place, upTo: number): void {
+  const row = upTo < place.first ? undefined : statements.newestUpTo.get(place.room, place.first, upTo);
+  place.seq = (row?.seq as number | undefined) ?? 0;
+  place.newest = (row?.num as number | undefined) ?? 0;
+}
+
+/** The place of the room's newest message before that one. */
+function lastBefore({ room, first, seq }: Place, before: number): number {
+  let [from, to] = [first - 1, seq];
+  while (from < to) {
+    const middle = Math.ceil((from + to) / 2);
+    const row = statements.newestUpTo.get(room, first, middle);
+    if (row === undefined || (row.num as number) < before) from = middle;
+    else to = (row.seq as number) - 1;
+  }
+  return from;
+}
+
+/** Keeps the list in the order of its keys. */
+function insert<T>(list: T[], one: T, keyOf: (one: T) => number): void {
+  const key = keyOf(one);
+  let [from, to] = [0, list.length];
+  while (from < to) {
+    const middle = (from + to) >> 1;
+    if (keyOf(list[middle] as T) > key) to = middle;
+    else from = middle + 1;
+  }
+  list.splice(from, 0, one);
 }

@@ -384,7 +384,7 @@ export class SqliteWork implements Work {
   updateMessage(message: StoredMessage, before: StoredMessage): void {
     const room = this.#num(message.room);
     const num = this.#messageNum(message.room, message.seq);
-    if (message.text !== before.text) this.#statements.formerText.run(num, room, before.text);
+    if (message.text !== before.text) this.#statements.formerText.run(num, room, message.seq, before.text);
     this.#statements.updateMessage.run(
       message.rev,
       message.text,
@@ -724,11 +724,11 @@ function prepare(db: DatabaseSync) {
       `INSERT INTO messages (num, room, seq, rev, id, client_id, user_id, user_name, text, sent_at, reply_to, files,
          mentions, digest) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     ),
-    formerText: db.prepare('INSERT INTO former_texts (message, room, text) VALUES (?, ?, ?)'),
+    formerText: db.prepare('INSERT INTO former_texts (message, room, seq, text) VALUES (?, ?, ?, ?)'),
     keepNumbers: db.prepare('UPDATE next_message SET num = ?'),
     roomTexts: db.prepare(
-      `INSERT INTO former_texts (message, room, text)
-       SELECT num, room, text FROM messages WHERE room = ? AND seq <= ? AND text <> '' ORDER BY seq`,
+      `INSERT INTO former_texts (message, room, seq, text)
+       SELECT num, room, seq, text FROM messages WHERE room = ? AND seq <= ? AND text <> '' ORDER BY seq`,
     ),
     updateMessage: db.prepare(
       'UPDATE messages SET rev = ?, text = ?, edited_at = ?, deleted_at = ?, deleted_by = ?, files = ?, mentions = ? WHERE num = ?',

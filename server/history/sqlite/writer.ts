@@ -5,6 +5,7 @@ import type { Change, Writes } from '../history.ts';
 import { rules } from '../rules.ts';
 import { probe } from '../work.ts';
 import { Disk } from './disk.ts';
+import { beginGeneration } from './index-state.ts';
 import { migrate } from './migrations.ts';
 import {
   type Batch,
@@ -70,6 +71,7 @@ disk.lend(() => {
   db.prepare('DELETE FROM bans WHERE until <= ?').run(Date.now());
   // Whoever held them has ended: the file belongs to one server.
   db.exec('UPDATE erasures SET held_until = 0');
+  beginGeneration(db);
 });
 // While a backup reads, say, the WAL grows beyond that, and by itself the file would never shrink again.
 db.exec(`PRAGMA journal_size_limit = ${maxWal}`);

@@ -1,6 +1,8 @@
-import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, describe, expect, test } from 'vitest';
+import type { History } from '../../../server/history/history.ts';
+import { isIndexed } from '../../../server/history/sqlite/index-state.ts';
 import { openSqliteHistory } from '../../../server/history/sqlite/sqlite.ts';
 import { historyContract } from '../../contracts/history.ts';
 import { emptyHistory, historyFolder } from '../../helpers/chat-server.ts';
@@ -40,6 +42,9 @@ historyContract('SQLite', async () => {
   };
 });
 
+/** Resolves when the index for searching holds all of the history. */
+const indexed = (path: string) => expect.poll(() => isIndexed(path), { timeout: 10_000 }).toBe(true);
+
 const message = (clientId: string) => ({
   room: 'lobby',
   clientId,
@@ -70,50 +75,92 @@ test('of 2,500 sends at once at most 1,000 share a transaction', async () => {
   await history.close();
 });
 
-describe('an index for searching that does not fit is made anew at the start, without a search', () => {
+describe('an index for searching that does not fit is made again at the start, without a search', () => {
   /** A history that is closed and indexed, with this message in it. */
   async function closedHistory(text?: string): Promise<string> {
     const path = newFile();
     const history = await open(path);
     await history.write('publicRooms', lobby);
     if (text !== undefined) await history.write('send', { ...message('a'), text });
-    // It waits until the index has followed.
-    await history.read('search', { query: 'hello', rooms: [], everyPublic: true, limit: 1 });
+    await indexed(path);
     await history.close();
     return path;
   }
   function inIndex<T>(path: string, ask: (db: DatabaseSync) => T): T {
-    const db = new DatabaseSync(`${path}-search`);
+    const db = new DatabaseSync(`${path}-search`, { timeout: 5000 });
     try {
       return ask(db);
     } finally {
       db.close();
     }
   }
-  const stateOf = (path: string) => inIndex(path, (db) => db.prepare('SELECT message, id FROM state').get());
+  const termsIn = (path: string) => inIndex(path, (db) => db.prepare('SELECT * FROM terms').all());
 
   test.each([
     ['of another history with as many messages', 'hello'],
     ['of another history, beside an empty one', undefined],
   ])('%s', async (_, text) => {
     const path = await closedHistory(text);
-    const right = stateOf(path);
+    const right = text === undefined ? [] : termsIn(path);
     copyFileSync(`${await closedHistory('hello from elsewhere')}-search`, `${path}-search`);
-    expect(stateOf(path)).not.toEqual(right);
+    expect(termsIn(path)).not.toEqual(right);
     const history = await open(path);
-    await expect.poll(() => stateOf(path), { timeout: 5000 }).toEqual(right);
+    await expect.poll(() => termsIn(path), { timeout: 5000 }).toEqual(right);
     await history.close();
   });
 
   test('of another form', async () => {
     const path = await closedHistory('hello');
-    const form = (db: DatabaseSync) =>
-      db.prepare(`SELECT sql FROM sqlite_master WHERE name = 'pairs'`).get()?.sql;
-    const right = inIndex(path, form);
-    inIndex(path, (db) => db.exec('DROP TABLE pairs; CREATE VIRTUAL TABLE pairs USING fts5(room, text)'));
+    const right = termsIn(path);
+    inIndex(path, (db) => db.exec('DROP TABLE terms; CREATE VIRTUAL TABLE pairs USING fts5(room, text)'));
     const history = await open(path);
-    await expect.poll(() => inIndex(path, form), { timeout: 5000 }).toBe(right);
+    await indexed(path);
+    expect(termsIn(path)).toEqual(right);
     await history.close();
+  });
+
+  test('of the same one it goes on with, over many starts and an end without one', async () => {
+    const path = await closedHistory('hello');
+    inIndex(path, (db) => db.exec(`INSERT INTO terms VALUES (0, 0, 0, 1)`));
+    for (let start = 0; start < 3; start++) await (await open(path)).close();
+    const history = await open(path);
+    await history.write('send', message('b'));
+    await indexed(path);
+    await history.close();
+    expect(termsIn(path)).toContainEqual({ room: 0, term: 0, block: 0, messages: 1 });
+  });
+});
+
+describe('after an older copy of the history was restored, all of it is found and nothing else', () => {
+  const find = async (history: History, query: string) =>
+    (await history.read('search', { query, rooms: [], everyPublic: true, limit: 9 })).messages.map(
+      ({ text }) => text,
+    );
+  const ann = { id: '1', name: 'Ann' };
+
+  test.each([
+    ['a deletion', { room: 'lobby', seq: 1, user: '1', moderator: false, at: 0 }, 'delete'],
+    ['an edit', { room: 'lobby', seq: 1, user: '1', text: 'another text', at: 0 }, 'edit'],
+    ['the deletion of a room', { room: 'lobby' }, 'deleteRoom'],
+  ] as const)('from before %s', async (_, input, op) => {
+    const path = newFile();
+    const history = await open(path);
+    await history.write('publicRooms', lobby);
+    await history.write('join', { room: 'lobby', user: ann, at: 0 });
+    for (const n of [1, 2, 3]) await history.write('send', { ...message(`c${n}`), text: `word ${n}` });
+    await indexed(path);
+    const db = new DatabaseSync(path);
+    db.exec(`VACUUM INTO '${path}-backup'`);
+    db.close();
+    await history.write(op, input as never);
+    await indexed(path);
+    await history.close();
+    for (const rest of ['-wal', '-shm']) rmSync(`${path}${rest}`, { force: true });
+    copyFileSync(`${path}-backup`, path);
+    const restored = await open(path);
+    expect(await find(restored, 'word')).toEqual(['word 3', 'word 2', 'word 1']);
+    expect(await find(restored, 'another')).toEqual([]);
+    await restored.close();
   });
 });
 
@@ -218,3 +265,78 @@ test('a history of version 0.1 is taken over: rooms, messages, who has read what
   expect((await history.write('send', message('new'))).message).toMatchObject({ seq: 4, rev: 4 });
   await history.close();
 });
+
+test('page after page, a search finds what is there: in rooms of thousands, before the index has followed, and after', async () => {
+  const path = newFile();
+  const history = await open(path);
+  const rooms = Array.from({ length: 9 }, (_, n) => `room-${n}`);
+  for (const room of rooms) await history.write('putRoom', { id: room, name: room, kind: 'private', at: 0 });
+  const said = new Map<string, string>();
+  const send = async (n: number) => {
+    // Half of all are in the first room.
+    const room = rooms[n % 2 === 0 ? 0 : n % 9] as string;
+    const text = `${n % 7 === 0 ? 'needle' : 'eedlen'} ${n}${n === 3 ? ' once' : ''}`;
+    const sent = { ...message(`c${n}`), room, text };
+    const { id, seq } = (await history.write('send', sent)).message;
+    said.set(id, text);
+    if (n % 50 !== 0) return;
+    const change = { room, seq, user: '1', at: 0 };
+    await history.write('addMembers', {
+      room,
+      users: [{ id: '1', name: 'Ann' }],
+      source: 'api',
+      mayReturn: true,
+      at: 0,
+    });
+    if (n % 100 === 0) await history.write('delete', { ...change, moderator: false });
+    else await history.write('edit', { ...change, text: `edited ${text}` });
+    said.set(id, n % 100 === 0 ? '' : `edited ${text}`);
+  };
+  const count = 9000;
+  for (let n = 0; n < count; n += 1000)
+    await Promise.all(Array.from({ length: 1000 }, (_, k) => send(n + k)));
+  const found = async (query: string, limit: number) => {
+    const texts: string[] = [];
+    for (let from: string | undefined, more = true; more; ) {
+      const page = await history.read('search', {
+        query,
+        rooms: rooms.slice(0, 6),
+        everyPublic: false,
+        limit,
+        ...(from ? { from } : {}),
+      });
+      texts.push(...page.messages.map(({ id }) => id));
+      from = page.next;
+      more = from !== undefined;
+    }
+    return texts;
+  };
+  const readable = await Promise.all(
+    rooms.slice(0, 6).map(async (room) => {
+      const ids: string[] = [];
+      for (let after = 0, complete = false; !complete; ) {
+        const page = await history.read('after', { room, after, upTo: 1e9, limit: 500 });
+        ids.push(...page.messages.map(({ id }) => id));
+        complete = page.complete;
+        after = page.messages.at(-1)?.seq ?? 1e9;
+      }
+      return ids;
+    }),
+  );
+  const expected = (query: string) => readable.flat().filter((id) => said.get(id)?.includes(query));
+  for (const state of ['before', 'after']) {
+    if (state === 'after') await indexed(path);
+    for (const [query, limit] of [
+      ['needle', 50],
+      ['once', 1],
+      ['edited', 7],
+      ['e', 50],
+      ['nobody says this', 50],
+    ] as const) {
+      const ids = await found(query, limit);
+      expect([state, query, new Set(ids)]).toEqual([state, query, new Set(expected(query))]);
+      expect([state, query, ids.length]).toEqual([state, query, new Set(ids).size]);
+    }
+  }
+  await history.close();
+}, 60_000);

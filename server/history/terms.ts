@@ -1,12 +1,10 @@
-import { pairsOf, searchPairs } from '../text-keys.ts';
+import { pairsOf, searchPairs } from './text-keys.ts';
 
 /**
- * The index for searching holds terms by block: so many messages of a room together. Most pairs of characters return
- * in a block, so it takes a few rows a message, where one by message would take as many as the text has characters.
+ * The terms of the indexes for searching. Each index holds them by room and block: so many messages of a room together.
+ * Most pairs of characters return in a block, so it takes a few rows a message, where one by message would take as many as
+ * the text has characters. No search looks at a row of a room that the asker may not read, so nothing is learnt of it.
  */
-export const blockSize = 128;
-
-export const blockOf = (seq: number): number => Math.floor((seq - 1) / blockSize);
 
 /** A longer query asks the index for so many of its terms: each text that is found is looked at anyway. */
 const mostTerms = 12;
