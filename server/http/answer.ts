@@ -26,7 +26,31 @@ export function send(
     'Content-Length': Buffer.byteLength(body),
     'Cache-Control': 'no-store',
   });
-  res.end(req.method === 'HEAD' ? undefined : body);
+  end(res, req.method === 'HEAD' ? '' : body);
+}
+
+/** How long, and with how many bytes, a client that has its answer may go on sending. */
+const linger = { ms: 3000, bytes: 64 * 1024 * 1024 };
+
+/**
+ * Ends an answer. The rest of the request's body is read and thrown away, up to a bound: a connection that is
+ * closed while input waits unread loses the answer.
+ */
+export function end(res: ServerResponse, body: string): void {
+  const { req } = res;
+  const { 'content-length': length = '0', 'transfer-encoding': coding } = req.headers;
+  const isRead = req.complete || req.destroyed || (coding === undefined && length === '0');
+  if (isRead) return void res.end(body);
+  res.write(body);
+  const until = req.socket.bytesRead + linger.bytes;
+  const finish = () => {
+    clearTimeout(timer);
+    req.off('data', count);
+    res.end();
+  };
+  const count = () => req.socket.bytesRead > until && finish();
+  const timer = setTimeout(finish, linger.ms).unref();
+  req.on('data', count).once('end', finish).once('close', finish).resume();
 }
 
 function errorBody(code: HttpErrorCode): string {
@@ -49,7 +73,7 @@ export function answerError(
     ...(retryAfterMs === undefined ? {} : { 'Retry-After': Math.ceil(retryAfterMs / 1000) }),
     ...headers,
   });
-  res.end(body);
+  end(res, body);
 }
 
 /** How long a client has to take such an answer. */

@@ -7,12 +7,12 @@ import { roomName, topic, userId } from '../events.ts';
 import { answerError, answerJson } from './answer.ts';
 import { answerZip, type Part } from './zip.ts';
 
-/** What becomes of the messages of an erased user. */
+/** The messages of an erased user lose their author, or are deleted. */
 const erasedMessages = ['anonymise', 'delete'] as const;
 type ErasedMessages = (typeof erasedMessages)[number];
 
 const room = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/);
-/** PHP sites keep ids as integers or as strings. What stands where an erased user did, nobody else may bear. */
+/** PHP sites keep ids as integers or as strings. Nobody may bear the id that stands in place of erased users. */
 const siteUserId = z.union([
   userId.refine((id) => id !== '0', { message: '0 is nobody’s id' }),
   z.int().min(1).transform(String),
@@ -50,7 +50,7 @@ export const bodies = {
 
 type Bodies = { [Name in keyof typeof bodies]: z.output<(typeof bodies)[Name]> };
 
-/** What the PHP application may do with its key. Each may throw a RequestError. */
+/** The calls that the PHP application may make with its key. Each may throw a RequestError. */
 export interface Api {
   postMessage(room: string, body: Bodies['message']): Promise<{ message: object; repeated: boolean }>;
   push(user: string, body: Bodies['push']): Promise<number>;
@@ -61,7 +61,7 @@ export interface Api {
   ban(user: string, body: Bodies['ban']): Promise<number>;
   unban(user: string): Promise<void>;
   lookUp(user: string): Promise<object | null>;
-  /** All that is kept of a user, as the files of an archive; null for a user who is not known. */
+  /** Everything that is kept of a user, as the files of an archive; null for a user who is not known. */
   exportUser(user: string): Promise<AsyncIterable<Part> | null>;
   /** Begins to erase a user; what the user has written stays as nobody's, or is deleted. */
   eraseUser(user: string, messages: ErasedMessages): Promise<void>;
@@ -76,7 +76,7 @@ interface Route<Body extends keyof Bodies = keyof Bodies> {
   path: RegExp;
   names: 'room' | 'user';
   body: Body;
-  /** What the query may say: one of these; without it, the first. */
+  /** The option of the query, and its values; without it, the first counts. */
   choice?: { name: string; of: readonly string[] };
   /** Statuses of answers that are not errors. */
   statuses: readonly number[];
@@ -224,7 +224,7 @@ function errorBody(code: RequestError['code'], message: string = requestErrors[c
   return { error: { code, message } };
 }
 
-/** What the query says; null if that is none of what it may say. */
+/** The value of the option; null if the query has another one. */
 function choose({ name, of }: Route['choice'] = { name: '', of: [''] }, req: IncomingMessage): string | null {
   const [first = ''] = of;
   const said = new URL(req.url ?? '', 'http://localhost').searchParams.getAll(name);
@@ -237,7 +237,8 @@ async function readBody(req: IncomingMessage, most: number): Promise<string | nu
   if (Number(req.headers['content-length'] ?? 0) > most) return null;
   const pieces: Buffer[] = [];
   let size = 0;
-  for await (const piece of req as AsyncIterable<Buffer>) {
+  // The rest of a body that is refused is read, too: see `end`.
+  for await (const piece of req.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
     size += piece.length;
     if (size > most) return null;
     pieces.push(piece);

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { type IncomingMessage, request } from 'node:http';
-import { json } from 'node:stream/consumers';
+import { connect } from 'node:net';
+import { json, text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { connectChat } from '../helpers/chat-client.ts';
 import { type ChatSite, startChatSite } from '../helpers/chat-site.ts';
@@ -100,4 +101,25 @@ test.each([
   expect([answer.status, error.code]).toEqual([status, code]);
   if (status === 401) expect(answer.headers.get('www-authenticate')).toBe('Bearer');
   if (status === 405) expect(answer.headers.get('allow')).toBe('DELETE');
+});
+
+test('a body that is too large is answered with 413, which the client gets though it is still sending', async () => {
+  const body = 'x'.repeat(4_000_000);
+  const head = `Host: a\r\nAuthorization: Bearer ${key}`;
+  const chunked = `${body.length.toString(16)}\r\n${body}\r\n0\r\n\r\n`;
+  const post = async (path: string, rest: string) => {
+    const socket = connect(site.chat.port, '127.0.0.1');
+    socket.write(`POST ${path} HTTP/1.1\r\n${head}\r\n${rest}`);
+    const [status = ''] = (await text(socket)).split('\r\n');
+    return status;
+  };
+  for (let n = 0; n < 5; n++) {
+    for (const rest of [
+      `Content-Length: ${body.length}\r\n\r\n${body}`,
+      `Transfer-Encoding: chunked\r\n\r\n${chunked}`,
+    ]) {
+      expect(await post('/api/rooms/lobby/messages', rest)).toContain('413');
+      expect(await post('/api/nowhere', rest)).toContain('404');
+    }
+  }
 });
