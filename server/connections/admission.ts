@@ -226,11 +226,13 @@ export class Admission {
     return this.#strangers.take(key, 1, at) ?? (() => this.#strangers.giveBack(key, at));
   }
 
-  /** A page of an allowed origin, or an app that hands its session over by itself. A cookie alone may be another page's. */
-  mayUpload(req: IncomingMessage): boolean {
-    const { origin, authorization } = req.headers;
-    if (origin !== undefined) return this.#allows(origin, req);
-    return this.#nativeClients && authorization !== undefined;
+  /**
+   * A page of an allowed origin, or an app that hands its session over by itself. A cookie alone may be another page's.
+   * @param ownSession whether the session of the request is the one that it hands over
+   */
+  mayUpload(req: IncomingMessage, ownSession: boolean): boolean {
+    const { origin } = req.headers;
+    return origin === undefined ? this.#nativeClients && ownSession : this.#allows(origin, req);
   }
 
   /** Browsers load pictures of a foreign page without `Origin`, and say so. */

@@ -1,12 +1,10 @@
 import { open, stat } from 'node:fs/promises';
 import { setPriority } from 'node:os';
-import { encode } from 'blurhash';
-import { fileTypeFromFile } from 'file-type';
-import sharp from 'sharp';
+import type { Metadata } from 'sharp';
 import type { Examined, Task } from './examiner.ts';
 
 /**
- * A process of its own that finds out what a file is, and makes pictures anew. Whatever a hostile file does to the
+ * A process of its own that finds out what a file is, or makes pictures again. Whatever a hostile file does to the
  * libraries happens here: this process has neither keys nor connections, little memory and little time, and the next file
  * gets another one if it ends.
  */
@@ -14,13 +12,22 @@ import type { Examined, Task } from './examiner.ts';
 /** Of a picture, over all of its frames. */
 const mostPixels = 64_000_000;
 const mostFrames = 500;
-/** Bytes of memory, above which no usual picture comes. */
+/** Pixels of a side. The libraries keep whole lines, however few there are. */
+const mostSide = 20_000;
+/** Bytes of memory, and milliseconds of CPU time for one task. No usual picture needs as much. */
 const mostMemory = 1024 * 1024 * 1024;
-/** The longer side of a preview, and of what a BlurHash is made of. */
+const mostTime = 10_000;
+/** Bytes that the process has without a picture. */
+const baseMemory = 100 * 1024 * 1024;
+/** Bytes for each pixel, at the worst of the pictures that were measured: to decode, turn and encode it. */
+const memoryOf = { png: 12, jpeg: 12, gif: 12, webp: 16, avif: 40 } as const;
+/** The same for 16 bits a channel. */
+const memoryOfDeep = 20;
+/** The longer side of a preview, and of the picture of which a BlurHash is made. */
 const previewSide = 1280;
 const blurSide = 32;
 
-/** What pictures are made anew as, by what they are. */
+/** The format of the stored picture, by the type of the uploaded one. */
 const formats = {
   'image/png': 'png',
   'image/apng': 'png',
@@ -30,28 +37,45 @@ const formats = {
   'image/avif': 'avif',
 } as const;
 
-// Others come first. One picture at a time, with one thread, is also a bound of its memory.
+// Others come first.
 setPriority(10);
-sharp.concurrency(1);
-sharp.cache(false);
+let before = process.cpuUsage();
+// An exit would wait until the library is done.
+const kill = () => process.kill(process.pid, 'SIGKILL');
 setInterval(() => {
-  if (process.memoryUsage.rss() > mostMemory) process.exit(1);
-}, 100).unref();
+  const { user, system } = process.cpuUsage(before);
+  if (process.memoryUsage.rss() > mostMemory || user + system > mostTime * 1000) kill();
+}, 50).unref();
 
+const work = process.argv[2] === 'pictures' ? await pictures() : await types();
 process.on('message', (task: Task) => {
-  examine(task).then(
+  before = process.cpuUsage();
+  work(task).then(
     (found) => process.send?.(found),
     (error: NodeJS.ErrnoException) =>
       process.send?.({ failed: error.code ?? 'unreadable' } satisfies Examined),
   );
 });
-process.on('disconnect', () => process.exit());
+process.on('disconnect', kill);
 process.send?.('ready');
 
-async function examine({ path, types }: Task): Promise<Examined> {
-  const found = (await fileTypeFromFile(path))?.mime;
+/** Only what a process needs is loaded: the library for pictures takes most of the memory. */
+async function types(): Promise<(task: Task) => Promise<Examined>> {
+  const { fileTypeFromFile } = await import('file-type');
+  return async (task) => examine(task, (await fileTypeFromFile(task.path))?.mime);
+}
+
+async function pictures(): Promise<(task: Task) => Promise<Examined>> {
+  const [{ default: sharp }, { encode }] = await Promise.all([import('sharp'), import('blurhash')]);
+  // A single thread is also a bound of the memory.
+  sharp.concurrency(1);
+  sharp.cache(false);
+  return ({ path, type }) => picture({ sharp, encode }, path, type as keyof typeof formats);
+}
+
+async function examine({ path, types }: Task, found: string | undefined): Promise<Examined> {
   const type = await typeOf(path, found);
-  // `image/*`: those that are made anew. All others keep what a camera has noted in them, such as a place.
+  // `image/*`: those that are made again. All others keep what a camera has noted in them, such as a place.
   const isOfKind = (one: string) =>
     types.includes(one.replace(/\/.*/, '/*')) && (!one.startsWith('image/') || one in formats);
   const allowed = (one: string) => types.includes(one) || isOfKind(one);
@@ -61,7 +85,7 @@ async function examine({ path, types }: Task): Promise<Examined> {
       found !== undefined && allowed('application/zip') && (await beginsWith(path, 'PK\u0003\u0004'));
     return isZip ? { type: 'application/zip' } : { refused: true };
   }
-  return type in formats ? picture(path, type as keyof typeof formats) : { type };
+  return type in formats ? { picture: type } : { type };
 }
 
 /** Markup is text, whatever it describes: nothing of it is ever shown as more. */
@@ -99,28 +123,34 @@ async function beginsWith(path: string, text: string): Promise<boolean> {
 }
 
 /** Decodes a picture within bounds, and writes it and its preview beside it, without anything that was beside the pixels. */
-async function picture(path: string, type: keyof typeof formats): Promise<Examined> {
+async function picture(
+  { sharp, encode }: { sharp: typeof import('sharp').default; encode: typeof import('blurhash').encode },
+  path: string,
+  type: keyof typeof formats,
+): Promise<Examined> {
   const options = { limitInputPixels: mostPixels, failOn: 'error' } as const;
-  const {
-    width,
-    height,
-    pages = 1,
-    pageHeight = height,
-    autoOrient,
-  } = await sharp(path, {
+  const format = formats[type];
+  const about = await sharp(path, {
     ...options,
     limitInputPixels: false,
     pages: type === 'image/gif' || type === 'image/webp' ? -1 : 1,
   }).metadata();
-  if (pages > mostFrames || width * pageHeight * pages > mostPixels) return { refused: true };
+  const { width, height, pages = 1, pageHeight = height, autoOrient, isPalette } = about;
+  if (isTooLarge(about, format)) return { refused: true };
   const moves = pages > 1;
   const made = `${path}.made`;
   const preview = `${path}.preview`;
   const whole = moves ? sharp(path, { ...options, pages: -1 }) : sharp(path, options).autoOrient();
-  const format = formats[type];
-  await whole
-    .toFormat(format, format === 'jpeg' ? { quality: 88 } : format === 'avif' ? { effort: 2 } : {})
-    .toFile(made);
+  const coded = {
+    // A palette saves most of the bytes of a picture that has one.
+    png: { palette: isPalette, dither: 0 },
+    jpeg: { quality: 88 },
+    // Fast rather than small: a picture with the default takes ten times as long.
+    avif: { effort: 0 },
+    webp: { effort: moves ? 0 : 4 },
+    gif: {},
+  }[format];
+  await whole.toFormat(format, coded).toFile(made);
   const inside = { fit: 'inside', withoutEnlargement: true } as const;
   await sharp(path, options)
     .autoOrient()
@@ -142,9 +172,23 @@ async function picture(path: string, type: keyof typeof formats): Promise<Examin
       path: made,
       size: (await stat(made)).size,
       preview,
+      previewSize: (await stat(preview)).size,
       width: shown.width,
       height: shown.height,
       blur,
     },
   };
+}
+
+/** Whether to decode it could take too much. The file says how large it is before anything of it is decoded. */
+function isTooLarge(
+  { width, height, pages = 1, pageHeight = height, depth }: Metadata,
+  format: keyof typeof memoryOf,
+): boolean {
+  const pixels = width * pageHeight * pages;
+  const deep = depth === 'ushort' && format === 'png';
+  const memory = baseMemory + pixels * (deep ? memoryOfDeep : memoryOf[format]);
+  return (
+    pages > mostFrames || Math.max(width, pageHeight) > mostSide || pixels > mostPixels || memory > mostMemory
+  );
 }

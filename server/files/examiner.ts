@@ -1,83 +1,119 @@
 import type { ChildProcess } from 'node:child_process';
 import { extname } from 'node:path';
+import { Waiting } from './waiting.ts';
 
-/** What the process is asked. */
+/** A question to a process. */
 export interface Task {
   path: string;
   /** Types that are taken: `image/*`, `application/pdf`. */
   types: readonly string[];
+  /** Of a picture that is to be made again. */
+  type?: string;
 }
 
-/** What it answers. */
+/** The answer of a process. */
 export type Examined =
   | { type: string; made?: MadePicture }
+  /** It is a picture of a type that is taken. */
+  | { picture: string }
   /** It is of a type that is not taken, or a picture beyond the bounds. */
   | { refused: true }
   /** A code of the system, or that the file cannot be read as what it is. */
   | { failed: string };
 
-/** A picture that was made anew. */
+/** A picture that was made again. */
 export interface MadePicture {
   path: string;
   preview: string;
-  /** Bytes. */
+  /** Bytes: of the picture, and of its preview. */
   size: number;
+  previewSize: number;
   width: number;
   height: number;
   blur: string;
 }
 
-/** Milliseconds for one file, and for the process to be there. */
-const longest = 20_000;
+/** Milliseconds for one task, and for the process to be there. The process itself bounds its CPU time. */
+const longest = 30_000;
 const longestStart = 30_000;
-/** Without anything to do, the process ends after so many milliseconds: it takes 70 MB. */
+/** Without anything to do, a process ends after so many milliseconds: with the library for pictures it takes 70 MB. */
 const idleFor = 60_000;
 
-interface Waiting {
-  user: string;
-  task: Task;
-  resolve(found: Examined): void;
-  reject(error: Error): void;
-}
-
-/** Has files examined, one after the other, by a process that may die of any of them. */
+/**
+ * Has files examined by processes that may die of any of them. Pictures take long, so they have a process of their own,
+ * and no other file waits behind them.
+ */
 export class Examiner {
-  #process: Promise<ChildProcess> | undefined;
-  readonly #waiting: Waiting[] = [];
-  #busy = false;
-  #lastUser: string | undefined;
-  #idle: NodeJS.Timeout | undefined;
-  #closed = false;
+  readonly #types = new ExaminingProcess('types');
+  readonly #pictures = new ExaminingProcess('pictures');
 
   /**
    * @param user whose file it is: those of several users take turns
-   * @throws Error if no process can be started
+   * @param signal ends the examination
+   * @throws Error if no process can be started; the reason of the signal
    */
-  examine(user: string, task: Task): Promise<Examined> {
+  async examine(
+    user: string,
+    task: Task,
+    signal?: AbortSignal,
+  ): Promise<Exclude<Examined, { picture: string }>> {
+    const found = await this.#types.run(user, task, signal);
+    if (!('picture' in found)) return found;
+    const made = await this.#pictures.run(user, { ...task, type: found.picture }, signal);
+    return 'picture' in made ? { failed: 'unreadable' } : made;
+  }
+
+  close(): void {
+    this.#types.close();
+    this.#pictures.close();
+  }
+}
+
+interface Waiter {
+  task: Task;
+  signal: AbortSignal | undefined;
+  resolve(found: Examined): void;
+  reject(error: unknown): void;
+}
+
+/** A process that does one task after the other. */
+class ExaminingProcess {
+  readonly #kind: 'types' | 'pictures';
+  #process: Promise<ChildProcess> | undefined;
+  readonly #waiting = new Waiting<Waiter>();
+  #busy = false;
+  #idle: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor(kind: 'types' | 'pictures') {
+    this.#kind = kind;
+  }
+
+  run(user: string, task: Task, signal: AbortSignal | undefined): Promise<Examined> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ user, task, resolve, reject });
+      if (signal?.aborted) return reject(signal.reason);
+      const waiter = { task, signal, resolve, reject };
+      const onAbort = () => {
+        if (this.#waiting.remove(user, waiter)) reject(signal?.reason);
+      };
+      signal?.addEventListener('abort', onAbort, { once: true });
+      this.#waiting.add(user, waiter);
       this.#next();
     });
   }
 
   close(): void {
     this.#closed = true;
-    clearTimeout(this.#idle);
-    this.#process?.then(
-      (child) => child.kill('SIGKILL'),
-      () => {},
-    );
+    this.#end();
   }
 
   #next(): void {
-    if (this.#busy || this.#waiting.length === 0) return;
-    const other = this.#waiting.findIndex(({ user }) => user !== this.#lastUser);
-    const [next] = this.#waiting.splice(Math.max(other, 0), 1);
+    if (this.#busy) return;
+    const next = this.#waiting.next();
     if (next === undefined) return;
     this.#busy = true;
-    this.#lastUser = next.user;
     clearTimeout(this.#idle);
-    this.#run(next.task)
+    void this.#run(next.task, next.signal)
       .then(next.resolve, next.reject)
       .finally(() => {
         this.#busy = false;
@@ -86,9 +122,9 @@ export class Examiner {
       });
   }
 
-  async #run(task: Task): Promise<Examined> {
+  async #run(task: Task, signal: AbortSignal | undefined): Promise<Examined> {
     if (this.#closed) throw new Error('the server is shutting down');
-    this.#process ??= start();
+    this.#process ??= start(this.#kind);
     const starting = this.#process;
     const child = await starting.catch((error: Error) => {
       this.#process = undefined;
@@ -96,18 +132,24 @@ export class Examiner {
     });
     if (!isAlive(child)) {
       this.#process = undefined;
-      return this.#run(task);
+      return this.#run(task, signal);
     }
-    return new Promise((resolve) => {
-      // What a file does to the process says something about the file alone.
-      const late = setTimeout(() => child.kill('SIGKILL'), longest);
-      const onExit = () => done({ failed: 'ended' });
+    signal?.throwIfAborted();
+    return new Promise((resolve, reject) => {
+      // Any other signal, and an exit, wait until the library is done.
+      const kill = () => child.kill('SIGKILL');
+      const late = setTimeout(kill, longest);
+      signal?.addEventListener('abort', kill);
       const done = (found: Examined) => {
         clearTimeout(late);
+        signal?.removeEventListener('abort', kill);
         child.off('message', done);
         child.off('exit', onExit);
-        resolve(found);
+        if (signal?.aborted) reject(signal.reason);
+        else resolve(found);
       };
+      // A file that ends the process says something about itself alone.
+      const onExit = () => done({ failed: 'ended' });
       child.on('message', done);
       child.on('exit', onExit);
       child.send(task);
@@ -115,6 +157,7 @@ export class Examiner {
   }
 
   #end(): void {
+    clearTimeout(this.#idle);
     const ending = this.#process;
     this.#process = undefined;
     ending?.then(
@@ -123,11 +166,10 @@ export class Examiner {
     );
   }
 }
-
 const isAlive = (child: ChildProcess): boolean =>
   child.connected && child.exitCode === null && child.signalCode === null;
 
-function start(): Promise<ChildProcess> {
+function start(kind: 'types' | 'pictures'): Promise<ChildProcess> {
   return new Promise((resolve, reject) => {
     const file = new URL(`./examine${extname(import.meta.url)}`, import.meta.url);
     const { NODE_COMPILE_CACHE, PATH, TMPDIR } = process.env;
@@ -137,7 +179,7 @@ function start(): Promise<ChildProcess> {
     );
     // Loaded here: most servers get along without it for long.
     const { fork } = process.getBuiltinModule('node:child_process');
-    const child = fork(file, { env, execArgv: [], stdio: ['ignore', 'ignore', 'ignore', 'ipc'] });
+    const child = fork(file, [kind], { env, execArgv: [], stdio: ['ignore', 'ignore', 'ignore', 'ipc'] });
     const fail = () => {
       clearTimeout(late);
       reject(

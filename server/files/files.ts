@@ -29,6 +29,16 @@ export interface Upload {
   /** Bytes. */
   length: number;
   bytes: AsyncIterable<Buffer>;
+  /** Aborted when nobody waits for it any more. */
+  signal?: AbortSignal;
+  /** Rejects if the user may not upload it any more: asked when all of it is there, which may be long after its beginning. */
+  check?: () => Promise<void>;
+}
+
+export interface Added {
+  file: MessageFile;
+  /** Bytes that are stored of it: a picture is made again, and has a preview. */
+  stored: number;
 }
 
 const previewOf = (id: string) => `${id}.preview`;
@@ -47,7 +57,7 @@ export class Files {
   #timer: NodeJS.Timeout;
   #soon: NodeJS.Timeout | undefined;
   #closed = false;
-  /** What is being uploaded, by its user. */
+  /** Uploads that are under way, by their users. */
   readonly #uploads = new Map<string, Set<AbortController>>();
 
   /**
@@ -69,7 +79,9 @@ export class Files {
     this.#timer = setInterval(() => this.sweep(), Math.min(sweepEvery, options.orphans)).unref();
     this.#history.onChange((change) => {
       if (leavesFiles(change)) this.sweep();
-      if (change.type === 'erased') for (const one of this.#uploads.get(change.user) ?? []) one.abort();
+      if (change.type !== 'erased') return;
+      const reason = new RequestError('forbidden', 'the user was erased meanwhile');
+      for (const one of this.#uploads.get(change.user) ?? []) one.abort(reason);
     });
   }
 
@@ -77,19 +89,21 @@ export class Files {
    * Takes a file, and resolves when it can be sent with a message.
    * @returns `unusable` if its type is not taken, or it cannot be read as what it is
    * @throws RequestError `storage_full`, `storage_unavailable`, `unknown_room`, `forbidden` (the user was erased meanwhile)
+   * @throws the reason of `signal`; whatever `check` throws
    */
-  async add({ room, user, name, length, bytes }: Upload): Promise<MessageFile | 'unusable'> {
+  async add({ room, user, name, length, bytes, signal, check }: Upload): Promise<Added | 'unusable'> {
     const storage = await this.#opened();
     const folder = await storage.work().catch((error: Error) => this.#fail(error));
     if (!(await storage.hasRoomFor(length * (1 + madeOf)))) throw new RequestError('storage_full');
     const id = randomBytes(16).toString('hex');
     const path = join(folder, id);
     const erased = this.#begun(user);
+    const ended = signal === undefined ? erased.signal : AbortSignal.any([erased.signal, signal]);
     try {
-      await this.#receive(bytes, path, erased.signal);
+      await this.#receive(bytes, path, ended);
       const found = await this.#examiner
-        .examine(user, { path, types: this.#types })
-        .catch((error: Error) => this.#fail(error));
+        .examine(user, { path, types: this.#types }, ended)
+        .catch((error: Error) => (ended.aborted ? Promise.reject(error) : this.#fail(error)));
       if ('refused' in found) return 'unusable';
       if ('failed' in found) {
         if (isFull(found.failed) || !(await storage.hasRoomFor(0))) throw new RequestError('storage_full');
@@ -103,18 +117,19 @@ export class Files {
         size: made?.size ?? length,
         ...(made === undefined ? {} : { image: { width: made.width, height: made.height, blur: made.blur } }),
       };
+      await check?.();
+      ended.throwIfAborted();
       // Before its bytes: those of a file that nobody knows would stay for ever.
-      checkNotErased(erased.signal);
       await this.#history.write('addFile', { room, user, file, at: Date.now() });
       await this.#keep(storage, id, made ?? { path });
-      // What was its user's, or its room's, may have been deleted meanwhile, when these bytes were not there yet.
-      if (erased.signal.aborted || (await this.#history.read('file', { id, user })) === null) {
+      // All of its user, or of its room, may have been deleted meanwhile, when these bytes were not there yet.
+      if (ended.aborted || (await this.#history.read('file', { id, user })) === null) {
         await this.#delete(storage, id);
         await this.#history.write('forgetFiles', { ids: [id] });
-        checkNotErased(erased.signal);
+        ended.throwIfAborted();
         throw new RequestError('unknown_room');
       }
-      return file;
+      return { file, stored: made === undefined ? length : made.size + made.previewSize };
     } finally {
       this.#ended(user, erased);
       for (const one of [path, `${path}.made`, `${path}.preview`]) await rm(one, { force: true });
@@ -172,17 +187,22 @@ export class Files {
   }
 
   #opened(): Promise<Storage> {
-    this.#storage ??= openStorage(this.#place);
-    return this.#storage;
+    const opened = this.#storage ?? openStorage(this.#place);
+    this.#storage = opened;
+    // The next one tries again.
+    opened.catch(() => {
+      if (this.#storage === opened) this.#storage = undefined;
+    });
+    return opened;
   }
 
   /** Piece by piece: nothing more is read before what came is on its way to the disk. */
-  async #receive(bytes: AsyncIterable<Buffer>, path: string, erased: AbortSignal): Promise<void> {
+  async #receive(bytes: AsyncIterable<Buffer>, path: string, signal: AbortSignal): Promise<void> {
     const file = await open(path, 'wx', 0o600).catch((error: Error) => this.#fail(error));
     try {
       let unsynced = 0;
       for await (const piece of bytes) {
-        checkNotErased(erased);
+        signal.throwIfAborted();
         await write(file, piece).catch((error: Error) => this.#fail(error));
         unsynced += piece.length;
         if (unsynced < syncEvery) continue;
@@ -199,7 +219,7 @@ export class Files {
       if (made.preview !== undefined) await storage.put(previewOf(id), made.preview);
       await storage.put(id, made.path);
     } catch (error) {
-      // What is there of it goes with its entry, after a while.
+      // The bytes that are there go with their entry, after a while.
       this.#fail(error as Error);
     }
   }
@@ -233,11 +253,6 @@ export class Files {
     // Not only at the start: a server is usually started again at once, when nothing is a day old yet.
     await (await this.#opened()).tidy();
   }
-}
-
-/** @throws RequestError `forbidden` */
-function checkNotErased(signal: AbortSignal): void {
-  if (signal.aborted) throw new RequestError('forbidden', 'the user was erased meanwhile');
 }
 
 async function write(file: FileHandle, piece: Buffer): Promise<void> {

@@ -5,7 +5,7 @@ import { answerInTime } from '../answer-in-time.ts';
 import { type HttpErrorCode, httpErrors, RequestError } from '../errors.ts';
 import type { MessageFile } from '../events.ts';
 import { OpenLimit, type Rate, RateLimit, tryAgainAfter } from '../limits.ts';
-import { answerJson, isKnown, securityHeaders } from './answer.ts';
+import { answerJson, end, isKnown, securityHeaders } from './answer.ts';
 import { statusOf } from './api.ts';
 import { watchProgress } from './progress.ts';
 import { type Part, partOf } from './range.ts';
@@ -19,8 +19,8 @@ const mostOfAll = 200;
  * bytes it has.
  */
 const mostInTime: Rate = { count: 1000, ms: 60 * 60 * 1000 };
-/** Milliseconds for which a client that is refused may go on sending, so that it gets to read why. */
-const linger = 3000;
+/** Uploads of one user into rooms that are none for that user: nobody shall find out by trying which rooms there are. */
+const mostTries: Rate = { count: 60, ms: 60 * 1000 };
 
 /** Types that are sent as what they are; browsers show or play them, and run nothing of them. */
 const shown: ReadonlySet<string> = new Set([
@@ -37,20 +37,21 @@ const shown: ReadonlySet<string> = new Set([
   'audio/mp4',
 ]);
 
-/** What the routes of files need. `Who`: a user, as a session says it. */
+/** The parts that the routes of files need. `Who`: a user, as a session says it. */
 export interface FileParts<Who extends { id: string }> {
   /** The largest file, in bytes. */
   limit: number;
   /** Bytes that one user uploads. */
   rate: Rate;
   admission: {
-    mayUpload(req: IncomingMessage): boolean;
+    /** @param ownSession whether it hands over its session by itself, not by a cookie */
+    mayUpload(req: IncomingMessage, ownSession: boolean): boolean;
     mayDownload(req: IncomingMessage): boolean;
     allowReading(req: IncomingMessage, res: ServerResponse): void;
     /** See `Admission.stranger`. */
     stranger(req: IncomingMessage): number | (() => void);
   };
-  /** Who asks: the user of the session in the header, or in the cookie. */
+  /** The user of the session in the header, or in the cookie. */
   who(given: { session?: string; cookie?: string | undefined }): Promise<Who | 'banned' | HttpErrorCode>;
   draining(): boolean;
   /** @throws RequestError if this user may not upload into the room */
@@ -61,7 +62,11 @@ export interface FileParts<Who extends { id: string }> {
     name: string;
     length: number;
     bytes: AsyncIterable<Buffer>;
-  }): Promise<MessageFile | 'unusable'>;
+    /** Aborted when the client has gone away. */
+    signal: AbortSignal;
+    /** Rejects if the user may not upload any more. */
+    check(): Promise<void>;
+  }): Promise<{ file: MessageFile; stored: number } | 'unusable'>;
   /** The file, if this user may see it. */
   find(who: Who, id: string): Promise<MessageFile | null>;
   open(id: string, what: 'file' | 'preview', part?: Part): Promise<{ size: number; bytes: Readable } | null>;
@@ -82,18 +87,23 @@ export function createFileRoutes<Who extends { id: string }>(
   const ofAll = new OpenLimit(mostOfAll);
   const rate = new RateLimit(parts.rate);
   const uploads = new RateLimit(parts.rate.count === 0 ? parts.rate : mostInTime);
+  const tries = new RateLimit(mostTries);
 
   /** @throws RequestError `rate_limited` */
   async function knownIn(req: IncomingMessage): Promise<Who | 'banned' | HttpErrorCode> {
     const known = admission.stranger(req);
-    if (typeof known === 'number') throw new RequestError('rate_limited', undefined, { retryAfterMs: known });
+    if (typeof known === 'number') {
+      const words = 'There are too many requests without a session from this address. Try again later.';
+      throw new RequestError('rate_limited', words, { retryAfterMs: known });
+    }
     const who = await answerInTime(parts.who(sessionOf(req)));
     if (who !== 'unauthorized') known();
     return who;
   }
 
   async function upload(req: IncomingMessage, res: ServerResponse, query: URLSearchParams): Promise<void> {
-    if (!admission.mayUpload(req)) return refuse(req, res, 'origin_not_allowed');
+    if (!admission.mayUpload(req, ownSession(req) !== undefined))
+      return refuse(req, res, 'origin_not_allowed');
     admission.allowReading(req, res);
     if (parts.draining()) return refuse(req, res, 'server_draining');
     const length = lengthOf(req);
@@ -104,35 +114,54 @@ export function createFileRoutes<Who extends { id: string }>(
     if (query.size > new Set(query.keys()).size || room === '') return refuse(req, res, 'bad_request');
     const who = await knownIn(req);
     if (typeof who === 'string') return refuse(req, res, who === 'banned' ? 'forbidden' : who);
+    const at = performance.now();
+    const tooOften = tries.take(who.id, 1, at);
+    if (tooOften !== null) throw tooMuch('tries to upload', tooOften);
     await answerInTime(parts.check(who, room));
+    tries.giveBack(who.id, at);
     const places = [ofUser.take(who.id), ofAll.take('')];
-    const release = () => {
-      for (const place of places) place?.();
-    };
+    const gone = new AbortController();
+    res.once('close', () => gone.abort(new Error('the client has gone away')));
     try {
-      if (places.includes(null)) return refuse(req, res, 'rate_limited', tryAgainAfter);
-      const at = performance.now();
-      const giveBack = () => uploads.giveBack(who.id, at);
+      if (places.includes(null)) throw tooMuch('uploads at once', tryAgainAfter);
       const tooMany = uploads.take(who.id, 1, at);
-      if (tooMany !== null) return refuse(req, res, 'rate_limited', tooMany);
+      if (tooMany !== null) throw tooMuch('files', tooMany);
       const tooLarge = rate.takeWhole(who.id, length, at);
       if (tooLarge !== null) {
-        giveBack();
-        return refuse(req, res, 'rate_limited', tooLarge);
+        uploads.giveBack(who.id, at);
+        throw tooMuch('bytes', tooLarge);
       }
+      // As long as its body comes: then it waits for others.
       const stopped = watchProgress(req, () => req.socket.bytesRead);
-      const file = await parts
-        .add({ room, user: who.id, name, length, bytes: req.iterator({ destroyOnReturn: false }) })
+      let received = 0;
+      const counted = async function* () {
+        for await (const piece of req.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+          received += piece.length;
+          yield piece;
+        }
+        stopped();
+      };
+      const check = async () => {
+        const now = await answerInTime(parts.who(sessionOf(req)));
+        if (typeof now === 'string') throw new Refused(now === 'banned' ? 'forbidden' : now);
+        if (now.id !== who.id) throw new Refused('unauthorized');
+        await answerInTime(parts.check(now, room));
+      };
+      const added = await parts
+        .add({ room, user: who.id, name, length, bytes: counted(), signal: gone.signal, check })
         .catch((error: unknown) => {
-          giveBack();
-          rate.giveBack(who.id, at, length);
+          // Bytes that have come were written, whatever became of them. The server's own failure costs the user nothing.
+          const isOwn = error instanceof RequestError && error.code.startsWith('storage_');
+          if (isOwn) uploads.giveBack(who.id, at);
+          rate.giveBack(who.id, at, isOwn ? length : length - received);
           throw error;
         })
         .finally(stopped);
-      if (file === 'unusable') return refuse(req, res, 'file_type');
-      answerJson(req, res, 201, { file });
+      if (added === 'unusable') return refuse(req, res, 'file_type');
+      if (added.stored > length) rate.add(who.id, added.stored - length);
+      answerJson(req, res, 201, { file: added.file });
     } finally {
-      release();
+      for (const place of places) place?.();
     }
   }
 
@@ -217,11 +246,28 @@ export function createFileRoutes<Who extends { id: string }>(
     } catch (error) {
       // The client has gone away in the middle of its upload.
       if (res.headersSent || req.errored || res.destroyed) return void res.destroy();
+      if (error instanceof Refused) return refuse(req, res, error.code);
       if (!(error instanceof RequestError)) throw error;
-      refuse(req, res, error.code, error.retryAfterMs);
+      const words = error.code === 'rate_limited' ? error.message : undefined;
+      refuse(req, res, error.code, error.retryAfterMs, words);
     }
   };
 }
+
+/** An upload that was allowed when it began. */
+class Refused extends Error {
+  readonly code: HttpErrorCode | 'forbidden';
+
+  constructor(code: HttpErrorCode | 'forbidden') {
+    super(code);
+    this.code = code;
+  }
+}
+
+const tooMuch = (of: string, retryAfterMs: number) =>
+  new RequestError('rate_limited', `These are more ${of} than one user may have here. Try again later.`, {
+    retryAfterMs,
+  });
 
 /** The length of the body; null where it is not said. */
 function lengthOf({ headers }: IncomingMessage): number | null {
@@ -229,27 +275,28 @@ function lengthOf({ headers }: IncomingMessage): number | null {
   return length === undefined || headers['transfer-encoding'] !== undefined ? null : Number(length);
 }
 
-function sessionOf({ headers }: IncomingMessage): { session?: string; cookie?: string | undefined } {
-  const [, session] = /^Session +(\S+)$/i.exec(headers.authorization ?? '') ?? [];
-  return session === undefined ? { cookie: headers.cookie } : { session };
+/** The session that an app hands over by itself; no page can make a browser do so without being asked first. */
+const ownSession = ({ headers }: IncomingMessage): string | undefined =>
+  /^Session +(\S+)$/i.exec(headers.authorization ?? '')?.[1];
+
+function sessionOf(req: IncomingMessage): { session?: string; cookie?: string | undefined } {
+  const session = ownSession(req);
+  return session === undefined ? { cookie: req.headers.cookie } : { session };
 }
 
-/**
- * Answers with an error. Of a body that is still coming something is read and thrown away: a connection that is closed
- * while input waits unread loses the answer.
- */
 function refuse(
   req: IncomingMessage,
   res: ServerResponse,
   code: HttpErrorCode | RequestError['code'],
   retryAfterMs?: number,
+  words?: string,
 ): void {
   const known = code in httpErrors ? httpErrors[code as HttpErrorCode] : undefined;
   const { status, message } = known ?? {
     status: statusOf[code as RequestError['code']] ?? 400,
     message: new RequestError(code as RequestError['code']).message,
   };
-  const body = JSON.stringify({ error: { code, message } });
+  const body = JSON.stringify({ error: { code, message: words ?? message } });
   res.writeHead(status, {
     ...securityHeaders,
     'Content-Type': 'application/json',
@@ -257,15 +304,7 @@ function refuse(
     'Cache-Control': 'no-store',
     ...(retryAfterMs === undefined ? {} : { 'Retry-After': Math.ceil(retryAfterMs / 1000) }),
   });
-  if (req.method === 'HEAD') return void res.end();
-  if (req.complete) return void res.end(body);
-  res.write(body);
-  const end = () => {
-    clearTimeout(timer);
-    res.end();
-  };
-  const timer = setTimeout(end, linger).unref();
-  req.once('end', end).once('close', end).resume();
+  end(res, req.method === 'HEAD' ? '' : body);
 }
 
 function describe({ type, name }: MessageFile, what: 'file' | 'preview'): Record<string, string> {

@@ -213,6 +213,28 @@ export async function hostileFiles(): Promise<HostileFile[]> {
   return cases.map(([what, bytes, fate]) => ({ what, bytes, fate }));
 }
 
+/** Pictures within the number of pixels, of which few bytes would take much memory. */
+export async function largePictures(): Promise<{ what: string; bytes: Buffer }[]> {
+  const plain = sharp({ create: { width: 64, height: 64, channels: 3, background: '#369' } });
+  const avif = await plain.clone().avif({ effort: 0 }).toBuffer();
+  const size = avif.indexOf('ispe') + 8;
+  avif.writeUInt32BE(8000, size);
+  avif.writeUInt32BE(8000, size + 4);
+  const deep = (width: number, height: number) => {
+    const bytes = png(width, height, deflateSync(Buffer.alloc(1000)));
+    // 16 bits in each of four channels.
+    bytes.set([16, 6], 24);
+    bytes.writeUInt32BE(crc32(bytes.subarray(12, 29)), 29);
+    return bytes;
+  };
+  return [
+    { what: 'a PNG of one line', bytes: deep(64_000_000, 1) },
+    { what: 'a PNG of one column', bytes: deep(1, 64_000_000) },
+    { what: 'a PNG of 16 bits', bytes: deep(8000, 8000) },
+    { what: 'an AVIF', bytes: avif },
+  ];
+}
+
 /** What an uploader calls a file, and what others see. */
 export const hostileNames: [string, string | RegExp][] = [
   ['../../../etc/passwd', 'passwd'],

@@ -218,6 +218,11 @@ test('who may not upload or download, and what is not taken', async () => {
   const plain = { method: 'POST', headers: { cookie: annsCookie } };
   // A form of a foreign page has the cookie, too.
   expect((await fetch(`${url}/files?room=lobby&name=x`, { ...plain, body: 'x' })).status).toBe(403);
+  // Another header of that name says nothing about who has sent the cookie.
+  for (const authorization of ['Basic YTpi', 'Session', 'Bearer x']) {
+    const given = { ...plain, headers: { ...plain.headers, authorization }, body: 'x' };
+    expect((await fetch(`${url}/files?room=lobby&name=x`, given)).status).toBe(403);
+  }
   const stream = new ReadableStream({
     start(to) {
       to.enqueue(Buffer.from('x'));

@@ -1,24 +1,38 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { mkdtemp, open, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import sharp from 'sharp';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { mayUpload } from '../../../server/chat/messages/files.ts';
 import { Examiner } from '../../../server/files/examiner.ts';
 import { Files } from '../../../server/files/files.ts';
 import type { History } from '../../../server/history/history.ts';
 import { openSqliteHistory } from '../../../server/history/sqlite/sqlite.ts';
 import { connectChat, newClientId } from '../../helpers/chat-client.ts';
+import { openChatOver } from '../../helpers/chat-over-history.ts';
 import { historyFolder, nextChatServer } from '../../helpers/chat-server.ts';
 import { download, origin, upload } from '../../helpers/files.ts';
+import { largePictures } from '../../helpers/hostile-files.ts';
 import { type Memcached, startMemcached } from '../../helpers/memcached.ts';
 import { smallDisk } from '../../helpers/small-disk.ts';
 
 let memcached: Memcached;
 let folder: string;
 const cookie = 'PHPSESSID=s1';
+const apiKey = 'a-key-of-more-than-16-characters';
 beforeAll(async () => {
   memcached = await startMemcached();
   await memcached.set('sessions/s1', '{"user_id":1,"firstname":"Ann"}');
@@ -53,16 +67,118 @@ test('a user uploads so many bytes in a time, whatever becomes of them', async (
   await chat.stop();
 });
 
+/** Begins an upload by hand, and sends that much of it. */
+function begin(chat: { port: number }, length: number, body: string | Buffer, user = cookie) {
+  const socket = connect(chat.port, '127.0.0.1');
+  const head = ['POST /files?room=lobby&name=x HTTP/1.1', 'Host: x', `Origin: ${origin}`, `Cookie: ${user}`];
+  socket.write(`${[...head, `Content-Length: ${length}`].join('\r\n')}\r\n\r\n`);
+  socket.write(body);
+  return socket;
+}
+
+test('bytes count as they are stored, and those of an upload that is cut as they have come', async () => {
+  const chat = await nextChatServer(
+    settings({ CHAT_LIMIT_FILES_USER: '1MB/1h', CHAT_FILES: `dir:${folder}/counted` }),
+  );
+  // Of few bytes; made again, each frame stands by itself.
+  const side = 300;
+  const raw = { width: side, height: side * 8, channels: 3 as const, pageHeight: side };
+  const pixels = Buffer.alloc(side * side * 8 * 3).map((_, n) => ((n % (side * 3)) * (n % 7) * 37) % 251);
+  const bytes = await sharp(pixels, { raw }).webp({ lossless: true, effort: 4 }).toBuffer();
+  const { status, file } = await upload(chat.url, cookie, bytes);
+  expect([status, file.size / bytes.length > 3]).toEqual([201, true]);
+  const left = 1024 * 1024 - file.size;
+  expect(left).toBeGreaterThan(0);
+  const text = 'x'.repeat(left);
+  expect(await upload(chat.url, cookie, text)).toMatchObject({ status: 429, code: 'rate_limited' });
+  await memcached.set('sessions/s2', '{"user_id":2,"firstname":"Ben"}');
+  const incoming = () => readdirSync(`${folder}/counted/incoming`);
+  const other = 'PHPSESSID=s2';
+  const socket = begin(chat, 1_000_000, 'x'.repeat(900_000), other);
+  await expect
+    .poll(() => incoming().map((name) => statSync(`${folder}/counted/incoming/${name}`).size))
+    .toEqual([900_000]);
+  socket.destroy();
+  await expect.poll(incoming).toEqual([]);
+  const query = new URLSearchParams({ room: 'lobby', name: 'x' });
+  const again = (size: number) =>
+    fetch(`${chat.url}/files?${query}`, {
+      method: 'POST',
+      headers: { origin, cookie: other },
+      body: 'x'.repeat(size),
+    });
+  const refused = await again(200_000);
+  expect([refused.status, await refused.json()]).toEqual([
+    429,
+    { error: { code: 'rate_limited', message: expect.stringMatching(/bytes than one user may/) } },
+  ]);
+  // What has not come costs nothing.
+  expect((await again(100_000)).status).toBe(201);
+  await chat.stop();
+});
+
+test('an upload is refused if its user was logged out or banned while it came', async () => {
+  const chat = await nextChatServer(settings({ CHAT_API_KEY: apiKey, CHAT_FILES: `dir:${folder}/left` }));
+  const outcome = async (user: string, leave: () => Promise<unknown>) => {
+    await memcached.set(`sessions/${user}`, `{"user_id":"${user}","firstname":"Eve"}`);
+    const socket = begin(chat, 10, 'x'.repeat(9), `PHPSESSID=${user}`);
+    await expect.poll(() => readdirSync(`${folder}/left/incoming`)).toHaveLength(1);
+    await leave();
+    socket.write('x');
+    const answer = await text(
+      socket.setEncoding('utf8').on('data', (piece) => /\}\}$/.test(String(piece)) && socket.end()),
+    );
+    return [/ (\d+) /.exec(answer)?.[1], /"code":"(\w+)"/.exec(answer)?.[1]];
+  };
+  mkdirSync(`${folder}/left/incoming`, { recursive: true });
+  expect(await outcome('gone', () => memcached.delete('sessions/gone'))).toEqual(['401', 'unauthorized']);
+  const ban = {
+    method: 'PUT',
+    headers: { Authorization: `Bearer ${apiKey}` },
+    body: '{}',
+  };
+  expect(await outcome('bad', () => fetch(`${chat.url}/api/users/bad/ban`, ban))).toEqual([
+    '403',
+    'forbidden',
+  ]);
+  const kept = readdirSync(`${folder}/left`, { recursive: true, withFileTypes: true });
+  expect(kept.filter((entry) => entry.isFile())).toEqual([]);
+  await chat.stop();
+});
+
+test('who tries rooms by uploads is stopped, in hidden rooms as in those that are not there', async () => {
+  const chat = await nextChatServer(settings({ CHAT_LIMIT_FILES_USER: '0' }));
+  await memcached.set('sessions/s3', '{"user_id":3,"firstname":"Zoe"}');
+  const statuses: number[] = [];
+  for (let n = 0; n < 61; n++)
+    statuses.push((await upload(chat.url, 'PHPSESSID=s3', 'x', { room: `nowhere-${n}` })).status);
+  expect([new Set(statuses.slice(0, 60)), statuses.at(-1)]).toEqual([new Set([404]), 429]);
+  expect((await upload(chat.url, cookie, 'x')).status).toBe(201);
+  await chat.stop();
+});
+
+test('for an upload into a hidden room the history is asked the same as for one into none', async () => {
+  const asked: string[] = [];
+  const { chat, history, close } = await openChatOver((stored) => ({
+    read: (op, input) => {
+      asked.push(op);
+      return stored.read(op, input);
+    },
+  }));
+  await history.write('putRoom', { id: 'den', name: 'den', kind: 'private', at: Date.now() });
+  const tried: string[][] = [];
+  for (const room of ['den', 'nowhere']) {
+    asked.length = 0;
+    await expect(mayUpload(chat, { id: '1', name: 'Ann', roles: [] }, room)).rejects.toThrow('no such room');
+    tried.push([...asked]);
+  }
+  expect(tried[0]).toEqual(tried[1]);
+  await close();
+});
+
 test('an upload that is cut leaves nothing, and half of one is never seen', async () => {
   const chat = await nextChatServer(settings({ CHAT_FILES: `dir:${folder}/cut` }));
-  const socket = connect(chat.port, '127.0.0.1');
-  const head = [
-    'POST /files?room=lobby&name=x HTTP/1.1',
-    'Host: x',
-    `Origin: ${origin}`,
-    `Cookie: ${cookie}`,
-  ];
-  socket.write(`${[...head, 'Content-Length: 100000'].join('\r\n')}\r\n\r\n${'x'.repeat(50_000)}`);
+  const socket = begin(chat, 100_000, 'x'.repeat(50_000));
   const incoming = () => (existsSync(`${folder}/cut/incoming`) ? readdirSync(`${folder}/cut/incoming`) : []);
   await expect.poll(incoming).toHaveLength(1);
   socket.destroy();
@@ -133,11 +249,58 @@ test('a disk that is full: the upload is refused as a whole, messages go on, and
   await disk.remove();
 });
 
+const ownChildren = () =>
+  readFileSync(`/proc/${process.pid}/task/${process.pid}/children`, 'utf8').trim().split(' ');
+
+test('a picture that says how much it would take to decode is refused before it is decoded', async () => {
+  const examiner = new Examiner();
+  const path = join(folder, 'large');
+  for (const { what, bytes } of await largePictures()) {
+    writeFileSync(path, bytes);
+    expect([what, await examiner.examine('1', { path, types: ['image/*'] })]).toEqual([
+      what,
+      { refused: true },
+    ]);
+  }
+  examiner.close();
+});
+
+test('no text waits behind pictures, and of a client that has gone nothing waits or goes on', async () => {
+  const examiner = new Examiner();
+  const types = ['image/*', 'text/plain'];
+  const [picture, words] = [join(folder, 'picture'), join(folder, 'words')];
+  await sharp({ create: { width: 9, height: 9, channels: 3, background: '#fff' } })
+    .png()
+    .toFile(picture);
+  writeFileSync(words, 'words');
+  const examine = (user: string, path = picture, signal?: AbortSignal) =>
+    examiner.examine(user, { path, types }, signal);
+  const picturesOf = () =>
+    ownChildren().find(
+      (pid) => pid !== '' && readFileSync(`/proc/${pid}/cmdline`, 'utf8').endsWith('pictures\0'),
+    );
+  expect(await examine('1')).toHaveProperty('made');
+  const pid = Number(picturesOf());
+  process.kill(pid, 'SIGSTOP');
+  const [left, stayed] = [new AbortController(), new AbortController()];
+  const running = examine('1', picture, stayed.signal);
+  const waiting = expect(examine('1', picture, left.signal)).rejects.toThrow('gone');
+  expect(await examine('2', words)).toEqual({ type: 'text/plain' });
+  left.abort(new Error('gone'));
+  await waiting;
+  const next = examine('2');
+  const ended = expect(running).rejects.toThrow('left');
+  stayed.abort(new Error('left'));
+  await ended;
+  // By another process.
+  expect(await next).toHaveProperty('made');
+  expect(Number(picturesOf())).not.toBe(pid);
+  examiner.close();
+});
+
 test('a file that ends the process which examines it is refused, and the next one gets another process', async () => {
   const examiner = new Examiner();
   const types = ['text/plain'];
-  const ownChildren = () =>
-    readFileSync(`/proc/${process.pid}/task/${process.pid}/children`, 'utf8').trim().split(' ');
   const before = new Set(ownChildren());
   // Whoever reads it waits for ever.
   const pipe = join(folder, 'pipe');

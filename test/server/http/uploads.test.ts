@@ -1,13 +1,17 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { createFileRoutes } from '../../../server/http/files.ts';
 
 const hour = 60 * 60 * 1000;
 
 /** The routes of files, where every file is one that is not taken. Resolves with what uploads are answered. */
-async function uploads(rate: { count: number; ms: number }, sizes: readonly number[]): Promise<Response[]> {
+async function uploads(
+  rate: { count: number; ms: number },
+  sizes: readonly number[],
+  examined: () => Promise<void> = async () => {},
+): Promise<Response[]> {
   const answer = createFileRoutes({
     limit: 1024,
     rate,
@@ -22,6 +26,7 @@ async function uploads(rate: { count: number; ms: number }, sizes: readonly numb
     check: async () => {},
     async add({ bytes }) {
       for await (const _ of bytes);
+      await examined();
       return 'unusable';
     },
     find: async () => null,
@@ -49,4 +54,13 @@ test('of files that are nearly empty one user uploads 1,000 in an hour, where by
   expect([statuses(answers), last?.status]).toEqual([[415], 429]);
   expect(Number(last?.headers.get('retry-after'))).toBeGreaterThan(0);
   expect(statuses(await uploads({ count: 0, ms: hour }, sizes))).toEqual([415]);
+});
+
+test('a client that has sent its file is waited for, however long the file is examined', async () => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+  onTestFinished(() => void vi.useRealTimers());
+  const longer = async () => {
+    await vi.advanceTimersByTimeAsync(hour);
+  };
+  expect(statuses(await uploads({ count: 0, ms: hour }, [1], longer))).toEqual([415]);
 });
