@@ -7,6 +7,7 @@ import {
   everybody,
   type History,
   isMember,
+  isNamed,
   type MemberRecord,
   type Reads,
   type RoomRecord,
@@ -206,11 +207,17 @@ export class Directory {
     else this.#show(room, now);
   }
 
-  /** A message as everybody who may read it gets it. */
-  messageOf(message: StoredMessage): Message {
+  /**
+   * A message as everybody who may read it gets it.
+   * @param asker for whom alone it is: he knows his own name
+   */
+  messageOf(message: StoredMessage, asker?: string): Message {
     // The two of a direct room may know each other from elsewhere.
     const partners = this.#rooms.get(message.room)?.partners;
-    return messageOf(message, (user) => this.#findAll || partners?.get(user)?.shares === true);
+    return messageOf(
+      message,
+      (user) => this.#findAll || user === asker || partners?.get(user)?.shares === true,
+    );
   }
 
   *everybody(): Iterable<Person> {
@@ -240,8 +247,8 @@ export class Directory {
   }
 
   /** Whether members of the room may see more of this user than the id: see `acted`. */
-  isVisible(user: Partial<Pick<UserRecord, 'actedPublic'>>, member: { acted: number } | undefined): boolean {
-    return this.#findAll || user.actedPublic === true || (member?.acted ?? 0) > acted.never;
+  isVisible(...[user, member]: Parameters<typeof isNamed>): boolean {
+    return this.#findAll || isNamed(user, member);
   }
 
   /** A user has opened a connection. Rejects if the history fails. */
@@ -600,7 +607,7 @@ export class Directory {
       for (const connection of known.joined) connection.joined.delete(known);
       this.#listener?.roomDeleted(known, members, asker);
       known.joined.clear();
-      // What is still to be sent about the room finds nobody.
+      // Events about the room that still wait find nobody.
       known.here.clear();
       this.#forget(known);
       this.restrictions.forget(record.id);

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { RequestError, type RequestErrorCode } from '../errors.ts';
 import type { Answers, RequestPayload, RoomMember, User } from '../events.ts';
-import { isMember, type MemberRecord, type Reads, sources } from '../history/history.ts';
-import { nameKey, sortKey } from '../history/text-keys.ts';
+import { isMember, type MemberPlace, type MemberRecord, type Reads, sources } from '../history/history.ts';
+import { memberKey, nameKey } from '../history/text-keys.ts';
 import { type Actor, outranks, rankOf, rightsIn } from './access.ts';
 import type { Chat } from './chat.ts';
 import { cursorOf, decodeCursor } from './cursor.ts';
@@ -218,16 +218,17 @@ export async function setNotify(
 
 export async function members(
   chat: Chat,
+  connection: Connection,
   room: Room,
   { query, present, cursor, limit }: RequestPayload<'room:members'>,
 ): Promise<Answers['room:members']> {
   const { history, directory } = chat;
   const { id } = room.record;
-  // Only the id: a cursor with the name would reveal a hidden name.
-  let [after] = cursor === undefined ? [] : decodeCursor(cursor, ['string']);
-  let listed: RoomMember[] = [];
+  const self = connection.person.user;
+  let after = cursor === undefined ? undefined : placeOf(cursor);
+  let listed: Listed[] = [];
   if (present === true) {
-    listed = await presentAfter(chat, room, { after, query, most: limit + 1 });
+    listed = await presentAfter(chat, connection, room, { after, query, most: limit + 1 });
   } else {
     const atOnce = query === undefined && present === undefined ? limit + 1 : filteredAtOnce;
     do {
@@ -237,14 +238,15 @@ export async function members(
         ...(after === undefined ? {} : { after }),
         limit: atOnce,
       });
-      for (const { user, member } of page.members) {
-        const visible = directory.isVisible(user, member);
+      for (const { user, member, place } of page.members) {
+        const isSelf = user.id === self.id;
+        const visible = isSelf || directory.isVisible(user, member);
         const shown = { id: user.id, name: visible ? user.name : user.id };
         // A hidden user must not be found by name.
         if (query !== undefined && !matches(shown, query)) continue;
-        const isPresent = room.present.has(user.id);
+        const isPresent = isSelf || room.present.has(user.id);
         if (present === undefined || !isPresent) {
-          listed.push({ user: shown, role: member.role, present: isPresent });
+          listed.push({ place, member: { user: shown, role: member.role, present: isPresent } });
         }
       }
       after = page.next;
@@ -252,42 +254,59 @@ export async function members(
   }
   const last = listed.length > limit ? listed[limit - 1] : undefined;
   return {
-    members: listed.slice(0, limit),
+    members: listed.slice(0, limit).map(({ member }) => member),
     count: room.record.members,
-    ...(last === undefined ? {} : { next: cursorOf([last.user.id]) }),
+    ...(last === undefined ? {} : { next: cursorOf([last.place.sort, last.place.id]) }),
   };
+}
+
+/** A member as the asker sees him, and where the list goes on behind him. */
+interface Listed {
+  place: MemberPlace;
+  member: RoomMember;
+}
+
+/**
+ * A client can make any cursor. It holds only what the list has shown, and is compared with nothing else: a name that is
+ * not shown can not be found out by where it would stand.
+ */
+function placeOf(cursor: string): MemberPlace {
+  const [sort, id] = decodeCursor(cursor, ['string', 'string']);
+  return { sort, id };
 }
 
 /** Present users are in memory: of the members, only those are read who are connected to other servers. */
 async function presentAfter(
   { history, directory }: Chat,
+  { person: { user: self, memberships } }: Connection,
   room: Room,
-  { after, query, most }: { after: string | undefined; query: string | undefined; most: number },
-): Promise<RoomMember[]> {
+  { after, query, most }: { after: MemberPlace | undefined; query: string | undefined; most: number },
+): Promise<Listed[]> {
   const { id: roomId } = room.record;
-  const keyOf = ({ id, name }: User) => `${sortKey(name)}\0${id}`;
-  let from = '';
-  if (after !== undefined) {
-    // By the name that they are sorted by: the history may have a newer one already.
-    const last = room.present.get(after) ?? (await history.read('users', { ids: [after] }))[0];
-    from = keyOf(last ?? { id: after, name: after });
-  }
-  const users = [...room.present.values()]
+  const shown = new Map(room.present);
+  if (memberships.has(roomId)) shown.set(self.id, { id: self.id, name: self.name });
+  const users = [...shown.values()]
     .filter((user) => query === undefined || matches(user, query))
-    .map((user) => ({ user, key: keyOf(user) }))
-    .filter(({ key }) => key > from)
-    .sort((a, b) => (a.key < b.key ? -1 : 1))
-    .slice(0, most)
-    .map(({ user }) => user);
-  const known = new Map(
-    users.map(({ id }) => [id, directory.person(id)?.memberships.get(roomId)?.member ?? null]),
-  );
-  const unknown = users.map(({ id }) => id).filter((id) => known.get(id) === null);
+    .map((user) => ({ user, place: { sort: memberKey(user, true), id: user.id } }))
+    .filter(({ place }) => after === undefined || comparePlaces(place, after) > 0)
+    .sort((a, b) => comparePlaces(a.place, b.place))
+    .slice(0, most);
+  const ids = users.map(({ user }) => user.id);
+  const known = new Map(ids.map((id) => [id, directory.person(id)?.memberships.get(roomId)?.member ?? null]));
+  const unknown = ids.filter((id) => known.get(id) === null);
   if (unknown.length > 0) {
     const read = await history.read('membersOf', { room: roomId, users: unknown });
     for (const [n, id] of unknown.entries()) known.set(id, read[n] ?? null);
   }
-  return users.map((user) => ({ user, role: known.get(user.id)?.role ?? 'member', present: true }));
+  return users.map(({ user, place }) => ({
+    place,
+    member: { user, role: known.get(user.id)?.role ?? 'member', present: true },
+  }));
+}
+
+function comparePlaces(a: MemberPlace, b: MemberPlace): number {
+  const [one, other] = a.sort === b.sort ? [a.id, b.id] : [a.sort, b.sort];
+  return one < other ? -1 : one > other ? 1 : 0;
 }
 
 function matches(user: User, query: string): boolean {

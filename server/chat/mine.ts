@@ -52,7 +52,7 @@ export class Mine {
   in(messages: readonly StoredMessage[]): Message[] {
     return messages.map((stored) => {
       const hidden = this.#blocked.has(stored.user.id);
-      const shown = this.#chat.directory.messageOf(stored);
+      const shown = this.#chat.directory.messageOf(stored, this.#user);
       const message: Message = hidden ? { ...shown, hidden } : shown;
       if (message.reactions === undefined) return message;
       const reactions = message.reactions.map((reaction) => {

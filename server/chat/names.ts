@@ -2,11 +2,12 @@ import type { User } from '../events.ts';
 import { deletedUser, type History } from '../history/history.ts';
 import type { Directory } from './directory.ts';
 
-/** Users as members of the room may see them. */
+/** Users as members of the room may see them. @param asker for whom it is: he knows his own name */
 export async function namesIn(
   { history, directory }: { history: History; directory: Directory },
   room: string,
   users: readonly string[],
+  asker?: string,
 ): Promise<Map<string, User>> {
   const ids = [...new Set(users)];
   const [known, members] = await Promise.all([
@@ -18,8 +19,8 @@ export async function namesIn(
     ids.map((id, n) => {
       if (id === deletedUser.id) return [id, deletedUser];
       const record = records.get(id);
-      const visible = record !== undefined && directory.isVisible(record, members[n] ?? undefined);
-      return [id, { id, name: visible ? record.name : id }];
+      const visible = id === asker || directory.isVisible(record, members[n]);
+      return [id, { id, name: visible && record !== undefined ? record.name : id }];
     }),
   );
 }

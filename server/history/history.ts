@@ -64,8 +64,19 @@ export const mostUnreadMentions = 1000;
 /** Users whom one user may block. */
 export const mostBlocked = 1000;
 
-/** How far a user has shown up in a room by an own act: others see no more of somebody who was merely added. */
+/**
+ * How far a user has shown up in a room. Others see no more than the id of somebody whom people have merely added. The site
+ * has people join: in rooms that are not public, a user whom the session or the API has made a member counts as `joined`.
+ */
 export const acted = { never: 0, joined: 1, written: 2 } as const;
+
+/** Whether the members of a room may know the name of a user, and whether the user is here. */
+export function isNamed(
+  user: Partial<Pick<UserRecord, 'actedPublic'>> | null | undefined,
+  member: { acted: number } | null | undefined,
+): boolean {
+  return user?.actedPublic === true || (member?.acted ?? acted.never) > acted.never;
+}
 
 /** A room as it is stored. `access` rises when somebody becomes a member, stops being one, or gets another role. */
 export interface RoomRecord {
@@ -210,6 +221,13 @@ export interface NewMessage {
   /** In the order of their places. */
   mentions?: readonly NewMention[];
   sentAt: number;
+}
+
+/** A place in the list of a room's members. It says nothing that is not shown there. */
+export interface MemberPlace {
+  /** `memberKey` of the user there. */
+  sort: string;
+  id: string;
 }
 
 /** How somebody writes: a member, as what the user is there, or the PHP application, which may always. */
@@ -536,12 +554,12 @@ export interface Reads {
   /** What is stored of each of the users in a room. */
   membersOf: { in: { room: string; users: readonly string[] }; out: (MemberRecord | null)[] };
   /**
-   * By name, then id, after the user `after`; `query`: the beginning of the id, the name, or a word of the name. `next`:
-   * the user after whom to go on; a page may be short though there are more.
+   * In the order of `memberKey`, then by id, after the place `after`; `query`: the beginning of the id, the name, or a word
+   * of the name. `next`: where to go on; a page may be short though there are more.
    */
   members: {
-    in: { room: string; query?: string; after?: string; limit: number };
-    out: { members: { user: UserRecord; member: MemberRecord }[]; next?: string };
+    in: { room: string; query?: string; after?: MemberPlace; limit: number };
+    out: { members: { user: UserRecord; member: MemberRecord; place: MemberPlace }[]; next?: MemberPlace };
   };
   /** Those of the users who have acted in a private room of which `user` is a member too. */
   sharesRoom: { in: { user: string; of: readonly string[] }; out: string[] };

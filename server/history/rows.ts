@@ -3,6 +3,7 @@ import type { Erasure } from './erasure.ts';
 import {
   everybody,
   forGood,
+  isNamed,
   type MemberRecord,
   maxPageBytes,
   type Page,
@@ -206,18 +207,23 @@ function mentionsFrom({ mentions, names, deleted_at }: Row): StoredMention[] {
   });
 }
 
-/** The message with what a transaction knows of those it mentions, where that is newer than what it has read. */
+/**
+ * The message with what a transaction knows of those it mentions, where that is newer than what it has read.
+ * @param user null: there is none; undefined: the transaction does not know. So does `member`
+ */
 export function withNames(
   message: StoredMessage,
-  user: (id: string) => UserRecord | undefined,
-  member: (id: string) => MemberRecord | undefined,
+  user: (id: string) => UserRecord | null | undefined,
+  member: (id: string) => MemberRecord | null | undefined,
 ): StoredMessage {
   const { mentions } = message;
   if (mentions === undefined) return message;
   const now = mentions.map((mention) => {
     const known = user(mention.user);
-    const acted = known?.actedPublic === true || (member(mention.user)?.acted ?? 0) > 0;
-    return { ...mention, name: known?.name ?? mention.name, shown: mention.shown || acted };
+    const there = member(mention.user);
+    const isCertain = known !== undefined && there !== undefined;
+    const shown = isNamed(known, there) || (mention.shown && !isCertain);
+    return { ...mention, name: known?.name ?? mention.name, shown };
   });
   return { ...message, mentions: now };
 }

@@ -10,6 +10,7 @@ import {
   deletedUser,
   everybody,
   isMember,
+  isNamed,
   leftOf,
   type MemberRecord,
   mostBlocked,
@@ -656,8 +657,7 @@ function mentionsFor(
     const may = room.kind === 'public' ? !isHidden : room.pair?.includes(user) || isMember(member);
     if (!may) return [];
     const known = work.user(user);
-    const shown = known?.actedPublic === true || (member?.acted ?? acted.never) > acted.never;
-    return [{ user, start, length, name: known?.name ?? user, shown }];
+    return [{ user, start, length, name: known?.name ?? user, shown: isNamed(known, member) }];
   });
 }
 
@@ -753,21 +753,24 @@ function add(
   const room = existing(work, id);
   const before = work.member(id, user.id);
   const bits = how.source === undefined ? 0 : sources[how.source];
+  const bySite = how.source === 'session' || how.source === 'api';
+  // The site has its users know each other where nobody else can read.
+  const least = bySite && room.kind !== 'public' ? acted.joined : acted.never;
+  const nowActed = Math.max(before?.acted ?? acted.never, how.acted, least);
   if (isBanned(before)) {
     const held = before.held | bits;
-    if (held !== before.held) work.putMember(id, user.id, { ...before, held });
+    if (held !== before.held) work.putMember(id, user.id, { ...before, held, acted: nowActed });
     return;
   }
-  const lastActed = before?.acted ?? acted.never;
   const { wroteAt, restricted } = before ?? {};
   const was = isMember(before);
   const now: MemberRecord = was
-    ? { ...before, sources: before.sources | bits, acted: Math.max(lastActed, how.acted) }
+    ? { ...before, sources: before.sources | bits, acted: nowActed }
     : {
         sources: bits,
         role: how.role,
         readSeq: how.readSeq ?? room.lastSeq,
-        acted: Math.max(lastActed, how.acted),
+        acted: nowActed,
         ...(wroteAt === undefined ? {} : { wroteAt }),
         ...(restricted === undefined ? {} : { restricted }),
       };

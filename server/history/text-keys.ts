@@ -13,6 +13,17 @@ export function sortKey(name: string): string {
   return name.normalize('NFKD').replace(/\p{M}/gu, '').toLowerCase();
 }
 
+/** Behind the names, which are all before it. */
+const behindNames = '\u{10ffff}';
+
+/**
+ * Sorts the members of a room by what all of them may know: by their names, and behind these by their ids the people whose
+ * names are not shown there.
+ */
+export function memberKey({ id, name }: { id: string; name: string }, isShown: boolean): string {
+  return isShown ? sortKey(name) : behindNames + id;
+}
+
 /** The beginnings by which a person is found: the whole name, each word in it, and the id, without regard to case. */
 export function findKeys({ id, name }: { id: string; name: string }): string[] {
   const key = nameKey(name);

@@ -96,7 +96,7 @@ export const roomRequests: RequestHandlers<
     order: 'read',
     // To look somebody up is a search, in however large a room.
     counts: ({ query }) => (query === undefined ? {} : { search: 1 }),
-    run: ({ chat, room, payload }) => members(chat, room, payload),
+    run: ({ chat, connection, room, payload }) => members(chat, connection, room, payload),
   },
   'room:notify': {
     order: 'change',
@@ -117,7 +117,7 @@ export const roomRequests: RequestHandlers<
   'room:restricted': {
     order: 'read',
     right: 'moderate',
-    run: ({ chat, room, payload }) => restricted(chat, room, payload),
+    run: ({ chat, connection, room, payload }) => restricted(chat, connection, room, payload),
   },
   'direct:open': {
     order: 'change',

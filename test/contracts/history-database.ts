@@ -20,7 +20,7 @@ import { type HistoryDatabase, openDatabase } from '../helpers/history-database.
 import { startMemcached } from '../helpers/memcached.ts';
 import { randomWrites, readAll, withoutIds } from '../helpers/random-writes.ts';
 import { startTcpProxy, type TcpProxy } from '../helpers/tcp-proxy.ts';
-import { historyContract } from './history.ts';
+import { historyContract, takesOverMembers } from './history.ts';
 
 /** Of a server with databases. */
 interface Engine {
@@ -35,6 +35,8 @@ interface Engine {
   /** Of `localhost`, in PEM. */
   readonly certificate: string;
   readonly socket: string;
+  /** The folder of its migrations. */
+  readonly migrations: 'postgres' | 'mariadb';
   /** By the programs that docs/operate.md names. */
   copy(from: HistoryDatabase, to: HistoryDatabase): void;
   signal(name: 'SIGSTOP' | 'SIGCONT'): void;
@@ -549,6 +551,13 @@ export function historyDatabaseContract(name: string, start: () => Promise<Engin
         const [reads, others] = await Promise.all(both.map(readAll));
         expect(withoutIds(reads), where).toEqual(withoutIds(others));
       }
+    });
+
+    test('members of the version before are shown, and sorted, by the rules of this one', async () => {
+      await database.empty();
+      const folder = new URL(`../../server/history/sql/${engine.migrations}/`, import.meta.url);
+      const migration = new URL('016-shown-members.sql', folder);
+      await takesOverMembers(await open(), 'chat_members', migration, (one) => database.query(one));
     });
 
     test('a newer version has changed the tables beyond what this one knows: it says so', async () => {

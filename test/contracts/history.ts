@@ -1,7 +1,9 @@
+import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import {
   type Change,
   type History,
+  type MemberPlace,
   maxPageBytes,
   type Reads,
   sources,
@@ -35,6 +37,33 @@ const newRoom = (over: Partial<Writes['createRoom']['in']> = {}): Writes['create
   at,
   ...over,
 });
+
+/** Members whom a version has stored that knew no `memberKey`, and hid whom the site had added. */
+export async function takesOverMembers(
+  history: History,
+  members: string,
+  migration: URL,
+  execute: (statement: string) => unknown,
+): Promise<void> {
+  const user = { id: '7', name: 'Quill' };
+  await history.write('arrive', { user, rooms: [{ id: 'class', name: 'Class' }], at });
+  await history.write('publicRooms', { rooms: [{ id: 'open', name: 'Open' }], at });
+  await history.write('putRoom', { id: 'club', kind: 'private', name: 'Club', at });
+  const rooms = ['class', 'club', 'open'];
+  for (const room of rooms.slice(1)) {
+    const source = room === 'club' ? 'people' : 'api';
+    await history.write('addMembers', { room, users: [{ id: '7' }], source, mayReturn: true, at });
+  }
+  await execute(`UPDATE ${members} SET acted = 0, sort = 'quill' WHERE user_id = '7'`);
+  const statements = readFileSync(migration, 'utf8').replace(/--.*$/gm, '').split(';');
+  for (const statement of statements) if (statement.trim() !== '') await execute(statement);
+  const list = rooms.map(async (room) => (await history.read('members', { room, limit: 9 })).members);
+  expect((await Promise.all(list)).flat().map(({ member, place }) => [member.acted, place.sort])).toEqual([
+    [1, 'quill'],
+    [0, '\u{10ffff}7'],
+    [0, '\u{10ffff}7'],
+  ]);
+}
 
 /** What every history must do. `reopen` closes the history and opens it anew from the same storage. */
 export function historyContract(
@@ -1101,22 +1130,108 @@ export function historyContract(
         ]) {
           await history.write('arrive', { user: { id: user as string, name: name as string }, at });
         }
-        await addPeople(id, ['2', '3', '4', '5', 'never-here']);
+        await addPeople(id, ['2', '3', '4', '5', 'never-here'], { source: 'api' });
         const members = async (over: object = {}) =>
           (await history.read('members', { room: id, limit: 10, ...over })).members.map(
             ({ user }) => user.name,
           );
         expect(await members()).toEqual(['Amy Zed', 'Bob', 'bob', 'émile', 'never-here', 'Zoë Adams']);
+        const { next } = await history.read('members', { room: id, limit: 2 });
+        expect(next).toEqual({ sort: 'bob', id: '3' });
         expect(await members({ limit: 2 })).toEqual(['Amy Zed', 'Bob']);
-        expect(await members({ after: '3', limit: 2 })).toEqual(['bob', 'émile']);
+        expect(await members({ after: next, limit: 2 })).toEqual(['bob', 'émile']);
         expect(await members({ query: 'Z' })).toEqual(['Amy Zed', 'Zoë Adams']);
         expect(await members({ query: 'NEVER' })).toEqual(['never-here']);
+      });
+
+      test('people whom others have added stand behind the names, by their ids, until they show up', async () => {
+        const { id } = await create({ by: { id: 'owner', name: 'Olga' } });
+        const arrive = (user: string, name: string) =>
+          history.write('arrive', { user: { id: user, name }, at });
+        for (const [user, name] of [
+          ['1', 'Zoe'],
+          ['2', 'Amy'],
+          ['3', 'Bob'],
+          ['4', 'Cy'],
+        ] as const) {
+          await arrive(user, name);
+        }
+        await addPeople(id, ['4', '3', '2', '1']);
+        const members = async (after?: MemberPlace) => {
+          const page = { room: id, limit: 10, ...(after === undefined ? {} : { after }) };
+          return (await history.read('members', page)).members.map(({ user, place }) => {
+            expect(place.id).toBe(user.id);
+            return place.sort.startsWith('\u{10ffff}') ? user.id : user.name;
+          });
+        };
+        expect(await members()).toEqual(['Olga', '1', '2', '3', '4']);
+        // Whatever they are called from now on.
+        await arrive('1', 'Ada');
+        await arrive('4', 'Aaron');
+        expect(await members()).toEqual(['Olga', '1', '2', '3', '4']);
+        // In this room; in a public one; by the site; and by a message together with another name.
+        await history.write('join', { room: id, user: { id: '1', name: 'Ada' }, at });
+        expect(await members()).toEqual(['Ada', 'Olga', '2', '3', '4']);
+        await join({ id: '2', name: 'Amy' });
+        expect(await members()).toEqual(['Ada', 'Amy', 'Olga', '3', '4']);
+        await addPeople(id, ['3'], { source: 'api' });
+        expect(await members()).toEqual(['Ada', 'Amy', 'Bob', 'Olga', '4']);
+        await send(message({ room: id, user: { id: '4', name: 'Cyd' } }));
+        expect(await members()).toEqual(['Ada', 'Amy', 'Bob', 'Cyd', 'Olga']);
+        history = await reopen();
+        expect(await members({ sort: 'b', id: '' })).toEqual(['Bob', 'Cyd', 'Olga']);
+      });
+
+      test('whom the site puts into a room that is not public has shown up there, in a public one not', async () => {
+        const rooms = [
+          { id: 'class', name: 'Class' },
+          { id: 'lobby', name: 'lobby' },
+        ];
+        await history.write('arrive', { user: ben, rooms, at });
+        await history.write('putRoom', { id: 'club', kind: 'private', name: 'Club', at });
+        for (const room of ['club', 'garden']) await addPeople(room, ['3'], { source: 'api' });
+        // Invited, then added by the site; and added while banned.
+        const { id } = await create();
+        await addPeople(id, ['4']);
+        expect(await memberOf(id, '4')).toMatchObject({ acted: 0 });
+        await addPeople(id, ['4'], { source: 'api' });
+        const ban = { room: id, user: '5', kind: 'banned', at } as const;
+        await history.write('restrict', { ...ban, restriction: { by: ann.id } });
+        await addPeople(id, ['5'], { source: 'api' });
+        await history.write('restrict', { ...ban, restriction: null });
+        const actedIn = async (room: string, user: string) => (await memberOf(room, user))?.acted;
+        expect(await actedIn('class', ben.id)).toBe(1);
+        expect(await actedIn('lobby', ben.id)).toBe(0);
+        expect([await actedIn('club', '3'), await actedIn('garden', '3')]).toEqual([1, 0]);
+        expect([await actedIn(id, '4'), await actedIn(id, '5')]).toEqual([1, 1]);
+        // It stays when the site takes them out again: those who were there know them.
+        await history.write('arrive', { user: ben, rooms: [], at });
+        expect(await memberOf('class', ben.id)).toMatchObject({ sources: 0, acted: 1 });
+      });
+
+      test('who is in a public room by the site alone is not found there, and found by those of a room of the site', async () => {
+        await history.write('arrive', {
+          user: { id: '7', name: 'Quill' },
+          rooms: [{ id: 'lobby', name: '' }],
+          at,
+        });
+        await join(ann);
+        const find = (user: string) =>
+          history.read('findUsers', { user, query: 'quill', onlyShared: true, limit: 9 });
+        expect(await find(ann.id)).toEqual([]);
+        const rooms = ['lobby', 'class'].map((id) => ({ id, name: id }));
+        await history.write('arrive', { user: { id: '7', name: 'Quill' }, rooms, at });
+        await history.write('arrive', { user: ben, rooms: rooms.slice(1), at });
+        expect(await find(ann.id)).toEqual([]);
+        expect(await find(ben.id)).toMatchObject([{ id: '7', name: 'Quill' }]);
+        await join({ id: '7', name: 'Quill' });
+        expect(await find(ann.id)).toMatchObject([{ id: '7', name: 'Quill' }]);
       });
 
       test('members are in the order of their names, also of one who had another for a moment', async () => {
         const { id } = await create();
         await history.write('arrive', { user: { id: 'one', name: 'Anna' }, at });
-        await addPeople(id, [], { users: [{ id: 'two', name: 'Mia' }] });
+        await addPeople(id, [], { users: [{ id: 'two', name: 'Mia' }], source: 'api' });
         await Promise.all([
           history.write('arrive', { user: { id: 'one', name: 'Zoe' }, at }),
           history.write('arrive', { user: { id: 'one', name: 'Zoe' }, rooms: [{ id, name: 'x' }], at }),

@@ -42,7 +42,8 @@ export async function listReports(
     ...(before === undefined ? {} : { before }),
     limit,
   });
-  const reports = await Promise.all(page.reports.map((one) => shownReport(chat, one)));
+  const asker = connection.person.user.id;
+  const reports = await Promise.all(page.reports.map((one) => shownReport(chat, one, asker)));
   return {
     reports: reports.filter((one) => one !== null),
     ...(page.next === undefined ? {} : { next: cursorOf([page.next]) }),

@@ -60,6 +60,7 @@ export function restrictionOf(
 /** Who is muted in a room, or banned from it, by their ids. */
 export async function restricted(
   chat: Chat,
+  { person }: Connection,
   room: Room,
   { cursor }: RequestPayload<'room:restricted'>,
 ): Promise<Answers['room:restricted']> {
@@ -77,6 +78,7 @@ export async function restricted(
     chat,
     room.record.id,
     laid.flatMap(({ user, by }) => [user, by]),
+    person.user.id,
   );
   return {
     users: laid.map(({ user, by, ...one }) => ({

@@ -24,16 +24,22 @@ export async function reportOf(parts: Parts, id: string): Promise<Report | null>
   return stored && shownReport(parts, stored);
 }
 
-export async function shownReport(parts: Parts, stored: StoredReport): Promise<Report | null> {
+/** @param asker for whom alone it is */
+export async function shownReport(
+  parts: Parts,
+  stored: StoredReport,
+  asker?: string,
+): Promise<Report | null> {
   const { id, room, by, reason, text, at, closed } = stored;
   const message = stored.message ?? (await messageNow(parts, stored));
   if (message === undefined) return null;
-  const names = await namesIn(parts, room, [by, ...(closed === undefined ? [] : [closed.by])]);
+  const people = [by, ...(closed === undefined ? [] : [closed.by])];
+  const names = await namesIn(parts, room, people, asker);
   const named = (user: string) => names.get(user) as User;
   return {
     id,
     room,
-    message: parts.directory.messageOf(message),
+    message: parts.directory.messageOf(message, asker),
     by: named(by),
     reason,
     ...(text === undefined ? {} : { text }),

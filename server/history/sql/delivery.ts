@@ -53,7 +53,7 @@ export class Delivery {
 
   /** An entry of this server. Until its turn it is kept, however many others are, since it alone says who asked. */
   own(num: number, changes: readonly Change[]): Promise<void> {
-    // What was read back meanwhile has had its turn.
+    // An entry that was read back meanwhile has had its turn.
     if (num > this.#position) this.#waiting.set(num, changes);
     return this.upTo(num);
   }

@@ -194,35 +194,28 @@ export function queriesOf(dialect: Dialect, connection: Connection): Queries {
       const known = new Map(rows.map((row) => [row.user_id as string, memberFrom(row)]));
       return users.map((user) => known.get(user) ?? null);
     },
-    async members({ room, query, after = '', limit }) {
+    async members({ room, query, after = { sort: '', id: '' }, limit }) {
       const beginning = query === undefined ? undefined : nameKey(query);
       const members: Reads['members']['out']['members'] = [];
       const num = numOf(room);
-      let next = after;
-      let sort = '';
-      if (after !== '') {
-        const [row] = await ask(
-          sql`SELECT sort FROM chat_members WHERE room = ${num} AND user_id = ${after}`,
-        );
-        sort = (row?.sort as string | undefined) ?? '';
-      }
+      let place = after;
       for (let looked = 0; ; ) {
         const most = beginning === undefined ? limit + 1 : membersAtOnce;
         const rows = await ask(
           sql`SELECT user_id AS id, coalesce(users.name, user_id) AS name, coalesce(acted_public, 0) AS acted_public,
                 site_role, sort, ${member}
               FROM chat_members AS members LEFT JOIN chat_users AS users ON users.id = members.user_id
-              WHERE room = ${num} AND sources <> 0 AND sort >= ${sort} AND (sort > ${sort} OR user_id > ${next})
+              WHERE room = ${num} AND sources <> 0
+                AND sort >= ${place.sort} AND (sort > ${place.sort} OR user_id > ${place.id})
               ORDER BY sort, user_id LIMIT ${most}`,
         );
         for (const row of rows) {
-          if (members.length === limit || looked === mostCandidates) return { members, next };
+          if (members.length === limit || looked === mostCandidates) return { members, next: place };
           looked++;
           const found = userFrom(row);
-          next = found.id;
-          sort = row.sort as string;
+          place = { sort: row.sort as string, id: found.id };
           if (beginning !== undefined && !findKeys(found).some((key) => key.startsWith(beginning))) continue;
-          members.push({ user: found, member: memberFrom(row) });
+          members.push({ user: found, member: memberFrom(row), place });
         }
         if (rows.length < most) return { members };
       }
@@ -244,7 +237,8 @@ export function queriesOf(dialect: Dialect, connection: Connection): Queries {
       const far = onlyShared
         ? await sharingPublic(
             id,
-            ids.filter((one) => !near.has(one)),
+            // Without a private room in common only what was done in public makes a user known.
+            found.filter((one) => one.actedPublic && !near.has(one.id)).map((one) => one.id),
           )
         : undefined;
       return [

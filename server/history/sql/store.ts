@@ -1,3 +1,4 @@
+import { acted, type UserRecord } from '../history.ts';
 import {
   fileStates,
   filesColumn,
@@ -16,7 +17,7 @@ import { blockOf } from './blocks.ts';
 import { type Columns, type Dialect, sql, type Value } from './dialect.ts';
 import { storedNameKey } from './load.ts';
 import type { Transaction } from './transaction.ts';
-import { type LoadedMessage, type LoadedRoom, type LoadedWork, storedSortKey } from './work.ts';
+import { type LoadedMessage, type LoadedRoom, type LoadedWork, storedMemberKey } from './work.ts';
 
 type Rows = (readonly Value[])[];
 
@@ -112,7 +113,7 @@ export async function store(
       const { sources, role, readSeq, notify = null, acted, wroteAt = null, held = null } = member.row;
       // A user may have had another name between two operations of the transaction.
       const named = work.users.get(user);
-      const sort = named === undefined ? member.sort : storedSortKey(named.row?.name ?? user);
+      const sort = named === undefined ? member.sort : work.sortOf(user, member.row);
       members.push([
         num,
         user,
@@ -241,34 +242,51 @@ export async function store(
   }
 
   function storeUsers(): void {
-    const changed = [...work.users].filter(([, { row, before }]) => row !== undefined && row !== before);
+    const changed = [...work.users].flatMap(([id, { row, before }]) =>
+      row === undefined || row === before ? [] : [{ id, row, before }],
+    );
     if (changed.length === 0) return;
     // In one order, as other servers do: fewer of them wait for each other in a circle.
-    changed.sort(([a], [b]) => (a < b ? -1 : 1));
+    changed.sort((a, b) => (a.id < b.id ? -1 : 1));
     const rows: Rows = [];
     const keys: Rows = [];
-    const renamed: { id: string; name: string }[] = [];
-    for (const [id, { row, before }] of changed) {
-      const { name = '', actedPublic, siteRole = null } = row ?? {};
+    const renamed: UserRecord[] = [];
+    const sorted: UserRecord[] = [];
+    for (const { id, row, before } of changed) {
+      const { name, actedPublic, siteRole = null } = row;
       rows.push([id, name, actedPublic ? 1 : 0, siteRole]);
+      if (name !== before?.name || actedPublic !== before.actedPublic) sorted.push(row);
       if (name === before?.name) continue;
       for (const key of findKeys({ id, name })) keys.push([key, id]);
-      renamed.push({ id, name });
+      renamed.push(row);
     }
     transaction.later(
       dialect.upsert('chat_users', ['id'], ['id', 'name', 'acted_public', 'site_role'], rows),
     );
-    if (renamed.length === 0) return;
-    transaction.later(
-      sql`DELETE FROM chat_user_keys WHERE ${dialect.among(
-        ['user_id'],
-        renamed.map(({ id }) => [id]),
-      )}`,
+    if (renamed.length > 0) {
+      transaction.later(
+        sql`DELETE FROM chat_user_keys WHERE ${dialect.among(
+          ['user_id'],
+          renamed.map(({ id }) => [id]),
+        )}`,
+      );
+      transaction.later(dialect.insert('chat_user_keys', ['find_key', 'user_id'], keys));
+    }
+    sortMembers(
+      sorted.filter(({ actedPublic }) => actedPublic),
+      acted.never,
     );
-    transaction.later(dialect.insert('chat_user_keys', ['find_key', 'user_id'], keys));
-    for (let n = 0; n < renamed.length; n += mostNames) {
-      const some = renamed.slice(n, n + mostNames);
-      const cases = some.map(({ id, name }) => sql` WHEN ${id} THEN ${storedSortKey(name)}`);
+    sortMembers(
+      sorted.filter(({ actedPublic }) => !actedPublic),
+      acted.joined,
+    );
+  }
+
+  /** In the rooms where they have shown up so far, the names of these users decide where they stand among the members. */
+  function sortMembers(users: readonly UserRecord[], least: number): void {
+    for (let n = 0; n < users.length; n += mostNames) {
+      const some = users.slice(n, n + mostNames);
+      const cases = some.map((user) => sql` WHEN ${user.id} THEN ${storedMemberKey(user, true)}`);
       const keys = {
         text: `CASE user_id${cases.map(({ text }) => text).join('')} END`,
         values: cases.flatMap(({ values }) => values),
@@ -277,7 +295,7 @@ export async function store(
         ['user_id'],
         some.map(({ id }) => [id]),
       );
-      transaction.later(sql`UPDATE chat_members SET sort = ${keys} WHERE ${among}`);
+      transaction.later(sql`UPDATE chat_members SET sort = ${keys} WHERE acted >= ${least} AND ${among}`);
     }
   }
 

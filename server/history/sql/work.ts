@@ -1,8 +1,11 @@
 import { createHmac } from 'node:crypto';
+import type { User } from '../../events.ts';
 import type { ErasableList, Erasure, ErasureStage } from '../erasure.ts';
 import {
+  acted,
   type Ban,
   isMember,
+  isNamed,
   type MemberRecord,
   type StoredFile,
   type StoredMessage,
@@ -19,7 +22,7 @@ import {
   sameMentions,
   withNames,
 } from '../rows.ts';
-import { nameKey, sortKey } from '../text-keys.ts';
+import { memberKey, nameKey } from '../text-keys.ts';
 import type { MessageRow, RoomRow, Work } from '../work.ts';
 import { type Dialect, type Sql, sql } from './dialect.ts';
 import { withoutWords } from './journal.ts';
@@ -385,12 +388,19 @@ export class LoadedWork implements Work {
   putMember(id: string, user: string, row: MemberRecord, since?: number): void {
     const room = this.#existing(id);
     const known = this.#member(room, user);
+    const isSorted = known !== null && known.row.acted > acted.never === row.acted > acted.never;
     this.#set(room.members, user, {
       row,
       since: since ?? known?.since ?? 0,
-      sort: known?.sort ?? storedSortKey(this.user(user)?.name ?? user),
+      sort: isSorted ? known.sort : this.sortOf(user, row),
       dirty: true,
     });
+  }
+
+  /** Where the user stands among the members of a room. */
+  sortOf(id: string, member: MemberRecord): string {
+    const user = this.user(id);
+    return storedMemberKey(user ?? { id, name: id }, isNamed(user, member));
   }
 
   user(id: string): UserRecord | undefined {
@@ -633,6 +643,8 @@ export class LoadedWork implements Work {
 
   deleteMember(id: string, user: string): void {
     const room = this.#existing(id);
+    // Whether mentions go on to show the name depends on it.
+    this.user(user);
     this.#set(room.members, user, null);
     const { num } = room;
     if (num === undefined) return;
@@ -643,6 +655,9 @@ export class LoadedWork implements Work {
     this.#set(this.users, id, { row: undefined, before: undefined });
     this.#later(() => sql`DELETE FROM chat_users WHERE id = ${id}`);
     this.#later(() => sql`DELETE FROM chat_user_keys WHERE user_id = ${id}`);
+    // Somebody may have been added by that id since the memberships went.
+    const sort = storedMemberKey({ id, name: id }, true);
+    this.#later(() => sql`UPDATE chat_members SET sort = ${sort} WHERE user_id = ${id}`);
   }
 
   deleteReport({ id }: StoredReport): void {
@@ -714,8 +729,14 @@ export class LoadedWork implements Work {
     if (known === null) return undefined;
     return withNames(
       known.row.message,
-      (user) => this.users.get(user)?.row,
-      (user) => room.members.get(user)?.row,
+      (id) => {
+        const user = this.users.get(id);
+        return user === undefined ? undefined : (user.row ?? null);
+      },
+      (id) => {
+        const member = room.members.get(id);
+        return member === null ? null : member?.row;
+      },
     );
   }
 
@@ -767,6 +788,6 @@ function compareBytes(a: string, b: string): number {
 }
 
 /** A database indexes only so many bytes: of a longer key its beginning decides. No usual name has one. */
-export function storedSortKey(name: string): string {
-  return [...sortKey(name)].slice(0, 128).join('');
+export function storedMemberKey(user: User, isShown: boolean): string {
+  return [...memberKey(user, isShown)].slice(0, 128).join('');
 }

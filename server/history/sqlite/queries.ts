@@ -103,11 +103,9 @@ export function prepareQueries(db: DatabaseSync): Queries {
     member: db.prepare(`SELECT ${memberColumns} FROM members WHERE room = ${num} AND user_id = ?2`),
     members: db.prepare(
       `SELECT user_id AS id, coalesce(users.name, user_id) AS name, coalesce(acted_public, 0) AS acted_public, site_role,
-         ${memberColumns}
+         sort, ${memberColumns}
        FROM members LEFT JOIN users ON users.id = members.user_id
-       WHERE room = ${num} AND sources <> 0
-         AND (sort, user_id) > (coalesce((SELECT sort FROM members WHERE user_id = ?2 AND room = ${num}), ''), ?2)
-       ORDER BY sort, user_id`,
+       WHERE room = ${num} AND sources <> 0 AND (sort, user_id) > (?2, ?3) ORDER BY sort, user_id`,
     ),
     // By the rooms of the other side: who asks may have hundreds, for each of the people who are looked at.
     sharesRoom: db.prepare(
@@ -233,18 +231,18 @@ export function prepareQueries(db: DatabaseSync): Queries {
         const row = statements.member.get(room, user);
         return row === undefined ? null : memberFrom(row);
       }),
-    members({ room, query, after = '', limit }) {
+    members({ room, query, after = { sort: '', id: '' }, limit }) {
       const members: Reads['members']['out']['members'] = [];
       const beginning = query === undefined ? undefined : nameKey(query);
       let looked = 0;
-      let next = '';
-      for (const row of statements.members.iterate(room, after)) {
-        if (members.length === limit || looked === mostCandidates) return { members, next };
+      let place = after;
+      for (const row of statements.members.iterate(room, after.sort, after.id)) {
+        if (members.length === limit || looked === mostCandidates) return { members, next: place };
         looked++;
         const user = userFrom(row);
-        next = user.id;
+        place = { sort: row.sort as string, id: user.id };
         if (beginning !== undefined && !findKeys(user).some((key) => key.startsWith(beginning))) continue;
-        members.push({ user, member: memberFrom(row) });
+        members.push({ user, member: memberFrom(row), place });
       }
       return { members };
     },
@@ -255,7 +253,12 @@ export function prepareQueries(db: DatabaseSync): Queries {
       for (const row of statements.candidates.iterate(nameKey(query), user)) {
         const found = userFrom(row);
         if (statements.sharesRoom.get(user, found.id) !== undefined) near.push(found);
-        else if (!onlyShared || statements.sharesPublic.get(user, found.id) !== undefined) far.push(found);
+        // Without a private room in common only what was done in public makes a user known.
+        else if (
+          !onlyShared ||
+          (found.actedPublic && statements.sharesPublic.get(user, found.id) !== undefined)
+        )
+          far.push(found);
         if (near.length === limit) break;
       }
       return [...near, ...far].slice(0, limit);

@@ -1,7 +1,16 @@
 import { createHmac } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
 import type { ErasableList, Erasure } from '../erasure.ts';
-import type { Ban, MemberRecord, StoredFile, StoredMessage, StoredReport, UserRecord } from '../history.ts';
+import {
+  acted,
+  type Ban,
+  isNamed,
+  type MemberRecord,
+  type StoredFile,
+  type StoredMessage,
+  type StoredReport,
+  type UserRecord,
+} from '../history.ts';
 import {
   erasureColumns,
   erasureFrom,
@@ -31,7 +40,7 @@ import {
   userFrom,
   withNames,
 } from '../rows.ts';
-import { findKeys, nameKey, sortKey } from '../text-keys.ts';
+import { findKeys, memberKey, nameKey } from '../text-keys.ts';
 import type { MessageRow, RoomRow, Work } from '../work.ts';
 import { columns } from './columns.ts';
 import { erasables } from './erasing.ts';
@@ -268,13 +277,15 @@ export class SqliteWork implements Work {
     if (
       known !== undefined &&
       since === undefined &&
+      // The list of members sorts by it.
+      known.row.acted > acted.never === row.acted > acted.never &&
       isSameBut(['readSeq', 'acted', 'wroteAt'], known.row, row)
     ) {
       known.row = row;
       known.dirty = true;
       return;
     }
-    const name = this.user(user)?.name ?? user;
+    const named = this.user(user);
     this.#statements.putMember.run(
       user,
       num,
@@ -287,7 +298,7 @@ export class SqliteWork implements Work {
       row.held ?? null,
       ...restrictedOf(row),
       since ?? 0,
-      sortKey(name),
+      memberKey(named ?? { id: user, name: user }, isNamed(named, row)),
       since === undefined ? 0 : 1,
     );
     this.#members.set(`${num} ${user}`, { room: num, user, row, dirty: false });
@@ -307,11 +318,12 @@ export class SqliteWork implements Work {
     const before = this.user(id);
     this.#users.set(id, user);
     this.#statements.putUser.run(id, name, actedPublic ? 1 : 0, siteRole ?? null);
+    if (before?.name === name && before.actedPublic === actedPublic) return;
+    this.#statements.sortShown.run(memberKey(user, true), id, actedPublic ? acted.never : acted.joined);
     if (before?.name === name) return;
     // By all of the key: the table has no index by users.
     if (before !== undefined) for (const key of findKeys(before)) this.#statements.deleteKey.run(key, id);
     for (const key of findKeys({ id, name })) this.#statements.insertKey.run(key, id);
-    this.#statements.sortMember.run(sortKey(name), id);
   }
 
   putBan(user: string, ban: Ban | null): void {
@@ -506,6 +518,8 @@ export class SqliteWork implements Work {
     const known = this.user(id);
     if (known !== undefined) for (const key of findKeys(known)) this.#statements.deleteKey.run(key, id);
     this.#statements.deleteUser.run(id);
+    // Somebody may have been added by that id since the memberships went.
+    this.#statements.sortShown.run(memberKey({ id, name: id }, true), id, acted.never);
     this.#users.set(id, undefined);
   }
 
@@ -696,7 +710,7 @@ function prepare(db: DatabaseSync) {
     ),
     deleteKey: db.prepare('DELETE FROM user_keys WHERE key = ? AND user_id = ?'),
     insertKey: db.prepare('INSERT INTO user_keys (key, user_id) VALUES (?, ?)'),
-    sortMember: db.prepare('UPDATE members SET sort = ? WHERE user_id = ?'),
+    sortShown: db.prepare('UPDATE members SET sort = ? WHERE user_id = ? AND acted >= ?'),
     putBan: db.prepare(
       `INSERT INTO bans (user_id, until, reason) VALUES (?1, ?2, ?3)
        ON CONFLICT DO UPDATE SET until = ?2, reason = ?3`,

@@ -462,3 +462,34 @@ describe('27 by a push', () => {
     expect(mole.events.slice(before)).toEqual([]);
   });
 });
+
+test('28 by the place of a name that is not shown: whatever it is, lists, pages and cursors are the same', async () => {
+  const target = await person({ firstname: 'Zoe' });
+  const room = (await site.den(eve, [ann, target, ben])).id;
+  await site.api('PATCH', '/rooms/lobby/members', { add: [target.id] });
+  for (const id of [room, 'lobby']) await eve.request('room:join', { room: id });
+  const cursorOf = (...key: unknown[]) => Buffer.from(JSON.stringify(key)).toString('base64url');
+  const look = async () => {
+    const answers: unknown[] = [];
+    for (const id of [room, 'lobby']) {
+      for (const present of [{}, { present: true }, { present: false }]) {
+        const list = (over: object) => eve.raw('room:members', { room: id, ...present, ...over });
+        const first = await list({ limit: 1 });
+        const cursors = [[target.id], ['', target.id], ['m', ''], ['name of', target.id], ['\u{10ffff}', '']];
+        answers.push(await list({}), first);
+        for (const key of cursors) answers.push(await list({ cursor: cursorOf(...key) }));
+      }
+    }
+    for (const query of ['a', 'adam', 'z', 'zoe', target.id]) {
+      answers.push(await eve.raw('user:find', { query }));
+    }
+    return answers;
+  };
+  const before = await look();
+  expect(JSON.stringify(before)).toContain(target.id);
+  expect(JSON.stringify(before)).not.toContain('Zoe');
+  const renamed = nextOf(target, 'session:changed');
+  await site.writeSession(target, { firstname: 'Adam' });
+  await renamed;
+  expect(await look()).toEqual(before);
+});

@@ -3,7 +3,7 @@ import { type IncomingMessage, request } from 'node:http';
 import { json } from 'node:stream/consumers';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { ServerToClient } from '../../../server/events.ts';
+import type { Message, ServerToClient } from '../../../server/events.ts';
 import { type ChatClient, ConnectRefused, connectChat, newClientId } from '../../helpers/chat-client.ts';
 import { type ChatSite, startChatSite } from '../../helpers/chat-site.ts';
 
@@ -439,6 +439,59 @@ describe('whom one may find', () => {
       inRoom: [ben.id],
     });
     eve.close();
+  });
+
+  test('whom the site has put into a room is known there by name and presence, and to nobody else', async () => {
+    const [club, shown] = [`club-${newClientId()}`, `shown-${newClientId()}`];
+    await api('PUT', `/rooms/${club}`, { name: 'Club', kind: 'private' });
+    await api('PUT', `/rooms/${shown}`, { name: `Shown ${shown}`, kind: 'public' });
+    const [ann, ben, eve] = [
+      await person({ rooms: [club, shown] }),
+      await person({ rooms: [club, shown] }),
+      await person({ rooms: [shown] }),
+    ];
+    const added = nextOf(ann, 'members:changed');
+    await ann.request('room:join', { room: club });
+    const carl = newId();
+    await api('PATCH', `/rooms/${club}/members`, { add: [{ id: carl, name: 'Carl of the Club' }] });
+    expect(await added).toMatchObject({ changed: [{ user: { id: carl, name: 'Carl of the Club' } }] });
+    const listed = async (client: Person, room: string) =>
+      (await client.request('room:members', { room })).members.map(({ user, present }) => [
+        user.name,
+        present,
+      ]);
+    const [named, unnamed] = [`Name of ${ann.id}`, `Name of ${ben.id}`];
+    // In the order of the names. Ben has not even opened the room.
+    expect(await listed(ann, club)).toEqual([
+      ['Carl of the Club', false],
+      [named, true],
+      [unnamed, true],
+    ]);
+    expect((await ann.request('room:members', { room: club, present: true })).members).toHaveLength(2);
+    const find = async (client: Person, query: string) =>
+      (await client.request('user:find', { query })).users;
+    expect(await find(ann, 'carl')).toEqual([{ id: carl, name: 'Carl of the Club' }]);
+    expect(await find(ann, ben.id)).toEqual([{ id: ben.id, name: unnamed }]);
+    expect((await ann.request('direct:open', { user: ben.id })).room).toMatchObject({
+      name: unnamed,
+      present: true,
+    });
+    // All may read the other room. One’s own name is no secret.
+    expect(await listed(eve, shown)).toEqual([
+      [ann.id, false],
+      [ben.id, false],
+      [`Name of ${eve.id}`, true],
+    ]);
+    const here = await eve.request('room:members', { room: shown, present: true });
+    expect(here.members.map(({ user }) => user)).toEqual([{ id: eve.id, name: `Name of ${eve.id}` }]);
+    for (const one of [ann, ben]) expect(await find(eve, one.id)).toEqual([]);
+    await ben.request('room:join', { room: shown });
+    const mentions = [{ user: eve.id, start: 0, length: 1 }];
+    const sent = { room: shown, text: 'E', clientId: newClientId(), mentions };
+    const nameIn = (message: Message) => message.mentions?.[0]?.user.name;
+    expect(nameIn((await ben.request('message:send', sent)).message)).toBe(eve.id);
+    const { messages } = await eve.request('message:history', { room: shown });
+    expect(messages.map(nameIn)).toEqual([`Name of ${eve.id}`]);
   });
 
   test('inviting somebody reveals neither name nor presence until they show up there', async () => {

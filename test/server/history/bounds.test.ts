@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { DatabaseSync } from 'node:sqlite';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import type { History } from '../../../server/history/history.ts';
+import type { History, MemberPlace } from '../../../server/history/history.ts';
 import { prepareQueries, unreadMentions } from '../../../server/history/sqlite/queries.ts';
 import { openSqliteHistory } from '../../../server/history/sqlite/sqlite.ts';
 import { SqliteWork } from '../../../server/history/sqlite/work.ts';
@@ -186,7 +186,7 @@ test('people are looked up in a room of 5,000 in little time, page after page', 
   const began = performance.now();
   const found: string[] = [];
   let pages = 0;
-  let after: string | undefined;
+  let after: MemberPlace | undefined;
   do {
     const asked = { room: 'lobby', query: 'zan', limit: 10, ...(after === undefined ? {} : { after }) };
     const page = await history.read('members', asked);

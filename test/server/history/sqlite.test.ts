@@ -4,7 +4,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import type { History } from '../../../server/history/history.ts';
 import { isIndexed } from '../../../server/history/sqlite/index-state.ts';
 import { openSqliteHistory } from '../../../server/history/sqlite/sqlite.ts';
-import { historyContract } from '../../contracts/history.ts';
+import { historyContract, takesOverMembers } from '../../contracts/history.ts';
 import { emptyHistory, historyFolder } from '../../helpers/chat-server.ts';
 
 const folders: { remove(): void }[] = [];
@@ -188,6 +188,17 @@ test('a history of a newer version is left alone', async () => {
   db.exec('PRAGMA user_version = 999');
   db.close();
   await expect(open(path)).rejects.toThrow(/newer version/);
+});
+
+test('members of the version before are shown, and sorted, by the rules of this one', async () => {
+  const path = newFile();
+  const history = await open(path);
+  const db = new DatabaseSync(path);
+  const folder = new URL('../../../server/history/sqlite/migrations/', import.meta.url);
+  const migration = new URL('018-shown-members.sql', folder);
+  await takesOverMembers(history, 'members', migration, (one) => db.exec(one));
+  db.close();
+  await history.close();
 });
 
 test('a history of version 0.1 is taken over: rooms, messages, who has read what', async () => {

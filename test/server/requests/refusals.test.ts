@@ -255,11 +255,13 @@ const table: Record<RequestName, Partial<Record<Code, readonly Case[]>>> = {
     ok: [
       ['ben', { query: 'name', present: true, limit: 1 }],
       ['eve', { room: 'lobby' }],
+      ['ben', { cursor: cursor(['a', 'b']) }],
     ],
     bad_request: [
       ['ben', { limit: 101 }],
       ['ben', { cursor: 'x' }],
-      ['ben', { cursor: cursor(['a', 'b']) }],
+      ['ben', { cursor: cursor(['a']) }],
+      ['ben', { cursor: cursor([1, 'b']) }],
     ],
     unknown_room: [['eve', {}]],
   },
