@@ -65,7 +65,10 @@ export async function invite(
   return addPeople(chat, connection, room, users);
 }
 
-/** Adds people on behalf of a member. Only the owner and moderators can add people who left or were removed. */
+/**
+ * Adds people on behalf of a member: nobody who has left the room, or blocked that member. Only the owner and moderators
+ * can add people who were removed.
+ */
 export async function addPeople(
   { history, directory, limits }: Chat,
   connection: Connection,
@@ -83,6 +86,7 @@ export async function addPeople(
         room: room.record.id,
         users: wanted.map((id) => ({ id })),
         source: 'people',
+        by: connection.person.user.id,
         mayReturn: rankOf(connection.identity.roles, actorOf(room, connection).member) > 0,
         most: limits.members,
         access: room.record.access,

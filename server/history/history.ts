@@ -119,6 +119,8 @@ export interface MemberRecord {
   wroteAt?: number;
   /** What moderators have laid on the user there, member or not. */
   restricted?: Partial<Record<RestrictionKind, Restriction>>;
+  /** The user has ended the membership: people do not begin it again. */
+  left?: true;
   /** While the user is banned: the sources that make a member again when the ban ends. `sources` is 0 until then. */
   held?: number;
 }
@@ -425,7 +427,8 @@ export interface Writes {
     out: { room: RoomRecord; created: boolean };
   };
   /**
-   * Makes users members. `mayReturn`: also those who left or were removed. `most`: members of the room afterwards.
+   * Makes users members. From people: on behalf of `by`, whom none of them may have blocked, and nobody who has left.
+   * `mayReturn`: also users who were removed. `most`: members of the room afterwards.
    * Each user is answered for: null, or why not (`forbidden`, `limit_reached`). Codes: `unknown_room`.
    */
   addMembers: {
@@ -433,6 +436,7 @@ export interface Writes {
       room: string;
       users: readonly { id: string; name?: string }[];
       source: Source;
+      by?: string;
       mayReturn: boolean;
       most?: number;
       access?: number;

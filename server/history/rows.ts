@@ -48,7 +48,7 @@ export function roomFrom(row: Row): RoomRecord {
   };
 }
 
-export const memberColumns = 'sources, role, read_seq, notify, acted, wrote_at, restricted, held';
+export const memberColumns = 'sources, role, read_seq, notify, acted, wrote_at, has_left, restricted, held';
 
 export function memberFrom(row: Row): MemberRecord {
   return {
@@ -58,6 +58,7 @@ export function memberFrom(row: Row): MemberRecord {
     ...(row.notify === null ? {} : { notify: row.notify as NonNullable<MemberRecord['notify']> }),
     acted: row.acted as number,
     ...(row.wrote_at === null ? {} : { wroteAt: row.wrote_at as number }),
+    ...(row.has_left === 1 ? { left: true } : {}),
     ...(row.restricted === null ? {} : { restricted: JSON.parse(row.restricted as string) }),
     ...(row.held === null ? {} : { held: row.held as number }),
   };

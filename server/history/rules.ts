@@ -335,14 +335,17 @@ export const rules: { [Op in keyof Writes]: Rule<Op> } = {
     return { room: record(work, room), created: known === undefined };
   },
 
-  addMembers(work, { room: id, users, source, mayReturn, most = 0, access, at }, changes) {
+  addMembers(work, { room: id, users, source, by, mayReturn, most = 0, access, at }, changes) {
     const room = existing(work, id);
     if (isStale(room, access)) return { results: [], stale: true };
     const results = users.map(({ id: user, name }) => {
       if (user === deletedUser.id) return 'forbidden' as const;
       const before = work.member(id, user);
+      const hasLeft = before?.left === true;
       if (!isMember(before)) {
-        if (source === 'people' && isBanned(before)) return 'forbidden' as const;
+        // One code for all of it: it does not say which of these is the cause.
+        if (source === 'people' && (hasLeft || isBanned(before))) return 'forbidden' as const;
+        if (by !== undefined && work.hasBlocked(user, by)) return 'forbidden' as const;
         if (!mayReturn && work.hasBeenMember(id, user)) return 'forbidden' as const;
         if (most > 0 && existing(work, id).members >= most) return 'limit_reached' as const;
       }
@@ -802,8 +805,9 @@ function take(
   if (!isMember(before)) return;
   const left = before.sources & ~bits;
   if (left === before.sources) return;
+  const hasLeft = cause === 'left' ? { left: true as const } : {};
   const now: MemberRecord =
-    left === 0 ? { ...before, sources: 0, role: 'member' } : { ...before, sources: left };
+    left === 0 ? { ...before, sources: 0, role: 'member', ...hasLeft } : { ...before, sources: left };
   if (left === 0) countMembers(work, room, -1, at);
   putMember(work, { room: id, user, before, now, by, cause }, changes);
   if (left === 0) handOver(work, id, user, before, changes);

@@ -876,7 +876,29 @@ export function historyContract(
         expect(await history.read('room', { room: id })).toMatchObject({ members: 1 });
       });
 
-      test('users who left come back by owner and moderators alone; a room has so many members', async () => {
+      test('people who have left, or blocked who adds them, are added by the site alone', async () => {
+        const { id } = await create();
+        await addPeople(id, [ben.id, '3']);
+        const remove = (user: string, cause: 'left' | 'removed') =>
+          history.write('removeMembers', { room: id, users: [user], sources: 4, by: 'people', cause, at });
+        await remove(ben.id, 'left');
+        await remove('3', 'removed');
+        await history.write('block', { user: '4', other: ann.id, blocked: true, at });
+        const invited = async (users: string[], by = ann.id) =>
+          (await addPeople(id, users, { by, mayReturn: true })).results;
+        history = await reopen();
+        expect(await invited([ben.id, '3', '4', '5'])).toEqual(['forbidden', null, 'forbidden', null]);
+        // Another one may, and whoever was blocked before, when it is over.
+        expect(await invited(['4'], ben.id)).toEqual([null]);
+        await remove('4', 'removed');
+        expect(await invited(['4'])).toEqual(['forbidden']);
+        await history.write('block', { user: '4', other: ann.id, blocked: false, at });
+        expect(await invited(['4'])).toEqual([null]);
+        expect((await addPeople(id, [ben.id], { source: 'api', mayReturn: true })).results).toEqual([null]);
+        expect(await memberOf(id, ben.id)).not.toHaveProperty('left');
+      });
+
+      test('users who were removed come back by owner and moderators alone; a room has so many members', async () => {
         const { id } = await create();
         await addPeople(id, [ben.id, '3']);
         await history.write('removeMembers', {
@@ -884,7 +906,7 @@ export function historyContract(
           users: [ben.id],
           sources: 4,
           by: 'people',
-          cause: 'left',
+          cause: 'removed',
           at,
         });
         expect((await addPeople(id, [ben.id])).results).toEqual(['forbidden']);
@@ -1102,7 +1124,7 @@ export function historyContract(
         for (const room of [id, joined]) await leave(room, at + 10);
         // Left, and come back.
         await leave(kept, at);
-        await addPeople(kept, [ann.id], { mayReturn: true });
+        await addPeople(kept, [ann.id], { source: 'api', mayReturn: true });
         const sweep = async (before: number, most = 10) =>
           (await history.write('deleteEmptyRooms', { before, most })).deleted;
         expect(await sweep(at)).toBe(0);

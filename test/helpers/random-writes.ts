@@ -158,6 +158,7 @@ export function randomWrites(roll: (below: number) => number): () => Write {
           users: some(userIds).map((id) => ({ id, ...maybe({ name: one(names) }) })),
           source: one(['session', 'api', 'people'] as const),
           mayReturn: roll(2) === 0,
+          ...maybe({ by: user().id }),
           at: at++,
           ...maybe({ most: 1 + roll(5) }),
           ...(roll(5) === 0 ? { access: roll(8) } : {}),

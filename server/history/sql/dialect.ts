@@ -117,6 +117,7 @@ export const columnTypes = {
   notify: 'text',
   acted: 'int',
   wrote_at: 'int',
+  has_left: 'int',
   restricted: 'text',
   restricted_until: 'int',
   held: 'int',

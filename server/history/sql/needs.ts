@@ -57,7 +57,11 @@ const needs: { [Op in keyof Writes]: (input: Writes[Op]['in']) => Need[] } = {
     { what: 'room', id },
     { what: 'user', id: by.id },
   ],
-  addMembers: ({ room, users }) => [{ what: 'lastMessage', room }, ...people(room, users.map(idOf))],
+  addMembers: ({ room, users, by }) => [
+    { what: 'lastMessage', room },
+    ...people(room, users.map(idOf)),
+    ...(by === undefined ? [] : users.map(({ id }): Need => ({ what: 'blocked', user: id, other: by }))),
+  ],
   join: ({ room, user }) => [{ what: 'lastMessage', room }, ...people(room, [user.id])],
   removeMembers: ({ room, users }) => [{ what: 'lastMessage', room }, ...people(room, users)],
   restrict: ({ room, user }) => [{ what: 'lastMessage', room }, ...people(room, [user])],

@@ -56,6 +56,7 @@ const memberColumns: Columns = [
   'notify',
   'acted',
   'wrote_at',
+  'has_left',
   'held',
   'restricted',
   'restricted_until',
@@ -110,7 +111,7 @@ export async function store(
     const num = room.num as number;
     for (const [user, member] of room.members) {
       if (!member?.dirty) continue;
-      const { sources, role, readSeq, notify = null, acted, wroteAt = null, held = null } = member.row;
+      const { sources, role, readSeq, notify = null, acted, wroteAt = null, left, held = null } = member.row;
       // A user may have had another name between two operations of the transaction.
       const named = work.users.get(user);
       const sort = named === undefined ? member.sort : work.sortOf(user, member.row);
@@ -123,6 +124,7 @@ export async function store(
         notify,
         acted,
         wroteAt,
+        left ? 1 : 0,
         held,
         ...restrictedOf(member.row),
         member.since,

@@ -300,6 +300,7 @@ export class SqliteWork implements Work {
       since ?? 0,
       memberKey(named ?? { id: user, name: user }, isNamed(named, row)),
       since === undefined ? 0 : 1,
+      row.left ? 1 : 0,
     );
     this.#members.set(`${num} ${user}`, { room: num, user, row, dirty: false });
   }
@@ -695,10 +696,10 @@ function prepare(db: DatabaseSync) {
     ),
     putMember: db.prepare(
       `INSERT INTO members (user_id, room, sources, role, read_seq, notify, acted, wrote_at, held, restricted,
-         restricted_until, since, sort)
-       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+         restricted_until, since, sort, has_left)
+       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?15)
        ON CONFLICT DO UPDATE SET sources = ?3, role = ?4, read_seq = ?5, notify = ?6, acted = ?7,
-         wrote_at = ?8, held = ?9, restricted = ?10, restricted_until = ?11, since = iif(?14, ?12, since), sort = ?13`,
+         wrote_at = ?8, held = ?9, restricted = ?10, restricted_until = ?11, since = iif(?14, ?12, since), sort = ?13, has_left = ?15`,
     ),
     updateRead: db.prepare(
       'UPDATE members SET read_seq = ?, acted = ?, wrote_at = ? WHERE user_id = ? AND room = ?',

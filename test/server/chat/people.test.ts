@@ -242,14 +242,28 @@ describe('rooms that people make', () => {
     expect((await ann.request('room:invite', { room, users: [ben.id] })).added).toEqual([ben.id]);
   });
 
-  test('who has left is invited by owner and moderators alone; a public room may be joined again', async () => {
+  test('who has left, or blocked somebody, is not added again by them; a public room may be joined again', async () => {
     const [ann, ben, eve] = [await person(), await person(), await person()];
     const room = await den(ann, [ben, eve]);
     await ben.request('room:remove', { room, user: ben.id });
-    expect(await eve.request('room:invite', { room, users: [ben.id, 'new'] })).toEqual({
-      added: ['new'],
-      failed: [{ user: ben.id, code: 'forbidden' }],
-    });
+    for (const [client, other] of [
+      [eve, 'new'],
+      [ann, 'newer'],
+    ] as const) {
+      expect(await client.request('room:invite', { room, users: [ben.id, other] })).toEqual({
+        added: [other],
+        failed: [{ user: ben.id, code: 'forbidden' }],
+      });
+    }
+    await ben.request('user:block', { user: ann.id, blocked: true });
+    const heard = ben.events.length;
+    const made = { name: 'rude', kind: 'private' as const, members: [ben.id], clientId: newClientId() };
+    const { failed } = await ann.request('room:create', made);
+    expect(failed).toEqual([{ user: ben.id, code: 'forbidden' }]);
+    expect((await ben.request('room:list', {})).rooms).toEqual([]);
+    expect(ben.events.slice(heard)).toEqual([]);
+    expect((await api('PATCH', `/rooms/${room}/members`, { add: [ben.id] })).status).toBe(200);
+    await expect.poll(() => eventsOf(ben, 'room:added').at(-1)?.id).toBe(room);
     await ben.request('room:join', { room: 'general' });
     const benToo = await again(ben);
     const removed = nextOf(benToo, 'room:removed');
