@@ -7,7 +7,7 @@ import { Server as EngineServer, type Socket as EngineSocket } from 'engine.io';
 import { type DefaultEventsMap, Server, type Socket as SocketIoSocket } from 'socket.io';
 import type { Connection } from '../chat/model.ts';
 import type { Drain } from '../drain.ts';
-import { type ConnectErrorCode, connectErrors } from '../errors.ts';
+import { type ConnectErrorCode, connectErrors, RequestError } from '../errors.ts';
 import type {
   ClientToServer,
   ConnectFailure,
@@ -175,8 +175,14 @@ export class SocketTransport {
           (refusal) => next(refusal === null ? undefined : connectError(refusal, this.#loginUrl)),
           // Socket.IO does not await a middleware: a rejection that is not caught leaves the client waiting.
           (error: unknown) => {
-            parts.services.log.error({ err: error }, 'unexpected error while a client connected');
-            this.#onRefusal({ code: 'internal' });
+            if (error instanceof RequestError) {
+              // The history has failed, which is no fault of this program.
+              const { code: kind, message: reason } = error;
+              this.#onRefusal({ code: 'internal', reason, kind });
+            } else {
+              parts.services.log.error({ err: error }, 'unexpected error while a client connected');
+              this.#onRefusal({ code: 'internal' });
+            }
             next(connectError({ code: 'internal' }));
           },
         );

@@ -88,6 +88,7 @@ test('a file that cannot be opened when it is first read: nobody is let in, the 
   await expect(connectChat(server.url, 'PHPSESSID=u1')).rejects.toThrow('internal');
   expect((await fetch(`${server.url}/readyz`)).status).toBe(200);
   expect(server.output()).toMatch(/the history .* cannot be opened: unable to open database file/);
+  expect(server.output()).not.toContain('unexpected error');
   renameSync(`${path}-away`, path);
   const connected = await vi.waitUntil(() => connectChat(server.url, 'PHPSESSID=u1').catch(() => null), {
     timeout: 5000,
