@@ -96,12 +96,11 @@ export class Disk {
 
   /** As far as there is room. With random bytes, since some file systems store zeros without taking any. */
   #fillReserve(): void {
-    const missing = this.#reserved - fstatSync(this.#reserve).size;
-    if (missing <= 0) return;
     try {
-      writeSync(this.#reserve, randomBytes(missing));
+      const missing = this.#reserved - fstatSync(this.#reserve).size;
+      if (missing > 0) writeSync(this.#reserve, randomBytes(missing));
     } catch {
-      // The disk is full. Whenever room is made, this is tried again.
+      // The disk is full, or fails: what was done before is done. Whenever room is made, this is tried again.
     }
   }
 

@@ -71,10 +71,10 @@ export function isStorage(error: unknown): boolean {
  * storage but a bug in this program.
  */
 export function storageFailure(error: unknown): Failure {
-  const { errcode, message, stack } = error as Error & { errcode?: number };
-  if (errcode === undefined) return { code: 'internal', detail: stack ?? message };
+  const { errcode, syscall, code, message, stack } = error as NodeJS.ErrnoException & { errcode?: number };
+  if (!isStorage(error)) return { code: 'internal', detail: stack ?? message };
   return {
     code: isFull(error) ? 'storage_full' : 'storage_unavailable',
-    detail: `SQLite: ${message} (code ${errcode})`,
+    detail: errcode === undefined ? `${syscall}: ${code}` : `SQLite: ${message} (code ${errcode})`,
   };
 }

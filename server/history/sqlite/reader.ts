@@ -15,13 +15,7 @@ const mostAnswers = 20;
 port.on('message', (requests: Request[]) => {
   const calls = requests.filter((request) => 'op' in request);
   for (let n = 0; n < calls.length; n += mostAnswers) {
-    // In a transaction, which writes nothing: SQLite would lock and unlock the file for each statement. The writer cannot
-    // empty the write-ahead log meanwhile, so it is one for each reply and not for all of them.
-    db.exec('BEGIN');
-    const outcomes = calls.slice(n, n + mostAnswers).map(answer);
-    // A failure of the disk may have ended it.
-    if (db.isTransaction) db.exec('COMMIT');
-    port.postMessage({ outcomes } satisfies Reply);
+    port.postMessage({ outcomes: answerAll(calls.slice(n, n + mostAnswers)) } satisfies Reply);
   }
   if (requests.some((request) => 'close' in request)) {
     db.close();
@@ -29,6 +23,23 @@ port.on('message', (requests: Request[]) => {
   }
 });
 port.postMessage({ ready: true } satisfies Reply);
+
+/**
+ * In a transaction, which writes nothing: SQLite would lock and unlock the file for each statement. The writer cannot empty
+ * the write-ahead log meanwhile, so it is one for each reply and not for all of them.
+ */
+function answerAll(calls: readonly Call[]): Outcome[] {
+  try {
+    db.exec('BEGIN');
+    const outcomes = calls.map(answer);
+    // A failure of the disk may have ended it.
+    if (db.isTransaction) db.exec('COMMIT');
+    return outcomes;
+  } catch (error) {
+    if (db.isTransaction) db.exec('ROLLBACK');
+    return calls.map(({ id }) => ({ id, ...storageFailure(error) }));
+  }
+}
 
 function answer(call: Call): Outcome {
   try {

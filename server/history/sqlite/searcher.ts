@@ -161,8 +161,11 @@ function follow(): boolean {
         if (open.delete(message)) current.set(message, text);
       }
     }
-  } finally {
     history.exec('COMMIT');
+  } catch (error) {
+    // No search could begin one as long as this one is open.
+    if (history.isTransaction) history.exec('ROLLBACK');
+    throw error;
   }
   if (former.length === 0 && fresh.length === 0) return false;
   const changes = new TextChanges();
