@@ -94,7 +94,8 @@ export class Files {
   async add({ room, user, name, length, bytes, signal, check }: Upload): Promise<Added | 'unusable'> {
     const storage = await this.#opened();
     const folder = await storage.work().catch((error: Error) => this.#fail(error));
-    if (!(await storage.hasRoomFor(length * (1 + madeOf)))) throw new RequestError('storage_full');
+    const hasRoomFor = (size: number) => storage.hasRoomFor(size).catch((error: Error) => this.#fail(error));
+    if (!(await hasRoomFor(length * (1 + madeOf)))) throw new RequestError('storage_full');
     const id = randomBytes(16).toString('hex');
     const path = join(folder, id);
     const erased = this.#begun(user);
@@ -106,7 +107,7 @@ export class Files {
         .catch((error: Error) => (ended.aborted ? Promise.reject(error) : this.#fail(error)));
       if ('refused' in found) return 'unusable';
       if ('failed' in found) {
-        if (isFull(found.failed) || !(await storage.hasRoomFor(0))) throw new RequestError('storage_full');
+        if (isFull(found.failed) || !(await hasRoomFor(0))) throw new RequestError('storage_full');
         return 'unusable';
       }
       const { type, made } = found;
@@ -124,7 +125,7 @@ export class Files {
       await this.#keep(storage, id, made ?? { path });
       // All of its user, or of its room, may have been deleted meanwhile, when these bytes were not there yet.
       if (ended.aborted || (await this.#history.read('file', { id, user })) === null) {
-        await this.#delete(storage, id);
+        await this.#delete(storage, id).catch((error: Error) => this.#fail(error));
         await this.#history.write('forgetFiles', { ids: [id] });
         ended.throwIfAborted();
         throw new RequestError('unknown_room');
@@ -132,7 +133,10 @@ export class Files {
       return { file, stored: made === undefined ? length : made.size + made.previewSize };
     } finally {
       this.#ended(user, erased);
-      for (const one of [path, `${path}.made`, `${path}.preview`]) await rm(one, { force: true });
+      for (const one of [path, `${path}.made`, `${path}.preview`]) {
+        // A file that stays is deleted later: the answer does not depend on it.
+        await rm(one, { force: true }).catch(this.#onFailure);
+      }
     }
   }
 
@@ -210,7 +214,7 @@ export class Files {
         await file.datasync().catch((error: Error) => this.#fail(error));
       }
     } finally {
-      await file.close();
+      await file.close().catch((error: Error) => this.#fail(error));
     }
   }
 
