@@ -1,0 +1,137 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type ChatClient, connectChat, newClientId } from '../helpers/chat-client.ts';
+import { historyFolder, startChatServer } from '../helpers/chat-server.ts';
+import { apiKey, env } from '../helpers/fault-scenario.ts';
+import { faultyDisk } from '../helpers/faulty-disk.ts';
+import { startFaultyLine } from '../helpers/faulty-line.ts';
+import { mariadbDatabase, postgresDatabase } from '../helpers/history-database.ts';
+import { startMariadb } from '../helpers/mariadb.ts';
+import { type Memcached, startMemcached } from '../helpers/memcached.ts';
+import { startPostgres } from '../helpers/postgres.ts';
+import { size } from './size.ts';
+
+/** A history whose server can be killed at a call. */
+interface Weak {
+  settings: NodeJS.ProcessEnv;
+  /** @param kill ends the server */
+  killAt(nth: number, kill: () => void): void;
+  /** Whether it was killed; if not, it is not any more. */
+  killed(): boolean;
+  holding?(text: string): Promise<string[]>;
+}
+
+const closing: (() => unknown)[] = [];
+let memcached: Memcached;
+beforeAll(async () => {
+  memcached = await startMemcached();
+});
+afterAll(async () => {
+  for (const close of closing.splice(0).reverse()) await close();
+  await memcached.stop();
+});
+
+async function behindLine(kind: 'PostgreSQL' | 'MariaDB'): Promise<Weak> {
+  const [server, database] = await (async () => {
+    if (kind === 'MariaDB') {
+      const mariadb = await startMariadb();
+      return [mariadb, await mariadbDatabase(mariadb)] as const;
+    }
+    const postgres = await startPostgres();
+    return [postgres, await postgresDatabase(postgres)] as const;
+  })();
+  const line = await startFaultyLine(server.port);
+  closing.push(
+    () => server.remove(),
+    () => database.close(),
+    () => line.close(),
+  );
+  return {
+    settings: { CHAT_HISTORY: database.url.replace(`:${server.port}/`, `:${line.port}/`) },
+    // Whether the database still carries it out alternates.
+    killAt: (nth, kill) => line.fail(nth, nth % 2 === 0 ? 'cut before' : 'cut after', kill),
+    killed: () => line.failed() !== null,
+    holding: database.holding,
+  };
+}
+
+const histories: Record<string, () => Promise<Weak>> = {
+  PostgreSQL: () => behindLine('PostgreSQL'),
+  MariaDB: () => behindLine('MariaDB'),
+  async SQLite() {
+    const [disk, folder] = [faultyDisk(), historyFolder()];
+    closing.push(
+      () => folder.remove(),
+      () => disk.close(),
+    );
+    return {
+      settings: { ...disk.env, CHAT_HISTORY: folder.url, CHAT_FILES: folder.files },
+      killAt: (nth) => disk.fail(nth, 'killed'),
+      killed: () => disk.failed() !== null,
+    };
+  },
+};
+
+const headers = { authorization: `Bearer ${apiKey}` };
+const tryEvery = 20;
+let users = 0;
+
+async function newcomer(url: string): Promise<ChatClient> {
+  const user = `user${users++}`;
+  await memcached.set(`sessions/${user}`, JSON.stringify({ user_id: user }));
+  const client = await connectChat(url, `PHPSESSID=${user}`);
+  await client.request('room:join', { room: 'lobby' });
+  return client;
+}
+
+test.concurrent.for(size(Object.keys(histories), ['PostgreSQL']))(
+  '%s: an erasure that was accepted outlives kill -9 at each call of it, and of an export',
+  { timeout: size(3_600_000, 120_000) },
+  async (name) => {
+    const weak = await (histories[name] as () => Promise<Weak>)();
+    const start = () => startChatServer({ ...env, ...weak.settings, CHAT_SESSION_STORE: memcached.url });
+    let server = await start();
+    closing.push(() => server.stop('SIGKILL'));
+    let kills = 0;
+    for (let nth = size(1, 40), killed = true; killed && kills < size(1000, 1); nth++) {
+      const client = await newcomer(server.url);
+      const { id } = client.ready.user;
+      const sent = { room: 'lobby', text: `text of ${id}`, clientId: newClientId() };
+      const { message } = await client.request('message:send', sent);
+      await client.request('message:react', { room: 'lobby', seq: message.seq, emoji: '👍', on: true });
+      const reader = await newcomer(server.url);
+
+      const ask = (method: string, path: string) =>
+        fetch(`${server.url}/api/users/${id}${path}`, { method, headers });
+      const erase = async () => (await ask('DELETE', '?messages=delete')).status === 202;
+      const isRunning = () => server.process.exitCode === null && server.process.signalCode === null;
+      weak.killAt(nth, () => server.signal('SIGKILL'));
+      await ask('GET', '/export')
+        .then((answer) => answer.arrayBuffer())
+        .catch(() => {});
+      const accepted = await erase().catch(() => false);
+      const isOver = () => reader.events.some(({ name }) => name === 'room:reset');
+      while (isRunning() && !isOver()) await pause(tryEvery);
+      for (const one of [client, reader]) one.close();
+      killed = weak.killed();
+      if (killed) {
+        kills++;
+        await server.stop('SIGKILL');
+        server = await start();
+        // Nothing was promised before.
+        if (!accepted) expect(await erase()).toBe(true);
+      }
+
+      const again = await newcomer(server.url);
+      const page = { room: 'lobby', before: message.seq + 1, limit: 1 } as const;
+      const left = async () => (await again.request('message:history', page)).messages;
+      const isErased = async () => (await left())[0]?.text === '' && (await ask('GET', '')).status === 404;
+      while (!(await isErased())) await pause(tryEvery);
+      expect(await left()).toMatchObject([{ seq: message.seq, text: '', user: { id: '0' } }]);
+      while (((await weak.holding?.(id)) ?? []).length > 0) await pause(tryEvery);
+      again.close();
+    }
+    expect(kills).toBeGreaterThan(0);
+    console.log(`${name}: killed at ${kills} calls`);
+  },
+);

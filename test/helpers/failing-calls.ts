@@ -1,0 +1,116 @@
+import disk, { promises as fs } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
+import { join } from 'node:path';
+import { DatabaseSync, StatementSync } from 'node:sqlite';
+import { type DiskFault, type Next, recordBytes } from './disk-calls.ts';
+
+/*
+ * To be imported before a program (`node --import`): one of its calls to files and to SQLite fails, in whatever thread, as
+ * the folder FAULTY_DISK says. There is no way to have that of a file system without privileges.
+ */
+const folder = process.env.FAULTY_DISK ?? '';
+const { existsSync, fstatSync, openSync, readFileSync, renameSync, writeFileSync, writeSync } = disk;
+const counted = openSync(join(folder, 'calls'), 'a');
+const next = join(folder, 'next');
+
+/** Where in the server it is called. */
+function placeOf({ stack = '' }: Error): string {
+  return /\/server\/(\S+?):\d/.exec(stack)?.[1] ?? 'elsewhere';
+}
+
+/** Counts a call. @returns how it fails; undefined if it does not */
+function faultOf(call: string): DiskFault | undefined {
+  const name = `${call} at ${placeOf(new Error())}`;
+  writeSync(
+    counted,
+    name
+      .padEnd(recordBytes - 1)
+      .slice(0, recordBytes - 1)
+      .concat('\n'),
+  );
+  if (!existsSync(next)) return undefined;
+  try {
+    const { nth, name: only, fault } = JSON.parse(readFileSync(next, 'utf8')) as Next;
+    if (only === undefined ? fstatSync(counted).size < nth * recordBytes : only !== name) return undefined;
+    // Of several threads one is the first.
+    renameSync(next, join(folder, 'failed'));
+    writeFileSync(join(folder, 'failed'), name);
+    if (fault === 'killed') process.kill(process.pid, 'SIGKILL');
+    return fault;
+  } catch {
+    return undefined;
+  }
+}
+
+const systemError = (fault: DiskFault, syscall: string) => {
+  const code = fault === 'ENOSPC' ? 'ENOSPC' : 'EIO';
+  return Object.assign(new Error(`${code}: injected, ${syscall}`), { code, syscall });
+};
+
+type Functions = Record<string, (...args: never[]) => unknown>;
+
+function wrapAsync(object: object, names: readonly string[]): void {
+  const functions = object as Functions;
+  for (const name of names) {
+    const real = functions[name] as (...args: never[]) => Promise<unknown>;
+    functions[name] = async function (this: unknown, ...args: never[]) {
+      const fault = faultOf(name);
+      if (fault !== undefined && fault !== 'EIO, done') throw systemError(fault, name);
+      const done = await real.apply(this, args);
+      if (fault === undefined) return done;
+      // A handle that nobody gets is nobody's to close.
+      if (name === 'open') await (done as { close(): Promise<void> }).close();
+      throw systemError(fault, name);
+    };
+  }
+}
+
+function wrapSync(object: object, names: readonly string[]): void {
+  const functions = object as Functions;
+  for (const name of names) {
+    const real = functions[name] as (...args: never[]) => unknown;
+    functions[name] = function (this: unknown, ...args: never[]) {
+      // The log.
+      if (typeof args[0] === 'number' && args[0] <= 2) return real.apply(this, args);
+      const fault = faultOf(name);
+      if (fault !== undefined && fault !== 'EIO, done') throw systemError(fault, name);
+      const done = real.apply(this, args);
+      if (fault !== undefined) throw systemError(fault, name);
+      return done;
+    };
+  }
+}
+
+/** The database of each statement. */
+const databases = new WeakMap<object, DatabaseSync>();
+const { prepare, exec } = DatabaseSync.prototype;
+DatabaseSync.prototype.prepare = function (...args) {
+  const statement = prepare.apply(this, args);
+  databases.set(statement, this);
+  return statement;
+};
+
+function wrapSqlite(object: object, names: readonly string[]): void {
+  const functions = object as Functions;
+  for (const name of names) {
+    const real = functions[name] as (...args: never[]) => unknown;
+    functions[name] = function (this: object, ...args: never[]) {
+      const what = name === 'exec' ? String(args[0]) : name;
+      // SQLite rolls back without touching the disk.
+      const fault = what === 'ROLLBACK' ? undefined : faultOf(`SQLite: ${what.slice(0, 20)}`);
+      if (fault === undefined) return real.apply(this, args);
+      const database = this instanceof DatabaseSync ? this : databases.get(this);
+      if (fault === 'EIO, done' && database?.isTransaction) exec.call(database, 'ROLLBACK');
+      const [errcode, text] = fault === 'ENOSPC' ? [13, 'database or disk is full'] : [10, 'disk I/O error'];
+      throw Object.assign(new Error(text), { code: 'ERR_SQLITE_ERROR', errcode, errstr: text });
+    };
+  }
+}
+
+const handle = await fs.open('/', 'r');
+wrapAsync(Object.getPrototypeOf(handle), ['write', 'sync', 'datasync', 'stat', 'read', 'close']);
+wrapAsync(fs, ['open', 'mkdir', 'rm', 'rename', 'stat', 'statfs', 'readdir', 'utimes', 'unlink', 'lstat']);
+wrapSync(disk, ['statfsSync', 'fstatSync', 'statSync', 'ftruncateSync', 'writeSync']);
+wrapSqlite(DatabaseSync.prototype, ['exec']);
+wrapSqlite(StatementSync.prototype, ['get', 'all', 'run', 'iterate']);
+syncBuiltinESMExports();

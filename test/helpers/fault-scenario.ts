@@ -1,0 +1,432 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { expect, vi } from 'vitest';
+import type { Message, RequestName } from '../../server/events.ts';
+import { type ChatClient, ConnectRefused, connectChat, newClientId } from './chat-client.ts';
+import { origin } from './files.ts';
+
+/** Where people chat while something fails. */
+export interface Place {
+  /** One server, or several that are one chat. */
+  readonly servers: readonly { url: string; pid: number; output(): string }[];
+  /** Writes a session as the site does; its cookie. */
+  putSession(id: string, session: object): Promise<string>;
+  dropSession(id: string): Promise<void>;
+  /** The tables of a database in which a row holds this text. */
+  holding?(text: string): Promise<string[]>;
+}
+
+export const apiKey = 'an-api-key-for-faults';
+export const env = {
+  CHAT_API_KEY: apiKey,
+  CHAT_USER_ROLES: 'roles',
+  CHAT_ORIGINS: origin,
+  CHAT_DRAIN: '0s',
+  CHAT_SESSION_CHECK: '250ms',
+};
+
+/** A picture of one pixel. */
+const picture = Buffer.from(
+  'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==',
+  'base64',
+);
+
+/** Answers that say that something is out of order for now. Everything else is a fault of the server. */
+const passing = /^(storage_unavailable|storage_full|session_store_unavailable|rate_limited)$/;
+/** Milliseconds: as docs/protocol.md has it, an upload longer; and for what is busy beside. */
+const longest = { request: 8000, connect: 15_000, upload: 30_000 };
+const busy = 2000;
+/** So long a step may be refused: a database holds the locks of a server that it does not hear any more for 10 s. */
+const mostTries = 60;
+
+/** Does it again as long as it is refused for now. Each try is answered in time. */
+async function insist<T>(attempt: () => Promise<T>, limit = longest.request): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    const began = performance.now();
+    try {
+      return await attempt();
+    } catch (error) {
+      const code = (error as Error).message;
+      if (!passing.test(code) || tries === mostTries) throw error;
+      await pause(Math.min(20 * tries, 500));
+    } finally {
+      expect(performance.now() - began, 'milliseconds to the answer').toBeLessThan(limit + busy);
+    }
+  }
+}
+
+const ask = <E extends RequestName>(
+  client: ChatClient,
+  event: E,
+  payload: Parameters<typeof client.request<E>>[1],
+) => insist(() => client.request(event, payload));
+
+async function connect(url: string, cookie: string): Promise<ChatClient> {
+  return insist(async () => {
+    try {
+      // Without an answer to its CONNECT for 5 s it is closed, and tries again.
+      return await connectChat(url, cookie, {
+        reconnection: true,
+        reconnectionDelay: 50,
+        reconnectionDelayMax: 50,
+      });
+    } catch (error) {
+      // The history has failed: the client may come again, and the log says why.
+      if (error instanceof ConnectRefused && error.data?.retryable) throw new Error('storage_unavailable');
+      throw error;
+    }
+  }, longest.connect);
+}
+
+async function http(url: string, path: string, init: RequestInit = {}, limit?: number): Promise<Buffer> {
+  return insist(async () => {
+    const answer = await fetch(url + path, init).catch((error: Error) => cut(path, error));
+    if (!answer.ok) {
+      const { error } = (await answer.json()) as { error: { code: string } };
+      throw new Error(error.code);
+    }
+    return Buffer.from(await answer.arrayBuffer().catch((error: Error) => cut(path, error)));
+  }, limit);
+}
+
+/** What fails when a file or an archive is on its way cuts it off, and the client asks again. */
+function cut(path: string, error: Error): never {
+  throw /^\/files\/|export$/.test(path) ? new Error('storage_unavailable', { cause: error }) : error;
+}
+
+const api = (url: string, method: string, path: string, body?: object) =>
+  http(url, `/api${path}`, {
+    method,
+    headers: { authorization: `Bearer ${apiKey}` },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+
+/** Not `expect.poll`, which knows of one test at a time. */
+const until = (what: () => unknown, wanted: unknown) =>
+  vi.waitFor(async () => expect(await what()).toEqual(wanted), { timeout: 30_000, interval: 20 });
+
+let users = 0;
+
+/** People who chat all the time, and what else a chat is used for, one step after the other. */
+export class Scenario {
+  readonly #place: Place;
+  /** On each server somebody who reads everything, and says something now and then. */
+  #witnesses: ChatClient[] = [];
+  #moderator!: ChatClient;
+  #talking = true;
+  #talks: Promise<void>[] = [];
+  /** What was acknowledged in the lobby, by its clientId. */
+  readonly #acknowledged = new Map<string, Message>();
+  /** Open until the end of their step. */
+  readonly #clients: ChatClient[] = [];
+
+  private constructor(place: Place) {
+    this.#place = place;
+  }
+
+  static async open(place: Place): Promise<Scenario> {
+    const self = new Scenario(place);
+    const moderator = await place.putSession('moderator', { user_id: 'moderator', roles: ['moderator'] });
+    self.#moderator = await connect(self.#url(), moderator);
+    for (const [n, { url }] of place.servers.entries()) {
+      const witness = await connect(url, await place.putSession(`witness${n}`, { user_id: `witness${n}` }));
+      await ask(witness, 'room:join', { room: 'lobby' });
+      self.#witnesses.push(witness);
+    }
+    self.#talks = self.#witnesses.map((witness) => self.#talk(witness));
+    return self;
+  }
+
+  /** What a step consists of, after it has been made ready without a fault. */
+  readonly steps: Record<string, () => Promise<() => Promise<unknown>>> = {
+    connect: async () => {
+      const cookie = await this.#session();
+      return () => this.#connect(cookie);
+    },
+    'connect again': async () => {
+      const cookie = await this.#session();
+      const client = await this.#connect(cookie);
+      const { room } = await ask(client, 'room:join', { room: 'lobby' });
+      client.close();
+      await this.#send(this.#witnesses[0] as ChatClient);
+      return async () => {
+        const again = await this.#connect(cookie);
+        const { messages } = await ask(again, 'room:join', { room: 'lobby', since: room.head });
+        expect(messages.length).toBeGreaterThan(0);
+      };
+    },
+    join: async () => {
+      const client = await this.#newcomer();
+      return () => ask(client, 'room:join', { room: 'lobby' });
+    },
+    send: async () => {
+      const client = await this.#joined();
+      return () => this.#send(client);
+    },
+    edit: async () => {
+      const { client, message } = await this.#author();
+      return () => ask(client, 'message:edit', { room: 'lobby', seq: message.seq, text: 'edited' });
+    },
+    delete: async () => {
+      const { client, message } = await this.#author();
+      return () => ask(client, 'message:delete', { room: 'lobby', seq: message.seq });
+    },
+    react: async () => {
+      const { client, message } = await this.#author();
+      return () => ask(client, 'message:react', { room: 'lobby', seq: message.seq, emoji: '👍', on: true });
+    },
+    read: async () => {
+      const client = await this.#joined();
+      const { lastSeq } = await this.#send(this.#witnesses[0] as ChatClient);
+      return () => ask(client, 'read:mark', { room: 'lobby', seq: lastSeq });
+    },
+    history: async () => {
+      const client = await this.#joined();
+      return async () => {
+        await ask(client, 'message:history', { room: 'lobby', before: 2 });
+        await ask(client, 'room:sync', { room: 'lobby', since: 0, limit: 10 });
+      };
+    },
+    search: async () => {
+      const { client, message } = await this.#author();
+      return async () => {
+        const query = { query: message.text, room: 'lobby' };
+        const found = async () => (await ask(client, 'message:search', query)).messages.map(({ seq }) => seq);
+        // The index is behind as long as its disk is full.
+        await until(found, [message.seq]);
+      };
+    },
+    people: async () => {
+      const client = await this.#joined();
+      return async () => {
+        await ask(client, 'room:members', { room: 'lobby', limit: 5 });
+        await ask(client, 'user:find', { query: 'wit' });
+      };
+    },
+    report: async () => {
+      const { message } = await this.#author();
+      const client = await this.#joined();
+      return async () => {
+        await ask(client, 'message:report', { room: 'lobby', seq: message.seq, reason: 'spam' });
+        const { reports } = await ask(this.#moderator, 'report:list', {});
+        const mine = reports.filter(({ message: { seq } }) => seq === message.seq);
+        expect(mine).toHaveLength(1);
+        await ask(this.#moderator, 'report:close', { id: String(mine[0]?.id), done: 'nothing' });
+      };
+    },
+    room: async () => {
+      const client = await this.#newcomer();
+      const clientId = newClientId();
+      return async () => {
+        const name = `Den of ${client.ready.user.id}`;
+        const { room } = await ask(client, 'room:create', {
+          name,
+          kind: 'private',
+          members: ['witness0'],
+          clientId,
+        });
+        await ask(client, 'room:join', { room: room.id });
+        await this.#send(client, room.id);
+        await ask(client, 'room:delete', { room: room.id }).catch((error: Error) => {
+          // It is gone: the answer to an earlier try was lost.
+          if (error.message !== 'unknown_room') throw error;
+        });
+      };
+    },
+    'a direct room': async () => {
+      const client = await this.#newcomer();
+      return async () => {
+        const { room } = await ask(client, 'direct:open', { user: 'witness0' });
+        await ask(client, 'room:join', { room: room.id });
+        await this.#send(client, room.id);
+      };
+    },
+    files: async () => {
+      const cookie = await this.#session();
+      const client = await this.#connect(cookie);
+      await ask(client, 'room:join', { room: 'lobby' });
+      const headers = { origin, cookie };
+      return async () => {
+        const init = { method: 'POST', headers, body: picture };
+        const answer = await http(this.#url(), '/files?room=lobby&name=dot.png', init, longest.upload);
+        const { file } = JSON.parse(String(answer)) as { file: { id: string; name: string; size: number } };
+        const { message } = await this.#send(client, 'lobby', { files: [{ id: file.id }] });
+        expect(message.files).toHaveLength(1);
+        for (const size of ['', '?size=preview']) {
+          const bytes = await http(this.#url(), `/files/${file.id}/${file.name}${size}`, { headers });
+          if (size === '') expect(bytes).toHaveLength(file.size);
+        }
+        await ask(client, 'message:delete', { room: 'lobby', seq: message.seq });
+      };
+    },
+    'the site': async () => {
+      const cookie = await this.#session();
+      const client = await this.#connect(cookie);
+      const { id } = client.ready.user;
+      const clientId = newClientId();
+      return async () => {
+        await http(this.#url(), '/me', { headers: { cookie, origin } });
+        await api(this.#url(), 'GET', `/users/${id}`);
+        const body = { user: { id: 'shop', name: 'Shop' }, text: `text ${clientId}`, clientId };
+        const { message } = JSON.parse(
+          String(await api(this.#url(), 'POST', '/rooms/lobby/messages', body)),
+        ) as {
+          message: Message;
+        };
+        this.#acknowledged.set(clientId, message);
+        await api(this.#url(), 'POST', `/users/${id}/push`, { name: 'order', data: {} });
+        await api(this.#url(), 'PATCH', '/rooms/lobby/members', { add: [id] });
+      };
+    },
+    export: async () => {
+      const { client, message } = await this.#author();
+      const { id } = client.ready.user;
+      return async () => {
+        const archive = await api(this.#url(), 'GET', `/users/${id}/export`);
+        // Its directory, which is what an archive that is cut off lacks.
+        expect(archive.subarray(-22, -18)).toEqual(Buffer.from('PK\x05\x06', 'latin1'));
+        expect(archive.length).toBeGreaterThan(message.text.length);
+      };
+    },
+    ban: async () => {
+      const client = await this.#newcomer();
+      const { id } = client.ready.user;
+      return async () => {
+        await api(this.#url(), 'PUT', `/users/${id}/ban`, { seconds: 100 });
+        expect((await client.ended).reason).toBe('kicked');
+        await api(this.#url(), 'DELETE', `/users/${id}/ban`);
+      };
+    },
+    logout: async () => {
+      const cookie = await this.#session();
+      const client = await this.#connect(cookie);
+      return async () => {
+        await this.#place.dropSession(cookie.split('=')[1] as string);
+        expect((await client.ended).reason).toBe('logout');
+      };
+    },
+    erasure: async () => {
+      const { client, message } = await this.#author();
+      const { id } = client.ready.user;
+      await ask(client, 'message:react', { room: 'lobby', seq: message.seq, emoji: '👍', on: true });
+      const told = this.#witnesses.map((witness) => resetsOf(witness));
+      return async () => {
+        await api(this.#url(), 'DELETE', `/users/${id}?messages=delete`);
+        // Nobody of whom it is known that there was such a user: it has come to its end.
+        await until(
+          () => this.#witnesses.every((witness, n) => resetsOf(witness) > (told[n] as number)),
+          true,
+        );
+        this.#acknowledged.delete(message.clientId);
+        const { messages } = await ask(this.#witnesses[0] as ChatClient, 'message:history', {
+          room: 'lobby',
+          before: message.seq + 1,
+          limit: 1,
+        });
+        expect(messages).toMatchObject([{ seq: message.seq, text: '', user: { id: '0' } }]);
+        expect((await this.#place.holding?.(message.text)) ?? []).toEqual([]);
+      };
+    },
+  };
+
+  /** Takes a step; the others of it are gone afterwards. */
+  async take(name: string, begin: () => void): Promise<void> {
+    const step = await this.steps[name]?.();
+    begin();
+    await step?.();
+    for (const client of this.#clients.splice(0)) client.close();
+  }
+
+  /** That nothing is lost, nothing doubled, that all have the same order, and that the servers are well. */
+  async check(): Promise<void> {
+    this.#talking = false;
+    await Promise.all(this.#talks);
+    for (const { url } of this.#place.servers) {
+      expect((await fetch(`${url}/healthz`)).status).toBe(200);
+      await until(async () => (await fetch(`${url}/readyz`)).text(), '{"status":"ready"}');
+    }
+    const acknowledged = [...this.#acknowledged.keys()].sort();
+    const lists = [];
+    for (const witness of this.#witnesses) {
+      const came = () => witness.messages().filter(({ room }) => room === 'lobby');
+      const missing = () => {
+        const ids = new Set(came().map(({ clientId }) => clientId));
+        return acknowledged.filter((id) => !ids.has(id));
+      };
+      await until(missing, []);
+      const seen = came();
+      const seqs = seen.map(({ seq }) => seq);
+      expect(seqs, 'each once, and in order').toEqual(seqs.map((_, n) => (seqs[0] as number) + n));
+      expect(new Set(seen.map(({ clientId }) => clientId)).size, 'each once').toBe(seen.length);
+      expect(witness.socket.connected).toBe(true);
+      lists.push(new Map(seen.map(({ seq, clientId }) => [seq, clientId])));
+    }
+    for (const [seq, clientId] of lists[0] ?? [])
+      for (const list of lists.slice(1)) if (list.has(seq)) expect(list.get(seq)).toBe(clientId);
+    for (const { pid, output } of this.#place.servers) {
+      expect(() => process.kill(pid, 0)).not.toThrow();
+      const lines = output().split('\n');
+      expect(lines.filter((line) => /unexpected|"level":60|Unhandled|Warning/.test(line))).toEqual([]);
+    }
+  }
+
+  close(): void {
+    this.#talking = false;
+    for (const client of [...this.#witnesses, this.#moderator, ...this.#clients]) client.close();
+  }
+
+  #url(): string {
+    return this.#place.servers[0]?.url ?? '';
+  }
+
+  #session(): Promise<string> {
+    const user = `u${users++}`;
+    return this.#place.putSession(user, { user_id: user });
+  }
+
+  async #connect(cookie: string): Promise<ChatClient> {
+    const client = await connect(this.#url(), cookie);
+    this.#clients.push(client);
+    return client;
+  }
+
+  async #newcomer(): Promise<ChatClient> {
+    return this.#connect(await this.#session());
+  }
+
+  async #joined(): Promise<ChatClient> {
+    const client = await this.#newcomer();
+    await ask(client, 'room:join', { room: 'lobby' });
+    return client;
+  }
+
+  async #author(): Promise<{ client: ChatClient; message: Message }> {
+    const client = await this.#joined();
+    return { client, message: (await this.#send(client)).message };
+  }
+
+  async #send(
+    client: ChatClient,
+    room = 'lobby',
+    more: object = {},
+  ): Promise<{ message: Message; lastSeq: number }> {
+    const clientId = newClientId();
+    const { message } = await ask(client, 'message:send', {
+      room,
+      text: `text ${clientId}`,
+      clientId,
+      ...more,
+    });
+    expect(message.text).toBe(`text ${clientId}`);
+    if (room === 'lobby') this.#acknowledged.set(clientId, message);
+    return { message, lastSeq: message.seq };
+  }
+
+  async #talk(witness: ChatClient): Promise<void> {
+    while (this.#talking) {
+      await this.#send(witness);
+      await pause(200);
+    }
+  }
+}
+
+const resetsOf = ({ events }: ChatClient) => events.filter(({ name }) => name === 'room:reset').length;

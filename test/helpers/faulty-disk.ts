@@ -1,0 +1,36 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { DiskFault, Next } from './disk-calls.ts';
+import type { Faulty } from './faulty-line.ts';
+
+export interface FaultyDisk extends Faulty<DiskFault> {
+  /** What the program gets. */
+  readonly env: NodeJS.ProcessEnv;
+  close(): void;
+}
+
+/** A disk on which one call of a program fails: `failing-calls.ts`, which the program imports, carries it out. */
+export function faultyDisk(): FaultyDisk {
+  const folder = mkdtempSync(join(tmpdir(), 'faulty-disk-'));
+  const [counted, next] = [join(folder, 'calls'), join(folder, 'next')];
+  writeFileSync(counted, '');
+  const calls = () => readFileSync(counted, 'utf8').split('\n').slice(0, -1);
+  return {
+    env: {
+      FAULTY_DISK: folder,
+      NODE_OPTIONS: `--import=${new URL('./failing-calls.ts', import.meta.url).pathname}`,
+    },
+    calls: () => calls().map((name) => name.trimEnd()),
+    fail(which, fault) {
+      const one = typeof which === 'number' ? { nth: calls().length + which } : { nth: 0, name: which };
+      writeFileSync(next, JSON.stringify({ ...one, fault } satisfies Next));
+    },
+    failed() {
+      const has = !existsSync(next);
+      rmSync(next, { force: true });
+      return has ? readFileSync(join(folder, 'failed'), 'utf8') : null;
+    },
+    close: () => rmSync(folder, { recursive: true, force: true }),
+  };
+}
