@@ -184,6 +184,15 @@ export async function startApp(config: Config, log: Log, onFailure: (error: Erro
       quiet.warn('erasing', { reason }, 'the erasure of a user could not go on yet'),
     onSweepFailure: (err) =>
       log.error({ err }, 'old messages, or rooms without members, could not be deleted'),
+    onOtherRoom: ({ id, name, is }) => {
+      const reason = `CHAT_ROOMS has no effect on the room ${id}, which was there already and is ${is}`;
+      const body = JSON.stringify({ kind: 'public', name });
+      const hint =
+        is === 'private'
+          ? 'give the room in CHAT_ROOMS another id'
+          : `rename the room in the chat, or by PUT /api/rooms/${id} ${body}; or give CHAT_ROOMS the name that it has`;
+      log.warn({ reason, hint }, 'this should be corrected');
+    },
   });
   const liveness = new Liveness(reader, {
     interval: config.sessionCheck,

@@ -76,6 +76,8 @@ export async function openChat(options: {
   onEraseFailure: (error: Error) => void;
   /** Rooms without members, or what is too old, could not be deleted. */
   onSweepFailure: (error: Error) => void;
+  /** A room of CHAT_ROOMS that was there already is not as the setting says, and stays so. */
+  onOtherRoom: (room: { id: string; name: string; is: 'private' | 'called otherwise' }) => void;
 }): Promise<Chat> {
   const { history, publisher, settings, limits, kick, others, onAsideFailure } = options;
   const typing = new Typing(publisher, others);
@@ -96,6 +98,13 @@ export async function openChat(options: {
   });
   const findAll = settings.findPeople === 'all';
   const directory = await Directory.open(history, announcements, { findAll, others, onAsideFailure });
+  for (const { id, name } of options.rooms) {
+    // Without an id the name was that of the first start: people may have given the room another one since.
+    if (id === undefined) continue;
+    const room = directory.room(id);
+    if (room === undefined) options.onOtherRoom({ id, name, is: 'private' });
+    else if (room.record.name !== name) options.onOtherRoom({ id, name, is: 'called otherwise' });
+  }
   const here: ThisServer = {
     seen: (user) => directory.seen(user),
     everybody: () => directory.everybody(),

@@ -39,6 +39,7 @@ export async function openChatOver(
     onEndFailure: unexpected,
     onEraseFailure: unexpected,
     onSweepFailure: unexpected,
+    onOtherRoom: ({ id }) => unexpected(new Error(id)),
     ...over(history),
   });
   return {

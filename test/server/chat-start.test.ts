@@ -1,6 +1,41 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { openChatOver } from '../helpers/chat-over-history.ts';
 
+test('at a start rooms of CHAT_ROOMS that are not there are made; one that is there keeps its name and kind, and the operator is notified', async () => {
+  const differing: object[] = [];
+  const { chat, close } = await openChatOver(
+    (stored) => ({
+      async write(op, input, asker) {
+        if (op === 'publicRooms') {
+          await stored.write('putRoom', { id: 'lobby', kind: 'public', name: 'lobby', at: 0 });
+          await stored.write('putRoom', { id: 'den', kind: 'private', name: 'Den', at: 0 });
+          await stored.write('putRoom', { id: 'hall', kind: 'public', name: 'Called so in the chat', at: 0 });
+        }
+        return stored.write(op, input, asker);
+      },
+    }),
+    () => ({
+      rooms: [
+        { id: 'lobby', name: 'Lobby' },
+        { id: 'den', name: 'Den' },
+        { name: 'hall' },
+        { id: 'new', name: 'New' },
+      ],
+      onOtherRoom: (room) => differing.push(room),
+    }),
+  );
+  onTestFinished(close);
+  expect(chat.directory.publicRooms.byName.map(({ room }) => room.record.name)).toEqual([
+    'Called so in the chat',
+    'lobby',
+    'New',
+  ]);
+  expect(differing).toEqual([
+    { id: 'lobby', name: 'Lobby', is: 'called otherwise' },
+    { id: 'den', name: 'Den', is: 'private' },
+  ]);
+});
+
 test('what another server writes while the chat reads at its start is neither missed nor told to anybody', async () => {
   const kicked: string[] = [];
   const unexpected = () => {
