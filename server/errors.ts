@@ -22,6 +22,12 @@ export const requestErrors = {
   internal: 'The server failed. The operator finds the cause in its log.',
 } as const;
 
+/** The same codes in answers about files. */
+export const fileErrors: Partial<Record<RequestErrorCode, string>> = {
+  storage_unavailable: 'Files cannot be stored or read at the moment. Try again.',
+  storage_full: 'There is no room left to store files. Try again later.',
+};
+
 /** `retryable`: the client may succeed later with the same session. */
 export const connectErrors = {
   unauthorized: { retryable: false, message: 'Nobody is logged in with this session.' },

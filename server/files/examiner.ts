@@ -183,7 +183,9 @@ function start(kind: 'types' | 'pictures'): Promise<ChildProcess> {
     const fail = () => {
       clearTimeout(late);
       reject(
-        new Error('the process that examines files cannot be started: is sharp installed for this system?'),
+        new Error(
+          'the process that examines files cannot be started: is sharp installed for this system? If packages were installed while the server runs, restart the server',
+        ),
       );
     };
     const late = setTimeout(() => child.kill('SIGKILL'), longestStart);

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { answerInTime } from '../answer-in-time.ts';
-import { type HttpErrorCode, httpErrors, RequestError } from '../errors.ts';
+import { fileErrors, type HttpErrorCode, httpErrors, RequestError, requestErrors } from '../errors.ts';
 import type { MessageFile } from '../events.ts';
 import { OpenLimit, type Rate, RateLimit, tryAgainAfter } from '../limits.ts';
 import { answerJson, end, isKnown, securityHeaders } from './answer.ts';
@@ -294,7 +294,7 @@ function refuse(
   const known = code in httpErrors ? httpErrors[code as HttpErrorCode] : undefined;
   const { status, message } = known ?? {
     status: statusOf[code as RequestError['code']] ?? 400,
-    message: new RequestError(code as RequestError['code']).message,
+    message: fileErrors[code as RequestError['code']] ?? requestErrors[code as RequestError['code']],
   };
   const body = JSON.stringify({ error: { code, message: words ?? message } });
   res.writeHead(status, {

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, readlinkSync, rmSync, symlinkSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -8,6 +8,7 @@ import { unzipSync } from 'fflate';
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type ChatClient, connectChat, newClientId } from '../../helpers/chat-client.ts';
+import { startChatServer } from '../../helpers/chat-server.ts';
 import { type ChatSite, startChatSite } from '../../helpers/chat-site.ts';
 import { download, origin, upload } from '../../helpers/files.ts';
 
@@ -457,4 +458,33 @@ test('an export whose bytes fail in the middle is cut off, and the server goes o
   expect((await fetch(`${site.chat.url}/healthz`)).status).toBe(200);
   rmSync(path, { recursive: true });
   eve.close();
+});
+
+test('while the packages of a running server are being replaced, an upload is refused in words that say so; afterwards it succeeds', async () => {
+  const root = new URL('../../../', import.meta.url).pathname;
+  const place = await mkdtemp(join(tmpdir(), 'chat-upgraded-'));
+  for (const part of ['server', 'package.json'])
+    cpSync(join(root, part), join(place, part), { recursive: true });
+  symlinkSync(join(root, 'node_modules'), join(place, 'node_modules'));
+  const env = { CHAT_SESSION_STORE: site.memcached.url, CHAT_ORIGINS: origin };
+  const chat = await startChatServer({ ...env, CHAT_FILES: `dir:${place}/files` }, place);
+  try {
+    rmSync(join(place, 'node_modules'));
+    const query = new URLSearchParams({ room: 'lobby', name: 'a.txt' });
+    const headers = { origin, cookie: annsCookie };
+    const answer = await fetch(`${chat.url}/files?${query}`, { method: 'POST', headers, body: 'text' });
+    expect(answer.status).toBe(503);
+    expect(await answer.json()).toEqual({
+      error: {
+        code: 'storage_unavailable',
+        message: 'Files cannot be stored or read at the moment. Try again.',
+      },
+    });
+    await chat.until(/the process that examines files cannot be started: .*restart the server/);
+    symlinkSync(join(root, 'node_modules'), join(place, 'node_modules'));
+    expect((await upload(chat.url, annsCookie, 'text', { name: 'a.txt' })).status).toBe(201);
+  } finally {
+    await chat.stop();
+    await rm(place, { recursive: true });
+  }
 });
