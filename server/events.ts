@@ -61,6 +61,8 @@ const roomSummary = z.object({
   /** The other user of a direct room, and whether that user is present. */
   with: user.exactOptional(),
   present: z.boolean().exactOptional(),
+  /** Up to here the other user of a direct room has read. */
+  readByOther: counter.exactOptional(),
   head: counter,
   lastSeq: counter,
   /** The oldest message that is left, if some are gone because they were too old. */

@@ -458,7 +458,7 @@ export class Directory {
     room.here.add(person);
     if (room.record.pair !== undefined) {
       const shares = room.partners.get(user.id)?.shares ?? false;
-      room.partners.set(user.id, { user, acted: member.acted, shares });
+      room.partners.set(user.id, { user, acted: member.acted, readSeq: member.readSeq, shares });
     }
     if (isVisible) this.#show(room, user);
     if (isVisible !== wasVisible) this.#others?.seenChanged(user.id);
@@ -496,6 +496,7 @@ export class Directory {
       case 'read': {
         const membership = this.person(change.user)?.memberships.get(change.room);
         if (membership !== undefined) applyRead(membership, change.readSeq);
+        this.#partnerRead(change.room, change.user, change.readSeq);
         return this.#listener?.read(this.#rooms.get(change.room), change);
       }
       case 'user':
@@ -689,6 +690,11 @@ export class Directory {
     if (partner !== undefined) partner.acted = how;
   }
 
+  #partnerRead(room: string, user: string, upTo: number): void {
+    const partner = this.#rooms.get(room)?.partners.get(user);
+    if (partner !== undefined) partner.readSeq = Math.max(partner.readSeq, upTo);
+  }
+
   #partnerNamed(user: UserRecord): void {
     for (const room of this.#directRooms.get(user.id) ?? []) {
       const partner = room.partners.get(user.id);
@@ -755,6 +761,7 @@ export class Directory {
   /** Of both sides of direct rooms. */
   #catchUpPartner(change: Change): void {
     if (change.type === 'user') return this.#partnerNamed(change.user);
+    if (change.type === 'read') return this.#partnerRead(change.room, change.user, change.readSeq);
     if (change.type === 'message' && change.is === 'new') {
       const { room, user } = change.message;
       this.#partnerActed(room, user.id, acted.written);

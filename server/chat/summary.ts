@@ -53,6 +53,7 @@ export function summaryOf(directory: Directory, room: Room, connection: Connecti
   if (partner !== undefined) {
     summary.with = partner.user;
     summary.present = partner.present;
+    summary.readByOther = Math.min(partner.readSeq, record.lastSeq);
   }
   if (record.last !== undefined) summary.last = previewOf(record.last);
   return summary;
@@ -87,16 +88,17 @@ function partnerOf(
   directory: Directory,
   room: Room,
   person: Person,
-): { user: User; present: boolean } | undefined {
+): { user: User; present: boolean; readSeq: number } | undefined {
   const { kind, pair } = room.record;
-  if (kind === 'direct' && pair === undefined) return { user: deletedUser, present: false };
+  if (kind === 'direct' && pair === undefined) return { user: deletedUser, present: false, readSeq: 0 };
   const id = otherOf(pair, person.user.id);
   if (id === undefined) return undefined;
   const partner = room.partners.get(id);
   const visible = partner !== undefined && (partner.shares || directory.isVisible(partner.user, partner));
-  if (!visible) return { user: { id, name: id }, present: false };
+  const readSeq = partner?.readSeq ?? 0;
+  if (!visible) return { user: { id, name: id }, present: false, readSeq };
   const here = directory.person(id);
-  return { user: { id, name: (here ?? partner).user.name }, present: directory.isHere(id) };
+  return { user: { id, name: (here ?? partner).user.name }, present: directory.isHere(id), readSeq };
 }
 
 export function notifyOf({ record }: Pick<Room, 'record'>, member: MemberRecord | undefined): Notify {

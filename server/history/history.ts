@@ -174,6 +174,8 @@ export interface Partner {
   user: UserRecord;
   /** One of `acted`, in the direct room. */
   acted: number;
+  /** Up to here this user has read the direct room. */
+  readSeq: number;
   /** Whether both are members of another room in which this user has acted. */
   shares: boolean;
 }

@@ -399,6 +399,12 @@ describe('reading', () => {
     await expect.poll(() => chat.pending()).toEqual([]);
     await ben.request('read:mark', { room: room.id, seq: 1 });
     await expect.poll(() => room.readByOther).toBe(1);
+    // After a reload, too, whether the other one is here or not.
+    const again = await open(ann.cookie);
+    expect(again.chat.rooms.get(room.id)?.readByOther).toBe(1);
+    for (const one of [ben, again.chat.connection, chat.connection]) 'close' in one ? one.close() : one.stop();
+    const later = await open(ann.cookie);
+    expect(later.chat.rooms.get(room.id)?.readByOther).toBe(1);
   });
 });
 

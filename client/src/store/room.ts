@@ -30,14 +30,15 @@ export class Room {
   at = 0;
   /** Up to here the server knows that one has read. */
   marked: number;
-  /** Up to here the other one of a direct room has read, as far as this client was told. */
-  readByOther = 0;
+  /** Up to here the other one of a direct room has read. */
+  readByOther: number;
   /** Which quotes were asked for. */
   readonly askedQuotes = new Set<string>();
 
   constructor(summary: RoomSummary) {
     this.summary = summary;
     this.marked = summary.readSeq;
+    this.readByOther = summary.readByOther ?? 0;
   }
 
   get id(): string {
@@ -66,6 +67,7 @@ export class Room {
     this.marked = Math.min(summary.readSeq, summary.lastSeq);
     const read = member && summary.member ? Math.max(summary.readSeq, readSeq) : summary.readSeq;
     this.summary = { ...summary, readSeq: Math.min(read, summary.lastSeq) };
+    this.readByOther = Math.min(Math.max(summary.readByOther ?? 0, this.readByOther), summary.lastSeq);
   }
 
   /** What goes on in a room that is not joined. */

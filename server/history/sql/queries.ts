@@ -437,17 +437,18 @@ export function queriesOf(dialect: Dialect, connection: Connection): Queries {
       of.map(({ room }) => [room]),
     );
     const rows = await ask(
-      sql`SELECT user_id, acted FROM chat_members AS members JOIN chat_rooms AS rooms ON rooms.num = members.room
+      sql`SELECT user_id, acted, read_seq FROM chat_members AS members JOIN chat_rooms AS rooms ON rooms.num = members.room
           WHERE ${rooms} AND user_id <> ${user}`,
     );
-    const acted = new Map(rows.map((row) => [row.user_id as string, row.acted as number]));
+    const members = new Map(rows.map((row) => [row.user_id as string, row]));
     const near = await sharing(user, ids);
     return new Map(
       ids.map((id) => [
         id,
         {
           user: known.get(id) ?? { id, name: id, actedPublic: false },
-          acted: acted.get(id) ?? 0,
+          acted: (members.get(id)?.acted as number | undefined) ?? 0,
+          readSeq: (members.get(id)?.read_seq as number | undefined) ?? 0,
           shares: near.has(id),
         },
       ]),

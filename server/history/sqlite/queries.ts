@@ -342,6 +342,7 @@ export function prepareQueries(db: DatabaseSync): Queries {
     return {
       user: row === undefined ? { id: other, name: other, actedPublic: false } : userFrom(row),
       acted: (member?.acted as number | undefined) ?? 0,
+      readSeq: (member?.read_seq as number | undefined) ?? 0,
       shares: statements.sharesRoom.get(user, other) !== undefined,
     };
   }
