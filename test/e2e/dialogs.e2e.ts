@@ -55,8 +55,15 @@ test('a new room: errors stand at the field, names become chips, and who was inv
   await expect(field).toBeFocused();
   await page.keyboard.press('Backspace');
   await expect(dialog.getByRole('button', { name: 'Remove Carol' })).toHaveCount(0);
+  // Before an ID is taken that nobody is found by, that is said.
   await field.pressSequentially('7,');
+  await expect(field).toHaveAccessibleDescription(
+    'Nobody found. An ID is added as typed, even if nobody has it.',
+  );
+  await expect(dialog.getByRole('button', { name: 'Remove 7' })).toHaveCount(0);
+  await page.keyboard.press('Enter');
   await expect(dialog.getByRole('button', { name: 'Remove 7' })).toBeVisible();
+  await expect(field).toHaveAccessibleDescription('IDs are added as typed, even if nobody has them.');
   await field.evaluate((input) => {
     const clipboardData = new DataTransfer();
     clipboardData.setData('text/plain', '8\n9\n2\n');
@@ -85,8 +92,10 @@ test('a name that is taken, and a server that does not answer: nothing is lost, 
   await expect(dialog.getByRole('combobox')).toHaveCount(0);
   const name = dialog.getByRole('textbox', { name: 'Name' });
   await name.fill('LOBBY');
-  await page.keyboard.press('Enter');
+  await dialog.getByRole('button', { name: 'Create room' }).click();
   await expect(name).toHaveAccessibleDescription('A room with this name exists already.');
+  // Whoever types mends it.
+  await expect(name).toBeFocused();
   await alice.shot('dialogs-3-taken');
 
   await name.fill('compost heap');

@@ -22,6 +22,16 @@ interface Props {
 }
 
 const FIELDS = 'input, textarea, .acts button';
+const TYPED = 'input:not([type="radio"]), textarea';
+const INVALID = '[aria-invalid="true"]';
+const WRONG = `${INVALID}, .problem`;
+
+/** The dialog before it is drawn again. */
+interface Before {
+  readonly hadFocus: boolean;
+  /** It says already that something is wrong. */
+  readonly wrong: boolean;
+}
 
 /** Marks what has opened another dialog in place of this one: the focus returns there. */
 export const opener = (is: boolean) => ({ 'data-opener': is || undefined });
@@ -38,14 +48,20 @@ export class Dialog extends Component<Props> {
     )?.focus();
   }
 
-  override getSnapshotBeforeUpdate(): boolean {
-    return this.#active !== null;
+  override getSnapshotBeforeUpdate(): Before {
+    return { hadFocus: this.#active !== null, wrong: this.#find(WRONG) !== undefined };
   }
 
-  /** What had the focus may be done with, such as a line of a list: it stays in the dialog. */
-  override componentDidUpdate(_props: Props, _state: unknown, hadFocus: boolean): void {
-    if (hadFocus && this.#active === null)
-      this.#dialog.current?.querySelector<HTMLElement>('.body button, .acts button')?.focus();
+  /** The focus stays in the dialog, and goes to the field that is to be mended when something is refused. */
+  override componentDidUpdate(_props: Props, _state: unknown, { hadFocus, wrong }: Before): void {
+    if (!hadFocus) return;
+    if (!wrong && this.#find(WRONG) !== undefined) (this.#find(INVALID) ?? this.#find(TYPED))?.focus();
+    // The button that had it may be gone, with its line of a list.
+    if (this.#active === null) this.#find('.body button, .acts button')?.focus();
+  }
+
+  #find(selector: string): HTMLElement | undefined {
+    return this.#dialog.current?.querySelector<HTMLElement>(selector) ?? undefined;
   }
 
   get #active(): Element | null {

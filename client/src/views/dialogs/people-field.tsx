@@ -111,7 +111,9 @@ export class PeopleField extends Component<Props> {
     const input = this.#field(single);
     const offered = this.#options !== undefined && this.#options.length > 0;
     const nobody = this.#options?.every(({ exact }) => exact === true) === true;
-    const words = nobody ? strings.text('invite.nobody') : hint;
+    // The server cannot know who has never been here, and says nothing of people whom the user may not find.
+    const typed = chips.some(({ exact }) => exact === true) ? strings.text('invite.typed') : hint;
+    const words = nobody ? strings.text('invite.nobody') : typed;
     return (
       <>
         <label class="label" for="people">
@@ -306,8 +308,8 @@ export class PeopleField extends Component<Props> {
     this.#problem = problem;
     this.#hot = options.findIndex(({ inRoom }) => inRoom !== true);
     const hot = this.#options[this.#hot];
-    // What was typed may be a name: it is not taken for an id because nobody could be looked for.
-    if (this.#hurried && hot !== undefined && problem === undefined) return this.#take(hot);
+    // A text may be a name: it is taken for an id only after the reader has seen that nobody was found by it.
+    if (this.#hurried && hot !== undefined && hot.exact !== true) return this.#take(hot);
     this.#hurried = false;
     context.changed();
   }
