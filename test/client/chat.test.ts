@@ -312,7 +312,7 @@ describe('what one does with rooms', () => {
     const { chat } = await open(ann.cookie, room);
     const news: string[] = [];
     chat.followers.add({
-      removed: (_, reason) => news.push(reason),
+      removed: (_, { reason }) => news.push(reason),
       added: ({ id }) => news.push(id),
     });
     await ben.request('room:remove', { room, user: ann.id });

@@ -106,20 +106,42 @@ test('a member is muted by the keyboard, reads why, and writes again when the mo
   await expect(restricted).toContainText('Nobody is muted or banned');
   await expect(restricted.getByRole('button', { name: 'Close' })).toBeFocused();
   await expect(bob.field).toHaveValue('a draft');
-  await restricted.getByRole('button', { name: 'Close' }).click();
-  await dialog(alice, 'Room settings').getByRole('button', { name: 'Cancel' }).click();
+});
 
+test('who is banned reads until when and why in place of the room, and is in it again when that is lifted', async ({
+  alice,
+  bob,
+  site,
+}) => {
+  await privateRoom(site, 'alice', 'strict', ['2']);
+  await alice.open('strict');
+  await bob.open('strict');
   await person(alice, 'Bob').click();
   await item(alice, 'Ban…').click();
   const ban = dialog(alice, 'Ban Bob');
-  await ban.getByRole('button', { name: 'For good' }).click();
+  await ban.getByLabel('Reason, shown to Bob').fill('Enough is enough');
   await ban.getByRole('button', { name: 'Ban', exact: true }).click();
-  await expect(bob.page.getByText('You are no longer in muted.').first()).toBeVisible();
+  // In place of the room, on a phone, too.
+  const card = bob.page.locator('php-chat .empty');
+  await expect(card).toHaveText(
+    /^You’re banned from strict\s*Until tomorrow, .*\.\s*Reason: Enough is enough$/,
+  );
+  await bob.shot('moderation-8-banned');
+  await bob.page.setViewportSize({ width: 360, height: 640 });
+  await expect(card).toBeVisible();
+  await bob.shot('moderation-8-banned-360');
+  await bob.page.setViewportSize({ width: 1280, height: 800 });
   await expect(person(alice, 'Bob')).toHaveCount(0);
-  await look();
-  await expect(restricted.getByRole('listitem')).toContainText('banned for good');
+  await alice.page.getByRole('button', { name: 'Room menu' }).click();
+  await item(alice, 'Room settings').click();
+  await dialog(alice, 'Room settings').getByRole('button', { name: 'Muted and banned' }).click();
+  const restricted = dialog(alice, 'Muted and banned');
+  await expect(restricted.getByRole('listitem')).toHaveText(
+    /^Bobbanned until tomorrow, .* · by AliceEnough is enoughLift ban$/,
+  );
   await restricted.getByRole('button', { name: 'Lift ban' }).click();
-  await bob.open('muted');
+  await expect(bob.page.getByRole('region', { name: 'strict' })).toBeVisible();
+  await expect(bob.field).toBeVisible();
 });
 
 test('a mute ends by itself, and the field is there again', async ({ bob, site }) => {
@@ -187,6 +209,7 @@ test('a message is reported, and the report is found and closed by who moderates
   await asUser(site, 'carol', async (ask) => {
     await ask('room:join', { room });
     await ask('message:send', { room, text: 'Cheap watches!!!', clientId: 'watches' });
+    await ask('message:send', { room, text: 'Buy now', clientId: 'now' });
   });
   await alice.open('reported');
   await bob.open('reported');
@@ -203,13 +226,28 @@ test('a message is reported, and the report is found and closed by who moderates
   await report.getByRole('button', { name: 'Report' }).click();
   await expect(bob.page.getByText('Reported. Thank you.').first()).toBeVisible();
 
+  // At once, in the list and in the menu.
+  const row = alice.page
+    .getByRole('navigation', { name: 'Rooms' })
+    .getByRole('button', { name: /^reported/ });
+  await expect(row).toHaveAccessibleName(/, 1 open report\b/);
+  await alice.shot('moderation-9-flag');
   await alice.page.getByRole('button', { name: 'Room menu' }).click();
-  await item(alice, /^Reports/).click();
+  await item(alice, 'Reports · 1').click();
   const reports = dialog(alice, 'Reports');
   await expect(reports.getByRole('listitem')).toContainText([/Carol.*Cheap watches.*Insult or threat.*Bob/]);
   expect(await wrongIn(alice.page, '.dialog')).toEqual([]);
   await alice.shot('moderation-5-reports');
   await fits(alice);
+  // What is reported meanwhile stands there, too.
+  await asUser(site, 'bob', async (ask) => {
+    await ask('room:join', { room });
+    await ask('message:report', { room, seq: 2, reason: 'spam' });
+  });
+  await expect(reports.getByRole('listitem')).toHaveText([/Buy now/, /Cheap watches/]);
+  await expect(row).toHaveAccessibleName(/, 2 open reports/);
+  await reports.getByRole('button', { name: 'Close report', exact: true }).first().click();
+  await expect(row).toHaveAccessibleName(/, 1 open report\b/);
   await reports.getByRole('button', { name: 'Show' }).click();
   await expect(alice.message('Cheap watches!!!')).toBeFocused();
   await alice.page.getByRole('button', { name: 'Room menu' }).click();
@@ -222,6 +260,7 @@ test('a message is reported, and the report is found and closed by who moderates
   await expect(reports).toContainText('No open reports');
   await expect(reports.getByRole('button', { name: 'Close reports' })).toBeFocused();
   await reports.getByRole('button', { name: 'Close reports' }).click();
+  await expect(row).not.toHaveAccessibleName(/open report/);
   await expect(bob.timeline.getByText('Deleted by a moderator')).toBeVisible();
 });
 
@@ -235,8 +274,43 @@ test('whoever is blocked learns it by nothing but that no direct message goes', 
   await alice.open('Bob');
   await expect(alice.message('Good morning')).toBeVisible();
   await alice.write('Are you there?');
-  await expect(alice.page.locator('.toast')).toContainText('You cannot write to this person.');
+  await expect(alice.page.locator('.toast')).toContainText('You cannot write to Bob here.');
   await expect(alice.messages.last().getByRole('button', { name: 'Discard' })).toBeVisible();
+  await expect(alice.messages.last().getByRole('button', { name: 'Retry' })).toHaveCount(0);
+});
+
+test('who blocks somebody does not write to that person, and what that person says elsewhere is not unread', async ({
+  bob,
+  site,
+}) => {
+  const room = await privateRoom(site, 'alice', 'noisy', ['2', '3']);
+  await asUser(site, 'carol', async (ask) => {
+    const { room: direct } = await ask('direct:open', { user: '2' });
+    await ask('room:join', { room: direct.id });
+    await ask('message:send', { room: direct.id, text: 'Hello Bob', clientId: 'hello' });
+    await bob.open('Carol');
+    await bob.page.getByRole('button', { name: 'Room menu' }).click();
+    await item(bob, 'Block Carol').click();
+    await bob.page.getByRole('alertdialog').getByRole('button', { name: 'Block Carol' }).click();
+    await expect(closed(bob)).toHaveText(/^You blocked Carol\.\s*Unblock$/);
+    await bob.shot('moderation-10-blocked-direct');
+    await bob.open('lobby');
+    const row = bob.page.getByRole('navigation', { name: 'Rooms' }).getByRole('button', { name: /^noisy/ });
+    await ask('room:join', { room });
+    for (const text of ['one', 'two', 'three'])
+      await ask('message:send', { room, text, clientId: `noise-${text}` });
+    await expect(row).toContainText('1 message of a person you blocked.');
+    await expect(row).not.toHaveAccessibleName(/unread/);
+    await expect(bob.page).not.toHaveTitle(/^\(/);
+    await asUser(site, 'alice', async (askAlice) => {
+      await askAlice('room:join', { room });
+      await askAlice('message:send', { room, text: 'Quiet, please', clientId: 'quiet' });
+    });
+    await expect(row).toHaveAccessibleName(/, 1 unread/);
+    await bob.open('Carol');
+    await closed(bob).getByRole('button', { name: 'Unblock' }).click();
+    await expect(bob.field).toBeVisible();
+  });
 });
 
 test('who is blocked is one line in the timeline, which shows what was said, until it is taken back', async ({

@@ -11,7 +11,9 @@ import type { Pending } from '../store/entries.ts';
 import type { Room } from '../store/room.ts';
 
 /** `unknown`: it was found missing. */
-export type RoomRemoval = EventPayload<'room:removed'>['reason'] | 'unknown';
+export type RemovalReason = EventPayload<'room:removed'>['reason'] | 'unknown';
+/** Of a ban, `text` is its reason, and `until` its end. */
+export type RoomRemoval = { reason: RemovalReason } & Pick<EventPayload<'room:removed'>, 'text' | 'until'>;
 
 /** A message that others sent; of a room that is not joined, how many files it has is all that is known of them. */
 export type NewMessage = Pick<Message, 'user' | 'text' | 'seq' | 'mentions'> & {
@@ -30,7 +32,7 @@ export interface ChatListener {
   unsent(item: Pending): void;
   loaded(count: number): void;
   /** A room was taken from the user, who may have been reading it. */
-  removed?(room: Room): void;
+  removed?(room: Room, removal: RoomRemoval): void;
   /** The room that the page names is none that the user may read. */
   unknownRoom?(id: string): void;
 }
@@ -43,6 +45,8 @@ export interface Follower {
   presence?(change: PresenceChange): void;
   /** It is new, or another than before. */
   message?(message: Message): void;
+  /** Others have written in a room that is not joined. */
+  activity?(room: Room): void;
   /** What its messages were counts no more. */
   reset?(room: Room): void;
   reacted?(room: Room, reacted: MessageReacted): void;
@@ -52,7 +56,7 @@ export interface Follower {
   added?(room: Room): void;
   /** Here or elsewhere. */
   opened?(room: Room): void;
-  removed?(room: Room, reason: RoomRemoval): void;
+  removed?(room: Room, removal: RoomRemoval): void;
   typing?(change: EventPayload<'typing:changed'>): void;
   reported?(change: EventPayload<'report:changed'>): void;
   /** Here or on another device; also what is known already. */

@@ -93,7 +93,7 @@ export class Chat implements ConnectionListener {
     this.connection = new Connection(server, this, this.#events);
     const changed = () => listener.changed();
     this.list = new RoomList(this.connection, this.tasks, {
-      removed: (room, reason) => this.#removed(room, reason),
+      removed: (room, removal) => this.#removed(room, removal),
       changed,
     });
     this.shown = new ShownRoom(wanted, single, this.list, this.tasks, {
@@ -252,7 +252,11 @@ export class Chat implements ConnectionListener {
   }
 
   markRead(): void {
-    if (this.current?.markRead() !== true) return;
+    if (this.current !== undefined) this.readUpTo(this.current, this.current.summary.lastSeq);
+  }
+
+  readUpTo(room: Room, seq: number): void {
+    if (!room.readUpTo(seq)) return;
     this.#marks.changed();
     this.#listener.changed();
   }
@@ -334,7 +338,8 @@ export class Chat implements ConnectionListener {
     const member = this.current?.summary.member;
     this.list.ready(ready);
     // Joining would make one a member again of a public room that one was taken out of meanwhile.
-    if (member === true && this.current?.summary.member === false) this.#removed(this.current, 'unknown');
+    if (member === true && this.current?.summary.member === false)
+      this.#removed(this.current, { reason: 'unknown' });
     if (this.current === undefined) this.shown.begin();
     else this.#enter(this.current);
     this.#deliver();
@@ -385,6 +390,8 @@ export class Chat implements ConnectionListener {
       const member = this.rooms.get(summary.id)?.summary.member;
       const room = this.list.put(summary);
       if (member !== true) for (const follower of this.followers) follower.added?.(room);
+      // The ban is over.
+      if (this.shown.ban?.room.id === room.id) this.open(room.id);
       this.#listener.changed();
     },
     'room:changed': (summary) => this.#put({ room: summary }),
@@ -420,6 +427,9 @@ export class Chat implements ConnectionListener {
       this.#listener.changed();
     },
     'report:changed': (change) => {
+      const room = this.rooms.get(change.report.room);
+      if (room !== undefined) room.summary = { ...room.summary, reports: change.open };
+      this.#listener.changed();
       for (const follower of this.followers) follower.reported?.(change);
     },
     'blocked:changed': (change) => {
@@ -470,6 +480,7 @@ export class Chat implements ConnectionListener {
     if (room !== undefined && fresh) {
       if (!room.muted) this.#listener.message(room, last);
       this.list.heard(room, last.user);
+      for (const follower of this.followers) follower.activity?.(room);
     }
     this.#listener.changed();
   }
@@ -547,15 +558,15 @@ export class Chat implements ConnectionListener {
     }
   }
 
-  #removed(room: Room, reason: RoomRemoval): void {
+  #removed(room: Room, removal: RoomRemoval): void {
     const shown = room === this.current;
     room.joined = false;
     this.#silent(room.id);
     this.shown.removed(room);
     this.outbox?.refuse(room.id, 'unknown_room');
-    this.#listener.removed?.(room);
-    for (const follower of this.followers) follower.removed?.(room, reason);
-    if (shown) this.shown.replace();
+    this.#listener.removed?.(room, removal);
+    for (const follower of this.followers) follower.removed?.(room, removal);
+    if (shown) this.shown.replace(removal.reason === 'banned' ? { ...removal, room } : undefined);
     this.#listener.changed();
   }
 

@@ -6,7 +6,7 @@ import type { RoomRemoval } from './chat-listener.ts';
 
 export interface RoomListPort {
   /** It is in the list no more. */
-  removed(room: Room, reason: RoomRemoval): void;
+  removed(room: Room, removal: RoomRemoval): void;
   changed(): void;
 }
 
@@ -174,12 +174,12 @@ export class RoomList {
   }
 
   /** `readable`: a public room, which one may join again. */
-  removed({ room: id, readable, reason }: { room: string; readable: boolean; reason: RoomRemoval }): void {
-    const room = this.byId.get(id);
+  removed(removal: RoomRemoval & { room: string; readable: boolean }): void {
+    const room = this.byId.get(removal.room);
     if (room === undefined) return;
-    if (readable) room.left();
-    else this.byId.delete(id);
-    this.#port.removed(room, reason);
+    if (removal.readable) room.left();
+    else this.byId.delete(room.id);
+    this.#port.removed(room, removal);
   }
 
   /** A room that was not listed yet, or of which more is to be known now. */

@@ -1,5 +1,6 @@
 import type { Tasks } from '../connection/tasks.ts';
 import type { Room } from '../store/room.ts';
+import type { RoomRemoval } from './chat-listener.ts';
 import type { RoomList } from './room-list.ts';
 import type { Store } from './storage.ts';
 
@@ -14,6 +15,8 @@ export interface ShownRoomPort {
 /** Which room is shown: the one that the user opens, and which one before, after a removal and after another login. */
 export class ShownRoom {
   room: Room | undefined;
+  /** The user was banned from the room that was shown: that is said in its place. */
+  ban: (RoomRemoval & { readonly room: Room }) | undefined;
   /** Its newest message is in sight, and the page has the reader's attention. */
   viewing = false;
   /** The room that the page wants is shown alone: no other one takes its place. */
@@ -60,6 +63,7 @@ export class ShownRoom {
 
   show(room: Room): void {
     this.room = room;
+    this.ban = undefined;
     this.viewing = false;
     room.newFrom = room.unread > 0 ? room.summary.readSeq + 1 : undefined;
     this.#store?.set('room', room.id);
@@ -68,6 +72,7 @@ export class ShownRoom {
 
   /** Shows the room to begin with. */
   begin(): void {
+    if (this.ban !== undefined && !this.#list.byId.has(this.ban.room.id)) return;
     const before = this.#before?.user === this.#user ? this.#before?.room : undefined;
     this.#before = undefined;
     const single = this.single();
@@ -96,9 +101,11 @@ export class ShownRoom {
     if (id === this.#first) this.#store?.set('left', id);
   }
 
-  /** Shows another one in place of a room that was removed. */
-  replace(): void {
+  /** Shows another one in place of a room that was removed, or a ban from it. */
+  replace(ban?: ShownRoom['ban']): void {
     this.#clear();
+    this.ban = ban;
+    if (ban !== undefined) return;
     // Not one that is only offered: joining it would make one a member.
     if (!this.single()) this.#beginWith(this.#list.own()[0]);
   }
@@ -111,6 +118,7 @@ export class ShownRoom {
 
   #clear(): void {
     this.room = undefined;
+    this.ban = undefined;
     this.viewing = false;
   }
 

@@ -53,7 +53,7 @@ export class ChatApp {
         unsent: (item) => this.#view?.unsent(item),
         loaded: (count) => this.#view?.loaded(count),
         unknownRoom: (id) => this.#view?.unknownRoom(id),
-        removed: (room) => this.#view?.removed(room),
+        removed: (room, removal) => this.#view?.removed(room, removal),
       },
       single,
     );

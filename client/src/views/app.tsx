@@ -1,5 +1,5 @@
 import { type ComponentChildren, createRef, render } from 'preact';
-import type { NewMessage } from '../chat/chat-listener.ts';
+import type { NewMessage, RoomRemoval } from '../chat/chat-listener.ts';
 import type { MessagePlace } from '../chat/notifications.ts';
 import type { ConnectionState } from '../connection/connection-state.ts';
 import type { Pending } from '../store/entries.ts';
@@ -219,9 +219,11 @@ export class AppView {
   }
 
   /** The user is in a room no more: has left it, or it was taken away. */
-  removed(room: Room): void {
-    // Where there is one pane, another room in its place would not say that this one is gone.
-    if (room === this.#context.chat.current) this.#toRooms();
+  removed(room: Room, { reason }: RoomRemoval): void {
+    if (room !== this.#context.chat.current) return;
+    // Where there is one pane, another room in its place would not say that this one is gone; a ban has a card.
+    this.#toRooms();
+    if (reason === 'banned') this.#panes.view = 'room';
   }
 
   unsent(item: Pending): void {
@@ -240,13 +242,14 @@ export class AppView {
   #draw(content: ComponentChildren): void {
     const side = (this.#peopleShown || this.#searching) && !this.#carded;
     const lost = noticeOf(this.#context)?.lost === true;
+    const { roomless, shown } = this.#context.chat;
     render(
       // biome-ignore lint/a11y/noStaticElementInteractions: keys of whatever has the focus within.
       <div
         class={lost ? 'app lost' : 'app'}
         part="app"
         lang={this.#context.strings.lang}
-        data-view={this.#carded ? 'ended' : this.#context.chat.roomless ? 'rooms' : this.#panes.view}
+        data-view={this.#carded ? 'ended' : roomless && !shown.ban ? 'rooms' : this.#panes.view}
         data-side={side ? (this.#panes.wide ? '' : 'open') : undefined}
         onKeyDownCapture={this.#escape}
         onKeyDown={this.#key}

@@ -280,13 +280,18 @@ export class Message extends Component<Props> {
         </div>
       );
     }
+    const { failed, room = '' } = entry.pending ?? {};
+    // The other user has blocked this one: it would be refused again.
+    const blocked = failed === 'forbidden' && context.chat.rooms.get(room)?.summary.with !== undefined;
     return (
       <div class="state bad">
         <Icon name="alert" size="s" />
         <span>{strings.text(`msg.${state}`)}</span>
-        <button type="button" class="link" tabIndex={-1} onClick={() => actions.retry(entry)}>
-          {strings.text(state === 'failed' ? 'msg.retry' : 'msg.sendNew')}
-        </button>
+        {!blocked && (
+          <button type="button" class="link" tabIndex={-1} onClick={() => actions.retry(entry)}>
+            {strings.text(state === 'failed' ? 'msg.retry' : 'msg.sendNew')}
+          </button>
+        )}
         <button type="button" class="link" tabIndex={-1} onClick={() => actions.discard(entry)}>
           {strings.text('msg.discard')}
         </button>

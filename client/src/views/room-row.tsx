@@ -90,6 +90,12 @@ export class RoomRow extends Component<Props> {
                   @
                 </span>
               )}
+              {!!summary.reports && (
+                <span class="badge flag" aria-hidden="true">
+                  <Icon name="flag" size="s" />
+                  {atMost99(summary.reports)}
+                </span>
+              )}
               {(unread > 0 || fresh) && (
                 <span class={room.muted ? 'badge quiet' : 'badge'} aria-hidden="true">
                   {unread > 0 ? atMost99(unread) : strings.text('timeline.new')}
@@ -112,6 +118,7 @@ export class RoomRow extends Component<Props> {
       summary.kind === 'direct' && summary.present === true && strings.text('rooms.here'),
       unread > 0 ? strings.text('rooms.unread', { n: unread }) : fresh && strings.text('timeline.new'),
       room.mentions > 0 && strings.text('rooms.mentioned'),
+      !!summary.reports && strings.count('rooms.reports', summary.reports),
       room.muted && strings.text('rooms.muted'),
     ];
     return words.map((word) => (word === false ? '' : `, ${word}`)).join('');
@@ -135,6 +142,6 @@ export class RoomRow extends Component<Props> {
     return strings
       .text('rooms.last')
       .split(/(\{name\}|\{text\})/)
-      .map((part) => (part === '{name}' ? name : part === '{text}' ? text : part));
+      .map((part) => (part === '{name}' ? name : part === '{text}' ? <bdi>{text}</bdi> : part));
   }
 }

@@ -80,7 +80,7 @@ export class NewDirect extends Component<Props> {
         close();
         context.open(room.id);
       },
-      (error) => refusedDirect(error, context.strings),
+      (error) => refusedDirect(error, chip.user, context.strings),
     );
   };
 }

@@ -2,6 +2,7 @@ import type { Follower } from '../../chat/chat-listener.ts';
 import type { Room } from '../../store/room.ts';
 import type { Context } from '../context.ts';
 import { Icon } from '../icon.tsx';
+import { blockItem } from './block-item.ts';
 import { timeToCome } from './time-to-come.ts';
 import type { OthersTyping } from './typing.tsx';
 
@@ -33,8 +34,8 @@ export class Barring implements Follower {
   }
 
   bar(room: Room) {
-    const { strings } = this.#context;
-    const { kind, may, slow, mutedReason } = room.summary;
+    const { strings, blocking } = this.#context;
+    const { with: other, may, slow, mutedReason } = room.summary;
     const ends = this.#mutedUntil(room);
     if (ends !== undefined) {
       const words =
@@ -44,9 +45,17 @@ export class Barring implements Follower {
       const reason = mutedReason === undefined ? '' : strings.text('composer.reason', { text: mutedReason });
       return { line: closed('clock', `${words} ${reason}`) };
     }
+    if (other !== undefined && blocking()?.has(other.id) === true) {
+      const words = strings.text('block.you', { name: strings.name(other) });
+      const { run } = blockItem(other, this.#context) || {};
+      return { line: closed('ban', words, run && { label: strings.text('block.end'), run }) };
+    }
     if (!may.includes('send')) {
       // A direct room has no moderators: the other one was erased.
-      const words = strings.text(kind === 'direct' ? 'composer.blockedDirect' : 'composer.readOnly');
+      const words =
+        other === undefined
+          ? strings.text('composer.readOnly')
+          : strings.text('composer.blockedDirect', { name: strings.name(other) });
       return { line: closed('lock', words) };
     }
     const free = { status: this.#typing.draw(room, strings) };
@@ -88,7 +97,11 @@ export class Barring implements Follower {
   }
 }
 
-function closed(picture: 'clock' | 'lock', words: string) {
+function closed(
+  picture: 'clock' | 'lock' | 'ban',
+  words: string,
+  end?: { readonly label: string; run(): void },
+) {
   return (
     <div class="composer column">
       <div class="status">
@@ -97,6 +110,11 @@ function closed(picture: 'clock' | 'lock', words: string) {
       <div class="closed" role="note">
         <Icon name={picture} size="s" />
         <span>{words}</span>
+        {end !== undefined && (
+          <button type="button" class="link" onClick={end.run}>
+            {end.label}
+          </button>
+        )}
       </div>
     </div>
   );

@@ -1,12 +1,15 @@
 import type { EventPayload, Message, User } from '../../../../server/events.ts';
 import type { Follower } from '../../chat/chat-listener.ts';
 import type { Entry } from '../../store/entries.ts';
+import type { Room } from '../../store/room.ts';
 import type { Context } from '../context.ts';
 
 /** Whom the user has blocked, and what is hidden for it. The server hides it in answers; what comes live is hidden here. */
 export class Blocking implements Follower {
   readonly #context: Context;
   readonly #blocked = new Set<string>();
+  /** Rooms in which somebody else has written right after what was read up to that number. */
+  readonly #unread = new Map<string, number>();
 
   constructor(context: Context) {
     this.#context = context;
@@ -30,6 +33,7 @@ export class Blocking implements Follower {
           if (!users.some(({ id }) => id === user)) this.#tell({ user, blocked: false });
         }
         for (const { id } of users) this.#tell({ user: id, blocked: true });
+        for (const room of this.#context.chat.rooms.values()) this.activity(room);
       })
       // With the next connection it is asked again.
       .catch(() => {});
@@ -42,13 +46,16 @@ export class Blocking implements Follower {
 
   /** What is shown while the connection is lost is hidden still; after the session nothing is shown. */
   silent(): void {
-    if (this.#context.chat.me === undefined) this.#blocked.clear();
+    if (this.#context.chat.me !== undefined) return;
+    this.#blocked.clear();
+    this.#unread.clear();
   }
 
   blocked({ user, blocked }: EventPayload<'blocked:changed'>): void {
     if (this.#blocked.has(user) === blocked) return;
     if (blocked) this.#blocked.add(user);
     else this.#blocked.delete(user);
+    this.#unread.clear();
     for (const { timeline } of this.#context.chat.rooms.values()) {
       for (const message of timeline.list()) if (message.user.id === user) this.#hide(message, blocked);
     }
@@ -60,6 +67,29 @@ export class Blocking implements Follower {
     // Nobody is notified of it either.
     message.hidden = true;
     this.#hide(message, true);
+    const room = this.#context.chat.rooms.get(message.room);
+    if (room !== undefined) this.activity(room);
+  }
+
+  /** Messages of blocked people alone are not unread: the server is told so, for every number and every device. */
+  activity(room: Room): void {
+    const { chat } = this.#context;
+    const { last, readSeq, with: other } = room.summary;
+    // The other one of a direct room would be told that it was read, and can write there no more.
+    if (this.#blocked.size === 0 || room.unread === 0 || other !== undefined) return;
+    if (this.#unread.get(room.id) === readSeq) return;
+    void chat.tasks.once(
+      `skip blocked in ${room.id} ${last?.seq}`,
+      async () => {
+        const page = { room: room.id, after: readSeq, limit: 100 };
+        const { messages } = await chat.request('message:history', page);
+        const first = messages.findIndex(({ hidden }) => hidden !== true);
+        const upTo = (first === -1 ? messages.at(-1) : messages[first - 1])?.seq ?? readSeq;
+        if (first !== -1) this.#unread.set(room.id, upTo);
+        chat.readUpTo(room, upTo);
+      },
+      () => {},
+    );
   }
 
   instead(user: User | undefined): string | undefined {

@@ -75,9 +75,10 @@ export function equip(
     portraits: new Portraits(context, root),
     unsent({ room, failed }) {
       speaker.unsent();
-      const isDirect = chat.rooms.get(room)?.summary.kind === 'direct';
+      const other = chat.rooms.get(room)?.summary.with;
       // The other one has blocked the user, who is told no more than that.
-      if (failed === 'forbidden' && isDirect) context.toast(strings.text('composer.blockedDirect'), 'bad');
+      if (failed === 'forbidden' && other !== undefined)
+        context.toast(strings.text('composer.blockedDirect', { name: strings.name(other) }), 'bad');
     },
   };
 }

@@ -1,9 +1,19 @@
 import type { Context } from '../context.ts';
 import { Empty } from '../empty.tsx';
+import { banWords } from './ban-words.ts';
 
-/** None is open. Where there is none at all, neither one's own nor one to join, what one may do by oneself is offered. */
+/** No room is open: the user was banned from it, or there is none to show. Where there is none at all, neither one's own nor one to join, what one may do by oneself is offered. */
 export function NoRoom({ context }: { context: Context }) {
   const { chat, strings, dialog } = context;
+  const { ban } = chat.shown;
+  if (ban !== undefined) {
+    const { title, end, reason } = banWords(ban.room, ban, strings);
+    return (
+      <Empty picture="ban" title={title} text={end}>
+        {reason && <p>{reason}</p>}
+      </Empty>
+    );
+  }
   if (chat.single || chat.rooms.size > 0) {
     const which = chat.single ? 'single' : 'none';
     return (

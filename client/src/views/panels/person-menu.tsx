@@ -37,7 +37,7 @@ export function personItems({ user, role }: RoomMember, room: Room, context: Con
             .then(() => chat.openDirect(user.id))
             .then(
               (direct) => context.open(direct.id),
-              (error) => toast(refusedDirect(error, strings), 'bad'),
+              (error) => toast(refusedDirect(error, user, strings), 'bad'),
             );
         },
       },

@@ -1,12 +1,13 @@
 import type { Room } from '../../store/room.ts';
 import type { Context } from '../context.ts';
+import { blockItem } from './block-item.ts';
 import { type MenuItem, openMenu } from './menu.tsx';
 
 /** What can be done with a room; what one may not do is absent. */
 function roomItems(room: Room, context: Context): MenuItem[] {
   const { chat, strings, dialog, showPeople, searchInMenu, toast } = context;
   const search = searchInMenu();
-  const { kind, member, may, notify, reports } = room.summary;
+  const { kind, member, may, notify, reports, with: other } = room.summary;
   const direct = kind === 'direct';
   const quiet = notify === 'none';
   // What is usual for such a room.
@@ -37,6 +38,7 @@ function roomItems(room: Room, context: Context): MenuItem[] {
         label: strings.text('rooms.settings'),
         run: () => dialog({ kind: 'settings', room }),
       },
+    other !== undefined && blockItem(other, context),
     may.includes('leave') && {
       picture: 'exit',
       label: strings.text('rooms.leave'),

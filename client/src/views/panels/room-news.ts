@@ -1,6 +1,7 @@
 import type { Follower, RoomRemoval } from '../../chat/chat-listener.ts';
 import type { Room } from '../../store/room.ts';
 import type { Context } from '../context.ts';
+import { banWords } from './ban-words.ts';
 import type { Speaker } from './speaker.tsx';
 
 /** The private rooms that this user has seen in this browser: what is not among them is new. */
@@ -46,10 +47,21 @@ export class RoomNews implements Follower {
     this.#keep();
   }
 
-  removed(room: Room, reason: RoomRemoval): void {
+  removed(room: Room, removal: RoomRemoval): void {
     room.fresh = false;
     this.#keep();
-    if (reason !== 'left') this.#tell(reason === 'deleted' ? 'rooms.deleted' : 'rooms.removed', room, 'bad');
+    const { reason } = removal;
+    if (reason === 'banned') this.#banned(room, removal);
+    else if (reason !== 'left')
+      this.#tell(reason === 'deleted' ? 'rooms.deleted' : 'rooms.removed', room, 'bad');
+  }
+
+  /** In place of the room that was shown, a card says it. */
+  #banned(room: Room, removal: RoomRemoval): void {
+    const { chat, strings, toast } = this.#context;
+    if (room === chat.current) return;
+    const { title, end, reason } = banWords(room, removal, strings);
+    toast(`${title}. ${end} ${reason}`.trim(), 'bad');
   }
 
   deleted({ summary }: Room, reason: string): void {
