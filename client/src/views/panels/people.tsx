@@ -158,15 +158,13 @@ export class People extends Component<Props> {
     const { user, role, present } = member;
     const inside = [
       <Avatar user={user} key="avatar" />,
-      <span class="name" key="name">
-        <bdi>{user.name}</bdi>
-      </span>,
-      role !== 'member' && (
-        <span class="role" key="role">
-          {strings.text(`people.${role}`)}
+      <span class="who" key="who">
+        <span class="name">
+          <bdi>{user.name}</bdi>
         </span>
-      ),
-      user.id === chat.me?.id && <small key="you">{strings.text('people.you')}</small>,
+        {role !== 'member' && <span class="role">{strings.text(`people.${role}`)}</span>}
+        {user.id === chat.me?.id && <small>{strings.text('people.you')}</small>}
+      </span>,
     ];
     const kind = present ? 'person' : 'person away';
     if (personItems(member, room, context).length === 0) {
