@@ -11,5 +11,5 @@ $head = '<script type="module" src="' . $e($chat) . '/php-chat.js"></script>';
 } ?><form method="post" action="/logout"><input type="hidden" name="csrf" value="<?= $e($csrf) ?>"><button type="submit" class="plain"><?= $t('page.logout') ?></button></form></nav></header>
 <main>
 <h1 class="vh"><?= $t('chat.heading') ?></h1>
-<php-chat server="<?= $e($chat) ?>" login-url="/"><p><?= $t('chat.unloaded') ?></p></php-chat>
+<php-chat server="<?= $e($chat) ?>" login-url="/" history="hash"><p><?= $t('chat.unloaded') ?></p></php-chat>
 </main>

@@ -2,6 +2,7 @@ import type { BrowserContext, Page } from '@playwright/test';
 import { asUser, privateRoom } from './as-user.ts';
 import { expect, type Site, test } from './fixtures.ts';
 import { ownUser } from './own-user.ts';
+import { shot } from './shot.ts';
 
 const LONG = 'a room with a name that nobody can remember';
 
@@ -127,6 +128,44 @@ test('on a phone a room that was left, or that one was taken out of, leads to th
   await context.close();
 });
 
+test('on a phone Back leads from the room to the rooms, and only then off the page', async ({
+  browser,
+  site,
+}) => {
+  const context = await browser.newContext({ viewport: { width: 360, height: 640 } });
+  const { page } = await visit(site, context);
+  const field = (room: string) => page.getByRole('textbox', { name: `Message to ${room}` });
+  await expect(page).toHaveURL(/#m=announcements$/);
+  await page.evaluate(() => history.replaceState({ ...history.state, site: 1 }, ''));
+  await page.goBack();
+  await expect(rooms(page)).toBeVisible();
+  await expect(page).toHaveURL(`${site.chat.url}/`);
+  await page.evaluate(() => history.replaceState({ site: 2 }, ''));
+  await rooms(page)
+    .getByRole('button', { name: /^lobby/ })
+    .click();
+  await expect(field('lobby')).toBeVisible();
+  await expect(page).toHaveURL(/#m=lobby$/);
+  expect(await page.evaluate(() => history.state.site)).toBe(2);
+  // The chat's own button is the same way.
+  await page.getByRole('button', { name: /^Back to rooms/ }).click();
+  await expect(rooms(page)).toBeVisible();
+  await expect(page).toHaveURL(`${site.chat.url}/`);
+  expect(await page.evaluate(() => history.state)).toEqual({ site: 2 });
+  await page.goForward();
+  await expect(field('lobby')).toBeVisible();
+  await page.reload();
+  await expect(field('lobby')).toBeVisible();
+  await page.goBack();
+  await expect(rooms(page)).toBeVisible();
+  // The address of a room opens it.
+  await page.goto(`${site.chat.url}/?again#m=garden`);
+  await expect(field('garden')).toBeVisible();
+  await page.goBack();
+  await expect(rooms(page)).toBeVisible();
+  await context.close();
+});
+
 test('on a phone the search of a room is in its menu; from the rooms it looks in all of them', async ({
   browser,
   site,
@@ -221,5 +260,61 @@ test('a name and a topic that do not fit in are shown as a whole when they are p
   await expect(page.getByRole('textbox', { name: `Message to ${LONG}` })).toBeInViewport({ ratio: 1 });
   await title.tap();
   await expect.poll(cut).toEqual([true, true]);
+  await context.close();
+});
+
+test('with text of 200 % nothing of the bar is cut, and names are read in the lists', async ({
+  browser,
+  site,
+}) => {
+  const context = await browser.newContext({ viewport: { width: 360, height: 640 } });
+  const { page, id } = await visit(site, context);
+  await privateRoom(site, 'bob', 'spring market', [id]);
+  await asUser(site, 'bob', async (ask) => {
+    const { rooms } = await ask('room:list', {});
+    const room = rooms.find(({ name }) => name === 'spring market')?.id;
+    await ask('room:join', { room });
+    await ask('message:send', { room, text: 'Stalls are free', clientId: 'stalls' });
+  });
+  await page.evaluate(() => {
+    document.documentElement.style.fontSize = '200%';
+  });
+  const cut = () =>
+    page.locator('php-chat').evaluate(({ shadowRoot }) => {
+      const parts = [
+        ...(shadowRoot?.querySelectorAll<HTMLElement>('.bar > *, .bar .titles > bdi, .l1 bdi, .who bdi') ??
+          []),
+      ];
+      return parts
+        .filter((part) => part.checkVisibility())
+        .filter((part) => {
+          const [at, around] = [part, part.closest('.bar, .room, .person') ?? part].map((one) =>
+            one.getBoundingClientRect(),
+          );
+          if (at === undefined || around === undefined) return true;
+          const outside =
+            at.bottom > around.bottom + 1 || at.right > around.right + 1 || at.left < around.left - 1;
+          return (
+            outside || (part.localName === 'bdi' && at.width < 120 && part.scrollWidth > part.clientWidth + 1)
+          );
+        })
+        .map((part) => part.outerHTML.slice(0, 60));
+    });
+  for (const width of [360, 800, 1280]) {
+    await page.setViewportSize({ width, height: 800 });
+    await rooms(page)
+      .or(page.getByRole('button', { name: /^Back to rooms/ }))
+      .first()
+      .waitFor();
+    if (width === 360) await page.getByRole('button', { name: /^Back to rooms/ }).click();
+    expect(await cut(), `${width}`).toEqual([]);
+    if (width === 360)
+      await rooms(page)
+        .getByRole('button', { name: /^spring market/ })
+        .click();
+    await expect(page.locator('php-chat .titles bdi')).toBeVisible();
+    expect(await cut(), `${width}`).toEqual([]);
+    await shot(page, `large-text-${width}`);
+  }
   await context.close();
 });

@@ -40,7 +40,7 @@ export class ChatApp {
     const single = () => host.hasAttribute('single') && host.hasAttribute('room');
     const chat = new Chat(
       server,
-      host.getAttribute('room') ?? undefined,
+      host.getAttribute('room') ?? roomOfAddress(host),
       {
         changed: () => this.#changed(),
         hide: () => this.#view?.hide(),
@@ -200,4 +200,9 @@ export class ChatApp {
     const plain = document.title.replace(/^\(\d+\+?\) /, '');
     document.title = unread > 0 ? `(${atMost99(unread)}) ${plain}` : plain;
   }
+}
+
+/** The room that the page's address names, where the page lets the chat have a part of it. */
+function roomOfAddress(host: HTMLElement): string | undefined {
+  return host.getAttribute('history') === 'hash' ? /^#m=([\w-]+)/.exec(location.hash)?.[1] : undefined;
 }

@@ -92,6 +92,12 @@ export class AppView {
         const { NoRoom } = this.#rest.panels ?? {};
         return NoRoom && <NoRoom context={this.#context} />;
       },
+      pane: (which) => {
+        if (this.#panes.single === undefined || this.#panes.single === which) return;
+        if (which === 'rooms') return this.#back();
+        this.#panes.view = which;
+        this.render();
+      },
       showPeople: () => this.#peopleShown || this.#togglePeople(),
       searchInMenu: () => (this.#panes.searchInBar ? undefined : () => this.#search('here')),
     };
@@ -140,6 +146,7 @@ export class AppView {
     this.#rest.portraits?.hang();
     this.#resume();
     this.#reading.watch();
+    if (!chat.single) this.#rest.roomEntry?.follow(this.#panes.single);
     if (this.#timeline.shown || chat.roomless) this.#rest.load(this.#peopleShown);
   }
 
@@ -242,14 +249,13 @@ export class AppView {
   #draw(content: ComponentChildren): void {
     const side = (this.#peopleShown || this.#searching) && !this.#carded;
     const lost = noticeOf(this.#context)?.lost === true;
-    const { roomless, shown } = this.#context.chat;
     render(
       // biome-ignore lint/a11y/noStaticElementInteractions: keys of whatever has the focus within.
       <div
         class={lost ? 'app lost' : 'app'}
         part="app"
         lang={this.#context.strings.lang}
-        data-view={this.#carded ? 'ended' : roomless && !shown.ban ? 'rooms' : this.#panes.view}
+        data-view={this.#carded ? 'ended' : this.#panes.shown}
         data-side={side ? (this.#panes.wide ? '' : 'open') : undefined}
         onKeyDownCapture={this.#escape}
         onKeyDown={this.#key}

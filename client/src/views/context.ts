@@ -6,6 +6,7 @@ import type { Entry, NewMention, SentFile } from '../store/entries.ts';
 import type { Room } from '../store/room.ts';
 import type { Strings } from '../strings/strings.ts';
 import type { Say } from './formatted.tsx';
+import type { Pane } from './panes.ts';
 
 /** What a dialog is about. */
 export type DialogRequest =
@@ -154,6 +155,8 @@ export interface Context {
   attribute(name: string): string | null;
   /** What stands in place of a room where none is open; its code comes later. */
   noRoom(): ComponentChildren;
+  /** Shows the rooms, or the room, where there is one pane. */
+  pane(which: Pane): void;
   /** The people beside or above the timeline. */
   showPeople(): void;
   /** Looks for messages of the room, where the bar above them has no button for it. */

@@ -6,10 +6,12 @@ const WIDE = 960;
 /** On a phone the bar above the messages has no room for a search. */
 const SEARCH_IN_BAR = 391;
 
+export type Pane = 'rooms' | 'room';
+
 /** Which panes are shown in an element of its width. */
 export class Panes {
-  /** Which one is shown where there is room for one. */
-  view: 'rooms' | 'room' = 'room';
+  /** Which one is wanted where there is room for one. */
+  view: Pane = 'room';
   /** People above the timeline, where there is no room beside it. */
   peopleAbove = false;
   readonly #chat: Chat;
@@ -27,6 +29,16 @@ export class Panes {
     if (this.wide) this.peopleAbove = false;
   }
 
+  /** The one that is shown where there is room for one. A ban is shown in place of its room. */
+  get shown(): Pane {
+    return this.#chat.roomless && this.#chat.shown.ban === undefined ? 'rooms' : this.view;
+  }
+
+  /** The same; undefined where there is room for two. */
+  get single(): Pane | undefined {
+    return this.#width < TWO_PANES ? this.shown : undefined;
+  }
+
   get wide(): boolean {
     return this.#width >= WIDE;
   }
@@ -37,7 +49,7 @@ export class Panes {
 
   /** The list does not stand in place of the room. */
   get roomInSight(): boolean {
-    return this.#width >= TWO_PANES || this.view === 'room';
+    return this.single !== 'rooms';
   }
 
   /** People of a direct room are the two that one knows of. */
