@@ -269,10 +269,10 @@ test('with text of 200 % nothing of the bar is cut, and names are read in the li
 }) => {
   const context = await browser.newContext({ viewport: { width: 360, height: 640 } });
   const { page, id } = await visit(site, context);
-  await privateRoom(site, 'bob', 'spring market', [id]);
+  await privateRoom(site, 'bob', 'spring fair', [id]);
   await asUser(site, 'bob', async (ask) => {
     const { rooms } = await ask('room:list', {});
-    const room = rooms.find(({ name }) => name === 'spring market')?.id;
+    const room = rooms.find(({ name }) => name === 'spring fair')?.id;
     await ask('room:join', { room });
     await ask('message:send', { room, text: 'Stalls are free', clientId: 'stalls' });
   });
@@ -310,9 +310,12 @@ test('with text of 200 % nothing of the bar is cut, and names are read in the li
     expect(await cut(), `${width}`).toEqual([]);
     if (width === 360)
       await rooms(page)
-        .getByRole('button', { name: /^spring market/ })
+        .getByRole('button', { name: /^spring fair/ })
         .click();
-    await expect(page.locator('php-chat .titles bdi')).toBeVisible();
+    const name = page.locator('php-chat .titles bdi');
+    await expect(name).toBeVisible();
+    // The buttons take another line before the name is cut.
+    if (width === 360) expect(await name.evaluate((bdi) => bdi.scrollWidth - bdi.clientWidth)).toBe(0);
     expect(await cut(), `${width}`).toEqual([]);
     await shot(page, `large-text-${width}`);
   }

@@ -46,37 +46,39 @@ export function Header(props: Props) {
       <h2 tabIndex={-1} ref={title}>
         {room !== undefined && <Title context={context} key={room.id} />}
       </h2>
-      {room !== undefined && room.summary.kind !== 'direct' && (
-        <button
-          type="button"
-          class="icon wide"
-          aria-label={`${heading}: ${count}`}
-          aria-pressed={peopleShown}
-          ref={people}
-          onClick={togglePeople}
-        >
-          <Icon name="people" />
-          <span aria-hidden="true">{count}</span>
-        </button>
-      )}
-      {room !== undefined && search !== undefined && (
-        <button type="button" class="icon" aria-label={strings.text('search.inRoom')} onClick={search}>
-          <Icon name="search" />
-        </button>
-      )}
-      {room !== undefined && (
-        <button
-          type="button"
-          class="icon"
-          aria-label={strings.text('rooms.menu')}
-          aria-haspopup="menu"
-          aria-expanded="false"
-          onClick={(event) => context.menu({ kind: 'room', room }, event.currentTarget)}
-        >
-          <Icon name="dots" />
-        </button>
-      )}
-      <slot name="header-end" />
+      <div class="tail">
+        {room !== undefined && room.summary.kind !== 'direct' && (
+          <button
+            type="button"
+            class="icon wide"
+            aria-label={`${heading}: ${count}`}
+            aria-pressed={peopleShown}
+            ref={people}
+            onClick={togglePeople}
+          >
+            <Icon name="people" />
+            <span aria-hidden="true">{count}</span>
+          </button>
+        )}
+        {room !== undefined && search !== undefined && (
+          <button type="button" class="icon" aria-label={strings.text('search.inRoom')} onClick={search}>
+            <Icon name="search" />
+          </button>
+        )}
+        {room !== undefined && (
+          <button
+            type="button"
+            class="icon"
+            aria-label={strings.text('rooms.menu')}
+            aria-haspopup="menu"
+            aria-expanded="false"
+            onClick={(event) => context.menu({ kind: 'room', room }, event.currentTarget)}
+          >
+            <Icon name="dots" />
+          </button>
+        )}
+        <slot name="header-end" />
+      </div>
     </div>
   );
 }
