@@ -108,6 +108,32 @@ for (const [width, height, header] of [
   });
 }
 
+test('in a box that cuts off what does not fit, it fits in, however high the box becomes', async ({
+  browser,
+  site,
+}) => {
+  const context = await browser.newContext();
+  const css = '.box { height: 400px; border: 3px solid; overflow: hidden } header { height: 50px }';
+  const body = `<div class="box"><header></header><div>${tag}</div></div>`;
+  const page = await open(site, context, { css, body });
+  await expect(field(page)).toBeVisible();
+  const height = async () => (await box(page)).height;
+  expect(await height()).toBe(350);
+  const set = (height: string) =>
+    page.locator('.box').evaluate((box: HTMLElement, height) => Object.assign(box.style, { height }), height);
+  for (const [of, expected] of [
+    ['500px', 450],
+    ['700px', 640],
+    ['450px', 400],
+    // No room for the least that it has.
+    ['300px', 640],
+  ] as const) {
+    await set(of);
+    await expect.poll(height).toBe(expected);
+  }
+  await context.close();
+});
+
 test('far down a long page it is as high as it likes, and its place does not change it', async ({
   browser,
   site,
@@ -152,6 +178,30 @@ test('on a plain page it has an edge; the page’s own wins', async ({ browser, 
   expect(await edge()).toEqual(['1px', 'rgb(227, 229, 236)', '12px']);
   await page.addStyleTag({ content: 'php-chat { border: 0; border-radius: 3px }' });
   expect((await edge()).filter((_, index) => index !== 1)).toEqual(['0px', '3px']);
+  await context.close();
+});
+
+test('--pc-radius is of the bubbles, too', async ({ browser, site }) => {
+  const context = await browser.newContext();
+  await join(site, await ownUser(site, context), 'elements');
+  await seed(site, 'bob', 'elements', ['first', 'second']);
+  const page = await context.newPage();
+  await show(site, page, {});
+  const corners = () =>
+    page.locator('php-chat .bubble').evaluateAll((bubbles) =>
+      bubbles.map((bubble) => {
+        const { borderStartStartRadius, borderEndEndRadius, borderEndStartRadius } = getComputedStyle(bubble);
+        return [borderStartStartRadius, borderEndEndRadius, borderEndStartRadius];
+      }),
+    );
+  await expect.poll(corners).toEqual([
+    ['14px', '14px', '5px'],
+    ['5px', '14px', '14px'],
+  ]);
+  await page.addStyleTag({ content: 'php-chat { --pc-radius: 3px }' });
+  expect((await corners()).flat()).toEqual(Array(6).fill('3.5px'));
+  await page.addStyleTag({ content: 'php-chat { --pc-radius: 0 }' });
+  expect((await corners()).flat()).toEqual(Array(6).fill('0px'));
   await context.close();
 });
 
@@ -248,6 +298,25 @@ test('nothing leads from a room that is shown alone to another one, or counts wh
   await page.getByRole('alertdialog').getByRole('button', { name: 'Leave room' }).click();
   await expect(page.getByRole('heading', { name: 'This room cannot be shown' })).toBeFocused();
   await expect(page.getByRole('region', { name: /^elsewhere/ })).toHaveCount(0);
+  await context.close();
+});
+
+test('a room that is shown alone is not the one that other pages open next time', async ({
+  browser,
+  site,
+}) => {
+  const context = await browser.newContext();
+  const user = await ownUser(site, context);
+  for (const room of ['elements', 'garden']) await join(site, user, room);
+  const page = await context.newPage();
+  for (const [attributes, room] of [
+    ['room="garden"', 'garden'],
+    ['room="elements" single', 'elements'],
+    ['', 'garden'],
+  ]) {
+    await show(site, page, { body: `<php-chat ${attributes}></php-chat>` });
+    await expect(page.getByRole('textbox', { name: `Message to ${room}` })).toBeVisible();
+  }
   await context.close();
 });
 

@@ -66,7 +66,8 @@ export class ShownRoom {
     this.ban = undefined;
     this.viewing = false;
     room.newFrom = room.unread > 0 ? room.summary.readSeq + 1 : undefined;
-    this.#store?.set('room', room.id);
+    // It is only what that page shows: other pages go on where they were.
+    if (!this.single()) this.#store?.set('room', room.id);
     this.#port.shown(room);
   }
 

@@ -6,6 +6,7 @@ import { atMost99, Strings } from '../strings/strings.ts';
 import { sheet } from '../styles/styles.ts';
 import { AppView } from '../views/app.tsx';
 import { refusal } from '../views/refusal.ts';
+import { Surroundings } from './surroundings.ts';
 
 /** What the element is told. */
 export interface AppListener {
@@ -22,6 +23,7 @@ export class ChatApp {
   readonly #view: AppView;
   readonly #strings: Strings;
   readonly #listener: AppListener;
+  readonly #surroundings: Surroundings;
   readonly #tick: ReturnType<typeof setInterval>;
   /** The focus is to come from there into the chat. */
   #focusDue: Element | null | undefined;
@@ -37,6 +39,7 @@ export class ChatApp {
     this.#listener = listener;
     this.#strings = new Strings(texts, navigator.languages);
     root.adoptedStyleSheets = [...root.adoptedStyleSheets.slice(0, 2), sheet()];
+    this.#surroundings = new Surroundings(host, root);
     const single = () => host.hasAttribute('single') && host.hasAttribute('room');
     const chat = new Chat(
       server,
@@ -78,6 +81,7 @@ export class ChatApp {
 
   stop(): void {
     clearInterval(this.#tick);
+    this.#surroundings.stop();
     this.#stopped = true;
     this.#callOff?.();
     this.#view.keep();

@@ -201,7 +201,7 @@ export class PhpChat extends HTMLElement {
     let top = 0;
     for (let at: Element | null = this; at instanceof HTMLElement; at = at.offsetParent) top += at.offsetTop;
     const least = Number.parseFloat(getComputedStyle(this).minBlockSize) || 0;
-    const rule = `:host{max-block-size:${highest(top, innerHeight, least)}}`;
+    const rule = `:host{max-block-size:min(${highest(top, innerHeight, least)},var(--pc-room,100dvh))}`;
     if (this.#fitted !== rule) this.#fit.replaceSync(rule);
     this.#fitted = rule;
   };
