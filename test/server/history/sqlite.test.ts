@@ -195,7 +195,7 @@ test('members of the version before are shown, and sorted, by the rules of this 
   const history = await open(path);
   const db = new DatabaseSync(path);
   const folder = new URL('../../../server/history/sqlite/migrations/', import.meta.url);
-  const migration = new URL('018-shown-members.sql', folder);
+  const migration = new URL('019-shown-members.sql', folder);
   await takesOverMembers(history, 'members', migration, (one) => db.exec(one));
   db.close();
   await history.close();
