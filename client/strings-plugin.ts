@@ -30,7 +30,8 @@ function those<T>(texts: Record<string, T>, wanted: (key: string) => boolean): R
 
 /**
  * Makes two modules of each language: `virtual:texts/en` has what the first messages are shown with,
- * `virtual:texts/rest-en` what opens later. `virtual:texts/first` has the few texts of all languages that come before.
+ * `virtual:texts/rest-en` what opens later. `virtual:texts/first` has the few texts of all languages that come before, and
+ * `virtual:texts/keys` the keys of all texts.
  */
 export function strings(): Plugin {
   return {
@@ -40,6 +41,7 @@ export function strings(): Plugin {
       if (!id.startsWith(`\0${start}`)) return undefined;
       this.addWatchFile(file);
       const all = JSON.parse(readFileSync(file, 'utf8')) as All;
+      if (id === `\0${start}keys`) return `export default ${JSON.stringify(Object.keys(all).join(' '))}`;
       const name = id.slice(start.length + 1);
       const lang = name.replace(/^rest-/, '');
       const texts =

@@ -363,6 +363,52 @@ test('texts of the owner: a late file is applied, what is typed stays, one langu
   await context.close();
 });
 
+test('texts of the owner: an unknown key is named once, what is no text is none, and markup is words', async ({
+  browser,
+  site,
+}) => {
+  const context = await browser.newContext();
+  const markup = '<img src=x onerror="window.ran = 1">{constructor}';
+  const texts = `{
+    "conn.conected": { "en": "Here" },
+    "conn.connected": { "en": ${JSON.stringify(markup)}, "constructor": "a" },
+    "timeline.jump.few": { "pl": "{n} nowe" },
+    "people.title": { "en": 5 },
+    "launcher.open": { "en": { "toString": null }, "constructor": "c" },
+    "__proto__": { "en": "b" }
+  }`;
+  await context.route('**/texts.json', (route) => route.fulfill({ body: texts }));
+  const body = `<php-chat room="elements" strings="/texts.json"></php-chat>
+    <php-chat-launcher strings="/texts.json"></php-chat-launcher><php-chat-badge strings="http://["></php-chat-badge>`;
+  await join(site, await ownUser(site, context), 'elements');
+  const page = await context.newPage();
+  const said: string[] = [];
+  page.on('console', (message) => said.push(message.text()));
+  page.on('pageerror', ({ message }) => said.push(message));
+  await show(site, page, { body });
+  await expect(page.getByText(markup)).toBeVisible();
+  await expect(page.getByRole('complementary', { name: 'People' })).toBeVisible();
+  await expect(page.locator('php-chat-launcher').getByRole('button')).toBeVisible();
+  const unknown =
+    'php-chat: no text has the key conn.conected, __proto__. The keys are those of strings.json.';
+  const unusable = 'php-chat: the texts of http://[ cannot be used: ';
+  await expect.poll(() => said.toSorted()).toEqual([unknown, expect.stringContaining(unusable)]);
+  said.length = 0;
+  for (const strings of [null, { 'conn.connected': null }, { 'conn.connected': { en: 'Here' } }]) {
+    await page
+      .locator('php-chat')
+      .first()
+      .evaluate((chat, strings) => Object.assign(chat, { strings }), strings);
+    const text = strings?.['conn.connected']?.en ?? (strings === null ? markup : 'Connected');
+    await expect(page.getByText(text, { exact: true })).toBeVisible();
+  }
+  expect(said).toEqual([
+    'php-chat: the texts of `strings` cannot be used: not an object of objects, as strings.json is',
+  ]);
+  expect(await page.evaluate('window.ran')).toBeUndefined();
+  await context.close();
+});
+
 test('English texts keep their full stop at their end in a page from right to left', async ({
   browser,
   site,

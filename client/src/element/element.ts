@@ -70,7 +70,7 @@ export class PhpChat extends HTMLElement {
   }
 
   set strings(texts: OwnersTexts | undefined) {
-    this.#strings = texts;
+    this.#strings = texts ?? undefined;
     if (this.isConnected) void this.#load();
   }
 

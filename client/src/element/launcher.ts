@@ -81,7 +81,7 @@ export class PhpChatLauncher extends HTMLElement {
   }
 
   set strings(texts: OwnersTexts | undefined) {
-    this.#strings = texts;
+    this.#strings = texts ?? undefined;
     if (this.#chat !== undefined) this.#chat.strings = texts;
     if (this.isConnected) this.#read();
   }

@@ -24,7 +24,8 @@ export function firstTexts(
   }
   return (key, n = 0) => {
     const lang = bestLanguage(wantedLanguage(element), known);
-    const text = known[key]?.[lang] ?? first[key]?.[lang] ?? first[key]?.en ?? '';
+    const own: unknown = known[key]?.[lang];
+    const text = typeof own === 'string' ? own : (first[key]?.[lang] ?? first[key]?.en ?? '');
     return text.replace('{n}', String(n));
   };
 }

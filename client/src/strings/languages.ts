@@ -19,7 +19,7 @@ export function wantedLanguage(element: Element): string {
 /** The best there is, by the exact tag or else by its first part; the owner's languages count like ours. */
 export function bestLanguage(wanted: string, owners: OwnersTexts = {}): string {
   const same = (tag: string) => tag.toLowerCase().replaceAll('_', '-');
-  const known = [...Object.values(owners).flatMap(Object.keys), ...Object.keys(ours)];
+  const known = [...Object.values(owners).flatMap((by) => Object.keys(by ?? {})), ...Object.keys(ours)];
   // Traditional Chinese readers are better served with simplified characters than with English.
   return (
     known.find((lang) => same(lang) === same(wanted)) ??

@@ -3,12 +3,14 @@ import type { OwnersTexts } from './own-texts.ts';
 
 /** So long the first drawing waits for the owner's file. */
 const FILE_MS = 1000;
+/** So many unknown keys are named. */
+const MOST_SAID = 10;
 
 const files = new Map<string, Promise<OwnersTexts>>();
 
 /** The owner's file, asked for once by all elements of a page; `{}` when it cannot be used. */
 export function ownersFile(address: string): Promise<OwnersTexts> {
-  const url = new URL(address, document.baseURI).href;
+  const url = URL.parse(address, document.baseURI)?.href ?? address;
   let file = files.get(url);
   if (file === undefined) {
     file = read(url);
@@ -21,20 +23,56 @@ async function read(url: string): Promise<OwnersTexts> {
   try {
     const answer = await fetch(url);
     if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
-    const texts: unknown = await answer.json();
-    if (!areTexts(texts)) throw new Error('not an object of objects, as strings.json is');
-    return texts;
+    return checked(await answer.json());
   } catch (error) {
-    console.warn(`php-chat: the texts of ${url} cannot be used: ${(error as Error).message}`);
+    refuse(`the texts of ${url}`, error);
     files.delete(url);
     return {};
   }
+}
+
+/** What a script has set. */
+async function given(texts: OwnersTexts): Promise<OwnersTexts> {
+  try {
+    return checked(texts);
+  } catch (error) {
+    refuse('the texts of `strings`', error);
+    return {};
+  }
+}
+
+const refuse = (what: string, error: unknown) =>
+  console.warn(`php-chat: ${what} cannot be used: ${(error as Error).message}`);
+
+function checked(texts: unknown): OwnersTexts {
+  if (!areTexts(texts)) throw new Error('not an object of objects, as strings.json is');
+  // It is of use to nobody but the owner: nothing waits for it.
+  void sayUnknown(texts).catch(() => {});
+  return texts;
 }
 
 function areTexts(value: unknown): value is OwnersTexts {
   const isObject = (one: unknown) => typeof one === 'object' && one !== null && !Array.isArray(one);
   return isObject(value) && Object.values(value as object).every(isObject);
 }
+
+const said = new Set<string>();
+
+/** Names the keys that are none of ours, once each: they are misspelt, or of another version. */
+async function sayUnknown(texts: OwnersTexts): Promise<void> {
+  const { default: keys } = await import('virtual:texts/keys');
+  const known = new Set(keys.split(' ').map(withoutForm));
+  const unknown = Object.keys(texts).filter((key) => !known.has(withoutForm(key)) && !said.has(key));
+  for (const key of unknown) said.add(key);
+  if (unknown.length === 0) return;
+  const [shown, more] = [unknown.slice(0, MOST_SAID).join(', '), unknown.length - MOST_SAID];
+  console.warn(
+    `php-chat: no text has the key ${shown}${more > 0 ? ` or ${more} others` : ''}. The keys are those of strings.json.`,
+  );
+}
+
+/** Languages have other plural forms than ours. */
+const withoutForm = (key: string) => key.replace(/\.(?:zero|one|two|few|many|other)$/, '');
 
 export interface LoadedTexts {
   readonly texts: Texts;
@@ -52,7 +90,7 @@ export async function withOwners(
   own: Promise<Texts>,
   best: (by: OwnersTexts) => [lang: string, ours: Promise<Texts>],
 ): Promise<LoadedTexts> {
-  const file = typeof owners === 'string' ? ownersFile(owners) : Promise.resolve(owners);
+  const file = typeof owners === 'string' ? ownersFile(owners) : given(owners);
   const together = async (by: OwnersTexts) => {
     const [lang, ours] = best(by);
     return merged(lang, await ours, by);
@@ -77,13 +115,13 @@ async function inTime<T>(file: Promise<T>): Promise<T | undefined> {
 /** The owner's texts before ours. A plural form of ours beside one of another language would be a mixture. */
 export function merged(lang: string, ours: Texts, owners: OwnersTexts): Texts {
   const by = { ...ours.by };
-  const given = Object.entries(owners).flatMap(([key, { [lang]: text }]): [string, string][] =>
+  const their = Object.entries(owners).flatMap(([key, { [lang]: text }]): [string, string][] =>
     typeof text === 'string' ? [[key, text]] : [],
   );
-  if (base(lang) !== base(ours.lang)) for (const [key] of given) delete by[key.replace(/\.other$/, '.one')];
+  if (base(lang) !== base(ours.lang)) for (const [key] of their) delete by[key.replace(/\.other$/, '.one')];
   return {
     lang,
-    by: { ...by, ...Object.fromEntries(given) },
+    by: { ...by, ...Object.fromEntries(their) },
     above: { lang: ours.lang, put: (others) => merged(lang, others, owners) },
   };
 }

@@ -13,6 +13,11 @@ declare module 'virtual:texts/first' {
   const texts: Record<string, Record<string, string>>;
   export default texts;
 }
+declare module 'virtual:texts/keys' {
+  /** Of all texts, with spaces between them. */
+  const keys: string;
+  export default keys;
+}
 declare module 'virtual:texts/*' {
   const texts: Record<string, string>;
   export default texts;
