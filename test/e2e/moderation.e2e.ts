@@ -239,7 +239,7 @@ test('a message is reported, and the report is found and closed by who moderates
   expect(await wrongIn(alice.page, '.dialog')).toEqual([]);
   await alice.shot('moderation-5-reports');
   await fits(alice);
-  // What is reported meanwhile stands there, too.
+  // A report that comes meanwhile stands there, too.
   await asUser(site, 'bob', async (ask) => {
     await ask('room:join', { room });
     await ask('message:report', { room, seq: 2, reason: 'spam' });

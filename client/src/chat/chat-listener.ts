@@ -20,7 +20,7 @@ export type NewMessage = Pick<Message, 'user' | 'text' | 'seq' | 'mentions'> & {
   readonly files?: readonly MessageFile[] | number;
 };
 
-/** What the views are told. */
+/** The views listen with it. */
 export interface ChatListener {
   /** Something to show has changed. */
   changed(): void;
@@ -37,7 +37,7 @@ export interface ChatListener {
   unknownRoom?(id: string): void;
 }
 
-/** What wants to know of events, as long as it is shown. Its code comes later. */
+/** Follows events as long as it is shown. Its code comes later. */
 export interface Follower {
   /** Over a new connection. */
   ready?(): void;
@@ -47,7 +47,7 @@ export interface Follower {
   message?(message: Message): void;
   /** Others have written in a room that is not joined. */
   activity?(room: Room): void;
-  /** What its messages were counts no more. */
+  /** Its messages have to be read again. */
   reset?(room: Room): void;
   reacted?(room: Room, reacted: MessageReacted): void;
   /** In a room that no page of this user shows. */
@@ -61,7 +61,7 @@ export interface Follower {
   reported?(change: EventPayload<'report:changed'>): void;
   /** Here or on another device; also what is known already. */
   blocked?(change: EventPayload<'blocked:changed'>): void;
-  /** Nothing is heard of that room any more, or of any. */
+  /** The connection says nothing more of that room, or of any. */
   silent?(room?: string): void;
   /** A moderator has deleted a message of the user's, and says why. */
   deleted?(room: Room, reason: string): void;

@@ -7,7 +7,7 @@ import type { Store } from './storage.ts';
 export interface ShownRoomPort {
   /** It is shown from now on. */
   shown(room: Room): void;
-  /** What the page wants is no room that this user may read. */
+  /** The page wants a room that is missing, or that this user may not read. */
   unknown(id: string): void;
   changed(): void;
 }
@@ -26,13 +26,13 @@ export class ShownRoom {
   readonly #port: ShownRoomPort;
   /** The room the page wants opened; undefined once it was, or was found missing. */
   #wanted: string | undefined;
-  /** What the server has new users begin with. */
+  /** New users begin with it, says the server. */
   #first: string | undefined;
   #user: string | undefined;
   #store: Store | undefined;
   /** How often it is being asked whether there is a room to begin with. */
   #looking = 0;
-  /** What was shown when all was hidden, and to whom: anyone who is let in again goes on there. */
+  /** The room that was shown when all was hidden, and to whom: a user who is let in again goes on there. */
   #before: { readonly user: string | undefined; readonly room: string } | undefined;
 
   constructor(

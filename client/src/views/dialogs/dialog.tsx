@@ -11,7 +11,7 @@ interface Props {
   readonly ask?: boolean;
   /** Something was typed, which a stray press must not lose. */
   readonly typed?: boolean;
-  /** What went wrong, above the fields. */
+  /** The cause of a failure, above the fields. */
   readonly problem?: string | undefined;
   readonly again?: (() => void) | undefined;
   /** The buttons at the end. */

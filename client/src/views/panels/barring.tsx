@@ -6,18 +6,18 @@ import { blockItem } from './block-item.ts';
 import { timeToCome } from './time-to-come.ts';
 import type { OthersTyping } from './typing.tsx';
 
-/** What the server sends for a mute that does not end. */
+/** The server sends it for a mute that does not end. */
 const FOR_GOOD = Number.MAX_SAFE_INTEGER;
 /** No timer of a browser is longer. */
 const LONGEST = 2 ** 31 - 1;
 
-/** What stands about the field: what keeps somebody from writing, for long in place of it, for a moment above it; else who is typing. */
+/** A cause that keeps the user from writing, for long in place of the field, for a moment above it; else the people who are typing. */
 export class Barring implements Follower {
   readonly #context: Context;
   readonly #typing: OthersTyping;
   /** By rooms: what the server said last, and when that ends by the clock here. */
   readonly #mutes = new Map<string, { forMs: number; ends: number }>();
-  /** One's own last message of each room: its number, and when it was sent by the clock that is never set. */
+  /** The user's last message of each room: its number, and when it was sent by the clock that is never set. */
   readonly #written = new Map<string, { seq: number; at: number }>();
   #timer: ReturnType<typeof setTimeout> | undefined;
 

@@ -4,7 +4,7 @@ import type { Entry } from '../../store/entries.ts';
 import type { Room } from '../../store/room.ts';
 import type { Context } from '../context.ts';
 
-/** Whom the user has blocked, and what is hidden for it. The server hides it in answers; what comes live is hidden here. */
+/** The people whom the user has blocked, and what is hidden for it. The server hides it in answers; what comes live is hidden here. */
 export class Blocking implements Follower {
   readonly #context: Context;
   readonly #blocked = new Set<string>();
@@ -44,7 +44,7 @@ export class Blocking implements Follower {
     for (const follower of this.#context.chat.followers) follower.blocked?.(change);
   }
 
-  /** What is shown while the connection is lost is hidden still; after the session nothing is shown. */
+  /** While the connection is lost, messages stay hidden; after the session nothing is shown. */
   silent(): void {
     if (this.#context.chat.me !== undefined) return;
     this.#blocked.clear();
