@@ -31,7 +31,7 @@ export class Surroundings {
 
   #end(bottom: number): number {
     let end = bottom;
-    // What the body cuts off is outside the window, and a launcher's panel stands above the page.
+    // The body cuts off only what is outside the window, and a launcher's panel stands above the page.
     for (let box = this.#host.parentElement; box && box !== document.body; box = box.parentElement) {
       if (box.localName === 'php-chat-launcher') break;
       if (!/hidden|clip/.test(getComputedStyle(box).overflowY)) continue;

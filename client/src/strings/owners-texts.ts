@@ -1,9 +1,9 @@
 import type { Texts } from './language-texts.ts';
 import type { OwnersTexts } from './own-texts.ts';
 
-/** So long the first drawing waits for the owner's file. */
+/** The first drawing waits so long for the owner's file. */
 const FILE_MS = 1000;
-/** So many unknown keys are named. */
+/** At most this many unknown keys are named. */
 const MOST_SAID = 10;
 
 const files = new Map<string, Promise<OwnersTexts>>();
@@ -31,7 +31,7 @@ async function read(url: string): Promise<OwnersTexts> {
   }
 }
 
-/** What a script has set. */
+/** The texts that a script has set. */
 async function given(texts: OwnersTexts): Promise<OwnersTexts> {
   try {
     return checked(texts);
@@ -101,7 +101,7 @@ export async function withOwners(
     : { texts: await together(first) };
 }
 
-/** What there is within a second. */
+/** The file if it comes within a second. */
 async function inTime<T>(file: Promise<T>): Promise<T | undefined> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<undefined>((resolve) => {

@@ -5,7 +5,7 @@ import type { Context } from '../context.ts';
 import { ReadyCard } from './ready-card.tsx';
 import { isTrial } from './trial.ts';
 
-/** What the owner sees who has just set the chat up, in place of an empty room. */
+/** The card for the owner of a new chat, in place of an empty room. */
 export function firstRun(context: Context): ComponentChildren {
   const { chat, changed } = context;
   if (!isTrial(location.href, chat.server) || !isNew(chat)) return undefined;
@@ -25,7 +25,7 @@ function isNew(chat: Chat): boolean {
   );
 }
 
-/** In a private room of which one is the only member, others' messages are of the site, such as its welcome. */
+/** Where the reader is the only member of a private room, messages of others come from the site, such as its welcome. */
 function isUnused({ summary: { kind, last, lastSeq, members } }: Room, { me }: Chat): boolean {
   return lastSeq === 0 || (kind === 'private' && members === 1 && last?.user.id !== me?.id);
 }
