@@ -17,11 +17,13 @@ import {
   origin,
   rate,
   readEach,
+  readTexts,
   retention,
   roomSetting,
   shown,
   size,
   sizeRate,
+  type Texts,
   template,
   time,
   webAddress,
@@ -229,8 +231,10 @@ export type Config = ReturnType<typeof readConfig>;
  * @throws ConfigError naming every setting that cannot be used
  */
 export function readConfig(env: NodeJS.ProcessEnv) {
-  const { parsed, problems } = readEach(settings, env);
-  if (env.CHAT_API_KEY && env.CHAT_API_KEY_FILE) {
+  const { texts, problems: flaws } = readTexts(names, env);
+  if (flaws.length > 0) throw new ConfigError(flaws);
+  const { parsed, problems } = readEach(settings, texts);
+  if (texts.CHAT_API_KEY && texts.CHAT_API_KEY_FILE) {
     problems.push('CHAT_API_KEY and CHAT_API_KEY_FILE: give one of them, not both');
   }
   problems.push(...clusterProblems(parsed as Partial<Parsed>));
@@ -240,7 +244,7 @@ export function readConfig(env: NodeJS.ProcessEnv) {
       'CHAT_FILES: no key for the bucket; give s3://KEY:SECRET@BUCKET, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY',
     );
   }
-  const session = readOptions(sessionOptions(env), (option) => sessionSettings[option]);
+  const session = readOptions(sessionOptions(texts), (option) => sessionSettings[option]);
   if ('problems' in session) problems.push(...session.problems);
   const unknown = unknownSettings(env, names);
   // One letter may decide who gets in. Other names may be of a newer version, or made by a container manager.
@@ -360,7 +364,8 @@ export interface ShownSetting {
 
 /** All settings with their values and where these come from, of an environment that `readConfig` accepts. */
 export function listSettings(env: NodeJS.ProcessEnv): ShownSetting[] {
-  const options = optionTexts(sessionOptions(env));
+  const { texts } = readTexts(names, env);
+  const options = optionTexts(sessionOptions(texts));
   return [
     ...options.map(({ option, text, from }) => ({
       name: sessionSettings[option],
@@ -369,12 +374,12 @@ export function listSettings(env: NodeJS.ProcessEnv): ShownSetting[] {
     })),
     ...Object.entries(settings).map(([name, [fallback, , , secret]]) => ({
       name,
-      value: shown(env[name] || fallback, secret),
-      from: env[name] ? ('environment' as const) : ('default' as const),
+      value: shown(texts[name] || fallback, secret),
+      from: texts[name] ? ('environment' as const) : ('default' as const),
     })),
   ];
 }
 
-function sessionOptions(env: NodeJS.ProcessEnv): Partial<Record<OptionName, string | undefined>> {
-  return Object.fromEntries(Object.entries(sessionSettings).map(([option, name]) => [option, env[name]]));
+function sessionOptions(texts: Texts): Partial<Record<OptionName, string | undefined>> {
+  return Object.fromEntries(Object.entries(sessionSettings).map(([option, name]) => [option, texts[name]]));
 }

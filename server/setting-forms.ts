@@ -135,15 +135,36 @@ type Secret = 'key' | 'key file' | 'address';
 /** What a setting is when it is not given, its form, what is accepted in words, and what of it is secret. */
 type Setting = readonly [fallback: string, form: z.ZodType, accepted: string, secret?: Secret];
 
-/** Reads all settings of a table from the environment, and says all that is wrong with them. */
+/** Settings as they were given, by their names. */
+export type Texts = Readonly<Record<string, string | undefined>>;
+
+/**
+ * The settings of these names in the environment, without blanks around them. What reads a file of settings may leave in a
+ * value what belongs to the file: docker's --env-file keeps quotes, and a file from Windows has another end of line.
+ * Such a value could pass for a path in the session, or for a key, and nobody would be let in.
+ */
+export function readTexts(
+  names: readonly string[],
+  env: NodeJS.ProcessEnv,
+): { texts: Texts; problems: string[] } {
+  const texts = Object.fromEntries(names.map((name) => [name, env[name]?.trim()]));
+  const problems = Object.entries(texts).flatMap(([name, text = '']) => {
+    if (/^(['"]).*\1$/s.test(text))
+      return `${name}: leave out the quotes around it; here they are a part of the value`;
+    return /\p{Cc}/u.test(text) ? `${name}: it has a control character in it, such as the end of a line` : [];
+  });
+  return { texts, problems };
+}
+
+/** Reads all settings of a table, and says all that is wrong with them. */
 export function readEach(
   settings: Readonly<Record<string, Setting>>,
-  env: NodeJS.ProcessEnv,
+  texts: Texts,
 ): { parsed: Record<string, unknown>; problems: string[] } {
   const problems: string[] = [];
   const parsed: Record<string, unknown> = {};
   for (const [name, [fallback, form, accepted, secret]] of Object.entries(settings)) {
-    const given = env[name] || fallback;
+    const given = texts[name] || fallback;
     const result = form.safeParse(given);
     if (result.success) parsed[name] = result.data;
     else {

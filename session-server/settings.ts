@@ -4,7 +4,7 @@ import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import { createSecureContext } from 'node:tls';
 import { z } from 'zod';
-import { apiKey, count, duration, readEach, size } from '../server/setting-forms.ts';
+import { apiKey, count, duration, readEach, readTexts, size, type Texts } from '../server/setting-forms.ts';
 import type { OpenContainer } from './containers/container.ts';
 import { filesContainer } from './containers/files.ts';
 import { memoryContainer } from './containers/memory.ts';
@@ -124,31 +124,33 @@ export type Settings = ReturnType<typeof readSettings>;
  * @throws SettingsError naming every setting that cannot be used
  */
 export function readSettings(env: NodeJS.ProcessEnv) {
-  const { parsed, problems } = readEach(settings, env);
+  const { texts, problems: flaws } = readTexts(Object.keys(settings), env);
+  if (flaws.length > 0) throw new SettingsError(flaws);
+  const { parsed, problems } = readEach(settings, texts);
   const value = parsed as Partial<Parsed>;
   const { SESSION_SERVER_AUTH_FILE: token, SESSION_SERVER_HOST: host = '' } = value;
-  const port = opensPort(env);
+  const port = opensPort(texts);
   // Anyone who reaches the port can read and change every session.
-  if (!env.SESSION_SERVER_AUTH_FILE && port && host !== '' && !isLoopback(host)) {
+  if (!texts.SESSION_SERVER_AUTH_FILE && port && host !== '' && !isLoopback(host)) {
     problems.push(
       `SESSION_SERVER_HOST: ${JSON.stringify(host)} can be reached from other machines; set SESSION_SERVER_AUTH_FILE, or use 127.0.0.1, ::1 or localhost`,
     );
   }
-  if (!env.SESSION_SERVER_TLS_CERT !== !env.SESSION_SERVER_TLS_KEY) {
+  if (!texts.SESSION_SERVER_TLS_CERT !== !texts.SESSION_SERVER_TLS_KEY) {
     problems.push('SESSION_SERVER_TLS_CERT and SESSION_SERVER_TLS_KEY: give both, or none');
   }
   const tls = tlsOf(value);
   if (tls === null)
     problems.push('SESSION_SERVER_TLS_CERT and SESSION_SERVER_TLS_KEY: they do not belong together');
   if (problems.length > 0) throw new SettingsError(problems);
-  const socket = Boolean(env.SESSION_SERVER_SOCKET) || !port;
+  const socket = Boolean(texts.SESSION_SERVER_SOCKET) || !port;
   return Object.freeze(settingsOf(parsed as Parsed, { port, socket }, tls ?? undefined, token));
 }
 
 /** The port is opened only if SESSION_SERVER_PORT is set, or a setting that is only for ports and no socket. */
-function opensPort(env: NodeJS.ProcessEnv): boolean {
-  if (env.SESSION_SERVER_PORT) return true;
-  return !env.SESSION_SERVER_SOCKET && Boolean(env.SESSION_SERVER_HOST || env.SESSION_SERVER_TLS_CERT);
+function opensPort(texts: Texts): boolean {
+  if (texts.SESSION_SERVER_PORT) return true;
+  return !texts.SESSION_SERVER_SOCKET && Boolean(texts.SESSION_SERVER_HOST || texts.SESSION_SERVER_TLS_CERT);
 }
 
 function settingsOf(

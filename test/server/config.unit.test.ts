@@ -129,6 +129,21 @@ test.each([
   expect(error.replace('geheim= is not an option', '')).not.toContain('geheim');
 });
 
+test('what a file of settings has around a value is no part of it: blanks are left out, quotes and ends of lines refused', () => {
+  const { session, apiKeys } = configOf({ CHAT_USER_ID: ' user_id\r', CHAT_API_KEY: '0123456789abcdef\n' });
+  expect([session.user.id, apiKeys]).toEqual([['user_id'], ['0123456789abcdef']]);
+  expect(
+    problemsOf({ CHAT_USER_ID: "'user_id'", CHAT_API_KEY: '"0123456789abcdef"', CHAT_FILES: 'dir:/a\rb' }),
+  ).toBe(
+    [
+      'Settings that cannot be used:',
+      '  CHAT_USER_ID: leave out the quotes around it; here they are a part of the value',
+      '  CHAT_API_KEY: leave out the quotes around it; here they are a part of the value',
+      '  CHAT_FILES: it has a control character in it, such as the end of a line',
+    ].join('\n'),
+  );
+});
+
 /** Forms that a person may write by mistake, each with this secret. Our PHP library refuses the first ones, too. */
 const secret = 'sesame';
 const malformed = {
@@ -143,9 +158,7 @@ const malformed = {
     'postgres:user:sesame',
     'postgres:user:sesame@host/chat',
     'Postgres://user:sesame@host/chat',
-    ' postgres://user:sesame@host/chat',
     'postgres//user:sesame@host/chat',
-    'postgres://user:sesame@host/chat ',
     'postgres://user:1@sesame@host/chat',
     'postgres://user:1/sesame@host/chat',
     'postgres://user:1@host/chat;password=sesame',
