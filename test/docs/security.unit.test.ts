@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { expect, test } from 'vitest';
+import { events, requests } from '../../server/events.ts';
 import { projectFiles } from '../helpers/project-files.ts';
 
 const root = new URL('../..', import.meta.url).pathname;
@@ -66,3 +67,13 @@ for (const page of ['security.md', 'asvs.md']) {
     expect(missing).toEqual([]);
   });
 }
+
+test('docs/security.md: each request and each event is in the table of what is hidden', () => {
+  const page = readFileSync(join(root, 'docs', 'security.md'), 'utf8');
+  const table = page.slice(
+    page.indexOf('### What is hidden, request by request'),
+    page.indexOf('## What you have to do'),
+  );
+  const all = [...Object.keys(requests), ...Object.keys(events)];
+  expect(all.filter((name) => !table.includes(`\`${name}\``))).toEqual([]);
+});

@@ -1,0 +1,266 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type RequestName, requests } from '../../../server/events.ts';
+import { newClientId } from '../../helpers/chat-client.ts';
+import { download, origin, upload } from '../../helpers/files.ts';
+import { mariadbDatabase, postgresDatabase } from '../../helpers/history-database.ts';
+import { startMariadb } from '../../helpers/mariadb.ts';
+import { eventsOf, type PeopleSite, type Person, say, startPeopleSite } from '../../helpers/people.ts';
+import { startPostgres } from '../../helpers/postgres.ts';
+import { roomRequests } from '../../helpers/room-requests.ts';
+
+/**
+ * The table of docs/security.md: with and without a hidden room, person, message and file, each request, each route and
+ * each event is the same; and where one is named, it is as one that does not exist.
+ */
+const databases: Record<string, () => Promise<{ env: NodeJS.ProcessEnv; close(): Promise<unknown> }>> = {
+  SQLite: async () => ({ env: {}, close: async () => {} }),
+  PostgreSQL: async () => {
+    const server = await startPostgres();
+    const database = await postgresDatabase(server);
+    const close = async () => {
+      await database.close();
+      await server.remove();
+    };
+    return { env: { CHAT_HISTORY: database.url }, close };
+  },
+  MariaDB: async () => {
+    const server = await startMariadb();
+    const database = await mariadbDatabase(server);
+    const close = async () => {
+      await database.close();
+      await server.remove();
+    };
+    return { env: { CHAT_HISTORY: database.url }, close };
+  },
+};
+
+/** Where a request goes on, and the time, differ each time. */
+const comparable = (answer: unknown): unknown =>
+  JSON.parse(
+    JSON.stringify(answer, (key, value) => (key === 'next' ? true : key === 'serverTime' ? 0 : value)),
+  );
+
+/** The requests that read without naming a room, and those of a room that the asker is in. */
+const reads = (room: string): readonly (readonly [RequestName, object])[] => [
+  ['room:list', { limit: 1 }],
+  ['room:list', { limit: 1, query: 'den' }],
+  ['room:list', { member: false, limit: 1 }],
+  ['room:list', { member: false, query: 'e' }],
+  ['room:join', { room }],
+  ['room:join', { room, since: 1 }],
+  ['room:sync', { room, since: 0, limit: 1 }],
+  ['room:members', { room, limit: 1 }],
+  ['room:members', { room, query: 'name' }],
+  ['room:members', { room, present: true }],
+  ['room:restricted', { room }],
+  ['user:find', { query: 'name' }],
+  ['user:find', { query: 'name', room }],
+  ['user:blocked', {}],
+  ['message:history', { room, limit: 1 }],
+  ['message:history', { room, after: 0, limit: 1 }],
+  ['message:reactions', { room, seq: 1, emoji: '👍' }],
+  ['message:search', { query: 'code', limit: 1 }],
+  ['message:search', { query: 'code', room, limit: 1 }],
+  ['message:search', { query: 'code is 7', limit: 1 }],
+  ['message:search', { query: 'o', limit: 50 }],
+  ['report:list', { limit: 1 }],
+  ['read:mark', { room, seq: 1 }],
+];
+
+/** Requests that name a person, and those that would show one. */
+const naming = (room: string, user: string): readonly (readonly [RequestName, object])[] => [
+  ['room:remove', { room, user }],
+  ['room:role', { room, user, role: 'member' }],
+  ['room:mute', { room, user, seconds: 1000 }],
+  ['room:mute', { room, user, seconds: 0 }],
+  ['room:ban', { room, user, seconds: 0 }],
+  ['user:block', { user, blocked: true }],
+  ['user:blocked', {}],
+  ['user:block', { user, blocked: false }],
+  ['user:find', { query: user }],
+  ['user:find', { query: user, room }],
+  ['direct:open', { user }],
+  ['room:invite', { room, users: [user] }],
+  ['room:members', { room, query: user }],
+  ['room:members', { room, present: true }],
+  ['room:role', { room, user, role: 'moderator' }],
+  ['room:remove', { room, user }],
+  ['message:send', { room, text: `@${user}`, mentions: [{ user, start: 0, length: 3 }] }],
+];
+
+describe.each(Object.entries(databases))('%s', (_, start) => {
+  const files = mkdtempSync(join(tmpdir(), 'chat-files-'));
+  let site: PeopleSite;
+  let database: Awaited<ReturnType<typeof start>>;
+  /** Eve has a room of her own with Mia. Ann and Ben are those of whom she may not know. */
+  let [eve, mia, ann, ben]: Person[] = [];
+  let own: string;
+  const hidden = { den: '', direct: '', report: '', file: { id: '', name: '' } };
+  beforeAll(async () => {
+    database = await start();
+    site = await startPeopleSite({
+      ...database.env,
+      CHAT_ROOMS: 'lobby,garden',
+      CHAT_CREATE_ROOMS: 'all',
+      CHAT_ORIGINS: origin,
+      CHAT_FILES: `dir:${files}`,
+    });
+    [eve, mia] = [await site.person(), await site.person()];
+    own = (await site.den(eve as Person, [mia as Person])).id;
+    for (const one of [eve, mia] as Person[]) await one.request('room:join', { room: own });
+    for (const text of ['my code', 'other words', 'your code']) await say(mia as Person, own, text);
+    await (mia as Person).request('message:react', { room: own, seq: 1, emoji: '👍', on: true });
+    await (eve as Person).request('read:mark', { room: own, seq: 1 });
+  }, 60_000);
+  afterAll(async () => {
+    await site?.close();
+    await database?.close();
+    rmSync(files, { recursive: true });
+  });
+
+  /** Each answer of each request that reads, page by page, and what a new connection and a badge are given. */
+  async function everything(): Promise<unknown[]> {
+    const { again } = site;
+    const asker = eve as Person;
+    const all: unknown[] = [];
+    for (const [event, payload] of reads(own)) {
+      for (let cursor: string | undefined, more = true; more; ) {
+        const answer = await asker.raw(event, { ...payload, ...(cursor ? { cursor } : {}) });
+        all.push([event, payload, comparable(answer)]);
+        cursor = answer.ok ? (answer.data as { next?: string }).next : undefined;
+        more = cursor !== undefined;
+      }
+    }
+    const fresh = await again(asker);
+    all.push(comparable(fresh.ready));
+    fresh.close();
+    const me = await fetch(`${site.chat.url}/me`, {
+      headers: { cookie: asker.cookie, 'sec-fetch-site': 'same-origin' },
+    });
+    all.push(me.status, await me.json());
+    return all;
+  }
+
+  /** Two people, their rooms, and in these what is like that of the asker. */
+  async function hide(): Promise<void> {
+    [ann, ben] = [await site.person(), await site.person()];
+    const [one, other] = [ann as Person, ben as Person];
+    hidden.den = (await site.den(one, [other])).id;
+    hidden.direct = (await one.request('direct:open', { user: other.id })).room.id;
+    for (const room of [hidden.den, hidden.direct]) {
+      await one.request('room:join', { room });
+      for (let n = 0; n < 4; n++) await say(one, room, `the code is 7391, ${n}`);
+      await other.request('room:join', { room });
+      await say(other, room, 'our code');
+      await other.request('message:react', { room, seq: 1, emoji: '👍', on: true });
+    }
+    await other.request('message:report', { room: hidden.den, seq: 1, reason: 'spam' });
+    hidden.report = (await one.request('report:list', {})).reports[0]?.id as string;
+    hidden.file = (await upload(site.chat.url, one.cookie, 'code', { room: hidden.den })).file;
+    await say(one, hidden.den, 'with a file', { files: [{ id: hidden.file.id }] });
+    await one.request('message:edit', { room: hidden.den, seq: 2, text: 'another code' });
+    await one.request('message:delete', { room: hidden.den, seq: 3 });
+    // What the server gathers for longest has come by then.
+    const changes = eventsOf(other, 'presence:changed').length;
+    (await site.again(one)).close();
+    one.close();
+    await expect.poll(() => eventsOf(other, 'presence:changed').length).toBeGreaterThan(changes);
+  }
+
+  test('every answer, page and event is the same with and without a hidden room, person, message and file', async () => {
+    const before = await everything();
+    const heard = (eve as Person).events.length;
+    await hide();
+    expect((eve as Person).events.slice(heard).map(({ name }) => name)).toEqual([]);
+    expect(await everything()).toEqual(before);
+    const named = [...reads(''), ...naming('', '')].map(([event]) => event);
+    // The others name a room, a file or a report: see below.
+    const others = ['room:create', 'report:close', ...Object.keys(roomRequests)];
+    expect(Object.keys(requests).filter((event) => ![...named, ...others].includes(event as never))).toEqual(
+      [],
+    );
+  }, 60_000);
+
+  test('a hidden room, with its messages, is one that does not exist', async () => {
+    for (const room of [hidden.den, hidden.direct]) {
+      for (const [event, payload] of Object.entries(roomRequests)) {
+        const answer = await (eve as Person).raw(event, { room, ...payload });
+        expect([event, answer]).toMatchObject([event, { ok: false, error: { code: 'unknown_room' } }]);
+        expect([event, answer]).toEqual([
+          event,
+          await (eve as Person).raw(event, { room: 'u-none', ...payload }),
+        ]);
+      }
+    }
+    for (const done of ['nothing', 'deleted'])
+      expect(await (eve as Person).raw('report:close', { id: hidden.report, done })).toEqual(
+        await (eve as Person).raw('report:close', { id: 'none', done }),
+      );
+    const made = async (name: string) =>
+      (await (eve as Person).raw('room:create', { name, kind: 'private', clientId: newClientId() })).ok;
+    expect(await made('Den')).toBe(true);
+  });
+
+  test('a hidden file is one that does not exist', async () => {
+    const { url } = site.chat;
+    const asker = eve as Person;
+    const none = { id: 'a'.repeat(hidden.file.id.length), name: hidden.file.name };
+    for (const over of [{}, { preview: true }, { method: 'HEAD' }, { headers: { range: 'bytes=0-1' } }]) {
+      const answers = [];
+      for (const file of [hidden.file, none]) {
+        const answer = await download(url, asker.cookie, file, over);
+        const headers = Object.fromEntries(answer.headers);
+        answers.push([answer.status, { ...headers, date: '' }, await answer.text()]);
+      }
+      expect(answers[0]?.[0]).toBe(404);
+      expect(answers[0]).toEqual(answers[1]);
+    }
+    const uploads = [];
+    for (const room of [hidden.den, 'u-none']) {
+      const { status, code } = await upload(url, asker.cookie, 'x', { room });
+      uploads.push([status, code]);
+    }
+    expect(uploads).toEqual(Array(2).fill([404, 'unknown_room']));
+    const { seq } = await say(asker, own);
+    for (const [event, payload] of [
+      ['message:send', { text: 'x', clientId: newClientId() }],
+      ['message:edit', { seq, text: 'x' }],
+    ] as const) {
+      const answers = [];
+      for (const { id } of [hidden.file, none])
+        answers.push(await asker.raw(event, { room: own, ...payload, files: [{ id }] }));
+      expect(answers[0]).toMatchObject({ ok: false, error: { code: 'unknown_file' } });
+      expect(answers[0]).toEqual(answers[1]);
+    }
+  });
+
+  test('a hidden person is one who was never seen', async () => {
+    const answers: unknown[][] = [];
+    for (const user of [(ben as Person).id, 'none1']) {
+      const room = (await site.den(eve as Person)).id;
+      await (eve as Person).request('room:join', { room });
+      const heard = (eve as Person).events.length;
+      const all: unknown[] = [];
+      for (const [event, payload] of naming(room, user)) {
+        const answer = await (eve as Person).raw(event, { ...payload, clientId: 'c' });
+        all.push([event, answer]);
+      }
+      await expect
+        .poll(() => eventsOf(eve as Person, 'members:changed').some((change) => change.room === room))
+        .toBe(true);
+      const events = (eve as Person).events.slice(heard).map(({ name }) => name);
+      all.push([...new Set(events)].sort());
+      answers.push(
+        JSON.parse(
+          JSON.stringify(all, (key, value) =>
+            ['id', 'room', 'sentAt', 'at', 'mutedForMs'].includes(key) ? `a ${key}` : value,
+          ).replaceAll(user, 'x'),
+        ),
+      );
+    }
+    expect(answers[0]).toEqual(answers[1]);
+  });
+});
