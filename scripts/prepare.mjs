@@ -5,7 +5,10 @@ import { Problem, UNAVAILABLE } from './command.mjs';
 import { installDebianPackages, installLine } from './debian.mjs';
 import { installNpmPackages } from './npm-packages.mjs';
 
-/** @typedef {'start' | 'cluster' | 'test'} Command */
+/** @typedef {'start' | 'cluster' | 'test' | 'soak'} Command */
+
+/** As typed after `npm`. @type {Record<Command, string>} */
+const typed = { start: 'start', cluster: 'run start:cluster', test: 'test', soak: 'run test:soak' };
 
 /**
  * What the commands need beside Node and npm: the Debian package, who needs it, and how to see that it is
@@ -56,6 +59,22 @@ const needs = [
   // Pages are compared and read with Chinese and emoji in them.
   { name: 'fonts-wqy-microhei', only: ['test'], present: () => hasFont('wqy/wqy-microhei.ttc') },
   { name: 'fonts-noto-color-emoji', only: ['test'], present: () => hasFont('noto/NotoColorEmoji.ttf') },
+  // The images are built and run as root, on one that debootstrap makes.
+  { name: 'podman', only: ['soak'], present: () => onPath('podman') },
+  { name: 'runc', only: ['soak'], present: () => onPath('runc') || existsSync('/usr/sbin/runc') },
+  { name: 'netavark', only: ['soak'], present: () => existsSync('/usr/lib/podman/netavark') },
+  { name: 'aardvark-dns', only: ['soak'], present: () => existsSync('/usr/lib/podman/aardvark-dns') },
+  { name: 'iptables', only: ['soak'], present: () => onPath('iptables') || existsSync('/usr/sbin/iptables') },
+  {
+    name: 'debootstrap',
+    only: ['soak'],
+    present: () => onPath('debootstrap') || existsSync('/usr/sbin/debootstrap'),
+  },
+  {
+    name: 'python3-yaml',
+    only: ['soak'],
+    present: () => spawnSync('python3', ['-c', 'import yaml']).status === 0,
+  },
 ];
 
 /**
@@ -78,18 +97,20 @@ export async function prepare(command) {
 /** @param {Command} command */
 function missingFor(command) {
   phpModules = undefined;
+  /** @type {Command[]} */
+  const commands = command === 'soak' ? ['test', 'soak'] : [command];
   return needs
-    .filter(({ only, present }) => (only === undefined || only.includes(command)) && !present())
+    .filter(({ only = commands, present }) => only.some((each) => commands.includes(each)) && !present())
     .map(({ name }) => name);
 }
 
-/** @param {string[]} missing @param {string} command */
+/** @param {string[]} missing @param {Command} command */
 function notInstalled(missing, command) {
   const how = onPath('apt-get')
     ? 'Install them with this line, then run the command again:'
     : 'This system has no apt-get; install what corresponds to them. On Debian the line is:';
   return new Problem(
-    `npm ${command === 'cluster' ? 'run start:cluster' : command} needs what these Debian packages bring: ${missing.join(', ')}.\n${how}\n\n${installLine(missing)}\n`,
+    `npm ${typed[command]} needs what these Debian packages bring: ${missing.join(', ')}.\n${how}\n\n${installLine(missing)}\n`,
     UNAVAILABLE,
   );
 }

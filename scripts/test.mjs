@@ -13,11 +13,11 @@ async function test() {
   const args = process.argv.slice(2);
   const unknown = args.filter((arg) => arg !== '--soak');
   if (unknown.length > 0) throw new Problem(`npm test: unknown: ${unknown.join(' ')} (known: --soak)`, USAGE);
-  await prepare('test');
+  const soak = args.includes('--soak');
+  await prepare(soak ? 'soak' : 'test');
 
   const reports = mkdtempSync(join(tmpdir(), 'php-session-chat-'));
   process.on('exit', () => rmSync(reports, { recursive: true, force: true }));
-  const soak = args.includes('--soak');
   const results = [];
   for (const [first, ...others] of soak ? soakSteps(reports) : testSteps(reports)) {
     console.log(`\n=== ${[first, ...others].map(({ name }) => name).join(', ')}`);

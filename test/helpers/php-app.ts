@@ -44,23 +44,26 @@ export async function startPhpApp(options: {
   const url = `http://127.0.0.1:${port}`;
   return Object.assign(child, {
     url,
-    async login(username: string, password = username) {
-      const form = await fetch(`${url}/`);
-      const before = sessionCookie(form);
-      const answer = await post(`${url}/login`, before, {
-        username,
-        password,
-        csrf: csrfToken(await form.text()),
-      });
-      if (answer.status !== 303) throw new Error(`login of ${username}: HTTP ${answer.status}`);
-      return sessionCookie(answer);
-    },
+    login: (username: string, password?: string) => logIn(url, username, password),
     async logout(cookie: string) {
       const page = await (await fetch(`${url}/`, { headers: { cookie } })).text();
       const answer = await post(`${url}/logout`, cookie, { csrf: csrfToken(page) });
       if (answer.status !== 303) throw new Error(`logout: HTTP ${answer.status}`);
     },
   });
+}
+
+/** At the sample application of that address. */
+export async function logIn(url: string, username: string, password = username): Promise<string> {
+  const form = await fetch(`${url}/`);
+  const before = sessionCookie(form);
+  const answer = await post(`${url}/login`, before, {
+    username,
+    password,
+    csrf: csrfToken(await form.text()),
+  });
+  if (answer.status !== 303) throw new Error(`login of ${username}: HTTP ${answer.status}`);
+  return sessionCookie(answer);
 }
 
 export function post(url: string, cookie: string, fields: Record<string, string>): Promise<Response> {

@@ -1,0 +1,172 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { freePort } from '../helpers/child.ts';
+import type { Engine } from './engine.ts';
+
+const root = new URL('../../', import.meta.url).pathname;
+
+interface ComposeFile {
+  services: Record<string, Service>;
+  networks?: Record<string, { ipam: { config: { subnet: string }[] } }>;
+  volumes?: Record<string, null>;
+  configs?: Record<string, { content: string }>;
+}
+
+interface Service {
+  image?: string;
+  build?: { context: string; dockerfile: string };
+  command?: string[];
+  depends_on?: Record<string, { condition: string; restart?: boolean }>;
+  environment?: Record<string, string>;
+  healthcheck?: { test: string[]; interval: string; timeout: string; retries: number };
+  restart?: string;
+  stop_grace_period?: string;
+  networks?: string[];
+  ports?: string[];
+  volumes?: string[];
+  configs?: { source: string; target: string }[];
+}
+
+export interface Composed {
+  /** The services that have a health check. */
+  readonly checked: readonly string[];
+  /** Where a port is that the file publishes: on another port, since that of the file may be in use. */
+  url(port: number): string;
+  /** Runs podman with the container's name in place of `{}`. */
+  podman(service: string, ...args: string[]): Promise<string>;
+  /** Waits for its health check. */
+  healthy(service: string): Promise<void>;
+  /** Ends a service, and starts it again and then those that ask for it; the exit code of its end. */
+  restart(service: string): Promise<number>;
+  down(): Promise<void>;
+}
+
+/** Builds and starts all that a compose file says, each service when those are healthy that it depends on. */
+export async function composeUp(
+  engine: Engine,
+  file: string,
+  env: Record<string, string>,
+): Promise<Composed> {
+  const { podman } = engine;
+  const { services, networks = {}, configs = {}, volumes = {} } = read(file, env);
+  const project = file.replaceAll('.', '-');
+  const named = (name: string) => `${project}_${name}`;
+  const ports = new Map<number, number>();
+  for (const { ports: published = [] } of Object.values(services)) {
+    for (const port of published) ports.set(Number(port.split(':')[1]), await freePort());
+  }
+
+  for (const [name, { ipam }] of Object.entries(networks)) {
+    const subnets = ipam.config.map(({ subnet }) => `--subnet=${subnet}`);
+    await podman('network', 'create', ...subnets, named(name));
+  }
+  await podman('network', 'create', named('default'));
+  for (const name of Object.keys(volumes)) await podman('volume', 'create', named(name));
+  for (const [name, { content }] of Object.entries(configs)) {
+    writeFileSync(join(engine.folder, named(name)), content, { mode: 0o444 });
+  }
+
+  /** What each key of a service is for podman. */
+  const options: { [Key in keyof Required<Service>]: (value: Required<Service>[Key]) => string[] } = {
+    image: () => [],
+    build: () => [],
+    command: () => [],
+    depends_on: () => [],
+    networks: () => [],
+    environment: (values) => Object.entries(values).map(([name, value]) => `--env=${name}=${value}`),
+    // podman puts the first word, `CMD`, there itself.
+    healthcheck: ({ test: [, ...command] }) => [`--health-cmd=${JSON.stringify(command)}`],
+    restart: (policy) => [`--restart=${policy}`],
+    stop_grace_period: (time) => [`--stop-timeout=${/^(\d+)s$/.exec(time)?.[1]}`],
+    ports: (list) =>
+      list.map((port) => {
+        const [address, outside, inside] = port.split(':');
+        return `--publish=${address}:${ports.get(Number(outside))}:${inside}`;
+      }),
+    volumes: (list) => list.map((volume) => `--volume=${named(volume)}`),
+    configs: (list) =>
+      list.map(({ source, target }) => `--volume=${join(engine.folder, named(source))}:${target}:ro`),
+  };
+
+  const healthy = async (service: string) => {
+    const check = () => podman('healthcheck', 'run', named(service));
+    for (let tries = 1; ; tries++) {
+      try {
+        return void (await check());
+      } catch (error) {
+        if (tries === 60)
+          throw new Error(await podman('logs', '--tail=20', named(service)), { cause: error });
+      }
+      await delay(250);
+    }
+  };
+  const imageOf = ({ image, build }: Service) => image ?? `${build?.dockerfile.split('/')[0]}-image`;
+  const built = new Map(
+    Object.values(services).flatMap((service) =>
+      service.build === undefined ? [] : [[imageOf(service), service.build.dockerfile]],
+    ),
+  );
+  for (const [image, dockerfile] of built) await engine.build(image, dockerfile);
+
+  const starting = new Map<string, Promise<void>>();
+  const start = (name: string): Promise<void> => {
+    const begun = starting.get(name) ?? run(name, services[name] as Service);
+    starting.set(name, begun);
+    return begun;
+  };
+  const run = async (name: string, service: Service) => {
+    for (const [other, { condition }] of Object.entries(service.depends_on ?? {})) {
+      await start(other);
+      if (condition === 'service_healthy') await healthy(other);
+    }
+    const given = Object.entries(service).flatMap(([key, value]) => {
+      if (!(key in options)) throw new Error(`${file}: ${name}: what is ${key} for podman?`);
+      return (options[key as keyof Service] as (value: unknown) => string[])(value);
+    });
+    const reached = (service.networks ?? ['default']).map((network) => `--network=${named(network)}`);
+    const own = [`--name=${named(name)}`, `--network-alias=${name}`, '--health-interval=disable'];
+    const command = [imageOf(service), ...(service.command ?? [])];
+    await podman('run', '--detach', '--pull=never', ...own, ...reached, ...given, ...command);
+  };
+  await Promise.all(Object.keys(services).map(start));
+
+  return {
+    checked: Object.keys(services).filter(
+      (name) => services[name]?.healthcheck !== undefined || services[name]?.build !== undefined,
+    ),
+    url: (port) => `http://127.0.0.1:${ports.get(port)}`,
+    podman: (service, ...args) => podman(...args.map((arg) => (arg === '{}' ? named(service) : arg))),
+    healthy,
+    async restart(service) {
+      await podman('stop', named(service));
+      const code = await podman('inspect', '--format={{.State.ExitCode}}', named(service));
+      await podman('start', named(service));
+      await healthy(service);
+      for (const [name, { depends_on }] of Object.entries(services)) {
+        if (depends_on?.[service]?.restart === true) await podman('restart', named(name));
+      }
+      return Number(code);
+    },
+    async down() {
+      await podman('rm', '--force', '--volumes', '--time=0', ...Object.keys(services).map(named));
+      await podman('network', 'rm', ...Object.keys({ default: null, ...networks }).map(named));
+      await podman('volume', 'rm', ...Object.keys(volumes).map(named));
+    },
+  };
+}
+
+/** Its anchors and merges as YAML 1.1 has them, its variables as Compose replaces them. */
+function read(file: string, env: Record<string, string>): ComposeFile {
+  const script = 'import json, sys, yaml; json.dump(yaml.safe_load(sys.stdin), sys.stdout)';
+  const input = readFileSync(join(root, file), 'utf8');
+  const json = execFileSync('python3', ['-c', script], { input, encoding: 'utf8' });
+  return JSON.parse(json, (_, value) =>
+    typeof value !== 'string'
+      ? value
+      : value.replace(/\$(?:\$|\{(\w+):-([^}]*)\})/g, (_whole, name?: string, instead?: string) =>
+          name === undefined ? '$' : env[name] || (instead as string),
+        ),
+  );
+}

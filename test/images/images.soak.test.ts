@@ -1,0 +1,89 @@
+import { randomBytes } from 'node:crypto';
+import sharp from 'sharp';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { connectChat, newClientId } from '../helpers/chat-client.ts';
+import { download, upload } from '../helpers/files.ts';
+import { eventsOf } from '../helpers/people.ts';
+import { logIn } from '../helpers/php-app.ts';
+import { type Composed, composeUp } from './compose.ts';
+import { type Engine, makeStandIns, startEngine } from './engine.ts';
+
+/** Our two images, built and run with all that the compose files say, as users get them. */
+let engine: Engine;
+beforeAll(async () => {
+  engine = startEngine();
+  await makeStandIns(engine);
+}, 1_800_000);
+afterAll(() => engine.remove(), 1_800_000);
+
+/** Where the compose files publish the site: pages of no other one may connect. */
+const headers = { origin: 'http://localhost:8080' };
+
+/** A user who has logged in at the site, in the lobby. */
+async function person(site: Composed, name: string, cookie?: string) {
+  const session = cookie ?? (await logIn(site.url(8080), name));
+  const client = await connectChat(site.url(7070), session, {
+    extraHeaders: { cookie: session, ...headers },
+  });
+  onTestFinished(() => client.close());
+  const { messages } = await client.request('room:join', { room: 'lobby' });
+  return { ...client, cookie: session, read: messages };
+}
+
+/** The status with which the chat answers, or why it does not. */
+const answer = (site: Composed, path: string) =>
+  fetch(site.url(7070) + path).then(({ status }) => status, String);
+
+test.each([
+  ['docker-compose.yml', ['chat'], [undefined]],
+  ['docker-compose.cluster.yml', ['one', 'two'], ['one', 'two']],
+])(
+  '%s: users of the site talk, and read it again after a restart',
+  async (file, chats, nodes) => {
+    const site = await composeUp(engine, file, { CHAT_API_KEY: randomBytes(32).toString('hex') });
+    onTestFinished(() => site.down());
+    for (const service of site.checked) await site.healthy(service);
+    for (const service of ['php', ...chats]) {
+      const user = await site.podman(service, 'exec', '{}', 'id', '-u');
+      expect(await site.podman(service, 'inspect', '--format={{.Config.User}}', '{}')).toBe(user);
+      expect(user).not.toBe('0');
+    }
+    for (const path of ['/', '/php-chat.js', '/guide.html']) {
+      await expect.poll(() => answer(site, path)).toBe(200);
+    }
+
+    // nginx gives each server its turn.
+    const alice = await person(site, 'alice');
+    const bobs = [await person(site, 'bob'), await person(site, 'bob')];
+    expect(new Set([alice, ...bobs].map(({ ready }) => ready.node))).toEqual(new Set(nodes));
+
+    const picture = await sharp({ create: { width: 2000, height: 2000, channels: 3, background: 'teal' } })
+      .png()
+      .toBuffer();
+    const { file: sent } = await upload(site.url(7070), alice.cookie, picture, { name: 'a.png', headers });
+    const text = 'Hello from a container';
+    await alice.request('message:send', {
+      room: 'lobby',
+      text,
+      files: [{ id: sent.id }],
+      clientId: newClientId(),
+    });
+    for (const bob of bobs) {
+      await expect.poll(() => eventsOf(bob, 'message:new').map((message) => message.text)).toContain(text);
+      const preview = await download(site.url(7070), bob.cookie, sent, { preview: true, headers });
+      expect([preview.status, (await sharp(await preview.arrayBuffer()).metadata()).format]).toEqual([
+        200,
+        'webp',
+      ]);
+    }
+
+    const [bob] = bobs;
+    for (const chat of chats) {
+      expect(await site.restart(chat)).toBe(0);
+    }
+    await expect.poll(() => answer(site, '/readyz')).toBe(200);
+    const again = await person(site, 'bob', bob?.cookie);
+    expect(again.read.map((message) => [message.text, message.files?.length])).toContainEqual([text, 1]);
+  },
+  1_800_000,
+);
