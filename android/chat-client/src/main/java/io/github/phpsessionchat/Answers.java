@@ -22,6 +22,11 @@ public final class Answers {
       this.items = items;
       this.next = next;
     }
+
+    @Override
+    public String toString() {
+      return items + (next == null ? "" : " and more");
+    }
   }
 
   /** A part of a room's members, by name. */
@@ -46,6 +51,11 @@ public final class Answers {
       this.room = room;
       this.failed = failed;
     }
+
+    @Override
+    public String toString() {
+      return room + ", not added: " + failed;
+    }
   }
 
   /** What became of an invitation. */
@@ -59,6 +69,11 @@ public final class Answers {
       this.added = added;
       this.failed = failed;
     }
+
+    @Override
+    public String toString() {
+      return "added: " + added + ", not added: " + failed;
+    }
   }
 
   /** People that were looked for. */
@@ -71,6 +86,11 @@ public final class Answers {
     Found(List<User> users, List<String> inRoom) {
       this.users = users;
       this.inRoom = inRoom;
+    }
+
+    @Override
+    public String toString() {
+      return users.toString();
     }
   }
 }

@@ -688,7 +688,7 @@ public final class Chat {
         "room:members",
         payload,
         data ->
-            new Members(Wire.list(data, "members", Wire::member), Wire.text(data, "next"), data.optInt("count")),
+            new Members(Wire.list(data, "members", Wire::member), Wire.text(data, "next"), Wire.count(data, "count")),
         callback);
   }
 
@@ -1010,10 +1010,10 @@ public final class Chat {
           if (!blocks.has(typist.id)) typing.heard(payload.optString("room"), typist, payload.optBoolean("typing"));
           break;
         case "read:changed":
-          if (room != null) readChanged(room, payload.optString("user"), payload.optLong("seq"));
+          if (room != null) readChanged(room, payload.optString("user"), Wire.number(payload, "seq"));
           break;
         case "report:changed":
-          reported(Wire.report(Wire.object(payload, "report")), payload.optInt("open"));
+          reported(Wire.report(Wire.object(payload, "report")), Wire.count(payload, "open"));
           break;
         case "blocked:changed":
           String user = payload.optString("user");
@@ -1104,7 +1104,7 @@ public final class Chat {
   }
 
   private void membersChanged(Room room, JSONObject change) {
-    room.members(change.optInt("count"));
+    room.members(Wire.count(change, "count"));
     List<RoomMember> changed = new ArrayList<>();
     List<User> gone = new ArrayList<>();
     for (JSONObject one : Wire.list(change, "changed", json -> json)) {
@@ -1120,7 +1120,7 @@ public final class Chat {
   }
 
   private void presenceChanged(Room room, JSONObject change) {
-    if (room.presence(Wire.list(change, "joined", Wire::user), Wire.texts(change, "left"), change.optInt("count"))) {
+    if (room.presence(Wire.list(change, "joined", Wire::user), Wire.texts(change, "left"), Wire.count(change, "count"))) {
       tellPresent(room);
     }
     if (room.summary.with != null) listChanged();

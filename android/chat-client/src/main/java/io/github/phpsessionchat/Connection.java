@@ -3,8 +3,10 @@ package io.github.phpsessionchat;
 import io.github.phpsessionchat.ConnectionState.Kind;
 import io.github.phpsessionchat.ConnectionState.Reason;
 import io.github.phpsessionchat.ConnectionState.Refusal;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.Deque;
 import java.util.EnumSet;
 import java.util.LinkedHashSet;
 import java.util.Map;
@@ -51,6 +53,14 @@ final class Connection implements Link.Listener {
   /** Between two looks at a session that had ended. */
   private static final long LOOK_MS = 2000;
 
+  /**
+   * So many attempts within that time, and that pause after them: a server that ends each connection as soon as it has let
+   * one in would else be asked without end.
+   */
+  static final int MOST_ATTEMPTS = 20;
+
+  static final long PAUSE_MS = 10_000;
+
   private static final Set<Kind> LOST = EnumSet.of(Kind.OFFLINE, Kind.STORE_UNAVAILABLE, Kind.RATE_LIMITED);
 
   /** The session seems over: since when, and how often it was tried to be let in again. */
@@ -91,6 +101,8 @@ final class Connection implements Link.Listener {
   private Future<?> attempt;
 
   private long attemptBegan;
+  /** When the newest attempts began. */
+  private final Deque<Long> began = new ArrayDeque<>();
   /** A network may block WebSocket: the transport that has worked last begins each round of attempts. */
   private boolean pollingWorked;
 
@@ -128,6 +140,7 @@ final class Connection implements Link.Listener {
     // Whoever it is after a login begins anew; who only was away goes on.
     giveUp();
     reset();
+    began.clear();
     enter(ConnectionState.of(Kind.CONNECTING));
     begin();
   }
@@ -380,6 +393,13 @@ final class Connection implements Link.Listener {
     Loop.cancel(timer);
     drop();
     attemptBegan = loop.now();
+    began.addLast(attemptBegan);
+    if (began.size() > MOST_ATTEMPTS && attemptBegan - began.removeFirst() < PAUSE_MS) {
+      began.clear();
+      enter(ConnectionState.lost(Kind.OFFLINE, System.currentTimeMillis() + PAUSE_MS));
+      schedule(PAUSE_MS);
+      return;
+    }
     boolean otherLeft = !triedOther && session == null;
     attempt = loop.later(otherLeft ? FIRST_ATTEMPT_MS : ATTEMPT_MS, this::abandon);
     // Asked for anew each time: it may have been renewed.

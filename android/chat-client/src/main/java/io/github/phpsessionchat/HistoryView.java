@@ -14,4 +14,9 @@ public final class HistoryView {
     this.atEnd = atEnd;
     this.upToDate = upToDate;
   }
+
+  @Override
+  public String toString() {
+    return (atBeginning ? "begins" : "goes on") + " to " + (atEnd ? "the end" : "the midst");
+  }
 }

@@ -67,6 +67,11 @@ public final class Identity {
     return file.size > fileLimit ? "too_large" : null;
   }
 
+  @Override
+  public String toString() {
+    return "user " + user.id + " with " + roles;
+  }
+
   /** An identity in the making. */
   static final class Draft {
     User user;

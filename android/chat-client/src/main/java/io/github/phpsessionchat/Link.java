@@ -167,6 +167,7 @@ final class Link {
   private Response watch(Interceptor.Chain chain) throws IOException {
     Request request = chain.request();
     Response response = proceed(chain);
+    if (response.code() == 101) return Frames.bounded(response);
     if (response.code() >= 400) {
       httpError = errorCode(response);
       retryAfterMs = retryAfterMs(response);
@@ -192,11 +193,16 @@ final class Link {
 
   /** What OkHttp is not prepared for (a cookie that no header can hold) it throws again on its own thread. */
   static Response proceed(Interceptor.Chain chain) throws IOException {
+    Response response;
     try {
-      return chain.proceed(chain.request());
+      response = chain.proceed(chain.request());
     } catch (RuntimeException e) {
       throw new IOException("the request cannot be sent", e);
     }
+    if (response.body().contentLength() >= -1) return response;
+    // To read a body of fewer than no bytes throws, and so does to close it.
+    chain.call().cancel();
+    throw new IOException("an answer of a negative length");
   }
 
   /** Whether this request opens the connection. */
@@ -207,7 +213,7 @@ final class Link {
   private static String errorCode(Response response) {
     try {
       String body = response.peekBody(10_000).string();
-      return Packets.isShallow(body) ? Wire.text(Wire.object(new JSONObject(body), "error"), "code") : null;
+      return Packets.isReadable(body) ? Wire.text(Wire.object(new JSONObject(body), "error"), "code") : null;
     } catch (IOException | JSONException e) {
       // Of a proxy, or cut off.
       return null;

@@ -34,16 +34,17 @@ public final class Mention {
   static String named(String text, List<Mention> mentions) {
     StringBuilder named = new StringBuilder();
     int done = 0;
+    int doneCharacters = 0;
     int characters = text.codePointCount(0, text.length());
     for (Mention mention : mentions) {
-      if (mention.start < 0 || mention.length < 1 || mention.length > characters - mention.start) continue;
-      int begin = text.offsetByCodePoints(0, mention.start);
-      if (begin < done) continue;
+      if (mention.start < doneCharacters || mention.length < 1 || mention.length > characters - mention.start) continue;
+      int begin = text.offsetByCodePoints(done, mention.start - doneCharacters);
       int end = text.offsetByCodePoints(begin, mention.length);
       named.append(text, done, begin);
       if (mention.user.id.equals(EVERYBODY)) named.append(text, begin, end);
       else named.append(text.charAt(begin) == '@' ? "@" : "").append(mention.user.name);
       done = end;
+      doneCharacters = mention.start + mention.length;
     }
     return named.append(text, done, text.length()).toString();
   }

@@ -19,6 +19,8 @@ final class Packets {
   private static final int LONGEST_HANDSHAKE = 10_000;
   /** Android reads JSON by recursion, and so does this library. */
   private static final int DEEPEST = 200;
+  /** Far more than any number needs: of millions of digits the library of JSON would make a number for hours. */
+  private static final int MOST_DIGITS = 100;
 
   /** It would log the packet that it cannot read, and a packet may hold somebody's text. */
   private static final Logger STOCK_LOGGER = Logger.getLogger(IOParser.class.getName());
@@ -50,7 +52,7 @@ final class Packets {
   }
 
   private static boolean isHandshake(String json) {
-    if (json.length() > LONGEST_HANDSHAKE || !isShallow(json)) return false;
+    if (json.length() > LONGEST_HANDSHAKE || !isReadable(json)) return false;
     try {
       JSONObject handshake = new JSONObject(json);
       JSONArray upgrades = handshake.getJSONArray("upgrades");
@@ -67,9 +69,10 @@ final class Packets {
     }
   }
 
-  /** Whether JSON, or what shall be JSON, is nested no deeper than can be read. */
-  static boolean isShallow(String json) {
+  /** Whether JSON, or what shall be JSON, is nested no deeper than can be read, and has no number that is longer. */
+  static boolean isReadable(String json) {
     int depth = 0;
+    int digits = 0;
     boolean quoted = false;
     for (int i = 0; i < json.length(); i++) {
       char c = json.charAt(i);
@@ -77,7 +80,8 @@ final class Packets {
       else if (quoted) i += c == '\\' ? 1 : 0;
       else if (c == '[' || c == '{') depth++;
       else if (c == ']' || c == '}') depth--;
-      if (depth > DEEPEST) return false;
+      digits = !quoted && c >= '0' && c <= '9' ? digits + 1 : 0;
+      if (depth > DEEPEST || digits > MOST_DIGITS) return false;
     }
     return true;
   }
@@ -97,7 +101,7 @@ final class Packets {
       if (failed) return;
       // After an event or an acknowledgement with bytes it would wait for these.
       boolean hasBytes = packet.startsWith("5") || packet.startsWith("6");
-      if (hasBytes || !isShallow(packet)) {
+      if (hasBytes || !isReadable(packet)) {
         fail();
         return;
       }

@@ -24,4 +24,9 @@ public final class PendingFile {
   PendingFile as(ChatFile file) {
     return new PendingFile(key, name, size, alt, file);
   }
+
+  @Override
+  public String toString() {
+    return "file of upload " + key;
+  }
 }

@@ -45,8 +45,8 @@ final class ReadMarks {
           @Override
           public void ok(JSONObject data) {
             JSONObject now = Wire.object(data, "room");
-            room.marked = Math.max(room.marked, now.optLong("readSeq"));
-            room.mentions(now.optLong("mentions"));
+            room.marked = Math.max(room.marked, Wire.number(now, "readSeq"));
+            room.mentions(Wire.number(now, "mentions"));
             changed();
           }
 

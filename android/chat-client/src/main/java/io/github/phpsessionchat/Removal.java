@@ -21,4 +21,9 @@ public final class Removal {
   Removal(RemovalReason reason, boolean readable) {
     this(reason, readable, null, 0);
   }
+
+  @Override
+  public String toString() {
+    return "removed: " + reason;
+  }
 }

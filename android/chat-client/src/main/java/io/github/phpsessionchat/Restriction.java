@@ -28,4 +28,9 @@ public final class Restriction {
     this.reason = reason;
     this.by = by;
   }
+
+  @Override
+  public String toString() {
+    return user.id + " is " + kind;
+  }
 }

@@ -59,13 +59,13 @@ final class Room {
     RoomSummary.Draft draft = new RoomSummary.Draft(summary);
     draft.name = activity.optString("name", summary.name);
     draft.topic = Wire.text(activity, "topic");
-    draft.members = activity.optInt("members");
-    draft.firstSeq = Math.max(summary.firstSeq, activity.optLong("firstSeq"));
+    draft.members = Wire.count(activity, "members");
+    draft.firstSeq = Math.max(summary.firstSeq, Wire.number(activity, "firstSeq"));
     timeline.expire(draft.firstSeq);
-    long head = activity.optLong("head");
+    long head = Wire.number(activity, "head");
     if (head >= summary.head) {
       draft.head = head;
-      draft.lastSeq = activity.optLong("lastSeq");
+      draft.lastSeq = Wire.number(activity, "lastSeq");
       draft.last = activity.has("last") ? Wire.last(Wire.object(activity, "last")) : null;
       told = draft.lastSeq;
     }

@@ -14,4 +14,9 @@ public final class RoomMember {
     this.role = role;
     this.present = present;
   }
+
+  @Override
+  public String toString() {
+    return user.id + " is " + role;
+  }
 }

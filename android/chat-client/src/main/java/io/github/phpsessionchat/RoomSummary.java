@@ -93,6 +93,11 @@ public final class RoomSummary {
     Last hidden(boolean hidden) {
       return this.hidden == hidden ? this : new Last(seq, user, text, sentAt, deletedAt, files, hidden);
     }
+
+    @Override
+    public String toString() {
+      return "message " + seq;
+    }
   }
 
   /** The id: {@code [A-Za-z0-9_-]{1,64}}. */

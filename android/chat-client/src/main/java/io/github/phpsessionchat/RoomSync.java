@@ -80,7 +80,7 @@ final class RoomSync {
             timeline.joined(changes, since);
             room.update(Wire.room(Wire.object(data, "room")), changes.reset);
             room.present = Wire.list(data, "present", Wire::user);
-            room.presentCount = data.optInt("presentCount");
+            room.presentCount = Wire.count(data, "presentCount");
             room.joined = true;
             port.arrived(room, changes.messages);
             port.joined(room);

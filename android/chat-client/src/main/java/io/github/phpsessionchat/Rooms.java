@@ -54,7 +54,7 @@ final class Rooms {
 
   /** Over a new connection. */
   void ready(JSONObject ready) {
-    ahead = ready.optLong("serverTime") - System.currentTimeMillis();
+    ahead = Wire.number(ready, "serverTime") - System.currentTimeMillis();
     Set<String> missing = new HashSet<>(byId.keySet());
     put(Wire.list(ready, "rooms", Wire::room), missing);
     if (ready.optBoolean("more")) fetchRest(null, missing);

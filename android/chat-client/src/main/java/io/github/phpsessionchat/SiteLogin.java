@@ -47,7 +47,7 @@ public final class SiteLogin {
   public SiteLogin(OkHttpClient http, String page) {
     if (http.cookieJar() == CookieJar.NO_COOKIES) throw new IllegalArgumentException("http has no cookie jar");
     this.page = HttpUrl.get(Objects.requireNonNull(page, "page"));
-    OkHttpClient.Builder own = http.newBuilder().addNetworkInterceptor(this::onlyWhereSafe);
+    OkHttpClient.Builder own = http.newBuilder().addInterceptor(Link::proceed).addNetworkInterceptor(this::onlyWhereSafe);
     if (http.callTimeoutMillis() == 0) own.callTimeout(LONGEST_S, TimeUnit.SECONDS);
     this.http = own.build();
   }

@@ -297,7 +297,7 @@ final class Uploads {
   private static JSONObject read(Response response) {
     try {
       String body = response.peekBody(LONGEST_ANSWER).string();
-      return Packets.isShallow(body) ? new JSONObject(body) : new JSONObject();
+      return Packets.isReadable(body) ? new JSONObject(body) : new JSONObject();
     } catch (IOException | JSONException e) {
       // Of a proxy, or cut off.
       return new JSONObject();

@@ -43,6 +43,20 @@ final class Wire {
     return json.isNull(name) ? null : json.optString(name);
   }
 
+  /**
+   * 0 where there is none. A text is none: the library of JSON would read it as a number, for minutes if it is long enough.
+   */
+  static long number(JSONObject json, String name) {
+    Object value = json.opt(name);
+    if (value instanceof Long || value instanceof Integer) return ((Number) value).longValue();
+    return value instanceof Number ? (long) ((Number) value).doubleValue() : 0;
+  }
+
+  /** The nearest that there is to {@link #number}. */
+  static int count(JSONObject json, String name) {
+    return (int) Math.max(Integer.MIN_VALUE, Math.min(Integer.MAX_VALUE, number(json, name)));
+  }
+
   static <E extends Enum<E>> String name(E value) {
     return value.name().toLowerCase(Locale.ROOT);
   }
@@ -65,16 +79,16 @@ final class Wire {
     Message.Draft draft = new Message.Draft();
     draft.id = json.optString("id");
     draft.room = json.optString("room");
-    draft.seq = json.optLong("seq");
-    draft.rev = json.optLong("rev");
+    draft.seq = number(json, "seq");
+    draft.rev = number(json, "rev");
     draft.clientId = json.optString("clientId");
     draft.user = user(object(json, "user"));
     draft.text = json.optString("text");
-    draft.sentAt = json.optLong("sentAt");
-    draft.editedAt = json.optLong("editedAt");
-    draft.deletedAt = json.optLong("deletedAt");
+    draft.sentAt = number(json, "sentAt");
+    draft.editedAt = number(json, "editedAt");
+    draft.deletedAt = number(json, "deletedAt");
     draft.deletedBy = named(Message.DeletedBy.class, text(json, "deletedBy"), null);
-    draft.replyTo = json.optLong("replyTo");
+    draft.replyTo = number(json, "replyTo");
     draft.mentions = list(json, "mentions", Wire::mention);
     draft.files = list(json, "files", Wire::file);
     draft.reactions = list(json, "reactions", Wire::reaction);
@@ -83,7 +97,7 @@ final class Wire {
   }
 
   static Mention mention(JSONObject json) {
-    return new Mention(user(object(json, "user")), json.optInt("start"), json.optInt("length"));
+    return new Mention(user(object(json, "user")), count(json, "start"), count(json, "length"));
   }
 
   static ChatFile file(JSONObject json) {
@@ -92,11 +106,11 @@ final class Wire {
         json.optString("id"),
         json.optString("name"),
         json.optString("type"),
-        json.optLong("size"),
+        number(json, "size"),
         text(json, "alt"),
         image == null
             ? null
-            : new ChatFile.Image(image.optInt("width"), image.optInt("height"), image.optString("blur")));
+            : new ChatFile.Image(count(image, "width"), count(image, "height"), image.optString("blur")));
   }
 
   static JSONObject file(ChatFile file) {
@@ -115,7 +129,7 @@ final class Wire {
   }
 
   private static Reaction reaction(JSONObject json) {
-    return new Reaction(json.optString("emoji"), json.optInt("count"), texts(json, "users"), json.optBoolean("mine"));
+    return new Reaction(json.optString("emoji"), count(json, "count"), texts(json, "users"), json.optBoolean("mine"));
   }
 
   static Change reacted(JSONObject json) {
@@ -125,18 +139,18 @@ final class Wire {
             "changes",
             one ->
                 new Change.Reacted(
-                    one.optString("emoji"), one.optInt("count"), texts(one, "added"), texts(one, "removed")));
-    return Change.reactions(json.optLong("seq"), json.optLong("rev"), changes);
+                    one.optString("emoji"), count(one, "count"), texts(one, "added"), texts(one, "removed")));
+    return Change.reactions(number(json, "seq"), number(json, "rev"), changes);
   }
 
   static RoomSummary.Last last(JSONObject json) {
     return new RoomSummary.Last(
-        json.optLong("seq"),
+        number(json, "seq"),
         user(object(json, "user")),
         json.optString("text"),
-        json.optLong("sentAt"),
-        json.optLong("deletedAt"),
-        json.optInt("files"),
+        number(json, "sentAt"),
+        number(json, "deletedAt"),
+        count(json, "files"),
         false);
   }
 
@@ -147,23 +161,23 @@ final class Wire {
     draft.topic = text(json, "topic");
     draft.kind = named(RoomSummary.Kind.class, text(json, "kind"), RoomSummary.Kind.PRIVATE);
     draft.member = json.optBoolean("member");
-    draft.members = json.optInt("members");
+    draft.members = count(json, "members");
     draft.role = named(RoomSummary.Role.class, text(json, "role"), null);
     draft.may = named(RoomSummary.Right.class, json.optJSONArray("may"));
     draft.with = json.has("with") ? user(object(json, "with")) : null;
     draft.present = json.optBoolean("present");
-    draft.head = json.optLong("head");
-    draft.lastSeq = json.optLong("lastSeq");
-    draft.firstSeq = Math.max(1, json.optLong("firstSeq"));
-    draft.readSeq = json.optLong("readSeq");
-    draft.mentions = json.optLong("mentions");
+    draft.head = number(json, "head");
+    draft.lastSeq = number(json, "lastSeq");
+    draft.firstSeq = Math.max(1, number(json, "firstSeq"));
+    draft.readSeq = number(json, "readSeq");
+    draft.mentions = number(json, "mentions");
     draft.last = json.has("last") ? last(object(json, "last")) : null;
     draft.notify = named(RoomSummary.Notify.class, text(json, "notify"), RoomSummary.Notify.ALL);
     draft.write = named(RoomSummary.Write.class, text(json, "write"), RoomSummary.Write.ALL);
-    draft.slow = json.optInt("slow");
-    draft.mutedUntil = json.has("mutedForMs") ? after(json.optLong("mutedForMs")) : 0;
+    draft.slow = count(json, "slow");
+    draft.mutedUntil = json.has("mutedForMs") ? after(number(json, "mutedForMs")) : 0;
     draft.mutedReason = text(json, "mutedReason");
-    draft.reports = json.optInt("reports");
+    draft.reports = count(json, "reports");
     return draft.done();
   }
 
@@ -181,20 +195,20 @@ final class Wire {
         user(object(json, "by")),
         named(Report.Reason.class, text(json, "reason"), Report.Reason.OTHER),
         text(json, "text"),
-        json.optLong("at"),
+        number(json, "at"),
         closed == null
             ? null
             : new Report.Closed(
                 user(object(closed, "by")),
                 named(Report.Done.class, text(closed, "done"), Report.Done.NOTHING),
-                closed.optLong("at")));
+                number(closed, "at")));
   }
 
   static Restriction restriction(JSONObject json) {
     return new Restriction(
         user(object(json, "user")),
         named(Restriction.Kind.class, text(json, "kind"), null),
-        json.optLong("until"),
+        number(json, "until"),
         text(json, "reason"),
         user(object(json, "by")));
   }
@@ -204,7 +218,7 @@ final class Wire {
         named(RemovalReason.class, text(json, "reason"), RemovalReason.UNKNOWN),
         json.optBoolean("readable"),
         text(json, "text"),
-        json.optLong("until"));
+        number(json, "until"));
   }
 
   static RoomMember member(JSONObject json) {
@@ -226,10 +240,10 @@ final class Wire {
     }
     if (json.has("limits")) {
       JSONObject limits = object(json, "limits");
-      draft.textLimit = limits.optInt("text", draft.textLimit);
-      draft.mentionsLimit = limits.optInt("mentions");
-      draft.fileLimit = limits.optLong("file");
-      draft.filesLimit = limits.optInt("files");
+      draft.textLimit = limits.has("text") ? count(limits, "text") : draft.textLimit;
+      draft.mentionsLimit = count(limits, "mentions");
+      draft.fileLimit = number(limits, "file");
+      draft.filesLimit = count(limits, "files");
     }
     if (json.has("firstRoom")) draft.firstRoom = text(json, "firstRoom");
     draft.user = user(object(json, "user"));
@@ -247,11 +261,11 @@ final class Wire {
 
   static Timeline.Changes joined(JSONObject answer) {
     JSONObject room = object(answer, "room");
-    return changes(answer, room.optLong("head"), room.optLong("lastSeq"));
+    return changes(answer, number(room, "head"), number(room, "lastSeq"));
   }
 
   static Timeline.Changes synced(JSONObject answer) {
-    return changes(answer, answer.optLong("head"), 0);
+    return changes(answer, number(answer, "head"), 0);
   }
 
   private static Timeline.Changes changes(JSONObject answer, long head, long lastSeq) {
@@ -272,7 +286,7 @@ final class Wire {
 
   /** Never longer than an hour, whatever it says: by then one may ask again. */
   static long retryAfterMs(JSONObject error) {
-    return Math.max(0, Math.min(LONGEST_PAUSE_MS, error.optLong("retryAfterMs")));
+    return Math.max(0, Math.min(LONGEST_PAUSE_MS, number(error, "retryAfterMs")));
   }
 
   /** The user ids and error codes of {@code failed}. */

@@ -161,10 +161,10 @@ class BrokenPacketsTest {
 
   @Test
   void whatIsDeepButNotTooDeepIsRead() {
-    assertTrue(Packets.isShallow(repeated("[{\"a\":", 100)));
-    assertFalse(Packets.isShallow(repeated("[{\"a\":", 101)));
-    assertTrue(Packets.isShallow("\"" + repeated("[\\\"", 1000) + "\""));
-    assertTrue(Packets.isShallow(repeated("[]", 1000)));
+    assertTrue(Packets.isReadable(repeated("[{\"a\":", 100)));
+    assertFalse(Packets.isReadable(repeated("[{\"a\":", 101)));
+    assertTrue(Packets.isReadable("\"" + repeated("[\\\"", 1000) + "\""));
+    assertTrue(Packets.isReadable(repeated("[]", 1000)));
   }
 
   @Test

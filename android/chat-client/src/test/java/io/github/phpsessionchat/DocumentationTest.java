@@ -137,6 +137,9 @@ class DocumentationTest {
     assertTrue(version.find());
     assertTrue(read("docs/android.md").contains("version " + version.group(1) + ", for wire protocol " + Chat.PROTOCOL));
     assertTrue(read("android/README.md").contains(":chat-client:" + version.group(1) + "\""));
+    Matcher okhttp = Pattern.compile("<artifactId>okhttp-jvm</artifactId>\\s*<version>([^<]+)<").matcher(read("android/chat-client/pom.xml"));
+    assertTrue(okhttp.find());
+    assertTrue(read("android/README.md").contains("okhttp-jvm:" + okhttp.group(1) + "`"));
   }
 
   private static String read(String path) {

@@ -12,6 +12,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import mockwebserver3.Dispatcher;
 import mockwebserver3.MockResponse;
 import mockwebserver3.MockWebServer;
@@ -49,6 +50,9 @@ final class ScriptedServer implements AutoCloseable {
   /** What the next polls are answered with, by the id of the connection. */
   private final Map<String, BlockingQueue<String>> polls = new ConcurrentHashMap<>();
 
+  /** That were let in as far as the first packet. */
+  final AtomicInteger connections = new AtomicInteger();
+
   /** What the next uploads are answered with. */
   final Queue<MockResponse> uploads = new ConcurrentLinkedQueue<>();
 
@@ -70,7 +74,7 @@ final class ScriptedServer implements AutoCloseable {
     return server.url("/").toString();
   }
 
-  /** To each connection from now on: what a server says first, and texts or bytes after that. */
+  /** To each connection from now on: what a server says first, and texts or bytes after that; a poll is refused by !code. */
   void say(List<Object> usual) {
     this.usual = usual;
   }
@@ -164,10 +168,15 @@ final class ScriptedServer implements AutoCloseable {
       for (Object frame : frames()) polls.get(sid).add(((String) frame).replace("\"sid\":\"s\"", "\"sid\":\"" + sid + "\""));
     }
     String body = closing ? "1" : polls.get(sid).poll(20, TimeUnit.SECONDS);
+    if (body != null && body.startsWith("!")) {
+      String error = new JSONObject().put("error", new JSONObject().put("code", body.substring(1))).toString();
+      return new MockResponse.Builder().code(403).body(error).build();
+    }
     return new MockResponse.Builder().body(body == null ? "6" : body).build();
   }
 
   private List<Object> frames() {
+    connections.incrementAndGet();
     List<Object> once = next.poll();
     return once == null ? usual : once;
   }

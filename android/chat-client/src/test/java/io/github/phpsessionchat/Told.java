@@ -6,8 +6,12 @@ import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 
 /** What an app was told, in its order. */
-final class Told implements ChatListener {
+class Told implements ChatListener {
   private final BlockingQueue<String> told = new LinkedBlockingQueue<>();
+
+  void told(String what) {
+    told.add(what);
+  }
 
   /** Waits until that is told; what was told before it is passed over, and given back. */
   String until(String what) throws InterruptedException {

@@ -1,0 +1,285 @@
+package io.github.phpsessionchat;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.Base64;
+import java.util.Collections;
+import java.util.List;
+import java.util.Random;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import mockwebserver3.MockResponse;
+import mockwebserver3.MockWebServer;
+import okhttp3.OkHttpClient;
+import org.json.JSONArray;
+import org.json.JSONObject;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** A server, or somebody in its place, that wants to end the app, to keep it busy, or to fill its memory. */
+class HostileServerTest {
+  /** The tests whose subject is that something ends at all. */
+  private static final Duration ENDLESS = Duration.ofSeconds(60);
+
+  private final ExecutorService main = Executors.newSingleThreadExecutor();
+  private final Reader told = new Reader();
+  private final List<Throwable> uncaught = new CopyOnWriteArrayList<>();
+  private Thread.UncaughtExceptionHandler before;
+  private Chat chat;
+
+  @BeforeEach
+  void watch() {
+    before = Thread.getDefaultUncaughtExceptionHandler();
+    Thread.setDefaultUncaughtExceptionHandler((thread, error) -> uncaught.add(error));
+  }
+
+  @AfterEach
+  void end() {
+    Thread.setDefaultUncaughtExceptionHandler(before);
+    if (chat != null) chat.close();
+    main.shutdownNow();
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"one frame", "many frames", "compressed"})
+  void aMessageWithoutEndIsNotKept(String how) throws Exception {
+    try (ServerSocket listening = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+      CompletableFuture<Long> written = CompletableFuture.supplyAsync(() -> sayWithoutEnd(listening, how));
+      start("http://127.0.0.1:" + listening.getLocalPort());
+      long bytes = written.get(60, TimeUnit.SECONDS);
+      // What is on its way in the buffers of the system comes on top.
+      assertTrue(bytes < 3L * Packets.LONGEST, bytes + " bytes were taken");
+      assertEquals(Collections.emptyList(), uncaught);
+    }
+  }
+
+  /** The bytes that the client has taken before it hung up; where it does not, far too many. */
+  private static long sayWithoutEnd(ServerSocket listening, String how) {
+    long written = 0;
+    try (Socket socket = listening.accept()) {
+      InputStream in = socket.getInputStream();
+      StringBuilder request = new StringBuilder();
+      while (request.indexOf("\r\n\r\n") < 0) request.append((char) in.read());
+      String key = request.toString().replaceAll("(?s).*Sec-WebSocket-Key: (\\S+).*", "$1");
+      MessageDigest digest = MessageDigest.getInstance("SHA-1");
+      byte[] accept = digest.digest((key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11").getBytes(StandardCharsets.US_ASCII));
+      String extensions = how.equals("compressed") ? "Sec-WebSocket-Extensions: permessage-deflate\r\n" : "";
+      OutputStream out = socket.getOutputStream();
+      String head =
+          "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" + extensions
+              + "Sec-WebSocket-Accept: " + Base64.getEncoder().encodeToString(accept) + "\r\n\r\n";
+      out.write(head.getBytes(StandardCharsets.US_ASCII));
+      byte[] piece = new byte[1 << 16];
+      Arrays.fill(piece, (byte) 'x');
+      boolean many = how.equals("many frames");
+      // FIN where it is one frame, RSV1 where it is compressed, and 63 bits of length.
+      int first = how.equals("compressed") ? 0xc1 : many ? 0x01 : 0x81;
+      if (!many) out.write(new byte[] {(byte) first, 127, 0, 0, 1, 0, 0, 0, 0, 0});
+      for (; written < 10L * Packets.LONGEST; written += piece.length) {
+        if (many) out.write(new byte[] {(byte) (written == 0 ? first : 0), 127, 0, 0, 0, 0, 0, 1, 0, 0});
+        out.write(piece);
+      }
+    } catch (IOException e) {
+      // It has hung up.
+    } catch (Exception e) {
+      throw new IllegalStateException(e);
+    }
+    return written;
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"%s", "\"%s\"", "'%s'", "-%s", "1.%s", "1e%s"})
+  void aNumberOfAMillionDigitsKeepsNobodyBusy(String form) throws Exception {
+    String digits = String.join("", Collections.nCopies(3_000_000, "9"));
+    String number = String.format(form, digits);
+    try (ScriptedServer server = new ScriptedServer(true)) {
+      String activity = "42[\"room:activity\",{\"room\":\"lobby\",\"head\":" + number + ",\"lastSeq\":" + number + "}]";
+      server.sayOnce(ScriptedServer.welcome("alice", activity).toArray());
+      start(server.url());
+      told.until("ONLINE");
+      // Whether it was refused, which ends the connection, or read: the chat goes on.
+      chat.findUsers("bob", null, answered());
+      told.until("answered");
+      assertEquals(Collections.emptyList(), uncaught);
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"42[\"session:ended\",{\"reason\":\"logout\"}]", "41", "!session_changed"})
+  void aServerThatEndsEachConnectionAtOnceIsNotAskedWithoutAPause(String end) throws Exception {
+    try (ScriptedServer server = new ScriptedServer(!end.startsWith("!"))) {
+      server.say(ScriptedServer.welcome("alice", end));
+      start(server.url());
+      told.until("waits");
+      assertTrue(server.connections.get() <= 2 * Connection.MOST_ATTEMPTS, server.connections + " connections");
+      assertEquals(Collections.emptyList(), uncaught);
+    }
+  }
+
+  @Test
+  void whateverEventsAndAnswersHoldNothingIsThrownAndEachRequestIsAnsweredOnce() throws Exception {
+    Random random = new Random(7);
+    try (ScriptedServer server = new ScriptedServer(true)) {
+      start(server.url());
+      chat.openRoom("lobby");
+      told.until("messages of lobby: 0");
+      server.answers =
+          (name, payload) -> {
+            if (random.nextInt(4) == 0) return ScriptedServer.error("rate_limited", 1);
+            return ScriptedServer.ok(Nonsense.object(random, 3));
+          };
+      AtomicInteger answers = new AtomicInteger();
+      Callback<Object> counted =
+          new Callback<Object>() {
+            @Override
+            public void done(Object answer) {
+              answers.incrementAndGet();
+            }
+
+            @Override
+            public void failed(ChatError error) {
+              answers.incrementAndGet();
+            }
+          };
+      int asked = 0;
+      for (int i = 0; i < 15; i++) {
+        for (String event : Nonsense.EVENTS) server.event(event, Nonsense.object(random, 4));
+        server.send("43" + random.nextInt(1000) + "[{\"ok\":true}]");
+        chat.findUsers("b", "lobby", untyped(counted));
+        chat.listRooms(true, "", null, untyped(counted));
+        chat.search("b", null, null, untyped(counted));
+        chat.members("lobby", null, null, null, untyped(counted));
+        chat.reports(null, untyped(counted));
+        chat.restricted("lobby", null, untyped(counted));
+        chat.blocked(untyped(counted));
+        chat.openDirect("bob", untyped(counted));
+        chat.loadOlder("lobby");
+        chat.loadNewer("lobby");
+        chat.jumpTo("lobby", random.nextInt(50));
+        chat.markRead("lobby");
+        asked += 8;
+      }
+      server.answers = ScriptedServer::usualAnswer;
+      chat.findUsers("last", null, answered());
+      told.until("answered");
+      assertEquals(Collections.emptyList(), uncaught);
+      chat.close();
+      told.until("STOPPED");
+      assertEquals(asked, answers.get());
+    }
+  }
+
+  /** Tells of an answer, and of a connection that was lost; not of one that hangs. */
+  private <T> Callback<T> answered() {
+    return new Callback<T>() {
+      @Override
+      public void done(T answer) {
+        told.told("answered");
+      }
+
+      @Override
+      public void failed(ChatError error) {
+        told.told(error.code.equals(ChatError.TIMEOUT) ? "hangs" : "answered");
+      }
+    };
+  }
+
+  @SuppressWarnings("unchecked")
+  private static <T> Callback<T> untyped(Callback<Object> callback) {
+    return (Callback<T>) (Callback<?>) callback;
+  }
+
+  @Test
+  void mentionsWithoutNumberTakeNoLongerThanTheText() {
+    StringBuilder text = new StringBuilder();
+    for (int i = 0; i < 1_000_000; i++) text.append("a\ud83d\ude00");
+    JSONArray mentions = new JSONArray();
+    JSONObject user = new JSONObject().put("id", "bob").put("name", "Bob");
+    for (int i = 0; i < 200_000; i++) {
+      mentions.put(new JSONObject().put("user", user).put("start", 1_999_998 - i % 2).put("length", 2));
+    }
+    Message message = Wire.message(new JSONObject().put("text", text.toString()).put("mentions", mentions));
+    String named = assertTimeoutPreemptively(ENDLESS, message::textWithNames);
+    assertTrue(named.endsWith("Bob"));
+  }
+
+  @Test
+  void anAnswerOfANegativeLengthEndsTheConnectionAlone() throws Exception {
+    try (MockWebServer server = new MockWebServer()) {
+      MockResponse answer = new MockResponse.Builder().body("0{}").setHeader("Content-Length", "-5").build();
+      for (int i = 0; i < 10; i++) server.enqueue(answer);
+      server.start();
+      start(server.url("/").toString());
+      told.until("OFFLINE");
+      assertEquals(Collections.emptyList(), uncaught);
+    }
+  }
+
+  @Test
+  void noAnswerOfTheSiteToALoginIsMoreThanAnIOException() throws Exception {
+    try (MockWebServer site = new MockWebServer()) {
+      site.start();
+      String form = "<form action='/in'><input name=u><input name=p type=password></form>";
+      MockResponse.Builder page = new MockResponse.Builder().body(form);
+      site.enqueue(page.clone().addHeaderLenient("Set-Cookie", "a=\u00e9\u0001; path=/").build());
+      site.enqueue(page.clone().code(302).addHeader("Location", "http://[::1").build());
+      site.enqueue(page.clone().addHeader("Content-Encoding", "gzip").build());
+      site.enqueue(page.clone().setHeader("Content-Length", "99999").onResponseEnd(cut()).build());
+      site.enqueue(page.clone().setHeader("Content-Length", "-5").onResponseEnd(cut()).build());
+      for (int i = 0; i < 30; i++) site.enqueue(page.clone().code(302).addHeader("Location", "/" + i).build());
+      OkHttpClient http = new OkHttpClient.Builder().cookieJar(new SessionCookies()).build();
+      SiteLogin login = new SiteLogin(http, site.url("/login").toString());
+      for (int i = 0; i < 6; i++) assertThrows(IOException.class, () -> login.logIn("alice", "secret"), "answer " + i);
+    }
+  }
+
+  private static mockwebserver3.SocketEffect cut() {
+    return mockwebserver3.SocketEffect.ShutdownConnection.INSTANCE;
+  }
+
+  private void start(String url) {
+    OkHttpClient http = new OkHttpClient.Builder().cookieJar(new SessionCookies()).build();
+    chat = Chat.builder(url, main, told).http(http).build();
+    chat.start();
+  }
+
+  /** Reads all that it is told, as an app does: what it finds is thrown on the app's thread. */
+  private static final class Reader extends Told {
+    @Override
+    public void onState(ConnectionState state) {
+      super.onState(state);
+      if (state.retryAt > System.currentTimeMillis() + Connection.PAUSE_MS / 2) super.told("waits");
+    }
+
+    @Override
+    public void onMessages(String room, List<Entry> entries, HistoryView view) {
+      super.onMessages(room, entries, view);
+      for (Entry entry : entries) if (entry.message != null) entry.message.textWithNames();
+    }
+
+    @Override
+    public void onMention(RoomSummary room, Message message) {
+      message.textWithNames();
+    }
+  }
+}
