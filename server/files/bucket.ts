@@ -1,38 +1,60 @@
 import { openAsBlob } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import type { ReadableStream } from 'node:stream/web';
 import { AwsV4Signer } from 'aws4fetch';
 import type { FilesPlace } from './place.ts';
 import type { Storage } from './storage.ts';
 import { WorkFolder } from './work-folder.ts';
 
-/** Milliseconds until a bucket has to answer, and to have sent a file. */
+/** Milliseconds for which a bucket may be silent. */
 const answerLimit = 10_000;
-const downloadLimit = 120_000;
 /** Bytes that it has to take in a millisecond, beyond that time. */
 const slowest = 100;
+
+/** Ends an exchange in which the other side is silent. The time in which nobody wants to hear it does not count. */
+class Silence {
+  readonly #abort = new AbortController();
+  readonly signal = this.#abort.signal;
+
+  /** Waits for something from the other side. */
+  async bounded<T>(awaited: Promise<T>, limit = answerLimit): Promise<T> {
+    const late = setTimeout(
+      () => this.#abort.abort(new DOMException('The other side is silent.', 'TimeoutError')),
+      limit,
+    );
+    return awaited.finally(() => clearTimeout(late));
+  }
+
+  /** The bytes of an answer, as fast as they are read. */
+  async *pieces(body: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
+    const reader = body.getReader();
+    try {
+      for (;;) {
+        const { done, value } = await this.bounded(reader.read());
+        if (done) return;
+        yield value;
+      }
+    } finally {
+      await reader.cancel().catch(() => {});
+    }
+  }
+}
 
 /** Files in a bucket of S3, or of what speaks as it does. */
 export function bucketStorage({ url, region, prefix, credentials }: FilesPlace & { kind: 's3' }): Storage {
   const { key = '', secret = '' } = credentials ?? {};
-  let work: Promise<WorkFolder> | undefined;
-  const folder = () => {
-    work ??= mkdtemp(join(tmpdir(), 'php-session-chat-files-')).then((path) => {
-      process.once('exit', () => void rm(path, { recursive: true, force: true }));
-      return new WorkFolder(path);
-    });
-    return work;
-  };
+  // All servers of this account on this machine have the same: each tidies up after those that were killed.
+  const work = new WorkFolder(join(tmpdir(), `php-session-chat-files-${process.getuid?.() ?? ''}`), 'own');
 
   async function ask(
     method: string,
     name: string,
-    options: { body?: Blob; headers?: Record<string, string>; limit?: number } = {},
-  ): Promise<Response> {
-    const { body, headers = {}, limit = answerLimit } = options;
+    options: { body?: Blob; headers?: Record<string, string> } = {},
+  ): Promise<{ answer: Response; silence: Silence }> {
+    const { body, headers = {} } = options;
+    const silence = new Silence();
     const signed = await new AwsV4Signer({
       method,
       url: `${url}${prefix}${name}`,
@@ -42,65 +64,71 @@ export function bucketStorage({ url, region, prefix, credentials }: FilesPlace &
       service: 's3',
       region,
     }).sign();
-    const late = AbortSignal.timeout(limit);
-    const answer = await fetch(signed.url, {
-      method,
-      headers: signed.headers,
-      signal: late,
-      redirect: 'error',
-      ...(body === undefined ? {} : { body }),
-    }).catch((error: Error) => {
-      const { cause } = error as { cause?: NodeJS.ErrnoException };
-      throw new Error(`the bucket does not answer (${cause?.code ?? error.name})`, { cause: error });
-    });
-    return answer;
+    const taken = Math.ceil((body?.size ?? 0) / slowest);
+    const answer = await silence
+      .bounded(
+        fetch(signed.url, {
+          method,
+          headers: signed.headers,
+          signal: silence.signal,
+          redirect: 'error',
+          ...(body === undefined ? {} : { body }),
+        }),
+        answerLimit + taken,
+      )
+      .catch((error: Error) => {
+        const { cause } = error as { cause?: NodeJS.ErrnoException };
+        throw new Error(`the bucket does not answer (${cause?.code ?? error.name})`, { cause: error });
+      });
+    return { answer, silence };
   }
 
   /** Lets the connection be used again. */
-  async function refusal(answer: Response): Promise<Error> {
-    const text = await answer.text().catch(() => '');
+  async function refusal(answer: Response, silence: Silence): Promise<Error> {
+    const text = await silence.bounded(answer.text()).catch(() => '');
     const code = /<Code>([A-Za-z]{1,60})<\/Code>/.exec(text)?.[1] ?? '';
     return new Error(`the bucket answers ${answer.status} ${code}`.trim());
   }
 
   return {
-    work: async () => (await folder()).path(),
-    hasRoomFor: async (bytes) => (await folder()).hasRoomFor(bytes),
+    work: () => work.path(),
+    hasRoomFor: (bytes) => work.hasRoomFor(bytes),
     async put(name, path) {
       const body = await openAsBlob(path);
-      const answer = await ask('PUT', name, { body, limit: answerLimit + Math.ceil(body.size / slowest) });
-      if (!answer.ok) throw await refusal(answer);
+      const { answer, silence } = await ask('PUT', name, { body });
+      if (!answer.ok) throw await refusal(answer, silence);
       await answer.body?.cancel();
       await rm(path, { force: true });
     },
     async open(name, part) {
       const headers = part === undefined ? {} : { Range: `bytes=${part.start}-${part.end}` };
-      const answer = await ask('GET', name, { headers, limit: downloadLimit });
+      const { answer, silence } = await ask('GET', name, { headers });
       if (answer.status === 404) {
         await answer.body?.cancel();
         return null;
       }
-      if (!answer.ok || answer.body === null) throw await refusal(answer);
-      return {
-        size: Number(answer.headers.get('content-length')),
-        bytes: Readable.fromWeb(answer.body as ReadableStream),
-      };
+      const size = answer.headers.get('content-length');
+      if (answer.status !== (part === undefined ? 200 : 206) || answer.body === null || size === null)
+        throw await refusal(answer, silence);
+      return { size: Number(size), bytes: Readable.from(silence.pieces(answer.body), { objectMode: false }) };
     },
     async delete(name) {
-      const answer = await ask('DELETE', name);
-      if (!answer.ok && answer.status !== 404) throw await refusal(answer);
+      const { answer, silence } = await ask('DELETE', name);
+      if (!answer.ok && answer.status !== 404) throw await refusal(answer, silence);
       await answer.body?.cancel();
     },
-    // Each server has a temporary folder of its own, and nobody can say of another one whether its server still runs.
-    tidy: async () => {},
+    tidy: () => work.tidy(),
     async check() {
-      // What may be asked for is what is needed: the account need not be allowed to list the bucket.
-      const answer = await ask('GET', 'check');
-      if (answer.status === 404 && !(await refusal(answer.clone())).message.includes('NoSuchBucket')) {
+      // The account need not be allowed to list the bucket, so this asks for a file.
+      const { answer, silence } = await ask('GET', 'check');
+      if (
+        answer.status === 404 &&
+        !(await refusal(answer.clone(), silence)).message.includes('NoSuchBucket')
+      ) {
         await answer.body?.cancel();
         return;
       }
-      if (!answer.ok) throw await refusal(answer);
+      if (!answer.ok) throw await refusal(answer, silence);
       await answer.body?.cancel();
     },
   };

@@ -1,18 +1,21 @@
-import { access, constants, mkdir, readdir, rm, stat, statfs } from 'node:fs/promises';
+import { access, constants, lstat, mkdir, readdir, rm, stat, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
-/** What is this much older is of a server that has ended in the middle, in milliseconds. */
+/** Milliseconds after which a file is of a server that has ended in the middle. */
 const abandonedAfter = 24 * 60 * 60 * 1000;
-/** What has to be left free on the disk, in bytes: the history may be on it too. */
+/** Bytes that have to be left free on the disk: the history may be on it too. */
 const keptFree = 2 * 1024 * 1024;
 
 /** A folder for files that are being made. It is made at the first use. */
 export class WorkFolder {
   readonly #path: string;
+  readonly #place: 'given' | 'own';
   #ready: Promise<string> | undefined;
 
-  constructor(path: string) {
+  /** @param place `own`: in a folder in which others may make folders, too, so that its owner has to be looked at */
+  constructor(path: string, place: 'given' | 'own' = 'given') {
     this.#path = path;
+    this.#place = place;
   }
 
   path(): Promise<string> {
@@ -48,6 +51,8 @@ export class WorkFolder {
 
   /** Deletes what killed servers have left here. */
   async tidy(): Promise<void> {
+    // There may be nothing, or a folder of others.
+    if (this.#place === 'own' && (await this.path().catch(() => null)) === null) return;
     const before = Date.now() - abandonedAfter;
     for (const name of await readdir(this.#path).catch(none)) {
       const path = join(this.#path, name);
@@ -58,7 +63,15 @@ export class WorkFolder {
 
   async #prepare(): Promise<string> {
     await mkdir(this.#path, { recursive: true, mode: 0o700 });
+    if (this.#place === 'own') await this.#checkOwner();
     return this.#path;
+  }
+
+  async #checkOwner(): Promise<void> {
+    const there = await lstat(this.#path);
+    const isOwn = there.isDirectory() && (process.getuid === undefined || there.uid === process.getuid());
+    if (isOwn && (there.mode & 0o077) === 0) return;
+    throw new Error(`${this.#path} is not of the server's account alone: remove it, or set TMPDIR`);
   }
 }
 

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import {
+  chmodSync,
   existsSync,
   mkdirSync,
   readdirSync,
@@ -15,8 +16,9 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import sharp from 'sharp';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import { mayUpload } from '../../../server/chat/messages/files.ts';
+import { bucketStorage } from '../../../server/files/bucket.ts';
 import { Examiner } from '../../../server/files/examiner.ts';
 import { Files } from '../../../server/files/files.ts';
 import type { History } from '../../../server/history/history.ts';
@@ -112,7 +114,7 @@ test('bytes count as they are stored, and those of an upload that is cut as they
     429,
     { error: { code: 'rate_limited', message: expect.stringMatching(/bytes than one user may/) } },
   ]);
-  // What has not come costs nothing.
+  // Bytes that have not come cost nothing.
   expect((await again(100_000)).status).toBe(201);
   await chat.stop();
 });
@@ -155,6 +157,23 @@ test('who tries rooms by uploads is stopped, in hidden rooms as in those that ar
   expect([new Set(statuses.slice(0, 60)), statuses.at(-1)]).toEqual([new Set([404]), 429]);
   expect((await upload(chat.url, cookie, 'x')).status).toBe(201);
   await chat.stop();
+});
+
+test('where a server with a bucket was killed in the middle of an upload, the next one deletes the rest after a day', async () => {
+  const temporary = join(folder, 'temporary');
+  mkdirSync(temporary);
+  vi.stubEnv('TMPDIR', temporary);
+  onTestFinished(() => void vi.unstubAllEnvs());
+  const url = 'http://127.0.0.1:1/bucket/';
+  const open = () => bucketStorage({ kind: 's3', url, region: 'us-east-1', prefix: '' });
+  const work = await open().work();
+  for (const name of ['old', 'new']) writeFileSync(join(work, name), name);
+  utimesSync(join(work, 'old'), 0, Date.now() / 1000 - 86_401);
+  await open().tidy();
+  expect(readdirSync(work)).toEqual(['new']);
+  // A folder that others can write to is none for uploads.
+  chmodSync(work, 0o777);
+  await expect(open().work()).rejects.toThrow('set TMPDIR');
 });
 
 test('for an upload into a hidden room the history is asked the same as for one into none', async () => {
@@ -302,7 +321,7 @@ test('a file that ends the process which examines it is refused, and the next on
   const examiner = new Examiner();
   const types = ['text/plain'];
   const before = new Set(ownChildren());
-  // Whoever reads it waits for ever.
+  // A process that reads it waits for ever.
   const pipe = join(folder, 'pipe');
   execFileSync('mkfifo', [pipe]);
   const never = examiner.examine('1', { path: pipe, types });
