@@ -6,7 +6,7 @@
 export const diskFaults = ['EIO', 'ENOSPC', 'EIO, done'] as const;
 export type DiskFault = (typeof diskFaults)[number] | 'killed';
 
-/** Which call fails: the nth of all, or the next of that name. */
+/** Which call fails: the nth of all, or the next whose name begins so. */
 export interface Next {
   nth: number;
   name?: string;
@@ -14,4 +14,4 @@ export interface Next {
 }
 
 /** Of the name of a call, in the file in which they are counted. */
-export const recordBytes = 80;
+export const recordBytes = 100;

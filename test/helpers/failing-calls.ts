@@ -19,8 +19,8 @@ function placeOf({ stack = '' }: Error): string {
 }
 
 /** Counts a call. @returns how it fails; undefined if it does not */
-function faultOf(call: string): DiskFault | undefined {
-  const name = `${call} at ${placeOf(new Error())}`;
+function faultOf(call: string, detail = ''): DiskFault | undefined {
+  const name = `${call} at ${placeOf(new Error())}${detail}`;
   writeSync(
     counted,
     name
@@ -31,7 +31,8 @@ function faultOf(call: string): DiskFault | undefined {
   if (!existsSync(next)) return undefined;
   try {
     const { nth, name: only, fault } = JSON.parse(readFileSync(next, 'utf8')) as Next;
-    if (only === undefined ? fstatSync(counted).size < nth * recordBytes : only !== name) return undefined;
+    if (only === undefined ? fstatSync(counted).size < nth * recordBytes : !name.startsWith(only))
+      return undefined;
     // Of several threads one is the first.
     renameSync(next, join(folder, 'failed'));
     writeFileSync(join(folder, 'failed'), name);
@@ -81,12 +82,12 @@ function wrapSync(object: object, names: readonly string[]): void {
   }
 }
 
-/** The database of each statement. */
-const databases = new WeakMap<object, DatabaseSync>();
+/** The database of each statement, and what it says. */
+const statements = new WeakMap<object, { database: DatabaseSync; text: string }>();
 const { prepare, exec } = DatabaseSync.prototype;
 DatabaseSync.prototype.prepare = function (...args) {
   const statement = prepare.apply(this, args);
-  databases.set(statement, this);
+  statements.set(statement, { database: this, text: args[0] });
   return statement;
 };
 
@@ -95,14 +96,16 @@ function wrapSqlite(object: object, names: readonly string[]): void {
   for (const name of names) {
     const real = functions[name] as (...args: never[]) => unknown;
     functions[name] = function (this: object, ...args: never[]) {
-      const what = name === 'exec' ? String(args[0]) : name;
+      const { database, text } =
+        this instanceof DatabaseSync ? { database: this, text: `${args[0]}` } : (statements.get(this) ?? {});
+      const what = name === 'exec' ? String(text) : name;
       // SQLite rolls back without touching the disk.
-      const fault = what === 'ROLLBACK' ? undefined : faultOf(`SQLite: ${what.slice(0, 20)}`);
+      const fault =
+        what === 'ROLLBACK' ? undefined : faultOf(`SQLite: ${what.slice(0, 20)}`, `: ${text?.slice(0, 20)}`);
       if (fault === undefined) return real.apply(this, args);
-      const database = this instanceof DatabaseSync ? this : databases.get(this);
       if (fault === 'EIO, done' && database?.isTransaction) exec.call(database, 'ROLLBACK');
-      const [errcode, text] = fault === 'ENOSPC' ? [13, 'database or disk is full'] : [10, 'disk I/O error'];
-      throw Object.assign(new Error(text), { code: 'ERR_SQLITE_ERROR', errcode, errstr: text });
+      const [errcode, words] = fault === 'ENOSPC' ? [13, 'database or disk is full'] : [10, 'disk I/O error'];
+      throw Object.assign(new Error(words), { code: 'ERR_SQLITE_ERROR', errcode, errstr: words });
     };
   }
 }

@@ -21,7 +21,8 @@ export function faultyDisk(): FaultyDisk {
       FAULTY_DISK: folder,
       NODE_OPTIONS: `--import=${new URL('./failing-calls.ts', import.meta.url).pathname}`,
     },
-    calls: () => calls().map((name) => name.trimEnd()),
+    // Without the words of the statement.
+    calls: () => calls().map((name) => name.trimEnd().replace(/(\.ts): .*/, '$1')),
     fail(which, fault) {
       const one = typeof which === 'number' ? { nth: calls().length + which } : { nth: 0, name: which };
       writeFileSync(next, JSON.stringify({ ...one, fault } satisfies Next));

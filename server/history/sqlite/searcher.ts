@@ -68,6 +68,8 @@ const index = SearchIndex.open(history, path);
 let timer: NodeJS.Timeout | undefined;
 /** When the index has last followed a text that was edited or deleted. */
 let textsChanged = Number.NEGATIVE_INFINITY;
+/** Whether former texts may lie there that the index has followed. The server before may have been killed with some. */
+let isToForget = true;
 
 /** A room that the asker may read, and how far a search has looked through it, from its newest message on backwards. */
 interface Place {
@@ -124,11 +126,19 @@ function keepFollowing(): void {
   let more = false;
   try {
     more = follow();
+    forget();
   } catch {
     // A full disk, or one that fails: the next step tries again.
   }
   const changing = performance.now() - textsChanged < followEvery;
   timer = setTimeout(keepFollowing, more ? 0 : changing ? followChangesEvery : followEvery);
+}
+
+/** Deletes the former texts that the index has followed. No search waits for that, or fails with it. */
+function forget(): void {
+  if (!isToForget) return;
+  statements.forget.run(index.change);
+  isToForget = false;
 }
 
 /** Takes the next changes and messages into the index. @returns whether there is more */
@@ -180,7 +190,7 @@ function follow(): boolean {
   const change = former.at(-1)?.change ?? index.change;
   index.follow(changes, fresh.at(-1)?.num ?? index.message, change);
   if (former.length > 0) {
-    statements.forget.run(change);
+    isToForget = true;
     textsChanged = performance.now();
   }
   return moreFormer || fresh.length === step || characters > stepCharacters;

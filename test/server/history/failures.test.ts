@@ -13,6 +13,7 @@ import { afterEach, expect, test, vi } from 'vitest';
 import { connectChat, newClientId } from '../../helpers/chat-client.ts';
 import { chatProgram, historyFolder, startChatServer } from '../../helpers/chat-server.ts';
 import { startChild } from '../../helpers/child.ts';
+import { faultyDisk } from '../../helpers/faulty-disk.ts';
 import { startMemcached } from '../../helpers/memcached.ts';
 
 const closing: (() => unknown)[] = [];
@@ -159,6 +160,26 @@ test('a disk that hangs: every request, over HTTP too, is answered within 8 s an
   });
   expect(await server.stop()).toBe(0);
 }, 30_000);
+
+test('a disk that fails when a deleted text is to go: it goes the next time', async () => {
+  const { path, env } = await setUp();
+  const disk = faultyDisk();
+  closing.push(() => disk.close());
+  const server = await startChatServer({ ...env, ...disk.env });
+  closing.push(() => server.stop());
+  const client = await connectChat(server.url, 'PHPSESSID=u1');
+  closing.push(() => client.close());
+  await client.request('room:join', { room: 'lobby' });
+  const { seq } = (await client.request('message:send', message())).message;
+  disk.fail('SQLite: run at history/sqlite/searcher.ts: DELETE FROM former_t', 'EIO');
+  await client.request('message:delete', { room: 'lobby', seq });
+  const file = new DatabaseSync(path, { readOnly: true });
+  closing.push(() => file.close());
+  const former = () => file.prepare('SELECT count(*) AS n FROM former_texts').get()?.n;
+  await expect.poll(former, { timeout: 10_000 }).toBe(0);
+  expect(disk.failed()).toContain('DELETE FROM former_t');
+  expect(await client.request('message:search', { query: 'hello' })).toMatchObject({ messages: [] });
+});
 
 test('a corrupt file is told at the start, by its name', async () => {
   const { path, env, start } = await setUp();
