@@ -275,7 +275,7 @@ test.concurrent.for(size(Object.keys(settings), Object.keys(settings).slice(0, 2
           if (faulty.failed() !== null) failed++;
         }
       }
-      console.log(`${name}: ${failed} of ${counted} calls of ${what} have failed`);
+      console.log(`${name}: ${counted} calls of ${what}, ${failed} faults`);
     }
     await scenario.check();
   },
