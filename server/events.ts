@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { type ConnectErrorCode, type RequestErrorCode, requestErrors } from './errors.ts';
-import { isBlank } from './session/blank.ts';
+import { isBlank, visibleLine } from './session/blank.ts';
 
 /**
  * The wire contract (docs/protocol.md) as schemas: what clients may send is checked by them, and docs/asyncapi.json is
@@ -17,6 +17,8 @@ const roomId = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/);
 const clientId = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/);
 /** 1 to 64 characters without control characters, as in a session. */
 export const userId = line(64).refine((id) => id !== '');
+/** A user's name, as the site gives it. */
+export const userName = z.string().transform((name) => visibleLine(name, 64));
 export const roomName = line(80).refine((name) => !isBlank(name));
 export const topic = line(250);
 /** A `seq` or `rev`: a whole number that JavaScript holds exactly. */

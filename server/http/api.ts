@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { z } from 'zod';
 import { answerInTime } from '../answer-in-time.ts';
 import { RequestError, requestErrors } from '../errors.ts';
-import { roomName, topic, userId } from '../events.ts';
+import { roomName, topic, userId, userName } from '../events.ts';
 import { answerError, answerJson } from './answer.ts';
 import { answerZip, type Part } from './zip.ts';
 
@@ -17,9 +17,6 @@ const siteUserId = z.union([
   userId.refine((id) => id !== '0', { message: '0 is nobody’s id' }),
   z.int().min(1).transform(String),
 ]);
-const userName = z
-  .string()
-  .transform((name) => [...name.toWellFormed().replace(/\p{Cc}/gu, '')].slice(0, 64).join(''));
 
 /** The bodies of the PHP application's requests, by their name in `routes`. */
 export const bodies = {

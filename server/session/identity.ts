@@ -1,4 +1,4 @@
-import { isBlank } from './blank.ts';
+import { isBlank, visibleLine } from './blank.ts';
 import { PhpBytes, PhpFloat, PhpObject, type PhpValue } from './formats/value.ts';
 import { type Found, follow, isEmpty, type Path, pathText } from './path.ts';
 
@@ -135,12 +135,6 @@ function userId(value: PhpValue): string | null {
 export function displayName(value: PhpValue): string {
   if (typeof value === 'number' || typeof value === 'bigint') return String(value);
   return typeof value === 'string' ? visibleLine(value, maxCharacters) : '';
-}
-
-/** One line of so many characters; empty if there would be nothing to see. */
-function visibleLine(text: string, most: number): string {
-  const line = [...text.toWellFormed().replace(/\p{Cc}/gu, '')].slice(0, most).join('');
-  return isBlank(line) ? '' : line;
 }
 
 function kindOf(value: PhpValue): string {

@@ -23,6 +23,21 @@ describe('who a JSON session belongs to', () => {
     ['the last of equal keys', '{"user_id":1,"user_id":2}', { id: '2', name: '2' }],
     ['Chinese', '{"user_id":7,"firstname":"\\u5f20\\u4f1f"}', { id: '7', name: '张伟' }],
     ['a name with control characters', '{"user_id":7,"firstname":"A\\u0000\\nB"}', { id: '7', name: 'AB' }],
+    [
+      'a name that turns the direction',
+      '{"user_id":7,"firstname":"Bob \\u202eecilA"}',
+      { id: '7', name: 'Bob ecilA' },
+    ],
+    [
+      'a name behind letters without a width',
+      '{"user_id":7,"firstname":"\\u200b\\ufeffAl\\u00adice"}',
+      { id: '7', name: 'Alice' },
+    ],
+    [
+      'a name with an emoji of several',
+      '{"user_id":7,"firstname":"👩\\u200d🚀"}',
+      { id: '7', name: '👩\u200d🚀' },
+    ],
     ['64 emoji', `{"user_id":"${'😀'.repeat(64)}"}`, { id: '😀'.repeat(64), name: '😀'.repeat(64) }],
     ['| and ; elsewhere', '{"bio":"user_id|i:1;\\"}","user_id":7}', { id: '7', name: '7' }],
     [
