@@ -534,14 +534,17 @@ export interface Reads {
   /** How many users are being erased. */
   erasures: { in: null; out: number };
   report: { in: { id: string }; out: StoredReport | null };
-  /** Open ones of messages that are not too old, the newest first; `rooms` null: of all. `before` and `next`: places. */
+  /**
+   * Open ones of messages that are not too old, the newest first; `rooms` null: of all. `next`:
+   * where to go on (as `from`). It says nothing to those who read it. Codes: `bad_request` (no `from` of this history).
+   */
   reports: {
-    in: { rooms: readonly string[] | null; before?: number; limit: number };
-    out: { reports: StoredReport[]; next?: number };
+    in: { rooms: readonly string[] | null; from?: string; limit: number };
+    out: { reports: StoredReport[]; next?: string };
   };
   /** All that a user has made, closed or not, of messages that are not too old; pages as those of `reports`. */
   reportsBy: {
-    in: { user: string; before?: number; limit: number };
+    in: { user: string; from?: string; limit: number };
     out: Reads['reports']['out'];
   };
   restrictions: {

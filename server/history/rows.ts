@@ -18,6 +18,7 @@ import {
   type UnreadMentions,
   type UserRecord,
 } from './history.ts';
+import type { SealedCursors } from './sealed-cursors.ts';
 
 /** Turns rows of the tables into what the history returns. Used by all of its threads. */
 export type Row = Record<string, unknown>;
@@ -127,14 +128,18 @@ export function reportFrom(row: Row, room: string): StoredReport {
  * As many as fit into a page, but one at least.
  * @param rows one more than `limit` where there are more
  */
-export function reportsPage(rows: readonly Row[], limit: number): Reads['reports']['out'] {
+export function reportsPage(
+  rows: readonly Row[],
+  limit: number,
+  cursors: SealedCursors,
+): Reads['reports']['out'] {
   const reports: StoredReport[] = [];
   let bytes = 0;
   for (const row of rows) {
     const report = reportFrom(row, row.room_id as string);
     bytes += sizeOfReport(report);
     if (reports.length === limit || (bytes > maxPageBytes && reports.length > 0)) {
-      return { reports, next: rows[reports.length - 1]?.num as number };
+      return { reports, next: cursors.of(rows[reports.length - 1]?.num as number) };
     }
     reports.push(report);
   }

@@ -2,7 +2,6 @@ import { RequestError } from '../../errors.ts';
 import type { Answers, RequestPayload } from '../../events.ts';
 import { type Actor, outranks, rightsIn } from '../access.ts';
 import type { Chat } from '../chat.ts';
-import { cursorOf, decodeCursor } from '../cursor.ts';
 import { decided, memberOf, targetOf } from '../members.ts';
 import type { Connection } from '../model.ts';
 import { needPlace, restrictionOf } from './restrict.ts';
@@ -35,18 +34,17 @@ export async function listReports(
   connection: Connection,
   { cursor, limit }: RequestPayload<'report:list'>,
 ): Promise<Answers['report:list']> {
-  const [before] = cursor === undefined ? [] : decodeCursor(cursor, ['count']);
   const rooms = connection.identity.roles.length > 0 ? null : roomsOf(connection);
   const page = await chat.history.read('reports', {
     rooms,
-    ...(before === undefined ? {} : { before }),
+    ...(cursor === undefined ? {} : { from: cursor }),
     limit,
   });
   const asker = connection.person.user.id;
   const reports = await Promise.all(page.reports.map((one) => shownReport(chat, one, asker)));
   return {
     reports: reports.filter((one) => one !== null),
-    ...(page.next === undefined ? {} : { next: cursorOf([page.next]) }),
+    ...(page.next === undefined ? {} : { next: page.next }),
   };
 }
 

@@ -73,10 +73,11 @@ export async function exported(
     }
   }
   async function* reports(): AsyncIterable<string> {
-    for (let before: number | undefined = Number.MAX_SAFE_INTEGER; before !== undefined; ) {
+    let from: string | undefined;
+    do {
       const page: Reads['reportsBy']['out'] = await history.read('reportsBy', {
         user: id,
-        before,
+        ...(from === undefined ? {} : { from }),
         limit: atOnce,
       });
       const own = page.reports.map(({ id, room, seq, reason, text, at }) => ({
@@ -88,8 +89,8 @@ export async function exported(
         at,
       }));
       if (own.length > 0) yield lines(own);
-      before = page.next;
-    }
+      from = page.next;
+    } while (from !== undefined);
   }
   return (async function* () {
     yield { name: 'about.json', bytes: once(`${JSON.stringify(about, null, 2)}\n`) };

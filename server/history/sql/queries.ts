@@ -40,6 +40,7 @@ import {
   unreadMentionsFrom,
   userFrom,
 } from '../rows.ts';
+import type { SealedCursors } from '../sealed-cursors.ts';
 import { findKeys, nameKey } from '../text-keys.ts';
 import { type Connection, type Dialect, raw, type Sql, sql } from './dialect.ts';
 
@@ -84,7 +85,7 @@ type Query = Exclude<keyof Reads, 'search'>;
 export type Queries = { [Q in Query]: (input: Reads[Q]['in']) => Promise<Reads[Q]['out']> };
 
 /** What is read of the history over one connection. Searching is apart: search.ts. */
-export function queriesOf(dialect: Dialect, connection: Connection): Queries {
+export function queriesOf(dialect: Dialect, connection: Connection, reportCursors: SealedCursors): Queries {
   const message = dialect.messageColumns;
   const ask = (statement: Sql) => connection.query(statement);
   const amongUsers = (column: 'id' | 'user_id', ids: readonly string[]) =>
@@ -112,7 +113,8 @@ export function queriesOf(dialect: Dialect, connection: Connection): Queries {
       const [row] = await ask(sql`${reportsWhere} reports.id = ${id} AND seq >= first_seq`);
       return row === undefined ? null : reportFrom(row, row.room_id as string);
     },
-    async reports({ rooms, before = Number.MAX_SAFE_INTEGER, limit }) {
+    async reports({ rooms, from, limit }) {
+      const before = reportCursors.numberOf(from);
       if (rooms?.length === 0) return { reports: [] };
       const which =
         rooms === null
@@ -125,14 +127,15 @@ export function queriesOf(dialect: Dialect, connection: Connection): Queries {
         sql`${reportsWhere} ${which} AND reports.num < ${before} AND closed IS NULL AND seq >= first_seq
             ORDER BY reports.num DESC LIMIT ${limit + 1}`,
       );
-      return reportsPage(rows, limit);
+      return reportsPage(rows, limit, reportCursors);
     },
-    async reportsBy({ user, before = Number.MAX_SAFE_INTEGER, limit }) {
+    async reportsBy({ user, from, limit }) {
+      const before = reportCursors.numberOf(from);
       const rows = await ask(
         sql`${reportsWhere} by_id = ${user} AND reports.num < ${before} AND seq >= first_seq
             ORDER BY reports.num DESC LIMIT ${limit + 1}`,
       );
-      return reportsPage(rows, limit);
+      return reportsPage(rows, limit, reportCursors);
     },
     restrictions: async () =>
       (

@@ -32,7 +32,7 @@ export async function search(
   cursors: SearchCursors,
   { query, rooms, everyPublic, except = [], from, limit }: Reads['search']['in'],
 ): Promise<Reads['search']['out']> {
-  const before = from === undefined ? Number.MAX_SAFE_INTEGER : cursors.messageOf(from);
+  const before = cursors.numberOf(from);
   if (rooms.length === 0 && !everyPublic) return { messages: [] };
   const amongRooms = (ids: readonly string[]) =>
     ids.length === 0

@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { RequestError } from '../../errors.ts';
 import type { Change, History, Reads } from '../history.ts';
+import { SealedCursors } from '../sealed-cursors.ts';
 import { SearchCursors } from '../search-cursors.ts';
 import { Background } from './background.ts';
 import { type Connection, type Dialect, raw, SqlError, sql } from './dialect.ts';
@@ -36,6 +37,7 @@ export async function openSqlHistory(
 ): Promise<History> {
   const digestKey = await prepare(dialect, options.onMigration ?? (() => {}));
   const cursors = new SearchCursors(digestKey);
+  const reportCursors = new SealedCursors(digestKey, 'report');
   const readers = new Pool(dialect, mostReaders);
   const searchers = new Pool(dialect, mostSearchers);
   const helpers = new Pool(dialect, 1);
@@ -72,7 +74,7 @@ export async function openSqlHistory(
     const answer = (connection: Connection): Promise<unknown> =>
       query === 'search'
         ? search(dialect, connection, cursors, input as Reads['search']['in'])
-        : queriesOf(dialect, connection)[query as 'room'](input as never);
+        : queriesOf(dialect, connection, reportCursors)[query as 'room'](input as never);
     try {
       return (await (query === 'search' ? searchers : readers).use(answer)) as Reads[Query]['out'];
     } catch (error) {

@@ -1,4 +1,4 @@
-import type { RequestErrorCode } from '../../errors.ts';
+import { RequestError, type RequestErrorCode } from '../../errors.ts';
 import type { Change, Reads, Writes } from '../history.ts';
 
 /** What the main thread asks of a thread of the SQLite history: one operation of `Writes` or of `Reads`. */
@@ -77,4 +77,9 @@ export function storageFailure(error: unknown): Failure {
     code: isFull(error) ? 'storage_full' : 'storage_unavailable',
     detail: errcode === undefined ? `${syscall}: ${code}` : `SQLite: ${message} (code ${errcode})`,
   };
+}
+
+/** The failure of a read: the storage's, unless the input is at fault. */
+export function readFailure(error: unknown): Failure {
+  return error instanceof RequestError ? { code: error.code, detail: error.message } : storageFailure(error);
 }

@@ -38,6 +38,7 @@ import {
   unreadMentionsFrom,
   userFrom,
 } from '../rows.ts';
+import { SealedCursors } from '../sealed-cursors.ts';
 import { findKeys, nameKey } from '../text-keys.ts';
 import { columns } from './columns.ts';
 
@@ -63,6 +64,8 @@ export type Queries = {
 
 /** What is read of the history, over this connection to it. */
 export function prepareQueries(db: DatabaseSync): Queries {
+  const digestKey = db.prepare('SELECT key FROM digest_key').get()?.key as Uint8Array;
+  const reportCursors = new SealedCursors(digestKey, 'report');
   const statements = {
     publicRooms: db.prepare(`SELECT num, ${roomColumns} FROM rooms WHERE kind = 'public'`),
     erasures: db.prepare('SELECT count(*) AS users FROM erasures'),
@@ -185,16 +188,22 @@ export function prepareQueries(db: DatabaseSync): Queries {
       const row = statements.report.get(id);
       return row === undefined ? null : reportFrom(row, row.room_id as string);
     },
-    reports({ rooms, before = Number.MAX_SAFE_INTEGER, limit }) {
-      if (rooms === null) return reportsPage(statements.reports.all(before, limit + 1), limit);
+    reports({ rooms, from, limit }) {
+      const before = reportCursors.numberOf(from);
+      if (rooms === null) return reportsPage(statements.reports.all(before, limit + 1), limit, reportCursors);
       const rows = rooms.flatMap((room) => statements.reportsOfRoom.all(room, before, limit + 1));
       return reportsPage(
         rows.sort((a, b) => (b.num as number) - (a.num as number)).slice(0, limit + 1),
         limit,
+        reportCursors,
       );
     },
-    reportsBy: ({ user, before = Number.MAX_SAFE_INTEGER, limit }) =>
-      reportsPage(statements.reportsBy.all(user, before, limit + 1), limit),
+    reportsBy: ({ user, from, limit }) =>
+      reportsPage(
+        statements.reportsBy.all(user, reportCursors.numberOf(from), limit + 1),
+        limit,
+        reportCursors,
+      ),
     restrictions: () => statements.restrictions.all().map(restrictionFrom),
     room: ({ room }) => optionalRoom(statements.room.get(room)),
     partner: ({ user, other, room }) => partner(user, other, room),

@@ -1,6 +1,13 @@
 import { DatabaseSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
-import { type Call, type Outcome, type Reply, type Request, storageFailure } from './protocol.ts';
+import {
+  type Call,
+  type Outcome,
+  type Reply,
+  type Request,
+  readFailure,
+  storageFailure,
+} from './protocol.ts';
 import { prepareQueries } from './queries.ts';
 
 /** A thread that reads: a slow disk or a long page holds up neither the writer nor the event loop. */
@@ -45,7 +52,7 @@ function answer(call: Call): Outcome {
   try {
     return { id: call.id, value: read(call) };
   } catch (error) {
-    return { id: call.id, ...storageFailure(error) };
+    return { id: call.id, ...readFailure(error) };
   }
 }
 

@@ -1,12 +1,11 @@
 import { DatabaseSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
-import { RequestError } from '../../errors.ts';
 import type { Reads } from '../history.ts';
 import { messageFrom, type Row } from '../rows.ts';
 import { SearchCursors } from '../search-cursors.ts';
 import { termsOfQuery } from '../terms.ts';
 import { columns } from './columns.ts';
-import { type Call, type Outcome, type Reply, type Request, storageFailure } from './protocol.ts';
+import { type Call, type Outcome, type Reply, type Request, readFailure } from './protocol.ts';
 import { SearchIndex, TextChanges } from './search-index.ts';
 
 /**
@@ -112,9 +111,7 @@ function answer({ id, input }: Call): Outcome {
     for (const file of files) file.exec('BEGIN');
     return { id, value: search(input as Reads['search']['in']) };
   } catch (error) {
-    return error instanceof RequestError
-      ? { id, code: error.code, detail: error.message }
-      : { id, ...storageFailure(error) };
+    return { id, ...readFailure(error) };
   } finally {
     // Nothing was written. A failure of the disk may have ended it.
     for (const file of files) if (file.isTransaction) file.exec('ROLLBACK');
@@ -208,7 +205,7 @@ function search({
   from,
   limit,
 }: Reads['search']['in']): Reads['search']['out'] {
-  const before = from === undefined ? Number.MAX_SAFE_INTEGER : cursors.messageOf(from);
+  const before = cursors.numberOf(from);
   const terms = termsOfQuery(query);
   const lookedFor = query.toLowerCase();
   /** The room with the newest message that is left is the last one. */

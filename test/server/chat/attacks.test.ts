@@ -493,3 +493,32 @@ test('28 by the place of a name that is not shown: whatever it is, lists, pages 
   await renamed;
   expect(await look()).toEqual(before);
 });
+
+test('29 by the cursor of the own room’s reports: it does not count those of other rooms', async () => {
+  const mia = await person();
+  const { id: room } = await site.den(eve, [mia]);
+  await mia.request('room:join', { room });
+  await ben.request('room:join', { room: den });
+  const reported = async (author: Person, by: Person, where: string) => {
+    const { seq } = await say(author, where);
+    await by.request('message:report', { room: where, seq, reason: 'spam' });
+  };
+  const list = (more: object = {}) => eve.request('report:list', { limit: 1, ...more });
+  await eve.request('room:join', { room });
+  for (let n = 0; n < 3; n++) await reported(mia, eve, room);
+  const { reports, next } = await list();
+  for (let n = 0; n < 20; n++) await reported(ann, ben, den);
+  await reported(mia, eve, room);
+  const { next: later } = await list();
+  const [a, b] = [next, later].map((cursor) => Buffer.from(cursor as string, 'base64url'));
+  expect(a?.length).toBe(16);
+  expect((a as Buffer).filter((byte, n) => byte === (b as Buffer)[n]).length).toBeLessThan(8);
+  const newest = await list({ limit: 100 });
+  expect([reports[0], ...(await list({ cursor: next, limit: 100 })).reports]).toEqual(
+    newest.reports.slice(1),
+  );
+  const ofNumber = Buffer.from('[2]').toString('base64url');
+  const { next: ofSearch } = await eve.request('message:search', { query: 'e', limit: 1 });
+  for (const cursor of [ofNumber, Buffer.alloc(16).toString('base64url'), `${next}A`, ofSearch as string])
+    expect([cursor, await codeOf(eve, 'report:list', { cursor })]).toEqual([cursor, 'bad_request']);
+});
