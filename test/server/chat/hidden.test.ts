@@ -5,70 +5,15 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type RequestName, requests } from '../../../server/events.ts';
 import { newClientId } from '../../helpers/chat-client.ts';
 import { download, origin, upload } from '../../helpers/files.ts';
-import { mariadbDatabase, postgresDatabase } from '../../helpers/history-database.ts';
-import { startMariadb } from '../../helpers/mariadb.ts';
+import { databases, readsOf } from '../../helpers/hidden.ts';
 import { eventsOf, type PeopleSite, type Person, say, startPeopleSite } from '../../helpers/people.ts';
-import { startPostgres } from '../../helpers/postgres.ts';
 import { roomRequests } from '../../helpers/room-requests.ts';
-
-/**
- * The table of docs/security.md: with and without a hidden room, person, message and file, each request, each route and
- * each event is the same; and where one is named, it is as one that does not exist.
- */
-const databases: Record<string, () => Promise<{ env: NodeJS.ProcessEnv; close(): Promise<unknown> }>> = {
-  SQLite: async () => ({ env: {}, close: async () => {} }),
-  PostgreSQL: async () => {
-    const server = await startPostgres();
-    const database = await postgresDatabase(server);
-    const close = async () => {
-      await database.close();
-      await server.remove();
-    };
-    return { env: { CHAT_HISTORY: database.url }, close };
-  },
-  MariaDB: async () => {
-    const server = await startMariadb();
-    const database = await mariadbDatabase(server);
-    const close = async () => {
-      await database.close();
-      await server.remove();
-    };
-    return { env: { CHAT_HISTORY: database.url }, close };
-  },
-};
 
 /** Where a request goes on, and the time, differ each time. */
 const comparable = (answer: unknown): unknown =>
   JSON.parse(
     JSON.stringify(answer, (key, value) => (key === 'next' ? true : key === 'serverTime' ? 0 : value)),
   );
-
-/** The requests that read without naming a room, and those of a room that the asker is in. */
-const reads = (room: string): readonly (readonly [RequestName, object])[] => [
-  ['room:list', { limit: 1 }],
-  ['room:list', { limit: 1, query: 'den' }],
-  ['room:list', { member: false, limit: 1 }],
-  ['room:list', { member: false, query: 'e' }],
-  ['room:join', { room }],
-  ['room:join', { room, since: 1 }],
-  ['room:sync', { room, since: 0, limit: 1 }],
-  ['room:members', { room, limit: 1 }],
-  ['room:members', { room, query: 'name' }],
-  ['room:members', { room, present: true }],
-  ['room:restricted', { room }],
-  ['user:find', { query: 'name' }],
-  ['user:find', { query: 'name', room }],
-  ['user:blocked', {}],
-  ['message:history', { room, limit: 1 }],
-  ['message:history', { room, after: 0, limit: 1 }],
-  ['message:reactions', { room, seq: 1, emoji: '👍' }],
-  ['message:search', { query: 'code', limit: 1 }],
-  ['message:search', { query: 'code', room, limit: 1 }],
-  ['message:search', { query: 'code is 7', limit: 1 }],
-  ['message:search', { query: 'o', limit: 50 }],
-  ['report:list', { limit: 1 }],
-  ['read:mark', { room, seq: 1 }],
-];
 
 /** Requests that name a person, and those that would show one. */
 const naming = (room: string, user: string): readonly (readonly [RequestName, object])[] => [
@@ -91,6 +36,10 @@ const naming = (room: string, user: string): readonly (readonly [RequestName, ob
   ['message:send', { room, text: `@${user}`, mentions: [{ user, start: 0, length: 3 }] }],
 ];
 
+/**
+ * The table of docs/security.md: with and without a hidden room, person, message and file, each request, each route and
+ * each event is the same; and where one is named, it is as one that does not exist.
+ */
 describe.each(Object.entries(databases))('%s', (_, start) => {
   const files = mkdtempSync(join(tmpdir(), 'chat-files-'));
   let site: PeopleSite;
@@ -126,7 +75,7 @@ describe.each(Object.entries(databases))('%s', (_, start) => {
     const { again } = site;
     const asker = eve as Person;
     const all: unknown[] = [];
-    for (const [event, payload] of reads(own)) {
+    for (const [event, payload] of readsOf(own)) {
       for (let cursor: string | undefined, more = true; more; ) {
         const answer = await asker.raw(event, { ...payload, ...(cursor ? { cursor } : {}) });
         all.push([event, payload, comparable(answer)]);
@@ -176,7 +125,7 @@ describe.each(Object.entries(databases))('%s', (_, start) => {
     await hide();
     expect((eve as Person).events.slice(heard).map(({ name }) => name)).toEqual([]);
     expect(await everything()).toEqual(before);
-    const named = [...reads(''), ...naming('', '')].map(([event]) => event);
+    const named = [...readsOf(''), ...naming('', '')].map(([event]) => event);
     // The others name a room, a file or a report: see below.
     const others = ['room:create', 'report:close', ...Object.keys(roomRequests)];
     expect(Object.keys(requests).filter((event) => ![...named, ...others].includes(event as never))).toEqual(

@@ -1,0 +1,55 @@
+import type { RequestName } from '../../server/events.ts';
+import { mariadbDatabase, postgresDatabase } from './history-database.ts';
+import { startMariadb } from './mariadb.ts';
+import { startPostgres } from './postgres.ts';
+
+/** The settings of a chat server with a history in each database. */
+export const databases: Record<string, () => Promise<{ env: NodeJS.ProcessEnv; close(): Promise<unknown> }>> =
+  {
+    SQLite: async () => ({ env: {}, close: async () => {} }),
+    PostgreSQL: async () => {
+      const server = await startPostgres();
+      const database = await postgresDatabase(server);
+      const close = async () => {
+        await database.close();
+        await server.remove();
+      };
+      return { env: { CHAT_HISTORY: database.url }, close };
+    },
+    MariaDB: async () => {
+      const server = await startMariadb();
+      const database = await mariadbDatabase(server);
+      const close = async () => {
+        await database.close();
+        await server.remove();
+      };
+      return { env: { CHAT_HISTORY: database.url }, close };
+    },
+  };
+
+/** The requests that read without naming a room, and those of a room that the asker is in. */
+export const readsOf = (room: string): readonly (readonly [RequestName, object])[] => [
+  ['room:list', { limit: 1 }],
+  ['room:list', { limit: 1, query: 'den' }],
+  ['room:list', { member: false, limit: 1 }],
+  ['room:list', { member: false, query: 'e' }],
+  ['room:join', { room }],
+  ['room:join', { room, since: 1 }],
+  ['room:sync', { room, since: 0, limit: 1 }],
+  ['room:members', { room, limit: 1 }],
+  ['room:members', { room, query: 'name' }],
+  ['room:members', { room, present: true }],
+  ['room:restricted', { room }],
+  ['user:find', { query: 'name' }],
+  ['user:find', { query: 'name', room }],
+  ['user:blocked', {}],
+  ['message:history', { room, limit: 1 }],
+  ['message:history', { room, after: 0, limit: 1 }],
+  ['message:reactions', { room, seq: 1, emoji: '👍' }],
+  ['message:search', { query: 'code', limit: 1 }],
+  ['message:search', { query: 'code', room, limit: 1 }],
+  ['message:search', { query: 'code is 7', limit: 1 }],
+  ['message:search', { query: 'o', limit: 50 }],
+  ['report:list', { limit: 1 }],
+  ['read:mark', { room, seq: 1 }],
+];
