@@ -6,7 +6,9 @@ export interface ModelRoom {
   id: string;
   kind: 'public' | 'private';
   members: Map<string, { role: 'owner' | 'moderator' | 'member'; readSeq: number; since: number }>;
-  /** Users who were members once: only owner and moderators bring them back. */
+  /** Users who were removed: only owner and moderators bring them back. */
+  removed: Set<string>;
+  /** Users who have left: people do not bring them back. */
   left: Set<string>;
   messages: { user: string; text: string; deleted: boolean; rev: number }[];
   head: number;
@@ -25,6 +27,7 @@ export class ChatModel {
       id,
       kind,
       members: new Map([[user, owner]]),
+      removed: new Set(),
       left: new Set(),
       messages: [],
       head: 0,
@@ -42,7 +45,10 @@ export class ChatModel {
     const room = this.#readable(user, id);
     if (room === undefined) return 'unknown_room';
     if (room.kind === 'public') return 'forbidden';
-    if (!room.members.has(other) && room.left.has(other) && this.#rank(room, user) === 0) return 'failed';
+    if (!room.members.has(other)) {
+      if (room.left.has(other)) return 'failed';
+      if (room.removed.has(other) && this.#rank(room, user) === 0) return 'failed';
+    }
     this.#add(room, other);
     return 'ok';
   }
@@ -51,13 +57,13 @@ export class ChatModel {
     const room = this.#readable(user, id);
     if (room === undefined) return 'unknown_room';
     if (user === other) {
-      if (room.members.has(user)) this.#end(room, user);
+      if (room.members.has(user)) this.#end(room, user, room.left);
       return 'ok';
     }
     if (this.#rank(room, user) < 1) return 'forbidden';
     if (!room.members.has(other)) return 'ok';
     if (this.#rank(room, user) <= this.#rank(room, other)) return 'forbidden';
-    this.#end(room, other);
+    this.#end(room, other, room.removed);
     return 'ok';
   }
 
@@ -143,10 +149,10 @@ export class ChatModel {
     room.members.set(user, { role: 'member', readSeq: room.messages.length, since: this.#clock++ });
   }
 
-  #end(room: ModelRoom, user: string): void {
+  #end(room: ModelRoom, user: string, cause: Set<string>): void {
     const wasOwner = room.members.get(user)?.role === 'owner';
     room.members.delete(user);
-    room.left.add(user);
+    cause.add(user);
     const [next] = [...room.members.values()].sort(
       (a, b) => ranks[b.role] - ranks[a.role] || a.since - b.since,
     );

@@ -44,7 +44,9 @@ describe('chat page', () => {
   test('has the chat as one tag and its script, beside the page by default', async () => {
     const cookie = await app.login('alice');
     const { body, headers } = await raw(app.url, { headers: { cookie } });
-    expect(body).toContain('<php-chat server="http://127.0.0.1:7070" login-url="/"><p>The chat could not be');
+    expect(body).toContain(
+      '<php-chat server="http://127.0.0.1:7070" login-url="/" history="hash"><p>The chat could not be',
+    );
     expect(body).toContain('<script type="module" src="http://127.0.0.1:7070/php-chat.js"></script>');
     const policy = directives(headers['content-security-policy']);
     expect(Object.fromEntries(policy)).toEqual({
