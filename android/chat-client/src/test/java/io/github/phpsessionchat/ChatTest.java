@@ -271,6 +271,20 @@ class ChatTest {
     assertEquals("[{\"alt\":\"alt\",\"id\":\"0123456789abcdef\"}]", sent.getJSONArray("files").toString());
   }
 
+  /** A machine that is slow for some seconds leads there as well, in any of these tests. */
+  @Test
+  void overPollingARoomIsOpenedAndItsEventsCome() throws Exception {
+    server.close();
+    server = new ScriptedServer(false);
+    chat.close();
+    chat = chat(outbox);
+    chat.openRoom("lobby", told.answer("lobby"));
+    chat.start();
+    told.until("lobby");
+    server.event("message:new", message(1));
+    told.until("messages of lobby: 1");
+  }
+
   @Test
   void answersThatLeadNoFurtherAreNotAskedForAgainAndAgain() throws Exception {
     AtomicInteger lists = new AtomicInteger();

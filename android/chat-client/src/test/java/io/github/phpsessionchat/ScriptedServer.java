@@ -13,6 +13,7 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
 import mockwebserver3.Dispatcher;
 import mockwebserver3.MockResponse;
 import mockwebserver3.MockWebServer;
@@ -44,7 +45,7 @@ final class ScriptedServer implements AutoCloseable {
   private final Queue<List<Object>> next = new ConcurrentLinkedQueue<>();
 
   private volatile List<Object> usual = welcome("alice");
-  private volatile WebSocket socket;
+  private volatile Consumer<String> speaker;
   private volatile boolean closing;
   private final BlockingQueue<JSONArray> requests = new LinkedBlockingQueue<>();
   /** What the next polls are answered with, by the id of the connection. */
@@ -91,7 +92,7 @@ final class ScriptedServer implements AutoCloseable {
 
   /** To the connection that is open. */
   void send(String frame) {
-    socket.send(frame);
+    speaker.accept(frame);
   }
 
   /** The next request of that name; others are passed over. */
@@ -160,11 +161,15 @@ final class ScriptedServer implements AutoCloseable {
       return new MockResponse.Builder().webSocketUpgrade(new Conversation()).build();
     }
     if (request.getUrl().encodedPath().equals("/files")) return uploads.remove();
-    if (request.getMethod().equals("POST")) return new MockResponse.Builder().body("ok").build();
     String sid = request.getUrl().queryParameter("sid");
+    if (request.getMethod().equals("POST")) {
+      for (String packet : request.getBody().utf8().split("\u001e")) hear(packet, polls.get(sid)::add);
+      return new MockResponse.Builder().body("ok").build();
+    }
     if (sid == null) {
       sid = "s" + polls.size();
       polls.put(sid, new LinkedBlockingQueue<>());
+      speaker = polls.get(sid)::add;
       for (Object frame : frames()) polls.get(sid).add(((String) frame).replace("\"sid\":\"s\"", "\"sid\":\"" + sid + "\""));
     }
     String body = closing ? "1" : polls.get(sid).poll(20, TimeUnit.SECONDS);
@@ -181,10 +186,21 @@ final class ScriptedServer implements AutoCloseable {
     return once == null ? usual : once;
   }
 
+  private void hear(String packet, Consumer<String> reply) {
+    int from = packet.indexOf('[');
+    if (!packet.startsWith("42") || from < 0) return;
+    JSONArray request = new JSONArray(packet.substring(from));
+    // Before the answer: a test that waits for it may change the answers then.
+    Answers now = answers;
+    JSONObject answer = now.to(request.getString(0), request.getJSONObject(1));
+    if (answer != null) reply.accept("43" + packet.substring(2, from) + new JSONArray().put(answer));
+    requests.add(request);
+  }
+
   private final class Conversation extends WebSocketListener {
     @Override
     public void onOpen(WebSocket socket, Response response) {
-      ScriptedServer.this.socket = socket;
+      speaker = socket::send;
       for (Object frame : frames()) {
         if (frame instanceof String) socket.send((String) frame);
         else socket.send((ByteString) frame);
@@ -193,14 +209,7 @@ final class ScriptedServer implements AutoCloseable {
 
     @Override
     public void onMessage(WebSocket socket, String text) {
-      int from = text.indexOf('[');
-      if (!text.startsWith("42") || from < 0) return;
-      JSONArray request = new JSONArray(text.substring(from));
-      // Before the answer: whoever waits for it may change the answers then.
-      Answers now = answers;
-      JSONObject answer = now.to(request.getString(0), request.getJSONObject(1));
-      if (answer != null) socket.send("43" + text.substring(2, from) + new JSONArray().put(answer));
-      requests.add(request);
+      hear(text, socket::send);
     }
 
     @Override

@@ -16,7 +16,7 @@ class Told implements ChatListener {
   /** Waits until that is told; what was told before it is passed over, and given back. */
   String until(String what) throws InterruptedException {
     StringBuilder before = new StringBuilder();
-    for (long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(10); ; ) {
+    for (long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(20); ; ) {
       String next = told.poll(end - System.nanoTime(), TimeUnit.NANOSECONDS);
       if (next == null) throw new AssertionError("not told: " + what + "; but:" + before);
       if (next.equals(what)) return before.toString();
