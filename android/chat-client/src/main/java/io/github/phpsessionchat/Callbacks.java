@@ -23,6 +23,15 @@ final class Callbacks {
     }
   }
 
+  /** Calls it after all that the app was told before; also where the app wants to hear nothing more. */
+  void mark(Runnable passed) {
+    try {
+      executor.execute(passed);
+    } catch (RejectedExecutionException e) {
+      passed.run();
+    }
+  }
+
   /** Unless it is forgotten before. */
   void tellOfUser(Runnable callback) {
     Map<String, Runnable> mine = mine();

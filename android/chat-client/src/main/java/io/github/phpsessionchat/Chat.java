@@ -94,7 +94,8 @@ public final class Chat {
 
   /**
    * @param server the address of the chat server, such as {@code https://www.example.org/chat/}
-   * @param executor where all callbacks are called; it has to call them one after the other
+   * @param executor where all callbacks are called; it has to call them one after the other. While
+   *     it does not, the client reads no more from the server
    * @param listener is told everything that is not the answer to a request
    * @return a chat in the making
    */
@@ -1027,6 +1028,11 @@ public final class Chat {
           // Of a later version.
       }
     }
+
+    @Override
+    public void mark(Runnable passed) {
+      callbacks.mark(passed);
+    }
   }
 
   private void identity(JSONObject json) {
@@ -1040,7 +1046,6 @@ public final class Chat {
     room.timeline.live(Change.to(message), me.user.id);
     note(room, Collections.singletonList(message));
     typing.stopped(room.id(), message.user.id);
-    if (!room.open) room.timeline.trim();
     if (fresh) {
       arrived(room, Room.preview(message), message.text);
       if (message.mentions(me.user.id) && !message.hidden) tellOfMention(room, message);
@@ -1380,6 +1385,9 @@ public final class Chat {
       room.note(message, me.user);
       if (message.user.id.equals(me.user.id) && delivery != null) delivery.confirm(message);
     }
+    // Somebody may have read back to the oldest of the list.
+    if (room.open && room.timeline.attached()) room.timeline.trim(Timeline.KEPT_UNREAD);
+    else room.timeline.trim();
     rooms.moved(room);
     changed(room);
     listChanged();

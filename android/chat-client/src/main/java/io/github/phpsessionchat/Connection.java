@@ -32,6 +32,9 @@ final class Connection implements Link.Listener {
 
     /** Every event but those of the session, which are the connection's own. */
     void event(String name, JSONObject payload);
+
+    /** Calls {@code passed} when the app has taken all that it was told before. */
+    void mark(Runnable passed);
   }
 
   /** PHP's answer with a renewed cookie may still be on its way: so long, and so often, one tries to be let in again. */
@@ -203,6 +206,11 @@ final class Connection implements Link.Listener {
     if (name.equals("session:ready")) welcomed(payload);
     else if (name.equals("session:ended")) over(Wire.named(Reason.class, Wire.text(payload, "reason"), Reason.INVALID));
     else if (ready) listener.event(name, payload);
+  }
+
+  @Override
+  public void mark(Runnable passed) {
+    listener.mark(passed);
   }
 
   private void welcomed(JSONObject payload) {

@@ -3,6 +3,7 @@ package io.github.phpsessionchat;
 import io.socket.client.Ack;
 import io.socket.client.IO;
 import io.socket.client.Socket;
+import io.socket.thread.EventThread;
 import java.io.IOException;
 import java.net.URI;
 import java.util.Map;
@@ -35,6 +36,9 @@ final class Link {
 
     /** There is no connection, or none any more; {@code reason} as Socket.IO names it. */
     void broken(String reason);
+
+    /** Calls {@code passed} when the app has taken all that it was told before. */
+    void mark(Runnable passed);
   }
 
   /** The server announces the end of a connection by an answer to the poll that hangs: so long it may take. */
@@ -52,6 +56,7 @@ final class Link {
   private final Loop loop;
   private final Listener listener;
   private final OkHttpClient http;
+  private final Pace pace;
   private final Socket socket;
   private volatile WebSocket webSocket;
   private volatile String httpError;
@@ -66,6 +71,7 @@ final class Link {
   Link(Loop loop, HttpUrl server, OkHttpClient http, Map<String, String> session, boolean pollingFirst, Listener listener) {
     this.loop = loop;
     this.listener = listener;
+    pace = new Pace(passed -> EventThread.nextTick(() -> loop.run(() -> listener.mark(passed))));
     // With a dispatcher of its own all calls of this connection can be cancelled, and no others.
     Dispatcher dispatcher = new Dispatcher(http.dispatcher().executorService());
     this.http =
@@ -119,6 +125,7 @@ final class Link {
   void close() {
     if (closed) return;
     closed = true;
+    pace.end();
     socket.disconnect();
     // What hangs would go on hanging, and hold its threads.
     if (open) loop.later(FAREWELL_MS, this::cut);
@@ -166,6 +173,8 @@ final class Link {
   /** The Java client gives no reason for a failed request, and takes any answer for the server's. */
   private Response watch(Interceptor.Chain chain) throws IOException {
     Request request = chain.request();
+    boolean polls = request.method().equals("GET");
+    if (polls) pace.await();
     Response response = proceed(chain);
     if (response.code() == 101) return Frames.bounded(response);
     if (response.code() >= 400) {
@@ -174,7 +183,7 @@ final class Link {
     } else if (response.isSuccessful()) {
       try (ResponseBody body = response.peekBody(Packets.LONGEST + 1)) {
         boolean sound = body.contentLength() <= Packets.LONGEST;
-        if (sound && request.method().equals("GET")) sound = isPayload(body.string(), opens(request));
+        if (sound && polls) sound = isPayload(body.string(), opens(request));
         if (!sound) {
           response.close();
           throw new IOException("not an answer of the chat server");
@@ -188,6 +197,7 @@ final class Link {
     // With a proxy that answers every poll at once, polling would never rest.
     if (payload.equals("6")) emptyPolls = emptyPolls + 1;
     if (emptyPolls > EMPTY_POLLS) return false;
+    pace.read(payload.length());
     return Packets.isPayload(payload, first);
   }
 
@@ -228,7 +238,7 @@ final class Link {
   }
 
   private WebSocket openWebSocket(Request request, WebSocketListener engine) {
-    webSocket = http.newWebSocket(request, new Guard(engine, opens(request)));
+    webSocket = http.newWebSocket(request, new Guard(engine, pace, opens(request)));
     return webSocket;
   }
 
@@ -238,11 +248,13 @@ final class Link {
    */
   private static final class Guard extends WebSocketListener {
     private final WebSocketListener engine;
+    private final Pace pace;
     private boolean first;
     private boolean over;
 
-    Guard(WebSocketListener engine, boolean first) {
+    Guard(WebSocketListener engine, Pace pace, boolean first) {
       this.engine = engine;
+      this.pace = pace;
       this.first = first;
     }
 
@@ -257,6 +269,8 @@ final class Link {
       if (Packets.isPacket(text, first)) engine.onMessage(socket, text);
       else fail(socket);
       first = false;
+      pace.read(text.length());
+      pace.await();
     }
 
     @Override

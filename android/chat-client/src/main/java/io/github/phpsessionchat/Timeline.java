@@ -31,6 +31,8 @@ final class Timeline {
   private static final int KEPT = 2000;
 
   private static final int KEPT_NEWEST = 100;
+  /** The list grows up to so many, as long as the app does not say that somebody has read its end. */
+  static final int KEPT_UNREAD = 4000;
   /** What is dropped is dropped at once for a tenth: to build the list anew costs the same for one. */
   private static final double SLACK = 1.1;
 

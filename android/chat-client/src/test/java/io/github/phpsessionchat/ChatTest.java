@@ -286,6 +286,24 @@ class ChatTest {
   }
 
   @Test
+  void anOpenRoomThatNobodyReadsKeepsTheNewestOfItsMessages() throws Exception {
+    int known = 4395;
+    JSONArray messages = new JSONArray();
+    for (int n = 1; n <= known; n++) messages.put(message(n));
+    JSONObject lobby = ScriptedServer.room("lobby").put("head", known).put("lastSeq", known);
+    JSONObject joined = new JSONObject().put("room", lobby).put("messages", messages).put("complete", true);
+    server.answers =
+        (name, payload) ->
+            name.equals("room:join") ? ScriptedServer.ok(joined) : ScriptedServer.usualAnswer(name, payload);
+    chat.openRoom("lobby", told.answer("lobby"));
+    chat.start();
+    told.until("lobby");
+    for (int n = known + 1; n <= known + 10; n++) server.event("message:new", message(n));
+    told.until("messages of lobby: 4004");
+    assertEquals(known + 10, chat.messages("lobby").get(4003).message.seq);
+  }
+
+  @Test
   void answersThatLeadNoFurtherAreNotAskedForAgainAndAgain() throws Exception {
     AtomicInteger lists = new AtomicInteger();
     AtomicInteger syncs = new AtomicInteger();

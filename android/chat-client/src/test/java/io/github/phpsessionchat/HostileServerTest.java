@@ -21,6 +21,8 @@ import java.util.List;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Executor;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
@@ -187,6 +189,62 @@ class HostileServerTest {
       told.until("STOPPED");
       assertEquals(asked, answers.get());
     }
+  }
+
+  @ParameterizedTest
+  @ValueSource(booleans = {true, false})
+  void aFloodOfEventsWaitsUntilTheAppHasTakenThem(boolean webSocket) throws Exception {
+    int events = 3000;
+    AtomicInteger waiting = new AtomicInteger();
+    AtomicInteger most = new AtomicInteger();
+    AtomicInteger pushed = new AtomicInteger();
+    CountDownLatch held = new CountDownLatch(1);
+    CountDownLatch all = new CountDownLatch(1);
+    Executor slow =
+        task -> {
+          most.accumulateAndGet(waiting.incrementAndGet(), Math::max);
+          main.execute(
+              () -> {
+                task.run();
+                waiting.decrementAndGet();
+              });
+        };
+    ChatListener busy =
+        new ChatListener() {
+          @Override
+          public void onPush(String name, Object data) {
+            try {
+              if (pushed.incrementAndGet() == 1) held.await();
+            } catch (InterruptedException e) {
+              Thread.currentThread().interrupt();
+            }
+            if (pushed.get() == events) all.countDown();
+          }
+        };
+    try (ScriptedServer server = new ScriptedServer(webSocket)) {
+      String text = String.join("", Collections.nCopies(500, "x"));
+      String push = "42" + new JSONArray().put("push").put(new JSONObject().put("name", "news").put("data", text));
+      // A poll is answered with many packets.
+      Object said = webSocket ? push : String.join("\u001e", Collections.nCopies(100, push));
+      Object[] flood = Collections.nCopies(webSocket ? events : events / 100, said).toArray();
+      server.sayOnce(ScriptedServer.welcome("alice", flood).toArray());
+      OkHttpClient http = new OkHttpClient.Builder().cookieJar(new SessionCookies()).build();
+      chat = Chat.builder(server.url(), slow, busy).http(http).build();
+      chat.start();
+      long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(20);
+      while (waiting.get() <= events / 2 && !somebodyWaits() && System.nanoTime() < end) Thread.sleep(5);
+      held.countDown();
+      assertTrue(all.await(20, TimeUnit.SECONDS), pushed + " events came");
+      assertTrue(most.get() <= events / 2, most + " calls waited");
+    }
+  }
+
+  /** A thread that reads from the server waits for the app. */
+  private static boolean somebodyWaits() {
+    for (StackTraceElement[] stack : Thread.getAllStackTraces().values()) {
+      for (StackTraceElement call : stack) if (call.getClassName().equals(Pace.class.getName())) return true;
+    }
+    return false;
   }
 
   /** Tells of an answer, and of a connection that was lost; not of one that hangs. */
