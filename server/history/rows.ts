@@ -1,5 +1,6 @@
 import type { MessageFile, Reaction } from '../events.ts';
 import type { Erasure } from './erasure.ts';
+import type { Shown } from './find-users.ts';
 import {
   everybody,
   forGood,
@@ -154,6 +155,9 @@ export function restrictionFrom({ room, user_id, restricted }: Row): Reads['rest
     restricted: JSON.parse(restricted as string),
   };
 }
+
+/** Somebody in a list that is sorted by the column `sort`. */
+export const shownFrom = (row: Row): Shown => ({ user: userFrom(row), sort: row.sort as string });
 
 export function userFrom(row: Row): UserRecord {
   return {

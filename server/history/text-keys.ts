@@ -14,7 +14,7 @@ export function sortKey(name: string): string {
 }
 
 /** Behind the names, which are all before it. */
-const behindNames = '\u{10ffff}';
+export const behindNames = '\u{10ffff}';
 
 /**
  * Sorts the members of a room by what all of them may know: by their names, and behind these by their ids the people whose

@@ -1250,6 +1250,35 @@ export function historyContract(
         expect(await find(ann.id)).toMatchObject([{ id: '7', name: 'Quill' }]);
       });
 
+      test('people who are hidden push out nobody who is not, however many they are', async () => {
+        const many = Array.from({ length: 2100 }, (_, n) => ({ id: `h${n}`, name: `Quaa ${n}` }));
+        await history.write('putRoom', { id: 'elsewhere', name: 'Elsewhere', kind: 'private', at });
+        await addPeople('elsewhere', [], { users: many, source: 'api' });
+        await addPeople('lobby', [], { users: many, source: 'api' });
+        await history.write('arrive', { user: ann, rooms: [{ id: 'class', name: 'class' }], at });
+        const arrived = [
+          ['8', 'Quincy Near'],
+          ['9', 'Zoë Quill'],
+          ['quaint', 'Ann'],
+        ] as const;
+        for (const [id, name] of arrived) {
+          await history.write('arrive', { user: { id, name }, rooms: [{ id: 'class', name: 'class' }], at });
+        }
+        await join(ann);
+        await join({ id: '6', name: 'Quentin Far' });
+        await join({ id: '7', name: 'Yan Quy' });
+        const found = async (query: string, over = {}) => {
+          const asked = { user: ann.id, query, onlyShared: true, limit: 20, ...over };
+          return (await history.read('findUsers', asked)).map(({ id }) => id);
+        };
+        // By their names first, then by another word or the id; before the others the people of a private room.
+        expect(await found('qu')).toEqual(['8', 'quaint', '9', '6', '7']);
+        expect(await found('qu', { limit: 4 })).toEqual(['8', 'quaint', '9', '6']);
+        expect(await found('ZOË')).toEqual(['9']);
+        expect(await found('quaa')).toEqual([]);
+        expect((await found('qu', { onlyShared: false })).slice(0, 4)).toEqual(['8', 'quaint', '9', 'h0']);
+      });
+
       test('members are in the order of their names, also of one who had another for a moment', async () => {
         const { id } = await create();
         await history.write('arrive', { user: { id: 'one', name: 'Anna' }, at });

@@ -1,3 +1,4 @@
+import { allNames, FoundUsers, mostLookedThrough, namesLike, type Range, type Shown } from '../find-users.ts';
 import {
   type Ban,
   everybody,
@@ -37,19 +38,20 @@ import {
   roomColumns,
   roomFrom,
   roomsLookedThrough,
+  shownFrom,
   unreadMentionsFrom,
   userFrom,
 } from '../rows.ts';
 import type { SealedCursors } from '../sealed-cursors.ts';
-import { findKeys, nameKey } from '../text-keys.ts';
+import { behindNames, findKeys, nameKey } from '../text-keys.ts';
 import { type Connection, type Dialect, raw, type Sql, sql } from './dialect.ts';
 
-/** After the last code point: texts that begin with X lie between X and X followed by this. */
-const beyond = '\u{10ffff}';
-/** So many people are looked at in one go, however few of them fit. */
+/** This many people are looked at in one go, however few of them fit. */
 const mostCandidates = 2000;
 /** Of members by name: so many at a time where not all of them fit. */
 const membersAtOnce = 200;
+/** Rooms in each of which the first people are looked for by one statement. */
+const roomsAtOnce = 50;
 /** Reactions that are looked up by one statement. */
 const reactionsAtOnce = 500;
 
@@ -80,6 +82,12 @@ const reportsWhere = raw(
     .join(', ')}
    FROM chat_reports AS reports JOIN chat_rooms AS rooms ON rooms.num = reports.room WHERE`,
 );
+
+/** The rows of all of these statements. */
+const inOneAnswer = (statements: readonly Sql[]): Sql => ({
+  text: statements.map(({ text }) => `(${text})`).join(' UNION ALL '),
+  values: statements.flatMap(({ values }) => values),
+});
 
 type Query = Exclude<keyof Reads, 'search'>;
 export type Queries = { [Q in Query]: (input: Reads[Q]['in']) => Promise<Reads[Q]['out']> };
@@ -228,26 +236,46 @@ export function queriesOf(dialect: Dialect, connection: Connection, reportCursor
       return of.filter((other) => near.has(other));
     },
     async findUsers({ user: id, query, onlyShared, limit }) {
-      const key = nameKey(query);
-      const rows = await ask(
-        sql`SELECT ${user} FROM chat_user_keys AS user_keys JOIN chat_users AS users ON users.id = user_keys.user_id
-            WHERE find_key >= ${key} AND find_key < ${key + beyond} AND users.id <> ${id}
-            ORDER BY find_key, users.id LIMIT ${mostCandidates}`,
+      const found = new FoundUsers({ query, limit });
+      const rooms = await ask(
+        sql`SELECT room, kind, rooms.members AS members FROM chat_members AS members
+            JOIN chat_rooms AS rooms ON rooms.num = members.room
+            WHERE user_id = ${id} AND sources <> 0 ORDER BY room`,
       );
-      const found = [...new Map(rows.map((row) => [row.id as string, userFrom(row)])).values()];
-      const ids = found.map((one) => one.id);
-      const near = await sharing(id, ids);
-      const far = onlyShared
-        ? await sharingPublic(
-            id,
-            // Without a private room in common only what was done in public makes a user known.
-            found.filter((one) => one.actedPublic && !near.has(one.id)).map((one) => one.id),
-          )
-        : undefined;
-      return [
-        ...found.filter((one) => near.has(one.id)),
-        ...found.filter((one) => !near.has(one.id) && (far === undefined || far.has(one.id))),
-      ].slice(0, limit);
+      const addShown = async (of: readonly Row[], condition: Sql) => {
+        const first: Shown[] = [];
+        for (let n = 0; n < of.length; n += roomsAtOnce) {
+          const some = of.slice(n, n + roomsAtOnce);
+          const each = some.map(({ room }) =>
+            shown(id, [room as number], namesLike(query), condition, limit),
+          );
+          first.push(...(await ask(inOneAnswer(each))).map(shownFrom));
+        }
+        found.add(first);
+        if (!found.isFull) found.add(await lookedThrough(id, of, condition));
+      };
+      await addShown(
+        rooms.filter(({ kind }) => kind !== 'public'),
+        raw('acted > 0'),
+      );
+      if (found.isFull) return found.users;
+      if (!onlyShared) {
+        const key = nameKey(query);
+        const rows = await ask(
+          sql`SELECT ${user}, find_key AS sort
+              FROM chat_user_keys AS user_keys JOIN chat_users AS users ON users.id = user_keys.user_id
+              WHERE find_key >= ${key} AND find_key < ${key + behindNames} AND users.id <> ${id}
+              ORDER BY find_key, users.id LIMIT ${mostCandidates}`,
+        );
+        found.add(rows.map(shownFrom));
+      } else {
+        await addShown(
+          rooms.filter(({ kind }) => kind === 'public'),
+          // Without a private room in common only what was done in public makes a user known.
+          raw('acted_public <> 0'),
+        );
+      }
+      return found.users;
     },
     async expired({ before, beforeDirect, from }) {
       const rooms: Reads['expired']['out']['rooms'] = [];
@@ -458,20 +486,52 @@ export function queriesOf(dialect: Dialect, connection: Connection, reportCursor
     );
   }
 
-  /** Those who have acted in a private room of which this user is a member too. */
-  function sharing(user: string, of: readonly string[]): Promise<Set<string>> {
-    return shared(user, of, raw(`theirs.acted > 0 AND rooms.kind <> 'public'`));
+  /** The first people by name in rooms, between two sort keys: nobody who is not shown is looked at. */
+  function shown(
+    asker: string,
+    rooms: readonly number[],
+    { from, to }: Range,
+    condition: Sql,
+    most: number,
+  ): Sql {
+    const [only = 0, ...others] = rooms;
+    // Of one room the database reads no more than `most`: its index has them in this order.
+    const inRooms =
+      others.length === 0
+        ? sql`room = ${only}`
+        : dialect.among(
+            ['room'],
+            rooms.map((room) => [room]),
+          );
+    return sql`SELECT id, name, acted_public, site_role, sort
+      FROM chat_members AS members JOIN chat_users AS users ON users.id = members.user_id
+      WHERE ${inRooms} AND sources <> 0 AND sort >= ${from} AND sort < ${to} AND user_id <> ${asker} AND ${condition}
+      ORDER BY room, sort, user_id LIMIT ${most}`;
   }
 
-  function sharingPublic(user: string, of: readonly string[]): Promise<Set<string>> {
-    return shared(user, of, raw(`rooms.kind = 'public'`));
+  /** Some people of these rooms, by room and name. */
+  async function lookedThrough(asker: string, rooms: readonly Row[], condition: Sql): Promise<Shown[]> {
+    const looked: Shown[] = [];
+    for (let n = 0; n < rooms.length && looked.length < mostLookedThrough; ) {
+      const some: number[] = [];
+      // No more are sorted than are looked at: a larger room is alone.
+      for (let members = 0; n < rooms.length; n++) {
+        members += rooms[n]?.members as number;
+        if (some.length > 0 && members > mostLookedThrough) break;
+        some.push(rooms[n]?.room as number);
+      }
+      const most = mostLookedThrough - looked.length;
+      looked.push(...(await ask(shown(asker, some, allNames, condition, most))).map(shownFrom));
+    }
+    return looked;
   }
 
-  async function shared(user: string, of: readonly string[], where: Sql): Promise<Set<string>> {
+  /** The users who have acted in a private room of which this user is a member too. */
+  async function sharing(user: string, of: readonly string[]): Promise<Set<string>> {
     if (of.length === 0) return new Set();
     const rows = await ask(
       sql`SELECT DISTINCT user_id FROM chat_members AS theirs JOIN chat_rooms AS rooms ON rooms.num = theirs.room
-          WHERE ${amongUsers('user_id', of)} AND theirs.sources <> 0 AND ${where}
+          WHERE ${amongUsers('user_id', of)} AND theirs.sources <> 0 AND theirs.acted > 0 AND rooms.kind <> 'public'
             AND EXISTS (SELECT 1 FROM chat_members AS mine WHERE mine.user_id = ${user} AND mine.room = theirs.room
               AND mine.sources <> 0)`,
     );

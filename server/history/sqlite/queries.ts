@@ -1,4 +1,5 @@
-import type { DatabaseSync } from 'node:sqlite';
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { allNames, FoundUsers, mostLookedThrough, namesLike, type Range, type Shown } from '../find-users.ts';
 import {
   type Ban,
   everybody,
@@ -35,16 +36,15 @@ import {
   roomColumns,
   roomFrom,
   roomsLookedThrough,
+  shownFrom,
   unreadMentionsFrom,
   userFrom,
 } from '../rows.ts';
 import { SealedCursors } from '../sealed-cursors.ts';
-import { findKeys, nameKey } from '../text-keys.ts';
+import { behindNames, findKeys, nameKey } from '../text-keys.ts';
 import { columns } from './columns.ts';
 
-/** After the last code point: texts that begin with X lie between X and X followed by this. */
-const beyond = '\u{10ffff}';
-/** So many people are looked at in one go, however few of them fit: other reads wait meanwhile. */
+/** This many people are looked at in one go, however few of them fit: other reads wait meanwhile. */
 const mostCandidates = 2000;
 
 const num = '(SELECT num FROM rooms WHERE id = ?1)';
@@ -57,6 +57,11 @@ export const unreadMentions = `SELECT found.seq AS seq, messages.user_id AS by_i
     ORDER BY seq DESC LIMIT ${mostUnreadMentions}) AS found
   CROSS JOIN messages ON messages.room = ?1 AND messages.seq = found.seq ORDER BY found.seq`;
 const reportsColumns = reportColumns.map((name) => `reports.${name} AS ${name}`).join(', ');
+/** The first people by name in a room, between two sort keys: nobody who is not shown is looked at. */
+const shownIn = (condition: string) => `SELECT users.id AS id, name, acted_public, site_role, sort
+  FROM members INDEXED BY members_by_name CROSS JOIN users ON users.id = members.user_id
+  WHERE room = ?1 AND sources <> 0 AND sort >= ?2 AND sort < ?3 AND user_id <> ?4 AND ${condition}
+  ORDER BY sort, user_id LIMIT ?5`;
 /** The queries of `Reads` by name, but for `search`, which has a thread and an index of its own. */
 export type Queries = {
   [Query in Exclude<keyof Reads, 'search'>]: (input: Reads[Query]['in']) => Reads[Query]['out'];
@@ -117,12 +122,6 @@ export function prepareQueries(db: DatabaseSync): Queries {
        WHERE theirs.user_id = ?2 AND theirs.sources <> 0 AND theirs.acted > 0 AND rooms.kind <> 'public'
          AND mine.user_id = ?1 AND mine.sources <> 0 LIMIT 1`,
     ),
-    sharesPublic: db.prepare(
-      `SELECT 1 FROM members AS theirs CROSS JOIN rooms ON rooms.num = theirs.room
-       CROSS JOIN members AS mine ON mine.room = theirs.room
-       WHERE theirs.user_id = ?2 AND theirs.sources <> 0 AND rooms.kind = 'public'
-         AND mine.user_id = ?1 AND mine.sources <> 0 LIMIT 1`,
-    ),
     reaction: db.prepare(
       `SELECT 1 FROM reactions WHERE message = (SELECT num FROM messages WHERE room = ${num} AND seq = ?2)
          AND emoji = ?3 AND user_id = ?4`,
@@ -155,10 +154,18 @@ export function prepareQueries(db: DatabaseSync): Queries {
       `SELECT ${fileColumns}, ${roomColumns} FROM files JOIN rooms ON rooms.num = files.room
        WHERE files.id = ? AND state <> ${fileStates.dropped}`,
     ),
-    candidates: db.prepare(
-      `SELECT DISTINCT users.id AS id, name, acted_public, site_role FROM user_keys JOIN users ON users.id = user_keys.user_id
-       WHERE key >= ?1 AND key < ?1 || '${beyond}' AND users.id <> ?2 ORDER BY key LIMIT ${mostCandidates}`,
+    known: db.prepare(
+      `SELECT users.id AS id, name, acted_public, site_role, key AS sort
+       FROM user_keys JOIN users ON users.id = user_keys.user_id
+       WHERE key >= ?1 AND key < ?1 || '${behindNames}' AND users.id <> ?2 ORDER BY key, users.id LIMIT ${mostCandidates}`,
     ),
+    roomsOf: db.prepare(
+      `SELECT room, kind FROM members CROSS JOIN rooms ON rooms.num = members.room
+       WHERE user_id = ? AND sources <> 0 ORDER BY room`,
+    ),
+    shown: db.prepare(shownIn('acted > 0')),
+    // Without a private room in common only what was done in public makes a user known.
+    shownInPublic: db.prepare(shownIn('acted_public <> 0')),
     oldest: db.prepare(
       `SELECT num, id, kind, first_seq, (SELECT sent_at FROM messages WHERE room = rooms.num AND seq >= rooms.first_seq
          ORDER BY seq LIMIT 1) AS oldest FROM rooms WHERE num > ? AND NOT (${goneRooms}) ORDER BY num LIMIT ?`,
@@ -257,20 +264,29 @@ export function prepareQueries(db: DatabaseSync): Queries {
     },
     sharesRoom: ({ user, of }) => of.filter((other) => statements.sharesRoom.get(user, other) !== undefined),
     findUsers({ user, query, onlyShared, limit }) {
-      const near: Reads['findUsers']['out'] = [];
-      const far: Reads['findUsers']['out'] = [];
-      for (const row of statements.candidates.iterate(nameKey(query), user)) {
-        const found = userFrom(row);
-        if (statements.sharesRoom.get(user, found.id) !== undefined) near.push(found);
-        // Without a private room in common only what was done in public makes a user known.
-        else if (
-          !onlyShared ||
-          (found.actedPublic && statements.sharesPublic.get(user, found.id) !== undefined)
-        )
-          far.push(found);
-        if (near.length === limit) break;
-      }
-      return [...near, ...far].slice(0, limit);
+      const found = new FoundUsers({ query, limit });
+      const rooms = statements.roomsOf.all(user);
+      const addShown = (of: readonly Row[], statement: StatementSync) => {
+        const shown = ({ room }: Row, { from, to }: Range, most: number): Shown[] =>
+          statement.all(room as number, from, to, user, most).map(shownFrom);
+        found.add(of.flatMap((room) => shown(room, namesLike(query), limit)));
+        const looked: Shown[] = [];
+        for (const room of found.isFull ? [] : of)
+          looked.push(...shown(room, allNames, mostLookedThrough - looked.length));
+        found.add(looked);
+      };
+      addShown(
+        rooms.filter(({ kind }) => kind !== 'public'),
+        statements.shown,
+      );
+      if (found.isFull) return found.users;
+      if (!onlyShared) found.add(statements.known.all(nameKey(query), user).map(shownFrom));
+      else
+        addShown(
+          rooms.filter(({ kind }) => kind === 'public'),
+          statements.shownInPublic,
+        );
+      return found.users;
     },
     expired({ before, beforeDirect, from }) {
       const rooms: Reads['expired']['out']['rooms'] = [];
