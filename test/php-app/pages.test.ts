@@ -48,6 +48,8 @@ describe('chat page', () => {
       '<php-chat server="http://127.0.0.1:7070" login-url="/" history="hash"><p>The chat could not be',
     );
     expect(body).toContain('<script type="module" src="http://127.0.0.1:7070/php-chat.js"></script>');
+    // On phones: the field to write in stays above the keyboard.
+    expect(body).toContain('initial-scale=1, interactive-widget=resizes-content">');
     const policy = directives(headers['content-security-policy']);
     expect(Object.fromEntries(policy)).toEqual({
       'default-src': "'none'",
