@@ -47,8 +47,8 @@ test('with a finger: offered on top of the sheet; a long press on a reaction say
   await alice.open('fingers');
   await bob.page.locator('php-chat').evaluate((chat) => chat.toggleAttribute('touch', true));
   await bob.open('fingers');
-  await alice.write('Bring a rake.');
-  const message = bob.message('Bring a rake.');
+  await alice.write('Bring a **rake**.');
+  const message = bob.messages.filter({ hasText: 'Bring a rake.' });
   await expect(message).toBeVisible();
   /** As a finger does that stays for longer than a press. */
   const press = async (target: Locator) => {
@@ -61,6 +61,7 @@ test('with a finger: offered on top of the sheet; a long press on a reaction say
   const sheet = bob.page.getByRole('menu', { name: 'Message actions' });
   await expect(sheet).toBeVisible();
   await lift();
+  await expect(sheet).toContainText('Bring a rake.');
   await expect(sheet.getByRole('menuitem').first()).toHaveText('👍');
   await sheet.getByRole('menuitem').first().focus();
   await bob.page.keyboard.press('Enter');

@@ -1,5 +1,6 @@
 import type { Entry } from '../../store/entries.ts';
 import { ERASED } from '../../store/user-ids.ts';
+import { wordsOf } from '../../text/words.ts';
 import type { Context, Writing } from '../context.ts';
 import { copy } from '../copy.ts';
 import { editedAt } from '../message.tsx';
@@ -112,7 +113,7 @@ export function openMessageMenu(
   const edited = entry.message?.editedAt;
   const about = (
     <div class="about" role="presentation">
-      <span>{entry.text}</span>
+      <span>{wordsOf(entry.text, entry.message?.files)}</span>
       <bdi>{who}</bdi>, {strings.time(entry.sentAt)}
       {edited !== undefined && ` · ${editedAt(edited, strings)}`}
     </div>
