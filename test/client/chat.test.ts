@@ -115,6 +115,18 @@ describe('which room is shown', () => {
     await expect.poll(() => texts(chat.current)).toEqual(['psst', 'again']);
   });
 
+  test('one whose name is larger than a packet is like one that is not there', async () => {
+    const { cookie } = await person();
+    const { chat, told } = await open(cookie, 'a'.repeat(70_000));
+    expect(chat.current?.id).toBe('lobby');
+    expect(told.flatMap(({ name }) => (name === 'unknownRoom' ? name : []))).toEqual(['unknownRoom']);
+    const refused = chat.request('user:find', { query: 'é'.repeat(40_000), limit: 1 });
+    await expect(refused).rejects.toMatchObject({ code: 'too_long' });
+    expect(
+      told.filter(({ name, args }) => name === 'state' && JSON.stringify(args).includes('lost')),
+    ).toEqual([]);
+  });
+
   test('a message written in one room and sent late goes to that room, which is left again', async () => {
     const ann = await person();
     const ben = await other();

@@ -6,7 +6,8 @@ export interface Link {
 }
 
 export interface LinkListener {
-  opened(): void;
+  /** @param most - the bytes of the largest packet: the server ends a connection that sends a larger one */
+  opened(most: number): void;
   /** Anything at all has come from the server. */
   heard(): void;
   said(text: string): void;
@@ -62,14 +63,14 @@ export function byWebSocket(server: string, listener: LinkListener): Link {
       wait();
       socket.send(packets.pong);
     } else if (type === packets.open) {
-      const { pingInterval, pingTimeout } = JSON.parse(text) as Record<
-        'pingInterval' | 'pingTimeout',
+      const { pingInterval, pingTimeout, maxPayload } = JSON.parse(text) as Record<
+        'pingInterval' | 'pingTimeout' | 'maxPayload',
         number
       >;
       silence = pingInterval + pingTimeout;
       wait();
       opened = true;
-      listener.opened();
+      listener.opened(maxPayload);
     }
   };
   return { send: (text) => socket.send(packets.message + text), close };

@@ -15,10 +15,14 @@ export function byPolling(server: string, upgrade: boolean, both: boolean, liste
     withCredentials: true,
   });
   let opened = false;
+  let most = 0;
   let over = false;
+  engine.on('handshake', ({ maxPayload }) => {
+    most = maxPayload;
+  });
   engine.on('open', () => {
     opened = true;
-    if (!over) listener.opened();
+    if (!over) listener.opened(most);
   });
   engine.on('packet', () => over || listener.heard());
   engine.on('data', (text) => over || listener.said(String(text)));

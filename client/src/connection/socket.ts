@@ -37,6 +37,8 @@ export class Socket {
   /** Who waits for an answer, by the number of the request. */
   readonly #waiting = new Map<number, { answered(answer: unknown): void; lost(): void }>();
   #requests = 0;
+  /** The bytes of the largest packet. */
+  #most = 0;
 
   /** @param openMs - in so long a connection is to be opened */
   constructor(server: string, openMs: number, listener: SocketListener) {
@@ -88,8 +90,9 @@ export class Socket {
 
   #listening(closed: LinkListener['closed']): LinkListener {
     return {
-      opened: () => {
+      opened: (most) => {
         clearTimeout(this.#opening);
+        this.#most = most;
         this.#link?.send(packets.connect);
       },
       heard: () => this.#listener.heard(),
@@ -103,11 +106,17 @@ export class Socket {
     this.#drop();
   }
 
-  /** Fails with `timeout` when there is no answer in time, and with `offline` when there can be none any more. */
+  /**
+   * Fails with `too_long` instead of sending a packet for which the server would end the connection, with `timeout` when there is no
+   * answer in time, and with `offline` when there can be none any more.
+   */
   request(name: string, payload: unknown, ms: number): Promise<unknown> {
     return new Promise((resolve, reject) => {
       if (!this.#connected) return reject(new RequestError('offline'));
       const id = this.#requests++;
+      const packet = `${packets.event}${id}${JSON.stringify([name, payload])}`;
+      // And the sign of Engine.IO before it.
+      if (new TextEncoder().encode(packet).length >= this.#most) return reject(new RequestError('too_long'));
       const settle = () => {
         clearTimeout(timer);
         this.#waiting.delete(id);
@@ -126,7 +135,7 @@ export class Socket {
           reject(new RequestError('offline'));
         },
       });
-      this.#link?.send(`${packets.event}${id}${JSON.stringify([name, payload])}`);
+      this.#link?.send(packet);
     });
   }
 
