@@ -217,7 +217,7 @@ test('a direct room with an erased user says in the reader’s language who that
   await expect(alice.page.getByRole('region', { name: 'Utilisateur supprimé' })).toBeVisible();
   await expect(alice.timeline).toContainText('farewell');
   await expect(alice.timeline).toHaveAccessibleName('Messages de Utilisateur supprimé');
-  await expect(chat.getByRole('note')).toHaveText('Vous ne pouvez pas écrire à cette personne.');
+  await expect(chat.getByRole('note')).toHaveText('Vous ne pouvez pas écrire à Utilisateur supprimé ici.');
   // The author of the message is erased at a stage of its own.
   await expect
     .poll(() => chat.evaluate((element) => element.shadowRoot?.textContent))
