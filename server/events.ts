@@ -219,7 +219,8 @@ export type Can = z.output<typeof can>;
 export type Profile = z.output<typeof profile>;
 export type Totals = z.output<typeof totals>;
 
-const cursor = z.string().min(1).max(500);
+/** The longest holds the sort key of a name: a character may become 18 there, of two or three bytes each. */
+const cursor = z.string().min(1).max(4096);
 const limit = (most: number, usual = most) => z.int().min(1).max(most).default(usual);
 /** A mute or a ban. `seconds`: 0 lifts it; absent: for good. */
 const restriction = z.object({

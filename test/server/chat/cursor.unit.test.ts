@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest';
 import { cursorOf, decodeCursor } from '../../../server/chat/cursor.ts';
+import { requests } from '../../../server/events.ts';
+import { memberKey, sortKey } from '../../../server/history/text-keys.ts';
 
 test('a cursor comes back as it was made', () => {
   expect(decodeCursor(cursorOf(['Zoë 👋', 'u-1']), ['string', 'string'])).toEqual(['Zoë 👋', 'u-1']);
@@ -26,3 +28,18 @@ test.each([
   const cursor = Buffer.from(`[${part}]`).toString('base64url');
   expect(() => decodeCursor(cursor, [type])).toThrow(expect.objectContaining({ code: 'bad_request' }));
 });
+
+// The sort keys of U+FDFA are the longest: it is a compatibility form of 18 characters.
+test.each(['\ufdfa', '\u{10ffff}', '㌖', '"', 'ΐ'])(
+  'lists go on behind names that are all %j',
+  (character) => {
+    const id = '\u{1d4b3}'.repeat(64);
+    const name = character.repeat(64);
+    for (const isShown of [true, false]) {
+      const cursor = cursorOf([memberKey({ id, name }, isShown), id]);
+      expect(requests['room:members'].parse({ room: 'lobby', cursor })).toMatchObject({ cursor });
+    }
+    const cursor = cursorOf([sortKey(character.repeat(80)), 'u'.repeat(64)]);
+    expect(requests['room:list'].parse({ member: false, cursor })).toMatchObject({ cursor });
+  },
+);
