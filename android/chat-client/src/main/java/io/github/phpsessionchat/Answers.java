@@ -2,6 +2,7 @@ package io.github.phpsessionchat;
 
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /** What some requests are answered with. */
 public final class Answers {
@@ -16,9 +17,9 @@ public final class Answers {
     /** May be empty although there is more. */
     public final List<T> items;
     /** To ask for the next part with; null: this is the last. */
-    public final String next;
+    public final @Nullable String next;
 
-    Page(List<T> items, String next) {
+    Page(List<T> items, @Nullable String next) {
       this.items = items;
       this.next = next;
     }
@@ -34,7 +35,7 @@ public final class Answers {
     /** How many members the room has. */
     public final int count;
 
-    Members(List<RoomMember> items, String next, int count) {
+    Members(List<RoomMember> items, @Nullable String next, int count) {
       super(items, next);
       this.count = count;
     }

@@ -1,11 +1,13 @@
 package io.github.phpsessionchat;
 
+import org.jspecify.annotations.Nullable;
+
 /**
  * What becomes of a request: one of the two methods is called, once, on the executor of the {@link Chat}.
  *
  * @param <T> what the server answers
  */
-public interface Callback<T> {
+public interface Callback<T extends @Nullable Object> {
   /** @param answer what the server says; null where it says nothing */
   void done(T answer);
 

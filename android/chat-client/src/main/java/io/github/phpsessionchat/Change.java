@@ -5,6 +5,7 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /** What an event tells of one message: its new state, or the reactions that have changed. */
 abstract class Change {
@@ -27,7 +28,7 @@ abstract class Change {
   abstract Message next(Message known, String me);
 
   /** The whole message, or null. */
-  abstract Message whole();
+  abstract @Nullable Message whole();
 
   /** {@code message:new} and {@code message:changed} alike. */
   static Change to(Message message) {
@@ -67,7 +68,7 @@ abstract class Change {
       this.removed = removed;
     }
 
-    private Reaction after(Reaction known, String me) {
+    private Reaction after(@Nullable Reaction known, String me) {
       List<String> users = known == null ? new ArrayList<>() : new ArrayList<>(known.users);
       // Where some are not named, nobody knows who would be next.
       if (known == null || known.count == known.users.size()) users.addAll(added);
@@ -93,7 +94,7 @@ abstract class Change {
       }
 
       @Override
-      Message whole() {
+      @Nullable Message whole() {
         return null;
       }
     };

@@ -24,6 +24,7 @@ import okhttp3.OkHttpClient;
 import okhttp3.Request;
 import org.json.JSONArray;
 import org.json.JSONObject;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One user's chat: the connection to a chat server, the rooms, and the messages of those rooms that are open.
@@ -63,17 +64,17 @@ public final class Chat {
   private boolean listChanged;
   private boolean tellingSoon;
   /** The last user, and what the app showed when that session ended: the same user goes on there. */
-  private String lastUser;
+  private @Nullable String lastUser;
 
   private Map<String, Boolean> lastOpened = Collections.emptyMap();
   /** Somebody was, since a session has ended last: what is open belongs to that user, not to whoever comes next. */
   private boolean letIn;
-  private Delivery delivery;
+  private @Nullable Delivery delivery;
   private volatile boolean closed;
 
   // What was told last, for all threads.
   private volatile ConnectionState state = ConnectionState.of(ConnectionState.Kind.STOPPED);
-  private volatile Identity me;
+  private volatile @Nullable Identity me;
   private volatile List<RoomSummary> roomList = Collections.emptyList();
   private final Map<String, List<Entry>> messages = new ConcurrentHashMap<>();
 
@@ -108,10 +109,10 @@ public final class Chat {
     private final HttpUrl server;
     private final Executor executor;
     private final ChatListener listener;
-    private OkHttpClient http;
-    private SessionId session;
+    private @Nullable OkHttpClient http;
+    private @Nullable SessionId session;
     private Outbox outbox = new MemoryOutbox();
-    private String origin;
+    private @Nullable String origin;
 
     private Builder(String server, Executor executor, ChatListener listener) {
       this.server = HttpUrl.get(Objects.requireNonNull(server, "server"));
@@ -214,7 +215,7 @@ public final class Chat {
   }
 
   /** @return who one is; null before the first connection and after the end of the session */
-  public Identity me() {
+  public @Nullable Identity me() {
     return me;
   }
 
@@ -254,7 +255,7 @@ public final class Chat {
    * @param callback called when the room is there, at the latest with the next connection; {@code offline} if it is
    *     closed, or the session ends, before; may be null
    */
-  public void openRoom(String room, Callback<RoomSummary> callback) {
+  public void openRoom(String room, @Nullable Callback<RoomSummary> callback) {
     Objects.requireNonNull(room, "room");
     if (closed && callback != null) tell(() -> callback.failed(new ChatError(ChatError.OFFLINE)));
     run(
@@ -447,7 +448,7 @@ public final class Chat {
    * @param text the new text
    * @param callback {@code conflict} if the text has changed meanwhile: {@link ChatError#current} has it
    */
-  public void edit(Message message, String text, Callback<Message> callback) {
+  public void edit(Message message, String text, @Nullable Callback<Message> callback) {
     edit(message, MessageEdit.of(text), callback);
   }
 
@@ -456,7 +457,7 @@ public final class Chat {
    * @param edit what it is to be
    * @param callback {@code conflict} if the text has changed meanwhile: {@link ChatError#current} has it
    */
-  public void edit(Message message, MessageEdit edit, Callback<Message> callback) {
+  public void edit(Message message, MessageEdit edit, @Nullable Callback<Message> callback) {
     Objects.requireNonNull(message, "message");
     Objects.requireNonNull(edit, "edit");
     JSONArray files = null;
@@ -480,7 +481,7 @@ public final class Chat {
    * @param reason told to its author; null: none
    * @param callback the message without its text
    */
-  public void delete(Message message, String reason, Callback<Message> callback) {
+  public void delete(Message message, @Nullable String reason, @Nullable Callback<Message> callback) {
     Objects.requireNonNull(message, "message");
     JSONObject payload = Wire.payload("room", message.room, "seq", message.seq, "reason", reason);
     ask("message:delete", payload, this::acknowledged, callback);
@@ -492,7 +493,8 @@ public final class Chat {
    * @param cursor {@link Page#next} of the page before; null: the first
    * @param callback the newest first; a page may be empty although there is more
    */
-  public void search(String query, String room, String cursor, Callback<Page<Message>> callback) {
+  public void search(
+      String query, @Nullable String room, @Nullable String cursor, @Nullable Callback<Page<Message>> callback) {
     Objects.requireNonNull(query, "query");
     JSONObject payload = Wire.payload("query", query, "room", room, "cursor", cursor);
     ask("message:search", payload, data -> Wire.page(data, "messages", Wire::message), callback);
@@ -580,7 +582,8 @@ public final class Chat {
    * @param cursor {@link Page#next} of the page before; null: the first
    * @param callback the rooms
    */
-  public void listRooms(boolean own, String query, String cursor, Callback<Page<RoomSummary>> callback) {
+  public void listRooms(
+      boolean own, @Nullable String query, @Nullable String cursor, @Nullable Callback<Page<RoomSummary>> callback) {
     JSONObject payload = Wire.payload("member", own, "query", query, "cursor", cursor);
     ask("room:list", payload, data -> Wire.page(data, "rooms", Wire::room), callback);
   }
@@ -589,7 +592,7 @@ public final class Chat {
    * @param room what is to be created
    * @param callback the room, which is not opened by itself
    */
-  public void createRoom(NewRoom room, Callback<Created> callback) {
+  public void createRoom(NewRoom room, @Nullable Callback<Created> callback) {
     Objects.requireNonNull(room, "room");
     JSONObject payload =
         Wire.payload(
@@ -606,7 +609,7 @@ public final class Chat {
    * @param change what is to be different, with the right {@link RoomSummary.Right#UPDATE}
    * @param callback the room
    */
-  public void updateRoom(String room, RoomChange change, Callback<RoomSummary> callback) {
+  public void updateRoom(String room, RoomChange change, @Nullable Callback<RoomSummary> callback) {
     Objects.requireNonNull(room, "room");
     JSONObject payload =
         Wire.payload(
@@ -622,7 +625,7 @@ public final class Chat {
    * @param room the id of a room that is to be deleted with all that is in it
    * @param callback no answer
    */
-  public void deleteRoom(String room, Callback<Void> callback) {
+  public void deleteRoom(String room, @Nullable Callback<@Nullable Void> callback) {
     Objects.requireNonNull(room, "room");
     JSONObject payload = Wire.payload("room", room);
     ask("room:delete", payload, data -> removed(room, new Removal(RemovalReason.DELETED, false)), callback);
@@ -632,7 +635,7 @@ public final class Chat {
    * @param room the id of a room of which one is to be no member any more
    * @param callback no answer
    */
-  public void leaveRoom(String room, Callback<Void> callback) {
+  public void leaveRoom(String room, @Nullable Callback<@Nullable Void> callback) {
     Objects.requireNonNull(room, "room");
     Identity self = me;
     JSONObject payload = Wire.payload("room", room, "user", self == null ? "" : self.user.id);
@@ -644,7 +647,7 @@ public final class Chat {
    * @param user the id of somebody who is to leave it
    * @param callback no answer
    */
-  public void removeMember(String room, String user, Callback<Void> callback) {
+  public void removeMember(String room, String user, @Nullable Callback<@Nullable Void> callback) {
     Objects.requireNonNull(room, "room");
     Objects.requireNonNull(user, "user");
     ask("room:remove", Wire.payload("room", room, "user", user), data -> null, callback);
@@ -655,7 +658,7 @@ public final class Chat {
    * @param users ids of 1 to 100 users
    * @param callback who was added, and who was not
    */
-  public void invite(String room, List<String> users, Callback<Invited> callback) {
+  public void invite(String room, List<String> users, @Nullable Callback<Invited> callback) {
     Objects.requireNonNull(room, "room");
     Objects.requireNonNull(users, "users");
     JSONObject payload = Wire.payload("room", room, "users", new JSONArray(users));
@@ -668,7 +671,7 @@ public final class Chat {
    * @param role {@link RoomSummary.Role#OWNER} hands the room over
    * @param callback no answer
    */
-  public void setRole(String room, String user, RoomSummary.Role role, Callback<Void> callback) {
+  public void setRole(String room, String user, RoomSummary.Role role, @Nullable Callback<@Nullable Void> callback) {
     Objects.requireNonNull(room, "room");
     Objects.requireNonNull(user, "user");
     Objects.requireNonNull(role, "role");
@@ -682,7 +685,12 @@ public final class Chat {
    * @param cursor {@link Page#next} of the page before; null: the first
    * @param callback the members, by name
    */
-  public void members(String room, String query, Boolean present, String cursor, Callback<Members> callback) {
+  public void members(
+      String room,
+      @Nullable String query,
+      @Nullable Boolean present,
+      @Nullable String cursor,
+      @Nullable Callback<Members> callback) {
     Objects.requireNonNull(room, "room");
     JSONObject payload = Wire.payload("room", room, "query", query, "present", present, "cursor", cursor);
     ask(
@@ -698,7 +706,7 @@ public final class Chat {
    * @param notify what one wants to be told of
    * @param callback the room
    */
-  public void setNotify(String room, RoomSummary.Notify notify, Callback<RoomSummary> callback) {
+  public void setNotify(String room, RoomSummary.Notify notify, @Nullable Callback<RoomSummary> callback) {
     Objects.requireNonNull(room, "room");
     Objects.requireNonNull(notify, "notify");
     ask("room:notify", Wire.payload("room", room, "notify", Wire.name(notify)), this::putRoom, callback);
@@ -714,7 +722,7 @@ public final class Chat {
    * @param on whether it is given
    * @param callback the message; {@code limit_reached} if it has as many different ones as one may have
    */
-  public void react(Message message, String emoji, boolean on, Callback<Message> callback) {
+  public void react(Message message, String emoji, boolean on, @Nullable Callback<Message> callback) {
     Objects.requireNonNull(message, "message");
     Objects.requireNonNull(emoji, "emoji");
     JSONObject payload = Wire.payload("room", message.room, "seq", message.seq, "emoji", emoji, "on", on);
@@ -727,7 +735,8 @@ public final class Chat {
    * @param cursor {@link Page#next} of the page before; null: the first
    * @param callback whom it is from, by time
    */
-  public void reactions(Message message, String emoji, String cursor, Callback<Page<User>> callback) {
+  public void reactions(
+      Message message, String emoji, @Nullable String cursor, @Nullable Callback<Page<User>> callback) {
     Objects.requireNonNull(message, "message");
     Objects.requireNonNull(emoji, "emoji");
     JSONObject payload = Wire.payload("room", message.room, "seq", message.seq, "emoji", emoji, "cursor", cursor);
@@ -744,7 +753,8 @@ public final class Chat {
    * @param text up to 500 characters; null: nothing
    * @param callback no answer
    */
-  public void report(Message message, Report.Reason reason, String text, Callback<Void> callback) {
+  public void report(
+      Message message, Report.Reason reason, @Nullable String text, @Nullable Callback<@Nullable Void> callback) {
     Objects.requireNonNull(message, "message");
     Objects.requireNonNull(reason, "reason");
     JSONObject payload =
@@ -757,7 +767,7 @@ public final class Chat {
    * @param callback the open reports, the newest first, of the rooms where one has the right {@link
    *     RoomSummary.Right#MODERATE}; for a moderator or admin of the site those of all rooms
    */
-  public void reports(String cursor, Callback<Page<Report>> callback) {
+  public void reports(@Nullable String cursor, @Nullable Callback<Page<Report>> callback) {
     ask("report:list", Wire.payload("cursor", cursor), data -> Wire.page(data, "reports", Wire::report), callback);
   }
 
@@ -769,7 +779,7 @@ public final class Chat {
    * @param seconds how long the author is muted or banned; 0: for good
    * @param callback no answer
    */
-  public void closeReport(Report report, Report.Done done, long seconds, Callback<Void> callback) {
+  public void closeReport(Report report, Report.Done done, long seconds, @Nullable Callback<@Nullable Void> callback) {
     Objects.requireNonNull(report, "report");
     Objects.requireNonNull(done, "done");
     JSONObject payload =
@@ -786,7 +796,8 @@ public final class Chat {
    * @param reason up to 250 characters, which that user sees; null: none
    * @param callback no answer
    */
-  public void mute(String room, String user, long seconds, String reason, Callback<Void> callback) {
+  public void mute(
+      String room, String user, long seconds, @Nullable String reason, @Nullable Callback<@Nullable Void> callback) {
     restrict("room:mute", room, user, seconds == 0 ? null : seconds, reason, callback);
   }
 
@@ -795,7 +806,7 @@ public final class Chat {
    * @param user the id of a user who may write there again
    * @param callback no answer
    */
-  public void unmute(String room, String user, Callback<Void> callback) {
+  public void unmute(String room, String user, @Nullable Callback<@Nullable Void> callback) {
     restrict("room:mute", room, user, 0L, null, callback);
   }
 
@@ -808,7 +819,8 @@ public final class Chat {
    * @param reason up to 250 characters, which that user sees; null: none
    * @param callback no answer
    */
-  public void ban(String room, String user, long seconds, String reason, Callback<Void> callback) {
+  public void ban(
+      String room, String user, long seconds, @Nullable String reason, @Nullable Callback<@Nullable Void> callback) {
     restrict("room:ban", room, user, seconds == 0 ? null : seconds, reason, callback);
   }
 
@@ -817,12 +829,17 @@ public final class Chat {
    * @param user the id of a user for whom it is there again
    * @param callback no answer
    */
-  public void unban(String room, String user, Callback<Void> callback) {
+  public void unban(String room, String user, @Nullable Callback<@Nullable Void> callback) {
     restrict("room:ban", room, user, 0L, null, callback);
   }
 
   private void restrict(
-      String how, String room, String user, Long seconds, String reason, Callback<Void> callback) {
+      String how,
+      String room,
+      String user,
+      @Nullable Long seconds,
+      @Nullable String reason,
+      @Nullable Callback<@Nullable Void> callback) {
     Objects.requireNonNull(room, "room");
     Objects.requireNonNull(user, "user");
     JSONObject payload = Wire.payload("room", room, "user", user, "seconds", seconds, "reason", reason);
@@ -834,7 +851,7 @@ public final class Chat {
    * @param cursor {@link Page#next} of the page before; null: the first
    * @param callback who is muted there or banned, by id
    */
-  public void restricted(String room, String cursor, Callback<Page<Restriction>> callback) {
+  public void restricted(String room, @Nullable String cursor, @Nullable Callback<Page<Restriction>> callback) {
     Objects.requireNonNull(room, "room");
     JSONObject payload = Wire.payload("room", room, "cursor", cursor);
     ask("room:restricted", payload, data -> Wire.page(data, "users", Wire::restriction), callback);
@@ -847,7 +864,7 @@ public final class Chat {
    * @param blocked false: not any more
    * @param callback no answer
    */
-  public void block(String user, boolean blocked, Callback<Void> callback) {
+  public void block(String user, boolean blocked, @Nullable Callback<@Nullable Void> callback) {
     Objects.requireNonNull(user, "user");
     ask(
         "user:block",
@@ -860,7 +877,7 @@ public final class Chat {
   }
 
   /** @param callback whom one has blocked, the last one first */
-  public void blocked(Callback<List<User>> callback) {
+  public void blocked(@Nullable Callback<List<User>> callback) {
     ask("user:blocked", new JSONObject(), data -> Wire.list(data, "users", Wire::user), callback);
   }
 
@@ -870,7 +887,7 @@ public final class Chat {
    * @param user the id of another user
    * @param callback the room of the two, which is not opened by itself
    */
-  public void openDirect(String user, Callback<RoomSummary> callback) {
+  public void openDirect(String user, @Nullable Callback<RoomSummary> callback) {
     Objects.requireNonNull(user, "user");
     ask("direct:open", Wire.payload("user", user), this::putRoom, callback);
   }
@@ -880,7 +897,7 @@ public final class Chat {
    * @param room the id of a room, to learn who is a member of it; null: none
    * @param callback at most 20
    */
-  public void findUsers(String query, String room, Callback<Found> callback) {
+  public void findUsers(String query, @Nullable String room, @Nullable Callback<Found> callback) {
     Objects.requireNonNull(query, "query");
     JSONObject payload = Wire.payload("query", query, "room", room);
     ask(
@@ -1092,7 +1109,7 @@ public final class Chat {
     listChanged();
   }
 
-  private void activity(JSONObject activity, Room room) {
+  private void activity(JSONObject activity, @Nullable Room room) {
     if (room == null) {
       rooms.meet(activity.optString("room"));
       return;
@@ -1251,7 +1268,7 @@ public final class Chat {
     }
 
     @Override
-    public Upload upload(String key) {
+    public @Nullable Upload upload(String key) {
       return uploads.get(key);
     }
 
@@ -1275,7 +1292,7 @@ public final class Chat {
     }
 
     @Override
-    public void paused(String code, long ms) {
+    public void paused(@Nullable String code, long ms) {
       tellOfUser(() -> listener.onSendingPaused(code, ms));
     }
   }
@@ -1413,7 +1430,7 @@ public final class Chat {
     return blocks.shown(room.summary);
   }
 
-  private Void removed(String room, Removal removal) {
+  private @Nullable Void removed(String room, Removal removal) {
     rooms.removed(room, removal);
     return null;
   }
@@ -1456,7 +1473,8 @@ public final class Chat {
         });
   }
 
-  private <T> void ask(String name, JSONObject payload, Wire.Reader<T> reader, Callback<T> callback) {
+  private <T extends @Nullable Object> void ask(
+      String name, JSONObject payload, Wire.Reader<T> reader, @Nullable Callback<T> callback) {
     // Its thread may have ended: then nothing on it would answer.
     String refused = closed ? ChatError.OFFLINE : isWellFormed(payload.toString()) ? null : "bad_request";
     if (refused != null) {
@@ -1482,7 +1500,7 @@ public final class Chat {
                 }));
   }
 
-  private <T> void answer(Callback<T> callback, T answer) {
+  private <T extends @Nullable Object> void answer(Callback<T> callback, T answer) {
     tellChanges();
     tell(() -> callback.done(answer));
   }

@@ -1,5 +1,7 @@
 package io.github.phpsessionchat;
 
+import org.jspecify.annotations.Nullable;
+
 /** Why a request was not carried out. */
 public final class ChatError extends Exception {
   private static final long serialVersionUID = 1;
@@ -14,9 +16,9 @@ public final class ChatError extends Exception {
   /** With {@code rate_limited} and {@code muted}: when to try again, in milliseconds, at most an hour; else 0. */
   public final long retryAfterMs;
   /** With {@code conflict} of an edit: the message as it is now; else null. */
-  public final transient Message current;
+  public final transient @Nullable Message current;
 
-  ChatError(String code, String message, long retryAfterMs, Message current) {
+  ChatError(String code, String message, long retryAfterMs, @Nullable Message current) {
     super(message);
     this.code = code;
     this.retryAfterMs = retryAfterMs;

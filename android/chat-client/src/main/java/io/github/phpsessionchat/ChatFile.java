@@ -1,5 +1,7 @@
 package io.github.phpsessionchat;
 
+import org.jspecify.annotations.Nullable;
+
 /** A file of a {@link Message}. {@link Chat#fileRequest} and {@link Chat#previewRequest} fetch it. */
 public final class ChatFile {
   /** What is known of a picture before it is there. */
@@ -16,6 +18,11 @@ public final class ChatFile {
       this.height = height;
       this.blur = blur;
     }
+
+    @Override
+    public String toString() {
+      return width + " x " + height;
+    }
   }
 
   /** The server's id of it. */
@@ -27,11 +34,11 @@ public final class ChatFile {
   /** How many bytes it has. */
   public final long size;
   /** What is told to who does not see it; null: nothing. */
-  public final String alt;
+  public final @Nullable String alt;
   /** Null: no picture that has a preview. */
-  public final Image image;
+  public final @Nullable Image image;
 
-  ChatFile(String id, String name, String type, long size, String alt, Image image) {
+  ChatFile(String id, String name, String type, long size, @Nullable String alt, @Nullable Image image) {
     this.id = id;
     this.name = name;
     this.type = type;
@@ -46,7 +53,7 @@ public final class ChatFile {
    * @param alt up to 250 characters for who does not see it; null: nothing
    * @return another object
    */
-  public ChatFile describedAs(String alt) {
+  public ChatFile describedAs(@Nullable String alt) {
     return new ChatFile(id, name, type, size, alt, image);
   }
 

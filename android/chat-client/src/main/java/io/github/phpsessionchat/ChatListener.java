@@ -1,6 +1,7 @@
 package io.github.phpsessionchat;
 
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What an app is told. All methods are called on the executor of the {@link Chat}, one after the other. Lists are
@@ -64,7 +65,7 @@ public interface ChatListener {
    *     more
    * @param ms until the next attempt
    */
-  default void onSendingPaused(String code, long ms) {}
+  default void onSendingPaused(@Nullable String code, long ms) {}
 
   /**
    * One is in the room no more. If it was open, it is closed.
@@ -132,5 +133,5 @@ public interface ChatListener {
    *     room}, {@code seq}, {@code reason})
    * @param data what it says, in Java's own types: String, Long, Double, Boolean, List, Map, or null
    */
-  default void onPush(String name, Object data) {}
+  default void onPush(String name, @Nullable Object data) {}
 }

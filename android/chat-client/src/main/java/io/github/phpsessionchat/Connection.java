@@ -16,6 +16,7 @@ import java.util.concurrent.Future;
 import okhttp3.HttpUrl;
 import okhttp3.OkHttpClient;
 import org.json.JSONObject;
+import org.jspecify.annotations.Nullable;
 
 /** The one connection, and what is tried when it breaks. */
 final class Connection implements Link.Listener {
@@ -91,17 +92,17 @@ final class Connection implements Link.Listener {
   private final Loop loop;
   private final HttpUrl server;
   private final OkHttpClient http;
-  private final SessionId session;
+  private final @Nullable SessionId session;
   private final Listener listener;
   private final Random random = new Random();
   private final Set<Pending> pending = new LinkedHashSet<>();
   private ConnectionState state = ConnectionState.of(Kind.STOPPED);
-  private Link link;
+  private @Nullable Link link;
   private boolean ready;
   /** The next attempt. */
-  private Future<?> timer;
+  private @Nullable Future<?> timer;
   /** Ends the attempt that is under way, and that nothing has been heard of. */
-  private Future<?> attempt;
+  private @Nullable Future<?> attempt;
 
   private long attemptBegan;
   /** When the newest attempts began. */
@@ -114,18 +115,18 @@ final class Connection implements Link.Listener {
   private boolean triedOther;
 
   private int failures;
-  private String user;
-  private Resume resume;
-  private Future<?> saying;
+  private @Nullable String user;
+  private @Nullable Resume resume;
+  private @Nullable Future<?> saying;
   /** After the end of a session, a look whether there is another one, of which nothing is shown. */
   private boolean looking;
 
   private long lookedAt = Long.MIN_VALUE / 2;
-  private String loginUrl;
+  private @Nullable String loginUrl;
   private boolean probing;
 
   /** @param session gives the session id for {@code auth.session}; null: the client's cookies tell who one is */
-  Connection(Loop loop, HttpUrl server, OkHttpClient http, SessionId session, Listener listener) {
+  Connection(Loop loop, HttpUrl server, OkHttpClient http, @Nullable SessionId session, Listener listener) {
     this.loop = loop;
     this.server = server;
     this.http = http;

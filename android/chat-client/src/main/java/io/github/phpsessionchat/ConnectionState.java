@@ -1,5 +1,7 @@
 package io.github.phpsessionchat;
 
+import org.jspecify.annotations.Nullable;
+
 /** How it stands with the connection to the chat server. */
 public final class ConnectionState {
   /** What an app has to tell apart. */
@@ -60,15 +62,16 @@ public final class ConnectionState {
   /** What it is. */
   public final Kind kind;
   /** With CHECKING_SESSION and SESSION_ENDED; else null. */
-  public final Reason reason;
+  public final @Nullable Reason reason;
   /** With REFUSED; else null. */
-  public final Refusal refusal;
+  public final @Nullable Refusal refusal;
   /** With SESSION_ENDED: where the server says that one logs in, or null. */
-  public final String loginUrl;
+  public final @Nullable String loginUrl;
   /** With OFFLINE, STORE_UNAVAILABLE and RATE_LIMITED: the next attempt, in milliseconds since 1970; else 0. */
   public final long retryAt;
 
-  private ConnectionState(Kind kind, Reason reason, Refusal refusal, String loginUrl, long retryAt) {
+  private ConnectionState(
+      Kind kind, @Nullable Reason reason, @Nullable Refusal refusal, @Nullable String loginUrl, long retryAt) {
     this.kind = kind;
     this.reason = reason;
     this.refusal = refusal;
@@ -88,7 +91,7 @@ public final class ConnectionState {
     return new ConnectionState(Kind.CHECKING_SESSION, reason, null, null, 0);
   }
 
-  static ConnectionState ended(Reason reason, String loginUrl) {
+  static ConnectionState ended(Reason reason, @Nullable String loginUrl) {
     return new ConnectionState(Kind.SESSION_ENDED, reason, null, loginUrl, 0);
   }
 

@@ -13,6 +13,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.Future;
 import org.json.JSONObject;
+import org.jspecify.annotations.Nullable;
 
 /** One user's messages on their way: kept until the server has acknowledged them, sent in order, a room at a time. */
 final class Delivery {
@@ -27,7 +28,7 @@ final class Delivery {
     void failed(PendingMessage item);
 
     /** Null: nobody sends that file any more, in this process. */
-    Upload upload(String key);
+    @Nullable Upload upload(String key);
 
     /** Once more, from its source. */
     void uploadAgain(String key);
@@ -38,7 +39,7 @@ final class Delivery {
     void changed(String room);
 
     /** Messages wait, for the reason {@code code}; null: none waits any more. */
-    void paused(String code, long ms);
+    void paused(@Nullable String code, long ms);
   }
 
   /** There is no room for a message where it would be kept: it is not sent. */
@@ -345,7 +346,7 @@ final class Delivery {
     if (tries.remove(what) != null && tries.isEmpty()) port.paused(null, 0);
   }
 
-  private PendingMessage next(String room) {
+  private @Nullable PendingMessage next(String room) {
     for (PendingMessage item : list(room)) if (item.failed == null && item.isWhole()) return item;
     return null;
   }

@@ -5,6 +5,7 @@ import java.util.Collections;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /** One line of a room: a stored message, or one of one's own that waits. */
 public final class Entry {
@@ -19,9 +20,9 @@ public final class Entry {
   /** The {@code seq} of the message that it answers; 0: none. */
   public final long replyTo;
   /** The stored message; null while it waits. */
-  public final Message message;
+  public final @Nullable Message message;
   /** The message that waits; null once it is stored. */
-  public final PendingMessage pending;
+  public final @Nullable PendingMessage pending;
 
   private Entry(Message message) {
     key = message.user.id + "/" + message.clientId;
@@ -44,7 +45,7 @@ public final class Entry {
   }
 
   /** The stored messages in their order, then what is on its way, each once. */
-  static List<Entry> list(List<Message> stored, List<PendingMessage> pending, User me) {
+  static List<Entry> list(List<Message> stored, List<PendingMessage> pending, @Nullable User me) {
     List<Entry> list = new ArrayList<>(stored.size() + pending.size());
     Set<String> known = new HashSet<>();
     for (Message message : stored) {

@@ -2,19 +2,20 @@ package io.github.phpsessionchat;
 
 import okhttp3.HttpUrl;
 import okhttp3.Request;
+import org.jspecify.annotations.Nullable;
 
 /** Where the server has its files, and how it is told who asks for them. */
 final class FileAddresses {
   private final HttpUrl server;
   /** What a browser would say of the page: the server takes no file by a cookie alone. */
   private final String origin;
-  private final SessionId session;
+  private final @Nullable SessionId session;
 
   /**
    * @param origin null: the server's own
    * @param session null: the client's cookies tell who one is
    */
-  FileAddresses(HttpUrl server, String origin, SessionId session) {
+  FileAddresses(HttpUrl server, @Nullable String origin, @Nullable SessionId session) {
     this.server = server;
     this.origin = origin == null ? originOf(server) : origin;
     this.session = session;
@@ -37,13 +38,13 @@ final class FileAddresses {
     return server.newBuilder().encodedPath(below + "/files").query(null).fragment(null);
   }
 
-  private static Request.Builder request(HttpUrl url, String id) {
+  private static Request.Builder request(HttpUrl url, @Nullable String id) {
     Request.Builder request = new Request.Builder().url(url);
     return id == null ? request : request.header("Authorization", "Session " + id);
   }
 
   /** Null: there is none, or one that no header can hold, and that is none of PHP. */
-  private String sessionId() {
+  private @Nullable String sessionId() {
     String id = session == null ? null : session.current();
     return id != null && id.matches("[!-~]+") ? id : null;
   }

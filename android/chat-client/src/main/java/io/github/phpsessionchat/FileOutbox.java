@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import okhttp3.HttpUrl;
+import org.jspecify.annotations.Nullable;
 
 /**
  * An {@link Outbox} in a folder, which survives the end of the process and of the machine: a folder for each server, in
@@ -86,7 +87,7 @@ public final class FileOutbox implements Outbox {
   }
 
   @Override
-  public void keepOnly(String user) throws IOException {
+  public void keepOnly(@Nullable String user) throws IOException {
     for (File other : list(folder)) {
       if ((user != null && other.equals(of(user))) || !other.getName().matches("[0-9a-f]{64}")) continue;
       if (isLink(other) || !other.isDirectory()) continue;
@@ -160,7 +161,7 @@ public final class FileOutbox implements Outbox {
   }
 
   /** Null: somebody else has written it, or the disk has lost it. It stays there, and hides no other. */
-  private static PendingMessage read(File file) {
+  private static @Nullable PendingMessage read(File file) {
     if (file.length() > LONGEST) return null;
     byte[] bytes = new byte[(int) file.length()];
     try (InputStream in = new FileInputStream(file)) {

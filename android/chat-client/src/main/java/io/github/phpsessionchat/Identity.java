@@ -1,6 +1,7 @@
 package io.github.phpsessionchat;
 
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /** Who is connected, and what the operator's settings allow. */
 public final class Identity {
@@ -29,9 +30,9 @@ public final class Identity {
   /** Whether one may report messages to the moderators. */
   public final boolean canReport;
   /** The address of a user's picture with <code>{id}</code> for the percent-encoded user id; null: none. */
-  public final String avatarTemplate;
+  public final @Nullable String avatarTemplate;
   /** The address of a user's page with <code>{id}</code> for the percent-encoded user id; null: none. */
-  public final String profileTemplate;
+  public final @Nullable String profileTemplate;
   /** So many characters (code points) a message may have. */
   public final int textLimit;
   /** So many users a message may mention. */
@@ -41,7 +42,7 @@ public final class Identity {
   /** So many files a message may have. */
   public final int filesLimit;
   /** The room to show to who has not chosen one; null: the first of one's own. */
-  public final String firstRoom;
+  public final @Nullable String firstRoom;
 
   Identity(Draft draft) {
     user = draft.user;
@@ -62,7 +63,7 @@ public final class Identity {
   }
 
   /** Null: none is known of. */
-  String refusalOf(NewFile file) {
+  @Nullable String refusalOf(NewFile file) {
     if (!canSendFiles) return "forbidden";
     return file.size > fileLimit ? "too_large" : null;
   }
@@ -82,12 +83,12 @@ public final class Identity {
     boolean canFindPeople;
     boolean canSendFiles;
     boolean canReport;
-    String avatarTemplate;
-    String profileTemplate;
+    @Nullable String avatarTemplate;
+    @Nullable String profileTemplate;
     int textLimit = Integer.MAX_VALUE;
     int mentionsLimit;
     long fileLimit;
     int filesLimit;
-    String firstRoom;
+    @Nullable String firstRoom;
   }
 }

@@ -20,6 +20,7 @@ import okhttp3.WebSocketListener;
 import okio.ByteString;
 import org.json.JSONException;
 import org.json.JSONObject;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One attempt to connect, and the connection that it becomes. A Socket.IO socket is made for each, and never used again:
@@ -58,8 +59,8 @@ final class Link {
   private final OkHttpClient http;
   private final Pace pace;
   private final Socket socket;
-  private volatile WebSocket webSocket;
-  private volatile String httpError;
+  private volatile @Nullable WebSocket webSocket;
+  private volatile @Nullable String httpError;
   private volatile long retryAfterMs;
   /** Polls are made one after the other, on different threads. */
   private volatile int emptyPolls;
@@ -68,7 +69,13 @@ final class Link {
   private long heardAt;
 
   /** @param session for {@code auth.session}, which goes over WebSocket alone; null: the cookie tells who one is */
-  Link(Loop loop, HttpUrl server, OkHttpClient http, Map<String, String> session, boolean pollingFirst, Listener listener) {
+  Link(
+      Loop loop,
+      HttpUrl server,
+      OkHttpClient http,
+      @Nullable Map<String,
+      String> session, boolean pollingFirst,
+      Listener listener) {
     this.loop = loop;
     this.listener = listener;
     pace = new Pace(passed -> EventThread.nextTick(() -> loop.run(() -> listener.mark(passed))));
@@ -138,7 +145,7 @@ final class Link {
   }
 
   /** The code with which the chat server itself has refused an HTTP request; null if it has not. */
-  String httpError() {
+  @Nullable String httpError() {
     return httpError;
   }
 
@@ -220,7 +227,7 @@ final class Link {
     return request.url().queryParameter("sid") == null;
   }
 
-  private static String errorCode(Response response) {
+  private static @Nullable String errorCode(Response response) {
     try {
       String body = response.peekBody(10_000).string();
       return Packets.isReadable(body) ? Wire.text(Wire.object(new JSONObject(body), "error"), "code") : null;
@@ -289,7 +296,7 @@ final class Link {
     }
 
     @Override
-    public void onFailure(WebSocket socket, Throwable error, Response response) {
+    public void onFailure(WebSocket socket, Throwable error, @Nullable Response response) {
       if (over) return;
       over = true;
       // It does not hear of an Error.

@@ -6,6 +6,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
 
 /** The form of a page in which a password is asked for. */
 final class LoginForm {
@@ -26,7 +27,7 @@ final class LoginForm {
   }
 
   /** Null: there is none. */
-  static LoginForm in(String html) {
+  static @Nullable LoginForm in(String html) {
     HtmlTags tags = new HtmlTags(html);
     String action = null;
     List<Map<String, String>> inputs = new ArrayList<>();

@@ -4,6 +4,7 @@ import java.util.concurrent.Future;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 
 /** The one thread on which everything of a chat is done, so that nothing in it needs a lock. */
 final class Loop {
@@ -31,7 +32,7 @@ final class Loop {
     return thread.schedule(guarded(task), Math.max(0, ms), TimeUnit.MILLISECONDS);
   }
 
-  static void cancel(Future<?> timer) {
+  static void cancel(@Nullable Future<?> timer) {
     if (timer != null) timer.cancel(false);
   }
 

@@ -6,6 +6,7 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /** An {@link Outbox} that ends with the process. */
 public final class MemoryOutbox implements Outbox {
@@ -29,7 +30,7 @@ public final class MemoryOutbox implements Outbox {
   }
 
   @Override
-  public synchronized void keepOnly(String user) {
+  public synchronized void keepOnly(@Nullable String user) {
     users.keySet().retainAll(Collections.singleton(user));
   }
 

@@ -48,4 +48,9 @@ public final class Mention {
     }
     return named.append(text, done, text.length()).toString();
   }
+
+  @Override
+  public String toString() {
+    return "mention of " + user.id;
+  }
 }

@@ -2,6 +2,7 @@ package io.github.phpsessionchat;
 
 import java.util.Collections;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A stored message as it is now. Its place is given by {@link #seq} alone: times are for display.
@@ -38,7 +39,7 @@ public final class Message {
   /** When it was deleted; 0: it was not. */
   public final long deletedAt;
   /** Null if it was not deleted. */
-  public final DeletedBy deletedBy;
+  public final @Nullable DeletedBy deletedBy;
   /** The {@code seq} of the message that it answers; 0: none. */
   public final long replyTo;
   /** Whom it mentions, by their places. Unmodifiable. */
@@ -133,7 +134,7 @@ public final class Message {
     long sentAt;
     long editedAt;
     long deletedAt;
-    DeletedBy deletedBy;
+    @Nullable DeletedBy deletedBy;
     long replyTo;
     List<Mention> mentions;
     List<ChatFile> files;

@@ -3,13 +3,14 @@ package io.github.phpsessionchat;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
 /** What a message is to be from now on: {@link Chat#edit(Message, MessageEdit, Callback)}. */
 public final class MessageEdit {
   final String text;
   final List<Mention> mentions = new ArrayList<>();
   /** Null: as they are. */
-  List<ChatFile> files;
+  @Nullable List<ChatFile> files;
 
   private MessageEdit(String text) {
     this.text = Objects.requireNonNull(text, "text");

@@ -5,13 +5,14 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
 /** What is to be sent: {@link Chat#send(String, NewMessage)}. */
 public final class NewMessage {
   final String text;
   final List<Mention> mentions = new ArrayList<>();
   /** What is told to who does not see a file, by the keys of the uploads. */
-  final Map<String, String> files = new LinkedHashMap<>();
+  final Map<String, @Nullable String> files = new LinkedHashMap<>();
 
   long replyTo;
 
@@ -65,7 +66,7 @@ public final class NewMessage {
    * @param alt up to 250 characters for who does not see it; null: nothing
    * @return this message
    */
-  public NewMessage file(String upload, String alt) {
+  public NewMessage file(String upload, @Nullable String alt) {
     files.put(Objects.requireNonNull(upload, "upload"), alt);
     return this;
   }

@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
 /** A room to be created. The same object once more is the same room, so a request that failed can be repeated. */
 public final class NewRoom {
@@ -11,7 +12,7 @@ public final class NewRoom {
   final String name;
   final RoomSummary.Kind kind;
   final List<String> members;
-  String topic;
+  @Nullable String topic;
 
   private NewRoom(String name, RoomSummary.Kind kind, List<String> members) {
     this.name = Objects.requireNonNull(name, "name");

@@ -2,6 +2,7 @@ package io.github.phpsessionchat;
 
 import java.io.IOException;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Where messages are kept until the server has acknowledged them. All methods are called on the chat's own thread, never
@@ -41,5 +42,5 @@ public interface Outbox {
    * @param user a user id; null: everything is forgotten
    * @throws IOException some of it is still kept
    */
-  void keepOnly(String user) throws IOException;
+  void keepOnly(@Nullable String user) throws IOException;
 }

@@ -1,5 +1,7 @@
 package io.github.phpsessionchat;
 
+import org.jspecify.annotations.Nullable;
+
 /** A file of a {@link PendingMessage}. */
 public final class PendingFile {
   /** Of its {@link Upload}, which is known in this process alone. */
@@ -9,11 +11,11 @@ public final class PendingFile {
   /** How many bytes it has. */
   public final long size;
   /** What is told to who does not see it; null: nothing. */
-  public final String alt;
+  public final @Nullable String alt;
   /** The file that is there already; null: it is on its way, or was, when the process ended. */
-  public final ChatFile file;
+  public final @Nullable ChatFile file;
 
-  PendingFile(String key, String name, long size, String alt, ChatFile file) {
+  PendingFile(String key, String name, long size, @Nullable String alt, @Nullable ChatFile file) {
     this.key = key;
     this.name = name;
     this.size = size;
@@ -21,7 +23,7 @@ public final class PendingFile {
     this.file = file;
   }
 
-  PendingFile as(ChatFile file) {
+  PendingFile as(@Nullable ChatFile file) {
     return new PendingFile(key, name, size, alt, file);
   }
 

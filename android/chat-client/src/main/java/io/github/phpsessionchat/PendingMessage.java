@@ -6,6 +6,7 @@ import java.util.List;
 import org.json.JSONArray;
 import org.json.JSONException;
 import org.json.JSONObject;
+import org.jspecify.annotations.Nullable;
 
 /** A message of one's own that is not known to be stored. An {@link Outbox} keeps it. */
 public final class PendingMessage {
@@ -27,7 +28,7 @@ public final class PendingMessage {
    * Why it is not sent: an error code of the protocol, {@code not_kept}, {@code not_uploaded} or {@code offline}; null: it
    * will be sent.
    */
-  public final String failed;
+  public final @Nullable String failed;
 
   PendingMessage(
       String clientId,
@@ -37,7 +38,7 @@ public final class PendingMessage {
       long replyTo,
       List<Mention> mentions,
       List<PendingFile> files,
-      String failed) {
+      @Nullable String failed) {
     this.clientId = clientId;
     this.room = room;
     this.text = text;
@@ -48,7 +49,7 @@ public final class PendingMessage {
     this.failed = failed;
   }
 
-  PendingMessage failed(String code) {
+  PendingMessage failed(@Nullable String code) {
     return new PendingMessage(clientId, room, text, writtenAt, replyTo, mentions, files, code);
   }
 

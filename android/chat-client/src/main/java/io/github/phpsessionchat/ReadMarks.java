@@ -3,6 +3,7 @@ package io.github.phpsessionchat;
 import java.util.Map;
 import java.util.concurrent.Future;
 import org.json.JSONObject;
+import org.jspecify.annotations.Nullable;
 
 /** Tells the server what was read. What it could not be told is told over the next connection. */
 final class ReadMarks {
@@ -12,7 +13,7 @@ final class ReadMarks {
   private final Loop loop;
   private final Connection connection;
   private final Map<String, Room> rooms;
-  private Future<?> timer;
+  private @Nullable Future<?> timer;
   private long notBefore;
 
   ReadMarks(Loop loop, Connection connection, Map<String, Room> rooms) {
@@ -60,7 +61,7 @@ final class ReadMarks {
         });
   }
 
-  private Room next() {
+  private @Nullable Room next() {
     for (Room room : rooms.values()) {
       RoomSummary summary = room.summary;
       if (summary.member && Math.min(summary.readSeq, summary.lastSeq) > room.marked) return room;

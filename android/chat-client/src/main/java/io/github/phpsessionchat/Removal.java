@@ -1,5 +1,7 @@
 package io.github.phpsessionchat;
 
+import org.jspecify.annotations.Nullable;
+
 /** That one is in a room no more. */
 public final class Removal {
   /** Why. */
@@ -7,11 +9,11 @@ public final class Removal {
   /** Whether it is a public room, which one may join again. */
   public final boolean readable;
   /** What was said to a ban; else null. */
-  public final String text;
+  public final @Nullable String text;
   /** When a ban ends, in milliseconds since 1970 by the server's clock; 0: it does not, or it is no ban. */
   public final long until;
 
-  Removal(RemovalReason reason, boolean readable, String text, long until) {
+  Removal(RemovalReason reason, boolean readable, @Nullable String text, long until) {
     this.reason = reason;
     this.readable = readable;
     this.text = text;

@@ -1,5 +1,7 @@
 package io.github.phpsessionchat;
 
+import org.jspecify.annotations.Nullable;
+
 /** A message that a user has reported to the moderators. */
 public final class Report {
   /** What is wrong with it. */
@@ -38,6 +40,11 @@ public final class Report {
       this.done = done;
       this.at = at;
     }
+
+    @Override
+    public String toString() {
+      return "closed: " + done;
+    }
   }
 
   /** The server's id of it. */
@@ -51,13 +58,20 @@ public final class Report {
   /** What is wrong. */
   public final Reason reason;
   /** What was said to it; null: nothing. */
-  public final String text;
+  public final @Nullable String text;
   /** When it was reported, in milliseconds since 1970 by the server's clock. */
   public final long at;
   /** Null while it is open. */
-  public final Closed closed;
+  public final @Nullable Closed closed;
 
-  Report(String id, String room, Message message, User by, Reason reason, String text, long at, Closed closed) {
+  Report(
+      String id,
+      String room,
+      Message message,
+      User by,
+      Reason reason,
+      @Nullable String text, long at,
+      @Nullable Closed closed) {
     this.id = id;
     this.room = room;
     this.message = message;

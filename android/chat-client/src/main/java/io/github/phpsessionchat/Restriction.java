@@ -1,5 +1,7 @@
 package io.github.phpsessionchat;
 
+import org.jspecify.annotations.Nullable;
+
 /** That a user may do less in a room than others. */
 public final class Restriction {
   /** What the user may not. */
@@ -13,15 +15,15 @@ public final class Restriction {
   /** Whom it concerns. */
   public final User user;
   /** What the user may not; null: something that this version does not know. */
-  public final Kind kind;
+  public final @Nullable Kind kind;
   /** When it ends, in milliseconds since 1970 by the server's clock; 0: it does not. */
   public final long until;
   /** Why; null: nobody has said why. */
-  public final String reason;
+  public final @Nullable String reason;
   /** Who has ordered it. */
   public final User by;
 
-  Restriction(User user, Kind kind, long until, String reason, User by) {
+  Restriction(User user, @Nullable Kind kind, long until, @Nullable String reason, User by) {
     this.user = user;
     this.kind = kind;
     this.until = until;

@@ -1,13 +1,14 @@
 package io.github.phpsessionchat;
 
 import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
 /** What is to be different in a room; what is not named stays. */
 public final class RoomChange {
-  String name;
-  String topic;
-  RoomSummary.Write write;
-  Integer slow;
+  @Nullable String name;
+  @Nullable String topic;
+  RoomSummary.@Nullable Write write;
+  @Nullable Integer slow;
 
   /**
    * @param name 1 to 80 characters

@@ -2,6 +2,7 @@ package io.github.phpsessionchat;
 
 import java.util.Collections;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /** A room as its reader sees it now. */
 public final class RoomSummary {
@@ -105,7 +106,7 @@ public final class RoomSummary {
   /** The name; of a direct room that of the other user. */
   public final String name;
   /** Null: none. */
-  public final String topic;
+  public final @Nullable String topic;
   /** Who may read it. */
   public final Kind kind;
   /** Whether the reader is a member. */
@@ -113,11 +114,11 @@ public final class RoomSummary {
   /** How many members it has. */
   public final int members;
   /** The reader's own role; null for who is no member. */
-  public final Role role;
+  public final @Nullable Role role;
   /** What the reader may do in it. */
   public final Set<Right> may;
   /** The other user of a direct room; null in other rooms. */
-  public final User with;
+  public final @Nullable User with;
   /** Whether the other user of a direct room is connected to the chat now. */
   public final boolean present;
   /** The number of the room's last change. */
@@ -133,7 +134,7 @@ public final class RoomSummary {
   /** How many of them mention the reader, or everybody. */
   public final long mentions;
   /** Null: there is no message. */
-  public final Last last;
+  public final @Nullable Last last;
   /** What the reader wants to be told of. */
   public final Notify notify;
   /** Who may write. */
@@ -146,7 +147,7 @@ public final class RoomSummary {
    */
   public final long mutedUntil;
   /** Why the reader may not write here; null: nobody has said why. */
-  public final String mutedReason;
+  public final @Nullable String mutedReason;
   /** How many reports are open, for who has the right {@link Right#MODERATE}; else 0. */
   public final int reports;
 
@@ -193,25 +194,25 @@ public final class RoomSummary {
   static final class Draft {
     String id;
     String name;
-    String topic;
+    @Nullable String topic;
     Kind kind;
     boolean member;
     int members;
-    Role role;
+    @Nullable Role role;
     Set<Right> may;
-    User with;
+    @Nullable User with;
     boolean present;
     long head;
     long lastSeq;
     long firstSeq;
     long readSeq;
     long mentions;
-    Last last;
+    @Nullable Last last;
     Notify notify;
     Write write;
     int slow;
     long mutedUntil;
-    String mutedReason;
+    @Nullable String mutedReason;
     int reports;
 
     Draft() {}

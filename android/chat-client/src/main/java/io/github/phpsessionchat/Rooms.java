@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.json.JSONObject;
+import org.jspecify.annotations.Nullable;
 
 /**
  * All rooms that this client knows: one's own, and public ones that one may join. {@code session:ready} names the first
@@ -154,7 +155,7 @@ final class Rooms {
         });
   }
 
-  private void fetchRest(String cursor, Set<String> missing) {
+  private void fetchRest(@Nullable String cursor, Set<String> missing) {
     tasks.once(
         "list own",
         new Tasks.Task("room:list") {

@@ -8,6 +8,7 @@ import java.util.Objects;
 import okhttp3.Cookie;
 import okhttp3.CookieJar;
 import okhttp3.HttpUrl;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A cookie jar in memory for {@code OkHttpClient.Builder.cookieJar}. Thread-safe. Who wants a login to outlive the
@@ -47,7 +48,7 @@ public final class SessionCookies implements CookieJar {
    * @param name of the cookie, such as {@code PHPSESSID}
    * @return its value as it was received; null: there is none
    */
-  public String get(String url, String name) {
+  public @Nullable String get(String url, String name) {
     for (Cookie cookie : loadForRequest(HttpUrl.get(url))) if (cookie.name().equals(name)) return cookie.value();
     return null;
   }

@@ -9,6 +9,7 @@ import java.util.HashMap;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What is known of one room's history: ordering and deduplication, without any input or output. The rules are those of
@@ -82,7 +83,7 @@ final class Timeline {
 
   private int epoch;
   private boolean joining;
-  private List<Message> sorted;
+  private @Nullable List<Message> sorted;
 
   /** Every change up to this {@code rev} is known; NONE before the first join. */
   long head() {
@@ -130,7 +131,7 @@ final class Timeline {
   }
 
   /** The message of that {@code seq}, if it is known. */
-  Message get(long seq) {
+  @Nullable Message get(long seq) {
     return messages.get(seq);
   }
 

@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Future;
 import org.json.JSONObject;
+import org.jspecify.annotations.Nullable;
 
 /** Who is typing in which room: the others, and oneself for the others to see. */
 final class Typing {
@@ -16,7 +17,7 @@ final class Typing {
 
   private static final class Typist {
     User user;
-    Future<?> ends;
+    @Nullable Future<?> ends;
   }
 
   /** Somebody of whom nothing more is heard has stopped. */
@@ -31,10 +32,10 @@ final class Typing {
   private final Port port;
   private final Map<String, Map<String, Typist>> rooms = new LinkedHashMap<>();
   /** Where the others believe that one types oneself, and when they were told so. */
-  private String toldRoom;
+  private @Nullable String toldRoom;
 
   private long toldAt;
-  private Future<?> ends;
+  private @Nullable Future<?> ends;
 
   Typing(Loop loop, Connection connection, Port port) {
     this.loop = loop;

@@ -1,5 +1,7 @@
 package io.github.phpsessionchat;
 
+import org.jspecify.annotations.Nullable;
+
 /** How it stands with a file that is sent to the server, for a message that is written or waits for it. */
 public final class Upload {
   /** The source could not be opened, broke off, or has not as many bytes as was said. */
@@ -16,15 +18,15 @@ public final class Upload {
   /** How many of them are sent; an attempt that breaks begins anew. When all are, the server examines the file. */
   public final long sent;
   /** What the server has made of it; null: it is not there yet. */
-  public final ChatFile file;
+  public final @Nullable ChatFile file;
   /**
    * Why it is not there, and will not be: an error code of the protocol, such as {@code too_large}, {@code file_type},
    * {@code rate_limited} and {@code storage_full}, {@link #UNREADABLE}, or {@link ChatError#OFFLINE} if the connection
    * broke again and again. Null: it is there, or on its way.
    */
-  public final String failed;
+  public final @Nullable String failed;
 
-  Upload(String key, String room, String name, long size, long sent, ChatFile file, String failed) {
+  Upload(String key, String room, String name, long size, long sent, @Nullable ChatFile file, @Nullable String failed) {
     this.key = key;
     this.room = room;
     this.name = name;

@@ -22,6 +22,7 @@ import okhttp3.Response;
 import okio.BufferedSink;
 import org.json.JSONException;
 import org.json.JSONObject;
+import org.jspecify.annotations.Nullable;
 
 /** One user's files on their way to the server: a few at a time, each again if the network or the server fails. */
 final class Uploads {
@@ -59,17 +60,17 @@ final class Uploads {
     final String room;
     final NewFile source;
     long sent;
-    ChatFile file;
-    String failed;
+    @Nullable ChatFile file;
+    @Nullable String failed;
     /** Over another connection it may succeed. */
     boolean passing;
     int attempts;
     /** Of the attempt that is under way. */
-    Call call;
+    @Nullable Call call;
 
-    Body body;
+    @Nullable Body body;
     /** Of the next one. */
-    Future<?> timer;
+    @Nullable Future<?> timer;
 
     Item(String key, String room, NewFile source) {
       this.key = key;
@@ -90,7 +91,7 @@ final class Uploads {
   /** Of the user who is known to be logged in; for all threads. */
   private volatile List<Upload> shown = Collections.emptyList();
 
-  private String user;
+  private @Nullable String user;
   private boolean paused = true;
 
   Uploads(Loop loop, FileAddresses addresses, OkHttpClient http, Port port) {
@@ -118,13 +119,13 @@ final class Uploads {
   }
 
   /** Null: nothing is known of it, in this process. */
-  Upload get(String key) {
+  @Nullable Upload get(String key) {
     Item item = items.get(key);
     return item == null ? null : item.now();
   }
 
   /** @param refusal with which the server would answer; null: it may take the file */
-  void add(String key, String room, NewFile file, String refusal) {
+  void add(String key, String room, NewFile file, @Nullable String refusal) {
     Item item = new Item(key, room, file);
     items.put(key, item);
     item.failed = refusal;
@@ -308,7 +309,7 @@ final class Uploads {
   private static final class Unreadable extends IOException {
     private static final long serialVersionUID = 1;
 
-    Unreadable(Throwable cause) {
+    Unreadable(@Nullable Throwable cause) {
       super("the source of a file cannot be read", cause);
     }
   }

@@ -12,6 +12,7 @@ import java.util.Set;
 import org.json.JSONArray;
 import org.json.JSONException;
 import org.json.JSONObject;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The shapes of the protocol, between JSON and Java. Only what Android's own {@code org.json} has is used: there it takes
@@ -25,7 +26,7 @@ final class Wire {
   private Wire() {}
 
   /** Of names and values in turn; what is null is left out. */
-  static JSONObject payload(Object... namesAndValues) {
+  static JSONObject payload(@Nullable Object... namesAndValues) {
     JSONObject json = new JSONObject();
     try {
       for (int i = 0; i < namesAndValues.length; i += 2) {
@@ -39,7 +40,7 @@ final class Wire {
   }
 
   /** Null where there is none. */
-  static String text(JSONObject json, String name) {
+  static @Nullable String text(JSONObject json, String name) {
     return json.isNull(name) ? null : json.optString(name);
   }
 
@@ -62,7 +63,7 @@ final class Wire {
   }
 
   /** The usual value stands for all that this version does not know. */
-  static <E extends Enum<E>> E named(Class<E> type, String name, E usual) {
+  static <E extends Enum<E>> E named(Class<E> type, @Nullable String name, E usual) {
     if (name == null) return usual;
     try {
       return Enum.valueOf(type, name.toUpperCase(Locale.ROOT));
@@ -122,7 +123,7 @@ final class Wire {
   }
 
   /** As requests name them; null where there are none. */
-  static JSONArray mentions(List<Mention> mentions) {
+  static @Nullable JSONArray mentions(List<Mention> mentions) {
     JSONArray named = new JSONArray();
     for (Mention one : mentions) named.put(payload("user", one.user.id, "start", one.start, "length", one.length));
     return mentions.isEmpty() ? null : named;
@@ -227,7 +228,7 @@ final class Wire {
   }
 
   /** Of {@code session:ready}; and of {@code session:changed}, which says nothing of limits and rooms. */
-  static Identity identity(JSONObject json, Identity before) {
+  static Identity identity(JSONObject json, @Nullable Identity before) {
     JSONObject can = object(json, "can");
     JSONObject profile = object(json, "profile");
     Identity.Draft draft = new Identity.Draft();
@@ -298,7 +299,7 @@ final class Wire {
     return Collections.unmodifiableMap(failed);
   }
 
-  interface Reader<T> {
+  interface Reader<T extends @Nullable Object> {
     T read(JSONObject json);
   }
 
@@ -333,7 +334,7 @@ final class Wire {
   }
 
   /** Any JSON in Java's own types. */
-  static Object plain(Object json) {
+  static @Nullable Object plain(@Nullable Object json) {
     if (json instanceof JSONObject) {
       Map<String, Object> map = new LinkedHashMap<>();
       JSONObject object = (JSONObject) json;
@@ -354,7 +355,7 @@ final class Wire {
     return JSONObject.NULL.equals(json) ? null : json;
   }
 
-  private static <E extends Enum<E>> Set<E> named(Class<E> type, JSONArray names) {
+  private static <E extends Enum<E>> Set<E> named(Class<E> type, @Nullable JSONArray names) {
     Set<E> set = EnumSet.noneOf(type);
     for (int i = 0; names != null && i < names.length(); i++) {
       E value = named(type, names.optString(i), null);

@@ -7,6 +7,7 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.io.UncheckedIOException;
+import java.lang.reflect.AnnotatedType;
 import java.lang.reflect.Method;
 import java.lang.reflect.Modifier;
 import java.nio.charset.StandardCharsets;
@@ -20,10 +21,12 @@ import java.util.List;
 import java.util.TreeSet;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import javax.tools.ToolProvider;
 import org.jetbrains.kotlin.cli.common.ExitCode;
 import org.jetbrains.kotlin.cli.jvm.K2JVMCompiler;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -94,16 +97,66 @@ class DocumentationTest {
   }
 
   @Test
-  void thePageNamesEveryMethodOfTheChatAndOfItsListener() throws IOException {
-    String page = read("docs/android.md");
-    List<String> missing = new ArrayList<>();
+  void thePageHasEveryMethodOfTheChatAndOfItsListenerWithItsParameters() throws IOException {
+    TreeSet<String> documented = new TreeSet<>();
+    Pattern signature = Pattern.compile("`(\\w+)\\(([^`]*)\\)`");
+    for (String line : read("docs/android.md").split("\n")) {
+      if (!line.startsWith("| `")) continue;
+      Matcher method = signature.matcher(line.substring(0, line.indexOf(" | ")));
+      // The compiled classes have no names of parameters.
+      while (method.find()) documented.add(method.group(1) + "(" + method.group(2).replaceAll(" \\w+(?=,|$)", "") + ")");
+    }
+    TreeSet<String> methods = new TreeSet<>();
     for (Class<?> type : Arrays.<Class<?>>asList(Chat.class, Chat.Builder.class, ChatListener.class)) {
       for (Method method : type.getDeclaredMethods()) {
-        boolean hidden = !Modifier.isPublic(method.getModifiers()) || method.isSynthetic();
-        if (!hidden && !page.contains(method.getName() + "(")) missing.add(type.getSimpleName() + "." + method.getName());
+        if (!Modifier.isPublic(method.getModifiers()) || method.isSynthetic()) continue;
+        List<String> parameters = new ArrayList<>();
+        for (AnnotatedType parameter : method.getAnnotatedParameterTypes()) {
+          String name = parameter.getType().getTypeName().replaceAll("\\b[a-z]\\w*\\.", "");
+          name = name.replace("Answers$", "").replace('$', '.');
+          boolean mayBeNull = parameter.isAnnotationPresent(Nullable.class) && !name.startsWith("Callback<");
+          parameters.add(mayBeNull ? name + "?" : name);
+        }
+        methods.add(method.getName() + "(" + String.join(", ", parameters) + ")");
       }
     }
-    assertEquals(Collections.emptyList(), missing);
+    assertEquals(String.join("\n", methods), String.join("\n", documented));
+  }
+
+  @Test
+  void theDocumentationOfAMemberSaysNullWhereItsTypeDoes() throws IOException {
+    Pattern documented = Pattern.compile("/\\*\\*((?:(?!\\*/).)*)\\*/\\s*(public [^;{]*|default [^;{]*)[;{]", Pattern.DOTALL);
+    List<String> different = new ArrayList<>();
+    int compared = 0;
+    List<Path> sources;
+    try (Stream<Path> files = Files.list(SOURCES)) {
+      sources = files.filter(file -> !file.endsWith("Callback.java")).collect(Collectors.toList());
+    }
+    for (Path file : sources) {
+      for (Matcher member = documented.matcher(read(file)); member.find(); ) {
+        String[] tags = member.group(1).split("@(?=param|return|throws)");
+        String declaration = member.group(2);
+        for (int i = declaration.contains("(") ? 1 : 0; i < tags.length; i++) {
+          String type = typeOf(tags[i], declaration);
+          // Each callback may be null; what is in the brackets is another type.
+          if (type.contains("Callback<") || type.contains("throws")) continue;
+          compared++;
+          boolean says = Pattern.compile("\\bnull\\b", Pattern.CASE_INSENSITIVE).matcher(tags[i]).find();
+          if (says != type.contains("@Nullable ")) different.add(file.getFileName() + ": " + declaration + ": " + tags[i]);
+        }
+      }
+    }
+    assertTrue(compared > 200, compared + " were compared");
+    assertEquals(Collections.emptyList(), different);
+  }
+
+  /** The part of a declaration of which a tag says something. */
+  private static String typeOf(String tag, String declaration) {
+    if (tag.startsWith("throws")) return "throws";
+    Matcher parameter = Pattern.compile("param (\\w+)").matcher(tag);
+    if (!parameter.lookingAt()) return declaration.replaceFirst("(?s)\\(.*", "");
+    Matcher typed = Pattern.compile("([^(,]*)\\s" + parameter.group(1) + "[,)]").matcher(declaration);
+    return typed.find() ? typed.group(1) : "";
   }
 
   @Test
@@ -140,6 +193,9 @@ class DocumentationTest {
     Matcher okhttp = Pattern.compile("<artifactId>okhttp-jvm</artifactId>\\s*<version>([^<]+)<").matcher(read("android/chat-client/pom.xml"));
     assertTrue(okhttp.find());
     assertTrue(read("android/README.md").contains("okhttp-jvm:" + okhttp.group(1) + "`"));
+    Matcher jspecify = Pattern.compile("<artifactId>jspecify</artifactId>\\s*<version>([^<]+)<").matcher(read("android/chat-client/pom.xml"));
+    assertTrue(jspecify.find());
+    assertTrue(read("android/README.md").contains("`org.jspecify:jspecify:" + jspecify.group(1) + "`"));
   }
 
   private static String read(String path) {

@@ -2,15 +2,43 @@ package io.github.phpsessionchat;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.lang.reflect.Field;
+import java.lang.reflect.Modifier;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.Paths;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.json.JSONArray;
 import org.json.JSONObject;
 import org.junit.jupiter.api.Test;
 
 /** An app logs what it is given. */
 class ValuesTest {
+  @Test
+  void eachOfThemHasAName() throws Exception {
+    List<String> without = new ArrayList<>();
+    int found = 0;
+    try (Stream<Path> files = Files.list(Paths.get("target/classes/io/github/phpsessionchat"))) {
+      for (Path file : files.collect(Collectors.toList())) {
+        Class<?> type = Class.forName("io.github.phpsessionchat." + file.getFileName().toString().replace(".class", ""));
+        boolean isValue = false;
+        for (Field field : type.getFields()) isValue |= !Modifier.isStatic(field.getModifiers());
+        if (!isValue || !Modifier.isPublic(type.getModifiers())) continue;
+        found++;
+        if (type.getMethod("toString").getDeclaringClass() == Object.class) without.add(type.getSimpleName());
+      }
+    }
+    assertTrue(found > 20, found + " types");
+    assertEquals(Collections.emptyList(), without);
+  }
+
   @Test
   void theyNameThemselvesAndShowNoText() {
     JSONObject user = new JSONObject().put("id", "42").put("name", "Bob");
