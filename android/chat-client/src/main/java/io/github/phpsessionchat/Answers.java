@@ -4,7 +4,7 @@ import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
-/** What some requests are answered with. */
+/** The answers to some requests. */
 public final class Answers {
   private Answers() {}
 
@@ -45,7 +45,7 @@ public final class Answers {
   public static final class Created {
     /** The room. */
     public final RoomSummary room;
-    /** Who could not be added, and why: the user id, and an error code. */
+    /** The users who could not be added: the user id, and an error code. */
     public final Map<String, String> failed;
 
     Created(RoomSummary room, Map<String, String> failed) {
@@ -59,11 +59,11 @@ public final class Answers {
     }
   }
 
-  /** What became of an invitation. */
+  /** The result of an invitation. */
   public static final class Invited {
     /** The ids of those who are members now. */
     public final List<String> added;
-    /** Who could not be added, and why: the user id, and an error code. */
+    /** The users who could not be added: the user id, and an error code. */
     public final Map<String, String> failed;
 
     Invited(List<String> added, Map<String, String> failed) {
@@ -79,7 +79,7 @@ public final class Answers {
 
   /** People that were looked for. */
   public static final class Found {
-    /** Those with whom one shares a private room come first. */
+    /** People who share a private room with the user come first. */
     public final List<User> users;
     /** The ids of those who are members of the room that was named. */
     public final List<String> inRoom;

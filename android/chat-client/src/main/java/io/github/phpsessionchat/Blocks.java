@@ -6,7 +6,7 @@ import java.util.List;
 import java.util.Set;
 import org.json.JSONObject;
 
-/** Whom the user has blocked. The server says so in its answers, and leaves it to clients in what they are told live. */
+/** The users whom this user has blocked. The server says so in its answers, and leaves it to clients in its events. */
 final class Blocks {
   private final Tasks tasks;
   private final Runnable changed;

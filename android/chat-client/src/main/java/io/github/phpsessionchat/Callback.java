@@ -3,7 +3,7 @@ package io.github.phpsessionchat;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What becomes of a request: one of the two methods is called, once, on the executor of the {@link Chat}.
+ * The result of a request: one of the two methods is called, once, on the executor of the {@link Chat}.
  *
  * @param <T> what the server answers
  */

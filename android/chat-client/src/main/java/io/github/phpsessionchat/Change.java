@@ -7,7 +7,7 @@ import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
-/** What an event tells of one message: its new state, or the reactions that have changed. */
+/** The content of an event about one message: its new state, or the reactions that have changed. */
 abstract class Change {
   /** Users of one reaction that a message names. */
   private static final int NAMED = 10;
@@ -54,7 +54,7 @@ abstract class Change {
     };
   }
 
-  /** One emoji of {@code message:reacted}. */
+  /** An emoji of {@code message:reacted}. */
   static final class Reacted {
     final String emoji;
     final int count;

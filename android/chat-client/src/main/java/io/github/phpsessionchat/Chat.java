@@ -27,10 +27,10 @@ import org.json.JSONObject;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One user's chat: the connection to a chat server, the rooms, and the messages of those rooms that are open.
+ * The chat of one user: the connection to a chat server, the rooms, and the messages of those rooms that are open.
  *
- * <p>All methods may be called on any thread, and return at once. What becomes of a request is told by its
- * {@link Callback}, everything else by the {@link ChatListener}; both are called on the executor that the app has given,
+ * <p>All methods may be called on any thread, and return at once. The result of a request comes to its
+ * {@link Callback}, everything else to the {@link ChatListener}; both are called on the executor that the app has given,
  * on Android that of its main looper. Connecting, and coming back when the network, the server or the session has
  * changed, is done without the app.
  */
@@ -56,9 +56,9 @@ public final class Chat {
 
   /** Which rooms the app shows, and whether one was a member when one was there last. */
   private final Map<String, Boolean> opened = new LinkedHashMap<>();
-  /** Who waits for a room to be open. */
+  /** Callbacks that wait for a room to be open. */
   private final Map<String, List<Callback<RoomSummary>>> opening = new HashMap<>();
-  /** What has changed and was not told yet. */
+  /** Rooms whose change the listener has yet to get. */
   private final Set<String> changedRooms = new LinkedHashSet<>();
 
   private boolean listChanged;
@@ -72,7 +72,7 @@ public final class Chat {
   private @Nullable Delivery delivery;
   private volatile boolean closed;
 
-  // What was told last, for all threads.
+  // The last state that the listener got, for all threads.
   private volatile ConnectionState state = ConnectionState.of(ConnectionState.Kind.STOPPED);
   private volatile @Nullable Identity me;
   private volatile List<RoomSummary> roomList = Collections.emptyList();
@@ -104,7 +104,7 @@ public final class Chat {
     return new Builder(server, executor, listener);
   }
 
-  /** What a chat is made of. */
+  /** Makes a chat. */
   public static final class Builder {
     private final HttpUrl server;
     private final Executor executor;
@@ -179,7 +179,7 @@ public final class Chat {
   }
 
   /**
-   * Disconnects. What is known is kept, and {@link #start} goes on there. On Android: {@code onStop}. What is in the
+   * Disconnects. It keeps what is known, and {@link #start} goes on there. On Android: {@code onStop}. The
    * outbox is sent when it goes on; an upload that is under way comes to its end.
    */
   public void stop() {
@@ -248,7 +248,7 @@ public final class Chat {
 
   /**
    * Shows a room: {@link ChatListener#onMessages} tells its messages from now on, over all connections, until
-   * {@link #closeRoom}. Whoever opens a public room becomes a member. Open the rooms that are shown, and no others:
+   * {@link #closeRoom}. A user who opens a public room becomes a member. Open the rooms that are shown, and no others:
    * what goes on in the rest is told by {@link ChatListener#onRooms}.
    *
    * @param room the id of a room, listed or not
@@ -332,7 +332,7 @@ public final class Chat {
     withRoom(
         room,
         known -> {
-          // Who is at the end needs no more than what one can scroll through.
+          // A user at the end needs no more than a list to scroll through.
           known.timeline.trim();
           if (!known.readUpTo(known.summary.lastSeq)) return;
           listChanged();
@@ -503,9 +503,9 @@ public final class Chat {
   // Files
 
   /**
-   * Begins to send a file to the server, two at a time; {@link ChatListener#onUpload} tells how far it is. What breaks is
+   * Begins to send a file to the server, two at a time; {@link ChatListener#onUpload} tells how far it is. An upload that breaks is
    * sent again, over the next connection if there is none. A message has it by {@link NewMessage#file}; one that is in no
-   * message after {@code CHAT_FILES_ORPHANS} is deleted there. What is under way is forgotten with the process, and when
+   * message after {@code CHAT_FILES_ORPHANS} is deleted there. An upload under way is forgotten with the process, and when
    * another user comes.
    *
    * @param room the id of the room
@@ -553,8 +553,8 @@ public final class Chat {
   }
 
   /**
-   * What fetches a file, for the {@link Builder#http} client (its cookies say who asks) or a library that loads pictures
-   * with that client. Who may not read the message gets a 404. Its type and name are chosen by others: show pictures, and
+   * A request for a file, for the {@link Builder#http} client (its cookies say who asks) or a library that loads pictures
+   * with that client. A user who may not read the message gets a 404. Its type and name are chosen by others: show pictures, and
    * hand all else to the user as a download.
    *
    * @param file of a message
@@ -921,7 +921,7 @@ public final class Chat {
         if (delivery != null) delivery.wake();
       }
       boolean ended = now.kind == ConnectionState.Kind.SESSION_ENDED || now.kind == ConnectionState.Kind.REFUSED;
-      // What is opened from now on is for whoever comes next.
+      // Rooms opened from now on are for the next user.
       if (ended && letIn) {
         letIn = false;
         lastOpened = new LinkedHashMap<>(opened);
@@ -937,7 +937,7 @@ public final class Chat {
       tasks.restart();
       identity(ready);
       String user = me.user.id;
-      // What another user had open is nothing to this one.
+      // Rooms that another user had open are nothing to this one.
       if (user.equals(lastUser)) {
         for (Map.Entry<String, Boolean> one : lastOpened.entrySet()) opened.put(one.getKey(), one.getValue());
       }
@@ -1103,7 +1103,7 @@ public final class Chat {
     tellOfUser(() -> listener.onReport(report, open));
   }
 
-  /** What was shown of a user is hidden, or what was hidden is shown. */
+  /** Messages of a user are hidden now, or shown again. */
   private void blocksChanged() {
     for (Room room : rooms.byId.values()) changed(room);
     listChanged();
@@ -1286,7 +1286,7 @@ public final class Chat {
     public void changed(String room) {
       Room known = rooms.byId.get(room);
       if (known != null) Chat.this.changed(known);
-      // What waits is a reason to be joined, and what has waited there may have been the last one.
+      // A message that waits is a reason to be joined, and the one that has gone may have been the last.
       loop.run(Chat.this::deliver);
       loop.run(Chat.this::tidy);
     }
@@ -1310,7 +1310,7 @@ public final class Chat {
     }
   }
 
-  // What is done with it
+  // Actions
 
   /** Joins a room that the app shows. */
   private void enter(String id) {
@@ -1368,7 +1368,7 @@ public final class Chat {
     }
   }
 
-  /** What waits for a room that is not shown is sent, too: it is joined for as long as that takes. */
+  /** Sends messages that wait for a room that is not shown, too: it is joined for as long as that takes. */
   private void deliver() {
     if (!connection.ready() || delivery == null) return;
     for (String id : delivery.waiting()) {
@@ -1395,7 +1395,7 @@ public final class Chat {
     }
   }
 
-  /** What a message says besides its text: what is unread, and that one's own has arrived. */
+  /** Takes from a message what counts as unread, and that a message of this user has arrived. */
   private void note(Room room, List<Message> arrived) {
     if (me == null) return;
     for (Message message : arrived) {
@@ -1451,7 +1451,7 @@ public final class Chat {
     }
   }
 
-  // What the app is told
+  // Calls of the app
 
   private interface WithRoom {
     void run(Room room);

@@ -8,7 +8,7 @@ public final class ChatError extends Exception {
 
   /** There is no connection, or it was lost before the answer came: then the server may have carried the request out. */
   public static final String OFFLINE = "offline";
-  /** The server did not answer in time; the connection is given up and opened anew. */
+  /** The server did not answer in time; the connection is given up and opened again. */
   public static final String TIMEOUT = "timeout";
 
   /** An error code of the protocol, {@link #OFFLINE} or {@link #TIMEOUT}. Unknown ones mean what {@code internal} means. */

@@ -4,7 +4,7 @@ import org.jspecify.annotations.Nullable;
 
 /** A file of a {@link Message}. {@link Chat#fileRequest} and {@link Chat#previewRequest} fetch it. */
 public final class ChatFile {
-  /** What is known of a picture before it is there. */
+  /** The facts about a picture before it is there. */
   public static final class Image {
     /** In pixels, as it is shown. */
     public final int width;
@@ -29,11 +29,11 @@ public final class ChatFile {
   public final String id;
   /** Its name, without a path. Others have chosen it. */
   public final String name;
-  /** What its bytes say that it is, such as {@code image/png}. */
+  /** The type that its bytes have, such as {@code image/png}. */
   public final String type;
   /** How many bytes it has. */
   public final long size;
-  /** What is told to who does not see it; null: nothing. */
+  /** A text for people who do not see it; null: none. */
   public final @Nullable String alt;
   /** Null: no picture that has a preview. */
   public final @Nullable Image image;

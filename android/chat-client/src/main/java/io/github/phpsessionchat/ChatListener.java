@@ -4,7 +4,7 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What an app is told. All methods are called on the executor of the {@link Chat}, one after the other. Lists are
+ * The app gets notified by this. All methods are called on the executor of the {@link Chat}, one after the other. Lists are
  * whole, new and unmodifiable; of several changes in a row an app may be told the last state alone.
  */
 public interface ChatListener {
@@ -16,7 +16,7 @@ public interface ChatListener {
 
   /**
    * The session may be over: nothing may be shown any more, until {@link #onIdentity}. The lists are empty from now on
-   * and come anew.
+   * and come again.
    */
   default void onHide() {}
 
@@ -34,8 +34,8 @@ public interface ChatListener {
 
   /**
    * Somebody else has written something new: for a sound or a notification. Of rooms that are not open, the newest
-   * message of about a second is told, and nothing where the user wants none ({@link RoomSummary.Notify#NONE}). Of whom
-   * the user has blocked nothing is told.
+   * message of about a second is told, and nothing where the user wants none ({@link RoomSummary.Notify#NONE}). It is not
+   * called for people whom the user has blocked.
    *
    * @param room the room
    * @param message the message, its text cut to 120 characters where the room is not open
@@ -44,7 +44,7 @@ public interface ChatListener {
 
   /**
    * Somebody names this user, or everybody: for a notification. Of a room that is not open here, it is told if the room is
-   * open on no other device of the user either. Nothing is told where the user wants nothing ({@link
+   * open on no other device of the user either. It is not called where the user wants nothing ({@link
    * RoomSummary.Notify#NONE}).
    *
    * @param room the room, in which there is one unread mention more
@@ -68,7 +68,7 @@ public interface ChatListener {
   default void onSendingPaused(@Nullable String code, long ms) {}
 
   /**
-   * One is in the room no more. If it was open, it is closed.
+   * The user has left the room, or lost it. If it was open, it is closed.
    *
    * @param room the room as it was
    * @param removal why
@@ -76,7 +76,7 @@ public interface ChatListener {
   default void onRoomRemoved(RoomSummary room, Removal removal) {}
 
   /**
-   * Who is here, in an open room.
+   * The people who are connected, in an open room.
    *
    * @param room the room's id
    * @param users at most 100
@@ -95,7 +95,7 @@ public interface ChatListener {
   default void onMembers(String room, List<RoomMember> changed, List<User> gone, boolean partial) {}
 
   /**
-   * Who else is typing in an open room.
+   * The others who are typing in an open room.
    *
    * @param room the room's id
    * @param users who began first stands first

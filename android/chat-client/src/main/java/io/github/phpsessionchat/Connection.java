@@ -44,7 +44,7 @@ final class Connection implements Link.Listener {
   private static final long[] RESUME_PAUSES = {50, 250, 500, 1000};
   /** After this it is said that the session has ended, whatever becomes of the other attempts. */
   private static final long SAY_MS = 1000;
-  /** What is not answered by then is lost, and with it the connection. */
+  /** A request without an answer by then is lost, and with it the connection. */
   private static final long REQUEST_MS = 10_000;
   /** From opening a connection until the server says who one is; shorter where the other transport can be tried. */
   private static final long ATTEMPT_MS = 12_000;
@@ -52,13 +52,13 @@ final class Connection implements Link.Listener {
   private static final long FIRST_ATTEMPT_MS = 6000;
   /** Whether the connection still lives, asked when somebody looks at the app again. */
   private static final long PROBE_MS = 3000;
-  /** Who has just heard of the server need not ask. */
+  /** A client that has just heard of the server need not ask. */
   private static final long HEARD_MS = 1000;
   /** Between two looks at a session that had ended. */
   private static final long LOOK_MS = 2000;
 
   /**
-   * So many attempts within that time, and that pause after them: a server that ends each connection as soon as it has let
+   * The number of attempts within that time, and the pause after them: a server that ends each connection as soon as it has let
    * one in would else be asked without end.
    */
   static final int MOST_ATTEMPTS = 20;
@@ -141,7 +141,7 @@ final class Connection implements Link.Listener {
   /** Begins, or begins again after {@link #stop}, the end of a session or a refusal. */
   void start() {
     if (state.kind != Kind.STOPPED && state.kind != Kind.SESSION_ENDED && state.kind != Kind.REFUSED) return;
-    // Whoever it is after a login begins anew; who only was away goes on.
+    // After a login the user starts afresh; after a pause the same user goes on.
     giveUp();
     reset();
     began.clear();
@@ -155,7 +155,7 @@ final class Connection implements Link.Listener {
     if (state.kind != Kind.STOPPED) enter(ConnectionState.of(Kind.STOPPED));
   }
 
-  /** That the session has ended was said while it was still tried to be let in again: so it is. */
+  /** The app knows that the session has ended, and now it is certain. */
   private void giveUp() {
     if (state.kind != Kind.SESSION_ENDED || resume == null) return;
     Reason reason = resume.reason;
@@ -270,7 +270,7 @@ final class Connection implements Link.Listener {
   }
 
   /**
-   * Hides everything at once, and tries for a while to be let in again with the cookie that is held then. Who was never
+   * Hides everything at once, and tries for a while to be let in again with the cookie that is held then. A user who was never
    * let in has nothing to go on with: the server has looked twice for the session.
    */
   private void check(Reason reason) {
@@ -411,14 +411,14 @@ final class Connection implements Link.Listener {
     }
     boolean otherLeft = !triedOther && session == null;
     attempt = loop.later(otherLeft ? FIRST_ATTEMPT_MS : ATTEMPT_MS, this::abandon);
-    // Asked for anew each time: it may have been renewed.
+    // Asked for each time: it may have been renewed.
     String id = session == null ? null : session.current();
     Map<String, String> auth = session == null ? null : Collections.singletonMap("session", id == null ? "" : id);
     link = new Link(loop, server, http, auth, pollingFirst, this);
     link.connect();
   }
 
-  /** Nothing is heard: some networks let a WebSocket hang. */
+  /** The server is silent: some networks let a WebSocket hang. */
   private void abandon() {
     drop();
     if (!triedOther && session == null) tryOther();

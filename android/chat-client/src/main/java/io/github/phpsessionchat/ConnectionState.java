@@ -4,7 +4,7 @@ import org.jspecify.annotations.Nullable;
 
 /** How it stands with the connection to the chat server. */
 public final class ConnectionState {
-  /** What an app has to tell apart. */
+  /** The states that an app has to tell apart. */
   public enum Kind {
     /** Not started, or stopped by the app. */
     STOPPED,

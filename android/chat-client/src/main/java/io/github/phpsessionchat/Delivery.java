@@ -15,7 +15,7 @@ import java.util.concurrent.Future;
 import org.json.JSONObject;
 import org.jspecify.annotations.Nullable;
 
-/** One user's messages on their way: kept until the server has acknowledged them, sent in order, a room at a time. */
+/** The messages of one user on their way: kept until the server has acknowledged them, and sent in order. */
 final class Delivery {
   interface Port {
     /** Connected, and the room joined. */
@@ -79,7 +79,7 @@ final class Delivery {
   private final Map<String, Future<?>> pauses = new HashMap<>();
   /** How often in a row; as long as there is one, the app knows that something waits. */
   private final Map<String, Integer> tries = new HashMap<>();
-  /** What the outbox could not do yet. */
+  /** The work that the outbox could not do yet. */
   private boolean cleared;
 
   private boolean loaded;
@@ -107,7 +107,7 @@ final class Delivery {
       if (!loaded) load();
       loaded = true;
     } catch (IOException | RuntimeException e) {
-      // What is written from now on is sent all the same.
+      // Messages written from now on are sent all the same.
       failed = true;
     }
     for (String clientId : new ArrayList<>(forgotten)) {

@@ -7,7 +7,7 @@ import java.util.List;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
-/** One line of a room: a stored message, or one of one's own that waits. */
+/** A line of a room: a stored message, or a message of this user that waits. */
 public final class Entry {
   /** The same from the moment of sending until the message is stored: for the ids of a list view. */
   public final String key;

@@ -7,7 +7,7 @@ import org.jspecify.annotations.Nullable;
 /** Where the server has its files, and how it is told who asks for them. */
 final class FileAddresses {
   private final HttpUrl server;
-  /** What a browser would say of the page: the server takes no file by a cookie alone. */
+  /** The origin that a browser would send: the server takes no file by a cookie alone. */
   private final String origin;
   private final @Nullable SessionId session;
 

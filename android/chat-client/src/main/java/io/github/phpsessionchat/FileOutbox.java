@@ -17,7 +17,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * An {@link Outbox} in a folder, which survives the end of the process and of the machine: a folder for each server, in
  * it one for each user, in that a file for each message. Every file is written beside its place, brought to the disk,
- * and renamed, so that there is never half a message. What else lies there, and what is a link, is left alone.
+ * and renamed, so that there is never half a message. Other files, and links, are left alone.
  */
 public final class FileOutbox implements Outbox {
   private static final Charset UTF_8 = Charset.forName("UTF-8");
@@ -45,7 +45,7 @@ public final class FileOutbox implements Outbox {
     for (File file : list(of(user))) {
       String name = file.getName();
       if (!isOwn(name) || !isPlain(file)) continue;
-      // What the end of the process has left half written was never taken over.
+      // A file left half written at the end of the process was never taken over.
       if (name.endsWith(UNFINISHED)) {
         delete(file);
         continue;

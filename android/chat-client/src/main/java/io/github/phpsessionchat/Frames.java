@@ -8,7 +8,7 @@ import okio.Sink;
 import okio.Socket;
 import okio.Source;
 
-/** What comes over a WebSocket. OkHttp keeps a message until it is whole, however long it is; here it ends. */
+/** The bytes that come over a WebSocket. OkHttp keeps a message until it is whole, however long it is; here it ends. */
 final class Frames extends ForwardingSource {
   /** Bytes of the frame's head that have come. */
   private int head;
@@ -66,7 +66,7 @@ final class Frames extends ForwardingSource {
     return read;
   }
 
-  /** One byte of the head of a frame. A mask, which no server may send, OkHttp refuses. */
+  /** A byte of the head of a frame. A mask, which no server may send, OkHttp refuses. */
   private void head(int next) throws IOException {
     if (head == 0) {
       isControl = (next & 0x08) != 0;

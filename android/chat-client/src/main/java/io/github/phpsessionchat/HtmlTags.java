@@ -30,7 +30,7 @@ final class HtmlTags {
 
   /** Goes to the next whole tag; false: there is none. */
   boolean next() {
-    // What stands in these is no tag.
+    // The content of these has no tags.
     if (name != null && (name.equals("script") || name.equals("style") || name.equals("textarea"))) skipTo("</" + name);
     while (true) {
       skipTo("<");

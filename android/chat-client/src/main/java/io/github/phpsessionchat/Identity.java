@@ -3,9 +3,9 @@ package io.github.phpsessionchat;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
-/** Who is connected, and what the operator's settings allow. */
+/** The user who is connected, with what the operator's settings allow. */
 public final class Identity {
-  /** What a user is on the whole site. */
+  /** The role of a user on the whole site. */
   public enum SiteRole {
     /** Has all rights in public rooms and rooms of which he is a member. */
     ADMIN,
@@ -15,7 +15,7 @@ public final class Identity {
 
   /** Oneself. */
   public final User user;
-  /** One's roles on the whole site. */
+  /** The user's roles on the whole site. */
   public final Set<SiteRole> roles;
   /** Whether one may create public rooms. */
   public final boolean canCreatePublic;
@@ -33,13 +33,13 @@ public final class Identity {
   public final @Nullable String avatarTemplate;
   /** The address of a user's page with <code>{id}</code> for the percent-encoded user id; null: none. */
   public final @Nullable String profileTemplate;
-  /** So many characters (code points) a message may have. */
+  /** The most characters (code points) of a message. */
   public final int textLimit;
-  /** So many users a message may mention. */
+  /** The most users that a message may mention. */
   public final int mentionsLimit;
-  /** So many bytes a file may have. */
+  /** The most bytes of a file. */
   public final long fileLimit;
-  /** So many files a message may have. */
+  /** The most files of a message. */
   public final int filesLimit;
   /** The room to show to who has not chosen one; null: the first of one's own. */
   public final @Nullable String firstRoom;

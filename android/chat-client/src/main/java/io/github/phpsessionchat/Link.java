@@ -23,7 +23,7 @@ import org.json.JSONObject;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One attempt to connect, and the connection that it becomes. A Socket.IO socket is made for each, and never used again:
+ * An attempt to connect, and the connection that it becomes. A Socket.IO socket is made for each, and never used again:
  * what the Java client keeps from one attempt to the next (headers with a cookie that has become stale, the transport,
  * events of the old connection) cannot matter then. The cookie comes from the client's jar, for every single request.
  */
@@ -128,13 +128,13 @@ final class Link {
     socket.emit(name, new Object[] {payload}, onLoop);
   }
 
-  /** Nothing is heard of it any more. */
+  /** Ends it; it is silent from now on. */
   void close() {
     if (closed) return;
     closed = true;
     pace.end();
     socket.disconnect();
-    // What hangs would go on hanging, and hold its threads.
+    // A call that hangs would go on hanging, and hold its threads.
     if (open) loop.later(FAREWELL_MS, this::cut);
     else cut();
   }
@@ -208,7 +208,7 @@ final class Link {
     return Packets.isPayload(payload, first);
   }
 
-  /** What OkHttp is not prepared for (a cookie that no header can hold) it throws again on its own thread. */
+  /** OkHttp throws on its own thread at what it does not expect, such as a cookie that no header can hold. */
   static Response proceed(Interceptor.Chain chain) throws IOException {
     Response response;
     try {
@@ -237,7 +237,7 @@ final class Link {
     }
   }
 
-  /** What {@code Retry-After} says in seconds, an hour at most; 0 where it says nothing, or a date. */
+  /** {@code Retry-After} in seconds, an hour at most; 0 where it says nothing, or a date. */
   static long retryAfterMs(Response response) {
     String seconds = response.header("Retry-After", "0");
     if (!seconds.matches("\\d{1,9}")) return 0;

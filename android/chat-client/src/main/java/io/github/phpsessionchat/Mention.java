@@ -30,7 +30,7 @@ public final class Mention {
     return new Mention(user, text.codePointCount(0, begin), text.codePointCount(begin, end));
   }
 
-  /** The text with the names of now. What lies outside the text, or in the midst of another mention, is left out. */
+  /** The text with the names of now. Mentions outside the text, or in the midst of another, are left out. */
   static String named(String text, List<Mention> mentions) {
     StringBuilder named = new StringBuilder();
     int done = 0;

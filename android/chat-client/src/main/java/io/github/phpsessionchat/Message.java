@@ -10,7 +10,7 @@ import org.jspecify.annotations.Nullable;
  * <p>{@code toString} leaves out the text, so that it gets into no log.
  */
 public final class Message {
-  /** Who deleted a message. */
+  /** The kind of user who deleted a message. */
   public enum DeletedBy {
     /** Its author. */
     AUTHOR,
@@ -28,7 +28,7 @@ public final class Message {
   public final long rev;
   /** The id that the sending client gave it. */
   public final String clientId;
-  /** Who wrote it, with the name of that time. */
+  /** Its author, with the name of that time. */
   public final User user;
   /** Empty if it was deleted, and where there are files alone. */
   public final String text;
@@ -42,7 +42,7 @@ public final class Message {
   public final @Nullable DeletedBy deletedBy;
   /** The {@code seq} of the message that it answers; 0: none. */
   public final long replyTo;
-  /** Whom it mentions, by their places. Unmodifiable. */
+  /** Its mentions, by their places. Unmodifiable. */
   public final List<Mention> mentions;
   /** Its files, in the order in which they are shown. Unmodifiable. */
   public final List<ChatFile> files;

@@ -5,7 +5,7 @@ import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
-/** What a message is to be from now on: {@link Chat#edit(Message, MessageEdit, Callback)}. */
+/** The new content of a message: {@link Chat#edit(Message, MessageEdit, Callback)}. */
 public final class MessageEdit {
   final String text;
   final List<Mention> mentions = new ArrayList<>();

@@ -11,7 +11,7 @@ public final class NewFile {
   /** Where its bytes come from. On Android, of a content URI: {@code () -> resolver.openInputStream(uri)}. */
   public interface Source {
     /**
-     * Called on a thread of the upload, for each attempt anew. The stream is read piece by piece, and closed.
+     * Called on a thread of the upload, again for each attempt. The stream is read piece by piece, and closed.
      *
      * @return the bytes from the first on
      * @throws IOException they cannot be had

@@ -7,11 +7,11 @@ import java.util.Map;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
-/** What is to be sent: {@link Chat#send(String, NewMessage)}. */
+/** A message to be sent: {@link Chat#send(String, NewMessage)}. */
 public final class NewMessage {
   final String text;
   final List<Mention> mentions = new ArrayList<>();
-  /** What is told to who does not see a file, by the keys of the uploads. */
+  /** Texts for people who do not see a file, by the keys of the uploads. */
   final Map<String, @Nullable String> files = new LinkedHashMap<>();
 
   long replyTo;

@@ -6,8 +6,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Where messages are kept until the server has acknowledged them. All methods are called on the chat's own thread, never
- * on the app's executor; one outbox belongs to one {@link Chat}. What is to be kept
- * of a message is what {@link PendingMessage#toJson} says. A {@code RuntimeException} (SQLite on Android throws
+ * on the app's executor; one outbox belongs to one {@link Chat}. An outbox keeps
+ * what {@link PendingMessage#toJson} gives. A {@code RuntimeException} (SQLite on Android throws
  * such) counts as the {@code IOException} that is named here; what failed is tried again, but for {@link #put}.
  */
 public interface Outbox {

@@ -13,7 +13,7 @@ final class Pace {
 
   /** In characters. */
   private static final int PIECE = 1 << 18;
-  /** What an event costs besides its text. */
+  /** The cost of an event besides its text. */
   private static final int PACKET = 200;
 
   private final Way way;
@@ -25,7 +25,7 @@ final class Pace {
     this.way = way;
   }
 
-  /** So much was read. */
+  /** Counts what was read. */
   synchronized void read(int characters) {
     read += PACKET + characters;
   }

@@ -9,8 +9,8 @@ import org.json.JSONException;
 import org.json.JSONObject;
 
 /**
- * What the stock client may be given. It throws on its own threads at what it does not expect (a proxy's page, bytes, an
- * event without a name), and on Android that ends the app.
+ * Keeps packets from the stock client that it cannot take. It throws on its own threads at what it
+ * does not expect (a proxy's page, bytes, an event without a name), and on Android that ends the app.
  */
 final class Packets {
   /** Far more than the server sends at once: it ends answers at 256 KiB. */
@@ -43,7 +43,7 @@ final class Packets {
     return isPacket(payload.substring(from), opens);
   }
 
-  /** One packet of Engine.IO as text. The first opens the connection, no other does. Bytes are not sent in this chat. */
+  /** A packet of Engine.IO as text. The first opens the connection, no other does. Bytes are not sent in this chat. */
   static boolean isPacket(String packet, boolean first) {
     if (packet.isEmpty() || packet.length() > LONGEST) return false;
     char type = packet.charAt(0);
@@ -106,7 +106,7 @@ final class Packets {
         return;
       }
       try {
-        // What the stock client does with the packet happens in here as well.
+        // The stock client handles the packet in here as well.
         stock.add(packet);
       } catch (RuntimeException e) {
         fail();

@@ -10,7 +10,7 @@ public final class PendingFile {
   public final String name;
   /** How many bytes it has. */
   public final long size;
-  /** What is told to who does not see it; null: nothing. */
+  /** A text for people who do not see it; null: none. */
   public final @Nullable String alt;
   /** The file that is there already; null: it is on its way, or was, when the process ended. */
   public final @Nullable ChatFile file;

@@ -20,7 +20,7 @@ public final class PendingMessage {
   public final long writtenAt;
   /** The {@code seq} of the message that it answers; 0: none. */
   public final long replyTo;
-  /** Whom it mentions. Unmodifiable. */
+  /** Its mentions. Unmodifiable. */
   public final List<Mention> mentions;
   /** Its files. It is sent when all of them are there. Unmodifiable. */
   public final List<PendingFile> files;
@@ -68,7 +68,7 @@ public final class PendingMessage {
   }
 
   /**
-   * All of it, for an outbox to keep.
+   * The whole message, for an outbox to keep.
    *
    * @return JSON, which {@link #fromJson} reads
    */

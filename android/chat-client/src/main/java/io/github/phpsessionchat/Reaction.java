@@ -2,7 +2,7 @@ package io.github.phpsessionchat;
 
 import java.util.List;
 
-/** One emoji with which users have answered a {@link Message}. */
+/** An emoji with which users have answered a {@link Message}. */
 public final class Reaction {
   /** The emoji. */
   public final String emoji;

@@ -5,9 +5,9 @@ import java.util.concurrent.Future;
 import org.json.JSONObject;
 import org.jspecify.annotations.Nullable;
 
-/** Tells the server what was read. What it could not be told is told over the next connection. */
+/** Tells the server what was read. A mark that did not arrive goes over the next connection. */
 final class ReadMarks {
-  /** One mark at most in this time. */
+  /** At most one mark in this time. */
   private static final long PAUSE_MS = 1000;
 
   private final Loop loop;
@@ -53,7 +53,7 @@ final class ReadMarks {
 
           @Override
           public void failed(ChatError error) {
-            // What the server refuses for another cause stays as it is; over the next connection it is tried again.
+            // A mark refused for another cause stays as it is; over the next connection it is tried again.
             if (error.code.equals("rate_limited")) notBefore += Math.max(PAUSE_MS, error.retryAfterMs);
             else if (connection.ready()) room.marked = seq;
             if (connection.ready()) changed();

@@ -2,13 +2,13 @@ package io.github.phpsessionchat;
 
 import org.jspecify.annotations.Nullable;
 
-/** That one is in a room no more. */
+/** The user has left a room, or lost it. */
 public final class Removal {
   /** Why. */
   public final RemovalReason reason;
   /** Whether it is a public room, which one may join again. */
   public final boolean readable;
-  /** What was said to a ban; else null. */
+  /** The text of a ban; else null. */
   public final @Nullable String text;
   /** When a ban ends, in milliseconds since 1970 by the server's clock; 0: it does not, or it is no ban. */
   public final long until;

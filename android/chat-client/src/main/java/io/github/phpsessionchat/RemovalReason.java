@@ -1,8 +1,8 @@
 package io.github.phpsessionchat;
 
-/** Why one is in a room no more. */
+/** Why the user has left a room, or lost it. */
 public enum RemovalReason {
-  /** One has left it oneself. */
+  /** The user has left it. */
   LEFT,
   /** Removed by somebody of the room. */
   REMOVED,

@@ -4,7 +4,7 @@ import org.jspecify.annotations.Nullable;
 
 /** A message that a user has reported to the moderators. */
 public final class Report {
-  /** What is wrong with it. */
+  /** The reason of a report. */
   public enum Reason {
     /** Advertising, or the same again and again. */
     SPAM,
@@ -14,7 +14,7 @@ public final class Report {
     OTHER
   }
 
-  /** What was done about it. */
+  /** The action of a moderator. */
   public enum Done {
     /** The message was deleted. */
     DELETED,
@@ -26,11 +26,11 @@ public final class Report {
     NOTHING
   }
 
-  /** That it is closed. */
+  /** The end of a report. */
   public static final class Closed {
     /** By whom. */
     public final User by;
-    /** What was done. */
+    /** The action. */
     public final Done done;
     /** When, in milliseconds since 1970 by the server's clock. */
     public final long at;
@@ -53,11 +53,11 @@ public final class Report {
   public final String room;
   /** The message as it was when it was reported; once the report is closed, as it is. */
   public final Message message;
-  /** Who has reported it. */
+  /** The user who has reported it. */
   public final User by;
-  /** What is wrong. */
+  /** The reason. */
   public final Reason reason;
-  /** What was said to it; null: nothing. */
+  /** The text of the report; null: none. */
   public final @Nullable String text;
   /** When it was reported, in milliseconds since 1970 by the server's clock. */
   public final long at;

@@ -2,9 +2,9 @@ package io.github.phpsessionchat;
 
 import org.jspecify.annotations.Nullable;
 
-/** That a user may do less in a room than others. */
+/** A user may do less in a room than others. */
 public final class Restriction {
-  /** What the user may not. */
+  /** The forbidden action. */
   public enum Kind {
     /** To write. */
     MUTED,
@@ -12,15 +12,15 @@ public final class Restriction {
     BANNED
   }
 
-  /** Whom it concerns. */
+  /** The user. */
   public final User user;
-  /** What the user may not; null: something that this version does not know. */
+  /** The forbidden action; null: this version does not know it. */
   public final @Nullable Kind kind;
   /** When it ends, in milliseconds since 1970 by the server's clock; 0: it does not. */
   public final long until;
   /** Why; null: nobody has said why. */
   public final @Nullable String reason;
-  /** Who has ordered it. */
+  /** The user who has ordered it. */
   public final User by;
 
   Restriction(User user, @Nullable Kind kind, long until, @Nullable String reason, User by) {

@@ -7,7 +7,7 @@ import java.util.List;
 import java.util.Set;
 import org.json.JSONObject;
 
-/** One room as this client sees it. */
+/** A room as this client sees it. */
 final class Room {
   /** As long as the server cuts the newest message of a room, in code points. */
   private static final int PREVIEW = 120;
@@ -43,7 +43,7 @@ final class Room {
     return summary.notify == RoomSummary.Notify.NONE;
   }
 
-  /** What the server says now. What was read here stays read, unless the history starts anew. */
+  /** Takes the newest state from the server. Messages that were read stay read, unless the history starts again. */
   void update(RoomSummary now, boolean anew) {
     timeline.expire(now.firstSeq);
     marked = Math.min(now.readSeq, now.lastSeq);
@@ -98,7 +98,7 @@ final class Room {
     summary = draft.done();
   }
 
-  /** So many unread messages mention one, as the server says. */
+  /** The server says how many unread messages mention the user. */
   void mentions(long count) {
     RoomSummary.Draft draft = new RoomSummary.Draft(summary);
     draft.mentions = count;
@@ -125,7 +125,7 @@ final class Room {
     summary = draft.done();
   }
 
-  /** One is no member any more, but may join again. */
+  /** The user is no member any more, but may join again. */
   void left() {
     RoomSummary.Draft draft = new RoomSummary.Draft(summary);
     draft.member = false;

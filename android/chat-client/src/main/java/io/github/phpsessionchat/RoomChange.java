@@ -3,7 +3,7 @@ package io.github.phpsessionchat;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
-/** What is to be different in a room; what is not named stays. */
+/** The changes to a room; anything else stays. */
 public final class RoomChange {
   @Nullable String name;
   @Nullable String topic;

@@ -4,7 +4,7 @@ package io.github.phpsessionchat;
 public final class RoomMember {
   /** Who it is. */
   public final User user;
-  /** What the member is in the room. */
+  /** The role of the member in the room. */
   public final RoomSummary.Role role;
   /** Whether the member is connected to the chat now. */
   public final boolean present;

@@ -6,7 +6,7 @@ import org.jspecify.annotations.Nullable;
 
 /** A room as its reader sees it now. */
 public final class RoomSummary {
-  /** Who may read a room. */
+  /** The readers of a room. */
   public enum Kind {
     /** Everybody. */
     PUBLIC,
@@ -16,7 +16,7 @@ public final class RoomSummary {
     DIRECT
   }
 
-  /** What a member is in a room. */
+  /** The role of a member in a room. */
   public enum Role {
     /** Has all rights. */
     OWNER,
@@ -26,7 +26,7 @@ public final class RoomSummary {
     MEMBER
   }
 
-  /** What a user may do in a room. */
+  /** A right of a user in a room. */
   public enum Right {
     /** To write, to edit one's own messages, to show that one types. */
     SEND,
@@ -46,7 +46,7 @@ public final class RoomSummary {
     LEAVE
   }
 
-  /** What the user wants to be told of. */
+  /** The messages that the user wants to be notified of. */
   public enum Notify {
     /** All messages. */
     ALL,
@@ -56,7 +56,7 @@ public final class RoomSummary {
     NONE
   }
 
-  /** Who may write in a room. */
+  /** The users who may write in a room. */
   public enum Write {
     /** Everybody who may read it. */
     ALL,
@@ -68,7 +68,7 @@ public final class RoomSummary {
   public static final class Last {
     /** Its number in the room. */
     public final long seq;
-    /** Who wrote it. */
+    /** Its author. */
     public final User user;
     /** Its text, cut to 120 characters; empty if it was deleted. */
     public final String text;
@@ -107,7 +107,7 @@ public final class RoomSummary {
   public final String name;
   /** Null: none. */
   public final @Nullable String topic;
-  /** Who may read it. */
+  /** The readers. */
   public final Kind kind;
   /** Whether the reader is a member. */
   public final boolean member;
@@ -115,7 +115,7 @@ public final class RoomSummary {
   public final int members;
   /** The reader's own role; null for who is no member. */
   public final @Nullable Role role;
-  /** What the reader may do in it. */
+  /** The reader's rights in it. */
   public final Set<Right> may;
   /** The other user of a direct room; null in other rooms. */
   public final @Nullable User with;
@@ -135,11 +135,11 @@ public final class RoomSummary {
   public final long mentions;
   /** Null: there is no message. */
   public final @Nullable Last last;
-  /** What the reader wants to be told of. */
+  /** The messages that the reader wants to be notified of. */
   public final Notify notify;
-  /** Who may write. */
+  /** The users who may write. */
   public final Write write;
-  /** So many seconds have to pass between two messages of one user, but for moderators; 0: none. */
+  /** The seconds that have to pass between two messages of one user, but for moderators; 0: none. */
   public final int slow;
   /**
    * Until then the reader may not write here, in milliseconds since 1970 by this machine's clock; {@link Long#MAX_VALUE}:

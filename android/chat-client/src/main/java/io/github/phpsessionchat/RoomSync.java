@@ -17,7 +17,7 @@ final class RoomSync {
     void changed(Room room);
   }
 
-  /** More missed changes than this are not fetched: the room starts anew with its newest messages. */
+  /** More missed changes than this are not fetched: the room starts again with its newest messages. */
   private static final int MISSED = 2000;
   /** The most that {@code room:sync} gives at once. */
   private static final int SYNC_PAGE = 500;

@@ -23,7 +23,7 @@ final class Rooms {
     void changed();
   }
 
-  /** What {@code room:list} gives at once. */
+  /** The most that {@code room:list} gives at once. */
   private static final int PAGE = 200;
   /** Lists one thing above the next where the server says no time. */
   private static final double STEP = 0.001;
@@ -39,7 +39,7 @@ final class Rooms {
     this.port = port;
   }
 
-  /** One's own, the newest message first; then the others, by name. */
+  /** The user's own, the newest message first; then the others, by name. */
   List<RoomSummary> list() {
     List<Room> own = new ArrayList<>();
     List<Room> others = new ArrayList<>();
@@ -78,7 +78,7 @@ final class Rooms {
     return room;
   }
 
-  /** In the server's order. What has no message is where the server has put it: below what stands before it. */
+  /** In the server's order. A room without a message stays where the server has put it: below the room before it. */
   private void put(List<RoomSummary> summaries, Set<String> missing) {
     double above = System.currentTimeMillis() + ahead;
     for (RoomSummary summary : summaries) {
@@ -94,7 +94,7 @@ final class Rooms {
     if (room.summary.last != null) room.at = room.summary.last.sentAt;
   }
 
-  /** Of whom one may not find, the name and the presence are known only when he has written: no event tells them. */
+  /** No event brings the name and presence of a user whom this one may not find: a message does. */
   void heard(Room room, User user) {
     User other = room.summary.with;
     if (other == null || !other.id.equals(user.id)) return;
@@ -176,7 +176,7 @@ final class Rooms {
         });
   }
 
-  /** That a room is not named says nothing: only the server's word takes it away. */
+  /** A room that is not listed is not gone yet: only the server's word takes it away. */
   private void lookFor(Set<String> missing) {
     for (String id : missing) {
       fetch(

@@ -11,12 +11,12 @@ import okhttp3.HttpUrl;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A cookie jar in memory for {@code OkHttpClient.Builder.cookieJar}. Thread-safe. Who wants a login to outlive the
+ * A cookie jar in memory for {@code OkHttpClient.Builder.cookieJar}. Thread-safe. An app that wants a login to outlive the
  * process keeps what {@link #get} says in a safe place, and gives it back by {@link #set}.
  */
 public final class SessionCookies implements CookieJar {
   private final List<Cookie> cookies = new ArrayList<>();
-  /** Those of {@link #set}, of which it is not known to which paths and hosts the site gives them. */
+  /** Cookies of {@link #set}: it is not known to which paths and hosts the site gives them. */
   private final List<Cookie> guessed = new ArrayList<>();
 
   @Override

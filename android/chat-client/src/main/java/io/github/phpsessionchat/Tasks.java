@@ -5,12 +5,12 @@ import java.util.HashSet;
 import java.util.Set;
 import org.json.JSONObject;
 
-/** What a client asks for by itself: each thing once at a time, and again if it failed for a passing cause. */
+/** Requests that the client makes by itself: each thing once at a time, and again if it failed for a passing cause. */
 final class Tasks {
   /** The same request may succeed later, on the same connection. */
   private static final Set<String> PASSING =
       new HashSet<>(Arrays.asList("rate_limited", "storage_unavailable", "storage_full", "internal"));
-  /** The connection is over, or about to be: over the next one all is asked for anew. */
+  /** The connection is over, or about to be: over the next one all is asked for again. */
   private static final Set<String> OVER =
       new HashSet<>(Arrays.asList(ChatError.OFFLINE, ChatError.TIMEOUT, "server_draining"));
 
@@ -25,7 +25,7 @@ final class Tasks {
       this.request = request;
     }
 
-    /** Made anew for each attempt. */
+    /** Made again for each attempt. */
     abstract JSONObject payload();
 
     abstract void answered(JSONObject data);

@@ -12,7 +12,7 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What is known of one room's history: ordering and deduplication, without any input or output. The rules are those of
+ * The known history of one room: ordering and deduplication, without any input or output. The rules are those of
  * the browser client, and {@code test/vectors} holds both to them.
  *
  * <p>{@code seq} orders, {@code rev} tells what is known: every change up to {@code head} is. Answers and events may
@@ -28,13 +28,13 @@ final class Timeline {
   private static final long END = Long.MAX_VALUE;
   /** Live events kept while something older is fetched; what is beyond comes with the next sync. */
   private static final int HELD = 1000;
-  /** So many messages stay in memory, and so many of the newest while one reads further back than that. */
+  /** The number of messages that stay in memory, and of the newest while the user reads further back than that. */
   private static final int KEPT = 2000;
 
   private static final int KEPT_NEWEST = 100;
   /** The list grows up to so many, as long as the app does not say that somebody has read its end. */
   static final int KEPT_UNREAD = 4000;
-  /** What is dropped is dropped at once for a tenth: to build the list anew costs the same for one. */
+  /** A tenth is dropped at once: to build the list again costs the same for one. */
   private static final double SLACK = 1.1;
 
   private static final Comparator<Message> BY_SEQ = (a, b) -> Long.compare(a.seq, b.seq);
@@ -78,7 +78,7 @@ final class Timeline {
   private boolean windowed;
   private long windowFirst;
   private long windowLast;
-  /** What came before this is too old, and gone. */
+  /** Messages before this are too old, and gone. */
   private long oldest = 1;
 
   private int epoch;
@@ -117,7 +117,7 @@ final class Timeline {
     return windowed ? windowFirst <= oldest : complete;
   }
 
-  /** Changes when the list starts anew: a page asked for earlier no longer fits. */
+  /** Changes when the list starts again: a page asked for earlier no longer fits. */
   int epoch() {
     return epoch;
   }
@@ -163,7 +163,7 @@ final class Timeline {
     else if (head != NONE && since <= head) merge(answer);
   }
 
-  /** What an event tells, as the user {@code me} hears it. */
+  /** Takes an event, as the user {@code me} hears it. */
   void live(Change change, String me) {
     this.me = me;
     seen = Math.max(seen, change.rev);
@@ -237,7 +237,7 @@ final class Timeline {
     trim(KEPT);
   }
 
-  /** Drops the oldest, as long as the end is shown; not at each new message, since the list is built anew. */
+  /** Drops the oldest, as long as the end is shown; not at each new message, since the list is built again. */
   void trim(int kept) {
     if (messages.size() <= kept * SLACK) return;
     List<Message> newest = windowed ? between(first, END) : list();
@@ -251,7 +251,7 @@ final class Timeline {
     sorted = null;
   }
 
-  /** What comes before this is too old. */
+  /** Messages before this are too old. */
   void expire(long oldest) {
     if (oldest <= this.oldest) return;
     this.oldest = oldest;
@@ -270,7 +270,7 @@ final class Timeline {
     sorted = null;
   }
 
-  /** Everything is gone; the room has to be joined anew. */
+  /** Everything is gone; the room has to be joined again. */
   void forget() {
     messages.clear();
     late.clear();
@@ -326,7 +326,7 @@ final class Timeline {
     return list;
   }
 
-  /** Who has read back so far that the whole would be too much to keep sees a window from now on. */
+  /** A user who has read back too far to keep the whole sees a window from now on. */
   private void detach() {
     if (windowed) {
       if (windowLast - windowFirst < KEPT * SLACK) return;

@@ -9,7 +9,7 @@ import java.util.concurrent.Future;
 import org.json.JSONObject;
 import org.jspecify.annotations.Nullable;
 
-/** Who is typing in which room: the others, and oneself for the others to see. */
+/** The users who type, by room: the others, and oneself for the others to see. */
 final class Typing {
   interface Port {
     void changed(String room, List<User> users);
@@ -22,7 +22,7 @@ final class Typing {
 
   /** Somebody of whom nothing more is heard has stopped. */
   private static final long OTHERS_MS = 6000;
-  /** That one types is repeated as long as one does. */
+  /** The server hears this often that the user still types. */
   private static final long REPEAT_MS = 3000;
 
   private static final long STOP_MS = 5000;
@@ -50,7 +50,7 @@ final class Typing {
     }
     Map<String, Typist> users = rooms.get(room);
     if (users == null) rooms.put(room, users = new LinkedHashMap<>());
-    // Who goes on keeps the place.
+    // A user who goes on keeps the place.
     Typist typist = users.get(user.id);
     if (typist == null) users.put(user.id, typist = new Typist());
     Loop.cancel(typist.ends);
@@ -67,7 +67,7 @@ final class Typing {
     tell(room);
   }
 
-  /** Nothing is heard of that room any more. */
+  /** Forgets that room. */
   void forget(String room) {
     Map<String, Typist> users = rooms.remove(room);
     if (users == null || users.isEmpty()) return;

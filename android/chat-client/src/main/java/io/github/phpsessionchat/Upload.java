@@ -7,7 +7,7 @@ public final class Upload {
   /** The source could not be opened, broke off, or has not as many bytes as was said. */
   public static final String UNREADABLE = "unreadable";
 
-  /** What {@link Chat#upload} has given. */
+  /** The key that {@link Chat#upload} has given. */
   public final String key;
   /** The id of the room in which a message may have it. */
   public final String room;
@@ -15,9 +15,9 @@ public final class Upload {
   public final String name;
   /** How many bytes it has. */
   public final long size;
-  /** How many of them are sent; an attempt that breaks begins anew. When all are, the server examines the file. */
+  /** How many of them are sent; an attempt that breaks begins again. When all are, the server examines the file. */
   public final long sent;
-  /** What the server has made of it; null: it is not there yet. */
+  /** The stored file; null: it is not there yet. */
   public final @Nullable ChatFile file;
   /**
    * Why it is not there, and will not be: an error code of the protocol, such as {@code too_large}, {@code file_type},

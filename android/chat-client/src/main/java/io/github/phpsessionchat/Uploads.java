@@ -24,7 +24,7 @@ import org.json.JSONException;
 import org.json.JSONObject;
 import org.jspecify.annotations.Nullable;
 
-/** One user's files on their way to the server: a few at a time, each again if the network or the server fails. */
+/** The files of one user on their way to the server: a few at a time, each again if the network or the server fails. */
 final class Uploads {
   interface Port {
     /** Connected: what fails then is not for lack of a network. */
@@ -39,7 +39,7 @@ final class Uploads {
   private static final int ATTEMPTS = 3;
 
   private static final long FIRST_PAUSE_MS = 1000;
-  /** Who has to wait for longer than this is told so. */
+  /** An upload that has to wait for longer than this fails. */
   private static final long LONGEST_PAUSE_MS = 60_000;
   /** Nothing more could be sent for so long. */
   private static final long STALLED_MS = 30_000;
@@ -133,7 +133,7 @@ final class Uploads {
     if (item.failed == null) begin(item);
   }
 
-  /** One that has failed, or that the server does not know any more. */
+  /** An upload that has failed, or that the server does not know any more. */
   void retry(String key) {
     Item item = items.get(key);
     if (item == null || item.call != null || item.timer != null) return;
@@ -354,7 +354,7 @@ final class Uploads {
     }
   }
 
-  /** What the source throws (on Android a {@code SecurityException}, too) is told apart from what the network does. */
+  /** Tells what the source throws (on Android a {@code SecurityException}, too) from what the network does. */
   private static final class Bytes implements AutoCloseable {
     private final InputStream in;
 
@@ -380,7 +380,7 @@ final class Uploads {
       try {
         in.close();
       } catch (IOException | RuntimeException e) {
-        // All of it was read.
+        // The whole was read.
       }
     }
   }

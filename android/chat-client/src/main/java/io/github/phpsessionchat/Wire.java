@@ -303,7 +303,7 @@ final class Wire {
     T read(JSONObject json);
   }
 
-  /** What is no object is left out. */
+  /** Anything but an object is left out. */
   static <T> List<T> list(JSONObject json, String name, Reader<T> reader) {
     JSONArray array = json.optJSONArray(name);
     int length = array == null ? 0 : array.length();

@@ -19,7 +19,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** What an app may rely on when users, rooms and servers change under it. */
+/** Promises to an app that hold when users, rooms and servers change under it. */
 class ChatTest {
   private final ExecutorService main = Executors.newSingleThreadExecutor();
   private final Told told = new Told();

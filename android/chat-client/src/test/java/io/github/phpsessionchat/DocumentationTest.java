@@ -33,7 +33,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 class DocumentationTest {
   private static final Path SOURCES = Paths.get("src/main/java/io/github/phpsessionchat");
-  /** What the example uses of Android, which is not there. */
+  /** The classes of Android that the example uses, which are not there. */
   private static final String[][] ANDROID = {
     {"android.os.Bundle", "public class Bundle {}"},
     {"android.os.Looper", "public class Looper { public static native Looper getMainLooper(); }"},
@@ -82,7 +82,7 @@ class DocumentationTest {
     assertEquals(0, status, said.toString("UTF-8"));
   }
 
-  /** What it uses of the client, the example in Java uses too; to load Kotlin's compiler takes longer than all other tests. */
+  /** The example in Java uses the same of the client; to load Kotlin's compiler takes longer than all other tests. */
   @Test
   @Tag("soak")
   void theExampleInKotlinCompiles(@TempDir Path folder) throws IOException {

@@ -69,7 +69,7 @@ class HostileServerTest {
       CompletableFuture<Long> written = CompletableFuture.supplyAsync(() -> sayWithoutEnd(listening, how));
       start("http://127.0.0.1:" + listening.getLocalPort());
       long bytes = written.get(60, TimeUnit.SECONDS);
-      // What is on its way in the buffers of the system comes on top.
+      // The buffers of the system come on top.
       assertTrue(bytes < 3L * Packets.LONGEST, bytes + " bytes were taken");
       assertEquals(Collections.emptyList(), uncaught);
     }

@@ -24,7 +24,7 @@ import org.json.JSONObject;
 
 /**
  * An app without a screen, for tests that need the real site, the real server and a browser beside it: those are started
- * by {@code test/android}. One process can be several apps, of which none knows of the others. Each line that it reads is
+ * by {@code test/android}. A process can be several apps, which know nothing of each other. Each line that it reads is
  * a command, {@code {app, id, do, …}}, the first of which makes that app; each line that it writes is the answer,
  * {@code {app, id, ok}} or {@code {app, id, error}}, or what the app was told, {@code {app, told, …}}.
  */
@@ -36,7 +36,7 @@ public final class Robot implements ChatListener {
   /** As an Android app has its main thread. */
   private final ExecutorService main = Executors.newSingleThreadExecutor(task -> new Thread(task, "main of the app"));
 
-  /** What an upload waits for that is held up. */
+  /** Holds up an upload. */
   private final Semaphore held = new Semaphore(0);
 
   private Chat chat;
@@ -350,7 +350,7 @@ public final class Robot implements ChatListener {
     }
   }
 
-  /** What the app is told, with the name of its thread. */
+  /** The calls that the app gets, with the name of their thread. */
   private void told(String name, Object... namesAndValues) {
     JSONObject line = new JSONObject().put("told", name).put("thread", Thread.currentThread().getName());
     for (int i = 0; i < namesAndValues.length; i += 2) line.put((String) namesAndValues[i], json(namesAndValues[i + 1]));

@@ -41,20 +41,20 @@ final class ScriptedServer implements AutoCloseable {
 
   private final MockWebServer server = new MockWebServer();
   private final boolean webSocket;
-  /** What is said to the next connections; to all after these, {@link #usual}. */
+  /** The packets for the next connections; for all after these, {@link #usual}. */
   private final Queue<List<Object>> next = new ConcurrentLinkedQueue<>();
 
   private volatile List<Object> usual = welcome("alice");
   private volatile Consumer<String> speaker;
   private volatile boolean closing;
   private final BlockingQueue<JSONArray> requests = new LinkedBlockingQueue<>();
-  /** What the next polls are answered with, by the id of the connection. */
+  /** The answers to the next polls, by the id of the connection. */
   private final Map<String, BlockingQueue<String>> polls = new ConcurrentHashMap<>();
 
   /** That were let in as far as the first packet. */
   final AtomicInteger connections = new AtomicInteger();
 
-  /** What the next uploads are answered with. */
+  /** The answers to the next uploads. */
   final Queue<MockResponse> uploads = new ConcurrentLinkedQueue<>();
 
   volatile Answers answers = ScriptedServer::usualAnswer;

@@ -5,7 +5,7 @@ import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 
-/** What an app was told, in its order. */
+/** The calls that an app got, in their order. */
 class Told implements ChatListener {
   private final BlockingQueue<String> told = new LinkedBlockingQueue<>();
 

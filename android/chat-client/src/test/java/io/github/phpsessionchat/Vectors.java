@@ -10,7 +10,7 @@ import java.util.List;
 import org.json.JSONArray;
 import org.json.JSONObject;
 
-/** What {@code test/vectors} of the project holds: the same for the clients of all languages. */
+/** The content of {@code test/vectors} of the project: the same for the clients of all languages. */
 final class Vectors {
   private Vectors() {}
 
