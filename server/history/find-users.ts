@@ -41,8 +41,12 @@ export class FoundUsers {
   }
 
   add(people: readonly Shown[]): void {
-    const fitting = people.filter(({ user }) =>
-      findKeys(user).some((key) => key.startsWith(this.#beginning)),
+    const beginning = this.#beginning;
+    // Each key is a part of the name or the id, and to look for a part takes little time.
+    const isNear = ({ id, name }: UserRecord) =>
+      nameKey(name).includes(beginning) || nameKey(id).includes(beginning);
+    const fitting = people.filter(
+      ({ user }) => isNear(user) && findKeys(user).some((key) => key.startsWith(beginning)),
     );
     fitting.sort((a, b) => compare(a.sort, b.sort) || compare(a.user.id, b.user.id));
     for (const { user } of fitting) this.#found.set(user.id, this.#found.get(user.id) ?? user);

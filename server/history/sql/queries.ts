@@ -243,12 +243,11 @@ export function queriesOf(dialect: Dialect, connection: Connection, reportCursor
             WHERE user_id = ${id} AND sources <> 0 ORDER BY room`,
       );
       const addShown = async (of: readonly Row[], condition: Sql) => {
+        const named = namesLike(query);
         const first: Shown[] = [];
         for (let n = 0; n < of.length; n += roomsAtOnce) {
           const some = of.slice(n, n + roomsAtOnce);
-          const each = some.map(({ room }) =>
-            shown(id, [room as number], namesLike(query), condition, limit),
-          );
+          const each = some.map(({ room }) => shown(id, [room as number], named, condition, limit));
           first.push(...(await ask(inOneAnswer(each))).map(shownFrom));
         }
         found.add(first);

@@ -269,10 +269,13 @@ export function prepareQueries(db: DatabaseSync): Queries {
       const addShown = (of: readonly Row[], statement: StatementSync) => {
         const shown = ({ room }: Row, { from, to }: Range, most: number): Shown[] =>
           statement.all(room as number, from, to, user, most).map(shownFrom);
-        found.add(of.flatMap((room) => shown(room, namesLike(query), limit)));
+        const named = namesLike(query);
+        found.add(of.flatMap((room) => shown(room, named, limit)));
         const looked: Shown[] = [];
-        for (const room of found.isFull ? [] : of)
+        for (const room of found.isFull ? [] : of) {
+          if (looked.length === mostLookedThrough) break;
           looked.push(...shown(room, allNames, mostLookedThrough - looked.length));
+        }
         found.add(looked);
       };
       addShown(
