@@ -1251,10 +1251,10 @@ export function historyContract(
       });
 
       test('people who are hidden push out nobody who is not, however many they are', async () => {
-        const many = Array.from({ length: 2100 }, (_, n) => ({ id: `h${n}`, name: `Quaa ${n}` }));
+        const many = Array.from({ length: 2010 }, (_, n) => ({ id: `h${n}`, name: `Quaa ${n}` }));
         await history.write('putRoom', { id: 'elsewhere', name: 'Elsewhere', kind: 'private', at });
         await addPeople('elsewhere', [], { users: many, source: 'api' });
-        await addPeople('lobby', [], { users: many, source: 'api' });
+        await addPeople('lobby', [], { users: many.slice(0, 50), source: 'api' });
         await history.write('arrive', { user: ann, rooms: [{ id: 'class', name: 'class' }], at });
         const arrived = [
           ['8', 'Quincy Near'],
