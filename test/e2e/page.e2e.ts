@@ -229,3 +229,31 @@ test('right to left, and French', async ({ alice, site }) => {
   await expect(alice.page.getByText('Envoyé', { exact: true })).toBeVisible();
   await alice.shot('rtl-french-dark');
 });
+
+test('what another script has put in place of what the chat keeps does not stop it', async ({
+  alice,
+  site,
+}) => {
+  const { page } = alice;
+  const errors: string[] = [];
+  page.on('pageerror', ({ message }) => errors.push(message));
+  const own = ['room', 'left', 'seen', 'portraits', 'draft/talk', 'tray/talk', 'picks/talk', 'out/x'];
+  const names = [...own.map((name) => `1/${name}`), 'people', 'tone', 'ready', 'reactions', 'notifications'];
+  const keys = names.map((name) => `php-chat/${encodeURIComponent(`${site.chat.url}/`)}/${name}`);
+  const message = { clientId: 'another', room: 'talk', text: 'from nowhere', sentAt: 1 };
+  for (const value of [null, 5, 'text', [null], { a: null }, { text: 5, room: 'talk', sentAt: 1 }, message]) {
+    await page.addInitScript(
+      ({ keys, json }) => {
+        for (const key of keys) localStorage.setItem(key, json);
+      },
+      { keys, json: JSON.stringify(value) },
+    );
+    await page.reload();
+    await alice.open('talk');
+    const said = `after ${JSON.stringify(value)}`;
+    await alice.write(said);
+    await expect(alice.message(said)).toBeVisible();
+  }
+  await expect(alice.message(message.text)).toHaveCount(0);
+  expect(errors).toEqual([]);
+});

@@ -5,6 +5,7 @@ import type { Strings } from '../strings/strings.ts';
 import { wordsOf } from '../text/words.ts';
 import type { Chat } from './chat.ts';
 import type { Follower, NewMessage } from './chat-listener.ts';
+import { flag, number, object, optional } from './form.ts';
 
 /** Between two visits of one person. */
 const VISIT_MS = 30 * 60_000;
@@ -27,6 +28,14 @@ interface Kept {
   readonly later?: number;
 }
 
+const keptForm = object<Kept>({
+  on: optional(flag),
+  visits: number,
+  at: number,
+  mentioned: optional(flag),
+  later: optional(number),
+});
+
 /** The one that stands for a room. */
 interface Shown {
   readonly seq: number;
@@ -34,7 +43,7 @@ interface Shown {
   readonly notification: Notification;
 }
 
-const kept = ({ settings }: Chat): Kept => settings.get<Kept>('notifications') ?? { visits: 0, at: 0 };
+const kept = ({ settings }: Chat): Kept => settings.get('notifications', keptForm) ?? { visits: 0, at: 0 };
 const keep = (chat: Chat, change: Partial<Kept>) =>
   chat.settings.set('notifications', { ...kept(chat), ...change });
 

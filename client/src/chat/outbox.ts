@@ -1,5 +1,5 @@
 import type { Message } from '../../../server/events.ts';
-import type { NewMention, Pending, SentFile } from '../store/entries.ts';
+import { type NewMention, type Pending, pendingForm, type SentFile } from '../store/entries.ts';
 import type { Store } from './storage.ts';
 
 /** The same message again would be refused again: only the user can decide. */
@@ -55,7 +55,10 @@ export class Outbox {
   list(room?: string): Pending[] {
     this.#items ??= this.#store
       .keys('out/')
-      .map((key) => this.#store.get<Pending>(key))
+      .map((key) => {
+        const item = this.#store.get(key, pendingForm);
+        return item !== undefined && keyOf(item) === key ? item : undefined;
+      })
       .filter((item) => item !== undefined)
       .sort((a, b) => a.sentAt - b.sentAt || (a.clientId < b.clientId ? -1 : 1));
     return room === undefined ? this.#items : this.#items.filter((item) => item.room === room);
@@ -172,7 +175,7 @@ export class Outbox {
 
   #refuse(item: Pending, code: string): void {
     // Discarded meanwhile, or deleted because the session ended.
-    if (this.#store.get(keyOf(item)) === undefined) return this.#changed();
+    if (this.#store.get(keyOf(item), pendingForm) === undefined) return this.#changed();
     const failed = { ...item, failed: code };
     this.#store.set(keyOf(item), failed);
     this.#changed();

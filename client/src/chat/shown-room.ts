@@ -1,6 +1,7 @@
 import type { Tasks } from '../connection/tasks.ts';
 import type { Room } from '../store/room.ts';
 import type { RoomRemoval } from './chat-listener.ts';
+import { text } from './form.ts';
 import type { RoomList } from './room-list.ts';
 import type { Store } from './storage.ts';
 
@@ -77,7 +78,7 @@ export class ShownRoom {
     const before = this.#before?.user === this.#user ? this.#before?.room : undefined;
     this.#before = undefined;
     const single = this.single();
-    const last = before ?? (single ? undefined : this.#store?.get<string>('room'));
+    const last = before ?? (single ? undefined : this.#store?.get('room', text));
     for (const id of [this.#wanted, last]) {
       const room = this.#list.byId.get(id ?? '');
       if (room === undefined && id !== undefined) return void this.#lookFor(id);
@@ -86,7 +87,7 @@ export class ShownRoom {
     }
     if (single) return;
     const first = this.#list.byId.get(this.#first ?? '');
-    const left = first?.summary.member === false && this.#store?.get('left') === first.id;
+    const left = first?.summary.member === false && this.#store?.get('left', text) === first.id;
     this.#beginWith((left ? undefined : first) ?? this.#list.own()[0]);
   }
 
@@ -97,7 +98,7 @@ export class ShownRoom {
 
   /** The user is in it no more. */
   removed({ id }: Room): void {
-    if (this.#store?.get<string>('room') === id) this.#store.delete('room');
+    if (this.#store?.get('room', text) === id) this.#store.delete('room');
     // It would be opened, and so joined, for the next connection.
     if (id === this.#first) this.#store?.set('left', id);
   }

@@ -1,3 +1,5 @@
+import type { Form } from './form.ts';
+
 /**
  * What is kept in the browser, under one prefix a server and user. One key for each thing, so that two tabs
  * never overwrite each other; synchronous, so that nothing is lost when a tab is closed.
@@ -11,10 +13,12 @@ export class Store {
     this.#prefix = `${['php-chat', ...scope].map(encodeURIComponent).join('/')}/`;
   }
 
-  get<T>(key: string): T | undefined {
+  /** Undefined, too, if what is kept there has not that form. */
+  get<T>(key: string, form: Form<T>): T | undefined {
     try {
       const text = this.#storage.getItem(this.#prefix + key);
-      return text === null ? undefined : (JSON.parse(text) as T);
+      const value: unknown = text === null ? undefined : JSON.parse(text);
+      return form(value) ? value : undefined;
     } catch {
       return undefined;
     }

@@ -1,4 +1,5 @@
 import type { Message, MessageFile, User } from '../../../server/events.ts';
+import { flag, list, number, object, optional, text } from '../chat/form.ts';
 
 /** A file of a message that is on its way; with an `id` it has been uploaded. */
 export interface SentFile extends Partial<Pick<MessageFile, 'id' | 'alt' | 'image'>> {
@@ -31,6 +32,28 @@ export interface Pending {
   /** Absent: to be sent. The code of the refusal otherwise. */
   readonly failed?: string;
 }
+
+/** What a stored file and one that is on its way have alike. */
+const fileFields = {
+  name: text,
+  type: text,
+  size: number,
+  alt: optional(text),
+  image: optional(object<NonNullable<MessageFile['image']>>({ width: number, height: number, blur: text })),
+};
+export const messageFile = object<MessageFile>({ ...fileFields, id: text });
+export const pendingForm = object<Pending>({
+  clientId: text,
+  room: text,
+  text,
+  sentAt: number,
+  replyTo: optional(number),
+  mentions: optional(list(object<NewMention>({ user: text, start: number, length: number }))),
+  files: optional(
+    list(object<SentFile>({ ...fileFields, key: text, id: optional(text), lost: optional(flag) })),
+  ),
+  failed: optional(text),
+});
 
 /** One line of the timeline: the same, by `key`, from pending to stored. */
 export interface Entry {

@@ -1,4 +1,5 @@
 import { Component, createRef } from 'preact';
+import { number, object, optional, text } from '../chat/form.ts';
 import type { Entry } from '../store/entries.ts';
 import type { Room } from '../store/room.ts';
 import { blank, cleaned, codePoints } from '../text/paste.ts';
@@ -20,6 +21,20 @@ interface Edit {
   readonly text: string;
   readonly clash?: Clash;
 }
+
+const clash = object<Exclude<Clash, 'deleted'>>({ text, rev: number });
+const draftForm = object<Draft>({
+  text,
+  replyTo: optional(number),
+  edit: optional(
+    object<Edit>({
+      seq: number,
+      rev: number,
+      text,
+      clash: (value) => value === undefined || value === 'deleted' || clash(value),
+    }),
+  ),
+});
 
 /** Where in the text somebody is writing. */
 export type Caret = readonly [start: number, end: number];
@@ -55,7 +70,7 @@ export class Composer extends Component<Props> {
 
   constructor(props: Props) {
     super(props);
-    const draft = props.context.chat.store?.get<Draft>(`draft/${props.room.id}`);
+    const draft = props.context.chat.store?.get(`draft/${props.room.id}`, draftForm);
     this.#text = draft?.text ?? '';
     this.#replyTo = draft?.replyTo;
     this.#edit = draft?.edit;

@@ -1,4 +1,5 @@
 import type { Chat } from '../chat/chat.ts';
+import { flag } from '../chat/form.ts';
 
 /** From so many pixels on there is room for the list beside a room, and for the people beside both. */
 const TWO_PANES = 640;
@@ -21,7 +22,7 @@ export class Panes {
 
   constructor(chat: Chat) {
     this.#chat = chat;
-    this.#peopleBeside = chat.settings.get<boolean>('people') ?? true;
+    this.#peopleBeside = chat.settings.get('people', flag) ?? true;
   }
 
   fit(width: number): void {

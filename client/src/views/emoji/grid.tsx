@@ -1,4 +1,5 @@
 import { Component, createRef } from 'preact';
+import { text } from '../../chat/form.ts';
 import style from '../../styles/emoji.css?inline';
 import { sheetOf } from '../../styles/styles.ts';
 import { TONES, toned } from '../../text/tone.ts';
@@ -125,7 +126,7 @@ export class EmojiGrid extends Component<Props> {
   }
 
   #grid(shown: readonly string[], key: string, asIs = false) {
-    const tone = asIs ? undefined : this.props.context.chat.settings.get<string>('tone');
+    const tone = asIs ? undefined : this.props.context.chat.settings.get('tone', text);
     return (
       <div class="grid" key={key}>
         {shown.map((one, n) => {

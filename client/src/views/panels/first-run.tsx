@@ -1,5 +1,6 @@
 import type { ComponentChildren } from 'preact';
 import type { Chat } from '../../chat/chat.ts';
+import { text } from '../../chat/form.ts';
 import type { Room } from '../../store/room.ts';
 import type { Context } from '../context.ts';
 import { ReadyCard } from './ready-card.tsx';
@@ -20,7 +21,7 @@ export function firstRun(context: Context): ComponentChildren {
 function isNew(chat: Chat): boolean {
   return (
     chat.roles.includes('admin') &&
-    chat.settings.get<string>('ready') === undefined &&
+    chat.settings.get('ready', text) === undefined &&
     [...chat.rooms.values()].every((room) => isUnused(room, chat))
   );
 }

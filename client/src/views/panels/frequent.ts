@@ -1,3 +1,4 @@
+import { map, number } from '../../chat/form.ts';
 import type { Store } from '../../chat/storage.ts';
 
 const USUAL = ['👍', '❤️', '😂', '😮', '😢', '🎉', '🙏', '✅'];
@@ -6,11 +7,9 @@ const REACTIONS = 6;
 /** After so many uses they are a person's own. */
 const ENOUGH = 10;
 
-type Uses = Readonly<Record<string, number>>;
-
 /** What is offered first: the usual ones, then those that this person uses most. */
 export function frequent(settings: Store, count = REACTIONS): string[] {
-  const uses = settings.get<Uses>('reactions') ?? {};
+  const uses = settings.get('reactions', map(number)) ?? {};
   const own = Object.entries(uses);
   if (own.reduce((sum, [, count]) => sum + count, 0) < ENOUGH) return USUAL.slice(0, count);
   const most = own.sort(([, a], [, b]) => b - a).map(([emoji]) => emoji);
@@ -18,6 +17,6 @@ export function frequent(settings: Store, count = REACTIONS): string[] {
 }
 
 export function used(settings: Store, emoji: string): void {
-  const uses = settings.get<Uses>('reactions') ?? {};
+  const uses = settings.get('reactions', map(number)) ?? {};
   settings.set('reactions', { ...uses, [emoji]: (uses[emoji] ?? 0) + 1 });
 }

@@ -1,5 +1,6 @@
 import type { Chat } from '../../chat/chat.ts';
 import type { Follower } from '../../chat/chat-listener.ts';
+import { list, object, text } from '../../chat/form.ts';
 import type { Room } from '../../store/room.ts';
 import { EVERYBODY } from '../../store/user-ids.ts';
 import type { Pick } from '../../text/mentioning.ts';
@@ -16,7 +17,7 @@ export class Picks implements Follower {
   }
 
   in(room: Room): readonly Pick[] {
-    return this.#chat.store?.get<Pick[]>(keyOf(room)) ?? [];
+    return this.#chat.store?.get(keyOf(room), list(object<Pick>({ user: text, label: text }))) ?? [];
   }
 
   add(room: Room, pick: Pick): void {

@@ -1,3 +1,4 @@
+import { map, number } from '../../chat/form.ts';
 import { ERASED } from '../../store/user-ids.ts';
 import type { Context } from '../context.ts';
 import { siteAddress } from './site-address.ts';
@@ -65,7 +66,7 @@ export class Portraits {
   }
 
   get #stored(): Failed {
-    return this.#context.chat.store?.get<Failed>(FAILED) ?? {};
+    return this.#context.chat.store?.get(FAILED, map(number)) ?? {};
   }
 
   /** For all pages of the site that this user opens in this browser. */

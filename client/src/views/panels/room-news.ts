@@ -1,4 +1,5 @@
 import type { Follower, RoomRemoval } from '../../chat/chat-listener.ts';
+import { list, text } from '../../chat/form.ts';
 import type { Room } from '../../store/room.ts';
 import type { Context } from '../context.ts';
 import { banWords } from './ban-words.ts';
@@ -24,7 +25,7 @@ export class RoomNews implements Follower {
   /** Perhaps he was taken into rooms while he was away. */
   ready(): void {
     const { chat } = this.#context;
-    const seen = chat.store?.get<string[]>(SEEN);
+    const seen = chat.store?.get(SEEN, list(text));
     // At a first visit all is new, and so nothing is.
     if (seen !== undefined && chat.list.whole)
       for (const room of this.#rooms) room.fresh ||= room !== chat.current && !seen.includes(room.id);
@@ -72,7 +73,7 @@ export class RoomNews implements Follower {
   stored(key: string | null): void {
     const { chat, changed } = this.#context;
     if (chat.store?.owns(key, SEEN) !== true) return;
-    const seen = chat.store.get<string[]>(SEEN) ?? [];
+    const seen = chat.store.get(SEEN, list(text)) ?? [];
     for (const room of this.#rooms) room.fresh &&= !seen.includes(room.id);
     changed();
   }

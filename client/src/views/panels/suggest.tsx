@@ -1,5 +1,6 @@
 import type { RoomMember, User } from '../../../../server/events.ts';
 import type { Follower } from '../../chat/chat-listener.ts';
+import { text } from '../../chat/form.ts';
 import type { NewMention } from '../../store/entries.ts';
 import type { Room } from '../../store/room.ts';
 import { EVERYBODY } from '../../store/user-ids.ts';
@@ -230,7 +231,7 @@ export class Suggest implements Follower {
   }
 
   #foundEmoji(): Option[] {
-    const tone = this.#context.chat.settings.get<string>('tone');
+    const tone = this.#context.chat.settings.get('tone', text);
     const found = this.#emoji?.named(this.#query.replaceAll('_', ' '), SHOWN, tone) ?? [];
     return found.map(({ emoji, name }) => ({ user: emoji, emoji, label: name }));
   }

@@ -1,6 +1,7 @@
 import type { MessageFile } from '../../../../../server/events.ts';
+import { list, number, object, optional, text } from '../../../chat/form.ts';
 import { type Upload, Uploads } from '../../../chat/uploads.ts';
-import type { Pending, SentFile } from '../../../store/entries.ts';
+import { messageFile, type Pending, type SentFile } from '../../../store/entries.ts';
 import type { Room } from '../../../store/room.ts';
 import type { Context } from '../../context.ts';
 import { fileSize } from './file-size.ts';
@@ -16,6 +17,17 @@ interface Kept extends Pick<Upload, 'key' | 'name' | 'type' | 'size'> {
   readonly alt?: string | undefined;
   readonly stored?: MessageFile | undefined;
 }
+
+const keptForm = list(
+  object<Kept>({
+    key: text,
+    name: text,
+    type: text,
+    size: number,
+    alt: optional(text),
+    stored: optional(messageFile),
+  }),
+);
 
 const lockOf = (key: string) => `php-chat/upload/${key}`;
 
@@ -157,7 +169,7 @@ export class Attachments {
   items(room: Room): Attached[] {
     const known = this.#trays.get(room.id);
     if (known !== undefined) return known;
-    const kept = this.#context.chat.store?.get<Kept[]>(`tray/${room.id}`) ?? [];
+    const kept = this.#context.chat.store?.get(`tray/${room.id}`, keptForm) ?? [];
     const items = kept.map(({ alt, stored, ...file }): Attached => {
       const upload: Upload = {
         ...file,

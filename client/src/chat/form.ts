@@ -1,0 +1,34 @@
+/**
+ * Says whether a value has that form. What is kept in the browser may have been written by another version of the chat,
+ * or by another script of the site.
+ */
+export type Form<T> = (value: unknown) => value is T;
+
+export const text: Form<string> = (value) => typeof value === 'string';
+export const number: Form<number> = (value) => typeof value === 'number';
+export const flag: Form<boolean> = (value) => typeof value === 'boolean';
+
+export const optional =
+  <T>(form: Form<T>): Form<T | undefined> =>
+  (value): value is T | undefined =>
+    value === undefined || form(value);
+
+export const list =
+  <T>(form: Form<T>): Form<T[]> =>
+  (value): value is T[] =>
+    Array.isArray(value) && value.every(form);
+
+export const map =
+  <T>(form: Form<T>): Form<Readonly<Record<string, T>>> =>
+  (value): value is Record<string, T> =>
+    isObject(value) && Object.values(value).every(form);
+
+/** With these fields, and perhaps others beside them. */
+export const object =
+  <T>(fields: { readonly [Name in keyof T]-?: (value: unknown) => boolean }): Form<T> =>
+  (value): value is T =>
+    isObject(value) &&
+    Object.entries<(value: unknown) => boolean>(fields).every(([name, form]) => form(value[name]));
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
