@@ -46,6 +46,8 @@ import { columns } from './columns.ts';
 
 /** This many people are looked at in one go, however few of them fit: other reads wait meanwhile. */
 const mostCandidates = 2000;
+/** The same for the messages of a room. */
+const mostLookedAt = 5000;
 
 const num = '(SELECT num FROM rooms WHERE id = ?1)';
 const page = `SELECT ${columns} FROM messages WHERE room = ${num}`;
@@ -136,10 +138,18 @@ export function prepareQueries(db: DatabaseSync): Queries {
     ),
     written: db.prepare(
       `SELECT ${columns} FROM messages INDEXED BY messages_by_client_id
-       WHERE room = ?1 AND user_id = ?2 AND seq > ?3 AND deleted_at IS NULL
-         AND seq >= (SELECT first_seq FROM rooms WHERE num = ?1) ORDER BY seq LIMIT ?4`,
+       WHERE room = ? AND user_id = ? AND seq > ? AND deleted_at IS NULL ORDER BY seq LIMIT ?`,
     ),
-    roomId: db.prepare('SELECT id FROM rooms WHERE num = ?'),
+    writtenAmong: db.prepare(
+      `SELECT ${columns} FROM messages INDEXED BY messages_by_seq
+       WHERE room = ?1 AND user_id = ?2 AND seq > ?3 AND seq <= ?3 + ${mostLookedAt} AND deleted_at IS NULL
+       ORDER BY seq LIMIT ?4`,
+    ),
+    countWritten: db.prepare(
+      `SELECT count(*) AS count FROM (SELECT 1 FROM messages INDEXED BY messages_by_client_id
+         WHERE room = ? AND user_id = ? LIMIT ${mostLookedAt + 1})`,
+    ),
+    roomOf: db.prepare('SELECT id, first_seq, last_seq FROM rooms WHERE num = ?'),
     nextWritten: db.prepare(
       `SELECT num FROM rooms WHERE num > ?2 AND num <= ?2 + ${roomsLookedThrough} AND NOT (${goneRooms})
          AND EXISTS (SELECT 1 FROM messages WHERE room = rooms.num AND user_id = ?1) ORDER BY num LIMIT 1`,
@@ -315,18 +325,18 @@ export function prepareQueries(db: DatabaseSync): Queries {
     },
     written({ user, from, limit }) {
       const [num, seq] = placeFrom(from);
-      const room = statements.roomId.get(num)?.id as string | undefined;
-      const { messages, complete } =
-        room === undefined
-          ? { messages: [], complete: true }
-          : pageOf(statements.written.iterate(num, user, seq, limit + 1), room, limit);
+      const room = statements.roomOf.get(num);
+      if (room === undefined) return { messages: [], ...nextRoom(user, num) };
+      // The index by authors has their messages in no order: to sort many of them would take as long for each page.
+      const isFew = (statements.countWritten.get(num, user)?.count as number) <= mostLookedAt;
+      const found = isFew ? statements.written : statements.writtenAmong;
+      const after = Math.max(seq, (room.first_seq as number) - 1);
+      const rows = found.iterate(num, user, after, limit + 1);
+      const { messages, complete } = pageOf(rows, room.id as string, limit);
       if (!complete) return { messages, next: `${num} ${messages.at(-1)?.seq}` };
-      const next = statements.nextWritten.get(user, num)?.num;
-      if (next !== undefined) return { messages, next: `${next} 0` };
-      const end = num + roomsLookedThrough;
-      return end < (statements.lastRoom.get()?.num as number)
-        ? { messages, next: `${end} ${Number.MAX_SAFE_INTEGER}` }
-        : { messages };
+      const end = after + mostLookedAt;
+      const isEnd = isFew || end >= (room.last_seq as number);
+      return { messages, ...(isEnd ? nextRoom(user, num) : { next: `${num} ${end}` }) };
     },
     reactionsBy({ user, from, limit }) {
       const [place = '0', emoji = ''] = from.split(' ');
@@ -352,6 +362,16 @@ export function prepareQueries(db: DatabaseSync): Queries {
       changesPage(statements.changes.iterate(room, since, upTo, limit + 1), room, upTo, limit) ??
       overtaken(statements.changes.iterate(room, since, upTo, -1), room, upTo),
   };
+
+  /** The place where the messages of a user go on behind a room. */
+  function nextRoom(user: string, room: number): { next?: string } {
+    const next = statements.nextWritten.get(user, room)?.num;
+    if (next !== undefined) return { next: `${next} 0` };
+    const end = room + roomsLookedThrough;
+    return end < (statements.lastRoom.get()?.num as number)
+      ? { next: `${end} ${Number.MAX_SAFE_INTEGER}` }
+      : {};
+  }
 
   function optionalRoom(row: Row | undefined): RoomRecord | null {
     return row === undefined ? null : roomWithLast(row);

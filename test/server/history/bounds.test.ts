@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { DatabaseSync } from 'node:sqlite';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import type { History, MemberPlace } from '../../../server/history/history.ts';
+import type { History, MemberPlace, Reads } from '../../../server/history/history.ts';
 import { prepareQueries, unreadMentions } from '../../../server/history/sqlite/queries.ts';
 import { openSqliteHistory } from '../../../server/history/sqlite/sqlite.ts';
 import { SqliteWork } from '../../../server/history/sqlite/work.ts';
@@ -48,6 +48,33 @@ test('unread mentions are found by an index, however many have been read', async
   const steps = plan.map(({ detail }) => detail as string).filter((detail) => detail.includes('mentions'));
   const search = 'SEARCH mentions USING COVERING INDEX mentions_by_user (user_id=? AND room=? AND seq>?)';
   expect(steps).toEqual(Array(2).fill(search));
+});
+
+test('what somebody has written in a room is read in pages that take no longer, however much it is', async () => {
+  const history = await open(newFile());
+  const pages = async (room: string, count: number) => {
+    await history.write('putRoom', { id: room, kind: 'public', name: room, at });
+    await fill(history, room, count, (n) => `${room} ${n}`);
+    const found: { texts: string[]; took: number }[] = [];
+    for (let from: string | undefined = ''; from !== undefined; ) {
+      const began = performance.now();
+      const page: Reads['written']['out'] = await history.read('written', {
+        user: user.id,
+        from,
+        limit: 100,
+      });
+      const texts = page.messages.filter((one) => one.room === room).map(({ text }) => text);
+      if (texts.length > 0) found.push({ texts, took: performance.now() - began });
+      from = page.next;
+    }
+    expect(found.flatMap(({ texts }) => texts)).toEqual(
+      Array.from({ length: count }, (_, n) => `${room} ${n}`),
+    );
+    return found.map(({ took }) => took).sort((a, b) => a - b)[found.length >> 1] as number;
+  };
+  const few = await pages('few', 1000);
+  // Twenty times as much to sort takes ten times as long and more.
+  expect((await pages('many', 20_000)) / few).toBeLessThan(5);
 });
 
 test('on whom an erased moderator has laid something is found by an index, however many others are restricted', async () => {
