@@ -19,8 +19,10 @@ const clientId = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/);
 export const userId = line(64).refine((id) => id !== '');
 /** A user's name, as the site gives it. */
 export const userName = z.string().transform((name) => visibleLine(name, 64));
-export const roomName = line(80).refine((name) => !isBlank(name));
-export const topic = line(250);
+/** Words after it would read backwards, those of a sentence with the name in it, too. */
+const turnsDirection = (text: string) => /[\u202a-\u202e\u2066-\u2069]/.test(text);
+export const roomName = line(80).refine((name) => !isBlank(name) && !turnsDirection(name));
+export const topic = line(250).refine((text) => !turnsDirection(text));
 /** A `seq` or `rev`: a whole number that JavaScript holds exactly. */
 const counter = z.int().min(0);
 const seq = z.int().min(1);

@@ -114,6 +114,8 @@ const table: Record<RequestName, Partial<Record<Code, readonly Case[]>>> = {
       ['eve', { name: ' ', kind: 'private', clientId: 'a' }],
       ['eve', { name: 'x'.repeat(81), kind: 'private', clientId: 'a' }],
       ['eve', { name: 'a\nb', kind: 'private', clientId: 'a' }],
+      ['eve', { name: 'a\u202eb', kind: 'private', clientId: 'a' }],
+      ['eve', { name: 'x', topic: 'a\u2067b', kind: 'private', clientId: 'a' }],
       ['eve', { name: 'x', topic: 'x'.repeat(251), kind: 'private', clientId: 'a' }],
       ['eve', { name: 'x', kind: 'direct', clientId: 'a' }],
       ['eve', { name: 'x', kind: 'private' }],
