@@ -64,11 +64,11 @@ function firstLoad(lang: string): Set<string> {
   return files;
 }
 
-test('what a first visit loads is at most 46 KB with brotli, in every language', () => {
+test('what a first visit loads is at most 48 KB with brotli, in every language', () => {
   const sizes = languages.map((lang) =>
     [...firstLoad(lang)].reduce((sum, name) => sum + read(`${name}.br`).length, 0),
   );
-  for (const size of sizes) expect(size).toBeLessThanOrEqual(46 * 1024);
+  for (const size of sizes) expect(size).toBeLessThanOrEqual(48 * 1024);
 });
 
 /** Texts by their keys, as that chunk has them. */

@@ -119,6 +119,8 @@ export class Unread {
 
   #heard(told: Told): void {
     if (told !== 'ask') {
+      // Any script of the site can post here.
+      if (typeof told?.count !== 'number' || typeof told.at !== 'number') return;
       this.#live = told.live;
       this.#learn(told.count, told.at);
       return;

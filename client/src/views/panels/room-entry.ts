@@ -33,7 +33,7 @@ export class RoomEntry {
     // The page may have been opened with the address of a room: the rooms have none.
     if (location.hash.startsWith('#m='))
       history.replaceState(history.state, '', location.pathname + location.search);
-    history.pushState({ ...history.state, [MARK]: true }, '', address);
+    history.pushState({ ...(history.state instanceof Object && history.state), [MARK]: true }, '', address);
   }
 
   readonly #moved = () => {
