@@ -10,8 +10,8 @@ import { join } from 'node:path';
  */
 export async function freePort(): Promise<number> {
   for (;;) {
-    // A Redis of a cluster takes the port 10,000 above it as well.
-    const port = randomInt(10_000, 22_768);
+    // A Redis of a cluster takes the port 10,000 above it as well. Chromium opens no page at port 10,080.
+    const port = randomInt(10_081, 22_768);
     const probe = createServer().listen(port, '127.0.0.1');
     const isFree = await once(probe, 'listening').then(
       () => true,
