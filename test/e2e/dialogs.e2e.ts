@@ -319,6 +319,7 @@ test('the owner hands a room over to a member, asked before, and is a moderator 
   const dialog = page.getByRole('dialog', { name: 'Room settings' });
   await dialog.getByRole('button', { name: 'Hand over' }).click();
   const choose = page.getByRole('dialog', { name: 'Hand over' });
+  await expect(choose).toBeVisible();
   await page.keyboard.press('Escape');
   await expect(dialog.getByRole('button', { name: 'Hand over' })).toBeFocused();
   await page.keyboard.press('Enter');
