@@ -151,7 +151,7 @@ test('on a phone Back leads from the room to the rooms, and only then off the pa
   await page.getByRole('button', { name: /^Back to rooms/ }).click();
   await expect(rooms(page)).toBeVisible();
   await expect(page).toHaveURL(`${site.chat.url}/`);
-  expect(await page.evaluate(() => history.state)).toEqual({ site: 2 });
+  expect(await page.evaluate(() => history.state.site)).toBe(2);
   await page.goForward();
   await expect(field('lobby')).toBeVisible();
   await page.reload();
@@ -163,6 +163,43 @@ test('on a phone Back leads from the room to the rooms, and only then off the pa
   await expect(field('garden')).toBeVisible();
   await page.goBack();
   await expect(rooms(page)).toBeVisible();
+  await context.close();
+});
+
+test('on a phone Back leads to the rooms before the chat is loaded, and a room that is opened at once stays', async ({
+  browser,
+  site,
+}) => {
+  const context = await browser.newContext({ viewport: { width: 360, height: 640 } });
+  const { page } = await visit(site, context);
+  await expect(page).toHaveURL(/#m=announcements$/);
+  const wanted = Promise.withResolvers<void>();
+  await page.route(/\/assets\/chat-app-/, async (route) => {
+    await wanted.promise;
+    await route.continue();
+  });
+  await page.reload();
+  await page.goBack();
+  wanted.resolve();
+  await expect(rooms(page)).toBeVisible();
+  await page.reload();
+  await expect(rooms(page)).toBeVisible();
+  // The panels are not there yet.
+  await page.route(/\/assets\/panels-/, () => {});
+  await page.goto(`${site.chat.url}/?again#m=garden`);
+  await expect(page.getByRole('textbox', { name: 'Message to garden' })).toBeVisible();
+  await page.goBack();
+  await expect(rooms(page)).toBeVisible();
+  await page.goForward();
+  await expect(page.getByRole('textbox', { name: 'Message to garden' })).toBeVisible();
+  // Both before the browser has gone back.
+  await page.locator('php-chat').evaluate(({ shadowRoot }) => {
+    const press = (selector: string) => shadowRoot?.querySelector<HTMLElement>(selector)?.click();
+    press('.main > .bar button');
+    press('.room[data-key="lobby"]');
+  });
+  await expect(page).toHaveURL(/#m=lobby$/);
+  await expect(page.getByRole('textbox', { name: 'Message to lobby' })).toBeVisible();
   await context.close();
 });
 

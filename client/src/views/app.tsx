@@ -16,6 +16,7 @@ import { Panes } from './panes.ts';
 import { ReadMarker } from './read-marker.ts';
 import { refusal } from './refusal.ts';
 import { Rest } from './rest.ts';
+import { RoomEntry } from './room-entry.ts';
 import { RoomList } from './room-list.tsx';
 import { TimelineView } from './timeline.tsx';
 import { Toasts } from './toasts.tsx';
@@ -29,6 +30,7 @@ export class AppView {
   readonly #reading: ReadMarker;
   readonly #rest: Rest;
   readonly #panes: Panes;
+  readonly #entry: RoomEntry;
   readonly #resized: ResizeObserver;
   readonly #title = createRef<HTMLHeadingElement>();
   readonly #peopleButton = createRef<HTMLButtonElement>();
@@ -119,6 +121,8 @@ export class AppView {
       this.#toasts.show(strings.text('error.other'), 'bad', again),
     );
     this.#panes = new Panes(chat);
+    this.#entry = new RoomEntry(this.#context);
+    if (this.#entry.atRooms) this.#panes.view = 'rooms';
     // The first messages may be drawn before the observer speaks.
     this.#panes.fit(root.host.clientWidth);
     this.#resized = new ResizeObserver(([entry]) => {
@@ -146,7 +150,7 @@ export class AppView {
     this.#rest.portraits?.hang();
     this.#resume();
     this.#reading.watch();
-    if (!chat.single) this.#rest.roomEntry?.follow(this.#panes.single);
+    this.#entry.follow(this.#panes.single);
     if (this.#timeline.shown || chat.roomless) this.#rest.load(this.#peopleShown);
   }
 
@@ -159,6 +163,7 @@ export class AppView {
     this.#stopped = true;
     this.#reading.stop();
     this.#rest.stop();
+    this.#entry.stop();
     this.#resized.disconnect();
     this.#toasts.clear();
     render(null, this.#root);

@@ -22,7 +22,6 @@ export class Rest {
   barring: Equipment['barring'] | undefined;
   unsent: Equipment['unsent'] | undefined;
   portraits: Equipment['portraits'] | undefined;
-  roomEntry: Equipment['roomEntry'] | undefined;
   readonly #context: Context;
   readonly #root: ShadowRoot;
   readonly #messages: Messages;

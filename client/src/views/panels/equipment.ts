@@ -7,7 +7,6 @@ import { FileViews } from './files/file-views.tsx';
 import { FormatBar } from './format-bar.tsx';
 import { hintAtScripts } from './hints.ts';
 import { Portraits } from './portraits.ts';
-import { RoomEntry } from './room-entry.ts';
 import { RoomNews } from './room-news.ts';
 import { SearchPane } from './search-pane.tsx';
 import { Speaker } from './speaker.tsx';
@@ -29,7 +28,6 @@ export interface Equipment {
   readonly barring: Barring;
   readonly blocking: Blocking;
   readonly portraits: Portraits;
-  readonly roomEntry: RoomEntry;
   /** A message could not be sent. */
   unsent(item: Pending): void;
 }
@@ -75,7 +73,6 @@ export function equip(
     barring,
     blocking,
     portraits: new Portraits(context, root),
-    roomEntry: new RoomEntry(context, signal),
     unsent({ room, failed }) {
       speaker.unsent();
       const other = chat.rooms.get(room)?.summary.with;
