@@ -39,6 +39,8 @@ import { RecentPeople } from './recent-people.ts';
 
 /** Milliseconds. A user who reloads a page is back within this time, and nobody sees them leave. */
 const linger = 750;
+/** Milliseconds after a failure of the history. */
+const settleAgain = 1000;
 
 /** A membership has begun, changed or ended. */
 export type MemberChange = Change & { type: 'member' };
@@ -306,7 +308,7 @@ export class Directory {
     const { roles } = connection.identity;
     connection.identity = identity;
     const entry = this.#people.get(connection.person.user.id);
-    if (entry !== undefined) await this.#settle(entry);
+    if (entry !== undefined) await this.#settleInTheEnd(entry);
     if (identity.roles.join() !== roles.join()) this.#listener?.rolesChanged(connection, roles);
   }
 
@@ -321,8 +323,7 @@ export class Directory {
     person.connections.delete(connection);
     if (entry?.person !== person) return;
     if (person.connections.size > 0) {
-      // If the history fails now, the next connection tries again.
-      this.#settle(entry).catch((error) => this.#onAsideFailure('session_rooms', error));
+      this.#settleInTheEnd(entry).catch((error) => this.#onAsideFailure('session_rooms', error));
       return;
     }
     entry.leaves = setTimeout(() => this.#leave(entry), linger);
@@ -411,6 +412,19 @@ export class Directory {
     entry.stored = true;
     if (role === undefined) delete person.user.siteRole;
     else person.user.siteRole = role;
+  }
+
+  /** The same where nobody else tries again: the history may fail at just this moment. */
+  async #settleInTheEnd(entry: Entry): Promise<void> {
+    for (;;) {
+      try {
+        return await this.#settle(entry);
+      } catch (error) {
+        if (!(error instanceof RequestError && error.code.startsWith('storage_'))) throw error;
+        this.#onAsideFailure('session_rooms', error);
+        await new Promise((resolve) => setTimeout(resolve, settleAgain).unref());
+      }
+    }
   }
 
   #roomFor(record: RoomRecord): Room {

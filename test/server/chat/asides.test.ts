@@ -44,6 +44,8 @@ test('what fails though no request waits for it is in the log: with a code, and 
   const fault = new TypeError('x is not a function');
   const asides: Record<string, () => Promise<unknown>> = {
     async session_rooms() {
+      // What failed before is tried again.
+      await expect.poll(() => boss.person.memberships.has('b')).toBe(false);
       const more = await chat.directory.connect(
         'c2',
         identity('boss-7', { rooms: [{ id: 'b', name: 'B' }] }),
@@ -82,4 +84,34 @@ test('what fails though no request waits for it is in the log: with a code, and 
   }
   expect(lines).toHaveLength(6);
   expect(JSON.stringify(lines)).not.toMatch(/secret|ben-7|boss-7|Name of/);
+});
+
+test('the rooms and the name of a session that has changed while the history fails are stored when it is well again', async () => {
+  let failures = 0;
+  let failing = false;
+  const { chat, close } = await openChatOver(
+    (stored) => ({
+      async write(op, input, asker) {
+        if (!failing || op !== 'arrive') return stored.write(op, input, asker);
+        failures++;
+        throw new RequestError('storage_unavailable', 'the disk is slow');
+      },
+    }),
+    () => ({ onAsideFailure: () => {} }),
+  );
+  onTestFinished(close);
+  const identity = (name: string, rooms: string[]) => {
+    return { id: 'ann', name, roles: [], rooms: rooms.map((id) => ({ id, name: id })) };
+  };
+  const stays = await chat.directory.connect('c1', identity('Ann', ['a']));
+  const leaves = await chat.directory.connect('c2', identity('Ann', ['b']));
+  const { person } = stays;
+  failing = true;
+  const changed = chat.directory.changed(stays, identity('Anna', ['c']));
+  chat.directory.disconnect(leaves);
+  await expect.poll(() => failures).toBeGreaterThanOrEqual(2);
+  failing = false;
+  await changed;
+  await expect.poll(() => [...person.memberships.keys()]).toEqual(['c']);
+  expect(person.user.name).toBe('Anna');
 });
