@@ -9,7 +9,7 @@ import { pairsOf, searchPairs } from './text-keys.ts';
 /** A longer query asks the index for so many of its terms: each text that is found is looked at anyway. */
 const mostTerms = 12;
 
-/** What a text is found by: its pairs of characters, and each character, as numbers of 32 bits. */
+/** A text is found by its pairs of characters and by each character, as numbers of 32 bits. */
 export function addTerms(terms: Set<number>, text: string): void {
   for (const pair of pairsOf(text)) {
     terms.add(hash(pair));

@@ -5,11 +5,17 @@ import { goneRooms } from '../rows.ts';
 /** The file of the index for searching, beside the history. */
 export const indexOf = (path: string): string => `${path}-search`;
 
-/** What the index holds: which messages of a block have a term, one bit each; and how far it has followed the history. */
+/**
+ * The index holds which messages of a block have a term, one bit each; which blocks of a group have it; and how far it has
+ * followed the history.
+ */
 export const indexTables = {
   terms:
     'terms (room INTEGER NOT NULL, block INTEGER NOT NULL, term INTEGER NOT NULL, messages INTEGER NOT NULL, ' +
     'PRIMARY KEY (room, block, term)) STRICT, WITHOUT ROWID',
+  block_terms:
+    'block_terms (room INTEGER NOT NULL, block_group INTEGER NOT NULL, term INTEGER NOT NULL, blocks INTEGER NOT NULL, ' +
+    'PRIMARY KEY (room, block_group, term)) STRICT, WITHOUT ROWID',
   state: 'state (generation TEXT NOT NULL, message INTEGER NOT NULL, change INTEGER NOT NULL) STRICT',
 } as const;
 
@@ -20,7 +26,7 @@ export interface IndexState {
   change: number;
 }
 
-/** So many generations are kept. An index that is older is made again. */
+/** How many generations are kept. An index of an older one is made again. */
 const mostGenerations = 1000;
 
 /**
@@ -79,7 +85,7 @@ export function isIndexed(path: string): boolean {
   }
 }
 
-/** The state of the index in that file. One that cannot be read is made again by its thread. */
+/** The state of the index in that file. Its thread makes an index again that cannot be read. */
 function stateIn(file: string): IndexState | undefined {
   if (!existsSync(file)) return undefined;
   let index: DatabaseSync | undefined;

@@ -12,15 +12,20 @@ import {
 import { isFull } from './protocol.ts';
 
 /**
- * Messages of a room whose bits stand in one number. A block has its rows beside each other, so that a message changes few
- * pages of the file.
+ * Messages of a room whose bits stand in one number, and blocks of a room whose bits do. A block has its rows beside each
+ * other, so that a message changes few pages of the file. A row of a group says at once that none of its 1,024 messages
+ * has a term.
  */
-const blockSize = 32;
-const blockOf = (seq: number): number => Math.floor((seq - 1) / blockSize);
-const bitOf = (seq: number): number => 1 << ((seq - 1) % blockSize);
+const size = 32;
+const blockOf = (seq: number): number => Math.floor((seq - 1) / size);
+const groupOf = (block: number): number => Math.floor(block / size);
+const bitOf = (seq: number): number => 1 << ((seq - 1) % size);
+const blockBitOf = (block: number): number => 1 << (block % size);
+/** The bits up to that one, from 0. */
+const bitsUpTo = (bit: number): number => -1 >>> (size - 1 - bit);
 
-/** So many blocks one look for a candidate goes through. Then others have their turn. */
-const mostBlocks = 128;
+/** A look for a candidate ends after so many rows, at the end of a group. Then other rooms have their turn. */
+const mostRows = 128;
 
 /**
  * The index for searching, in a file of its own beside the history. It says which messages of a room have all terms of a
@@ -30,10 +35,15 @@ export class SearchIndex {
   readonly db: DatabaseSync;
   readonly #statements: {
     set: StatementSync;
+    add: StatementSync;
     clear: StatementSync;
     drop: StatementSync;
-    setState: StatementSync;
     messages: StatementSync;
+    setBlock: StatementSync;
+    clearBlock: StatementSync;
+    dropGroup: StatementSync;
+    blocks: StatementSync;
+    setState: StatementSync;
   };
   readonly #generation: string;
   #state: IndexState;
@@ -58,11 +68,13 @@ export class SearchIndex {
   private constructor(history: DatabaseSync, file: string) {
     this.db = new DatabaseSync(file);
     try {
-      // One thread alone reads and writes it, so that it needs no WAL, which would take room on the history's disk.
+      // A single thread reads and writes it, so it needs no WAL, which would take room on the history's disk.
       this.db.exec('PRAGMA journal_mode = TRUNCATE');
       // Losing the last steps costs nothing: they are taken again.
       this.db.exec('PRAGMA synchronous = NORMAL');
       this.db.exec('PRAGMA secure_delete = ON');
+      // 16 MB: each message changes the newest rows of its room, and with hundreds of rooms these are several MB.
+      this.db.exec('PRAGMA cache_size = -16000');
       this.#generation = currentGeneration(history);
       if (this.db.prepare('SELECT 1 FROM sqlite_master').get() === undefined) {
         this.db.exec('BEGIN IMMEDIATE');
@@ -76,15 +88,30 @@ export class SearchIndex {
       this.#state = state;
       this.#statements = {
         set: this.db.prepare(
-          `INSERT INTO terms (room, block, term, messages) VALUES (?, ?, ?, ?)
-           ON CONFLICT DO UPDATE SET messages = messages | excluded.messages`,
+          'UPDATE terms SET messages = messages | ? WHERE room = ? AND block = ? AND term = ?',
         ),
+        add: this.db.prepare('INSERT INTO terms (messages, room, block, term) VALUES (?, ?, ?, ?)'),
         clear: this.db.prepare(
           'UPDATE terms SET messages = messages & ~? WHERE room = ? AND block = ? AND term = ?',
         ),
         drop: this.db.prepare('DELETE FROM terms WHERE room = ? AND block = ? AND term = ? AND messages = 0'),
+        messages: this.db.prepare(
+          'SELECT messages AS bits FROM terms WHERE room = ? AND block = ? AND term = ?',
+        ),
+        setBlock: this.db.prepare(
+          `INSERT INTO block_terms (room, block_group, term, blocks) VALUES (?, ?, ?, ?)
+           ON CONFLICT DO UPDATE SET blocks = blocks | excluded.blocks`,
+        ),
+        clearBlock: this.db.prepare(
+          'UPDATE block_terms SET blocks = blocks & ~? WHERE room = ? AND block_group = ? AND term = ?',
+        ),
+        dropGroup: this.db.prepare(
+          'DELETE FROM block_terms WHERE room = ? AND block_group = ? AND term = ? AND blocks = 0',
+        ),
+        blocks: this.db.prepare(
+          'SELECT blocks AS bits FROM block_terms WHERE room = ? AND block_group = ? AND term = ?',
+        ),
         setState: this.db.prepare('UPDATE state SET generation = ?, message = ?, change = ?'),
-        messages: this.db.prepare('SELECT messages FROM terms WHERE room = ? AND block = ? AND term = ?'),
       };
     } catch (error) {
       this.db.close();
@@ -104,16 +131,13 @@ export class SearchIndex {
 
   /** Takes in what has changed, and that it has followed so far: both or neither. */
   follow(changes: TextChanges, message: number, change: number): void {
-    const { set, clear, drop, setState } = this.#statements;
+    const { setState } = this.#statements;
     const state = { generation: this.#generation, message, change };
     this.db.exec('BEGIN IMMEDIATE');
     try {
       for (const { room, block, added, removed } of changes.blocks()) {
-        for (const [term, bits] of removed) {
-          clear.run(bits, room, block, term);
-          drop.run(room, block, term);
-        }
-        for (const [term, bits] of added) set.run(room, block, term, bits);
+        for (const [term, bits] of removed) this.#remove(room, block, term, bits);
+        for (const [term, bits] of added) this.#add(room, block, term, bits);
       }
       setState.run(state.generation, message, change);
       this.db.exec('COMMIT');
@@ -134,21 +158,57 @@ export class SearchIndex {
     first: number,
     upTo: number,
   ): { seq?: number; left: number; rows: number } {
-    let rows = 0;
+    const counted = { rows: 0 };
     const newest = blockOf(upTo);
-    const oldest = Math.max(blockOf(first), newest - mostBlocks + 1);
-    for (let block = newest; block >= oldest; block--) {
-      const last = (block + 1) * blockSize;
-      let bits = upTo < last ? -1 >>> (last - upTo) : -1;
-      for (const term of terms) {
-        rows++;
-        bits &= (this.#statements.messages.get(room, block, term)?.messages as number | undefined) ?? 0;
-        if (bits === 0) break;
+    const oldest = blockOf(first);
+    for (let group = groupOf(newest); group >= groupOf(oldest); group--) {
+      let blocks = this.#common(this.#statements.blocks, room, group, terms, counted);
+      if (group === groupOf(newest)) blocks &= bitsUpTo(newest % size);
+      while (blocks !== 0) {
+        const bit = size - 1 - Math.clz32(blocks);
+        blocks &= ~(1 << bit);
+        const block = group * size + bit;
+        let messages = this.#common(this.#statements.messages, room, block, terms, counted);
+        if (block === newest) messages &= bitsUpTo((upTo - 1) % size);
+        const seq = (block + 1) * size - Math.clz32(messages);
+        if (messages !== 0 && seq >= first) return { seq, left: seq, ...counted };
       }
-      const seq = last - Math.clz32(bits);
-      if (bits !== 0 && seq >= first) return { seq, left: seq, rows };
+      const left = group * size * size + 1;
+      if (counted.rows >= mostRows && left > first) return { left, ...counted };
     }
-    return { left: Math.max(first, oldest * blockSize + 1), rows };
+    return { left: first, ...counted };
+  }
+
+  /** The bits that all terms have there. */
+  #common(
+    bitsOf: StatementSync,
+    room: number,
+    place: number,
+    terms: readonly number[],
+    counted: { rows: number },
+  ): number {
+    let common = -1;
+    for (const term of terms) {
+      counted.rows++;
+      common &= (bitsOf.get(room, place, term)?.bits as number | undefined) ?? 0;
+      if (common === 0) break;
+    }
+    return common;
+  }
+
+  #add(room: number, block: number, term: number, messages: number): void {
+    const { set, add, setBlock } = this.#statements;
+    if (set.run(messages, room, block, term).changes > 0) return;
+    add.run(messages, room, block, term);
+    setBlock.run(room, groupOf(block), term, blockBitOf(block));
+  }
+
+  #remove(room: number, block: number, term: number, messages: number): void {
+    const { clear, drop, clearBlock, dropGroup } = this.#statements;
+    clear.run(messages, room, block, term);
+    if (drop.run(room, block, term).changes === 0) return;
+    clearBlock.run(blockBitOf(block), room, groupOf(block), term);
+    dropGroup.run(room, groupOf(block), term);
   }
 
   close(): void {
@@ -164,7 +224,7 @@ interface ChangedBlock {
   removed: Map<number, number>;
 }
 
-/** What changes in the index, gathered by blocks: messages that are taken in together have most terms in common. */
+/** Changes of the index, gathered by blocks: messages that are taken in together have most terms in common. */
 export class TextChanges {
   readonly #blocks = new Map<string, ChangedBlock>();
 

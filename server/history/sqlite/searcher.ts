@@ -91,7 +91,7 @@ interface Found {
 port.on('message', (requests: Request[]) => {
   for (const request of requests) {
     if ('op' in request) {
-      // One by one: the first need not wait for the others.
+      // Each by itself: the first need not wait for the others.
       port.postMessage({ outcomes: [answer(request)] } satisfies Reply);
       continue;
     }
@@ -107,7 +107,7 @@ keepFollowing();
 function answer({ id, input }: Call): Outcome {
   const files = [history, index.db];
   try {
-    // One state of both, and one lock for all statements.
+    // All statements see the same state of both files and take a single lock.
     for (const file of files) file.exec('BEGIN');
     return { id, value: search(input as Reads['search']['in']) };
   } catch (error) {
@@ -118,7 +118,7 @@ function answer({ id, input }: Call): Outcome {
   }
 }
 
-/** One step a turn, so that a search need not wait until an old history is indexed. */
+/** Each turn is a single step, so that a search need not wait until an old history is indexed. */
 function keepFollowing(): void {
   let more = false;
   try {
@@ -161,7 +161,7 @@ function follow(): boolean {
       current.set(message, (statements.current.get(message)?.text as string | undefined) ?? '');
     }
     if (moreFormer) {
-      // What a later step removes of a message, its next former text, is what this step has to add.
+      // A later step removes the next former text of a message, so this step has to add it.
       const open = new Set(current.keys());
       for (const row of statements.laterFormer.iterate(former.at(-1)?.change as number)) {
         const { message, text } = row as { message: number; text: string };
@@ -176,7 +176,7 @@ function follow(): boolean {
   }
   if (former.length === 0 && fresh.length === 0) return false;
   const changes = new TextChanges();
-  // What the index holds of a message is the first of its former texts.
+  // The index holds the first of a message's former texts.
   const followed = new Set<number>();
   for (const { message, room, seq, text } of former) {
     if (message > index.message || followed.has(message)) continue;

@@ -174,6 +174,10 @@ test('of very many edits that the index for searching has missed it takes some a
     for (const term of terms) expected.set(term, (expected.get(term) ?? 0) | (1 << (seq - 1)));
   }
   expect(new Map(rows.map(({ term, messages }) => [term, messages]))).toEqual(expected);
+  const groups = index.prepare('SELECT term, blocks FROM block_terms').all();
+  expect(new Map(groups.map(({ term, blocks }) => [term, blocks]))).toEqual(
+    new Map([...expected.keys()].map((term) => [term, 1])),
+  );
 }, 60_000);
 
 test('no text and no query makes a search take long; what is left to look at is on the next page', async () => {
